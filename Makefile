@@ -1,0 +1,67 @@
+# What people and CI call. Recipes live in tools/; what they install goes into .tools/ and node_modules/, never elsewhere,
+# but for Debian's packages.
+
+PORT ?= 8787
+STATE ?= .wrangler/state
+
+# npm brings the Node that wrangler needs; cargo's tools are the project's own.
+export PATH := $(CURDIR)/node_modules/node/bin:$(CURDIR)/.tools/bin:$(PATH)
+# Nothing is told to anybody, and nothing is looked up.
+export WRANGLER_SEND_METRICS := false
+export WRANGLER_SEND_ERROR_REPORTS := false
+export WRANGLER_HIDE_BANNER := true
+export CLOUDFLARE_CF_FETCH_ENABLED := false
+export WASM_BINDGEN_BIN := $(CURDIR)/.tools/bin/wasm-bindgen
+export WASM_OPT_BIN := $(CURDIR)/node_modules/.bin/wasm-opt
+export ESBUILD_BIN := $(CURDIR)/node_modules/.bin/esbuild
+
+WORKER_SOURCES := Cargo.toml Cargo.lock .cargo/config.toml $(shell find src -name '*.rs')
+WEB_SOURCES := $(shell find web/src -type f)
+
+.PHONY: demo test build worker cli web serve bench fuzz fmt clean
+
+demo: build
+	@tools/demo.sh
+
+test: build
+	@tools/test.sh
+
+build: worker cli web
+
+worker: build/index.js
+build/index.js: $(WORKER_SOURCES) .tools/build.ok node_modules/.ok
+	@echo '==> building the Worker'
+	@worker-build --release
+	@touch $@
+
+cli: .tools/media.ok
+	@echo '==> building the CLI'
+	@cargo build --quiet --release --locked -p lectern-packager
+
+web: web/dist/.ok
+web/dist/.ok: $(WEB_SOURCES) web/build.mjs node_modules/.ok
+	@echo '==> building the pages'
+	@node web/build.mjs
+	@touch $@
+
+serve: build
+	@PORT='$(PORT)' STATE='$(STATE)' tools/serve.sh
+
+bench: build
+	@tools/bench.sh $(if $(QUICK),--quick)
+
+fmt:
+	@cargo fmt --all
+
+clean:
+	rm -rf build web/dist target .demo
+
+# One stamp a set of tools: changed lists are installed again.
+.tools/%.ok: tools/install.sh
+	@tools/install.sh $*
+	@touch $@
+
+node_modules/.ok: package.json package-lock.json .tools/node.ok
+	@echo '==> installing Node packages'
+	@npm ci --no-progress --loglevel=error
+	@touch $@

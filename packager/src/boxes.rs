@@ -1,0 +1,273 @@
+//! What the encoded bytes say about themselves: timescale and codec of a Media Initialization Section, exact times of a
+//! Media Segment (ISO/IEC 14496-12), and the two places where ffmpeg's bytes are improved on.
+
+use mp4_atom::{
+    Atom as _, Codec, Decode as _, Edts, Elst, ElstEntry, Encode as _, Header, Moof, Moov, Sidx,
+    Styp,
+};
+
+/// An AAC encoder's first access unit holds no sound of the source.
+const AAC_PRIMING: u64 = 1024;
+
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BoxError {
+    #[error("box `{0}` is missing")]
+    Missing(&'static str),
+    #[error("the boxes cannot be read: {0}")]
+    Malformed(#[from] mp4_atom::Error),
+    #[error("codec `{0}` was not asked for")]
+    UnexpectedCodec(String),
+}
+
+/// What a Media Initialization Section says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Init {
+    /// Ticks a second.
+    pub(crate) timescale: u32,
+    /// RFC 6381: `avc1.640028`, `mp4a.40.2`.
+    pub(crate) codec: String,
+    default_sample_duration: u32,
+}
+
+/// When a Media Segment plays, in ticks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Times {
+    pub(crate) start: u64,
+    pub(crate) duration: u64,
+}
+
+impl Init {
+    pub(crate) fn parse(bytes: &[u8]) -> Result<Self, BoxError> {
+        let moov = moov(bytes)?;
+        let track = moov.trak.first().ok_or(BoxError::Missing("trak"))?;
+        let codec = track
+            .mdia
+            .minf
+            .stbl
+            .stsd
+            .codecs
+            .first()
+            .ok_or(BoxError::Missing("stsd"))?;
+        Ok(Self {
+            timescale: track.mdia.mdhd.timescale.max(1),
+            codec: codec_string(codec)?,
+            default_sample_duration: moov
+                .mvex
+                .as_ref()
+                .and_then(|mvex| mvex.trex.first())
+                .map_or(0, |trex| trex.default_sample_duration),
+        })
+    }
+
+    /// Start and duration of a Media Segment, from its `tfdt` and `trun` boxes.
+    pub(crate) fn times(&self, segment: &[u8]) -> Result<Times, BoxError> {
+        let mut start = None;
+        let mut duration = 0;
+        for (header, body) in boxes(segment)? {
+            if header.kind != Moof::KIND {
+                continue;
+            }
+            let moof = Moof::decode_body(&mut &*body)?;
+            for traf in &moof.traf {
+                let tfdt = traf.tfdt.as_ref().ok_or(BoxError::Missing("tfdt"))?;
+                start.get_or_insert(tfdt.base_media_decode_time);
+                let default = traf
+                    .tfhd
+                    .default_sample_duration
+                    .unwrap_or(self.default_sample_duration);
+                duration += traf
+                    .trun
+                    .iter()
+                    .flat_map(|trun| trun.samples.iter())
+                    .map(|sample| u64::from(sample.duration.unwrap_or(default)))
+                    .sum::<u64>();
+            }
+        }
+        Ok(Times {
+            start: start.ok_or(BoxError::Missing("moof"))?,
+            duration,
+        })
+    }
+}
+
+/// An audio Media Initialization Section with an edit list that trims the encoder's priming, so that sound is not 0.02 s
+/// late, and without the encoder's name.
+pub(crate) fn trim_priming(init: &[u8]) -> Result<Vec<u8>, BoxError> {
+    let mut moov = moov(init)?;
+    moov.udta = None;
+    for track in &mut moov.trak {
+        track.edts = Some(Edts {
+            elst: Some(Elst {
+                entries: vec![ElstEntry {
+                    // To the end, however long the fragments turn out to be.
+                    segment_duration: 0,
+                    media_time: Some(AAC_PRIMING),
+                    media_rate: 1.into(),
+                }],
+            }),
+        });
+    }
+    let mut out = Vec::with_capacity(init.len() + 36);
+    for (header, body) in boxes(init)? {
+        if header.kind == Moov::KIND {
+            moov.encode(&mut out)?;
+        } else {
+            header.encode(&mut out)?;
+            out.extend_from_slice(body);
+        }
+    }
+    Ok(out)
+}
+
+/// Two consecutive Media Segments as one. Indexes are left out: they would count only the first.
+pub(crate) fn join(first: &[u8], second: &[u8]) -> Result<Vec<u8>, BoxError> {
+    let mut out = Vec::with_capacity(first.len() + second.len());
+    for (header, body) in boxes(first)? {
+        if header.kind != Sidx::KIND {
+            header.encode(&mut out)?;
+            out.extend_from_slice(body);
+        }
+    }
+    for (header, body) in boxes(second)? {
+        if header.kind != Sidx::KIND && header.kind != Styp::KIND {
+            header.encode(&mut out)?;
+            out.extend_from_slice(body);
+        }
+    }
+    Ok(out)
+}
+
+fn moov(bytes: &[u8]) -> Result<Moov, BoxError> {
+    let (_, body) = boxes(bytes)?
+        .into_iter()
+        .find(|(header, _)| header.kind == Moov::KIND)
+        .ok_or(BoxError::Missing("moov"))?;
+    Ok(Moov::decode_body(&mut &*body)?)
+}
+
+/// The boxes at the top level.
+fn boxes(mut bytes: &[u8]) -> Result<Vec<(Header, &[u8])>, BoxError> {
+    let mut found = vec![];
+    while !bytes.is_empty() {
+        let header = Header::decode(&mut bytes)?;
+        let size = header.size.unwrap_or(bytes.len());
+        let (body, rest) = bytes
+            .split_at_checked(size)
+            .ok_or(mp4_atom::Error::OutOfBounds)?;
+        found.push((header, body));
+        bytes = rest;
+    }
+    Ok(found)
+}
+
+fn codec_string(codec: &Codec) -> Result<String, BoxError> {
+    match codec {
+        // RFC 6381 §3.3: profile, constraints and level as the decoder configuration has them.
+        Codec::Avc1(entry) => Ok(format!(
+            "avc1.{:02x}{:02x}{:02x}",
+            entry.avcc.avc_profile_indication,
+            entry.avcc.profile_compatibility,
+            entry.avcc.avc_level_indication
+        )),
+        Codec::Mp4a(entry) => {
+            let config = &entry.esds.es_desc.dec_config;
+            let specific = config
+                .dec_specific
+                .as_ref()
+                .ok_or(BoxError::Missing("esds"))?;
+            Ok(format!(
+                "mp4a.{:x}.{}",
+                config.object_type_indication, specific.profile
+            ))
+        }
+        other => {
+            let mut name = format!("{other:?}");
+            name.truncate(40);
+            Err(BoxError::UnexpectedCodec(name))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mp4_atom::{Mfhd, Tfdt, Tfhd, Traf, Trun, TrunEntry};
+
+    fn segment(start: u64, durations: &[u32]) -> Vec<u8> {
+        let samples: Vec<TrunEntry> = durations
+            .iter()
+            .map(|duration| TrunEntry {
+                duration: Some(*duration),
+                ..TrunEntry::default()
+            })
+            .collect();
+        let mut bytes = b"\0\0\0\x10stypmsdh\0\0\0\0".to_vec();
+        Moof {
+            mfhd: Mfhd { sequence_number: 1 },
+            traf: vec![Traf {
+                tfhd: Tfhd {
+                    track_id: 1,
+                    ..Tfhd::default()
+                },
+                tfdt: Some(Tfdt {
+                    base_media_decode_time: start,
+                }),
+                trun: vec![Trun {
+                    data_offset: None,
+                    samples: samples.into(),
+                }],
+                ..Traf::default()
+            }],
+        }
+        .encode(&mut bytes)
+        .expect("it encodes");
+        bytes.extend_from_slice(b"\0\0\0\x0cmdatabcd");
+        bytes
+    }
+
+    fn init() -> Init {
+        Init {
+            timescale: 48_000,
+            codec: "mp4a.40.2".into(),
+            default_sample_duration: 0,
+        }
+    }
+
+    #[test]
+    fn a_segment_lasts_as_long_as_its_samples() {
+        let times = init()
+            .times(&segment(7, &[1024, 1024, 500]))
+            .expect("times");
+        assert_eq!((times.start, times.duration), (7, 2548));
+    }
+
+    #[test]
+    fn two_segments_joined_last_as_long_as_both_and_have_one_type_box() {
+        let joined = join(&segment(0, &[1024]), &segment(1024, &[1024])).expect("joined");
+        let times = init().times(&joined).expect("times");
+        assert_eq!((times.start, times.duration), (0, 2048));
+        let kinds: Vec<String> = boxes(&joined)
+            .expect("boxes")
+            .iter()
+            .map(|(header, _)| header.kind.to_string())
+            .collect();
+        assert_eq!(kinds, ["styp", "moof", "mdat", "moof", "mdat"]);
+    }
+
+    #[test]
+    fn bytes_that_are_no_boxes_are_an_error_and_never_a_panic() {
+        let whole = segment(0, &[1024]);
+        for end in 0..whole.len() {
+            let _ = init().times(&whole[..end]);
+        }
+        for bytes in [
+            &b""[..],
+            b"\0\0\0\0",
+            b"\0\0\0\x02moof",
+            b"\xff\xff\xff\xffmoof",
+        ] {
+            assert!(init().times(bytes).is_err(), "{bytes:?}");
+            assert!(Init::parse(bytes).is_err(), "{bytes:?}");
+        }
+    }
+}

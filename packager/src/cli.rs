@@ -1,0 +1,250 @@
+//! What can be typed.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::exit::EXIT_CODES;
+
+/// Packages a recording as HLS, publishes it, and mints the links that open it.
+#[derive(Debug, Parser)]
+#[command(name = "lectern", version, after_help = EXIT_CODES, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Encode and package a recording into a folder.
+    #[command(after_help = EXIT_CODES)]
+    Package(PackageArgs),
+    /// Put a package where it is served from.
+    #[command(after_help = EXIT_CODES)]
+    Publish(PublishArgs),
+    /// Package and publish at once: segments go up while later ones are encoded.
+    #[command(after_help = EXIT_CODES)]
+    Ship(ShipArgs),
+    /// Mint a link, and print the URL that opens.
+    #[command(after_help = EXIT_CODES)]
+    Link(LinkArgs),
+    /// Make and rotate the keys that links are minted with.
+    #[command(after_help = EXIT_CODES)]
+    Keys(KeysArgs),
+    /// Make a recording to try things on: slides, a voice and a running timecode.
+    #[command(after_help = EXIT_CODES)]
+    Sample(SampleArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EncodeArgs {
+    /// Sizes to offer, by their short side; never larger than the source.
+    #[arg(long, value_name = "LINES", value_delimiter = ',', default_value = "1080,720,480",
+          value_parser = clap::value_parser!(u32).range(16..=4320))]
+    pub(crate) ladder: Vec<u32>,
+    /// Seconds of a Media Segment.
+    #[arg(long, value_name = "SECONDS", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=10))]
+    pub(crate) segment_duration: u32,
+    /// x264's speed: slower is smaller.
+    #[arg(long, default_value_t = Preset::Veryfast)]
+    pub(crate) preset: Preset,
+    /// x264's quality: lower is better and larger.
+    #[arg(long, default_value_t = 23, value_parser = clap::value_parser!(u32).range(10..=40))]
+    pub(crate) crf: u32,
+    /// Threads of each encoder [default: one per core]. Another number gives another revision.
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub(crate) threads: Option<u16>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Preset {
+    Ultrafast,
+    Superfast,
+    Veryfast,
+    Faster,
+    Fast,
+    Medium,
+    Slow,
+    Slower,
+    Veryslow,
+}
+
+impl fmt::Display for Preset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let value = self.to_possible_value();
+        f.write_str(value.as_ref().map_or("", |value| value.get_name()))
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PackageArgs {
+    /// The recording.
+    pub(crate) input: PathBuf,
+    /// The folder to make. One that holds this very package is left as it is.
+    #[arg(short, long, value_name = "DIR")]
+    pub(crate) output: PathBuf,
+    #[command(flatten)]
+    pub(crate) encode: EncodeArgs,
+    /// Replace whatever the folder holds.
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Events as JSON lines on standard output, and nothing else.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PublishArgs {
+    /// A folder made by `lectern package`.
+    pub(crate) folder: PathBuf,
+    /// Where to: `file:///dir`, or `http(s)://edge/prefix` through the edge.
+    pub(crate) target: String,
+    /// Events as JSON lines on standard output, and nothing else.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ShipArgs {
+    /// The recording.
+    pub(crate) input: PathBuf,
+    /// Where to: `file:///dir`, or `http(s)://edge/prefix` through the edge.
+    pub(crate) target: String,
+    #[command(flatten)]
+    pub(crate) encode: EncodeArgs,
+    /// Where to encode; the folder made there is removed again [default: the system's temporary folder].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) work: Option<PathBuf>,
+    /// Events as JSON lines on standard output, and nothing else.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LinkArgs {
+    /// What to open, e.g. `https://edge.example/courses/rails/master.m3u8`.
+    pub(crate) url: String,
+    /// How long it opens, e.g. `30m`, `6h`, `7d`.
+    #[arg(long = "for", value_name = "TIME", default_value = "6h", value_parser = duration, conflicts_with = "expires_at")]
+    pub(crate) lasts: Duration,
+    /// Until when it opens (RFC 3339), e.g. `2027-01-31T18:00:00Z`.
+    #[arg(long, value_name = "TIME", value_parser = instant)]
+    pub(crate) expires_at: Option<DateTime<Utc>>,
+    /// Who watches: opaque to us.
+    #[arg(long, value_name = "ID")]
+    pub(crate) viewer: Option<String>,
+    /// Open everything in the URL's folder, not just the URL.
+    #[arg(long)]
+    pub(crate) directory: bool,
+    /// What the link may be used for.
+    #[arg(long = "use", value_name = "USE", default_value = "play")]
+    pub(crate) use_: LinkUse,
+    /// How long what was opened in time keeps playing, e.g. `6h` [default: the edge's].
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub(crate) watch: Option<Duration>,
+    /// List no Variant Stream with more lines than this.
+    #[arg(long, value_name = "LINES")]
+    pub(crate) max_height: Option<u32>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LinkUse {
+    Play,
+    Upload,
+    Download,
+    Admin,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct KeysArgs {
+    #[command(subcommand)]
+    pub(crate) verb: KeysVerb,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeysVerb {
+    /// Print a LECTERN_KEYS with one new key.
+    New {
+        /// The key's id [default: this month, as in 2026-11].
+        #[arg(long, value_name = "NAME")]
+        kid: Option<String>,
+    },
+    /// Print the present LECTERN_KEYS with a new key in front: it mints, and all verify.
+    Rotate {
+        /// The new key's id [default: this month, as in 2026-11].
+        #[arg(long, value_name = "NAME")]
+        kid: Option<String>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SampleArgs {
+    /// The MP4 file to make.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=36_000))]
+    pub(crate) seconds: u32,
+    /// Replace the file if it is there.
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+/// `90s`, `30m`, `6h`, `7d`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("`{text}` is not a time such as `90s`, `30m`, `6h` or `7d`");
+    let unit = text.chars().last().ok_or_else(wrong)?;
+    let seconds = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 3600,
+        'd' => 86_400,
+        _ => return Err(wrong()),
+    };
+    let amount: u64 = text[..text.len() - 1].parse().map_err(|_| wrong())?;
+    amount
+        .checked_mul(seconds)
+        .map(Duration::from_secs)
+        .ok_or_else(wrong)
+}
+
+fn instant(text: &str) -> Result<DateTime<Utc>, String> {
+    DateTime::parse_from_rfc3339(text)
+        .map(|time| time.with_timezone(&Utc))
+        .map_err(|error| format!("`{text}` is not a time such as `2027-01-31T18:00:00Z` ({error})"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn times_have_a_number_and_a_unit() {
+        for (text, expected) in [
+            ("90s", Some(90)),
+            ("6h", Some(21_600)),
+            ("7d", Some(604_800)),
+            ("6", None),
+            ("h", None),
+            ("-1h", None),
+            ("1ö", None),
+            ("", None),
+            ("99999999999999999999d", None),
+            ("9999999999999999999d", None),
+        ] {
+            assert_eq!(
+                duration(text).ok().map(|time| time.as_secs()),
+                expected,
+                "{text}"
+            );
+        }
+    }
+}

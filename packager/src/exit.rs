@@ -1,0 +1,87 @@
+//! How the command ends: the closed set of exit codes, and which error ends it how.
+
+use std::io::ErrorKind;
+use std::process::ExitCode;
+
+use crate::boxes::BoxError;
+use crate::keys::KeysError;
+use crate::output::OutputError;
+use crate::probe::InputError;
+use crate::process::ProcessError;
+use crate::publish::PublishError;
+use crate::verify::VerifyError;
+
+/// Everything `lectern` ends with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Exit {
+    Done = 0,
+    Failed = 1,
+    Usage = 2,
+    Input = 3,
+    Environment = 4,
+    Refused = 5,
+    /// 128 + SIGINT, as shells report it.
+    Interrupted = 130,
+}
+
+/// Shown at the end of `--help`.
+pub(crate) const EXIT_CODES: &str = "\
+Exit codes:
+  0    done
+  1    failed
+  2    usage: the arguments do not fit, or the output folder holds something else
+  3    the input is not acceptable: missing, empty, unreadable, damaged, too small
+  4    the environment: no ffmpeg, disk full, no keys
+  5    the edge or the storage refused, or could not be reached
+  130  interrupted";
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        ExitCode::from(exit as u8)
+    }
+}
+
+/// The command was ended by a signal.
+#[derive(Debug, thiserror::Error)]
+#[error("interrupted; nothing was left behind")]
+pub(crate) struct Interrupted;
+
+/// The exit code of an error and what to do next, taken from the first cause that knows.
+pub(crate) fn of(error: &anyhow::Error) -> (Exit, Option<String>) {
+    error
+        .chain()
+        .find_map(of_cause)
+        .unwrap_or((Exit::Failed, None))
+}
+
+fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<(Exit, Option<String>)> {
+    if let Some(error) = cause.downcast_ref::<InputError>() {
+        return Some((Exit::Input, error.hint().map(Into::into)));
+    }
+    if let Some(error) = cause.downcast_ref::<VerifyError>() {
+        return Some((Exit::Input, Some(error.hint().into())));
+    }
+    if let Some(error) = cause.downcast_ref::<ProcessError>() {
+        return Some((error.exit(), error.hint()));
+    }
+    if let Some(error) = cause.downcast_ref::<OutputError>() {
+        return Some((Exit::Usage, Some(error.hint().into())));
+    }
+    if let Some(error) = cause.downcast_ref::<KeysError>() {
+        return Some((Exit::Environment, Some(error.hint().into())));
+    }
+    if let Some(error) = cause.downcast_ref::<PublishError>() {
+        return Some((error.exit(), error.hint()));
+    }
+    if cause.is::<BoxError>() {
+        return Some((Exit::Failed, None));
+    }
+    if cause.is::<Interrupted>() {
+        return Some((Exit::Interrupted, None));
+    }
+    let error = cause.downcast_ref::<std::io::Error>()?;
+    (error.kind() == ErrorKind::StorageFull).then(|| (Exit::Environment, Some(DISK_FULL.into())))
+}
+
+pub(crate) const DISK_FULL: &str = "free some space, or write to another disk, and run it again";

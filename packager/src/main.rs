@@ -1,0 +1,93 @@
+//! `lectern`: packages a recording as HLS, publishes it, and mints the links that open it.
+//!
+//! Standard output is data, standard error is narration. Read on in `package`, which names the steps.
+
+mod boxes;
+mod cli;
+mod clock;
+mod exit;
+mod ffmpeg;
+mod keys;
+mod ladder;
+mod link;
+mod output;
+mod package;
+mod package_json;
+mod playlists;
+mod probe;
+mod process;
+mod progress;
+mod publish;
+mod revision;
+mod sample;
+mod ship;
+mod verify;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result};
+use clap::Parser as _;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::cli::{Cli, Verb};
+use crate::exit::{Exit, Interrupted};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let ended = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("cannot start")
+        .and_then(|runtime| {
+            runtime.block_on(async {
+                // Whichever comes first; the other is dropped, and with it ffmpeg and the folder it wrote into.
+                tokio::select! {
+                    ended = run(cli) => ended,
+                    ended = interrupted() => ended,
+                }
+            })
+        });
+    match ended {
+        Ok(()) => Exit::Done.into(),
+        Err(error) => report(&error).into(),
+    }
+}
+
+async fn run(cli: Cli) -> Result<()> {
+    match cli.verb {
+        Verb::Package(args) => package::run(args).await,
+        Verb::Publish(args) => publish::run(args).await,
+        Verb::Ship(args) => ship::run(args).await,
+        Verb::Link(args) => print(&link::run(&args)?),
+        Verb::Keys(args) => print(&keys::run(args.verb)?),
+        Verb::Sample(args) => sample::run(args).await,
+    }
+}
+
+fn print(line: &str) -> Result<()> {
+    writeln!(std::io::stdout(), "{line}").context("cannot write to standard output")
+}
+
+async fn interrupted() -> Result<()> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+        _ = hangup.recv() => {}
+    }
+    Err(Interrupted.into())
+}
+
+fn report(error: &anyhow::Error) -> Exit {
+    let (exit, hint) = exit::of(error);
+    let mut stderr = std::io::stderr();
+    let _ = writeln!(stderr, "error: {error:#}");
+    if let Some(hint) = hint {
+        let _ = writeln!(stderr, "\nhint: {hint}");
+    }
+    exit
+}

@@ -1,0 +1,429 @@
+//! `lectern package`: a recording becomes a folder that can be served.
+//!
+//! In four steps that `ship` takes too: prepare (what is it, what will it be called), encode, measure, describe.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use sha2::{Digest as _, Sha256};
+
+use crate::boxes::{self, Init};
+use crate::cli::{EncodeArgs, PackageArgs};
+use crate::ffmpeg::{Plan, Settings};
+use crate::ladder::{frame_rate, ladder};
+use crate::output::{self, Found, OutputError, Scratch};
+use crate::package_json::{
+    self, MULTIVARIANT, Object, Package, Picture, RenditionFacts, SourceFacts, Tools,
+};
+use crate::playlists::{self, AudioRendition, Segment, Variant};
+use crate::probe::{Source, file_url, probe};
+use crate::process;
+use crate::progress::{Progress, Unit};
+use crate::revision::{ffmpeg_version, hash_file, hex, revision};
+use crate::verify::{self, Encoded, VerifyError, seconds};
+
+/// A last audio segment below this is what the encoder's priming pushed over the boundary.
+const STUB_MICROS: u64 = 250_000;
+
+pub(crate) async fn run(args: PackageArgs) -> Result<()> {
+    let progress = Progress::new(args.json);
+    let job = Job::prepare(&args.input, &args.encode, progress).await?;
+    let folder = std::path::absolute(&args.output)
+        .with_context(|| format!("cannot use `{}` as a folder", args.output.display()))?;
+    let master = args.output.join(MULTIVARIANT);
+    let found = output::inspect(&folder, &job.revision)
+        .with_context(|| format!("cannot look into `{}`", args.output.display()))?;
+    match found {
+        Found::Same(package) => {
+            progress.note(format_args!(
+                "already packaged: `{}` holds revision {}",
+                args.output.display(),
+                job.revision
+            ));
+            progress.result(master.display(), &package.renditions);
+            return Ok(());
+        }
+        Found::SomethingElse if !args.force => {
+            return Err(OutputError::Exists(args.output).into());
+        }
+        Found::SomethingElse | Found::Nothing => {}
+    }
+    let writing = || format!("cannot write into `{}`", args.output.display());
+    let scratch = Scratch::beside(&folder).with_context(writing)?;
+    let said = job.encode(scratch.path(), progress).await?;
+    let package = job.finish(scratch.path(), &said).await?;
+    scratch.become_folder(&folder).with_context(writing)?;
+    progress.note(format_args!(
+        "packaged revision {}: {:.1} s, {} objects, {:.1} MB",
+        package.revision,
+        package.duration,
+        package.objects.len() + 1,
+        megabytes(package.bytes())
+    ));
+    progress.result(master.display(), &package.renditions);
+    Ok(())
+}
+
+/// A source with a plan, and the name of what will come of it.
+#[derive(Debug)]
+pub(crate) struct Job {
+    pub(crate) revision: String,
+    pub(crate) plan: Plan,
+    input: PathBuf,
+    source: SourceFacts,
+    ffmpeg: String,
+}
+
+impl Job {
+    pub(crate) async fn prepare(
+        input: &Path,
+        args: &EncodeArgs,
+        progress: Progress,
+    ) -> Result<Self> {
+        let cannot = || format!("cannot package `{}`", input.display());
+        let media = probe(input).await.with_context(cannot)?;
+        let ffmpeg = ffmpeg_version().await.with_context(cannot)?;
+        let bytes = fs::metadata(input).with_context(cannot)?.len();
+        let step = progress.step("reading", Unit::Bytes, bytes);
+        let sha256 = hash_file(input, &step).await.with_context(cannot)?;
+        step.finish();
+        let plan = plan(&media, args);
+        Ok(Self {
+            revision: revision(&sha256, &ffmpeg, &plan),
+            plan,
+            input: std::path::absolute(input).with_context(cannot)?,
+            source: SourceFacts {
+                bytes,
+                sha256,
+                media,
+            },
+            ffmpeg,
+        })
+    }
+
+    /// Where segments and playlists are, in a package's root.
+    pub(crate) fn revision_folder(&self, root: &Path) -> PathBuf {
+        root.join("v").join(&self.revision)
+    }
+
+    /// Runs ffmpeg; returns what it complained about.
+    pub(crate) async fn encode(&self, root: &Path, progress: Progress) -> Result<String> {
+        let folder = self.revision_folder(root);
+        for rendition in self.folders() {
+            fs::create_dir_all(folder.join(rendition)).context("cannot make the folders")?;
+        }
+        let sizes: Vec<String> = self
+            .plan
+            .rungs
+            .iter()
+            .map(|rung| format!("{}×{}", rung.width, rung.height))
+            .collect();
+        progress.note(format_args!(
+            "encoding {} at {} frames a second{}",
+            sizes.join(", "),
+            playlists::shown_rate(self.plan.frame_rate),
+            match &self.plan.audio {
+                Some(audio) => format!(", sound `{}`", audio.language),
+                None => ", no sound".to_owned(),
+            }
+        ));
+        let total = self
+            .source
+            .media
+            .duration
+            .map_or(0, |seconds| (seconds * 1000.0) as u64);
+        let step = progress.step("encoding", Unit::Milliseconds, total);
+        let input: OsString = file_url(&self.input);
+        let said = process::encode(self.plan.argv(input), &folder, |done| {
+            step.set(u64::try_from(done.as_millis()).unwrap_or(u64::MAX));
+        })
+        .await
+        .with_context(|| format!("ffmpeg failed on `{}`", self.input_name()))?;
+        step.finish();
+        Ok(said.0)
+    }
+
+    /// Verifies what was encoded, and writes everything else that a package has.
+    pub(crate) async fn finish(&self, root: &Path, said: &str) -> Result<Package> {
+        let measured = self
+            .measure(root, said)
+            .await
+            .with_context(|| format!("the encoding of `{}` is not complete", self.input_name()))?;
+        self.describe(root, &measured)
+            .context("cannot write the playlists")
+    }
+
+    fn folders(&self) -> impl Iterator<Item = String> {
+        let plan = &self.plan;
+        plan.video_folders().into_iter().chain(plan.audio_folder())
+    }
+
+    fn input_name(&self) -> String {
+        let name = self.input.file_name().unwrap_or_default();
+        name.to_string_lossy().into_owned()
+    }
+
+    async fn measure(&self, root: &Path, said: &str) -> Result<Measured> {
+        let folder = self.revision_folder(root);
+        let mut video = vec![];
+        for name in self.plan.video_folders() {
+            video.push(Rendition::measure(&folder, name, said).await?);
+        }
+        let mut audio = None;
+        if let Some(name) = self.plan.audio_folder() {
+            let rendition = folder.join(&name);
+            let init = rendition.join("init.mp4");
+            let bytes = fs::read(&init)?;
+            fs::write(&init, boxes::trim_priming(&bytes)?)?;
+            let measured = Rendition::measure(&folder, name.clone(), said).await?;
+            let is_stubbed = measured.segments.len() > video[0].segments.len()
+                && measured.segments.len() > 1
+                && measured
+                    .segments
+                    .last()
+                    .is_some_and(|last| last.micros < STUB_MICROS);
+            audio = Some(if is_stubbed {
+                fold_last(&rendition, measured.segments.len())?;
+                Rendition::measure(&folder, name, said).await?
+            } else {
+                measured
+            });
+        }
+        let encoded = |rendition| Rendition::encoded(rendition);
+        verify::verify(
+            &self.source.media,
+            &video.iter().map(encoded).collect::<Vec<_>>(),
+            audio.as_ref().map(encoded).as_ref(),
+            said,
+        )?;
+        Ok(Measured { video, audio })
+    }
+
+    fn describe(&self, root: &Path, measured: &Measured) -> Result<Package> {
+        let folder = self.revision_folder(root);
+        let all = || measured.video.iter().chain(&measured.audio);
+        let target = playlists::target_duration(all().flat_map(|rendition| &rendition.segments));
+        let mut objects: Vec<Object> = vec![];
+        let mut playlist_objects = vec![];
+        let prefix = format!("v/{}", self.revision);
+        for rendition in all() {
+            let name = &rendition.folder;
+            let _ = fs::remove_file(folder.join(name).join("ffmpeg.m3u8"));
+            objects.extend(rendition.objects.iter().map(|object| Object {
+                path: format!("{prefix}/{}", object.path),
+                ..object.clone()
+            }));
+            let playlist = playlists::media(&rendition.segments, target);
+            fs::write(folder.join(name).join("playlist.m3u8"), &playlist)?;
+            playlist_objects.push(object(format!("{prefix}/{name}/playlist.m3u8"), &playlist));
+        }
+        objects.extend(playlist_objects);
+        let renditions: Vec<RenditionFacts> = all()
+            .map(|rendition| self.facts(rendition, target))
+            .collect();
+        let master = self.multivariant(&renditions, &prefix);
+        fs::write(root.join(MULTIVARIANT), &master)?;
+        objects.push(object(MULTIVARIANT.to_owned(), &master));
+        let package = Package {
+            revision: self.revision.clone(),
+            duration: all()
+                .map(|rendition| seconds(&rendition.segments))
+                .fold(0.0, f64::max),
+            source: self.source.clone(),
+            settings: self.plan.settings.clone(),
+            tools: Tools {
+                lectern: env!("CARGO_PKG_VERSION").to_owned(),
+                ffmpeg: self.ffmpeg.clone(),
+            },
+            renditions,
+            objects,
+        };
+        let mut json = serde_json::to_vec_pretty(&package)?;
+        json.push(b'\n');
+        fs::write(folder.join(package_json::NAME), json)?;
+        Ok(package)
+    }
+
+    fn facts(&self, rendition: &Rendition, target: u64) -> RenditionFacts {
+        let (peak, average) = playlists::bandwidth(&rendition.segments, target);
+        let rung = self
+            .plan
+            .rungs
+            .iter()
+            .find(|rung| rung.name() == rendition.folder);
+        RenditionFacts {
+            folder: rendition.folder.clone(),
+            codec: rendition.codec.clone(),
+            picture: rung.map(|rung| Picture {
+                width: rung.width,
+                height: rung.height,
+                frame_rate: self.plan.frame_rate,
+            }),
+            duration: seconds(&rendition.segments),
+            segments: rendition.segments.len(),
+            bytes: rendition.segments.iter().map(|segment| segment.bytes).sum(),
+            peak_bandwidth: peak,
+            average_bandwidth: average,
+        }
+    }
+
+    fn multivariant(&self, renditions: &[RenditionFacts], prefix: &str) -> Vec<u8> {
+        let audio = renditions.iter().find(|facts| facts.picture.is_none());
+        let variants: Vec<Variant> = renditions
+            .iter()
+            .filter_map(|facts| {
+                let picture = facts.picture.as_ref()?;
+                let mut variant = Variant {
+                    uri: format!("{prefix}/{}/playlist.m3u8", facts.folder),
+                    bandwidth: facts.peak_bandwidth,
+                    average_bandwidth: facts.average_bandwidth,
+                    codecs: facts.codec.clone(),
+                    width: picture.width,
+                    height: picture.height,
+                    frame_rate: picture.frame_rate,
+                };
+                if let Some(audio) = audio {
+                    variant.bandwidth += audio.peak_bandwidth;
+                    variant.average_bandwidth += audio.average_bandwidth;
+                    variant.codecs = format!("{},{}", variant.codecs, audio.codec);
+                }
+                Some(variant)
+            })
+            .collect();
+        let audio = audio.map(|facts| AudioRendition {
+            uri: format!("{prefix}/{}/playlist.m3u8", facts.folder),
+            language: self
+                .plan
+                .audio
+                .as_ref()
+                .map_or_else(|| "und".to_owned(), |audio| audio.language.clone()),
+        });
+        playlists::multivariant(&variants, audio.as_ref())
+    }
+}
+
+fn plan(source: &Source, args: &EncodeArgs) -> Plan {
+    let settings = Settings {
+        ladder: args.ladder.clone(),
+        segment_duration: args.segment_duration,
+        preset: args.preset.to_string(),
+        crf: args.crf,
+        threads: args.threads.unwrap_or_else(|| {
+            std::thread::available_parallelism()
+                .map_or(2, |cores| u16::try_from(cores.get()).unwrap_or(16).min(16))
+        }),
+    };
+    Plan {
+        rungs: ladder(source.video.width, source.video.height, &settings.ladder),
+        frame_rate: frame_rate(&source.video),
+        video: source.video.clone(),
+        audio: source.audio.clone(),
+        settings,
+    }
+}
+
+struct Measured {
+    /// As the plan has them, largest first; never empty.
+    video: Vec<Rendition>,
+    audio: Option<Rendition>,
+}
+
+/// A Rendition as it is on disk.
+struct Rendition {
+    folder: String,
+    codec: String,
+    segments: Vec<Segment>,
+    /// The Media Initialization Section and the segments; paths from the revision's folder.
+    objects: Vec<Object>,
+}
+
+impl Rendition {
+    fn encoded(&self) -> Encoded<'_> {
+        Encoded {
+            folder: &self.folder,
+            segments: &self.segments,
+        }
+    }
+
+    /// Reads one object at a time: memory does not grow with the lecture.
+    async fn measure(revision: &Path, folder: String, said: &str) -> Result<Self> {
+        let path = revision.join(&folder);
+        let reading = |name: &str| format!("cannot read `{folder}/{name}`");
+        let empty = || VerifyError::Empty {
+            folder: folder.clone(),
+            said: verify::said(said),
+        };
+        let Ok(bytes) = fs::read(path.join("init.mp4")) else {
+            return Err(empty().into());
+        };
+        if bytes.is_empty() {
+            return Err(empty().into());
+        }
+        let init = Init::parse(&bytes).with_context(|| reading("init.mp4"))?;
+        let mut objects = vec![object(format!("{folder}/init.mp4"), &bytes)];
+        let mut segments = vec![];
+        let mut end = 0;
+        loop {
+            let name = playlists::segment_name(segments.len());
+            let bytes = match fs::read(path.join(&name)) {
+                Ok(bytes) => bytes,
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => break,
+                Err(error) => return Err(error).with_context(|| reading(&name)),
+            };
+            let times = init.times(&bytes).with_context(|| reading(&name))?;
+            if times.start.abs_diff(end) > u64::from(init.timescale) / 10 {
+                return Err(VerifyError::Hole {
+                    folder,
+                    segment: segments.len(),
+                    said: verify::said(said),
+                }
+                .into());
+            }
+            // Rounded at both ends, so that the sum stays exact over thousands of segments.
+            let micros = |ticks: u64| {
+                let scale = u128::from(init.timescale);
+                u64::try_from((u128::from(ticks) * 1_000_000 + scale / 2) / scale)
+                    .unwrap_or(u64::MAX)
+            };
+            segments.push(Segment {
+                micros: micros(end + times.duration) - micros(end),
+                bytes: bytes.len() as u64,
+            });
+            end += times.duration;
+            objects.push(object(format!("{folder}/{name}"), &bytes));
+            tokio::task::yield_now().await;
+        }
+        Ok(Self {
+            folder,
+            codec: init.codec,
+            segments,
+            objects,
+        })
+    }
+}
+
+/// The last of `count` segments becomes part of the one before it.
+fn fold_last(folder: &Path, count: usize) -> Result<()> {
+    let before = folder.join(playlists::segment_name(count - 2));
+    let last = folder.join(playlists::segment_name(count - 1));
+    let joined = boxes::join(&fs::read(&before)?, &fs::read(&last)?)?;
+    fs::write(&before, joined)?;
+    fs::remove_file(&last)?;
+    Ok(())
+}
+
+fn object(path: String, bytes: &[u8]) -> Object {
+    Object {
+        content_type: lectern::content_type::for_key(&path).to_owned(),
+        path,
+        bytes: bytes.len() as u64,
+        sha256: hex(&Sha256::digest(bytes)),
+    }
+}
+
+pub(crate) fn megabytes(bytes: u64) -> f64 {
+    let bytes = bytes as f64;
+    bytes / 1e6
+}

@@ -1,0 +1,238 @@
+//! Runs a command: nothing on its standard input, the end of its standard error kept, killed when it is dropped.
+
+use std::collections::VecDeque;
+use std::ffi::OsString;
+use std::io::ErrorKind;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, BufReader};
+use tokio::process::{Child, Command};
+
+use crate::exit::{DISK_FULL, Exit};
+
+/// ffprobe's answer about a file with hundreds of streams is tens of kilobytes.
+const MOST_OUTPUT: u64 = 16 << 20;
+const TAIL_LINES: usize = 6;
+const LONGEST_LINE: usize = 400;
+
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ProcessError {
+    #[error("`{tool}` is not installed, or not on the PATH")]
+    Missing { tool: &'static str },
+    #[error("cannot run `{tool}`")]
+    Io {
+        tool: &'static str,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("the disk is full; {tool} said: {said}")]
+    DiskFull { tool: &'static str, said: String },
+    #[error("{said}")]
+    Failed { tool: &'static str, said: String },
+}
+
+impl ProcessError {
+    pub(crate) fn exit(&self) -> Exit {
+        match self {
+            Self::Missing { .. } | Self::DiskFull { .. } => Exit::Environment,
+            Self::Io { .. } | Self::Failed { .. } => Exit::Failed,
+        }
+    }
+
+    pub(crate) fn hint(&self) -> Option<String> {
+        match self {
+            Self::Missing { tool } if tool.starts_with("ff") => {
+                Some("apt-get install ffmpeg".to_owned())
+            }
+            Self::Missing { tool } => Some(format!("apt-get install {tool}")),
+            Self::DiskFull { .. } => Some(DISK_FULL.to_owned()),
+            Self::Io { .. } | Self::Failed { .. } => None,
+        }
+    }
+}
+
+/// What a command that succeeded complained about.
+#[derive(Debug)]
+pub(crate) struct Said(pub(crate) String);
+
+/// Runs a command to its end and returns its standard output.
+pub(crate) async fn capture(
+    tool: &'static str,
+    args: Vec<OsString>,
+) -> Result<Vec<u8>, ProcessError> {
+    let io = |source| ProcessError::Io { tool, source };
+    let mut child = spawn(tool, args, Path::new("."))?;
+    let (stdout, stderr) = pipes(&mut child);
+    let mut output = Vec::new();
+    let (read, said) = tokio::join!(
+        async {
+            match stdout {
+                Some(stdout) => stdout.take(MOST_OUTPUT).read_to_end(&mut output).await,
+                None => Ok(0),
+            }
+        },
+        tail(stderr)
+    );
+    read.map_err(io)?;
+    finish(tool, child, said).await?;
+    Ok(output)
+}
+
+/// Runs ffmpeg with `-progress pipe:1` in a folder, telling how much of the output's time is done.
+pub(crate) async fn encode(
+    args: Vec<OsString>,
+    folder: &Path,
+    mut on_progress: impl FnMut(Duration),
+) -> Result<Said, ProcessError> {
+    let mut child = spawn("ffmpeg", args, folder)?;
+    let (stdout, stderr) = pipes(&mut child);
+    let ((), said) = tokio::join!(
+        async {
+            let Some(stdout) = stdout else { return };
+            let mut lines = BufReader::new(stdout).lines();
+            while let Ok(Some(line)) = lines.next_line().await {
+                if let Some(done) = out_time(&line) {
+                    on_progress(done);
+                }
+            }
+        },
+        tail(stderr)
+    );
+    finish("ffmpeg", child, said).await.map(Said)
+}
+
+fn spawn(tool: &'static str, args: Vec<OsString>, folder: &Path) -> Result<Child, ProcessError> {
+    Command::new(tool)
+        .args(args)
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        // A ^C on the terminal is ours to handle: ffmpeg would end its files in good order and leave them.
+        .process_group(0)
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(|source| match source.kind() {
+            ErrorKind::NotFound => ProcessError::Missing { tool },
+            _ => ProcessError::Io { tool, source },
+        })
+}
+
+fn pipes(
+    child: &mut Child,
+) -> (
+    Option<tokio::process::ChildStdout>,
+    Option<tokio::process::ChildStderr>,
+) {
+    (child.stdout.take(), child.stderr.take())
+}
+
+async fn finish(
+    tool: &'static str,
+    mut child: Child,
+    said: String,
+) -> Result<String, ProcessError> {
+    let status = child
+        .wait()
+        .await
+        .map_err(|source| ProcessError::Io { tool, source })?;
+    if said.contains("No space left on device") {
+        return Err(ProcessError::DiskFull { tool, said });
+    }
+    if !status.success() {
+        let said = if said.is_empty() {
+            format!("{tool} ended with {status}")
+        } else {
+            said
+        };
+        return Err(ProcessError::Failed { tool, said });
+    }
+    Ok(said)
+}
+
+/// The last different lines of a stream, however long it is.
+async fn tail(stream: Option<impl AsyncRead + Unpin>) -> String {
+    let Some(stream) = stream else {
+        return String::new();
+    };
+    let mut reader = BufReader::new(stream);
+    let mut last: VecDeque<String> = VecDeque::new();
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        // A file may put any bytes of any length into ffmpeg's messages.
+        match (&mut reader)
+            .take(1 << 16)
+            .read_until(b'\n', &mut line)
+            .await
+        {
+            Ok(0) | Err(_) => break,
+            Ok(_) => {}
+        }
+        let text = String::from_utf8_lossy(&line);
+        let text: String = text
+            .trim()
+            .chars()
+            .filter(|character| !character.is_control())
+            .take(LONGEST_LINE)
+            .collect();
+        if text.is_empty() || last.contains(&text) {
+            continue;
+        }
+        if last.len() == TAIL_LINES {
+            last.pop_front();
+        }
+        last.push_back(text);
+    }
+    Vec::from(last).join("; ")
+}
+
+/// `out_time_us=5312000` of `-progress`; it is negative or `N/A` before the first frame.
+fn out_time(line: &str) -> Option<Duration> {
+    let micros = line.strip_prefix("out_time_us=")?.trim().parse().ok()?;
+    Some(Duration::from_micros(micros))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn progress_is_the_time_that_is_written() {
+        for (line, expected) in [
+            ("out_time_us=5312000", Some(5312)),
+            ("out_time_us=N/A", None),
+            ("out_time_us=-23", None),
+            ("frame=12", None),
+        ] {
+            assert_eq!(
+                out_time(line),
+                expected.map(Duration::from_millis),
+                "{line}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn a_failure_carries_what_the_command_said() {
+        let args = |script: &str| vec!["-c".into(), script.into()];
+        let error = capture(
+            "sh",
+            args("echo one >&2; echo two >&2; echo two >&2; exit 3"),
+        )
+        .await
+        .expect_err("it exits with 3");
+        assert_eq!(error.to_string(), "one; two");
+        let error = capture("sh", args("echo 'a: No space left on device' >&2"))
+            .await
+            .expect_err("exit code 0 is not success");
+        assert!(matches!(error, ProcessError::DiskFull { .. }), "{error}");
+        let error = capture("ff-that-is-not-there", vec![])
+            .await
+            .expect_err("there is no such command");
+        assert_eq!(error.exit(), Exit::Environment);
+        assert_eq!(error.hint().as_deref(), Some("apt-get install ffmpeg"));
+    }
+}

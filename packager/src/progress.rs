@@ -1,0 +1,227 @@
+//! What the person sees meanwhile: bars on a terminal, plain lines elsewhere, NDJSON for machines.
+
+use std::fmt::Display;
+use std::io::{IsTerminal as _, Write as _};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde::Serialize;
+use serde_json::json;
+
+/// At most one plain line or event of a step in this time.
+const BETWEEN_LINES: Duration = Duration::from_secs(5);
+const BETWEEN_EVENTS: Duration = Duration::from_millis(500);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    Bars,
+    Lines,
+    Json,
+}
+
+/// Where narration goes: standard error, or events on standard output.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Progress {
+    mode: Mode,
+}
+
+impl Progress {
+    pub(crate) fn new(json: bool) -> Self {
+        let mode = if json {
+            Mode::Json
+        } else if std::io::stderr().is_terminal() {
+            Mode::Bars
+        } else {
+            Mode::Lines
+        };
+        Self { mode }
+    }
+
+    /// A sentence about what is going on.
+    pub(crate) fn note(self, text: impl Display) {
+        match self.mode {
+            Mode::Json => event(&json!({"event": "note", "text": text.to_string()})),
+            Mode::Bars | Mode::Lines => narrate(&text),
+        }
+    }
+
+    /// The data that the command was run for: a line on standard output, or the last event.
+    pub(crate) fn result(self, line: impl Display, facts: &impl Serialize) {
+        match self.mode {
+            Mode::Json => event(&json!({"event": "done", "result": facts})),
+            Mode::Bars | Mode::Lines => {
+                let _ = writeln!(std::io::stdout(), "{line}");
+            }
+        }
+    }
+
+    /// A long step; `total` is in the step's own unit, `0` when unknown.
+    pub(crate) fn step(self, name: &'static str, unit: Unit, total: u64) -> Step {
+        let bar = match self.mode {
+            Mode::Bars => {
+                let bar = ProgressBar::with_draw_target(
+                    (total > 0).then_some(total),
+                    ProgressDrawTarget::stderr_with_hz(5),
+                )
+                .with_style(unit.style(total > 0))
+                .with_message(name);
+                bar.enable_steady_tick(Duration::from_millis(200));
+                bar
+            }
+            Mode::Lines | Mode::Json => ProgressBar::hidden(),
+        };
+        Step(Arc::new(Inner {
+            mode: self.mode,
+            name,
+            unit,
+            bar,
+            state: Mutex::new(State {
+                done: 0,
+                total,
+                started: Instant::now(),
+                said: Instant::now(),
+            }),
+        }))
+    }
+}
+
+/// What a step counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unit {
+    Bytes,
+    /// Of the lecture.
+    Milliseconds,
+}
+
+impl Unit {
+    fn style(self, is_bounded: bool) -> ProgressStyle {
+        let template = match (self, is_bounded) {
+            (Self::Bytes, true) => {
+                "{msg:12} [{bar:30}] {percent:>3} %  {bytes}/{total_bytes}  {bytes_per_sec}  {eta} left"
+            }
+            (Self::Bytes, false) => "{msg:12} {spinner} {bytes}  {bytes_per_sec}",
+            (Self::Milliseconds, true) => {
+                "{msg:12} [{bar:30}] {percent:>3} %  {elapsed} elapsed  {eta} left"
+            }
+            (Self::Milliseconds, false) => "{msg:12} {spinner} {elapsed} elapsed",
+        };
+        ProgressStyle::with_template(template)
+            .unwrap_or_else(|_| ProgressStyle::default_bar())
+            .progress_chars("=> ")
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Bytes => "bytes",
+            Self::Milliseconds => "ms",
+        }
+    }
+
+    fn show(self, amount: u64) -> String {
+        let amount = amount as f64;
+        match self {
+            Self::Bytes => format!("{:.1} MB", amount / 1e6),
+            Self::Milliseconds => format!("{:.1} s", amount / 1e3),
+        }
+    }
+}
+
+/// A long step under way; clones share it.
+#[derive(Debug, Clone)]
+pub(crate) struct Step(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    mode: Mode,
+    name: &'static str,
+    unit: Unit,
+    bar: ProgressBar,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    done: u64,
+    total: u64,
+    started: Instant,
+    said: Instant,
+}
+
+impl Step {
+    pub(crate) fn set(&self, done: u64) {
+        self.update(|state| state.done = done);
+    }
+
+    pub(crate) fn add(&self, more: u64) {
+        self.update(|state| state.done += more);
+    }
+
+    pub(crate) fn finish(&self) {
+        let inner = &self.0;
+        inner.bar.finish_and_clear();
+        let state = inner.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let took = state.started.elapsed();
+        match inner.mode {
+            Mode::Json => event(&json!({
+                "event": "finished", "step": inner.name, "done": state.done, "unit": inner.unit.name(),
+                "seconds": took.as_secs_f64(),
+            })),
+            Mode::Bars | Mode::Lines => narrate(&format!(
+                "{}: {} in {:.1} s",
+                inner.name,
+                inner.unit.show(state.done),
+                took.as_secs_f64()
+            )),
+        }
+    }
+
+    fn update(&self, change: impl FnOnce(&mut State)) {
+        let inner = &self.0;
+        let mut state = inner.state.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut state);
+        let (between, now) = (
+            match inner.mode {
+                Mode::Bars => return inner.bar.set_position(state.done),
+                Mode::Lines => BETWEEN_LINES,
+                Mode::Json => BETWEEN_EVENTS,
+            },
+            Instant::now(),
+        );
+        if now.duration_since(state.said) < between {
+            return;
+        }
+        state.said = now;
+        if inner.mode == Mode::Json {
+            event(&json!({
+                "event": "progress", "step": inner.name, "done": state.done,
+                "total": (state.total > 0).then_some(state.total), "unit": inner.unit.name(),
+            }));
+        } else {
+            let of = match state.total {
+                0 => String::new(),
+                total => format!(" of {}", inner.unit.show(total)),
+            };
+            narrate(&format!(
+                "{}: {}{of}",
+                inner.name,
+                inner.unit.show(state.done)
+            ));
+        }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+/// A closed standard error or output is no reason to stop working.
+fn narrate(text: &impl Display) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+fn event(value: &serde_json::Value) {
+    let _ = writeln!(std::io::stdout(), "{value}");
+}

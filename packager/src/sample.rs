@@ -1,0 +1,287 @@
+//! `lectern sample`: a recording that looks like a lecture, to try things on. Slides that change, a running timecode, and
+//! a voice where espeak-ng is installed.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+
+use crate::cli::SampleArgs;
+use crate::output::{OutputError, Scratch};
+use crate::process::{self, ProcessError};
+use crate::progress::{Progress, Unit};
+
+const SLIDE_SECONDS: u32 = 8;
+const RATE: u32 = 30;
+/// `ultrafast` is for throwaway sources only: it takes five times the bytes of `veryfast`.
+const ENCODER: &str = "-c:v libx264 -preset ultrafast -crf 20 -pix_fmt yuv420p -g 60 -c:a aac -b:a 128k -ar 48000 -ac 2 -movflags +faststart";
+
+struct Slide {
+    title: &'static str,
+    bullets: [&'static str; 3],
+    speech: &'static str,
+    background: &'static str,
+}
+
+const SLIDES: [Slide; 8] = [
+    Slide {
+        title: "How HTTP caching works",
+        bullets: [
+            "Why a cache at all",
+            "Fresh and stale",
+            "Asking again, cheaply",
+        ],
+        speech: "Welcome. Today we look at how caching works in H T T P, and why it makes the web fast.",
+        background: "0x12324a",
+    },
+    Slide {
+        title: "Three places to keep a copy",
+        bullets: [
+            "The browser",
+            "A cache near the viewer",
+            "The origin's own cache",
+        ],
+        speech: "A response can be kept in the browser, in a shared cache near the viewer, or at the origin itself.",
+        background: "0x3b2a4f",
+    },
+    Slide {
+        title: "Freshness",
+        bullets: [
+            "Cache-Control: max-age=600",
+            "Age counts upwards",
+            "Fresh: answered at once",
+        ],
+        speech: "While a stored response is fresh, it is used at once. Max age says how many seconds that lasts.",
+        background: "0x1e4a34",
+    },
+    Slide {
+        title: "Validation",
+        bullets: [
+            "ETag names one version",
+            "If-None-Match asks",
+            "304 answers without a body",
+        ],
+        speech: "A stale copy is not thrown away. The cache asks whether its entity tag is still the current one.",
+        background: "0x5a3a1c",
+    },
+    Slide {
+        title: "Immutable objects",
+        bullets: [
+            "A new version, a new name",
+            "Nothing to ask, ever",
+            "Media segments are like that",
+        ],
+        speech: "Objects that never change need no questions. Give every new version a new name, and cache it forever.",
+        background: "0x27405c",
+    },
+    Slide {
+        title: "Private and shared",
+        bullets: [
+            "private: one viewer only",
+            "public: everybody",
+            "no-store: nobody",
+        ],
+        speech: "Private keeps a response out of shared caches. No store keeps it out of every cache there is.",
+        background: "0x55293a",
+    },
+    Slide {
+        title: "Ranges",
+        bullets: [
+            "A part of an object",
+            "206 and Content-Range",
+            "If-Range keeps parts together",
+        ],
+        speech: "A player that seeks asks for a range of bytes. The answer has status two hundred and six.",
+        background: "0x23484a",
+    },
+    Slide {
+        title: "What to remember",
+        bullets: [
+            "Short life for what changes",
+            "Long life for what does not",
+            "Measure the hit rate",
+        ],
+        speech: "So, remember: short lives for what changes, long lives for what does not, and measure. Thank you.",
+        background: "0x333333",
+    },
+];
+
+pub(crate) async fn run(args: SampleArgs) -> Result<()> {
+    let progress = Progress::new(false);
+    let making = || format!("cannot make `{}`", args.output.display());
+    if args.output.exists() && !args.force {
+        return Err(OutputError::Exists(args.output.clone()).into());
+    }
+    let output = std::path::absolute(&args.output).with_context(making)?;
+    let scratch = Scratch::beside(&output).with_context(making)?;
+    let folder = scratch.path();
+    if can_draw_text().await.with_context(making)? {
+        let voice = speak(folder, progress).await.with_context(making)?;
+        for (at, slide) in SLIDES.iter().enumerate() {
+            fs::write(folder.join(format!("{at}-title.txt")), slide.title)?;
+            fs::write(folder.join(format!("{at}-bullets.txt")), bullets(slide))?;
+        }
+        let cycle = SLIDES.len() as u32 * SLIDE_SECONDS;
+        if args.seconds <= cycle {
+            encode(
+                folder,
+                lecture(voice, args.seconds, true),
+                args.seconds,
+                progress,
+            )
+            .await
+        } else {
+            encode(folder, lecture(voice, cycle, false), cycle, progress)
+                .await
+                .with_context(making)?;
+            fs::rename(folder.join("out.mp4"), folder.join("cycle.mp4"))?;
+            encode(folder, repeated(args.seconds), args.seconds, progress).await
+        }
+    } else {
+        progress
+            .note("this ffmpeg draws no text, or finds no font: a test picture instead of slides");
+        encode(folder, test_picture(args.seconds), args.seconds, progress).await
+    }
+    .with_context(making)?;
+    fs::rename(folder.join("out.mp4"), &output).with_context(making)?;
+    progress.result(args.output.display(), &());
+    Ok(())
+}
+
+async fn encode(
+    folder: &Path,
+    args: Vec<OsString>,
+    seconds: u32,
+    progress: Progress,
+) -> Result<(), ProcessError> {
+    let step = progress.step("sample", Unit::Milliseconds, u64::from(seconds) * 1000);
+    process::encode(args, folder, |done| {
+        step.set(u64::try_from(done.as_millis()).unwrap_or(u64::MAX));
+    })
+    .await?;
+    step.finish();
+    Ok(())
+}
+
+async fn can_draw_text() -> Result<bool, ProcessError> {
+    let args =
+        "-v error -nostdin -f lavfi -i color=s=64x64 -vf drawtext=text=x -frames:v 1 -f null -";
+    match process::capture("ffmpeg", words(args)).await {
+        Ok(_) => Ok(true),
+        Err(ProcessError::Failed { .. }) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// One file a slide; `false` without espeak-ng.
+async fn speak(folder: &Path, progress: Progress) -> Result<bool, ProcessError> {
+    for (at, slide) in SLIDES.iter().enumerate() {
+        let mut args = words("-v en -s 165 -w");
+        args.push(folder.join(format!("{at}.wav")).into());
+        args.push(slide.speech.into());
+        match process::capture("espeak-ng", args).await {
+            Ok(_) => {}
+            Err(ProcessError::Missing { .. } | ProcessError::Failed { .. }) => {
+                progress.note("no voice, for espeak-ng is not installed: tones instead");
+                return Ok(false);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(true)
+}
+
+fn bullets(slide: &Slide) -> String {
+    slide
+        .bullets
+        .map(|bullet| format!("\u{2022}  {bullet}"))
+        .join("\n\n")
+}
+
+const TIMECODE: &str = r"drawtext=text='%{pts\:hms}':fontsize=40:fontcolor=white:box=1:boxcolor=black@0.5:boxborderw=12:x=w-tw-60:y=h-th-60";
+
+/// The slides once, cut to a length. Texts come from files in the working folder, so that none has to be quoted.
+fn lecture(has_voice: bool, seconds: u32, has_timecode: bool) -> Vec<OsString> {
+    let mut args = words("-hide_banner -nostdin -nostats -y -v error -progress pipe:1");
+    let mut graph = String::new();
+    let count = SLIDES.len();
+    for (at, slide) in SLIDES.iter().enumerate() {
+        let source = match has_voice {
+            true => format!("-i {at}.wav"),
+            false => format!("-f lavfi -i sine=f={}:r=48000", 220 + 40 * at),
+        };
+        args.extend(words(&source));
+        graph += &format!(
+            "color=c={}:s=1920x1080:r={RATE}:d={SLIDE_SECONDS},\
+             drawtext=textfile={at}-title.txt:expansion=none:fontsize=96:fontcolor=white:x=140:y=150,\
+             drawbox=x=140:y=285:w=640:h=8:color=white@0.6:t=fill,\
+             drawtext=textfile={at}-bullets.txt:expansion=none:fontsize=60:fontcolor=white:line_spacing=24:x=160:y=380,\
+             drawtext=text='{} / {count}':fontsize=40:fontcolor=white@0.8:x=140:y=h-th-60[v{at}];\
+             [{at}:a]aresample=48000,volume={},apad,atrim=0:{SLIDE_SECONDS},aformat=channel_layouts=stereo[a{at}];",
+            slide.background,
+            at + 1,
+            if has_voice { "1.0" } else { "0.5" },
+        );
+    }
+    for at in 0..count {
+        graph += &format!("[v{at}][a{at}]");
+    }
+    graph += &format!("concat=n={count}:v=1:a=1[v][a]");
+    if has_timecode {
+        graph += &format!(";[v]{TIMECODE}[out]");
+    }
+    args.extend(["-filter_complex".into(), graph.into()]);
+    let video = if has_timecode { "[out]" } else { "[v]" };
+    args.extend(words(&format!(
+        "-map {video} -map [a] {ENCODER} -t {seconds} out.mp4"
+    )));
+    args
+}
+
+/// `cycle.mp4` over and over, with the timecode of the whole.
+fn repeated(seconds: u32) -> Vec<OsString> {
+    let mut args = words("-hide_banner -nostdin -nostats -y -v error -progress pipe:1");
+    args.extend(words("-stream_loop -1 -i cycle.mp4 -vf"));
+    args.push(TIMECODE.into());
+    args.extend(words(&format!("{ENCODER} -t {seconds} out.mp4")));
+    args
+}
+
+fn test_picture(seconds: u32) -> Vec<OsString> {
+    words(&format!(
+        "-hide_banner -nostdin -nostats -y -v error -progress pipe:1 -f lavfi -i testsrc=s=1920x1080:r={RATE} \
+         -f lavfi -i sine=f=330:b=4:r=48000 {ENCODER} -t {seconds} out.mp4"
+    ))
+}
+
+fn words(text: &str) -> Vec<OsString> {
+    text.split_whitespace().map(Into::into).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_slide_is_in_the_graph_and_no_text_needs_quoting() {
+        for has_voice in [true, false] {
+            let args = lecture(has_voice, 60, true);
+            let at = args.iter().position(|arg| arg == "-filter_complex");
+            let graph = args[at.expect("there is a graph") + 1].to_string_lossy();
+            for at in 0..SLIDES.len() {
+                assert!(graph.contains(&format!("textfile={at}-title.txt")), "{at}");
+            }
+            assert!(!graph.contains("caching"), "{graph}");
+        }
+    }
+
+    #[test]
+    fn what_is_said_on_a_slide_fits_its_seconds() {
+        for slide in &SLIDES {
+            let words = slide.speech.split_whitespace().count();
+            // 165 words a minute are 22 in eight seconds.
+            assert!(words <= 22, "{words}: {}", slide.title);
+        }
+    }
+}

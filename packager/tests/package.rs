@@ -1,0 +1,371 @@
+//! `lectern package` on real input, with the real ffmpeg.
+
+mod common;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use common::{clip, command, lectern, run, text};
+
+/// Every file below a folder, with the revision's name taken out.
+fn tree(root: &Path) -> Vec<String> {
+    fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                walk(&path, found);
+            } else {
+                found.push(path);
+            }
+        }
+    }
+    let mut found = vec![];
+    walk(root, &mut found);
+    let mut names: Vec<String> = found
+        .iter()
+        .map(|path| text(path.strip_prefix(root).expect("below the root")).to_owned())
+        .map(
+            |name| match name.split('/').collect::<Vec<_>>().as_slice() {
+                ["v", revision, rest @ ..] => {
+                    assert_eq!(revision.len(), 16, "{name}");
+                    format!("v/R/{}", rest.join("/"))
+                }
+                _ => name,
+            },
+        )
+        .collect();
+    names.sort();
+    names
+}
+
+fn revision_folder(root: &Path) -> PathBuf {
+    let mut entries = fs::read_dir(root.join("v")).expect("there is a revision");
+    entries
+        .next()
+        .expect("there is one")
+        .expect("an entry")
+        .path()
+}
+
+fn plays(master: &Path) {
+    let output = Command::new("ffmpeg")
+        .args(["-v", "warning", "-nostdin", "-xerror", "-i"])
+        .arg(master)
+        .args(["-map", "0", "-f", "null", "-"])
+        .output()
+        .expect("ffmpeg is installed");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && said.is_empty(), "{said}");
+}
+
+#[test]
+fn a_recording_becomes_a_package_that_plays_and_a_second_run_does_nothing() {
+    let root = tempfile::tempdir().expect("a temporary folder");
+    let input = clip(root.path(), "1280x720", 8);
+    let out = root.path().join("out");
+    let args = [
+        "package",
+        text(&input),
+        "-o",
+        text(&out),
+        "--preset",
+        "ultrafast",
+        "--threads",
+        "2",
+    ];
+    let first = lectern(&args);
+    assert_eq!(first.code, 0, "{first:?}");
+    assert_eq!(first.stdout.trim(), text(&out.join("master.m3u8")));
+    // 8 s of sound are 376 access units with the encoder's priming, one more than two segments hold: it is not a third.
+    assert_eq!(
+        tree(&out),
+        [
+            "master.m3u8",
+            "v/R/480p/init.mp4",
+            "v/R/480p/playlist.m3u8",
+            "v/R/480p/seg00000.m4s",
+            "v/R/480p/seg00001.m4s",
+            "v/R/720p/init.mp4",
+            "v/R/720p/playlist.m3u8",
+            "v/R/720p/seg00000.m4s",
+            "v/R/720p/seg00001.m4s",
+            "v/R/audio/en/init.mp4",
+            "v/R/audio/en/playlist.m3u8",
+            "v/R/audio/en/seg00000.m4s",
+            "v/R/audio/en/seg00001.m4s",
+            "v/R/package.json",
+        ]
+    );
+    let revision = revision_folder(&out);
+    let playlist = |name: &str| fs::read_to_string(revision.join(name)).expect(name);
+    assert_eq!(
+        playlist("480p/playlist.m3u8"),
+        "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-INDEPENDENT-SEGMENTS\n#EXT-X-TARGETDURATION:4\n#EXT-X-PLAYLIST-TYPE:VOD\n\
+         #EXT-X-MAP:URI=\"init.mp4\"\n#EXTINF:4.004000,\nseg00000.m4s\n#EXTINF:4.004000,\nseg00001.m4s\n#EXT-X-ENDLIST\n"
+    );
+    assert_eq!(
+        playlist("480p/playlist.m3u8"),
+        playlist("720p/playlist.m3u8")
+    );
+    let master = fs::read_to_string(out.join("master.m3u8")).expect("a Multivariant Playlist");
+    let lines: Vec<&str> = master.lines().collect();
+    assert!(lines[3].contains(r#"TYPE=AUDIO,URI="v/"#), "{master}");
+    assert!(lines[3].contains(r#"LANGUAGE="en""#), "{master}");
+    for (at, name, resolution) in [(4, "480p", "854x480"), (6, "720p", "1280x720")] {
+        assert!(
+            lines[at].contains(&format!("RESOLUTION={resolution}")),
+            "{master}"
+        );
+        assert!(lines[at].contains("AVERAGE-BANDWIDTH="), "{master}");
+        assert!(lines[at].contains("FRAME-RATE=29.97,"), "{master}");
+        assert!(lines[at].contains(r#",mp4a.40.2""#), "{master}");
+        assert!(
+            lines[at + 1].ends_with(&format!("/{name}/playlist.m3u8")),
+            "{master}"
+        );
+    }
+    plays(&out.join("master.m3u8"));
+
+    let second = lectern(&args);
+    assert_eq!(second.code, 0, "{second:?}");
+    assert!(second.stderr.contains("already packaged"), "{second:?}");
+
+    // The same input and settings give the same bytes, under any name.
+    let again = root.path().join("again");
+    let third = lectern(&[&args[..3], &[text(&again)], &args[4..]].concat());
+    assert_eq!(third.code, 0, "{third:?}");
+    for name in ["480p/seg00001.m4s", "audio/en/init.mp4", "package.json"] {
+        let bytes = |root: &Path| fs::read(revision_folder(root).join(name)).expect(name);
+        assert!(bytes(&out) == bytes(&again), "{name} differs");
+    }
+
+    // A package that lost an object is made again only when asked.
+    fs::remove_file(revision.join("480p/seg00001.m4s")).expect("it is there");
+    let refused = lectern(&args);
+    assert_eq!(refused.code, 2, "{refused:?}");
+    let forced = lectern(&[&args[..], &["--force"]].concat());
+    assert_eq!(forced.code, 0, "{forced:?}");
+    plays(&out.join("master.m3u8"));
+}
+
+#[test]
+fn unacceptable_input_is_refused_in_a_sentence_and_leaves_nothing() {
+    let root = tempfile::tempdir().expect("a temporary folder");
+    let file = |name: &str, bytes: &[u8]| {
+        let path = root.path().join(name);
+        fs::write(&path, bytes).expect(name);
+        path
+    };
+    let whole = fs::read(clip(root.path(), "320x240", 20)).expect("a clip");
+    file("secret.mp4", &whole);
+    fs::create_dir(root.path().join("folder")).expect("a folder");
+    file("empty.mp4", b"");
+    file("garbage.mp4", &[0xA5; 5000]);
+    file("cut.mp4", &whole[..whole.len() / 3]);
+    file(
+        "playlist.mp4",
+        b"#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\nsecret.mp4\n#EXT-X-ENDLIST\n",
+    );
+    file("concat.mp4", b"ffconcat version 1.0\nfile secret.mp4\n");
+    let full = root.path().join("full");
+    fs::create_dir(&full).expect("a folder");
+    file("full/thesis.txt", b"my only copy");
+    for (input, out, code, said, hint) in [
+        (
+            "missing.mp4",
+            "out",
+            3,
+            "there is no such file",
+            "check the path",
+        ),
+        ("folder", "out", 3, "it is not a file", "check the path"),
+        ("empty.mp4", "out", 3, "it is empty", "fetch the file again"),
+        (
+            "garbage.mp4",
+            "out",
+            3,
+            "ffmpeg cannot read it",
+            "finished recording",
+        ),
+        (
+            "cut.mp4",
+            "out",
+            3,
+            "the source says that it lasts 20.0 s",
+            "cut short",
+        ),
+        (
+            "playlist.mp4",
+            "out",
+            3,
+            "ffmpeg cannot read it",
+            "finished recording",
+        ),
+        (
+            "concat.mp4",
+            "out",
+            3,
+            "ffmpeg cannot read it",
+            "finished recording",
+        ),
+        ("clip.mp4", "full", 2, "holds something else", "--force"),
+        (
+            "clip.mp4",
+            "full/thesis.txt",
+            2,
+            "holds something else",
+            "--force",
+        ),
+    ] {
+        let run = lectern(&[
+            "package",
+            text(&root.path().join(input)),
+            "-o",
+            text(&root.path().join(out)),
+        ]);
+        assert_eq!(run.code, code, "{input}: {run:?}");
+        assert!(run.stdout.is_empty(), "{input}: {run:?}");
+        let (error, shown) = run.stderr.split_once("\n\nhint: ").expect(input);
+        assert!(error.contains(said), "{input}: {error}");
+        assert!(shown.contains(hint), "{input}: {shown}");
+        assert!(!root.path().join("out").exists(), "{input}");
+        let leftovers = fs::read_dir(root.path())
+            .expect("a folder")
+            .filter(|entry| {
+                let name = entry.as_ref().expect("an entry").file_name();
+                name.to_string_lossy().contains("partial")
+            });
+        assert_eq!(leftovers.count(), 0, "{input}");
+    }
+    assert_eq!(
+        fs::read(full.join("thesis.txt")).expect("it is there"),
+        b"my only copy"
+    );
+}
+
+#[test]
+fn without_ffmpeg_the_person_is_told_how_to_install_it() {
+    let root = tempfile::tempdir().expect("a temporary folder");
+    let input = root.path().join("clip.mp4");
+    fs::write(&input, "anything").expect("a file");
+    let run = run(command(&["package", text(&input), "-o", "out"]).env("PATH", root.path()));
+    assert_eq!(run.code, 4, "{run:?}");
+    assert!(run.stderr.contains("`ffprobe` is not installed"), "{run:?}");
+    assert!(run.stderr.contains("apt-get install ffmpeg"), "{run:?}");
+}
+
+#[test]
+fn a_signal_in_the_middle_of_encoding_leaves_nothing() {
+    let root = tempfile::tempdir().expect("a temporary folder");
+    let input = clip(root.path(), "1280x720", 30);
+    let out = root.path().join("out");
+    let mut child = command(&[
+        "package",
+        text(&input),
+        "-o",
+        text(&out),
+        "--preset",
+        "veryslow",
+    ])
+    .stderr(Stdio::null())
+    .spawn()
+    .expect("lectern starts");
+    let partial = root.path().join(format!("out.partial-{}", child.id()));
+    let deadline = Instant::now() + Duration::from_secs(30);
+    let is_encoding = || {
+        fs::read_dir(partial.join("v")).is_ok_and(|mut revisions| {
+            let revision = revisions.next().and_then(Result::ok);
+            revision.is_some_and(|revision| revision.path().join("480p/init.mp4").exists())
+        })
+    };
+    while !is_encoding() {
+        assert!(Instant::now() < deadline, "it never began to encode");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let kill = Command::new("kill").arg(child.id().to_string()).status();
+    assert!(kill.expect("kill runs").success());
+    assert_eq!(child.wait().expect("it ends").code(), Some(130));
+    let left: Vec<_> = fs::read_dir(root.path())
+        .expect("a folder")
+        .map(|entry| entry.expect("an entry").file_name())
+        .collect();
+    assert_eq!(left, ["clip.mp4"]);
+}
+
+#[test]
+fn machines_read_events_on_standard_output_and_nothing_else() {
+    let root = tempfile::tempdir().expect("a temporary folder");
+    let input = clip(root.path(), "320x240", 2);
+    let out = root.path().join("out");
+    let run = lectern(&["package", text(&input), "-o", text(&out), "--json"]);
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{run:?}");
+    let events: Vec<serde_json::Value> = run
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str(line).expect(line))
+        .collect();
+    let last = events.last().expect("there are events");
+    assert_eq!(last["event"], "done");
+    assert_eq!(last["result"][0]["folder"], "240p");
+}
+
+#[test]
+fn real_recordings_package_and_play_or_are_refused() {
+    let clips = std::env::var_os("LECTERN_CLIPS").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/clips"),
+        PathBuf::from,
+    );
+    let root = tempfile::tempdir().expect("a temporary folder");
+    for (name, code, expected) in [
+        ("bbb-720p25-5s.mp4", 0, "1280x720 854x480 FRAME-RATE=25"),
+        (
+            "bbb-rotated-minus90.mp4",
+            0,
+            "1080x1920 720x1280 480x854 FRAME-RATE=24",
+        ),
+        ("bikes-640x272-noaudio-10s.mp4", 0, "640x272 FRAME-RATE=25"),
+        ("no-duration.webm", 0, "1280x720 854x480 FRAME-RATE=14.985"),
+        (
+            "screen-vfr-3026x1386-noaudio.mp4",
+            0,
+            "2358x1080 1572x720 1048x480 FRAME-RATE=30",
+        ),
+        ("one-pixel-444-1fps.mp4", 3, "its picture is 1×1"),
+        (
+            "two-aac-tracks-novideo.mp4",
+            3,
+            "it has sound and no picture",
+        ),
+    ] {
+        let input = clips.join(name);
+        if !input.exists() {
+            println!(
+                "SKIPPED: {} is not there (set LECTERN_CLIPS)",
+                input.display()
+            );
+            continue;
+        }
+        let out = root.path().join(name);
+        let args = [
+            "package",
+            text(&input),
+            "-o",
+            text(&out),
+            "--preset",
+            "ultrafast",
+        ];
+        let run = lectern(&args);
+        assert_eq!(run.code, code, "{name}: {run:?}");
+        if code != 0 {
+            assert!(run.stderr.contains(expected), "{name}: {run:?}");
+            continue;
+        }
+        let master = fs::read_to_string(out.join("master.m3u8")).expect(name);
+        for part in expected.split(' ') {
+            assert!(master.contains(part), "{name} lacks {part}: {master}");
+        }
+        plays(&out.join("master.m3u8"));
+    }
+}

@@ -1,0 +1,139 @@
+//! Configuration: strings to types, once. Nothing else reads a variable.
+
+use crate::http::cors::AllowedOrigins;
+use crate::keyring::Keyring;
+
+/// What the Worker is told by its variables and secrets.
+#[derive(Debug)]
+pub struct Config {
+    /// `LECTERN_KEYS`.
+    pub keys: Keyring,
+    /// `ALLOWED_ORIGINS`: pages that may read answers.
+    pub allowed_origins: AllowedOrigins,
+    /// `WATCH_WINDOW`: seconds that a link's passes last, where the link does not say.
+    pub watch_window: u64,
+    /// `MAX_WATCH`: the most seconds that a link may say.
+    pub max_watch: u64,
+    /// `MAX_LINK_AGE`: how many seconds ahead a link may expire.
+    pub max_link_age: u64,
+    /// `MAX_UPLOAD_BYTES`: the largest body of one request.
+    pub max_upload_bytes: u64,
+    /// `MAX_OBJECT_BYTES`: the largest object that an upload in parts may make.
+    pub max_object_bytes: u64,
+}
+
+/// A variable that cannot be used. The message never carries a secret's value.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{variable}` {problem}; for example `{example}`")]
+pub struct ConfigError {
+    pub variable: &'static str,
+    pub problem: String,
+    pub example: &'static str,
+}
+
+const KEYS_EXAMPLE: &str = r#"[{"kid":"2026-11","secret":"<43 characters of base64url>"}], as printed by lectern keys new"#;
+
+const HOUR: u64 = 3600;
+const DAY: u64 = 24 * HOUR;
+const MIB: u64 = 1 << 20;
+
+impl Config {
+    /// Reads every variable through `lookup`; an unset or empty one has its default, but `LECTERN_KEYS` has none.
+    ///
+    /// # Errors
+    /// The first variable that cannot be used.
+    pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let set = |variable: &str| lookup(variable).filter(|value| !value.trim().is_empty());
+        let keys = set("LECTERN_KEYS")
+            .ok_or_else(|| "is not set".to_owned())
+            .and_then(|json| {
+                Keyring::from_json(&json).map_err(|error| format!("is wrong: {error}"))
+            })
+            .map_err(|problem| ConfigError {
+                variable: "LECTERN_KEYS",
+                problem,
+                example: KEYS_EXAMPLE,
+            })?;
+        let allowed_origins =
+            AllowedOrigins::parse(&set("ALLOWED_ORIGINS").unwrap_or_else(|| "*".to_owned()))
+                .map_err(|entry| ConfigError {
+                    variable: "ALLOWED_ORIGINS",
+                    problem: format!("has `{entry}`, which is no origin"),
+                    example: "https://school.example, https://*.school.example",
+                })?;
+        let number = |variable: &'static str, default: u64, example: &'static str| {
+            let Some(value) = set(variable) else {
+                return Ok(default);
+            };
+            let parsed = value.trim().parse().ok().filter(|&number: &u64| number > 0);
+            parsed.ok_or_else(|| ConfigError {
+                variable,
+                problem: format!("is `{value}`, which is no whole number above 0"),
+                example,
+            })
+        };
+        Ok(Self {
+            keys,
+            allowed_origins,
+            watch_window: number("WATCH_WINDOW", 6 * HOUR, "21600")?,
+            max_watch: number("MAX_WATCH", DAY, "86400")?,
+            max_link_age: number("MAX_LINK_AGE", 30 * DAY, "2592000")?,
+            max_upload_bytes: number("MAX_UPLOAD_BYTES", 100 * MIB, "104857600")?,
+            max_object_bytes: number("MAX_OBJECT_BYTES", 20 * 1024 * MIB, "21474836480")?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEYS: &str = r#"[{"kid":"k","secret":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}]"#;
+
+    fn config(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        Config::from_lookup(|name| {
+            variables
+                .iter()
+                .find(|(known, _)| *known == name)
+                .map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    #[test]
+    fn only_the_keys_are_required() {
+        let config = config(&[("LECTERN_KEYS", KEYS), ("WATCH_WINDOW", "")]).expect("a config");
+        assert_eq!(config.watch_window, 6 * HOUR);
+        assert_eq!(config.allowed_origins, AllowedOrigins::Any);
+    }
+
+    #[test]
+    fn an_error_names_the_variable_and_shows_what_would_do() {
+        for (variables, expected) in [
+            (
+                vec![],
+                r#"`LECTERN_KEYS` is not set; for example `[{"kid":"2026-11","secret":"<43 characters of base64url>"}], as printed by lectern keys new`"#,
+            ),
+            (
+                vec![("LECTERN_KEYS", KEYS), ("MAX_WATCH", "6h")],
+                "`MAX_WATCH` is `6h`, which is no whole number above 0; for example `86400`",
+            ),
+            (
+                vec![
+                    ("LECTERN_KEYS", KEYS),
+                    ("ALLOWED_ORIGINS", "school.example"),
+                ],
+                "`ALLOWED_ORIGINS` has `school.example`, which is no origin; for example `https://school.example, https://*.school.example`",
+            ),
+        ] {
+            let error = config(&variables).expect_err("refused");
+            assert_eq!(error.to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn an_error_about_the_keys_holds_no_secret() {
+        let error = config(&[("LECTERN_KEYS", r#"[{"kid":"k","secret":"hunter2"}]"#)])
+            .expect_err("refused");
+        assert!(!error.to_string().contains("hunter2"), "{error}");
+    }
+}

@@ -1,0 +1,64 @@
+//! Content types by file name: one source for what the packager stores and what the edge sends.
+
+/// The media type of an object by its extension; `application/octet-stream` where the name says nothing.
+///
+/// Playlists: RFC 8216bis §4. CMAF segments: `video/mp4` for `.m4s` and `.mp4` alike, since a Media Segment's
+/// extension does not tell audio from video and players look at the initialization section.
+#[must_use]
+pub fn for_key(key: &str) -> &'static str {
+    let name = key.rsplit('/').next().unwrap_or(key);
+    let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
+    match extension.to_ascii_lowercase().as_str() {
+        "m3u8" | "m3u" => HLS_PLAYLIST,
+        "m4s" | "mp4" | "cmfv" | "m4v" => "video/mp4",
+        "m4a" | "cmfa" => "audio/mp4",
+        "ts" => "video/mp2t",
+        "aac" => "audio/aac",
+        "mp3" => "audio/mpeg",
+        "webm" => "video/webm",
+        "mov" => "video/quicktime",
+        "mkv" => "video/matroska",
+        "vtt" => "text/vtt; charset=utf-8",
+        "mpd" => "application/dash+xml",
+        "json" => "application/json",
+        "jpg" | "jpeg" => "image/jpeg",
+        "png" => "image/png",
+        "webp" => "image/webp",
+        _ => "application/octet-stream",
+    }
+}
+
+pub const HLS_PLAYLIST: &str = "application/vnd.apple.mpegurl";
+
+/// Whether a stored content type says that the object is an HLS playlist, under any of the names in use.
+#[must_use]
+pub fn is_hls_playlist(content_type: &str) -> bool {
+    let essence = content_type.split(';').next().unwrap_or("").trim();
+    [
+        HLS_PLAYLIST,
+        "application/x-mpegurl",
+        "audio/mpegurl",
+        "audio/x-mpegurl",
+    ]
+    .iter()
+    .any(|known| essence.eq_ignore_ascii_case(known))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_extension_names_the_type() {
+        for (key, expected) in [
+            ("a/master.m3u8", "application/vnd.apple.mpegurl"),
+            ("a/SEG.M4S", "video/mp4"),
+            ("a.dir/noextension", "application/octet-stream"),
+            ("subs/en.vtt", "text/vtt; charset=utf-8"),
+        ] {
+            assert_eq!(for_key(key), expected, "{key}");
+        }
+        assert!(is_hls_playlist("Application/X-MpegURL; charset=utf-8"));
+        assert!(!is_hls_playlist("text/plain"));
+    }
+}

@@ -1,0 +1,178 @@
+//! Which pages may read answers (Fetch standard, CORS protocol). Every answer has these headers, refusals included:
+//! without them a player cannot tell an expired link from a dead network.
+
+/// The methods that the edge has.
+pub const METHODS: &str = "GET, HEAD, PUT, POST, DELETE, OPTIONS";
+
+/// What players and uploaders read of an answer beyond the safelisted headers.
+const EXPOSED: &str = "Accept-Ranges, Content-Length, Content-Range, Date, ETag, Server-Timing";
+
+/// What players and uploaders send beyond the safelisted headers.
+const ALLOWED_HEADERS: &str =
+    "Authorization, Content-Type, If-Match, If-Modified-Since, If-None-Match, If-Range, Range";
+
+/// `ALLOWED_ORIGINS`: everybody, or a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AllowedOrigins {
+    Any,
+    List(Vec<OriginPattern>),
+}
+
+/// `https://school.example`, or `https://*.school.example` for every host below it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OriginPattern {
+    scheme: String,
+    /// Host and port; with a leading dot where the pattern has a wildcard.
+    host: String,
+}
+
+impl OriginPattern {
+    /// `None` where the text is no origin: no scheme, a path, or a wildcard elsewhere than at the start of the host.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let (scheme, host) = text.split_once("://")?;
+        let host = match host.strip_prefix('*') {
+            Some(rest) if rest.starts_with('.') => rest,
+            Some(_) => return None,
+            None => host,
+        };
+        let plain = |text: &str| {
+            !text.is_empty()
+                && text
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || b".-:[]+".contains(&byte))
+        };
+        (plain(scheme) && plain(host)).then(|| Self {
+            scheme: scheme.to_ascii_lowercase(),
+            host: host.to_ascii_lowercase(),
+        })
+    }
+
+    /// Whether an `Origin` header's value is one of these. Browsers send it in lower case.
+    #[must_use]
+    pub fn matches(&self, origin: &str) -> bool {
+        let Some((scheme, host)) = origin.split_once("://") else {
+            return false;
+        };
+        let host_matches = if self.host.starts_with('.') {
+            host.len() > self.host.len() && host.ends_with(&self.host)
+        } else {
+            host == self.host
+        };
+        scheme == self.scheme && host_matches
+    }
+}
+
+impl AllowedOrigins {
+    /// Parses a list separated by commas; `*` is everybody.
+    ///
+    /// # Errors
+    /// The entry that is no origin.
+    pub fn parse(list: &str) -> Result<Self, String> {
+        let entries: Vec<&str> = list
+            .split(',')
+            .map(str::trim)
+            .filter(|entry| !entry.is_empty())
+            .collect();
+        if entries == ["*"] {
+            return Ok(Self::Any);
+        }
+        let patterns = entries
+            .into_iter()
+            .map(|entry| OriginPattern::parse(entry).ok_or_else(|| entry.to_owned()))
+            .collect::<Result<_, _>>()?;
+        Ok(Self::List(patterns))
+    }
+
+    /// The CORS headers of an answer to a request with this `Origin`.
+    #[must_use]
+    pub fn headers(&self, origin: Option<&str>) -> Vec<(&'static str, String)> {
+        let allowed = match (self, origin) {
+            (Self::Any, _) => "*",
+            (Self::List(patterns), Some(origin))
+                if patterns.iter().any(|pattern| pattern.matches(origin)) =>
+            {
+                origin
+            }
+            (Self::List(_), _) => return vec![("Vary", "Origin".to_owned())],
+        };
+        let mut headers = vec![
+            ("Access-Control-Allow-Origin", allowed.to_owned()),
+            ("Access-Control-Expose-Headers", EXPOSED.to_owned()),
+            ("Timing-Allow-Origin", allowed.to_owned()),
+        ];
+        if *self != Self::Any {
+            headers.push(("Vary", "Origin".to_owned()));
+        }
+        headers
+    }
+}
+
+/// The further headers of a preflight's answer.
+#[must_use]
+pub fn preflight_headers() -> Vec<(&'static str, String)> {
+    vec![
+        ("Access-Control-Allow-Methods", METHODS.to_owned()),
+        ("Access-Control-Allow-Headers", ALLOWED_HEADERS.to_owned()),
+        // Browsers cap it: Chromium at two hours.
+        ("Access-Control-Max-Age", "7200".to_owned()),
+        ("Allow", METHODS.to_owned()),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_origin_is_allowed_as_a_whole() {
+        for (list, origin, expected) in [
+            ("*", "https://a.example", Some("*")),
+            (
+                "https://a.example",
+                "https://a.example",
+                Some("https://a.example"),
+            ),
+            ("https://a.example", "http://a.example", None),
+            ("https://a.example", "https://a.example:8443", None),
+            ("https://a.example", "https://a.example.evil", None),
+            ("https://a.example", "null", None),
+            (
+                "https://*.example.org",
+                "https://x.y.example.org",
+                Some("https://x.y.example.org"),
+            ),
+            ("https://*.example.org", "https://example.org", None),
+            ("https://*.example.org", "https://evilexample.org", None),
+            (
+                "http://localhost:3000, https://b.example",
+                "http://localhost:3000",
+                Some("http://localhost:3000"),
+            ),
+            ("", "https://a.example", None),
+        ] {
+            let allowed = AllowedOrigins::parse(list).expect(list);
+            let headers = allowed.headers(Some(origin));
+            let found = headers
+                .iter()
+                .find(|(name, _)| *name == "Access-Control-Allow-Origin")
+                .map(|(_, value)| value.as_str());
+            assert_eq!(found, expected, "{list} {origin}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_origin_is_not_allowed_to_be_one() {
+        for entry in [
+            "a.example",
+            "https://",
+            "https://a/b",
+            "https://a.*",
+            "https://*",
+            "https://a b",
+            "*,https://a",
+        ] {
+            assert!(AllowedOrigins::parse(entry).is_err(), "{entry}");
+        }
+    }
+}

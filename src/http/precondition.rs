@@ -1,0 +1,292 @@
+//! Conditional requests (RFC 9110 §13): validators, and the order in which conditions are looked at (§13.2.2).
+
+use super::date::parse_date;
+
+/// An entity-tag (§8.8.3), parsed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EntityTag {
+    weak: bool,
+    opaque: String,
+}
+
+impl EntityTag {
+    /// A strong entity-tag around `opaque`, which has no quotes.
+    #[must_use]
+    pub fn strong(opaque: &str) -> Self {
+        Self {
+            weak: false,
+            opaque: opaque.to_owned(),
+        }
+    }
+
+    /// §8.8.3.2: equal and neither is weak.
+    #[must_use]
+    pub fn matches_strongly(&self, other: &Self) -> bool {
+        !self.weak && !other.weak && self.opaque == other.opaque
+    }
+
+    /// §8.8.3.2: equal, weak or not.
+    #[must_use]
+    pub fn matches_weakly(&self, other: &Self) -> bool {
+        self.opaque == other.opaque
+    }
+
+    /// What stands between the quotes.
+    #[must_use]
+    pub fn opaque(&self) -> &str {
+        &self.opaque
+    }
+
+    /// The tag as a header has it.
+    #[must_use]
+    pub fn header(&self) -> String {
+        let weak = if self.weak { "W/" } else { "" };
+        format!("{weak}\"{}\"", self.opaque)
+    }
+
+    /// Parses one tag at the start of `text`; returns what follows.
+    fn parse_prefix(text: &str) -> Option<(Self, &str)> {
+        let (weak, quoted) = match text.strip_prefix("W/") {
+            Some(rest) => (true, rest),
+            None => (false, text),
+        };
+        let (opaque, rest) = quoted.strip_prefix('"')?.split_once('"')?;
+        // etagc = %x21 / %x23-7E / obs-text: no space and no control.
+        if opaque.bytes().any(|byte| byte <= b' ' || byte == 0x7F) {
+            return None;
+        }
+        let opaque = opaque.to_owned();
+        Some((Self { weak, opaque }, rest))
+    }
+}
+
+/// `If-Match` and `If-None-Match`: any representation, or a list of tags.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EntityTags {
+    Any,
+    List(Vec<EntityTag>),
+}
+
+impl EntityTags {
+    /// Parses the header. Tags may hold commas, so the list is read tag by tag; `None` where it is not a list.
+    #[must_use]
+    pub fn parse(header: &str) -> Option<Self> {
+        if header.trim() == "*" {
+            return Some(Self::Any);
+        }
+        let mut tags = Vec::new();
+        let mut rest = header;
+        loop {
+            rest = rest.trim_start_matches([' ', '\t', ',']);
+            if rest.is_empty() {
+                return (!tags.is_empty()).then_some(Self::List(tags));
+            }
+            let (tag, after) = EntityTag::parse_prefix(rest)?;
+            tags.push(tag);
+            rest = after.trim_start_matches([' ', '\t']);
+            if !rest.is_empty() && !rest.starts_with(',') {
+                return None;
+            }
+        }
+    }
+
+    fn any(&self, matches: impl Fn(&EntityTag) -> bool) -> bool {
+        match self {
+            Self::Any => true,
+            Self::List(tags) => tags.iter().any(matches),
+        }
+    }
+}
+
+/// `If-Range` (§13.1.5).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum IfRange {
+    Tag(EntityTag),
+    Date(u64),
+    /// Not a validator: the condition is false and the whole representation is sent.
+    Invalid,
+}
+
+impl IfRange {
+    #[must_use]
+    pub fn parse(header: &str) -> Self {
+        let header = header.trim();
+        match EntityTag::parse_prefix(header) {
+            Some((tag, "")) => Self::Tag(tag),
+            _ => parse_date(header).map_or(Self::Invalid, Self::Date),
+        }
+    }
+
+    fn holds(&self, validators: &Validators) -> bool {
+        match self {
+            Self::Tag(tag) => tag.matches_strongly(&validators.etag),
+            // §13.1.5: an exact match, and R2's time of upload is a strong validator only to the second.
+            Self::Date(date) => *date == validators.last_modified,
+            Self::Invalid => false,
+        }
+    }
+}
+
+/// The validators of a stored representation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Validators {
+    pub etag: EntityTag,
+    /// Seconds since 1970.
+    pub last_modified: u64,
+}
+
+/// The conditions of a request, as its headers have them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Conditions {
+    pub if_match: Option<EntityTags>,
+    pub if_unmodified_since: Option<u64>,
+    pub if_none_match: Option<EntityTags>,
+    pub if_modified_since: Option<u64>,
+    pub if_range: Option<IfRange>,
+}
+
+/// What the conditions of a `GET` or `HEAD` make of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Answer; `Range` counts only if `ranges` is true.
+    Proceed { ranges: bool },
+    /// 304.
+    NotModified,
+    /// 412.
+    Failed,
+}
+
+impl Conditions {
+    /// Evaluates the conditions of a `GET` or `HEAD` in the order of §13.2.2:
+    ///
+    /// 1. `If-Match`, else 2. `If-Unmodified-Since`: 412 when false;
+    /// 3. `If-None-Match`, else 4. `If-Modified-Since`: 304 when false;
+    /// 5. `If-Range`: whether `Range` counts.
+    #[must_use]
+    pub fn evaluate(&self, validators: &Validators) -> Verdict {
+        let holds = match (&self.if_match, self.if_unmodified_since) {
+            (Some(tags), _) => tags.any(|tag| tag.matches_strongly(&validators.etag)),
+            (None, Some(date)) => validators.last_modified <= date,
+            (None, None) => true,
+        };
+        if !holds {
+            return Verdict::Failed;
+        }
+        let modified = match (&self.if_none_match, self.if_modified_since) {
+            (Some(tags), _) => !tags.any(|tag| tag.matches_weakly(&validators.etag)),
+            (None, Some(date)) => validators.last_modified > date,
+            (None, None) => true,
+        };
+        if !modified {
+            return Verdict::NotModified;
+        }
+        Verdict::Proceed {
+            ranges: self
+                .if_range
+                .as_ref()
+                .is_none_or(|condition| condition.holds(validators)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::date::format_date;
+    use super::*;
+
+    const MODIFIED: u64 = 784_111_777;
+
+    fn validators() -> Validators {
+        Validators {
+            etag: EntityTag::strong("a"),
+            last_modified: MODIFIED,
+        }
+    }
+
+    #[test]
+    fn lists_of_entity_tags_are_read_tag_by_tag() {
+        for (header, expected) in [
+            ("*", Some(vec!["*"])),
+            (r#""a""#, Some(vec![r#""a""#])),
+            (r#"W/"a""#, Some(vec![r#"W/"a""#])),
+            (r#""a,b" ,, W/"c""#, Some(vec![r#""a,b""#, r#"W/"c""#])),
+            (r#""""#, Some(vec![r#""""#])),
+            ("", None),
+            ("a", None),
+            (r#"w/"a""#, None),
+            (r#""a" "b""#, None),
+            (r#""a"#, None),
+            (r#""a", *"#, None),
+        ] {
+            let found = EntityTags::parse(header).map(|tags| match tags {
+                EntityTags::Any => vec!["*".to_owned()],
+                EntityTags::List(tags) => tags.iter().map(EntityTag::header).collect(),
+            });
+            let expected =
+                expected.map(|tags| tags.into_iter().map(str::to_owned).collect::<Vec<_>>());
+            assert_eq!(found, expected, "{header}");
+        }
+    }
+
+    #[test]
+    fn conditions_are_looked_at_in_the_order_of_rfc_9110() {
+        const PROCEED: Verdict = Verdict::Proceed { ranges: true };
+        const WHOLE: Verdict = Verdict::Proceed { ranges: false };
+        let before = format_date(MODIFIED - 1);
+        let same = format_date(MODIFIED);
+        let after = format_date(MODIFIED + 1);
+        for (headers, expected) in [
+            (vec![], PROCEED),
+            (vec![("if-match", r#""a""#)], PROCEED),
+            (vec![("if-match", "*")], PROCEED),
+            (vec![("if-match", r#"W/"a""#)], Verdict::Failed),
+            (vec![("if-match", r#""b""#)], Verdict::Failed),
+            (vec![("if-unmodified-since", &same)], PROCEED),
+            (vec![("if-unmodified-since", &before)], Verdict::Failed),
+            (
+                vec![("if-match", r#""a""#), ("if-unmodified-since", &before)],
+                PROCEED,
+            ),
+            (vec![("if-none-match", r#""a""#)], Verdict::NotModified),
+            (vec![("if-none-match", r#"W/"a""#)], Verdict::NotModified),
+            (
+                vec![("if-none-match", r#""b", W/"a""#)],
+                Verdict::NotModified,
+            ),
+            (vec![("if-none-match", "*")], Verdict::NotModified),
+            (vec![("if-none-match", r#""b""#)], PROCEED),
+            (vec![("if-modified-since", &same)], Verdict::NotModified),
+            (vec![("if-modified-since", &after)], Verdict::NotModified),
+            (vec![("if-modified-since", &before)], PROCEED),
+            (
+                vec![("if-none-match", r#""b""#), ("if-modified-since", &after)],
+                PROCEED,
+            ),
+            (
+                vec![("if-match", r#""b""#), ("if-none-match", r#""a""#)],
+                Verdict::Failed,
+            ),
+            (vec![("if-range", r#""a""#)], PROCEED),
+            (vec![("if-range", r#"W/"a""#)], WHOLE),
+            (vec![("if-range", r#""b""#)], WHOLE),
+            (vec![("if-range", &same)], PROCEED),
+            (vec![("if-range", &after)], WHOLE),
+            (vec![("if-range", "nonsense")], WHOLE),
+        ] {
+            let header = |name: &str| {
+                headers
+                    .iter()
+                    .find(|(known, _)| *known == name)
+                    .map(|(_, value)| *value)
+            };
+            let conditions = Conditions {
+                if_match: header("if-match").and_then(EntityTags::parse),
+                if_unmodified_since: header("if-unmodified-since").and_then(parse_date),
+                if_none_match: header("if-none-match").and_then(EntityTags::parse),
+                if_modified_since: header("if-modified-since").and_then(parse_date),
+                if_range: header("if-range").map(IfRange::parse),
+            };
+            assert_eq!(conditions.evaluate(&validators()), expected, "{headers:?}");
+        }
+    }
+}

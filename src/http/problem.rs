@@ -1,0 +1,143 @@
+//! Refusals as `application/problem+json` (RFC 9457): a stable `code` for programs, a sentence for people, and
+//! nothing that helps a forger.
+
+/// Every way in which the edge refuses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Problem {
+    /// The path names no object in any reading.
+    BadPath,
+    /// The query or a header cannot be understood.
+    BadRequest,
+    /// No link and no pass.
+    MissingToken,
+    /// A link or pass that does not open this; one answer for every reason.
+    Forbidden,
+    /// A link or pass that was right and is over.
+    Expired,
+    NotFound,
+    MethodNotAllowed,
+    LengthRequired,
+    PreconditionFailed,
+    PayloadTooLarge,
+    RangeNotSatisfiable {
+        length: u64,
+    },
+    /// An upload in parts that storage does not know or cannot put together.
+    BadUpload,
+    /// A stored playlist that is too large to be rewritten.
+    PlaylistTooLarge,
+    StorageUnavailable,
+    Misconfigured,
+}
+
+impl Problem {
+    #[must_use]
+    pub fn status(self) -> u16 {
+        match self {
+            Self::BadPath | Self::BadRequest | Self::BadUpload => 400,
+            Self::MissingToken => 401,
+            Self::Forbidden | Self::Expired => 403,
+            Self::NotFound => 404,
+            Self::MethodNotAllowed => 405,
+            Self::LengthRequired => 411,
+            Self::PreconditionFailed => 412,
+            Self::PayloadTooLarge => 413,
+            Self::RangeNotSatisfiable { .. } => 416,
+            Self::PlaylistTooLarge | Self::Misconfigured => 500,
+            Self::StorageUnavailable => 503,
+        }
+    }
+
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::BadPath => "bad_path",
+            Self::BadRequest => "bad_request",
+            Self::MissingToken => "missing_token",
+            Self::Forbidden => "forbidden",
+            Self::Expired => "expired",
+            Self::NotFound => "not_found",
+            Self::MethodNotAllowed => "method_not_allowed",
+            Self::LengthRequired => "length_required",
+            Self::PreconditionFailed => "precondition_failed",
+            Self::PayloadTooLarge => "payload_too_large",
+            Self::RangeNotSatisfiable { .. } => "range_not_satisfiable",
+            Self::BadUpload => "bad_upload",
+            Self::PlaylistTooLarge => "playlist_too_large",
+            Self::StorageUnavailable => "storage_unavailable",
+            Self::Misconfigured => "misconfigured",
+        }
+    }
+
+    /// A sentence for the person in front of the player.
+    #[must_use]
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::BadPath => "This path names nothing that can be served.",
+            Self::BadRequest => "This request cannot be understood.",
+            Self::MissingToken => "A link is needed to open this.",
+            Self::Forbidden => "This link does not open this.",
+            Self::Expired => "This link has expired. Open the lecture from the course again.",
+            Self::NotFound => "There is nothing here.",
+            Self::MethodNotAllowed => "This cannot be done here.",
+            Self::LengthRequired => "An upload has to say how long it is.",
+            Self::PreconditionFailed => "What is stored is not what the request expects.",
+            Self::PayloadTooLarge => "This is larger than one request may be. Upload it in parts.",
+            Self::RangeNotSatisfiable { .. } => "This has fewer bytes than were asked for.",
+            Self::BadUpload => "These parts do not make an upload.",
+            Self::PlaylistTooLarge => "This playlist is too large to be served.",
+            Self::StorageUnavailable => "The storage does not answer. Try again in a moment.",
+            Self::Misconfigured => "This site is not set up correctly.",
+        }
+    }
+
+    /// The body, RFC 9457 §3. `type` is left out, which stands for `about:blank`.
+    #[must_use]
+    pub fn body(self) -> String {
+        format!(
+            r#"{{"title":"{}","status":{},"code":"{}"}}"#,
+            self.title(),
+            self.status(),
+            self.code()
+        )
+    }
+
+    /// The headers that this answer has besides those of every answer.
+    #[must_use]
+    pub fn headers(self) -> Vec<(&'static str, String)> {
+        let mut headers = vec![
+            ("Content-Type", "application/problem+json".to_owned()),
+            ("Cache-Control", "no-store".to_owned()),
+        ];
+        match self {
+            Self::MissingToken => headers.push(("WWW-Authenticate", "Bearer".to_owned())),
+            Self::MethodNotAllowed => headers.push(("Allow", super::cors::METHODS.to_owned())),
+            Self::RangeNotSatisfiable { length } => headers.push((
+                "Content-Range",
+                super::range::Unsatisfiable { length }.header(),
+            )),
+            Self::StorageUnavailable => headers.push(("Retry-After", "2".to_owned())),
+            _ => {}
+        }
+        headers
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_body_is_json_with_a_stable_code() {
+        for problem in [
+            Problem::Forbidden,
+            Problem::Expired,
+            Problem::RangeNotSatisfiable { length: 7 },
+        ] {
+            let body: serde_json::Value =
+                serde_json::from_str(&problem.body()).expect("a JSON body");
+            assert_eq!(body["code"], problem.code());
+            assert_eq!(body["status"], problem.status());
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! Secrets, key ids and derivation (RFC 5869).
+//!
+//! `LECTERN_KEYS` is a JSON list of `{"kid", "secret"}`. The first key mints, all verify: rotation is adding a key in
+//! front, waiting for the old links to expire, and dropping the old one.
+
+use std::fmt;
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use hkdf::Hkdf;
+use hmac::{Hmac, KeyInit as _};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+pub(crate) type HmacSha256 = Hmac<Sha256>;
+
+/// RFC 7518 §3.2: a key of the hash's size or more must be used with HS256.
+pub const MIN_SECRET_BYTES: usize = 32;
+/// A key longer than this is a mistake, not a stronger key.
+const MAX_SECRET_BYTES: usize = 1024;
+const MAX_KID_BYTES: usize = 64;
+
+/// A key of the ring: signs links with the secret itself, so that any JWT library can, and passes with a key derived
+/// from it, so that a link's MAC is never a pass's.
+pub struct Key {
+    kid: String,
+    /// A hint at the key, carried by passes in one byte.
+    hint: u8,
+    link: HmacSha256,
+    pass: HmacSha256,
+}
+
+impl Key {
+    /// A key from its id and secret.
+    ///
+    /// # Errors
+    /// When the id is not 1 to 64 characters of `A-Za-z0-9._-`, or the secret is shorter than 32 bytes.
+    pub fn new(kid: &str, secret: &[u8]) -> Result<Self, KeyringError> {
+        let kid_is_plain = (1..=MAX_KID_BYTES).contains(&kid.len())
+            && kid
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
+        if !kid_is_plain {
+            return Err(KeyringError::BadKid);
+        }
+        if !(MIN_SECRET_BYTES..=MAX_SECRET_BYTES).contains(&secret.len()) {
+            return Err(KeyringError::BadSecretLength {
+                kid: kid.to_owned(),
+                bytes: secret.len(),
+            });
+        }
+        let mut derived = [0_u8; 32];
+        // Only an output of more than 255 hashes' length fails, and this is one hash.
+        Hkdf::<Sha256>::new(None, secret)
+            .expand(b"lectern/pass/1", &mut derived)
+            .map_err(|_| KeyringError::BadKid)?;
+        Ok(Self {
+            kid: kid.to_owned(),
+            hint: Sha256::digest(kid.as_bytes())[0],
+            link: keyed(secret),
+            pass: keyed(&derived),
+        })
+    }
+
+    #[must_use]
+    pub fn kid(&self) -> &str {
+        &self.kid
+    }
+
+    pub(crate) fn hint(&self) -> u8 {
+        self.hint
+    }
+
+    pub(crate) fn link_mac(&self) -> HmacSha256 {
+        self.link.clone()
+    }
+
+    pub(crate) fn pass_mac(&self) -> HmacSha256 {
+        self.pass.clone()
+    }
+}
+
+/// HMAC takes keys of any length (RFC 2104 §2), so this cannot fail; the fallback keeps the promise visible without a
+/// panic in the Worker.
+pub(crate) fn keyed(secret: &[u8]) -> HmacSha256 {
+    HmacSha256::new_from_slice(secret).unwrap_or_else(|_| HmacSha256::new(&Default::default()))
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Key")
+            .field("kid", &self.kid)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The keys in force. Never empty.
+#[derive(Debug)]
+pub struct Keyring {
+    minting: Key,
+    older: Vec<Key>,
+}
+
+/// Why `LECTERN_KEYS` is not a key ring. No message carries a part of a secret.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum KeyringError {
+    #[error("not a JSON list of `{{\"kid\": …, \"secret\": …}}`")]
+    NotAList,
+    #[error("the list is empty")]
+    Empty,
+    #[error("a `kid` is not 1 to 64 characters of `A-Za-z0-9._-`")]
+    BadKid,
+    #[error("the `kid` `{0}` is there twice")]
+    DuplicateKid(String),
+    #[error("the secret of `{0}` is not base64url without padding")]
+    NotBase64url(String),
+    #[error("the secret of `{kid}` has {bytes} bytes; it needs {MIN_SECRET_BYTES} to 1024")]
+    BadSecretLength { kid: String, bytes: usize },
+}
+
+/// An entry of `LECTERN_KEYS` as text; the secret is base64url.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    kid: String,
+    secret: String,
+}
+
+impl Keyring {
+    /// Parses the value of `LECTERN_KEYS`.
+    ///
+    /// # Errors
+    /// When the value is no list of keys, a key is too short, or an id is there twice.
+    pub fn from_json(json: &str) -> Result<Self, KeyringError> {
+        let entries: Vec<Entry> = serde_json::from_str(json).map_err(|_| KeyringError::NotAList)?;
+        let mut keys: Vec<Key> = Vec::with_capacity(entries.len());
+        for Entry { kid, secret } in entries {
+            if keys.iter().any(|key| key.kid == kid) {
+                return Err(KeyringError::DuplicateKid(kid));
+            }
+            let secret = URL_SAFE_NO_PAD
+                .decode(secret)
+                .map_err(|_| KeyringError::NotBase64url(kid.clone()))?;
+            keys.push(Key::new(&kid, &secret)?);
+        }
+        let mut keys = keys.into_iter();
+        let minting = keys.next().ok_or(KeyringError::Empty)?;
+        Ok(Self {
+            minting,
+            older: keys.collect(),
+        })
+    }
+
+    /// The key that mints.
+    #[must_use]
+    pub fn minting(&self) -> &Key {
+        &self.minting
+    }
+
+    /// Every key that verifies, the minting one first.
+    pub fn iter(&self) -> impl Iterator<Item = &Key> {
+        std::iter::once(&self.minting).chain(&self.older)
+    }
+
+    pub(crate) fn by_kid(&self, kid: &str) -> Option<&Key> {
+        self.iter().find(|key| key.kid == kid)
+    }
+}
+
+/// The value of `LECTERN_KEYS` with a new key in front of those in `present` (a list, or empty text).
+///
+/// # Errors
+/// When `present` is not a list, or the new key is refused or its id taken.
+pub fn with_new_key(present: &str, kid: &str, secret: &[u8]) -> Result<String, KeyringError> {
+    let mut entries: Vec<Entry> = match present.trim() {
+        "" => Vec::new(),
+        json => serde_json::from_str(json).map_err(|_| KeyringError::NotAList)?,
+    };
+    entries.insert(
+        0,
+        Entry {
+            kid: kid.to_owned(),
+            secret: URL_SAFE_NO_PAD.encode(secret),
+        },
+    );
+    let json = serde_json::to_string(&entries).map_err(|_| KeyringError::NotAList)?;
+    Keyring::from_json(&json)?;
+    Ok(json)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(kid: &str, bytes: usize) -> String {
+        let secret = URL_SAFE_NO_PAD.encode(vec![7; bytes]);
+        format!(r#"{{"kid":"{kid}","secret":"{secret}"}}"#)
+    }
+
+    #[test]
+    fn a_ring_needs_well_formed_keys() {
+        let ok = entry("a", 32);
+        for (json, expected) in [
+            ("", KeyringError::NotAList),
+            ("{}", KeyringError::NotAList),
+            (r#"[{"kid":"a"}]"#, KeyringError::NotAList),
+            ("[]", KeyringError::Empty),
+            (
+                &format!("[{ok},{ok}]"),
+                KeyringError::DuplicateKid("a".into()),
+            ),
+            (&format!("[{}]", entry("", 32)), KeyringError::BadKid),
+            (&format!("[{}]", entry("a b", 32)), KeyringError::BadKid),
+            (
+                &format!("[{}]", entry("a", 31)),
+                KeyringError::BadSecretLength {
+                    kid: "a".into(),
+                    bytes: 31,
+                },
+            ),
+            (
+                r#"[{"kid":"a","secret":"AAAA="}]"#,
+                KeyringError::NotBase64url("a".into()),
+            ),
+        ] {
+            assert_eq!(Keyring::from_json(json).err(), Some(expected), "{json}");
+        }
+    }
+
+    #[test]
+    fn a_new_key_goes_in_front_and_the_old_one_still_verifies() {
+        let first = with_new_key("", "2026-10", &[1; 32]).expect("a ring");
+        let both = with_new_key(&first, "2026-11", &[2; 32]).expect("a ring");
+        let ring = Keyring::from_json(&both).expect("a ring");
+        assert_eq!(ring.minting().kid(), "2026-11");
+        assert!(ring.by_kid("2026-10").is_some());
+        assert_eq!(
+            with_new_key(&both, "2026-10", &[3; 32]),
+            Err(KeyringError::DuplicateKid("2026-10".into()))
+        );
+    }
+
+    #[test]
+    fn debug_output_holds_no_secret() {
+        let ring = Keyring::from_json(&format!("[{}]", entry("a", 32))).expect("a ring");
+        assert_eq!(
+            format!("{ring:?}"),
+            r#"Keyring { minting: Key { kid: "a", .. }, older: [] }"#
+        );
+    }
+}

@@ -1,0 +1,27 @@
+//! Signed video delivery in front of an R2 bucket. A course app mints a **link**; the edge verifies it, rewrites the
+//! playlists that it opens so that every URL in them carries a **pass** of its own, and serves what passes open.
+//!
+//! ```text
+//! request ─▶ decide ─▶ Decision ─▶ shell: R2 ─▶ read::Answer ─▶ response
+//!             │                                   │
+//!      link, pass, object_key               playlist, http
+//! ```
+//!
+//! Everything outside the shell is pure: no clock, no randomness, no I/O; the time, the keys and the bytes are
+//! arguments. The shell exists on wasm32 only, and is the only place that names the `worker` crate, so the compiler
+//! guards the border. Modules in reading order:
+
+pub mod config;
+pub mod content_type;
+pub mod decide;
+pub mod http;
+pub mod keyring;
+pub mod link;
+pub mod object_key;
+pub mod pass;
+pub mod playlist;
+pub mod read;
+#[cfg(target_arch = "wasm32")]
+mod shell;
+pub mod storage;
+pub mod write;

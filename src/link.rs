@@ -1,0 +1,531 @@
+//! Links: the credential that a course app mints and a player opens. A JWT (RFC 7519) with `alg` HS256 only.
+//!
+//! Verification fixes the algorithm by the key, never by the token, bounds every length before anything is hashed,
+//! and says `expired` only of a link whose signature was right.
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use hmac::Mac as _;
+use serde::{Deserialize, Serialize};
+
+use crate::keyring::{Key, Keyring};
+use crate::object_key::Scope;
+
+/// A link longer than this is refused unread.
+pub const MAX_LINK_BYTES: usize = 4096;
+/// RFC 7519 §4.1.5 allows for clock skew; `exp` gets none, since it is the last second by definition.
+const LEEWAY_SECONDS: u64 = 30;
+/// The largest integer that every JSON implementation carries exactly (RFC 8259 §6).
+const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
+const MAX_NAME_BYTES: usize = 256;
+const MAX_LIST_ENTRIES: usize = 32;
+
+/// What a link may be used for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Use {
+    /// `GET` and `HEAD`.
+    #[default]
+    Play,
+    /// `PUT`, `DELETE` and the parts of an upload; reads nothing.
+    Upload,
+    /// As `play`, plus the MP4 as an attachment.
+    Download,
+    /// The operator's own tools.
+    Admin,
+}
+
+/// What a link says. Times are seconds since 1970 (RFC 7519 `NumericDate`), whole.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claims {
+    /// What the link opens.
+    pub path: Scope,
+    /// The last second at which it opens anything.
+    pub exp: u64,
+    /// The link opens nothing before this second, less 30 of leeway.
+    #[serde(default, with = "given", skip_serializing_if = "Option::is_none")]
+    pub nbf: Option<u64>,
+    /// When the link was minted; not in the future, less 30 s of leeway.
+    #[serde(default, with = "given", skip_serializing_if = "Option::is_none")]
+    pub iat: Option<u64>,
+    #[serde(rename = "use", default, skip_serializing_if = "is_play")]
+    pub use_: Use,
+    /// The viewer, opaque to us.
+    #[serde(default, with = "given", skip_serializing_if = "Option::is_none")]
+    pub sub: Option<String>,
+    /// The link's own id.
+    #[serde(default, with = "given", skip_serializing_if = "Option::is_none")]
+    pub jti: Option<String>,
+    /// Seconds that URLs issued from this link keep working after it was opened.
+    #[serde(default, with = "given", skip_serializing_if = "Option::is_none")]
+    pub watch: Option<u64>,
+    /// Variant Streams taller than this, in pixels, are not listed.
+    #[serde(default, with = "given", skip_serializing_if = "Option::is_none")]
+    pub max_height: Option<u32>,
+    /// Only Media Segments between these seconds are listed.
+    #[serde(default, with = "given", skip_serializing_if = "Option::is_none")]
+    pub preview: Option<(u32, u32)>,
+    /// Audio and subtitle Renditions to list, as BCP 47 tags.
+    #[serde(default, with = "given", skip_serializing_if = "Option::is_none")]
+    pub langs: Option<Vec<String>>,
+    /// Address ranges (CIDR) that may open the link.
+    #[serde(default, with = "given", skip_serializing_if = "Option::is_none")]
+    pub ip: Option<Vec<String>>,
+    /// ISO 3166 codes of countries that may open the link.
+    #[serde(default, with = "given", skip_serializing_if = "Option::is_none")]
+    pub country: Option<Vec<String>>,
+    /// Origins whose pages may open the link.
+    #[serde(default, with = "given", skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Vec<String>>,
+    /// How many players may watch at once.
+    #[serde(default, with = "given", skip_serializing_if = "Option::is_none")]
+    pub sessions: Option<u32>,
+}
+
+impl Claims {
+    /// The two claims that every link has.
+    #[must_use]
+    pub fn new(path: Scope, exp: u64) -> Self {
+        Self {
+            path,
+            exp,
+            nbf: None,
+            iat: None,
+            use_: Use::Play,
+            sub: None,
+            jti: None,
+            watch: None,
+            max_height: None,
+            preview: None,
+            langs: None,
+            ip: None,
+            country: None,
+            origin: None,
+            sessions: None,
+        }
+    }
+
+    /// Whether the link opens less than its path says.
+    #[must_use]
+    pub fn is_restricted(&self) -> bool {
+        self.max_height.is_some()
+            || self.preview.is_some()
+            || self.langs.is_some()
+            || self.ip.is_some()
+            || self.country.is_some()
+            || self.origin.is_some()
+            || self.sessions.is_some()
+    }
+
+    /// The bounds that the types do not say. `mint` does not check them, so that tests can mint what must be refused;
+    /// the tools that people mint with do.
+    ///
+    /// # Errors
+    /// The rule that does not hold, in words.
+    pub fn check(&self) -> Result<(), &'static str> {
+        fn any<T>(values: &[&Option<T>], breaks: impl Fn(&T) -> bool) -> bool {
+            values.iter().copied().flatten().any(breaks)
+        }
+        let numbers = [&Some(self.exp), &self.nbf, &self.iat, &self.watch];
+        if any(&numbers, |number| *number > MAX_SAFE_INTEGER) {
+            return Err("a number is beyond 2^53");
+        }
+        if any(&[&self.sub, &self.jti], |name| {
+            !(1..=MAX_NAME_BYTES).contains(&name.len())
+        }) {
+            return Err("`sub` and `jti` have 1 to 256 bytes");
+        }
+        let lists = [&self.langs, &self.ip, &self.country, &self.origin];
+        if any(&lists, |list| !(1..=MAX_LIST_ENTRIES).contains(&list.len())) {
+            return Err("a list has 1 to 32 entries");
+        }
+        if any(&[&self.preview], |(from, to)| from >= to) {
+            return Err("`preview` is `[from, to]`, the first before the second");
+        }
+        if self.watch == Some(0) || self.max_height == Some(0) || self.sessions == Some(0) {
+            return Err("`watch`, `max_height` and `sessions` are at least 1");
+        }
+        Ok(())
+    }
+}
+
+/// Why a link opens nothing. The viewer sees `expired` or `forbidden`; the rest is for the operator.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LinkError {
+    #[error("the link is longer than {MAX_LINK_BYTES} bytes")]
+    TooLong,
+    #[error("the link is not a JWT of three base64url parts")]
+    NotAJwt,
+    #[error("the link's header is not `{{\"alg\":\"HS256\",\"kid\":…}}`")]
+    BadHeader,
+    #[error("the link's header lists `{0}` in `crit`, which is not understood here")]
+    UnknownCritical(String),
+    #[error("no key has the link's `kid`")]
+    UnknownKey,
+    #[error("the signature is wrong")]
+    BadSignature,
+    #[error("the claims are not acceptable: {0}")]
+    BadClaims(String),
+    #[error("the link expired at {0}")]
+    Expired(u64),
+    #[error("the link is not valid before {0}")]
+    NotYetValid(u64),
+    #[error("the link expires more than {0} seconds ahead")]
+    TooFarAhead(u64),
+}
+
+#[derive(Serialize, Deserialize)]
+struct Header {
+    alg: String,
+    #[serde(default, with = "given", skip_serializing_if = "Option::is_none")]
+    typ: Option<String>,
+    kid: String,
+    #[serde(default, with = "given", skip_serializing_if = "Option::is_none")]
+    crit: Option<Vec<String>>,
+}
+
+/// What a `crit` entry may name. Claims count as understood because this module reads every one of them.
+const UNDERSTOOD: [&str; 15] = [
+    "exp",
+    "nbf",
+    "iat",
+    "path",
+    "use",
+    "sub",
+    "jti",
+    "watch",
+    "max_height",
+    "preview",
+    "langs",
+    "ip",
+    "country",
+    "origin",
+    "sessions",
+];
+
+/// A member that is there must have a value: `null` is not a way to say "none".
+mod given {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<S: Serializer, T: Serialize>(
+        value: &Option<T>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        value.serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+        deserializer: D,
+    ) -> Result<Option<T>, D::Error> {
+        T::deserialize(deserializer).map(Some)
+    }
+}
+
+fn is_play(use_: &Use) -> bool {
+    *use_ == Use::Play
+}
+
+/// Mints a link. Equal claims and key give an equal link.
+#[must_use]
+pub fn mint(key: &Key, claims: &Claims) -> String {
+    let header = Header {
+        alg: "HS256".to_owned(),
+        typ: Some("JWT".to_owned()),
+        kid: key.kid().to_owned(),
+        crit: None,
+    };
+    let mut token = String::with_capacity(256);
+    // Strings and integers serialize without fail; an empty part would be refused by `verify`.
+    let header = serde_json::to_vec(&header).unwrap_or_default();
+    let payload = serde_json::to_vec(claims).unwrap_or_default();
+    URL_SAFE_NO_PAD.encode_string(header, &mut token);
+    token.push('.');
+    URL_SAFE_NO_PAD.encode_string(payload, &mut token);
+    let signature = key.link_mac().chain_update(token.as_bytes()).finalize();
+    token.push('.');
+    URL_SAFE_NO_PAD.encode_string(signature.into_bytes(), &mut token);
+    token
+}
+
+/// Verifies a link: form, algorithm, key, signature, claims and times. Which request it opens is the caller's question.
+///
+/// # Errors
+/// The first check that fails, in the order above.
+pub fn verify(
+    token: &str,
+    keys: &Keyring,
+    now: u64,
+    max_link_age: u64,
+) -> Result<Claims, LinkError> {
+    let claims = verify_signature(token, keys)?;
+    if now > claims.exp {
+        return Err(LinkError::Expired(claims.exp));
+    }
+    if claims.exp - now > max_link_age {
+        return Err(LinkError::TooFarAhead(max_link_age));
+    }
+    for earliest in [claims.nbf, claims.iat].into_iter().flatten() {
+        if earliest > now.saturating_add(LEEWAY_SECONDS) {
+            return Err(LinkError::NotYetValid(earliest));
+        }
+    }
+    Ok(claims)
+}
+
+/// The claims of a link whose signature is right, whatever the time.
+///
+/// # Errors
+/// When form, algorithm, key, signature or claims are not right.
+pub fn verify_signature(token: &str, keys: &Keyring) -> Result<Claims, LinkError> {
+    if token.len() > MAX_LINK_BYTES {
+        return Err(LinkError::TooLong);
+    }
+    let (signed, signature) = token.rsplit_once('.').ok_or(LinkError::NotAJwt)?;
+    let (header, payload) = signed.split_once('.').ok_or(LinkError::NotAJwt)?;
+    let decode = |part: &str| URL_SAFE_NO_PAD.decode(part).map_err(|_| LinkError::NotAJwt);
+    let (header, payload, signature) = (decode(header)?, decode(payload)?, decode(signature)?);
+    let header: Header = serde_json::from_slice(&header).map_err(|_| LinkError::BadHeader)?;
+    if header.alg != "HS256"
+        || header
+            .typ
+            .is_some_and(|typ| !typ.eq_ignore_ascii_case("JWT"))
+    {
+        return Err(LinkError::BadHeader);
+    }
+    if let Some(crit) = header.crit {
+        if crit.is_empty() {
+            return Err(LinkError::BadHeader);
+        }
+        if let Some(unknown) = crit
+            .into_iter()
+            .find(|name| !UNDERSTOOD.contains(&name.as_str()))
+        {
+            return Err(LinkError::UnknownCritical(unknown));
+        }
+    }
+    // An unknown `kid` takes as long as a wrong signature: the MAC is computed with the minting key and thrown away.
+    let key = keys.by_kid(&header.kid);
+    let mac = key.unwrap_or(keys.minting()).link_mac();
+    let right = mac
+        .chain_update(signed.as_bytes())
+        .verify_slice(&signature)
+        .is_ok();
+    match (key, right) {
+        (None, _) => Err(LinkError::UnknownKey),
+        (Some(_), false) => Err(LinkError::BadSignature),
+        (Some(_), true) => parse_claims(&payload),
+    }
+}
+
+fn parse_claims(payload: &[u8]) -> Result<Claims, LinkError> {
+    let claims: Claims =
+        serde_json::from_slice(payload).map_err(|error| LinkError::BadClaims(error.to_string()))?;
+    claims
+        .check()
+        .map_err(|rule| LinkError::BadClaims(rule.to_owned()))?;
+    Ok(claims)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: u64 = 1_800_000_000;
+    const DAY: u64 = 86_400;
+
+    fn ring(kids: &[&str]) -> Keyring {
+        let entries: Vec<_> = kids
+            .iter()
+            .map(|kid| {
+                let secret = URL_SAFE_NO_PAD.encode(kid.repeat(32).as_bytes());
+                format!(r#"{{"kid":"{kid}","secret":"{secret}"}}"#)
+            })
+            .collect();
+        Keyring::from_json(&format!("[{}]", entries.join(","))).expect("a ring")
+    }
+
+    /// A token over any header and payload, rightly signed.
+    fn sign(key: &Key, header: &str, payload: &str) -> String {
+        let signed = format!(
+            "{}.{}",
+            URL_SAFE_NO_PAD.encode(header),
+            URL_SAFE_NO_PAD.encode(payload)
+        );
+        let signature = key.link_mac().chain_update(signed.as_bytes()).finalize();
+        format!(
+            "{signed}.{}",
+            URL_SAFE_NO_PAD.encode(signature.into_bytes())
+        )
+    }
+
+    fn claims(path: &str) -> Claims {
+        Claims::new(Scope::parse(path).expect("a scope"), NOW + DAY)
+    }
+
+    #[test]
+    fn a_minted_link_verifies_with_its_claims() {
+        let ring = ring(&["new", "old"]);
+        let full = Claims {
+            nbf: Some(NOW),
+            iat: Some(NOW),
+            use_: Use::Upload,
+            sub: Some("s42".into()),
+            jti: Some("l1".into()),
+            watch: Some(60),
+            max_height: Some(720),
+            preview: Some((0, 60)),
+            langs: Some(vec!["en".into()]),
+            ip: Some(vec!["10.0.0.0/8".into()]),
+            country: Some(vec!["DE".into()]),
+            origin: Some(vec!["https://*.example.org".into()]),
+            sessions: Some(2),
+            ..claims("/courses/rails/")
+        };
+        for expected in [claims("/a/master.m3u8"), full] {
+            for key in ring.iter() {
+                let token = mint(key, &expected);
+                assert_eq!(verify(&token, &ring, NOW, DAY), Ok(expected.clone()));
+            }
+        }
+    }
+
+    #[test]
+    fn a_link_holds_from_its_first_to_its_last_second() {
+        let ring = ring(&["k"]);
+        let timed = |nbf, exp| {
+            mint(
+                ring.minting(),
+                &Claims {
+                    nbf,
+                    exp,
+                    ..claims("/a")
+                },
+            )
+        };
+        for (nbf, exp, expected) in [
+            (None, NOW, Ok(())),
+            (None, NOW - 1, Err(LinkError::Expired(NOW - 1))),
+            (None, NOW + DAY, Ok(())),
+            (None, NOW + DAY + 1, Err(LinkError::TooFarAhead(DAY))),
+            (Some(NOW + 30), NOW + 60, Ok(())),
+            (
+                Some(NOW + 31),
+                NOW + 60,
+                Err(LinkError::NotYetValid(NOW + 31)),
+            ),
+        ] {
+            let verified = verify(&timed(nbf, exp), &ring, NOW, DAY).map(|_| ());
+            assert_eq!(verified, expected, "{nbf:?} {exp}");
+        }
+    }
+
+    #[test]
+    fn any_changed_character_is_refused() {
+        let ring = ring(&["k"]);
+        let token = mint(ring.minting(), &claims("/a/"));
+        for at in 0..token.len() {
+            for replacement in ["A", "z", "-", ".", "=", " "] {
+                if token[at..=at] == *replacement {
+                    continue;
+                }
+                let forged = format!("{}{replacement}{}", &token[..at], &token[at + 1..]);
+                assert!(verify(&forged, &ring, NOW, DAY).is_err(), "{forged}");
+            }
+        }
+    }
+
+    #[test]
+    fn only_hs256_under_a_known_key_is_a_link() {
+        let ring = ring(&["k"]);
+        let payload = format!(r#"{{"path":"/a","exp":{NOW}}}"#);
+        let unknown = |name: &str| LinkError::UnknownCritical(name.to_owned());
+        for (header, expected) in [
+            (r#"{"alg":"HS256","kid":"k"}"#, None),
+            (r#"{"alg":"HS256","kid":"k","typ":"jwt","x":[1]}"#, None),
+            (r#"{"alg":"HS256","kid":"k","crit":["preview"]}"#, None),
+            (r#"{"alg":"HS256","kid":"j"}"#, Some(LinkError::UnknownKey)),
+            (r#"{"alg":"HS256"}"#, Some(LinkError::BadHeader)),
+            (r#"{"alg":"none","kid":"k"}"#, Some(LinkError::BadHeader)),
+            (r#"{"alg":"HS512","kid":"k"}"#, Some(LinkError::BadHeader)),
+            (r#"{"alg":"hs256","kid":"k"}"#, Some(LinkError::BadHeader)),
+            (
+                r#"{"alg":"HS256","alg":"HS256","kid":"k"}"#,
+                Some(LinkError::BadHeader),
+            ),
+            (
+                r#"{"alg":"HS256","kid":"k","typ":"JWE"}"#,
+                Some(LinkError::BadHeader),
+            ),
+            (
+                r#"{"alg":"HS256","kid":"k","crit":[]}"#,
+                Some(LinkError::BadHeader),
+            ),
+            (
+                r#"{"alg":"HS256","kid":"k","crit":["b64"]}"#,
+                Some(unknown("b64")),
+            ),
+        ] {
+            let token = sign(ring.minting(), header, &payload);
+            assert_eq!(verify(&token, &ring, NOW, DAY).err(), expected, "{header}");
+        }
+    }
+
+    #[test]
+    fn a_claim_that_is_not_understood_is_refused() {
+        let ring = ring(&["k"]);
+        let key = ring.minting();
+        let accepted = |payload: &str| {
+            let token = sign(key, r#"{"alg":"HS256","kid":"k"}"#, payload);
+            verify(&token, &ring, NOW, DAY).is_ok()
+        };
+        let with = |extra: &str| format!(r#"{{"path":"/a/","exp":{NOW}{extra}}}"#);
+        for (extra, expected) in [
+            ("", true),
+            (r#","course":{"a":[null]}"#, true),
+            (r#","use":"download""#, true),
+            (r#","use":"Play""#, false),
+            (r#","use":null"#, false),
+            (r#","nbf":1.0"#, false),
+            (r#","nbf":-1"#, false),
+            (r#","nbf":"1""#, false),
+            (r#","nbf":9007199254740991"#, false),
+            (r#","watch":9007199254740992"#, false),
+            (r#","watch":0"#, false),
+            (r#","exp":1900000000"#, false),
+            (r#","preview":[60,60]"#, false),
+            (r#","preview":[0,60,90]"#, false),
+            (r#","langs":[]"#, false),
+            (r#","langs":"en""#, false),
+            (r#","sub":"""#, false),
+            (r#","max_height":0"#, false),
+        ] {
+            assert_eq!(accepted(&with(extra)), expected, "{extra}");
+        }
+        for payload in [
+            "",
+            "{}",
+            r#"{"path":"/a"}"#,
+            r#"{"exp":1800000000}"#,
+            r#"{"path":"/","exp":1800000000}"#,
+            r#"{"path":"/a/../b","exp":1800000000}"#,
+            r#"{"path":"a","exp":1800000000}"#,
+            r#"{"path":"/a","exp":1800000000.0}"#,
+            r#"{"path":"/a","exp":1e10}"#,
+            r#"{"path":"/a","exp":1800000000} x"#,
+            &format!(
+                r#"{{"path":"/a","exp":1800000000,"x":{}}}"#,
+                "[".repeat(2000)
+            ),
+        ] {
+            assert!(!accepted(payload), "{payload}");
+        }
+    }
+
+    #[test]
+    fn a_link_over_its_bound_is_refused_unread() {
+        let long = "a".repeat(MAX_LINK_BYTES + 1);
+        assert_eq!(
+            verify(&long, &ring(&["k"]), NOW, DAY),
+            Err(LinkError::TooLong)
+        );
+    }
+}

@@ -1,0 +1,185 @@
+//! From a URI in a playlist to the object it names (RFC 3986 §5.2), if it names one of ours.
+
+use crate::object_key::{Directory, ObjectKey};
+
+/// Where a playlist was fetched from: what its URIs are relative to.
+#[derive(Debug, Clone)]
+pub struct Base<'request> {
+    /// Scheme, host and port as the client wrote them, without a slash at the end: `https://video.example.org`.
+    pub origin: &'request str,
+    pub key: &'request ObjectKey,
+}
+
+/// The object that a URI names: a directory (with its slash, or empty) and a name, both decoded.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Target<'playlist> {
+    /// A sibling of the playlist. Nearly every segment is one, and it costs no allocation.
+    Sibling(&'playlist str),
+    Elsewhere(ObjectKey),
+}
+
+/// Resolves the path of a URI (without query and fragment). `None` for a URI of another origin or scheme, one outside
+/// `root`, and one whose path a client could read in two ways: none of these is ever signed.
+pub(super) fn resolve<'playlist>(
+    base: &Base<'_>,
+    root: &Directory,
+    path: &'playlist str,
+) -> Option<Target<'playlist>> {
+    if is_plain_name(path) {
+        return Some(Target::Sibling(path));
+    }
+    let path = path_on_our_origin(base.origin, path)?;
+    let mut segments: Vec<&str> = Vec::new();
+    let relative = match path.strip_prefix('/') {
+        Some(absolute) => absolute,
+        None => {
+            segments.extend(base.key.split().0.split_terminator('/'));
+            path
+        }
+    };
+    // The base's own segments are decoded and the reference's are not; nothing but `..` looks at them before both are
+    // told apart again below.
+    let from_base = segments.len();
+    let mut kept_of_base = from_base;
+    for segment in relative.split('/') {
+        match segment {
+            "." => {}
+            ".." => {
+                segments.pop();
+                kept_of_base = kept_of_base.min(segments.len());
+            }
+            segment => segments.push(segment),
+        }
+    }
+    if matches!(relative.rsplit('/').next(), Some("." | "..")) {
+        return None;
+    }
+    let (base_part, reference_part) = segments.split_at(kept_of_base);
+    let mut key = String::with_capacity(base.key.as_str().len() + path.len());
+    for segment in base_part {
+        key.push_str(segment);
+        key.push('/');
+    }
+    key.push_str(&crate::object_key::percent_decode(&reference_part.join("/")).ok()?);
+    let key = ObjectKey::new(key).ok()?;
+    root.contains(&key).then_some(Target::Elsewhere(key))
+}
+
+/// A name that needs no decoding and no resolving.
+fn is_plain_name(path: &str) -> bool {
+    path.bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
+        && !matches!(path, "" | "." | "..")
+}
+
+/// The path of a URI reference, if the reference is to our own origin.
+fn path_on_our_origin<'uri>(origin: &str, uri: &'uri str) -> Option<&'uri str> {
+    let scheme_ends = origin.find("//").unwrap_or(0);
+    let (our_scheme, our_authority) = origin.split_at(scheme_ends);
+    let after_scheme = match uri.split_once(':') {
+        // A colon in a later segment is no scheme (RFC 3986 §4.2).
+        Some((scheme, after)) if !scheme.contains('/') => {
+            if !our_scheme
+                .strip_suffix(':')
+                .is_some_and(|ours| scheme.eq_ignore_ascii_case(ours))
+            {
+                return None;
+            }
+            // `https:path` is read in two ways (RFC 3986 §5.2.2), so only the full form counts.
+            after.starts_with("//").then_some(after)?
+        }
+        _ => uri,
+    };
+    if !after_scheme.starts_with("//") {
+        return Some(after_scheme).filter(|path| !path.is_empty());
+    }
+    let path_starts = after_scheme[2..].find('/')? + 2;
+    let (authority, path) = after_scheme.split_at(path_starts);
+    authority
+        .eq_ignore_ascii_case(our_authority)
+        .then_some(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_object_of_ours_below_the_root_is_named() {
+        let key = ObjectKey::new("courses/a b/v/p.m3u8").expect("a key");
+        let base = Base {
+            origin: "https://video.example.org",
+            key: &key,
+        };
+        let root = Directory::ancestor_of(&key, 2).expect("a directory");
+        for (uri, expected) in [
+            ("seg.ts", Some("courses/a b/v/seg.ts")),
+            ("./seg.ts", Some("courses/a b/v/seg.ts")),
+            ("x/../seg.ts", Some("courses/a b/v/seg.ts")),
+            ("../q/seg.ts", Some("courses/a b/q/seg.ts")),
+            ("s%20p é+'()~.ts", Some("courses/a b/v/s p é+'()~.ts")),
+            ("/courses/a%20b/s.ts", Some("courses/a b/s.ts")),
+            (
+                "//video.example.org/courses/a%20b/s.ts",
+                Some("courses/a b/s.ts"),
+            ),
+            (
+                "HTTPS://Video.Example.org/courses/a%20b/s.ts",
+                Some("courses/a b/s.ts"),
+            ),
+            ("a/b:c.ts", Some("courses/a b/v/a/b:c.ts")),
+            // Outside the root.
+            ("../../s.ts", None),
+            ("/courses/a%20bc/s.ts", None),
+            ("../../a bc/s.ts", None),
+            ("/../../s.ts", None),
+            // Elsewhere.
+            ("http://video.example.org/courses/a%20b/s.ts", None),
+            ("https://video.example.org:8443/courses/a%20b/s.ts", None),
+            ("https://user@video.example.org/courses/a%20b/s.ts", None),
+            ("https://video.example.org.evil/courses/a%20b/s.ts", None),
+            ("//evil.example/courses/a%20b/s.ts", None),
+            ("https:/courses/a%20b/s.ts", None),
+            ("https:seg.ts", None),
+            ("https://video.example.org", None),
+            ("data:text/plain,x", None),
+            ("skd://key", None),
+            ("urn:uuid:1", None),
+            ("b:c.ts", None),
+            // Read in two ways, or naming nothing.
+            ("", None),
+            (".", None),
+            ("..", None),
+            ("x/..", None),
+            ("x/", None),
+            ("x//y", None),
+            ("%2e%2e/s.ts", None),
+            ("..%2fs.ts", None),
+            ("x%5cs.ts", None),
+            ("x\\s.ts", None),
+            ("%252e/s.ts", None),
+            ("s\t.ts", None),
+            ("s%00.ts", None),
+            ("%zz.ts", None),
+        ] {
+            let found = resolve(&base, &root, uri).map(|target| match target {
+                Target::Sibling(name) => format!("{}{name}", key.split().0),
+                Target::Elsewhere(key) => key.as_str().to_owned(),
+            });
+            assert_eq!(found.as_deref(), expected, "{uri}");
+        }
+    }
+
+    #[test]
+    fn a_key_with_a_percent_sign_is_not_decoded_as_part_of_a_reference() {
+        let key = ObjectKey::new("50% off/p.m3u8").expect("a key");
+        let base = Base {
+            origin: "http://localhost:8787",
+            key: &key,
+        };
+        assert_eq!(
+            resolve(&base, &key.directory(), "./s.ts"),
+            ObjectKey::new("50% off/s.ts").ok().map(Target::Elsewhere)
+        );
+    }
+}

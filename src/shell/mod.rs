@@ -1,0 +1,73 @@
+//! The shell: turns a request into facts, asks the pure part what happens, and does it. One `match`.
+
+mod bucket;
+mod read;
+mod reply;
+mod write;
+
+use std::sync::OnceLock;
+
+use worker::{Context, Env, console_error, event};
+
+use crate::config::{Config, ConfigError};
+use crate::decide::{Decision, Refusal, Request, decide, split_url};
+use crate::http::problem::Problem;
+use bucket::Bucket;
+use reply::Reply;
+
+/// Variables and secrets do not change while an isolate lives.
+static CONFIG: OnceLock<Result<Config, ConfigError>> = OnceLock::new();
+
+#[event(fetch)]
+async fn fetch(
+    request: web_sys::Request,
+    env: Env,
+    _context: Context,
+) -> worker::Result<web_sys::Response> {
+    let header = |name: &str| request.headers().get(name).ok().flatten();
+    let config = CONFIG.get_or_init(|| {
+        Config::from_lookup(|name| env.var(name).ok().map(|value| value.to_string()))
+    });
+    let config = match config {
+        Ok(config) => config,
+        Err(error) => {
+            console_error!("misconfigured: {error}");
+            return Reply::public().refuse(Problem::Misconfigured);
+        }
+    };
+    let reply = Reply::new(&config.allowed_origins, header("origin").as_deref());
+    let url = request.url();
+    let Some((origin, path, query)) = split_url(&url) else {
+        return reply.refuse(Problem::BadPath);
+    };
+    let facts = Request {
+        method: &request.method(),
+        path,
+        query,
+        header: &header,
+    };
+    let now = (js_sys::Date::now() / 1000.0) as u64;
+    let done = match decide(&facts, config, now) {
+        Decision::Options => return reply.options(),
+        Decision::Refuse(refusal) => Err(refusal),
+        Decision::Read(read) => match Bucket::of(&env) {
+            Ok(bucket) => read::read(&read, origin, &bucket, &reply).await,
+            Err(refusal) => Err(refusal),
+        },
+        Decision::Write(write) => match Bucket::of(&env) {
+            Ok(bucket) => write::write(write, &request, &bucket, &reply).await,
+            Err(refusal) => Err(refusal),
+        },
+    };
+    done.or_else(|refusal| {
+        log(&refusal);
+        reply.refuse(refusal.problem)
+    })
+}
+
+/// What only the operator can mend goes to the log. A client's own mistakes do not: anybody can make any number.
+fn log(Refusal { problem, reason }: &Refusal) {
+    if problem.status() >= 500 {
+        console_error!("{}: {reason}", problem.code());
+    }
+}

@@ -1,0 +1,83 @@
+//! Responses: the headers that every answer has, and the body.
+
+use web_sys::{ReadableStream, Response, ResponseInit};
+use worker::Result;
+
+use crate::decide::Refusal;
+use crate::http::cors::{AllowedOrigins, preflight_headers};
+use crate::http::problem::Problem;
+use crate::read::Headers;
+
+/// Headers that every answer has: a stored object is never a page that runs, whatever its content type claims.
+const ALWAYS: [(&str, &str); 4] = [
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "no-referrer"),
+    ("Cross-Origin-Resource-Policy", "cross-origin"),
+    ("Content-Security-Policy", "default-src 'none'; sandbox"),
+];
+
+/// Answers to one request.
+pub(super) struct Reply {
+    cors: Headers,
+}
+
+pub(super) enum Body {
+    Empty,
+    Text(String),
+    Bytes(Vec<u8>),
+    Stream(ReadableStream),
+}
+
+impl Reply {
+    pub(super) fn new(allowed: &AllowedOrigins, origin: Option<&str>) -> Self {
+        Self {
+            cors: allowed.headers(origin),
+        }
+    }
+
+    /// For answers that hold nothing but a refusal.
+    pub(super) fn public() -> Self {
+        Self::new(&AllowedOrigins::Any, None)
+    }
+
+    pub(super) fn send(&self, status: u16, headers: Headers, body: Body) -> Result<Response> {
+        let all = web_sys::Headers::new()?;
+        for (name, value) in ALWAYS {
+            all.append(name, value)?;
+        }
+        for (name, value) in self.cors.iter().chain(&headers) {
+            all.append(name, value)?;
+        }
+        let init = ResponseInit::new();
+        init.set_status(status);
+        init.set_headers(&all);
+        Ok(match body {
+            Body::Empty => Response::new_with_opt_str_and_init(None, &init)?,
+            Body::Text(text) => Response::new_with_opt_str_and_init(Some(&text), &init)?,
+            Body::Bytes(bytes) => {
+                let array = js_sys::Uint8Array::from(bytes.as_slice());
+                Response::new_with_opt_buffer_source_and_init(Some(&array), &init)?
+            }
+            Body::Stream(stream) => {
+                Response::new_with_opt_readable_stream_and_init(Some(&stream), &init)?
+            }
+        })
+    }
+
+    pub(super) fn refuse(&self, problem: Problem) -> Result<Response> {
+        self.send(
+            problem.status(),
+            problem.headers(),
+            Body::Text(problem.body()),
+        )
+    }
+
+    pub(super) fn options(&self) -> Result<Response> {
+        self.send(204, preflight_headers(), Body::Empty)
+    }
+}
+
+/// An exception while answering is our own fault, and is told as storage's: nothing of it reaches the client.
+pub(super) fn failed(error: worker::Error) -> Refusal {
+    Refusal::new(Problem::StorageUnavailable, error)
+}

@@ -1,0 +1,145 @@
+//! Writes: bodies stream from the client to R2 without entering wasm.
+
+use web_sys::{Request, Response};
+use worker::Data;
+
+use super::bucket::Bucket;
+use super::reply::{Body, Reply, failed};
+use crate::decide::Refusal;
+use crate::http::precondition::EntityTag;
+use crate::http::problem::Problem;
+use crate::object_key::ObjectKey;
+use crate::read::Headers;
+use crate::storage::StorageError;
+use crate::write::{Condition, Write, created_json, parse_parts};
+
+pub(super) async fn write(
+    write: Write,
+    request: &Request,
+    bucket: &Bucket,
+    reply: &Reply,
+) -> Result<Response, Refusal> {
+    match write {
+        Write::Put {
+            key,
+            content_type,
+            condition,
+        } => {
+            let is_new = condition == Some(Condition::Absent);
+            // What is refused anyway is refused before its body is read.
+            if condition.is_some() {
+                check(&key, condition.as_ref(), bucket).await?;
+            }
+            let body = request.body().map_or(Data::Empty, Data::ReadableStream);
+            let written = bucket
+                .put(&key, body, content_type, condition)
+                .await
+                .map_err(refused)?;
+            let stored = written.ok_or_else(precondition_failed)?;
+            let status = if is_new { 201 } else { 200 };
+            json(
+                reply,
+                status,
+                vec![etag(&stored.etag)],
+                "{}".to_owned(),
+            )
+        }
+        Write::Delete { key } => {
+            bucket.delete(&key).await.map_err(refused)?;
+            empty(reply)
+        }
+        Write::Create { key, content_type } => {
+            let upload = bucket
+                .create_upload(&key, content_type)
+                .await
+                .map_err(refused)?;
+            json(reply, 201, vec![], created_json(&upload))
+        }
+        Write::Part {
+            key,
+            upload,
+            number,
+        } => {
+            let body = request
+                .body()
+                .ok_or_else(|| Refusal::new(Problem::BadRequest, "a part without a body"))?;
+            let part = bucket
+                .upload_part(&key, &upload, number, body)
+                .await
+                .map_err(refused)?;
+            let header = etag(&part.etag);
+            json(reply, 200, vec![header], part.json())
+        }
+        Write::Complete {
+            key,
+            upload,
+            condition,
+        } => {
+            let list = request
+                .array_buffer()
+                .map_err(|error| failed(error.into()))?;
+            let list = js_sys::futures::JsFuture::from(list)
+                .await
+                .map_err(|error| failed(error.into()))?;
+            let parts = parse_parts(&js_sys::Uint8Array::new(&list).to_vec())?;
+            // The binding takes no condition here, so two completions at once may both pass this check.
+            check(&key, condition.as_ref(), bucket).await?;
+            let stored = bucket
+                .complete_upload(&key, &upload, parts)
+                .await
+                .map_err(refused)?;
+            let body = format!(r#"{{"size":{}}}"#, stored.size);
+            json(reply, 201, vec![etag(&stored.etag)], body)
+        }
+        Write::Abort { key, upload } => {
+            bucket.abort_upload(&key, &upload).await.map_err(refused)?;
+            empty(reply)
+        }
+    }
+}
+
+/// Whether `condition` holds of what is stored now.
+async fn check(
+    key: &ObjectKey,
+    condition: Option<&Condition>,
+    bucket: &Bucket,
+) -> Result<(), Refusal> {
+    let Some(condition) = condition else {
+        return Ok(());
+    };
+    let stored = bucket.head(key).await.map_err(refused)?;
+    if condition.holds(stored.as_ref().map(|stored| stored.etag.as_str())) {
+        return Ok(());
+    }
+    Err(precondition_failed())
+}
+
+fn etag(opaque: &str) -> (&'static str, String) {
+    ("ETag", EntityTag::strong(opaque).header())
+}
+
+fn json(
+    reply: &Reply,
+    status: u16,
+    mut headers: Headers,
+    body: String,
+) -> Result<Response, Refusal> {
+    headers.push(("Content-Type", "application/json".to_owned()));
+    headers.push(("Cache-Control", "no-store".to_owned()));
+    reply
+        .send(status, headers, Body::Text(body))
+        .map_err(failed)
+}
+
+fn empty(reply: &Reply) -> Result<Response, Refusal> {
+    let headers = vec![("Cache-Control", "no-store".to_owned())];
+    reply.send(204, headers, Body::Empty).map_err(failed)
+}
+
+fn precondition_failed() -> Refusal {
+    Refusal::new(Problem::PreconditionFailed, "the condition does not hold")
+}
+
+fn refused(error: StorageError) -> Refusal {
+    Refusal::new(error.problem(), error)
+}

@@ -1,0 +1,248 @@
+//! Writing: `PUT` and `DELETE`, and uploads in parts. The parts' interface has S3's parameter names, which people know:
+//!
+//! ```text
+//! PUT    /key                             body             201, or 200 where an object may have been replaced
+//! DELETE /key                                              204
+//! POST   /key?uploads                                      201 {"uploadId"}
+//! PUT    /key?uploadId=…&partNumber=1…    body             200 {"partNumber","etag"}
+//! POST   /key?uploadId=…                  {"parts":[…]}    201
+//! DELETE /key?uploadId=…                                   204
+//! ```
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::Config;
+use crate::content_type;
+use crate::decide::{Refusal, Request, parameter};
+use crate::http::precondition::{EntityTag, EntityTags};
+use crate::http::problem::Problem;
+use crate::object_key::ObjectKey;
+
+/// The most parts that an upload may have.
+const MAX_PARTS: u16 = 10_000;
+/// A list of 10,000 parts takes about 600 kB.
+const MAX_COMPLETE_BYTES: u64 = 1 << 20;
+const MAX_UPLOAD_ID_BYTES: usize = 2048;
+
+/// An authorised write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Write {
+    Put {
+        key: ObjectKey,
+        content_type: String,
+        condition: Option<Condition>,
+    },
+    Delete {
+        key: ObjectKey,
+    },
+    Create {
+        key: ObjectKey,
+        content_type: String,
+    },
+    Part {
+        key: ObjectKey,
+        upload: String,
+        number: u16,
+    },
+    Complete {
+        key: ObjectKey,
+        upload: String,
+        condition: Option<Condition>,
+    },
+    Abort {
+        key: ObjectKey,
+        upload: String,
+    },
+}
+
+/// What must hold of the stored object for a write to happen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Condition {
+    /// `If-None-Match: *`.
+    Absent,
+    /// `If-Match: *`.
+    Present,
+    /// `If-Match` with one strong entity-tag; without quotes here.
+    Is(String),
+}
+
+impl Condition {
+    /// Whether the condition holds of what is stored, by its entity-tag.
+    #[must_use]
+    pub fn holds(&self, stored: Option<&str>) -> bool {
+        match self {
+            Self::Absent => stored.is_none(),
+            Self::Present => stored.is_some(),
+            Self::Is(etag) => stored == Some(etag),
+        }
+    }
+}
+
+/// A part that was uploaded, as the client lists it to complete the upload.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UploadedPart {
+    pub part_number: u16,
+    pub etag: String,
+}
+
+impl UploadedPart {
+    /// `{"partNumber":1,"etag":"…"}`.
+    #[must_use]
+    pub fn json(&self) -> String {
+        // A number and a string serialize without fail.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+/// The body that answers the creation of an upload in parts.
+#[must_use]
+pub fn created_json(upload: &str) -> String {
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Created<'id> {
+        upload_id: &'id str,
+    }
+    serde_json::to_string(&Created { upload_id: upload }).unwrap_or_default()
+}
+
+#[derive(Deserialize)]
+struct Complete {
+    parts: Vec<UploadedPart>,
+}
+
+/// Parses the body that completes an upload: parts in ascending order, each once.
+///
+/// # Errors
+/// When it is no such list.
+pub fn parse_parts(body: &[u8]) -> Result<Vec<UploadedPart>, Refusal> {
+    let bad = |reason: &str| Refusal::new(Problem::BadRequest, reason);
+    let Complete { parts } = serde_json::from_slice(body)
+        .map_err(|_| bad(r#"the body is not {"parts":[{"partNumber":1,"etag":"…"}]}"#))?;
+    let ascending = parts.is_sorted_by(|one, next| one.part_number < next.part_number);
+    if parts.is_empty() || !ascending {
+        return Err(bad("the parts are not in ascending order, each once"));
+    }
+    Ok(parts)
+}
+
+impl Write {
+    /// Parses an authorised request to write `key`.
+    pub(crate) fn parse(
+        request: &Request<'_>,
+        key: ObjectKey,
+        config: &Config,
+    ) -> Result<Self, Refusal> {
+        let bad = |reason: &str| Err(Refusal::new(Problem::BadRequest, reason));
+        let creates = parameter(request.query, "uploads")?.is_some();
+        let upload = parameter(request.query, "uploadId")?.map(str::to_owned);
+        let number = parameter(request.query, "partNumber")?;
+        if upload
+            .as_ref()
+            .is_some_and(|id| id.is_empty() || id.len() > MAX_UPLOAD_ID_BYTES)
+        {
+            return bad("`uploadId` is empty or too long");
+        }
+        if (request.header)("content-range").is_some() {
+            // RFC 9110 §14.5: a partial PUT that is not understood is refused, not taken for the whole.
+            return bad("`Content-Range` on a write");
+        }
+        match (request.method, creates, upload, number) {
+            ("PUT", false, None, None) => {
+                body_length(request, config.max_upload_bytes)?;
+                Ok(Self::Put {
+                    content_type: stored_content_type(request, &key),
+                    condition: condition(request)?,
+                    key,
+                })
+            }
+            ("DELETE", false, None, None) => Ok(Self::Delete { key }),
+            ("POST", true, None, None) => Ok(Self::Create {
+                content_type: stored_content_type(request, &key),
+                key,
+            }),
+            ("PUT", false, Some(upload), Some(number)) => {
+                let number = number
+                    .parse()
+                    .ok()
+                    .filter(|number| (1..=MAX_PARTS).contains(number))
+                    .ok_or_else(|| {
+                        Refusal::new(Problem::BadRequest, "`partNumber` is 1 to 10000")
+                    })?;
+                let length = body_length(request, config.max_upload_bytes)?;
+                // All parts but the last are equally large, so this bounds the whole without remembering anything:
+                // the last part that is not shorter than the others is checked as if all were as large as it is.
+                if length.saturating_mul(number.into()) > config.max_object_bytes {
+                    return Err(Refusal::new(
+                        Problem::PayloadTooLarge,
+                        "the parts make more than `MAX_OBJECT_BYTES`",
+                    ));
+                }
+                Ok(Self::Part {
+                    key,
+                    upload,
+                    number,
+                })
+            }
+            ("POST", false, Some(upload), None) => {
+                body_length(request, MAX_COMPLETE_BYTES)?;
+                Ok(Self::Complete {
+                    condition: condition(request)?,
+                    key,
+                    upload,
+                })
+            }
+            ("DELETE", false, Some(upload), None) => Ok(Self::Abort { key, upload }),
+            _ => bad("the query does not go with the method"),
+        }
+    }
+}
+
+/// The length of the body, which storage has to know before the first byte.
+fn body_length(request: &Request<'_>, limit: u64) -> Result<u64, Refusal> {
+    let length = (request.header)("content-length")
+        .and_then(|value| value.trim().parse::<u64>().ok())
+        .ok_or_else(|| Refusal::new(Problem::LengthRequired, "no `Content-Length`"))?;
+    if length > limit {
+        return Err(Refusal::new(
+            Problem::PayloadTooLarge,
+            format!("{length} bytes where {limit} are allowed"),
+        ));
+    }
+    Ok(length)
+}
+
+fn stored_content_type(request: &Request<'_>, key: &ObjectKey) -> String {
+    (request.header)("content-type")
+        .filter(|value| !value.trim().is_empty())
+        .unwrap_or_else(|| content_type::for_key(key.as_str()).to_owned())
+}
+
+fn condition(request: &Request<'_>) -> Result<Option<Condition>, Refusal> {
+    let refuse = || {
+        Err(Refusal::new(
+            Problem::BadRequest,
+            "a write takes `If-None-Match: *`, or `If-Match` with `*` or one strong entity-tag",
+        ))
+    };
+    let none_match = (request.header)("if-none-match");
+    let is_match = (request.header)("if-match");
+    match (none_match, is_match) {
+        (None, None) => Ok(None),
+        (Some(value), None) => match EntityTags::parse(&value) {
+            Some(EntityTags::Any) => Ok(Some(Condition::Absent)),
+            _ => refuse(),
+        },
+        (None, Some(value)) => match EntityTags::parse(&value) {
+            Some(EntityTags::Any) => Ok(Some(Condition::Present)),
+            Some(EntityTags::List(tags)) => match tags.as_slice() {
+                [tag] if tag.matches_strongly(&EntityTag::strong(tag.opaque())) => {
+                    Ok(Some(Condition::Is(tag.opaque().to_owned())))
+                }
+                _ => refuse(),
+            },
+            None => refuse(),
+        },
+        (Some(_), Some(_)) => refuse(),
+    }
+}

@@ -1,0 +1,10 @@
+#!/usr/bin/env bash
+# Makes .dev.vars with a random key, where there is none: the secrets of local work, which git ignores.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+if ! grep -qs '^LECTERN_KEYS=' .dev.vars; then
+    umask 077
+    target/release/lectern keys new --kid local 2>/dev/null | sed "s/.*/LECTERN_KEYS='&'/" >>.dev.vars
+    echo '==> made .dev.vars with a random key'
+fi

@@ -1,0 +1,85 @@
+#!/usr/bin/env bash
+# Installs one set of tools, where it is missing: node, build, media, browser, deny. Asks nothing, says what it does.
+# Only package registries are used: Debian's, crates.io, npm.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+mkdir -p .tools
+
+# Debian's packages for the commands that are missing: command=package …
+debian() {
+    local missing=() pair
+    for pair in "$@"; do
+        command -v "${pair%%=*}" >/dev/null || missing+=("${pair#*=}")
+    done
+    [ ${#missing[@]} -eq 0 ] && return
+    local as_root=()
+    if [ "$(id -u)" -ne 0 ]; then
+        if sudo -n true 2>/dev/null; then
+            as_root=(sudo -n)
+        else
+            echo "These are missing and need an administrator: apt-get install ${missing[*]}" >&2
+            exit 4
+        fi
+    fi
+    if ! command -v apt-get >/dev/null; then
+        echo "These are missing: ${missing[*]}. Install them with your system's package manager." >&2
+        exit 4
+    fi
+    echo "==> installing Debian packages: ${missing[*]}"
+    "${as_root[@]}" apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive "${as_root[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" >.tools/apt.log 2>&1 ||
+        { tail -n 20 .tools/apt.log >&2; exit 4; }
+}
+
+# A crate's programs, of exactly this version.
+crate() {
+    local name=$1 version=$2 program=$3
+    if [ -x ".tools/bin/$program" ] && grep -q "\"$name $version " .tools/.crates.toml 2>/dev/null; then
+        return
+    fi
+    echo "==> installing $name $version from crates.io (minutes, once)"
+    cargo install --quiet --root .tools --target-dir .tools/target --force "$name@$version"
+}
+
+case "$1" in
+node)
+    if ! command -v npm >/dev/null; then
+        debian node=nodejs npm=npm
+    fi
+    ;;
+build)
+    if ! command -v cargo >/dev/null; then
+        echo 'cargo is missing: install Rust with rustup (https://rustup.rs)' >&2
+        exit 4
+    fi
+    debian cc=gcc
+    if ! rustc --print target-libdir --target wasm32-unknown-unknown 2>/dev/null | xargs -r test -d; then
+        echo '==> adding the target wasm32-unknown-unknown'
+        rustup --quiet target add wasm32-unknown-unknown
+    fi
+    crate wasm-bindgen-cli 0.2.130 wasm-bindgen
+    crate worker-build 0.8.7 worker-build
+    rm -rf .tools/target
+    ;;
+media)
+    debian cc=gcc ffmpeg=ffmpeg ffprobe=ffmpeg
+    ;;
+voice)
+    # Nice to have: without it the sample lecture has tones for a voice.
+    (debian espeak-ng=espeak-ng) || true
+    if command -v fc-list >/dev/null && [ -z "$(fc-list 2>/dev/null)" ]; then
+        (debian fonts-dejavu-core=fonts-dejavu-core) || true
+    fi
+    ;;
+browser)
+    debian chromium=chromium
+    ;;
+deny)
+    crate cargo-deny 0.20.2 cargo-deny
+    rm -rf .tools/target
+    ;;
+*)
+    echo "no such set of tools: $1" >&2
+    exit 2
+    ;;
+esac

@@ -1,0 +1,77 @@
+// The player page: `/_lectern/play#/courses/…/master.m3u8?token=…`. The link stands in the fragment, which browsers
+// never send, so that no log of the page's host has it.
+import Hls, { type ErrorData } from "hls.js";
+
+const video = document.querySelector("video")!;
+const alert = document.querySelector<HTMLElement>("[role=alert]")!;
+
+/** How often a network error is taken for a dip of the signal before it is shown. */
+const MAX_RECOVERIES = 6;
+
+function say(sentence: string): void {
+  alert.textContent = sentence;
+  alert.hidden = false;
+  video.hidden = true;
+}
+
+/** The link of the fragment, if it leads to this origin or to a secure one. */
+function link(): URL | undefined {
+  try {
+    const url = new URL(location.hash.slice(1), location.origin);
+    const ours = url.origin === location.origin;
+    return location.hash.length > 1 && (ours || url.protocol === "https:") ? url : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Why the link does not open, in words: what the edge says, or what is known here. */
+async function reason(url: URL): Promise<string> {
+  try {
+    const answer = await fetch(url, { cache: "no-store" });
+    if (answer.ok) return "This lecture cannot be played in this browser.";
+    const problem: { title?: string } = await answer.json();
+    return problem.title ?? "This lecture cannot be opened.";
+  } catch {
+    return "There is no connection. Try again in a moment.";
+  }
+}
+
+function play(url: URL): void {
+  // Not the other way round: today's Chrome says "maybe" to native HLS, and plays it worse.
+  if (Hls.isSupported()) {
+    // Measured on bad networks: the lowest rung first starts in 2 s where the middle one takes 12.
+    const hls = new Hls({ startLevel: 0, capLevelToPlayerSize: true });
+    let recoveries = 0;
+    hls.on(Hls.Events.FRAG_BUFFERED, () => (recoveries = 0));
+    hls.on(Hls.Events.ERROR, (_event, data: ErrorData) => {
+      if (!data.fatal) return;
+      const refused = data.response?.code !== undefined && data.response.code >= 400 && data.response.code < 500;
+      if (data.type === Hls.ErrorTypes.NETWORK_ERROR && !refused && recoveries < MAX_RECOVERIES) {
+        recoveries += 1;
+        setTimeout(() => hls.startLoad(), 1000 * recoveries);
+      } else if (data.type === Hls.ErrorTypes.MEDIA_ERROR && recoveries < MAX_RECOVERIES) {
+        recoveries += 1;
+        hls.recoverMediaError();
+      } else {
+        hls.destroy();
+        void reason(url).then(say);
+      }
+    });
+    hls.loadSource(url.href);
+    hls.attachMedia(video);
+  } else if (video.canPlayType("application/vnd.apple.mpegurl")) {
+    video.addEventListener("error", () => void reason(url).then(say));
+    video.src = url.href;
+  } else {
+    say("This browser cannot play video of this kind. Any browser of the last years can.");
+  }
+}
+
+const url = link();
+if (url) {
+  play(url);
+} else {
+  say("This page needs a link: open the lecture from its course.");
+}
+addEventListener("hashchange", () => location.reload());
