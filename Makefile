@@ -61,7 +61,8 @@ clean:
 	@tools/install.sh $*
 	@touch $@
 
+# Not `npm ci`: the lock holds the packages of the platform it was made on, and `npm ci` refuses to add another's.
 node_modules/.ok: package.json package-lock.json .tools/node.ok
 	@echo '==> installing Node packages'
-	@npm ci --no-progress --loglevel=error
+	@npm install --no-save --no-progress --loglevel=error
 	@touch $@

@@ -212,9 +212,15 @@ fn body_length(request: &Request<'_>, limit: u64) -> Result<u64, Refusal> {
     Ok(length)
 }
 
+/// What the request says, unless it says what tools say of any body: then the name knows better.
 fn stored_content_type(request: &Request<'_>, key: &ObjectKey) -> String {
+    const SAYS_NOTHING: [&str; 3] = [
+        "",
+        "application/octet-stream",
+        "application/x-www-form-urlencoded",
+    ];
     (request.header)("content-type")
-        .filter(|value| !value.trim().is_empty())
+        .filter(|value| !SAYS_NOTHING.contains(&value.trim()))
         .unwrap_or_else(|| content_type::for_key(key.as_str()).to_owned())
 }
 

@@ -3,6 +3,7 @@
 mod common;
 
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -132,11 +133,18 @@ fn a_recording_becomes_a_package_that_plays_and_a_second_run_does_nothing() {
     assert_eq!(second.code, 0, "{second:?}");
     assert!(second.stderr.contains("already packaged"), "{second:?}");
 
-    // The same input and settings give the same bytes, under any name.
+    // The same input and settings give the same revision. Pictures are left out: where the cap binds, x264's rate control
+    // looks at how far its other threads are, and bytes differ by a few in a thousand.
     let again = root.path().join("again");
     let third = lectern(&[&args[..3], &[text(&again)], &args[4..]].concat());
     assert_eq!(third.code, 0, "{third:?}");
-    for name in ["480p/seg00001.m4s", "audio/en/init.mp4", "package.json"] {
+    assert_eq!(revision.file_name(), revision_folder(&again).file_name());
+    for name in [
+        "480p/init.mp4",
+        "720p/playlist.m3u8",
+        "audio/en/init.mp4",
+        "audio/en/seg00001.m4s",
+    ] {
         let bytes = |root: &Path| fs::read(revision_folder(root).join(name)).expect(name);
         assert!(bytes(&out) == bytes(&again), "{name} differs");
     }
@@ -341,7 +349,9 @@ fn real_recordings_package_and_play_or_are_refused() {
     ] {
         let input = clips.join(name);
         if !input.exists() {
-            println!(
+            // `println!` is shown only when a test fails.
+            let _ = writeln!(
+                std::io::stderr(),
                 "SKIPPED: {} is not there (set LECTERN_CLIPS)",
                 input.display()
             );

@@ -37,12 +37,7 @@ pub(super) async fn write(
                 .map_err(refused)?;
             let stored = written.ok_or_else(precondition_failed)?;
             let status = if is_new { 201 } else { 200 };
-            json(
-                reply,
-                status,
-                vec![etag(&stored.etag)],
-                "{}".to_owned(),
-            )
+            json(reply, status, vec![etag(&stored.etag)], "{}".to_owned())
         }
         Write::Delete { key } => {
             bucket.delete(&key).await.map_err(refused)?;

@@ -6,13 +6,13 @@ use std::process::{Command, Output, Stdio};
 
 /// A finished run of `lectern`.
 #[derive(Debug)]
-pub struct Run {
-    pub code: i32,
-    pub stdout: String,
-    pub stderr: String,
+pub(crate) struct Run {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
-pub fn command<S: AsRef<OsStr>>(args: &[S]) -> Command {
+pub(crate) fn command<S: AsRef<OsStr>>(args: &[S]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_lectern"));
     command
         .args(args)
@@ -24,7 +24,7 @@ pub fn command<S: AsRef<OsStr>>(args: &[S]) -> Command {
     command
 }
 
-pub fn run(command: &mut Command) -> Run {
+pub(crate) fn run(command: &mut Command) -> Run {
     let Output {
         status,
         stdout,
@@ -37,12 +37,12 @@ pub fn run(command: &mut Command) -> Run {
     }
 }
 
-pub fn lectern<S: AsRef<OsStr>>(args: &[S]) -> Run {
+pub(crate) fn lectern<S: AsRef<OsStr>>(args: &[S]) -> Run {
     run(&mut command(args))
 }
 
 /// A generated recording: moving picture, tone.
-pub fn clip(folder: &Path, size: &str, seconds: u32) -> PathBuf {
+pub(crate) fn clip(folder: &Path, size: &str, seconds: u32) -> PathBuf {
     let clip = folder.join("clip.mp4");
     let made = Command::new("ffmpeg")
         .args(["-v", "error", "-nostdin", "-f", "lavfi", "-i"])
@@ -66,6 +66,6 @@ pub fn clip(folder: &Path, size: &str, seconds: u32) -> PathBuf {
     clip
 }
 
-pub fn text(path: &Path) -> &str {
+pub(crate) fn text(path: &Path) -> &str {
     path.to_str().expect("the temporary folder's name is UTF-8")
 }

@@ -1,0 +1,402 @@
+//! `lectern publish` and `lectern ship`, against an edge that misbehaves on purpose.
+
+mod common;
+
+use std::collections::HashMap;
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use common::{Run, clip, command, lectern, run, text};
+
+/// What the edge holds and has seen.
+#[derive(Default)]
+struct Bucket {
+    objects: HashMap<String, Vec<u8>>,
+    /// Paths in the order in which they became visible.
+    order: Vec<String>,
+    parts: HashMap<u32, Vec<u8>>,
+    requests: usize,
+    tokens: Vec<String>,
+}
+
+/// How the edge behaves.
+#[derive(Clone, Copy, PartialEq)]
+enum Mood {
+    Good,
+    /// Every third request is answered with 503.
+    Busy,
+    /// The fifth upload and all after it are refused.
+    Forbidding,
+}
+
+struct Edge {
+    origin: String,
+    bucket: Arc<Mutex<Bucket>>,
+}
+
+impl Edge {
+    fn start(mood: Mood) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let origin = format!("http://{}", listener.local_addr().expect("an address"));
+        let bucket = Arc::new(Mutex::new(Bucket::default()));
+        let shared = Arc::clone(&bucket);
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let bucket = Arc::clone(&shared);
+                std::thread::spawn(move || serve(&stream, mood, &bucket));
+            }
+        });
+        Self { origin, bucket }
+    }
+
+    fn bucket(&self) -> MutexGuard<'_, Bucket> {
+        self.bucket.lock().expect("no panic at the edge")
+    }
+}
+
+fn serve(stream: &TcpStream, mood: Mood, bucket: &Mutex<Bucket>) {
+    let mut reader = BufReader::new(stream);
+    loop {
+        let mut line = String::new();
+        if reader.read_line(&mut line).unwrap_or(0) == 0 {
+            return;
+        }
+        let mut headers: HashMap<String, String> = HashMap::new();
+        loop {
+            let mut header = String::new();
+            reader.read_line(&mut header).expect("a header");
+            let Some((name, value)) = header.trim().split_once(": ") else {
+                break;
+            };
+            headers.insert(name.to_ascii_lowercase(), value.to_owned());
+        }
+        assert!(
+            !headers.contains_key("transfer-encoding"),
+            "R2 wants a length"
+        );
+        let length = headers
+            .get("content-length")
+            .map_or(0, |value| value.parse().expect("a length"));
+        let mut body = vec![0; length];
+        reader.read_exact(&mut body).expect("a body");
+        let (status, answer) = answer(&line, &headers, body, mood, bucket);
+        write!(
+            &*stream,
+            "HTTP/1.1 {status} X\r\nRetry-After: 0\r\nContent-Length: {}\r\n\r\n",
+            answer.len()
+        )
+        .expect("an answer");
+        (&*stream).write_all(&answer).expect("an answer");
+    }
+}
+
+fn answer(
+    line: &str,
+    headers: &HashMap<String, String>,
+    body: Vec<u8>,
+    mood: Mood,
+    bucket: &Mutex<Bucket>,
+) -> (u16, Vec<u8>) {
+    let problem = |status: u16, code: &str| {
+        (
+            status,
+            format!(r#"{{"code":"{code}","title":"No"}}"#).into_bytes(),
+        )
+    };
+    let mut words = line.split(' ');
+    let (method, target) = (
+        words.next().expect("a method"),
+        words.next().expect("a target"),
+    );
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let path = path.to_owned();
+    let mut bucket = bucket.lock().expect("no panic at the edge");
+    let Some(token) = headers
+        .get("authorization")
+        .and_then(|value| value.strip_prefix("Bearer "))
+    else {
+        return problem(401, "missing_token");
+    };
+    bucket.tokens.push(token.to_owned());
+    bucket.requests += 1;
+    if mood == Mood::Busy && bucket.requests.is_multiple_of(3) {
+        return problem(503, "storage_unavailable");
+    }
+    let number = || {
+        let number = query.split(['=', '&']).nth(1).expect("a part number");
+        number.parse().expect("a number")
+    };
+    match (method, query) {
+        ("GET", _) => match bucket.objects.get(&path) {
+            Some(object) => (200, object.clone()),
+            None => problem(404, "not_found"),
+        },
+        ("PUT", "") => {
+            if headers.get("if-none-match").is_some() && bucket.objects.contains_key(&path) {
+                return problem(412, "precondition_failed");
+            }
+            if mood == Mood::Forbidding && bucket.objects.len() >= 4 {
+                return problem(403, "forbidden");
+            }
+            bucket.objects.insert(path.clone(), body);
+            bucket.order.push(path);
+            (201, vec![])
+        }
+        ("POST", "uploads") => (201, br#"{"uploadId":"an/id+"}"#.to_vec()),
+        ("PUT", _) => {
+            assert!(query.ends_with("&uploadId=an%2Fid%2B"), "{query}");
+            let number: u32 = number();
+            bucket.parts.insert(number, body);
+            (
+                200,
+                format!(r#"{{"partNumber":{number},"etag":"e{number}"}}"#).into_bytes(),
+            )
+        }
+        ("POST", _) => {
+            let list: serde_json::Value = serde_json::from_slice(&body).expect("JSON");
+            let parts = list["parts"].as_array().expect("a list").clone();
+            let mut object = vec![];
+            for part in parts {
+                let number = part["partNumber"].as_u64().expect("a number");
+                assert_eq!(part["etag"], format!("e{number}"));
+                object.extend(bucket.parts.remove(&(number as u32)).expect("a part"));
+            }
+            bucket.objects.insert(path.clone(), object);
+            bucket.order.push(path);
+            (201, vec![])
+        }
+        _ => problem(405, "method_not_allowed"),
+    }
+}
+
+const KEYS: &str = r#"[{"kid":"test","secret":"AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE"}]"#;
+
+fn with_keys(args: &[&str]) -> Run {
+    run(command(args).env("LECTERN_KEYS", KEYS))
+}
+
+fn package(root: &Path) -> PathBuf {
+    let input = clip(root, "320x240", 6);
+    let out = root.join("out");
+    let run = lectern(&[
+        "package",
+        text(&input),
+        "-o",
+        text(&out),
+        "--preset",
+        "ultrafast",
+    ]);
+    assert_eq!(run.code, 0, "{run:?}");
+    out
+}
+
+fn assert_last(order: &[String], prefix: &str) {
+    let [.., media, playlist, package, master] = order else {
+        panic!("{order:?}");
+    };
+    assert_eq!(*master, format!("{prefix}/master.m3u8"));
+    assert!(package.ends_with("/package.json"), "{order:?}");
+    assert!(
+        media.ends_with("/playlist.m3u8") && playlist.ends_with("/playlist.m3u8"),
+        "{order:?}"
+    );
+    let is_playlist = |path: &&String| path.ends_with("/playlist.m3u8");
+    assert_eq!(order.iter().filter(is_playlist).count(), 2, "{order:?}");
+}
+
+#[test]
+fn a_busy_edge_gets_everything_in_order_and_the_second_time_only_the_multivariant_playlist() {
+    let root = tempfile::tempdir().expect("a temporary folder");
+    let out = package(root.path());
+    let edge = Edge::start(Mood::Busy);
+    let target = format!("{}/courses/caf%C3%A9/", edge.origin);
+    let first = with_keys(&["publish", text(&out), &target]);
+    assert_eq!(first.code, 0, "{first:?}");
+    assert_eq!(first.stdout.trim(), format!("{target}master.m3u8"));
+    assert_last(&edge.bucket().order, "/courses/caf%C3%A9");
+    for (path, object) in &edge.bucket().objects {
+        let file = out.join(
+            path.strip_prefix("/courses/caf%C3%A9/")
+                .expect("the prefix"),
+        );
+        assert!(fs::read(file).expect(path) == *object, "{path}");
+    }
+    edge.bucket().order.clear();
+    let second = with_keys(&["publish", text(&out), &target]);
+    assert_eq!(second.code, 0, "{second:?}");
+    assert_eq!(edge.bucket().order, ["/courses/caf%C3%A9/master.m3u8"]);
+    for token in &edge.bucket().tokens {
+        assert!(!first.stderr.contains(token) && !second.stderr.contains(token));
+    }
+}
+
+#[test]
+fn a_refusal_is_shown_and_no_playlist_becomes_visible() {
+    let root = tempfile::tempdir().expect("a temporary folder");
+    let out = package(root.path());
+    let edge = Edge::start(Mood::Forbidding);
+    let target = format!("{}/courses/a", edge.origin);
+    let run = with_keys(&["publish", text(&out), &target]);
+    assert_eq!(run.code, 5, "{run:?}");
+    assert!(run.stderr.contains("with 403: forbidden: No"), "{run:?}");
+    assert!(run.stderr.contains("\n\nhint: LECTERN_KEYS"), "{run:?}");
+    assert!(
+        edge.bucket()
+            .objects
+            .keys()
+            .all(|path| !path.ends_with(".m3u8"))
+    );
+}
+
+#[test]
+fn an_object_too_large_for_one_request_goes_up_in_equal_parts_with_a_link_that_was_handed_over() {
+    let root = tempfile::tempdir().expect("a temporary folder");
+    let out = package(root.path());
+    let revision = fs::read_dir(out.join("v")).expect("a folder").next();
+    let revision = revision.expect("a revision").expect("an entry").path();
+    let large: Vec<u8> = (0_u32..(65 << 18)).flat_map(u32::to_be_bytes).collect();
+    fs::write(revision.join("lecture.mp4"), &large).expect("it is written");
+    let json = revision.join("package.json");
+    let mut package: serde_json::Value =
+        serde_json::from_slice(&fs::read(&json).expect("a package")).expect("JSON");
+    let path = format!(
+        "v/{}/lecture.mp4",
+        package["revision"].as_str().expect("a revision")
+    );
+    package["objects"].as_array_mut().expect("a list").insert(
+        0,
+        serde_json::json!({"path": path, "bytes": large.len(), "sha256": "", "type": "video/mp4"}),
+    );
+    fs::write(&json, package.to_string()).expect("it is written");
+    let edge = Edge::start(Mood::Good);
+    let target = format!("{}/a", edge.origin);
+    let run = run(command(&["publish", text(&out), &target])
+        .env("LECTERN_UPLOAD_LINK", "https://edge.example/a/?token=h.p.s"));
+    assert_eq!(run.code, 0, "{run:?}");
+    assert!(
+        edge.bucket().objects[&format!("/a/{path}")] == large,
+        "the parts make the whole"
+    );
+    assert!(edge.bucket().tokens.iter().all(|token| token == "h.p.s"));
+}
+
+#[test]
+fn shipping_is_packaging_and_publishing_and_leaves_no_scratch() {
+    let root = tempfile::tempdir().expect("a temporary folder");
+    let input = clip(root.path(), "640x480", 13);
+    let work = root.path().join("work");
+    let edge = Edge::start(Mood::Good);
+    let target = format!("{}/courses/b", edge.origin);
+    let args = ["ship", text(&input), &target, "--work", text(&work)];
+    let first = with_keys(&args);
+    assert_eq!(first.code, 0, "{first:?}");
+    assert_last(&edge.bucket().order, "/courses/b");
+    assert_eq!(fs::read_dir(&work).expect("a folder").count(), 0);
+    let names: Vec<String> = edge.bucket().order.clone();
+    for name in [
+        "480p/seg00003.m4s",
+        "audio/en/seg00003.m4s",
+        "audio/en/init.mp4",
+    ] {
+        assert!(
+            names.iter().any(|path| path.ends_with(name)),
+            "{name}: {names:?}"
+        );
+    }
+    let second = with_keys(&args);
+    assert_eq!(second.code, 0, "{second:?}");
+    assert!(second.stderr.contains("already there"), "{second:?}");
+    assert_eq!(edge.bucket().order.len(), names.len());
+
+    let refusing = Edge::start(Mood::Forbidding);
+    let target = format!("{}/courses/b", refusing.origin);
+    let refused = with_keys(&["ship", text(&input), &target, "--work", text(&work)]);
+    assert_eq!(refused.code, 5, "{refused:?}");
+    assert_eq!(fs::read_dir(&work).expect("a folder").count(), 0);
+}
+
+#[test]
+fn a_folder_gets_the_same_objects_and_replaces_only_the_multivariant_playlist() {
+    let root = tempfile::tempdir().expect("a temporary folder");
+    let out = package(root.path());
+    let folder = root.path().join("served");
+    let target = format!("file://{}", text(&folder));
+    for _ in 0..2 {
+        let run = lectern(&["publish", text(&out), &target]);
+        assert_eq!(run.code, 0, "{run:?}");
+        assert_eq!(run.stdout.trim(), text(&folder.join("master.m3u8")));
+    }
+    let played = std::process::Command::new("ffmpeg")
+        .args(["-v", "error", "-xerror", "-nostdin", "-i"])
+        .arg(folder.join("master.m3u8"))
+        .args(["-f", "null", "-"])
+        .status();
+    assert!(played.expect("ffmpeg runs").success());
+}
+
+#[test]
+fn what_is_missing_is_said_with_what_to_do_about_it() {
+    let root = tempfile::tempdir().expect("a temporary folder");
+    let out = package(root.path());
+    let closed = {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        format!("http://{}/a", listener.local_addr().expect("an address"))
+    };
+    let empty = root.path().join("empty");
+    fs::create_dir(&empty).expect("a folder");
+    let short = r#"[{"kid":"a","secret":"AAAA"}]"#;
+    for (folder, target, keys, code, said, hint) in [
+        (
+            &out,
+            closed.as_str(),
+            KEYS,
+            5,
+            "cannot reach the edge",
+            "make serve",
+        ),
+        (
+            &out,
+            &closed,
+            "",
+            4,
+            "there are no keys",
+            "lectern keys new",
+        ),
+        (&out, &closed, short, 4, "has 3 bytes", "lectern keys new"),
+        (
+            &empty,
+            &closed,
+            KEYS,
+            3,
+            "holds no complete package",
+            "lectern package",
+        ),
+        (
+            &out,
+            "s3://bucket/a",
+            KEYS,
+            2,
+            "`s3` targets are not supported",
+            "file:///folder",
+        ),
+        (
+            &out,
+            "http://h/",
+            KEYS,
+            2,
+            "a target needs a prefix",
+            "https://edge.example/prefix",
+        ),
+    ] {
+        let run = run(command(&["publish", text(folder), target])
+            .env("LECTERN_KEYS", keys)
+            .current_dir(&empty));
+        assert_eq!(run.code, code, "{target}: {run:?}");
+        let (error, shown) = run.stderr.split_once("\n\nhint: ").expect(target);
+        assert!(error.contains(said), "{target}: {error}");
+        assert!(shown.contains(hint), "{target}: {shown}");
+    }
+}

@@ -1,0 +1,93 @@
+// Opens the player page with a link in Chromium and plays it to the end (or until it says why not).
+//   node play.mjs ORIGIN LINK [SCREENSHOT.png]
+// Prints what happened as one JSON object.
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { chromium } from "playwright-core";
+
+const [origin, link, screenshot] = process.argv.slice(2);
+const profile = await mkdtemp(`${tmpdir()}/lectern-browser-`);
+const context = await chromium.launchPersistentContext(profile, {
+  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+  headless: true,
+  args: [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--autoplay-policy=no-user-gesture-required",
+  ],
+  viewport: { width: 1280, height: 720 },
+});
+try {
+  const page = await context.newPage();
+  const requests = [];
+  const pending = [];
+  const errors = [];
+  page.on("response", (response) => {
+    const url = new URL(response.url());
+    if (!url.protocol.startsWith("http")) return;
+    const entry = { path: url.pathname, status: response.status(), bytes: 0 };
+    requests.push(entry);
+    pending.push(
+      response
+        .body()
+        .then((body) => (entry.bytes = body.length))
+        .catch(() => {}),
+    );
+  });
+  page.on("requestfailed", (request) => errors.push(`${request.failure()?.errorText} ${new URL(request.url()).pathname}`));
+  page.on("pageerror", (error) => errors.push(String(error)));
+  const opened = Date.now();
+  await page.goto(`${origin}/_lectern/play#${link.replace(origin, "")}`);
+  const played = await page.evaluate(
+    ([limit]) =>
+      new Promise((resolve) => {
+        const video = document.querySelector("video");
+        const alert = document.querySelector("[role=alert]");
+        const started = performance.now();
+        let firstFrame;
+        let stalls = 0;
+        const state = (how) => ({
+          how,
+          firstFrame,
+          stalls,
+          said: alert.hidden ? null : alert.textContent,
+          currentTime: video.currentTime,
+          duration: video.duration,
+          height: video.videoHeight,
+          frames: video.getVideoPlaybackQuality().totalVideoFrames,
+          dropped: video.getVideoPlaybackQuality().droppedVideoFrames,
+        });
+        video.requestVideoFrameCallback(() => (firstFrame = performance.now()));
+        video.addEventListener("waiting", () => firstFrame && (stalls += 1));
+        video.addEventListener("ended", () => resolve(state("ended")));
+        video.muted = true;
+        video.play().catch(() => {});
+        new MutationObserver(() => alert.hidden || resolve(state("said"))).observe(alert, { attributes: true });
+        if (!alert.hidden) resolve(state("said"));
+        setTimeout(() => resolve(state("timeout")), limit - (performance.now() - started));
+      }),
+    [Number(process.env.PLAY_LIMIT_MS ?? 120_000)],
+  );
+  await Promise.all(pending);
+  if (screenshot) await page.screenshot({ path: screenshot });
+  const media = requests.filter((request) => !request.path.startsWith("/_lectern/"));
+  console.log(
+    JSON.stringify({
+      ...played,
+      secondsToFirstFrame: played.firstFrame === undefined ? null : played.firstFrame / 1000,
+      secondsInAll: (Date.now() - opened) / 1000,
+      requests: media.length,
+      bytes: media.reduce((sum, request) => sum + request.bytes, 0),
+      refused: media.filter((request) => request.status >= 300),
+      errors,
+    }),
+  );
+} finally {
+  await context.close();
+  await rm(profile, { recursive: true, force: true });
+}

@@ -1,0 +1,13 @@
+//! Chromium with the player page.
+
+use std::process::Command;
+
+use crate::edge::{Edge, built, root, run};
+
+/// Plays a link in Chromium until it ends or the page says why not; returns what happened.
+pub(crate) fn play(edge: &Edge, link: &str) -> serde_json::Value {
+    let printed = run(Command::new(built("node_modules/node/bin/node"))
+        .arg(root().join("tests/browser/play.mjs"))
+        .args([&edge.origin, link]));
+    serde_json::from_str(&printed).expect("JSON")
+}

@@ -1,0 +1,273 @@
+//! The built Worker in workerd, on a free port, with a state folder and a key of its own.
+
+use std::fs;
+use std::io::Read as _;
+use std::net::TcpListener;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use lectern::keyring::{Keyring, with_new_key};
+use lectern::link::{self, Claims, Use};
+use lectern::object_key::Scope;
+use tempfile::TempDir;
+
+/// The only clock of these tests.
+pub(crate) fn now() -> u64 {
+    std::time::UNIX_EPOCH
+        .elapsed()
+        .expect("after 1970")
+        .as_secs()
+}
+
+pub(crate) fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// What `make build` made. These tests run it as people do, so they do not build it.
+pub(crate) fn built(path: &str) -> PathBuf {
+    let path = root().join(path);
+    assert!(
+        path.exists(),
+        "{} is missing: run `make build`",
+        path.display()
+    );
+    path
+}
+
+pub(crate) struct Edge {
+    supervisor: Child,
+    pub(crate) origin: String,
+    pub(crate) keys: Keyring,
+    keys_json: String,
+    folder: TempDir,
+}
+
+impl Edge {
+    pub(crate) fn start() -> Self {
+        let folder = TempDir::new().expect("a folder");
+        let secret: Vec<u8> = (0..4)
+            .flat_map(|_| {
+                std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0_u8).to_le_bytes()
+            })
+            .collect();
+        let keys_json = with_new_key("", "e2e", &secret).expect("a key ring");
+        let secrets = folder.path().join("secrets");
+        fs::write(&secrets, format!("LECTERN_KEYS='{keys_json}'\n")).expect("written");
+
+        let port = TcpListener::bind("127.0.0.1:0")
+            .and_then(|listener| listener.local_addr())
+            .expect("a free port")
+            .port();
+        let log = fs::File::create(folder.path().join("log")).expect("a log");
+        let node = built("node_modules/node/bin/node");
+        built("build/index.js");
+        built("web/dist/.ok");
+        // The shell ends the whole group when its standard input closes, which happens however this process ends.
+        let supervisor = Command::new("sh")
+            .arg("-c")
+            .arg(r#""$@" </dev/null & cat >/dev/null; kill -KILL -- -$$"#)
+            .arg("edge")
+            .arg(node)
+            .arg(built("node_modules/wrangler/bin/wrangler.js"))
+            .args(["dev", "--ip", "127.0.0.1", "--inspector-port", "0"])
+            .args(["--port", &port.to_string()])
+            .args([
+                "--log-level",
+                "warn",
+                "--show-interactive-dev-session=false",
+            ])
+            .arg("--persist-to")
+            .arg(folder.path().join("state"))
+            .arg("--env-file")
+            .arg(secrets)
+            .current_dir(root())
+            .env("WRANGLER_SEND_METRICS", "false")
+            .env("WRANGLER_SEND_ERROR_REPORTS", "false")
+            .env("WRANGLER_HIDE_BANNER", "true")
+            .env("CLOUDFLARE_CF_FETCH_ENABLED", "false")
+            .stdin(Stdio::piped())
+            .stdout(log.try_clone().expect("a second handle"))
+            .stderr(log)
+            .process_group(0)
+            .spawn()
+            .expect("sh starts");
+        let edge = Self {
+            supervisor,
+            origin: format!("http://127.0.0.1:{port}"),
+            keys: Keyring::from_json(&keys_json).expect("a key ring"),
+            keys_json,
+            folder,
+        };
+        edge.wait();
+        edge
+    }
+
+    fn wait(&self) {
+        let started = Instant::now();
+        while started.elapsed() < Duration::from_secs(90) {
+            if self.get("/ready").status == 401 {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        panic!("the Worker did not start:\n{}", self.log());
+    }
+
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// A link to `path`, as claims; the token is for `Authorization` or `?token=`.
+    pub(crate) fn token(&self, path: &str, use_: Use) -> String {
+        let scope = Scope::parse(path).expect("a scope");
+        let claims = Claims {
+            use_,
+            ..Claims::new(scope, now() + 3600)
+        };
+        link::mint(self.keys.minting(), &claims)
+    }
+
+    /// The URL that opens `path`.
+    pub(crate) fn link(&self, path: &str) -> String {
+        format!(
+            "{}{path}?token={}",
+            self.origin,
+            self.token(path, Use::Play)
+        )
+    }
+
+    pub(crate) fn get(&self, path_and_query: &str) -> Reply {
+        self.send("GET", path_and_query, &[], &[])
+    }
+
+    /// Sends a request; a connection that fails is status 0.
+    pub(crate) fn send(
+        &self,
+        method: &str,
+        path_and_query: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Reply {
+        let agent: ureq::Agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .allow_non_standard_methods(true)
+            .max_redirects(0)
+            .timeout_global(Some(Duration::from_secs(60)))
+            .build()
+            .into();
+        let mut request = ureq::http::Request::builder()
+            .method(method)
+            .uri(format!("{}{path_and_query}", self.origin));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let sent = if body.is_empty() && !matches!(method, "PUT" | "POST") {
+            agent.run(request.body(()).expect("a request"))
+        } else {
+            agent.run(request.body(body).expect("a request"))
+        };
+        let Ok(mut answer) = sent else {
+            return Reply::default();
+        };
+        let mut body = Vec::new();
+        answer
+            .body_mut()
+            .as_reader()
+            .read_to_end(&mut body)
+            .expect("a whole body");
+        Reply {
+            status: answer.status().as_u16(),
+            headers: answer
+                .headers()
+                .iter()
+                .map(|(name, value)| {
+                    let value = value.to_str().unwrap_or_default();
+                    (name.as_str().to_owned(), value.to_owned())
+                })
+                .collect(),
+            body,
+        }
+    }
+
+    /// The `lectern` command with this edge's keys in its environment.
+    pub(crate) fn lectern(&self) -> Command {
+        let mut command = lectern();
+        command.env("LECTERN_KEYS", &self.keys_json);
+        command
+    }
+
+    /// Publishes a package below `prefix`.
+    pub(crate) fn publish(&self, package: &Path, prefix: &str) {
+        run(self
+            .lectern()
+            .arg("publish")
+            .arg(package)
+            .arg(format!("{}{prefix}", self.origin)));
+    }
+}
+
+impl Drop for Edge {
+    fn drop(&mut self) {
+        drop(self.supervisor.stdin.take());
+        let _ = self.supervisor.wait();
+    }
+}
+
+pub(crate) fn lectern() -> Command {
+    let mut command = Command::new(built("target/release/lectern"));
+    command.stdin(Stdio::null());
+    command
+}
+
+/// Runs a command that has to succeed; returns what it printed.
+pub(crate) fn run(command: &mut Command) -> String {
+    let output = command.output().expect("the command starts");
+    assert!(
+        output.status.success(),
+        "{command:?}: {}\n{}",
+        output.status,
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout).expect("UTF-8")
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Reply {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.as_str())
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        str::from_utf8(&self.body).expect("UTF-8")
+    }
+
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body).expect("JSON")
+    }
+
+    /// Status and problem code, `200` alone for what is no problem.
+    pub(crate) fn verdict(&self) -> String {
+        match self.header("content-type") {
+            Some("application/problem+json") => {
+                let code = self.json()["code"].as_str().unwrap_or("?").to_owned();
+                format!("{} {code}", self.status)
+            }
+            _ => self.status.to_string(),
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! Lectures to publish, and playlists to walk through.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use tempfile::TempDir;
+
+use crate::edge::{Edge, lectern, run};
+
+/// Seconds of the sample lecture.
+pub(crate) const SECONDS: f64 = 14.0;
+
+/// A package of a short sample lecture, made once.
+pub(crate) fn package() -> &'static Path {
+    static MADE: OnceLock<(TempDir, PathBuf)> = OnceLock::new();
+    let (_, package) = MADE.get_or_init(|| {
+        let folder = TempDir::new().expect("a folder");
+        let sample = folder.path().join("sample.mp4");
+        run(lectern()
+            .args(["sample", "--seconds", &SECONDS.to_string(), "-o"])
+            .arg(&sample));
+        let package = folder.path().join("package");
+        run(lectern()
+            .arg("package")
+            .arg(&sample)
+            .arg("-o")
+            .arg(&package));
+        (folder, package)
+    });
+    package
+}
+
+/// A playlist as the edge serves it.
+pub(crate) struct Playlist {
+    path: String,
+    pub(crate) text: String,
+}
+
+impl Playlist {
+    /// Fetches `path_and_query`, which has to open.
+    pub(crate) fn open(edge: &Edge, path_and_query: &str) -> Self {
+        let reply = edge.get(path_and_query);
+        assert_eq!(reply.status, 200, "{path_and_query}: {}", reply.text());
+        let path = path_and_query.split('?').next().unwrap_or(path_and_query);
+        Self {
+            path: path.to_owned(),
+            text: reply.text().to_owned(),
+        }
+    }
+
+    /// The paths and queries of what it lists: URI lines and `URI` attributes.
+    pub(crate) fn listed(&self) -> Vec<String> {
+        let (folder, _) = self.path.rsplit_once('/').expect("an absolute path");
+        self.text
+            .lines()
+            .filter_map(|line| match line.strip_prefix('#') {
+                None => Some(line),
+                Some(tag) => tag.split_once("URI=\"")?.1.split('"').next(),
+            })
+            .filter(|uri| !uri.is_empty())
+            .map(|uri| format!("{folder}/{uri}"))
+            .collect()
+    }
+}
+
+/// What ffprobe and ffmpeg read, as people's scripts call them.
+pub(crate) fn duration(url: &str) -> f64 {
+    run(Command::new("ffprobe")
+        .args([
+            "-v",
+            "error",
+            "-show_entries",
+            "format=duration",
+            "-of",
+            "csv=p=0",
+        ])
+        .arg(url))
+    .trim()
+    .parse()
+    .expect("seconds")
+}
+
+/// Decodes everything behind `url`; any error of any segment fails.
+pub(crate) fn decode(url: &str) {
+    run(Command::new("ffmpeg")
+        .args(["-v", "error", "-xerror", "-nostdin", "-i", url])
+        .args(["-map", "0", "-f", "null", "-"]));
+}
