@@ -18,12 +18,12 @@ export ESBUILD_BIN := $(CURDIR)/node_modules/.bin/esbuild
 WORKER_SOURCES := Cargo.toml Cargo.lock .cargo/config.toml $(shell find src -name '*.rs')
 WEB_SOURCES := $(shell find web/src -type f)
 
-.PHONY: demo test build worker cli web serve bench fuzz fmt clean
+.PHONY: demo test build worker cli web serve bench fuzz fmt audit clean
 
 demo: build
 	@tools/demo.sh
 
-test: build
+test: build .tools/browser.ok .tools/deny.ok
 	@tools/test.sh
 
 build: worker cli web
@@ -49,6 +49,10 @@ serve: build
 
 bench: build
 	@tools/bench.sh $(if $(QUICK),--quick)
+
+# Known vulnerabilities: fetches RustSec's database, which no package registry carries.
+audit: .tools/deny.ok
+	@cargo-deny --locked check advisories
 
 fmt:
 	@cargo fmt --all

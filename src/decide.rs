@@ -285,3 +285,234 @@ fn bearer(authorization: Option<String>) -> Option<String> {
         .eq_ignore_ascii_case("bearer")
         .then(|| token.trim().to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::object_key::Scope;
+
+    const NOW: u64 = 1_800_000_000;
+
+    fn config() -> Config {
+        Config::from_lookup(|name| {
+            (name == "LECTERN_KEYS").then(|| {
+                r#"[{"kid":"k","secret":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}]"#.to_owned()
+            })
+        })
+        .expect("a config")
+    }
+
+    fn link(config: &Config, path: &str, use_: Use) -> String {
+        let claims = Claims {
+            use_,
+            ..Claims::new(Scope::parse(path).expect("a scope"), NOW + 60)
+        };
+        link::mint(config.keys.minting(), &claims)
+    }
+
+    /// What is decided, in a word: `read`, `write`, `options` or the refusal's code.
+    fn decided(config: &Config, method: &str, url: &str, headers: &[(&str, &str)]) -> String {
+        let (_, path, query) = split_url(url).expect("a URL");
+        let header = |name: &str| {
+            headers
+                .iter()
+                .find(|(known, _)| *known == name)
+                .map(|(_, value)| (*value).to_owned())
+        };
+        let request = Request {
+            method,
+            path,
+            query,
+            header: &header,
+        };
+        match decide(&request, config, NOW) {
+            Decision::Options => "options".to_owned(),
+            Decision::Read(_) => "read".to_owned(),
+            Decision::Write(_) => "write".to_owned(),
+            Decision::Refuse(refusal) => refusal.problem.code().to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_link_opens_what_it_says_for_what_it_says() {
+        let config = config();
+        let length = ("content-length", "1");
+        for (path, use_, method, url, expected) in [
+            ("/a/", Use::Play, "GET", "/a/b", "read"),
+            ("/a/", Use::Play, "HEAD", "/a/b/c", "read"),
+            ("/a/", Use::Download, "GET", "/a/b", "read"),
+            ("/a/", Use::Admin, "GET", "/a/b", "read"),
+            ("/a/", Use::Upload, "GET", "/a/b", "forbidden"),
+            ("/a/b", Use::Play, "GET", "/a/b", "read"),
+            ("/a/b", Use::Play, "GET", "/a/c", "forbidden"),
+            ("/a/", Use::Play, "GET", "/ab/c", "forbidden"),
+            ("/a/", Use::Play, "PUT", "/a/b", "forbidden"),
+            ("/a/", Use::Download, "DELETE", "/a/b", "forbidden"),
+            ("/a/", Use::Upload, "PUT", "/a/b", "write"),
+            ("/a/", Use::Upload, "DELETE", "/a/b", "write"),
+            ("/a/", Use::Admin, "PUT", "/a/b", "write"),
+            ("/a/", Use::Upload, "PUT", "/b/b", "forbidden"),
+            ("/a/", Use::Upload, "PATCH", "/a/b", "method_not_allowed"),
+            ("/a/", Use::Play, "GET", "/a/%2e%2e/b", "bad_path"),
+            ("/a/", Use::Play, "GET", "/_lectern/x", "not_found"),
+            ("/a/", Use::Play, "OPTIONS", "/%zz", "options"),
+        ] {
+            let token = link(&config, path, use_);
+            let bearer = format!("bearer {token}");
+            let case = format!("{path} {use_:?} {method} {url}");
+            let by_query = format!("https://a.example{url}?x=1&token={token}");
+            assert_eq!(
+                decided(&config, method, &by_query, &[length]),
+                expected,
+                "{case}"
+            );
+            let by_header = format!("https://a.example{url}");
+            let headers = [length, ("authorization", &bearer)];
+            assert_eq!(
+                decided(&config, method, &by_header, &headers),
+                expected,
+                "{case}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_credential_is_given_once() {
+        let config = config();
+        let token = link(&config, "/a", Use::Play);
+        for (query, expected) in [
+            ("", "missing_token"),
+            ("?x=token", "missing_token"),
+            ("?token", "forbidden"),
+            ("?token=", "forbidden"),
+            (&format!("?token={token}&token={token}"), "bad_request"),
+            (&format!("?token={token}&token"), "bad_request"),
+            (&format!("?token={token}&p=x"), "bad_request"),
+            ("?p=x&p=y", "bad_request"),
+            ("?p=x", "forbidden"),
+            (&format!("?tokens={token}"), "missing_token"),
+            (&format!("?token={token}&CMCD=bl%3D1&_HLS_msn=2"), "read"),
+        ] {
+            let url = format!("https://a.example/a{query}");
+            assert_eq!(decided(&config, "GET", &url, &[]), expected, "{query}");
+        }
+        let basic = [("authorization", "Basic eA==")];
+        assert_eq!(
+            decided(&config, "GET", "https://a.example/a", &basic),
+            "missing_token"
+        );
+    }
+
+    #[test]
+    fn a_restriction_that_is_not_enforced_refuses() {
+        let config = config();
+        let claims = Claims {
+            max_height: Some(480),
+            ..Claims::new(Scope::parse("/a/").expect("a scope"), NOW)
+        };
+        let token = link::mint(config.keys.minting(), &claims);
+        let url = format!("https://a.example/a/master.m3u8?token={token}");
+        assert_eq!(decided(&config, "GET", &url, &[]), "forbidden");
+    }
+
+    #[test]
+    fn a_pass_opens_its_object_and_writes_nothing() {
+        let config = config();
+        let mut minted = Vec::new();
+        pass::Minter::new(config.keys.minting(), NOW).mint(Kind::Object, "a/", "b", &mut minted);
+        let pass = String::from_utf8(minted).expect("ASCII");
+        for (method, path, expected) in [
+            ("GET", "/a/b", "read"),
+            ("GET", "/a/c", "forbidden"),
+            ("PUT", "/a/b", "forbidden"),
+        ] {
+            let url = format!("https://a.example{path}?p={pass}");
+            assert_eq!(
+                decided(&config, method, &url, &[]),
+                expected,
+                "{method} {path}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_write_says_what_it_wants() {
+        let config = config();
+        let token = link(&config, "/a/", Use::Upload);
+        for (method, query, headers, expected) in [
+            ("PUT", "", vec![("content-length", "0")], "write"),
+            ("PUT", "", vec![], "length_required"),
+            ("PUT", "", vec![("content-length", "x")], "length_required"),
+            ("PUT", "", vec![("content-length", "104857600")], "write"),
+            (
+                "PUT",
+                "",
+                vec![("content-length", "104857601")],
+                "payload_too_large",
+            ),
+            (
+                "PUT",
+                "",
+                vec![("content-length", "1"), ("content-range", "bytes 0-0/9")],
+                "bad_request",
+            ),
+            (
+                "PUT",
+                "",
+                vec![("content-length", "1"), ("if-none-match", "*")],
+                "write",
+            ),
+            (
+                "PUT",
+                "",
+                vec![("content-length", "1"), ("if-none-match", "\"a\"")],
+                "bad_request",
+            ),
+            (
+                "PUT",
+                "",
+                vec![("content-length", "1"), ("if-match", "W/\"a\"")],
+                "bad_request",
+            ),
+            ("POST", "uploads", vec![], "write"),
+            ("POST", "", vec![], "bad_request"),
+            (
+                "PUT",
+                "uploads",
+                vec![("content-length", "1")],
+                "bad_request",
+            ),
+            (
+                "PUT",
+                "uploadId=u&partNumber=1",
+                vec![("content-length", "5")],
+                "write",
+            ),
+            (
+                "PUT",
+                "uploadId=u&partNumber=0",
+                vec![("content-length", "5")],
+                "bad_request",
+            ),
+            // 300 parts of 100 MiB are more than 20 GiB.
+            (
+                "PUT",
+                "uploadId=u&partNumber=300",
+                vec![("content-length", "104857600")],
+                "payload_too_large",
+            ),
+            (
+                "POST",
+                "uploadId=u",
+                vec![("content-length", "1048577")],
+                "payload_too_large",
+            ),
+            ("DELETE", "uploadId=u", vec![], "write"),
+            ("DELETE", "uploadId=", vec![], "bad_request"),
+        ] {
+            let url = format!("https://a.example/a/b?token={token}&{query}");
+            let found = decided(&config, method, &url, &headers);
+            assert_eq!(found, expected, "{method} {query} {headers:?}");
+        }
+    }
+}

@@ -2,7 +2,7 @@
 //! expiry; a playlist's pass also says below which directory the objects that it lists may lie.
 //!
 //! ```text
-//! pass     = base64url( tag(1) hint(1) expires(4) [ depth(1) ] mac(16) )        30 or 32 characters
+//! pass     = base64url( tag(1) hint(1) expires(4) [ depth(1) ] mac(16) )        30 or 31 characters
 //! tag      = version(4 bits) kind(4 bits)
 //! mac      = HMAC-SHA-256( K, last segment of the object key )[..16]
 //! K        = HMAC-SHA-256( pass key, tag expires [ depth ] length(2) directory )

@@ -148,3 +148,164 @@ fn is_in_revision(key: &ObjectKey) -> bool {
         .split_once("/v/")
         .is_some_and(|(_, rest)| rest.contains('/'))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::precondition::EntityTags;
+    use crate::keyring::Keyring;
+
+    fn keys() -> Keyring {
+        let json = r#"[{"kid":"k","secret":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}]"#;
+        Keyring::from_json(json).expect("a key ring")
+    }
+
+    fn read<'keys>(keys: &'keys Keyring, key: &str, treatment: Treatment) -> Read<'keys> {
+        let key = ObjectKey::new(key).expect("an object key");
+        Read {
+            grant: Grant {
+                key: keys.minting(),
+                expires: 1_800_000_000,
+                root: key.directory(),
+            },
+            key,
+            head: false,
+            treatment,
+            conditions: Conditions::default(),
+            range: None,
+            seconds_left: 60,
+        }
+    }
+
+    fn stored(content_type: Option<&str>, size: u64) -> Stored {
+        Stored {
+            etag: "e".to_owned(),
+            size,
+            uploaded: 784_111_777_999,
+            content_type: content_type.map(str::to_owned),
+        }
+    }
+
+    fn header<'a>(headers: &'a Headers, name: &str) -> Option<&'a str> {
+        headers
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map(|(_, value)| value.as_str())
+    }
+
+    #[test]
+    fn what_never_changes_is_kept_as_long_as_the_credential_holds() {
+        let keys = keys();
+        for (key, treatment, expected) in [
+            (
+                "c/v/1/480p/seg.m4s",
+                Treatment::AsStored,
+                "private, max-age=60, immutable",
+            ),
+            (
+                "c/seg.m4s",
+                Treatment::AsStored,
+                "private, max-age=60, immutable",
+            ),
+            (
+                "c/v/1/poster.jpg",
+                Treatment::ByContentType,
+                "private, max-age=60, immutable",
+            ),
+            (
+                "c/poster.jpg",
+                Treatment::ByContentType,
+                "private, no-cache",
+            ),
+            (
+                "c/v/poster.jpg",
+                Treatment::ByContentType,
+                "private, no-cache",
+            ),
+        ] {
+            let Answer::Whole(headers) = read(&keys, key, treatment).answer(&stored(None, 5))
+            else {
+                panic!("{key}: not whole");
+            };
+            assert_eq!(header(&headers, "Cache-Control"), Some(expected), "{key}");
+            assert_eq!(header(&headers, "Content-Length"), Some("5"));
+            assert_eq!(
+                header(&headers, "Last-Modified"),
+                Some("Sun, 06 Nov 1994 08:49:37 GMT")
+            );
+        }
+    }
+
+    #[test]
+    fn a_playlist_is_rewritten_by_its_pass_its_name_or_its_type() {
+        let keys = keys();
+        let hls = Some("application/x-mpegURL");
+        for (treatment, content_type, expected) in [
+            (Treatment::Playlist, None, true),
+            (Treatment::ByContentType, hls, true),
+            (Treatment::ByContentType, Some("video/mp4"), false),
+            (Treatment::AsStored, hls, false),
+        ] {
+            let answer = read(&keys, "c/p", treatment).answer(&stored(content_type, 5));
+            let found = match answer {
+                Answer::Playlist(headers) => {
+                    assert_eq!(header(&headers, "Cache-Control"), Some("no-store"));
+                    true
+                }
+                _ => false,
+            };
+            assert_eq!(found, expected, "{treatment:?} {content_type:?}");
+        }
+        let huge = read(&keys, "c/p", Treatment::Playlist).answer(&stored(None, (8 << 20) + 1));
+        assert_eq!(huge, Answer::Refuse(Problem::PlaylistTooLarge));
+    }
+
+    #[test]
+    fn a_playlists_validator_changes_with_what_is_in_it() {
+        let keys = keys();
+        let playlist = read(&keys, "c/p.m3u8", Treatment::Playlist);
+        let tag = |read: &Read<'_>, etag: &str| {
+            let stored = Stored {
+                etag: etag.to_owned(),
+                ..stored(None, 5)
+            };
+            match read.answer(&stored) {
+                Answer::Playlist(headers) => header(&headers, "ETag").expect("a tag").to_owned(),
+                other => panic!("{other:?}"),
+            }
+        };
+        let first = tag(&playlist, "e");
+        assert_eq!(first, tag(&playlist, "e"));
+        assert_ne!(first, tag(&playlist, "f"));
+        let mut later = read(&keys, "c/p.m3u8", Treatment::Playlist);
+        later.grant.expires += 900;
+        assert_ne!(first, tag(&later, "e"));
+        later.grant.expires -= 900;
+        later.conditions.if_none_match = EntityTags::parse(&first);
+        assert!(matches!(
+            later.answer(&stored(None, 5)),
+            Answer::NotModified(_)
+        ));
+    }
+
+    #[test]
+    fn a_range_is_a_part_or_a_refusal_that_says_how_long_the_object_is() {
+        let keys = keys();
+        let with = |range: &str, size: u64| {
+            let mut read = read(&keys, "c/s.mp4", Treatment::AsStored);
+            read.range = ByteRange::parse(range);
+            read.answer(&stored(None, size))
+        };
+        let Answer::Part(range, headers) = with("bytes=-4", 10) else {
+            panic!("not a part");
+        };
+        assert_eq!(range.size(), 4);
+        assert_eq!(header(&headers, "Content-Range"), Some("bytes 6-9/10"));
+        assert_eq!(header(&headers, "Content-Length"), Some("4"));
+        assert_eq!(
+            with("bytes=10-", 10),
+            Answer::Refuse(Problem::RangeNotSatisfiable { length: 10 })
+        );
+        assert!(matches!(with("bytes=1-2,4-5", 10), Answer::Whole(_)));
+    }
+}

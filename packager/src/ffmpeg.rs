@@ -99,52 +99,52 @@ impl Plan {
 
     fn filters(&self) -> String {
         let video = &self.video;
-        let mut chain: Vec<String> = vec![];
-        let matrix = if video.is_hdr() {
-            chain.push(
-                "zscale=t=linear:npl=100,format=gbrpf32le,zscale=p=bt709,tonemap=hable:desat=0,\
-                 zscale=t=bt709:m=bt709:r=tv,format=yuv420p"
-                    .into(),
-            );
-            "bt709"
-        } else {
-            // Players guess the matrix of a source that names none by its height, so that without this the rungs of
-            // one lecture would differ in colour.
-            let assumed = if video.width.min(video.height) >= 720 {
-                "bt709"
-            } else {
-                "smpte170m"
-            };
-            if video.color_space.is_none() {
-                chain.push(format!(
-                    "setparams=colorspace={assumed}:color_primaries={assumed}:color_trc={assumed}"
-                ));
-            }
-            assumed
-        };
-        let rate = self.frame_rate;
-        chain.push(format!("fps={}/{}:start_time=0", rate.num, rate.den));
+        let mut source = String::new();
+        if video.is_hdr() {
+            source += "zscale=t=linear:npl=100,format=gbrpf32le,zscale=p=bt709,tonemap=hable:desat=0,\
+                       zscale=t=bt709:m=bt709:r=tv,format=yuv420p,";
+        }
         let rungs = self.rungs.len();
-        chain.push(format!("split={rungs}"));
-        let mut graph = format!("[0:{}]{}", video.index, chain.join(","));
+        let Rate { num, den } = self.frame_rate;
+        let mut graph = format!(
+            "[0:{}]{source}fps={num}/{den}:start_time=0,split={rungs}",
+            video.index
+        );
         for at in 0..rungs {
             graph += &format!("[s{at}]");
         }
-        // A screen grab in RGB has no matrix of its own to keep.
+        let (to_matrix, named) = self.colours();
+        for (at, Rung { width, height, .. }) in self.rungs.iter().enumerate() {
+            graph += &format!(
+                ";[s{at}]scale={width}:{height}:flags=bicubic:out_range=tv{to_matrix},setsar=1,format=yuv420p,\
+                 setparams=range=tv{named}[v{at}]"
+            );
+        }
+        graph
+    }
+
+    /// What `scale` converts to, and what is said of it. Players guess the matrix of a picture that names none by its
+    /// height, so that the rungs of one lecture would differ in colour; a screen grab in RGB has no matrix to keep.
+    fn colours(&self) -> (String, String) {
+        let video = &self.video;
         let is_rgb = ["rgb", "bgr", "gbr", "argb", "abgr", "pal8", "0rgb", "0bgr"]
             .iter()
             .any(|name| video.pixel_format.starts_with(name));
+        if video.is_hdr() || (video.color_space.is_some() && !is_rgb) {
+            return (String::new(), String::new());
+        }
+        let matrix = if video.width.min(video.height) >= 720 {
+            "bt709"
+        } else {
+            "smpte170m"
+        };
         let to_matrix = if is_rgb {
             format!(":out_color_matrix={matrix}")
         } else {
             String::new()
         };
-        for (at, Rung { width, height, .. }) in self.rungs.iter().enumerate() {
-            graph += &format!(
-                ";[s{at}]scale={width}:{height}:flags=bicubic:out_range=tv{to_matrix},setsar=1,format=yuv420p[v{at}]"
-            );
-        }
-        graph
+        let named = format!(":colorspace={matrix}:color_primaries={matrix}:color_trc={matrix}");
+        (to_matrix, named)
     }
 }
 
@@ -226,7 +226,7 @@ mod tests {
         -protocol_whitelist file,pipe
         -format_whitelist mov,matroska,avi,mpegts,mpeg,flv,ogg,wav,mp3,aac,flac,asf,mxf,gif,ac3,h264,hevc,m4v,mpegvideo,nut,aiff,amr,caf,w64,au
         -i file:/lecture.mov
-        -filter_complex [0:0]setparams=colorspace=bt709:color_primaries=bt709:color_trc=bt709,fps=30000/1001:start_time=0,split=2[s0][s1];[s0]scale=1280:720:flags=bicubic:out_range=tv,setsar=1,format=yuv420p[v0];[s1]scale=854:480:flags=bicubic:out_range=tv,setsar=1,format=yuv420p[v1]
+        -filter_complex [0:0]fps=30000/1001:start_time=0,split=2[s0][s1];[s0]scale=1280:720:flags=bicubic:out_range=tv,setsar=1,format=yuv420p,setparams=range=tv:colorspace=bt709:color_primaries=bt709:color_trc=bt709[v0];[s1]scale=854:480:flags=bicubic:out_range=tv,setsar=1,format=yuv420p,setparams=range=tv:colorspace=bt709:color_primaries=bt709:color_trc=bt709[v1]
         -map [v0]
         -map_metadata -1
         -map_chapters -1
@@ -307,7 +307,7 @@ mod tests {
     fn colours_are_named_only_where_the_source_does_not_name_them_and_hdr_is_mapped_to_sdr() {
         let mut plan = plan();
         plan.video.color_space = Some("bt709".into());
-        assert!(!plan.filters().contains("setparams"));
+        assert!(!plan.filters().contains("colorspace"));
         plan.video.color_transfer = Some("arib-std-b67".into());
         assert!(plan.filters().contains("tonemap=hable"));
         plan.video.color_transfer = None;

@@ -62,6 +62,17 @@ fn is_complete(folder: &Path, package: &Package) -> bool {
     })
 }
 
+/// ffmpeg 5.1 writes cut segments to a full disk, says nothing and ends with 0; whether that is what happened shows in
+/// whether anything more fits.
+pub(crate) fn full_disk(folder: &Path) -> Option<std::io::Error> {
+    let file = folder.join("space");
+    let tried = fs::write(&file, vec![1; 1 << 20]);
+    let _ = fs::remove_file(&file);
+    tried
+        .err()
+        .filter(|error| error.kind() == std::io::ErrorKind::StorageFull)
+}
+
 /// A folder that is removed unless it is made final: on an error, on a signal.
 #[derive(Debug)]
 pub(crate) struct Scratch {

@@ -147,9 +147,11 @@ impl Job {
 
     /// Verifies what was encoded, and writes everything else that a package has.
     pub(crate) async fn finish(&self, root: &Path, said: &str) -> Result<Package> {
-        let measured = self
-            .measure(root, said)
-            .await
+        let measured = match self.measure(root, said).await {
+            Ok(measured) => Ok(measured),
+            Err(error) => Err(output::full_disk(root).map_or(error, Into::into)),
+        };
+        let measured = measured
             .with_context(|| format!("the encoding of `{}` is not complete", self.input_name()))?;
         self.describe(root, &measured)
             .context("cannot write the playlists")

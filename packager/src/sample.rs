@@ -116,37 +116,32 @@ pub(crate) async fn run(args: SampleArgs) -> Result<()> {
     let output = std::path::absolute(&args.output).with_context(making)?;
     let scratch = Scratch::beside(&output).with_context(making)?;
     let folder = scratch.path();
-    if can_draw_text().await.with_context(making)? {
-        let voice = speak(folder, progress).await.with_context(making)?;
-        for (at, slide) in SLIDES.iter().enumerate() {
-            fs::write(folder.join(format!("{at}-title.txt")), slide.title)?;
-            fs::write(folder.join(format!("{at}-bullets.txt")), bullets(slide))?;
-        }
-        let cycle = SLIDES.len() as u32 * SLIDE_SECONDS;
-        if args.seconds <= cycle {
-            encode(
-                folder,
-                lecture(voice, args.seconds, true),
-                args.seconds,
-                progress,
-            )
-            .await
-        } else {
-            encode(folder, lecture(voice, cycle, false), cycle, progress)
-                .await
-                .with_context(making)?;
-            fs::rename(folder.join("out.mp4"), folder.join("cycle.mp4"))?;
-            encode(folder, repeated(args.seconds), args.seconds, progress).await
-        }
-    } else {
-        progress
-            .note("this ffmpeg draws no text, or finds no font: a test picture instead of slides");
-        encode(folder, test_picture(args.seconds), args.seconds, progress).await
-    }
-    .with_context(making)?;
+    record(folder, args.seconds, progress)
+        .await
+        .with_context(making)?;
     fs::rename(folder.join("out.mp4"), &output).with_context(making)?;
     progress.result(args.output.display(), &());
     Ok(())
+}
+
+/// Makes `out.mp4` in a folder.
+async fn record(folder: &Path, seconds: u32, progress: Progress) -> Result<()> {
+    if !can_draw_text().await? {
+        progress.note("this ffmpeg draws no text, or finds no font: a test picture instead");
+        return Ok(encode(folder, test_picture(seconds), seconds, progress).await?);
+    }
+    let voice = speak(folder, progress).await?;
+    for (at, slide) in SLIDES.iter().enumerate() {
+        fs::write(folder.join(format!("{at}-title.txt")), slide.title)?;
+        fs::write(folder.join(format!("{at}-bullets.txt")), bullets(slide))?;
+    }
+    let cycle = SLIDES.len() as u32 * SLIDE_SECONDS;
+    if seconds <= cycle {
+        return Ok(encode(folder, lecture(voice, seconds, true), seconds, progress).await?);
+    }
+    encode(folder, lecture(voice, cycle, false), cycle, progress).await?;
+    fs::rename(folder.join("out.mp4"), folder.join("cycle.mp4"))?;
+    Ok(encode(folder, repeated(seconds), seconds, progress).await?)
 }
 
 async fn encode(

@@ -15,7 +15,7 @@ pub const MAX_PLAYLIST_BYTES: usize = 8 * 1024 * 1024;
 /// The query parameter that carries a pass.
 const PASS_PARAMETER: &str = "p";
 /// `?p=` and the longest pass.
-const PASS_ROOM: usize = 3 + 32;
+const PASS_ROOM: usize = 3 + 31;
 
 /// What an opened credential lets a playlist hand on.
 #[derive(Debug, Clone)]

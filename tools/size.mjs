@@ -1,0 +1,14 @@
+// Compares the gzipped size of what is sent or started with size-budget.json. A change that needs more raises the number
+// there, on purpose.
+import { readFileSync } from "node:fs";
+import { gzipSync } from "node:zlib";
+
+const budget = JSON.parse(readFileSync("size-budget.json", "utf8"));
+let failed = false;
+for (const [name, { files, gzip }] of Object.entries(budget)) {
+  const size = files.reduce((sum, file) => sum + gzipSync(readFileSync(file), { level: 9 }).length, 0);
+  const over = size > gzip;
+  failed ||= over;
+  console.log(`${over ? "✘" : "✔"} ${name}: ${size} bytes gzipped, ${gzip} allowed`);
+}
+process.exit(failed ? 1 : 0);

@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# Everything that CI runs, in the order in which it fails fastest. `make test` builds first.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+step() { echo "==> $*"; }
+
+step 'formatting'
+cargo fmt --all --check
+step 'types of the pages'
+node_modules/.bin/tsc -p .
+step 'lints, on the host'
+cargo clippy --quiet --locked --workspace --all-targets -- -D warnings
+step 'lints, on wasm32'
+cargo clippy --quiet --locked -p lectern --target wasm32-unknown-unknown -- -D warnings
+step 'licences and sources of what is depended on'
+cargo-deny --log-level error --locked check licenses bans sources
+step 'sizes'
+node tools/size.mjs
+step 'what is committed'
+tools/hygiene.sh
+step 'tests'
+cargo test --quiet --locked --workspace
