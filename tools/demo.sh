@@ -7,6 +7,12 @@ cd "$(dirname "$0")/.."
 lectern=target/release/lectern
 origin=http://localhost:$PORT
 mkdir -p .demo
+# Before the minutes of packaging, not after.
+tools/port.sh "$PORT"
+if [ -n "${INPUT:-}" ] && [ ! -f "$INPUT" ]; then
+    echo "there is no file $INPUT: INPUT is relative to the project's folder" >&2
+    exit 3
+fi
 
 input=${INPUT:-.demo/sample.mp4}
 if [ -z "${INPUT:-}" ] && [ ! -f "$input" ]; then

@@ -67,7 +67,7 @@ impl Edge {
         // The shell ends the whole group when its standard input closes, which happens however this process ends.
         let supervisor = Command::new("sh")
             .arg("-c")
-            .arg(r#""$@" </dev/null & cat >/dev/null; kill -KILL -- -$$"#)
+            .arg(r#""$@" </dev/null & cat >/dev/null; kill -9 -$$"#)
             .arg("edge")
             .arg(node)
             .arg(built("node_modules/wrangler/bin/wrangler.js"))

@@ -260,6 +260,15 @@ fn the_same_viewer_gets_the_same_urls_and_is_spared_what_he_has() {
 }
 
 #[test]
+fn an_edge_that_is_dropped_leaves_no_port_open() {
+    let edge = Edge::start();
+    let address = edge.origin.trim_start_matches("http://").to_owned();
+    assert!(std::net::TcpStream::connect(&address).is_ok());
+    drop(edge);
+    assert!(std::net::TcpStream::connect(&address).is_err());
+}
+
+#[test]
 fn an_upload_link_writes_within_its_scope_and_reads_nothing() {
     let edge = Edge::start();
     let bearer = format!("Bearer {}", edge.token("/uploads/s42/", Use::Upload));

@@ -1,0 +1,104 @@
+//! What the benchmark times: the library's rewriter and its two verifications, as many times as one request asks.
+//!
+//! The library brings the Worker's own `fetch`; `bench/edge/worker.js` puts these functions in its place.
+
+use lectern::keyring::{Key, Keyring};
+use lectern::link::{self, Claims};
+use lectern::object_key::{ObjectKey, Scope};
+use lectern::pass::{self, Kind, Minter};
+use lectern::playlist::{Base, Grant, rewrite};
+use wasm_bindgen::prelude::wasm_bindgen;
+
+const NOW: u64 = 1_800_000_000;
+const EXPIRES: u64 = NOW + 6 * 3600;
+const SECRET: [u8; 32] = [7; 32];
+const PLAYLIST: &str = "courses/rails-patterns-101/v/0f3c9a71d2b4/1080p/playlist.m3u8";
+const SEGMENT: &str = "courses/rails-patterns-101/v/0f3c9a71d2b4/1080p/seg00042.m4s";
+
+/// Rewrites a Media Playlist of `segments` segments `rounds` times; the bytes written in all.
+#[wasm_bindgen]
+pub fn rewritten(segments: u32, rounds: u32) -> f64 {
+    let (key, object, playlist) = (key(), object(PLAYLIST), media_playlist(segments));
+    let base = Base {
+        origin: "https://video.example.org",
+        key: &object,
+    };
+    let grant = Grant {
+        key: &key,
+        expires: EXPIRES,
+        root: object.directory(),
+    };
+    let written = |_| rewrite(&playlist, &base, &grant).expect("a playlist").len();
+    (0..rounds).map(written).sum::<usize>() as f64
+}
+
+/// The playlist that [`rewritten`] writes, to look at.
+#[wasm_bindgen]
+pub fn sample(segments: u32) -> String {
+    let (key, object) = (key(), object(PLAYLIST));
+    let base = Base {
+        origin: "https://video.example.org",
+        key: &object,
+    };
+    let grant = Grant {
+        key: &key,
+        expires: EXPIRES,
+        root: object.directory(),
+    };
+    let bytes = rewrite(&media_playlist(segments), &base, &grant).expect("a playlist");
+    String::from_utf8(bytes).expect("ASCII")
+}
+
+/// Verifies one link `rounds` times; how often it held.
+#[wasm_bindgen]
+pub fn verified_links(rounds: u32) -> u32 {
+    let scope = Scope::parse("/courses/rails-patterns-101/master.m3u8").expect("a scope");
+    let claims = Claims {
+        sub: Some("s42".to_owned()),
+        ..Claims::new(scope, EXPIRES)
+    };
+    let token = link::mint(&key(), &claims);
+    let ring = ring();
+    let holds = |_: &u32| link::verify(&token, &ring, NOW, 86_400).is_ok();
+    (0..rounds).filter(holds).count() as u32
+}
+
+/// Verifies one pass `rounds` times; how often it held.
+#[wasm_bindgen]
+pub fn verified_passes(rounds: u32) -> u32 {
+    let (key, object, ring) = (key(), object(SEGMENT), ring());
+    let (directory, name) = object.split();
+    let mut text = Vec::new();
+    Minter::new(&key, EXPIRES).mint(Kind::Object, directory, name, &mut text);
+    let text = String::from_utf8(text).expect("ASCII");
+    let holds = |_: &u32| pass::verify(&text, &object, &ring, NOW).is_ok();
+    (0..rounds).filter(holds).count() as u32
+}
+
+fn key() -> Key {
+    Key::new("2026-11", &SECRET).expect("a key")
+}
+
+/// The key that is used and an older one, as after a rotation.
+fn ring() -> Keyring {
+    let json = r#"[{"kid":"2026-11","secret":"BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc"},
+        {"kid":"2026-10","secret":"CQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQk"}]"#;
+    Keyring::from_json(json).expect("a ring")
+}
+
+fn object(key: &str) -> ObjectKey {
+    ObjectKey::new(key).expect("an object key")
+}
+
+/// A Media Playlist as the packager writes it.
+fn media_playlist(segments: u32) -> Vec<u8> {
+    let mut text = String::from(
+        "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-TARGETDURATION:4\n#EXT-X-PLAYLIST-TYPE:VOD\n\
+         #EXT-X-INDEPENDENT-SEGMENTS\n#EXT-X-MAP:URI=\"init.mp4\"\n",
+    );
+    for at in 0..segments {
+        text.push_str(&format!("#EXTINF:4.000000,\nseg{at:05}.m4s\n"));
+    }
+    text.push_str("#EXT-X-ENDLIST\n");
+    text.into_bytes()
+}

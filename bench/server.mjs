@@ -1,0 +1,117 @@
+// A Worker under `wrangler dev`: a free port, a folder of its own, and an end that comes whatever happens.
+import { spawn } from "node:child_process";
+import { existsSync, mkdtempSync, openSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+
+const root = resolve(import.meta.dirname, "..");
+const running = new Set();
+
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
+  process.on(signal, () => process.exit(130));
+}
+process.on("exit", () => running.forEach((server) => server.stop()));
+
+export class Server {
+  /** Serves the module `main` alone. */
+  static async ofModule(main) {
+    const folder = mkdtempSync(join(tmpdir(), "lectern-bench-"));
+    const config = join(folder, "wrangler.json");
+    // The project's own date, so that the runtime behaves as it does for the Worker.
+    const [, date] = /^compatibility_date = "(.*)"/m.exec(readFileSync(join(root, "wrangler.toml"), "utf8"));
+    writeFileSync(config, JSON.stringify({ name: "bench", main: join(root, main), compatibility_date: date }));
+    return new Server(folder, ["--config", config]).started();
+  }
+
+  /** Serves the Worker that `make build` made, with `keys` as its key ring. */
+  static async ofProject(keys) {
+    const folder = mkdtempSync(join(tmpdir(), "lectern-bench-"));
+    const secrets = join(folder, "secrets");
+    writeFileSync(secrets, `LECTERN_KEYS='${JSON.stringify(keys)}'\n`);
+    return new Server(folder, ["--env-file", secrets]).started();
+  }
+
+  constructor(folder, options) {
+    this.folder = folder;
+    this.options = options;
+    running.add(this);
+  }
+
+  async started() {
+    const port = await freePort();
+    this.origin = `http://127.0.0.1:${port}`;
+    this.log = join(this.folder, "log");
+    const log = openSync(this.log, "w");
+    const wrangler = join(root, "node_modules/wrangler/bin/wrangler.js");
+    const options = ["--ip", "127.0.0.1", "--port", port, "--inspector-port", 0, "--log-level", "warn"];
+    // The shell ends the whole group when its standard input closes, which happens however this process ends.
+    this.shell = spawn(
+      "sh",
+      ["-c", '"$@" </dev/null & cat >/dev/null; kill -KILL -- -$$', "bench", process.execPath, wrangler, "dev"]
+        .concat(options, ["--show-interactive-dev-session=false", "--persist-to", join(this.folder, "state")])
+        .concat(this.options)
+        .map(String),
+      { cwd: root, detached: true, stdio: ["pipe", log, log] },
+    );
+    for (let tries = 0; tries < 900; tries++) {
+      try {
+        await fetch(`${this.origin}/ready`);
+        return this;
+      } catch {
+        await sleep(100);
+      }
+    }
+    throw new Error(`the server did not start:\n${readFileSync(this.log, "utf8")}`);
+  }
+
+  /** Nanoseconds of CPU that the server's workerd has used, all threads; `undefined` where there is no /proc. */
+  cpu() {
+    this.runtimes ??= descendants(this.shell.pid).filter((pid) => commandOf(pid) === "workerd");
+    if (this.runtimes.length === 0) {
+      return undefined;
+    }
+    const ofTask = (path) => Number(readOr(`${path}/schedstat`, "0").split(" ")[0]);
+    const ofProcess = (pid) => readdirSync(`/proc/${pid}/task`).map((task) => ofTask(`/proc/${pid}/task/${task}`));
+    return this.runtimes.flatMap(ofProcess).reduce((sum, part) => sum + part, 0);
+  }
+
+  stop() {
+    running.delete(this);
+    try {
+      process.kill(-this.shell.pid, "SIGKILL");
+    } catch {
+      // It never started, or ended by itself.
+    }
+    rmSync(this.folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+  }
+}
+
+async function freePort() {
+  const server = createServer();
+  await new Promise((done) => server.listen(0, "127.0.0.1", done));
+  const { port } = server.address();
+  await new Promise((done) => server.close(done));
+  return port;
+}
+
+const readOr = (path, otherwise) => {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return otherwise;
+  }
+};
+
+const commandOf = (pid) => readOr(`/proc/${pid}/comm`, "").trim();
+
+function descendants(ancestor) {
+  if (!existsSync("/proc/self/schedstat")) {
+    return [];
+  }
+  const pids = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
+  const parents = new Map(pids.map((pid) => [Number(pid), Number(/^PPid:\s*(\d+)/m.exec(readOr(`/proc/${pid}/status`, ""))?.[1])]));
+  const below = (pid) => pid === ancestor || (parents.has(pid) && below(parents.get(pid)));
+  return [...parents.keys()].filter((pid) => pid !== ancestor && below(pid));
+}

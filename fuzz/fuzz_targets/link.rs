@@ -1,0 +1,74 @@
+//! Links. The input is a token as a stranger sends it, or, where it has a line feed, a header and a payload which are
+//! rightly signed here: so the parsers behind the MAC are reached too.
+#![no_main]
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use lectern::keyring::Keyring;
+use lectern::link::{self, LinkError, MAX_LINK_BYTES};
+use libfuzzer_sys::fuzz_target;
+use serde_json::Value;
+use sha2::Sha256;
+
+const SECRET: &[u8; 32] = b"fuzz fuzz fuzz fuzz fuzz fuzz fu";
+const NOW: u64 = 1_800_000_000;
+const DAY: u64 = 86_400;
+
+fuzz_target!(|data: &[u8]| {
+    let Ok(text) = str::from_utf8(data) else {
+        return;
+    };
+    let keys = keys();
+    let Some((header, payload)) = text.split_once('\n') else {
+        // The secret is not in the corpus.
+        assert!(link::verify(text, &keys, NOW, DAY).is_err(), "forged");
+        return;
+    };
+    let token = sign(header, payload);
+    let verified = link::verify_signature(&token, &keys);
+    if token.len() > MAX_LINK_BYTES {
+        assert_eq!(verified, Err(LinkError::TooLong));
+        return;
+    }
+    assert_ne!(verified, Err(LinkError::BadSignature));
+    let Ok(claims) = verified else {
+        return;
+    };
+
+    let header: Value = serde_json::from_str(header).expect("an accepted header is JSON");
+    assert_eq!(header["alg"], "HS256");
+    assert_eq!(header["kid"], "fuzz");
+    let said: Value = serde_json::from_str(payload).expect("an accepted payload is JSON");
+    assert_eq!(said["exp"].as_u64(), Some(claims.exp));
+    assert_eq!(said["path"].as_str(), Some(claims.path.to_string().as_str()));
+    assert_eq!(said["max_height"].as_u64(), claims.max_height.map(u64::from));
+    assert_eq!(said["sub"].as_str(), claims.sub.as_deref());
+    assert_eq!(claims.check(), Ok(()));
+
+    let minted = link::mint(keys.minting(), &claims);
+    if minted.len() <= MAX_LINK_BYTES {
+        assert_eq!(link::verify_signature(&minted, &keys), Ok(claims.clone()));
+    }
+    if link::verify(&token, &keys, NOW, DAY).is_ok() {
+        assert!((NOW..=NOW + DAY).contains(&claims.exp));
+    }
+
+    let at = data.len() % token.len();
+    let mut forged = token.into_bytes();
+    forged[at] ^= 1 << (data.len() % 7);
+    let forged = String::from_utf8(forged).expect("ASCII stays ASCII");
+    assert!(link::verify_signature(&forged, &keys).is_err(), "{forged}");
+});
+
+fn keys() -> Keyring {
+    let secret = URL_SAFE_NO_PAD.encode(SECRET);
+    Keyring::from_json(&format!(r#"[{{"kid":"fuzz","secret":"{secret}"}}]"#)).expect("a key ring")
+}
+
+fn sign(header: &str, payload: &str) -> String {
+    let signed = [header, payload].map(|part| URL_SAFE_NO_PAD.encode(part)).join(".");
+    let mac = Hmac::<Sha256>::new_from_slice(SECRET)
+        .expect("a key of any length")
+        .chain_update(&signed);
+    format!("{signed}.{}", URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes()))
+}

@@ -1,0 +1,85 @@
+//! What README shows is true.
+
+use lectern::config::Config;
+use lectern::keyring::Keyring;
+use lectern::link;
+
+const README: &str = include_str!("../README.md");
+
+/// The only line between fences that looks like a link.
+fn example() -> &'static str {
+    README
+        .lines()
+        .find(|line| line.starts_with("eyJ"))
+        .expect("README shows a link")
+}
+
+#[test]
+fn the_link_in_the_readme_is_what_its_claims_and_key_give() {
+    let secret = README
+        .split('`')
+        .find(|text| text.starts_with("MDEy"))
+        .expect("README names the key");
+    let keys = Keyring::from_json(&format!(r#"[{{"kid":"docs","secret":"{secret}"}}]"#))
+        .expect("a key ring");
+    let claims = README
+        .lines()
+        .find(|line| line.starts_with(r#"{ "path""#))
+        .expect("README shows claims");
+    let claims = serde_json::from_str(claims).expect("claims");
+    assert_eq!(link::mint(keys.minting(), &claims), example());
+    assert_eq!(link::verify(example(), &keys, claims.exp, 0), Ok(claims));
+}
+
+#[test]
+fn the_shipped_configuration_is_valid_and_every_variable_is_documented() {
+    let shipped = include_str!("../wrangler.toml");
+    let vars = shipped.split("[vars]").nth(1).expect("[vars]");
+    let vars = vars.split("\n[").next().expect("its end");
+    let shipped: Vec<(&str, &str)> = vars
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .filter_map(|line| line.split_once(" = "))
+        .map(|(name, value)| (name, value.trim_matches('"')))
+        .collect();
+    assert!(shipped.len() >= 6, "{shipped:?}");
+    let keys = r#"[{"kid":"k","secret":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}]"#;
+    let lookup = |wanted: &str| {
+        [("LECTERN_KEYS", keys)]
+            .iter()
+            .chain(&shipped)
+            .find(|(name, _)| *name == wanted)
+            .map(|(_, value)| (*value).to_owned())
+    };
+    let mut asked = std::cell::RefCell::new(Vec::new());
+    let config = Config::from_lookup(|name| {
+        asked.borrow_mut().push(name.to_owned());
+        lookup(name)
+    })
+    .expect("the shipped configuration");
+    // What is shipped are the defaults, so that the comments on them are true.
+    let defaults = Config::from_lookup(|name| (name == "LECTERN_KEYS").then(|| keys.to_owned()))
+        .expect("the defaults");
+    assert_eq!(config.watch_window, defaults.watch_window);
+    assert_eq!(config.max_watch, defaults.max_watch);
+    assert_eq!(config.max_link_age, defaults.max_link_age);
+    assert_eq!(config.max_upload_bytes, defaults.max_upload_bytes);
+    assert_eq!(config.max_object_bytes, defaults.max_object_bytes);
+    assert_eq!(config.allowed_origins, defaults.allowed_origins);
+    for name in asked.get_mut() {
+        assert!(
+            README.contains(&format!("| `{name}` |")),
+            "README does not name {name}"
+        );
+        assert!(
+            name == "LECTERN_KEYS" || shipped.iter().any(|(known, _)| known == name),
+            "wrangler.toml does not name {name}"
+        );
+    }
+    for (name, _) in &shipped {
+        assert!(
+            asked.get_mut().iter().any(|known| known == name),
+            "{name} is not read"
+        );
+    }
+}
