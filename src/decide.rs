@@ -2,6 +2,7 @@
 //! enum. No storage is touched before a credential was verified here.
 
 use std::fmt::Display;
+use std::net::IpAddr;
 
 use crate::config::Config;
 use crate::http::date::parse_date;
@@ -9,9 +10,10 @@ use crate::http::precondition::{Conditions, EntityTags, IfRange};
 use crate::http::problem::Problem;
 use crate::http::range::ByteRange;
 use crate::link::{self, Claims, LinkError, Use};
+use crate::network::{Country, Network, Place};
 use crate::object_key::{Directory, ObjectKey};
-use crate::pass::{self, Kind, PassError};
-use crate::playlist::{Grant, is_playlist_name};
+use crate::pass::{self, Kind, Minter, Pass, PassError};
+use crate::playlist::{Entitlements, Grant, Limits, is_playlist_name};
 use crate::read::{Read, Treatment};
 use crate::write::Write;
 
@@ -22,12 +24,35 @@ const RESERVED: &str = "_lectern/";
 #[derive(Clone, Copy)]
 pub struct Request<'request> {
     pub method: &'request str,
+    /// Scheme, host and port.
+    pub origin: &'request str,
     /// The path as the client sent it, still encoded.
     pub path: &'request str,
     /// The query without its question mark.
     pub query: Option<&'request str>,
     /// A header's value by its name in lower case.
     pub header: &'request dyn Fn(&str) -> Option<String>,
+    /// The country that the client's address is in, as the platform says it.
+    pub country: &'request dyn Fn() -> Option<String>,
+}
+
+impl Request<'_> {
+    /// The client's address. Cloudflare sets the header on every request, whatever the client sent.
+    fn address(&self) -> Option<IpAddr> {
+        (self.header)("cf-connecting-ip")?.trim().parse().ok()
+    }
+
+    fn country(&self) -> Option<Country> {
+        Country::parse(&(self.country)()?)
+    }
+
+    /// Where the request comes from, as far as it is asked for.
+    fn place(&self, network: bool, country: bool) -> Place {
+        Place {
+            network: network.then(|| self.address()).flatten().map(Network::of),
+            country: country.then(|| self.country()).flatten(),
+        }
+    }
 }
 
 impl std::fmt::Debug for Request<'_> {
@@ -64,6 +89,8 @@ pub fn split_url(url: &str) -> Option<(&str, &str, Option<&str>)> {
 pub enum Decision<'config> {
     /// `OPTIONS`: say what may be done here; nobody needs a link for that.
     Options,
+    /// 307 to this path on our own origin.
+    Redirect(String),
     Read(Box<Read<'config>>),
     Write(Write),
     Refuse(Refusal),
@@ -94,7 +121,7 @@ pub fn decide<'config>(
 ) -> Decision<'config> {
     let decided = match request.method {
         "OPTIONS" => Ok(Decision::Options),
-        "GET" | "HEAD" => read(request, config, now).map(|read| Decision::Read(Box::new(read))),
+        "GET" | "HEAD" => read(request, config, now),
         "PUT" | "POST" | "DELETE" => write(request, config, now).map(Decision::Write),
         method => Err(Refusal::new(
             Problem::MethodNotAllowed,
@@ -108,47 +135,55 @@ fn read<'config>(
     request: &Request<'_>,
     config: &'config Config,
     now: u64,
-) -> Result<Read<'config>, Refusal> {
-    let key = object_key(request)?;
-    let (treatment, expires, grant) = match Credential::of(request)? {
-        Credential::Pass(pass) => {
-            let pass = pass::verify(pass, &key, &config.keys, now).map_err(|error| {
-                let problem = match error {
-                    PassError::Expired(_) => Problem::Expired,
-                    _ => Problem::Forbidden,
-                };
-                Refusal::new(problem, error)
-            })?;
-            let (treatment, root) = match pass.kind {
-                Kind::Object => (Treatment::AsStored, key.directory()),
-                Kind::Playlist { depth } => {
-                    let root = Directory::ancestor_of(&key, depth.into())
-                        .ok_or_else(|| Refusal::new(Problem::Forbidden, "the pass's root"))?;
-                    (Treatment::Playlist, root)
+) -> Result<Decision<'config>, Refusal> {
+    let (in_path, path) = split_path_pass(request.path);
+    let key = object_key(path)?;
+    let mut attachment = false;
+    let (treatment, expires, grant) = match Credential::of(request, in_path)? {
+        Credential::PathPass(text) => {
+            let pass = open_pass(text, &key, request, config, now)?;
+            let Kind::Directory { depth } = pass.kind else {
+                return Err(Refusal::new(
+                    Problem::Forbidden,
+                    "an object's pass in the path",
+                ));
+            };
+            let grant = grant_of(config, &key, depth, &pass, request, Limits::None)?;
+            (Treatment::AsStored, pass.expires, grant)
+        }
+        Credential::Pass(text) => {
+            let pass = open_pass(text, &key, request, config, now)?;
+            let (treatment, depth, limits) = match pass.kind {
+                Kind::Object => (Treatment::AsStored, 0, Limits::None),
+                Kind::Playlist { depth } => (Treatment::Playlist, depth, Limits::None),
+                Kind::AssetList { depth } => (Treatment::AssetList, depth, Limits::None),
+                Kind::Restricted { depth, preview } => {
+                    (Treatment::Playlist, depth, Limits::Media { preview })
+                }
+                Kind::Directory { .. } => {
+                    return Err(Refusal::new(
+                        Problem::Forbidden,
+                        "a directory's pass in the query",
+                    ));
                 }
             };
-            (treatment, pass.expires, grant(config, pass.expires, root))
+            let grant = grant_of(config, &key, depth, &pass, request, limits)?;
+            (treatment, pass.expires, grant)
         }
         Credential::Link(link) => {
-            let claims = open(
-                &link,
-                &key,
-                &[Use::Play, Use::Download, Use::Admin],
-                config,
-                now,
-            )?;
+            let uses = [Use::Play, Use::Download, Use::Admin];
+            let claims = open_link(&link, &key, &uses, request, config, now)?;
+            let grant = grant_by_link(config, &claims, request, now)?;
+            if grant.limits == Limits::None && key.has_extension("mpd") {
+                return location(&key, &grant).map(Decision::Redirect);
+            }
+            attachment = claims.use_ == Use::Download && key.has_extension("mp4");
             let treatment = if is_playlist_name(key.split().1) {
                 Treatment::Playlist
             } else {
                 Treatment::ByContentType
             };
-            let watch = claims
-                .watch
-                .unwrap_or(config.watch_window)
-                .min(config.max_watch);
-            let passes_expire = pass::expiry(now, watch);
-            let root = claims.path.root();
-            (treatment, claims.exp, grant(config, passes_expire, root))
+            (treatment, claims.exp, grant)
         }
     };
     let header = request.header;
@@ -164,53 +199,157 @@ fn read<'config>(
     let range = header("range")
         .filter(|_| !head)
         .and_then(|value| ByteRange::parse(&value));
-    Ok(Read {
+    Ok(Decision::Read(Box::new(Read {
         key,
         head,
         treatment,
+        attachment,
         conditions,
         range,
         seconds_left: expires.saturating_sub(now),
         grant,
+    })))
+}
+
+/// A directory's pass in the path, `/~<pass>/…`, and the path behind it.
+fn split_path_pass(path: &str) -> (Option<&str>, &str) {
+    path.strip_prefix("/~")
+        .and_then(|rest| rest.find('/').map(|slash| rest.split_at(slash)))
+        .map_or((None, path), |(pass, rest)| (Some(pass), rest))
+}
+
+fn open_pass(
+    text: &str,
+    key: &ObjectKey,
+    request: &Request<'_>,
+    config: &Config,
+    now: u64,
+) -> Result<Pass, Refusal> {
+    // Where the request comes from is only asked of what is bound to a place.
+    let (network, country) = pass::decode(text).map_or((false, false), |pass| pass.bound);
+    let place = request.place(network, country);
+    pass::verify(text, key, place, &config.keys, now).map_err(|error| {
+        let problem = match error {
+            PassError::Expired(_) => Problem::Expired,
+            _ => Problem::Forbidden,
+        };
+        Refusal::new(problem, error)
     })
 }
 
-fn grant(config: &Config, expires: u64, root: Directory) -> Grant<'_> {
-    Grant {
+/// What a pass lets its playlist hand on: no more than it says itself.
+fn grant_of<'config>(
+    config: &'config Config,
+    key: &ObjectKey,
+    depth: u8,
+    pass: &Pass,
+    request: &Request<'_>,
+    limits: Limits,
+) -> Result<Grant<'config>, Refusal> {
+    let root = Directory::ancestor_of(key, depth.into())
+        .ok_or_else(|| Refusal::new(Problem::Forbidden, "the pass's root"))?;
+    Ok(Grant {
         key: config.keys.minting(),
-        expires,
+        expires: pass.expires,
         root,
-    }
+        depth,
+        place: request.place(pass.bound.0, pass.bound.1),
+        limits,
+    })
+}
+
+/// What a link lets a playlist hand on.
+fn grant_by_link<'config>(
+    config: &'config Config,
+    claims: &Claims,
+    request: &Request<'_>,
+    now: u64,
+) -> Result<Grant<'config>, Refusal> {
+    let watch = claims
+        .watch
+        .unwrap_or(config.watch_window)
+        .min(config.max_watch);
+    let root = claims.path.root();
+    let depth = depth(&root)?;
+    let entitlements = Entitlements {
+        max_height: claims.max_height,
+        langs: claims.langs.clone(),
+        preview: claims.preview,
+    };
+    Ok(Grant {
+        key: config.keys.minting(),
+        expires: pass::expiry(now, watch),
+        root,
+        depth,
+        place: request.place(claims.ip.is_some(), claims.country.is_some()),
+        limits: if entitlements == Entitlements::default() {
+            Limits::None
+        } else {
+            Limits::Multivariant(entitlements)
+        },
+    })
+}
+
+/// Where a DASH manifest is read: below a directory's pass in the path, which its relative URLs inherit.
+fn location(key: &ObjectKey, grant: &Grant<'_>) -> Result<String, Refusal> {
+    let directory = key.directory();
+    let depth = depth(&directory)?;
+    let mut location = b"/~".to_vec();
+    Minter::new(grant.key, grant.expires, grant.place).mint(
+        Kind::Directory { depth },
+        directory.as_str(),
+        "",
+        &mut location,
+    );
+    // A pass is base64url, so this is text.
+    let mut location = String::from_utf8(location).unwrap_or_default();
+    location.push_str(&key.to_url_path());
+    Ok(location)
+}
+
+/// How deep a directory lies. A pass says it in one byte; a deeper one must not become a wider one.
+fn depth(directory: &Directory) -> Result<u8, Refusal> {
+    u8::try_from(directory.depth())
+        .map_err(|_| Refusal::new(Problem::Forbidden, "a path that is over 255 folders deep"))
 }
 
 fn write(request: &Request<'_>, config: &Config, now: u64) -> Result<Write, Refusal> {
-    let key = object_key(request)?;
-    match Credential::of(request)? {
+    let (in_path, path) = split_path_pass(request.path);
+    let key = object_key(path)?;
+    match Credential::of(request, in_path)? {
         Credential::Link(link) => {
-            open(&link, &key, &[Use::Upload, Use::Admin], config, now)?;
+            let uses = [Use::Upload, Use::Admin];
+            open_link(&link, &key, &uses, request, config, now)?;
         }
-        Credential::Pass(_) => {
+        Credential::Pass(_) | Credential::PathPass(_) => {
             return Err(Refusal::new(Problem::Forbidden, "a pass writes nothing"));
         }
     }
     Write::parse(request, key, config)
 }
 
-/// The object that the request names.
-fn object_key(request: &Request<'_>) -> Result<ObjectKey, Refusal> {
-    let key = ObjectKey::from_url_path(request.path)
-        .map_err(|error| Refusal::new(Problem::BadPath, error))?;
+/// The object that a path names.
+fn object_key(path: &str) -> Result<ObjectKey, Refusal> {
+    let key =
+        ObjectKey::from_url_path(path).map_err(|error| Refusal::new(Problem::BadPath, error))?;
     if key.as_str().starts_with(RESERVED) {
         return Err(Refusal::new(Problem::NotFound, "a reserved path"));
+    }
+    if key.as_str().starts_with('~') {
+        return Err(Refusal::new(
+            Problem::BadPath,
+            "a pass in the path without an object",
+        ));
     }
     Ok(key)
 }
 
-/// Verifies a link and that it opens `key` for one of `uses`.
-fn open(
+/// Verifies a link, and that it opens `key` for one of `uses` to whoever asks.
+fn open_link(
     link: &str,
     key: &ObjectKey,
     uses: &[Use],
+    request: &Request<'_>,
     config: &Config,
     now: u64,
 ) -> Result<Claims, Refusal> {
@@ -221,36 +360,82 @@ fn open(
         };
         Refusal::new(problem, error)
     })?;
-    let forbidden = |reason: &str| Err(Refusal::new(Problem::Forbidden, reason));
-    if !uses.contains(&claims.use_) {
-        return forbidden("the link is for another use");
+    let refused = if !uses.contains(&claims.use_) {
+        Some("the link is for another use")
+    } else if !claims.path.contains(key) {
+        Some("the link's path does not contain this object")
+    } else if claims.sessions.is_some() {
+        Some("the link has `sessions`, which this version does not enforce")
+    } else if !address_allowed(&claims, request) {
+        Some("the link's `ip` does not contain the address")
+    } else if !country_allowed(&claims, request) {
+        Some("the link's `country` does not name the country")
+    } else if !origin_allowed(&claims, request) {
+        Some("the link's `origin` does not name the page's origin")
+    } else {
+        None
+    };
+    match refused {
+        Some(reason) => Err(Refusal::new(Problem::Forbidden, reason)),
+        None => Ok(claims),
     }
-    if !claims.path.contains(key) {
-        return forbidden("the link's path does not contain this object");
-    }
-    if claims.is_restricted() {
-        return forbidden("the link has a restriction that this version does not enforce");
-    }
-    Ok(claims)
 }
 
-/// The credential of a request: a pass or a link in the query, or a link in `Authorization`.
+fn address_allowed(claims: &Claims, request: &Request<'_>) -> bool {
+    claims.ip.as_ref().is_none_or(|ranges| {
+        request
+            .address()
+            .is_some_and(|address| ranges.iter().any(|range| range.contains(address)))
+    })
+}
+
+fn country_allowed(claims: &Claims, request: &Request<'_>) -> bool {
+    claims.country.as_ref().is_none_or(|countries| {
+        request
+            .country()
+            .is_some_and(|country| countries.contains(&country))
+    })
+}
+
+/// Browsers say which page asks: in `Origin` across origins, in `Sec-Fetch-Site` on the same one. Players that are no
+/// browser say nothing, and a link for certain pages is not for them.
+fn origin_allowed(claims: &Claims, request: &Request<'_>) -> bool {
+    let Some(patterns) = &claims.origin else {
+        return true;
+    };
+    let header = request.header;
+    let same_origin = || {
+        (header("sec-fetch-site").as_deref() == Some("same-origin"))
+            .then(|| request.origin.to_owned())
+    };
+    header("origin")
+        .or_else(same_origin)
+        .is_some_and(|origin| patterns.iter().any(|pattern| pattern.matches(&origin)))
+}
+
+/// The credential of a request: a directory's pass in the path, a pass or a link in the query, or a link in
+/// `Authorization`.
 enum Credential<'request> {
+    PathPass(&'request str),
     Pass(&'request str),
     Link(String),
 }
 
 impl<'request> Credential<'request> {
-    fn of(request: &Request<'request>) -> Result<Self, Refusal> {
+    fn of(request: &Request<'request>, in_path: Option<&'request str>) -> Result<Self, Refusal> {
         let pass = parameter(request.query, "p")?;
         let token = parameter(request.query, "token")?;
-        match (pass, token) {
-            (Some(_), Some(_)) => Err(Refusal::new(Problem::BadRequest, "both a pass and a link")),
-            (Some(pass), None) => Ok(Self::Pass(pass)),
-            (None, Some(token)) => Ok(Self::Link(token.to_owned())),
-            (None, None) => bearer((request.header)("authorization"))
+        match (in_path, pass, token) {
+            (Some(pass), None, None) => Ok(Self::PathPass(pass)),
+            (None, Some(pass), None) => Ok(Self::Pass(pass)),
+            (None, None, Some(token)) => Ok(Self::Link(token.to_owned())),
+            (None, None, None) => bearer((request.header)("authorization"))
                 .map(Self::Link)
                 .ok_or_else(|| Refusal::new(Problem::MissingToken, "no credential")),
+            _ => Err(Refusal::new(
+                Problem::BadRequest,
+                "more than one credential",
+            )),
         }
     }
 }
@@ -312,7 +497,7 @@ mod tests {
 
     /// What is decided, in a word: `read`, `write`, `options` or the refusal's code.
     fn decided(config: &Config, method: &str, url: &str, headers: &[(&str, &str)]) -> String {
-        let (_, path, query) = split_url(url).expect("a URL");
+        let (origin, path, query) = split_url(url).expect("a URL");
         let header = |name: &str| {
             headers
                 .iter()
@@ -321,12 +506,15 @@ mod tests {
         };
         let request = Request {
             method,
+            origin,
             path,
             query,
             header: &header,
+            country: &|| header("country"),
         };
         match decide(&request, config, NOW) {
             Decision::Options => "options".to_owned(),
+            Decision::Redirect(_) => "redirect".to_owned(),
             Decision::Read(_) => "read".to_owned(),
             Decision::Write(_) => "write".to_owned(),
             Decision::Refuse(refusal) => refusal.problem.code().to_owned(),
@@ -404,22 +592,125 @@ mod tests {
     }
 
     #[test]
-    fn a_restriction_that_is_not_enforced_refuses() {
+    fn a_link_opens_only_from_where_it_says() {
         let config = config();
-        let claims = Claims {
-            max_height: Some(480),
-            ..Claims::new(Scope::parse("/a/").expect("a scope"), NOW)
+        let claims = |json: &str| {
+            let json = format!(r#"{{"path":"/a/","exp":{NOW},{json}}}"#);
+            serde_json::from_str::<Claims>(&json).expect("claims")
         };
-        let token = link::mint(config.keys.minting(), &claims);
-        let url = format!("https://a.example/a/master.m3u8?token={token}");
-        assert_eq!(decided(&config, "GET", &url, &[]), "forbidden");
+        let home = ("cf-connecting-ip", "192.0.2.7");
+        for (restriction, headers, expected) in [
+            (r#""ip":["192.0.2.0/24"]"#, vec![home], "read"),
+            (r#""ip":["10.0.0.0/8","192.0.2.7"]"#, vec![home], "read"),
+            (r#""ip":["192.0.3.0/24"]"#, vec![home], "forbidden"),
+            (r#""ip":["192.0.2.0/24"]"#, vec![], "forbidden"),
+            (
+                r#""ip":["192.0.2.0/24"]"#,
+                vec![("cf-connecting-ip", "x")],
+                "forbidden",
+            ),
+            (r#""country":["DE","FR"]"#, vec![("country", "fr")], "read"),
+            (r#""country":["DE"]"#, vec![("country", "FR")], "forbidden"),
+            (
+                r#""country":["DE"]"#,
+                vec![("cf-ipcountry", "DE")],
+                "forbidden",
+            ),
+            (
+                r#""origin":["https://*.school.example"]"#,
+                vec![("origin", "https://a.school.example")],
+                "read",
+            ),
+            (
+                r#""origin":["https://*.school.example"]"#,
+                vec![("origin", "https://school.example.evil")],
+                "forbidden",
+            ),
+            (r#""origin":["https://a.example"]"#, vec![], "forbidden"),
+            (
+                r#""origin":["https://a.example"]"#,
+                vec![("sec-fetch-site", "same-origin")],
+                "read",
+            ),
+            (
+                r#""origin":["https://b.example"]"#,
+                vec![("sec-fetch-site", "same-origin")],
+                "forbidden",
+            ),
+            (r#""sessions":1"#, vec![], "forbidden"),
+        ] {
+            let token = link::mint(config.keys.minting(), &claims(restriction));
+            let url = format!("https://a.example/a/b?token={token}");
+            let found = decided(&config, "GET", &url, &headers);
+            assert_eq!(found, expected, "{restriction} {headers:?}");
+        }
+    }
+
+    #[test]
+    fn a_manifest_is_read_below_a_directorys_pass() {
+        let config = config();
+        let decide_url = |url: &str| {
+            let (origin, path, query) = split_url(url).expect("a URL");
+            let request = Request {
+                method: "GET",
+                origin,
+                path,
+                query,
+                header: &|_| None,
+                country: &|| None,
+            };
+            decide(&request, &config, NOW)
+        };
+        let token = link(&config, "/c/", Use::Play);
+        let manifest = format!("https://a.example/c/v/1/manifest.mpd?token={token}");
+        let Decision::Redirect(location) = decide_url(&manifest) else {
+            panic!("no redirect");
+        };
+        let (pass, rest) = location
+            .strip_prefix("/~")
+            .and_then(|rest| rest.split_once('/'))
+            .expect("a pass in the path");
+        assert_eq!(rest, "c/v/1/manifest.mpd");
+        for (path, expected) in [
+            ("/c/v/1/manifest.mpd", "read"),
+            ("/c/v/1/480p/seg00000.m4s", "read"),
+            ("/c/v/1/480p/playlist.m3u8", "read"),
+            ("/c/v/2/manifest.mpd", "forbidden"),
+            ("/c/master.m3u8", "forbidden"),
+            ("/d", "forbidden"),
+            ("/c/v/1/../2/a", "bad_path"),
+            ("", "bad_path"),
+            ("/", "bad_path"),
+        ] {
+            let url = format!("https://a.example/~{pass}{path}");
+            assert_eq!(decided(&config, "GET", &url, &[]), expected, "{path}");
+        }
+        let inside = "https://a.example/c/v/1/480p/seg00000.m4s";
+        for (url, expected) in [
+            (format!("{inside}?p={pass}"), "forbidden"),
+            (
+                format!("https://a.example/~{pass}/c/v/1/a?token={token}"),
+                "bad_request",
+            ),
+            (format!("https://a.example/~{pass}/c/v/1/a?x=1"), "read"),
+            ("https://a.example/~/c/v/1/a".to_owned(), "forbidden"),
+        ] {
+            assert_eq!(decided(&config, "GET", &url, &[]), expected, "{url}");
+        }
+        let put = format!("https://a.example/~{pass}/c/v/1/a");
+        assert_eq!(decided(&config, "PUT", &put, &[]), "forbidden");
     }
 
     #[test]
     fn a_pass_opens_its_object_and_writes_nothing() {
         let config = config();
         let mut minted = Vec::new();
-        pass::Minter::new(config.keys.minting(), NOW).mint(Kind::Object, "a/", "b", &mut minted);
+        Minter::new(config.keys.minting(), NOW, Place::default()).mint(
+            Kind::Object,
+            "a/",
+            "b",
+            &mut minted,
+        );
         let pass = String::from_utf8(minted).expect("ASCII");
         for (method, path, expected) in [
             ("GET", "/a/b", "read"),

@@ -17,6 +17,7 @@ pub mod decide;
 pub mod http;
 pub mod keyring;
 pub mod link;
+pub mod network;
 pub mod object_key;
 pub mod pass;
 pub mod playlist;

@@ -7,7 +7,9 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use hmac::Mac as _;
 use serde::{Deserialize, Serialize};
 
+use crate::http::cors::OriginPattern;
 use crate::keyring::{Key, Keyring};
+use crate::network::{Cidr, Country};
 use crate::object_key::Scope;
 
 /// A link longer than this is refused unread.
@@ -69,13 +71,13 @@ pub struct Claims {
     pub langs: Option<Vec<String>>,
     /// Address ranges (CIDR) that may open the link.
     #[serde(default, with = "given", skip_serializing_if = "Option::is_none")]
-    pub ip: Option<Vec<String>>,
+    pub ip: Option<Vec<Cidr>>,
     /// ISO 3166 codes of countries that may open the link.
     #[serde(default, with = "given", skip_serializing_if = "Option::is_none")]
-    pub country: Option<Vec<String>>,
+    pub country: Option<Vec<Country>>,
     /// Origins whose pages may open the link.
     #[serde(default, with = "given", skip_serializing_if = "Option::is_none")]
-    pub origin: Option<Vec<String>>,
+    pub origin: Option<Vec<OriginPattern>>,
     /// How many players may watch at once.
     #[serde(default, with = "given", skip_serializing_if = "Option::is_none")]
     pub sessions: Option<u32>,
@@ -104,18 +106,6 @@ impl Claims {
         }
     }
 
-    /// Whether the link opens less than its path says.
-    #[must_use]
-    pub fn is_restricted(&self) -> bool {
-        self.max_height.is_some()
-            || self.preview.is_some()
-            || self.langs.is_some()
-            || self.ip.is_some()
-            || self.country.is_some()
-            || self.origin.is_some()
-            || self.sessions.is_some()
-    }
-
     /// The bounds that the types do not say. `mint` does not check them, so that tests can mint what must be refused;
     /// the tools that people mint with do.
     ///
@@ -134,9 +124,19 @@ impl Claims {
         }) {
             return Err("`sub` and `jti` have 1 to 256 bytes");
         }
-        let lists = [&self.langs, &self.ip, &self.country, &self.origin];
-        if any(&lists, |list| !(1..=MAX_LIST_ENTRIES).contains(&list.len())) {
+        let lengths = [
+            self.langs.as_ref().map(Vec::len),
+            self.ip.as_ref().map(Vec::len),
+            self.country.as_ref().map(Vec::len),
+            self.origin.as_ref().map(Vec::len),
+        ];
+        if any(&lengths.each_ref(), |length| {
+            !(1..=MAX_LIST_ENTRIES).contains(length)
+        }) {
             return Err("a list has 1 to 32 entries");
+        }
+        if self.langs.iter().flatten().any(|lang| !is_language(lang)) {
+            return Err("`langs` are BCP 47 tags such as `en` or `pt-BR`");
         }
         if any(&[&self.preview], |(from, to)| from >= to) {
             return Err("`preview` is `[from, to]`, the first before the second");
@@ -220,6 +220,13 @@ mod given {
     }
 }
 
+/// RFC 5646 §2.1, as far as a range is concerned: subtags of letters and digits.
+fn is_language(tag: &str) -> bool {
+    tag.split('-').all(|subtag| {
+        (1..=8).contains(&subtag.len()) && subtag.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    })
+}
+
 fn is_play(use_: &Use) -> bool {
     *use_ == Use::Play
 }
@@ -271,37 +278,28 @@ pub fn verify(
     Ok(claims)
 }
 
+/// What a link claims to say, unverified: key id and claims, for the operator's tools, which have no secrets.
+///
+/// # Errors
+/// When form or claims are not right.
+pub fn decode(token: &str) -> Result<(String, Claims), LinkError> {
+    let Parts {
+        header, payload, ..
+    } = Parts::of(token)?;
+    Ok((header.kid, parse_claims(&payload)?))
+}
+
 /// The claims of a link whose signature is right, whatever the time.
 ///
 /// # Errors
 /// When form, algorithm, key, signature or claims are not right.
 pub fn verify_signature(token: &str, keys: &Keyring) -> Result<Claims, LinkError> {
-    if token.len() > MAX_LINK_BYTES {
-        return Err(LinkError::TooLong);
-    }
-    let (signed, signature) = token.rsplit_once('.').ok_or(LinkError::NotAJwt)?;
-    let (header, payload) = signed.split_once('.').ok_or(LinkError::NotAJwt)?;
-    let decode = |part: &str| URL_SAFE_NO_PAD.decode(part).map_err(|_| LinkError::NotAJwt);
-    let (header, payload, signature) = (decode(header)?, decode(payload)?, decode(signature)?);
-    let header: Header = serde_json::from_slice(&header).map_err(|_| LinkError::BadHeader)?;
-    if header.alg != "HS256"
-        || header
-            .typ
-            .is_some_and(|typ| !typ.eq_ignore_ascii_case("JWT"))
-    {
-        return Err(LinkError::BadHeader);
-    }
-    if let Some(crit) = header.crit {
-        if crit.is_empty() {
-            return Err(LinkError::BadHeader);
-        }
-        if let Some(unknown) = crit
-            .into_iter()
-            .find(|name| !UNDERSTOOD.contains(&name.as_str()))
-        {
-            return Err(LinkError::UnknownCritical(unknown));
-        }
-    }
+    let Parts {
+        signed,
+        header,
+        payload,
+        signature,
+    } = Parts::of(token)?;
     // An unknown `kid` takes as long as a wrong signature: the MAC is computed with the minting key and thrown away.
     let key = keys.by_kid(&header.kid);
     let mac = key.unwrap_or(keys.minting()).link_mac();
@@ -313,6 +311,52 @@ pub fn verify_signature(token: &str, keys: &Keyring) -> Result<Claims, LinkError
         (None, _) => Err(LinkError::UnknownKey),
         (Some(_), false) => Err(LinkError::BadSignature),
         (Some(_), true) => parse_claims(&payload),
+    }
+}
+
+/// A token taken apart, with its header checked.
+struct Parts<'token> {
+    signed: &'token str,
+    header: Header,
+    payload: Vec<u8>,
+    signature: Vec<u8>,
+}
+
+impl<'token> Parts<'token> {
+    fn of(token: &'token str) -> Result<Self, LinkError> {
+        if token.len() > MAX_LINK_BYTES {
+            return Err(LinkError::TooLong);
+        }
+        let (signed, signature) = token.rsplit_once('.').ok_or(LinkError::NotAJwt)?;
+        let (header, payload) = signed.split_once('.').ok_or(LinkError::NotAJwt)?;
+        let decode = |part: &str| URL_SAFE_NO_PAD.decode(part).map_err(|_| LinkError::NotAJwt);
+        let (header, payload, signature) = (decode(header)?, decode(payload)?, decode(signature)?);
+        let header: Header = serde_json::from_slice(&header).map_err(|_| LinkError::BadHeader)?;
+        if header.alg != "HS256"
+            || header
+                .typ
+                .as_ref()
+                .is_some_and(|typ| !typ.eq_ignore_ascii_case("JWT"))
+        {
+            return Err(LinkError::BadHeader);
+        }
+        if let Some(crit) = &header.crit {
+            if crit.is_empty() {
+                return Err(LinkError::BadHeader);
+            }
+            if let Some(unknown) = crit
+                .iter()
+                .find(|name| !UNDERSTOOD.contains(&name.as_str()))
+            {
+                return Err(LinkError::UnknownCritical(unknown.clone()));
+            }
+        }
+        Ok(Self {
+            signed,
+            header,
+            payload,
+            signature,
+        })
     }
 }
 
@@ -374,9 +418,9 @@ mod tests {
             max_height: Some(720),
             preview: Some((0, 60)),
             langs: Some(vec!["en".into()]),
-            ip: Some(vec!["10.0.0.0/8".into()]),
-            country: Some(vec!["DE".into()]),
-            origin: Some(vec!["https://*.example.org".into()]),
+            ip: Cidr::parse("10.0.0.0/8").map(|range| vec![range]),
+            country: Country::parse("DE").map(|country| vec![country]),
+            origin: OriginPattern::parse("https://*.example.org").map(|origin| vec![origin]),
             sessions: Some(2),
             ..claims("/courses/rails/")
         };
@@ -497,6 +541,16 @@ mod tests {
             (r#","langs":"en""#, false),
             (r#","sub":"""#, false),
             (r#","max_height":0"#, false),
+            (r#","langs":["en","pt-BR"]"#, true),
+            (r#","langs":["en us"]"#, false),
+            (r#","langs":[""]"#, false),
+            (r#","ip":["10.0.0.0/8","2001:db8::/32"]"#, true),
+            (r#","ip":["10.0.0.1/8"]"#, false),
+            (r#","ip":[]"#, false),
+            (r#","country":["DE","fr"]"#, true),
+            (r#","country":["Germany"]"#, false),
+            (r#","origin":["https://*.school.example"]"#, true),
+            (r#","origin":["school.example"]"#, false),
         ] {
             assert_eq!(accepted(&with(extra)), expected, "{extra}");
         }

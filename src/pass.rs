@@ -1,22 +1,31 @@
-//! Passes: the credential that the edge mints, one per URL in a playlist. A pass names exactly one object and an
-//! expiry; a playlist's pass also says below which directory the objects that it lists may lie.
+//! Passes: the credential that the edge mints, one per URL in a playlist. A pass names exactly one object (or, in a URL's
+//! path, one directory) and an expiry; a playlist's pass also says below which directory the objects that it lists may lie,
+//! and what the link that it came from restricts.
 //!
 //! ```text
-//! pass     = base64url( tag(1) hint(1) expires(4) [ depth(1) ] mac(16) )        30 or 31 characters
-//! tag      = version(4 bits) kind(4 bits)
+//! pass     = base64url( tag(1) hint(1) expires(4) fields(0…10) mac(16) )   30 characters for a segment, 43 at most
+//! tag      = version(4 bits) network-bound(1) country-bound(1) kind(2)
+//! fields   = object:           -
+//!            playlist:         depth(1)
+//!            directory:        depth(1)
+//!            others:           0 depth              a restricted Media Playlist
+//!                              1 depth from(4) to(4)  the same with a preview
+//!                              2 depth              a list of assets
 //! mac      = HMAC-SHA-256( K, last segment of the object key )[..16]
-//! K        = HMAC-SHA-256( pass key, tag expires [ depth ] length(2) directory )
+//! K        = HMAC-SHA-256( pass key, tag expires fields [ length(1) network ] [ length(1) country ] length(2) directory )
 //! pass key = HKDF-SHA-256( secret, info "lectern/pass/1" )
 //! ```
 //!
-//! The MAC covers every field: `tag` fixes which fields there are, the directory is length-prefixed, and the last
+//! The MAC covers every field: `tag` fixes which fields there are, what varies in length is length-prefixed, and the last
 //! segment is a message of its own. `K` is the same for all segments of a directory, so a playlist of 9,000 segments
-//! derives it once. `hint` only picks the key to try; a wrong hint finds no key or the wrong one.
+//! derives it once. `hint` only picks the key to try; a wrong hint finds no key or the wrong one. The network and the
+//! country are not carried: the request has to come from the same ones again.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use hmac::Mac as _;
 
 use crate::keyring::{HmacSha256, Key, Keyring, keyed};
+use crate::network::Place;
 use crate::object_key::{Directory, ObjectKey};
 
 /// Expiries are rounded up to this many seconds, so that a viewer who comes back gets the URLs that his browser has
@@ -25,8 +34,13 @@ pub const EXPIRY_STEP: u64 = 900;
 
 const MAC_BYTES: usize = 16;
 const VERSION: u8 = 1 << 4;
-/// tag, hint, expires, depth, mac.
-const MAX_BYTES: usize = 1 + 1 + 4 + 1 + MAC_BYTES;
+const NETWORK_BOUND: u8 = 1 << 3;
+const COUNTRY_BOUND: u8 = 1 << 2;
+const KIND: u8 = 0b11;
+/// tag, hint, expires.
+const HEAD_BYTES: usize = 6;
+const MAX_FIELD_BYTES: usize = 10;
+const MAX_BYTES: usize = HEAD_BYTES + MAX_FIELD_BYTES + MAC_BYTES;
 
 /// What a pass opens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,22 +49,87 @@ pub enum Kind {
     Object,
     /// A playlist, which is rewritten. What it lists must lie below its first `depth` directories.
     Playlist { depth: u8 },
+    /// Everything below the first `depth` directories, as it is stored; stands in a URL's path.
+    Directory { depth: u8 },
+    /// A Media Playlist opened through a restricted link: it hands on no playlists, and with a preview only the Media
+    /// Segments between these seconds.
+    Restricted {
+        depth: u8,
+        preview: Option<(u32, u32)>,
+    },
+    /// The JSON body of an `X-ASSET-LIST` (RFC 8216bis appendix D), whose URIs are signed.
+    AssetList { depth: u8 },
+}
+
+/// The fields of a pass between its head and its MAC.
+struct Fields {
+    bytes: [u8; MAX_FIELD_BYTES],
+    length: usize,
+}
+
+impl Fields {
+    fn of(parts: &[&[u8]]) -> Self {
+        let mut fields = Self {
+            bytes: [0; MAX_FIELD_BYTES],
+            length: 0,
+        };
+        for part in parts {
+            fields.bytes[fields.length..fields.length + part.len()].copy_from_slice(part);
+            fields.length += part.len();
+        }
+        fields
+    }
+
+    fn as_slice(&self) -> &[u8] {
+        &self.bytes[..self.length]
+    }
 }
 
 impl Kind {
     fn tag(self) -> u8 {
-        VERSION
-            | match self {
-                Self::Object => 0,
-                Self::Playlist { .. } => 1,
-            }
+        match self {
+            Self::Object => 0,
+            Self::Playlist { .. } => 1,
+            Self::Directory { .. } => 2,
+            Self::Restricted { .. } | Self::AssetList { .. } => 3,
+        }
     }
 
-    fn depth(self) -> Option<u8> {
+    fn fields(self) -> Fields {
         match self {
-            Self::Object => None,
-            Self::Playlist { depth } => Some(depth),
+            Self::Object => Fields::of(&[]),
+            Self::Playlist { depth } | Self::Directory { depth } => Fields::of(&[&[depth]]),
+            Self::Restricted {
+                depth,
+                preview: None,
+            } => Fields::of(&[&[0, depth]]),
+            Self::Restricted {
+                depth,
+                preview: Some((from, to)),
+            } => Fields::of(&[&[1, depth], &from.to_be_bytes(), &to.to_be_bytes()]),
+            Self::AssetList { depth } => Fields::of(&[&[2, depth]]),
         }
+    }
+
+    fn parse(tag: u8, fields: &[u8]) -> Option<Self> {
+        Some(match (tag & KIND, fields) {
+            (0, []) => Self::Object,
+            (1, &[depth]) => Self::Playlist { depth },
+            (2, &[depth]) => Self::Directory { depth },
+            (3, &[0, depth]) => Self::Restricted {
+                depth,
+                preview: None,
+            },
+            (3, &[1, depth, a, b, c, d, e, f, g, h]) => Self::Restricted {
+                depth,
+                preview: Some((
+                    u32::from_be_bytes([a, b, c, d]),
+                    u32::from_be_bytes([e, f, g, h]),
+                )),
+            },
+            (3, &[2, depth]) => Self::AssetList { depth },
+            _ => return None,
+        })
     }
 }
 
@@ -60,6 +139,8 @@ pub struct Pass {
     pub kind: Kind,
     /// The last second at which it opens its object.
     pub expires: u64,
+    /// Whether it opens only in the network, and only in the country, in which its link was opened.
+    pub bound: (bool, bool),
 }
 
 /// Why a pass opens nothing. The viewer sees `expired` or `forbidden`; the rest is for the operator.
@@ -89,6 +170,7 @@ pub fn expiry(now: u64, seconds: u64) -> u64 {
 pub struct Minter<'key> {
     key: &'key Key,
     expires: u32,
+    place: Place,
     derived: Option<Derived>,
 }
 
@@ -108,11 +190,13 @@ impl std::fmt::Debug for Derived {
 }
 
 impl<'key> Minter<'key> {
+    /// Passes under `key` that expire after the second `expires` and are bound to what `place` names.
     #[must_use]
-    pub fn new(key: &'key Key, expires: u64) -> Self {
+    pub fn new(key: &'key Key, expires: u64, place: Place) -> Self {
         Self {
             key,
             expires: u32::try_from(expires).unwrap_or(u32::MAX),
+            place,
             derived: None,
         }
     }
@@ -125,7 +209,7 @@ impl<'key> Minter<'key> {
         let derived = remembered.unwrap_or_else(|| Derived {
             kind,
             directory: directory.to_owned(),
-            mac: derive(self.key, kind, self.expires, directory),
+            mac: derive(self.key, kind, self.expires, self.place, directory),
         });
         let mac = derived
             .mac
@@ -136,16 +220,14 @@ impl<'key> Minter<'key> {
         self.derived = Some(derived);
 
         let mut bytes = [0_u8; MAX_BYTES];
-        bytes[0] = kind.tag();
+        bytes[0] = tag(kind, self.place);
         bytes[1] = self.key.hint();
-        bytes[2..6].copy_from_slice(&self.expires.to_be_bytes());
-        let mut length = 6;
-        if let Some(depth) = kind.depth() {
-            bytes[length] = depth;
-            length += 1;
-        }
-        bytes[length..length + MAC_BYTES].copy_from_slice(&mac[..MAC_BYTES]);
-        length += MAC_BYTES;
+        bytes[2..HEAD_BYTES].copy_from_slice(&self.expires.to_be_bytes());
+        let fields = kind.fields();
+        let mac_at = HEAD_BYTES + fields.length;
+        bytes[HEAD_BYTES..mac_at].copy_from_slice(fields.as_slice());
+        let length = mac_at + MAC_BYTES;
+        bytes[mac_at..length].copy_from_slice(&mac[..MAC_BYTES]);
 
         let start = out.len();
         out.resize(start + length.div_ceil(3) * 4, 0);
@@ -157,75 +239,127 @@ impl<'key> Minter<'key> {
     }
 }
 
-/// Verifies the pass `text` for `key`.
+/// Verifies the pass `text` for `key`, shown by a request from `place`.
 ///
 /// # Errors
-/// When it is malformed, forged, for another object, or expired.
-pub fn verify(text: &str, key: &ObjectKey, keys: &Keyring, now: u64) -> Result<Pass, PassError> {
-    let pass = verify_mac(text, key, keys)?;
+/// When it is malformed, forged, for another object or place, or expired.
+pub fn verify(
+    text: &str,
+    key: &ObjectKey,
+    place: Place,
+    keys: &Keyring,
+    now: u64,
+) -> Result<Pass, PassError> {
+    let pass = verify_mac(text, key, place, keys)?;
     if now > pass.expires {
         return Err(PassError::Expired(pass.expires));
     }
     Ok(pass)
 }
 
-/// What a pass says, if its MAC is right for `key`, whatever the time.
+/// What a pass says, if its MAC is right for `key` and `place`, whatever the time.
 ///
 /// # Errors
-/// When it is malformed, forged, or for another object.
-pub fn verify_mac(text: &str, key: &ObjectKey, keys: &Keyring) -> Result<Pass, PassError> {
-    let mut bytes = [0_u8; MAX_BYTES];
-    let length = URL_SAFE_NO_PAD
-        .decode_slice(text, &mut bytes)
-        .map_err(|_| PassError::Malformed)?;
-    let (fields, mac) = bytes[..length]
-        .split_last_chunk::<MAC_BYTES>()
-        .ok_or(PassError::Malformed)?;
-    let (kind, hint, expires) = match *fields {
-        [tag, hint, a, b, c, d] if tag == Kind::Object.tag() => (Kind::Object, hint, [a, b, c, d]),
-        [tag, hint, a, b, c, d, depth] if tag == (Kind::Playlist { depth }).tag() => {
-            (Kind::Playlist { depth }, hint, [a, b, c, d])
-        }
-        _ => return Err(PassError::Malformed),
+/// When it is malformed, forged, or for another object or place.
+pub fn verify_mac(
+    text: &str,
+    key: &ObjectKey,
+    place: Place,
+    keys: &Keyring,
+) -> Result<Pass, PassError> {
+    let (pass, hint, mac) = decode_parts(text)?;
+    let (network_bound, country_bound) = pass.bound;
+    let place = Place {
+        network: place.network.filter(|_| network_bound),
+        country: place.country.filter(|_| country_bound),
     };
-    let expires = u32::from_be_bytes(expires);
-    let (directory, name) = key.split();
+    if network_bound != place.network.is_some() || country_bound != place.country.is_some() {
+        return Err(PassError::BadMac);
+    }
+    let root;
+    let (directory, name) = match pass.kind {
+        Kind::Directory { depth } => {
+            root = Directory::ancestor_of(key, depth.into()).ok_or(PassError::BadMac)?;
+            (root.as_str(), "")
+        }
+        _ => key.split(),
+    };
+    let expires = u32::try_from(pass.expires).unwrap_or(u32::MAX);
     let mut outcome = PassError::UnknownKey;
     for candidate in keys.iter().filter(|candidate| candidate.hint() == hint) {
-        let expected = derive(candidate, kind, expires, directory).chain_update(name);
-        if expected.verify_truncated_left(mac).is_ok() {
-            return Ok(Pass {
-                kind,
-                expires: u64::from(expires),
-            });
+        let expected = derive(candidate, pass.kind, expires, place, directory).chain_update(name);
+        if expected.verify_truncated_left(&mac).is_ok() {
+            return Ok(pass);
         }
         outcome = PassError::BadMac;
     }
     Err(outcome)
 }
 
-fn derive(key: &Key, kind: Kind, expires: u32, directory: &str) -> HmacSha256 {
+/// What a pass claims to say, unverified: for the operator's tools, which have no secrets.
+///
+/// # Errors
+/// When it is malformed.
+pub fn decode(text: &str) -> Result<Pass, PassError> {
+    decode_parts(text).map(|(pass, _, _)| pass)
+}
+
+fn decode_parts(text: &str) -> Result<(Pass, u8, [u8; MAC_BYTES]), PassError> {
+    let mut bytes = [0_u8; MAX_BYTES];
+    let length = URL_SAFE_NO_PAD
+        .decode_slice(text, &mut bytes)
+        .map_err(|_| PassError::Malformed)?;
+    let (rest, mac) = bytes[..length]
+        .split_last_chunk::<MAC_BYTES>()
+        .ok_or(PassError::Malformed)?;
+    let ([tag, hint, a, b, c, d], fields) = rest
+        .split_first_chunk::<HEAD_BYTES>()
+        .ok_or(PassError::Malformed)?;
+    let kind = Kind::parse(*tag, fields).filter(|_| tag & 0xF0 == VERSION);
+    let pass = Pass {
+        kind: kind.ok_or(PassError::Malformed)?,
+        expires: u32::from_be_bytes([*a, *b, *c, *d]).into(),
+        bound: (tag & NETWORK_BOUND != 0, tag & COUNTRY_BOUND != 0),
+    };
+    Ok((pass, *hint, *mac))
+}
+
+fn tag(kind: Kind, place: Place) -> u8 {
+    let network = if place.network.is_some() {
+        NETWORK_BOUND
+    } else {
+        0
+    };
+    let country = if place.country.is_some() {
+        COUNTRY_BOUND
+    } else {
+        0
+    };
+    VERSION | network | country | kind.tag()
+}
+
+fn derive(key: &Key, kind: Kind, expires: u32, place: Place, directory: &str) -> HmacSha256 {
+    let mut mac = key
+        .pass_mac()
+        .chain_update([tag(kind, place)])
+        .chain_update(expires.to_be_bytes())
+        .chain_update(kind.fields().as_slice());
+    if let Some(network) = place.network {
+        let bytes = network.bytes();
+        mac.update(&[if bytes.len() == 4 { 4 } else { 16 }]);
+        mac.update(&bytes);
+    }
+    if let Some(country) = place.country {
+        mac.update(&[2]);
+        mac.update(&country.bytes());
+    }
     // An object key has at most 1,024 bytes.
     let length = u16::try_from(directory.len()).unwrap_or(u16::MAX);
-    let derived = key
-        .pass_mac()
-        .chain_update([kind.tag()])
-        .chain_update(expires.to_be_bytes())
-        .chain_update(kind.depth().as_slice())
+    let derived = mac
         .chain_update(length.to_be_bytes())
         .chain_update(directory)
         .finalize();
     keyed(&derived.into_bytes())
-}
-
-/// The playlist kind whose listed objects must lie below `root`.
-#[must_use]
-pub fn playlist_below(root: &Directory) -> Kind {
-    // Each directory takes two bytes of a key at least, so a key has at most 512; a deeper root than a byte can say
-    // narrows to nothing rather than widening.
-    Kind::Playlist {
-        depth: u8::try_from(root.depth()).unwrap_or(u8::MAX),
-    }
 }
 
 #[cfg(test)]
@@ -233,6 +367,21 @@ mod tests {
     use super::*;
 
     const NOW: u64 = 1_800_000_000;
+
+    /// Every kind that opens one object.
+    const KINDS: [Kind; 5] = [
+        Kind::Object,
+        Kind::Playlist { depth: 1 },
+        Kind::Restricted {
+            depth: 1,
+            preview: None,
+        },
+        Kind::Restricted {
+            depth: 1,
+            preview: Some((0, 60)),
+        },
+        Kind::AssetList { depth: 1 },
+    ];
 
     fn ring(kids: &[&str]) -> Keyring {
         let entries: Vec<_> = kids
@@ -252,7 +401,7 @@ mod tests {
     fn mint(key: &Key, kind: Kind, expires: u64, object: &ObjectKey) -> String {
         let mut out = Vec::new();
         let (directory, name) = object.split();
-        Minter::new(key, expires).mint(kind, directory, name, &mut out);
+        Minter::new(key, expires, Place::default()).mint(kind, directory, name, &mut out);
         String::from_utf8(out).expect("ASCII")
     }
 
@@ -261,16 +410,24 @@ mod tests {
         let ring = ring(&["k", "old"]);
         let segment = object("c/v/1/seg00000.m4s");
         for key in ring.iter() {
-            for kind in [Kind::Object, Kind::Playlist { depth: 1 }] {
+            for kind in KINDS {
                 let pass = mint(key, kind, NOW, &segment);
-                assert!(pass.len() <= 40, "{pass}");
+                assert!(pass.len() <= 43, "{pass}");
+                assert!(kind != Kind::Object || pass.len() == 30, "{pass}");
                 assert!(
                     pass.bytes()
                         .all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte)),
                     "{pass}"
                 );
-                let expected = Pass { kind, expires: NOW };
-                assert_eq!(verify(&pass, &segment, &ring, NOW), Ok(expected));
+                let expected = Pass {
+                    kind,
+                    expires: NOW,
+                    bound: (false, false),
+                };
+                assert_eq!(
+                    verify(&pass, &segment, Place::default(), &ring, NOW),
+                    Ok(expected)
+                );
                 for other in [
                     "c/v/1/seg00001.m4s",
                     "c/v/1seg00000.m4s",
@@ -280,7 +437,7 @@ mod tests {
                     "seg00000.m4s",
                 ] {
                     assert_eq!(
-                        verify(&pass, &object(other), &ring, NOW),
+                        verify(&pass, &object(other), Place::default(), &ring, NOW),
                         Err(PassError::BadMac),
                         "{other}"
                     );
@@ -294,9 +451,9 @@ mod tests {
         let ring = ring(&["k"]);
         let segment = object("a/b");
         let pass = mint(ring.minting(), Kind::Object, NOW, &segment);
-        assert!(verify(&pass, &segment, &ring, NOW).is_ok());
+        assert!(verify(&pass, &segment, Place::default(), &ring, NOW).is_ok());
         assert_eq!(
-            verify(&pass, &segment, &ring, NOW + 1),
+            verify(&pass, &segment, Place::default(), &ring, NOW + 1),
             Err(PassError::Expired(NOW))
         );
     }
@@ -305,20 +462,26 @@ mod tests {
     fn any_flipped_bit_is_refused() {
         let ring = ring(&["k"]);
         let segment = object("a/b");
-        for kind in [Kind::Object, Kind::Playlist { depth: 1 }] {
+        for kind in KINDS {
             let pass = mint(ring.minting(), kind, NOW, &segment);
             let bytes = URL_SAFE_NO_PAD.decode(&pass).expect("base64url");
             for bit in 0..bytes.len() * 8 {
                 let mut forged = bytes.clone();
                 forged[bit / 8] ^= 1 << (bit % 8);
                 let forged = URL_SAFE_NO_PAD.encode(forged);
-                assert!(verify(&forged, &segment, &ring, NOW).is_err(), "bit {bit}");
+                assert!(
+                    verify(&forged, &segment, Place::default(), &ring, NOW).is_err(),
+                    "bit {bit}"
+                );
             }
             for text in [&pass[1..], &pass[..pass.len() - 1], "", "=", "é"] {
-                assert!(verify(text, &segment, &ring, NOW).is_err(), "{text}");
+                assert!(
+                    verify(text, &segment, Place::default(), &ring, NOW).is_err(),
+                    "{text}"
+                );
             }
-            assert!(verify(&format!("{pass}A"), &segment, &ring, NOW).is_err());
-            assert!(verify(&format!("{pass}="), &segment, &ring, NOW).is_err());
+            assert!(verify(&format!("{pass}A"), &segment, Place::default(), &ring, NOW).is_err());
+            assert!(verify(&format!("{pass}="), &segment, Place::default(), &ring, NOW).is_err());
         }
     }
 
@@ -326,8 +489,17 @@ mod tests {
     fn a_key_that_left_the_ring_opens_nothing() {
         let segment = object("a/b");
         let pass = mint(ring(&["old"]).minting(), Kind::Object, NOW, &segment);
-        assert!(verify(&pass, &segment, &ring(&["new"]), NOW).is_err());
-        assert!(verify(&pass, &segment, &ring(&["new", "old"]), NOW).is_ok());
+        assert!(verify(&pass, &segment, Place::default(), &ring(&["new"]), NOW).is_err());
+        assert!(
+            verify(
+                &pass,
+                &segment,
+                Place::default(),
+                &ring(&["new", "old"]),
+                NOW
+            )
+            .is_ok()
+        );
     }
 
     #[test]
@@ -338,5 +510,66 @@ mod tests {
         assert_eq!(second, third);
         assert_eq!(second, first + EXPIRY_STEP);
         assert_eq!(expiry(u64::MAX, u64::MAX), u64::from(u32::MAX));
+    }
+
+    #[test]
+    fn a_directorys_pass_opens_what_lies_below_it() {
+        let ring = ring(&["k"]);
+        let mut minted = Vec::new();
+        let kind = Kind::Directory { depth: 2 };
+        Minter::new(ring.minting(), NOW, Place::default()).mint(kind, "c/v/", "", &mut minted);
+        let pass = String::from_utf8(minted).expect("ASCII");
+        for (key, opens) in [
+            ("c/v/a", true),
+            ("c/v/1/a", true),
+            ("c/w/a", false),
+            ("c/v", false),
+            ("c/a", false),
+            ("d/c/v/a", false),
+        ] {
+            let verified = verify(&pass, &object(key), Place::default(), &ring, NOW);
+            assert_eq!(verified.is_ok(), opens, "{key}");
+        }
+    }
+
+    #[test]
+    fn a_bound_pass_opens_only_where_its_link_was_opened() {
+        let ring = ring(&["k"]);
+        let segment = object("a/b");
+        let place = |address: &str, country: &str| Place {
+            network: address.parse().ok().map(crate::network::Network::of),
+            country: crate::network::Country::parse(country),
+        };
+        let home = place("192.0.2.1", "DE");
+        for (bound, seen, opens) in [
+            (home, home, true),
+            (home, place("192.0.2.99", "DE"), true),
+            (home, place("192.0.3.1", "DE"), false),
+            (home, place("192.0.2.1", "FR"), false),
+            (home, place("", "DE"), false),
+            (home, Place::default(), false),
+            (place("", "DE"), home, true),
+            (place("", "DE"), place("", "FR"), false),
+            (place("2001:db8::1", ""), place("2001:db8::2", "FR"), true),
+            (place("2001:db8::1", ""), place("2001:db8:1::1", ""), false),
+            (Place::default(), home, true),
+        ] {
+            let mut minted = Vec::new();
+            Minter::new(ring.minting(), NOW, bound).mint(Kind::Object, "a/", "b", &mut minted);
+            let pass = String::from_utf8(minted).expect("ASCII");
+            assert_eq!(pass.len(), 30);
+            let verified = verify(&pass, &segment, seen, &ring, NOW);
+            assert_eq!(verified.is_ok(), opens, "{bound:?} {seen:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_decoded_without_keys_is_what_was_minted() {
+        let ring = ring(&["k"]);
+        for kind in KINDS {
+            let pass = decode(&mint(ring.minting(), kind, NOW, &object("a/b"))).expect("a pass");
+            assert_eq!((pass.kind, pass.expires), (kind, NOW));
+        }
+        assert_eq!(decode("AAAA"), Err(PassError::Malformed));
     }
 }

@@ -1,12 +1,17 @@
 //! Reading: from what storage says of an object to the answer.
 
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use sha2::{Digest as _, Sha256};
+
 use crate::content_type;
 use crate::http::date::format_date;
 use crate::http::precondition::{Conditions, EntityTag, Validators, Verdict};
 use crate::http::problem::Problem;
 use crate::http::range::{ByteRange, ContentRange};
 use crate::object_key::ObjectKey;
-use crate::playlist::{Grant, MAX_PLAYLIST_BYTES};
+use crate::playlist::{
+    Base, Grant, Limits, MAX_PLAYLIST_BYTES, PlaylistError, rewrite, rewrite_asset_list,
+};
 use crate::storage::Stored;
 
 /// Headers of an answer.
@@ -18,6 +23,8 @@ pub struct Read<'config> {
     pub key: ObjectKey,
     pub head: bool,
     pub treatment: Treatment,
+    /// Whether a browser should save the object rather than show it.
+    pub attachment: bool,
     pub conditions: Conditions,
     pub range: Option<ByteRange>,
     /// How long the credential will still open this.
@@ -31,6 +38,8 @@ pub struct Read<'config> {
 pub enum Treatment {
     AsStored,
     Playlist,
+    /// The JSON body of an `X-ASSET-LIST`.
+    AssetList,
     /// A playlist if its stored content type says so.
     ByContentType,
 }
@@ -42,8 +51,8 @@ pub enum Answer {
     Whole(Headers),
     /// 206 with these of the stored bytes.
     Part(ContentRange, Headers),
-    /// 200 with the playlist rewritten; `Content-Length` is that of the result.
-    Playlist(Headers),
+    /// 200 with what [`Read::rewrite`] makes of the stored bytes; `Content-Length` is that of the result.
+    Rewritten(Headers),
     /// 304.
     NotModified(Headers),
     Refuse(Problem),
@@ -58,10 +67,10 @@ impl Read<'_> {
 
     /// Whether the object is rewritten.
     #[must_use]
-    pub fn is_playlist(&self, stored: &Stored) -> bool {
+    pub fn is_rewritten(&self, stored: &Stored) -> bool {
         match self.treatment {
             Treatment::AsStored => false,
-            Treatment::Playlist => true,
+            Treatment::Playlist | Treatment::AssetList => true,
             Treatment::ByContentType => stored
                 .content_type
                 .as_deref()
@@ -69,15 +78,34 @@ impl Read<'_> {
         }
     }
 
+    /// Rewrites the stored bytes of what [`Answer::Rewritten`] answers.
+    ///
+    /// # Errors
+    /// When the playlist is none that this credential opens, or one that cannot be rewritten.
+    pub fn rewrite(&self, bytes: &[u8], origin: &str) -> Result<Vec<u8>, PlaylistError> {
+        let base = Base {
+            origin,
+            key: &self.key,
+        };
+        match self.treatment {
+            Treatment::AssetList => Ok(rewrite_asset_list(bytes, &base, &self.grant)),
+            _ => rewrite(bytes, &base, &self.grant),
+        }
+    }
+
     /// Decides the answer by what storage says.
     #[must_use]
     pub fn answer(&self, stored: &Stored) -> Answer {
-        let is_playlist = self.is_playlist(stored);
-        if is_playlist && stored.size > MAX_PLAYLIST_BYTES as u64 {
+        let is_rewritten = self.is_rewritten(stored);
+        if is_rewritten && stored.size > MAX_PLAYLIST_BYTES as u64 {
             return Answer::Refuse(Problem::PlaylistTooLarge);
         }
-        let etag = if is_playlist {
-            self.playlist_etag(stored)
+        // A restricted link opens playlists; what these list it opens through their passes.
+        if !is_rewritten && matches!(self.grant.limits, Limits::Multivariant(_)) {
+            return Answer::Refuse(Problem::Forbidden);
+        }
+        let etag = if is_rewritten {
+            self.rewritten_etag(stored)
         } else {
             EntityTag::strong(&stored.etag)
         };
@@ -88,7 +116,7 @@ impl Read<'_> {
         let mut headers: Headers = vec![
             ("ETag", validators.etag.header()),
             ("Last-Modified", format_date(validators.last_modified)),
-            ("Cache-Control", self.cache_control(is_playlist)),
+            ("Cache-Control", self.cache_control(is_rewritten)),
         ];
         let ranges = match self.conditions.evaluate(&validators) {
             Verdict::Failed => return Answer::Refuse(Problem::PreconditionFailed),
@@ -100,8 +128,11 @@ impl Read<'_> {
             .clone()
             .unwrap_or_else(|| content_type::for_key(self.key.as_str()).to_owned());
         headers.push(("Content-Type", content_type));
-        if is_playlist {
-            return Answer::Playlist(headers);
+        if is_rewritten {
+            return Answer::Rewritten(headers);
+        }
+        if self.attachment {
+            headers.push(("Content-Disposition", self.disposition()));
         }
         headers.push(("Accept-Ranges", "bytes".to_owned()));
         let Some(range) = self.range.filter(|_| ranges) else {
@@ -120,19 +151,31 @@ impl Read<'_> {
         }
     }
 
-    /// A rewritten playlist is a function of the stored bytes and the grant, so its strong validator is too.
-    fn playlist_etag(&self, stored: &Stored) -> EntityTag {
-        let Grant { key, expires, root } = &self.grant;
+    /// What is rewritten is a function of the stored bytes and the grant, so its strong validator is too.
+    fn rewritten_etag(&self, stored: &Stored) -> EntityTag {
+        let Grant {
+            key, expires, root, ..
+        } = &self.grant;
+        let Grant { place, limits, .. } = &self.grant;
+        let grant = format!("{} {expires} {root:?} {place:?} {limits:?}", key.kid());
+        let digest = Sha256::digest(grant);
         EntityTag::strong(&format!(
-            "{}-{}-{expires:x}-{}",
+            "{}-{}",
             stored.etag,
-            key.kid(),
-            root.depth()
+            URL_SAFE_NO_PAD.encode(&digest[..12])
         ))
     }
 
-    fn cache_control(&self, is_playlist: bool) -> String {
-        if is_playlist {
+    /// RFC 6266, with the object's own name.
+    fn disposition(&self) -> String {
+        let name = ObjectKey::new(self.key.split().1)
+            .map(|name| name.to_url_path().split_off(1))
+            .unwrap_or_default();
+        format!("attachment; filename*=UTF-8''{}", name.replace('\'', "%27"))
+    }
+
+    fn cache_control(&self, is_rewritten: bool) -> String {
+        if is_rewritten {
             return "no-store".to_owned();
         }
         if self.treatment == Treatment::AsStored || is_in_revision(&self.key) {
@@ -154,6 +197,8 @@ mod tests {
     use super::*;
     use crate::http::precondition::EntityTags;
     use crate::keyring::Keyring;
+    use crate::network::Place;
+    use crate::playlist::Entitlements;
 
     fn keys() -> Keyring {
         let json = r#"[{"kid":"k","secret":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}]"#;
@@ -167,10 +212,14 @@ mod tests {
                 key: keys.minting(),
                 expires: 1_800_000_000,
                 root: key.directory(),
+                depth: 1,
+                place: Place::default(),
+                limits: Limits::None,
             },
             key,
             head: false,
             treatment,
+            attachment: false,
             conditions: Conditions::default(),
             range: None,
             seconds_left: 60,
@@ -248,7 +297,7 @@ mod tests {
         ] {
             let answer = read(&keys, "c/p", treatment).answer(&stored(content_type, 5));
             let found = match answer {
-                Answer::Playlist(headers) => {
+                Answer::Rewritten(headers) => {
                     assert_eq!(header(&headers, "Cache-Control"), Some("no-store"));
                     true
                 }
@@ -270,7 +319,7 @@ mod tests {
                 ..stored(None, 5)
             };
             match read.answer(&stored) {
-                Answer::Playlist(headers) => header(&headers, "ETag").expect("a tag").to_owned(),
+                Answer::Rewritten(headers) => header(&headers, "ETag").expect("a tag").to_owned(),
                 other => panic!("{other:?}"),
             }
         };
@@ -307,5 +356,30 @@ mod tests {
             Answer::Refuse(Problem::RangeNotSatisfiable { length: 10 })
         );
         assert!(matches!(with("bytes=1-2,4-5", 10), Answer::Whole(_)));
+    }
+
+    #[test]
+    fn a_restricted_link_opens_playlists_alone() {
+        let keys = keys();
+        let mut restricted = read(&keys, "c/v/1/lecture.mp4", Treatment::ByContentType);
+        restricted.grant.limits = Limits::Multivariant(Entitlements::default());
+        let mp4 = stored(Some("video/mp4"), 5);
+        assert_eq!(restricted.answer(&mp4), Answer::Refuse(Problem::Forbidden));
+        let hls = stored(Some("audio/mpegurl"), 5);
+        assert!(matches!(restricted.answer(&hls), Answer::Rewritten(_)));
+    }
+
+    #[test]
+    fn a_download_is_saved_under_the_objects_name() {
+        let keys = keys();
+        let mut download = read(&keys, "c/l'été 1.mp4", Treatment::ByContentType);
+        download.attachment = true;
+        let Answer::Whole(headers) = download.answer(&stored(None, 5)) else {
+            panic!("not whole");
+        };
+        assert_eq!(
+            header(&headers, "Content-Disposition"),
+            Some("attachment; filename*=UTF-8''l%27%C3%A9t%C3%A9%201.mp4")
+        );
     }
 }

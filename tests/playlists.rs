@@ -6,10 +6,32 @@ use std::fs;
 use std::path::Path;
 
 use lectern::keyring::Keyring;
+use lectern::network::Place;
 use lectern::object_key::{Directory, ObjectKey};
-use lectern::playlist::{Base, Grant, rewrite};
+use lectern::playlist::{Base, Entitlements, Grant, Limits, rewrite};
 
 const KEYS: &str = r#"[{"kid":"golden","secret":"Z29sZGVuIGdvbGRlbiBnb2xkZW4gZ29sZGVuIGdvbGQ"}]"#;
+
+/// What the case's `limits.json` restricts: `{"multivariant":{…}}`, `{"preview":[from,to]}`, or `{"media":true}`.
+fn limits(case: &Path) -> Limits {
+    let Ok(text) = fs::read_to_string(case.join("limits.json")) else {
+        return Limits::None;
+    };
+    let json: serde_json::Value = serde_json::from_str(&text).expect("limits.json");
+    let read = |value: &serde_json::Value| serde_json::from_value(value.clone()).expect("a limit");
+    match json.get("multivariant") {
+        Some(restrictions) => Limits::Multivariant(Entitlements {
+            max_height: restrictions["max_height"]
+                .as_u64()
+                .map(|height| u32::try_from(height).expect("a height")),
+            langs: serde_json::from_value(restrictions["langs"].clone()).expect("languages"),
+            preview: read(&restrictions["preview"]),
+        }),
+        None => Limits::Media {
+            preview: read(&json["preview"]),
+        },
+    }
+}
 
 #[test]
 fn rewritten_playlists_are_as_they_were_written_down() {
@@ -19,7 +41,9 @@ fn rewritten_playlists_are_as_they_were_written_down() {
     for case in fs::read_dir(&cases).expect("the cases") {
         let case = case.expect("a case").path();
         let input = fs::read(case.join("in.m3u8")).expect("in.m3u8");
-        let name = if case.ends_with("master") {
+        let limits = limits(&case);
+        let is_multivariant = case.ends_with("master") || matches!(limits, Limits::Multivariant(_));
+        let name = if is_multivariant {
             "courses/a/master.m3u8"
         } else {
             "courses/a/v/1/playlist.m3u8"
@@ -29,6 +53,9 @@ fn rewritten_playlists_are_as_they_were_written_down() {
             key: keys.minting(),
             expires: 1_800_000_000,
             root: Directory::ancestor_of(&key, 2).expect("a directory"),
+            depth: 2,
+            place: Place::default(),
+            limits,
         };
         let base = Base {
             origin: "https://video.example.org",
@@ -48,5 +75,5 @@ fn rewritten_playlists_are_as_they_were_written_down() {
         );
         seen += 1;
     }
-    assert!(seen >= 7, "{seen} cases");
+    assert!(seen >= 17, "{seen} cases");
 }

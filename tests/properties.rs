@@ -3,9 +3,10 @@
 use lectern::http::range::ByteRange;
 use lectern::keyring::Keyring;
 use lectern::link::{self, Claims};
+use lectern::network::Place;
 use lectern::object_key::{Directory, ObjectKey, Scope};
 use lectern::pass::{self, Kind, Minter};
-use lectern::playlist::{Base, Grant, rewrite, uris};
+use lectern::playlist::{Base, Grant, Limits, rewrite, uris};
 use proptest::prelude::*;
 
 const KEYS: &str = r#"[{"kid":"p","secret":"cHJvcGVydGllcyBwcm9wZXJ0aWVzIHByb3BlcnRpZXM"}]"#;
@@ -121,14 +122,14 @@ proptest! {
         let expires = u64::from(expires);
         let (directory, name) = key.split();
         let mut pass = Vec::new();
-        Minter::new(keys.minting(), expires).mint(kind, directory, name, &mut pass);
+        Minter::new(keys.minting(), expires, Place::default()).mint(kind, directory, name, &mut pass);
         let pass = String::from_utf8(pass).expect("ASCII");
         prop_assert!(pass.len() <= 40);
-        let verified = pass::verify(&pass, &key, &keys, expires).expect("a pass");
+        let verified = pass::verify(&pass, &key, Place::default(), &keys, expires).expect("a pass");
         prop_assert_eq!((verified.kind, verified.expires), (kind, expires));
-        prop_assert!(pass::verify(&pass, &key, &keys, expires + 1).is_err());
+        prop_assert!(pass::verify(&pass, &key, Place::default(), &keys, expires + 1).is_err());
         if other != key {
-            prop_assert!(pass::verify(&pass, &other, &keys, expires).is_err());
+            prop_assert!(pass::verify(&pass, &other, Place::default(), &keys, expires).is_err());
         }
     }
 
@@ -140,6 +141,9 @@ proptest! {
             key: keys.minting(),
             expires: NOW,
             root: Directory::ancestor_of(&key, 1).expect("a directory"),
+            depth: 1,
+            place: Place::default(),
+            limits: Limits::None,
         };
         let base = Base { origin: ORIGIN, key: &key };
         let once = rewrite(text.as_bytes(), &base, &grant).expect("rewritten");
@@ -165,7 +169,7 @@ proptest! {
     fn nothing_that_a_stranger_sends_panics(text in "\\PC{0,80}", key in object_key()) {
         let keys = keys();
         prop_assert!(link::verify(&text, &keys, NOW, 0).is_err());
-        prop_assert!(pass::verify(&text, &key, &keys, NOW).is_err());
+        prop_assert!(pass::verify(&text, &key, Place::default(), &keys, NOW).is_err());
         let _ = ByteRange::parse(&text);
         let _ = Scope::parse(&text);
     }

@@ -38,11 +38,12 @@ fn parse(header: &str) -> Option<(Option<u128>, Option<u128>)> {
         && [first, last].iter().all(|position| position.chars().all(|digit| digit.is_ascii_digit()));
     // Beyond what fits: larger than any length, which is all that counts.
     let number = |digits: &str| (!digits.is_empty()).then(|| digits.parse().unwrap_or(u128::MAX / 2));
-    let (first, last) = well_formed.then(|| (number(first), number(last)))?;
-    match (first, last) {
-        (Some(first), Some(last)) if first > last => None,
-        positions => Some(positions),
-    }
+    let magnitude = |digits: &str| {
+        let digits = digits.trim_start_matches('0').to_owned();
+        (digits.len(), digits)
+    };
+    let backwards = !first.is_empty() && !last.is_empty() && magnitude(first) > magnitude(last);
+    (well_formed && !backwards).then(|| (number(first), number(last)))
 }
 
 fn select(positions: (Option<u128>, Option<u128>), length: u128) -> Option<(u128, u128)> {

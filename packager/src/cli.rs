@@ -1,11 +1,14 @@
 //! What can be typed.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use lectern::http::cors::OriginPattern;
+use lectern::network::{Cidr, Country};
 
 use crate::exit::EXIT_CODES;
 
@@ -31,6 +34,9 @@ pub(crate) enum Verb {
     /// Mint a link, and print the URL that opens.
     #[command(after_help = EXIT_CODES)]
     Link(LinkArgs),
+    /// Say why a URL does (not) open: which check fails, and what to do.
+    #[command(after_help = EXIT_CODES)]
+    Explain(ExplainArgs),
     /// Make and rotate the keys that links are minted with.
     #[command(after_help = EXIT_CODES)]
     Keys(KeysArgs),
@@ -145,9 +151,68 @@ pub(crate) struct LinkArgs {
     /// How long what was opened in time keeps playing, e.g. `6h` [default: the edge's].
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub(crate) watch: Option<Duration>,
-    /// List no Variant Stream with more lines than this.
+    /// List no Variant Stream with more lines than this, by its shorter side.
     #[arg(long, value_name = "LINES")]
     pub(crate) max_height: Option<u32>,
+    /// List only what lies between these seconds, e.g. `0-60`.
+    #[arg(long, value_name = "FROM-TO", value_parser = preview)]
+    pub(crate) preview: Option<(u32, u32)>,
+    /// List only audio and subtitles in this language; may be repeated.
+    #[arg(long = "lang", value_name = "TAG")]
+    pub(crate) langs: Vec<String>,
+    /// Open only from this address or range, e.g. `192.0.2.0/24`; may be repeated.
+    #[arg(long, value_name = "CIDR", value_parser = cidr)]
+    pub(crate) ip: Vec<Cidr>,
+    /// Open only in this country, e.g. `DE`; may be repeated.
+    #[arg(long, value_name = "CODE", value_parser = country)]
+    pub(crate) country: Vec<Country>,
+    /// Open only on pages of this origin, e.g. `https://*.school.example`; may be repeated.
+    #[arg(long, value_name = "ORIGIN", value_parser = origin)]
+    pub(crate) origin: Vec<OriginPattern>,
+    /// The link's own id.
+    #[arg(long, value_name = "ID")]
+    pub(crate) jti: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArgs {
+    /// The URL, in quotes, with its link or pass.
+    pub(crate) url: String,
+    /// The request's method.
+    #[arg(long, value_name = "METHOD", default_value = "GET")]
+    pub(crate) method: String,
+    /// Where the request comes from, for links and passes that are bound to it.
+    #[arg(long, value_name = "IP")]
+    pub(crate) address: Option<IpAddr>,
+    /// The country that it comes from.
+    #[arg(long, value_name = "CODE")]
+    pub(crate) country: Option<String>,
+    /// The origin of the page that asks.
+    #[arg(long, value_name = "ORIGIN")]
+    pub(crate) page: Option<String>,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+fn preview(text: &str) -> Result<(u32, u32), String> {
+    text.split_once('-')
+        .and_then(|(from, to)| Some((from.parse().ok()?, to.parse().ok()?)))
+        .filter(|(from, to)| from < to)
+        .ok_or_else(|| "two numbers of seconds, such as `0-60`".to_owned())
+}
+
+fn cidr(text: &str) -> Result<Cidr, String> {
+    Cidr::parse(text).ok_or_else(|| "an address or a range, such as `192.0.2.0/24`".to_owned())
+}
+
+fn country(text: &str) -> Result<Country, String> {
+    Country::parse(text).ok_or_else(|| "an ISO 3166 code, such as `DE`".to_owned())
+}
+
+fn origin(text: &str) -> Result<OriginPattern, String> {
+    OriginPattern::parse(text)
+        .ok_or_else(|| "an origin, such as `https://school.example`".to_owned())
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

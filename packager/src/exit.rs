@@ -47,6 +47,11 @@ impl From<Exit> for ExitCode {
 #[error("interrupted; nothing was left behind")]
 pub(crate) struct Interrupted;
 
+/// `explain` found that a URL does not open: its report has said so.
+#[derive(Debug, thiserror::Error)]
+#[error("the URL does not open")]
+pub(crate) struct Unopened;
+
 /// The exit code of an error and what to do next, taken from the first cause that knows.
 pub(crate) fn of(error: &anyhow::Error) -> (Exit, Option<String>) {
     error
@@ -73,6 +78,9 @@ fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<(Exit, Option<S
     }
     if let Some(error) = cause.downcast_ref::<PublishError>() {
         return Some((error.exit(), error.hint()));
+    }
+    if cause.is::<Unopened>() {
+        return Some((Exit::Refused, None));
     }
     if cause.is::<BoxError>() {
         return Some((Exit::Failed, None));

@@ -68,6 +68,11 @@ pub(crate) fn keyring() -> Result<Keyring, KeysError> {
     parse(&text, place)
 }
 
+/// The value of LECTERN_KEYS, found as [`keyring`] finds it.
+pub(crate) fn keys_text() -> Result<String, KeysError> {
+    value().map(|Value { text, .. }| text)
+}
+
 struct Value {
     text: String,
     place: &'static str,

@@ -48,7 +48,18 @@ fn claims(url: &Url, args: &LinkArgs, now: u64) -> Result<Claims> {
     claims.sub.clone_from(&args.viewer);
     claims.watch = args.watch.as_ref().map(Duration::as_secs);
     claims.max_height = args.max_height;
+    claims.preview = args.preview;
+    claims.langs = given(&args.langs);
+    claims.ip = given(&args.ip);
+    claims.country = given(&args.country);
+    claims.origin = given(&args.origin);
+    claims.jti.clone_from(&args.jti);
+    claims.check().map_err(anyhow::Error::msg)?;
     Ok(claims)
+}
+
+fn given<T: Clone>(values: &[T]) -> Option<Vec<T>> {
+    (!values.is_empty()).then(|| values.to_vec())
 }
 
 /// A URL that ends in a slash is a folder already.
@@ -97,6 +108,18 @@ mod tests {
         assert_eq!(
             (claims.use_, claims.sub.as_deref()),
             (Use::Download, Some("s42"))
+        );
+    }
+
+    #[test]
+    fn a_link_carries_its_restrictions() {
+        let (url, args) = parsed(
+            "https://h/a/ --preview 0-60 --lang en --lang de --ip 192.0.2.0/24 --country DE --origin https://*.s.example --jti l1",
+        );
+        let claims = claims(&url, &args, 0).expect("claims");
+        assert_eq!(
+            serde_json::to_string(&claims).expect("JSON"),
+            r#"{"path":"/a/","exp":21600,"iat":0,"jti":"l1","preview":[0,60],"langs":["en","de"],"ip":["192.0.2.0/24"],"country":["DE"],"origin":["https://*.s.example"]}"#
         );
     }
 

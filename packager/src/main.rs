@@ -6,6 +6,7 @@ mod boxes;
 mod cli;
 mod clock;
 mod exit;
+mod explain;
 mod ffmpeg;
 mod keys;
 mod ladder;
@@ -31,7 +32,7 @@ use clap::Parser as _;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::{Cli, Verb};
-use crate::exit::{Exit, Interrupted};
+use crate::exit::{Exit, Interrupted, Unopened};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -61,6 +62,7 @@ async fn run(cli: Cli) -> Result<()> {
         Verb::Publish(args) => publish::run(args).await,
         Verb::Ship(args) => ship::run(args).await,
         Verb::Link(args) => print(&link::run(&args)?),
+        Verb::Explain(args) => explain::run(&args),
         Verb::Keys(args) => print(&keys::run(args.verb)?),
         Verb::Sample(args) => sample::run(args).await,
     }
@@ -84,6 +86,9 @@ async fn interrupted() -> Result<()> {
 
 fn report(error: &anyhow::Error) -> Exit {
     let (exit, hint) = exit::of(error);
+    if error.is::<Unopened>() {
+        return exit;
+    }
     let mut stderr = std::io::stderr();
     let _ = writeln!(stderr, "error: {error:#}");
     if let Some(hint) = hint {

@@ -1,6 +1,8 @@
 //! Which pages may read answers (Fetch standard, CORS protocol). Every answer has these headers, refusals included:
 //! without them a player cannot tell an expired link from a dead network.
 
+use serde::{Deserialize, Serialize};
+
 /// The methods that the edge has.
 pub const METHODS: &str = "GET, HEAD, PUT, POST, DELETE, OPTIONS";
 
@@ -19,7 +21,8 @@ pub enum AllowedOrigins {
 }
 
 /// `https://school.example`, or `https://*.school.example` for every host below it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct OriginPattern {
     scheme: String,
     /// Host and port; with a leading dot where the pattern has a wildcard.
@@ -60,6 +63,21 @@ impl OriginPattern {
             host == self.host
         };
         scheme == self.scheme && host_matches
+    }
+}
+
+impl TryFrom<String> for OriginPattern {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        Self::parse(&text).ok_or("an `origin` is one such as `https://*.school.example`")
+    }
+}
+
+impl From<OriginPattern> for String {
+    fn from(OriginPattern { scheme, host }: OriginPattern) -> Self {
+        let wildcard = if host.starts_with('.') { "*" } else { "" };
+        format!("{scheme}://{wildcard}{host}")
     }
 }
 

@@ -14,6 +14,10 @@ pub enum Problem {
     Forbidden,
     /// A link or pass that was right and is over.
     Expired,
+    /// The link's restrictions leave no Variant Stream to play.
+    NoVariant,
+    /// The playlist cannot be shown in part, which is all that the link allows.
+    NoPreview,
     NotFound,
     MethodNotAllowed,
     LengthRequired,
@@ -36,7 +40,7 @@ impl Problem {
         match self {
             Self::BadPath | Self::BadRequest | Self::BadUpload => 400,
             Self::MissingToken => 401,
-            Self::Forbidden | Self::Expired => 403,
+            Self::Forbidden | Self::Expired | Self::NoVariant | Self::NoPreview => 403,
             Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
             Self::LengthRequired => 411,
@@ -56,6 +60,8 @@ impl Problem {
             Self::MissingToken => "missing_token",
             Self::Forbidden => "forbidden",
             Self::Expired => "expired",
+            Self::NoVariant => "no_variant",
+            Self::NoPreview => "no_preview",
             Self::NotFound => "not_found",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::LengthRequired => "length_required",
@@ -78,6 +84,8 @@ impl Problem {
             Self::MissingToken => "A link is needed to open this.",
             Self::Forbidden => "This link does not open this.",
             Self::Expired => "This link has expired. Open the lecture from the course again.",
+            Self::NoVariant => "This lecture has no version that this link opens.",
+            Self::NoPreview => "This lecture cannot be shown in part.",
             Self::NotFound => "There is nothing here.",
             Self::MethodNotAllowed => "This cannot be done here.",
             Self::LengthRequired => "An upload has to say how long it is.",

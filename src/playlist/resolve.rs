@@ -18,6 +18,19 @@ pub(super) enum Target<'playlist> {
     Elsewhere(ObjectKey),
 }
 
+impl Target<'_> {
+    /// The directory and the name.
+    pub(super) fn split<'target>(
+        &'target self,
+        base: &Base<'target>,
+    ) -> (&'target str, &'target str) {
+        match self {
+            Self::Sibling(name) => (base.key.split().0, name),
+            Self::Elsewhere(key) => key.split(),
+        }
+    }
+}
+
 /// Resolves the path of a URI (without query and fragment). `None` for a URI of another origin or scheme, one outside
 /// `root`, and one whose path a client could read in two ways: none of these is ever signed.
 pub(super) fn resolve<'playlist>(

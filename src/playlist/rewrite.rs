@@ -3,17 +3,19 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use super::filter::{self, Edit, Entitlements, Form};
 use super::resolve::{Base, Target, resolve};
 use super::scan::{Item, Role, UriSpan, scan};
+use super::uri::Parts;
+use crate::http::problem::Problem;
 use crate::keyring::Key;
+use crate::network::Place;
 use crate::object_key::Directory;
-use crate::pass::{Kind, Minter, playlist_below};
+use crate::pass::{Kind, Minter};
 
 /// The largest playlist that is rewritten: ten hours of two-second segments take about a quarter of it.
 pub const MAX_PLAYLIST_BYTES: usize = 8 * 1024 * 1024;
 
-/// The query parameter that carries a pass.
-const PASS_PARAMETER: &str = "p";
 /// `?p=` and the longest pass.
 const PASS_ROOM: usize = 3 + 31;
 
@@ -23,8 +25,24 @@ pub struct Grant<'key> {
     pub key: &'key Key,
     /// The last second of every pass.
     pub expires: u64,
-    /// What is listed must lie below this directory.
+    /// What is listed must lie below this directory, which is `depth` deep.
     pub root: Directory,
+    pub depth: u8,
+    /// Where passes are bound to.
+    pub place: Place,
+    pub limits: Limits,
+}
+
+/// What a playlist may be, and what of it is shown.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Limits {
+    /// Any playlist, all of it.
+    #[default]
+    None,
+    /// A Multivariant Playlist, opened by a restricted link; the playlists that it lists are [`Limits::Media`].
+    Multivariant(Entitlements),
+    /// A Media Playlist that a restricted Multivariant Playlist listed. It hands on no playlists.
+    Media { preview: Option<(u32, u32)> },
 }
 
 /// Why a playlist is not rewritten.
@@ -34,12 +52,30 @@ pub enum PlaylistError {
     TooLarge,
     #[error("a line of the playlist has more than 65536 bytes")]
     LineTooLong,
+    #[error("a restricted link opens Multivariant Playlists, and what these list, alone")]
+    NotForRestricted,
+    #[error("the link's restrictions leave no Variant Stream")]
+    NoVariant,
+    #[error("this playlist cannot be shown in part")]
+    NoPreview,
+}
+
+impl PlaylistError {
+    #[must_use]
+    pub fn problem(self) -> Problem {
+        match self {
+            Self::TooLarge | Self::LineTooLong => Problem::PlaylistTooLarge,
+            Self::NotForRestricted => Problem::Forbidden,
+            Self::NoVariant => Problem::NoVariant,
+            Self::NoPreview => Problem::NoPreview,
+        }
+    }
 }
 
 /// Rewrites `playlist`, fetched from `base`, under `grant`. All bytes but the passes are those of the input.
 ///
 /// # Errors
-/// When the playlist or one of its lines is larger than any honest one.
+/// When the playlist or one of its lines is larger than any honest one, or the grant's limits do not let it be shown.
 pub fn rewrite(
     playlist: &[u8],
     base: &Base<'_>,
@@ -58,11 +94,30 @@ pub fn rewrite(
     if long_line {
         return Err(PlaylistError::LineTooLong);
     }
+    let edits = match &grant.limits {
+        Limits::None => Vec::new(),
+        Limits::Multivariant(entitlements) => {
+            if filter::form(playlist) != Some(Form::Multivariant) {
+                return Err(PlaylistError::NotForRestricted);
+            }
+            filter::multivariant(playlist, entitlements)?
+        }
+        Limits::Media { preview } => {
+            if filter::form(playlist) != Some(Form::Media) {
+                return Err(PlaylistError::NotForRestricted);
+            }
+            match preview {
+                Some(preview) => filter::media(playlist, *preview)?,
+                None => Vec::new(),
+            }
+        }
+    };
     let mut rewriter = Rewriter {
         playlist,
         base,
         grant,
-        minter: Minter::new(grant.key, grant.expires),
+        minter: Minter::new(grant.key, grant.expires, grant.place),
+        edits: edits.into_iter().peekable(),
         variables: Vec::new(),
         out: Vec::with_capacity(playlist.len() + count * PASS_ROOM),
         copied: 0,
@@ -80,6 +135,7 @@ struct Rewriter<'a> {
     base: &'a Base<'a>,
     grant: &'a Grant<'a>,
     minter: Minter<'a>,
+    edits: std::iter::Peekable<std::vec::IntoIter<Edit>>,
     /// `EXT-X-DEFINE`s so far, names and values.
     variables: Vec<(&'a [u8], &'a [u8])>,
     out: Vec<u8>,
@@ -89,6 +145,11 @@ struct Rewriter<'a> {
 
 impl<'a> Rewriter<'a> {
     fn uri(&mut self, span: &UriSpan) {
+        self.edit_up_to(span.at.start);
+        if span.at.start < self.copied {
+            // It went with its entry.
+            return;
+        }
         let Ok(written) = str::from_utf8(&self.playlist[span.at.clone()]) else {
             return;
         };
@@ -99,41 +160,53 @@ impl<'a> Rewriter<'a> {
         let Some(target) = resolve(self.base, &self.grant.root, path) else {
             return;
         };
+        let Some(kind) = self.kind(span.role, &target) else {
+            return;
+        };
         // Variables hold no `?` or `#`, so what stands there splits where its value does, and can be kept.
         let parts = Parts::of(written);
         self.copy_to(span.at.start + parts.path.len());
-        self.query_with_pass(&parts, &target, span.role);
+        parts.write_query(&mut self.out);
+        let (directory, name) = target.split(self.base);
+        self.minter.mint(kind, directory, name, &mut self.out);
         self.copied = span.at.start + parts.path_and_query;
     }
 
-    /// Writes the query of `parts` without a pass that is in it already, and with the one for `target`.
-    fn query_with_pass(&mut self, parts: &Parts<'_>, target: &Target<'_>, role: Role) {
-        let mut separator = b'?';
-        for parameter in parts.query.into_iter().flat_map(|query| query.split('&')) {
-            if parameter
-                .split_once('=')
-                .map_or(parameter, |(name, _)| name)
-                == PASS_PARAMETER
-            {
-                continue;
+    /// What the pass for `target` opens; `None` where a restricted link's playlist must not hand it on.
+    fn kind(&self, role: Role, target: &Target<'_>) -> Option<Kind> {
+        let depth = self.grant.depth;
+        let (_, name) = target.split(self.base);
+        let role = if role == Role::Object && is_playlist_name(name) {
+            // Only what stands where a playlist is expected was looked at by the filters.
+            if self.grant.limits != Limits::None {
+                return None;
             }
-            self.out.push(separator);
-            self.out.extend_from_slice(parameter.as_bytes());
-            separator = b'&';
+            Role::Playlist
+        } else {
+            role
+        };
+        match (role, &self.grant.limits) {
+            (Role::Object, _) => Some(Kind::Object),
+            (Role::Playlist, Limits::None) => Some(Kind::Playlist { depth }),
+            (Role::Playlist, Limits::Multivariant(entitlements)) => Some(Kind::Restricted {
+                depth,
+                preview: entitlements.preview,
+            }),
+            (Role::AssetList, Limits::None) => Some(Kind::AssetList { depth }),
+            (Role::AssetList, Limits::Multivariant(_))
+            | (Role::Playlist | Role::AssetList, Limits::Media { .. }) => None,
         }
-        self.out.push(separator);
-        self.out.extend_from_slice(PASS_PARAMETER.as_bytes());
-        self.out.push(b'=');
-        let (directory, name) = match target {
-            Target::Sibling(name) => (self.base.key.split().0, *name),
-            Target::Elsewhere(key) => key.split(),
-        };
-        let kind = match role {
-            Role::Playlist => playlist_below(&self.grant.root),
-            Role::Object if is_playlist_name(name) => playlist_below(&self.grant.root),
-            Role::Object => Kind::Object,
-        };
-        self.minter.mint(kind, directory, name, &mut self.out);
+    }
+
+    /// Applies the edits that begin before `end`.
+    fn edit_up_to(&mut self, end: usize) {
+        while let Some(edit) = self.edits.next_if(|edit| edit.at.start <= end) {
+            if edit.at.start >= self.copied {
+                self.copy_to(edit.at.start);
+                self.out.extend_from_slice(edit.with.as_bytes());
+            }
+            self.copied = self.copied.max(edit.at.end);
+        }
     }
 
     /// Replaces `{$name}` by what this playlist defined before (RFC 8216bis §4.3). `None` where a name is not defined
@@ -166,6 +239,7 @@ impl<'a> Rewriter<'a> {
     }
 
     fn finish(mut self) -> Vec<u8> {
+        self.edit_up_to(self.playlist.len());
         self.copy_to(self.playlist.len());
         self.out
     }
@@ -177,28 +251,4 @@ impl<'a> Rewriter<'a> {
 pub fn is_playlist_name(name: &str) -> bool {
     let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
     extension.eq_ignore_ascii_case("m3u8") || extension.eq_ignore_ascii_case("m3u")
-}
-
-/// A URI's path (scheme and authority included) and query.
-struct Parts<'uri> {
-    path: &'uri str,
-    query: Option<&'uri str>,
-    /// Bytes before the fragment.
-    path_and_query: usize,
-}
-
-impl<'uri> Parts<'uri> {
-    fn of(uri: &'uri str) -> Self {
-        let path_and_query = uri.find('#').unwrap_or(uri.len());
-        let before_fragment = &uri[..path_and_query];
-        let (path, query) = match before_fragment.split_once('?') {
-            Some((path, query)) => (path, Some(query)),
-            None => (before_fragment, None),
-        };
-        Self {
-            path,
-            query,
-            path_and_query,
-        }
-    }
 }

@@ -9,6 +9,8 @@ use super::attributes::attributes;
 pub enum Role {
     /// A playlist, which is rewritten in its turn.
     Playlist,
+    /// The JSON body of an `X-ASSET-LIST`.
+    AssetList,
     /// Anything else: a Media Segment, an initialization section, a key, data.
     Object,
 }
@@ -39,7 +41,7 @@ const TAGS: [(&[u8], UriAttributes); 12] = [
         b"#EXT-X-DATERANGE",
         &[
             (b"X-ASSET-URI", Role::Playlist),
-            (b"X-ASSET-LIST", Role::Object),
+            (b"X-ASSET-LIST", Role::AssetList),
         ],
     ),
 ];
@@ -164,7 +166,7 @@ mod tests {
 
     #[test]
     fn every_tag_that_holds_a_uri_is_known() {
-        use Role::{Object, Playlist};
+        use Role::{AssetList, Object, Playlist};
         for (line, expected) in [
             ("seg.ts", vec![("seg.ts", Object)]),
             (" a b.ts\t", vec![("a b.ts", Object)]),
@@ -214,7 +216,7 @@ mod tests {
             ),
             (
                 r#"#EXT-X-DATERANGE:ID="1",X-ASSET-URI="a.m3u8",X-ASSET-LIST="l.json",X-URI="no""#,
-                vec![("a.m3u8", Playlist), ("l.json", Object)],
+                vec![("a.m3u8", Playlist), ("l.json", AssetList)],
             ),
             (
                 "#EXT-X-STREAM-INF:BANDWIDTH=1\n\n# c\nv.m3u8\ns.ts",

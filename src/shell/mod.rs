@@ -7,6 +7,7 @@ mod write;
 
 use std::sync::OnceLock;
 
+use js_sys::Reflect;
 use worker::{Context, Env, console_error, event};
 
 use crate::config::{Config, ConfigError};
@@ -42,13 +43,16 @@ async fn fetch(
     };
     let facts = Request {
         method: &request.method(),
+        origin,
         path,
         query,
         header: &header,
+        country: &|| country(&request),
     };
     let now = (js_sys::Date::now() / 1000.0) as u64;
     let done = match decide(&facts, config, now) {
         Decision::Options => return reply.options(),
+        Decision::Redirect(location) => return reply.redirect(location),
         Decision::Refuse(refusal) => Err(refusal),
         Decision::Read(read) => match Bucket::of(&env) {
             Ok(bucket) => read::read(&read, origin, &bucket, &reply).await,
@@ -63,6 +67,12 @@ async fn fetch(
         log(&refusal);
         reply.refuse(refusal.problem)
     })
+}
+
+/// `request.cf.country`. The header of the same meaning is only as good as the zone's settings: a client may send it.
+fn country(request: &web_sys::Request) -> Option<String> {
+    let cf = Reflect::get(request, &"cf".into()).ok()?;
+    Reflect::get(&cf, &"country".into()).ok()?.as_string()
 }
 
 /// What only the operator can mend goes to the log. A client's own mistakes do not: anybody can make any number.

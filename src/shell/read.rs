@@ -8,7 +8,6 @@ use super::reply::{Body, Reply, failed};
 use crate::decide::Refusal;
 use crate::http::problem::Problem;
 use crate::http::range::ByteRange;
-use crate::playlist::{Base, rewrite};
 use crate::read::{Answer, Read, Treatment};
 use crate::storage::{StorageError, Stored};
 
@@ -18,13 +17,13 @@ pub(super) async fn read(
     bucket: &Bucket,
     reply: &Reply,
 ) -> Result<Response, Refusal> {
-    if read.head && read.treatment != Treatment::Playlist {
+    if read.head && !matches!(read.treatment, Treatment::Playlist | Treatment::AssetList) {
         let stored = bucket.head(&read.key).await.map_err(refused)?;
         let stored = stored.ok_or_else(not_found)?;
         // The length of a rewritten playlist is only known once it was rewritten.
-        if !read.is_playlist(&stored) {
+        if !read.is_rewritten(&stored) {
             return match read.answer(&stored) {
-                Answer::Whole(headers) | Answer::Part(_, headers) | Answer::Playlist(headers) => {
+                Answer::Whole(headers) | Answer::Part(_, headers) | Answer::Rewritten(headers) => {
                     reply.send(200, headers, Body::Empty).map_err(failed)
                 }
                 Answer::NotModified(headers) => {
@@ -67,15 +66,12 @@ pub(super) async fn read(
             let body = body(&object)?;
             reply.send(206, headers, Body::Stream(body)).map_err(failed)
         }
-        Answer::Playlist(mut headers) => {
+        Answer::Rewritten(mut headers) => {
             let object_body = object.body().ok_or_else(no_body)?;
             let bytes = object_body.bytes().await.map_err(failed)?;
-            let base = Base {
-                origin,
-                key: &read.key,
-            };
-            let rewritten = rewrite(&bytes, &base, &read.grant)
-                .map_err(|error| Refusal::new(Problem::PlaylistTooLarge, error))?;
+            let rewritten = read
+                .rewrite(&bytes, origin)
+                .map_err(|error| Refusal::new(error.problem(), error))?;
             headers.push(("Content-Length", rewritten.len().to_string()));
             let body = match read.head {
                 true => Body::Empty,
@@ -111,7 +107,7 @@ async fn unsatisfiable(
                 .send(200, headers, Body::Stream(body(&object)?))
                 .map_err(failed)
         }
-        Answer::Part(..) | Answer::Playlist(_) => Err(Refusal::new(
+        Answer::Part(..) | Answer::Rewritten(_) => Err(Refusal::new(
             Problem::StorageUnavailable,
             "the object changed between two reads",
         )),

@@ -72,6 +72,15 @@ impl Reply {
         )
     }
 
+    /// 307 (RFC 9110 §15.4.8) to a path on our own origin.
+    pub(super) fn redirect(&self, location: String) -> Result<Response> {
+        let headers = vec![
+            ("Location", location),
+            ("Cache-Control", "no-store".to_owned()),
+        ];
+        self.send(307, headers, Body::Empty)
+    }
+
     pub(super) fn options(&self) -> Result<Response> {
         self.send(204, preflight_headers(), Body::Empty)
     }

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use edge::{Edge, now, run};
 use lectern::link::{self, Claims, Use};
+use lectern::network::{Network, Place};
 use lectern::object_key::{ObjectKey, Scope};
 use lectern::pass::{Kind, Minter};
 use media::Playlist;
@@ -170,7 +171,8 @@ fn nothing_opens_without_the_right_credential() {
         let key = ObjectKey::from_url_path(path).expect("an object key");
         let (directory, name) = key.split();
         let mut pass = Vec::new();
-        Minter::new(edge.keys.minting(), now() - 1).mint(Kind::Object, directory, name, &mut pass);
+        let mut minter = Minter::new(edge.keys.minting(), now() - 1, Place::default());
+        minter.mint(Kind::Object, directory, name, &mut pass);
         let pass = String::from_utf8(pass).expect("ASCII");
         assert_eq!(
             edge.get(&format!("{path}?p={pass}")).verdict(),
@@ -184,6 +186,210 @@ fn nothing_opens_without_the_right_credential() {
         edge.get(&format!("{path}?token={token}")).verdict(),
         "403 forbidden"
     );
+}
+
+#[test]
+fn a_restricted_link_cannot_be_walked_around() {
+    let edge = published();
+    // What an unrestricted viewer sees, as the attacker knows it.
+    let Walk { playlists, objects } = walk(&edge);
+    let path_of = |url: &str| url.split('?').next().expect("a path").to_owned();
+    let listed = |token: &str| Playlist::open(&edge, &format!("{MASTER}?token={token}")).listed();
+    let tall = path_of(
+        playlists
+            .iter()
+            .find(|url| url.contains("/1080p/"))
+            .expect("1080p"),
+    );
+    let tall_segment = path_of(
+        objects
+            .iter()
+            .find(|url| url.contains("/1080p/seg00000"))
+            .expect("1080p"),
+    );
+    let tall_init = path_of(
+        objects
+            .iter()
+            .find(|url| url.contains("/1080p/init"))
+            .expect("1080p"),
+    );
+    let (revision, _) = tall.split_once("/1080p/").expect("a revision");
+
+    let restrictions = serde_json::json!([
+        { "path": LECTURE, "max_height": 480 },
+        { "path": MASTER, "max_height": 480 },
+        { "path": LECTURE, "preview": [0, 4] },
+        { "path": LECTURE, "langs": ["und"] },
+    ]);
+    for claims in restrictions.as_array().expect("a list") {
+        let token = edge.token_of(claims.clone());
+        let bearer = format!("Bearer {token}");
+        // Nothing but the Multivariant Playlist opens directly, whatever the way of asking.
+        for path in [
+            tall.clone(),
+            tall_segment.clone(),
+            tall_init.clone(),
+            format!("{revision}/package.json"),
+            format!("{revision}/480p/playlist.m3u8"),
+            format!("{revision}/480p/seg00000.m4s"),
+        ] {
+            for reply in [
+                edge.get(&format!("{path}?token={token}")),
+                edge.send("HEAD", &format!("{path}?token={token}"), &[], &[]),
+                edge.send("GET", &path, &[("authorization", &bearer)], &[]),
+                edge.get(&format!("/~{token}{path}")),
+                edge.get(&format!("{path}?token={token}&p=")),
+            ] {
+                assert!(
+                    matches!(reply.status, 400 | 403),
+                    "{claims} {path}: {}",
+                    reply.status
+                );
+            }
+        }
+        // No pass that the link gives opens anything that it does not stand on.
+        for playlist in listed(&token) {
+            let (path, pass) = playlist.split_once("?p=").expect("a pass");
+            for other in [&tall, &tall_segment, &tall_init, &MASTER.to_owned()] {
+                if path != other {
+                    assert_eq!(
+                        edge.get(&format!("{other}?p={pass}")).verdict(),
+                        "403 forbidden"
+                    );
+                    assert_eq!(
+                        edge.get(&format!("/~{pass}{other}")).verdict(),
+                        "403 forbidden"
+                    );
+                }
+            }
+        }
+    }
+
+    let low = edge.token_of(serde_json::json!({ "path": LECTURE, "max_height": 480 }));
+    let low = listed(&low);
+    assert!(low.iter().any(|url| url.contains("/480p/")), "{low:#?}");
+    assert!(
+        !low.iter()
+            .any(|url| url.contains("/720p/") || url.contains("/1080p/")),
+        "{low:#?}"
+    );
+    let none = edge.token_of(serde_json::json!({ "path": LECTURE, "max_height": 100 }));
+    assert_eq!(
+        edge.get(&format!("{MASTER}?token={none}")).verdict(),
+        "403 no_variant"
+    );
+    let other = edge.token_of(serde_json::json!({ "path": LECTURE, "langs": ["fr"] }));
+    assert_eq!(
+        edge.get(&format!("{MASTER}?token={other}")).verdict(),
+        "403 no_variant"
+    );
+
+    // A preview is playable, ends, and hands out nothing behind its end.
+    let preview = edge.token_of(serde_json::json!({ "path": LECTURE, "preview": [0, 4] }));
+    for playlist in listed(&preview) {
+        let media = Playlist::open(&edge, &playlist);
+        assert!(media.text.ends_with("#EXT-X-ENDLIST\n"), "{}", media.text);
+        let segments = media.listed();
+        assert!(
+            !segments.iter().any(|url| url.contains("seg00002")),
+            "{}",
+            media.text
+        );
+        let (first, pass) = segments
+            .last()
+            .and_then(|url| url.split_once("?p="))
+            .expect("a pass");
+        let behind = first
+            .replace("seg00000", "seg00002")
+            .replace("seg00001", "seg00002");
+        assert_eq!(
+            edge.get(&format!("{behind}?p={pass}")).verdict(),
+            "403 forbidden"
+        );
+    }
+    let link = format!("{}{MASTER}?token={preview}", edge.origin);
+    let seconds = media::duration(&link);
+    assert!((3.9..8.1).contains(&seconds), "{seconds} s");
+    media::decode(&link);
+    let played = browser::play(&edge, &link);
+    assert_eq!(played["how"], "ended", "{played:#}");
+}
+
+#[test]
+fn a_link_for_an_address_opens_there_alone_and_so_do_its_passes() {
+    let edge = published();
+    let here = serde_json::json!({ "path": MASTER, "ip": ["127.0.0.0/8", "::1"] });
+    let here = edge.token_of(here);
+    let elsewhere = edge.token_of(serde_json::json!({ "path": MASTER, "ip": ["192.0.2.0/24"] }));
+    assert_eq!(
+        edge.get(&format!("{MASTER}?token={elsewhere}")).verdict(),
+        "403 forbidden"
+    );
+    let playlists = Playlist::open(&edge, &format!("{MASTER}?token={here}")).listed();
+    let segments = Playlist::open(&edge, &playlists[0]).listed();
+    assert_eq!(edge.get(&segments[0]).verdict(), "200");
+    media::decode(&format!("{}{MASTER}?token={here}", edge.origin));
+    // The pass alone does not say where it is bound to: minted for another network, it does not open here.
+    let (path, _) = segments[0].split_once("?p=").expect("a pass");
+    let key = ObjectKey::from_url_path(path).expect("an object key");
+    let place = Place {
+        network: "192.0.2.1".parse().ok().map(Network::of),
+        country: None,
+    };
+    let (directory, name) = key.split();
+    let mut pass = Vec::new();
+    Minter::new(edge.keys.minting(), now() + 60, place).mint(
+        Kind::Object,
+        directory,
+        name,
+        &mut pass,
+    );
+    let pass = String::from_utf8(pass).expect("ASCII");
+    assert_eq!(
+        edge.get(&format!("{path}?p={pass}")).verdict(),
+        "403 forbidden"
+    );
+}
+
+#[test]
+fn what_the_edge_refuses_and_opens_explain_tells_the_same_way() {
+    let edge = published();
+    let Walk { objects, .. } = walk(&edge);
+    let expired = Claims::new(Scope::parse(MASTER).expect("a scope"), now() - 240);
+    let expired = link::mint(edge.keys.minting(), &expired);
+    for (url, expected) in [
+        (edge.link(MASTER), "opens"),
+        (format!("{}{}", edge.origin, objects[0]), "opens"),
+        (
+            format!("{}{MASTER}?token={expired}", edge.origin),
+            "4 minutes ago",
+        ),
+        (format!("{}{MASTER}", edge.origin), "missing_token"),
+        (
+            format!(
+                "{}/elsewhere?{}",
+                edge.origin,
+                objects[0].split_once('?').expect("a pass").1
+            ),
+            "forbidden",
+        ),
+    ] {
+        let output = edge
+            .lectern()
+            .arg("explain")
+            .arg(&url)
+            .output()
+            .expect("it runs");
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(said.contains(expected), "{url}\n{said}");
+        let opens = edge.get(&url[edge.origin.len()..]).status == 200;
+        assert_eq!(
+            output.status.code(),
+            Some(if opens { 0 } else { 5 }),
+            "{said}"
+        );
+        assert!(!said.contains("eyJ"), "{said}");
+    }
 }
 
 #[test]

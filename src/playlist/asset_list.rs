@@ -1,0 +1,86 @@
+//! The JSON body of an `X-ASSET-LIST` (RFC 8216bis appendix D): `{"ASSETS":[{"URI":…,"DURATION":…}]}`.
+
+use serde_json::Value;
+
+use super::resolve::{Base, resolve};
+use super::rewrite::Grant;
+use super::uri::Parts;
+use crate::pass::{Kind, Minter};
+
+/// Gives each asset's playlist a pass. JSON that is no list of assets comes back as it was: what it means is the
+/// player's business.
+#[must_use]
+pub fn rewrite_asset_list(body: &[u8], base: &Base<'_>, grant: &Grant<'_>) -> Vec<u8> {
+    let Ok(mut list) = serde_json::from_slice::<Value>(body) else {
+        return body.to_vec();
+    };
+    let mut minter = Minter::new(grant.key, grant.expires, grant.place);
+    let assets = list.get_mut("ASSETS").and_then(Value::as_array_mut);
+    for asset in assets.into_iter().flatten() {
+        if let Some(Value::String(uri)) = asset.get_mut("URI")
+            && let Some(signed) = sign(uri, base, grant, &mut minter)
+        {
+            *uri = signed;
+        }
+    }
+    serde_json::to_vec(&list).unwrap_or_else(|_| body.to_vec())
+}
+
+fn sign(uri: &str, base: &Base<'_>, grant: &Grant<'_>, minter: &mut Minter<'_>) -> Option<String> {
+    let parts = Parts::of(uri);
+    let target = resolve(base, &grant.root, parts.path)?;
+    let mut signed = parts.path.as_bytes().to_vec();
+    parts.write_query(&mut signed);
+    let (directory, name) = target.split(base);
+    let kind = Kind::Playlist { depth: grant.depth };
+    minter.mint(kind, directory, name, &mut signed);
+    signed.extend_from_slice(&uri.as_bytes()[parts.path_and_query..]);
+    String::from_utf8(signed).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keyring::Keyring;
+    use crate::network::Place;
+    use crate::object_key::ObjectKey;
+    use crate::pass;
+    use crate::playlist::Limits;
+
+    #[test]
+    fn assets_of_ours_get_a_pass_and_others_do_not() {
+        let json = r#"[{"kid":"k","secret":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}]"#;
+        let keys = Keyring::from_json(json).expect("a key ring");
+        let key = ObjectKey::new("c/v/assets.json").expect("an object key");
+        let base = Base {
+            origin: "https://video.example.org",
+            key: &key,
+        };
+        let grant = Grant {
+            key: keys.minting(),
+            expires: 1_800_000_000,
+            root: key.directory(),
+            depth: 2,
+            place: Place::default(),
+            limits: Limits::None,
+        };
+        let body = br#"{"ASSETS":[{"URI":"ad/a.m3u8?x=1#t","DURATION":5},{"URI":"https://ads.example/a.m3u8"},{"URI":"/d/a.m3u8"},{}]}"#;
+        let rewritten = rewrite_asset_list(body, &base, &grant);
+        let list: Value = serde_json::from_slice(&rewritten).expect("JSON");
+        let uri = |at: usize| list["ASSETS"][at]["URI"].as_str().unwrap_or_default();
+        let pass = uri(0)
+            .strip_prefix("ad/a.m3u8?x=1&p=")
+            .and_then(|rest| rest.strip_suffix("#t"))
+            .expect("a pass");
+        let asset = ObjectKey::new("c/v/ad/a.m3u8").expect("an object key");
+        assert!(pass::verify(pass, &asset, Place::default(), &keys, 0).is_ok());
+        assert_eq!(uri(1), "https://ads.example/a.m3u8");
+        assert_eq!(uri(2), "/d/a.m3u8");
+        for body in ["", "[]", "{", r#"{"ASSETS":{}}"#] {
+            assert_eq!(
+                rewrite_asset_list(body.as_bytes(), &base, &grant),
+                body.as_bytes()
+            );
+        }
+    }
+}
