@@ -29,9 +29,15 @@ enum Library {
 
 const LIBRARIES: [(&str, Library); 5] = [
     ("npm jose", Library::Script("jose.mjs", &["node"])),
-    ("PyPI PyJWT", Library::Script("pyjwt.py", &[".tools/venv/bin/python", "python3"])),
+    (
+        "PyPI PyJWT",
+        Library::Script("pyjwt.py", &[".tools/venv/bin/python", "python3"]),
+    ),
     ("Debian ruby-jwt", Library::Script("ruby_jwt.rb", &["ruby"])),
-    ("Debian libcrypt-jwt-perl", Library::Script("perl_jwt.pl", &["perl"])),
+    (
+        "Debian libcrypt-jwt-perl",
+        Library::Script("perl_jwt.pl", &["perl"]),
+    ),
     ("crate jsonwebtoken", Library::Jsonwebtoken),
 ];
 
@@ -60,7 +66,9 @@ fn a_link_minted_here_verifies_in_any_public_library() {
         for claims in all_claims() {
             let said: Claims = serde_json::from_value(claims.clone()).expect("claims");
             let token = link::mint(keys.minting(), &said);
-            let Answer::Said(found) = library.ask("verify", &json!({ "secret": secret(), "token": token })) else {
+            let Answer::Said(found) =
+                library.ask("verify", &json!({ "secret": secret(), "token": token }))
+            else {
                 return false;
             };
             let found: Value = serde_json::from_str(&found.expect(name)).expect(name);
@@ -83,7 +91,10 @@ fn a_forged_link_is_refused_by_every_library_as_it_is_here() {
             let ours = link::mint(keys.minting(), &said);
             for token in [ours, theirs.expect(name)] {
                 let forged = forge(&token);
-                assert!(link::verify_signature(&forged, &keys).is_err(), "{name}: {forged}");
+                assert!(
+                    link::verify_signature(&forged, &keys).is_err(),
+                    "{name}: {forged}"
+                );
                 let asked = json!({ "secret": secret(), "token": forged });
                 let Answer::Said(found) = library.ask("verify", &asked) else {
                     return false;
@@ -159,7 +170,11 @@ fn run(script: &str, programs: &[&str], mode: &str, asked: &Value) -> Answer {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     for program in programs {
         let beside = root.join(program);
-        let found = if beside.exists() { beside.as_path() } else { Path::new(program) };
+        let found = if beside.exists() {
+            beside.as_path()
+        } else {
+            Path::new(program)
+        };
         let spawned = Command::new(found)
             .arg(root.join("tests/interop").join(script))
             .arg(mode)
@@ -188,7 +203,12 @@ fn jsonwebtoken(mode: &str, asked: &Value) -> Option<String> {
             kid: Some(KID.to_owned()),
             ..Header::new(Algorithm::HS256)
         };
-        return jsonwebtoken::encode(&header, &asked["claims"], &EncodingKey::from_secret(&SECRET)).ok();
+        return jsonwebtoken::encode(
+            &header,
+            &asked["claims"],
+            &EncodingKey::from_secret(&SECRET),
+        )
+        .ok();
     }
     let token = asked["token"].as_str().expect("a token");
     let key = DecodingKey::from_secret(&SECRET);

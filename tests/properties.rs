@@ -6,7 +6,7 @@ use lectern::link::{self, Claims};
 use lectern::network::Place;
 use lectern::object_key::{Directory, ObjectKey, Scope};
 use lectern::pass::{self, Kind, Minter};
-use lectern::playlist::{Base, Grant, Limits, rewrite, uris};
+use lectern::playlist::{Base, Entitlements, Grant, Limits, rewrite, uris};
 use proptest::prelude::*;
 
 const KEYS: &str = r#"[{"kid":"p","secret":"cHJvcGVydGllcyBwcm9wZXJ0aWVzIHByb3BlcnRpZXM"}]"#;
@@ -15,6 +15,19 @@ const NOW: u64 = 1_800_000_000;
 
 fn keys() -> Keyring {
     Keyring::from_json(KEYS).expect("a key ring")
+}
+
+/// Everything below the first directory of `key`.
+fn grant<'keys>(keys: &'keys Keyring, key: &ObjectKey) -> Grant<'keys> {
+    Grant {
+        key: keys.minting(),
+        expires: NOW,
+        root: Directory::ancestor_of(key, key.as_str().matches('/').count().min(1))
+            .expect("a directory"),
+        depth: 1,
+        place: Place::default(),
+        limits: Limits::None,
+    }
 }
 
 /// Names as people give them, and such as attackers do.
@@ -137,14 +150,7 @@ proptest! {
     fn rewriting_changes_nothing_but_adds_passes_that_open_what_they_stand_on(text in playlist()) {
         let keys = keys();
         let key = ObjectKey::new("c/v/p.m3u8").expect("an object key");
-        let grant = Grant {
-            key: keys.minting(),
-            expires: NOW,
-            root: Directory::ancestor_of(&key, 1).expect("a directory"),
-            depth: 1,
-            place: Place::default(),
-            limits: Limits::None,
-        };
+        let grant = grant(&keys, &key);
         let base = Base { origin: ORIGIN, key: &key };
         let once = rewrite(text.as_bytes(), &base, &grant).expect("rewritten");
         let twice = rewrite(&once, &base, &grant).expect("rewritten");
@@ -155,6 +161,139 @@ proptest! {
             let once = String::from_utf8(once).expect("UTF-8");
             prop_assert_eq!(without_passes(&once, &text), text);
         }
+    }
+
+    #[test]
+    fn a_preview_lists_what_touches_it_and_counts_what_it_left_out(
+        segments in prop::collection::vec((1_u64..8_000, any::<bool>()), 1..40),
+        from in 0_u32..60,
+        length in 1_u32..60,
+    ) {
+        let keys = keys();
+        let key = ObjectKey::new("c/v/p.m3u8").expect("an object key");
+        let base = Base { origin: ORIGIN, key: &key };
+        let grant = Grant {
+            limits: Limits::Media { preview: Some((from, from + length)) },
+            ..grant(&keys, &key)
+        };
+        let mut text = "#EXTM3U\n#EXT-X-TARGETDURATION:8\n#EXT-X-PLAYLIST-TYPE:VOD\n".to_owned();
+        let mut start = 0;
+        let mut expected = Vec::new();
+        for (number, (milliseconds, discontinuity)) in segments.iter().enumerate() {
+            let end = start + milliseconds;
+            if start < u64::from(from + length) * 1000 && end > u64::from(from) * 1000 {
+                expected.push(number);
+            }
+            start = end;
+            if *discontinuity {
+                text += "#EXT-X-DISCONTINUITY\n";
+            }
+            text += &format!("#EXTINF:{}.{:03},\nseg{number}.ts\n", milliseconds / 1000, milliseconds % 1000);
+        }
+        text += "#EXT-X-ENDLIST\n";
+        let shown = rewrite(text.as_bytes(), &base, &grant).expect("rewritten");
+        let shown = String::from_utf8(shown).expect("UTF-8");
+        let found: Vec<usize> = shown
+            .lines()
+            .filter_map(|line| line.strip_prefix("seg")?.split_once(".ts?p=")?.0.parse().ok())
+            .collect();
+        prop_assert_eq!(&found, &expected);
+        // RFC 8216bis §4.4.3.2, §4.4.3.3: the numbers of what is first, §4.4.3.4: it ends.
+        let number_of = |tag: &str| {
+            shown.lines().find_map(|line| line.strip_prefix(tag)).map_or(0, |n| n.parse().expect("a number"))
+        };
+        let gone = expected.first().copied().unwrap_or(segments.len());
+        prop_assert_eq!(number_of("#EXT-X-MEDIA-SEQUENCE:"), gone);
+        let discontinuities = segments[..gone].iter().filter(|(_, is)| *is).count();
+        prop_assert_eq!(number_of("#EXT-X-DISCONTINUITY-SEQUENCE:"), discontinuities);
+        prop_assert!(shown.ends_with("#EXT-X-ENDLIST\n"));
+        prop_assert_eq!(shown.matches("#EXTINF").count(), expected.len());
+    }
+
+    #[test]
+    fn a_filtered_multivariant_playlist_names_no_group_that_is_gone_and_nothing_too_tall(
+        variants in prop::collection::vec((1_u32..2200, 0_usize..3, any::<bool>()), 1..8),
+        renditions in prop::collection::vec((0_usize..3, 0_usize..3), 0..8),
+        max_height in prop::option::of(1_u32..2200),
+        lang in prop::option::of(0_usize..3),
+    ) {
+        const LANGS: [&str; 3] = ["en", "de", "pt-BR"];
+        let keys = keys();
+        let key = ObjectKey::new("c/master.m3u8").expect("an object key");
+        let base = Base { origin: ORIGIN, key: &key };
+        let grant = Grant {
+            limits: Limits::Multivariant(Entitlements {
+                max_height,
+                langs: lang.map(|lang| vec![LANGS[lang].to_owned()]),
+                preview: Some((0, 60)),
+            }),
+            ..grant(&keys, &key)
+        };
+        let mut text = "#EXTM3U\n".to_owned();
+        for (at, (group, lang)) in renditions.iter().enumerate() {
+            text += &format!("#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"g{group}\",LANGUAGE=\"{}\",NAME=\"n{at}\",URI=\"a{at}.m3u8\"\n", LANGS[*lang]);
+        }
+        for (at, (height, group, subtitled)) in variants.iter().enumerate() {
+            // A group that is there, or none: the input satisfies what the output has to.
+            let audio = renditions
+                .iter()
+                .any(|(found, _)| found == group)
+                .then(|| format!(",AUDIO=\"g{group}\""))
+                .unwrap_or_default();
+            let subtitles = if *subtitled { ",SUBTITLES=\"s\"" } else { "" };
+            text += &format!("#EXT-X-STREAM-INF:BANDWIDTH=1,RESOLUTION=4000x{height}{audio}{subtitles}\nv{at}.m3u8\n");
+        }
+        text += "#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID=\"s\",LANGUAGE=\"de\",NAME=\"s\",URI=\"s.m3u8\"\n";
+        let Ok(shown) = rewrite(text.as_bytes(), &base, &grant) else {
+            // Nothing is left only where everything is too tall or in another language.
+            let playable = variants.iter().any(|(height, group, _)| {
+                let mut sounds = renditions.iter().filter(|(found, _)| found == group).peekable();
+                max_height.is_none_or(|most| *height <= most)
+                    && (sounds.peek().is_none() || sounds.any(|(_, found)| lang.is_none_or(|lang| lang == *found)))
+            });
+            prop_assert!(!playable, "{}", text);
+            return Ok(());
+        };
+        let shown = String::from_utf8(shown).expect("UTF-8");
+        let value = |line: &str, name: &str| {
+            line.split_once(&format!("{name}=\""))
+                .and_then(|(_, rest)| rest.split_once('"'))
+                .map(|(value, _)| value.to_owned())
+        };
+        let media: Vec<&str> = shown.lines().filter(|line| line.starts_with("#EXT-X-MEDIA:")).collect();
+        let streams: Vec<&str> = shown.lines().filter(|line| line.starts_with("#EXT-X-STREAM-INF:")).collect();
+        prop_assert!(!streams.is_empty());
+        for stream in &streams {
+            let height: u32 = stream.split_once("4000x").and_then(|(_, rest)| rest.split(',').next()).expect("a height").parse().expect("a number");
+            prop_assert!(max_height.is_none_or(|most| height <= most), "{}", shown);
+            for kind in ["AUDIO", "SUBTITLES"] {
+                if let Some(group) = value(stream, kind) {
+                    let there = media.iter().any(|line| line.contains(&format!("TYPE={kind},GROUP-ID=\"{group}\"")));
+                    prop_assert!(there, "{}", shown);
+                }
+            }
+        }
+        for line in media {
+            let (kind, group) = (if line.contains("TYPE=AUDIO") { "AUDIO" } else { "SUBTITLES" }, value(line, "GROUP-ID"));
+            prop_assert!(streams.iter().any(|stream| value(stream, kind) == group), "{}", shown);
+            let language = value(line, "LANGUAGE").expect("a language");
+            prop_assert!(lang.is_none_or(|lang| LANGS[lang] == language), "{}", shown);
+        }
+    }
+
+    #[test]
+    fn no_playlist_breaks_a_filter_or_gets_a_pass_for_a_playlist(text in playlist(), preview in prop::option::of((0_u32..9, 9_u32..20))) {
+        let keys = keys();
+        let key = ObjectKey::new("c/v/p.m3u8").expect("an object key");
+        let base = Base { origin: ORIGIN, key: &key };
+        let grant = Grant { limits: Limits::Media { preview }, ..grant(&keys, &key) };
+        if let Ok(shown) = rewrite(text.as_bytes(), &base, &grant) {
+            // A tag of 0x11 or 0x13: a playlist's.
+            prop_assert!(!String::from_utf8_lossy(&shown).contains(".m3u8?p=E"));
+        }
+        let entitlements = Entitlements { max_height: Some(480), langs: Some(vec!["en".to_owned()]), preview };
+        let grant = Grant { limits: Limits::Multivariant(entitlements), ..grant };
+        let _ = rewrite(text.as_bytes(), &base, &grant);
     }
 
     #[test]

@@ -10,9 +10,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use lectern::keyring::Keyring;
+use lectern::network::Place as Seen;
 use lectern::object_key::{Directory, ObjectKey};
 use lectern::pass;
-use lectern::playlist::{Base, Grant, rewrite};
+use lectern::playlist::{Base, Grant, Limits, rewrite};
 use m3u8_rs::{MasterPlaylist, MediaPlaylist, MediaSegment, Playlist, SessionDataField};
 use serde_json::{Value, json};
 use url::Url;
@@ -79,7 +80,7 @@ fn every_uri_that_must_be_signed_has_one_pass_that_opens_it_and_nothing_else_has
         );
         for (at, pass) in &found {
             let key = &expected[at];
-            let verified = pass::verify(pass, key, &place.keys, EXPIRES);
+            let verified = pass::verify(pass, key, Seen::default(), &place.keys, EXPIRES);
             assert!(
                 verified.is_ok(),
                 "{name} at {}: {key}: {verified:?}",
@@ -227,7 +228,7 @@ impl Place {
                 self.url
             );
             if let (Some(key), Some((_, pass))) = (key, found.first()) {
-                let verified = pass::verify(pass, &key, &self.keys, EXPIRES);
+                let verified = pass::verify(pass, &key, Seen::default(), &self.keys, EXPIRES);
                 assert!(
                     verified.is_ok(),
                     "{name} at {}: {uri}: {verified:?}",
@@ -272,6 +273,9 @@ fn for_each_rewritten(mut check: impl FnMut(&Place, &str, &[u8], &[u8])) -> Opti
             key: keys.minting(),
             expires: EXPIRES,
             root,
+            depth: u8::try_from(depth).expect("a depth"),
+            place: Seen::default(),
+            limits: Limits::None,
         };
         for file in &files {
             let input = fs::read(file).expect("a playlist");

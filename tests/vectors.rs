@@ -20,10 +20,24 @@ fn the_hmac_that_signs_links_and_passes_is_that_of_rfc_4231() {
     };
     let cases = list(&file["cases"]);
     for case in cases {
-        let (key, message, tag) = (bytes(&case["key"]), bytes(&case["msg"]), bytes(&case["tag"]));
-        assert!(hmac(&key, &message).verify_slice(&tag).is_ok(), "case {}", case["n"]);
+        let (key, message, tag) = (
+            bytes(&case["key"]),
+            bytes(&case["msg"]),
+            bytes(&case["tag"]),
+        );
+        assert!(
+            hmac(&key, &message).verify_slice(&tag).is_ok(),
+            "case {}",
+            case["n"]
+        );
         // As passes do it (RFC 2104 §5).
-        assert!(hmac(&key, &message).verify_truncated_left(&tag[..16]).is_ok(), "case {}", case["n"]);
+        assert!(
+            hmac(&key, &message)
+                .verify_truncated_left(&tag[..16])
+                .is_ok(),
+            "case {}",
+            case["n"]
+        );
     }
     assert_eq!(cases.len(), 6);
 }
@@ -36,12 +50,22 @@ fn the_hmac_that_signs_links_and_passes_is_wycheproofs() {
     let mut seen = 0;
     for group in list(&file["testGroups"]) {
         for test in list(&group["tests"]) {
-            let (key, message, tag) = (bytes(&test["key"]), bytes(&test["msg"]), bytes(&test["tag"]));
+            let (key, message, tag) = (
+                bytes(&test["key"]),
+                bytes(&test["msg"]),
+                bytes(&test["tag"]),
+            );
             let verified = match tag.len() {
                 32 => hmac(&key, &message).verify_slice(&tag),
                 _ => hmac(&key, &message).verify_truncated_left(&tag),
             };
-            assert_eq!(verified.is_ok(), test["result"] == "valid", "{} {}", test["tcId"], test["comment"]);
+            assert_eq!(
+                verified.is_ok(),
+                test["result"] == "valid",
+                "{} {}",
+                test["tcId"],
+                test["comment"]
+            );
             seen += 1;
         }
     }
@@ -75,7 +99,11 @@ fn a_jws_is_refused_where_wycheproof_says_so_and_else_for_its_claims_alone() {
                 372 | 373 => false,
                 _ => test["result"] == "valid",
             };
-            assert_eq!(signature_is_right, expected, "{id} {}: {found:?}", test["comment"]);
+            assert_eq!(
+                signature_is_right, expected,
+                "{id} {}: {found:?}",
+                test["comment"]
+            );
             assert!(found.is_err(), "{id}");
             *if expected { &mut valid } else { &mut invalid } += 1;
         }
@@ -92,17 +120,28 @@ fn a_jws_of_another_algorithm_is_no_link() {
     let secret = URL_SAFE_NO_PAD.encode([7; 32]);
     let mut seen = 0;
     for group in list(&file["testGroups"]) {
-        let of_group = if group["private"].is_object() { &group["private"] } else { &group["public"] };
+        let of_group = if group["private"].is_object() {
+            &group["private"]
+        } else {
+            &group["public"]
+        };
         if of_group["alg"] == "HS256" {
             continue;
         }
-        let kid = of_group["kid"].as_str().filter(|kid| !kid.contains('@')).unwrap_or("none");
+        let kid = of_group["kid"]
+            .as_str()
+            .filter(|kid| !kid.contains('@'))
+            .unwrap_or("none");
         let ring = json!([{ "kid": kid, "secret": secret }]).to_string();
         let keys = Keyring::from_json(&ring).expect("a key ring");
         for test in list(&group["tests"]) {
             let found = link::verify_signature(test["jws"].as_str().expect("a JWS"), &keys);
             let signature_is_right = matches!(found, Ok(_) | Err(LinkError::BadClaims(_)));
-            assert!(!signature_is_right, "{} {}: {found:?}", test["tcId"], test["comment"]);
+            assert!(
+                !signature_is_right,
+                "{} {}: {found:?}",
+                test["tcId"], test["comment"]
+            );
             seen += 1;
         }
     }
@@ -123,7 +162,11 @@ fn read(name: &str) -> Option<Value> {
     );
     let Ok(text) = fs::read_to_string(folder.join(name)) else {
         // Past the test harness, which would keep it to itself.
-        let _ = writeln!(std::io::stderr(), "skipped: no {name} in {} (LECTERN_VECTORS)", folder.display());
+        let _ = writeln!(
+            std::io::stderr(),
+            "skipped: no {name} in {} (LECTERN_VECTORS)",
+            folder.display()
+        );
         return None;
     };
     Some(serde_json::from_str(&text).expect("JSON"))
@@ -133,10 +176,13 @@ fn list(value: &Value) -> &[Value] {
     value.as_array().expect("a list")
 }
 
+/// Bytes in hexadecimal digits; `aa*131` is a byte that many times.
 fn bytes(hex: &Value) -> Vec<u8> {
     let hex = hex.as_str().expect("hexadecimal digits");
+    let (hex, times) = hex.split_once('*').unwrap_or((hex, "1"));
     (0..hex.len())
         .step_by(2)
         .map(|at| u8::from_str_radix(&hex[at..at + 2], 16).expect("hexadecimal digits"))
-        .collect()
+        .collect::<Vec<_>>()
+        .repeat(times.parse().expect("a number"))
 }

@@ -49,7 +49,7 @@ for target in "${targets[@]}"; do
     limits=()
     if [ "$target" = playlist ]; then
         seed_playlists "$work/$target/seeds"
-        limits=(-max_len=65536)
+        limits=(-max_len=8192)
     fi
     if ! "$build/$triple/release/$target" "$work/$target/corpus" "$work/$target/seeds" \
         -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 "${limits[@]}" \

@@ -40,10 +40,21 @@ fuzz_target!(|data: &[u8]| {
     assert_eq!(header["kid"], "fuzz");
     let said: Value = serde_json::from_str(payload).expect("an accepted payload is JSON");
     assert_eq!(said["exp"].as_u64(), Some(claims.exp));
-    assert_eq!(said["path"].as_str(), Some(claims.path.to_string().as_str()));
-    assert_eq!(said["max_height"].as_u64(), claims.max_height.map(u64::from));
+    assert_eq!(
+        said["path"].as_str(),
+        Some(claims.path.to_string().as_str())
+    );
+    assert_eq!(
+        said["max_height"].as_u64(),
+        claims.max_height.map(u64::from)
+    );
     assert_eq!(said["sub"].as_str(), claims.sub.as_deref());
     assert_eq!(claims.check(), Ok(()));
+    for range in claims.ip.iter().flatten() {
+        for address in ["192.0.2.7", "2001:db8::7", "::ffff:192.0.2.7"] {
+            let _ = range.contains(address.parse().expect("an address"));
+        }
+    }
 
     let minted = link::mint(keys.minting(), &claims);
     if minted.len() <= MAX_LINK_BYTES {
@@ -66,9 +77,14 @@ fn keys() -> Keyring {
 }
 
 fn sign(header: &str, payload: &str) -> String {
-    let signed = [header, payload].map(|part| URL_SAFE_NO_PAD.encode(part)).join(".");
+    let signed = [header, payload]
+        .map(|part| URL_SAFE_NO_PAD.encode(part))
+        .join(".");
     let mac = Hmac::<Sha256>::new_from_slice(SECRET)
         .expect("a key of any length")
         .chain_update(&signed);
-    format!("{signed}.{}", URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes()))
+    format!(
+        "{signed}.{}",
+        URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes())
+    )
 }

@@ -20,10 +20,20 @@ fuzz_target!(|data: &[u8]| {
     };
     let text = key.as_str();
     assert!((1..=MAX_OBJECT_KEY_BYTES).contains(&text.len()));
-    assert!(!text.chars().any(|character| character.is_control() || "\\;".contains(character)));
-    assert!(text.split('/').all(|segment| !matches!(segment, "" | "." | "..")));
+    assert!(
+        !text
+            .chars()
+            .any(|character| character.is_control() || "\\;".contains(character))
+    );
+    assert!(
+        text.split('/')
+            .all(|segment| !matches!(segment, "" | "." | ".."))
+    );
     assert_eq!(ObjectKey::new(text).as_ref(), Ok(&key));
-    assert_eq!(ObjectKey::from_url_path(&key.to_url_path()).as_ref(), Ok(&key));
+    assert_eq!(
+        ObjectKey::from_url_path(&key.to_url_path()).as_ref(),
+        Ok(&key)
+    );
     assert_eq!(browsers_reading(&key.to_url_path()).as_deref(), Some(text));
     // A request's path holds neither: they end it. A space at the end of a URL is not part of it.
     if !path.contains(['?', '#']) && !path.ends_with(' ') {
@@ -44,6 +54,8 @@ fuzz_target!(|data: &[u8]| {
 
 fn browsers_reading(path: &str) -> Option<String> {
     let url = Url::parse(&format!("https://video.example.org{path}")).ok()?;
-    let decoded = percent_decode_str(url.path().strip_prefix('/')?).decode_utf8().ok()?;
+    let decoded = percent_decode_str(url.path().strip_prefix('/')?)
+        .decode_utf8()
+        .ok()?;
     Some(decoded.into_owned())
 }

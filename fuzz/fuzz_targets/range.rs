@@ -20,7 +20,11 @@ fuzz_target!(|data: &[u8]| {
     let found = range.resolve(length);
     match (found, select(expected, length.into())) {
         (Ok(found), Some((first, last))) => {
-            assert_eq!((u128::from(found.first), u128::from(found.last)), (first, last), "{text:?}");
+            assert_eq!(
+                (u128::from(found.first), u128::from(found.last)),
+                (first, last),
+                "{text:?}"
+            );
             assert_eq!(u128::from(found.size()), last - first + 1);
             assert_eq!(found.header(), format!("bytes {first}-{last}/{length}"));
         }
@@ -35,9 +39,12 @@ fn parse(header: &str) -> Option<(Option<u128>, Option<u128>)> {
     let (first, last) = range.trim().split_once('-')?;
     let well_formed = unit.trim().to_ascii_lowercase() == "bytes"
         && (first.len(), last.len()) != (0, 0)
-        && [first, last].iter().all(|position| position.chars().all(|digit| digit.is_ascii_digit()));
+        && [first, last]
+            .iter()
+            .all(|position| position.chars().all(|digit| digit.is_ascii_digit()));
     // Beyond what fits: larger than any length, which is all that counts.
-    let number = |digits: &str| (!digits.is_empty()).then(|| digits.parse().unwrap_or(u128::MAX / 2));
+    let number =
+        |digits: &str| (!digits.is_empty()).then(|| digits.parse().unwrap_or(u128::MAX / 2));
     let magnitude = |digits: &str| {
         let digits = digits.trim_start_matches('0').to_owned();
         (digits.len(), digits)
@@ -48,7 +55,10 @@ fn parse(header: &str) -> Option<(Option<u128>, Option<u128>)> {
 
 fn select(positions: (Option<u128>, Option<u128>), length: u128) -> Option<(u128, u128)> {
     let (first, last) = match positions {
-        (None, Some(suffix)) => (length.saturating_sub(suffix), if suffix == 0 { 0 } else { length }),
+        (None, Some(suffix)) => (
+            length.saturating_sub(suffix),
+            if suffix == 0 { 0 } else { length },
+        ),
         (Some(first), last) => (first, last.map_or(length, |last| last.saturating_add(1))),
         (None, None) => return None,
     };

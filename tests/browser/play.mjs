@@ -1,6 +1,7 @@
 // Opens the player page with a link in Chromium and plays it to the end (or until it says why not).
 //   node play.mjs ORIGIN LINK [SCREENSHOT.png]
-// Prints what happened as one JSON object.
+// Prints what happened as one JSON object. SEEK=1260,2690 (seconds) seeks to each of these once the first frame is there,
+// and tells how long each took; the player then goes on to the end.
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { chromium } from "playwright-core";
@@ -44,7 +45,7 @@ try {
   const opened = Date.now();
   await page.goto(`${origin}/_lectern/play#${link.replace(origin, "")}`);
   const played = await page.evaluate(
-    ([limit]) =>
+    ([limit, seeks]) =>
       new Promise((resolve) => {
         const video = document.querySelector("video");
         const alert = document.querySelector("[role=alert]");
@@ -61,8 +62,28 @@ try {
           height: video.videoHeight,
           frames: video.getVideoPlaybackQuality().totalVideoFrames,
           dropped: video.getVideoPlaybackQuality().droppedVideoFrames,
+          seeked,
         });
-        video.requestVideoFrameCallback(() => (firstFrame = performance.now()));
+        const seeked = [];
+        const seek = async () => {
+          for (const to of seeks) {
+            const asked = performance.now();
+            video.currentTime = to;
+            await new Promise((shown) => {
+              const look = (_now, frame) => {
+                if (frame.mediaTime >= to - 0.5) shown();
+                else video.requestVideoFrameCallback(look);
+              };
+              video.requestVideoFrameCallback(look);
+            });
+            seeked.push({ to, seconds: (performance.now() - asked) / 1000 });
+            await video.play().catch(() => {});
+          }
+        };
+        video.requestVideoFrameCallback(() => {
+          firstFrame = performance.now();
+          void seek();
+        });
         video.addEventListener("waiting", () => firstFrame && (stalls += 1));
         video.addEventListener("ended", () => resolve(state("ended")));
         video.muted = true;
@@ -71,7 +92,7 @@ try {
         if (!alert.hidden) resolve(state("said"));
         setTimeout(() => resolve(state("timeout")), limit - (performance.now() - started));
       }),
-    [Number(process.env.PLAY_LIMIT_MS ?? 120_000)],
+    [Number(process.env.PLAY_LIMIT_MS ?? 120_000), (process.env.SEEK ?? "").split(",").filter(Boolean).map(Number)],
   );
   await Promise.all(pending);
   if (screenshot) await page.screenshot({ path: screenshot });
