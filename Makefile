@@ -50,6 +50,11 @@ serve: build
 bench: build
 	@tools/bench.sh $(if $(QUICK),--quick)
 
+# Each fuzz target for SECONDS seconds; needs a nightly Rust.
+SECONDS ?= 60
+fuzz:
+	@tools/fuzz.sh $(SECONDS)
+
 # Known vulnerabilities: fetches RustSec's database, which no package registry carries.
 audit: .tools/deny.ok
 	@cargo-deny --locked check advisories

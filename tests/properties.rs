@@ -235,11 +235,11 @@ proptest! {
         }
         for (at, (height, group, subtitled)) in variants.iter().enumerate() {
             // A group that is there, or none: the input satisfies what the output has to.
-            let audio = renditions
-                .iter()
-                .any(|(found, _)| found == group)
-                .then(|| format!(",AUDIO=\"g{group}\""))
-                .unwrap_or_default();
+            let audio = if renditions.iter().any(|(found, _)| found == group) {
+                format!(",AUDIO=\"g{group}\"")
+            } else {
+                String::new()
+            };
             let subtitles = if *subtitled { ",SUBTITLES=\"s\"" } else { "" };
             text += &format!("#EXT-X-STREAM-INF:BANDWIDTH=1,RESOLUTION=4000x{height}{audio}{subtitles}\nv{at}.m3u8\n");
         }
