@@ -22,6 +22,10 @@ impl Cidr {
             None => (text, None),
         };
         let base: IpAddr = base.parse().ok()?;
+        // An IPv4 address written as IPv6: a prefix of which of the two?
+        if base.to_canonical() != base {
+            return None;
+        }
         let most = if base.is_ipv4() { 32 } else { 128 };
         let length = match length {
             Some(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => {
@@ -36,8 +40,7 @@ impl Cidr {
     #[must_use]
     pub fn contains(self, address: IpAddr) -> bool {
         let address = address.to_canonical();
-        let base = self.base.to_canonical();
-        address.is_ipv4() == base.is_ipv4() && truncate(address, self.length) == base
+        address.is_ipv4() == self.base.is_ipv4() && truncate(address, self.length) == self.base
     }
 }
 
@@ -182,6 +185,8 @@ mod tests {
             "::/129",
             "2001:db8::1/32",
             "10.0.0.0/8/8",
+            "::ffff:10.0.0.0/104",
+            "::ffff:10.0.0.1",
             "school",
             "010.0.0.0/8",
         ] {

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs one set of tools, where it is missing: node, build, media, browser, deny. Asks nothing, says what it does.
+# Installs one set of tools, where it is missing: node, build, media, voice, browser, interop, deny. Asks nothing, says what it does.
 # Only package registries are used: Debian's, crates.io, npm.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -29,6 +29,15 @@ debian() {
     "${as_root[@]}" apt-get update -qq
     DEBIAN_FRONTEND=noninteractive "${as_root[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" >.tools/apt.log 2>&1 ||
         { tail -n 20 .tools/apt.log >&2; exit 4; }
+}
+
+# Debian's packages that are no commands.
+debian_library() {
+    local name pairs=()
+    for name in "$@"; do
+        dpkg-query -W -f '${Status}' "$name" 2>/dev/null | grep -q 'install ok' || pairs+=("no-such-command=$name")
+    done
+    debian "${pairs[@]}"
 }
 
 # A crate's programs, of exactly this version.
@@ -73,6 +82,16 @@ voice)
     ;;
 browser)
     debian chromium=chromium
+    ;;
+interop)
+    # Public JWT libraries, whose links have to open here and ours there.
+    debian ruby=ruby python3=python3
+    debian_library ruby-jwt libcrypt-jwt-perl python3-venv
+    if [ ! -x .tools/venv/bin/python ]; then
+        echo '==> making a Python environment'
+        python3 -m venv .tools/venv
+    fi
+    .tools/venv/bin/pip install --quiet --disable-pip-version-check PyJWT==2.15.1
     ;;
 deny)
     crate cargo-deny 0.20.2 cargo-deny

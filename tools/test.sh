@@ -19,4 +19,4 @@ node tools/size.mjs
 step 'what is committed'
 tools/hygiene.sh
 step 'tests'
-cargo test --quiet --locked --workspace
+LECTERN_REQUIRE_INTEROP=1 cargo test --quiet --locked --workspace

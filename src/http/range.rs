@@ -43,8 +43,9 @@ impl ByteRange {
             ("", length) => number(length).map(|length| Self::Suffix { length }),
             (first, "") => number(first).map(|first| Self::From { first }),
             (first, last) => {
+                let is_forward = digits(first)? <= digits(last)?;
                 let (first, last) = (number(first)?, number(last)?);
-                (first <= last).then_some(Self::FromTo { first, last })
+                is_forward.then_some(Self::FromTo { first, last })
             }
         }
     }
@@ -71,6 +72,13 @@ impl ByteRange {
             length,
         })
     }
+}
+
+/// What orders numbers of any length: how many digits there are without leading zeros, then the digits.
+fn digits(text: &str) -> Option<(usize, &str)> {
+    number(text)?;
+    let digits = text.trim_start_matches('0');
+    Some((digits.len(), digits))
 }
 
 /// Digits only: no sign, no space. A number beyond what fits is beyond every object too.
@@ -123,6 +131,7 @@ mod tests {
                 Ok("bytes 5000000000-5000000009/6000000000"),
             ),
             ("bytes=0-99999999999999999999", 10, Ok("bytes 0-9/10")),
+            ("bytes=007-8", 10, Ok("bytes 7-8/10")),
             ("bytes=10-", 10, Err("bytes */10")),
             ("bytes=10-20", 10, Err("bytes */10")),
             ("bytes=-0", 10, Err("bytes */10")),
@@ -150,6 +159,7 @@ mod tests {
             "bytes=-",
             "bytes=a-b",
             "bytes=5-2",
+            "bytes=18446744073709551617-18446744073709551616",
             "bytes=0-1,3-4",
             "bytes=0 - 1",
             "bytes=+1-2",

@@ -41,6 +41,10 @@ pub(super) fn resolve<'playlist>(
     if is_plain_name(path) {
         return Some(Target::Sibling(path));
     }
+    // Clients drop white space around a URI (WHATWG URL, basic parser), in an attribute's value too.
+    if path.trim_ascii() != path {
+        return None;
+    }
     let path = path_on_our_origin(base.origin, path)?;
     let mut segments: Vec<&str> = Vec::new();
     let relative = match path.strip_prefix('/') {
@@ -61,7 +65,12 @@ pub(super) fn resolve<'playlist>(
                 segments.pop();
                 kept_of_base = kept_of_base.min(segments.len());
             }
-            segment => segments.push(segment),
+            // Looked at one by one, since what `..` takes away again would not be looked at later, and a client may
+            // read it otherwise: `%2e%2e` is `..` to a browser.
+            segment => {
+                ObjectKey::new(crate::object_key::percent_decode(segment).ok()?).ok()?;
+                segments.push(segment);
+            }
         }
     }
     if matches!(relative.rsplit('/').next(), Some("." | "..")) {
@@ -108,6 +117,13 @@ fn path_on_our_origin<'uri>(origin: &str, uri: &'uri str) -> Option<&'uri str> {
     }
     let path_starts = after_scheme[2..].find('/')? + 2;
     let (authority, path) = after_scheme.split_at(path_starts);
+    let default_port = if our_scheme == "https:" {
+        ":443"
+    } else {
+        ":80"
+    };
+    let authority = authority.strip_suffix(default_port).unwrap_or(authority);
+    // `our_authority` has the slashes in front, as `authority` does.
     authority
         .eq_ignore_ascii_case(our_authority)
         .then_some(path)
@@ -141,6 +157,10 @@ mod tests {
                 Some("courses/a b/s.ts"),
             ),
             ("a/b:c.ts", Some("courses/a b/v/a/b:c.ts")),
+            (
+                "https://video.example.org:443/courses/a%20b/s.ts",
+                Some("courses/a b/s.ts"),
+            ),
             // Outside the root.
             ("../../s.ts", None),
             ("/courses/a%20bc/s.ts", None),
@@ -167,6 +187,15 @@ mod tests {
             ("x/", None),
             ("x//y", None),
             ("%2e%2e/s.ts", None),
+            ("%2e%2e/../s.ts", None),
+            ("%2e/../s.ts", None),
+            ("a\\b/../s.ts", None),
+            ("\u{e}./../s.ts", None),
+            ("a;b/../s.ts", None),
+            ("%zz/../s.ts", None),
+            (" s.ts", None),
+            ("s.ts ", None),
+            ("https://video.example.org:80/courses/a%20b/s.ts", None),
             ("..%2fs.ts", None),
             ("x%5cs.ts", None),
             ("x\\s.ts", None),

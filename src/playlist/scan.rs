@@ -49,7 +49,12 @@ const TAGS: [(&[u8], UriAttributes); 12] = [
 /// Lines of a playlist: where each stands, without its line ending (LF or CRLF). Other bytes, a lone CR included,
 /// belong to the line.
 pub(super) fn lines(playlist: &[u8]) -> impl Iterator<Item = Range<usize>> {
-    let mut at = 0;
+    // §4.1 forbids a byte-order mark; where there is one, it is not a part of the first line.
+    let mut at = if playlist.starts_with(b"\xEF\xBB\xBF") {
+        3
+    } else {
+        0
+    };
     std::iter::from_fn(move || {
         let rest = playlist.get(at..).filter(|rest| !rest.is_empty())?;
         let start = at;
@@ -230,6 +235,7 @@ mod tests {
                 "a\r\nb\nc",
                 vec![("a", Object), ("b", Object), ("c", Object)],
             ),
+            ("\u{feff}#EXTM3U\ns.ts", vec![("s.ts", Object)]),
             ("", vec![]),
         ] {
             assert_eq!(found(line), expected, "{line}");
