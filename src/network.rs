@@ -52,6 +52,16 @@ pub struct Place {
     pub country: Option<Country>,
 }
 
+impl Place {
+    /// What tells places apart.
+    pub(crate) fn bytes(self) -> Vec<u8> {
+        let mut bytes = self.network.map(Network::bytes).unwrap_or_default();
+        bytes.push(0xFF);
+        bytes.extend(self.country.map(Country::bytes).unwrap_or_default());
+        bytes
+    }
+}
+
 /// An address's /24 (IPv4) or /64 (IPv6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Network(IpAddr);

@@ -157,8 +157,16 @@ impl Read<'_> {
             key, expires, root, ..
         } = &self.grant;
         let Grant { place, limits, .. } = &self.grant;
-        let grant = format!("{} {expires} {root:?} {place:?} {limits:?}", key.kid());
-        let digest = Sha256::digest(grant);
+        let digest = Sha256::new()
+            .chain_update(key.kid())
+            .chain_update([0])
+            .chain_update(expires.to_be_bytes())
+            .chain_update(root.as_str())
+            .chain_update([0])
+            .chain_update(place.bytes())
+            .chain_update([0])
+            .chain_update(limits.bytes())
+            .finalize();
         EntityTag::strong(&format!(
             "{}-{}",
             stored.etag,

@@ -195,7 +195,7 @@ pub(super) fn multivariant(
             edits.push(Edit::drop(at));
         }
     }
-    edits.sort_by_key(|edit| edit.at.start);
+    edits.sort_unstable_by_key(|edit| edit.at.start);
     Ok(edits)
 }
 
@@ -428,7 +428,7 @@ pub(super) fn media(playlist: &[u8], (from, to): (u32, u32)) -> Result<Vec<Edit>
             with: format!("{newline}#EXT-X-ENDLIST\n"),
         });
     }
-    edits.sort_by_key(|edit| (edit.at.start, edit.at.end));
+    edits.sort_unstable_by_key(|edit| (edit.at.start, edit.at.end));
     Ok(edits)
 }
 

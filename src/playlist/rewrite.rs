@@ -45,6 +45,29 @@ pub enum Limits {
     Media { preview: Option<(u32, u32)> },
 }
 
+impl Limits {
+    /// What tells limits apart.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        let (tag, max_height, langs, preview) = match self {
+            Self::None => return vec![0],
+            Self::Multivariant(entitlements) => (
+                1,
+                entitlements.max_height,
+                entitlements.langs.as_deref().unwrap_or_default(),
+                entitlements.preview,
+            ),
+            Self::Media { preview } => (2, None, &[][..], *preview),
+        };
+        let (from, to) = preview.unwrap_or_default();
+        let mut bytes = vec![tag];
+        for number in [max_height.unwrap_or(0), from, to] {
+            bytes.extend(number.to_be_bytes());
+        }
+        bytes.extend(langs.join(",").bytes());
+        bytes
+    }
+}
+
 /// Why a playlist is not rewritten.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PlaylistError {

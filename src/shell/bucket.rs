@@ -5,6 +5,7 @@
 use web_sys::ReadableStream;
 use worker::{Conditional, Data, Env, HttpMetadata, Object, Range};
 
+use super::reply::message;
 use crate::decide::Refusal;
 use crate::http::problem::Problem;
 use crate::http::range::ByteRange;
@@ -18,7 +19,7 @@ const BINDING: &str = "BUCKET";
 pub(super) struct Bucket(worker::Bucket);
 
 fn storage_error(error: worker::Error) -> StorageError {
-    StorageError::from_message(&error.to_string())
+    StorageError::from_message(&message(error))
 }
 
 impl Bucket {

@@ -8,6 +8,7 @@ mod write;
 use std::sync::OnceLock;
 
 use js_sys::Reflect;
+use wasm_bindgen::JsValue;
 use worker::{Context, Env, console_error, event};
 
 use crate::config::{Config, ConfigError};
@@ -24,7 +25,13 @@ async fn fetch(
     request: web_sys::Request,
     env: Env,
     _context: Context,
-) -> worker::Result<web_sys::Response> {
+) -> Result<web_sys::Response, &'static str> {
+    answer(&request, &env)
+        .await
+        .map_err(|_| "the platform makes no response")
+}
+
+async fn answer(request: &web_sys::Request, env: &Env) -> Result<web_sys::Response, JsValue> {
     let header = |name: &str| request.headers().get(name).ok().flatten();
     let config = CONFIG.get_or_init(|| {
         Config::from_lookup(|name| env.var(name).ok().map(|value| value.to_string()))
@@ -47,19 +54,19 @@ async fn fetch(
         path,
         query,
         header: &header,
-        country: &|| country(&request),
+        country: &|| country(request),
     };
     let now = (js_sys::Date::now() / 1000.0) as u64;
     let done = match decide(&facts, config, now) {
         Decision::Options => return reply.options(),
         Decision::Redirect(location) => return reply.redirect(location),
         Decision::Refuse(refusal) => Err(refusal),
-        Decision::Read(read) => match Bucket::of(&env) {
+        Decision::Read(read) => match Bucket::of(env) {
             Ok(bucket) => read::read(&read, origin, &bucket, &reply).await,
             Err(refusal) => Err(refusal),
         },
-        Decision::Write(write) => match Bucket::of(&env) {
-            Ok(bucket) => write::write(write, &request, &bucket, &reply).await,
+        Decision::Write(write) => match Bucket::of(env) {
+            Ok(bucket) => write::write(write, request, &bucket, &reply).await,
             Err(refusal) => Err(refusal),
         },
     };

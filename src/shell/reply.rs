@@ -1,7 +1,8 @@
 //! Responses: the headers that every answer has, and the body.
 
+use wasm_bindgen::JsValue;
 use web_sys::{ReadableStream, Response, ResponseInit};
-use worker::Result;
+use worker::Error;
 
 use crate::decide::Refusal;
 use crate::http::cors::{AllowedOrigins, preflight_headers};
@@ -40,7 +41,12 @@ impl Reply {
         Self::new(&AllowedOrigins::Any, None)
     }
 
-    pub(super) fn send(&self, status: u16, headers: Headers, body: Body) -> Result<Response> {
+    pub(super) fn send(
+        &self,
+        status: u16,
+        headers: Headers,
+        body: Body,
+    ) -> Result<Response, JsValue> {
         let all = web_sys::Headers::new()?;
         for (name, value) in ALWAYS {
             all.append(name, value)?;
@@ -64,7 +70,7 @@ impl Reply {
         })
     }
 
-    pub(super) fn refuse(&self, problem: Problem) -> Result<Response> {
+    pub(super) fn refuse(&self, problem: Problem) -> Result<Response, JsValue> {
         self.send(
             problem.status(),
             problem.headers(),
@@ -73,7 +79,7 @@ impl Reply {
     }
 
     /// 307 (RFC 9110 §15.4.8) to a path on our own origin.
-    pub(super) fn redirect(&self, location: String) -> Result<Response> {
+    pub(super) fn redirect(&self, location: String) -> Result<Response, JsValue> {
         let headers = vec![
             ("Location", location),
             ("Cache-Control", "no-store".to_owned()),
@@ -81,12 +87,25 @@ impl Reply {
         self.send(307, headers, Body::Empty)
     }
 
-    pub(super) fn options(&self) -> Result<Response> {
+    pub(super) fn options(&self) -> Result<Response, JsValue> {
         self.send(204, preflight_headers(), Body::Empty)
     }
 }
 
 /// An exception while answering is our own fault, and is told as storage's: nothing of it reaches the client.
-pub(super) fn failed(error: worker::Error) -> Refusal {
-    Refusal::new(Problem::StorageUnavailable, error)
+pub(super) fn failed(error: impl Into<Error>) -> Refusal {
+    Refusal::new(Problem::StorageUnavailable, message(error.into()))
+}
+
+/// What an exception says. Not through its `Display`, which knows of every product of the platform and takes a tenth of
+/// the Worker.
+pub(super) fn message(error: Error) -> String {
+    match error {
+        Error::UnknownJsError { message, .. } => message,
+        Error::JsError(message) | Error::RustError(message) | Error::BindingError(message) => {
+            message
+        }
+        Error::Internal(value) => value.as_string().unwrap_or_default(),
+        _ => "an exception of another kind".to_owned(),
+    }
 }

@@ -70,12 +70,10 @@ pub(super) async fn write(
             upload,
             condition,
         } => {
-            let list = request
-                .array_buffer()
-                .map_err(|error| failed(error.into()))?;
+            let list = request.array_buffer().map_err(failed)?;
             let list = js_sys::futures::JsFuture::from(list)
                 .await
-                .map_err(|error| failed(error.into()))?;
+                .map_err(failed)?;
             let parts = parse_parts(&js_sys::Uint8Array::new(&list).to_vec())?;
             // The binding takes no condition here, so two completions at once may both pass this check.
             check(&key, condition.as_ref(), bucket).await?;

@@ -654,7 +654,7 @@ fn an_interrupted_publish_leaves_the_lecture_as_it_was() {
 
     let other = edge.folder().join("other.mp4");
     run(edge::lectern()
-        .args(["sample", "--seconds", "20", "-o"])
+        .args(["sample", "--seconds", "30", "-o"])
         .arg(&other));
     let mut ship = edge
         .lectern()
@@ -665,7 +665,7 @@ fn an_interrupted_publish_leaves_the_lecture_as_it_was() {
         .stdout(Stdio::null())
         .spawn()
         .expect("ship starts");
-    std::thread::sleep(Duration::from_secs(5));
+    std::thread::sleep(Duration::from_secs(4));
     assert!(
         ship.try_wait().expect("a status").is_none(),
         "ship was over before it was killed"
@@ -682,6 +682,6 @@ fn an_interrupted_publish_leaves_the_lecture_as_it_was() {
         .arg(&other)
         .arg(format!("{}{LECTURE}", edge.origin)));
     let seconds = media::duration(&edge.link(MASTER));
-    assert!((seconds - 20.0).abs() < 0.2, "{seconds} s");
+    assert!((seconds - 30.0).abs() < 0.2, "{seconds} s");
     media::decode(&edge.link(MASTER));
 }

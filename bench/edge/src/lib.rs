@@ -4,9 +4,10 @@
 
 use lectern::keyring::{Key, Keyring};
 use lectern::link::{self, Claims};
+use lectern::network::Place;
 use lectern::object_key::{ObjectKey, Scope};
 use lectern::pass::{self, Kind, Minter};
-use lectern::playlist::{Base, Grant, rewrite};
+use lectern::playlist::{Base, Grant, Limits, rewrite};
 use wasm_bindgen::prelude::wasm_bindgen;
 
 const NOW: u64 = 1_800_000_000;
@@ -19,15 +20,7 @@ const SEGMENT: &str = "courses/rails-patterns-101/v/0f3c9a71d2b4/1080p/seg00042.
 #[wasm_bindgen]
 pub fn rewritten(segments: u32, rounds: u32) -> f64 {
     let (key, object, playlist) = (key(), object(PLAYLIST), media_playlist(segments));
-    let base = Base {
-        origin: "https://video.example.org",
-        key: &object,
-    };
-    let grant = Grant {
-        key: &key,
-        expires: EXPIRES,
-        root: object.directory(),
-    };
+    let (base, grant) = (base(&object), grant(&key, &object));
     let written = |_| rewrite(&playlist, &base, &grant).expect("a playlist").len();
     (0..rounds).map(written).sum::<usize>() as f64
 }
@@ -36,17 +29,28 @@ pub fn rewritten(segments: u32, rounds: u32) -> f64 {
 #[wasm_bindgen]
 pub fn sample(segments: u32) -> String {
     let (key, object) = (key(), object(PLAYLIST));
-    let base = Base {
-        origin: "https://video.example.org",
-        key: &object,
-    };
-    let grant = Grant {
-        key: &key,
-        expires: EXPIRES,
-        root: object.directory(),
-    };
-    let bytes = rewrite(&media_playlist(segments), &base, &grant).expect("a playlist");
+    let playlist = media_playlist(segments);
+    let bytes = rewrite(&playlist, &base(&object), &grant(&key, &object)).expect("a playlist");
     String::from_utf8(bytes).expect("ASCII")
+}
+
+fn base(object: &ObjectKey) -> Base<'_> {
+    Base {
+        origin: "https://video.example.org",
+        key: object,
+    }
+}
+
+fn grant<'key>(key: &'key Key, object: &ObjectKey) -> Grant<'key> {
+    let root = object.directory();
+    Grant {
+        key,
+        expires: EXPIRES,
+        depth: u8::try_from(root.depth()).expect("not deep"),
+        root,
+        place: Place::default(),
+        limits: Limits::None,
+    }
 }
 
 /// Verifies one link `rounds` times; how often it held.
@@ -69,9 +73,9 @@ pub fn verified_passes(rounds: u32) -> u32 {
     let (key, object, ring) = (key(), object(SEGMENT), ring());
     let (directory, name) = object.split();
     let mut text = Vec::new();
-    Minter::new(&key, EXPIRES).mint(Kind::Object, directory, name, &mut text);
+    Minter::new(&key, EXPIRES, Place::default()).mint(Kind::Object, directory, name, &mut text);
     let text = String::from_utf8(text).expect("ASCII");
-    let holds = |_: &u32| pass::verify(&text, &object, &ring, NOW).is_ok();
+    let holds = |_: &u32| pass::verify(&text, &object, Place::default(), &ring, NOW).is_ok();
     (0..rounds).filter(holds).count() as u32
 }
 
