@@ -36,7 +36,7 @@ build/index.js: $(WORKER_SOURCES) .tools/build.ok node_modules/.ok
 
 cli: .tools/media.ok
 	@echo '==> building the CLI'
-	@cargo build --quiet --release --locked -p lectern-packager
+	@cargo build $$([ -t 2 ] || echo --quiet) --release --locked -p lectern-packager
 
 web: web/dist/.ok
 web/dist/.ok: $(WEB_SOURCES) web/build.mjs node_modules/.ok

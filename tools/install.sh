@@ -47,7 +47,10 @@ crate() {
         return
     fi
     echo "==> installing $name $version from crates.io (minutes, once)"
-    cargo install --quiet --root .tools --target-dir .tools/target --force "$name@$version"
+    # On a terminal cargo shows a bar; elsewhere its hundreds of lines say nothing.
+    local quiet=(--quiet)
+    [ -t 2 ] && quiet=()
+    cargo install "${quiet[@]}" --root .tools --target-dir .tools/target --force "$name@$version"
 }
 
 case "$1" in
