@@ -8,6 +8,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 const root = resolve(import.meta.dirname, "..");
 const running = new Set();
+// Nothing is told to anybody, and nothing is looked up.
+const quiet = {
+  WRANGLER_SEND_METRICS: "false",
+  WRANGLER_SEND_ERROR_REPORTS: "false",
+  WRANGLER_HIDE_BANNER: "true",
+  CLOUDFLARE_CF_FETCH_ENABLED: "false",
+};
 
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
   process.on(signal, () => process.exit(130));
@@ -49,13 +56,13 @@ export class Server {
     // The shell ends the whole group when its standard input closes, which happens however this process ends.
     this.shell = spawn(
       "sh",
-      ["-c", '"$@" </dev/null & cat >/dev/null; kill -KILL -- -$$', "bench", process.execPath, wrangler, "dev"]
+      ["-c", '("$@" </dev/null; kill -KILL -- -$$) & cat >/dev/null; kill -KILL -- -$$', "bench", process.execPath, wrangler, "dev"]
         .concat(options, ["--show-interactive-dev-session=false", "--persist-to", join(this.folder, "state")])
         .concat(this.options)
         .map(String),
-      { cwd: root, detached: true, stdio: ["pipe", log, log] },
+      { cwd: root, detached: true, env: { ...process.env, ...quiet }, stdio: ["pipe", log, log] },
     );
-    for (let tries = 0; tries < 900; tries++) {
+    for (let tries = 0; tries < 900 && this.shell.exitCode === null && this.shell.signalCode === null; tries++) {
       try {
         await fetch(`${this.origin}/ready`);
         return this;

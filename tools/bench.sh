@@ -3,6 +3,12 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+# Cargo reads these from the outermost workspace only, so they are there twice.
+settings() { sed -n '/^\[profile.release\]/,$p' "$1"; }
+if ! diff <(settings Cargo.toml) <(settings bench/edge/Cargo.toml); then
+    echo 'bench/edge/Cargo.toml has other release settings than Cargo.toml: copy them, from [profile.release] on' >&2
+    exit 1
+fi
 echo "==> building the benchmark's Worker"
 (cd bench/edge && CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-../../target/bench} worker-build --release)
 exec node bench/run.mjs "$@"

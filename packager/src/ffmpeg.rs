@@ -211,7 +211,7 @@ mod tests {
             };
             text += &arg;
         }
-        text
+        text.trim_start().to_owned()
     }
 
     #[test]
