@@ -15,7 +15,7 @@ export WASM_BINDGEN_BIN := $(CURDIR)/.tools/bin/wasm-bindgen
 export WASM_OPT_BIN := $(CURDIR)/node_modules/.bin/wasm-opt
 export ESBUILD_BIN := $(CURDIR)/node_modules/.bin/esbuild
 
-WORKER_SOURCES := Cargo.toml Cargo.lock .cargo/config.toml $(shell find src -name '*.rs')
+WORKER_SOURCES := Cargo.toml Cargo.lock .cargo/config.toml hot/Cargo.toml $(shell find src hot/src -name '*.rs')
 WEB_SOURCES := $(shell find web/src -type f)
 
 .PHONY: demo test build worker cli web serve bench fuzz fmt audit clean

@@ -8,7 +8,7 @@ use std::path::Path;
 use lectern::keyring::Keyring;
 use lectern::network::Place;
 use lectern::object_key::{Directory, ObjectKey};
-use lectern::playlist::{Base, Entitlements, Grant, Limits, rewrite};
+use lectern::playlist::{Base, Entitlements, Grant, Limits, PlaylistError, rewrite};
 
 const KEYS: &str = r#"[{"kid":"golden","secret":"Z29sZGVuIGdvbGRlbiBnb2xkZW4gZ29sZGVuIGdvbGQ"}]"#;
 
@@ -76,4 +76,41 @@ fn rewritten_playlists_are_as_they_were_written_down() {
         seen += 1;
     }
     assert!(seen >= 17, "{seen} cases");
+}
+
+#[test]
+fn a_playlist_beyond_its_bounds_is_refused_and_not_cut() {
+    let keys = Keyring::from_json(KEYS).expect("a key ring");
+    let key = ObjectKey::new("a/p.m3u8").expect("an object key");
+    let grant = Grant {
+        key: keys.minting(),
+        expires: 0,
+        root: key.directory(),
+        depth: 1,
+        place: Place::default(),
+        limits: Limits::None,
+    };
+    let base = Base {
+        origin: "https://video.example.org",
+        key: &key,
+    };
+    let rewritten =
+        |playlist: &str| rewrite(playlist.as_bytes(), &base, &grant).map(|out| out.len());
+    let line = |length: usize| format!("#EXTM3U\n#{}\n", "x".repeat(length - 1));
+    assert_eq!(rewritten(&line(64 << 10)), Ok(8 + (64 << 10) + 1));
+    assert_eq!(
+        rewritten(&line((64 << 10) + 1)),
+        Err(PlaylistError::LineTooLong)
+    );
+    let lines = |length: usize| "#234567\n".repeat(length / 8);
+    assert_eq!(rewritten(&lines(8 << 20)), Ok(8 << 20));
+    assert_eq!(
+        rewritten(&lines((8 << 20) + 8)),
+        Err(PlaylistError::TooLarge)
+    );
+    assert!(rewritten(&"a\n".repeat(150_000)).is_ok());
+    assert_eq!(
+        rewritten(&"a\n".repeat(150_001)),
+        Err(PlaylistError::TooLarge)
+    );
 }

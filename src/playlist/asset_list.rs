@@ -31,7 +31,7 @@ fn sign(uri: &str, base: &Base<'_>, grant: &Grant<'_>, minter: &mut Minter<'_>) 
     let target = resolve(base, &grant.root, parts.path)?;
     let mut signed = parts.path.as_bytes().to_vec();
     parts.write_query(&mut signed);
-    let (directory, name) = target.split(base);
+    let (directory, name) = target.split(base.key.split().0);
     let kind = Kind::Playlist { depth: grant.depth };
     minter.mint(kind, directory, name, &mut signed);
     signed.extend_from_slice(&uri.as_bytes()[parts.path_and_query..]);

@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use std::ops::Range;
 
 use super::PlaylistError;
-use super::attributes::attributes;
-use super::scan::lines;
+use lectern_hot::attributes::attributes;
+use lectern_hot::scan::lines;
 
 /// What a link restricts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

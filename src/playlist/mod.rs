@@ -2,15 +2,13 @@
 //! stays as it was. Nothing is parsed and printed again, so what is not understood passes through unchanged.
 
 mod asset_list;
-mod attributes;
 mod filter;
 mod resolve;
 mod rewrite;
-mod scan;
 mod uri;
 
 pub use asset_list::rewrite_asset_list;
 pub use filter::Entitlements;
+pub use lectern_hot::scan::{Role, UriSpan, uris};
 pub use resolve::Base;
 pub use rewrite::{Grant, Limits, MAX_PLAYLIST_BYTES, PlaylistError, is_playlist_name, rewrite};
-pub use scan::{Role, UriSpan, uris};

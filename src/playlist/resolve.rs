@@ -19,13 +19,10 @@ pub(super) enum Target<'playlist> {
 }
 
 impl Target<'_> {
-    /// The directory and the name.
-    pub(super) fn split<'target>(
-        &'target self,
-        base: &Base<'target>,
-    ) -> (&'target str, &'target str) {
+    /// The directory and the name; `own` is the playlist's directory.
+    pub(super) fn split<'target>(&'target self, own: &'target str) -> (&'target str, &'target str) {
         match self {
-            Self::Sibling(name) => (base.key.split().0, name),
+            Self::Sibling(name) => (own, name),
             Self::Elsewhere(key) => key.split(),
         }
     }
@@ -88,7 +85,7 @@ pub(super) fn resolve<'playlist>(
 }
 
 /// A name that needs no decoding and no resolving.
-fn is_plain_name(path: &str) -> bool {
+pub(super) fn is_plain_name(path: &str) -> bool {
     path.bytes()
         .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
         && !matches!(path, "" | "." | "..")

@@ -4,17 +4,21 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use super::filter::{self, Edit, Entitlements, Form};
-use super::resolve::{Base, Target, resolve};
-use super::scan::{Item, Role, UriSpan, scan};
+use super::resolve::{Base, Target, is_plain_name, resolve};
 use super::uri::Parts;
 use crate::http::problem::Problem;
 use crate::keyring::Key;
 use crate::network::Place;
 use crate::object_key::Directory;
 use crate::pass::{Kind, Minter};
+use lectern_hot::scan::{Item, Role, UriSpan, scan};
 
 /// The largest playlist that is rewritten: ten hours of two-second segments take about a quarter of it.
 pub const MAX_PLAYLIST_BYTES: usize = 8 * 1024 * 1024;
+
+/// The most URIs that are signed: ten hours of quarter-second parts. Without it 8 MiB of one-letter URIs would take more
+/// memory for their passes than an isolate has.
+const MAX_URIS: usize = 150_000;
 
 /// `?p=` and the longest pass.
 const PASS_ROOM: usize = 3 + 31;
@@ -71,7 +75,7 @@ impl Limits {
 /// Why a playlist is not rewritten.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PlaylistError {
-    #[error("the playlist has more than {MAX_PLAYLIST_BYTES} bytes")]
+    #[error("the playlist has more than {MAX_PLAYLIST_BYTES} bytes or {MAX_URIS} URIs")]
     TooLarge,
     #[error("a line of the playlist has more than 65536 bytes")]
     LineTooLong,
@@ -109,13 +113,16 @@ pub fn rewrite(
     }
     let mut count = 0;
     let mut long_line = false;
-    scan(playlist, |item| match item {
+    scan(playlist, &mut |item| match item {
         Item::Uri(_) => count += 1,
         Item::LongLine => long_line = true,
         Item::Define { .. } => {}
     });
     if long_line {
         return Err(PlaylistError::LineTooLong);
+    }
+    if count > MAX_URIS {
+        return Err(PlaylistError::TooLarge);
     }
     let edits = match &grant.limits {
         Limits::None => Vec::new(),
@@ -138,14 +145,16 @@ pub fn rewrite(
     let mut rewriter = Rewriter {
         playlist,
         base,
+        directory: base.key.split().0,
         grant,
         minter: Minter::new(grant.key, grant.expires, grant.place),
+        turned_to: None,
         edits: edits.into_iter().peekable(),
         variables: Vec::new(),
         out: Vec::with_capacity(playlist.len() + count * PASS_ROOM),
         copied: 0,
     };
-    scan(playlist, |item| match item {
+    scan(playlist, &mut |item| match item {
         Item::Uri(span) => rewriter.uri(&span),
         Item::Define { name, value } => rewriter.variables.push((name, value)),
         Item::LongLine => {}
@@ -156,8 +165,12 @@ pub fn rewrite(
 struct Rewriter<'a> {
     playlist: &'a [u8],
     base: &'a Base<'a>,
+    /// The playlist's own, where nearly all that it lists is.
+    directory: &'a str,
     grant: &'a Grant<'a>,
     minter: Minter<'a>,
+    /// The kind to which the minter is turned, if it is for the playlist's own directory.
+    turned_to: Option<Kind>,
     edits: std::iter::Peekable<std::vec::IntoIter<Edit>>,
     /// `EXT-X-DEFINE`s so far, names and values.
     variables: Vec<(&'a [u8], &'a [u8])>,
@@ -176,29 +189,41 @@ impl<'a> Rewriter<'a> {
         let Ok(written) = str::from_utf8(&self.playlist[span.at.clone()]) else {
             return;
         };
+        // Nearly every segment's: nothing to look for, neither variables nor a query.
+        if is_plain_name(written) {
+            return self.sign(span, &Parts::plain(written), &Target::Sibling(written));
+        }
         let Some(uri) = self.substitute(written) else {
             return;
         };
         let path = Parts::of(&uri).path;
-        let Some(target) = resolve(self.base, &self.grant.root, path) else {
+        if let Some(target) = resolve(self.base, &self.grant.root, path) {
+            // Variables hold no `?` or `#`, so what stands there splits where its value does, and can be kept.
+            self.sign(span, &Parts::of(written), &target);
+        }
+    }
+
+    /// Copies what stands before the URI, and the URI with a pass.
+    fn sign(&mut self, span: &UriSpan, parts: &Parts<'_>, target: &Target<'_>) {
+        let (directory, name) = target.split(self.directory);
+        let Some(kind) = self.kind(span.role, name) else {
             return;
         };
-        let Some(kind) = self.kind(span.role, &target) else {
-            return;
-        };
-        // Variables hold no `?` or `#`, so what stands there splits where its value does, and can be kept.
-        let parts = Parts::of(written);
         self.copy_to(span.at.start + parts.path.len());
         parts.write_query(&mut self.out);
-        let (directory, name) = target.split(self.base);
-        self.minter.mint(kind, directory, name, &mut self.out);
+        // A playlist's own directory is not compared with itself again.
+        let own = matches!(target, Target::Sibling(_)).then_some(kind);
+        if own.is_none() || own != self.turned_to {
+            self.minter.turn_to(kind, directory, &mut self.out);
+            self.turned_to = own;
+        }
+        self.minter.reserve(name, &mut self.out);
         self.copied = span.at.start + parts.path_and_query;
     }
 
-    /// What the pass for `target` opens; `None` where a restricted link's playlist must not hand it on.
-    fn kind(&self, role: Role, target: &Target<'_>) -> Option<Kind> {
+    /// What the pass for the object `name` opens; `None` where a restricted link's playlist must not hand it on.
+    fn kind(&self, role: Role, name: &str) -> Option<Kind> {
         let depth = self.grant.depth;
-        let (_, name) = target.split(self.base);
         let role = if role == Role::Object && is_playlist_name(name) {
             // Only what stands where a playlist is expected was looked at by the filters.
             if self.grant.limits != Limits::None {
@@ -264,6 +289,7 @@ impl<'a> Rewriter<'a> {
     fn finish(mut self) -> Vec<u8> {
         self.edit_up_to(self.playlist.len());
         self.copy_to(self.playlist.len());
+        self.minter.fill(&mut self.out);
         self.out
     }
 }
@@ -272,6 +298,10 @@ impl<'a> Rewriter<'a> {
 /// ever handed out with bare URIs.
 #[must_use]
 pub fn is_playlist_name(name: &str) -> bool {
+    // Asked of every URI, and nearly always answered by the last byte.
+    if !matches!(name.as_bytes().last(), Some(b'8' | b'u' | b'U')) {
+        return false;
+    }
     let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
     extension.eq_ignore_ascii_case("m3u8") || extension.eq_ignore_ascii_case("m3u")
 }

@@ -26,8 +26,20 @@ impl<'uri> Parts<'uri> {
         }
     }
 
+    /// The parts of what is only a path.
+    pub(super) fn plain(path: &'uri str) -> Self {
+        Self {
+            path,
+            query: None,
+            path_and_query: path.len(),
+        }
+    }
+
     /// Writes the query, without a pass that is in it already, up to where the new pass goes.
     pub(super) fn write_query(&self, out: &mut Vec<u8>) {
+        if self.query.is_none() {
+            return out.extend_from_slice(b"?p=");
+        }
         let mut separator = b'?';
         for parameter in self.query.into_iter().flat_map(|query| query.split('&')) {
             let name = parameter.split('=').next().unwrap_or(parameter);

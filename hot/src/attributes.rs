@@ -4,16 +4,16 @@ use std::ops::Range;
 
 /// An attribute of a tag: its name, and where its value stands in the line, without quotes.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Attribute<'line> {
-    pub(super) name: &'line [u8],
-    pub(super) value: Range<usize>,
+pub struct Attribute<'line> {
+    pub name: &'line [u8],
+    pub value: Range<usize>,
 }
 
 /// The attributes of `line` from byte `start` on, which is behind the tag's colon.
 ///
 /// Lenient as players are: white space around names and values is passed over, and an unterminated quoted string ends
 /// with the line.
-pub(super) fn attributes(line: &[u8], start: usize) -> impl Iterator<Item = Attribute<'_>> {
+pub fn attributes(line: &[u8], start: usize) -> impl Iterator<Item = Attribute<'_>> {
     let mut at = start.min(line.len());
     std::iter::from_fn(move || {
         let equals = at + line[at..].iter().position(|&byte| byte == b'=')?;

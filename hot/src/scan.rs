@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use memchr::memchr;
+
 use super::attributes::attributes;
 
 /// What a URI names, by where it stands.
@@ -48,7 +50,7 @@ const TAGS: [(&[u8], UriAttributes); 12] = [
 
 /// Lines of a playlist: where each stands, without its line ending (LF or CRLF). Other bytes, a lone CR included,
 /// belong to the line.
-pub(super) fn lines(playlist: &[u8]) -> impl Iterator<Item = Range<usize>> {
+pub fn lines(playlist: &[u8]) -> impl Iterator<Item = Range<usize>> {
     // §4.1 forbids a byte-order mark; where there is one, it is not a part of the first line.
     let mut at = if playlist.starts_with(b"\xEF\xBB\xBF") {
         3
@@ -58,7 +60,7 @@ pub(super) fn lines(playlist: &[u8]) -> impl Iterator<Item = Range<usize>> {
     std::iter::from_fn(move || {
         let rest = playlist.get(at..).filter(|rest| !rest.is_empty())?;
         let start = at;
-        let end = match rest.iter().position(|&byte| byte == b'\n') {
+        let end = match memchr(b'\n', rest) {
             Some(newline) => {
                 at += newline + 1;
                 start + newline
@@ -77,7 +79,8 @@ pub(super) fn lines(playlist: &[u8]) -> impl Iterator<Item = Range<usize>> {
 }
 
 /// What the rewriter needs to know of a playlist, in the order in which it stands there.
-pub(super) enum Item<'playlist> {
+#[derive(Debug)]
+pub enum Item<'playlist> {
     Uri(UriSpan),
     /// `EXT-X-DEFINE` with a `NAME` and a `VALUE`; both are empty-safe text of this playlist.
     Define {
@@ -92,7 +95,7 @@ pub(super) enum Item<'playlist> {
 const MAX_LINE_BYTES: usize = 64 * 1024;
 
 /// Calls `visit` with every [`Item`] of a playlist.
-pub(super) fn scan<'playlist>(playlist: &'playlist [u8], mut visit: impl FnMut(Item<'playlist>)) {
+pub fn scan<'playlist>(playlist: &'playlist [u8], visit: &mut dyn FnMut(Item<'playlist>)) {
     let mut next_is_variant = false;
     for range in lines(playlist) {
         let line = &playlist[range.clone()];
@@ -150,7 +153,7 @@ pub(super) fn scan<'playlist>(playlist: &'playlist [u8], mut visit: impl FnMut(I
 #[must_use]
 pub fn uris(playlist: &[u8]) -> Vec<UriSpan> {
     let mut found = Vec::new();
-    scan(playlist, |item| {
+    scan(playlist, &mut |item| {
         if let Item::Uri(span) = item {
             found.push(span);
         }
