@@ -188,6 +188,21 @@ pub fn with_new_key(present: &str, kid: &str, secret: &[u8]) -> Result<String, K
 }
 
 #[cfg(test)]
+pub(crate) mod testing {
+    use super::*;
+
+    /// A ring of keys with these ids, whose secrets follow from them.
+    pub(crate) fn ring(kids: &[&str]) -> Keyring {
+        let key = |kid: &&str| Key::new(kid, kid.repeat(32).as_bytes()).expect("a key");
+        let mut keys = kids.iter().map(key);
+        Keyring {
+            minting: keys.next().expect("a key that mints"),
+            older: keys.collect(),
+        }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

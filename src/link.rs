@@ -183,13 +183,13 @@ struct Header {
     crit: Option<Vec<String>>,
 }
 
-/// What a `crit` entry may name. Claims count as understood because this module reads every one of them.
-const UNDERSTOOD: [&str; 15] = [
+/// The names of all claims. What a header's `crit` may list too: this module reads every one of them.
+pub const CLAIMS: [&str; 15] = [
+    "path",
+    "use",
     "exp",
     "nbf",
     "iat",
-    "path",
-    "use",
     "sub",
     "jti",
     "watch",
@@ -344,10 +344,7 @@ impl<'token> Parts<'token> {
             if crit.is_empty() {
                 return Err(LinkError::BadHeader);
             }
-            if let Some(unknown) = crit
-                .iter()
-                .find(|name| !UNDERSTOOD.contains(&name.as_str()))
-            {
+            if let Some(unknown) = crit.iter().find(|name| !CLAIMS.contains(&name.as_str())) {
                 return Err(LinkError::UnknownCritical(unknown.clone()));
             }
         }
@@ -372,20 +369,10 @@ fn parse_claims(payload: &[u8]) -> Result<Claims, LinkError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::keyring::testing::ring;
 
     const NOW: u64 = 1_800_000_000;
     const DAY: u64 = 86_400;
-
-    fn ring(kids: &[&str]) -> Keyring {
-        let entries: Vec<_> = kids
-            .iter()
-            .map(|kid| {
-                let secret = URL_SAFE_NO_PAD.encode(kid.repeat(32).as_bytes());
-                format!(r#"{{"kid":"{kid}","secret":"{secret}"}}"#)
-            })
-            .collect();
-        Keyring::from_json(&format!("[{}]", entries.join(","))).expect("a ring")
-    }
 
     /// A token over any header and payload, rightly signed.
     fn sign(key: &Key, header: &str, payload: &str) -> String {

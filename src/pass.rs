@@ -455,6 +455,7 @@ fn derive(key: &Key, kind: Kind, expires: u32, place: Place, directory: &str) ->
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::keyring::testing::ring;
 
     const NOW: u64 = 1_800_000_000;
 
@@ -472,17 +473,6 @@ mod tests {
         },
         Kind::AssetList { depth: 1 },
     ];
-
-    fn ring(kids: &[&str]) -> Keyring {
-        let entries: Vec<_> = kids
-            .iter()
-            .map(|kid| {
-                let secret = URL_SAFE_NO_PAD.encode(kid.repeat(32).as_bytes());
-                format!(r#"{{"kid":"{kid}","secret":"{secret}"}}"#)
-            })
-            .collect();
-        Keyring::from_json(&format!("[{}]", entries.join(","))).expect("a ring")
-    }
 
     fn object(key: &str) -> ObjectKey {
         ObjectKey::new(key).expect("an object key")

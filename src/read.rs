@@ -205,13 +205,9 @@ mod tests {
     use super::*;
     use crate::http::precondition::EntityTags;
     use crate::keyring::Keyring;
+    use crate::keyring::testing::ring;
     use crate::network::Place;
     use crate::playlist::Entitlements;
-
-    fn keys() -> Keyring {
-        let json = r#"[{"kid":"k","secret":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}]"#;
-        Keyring::from_json(json).expect("a key ring")
-    }
 
     fn read<'keys>(keys: &'keys Keyring, key: &str, treatment: Treatment) -> Read<'keys> {
         let key = ObjectKey::new(key).expect("an object key");
@@ -252,7 +248,7 @@ mod tests {
 
     #[test]
     fn what_never_changes_is_kept_as_long_as_the_credential_holds() {
-        let keys = keys();
+        let keys = ring(&["k"]);
         for (key, treatment, expected) in [
             (
                 "c/v/1/480p/seg.m4s",
@@ -295,7 +291,7 @@ mod tests {
 
     #[test]
     fn a_playlist_is_rewritten_by_its_pass_its_name_or_its_type() {
-        let keys = keys();
+        let keys = ring(&["k"]);
         let hls = Some("application/x-mpegURL");
         for (treatment, content_type, expected) in [
             (Treatment::Playlist, None, true),
@@ -319,7 +315,7 @@ mod tests {
 
     #[test]
     fn a_playlists_validator_changes_with_what_is_in_it() {
-        let keys = keys();
+        let keys = ring(&["k"]);
         let playlist = read(&keys, "c/p.m3u8", Treatment::Playlist);
         let tag = |read: &Read<'_>, etag: &str| {
             let stored = Stored {
@@ -347,7 +343,7 @@ mod tests {
 
     #[test]
     fn a_range_is_a_part_or_a_refusal_that_says_how_long_the_object_is() {
-        let keys = keys();
+        let keys = ring(&["k"]);
         let with = |range: &str, size: u64| {
             let mut read = read(&keys, "c/s.mp4", Treatment::AsStored);
             read.range = ByteRange::parse(range);
@@ -368,7 +364,7 @@ mod tests {
 
     #[test]
     fn a_restricted_link_opens_playlists_alone() {
-        let keys = keys();
+        let keys = ring(&["k"]);
         let mut restricted = read(&keys, "c/v/1/lecture.mp4", Treatment::ByContentType);
         restricted.grant.limits = Limits::Multivariant(Entitlements::default());
         let mp4 = stored(Some("video/mp4"), 5);
@@ -379,7 +375,7 @@ mod tests {
 
     #[test]
     fn a_download_is_saved_under_the_objects_name() {
-        let keys = keys();
+        let keys = ring(&["k"]);
         let mut download = read(&keys, "c/l'été 1.mp4", Treatment::ByContentType);
         download.attachment = true;
         let Answer::Whole(headers) = download.answer(&stored(None, 5)) else {

@@ -171,24 +171,7 @@ fn of_claims(claims: &Claims, now: u64) -> Vec<(&'static str, String)> {
     let Ok(serde_json::Value::Object(all)) = serde_json::to_value(claims) else {
         return Vec::new();
     };
-    let order = [
-        "path",
-        "use",
-        "exp",
-        "nbf",
-        "iat",
-        "sub",
-        "jti",
-        "watch",
-        "max_height",
-        "preview",
-        "langs",
-        "ip",
-        "country",
-        "origin",
-        "sessions",
-    ];
-    order
+    link::CLAIMS
         .into_iter()
         .filter_map(|name| {
             let value = all.get(name)?;
