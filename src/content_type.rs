@@ -24,9 +24,12 @@ pub fn for_key(key: &str) -> &'static str {
         "jpg" | "jpeg" => "image/jpeg",
         "png" => "image/png",
         "webp" => "image/webp",
-        _ => "application/octet-stream",
+        _ => UNKNOWN,
     }
 }
+
+/// RFC 2046 §4.5.1: bytes of which nothing else is known.
+pub const UNKNOWN: &str = "application/octet-stream";
 
 pub const HLS_PLAYLIST: &str = "application/vnd.apple.mpegurl";
 

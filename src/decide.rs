@@ -5,6 +5,7 @@ use std::fmt::Display;
 use std::net::IpAddr;
 
 use crate::config::Config;
+use crate::content_type;
 use crate::http::date::parse_date;
 use crate::http::precondition::{Conditions, EntityTags, IfRange};
 use crate::http::problem::Problem;
@@ -139,6 +140,7 @@ fn read<'config>(
     let (in_path, path) = split_path_pass(request.path);
     let key = object_key(path)?;
     let mut attachment = false;
+    let mut by_pass = true;
     let (treatment, expires, grant) = match Credential::of(request, in_path)? {
         Credential::PathPass(text) => {
             let pass = open_pass(text, &key, request, config, now)?;
@@ -178,12 +180,8 @@ fn read<'config>(
                 return location(&key, &grant).map(Decision::Redirect);
             }
             attachment = claims.use_ == Use::Download && key.has_extension("mp4");
-            let treatment = if is_playlist_name(key.split().1) {
-                Treatment::Playlist
-            } else {
-                Treatment::ByContentType
-            };
-            (treatment, claims.exp, grant)
+            by_pass = false;
+            (by_name(&key), claims.exp, grant)
         }
     };
     let header = request.header;
@@ -203,12 +201,24 @@ fn read<'config>(
         key,
         head,
         treatment,
+        by_pass,
         attachment,
         conditions,
         range,
         seconds_left: expires.saturating_sub(now),
         grant,
     })))
+}
+
+/// What a link that names the object makes of it: only where the name says nothing, the stored content type counts.
+fn by_name(key: &ObjectKey) -> Treatment {
+    if is_playlist_name(key.split().1) {
+        Treatment::Playlist
+    } else if content_type::for_key(key.as_str()) == content_type::UNKNOWN {
+        Treatment::ByContentType
+    } else {
+        Treatment::AsStored
+    }
 }
 
 /// A directory's pass in the path, `/~<pass>/…`, and the path behind it.
@@ -643,6 +653,21 @@ mod tests {
             let url = format!("https://a.example/a/b?token={token}");
             let found = decided(&config, "GET", &url, &headers);
             assert_eq!(found, expected, "{restriction} {headers:?}");
+        }
+    }
+
+    #[test]
+    fn a_name_says_what_an_object_is_and_else_its_stored_type_does() {
+        for (name, expected) in [
+            ("a/p.m3u8", Treatment::Playlist),
+            ("a/P.M3U", Treatment::Playlist),
+            ("a/s.m4s", Treatment::AsStored),
+            ("a/lecture.mp4", Treatment::AsStored),
+            ("a/playlist", Treatment::ByContentType),
+            ("a.m3u8/x", Treatment::ByContentType),
+        ] {
+            let key = ObjectKey::new(name).expect(name);
+            assert_eq!(by_name(&key), expected, "{name}");
         }
     }
 

@@ -23,6 +23,8 @@ pub struct Read<'config> {
     pub key: ObjectKey,
     pub head: bool,
     pub treatment: Treatment,
+    /// Whether the credential is a pass, which the edge minted for this object as it is now.
+    pub by_pass: bool,
     /// Whether a browser should save the object rather than show it.
     pub attachment: bool,
     pub conditions: Conditions,
@@ -186,7 +188,7 @@ impl Read<'_> {
         if is_rewritten {
             return "no-store".to_owned();
         }
-        if self.treatment == Treatment::AsStored || is_in_revision(&self.key) {
+        if self.by_pass || is_in_revision(&self.key) {
             return format!("private, max-age={}, immutable", self.seconds_left);
         }
         "private, no-cache".to_owned()
@@ -223,6 +225,7 @@ mod tests {
             key,
             head: false,
             treatment,
+            by_pass: treatment == Treatment::AsStored,
             attachment: false,
             conditions: Conditions::default(),
             range: None,
