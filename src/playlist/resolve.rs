@@ -1,6 +1,6 @@
 //! From a URI in a playlist to the object it names (RFC 3986 §5.2), if it names one of ours.
 
-use crate::object_key::{Directory, ObjectKey};
+use crate::object_key::{Directory, MAX_OBJECT_KEY_BYTES, ObjectKey};
 
 /// Where a playlist was fetched from: what its URIs are relative to.
 #[derive(Debug, Clone)]
@@ -36,7 +36,7 @@ pub(super) fn resolve<'playlist>(
     path: &'playlist str,
 ) -> Option<Target<'playlist>> {
     if is_plain_name(path) {
-        return Some(Target::Sibling(path));
+        return fits(base.key.split().0, path).then_some(Target::Sibling(path));
     }
     // Clients drop white space around a URI (WHATWG URL, basic parser), in an attribute's value too.
     if path.trim_ascii() != path {
@@ -82,6 +82,11 @@ pub(super) fn resolve<'playlist>(
     key.push_str(&crate::object_key::percent_decode(&reference_part.join("/")).ok()?);
     let key = ObjectKey::new(key).ok()?;
     root.contains(&key).then_some(Target::Elsewhere(key))
+}
+
+/// Whether a name makes an object key in its directory: no key is longer than R2's bound.
+pub(super) fn fits(directory: &str, name: &str) -> bool {
+    directory.len() + name.len() <= MAX_OBJECT_KEY_BYTES
 }
 
 /// A name that needs no decoding and no resolving.
@@ -207,6 +212,18 @@ mod tests {
             });
             assert_eq!(found.as_deref(), expected, "{uri}");
         }
+    }
+
+    #[test]
+    fn a_name_that_is_too_long_for_a_key_is_not_signed() {
+        let key = ObjectKey::new("c/p.m3u8").expect("a key");
+        let base = Base {
+            origin: "https://video.example.org",
+            key: &key,
+        };
+        let named = |length: usize| resolve(&base, &key.directory(), &"n".repeat(length)).is_some();
+        assert!(named(1022));
+        assert!(!named(1023));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use super::filter::{self, Edit, Entitlements, Form};
-use super::resolve::{Base, Target, is_plain_name, resolve};
+use super::resolve::{Base, Target, fits, is_plain_name, resolve};
 use super::uri::Parts;
 use crate::http::problem::Problem;
 use crate::keyring::Key;
@@ -190,7 +190,7 @@ impl<'a> Rewriter<'a> {
             return;
         };
         // Nearly every segment's: nothing to look for, neither variables nor a query.
-        if is_plain_name(written) {
+        if is_plain_name(written) && fits(self.directory, written) {
             return self.sign(span, &Parts::plain(written), &Target::Sibling(written));
         }
         let Some(uri) = self.substitute(written) else {
