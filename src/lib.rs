@@ -13,6 +13,7 @@
 
 pub mod config;
 pub mod content_type;
+mod credential;
 pub mod decide;
 pub mod http;
 pub mod keyring;
@@ -22,6 +23,7 @@ pub mod object_key;
 pub mod pass;
 pub mod playlist;
 pub mod read;
+pub mod request;
 #[cfg(target_arch = "wasm32")]
 mod shell;
 pub mod storage;

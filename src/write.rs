@@ -13,10 +13,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
 use crate::content_type;
-use crate::decide::{Refusal, Request, parameter};
 use crate::http::precondition::{EntityTag, EntityTags};
 use crate::http::problem::Problem;
+use crate::http::problem::Refusal;
 use crate::object_key::ObjectKey;
+use crate::request::{Request, parameter};
 
 /// The most parts that an upload may have.
 const MAX_PARTS: u16 = 10_000;

@@ -25,6 +25,7 @@ debian() {
         echo "These are missing: ${missing[*]}. Install them with your system's package manager." >&2
         exit 4
     fi
+    mapfile -t missing < <(printf "%s\n" "${missing[@]}" | sort -u)
     echo "==> installing Debian packages: ${missing[*]}"
     "${as_root[@]}" apt-get update -qq
     DEBIAN_FRONTEND=noninteractive "${as_root[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" >.tools/apt.log 2>&1 ||

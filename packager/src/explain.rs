@@ -7,10 +7,11 @@ use std::net::IpAddr;
 use anyhow::{Context as _, Result};
 use chrono::DateTime;
 use lectern::config::Config;
-use lectern::decide::{Decision, Request, decide, split_url};
+use lectern::decide::{Decision, decide};
 use lectern::link::{self, Claims};
 use lectern::object_key::ObjectKey;
 use lectern::pass::{self, Kind, Pass};
+use lectern::request::{Request, split_url};
 use serde::Serialize;
 
 use crate::cli::ExplainArgs;

@@ -1,6 +1,8 @@
 //! Refusals as `application/problem+json` (RFC 9457): a stable `code` for programs, a sentence for people, and
 //! nothing that helps a forger.
 
+use std::fmt::Display;
+
 /// Every way in which the edge refuses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Problem {
@@ -128,6 +130,22 @@ impl Problem {
             _ => {}
         }
         headers
+    }
+}
+
+/// A refusal: what the client is told, and what the operator's log is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    pub problem: Problem,
+    pub reason: String,
+}
+
+impl Refusal {
+    pub(crate) fn new(problem: Problem, reason: impl Display) -> Self {
+        Self {
+            problem,
+            reason: format!("{reason}"),
+        }
     }
 }
 

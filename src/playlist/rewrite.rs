@@ -20,8 +20,10 @@ pub const MAX_PLAYLIST_BYTES: usize = 8 * 1024 * 1024;
 /// memory for their passes than an isolate has.
 const MAX_URIS: usize = 150_000;
 
+/// `?p=` and the pass of an object as it is stored.
+const OBJECT_ROOM: usize = 3 + 30;
 /// `?p=` and the longest pass.
-const PASS_ROOM: usize = 3 + 31;
+const PLAYLIST_ROOM: usize = 3 + 43;
 
 /// What an opened credential lets a playlist hand on.
 #[derive(Debug, Clone)]
@@ -112,9 +114,17 @@ pub fn rewrite(
         return Err(PlaylistError::TooLarge);
     }
     let mut count = 0;
+    // Counted before, so that the output is one allocation, and no larger than it has to be.
+    let mut room = playlist.len();
     let mut long_line = false;
     scan(playlist, &mut |item| match item {
-        Item::Uri(_) => count += 1,
+        Item::Uri(UriSpan { at, role }) => {
+            count += 1;
+            room += match role {
+                Role::Object if !may_be_playlist_name(&playlist[at]) => OBJECT_ROOM,
+                _ => PLAYLIST_ROOM,
+            };
+        }
         Item::LongLine => long_line = true,
         Item::Define { .. } => {}
     });
@@ -151,7 +161,7 @@ pub fn rewrite(
         turned_to: None,
         edits: edits.into_iter().peekable(),
         variables: Vec::new(),
-        out: Vec::with_capacity(playlist.len() + count * PASS_ROOM),
+        out: Vec::with_capacity(room),
         copied: 0,
     };
     scan(playlist, &mut |item| match item {
@@ -298,10 +308,14 @@ impl<'a> Rewriter<'a> {
 /// ever handed out with bare URIs.
 #[must_use]
 pub fn is_playlist_name(name: &str) -> bool {
-    // Asked of every URI, and nearly always answered by the last byte.
-    if !matches!(name.as_bytes().last(), Some(b'8' | b'u' | b'U')) {
+    if !may_be_playlist_name(name.as_bytes()) {
         return false;
     }
     let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
     extension.eq_ignore_ascii_case("m3u8") || extension.eq_ignore_ascii_case("m3u")
+}
+
+/// Asked of every URI, and nearly always answered by the last byte.
+fn may_be_playlist_name(name: &[u8]) -> bool {
+    matches!(name.last(), Some(b'8' | b'u' | b'U'))
 }

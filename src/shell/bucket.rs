@@ -6,8 +6,8 @@ use web_sys::ReadableStream;
 use worker::{Conditional, Data, Env, HttpMetadata, Object, Range};
 
 use super::reply::message;
-use crate::decide::Refusal;
 use crate::http::problem::Problem;
+use crate::http::problem::Refusal;
 use crate::http::range::ByteRange;
 use crate::object_key::ObjectKey;
 use crate::storage::{StorageError, Stored};

@@ -12,8 +12,9 @@ use wasm_bindgen::JsValue;
 use worker::{Context, Env, console_error, event};
 
 use crate::config::{Config, ConfigError};
-use crate::decide::{Decision, Refusal, Request, decide, split_url};
-use crate::http::problem::Problem;
+use crate::decide::{Decision, decide};
+use crate::http::problem::{Problem, Refusal};
+use crate::request::{Request, split_url};
 use bucket::Bucket;
 use reply::Reply;
 

@@ -5,8 +5,8 @@ use worker::{Object, ResponseBody};
 
 use super::bucket::{Bucket, stored};
 use super::reply::{Body, Reply, failed};
-use crate::decide::Refusal;
 use crate::http::problem::Problem;
+use crate::http::problem::Refusal;
 use crate::http::range::ByteRange;
 use crate::read::{Answer, Read, Treatment};
 use crate::storage::{StorageError, Stored};

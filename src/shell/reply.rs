@@ -4,9 +4,9 @@ use wasm_bindgen::JsValue;
 use web_sys::{ReadableStream, Response, ResponseInit};
 use worker::Error;
 
-use crate::decide::Refusal;
 use crate::http::cors::{AllowedOrigins, preflight_headers};
 use crate::http::problem::Problem;
+use crate::http::problem::Refusal;
 use crate::read::Headers;
 
 /// Headers that every answer has: a stored object is never a page that runs, whatever its content type claims.

@@ -5,9 +5,9 @@ use worker::Data;
 
 use super::bucket::Bucket;
 use super::reply::{Body, Reply, failed};
-use crate::decide::Refusal;
 use crate::http::precondition::EntityTag;
 use crate::http::problem::Problem;
+use crate::http::problem::Refusal;
 use crate::object_key::ObjectKey;
 use crate::read::Headers;
 use crate::storage::StorageError;

@@ -1,0 +1,379 @@
+//! The decisions as tables.
+
+use super::*;
+use crate::link;
+use crate::network::Place;
+use crate::request::split_url;
+
+const NOW: u64 = 1_800_000_000;
+
+fn config() -> Config {
+    Config::from_lookup(|name| {
+        (name == "LECTERN_KEYS").then(|| {
+            r#"[{"kid":"k","secret":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}]"#.to_owned()
+        })
+    })
+    .expect("a config")
+}
+
+fn link(config: &Config, path: &str, use_: Use) -> String {
+    let claims = Claims {
+        use_,
+        ..Claims::new(Scope::parse(path).expect("a scope"), NOW + 60)
+    };
+    link::mint(config.keys.minting(), &claims)
+}
+
+/// What is decided, in a word: `read`, `write`, `options` or the refusal's code.
+fn decided(config: &Config, method: &str, url: &str, headers: &[(&str, &str)]) -> String {
+    let (origin, path, query) = split_url(url).expect("a URL");
+    let header = |name: &str| {
+        headers
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map(|(_, value)| (*value).to_owned())
+    };
+    let request = Request {
+        method,
+        origin,
+        path,
+        query,
+        header: &header,
+        country: &|| header("country"),
+    };
+    match decide(&request, config, NOW) {
+        Decision::Options => "options".to_owned(),
+        Decision::Redirect(_) => "redirect".to_owned(),
+        Decision::Read(_) => "read".to_owned(),
+        Decision::Write(_) => "write".to_owned(),
+        Decision::Refuse(refusal) => refusal.problem.code().to_owned(),
+    }
+}
+
+#[test]
+fn a_link_opens_what_it_says_for_what_it_says() {
+    let config = config();
+    let length = ("content-length", "1");
+    for (path, use_, method, url, expected) in [
+        ("/a/", Use::Play, "GET", "/a/b", "read"),
+        ("/a/", Use::Play, "HEAD", "/a/b/c", "read"),
+        ("/a/", Use::Download, "GET", "/a/b", "read"),
+        ("/a/", Use::Admin, "GET", "/a/b", "read"),
+        ("/a/", Use::Upload, "GET", "/a/b", "forbidden"),
+        ("/a/b", Use::Play, "GET", "/a/b", "read"),
+        ("/a/b", Use::Play, "GET", "/a/c", "forbidden"),
+        ("/a/", Use::Play, "GET", "/ab/c", "forbidden"),
+        ("/a/", Use::Play, "PUT", "/a/b", "forbidden"),
+        ("/a/", Use::Download, "DELETE", "/a/b", "forbidden"),
+        ("/a/", Use::Upload, "PUT", "/a/b", "write"),
+        ("/a/", Use::Upload, "DELETE", "/a/b", "write"),
+        ("/a/", Use::Admin, "PUT", "/a/b", "write"),
+        ("/a/", Use::Upload, "PUT", "/b/b", "forbidden"),
+        ("/a/", Use::Upload, "PATCH", "/a/b", "method_not_allowed"),
+        ("/a/", Use::Play, "GET", "/a/%2e%2e/b", "bad_path"),
+        ("/a/", Use::Play, "GET", "/_lectern/x", "not_found"),
+        ("/a/", Use::Play, "OPTIONS", "/%zz", "options"),
+    ] {
+        let token = link(&config, path, use_);
+        let bearer = format!("bearer {token}");
+        let case = format!("{path} {use_:?} {method} {url}");
+        let by_query = format!("https://a.example{url}?x=1&token={token}");
+        assert_eq!(
+            decided(&config, method, &by_query, &[length]),
+            expected,
+            "{case}"
+        );
+        let by_header = format!("https://a.example{url}");
+        let headers = [length, ("authorization", &bearer)];
+        assert_eq!(
+            decided(&config, method, &by_header, &headers),
+            expected,
+            "{case}"
+        );
+    }
+}
+
+#[test]
+fn a_credential_is_given_once() {
+    let config = config();
+    let token = link(&config, "/a", Use::Play);
+    for (query, expected) in [
+        ("", "missing_token"),
+        ("?x=token", "missing_token"),
+        ("?token", "forbidden"),
+        ("?token=", "forbidden"),
+        (&format!("?token={token}&token={token}"), "bad_request"),
+        (&format!("?token={token}&token"), "bad_request"),
+        (&format!("?token={token}&p=x"), "bad_request"),
+        ("?p=x&p=y", "bad_request"),
+        ("?p=x", "forbidden"),
+        (&format!("?tokens={token}"), "missing_token"),
+        (&format!("?token={token}&CMCD=bl%3D1&_HLS_msn=2"), "read"),
+    ] {
+        let url = format!("https://a.example/a{query}");
+        assert_eq!(decided(&config, "GET", &url, &[]), expected, "{query}");
+    }
+    let basic = [("authorization", "Basic eA==")];
+    assert_eq!(
+        decided(&config, "GET", "https://a.example/a", &basic),
+        "missing_token"
+    );
+}
+
+#[test]
+fn a_link_opens_only_from_where_it_says() {
+    let config = config();
+    let claims = |json: &str| {
+        let json = format!(r#"{{"path":"/a/","exp":{NOW},{json}}}"#);
+        serde_json::from_str::<Claims>(&json).expect("claims")
+    };
+    let home = ("cf-connecting-ip", "192.0.2.7");
+    for (restriction, headers, expected) in [
+        (r#""ip":["192.0.2.0/24"]"#, vec![home], "read"),
+        (r#""ip":["10.0.0.0/8","192.0.2.7"]"#, vec![home], "read"),
+        (r#""ip":["192.0.3.0/24"]"#, vec![home], "forbidden"),
+        (r#""ip":["192.0.2.0/24"]"#, vec![], "forbidden"),
+        (
+            r#""ip":["192.0.2.0/24"]"#,
+            vec![("cf-connecting-ip", "x")],
+            "forbidden",
+        ),
+        (r#""country":["DE","FR"]"#, vec![("country", "fr")], "read"),
+        (r#""country":["DE"]"#, vec![("country", "FR")], "forbidden"),
+        (
+            r#""country":["DE"]"#,
+            vec![("cf-ipcountry", "DE")],
+            "forbidden",
+        ),
+        (
+            r#""origin":["https://*.school.example"]"#,
+            vec![("origin", "https://a.school.example")],
+            "read",
+        ),
+        (
+            r#""origin":["https://*.school.example"]"#,
+            vec![("origin", "https://school.example.evil")],
+            "forbidden",
+        ),
+        (r#""origin":["https://a.example"]"#, vec![], "forbidden"),
+        (
+            r#""origin":["https://a.example"]"#,
+            vec![("sec-fetch-site", "same-origin")],
+            "read",
+        ),
+        (
+            r#""origin":["https://b.example"]"#,
+            vec![("sec-fetch-site", "same-origin")],
+            "forbidden",
+        ),
+        (r#""sessions":1"#, vec![], "forbidden"),
+    ] {
+        let token = link::mint(config.keys.minting(), &claims(restriction));
+        let url = format!("https://a.example/a/b?token={token}");
+        let found = decided(&config, "GET", &url, &headers);
+        assert_eq!(found, expected, "{restriction} {headers:?}");
+    }
+}
+
+#[test]
+fn a_name_says_what_an_object_is_and_else_its_stored_type_does() {
+    for (name, expected) in [
+        ("a/p.m3u8", Treatment::Playlist),
+        ("a/P.M3U", Treatment::Playlist),
+        ("a/s.m4s", Treatment::AsStored),
+        ("a/lecture.mp4", Treatment::AsStored),
+        ("a/playlist", Treatment::ByContentType),
+        ("a.m3u8/x", Treatment::ByContentType),
+    ] {
+        let key = ObjectKey::new(name).expect(name);
+        assert_eq!(by_name(&key), expected, "{name}");
+    }
+}
+
+#[test]
+fn a_manifest_is_read_below_a_directorys_pass() {
+    let config = config();
+    let decide_url = |url: &str| {
+        let (origin, path, query) = split_url(url).expect("a URL");
+        let request = Request {
+            method: "GET",
+            origin,
+            path,
+            query,
+            header: &|_| None,
+            country: &|| None,
+        };
+        decide(&request, &config, NOW)
+    };
+    let token = link(&config, "/c/", Use::Play);
+    let manifest = format!("https://a.example/c/v/1/manifest.mpd?token={token}");
+    let Decision::Redirect(location) = decide_url(&manifest) else {
+        panic!("no redirect");
+    };
+    let (pass, rest) = location
+        .strip_prefix("/~")
+        .and_then(|rest| rest.split_once('/'))
+        .expect("a pass in the path");
+    assert_eq!(rest, "c/v/1/manifest.mpd");
+    for (path, expected) in [
+        ("/c/v/1/manifest.mpd", "read"),
+        ("/c/v/1/480p/seg00000.m4s", "read"),
+        ("/c/v/1/480p/playlist.m3u8", "read"),
+        ("/c/v/2/manifest.mpd", "forbidden"),
+        ("/c/master.m3u8", "forbidden"),
+        ("/d", "forbidden"),
+        ("/c/v/1/../2/a", "bad_path"),
+        ("", "bad_path"),
+        ("/", "bad_path"),
+    ] {
+        let url = format!("https://a.example/~{pass}{path}");
+        assert_eq!(decided(&config, "GET", &url, &[]), expected, "{path}");
+    }
+    let inside = "https://a.example/c/v/1/480p/seg00000.m4s";
+    for (url, expected) in [
+        (format!("{inside}?p={pass}"), "forbidden"),
+        (
+            format!("https://a.example/~{pass}/c/v/1/a?token={token}"),
+            "bad_request",
+        ),
+        (format!("https://a.example/~{pass}/c/v/1/a?x=1"), "read"),
+        ("https://a.example/~/c/v/1/a".to_owned(), "forbidden"),
+    ] {
+        assert_eq!(decided(&config, "GET", &url, &[]), expected, "{url}");
+    }
+    let put = format!("https://a.example/~{pass}/c/v/1/a");
+    assert_eq!(decided(&config, "PUT", &put, &[]), "forbidden");
+}
+
+#[test]
+fn a_pass_opens_its_object_and_writes_nothing() {
+    let config = config();
+    let mut minted = Vec::new();
+    Minter::new(config.keys.minting(), NOW, Place::default()).mint(
+        Kind::Object,
+        "a/",
+        "b",
+        &mut minted,
+    );
+    let pass = String::from_utf8(minted).expect("ASCII");
+    for (method, path, expected) in [
+        ("GET", "/a/b", "read"),
+        ("GET", "/a/c", "forbidden"),
+        ("PUT", "/a/b", "forbidden"),
+    ] {
+        let url = format!("https://a.example{path}?p={pass}");
+        assert_eq!(
+            decided(&config, method, &url, &[]),
+            expected,
+            "{method} {path}"
+        );
+    }
+}
+
+#[test]
+fn a_write_says_what_it_wants() {
+    let config = config();
+    let token = link(&config, "/a/", Use::Upload);
+    for (method, query, headers, expected) in [
+        ("PUT", "", vec![("content-length", "0")], "write"),
+        ("PUT", "", vec![], "length_required"),
+        ("PUT", "", vec![("content-length", "x")], "length_required"),
+        ("PUT", "", vec![("content-length", "104857600")], "write"),
+        (
+            "PUT",
+            "",
+            vec![("content-length", "104857601")],
+            "payload_too_large",
+        ),
+        (
+            "PUT",
+            "",
+            vec![("content-length", "1"), ("content-range", "bytes 0-0/9")],
+            "bad_request",
+        ),
+        (
+            "PUT",
+            "",
+            vec![("content-length", "1"), ("if-none-match", "*")],
+            "write",
+        ),
+        (
+            "PUT",
+            "",
+            vec![("content-length", "1"), ("if-none-match", "\"a\"")],
+            "bad_request",
+        ),
+        (
+            "PUT",
+            "",
+            vec![("content-length", "1"), ("if-match", "W/\"a\"")],
+            "bad_request",
+        ),
+        ("POST", "uploads", vec![], "write"),
+        ("POST", "", vec![], "bad_request"),
+        (
+            "PUT",
+            "uploads",
+            vec![("content-length", "1")],
+            "bad_request",
+        ),
+        (
+            "PUT",
+            "uploadId=u&partNumber=1",
+            vec![("content-length", "5")],
+            "write",
+        ),
+        (
+            "PUT",
+            "uploadId=u&partNumber=0",
+            vec![("content-length", "5")],
+            "bad_request",
+        ),
+        // 300 parts of 100 MiB are more than 20 GiB.
+        (
+            "PUT",
+            "uploadId=u&partNumber=300",
+            vec![("content-length", "104857600")],
+            "payload_too_large",
+        ),
+        (
+            "POST",
+            "uploadId=u",
+            vec![("content-length", "1048577")],
+            "payload_too_large",
+        ),
+        ("DELETE", "uploadId=u", vec![], "write"),
+        ("DELETE", "uploadId=", vec![], "bad_request"),
+    ] {
+        let url = format!("https://a.example/a/b?token={token}&{query}");
+        let found = decided(&config, method, &url, &headers);
+        assert_eq!(found, expected, "{method} {query} {headers:?}");
+    }
+}
+
+#[test]
+fn a_directorys_pass_is_given_to_whom_the_directory_is_open() {
+    let config = config();
+    let restricted = serde_json::from_str::<Claims>(&format!(
+        r#"{{"path":"/c/","exp":{NOW},"max_height":480}}"#
+    ))
+    .expect("claims");
+    let restricted = link::mint(config.keys.minting(), &restricted);
+    let (directory, object) = (
+        link(&config, "/c/", Use::Play),
+        link(&config, "/c/master.m3u8", Use::Play),
+    );
+    for (token, query, expected) in [
+        (&directory, "as=directory", "redirect"),
+        (&directory, "", "read"),
+        (&directory, "as=", "bad_request"),
+        (&directory, "as=file", "bad_request"),
+        (&directory, "as=directory&as=directory", "bad_request"),
+        (&object, "as=directory", "forbidden"),
+        (&object, "", "read"),
+        (&restricted, "as=directory", "forbidden"),
+    ] {
+        let url = format!("https://a.example/c/master.m3u8?token={token}&{query}");
+        assert_eq!(decided(&config, "GET", &url, &[]), expected, "{query}");
+    }
+}

@@ -1,0 +1,301 @@
+//! The filter of a Media Playlist: Media Segments outside a preview.
+
+use std::collections::HashSet;
+use std::ops::Range;
+
+use super::{Edit, attribute, tag, trim_line, whole_lines};
+use crate::playlist::PlaylistError;
+
+/// A Media Segment with the tags that belong to it.
+#[derive(Default)]
+struct Segment {
+    /// Lines, endings included.
+    lines: Vec<Range<usize>>,
+    uri: Option<Range<usize>>,
+    /// Microseconds.
+    duration: u64,
+    discontinuity: bool,
+    /// The line, and the length and offset that it says.
+    byte_range: Option<(Range<usize>, u64, Option<u64>)>,
+}
+
+/// The filter of a Media Playlist by a preview: Media Segments that do not touch `[from, to)` go, with the tags that
+/// belong to them. `EXT-X-MAP`, `EXT-X-KEY` and `EXT-X-BITRATE` that still hold stay, byte ranges that counted on the segment
+/// before get their offset, the sequence numbers count what went, and a playlist that was cut at its end ends.
+pub(in crate::playlist) fn media(
+    playlist: &[u8],
+    (from, to): (u32, u32),
+) -> Result<Vec<Edit>, PlaylistError> {
+    let from = u64::from(from) * 1_000_000;
+    let to = u64::from(to) * 1_000_000;
+    let mut edits = Vec::new();
+    let mut segments: Vec<Segment> = vec![Segment::default()];
+    // Tags that hold until the next of their kind: at which segment, and what it replaces.
+    let mut states: Vec<(usize, Range<usize>, Vec<u8>)> = Vec::new();
+    let mut sequence: Option<Range<usize>> = None;
+    let mut discontinuities: Option<Range<usize>> = None;
+    let mut first_line_ends = None;
+    let mut ended = false;
+    let mut grows_only = false;
+    for at in whole_lines(playlist) {
+        let line = trim_line(&playlist[at.clone()]);
+        let (name, value) = tag(line);
+        let number = segments.len() - 1;
+        let segment = &mut segments[number];
+        match name {
+            b"#EXTM3U" => first_line_ends = Some(at.end),
+            b"#EXT-X-MEDIA-SEQUENCE" => sequence = Some(at.start..at.start + line.len()),
+            b"#EXT-X-DISCONTINUITY-SEQUENCE" => {
+                discontinuities = Some(at.start..at.start + line.len());
+            }
+            b"#EXT-X-ENDLIST" => ended = true,
+            b"#EXT-X-PLAYLIST-TYPE" => grows_only = true,
+            b"#EXT-X-SKIP" => return Err(PlaylistError::NoPreview),
+            b"#EXT-X-VERSION"
+            | b"#EXT-X-TARGETDURATION"
+            | b"#EXT-X-I-FRAMES-ONLY"
+            | b"#EXT-X-INDEPENDENT-SEGMENTS"
+            | b"#EXT-X-START"
+            | b"#EXT-X-DEFINE"
+            | b"#EXT-X-PART-INF"
+            | b"#EXT-X-SERVER-CONTROL"
+            | b"#EXT-X-ALLOW-CACHE" => {}
+            b"#EXT-X-MAP" | b"#EXT-X-BITRATE" => states.push((number, at, name.to_vec())),
+            b"#EXT-X-KEY" => {
+                let format = attribute(line, b"KEYFORMAT").unwrap_or("identity");
+                let kind = match attribute(line, b"METHOD") {
+                    Some("NONE") => b"#EXT-X-KEY".to_vec(),
+                    _ => [b"#EXT-X-KEY:", format.as_bytes()].concat(),
+                };
+                states.push((number, at, kind));
+            }
+            _ => {
+                match name {
+                    b"#EXTINF" => {
+                        segment.duration = microseconds(value).ok_or(PlaylistError::NoPreview)?;
+                    }
+                    b"#EXT-X-DISCONTINUITY" => segment.discontinuity = true,
+                    b"#EXT-X-BYTERANGE" => {
+                        let (length, offset) = byte_range(value).ok_or(PlaylistError::NoPreview)?;
+                        segment.byte_range =
+                            Some((at.start..at.start + line.len(), length, offset));
+                    }
+                    _ => {}
+                }
+                let is_uri = name.is_empty()
+                    && !line.trim_ascii().is_empty()
+                    && !line.trim_ascii_start().starts_with(b"#");
+                segment.lines.push(at.clone());
+                if is_uri {
+                    segment.uri = Some(at.start..at.start + line.len());
+                    segments.push(Segment::default());
+                }
+            }
+        }
+    }
+    // Where a playlist forgets its beginning, the seconds of a preview count from another point at every reload.
+    if !ended && !grows_only {
+        return Err(PlaylistError::NoPreview);
+    }
+    let tail = segments.pop().unwrap_or_default();
+    let mut start = 0;
+    let kept: Vec<bool> = segments
+        .iter()
+        .map(|segment| {
+            let began = start;
+            start += segment.duration;
+            began < to && (start > from || (segment.duration == 0 && began >= from))
+        })
+        .collect();
+    let uri_of = |segment: &Segment| segment.uri.clone().map(|at| playlist[at].trim_ascii());
+    let first = kept.iter().position(|keep| *keep);
+    let last = kept.iter().rposition(|keep| *keep);
+    let cut_at_end = last.is_none_or(|last| last + 1 < segments.len()) && !segments.is_empty();
+
+    // A pass opens an object whole: a file that holds segments of both sides cannot be shown in part.
+    let (mut shown, mut hidden) = (HashSet::new(), HashSet::new());
+    for (segment, keep) in segments.iter().zip(&kept) {
+        let side = if *keep { &mut shown } else { &mut hidden };
+        side.extend(segment.byte_range.as_ref().and_then(|_| uri_of(segment)));
+    }
+    if !shown.is_disjoint(&hidden) {
+        return Err(PlaylistError::NoPreview);
+    }
+
+    let mut gone = 0_u64;
+    let mut gone_discontinuities = 0_u64;
+    let mut next_offset: Option<(&[u8], u64)> = None;
+    for (number, segment) in segments.iter().enumerate() {
+        let uri = uri_of(segment).unwrap_or_default();
+        let ranged = segment.byte_range.as_ref().map(|(at, length, offset)| {
+            let implied = next_offset.filter(|(before, _)| *before == uri);
+            let begins = offset.or(implied.map(|(_, end)| end)).unwrap_or(0);
+            (at, *length, offset.is_none(), begins)
+        });
+        next_offset = ranged.map(|(_, length, _, begins)| (uri, begins.saturating_add(length)));
+        if !kept[number] {
+            edits.extend(segment.lines.iter().cloned().map(Edit::drop));
+            if first.is_none_or(|first| number < first) {
+                gone += 1;
+                gone_discontinuities += u64::from(segment.discontinuity);
+            }
+        } else if let Some((at, length, true, begins)) = ranged
+            && (number == 0 || !kept[number - 1])
+        {
+            edits.push(Edit {
+                at: at.clone(),
+                with: format!("#EXT-X-BYTERANGE:{length}@{begins}"),
+            });
+        }
+    }
+    if cut_at_end {
+        edits.extend(tail.lines.into_iter().map(Edit::drop));
+    }
+    // Of the tags before the first kept segment only those that hold for it, and none behind the last.
+    for (index, (number, at, kind)) in states.iter().enumerate() {
+        let replaced = states[index + 1..].iter().any(|(later, _, other)| {
+            Some(*later) <= first
+                && (other == kind || (*other == b"#EXT-X-KEY" && kind.starts_with(other)))
+        });
+        let behind = last.is_none_or(|last| *number > last) && cut_at_end;
+        if behind || (Some(*number) < first && replaced) {
+            edits.push(Edit::drop(at.clone()));
+        }
+    }
+    let head = first_line_ends.unwrap_or(0);
+    edits.extend(count(
+        playlist,
+        sequence,
+        "#EXT-X-MEDIA-SEQUENCE",
+        gone,
+        head,
+    )?);
+    edits.extend(count(
+        playlist,
+        discontinuities,
+        "#EXT-X-DISCONTINUITY-SEQUENCE",
+        gone_discontinuities,
+        head,
+    )?);
+    if cut_at_end && !ended {
+        let newline = if playlist.ends_with(b"\n") { "" } else { "\n" };
+        edits.push(Edit {
+            at: playlist.len()..playlist.len(),
+            with: format!("{newline}#EXT-X-ENDLIST\n"),
+        });
+    }
+    edits.sort_unstable_by_key(|edit| (edit.at.start, edit.at.end));
+    Ok(edits)
+}
+
+/// Adds what went to a sequence number, or says it where the playlist counted from nothing.
+fn count(
+    playlist: &[u8],
+    line: Option<Range<usize>>,
+    name: &str,
+    gone: u64,
+    head: usize,
+) -> Result<Option<Edit>, PlaylistError> {
+    if gone == 0 {
+        return Ok(None);
+    }
+    let (at, before, end) = match line {
+        Some(at) => {
+            let value = tag(&playlist[at.clone()]).1;
+            let number = str::from_utf8(value)
+                .ok()
+                .and_then(|value| value.trim().parse().ok());
+            (at, number.ok_or(PlaylistError::NoPreview)?, "")
+        }
+        None => (head..head, 0_u64, "\n"),
+    };
+    let with = format!("{name}:{}{end}", before.saturating_add(gone));
+    Ok(Some(Edit { at, with }))
+}
+
+/// `EXTINF`'s duration, an integer or a decimal number of seconds.
+fn microseconds(value: &[u8]) -> Option<u64> {
+    let value = str::from_utf8(value).ok()?;
+    let (whole, fraction) = value
+        .split(',')
+        .next()?
+        .trim()
+        .split_once('.')
+        .unwrap_or((value.split(',').next()?.trim(), ""));
+    if !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let micros: u64 = format!("{fraction:0<6.6}").parse().ok()?;
+    // A segment of a year is no segment; the bound keeps the sums from overflowing.
+    let seconds: u64 = whole.parse().ok().filter(|seconds| *seconds < 31_536_000)?;
+    Some(seconds * 1_000_000 + micros)
+}
+
+/// `<n>[@<o>]` (RFC 8216bis §4.4.4.2).
+fn byte_range(value: &[u8]) -> Option<(u64, Option<u64>)> {
+    let value = str::from_utf8(value).ok()?.trim();
+    match value.split_once('@') {
+        Some((length, offset)) => Some((length.parse().ok()?, Some(offset.parse().ok()?))),
+        None => Some((value.parse().ok()?, None)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_read_to_the_microsecond() {
+        for (value, expected) in [
+            ("4,", Some(4_000_000)),
+            ("3.960000,title, 2", Some(3_960_000)),
+            (" 0.0000019", Some(1)),
+            ("-1,", None),
+            ("1e3,", None),
+            ("", None),
+            ("99999999999,", None),
+        ] {
+            assert_eq!(microseconds(value.as_bytes()), expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_shown_in_part_is_not_shown() {
+        let segments = |tags: &str| format!("#EXTM3U\n{tags}#EXTINF:4,\na.ts\n#EXTINF:4,\nb.ts\n");
+        let vod = "#EXT-X-PLAYLIST-TYPE:VOD\n";
+        for (playlist, window, expected) in [
+            (segments(vod), (0, 8), Ok(())),
+            // A live playlist forgets its beginning.
+            (segments(""), (0, 4), Err(PlaylistError::NoPreview)),
+            // A delta update does not say what it left out.
+            (
+                segments(&format!("{vod}#EXT-X-SKIP:SKIPPED-SEGMENTS=3\n")),
+                (0, 4),
+                Err(PlaylistError::NoPreview),
+            ),
+            (
+                segments(vod).replace("#EXTINF:4,\nb", "#EXTINF:x,\nb"),
+                (0, 4),
+                Err(PlaylistError::NoPreview),
+            ),
+            // One file holds what is shown and what is not.
+            (
+                format!(
+                    "#EXTM3U\n{vod}#EXTINF:4,\n#EXT-X-BYTERANGE:9@0\na.ts\n#EXTINF:4,\n#EXT-X-BYTERANGE:9\na.ts\n"
+                ),
+                (0, 4),
+                Err(PlaylistError::NoPreview),
+            ),
+            (
+                format!(
+                    "#EXTM3U\n{vod}#EXTINF:4,\n#EXT-X-BYTERANGE:9@0\na.ts\n#EXTINF:4,\n#EXT-X-BYTERANGE:9\na.ts\n"
+                ),
+                (0, 5),
+                Ok(()),
+            ),
+        ] {
+            let found = media(playlist.as_bytes(), window).map(|_| ());
+            assert_eq!(found, expected, "{playlist}");
+        }
+    }
+}

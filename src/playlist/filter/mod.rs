@@ -1,0 +1,123 @@
+//! Entitlement filters: which lines of a playlist a restricted link's holder does not get. Whole entries go; what stays
+//! stays byte for byte, but for the numbers that count what went.
+
+mod media;
+mod multivariant;
+
+use std::ops::Range;
+
+use lectern_hot::attributes::attributes;
+use lectern_hot::scan::lines;
+
+pub(super) use media::media;
+pub(super) use multivariant::multivariant;
+
+/// What a link restricts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Entitlements {
+    /// The most lines of a Variant Stream, by its shorter side: 720 for 1280×720 and for 720×1280 alike.
+    pub max_height: Option<u32>,
+    /// Audio and subtitle Renditions, as BCP 47 language ranges.
+    pub langs: Option<Vec<String>>,
+    /// Seconds from and to which Media Segments are listed.
+    pub preview: Option<(u32, u32)>,
+}
+
+/// A change to a playlist: these bytes become those.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Edit {
+    pub(super) at: Range<usize>,
+    pub(super) with: String,
+}
+
+impl Edit {
+    fn drop(at: Range<usize>) -> Self {
+        Self {
+            at,
+            with: String::new(),
+        }
+    }
+}
+
+/// Which of the two playlists of RFC 8216bis §4.1 this is. `None` where it is neither or claims to be both, which
+/// clients must refuse, and which a restricted link never opens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    Multivariant,
+    Media,
+}
+
+pub(super) fn form(playlist: &[u8]) -> Option<Form> {
+    let mut multivariant = false;
+    let mut media = false;
+    for range in lines(playlist) {
+        match tag(&playlist[range]).0 {
+            b"#EXT-X-STREAM-INF" | b"#EXT-X-I-FRAME-STREAM-INF" | b"#EXT-X-MEDIA" => {
+                multivariant = true;
+            }
+            b"#EXTINF" | b"#EXT-X-TARGETDURATION" | b"#EXT-X-PART" => media = true,
+            _ => {}
+        }
+    }
+    match (multivariant, media) {
+        (true, false) => Some(Form::Multivariant),
+        (false, true) => Some(Form::Media),
+        _ => None,
+    }
+}
+
+/// A line's tag and the rest behind its colon. A line that is no tag has an empty one.
+fn tag(line: &[u8]) -> (&[u8], &[u8]) {
+    if !line.starts_with(b"#EXT") {
+        return (b"", line);
+    }
+    match line.iter().position(|&byte| byte == b':') {
+        Some(colon) => (&line[..colon], &line[colon + 1..]),
+        None => (line.trim_ascii_end(), b""),
+    }
+}
+
+/// The value of an attribute of a tag's line.
+fn attribute<'line>(line: &'line [u8], name: &[u8]) -> Option<&'line str> {
+    let start = line.iter().position(|&byte| byte == b':')? + 1;
+    let mut found = attributes(line, start).filter(|attribute| attribute.name == name);
+    let value = found.next()?.value;
+    str::from_utf8(&line[value]).ok()
+}
+
+/// Lines with their endings.
+fn whole_lines(playlist: &[u8]) -> Vec<Range<usize>> {
+    let starts: Vec<usize> = lines(playlist).map(|line| line.start).collect();
+    starts
+        .iter()
+        .zip(starts.iter().skip(1).chain([&playlist.len()]))
+        .map(|(start, end)| *start..*end)
+        .collect()
+}
+
+/// A line without its ending.
+fn trim_line(line: &[u8]) -> &[u8] {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    line.strip_suffix(b"\r").unwrap_or(line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_playlist_is_of_one_form() {
+        for (playlist, expected) in [
+            (
+                "#EXTM3U\n#EXT-X-STREAM-INF:A=1\na\n",
+                Some(Form::Multivariant),
+            ),
+            ("#EXTM3U\n#EXTINF:4,\na\n", Some(Form::Media)),
+            ("#EXTM3U\n#EXT-X-TARGETDURATION:4\n", Some(Form::Media)),
+            ("#EXTM3U\n#EXT-X-STREAM-INF:A=1\na\n#EXTINF:4,\nb\n", None),
+            ("#EXTM3U\na\n", None),
+        ] {
+            assert_eq!(form(playlist.as_bytes()), expected, "{playlist}");
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! The filter of a Multivariant Playlist: Variant Streams and Renditions that a link does not open.
+
+use std::collections::HashSet;
+use std::ops::Range;
+
+use lectern_hot::attributes::attributes;
+
+use super::{Edit, Entitlements, attribute, tag, trim_line, whole_lines};
+use crate::playlist::PlaylistError;
+
+/// A Rendition Group: its type and id.
+type Group = (String, String);
+
+/// An `EXT-X-STREAM-INF` with its URI line, or an entry that is one line.
+struct Variant {
+    /// From the tag's line to the end of the URI's, line endings included.
+    at: Range<usize>,
+    /// The tag's line.
+    tag: Range<usize>,
+    uri: Range<usize>,
+    keep: bool,
+}
+
+/// The filter of a Multivariant Playlist. Variant Streams that are too tall go with their URI lines, Renditions in other
+/// languages go, and so do those whose group no Variant Stream that is left names.
+pub(in crate::playlist) fn multivariant(
+    playlist: &[u8],
+    entitlements: &Entitlements,
+) -> Result<Vec<Edit>, PlaylistError> {
+    let whole = whole_lines(playlist);
+    let too_tall = |line: &[u8]| {
+        entitlements
+            .max_height
+            .is_some_and(|most| height(line).is_none_or(|height| height > most))
+    };
+    // Renditions that are in a language of the link's.
+    let mut renditions: Vec<(Range<usize>, Group, bool)> = Vec::new();
+    let mut variants: Vec<Variant> = Vec::new();
+    let mut edits = Vec::new();
+    let mut open: Option<(Range<usize>, usize)> = None;
+    for at in &whole {
+        let line = trim_line(&playlist[at.clone()]);
+        match tag(line).0 {
+            b"#EXT-X-STREAM-INF" => open = Some((at.start..at.start + line.len(), at.start)),
+            b"#EXT-X-I-FRAME-STREAM-INF" | b"#EXT-X-IMAGE-STREAM-INF" if too_tall(line) => {
+                edits.push(Edit::drop(at.clone()));
+            }
+            b"#EXT-X-MEDIA" => {
+                let kind = attribute(line, b"TYPE").unwrap_or_default();
+                let group = attribute(line, b"GROUP-ID").unwrap_or_default();
+                let listed = entitlements.langs.as_ref().is_none_or(|langs| {
+                    !matches!(kind, "AUDIO" | "SUBTITLES")
+                        || attribute(line, b"LANGUAGE")
+                            .is_some_and(|language| speaks(langs, language))
+                });
+                renditions.push((at.clone(), (kind.to_owned(), group.to_owned()), listed));
+            }
+            b"" if !line.trim_ascii().is_empty() && !line.trim_ascii_start().starts_with(b"#") => {
+                if let Some((tag, start)) = open.take() {
+                    let keep = !too_tall(&playlist[tag.clone()]);
+                    variants.push(Variant {
+                        at: start..at.end,
+                        tag,
+                        uri: at.start..at.start + line.len(),
+                        keep,
+                    });
+                }
+            }
+            _ => {}
+        }
+    }
+    // A tag without its URI line is not an entry that anything could play.
+    if let Some((_, start)) = open {
+        edits.push(Edit::drop(start..playlist.len()));
+    }
+    let has = |renditions: &[(Range<usize>, Group, bool)], kind: &str, id: &str, listed: bool| {
+        renditions
+            .iter()
+            .any(|(_, (found, group), keep)| found == kind && group == id && (*keep || !listed))
+    };
+    let unlisted: HashSet<&[u8]> = renditions
+        .iter()
+        .filter(|(_, _, listed)| !listed)
+        .filter_map(|(at, _, _)| attribute(&playlist[at.clone()], b"URI"))
+        .map(str::as_bytes)
+        .collect();
+    let mut used: Vec<Group> = Vec::new();
+    for variant in &mut variants {
+        let line = &playlist[variant.tag.clone()];
+        // A Variant Stream of sound alone may be a Rendition by another name, and goes with it.
+        let uri = playlist[variant.uri.clone()].trim_ascii();
+        variant.keep &= !unlisted.contains(&uri);
+        // Its sound is only in other languages: it cannot be played as the link says.
+        if let Some(group) = attribute(line, b"AUDIO") {
+            variant.keep &=
+                has(&renditions, "AUDIO", group, true) || !has(&renditions, "AUDIO", group, false);
+        }
+        if !variant.keep {
+            edits.push(Edit::drop(variant.at.clone()));
+            continue;
+        }
+        for kind in ["AUDIO", "VIDEO", "SUBTITLES", "CLOSED-CAPTIONS"] {
+            if let Some(group) = attribute(line, kind.as_bytes()) {
+                used.push((kind.to_owned(), group.to_owned()));
+            }
+        }
+        // §4.4.6.2: the attribute's value must match a group that is there.
+        if let Some(group) = attribute(line, b"SUBTITLES")
+            && has(&renditions, "SUBTITLES", group, false)
+            && !has(&renditions, "SUBTITLES", group, true)
+            && let Some(at) = attribute_with_comma(line, b"SUBTITLES")
+        {
+            let start = variant.tag.start;
+            edits.push(Edit::drop(start + at.start..start + at.end));
+        }
+    }
+    if !variants.iter().any(|variant| variant.keep) {
+        return Err(PlaylistError::NoVariant);
+    }
+    for (at, group, listed) in renditions {
+        if !listed || !used.contains(&group) {
+            edits.push(Edit::drop(at));
+        }
+    }
+    edits.sort_unstable_by_key(|edit| edit.at.start);
+    Ok(edits)
+}
+
+/// The shorter side of `RESOLUTION`. An entry that does not say is none of the video's only if its codecs are all of
+/// sound: then it has no height, which every link allows.
+fn height(line: &[u8]) -> Option<u32> {
+    const AUDIO: [&str; 7] = ["mp4a", "ac-3", "ec-3", "ac-4", "opus", "flac", "alac"];
+    if let Some(resolution) = attribute(line, b"RESOLUTION") {
+        let (width, height) = resolution.split_once(['x', 'X'])?;
+        return Some(
+            width
+                .trim()
+                .parse::<u32>()
+                .ok()?
+                .min(height.trim().parse().ok()?),
+        );
+    }
+    let codecs = attribute(line, b"CODECS").filter(|codecs| !codecs.trim().is_empty())?;
+    codecs
+        .split(',')
+        .all(|codec| {
+            let codec = codec.trim().to_ascii_lowercase();
+            AUDIO.iter().any(|audio| codec.starts_with(audio))
+        })
+        .then_some(0)
+}
+
+/// Basic filtering of RFC 4647 §3.3.1: `en` speaks `en-GB`, `en-GB` does not speak `en`.
+fn speaks(ranges: &[String], language: &str) -> bool {
+    ranges.iter().any(|range| {
+        language
+            .get(..range.len())
+            .is_some_and(|prefix| prefix.eq_ignore_ascii_case(range))
+            && matches!(language.as_bytes().get(range.len()), None | Some(b'-'))
+    })
+}
+
+/// Where an attribute stands in a line, with the comma that separates it from its neighbour.
+fn attribute_with_comma(line: &[u8], name: &[u8]) -> Option<Range<usize>> {
+    let start = line.iter().position(|&byte| byte == b':')? + 1;
+    let value = attributes(line, start)
+        .find(|attribute| attribute.name == name)?
+        .value;
+    let equals = line[..value.start].iter().rposition(|&byte| byte == b'=')?;
+    let from = line[start..equals]
+        .iter()
+        .rposition(|&byte| byte == b',')
+        .map_or(start, |comma| start + comma);
+    let quoted = line.get(value.end) == Some(&b'"');
+    let mut to = value.end + usize::from(quoted);
+    // The first of the list takes the comma behind it along.
+    if from == start && line.get(to) == Some(&b',') {
+        to += 1;
+    }
+    Some(from..to)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_resolution_counts_with_its_shorter_side() {
+        for (line, expected) in [
+            ("#EXT-X-STREAM-INF:RESOLUTION=1280x720", Some(720)),
+            ("#EXT-X-STREAM-INF:RESOLUTION=720x1280", Some(720)),
+            ("#EXT-X-STREAM-INF:RESOLUTION=x", None),
+            ("#EXT-X-STREAM-INF:BANDWIDTH=1", None),
+            ("#EXT-X-STREAM-INF:CODECS=\"mp4a.40.2\"", Some(0)),
+            ("#EXT-X-STREAM-INF:CODECS=\"avc1.64001f,mp4a.40.2\"", None),
+            ("#EXT-X-STREAM-INF:CODECS=\"\"", None),
+        ] {
+            assert_eq!(height(line.as_bytes()), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_language_range_speaks_its_own_regions() {
+        for (range, language, expected) in [
+            ("en", "en", true),
+            ("en", "EN-gb", true),
+            ("en", "eng", false),
+            ("en-GB", "en", false),
+            ("en", "e", false),
+            ("und", "und", true),
+        ] {
+            let found = speaks(&[range.to_owned()], language);
+            assert_eq!(found, expected, "{range} {language}");
+        }
+    }
+
+    fn edited(playlist: &str, edits: &[Edit]) -> String {
+        let mut out = String::new();
+        let mut copied = 0;
+        for edit in edits {
+            out += &playlist[copied..edit.at.start];
+            out += &edit.with;
+            copied = edit.at.end;
+        }
+        out + &playlist[copied..]
+    }
+
+    #[test]
+    fn an_attribute_goes_with_one_comma() {
+        for (line, expected) in [
+            ("#T:A=1,S=\"x\",B=2", "#T:A=1,B=2"),
+            ("#T:S=\"x\",B=2", "#T:B=2"),
+            ("#T:A=1,S=\"x, y\"", "#T:A=1"),
+            ("#T:S=x", "#T:"),
+        ] {
+            let at = attribute_with_comma(line.as_bytes(), b"S").expect("the attribute");
+            assert_eq!(edited(line, &[Edit::drop(at)]), expected, "{line}");
+        }
+    }
+}
