@@ -569,4 +569,50 @@ mod tests {
             Err(LinkError::TooLong)
         );
     }
+
+    #[test]
+    fn a_link_is_as_long_as_a_link_may_be() {
+        let ring = ring(&["k"]);
+        let padded = |length: usize| {
+            let padding = "x".repeat(length);
+            sign(
+                ring.minting(),
+                // A space, for the lengths of base64url to come out even.
+                r#"{"alg":"HS256", "kid":"k"}"#,
+                &format!(r#"{{"path":"/a","exp":{NOW},"x":"{padding}"}}"#),
+            )
+        };
+        let longest = (2900..3100)
+            .map(padded)
+            .filter(|token| token.len() <= MAX_LINK_BYTES)
+            .next_back()
+            .expect("a link");
+        assert_eq!(longest.len(), MAX_LINK_BYTES);
+        assert!(verify(&longest, &ring, NOW, DAY).is_ok());
+        assert_eq!(
+            verify(&format!("{longest}A"), &ring, NOW, DAY),
+            Err(LinkError::TooLong)
+        );
+    }
+
+    #[test]
+    fn a_link_says_what_it_has_to_and_no_more() {
+        let token = mint(ring(&["k"]).minting(), &claims("/a/b"));
+        let payload = token.split('.').nth(1).expect("a payload");
+        let payload = URL_SAFE_NO_PAD.decode(payload).expect("base64url");
+        assert_eq!(
+            String::from_utf8_lossy(&payload),
+            format!(r#"{{"path":"/a/b","exp":{}}}"#, NOW + DAY)
+        );
+    }
+
+    #[test]
+    fn the_largest_exact_integer_is_a_number_of_seconds() {
+        let at = |number| Claims {
+            watch: Some(number),
+            ..claims("/a")
+        };
+        assert_eq!(at(MAX_SAFE_INTEGER).check(), Ok(()));
+        assert!(at(MAX_SAFE_INTEGER + 1).check().is_err());
+    }
 }

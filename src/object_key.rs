@@ -130,10 +130,10 @@ impl Directory {
     }
 
     /// Whether `key` lies below this directory. The slash at the end of [`Directory`] is the segment boundary:
-    /// `course1/` does not hold `course10/a`.
+    /// `course1/` does not hold `course10/a`. No key ends in a slash, so none is a directory.
     #[must_use]
     pub fn contains(&self, key: &ObjectKey) -> bool {
-        key.0.len() > self.0.len() && key.0.starts_with(&self.0)
+        key.0.starts_with(&self.0)
     }
 
     /// How many segments deep this directory is; the whole bucket is 0.
@@ -240,7 +240,7 @@ pub(crate) fn percent_decode(path: &str) -> Result<String, ObjectKeyError> {
         };
         let decoded = hex(*high)
             .zip(hex(*low))
-            .map(|(high, low)| high << 4 | low)
+            .map(|(high, low)| high * 16 + low)
             .ok_or(ObjectKeyError::BadEscape)?;
         if matches!(decoded, b'/' | b'\\') {
             return Err(ObjectKeyError::EncodedSeparator);
@@ -397,5 +397,27 @@ mod tests {
             assert_eq!(found.as_ref().map(Directory::as_str), expected, "{depth}");
         }
         assert_eq!(key.directory().depth(), 2);
+    }
+
+    #[test]
+    fn an_escape_is_decoded_with_both_its_digits_and_counts_as_one_byte() {
+        for (path, expected) in [
+            ("/%7e%4A%4a%ff", Err(ObjectKeyError::NotUtf8)),
+            ("/%7e%4A%4a", Ok("~JJ")),
+            ("/%C3%A9", Ok("é")),
+        ] {
+            let key = ObjectKey::from_url_path(path);
+            assert_eq!(
+                key.as_ref().map(ObjectKey::as_str),
+                expected.as_deref(),
+                "{path}"
+            );
+        }
+        let longest = "%61".repeat(MAX_OBJECT_KEY_BYTES);
+        assert!(percent_decode(&longest).is_ok());
+        assert_eq!(
+            percent_decode(&format!("{longest}a")),
+            Err(ObjectKeyError::TooLong)
+        );
     }
 }

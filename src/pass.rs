@@ -425,7 +425,7 @@ fn tag(kind: Kind, place: Place) -> u8 {
     } else {
         0
     };
-    VERSION | network | country | kind.tag()
+    VERSION + network + country + kind.tag()
 }
 
 fn derive(key: &Key, kind: Kind, expires: u32, place: Place, directory: &str) -> [u8; 32] {
@@ -671,5 +671,83 @@ mod tests {
             assert_eq!((pass.kind, pass.expires), (kind, NOW));
         }
         assert_eq!(decode("AAAA"), Err(PassError::Malformed));
+    }
+
+    /// What was handed out yesterday opens today: these change only with the version in the tag. Computed by a second
+    /// implementation, in another language, from this module's description.
+    #[test]
+    fn passes_stay_what_they_are() {
+        let ring = ring(&["k"]);
+        let place = |address: &str, country: &str| Place {
+            network: address.parse().ok().map(crate::network::Network::of),
+            country: crate::network::Country::parse(country),
+        };
+        for (place, kind, expected) in [
+            (
+                Place::default(),
+                Kind::Object,
+                "EIJrSdIA9uNOqBbM_HkLwLJtfH998w",
+            ),
+            (
+                place("192.0.2.1", ""),
+                Kind::Object,
+                "GIJrSdIAXmbjxghULegZdpPpxsZJNQ",
+            ),
+            (
+                place("2001:db8::1", ""),
+                Kind::Object,
+                "GIJrSdIAigHi5a3eIP0b1et1uruaCQ",
+            ),
+            (
+                place("", "DE"),
+                Kind::Object,
+                "FIJrSdIACKs_e6nki2q0_sBToTG74g",
+            ),
+            (
+                place("192.0.2.1", "DE"),
+                KINDS[1],
+                "HYJrSdIAAZHeH71SvBp6_sfuL5jN2wM",
+            ),
+            (
+                place("2001:db8::1", "DE"),
+                KINDS[3],
+                "H4JrSdIAAQEAAAAAAAAAPEyU2iukkw7uII6USPHnd4E",
+            ),
+            (
+                Place::default(),
+                KINDS[2],
+                "E4JrSdIAAAEdpxFsll9WVVyqqnZtW22u",
+            ),
+            (
+                Place::default(),
+                KINDS[4],
+                "E4JrSdIAAgEiphp7o6sQvC01mYbv7S1u",
+            ),
+            (
+                Place::default(),
+                Kind::Directory { depth: 1 },
+                "EoJrSdIAAf_z-SNoKYkHZOuY1r80lo4",
+            ),
+        ] {
+            let mut minted = Vec::new();
+            Minter::new(ring.minting(), NOW, place).mint(kind, "a/", "b", &mut minted);
+            assert_eq!(
+                String::from_utf8_lossy(&minted),
+                expected,
+                "{place:?} {kind:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn nothing_that_mints_prints_its_key() {
+        let ring = ring(&["k"]);
+        let mut minter = Minter::new(ring.minting(), NOW, Place::default());
+        minter.turn_to(Kind::Object, "a/", &mut []);
+        let printed = format!("{:?}", minter.derived);
+        assert_eq!(
+            printed,
+            r#"Some(Derived { kind: Object, directory: "a/", .. })"#
+        );
     }
 }

@@ -331,12 +331,42 @@ mod tests {
             }
         };
         let first = tag(&playlist, "e");
+        let mut tags = std::collections::HashSet::from([first.clone()]);
         assert_eq!(first, tag(&playlist, "e"));
         assert_ne!(first, tag(&playlist, "f"));
         let mut later = read(&keys, "c/p.m3u8", Treatment::Playlist);
         later.grant.expires += 900;
         assert_ne!(first, tag(&later, "e"));
         later.grant.expires -= 900;
+        for place in ["192.0.2.1", "192.0.3.1", "2001:db8::1"] {
+            later.grant.place.network = place.parse().ok().map(crate::network::Network::of);
+            assert!(tags.insert(tag(&later, "e")), "{place}");
+        }
+        later.grant.place = Place::default();
+        let preview = |preview| Limits::Media { preview };
+        let of = |max_height, langs: Option<&str>, preview| {
+            let langs = langs.map(|lang| vec![lang.to_owned()]);
+            Limits::Multivariant(Entitlements {
+                max_height,
+                langs,
+                preview,
+            })
+        };
+        for limits in [
+            preview(None),
+            preview(Some((0, 60))),
+            preview(Some((1, 60))),
+            preview(Some((0, 61))),
+            of(Some(480), None, None),
+            of(Some(720), None, None),
+            of(None, Some("en"), None),
+            of(None, Some("de"), None),
+            of(None, None, Some((0, 60))),
+        ] {
+            later.grant.limits = limits.clone();
+            assert!(tags.insert(tag(&later, "e")), "{limits:?}");
+        }
+        later.grant.limits = Limits::None;
         later.conditions.if_none_match = EntityTags::parse(&first);
         assert!(matches!(
             later.answer(&stored(None, 5)),

@@ -23,11 +23,13 @@ fn rewriting_takes_the_result_and_little_else() {
         origin: "https://video.example.org",
         key: &key,
     };
-    for (segments, limits) in [
-        (675, Limits::None),
-        (9_000, Limits::None),
-        (149_999, Limits::None),
-        (9_000, Limits::Media { preview: None }),
+    for (segments, extension, limits) in [
+        (675, "m4s", Limits::None),
+        (9_000, "m4s", Limits::None),
+        (149_999, "m4s", Limits::None),
+        (9_000, "m4s", Limits::Media { preview: None }),
+        // Named like playlists, whose passes are longer.
+        (9_000, "m3u8", Limits::None),
     ] {
         let grant = Grant {
             key: keys.minting(),
@@ -39,7 +41,7 @@ fn rewriting_takes_the_result_and_little_else() {
         };
         let mut playlist = "#EXTM3U\n#EXT-X-PLAYLIST-TYPE:VOD\n".to_owned();
         for number in 0..segments {
-            playlist += &format!("#EXTINF:4.000000,\nseg{number:05}.m4s\n");
+            playlist += &format!("#EXTINF:4.000000,\nseg{number:05}.{extension}\n");
         }
         playlist += "#EXT-X-ENDLIST\n";
         let profiler = dhat::Profiler::builder().testing().build();

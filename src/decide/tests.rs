@@ -377,3 +377,23 @@ fn a_directorys_pass_is_given_to_whom_the_directory_is_open() {
         assert_eq!(decided(&config, "GET", &url, &[]), expected, "{query}");
     }
 }
+
+#[test]
+fn what_was_right_and_is_over_is_expired_and_what_is_wrong_is_not() {
+    let config = config();
+    let key = config.keys.minting();
+    let claims = Claims::new(Scope::parse("/a/").expect("a scope"), NOW - 1);
+    let link = link::mint(key, &claims);
+    let mut pass = Vec::new();
+    Minter::new(key, NOW - 1, Place::default()).mint(Kind::Object, "a/", "b", &mut pass);
+    let pass = String::from_utf8(pass).expect("ASCII");
+    for (query, expected) in [
+        (format!("token={link}"), "expired"),
+        (format!("token={}", link.replace("eyJ", "eyK")), "forbidden"),
+        (format!("p={pass}"), "expired"),
+        (format!("p={}", pass.to_ascii_lowercase()), "forbidden"),
+    ] {
+        let url = format!("https://a.example/a/b?{query}");
+        assert_eq!(decided(&config, "GET", &url, &[]), expected, "{query}");
+    }
+}

@@ -22,8 +22,10 @@ const MAX_URIS: usize = 150_000;
 
 /// `?p=` and the pass of an object as it is stored.
 const OBJECT_ROOM: usize = 3 + 30;
-/// `?p=` and the longest pass.
-const PLAYLIST_ROOM: usize = 3 + 43;
+/// `?p=` and the longest pass of a playlist or of a list of assets.
+const PLAYLIST_ROOM: usize = 3 + 32;
+/// `?p=` and the longest pass of a restricted playlist.
+const RESTRICTED_ROOM: usize = 3 + 43;
 
 /// What an opened credential lets a playlist hand on.
 #[derive(Debug, Clone)]
@@ -116,13 +118,17 @@ pub fn rewrite(
     let mut count = 0;
     // Counted before, so that the output is one allocation, and no larger than it has to be.
     let mut room = playlist.len();
+    let playlist_room = match &grant.limits {
+        Limits::None => PLAYLIST_ROOM,
+        Limits::Multivariant(_) | Limits::Media { .. } => RESTRICTED_ROOM,
+    };
     let mut long_line = false;
     scan(playlist, &mut |item| match item {
         Item::Uri(UriSpan { at, role }) => {
             count += 1;
             room += match role {
                 Role::Object if !may_be_playlist_name(&playlist[at]) => OBJECT_ROOM,
-                _ => PLAYLIST_ROOM,
+                _ => playlist_room,
             };
         }
         Item::LongLine => long_line = true,
