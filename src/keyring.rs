@@ -8,8 +8,9 @@ use std::fmt;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use hkdf::Hkdf;
 use hmac::{Hmac, KeyInit as _};
-use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+
+use crate::json::{Value, quoted};
 
 pub(crate) type HmacSha256 = Hmac<Sha256>;
 
@@ -117,12 +118,19 @@ pub enum KeyringError {
     BadSecretLength { kid: String, bytes: usize },
 }
 
-/// An entry of `LECTERN_KEYS` as text; the secret is base64url.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Entry {
-    kid: String,
-    secret: String,
+/// The entries of `LECTERN_KEYS`: ids, and secrets in base64url.
+fn entries(json: &str) -> Result<Vec<(String, String)>, KeyringError> {
+    let entry = |entry: &Value<'_>| {
+        let text = |name| entry.member(name)?.as_str().map(str::to_owned);
+        // A member of another name is a misspelt one.
+        let members = entry.as_object()?.len();
+        Some((text("kid")?, text("secret")?)).filter(|_| members == 2)
+    };
+    let list = Value::parse(json.as_bytes());
+    let entries = list.as_ref().and_then(Value::as_array);
+    entries
+        .and_then(|entries| entries.iter().map(entry).collect())
+        .ok_or(KeyringError::NotAList)
 }
 
 impl Keyring {
@@ -131,9 +139,9 @@ impl Keyring {
     /// # Errors
     /// When the value is no list of keys, a key is too short, or an id is there twice.
     pub fn from_json(json: &str) -> Result<Self, KeyringError> {
-        let entries: Vec<Entry> = serde_json::from_str(json).map_err(|_| KeyringError::NotAList)?;
+        let entries = entries(json)?;
         let mut keys: Vec<Key> = Vec::with_capacity(entries.len());
-        for Entry { kid, secret } in entries {
+        for (kid, secret) in entries {
             if keys.iter().any(|key| key.kid == kid) {
                 return Err(KeyringError::DuplicateKid(kid));
             }
@@ -171,18 +179,16 @@ impl Keyring {
 /// # Errors
 /// When `present` is not a list, or the new key is refused or its id taken.
 pub fn with_new_key(present: &str, kid: &str, secret: &[u8]) -> Result<String, KeyringError> {
-    let mut entries: Vec<Entry> = match present.trim() {
+    let mut entries = match present.trim() {
         "" => Vec::new(),
-        json => serde_json::from_str(json).map_err(|_| KeyringError::NotAList)?,
+        json => entries(json)?,
     };
-    entries.insert(
-        0,
-        Entry {
-            kid: kid.to_owned(),
-            secret: URL_SAFE_NO_PAD.encode(secret),
-        },
-    );
-    let json = serde_json::to_string(&entries).map_err(|_| KeyringError::NotAList)?;
+    entries.insert(0, (kid.to_owned(), URL_SAFE_NO_PAD.encode(secret)));
+    let entries: Vec<String> = entries
+        .iter()
+        .map(|(kid, secret)| format!(r#"{{"kid":{},"secret":{}}}"#, quoted(kid), quoted(secret)))
+        .collect();
+    let json = format!("[{}]", entries.join(","));
     Keyring::from_json(&json)?;
     Ok(json)
 }

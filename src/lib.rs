@@ -11,11 +11,13 @@
 //! arguments. The shell exists on wasm32 only, and is the only place that names the `worker` crate, so the compiler
 //! guards the border. Modules in reading order:
 
+mod claims;
 pub mod config;
 pub mod content_type;
 mod credential;
 pub mod decide;
 pub mod http;
+pub mod json;
 pub mod keyring;
 pub mod link;
 pub mod network;

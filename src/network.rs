@@ -2,11 +2,11 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 /// An address range in CIDR notation (RFC 4632, RFC 4291 §2.3). Invariant: no bit behind the prefix is set.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(into = "String")]
 pub struct Cidr {
     base: IpAddr,
     length: u8,
@@ -83,8 +83,8 @@ impl Network {
 }
 
 /// An ISO 3166-1 alpha-2 code, in upper case.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(into = "String")]
 pub struct Country([u8; 2]);
 
 impl Country {
@@ -107,25 +107,9 @@ impl Country {
     }
 }
 
-impl TryFrom<String> for Cidr {
-    type Error = &'static str;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        Self::parse(&text).ok_or("an `ip` is an address or a range such as `192.0.2.0/24`")
-    }
-}
-
 impl From<Cidr> for String {
     fn from(Cidr { base, length }: Cidr) -> Self {
         format!("{base}/{length}")
-    }
-}
-
-impl TryFrom<String> for Country {
-    type Error = &'static str;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        Self::parse(&text).ok_or("a `country` is an ISO 3166 code such as `DE`")
     }
 }
 

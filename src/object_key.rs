@@ -6,7 +6,7 @@
 
 use std::fmt::{self, Write as _};
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 /// The longest object key that R2 stores, in bytes.
 pub const MAX_OBJECT_KEY_BYTES: usize = 1024;
@@ -120,7 +120,7 @@ impl fmt::Display for ObjectKey {
 }
 
 /// A directory of the bucket: empty (the whole bucket) or segments that each end in a slash.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Directory(String);
 
 impl Directory {
@@ -156,8 +156,8 @@ impl Directory {
 /// What a credential opens: one object, or everything below a directory.
 ///
 /// In text, as the `path` claim has it, a directory ends in a slash and an object does not.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(into = "String")]
 pub enum Scope {
     Object(ObjectKey),
     Directory(Directory),
@@ -195,14 +195,6 @@ impl Scope {
             Self::Object(object) => object.directory(),
             Self::Directory(directory) => directory.clone(),
         }
-    }
-}
-
-impl TryFrom<String> for Scope {
-    type Error = ObjectKeyError;
-
-    fn try_from(path: String) -> Result<Self, Self::Error> {
-        Self::parse(&path)
     }
 }
 

@@ -9,13 +9,12 @@
 //! DELETE /key?uploadId=…                                   204
 //! ```
 
-use serde::{Deserialize, Serialize};
-
 use crate::config::Config;
 use crate::content_type;
 use crate::http::precondition::{EntityTag, EntityTags};
 use crate::http::problem::Problem;
 use crate::http::problem::Refusal;
+use crate::json::{Value, quoted};
 use crate::object_key::ObjectKey;
 use crate::request::{Request, parameter};
 
@@ -80,8 +79,7 @@ impl Condition {
 }
 
 /// A part that was uploaded, as the client lists it to complete the upload.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UploadedPart {
     pub part_number: u16,
     pub etag: String,
@@ -91,25 +89,15 @@ impl UploadedPart {
     /// `{"partNumber":1,"etag":"…"}`.
     #[must_use]
     pub fn json(&self) -> String {
-        // A number and a string serialize without fail.
-        serde_json::to_string(self).unwrap_or_default()
+        let etag = quoted(&self.etag);
+        format!(r#"{{"partNumber":{},"etag":{etag}}}"#, self.part_number)
     }
 }
 
 /// The body that answers the creation of an upload in parts.
 #[must_use]
 pub fn created_json(upload: &str) -> String {
-    #[derive(Serialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Created<'id> {
-        upload_id: &'id str,
-    }
-    serde_json::to_string(&Created { upload_id: upload }).unwrap_or_default()
-}
-
-#[derive(Deserialize)]
-struct Complete {
-    parts: Vec<UploadedPart>,
+    format!(r#"{{"uploadId":{}}}"#, quoted(upload))
 }
 
 /// Parses the body that completes an upload: parts in ascending order, each once.
@@ -118,8 +106,19 @@ struct Complete {
 /// When it is no such list.
 pub fn parse_parts(body: &[u8]) -> Result<Vec<UploadedPart>, Refusal> {
     let bad = |reason: &str| Refusal::new(Problem::BadRequest, reason);
-    let Complete { parts } = serde_json::from_slice(body)
-        .map_err(|_| bad(r#"the body is not {"parts":[{"partNumber":1,"etag":"…"}]}"#))?;
+    let part = |part: &Value<'_>| {
+        Some(UploadedPart {
+            part_number: part.member("partNumber")?.as_integer()?.try_into().ok()?,
+            etag: part.member("etag")?.as_str()?.to_owned(),
+        })
+    };
+    let list = Value::parse(body);
+    let parts: Option<Vec<UploadedPart>> = list
+        .as_ref()
+        .and_then(|list| list.member("parts")?.as_array())
+        .and_then(|parts| parts.iter().map(part).collect());
+    let parts =
+        parts.ok_or_else(|| bad(r#"the body is not {"parts":[{"partNumber":1,"etag":"…"}]}"#))?;
     let ascending = parts.is_sorted_by(|one, next| one.part_number < next.part_number);
     if parts.is_empty() || !ascending {
         return Err(bad("the parts are not in ascending order, each once"));

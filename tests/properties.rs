@@ -9,6 +9,8 @@ use lectern::pass::{self, Kind, Minter};
 use lectern::playlist::{Base, Entitlements, Grant, Limits, rewrite, uris};
 use proptest::prelude::*;
 
+mod json_oracle;
+
 const KEYS: &str = r#"[{"kid":"p","secret":"cHJvcGVydGllcyBwcm9wZXJ0aWVzIHByb3BlcnRpZXM"}]"#;
 const ORIGIN: &str = "https://video.example.org";
 const NOW: u64 = 1_800_000_000;
@@ -67,6 +69,27 @@ fn playlist() -> impl Strategy<Value = String> {
             .flat_map(|(line, end)| [line, end.to_owned()])
             .collect()
     })
+}
+
+/// Pieces of JSON texts, in orders that make sense and in such that do not.
+fn json() -> impl Strategy<Value = String> {
+    let piece = prop_oneof![
+        Just("{".to_owned()),
+        Just("}".to_owned()),
+        Just("[".to_owned()),
+        Just("]".to_owned()),
+        Just(",".to_owned()),
+        Just(":".to_owned()),
+        "\"[a-c]\"",
+        "\"(\\\\u[dD][89abcdef][0-9a-f]{2}){0,2}\"",
+        "\"\\\\[bfnrtux/\"]{1,2}\"",
+        "\"\\PC{0,4}\"",
+        "-?[0-9]{0,3}(\\.[0-9]{0,2})?([eE][+-]?[0-9]{0,2})?",
+        "null|true|false|nul",
+        "[ \t\r\n]",
+        "\\{\"[a-c]\":[0-9],\"[a-c]\":\\[[0-9],\"[a-c]\"\\]\\}",
+    ];
+    prop::collection::vec(piece, 1..8).prop_map(|pieces| pieces.concat())
 }
 
 /// `text` without the passes that `rewrite` puts in.
@@ -302,6 +325,11 @@ proptest! {
             prop_assert!(range.first <= range.last && range.last < length);
             prop_assert!(range.size() >= 1);
         }
+    }
+
+    #[test]
+    fn json_reads_as_serde_json_reads_it(text in json()) {
+        json_oracle::compare(text.as_bytes());
     }
 
     #[test]

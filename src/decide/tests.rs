@@ -125,7 +125,7 @@ fn a_link_opens_only_from_where_it_says() {
     let config = config();
     let claims = |json: &str| {
         let json = format!(r#"{{"path":"/a/","exp":{NOW},{json}}}"#);
-        serde_json::from_str::<Claims>(&json).expect("claims")
+        Claims::from_json(json.as_bytes()).expect("claims")
     };
     let home = ("cf-connecting-ip", "192.0.2.7");
     for (restriction, headers, expected) in [
@@ -354,10 +354,9 @@ fn a_write_says_what_it_wants() {
 #[test]
 fn a_directorys_pass_is_given_to_whom_the_directory_is_open() {
     let config = config();
-    let restricted = serde_json::from_str::<Claims>(&format!(
-        r#"{{"path":"/c/","exp":{NOW},"max_height":480}}"#
-    ))
-    .expect("claims");
+    let restricted =
+        Claims::from_json(format!(r#"{{"path":"/c/","exp":{NOW},"max_height":480}}"#).as_bytes())
+            .expect("claims");
     let restricted = link::mint(config.keys.minting(), &restricted);
     let (directory, object) = (
         link(&config, "/c/", Use::Play),

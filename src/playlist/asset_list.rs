@@ -1,29 +1,31 @@
 //! The JSON body of an `X-ASSET-LIST` (RFC 8216bis appendix D): `{"ASSETS":[{"URI":…,"DURATION":…}]}`.
 
-use serde_json::Value;
-
 use super::resolve::{Base, resolve};
 use super::rewrite::Grant;
 use super::uri::Parts;
+use crate::json::{Text, Value, quoted};
 use crate::pass::{Kind, Minter};
 
-/// Gives each asset's playlist a pass. JSON that is no list of assets comes back as it was: what it means is the
-/// player's business.
+/// Gives each asset's playlist a pass; every other byte stays. JSON that is no list of assets comes back as it was: what
+/// it means is the player's business.
 #[must_use]
 pub fn rewrite_asset_list(body: &[u8], base: &Base<'_>, grant: &Grant<'_>) -> Vec<u8> {
-    let Ok(mut list) = serde_json::from_slice::<Value>(body) else {
-        return body.to_vec();
-    };
+    let list = Value::parse(body);
+    let assets = list.as_ref().and_then(|list| list.member("ASSETS"));
     let mut minter = Minter::new(grant.key, grant.expires, grant.place);
-    let assets = list.get_mut("ASSETS").and_then(Value::as_array_mut);
-    for asset in assets.into_iter().flatten() {
-        if let Some(Value::String(uri)) = asset.get_mut("URI")
-            && let Some(signed) = sign(uri, base, grant, &mut minter)
+    let mut out = Vec::with_capacity(body.len());
+    let mut copied = 0;
+    for asset in assets.and_then(Value::as_array).unwrap_or_default() {
+        if let Some(Value::String(Text { text, at })) = asset.member("URI")
+            && let Some(signed) = sign(text, base, grant, &mut minter)
         {
-            *uri = signed;
+            out.extend_from_slice(&body[copied..at.start - 1]);
+            out.extend_from_slice(quoted(&signed).as_bytes());
+            copied = at.end + 1;
         }
     }
-    serde_json::to_vec(&list).unwrap_or_else(|_| body.to_vec())
+    out.extend_from_slice(&body[copied..]);
+    out
 }
 
 fn sign(uri: &str, base: &Base<'_>, grant: &Grant<'_>, minter: &mut Minter<'_>) -> Option<String> {
@@ -66,7 +68,7 @@ mod tests {
         };
         let body = br#"{"ASSETS":[{"URI":"ad/a.m3u8?x=1#t","DURATION":5},{"URI":"https://ads.example/a.m3u8"},{"URI":"/d/a.m3u8"},{}]}"#;
         let rewritten = rewrite_asset_list(body, &base, &grant);
-        let list: Value = serde_json::from_slice(&rewritten).expect("JSON");
+        let list: serde_json::Value = serde_json::from_slice(&rewritten).expect("JSON");
         let uri = |at: usize| list["ASSETS"][at]["URI"].as_str().unwrap_or_default();
         let pass = uri(0)
             .strip_prefix("ad/a.m3u8?x=1&p=")
