@@ -242,6 +242,7 @@ fn byte_range(value: &[u8]) -> Option<(u64, Option<u64>)> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::testing::edited;
     use super::*;
 
     #[test]
@@ -253,6 +254,8 @@ mod tests {
             ("-1,", None),
             ("1e3,", None),
             ("", None),
+            ("31535999", Some(31_535_999_000_000)),
+            ("31536000", None),
             ("99999999999,", None),
         ] {
             assert_eq!(microseconds(value.as_bytes()), expected, "{value}");
@@ -296,6 +299,60 @@ mod tests {
         ] {
             let found = media(playlist.as_bytes(), window).map(|_| ());
             assert_eq!(found, expected, "{playlist}");
+        }
+    }
+
+    #[test]
+    fn what_is_cut_is_counted_and_what_holds_stays() {
+        for (playlist, window, expected) in [
+            // The sequence numbers count what went; an end that was there is not there twice.
+            (
+                "#EXTM3U\n#EXT-X-DISCONTINUITY-SEQUENCE:7\n#EXT-X-MEDIA-SEQUENCE:3\n#EXT-X-DISCONTINUITY\n#EXTINF:4,\na\n#EXTINF:4,\nb\n#EXTINF:4,\nc\n#EXT-X-ENDLIST\n",
+                (4, 8),
+                "#EXTM3U\n#EXT-X-DISCONTINUITY-SEQUENCE:8\n#EXT-X-MEDIA-SEQUENCE:4\n#EXTINF:4,\nb\n#EXT-X-ENDLIST\n",
+            ),
+            // Blank lines and comments are no segments, and go with theirs.
+            (
+                "#EXTM3U\n#EXTINF:4,\n\n# one\n \n # and\na\n#EXTINF:4,\n\n# two\nb\n#EXT-X-ENDLIST\n",
+                (4, 8),
+                "#EXTM3U\n#EXT-X-MEDIA-SEQUENCE:1\n#EXTINF:4,\n\n# two\nb\n#EXT-X-ENDLIST\n",
+            ),
+            // A segment without duration is shown where its instant is.
+            (
+                "#EXTM3U\n#EXTINF:4,\na\n#EXTINF:0,\nb\n#EXTINF:4,\nc\n#EXTINF:0,\nd\n#EXT-X-ENDLIST\n",
+                (4, 8),
+                "#EXTM3U\n#EXT-X-MEDIA-SEQUENCE:1\n#EXTINF:0,\nb\n#EXTINF:4,\nc\n#EXT-X-ENDLIST\n",
+            ),
+            (
+                "#EXTM3U\n#EXTINF:0,\na\n#EXTINF:4,\nb\n#EXTINF:4,\nc\n#EXT-X-ENDLIST\n",
+                (1, 4),
+                "#EXTM3U\n#EXT-X-MEDIA-SEQUENCE:1\n#EXTINF:4,\nb\n#EXT-X-ENDLIST\n",
+            ),
+            // Of the keys before the first segment shown, those that hold: `NONE` ends every other.
+            (
+                "#EXTM3U\n#EXT-X-KEY:METHOD=AES-128,URI=\"k1\"\n#EXTINF:4,\na\n#EXT-X-KEY:METHOD=NONE\n#EXTINF:4,\nb\n#EXT-X-ENDLIST\n",
+                (4, 8),
+                "#EXTM3U\n#EXT-X-MEDIA-SEQUENCE:1\n#EXT-X-KEY:METHOD=NONE\n#EXTINF:4,\nb\n#EXT-X-ENDLIST\n",
+            ),
+            (
+                "#EXTM3U\n#EXT-X-KEY:METHOD=SAMPLE-AES,URI=\"k1\",KEYFORMAT=\"com.apple.streamingkeydelivery\"\n#EXTINF:4,\na\n#EXT-X-KEY:METHOD=SAMPLE-AES,URI=\"k2\",KEYFORMAT=\"urn:uuid:1\"\n#EXTINF:4,\nb\n#EXT-X-ENDLIST\n",
+                (4, 8),
+                "#EXTM3U\n#EXT-X-MEDIA-SEQUENCE:1\n#EXT-X-KEY:METHOD=SAMPLE-AES,URI=\"k1\",KEYFORMAT=\"com.apple.streamingkeydelivery\"\n#EXT-X-KEY:METHOD=SAMPLE-AES,URI=\"k2\",KEYFORMAT=\"urn:uuid:1\"\n#EXTINF:4,\nb\n#EXT-X-ENDLIST\n",
+            ),
+            // What the first segment shown says itself is left as it is, and a map is no key.
+            (
+                "#EXTM3U\n#EXTINF:4,\na\n#EXT-X-MAP:URI=\"i1\"\n#EXT-X-MAP:URI=\"i2\"\n#EXT-X-KEY:METHOD=NONE\n#EXTINF:4,\nb\n#EXT-X-ENDLIST\n",
+                (4, 8),
+                "#EXTM3U\n#EXT-X-MEDIA-SEQUENCE:1\n#EXT-X-MAP:URI=\"i1\"\n#EXT-X-MAP:URI=\"i2\"\n#EXT-X-KEY:METHOD=NONE\n#EXTINF:4,\nb\n#EXT-X-ENDLIST\n",
+            ),
+            (
+                "#EXTM3U\n#EXT-X-MAP:URI=\"i\"\n#EXTINF:4,\na\n#EXT-X-KEY:METHOD=NONE\n#EXT-X-BITRATE:9\n#EXTINF:4,\nb\n#EXT-X-ENDLIST\n",
+                (4, 8),
+                "#EXTM3U\n#EXT-X-MEDIA-SEQUENCE:1\n#EXT-X-MAP:URI=\"i\"\n#EXT-X-KEY:METHOD=NONE\n#EXT-X-BITRATE:9\n#EXTINF:4,\nb\n#EXT-X-ENDLIST\n",
+            ),
+        ] {
+            let edits = media(playlist.as_bytes(), window).expect(playlist);
+            assert_eq!(edited(playlist, &edits), expected, "{playlist}");
         }
     }
 }

@@ -102,6 +102,22 @@ fn trim_line(line: &[u8]) -> &[u8] {
 }
 
 #[cfg(test)]
+mod testing {
+    use super::Edit;
+
+    pub(super) fn edited(playlist: &str, edits: &[Edit]) -> String {
+        let mut out = String::new();
+        let mut copied = 0;
+        for edit in edits {
+            out += &playlist[copied..edit.at.start];
+            out += &edit.with;
+            copied = edit.at.end;
+        }
+        out + &playlist[copied..]
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

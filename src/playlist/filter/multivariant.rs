@@ -182,6 +182,7 @@ fn attribute_with_comma(line: &[u8], name: &[u8]) -> Option<Range<usize>> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::testing::edited;
     use super::*;
 
     #[test]
@@ -214,17 +215,6 @@ mod tests {
         }
     }
 
-    fn edited(playlist: &str, edits: &[Edit]) -> String {
-        let mut out = String::new();
-        let mut copied = 0;
-        for edit in edits {
-            out += &playlist[copied..edit.at.start];
-            out += &edit.with;
-            copied = edit.at.end;
-        }
-        out + &playlist[copied..]
-    }
-
     #[test]
     fn an_attribute_goes_with_one_comma() {
         for (line, expected) in [
@@ -236,5 +226,19 @@ mod tests {
             let at = attribute_with_comma(line.as_bytes(), b"S").expect("the attribute");
             assert_eq!(edited(line, &[Edit::drop(at)]), expected, "{line}");
         }
+    }
+
+    #[test]
+    fn blank_lines_and_comments_may_stand_between_a_variant_and_its_uri() {
+        let playlist = "#EXTM3U\n#EXT-X-STREAM-INF:RESOLUTION=640x360\n\n# low\n \n360p\n#EXT-X-STREAM-INF:RESOLUTION=1280x720\n # high\n720p\n";
+        let entitlements = Entitlements {
+            max_height: Some(360),
+            ..Entitlements::default()
+        };
+        let edits = multivariant(playlist.as_bytes(), &entitlements).expect("a filter");
+        assert_eq!(
+            edited(playlist, &edits),
+            "#EXTM3U\n#EXT-X-STREAM-INF:RESOLUTION=640x360\n\n# low\n \n360p\n"
+        );
     }
 }
