@@ -8,6 +8,8 @@ use crate::keyring::Keyring;
 pub struct Config {
     /// `LECTERN_KEYS`.
     pub keys: Keyring,
+    /// `BUCKET_NAME`: part of what the edge's cache keeps an object under.
+    pub bucket_name: String,
     /// `ALLOWED_ORIGINS`: pages that may read answers.
     pub allowed_origins: AllowedOrigins,
     /// `WATCH_WINDOW`: seconds that a link's passes last, where the link does not say.
@@ -61,6 +63,15 @@ impl Config {
                     problem: format!("has `{entry}`, which is no origin"),
                     example: "https://school.example, https://*.school.example",
                 })?;
+        let bucket_name = set("BUCKET_NAME").unwrap_or_else(|| "bucket".to_owned());
+        let is_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+        if !bucket_name.bytes().all(is_name) {
+            return Err(ConfigError {
+                variable: "BUCKET_NAME",
+                problem: format!("is `{bucket_name}`, which is no bucket's name"),
+                example: "school-video",
+            });
+        }
         let number = |variable: &'static str, default: u64, example: &'static str| {
             let Some(value) = set(variable) else {
                 return Ok(default);
@@ -74,6 +85,7 @@ impl Config {
         };
         Ok(Self {
             keys,
+            bucket_name,
             allowed_origins,
             watch_window: number("WATCH_WINDOW", 6 * HOUR, "21600")?,
             max_watch: number("MAX_WATCH", DAY, "86400")?,

@@ -47,6 +47,16 @@ pub fn is_hls_playlist(content_type: &str) -> bool {
     .any(|known| essence.eq_ignore_ascii_case(known))
 }
 
+/// Whether a body of this type is text, which compresses: playlists, manifests, captions.
+#[must_use]
+pub fn is_text(content_type: &str) -> bool {
+    let essence = content_type.split(';').next().unwrap_or("").trim();
+    is_hls_playlist(essence)
+        || ["text/vtt", "application/dash+xml", "application/json"]
+            .iter()
+            .any(|known| essence.eq_ignore_ascii_case(known))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -63,5 +73,7 @@ mod tests {
         }
         assert!(is_hls_playlist("Application/X-MpegURL; charset=utf-8"));
         assert!(!is_hls_playlist("text/plain"));
+        assert!(is_text("text/VTT; charset=utf-8"));
+        assert!(!is_text("video/mp4"));
     }
 }

@@ -5,6 +5,7 @@ use crate::config::Config;
 use crate::content_type;
 use crate::credential::{Credential, open_link, open_pass};
 use crate::http::date::parse_date;
+use crate::http::encoding::accepts_gzip;
 use crate::http::precondition::{Conditions, EntityTags, IfRange};
 use crate::http::problem::{Problem, Refusal};
 use crate::http::range::ByteRange;
@@ -16,11 +17,16 @@ use crate::read::{Read, Treatment};
 use crate::request::{Request, object_key, parameter, split_path_pass};
 use crate::write::Write;
 
+/// Where the operator looks first.
+pub const HEALTH: &str = "/_lectern/health";
+
 /// Everything that can happen.
 #[derive(Debug)]
 pub enum Decision<'config> {
     /// `OPTIONS`: say what may be done here; nobody needs a link for that.
     Options,
+    /// `GET /_lectern/health`: how the edge is; nobody needs a link for that.
+    Health,
     /// 307 to this path on our own origin.
     Redirect(String),
     Read(Box<Read<'config>>),
@@ -52,10 +58,14 @@ fn read<'config>(
     config: &'config Config,
     now: u64,
 ) -> Result<Decision<'config>, Refusal> {
+    if request.path == HEALTH {
+        return Ok(Decision::Health);
+    }
     let (in_path, path) = split_path_pass(request.path);
     let key = object_key(path)?;
     let mut attachment = false;
     let mut by_pass = true;
+    let mut sub = None;
     let (treatment, expires, grant) = match Credential::of(request, in_path)? {
         Credential::PathPass(text) => {
             let pass = open_pass(text, &key, request, config, now)?;
@@ -96,6 +106,7 @@ fn read<'config>(
             }
             attachment = claims.use_ == Use::Download && key.has_extension("mp4");
             by_pass = false;
+            sub = claims.sub;
             (by_name(&key), claims.exp, grant)
         }
     };
@@ -107,6 +118,7 @@ fn read<'config>(
         if_modified_since: header("if-modified-since").and_then(|value| parse_date(&value)),
         if_range: header("if-range").map(|value| IfRange::parse(&value)),
     };
+    let gzip = header("accept-encoding").is_some_and(|value| accepts_gzip(&value));
     let head = request.method == "HEAD";
     // RFC 9110 §14.2: `Range` has a meaning for GET only.
     let range = header("range")
@@ -120,6 +132,8 @@ fn read<'config>(
         attachment,
         conditions,
         range,
+        gzip,
+        sub,
         seconds_left: expires.saturating_sub(now),
         grant,
     })))

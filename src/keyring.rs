@@ -7,7 +7,7 @@ use std::fmt;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use hkdf::Hkdf;
-use hmac::{Hmac, KeyInit as _};
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::{Digest as _, Sha256};
 
 use crate::json::{Value, quoted};
@@ -28,6 +28,8 @@ pub struct Key {
     hint: u8,
     link: HmacSha256,
     pass: HmacSha256,
+    /// For names of viewers in logs.
+    viewer: HmacSha256,
 }
 
 impl Key {
@@ -49,16 +51,20 @@ impl Key {
                 bytes: secret.len(),
             });
         }
-        let mut derived = [0_u8; 32];
-        // Only an output of more than 255 hashes' length fails, and this is one hash.
-        Hkdf::<Sha256>::new(None, secret)
-            .expand(b"lectern/pass/1", &mut derived)
-            .map_err(|_| KeyringError::BadKid)?;
+        let derive = |label: &str| {
+            let mut derived = [0_u8; 32];
+            // Only an output of more than 255 hashes' length fails, and this is one hash.
+            Hkdf::<Sha256>::new(None, secret)
+                .expand(label.as_bytes(), &mut derived)
+                .map_err(|_| KeyringError::BadKid)?;
+            Ok(keyed(&derived))
+        };
         Ok(Self {
             kid: kid.to_owned(),
             hint: Sha256::digest(kid.as_bytes())[0],
             link: keyed(secret),
-            pass: keyed(&derived),
+            pass: derive("lectern/pass/1")?,
+            viewer: derive("lectern/viewer/1")?,
         })
     }
 
@@ -73,6 +79,16 @@ impl Key {
 
     pub(crate) fn link_mac(&self) -> HmacSha256 {
         self.link.clone()
+    }
+
+    /// A keyed hash of these texts, in 12 characters.
+    pub(crate) fn viewer(&self, parts: &[&str]) -> String {
+        let mut mac = self.viewer.clone();
+        for part in parts {
+            mac.update(&(part.len() as u64).to_be_bytes());
+            mac.update(part.as_bytes());
+        }
+        URL_SAFE_NO_PAD.encode(&mac.finalize().into_bytes()[..9])
     }
 
     pub(crate) fn pass_mac(&self) -> HmacSha256 {

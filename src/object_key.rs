@@ -103,6 +103,14 @@ impl ObjectKey {
         Directory(self.split().0.to_owned())
     }
 
+    /// Whether the object belongs to a revision, `…/v/<revision>/…`: such objects never change.
+    #[must_use]
+    pub fn is_in_revision(&self) -> bool {
+        self.0
+            .split_once("/v/")
+            .is_some_and(|(_, rest)| rest.contains('/'))
+    }
+
     /// Whether the name ends in `.extension`, in any case.
     #[must_use]
     pub fn has_extension(&self, extension: &str) -> bool {

@@ -29,6 +29,10 @@ pub struct Read<'config> {
     pub attachment: bool,
     pub conditions: Conditions,
     pub range: Option<ByteRange>,
+    /// Whether the client takes gzip.
+    pub gzip: bool,
+    /// The viewer, as the link names him.
+    pub sub: Option<String>,
     /// How long the credential will still open this.
     pub seconds_left: u64,
     /// What a playlist may hand on.
@@ -53,7 +57,7 @@ pub enum Answer {
     Whole(Headers),
     /// 206 with these of the stored bytes.
     Part(ContentRange, Headers),
-    /// 200 with what [`Read::rewrite`] makes of the stored bytes; `Content-Length` is that of the result.
+    /// 200 with what [`Read::rewrite`] makes of the stored bytes; `Content-Length` is that of the result, unless it is encoded.
     Rewritten(Headers),
     /// 304.
     NotModified(Headers),
@@ -106,13 +110,24 @@ impl Read<'_> {
         if !is_rewritten && matches!(self.grant.limits, Limits::Multivariant(_)) {
             return Answer::Refuse(Problem::Forbidden);
         }
-        let etag = if is_rewritten {
+        let content_type = stored
+            .content_type
+            .clone()
+            .unwrap_or_else(|| content_type::for_key(self.key.as_str()).to_owned());
+        let may_gzip = is_rewritten || content_type::is_text(&content_type);
+        // Ranges are of the bytes as they are stored.
+        let gzip = may_gzip && self.gzip && (is_rewritten || self.range.is_none());
+        let mut opaque = if is_rewritten {
             self.rewritten_etag(stored)
         } else {
-            EntityTag::strong(&stored.etag)
+            stored.etag.clone()
         };
+        if gzip {
+            // RFC 9110 §8.8.3.3: another encoding is another representation.
+            opaque.push_str("-gzip");
+        }
         let validators = Validators {
-            etag,
+            etag: EntityTag::strong(&opaque),
             last_modified: stored.uploaded / 1000,
         };
         let mut headers: Headers = vec![
@@ -120,16 +135,19 @@ impl Read<'_> {
             ("Last-Modified", format_date(validators.last_modified)),
             ("Cache-Control", self.cache_control(is_rewritten)),
         ];
+        if may_gzip {
+            headers.push(("Vary", "Accept-Encoding".to_owned()));
+        }
         let ranges = match self.conditions.evaluate(&validators) {
             Verdict::Failed => return Answer::Refuse(Problem::PreconditionFailed),
             Verdict::NotModified => return Answer::NotModified(headers),
             Verdict::Proceed { ranges } => ranges,
         };
-        let content_type = stored
-            .content_type
-            .clone()
-            .unwrap_or_else(|| content_type::for_key(self.key.as_str()).to_owned());
         headers.push(("Content-Type", content_type));
+        if gzip {
+            // The platform does it, on the way out.
+            headers.push(("Content-Encoding", "gzip".to_owned()));
+        }
         if is_rewritten {
             return Answer::Rewritten(headers);
         }
@@ -138,7 +156,9 @@ impl Read<'_> {
         }
         headers.push(("Accept-Ranges", "bytes".to_owned()));
         let Some(range) = self.range.filter(|_| ranges) else {
-            headers.push(("Content-Length", stored.size.to_string()));
+            if !gzip {
+                headers.push(("Content-Length", stored.size.to_string()));
+            }
             return Answer::Whole(headers);
         };
         match range.resolve(stored.size) {
@@ -154,7 +174,7 @@ impl Read<'_> {
     }
 
     /// What is rewritten is a function of the stored bytes and the grant, so its strong validator is too.
-    fn rewritten_etag(&self, stored: &Stored) -> EntityTag {
+    fn rewritten_etag(&self, stored: &Stored) -> String {
         let Grant {
             key, expires, root, ..
         } = &self.grant;
@@ -169,11 +189,7 @@ impl Read<'_> {
             .chain_update([0])
             .chain_update(limits.bytes())
             .finalize();
-        EntityTag::strong(&format!(
-            "{}-{}",
-            stored.etag,
-            URL_SAFE_NO_PAD.encode(&digest[..12])
-        ))
+        format!("{}-{}", stored.etag, URL_SAFE_NO_PAD.encode(&digest[..12]))
     }
 
     /// RFC 6266, with the object's own name.
@@ -188,18 +204,11 @@ impl Read<'_> {
         if is_rewritten {
             return "no-store".to_owned();
         }
-        if self.by_pass || is_in_revision(&self.key) {
+        if self.by_pass || self.key.is_in_revision() {
             return format!("private, max-age={}, immutable", self.seconds_left);
         }
         "private, no-cache".to_owned()
     }
-}
-
-/// Whether an object belongs to a revision, `…/v/<revision>/…`: such objects never change.
-fn is_in_revision(key: &ObjectKey) -> bool {
-    key.as_str()
-        .split_once("/v/")
-        .is_some_and(|(_, rest)| rest.contains('/'))
 }
 
 #[cfg(test)]
@@ -229,6 +238,8 @@ mod tests {
             attachment: false,
             conditions: Conditions::default(),
             range: None,
+            gzip: false,
+            sub: None,
             seconds_left: 60,
         }
     }
@@ -418,5 +429,53 @@ mod tests {
             header(&headers, "Content-Disposition"),
             Some("attachment; filename*=UTF-8''l%27%C3%A9t%C3%A9%201.mp4")
         );
+    }
+
+    #[test]
+    fn text_goes_out_encoded_to_who_takes_it_and_media_never_does() {
+        let keys = ring(&["k"]);
+        for (key, treatment, gzip, range, expected) in [
+            ("c/p.m3u8", Treatment::Playlist, true, None, true),
+            (
+                "c/p.m3u8",
+                Treatment::Playlist,
+                true,
+                Some("bytes=0-1"),
+                true,
+            ),
+            ("c/p.m3u8", Treatment::Playlist, false, None, false),
+            ("c/v/1/s.vtt", Treatment::AsStored, true, None, true),
+            (
+                "c/v/1/s.vtt",
+                Treatment::AsStored,
+                true,
+                Some("bytes=0-1"),
+                false,
+            ),
+            ("c/v/1/s.mpd", Treatment::AsStored, true, None, true),
+            ("c/v/1/s.m4s", Treatment::AsStored, true, None, false),
+            ("c/v/1/s.jpg", Treatment::ByContentType, true, None, false),
+        ] {
+            let mut read = read(&keys, key, treatment);
+            read.gzip = gzip;
+            read.range = range.and_then(ByteRange::parse);
+            let (Answer::Whole(headers) | Answer::Part(_, headers) | Answer::Rewritten(headers)) =
+                read.answer(&stored(None, 5))
+            else {
+                panic!("{key}: refused");
+            };
+            let case = format!("{key} {gzip} {range:?}");
+            let encoding = header(&headers, "Content-Encoding");
+            assert_eq!(encoding == Some("gzip"), expected, "{case}");
+            let etag = header(&headers, "ETag").expect("a tag");
+            assert_eq!(etag.ends_with("-gzip\""), expected, "{case}");
+            if expected {
+                assert_eq!(header(&headers, "Content-Length"), None, "{case}");
+                assert_eq!(header(&headers, "Vary"), Some("Accept-Encoding"), "{case}");
+            }
+            read.conditions.if_none_match = EntityTags::parse(etag);
+            let again = read.answer(&stored(None, 5));
+            assert!(matches!(again, Answer::NotModified(_)), "{case}");
+        }
     }
 }

@@ -2,9 +2,14 @@
 
 use std::net::IpAddr;
 
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+
 use crate::http::problem::{Problem, Refusal};
 use crate::network::{Country, Network, Place};
 use crate::object_key::ObjectKey;
+
+/// A query longer than this is none that a player sends: a link has at most 4 KiB, and metrics (CMCD) less.
+const MAX_QUERY_BYTES: usize = 8 * 1024;
 
 /// Object keys below this are the edge's own: pages, health.
 const RESERVED: &str = "_lectern/";
@@ -29,6 +34,14 @@ impl Request<'_> {
     /// The client's address. Cloudflare sets the header on every request, whatever the client sent.
     pub(crate) fn address(&self) -> Option<IpAddr> {
         (self.header)("cf-connecting-ip")?.trim().parse().ok()
+    }
+
+    /// The name under which refusals of an address are counted: its /24 or /64, since whoever has one address of a /64 has
+    /// them all.
+    #[must_use]
+    pub fn limited_as(&self) -> Option<String> {
+        let network = Network::of(self.address()?);
+        Some(URL_SAFE_NO_PAD.encode(network.bytes()))
     }
 
     pub(crate) fn country(&self) -> Option<Country> {
@@ -78,6 +91,9 @@ pub(crate) fn parameter<'query>(
     query: Option<&'query str>,
     name: &str,
 ) -> Result<Option<&'query str>, Refusal> {
+    if query.is_some_and(|query| query.len() > MAX_QUERY_BYTES) {
+        return Err(Refusal::new(Problem::BadRequest, "a query of over 8 KiB"));
+    }
     let mut values = query
         .into_iter()
         .flat_map(|query| query.split('&'))

@@ -2,6 +2,11 @@
 
 use crate::http::problem::Problem;
 
+/// How long storage may take to begin an answer to a read, in milliseconds. Players give a segment about 10 s.
+pub const TIMEOUT_MS: u32 = 8_000;
+/// After how many milliseconds a read that failed is tried again. Players try again as well, so these are few.
+pub const RETRIES_MS: [u32; 2] = [50, 250];
+
 /// What storage says of an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stored {
@@ -11,6 +16,33 @@ pub struct Stored {
     /// Milliseconds since 1970.
     pub uploaded: u64,
     pub content_type: Option<String>,
+}
+
+impl Stored {
+    /// As one header value: `<etag> <size> <uploaded> [<content type>]`.
+    #[must_use]
+    pub fn to_header(&self) -> String {
+        let content_type = self.content_type.as_deref().unwrap_or_default();
+        format!(
+            "{} {} {} {content_type}",
+            self.etag, self.size, self.uploaded
+        )
+    }
+
+    /// Reads what [`Stored::to_header`] wrote.
+    #[must_use]
+    pub fn from_header(header: &str) -> Option<Self> {
+        let mut parts = header.splitn(4, ' ');
+        Some(Self {
+            etag: parts.next()?.to_owned(),
+            size: parts.next()?.parse().ok()?,
+            uploaded: parts.next()?.parse().ok()?,
+            content_type: parts
+                .next()
+                .filter(|content_type| !content_type.is_empty())
+                .map(str::to_owned),
+        })
+    }
 }
 
 /// Why storage did not do what it was asked.
@@ -41,6 +73,12 @@ impl StorageError {
             }
             _ => Self::Unavailable(message.to_owned()),
         }
+    }
+
+    /// Whether the same question may have another answer in a moment.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        matches!(self, Self::Unavailable(_))
     }
 
     #[must_use]
@@ -83,6 +121,25 @@ mod tests {
                 expected,
                 "{message}"
             );
+        }
+    }
+
+    #[test]
+    fn what_is_stored_is_read_as_it_was_written() {
+        for content_type in [None, Some("text/vtt; charset=utf-8")] {
+            let stored = Stored {
+                etag: "e".to_owned(),
+                size: 5 << 30,
+                uploaded: 784_111_777_999,
+                content_type: content_type.map(str::to_owned),
+            };
+            let header = stored.to_header();
+            assert_eq!(Stored::from_header(&header), Some(stored.clone()));
+            // Headers lose white space at their end.
+            assert_eq!(Stored::from_header(header.trim_end()), Some(stored));
+        }
+        for header in ["", "e", "e 5", "e x 7", "e 5 -7 a"] {
+            assert_eq!(Stored::from_header(header), None, "{header}");
         }
     }
 }

@@ -127,6 +127,19 @@ pub fn parse_parts(body: &[u8]) -> Result<Vec<UploadedPart>, Refusal> {
 }
 
 impl Write {
+    /// The object that is written.
+    #[must_use]
+    pub fn key(&self) -> &ObjectKey {
+        match self {
+            Self::Put { key, .. }
+            | Self::Delete { key }
+            | Self::Create { key, .. }
+            | Self::Part { key, .. }
+            | Self::Complete { key, .. }
+            | Self::Abort { key, .. } => key,
+        }
+    }
+
     /// Parses an authorised request to write `key`.
     pub(crate) fn parse(
         request: &Request<'_>,

@@ -165,6 +165,13 @@ pub fn uris(playlist: &[u8]) -> Vec<UriSpan> {
 mod tests {
     use super::*;
 
+    #[test]
+    fn a_line_ends_before_its_ending() {
+        let playlist = b"a\r\n\nb\rc\r\r\n\r\nd\r";
+        let found: Vec<&[u8]> = lines(playlist).map(|line| &playlist[line]).collect();
+        assert_eq!(found, [&b"a"[..], b"", b"b\rc\r", b"", b"d"]);
+    }
+
     fn found(playlist: &str) -> Vec<(&str, Role)> {
         uris(playlist.as_bytes())
             .into_iter()

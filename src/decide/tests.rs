@@ -43,6 +43,7 @@ fn decided(config: &Config, method: &str, url: &str, headers: &[(&str, &str)]) -
     };
     match decide(&request, config, NOW) {
         Decision::Options => "options".to_owned(),
+        Decision::Health => "health".to_owned(),
         Decision::Redirect(_) => "redirect".to_owned(),
         Decision::Read(_) => "read".to_owned(),
         Decision::Write(_) => "write".to_owned(),
@@ -72,6 +73,8 @@ fn a_link_opens_what_it_says_for_what_it_says() {
         ("/a/", Use::Upload, "PATCH", "/a/b", "method_not_allowed"),
         ("/a/", Use::Play, "GET", "/a/%2e%2e/b", "bad_path"),
         ("/a/", Use::Play, "GET", "/_lectern/x", "not_found"),
+        ("/a/", Use::Play, "GET", "/_lectern/health", "health"),
+        ("/a/", Use::Upload, "PUT", "/_lectern/health", "not_found"),
         ("/a/", Use::Play, "OPTIONS", "/%zz", "options"),
     ] {
         let token = link(&config, path, use_);

@@ -32,6 +32,8 @@ pub enum Problem {
     BadUpload,
     /// A stored playlist that is too large to be rewritten.
     PlaylistTooLarge,
+    /// More refusals than an address may have in a minute.
+    RateLimited,
     StorageUnavailable,
     Misconfigured,
 }
@@ -50,6 +52,7 @@ impl Problem {
             Self::PayloadTooLarge => 413,
             Self::RangeNotSatisfiable { .. } => 416,
             Self::PlaylistTooLarge | Self::Misconfigured => 500,
+            Self::RateLimited => 429,
             Self::StorageUnavailable => 503,
         }
     }
@@ -72,6 +75,7 @@ impl Problem {
             Self::RangeNotSatisfiable { .. } => "range_not_satisfiable",
             Self::BadUpload => "bad_upload",
             Self::PlaylistTooLarge => "playlist_too_large",
+            Self::RateLimited => "rate_limited",
             Self::StorageUnavailable => "storage_unavailable",
             Self::Misconfigured => "misconfigured",
         }
@@ -96,9 +100,20 @@ impl Problem {
             Self::RangeNotSatisfiable { .. } => "This has fewer bytes than were asked for.",
             Self::BadUpload => "These parts do not make an upload.",
             Self::PlaylistTooLarge => "This playlist is too large to be served.",
+            Self::RateLimited => "Too many requests that were refused. Try again in a minute.",
             Self::StorageUnavailable => "The storage does not answer. Try again in a moment.",
             Self::Misconfigured => "This site is not set up correctly.",
         }
+    }
+
+    /// Whether a refusal for this counts against the address that it comes from: what somebody who tries links makes, and
+    /// somebody who was given one does not.
+    #[must_use]
+    pub fn counts(self) -> bool {
+        matches!(
+            self,
+            Self::BadPath | Self::BadRequest | Self::MissingToken | Self::Forbidden
+        )
     }
 
     /// The body, RFC 9457 §3. `type` is left out, which stands for `about:blank`.
@@ -127,6 +142,7 @@ impl Problem {
                 super::range::Unsatisfiable { length }.header(),
             )),
             Self::StorageUnavailable => headers.push(("Retry-After", "2".to_owned())),
+            Self::RateLimited => headers.push(("Retry-After", "60".to_owned())),
             _ => {}
         }
         headers

@@ -2,39 +2,69 @@
 //! header that is forwarded unparsed returns the whole object, and `object.range` is always set; so ranges are parsed
 //! before they come here, and `range` is never read back.
 
+use js_sys::Promise;
+use wasm_bindgen::{JsCast as _, JsValue};
 use web_sys::ReadableStream;
-use worker::{Conditional, Data, Env, HttpMetadata, Object, Range};
+use worker::worker_sys::{R2Bucket, R2MultipartUpload, R2Object, R2ObjectBody, R2UploadedPart};
 
-use super::reply::message;
-use crate::http::problem::Problem;
-use crate::http::problem::Refusal;
+use super::js::{self, number, object, property, settled, sleep, within};
+use crate::http::problem::{Problem, Refusal};
 use crate::http::range::ByteRange;
 use crate::object_key::ObjectKey;
-use crate::storage::{StorageError, Stored};
+use crate::storage::{RETRIES_MS, StorageError, Stored, TIMEOUT_MS};
 use crate::write::{Condition, UploadedPart};
 
 /// The name of the binding in `wrangler.toml`.
 const BINDING: &str = "BUCKET";
 
-pub(super) struct Bucket(worker::Bucket);
+pub(super) struct Bucket(R2Bucket);
 
-fn storage_error(error: worker::Error) -> StorageError {
-    StorageError::from_message(&message(error))
+/// An object as R2 gave it.
+pub(super) struct Object {
+    pub(super) stored: Stored,
+    object: R2ObjectBody,
+}
+
+impl Object {
+    /// The stream goes from R2 to the client without entering wasm.
+    pub(super) fn body(&self) -> Result<ReadableStream, StorageError> {
+        self.object.body().map_err(storage_error)
+    }
+
+    pub(super) async fn bytes(&self) -> Result<Vec<u8>, StorageError> {
+        let buffer = self.object.array_buffer().map_err(storage_error)?;
+        let buffer = settled(buffer).await.map_err(storage_error)?;
+        Ok(js::bytes(&buffer))
+    }
+
+    /// Tells storage that the body is not wanted.
+    pub(super) fn discard(&self) {
+        if let Ok(stream) = self.object.body() {
+            let _ = stream.cancel();
+        }
+    }
+}
+
+fn storage_error(error: JsValue) -> StorageError {
+    StorageError::from_message(&js::message(&error))
 }
 
 impl Bucket {
-    pub(super) fn of(env: &Env) -> Result<Self, Refusal> {
-        env.bucket(BINDING).map(Self).map_err(|_| {
-            Refusal::new(
-                Problem::Misconfigured,
-                format!("no R2 bucket is bound as `{BINDING}`"),
-            )
-        })
+    pub(super) fn of(env: &JsValue) -> Result<Self, Refusal> {
+        property(env, BINDING)
+            .filter(JsValue::is_object)
+            .map(|bucket| Self(bucket.unchecked_into()))
+            .ok_or_else(|| {
+                Refusal::new(
+                    Problem::Misconfigured,
+                    format!("no R2 bucket is bound as `{BINDING}`"),
+                )
+            })
     }
 
     pub(super) async fn head(&self, key: &ObjectKey) -> Result<Option<Stored>, StorageError> {
-        let found = self.0.head(key.as_str()).await.map_err(storage_error)?;
-        Ok(found.as_ref().map(stored))
+        let found = ask(&|| self.0.head(key.as_str().to_owned())).await?;
+        Ok(found.map(|found| stored(found.unchecked_ref())))
     }
 
     pub(super) async fn get(
@@ -42,72 +72,54 @@ impl Bucket {
         key: &ObjectKey,
         range: Option<ByteRange>,
     ) -> Result<Option<Object>, StorageError> {
-        let mut get = self.0.get(key.as_str());
-        if let Some(range) = range {
-            get = get.range(match range {
-                ByteRange::FromTo { first, last } => Range::OffsetWithLength {
-                    offset: exact(first),
-                    length: exact(last - first + 1),
-                },
-                ByteRange::From { first } => Range::OffsetToEnd {
-                    offset: exact(first),
-                },
-                ByteRange::Suffix { length } => Range::Suffix {
-                    suffix: exact(length),
-                },
-            });
-        }
-        get.execute().await.map_err(storage_error)
+        let options = match range {
+            None => JsValue::UNDEFINED,
+            Some(range) => object(&[("range", range_option(range))]),
+        };
+        let found = ask(&|| self.0.get(key.as_str().to_owned(), options.clone())).await?;
+        Ok(found.map(|found| Object {
+            stored: stored(found.unchecked_ref()),
+            object: found.unchecked_into(),
+        }))
     }
 
     /// `None` where the condition does not hold.
     pub(super) async fn put(
         &self,
         key: &ObjectKey,
-        body: Data,
-        content_type: String,
+        body: JsValue,
+        content_type: &str,
         condition: Option<Condition>,
     ) -> Result<Option<Stored>, StorageError> {
-        let mut put = self.0.put(key.as_str(), body).http_metadata(HttpMetadata {
-            content_type: Some(content_type),
-            ..HttpMetadata::default()
-        });
+        let mut options = vec![("httpMetadata", metadata(content_type))];
         if let Some(condition) = condition {
-            let (matches, does_not_match) = match condition {
-                Condition::Absent => (None, Some("*".to_owned())),
-                Condition::Present => (Some("*".to_owned()), None),
-                Condition::Is(etag) => (Some(etag), None),
+            let (name, etag) = match &condition {
+                Condition::Absent => ("etagDoesNotMatch", "*"),
+                Condition::Present => ("etagMatches", "*"),
+                Condition::Is(etag) => ("etagMatches", etag.as_str()),
             };
-            put = put.only_if(Conditional {
-                etag_matches: matches,
-                etag_does_not_match: does_not_match,
-                ..Conditional::default()
-            });
+            options.push(("onlyIf", object(&[(name, etag.into())])));
         }
-        let written = put.execute().await.map_err(storage_error)?;
-        Ok(written.as_ref().map(stored))
+        let written = self.0.put(key.as_str().to_owned(), body, object(&options));
+        let written = answer(written).await?;
+        Ok((!written.is_null()).then(|| stored(written.unchecked_ref())))
     }
 
     pub(super) async fn delete(&self, key: &ObjectKey) -> Result<(), StorageError> {
-        self.0.delete(key.as_str()).await.map_err(storage_error)
+        answer(self.0.delete(key.as_str().to_owned())).await?;
+        Ok(())
     }
 
     pub(super) async fn create_upload(
         &self,
         key: &ObjectKey,
-        content_type: String,
+        content_type: &str,
     ) -> Result<String, StorageError> {
-        let upload = self
-            .0
-            .create_multipart_upload(key.as_str())
-            .http_metadata(HttpMetadata {
-                content_type: Some(content_type),
-                ..HttpMetadata::default()
-            })
-            .execute()
-            .await
-            .map_err(storage_error)?;
-        Ok(upload.upload_id().await)
+        let options = object(&[("httpMetadata", metadata(content_type))]);
+        let key = key.as_str().to_owned();
+        let upload = answer(self.0.create_multipart_upload(key, options)).await?;
+        let upload: &R2MultipartUpload = upload.unchecked_ref();
+        upload.upload_id().map_err(storage_error)
     }
 
     pub(super) async fn upload_part(
@@ -118,13 +130,11 @@ impl Bucket {
         body: ReadableStream,
     ) -> Result<UploadedPart, StorageError> {
         let upload = self.upload(key, upload)?;
-        let part = upload
-            .upload_part(number, body)
-            .await
-            .map_err(storage_error)?;
+        let part = answer(upload.upload_part(number, body.into())).await?;
+        let part: &R2UploadedPart = part.unchecked_ref();
         Ok(UploadedPart {
-            part_number: part.part_number(),
-            etag: part.etag(),
+            part_number: number,
+            etag: part.etag().map_err(storage_error)?,
         })
     }
 
@@ -132,14 +142,17 @@ impl Bucket {
         &self,
         key: &ObjectKey,
         upload: &str,
-        parts: Vec<UploadedPart>,
+        parts: &[UploadedPart],
     ) -> Result<Stored, StorageError> {
-        let parts = parts
-            .into_iter()
-            .map(|part| worker::UploadedPart::new(part.part_number, part.etag));
+        let part = |part: &UploadedPart| {
+            object(&[
+                ("partNumber", part.part_number.into()),
+                ("etag", part.etag.as_str().into()),
+            ])
+        };
         let upload = self.upload(key, upload)?;
-        let object = upload.complete(parts).await.map_err(storage_error)?;
-        Ok(stored(&object))
+        let completed = answer(upload.complete(parts.iter().map(part).collect())).await?;
+        Ok(stored(completed.unchecked_ref()))
     }
 
     pub(super) async fn abort_upload(
@@ -147,27 +160,73 @@ impl Bucket {
         key: &ObjectKey,
         upload: &str,
     ) -> Result<(), StorageError> {
-        let upload = self.upload(key, upload)?;
-        upload.abort().await.map_err(storage_error)
+        answer(self.upload(key, upload)?.abort()).await?;
+        Ok(())
     }
 
-    fn upload(&self, key: &ObjectKey, id: &str) -> Result<worker::MultipartUpload, StorageError> {
+    fn upload(&self, key: &ObjectKey, id: &str) -> Result<R2MultipartUpload, StorageError> {
         self.0
-            .resume_multipart_upload(key.as_str(), id)
+            .resume_multipart_upload(key.as_str().to_owned(), id.to_owned())
+            .map(JsValue::unchecked_into)
             .map_err(storage_error)
     }
 }
 
-pub(super) fn stored(object: &Object) -> Stored {
-    Stored {
-        etag: object.etag(),
-        size: object.size(),
-        uploaded: object.uploaded().as_millis(),
-        content_type: object.http_metadata().content_type,
+/// Asks R2 for something that can be asked again: nothing was sent to the client yet. An answer that does not come is not
+/// waited for a second time.
+async fn ask(call: &dyn Fn() -> Result<Promise, JsValue>) -> Result<Option<JsValue>, StorageError> {
+    let mut waits = RETRIES_MS.iter();
+    loop {
+        let asked = js::microseconds();
+        let found = match call() {
+            Ok(promise) => within(TIMEOUT_MS, &promise).await,
+            Err(error) => Err(error),
+        };
+        let error = match found {
+            Ok(found) => return Ok((!found.is_null()).then_some(found)),
+            Err(error) => storage_error(error),
+        };
+        let in_time = js::microseconds() - asked < u64::from(TIMEOUT_MS) * 1000;
+        match waits.next() {
+            Some(wait) if in_time && error.may_pass() => sleep(*wait).await,
+            _ => return Err(error),
+        }
     }
 }
 
-/// JavaScript numbers are exact up to 2^53; what lies beyond is beyond every object, and stays so.
-fn exact(number: u64) -> u64 {
-    number.min((1 << 53) - 1)
+/// Asks R2 for something that is done once.
+async fn answer(called: Result<Promise, JsValue>) -> Result<JsValue, StorageError> {
+    settled(called.map_err(storage_error)?)
+        .await
+        .map_err(storage_error)
+}
+
+fn range_option(range: ByteRange) -> JsValue {
+    match range {
+        ByteRange::FromTo { first, last } => object(&[
+            ("offset", number(first)),
+            ("length", number(last - first + 1)),
+        ]),
+        ByteRange::From { first } => object(&[("offset", number(first))]),
+        ByteRange::Suffix { length } => object(&[("suffix", number(length))]),
+    }
+}
+
+fn metadata(content_type: &str) -> JsValue {
+    object(&[("contentType", content_type.into())])
+}
+
+fn stored(object: &R2Object) -> Stored {
+    Stored {
+        etag: object.etag().unwrap_or_default(),
+        size: object.size().unwrap_or_default() as u64,
+        uploaded: object
+            .uploaded()
+            .map_or(0, |uploaded| uploaded.get_time() as u64),
+        content_type: object
+            .http_metadata()
+            .and_then(|metadata| metadata.content_type())
+            .ok()
+            .flatten(),
+    }
 }

@@ -1,22 +1,29 @@
 //! The shell: turns a request into facts, asks the pure part what happens, and does it. One `match`.
 
 mod bucket;
+mod cache;
+mod health;
+mod js;
 mod read;
 mod reply;
+mod watch;
 mod write;
 
 use std::sync::OnceLock;
 
-use js_sys::Reflect;
 use wasm_bindgen::JsValue;
 use worker::{Context, Env, console_error, event};
 
 use crate::config::{Config, ConfigError};
 use crate::decide::{Decision, decide};
+use crate::edge_cache;
 use crate::http::problem::{Problem, Refusal};
 use crate::request::{Request, split_url};
 use bucket::Bucket;
-use reply::Reply;
+use cache::Entry;
+use read::{Done, Place};
+use reply::{Reply, failed};
+use watch::Watch;
 
 /// Variables and secrets do not change while an isolate lives.
 static CONFIG: OnceLock<Result<Config, ConfigError>> = OnceLock::new();
@@ -25,32 +32,37 @@ static CONFIG: OnceLock<Result<Config, ConfigError>> = OnceLock::new();
 async fn fetch(
     request: web_sys::Request,
     env: Env,
-    _context: Context,
+    context: Context,
 ) -> Result<web_sys::Response, &'static str> {
-    answer(&request, &env)
+    answer(&request, env.as_ref(), &context)
         .await
         .map_err(|_| "the platform makes no response")
 }
 
-async fn answer(request: &web_sys::Request, env: &Env) -> Result<web_sys::Response, JsValue> {
-    let header = |name: &str| request.headers().get(name).ok().flatten();
-    let config = CONFIG.get_or_init(|| {
-        Config::from_lookup(|name| env.var(name).ok().map(|value| value.to_string()))
-    });
-    let config = match config {
-        Ok(config) => config,
-        Err(error) => {
-            console_error!("misconfigured: {error}");
-            return Reply::public().refuse(Problem::Misconfigured);
-        }
+async fn answer(
+    request: &web_sys::Request,
+    env: &JsValue,
+    context: &Context,
+) -> Result<web_sys::Response, JsValue> {
+    let began = js::microseconds();
+    let header = |name: &str| match name {
+        "accept-encoding" => accept_encoding(request),
+        _ => request.headers().get(name).ok().flatten(),
+    };
+    let config = CONFIG.get_or_init(|| Config::from_lookup(|name| js::text(env, name)));
+    let (config, bucket) = match (config, Bucket::of(env)) {
+        (Ok(config), Ok(bucket)) => (config, bucket),
+        (Err(error), _) => return misconfigured(&error.to_string()),
+        (Ok(_), Err(Refusal { reason, .. })) => return misconfigured(&reason),
     };
     let reply = Reply::new(&config.allowed_origins, header("origin").as_deref());
     let url = request.url();
     let Some((origin, path, query)) = split_url(&url) else {
         return reply.refuse(Problem::BadPath);
     };
+    let method = request.method();
     let facts = Request {
-        method: &request.method(),
+        method: &method,
         origin,
         path,
         query,
@@ -58,34 +70,69 @@ async fn answer(request: &web_sys::Request, env: &Env) -> Result<web_sys::Respon
         country: &|| country(request),
     };
     let now = (js_sys::Date::now() / 1000.0) as u64;
-    let done = match decide(&facts, config, now) {
-        Decision::Options => return reply.options(),
-        Decision::Redirect(location) => return reply.redirect(location),
-        Decision::Refuse(refusal) => Err(refusal),
-        Decision::Read(read) => match Bucket::of(env) {
-            Ok(bucket) => read::read(&read, origin, &bucket, &reply).await,
-            Err(refusal) => Err(refusal),
-        },
-        Decision::Write(write) => match Bucket::of(env) {
-            Ok(bucket) => write::write(write, request, &bucket, &reply).await,
-            Err(refusal) => Err(refusal),
-        },
+    let decision = decide(&facts, config, now);
+    let mut watch = Watch {
+        request: &facts,
+        env,
+        config,
+        now,
+        sub: None,
     };
-    done.or_else(|refusal| {
-        log(&refusal);
-        reply.refuse(refusal.problem)
-    })
+    let done = match decision {
+        Decision::Options => reply.options().map(Done::plain).map_err(failed),
+        Decision::Health => health::health(config, &bucket, &reply)
+            .await
+            .map(Done::plain),
+        Decision::Redirect(location) => reply.redirect(location).map(Done::plain).map_err(failed),
+        Decision::Refuse(refusal) => Err(refusal),
+        Decision::Read(read) => {
+            watch.sub.clone_from(&read.sub);
+            let place = Place {
+                origin,
+                bucket_name: &config.bucket_name,
+                bucket: &bucket,
+                context,
+                reply: &reply,
+                verified_in: js::microseconds() - began,
+            };
+            read::read(&read, &place).await
+        }
+        Decision::Write(write) => {
+            let entry = edge_cache::url(origin, &config.bucket_name, write.key());
+            let written = write::write(write, request, &bucket, &reply).await;
+            if let Some(entry) = Entry::new(entry) {
+                entry.forget(context);
+            }
+            written.map(Done::plain)
+        }
+    };
+    match done {
+        Ok(done) => {
+            watch.note(done.response.status(), done.bytes, done.source, None);
+            Ok(done.response)
+        }
+        Err(refusal) => {
+            let problem = watch.told_as(refusal.problem).await;
+            watch.note(problem.status(), 0, None, Some(&refusal));
+            reply.refuse(problem)
+        }
+    }
+}
+
+/// Every answer of an edge that is not set up: what is wrong stands in the log alone.
+fn misconfigured(error: &str) -> Result<web_sys::Response, JsValue> {
+    console_error!("misconfigured: {error}");
+    Reply::public().refuse(Problem::Misconfigured)
+}
+
+/// What the client accepts. The header says what the platform between us accepts, which is gzip always.
+fn accept_encoding(request: &web_sys::Request) -> Option<String> {
+    js::property(request, "cf")
+        .and_then(|cf| js::text(&cf, "clientAcceptEncoding"))
+        .or_else(|| request.headers().get("accept-encoding").ok().flatten())
 }
 
 /// `request.cf.country`. The header of the same meaning is only as good as the zone's settings: a client may send it.
 fn country(request: &web_sys::Request) -> Option<String> {
-    let cf = Reflect::get(request, &"cf".into()).ok()?;
-    Reflect::get(&cf, &"country".into()).ok()?.as_string()
-}
-
-/// What only the operator can mend goes to the log. A client's own mistakes do not: anybody can make any number.
-fn log(Refusal { problem, reason }: &Refusal) {
-    if problem.status() >= 500 {
-        console_error!("{}: {reason}", problem.code());
-    }
+    js::text(&js::property(request, "cf")?, "country")
 }

@@ -1,158 +1,343 @@
-//! Reads: storage is asked once, and the pure part says what to make of what it said.
+//! Reads: the cache is asked, else storage, and the pure part says what to make of what it said.
 
 use web_sys::{ReadableStream, Response};
-use worker::{Object, ResponseBody};
+use worker::Context;
 
-use super::bucket::{Bucket, stored};
+use super::bucket::{Bucket, Object};
+use super::cache::{Begun, Cached, Entry, Filling};
+use super::js;
 use super::reply::{Body, Reply, failed};
-use crate::http::problem::Problem;
-use crate::http::problem::Refusal;
-use crate::http::range::ByteRange;
-use crate::read::{Answer, Read, Treatment};
+use crate::edge_cache::{may_hold, object_seconds, playlist_seconds, url};
+use crate::http::problem::{Problem, Refusal};
+use crate::http::range::{ByteRange, ContentRange};
+use crate::log::Source;
+use crate::read::{Answer, Headers, Read, Treatment};
 use crate::storage::{StorageError, Stored};
 
-pub(super) async fn read(
-    read: &Read<'_>,
-    origin: &str,
-    bucket: &Bucket,
-    reply: &Reply,
-) -> Result<Response, Refusal> {
-    if read.head && !matches!(read.treatment, Treatment::Playlist | Treatment::AssetList) {
-        let stored = bucket.head(&read.key).await.map_err(refused)?;
-        let stored = stored.ok_or_else(not_found)?;
-        // The length of a rewritten playlist is only known once it was rewritten.
-        if !read.is_rewritten(&stored) {
-            return match read.answer(&stored) {
-                Answer::Whole(headers) | Answer::Part(_, headers) | Answer::Rewritten(headers) => {
-                    reply.send(200, headers, Body::Empty).map_err(failed)
-                }
-                Answer::NotModified(headers) => {
-                    reply.send(304, headers, Body::Empty).map_err(failed)
-                }
-                Answer::Refuse(problem) => Err(Refusal::new(problem, "")),
-            };
+/// After how many milliseconds a request looks again whether another one has filled the cache.
+const LOOK_AGAIN_MS: [u32; 9] = [4, 8, 16, 32, 64, 128, 256, 512, 1024];
+
+/// Where a read happens.
+pub(super) struct Place<'request> {
+    pub(super) origin: &'request str,
+    pub(super) bucket_name: &'request str,
+    pub(super) bucket: &'request Bucket,
+    pub(super) context: &'request Context,
+    pub(super) reply: &'request Reply,
+    /// What verifying took, in microseconds.
+    pub(super) verified_in: u64,
+}
+
+/// A read that was answered.
+pub(super) struct Done {
+    pub(super) response: Response,
+    pub(super) bytes: u64,
+    pub(super) source: Option<Source>,
+}
+
+impl Done {
+    /// An answer that holds nothing of an object.
+    pub(super) fn plain(response: Response) -> Self {
+        Self {
+            response,
+            bytes: 0,
+            source: None,
         }
     }
-    let range = read.storage_range();
-    let object = match bucket.get(&read.key, range).await {
-        Err(StorageError::RangeNotSatisfiable) => {
-            return unsatisfiable(read, bucket, reply).await;
+}
+
+/// What was found of an object, and where.
+struct Found {
+    stored: Stored,
+    body: FoundBody,
+}
+
+enum FoundBody {
+    /// From the cache: always the whole.
+    Cached(Entry, Cached),
+    /// From storage: the range that was asked for, else the whole; with the right to keep it, where it may be kept.
+    Stored(Object, Option<ByteRange>, Option<(Entry, Filling)>),
+    /// Storage was asked about the object and not for it.
+    Absent,
+}
+
+impl Found {
+    fn source(&self) -> Source {
+        match self.body {
+            FoundBody::Cached(..) => Source::Cache,
+            FoundBody::Stored(..) | FoundBody::Absent => Source::Storage,
         }
-        other => other.map_err(refused)?.ok_or_else(not_found)?,
+    }
+
+    fn discard(self) {
+        match self.body {
+            FoundBody::Cached(_, cached) => cached.discard(),
+            FoundBody::Stored(object, ..) => object.discard(),
+            FoundBody::Absent => {}
+        }
+    }
+}
+
+pub(super) async fn read(read: &Read<'_>, place: &Place<'_>) -> Result<Done, Refusal> {
+    let found = find(read, place).await?;
+    let source = found.source();
+    let mut headers = vec![(
+        "Server-Timing",
+        format!(
+            "cache;desc={}, verify;dur={}",
+            source.word(),
+            milliseconds(place.verified_in)
+        ),
+    )];
+    let mut send = |status: u16, more: Headers, body: Body, bytes: u64| {
+        headers.extend(more);
+        let headers = std::mem::take(&mut headers);
+        let response = place.reply.send(status, headers, body).map_err(failed)?;
+        Ok(Done {
+            response,
+            bytes,
+            source: Some(source),
+        })
     };
-    let stored = stored(&object);
-    match read.answer(&stored) {
-        Answer::Whole(headers) => {
-            // `If-Range` did not hold: the range that came is not the whole.
-            let object = match range {
-                Some(_) => again(read, None, object, &stored, bucket).await?,
-                None => object,
-            };
-            let body = body(&object)?;
-            reply.send(200, headers, Body::Stream(body)).map_err(failed)
-        }
-        Answer::Part(part, headers) => {
-            // The stored content type decided that this is no playlist, so its range is only asked for now.
-            let object = match range {
-                Some(_) => object,
-                None => {
-                    let range = ByteRange::FromTo {
-                        first: part.first,
-                        last: part.last,
-                    };
-                    again(read, Some(range), object, &stored, bucket).await?
-                }
-            };
-            let body = body(&object)?;
-            reply.send(206, headers, Body::Stream(body)).map_err(failed)
-        }
-        Answer::Rewritten(mut headers) => {
-            let object_body = object.body().ok_or_else(no_body)?;
-            let bytes = object_body.bytes().await.map_err(failed)?;
-            let rewritten = read
-                .rewrite(&bytes, origin)
-                .map_err(|error| Refusal::new(error.problem(), error))?;
-            headers.push(("Content-Length", rewritten.len().to_string()));
-            let body = match read.head {
-                true => Body::Empty,
-                false => Body::Bytes(rewritten),
-            };
-            reply.send(200, headers, body).map_err(failed)
-        }
+    match read.answer(&found.stored) {
         Answer::NotModified(headers) => {
-            discard(&object);
-            reply.send(304, headers, Body::Empty).map_err(failed)
+            found.discard();
+            send(304, headers, Body::Empty, 0)
         }
         Answer::Refuse(problem) => {
-            discard(&object);
-            Err(Refusal::new(problem, ""))
+            found.discard();
+            Err(Refusal::new(problem, "what is stored does not allow it"))
         }
-    }
-}
-
-/// R2 refuses a range that selects nothing without saying how long the object is; conditions still come first.
-async fn unsatisfiable(
-    read: &Read<'_>,
-    bucket: &Bucket,
-    reply: &Reply,
-) -> Result<Response, Refusal> {
-    let stored = bucket.head(&read.key).await.map_err(refused)?;
-    match read.answer(&stored.ok_or_else(not_found)?) {
-        Answer::NotModified(headers) => reply.send(304, headers, Body::Empty).map_err(failed),
-        Answer::Refuse(problem) => Err(Refusal::new(problem, "")),
+        Answer::Whole(headers) if read.head => {
+            found.discard();
+            send(200, headers, Body::Empty, 0)
+        }
         Answer::Whole(headers) => {
-            let object = bucket.get(&read.key, None).await.map_err(refused)?;
-            let object = object.ok_or_else(not_found)?;
-            reply
-                .send(200, headers, Body::Stream(body(&object)?))
-                .map_err(failed)
+            let size = found.stored.size;
+            let body = whole(read, found, place).await?;
+            send(200, headers, Body::Stream(body), size)
         }
-        Answer::Part(..) | Answer::Rewritten(_) => Err(Refusal::new(
-            Problem::StorageUnavailable,
-            "the object changed between two reads",
-        )),
+        Answer::Part(range, headers) => {
+            let body = part(read, found, range, place).await?;
+            send(206, headers, Body::Stream(body), range.size())
+        }
+        Answer::Rewritten(mut headers) => {
+            let bytes = stored_bytes(read, found, place).await?;
+            let began = js::microseconds();
+            let rewritten = read
+                .rewrite(&bytes, place.origin)
+                .map_err(|error| Refusal::new(error.problem(), error))?;
+            let took = js::microseconds() - began;
+            headers.push((
+                "Server-Timing",
+                format!("rewrite;dur={}", milliseconds(took)),
+            ));
+            let length = rewritten.len() as u64;
+            if !headers.iter().any(|(name, _)| *name == "Content-Encoding") {
+                headers.push(("Content-Length", length.to_string()));
+            }
+            let body = if read.head {
+                Body::Empty
+            } else {
+                Body::Bytes(rewritten)
+            };
+            send(200, headers, body, length)
+        }
     }
 }
 
-/// Reads the same object again, another part of it.
-async fn again(
+/// Looks an object up: in the cache if it may be there, else in storage, which is asked once. Of the requests that miss
+/// the cache at the same time one reads storage and fills the cache, and the others wait for it.
+async fn find(read: &Read<'_>, place: &Place<'_>) -> Result<Found, Refusal> {
+    let is_playlist = matches!(read.treatment, Treatment::Playlist | Treatment::AssetList);
+    let mut entry = may_hold(&read.key, is_playlist)
+        .then(|| url(place.origin, place.bucket_name, &read.key))
+        .and_then(Entry::new);
+    // The length of a playlist is only known once it was rewritten, so its `HEAD` reads it.
+    let asks_only = read.head && !is_playlist;
+    let range = read.storage_range();
+    let mut filling = None;
+    let mut waits = LOOK_AGAIN_MS.iter();
+    while let Some(looking) = &entry {
+        if let Some(cached) = looking.look_up().await {
+            let stored = cached.stored.clone();
+            let body = FoundBody::Cached(entry.take().ok_or_else(gone)?, cached);
+            return Ok(Found { stored, body });
+        }
+        // A range is not the whole that the cache wants.
+        if asks_only || range.is_some() {
+            break;
+        }
+        match looking.begin() {
+            Begun::Filling(right) => {
+                filling = Some(right);
+                break;
+            }
+            Begun::Elsewhere => match waits.next() {
+                Some(wait) => js::sleep(*wait).await,
+                None => break,
+            },
+        }
+    }
+    if asks_only {
+        let stored = place.bucket.head(&read.key).await.map_err(refused)?;
+        let stored = stored.ok_or_else(not_found)?;
+        if !read.is_rewritten(&stored) {
+            let body = FoundBody::Absent;
+            return Ok(Found { stored, body });
+        }
+    }
+    match place.bucket.get(&read.key, range).await {
+        // R2 refuses a range that selects nothing without saying how long the object is; conditions still come first.
+        Err(StorageError::RangeNotSatisfiable) => {
+            let stored = place.bucket.head(&read.key).await.map_err(refused)?;
+            let stored = stored.ok_or_else(not_found)?;
+            let body = FoundBody::Absent;
+            Ok(Found { stored, body })
+        }
+        Err(error) => Err(refused(error)),
+        Ok(None) => Err(not_found()),
+        Ok(Some(object)) => {
+            let stored = object.stored.clone();
+            let body = FoundBody::Stored(object, range, entry.zip(filling));
+            Ok(Found { stored, body })
+        }
+    }
+}
+
+/// The body of 200.
+async fn whole(
+    read: &Read<'_>,
+    found: Found,
+    place: &Place<'_>,
+) -> Result<ReadableStream, Refusal> {
+    let stored = found.stored;
+    match found.body {
+        FoundBody::Cached(_, cached) => match cached.body() {
+            Some(body) => Ok(body),
+            None => stream(&fetch(read, None, &stored, place).await?),
+        },
+        FoundBody::Stored(object, None, kept) => {
+            let body = stream(&object)?;
+            let seconds = object_seconds(&read.key, stored.size);
+            match kept.zip(seconds) {
+                Some(((entry, filling), seconds)) => entry
+                    .keep_stream(filling, &stored, body, seconds, place.context)
+                    .map_err(failed),
+                None => Ok(body),
+            }
+        }
+        // `If-Range` did not hold: the range that came is not the whole.
+        FoundBody::Stored(object, Some(_), _) => {
+            object.discard();
+            stream(&fetch(read, None, &stored, place).await?)
+        }
+        FoundBody::Absent => stream(&fetch(read, None, &stored, place).await?),
+    }
+}
+
+/// The body of 206.
+async fn part(
+    read: &Read<'_>,
+    found: Found,
+    part: ContentRange,
+    place: &Place<'_>,
+) -> Result<ReadableStream, Refusal> {
+    let stored = found.stored;
+    match found.body {
+        FoundBody::Cached(entry, cached) => {
+            cached.discard();
+            let cached = entry.look_up_part(part).await;
+            if let Some(cached) = cached.filter(|cached| cached.stored == stored)
+                && let Some(body) = cached.body()
+            {
+                return Ok(body);
+            }
+        }
+        FoundBody::Stored(object, Some(_), _) => return stream(&object),
+        // The stored content type decided that this is no playlist, so its range is only asked for now.
+        FoundBody::Stored(object, None, _) => object.discard(),
+        FoundBody::Absent => {}
+    }
+    let range = ByteRange::FromTo {
+        first: part.first,
+        last: part.last,
+    };
+    stream(&fetch(read, Some(range), &stored, place).await?)
+}
+
+/// The stored bytes of what is rewritten. Nothing was sent yet, so that a body that breaks off is read again, once.
+async fn stored_bytes(
+    read: &Read<'_>,
+    found: Found,
+    place: &Place<'_>,
+) -> Result<Vec<u8>, Refusal> {
+    let stored = found.stored;
+    let kept = match found.body {
+        FoundBody::Cached(_, cached) => {
+            if let Ok(bytes) = cached.bytes().await {
+                return Ok(bytes);
+            }
+            None
+        }
+        FoundBody::Stored(object, _, kept) => {
+            if let Ok(bytes) = object.bytes().await {
+                keep(read, kept, &stored, &bytes, place);
+                return Ok(bytes);
+            }
+            kept
+        }
+        FoundBody::Absent => None,
+    };
+    let object = fetch(read, None, &stored, place).await?;
+    let bytes = object.bytes().await.map_err(refused)?;
+    keep(read, kept, &stored, &bytes, place);
+    Ok(bytes)
+}
+
+fn keep(
+    read: &Read<'_>,
+    kept: Option<(Entry, Filling)>,
+    stored: &Stored,
+    bytes: &[u8],
+    place: &Place<'_>,
+) {
+    if let Some((entry, filling)) = kept {
+        let seconds = playlist_seconds(&read.key, bytes);
+        entry.keep_bytes(filling, stored, bytes, seconds, place.context);
+    }
+}
+
+/// Reads the same object again, or another part of it.
+async fn fetch(
     read: &Read<'_>,
     range: Option<ByteRange>,
-    first: Object,
     expected: &Stored,
-    bucket: &Bucket,
+    place: &Place<'_>,
 ) -> Result<Object, Refusal> {
-    discard(&first);
-    let object = bucket.get(&read.key, range).await.map_err(refused)?;
+    let object = place.bucket.get(&read.key, range).await.map_err(refused)?;
     let object = object.ok_or_else(not_found)?;
-    if stored(&object).etag != expected.etag {
-        discard(&object);
-        return Err(Refusal::new(
-            Problem::StorageUnavailable,
-            "the object changed between two reads",
-        ));
+    if object.stored.etag != expected.etag {
+        object.discard();
+        return Err(gone());
     }
     Ok(object)
 }
 
-/// The stream goes from R2 to the client without entering wasm.
-fn body(object: &Object) -> Result<ReadableStream, Refusal> {
-    let body = object.body().ok_or_else(no_body)?;
-    match body.response_body().map_err(failed)? {
-        ResponseBody::Stream(stream) => Ok(stream),
-        ResponseBody::Body(_) | ResponseBody::Empty => Err(no_body()),
-    }
+fn stream(object: &Object) -> Result<ReadableStream, Refusal> {
+    object.body().map_err(refused)
 }
 
-fn no_body() -> Refusal {
-    Refusal::new(Problem::StorageUnavailable, "storage sent no body")
+/// `Server-Timing` has milliseconds.
+fn milliseconds(microseconds: u64) -> String {
+    format!("{}.{:03}", microseconds / 1000, microseconds % 1000)
 }
 
-/// Tells storage that the body is not wanted.
-fn discard(object: &Object) {
-    if let Ok(stream) = body(object) {
-        let _ = stream.cancel();
-    }
+fn gone() -> Refusal {
+    Refusal::new(
+        Problem::StorageUnavailable,
+        "the object changed between two reads",
+    )
 }
 
 fn not_found() -> Refusal {

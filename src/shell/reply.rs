@@ -2,8 +2,8 @@
 
 use wasm_bindgen::JsValue;
 use web_sys::{ReadableStream, Response, ResponseInit};
-use worker::Error;
 
+use super::js::message;
 use crate::http::cors::{AllowedOrigins, preflight_headers};
 use crate::http::problem::Problem;
 use crate::http::problem::Refusal;
@@ -93,19 +93,6 @@ impl Reply {
 }
 
 /// An exception while answering is our own fault, and is told as storage's: nothing of it reaches the client.
-pub(super) fn failed(error: impl Into<Error>) -> Refusal {
-    Refusal::new(Problem::StorageUnavailable, message(error.into()))
-}
-
-/// What an exception says. Not through its `Display`, which knows of every product of the platform and takes a tenth of
-/// the Worker.
-pub(super) fn message(error: Error) -> String {
-    match error {
-        Error::UnknownJsError { message, .. } => message,
-        Error::JsError(message) | Error::RustError(message) | Error::BindingError(message) => {
-            message
-        }
-        Error::Internal(value) => value.as_string().unwrap_or_default(),
-        _ => "an exception of another kind".to_owned(),
-    }
+pub(super) fn failed(error: JsValue) -> Refusal {
+    Refusal::new(Problem::StorageUnavailable, message(&error))
 }

@@ -1,9 +1,10 @@
 //! Writes: bodies stream from the client to R2 without entering wasm.
 
+use wasm_bindgen::JsValue;
 use web_sys::{Request, Response};
-use worker::Data;
 
 use super::bucket::Bucket;
+use super::js::{self, settled};
 use super::reply::{Body, Reply, failed};
 use crate::http::precondition::EntityTag;
 use crate::http::problem::Problem;
@@ -30,9 +31,9 @@ pub(super) async fn write(
             if condition.is_some() {
                 check(&key, condition.as_ref(), bucket).await?;
             }
-            let body = request.body().map_or(Data::Empty, Data::ReadableStream);
+            let body = request.body().map_or(JsValue::from_str(""), JsValue::from);
             let written = bucket
-                .put(&key, body, content_type, condition)
+                .put(&key, body, &content_type, condition)
                 .await
                 .map_err(refused)?;
             let stored = written.ok_or_else(precondition_failed)?;
@@ -45,7 +46,7 @@ pub(super) async fn write(
         }
         Write::Create { key, content_type } => {
             let upload = bucket
-                .create_upload(&key, content_type)
+                .create_upload(&key, &content_type)
                 .await
                 .map_err(refused)?;
             json(reply, 201, vec![], created_json(&upload))
@@ -71,14 +72,12 @@ pub(super) async fn write(
             condition,
         } => {
             let list = request.array_buffer().map_err(failed)?;
-            let list = js_sys::futures::JsFuture::from(list)
-                .await
-                .map_err(failed)?;
-            let parts = parse_parts(&js_sys::Uint8Array::new(&list).to_vec())?;
+            let list = settled(list).await.map_err(failed)?;
+            let parts = parse_parts(&js::bytes(&list))?;
             // The binding takes no condition here, so two completions at once may both pass this check.
             check(&key, condition.as_ref(), bucket).await?;
             let stored = bucket
-                .complete_upload(&key, &upload, parts)
+                .complete_upload(&key, &upload, &parts)
                 .await
                 .map_err(refused)?;
             let body = format!(r#"{{"size":{}}}"#, stored.size);

@@ -166,8 +166,7 @@ fn attribute_with_comma(line: &[u8], name: &[u8]) -> Option<Range<usize>> {
     let value = attributes(line, start)
         .find(|attribute| attribute.name == name)?
         .value;
-    let equals = line[..value.start].iter().rposition(|&byte| byte == b'=')?;
-    let from = line[start..equals]
+    let from = line[start..value.start]
         .iter()
         .rposition(|&byte| byte == b',')
         .map_or(start, |comma| start + comma);

@@ -1,0 +1,109 @@
+//! What the data centre's cache keeps, under which name and for how long. The cache is looked at only after a credential
+//! was verified, and holds stored bytes alone: what is made of them for one viewer is never in it.
+
+use crate::object_key::ObjectKey;
+
+/// How long a viewer may be shown a playlist that has changed since: `master.m3u8`, and playlists that still grow.
+pub const PLAYLIST_SECONDS: u32 = 2;
+/// What never changes is kept for a day: one read a day and data centre is next to nothing, and what was taken down is
+/// gone everywhere a day later without being purged.
+const IMMUTABLE_SECONDS: u32 = 86_400;
+/// Larger objects are read by ranges, and would crowd out what many watch: 16 MiB are 20 s at 6.7 Mbit/s.
+const MAX_CACHED_BYTES: u64 = 16 << 20;
+
+/// Whether the cache may hold this object at all: asking costs time.
+#[must_use]
+pub fn may_hold(key: &ObjectKey, is_playlist: bool) -> bool {
+    is_playlist || key.is_in_revision()
+}
+
+/// How many seconds an object that is no playlist is kept.
+#[must_use]
+pub fn object_seconds(key: &ObjectKey, size: u64) -> Option<u32> {
+    (key.is_in_revision() && size <= MAX_CACHED_BYTES).then_some(IMMUTABLE_SECONDS)
+}
+
+/// How many seconds a stored playlist, or a list of assets, is kept.
+#[must_use]
+pub fn playlist_seconds(key: &ObjectKey, playlist: &[u8]) -> u32 {
+    if key.is_in_revision() && is_complete(playlist) {
+        IMMUTABLE_SECONDS
+    } else {
+        PLAYLIST_SECONDS
+    }
+}
+
+/// A Media Playlist that has ended (RFC 8216bis §4.4.3.4), or a Multivariant Playlist.
+fn is_complete(playlist: &[u8]) -> bool {
+    let mut lines = playlist.split(|byte| matches!(byte, b'\n' | b'\r'));
+    lines.any(|line| line.starts_with(b"#EXT-X-ENDLIST") || line.starts_with(b"#EXT-X-STREAM-INF:"))
+}
+
+/// Under which URL the cache keeps an object: below the edge's own folder, which it serves to nobody, so that the cache
+/// cannot be asked past the check. Neither query nor token is in it; host and bucket are.
+#[must_use]
+pub fn url(origin: &str, bucket: &str, key: &ObjectKey) -> String {
+    format!("{origin}/_lectern/cache/{bucket}{}", key.to_url_path())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_never_changes_is_kept_and_what_may_change_is_kept_for_seconds() {
+        const MEDIA: &str = "#EXTM3U\n#EXTINF:4,\na\n#EXT-X-ENDLIST\n";
+        const GROWING: &str = "#EXTM3U\n#EXT-X-PLAYLIST-TYPE:EVENT\n#EXTINF:4,\na\n";
+        const MASTER: &str = "#EXTM3U\r\n#EXT-X-STREAM-INF:BANDWIDTH=1\r\na\r\n";
+        for (key, playlist, expected) in [
+            ("c/v/1/480p/playlist.m3u8", MEDIA, IMMUTABLE_SECONDS),
+            ("c/v/1/480p/playlist.m3u8", GROWING, PLAYLIST_SECONDS),
+            ("c/v/1/master.m3u8", MASTER, IMMUTABLE_SECONDS),
+            ("c/master.m3u8", MASTER, PLAYLIST_SECONDS),
+            ("c/p.m3u8", MEDIA, PLAYLIST_SECONDS),
+        ] {
+            let key = ObjectKey::new(key).expect("a key");
+            let found = playlist_seconds(&key, playlist.as_bytes());
+            assert_eq!(found, expected, "{key} {playlist}");
+        }
+        for (key, size, expected) in [
+            ("c/v/1/480p/seg00000.m4s", 3 << 20, Some(IMMUTABLE_SECONDS)),
+            ("c/v/1/480p/seg00000.m4s", 16 << 20, Some(IMMUTABLE_SECONDS)),
+            ("c/v/1/lecture.mp4", (16 << 20) + 1, None),
+            ("c/poster.jpg", 1, None),
+            ("c/v/poster.jpg", 1, None),
+        ] {
+            let key = ObjectKey::new(key).expect("a key");
+            assert_eq!(object_seconds(&key, size), expected, "{key} {size}");
+        }
+    }
+
+    #[test]
+    fn the_cache_is_asked_for_what_it_may_hold() {
+        for (key, is_playlist, expected) in [
+            ("c/v/1/seg.m4s", false, true),
+            ("c/master.m3u8", true, true),
+            ("c/original.mov", false, false),
+        ] {
+            let key = ObjectKey::new(key).expect("a key");
+            assert_eq!(may_hold(&key, is_playlist), expected, "{key}");
+        }
+    }
+
+    #[test]
+    fn no_two_objects_share_a_url() {
+        let of = |host: &str, bucket: &str, key: &str| {
+            url(host, bucket, &ObjectKey::new(key).expect("a key"))
+        };
+        let first = of("https://a.example", "b", "c/d e");
+        assert_eq!(first, "https://a.example/_lectern/cache/b/c/d%20e");
+        for other in [
+            of("https://b.example", "b", "c/d e"),
+            of("https://a.example", "b2", "c/d e"),
+            of("https://a.example", "b", "c/d+e"),
+            of("https://a.example", "b", "d e"),
+        ] {
+            assert_ne!(first, other);
+        }
+    }
+}

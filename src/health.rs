@@ -1,0 +1,70 @@
+//! What `/_lectern/health` says: enough for an operator to see that a deploy or a rotation of keys has arrived, and
+//! nothing that is secret.
+
+use crate::json::quoted;
+use crate::keyring::Keyring;
+use crate::read::Headers;
+
+/// Which build this is, where it was said at build time.
+const BUILD: &str = match option_env!("LECTERN_BUILD") {
+    Some(build) => build,
+    None => "unknown",
+};
+
+#[derive(Debug)]
+pub struct Health<'config> {
+    keys: &'config Keyring,
+    bucket: bool,
+}
+
+impl<'config> Health<'config> {
+    #[must_use]
+    pub fn new(keys: &'config Keyring, bucket: bool) -> Self {
+        Self { keys, bucket }
+    }
+
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        if self.bucket { 200 } else { 503 }
+    }
+
+    /// `{"version":"0.1.0","build":"…","keys":["2026-11"],"bucket":true}`; the first key mints.
+    #[must_use]
+    pub fn body(&self) -> String {
+        let keys: Vec<String> = self.keys.iter().map(|key| quoted(key.kid())).collect();
+        format!(
+            r#"{{"version":"{}","build":{},"keys":[{}],"bucket":{}}}"#,
+            env!("CARGO_PKG_VERSION"),
+            quoted(BUILD),
+            keys.join(","),
+            self.bucket
+        )
+    }
+
+    #[must_use]
+    pub fn headers() -> Headers {
+        vec![
+            ("Content-Type", "application/json".to_owned()),
+            ("Cache-Control", "no-store".to_owned()),
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keyring::testing::ring;
+
+    #[test]
+    fn the_operator_sees_version_keys_and_bucket() {
+        let keys = ring(&["2026-11", "2026-05"]);
+        let body = Health::new(&keys, false).body();
+        let json: serde_json::Value = serde_json::from_str(&body).expect("JSON");
+        assert_eq!(json["version"], env!("CARGO_PKG_VERSION"));
+        assert_eq!(json["keys"], serde_json::json!(["2026-11", "2026-05"]));
+        assert_eq!(json["bucket"], false);
+        assert!(json["build"].is_string());
+        assert_eq!(Health::new(&keys, false).status(), 503);
+        assert_eq!(Health::new(&keys, true).status(), 200);
+    }
+}

@@ -1,0 +1,243 @@
+//! What is written down of a request: one line, and a data point. Neither has a link, a pass, a query or an address in
+//! it; a viewer is a keyed hash.
+
+use crate::http::problem::Refusal;
+use crate::json::quoted;
+use crate::keyring::Keyring;
+use crate::object_key::ObjectKey;
+
+/// A client's own text in a log is cut here.
+const MAX_REASON_CHARACTERS: usize = 200;
+const DAY_SECONDS: u64 = 86_400;
+
+/// Where the bytes came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    Cache,
+    Storage,
+}
+
+impl Source {
+    /// As `Server-Timing` and the log have it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Cache => "hit",
+            Self::Storage => "miss",
+        }
+    }
+}
+
+/// A request that was answered.
+#[derive(Debug)]
+pub struct Record<'request> {
+    pub method: &'request str,
+    /// `None` where the path names no object.
+    pub key: Option<&'request ObjectKey>,
+    pub status: u16,
+    /// How many bytes of the object were asked for and granted.
+    pub bytes: u64,
+    pub source: Option<Source>,
+    /// From [`viewer`].
+    pub viewer: &'request str,
+    pub refusal: Option<&'request Refusal>,
+}
+
+impl Record<'_> {
+    /// The line: a JSON object.
+    #[must_use]
+    pub fn line(&self) -> String {
+        let mut line = format!(
+            r#"{{"method":{},"status":{},"bytes":{},"viewer":{}"#,
+            quoted(self.method),
+            self.status,
+            self.bytes,
+            quoted(self.viewer)
+        );
+        let mut member = |name: &str, value: &str| {
+            line.push_str(&format!(r#","{name}":{}"#, quoted(value)));
+        };
+        if let Some(key) = self.key {
+            member("key", key.as_str());
+        }
+        if let Some(source) = self.source {
+            member("cache", source.word());
+        }
+        if let Some(Refusal { problem, reason }) = self.refusal {
+            member("code", problem.code());
+            let cut: String = reason.chars().take(MAX_REASON_CHARACTERS).collect();
+            member("reason", &cut);
+        }
+        line.push('}');
+        line
+    }
+
+    /// The data point: its index, blobs and doubles, in the order that `docs/analytics.md` gives.
+    #[must_use]
+    pub fn data_point(&self) -> Option<DataPoint<'_>> {
+        let key = self.key?;
+        let asset = asset(key);
+        Some(DataPoint {
+            index: asset,
+            blobs: [asset, self.viewer, kind(key)],
+            doubles: [
+                height(key).into(),
+                self.bytes as f64,
+                f64::from(self.status),
+            ],
+        })
+    }
+}
+
+/// What Workers Analytics Engine is told.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DataPoint<'request> {
+    pub index: &'request str,
+    /// Lecture, viewer, kind.
+    pub blobs: [&'request str; 3],
+    /// Height, bytes, status.
+    pub doubles: [f64; 3],
+}
+
+/// The lecture that an object belongs to: the folder of its revisions, or its own.
+fn asset(key: &ObjectKey) -> &str {
+    match key.as_str().split_once("/v/") {
+        Some((asset, _)) if key.is_in_revision() => asset,
+        _ => key.split().0.trim_end_matches('/'),
+    }
+}
+
+fn kind(key: &ObjectKey) -> &'static str {
+    let name = key.split().1;
+    let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
+    match extension {
+        "m3u8" | "mpd" => "playlist",
+        "m4s" | "ts" | "aac" => "segment",
+        "mp4" if name == "init.mp4" => "init",
+        "vtt" => "caption",
+        "mp4" => "file",
+        "jpg" | "png" | "webp" => "image",
+        _ => "other",
+    }
+}
+
+/// The rung that an object belongs to, `480` of `…/480p/seg00000.m4s`; 0 where it belongs to none.
+fn height(key: &ObjectKey) -> u16 {
+    let rung = key.split().0.trim_end_matches('/').rsplit('/').next();
+    rung.and_then(|rung| rung.strip_suffix('p')?.parse().ok())
+        .unwrap_or(0)
+}
+
+/// A name for a viewer that says nothing about him: a keyed hash of the link's `sub`, or, where there is none, of address
+/// and browser, another one every day.
+#[must_use]
+pub fn viewer(
+    keys: &Keyring,
+    sub: Option<&str>,
+    address: &str,
+    user_agent: &str,
+    now: u64,
+) -> String {
+    match sub {
+        Some(sub) => keys.minting().viewer(&["sub", sub]),
+        None => {
+            let day = (now / DAY_SECONDS).to_string();
+            keys.minting().viewer(&[&day, address, user_agent])
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::problem::Problem;
+    use crate::keyring::testing::ring;
+
+    fn key(key: &str) -> ObjectKey {
+        ObjectKey::new(key).expect("a key")
+    }
+
+    #[test]
+    fn a_request_is_a_line_of_json() {
+        let segment = key("c/\"é\"/v/1/480p/seg.m4s");
+        let read = Record {
+            method: "GET",
+            key: Some(&segment),
+            status: 206,
+            bytes: 5 << 30,
+            source: Some(Source::Cache),
+            viewer: "abc",
+            refusal: None,
+        };
+        assert_eq!(
+            read.line(),
+            r#"{"method":"GET","status":206,"bytes":5368709120,"viewer":"abc","key":"c/\"é\"/v/1/480p/seg.m4s","cache":"hit"}"#
+        );
+        let refusal = Refusal::new(Problem::Forbidden, "\n".repeat(5000));
+        let refused = Record {
+            status: 403,
+            key: None,
+            source: None,
+            refusal: Some(&refusal),
+            ..read
+        };
+        let line: serde_json::Value = serde_json::from_str(&refused.line()).expect("JSON");
+        assert_eq!(line["code"], "forbidden");
+        assert_eq!(line["reason"], "\n".repeat(200));
+    }
+
+    #[test]
+    fn a_data_point_names_lecture_kind_and_rung() {
+        for (name, asset, kind, height) in [
+            ("c/x/v/1/480p/seg00000.m4s", "c/x", "segment", 480.0),
+            ("c/x/v/1/480p/init.mp4", "c/x", "init", 480.0),
+            ("c/x/v/1/audio/en/seg00000.m4s", "c/x", "segment", 0.0),
+            ("c/x/v/1/lecture.mp4", "c/x", "file", 0.0),
+            ("c/x/master.m3u8", "c/x", "playlist", 0.0),
+            ("original.mov", "", "other", 0.0),
+            ("c/v/master.m3u8", "c/v", "playlist", 0.0),
+        ] {
+            let key = key(name);
+            let record = Record {
+                method: "GET",
+                key: Some(&key),
+                status: 200,
+                bytes: 7,
+                source: None,
+                viewer: "abc",
+                refusal: None,
+            };
+            let point = DataPoint {
+                index: asset,
+                blobs: [asset, "abc", kind],
+                doubles: [height, 7.0, 200.0],
+            };
+            assert_eq!(record.data_point(), Some(point), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_viewer_is_the_same_for_a_day_and_another_for_everybody_else() {
+        let keys = ring(&["k"]);
+        let of = |sub: Option<&str>, address: &str, agent: &str, now: u64| {
+            viewer(&keys, sub, address, agent, now)
+        };
+        let first = of(None, "192.0.2.1", "a", 86_400);
+        assert_eq!(first.len(), 12);
+        assert_eq!(first, of(None, "192.0.2.1", "a", 2 * 86_400 - 1));
+        let known = of(Some("s42"), "192.0.2.1", "a", 0);
+        assert_eq!(known, of(Some("s42"), "192.0.2.2", "b", 1 << 40));
+        for other in [
+            known,
+            of(Some("s43"), "192.0.2.1", "a", 86_400),
+            of(None, "192.0.2.2", "a", 86_400),
+            of(None, "192.0.2.1", "b", 86_400),
+            of(None, "192.0.2.1", "a", 2 * 86_400),
+            // Not the same text cut elsewhere.
+            of(None, "192.0.2.", "1a", 86_400),
+            viewer(&ring(&["j"]), None, "192.0.2.1", "a", 86_400),
+        ] {
+            assert_ne!(first, other);
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! `/_lectern/health`: what runs here, with which keys, and whether the bucket answers.
+
+use web_sys::Response;
+
+use super::bucket::Bucket;
+use super::reply::{Body, Reply, failed};
+use crate::config::Config;
+use crate::health::Health;
+use crate::http::problem::Refusal;
+use crate::object_key::ObjectKey;
+
+pub(super) async fn health(
+    config: &Config,
+    bucket: &Bucket,
+    reply: &Reply,
+) -> Result<Response, Refusal> {
+    // Any name will do: that there is nothing under it is an answer as well.
+    let is_reachable = match ObjectKey::new("_lectern/health") {
+        Ok(key) => bucket.head(&key).await.is_ok(),
+        Err(_) => false,
+    };
+    let health = Health::new(&config.keys, is_reachable);
+    reply
+        .send(
+            health.status(),
+            Health::headers(),
+            Body::Text(health.body()),
+        )
+        .map_err(failed)
+}

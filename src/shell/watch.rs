@@ -1,0 +1,105 @@
+//! What is noted of a request when it was answered, and how often an address may be refused.
+
+use js_sys::Array;
+use wasm_bindgen::{JsCast as _, JsValue};
+use worker::worker_sys::{AnalyticsEngineDataset, RateLimiter};
+use worker::{console_error, console_log};
+
+use super::js::{object, property, settled};
+use crate::config::Config;
+use crate::http::problem::{Problem, Refusal};
+use crate::log::{DataPoint, Record, Source, viewer};
+use crate::request::{Request, object_key, split_path_pass};
+
+/// The names of the bindings in `wrangler.toml`. Both may be missing.
+const REFUSALS: &str = "REFUSALS";
+const ANALYTICS: &str = "ANALYTICS";
+
+pub(super) struct Watch<'request> {
+    pub(super) request: &'request Request<'request>,
+    pub(super) env: &'request JsValue,
+    pub(super) config: &'request Config,
+    pub(super) now: u64,
+    /// The viewer, where a link names him.
+    pub(super) sub: Option<String>,
+}
+
+impl Watch<'_> {
+    /// What a refusal is told as: an address that was refused too often is told to wait, whatever it asked for. Who has a
+    /// link is never counted, so that a school behind one address is not shut out by somebody who tries.
+    pub(super) async fn told_as(&self, problem: Problem) -> Problem {
+        if !problem.counts() {
+            return problem;
+        }
+        let (Some(limiter), Some(key)) = (property(self.env, REFUSALS), self.request.limited_as())
+        else {
+            return problem;
+        };
+        let limiter: RateLimiter = limiter.unchecked_into();
+        let Ok(promise) = limiter.limit(object(&[("key", key.into())]).unchecked_into()) else {
+            return problem;
+        };
+        // A limiter that fails limits nobody.
+        match settled(promise)
+            .await
+            .map(|outcome| property(&outcome, "success"))
+        {
+            Ok(Some(success)) if success == JsValue::FALSE => Problem::RateLimited,
+            _ => problem,
+        }
+    }
+
+    /// Writes the log's line and the data point.
+    pub(super) fn note(
+        &self,
+        status: u16,
+        bytes: u64,
+        source: Option<Source>,
+        refusal: Option<&Refusal>,
+    ) {
+        let header = |name: &str| (self.request.header)(name).unwrap_or_default();
+        let viewer = viewer(
+            &self.config.keys,
+            self.sub.as_deref(),
+            &header("cf-connecting-ip"),
+            &header("user-agent"),
+            self.now,
+        );
+        let key = object_key(split_path_pass(self.request.path).1).ok();
+        let record = Record {
+            method: self.request.method,
+            key: key.as_ref(),
+            status,
+            bytes,
+            source,
+            viewer: &viewer,
+            refusal,
+        };
+        if status < 500 {
+            console_log!("{}", record.line());
+        } else {
+            console_error!("{}", record.line());
+        }
+        if let Some(dataset) = property(self.env, ANALYTICS)
+            && let Some(point) = record.data_point()
+        {
+            let dataset: AnalyticsEngineDataset = dataset.unchecked_into();
+            let _ = dataset.write_data_point(data_point(&point));
+        }
+    }
+}
+
+fn data_point(point: &DataPoint<'_>) -> JsValue {
+    let blobs: Array = point.blobs.iter().copied().map(JsValue::from_str).collect();
+    let doubles: Array = point
+        .doubles
+        .iter()
+        .copied()
+        .map(JsValue::from_f64)
+        .collect();
+    object(&[
+        ("indexes", Array::of1(&point.index.into()).into()),
+        ("blobs", blobs.into()),
+        ("doubles", doubles.into()),
+    ])
+}
