@@ -45,7 +45,22 @@ pub(crate) struct Edge {
 }
 
 impl Edge {
+    /// The Worker as it is deployed.
     pub(crate) fn start() -> Self {
+        Self::launch("wrangler.toml", true)
+    }
+
+    /// The Worker with a bucket, a cache and a limiter that fail as a test says: `tests/faults/worker.mjs`.
+    pub(crate) fn with_faults() -> Self {
+        Self::launch("tests/faults/wrangler.toml", true)
+    }
+
+    /// The Worker as somebody deploys it who forgot the keys.
+    pub(crate) fn without_keys() -> Self {
+        Self::launch("wrangler.toml", false)
+    }
+
+    fn launch(config: &str, has_keys: bool) -> Self {
         let folder = TempDir::new().expect("a folder");
         let secret: Vec<u8> = (0..4)
             .flat_map(|_| {
@@ -54,7 +69,8 @@ impl Edge {
             .collect();
         let keys_json = with_new_key("", "e2e", &secret).expect("a key ring");
         let secrets = folder.path().join("secrets");
-        fs::write(&secrets, format!("LECTERN_KEYS='{keys_json}'\n")).expect("written");
+        let variable = if has_keys { "LECTERN_KEYS" } else { "NONE" };
+        fs::write(&secrets, format!("{variable}='{keys_json}'\n")).expect("written");
 
         let port = TcpListener::bind("127.0.0.1:0")
             .and_then(|listener| listener.local_addr())
@@ -71,7 +87,8 @@ impl Edge {
             .arg("edge")
             .arg(node)
             .arg(built("node_modules/wrangler/bin/wrangler.js"))
-            .args(["dev", "--ip", "127.0.0.1", "--inspector-port", "0"])
+            .args(["dev", "--config", config])
+            .args(["--ip", "127.0.0.1", "--inspector-port", "0"])
             .args(["--port", &port.to_string()])
             .args([
                 "--log-level",
@@ -107,7 +124,7 @@ impl Edge {
     fn wait(&self) {
         let started = Instant::now();
         while started.elapsed() < Duration::from_secs(90) {
-            if self.get("/ready").status == 401 {
+            if matches!(self.get("/ready").status, 401 | 500) {
                 return;
             }
             std::thread::sleep(Duration::from_millis(100));
@@ -117,6 +134,20 @@ impl Edge {
 
     pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+
+    /// Waits for the log to say something: it comes through a pipe or two.
+    pub(crate) fn logged(&self, text: &str) {
+        let started = Instant::now();
+        while !self.log().contains(text) {
+            let waited = started.elapsed();
+            assert!(
+                waited < Duration::from_secs(5),
+                "no `{text}` in\n{}",
+                self.log()
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     pub(crate) fn folder(&self) -> &Path {
@@ -150,7 +181,9 @@ impl Edge {
     }
 
     pub(crate) fn get(&self, path_and_query: &str) -> Reply {
-        self.send("GET", path_and_query, &[], &[])
+        let reply = self.send("GET", path_and_query, &[], &[]);
+        assert!(!reply.broke_off, "{path_and_query} broke off");
+        reply
     }
 
     /// Sends a request; a connection that fails is status 0.
@@ -183,12 +216,9 @@ impl Edge {
             return Reply::default();
         };
         let mut body = Vec::new();
-        answer
-            .body_mut()
-            .as_reader()
-            .read_to_end(&mut body)
-            .expect("a whole body");
+        let read = answer.body_mut().as_reader().read_to_end(&mut body);
         Reply {
+            broke_off: read.is_err(),
             status: answer.status().as_u16(),
             headers: answer
                 .headers()
@@ -255,6 +285,8 @@ pub(crate) struct Reply {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
+    /// Whether the connection ended before the body did.
+    pub(crate) broke_off: bool,
 }
 
 impl Reply {

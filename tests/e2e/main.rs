@@ -2,7 +2,9 @@
 //! Needs `make build`.
 
 mod browser;
+mod cache;
 mod edge;
+mod faults;
 mod media;
 
 use std::collections::HashSet;

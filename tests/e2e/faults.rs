@@ -1,0 +1,208 @@
+//! What a viewer is told when something behind the edge fails: the truth, and nothing that looks like the whole and is not.
+
+use std::time::{Duration, Instant};
+
+use lectern::link::Use;
+
+use super::edge::{Edge, Reply};
+use super::media;
+use super::{LECTURE, MASTER, Walk, walk};
+
+/// An edge with a lecture, and the URLs of a playlist and of two segments that nobody has asked for.
+struct Faulty {
+    edge: Edge,
+    playlist: String,
+    segments: Vec<String>,
+}
+
+impl Faulty {
+    fn published() -> Self {
+        let edge = Edge::with_faults();
+        edge.publish(media::package(), LECTURE);
+        let Walk { playlists, objects } = walk(&edge);
+        let is_segment = |url: &String| url.contains("/seg");
+        Self {
+            edge,
+            playlist: playlists[0].clone(),
+            segments: objects.into_iter().filter(is_segment).collect(),
+        }
+    }
+
+    fn get(&self, url: &str, faults: &str) -> Reply {
+        self.edge.send("GET", url, &[("x-faults", faults)], &[])
+    }
+
+    /// A segment that is not in the cache yet.
+    fn fresh(&mut self) -> String {
+        self.segments.pop().expect("a segment")
+    }
+}
+
+#[test]
+fn a_read_that_fails_is_tried_again_and_then_told_as_unavailable() {
+    let mut faulty = Faulty::published();
+    let segment = faulty.fresh();
+    let whole = |reply: &Reply| {
+        let length = reply.header("content-length").map(str::to_owned);
+        length == Some(reply.body.len().to_string()) && !reply.broke_off
+    };
+
+    let recovered = faulty.get(&segment, "get:error:2");
+    assert_eq!(recovered.verdict(), "200");
+    assert!(whole(&recovered));
+
+    for (faults, headers) in [
+        ("get:error", vec![]),
+        ("get:error", vec![("range", "bytes=0-9")]),
+        ("get:error,head:error", vec![("if-none-match", "\"x\"")]),
+    ] {
+        let segment = faulty.fresh();
+        let mut all = headers.clone();
+        all.push(("x-faults", faults));
+        let reply = faulty.edge.send("GET", &segment, &all, &[]);
+        assert_eq!(
+            reply.verdict(),
+            "503 storage_unavailable",
+            "{faults} {headers:?}"
+        );
+        assert_eq!(reply.header("retry-after"), Some("2"));
+        assert_eq!(reply.header("cache-control"), Some("no-store"));
+        assert_eq!(reply.header("access-control-allow-origin"), Some("*"));
+        assert!(!reply.text().contains("10001"), "{}", reply.text());
+        // Nothing of the failure stays.
+        let after = faulty.get(&segment, "");
+        assert_eq!(after.verdict(), "200");
+        assert!(whole(&after));
+    }
+    let head = faulty.fresh();
+    let reply = faulty
+        .edge
+        .send("HEAD", &head, &[("x-faults", "head:error")], &[]);
+    assert_eq!(reply.status, 503);
+
+    // Storage that does not answer is not waited for beyond what a player waits.
+    let began = Instant::now();
+    let segment = faulty.fresh();
+    let hung = faulty.get(&segment, "get:hang");
+    assert_eq!(hung.verdict(), "503 storage_unavailable");
+    let took = began.elapsed();
+    assert!((7..12).contains(&took.as_secs()), "{took:?}");
+
+    faulty.edge.logged(r#""code":"storage_unavailable""#);
+    faulty.edge.logged("(10001)");
+}
+
+#[test]
+fn a_body_that_breaks_off_is_never_taken_for_the_whole() {
+    let mut faulty = Faulty::published();
+    for faults in ["body:break:1000", "body:break:0"] {
+        let segment = faulty.fresh();
+        let reply = faulty.get(&segment, faults);
+        let length: Option<usize> = reply
+            .header("content-length")
+            .and_then(|length| length.parse().ok());
+        assert!(
+            reply.broke_off || reply.status != 200,
+            "{faults}: {} bytes of {length:?} as {}",
+            reply.body.len(),
+            reply.status
+        );
+        // The cache did not keep the beginning of it.
+        let after = faulty.get(&segment, "");
+        assert_eq!(after.verdict(), "200");
+        assert!(!after.broke_off);
+        assert_eq!(
+            after.header("content-length"),
+            Some(after.body.len().to_string().as_str())
+        );
+        assert!(after.body.len() > 1000);
+    }
+    // A playlist is read before anything is sent of it, so that it can be read again.
+    let token = faulty.edge.token(LECTURE, Use::Play);
+    let other = faulty
+        .playlist
+        .split('?')
+        .next()
+        .expect("a path")
+        .replace("/480p/", "/720p/");
+    let other = format!("{other}?token={token}");
+    std::thread::sleep(Duration::from_millis(2100));
+    let master = format!("{MASTER}?token={token}");
+    assert_eq!(
+        faulty.get(&master, "body:break:10").verdict(),
+        "503 storage_unavailable"
+    );
+    assert_eq!(faulty.get(&master, "body:break-once:10").verdict(), "200");
+    assert_eq!(faulty.get(&other, "body:break-once:10").verdict(), "200");
+}
+
+#[test]
+fn a_cache_or_a_limiter_that_fails_is_not_noticed() {
+    let mut faulty = Faulty::published();
+    for fail in ["match", "put", "hang"] {
+        faulty.edge.get(&format!("/__faults/cache?fail={fail}"));
+        let segment = faulty.fresh();
+        for _ in 0..2 {
+            let reply = faulty.get(&segment, "");
+            assert_eq!(reply.verdict(), "200", "{fail}");
+            assert!(!reply.broke_off, "{fail}");
+            assert_eq!(faulty.get(&faulty.playlist, "").verdict(), "200", "{fail}");
+        }
+    }
+    faulty.edge.get("/__faults/cache");
+    let segment = faulty.fresh();
+    assert_eq!(
+        faulty.get("/x?p=x", "limit:error").verdict(),
+        "403 forbidden"
+    );
+    assert_eq!(faulty.get(&segment, "limit:error").verdict(), "200");
+}
+
+#[test]
+fn an_address_that_tries_links_is_told_to_wait_and_one_that_has_a_link_is_not() {
+    let faulty = Faulty::published();
+    let from = |address: &str, url: &str| {
+        faulty
+            .edge
+            .send("GET", url, &[("cf-connecting-ip", address)], &[])
+    };
+    let tried: Vec<String> = (0..30)
+        .map(|number| from("192.0.2.1", &format!("{MASTER}?token=x{number}")).verdict())
+        .collect();
+    assert_eq!(tried[0], "403 forbidden");
+    assert_eq!(tried[29], "429 rate_limited", "{tried:?}");
+    let limited = from("192.0.2.77", MASTER);
+    assert_eq!(limited.verdict(), "429 rate_limited", "the same /24");
+    assert_eq!(limited.header("retry-after"), Some("60"));
+    // Who was given a link is served from the same address, and others may try.
+    assert_eq!(from("192.0.2.1", &faulty.playlist).verdict(), "200");
+    assert_eq!(
+        from("192.0.3.1", &format!("{MASTER}?token=x")).verdict(),
+        "403 forbidden"
+    );
+}
+
+#[test]
+fn an_edge_without_keys_says_so_everywhere_and_why_in_its_log_alone() {
+    let edge = Edge::without_keys();
+    for url in ["/_lectern/health", MASTER, "/x?p=x", "/%zz"] {
+        let reply = edge.get(url);
+        assert_eq!(reply.verdict(), "500 misconfigured", "{url}");
+        assert!(!reply.text().contains("LECTERN"), "{}", reply.text());
+        assert_eq!(reply.header("access-control-allow-origin"), Some("*"));
+    }
+    edge.logged("`LECTERN_KEYS` is not set");
+}
+
+#[test]
+fn health_tells_what_runs_and_whether_the_bucket_answers() {
+    let faulty = Faulty::published();
+    let health = faulty.get("/_lectern/health", "");
+    assert_eq!(health.status, 200);
+    let told = health.json();
+    assert_eq!(told["keys"], serde_json::json!(["e2e"]));
+    assert_eq!(told["bucket"], true);
+    assert_eq!(told["version"], env!("CARGO_PKG_VERSION"));
+    let ill = faulty.get("/_lectern/health", "head:error");
+    assert_eq!((ill.status, &ill.json()["bucket"]), (503, &false.into()));
+}

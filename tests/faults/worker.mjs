@@ -1,0 +1,120 @@
+// The built Worker with a bucket, a cache and a limiter that fail as a test says. The Worker itself knows nothing of it.
+//
+// A request says what fails in `x-faults`, separated by commas: `get:error:2` (the first two calls reject), `get:hang`,
+// `head:error:9`, `body:break:1000` (every body breaks off after so many bytes), `body:break-once:1000`, `limit:error`.
+// `/__faults/put/KEY` writes past the Worker; `/__faults/counts` tells how often each object was read and forgets it; `/__faults/cache?fail=match|put|hang|` sets
+// how the cache fails.
+import { WorkerEntrypoint } from "cloudflare:workers";
+import Built from "../../build/index.js";
+
+let counts = {};
+let cacheFault = "";
+
+const failed = () => new Error("get: We encountered an internal error. Please try again. (10001)");
+const never = () => new Promise(() => {});
+
+const realCache = caches.default;
+const faultyCache = {
+  async match(request) {
+    if (cacheFault === "match") throw new Error("the cache is gone");
+    if (cacheFault === "hang") return never();
+    return realCache.match(request);
+  },
+  async put(request, response) {
+    if (cacheFault === "put") {
+      await response.body?.cancel();
+      throw new Error("the cache is full");
+    }
+    return realCache.put(request, response);
+  },
+  delete: (request) => realCache.delete(request),
+};
+Object.defineProperty(globalThis, "caches", { value: { default: faultyCache } });
+
+function plan(header) {
+  const faults = {};
+  for (const fault of (header ?? "").split(",").filter(Boolean)) {
+    const [what, how, amount] = fault.split(":");
+    faults[what] = { how, left: Number(amount ?? Infinity) };
+  }
+  return faults;
+}
+
+/// A body that breaks off after `length` bytes.
+function broken(body, length) {
+  let sent = 0;
+  return body.pipeThrough(
+    new TransformStream({
+      transform(chunk, controller) {
+        if (sent + chunk.byteLength > length) {
+          controller.enqueue(chunk.slice(0, length - sent));
+          throw failed();
+        }
+        sent += chunk.byteLength;
+        controller.enqueue(chunk);
+      },
+    }),
+  );
+}
+
+class R2Bucket {
+  constructor(bucket, faults) {
+    this.bucket = bucket;
+    this.faults = faults;
+  }
+
+  async call(name, key, options) {
+    const fault = this.faults[name];
+    const count = (counts[key] ??= { get: 0, range: 0, head: 0 });
+    count[options?.range ? "range" : name] += 1;
+    if (fault?.how === "hang") return never();
+    if (fault?.how === "error" && fault.left-- > 0) throw failed();
+    return this.bucket[name](key, options);
+  }
+
+  head(key) {
+    return this.call("head", key);
+  }
+
+  async get(key, options) {
+    const object = await this.call("get", key, options);
+    const fault = this.faults.body;
+    if (!object || !fault) return object;
+    if (fault.how === "break-once") this.faults.body = undefined;
+    const { etag, size, uploaded, httpMetadata } = object;
+    const body = broken(object.body, fault.left);
+    const arrayBuffer = () => new Response(body).arrayBuffer();
+    return { etag, size, uploaded, httpMetadata, body, arrayBuffer };
+  }
+
+  put(...all) {
+    return this.bucket.put(...all);
+  }
+
+  delete(...all) {
+    return this.bucket.delete(...all);
+  }
+}
+
+export default class extends WorkerEntrypoint {
+  async fetch(request) {
+    const url = new URL(request.url);
+    if (url.pathname === "/__faults/counts") {
+      const told = counts;
+      counts = {};
+      return Response.json(told);
+    }
+    if (url.pathname === "/__faults/cache") {
+      cacheFault = url.searchParams.get("fail") ?? "";
+      return new Response("");
+    }
+    if (url.pathname.startsWith("/__faults/put/")) {
+      await this.env.BUCKET.put(url.pathname.slice("/__faults/put/".length), request.body);
+      return new Response("");
+    }
+    const faults = plan(request.headers.get("x-faults"));
+    const env = { ...this.env, BUCKET: new R2Bucket(this.env.BUCKET, faults) };
+    if (faults.limit) env.REFUSALS = { limit: async () => { throw failed(); } };
+    return new Built(this.ctx, env).fetch(request);
+  }
+}
