@@ -31,7 +31,7 @@ build: worker cli web
 worker: build/index.js
 build/index.js: $(WORKER_SOURCES) .tools/build.ok node_modules/.ok
 	@echo '==> building the Worker'
-	@worker-build --release
+	@LECTERN_BUILD=$$(git describe --always --dirty 2>/dev/null || echo unknown) worker-build --release
 	@touch $@
 
 cli: .tools/media.ok

@@ -84,6 +84,7 @@ impl Record<'_> {
                 height(key).into(),
                 self.bytes as f64,
                 f64::from(self.status),
+                number(key).map_or(-1.0, f64::from),
             ],
         })
     }
@@ -95,8 +96,8 @@ pub struct DataPoint<'request> {
     pub index: &'request str,
     /// Lecture, viewer, kind.
     pub blobs: [&'request str; 3],
-    /// Height, bytes, status.
-    pub doubles: [f64; 3],
+    /// Height, bytes, status, and the segment's number; -1 for what is no segment.
+    pub doubles: [f64; 4],
 }
 
 /// The lecture that an object belongs to: the folder of its revisions, or its own.
@@ -126,6 +127,12 @@ fn height(key: &ObjectKey) -> u16 {
     let rung = key.split().0.trim_end_matches('/').rsplit('/').next();
     rung.and_then(|rung| rung.strip_suffix('p')?.parse().ok())
         .unwrap_or(0)
+}
+
+/// A segment's number, 12 of `seg00012.m4s`.
+fn number(key: &ObjectKey) -> Option<u32> {
+    let stem = key.split().1.strip_prefix("seg")?.split('.').next()?;
+    stem.parse().ok()
 }
 
 /// A name for a viewer that says nothing about him: a keyed hash of the link's `sub`, or, where there is none, of address
@@ -188,14 +195,14 @@ mod tests {
 
     #[test]
     fn a_data_point_names_lecture_kind_and_rung() {
-        for (name, asset, kind, height) in [
-            ("c/x/v/1/480p/seg00000.m4s", "c/x", "segment", 480.0),
-            ("c/x/v/1/480p/init.mp4", "c/x", "init", 480.0),
-            ("c/x/v/1/audio/en/seg00000.m4s", "c/x", "segment", 0.0),
-            ("c/x/v/1/lecture.mp4", "c/x", "file", 0.0),
-            ("c/x/master.m3u8", "c/x", "playlist", 0.0),
-            ("original.mov", "", "other", 0.0),
-            ("c/v/master.m3u8", "c/v", "playlist", 0.0),
+        for (name, asset, kind, height, number) in [
+            ("c/x/v/1/480p/seg00012.m4s", "c/x", "segment", 480.0, 12.0),
+            ("c/x/v/1/480p/init.mp4", "c/x", "init", 480.0, -1.0),
+            ("c/x/v/1/audio/en/seg00000.m4s", "c/x", "segment", 0.0, 0.0),
+            ("c/x/v/1/lecture.mp4", "c/x", "file", 0.0, -1.0),
+            ("c/x/master.m3u8", "c/x", "playlist", 0.0, -1.0),
+            ("original.mov", "", "other", 0.0, -1.0),
+            ("c/v/master.m3u8", "c/v", "playlist", 0.0, -1.0),
         ] {
             let key = key(name);
             let record = Record {
@@ -210,7 +217,7 @@ mod tests {
             let point = DataPoint {
                 index: asset,
                 blobs: [asset, "abc", kind],
-                doubles: [height, 7.0, 200.0],
+                doubles: [height, 7.0, 200.0, number],
             };
             assert_eq!(record.data_point(), Some(point), "{name}");
         }

@@ -36,8 +36,7 @@ trap 'kill "$server" 2>/dev/null; wait "$server" 2>/dev/null || true' EXIT
 trap 'exit 0' INT TERM
 for _ in $(seq 300); do
     kill -0 "$server" 2>/dev/null || { cat .demo/serve.log >&2; exit 4; }
-    # Any answer will do; without a link it is a refusal.
-    if [ "$(curl -s -o /dev/null -w '%{http_code}' "$origin/ready")" = 401 ]; then break; fi
+    if [ "$(curl -s -o /dev/null -w '%{http_code}' "$origin/_lectern/health")" = 200 ]; then break; fi
     sleep 0.1
 done
 

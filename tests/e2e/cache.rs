@@ -17,6 +17,9 @@ fn published() -> Edge {
     edge
 }
 
+/// Objects by their paths.
+type Bodies = Vec<(String, Vec<u8>)>;
+
 /// How often each object was read from the bucket since the last time this was asked: as a whole, and by ranges.
 fn reads(edge: &Edge) -> BTreeMap<String, (u64, u64)> {
     let counts = edge.get("/__faults/counts").json();
@@ -34,7 +37,7 @@ fn fifty_viewers_cost_one_read_of_each_object_and_each_sees_what_his_link_says()
     let edge = published();
     let heights = [None, Some(480), Some(720), Some(360)];
     let began = Instant::now();
-    let seen: Vec<(Option<u32>, Vec<(String, Vec<u8>)>)> = std::thread::scope(|scope| {
+    let seen: Vec<(Option<u32>, Bodies)> = std::thread::scope(|scope| {
         let viewers: Vec<_> = (0..50)
             .map(|number| {
                 let edge = &edge;
@@ -226,4 +229,67 @@ fn a_revised_lecture_is_seen_within_two_seconds() {
 fn timing(reply: &super::edge::Reply) -> Option<&str> {
     let timing = reply.header("server-timing")?;
     timing.strip_prefix("cache;desc=")?.split(',').next()
+}
+
+#[test]
+fn a_request_is_a_line_in_the_log_and_no_line_opens_anything() {
+    let edge = Edge::talkative();
+    edge.publish(media::package(), LECTURE);
+    let Walk { playlists, objects } = walk(&edge);
+    let token = edge.token_of(json!({"path": LECTURE, "sub": "ada@school.example"}));
+    let asked = [
+        format!("{MASTER}?token={token}"),
+        format!("{MASTER}?token={token}&as=directory"),
+        playlists[0].clone(),
+        objects[0].clone(),
+        format!("{MASTER}?p=AAAA"),
+        "/%zz?secret".to_owned(),
+    ];
+    let mut urls: Vec<String> = asked.to_vec();
+    for url in &asked {
+        let reply = edge.send("GET", url, &[], &[]);
+        if let Some(location) = reply.header("location") {
+            assert_eq!(edge.get(location).verdict(), "200", "{location}");
+            urls.push(location.to_owned());
+        }
+    }
+    edge.logged(r#""reason":"the path has a percent sign"#);
+    let log = edge.log();
+    let lines: Vec<Value> = log
+        .lines()
+        .filter(|line| line.starts_with(r#"{"method""#))
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    assert!(lines.len() >= playlists.len() + asked.len(), "{log}");
+    let of = |key: &str| {
+        let mut found = lines.iter().filter(|line| line["key"] == key);
+        found
+            .next_back()
+            .unwrap_or_else(|| panic!("no {key} in {log}"))
+    };
+    let segment = of(objects[0]
+        .split('?')
+        .next()
+        .unwrap_or_default()
+        .trim_start_matches('/'));
+    assert_eq!(segment["status"], 200);
+    assert_eq!(segment["cache"], "miss");
+    assert!(segment["bytes"].as_u64().expect("a number") > 500);
+    assert_eq!(of(MASTER.trim_start_matches('/'))["code"], "forbidden");
+    // What opens something: links and passes, in queries and in paths; and who watches.
+    let ours: String = lines.iter().map(Value::to_string).collect();
+    let secrets = urls.iter().flat_map(|url| {
+        let credentials = url.split(['?', '&', '/', '=']);
+        credentials.filter(|part| part.len() > 24 && !part.contains('.') || part.starts_with("eyJ"))
+    });
+    let secrets: Vec<&str> = secrets
+        .map(|secret| secret.trim_start_matches('~'))
+        .collect();
+    assert!(secrets.len() >= 4, "{secrets:?}");
+    for secret in secrets
+        .into_iter()
+        .chain(["ada@school", "secret", "127.0.0.1"])
+    {
+        assert!(!ours.contains(secret), "{secret} in {ours}");
+    }
 }

@@ -47,20 +47,25 @@ pub(crate) struct Edge {
 impl Edge {
     /// The Worker as it is deployed.
     pub(crate) fn start() -> Self {
-        Self::launch("wrangler.toml", true)
+        Self::launch("wrangler.toml", true, "warn")
+    }
+
+    /// The Worker with its log, which is a line for every request.
+    pub(crate) fn talkative() -> Self {
+        Self::launch("wrangler.toml", true, "log")
     }
 
     /// The Worker with a bucket, a cache and a limiter that fail as a test says: `tests/faults/worker.mjs`.
     pub(crate) fn with_faults() -> Self {
-        Self::launch("tests/faults/wrangler.toml", true)
+        Self::launch("tests/faults/wrangler.toml", true, "warn")
     }
 
     /// The Worker as somebody deploys it who forgot the keys.
     pub(crate) fn without_keys() -> Self {
-        Self::launch("wrangler.toml", false)
+        Self::launch("wrangler.toml", false, "warn")
     }
 
-    fn launch(config: &str, has_keys: bool) -> Self {
+    fn launch(config: &str, has_keys: bool, log_level: &str) -> Self {
         let folder = TempDir::new().expect("a folder");
         let secret: Vec<u8> = (0..4)
             .flat_map(|_| {
@@ -90,11 +95,8 @@ impl Edge {
             .args(["dev", "--config", config])
             .args(["--ip", "127.0.0.1", "--inspector-port", "0"])
             .args(["--port", &port.to_string()])
-            .args([
-                "--log-level",
-                "warn",
-                "--show-interactive-dev-session=false",
-            ])
+            .args(["--log-level", log_level])
+            .arg("--show-interactive-dev-session=false")
             .arg("--persist-to")
             .arg(folder.path().join("state"))
             .arg("--env-file")
@@ -124,7 +126,7 @@ impl Edge {
     fn wait(&self) {
         let started = Instant::now();
         while started.elapsed() < Duration::from_secs(90) {
-            if matches!(self.get("/ready").status, 401 | 500) {
+            if matches!(self.get("/_lectern/health").status, 200 | 500) {
                 return;
             }
             std::thread::sleep(Duration::from_millis(100));
