@@ -359,6 +359,7 @@ mod tests {
             ("1.", None),
             ("1e", None),
             ("1e+", None),
+            ("1e+-3", None),
             ("0x1", None),
             ("[1,]", None),
             ("[1 2]", None),
@@ -407,6 +408,9 @@ mod tests {
         let nested = |depth: usize| format!("{}0{}", "[".repeat(depth), "]".repeat(depth));
         assert!(Value::parse(nested(MAX_DEPTH).as_bytes()).is_some());
         assert!(Value::parse(nested(MAX_DEPTH + 1).as_bytes()).is_none());
+        let objects = |depth: usize| format!("{}0{}", "{\"a\":".repeat(depth), "}".repeat(depth));
+        assert!(Value::parse(objects(MAX_DEPTH).as_bytes()).is_some());
+        assert!(Value::parse(objects(MAX_DEPTH + 1).as_bytes()).is_none());
         assert!(Value::parse("[".repeat(1 << 20).as_bytes()).is_none());
         let long = |values: usize| format!("[0{}]", ",0".repeat(values - 1));
         assert!(Value::parse(long(MAX_VALUES - 1).as_bytes()).is_some());

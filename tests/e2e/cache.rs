@@ -293,3 +293,67 @@ fn a_request_is_a_line_in_the_log_and_no_line_opens_anything() {
         assert!(!ours.contains(secret), "{secret} in {ours}");
     }
 }
+
+#[test]
+fn text_goes_out_gzipped_to_who_takes_it_and_media_never_does() {
+    let edge = Edge::start();
+    edge.publish(media::package(), LECTURE);
+    let upload = edge.token(LECTURE, Use::Upload);
+    let captions =
+        "WEBVTT\n\n".to_owned() + &"00:00.000 --> 00:01.000\nGood morning.\n\n".repeat(99);
+    let path = format!("{LECTURE}v/1/subs/en.vtt");
+    let put = edge.send(
+        "PUT",
+        &format!("{path}?token={upload}"),
+        &[],
+        captions.as_bytes(),
+    );
+    assert_eq!(put.verdict(), "200");
+    let Walk { playlists, objects } = walk(&edge);
+    let segment = objects
+        .iter()
+        .find(|url| url.contains("/seg"))
+        .expect("a segment");
+    let token = edge.token(LECTURE, Use::Play);
+    let captions = format!("{path}?token={token}");
+    let gzip = ("accept-encoding", "br, gzip");
+    for (url, is_text) in [(&playlists[0], true), (&captions, true), (segment, false)] {
+        let plain = edge.send("GET", url, &[("accept-encoding", "identity")], &[]);
+        assert_eq!(plain.header("content-encoding"), None, "{url}");
+        let length = plain.body.len().to_string();
+        assert_eq!(
+            plain.header("content-length"),
+            Some(length.as_str()),
+            "{url}"
+        );
+        let encoded = edge.send("GET", url, &[gzip], &[]);
+        let head = edge.send("HEAD", url, &[gzip], &[]);
+        for name in [
+            "etag",
+            "content-encoding",
+            "content-type",
+            "vary",
+            "last-modified",
+        ] {
+            assert_eq!(head.header(name), encoded.header(name), "{name} of {url}");
+        }
+        if !is_text {
+            assert_eq!(encoded.header("content-encoding"), None, "{url}");
+            assert_eq!(encoded.body, plain.body);
+            continue;
+        }
+        assert_eq!(encoded.header("content-encoding"), Some("gzip"), "{url}");
+        assert_eq!(encoded.header("vary"), Some("Accept-Encoding"), "{url}");
+        assert!(encoded.body.len() < plain.body.len(), "{url}");
+        assert_eq!(media::gunzip(&encoded.body), plain.body, "{url}");
+        // Another representation with a validator of its own, which holds.
+        let etag = encoded.header("etag").expect("a tag");
+        assert_ne!(Some(etag), plain.header("etag"), "{url}");
+        let again = edge.send("GET", url, &[gzip, ("if-none-match", etag)], &[]);
+        assert_eq!(again.status, 304, "{url}");
+    }
+    // A range is of the bytes as they are stored.
+    let part = edge.send("GET", &captions, &[gzip, ("range", "bytes=0-5")], &[]);
+    assert_eq!((part.status, part.text()), (206, "WEBVTT"));
+    assert_eq!(part.header("content-encoding"), None);
+}

@@ -1,7 +1,8 @@
 //! Lectures to publish, and playlists to walk through.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
 use tempfile::TempDir;
@@ -86,4 +87,20 @@ pub(crate) fn decode(url: &str) {
     run(Command::new("ffmpeg")
         .args(["-v", "error", "-xerror", "-nostdin", "-i", url])
         .args(["-map", "0", "-f", "null", "-"]));
+}
+
+pub(crate) fn gunzip(bytes: &[u8]) -> Vec<u8> {
+    let mut gzip = Command::new("gzip")
+        .arg("-dc")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("gzip starts");
+    let mut stdin = gzip.stdin.take().expect("a pipe");
+    let bytes = bytes.to_vec();
+    let writer = std::thread::spawn(move || stdin.write_all(&bytes));
+    let output = gzip.wait_with_output().expect("gzip ends");
+    writer.join().expect("a thread").expect("written");
+    assert!(output.status.success());
+    output.stdout
 }
