@@ -47,25 +47,35 @@ pub(crate) struct Edge {
 impl Edge {
     /// The Worker as it is deployed.
     pub(crate) fn start() -> Self {
-        Self::launch("wrangler.toml", true, "warn")
+        Self::launch("wrangler.toml", true, &["--log-level", "warn"])
+    }
+
+    /// The Worker for the pages of these origins alone.
+    pub(crate) fn for_pages_of(origins: &str) -> Self {
+        let variable = format!("ALLOWED_ORIGINS:{origins}");
+        Self::launch(
+            "wrangler.toml",
+            true,
+            &["--log-level", "warn", "--var", &variable],
+        )
     }
 
     /// The Worker with its log, which is a line for every request.
     pub(crate) fn talkative() -> Self {
-        Self::launch("wrangler.toml", true, "log")
+        Self::launch("wrangler.toml", true, &["--log-level", "log"])
     }
 
     /// The Worker with a bucket, a cache and a limiter that fail as a test says: `tests/faults/worker.mjs`.
     pub(crate) fn with_faults() -> Self {
-        Self::launch("tests/faults/wrangler.toml", true, "warn")
+        Self::launch("tests/faults/wrangler.toml", true, &["--log-level", "warn"])
     }
 
     /// The Worker as somebody deploys it who forgot the keys.
     pub(crate) fn without_keys() -> Self {
-        Self::launch("wrangler.toml", false, "warn")
+        Self::launch("wrangler.toml", false, &["--log-level", "warn"])
     }
 
-    fn launch(config: &str, has_keys: bool, log_level: &str) -> Self {
+    fn launch(config: &str, has_keys: bool, options: &[&str]) -> Self {
         let folder = TempDir::new().expect("a folder");
         let secret: Vec<u8> = (0..4)
             .flat_map(|_| {
@@ -95,7 +105,7 @@ impl Edge {
             .args(["dev", "--config", config])
             .args(["--ip", "127.0.0.1", "--inspector-port", "0"])
             .args(["--port", &port.to_string()])
-            .args(["--log-level", log_level])
+            .args(options)
             .arg("--show-interactive-dev-session=false")
             .arg("--persist-to")
             .arg(folder.path().join("state"))

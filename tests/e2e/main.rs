@@ -1,11 +1,13 @@
 //! Promises to users, kept end to end: the built Worker in workerd, the built `lectern` command, real players.
 //! Needs `make build`.
 
+mod answers;
 mod browser;
 mod cache;
 mod edge;
 mod faults;
 mod media;
+mod watching;
 
 use std::collections::HashSet;
 use std::process::Stdio;

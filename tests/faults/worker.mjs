@@ -2,6 +2,7 @@
 //
 // A request says what fails in `x-faults`, separated by commas: `get:error:2` (the first two calls reject), `get:hang`,
 // `head:error:9`, `body:break:1000` (every body breaks off after so many bytes), `body:break-once:1000`, `limit:error`.
+// `/__faults/points` tells what was written to Analytics Engine and forgets it;
 // `/__faults/put/KEY` writes past the Worker; `/__faults/counts` tells how often each object was read and forgets it; `/__faults/cache?fail=match|put|hang|` sets
 // how the cache fails.
 import { WorkerEntrypoint } from "cloudflare:workers";
@@ -9,6 +10,7 @@ import Built from "../../build/index.js";
 
 let counts = {};
 let cacheFault = "";
+let points = [];
 
 const failed = () => new Error("get: We encountered an internal error. Please try again. (10001)");
 const never = () => new Promise(() => {});
@@ -104,6 +106,11 @@ export default class extends WorkerEntrypoint {
       counts = {};
       return Response.json(told);
     }
+    if (url.pathname === "/__faults/points") {
+      const told = points;
+      points = [];
+      return Response.json(told);
+    }
     if (url.pathname === "/__faults/cache") {
       cacheFault = url.searchParams.get("fail") ?? "";
       return new Response("");
@@ -113,7 +120,8 @@ export default class extends WorkerEntrypoint {
       return new Response("");
     }
     const faults = plan(request.headers.get("x-faults"));
-    const env = { ...this.env, BUCKET: new R2Bucket(this.env.BUCKET, faults) };
+    const ANALYTICS = { writeDataPoint: (point) => points.push(point) };
+    const env = { ...this.env, ANALYTICS, BUCKET: new R2Bucket(this.env.BUCKET, faults) };
     if (faults.limit) env.REFUSALS = { limit: async () => { throw failed(); } };
     return new Built(this.ctx, env).fetch(request);
   }

@@ -1,0 +1,148 @@
+//! What every answer has, and how bodies are sent.
+
+use lectern::link::Use;
+
+use super::edge::Edge;
+use super::media;
+use super::{LECTURE, MASTER, Walk, walk};
+
+#[test]
+fn text_goes_out_gzipped_to_who_takes_it_and_media_never_does() {
+    let edge = Edge::start();
+    edge.publish(media::package(), LECTURE);
+    let upload = edge.token(LECTURE, Use::Upload);
+    let captions =
+        "WEBVTT\n\n".to_owned() + &"00:00.000 --> 00:01.000\nGood morning.\n\n".repeat(99);
+    let path = format!("{LECTURE}v/1/subs/en.vtt");
+    let put = edge.send(
+        "PUT",
+        &format!("{path}?token={upload}"),
+        &[],
+        captions.as_bytes(),
+    );
+    assert_eq!(put.verdict(), "200");
+    let Walk { playlists, objects } = walk(&edge);
+    let segment = objects
+        .iter()
+        .find(|url| url.contains("/seg"))
+        .expect("a segment");
+    let token = edge.token(LECTURE, Use::Play);
+    let captions = format!("{path}?token={token}");
+    let gzip = ("accept-encoding", "br, gzip");
+    for (url, is_text) in [(&playlists[0], true), (&captions, true), (segment, false)] {
+        let plain = edge.send("GET", url, &[("accept-encoding", "identity")], &[]);
+        assert_eq!(plain.header("content-encoding"), None, "{url}");
+        let length = plain.body.len().to_string();
+        assert_eq!(
+            plain.header("content-length"),
+            Some(length.as_str()),
+            "{url}"
+        );
+        let encoded = edge.send("GET", url, &[gzip], &[]);
+        let head = edge.send("HEAD", url, &[gzip], &[]);
+        for name in [
+            "etag",
+            "content-encoding",
+            "content-type",
+            "vary",
+            "last-modified",
+        ] {
+            assert_eq!(head.header(name), encoded.header(name), "{name} of {url}");
+        }
+        if !is_text {
+            assert_eq!(encoded.header("content-encoding"), None, "{url}");
+            assert_eq!(encoded.body, plain.body);
+            continue;
+        }
+        assert_eq!(encoded.header("content-encoding"), Some("gzip"), "{url}");
+        assert_eq!(encoded.header("vary"), Some("Accept-Encoding"), "{url}");
+        assert!(encoded.body.len() < plain.body.len(), "{url}");
+        assert_eq!(media::gunzip(&encoded.body), plain.body, "{url}");
+        // Another representation with a validator of its own, which holds.
+        let etag = encoded.header("etag").expect("a tag");
+        assert_ne!(Some(etag), plain.header("etag"), "{url}");
+        let again = edge.send("GET", url, &[gzip, ("if-none-match", etag)], &[]);
+        assert_eq!(again.status, 304, "{url}");
+    }
+    // A range is of the bytes as they are stored.
+    let part = edge.send("GET", &captions, &[gzip, ("range", "bytes=0-5")], &[]);
+    assert_eq!((part.status, part.text()), (206, "WEBVTT"));
+    assert_eq!(part.header("content-encoding"), None);
+}
+
+#[test]
+fn the_schools_pages_may_read_every_answer_and_others_none() {
+    let edge = Edge::for_pages_of("https://*.school.example, https://app.example");
+    edge.publish(media::package(), LECTURE);
+    let Walk { playlists, objects } = walk(&edge);
+    let segment = objects
+        .iter()
+        .find(|url| url.contains("/seg"))
+        .expect("a segment");
+    let etag = edge.get(segment).header("etag").expect("a tag").to_owned();
+    let missing = format!("{LECTURE}x?token={}", edge.token(LECTURE, Use::Play));
+    let answers = [
+        ("GET", segment.as_str(), vec![], "200"),
+        ("HEAD", segment, vec![], "200"),
+        ("GET", &playlists[0], vec![], "200"),
+        ("GET", segment, vec![("range", "bytes=0-1")], "206"),
+        ("GET", segment, vec![("if-none-match", &etag)], "304"),
+        (
+            "GET",
+            segment,
+            vec![("range", "bytes=99999999-")],
+            "416 range_not_satisfiable",
+        ),
+        ("GET", MASTER, vec![], "401 missing_token"),
+        ("GET", &missing, vec![], "404 not_found"),
+        ("PATCH", segment, vec![], "405 method_not_allowed"),
+        (
+            "OPTIONS",
+            segment,
+            vec![("access-control-request-method", "PUT")],
+            "204",
+        ),
+    ];
+    for (method, url, headers, expected) in &answers {
+        for (origin, is_allowed) in [
+            ("https://rails.school.example", true),
+            ("https://app.example", true),
+            ("https://school.example", false),
+            ("https://rails.school.example.evil", false),
+            ("null", false),
+        ] {
+            let case = format!("{method} {expected} for {origin}");
+            let mut headers = headers.clone();
+            headers.push(("origin", origin));
+            let reply = edge.send(method, url, &headers, &[]);
+            if *method != "HEAD" {
+                assert_eq!(reply.verdict(), *expected, "{case}");
+            }
+            let allowed = is_allowed.then_some(origin);
+            assert_eq!(
+                reply.header("access-control-allow-origin"),
+                allowed,
+                "{case}"
+            );
+            assert_eq!(reply.header("timing-allow-origin"), allowed, "{case}");
+            let exposed = reply.header("access-control-expose-headers");
+            assert_eq!(
+                exposed.is_some_and(|names| names.contains("Content-Range")),
+                is_allowed,
+                "{case}"
+            );
+            let varies = reply
+                .headers
+                .iter()
+                .any(|(name, value)| name == "vary" && value.contains("Origin"));
+            assert!(varies, "{case}");
+            for (name, value) in [
+                ("x-content-type-options", "nosniff"),
+                ("referrer-policy", "no-referrer"),
+                ("cross-origin-resource-policy", "cross-origin"),
+            ] {
+                assert_eq!(reply.header(name), Some(value), "{case}");
+            }
+        }
+    }
+}
