@@ -330,7 +330,7 @@ mod tests {
             ),
             // Of the keys before the first segment shown, those that hold: `NONE` ends every other.
             (
-                "#EXTM3U\n#EXT-X-KEY:METHOD=AES-128,URI=\"k1\"\n#EXTINF:4,\na\n#EXT-X-KEY:METHOD=NONE\n#EXTINF:4,\nb\n#EXT-X-ENDLIST\n",
+                "#EXTM3U\n#EXT-X-KEY:METHOD=SAMPLE-AES,URI=\"k1\",KEYFORMAT=\"urn:uuid:1\"\n#EXTINF:4,\na\n#EXT-X-KEY:METHOD=NONE\n#EXTINF:4,\nb\n#EXT-X-ENDLIST\n",
                 (4, 8),
                 "#EXTM3U\n#EXT-X-MEDIA-SEQUENCE:1\n#EXT-X-KEY:METHOD=NONE\n#EXTINF:4,\nb\n#EXT-X-ENDLIST\n",
             ),
