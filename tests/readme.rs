@@ -33,8 +33,14 @@ fn the_link_in_the_readme_is_what_its_claims_and_key_give() {
 
 #[test]
 fn the_shipped_configuration_is_valid_and_every_variable_is_documented() {
+    for section in ["\n[vars]", "\n[env.staging.vars]"] {
+        shipped_variables_are_right(section);
+    }
+}
+
+fn shipped_variables_are_right(section: &str) {
     let shipped = include_str!("../wrangler.toml");
-    let vars = shipped.split("[vars]").nth(1).expect("[vars]");
+    let vars = shipped.split(section).nth(1).expect("variables");
     let vars = vars.split("\n[").next().expect("its end");
     let shipped: Vec<(&str, &str)> = vars
         .lines()
@@ -73,7 +79,7 @@ fn the_shipped_configuration_is_valid_and_every_variable_is_documented() {
         );
         assert!(
             name == "LECTERN_KEYS" || shipped.iter().any(|(known, _)| known == name),
-            "wrangler.toml does not name {name}"
+            "wrangler.toml does not name {name} in {section}"
         );
     }
     for (name, _) in &shipped {
