@@ -18,7 +18,7 @@ export ESBUILD_BIN := $(CURDIR)/node_modules/.bin/esbuild
 WORKER_SOURCES := Cargo.toml Cargo.lock .cargo/config.toml hot/Cargo.toml $(shell find src hot/src -name '*.rs')
 WEB_SOURCES := $(shell find web/src -type f)
 
-.PHONY: demo test build worker cli web serve bench fuzz fmt audit clean
+.PHONY: demo test build worker cli web serve bench deploy deploy-check fuzz fmt audit clean
 
 demo: build
 	@tools/demo.sh
@@ -46,6 +46,13 @@ web/dist/.ok: $(WEB_SOURCES) web/build.mjs node_modules/.ok
 
 serve: build
 	@PORT='$(PORT)' STATE='$(STATE)' tools/serve.sh
+
+# Another environment of wrangler.toml than its first: ENV=staging.
+deploy-check: build
+	@node tools/deploy/check.mjs $(if $(ENV),--env $(ENV))
+
+deploy: deploy-check
+	@node node_modules/wrangler/bin/wrangler.js deploy --env '$(ENV)'
 
 bench: build
 	@tools/bench.sh $(if $(QUICK),--quick)

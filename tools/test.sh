@@ -18,5 +18,7 @@ step 'sizes'
 node tools/size.mjs
 step 'what is committed'
 tools/hygiene.sh
+step 'what is deployed'
+node --test --test-reporter=dot tools/deploy/*.test.mjs
 step 'tests'
 LECTERN_REQUIRE_INTEROP=1 cargo test --quiet --locked --workspace
