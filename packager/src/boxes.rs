@@ -2,8 +2,8 @@
 //! Media Segment (ISO/IEC 14496-12), and the two places where ffmpeg's bytes are improved on.
 
 use mp4_atom::{
-    Atom as _, Codec, Decode as _, Edts, Elst, ElstEntry, Encode as _, Header, Moof, Moov, Sidx,
-    Styp,
+    Atom as _, Av1c, Codec, Decode as _, Edts, Elst, ElstEntry, Encode as _, Header, Hvcc, Moof,
+    Moov, Sidx, Styp,
 };
 
 /// An AAC encoder's first access unit holds no sound of the source.
@@ -24,8 +24,10 @@ pub(crate) enum BoxError {
 pub(crate) struct Init {
     /// Ticks a second.
     pub(crate) timescale: u32,
-    /// RFC 6381: `avc1.640028`, `mp4a.40.2`.
+    /// RFC 6381: `avc1.640028`, `hvc1.1.6.L93.90`, `av01.0.04M.08`, `mp4a.40.2`.
     pub(crate) codec: String,
+    /// Ticks at the beginning that an edit list leaves out.
+    pub(crate) trimmed: u64,
     default_sample_duration: u32,
 }
 
@@ -51,6 +53,11 @@ impl Init {
         Ok(Self {
             timescale: track.mdia.mdhd.timescale.max(1),
             codec: codec_string(codec)?,
+            trimmed: track
+                .edts
+                .as_ref()
+                .and_then(|edts| edts.elst.as_ref()?.entries.first()?.media_time)
+                .unwrap_or(0),
             default_sample_duration: moov
                 .mvex
                 .as_ref()
@@ -169,6 +176,9 @@ fn codec_string(codec: &Codec) -> Result<String, BoxError> {
             entry.avcc.profile_compatibility,
             entry.avcc.avc_level_indication
         )),
+        Codec::Hvc1(entry) => Ok(hevc("hvc1", &entry.hvcc)),
+        Codec::Hev1(entry) => Ok(hevc("hev1", &entry.hvcc)),
+        Codec::Av01(entry) => Ok(av1(&entry.av1c)),
         Codec::Mp4a(entry) => {
             let config = &entry.esds.es_desc.dec_config;
             let specific = config
@@ -186,6 +196,37 @@ fn codec_string(codec: &Codec) -> Result<String, BoxError> {
             Err(BoxError::UnexpectedCodec(name))
         }
     }
+}
+
+/// ISO/IEC 14496-15, annex E.3.
+fn hevc(name: &str, config: &Hvcc) -> String {
+    let space = ["", "A", "B", "C"][usize::from(config.general_profile_space & 3)];
+    let compatible = u32::from_be_bytes(config.general_profile_compatibility_flags).reverse_bits();
+    let tier = if config.general_tier_flag { 'H' } else { 'L' };
+    let mut text = format!(
+        "{name}.{space}{}.{compatible:X}.{tier}{}",
+        config.general_profile_idc, config.general_level_idc
+    );
+    let constraints = config.general_constraint_indicator_flags;
+    let last = constraints.iter().rposition(|byte| *byte != 0);
+    for byte in &constraints[..last.map_or(0, |at| at + 1)] {
+        text += &format!(".{byte:X}");
+    }
+    text
+}
+
+/// AV1 in ISO-BMFF, §5: the mandatory fields.
+fn av1(config: &Av1c) -> String {
+    let tier = if config.seq_tier_0 { 'H' } else { 'M' };
+    let depth = match (config.high_bitdepth, config.twelve_bit) {
+        (false, _) => 8,
+        (true, false) => 10,
+        (true, true) => 12,
+    };
+    format!(
+        "av01.{}.{:02}{tier}.{depth:02}",
+        config.seq_profile, config.seq_level_idx_0
+    )
 }
 
 #[cfg(test)]
@@ -229,6 +270,7 @@ mod tests {
         Init {
             timescale: 48_000,
             codec: "mp4a.40.2".into(),
+            trimmed: 0,
             default_sample_duration: 0,
         }
     }
@@ -252,6 +294,30 @@ mod tests {
             .map(|(header, _)| header.kind.to_string())
             .collect();
         assert_eq!(kinds, ["styp", "moof", "mdat", "moof", "mdat"]);
+    }
+
+    #[test]
+    fn codecs_are_named_as_players_ask_for_them() {
+        let main = Hvcc {
+            general_profile_idc: 1,
+            general_profile_compatibility_flags: [0x60, 0, 0, 0],
+            general_constraint_indicator_flags: [0x90, 0, 0, 0, 0, 0],
+            general_level_idc: 93,
+            ..Hvcc::default()
+        };
+        assert_eq!(hevc("hvc1", &main), "hvc1.1.6.L93.90");
+        let none = Hvcc {
+            general_profile_space: 1,
+            general_tier_flag: true,
+            general_constraint_indicator_flags: [0xB0, 0, 4, 0, 0, 0],
+            ..main
+        };
+        assert_eq!(hevc("hvc1", &none), "hvc1.A1.6.H93.B0.0.4");
+        let av1c = Av1c {
+            seq_level_idx_0: 8,
+            ..Av1c::default()
+        };
+        assert_eq!(av1(&av1c), "av01.0.08M.08");
     }
 
     #[test]

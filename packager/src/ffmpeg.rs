@@ -9,6 +9,7 @@ use crate::probe::{Audio, Rate, Video, input_options};
 
 pub(crate) const AUDIO_SAMPLE_RATE: u32 = 48_000;
 const AUDIO_KBITS: u32 = 128;
+pub(crate) const CHANNELS: u32 = 2;
 /// Random access every two seconds at most: a seek decodes that much, and a segment starts on one of them.
 const LONGEST_GOP: u32 = 2;
 
@@ -68,7 +69,8 @@ impl Plan {
         }
         if let (Some(audio), Some(folder)) = (&self.audio, self.audio_folder()) {
             args.pair("-map", format!("0:{}", audio.index));
-            args.add("-map_metadata -1 -map_chapters -1 -c:a aac -ac 2");
+            args.add("-map_metadata -1 -map_chapters -1 -c:a aac");
+            args.pair("-ac", CHANNELS);
             args.pair("-b:a", format!("{AUDIO_KBITS}k"));
             args.pair("-ar", AUDIO_SAMPLE_RATE);
             // Silence where the source has none, so that sound and picture start together and stay so.

@@ -15,6 +15,7 @@ mod output;
 mod package;
 mod package_json;
 mod playlists;
+mod presentation;
 mod probe;
 mod process;
 mod progress;

@@ -11,13 +11,14 @@ use sha2::{Digest as _, Sha256};
 
 use crate::boxes::{self, Init};
 use crate::cli::{EncodeArgs, PackageArgs};
-use crate::ffmpeg::{Plan, Settings};
+use crate::ffmpeg::{CHANNELS, Plan, Settings};
 use crate::ladder::{frame_rate, ladder};
 use crate::output::{self, Found, OutputError, Scratch};
 use crate::package_json::{
     self, MULTIVARIANT, Object, Package, Picture, RenditionFacts, SourceFacts, Tools,
 };
-use crate::playlists::{self, AudioRendition, Segment, Variant};
+use crate::playlists::{self, Segment};
+use crate::presentation::{AudioTrack, Presentation, Track, VideoTrack};
 use crate::probe::{Source, file_url, probe};
 use crate::process;
 use crate::progress::{Progress, Unit};
@@ -225,7 +226,8 @@ impl Job {
         let renditions: Vec<RenditionFacts> = all()
             .map(|rendition| self.facts(rendition, target))
             .collect();
-        let master = self.multivariant(&renditions, &prefix);
+        let presentation = self.presentation(measured, &renditions, &prefix);
+        let master = playlists::multivariant(&presentation);
         fs::write(root.join(MULTIVARIANT), &master)?;
         objects.push(object(MULTIVARIANT.to_owned(), &master));
         let package = Package {
@@ -271,38 +273,42 @@ impl Job {
         }
     }
 
-    fn multivariant(&self, renditions: &[RenditionFacts], prefix: &str) -> Vec<u8> {
-        let audio = renditions.iter().find(|facts| facts.picture.is_none());
-        let variants: Vec<Variant> = renditions
-            .iter()
-            .filter_map(|facts| {
-                let picture = facts.picture.as_ref()?;
-                let mut variant = Variant {
-                    uri: format!("{prefix}/{}/playlist.m3u8", facts.folder),
-                    bandwidth: facts.peak_bandwidth,
-                    average_bandwidth: facts.average_bandwidth,
-                    codecs: facts.codec.clone(),
+    /// What players are told of; `renditions` are the facts of what was measured, in the same order.
+    fn presentation(
+        &self,
+        measured: &Measured,
+        renditions: &[RenditionFacts],
+        prefix: &str,
+    ) -> Presentation {
+        let mut presentation = Presentation::default();
+        let all = measured.video.iter().chain(&measured.audio);
+        for (rendition, facts) in all.zip(renditions) {
+            let track = Track {
+                folder: format!("{prefix}/{}", facts.folder),
+                id: facts.folder.replace('/', "-"),
+                codec: facts.codec.clone(),
+                peak_bandwidth: facts.peak_bandwidth,
+                average_bandwidth: facts.average_bandwidth,
+                timescale: rendition.timescale,
+                ticks: rendition.ticks.clone(),
+            };
+            match (&facts.picture, &self.plan.audio) {
+                (Some(picture), _) => presentation.video.push(VideoTrack {
+                    track,
                     width: picture.width,
                     height: picture.height,
                     frame_rate: picture.frame_rate,
-                };
-                if let Some(audio) = audio {
-                    variant.bandwidth += audio.peak_bandwidth;
-                    variant.average_bandwidth += audio.average_bandwidth;
-                    variant.codecs = format!("{},{}", variant.codecs, audio.codec);
-                }
-                Some(variant)
-            })
-            .collect();
-        let audio = audio.map(|facts| AudioRendition {
-            uri: format!("{prefix}/{}/playlist.m3u8", facts.folder),
-            language: self
-                .plan
-                .audio
-                .as_ref()
-                .map_or_else(|| "und".to_owned(), |audio| audio.language.clone()),
-        });
-        playlists::multivariant(&variants, audio.as_ref())
+                }),
+                (None, Some(audio)) => presentation.audio.push(AudioTrack {
+                    track,
+                    language: audio.language.clone(),
+                    title: None,
+                    channels: CHANNELS,
+                }),
+                (None, None) => {}
+            }
+        }
+        presentation
     }
 }
 
@@ -336,6 +342,9 @@ struct Measured {
 struct Rendition {
     folder: String,
     codec: String,
+    /// Ticks a second, and how many of them each segment is shown.
+    timescale: u32,
+    ticks: Vec<u64>,
     segments: Vec<Segment>,
     /// The Media Initialization Section and the segments; paths from the revision's folder.
     objects: Vec<Object>,
@@ -365,7 +374,7 @@ impl Rendition {
         }
         let init = Init::parse(&bytes).with_context(|| reading("init.mp4"))?;
         let mut objects = vec![object(format!("{folder}/init.mp4"), &bytes)];
-        let mut segments = vec![];
+        let (mut segments, mut ticks) = (vec![], vec![]);
         let mut end = 0;
         loop {
             let name = playlists::segment_name(segments.len());
@@ -393,6 +402,11 @@ impl Rendition {
                 micros: micros(end + times.duration) - micros(end),
                 bytes: bytes.len() as u64,
             });
+            ticks.push(match segments.len() {
+                // What an edit list leaves out is not shown.
+                1 => times.duration.saturating_sub(init.trimmed),
+                _ => times.duration,
+            });
             end += times.duration;
             objects.push(object(format!("{folder}/{name}"), &bytes));
             tokio::task::yield_now().await;
@@ -400,6 +414,8 @@ impl Rendition {
         Ok(Self {
             folder,
             codec: init.codec,
+            timescale: init.timescale,
+            ticks,
             segments,
             objects,
         })

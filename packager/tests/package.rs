@@ -103,7 +103,7 @@ fn a_recording_becomes_a_package_that_plays_and_a_second_run_does_nothing() {
     let playlist = |name: &str| fs::read_to_string(revision.join(name)).expect(name);
     assert_eq!(
         playlist("480p/playlist.m3u8"),
-        "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-INDEPENDENT-SEGMENTS\n#EXT-X-TARGETDURATION:4\n#EXT-X-PLAYLIST-TYPE:VOD\n\
+        "#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-INDEPENDENT-SEGMENTS\n#EXT-X-TARGETDURATION:4\n#EXT-X-PLAYLIST-TYPE:VOD\n\
          #EXT-X-MAP:URI=\"init.mp4\"\n#EXTINF:4.004000,\nseg00000.m4s\n#EXTINF:4.004000,\nseg00001.m4s\n#EXT-X-ENDLIST\n"
     );
     assert_eq!(
@@ -112,8 +112,11 @@ fn a_recording_becomes_a_package_that_plays_and_a_second_run_does_nothing() {
     );
     let master = fs::read_to_string(out.join("master.m3u8")).expect("a Multivariant Playlist");
     let lines: Vec<&str> = master.lines().collect();
-    assert!(lines[3].contains(r#"TYPE=AUDIO,URI="v/"#), "{master}");
-    assert!(lines[3].contains(r#"LANGUAGE="en""#), "{master}");
+    assert!(
+        lines[3].contains(r#"NAME="English",LANGUAGE="en",DEFAULT=YES"#),
+        "{master}"
+    );
+    assert!(lines[3].contains(r#"URI="v/"#), "{master}");
     for (at, name, resolution) in [(4, "480p", "854x480"), (6, "720p", "1280x720")] {
         assert!(
             lines[at].contains(&format!("RESOLUTION={resolution}")),

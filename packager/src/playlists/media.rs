@@ -1,0 +1,66 @@
+//! Media Playlists (RFC 8216bis §4.4.3).
+
+use super::tags::{Tag, seconds};
+use super::{Segment, VERSION, segment_name};
+
+pub(crate) fn media(segments: &[Segment], target_duration: u64) -> Vec<u8> {
+    let mut out = format!(
+        "#EXTM3U\n#EXT-X-VERSION:{VERSION}\n#EXT-X-INDEPENDENT-SEGMENTS\n#EXT-X-TARGETDURATION:{target_duration}\n\
+         #EXT-X-PLAYLIST-TYPE:VOD\n"
+    );
+    Tag::new("EXT-X-MAP")
+        .quoted("URI", "init.mp4")
+        .end(&mut out);
+    for (at, segment) in segments.iter().enumerate() {
+        out += &format!(
+            "#EXTINF:{},\n{}\n",
+            seconds(segment.micros),
+            segment_name(at)
+        );
+    }
+    out += "#EXT-X-ENDLIST\n";
+    out.into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{parsed, segment, text};
+    use super::*;
+
+    #[test]
+    fn a_media_playlist_lists_exact_durations() {
+        let segments = [segment(4_010_667, 1), segment(1_322_666, 1)];
+        insta::assert_snapshot!(text(media(&segments, 4)), @r#"
+        #EXTM3U
+        #EXT-X-VERSION:6
+        #EXT-X-INDEPENDENT-SEGMENTS
+        #EXT-X-TARGETDURATION:4
+        #EXT-X-PLAYLIST-TYPE:VOD
+        #EXT-X-MAP:URI="init.mp4"
+        #EXTINF:4.010667,
+        seg00000.m4s
+        #EXTINF:1.322666,
+        seg00001.m4s
+        #EXT-X-ENDLIST
+        "#);
+    }
+
+    #[test]
+    fn a_parser_of_somebody_else_reads_what_was_meant() {
+        let segments = [segment(4_010_667, 1), segment(1_322_666, 1)];
+        let m3u8_rs::Playlist::MediaPlaylist(playlist) = parsed(&media(&segments, 4)) else {
+            panic!("it is a Media Playlist");
+        };
+        assert!(playlist.end_list && playlist.independent_segments && !playlist.i_frames_only);
+        assert_eq!(playlist.target_duration, 4);
+        let read: Vec<(&str, f32)> = playlist
+            .segments
+            .iter()
+            .map(|segment| (segment.uri.as_str(), segment.duration))
+            .collect();
+        assert_eq!(
+            read,
+            [("seg00000.m4s", 4.010_667), ("seg00001.m4s", 1.322_666)]
+        );
+    }
+}

@@ -1,0 +1,156 @@
+//! What a package offers its players: the one source of its Multivariant Playlist and of its MPD, so that the two never
+//! say different things.
+
+use crate::probe::Rate;
+
+/// Everything that is listed, each list in the order in which it is written.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Presentation {
+    pub(crate) video: Vec<VideoTrack>,
+    /// The first is what plays unless somebody chooses another.
+    pub(crate) audio: Vec<AudioTrack>,
+    pub(crate) subtitles: Vec<Subtitles>,
+    pub(crate) iframes: Option<IFrames>,
+}
+
+/// A Rendition in segments.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Track {
+    /// From the package's root: `v/0123456789abcdef/480p`.
+    pub(crate) folder: String,
+    /// The same in every revision, of letters, digits and `+/=.-_`: `480p`, `audio-en`.
+    pub(crate) id: String,
+    /// RFC 6381.
+    pub(crate) codec: String,
+    /// bit/s, of this Rendition alone.
+    pub(crate) peak_bandwidth: u64,
+    pub(crate) average_bandwidth: u64,
+    /// Ticks a second.
+    pub(crate) timescale: u32,
+    /// How long each segment is shown.
+    pub(crate) ticks: Vec<u64>,
+}
+
+impl Track {
+    /// Its Media Playlist, from the package's root.
+    pub(crate) fn playlist(&self) -> String {
+        format!("{}/playlist.m3u8", self.folder)
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct VideoTrack {
+    pub(crate) track: Track,
+    pub(crate) width: u32,
+    pub(crate) height: u32,
+    pub(crate) frame_rate: Rate,
+}
+
+impl VideoTrack {
+    pub(crate) fn short_side(&self) -> u32 {
+        self.width.min(self.height)
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct AudioTrack {
+    pub(crate) track: Track,
+    /// BCP 47; `und` where nobody knows.
+    pub(crate) language: String,
+    /// What its author calls it; else it is called by its language.
+    pub(crate) title: Option<String>,
+    pub(crate) channels: u32,
+}
+
+/// Captions or a translation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Subtitles {
+    /// Their Media Playlist, from the package's root.
+    pub(crate) playlist: String,
+    /// All of them in one WebVTT file, for players that read the MPD; from the package's root.
+    pub(crate) file: String,
+    /// The same in every revision: `subtitles-en`.
+    pub(crate) id: String,
+    /// BCP 47.
+    pub(crate) language: String,
+    pub(crate) title: Option<String>,
+}
+
+/// Still pictures, small and far apart, to look through: one file of fragments that hold a picture each.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct IFrames {
+    /// Its segments are the pictures.
+    pub(crate) track: Track,
+    pub(crate) width: u32,
+    pub(crate) height: u32,
+}
+
+/// Tracks as a short lecture has them.
+#[cfg(test)]
+pub(crate) mod testing {
+    use super::*;
+
+    fn track(name: &str, codec: &str, bandwidth: u64) -> Track {
+        Track {
+            folder: format!("v/0123456789abcdef/{name}"),
+            id: name.replace('/', "-"),
+            codec: codec.into(),
+            peak_bandwidth: bandwidth,
+            average_bandwidth: bandwidth / 2,
+            timescale: 30_000,
+            ticks: vec![120_120, 120_120, 39_039],
+        }
+    }
+
+    pub(crate) fn video(width: u32, height: u32, codec: &str) -> VideoTrack {
+        let kind = if codec.starts_with("hvc1") {
+            "-hevc"
+        } else {
+            ""
+        };
+        let name = format!("{}p{kind}", width.min(height));
+        VideoTrack {
+            track: track(&name, codec, u64::from(width) * 1000),
+            width,
+            height,
+            frame_rate: Rate::new(30_000, 1001),
+        }
+    }
+
+    pub(crate) fn audio(language: &str) -> AudioTrack {
+        let track = Track {
+            timescale: 48_000,
+            ticks: vec![191_488, 192_512, 62_464],
+            ..track(&format!("audio/{language}"), "mp4a.40.2", 130_000)
+        };
+        AudioTrack {
+            track,
+            language: language.into(),
+            title: None,
+            channels: 2,
+        }
+    }
+
+    pub(crate) fn captions(language: &str) -> Subtitles {
+        let folder = format!("v/0123456789abcdef/subtitles/{language}");
+        Subtitles {
+            playlist: format!("{folder}/playlist.m3u8"),
+            file: format!("{folder}/captions.vtt"),
+            id: format!("subtitles-{language}"),
+            language: language.into(),
+            title: None,
+        }
+    }
+
+    pub(crate) fn iframes() -> IFrames {
+        IFrames {
+            track: Track {
+                timescale: 16_000,
+                ticks: vec![32_032; 4],
+                ..track("iframes", "avc1.640015", 60_000)
+            },
+            width: 426,
+            height: 240,
+        }
+    }
+}
