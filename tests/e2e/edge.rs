@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use lectern::keyring::{Keyring, with_new_key};
+use lectern::keyring::{Key, Keyring, with_new_key};
 use lectern::link::{self, Claims, Use};
 use lectern::object_key::Scope;
 use tempfile::TempDir;
@@ -42,6 +42,8 @@ pub(crate) struct Edge {
     pub(crate) keys: Keyring,
     keys_json: String,
     folder: TempDir,
+    /// What `wrangler dev` was given besides its folder and its port.
+    arguments: Vec<String>,
 }
 
 impl Edge {
@@ -91,46 +93,61 @@ impl Edge {
             .and_then(|listener| listener.local_addr())
             .expect("a free port")
             .port();
-        let log = fs::File::create(folder.path().join("log")).expect("a log");
-        let node = built("node_modules/node/bin/node");
-        built("build/index.js");
-        built("web/dist/.ok");
-        // The shell ends the whole group when its standard input closes, which happens however this process ends.
-        let supervisor = Command::new("sh")
-            .arg("-c")
-            .arg(r#""$@" </dev/null & cat >/dev/null; kill -9 -$$"#)
-            .arg("edge")
-            .arg(node)
-            .arg(built("node_modules/wrangler/bin/wrangler.js"))
-            .args(["dev", "--config", config])
-            .args(["--ip", "127.0.0.1", "--inspector-port", "0"])
-            .args(["--port", &port.to_string()])
-            .args(options)
-            .arg("--show-interactive-dev-session=false")
-            .arg("--persist-to")
-            .arg(folder.path().join("state"))
-            .arg("--env-file")
-            .arg(secrets)
-            .current_dir(root())
-            .env("WRANGLER_SEND_METRICS", "false")
-            .env("WRANGLER_SEND_ERROR_REPORTS", "false")
-            .env("WRANGLER_HIDE_BANNER", "true")
-            .env("CLOUDFLARE_CF_FETCH_ENABLED", "false")
-            .stdin(Stdio::piped())
-            .stdout(log.try_clone().expect("a second handle"))
-            .stderr(log)
-            .process_group(0)
-            .spawn()
-            .expect("sh starts");
+        let arguments: Vec<String> = ["--config", config]
+            .iter()
+            .chain(options)
+            .map(|argument| (*argument).to_owned())
+            .collect();
         let edge = Self {
-            supervisor,
+            supervisor: spawn(folder.path(), port, &arguments),
             origin: format!("http://127.0.0.1:{port}"),
             keys: Keyring::from_json(&keys_json).expect("a key ring"),
             keys_json,
             folder,
+            arguments,
         };
         edge.wait();
         edge
+    }
+
+    /// Ends the runtime as the kernel does where memory is short: at once, and without a word to anybody.
+    pub(crate) fn kill_runtime(&self) {
+        let group = self.supervisor.id().to_string();
+        // pid (comm) state ppid pgrp …
+        let is_ours = |stat: &str| {
+            let (name, rest) = stat.rsplit_once(") ").unwrap_or_default();
+            name.ends_with("(workerd") && rest.split(' ').nth(2) == Some(&group)
+        };
+        let pids: Vec<String> = fs::read_dir("/proc")
+            .expect("a /proc")
+            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+            .filter(|name| name.bytes().all(|byte| byte.is_ascii_digit()))
+            .filter(|pid| {
+                fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| is_ours(&stat))
+            })
+            .collect();
+        assert!(!pids.is_empty(), "no workerd runs:\n{}", self.log());
+        run(Command::new("kill").arg("-KILL").args(&pids));
+    }
+
+    /// Ends what is left of it, and starts it again at the same address with the same state.
+    pub(crate) fn restart(&mut self) {
+        self.end();
+        let (_, port) = self.origin.rsplit_once(':').expect("a port");
+        let port = port.parse().expect("a port");
+        self.supervisor = spawn(self.folder.path(), port, &self.arguments);
+        self.wait();
+    }
+
+    fn end(&mut self) {
+        drop(self.supervisor.stdin.take());
+        let _ = self.supervisor.wait();
+        // The others of the group are reaped by somebody else, and hold the port until they are.
+        let address = self.origin.trim_start_matches("http://");
+        let started = Instant::now();
+        while TcpStream::connect(address).is_ok() && started.elapsed() < Duration::from_secs(10) {
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     fn wait(&self) {
@@ -160,6 +177,24 @@ impl Edge {
             );
             std::thread::sleep(Duration::from_millis(20));
         }
+    }
+
+    /// Sets the secret as `wrangler secret put` does: the same state, another ring.
+    pub(crate) fn set_keys(&mut self, json: String) {
+        let line = format!("LECTERN_KEYS='{json}'\n");
+        fs::write(self.folder.path().join("secrets"), line).expect("written");
+        self.keys = Keyring::from_json(&json).expect("a key ring");
+        self.keys_json = json;
+        self.restart();
+        let expected: Vec<&str> = self.keys.iter().map(Key::kid).collect();
+        assert_eq!(
+            self.get("/_lectern/health").json()["keys"],
+            serde_json::json!(expected)
+        );
+    }
+
+    pub(crate) fn keys_json(&self) -> &str {
+        &self.keys_json
     }
 
     pub(crate) fn folder(&self) -> &Path {
@@ -263,15 +298,47 @@ impl Edge {
 
 impl Drop for Edge {
     fn drop(&mut self) {
-        drop(self.supervisor.stdin.take());
-        let _ = self.supervisor.wait();
-        // The others of the group are reaped by somebody else, and hold the port until they are.
-        let address = self.origin.trim_start_matches("http://");
-        let started = Instant::now();
-        while TcpStream::connect(address).is_ok() && started.elapsed() < Duration::from_secs(10) {
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        self.end();
     }
+}
+
+/// `wrangler dev` with the state, the secrets and the log in `folder`, below a shell that ends the whole group when its
+/// standard input closes, which happens however this process ends.
+fn spawn(folder: &Path, port: u16, arguments: &[String]) -> Child {
+    let log = fs::File::options()
+        .create(true)
+        .append(true)
+        .open(folder.join("log"))
+        .expect("a log");
+    let node = built("node_modules/node/bin/node");
+    built("build/index.js");
+    built("web/dist/.ok");
+    Command::new("sh")
+        .arg("-c")
+        .arg(r#""$@" </dev/null & cat >/dev/null; kill -9 -$$"#)
+        .arg("edge")
+        .arg(node)
+        .arg(built("node_modules/wrangler/bin/wrangler.js"))
+        .arg("dev")
+        .args(["--ip", "127.0.0.1", "--inspector-port", "0"])
+        .args(["--port", &port.to_string()])
+        .args(arguments)
+        .arg("--show-interactive-dev-session=false")
+        .arg("--persist-to")
+        .arg(folder.join("state"))
+        .arg("--env-file")
+        .arg(folder.join("secrets"))
+        .current_dir(root())
+        .env("WRANGLER_SEND_METRICS", "false")
+        .env("WRANGLER_SEND_ERROR_REPORTS", "false")
+        .env("WRANGLER_HIDE_BANNER", "true")
+        .env("CLOUDFLARE_CF_FETCH_ENABLED", "false")
+        .stdin(Stdio::piped())
+        .stdout(log.try_clone().expect("a second handle"))
+        .stderr(log)
+        .process_group(0)
+        .spawn()
+        .expect("sh starts")
 }
 
 pub(crate) fn lectern() -> Command {
