@@ -4,9 +4,8 @@
 use crate::config::Config;
 use crate::content_type;
 use crate::credential::{Credential, open_link, open_pass};
-use crate::http::date::parse_date;
 use crate::http::encoding::accepts_gzip;
-use crate::http::precondition::{Conditions, EntityTags, IfRange};
+use crate::http::precondition::Conditions;
 use crate::http::problem::{Problem, Refusal};
 use crate::http::range::ByteRange;
 use crate::link::{Claims, Use};
@@ -111,13 +110,7 @@ fn read<'config>(
         }
     };
     let header = request.header;
-    let conditions = Conditions {
-        if_match: header("if-match").and_then(|value| EntityTags::parse(&value)),
-        if_unmodified_since: header("if-unmodified-since").and_then(|value| parse_date(&value)),
-        if_none_match: header("if-none-match").and_then(|value| EntityTags::parse(&value)),
-        if_modified_since: header("if-modified-since").and_then(|value| parse_date(&value)),
-        if_range: header("if-range").map(|value| IfRange::parse(&value)),
-    };
+    let conditions = Conditions::parse(header, now);
     let gzip = header("accept-encoding").is_some_and(|value| accepts_gzip(&value));
     let head = request.method == "HEAD";
     // RFC 9110 §14.2: `Range` has a meaning for GET only.
