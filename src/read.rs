@@ -155,7 +155,10 @@ impl Read<'_> {
             headers.push(("Content-Disposition", self.disposition()));
         }
         headers.push(("Accept-Ranges", "bytes".to_owned()));
-        let Some(range) = self.range.filter(|_| ranges) else {
+        // §14.1.2: a suffix of nothing is satisfiable, and no 206 has no byte, so it is the whole.
+        let is_nothing =
+            stored.size == 0 && matches!(self.range, Some(ByteRange::Suffix { length: 1.. }));
+        let Some(range) = self.range.filter(|_| ranges && !is_nothing) else {
             if !gzip {
                 headers.push(("Content-Length", stored.size.to_string()));
             }
@@ -404,6 +407,11 @@ mod tests {
             Answer::Refuse(Problem::RangeNotSatisfiable { length: 10 })
         );
         assert!(matches!(with("bytes=1-2,4-5", 10), Answer::Whole(_)));
+        assert!(matches!(with("bytes=-1", 0), Answer::Whole(_)));
+        for range in ["bytes=-0", "bytes=0-"] {
+            let refused = Answer::Refuse(Problem::RangeNotSatisfiable { length: 0 });
+            assert_eq!(with(range, 0), refused, "{range}");
+        }
     }
 
     #[test]

@@ -54,6 +54,9 @@ pub enum StorageError {
     BadUpload(String),
     #[error("storage failed: {0}")]
     Unavailable(String),
+    /// An answer without R2's error code.
+    #[error("storage failed: {0}")]
+    Unspecified(String),
 }
 
 impl StorageError {
@@ -67,6 +70,7 @@ impl StorageError {
             .and_then(|(_, code)| code.parse::<u32>().ok());
         match code {
             Some(10039) => Self::RangeNotSatisfiable,
+            Some(0) => Self::Unspecified(message.to_owned()),
             // EntityTooSmall, NoSuchUpload, InvalidPart, unequal parts, and their relatives.
             Some(10011 | 10024 | 10025 | 10048 | 10029 | 10030) => {
                 Self::BadUpload(message.to_owned())
@@ -78,14 +82,16 @@ impl StorageError {
     /// Whether the same question may have another answer in a moment.
     #[must_use]
     pub fn may_pass(&self) -> bool {
-        matches!(self, Self::Unavailable(_))
+        matches!(self, Self::Unavailable(_) | Self::Unspecified(_))
     }
 
     #[must_use]
     pub fn problem(&self) -> Problem {
         match self {
             Self::BadUpload(_) => Problem::BadUpload,
-            Self::RangeNotSatisfiable | Self::Unavailable(_) => Problem::StorageUnavailable,
+            Self::RangeNotSatisfiable | Self::Unavailable(_) | Self::Unspecified(_) => {
+                Problem::StorageUnavailable
+            }
         }
     }
 }
@@ -114,6 +120,7 @@ mod tests {
                 Problem::StorageUnavailable,
             ),
             ("Network connection lost.", Problem::StorageUnavailable),
+            ("get: Unspecified error (0)", Problem::StorageUnavailable),
             ("(x)", Problem::StorageUnavailable),
         ] {
             assert_eq!(

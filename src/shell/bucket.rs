@@ -205,7 +205,8 @@ fn range_option(range: ByteRange) -> JsValue {
     match range {
         ByteRange::FromTo { first, last } => object(&[
             ("offset", number(first)),
-            ("length", number(last - first + 1)),
+            // `last` may be as large as numbers are.
+            ("length", number((last - first).saturating_add(1))),
         ]),
         ByteRange::From { first } => object(&[("offset", number(first))]),
         ByteRange::Suffix { length } => object(&[("suffix", number(length))]),

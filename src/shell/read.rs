@@ -188,8 +188,11 @@ async fn find(read: &Read<'_>, place: &Place<'_>) -> Result<Found, Refusal> {
         }
     }
     match place.bucket.get(&read.key, range).await {
-        // R2 refuses a range that selects nothing without saying how long the object is; conditions still come first.
-        Err(StorageError::RangeNotSatisfiable) => {
+        // R2 refuses a range that selects nothing without saying how long the object is; conditions still come first. Where
+        // the range begins right behind the object's end, wrangler's simulation of R2 fails without saying why.
+        Err(StorageError::RangeNotSatisfiable | StorageError::Unspecified(_))
+            if range.is_some() =>
+        {
             let stored = place.bucket.head(&read.key).await.map_err(refused)?;
             let stored = stored.ok_or_else(not_found)?;
             let body = FoundBody::Absent;
