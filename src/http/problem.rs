@@ -133,6 +133,8 @@ impl Problem {
         let mut headers = vec![
             ("Content-Type", "application/problem+json".to_owned()),
             ("Cache-Control", "no-store".to_owned()),
+            // RFC 9110 §9.3.2: the platform tells it to GET alone, and HEAD has what GET has.
+            ("Content-Length", self.body().len().to_string()),
         ];
         match self {
             Self::MissingToken => headers.push(("WWW-Authenticate", "Bearer".to_owned())),
