@@ -6,6 +6,9 @@ mod browser;
 mod cache;
 mod edge;
 mod faults;
+mod http;
+#[path = "../http_table/mod.rs"]
+mod http_table;
 mod media;
 mod watching;
 
