@@ -127,7 +127,11 @@ impl Edge {
             })
             .collect();
         assert!(!pids.is_empty(), "no workerd runs:\n{}", self.log());
-        run(Command::new("kill").arg("-KILL").args(&pids));
+        // And what stands around it, which would keep clients waiting for another one.
+        run(Command::new("kill")
+            .args(["-KILL", "--"])
+            .args(&pids)
+            .arg(format!("-{group}")));
     }
 
     /// Ends what is left of it, and starts it again at the same address with the same state.

@@ -4,6 +4,7 @@
 mod answers;
 mod browser;
 mod cache;
+mod crash;
 mod edge;
 mod faults;
 mod http;
