@@ -11,6 +11,7 @@ use lectern::http::cors::OriginPattern;
 use lectern::network::{Cidr, Country};
 
 use crate::exit::EXIT_CODES;
+use crate::ladder::Codec;
 
 /// Packages a recording as HLS, publishes it, and mints the links that open it.
 #[derive(Debug, Parser)]
@@ -47,22 +48,87 @@ pub(crate) enum Verb {
 
 #[derive(Debug, Args)]
 pub(crate) struct EncodeArgs {
-    /// Sizes to offer, by their short side; never larger than the source.
-    #[arg(long, value_name = "LINES", value_delimiter = ',', default_value = "1080,720,480",
-          value_parser = clap::value_parser!(u32).range(16..=4320))]
-    pub(crate) ladder: Vec<u32>,
+    /// Sizes to offer, by their short side, never larger than the source: `lecture` (1080,720,480), `mobile`
+    /// (720,480,240), `full` (2160,1440,1080,720,480,360,240), or a list such as `1080,480`.
+    #[arg(long, value_name = "SIZES", default_value = "lecture", value_parser = ladder)]
+    pub(crate) ladder: Ladder,
+    /// Codecs to offer besides H.264, for players that have them: `hevc`, `av1`. They take several times longer.
+    #[arg(long, value_name = "CODEC", value_delimiter = ',')]
+    pub(crate) codec: Vec<Codec>,
+    /// How much time to spend on a smaller and better picture; --preset and --crf say it in x264's terms.
+    #[arg(long, value_name = "QUALITY", default_value = "standard")]
+    pub(crate) quality: Quality,
+    /// Leave sound as loud as it is, instead of bringing it to -16 LUFS (EBU R 128).
+    #[arg(long)]
+    pub(crate) no_loudnorm: bool,
     /// Seconds of a Media Segment.
     #[arg(long, value_name = "SECONDS", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=10))]
     pub(crate) segment_duration: u32,
-    /// x264's speed: slower is smaller.
-    #[arg(long, default_value_t = Preset::Veryfast)]
-    pub(crate) preset: Preset,
-    /// x264's quality: lower is better and larger.
-    #[arg(long, default_value_t = 23, value_parser = clap::value_parser!(u32).range(10..=40))]
-    pub(crate) crf: u32,
+    /// x264's speed: slower is smaller [default: the quality's].
+    #[arg(long)]
+    preset: Option<Preset>,
+    /// x264's quality: lower is better and larger [default: the quality's].
+    #[arg(long, value_parser = clap::value_parser!(u32).range(10..=40))]
+    crf: Option<u32>,
     /// Threads of each encoder [default: one per core]. Another number gives another revision.
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub(crate) threads: Option<u16>,
+}
+
+impl EncodeArgs {
+    pub(crate) fn preset(&self) -> Preset {
+        self.preset.unwrap_or(match self.quality {
+            Quality::Fast => Preset::Superfast,
+            Quality::Standard => Preset::Veryfast,
+            Quality::Best => Preset::Slow,
+        })
+    }
+
+    pub(crate) fn crf(&self) -> u32 {
+        self.crf.unwrap_or(match self.quality {
+            Quality::Fast => 24,
+            Quality::Standard => 23,
+            Quality::Best => 21,
+        })
+    }
+}
+
+/// Short sides, largest first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Ladder(pub(crate) Vec<u32>);
+
+fn ladder(text: &str) -> Result<Ladder, String> {
+    let list = match text {
+        "lecture" => "1080,720,480",
+        "mobile" => "720,480,240",
+        "full" => "2160,1440,1080,720,480,360,240",
+        list => list,
+    };
+    let sides: Option<Vec<u32>> = list
+        .split(',')
+        .map(|side| {
+            side.trim()
+                .parse()
+                .ok()
+                .filter(|side| (16..=4320).contains(side))
+        })
+        .collect();
+    let mut sides = sides.ok_or_else(|| {
+        "`lecture`, `mobile`, `full`, or sizes from 16 to 4320 such as `1080,480`".to_owned()
+    })?;
+    sides.sort_unstable_by(|a, b| b.cmp(a));
+    sides.dedup();
+    Ok(Ladder(sides))
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Quality {
+    /// Superfast, CRF 24.
+    Fast,
+    /// Veryfast, CRF 23.
+    Standard,
+    /// Slow, CRF 21.
+    Best,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -310,6 +376,19 @@ mod tests {
                 expected,
                 "{text}"
             );
+        }
+    }
+
+    #[test]
+    fn a_ladder_is_a_name_or_sizes() {
+        for (text, expected) in [
+            ("lecture", Some(vec![1080, 720, 480])),
+            ("480, 1080,480", Some(vec![1080, 480])),
+            ("8", None),
+            ("big", None),
+            ("", None),
+        ] {
+            assert_eq!(ladder(text).ok(), expected.map(Ladder), "{text}");
         }
     }
 }

@@ -4,12 +4,19 @@ use std::ffi::OsString;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ladder::Rung;
+use crate::ladder::{Codec, Rung};
+use crate::loudness::Gain;
 use crate::probe::{Audio, Rate, Video, input_options};
 
 pub(crate) const AUDIO_SAMPLE_RATE: u32 = 48_000;
 const AUDIO_KBITS: u32 = 128;
 pub(crate) const CHANNELS: u32 = 2;
+/// Silence where the source has none, so that sound and picture start together and stay so; two channels, in which it
+/// is measured as well.
+pub(crate) const LISTENING: &str = "aresample=async=1:first_pts=0,aformat=channel_layouts=stereo";
+/// What is added to x264's CRF for about as good a picture.
+const HEVC_CRF: u32 = 4;
+const AV1_CRF: u32 = 10;
 /// Random access every two seconds at most: a seek decodes that much, and a segment starts on one of them.
 const LONGEST_GOP: u32 = 2;
 
@@ -24,27 +31,54 @@ pub(crate) struct Settings {
     pub(crate) crf: u32,
     /// x264's output depends on it, so it is part of the recipe.
     pub(crate) threads: u16,
+    /// Besides H.264.
+    pub(crate) codecs: Vec<Codec>,
+    /// LUFS that sound is brought to, if at all.
+    pub(crate) loudness: Option<i32>,
 }
 
 /// Everything that shapes the encoded bytes, but for the source and ffmpeg itself.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Plan {
     pub(crate) settings: Settings,
+    /// None: a lecture to listen to.
+    pub(crate) picture: Option<PicturePlan>,
+    pub(crate) sound: Vec<SoundPlan>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct PicturePlan {
+    pub(crate) video: Video,
+    /// Largest first; never empty.
     pub(crate) rungs: Vec<Rung>,
     pub(crate) frame_rate: Rate,
-    pub(crate) video: Video,
-    pub(crate) audio: Option<Audio>,
+    /// Seconds that its last frame is shown on, where the sound lasts longer.
+    pub(crate) hold: Option<f64>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct SoundPlan {
+    pub(crate) audio: Audio,
+    /// `audio/en`, `audio/en-2`.
+    pub(crate) folder: String,
+    /// Seconds that it is made to last, with silence, where the picture lasts longer.
+    pub(crate) length: Option<f64>,
+    pub(crate) gain: Option<Gain>,
 }
 
 impl Plan {
     /// Folders of the video Renditions, largest first.
     pub(crate) fn video_folders(&self) -> Vec<String> {
-        self.rungs.iter().map(Rung::name).collect()
+        let rungs = self.picture.iter().flat_map(|picture| &picture.rungs);
+        rungs.map(Rung::name).collect()
     }
 
-    /// Folder of the audio Rendition.
-    pub(crate) fn audio_folder(&self) -> Option<String> {
-        Some(format!("audio/{}", self.audio.as_ref()?.language))
+    /// Folders of the audio Renditions.
+    pub(crate) fn audio_folders(&self) -> Vec<String> {
+        self.sound
+            .iter()
+            .map(|sound| sound.folder.clone())
+            .collect()
     }
 
     /// One command with one decode: measured against a command per rung, 11.3 s instead of 15.4 s. It runs in the
@@ -54,30 +88,68 @@ impl Plan {
         args.add("-hide_banner -nostdin -nostats -y -v warning -progress pipe:1");
         args.0.extend(input_options().map(Into::into));
         args.0.extend(["-i".into(), input]);
-        args.pair("-filter_complex", self.filters());
-        for (at, rung) in self.rungs.iter().enumerate() {
-            args.pair("-map", format!("[v{at}]"));
-            args.add("-map_metadata -1 -map_chapters -1 -c:v libx264 -profile:v high");
-            args.pair("-preset", &self.settings.preset);
-            args.pair("-crf", self.settings.crf);
-            args.pair("-maxrate", format!("{}k", rung.max_rate));
-            args.pair("-bufsize", format!("{}k", rung.max_rate * 2));
-            args.pair("-threads", self.settings.threads);
-            args.add("-flags +cgop -sc_threshold 0 -g 600");
-            args.pair("-force_key_frames", self.key_frames());
-            self.hls(&mut args, &rung.name());
+        if let Some(picture) = &self.picture {
+            args.pair("-filter_complex", picture.filters());
+            for (at, rung) in picture.rungs.iter().enumerate() {
+                args.pair("-map", format!("[v{at}]"));
+                args.add("-map_metadata -1 -map_chapters -1");
+                self.video_codec(&mut args, rung);
+                args.pair("-force_key_frames", self.key_frames());
+                self.hls(&mut args, &rung.name());
+            }
         }
-        if let (Some(audio), Some(folder)) = (&self.audio, self.audio_folder()) {
-            args.pair("-map", format!("0:{}", audio.index));
+        for sound in &self.sound {
+            args.pair("-map", format!("0:{}", sound.audio.index));
             args.add("-map_metadata -1 -map_chapters -1 -c:a aac");
             args.pair("-ac", CHANNELS);
             args.pair("-b:a", format!("{AUDIO_KBITS}k"));
             args.pair("-ar", AUDIO_SAMPLE_RATE);
-            // Silence where the source has none, so that sound and picture start together and stay so.
-            args.add("-af aresample=async=1:first_pts=0");
-            self.hls(&mut args, &folder);
+            args.pair("-af", sound.filters());
+            self.hls(&mut args, &sound.folder);
         }
         args.0
+    }
+
+    fn video_codec(&self, args: &mut Args, rung: &Rung) {
+        let Settings {
+            crf,
+            threads,
+            preset,
+            ..
+        } = &self.settings;
+        let (max_rate, buffer) = (rung.max_rate, rung.max_rate * 2);
+        match rung.codec {
+            Codec::H264 => {
+                args.add("-c:v libx264 -profile:v high");
+                args.pair("-preset", preset);
+                args.pair("-crf", crf);
+                args.pair("-maxrate", format!("{max_rate}k"));
+                args.pair("-bufsize", format!("{buffer}k"));
+                args.pair("-threads", threads);
+                args.add("-flags +cgop -sc_threshold 0 -g 600");
+            }
+            Codec::Hevc => {
+                // `hvc1`, with the parameter sets in the initialization section alone, is what Apple's players open.
+                args.add("-c:v libx265 -tag:v hvc1");
+                args.pair("-preset", preset);
+                args.pair("-crf", crf + HEVC_CRF);
+                args.pair(
+                    "-x265-params",
+                    format!(
+                        "log-level=error:open-gop=0:scenecut=0:keyint=600:repeat-headers=0:info=0:\
+                         vbv-maxrate={max_rate}:vbv-bufsize={buffer}:pools={threads}:frame-threads=1"
+                    ),
+                );
+            }
+            Codec::Av1 => {
+                args.add("-c:v libaom-av1 -usage good -row-mt 1 -lag-in-frames 25");
+                args.pair("-cpu-used", av1_speed(preset));
+                args.pair("-crf", crf + AV1_CRF);
+                args.pair("-b:v", format!("{max_rate}k"));
+                args.pair("-threads", threads);
+                args.add("-g 600");
+            }
+        }
     }
 
     /// Equal times in all rungs, and one of them wherever a segment starts.
@@ -98,29 +170,63 @@ impl Plan {
         args.pair("-hls_segment_filename", format!("{folder}/seg%05d.m4s"));
         args.0.push(format!("{folder}/ffmpeg.m3u8").into());
     }
+}
 
+impl SoundPlan {
+    fn filters(&self) -> String {
+        let mut chain = LISTENING.to_owned();
+        if let Some(gain) = self.gain {
+            chain += &format!(",{}", gain.filter());
+        }
+        if let Some(length) = self.length {
+            chain += &format!(",apad=whole_dur={length:.3}");
+        }
+        chain
+    }
+}
+
+impl PicturePlan {
     fn filters(&self) -> String {
         let video = &self.video;
         let mut source = String::new();
+        if video.interlaced {
+            // One frame for two fields: a lecture has no motion that 50 frames a second would show.
+            source += "bwdif=mode=send_frame:deint=interlaced,";
+        }
         if video.is_hdr() {
             source += "zscale=t=linear:npl=100,format=gbrpf32le,zscale=p=bt709,tonemap=hable:desat=0,\
                        zscale=t=bt709:m=bt709:r=tv,format=yuv420p,";
         }
-        let rungs = self.rungs.len();
         let Rate { num, den } = self.frame_rate;
-        let mut graph = format!(
-            "[0:{}]{source}fps={num}/{den}:start_time=0,split={rungs}",
-            video.index
-        );
-        for at in 0..rungs {
+        let mut graph = format!("[0:{}]{source}fps={num}/{den}:start_time=0", video.index);
+        if let Some(hold) = self.hold {
+            graph += &format!(",tpad=stop_mode=clone:stop_duration={hold:.3}");
+        }
+        // Sizes are scaled to once, however many codecs they are encoded with.
+        let mut sizes: Vec<(u32, u32)> = vec![];
+        for rung in &self.rungs {
+            if !sizes.contains(&(rung.width, rung.height)) {
+                sizes.push((rung.width, rung.height));
+            }
+        }
+        graph += &format!(",split={}", sizes.len());
+        for at in 0..sizes.len() {
             graph += &format!("[s{at}]");
         }
         let (to_matrix, named) = self.colours();
-        for (at, Rung { width, height, .. }) in self.rungs.iter().enumerate() {
+        for (at, (width, height)) in sizes.iter().enumerate() {
             graph += &format!(
                 ";[s{at}]scale={width}:{height}:flags=bicubic:out_range=tv{to_matrix},setsar=1,format=yuv420p,\
-                 setparams=range=tv{named}[v{at}]"
+                 setparams=range=tv{named}"
             );
+            let outputs: Vec<String> = (self.rungs.iter().enumerate())
+                .filter(|(_, rung)| (rung.width, rung.height) == (*width, *height))
+                .map(|(rung, _)| format!("[v{rung}]"))
+                .collect();
+            if outputs.len() > 1 {
+                graph += &format!(",split={}", outputs.len());
+            }
+            graph += &outputs.concat();
         }
         graph
     }
@@ -147,6 +253,15 @@ impl Plan {
         };
         let named = format!(":colorspace={matrix}:color_primaries={matrix}:color_trc={matrix}");
         (to_matrix, named)
+    }
+}
+
+/// libaom's `cpu-used` that takes about as many times longer than x264 as its picture is worth.
+fn av1_speed(preset: &str) -> u32 {
+    match preset {
+        "ultrafast" | "superfast" | "veryfast" | "faster" => 8,
+        "fast" | "medium" => 6,
+        _ => 4,
     }
 }
 

@@ -1,5 +1,6 @@
 //! Which sizes a source is encoded in. Pure.
 
+use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 use crate::probe::{Rate, Video};
@@ -14,9 +15,19 @@ const CAPS: [(u32, u32); 5] = [
     (2160, 14_000),
 ];
 
-/// One size of the picture.
+/// What a picture is encoded with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Codec {
+    H264,
+    Hevc,
+    Av1,
+}
+
+/// One size of the picture in one codec.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Rung {
+    pub(crate) codec: Codec,
     pub(crate) width: u32,
     pub(crate) height: u32,
     /// kbit/s that the encoder may not exceed for long.
@@ -26,9 +37,24 @@ pub(crate) struct Rung {
 impl Rung {
     fn new(width: u32, height: u32) -> Self {
         Self {
+            codec: Codec::H264,
             width,
             height,
             max_rate: cap(width.min(height)),
+        }
+    }
+
+    /// The same picture in another codec, which needs fewer bits for it.
+    pub(crate) fn with(&self, codec: Codec) -> Self {
+        let share = match codec {
+            Codec::H264 => 100,
+            Codec::Hevc => 70,
+            Codec::Av1 => 60,
+        };
+        Self {
+            codec,
+            max_rate: self.max_rate * share / 100,
+            ..self.clone()
         }
     }
 
@@ -36,9 +62,14 @@ impl Rung {
         self.width.min(self.height)
     }
 
-    /// The folder's name: `1080p`.
+    /// The folder's name: `1080p`, `1080p-hevc`.
     pub(crate) fn name(&self) -> String {
-        format!("{}p", self.short_side())
+        let side = self.short_side();
+        match self.codec {
+            Codec::H264 => format!("{side}p"),
+            Codec::Hevc => format!("{side}p-hevc"),
+            Codec::Av1 => format!("{side}p-av1"),
+        }
     }
 }
 
@@ -103,12 +134,17 @@ const STANDARD_RATES: [Rate; 12] = [
     Rate::new(60, 1),
 ];
 const MOST: f64 = 60.0;
+/// What a still picture with sound gets: it costs little, and a seek lands within a tenth of a second.
+const STILL: Rate = Rate::new(10, 1);
 /// What a variable-rate source without a credible nominal rate gets: a screen recording that averages 7 frames a
 /// second has bursts of motion in it.
 const VARIABLE: Rate = Rate::new(30, 1);
 
 /// The constant rate to encode at.
 pub(crate) fn frame_rate(video: &Video) -> Rate {
+    if video.still {
+        return STILL;
+    }
     let credible = |rate: &Rate| (1.0..=240.0).contains(&rate.as_f64());
     let average = video.average_rate.filter(credible);
     let nominal = video.nominal_rate.filter(credible);
@@ -204,6 +240,8 @@ mod tests {
             pixel_format: String::new(),
             color_space: None,
             color_transfer: None,
+            interlaced: false,
+            still: false,
             duration: None,
         };
         let rate = |num, den| Some(Rate::new(num, den));

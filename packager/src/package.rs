@@ -11,15 +11,15 @@ use sha2::{Digest as _, Sha256};
 
 use crate::boxes::{self, Init};
 use crate::cli::{EncodeArgs, PackageArgs};
-use crate::ffmpeg::{CHANNELS, Plan, Settings};
-use crate::ladder::{frame_rate, ladder};
+use crate::ffmpeg::{CHANNELS, Plan};
+use crate::loudness::{self, Gain};
 use crate::output::{self, Found, OutputError, Scratch};
 use crate::package_json::{
     self, MULTIVARIANT, Object, Package, Picture, RenditionFacts, SourceFacts, Tools,
 };
 use crate::playlists::{self, Segment};
 use crate::presentation::{AudioTrack, Presentation, Track, VideoTrack};
-use crate::probe::{Source, file_url, probe};
+use crate::probe::{file_url, probe};
 use crate::process;
 use crate::progress::{Progress, Unit};
 use crate::revision::{ffmpeg_version, hash_file, hex, revision};
@@ -90,7 +90,7 @@ impl Job {
         let step = progress.step("reading", Unit::Bytes, bytes);
         let sha256 = hash_file(input, &step).await.with_context(cannot)?;
         step.finish();
-        let plan = plan(&media, args);
+        let plan = Plan::new(&media, args);
         Ok(Self {
             revision: revision(&sha256, &ffmpeg, &plan),
             plan,
@@ -115,35 +115,53 @@ impl Job {
         for rendition in self.folders() {
             fs::create_dir_all(folder.join(rendition)).context("cannot make the folders")?;
         }
-        let sizes: Vec<String> = self
-            .plan
-            .rungs
-            .iter()
-            .map(|rung| format!("{}×{}", rung.width, rung.height))
-            .collect();
-        progress.note(format_args!(
-            "encoding {} at {} frames a second{}",
-            sizes.join(", "),
-            playlists::shown_rate(self.plan.frame_rate),
-            match &self.plan.audio {
-                Some(audio) => format!(", sound `{}`", audio.language),
-                None => ", no sound".to_owned(),
-            }
-        ));
+        progress.note(format_args!("encoding {}", self.plan.told()));
         let total = self
             .source
             .media
             .duration
             .map_or(0, |seconds| (seconds * 1000.0) as u64);
+        let plan = self.with_gains(total, progress).await?;
         let step = progress.step("encoding", Unit::Milliseconds, total);
         let input: OsString = file_url(&self.input);
-        let said = process::encode(self.plan.argv(input), &folder, |done| {
+        let said = process::encode(plan.argv(input), &folder, |done| {
             step.set(u64::try_from(done.as_millis()).unwrap_or(u64::MAX));
         })
         .await
         .with_context(|| format!("ffmpeg failed on `{}`", self.input_name()))?;
         step.finish();
         Ok(said.0)
+    }
+
+    /// The plan with the gain of each sound track, for which all of it is listened to.
+    async fn with_gains(&self, total: u64, progress: Progress) -> Result<Plan> {
+        let mut plan = self.plan.clone();
+        let Some(target) = plan.settings.loudness else {
+            return Ok(plan);
+        };
+        for sound in &mut plan.sound {
+            let step = progress.step("listening", Unit::Milliseconds, total);
+            let loudness = loudness::measure(&self.input, sound.audio.index, |done| {
+                step.set(u64::try_from(done.as_millis()).unwrap_or(u64::MAX));
+            })
+            .await
+            .with_context(|| format!("ffmpeg failed on the sound of `{}`", self.input_name()))?;
+            step.finish();
+            sound.gain = loudness.and_then(|loudness| Gain::new(loudness, target));
+            if let Some(loudness) = loudness {
+                progress.note(format_args!(
+                    "sound `{}` is at {:.1} LUFS{}",
+                    sound.audio.language,
+                    loudness.integrated,
+                    if sound.gain.is_some() {
+                        format!(" and is brought to {target}")
+                    } else {
+                        String::new()
+                    }
+                ));
+            }
+        }
+        Ok(plan)
     }
 
     /// Verifies what was encoded, and writes everything else that a package has.
@@ -160,7 +178,8 @@ impl Job {
 
     fn folders(&self) -> impl Iterator<Item = String> {
         let plan = &self.plan;
-        plan.video_folders().into_iter().chain(plan.audio_folder())
+        let audio = plan.audio_folders().into_iter();
+        plan.video_folders().into_iter().chain(audio)
     }
 
     fn input_name(&self) -> String {
@@ -174,34 +193,52 @@ impl Job {
         for name in self.plan.video_folders() {
             video.push(Rendition::measure(&folder, name, said).await?);
         }
-        let mut audio = None;
-        if let Some(name) = self.plan.audio_folder() {
-            let rendition = folder.join(&name);
-            let init = rendition.join("init.mp4");
-            let bytes = fs::read(&init)?;
-            fs::write(&init, boxes::trim_priming(&bytes)?)?;
-            let measured = Rendition::measure(&folder, name.clone(), said).await?;
-            let is_stubbed = measured.segments.len() > video[0].segments.len()
-                && measured.segments.len() > 1
-                && measured
-                    .segments
-                    .last()
-                    .is_some_and(|last| last.micros < STUB_MICROS);
-            audio = Some(if is_stubbed {
-                fold_last(&rendition, measured.segments.len())?;
-                Rendition::measure(&folder, name, said).await?
-            } else {
-                measured
-            });
+        let mut audio = vec![];
+        for name in self.plan.audio_folders() {
+            let most = video.first().map(|video: &Rendition| video.segments.len());
+            audio.push(self.measure_sound(&folder, name, most, said).await?);
         }
-        let encoded = |rendition| Rendition::encoded(rendition);
+        let encoded = |(rendition, expected)| Rendition::encoded(rendition, expected);
+        let (pictures, sounds) = self.plan.expected();
         verify::verify(
-            &self.source.media,
-            &video.iter().map(encoded).collect::<Vec<_>>(),
-            audio.as_ref().map(encoded).as_ref(),
+            self.source.media.duration,
+            &video
+                .iter()
+                .map(|video| encoded((video, pictures)))
+                .collect::<Vec<_>>(),
+            &audio.iter().zip(sounds).map(encoded).collect::<Vec<_>>(),
             said,
         )?;
         Ok(Measured { video, audio })
+    }
+
+    /// A sound track with its priming trimmed, and without a last segment that only the priming makes: `most` is how many
+    /// segments the picture has.
+    async fn measure_sound(
+        &self,
+        revision: &Path,
+        name: String,
+        most: Option<usize>,
+        said: &str,
+    ) -> Result<Rendition> {
+        let folder = revision.join(&name);
+        let init = folder.join("init.mp4");
+        if let Ok(bytes) = fs::read(&init)
+            && !bytes.is_empty()
+        {
+            fs::write(&init, boxes::trim_priming(&bytes)?)?;
+        }
+        let measured = Rendition::measure(revision, name.clone(), said).await?;
+        let count = measured.segments.len();
+        let last = measured.segments.last();
+        let is_stubbed = count > 1
+            && most.is_none_or(|most| count > most)
+            && last.is_some_and(|last| last.micros < STUB_MICROS);
+        if is_stubbed {
+            fold_last(&folder, count)?;
+            return Rendition::measure(revision, name, said).await;
+        }
+        Ok(measured)
     }
 
     fn describe(&self, root: &Path, measured: &Measured) -> Result<Package> {
@@ -252,19 +289,19 @@ impl Job {
 
     fn facts(&self, rendition: &Rendition, target: u64) -> RenditionFacts {
         let (peak, average) = playlists::bandwidth(&rendition.segments, target);
-        let rung = self
-            .plan
-            .rungs
-            .iter()
-            .find(|rung| rung.name() == rendition.folder);
+        let picture = self.plan.picture.as_ref().and_then(|picture| {
+            let mut rungs = picture.rungs.iter();
+            let rung = rungs.find(|rung| rung.name() == rendition.folder)?;
+            Some(Picture {
+                width: rung.width,
+                height: rung.height,
+                frame_rate: picture.frame_rate,
+            })
+        });
         RenditionFacts {
             folder: rendition.folder.clone(),
             codec: rendition.codec.clone(),
-            picture: rung.map(|rung| Picture {
-                width: rung.width,
-                height: rung.height,
-                frame_rate: self.plan.frame_rate,
-            }),
+            picture,
             duration: seconds(&rendition.segments),
             segments: rendition.segments.len(),
             bytes: rendition.segments.iter().map(|segment| segment.bytes).sum(),
@@ -292,17 +329,18 @@ impl Job {
                 timescale: rendition.timescale,
                 ticks: rendition.ticks.clone(),
             };
-            match (&facts.picture, &self.plan.audio) {
+            let sound = (self.plan.sound.iter()).find(|sound| sound.folder == facts.folder);
+            match (&facts.picture, sound) {
                 (Some(picture), _) => presentation.video.push(VideoTrack {
                     track,
                     width: picture.width,
                     height: picture.height,
                     frame_rate: picture.frame_rate,
                 }),
-                (None, Some(audio)) => presentation.audio.push(AudioTrack {
+                (None, Some(sound)) => presentation.audio.push(AudioTrack {
                     track,
-                    language: audio.language.clone(),
-                    title: None,
+                    language: sound.audio.language.clone(),
+                    title: sound.audio.title.clone(),
                     channels: CHANNELS,
                 }),
                 (None, None) => {}
@@ -312,30 +350,10 @@ impl Job {
     }
 }
 
-fn plan(source: &Source, args: &EncodeArgs) -> Plan {
-    let settings = Settings {
-        ladder: args.ladder.clone(),
-        segment_duration: args.segment_duration,
-        preset: args.preset.to_string(),
-        crf: args.crf,
-        threads: args.threads.unwrap_or_else(|| {
-            std::thread::available_parallelism()
-                .map_or(2, |cores| u16::try_from(cores.get()).unwrap_or(16).min(16))
-        }),
-    };
-    Plan {
-        rungs: ladder(source.video.width, source.video.height, &settings.ladder),
-        frame_rate: frame_rate(&source.video),
-        video: source.video.clone(),
-        audio: source.audio.clone(),
-        settings,
-    }
-}
-
 struct Measured {
-    /// As the plan has them, largest first; never empty.
+    /// As the plan has them, largest first.
     video: Vec<Rendition>,
-    audio: Option<Rendition>,
+    audio: Vec<Rendition>,
 }
 
 /// A Rendition as it is on disk.
@@ -351,9 +369,10 @@ struct Rendition {
 }
 
 impl Rendition {
-    fn encoded(&self) -> Encoded<'_> {
+    fn encoded(&self, expected: Option<f64>) -> Encoded<'_> {
         Encoded {
             folder: &self.folder,
+            expected,
             segments: &self.segments,
         }
     }

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::io::ErrorKind;
 use std::path::Path;
 use std::process::Stdio;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, BufReader};
 use tokio::process::{Child, Command};
@@ -16,6 +16,14 @@ use crate::exit::{DISK_FULL, Exit};
 const MOST_OUTPUT: u64 = 16 << 20;
 const TAIL_LINES: usize = 6;
 const LONGEST_LINE: usize = 400;
+/// Address space of ffmpeg: three rungs of a 4K source take 2 GiB of it, and an 8K one 6.
+const MOST_MEMORY: u64 = 16 << 30;
+/// One file that ffmpeg writes; a day at 14 Mbit/s has 150 GB.
+const MOST_FILE: u64 = 200 << 30;
+/// ffprobe reads a header; only a file that leads it astray takes longer.
+const LONGEST_LOOK: Duration = Duration::from_secs(120);
+/// ffmpeg tells twice a second how far it is. The slowest encoder takes a minute for its first picture.
+const LONGEST_SILENCE: Duration = Duration::from_secs(600);
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ProcessError {
@@ -27,6 +35,8 @@ pub(crate) enum ProcessError {
         #[source]
         source: std::io::Error,
     },
+    #[error("`{tool}` made no progress for {} s and was ended", .after.as_secs())]
+    Stuck { tool: &'static str, after: Duration },
     #[error("the disk is full; {tool} said: {said}")]
     DiskFull { tool: &'static str, said: String },
     #[error("{said}")]
@@ -37,7 +47,7 @@ impl ProcessError {
     pub(crate) fn exit(&self) -> Exit {
         match self {
             Self::Missing { .. } | Self::DiskFull { .. } => Exit::Environment,
-            Self::Io { .. } | Self::Failed { .. } => Exit::Failed,
+            Self::Io { .. } | Self::Failed { .. } | Self::Stuck { .. } => Exit::Failed,
         }
     }
 
@@ -48,6 +58,10 @@ impl ProcessError {
             }
             Self::Missing { tool } => Some(format!("apt-get install {tool}")),
             Self::DiskFull { .. } => Some(DISK_FULL.to_owned()),
+            Self::Stuck { .. } => Some(
+                "the recording may be damaged: play it to its end, or re-mux it with `ffmpeg -i IN -c copy OUT.mkv`"
+                    .to_owned(),
+            ),
             Self::Io { .. } | Self::Failed { .. } => None,
         }
     }
@@ -66,15 +80,21 @@ pub(crate) async fn capture(
     let mut child = spawn(tool, args, Path::new("."))?;
     let (stdout, stderr) = pipes(&mut child);
     let mut output = Vec::new();
-    let (read, said) = tokio::join!(
-        async {
-            match stdout {
-                Some(stdout) => stdout.take(MOST_OUTPUT).read_to_end(&mut output).await,
-                None => Ok(0),
-            }
-        },
-        tail(stderr)
-    );
+    let reading = async {
+        tokio::join!(
+            async {
+                match stdout {
+                    Some(stdout) => stdout.take(MOST_OUTPUT).read_to_end(&mut output).await,
+                    None => Ok(0),
+                }
+            },
+            tail(stderr, TAIL_LINES)
+        )
+    };
+    let after = LONGEST_LOOK;
+    let (read, said) = tokio::time::timeout(after, reading)
+        .await
+        .map_err(|_| ProcessError::Stuck { tool, after })?;
     read.map_err(io)?;
     finish(tool, child, said).await?;
     Ok(output)
@@ -84,27 +104,58 @@ pub(crate) async fn capture(
 pub(crate) async fn encode(
     args: Vec<OsString>,
     folder: &Path,
+    on_progress: impl FnMut(Duration),
+) -> Result<Said, ProcessError> {
+    encode_saying(TAIL_LINES, args, folder, on_progress).await
+}
+
+/// As [`encode`], with so many of the last lines that it says.
+pub(crate) async fn encode_saying(
+    lines: usize,
+    args: Vec<OsString>,
+    folder: &Path,
     mut on_progress: impl FnMut(Duration),
 ) -> Result<Said, ProcessError> {
-    let mut child = spawn("ffmpeg", args, folder)?;
+    let tool = "ffmpeg";
+    let mut child = spawn(tool, args, folder)?;
     let (stdout, stderr) = pipes(&mut child);
-    let ((), said) = tokio::join!(
+    let stuck = || ProcessError::Stuck {
+        tool,
+        after: LONGEST_SILENCE,
+    };
+    let ((), said) = tokio::try_join!(
         async {
-            let Some(stdout) = stdout else { return };
+            let Some(stdout) = stdout else { return Ok(()) };
             let mut lines = BufReader::new(stdout).lines();
-            while let Ok(Some(line)) = lines.next_line().await {
-                if let Some(done) = out_time(&line) {
+            let mut last = (Duration::ZERO, Instant::now());
+            loop {
+                let next = tokio::time::timeout(LONGEST_SILENCE, lines.next_line());
+                let Ok(Some(line)) = next.await.map_err(|_| stuck())? else {
+                    return Ok(());
+                };
+                let Some(done) = out_time(&line) else {
+                    continue;
+                };
+                if done > last.0 {
+                    last = (done, Instant::now());
                     on_progress(done);
+                } else if last.1.elapsed() > LONGEST_SILENCE {
+                    return Err(stuck());
                 }
             }
         },
-        tail(stderr)
-    );
-    finish("ffmpeg", child, said).await.map(Said)
+        async { Ok(tail(stderr, lines).await) }
+    )?;
+    finish(tool, child, said).await.map(Said)
 }
 
 fn spawn(tool: &'static str, args: Vec<OsString>, folder: &Path) -> Result<Child, ProcessError> {
-    Command::new(tool)
+    let mut command = if is_on_path(tool) {
+        bounded(tool)
+    } else {
+        return Err(ProcessError::Missing { tool });
+    };
+    command
         .args(args)
         .current_dir(folder)
         .stdin(Stdio::null())
@@ -118,6 +169,26 @@ fn spawn(tool: &'static str, args: Vec<OsString>, folder: &Path) -> Result<Child
             ErrorKind::NotFound => ProcessError::Missing { tool },
             _ => ProcessError::Io { tool, source },
         })
+}
+
+/// A command that may not take all memory, nor write without end, and that dies with us even if we are killed: Linux
+/// has words for that, and a fork hook would be unsafe code. Elsewhere a command is not bounded.
+fn bounded(tool: &str) -> Command {
+    if !(is_on_path("setpriv") && is_on_path("prlimit")) {
+        return Command::new(tool);
+    }
+    let mut command = Command::new("setpriv");
+    command
+        .args(["--pdeathsig", "KILL", "prlimit"])
+        .arg(format!("--as={MOST_MEMORY}"))
+        .arg(format!("--fsize={MOST_FILE}"))
+        .args(["--core=0", "--", tool]);
+    command
+}
+
+fn is_on_path(tool: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| folder.join(tool).is_file())
 }
 
 fn pipes(
@@ -153,7 +224,7 @@ async fn finish(
 }
 
 /// The last different lines of a stream, however long it is.
-async fn tail(stream: Option<impl AsyncRead + Unpin>) -> String {
+async fn tail(stream: Option<impl AsyncRead + Unpin>, lines: usize) -> String {
     let Some(stream) = stream else {
         return String::new();
     };
@@ -181,7 +252,7 @@ async fn tail(stream: Option<impl AsyncRead + Unpin>) -> String {
         if text.is_empty() || last.contains(&text) {
             continue;
         }
-        if last.len() == TAIL_LINES {
+        if last.len() == lines {
             last.pop_front();
         }
         last.push_back(text);

@@ -20,6 +20,8 @@ struct Recipe<'a> {
     format: u32,
     source: &'a str,
     ffmpeg: &'a str,
+    /// The gain follows from the source and from this.
+    loudness: Option<i32>,
     argv: Vec<String>,
 }
 
@@ -34,6 +36,7 @@ pub(crate) fn revision(source_sha256: &str, ffmpeg: &str, plan: &Plan) -> String
         format: FORMAT,
         source: source_sha256,
         ffmpeg,
+        loudness: plan.settings.loudness,
         argv,
     };
     // A struct of strings always becomes JSON.

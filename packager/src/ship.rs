@@ -90,7 +90,7 @@ impl Early {
             held_back,
         };
         let video = job.plan.video_folders().into_iter();
-        let audio = job.plan.audio_folder().into_iter();
+        let audio = job.plan.audio_folders().into_iter();
         Self {
             renditions: video
                 .map(|name| growing(name, 0))

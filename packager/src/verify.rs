@@ -2,7 +2,6 @@
 //! Pure.
 
 use crate::playlists::Segment;
-use crate::probe::Source;
 
 /// Seconds, or the share of the source, by which an encoded Rendition may differ from what the source's header says:
 /// headers round, and count a last picture's duration or not.
@@ -52,10 +51,11 @@ pub(crate) fn said(text: &str) -> String {
     }
 }
 
-/// A Rendition's folder and its segments.
+/// A Rendition's folder, its segments, and how many seconds they have to be, where the source says.
 #[derive(Debug)]
 pub(crate) struct Encoded<'a> {
     pub(crate) folder: &'a str,
+    pub(crate) expected: Option<f64>,
     pub(crate) segments: &'a [Segment],
 }
 
@@ -71,10 +71,11 @@ pub(crate) fn seconds(segments: &[Segment]) -> f64 {
     micros / 1e6
 }
 
+/// `duration` is that of the source's container.
 pub(crate) fn verify(
-    source: &Source,
+    duration: Option<f64>,
     video: &[Encoded<'_>],
-    audio: Option<&Encoded<'_>>,
+    audio: &[Encoded<'_>],
     ffmpeg: &str,
 ) -> Result<(), VerifyError> {
     for encoded in video.iter().chain(audio) {
@@ -114,52 +115,20 @@ pub(crate) fn verify(
         }
         _ => Ok(()),
     };
-    for encoded in video {
-        check(encoded, source.video.duration)?;
-    }
-    if let (Some(encoded), Some(facts)) = (audio, &source.audio) {
-        check(encoded, facts.duration)?;
+    for encoded in video.iter().chain(audio) {
+        check(encoded, encoded.expected)?;
     }
     // A container's duration is that of its longest stream; one without any is as long as what was decoded.
     let longest = video
         .iter()
         .chain(audio)
         .max_by(|a, b| a.seconds().total_cmp(&b.seconds()));
-    longest.map_or(Ok(()), |encoded| check(encoded, source.duration))
+    longest.map_or(Ok(()), |encoded| check(encoded, duration))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::probe::{Audio, Video};
-
-    fn source(duration: Option<f64>, video: Option<f64>, audio: Option<f64>) -> Source {
-        Source {
-            container: "mov".into(),
-            duration,
-            video: Video {
-                index: 0,
-                codec: "h264".into(),
-                width: 16,
-                height: 16,
-                rotation: 0,
-                average_rate: None,
-                nominal_rate: None,
-                pixel_format: String::new(),
-                color_space: None,
-                color_transfer: None,
-                duration: video,
-            },
-            audio: audio.map(|duration| Audio {
-                index: 1,
-                codec: "aac".into(),
-                channels: 2,
-                language: "und".into(),
-                duration: Some(duration),
-            }),
-        }
-    }
-
     fn segments(micros: &[u64]) -> Vec<Segment> {
         micros
             .iter()
@@ -173,40 +142,35 @@ mod tests {
     #[test]
     fn only_all_of_the_source_in_aligned_segments_passes() {
         const FOUR: u64 = 4_000_000;
-        for (source, first, second, expected) in [
+        for ((duration, picture), first, second, said) in [
             (
-                source(Some(8.0), Some(8.0), None),
+                (Some(8.0), Some(8.0)),
                 vec![FOUR, FOUR],
                 vec![FOUR, FOUR],
                 "",
             ),
-            (source(None, None, None), vec![FOUR, 1], vec![FOUR, 1], ""),
+            ((None, None), vec![FOUR, 1], vec![FOUR, 1], ""),
+            ((Some(8.9), None), vec![FOUR, FOUR], vec![FOUR, FOUR], ""),
             (
-                source(Some(8.9), None, None),
-                vec![FOUR, FOUR],
-                vec![FOUR, FOUR],
-                "",
-            ),
-            (
-                source(Some(12.0), Some(12.0), None),
+                (Some(12.0), Some(12.0)),
                 vec![2_700_000],
                 vec![2_700_000],
                 "the source says that it lasts 12.0 s and `1080p` came out 2.7 s long; ffmpeg said: partial file",
             ),
             (
-                source(Some(12.0), None, None),
+                (Some(12.0), None),
                 vec![FOUR],
                 vec![FOUR],
                 "the source says that it lasts 12.0 s and `480p` came out 4.0 s long; ffmpeg said: partial file",
             ),
             (
-                source(Some(8.0), None, None),
+                (Some(8.0), None),
                 vec![FOUR, FOUR],
                 vec![2 * FOUR],
                 "the segments of `480p` do not begin and end where those of `1080p` do; ffmpeg said: partial file",
             ),
             (
-                source(Some(8.0), None, None),
+                (Some(8.0), None),
                 vec![],
                 vec![],
                 "`1080p` came out empty; ffmpeg said: partial file",
@@ -216,17 +180,19 @@ mod tests {
             let video = [
                 Encoded {
                     folder: "1080p",
+                    expected: picture,
                     segments: &first,
                 },
                 Encoded {
                     folder: "480p",
+                    expected: picture,
                     segments: &second,
                 },
             ];
-            let error = verify(&source, &video, None, "partial file")
+            let error = verify(duration, &video, &[], "partial file")
                 .err()
                 .map_or_else(String::new, |error| error.to_string());
-            assert_eq!(error, expected);
+            assert_eq!(error, said);
         }
     }
 
@@ -234,15 +200,17 @@ mod tests {
     fn sound_that_stops_early_is_noticed_though_the_picture_is_whole() {
         let (video, audio) = (segments(&[8_000_000]), segments(&[2_000_000]));
         let error = verify(
-            &source(Some(8.0), Some(8.0), Some(8.0)),
+            Some(8.0),
             &[Encoded {
                 folder: "480p",
+                expected: Some(8.0),
                 segments: &video,
             }],
-            Some(&Encoded {
+            &[Encoded {
                 folder: "audio/und",
+                expected: Some(8.0),
                 segments: &audio,
-            }),
+            }],
             "",
         )
         .expect_err("two of eight seconds");

@@ -1,0 +1,138 @@
+//! How loud a lecture is, and by how much that is changed (EBU R 128): measured over all of it, then one gain from
+//! the first word to the last, so that nothing pumps.
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::ffmpeg::LISTENING;
+use crate::probe::{file_url, input_options};
+use crate::process::{self, ProcessError};
+
+/// What players and phones are made for; EBU R 128's -23 is for living rooms.
+pub(crate) const TARGET_LUFS: i32 = -16;
+/// Peaks above this are cut by encoders and loudspeakers.
+const MOST_PEAK_DB: f64 = -1.0;
+/// More than this would bring up the room's noise rather than the voice.
+const MOST_GAIN_DB: f64 = 30.0;
+/// A difference that nobody hears is left.
+const LEAST_GAIN_DB: f64 = 0.5;
+/// Below EBU R 128's absolute gate there is nothing but silence.
+const SILENCE_LUFS: f64 = -70.0;
+const SUMMARY_LINES: usize = 20;
+
+/// What was measured.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Loudness {
+    /// Integrated, LUFS.
+    pub(crate) integrated: f64,
+    /// dBFS.
+    pub(crate) peak: f64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Gain {
+    db: f64,
+    /// Whether peaks would be cut off without a limiter.
+    is_limited: bool,
+}
+
+impl Gain {
+    pub(crate) fn new(loudness: Loudness, target: i32) -> Option<Self> {
+        if loudness.integrated <= SILENCE_LUFS {
+            return None;
+        }
+        let db = (f64::from(target) - loudness.integrated).clamp(-MOST_GAIN_DB, MOST_GAIN_DB);
+        (db.abs() >= LEAST_GAIN_DB).then_some(Self {
+            db,
+            is_limited: loudness.peak + db > MOST_PEAK_DB,
+        })
+    }
+
+    pub(crate) fn filter(self) -> String {
+        let volume = format!("volume={:.2}dB", self.db);
+        if self.is_limited {
+            // 0.891 is -1 dBFS.
+            format!("{volume},alimiter=limit=0.891:attack=5:release=50:level=disabled")
+        } else {
+            volume
+        }
+    }
+}
+
+/// Decodes a sound track of a source once.
+pub(crate) async fn measure(
+    source: &Path,
+    stream: u32,
+    on_progress: impl FnMut(Duration),
+) -> Result<Option<Loudness>, ProcessError> {
+    let mut args: Vec<OsString> = "-hide_banner -nostdin -nostats -v info -progress pipe:1"
+        .split(' ')
+        .map(Into::into)
+        .collect();
+    args.extend(input_options().map(Into::into));
+    args.extend(["-i".into(), file_url(source)]);
+    args.extend(["-map".into(), format!("0:{stream}").into()]);
+    args.push("-af".into());
+    args.push(format!("{LISTENING},ebur128=framelog=quiet:peak=sample").into());
+    args.extend(["-f", "null", "-"].map(Into::into));
+    let said = process::encode_saying(SUMMARY_LINES, args, Path::new("."), on_progress).await?;
+    Ok(parse(&said.0))
+}
+
+/// ffmpeg's summary: `Integrated loudness:; I: -23.0 LUFS; …; Sample peak:; Peak: -3.1 dBFS`.
+fn parse(said: &str) -> Option<Loudness> {
+    let (_, summary) = said.rsplit_once("Integrated loudness:")?;
+    let value = |name: &str| {
+        let (_, rest) = summary.split_once(name)?;
+        let number: f64 = rest.split_whitespace().next()?.parse().ok()?;
+        number.is_finite().then_some(number)
+    };
+    Some(Loudness {
+        integrated: value("I:")?,
+        peak: value("Peak:")?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_summary_is_read_and_silence_is_none() {
+        let said = "[Parsed_ebur128_2 @ 0x5] Summary:; Integrated loudness:; I: -27.4 LUFS; Threshold: -37.5 LUFS; \
+                    Loudness range:; LRA: 3.0 LU; Sample peak:; Peak: -9.0 dBFS";
+        let loudness = Loudness {
+            integrated: -27.4,
+            peak: -9.0,
+        };
+        assert_eq!(parse(said), Some(loudness));
+        assert_eq!(parse(&said.replace("-9.0", "-inf")), None);
+        assert_eq!(parse("Output file is empty"), None);
+    }
+
+    #[test]
+    fn sound_is_brought_to_the_target_and_peaks_stay_below_the_limit() {
+        for (integrated, peak, expected) in [
+            (-20.0, -9.0, "volume=4.00dB"),
+            (-12.5, -0.1, "volume=-3.50dB"),
+            (
+                -27.4,
+                -9.0,
+                "volume=11.40dB,alimiter=limit=0.891:attack=5:release=50:level=disabled",
+            ),
+            (-60.0, -50.0, "volume=30.00dB"),
+            (-16.3, -3.0, ""),
+            (-70.0, -60.0, ""),
+        ] {
+            let gain = Gain::new(Loudness { integrated, peak }, TARGET_LUFS);
+            assert_eq!(
+                gain.map_or(String::new(), Gain::filter),
+                expected,
+                "{integrated}"
+            );
+        }
+    }
+}

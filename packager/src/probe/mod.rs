@@ -1,0 +1,232 @@
+//! What the source is: ffprobe's JSON, parsed once into typed facts.
+
+mod language;
+mod parse;
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::process::{self, ProcessError};
+
+/// An upload named `.mp4` may be a playlist or a concat list, and ffmpeg would then open what it names. Only these
+/// demuxers, which open nothing but the file they were given, may read a source.
+const DEMUXERS: &str = "mov,matroska,avi,mpegts,mpeg,flv,ogg,wav,mp3,aac,flac,asf,mxf,gif,ac3,h264,hevc,m4v,mpegvideo,nut,aiff,amr,caf,w64,au";
+const PROTOCOLS: &str = "file,pipe";
+/// H.264 works in macroblocks of 16 × 16; anything smaller is a placeholder rather than a picture.
+const SMALLEST_SIDE: u32 = 16;
+/// 8K. A header may claim anything, and a decoder takes memory for what it claims.
+const MOST_PIXELS: u64 = 7680 * 4320;
+/// Two pictures that are years apart would be years of pictures at a constant rate.
+pub(crate) const LONGEST: u32 = 24 * 3600;
+/// Sound tracks that are kept.
+const MOST_TRACKS: usize = 16;
+
+/// A source that cannot be packaged.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum InputError {
+    #[error("there is no such file")]
+    Missing,
+    #[error("it is not a file")]
+    NotAFile,
+    #[error("it is empty")]
+    Empty,
+    #[error("it cannot be opened")]
+    Unopenable(#[source] std::io::Error),
+    #[error("ffmpeg cannot read it: {0}")]
+    Unreadable(String),
+    #[error("it has neither picture nor sound")]
+    NoMedia,
+    #[error(
+        "its picture is {width}×{height}, and the smallest that can be packaged is {SMALLEST_SIDE}×{SMALLEST_SIDE}"
+    )]
+    TooSmall { width: u32, height: u32 },
+    #[error("its picture is {width}×{height}, and the largest that can be packaged is 7680×4320")]
+    TooLarge { width: u32, height: u32 },
+    #[error("it says that it lasts {:.1} hours, and the longest that can be packaged is 24", .0 / 3600.0)]
+    TooLong(f64),
+}
+
+impl InputError {
+    pub(crate) fn hint(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Missing | Self::NotAFile => "check the path of the recording",
+            Self::Empty => "the copy or the upload may not have finished; fetch the file again",
+            Self::Unopenable(_) => "check who may read the file",
+            Self::Unreadable(_) | Self::NoMedia => {
+                "check that it is a finished recording, e.g. MP4, MOV, MKV, WebM or AVI, and that it plays"
+            }
+            Self::TooSmall { .. } => "check that this is the recording and not a placeholder",
+            Self::TooLarge { .. } => "scale it down: ffmpeg -i IN -vf scale=3840:-2 OUT.mp4",
+            Self::TooLong(_) => {
+                "its times may be damaged: re-mux it with `ffmpeg -i IN -c copy OUT.mkv`, or cut it into parts"
+            }
+        })
+    }
+}
+
+/// A rate in frames a second, in lowest terms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Rate {
+    pub(crate) num: u32,
+    pub(crate) den: u32,
+}
+
+impl Rate {
+    pub(crate) const fn new(num: u32, den: u32) -> Self {
+        Self { num, den }
+    }
+
+    pub(crate) fn as_f64(self) -> f64 {
+        f64::from(self.num) / f64::from(self.den)
+    }
+
+    /// `30000/1001` as ffprobe writes it; `0/0` is how it says that it does not know.
+    fn parse(text: &str) -> Option<Self> {
+        let (num, den) = text.split_once('/')?;
+        let (num, den) = (num.parse().ok()?, den.parse().ok()?);
+        (num != 0 && den != 0).then_some(Self { num, den })
+    }
+}
+
+/// What matters of a source.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Source {
+    /// ffprobe's name of the container.
+    pub(crate) container: String,
+    /// Seconds, when the header says.
+    pub(crate) duration: Option<f64>,
+    /// None: a recording of sound alone.
+    pub(crate) video: Option<Video>,
+    /// The one that plays unless another is chosen comes first.
+    pub(crate) audio: Vec<Audio>,
+    /// Captions as text; those that are pictures are not kept.
+    pub(crate) subtitles: Vec<Subtitle>,
+    /// The index of a picture that comes with the sound.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) cover: Option<u32>,
+}
+
+impl Source {
+    /// When the last of its streams ends, as far as the headers say.
+    pub(crate) fn end(&self) -> Option<f64> {
+        let video = self.video.iter().map(|video| video.duration);
+        let audio = self.audio.iter().map(|audio| audio.duration);
+        video
+            .chain(audio)
+            .try_fold(0.0, |longest: f64, end| Some(longest.max(end?)))
+            .filter(|end| *end > 0.0)
+    }
+}
+
+/// The picture, as it is shown: rotated, with square pixels.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Video {
+    /// The stream's index in the source.
+    pub(crate) index: u32,
+    pub(crate) codec: String,
+    pub(crate) width: u32,
+    pub(crate) height: u32,
+    /// Degrees by which players turn the coded picture.
+    pub(crate) rotation: i32,
+    pub(crate) average_rate: Option<Rate>,
+    pub(crate) nominal_rate: Option<Rate>,
+    pub(crate) pixel_format: String,
+    /// `matrix`, when the source names it.
+    pub(crate) color_space: Option<String>,
+    pub(crate) color_transfer: Option<String>,
+    pub(crate) interlaced: bool,
+    /// One picture, however long it is shown.
+    pub(crate) still: bool,
+    pub(crate) duration: Option<f64>,
+}
+
+impl Video {
+    /// PQ or HLG: a curve that ordinary screens do not show.
+    pub(crate) fn is_hdr(&self) -> bool {
+        matches!(
+            self.color_transfer.as_deref(),
+            Some("smpte2084" | "arib-std-b67")
+        )
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Audio {
+    /// The stream's index in the source.
+    pub(crate) index: u32,
+    pub(crate) codec: String,
+    pub(crate) channels: u32,
+    /// BCP 47; `und` when the source does not say.
+    pub(crate) language: String,
+    /// What the source calls it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) title: Option<String>,
+    pub(crate) duration: Option<f64>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Subtitle {
+    /// The stream's index in the source.
+    pub(crate) index: u32,
+    pub(crate) codec: String,
+    /// BCP 47; `und` when the source does not say.
+    pub(crate) language: String,
+    /// What the source calls it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) title: Option<String>,
+}
+
+/// Looks at a source without decoding it.
+pub(crate) async fn probe(path: &Path) -> Result<Source, anyhow::Error> {
+    let metadata = match std::fs::metadata(path) {
+        Ok(metadata) => metadata,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return Err(InputError::Missing.into());
+        }
+        Err(error) => return Err(InputError::Unopenable(error).into()),
+    };
+    if !metadata.is_file() {
+        return Err(InputError::NotAFile.into());
+    }
+    if metadata.len() == 0 {
+        return Err(InputError::Empty.into());
+    }
+    if let Err(error) = std::fs::File::open(path) {
+        return Err(InputError::Unopenable(error).into());
+    }
+    match process::capture("ffprobe", argv(path)).await {
+        Ok(json) => Ok(parse::parse(&json)?),
+        Err(ProcessError::Failed { said, .. }) => Err(InputError::Unreadable(
+            said.replace(&format!("{}: ", file_url(path).to_string_lossy()), ""),
+        )
+        .into()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The options by which ffmpeg and ffprobe open a source and nothing else.
+pub(crate) fn input_options() -> [&'static str; 4] {
+    [
+        "-protocol_whitelist",
+        PROTOCOLS,
+        "-format_whitelist",
+        DEMUXERS,
+    ]
+}
+
+/// `file:` keeps a name such as `concat:a|b` or `-y` from being read as anything but a file.
+pub(crate) fn file_url(path: &Path) -> OsString {
+    let mut url = OsString::from("file:");
+    url.push(path);
+    url
+}
+
+fn argv(path: &Path) -> Vec<OsString> {
+    let mut args: Vec<OsString> = ["-v", "error"].map(Into::into).to_vec();
+    args.extend(input_options().map(Into::into));
+    args.extend(["-of", "json", "-show_format", "-show_streams"].map(Into::into));
+    args.push(file_url(path));
+    args
+}

@@ -1,0 +1,304 @@
+//! ffprobe's JSON, parsed once. Pure.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::language::language;
+use super::{
+    Audio, InputError, LONGEST, MOST_PIXELS, MOST_TRACKS, Rate, SMALLEST_SIDE, Source, Subtitle,
+    Video,
+};
+
+#[derive(Deserialize)]
+struct Probed {
+    #[serde(default)]
+    streams: Vec<Stream>,
+    format: Option<Format>,
+}
+
+#[derive(Deserialize)]
+struct Format {
+    #[serde(default)]
+    format_name: String,
+    start_time: Option<String>,
+    duration: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Stream {
+    index: u32,
+    codec_type: Option<String>,
+    codec_name: Option<String>,
+    width: Option<u32>,
+    height: Option<u32>,
+    sample_aspect_ratio: Option<String>,
+    avg_frame_rate: Option<String>,
+    r_frame_rate: Option<String>,
+    pix_fmt: Option<String>,
+    field_order: Option<String>,
+    nb_frames: Option<String>,
+    color_space: Option<String>,
+    color_transfer: Option<String>,
+    start_time: Option<String>,
+    duration: Option<String>,
+    channels: Option<u32>,
+    #[serde(default)]
+    disposition: BTreeMap<String, i32>,
+    #[serde(default)]
+    tags: BTreeMap<String, String>,
+    #[serde(default)]
+    side_data_list: Vec<SideData>,
+}
+
+#[derive(Deserialize)]
+struct SideData {
+    rotation: Option<f64>,
+}
+
+/// Captions that ffmpeg turns into WebVTT.
+const TEXT_SUBTITLES: [&str; 7] = ["ass", "mov_text", "srt", "ssa", "subrip", "text", "webvtt"];
+const LONGEST_TITLE: usize = 64;
+
+/// ffprobe's JSON to facts.
+pub(super) fn parse(json: &[u8]) -> Result<Source, InputError> {
+    let probed: Probed = serde_json::from_slice(json).map_err(|error| {
+        InputError::Unreadable(format!("ffprobe's answer is not understood ({error})"))
+    })?;
+    let streams = |kind| probed.streams.iter().filter(move |stream| stream.is(kind));
+    let format = probed.format.as_ref();
+    let duration = format.and_then(|format| seconds(format.duration.as_deref()));
+    if let Some(long) = duration.filter(|duration| *duration > f64::from(LONGEST)) {
+        return Err(InputError::TooLong(long));
+    }
+    let start = format
+        .and_then(|format| format.start_time.as_deref())
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(0.0);
+    let video = streams("video")
+        .find(|stream| !stream.is_disposed("attached_pic"))
+        .map(|stream| stream.video(start))
+        .transpose()?;
+    let mut audio: Vec<&Stream> = streams("audio")
+        .filter(|stream| stream.channels != Some(0))
+        .collect();
+    audio.sort_by_key(|stream| !stream.is_disposed("default"));
+    if video.is_none() && audio.is_empty() {
+        return Err(InputError::NoMedia);
+    }
+    Ok(Source {
+        container: format.map_or_else(String::new, |format| format.format_name.clone()),
+        duration,
+        cover: streams("video")
+            .find(|stream| stream.is_disposed("attached_pic"))
+            .map(|stream| stream.index),
+        video,
+        audio: audio
+            .into_iter()
+            .take(MOST_TRACKS)
+            .map(|stream| Audio {
+                index: stream.index,
+                codec: stream.codec_name.clone().unwrap_or_default(),
+                channels: stream.channels.unwrap_or(0),
+                language: stream.language(),
+                title: stream.title(),
+                duration: stream.end(start),
+            })
+            .collect(),
+        subtitles: streams("subtitle")
+            .filter(|stream| {
+                let codec = stream.codec_name.as_deref();
+                codec.is_some_and(|codec| TEXT_SUBTITLES.contains(&codec))
+            })
+            .take(MOST_TRACKS)
+            .map(|stream| Subtitle {
+                index: stream.index,
+                codec: stream.codec_name.clone().unwrap_or_default(),
+                language: stream.language(),
+                title: stream.title(),
+            })
+            .collect(),
+    })
+}
+
+impl Stream {
+    /// A stream that ffmpeg has no decoder for has no `codec_name`.
+    fn is(&self, kind: &str) -> bool {
+        self.codec_type.as_deref() == Some(kind) && self.codec_name.is_some()
+    }
+
+    fn video(&self, start: f64) -> Result<Video, InputError> {
+        let (width, height, rotation) = self.shown_size();
+        if width.min(height) < SMALLEST_SIDE {
+            return Err(InputError::TooSmall { width, height });
+        }
+        if u64::from(width) * u64::from(height) > MOST_PIXELS {
+            return Err(InputError::TooLarge { width, height });
+        }
+        let known = |name: &Option<String>| name.clone().filter(|name| name != "unknown");
+        Ok(Video {
+            index: self.index,
+            codec: self.codec_name.clone().unwrap_or_default(),
+            width,
+            height,
+            rotation,
+            average_rate: self.avg_frame_rate.as_deref().and_then(Rate::parse),
+            nominal_rate: self.r_frame_rate.as_deref().and_then(Rate::parse),
+            pixel_format: self.pix_fmt.clone().unwrap_or_default(),
+            color_space: known(&self.color_space),
+            color_transfer: known(&self.color_transfer),
+            interlaced: matches!(self.field_order.as_deref(), Some("tt" | "bb" | "tb" | "bt")),
+            still: self.nb_frames.as_deref() == Some("1"),
+            duration: self.end(start),
+        })
+    }
+
+    fn language(&self) -> String {
+        language(self.tags.get("language").map_or("", String::as_str))
+    }
+
+    /// As a name in a playlist, where a quote would end it.
+    fn title(&self) -> Option<String> {
+        let title: String = self
+            .tags
+            .get("title")?
+            .chars()
+            .filter(|character| !character.is_control() && *character != '"')
+            .take(LONGEST_TITLE)
+            .collect();
+        let title = title.trim();
+        (!title.is_empty()).then(|| title.to_owned())
+    }
+
+    fn is_disposed(&self, name: &str) -> bool {
+        self.disposition.get(name) == Some(&1)
+    }
+
+    /// When it ends, in seconds after the source begins: what comes before it is filled with a still or with silence.
+    fn end(&self, start: f64) -> Option<f64> {
+        let delay = self
+            .start_time
+            .as_deref()
+            .and_then(|text| text.parse::<f64>().ok())
+            .map_or(0.0, |own| (own - start).max(0.0));
+        self.seconds().map(|seconds| seconds + delay)
+    }
+
+    fn seconds(&self) -> Option<f64> {
+        // Matroska keeps it in a tag, as `00:00:30.003000000`.
+        seconds(self.duration.as_deref()).or_else(|| {
+            let mut parts = self.tags.get("DURATION")?.split(':');
+            let (hours, minutes, rest): (f64, f64, f64) = (
+                parts.next()?.parse().ok()?,
+                parts.next()?.parse().ok()?,
+                parts.next()?.parse().ok()?,
+            );
+            Some(hours * 3600.0 + minutes * 60.0 + rest).filter(|seconds| *seconds > 0.0)
+        })
+    }
+
+    fn shown_size(&self) -> (u32, u32, i32) {
+        let (mut width, mut height) = (self.width.unwrap_or(0), self.height.unwrap_or(0));
+        if let Some((x, y)) = self.sample_aspect_ratio.as_deref().and_then(|sar| {
+            let (x, y) = sar.split_once(':')?;
+            let (x, y): (f64, f64) = (x.parse().ok()?, y.parse().ok()?);
+            (x > 0.0 && y > 0.0).then_some((x, y))
+        }) {
+            // The longer of the two stays, so that nothing is scaled up.
+            if x > y {
+                height = (f64::from(height) * y / x).round() as u32;
+            } else {
+                width = (f64::from(width) * x / y).round() as u32;
+            }
+        }
+        let rotation = self
+            .side_data_list
+            .iter()
+            .find_map(|data| data.rotation)
+            .unwrap_or(0.0) as i32;
+        if rotation.rem_euclid(180) == 90 {
+            std::mem::swap(&mut width, &mut height);
+        }
+        (width, height, rotation)
+    }
+}
+
+fn seconds(text: Option<&str>) -> Option<f64> {
+    text?
+        .parse()
+        .ok()
+        .filter(|seconds: &f64| seconds.is_finite() && *seconds > 0.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_turned_picture_with_oblong_pixels_is_reported_as_it_is_shown() {
+        let json = br#"{"streams":[
+            {"index":0,"codec_type":"video","codec_name":"mjpeg","width":300,"height":300,"disposition":{"attached_pic":1}},
+            {"index":1,"codec_type":"video","codec_name":"h264","width":1440,"height":1080,"sample_aspect_ratio":"4:3",
+             "avg_frame_rate":"30000/1001","r_frame_rate":"0/0","color_space":"unknown","side_data_list":[{"rotation":-90}]},
+            {"index":2,"codec_type":"audio","codec_name":"aac","channels":2,"tags":{"language":"eng"}},
+            {"index":3,"codec_type":"audio","codec_name":"aac","channels":6,"disposition":{"default":1},"tags":{"language":"deu","DURATION":"00:01:30.5"}}
+        ],"format":{"format_name":"matroska,webm","duration":"N/A"}}"#;
+        let source = parse(json).expect("it is a source");
+        let video = source.video.expect("it has a picture");
+        assert_eq!((video.index, video.width, video.height), (1, 810, 1440));
+        assert_eq!(video.average_rate, Some(Rate::new(30000, 1001)));
+        assert_eq!((video.nominal_rate, &video.color_space), (None, &None));
+        assert_eq!(source.cover, Some(0));
+        let audio = &source.audio[0];
+        assert_eq!((audio.index, audio.language.as_str()), (3, "de"));
+        assert_eq!(source.audio[1].language, "en");
+        assert_eq!((source.duration, audio.duration), (None, Some(90.5)));
+    }
+
+    #[test]
+    fn what_cannot_be_a_lecture_is_refused_in_a_sentence() {
+        for (json, expected) in [
+            (r#"{}"#, "it has neither picture nor sound"),
+            (
+                r#"{"streams":[{"index":0,"codec_type":"video","codec_name":"h264","width":1,"height":1}]}"#,
+                "its picture is 1×1, and the smallest that can be packaged is 16×16",
+            ),
+            (
+                r#"{"streams":[{"index":0,"codec_type":"video","codec_name":"h264","width":65535,"height":65535}]}"#,
+                "its picture is 65535×65535, and the largest that can be packaged is 7680×4320",
+            ),
+            (
+                r#"{"streams":[{"index":0,"codec_type":"audio","codec_name":"aac"}],"format":{"duration":"9999999"}}"#,
+                "it says that it lasts 2777.8 hours, and the longest that can be packaged is 24",
+            ),
+            (
+                r#"{"streams":[{"index":0,"codec_type":"video","width":640,"height":480}]}"#,
+                "it has neither picture nor sound",
+            ),
+        ] {
+            let error = parse(json.as_bytes()).expect_err(json);
+            assert_eq!(error.to_string(), expected, "{json}");
+            assert!(error.hint().is_some(), "{json}");
+        }
+    }
+
+    #[test]
+    fn titles_and_captions_are_kept_as_far_as_playlists_can_name_them() {
+        let json = br#"{"streams":[
+            {"index":0,"codec_type":"audio","codec_name":"opus","channels":1,"tags":{"title":" Speaker\"\r\n#EXT-X-ENDLIST "}},
+            {"index":1,"codec_type":"subtitle","codec_name":"subrip","tags":{"language":"eng","title":"\n"}},
+            {"index":2,"codec_type":"subtitle","codec_name":"hdmv_pgs_subtitle"}
+        ]}"#;
+        let source = parse(json).expect("it is a source");
+        assert_eq!(source.video, None);
+        assert_eq!(
+            source.audio[0].title.as_deref(),
+            Some("Speaker#EXT-X-ENDLIST")
+        );
+        let [subtitle] = &source.subtitles[..] else {
+            panic!("{source:?}");
+        };
+        assert_eq!((subtitle.index, subtitle.language.as_str()), (1, "en"));
+        assert_eq!(subtitle.title, None);
+    }
+}
