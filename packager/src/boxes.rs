@@ -15,6 +15,8 @@ pub(crate) enum BoxError {
     Missing(&'static str),
     #[error("the boxes cannot be read: {0}")]
     Malformed(#[from] mp4_atom::Error),
+    #[error("a fragment holds no picture or more than one")]
+    NotOnePicture,
     #[error("codec `{0}` was not asked for")]
     UnexpectedCodec(String),
 }
@@ -64,6 +66,12 @@ impl Init {
                 .and_then(|mvex| mvex.trex.first())
                 .map_or(0, |trex| trex.default_sample_duration),
         })
+    }
+
+    /// Rounded: what is between two of these is exact over thousands of segments.
+    pub(crate) fn micros(&self, ticks: u64) -> u64 {
+        let scale = u128::from(self.timescale);
+        u64::try_from((u128::from(ticks) * 1_000_000 + scale / 2) / scale).unwrap_or(u64::MAX)
     }
 
     /// Start and duration of a Media Segment, from its `tfdt` and `trun` boxes.
@@ -144,7 +152,7 @@ pub(crate) fn join(first: &[u8], second: &[u8]) -> Result<Vec<u8>, BoxError> {
     Ok(out)
 }
 
-fn moov(bytes: &[u8]) -> Result<Moov, BoxError> {
+pub(crate) fn moov(bytes: &[u8]) -> Result<Moov, BoxError> {
     let (_, body) = boxes(bytes)?
         .into_iter()
         .find(|(header, _)| header.kind == Moov::KIND)
@@ -153,7 +161,7 @@ fn moov(bytes: &[u8]) -> Result<Moov, BoxError> {
 }
 
 /// The boxes at the top level.
-fn boxes(mut bytes: &[u8]) -> Result<Vec<(Header, &[u8])>, BoxError> {
+pub(crate) fn boxes(mut bytes: &[u8]) -> Result<Vec<(Header, &[u8])>, BoxError> {
     let mut found = vec![];
     while !bytes.is_empty() {
         let header = Header::decode(&mut bytes)?;
@@ -230,11 +238,13 @@ fn av1(config: &Av1c) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod testing {
     use super::*;
-    use mp4_atom::{Mfhd, Tfdt, Tfhd, Traf, Trun, TrunEntry};
+    use mp4_atom::{
+        Avc1, Avcc, FourCC, Ftyp, Mfhd, Stsd, Tfdt, Tfhd, Traf, Trak, Trun, TrunEntry, TrunSamples,
+    };
 
-    fn segment(start: u64, durations: &[u32]) -> Vec<u8> {
+    pub(crate) fn segment(start: u64, durations: &[u32]) -> Vec<u8> {
         let samples: Vec<TrunEntry> = durations
             .iter()
             .map(|duration| TrunEntry {
@@ -243,11 +253,31 @@ mod tests {
             })
             .collect();
         let mut bytes = b"\0\0\0\x10stypmsdh\0\0\0\0".to_vec();
+        bytes.extend(fragment(start, None, samples.into()));
+        bytes.extend_from_slice(b"\0\0\0\x0cmdatabcd");
+        bytes
+    }
+
+    /// A fragment of one picture.
+    pub(crate) fn picture(start: u64, duration: u32, data: &[u8; 4]) -> Vec<u8> {
+        let samples = TrunSamples::Inherited {
+            count: 1,
+            first_flags: None,
+        };
+        let mut bytes = fragment(start, Some(duration), samples);
+        bytes.extend_from_slice(b"\0\0\0\x0cmdat");
+        bytes.extend_from_slice(data);
+        bytes
+    }
+
+    fn fragment(start: u64, duration: Option<u32>, samples: TrunSamples) -> Vec<u8> {
+        let mut bytes = vec![];
         Moof {
             mfhd: Mfhd { sequence_number: 1 },
             traf: vec![Traf {
                 tfhd: Tfhd {
                     track_id: 1,
+                    default_sample_duration: duration,
                     ..Tfhd::default()
                 },
                 tfdt: Some(Tfdt {
@@ -255,16 +285,52 @@ mod tests {
                 }),
                 trun: vec![Trun {
                     data_offset: None,
-                    samples: samples.into(),
+                    samples,
                 }],
                 ..Traf::default()
             }],
         }
         .encode(&mut bytes)
         .expect("it encodes");
-        bytes.extend_from_slice(b"\0\0\0\x0cmdatabcd");
         bytes
     }
+
+    /// A Media Initialization Section of H.264.
+    pub(crate) fn init(timescale: u32) -> Vec<u8> {
+        let mut track = Trak::default();
+        track.mdia.mdhd.timescale = timescale;
+        track.mdia.minf.stbl.stsd = Stsd {
+            codecs: vec![Codec::Avc1(Avc1 {
+                avcc: Avcc {
+                    configuration_version: 1,
+                    length_size: 4,
+                    ..Avcc::default()
+                },
+                ..Avc1::default()
+            })],
+        };
+        let mut bytes = vec![];
+        Ftyp {
+            major_brand: FourCC::new(b"iso6"),
+            minor_version: 0,
+            compatible_brands: vec![],
+        }
+        .encode(&mut bytes)
+        .expect("it encodes");
+        Moov {
+            trak: vec![track],
+            ..Moov::default()
+        }
+        .encode(&mut bytes)
+        .expect("it encodes");
+        bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::testing::segment;
+    use super::*;
 
     fn init() -> Init {
         Init {

@@ -4,7 +4,8 @@ use std::ffi::OsString;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ladder::{Codec, Rung};
+use crate::iframes;
+use crate::ladder::{Codec, Rung, ladder};
 use crate::loudness::Gain;
 use crate::probe::{Audio, Rate, Video, input_options};
 
@@ -19,6 +20,9 @@ const HEVC_CRF: u32 = 4;
 const AV1_CRF: u32 = 10;
 /// Random access every two seconds at most: a seek decodes that much, and a segment starts on one of them.
 const LONGEST_GOP: u32 = 2;
+/// Seconds between pictures to look through a lecture by, and lines of each on its short side.
+const PICTURE_STEP: f64 = 2.0;
+const PICTURE_SIDE: u32 = 240;
 
 /// What the person chose.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -97,6 +101,7 @@ impl Plan {
                 args.pair("-force_key_frames", self.key_frames());
                 self.hls(&mut args, &rung.name());
             }
+            Self::still_pictures(picture, &mut args);
         }
         for sound in &self.sound {
             args.pair("-map", format!("0:{}", sound.audio.index));
@@ -152,6 +157,20 @@ impl Plan {
         }
     }
 
+    /// A fragment for each, in one file. One picture in two seconds at this size costs nothing, so it is made well.
+    fn still_pictures(picture: &PicturePlan, args: &mut Args) {
+        args.add("-map [i] -map_metadata -1 -map_chapters -1 -c:v libx264 -profile:v main");
+        args.add("-preset medium -crf 27 -threads 1 -g 1");
+        args.add("-movflags +cmaf+frag_keyframe+skip_trailer");
+        // As fine as the rungs', or else the last picture's end would be rounded.
+        let num = picture.frame_rate.num.max(1);
+        let doublings = (0..14).find(|doublings| num << doublings >= 10_000);
+        args.pair("-video_track_timescale", num << doublings.unwrap_or(14));
+        args.add("-f mp4");
+        args.0
+            .push(format!("{}/{}", iframes::FOLDER, iframes::FILE).into());
+    }
+
     /// Equal times in all rungs, and one of them wherever a segment starts.
     fn key_frames(&self) -> String {
         let segment = self.settings.segment_duration;
@@ -186,6 +205,27 @@ impl SoundPlan {
 }
 
 impl PicturePlan {
+    /// The size of the pictures to look through the lecture by.
+    pub(crate) fn pictures(&self) -> Rung {
+        let side = self.rungs.last().map_or(PICTURE_SIDE, Rung::short_side);
+        // There is always a first rung.
+        ladder(
+            self.video.width,
+            self.video.height,
+            &[side.min(PICTURE_SIDE)],
+        )
+        .swap_remove(0)
+    }
+
+    /// Seconds between these, a whole number of frames.
+    pub(crate) fn picture_step(&self) -> f64 {
+        f64::from(self.picture_frames()) / self.frame_rate.as_f64()
+    }
+
+    fn picture_frames(&self) -> u32 {
+        (PICTURE_STEP * self.frame_rate.as_f64()).round().max(1.0) as u32
+    }
+
     fn filters(&self) -> String {
         let video = &self.video;
         let mut source = String::new();
@@ -219,15 +259,24 @@ impl PicturePlan {
                 ";[s{at}]scale={width}:{height}:flags=bicubic:out_range=tv{to_matrix},setsar=1,format=yuv420p,\
                  setparams=range=tv{named}"
             );
-            let outputs: Vec<String> = (self.rungs.iter().enumerate())
+            let mut outputs: Vec<String> = (self.rungs.iter().enumerate())
                 .filter(|(_, rung)| (rung.width, rung.height) == (*width, *height))
                 .map(|(rung, _)| format!("[v{rung}]"))
                 .collect();
+            // The smallest size is also that of the pictures to look through.
+            if at + 1 == sizes.len() {
+                outputs.push("[si]".to_owned());
+            }
             if outputs.len() > 1 {
                 graph += &format!(",split={}", outputs.len());
             }
             graph += &outputs.concat();
         }
+        let Rung { width, height, .. } = self.pictures();
+        graph += &format!(
+            ";[si]framestep={},scale={width}:{height}:flags=bicubic,setsar=1[i]",
+            self.picture_frames()
+        );
         graph
     }
 
@@ -280,7 +329,6 @@ impl Args {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ladder::ladder;
 
     fn plan() -> Plan {
         Plan {
@@ -343,7 +391,7 @@ mod tests {
         -protocol_whitelist file,pipe
         -format_whitelist mov,matroska,avi,mpegts,mpeg,flv,ogg,wav,mp3,aac,flac,asf,mxf,gif,ac3,h264,hevc,m4v,mpegvideo,nut,aiff,amr,caf,w64,au
         -i file:/lecture.mov
-        -filter_complex [0:0]fps=30000/1001:start_time=0,split=2[s0][s1];[s0]scale=1280:720:flags=bicubic:out_range=tv,setsar=1,format=yuv420p,setparams=range=tv:colorspace=bt709:color_primaries=bt709:color_trc=bt709[v0];[s1]scale=854:480:flags=bicubic:out_range=tv,setsar=1,format=yuv420p,setparams=range=tv:colorspace=bt709:color_primaries=bt709:color_trc=bt709[v1]
+        -filter_complex [0:0]fps=30000/1001:start_time=0,split=2[s0][s1];[s0]scale=1280:720:flags=bicubic:out_range=tv,setsar=1,format=yuv420p,setparams=range=tv:colorspace=bt709:color_primaries=bt709:color_trc=bt709[v0];[s1]scale=854:480:flags=bicubic:out_range=tv,setsar=1,format=yuv420p,setparams=range=tv:colorspace=bt709:color_primaries=bt709:color_trc=bt709,split=2[v1][si];[si]framestep=60,scale=426:240:flags=bicubic,setsar=1[i]
         -map [v0]
         -map_metadata -1
         -map_chapters -1
@@ -388,6 +436,18 @@ mod tests {
         -hls_segment_options movflags=+cmaf
         -hls_fmp4_init_filename init.mp4
         -hls_segment_filename 480p/seg%05d.m4s 480p/ffmpeg.m3u8
+        -map [i]
+        -map_metadata -1
+        -map_chapters -1
+        -c:v libx264
+        -profile:v main
+        -preset medium
+        -crf 27
+        -threads 1
+        -g 1
+        -movflags +cmaf+frag_keyframe+skip_trailer
+        -video_track_timescale 30000
+        -f mp4 iframes/pictures.mp4
         -map 0:1
         -map_metadata -1
         -map_chapters -1

@@ -58,7 +58,7 @@ impl Rung {
         }
     }
 
-    fn short_side(&self) -> u32 {
+    pub(crate) fn short_side(&self) -> u32 {
         self.width.min(self.height)
     }
 

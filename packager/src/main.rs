@@ -8,6 +8,7 @@ mod clock;
 mod exit;
 mod explain;
 mod ffmpeg;
+mod iframes;
 mod keys;
 mod ladder;
 mod link;

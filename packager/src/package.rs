@@ -11,14 +11,16 @@ use sha2::{Digest as _, Sha256};
 
 use crate::boxes::{self, Init};
 use crate::cli::{EncodeArgs, PackageArgs};
-use crate::ffmpeg::{CHANNELS, Plan};
+use crate::ffmpeg::{CHANNELS, PicturePlan, Plan};
+use crate::iframes::{self, Pictures};
+use crate::ladder::Rung;
 use crate::loudness::{self, Gain};
 use crate::output::{self, Found, OutputError, Scratch};
 use crate::package_json::{
     self, MULTIVARIANT, Object, Package, Picture, RenditionFacts, SourceFacts, Tools,
 };
 use crate::playlists::{self, Segment};
-use crate::presentation::{AudioTrack, Presentation, Track, VideoTrack};
+use crate::presentation::{AudioTrack, IFrames, Presentation, Track, VideoTrack};
 use crate::probe::{file_url, probe};
 use crate::process;
 use crate::progress::{Progress, Unit};
@@ -179,7 +181,8 @@ impl Job {
     fn folders(&self) -> impl Iterator<Item = String> {
         let plan = &self.plan;
         let audio = plan.audio_folders().into_iter();
-        plan.video_folders().into_iter().chain(audio)
+        let pictures = plan.picture.iter().map(|_| iframes::FOLDER.to_owned());
+        plan.video_folders().into_iter().chain(audio).chain(pictures)
     }
 
     fn input_name(&self) -> String {
@@ -209,7 +212,15 @@ impl Job {
             &audio.iter().zip(sounds).map(encoded).collect::<Vec<_>>(),
             said,
         )?;
-        Ok(Measured { video, audio })
+        let pictures = match (&self.plan.picture, video.first()) {
+            (Some(plan), Some(video)) => Some(pictures(plan, &folder, &video.segments, said)?),
+            _ => None,
+        };
+        Ok(Measured {
+            video,
+            audio,
+            pictures,
+        })
     }
 
     /// A sound track with its priming trimmed, and without a last segment that only the priming makes: `most` is how many
@@ -258,6 +269,16 @@ impl Job {
             let playlist = playlists::media(&rendition.segments, target);
             fs::write(folder.join(name).join("playlist.m3u8"), &playlist)?;
             playlist_objects.push(object(format!("{prefix}/{name}/playlist.m3u8"), &playlist));
+        }
+        if let Some((Pictures { map, pictures, .. }, file)) = &measured.pictures {
+            let playlist = playlists::iframes(iframes::FILE, map, pictures);
+            let name = format!("{}/playlist.m3u8", iframes::FOLDER);
+            fs::write(folder.join(&name), &playlist)?;
+            playlist_objects.push(object(format!("{prefix}/{name}"), &playlist));
+            objects.push(Object {
+                path: format!("{prefix}/{}", file.path),
+                ..file.clone()
+            });
         }
         objects.extend(playlist_objects);
         let renditions: Vec<RenditionFacts> = all()
@@ -346,7 +367,52 @@ impl Job {
                 (None, None) => {}
             }
         }
+        if let (Some(plan), Some((pictures, _))) = (&self.plan.picture, &measured.pictures) {
+            presentation.iframes = Some(listed(plan, pictures, prefix));
+        }
         presentation
+    }
+}
+
+/// The pictures to look through the lecture by, and the file of them, which gets its final bytes.
+fn pictures(
+    plan: &PicturePlan,
+    folder: &Path,
+    video: &[Segment],
+    said: &str,
+) -> Result<(Pictures, Object)> {
+    let name = format!("{}/{}", iframes::FOLDER, iframes::FILE);
+    let reading = || format!("cannot read `{name}`");
+    let written = fs::read(folder.join(&name)).with_context(reading)?;
+    let lasts = video.iter().map(|segment| segment.micros).sum();
+    let (pictures, file) = Pictures::from_ffmpeg(&written, lasts).with_context(reading)?;
+    verify::verify_pictures(&pictures.pictures, lasts, plan.picture_step(), said)?;
+    fs::write(folder.join(&name), &file)?;
+    Ok((pictures, object(name, &file)))
+}
+
+/// The pictures to look through the lecture by, as players are told of them.
+fn listed(plan: &PicturePlan, pictures: &Pictures, prefix: &str) -> IFrames {
+    let segments: Vec<Segment> = (pictures.pictures.iter())
+        .map(|picture| picture.segment)
+        .collect();
+    let target = playlists::target_duration(&segments);
+    let (peak_bandwidth, average_bandwidth) = playlists::bandwidth(&segments, target);
+    let Rung { width, height, .. } = plan.pictures();
+    IFrames {
+        track: Track {
+            folder: format!("{prefix}/{}", iframes::FOLDER),
+            id: iframes::FOLDER.to_owned(),
+            codec: pictures.init.codec.clone(),
+            peak_bandwidth,
+            average_bandwidth,
+            timescale: pictures.init.timescale,
+            ticks: pictures.ticks.clone(),
+        },
+        width,
+        height,
+        map: pictures.map.clone(),
+        index: pictures.index.clone(),
     }
 }
 
@@ -354,6 +420,8 @@ struct Measured {
     /// As the plan has them, largest first.
     video: Vec<Rendition>,
     audio: Vec<Rendition>,
+    /// With their file's path from the revision's folder.
+    pictures: Option<(Pictures, Object)>,
 }
 
 /// A Rendition as it is on disk.
@@ -411,14 +479,8 @@ impl Rendition {
                 }
                 .into());
             }
-            // Rounded at both ends, so that the sum stays exact over thousands of segments.
-            let micros = |ticks: u64| {
-                let scale = u128::from(init.timescale);
-                u64::try_from((u128::from(ticks) * 1_000_000 + scale / 2) / scale)
-                    .unwrap_or(u64::MAX)
-            };
             segments.push(Segment {
-                micros: micros(end + times.duration) - micros(end),
+                micros: init.micros(end + times.duration) - init.micros(end),
                 bytes: bytes.len() as u64,
             });
             ticks.push(match segments.len() {

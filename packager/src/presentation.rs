@@ -1,6 +1,9 @@
 //! What a package offers its players: the one source of its Multivariant Playlist and of its MPD, so that the two never
 //! say different things.
 
+use std::ops::Range;
+
+use crate::iframes;
 use crate::probe::Rate;
 
 /// Everything that is listed, each list in the order in which it is written.
@@ -83,6 +86,16 @@ pub(crate) struct IFrames {
     pub(crate) track: Track,
     pub(crate) width: u32,
     pub(crate) height: u32,
+    /// Where its Media Initialization Section and its index are in the file.
+    pub(crate) map: Range<u64>,
+    pub(crate) index: Range<u64>,
+}
+
+impl IFrames {
+    /// From the package's root.
+    pub(crate) fn file(&self) -> String {
+        format!("{}/{}", self.track.folder, iframes::FILE)
+    }
 }
 
 /// Tracks as a short lecture has them.
@@ -151,6 +164,8 @@ pub(crate) mod testing {
             },
             width: 426,
             height: 240,
+            map: 0..680,
+            index: 680..760,
         }
     }
 }

@@ -1,7 +1,8 @@
 //! Whether what ffmpeg made is all of the source: its exit code 0 does not say so (a truncated MP4 gave 2.7 s of 12).
 //! Pure.
 
-use crate::playlists::Segment;
+use crate::iframes;
+use crate::playlists::{Picture, Segment};
 
 /// Seconds, or the share of the source, by which an encoded Rendition may differ from what the source's header says:
 /// headers round, and count a last picture's duration or not.
@@ -124,6 +125,37 @@ pub(crate) fn verify(
         .chain(audio)
         .max_by(|a, b| a.seconds().total_cmp(&b.seconds()));
     longest.map_or(Ok(()), |encoded| check(encoded, duration))
+}
+
+/// Whether there is a picture every `step` seconds, from the beginning to the end of what `lasts` so many microseconds.
+pub(crate) fn verify_pictures(
+    pictures: &[Picture],
+    lasts: u64,
+    step: f64,
+    ffmpeg: &str,
+) -> Result<(), VerifyError> {
+    let most = step * 1e6 + 2.0;
+    let is_shown = |picture: &Picture| (1.0..most).contains(&(picture.segment.micros as f64));
+    let shown: u64 = pictures.iter().map(|picture| picture.segment.micros).sum();
+    if shown == lasts && pictures.iter().all(is_shown) {
+        return Ok(());
+    }
+    let folder = iframes::FOLDER.to_owned();
+    Err(if pictures.is_empty() {
+        VerifyError::Empty {
+            folder,
+            said: said(ffmpeg),
+        }
+    } else {
+        VerifyError::Hole {
+            folder,
+            segment: pictures
+                .iter()
+                .take_while(|picture| is_shown(picture))
+                .count(),
+            said: said(ffmpeg),
+        }
+    })
 }
 
 #[cfg(test)]

@@ -96,6 +96,8 @@ fn a_recording_becomes_a_package_that_plays_and_a_second_run_does_nothing() {
             "v/R/audio/en/playlist.m3u8",
             "v/R/audio/en/seg00000.m4s",
             "v/R/audio/en/seg00001.m4s",
+            "v/R/iframes/pictures.mp4",
+            "v/R/iframes/playlist.m3u8",
             "v/R/package.json",
         ]
     );
@@ -110,6 +112,14 @@ fn a_recording_becomes_a_package_that_plays_and_a_second_run_does_nothing() {
         playlist("480p/playlist.m3u8"),
         playlist("720p/playlist.m3u8")
     );
+    // 8.008 s at 29.97 frames a second: every 60th frame, and the last until the end.
+    let pictures = playlist("iframes/playlist.m3u8");
+    let shown: Vec<&str> = pictures
+        .lines()
+        .filter_map(|line| line.strip_prefix("#EXTINF:"))
+        .collect();
+    assert_eq!(shown, ["2.002000,", "2.002000,", "2.002000,", "2.002000,"]);
+    plays(&revision.join("iframes/playlist.m3u8"));
     let master = fs::read_to_string(out.join("master.m3u8")).expect("a Multivariant Playlist");
     let lines: Vec<&str> = master.lines().collect();
     assert!(

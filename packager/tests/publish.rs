@@ -204,7 +204,7 @@ fn assert_last(order: &[String], prefix: &str) {
         "{order:?}"
     );
     let is_playlist = |path: &&String| path.ends_with("/playlist.m3u8");
-    assert_eq!(order.iter().filter(is_playlist).count(), 2, "{order:?}");
+    assert_eq!(order.iter().filter(is_playlist).count(), 3, "{order:?}");
 }
 
 #[test]

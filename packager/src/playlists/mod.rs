@@ -3,11 +3,13 @@
 //! Written by hand: m3u8-rs prints attributes that it has no field for in an order that changes from run to run. The tests
 //! have it read what is written here.
 
+mod iframes;
 mod languages;
 mod media;
 mod multivariant;
 mod tags;
 
+pub(crate) use iframes::{Picture, iframes};
 pub(crate) use languages::names;
 pub(crate) use media::media;
 pub(crate) use multivariant::multivariant;
