@@ -338,30 +338,47 @@ mod tests {
                 preset: "veryfast".into(),
                 crf: 23,
                 threads: 2,
+                codecs: vec![],
+                loudness: None,
             },
-            rungs: ladder(1280, 720, &[720, 480]),
-            frame_rate: Rate::new(30_000, 1001),
-            video: Video {
-                index: 0,
-                codec: "h264".into(),
-                width: 1280,
-                height: 720,
-                rotation: 0,
-                average_rate: None,
-                nominal_rate: None,
-                pixel_format: "yuv420p".into(),
-                color_space: None,
-                color_transfer: None,
-                duration: None,
-            },
-            audio: Some(Audio {
-                index: 1,
-                codec: "opus".into(),
-                channels: 2,
-                language: "en".into(),
-                duration: None,
+            picture: Some(PicturePlan {
+                rungs: ladder(1280, 720, &[720, 480]),
+                frame_rate: Rate::new(30_000, 1001),
+                video: Video {
+                    index: 0,
+                    codec: "h264".into(),
+                    width: 1280,
+                    height: 720,
+                    rotation: 0,
+                    average_rate: None,
+                    nominal_rate: None,
+                    pixel_format: "yuv420p".into(),
+                    color_space: None,
+                    color_transfer: None,
+                    interlaced: false,
+                    still: false,
+                    duration: None,
+                },
+                hold: None,
             }),
+            sound: vec![SoundPlan {
+                audio: Audio {
+                    index: 1,
+                    codec: "opus".into(),
+                    channels: 2,
+                    language: "en".into(),
+                    title: None,
+                    duration: None,
+                },
+                folder: "audio/en".into(),
+                length: None,
+                gain: None,
+            }],
         }
+    }
+
+    fn picture() -> PicturePlan {
+        plan().picture.expect("it has a picture")
     }
 
     /// One option and its value a line.
@@ -482,7 +499,7 @@ mod tests {
 
     #[test]
     fn colours_are_named_only_where_the_source_does_not_name_them_and_hdr_is_mapped_to_sdr() {
-        let mut plan = plan();
+        let mut plan = picture();
         plan.video.color_space = Some("bt709".into());
         assert!(!plan.filters().contains("colorspace"));
         plan.video.color_transfer = Some("arib-std-b67".into());
@@ -490,5 +507,43 @@ mod tests {
         plan.video.color_transfer = None;
         plan.video.pixel_format = "gbrp".into();
         assert!(plan.filters().contains("out_color_matrix=bt709"));
+    }
+
+    #[test]
+    fn two_fields_become_a_frame_and_a_picture_that_ends_early_is_held() {
+        let mut plan = picture();
+        plan.video.interlaced = true;
+        plan.hold = Some(12.5);
+        let filters = plan.filters();
+        assert!(filters.starts_with("[0:0]bwdif=mode=send_frame:deint=interlaced,fps="), "{filters}");
+        assert!(
+            filters.contains(":start_time=0,tpad=stop_mode=clone:stop_duration=12.500,split=2"),
+            "{filters}"
+        );
+    }
+
+    #[test]
+    fn a_size_is_scaled_to_once_for_all_its_codecs() {
+        let mut plan = plan();
+        let picture = plan.picture.as_mut().expect("it has a picture");
+        let others: Vec<Rung> = picture.rungs.iter().map(|rung| rung.with(Codec::Hevc)).collect();
+        picture.rungs.extend(others);
+        let filters = picture.filters();
+        assert_eq!(filters.matches("scale=1280:720").count(), 1, "{filters}");
+        assert!(filters.contains("split=2[v0][v2]"), "{filters}");
+        assert!(filters.contains("split=3[v1][v3][si]"), "{filters}");
+        let args = lines(&plan.argv("file:/lecture.mov".into()));
+        assert_eq!(args.matches("libx265\n-tag:v hvc1").count(), 2, "{args}");
+        assert!(args.contains("720p-hevc/seg%05d.m4s"), "{args}");
+    }
+
+    #[test]
+    fn a_lecture_without_a_picture_has_no_filter_graph() {
+        let mut plan = plan();
+        plan.picture = None;
+        plan.sound[0].length = Some(60.0);
+        let args = lines(&plan.argv("file:/talk.mp3".into()));
+        assert!(!args.contains("filter_complex") && !args.contains("libx264"), "{args}");
+        assert!(args.contains("stereo,apad=whole_dur=60.000"), "{args}");
     }
 }

@@ -13,6 +13,7 @@ mod keys;
 mod ladder;
 mod link;
 mod loudness;
+mod mpd;
 mod output;
 mod package;
 mod package_json;

@@ -15,9 +15,10 @@ use crate::ffmpeg::{CHANNELS, PicturePlan, Plan};
 use crate::iframes::{self, Pictures};
 use crate::ladder::Rung;
 use crate::loudness::{self, Gain};
+use crate::mpd;
 use crate::output::{self, Found, OutputError, Scratch};
 use crate::package_json::{
-    self, MULTIVARIANT, Object, Package, Picture, RenditionFacts, SourceFacts, Tools,
+    self, MPD, MULTIVARIANT, Object, Package, Picture, RenditionFacts, SourceFacts, Tools,
 };
 use crate::playlists::{self, Segment};
 use crate::presentation::{AudioTrack, IFrames, Presentation, Track, VideoTrack};
@@ -285,6 +286,9 @@ impl Job {
             .map(|rendition| self.facts(rendition, target))
             .collect();
         let presentation = self.presentation(measured, &renditions, &prefix);
+        let manifest = mpd::mpd(&presentation);
+        fs::write(root.join(MPD), &manifest)?;
+        objects.push(object(MPD.to_owned(), &manifest));
         let master = playlists::multivariant(&presentation);
         fs::write(root.join(MULTIVARIANT), &master)?;
         objects.push(object(MULTIVARIANT.to_owned(), &master));

@@ -7,6 +7,12 @@ use crate::probe::{Rate, Source};
 
 pub(crate) const NAME: &str = "package.json";
 pub(crate) const MULTIVARIANT: &str = "master.m3u8";
+pub(crate) const MPD: &str = "manifest.mpd";
+
+/// Whether this is the same in every revision's place, and not under `v/`: it is replaced, and written last.
+pub(crate) fn is_mutable(path: &str) -> bool {
+    matches!(path, MULTIVARIANT | MPD)
+}
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Package {

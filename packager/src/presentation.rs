@@ -39,6 +39,17 @@ impl Track {
     pub(crate) fn playlist(&self) -> String {
         format!("{}/playlist.m3u8", self.folder)
     }
+
+    /// How long it is.
+    pub(crate) fn micros(&self) -> u64 {
+        self.in_micros(self.ticks.iter().sum())
+    }
+
+    /// Rounded up: of no use for sums.
+    pub(crate) fn in_micros(&self, ticks: u64) -> u64 {
+        let micros = (u128::from(ticks) * 1_000_000).div_ceil(u128::from(self.timescale.max(1)));
+        u64::try_from(micros).unwrap_or(u64::MAX)
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -83,6 +83,7 @@ fn a_recording_becomes_a_package_that_plays_and_a_second_run_does_nothing() {
     assert_eq!(
         tree(&out),
         [
+            "manifest.mpd",
             "master.m3u8",
             "v/R/480p/init.mp4",
             "v/R/480p/playlist.m3u8",

@@ -194,10 +194,11 @@ fn package(root: &Path) -> PathBuf {
 }
 
 fn assert_last(order: &[String], prefix: &str) {
-    let [.., media, playlist, package, master] = order else {
+    let [.., media, playlist, package, manifest, master] = order else {
         panic!("{order:?}");
     };
     assert_eq!(*master, format!("{prefix}/master.m3u8"));
+    assert_eq!(*manifest, format!("{prefix}/manifest.mpd"));
     assert!(package.ends_with("/package.json"), "{order:?}");
     assert!(
         media.ends_with("/playlist.m3u8") && playlist.ends_with("/playlist.m3u8"),
@@ -208,7 +209,7 @@ fn assert_last(order: &[String], prefix: &str) {
 }
 
 #[test]
-fn a_busy_edge_gets_everything_in_order_and_the_second_time_only_the_multivariant_playlist() {
+fn a_busy_edge_gets_everything_in_order_and_the_second_time_only_what_can_change() {
     let root = tempfile::tempdir().expect("a temporary folder");
     let out = package(root.path());
     let edge = Edge::start(Mood::Busy);
@@ -227,7 +228,13 @@ fn a_busy_edge_gets_everything_in_order_and_the_second_time_only_the_multivarian
     edge.bucket().order.clear();
     let second = with_keys(&["publish", text(&out), &target]);
     assert_eq!(second.code, 0, "{second:?}");
-    assert_eq!(edge.bucket().order, ["/courses/caf%C3%A9/master.m3u8"]);
+    assert_eq!(
+        edge.bucket().order,
+        [
+            "/courses/caf%C3%A9/manifest.mpd",
+            "/courses/caf%C3%A9/master.m3u8"
+        ]
+    );
     for token in &edge.bucket().tokens {
         assert!(!first.stderr.contains(token) && !second.stderr.contains(token));
     }
@@ -319,7 +326,7 @@ fn shipping_is_packaging_and_publishing_and_leaves_no_scratch() {
 }
 
 #[test]
-fn a_folder_gets_the_same_objects_and_replaces_only_the_multivariant_playlist() {
+fn a_folder_gets_the_same_objects_and_replaces_only_what_can_change() {
     let root = tempfile::tempdir().expect("a temporary folder");
     let out = package(root.path());
     let folder = root.path().join("served");

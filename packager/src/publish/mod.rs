@@ -1,5 +1,5 @@
-//! `lectern publish`: Media Segments first, the Multivariant Playlist last, so that nobody ever sees a playlist that
-//! names an absent object.
+//! `lectern publish`: Media Segments first, the Multivariant Playlist last, so that nobody ever sees a playlist or an MPD
+//! that names an absent object.
 
 mod file;
 mod http;
@@ -18,7 +18,7 @@ use crate::cli::PublishArgs;
 use crate::exit::{DISK_FULL, Exit};
 use crate::output;
 use crate::package::megabytes;
-use crate::package_json::{MULTIVARIANT, Package};
+use crate::package_json::{MPD, MULTIVARIANT, Package, is_mutable};
 use crate::progress::{Progress, Step, Unit};
 use file::FileTarget;
 use http::HttpTarget;
@@ -203,7 +203,7 @@ fn open(folder: &Path) -> Result<Package, PublishError> {
     let prefix = format!("v/{}/", package.revision);
     for object in &package.objects {
         let path = &object.path;
-        let is_ours = path == MULTIVARIANT || path.starts_with(&prefix);
+        let is_ours = is_mutable(path) || path.starts_with(&prefix);
         // A package that names `../../secret` would publish it.
         if !is_ours || ObjectKey::new(path.as_str()).is_err() {
             return Err(incomplete(format!("its `package.json` names `{path}`")));
@@ -255,26 +255,31 @@ pub(crate) async fn publish(
 }
 
 /// Each stage is complete before the next begins.
-fn stages(folder: &Path, package: &Package, json_bytes: u64) -> [Vec<Upload>; 4] {
+///
+/// The Multivariant Playlist is what makes a revision the lecture: it alone says what plays there now. The MPD names
+/// objects that are all there, so that it may come just before: if the two do not both arrive, DASH players have the new
+/// revision whole and HLS players the old one, until somebody publishes again.
+fn stages(folder: &Path, package: &Package, json_bytes: u64) -> [Vec<Upload>; 5] {
     let upload = |path: &str, bytes, content_type: &str| Upload {
         path: path.to_owned(),
         file: folder.join(path),
         bytes,
         content_type: content_type.to_owned(),
-        is_immutable: path != MULTIVARIANT,
+        is_immutable: !is_mutable(path),
     };
     let own = package.own_path();
     let own = upload(&own, json_bytes, lectern::content_type::for_key(&own));
-    let [mut media, mut playlists, mut master] = [vec![], vec![], vec![]];
+    let [mut media, mut playlists, mut manifest, mut master] = [vec![], vec![], vec![], vec![]];
     for object in &package.objects {
         let stage = match object.path.as_str() {
             MULTIVARIANT => &mut master,
+            MPD => &mut manifest,
             path if path.ends_with(".m3u8") => &mut playlists,
             _ => &mut media,
         };
         stage.push(upload(&object.path, object.bytes, &object.content_type));
     }
-    [media, playlists, vec![own], master]
+    [media, playlists, vec![own], manifest, master]
 }
 
 #[cfg(test)]

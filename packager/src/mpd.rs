@@ -1,0 +1,422 @@
+//! The MPD (ISO/IEC 23009-1): the segments that the HLS playlists list, for players that read DASH. Pure.
+//!
+//! Every URL in it is relative, so that all of them inherit the pass that the edge puts into the MPD's own path.
+
+use std::fmt::{Display, Write as _};
+
+use crate::ffmpeg::AUDIO_SAMPLE_RATE;
+use crate::playlists::names;
+use crate::presentation::{AudioTrack, IFrames, Presentation, Subtitles, Track, VideoTrack};
+use crate::probe::Rate;
+
+/// What segments and their addresses conform to, and what the rest does: whole files of captions and of pictures.
+const LIVE: &str = "urn:mpeg:dash:profile:isoff-live:2011";
+const FULL: &str = "urn:mpeg:dash:profile:full:2011";
+
+pub(crate) fn mpd(presentation: &Presentation) -> Vec<u8> {
+    let tracks = || {
+        let video = presentation.video.iter().map(|video| &video.track);
+        video.chain(presentation.audio.iter().map(|audio| &audio.track))
+    };
+    let lasts = tracks().map(Track::micros).max().unwrap_or(0);
+    let buffer = tracks()
+        .flat_map(|track| track.ticks.iter().map(|ticks| track.in_micros(*ticks)))
+        .max()
+        .unwrap_or(0);
+    let mut xml = Xml::new();
+    xml.open(
+        Element::new("MPD")
+            .with("xmlns", "urn:mpeg:dash:schema:mpd:2011")
+            .with("profiles", format_args!("{LIVE},{FULL}"))
+            .with("type", "static")
+            .with("mediaPresentationDuration", duration(lasts))
+            .with("minBufferTime", duration(buffer)),
+    );
+    xml.open(Element::new("Period").with("id", 0).with("start", "PT0S"));
+    let mut sets = 0..;
+    let mut id = || sets.next().unwrap_or(0);
+    let mut pictures = vec![];
+    for family in families(&presentation.video) {
+        let set = id();
+        pictures.push(set.to_string());
+        list_video(&mut xml, set, &family);
+    }
+    let labels = presentation
+        .audio
+        .iter()
+        .map(|audio| (audio.title.as_deref(), audio.language.as_str()));
+    for (at, (audio, name)) in presentation
+        .audio
+        .iter()
+        .zip(names(labels, "Audio"))
+        .enumerate()
+    {
+        list_audio(&mut xml, id(), audio, &name, at == 0);
+    }
+    let labels = presentation
+        .subtitles
+        .iter()
+        .map(|subtitles| (subtitles.title.as_deref(), subtitles.language.as_str()));
+    for (subtitles, name) in presentation
+        .subtitles
+        .iter()
+        .zip(names(labels, "Subtitles"))
+    {
+        list_subtitles(&mut xml, id(), subtitles, &name);
+    }
+    if let Some(iframes) = &presentation.iframes {
+        list_iframes(&mut xml, id(), iframes, &pictures.join(" "));
+    }
+    xml.close("Period");
+    xml.close("MPD");
+    xml.text.into_bytes()
+}
+
+/// Players switch within an Adaptation Set, and not from one codec to another.
+fn families(video: &[VideoTrack]) -> Vec<Vec<&VideoTrack>> {
+    let codec = |video: &VideoTrack| video.track.codec.split('.').next().map(str::to_owned);
+    let mut families: Vec<Vec<&VideoTrack>> = vec![];
+    for video in video {
+        match families
+            .iter_mut()
+            .find(|family| codec(family[0]) == codec(video))
+        {
+            Some(family) => family.push(video),
+            None => families.push(vec![video]),
+        }
+    }
+    for family in &mut families {
+        family.sort_by_key(|video| video.short_side());
+    }
+    families
+}
+
+fn list_video(xml: &mut Xml, id: u32, family: &[&VideoTrack]) {
+    xml.open(
+        set(id, "video", "video/mp4")
+            .with("segmentAlignment", true)
+            .with("startWithSAP", 1),
+    );
+    for video in family {
+        xml.open(
+            representation(&video.track)
+                .with("width", video.width)
+                .with("height", video.height)
+                .with("frameRate", frame_rate(video.frame_rate))
+                .with("sar", "1:1"),
+        );
+        list_segments(xml, &video.track);
+        xml.close("Representation");
+    }
+    xml.close("AdaptationSet");
+}
+
+fn list_audio(xml: &mut Xml, id: u32, audio: &AudioTrack, name: &str, is_main: bool) {
+    xml.open(
+        set(id, "audio", "audio/mp4")
+            .with("lang", &audio.language)
+            .with("segmentAlignment", true)
+            .with("startWithSAP", 1),
+    );
+    xml.content("Label", name);
+    role(xml, if is_main { "main" } else { "alternate" });
+    xml.open(representation(&audio.track).with("audioSamplingRate", AUDIO_SAMPLE_RATE));
+    xml.empty(
+        Element::new("AudioChannelConfiguration")
+            .with("schemeIdUri", "urn:mpeg:mpegB:cicp:ChannelConfiguration")
+            .with("value", audio.channels),
+    );
+    list_segments(xml, &audio.track);
+    xml.close("Representation");
+    xml.close("AdaptationSet");
+}
+
+fn list_subtitles(xml: &mut Xml, id: u32, subtitles: &Subtitles, name: &str) {
+    xml.open(
+        set(id, "text", "text/vtt")
+            .with("lang", &subtitles.language)
+            .with("profiles", FULL),
+    );
+    xml.content("Label", name);
+    role(xml, "subtitle");
+    // The bandwidth is mandatory, and there is nothing to choose by it.
+    xml.open(
+        Element::new("Representation")
+            .with("id", &subtitles.id)
+            .with("bandwidth", 256),
+    );
+    xml.content("BaseURL", &subtitles.file);
+    xml.close("Representation");
+    xml.close("AdaptationSet");
+}
+
+/// DASH-IF IOP §3.2.9: pictures to look through what the Adaptation Sets `of` show. Essential: a player that does not know
+/// of it must not play these.
+fn list_iframes(xml: &mut Xml, id: u32, iframes: &IFrames, of: &str) {
+    xml.open(
+        set(id, "video", "video/mp4")
+            .with("startWithSAP", 1)
+            .with("profiles", FULL),
+    );
+    xml.empty(
+        Element::new("EssentialProperty")
+            .with("schemeIdUri", "http://dashif.org/guidelines/trickmode")
+            .with("value", of),
+    );
+    xml.open(
+        representation(&iframes.track)
+            .with("width", iframes.width)
+            .with("height", iframes.height)
+            .with("sar", "1:1")
+            .with("codingDependency", false),
+    );
+    xml.content("BaseURL", &iframes.file());
+    let range = |range: &std::ops::Range<u64>| format!("{}-{}", range.start, range.end - 1);
+    xml.open(
+        Element::new("SegmentBase")
+            .with("timescale", iframes.track.timescale)
+            .with("indexRange", range(&iframes.index)),
+    );
+    xml.empty(Element::new("Initialization").with("range", range(&iframes.map)));
+    xml.close("SegmentBase");
+    xml.close("Representation");
+    xml.close("AdaptationSet");
+}
+
+fn set(id: u32, content: &str, mime: &str) -> Element {
+    Element::new("AdaptationSet")
+        .with("id", id)
+        .with("contentType", content)
+        .with("mimeType", mime)
+}
+
+fn role(xml: &mut Xml, value: &str) {
+    xml.empty(
+        Element::new("Role")
+            .with("schemeIdUri", "urn:mpeg:dash:role:2011")
+            .with("value", value),
+    );
+}
+
+fn representation(track: &Track) -> Element {
+    Element::new("Representation")
+        .with("id", &track.id)
+        .with("codecs", &track.codec)
+        .with("bandwidth", track.peak_bandwidth)
+}
+
+fn list_segments(xml: &mut Xml, track: &Track) {
+    // `$` is an escape character of templates (§5.3.9.4.4).
+    let folder = track.folder.replace('$', "$$");
+    xml.open(
+        Element::new("SegmentTemplate")
+            .with("timescale", track.timescale)
+            .with("initialization", format_args!("{folder}/init.mp4"))
+            .with("media", format_args!("{folder}/seg$Number%05d$.m4s"))
+            .with("startNumber", 0),
+    );
+    xml.open(Element::new("SegmentTimeline"));
+    for (at, run) in track.ticks.chunk_by(|one, other| one == other).enumerate() {
+        let mut element = Element::new("S");
+        if at == 0 {
+            element = element.with("t", 0);
+        }
+        element = element.with("d", run[0]);
+        if run.len() > 1 {
+            element = element.with("r", run.len() - 1);
+        }
+        xml.empty(element);
+    }
+    xml.close("SegmentTimeline");
+    xml.close("SegmentTemplate");
+}
+
+fn frame_rate(rate: Rate) -> String {
+    match rate.den {
+        1 => rate.num.to_string(),
+        den => format!("{}/{den}", rate.num),
+    }
+}
+
+/// `xs:duration`.
+fn duration(micros: u64) -> String {
+    format!("PT{}.{:06}S", micros / 1_000_000, micros % 1_000_000)
+}
+
+/// An XML document, an element a line.
+struct Xml {
+    text: String,
+    depth: usize,
+}
+
+impl Xml {
+    fn new() -> Self {
+        Self {
+            text: "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n".to_owned(),
+            depth: 0,
+        }
+    }
+
+    fn open(&mut self, element: Element) {
+        self.line(format_args!("{}>", element.0));
+        self.depth += 1;
+    }
+
+    fn close(&mut self, name: &str) {
+        self.depth -= 1;
+        self.line(format_args!("</{name}>"));
+    }
+
+    fn empty(&mut self, element: Element) {
+        self.line(format_args!("{}/>", element.0));
+    }
+
+    fn content(&mut self, name: &str, content: &str) {
+        self.line(format_args!("<{name}>{}</{name}>", escaped(content)));
+    }
+
+    fn line(&mut self, line: impl Display) {
+        // Writing into a String does not fail.
+        let _ = writeln!(self.text, "{:1$}{line}", "", self.depth * 2);
+    }
+}
+
+/// A start tag without its end.
+struct Element(String);
+
+impl Element {
+    fn new(name: &str) -> Self {
+        Self(format!("<{name}"))
+    }
+
+    fn with(mut self, name: &str, value: impl Display) -> Self {
+        let _ = write!(self.0, " {name}=\"{}\"", escaped(&value.to_string()));
+        self
+    }
+}
+
+/// XML 1.0 §2.2, §2.4: what has a meaning is escaped, and what no document may hold is left out.
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match letter {
+            '&' => out += "&amp;",
+            '<' => out += "&lt;",
+            '>' => out += "&gt;",
+            '"' => out += "&quot;",
+            '\t' | '\n' | '\r' => out.push(' '),
+            '\u{fffe}' | '\u{ffff}' => {}
+            letter if letter.is_control() => {}
+            letter => out.push(letter),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::presentation::testing::{audio, captions, iframes, video};
+
+    #[test]
+    fn an_mpd_lists_the_segments_of_the_playlists_with_exact_times() {
+        let lecture = Presentation {
+            video: vec![
+                video(1280, 720, "avc1.64001f"),
+                video(854, 480, "avc1.64001e"),
+                video(854, 480, "hvc1.1.6.L90.90"),
+            ],
+            audio: vec![audio("en"), audio("de")],
+            subtitles: vec![captions("fr")],
+            iframes: Some(iframes()),
+        };
+        let text = String::from_utf8(mpd(&lecture)).expect("UTF-8");
+        insta::assert_snapshot!(text, @r#"
+        <?xml version="1.0" encoding="UTF-8"?>
+        <MPD xmlns="urn:mpeg:dash:schema:mpd:2011" profiles="urn:mpeg:dash:profile:isoff-live:2011,urn:mpeg:dash:profile:full:2011" type="static" mediaPresentationDuration="PT9.309300S" minBufferTime="PT4.010667S">
+          <Period id="0" start="PT0S">
+            <AdaptationSet id="0" contentType="video" mimeType="video/mp4" segmentAlignment="true" startWithSAP="1">
+              <Representation id="480p" codecs="avc1.64001e" bandwidth="854000" width="854" height="480" frameRate="30000/1001" sar="1:1">
+                <SegmentTemplate timescale="30000" initialization="v/0123456789abcdef/480p/init.mp4" media="v/0123456789abcdef/480p/seg$Number%05d$.m4s" startNumber="0">
+                  <SegmentTimeline>
+                    <S t="0" d="120120" r="1"/>
+                    <S d="39039"/>
+                  </SegmentTimeline>
+                </SegmentTemplate>
+              </Representation>
+              <Representation id="720p" codecs="avc1.64001f" bandwidth="1280000" width="1280" height="720" frameRate="30000/1001" sar="1:1">
+                <SegmentTemplate timescale="30000" initialization="v/0123456789abcdef/720p/init.mp4" media="v/0123456789abcdef/720p/seg$Number%05d$.m4s" startNumber="0">
+                  <SegmentTimeline>
+                    <S t="0" d="120120" r="1"/>
+                    <S d="39039"/>
+                  </SegmentTimeline>
+                </SegmentTemplate>
+              </Representation>
+            </AdaptationSet>
+            <AdaptationSet id="1" contentType="video" mimeType="video/mp4" segmentAlignment="true" startWithSAP="1">
+              <Representation id="480p-hevc" codecs="hvc1.1.6.L90.90" bandwidth="854000" width="854" height="480" frameRate="30000/1001" sar="1:1">
+                <SegmentTemplate timescale="30000" initialization="v/0123456789abcdef/480p-hevc/init.mp4" media="v/0123456789abcdef/480p-hevc/seg$Number%05d$.m4s" startNumber="0">
+                  <SegmentTimeline>
+                    <S t="0" d="120120" r="1"/>
+                    <S d="39039"/>
+                  </SegmentTimeline>
+                </SegmentTemplate>
+              </Representation>
+            </AdaptationSet>
+            <AdaptationSet id="2" contentType="audio" mimeType="audio/mp4" lang="en" segmentAlignment="true" startWithSAP="1">
+              <Label>English</Label>
+              <Role schemeIdUri="urn:mpeg:dash:role:2011" value="main"/>
+              <Representation id="audio-en" codecs="mp4a.40.2" bandwidth="130000" audioSamplingRate="48000">
+                <AudioChannelConfiguration schemeIdUri="urn:mpeg:mpegB:cicp:ChannelConfiguration" value="2"/>
+                <SegmentTemplate timescale="48000" initialization="v/0123456789abcdef/audio/en/init.mp4" media="v/0123456789abcdef/audio/en/seg$Number%05d$.m4s" startNumber="0">
+                  <SegmentTimeline>
+                    <S t="0" d="191488"/>
+                    <S d="192512"/>
+                    <S d="62464"/>
+                  </SegmentTimeline>
+                </SegmentTemplate>
+              </Representation>
+            </AdaptationSet>
+            <AdaptationSet id="3" contentType="audio" mimeType="audio/mp4" lang="de" segmentAlignment="true" startWithSAP="1">
+              <Label>Deutsch</Label>
+              <Role schemeIdUri="urn:mpeg:dash:role:2011" value="alternate"/>
+              <Representation id="audio-de" codecs="mp4a.40.2" bandwidth="130000" audioSamplingRate="48000">
+                <AudioChannelConfiguration schemeIdUri="urn:mpeg:mpegB:cicp:ChannelConfiguration" value="2"/>
+                <SegmentTemplate timescale="48000" initialization="v/0123456789abcdef/audio/de/init.mp4" media="v/0123456789abcdef/audio/de/seg$Number%05d$.m4s" startNumber="0">
+                  <SegmentTimeline>
+                    <S t="0" d="191488"/>
+                    <S d="192512"/>
+                    <S d="62464"/>
+                  </SegmentTimeline>
+                </SegmentTemplate>
+              </Representation>
+            </AdaptationSet>
+            <AdaptationSet id="4" contentType="text" mimeType="text/vtt" lang="fr" profiles="urn:mpeg:dash:profile:full:2011">
+              <Label>Français</Label>
+              <Role schemeIdUri="urn:mpeg:dash:role:2011" value="subtitle"/>
+              <Representation id="subtitles-fr" bandwidth="256">
+                <BaseURL>v/0123456789abcdef/subtitles/fr/captions.vtt</BaseURL>
+              </Representation>
+            </AdaptationSet>
+            <AdaptationSet id="5" contentType="video" mimeType="video/mp4" startWithSAP="1" profiles="urn:mpeg:dash:profile:full:2011">
+              <EssentialProperty schemeIdUri="http://dashif.org/guidelines/trickmode" value="0 1"/>
+              <Representation id="iframes" codecs="avc1.640015" bandwidth="60000" width="426" height="240" sar="1:1" codingDependency="false">
+                <BaseURL>v/0123456789abcdef/iframes/pictures.mp4</BaseURL>
+                <SegmentBase timescale="16000" indexRange="680-759">
+                  <Initialization range="0-679"/>
+                </SegmentBase>
+              </Representation>
+            </AdaptationSet>
+          </Period>
+        </MPD>
+        "#);
+    }
+
+    #[test]
+    fn text_of_people_stays_text() {
+        assert_eq!(
+            escaped("\"A\" < B & C's\n\u{0}</MPD>"),
+            "&quot;A&quot; &lt; B &amp; C's &lt;/MPD&gt;"
+        );
+    }
+}
