@@ -20,6 +20,8 @@ const HEVC_CRF: u32 = 4;
 const AV1_CRF: u32 = 10;
 /// Random access every two seconds at most: a seek decodes that much, and a segment starts on one of them.
 const LONGEST_GOP: u32 = 2;
+/// Seconds below which a recording may be shorter than one frame.
+const SHORT: f64 = 0.5;
 /// Seconds between pictures to look through a lecture by, and lines of each on its short side.
 const PICTURE_STEP: f64 = 2.0;
 const PICTURE_SIDE: u32 = 240;
@@ -239,6 +241,10 @@ impl PicturePlan {
         }
         let Rate { num, den } = self.frame_rate;
         let mut graph = format!("[0:{}]{source}fps={num}/{den}:start_time=0", video.index);
+        if video.still || video.duration.is_some_and(|lasts| lasts < SHORT) {
+            // What is shown for less than half a frame would be no frame.
+            graph += ":eof_action=pass";
+        }
         if let Some(hold) = self.hold {
             graph += &format!(",tpad=stop_mode=clone:stop_duration={hold:.3}");
         }
@@ -472,7 +478,7 @@ mod tests {
         -ac 2
         -b:a 128k
         -ar 48000
-        -af aresample=async=1:first_pts=0
+        -af aresample=async=1:first_pts=0,aformat=channel_layouts=stereo
         -f hls
         -hls_segment_type fmp4
         -hls_playlist_type vod
@@ -515,7 +521,10 @@ mod tests {
         plan.video.interlaced = true;
         plan.hold = Some(12.5);
         let filters = plan.filters();
-        assert!(filters.starts_with("[0:0]bwdif=mode=send_frame:deint=interlaced,fps="), "{filters}");
+        assert!(
+            filters.starts_with("[0:0]bwdif=mode=send_frame:deint=interlaced,fps="),
+            "{filters}"
+        );
         assert!(
             filters.contains(":start_time=0,tpad=stop_mode=clone:stop_duration=12.500,split=2"),
             "{filters}"
@@ -526,7 +535,11 @@ mod tests {
     fn a_size_is_scaled_to_once_for_all_its_codecs() {
         let mut plan = plan();
         let picture = plan.picture.as_mut().expect("it has a picture");
-        let others: Vec<Rung> = picture.rungs.iter().map(|rung| rung.with(Codec::Hevc)).collect();
+        let others: Vec<Rung> = picture
+            .rungs
+            .iter()
+            .map(|rung| rung.with(Codec::Hevc))
+            .collect();
         picture.rungs.extend(others);
         let filters = picture.filters();
         assert_eq!(filters.matches("scale=1280:720").count(), 1, "{filters}");
@@ -543,7 +556,10 @@ mod tests {
         plan.picture = None;
         plan.sound[0].length = Some(60.0);
         let args = lines(&plan.argv("file:/talk.mp3".into()));
-        assert!(!args.contains("filter_complex") && !args.contains("libx264"), "{args}");
+        assert!(
+            !args.contains("filter_complex") && !args.contains("libx264"),
+            "{args}"
+        );
         assert!(args.contains("stereo,apad=whole_dur=60.000"), "{args}");
     }
 }

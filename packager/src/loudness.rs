@@ -76,7 +76,7 @@ pub(crate) async fn measure(
     args.extend(["-i".into(), file_url(source)]);
     args.extend(["-map".into(), format!("0:{stream}").into()]);
     args.push("-af".into());
-    args.push(format!("{LISTENING},ebur128=framelog=quiet:peak=sample").into());
+    args.push(format!("{LISTENING},ebur128=framelog=verbose:peak=sample").into());
     args.extend(["-f", "null", "-"].map(Into::into));
     let said = process::encode_saying(SUMMARY_LINES, args, Path::new("."), on_progress).await?;
     Ok(parse(&said.0))

@@ -183,7 +183,10 @@ impl Job {
         let plan = &self.plan;
         let audio = plan.audio_folders().into_iter();
         let pictures = plan.picture.iter().map(|_| iframes::FOLDER.to_owned());
-        plan.video_folders().into_iter().chain(audio).chain(pictures)
+        plan.video_folders()
+            .into_iter()
+            .chain(audio)
+            .chain(pictures)
     }
 
     fn input_name(&self) -> String {
@@ -203,14 +206,14 @@ impl Job {
             audio.push(self.measure_sound(&folder, name, most, said).await?);
         }
         let encoded = |(rendition, expected)| Rendition::encoded(rendition, expected);
-        let (pictures, sounds) = self.plan.expected();
+        let (shown, heard) = self.plan.expected();
         verify::verify(
             self.source.media.duration,
             &video
                 .iter()
-                .map(|video| encoded((video, pictures)))
+                .map(|video| encoded((video, shown)))
                 .collect::<Vec<_>>(),
-            &audio.iter().zip(sounds).map(encoded).collect::<Vec<_>>(),
+            &audio.iter().zip(heard).map(encoded).collect::<Vec<_>>(),
             said,
         )?;
         let pictures = match (&self.plan.picture, video.first()) {
