@@ -17,7 +17,7 @@ pub(crate) const CHANNELS: u32 = 2;
 pub(crate) const LISTENING: &str = "aresample=async=1:first_pts=0,aformat=channel_layouts=stereo";
 /// What is added to x264's CRF for about as good a picture.
 const HEVC_CRF: u32 = 4;
-const AV1_CRF: u32 = 10;
+const AV1_CRF: u32 = 14;
 /// Random access every two seconds at most: a seek decodes that much, and a segment starts on one of them.
 const LONGEST_GOP: u32 = 2;
 /// Seconds below which a recording may be shorter than one frame.
