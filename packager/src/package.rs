@@ -28,7 +28,8 @@ use crate::progress::{Progress, Unit};
 use crate::revision::{ffmpeg_version, hash_file, hex, revision};
 use crate::verify::{self, Encoded, VerifyError, seconds};
 
-/// A last audio segment below this is what the encoder's priming pushed over the boundary.
+/// A last segment below this becomes part of the one before: what the audio encoder's priming pushed over the boundary,
+/// or the last few pictures.
 const STUB_MICROS: u64 = 250_000;
 
 pub(crate) async fn run(args: PackageArgs) -> Result<()> {
@@ -198,12 +199,11 @@ impl Job {
         let folder = self.revision_folder(root);
         let mut video = vec![];
         for name in self.plan.video_folders() {
-            video.push(Rendition::measure(&folder, name, said).await?);
+            video.push(measure_and_fold(&folder, name, said).await?);
         }
         let mut audio = vec![];
         for name in self.plan.audio_folders() {
-            let most = video.first().map(|video: &Rendition| video.segments.len());
-            audio.push(self.measure_sound(&folder, name, most, said).await?);
+            audio.push(measure_sound(&folder, name, said).await?);
         }
         let encoded = |(rendition, expected)| Rendition::encoded(rendition, expected);
         let (shown, heard) = self.plan.expected();
@@ -225,35 +225,6 @@ impl Job {
             audio,
             pictures,
         })
-    }
-
-    /// A sound track with its priming trimmed, and without a last segment that only the priming makes: `most` is how many
-    /// segments the picture has.
-    async fn measure_sound(
-        &self,
-        revision: &Path,
-        name: String,
-        most: Option<usize>,
-        said: &str,
-    ) -> Result<Rendition> {
-        let folder = revision.join(&name);
-        let init = folder.join("init.mp4");
-        if let Ok(bytes) = fs::read(&init)
-            && !bytes.is_empty()
-        {
-            fs::write(&init, boxes::trim_priming(&bytes)?)?;
-        }
-        let measured = Rendition::measure(revision, name.clone(), said).await?;
-        let count = measured.segments.len();
-        let last = measured.segments.last();
-        let is_stubbed = count > 1
-            && most.is_none_or(|most| count > most)
-            && last.is_some_and(|last| last.micros < STUB_MICROS);
-        if is_stubbed {
-            fold_last(&folder, count)?;
-            return Rendition::measure(revision, name, said).await;
-        }
-        Ok(measured)
     }
 
     fn describe(&self, root: &Path, measured: &Measured) -> Result<Package> {
@@ -508,6 +479,30 @@ impl Rendition {
             objects,
         })
     }
+}
+
+/// A sound track with its priming trimmed.
+async fn measure_sound(revision: &Path, folder: String, said: &str) -> Result<Rendition> {
+    let init = revision.join(&folder).join("init.mp4");
+    if let Ok(bytes) = fs::read(&init)
+        && !bytes.is_empty()
+    {
+        fs::write(&init, boxes::trim_priming(&bytes)?)?;
+    }
+    measure_and_fold(revision, folder, said).await
+}
+
+/// Measures a Rendition whose last segment is worth a request of its own, or is made a part of the one before. All rungs
+/// have the same segments, so that they stay aligned.
+async fn measure_and_fold(revision: &Path, folder: String, said: &str) -> Result<Rendition> {
+    let measured = Rendition::measure(revision, folder.clone(), said).await?;
+    let count = measured.segments.len();
+    let is_stub = |last: &Segment| (1..STUB_MICROS).contains(&last.micros);
+    if count < 2 || !measured.segments.last().is_some_and(is_stub) {
+        return Ok(measured);
+    }
+    fold_last(&revision.join(&folder), count)?;
+    Rendition::measure(revision, folder, said).await
 }
 
 /// The last of `count` segments becomes part of the one before it.

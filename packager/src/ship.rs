@@ -17,6 +17,8 @@ use crate::progress::{Progress, Unit};
 use crate::publish::{self, CONCURRENCY, PublishError, Target, Upload};
 
 const BETWEEN_SCANS: Duration = Duration::from_millis(300);
+/// How many segments must exist after one that is final: the last two may yet become one.
+const HELD_BACK: usize = 2;
 
 pub(crate) async fn run(args: ShipArgs) -> Result<()> {
     let progress = Progress::new(args.json);
@@ -77,25 +79,19 @@ struct Growing {
     /// From the package's root.
     path: String,
     next: usize,
-    /// How many segments must exist after one that is final: the last two of the audio may yet become one.
-    held_back: usize,
 }
 
 impl Early {
     fn new(job: &Job, root: &Path) -> Self {
-        let growing = |name: String, held_back| Growing {
+        let growing = |name: String| Growing {
             folder: job.revision_folder(root).join(&name),
             path: format!("v/{}/{name}", job.revision),
             next: 0,
-            held_back,
         };
         let video = job.plan.video_folders().into_iter();
         let audio = job.plan.audio_folders().into_iter();
         Self {
-            renditions: video
-                .map(|name| growing(name, 0))
-                .chain(audio.map(|name| growing(name, 2)))
-                .collect(),
+            renditions: video.chain(audio).map(growing).collect(),
             done: HashSet::new(),
         }
     }
@@ -144,7 +140,7 @@ impl Growing {
         let file = self.folder.join(&name);
         // ffmpeg writes under another name and renames: what has this one is complete.
         let bytes = fs::metadata(&file).ok()?.len();
-        let last = self.folder.join(segment_name(self.next + self.held_back));
+        let last = self.folder.join(segment_name(self.next + HELD_BACK));
         if bytes == 0 || !last.exists() {
             return None;
         }
