@@ -32,6 +32,9 @@ pub(crate) enum Verb {
     /// Package and publish at once: segments go up while later ones are encoded.
     #[command(after_help = EXIT_CODES)]
     Ship(ShipArgs),
+    /// Check a package, ours or anybody's, against the rules that players rely on.
+    #[command(after_help = EXIT_CODES)]
+    Check(CheckArgs),
     /// Mint a link, and print the URL that opens.
     #[command(after_help = EXIT_CODES)]
     Link(LinkArgs),
@@ -193,6 +196,19 @@ pub(crate) struct ShipArgs {
     /// Events as JSON lines on standard output, and nothing else.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    /// A folder, a .m3u8 file, or an http(s) URL in quotes, with its link.
+    #[arg(value_name = "DIR|FILE|URL")]
+    pub(crate) input: String,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Follow URIs and redirects to other origins.
+    #[arg(long)]
+    pub(crate) follow: bool,
 }
 
 #[derive(Debug, Args)]

@@ -4,6 +4,7 @@ use std::io::ErrorKind;
 use std::process::ExitCode;
 
 use crate::boxes::BoxError;
+use crate::check::CheckError;
 use crate::keys::KeysError;
 use crate::output::OutputError;
 use crate::probe::InputError;
@@ -21,6 +22,7 @@ pub(crate) enum Exit {
     Input = 3,
     Environment = 4,
     Refused = 5,
+    Broken = 6,
     /// 128 + SIGINT, as shells report it.
     Interrupted = 130,
 }
@@ -34,6 +36,7 @@ Exit codes:
   3    the input is not acceptable: missing, empty, unreadable, damaged, too small
   4    the environment: no ffmpeg, disk full, no keys
   5    the edge or the storage refused, or could not be reached
+  6    a package breaks a rule of `lectern check`
   130  interrupted";
 
 impl From<Exit> for ExitCode {
@@ -78,6 +81,9 @@ fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<(Exit, Option<S
     }
     if let Some(error) = cause.downcast_ref::<PublishError>() {
         return Some((error.exit(), error.hint()));
+    }
+    if let Some(error) = cause.downcast_ref::<CheckError>() {
+        return Some((error.exit(), error.hint().map(Into::into)));
     }
     if cause.is::<Unopened>() {
         return Some((Exit::Refused, None));

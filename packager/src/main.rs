@@ -3,6 +3,7 @@
 //! Standard output is data, standard error is narration. Read on in `package`, which names the steps.
 
 mod boxes;
+mod check;
 mod cli;
 mod clock;
 mod exit;
@@ -36,6 +37,7 @@ use anyhow::{Context as _, Result};
 use clap::Parser as _;
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::check::CheckError;
 use crate::cli::{Cli, Verb};
 use crate::exit::{Exit, Interrupted, Unopened};
 
@@ -66,6 +68,7 @@ async fn run(cli: Cli) -> Result<()> {
         Verb::Package(args) => package::run(args).await,
         Verb::Publish(args) => publish::run(args).await,
         Verb::Ship(args) => ship::run(args).await,
+        Verb::Check(args) => check::run(args).await,
         Verb::Link(args) => print(&link::run(&args)?),
         Verb::Explain(args) => explain::run(&args),
         Verb::Keys(args) => print(&keys::run(args.verb)?),
@@ -91,7 +94,7 @@ async fn interrupted() -> Result<()> {
 
 fn report(error: &anyhow::Error) -> Exit {
     let (exit, hint) = exit::of(error);
-    if error.is::<Unopened>() {
+    if error.is::<Unopened>() || matches!(error.downcast_ref(), Some(CheckError::Broken)) {
         return exit;
     }
     let mut stderr = std::io::stderr();

@@ -10,6 +10,7 @@ use anyhow::{Context as _, Result};
 use sha2::{Digest as _, Sha256};
 
 use crate::boxes::{self, Init};
+use crate::check;
 use crate::cli::{EncodeArgs, PackageArgs};
 use crate::ffmpeg::{CHANNELS, PicturePlan, Plan};
 use crate::iframes::{self, Pictures};
@@ -176,8 +177,11 @@ impl Job {
         };
         let measured = measured
             .with_context(|| format!("the encoding of `{}` is not complete", self.input_name()))?;
-        self.describe(root, &measured)
-            .context("cannot write the playlists")
+        let package = self
+            .describe(root, &measured)
+            .context("cannot write the playlists")?;
+        check::own(root).await?;
+        Ok(package)
     }
 
     fn folders(&self) -> impl Iterator<Item = String> {

@@ -1,0 +1,205 @@
+//! Codec names as `CODECS` has them (RFC 6381; ISO/IEC 14496-15 Annex E; AV1 in ISO-BMFF §5), from the sample entries. Pure.
+
+use mp4_atom::{Avcc, Codec, Hvcc};
+
+/// How NAL units stand in a sample.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Coding {
+    Avc { length_size: u8 },
+    Hevc { length_size: u8 },
+}
+
+pub(crate) fn coding(entry: &Codec) -> Option<Coding> {
+    let avc = |avcc: &Avcc| Coding::Avc {
+        length_size: avcc.length_size,
+    };
+    let hevc = |hvcc: &Hvcc| Coding::Hevc {
+        length_size: (hvcc.length_size_minus_one & 3) + 1,
+    };
+    match entry {
+        Codec::Avc1(entry) => Some(avc(&entry.avcc)),
+        Codec::Avc3(entry) => Some(avc(&entry.avcc)),
+        Codec::Hvc1(entry) => Some(hevc(&entry.hvcc)),
+        Codec::Hev1(entry) => Some(hevc(&entry.hvcc)),
+        _ => None,
+    }
+}
+
+impl Coding {
+    /// Whether a sample is a picture that needs no other, by its first slice; `None` where there is no slice.
+    pub(crate) fn is_idr(self, sample: &[u8]) -> Option<bool> {
+        let (Self::Avc { length_size } | Self::Hevc { length_size }) = self;
+        let mut rest = sample;
+        // Parameter sets, delimiters and messages stand before the first slice; there are never many.
+        for _ in 0..64 {
+            let (length, after) = rest.split_at_checked(length_size.into())?;
+            let length = length
+                .iter()
+                .fold(0_usize, |sum, byte| sum << 8 | usize::from(*byte));
+            let (unit, after) = after.split_at_checked(length)?;
+            rest = after;
+            let Some(header) = unit.first() else { continue };
+            match self {
+                // Table 7-1: 1 to 4 are slices of other pictures, 5 of an IDR picture.
+                Self::Avc { .. } => match header & 0x1f {
+                    5 => return Some(true),
+                    1..=4 => return Some(false),
+                    _ => {}
+                },
+                // Table 7-1: below 16 are trailing and leading pictures, 16 to 21 random access points.
+                Self::Hevc { .. } => match header >> 1 & 0x3f {
+                    16..=21 => return Some(true),
+                    0..=9 => return Some(false),
+                    _ => {}
+                },
+            }
+        }
+        None
+    }
+}
+
+/// `avc1.64001f`; of what is not known here only the four characters.
+pub(crate) fn name(entry: &Codec) -> String {
+    match entry {
+        Codec::Avc1(entry) => avc("avc1", &entry.avcc),
+        Codec::Avc3(entry) => avc("avc3", &entry.avcc),
+        Codec::Hvc1(entry) => hevc("hvc1", &entry.hvcc),
+        Codec::Hev1(entry) => hevc("hev1", &entry.hvcc),
+        Codec::Av01(entry) => {
+            let config = &entry.av1c;
+            let depth = match (config.high_bitdepth, config.twelve_bit) {
+                (true, true) => 12,
+                (true, false) => 10,
+                (false, _) => 8,
+            };
+            format!(
+                "av01.{}.{:02}{}.{depth:02}",
+                config.seq_profile,
+                config.seq_level_idx_0,
+                if config.seq_tier_0 { 'H' } else { 'M' }
+            )
+        }
+        Codec::Vp09(_) => "vp09".to_owned(),
+        Codec::Vp08(_) => "vp08".to_owned(),
+        Codec::Mp4a(entry) => {
+            let config = &entry.esds.es_desc.dec_config;
+            match &config.dec_specific {
+                Some(specific) if config.object_type_indication == 0x40 => {
+                    format!("mp4a.40.{}", specific.profile)
+                }
+                _ => format!("mp4a.{:x}", config.object_type_indication),
+            }
+        }
+        Codec::Mp3(_) => "mp3".to_owned(),
+        Codec::Opus(_) => "opus".to_owned(),
+        Codec::Flac(_) => "flac".to_owned(),
+        Codec::Ac3(_) => "ac-3".to_owned(),
+        Codec::Eac3(_) => "ec-3".to_owned(),
+        Codec::Wvtt(_) => "wvtt".to_owned(),
+        Codec::Unknown(kind, _) => kind.to_string(),
+        _ => "unknown".to_owned(),
+    }
+}
+
+fn avc(entry: &str, config: &Avcc) -> String {
+    format!(
+        "{entry}.{:02x}{:02x}{:02x}",
+        config.avc_profile_indication, config.profile_compatibility, config.avc_level_indication
+    )
+}
+
+fn hevc(entry: &str, config: &Hvcc) -> String {
+    let space = match config.general_profile_space {
+        1 => "A",
+        2 => "B",
+        3 => "C",
+        _ => "",
+    };
+    let flags = u32::from_be_bytes(config.general_profile_compatibility_flags).reverse_bits();
+    let tier = if config.general_tier_flag { 'H' } else { 'L' };
+    let constraints = config.general_constraint_indicator_flags;
+    let kept = constraints.iter().rposition(|byte| *byte != 0);
+    let mut name = format!(
+        "{entry}.{space}{}.{flags:x}.{tier}{}",
+        config.general_profile_idc, config.general_level_idc
+    );
+    for byte in &constraints[..kept.map_or(0, |last| last + 1)] {
+        name += &format!(".{byte:x}");
+    }
+    name
+}
+
+/// Channels as AAC's own configuration has them (ISO/IEC 14496-3, Table 1.19).
+pub(crate) fn channels(entry: &Codec) -> Option<u16> {
+    let Codec::Mp4a(entry) = entry else {
+        return None;
+    };
+    let config = entry.esds.es_desc.dec_config.dec_specific.as_ref()?;
+    match config.chan_conf {
+        7 => Some(8),
+        count @ 1..=6 => Some(count.into()),
+        _ => None,
+    }
+}
+
+/// Whether a name of `CODECS` is this codec. Upper and lower case are one, as players have it, and what is only known by
+/// its four characters is compared by these.
+pub(crate) fn is_same(listed: &str, found: &str) -> bool {
+    let (listed, found) = (listed.to_ascii_lowercase(), found.to_ascii_lowercase());
+    if found.contains('.') && !found.starts_with("av01") {
+        return listed == found;
+    }
+    // AV1's optional fields may follow, and those of codecs without a dot here always do.
+    listed == found
+        || listed
+            .strip_prefix(&found)
+            .is_some_and(|rest| rest.starts_with('.'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_picture_is_an_idr_picture_by_its_first_slice() {
+        let avc = Coding::Avc { length_size: 4 };
+        let hevc = Coding::Hevc { length_size: 2 };
+        for (coding, sample, expected) in [
+            (avc, &b"\0\0\0\x01\x09\0\0\0\x02\x65\xff"[..], Some(true)),
+            (avc, b"\0\0\0\x01\x41", Some(false)),
+            (avc, b"\0\0\0\x01\x06", None),
+            (avc, b"\xff\xff\xff\xff\x65", None),
+            (avc, b"", None),
+            (hevc, b"\0\x02\x26\x01", Some(true)),
+            (hevc, b"\0\x02\x02\x01", Some(false)),
+        ] {
+            assert_eq!(coding.is_idr(sample), expected, "{sample:?}");
+        }
+    }
+
+    #[test]
+    fn an_hevc_name_has_reversed_flags_and_no_zeros_at_its_end() {
+        let config = Hvcc {
+            general_profile_idc: 1,
+            general_profile_compatibility_flags: [0x60, 0, 0, 0],
+            general_constraint_indicator_flags: [0x90, 0, 0, 0, 0, 0],
+            general_level_idc: 93,
+            ..Hvcc::new()
+        };
+        assert_eq!(hevc("hvc1", &config), "hvc1.1.6.L93.90");
+    }
+
+    #[test]
+    fn names_are_the_same_whatever_their_case() {
+        for (listed, found, expected) in [
+            ("avc1.64001F", "avc1.64001f", true),
+            ("avc1.640020", "avc1.64001f", false),
+            ("vp09.00.10.08", "vp09", true),
+            ("Opus", "opus", true),
+            ("av01.0.04M.08.0.110", "av01.0.04M.08", true),
+            ("mp4a.40.29", "mp4a.40.2", false),
+        ] {
+            assert_eq!(is_same(listed, found), expected, "{listed} {found}");
+        }
+    }
+}

@@ -1,0 +1,423 @@
+//! Everything that the rules look at, gathered by reading each object once: facts of a few dozen bytes a segment, so that
+//! memory does not grow with the lecture.
+
+use std::collections::BTreeMap;
+
+use futures_util::stream::{self, StreamExt as _};
+use reqwest::Url;
+use sha2::{Digest as _, Sha256};
+
+use super::CheckError;
+use super::manifest::{self, Manifest};
+use super::media::{Fragments, Init, Medium, Track, is_boxes};
+use super::playlist::{Listed, Playlist, shown};
+use super::source::{MOST_INIT, MOST_PLAYLIST, MOST_SEGMENT, Source, Unread, resolve};
+use super::text::{WebVtt, transport_stream, web_vtt};
+use crate::revision::hex;
+
+/// Requests under way at once, and so segments in memory.
+const AHEAD: usize = 4;
+const MOST_PLAYLISTS: usize = 200;
+
+#[derive(Debug, Default)]
+pub(crate) struct Facts {
+    pub(crate) name: String,
+    /// `None` where a Media Playlist alone was given.
+    pub(crate) multivariant: Option<Playlist>,
+    /// Every Media Playlist once, in the order in which they are listed.
+    pub(crate) renditions: Vec<Rendition>,
+    /// What was listed and could not be read: its name and why.
+    pub(crate) unread: Vec<(String, Unread)>,
+    /// URIs with the name of the playlist that has them, and whether they stay below the Multivariant Playlist.
+    pub(crate) uris: Vec<(String, String, bool)>,
+    pub(crate) manifest: Option<Manifest>,
+    /// What is not as `package.json` has it: name and why.
+    pub(crate) listed: Option<Vec<(String, String)>>,
+    /// Objects that were read whole: size and SHA-256.
+    digests: BTreeMap<String, (u64, String)>,
+}
+
+/// What lists a Media Playlist: the index of a Variant Stream, of an `EXT-X-MEDIA` or of an I-frame Variant Stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Use {
+    Variant(usize),
+    Media(usize),
+    IFrames(usize),
+    /// Given on its own.
+    Alone,
+}
+
+#[derive(Debug)]
+pub(crate) struct Rendition {
+    pub(crate) name: String,
+    pub(crate) at: Url,
+    pub(crate) uses: Vec<Use>,
+    pub(crate) playlist: Playlist,
+    /// As the playlist's `maps`; `None` where one could not be read or understood.
+    pub(crate) inits: Vec<Option<Init>>,
+    /// As the playlist's segments.
+    pub(crate) segments: Vec<Segment>,
+    pub(crate) is_subtitles: bool,
+}
+
+#[derive(Debug)]
+pub(crate) struct Segment {
+    pub(crate) bytes: u64,
+    pub(crate) body: Body,
+}
+
+#[derive(Debug)]
+pub(crate) enum Body {
+    Fragments(Fragments),
+    TransportStream(Result<(), String>),
+    WebVtt(WebVtt),
+    /// Boxes that are none, or no container that is known.
+    Wrong(String),
+    /// Encrypted, or sound without a container: nothing is looked for.
+    Opaque,
+    Unread,
+}
+
+impl Rendition {
+    pub(crate) fn is_i_frames(&self) -> bool {
+        self.uses.iter().any(|kind| matches!(kind, Use::IFrames(_)))
+    }
+
+    /// The track that its segments are measured by.
+    pub(crate) fn track(&self) -> Option<&Track> {
+        self.inits.iter().flatten().next().map(Init::main)
+    }
+
+    pub(crate) fn medium(&self) -> Option<Medium> {
+        self.track().map(|track| track.medium)
+    }
+
+    /// Segments that are fragmented MP4, with their number, as they are listed and the track of their own init.
+    pub(crate) fn fragments(
+        &self,
+    ) -> impl DoubleEndedIterator<Item = (usize, &Listed, &Track, &Fragments)> {
+        let both = self.playlist.segments.iter().zip(&self.segments);
+        both.enumerate().filter_map(|(at, (listed, segment))| {
+            let Body::Fragments(fragments) = &segment.body else {
+                return None;
+            };
+            let init = self.inits.get(listed.map?)?.as_ref()?;
+            Some((at, listed, init.main(), fragments))
+        })
+    }
+
+    pub(crate) fn has_video(&self) -> bool {
+        !self.is_i_frames() && self.medium() == Some(Medium::Video)
+    }
+
+    pub(crate) fn has_audio_only(&self) -> bool {
+        self.medium() == Some(Medium::Audio)
+    }
+
+    /// Seconds, as it is listed.
+    pub(crate) fn seconds(&self) -> f64 {
+        let micros: u64 = self
+            .playlist
+            .segments
+            .iter()
+            .map(|listed| listed.micros)
+            .sum();
+        micros as f64 / 1e6
+    }
+}
+
+impl Facts {
+    pub(crate) async fn gather(source: &Source, entry: Url) -> Result<Self, CheckError> {
+        let unreadable = |why| CheckError::Unreadable {
+            name: source.name(&entry),
+            why,
+        };
+        let bytes = source
+            .read(&entry, None, MOST_PLAYLIST)
+            .await
+            .map_err(unreadable)?;
+        if !bytes.starts_with(b"#EXTM3U") && !bytes.starts_with(b"\xEF\xBB\xBF#EXTM3U") {
+            return Err(unreadable("it does not start with `#EXTM3U`".to_owned()));
+        }
+        let playlist = Playlist::parse(&bytes);
+        let mut facts = Self {
+            name: source.name(&entry),
+            ..Self::default()
+        };
+        facts.digest(source, &entry, &bytes);
+        if !playlist.is_multivariant() {
+            facts
+                .media(source, &entry, playlist, vec![Use::Alone], false)
+                .await;
+            return Ok(facts);
+        }
+        for (uri, uses, is_subtitles) in listed(&playlist) {
+            let Some(at) = facts.uri(source, &entry, &uri) else {
+                continue;
+            };
+            let read = source.read(&at, None, MOST_PLAYLIST).await;
+            let bytes = match read {
+                Ok(bytes) => bytes,
+                Err(why) => {
+                    facts.unread(source, &at, why);
+                    continue;
+                }
+            };
+            facts.digest(source, &at, &bytes);
+            let media = Playlist::parse(&bytes);
+            if media.is_multivariant() {
+                let why = "a Multivariant Playlist stands where a Media Playlist is meant";
+                facts.unread.push((source.name(&at), why.to_owned()));
+                continue;
+            }
+            facts.media(source, &at, media, uses, is_subtitles).await;
+        }
+        facts.multivariant = Some(playlist);
+        if source.is_folder() {
+            let folders = facts.folders();
+            facts.manifest = manifest::find(source, &folders, &facts.renditions).await;
+            facts.listed = manifest::package_json(source, &folders, &facts.digests).await;
+        }
+        facts.digests.clear();
+        Ok(facts)
+    }
+
+    /// Folders in which `manifest.mpd` and `package.json` may be: those above the Media Playlists, from the root.
+    fn folders(&self) -> Vec<String> {
+        let mut found = vec![String::new()];
+        for rendition in self.renditions.iter().take(20) {
+            for (at, _) in rendition.name.match_indices('/').take(8) {
+                let folder = &rendition.name[..=at];
+                if !found.iter().any(|known| known == folder) {
+                    found.push(folder.to_owned());
+                }
+            }
+        }
+        found
+    }
+
+    async fn media(
+        &mut self,
+        source: &Source,
+        at: &Url,
+        playlist: Playlist,
+        uses: Vec<Use>,
+        is_subtitles: bool,
+    ) {
+        let mut inits = vec![];
+        for map in &playlist.maps {
+            let Some(url) = self.uri(source, at, &map.uri) else {
+                inits.push(None);
+                continue;
+            };
+            let read = match source.read(&url, map.range, MOST_INIT).await {
+                Ok(bytes) => {
+                    if map.range.is_none() {
+                        self.digest(source, &url, &bytes);
+                    }
+                    Init::parse(&bytes)
+                }
+                Err(why) => Err(why),
+            };
+            inits.push(match read {
+                Ok(init) => Some(init),
+                Err(why) => {
+                    self.unread(source, &url, why);
+                    None
+                }
+            });
+        }
+        let places: Vec<Option<Url>> = playlist
+            .segments
+            .iter()
+            .map(|listed| match resolve(at, &listed.place) {
+                Some(url) => {
+                    self.used(source, at, &listed.place.uri, &url);
+                    Some(url)
+                }
+                None => None,
+            })
+            .collect();
+        let mut segments = Vec::with_capacity(places.len());
+        // In a folder, reading ahead gains nothing.
+        let ahead = if source.is_folder() { 1 } else { AHEAD };
+        let mut reading = stream::iter(playlist.segments.iter().zip(&places))
+            .map(|(listed, url)| async move {
+                let read = match url {
+                    Some(url) => source.read(url, listed.place.range, MOST_SEGMENT).await,
+                    None => Err("its URI is none".to_owned()),
+                };
+                (listed, url, read)
+            })
+            .buffered(ahead);
+        while let Some((listed, url, read)) = reading.next().await {
+            let segment = match (read, url) {
+                (Ok(bytes), Some(url)) => {
+                    if listed.place.range.is_none() {
+                        self.digest(source, url, &bytes);
+                    }
+                    Segment {
+                        bytes: bytes.len() as u64,
+                        body: body(&bytes, listed, &inits, is_subtitles),
+                    }
+                }
+                (Err(why), url) => {
+                    match url {
+                        Some(url) => self.unread(source, url, why),
+                        None => self.unread.push((shown(&listed.place.uri), why)),
+                    }
+                    Segment {
+                        bytes: 0,
+                        body: Body::Unread,
+                    }
+                }
+                (Ok(_), None) => continue,
+            };
+            segments.push(segment);
+            // A signal is noticed between segments.
+            tokio::task::yield_now().await;
+        }
+        drop(reading);
+        self.renditions.push(Rendition {
+            name: source.name(at),
+            at: at.clone(),
+            uses,
+            playlist,
+            inits,
+            segments,
+            is_subtitles,
+        });
+    }
+
+    /// Notes a URI, and says where it leads.
+    fn uri(&mut self, source: &Source, base: &Url, uri: &str) -> Option<Url> {
+        let url = base.join(uri).ok();
+        match &url {
+            Some(url) => self.used(source, base, uri, url),
+            None => self.unread.push((shown(uri), "its URI is none".to_owned())),
+        }
+        url
+    }
+
+    /// What lies outside a folder is not opened: that it does is another rule's.
+    fn unread(&mut self, source: &Source, at: &Url, why: Unread) {
+        if !source.is_folder() || source.is_below(at) {
+            self.unread.push((source.name(at), why));
+        }
+    }
+
+    fn used(&mut self, source: &Source, base: &Url, uri: &str, url: &Url) {
+        let is_below = source.is_below(url);
+        // Thousands of segments have names of one kind: only what is odd is kept.
+        if !is_below || !is_plain(uri) {
+            self.uris.push((source.name(base), shown(uri), is_below));
+        } else if self.uris.is_empty() {
+            // That there are URIs is what makes the rule apply.
+            self.uris.push((source.name(base), String::new(), true));
+        }
+    }
+
+    fn digest(&mut self, source: &Source, at: &Url, bytes: &[u8]) {
+        if source.is_folder() {
+            let digest = (bytes.len() as u64, hex(&Sha256::digest(bytes)));
+            self.digests.insert(at.as_str().to_owned(), digest);
+        }
+    }
+}
+
+/// Letters, digits and what no shell, cache or proxy reads in two ways; a query may follow.
+pub(crate) fn is_plain(uri: &str) -> bool {
+    let path = uri.split('?').next().unwrap_or(uri);
+    let path = path
+        .strip_prefix("https://")
+        .or_else(|| path.strip_prefix("http://"))
+        .unwrap_or(path);
+    !path.is_empty()
+        && !path.contains("//")
+        && path
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-._~/+@%:".contains(&byte))
+        && !path.to_ascii_lowercase().contains("%2f")
+        && uri.is_ascii()
+}
+
+/// Every Media Playlist that a Multivariant Playlist lists, once.
+fn listed(playlist: &Playlist) -> Vec<(String, Vec<Use>, bool)> {
+    let variants = playlist.variants.iter().map(|entry| (entry, false));
+    let media = playlist.media.iter().map(|entry| {
+        let is_subtitles = entry.get("TYPE") == Some("SUBTITLES");
+        (entry, is_subtitles)
+    });
+    let i_frames = playlist.i_frames.iter().map(|entry| (entry, false));
+    let all = variants
+        .enumerate()
+        .map(|(at, entry)| (Use::Variant(at), entry))
+        .chain(media.enumerate().map(|(at, entry)| (Use::Media(at), entry)))
+        .chain(
+            i_frames
+                .enumerate()
+                .map(|(at, entry)| (Use::IFrames(at), entry)),
+        );
+    let mut found: Vec<(String, Vec<Use>, bool)> = vec![];
+    for (kind, (entry, is_subtitles)) in all {
+        let Some(uri) = &entry.uri else { continue };
+        if let Some((_, uses, _)) = found.iter_mut().find(|(known, ..)| known == uri) {
+            uses.push(kind);
+        } else if found.len() < MOST_PLAYLISTS {
+            found.push((uri.clone(), vec![kind], is_subtitles));
+        }
+    }
+    found
+}
+
+fn body(bytes: &[u8], listed: &Listed, inits: &[Option<Init>], is_subtitles: bool) -> Body {
+    if listed.is_encrypted {
+        return Body::Opaque;
+    }
+    let init = listed.map.and_then(|map| inits.get(map));
+    if is_boxes(bytes) {
+        return match init {
+            Some(Some(init)) => match init.main().read(bytes) {
+                Ok(fragments) => Body::Fragments(fragments),
+                Err(why) => Body::Wrong(why),
+            },
+            Some(None) => Body::Opaque,
+            None => Body::Wrong("it is fragmented MP4 without an `EXT-X-MAP`".to_owned()),
+        };
+    }
+    if is_subtitles {
+        return Body::WebVtt(web_vtt(bytes));
+    }
+    match bytes {
+        [0x47, ..] if init.is_none() => Body::TransportStream(transport_stream(bytes)),
+        [b'I', b'D', b'3', ..] | [0xff, 0xe0..=0xff, ..] | [0x0b, 0x77, ..] if init.is_none() => {
+            Body::Opaque
+        }
+        _ if init.is_some() => Body::Wrong("its bytes from 0 on are no box".to_owned()),
+        _ => Body::Wrong("it is neither fragmented MP4 nor a transport stream".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plain_name_is_read_in_one_way_by_everybody() {
+        for (uri, expected) in [
+            ("seg00000.m4s", true),
+            ("v/0a1b/480p/playlist.m3u8?p=EN1r", true),
+            ("https://cdn.example/a.m3u8", true),
+            ("/abs/a.ts", true),
+            ("a b.ts", false),
+            ("a%2fb.ts", false),
+            ("a//b.ts", false),
+            ("a\\b.ts", false),
+            ("é.ts", false),
+            ("a;b.ts", false),
+            ("", false),
+        ] {
+            assert_eq!(is_plain(uri), expected, "{uri}");
+        }
+    }
+}

@@ -1,0 +1,394 @@
+//! What else a package may have: a DASH manifest (ISO/IEC 23009-1) of the same segments, and `package.json`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use reqwest::Url;
+use serde::Deserialize;
+
+use super::facts::Rendition;
+use super::playlist::shown;
+use super::source::{MOST_PLAYLIST, Source};
+use super::xml::{self, Element};
+use crate::package_json;
+
+const MANIFEST: &str = "manifest.mpd";
+const MOST_SEGMENTS: u64 = 100_000;
+/// What a report shows of a long list.
+const MOST_SHOWN: usize = 5;
+
+#[derive(Debug)]
+pub(crate) struct Manifest {
+    pub(crate) name: String,
+    /// Why it is no XML.
+    pub(crate) fault: Option<String>,
+    /// What is listed in it and not in the playlists, or the other way round; `None` where it says its segments in a way
+    /// that is not understood here.
+    pub(crate) differs: Option<Vec<String>>,
+}
+
+/// The first manifest in these folders.
+pub(crate) async fn find(
+    source: &Source,
+    folders: &[String],
+    renditions: &[Rendition],
+) -> Option<Manifest> {
+    for folder in folders {
+        let Ok(at) = source.root().join(&format!("{folder}{MANIFEST}")) else {
+            continue;
+        };
+        if let Ok(bytes) = source.read(&at, None, MOST_PLAYLIST).await {
+            let text = String::from_utf8_lossy(&bytes);
+            let (fault, differs) = match xml::parse(&text) {
+                Err(why) => (Some(why), None),
+                Ok(root) if root.name != "MPD" => (
+                    Some(format!("its element is `{}`", shown(&root.name))),
+                    None,
+                ),
+                Ok(root) => (
+                    None,
+                    segments(&root, &at).map(|all| differences(source, &all, renditions)),
+                ),
+            };
+            return Some(Manifest {
+                name: source.name(&at),
+                fault,
+                differs,
+            });
+        }
+    }
+    None
+}
+
+fn differences(source: &Source, manifest: &BTreeSet<Url>, renditions: &[Rendition]) -> Vec<String> {
+    let urls = |rendition: &Rendition| -> BTreeSet<Url> {
+        let playlist = &rendition.playlist;
+        let maps = playlist.maps.iter().map(|map| &map.uri);
+        let segments = playlist.segments.iter().map(|listed| &listed.place.uri);
+        maps.chain(segments)
+            .filter_map(|uri| rendition.at.join(uri).ok())
+            .collect()
+    };
+    let known: BTreeSet<Url> = renditions.iter().flat_map(urls).collect();
+    let wanted = renditions
+        .iter()
+        .filter(|rendition| rendition.has_video() || rendition.has_audio_only())
+        .flat_map(urls);
+    let lacking = wanted
+        .filter(|url| !manifest.contains(url))
+        .map(|url| format!("`{}` is not in it", source.name(&url)));
+    let unknown = manifest
+        .difference(&known)
+        .map(|url| format!("`{}` is in it and in no playlist", source.name(url)));
+    lacking.chain(unknown).take(MOST_SHOWN).collect()
+}
+
+/// Every initialization section and segment of pictures and sound.
+fn segments(mpd: &Element, at: &Url) -> Option<BTreeSet<Url>> {
+    let base = base(mpd, at)?;
+    let total = mpd.get("mediaPresentationDuration").and_then(seconds);
+    let mut found = BTreeSet::new();
+    for period in mpd.all("Period") {
+        let base = self::base(period, &base)?;
+        for set in period.all("AdaptationSet") {
+            let base = self::base(set, &base)?;
+            for representation in set.all("Representation") {
+                let is_av = [set, representation]
+                    .iter()
+                    .filter_map(|element| element.get("mimeType").or(element.get("contentType")))
+                    .any(|kind| kind.starts_with("video") || kind.starts_with("audio"));
+                if is_av {
+                    let base = self::base(representation, &base)?;
+                    let levels = [representation, set, period];
+                    for uri in uris(levels, total)? {
+                        found.insert(base.join(&uri).ok()?);
+                    }
+                }
+            }
+        }
+    }
+    Some(found)
+}
+
+fn base(element: &Element, outer: &Url) -> Option<Url> {
+    match element.child("BaseURL") {
+        Some(base) => outer.join(base.text.trim()).ok(),
+        None => Some(outer.clone()),
+    }
+}
+
+/// The URIs of a Representation, from the innermost level that says each thing.
+fn uris(levels: [&Element; 3], total: Option<f64>) -> Option<Vec<String>> {
+    let representation = levels[0];
+    let lists: Vec<&Element> = levels
+        .iter()
+        .filter_map(|level| level.child("SegmentList"))
+        .collect();
+    if let Some(list) = lists.first() {
+        let init = list
+            .child("Initialization")
+            .and_then(|init| init.get("sourceURL"));
+        let media = list.all("SegmentURL").filter_map(|url| url.get("media"));
+        return Some(init.into_iter().chain(media).map(str::to_owned).collect());
+    }
+    let templates: Vec<&Element> = levels
+        .iter()
+        .filter_map(|level| level.child("SegmentTemplate"))
+        .collect();
+    // One file, whose index says what is where in it.
+    if templates.is_empty() && representation.child("SegmentBase").is_some() {
+        return Some(vec![String::new()]);
+    }
+    let get = |name: &str| templates.iter().find_map(|template| template.get(name));
+    let whole = |name: &str| get(name).and_then(|text| text.parse::<u64>().ok());
+    let media = get("media")?;
+    let times = match templates
+        .iter()
+        .find_map(|template| template.child("SegmentTimeline"))
+    {
+        Some(timeline) => timeline_times(timeline)?,
+        None => {
+            let duration = whole("duration").filter(|duration| *duration > 0)? as f64;
+            let seconds = duration / whole("timescale").unwrap_or(1).max(1) as f64;
+            // A last segment of a few milliseconds is a rounding of the total.
+            let count = ((total? - 0.01) / seconds).ceil();
+            if !(1.0..=MOST_SEGMENTS as f64).contains(&count) {
+                return None;
+            }
+            (0..count as u64).map(|at| at * duration as u64).collect()
+        }
+    };
+    let first = whole("startNumber").unwrap_or(1);
+    let fill = |template: &str, number, time| fill(template, representation, number, time);
+    let mut found: Vec<String> = get("initialization")
+        .map(|init| fill(init, 0, 0))
+        .into_iter()
+        .collect();
+    found.extend(
+        (first..)
+            .zip(times)
+            .map(|(number, time)| fill(media, number, time)),
+    );
+    Some(found)
+}
+
+/// When each segment of a `SegmentTimeline` starts.
+fn timeline_times(timeline: &Element) -> Option<Vec<u64>> {
+    let mut times = vec![];
+    let mut time = 0_u64;
+    for entry in timeline.all("S") {
+        let whole = |name: &str| entry.get(name).map(str::parse::<u64>);
+        if let Some(start) = whole("t") {
+            time = start.ok()?;
+        }
+        let duration = whole("d")?.ok()?;
+        // -1 means as many as there are, which only the next entry tells.
+        let repeated = whole("r").map_or(Some(0), Result::ok)?;
+        if times.len() as u64 + repeated >= MOST_SEGMENTS {
+            return None;
+        }
+        for _ in 0..=repeated {
+            times.push(time);
+            time = time.checked_add(duration)?;
+        }
+    }
+    Some(times)
+}
+
+/// `$RepresentationID$`, `$Number%05d$` (§5.3.9.4.4).
+fn fill(template: &str, representation: &Element, number: u64, time: u64) -> String {
+    let mut out = String::new();
+    for (at, part) in template.split('$').enumerate() {
+        let (name, width) = match part.split_once("%0") {
+            Some((name, format)) => (name, format.trim_end_matches('d').parse().unwrap_or(0)),
+            None => (part, 0_usize),
+        };
+        let width = width.min(20);
+        match (at % 2, name) {
+            (0, _) => out += part,
+            (_, "") => out.push('$'),
+            (_, "RepresentationID") => out += representation.get("id").unwrap_or(""),
+            (_, "Bandwidth") => out += representation.get("bandwidth").unwrap_or(""),
+            (_, "Number") => out += &format!("{number:0width$}"),
+            (_, "Time") => out += &format!("{time:0width$}"),
+            _ => out += part,
+        }
+    }
+    out
+}
+
+/// `PT1H2M3.5S`.
+fn seconds(text: &str) -> Option<f64> {
+    let mut rest = text.strip_prefix("PT")?;
+    let mut total = 0.0;
+    while let Some(end) = rest.find(|c: char| c.is_ascii_alphabetic()) {
+        let number: f64 = rest[..end].parse().ok()?;
+        total += number
+            * match &rest[end..=end] {
+                "H" => 3600.0,
+                "M" => 60.0,
+                "S" => 1.0,
+                _ => return None,
+            };
+        rest = &rest[end + 1..];
+    }
+    rest.is_empty().then_some(total)
+}
+
+/// What of `package.json` is read: anything else may have that name too, and is not ours without `objects`.
+#[derive(Deserialize)]
+struct Listing {
+    objects: Vec<package_json::Object>,
+}
+
+/// What is not as the first `package.json` in these folders has it.
+pub(crate) async fn package_json(
+    source: &Source,
+    folders: &[String],
+    digests: &BTreeMap<String, (u64, String)>,
+) -> Option<Vec<(String, String)>> {
+    for folder in folders {
+        let Ok(at) = source
+            .root()
+            .join(&format!("{folder}{}", package_json::NAME))
+        else {
+            continue;
+        };
+        let Ok(bytes) = source.read(&at, None, MOST_PLAYLIST).await else {
+            continue;
+        };
+        let json: serde_json::Value = match serde_json::from_slice(&bytes) {
+            Ok(json) => json,
+            Err(error) => return Some(vec![(source.name(&at), format!("it is no JSON: {error}"))]),
+        };
+        if json.get("objects").is_none() {
+            continue;
+        }
+        return Some(match serde_json::from_value::<Listing>(json) {
+            Ok(listing) => compare(source, &listing, digests).await,
+            Err(error) => vec![(source.name(&at), format!("it is not understood: {error}"))],
+        });
+    }
+    None
+}
+
+async fn compare(
+    source: &Source,
+    listing: &Listing,
+    digests: &BTreeMap<String, (u64, String)>,
+) -> Vec<(String, String)> {
+    let mut found = vec![];
+    for object in &listing.objects {
+        let name = shown(&object.path);
+        let Ok(at) = source.root().join(&object.path) else {
+            found.push((name, "its path is none".to_owned()));
+            continue;
+        };
+        let digest = match digests.get(at.as_str()) {
+            Some(digest) => Ok(digest.clone()),
+            None => source.digest(&at),
+        };
+        match digest {
+            Err(why) => found.push((name, why)),
+            Ok((bytes, _)) if bytes != object.bytes => {
+                found.push((
+                    name,
+                    format!("it has {bytes} bytes and {} are listed", object.bytes),
+                ));
+            }
+            Ok((_, sha256)) if sha256 != object.sha256 => {
+                found.push((
+                    name,
+                    "its SHA-256 is another than the listed one".to_owned(),
+                ));
+            }
+            Ok(_) => {}
+        }
+        tokio::task::yield_now().await;
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn urls(body: &str) -> Option<Vec<String>> {
+        let text = format!(
+            r#"<MPD mediaPresentationDuration="PT0M10.005S"><Period>{body}</Period></MPD>"#
+        );
+        let at = Url::parse("https://e.example/a/manifest.mpd").expect("a URL");
+        let found = segments(&xml::parse(&text).expect("XML"), &at)?;
+        Some(
+            found
+                .iter()
+                .map(|url| {
+                    url.path()
+                        .strip_prefix("/a/")
+                        .unwrap_or(url.path())
+                        .to_owned()
+                })
+                .collect(),
+        )
+    }
+
+    #[test]
+    fn segments_are_listed_by_timelines_by_durations_and_one_by_one() {
+        let template = |attributes: &str, inside: &str| {
+            format!(
+                r#"<AdaptationSet mimeType="video/mp4"><SegmentTemplate {attributes}>{inside}</SegmentTemplate>
+                   <Representation id="v1" bandwidth="9"/></AdaptationSet>"#
+            )
+        };
+        let timeline = template(
+            r#"media="$RepresentationID$/s$Number%03d$.m4s" initialization="$RepresentationID$/i.mp4" startNumber="0""#,
+            r#"<SegmentTimeline><S t="0" d="4" r="1"/><S d="2"/></SegmentTimeline>"#,
+        );
+        let by_time = template(
+            r#"media="$Time$-$Bandwidth$$$.m4s""#,
+            r#"<SegmentTimeline><S t="5" d="4"/><S d="2"/></SegmentTimeline>"#,
+        );
+        let by_duration = template(
+            r#"media="$Number$.m4s" duration="4000" timescale="1000""#,
+            "",
+        );
+        let one_by_one = r#"<AdaptationSet><Representation mimeType="audio/mp4"><BaseURL>b/</BaseURL><SegmentList>
+            <Initialization sourceURL="i"/><SegmentURL media="1"/></SegmentList></Representation></AdaptationSet>"#;
+        for (body, expected) in [
+            (
+                timeline.as_str(),
+                Some(vec![
+                    "v1/i.mp4",
+                    "v1/s000.m4s",
+                    "v1/s001.m4s",
+                    "v1/s002.m4s",
+                ]),
+            ),
+            (&by_time, Some(vec!["5-9$.m4s", "9-9$.m4s"])),
+            (&by_duration, Some(vec!["1.m4s", "2.m4s", "3.m4s"])),
+            (one_by_one, Some(vec!["b/1", "b/i"])),
+            (
+                r#"<AdaptationSet mimeType="video/mp4"><Representation><BaseURL>i.mp4</BaseURL><SegmentBase/></Representation>
+                   </AdaptationSet>"#,
+                Some(vec!["i.mp4"]),
+            ),
+            (
+                r#"<AdaptationSet mimeType="image/jpeg"><Representation/></AdaptationSet>"#,
+                Some(vec![]),
+            ),
+            (
+                r#"<AdaptationSet mimeType="video/mp4"><Representation/></AdaptationSet>"#,
+                None,
+            ),
+            (
+                &template(
+                    r#"media="$Time$""#,
+                    r#"<SegmentTimeline><S d="1" r="99999999999"/></SegmentTimeline>"#,
+                ),
+                None,
+            ),
+        ] {
+            let expected = expected.map(|all| all.into_iter().map(str::to_owned).collect());
+            assert_eq!(urls(body), expected, "{body}");
+        }
+    }
+}

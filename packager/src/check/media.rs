@@ -1,0 +1,409 @@
+//! What fragmented MP4 says about itself (ISO/IEC 14496-12, 14496-15, 23000-19): tracks of a Media Initialization Section,
+//! samples of a Media Segment. For anybody's bytes: numbers may be anything, and sizes are believed only as far as there
+//! are bytes. Pure.
+
+use mp4_atom::{Atom as _, Ftyp, Moof, Moov, Trak, Trex, Trun};
+
+use super::codec::{self, Coding};
+
+const SAMPLE_IS_NON_SYNC: u32 = 0x0001_0000;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Medium {
+    Video,
+    Audio,
+    Other,
+}
+
+/// A Media Initialization Section.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Init {
+    pub(crate) brands: Vec<String>,
+    /// Never empty.
+    pub(crate) tracks: Vec<Track>,
+    pub(crate) is_fragmented: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Track {
+    id: u32,
+    pub(crate) medium: Medium,
+    /// Ticks a second; never 0.
+    pub(crate) timescale: u32,
+    pub(crate) codec: String,
+    /// As encoded, and as shown.
+    pub(crate) sizes: [(u32, u32); 2],
+    pub(crate) channels: u16,
+    pub(crate) sample_rate: u32,
+    /// Ticks that the edit list adds to a time.
+    edit: i64,
+    coding: Option<Coding>,
+    trex: Trex,
+}
+
+/// The samples that a Media Segment has of one track; times in ticks of that track.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Fragments {
+    pub(crate) start: u64,
+    pub(crate) duration: u64,
+    pub(crate) samples: u64,
+    pub(crate) longest_sample: u64,
+    /// When the first of it is shown, after the edit list.
+    pub(crate) shown_from: i64,
+    pub(crate) starts_with_sync: bool,
+    /// What the first sample's NAL units say, where they were understood.
+    pub(crate) starts_with_idr: Option<bool>,
+    /// The longest time from one sync sample to the next.
+    pub(crate) longest_gap: u64,
+    /// The first and last `mfhd` sequence number.
+    pub(crate) sequence: (u32, u32),
+    pub(crate) is_rising: bool,
+    /// Fragments in it do not follow each other.
+    pub(crate) has_hole: bool,
+    pub(crate) has_styp: bool,
+    /// The last box has more bytes than there are.
+    pub(crate) is_cut: bool,
+    /// Bytes that samples are said to have and `mdat` has not.
+    pub(crate) missing: u64,
+    /// The first sample is all there.
+    pub(crate) has_first_sample: bool,
+}
+
+/// A box at the top level.
+struct TopBox<'bytes> {
+    kind: [u8; 4],
+    /// Where it starts, header included.
+    at: usize,
+    body: &'bytes [u8],
+    is_cut: bool,
+}
+
+/// The boxes at the top level; `Err` for what is no box.
+fn top(bytes: &[u8]) -> impl Iterator<Item = Result<TopBox<'_>, String>> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let rest = bytes.get(at..).filter(|rest| !rest.is_empty())?;
+        let start = at;
+        at = bytes.len();
+        let Some((header, kind)) = rest.get(..4).zip(rest.get(4..8)) else {
+            return Some(Err(format!("bytes from {start} on are no box")));
+        };
+        let size = u32::from_be_bytes([header[0], header[1], header[2], header[3]]);
+        let kind = [kind[0], kind[1], kind[2], kind[3]];
+        let large = rest.get(8..16).and_then(|large| large.try_into().ok());
+        let (skipped, size) = match (size, large.map(u64::from_be_bytes)) {
+            (0, _) => (8, rest.len() as u64),
+            (1, Some(large)) => (16, large),
+            (small, _) => (8, u64::from(small)),
+        };
+        if size < skipped as u64 || !kind.iter().all(u8::is_ascii_graphic) {
+            return Some(Err(format!("bytes from {start} on are no box")));
+        }
+        let end = usize::try_from(size).unwrap_or(usize::MAX);
+        if end <= rest.len() {
+            at = start + end;
+        }
+        Some(Ok(TopBox {
+            kind,
+            at: start,
+            body: &rest[skipped..end.min(rest.len())],
+            is_cut: end > rest.len(),
+        }))
+    })
+}
+
+/// Whether bytes begin as a segment or an initialization section does.
+pub(crate) fn is_boxes(bytes: &[u8]) -> bool {
+    let kinds = [
+        b"styp", b"moof", b"sidx", b"emsg", b"prft", b"ftyp", b"moov",
+    ];
+    bytes
+        .get(4..8)
+        .is_some_and(|kind| kinds.iter().any(|known| *known == kind))
+}
+
+impl Init {
+    pub(crate) fn parse(bytes: &[u8]) -> Result<Self, String> {
+        let (mut brands, mut moov) = (vec![], None);
+        for found in top(bytes) {
+            let found = found?;
+            if found.is_cut {
+                return Err("it is cut short".to_owned());
+            }
+            let unread = |error| format!("its boxes cannot be read: {error}");
+            match &found.kind {
+                b"ftyp" => {
+                    let ftyp = Ftyp::decode_body(&mut &*found.body).map_err(unread)?;
+                    let all = ftyp.compatible_brands.iter().chain([&ftyp.major_brand]);
+                    brands = all.take(64).map(ToString::to_string).collect();
+                }
+                b"moov" => moov = Some(Moov::decode_body(&mut &*found.body).map_err(unread)?),
+                _ => {}
+            }
+        }
+        let moov = moov.ok_or("it has no `moov`")?;
+        let movie = moov.mvhd.timescale;
+        let trex = |track: &Trak| {
+            let all = moov.mvex.iter().flat_map(|mvex| &mvex.trex);
+            all.into_iter()
+                .find(|trex| trex.track_id == track.tkhd.track_id)
+                .cloned()
+                .unwrap_or_default()
+        };
+        let tracks: Vec<Track> = moov
+            .trak
+            .iter()
+            .map(|track| Track::of(track, trex(track), movie))
+            .collect();
+        if tracks.is_empty() {
+            return Err("it has no track".to_owned());
+        }
+        Ok(Self {
+            brands,
+            tracks,
+            is_fragmented: moov.mvex.is_some(),
+        })
+    }
+
+    /// The track that segments are measured by: the picture, or else the first.
+    pub(crate) fn main(&self) -> &Track {
+        let video = |track: &&Track| track.medium == Medium::Video;
+        self.tracks.iter().find(video).unwrap_or(&self.tracks[0])
+    }
+}
+
+impl Track {
+    fn of(track: &Trak, trex: Trex, movie_timescale: u32) -> Self {
+        let entry = track.mdia.minf.stbl.stsd.codecs.first();
+        let timescale = track.mdia.mdhd.timescale.max(1);
+        let mut edit = 0_i64;
+        for entry in track
+            .edts
+            .iter()
+            .filter_map(|edts| edts.elst.as_ref())
+            .flat_map(|elst| &elst.entries)
+        {
+            match entry.media_time {
+                // An empty edit: nothing is shown for so long, on the movie's clock.
+                None => {
+                    let ticks = u128::from(entry.segment_duration) * u128::from(timescale)
+                        / u128::from(movie_timescale.max(1));
+                    edit = edit.saturating_add(i64::try_from(ticks).unwrap_or(i64::MAX));
+                }
+                Some(from) => {
+                    edit = edit.saturating_sub(i64::try_from(from).unwrap_or(i64::MAX));
+                    break;
+                }
+            }
+        }
+        let visual = entry.and_then(|entry| entry.visual());
+        let audio = entry.and_then(|entry| entry.audio());
+        Self {
+            id: track.tkhd.track_id,
+            medium: match &<[u8; 4]>::from(track.mdia.hdlr.handler) {
+                b"vide" => Medium::Video,
+                b"soun" => Medium::Audio,
+                _ => Medium::Other,
+            },
+            timescale,
+            codec: entry.map_or_else(|| "none".to_owned(), codec::name),
+            sizes: [
+                visual.map_or((0, 0), |visual| (visual.width.into(), visual.height.into())),
+                (
+                    track.tkhd.width.integer().into(),
+                    track.tkhd.height.integer().into(),
+                ),
+            ],
+            channels: entry
+                .and_then(codec::channels)
+                .or_else(|| audio.map(|audio| audio.channel_count))
+                .unwrap_or(0),
+            sample_rate: audio.map_or(0, |audio| audio.sample_rate.integer().into()),
+            edit,
+            coding: entry.and_then(codec::coding),
+            trex,
+        }
+    }
+
+    pub(crate) fn seconds(&self, ticks: i64) -> f64 {
+        ticks as f64 / f64::from(self.timescale)
+    }
+
+    pub(crate) fn micros(&self, ticks: u64) -> u64 {
+        let scale = u128::from(self.timescale);
+        let micros = (u128::from(ticks) * 1_000_000 + scale / 2) / scale;
+        u64::try_from(micros).unwrap_or(u64::MAX)
+    }
+
+    /// What a Media Segment, or the part of one that a byte range names, has of this track.
+    pub(crate) fn read(&self, bytes: &[u8]) -> Result<Fragments, String> {
+        let mut reader = Reader {
+            track: self,
+            bytes,
+            found: None,
+            since_sync: 0,
+            has_styp: false,
+        };
+        let mut unheld = 0_u64;
+        let mut is_cut = false;
+        for found in top(bytes) {
+            let found = found?;
+            is_cut |= found.is_cut;
+            match &found.kind {
+                b"styp" => reader.has_styp |= found.at == 0,
+                b"moof" if found.is_cut => return Err("its `moof` is cut short".to_owned()),
+                b"moof" => {
+                    let moof = Moof::decode_body(&mut &*found.body)
+                        .map_err(|error| format!("its `moof` cannot be read: {error}"))?;
+                    unheld = unheld.saturating_add(reader.moof(&moof, found.at)?);
+                }
+                b"mdat" => unheld = unheld.saturating_sub(found.body.len() as u64),
+                _ => {}
+            }
+        }
+        let mut found = reader.found.ok_or("it has no samples of its track")?;
+        found.longest_gap = found.longest_gap.max(reader.since_sync);
+        found.has_styp = reader.has_styp;
+        found.is_cut = is_cut;
+        found.missing = unheld;
+        Ok(found)
+    }
+}
+
+struct Reader<'bytes> {
+    track: &'bytes Track,
+    bytes: &'bytes [u8],
+    found: Option<Fragments>,
+    since_sync: u64,
+    has_styp: bool,
+}
+
+impl Reader<'_> {
+    /// Returns how many bytes its samples are said to have, of all tracks.
+    fn moof(&mut self, moof: &Moof, at: usize) -> Result<u64, String> {
+        let mut bytes = 0_u64;
+        let sequence = moof.mfhd.sequence_number;
+        for traf in &moof.traf {
+            let is_ours = traf.tfhd.track_id == self.track.id;
+            let (tfhd, trex) = (&traf.tfhd, &self.track.trex);
+            let size = tfhd.default_sample_size.unwrap_or(trex.default_sample_size);
+            for run in &traf.trun {
+                // A count without entries takes no room, and may say billions.
+                if run.samples.len() > self.bytes.len() {
+                    return Err("it lists more samples than it has bytes".to_owned());
+                }
+                let sizes = run.samples.iter().map(|sample| sample.size.unwrap_or(size));
+                bytes = sizes.fold(bytes, |sum, size| sum.saturating_add(size.into()));
+            }
+            if !is_ours {
+                continue;
+            }
+            let base = traf.tfdt.as_ref().ok_or("a `traf` has no `tfdt`")?;
+            let mut time = base.base_media_decode_time;
+            if let Some(found) = &mut self.found {
+                found.has_hole |= time != found.start.saturating_add(found.duration);
+                found.is_rising &= sequence > found.sequence.1;
+                found.sequence.1 = sequence;
+            }
+            let duration = tfhd
+                .default_sample_duration
+                .unwrap_or(trex.default_sample_duration);
+            let flags = tfhd
+                .default_sample_flags
+                .unwrap_or(trex.default_sample_flags);
+            for run in &traf.trun {
+                for sample in &run.samples {
+                    let duration = u64::from(sample.duration.unwrap_or(duration));
+                    let flags = sample.flags.unwrap_or(flags);
+                    let is_sync = flags & SAMPLE_IS_NON_SYNC == 0;
+                    let shown_from = i64::try_from(time)
+                        .unwrap_or(i64::MAX)
+                        .saturating_add(sample.cts.unwrap_or(0))
+                        .saturating_add(self.track.edit);
+                    if self.found.is_none() {
+                        let first = self.data(run, at, sample.size.unwrap_or(size));
+                        let coding = self.track.coding;
+                        self.found = Some(Fragments {
+                            start: time,
+                            duration: 0,
+                            samples: 0,
+                            longest_sample: 0,
+                            shown_from,
+                            starts_with_sync: is_sync,
+                            starts_with_idr: coding.zip(first).and_then(|(c, d)| c.is_idr(d)),
+                            longest_gap: 0,
+                            sequence: (sequence, sequence),
+                            is_rising: true,
+                            has_hole: false,
+                            has_styp: false,
+                            is_cut: false,
+                            missing: 0,
+                            has_first_sample: first.is_some(),
+                        });
+                    }
+                    let Some(found) = &mut self.found else {
+                        continue;
+                    };
+                    if is_sync {
+                        found.longest_gap = found.longest_gap.max(self.since_sync);
+                        self.since_sync = 0;
+                    }
+                    self.since_sync = self.since_sync.saturating_add(duration);
+                    found.shown_from = found.shown_from.min(shown_from);
+                    found.samples += 1;
+                    found.longest_sample = found.longest_sample.max(duration);
+                    found.duration = found.duration.saturating_add(duration);
+                    time = time.saturating_add(duration);
+                }
+            }
+        }
+        Ok(bytes)
+    }
+
+    /// The bytes of the first sample of a run, whose offset counts from its `moof`.
+    fn data(&self, run: &Trun, moof: usize, size: u32) -> Option<&[u8]> {
+        let offset = usize::try_from(run.data_offset?).ok()?;
+        let start = moof.checked_add(offset)?;
+        let end = start.checked_add(usize::try_from(size).ok()?)?;
+        self.bytes.get(start..end)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::sample::{self, Spec};
+
+    #[test]
+    fn damaged_bytes_are_an_error_or_a_number_and_never_a_panic() {
+        let spec = Spec::video(640, 360);
+        let init = spec.init();
+        let segment = sample::segment(&spec, 0);
+        let track = Init::parse(&init).expect("an init").main().clone();
+        assert_eq!(track.read(&segment).expect("samples").samples, 50);
+        for bytes in [&init, &segment] {
+            for at in 0..bytes.len().min(2_000) {
+                let _ = (Init::parse(&bytes[..at]), track.read(&bytes[..at]));
+                for value in [0, 1, 0x7f, 0x80, 0xff] {
+                    let mut bad = bytes.clone();
+                    bad[at] = value;
+                    let _ = (Init::parse(&bad), track.read(&bad));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn billions_of_samples_in_a_few_bytes_are_refused() {
+        let track = Init::parse(&Spec::video(640, 360).init())
+            .expect("an init")
+            .main()
+            .clone();
+        let bomb = b"\0\0\0\x50moof\0\0\0\x10mfhd\0\0\0\0\0\0\0\x01\0\0\0\x38traf\0\0\0\x10tfhd\0\0\0\0\0\0\0\x01\
+                     \0\0\0\x10tfdt\0\0\0\0\0\0\0\0\0\0\0\x10trun\0\0\0\0\xff\xff\xff\xff";
+        assert_eq!(
+            track.read(bomb),
+            Err("it lists more samples than it has bytes".to_owned())
+        );
+    }
+}

@@ -1,0 +1,121 @@
+//! I-frame playlists: single pictures to show while somebody drags the playhead.
+
+use super::super::codec::is_same;
+use super::super::facts::{Rendition, Use};
+use super::super::playlist::shown;
+use super::{Rule, rates, segment};
+
+pub(super) const RULES: &[Rule] = &[
+    Rule {
+        id: "IF-01",
+        title: "what is listed as I-frames says `EXT-X-I-FRAMES-ONLY`, and nothing else does",
+        source: "RFC 8216bis §4.4.3.6, §4.4.6.3",
+        advice: "add the tag, or list the playlist with EXT-X-I-FRAME-STREAM-INF",
+        check: |facts, findings| {
+            for rendition in &facts.renditions {
+                let (is_listed, is_said) =
+                    (rendition.is_i_frames(), rendition.playlist.is_i_frames_only);
+                if is_listed || is_said {
+                    let is_alone = rendition.uses.contains(&Use::Alone);
+                    findings.expect(is_said && (is_listed || is_alone), || {
+                        let what = match is_said {
+                            true => "it says so and is not listed so",
+                            false => "`EXT-X-I-FRAMES-ONLY` is missing",
+                        };
+                        (rendition.name.clone(), what.to_owned())
+                    });
+                }
+            }
+        },
+    },
+    Rule {
+        id: "IF-02",
+        title: "each segment of an I-frame playlist is one keyframe",
+        source: "RFC 8216bis §4.4.3.6",
+        advice: "let each byte range be the fragment of one sync sample, or reach to its end",
+        check: |facts, findings| {
+            for rendition in facts.renditions.iter().filter(|one| one.is_i_frames()) {
+                for (at, _, _, found) in rendition.fragments() {
+                    let wrong = if !found.starts_with_sync || found.starts_with_idr == Some(false) {
+                        Some("its picture needs others".to_owned())
+                    } else if !found.has_first_sample {
+                        Some("its picture is cut short".to_owned())
+                    } else if !found.is_cut && found.samples != 1 {
+                        Some(format!("it has {} pictures", found.samples))
+                    } else {
+                        None
+                    };
+                    findings.expect(wrong.is_none(), || {
+                        (segment(rendition, at), wrong.clone().unwrap_or_default())
+                    });
+                }
+            }
+        },
+    },
+    Rule {
+        id: "IF-03",
+        title: "an I-frame Variant Stream says its rate, codec and size as they are",
+        source: "RFC 8216bis §4.4.6.3",
+        advice: "write the measured peak, and codec and size of the initialization section",
+        check: |facts, findings| {
+            let Some(playlist) = &facts.multivariant else {
+                return;
+            };
+            for rendition in &facts.renditions {
+                for kind in &rendition.uses {
+                    let Use::IFrames(at) = kind else { continue };
+                    let entry = &playlist.i_frames[*at];
+                    let track = rendition.track();
+                    let codecs = entry.codecs();
+                    let codec = track.map(|track| track.codec.as_str());
+                    let is_codec = !codecs.is_empty()
+                        && codec
+                            .is_none_or(|codec| codecs.iter().all(|listed| is_same(listed, codec)));
+                    let size = entry.resolution();
+                    let is_size = size
+                        .is_some_and(|size| track.is_none_or(|track| track.sizes.contains(&size)));
+                    let peak = rates(rendition).map_or(0, |(peak, _)| peak);
+                    let rate = entry.number("BANDWIDTH").unwrap_or(0);
+                    let is_rate = rate > 0 && rate.saturating_add(rate / 10) >= peak;
+                    let part = |name| shown(entry.get(name).unwrap_or("missing"));
+                    let wrong = if !is_codec {
+                        Some(format!(
+                            "CODECS is {}, and it is {}",
+                            part("CODECS"),
+                            codec.unwrap_or("?")
+                        ))
+                    } else if !is_size {
+                        Some(format!("RESOLUTION is {}", part("RESOLUTION")))
+                    } else if !is_rate {
+                        Some(format!(
+                            "BANDWIDTH is {}, and {peak} bit/s were measured",
+                            part("BANDWIDTH")
+                        ))
+                    } else {
+                        None
+                    };
+                    findings.expect(wrong.is_none(), || {
+                        (rendition.name.clone(), wrong.clone().unwrap_or_default())
+                    });
+                }
+            }
+        },
+    },
+    Rule {
+        id: "IF-04",
+        title: "there is an I-frame playlist where there are pictures",
+        source: "Apple HLS Authoring Specification, Trick Play",
+        advice: "list single pictures with EXT-X-I-FRAME-STREAM-INF, to show while somebody drags the playhead",
+        check: |facts, findings| {
+            let Some(playlist) = &facts.multivariant else {
+                return;
+            };
+            if facts.renditions.iter().any(Rendition::has_video) {
+                findings.expect(!playlist.i_frames.is_empty(), || {
+                    let what = "there is no `EXT-X-I-FRAME-STREAM-INF`";
+                    (facts.name.clone(), what.to_owned())
+                });
+            }
+        },
+    },
+];

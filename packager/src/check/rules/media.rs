@@ -1,0 +1,125 @@
+//! Codecs and rates that every player has.
+
+use super::super::facts::{Facts, Rendition};
+use super::super::media::{Medium, Track};
+use super::super::playlist::shown;
+use super::{Rule, frame_rate};
+
+const HIGHEST_RATE: f64 = 60.0;
+const VIDEO: [&str; 5] = ["avc1.", "hvc1.", "av01.", "dvh1.", "encv"];
+const AUDIO: [&str; 10] = [
+    "mp4a.40.2",
+    "mp4a.40.5",
+    "mp4a.40.29",
+    "mp4a.40.42",
+    "ac-3",
+    "ec-3",
+    "alac",
+    "flac",
+    "opus",
+    "enca",
+];
+/// Two channels at most: what any phone and any headset plays.
+const STEREO: u16 = 2;
+
+pub(super) const RULES: &[Rule] = &[
+    Rule {
+        id: "AV-01",
+        title: "60 frames a second at most",
+        source: "Apple HLS Authoring Specification, Video",
+        advice: "encode at 60 frames a second or fewer",
+        check: |facts, findings| {
+            for rendition in facts.renditions.iter().filter(|one| one.has_video()) {
+                let Some(rate) = frame_rate(rendition) else {
+                    continue;
+                };
+                findings.expect(rate <= HIGHEST_RATE * 1.0005, || {
+                    (rendition.name.clone(), format!("it has {rate:.3}"))
+                });
+            }
+        },
+    },
+    Rule {
+        id: "AV-02",
+        title: "pictures are H.264, HEVC or AV1, with parameter sets in the initialization section",
+        source: "Apple HLS Authoring Specification, Video",
+        advice: "encode as `avc1`, `hvc1` or `av01`; `avc3` and `hev1` do not play everywhere",
+        check: |facts, findings| {
+            for (rendition, track) in tracks(facts, Medium::Video) {
+                let is_right = VIDEO.iter().any(|known| track.codec.starts_with(known));
+                findings.expect(is_right, || {
+                    (
+                        rendition.name.clone(),
+                        format!("its codec is `{}`", shown(&track.codec)),
+                    )
+                });
+            }
+        },
+    },
+    Rule {
+        id: "AV-03",
+        title: "sound is AAC-LC, HE-AAC, xHE-AAC, AC-3, E-AC-3, FLAC, ALAC or Opus",
+        source: "Apple HLS Authoring Specification, Audio; Opus in MP4",
+        advice: "encode as AAC-LC (`mp4a.40.2`)",
+        check: |facts, findings| {
+            for (rendition, track) in tracks(facts, Medium::Audio) {
+                findings.expect(AUDIO.contains(&track.codec.as_str()), || {
+                    (
+                        rendition.name.clone(),
+                        format!("its codec is `{}`", shown(&track.codec)),
+                    )
+                });
+            }
+        },
+    },
+    Rule {
+        id: "AV-04",
+        title: "sound is sampled 44,100 or 48,000 times a second",
+        source: "Lectern: what phones play without resampling; HE-AAC says half of it",
+        advice: "resample to 48 kHz",
+        check: |facts, findings| {
+            for (rendition, track) in tracks(facts, Medium::Audio) {
+                let is_halved = matches!(track.codec.as_str(), "mp4a.40.5" | "mp4a.40.29");
+                let is_right = match track.sample_rate {
+                    44_100 | 48_000 => true,
+                    22_050 | 24_000 => is_halved,
+                    _ => false,
+                };
+                findings.expect(is_right, || {
+                    let what = format!("it is sampled {} times a second", track.sample_rate);
+                    (rendition.name.clone(), what)
+                });
+            }
+        },
+    },
+    Rule {
+        id: "AV-05",
+        title: "there is sound in mono or stereo",
+        source: "Apple HLS Authoring Specification, Audio",
+        advice: "add a stereo Rendition, or mix down to two channels",
+        check: |facts, findings| {
+            let all: Vec<(&Rendition, &Track)> = tracks(facts, Medium::Audio).collect();
+            let Some((first, track)) = all.first() else {
+                return;
+            };
+            let is_right = all
+                .iter()
+                .any(|(_, track)| (1..=STEREO).contains(&track.channels));
+            findings.expect(is_right, || {
+                (
+                    first.name.clone(),
+                    format!("it has {} channels, and no other has fewer", track.channels),
+                )
+            });
+        },
+    },
+];
+
+fn tracks(facts: &Facts, medium: Medium) -> impl Iterator<Item = (&Rendition, &Track)> {
+    facts
+        .renditions
+        .iter()
+        .flat_map(|one| one.inits.iter().flatten().map(move |init| (one, init)))
+        .flat_map(|(one, init)| init.tracks.iter().map(move |track| (one, track)))
+        .filter(move |(_, track)| track.medium == medium)
+}

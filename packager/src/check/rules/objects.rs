@@ -1,0 +1,95 @@
+//! What lies there, and under which names.
+
+use super::super::facts::is_plain;
+use super::Rule;
+
+pub(super) const RULES: &[Rule] = &[
+    Rule {
+        id: "OB-01",
+        title: "everything that is listed can be read",
+        source: "RFC 8216bis §6.2.1",
+        advice: "put the object there, or take it out of the playlist",
+        check: |facts, findings| {
+            findings.has_looked = true;
+            for (name, why) in &facts.unread {
+                findings.expect(false, || (name.clone(), why.clone()));
+            }
+        },
+    },
+    Rule {
+        id: "OB-02",
+        title: "every URI stays below the Multivariant Playlist's folder",
+        source: "Lectern: a link to a folder opens what is in it",
+        advice: "use relative URIs without `..` that lead out",
+        check: |facts, findings| {
+            for (playlist, uri, is_below) in &facts.uris {
+                findings.expect(*is_below, || {
+                    (playlist.clone(), format!("`{uri}` leads out"))
+                });
+            }
+        },
+    },
+    Rule {
+        id: "OB-03",
+        title: "names are letters, digits and `-._~@+`",
+        source: "RFC 3986 §2.3; Lectern: what two readers may read in two ways is refused",
+        advice: "rename the object, and name it plainly in the playlist",
+        check: |facts, findings| {
+            for (playlist, uri, _) in &facts.uris {
+                // One plain name stands for all.
+                let is_right = uri.is_empty() || is_plain(uri);
+                findings.expect(is_right, || {
+                    (playlist.clone(), format!("`{uri}` is not plain"))
+                });
+            }
+        },
+    },
+    Rule {
+        id: "OB-04",
+        title: "`package.json` lists every object with its size and SHA-256",
+        source: "Lectern: DESIGN.md, Packages",
+        advice: "package it again, or publish it again where the package is whole",
+        check: |facts, findings| {
+            let Some(listed) = &facts.listed else { return };
+            findings.has_looked = true;
+            for (name, why) in listed {
+                findings.expect(false, || (name.clone(), why.clone()));
+            }
+        },
+    },
+    Rule {
+        id: "OB-05",
+        title: "`manifest.mpd` is a well-formed MPD",
+        source: "ISO/IEC 23009-1; XML 1.0 §2.1",
+        advice: "write the manifest again",
+        check: |facts, findings| {
+            let Some(manifest) = &facts.manifest else {
+                return;
+            };
+            findings.expect(manifest.fault.is_none(), || {
+                (
+                    manifest.name.clone(),
+                    manifest.fault.clone().unwrap_or_default(),
+                )
+            });
+        },
+    },
+    Rule {
+        id: "OB-06",
+        title: "`manifest.mpd` lists the segments that the playlists list",
+        source: "Lectern: one set of CMAF segments (ISO/IEC 23000-19) for HLS and DASH",
+        advice: "write the manifest from the same list as the playlists",
+        check: |facts, findings| {
+            let Some(manifest) = &facts.manifest else {
+                return;
+            };
+            let Some(differs) = &manifest.differs else {
+                return;
+            };
+            findings.has_looked = true;
+            for what in differs {
+                findings.expect(false, || (manifest.name.clone(), what.clone()));
+            }
+        },
+    },
+];

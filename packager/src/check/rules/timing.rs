@@ -1,0 +1,256 @@
+//! When things play: playlists, boxes and Renditions agree.
+
+use super::super::facts::{Facts, Rendition};
+use super::super::media::{Fragments, Track};
+use super::playlists::av;
+use super::{Findings, Rule, segment};
+
+/// Seconds from 0, and from picture to sound, that nobody sees or hears (ITU-R BT.1359-1: 0.09 s of sound too early).
+const START: f64 = 0.1;
+/// Seconds that a seek decodes at most.
+const LONGEST_GOP: f64 = 2.0;
+const STUB_MICROS: u64 = 250_000;
+const MILLISECOND: u64 = 1_000;
+
+pub(super) const RULES: &[Rule] = &[
+    Rule {
+        id: "TM-01",
+        title: "`EXTINF` is what a segment lasts, within a frame",
+        source: "RFC 8216bis §4.4.4.1",
+        advice: "write the sum of the segment's sample durations",
+        check: durations,
+    },
+    Rule {
+        id: "TM-02",
+        title: "segments follow each other without hole or overlap",
+        source: "RFC 8216bis §3; ISO/IEC 14496-12 §8.8.12",
+        advice: "let each `tfdt` be the end of what came before, or mark an `EXT-X-DISCONTINUITY`",
+        check: |facts, findings| {
+            for rendition in av(facts) {
+                let mut before: Option<(usize, &Track, &Fragments)> = None;
+                for (at, listed, track, found) in rendition.fragments() {
+                    let mut gap = 0.0;
+                    if let Some((last, other, ended)) = before
+                        && last + 1 == at
+                        && other.timescale == track.timescale
+                        && !listed.is_discontinuous
+                    {
+                        let end = ended.start.saturating_add(ended.duration);
+                        let ticks = found.start.abs_diff(end);
+                        // A clock whose ticks are longer than that rounds.
+                        if ticks > 1 {
+                            gap = ticks as f64 / f64::from(track.timescale);
+                        }
+                    }
+                    findings.expect(gap <= 0.001 && !found.has_hole, || {
+                        let what = match found.has_hole {
+                            true => "its fragments do not follow each other".to_owned(),
+                            false => format!("it starts {gap:.3} s off the end of the one before"),
+                        };
+                        (segment(rendition, at), what)
+                    });
+                    before = Some((at, track, found));
+                }
+            }
+        },
+    },
+    Rule {
+        id: "TM-03",
+        title: "picture and sound start at 0",
+        source: "Lectern: what a player shows as 0:00 is the first picture",
+        advice: "write a `tfdt` of 0, and an edit list that takes off priming and reordering",
+        check: |facts, findings| {
+            for rendition in av(facts) {
+                if let Some(start) = start(rendition) {
+                    findings.expect(start.abs() <= START, || {
+                        (rendition.name.clone(), format!("it starts at {start:.3} s"))
+                    });
+                }
+            }
+        },
+    },
+    Rule {
+        id: "TM-04",
+        title: "picture and sound start together, within 0.1 s",
+        source: "RFC 8216bis §6.2.4",
+        advice: "start both at the same time, with silence where there is no sound yet",
+        check: |facts, findings| {
+            pairs(facts, |video, audio| {
+                if let (Some(from), Some(to)) = (start(video), start(audio)) {
+                    findings.expect((from - to).abs() <= START, || {
+                        let what = format!(
+                            "it starts {:.3} s away from {}",
+                            (from - to).abs(),
+                            video.name
+                        );
+                        (audio.name.clone(), what)
+                    });
+                }
+            });
+        },
+    },
+    Rule {
+        id: "TM-05",
+        title: "picture and sound end together, within a segment",
+        source: "RFC 8216bis §6.2.4",
+        advice: "lengthen the shorter one with silence or the last picture, or cut the longer one",
+        check: |facts, findings| {
+            pairs(facts, |video, audio| {
+                let target = video.playlist.target_duration.unwrap_or(0) as f64;
+                let (long, short) = (video.seconds(), audio.seconds());
+                findings.expect((long - short).abs() <= target, || {
+                    let what = format!(
+                        "it lasts {short:.1} s, and {} lasts {long:.1} s",
+                        video.name
+                    );
+                    (audio.name.clone(), what)
+                });
+            });
+        },
+    },
+    Rule {
+        id: "TM-06",
+        title: "segments of all Variant Streams start at the same times",
+        source: "RFC 8216bis §6.2.4; Apple HLS Authoring Specification, Multivariant Playlist",
+        advice: "force keyframes at the same times in all of them",
+        check: aligned,
+    },
+    Rule {
+        id: "TM-07",
+        title: "no last segment below 0.25 s",
+        source: "Lectern: a request for a few frames",
+        advice: "join it to the one before",
+        check: |facts, findings| {
+            for rendition in av(facts) {
+                let [_, .., last] = &rendition.playlist.segments[..] else {
+                    continue;
+                };
+                findings.expect(last.micros >= STUB_MICROS, || {
+                    let at = rendition.playlist.segments.len() - 1;
+                    let what = format!("it lasts {} s", last.micros as f64 / 1e6);
+                    (segment(rendition, at), what)
+                });
+            }
+        },
+    },
+    Rule {
+        id: "TM-08",
+        title: "a keyframe every 2 s",
+        source: "Apple HLS Authoring Specification, Video",
+        advice: "encode with a keyframe interval of 2 s at most",
+        check: |facts, findings| {
+            for rendition in facts.renditions.iter().filter(|one| one.has_video()) {
+                for (at, _, track, found) in rendition.fragments() {
+                    let seconds = |ticks: u64| ticks as f64 / f64::from(track.timescale);
+                    let gap = seconds(found.longest_gap);
+                    // A keyframe is at a frame, and 2 s are no whole number of frames at 29.97 a second.
+                    let is_right = gap <= LONGEST_GOP + seconds(found.longest_sample) + 0.001;
+                    findings.expect(is_right, || {
+                        (
+                            segment(rendition, at),
+                            format!("{gap:.2} s pass without a keyframe"),
+                        )
+                    });
+                }
+            }
+        },
+    },
+];
+
+fn durations(facts: &Facts, findings: &mut Findings) {
+    for rendition in av(facts) {
+        let (mut listed_all, mut found_all, mut longest) = (0_u64, 0_u64, MILLISECOND);
+        for (at, listed, track, found) in rendition.fragments() {
+            let lasts = track.micros(found.duration);
+            let frame = track.micros(found.longest_sample).max(MILLISECOND);
+            findings.expect(listed.micros.abs_diff(lasts) <= frame, || {
+                let (says, lasts) = (listed.micros as f64 / 1e6, lasts as f64 / 1e6);
+                (
+                    segment(rendition, at),
+                    format!("it says {says} s and lasts {lasts} s"),
+                )
+            });
+            listed_all = listed_all.saturating_add(listed.micros);
+            found_all = found_all.saturating_add(lasts);
+            longest = longest.max(frame);
+        }
+        // What is a rounding in one segment is a drift in thousands.
+        findings_of_sum(findings, rendition, listed_all, found_all, longest);
+    }
+}
+
+fn findings_of_sum(
+    findings: &mut Findings,
+    rendition: &Rendition,
+    listed: u64,
+    found: u64,
+    frame: u64,
+) {
+    if found > 0 {
+        // Three decimals are as many as most write.
+        let rounding = rendition.segments.len() as u64 * MILLISECOND / 2;
+        findings.expect(listed.abs_diff(found) <= frame.max(rounding), || {
+            let (says, lasts) = (listed as f64 / 1e6, found as f64 / 1e6);
+            let what = format!("all say {says:.3} s together and last {lasts:.3} s");
+            (rendition.name.clone(), what)
+        });
+    }
+}
+
+/// When the first of it is shown.
+fn start(rendition: &Rendition) -> Option<f64> {
+    let (at, _, track, found) = rendition.fragments().next()?;
+    (at == 0).then(|| track.seconds(found.shown_from))
+}
+
+/// Every Media Playlist of sound beside the first of pictures: that all of these agree is another rule's.
+fn pairs(facts: &Facts, mut visit: impl FnMut(&Rendition, &Rendition)) {
+    let Some(video) = facts.renditions.iter().find(|one| one.has_video()) else {
+        return;
+    };
+    for audio in facts.renditions.iter().filter(|one| one.has_audio_only()) {
+        visit(video, audio);
+    }
+}
+
+fn aligned(facts: &Facts, findings: &mut Findings) {
+    let mut all = facts.renditions.iter().filter(|one| one.has_video());
+    let Some(first) = all.next() else { return };
+    let starts = |rendition: &Rendition| -> Vec<(f64, f64)> {
+        rendition
+            .fragments()
+            .map(|(_, _, track, found)| {
+                let seconds = |ticks: u64| ticks as f64 / f64::from(track.timescale);
+                (seconds(found.start), seconds(found.longest_sample))
+            })
+            .collect()
+    };
+    let expected = starts(first);
+    for rendition in all {
+        let found = starts(rendition);
+        // What could not be read is another rule's.
+        if expected.len() != first.segments.len() || found.len() != rendition.segments.len() {
+            continue;
+        }
+        findings.expect(expected.len() == found.len(), || {
+            let what = format!(
+                "it has {} segments, and {} has {}",
+                found.len(),
+                first.name,
+                expected.len()
+            );
+            (rendition.name.clone(), what)
+        });
+        for (at, ((start, frame), (other, other_frame))) in found.iter().zip(&expected).enumerate()
+        {
+            let is_right = (start - other).abs() <= frame.max(*other_frame).max(0.001);
+            findings.expect(is_right, || {
+                let what = format!(
+                    "it starts at {start:.3} s, and in {} at {other:.3} s",
+                    first.name
+                );
+                (segment(rendition, at), what)
+            });
+        }
+    }
+}

@@ -1,0 +1,301 @@
+//! Where the objects of a package are read from, and how much of each: a folder, or a web server as a player sees it.
+//! Whoever wrote the playlist chose its URIs, so nothing outside the folder or the origin is opened.
+
+use std::fs::File;
+use std::io::{Read as _, Seek as _, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use reqwest::header::{HeaderMap, RANGE};
+use reqwest::{Client, StatusCode, Url};
+use sha2::{Digest as _, Sha256};
+
+use super::CheckError;
+use super::playlist::{Place, Playlist, shown};
+use crate::package_json::MULTIVARIANT;
+use crate::revision::hex;
+
+pub(crate) const MOST_PLAYLIST: u64 = 8 << 20;
+pub(crate) const MOST_INIT: u64 = 1 << 20;
+pub(crate) const MOST_SEGMENT: u64 = 64 << 20;
+/// More entries than any package's folder has.
+const MOST_FILES: usize = 10_000;
+const REDIRECTS: usize = 5;
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Why an object was not read: a fragment of a sentence.
+pub(crate) type Unread = String;
+
+#[derive(Debug)]
+pub(crate) struct Source {
+    /// The folder of what was given, with its slash. Folders are `file:` URLs, so that both resolve URIs alike.
+    root: Url,
+    client: Option<Client>,
+    /// Whether other origins may be asked.
+    follows: bool,
+}
+
+impl Source {
+    /// What is to be checked, and where its first playlist is.
+    pub(crate) fn open(input: &str, follows: bool) -> Result<(Self, Url), CheckError> {
+        let (entry, client) = if input.starts_with("http://") || input.starts_with("https://") {
+            let url = Url::parse(input).map_err(|_| CheckError::NotAUrl(input.to_owned()))?;
+            let client = client(&url, follows).map_err(|error| CheckError::Unreadable {
+                name: input.to_owned(),
+                why: format!("{error:#}"),
+            })?;
+            (url, Some(client))
+        } else {
+            let path = playlist_of(Path::new(input))?;
+            let path = path
+                .canonicalize()
+                .map_err(|source| unreadable(&path, &source))?;
+            // Canonical paths are absolute, which is all that it asks for.
+            let url =
+                Url::from_file_path(&path).map_err(|()| CheckError::NotAUrl(input.to_owned()))?;
+            (url, None)
+        };
+        let mut root = entry
+            .join(".")
+            .map_err(|_| CheckError::NotAUrl(input.to_owned()))?;
+        root.set_query(None);
+        let source = Self {
+            root,
+            client,
+            follows,
+        };
+        Ok((source, entry))
+    }
+
+    pub(crate) fn is_folder(&self) -> bool {
+        self.client.is_none()
+    }
+
+    pub(crate) fn root(&self) -> &Url {
+        &self.root
+    }
+
+    /// How an object is called in a report: from the root, without its pass.
+    pub(crate) fn name(&self, at: &Url) -> String {
+        let mut plain = at.clone();
+        plain.set_query(None);
+        let text = plain.as_str();
+        shown(text.strip_prefix(self.root.as_str()).unwrap_or(text))
+    }
+
+    /// Whether an object lies in the folder of what was given, or below it.
+    pub(crate) fn is_below(&self, at: &Url) -> bool {
+        // The origin of a `file:` URL is opaque, and so like no other.
+        let place = |url: &Url| {
+            let host = url.host_str().map(str::to_owned);
+            (url.scheme().to_owned(), host, url.port_or_known_default())
+        };
+        place(at) == place(&self.root) && at.path().starts_with(self.root.path())
+    }
+
+    /// Reads an object, or a part of it, of at most `most` bytes.
+    pub(crate) async fn read(
+        &self,
+        at: &Url,
+        range: Option<(u64, u64)>,
+        most: u64,
+    ) -> Result<Vec<u8>, Unread> {
+        if range.is_some_and(|(length, _)| length > most) {
+            return Err(too_large(most));
+        }
+        match &self.client {
+            None => {
+                let (length, offset) = range.unwrap_or((most + 1, 0));
+                let mut file = self.file(at)?;
+                file.seek(SeekFrom::Start(offset)).map_err(plain)?;
+                let mut bytes = vec![];
+                file.take(length).read_to_end(&mut bytes).map_err(plain)?;
+                whole(bytes, range, most)
+            }
+            Some(client) => self.fetch(client, at, range, most).await,
+        }
+    }
+
+    /// The size and the SHA-256 of a file, read a piece at a time.
+    pub(crate) fn digest(&self, at: &Url) -> Result<(u64, String), Unread> {
+        let mut file = self.file(at)?;
+        let mut hash = Sha256::new();
+        let mut buffer = vec![0; 1 << 20];
+        let mut bytes = 0;
+        loop {
+            let read = file.read(&mut buffer).map_err(plain)?;
+            if read == 0 {
+                return Ok((bytes, hex(&hash.finalize())));
+            }
+            bytes += read as u64;
+            hash.update(&buffer[..read]);
+        }
+    }
+
+    fn file(&self, at: &Url) -> Result<File, Unread> {
+        let path = at
+            .to_file_path()
+            .ok()
+            .filter(|_| self.is_below(at))
+            .ok_or("it lies outside the folder, and was not opened")?;
+        let real = path.canonicalize().map_err(plain)?;
+        let root = self.root.to_file_path().unwrap_or_default();
+        if !real.starts_with(root) {
+            return Err("it is a link out of the folder, and was not opened".to_owned());
+        }
+        // A pipe or a device may have no end.
+        if !real.is_file() {
+            return Err("it is no file".to_owned());
+        }
+        File::open(real).map_err(plain)
+    }
+
+    async fn fetch(
+        &self,
+        client: &Client,
+        at: &Url,
+        range: Option<(u64, u64)>,
+        most: u64,
+    ) -> Result<Vec<u8>, Unread> {
+        if at.origin() != self.root.origin() && !self.follows {
+            return Err("it is on another origin: `--follow` opens it".to_owned());
+        }
+        let mut request = client.get(at.clone());
+        if let Some((length, offset)) = range {
+            let last = offset.saturating_add(length).saturating_sub(1);
+            request = request.header(RANGE, format!("bytes={offset}-{last}"));
+        }
+        let mut response = request.send().await.map_err(network)?;
+        let status = response.status();
+        if !status.is_success() {
+            return Err(format!("the server answers {}", status.as_u16()));
+        }
+        // A server without ranges sends the whole, of which a bounded beginning is read.
+        let is_whole = range.is_some() && status != StatusCode::PARTIAL_CONTENT;
+        let (length, skipped) = match range {
+            Some((length, offset)) if is_whole => (offset.saturating_add(length), offset),
+            Some((length, _)) => (length, 0),
+            None => (most + 1, 0),
+        };
+        if length > most + 1 {
+            return Err("the server knows no byte ranges".to_owned());
+        }
+        let mut bytes = vec![];
+        while let Some(chunk) = response.chunk().await.map_err(network)? {
+            let room = length - bytes.len() as u64;
+            let taken = chunk.len().min(usize::try_from(room).unwrap_or(usize::MAX));
+            bytes.extend_from_slice(&chunk[..taken]);
+            if bytes.len() as u64 == length {
+                break;
+            }
+        }
+        bytes.drain(
+            ..bytes
+                .len()
+                .min(usize::try_from(skipped).unwrap_or(usize::MAX)),
+        );
+        whole(bytes, range, most)
+    }
+}
+
+fn whole(bytes: Vec<u8>, range: Option<(u64, u64)>, most: u64) -> Result<Vec<u8>, Unread> {
+    match range {
+        Some((length, _)) if (bytes.len() as u64) < length => {
+            Err("it ends before its byte range".to_owned())
+        }
+        None if bytes.len() as u64 > most => Err(too_large(most)),
+        _ => Ok(bytes),
+    }
+}
+
+fn too_large(most: u64) -> Unread {
+    format!("it is larger than {} MiB", most >> 20)
+}
+
+fn plain(error: std::io::Error) -> Unread {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+fn network(error: reqwest::Error) -> Unread {
+    // URLs hold passes, and do not belong in a report.
+    let error = error.without_url();
+    let mut why = error.to_string();
+    let mut cause = std::error::Error::source(&error);
+    while let Some(next) = cause {
+        why = format!("{why}: {next}");
+        cause = next.source();
+    }
+    shown(&why)
+}
+
+fn client(entry: &Url, follows: bool) -> Result<Client> {
+    // Already installed when publishing came before, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let origin = entry.origin();
+    Client::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .timeout(ANSWER_TIMEOUT)
+        .default_headers(HeaderMap::new())
+        .redirect(reqwest::redirect::Policy::custom(move |attempt| {
+            if attempt.previous().len() > REDIRECTS {
+                attempt.error("it redirects too often")
+            } else if attempt.url().origin() != origin && !follows {
+                attempt.error("it redirects to another origin: `--follow` goes there")
+            } else {
+                attempt.follow()
+            }
+        }))
+        .no_proxy()
+        .build()
+        .context("cannot make an HTTP client")
+}
+
+/// The playlist that a path means: itself, or of a folder `master.m3u8`, or the only one there that lists Variant Streams.
+fn playlist_of(path: &Path) -> Result<PathBuf, CheckError> {
+    let about = std::fs::metadata(path).map_err(|source| unreadable(path, &source))?;
+    if !about.is_dir() {
+        return Ok(path.to_owned());
+    }
+    let master = path.join(MULTIVARIANT);
+    if master.is_file() {
+        return Ok(master);
+    }
+    let entries = std::fs::read_dir(path).map_err(|source| unreadable(path, &source))?;
+    let mut found: Vec<PathBuf> = entries
+        .take(MOST_FILES)
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.extension().is_some_and(|end| end == "m3u8") && path.is_file())
+        .filter(|path| is_multivariant(path))
+        .collect();
+    match (found.pop(), found.is_empty()) {
+        (Some(only), true) => Ok(only),
+        (None, _) => Err(CheckError::NoPlaylist(path.to_owned())),
+        (Some(_), false) => Err(CheckError::ManyPlaylists(path.to_owned())),
+    }
+}
+
+fn is_multivariant(path: &Path) -> bool {
+    let mut bytes = vec![];
+    File::open(path).is_ok_and(|file| file.take(MOST_PLAYLIST).read_to_end(&mut bytes).is_ok())
+        && Playlist::parse(&bytes).is_multivariant()
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> CheckError {
+    CheckError::Unreadable {
+        name: path.display().to_string(),
+        why: match error.kind() {
+            std::io::ErrorKind::NotFound => "there is no such file or folder".to_owned(),
+            _ => error.to_string(),
+        },
+    }
+}
+
+/// Where the URI of a playlist leads.
+pub(crate) fn resolve(base: &Url, place: &Place) -> Option<Url> {
+    base.join(&place.uri).ok()
+}
