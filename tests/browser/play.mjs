@@ -2,28 +2,10 @@
 //   node play.mjs ORIGIN LINK [SCREENSHOT.png]
 // Prints what happened as one JSON object. SEEK=1260,2690 (seconds) seeks to each of these once the first frame is there,
 // and tells how long each took; the player then goes on to the end.
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { chromium } from "playwright-core";
+import { withChromium } from "./chromium.mjs";
 
 const [origin, link, screenshot] = process.argv.slice(2);
-const profile = await mkdtemp(`${tmpdir()}/lectern-browser-`);
-const context = await chromium.launchPersistentContext(profile, {
-  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-  headless: true,
-  args: [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--autoplay-policy=no-user-gesture-required",
-  ],
-  viewport: { width: 1280, height: 720 },
-});
-try {
+await withChromium(async (context) => {
   const page = await context.newPage();
   const requests = [];
   const pending = [];
@@ -108,7 +90,4 @@ try {
       errors,
     }),
   );
-} finally {
-  await context.close();
-  await rm(profile, { recursive: true, force: true });
-}
+});

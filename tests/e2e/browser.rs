@@ -11,3 +11,11 @@ pub(crate) fn play(edge: &Edge, link: &str) -> serde_json::Value {
         .args([&edge.origin, link]));
     serde_json::from_str(&printed).expect("JSON")
 }
+
+/// Plays links in players that are not ours, one after the other.
+pub(crate) fn play_elsewhere(plays: &[(&str, &String)]) -> Vec<serde_json::Value> {
+    let printed = run(Command::new(built("node_modules/node/bin/node"))
+        .arg(root().join("tests/browser/others.mjs"))
+        .args(plays.iter().flat_map(|(player, link)| [*player, link])));
+    serde_json::from_str(&printed).expect("JSON")
+}

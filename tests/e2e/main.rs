@@ -27,6 +27,7 @@ use media::Playlist;
 
 const LECTURE: &str = "/courses/rails/intro/";
 const MASTER: &str = "/courses/rails/intro/master.m3u8";
+const MPD: &str = "/courses/rails/intro/manifest.mpd";
 
 fn published() -> Edge {
     let edge = Edge::start();
@@ -73,6 +74,36 @@ fn a_published_lecture_plays_to_the_end_in_ffmpeg_and_in_chromium() {
 }
 
 #[test]
+fn a_published_lecture_plays_to_the_end_in_players_of_others_by_hls_and_by_dash() {
+    let edge = published();
+    let (hls, dash) = (edge.link(MASTER), edge.link(MPD));
+    let plays = [
+        ("shaka", &hls),
+        ("shaka", &dash),
+        ("dashjs", &dash),
+        // Looking through it, by the I-frames.
+        ("shaka-pictures", &hls),
+        ("shaka-pictures", &dash),
+    ];
+    let all = browser::play_elsewhere(&plays);
+    for ((player, link), played) in plays.iter().zip(&all) {
+        let shown = format!("{player} {link}: {played:#}\n{}", edge.log());
+        assert_eq!(played["how"], "ended", "{shown}");
+        assert_eq!(played["errors"], serde_json::json!([]), "{shown}");
+        assert_eq!(played["refused"], serde_json::json!([]), "{shown}");
+        assert_eq!(
+            played["heights"],
+            serde_json::json!([480, 720, 1080]),
+            "{shown}"
+        );
+        let reached = played["currentTime"].as_f64().expect("a number");
+        assert!((reached - media::SECONDS).abs() < 0.2, "{shown}");
+        let pictures = played["pictures"].as_u64().expect("a number");
+        assert_eq!(pictures > 0, *player == "shaka-pictures", "{shown}");
+    }
+}
+
+#[test]
 fn the_page_says_why_a_lecture_does_not_open() {
     let edge = published();
     let scope = Scope::parse(MASTER).expect("a scope");
@@ -93,8 +124,8 @@ fn the_page_says_why_a_lecture_does_not_open() {
 fn every_segment_url_is_different_and_opens_exactly_one_object() {
     let edge = published();
     let Walk { playlists, objects } = walk(&edge);
-    // Three rungs and the audio, four segments and an initialization section each.
-    assert_eq!(playlists.len(), 4);
+    // Three rungs and the audio, four segments and an initialization section each, and the pictures to look through.
+    assert_eq!(playlists.len(), 5);
     assert!(objects.len() >= 20, "{objects:#?}");
 
     let passes: HashSet<&str> = objects

@@ -1,5 +1,6 @@
 //! Lectures to publish, and playlists to walk through.
 
+use std::collections::HashSet;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -50,16 +51,17 @@ impl Playlist {
         }
     }
 
-    /// The paths and queries of what it lists: URI lines and `URI` attributes.
+    /// The paths and queries of what it lists, each once: URI lines and `URI` attributes.
     pub(crate) fn listed(&self) -> Vec<String> {
         let (folder, _) = self.path.rsplit_once('/').expect("an absolute path");
+        let mut seen = HashSet::new();
         self.text
             .lines()
             .filter_map(|line| match line.strip_prefix('#') {
                 None => Some(line),
                 Some(tag) => tag.split_once("URI=\"")?.1.split('"').next(),
             })
-            .filter(|uri| !uri.is_empty())
+            .filter(|uri| !uri.is_empty() && seen.insert(*uri))
             .map(|uri| format!("{folder}/{uri}"))
             .collect()
     }

@@ -42,7 +42,10 @@ pub(in crate::playlist) fn multivariant(
         let line = trim_line(&playlist[at.clone()]);
         match tag(line).0 {
             b"#EXT-X-STREAM-INF" => open = Some((at.start..at.start + line.len(), at.start)),
-            b"#EXT-X-I-FRAME-STREAM-INF" | b"#EXT-X-IMAGE-STREAM-INF" if too_tall(line) => {
+            // Pictures of a whole lecture are mostly in one file, which a preview does not open.
+            b"#EXT-X-I-FRAME-STREAM-INF" | b"#EXT-X-IMAGE-STREAM-INF"
+                if entitlements.preview.is_some() || too_tall(line) =>
+            {
                 edits.push(Edit::drop(at.clone()));
             }
             b"#EXT-X-MEDIA" => {
@@ -224,6 +227,25 @@ mod tests {
         ] {
             let at = attribute_with_comma(line.as_bytes(), b"S").expect("the attribute");
             assert_eq!(edited(line, &[Edit::drop(at)]), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_preview_lists_no_pictures_to_look_through() {
+        let playlist = "#EXTM3U\n#EXT-X-STREAM-INF:RESOLUTION=640x360\n360p\n#EXT-X-I-FRAME-STREAM-INF:RESOLUTION=426x240,URI=\"i\"\n";
+        for (preview, expected) in [
+            (
+                Some((0, 60)),
+                "#EXTM3U\n#EXT-X-STREAM-INF:RESOLUTION=640x360\n360p\n",
+            ),
+            (None, playlist),
+        ] {
+            let entitlements = Entitlements {
+                preview,
+                ..Entitlements::default()
+            };
+            let edits = multivariant(playlist.as_bytes(), &entitlements).expect("a filter");
+            assert_eq!(edited(playlist, &edits), expected);
         }
     }
 
