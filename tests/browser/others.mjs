@@ -48,6 +48,7 @@ async function play(context, player, link) {
       new Promise((resolve) => {
         const video = document.querySelector("video");
         const errors = [];
+        let facts = () => ({});
         const state = (how) => ({
           how,
           errors,
@@ -57,7 +58,6 @@ async function play(context, player, link) {
           frames: video.getVideoPlaybackQuality().totalVideoFrames,
           ...facts(),
         });
-        let facts = () => ({});
         const fail = (error) => {
           errors.push(error);
           resolve(state("error"));
