@@ -13,7 +13,7 @@ const scripts = {
 };
 /** Times the speed at which it was filmed: what is tested is that every segment comes, in order. */
 const SPEED = 4;
-const LIMIT_MS = Number(process.env.PLAY_LIMIT_MS ?? 60_000);
+const LIMIT_MS = Number(process.env.PLAY_LIMIT_MS ?? 120_000);
 
 const server = createServer((request, response) => {
   const name = request.url.slice(1);
