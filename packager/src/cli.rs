@@ -11,6 +11,7 @@ use lectern::http::cors::OriginPattern;
 use lectern::network::{Cidr, Country};
 
 use crate::exit::EXIT_CODES;
+use crate::extras::captions::CaptionsFile;
 use crate::ladder::Codec;
 
 /// Packages a recording as HLS, publishes it, and mints the links that open it.
@@ -76,6 +77,16 @@ pub(crate) struct EncodeArgs {
     /// Threads of each encoder [default: one per core]. Another number gives another revision.
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub(crate) threads: Option<u16>,
+    /// Captions or a translation, as WebVTT or SubRip; may be repeated. Text subtitles that the recording has are kept
+    /// where none are given in their language.
+    #[arg(long, value_name = "LANG=FILE", value_parser = CaptionsFile::parse)]
+    pub(crate) captions: Vec<CaptionsFile>,
+    /// Do not make `lecture.mp4`, the one file to take home.
+    #[arg(long)]
+    pub(crate) no_mp4: bool,
+    /// Do not make the storyboard: small pictures to look through.
+    #[arg(long)]
+    pub(crate) no_storyboard: bool,
 }
 
 impl EncodeArgs {

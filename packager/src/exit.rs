@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use crate::boxes::BoxError;
 use crate::check::CheckError;
+use crate::extras::captions::CaptionsError;
 use crate::keys::KeysError;
 use crate::output::OutputError;
 use crate::probe::InputError;
@@ -75,6 +76,9 @@ fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<(Exit, Option<S
     }
     if let Some(error) = cause.downcast_ref::<OutputError>() {
         return Some((Exit::Usage, Some(error.hint().into())));
+    }
+    if let Some(error) = cause.downcast_ref::<CaptionsError>() {
+        return Some((error.exit(), Some(error.hint().into())));
     }
     if let Some(error) = cause.downcast_ref::<KeysError>() {
         return Some((Exit::Environment, Some(error.hint().into())));

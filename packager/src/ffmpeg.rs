@@ -175,8 +175,7 @@ impl Plan {
 
     /// Equal times in all rungs, and one of them wherever a segment starts.
     fn key_frames(&self) -> String {
-        let segment = self.settings.segment_duration;
-        let parts = segment.div_ceil(LONGEST_GOP);
+        let (segment, parts) = key_frame_interval(self.settings.segment_duration);
         format!("expr:gte(t,n_forced*{segment}/{parts})")
     }
 
@@ -318,6 +317,11 @@ fn av1_speed(preset: &str) -> u32 {
         "fast" | "medium" => 6,
         _ => 4,
     }
+}
+
+/// Seconds between key frames, as a numerator and a denominator, for segments of so many seconds.
+pub(crate) fn key_frame_interval(segment_duration: u32) -> (u32, u32) {
+    (segment_duration, segment_duration.div_ceil(LONGEST_GOP))
 }
 
 struct Args(Vec<OsString>);

@@ -8,6 +8,7 @@ mod cli;
 mod clock;
 mod exit;
 mod explain;
+mod extras;
 mod ffmpeg;
 mod iframes;
 mod keys;

@@ -12,9 +12,10 @@ use sha2::{Digest as _, Sha256};
 use crate::boxes::{self, Init};
 use crate::check;
 use crate::cli::{EncodeArgs, PackageArgs};
+use crate::extras::{self, Extras, Ladder, Made};
 use crate::ffmpeg::{CHANNELS, PicturePlan, Plan};
 use crate::iframes::{self, Pictures};
-use crate::ladder::Rung;
+use crate::ladder::{Codec, Rung};
 use crate::loudness::{self, Gain};
 use crate::mpd;
 use crate::output::{self, Found, OutputError, Scratch};
@@ -32,6 +33,8 @@ use crate::verify::{self, Encoded, VerifyError, seconds};
 /// A last segment below this becomes part of the one before: what the audio encoder's priming pushed over the boundary,
 /// or the last few pictures.
 const STUB_MICROS: u64 = 250_000;
+/// 1024 samples at 48 kHz, rounded up.
+const ACCESS_UNIT_MICROS: u64 = 21_334;
 
 pub(crate) async fn run(args: PackageArgs) -> Result<()> {
     let progress = Progress::new(args.json);
@@ -59,7 +62,7 @@ pub(crate) async fn run(args: PackageArgs) -> Result<()> {
     let writing = || format!("cannot write into `{}`", args.output.display());
     let scratch = Scratch::beside(&folder).with_context(writing)?;
     let said = job.encode(scratch.path(), progress).await?;
-    let package = job.finish(scratch.path(), &said).await?;
+    let package = job.finish(scratch.path(), &said, progress).await?;
     scratch.become_folder(&folder).with_context(writing)?;
     progress.note(format_args!(
         "packaged revision {}: {:.1} s, {} objects, {:.1} MB",
@@ -79,6 +82,7 @@ pub(crate) struct Job {
     pub(crate) plan: Plan,
     input: PathBuf,
     source: SourceFacts,
+    extras: Extras,
     ffmpeg: String,
 }
 
@@ -91,13 +95,16 @@ impl Job {
         let cannot = || format!("cannot package `{}`", input.display());
         let media = probe(input).await.with_context(cannot)?;
         let ffmpeg = ffmpeg_version().await.with_context(cannot)?;
+        let extras = Extras::prepare(input, &media, args)
+            .await
+            .with_context(cannot)?;
         let bytes = fs::metadata(input).with_context(cannot)?.len();
         let step = progress.step("reading", Unit::Bytes, bytes);
         let sha256 = hash_file(input, &step).await.with_context(cannot)?;
         step.finish();
         let plan = Plan::new(&media, args);
         Ok(Self {
-            revision: revision(&sha256, &ffmpeg, &plan),
+            revision: revision(&sha256, &ffmpeg, &plan, extras.recipe()),
             plan,
             input: std::path::absolute(input).with_context(cannot)?,
             source: SourceFacts {
@@ -105,6 +112,7 @@ impl Job {
                 sha256,
                 media,
             },
+            extras,
             ffmpeg,
         })
     }
@@ -170,18 +178,63 @@ impl Job {
     }
 
     /// Verifies what was encoded, and writes everything else that a package has.
-    pub(crate) async fn finish(&self, root: &Path, said: &str) -> Result<Package> {
-        let measured = match self.measure(root, said).await {
-            Ok(measured) => Ok(measured),
-            Err(error) => Err(output::full_disk(root).map_or(error, Into::into)),
-        };
-        let measured = measured
+    pub(crate) async fn finish(
+        &self,
+        root: &Path,
+        said: &str,
+        progress: Progress,
+    ) -> Result<Package> {
+        let disk = |error| output::full_disk(root).map_or(error, Into::into);
+        let measured = self
+            .measure(root, said)
+            .await
+            .map_err(disk)
             .with_context(|| format!("the encoding of `{}` is not complete", self.input_name()))?;
+        let made = self
+            .extras
+            .make(
+                &self.revision_folder(root),
+                &self.ladder(&measured),
+                progress,
+            )
+            .await
+            .map_err(disk)?;
         let package = self
-            .describe(root, &measured)
+            .describe(root, &measured, made)
             .context("cannot write the playlists")?;
         check::own(root).await?;
         Ok(package)
+    }
+
+    /// The ladder for what is made of it: its pictures in H.264, which everything plays.
+    fn ladder<'a>(&self, measured: &'a Measured) -> Ladder<'a> {
+        let rungs = self.plan.picture.iter().flat_map(|picture| &picture.rungs);
+        let micros = |rendition: &Rendition| -> u64 {
+            let segments = rendition.segments.iter();
+            segments.map(|segment| segment.micros).sum()
+        };
+        let picture = measured.video.first().map_or(0, micros);
+        let sound = measured.audio.first();
+        Ladder {
+            video: rungs
+                .zip(&measured.video)
+                .filter(|(rung, _)| rung.codec == Codec::H264)
+                .map(|(rung, rendition)| extras::Picture {
+                    folder: &rendition.folder,
+                    width: rung.width,
+                    height: rung.height,
+                    segments: &rendition.segments,
+                })
+                .collect(),
+            audio: sound.map(|sound| (sound.folder.as_str(), sound.segments.len())),
+            // Priming and the last access unit are no sound of the lecture.
+            micros: picture.max(
+                sound
+                    .map_or(0, micros)
+                    .saturating_sub(2 * ACCESS_UNIT_MICROS),
+            ),
+            segment_duration: self.plan.settings.segment_duration,
+        }
     }
 
     fn folders(&self) -> impl Iterator<Item = String> {
@@ -231,7 +284,7 @@ impl Job {
         })
     }
 
-    fn describe(&self, root: &Path, measured: &Measured) -> Result<Package> {
+    fn describe(&self, root: &Path, measured: &Measured, made: Made) -> Result<Package> {
         let folder = self.revision_folder(root);
         let all = || measured.video.iter().chain(&measured.audio);
         let target = playlists::target_duration(all().flat_map(|rendition| &rendition.segments));
@@ -260,10 +313,15 @@ impl Job {
             });
         }
         objects.extend(playlist_objects);
+        objects.extend(made.objects.into_iter().map(|object| Object {
+            path: format!("{prefix}/{}", object.path),
+            ..object
+        }));
         let renditions: Vec<RenditionFacts> = all()
             .map(|rendition| self.facts(rendition, target))
             .collect();
-        let presentation = self.presentation(measured, &renditions, &prefix);
+        let mut presentation = self.presentation(measured, &renditions, &prefix);
+        presentation.subtitles = made.facts.subtitles(&prefix);
         let manifest = mpd::mpd(&presentation);
         fs::write(root.join(MPD), &manifest)?;
         objects.push(object(MPD.to_owned(), &manifest));
@@ -282,6 +340,7 @@ impl Job {
                 ffmpeg: self.ffmpeg.clone(),
             },
             renditions,
+            extras: made.facts,
             objects,
         };
         let mut json = serde_json::to_vec_pretty(&package)?;
@@ -519,7 +578,7 @@ fn fold_last(folder: &Path, count: usize) -> Result<()> {
     Ok(())
 }
 
-fn object(path: String, bytes: &[u8]) -> Object {
+pub(crate) fn object(path: String, bytes: &[u8]) -> Object {
     Object {
         content_type: lectern::content_type::for_key(&path).to_owned(),
         path,

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::extras::ExtrasFacts;
 use crate::ffmpeg::Settings;
 use crate::probe::{Rate, Source};
 
@@ -23,6 +24,9 @@ pub(crate) struct Package {
     pub(crate) settings: Settings,
     pub(crate) tools: Tools,
     pub(crate) renditions: Vec<RenditionFacts>,
+    /// Captions, chapters, the storyboard.
+    #[serde(flatten)]
+    pub(crate) extras: ExtrasFacts,
     /// Every object but this one, in the order in which they are published.
     pub(crate) objects: Vec<Object>,
 }

@@ -149,6 +149,36 @@ pub(crate) async fn encode_saying(
     finish(tool, child, said).await.map(Said)
 }
 
+/// Runs ffmpeg in a folder, handing on frames of so many bytes from its standard output, one at a time.
+pub(crate) async fn frames(
+    args: Vec<OsString>,
+    folder: &Path,
+    bytes: usize,
+    mut on_frame: impl FnMut(&[u8]),
+) -> Result<(), ProcessError> {
+    let tool = "ffmpeg";
+    let mut child = spawn(tool, args, folder)?;
+    let (stdout, stderr) = pipes(&mut child);
+    let after = LONGEST_SILENCE;
+    let ((), said) = tokio::try_join!(
+        async {
+            let Some(mut stdout) = stdout else {
+                return Ok(());
+            };
+            let mut frame = vec![0; bytes];
+            loop {
+                match tokio::time::timeout(after, stdout.read_exact(&mut frame)).await {
+                    Ok(Ok(_)) => on_frame(&frame),
+                    Ok(Err(_)) => return Ok(()),
+                    Err(_) => return Err(ProcessError::Stuck { tool, after }),
+                }
+            }
+        },
+        async { Ok(tail(stderr, TAIL_LINES).await) }
+    )?;
+    finish(tool, child, said).await.map(drop)
+}
+
 fn spawn(tool: &'static str, args: Vec<OsString>, folder: &Path) -> Result<Child, ProcessError> {
     let mut command = if is_on_path(tool) {
         bounded(tool)

@@ -23,10 +23,16 @@ struct Recipe<'a> {
     /// The gain follows from the source and from this.
     loudness: Option<i32>,
     argv: Vec<String>,
+    extras: Vec<String>,
 }
 
 /// The first 16 hexadecimal characters of SHA-256 over the recipe.
-pub(crate) fn revision(source_sha256: &str, ffmpeg: &str, plan: &Plan) -> String {
+pub(crate) fn revision(
+    source_sha256: &str,
+    ffmpeg: &str,
+    plan: &Plan,
+    extras: Vec<String>,
+) -> String {
     let argv = plan
         .argv(OsString::from("SOURCE"))
         .iter()
@@ -38,6 +44,7 @@ pub(crate) fn revision(source_sha256: &str, ffmpeg: &str, plan: &Plan) -> String
         ffmpeg,
         loudness: plan.settings.loudness,
         argv,
+        extras,
     };
     // A struct of strings always becomes JSON.
     let json = serde_json::to_vec(&recipe).unwrap_or_default();

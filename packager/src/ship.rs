@@ -51,7 +51,7 @@ pub(crate) async fn run(args: ShipArgs) -> Result<()> {
     let said = early
         .send_during(&target, job.encode(root, progress))
         .await?;
-    let package = job.finish(root, &said).await?;
+    let package = job.finish(root, &said, progress).await?;
     let done = early.done;
     progress.note(format_args!(
         "{} of {} objects went up while encoding",

@@ -99,7 +99,11 @@ fn a_recording_becomes_a_package_that_plays_and_a_second_run_does_nothing() {
             "v/R/audio/en/seg00001.m4s",
             "v/R/iframes/pictures.mp4",
             "v/R/iframes/playlist.m3u8",
+            "v/R/lecture.mp4",
             "v/R/package.json",
+            "v/R/poster.jpg",
+            "v/R/storyboard.vtt",
+            "v/R/storyboard/00000.jpg",
         ]
     );
     let revision = revision_folder(&out);

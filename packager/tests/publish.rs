@@ -265,12 +265,12 @@ fn an_object_too_large_for_one_request_goes_up_in_equal_parts_with_a_link_that_w
     let revision = fs::read_dir(out.join("v")).expect("a folder").next();
     let revision = revision.expect("a revision").expect("an entry").path();
     let large: Vec<u8> = (0_u32..(65 << 18)).flat_map(u32::to_be_bytes).collect();
-    fs::write(revision.join("lecture.mp4"), &large).expect("it is written");
+    fs::write(revision.join("large.mp4"), &large).expect("it is written");
     let json = revision.join("package.json");
     let mut package: serde_json::Value =
         serde_json::from_slice(&fs::read(&json).expect("a package")).expect("JSON");
     let path = format!(
-        "v/{}/lecture.mp4",
+        "v/{}/large.mp4",
         package["revision"].as_str().expect("a revision")
     );
     package["objects"].as_array_mut().expect("a list").insert(

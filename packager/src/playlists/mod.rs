@@ -17,7 +17,7 @@ pub(crate) use multivariant::multivariant;
 use crate::probe::Rate;
 
 /// RFC 8216bis §8: `EXT-X-MAP` in a playlist of whole segments needs 6, and nothing else here needs more.
-const VERSION: u32 = 6;
+pub(crate) const VERSION: u32 = 6;
 
 /// A measured Media Segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

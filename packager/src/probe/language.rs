@@ -2,7 +2,7 @@
 
 /// ISO 639-2 of the container to BCP 47, which wants the shortest code (RFC 5646 §2.2.1); it becomes a folder's name
 /// and an attribute, so anything but a plain tag is `und`.
-pub(super) fn language(tag: &str) -> String {
+pub(crate) fn language(tag: &str) -> String {
     let tag = tag.trim().to_ascii_lowercase();
     let short = match tag.as_str() {
         "ara" => "ar",

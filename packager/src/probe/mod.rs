@@ -9,6 +9,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::process::{self, ProcessError};
+pub(crate) use language::language;
 
 /// An upload named `.mp4` may be a playlist or a concat list, and ffmpeg would then open what it names. Only these
 /// demuxers, which open nothing but the file they were given, may read a source.

@@ -1,0 +1,384 @@
+//! Captions and translations: from a file that somebody wrote to a Rendition of WebVTT segments.
+
+use std::fmt;
+use std::fs;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use super::subrip;
+use super::webvtt::{self, Cue, SyntaxError, Track};
+use crate::exit::Exit;
+use crate::package::object;
+use crate::package_json::Object;
+use crate::playlists::VERSION;
+use crate::revision::hex;
+
+/// All cues in one file: for players of the MPD, and to take home beside `lecture.mp4`.
+pub(crate) const WHOLE: &str = "captions.vtt";
+/// Ten hours of captions are under a megabyte.
+const MOST_BYTES: u64 = 16 << 20;
+/// Captions are read a segment at a time where the link is a preview of a lecture, so that a segment is as much as it
+/// hands out beyond its end; 4 s as the pictures have would be 675 requests in a lecture for some 60 kB. RFC 8216bis §6.2.4
+/// lets subtitles of `EXT-X-PLAYLIST-TYPE:VOD` have a target duration of their own.
+const SEGMENT_MILLIS: u64 = 60_000;
+
+/// `--captions LANG=FILE`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct CaptionsFile {
+    /// BCP 47, and a folder's name.
+    pub(crate) language: String,
+    pub(crate) file: PathBuf,
+}
+
+impl CaptionsFile {
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        let Some((tag, file)) = text.split_once('=').filter(|(_, file)| !file.is_empty()) else {
+            return Err("a language and a file, such as `en=talk.vtt`".to_owned());
+        };
+        let language = crate::probe::language(tag);
+        if language == "und" && !tag.eq_ignore_ascii_case("und") {
+            return Err(format!(
+                "`{tag}` is not a language tag such as `en`, `de` or `pt-BR`"
+            ));
+        }
+        Ok(Self {
+            language,
+            file: PathBuf::from(file),
+        })
+    }
+}
+
+/// Captions that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CaptionsError {
+    #[error("there is no such file")]
+    Missing,
+    #[error("it cannot be read")]
+    Unreadable(#[source] std::io::Error),
+    #[error("it is larger than {} MiB", MOST_BYTES >> 20)]
+    TooLarge,
+    #[error("it is not UTF-8 (byte {0})")]
+    NotUtf8(usize),
+    #[error("it is empty")]
+    Empty,
+    #[error("it has no cue")]
+    NoCue,
+    #[error(transparent)]
+    Syntax(#[from] SyntaxError),
+    #[error("there are two captions in `{0}`")]
+    Twice(String),
+}
+
+impl CaptionsError {
+    pub(crate) fn exit(&self) -> Exit {
+        match self {
+            Self::Twice(_) => Exit::Usage,
+            _ => Exit::Input,
+        }
+    }
+
+    pub(crate) fn hint(&self) -> &'static str {
+        match self {
+            Self::Missing => "check the path behind the language, as in `--captions en=talk.vtt`",
+            Self::Unreadable(_) => "check that it is a file, and who may read it",
+            Self::NotUtf8(_) => {
+                "convert it: iconv -f WINDOWS-1252 -t UTF-8 talk.srt > talk.utf8.srt"
+            }
+            Self::Syntax(_) => "correct the line, or leave the cue out",
+            Self::Twice(_) => "give each its own language tag, e.g. `en` and `en-US`",
+            Self::TooLarge | Self::Empty | Self::NoCue => {
+                "captions are WebVTT (`WEBVTT` in the first line) or SubRip, with cues such as `00:00:01,000 --> 00:00:02,500` and a line of text"
+            }
+        }
+    }
+}
+
+/// Captions in one language.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Captions {
+    pub(crate) language: String,
+    /// SHA-256 of the file they were read from: a part of the recipe.
+    pub(crate) sha256: String,
+    /// What its author calls it.
+    title: Option<String>,
+    track: Track,
+}
+
+impl fmt::Debug for Captions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let cues = self.track.cues.len();
+        write!(f, "Captions({}, {cues} cues)", self.language)
+    }
+}
+
+/// A Rendition of captions as `package.json` lists it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct CaptionsFacts {
+    /// `subs/en`: `playlist.m3u8`, its segments, and [`WHOLE`].
+    pub(crate) folder: String,
+    pub(crate) language: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) title: Option<String>,
+    pub(crate) cues: usize,
+    pub(crate) segments: usize,
+    pub(crate) bytes: u64,
+}
+
+/// Reads all that was asked for, before anything is encoded.
+pub(crate) fn read_all(files: &[CaptionsFile]) -> Result<Vec<Captions>> {
+    let mut all: Vec<Captions> = vec![];
+    for CaptionsFile { language, file } in files {
+        let cannot = || format!("cannot use `{}` as captions", file.display());
+        if all.iter().any(|other| other.language == *language) {
+            return Err(CaptionsError::Twice(language.clone())).with_context(cannot);
+        }
+        let captions = read(file).and_then(|bytes| Captions::parse(language, &bytes));
+        all.push(captions.with_context(cannot)?);
+    }
+    Ok(all)
+}
+
+fn read(file: &Path) -> Result<Vec<u8>, CaptionsError> {
+    let open = fs::File::open(file).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => CaptionsError::Missing,
+        _ => CaptionsError::Unreadable(error),
+    })?;
+    let mut bytes = vec![];
+    open.take(MOST_BYTES + 1)
+        .read_to_end(&mut bytes)
+        .map_err(CaptionsError::Unreadable)?;
+    if bytes.len() as u64 > MOST_BYTES {
+        return Err(CaptionsError::TooLarge);
+    }
+    Ok(bytes)
+}
+
+impl Captions {
+    /// WebVTT by its first line, else SubRip.
+    pub(crate) fn parse(language: &str, bytes: &[u8]) -> Result<Self, CaptionsError> {
+        let text = std::str::from_utf8(bytes)
+            .map_err(|error| CaptionsError::NotUtf8(error.valid_up_to()))?;
+        let text = webvtt::normalized(text);
+        if text.trim().is_empty() {
+            return Err(CaptionsError::Empty);
+        }
+        let track = if webvtt::is_webvtt(&text) {
+            webvtt::parse(&text)?
+        } else {
+            subrip::parse(&text)?
+        };
+        if track.cues.is_empty() {
+            return Err(CaptionsError::NoCue);
+        }
+        Ok(Self {
+            language: language.to_owned(),
+            sha256: hex(&Sha256::digest(bytes)),
+            title: None,
+            track,
+        })
+    }
+
+    pub(crate) fn titled(self, title: Option<String>) -> Self {
+        Self { title, ..self }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn cues(&self) -> &[Cue] {
+        &self.track.cues
+    }
+
+    /// The folder's name, from the revision's.
+    pub(crate) fn folder(&self) -> String {
+        format!("subs/{}", self.language)
+    }
+
+    /// How many cues begin after the end, where nobody sees them.
+    pub(crate) fn too_late(&self, micros: u64) -> usize {
+        let is_late = |cue: &&Cue| cue.start * 1000 >= micros;
+        self.track.cues.iter().filter(is_late).count()
+    }
+
+    /// Writes the Rendition for a lecture of this length into the revision's folder.
+    pub(crate) fn write(
+        &self,
+        revision: &Path,
+        micros: u64,
+    ) -> std::io::Result<(CaptionsFacts, Vec<Object>)> {
+        let folder = self.folder();
+        fs::create_dir_all(revision.join(&folder))?;
+        let mut objects = vec![];
+        let mut write = |name: &str, text: String| {
+            let path = format!("{folder}/{name}");
+            fs::write(revision.join(&path), &text)?;
+            objects.push(object(path, text.as_bytes()));
+            std::io::Result::Ok(())
+        };
+        let segments = self.segments(micros);
+        for (at, segment) in segments.iter().enumerate() {
+            write(&segment_name(at), segment.clone())?;
+        }
+        let Track { head, cues } = &self.track;
+        write(WHOLE, webvtt::file(head, cues))?;
+        write("playlist.m3u8", playlist(micros))?;
+        let facts = CaptionsFacts {
+            folder,
+            language: self.language.clone(),
+            title: self.title.clone(),
+            cues: cues.len(),
+            segments: segments.len(),
+            bytes: objects.iter().map(|object| object.bytes).sum(),
+        };
+        Ok((facts, objects))
+    }
+
+    /// RFC 8216bis §3.1.4: a segment has every cue that is shown while it lasts, with the cue's whole time.
+    fn segments(&self, micros: u64) -> Vec<String> {
+        let Track { head, cues } = &self.track;
+        (0..lengths(micros).len() as u64)
+            .map(|at| {
+                let from = at * SEGMENT_MILLIS;
+                let to = micros.div_ceil(1000).min(from + SEGMENT_MILLIS);
+                let shown = cues.iter().filter(|cue| cue.start < to && cue.end > from);
+                webvtt::segment(head, shown)
+            })
+            .collect()
+    }
+}
+
+fn segment_name(at: usize) -> String {
+    format!("seg{at:05}.vtt")
+}
+
+/// Microseconds of each segment.
+fn lengths(micros: u64) -> Vec<u64> {
+    let segment = SEGMENT_MILLIS * 1000;
+    (0..micros.max(1).div_ceil(segment))
+        .map(|at| (micros - at * segment).min(segment))
+        .collect()
+}
+
+/// The Media Playlist. Not by way of m3u8-rs: a duration of a minute does not fit its `f32` to the microsecond.
+fn playlist(micros: u64) -> String {
+    let lengths = lengths(micros);
+    let target = lengths.iter().max().map_or(1, |longest| {
+        // RFC 8216bis §4.4.3.1: rounded to the nearest integer.
+        ((longest + 500_000) / 1_000_000).max(1)
+    });
+    let mut out = format!(
+        "#EXTM3U\n#EXT-X-VERSION:{VERSION}\n#EXT-X-TARGETDURATION:{target}\n#EXT-X-PLAYLIST-TYPE:VOD\n"
+    );
+    for (at, micros) in lengths.iter().enumerate() {
+        let (seconds, rest) = (micros / 1_000_000, micros % 1_000_000);
+        out += &format!("#EXTINF:{seconds}.{rest:06},\n{}\n", segment_name(at));
+    }
+    out + "#EXT-X-ENDLIST\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn captions(text: &str) -> Captions {
+        Captions::parse("en", text.as_bytes()).expect("captions")
+    }
+
+    #[test]
+    fn a_choice_of_captions_is_a_language_and_a_file() {
+        for (text, expected) in [
+            ("en=talk.vtt", "en talk.vtt"),
+            ("ger=a=b.srt", "de a=b.srt"),
+            ("pt-BR=x", "pt-br x"),
+            ("und=x", "und x"),
+            ("en", "a language and a file, such as `en=talk.vtt`"),
+            ("en=", "a language and a file, such as `en=talk.vtt`"),
+            (
+                "English subtitles=x",
+                "`English subtitles` is not a language tag such as `en`, `de` or `pt-BR`",
+            ),
+            (
+                "../en=x",
+                "`../en` is not a language tag such as `en`, `de` or `pt-BR`",
+            ),
+            (
+                "=x",
+                "`` is not a language tag such as `en`, `de` or `pt-BR`",
+            ),
+        ] {
+            let got = match CaptionsFile::parse(text) {
+                Ok(choice) => format!("{} {}", choice.language, choice.file.display()),
+                Err(error) => error,
+            };
+            assert_eq!(got, expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn captions_that_cannot_be_used_say_why() {
+        for (bytes, expected) in [
+            (&b" \r\n"[..], "it is empty"),
+            (b"WEBVTT\n\nNOTE nothing\n", "it has no cue"),
+            (b"Dear diary,\n\ntoday\n", "it has no cue"),
+            (
+                b"1\n00:00:01,000 --> 00:00:02,000\ncaf\xe9\n",
+                "it is not UTF-8 (byte 35)",
+            ),
+            (b"\xff\xfe1\0", "it is not UTF-8 (byte 0)"),
+            (
+                b"1\n00:00:01,000 --> soon\nhi\n",
+                "line 2, `00:00:01,000 --> soon`, is not of the form `00:01:02.500 --> 00:01:05.000`",
+            ),
+        ] {
+            let error = Captions::parse("en", bytes).map(|_| ());
+            let error = error.expect_err(expected);
+            assert_eq!(error.to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn a_cue_is_in_every_segment_in_which_it_is_shown() {
+        let captions = captions(
+            "WEBVTT\n\n00:59.000 --> 01:01.000\nover\n\n01:00.000 --> 01:02.000\nsecond\n\n02:00.000 --> 02:01.000\nthird\n\n\
+             10:00.000 --> 10:01.000\nlate\n",
+        );
+        let segments = captions.segments(120_020_000);
+        let texts: Vec<Vec<&str>> = segments
+            .iter()
+            .map(|segment| {
+                let known = ["over", "second", "third", "late"];
+                known
+                    .into_iter()
+                    .filter(|text| segment.contains(text))
+                    .collect()
+            })
+            .collect();
+        assert_eq!(texts, [vec!["over"], vec!["over", "second"], vec!["third"]]);
+        assert!(segments[1].contains("00:00:59.000 --> 00:01:01.000"));
+        assert_eq!(captions.too_late(120_020_000), 1);
+    }
+
+    #[test]
+    fn no_segment_is_longer_than_the_target_duration_and_all_are_as_long_as_the_lecture() {
+        insta::assert_snapshot!(playlist(120_020_000), @r"
+        #EXTM3U
+        #EXT-X-VERSION:6
+        #EXT-X-TARGETDURATION:60
+        #EXT-X-PLAYLIST-TYPE:VOD
+        #EXTINF:60.000000,
+        seg00000.vtt
+        #EXTINF:60.000000,
+        seg00001.vtt
+        #EXTINF:0.020000,
+        seg00002.vtt
+        #EXT-X-ENDLIST
+        ");
+        for micros in [1, 400_000, 8_008_000, 60_000_000, 60_000_001] {
+            assert_eq!(lengths(micros).iter().sum::<u64>(), micros);
+        }
+        assert!(playlist(8_008_000).contains("TARGETDURATION:8\n"));
+        assert_eq!(lengths(60_000_000).len(), 1);
+    }
+}

@@ -1,0 +1,197 @@
+//! How good a picture looks as the one picture of a lecture. Pure.
+
+/// Where each measure is as good as it needs to be: beyond that a picture is not better, and the earlier one is taken.
+/// A dark slide with white text has a mean of some 20.
+const BRIGHT_ENOUGH: f64 = 24.0;
+const DARK_ENOUGH: f64 = 245.0;
+const CONTRAST_ENOUGH: f64 = 30.0;
+/// Measured at 640 pixels a line: slides have 0.25 to 0.3, a camera's pictures 0.02 to 0.08, and the same blurred over 4
+/// pixels a half to a third of that. So slides are all sharp enough, and of a camera's pictures the sharpest is taken.
+const SHARP_ENOUGH: f64 = 0.2;
+
+/// What is measured of a frame of grey values.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub(crate) struct Look {
+    /// 0 is black, 255 white.
+    pub(crate) mean: f64,
+    /// The standard deviation.
+    pub(crate) contrast: f64,
+    /// How much of the contrast is between neighbours: the Laplacian's root mean square by the standard deviation. What is
+    /// faded out loses contrast and not this; what is blurred loses this and not contrast.
+    pub(crate) sharpness: f64,
+}
+
+impl Look {
+    /// Of a frame `width` pixels wide.
+    pub(crate) fn of(frame: &[u8], width: usize) -> Self {
+        if width < 3 || frame.len() < 3 * width {
+            return Self::default();
+        }
+        let count = frame.len() as f64;
+        let (mut sum, mut squares) = (0_u64, 0_u64);
+        for pixel in frame {
+            let pixel = u64::from(*pixel);
+            sum += pixel;
+            squares += pixel * pixel;
+        }
+        let mean = sum as f64 / count;
+        let contrast = (squares as f64 / count - mean * mean).max(0.0).sqrt();
+        let (mut laplacian, mut inner) = (0_u64, 0_u64);
+        let rows: Vec<&[u8]> = frame.chunks_exact(width).collect();
+        for rows in rows.windows(3) {
+            let [above, row, below] = rows else { continue };
+            for x in 1..width - 1 {
+                let around = [above[x], below[x], row[x - 1], row[x + 1]];
+                let around: i64 = around.into_iter().map(i64::from).sum();
+                let difference = i64::from(row[x]) * 4 - around;
+                laplacian += (difference * difference).unsigned_abs();
+            }
+            inner += width as u64 - 2;
+        }
+        // A quarter of it is the difference to the mean of the neighbours.
+        let laplacian = (laplacian as f64 / inner.max(1) as f64).sqrt() / 4.0;
+        Self {
+            mean,
+            contrast,
+            sharpness: if contrast < 1.0 {
+                0.0
+            } else {
+                laplacian / contrast
+            },
+        }
+    }
+
+    /// Between 0, which shows nothing, and 1.
+    pub(crate) fn score(&self) -> f64 {
+        let ramp = |value: f64, enough: f64| (value / enough).clamp(0.0, 1.0);
+        ramp(self.mean, BRIGHT_ENOUGH)
+            * ramp(255.0 - self.mean, 255.0 - DARK_ENOUGH)
+            * ramp(self.contrast, CONTRAST_ENOUGH)
+            * ramp(self.sharpness, SHARP_ENOUGH)
+    }
+}
+
+/// The best of frames that come one after another; of equally good ones the first.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Best {
+    seen: usize,
+    best: Option<(usize, f64)>,
+}
+
+impl Best {
+    pub(crate) fn add(&mut self, score: f64) {
+        // A hair better is the same slide once more.
+        if self.best.is_none_or(|(_, best)| score > best * 1.02) {
+            self.best = Some((self.seen, score));
+        }
+        self.seen += 1;
+    }
+
+    /// How many frames there were.
+    pub(crate) fn seen(&self) -> usize {
+        self.seen
+    }
+
+    /// The best one's number.
+    pub(crate) fn at(&self) -> Option<usize> {
+        self.best.map(|(at, _)| at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WIDTH: usize = 64;
+
+    fn frame(pixel: impl Fn(usize, usize) -> u8) -> Vec<u8> {
+        (0..WIDTH * 36)
+            .map(|at| pixel(at % WIDTH, at / WIDTH))
+            .collect()
+    }
+
+    /// Lines of text on a slide.
+    fn slide(paper: u8, ink: u8) -> Vec<u8> {
+        frame(|x, y| {
+            let is_ink = y % 6 < 3 && x % 3 == 0 && (8..56).contains(&x);
+            if is_ink { ink } else { paper }
+        })
+    }
+
+    fn blurred(frame: &[u8], radius: usize) -> Vec<u8> {
+        let height = frame.len() / WIDTH;
+        (0..frame.len())
+            .map(|at| {
+                let (x, y) = (at % WIDTH, at / WIDTH);
+                let (mut sum, mut count) = (0, 0);
+                for y in y.saturating_sub(radius)..(y + radius + 1).min(height) {
+                    for x in x.saturating_sub(radius)..(x + radius + 1).min(WIDTH) {
+                        sum += u32::from(frame[y * WIDTH + x]);
+                        count += 1;
+                    }
+                }
+                u8::try_from(sum / count).unwrap_or(u8::MAX)
+            })
+            .collect()
+    }
+
+    #[test]
+    fn only_a_picture_that_shows_something_has_a_good_score() {
+        let faded = |frame: &[u8], to: f64| -> Vec<u8> {
+            frame
+                .iter()
+                .map(|pixel| (f64::from(*pixel) * to) as u8)
+                .collect()
+        };
+        let camera = blurred(
+            &frame(|x, y| ((x * 37 + y * 91 + x * y * 13) % 256) as u8),
+            1,
+        );
+        for (name, frame, range) in [
+            ("black", frame(|_, _| 0), 0.0..0.001),
+            ("white", frame(|_, _| 255), 0.0..0.001),
+            ("one grey", frame(|_, _| 128), 0.0..0.001),
+            ("a gradient", frame(|x, _| (x * 4) as u8), 0.0..0.1),
+            ("a slide", slide(235, 20), 0.9..1.1),
+            ("a dark slide", slide(5, 230), 0.9..1.1),
+            ("a slide fading in", faded(&slide(235, 20), 0.15), 0.0..0.5),
+            (
+                "a dark slide fading in",
+                faded(&slide(5, 230), 0.2),
+                0.0..0.3,
+            ),
+            ("a camera's picture", camera, 0.7..1.1),
+            (
+                "a blurred edge",
+                blurred(&frame(|x, _| if x < 32 { 30 } else { 220 }), 6),
+                0.0..0.3,
+            ),
+            (
+                "noise in the dark",
+                frame(|x, y| ((x * 7 + y * 13 + x * y) % 4) as u8),
+                0.0..0.01,
+            ),
+        ] {
+            let look = Look::of(&frame, WIDTH);
+            assert!(
+                range.contains(&look.score()),
+                "{name}: {look:?} {}",
+                look.score()
+            );
+        }
+        assert_eq!(Look::of(&[1; 4], 2), Look::default());
+    }
+
+    #[test]
+    fn of_equally_good_pictures_the_first_is_taken() {
+        let best = |scores: &[f64]| {
+            let mut best = Best::default();
+            scores.iter().for_each(|score| best.add(*score));
+            (best.at(), best.seen())
+        };
+        assert_eq!(best(&[]), (None, 0));
+        assert_eq!(best(&[0.0, 0.0]), (Some(0), 2));
+        assert_eq!(best(&[0.0, 0.1, 0.9, 0.905, 0.3]), (Some(2), 5));
+        assert_eq!(best(&[0.0, 0.5, 1.0, 1.0]), (Some(2), 4));
+    }
+}

@@ -1,0 +1,285 @@
+//! What a package has beside its ladder, made of the ladder's own segments: a poster, a storyboard, a file to take home,
+//! captions and chapters. Together they cost a few hundredths of the ladder's time, since only key frames of the smallest
+//! rung are decoded.
+
+pub(crate) mod captions;
+mod chapters;
+mod embedded;
+mod input;
+mod look;
+mod mp4;
+mod poster;
+mod storyboard;
+mod subrip;
+mod webvtt;
+
+use std::ffi::OsString;
+use std::fs;
+use std::io::Read as _;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::cli::EncodeArgs;
+use crate::package::object;
+use crate::package_json::Object;
+use crate::playlists::Segment;
+use crate::presentation::Subtitles;
+use crate::probe::{Source, Subtitle};
+use crate::process;
+use crate::progress::Progress;
+use crate::revision::hex;
+use captions::{Captions, CaptionsFacts};
+use chapters::Chapter;
+use input::Input;
+use look::{Best, Look};
+
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ExtrasError {
+    #[error("ffmpeg found no key frame")]
+    NoPicture,
+    #[error("`{0}` was not written")]
+    NotWritten(String),
+}
+
+/// What is to be made, known before anything is encoded.
+#[derive(Debug, Clone)]
+pub(crate) struct Extras {
+    captions: Vec<Captions>,
+    chapters: Vec<Chapter>,
+    has_mp4: bool,
+    has_storyboard: bool,
+}
+
+/// The ladder as it was encoded.
+#[derive(Debug)]
+pub(crate) struct Ladder<'a> {
+    /// Largest first; none where the lecture has no picture.
+    pub(crate) video: Vec<Picture<'a>>,
+    /// The folder of the Rendition that plays first, and its number of segments.
+    pub(crate) audio: Option<(&'a str, usize)>,
+    /// How long the lecture is.
+    pub(crate) micros: u64,
+    /// Seconds, as they were asked for.
+    pub(crate) segment_duration: u32,
+}
+
+/// A rung.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Picture<'a> {
+    pub(crate) folder: &'a str,
+    pub(crate) width: u32,
+    pub(crate) height: u32,
+    pub(crate) segments: &'a [Segment],
+}
+
+/// What `package.json` says of them, beside the objects.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub(crate) struct ExtrasFacts {
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) captions: Vec<CaptionsFacts>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    chapters: Vec<Chapter>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    storyboard: Option<storyboard::Facts>,
+}
+
+impl ExtrasFacts {
+    /// The captions as players are told of them; `prefix` is the revision's folder from the package's root.
+    pub(crate) fn subtitles(&self, prefix: &str) -> Vec<Subtitles> {
+        self.captions
+            .iter()
+            .map(|facts| Subtitles {
+                playlist: format!("{prefix}/{}/playlist.m3u8", facts.folder),
+                file: format!("{prefix}/{}/{}", facts.folder, captions::WHOLE),
+                id: format!("subtitles-{}", facts.language),
+                language: facts.language.clone(),
+                title: facts.title.clone(),
+            })
+            .collect()
+    }
+}
+
+/// What was made.
+#[derive(Debug, Default)]
+pub(crate) struct Made {
+    /// Paths from the revision's folder.
+    pub(crate) objects: Vec<Object>,
+    pub(crate) facts: ExtrasFacts,
+}
+
+impl Extras {
+    /// Reads what was asked for and what the source has.
+    pub(crate) async fn prepare(input: &Path, source: &Source, args: &EncodeArgs) -> Result<Self> {
+        let mut captions = captions::read_all(&args.captions)?;
+        let is_given = |stream: &&Subtitle| {
+            let mut given = captions.iter();
+            given.any(|given| given.language == stream.language)
+        };
+        let streams = source.subtitles.iter().filter(|stream| !is_given(stream));
+        let streams: Vec<Subtitle> = streams.cloned().collect();
+        captions.extend(embedded::extract(input, &streams).await?);
+        Ok(Self {
+            captions,
+            chapters: chapters::probe(input).await?,
+            has_mp4: !args.no_mp4,
+            has_storyboard: !args.no_storyboard,
+        })
+    }
+
+    /// What shapes the package beside the source, in which chapters and subtitle streams are.
+    pub(crate) fn recipe(&self) -> Vec<String> {
+        let captions = self
+            .captions
+            .iter()
+            .map(|captions| format!("captions {} {}", captions.language, captions.sha256));
+        let flags = [("mp4", self.has_mp4), ("storyboard", self.has_storyboard)];
+        let flags = flags
+            .into_iter()
+            .filter(|(_, is_set)| *is_set)
+            .map(|(name, _)| name.to_owned());
+        captions.chain(flags).collect()
+    }
+
+    /// Makes all of it in the revision's folder.
+    pub(crate) async fn make(
+        &self,
+        revision: &Path,
+        ladder: &Ladder<'_>,
+        progress: Progress,
+    ) -> Result<Made> {
+        let mut made = Made::default();
+        self.write_texts(revision, ladder, progress, &mut made)
+            .context("cannot write the captions")?;
+        if let Some(smallest) = ladder.video.last() {
+            self.look_through(revision, ladder, smallest, &mut made)
+                .await
+                .context("cannot make the poster and the storyboard")?;
+        }
+        if self.has_mp4 {
+            join(revision, ladder)
+                .await
+                .with_context(|| format!("cannot make `{}`", mp4::NAME))?;
+            made.objects.push(describe(revision, mp4::NAME).await?);
+        }
+        Ok(made)
+    }
+
+    fn write_texts(
+        &self,
+        revision: &Path,
+        ladder: &Ladder<'_>,
+        progress: Progress,
+        made: &mut Made,
+    ) -> std::io::Result<()> {
+        for captions in &self.captions {
+            let late = captions.too_late(ladder.micros);
+            if late > 0 {
+                progress.note(format_args!(
+                    "captions `{}`: cues that begin after the end of the lecture, and are not shown: {late}",
+                    captions.language
+                ));
+            }
+            let (facts, objects) = captions.write(revision, ladder.micros)?;
+            made.objects.extend(objects);
+            made.facts.captions.push(facts);
+        }
+        let chapters = chapters::within(&self.chapters, ladder.micros);
+        if !chapters.is_empty() {
+            let vtt = chapters::vtt(&chapters);
+            fs::write(revision.join(chapters::NAME), &vtt)?;
+            made.objects
+                .push(object(chapters::NAME.to_owned(), vtt.as_bytes()));
+            made.facts.chapters = chapters;
+        }
+        Ok(())
+    }
+
+    /// One pass over the key frames of the smallest rung makes the storyboard and finds the poster.
+    async fn look_through(
+        &self,
+        revision: &Path,
+        ladder: &Ladder<'_>,
+        smallest: &Picture<'_>,
+        made: &mut Made,
+    ) -> Result<()> {
+        let Picture { width, height, .. } = *smallest;
+        let plan = storyboard::Plan::new(ladder.micros, ladder.segment_duration, width, height);
+        if self.has_storyboard {
+            fs::create_dir_all(revision.join(storyboard::FOLDER))?;
+        }
+        let input = Input::of(revision, smallest.folder, 0..smallest.segments.len())?;
+        let (bytes, line) = plan.judged_frame();
+        let mut best = Best::default();
+        let argv = plan.argv(&input, self.has_storyboard);
+        process::frames(argv, revision, bytes, |frame| {
+            best.add(Look::of(frame, line).score());
+        })
+        .await?;
+        let at = best.at().ok_or(ExtrasError::NoPicture)?;
+        let micros = plan.micros(at);
+        if let Some(rung) = poster::rung(&ladder.video) {
+            let segments = poster::segments(rung.segments, micros);
+            let input = Input::of(revision, rung.folder, segments)?;
+            run(poster::argv(&input, micros, rung), revision).await?;
+            made.objects.push(describe(revision, poster::NAME).await?);
+        }
+        if self.has_storyboard {
+            for at in 0..plan.sprites(best.seen()) {
+                let name = storyboard::sprite_name(at);
+                made.objects.push(describe(revision, &name).await?);
+            }
+            let vtt = plan.vtt(best.seen(), ladder.micros);
+            fs::write(revision.join(storyboard::NAME), &vtt)?;
+            made.objects
+                .push(object(storyboard::NAME.to_owned(), vtt.as_bytes()));
+            made.facts.storyboard = Some(plan.facts(best.seen()));
+        }
+        Ok(())
+    }
+}
+
+async fn join(revision: &Path, ladder: &Ladder<'_>) -> Result<()> {
+    let video = mp4::rung(&ladder.video)
+        .map(|rung| Input::of(revision, rung.folder, 0..rung.segments.len()))
+        .transpose()?;
+    let audio = ladder
+        .audio
+        .map(|(folder, segments)| Input::of(revision, folder, 0..segments))
+        .transpose()?;
+    run(mp4::argv(video.as_ref(), audio.as_ref()), revision).await?;
+    mp4::verify(&revision.join(mp4::NAME), ladder.micros as f64 / 1e6)?;
+    Ok(())
+}
+
+async fn run(args: Vec<OsString>, revision: &Path) -> Result<(), process::ProcessError> {
+    process::encode(args, revision, |_| ()).await.map(drop)
+}
+
+/// An object that ffmpeg wrote, read a piece at a time; its exit code 0 does not say that it did.
+async fn describe(revision: &Path, path: &str) -> Result<Object> {
+    let not_written = || ExtrasError::NotWritten(path.to_owned());
+    let mut file = fs::File::open(revision.join(path)).with_context(not_written)?;
+    let (mut hash, mut bytes) = (Sha256::new(), 0);
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        let read = file.read(&mut buffer).with_context(not_written)?;
+        if read == 0 {
+            break;
+        }
+        hash.update(&buffer[..read]);
+        bytes += read as u64;
+        tokio::task::yield_now().await;
+    }
+    if bytes == 0 {
+        return Err(not_written().into());
+    }
+    Ok(Object {
+        content_type: lectern::content_type::for_key(path).to_owned(),
+        path: path.to_owned(),
+        bytes,
+        sha256: hex(&hash.finalize()),
+    })
+}

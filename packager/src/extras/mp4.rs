@@ -1,0 +1,189 @@
+//! `lecture.mp4`: one file to take home, and for players that know nothing else. The ladder's own access units, its index
+//! in front.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{Read as _, Seek as _, SeekFrom};
+use std::path::Path;
+
+use super::Picture;
+use super::input::Input;
+use super::storyboard::words;
+
+pub(crate) const NAME: &str = "lecture.mp4";
+const LINES: u32 = 720;
+
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Mp4Error {
+    #[error("cannot read `{NAME}`")]
+    Io(#[from] std::io::Error),
+    #[error("`{NAME}` does not begin with its index")]
+    NoIndex,
+    #[error("`{NAME}` is cut short")]
+    Cut,
+    #[error("`{NAME}` lasts {actual:.1} s instead of {expected:.1} s")]
+    Duration { expected: f64, actual: f64 },
+}
+
+/// The largest rung of at most 720 lines, else the smallest one.
+pub(crate) fn rung<'a, 'b>(rungs: &'b [Picture<'a>]) -> Option<&'b Picture<'a>> {
+    rungs
+        .iter()
+        .find(|rung| rung.width.min(rung.height) <= LINES)
+        .or(rungs.last())
+}
+
+/// The picture and the sound, either of which may be missing.
+pub(crate) fn argv(video: Option<&Input>, audio: Option<&Input>) -> Vec<OsString> {
+    let mut args: Vec<OsString> =
+        words("-hide_banner -nostdin -nostats -y -v error -progress pipe:1").collect();
+    // Without it ffmpeg lets every input begin at 0: the sound, which begins with 1024 samples of priming that its edit
+    // list cuts off, would come 0.021 s late, and the edit list would be gone.
+    args.push("-copyts".into());
+    let inputs = video.iter().chain(&audio);
+    for input in inputs.clone() {
+        args.extend(input.args(""));
+    }
+    for (at, _) in inputs.enumerate() {
+        args.extend(words(&format!("-map {at}:0")));
+    }
+    args.extend(words(
+        "-map_metadata -1 -c copy -movflags +faststart -fflags +bitexact -f mp4",
+    ));
+    args.push(NAME.into());
+    args
+}
+
+/// Whether the file is whole, with the index before the media: RFC 9110's ranges then do for seeking, and playing begins
+/// before the end was read. Reads a few bytes of each box.
+pub(crate) fn verify(path: &Path, expected: f64) -> Result<(), Mp4Error> {
+    let mut file = File::open(path)?;
+    let length = file.metadata()?.len();
+    let (mut at, mut duration, mut is_whole) = (0, None, false);
+    while at < length {
+        let header = header(&mut file, at)?;
+        match &header.kind {
+            b"moov" => duration = Some(movie_duration(&mut file, at + header.length)?),
+            b"mdat" if duration.is_none() => return Err(Mp4Error::NoIndex),
+            b"mdat" => is_whole = true,
+            _ => {}
+        }
+        at = at.checked_add(header.size).ok_or(Mp4Error::Cut)?;
+    }
+    if at != length || !is_whole {
+        return Err(Mp4Error::Cut);
+    }
+    let actual = duration.ok_or(Mp4Error::NoIndex)?;
+    // The last access unit of the sound goes on behind the end.
+    if (actual - expected).abs() > 0.25 {
+        return Err(Mp4Error::Duration { expected, actual });
+    }
+    Ok(())
+}
+
+struct Header {
+    kind: [u8; 4],
+    /// Of the box, and of this header.
+    size: u64,
+    length: u64,
+}
+
+/// ISO/IEC 14496-12 §4.2.
+fn header(file: &mut File, at: u64) -> Result<Header, Mp4Error> {
+    let mut bytes = [0; 8];
+    read(file, at, &mut bytes)?;
+    let [a, b, c, d, kind @ ..] = bytes;
+    let (size, length) = match u32::from_be_bytes([a, b, c, d]) {
+        1 => {
+            let mut long = [0; 8];
+            read(file, at + 8, &mut long)?;
+            (u64::from_be_bytes(long), 16)
+        }
+        size => (size.into(), 8),
+    };
+    if size < length {
+        return Err(Mp4Error::Cut);
+    }
+    Ok(Header { kind, size, length })
+}
+
+/// Seconds, from `mvhd`, which is the first box of `moov` as ffmpeg writes it.
+fn movie_duration(file: &mut File, at: u64) -> Result<f64, Mp4Error> {
+    let header = header(file, at)?;
+    if &header.kind != b"mvhd" {
+        return Err(Mp4Error::NoIndex);
+    }
+    let mut body = [0; 32];
+    read(file, at + header.length, &mut body)?;
+    let number = |from: usize, length: usize| {
+        let bytes = &body[from..from + length];
+        bytes
+            .iter()
+            .fold(0_u64, |number, byte| number << 8 | u64::from(*byte)) as f64
+    };
+    let (timescale, duration) = match body[0] {
+        0 => (number(12, 4), number(16, 4)),
+        _ => (number(20, 4), number(24, 8)),
+    };
+    Ok(duration / timescale.max(1.0))
+}
+
+fn read(file: &mut File, at: u64, bytes: &mut [u8]) -> Result<(), Mp4Error> {
+    file.seek(SeekFrom::Start(at))?;
+    file.read_exact(bytes).map_err(|error| match error.kind() {
+        std::io::ErrorKind::UnexpectedEof => Mp4Error::Cut,
+        _ => error.into(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn atom(kind: &[u8; 4], body: &[u8]) -> Vec<u8> {
+        let size = u32::try_from(body.len() + 8).expect("a small box");
+        [&size.to_be_bytes()[..], kind, body].concat()
+    }
+
+    /// An index for 2.5 s.
+    fn index() -> Vec<u8> {
+        let mut body = vec![0; 100];
+        body[12..16].copy_from_slice(&1000_u32.to_be_bytes());
+        body[16..20].copy_from_slice(&2500_u32.to_be_bytes());
+        atom(b"moov", &atom(b"mvhd", &body))
+    }
+
+    #[test]
+    fn a_file_is_whole_as_long_as_the_lecture_and_its_index_comes_first() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join(NAME);
+        let (brand, media) = (atom(b"ftyp", b"isom"), atom(b"mdat", b"media"));
+        let whole = [brand.clone(), index(), media.clone()].concat();
+        for (bytes, expected) in [
+            (whole.clone(), ""),
+            (
+                whole[..whole.len() - 1].to_vec(),
+                "`lecture.mp4` is cut short",
+            ),
+            (whole[..40].to_vec(), "`lecture.mp4` is cut short"),
+            (
+                [brand.clone(), media, index()].concat(),
+                "`lecture.mp4` does not begin with its index",
+            ),
+            ([brand, index()].concat(), "`lecture.mp4` is cut short"),
+            (vec![], "`lecture.mp4` is cut short"),
+        ] {
+            std::fs::write(&path, bytes).expect("a file");
+            let got = verify(&path, 2.5)
+                .err()
+                .map_or_else(String::new, |error| error.to_string());
+            assert_eq!(got, expected);
+        }
+        std::fs::write(&path, whole).expect("a file");
+        let error = verify(&path, 12.0).expect_err("2.5 s are not 12");
+        assert_eq!(
+            error.to_string(),
+            "`lecture.mp4` lasts 2.5 s instead of 12.0 s"
+        );
+    }
+}

@@ -1,0 +1,101 @@
+//! The one picture of a lecture.
+
+use std::ffi::OsString;
+use std::ops::Range;
+
+use super::Picture;
+use super::input::Input;
+use super::storyboard::{jpeg, words};
+use crate::playlists::Segment;
+
+pub(crate) const NAME: &str = "poster.jpg";
+/// Pixels of the longer side: what a course page shows at twice the density.
+const LONGEST: u32 = 1280;
+
+/// The largest rung that is small enough, else the smallest one.
+pub(crate) fn rung<'a, 'b>(rungs: &'b [Picture<'a>]) -> Option<&'b Picture<'a>> {
+    rungs
+        .iter()
+        .find(|rung| rung.width.max(rung.height) <= LONGEST)
+        .or(rungs.last())
+}
+
+/// The segments in which the key frame that was asked for at a time is: it is the first frame at or after it, so that it
+/// may begin the next one.
+pub(crate) fn segments(lengths: &[Segment], micros: u64) -> Range<usize> {
+    let mut end = 0;
+    let at = lengths.iter().position(|segment| {
+        end += segment.micros;
+        end > micros
+    });
+    let at = at.unwrap_or(lengths.len().saturating_sub(1));
+    at..(at + 2).min(lengths.len())
+}
+
+/// The key frame that was asked for at a time, of the [`segments`] that hold it.
+pub(crate) fn argv(input: &Input, micros: u64, rung: &Picture<'_>) -> Vec<OsString> {
+    let mut args: Vec<OsString> =
+        words("-hide_banner -nostdin -nostats -y -v error -progress pipe:1 -copyts").collect();
+    args.extend(input.args("-threads 1 -skip_frame nokey"));
+    let from = (micros as f64 / 1e6 - 0.002).max(0.0);
+    let Picture { width, height, .. } = rung;
+    args.push("-vf".into());
+    args.push(format!("select='gte(t,{from:.6})',{}", jpeg(*width, *height)).into());
+    args.extend(words(
+        "-frames:v 1 -fps_mode passthrough -c:v mjpeg -q:v 3 -flags +bitexact -f image2 -update 1",
+    ));
+    args.push(NAME.into());
+    args
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pictures(sizes: &[(u32, u32)]) -> Vec<Picture<'static>> {
+        sizes
+            .iter()
+            .map(|(width, height)| Picture {
+                folder: "",
+                width: *width,
+                height: *height,
+                segments: &[],
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_poster_is_of_the_largest_rung_of_at_most_1280_pixels() {
+        for (sizes, expected) in [
+            (&[(1920, 1080), (1280, 720), (854, 480)][..], 1280),
+            (&[(1080, 1920), (720, 1280), (480, 854)], 720),
+            (&[(2358, 1080), (1572, 720), (1048, 480)], 1048),
+            (&[(1920, 1080)], 1920),
+            (&[(320, 240)], 320),
+        ] {
+            let rungs = pictures(sizes);
+            let width = rung(&rungs).map(|rung| rung.width);
+            assert_eq!(width, Some(expected), "{sizes:?}");
+        }
+        assert!(rung(&[]).is_none());
+    }
+
+    #[test]
+    fn a_key_frame_is_in_the_segment_of_its_time_or_begins_the_next() {
+        let segment = Segment {
+            micros: 4_004_000,
+            bytes: 1,
+        };
+        let lengths = [segment; 3];
+        for (micros, expected) in [
+            (0, 0..2),
+            (4_000_000, 0..2),
+            (4_004_000, 1..3),
+            (10_000_000, 2..3),
+            (99_000_000, 2..3),
+        ] {
+            assert_eq!(segments(&lengths, micros), expected, "{micros}");
+        }
+        assert_eq!(segments(&[], 0), 0..0);
+    }
+}
