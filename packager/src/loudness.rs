@@ -55,7 +55,7 @@ impl Gain {
         let volume = format!("volume={:.2}dB", self.db);
         if self.is_limited {
             // 0.891 is -1 dBFS.
-            format!("{volume},alimiter=limit=0.891:attack=5:release=50:level=disabled")
+            format!("{volume},alimiter=limit=0.891:attack=5:release=50:level=disabled:latency=1")
         } else {
             volume
         }
@@ -121,7 +121,7 @@ mod tests {
             (
                 -27.4,
                 -9.0,
-                "volume=11.40dB,alimiter=limit=0.891:attack=5:release=50:level=disabled",
+                "volume=11.40dB,alimiter=limit=0.891:attack=5:release=50:level=disabled:latency=1",
             ),
             (-60.0, -50.0, "volume=30.00dB"),
             (-16.3, -3.0, ""),
