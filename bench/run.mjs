@@ -4,9 +4,10 @@
 // workerd's clock stands still while code computes, so a request repeats its work many times and is timed from outside.
 // From each figure the floor is taken away: the same request with no round. Where there is /proc, it is workerd's CPU
 // time that counts, which another busy process disturbs little; elsewhere the time that passed.
-import { createHmac, randomBytes } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { parseArgs } from "node:util";
 
+import { linkToken, print, shown, summary } from "./common.mjs";
 import { Server } from "./server.mjs";
 
 const { quick } = parseArgs({ options: { quick: { type: "boolean", default: false } } }).values;
@@ -40,25 +41,7 @@ async function perRound(server, path, rounds) {
   return (full.micros - floor.micros) / rounds;
 }
 
-function quantile(values, fraction) {
-  const sorted = values.toSorted((a, b) => a - b);
-  const at = (sorted.length - 1) * fraction;
-  const [low, high] = [sorted[Math.floor(at)], sorted[Math.ceil(at)]];
-  return low + (high - low) * (at - Math.floor(at));
-}
-
-const summary = (values) => ({ median: quantile(values, 0.5), low: quantile(values, 0.1), high: quantile(values, 0.9) });
 const scaled = ({ median, low, high }, by) => ({ median: median * by, low: low * by, high: high * by });
-const digits = (value) => value.toFixed(value < 1 ? 3 : value < 100 ? 2 : 0);
-const shown = ({ median, low, high }) => `${digits(median)} (${digits(low)}–${digits(high)})`;
-
-function print(rows) {
-  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
-  for (const row of rows) {
-    console.log(row.map((cell, column) => (column ? cell.padStart(widths[column]) : cell.padEnd(widths[column]))).join("  "));
-  }
-  console.log();
-}
 
 async function measureCompute() {
   const servers = { wasm: await Server.ofModule("bench/edge/worker.js"), js: await Server.ofModule("bench/js/worker.js") };
@@ -85,13 +68,6 @@ async function measureCompute() {
   }
   print(rows);
   Object.values(servers).forEach((server) => server.stop());
-}
-
-/** A link, as any course app mints one. */
-function linkToken(secret, claims) {
-  const part = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");
-  const signed = `${part({ alg: "HS256", typ: "JWT", kid: "bench" })}.${part(claims)}`;
-  return `${signed}.${createHmac("sha256", secret).update(signed).digest("base64url")}`;
 }
 
 async function measureServing() {

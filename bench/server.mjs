@@ -32,12 +32,12 @@ export class Server {
     return new Server(folder, ["--config", config]).started();
   }
 
-  /** Serves the Worker that `make build` made, with `keys` as its key ring. */
-  static async ofProject(keys) {
+  /** Serves the Worker that `make build` made, with `keys` as its key ring; or `main` in its place, with all its bindings. */
+  static async ofProject(keys, main) {
     const folder = mkdtempSync(join(tmpdir(), "lectern-bench-"));
     const secrets = join(folder, "secrets");
     writeFileSync(secrets, `LECTERN_KEYS='${JSON.stringify(keys)}'\n`);
-    return new Server(folder, ["--env-file", secrets]).started();
+    return new Server(folder, [...(main ? [main] : []), "--env-file", secrets]).started();
   }
 
   constructor(folder, options) {
@@ -76,12 +76,25 @@ export class Server {
   /** Nanoseconds of CPU that the server's workerd has used, all threads; `undefined` where there is no /proc. */
   cpu() {
     this.runtimes ??= descendants(this.shell.pid).filter((pid) => commandOf(pid) === "workerd");
-    if (this.runtimes.length === 0) {
-      return undefined;
-    }
-    const ofTask = (path) => Number(readOr(`${path}/schedstat`, "0").split(" ")[0]);
-    const ofProcess = (pid) => readdirSync(`/proc/${pid}/task`).map((task) => ofTask(`/proc/${pid}/task/${task}`));
-    return this.runtimes.flatMap(ofProcess).reduce((sum, part) => sum + part, 0);
+    return cpuOf(this.runtimes);
+  }
+
+  /** As `cpu`, of the workerd that runs the Worker alone: `wrangler dev` has another in front, which listens. */
+  cpuOfWorker() {
+    return cpuOf([this.worker()].filter(Boolean));
+  }
+
+  /** Bytes of memory that the workerd has resident that runs the Worker, its bucket and its cache. */
+  rss() {
+    const status = readOr(`/proc/${this.worker()}/status`, "");
+    return Number(/^VmRSS:\s*(\d+) kB/m.exec(status)?.[1] ?? NaN) * 1024;
+  }
+
+  worker() {
+    const { port } = new URL(this.origin);
+    const listens = (pid) => readOr(`/proc/${pid}/cmdline`, "").includes(`:${port}\0`);
+    this.workerPid ??= descendants(this.shell.pid).find((pid) => commandOf(pid) === "workerd" && !listens(pid));
+    return this.workerPid;
   }
 
   stop() {
@@ -93,6 +106,15 @@ export class Server {
     }
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
   }
+}
+
+function cpuOf(pids) {
+  if (pids.length === 0) {
+    return undefined;
+  }
+  const ofTask = (path) => Number(readOr(`${path}/schedstat`, "0").split(" ")[0]);
+  const ofProcess = (pid) => readdirSync(`/proc/${pid}/task`).map((task) => ofTask(`/proc/${pid}/task/${task}`));
+  return pids.flatMap(ofProcess).reduce((sum, part) => sum + part, 0);
 }
 
 async function freePort() {

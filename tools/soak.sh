@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# A local edge under load for so many seconds: tools/soak.sh [seconds]. What it publishes is made once, in .demo/soak/.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+lectern=target/release/lectern
+package=.demo/soak/package
+
+if [ ! -f "$package/master.m3u8" ]; then
+    tools/install.sh voice
+    echo '==> making and packaging a sample lecture'
+    mkdir -p .demo/soak
+    "$lectern" sample --seconds 40 -o .demo/soak/sample.mp4 >/dev/null
+    "$lectern" package .demo/soak/sample.mp4 -o "$package" --force >/dev/null
+fi
+exec node bench/soak.mjs --seconds "${1:-600}" --package "$package"
