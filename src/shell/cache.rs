@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use js_sys::Array;
+use js_sys::{Array, Promise};
 use wasm_bindgen::{JsCast as _, JsValue};
 use web_sys::{Cache, Headers, ReadableStream, Request, RequestInit, Response, ResponseInit};
 use worker::Context;
@@ -73,8 +73,7 @@ impl Entry {
     }
 
     pub(super) async fn look_up(&self) -> Option<Cached> {
-        let request = Request::new_with_str(&self.url).ok()?;
-        self.matched(&request, 200).await
+        matched(&self.cache.match_with_str(&self.url), 200).await
     }
 
     /// A part of what [`Entry::look_up`] found.
@@ -85,21 +84,7 @@ impl Entry {
         let init = RequestInit::new();
         init.set_headers(&headers);
         let request = Request::new_with_str_and_init(&self.url, &init).ok()?;
-        self.matched(&request, 206).await
-    }
-
-    async fn matched(&self, request: &Request, status: u16) -> Option<Cached> {
-        let matched = within(TIMEOUT_MS, &self.cache.match_with_request(request)).await;
-        let response: Response = matched.ok().filter(JsValue::is_object)?.unchecked_into();
-        let header = response.headers().get(STORED).ok().flatten();
-        let stored = header.and_then(|header| Stored::from_header(&header));
-        match stored {
-            Some(stored) if response.status() == status => Some(Cached { stored, response }),
-            _ => {
-                discard(&response);
-                None
-            }
-        }
+        matched(&self.cache.match_with_request(&request), 206).await
     }
 
     /// Asks for the right to fill this entry.
@@ -199,6 +184,20 @@ impl Entry {
         context.wait_until(async move {
             let _ = settled(self.cache.delete_with_str(&self.url)).await;
         });
+    }
+}
+
+async fn matched(found: &Promise, status: u16) -> Option<Cached> {
+    let found = within(TIMEOUT_MS, found).await;
+    let response: Response = found.ok().filter(JsValue::is_object)?.unchecked_into();
+    let header = response.headers().get(STORED).ok().flatten();
+    let stored = header.and_then(|header| Stored::from_header(&header));
+    match stored {
+        Some(stored) if response.status() == status => Some(Cached { stored, response }),
+        _ => {
+            discard(&response);
+            None
+        }
     }
 }
 

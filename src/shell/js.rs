@@ -1,16 +1,44 @@
 //! The little of JavaScript that the shell needs, so that each call is one line elsewhere.
 
 use js_sys::futures::JsFuture;
-use js_sys::{Array, Error, Function, Object, Promise, Reflect};
+use js_sys::{Error, Function, Object, Promise, Reflect};
 use wasm_bindgen::prelude::*;
+
+// A text that goes from wasm to JavaScript is decoded by the platform, which takes longer than most of what is done with
+// it: so what belongs together goes as one text, in lines.
+#[wasm_bindgen(inline_js = r#"
+export const requested = ({ method, url, headers, cf }) => {
+  let lines = `${method}\n${url}\n${cf?.country ?? ""}\n${cf?.clientAcceptEncoding ?? headers.get("accept-encoding") ?? ""}`;
+  for (const [name, value] of headers) lines += `\n${name}:${value}`;
+  return lines;
+};
+export const responded = (status, lines, body) => {
+  const headers = new Headers();
+  const all = lines.split("\n");
+  for (let at = 1; at < all.length; at += 2) headers.append(all[at - 1], all[at]);
+  return new Response(body, { status, headers });
+};
+export const raced = (milliseconds, promise) => {
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error("no answer in time")), milliseconds);
+  });
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+};
+"#)]
+extern "C" {
+    fn requested(request: &JsValue) -> String;
+
+    #[wasm_bindgen(catch)]
+    fn responded(status: u16, lines: &str, body: &JsValue) -> Result<web_sys::Response, JsValue>;
+
+    fn raced(milliseconds: u32, promise: &Promise) -> Promise;
+}
 
 #[wasm_bindgen]
 extern "C" {
     #[wasm_bindgen(js_name = setTimeout)]
     fn set_timeout(callback: &Function, milliseconds: u32) -> JsValue;
-
-    #[wasm_bindgen(js_name = clearTimeout)]
-    fn clear_timeout(timer: &JsValue);
 
     /// Milliseconds; the platform lets it move with I/O alone.
     #[wasm_bindgen(js_namespace = performance, js_name = now)]
@@ -24,14 +52,7 @@ pub(super) async fn settled(promise: Promise) -> Result<JsValue, JsValue> {
 
 /// What a promise brings within so many milliseconds; later it is an error.
 pub(super) async fn within(milliseconds: u32, promise: &Promise) -> Result<JsValue, JsValue> {
-    let mut timer = JsValue::UNDEFINED;
-    let late = Promise::new(&mut |_, reject| {
-        let reject = reject.bind1(&JsValue::NULL, &Error::new("no answer in time").into());
-        timer = set_timeout(reject.unchecked_ref(), milliseconds);
-    });
-    let first = settled(Promise::race(&Array::of2(promise, &late))).await;
-    clear_timeout(&timer);
-    first
+    settled(raced(milliseconds, promise)).await
 }
 
 pub(super) async fn sleep(milliseconds: u32) {
@@ -39,6 +60,67 @@ pub(super) async fn sleep(milliseconds: u32) {
         set_timeout(resolve.unchecked_ref(), milliseconds);
     });
     let _ = settled(promise).await;
+}
+
+/// A request's method, URL and headers, taken over at once.
+pub(super) struct Requested {
+    lines: String,
+}
+
+impl Requested {
+    pub(super) fn of(request: &web_sys::Request) -> Self {
+        Self {
+            lines: requested(request),
+        }
+    }
+
+    pub(super) fn method(&self) -> &str {
+        self.line(0)
+    }
+
+    pub(super) fn url(&self) -> &str {
+        self.line(1)
+    }
+
+    /// `request.cf.country`. The header of the same meaning is only as good as the zone's settings: a client may send it.
+    pub(super) fn country(&self) -> Option<&str> {
+        Some(self.line(2)).filter(|country| !country.is_empty())
+    }
+
+    /// What the client accepts. The header says what the platform between us accepts, which is gzip always.
+    pub(super) fn accept_encoding(&self) -> Option<&str> {
+        Some(self.line(3)).filter(|encodings| !encodings.is_empty())
+    }
+
+    /// A header, by its name in small letters.
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        let mut headers = self.lines.split('\n').skip(4);
+        headers.find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
+    }
+
+    fn line(&self, at: usize) -> &str {
+        self.lines.split('\n').nth(at).unwrap_or_default()
+    }
+}
+
+/// A response with these headers.
+pub(super) fn response<'header>(
+    status: u16,
+    headers: impl Iterator<Item = (&'header str, &'header str)>,
+    body: &JsValue,
+) -> Result<web_sys::Response, JsValue> {
+    let mut lines = String::new();
+    for (name, value) in headers {
+        // No header's value has lines (RFC 9110 §5.5); what was stored past the edge may have.
+        if value.contains('\n') {
+            return Err(Error::new("a header's value has lines").into());
+        }
+        for text in [name, value] {
+            lines.push_str(text);
+            lines.push('\n');
+        }
+    }
+    responded(status, &lines, body)
 }
 
 /// An object with these properties.

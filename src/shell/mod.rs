@@ -21,6 +21,7 @@ use crate::http::problem::{Problem, Refusal};
 use crate::request::{Request, split_url};
 use bucket::Bucket;
 use cache::Entry;
+use js::Requested;
 use read::{Done, Place};
 use reply::{Reply, failed};
 use watch::Watch;
@@ -45,9 +46,13 @@ async fn answer(
     context: &Context,
 ) -> Result<web_sys::Response, JsValue> {
     let began = js::microseconds();
-    let header = |name: &str| match name {
-        "accept-encoding" => accept_encoding(request),
-        _ => request.headers().get(name).ok().flatten(),
+    let requested = Requested::of(request);
+    let header = |name: &str| {
+        let value = match name {
+            "accept-encoding" => requested.accept_encoding(),
+            _ => requested.header(name),
+        };
+        value.map(str::to_owned)
     };
     let config = CONFIG.get_or_init(|| Config::from_lookup(|name| js::text(env, name)));
     let (config, bucket) = match (config, Bucket::of(env)) {
@@ -56,18 +61,16 @@ async fn answer(
         (Ok(_), Err(Refusal { reason, .. })) => return misconfigured(&reason),
     };
     let reply = Reply::new(&config.allowed_origins, header("origin").as_deref());
-    let url = request.url();
-    let Some((origin, path, query)) = split_url(&url) else {
+    let Some((origin, path, query)) = split_url(requested.url()) else {
         return reply.refuse(Problem::BadPath);
     };
-    let method = request.method();
     let facts = Request {
-        method: &method,
+        method: requested.method(),
         origin,
         path,
         query,
         header: &header,
-        country: &|| country(request),
+        country: &|| requested.country().map(str::to_owned),
     };
     let now = (js_sys::Date::now() / 1000.0) as u64;
     let decision = decide(&facts, config, now);
@@ -123,16 +126,4 @@ async fn answer(
 fn misconfigured(error: &str) -> Result<web_sys::Response, JsValue> {
     console_error!("misconfigured: {error}");
     Reply::public().refuse(Problem::Misconfigured)
-}
-
-/// What the client accepts. The header says what the platform between us accepts, which is gzip always.
-fn accept_encoding(request: &web_sys::Request) -> Option<String> {
-    js::property(request, "cf")
-        .and_then(|cf| js::text(&cf, "clientAcceptEncoding"))
-        .or_else(|| request.headers().get("accept-encoding").ok().flatten())
-}
-
-/// `request.cf.country`. The header of the same meaning is only as good as the zone's settings: a client may send it.
-fn country(request: &web_sys::Request) -> Option<String> {
-    js::text(&js::property(request, "cf")?, "country")
 }

@@ -1,9 +1,9 @@
 //! Responses: the headers that every answer has, and the body.
 
 use wasm_bindgen::JsValue;
-use web_sys::{ReadableStream, Response, ResponseInit};
+use web_sys::{ReadableStream, Response};
 
-use super::js::message;
+use super::js::{message, response};
 use crate::http::cors::{AllowedOrigins, preflight_headers};
 use crate::http::problem::Problem;
 use crate::http::problem::Refusal;
@@ -47,27 +47,15 @@ impl Reply {
         headers: Headers,
         body: Body,
     ) -> Result<Response, JsValue> {
-        let all = web_sys::Headers::new()?;
-        for (name, value) in ALWAYS {
-            all.append(name, value)?;
-        }
-        for (name, value) in self.cors.iter().chain(&headers) {
-            all.append(name, value)?;
-        }
-        let init = ResponseInit::new();
-        init.set_status(status);
-        init.set_headers(&all);
-        Ok(match body {
-            Body::Empty => Response::new_with_opt_str_and_init(None, &init)?,
-            Body::Text(text) => Response::new_with_opt_str_and_init(Some(&text), &init)?,
-            Body::Bytes(bytes) => {
-                let array = js_sys::Uint8Array::from(bytes.as_slice());
-                Response::new_with_opt_buffer_source_and_init(Some(&array), &init)?
-            }
-            Body::Stream(stream) => {
-                Response::new_with_opt_readable_stream_and_init(Some(&stream), &init)?
-            }
-        })
+        let body = match body {
+            Body::Empty => JsValue::UNDEFINED,
+            Body::Text(text) => text.into(),
+            Body::Bytes(bytes) => js_sys::Uint8Array::from(bytes.as_slice()).into(),
+            Body::Stream(stream) => stream.into(),
+        };
+        let more = self.cors.iter().chain(&headers);
+        let more = more.map(|(name, value)| (*name, value.as_str()));
+        response(status, ALWAYS.into_iter().chain(more), &body)
     }
 
     pub(super) fn refuse(&self, problem: Problem) -> Result<Response, JsValue> {
