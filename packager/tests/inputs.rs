@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use common::{Run, command, lectern, run, text};
+use common::{Run, clip, command, lectern, run, text};
 
 const PICTURE: &str = "testsrc2=s=320x180:r=25";
 const TONE: &str = "sine=f=440:r=48000";
@@ -190,6 +190,7 @@ fn odd_recordings_become_packages_that_play() {
         let out = root.path().join(format!("{name}.out"));
         let run = package(&input, &out);
         assert_eq!(run.code, 0, "{name}: {run:?}");
+        assert_eq!(run.stdout.trim(), text(&out.join("master.m3u8")), "{name}");
         let facts = facts(&out);
         assert_eq!(renditions(&facts), *expected, "{name}");
         let lasts = facts["duration"].as_f64().expect("a number");
@@ -224,12 +225,7 @@ fn quiet_sound_is_brought_to_the_loudness_of_others() {
 #[test]
 fn an_encoder_does_not_outlive_a_packager_that_is_killed() {
     let root = tempfile::tempdir().expect("a temporary folder");
-    let input = make(
-        root.path(),
-        "long.mp4",
-        &["testsrc2=s=1280x720:r=30:d=60"],
-        "-c:v libx264 -preset ultrafast",
-    );
+    let input = clip(root.path(), "1280x720", 60);
     let out = root.path().join("out");
     let mut child = command(&[
         "package",
