@@ -28,6 +28,15 @@ pub fn for_key(key: &str) -> &'static str {
     }
 }
 
+/// Whether the extension is one of sound, moving pictures, or a DASH manifest, which leads to both.
+#[must_use]
+pub fn is_media(key: &str) -> bool {
+    let of_key = for_key(key);
+    ["video/", "audio/", "application/dash"]
+        .iter()
+        .any(|kind| of_key.starts_with(kind))
+}
+
 /// RFC 2046 §4.5.1: bytes of which nothing else is known.
 pub const UNKNOWN: &str = "application/octet-stream";
 

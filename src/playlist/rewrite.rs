@@ -6,6 +6,7 @@ use std::ops::Range;
 use super::filter::{self, Edit, Entitlements, Form};
 use super::resolve::{Base, Target, fits, is_plain_name, resolve};
 use super::uri::Parts;
+use crate::content_type;
 use crate::http::problem::Problem;
 use crate::keyring::Key;
 use crate::network::Place;
@@ -250,6 +251,8 @@ impl<'a> Rewriter<'a> {
             role
         };
         match (role, &self.grant.limits) {
+            // A whole lecture in one file, which no filter looks into; keys and chapters are no media.
+            (Role::Object, Limits::Multivariant(_)) if content_type::is_media(name) => None,
             (Role::Object, _) => Some(Kind::Object),
             (Role::Playlist, Limits::None) => Some(Kind::Playlist { depth }),
             (Role::Playlist, Limits::Multivariant(entitlements)) => Some(Kind::Restricted {
