@@ -153,8 +153,8 @@ fn odd_recordings_become_packages_that_play() {
             "a-moment.mp4",
             &["testsrc2=s=320x180:r=100:d=0.01"],
             h264,
-            "320x180@50",
-            0.02,
+            "320x180@10",
+            0.1,
         ),
         (
             "oblong.mp4",
@@ -171,7 +171,7 @@ fn odd_recordings_become_packages_that_play() {
             2.0,
         ),
         (
-            "before-zero.mkv",
+            "before-zero.ts",
             &[picture, tone],
             &format!("{mp4} -avoid_negative_ts disabled -output_ts_offset -2"),
             "320x180@25 audio/und",
