@@ -18,7 +18,7 @@ export ESBUILD_BIN := $(CURDIR)/node_modules/.bin/esbuild
 WORKER_SOURCES := Cargo.toml Cargo.lock .cargo/config.toml hot/Cargo.toml $(shell find src hot/src -name '*.rs')
 WEB_SOURCES := $(shell find web/src -type f)
 
-.PHONY: demo test build worker cli web serve bench bench-stream soak deploy deploy-check fuzz fmt audit clean
+.PHONY: demo test build worker cli web serve bench bench-package bench-stream soak deploy deploy-check fuzz fmt audit clean
 
 demo: build
 	@tools/demo.sh
@@ -63,6 +63,9 @@ bench-stream: build
 # A local edge under load for SECONDS seconds, 600 where that is not said.
 soak: build
 	@tools/soak.sh $(if $(filter file,$(origin SECONDS)),600,$(SECONDS))
+
+bench-package: cli .tools/vmaf.ok
+	@tools/bench-package.sh $(if $(QUICK),--quick)
 
 # Each fuzz target for SECONDS seconds; needs a nightly Rust.
 SECONDS ?= 60

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs one set of tools, where it is missing: node, build, media, voice, browser, interop, deny. Asks nothing, says what it does.
-# Only package registries are used: Debian's, crates.io, npm.
+# Installs one set of tools, where it is missing: node, build, media, voice, browser, interop, vmaf, deny. Asks nothing, says what it does.
+# Only package registries are used: Debian's, crates.io, npm, PyPI.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 mkdir -p .tools
@@ -96,6 +96,15 @@ interop)
         python3 -m venv .tools/venv
     fi
     .tools/venv/bin/pip install --quiet --disable-pip-version-check PyJWT==2.15.1
+    ;;
+vmaf)
+    # An ffmpeg with libvmaf, which Debian's has not; for `make bench-package` alone.
+    debian python3=python3
+    debian_library python3-venv
+    if [ ! -x .tools/vmaf/bin/python ]; then
+        python3 -m venv .tools/vmaf
+    fi
+    .tools/vmaf/bin/pip install --quiet --disable-pip-version-check imageio-ffmpeg==0.8.1
     ;;
 deny)
     crate cargo-deny 0.20.2 cargo-deny
