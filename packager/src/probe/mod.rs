@@ -151,6 +151,11 @@ impl Video {
             Some("smpte2084" | "arib-std-b67")
         )
     }
+
+    /// Whether 0 is black and 255 white, as cameras' JPEG pictures have it; HDR is brought to limited range anyway.
+    pub(crate) fn is_full_range(&self) -> bool {
+        self.pixel_format.starts_with("yuvj") && !self.is_hdr()
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
