@@ -34,7 +34,7 @@ const mint = (claims) => linkToken(secret, { exp, path: "/bench/", ...claims });
 // What lies under `v/<revision>/` may be kept by the cache; what lies elsewhere is always read from the bucket.
 const large = Array.from({ length: requests.large }, (_, at) => `large-${at}.bin`);
 const names = { bucket: large.map((name) => `loose/${name}`), hit: large.map((name) => `v/hit/${name}`), miss: large.map((name) => `v/miss/${name}`) };
-const small = { bucket: "loose/small.bin", hit: "v/hit/small.bin" };
+const small = { bucket: "loose/small.bin", told: "loose/told.bin", hit: "v/hit/small.bin" };
 
 /** The Worker, asked with passes as a player asks. */
 class Lectern {
@@ -75,7 +75,7 @@ class Bare {
   async prepare() {}
 
   url(name) {
-    return `/bench/${name}${name.startsWith("v/") ? "?cached" : ""}`;
+    return `/bench/${name}${name.startsWith("v/") ? "?cached" : name === small.told ? "?told" : ""}`;
   }
 
   put(client, name, body) {
@@ -165,7 +165,7 @@ async function measureRequests(sides) {
   const rows = [
     [`objects of 1 KiB, µs of CPU a request: median (10 %–90 %), ${rounds} × ${requests.small}`, "Lectern", "JavaScript", "more"],
   ];
-  const kinds = { bucket: "from the bucket — JS without a cache", hit: "cache hit — JS with a cache, hit" };
+  const kinds = { bucket: "from the bucket — JS without a cache", told: "from the bucket — JS with our headers and a log line", hit: "cache hit — JS with a cache, hit" };
   for (const [kind, title] of Object.entries(kinds)) {
     for (const [at, side] of sides.entries()) {
       await side.put(clients[at], small[kind], bytes);

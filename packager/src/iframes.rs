@@ -1,11 +1,12 @@
-//! The file of pictures to look through a lecture by: what ffmpeg writes, made into what players ask for. Pure.
+//! The file of pictures to look through a lecture by: what ffmpeg writes, made into what players ask for.
 //!
 //! ffmpeg writes a fragment for each picture, and lets the last be shown as long as the others. Here that one ends with the
 //! lecture, and an index (ISO/IEC 14496-12 §8.16.3) comes before the fragments, by which DASH players find them.
 
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::ops::Range;
 
-use mp4_atom::{Atom as _, Encode as _, Moof, Moov, SegmentReference, Sidx};
+use mp4_atom::{Atom as _, Decode as _, Encode as _, Header, Moof, Moov, SegmentReference, Sidx};
 
 use crate::boxes::{BoxError, Init, boxes, moov};
 use crate::playlists::{Picture, Segment};
@@ -26,17 +27,33 @@ pub(crate) struct Pictures {
     pub(crate) ticks: Vec<u64>,
 }
 
-/// `moof` and `mdat` of one picture.
+/// `moof` and `mdat` of one picture, in the file that ffmpeg wrote.
 struct Fragment {
     start: u64,
-    bytes: Vec<u8>,
+    at: Range<u64>,
 }
 
+/// What a file of pictures cannot be made of.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PicturesError {
+    #[error(transparent)]
+    Boxes(#[from] BoxError),
+    #[error("it cannot be read or written")]
+    Io(#[from] std::io::Error),
+}
+
+/// A Media Initialization Section or the head of a fragment that is larger is none.
+const LARGEST_BOX: u64 = 1 << 20;
+
 impl Pictures {
-    /// With the file itself; `lasts` is how long the lecture's picture is, in microseconds.
-    pub(crate) fn from_ffmpeg(written: &[u8], lasts: u64) -> Result<(Self, Vec<u8>), BoxError> {
-        let init = Init::parse(written)?;
-        let (mut file, mut fragments) = parts(written)?;
+    /// Writes the file itself, a fragment at a time; `lasts` is how long the lecture's picture is, in microseconds.
+    pub(crate) fn from_ffmpeg(
+        written: &mut (impl Read + Seek),
+        file: &mut impl Write,
+        lasts: u64,
+    ) -> Result<Self, PicturesError> {
+        let (mut head, mut fragments) = parts(written)?;
+        let init = Init::parse(&head)?;
         let end = ticks(lasts, init.timescale);
         let starts: Vec<u64> = fragments.iter().map(|fragment| fragment.start).collect();
         let ends = starts.iter().skip(1).copied().chain([end]);
@@ -45,16 +62,22 @@ impl Pictures {
             .zip(ends)
             .map(|(start, end)| end.saturating_sub(*start))
             .collect();
-        if let (Some(last), Some(shown)) = (fragments.last_mut(), shown.last()) {
-            last.bytes = show_for(&last.bytes, *shown)?;
-        }
-        let map = 0..file.len() as u64;
-        let references: Vec<SegmentReference> = fragments
+        let last = match (fragments.pop(), shown.last()) {
+            (Some(last), Some(shown)) => show_for(&read(written, last.at)?, *shown)?,
+            _ => vec![],
+        };
+        let sizes: Vec<u64> = fragments
+            .iter()
+            .map(|fragment| fragment.at.end - fragment.at.start)
+            .chain(starts.last().map(|_| last.len() as u64))
+            .collect();
+        let map = 0..head.len() as u64;
+        let references: Vec<SegmentReference> = sizes
             .iter()
             .zip(&shown)
-            .map(|(fragment, shown)| SegmentReference {
+            .map(|(size, shown)| SegmentReference {
                 reference_type: false,
-                referenced_size: saturated(fragment.bytes.len() as u64),
+                referenced_size: saturated(*size),
                 subsegment_duration: saturated(*shown),
                 starts_with_sap: true,
                 sap_type: 1,
@@ -68,68 +91,98 @@ impl Pictures {
             first_offset: 0,
             references,
         }
-        .encode(&mut file)?;
-        let index = map.end..file.len() as u64;
-        let (mut pictures, mut before) = (vec![], 0);
-        for (fragment, shown) in fragments.iter().zip(&shown) {
+        .encode(&mut head)
+        .map_err(BoxError::from)?;
+        let index = map.end..head.len() as u64;
+        let (mut pictures, mut before, mut offset) = (vec![], 0, index.end);
+        for (size, shown) in sizes.iter().zip(&shown) {
             let until = before + shown;
             pictures.push(Picture {
-                offset: file.len() as u64,
+                offset,
                 segment: Segment {
                     micros: init.micros(until) - init.micros(before),
-                    bytes: fragment.bytes.len() as u64,
+                    bytes: *size,
                 },
             });
             before = until;
-            file.extend_from_slice(&fragment.bytes);
+            offset += size;
         }
-        let pictures = Self {
+        file.write_all(&head)?;
+        // From the first to the last but one they lie side by side.
+        if let (Some(first), Some(end)) = (fragments.first(), fragments.last()) {
+            written.seek(SeekFrom::Start(first.at.start))?;
+            let length = end.at.end - first.at.start;
+            let copied = std::io::copy(&mut written.take(length), file)?;
+            if copied != length {
+                return Err(BoxError::from(mp4_atom::Error::OutOfBounds).into());
+            }
+        }
+        file.write_all(&last)?;
+        Ok(Self {
             init,
             map,
             index,
             pictures,
             ticks: shown,
-        };
-        Ok((pictures, file))
+        })
     }
 }
 
-/// The Media Initialization Section, without the encoder's name, and the fragments.
-fn parts(written: &[u8]) -> Result<(Vec<u8>, Vec<Fragment>), BoxError> {
-    let mut init = vec![];
-    let mut fragments: Vec<Fragment> = vec![];
-    for (header, body) in boxes(written)? {
-        let bytes = match header.kind {
-            Moov::KIND => {
-                let mut moov = moov(written)?;
-                moov.udta = None;
-                moov.encode(&mut init)?;
-                continue;
-            }
+/// The Media Initialization Section, without the encoder's name, and where the fragments are.
+fn parts(written: &mut (impl Read + Seek)) -> Result<(Vec<u8>, Vec<Fragment>), PicturesError> {
+    let length = written.seek(SeekFrom::End(0))?;
+    let (mut init, mut fragments, mut at) = (vec![], Vec::<Fragment>::new(), 0);
+    while at < length {
+        // A size of 64 bits has 16 bytes.
+        let head = read(written, at..length.min(at + 16))?;
+        let mut rest = &head[..];
+        let header = Header::decode(&mut rest).map_err(BoxError::from)?;
+        let body = at + (head.len() - rest.len()) as u64;
+        let size = header.size.map_or(length - body, |size| size as u64);
+        let end = body.checked_add(size).filter(|end| *end <= length);
+        let end = end.ok_or_else(|| BoxError::from(mp4_atom::Error::OutOfBounds))?;
+        match header.kind {
             Moof::KIND => {
-                let moof = Moof::decode_body(&mut &*body)?;
-                let [traf] = moof.traf.as_slice() else {
-                    return Err(BoxError::NotOnePicture);
-                };
-                let samples: usize = traf.trun.iter().map(|trun| trun.samples.len()).sum();
-                let (1, Some(tfdt)) = (samples, &traf.tfdt) else {
-                    return Err(BoxError::NotOnePicture);
-                };
-                fragments.push(Fragment {
-                    start: tfdt.base_media_decode_time,
-                    bytes: vec![],
-                });
-                &mut fragments.last_mut().ok_or(BoxError::NotOnePicture)?.bytes
+                let start = start_of(&read(written, body..end)?)?;
+                fragments.push(Fragment { start, at: at..end });
             }
-            _ => match fragments.last_mut() {
-                Some(fragment) => &mut fragment.bytes,
-                None => &mut init,
+            kind => match fragments.last_mut() {
+                Some(fragment) => fragment.at.end = end,
+                None if kind == Moov::KIND => {
+                    let mut moov = moov(&read(written, at..end)?)?;
+                    moov.udta = None;
+                    moov.encode(&mut init).map_err(BoxError::from)?;
+                }
+                None => init.extend(read(written, at..end)?),
             },
-        };
-        header.encode(bytes)?;
-        bytes.extend_from_slice(body);
+        }
+        at = end;
     }
     Ok((init, fragments))
+}
+
+/// When the one picture of a `moof` is shown.
+fn start_of(body: &[u8]) -> Result<u64, BoxError> {
+    let moof = Moof::decode_body(&mut &*body)?;
+    let [traf] = moof.traf.as_slice() else {
+        return Err(BoxError::NotOnePicture);
+    };
+    let samples: usize = traf.trun.iter().map(|trun| trun.samples.len()).sum();
+    match (samples, &traf.tfdt) {
+        (1, Some(tfdt)) => Ok(tfdt.base_media_decode_time),
+        _ => Err(BoxError::NotOnePicture),
+    }
+}
+
+fn read(from: &mut (impl Read + Seek), at: Range<u64>) -> Result<Vec<u8>, PicturesError> {
+    let length = at.end - at.start;
+    if length > LARGEST_BOX {
+        return Err(BoxError::NotOnePicture.into());
+    }
+    from.seek(SeekFrom::Start(at.start))?;
+    let mut bytes = vec![];
+    from.take(length).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// A fragment of one picture that is shown this long.
@@ -165,6 +218,8 @@ fn saturated(number: u64) -> u32 {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Cursor;
+
     use super::*;
     use crate::boxes::testing::{init, picture};
 
@@ -174,7 +229,9 @@ mod tests {
         for start in [0, 2000, 4000] {
             written.extend(picture(start, 2000, b"jpeg"));
         }
-        let (pictures, file) = Pictures::from_ffmpeg(&written, 4_500_000).expect("pictures");
+        let mut file = vec![];
+        let pictures = Pictures::from_ffmpeg(&mut Cursor::new(written), &mut file, 4_500_000);
+        let pictures = pictures.expect("pictures");
         assert_eq!(pictures.ticks, [2000, 2000, 500]);
         assert_eq!(pictures.map.end, pictures.index.start);
         let mut at = pictures.index.end;
@@ -196,7 +253,8 @@ mod tests {
     fn what_is_no_file_of_single_pictures_is_refused() {
         let whole = [init(1000), picture(0, 2000, b"jpeg")].concat();
         for end in 0..whole.len() {
-            let _ = Pictures::from_ffmpeg(&whole[..end], 2_000_000);
+            let mut written = Cursor::new(&whole[..end]);
+            let _ = Pictures::from_ffmpeg(&mut written, &mut vec![], 2_000_000);
         }
     }
 }

@@ -4,6 +4,7 @@
 
 use std::ffi::OsString;
 use std::fs;
+use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
@@ -274,7 +275,9 @@ impl Job {
             said,
         )?;
         let pictures = match (&self.plan.picture, video.first()) {
-            (Some(plan), Some(video)) => Some(pictures(plan, &folder, &video.segments, said)?),
+            (Some(plan), Some(video)) => {
+                Some(pictures(plan, &folder, &video.segments, said).await?)
+            }
             _ => None,
         };
         Ok(Measured {
@@ -416,7 +419,7 @@ impl Job {
 }
 
 /// The pictures to look through the lecture by, and the file of them, which gets its final bytes.
-fn pictures(
+async fn pictures(
     plan: &PicturePlan,
     folder: &Path,
     video: &[Segment],
@@ -424,12 +427,16 @@ fn pictures(
 ) -> Result<(Pictures, Object)> {
     let name = format!("{}/{}", iframes::FOLDER, iframes::FILE);
     let reading = || format!("cannot read `{name}`");
-    let written = fs::read(folder.join(&name)).with_context(reading)?;
     let lasts = video.iter().map(|segment| segment.micros).sum();
-    let (pictures, file) = Pictures::from_ffmpeg(&written, lasts).with_context(reading)?;
+    let (path, written) = (folder.join(&name), folder.join(format!("{name}.ffmpeg")));
+    fs::rename(&path, &written).with_context(reading)?;
+    let mut file = BufWriter::new(fs::File::create(&path)?);
+    let pictures = Pictures::from_ffmpeg(&mut fs::File::open(&written)?, &mut file, lasts)
+        .with_context(reading)?;
+    file.flush()?;
+    fs::remove_file(&written)?;
     verify::verify_pictures(&pictures.pictures, lasts, plan.picture_step(), said)?;
-    fs::write(folder.join(&name), &file)?;
-    Ok((pictures, object(name, &file)))
+    Ok((pictures, extras::describe(folder, &name).await?))
 }
 
 /// The pictures to look through the lecture by, as players are told of them.

@@ -259,7 +259,7 @@ async fn run(args: Vec<OsString>, revision: &Path) -> Result<(), process::Proces
 }
 
 /// An object that ffmpeg wrote, read a piece at a time; its exit code 0 does not say that it did.
-async fn describe(revision: &Path, path: &str) -> Result<Object> {
+pub(crate) async fn describe(revision: &Path, path: &str) -> Result<Object> {
     let not_written = || ExtrasError::NotWritten(path.to_owned());
     let mut file = fs::File::open(revision.join(path)).with_context(not_written)?;
     let (mut hash, mut bytes) = (Sha256::new(), 0);
