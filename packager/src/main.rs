@@ -26,6 +26,7 @@ mod probe;
 mod process;
 mod progress;
 mod publish;
+mod rendition;
 mod revision;
 mod sample;
 mod ship;

@@ -4,13 +4,10 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use sha2::{Digest as _, Sha256};
 
-use crate::boxes::{self, Init};
 use crate::check;
 use crate::cli::{EncodeArgs, PackageArgs};
 use crate::extras::{self, Extras, Ladder, Made};
@@ -28,12 +25,10 @@ use crate::presentation::{AudioTrack, IFrames, Presentation, Track, VideoTrack};
 use crate::probe::{file_url, probe};
 use crate::process;
 use crate::progress::{Progress, Unit};
-use crate::revision::{ffmpeg_version, hash_file, hex, revision};
-use crate::verify::{self, Encoded, VerifyError, seconds};
+use crate::rendition::{Rendition, measure_and_fold, measure_sound, object, pictures};
+use crate::revision::{ffmpeg_version, hash_file, revision};
+use crate::verify::{self, seconds};
 
-/// A last segment below this becomes part of the one before: what the audio encoder's priming pushed over the boundary,
-/// or the last few pictures.
-const STUB_MICROS: u64 = 250_000;
 /// 1024 samples at 48 kHz, rounded up.
 const ACCESS_UNIT_MICROS: u64 = 21_334;
 
@@ -418,27 +413,6 @@ impl Job {
     }
 }
 
-/// The pictures to look through the lecture by, and the file of them, which gets its final bytes.
-async fn pictures(
-    plan: &PicturePlan,
-    folder: &Path,
-    video: &[Segment],
-    said: &str,
-) -> Result<(Pictures, Object)> {
-    let name = format!("{}/{}", iframes::FOLDER, iframes::FILE);
-    let reading = || format!("cannot read `{name}`");
-    let lasts = video.iter().map(|segment| segment.micros).sum();
-    let (path, written) = (folder.join(&name), folder.join(format!("{name}.ffmpeg")));
-    fs::rename(&path, &written).with_context(reading)?;
-    let mut file = BufWriter::new(fs::File::create(&path)?);
-    let pictures = Pictures::from_ffmpeg(&mut fs::File::open(&written)?, &mut file, lasts)
-        .with_context(reading)?;
-    file.flush()?;
-    fs::remove_file(&written)?;
-    verify::verify_pictures(&pictures.pictures, lasts, plan.picture_step(), said)?;
-    Ok((pictures, extras::describe(folder, &name).await?))
-}
-
 /// The pictures to look through the lecture by, as players are told of them.
 fn listed(plan: &PicturePlan, pictures: &Pictures, prefix: &str) -> IFrames {
     let segments: Vec<Segment> = (pictures.pictures.iter())
@@ -470,128 +444,6 @@ struct Measured {
     audio: Vec<Rendition>,
     /// With their file's path from the revision's folder.
     pictures: Option<(Pictures, Object)>,
-}
-
-/// A Rendition as it is on disk.
-struct Rendition {
-    folder: String,
-    codec: String,
-    /// Ticks a second, and how many of them each segment is shown.
-    timescale: u32,
-    ticks: Vec<u64>,
-    segments: Vec<Segment>,
-    /// The Media Initialization Section and the segments; paths from the revision's folder.
-    objects: Vec<Object>,
-}
-
-impl Rendition {
-    fn encoded(&self, expected: Option<f64>) -> Encoded<'_> {
-        Encoded {
-            folder: &self.folder,
-            expected,
-            segments: &self.segments,
-        }
-    }
-
-    /// Reads one object at a time: memory does not grow with the lecture.
-    async fn measure(revision: &Path, folder: String, said: &str) -> Result<Self> {
-        let path = revision.join(&folder);
-        let reading = |name: &str| format!("cannot read `{folder}/{name}`");
-        let empty = || VerifyError::Empty {
-            folder: folder.clone(),
-            said: verify::said(said),
-        };
-        let Ok(bytes) = fs::read(path.join("init.mp4")) else {
-            return Err(empty().into());
-        };
-        if bytes.is_empty() {
-            return Err(empty().into());
-        }
-        let init = Init::parse(&bytes).with_context(|| reading("init.mp4"))?;
-        let mut objects = vec![object(format!("{folder}/init.mp4"), &bytes)];
-        let (mut segments, mut ticks) = (vec![], vec![]);
-        let mut end = 0;
-        loop {
-            let name = playlists::segment_name(segments.len());
-            let bytes = match fs::read(path.join(&name)) {
-                Ok(bytes) => bytes,
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => break,
-                Err(error) => return Err(error).with_context(|| reading(&name)),
-            };
-            let times = init.times(&bytes).with_context(|| reading(&name))?;
-            if times.start.abs_diff(end) > u64::from(init.timescale) / 10 {
-                return Err(VerifyError::Hole {
-                    folder,
-                    segment: segments.len(),
-                    said: verify::said(said),
-                }
-                .into());
-            }
-            segments.push(Segment {
-                micros: init.micros(end + times.duration) - init.micros(end),
-                bytes: bytes.len() as u64,
-            });
-            ticks.push(match segments.len() {
-                // What an edit list leaves out is not shown.
-                1 => times.duration.saturating_sub(init.trimmed),
-                _ => times.duration,
-            });
-            end += times.duration;
-            objects.push(object(format!("{folder}/{name}"), &bytes));
-            tokio::task::yield_now().await;
-        }
-        Ok(Self {
-            folder,
-            codec: init.codec,
-            timescale: init.timescale,
-            ticks,
-            segments,
-            objects,
-        })
-    }
-}
-
-/// A sound track with its priming trimmed.
-async fn measure_sound(revision: &Path, folder: String, said: &str) -> Result<Rendition> {
-    let init = revision.join(&folder).join("init.mp4");
-    if let Ok(bytes) = fs::read(&init)
-        && !bytes.is_empty()
-    {
-        fs::write(&init, boxes::trim_priming(&bytes)?)?;
-    }
-    measure_and_fold(revision, folder, said).await
-}
-
-/// Measures a Rendition whose last segment is worth a request of its own, or is made a part of the one before. All rungs
-/// have the same segments, so that they stay aligned.
-async fn measure_and_fold(revision: &Path, folder: String, said: &str) -> Result<Rendition> {
-    let measured = Rendition::measure(revision, folder.clone(), said).await?;
-    let count = measured.segments.len();
-    let is_stub = |last: &Segment| (1..STUB_MICROS).contains(&last.micros);
-    if count < 2 || !measured.segments.last().is_some_and(is_stub) {
-        return Ok(measured);
-    }
-    fold_last(&revision.join(&folder), count)?;
-    Rendition::measure(revision, folder, said).await
-}
-
-/// The last of `count` segments becomes part of the one before it.
-fn fold_last(folder: &Path, count: usize) -> Result<()> {
-    let before = folder.join(playlists::segment_name(count - 2));
-    let last = folder.join(playlists::segment_name(count - 1));
-    let joined = boxes::join(&fs::read(&before)?, &fs::read(&last)?)?;
-    fs::write(&before, joined)?;
-    fs::remove_file(&last)?;
-    Ok(())
-}
-
-pub(crate) fn object(path: String, bytes: &[u8]) -> Object {
-    Object {
-        content_type: lectern::content_type::for_key(&path).to_owned(),
-        path,
-        bytes: bytes.len() as u64,
-        sha256: hex(&Sha256::digest(bytes)),
-    }
 }
 
 pub(crate) fn megabytes(bytes: u64) -> f64 {

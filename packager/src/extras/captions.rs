@@ -12,9 +12,9 @@ use sha2::{Digest as _, Sha256};
 use super::subrip;
 use super::webvtt::{self, Cue, SyntaxError, Track};
 use crate::exit::Exit;
-use crate::package::object;
 use crate::package_json::Object;
 use crate::playlists::VERSION;
+use crate::rendition::object;
 use crate::revision::hex;
 
 /// All cues in one file: for players of the MPD, and to take home beside `lecture.mp4`.

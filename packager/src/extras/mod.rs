@@ -23,13 +23,13 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::cli::EncodeArgs;
-use crate::package::object;
 use crate::package_json::Object;
 use crate::playlists::Segment;
 use crate::presentation::Subtitles;
 use crate::probe::{Source, Subtitle};
 use crate::process;
 use crate::progress::Progress;
+use crate::rendition::object;
 use crate::revision::hex;
 use captions::{Captions, CaptionsFacts};
 use chapters::Chapter;
