@@ -15,7 +15,7 @@ pub(crate) const CHANNELS: u32 = 2;
 /// Silence where the source has none, so that sound and picture start together and stay so; two channels, in which it
 /// is measured as well.
 pub(crate) const LISTENING: &str = "aresample=async=1:first_pts=0,aformat=channel_layouts=stereo";
-/// What is added to x264's CRF for about as good a picture.
+/// What is added to x264's CRF: the scales differ. Chosen by bytes on a test picture, not by a measured quality.
 const HEVC_CRF: u32 = 4;
 const AV1_CRF: u32 = 14;
 /// Random access every two seconds at most: a seek decodes that much, and a segment starts on one of them.

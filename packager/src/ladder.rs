@@ -44,7 +44,7 @@ impl Rung {
         }
     }
 
-    /// The same picture in another codec, which needs fewer bits for it.
+    /// The same picture in another codec, which needs fewer bits for it; the shares are chosen and not measured.
     pub(crate) fn with(&self, codec: Codec) -> Self {
         let share = match codec {
             Codec::H264 => 100,

@@ -16,13 +16,14 @@ use crate::exit::{DISK_FULL, Exit};
 const MOST_OUTPUT: u64 = 16 << 20;
 const TAIL_LINES: usize = 6;
 const LONGEST_LINE: usize = 400;
-/// Address space of ffmpeg: three rungs of a 4K source take 2 GiB of it, and an 8K one 6.
+/// Address space of ffmpeg, far above what a lecture takes (138 MB resident for three hours of small pictures): a bound
+/// for uploads that were made to take all memory.
 const MOST_MEMORY: u64 = 16 << 30;
 /// One file that ffmpeg writes; a day at 14 Mbit/s has 150 GB.
 const MOST_FILE: u64 = 200 << 30;
 /// ffprobe reads a header; only a file that leads it astray takes longer.
 const LONGEST_LOOK: Duration = Duration::from_secs(120);
-/// ffmpeg tells twice a second how far it is. The slowest encoder takes a minute for its first picture.
+/// ffmpeg tells twice a second how far it is; this long without progress is more than a slow machine.
 const LONGEST_SILENCE: Duration = Duration::from_secs(600);
 
 #[derive(Debug, thiserror::Error)]
