@@ -47,12 +47,13 @@ export class Server {
   }
 
   async started() {
-    const port = await freePort();
+    const [port, inspector] = [await freePort(), await freePort()];
     this.origin = `http://127.0.0.1:${port}`;
+    this.inspector = inspector;
     this.log = join(this.folder, "log");
     const log = openSync(this.log, "w");
     const wrangler = join(root, "node_modules/wrangler/bin/wrangler.js");
-    const options = ["--ip", "127.0.0.1", "--port", port, "--inspector-port", 0, "--log-level", "warn"];
+    const options = ["--ip", "127.0.0.1", "--port", port, "--inspector-port", inspector, "--log-level", "warn"];
     // The shell ends the whole group when its standard input closes, which happens however this process ends.
     this.shell = spawn(
       "sh",

@@ -1,6 +1,6 @@
 // A class that watches for as long as it is told to: `make soak [SECONDS=600]`. A package is published into a local edge and
-// read over 64 connections; every answer is compared with what was published, byte for byte, and the memory of the runtime
-// is looked at every five seconds.
+// read over 64 connections; every answer is compared with what was published, byte for byte. The memory of the runtime is
+// looked at every five seconds, and what the Worker's own isolate holds every thirty.
 //
 // It fails where an answer is a 5xx or not what was published, where a connection breaks off, and where memory grows.
 import { execFileSync } from "node:child_process";
@@ -12,6 +12,7 @@ import { parseArgs } from "node:util";
 import { gunzipSync } from "node:zlib";
 
 import { Client, linkToken, print, quantile } from "./common.mjs";
+import { Heap } from "./heap.mjs";
 import { Server } from "./server.mjs";
 
 const { values: options } = parseArgs({
@@ -24,9 +25,17 @@ const { values: options } = parseArgs({
 });
 const [seconds, connections] = [Number(options.seconds), Number(options.connections)];
 const SAMPLE_SECONDS = 5;
+/** A look at the isolate collects its garbage, which takes it a tenth of a second. */
+const SAMPLES_A_LOOK = 6;
 /** The last quarter's mean may be so much more than the second quarter's. The first quarter fills caches and heaps, which a
  * short run does to its end. */
-const MAY_GROW = { factor: 1.15, bytes: 16e6, afterSeconds: 300 };
+const MAY_GROW = { factor: 1.15, afterSeconds: 300 };
+/** What is watched, and how many bytes more than that it may grow: the process has the simulated bucket and cache in it. */
+const WATCHED = {
+  process: { name: "workerd, resident, each 5 s", bytes: 16e6, samples: [] },
+  javascript: { name: "the isolate's JavaScript, after collecting garbage, each 30 s", bytes: 1e6, samples: [] },
+  wasm: { name: "the isolate's WebAssembly memory, each 30 s", bytes: 0, samples: [] },
+};
 
 const secret = randomBytes(32);
 const keys = [{ kid: "bench", secret: secret.toString("base64url") }];
@@ -79,7 +88,7 @@ for (const kind of kinds) {
 }
 
 const failures = { serverErrors: 0, wrong: 0, told: [] };
-const memory = [];
+const heap = await Heap.of(server.inspector);
 console.log(`==> ${seconds} s, ${connections} connections, ${published.size} objects`);
 const began = performance.now();
 const ends = began + seconds * 1000;
@@ -88,6 +97,7 @@ await Promise.all(Array.from({ length: connections }, viewer));
 const took = (performance.now() - began) / 1000;
 await sampler;
 report();
+heap.close();
 client.close();
 server.stop();
 
@@ -181,7 +191,12 @@ function sameBytes({ body }, bytes) {
 async function sample() {
   for (let at = 0; at * SAMPLE_SECONDS <= seconds; at++) {
     await sleep(Math.max(0, began + at * SAMPLE_SECONDS * 1000 - performance.now()));
-    memory.push(server.rss());
+    WATCHED.process.samples.push(server.rss());
+    if (at % SAMPLES_A_LOOK === 0) {
+      const { javascript, wasm } = await heap.look();
+      WATCHED.javascript.samples.push(javascript);
+      WATCHED.wasm.samples.push(wasm);
+    }
   }
 }
 
@@ -203,16 +218,9 @@ function report() {
     row(`all, in ${took.toFixed(0)} s`, all, kinds.reduce((sum, { bytes }) => sum + bytes, 0)),
   ]);
 
-  const at = (fraction) => `${megabytes(memory[Math.round((memory.length - 1) * fraction)])} MB`;
-  const quarter = (number) => mean(memory.slice(Math.floor(((number - 1) * memory.length) / 4), Math.floor((number * memory.length) / 4)));
-  const [second, last] = [quarter(2), quarter(4)];
-  const most = second * MAY_GROW.factor + MAY_GROW.bytes;
-  const grows = last > most && seconds >= MAY_GROW.afterSeconds;
-  print([
-    ["resident memory of workerd, each 5 s", "at 10 %", "at 50 %", "at 100 %", "most", "2nd quarter", "4th quarter", "4th may be"],
-    ["", at(0.1), at(0.5), at(1), `${megabytes(Math.max(...memory))} MB`]
-      .concat([second, last, most].map((bytes) => `${megabytes(bytes)} MB`)),
-  ]);
+  const grown = Object.values(WATCHED).map(grownRow);
+  print([["memory, MB", "at 10 %", "at 50 %", "at 100 %", "most", "2nd quarter", "4th quarter", "4th may be"], ...grown.map(({ row }) => row)]);
+  const grows = seconds >= MAY_GROW.afterSeconds && grown.some(({ isMore }) => isMore);
   print([
     ["5xx", String(failures.serverErrors)],
     ["short, broken or other than published", String(failures.wrong)],
@@ -224,10 +232,19 @@ function report() {
   if (seconds < MAY_GROW.afterSeconds) {
     console.log(`! memory is not judged in under ${MAY_GROW.afterSeconds} s`);
   }
-  if (memory.some(Number.isNaN)) {
-    console.log("! no /proc here: memory was not looked at");
+  if (WATCHED.process.samples.some(Number.isNaN)) {
+    console.log("! no /proc here: the memory of the process was not looked at");
   }
   process.exitCode = failures.serverErrors + failures.wrong > 0 || grows || all.length === 0 ? 1 : 0;
+}
+
+function grownRow({ name, bytes, samples }) {
+  const at = (fraction) => samples[Math.round((samples.length - 1) * fraction)];
+  const quarter = (number) => mean(samples.slice(Math.floor(((number - 1) * samples.length) / 4), Math.ceil((number * samples.length) / 4)));
+  const [second, last] = [quarter(2), quarter(4)];
+  const most = second * MAY_GROW.factor + bytes;
+  const figures = [at(0.1), at(0.5), at(1), Math.max(...samples), second, last, most];
+  return { row: [name, ...figures.map(megabytes)], isMore: last > most };
 }
 
 function publishPackage(prefix) {
@@ -288,7 +305,7 @@ function mean(values) {
 }
 
 function megabytes(bytes) {
-  return (bytes / 1e6).toFixed(0);
+  return (bytes / 1e6).toFixed(bytes < 1e8 ? 2 : 0);
 }
 
 /** Mulberry32: equal seeds ask for the same in the same order. */

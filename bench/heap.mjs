@@ -1,0 +1,60 @@
+// What an isolate itself holds. The memory of its process does not show it: the simulated bucket and cache live there too.
+// Asked over the inspector of `wrangler dev`.
+
+const GROUP = "look";
+
+export class Heap {
+  /** The isolate behind the inspector at `port`. */
+  static async of(port) {
+    const [{ webSocketDebuggerUrl }] = await (await fetch(`http://127.0.0.1:${port}/json`)).json();
+    const heap = new Heap();
+    heap.waiting = new Map();
+    // Only pages of the machine itself may look.
+    heap.socket = new WebSocket(webSocketDebuggerUrl, { headers: { Origin: "http://localhost" } });
+    heap.socket.addEventListener("message", ({ data }) => heap.told(JSON.parse(data)));
+    await new Promise((opened, failed) => {
+      heap.socket.addEventListener("open", opened, { once: true });
+      heap.socket.addEventListener("error", () => failed(new Error("the inspector does not answer")), { once: true });
+    });
+    await heap.call("Runtime.enable");
+    return heap;
+  }
+
+  /** Bytes of what JavaScript holds, and of the WebAssembly memories. Garbage is collected before. */
+  async look() {
+    const prototype = await this.call("Runtime.evaluate", {
+      expression: "WebAssembly.Memory.prototype",
+      contextId: this.context,
+      objectGroup: GROUP,
+    });
+    // This collects garbage, or it would list what nobody can reach.
+    const { objects } = await this.call("Runtime.queryObjects", { prototypeObjectId: prototype.result.objectId, objectGroup: GROUP });
+    const sizes = await this.call("Runtime.callFunctionOn", {
+      objectId: objects.objectId,
+      functionDeclaration: "function () { return this.reduce((sum, memory) => sum + memory.buffer.byteLength, 0); }",
+      returnByValue: true,
+    });
+    const { usedSize, embedderHeapUsedSize = 0, backingStorageSize = 0 } = await this.call("Runtime.getHeapUsage");
+    await this.call("Runtime.releaseObjectGroup", { objectGroup: GROUP });
+    return { javascript: usedSize + embedderHeapUsedSize + backingStorageSize, wasm: sizes.result.value };
+  }
+
+  told({ id, result, error, method, params }) {
+    if (method === "Runtime.executionContextCreated") {
+      this.context = params.context.id;
+    }
+    const settle = this.waiting.get(id);
+    this.waiting.delete(id);
+    settle?.(error ? Promise.reject(new Error(error.message)) : result);
+  }
+
+  call(method, params = {}) {
+    const id = (this.last = (this.last ?? 0) + 1);
+    this.socket.send(JSON.stringify({ id, method, params }));
+    return new Promise((settle) => this.waiting.set(id, settle));
+  }
+
+  close() {
+    this.socket.close();
+  }
+}
