@@ -3,7 +3,7 @@
 
 use mp4_atom::{
     Atom as _, Av1c, Codec, Decode as _, Edts, Elst, ElstEntry, Encode as _, Header, Hvcc, Moof,
-    Moov, Sidx, Styp,
+    Moov, Sidx, Styp, Tfhd, Trex,
 };
 
 /// An AAC encoder's first access unit holds no sound of the source.
@@ -30,7 +30,8 @@ pub(crate) struct Init {
     pub(crate) codec: String,
     /// Ticks at the beginning that an edit list leaves out.
     pub(crate) trimmed: u64,
-    default_sample_duration: u32,
+    /// What samples are unless they say otherwise.
+    pub(crate) trex: Trex,
 }
 
 /// When a Media Segment plays, in ticks.
@@ -38,6 +39,8 @@ pub(crate) struct Init {
 pub(crate) struct Times {
     pub(crate) start: u64,
     pub(crate) duration: u64,
+    /// How long before it is shown a picture is decoded at most, by offsets below 0.
+    pub(crate) reordering: u64,
 }
 
 impl Init {
@@ -60,11 +63,11 @@ impl Init {
                 .as_ref()
                 .and_then(|edts| edts.elst.as_ref()?.entries.first()?.media_time)
                 .unwrap_or(0),
-            default_sample_duration: moov
+            trex: moov
                 .mvex
                 .as_ref()
-                .and_then(|mvex| mvex.trex.first())
-                .map_or(0, |trex| trex.default_sample_duration),
+                .and_then(|mvex| mvex.trex.first().cloned())
+                .unwrap_or_default(),
         })
     }
 
@@ -77,7 +80,7 @@ impl Init {
     /// Start and duration of a Media Segment, from its `tfdt` and `trun` boxes.
     pub(crate) fn times(&self, segment: &[u8]) -> Result<Times, BoxError> {
         let mut start = None;
-        let mut duration = 0;
+        let (mut duration, mut reordering) = (0, 0);
         for (header, body) in boxes(segment)? {
             if header.kind != Moof::KIND {
                 continue;
@@ -86,22 +89,24 @@ impl Init {
             for traf in &moof.traf {
                 let tfdt = traf.tfdt.as_ref().ok_or(BoxError::Missing("tfdt"))?;
                 start.get_or_insert(tfdt.base_media_decode_time);
-                let default = traf
-                    .tfhd
-                    .default_sample_duration
-                    .unwrap_or(self.default_sample_duration);
-                duration += traf
-                    .trun
-                    .iter()
-                    .flat_map(|trun| trun.samples.iter())
-                    .map(|sample| u64::from(sample.duration.unwrap_or(default)))
-                    .sum::<u64>();
+                for sample in traf.trun.iter().flat_map(|trun| trun.samples.iter()) {
+                    duration += u64::from(self.duration_of(sample.duration, &traf.tfhd));
+                    let early = sample.cts.filter(|offset| *offset < 0);
+                    reordering = reordering.max(early.map_or(0, i64::unsigned_abs));
+                }
             }
         }
         Ok(Times {
             start: start.ok_or(BoxError::Missing("moof"))?,
             duration,
+            reordering,
         })
+    }
+
+    /// Ticks of a sample, from what it says itself.
+    pub(crate) fn duration_of(&self, own: Option<u32>, tfhd: &Tfhd) -> u32 {
+        let default = tfhd.default_sample_duration;
+        own.or(default).unwrap_or(self.trex.default_sample_duration)
     }
 }
 
@@ -241,7 +246,7 @@ fn av1(config: &Av1c) -> String {
 pub(crate) mod testing {
     use super::*;
     use mp4_atom::{
-        Avc1, Avcc, FourCC, Ftyp, Mfhd, Stsd, Tfdt, Tfhd, Traf, Trak, Trun, TrunEntry, TrunSamples,
+        Avc1, Avcc, FourCC, Ftyp, Mfhd, Stsd, Tfdt, Traf, Trak, Trun, TrunEntry, TrunSamples,
     };
 
     pub(crate) fn segment(start: u64, durations: &[u32]) -> Vec<u8> {
@@ -337,7 +342,7 @@ mod tests {
             timescale: 48_000,
             codec: "mp4a.40.2".into(),
             trimmed: 0,
-            default_sample_duration: 0,
+            trex: Trex::default(),
         }
     }
 

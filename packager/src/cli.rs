@@ -10,6 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use lectern::http::cors::OriginPattern;
 use lectern::network::{Cidr, Country};
 
+use crate::container::Container;
 use crate::exit::EXIT_CODES;
 use crate::extras::captions::CaptionsFile;
 use crate::ladder::Codec;
@@ -59,6 +60,18 @@ pub(crate) struct EncodeArgs {
     /// Codecs to offer besides H.264, for players that have them: `hevc`, `av1`. They take several times longer.
     #[arg(long, value_name = "CODEC", value_delimiter = ',')]
     pub(crate) codec: Vec<Codec>,
+    /// What segments are wrapped in: `cmaf` for all that is sold today, `ts` (MPEG-2 Transport Streams of H.264, no DASH)
+    /// for very old devices.
+    #[arg(
+        long,
+        value_name = "CONTAINER",
+        default_value = "cmaf",
+        hide_possible_values = true
+    )]
+    pub(crate) container: Container,
+    /// Offer sound alone as well, for lines that carry no picture: players choose it only then.
+    #[arg(long)]
+    pub(crate) audio_only_variant: bool,
     /// How much time to spend on a smaller and better picture; --preset and --crf say it in x264's terms.
     #[arg(long, value_name = "QUALITY", default_value = "standard")]
     pub(crate) quality: Quality,

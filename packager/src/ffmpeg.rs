@@ -4,6 +4,7 @@ use std::ffi::OsString;
 
 use serde::{Deserialize, Serialize};
 
+use crate::container::Container;
 use crate::iframes;
 use crate::ladder::{Codec, Rung, ladder};
 use crate::loudness::Gain;
@@ -41,6 +42,11 @@ pub(crate) struct Settings {
     pub(crate) codecs: Vec<Codec>,
     /// LUFS that sound is brought to, if at all.
     pub(crate) loudness: Option<i32>,
+    #[serde(default)]
+    pub(crate) container: Container,
+    /// Sound alone is a Variant Stream beside those of pictures.
+    #[serde(default)]
+    pub(crate) audio_only_variant: bool,
 }
 
 /// Everything that shapes the encoded bytes, but for the source and ffmpeg itself.
@@ -356,6 +362,8 @@ mod tests {
                 threads: 2,
                 codecs: vec![],
                 loudness: None,
+                container: Container::Cmaf,
+                audio_only_variant: false,
             },
             picture: Some(PicturePlan {
                 rungs: ladder(1280, 720, &[720, 480]),

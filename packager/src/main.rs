@@ -6,6 +6,7 @@ mod boxes;
 mod check;
 mod cli;
 mod clock;
+mod container;
 mod exit;
 mod explain;
 mod extras;
@@ -29,7 +30,9 @@ mod publish;
 mod rendition;
 mod revision;
 mod sample;
+mod samples;
 mod ship;
+mod transport;
 mod verify;
 
 use std::io::Write as _;

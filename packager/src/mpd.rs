@@ -329,6 +329,7 @@ mod tests {
             audio: vec![audio("en"), audio("de")],
             subtitles: vec![captions("fr")],
             iframes: Some(iframes()),
+            ..Presentation::default()
         };
         let text = String::from_utf8(mpd(&lecture)).expect("UTF-8");
         insta::assert_snapshot!(text, @r#"

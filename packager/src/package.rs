@@ -10,8 +10,9 @@ use anyhow::{Context as _, Result};
 
 use crate::check;
 use crate::cli::{EncodeArgs, PackageArgs};
+use crate::container::{Container, ContainerError};
 use crate::extras::{self, Extras, Ladder, Made};
-use crate::ffmpeg::{CHANNELS, PicturePlan, Plan};
+use crate::ffmpeg::{CHANNELS, PicturePlan, Plan, Settings};
 use crate::iframes::{self, Pictures};
 use crate::ladder::{Codec, Rung};
 use crate::loudness::{self, Gain};
@@ -27,6 +28,7 @@ use crate::process;
 use crate::progress::{Progress, Unit};
 use crate::rendition::{Rendition, measure_and_fold, measure_sound, object, pictures};
 use crate::revision::{ffmpeg_version, hash_file, revision};
+use crate::transport;
 use crate::verify::{self, seconds};
 
 /// 1024 samples at 48 kHz, rounded up.
@@ -89,6 +91,9 @@ impl Job {
         progress: Progress,
     ) -> Result<Self> {
         let cannot = || format!("cannot package `{}`", input.display());
+        if args.container == Container::Ts && args.codec.iter().any(|codec| *codec != Codec::H264) {
+            return Err(ContainerError).with_context(cannot);
+        }
         let media = probe(input).await.with_context(cannot)?;
         let ffmpeg = ffmpeg_version().await.with_context(cannot)?;
         let extras = Extras::prepare(input, &media, args)
@@ -195,6 +200,14 @@ impl Job {
             )
             .await
             .map_err(disk)?;
+        let measured = match self.plan.settings.container {
+            Container::Cmaf => measured,
+            Container::Ts => self
+                .wrap(root, measured, progress)
+                .await
+                .map_err(disk)
+                .context("cannot make transport streams")?,
+        };
         let package = self
             .describe(root, &measured, made)
             .context("cannot write the playlists")?;
@@ -220,6 +233,7 @@ impl Job {
                     width: rung.width,
                     height: rung.height,
                     segments: &rendition.segments,
+                    reordering: rendition.reordering as f64 / f64::from(rendition.timescale),
                 })
                 .collect(),
             audio: sound.map(|sound| (sound.folder.as_str(), sound.segments.len())),
@@ -230,7 +244,37 @@ impl Job {
                     .saturating_sub(2 * ACCESS_UNIT_MICROS),
             ),
             segment_duration: self.plan.settings.segment_duration,
+            container: self.plan.settings.container,
         }
+    }
+
+    /// Everything that plays as transport streams; what they are made of is gone then.
+    async fn wrap(&self, root: &Path, measured: Measured, progress: Progress) -> Result<Measured> {
+        let folder = self.revision_folder(root);
+        let is_alone = self.plan.settings.audio_only_variant;
+        let Measured {
+            video,
+            audio,
+            pictures,
+        } = measured;
+        let of = |rendition: &Rendition| -> u64 {
+            rendition.objects.iter().map(|object| object.bytes).sum()
+        };
+        let step = progress.step(
+            "wrapping",
+            Unit::Bytes,
+            video.iter().chain(&audio).map(of).sum(),
+        );
+        let streams = transport::wrap(&folder, video, audio, is_alone, &step).await?;
+        step.finish();
+        if let Some(Shown::File(..)) = pictures {
+            fs::remove_dir_all(folder.join(iframes::FOLDER))?;
+        }
+        Ok(Measured {
+            pictures: (!streams.video.is_empty()).then_some(Shown::First(streams.pictures)),
+            video: streams.video,
+            audio: streams.audio,
+        })
     }
 
     fn folders(&self) -> impl Iterator<Item = String> {
@@ -271,7 +315,8 @@ impl Job {
         )?;
         let pictures = match (&self.plan.picture, video.first()) {
             (Some(plan), Some(video)) => {
-                Some(pictures(plan, &folder, &video.segments, said).await?)
+                let (pictures, file) = pictures(plan, &folder, &video.segments, said).await?;
+                Some(Shown::File(Box::new(pictures), file))
             }
             _ => None,
         };
@@ -284,7 +329,12 @@ impl Job {
 
     fn describe(&self, root: &Path, measured: &Measured, made: Made) -> Result<Package> {
         let folder = self.revision_folder(root);
-        let all = || measured.video.iter().chain(&measured.audio);
+        let container = self.plan.settings.container;
+        // Sound that plays in the pictures' segments alone has none of its own.
+        let all = || {
+            let all = measured.video.iter().chain(&measured.audio);
+            all.filter(|rendition| !rendition.segments.is_empty())
+        };
         let target = playlists::target_duration(all().flat_map(|rendition| &rendition.segments));
         let mut objects: Vec<Object> = vec![];
         let mut playlist_objects = vec![];
@@ -296,19 +346,20 @@ impl Job {
                 path: format!("{prefix}/{}", object.path),
                 ..object.clone()
             }));
-            let playlist = playlists::media(&rendition.segments, target);
+            let playlist = playlists::media(&rendition.segments, target, container);
             fs::write(folder.join(name).join("playlist.m3u8"), &playlist)?;
             playlist_objects.push(object(format!("{prefix}/{name}/playlist.m3u8"), &playlist));
         }
-        if let Some((Pictures { map, pictures, .. }, file)) = &measured.pictures {
-            let playlist = playlists::iframes(iframes::FILE, map, pictures);
-            let name = format!("{}/playlist.m3u8", iframes::FOLDER);
+        if let Some(shown) = &measured.pictures {
+            let (name, playlist) = (measured.pictures_playlist(), shown.playlist());
             fs::write(folder.join(&name), &playlist)?;
             playlist_objects.push(object(format!("{prefix}/{name}"), &playlist));
-            objects.push(Object {
-                path: format!("{prefix}/{}", file.path),
-                ..file.clone()
-            });
+            if let Shown::File(_, file) = shown {
+                objects.push(Object {
+                    path: format!("{prefix}/{}", file.path),
+                    ..file.clone()
+                });
+            }
         }
         objects.extend(playlist_objects);
         objects.extend(made.objects.into_iter().map(|object| Object {
@@ -318,11 +369,14 @@ impl Job {
         let renditions: Vec<RenditionFacts> = all()
             .map(|rendition| self.facts(rendition, target))
             .collect();
-        let mut presentation = self.presentation(measured, &renditions, &prefix);
+        let mut presentation = self.presentation(measured, target, &prefix);
         presentation.subtitles = made.facts.subtitles(&prefix);
-        let manifest = mpd::mpd(&presentation);
-        fs::write(root.join(MPD), &manifest)?;
-        objects.push(object(MPD.to_owned(), &manifest));
+        // No DASH player takes transport streams.
+        if container == Container::Cmaf {
+            let manifest = mpd::mpd(&presentation);
+            fs::write(root.join(MPD), &manifest)?;
+            objects.push(object(MPD.to_owned(), &manifest));
+        }
         let master = playlists::multivariant(&presentation);
         fs::write(root.join(MULTIVARIANT), &master)?;
         objects.push(object(MULTIVARIANT.to_owned(), &master));
@@ -370,26 +424,31 @@ impl Job {
         }
     }
 
-    /// What players are told of; `renditions` are the facts of what was measured, in the same order.
-    fn presentation(
-        &self,
-        measured: &Measured,
-        renditions: &[RenditionFacts],
-        prefix: &str,
-    ) -> Presentation {
-        let mut presentation = Presentation::default();
-        let all = measured.video.iter().chain(&measured.audio);
-        for (rendition, facts) in all.zip(renditions) {
+    /// What players are told of.
+    fn presentation(&self, measured: &Measured, target: u64, prefix: &str) -> Presentation {
+        let Settings {
+            container,
+            audio_only_variant,
+            ..
+        } = self.plan.settings;
+        let mut presentation = Presentation {
+            container,
+            has_sound_alone: audio_only_variant,
+            ..Presentation::default()
+        };
+        for rendition in measured.video.iter().chain(&measured.audio) {
+            let facts = self.facts(rendition, target);
             let track = Track {
                 folder: format!("{prefix}/{}", facts.folder),
                 id: facts.folder.replace('/', "-"),
-                codec: facts.codec.clone(),
+                codec: facts.codec,
                 peak_bandwidth: facts.peak_bandwidth,
                 average_bandwidth: facts.average_bandwidth,
                 timescale: rendition.timescale,
                 ticks: rendition.ticks.clone(),
             };
-            let sound = (self.plan.sound.iter()).find(|sound| sound.folder == facts.folder);
+            let mut sounds = self.plan.sound.iter().enumerate();
+            let sound = sounds.find(|(_, sound)| sound.folder == facts.folder);
             match (&facts.picture, sound) {
                 (Some(picture), _) => presentation.video.push(VideoTrack {
                     track,
@@ -397,44 +456,20 @@ impl Job {
                     height: picture.height,
                     frame_rate: picture.frame_rate,
                 }),
-                (None, Some(sound)) => presentation.audio.push(AudioTrack {
+                (None, Some((at, sound))) => presentation.audio.push(AudioTrack {
                     track,
                     language: sound.audio.language.clone(),
                     title: sound.audio.title.clone(),
                     channels: CHANNELS,
+                    is_muxed: container == Container::Ts && at == 0 && !measured.video.is_empty(),
                 }),
                 (None, None) => {}
             }
         }
-        if let (Some(plan), Some((pictures, _))) = (&self.plan.picture, &measured.pictures) {
-            presentation.iframes = Some(listed(plan, pictures, prefix));
+        if let (Some(plan), Some(shown)) = (&self.plan.picture, &measured.pictures) {
+            presentation.iframes = Some(measured.listed(plan, shown, prefix));
         }
         presentation
-    }
-}
-
-/// The pictures to look through the lecture by, as players are told of them.
-fn listed(plan: &PicturePlan, pictures: &Pictures, prefix: &str) -> IFrames {
-    let segments: Vec<Segment> = (pictures.pictures.iter())
-        .map(|picture| picture.segment)
-        .collect();
-    let target = playlists::target_duration(&segments);
-    let (peak_bandwidth, average_bandwidth) = playlists::bandwidth(&segments, target);
-    let Rung { width, height, .. } = plan.pictures();
-    IFrames {
-        track: Track {
-            folder: format!("{prefix}/{}", iframes::FOLDER),
-            id: iframes::FOLDER.to_owned(),
-            codec: pictures.init.codec.clone(),
-            peak_bandwidth,
-            average_bandwidth,
-            timescale: pictures.init.timescale,
-            ticks: pictures.ticks.clone(),
-        },
-        width,
-        height,
-        map: pictures.map.clone(),
-        index: pictures.index.clone(),
     }
 }
 
@@ -442,8 +477,84 @@ struct Measured {
     /// As the plan has them, largest first.
     video: Vec<Rendition>,
     audio: Vec<Rendition>,
-    /// With their file's path from the revision's folder.
-    pictures: Option<(Pictures, Object)>,
+    pictures: Option<Shown>,
+}
+
+/// The pictures to look through the lecture by.
+enum Shown {
+    /// In a file of their own, with its path from the revision's folder.
+    File(Box<Pictures>, Object),
+    /// The first of each transport stream of the smallest rung.
+    First(Vec<playlists::Picture>),
+}
+
+impl Shown {
+    fn pictures(&self) -> &[playlists::Picture] {
+        match self {
+            Self::File(file, _) => &file.pictures,
+            Self::First(pictures) => pictures,
+        }
+    }
+
+    fn playlist(&self) -> Vec<u8> {
+        match self {
+            Self::File(file, _) => playlists::iframes(iframes::FILE, &file.map, &file.pictures),
+            Self::First(pictures) => playlists::first_pictures(pictures),
+        }
+    }
+}
+
+impl Measured {
+    /// The I-frame playlist, from the revision's folder: beside the segments that it is about.
+    fn pictures_playlist(&self) -> String {
+        match (&self.pictures, self.video.last()) {
+            (Some(Shown::First(_)), Some(smallest)) => format!("{}/iframes.m3u8", smallest.folder),
+            _ => format!("{}/playlist.m3u8", iframes::FOLDER),
+        }
+    }
+
+    /// The pictures to look through the lecture by, as players are told of them.
+    fn listed(&self, plan: &PicturePlan, shown: &Shown, prefix: &str) -> IFrames {
+        let segments: Vec<Segment> = (shown.pictures().iter())
+            .map(|picture| picture.segment)
+            .collect();
+        let target = playlists::target_duration(&segments);
+        let (peak_bandwidth, average_bandwidth) = playlists::bandwidth(&segments, target);
+        let mut track = Track {
+            folder: format!("{prefix}/{}", iframes::FOLDER),
+            id: iframes::FOLDER.to_owned(),
+            codec: String::new(),
+            peak_bandwidth,
+            average_bandwidth,
+            timescale: 1,
+            ticks: vec![],
+        };
+        let (mut rung, mut map, mut index) = (plan.pictures(), 0..0, 0..0);
+        match shown {
+            Shown::File(file, _) => {
+                track.codec.clone_from(&file.init.codec);
+                track.timescale = file.init.timescale;
+                track.ticks.clone_from(&file.ticks);
+                (map, index) = (file.map.clone(), file.index.clone());
+            }
+            Shown::First(_) => {
+                let smallest = self.video.last().zip(plan.rungs.last());
+                if let Some((rendition, smallest)) = smallest {
+                    track.codec.clone_from(&rendition.codec);
+                    rung = smallest.clone();
+                }
+            }
+        }
+        let Rung { width, height, .. } = rung;
+        IFrames {
+            track,
+            playlist: format!("{prefix}/{}", self.pictures_playlist()),
+            width,
+            height,
+            map,
+            index,
+        }
+    }
 }
 
 pub(crate) fn megabytes(bytes: u64) -> f64 {

@@ -23,6 +23,8 @@ impl Plan {
             }),
             codecs: codecs(&args.codec),
             loudness: (!args.no_loudnorm).then_some(TARGET_LUFS),
+            container: args.container,
+            audio_only_variant: args.audio_only_variant,
         };
         // Players stop where the first stream ends, so that a picture that ends early would take the sound with it.
         let end = source.end();

@@ -3,15 +3,19 @@
 
 use std::ops::Range;
 
+use crate::container::Container;
 use crate::iframes;
 use crate::probe::Rate;
 
 /// Everything that is listed, each list in the order in which it is written.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Presentation {
+    pub(crate) container: Container,
     pub(crate) video: Vec<VideoTrack>,
     /// The first is what plays unless somebody chooses another.
     pub(crate) audio: Vec<AudioTrack>,
+    /// The first sound track may be chosen without a picture, where there is one.
+    pub(crate) has_sound_alone: bool,
     pub(crate) subtitles: Vec<Subtitles>,
     pub(crate) iframes: Option<IFrames>,
 }
@@ -74,6 +78,8 @@ pub(crate) struct AudioTrack {
     /// What its author calls it; else it is called by its language.
     pub(crate) title: Option<String>,
     pub(crate) channels: u32,
+    /// It is in the pictures' segments. It may have segments of its own as well.
+    pub(crate) is_muxed: bool,
 }
 
 /// Captions or a translation.
@@ -90,14 +96,17 @@ pub(crate) struct Subtitles {
     pub(crate) title: Option<String>,
 }
 
-/// Still pictures, small and far apart, to look through: one file of fragments that hold a picture each.
+/// Still pictures, small and far apart, to look through: one file of fragments that hold a picture each, or the first
+/// pictures of transport streams.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct IFrames {
     /// Its segments are the pictures.
     pub(crate) track: Track,
+    /// Its Media Playlist, from the package's root.
+    pub(crate) playlist: String,
     pub(crate) width: u32,
     pub(crate) height: u32,
-    /// Where its Media Initialization Section and its index are in the file.
+    /// Where its Media Initialization Section and its index are in the file; transport streams have neither.
     pub(crate) map: Range<u64>,
     pub(crate) index: Range<u64>,
 }
@@ -152,6 +161,7 @@ pub(crate) mod testing {
             language: language.into(),
             title: None,
             channels: 2,
+            is_muxed: false,
         }
     }
 
@@ -167,12 +177,14 @@ pub(crate) mod testing {
     }
 
     pub(crate) fn iframes() -> IFrames {
+        let track = Track {
+            timescale: 16_000,
+            ticks: vec![32_032; 4],
+            ..track("iframes", "avc1.640015", 60_000)
+        };
         IFrames {
-            track: Track {
-                timescale: 16_000,
-                ticks: vec![32_032; 4],
-                ..track("iframes", "avc1.640015", 60_000)
-            },
+            playlist: track.playlist(),
+            track,
             width: 426,
             height: 240,
             map: 0..680,

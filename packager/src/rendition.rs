@@ -21,12 +21,15 @@ use crate::verify::{self, Encoded, VerifyError};
 const STUB_MICROS: u64 = 250_000;
 
 /// A Rendition as it is on disk.
+#[derive(Debug)]
 pub(crate) struct Rendition {
     pub(crate) folder: String,
     pub(crate) codec: String,
     /// Ticks a second, and how many of them each segment is shown.
     pub(crate) timescale: u32,
     pub(crate) ticks: Vec<u64>,
+    /// Ticks that pictures are decoded before they are shown, where boxes call the first of them 0.
+    pub(crate) reordering: u64,
     pub(crate) segments: Vec<Segment>,
     /// The Media Initialization Section and the segments; paths from the revision's folder.
     pub(crate) objects: Vec<Object>,
@@ -38,6 +41,18 @@ impl Rendition {
             folder: &self.folder,
             expected,
             segments: &self.segments,
+        }
+    }
+
+    /// The same without what it has on disk.
+    pub(crate) fn emptied(&self) -> Self {
+        Self {
+            folder: self.folder.clone(),
+            codec: self.codec.clone(),
+            ticks: vec![],
+            segments: vec![],
+            objects: vec![],
+            ..*self
         }
     }
 
@@ -58,7 +73,7 @@ impl Rendition {
         let init = Init::parse(&bytes).with_context(|| reading("init.mp4"))?;
         let mut objects = vec![object(format!("{folder}/init.mp4"), &bytes)];
         let (mut segments, mut ticks) = (vec![], vec![]);
-        let mut end = 0;
+        let (mut end, mut reordering) = (0, 0);
         loop {
             let name = playlists::segment_name(segments.len());
             let bytes = match fs::read(path.join(&name)) {
@@ -85,6 +100,7 @@ impl Rendition {
                 _ => times.duration,
             });
             end += times.duration;
+            reordering = times.reordering.max(reordering);
             objects.push(object(format!("{folder}/{name}"), &bytes));
             tokio::task::yield_now().await;
         }
@@ -93,6 +109,7 @@ impl Rendition {
             codec: init.codec,
             timescale: init.timescale,
             ticks,
+            reordering,
             segments,
             objects,
         })

@@ -7,6 +7,7 @@ use std::path::Path;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
+use crate::container::Container;
 use crate::ffmpeg::Plan;
 use crate::process::{self, ProcessError};
 use crate::progress::Step;
@@ -22,6 +23,8 @@ struct Recipe<'a> {
     ffmpeg: &'a str,
     /// The gain follows from the source and from this.
     loudness: Option<i32>,
+    container: Container,
+    audio_only_variant: bool,
     argv: Vec<String>,
     extras: Vec<String>,
 }
@@ -43,6 +46,8 @@ pub(crate) fn revision(
         source: source_sha256,
         ffmpeg,
         loudness: plan.settings.loudness,
+        container: plan.settings.container,
+        audio_only_variant: plan.settings.audio_only_variant,
         argv,
         extras,
     };

@@ -10,6 +10,7 @@ use anyhow::{Context as _, Result};
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 
 use crate::cli::ShipArgs;
+use crate::container::Container;
 use crate::output::Scratch;
 use crate::package::Job;
 use crate::playlists::segment_name;
@@ -90,8 +91,11 @@ impl Early {
         };
         let video = job.plan.video_folders().into_iter();
         let audio = job.plan.audio_folders().into_iter();
+        // Transport streams are made of segments that are not published.
+        let is_published = job.plan.settings.container == Container::Cmaf;
+        let growing = video.chain(audio).filter(|_| is_published).map(growing);
         Self {
-            renditions: video.chain(audio).map(growing).collect(),
+            renditions: growing.collect(),
             done: HashSet::new(),
         }
     }

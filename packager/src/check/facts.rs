@@ -12,7 +12,8 @@ use super::manifest::{self, Manifest};
 use super::media::{Fragments, Init, Medium, Track, is_boxes};
 use super::playlist::{Listed, Playlist, shown};
 use super::source::{MOST_INIT, MOST_PLAYLIST, MOST_SEGMENT, Source, Unread, resolve};
-use super::text::{WebVtt, transport_stream, web_vtt};
+use super::text::{WebVtt, web_vtt};
+use super::transport::Transport;
 use crate::revision::hex;
 
 /// Requests under way at once, and so segments in memory.
@@ -55,6 +56,8 @@ pub(crate) struct Rendition {
     pub(crate) playlist: Playlist,
     /// As the playlist's `maps`; `None` where one could not be read or understood.
     pub(crate) inits: Vec<Option<Init>>,
+    /// Of the first transport stream.
+    pub(crate) transported: Vec<Track>,
     /// As the playlist's segments.
     pub(crate) segments: Vec<Segment>,
     pub(crate) is_subtitles: bool,
@@ -69,7 +72,9 @@ pub(crate) struct Segment {
 #[derive(Debug)]
 pub(crate) enum Body {
     Fragments(Fragments),
-    TransportStream(Result<(), String>),
+    Transport(Transport),
+    /// What begins as a transport stream and is none.
+    NoTransport(String),
     WebVtt(WebVtt),
     /// Boxes that are none, or no container that is known.
     Wrong(String),
@@ -83,17 +88,67 @@ impl Rendition {
         self.uses.iter().any(|kind| matches!(kind, Use::IFrames(_)))
     }
 
+    /// Every track that is understood.
+    pub(crate) fn tracks(&self) -> impl Iterator<Item = &Track> {
+        let inits = self.inits.iter().flatten();
+        inits.flat_map(|init| &init.tracks).chain(&self.transported)
+    }
+
     /// The track that its segments are measured by.
     pub(crate) fn track(&self) -> Option<&Track> {
-        self.inits.iter().flatten().next().map(Init::main)
+        let init = self.inits.iter().flatten().next().map(Init::main);
+        init.or(self.transported.first())
+    }
+
+    /// Nothing is in its segments that is not one of its tracks.
+    pub(crate) fn is_known(&self) -> bool {
+        self.track().is_some() && self.transports().all(|(.., found)| !found.is_partly_known)
     }
 
     pub(crate) fn medium(&self) -> Option<Medium> {
         self.track().map(|track| track.medium)
     }
 
-    /// Segments that are fragmented MP4, with their number, as they are listed and the track of their own init.
+    /// What its segments have of the track that they are measured by, with their number, as they are listed and with
+    /// that track.
     pub(crate) fn fragments(
+        &self,
+    ) -> impl DoubleEndedIterator<Item = (usize, &Listed, &Track, &Fragments)> {
+        let both = self.playlist.segments.iter().zip(&self.segments);
+        both.enumerate().filter_map(|(at, (listed, segment))| {
+            let (track, found) = match &segment.body {
+                Body::Fragments(found) => (self.inits.get(listed.map?)?.as_ref()?.main(), found),
+                Body::Transport(found) => {
+                    let track = self.transported.first()?;
+                    (track, found.of(track.medium)?)
+                }
+                _ => return None,
+            };
+            Some((at, listed, track, found))
+        })
+    }
+
+    /// What the transport streams of pictures have of sound.
+    pub(crate) fn muxed(&self) -> impl Iterator<Item = (usize, &Listed, &Track, &Fragments)> {
+        // The picture's is the first, where there is one.
+        let track = self.transported.get(1);
+        self.transports().filter_map(move |(at, listed, found)| {
+            Some((at, listed, track?, found.audio.as_ref()?))
+        })
+    }
+
+    /// Segments that are transport streams.
+    pub(crate) fn transports(&self) -> impl Iterator<Item = (usize, &Listed, &Transport)> {
+        let both = self.playlist.segments.iter().zip(&self.segments);
+        both.enumerate()
+            .filter_map(|(at, (listed, segment))| match &segment.body {
+                Body::Transport(found) => Some((at, listed, found)),
+                _ => None,
+            })
+    }
+
+    /// Segments that are fragmented MP4, with the track of their own init.
+    pub(crate) fn boxes(
         &self,
     ) -> impl DoubleEndedIterator<Item = (usize, &Listed, &Track, &Fragments)> {
         let both = self.playlist.segments.iter().zip(&self.segments);
@@ -238,7 +293,7 @@ impl Facts {
                 None => None,
             })
             .collect();
-        let mut segments = Vec::with_capacity(places.len());
+        let (mut segments, mut transported) = (Vec::with_capacity(places.len()), vec![]);
         // In a folder, reading ahead gains nothing.
         let ahead = if source.is_folder() { 1 } else { AHEAD };
         let mut reading = stream::iter(playlist.segments.iter().zip(&places))
@@ -258,7 +313,7 @@ impl Facts {
                     }
                     Segment {
                         bytes: bytes.len() as u64,
-                        body: body(&bytes, listed, &inits, is_subtitles),
+                        body: body(&bytes, listed, &inits, is_subtitles, &mut transported),
                     }
                 }
                 (Err(why), url) => {
@@ -284,6 +339,7 @@ impl Facts {
             uses,
             playlist,
             inits,
+            transported,
             segments,
             is_subtitles,
         });
@@ -370,7 +426,14 @@ fn listed(playlist: &Playlist) -> Vec<(String, Vec<Use>, bool)> {
     found
 }
 
-fn body(bytes: &[u8], listed: &Listed, inits: &[Option<Init>], is_subtitles: bool) -> Body {
+/// `transported` becomes the tracks of the first transport stream.
+fn body(
+    bytes: &[u8],
+    listed: &Listed,
+    inits: &[Option<Init>],
+    is_subtitles: bool,
+    transported: &mut Vec<Track>,
+) -> Body {
     if listed.is_encrypted {
         return Body::Opaque;
     }
@@ -389,7 +452,15 @@ fn body(bytes: &[u8], listed: &Listed, inits: &[Option<Init>], is_subtitles: boo
         return Body::WebVtt(web_vtt(bytes));
     }
     match bytes {
-        [0x47, ..] if init.is_none() => Body::TransportStream(transport_stream(bytes)),
+        [0x47, ..] if init.is_none() => match Transport::read(bytes) {
+            Ok((found, tracks)) => {
+                if transported.is_empty() {
+                    *transported = tracks;
+                }
+                Body::Transport(found)
+            }
+            Err(why) => Body::NoTransport(why),
+        },
         [b'I', b'D', b'3', ..] | [0xff, 0xe0..=0xff, ..] | [0x0b, 0x77, ..] if init.is_none() => {
             Body::Opaque
         }

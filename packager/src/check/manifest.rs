@@ -72,6 +72,8 @@ fn differences(source: &Source, manifest: &BTreeSet<Url>, renditions: &[Renditio
     let wanted = renditions
         .iter()
         .filter(|rendition| rendition.has_video() || rendition.has_audio_only())
+        // DASH players do not take transport streams.
+        .filter(|rendition| rendition.transported.is_empty())
         .flat_map(urls);
     let lacking = wanted
         .filter(|url| !manifest.contains(url))

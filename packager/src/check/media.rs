@@ -5,6 +5,7 @@
 use mp4_atom::{Atom as _, Ftyp, Moof, Moov, Trak, Trex, Trun};
 
 use super::codec::{self, Coding};
+use super::transport;
 
 const SAMPLE_IS_NON_SYNC: u32 = 0x0001_0000;
 
@@ -39,6 +40,8 @@ pub(crate) struct Track {
     edit: i64,
     coding: Option<Coding>,
     trex: Trex,
+    /// It is a transport stream's, whose times are 33 bits long and begin anywhere.
+    pub(crate) is_transport: bool,
 }
 
 /// The samples that a Media Segment has of one track; times in ticks of that track.
@@ -222,6 +225,33 @@ impl Track {
             edit,
             coding: entry.and_then(codec::coding),
             trex,
+            is_transport: false,
+        }
+    }
+
+    /// A transport stream's, of which nothing but its codec is known.
+    pub(crate) fn of_transport(medium: Medium, codec: String) -> Self {
+        Self {
+            id: 0,
+            medium,
+            timescale: transport::CLOCK,
+            codec,
+            sizes: [(0, 0); 2],
+            channels: 0,
+            sample_rate: 0,
+            edit: 0,
+            coding: None,
+            trex: Trex::default(),
+            is_transport: true,
+        }
+    }
+
+    /// Ticks between two times.
+    pub(crate) fn apart(&self, one: u64, other: u64) -> u64 {
+        let apart = one.abs_diff(other);
+        match self.is_transport {
+            true => apart.min(transport::WRAPS_AT.abs_diff(apart)),
+            false => apart,
         }
     }
 

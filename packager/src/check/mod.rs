@@ -12,9 +12,11 @@ mod rules;
 #[cfg(test)]
 mod sample;
 mod source;
+mod sps;
 #[cfg(test)]
 mod tests;
 mod text;
+mod transport;
 mod xml;
 
 use std::path::{Path, PathBuf};

@@ -14,7 +14,9 @@ use mp4_atom::{
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
+use super::transport::testing::{Stream, bare_key, picture, voice};
 use crate::revision::hex;
+use crate::transport::write::Writer;
 
 const SYNC: u32 = 0x0200_0000;
 const NON_SYNC: u32 = 0x0101_0000;
@@ -43,6 +45,8 @@ pub(crate) struct Spec {
     pub(crate) has_styp: bool,
     /// A segment whose first picture is no IDR picture.
     pub(crate) open: Option<usize>,
+    /// A transport stream whose first picture lacks its parameter sets.
+    pub(crate) bare: Option<usize>,
     pub(crate) is_avc3: bool,
     pub(crate) profile: u8,
     pub(crate) channels: u8,
@@ -65,6 +69,7 @@ impl Spec {
             brand: *b"cmfc",
             has_styp: true,
             open: None,
+            bare: None,
             is_avc3: false,
             profile: 2,
             channels: 2,
@@ -303,14 +308,30 @@ fn head(version: u64, target: u64) -> String {
     )
 }
 
-fn transport_stream() -> Vec<u8> {
-    let mut pat = vec![
-        0x47, 0x40, 0, 0x10, 0, 0, 0xb0, 13, 0, 1, 0xc1, 0, 0, 0, 1, 0xe1, 0,
-    ];
-    pat.resize(188, 0xff);
-    let mut pmt = vec![0x47, 0x41, 0, 0x10];
-    pmt.resize(188, 0xff);
-    [pat, pmt].concat().repeat(20)
+/// The Media Segments of a Variant Stream whose sound is in them.
+fn transport_streams(spec: &Spec) -> Vec<Vec<u8>> {
+    const ORIGIN: u64 = 900_000;
+    const FRAME: u64 = 1_024 * 90_000 / 48_000;
+    let mut writer = Writer::default();
+    let tick = 90_000 / u64::from(spec.timescale / spec.frame);
+    let (mut now, mut heard, mut found) = (0, 0, vec![]);
+    for (at, count) in spec.samples.iter().enumerate() {
+        let mut stream = Stream::new();
+        for sample in 0..*count {
+            let picture = match (sample.is_multiple_of(spec.gop), spec.bare == Some(at)) {
+                (true, true) => bare_key(),
+                (is_key, _) => picture(is_key),
+            };
+            stream.video(ORIGIN + now, ORIGIN + now, &picture);
+            now += tick;
+            while heard < now {
+                stream.audio(ORIGIN + heard, &voice(1, spec.channels));
+                heard += FRAME;
+            }
+        }
+        found.push(stream.bytes_after(&mut writer));
+    }
+    found
 }
 
 type Change = Box<dyn Fn(&mut Vec<u8>)>;
@@ -320,7 +341,9 @@ pub(crate) struct Sample {
     pub(crate) low: Spec,
     pub(crate) high: Spec,
     pub(crate) audio: Spec,
+    pub(crate) ts: Spec,
     pub(crate) is_high_first: bool,
+    pub(crate) is_sound_first: bool,
     /// Changes to files before `package.json` lists them, and after.
     changes: Vec<(&'static str, Change)>,
     late_changes: Vec<(&'static str, Change)>,
@@ -333,15 +356,17 @@ impl Sample {
             low: Spec::video(640, 360),
             high: Spec::video(1280, 720),
             audio: Spec::audio(),
+            ts: Spec::video(256, 144),
             is_high_first: false,
+            is_sound_first: false,
             changes: vec![],
             late_changes: vec![],
             renamed: vec![],
         }
     }
 
-    pub(crate) fn videos(&mut self) -> [&mut Spec; 2] {
-        [&mut self.low, &mut self.high]
+    pub(crate) fn videos(&mut self) -> [&mut Spec; 3] {
+        [&mut self.low, &mut self.high, &mut self.ts]
     }
 
     /// The first of a text in a file becomes another.
@@ -446,10 +471,17 @@ impl Sample {
             (mpd + "</Period></MPD>").into_bytes(),
         );
         self.i_frames(&mut files);
-        files.insert("ts/seg00000.ts".to_owned(), transport_stream());
-        let ts = head(3, target) + "#EXTINF:2.0,\nseg00000.ts\n#EXT-X-ENDLIST\n";
+        let (mut bits, mut seconds) = (0.0, 0.0);
+        let mut ts = head(3, target);
+        for (at, bytes) in transport_streams(&self.ts).into_iter().enumerate() {
+            bits += bytes.len() as f64 * 8.0;
+            seconds += self.ts.seconds(at);
+            let _ = writeln!(ts, "#EXTINF:{:.6},\nseg{at:05}.ts", self.ts.seconds(at));
+            files.insert(format!("ts/seg{at:05}.ts"), bytes);
+        }
+        ts += "#EXT-X-ENDLIST\n";
         files.insert("ts/playlist.m3u8".to_owned(), ts.into_bytes());
-        rates.insert("ts", transport_stream().len() as u64 * 4);
+        rates.insert("ts", (bits / seconds) as u64);
         let subtitles = head(3, 6) + "#EXTINF:6.0,\nseg00000.vtt\n#EXT-X-ENDLIST\n";
         files.insert("subs/en/playlist.m3u8".to_owned(), subtitles.into_bytes());
         files.insert(
@@ -472,6 +504,14 @@ impl Sample {
             self.audio.channels
         );
         let mut variants = [("low", &self.low), ("high", &self.high)];
+        if self.is_sound_first {
+            let (rate, codec) = (rates["audio/en"], self.audio.codec());
+            let _ = writeln!(
+                out,
+                "#EXT-X-STREAM-INF:BANDWIDTH={rate},AVERAGE-BANDWIDTH={rate},CODECS=\"{codec}\",AUDIO=\"audio\"\n\
+                 audio/en/playlist.m3u8"
+            );
+        }
         if self.is_high_first {
             variants.reverse();
         }
@@ -490,7 +530,7 @@ impl Sample {
         let rate = rates["ts"];
         let _ = writeln!(
             out,
-            "#EXT-X-STREAM-INF:BANDWIDTH={rate},AVERAGE-BANDWIDTH={rate},CODECS=\"avc1.42c00d,mp4a.40.2\",\
+            "#EXT-X-STREAM-INF:BANDWIDTH={rate},AVERAGE-BANDWIDTH={rate},CODECS=\"avc1.42c00c,mp4a.40.2\",\
              RESOLUTION=256x144,FRAME-RATE=25.000,CLOSED-CAPTIONS=NONE\nts/playlist.m3u8\n\
              #EXT-X-I-FRAME-STREAM-INF:BANDWIDTH=99000,CODECS=\"avc1.64001e\",RESOLUTION=640x360,\
              URI=\"low/iframes.m3u8\""

@@ -65,6 +65,7 @@ const SPOILED: &[(&str, Spoil)] = &[
         s.is_high_first = true;
     }),
     ("MV-11", |s| s.high = s.low.clone()),
+    ("MV-12", |s| s.is_sound_first = true),
     ("RG-01", |s| {
         s.text(MASTER, ",URI=\"subs/en/playlist.m3u8\"", "");
     }),
@@ -126,12 +127,27 @@ const SPOILED: &[(&str, Spoil)] = &[
     ("SG-06", |s| {
         s.bytes("ts/seg00000.ts", |bytes| bytes[188] = 0);
     }),
+    ("SG-07", |s| {
+        // The stream type of its sound becomes that of MPEG-4's other transport of AAC.
+        s.bytes("ts/seg00001.ts", |bytes| {
+            assert_eq!(bytes[210], 0x0f);
+            bytes[210] = 0x11;
+        });
+    }),
+    ("SG-08", |s| {
+        s.bytes("ts/seg00001.ts", |bytes| {
+            let at = bytes.len() - 188 + 3;
+            bytes[at] = bytes[at] & 0xf0 | (bytes[at] + 2) & 0x0f;
+        });
+    }),
+    ("SG-09", |s| s.ts.bare = Some(1)),
     ("TM-01", |s| {
         s.text("high/playlist.m3u8", "EXTINF:2.0", "EXTINF:2.1");
     }),
     ("TM-02", |s| s.high.late = 500),
     ("TM-03", |s| {
         s.audio.base = 48_000 * 10;
+        s.text("subs/en/seg00000.vtt", "MPEGTS:0", "MPEGTS:900000");
         for video in s.videos() {
             video.base = 25_000 * 10;
         }
@@ -163,7 +179,10 @@ const SPOILED: &[(&str, Spoil)] = &[
     ("AV-02", |s| s.high.is_avc3 = true),
     ("AV-03", |s| s.audio.profile = 1),
     ("AV-04", |s| s.audio.sample_rate = 32_000),
-    ("AV-05", |s| s.audio.channels = 6),
+    ("AV-05", |s| {
+        s.audio.channels = 6;
+        s.ts.channels = 6;
+    }),
     ("IF-01", |s| {
         s.text("low/iframes.m3u8", "#EXT-X-I-FRAMES-ONLY\n", "");
     }),
@@ -195,6 +214,9 @@ const SPOILED: &[(&str, Spoil)] = &[
     }),
     ("SB-03", |s| {
         s.text("subs/en/seg00000.vtt", "00:02.000", "00:00.500");
+    }),
+    ("SB-04", |s| {
+        s.text("subs/en/seg00000.vtt", "MPEGTS:0", "MPEGTS:900000");
     }),
 ];
 

@@ -1,69 +1,12 @@
-//! What can be said of segments that are no boxes: MPEG-2 Transport Streams (ISO/IEC 13818-1) and WebVTT. Pure.
-
-const PACKET: usize = 188;
-const SYNC: u8 = 0x47;
-/// Up to here PIDs are those of tables (EN 300 468 §5.1.3).
-const LAST_TABLE_PID: u16 = 0x1f;
-
-/// Whether every 188 bytes are a packet, with the PAT and a PMT before any media (RFC 8216bis §3.1.1).
-pub(crate) fn transport_stream(bytes: &[u8]) -> Result<(), String> {
-    if bytes.is_empty() || !bytes.len().is_multiple_of(PACKET) {
-        return Err(format!("its {} bytes are no whole packets", bytes.len()));
-    }
-    let packets = bytes.chunks_exact(PACKET);
-    if let Some(at) = packets.clone().position(|packet| packet[0] != SYNC) {
-        return Err(format!("packet {at} does not start with 0x47"));
-    }
-    // Tables of the service may stand before and between: ffmpeg writes the SDT first.
-    let mut packets = packets.filter(|packet| !(1..=LAST_TABLE_PID).contains(&pid(packet)));
-    let programs = match packets.next() {
-        Some(pat) if pid(pat) == 0 => programs(pat),
-        _ => return Err("it has no PAT before its media".to_owned()),
-    };
-    let next = packets.next().map(pid);
-    if next.is_none_or(|next| !programs.contains(&next)) {
-        return Err("it has no PMT of its PAT before its media".to_owned());
-    }
-    Ok(())
-}
-
-fn pid(packet: &[u8]) -> u16 {
-    u16::from_be_bytes([packet[1], packet[2]]) & 0x1fff
-}
-
-/// The PIDs of the PMTs that a PAT lists.
-fn programs(pat: &[u8]) -> Vec<u16> {
-    let Some(section) = payload(pat) else {
-        return vec![];
-    };
-    let length = usize::from(section[1] & 0x0f) << 8 | usize::from(section[2]);
-    // 5 bytes of header follow the length, and 4 of checksum end it.
-    let end = (length + 3).saturating_sub(4).min(section.len());
-    section
-        .get(8..end)
-        .unwrap_or_default()
-        .chunks_exact(4)
-        .filter(|entry| entry[..2] != [0, 0])
-        .map(|entry| u16::from_be_bytes([entry[2], entry[3]]) & 0x1fff)
-        .collect()
-}
-
-/// The table section in a packet, of at least 8 bytes.
-fn payload(packet: &[u8]) -> Option<&[u8]> {
-    let adaptation = match packet[3] & 0x20 {
-        0 => 0,
-        _ => 1 + usize::from(*packet.get(4)?),
-    };
-    let pointer = 4 + adaptation;
-    let section = pointer + 1 + usize::from(*packet.get(pointer)?);
-    packet.get(section..).filter(|rest| rest.len() >= 8)
-}
+//! WebVTT as Media Segments have it. Pure.
 
 /// What a WebVTT segment says of itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct WebVtt {
     pub(crate) has_header: bool,
     pub(crate) has_timestamp_map: bool,
+    /// The MPEG-2 timestamp of time 0 by that map, in ticks of 90 kHz; `None` where it cannot be read.
+    pub(crate) origin: Option<i64>,
     /// The first cue whose times are none, or end before they begin.
     pub(crate) bad_cue: Option<String>,
 }
@@ -75,18 +18,29 @@ pub(crate) fn web_vtt(bytes: &[u8]) -> WebVtt {
         .strip_prefix("WEBVTT")
         .is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '\n', '\r']));
     // The header ends with the first empty line.
-    let header = text.lines().take_while(|line| !line.trim().is_empty());
+    let mut header = text.lines().take_while(|line| !line.trim().is_empty());
+    let map = header.find_map(|line| line.strip_prefix("X-TIMESTAMP-MAP="));
     WebVtt {
         has_header,
-        has_timestamp_map: header
-            .into_iter()
-            .any(|line| line.starts_with("X-TIMESTAMP-MAP=")),
+        has_timestamp_map: map.is_some(),
+        origin: map.and_then(origin),
         bad_cue: text
             .lines()
             .filter(|line| line.contains("-->"))
             .find(|line| !is_cue(line))
             .map(super::playlist::shown),
     }
+}
+
+/// `MPEGTS:900000,LOCAL:00:00:00.000`, in either order.
+fn origin(map: &str) -> Option<i64> {
+    let part = |name| {
+        map.split(',')
+            .find_map(|part| part.trim().strip_prefix(name))
+    };
+    let ticks: i64 = part("MPEGTS:")?.parse().ok()?;
+    let local = i64::try_from(millis(part("LOCAL:")?)?).ok()?;
+    ticks.checked_sub(local.checked_mul(90)?)
 }
 
 fn is_cue(line: &str) -> bool {
@@ -123,44 +77,6 @@ fn millis(text: &str) -> Option<u64> {
 mod tests {
     use super::*;
 
-    fn packets() -> Vec<u8> {
-        let mut pat = vec![
-            SYNC, 0x40, 0, 0x10, 0, 0, 0xb0, 13, 0, 1, 0xc1, 0, 0, 0, 1, 0xe1, 0,
-        ];
-        pat.resize(PACKET, 0xff);
-        let mut pmt = vec![SYNC, 0x41, 0, 0x10];
-        pmt.resize(PACKET, 0xff);
-        [pat, pmt].concat()
-    }
-
-    #[test]
-    fn a_transport_stream_is_packets_that_begin_with_its_tables() {
-        let good = packets();
-        assert_eq!(transport_stream(&good), Ok(()));
-        let with = |at: usize, value: u8| {
-            let mut bytes = good.clone();
-            bytes[at] = value;
-            bytes
-        };
-        for (bytes, expected) in [
-            (good[..300].to_vec(), "its 300 bytes are no whole packets"),
-            (vec![], "its 0 bytes are no whole packets"),
-            (with(PACKET, 0), "packet 1 does not start with 0x47"),
-            (with(2, 0x20), "it has no PAT before its media"),
-            (
-                with(PACKET + 2, 1),
-                "it has no PMT of its PAT before its media",
-            ),
-            (
-                good[..PACKET].to_vec(),
-                "it has no PMT of its PAT before its media",
-            ),
-            (with(4, 255), "it has no PMT of its PAT before its media"),
-        ] {
-            assert_eq!(transport_stream(&bytes), Err(expected.to_owned()));
-        }
-    }
-
     #[test]
     fn webvtt_has_a_header_a_map_and_cues_that_end_after_they_begin() {
         let good = "WEBVTT\nX-TIMESTAMP-MAP=MPEGTS:0,LOCAL:00:00:00.000\n\n00:01.000 --> 01:00:02.000 line:0\nHi\n";
@@ -169,6 +85,7 @@ mod tests {
             WebVtt {
                 has_header: true,
                 has_timestamp_map: true,
+                origin: Some(0),
                 bad_cue: None
             }
         );
@@ -194,9 +111,22 @@ mod tests {
             let expected = WebVtt {
                 has_header: header,
                 has_timestamp_map: map,
+                origin: None,
                 bad_cue: cue.map(str::to_owned),
             };
             assert_eq!(web_vtt(text.as_bytes()), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_map_says_which_timestamp_time_0_has() {
+        for (map, expected) in [
+            ("MPEGTS:900000,LOCAL:00:00:00.000", Some(900_000)),
+            ("LOCAL:00:00:01.000,MPEGTS:900000", Some(810_000)),
+            ("MPEGTS:900000", None),
+            ("MPEGTS:x,LOCAL:00:00:00.000", None),
+        ] {
+            assert_eq!(origin(map), expected, "{map}");
         }
     }
 }

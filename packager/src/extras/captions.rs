@@ -11,9 +11,9 @@ use sha2::{Digest as _, Sha256};
 
 use super::subrip;
 use super::webvtt::{self, Cue, SyntaxError, Track};
+use crate::container::Container;
 use crate::exit::Exit;
 use crate::package_json::Object;
-use crate::playlists::VERSION;
 use crate::rendition::object;
 use crate::revision::hex;
 
@@ -202,11 +202,12 @@ impl Captions {
         self.track.cues.iter().filter(is_late).count()
     }
 
-    /// Writes the Rendition for a lecture of this length into the revision's folder.
+    /// Writes the Rendition for a lecture of this length in that container into the revision's folder.
     pub(crate) fn write(
         &self,
         revision: &Path,
         micros: u64,
+        container: Container,
     ) -> std::io::Result<(CaptionsFacts, Vec<Object>)> {
         let folder = self.folder();
         fs::create_dir_all(revision.join(&folder))?;
@@ -217,13 +218,13 @@ impl Captions {
             objects.push(object(path, text.as_bytes()));
             std::io::Result::Ok(())
         };
-        let segments = self.segments(micros);
+        let segments = self.segments(micros, container.origin());
         for (at, segment) in segments.iter().enumerate() {
             write(&segment_name(at), segment.clone())?;
         }
         let Track { head, cues } = &self.track;
         write(WHOLE, webvtt::file(head, cues))?;
-        write("playlist.m3u8", playlist(micros))?;
+        write("playlist.m3u8", playlist(micros, container))?;
         let facts = CaptionsFacts {
             folder,
             language: self.language.clone(),
@@ -236,14 +237,14 @@ impl Captions {
     }
 
     /// RFC 8216bis §3.1.4: a segment has every cue that is shown while it lasts, with the cue's whole time.
-    fn segments(&self, micros: u64) -> Vec<String> {
+    fn segments(&self, micros: u64, origin: u64) -> Vec<String> {
         let Track { head, cues } = &self.track;
         (0..lengths(micros).len() as u64)
             .map(|at| {
                 let from = at * SEGMENT_MILLIS;
                 let to = micros.div_ceil(1000).min(from + SEGMENT_MILLIS);
                 let shown = cues.iter().filter(|cue| cue.start < to && cue.end > from);
-                webvtt::segment(head, shown)
+                webvtt::segment(head, shown, origin)
             })
             .collect()
     }
@@ -262,14 +263,15 @@ fn lengths(micros: u64) -> Vec<u64> {
 }
 
 /// The Media Playlist. Not by way of m3u8-rs: a duration of a minute does not fit its `f32` to the microsecond.
-fn playlist(micros: u64) -> String {
+fn playlist(micros: u64, container: Container) -> String {
     let lengths = lengths(micros);
     let target = lengths.iter().max().map_or(1, |longest| {
         // RFC 8216bis §4.4.3.1: rounded to the nearest integer.
         ((longest + 500_000) / 1_000_000).max(1)
     });
+    let version = container.version();
     let mut out = format!(
-        "#EXTM3U\n#EXT-X-VERSION:{VERSION}\n#EXT-X-TARGETDURATION:{target}\n#EXT-X-PLAYLIST-TYPE:VOD\n"
+        "#EXTM3U\n#EXT-X-VERSION:{version}\n#EXT-X-TARGETDURATION:{target}\n#EXT-X-PLAYLIST-TYPE:VOD\n"
     );
     for (at, micros) in lengths.iter().enumerate() {
         let (seconds, rest) = (micros / 1_000_000, micros % 1_000_000);
@@ -344,7 +346,7 @@ mod tests {
             "WEBVTT\n\n00:59.000 --> 01:01.000\nover\n\n01:00.000 --> 01:02.000\nsecond\n\n02:00.000 --> 02:01.000\nthird\n\n\
              10:00.000 --> 10:01.000\nlate\n",
         );
-        let segments = captions.segments(120_020_000);
+        let segments = captions.segments(120_020_000, 0);
         let texts: Vec<Vec<&str>> = segments
             .iter()
             .map(|segment| {
@@ -362,7 +364,7 @@ mod tests {
 
     #[test]
     fn no_segment_is_longer_than_the_target_duration_and_all_are_as_long_as_the_lecture() {
-        insta::assert_snapshot!(playlist(120_020_000), @r"
+        insta::assert_snapshot!(playlist(120_020_000, Container::Cmaf), @r"
         #EXTM3U
         #EXT-X-VERSION:6
         #EXT-X-TARGETDURATION:60
@@ -378,7 +380,7 @@ mod tests {
         for micros in [1, 400_000, 8_008_000, 60_000_000, 60_000_001] {
             assert_eq!(lengths(micros).iter().sum::<u64>(), micros);
         }
-        assert!(playlist(8_008_000).contains("TARGETDURATION:8\n"));
+        assert!(playlist(8_008_000, Container::Cmaf).contains("TARGETDURATION:8\n"));
         assert_eq!(lengths(60_000_000).len(), 1);
     }
 }

@@ -23,6 +23,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::cli::EncodeArgs;
+use crate::container::Container;
 use crate::package_json::Object;
 use crate::playlists::Segment;
 use crate::presentation::Subtitles;
@@ -64,6 +65,8 @@ pub(crate) struct Ladder<'a> {
     pub(crate) micros: u64,
     /// Seconds, as they were asked for.
     pub(crate) segment_duration: u32,
+    /// What players will get, whatever it is made of.
+    pub(crate) container: Container,
 }
 
 /// A rung.
@@ -73,6 +76,8 @@ pub(crate) struct Picture<'a> {
     pub(crate) width: u32,
     pub(crate) height: u32,
     pub(crate) segments: &'a [Segment],
+    /// Seconds that pictures are decoded before they are shown.
+    pub(crate) reordering: f64,
 }
 
 /// What `package.json` says of them, beside the objects.
@@ -182,7 +187,7 @@ impl Extras {
                     captions.language
                 ));
             }
-            let (facts, objects) = captions.write(revision, ladder.micros)?;
+            let (facts, objects) = captions.write(revision, ladder.micros, ladder.container)?;
             made.objects.extend(objects);
             made.facts.captions.push(facts);
         }
@@ -242,14 +247,17 @@ impl Extras {
 }
 
 async fn join(revision: &Path, ladder: &Ladder<'_>) -> Result<()> {
-    let video = mp4::rung(&ladder.video)
+    let rung = mp4::rung(&ladder.video);
+    let video = rung
         .map(|rung| Input::of(revision, rung.folder, 0..rung.segments.len()))
         .transpose()?;
+    let reordering = rung.map_or(0.0, |rung| rung.reordering);
     let audio = ladder
         .audio
         .map(|(folder, segments)| Input::of(revision, folder, 0..segments))
         .transpose()?;
-    run(mp4::argv(video.as_ref(), audio.as_ref()), revision).await?;
+    let argv = mp4::argv(video.as_ref(), reordering, audio.as_ref());
+    run(argv, revision).await?;
     mp4::verify(&revision.join(mp4::NAME), ladder.micros as f64 / 1e6)?;
     Ok(())
 }

@@ -33,18 +33,19 @@ pub(crate) fn rung<'a, 'b>(rungs: &'b [Picture<'a>]) -> Option<&'b Picture<'a>> 
         .or(rungs.last())
 }
 
-/// The picture and the sound, either of which may be missing.
-pub(crate) fn argv(video: Option<&Input>, audio: Option<&Input>) -> Vec<OsString> {
+/// The picture, with the seconds that it is decoded before it is shown, and the sound; either may be missing.
+pub(crate) fn argv(video: Option<&Input>, reordering: f64, audio: Option<&Input>) -> Vec<OsString> {
     let mut args: Vec<OsString> =
         words("-hide_banner -nostdin -nostats -y -v error -progress pipe:1").collect();
     // Without it ffmpeg lets every input begin at 0: the sound, which begins with 1024 samples of priming that its edit
     // list cuts off, would come 0.021 s late, and the edit list would be gone.
     args.push("-copyts".into());
-    let inputs = video.iter().chain(&audio);
-    for input in inputs.clone() {
-        args.extend(input.args(""));
-    }
-    for (at, _) in inputs.enumerate() {
+    // CMAF's first picture is shown at 0 and those that are decoded before they are shown have offsets below 0; ffmpeg
+    // 5.1 reads all of them later by the lowest one.
+    let early = format!("-itsoffset -{reordering:.6}");
+    args.extend(video.iter().flat_map(|input| input.args(&early)));
+    args.extend(audio.iter().flat_map(|input| input.args("")));
+    for at in 0..video.iter().chain(&audio).count() {
         args.extend(words(&format!("-map {at}:0")));
     }
     args.extend(words(

@@ -2,10 +2,6 @@
 
 use std::fmt::Write as _;
 
-/// RFC 8216bis §3.1.4 maps cue times to those of the media by MPEG-2's clock. The fMP4 of a package begins at 0, so 0 is
-/// 0; what is usual beside Transport Streams, 900000, would show every cue ten seconds late.
-const TIMESTAMP_MAP: &str = "X-TIMESTAMP-MAP=MPEGTS:0,LOCAL:00:00:00.000";
-
 /// A cue, with times in milliseconds.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Cue {
@@ -142,9 +138,15 @@ pub(crate) fn file<'a>(head: &[String], cues: impl IntoIterator<Item = &'a Cue>)
     write("", head, cues)
 }
 
-/// A Media Segment: RFC 8216bis §3.1.4.
-pub(crate) fn segment<'a>(head: &[String], cues: impl IntoIterator<Item = &'a Cue>) -> String {
-    write(TIMESTAMP_MAP, head, cues)
+/// A Media Segment. RFC 8216bis §3.1.4 maps cue times to those of the media by MPEG-2's clock, by which the lecture begins
+/// at `origin`: what is right beside transport streams would show every cue of CMAF ten seconds late.
+pub(crate) fn segment<'a>(
+    head: &[String],
+    cues: impl IntoIterator<Item = &'a Cue>,
+    origin: u64,
+) -> String {
+    let map = format!("X-TIMESTAMP-MAP=MPEGTS:{origin},LOCAL:00:00:00.000");
+    write(&map, head, cues)
 }
 
 fn write<'a>(map: &str, head: &[String], cues: impl IntoIterator<Item = &'a Cue>) -> String {
@@ -222,7 +224,7 @@ mod tests {
                     2\r\n00:05.000 --> 00:06.000 line:0 align:start\r\n<v Ann>two\r\nlines\r\n\r\n\r\n00:01.000 --> 00:02.000\r\none &amp; only\r\n\r\n\
                     00:03.000 --> 00:03.000\r\nno time\r\n\r\n00:04.000 --> 00:05.000\r\n";
         let track = parse(&normalized(text)).expect("it is WebVTT");
-        insta::assert_snapshot!(segment(&track.head, &track.cues), @r"
+        insta::assert_snapshot!(segment(&track.head, &track.cues, 0), @r"
         WEBVTT
         X-TIMESTAMP-MAP=MPEGTS:0,LOCAL:00:00:00.000
 

@@ -3,16 +3,13 @@
 use std::ops::Range;
 
 use super::tags::{Tag, seconds};
-use super::{Segment, VERSION, target_duration};
+use super::{Segment, target_duration};
+use crate::container::Container;
 
 /// All pictures are in one file: the edge signs one URL for all of them, and publishing them takes one request instead
 /// of 1,800 an hour.
 pub(crate) fn iframes(file: &str, map: &Range<u64>, pictures: &[Picture]) -> Vec<u8> {
-    let target = target_duration(pictures.iter().map(|picture| &picture.segment));
-    let mut out = format!(
-        "#EXTM3U\n#EXT-X-VERSION:{VERSION}\n#EXT-X-TARGETDURATION:{target}\n#EXT-X-PLAYLIST-TYPE:VOD\n\
-         #EXT-X-I-FRAMES-ONLY\n"
-    );
+    let mut out = head(Container::Cmaf.version(), pictures);
     Tag::new("EXT-X-MAP")
         .quoted("URI", file)
         .quoted(
@@ -20,15 +17,36 @@ pub(crate) fn iframes(file: &str, map: &Range<u64>, pictures: &[Picture]) -> Vec
             &format!("{}@{}", map.end - map.start, map.start),
         )
         .end(&mut out);
-    for Picture { segment, offset } in pictures {
-        out += &format!(
-            "#EXTINF:{},\n#EXT-X-BYTERANGE:{}@{offset}\n{file}\n",
+    list(&mut out, pictures, |_| file.to_owned());
+    out.into_bytes()
+}
+
+/// A picture of each transport stream, in the order of their names: they are in segments that are there anyway.
+pub(crate) fn first_pictures(pictures: &[Picture]) -> Vec<u8> {
+    // §8: byte ranges and I-frames need 4.
+    let mut out = head(4, pictures);
+    list(&mut out, pictures, |at| Container::Ts.segment_name(at));
+    out.into_bytes()
+}
+
+fn head(version: u32, pictures: &[Picture]) -> String {
+    let target = target_duration(pictures.iter().map(|picture| &picture.segment));
+    format!(
+        "#EXTM3U\n#EXT-X-VERSION:{version}\n#EXT-X-TARGETDURATION:{target}\n#EXT-X-PLAYLIST-TYPE:VOD\n\
+         #EXT-X-I-FRAMES-ONLY\n"
+    )
+}
+
+fn list(out: &mut String, pictures: &[Picture], file: impl Fn(usize) -> String) {
+    for (at, Picture { segment, offset }) in pictures.iter().enumerate() {
+        *out += &format!(
+            "#EXTINF:{},\n#EXT-X-BYTERANGE:{}@{offset}\n{}\n",
             seconds(segment.micros),
-            segment.bytes
+            segment.bytes,
+            file(at)
         );
     }
-    out += "#EXT-X-ENDLIST\n";
-    out.into_bytes()
+    *out += "#EXT-X-ENDLIST\n";
 }
 
 /// A fragment that holds one picture, and where in its file it begins.
@@ -71,6 +89,28 @@ mod tests {
         #EXTINF:0.500500,
         #EXT-X-BYTERANGE:4784@5516
         pictures.mp4
+        #EXT-X-ENDLIST
+        "#);
+    }
+
+    #[test]
+    fn pictures_of_transport_streams_are_the_beginnings_of_segments() {
+        let pictures = pictures().map(|picture| Picture {
+            offset: 0,
+            ..picture
+        });
+        insta::assert_snapshot!(text(first_pictures(&pictures)), @r#"
+        #EXTM3U
+        #EXT-X-VERSION:4
+        #EXT-X-TARGETDURATION:2
+        #EXT-X-PLAYLIST-TYPE:VOD
+        #EXT-X-I-FRAMES-ONLY
+        #EXTINF:2.002000,
+        #EXT-X-BYTERANGE:4616@0
+        seg00000.ts
+        #EXTINF:0.500500,
+        #EXT-X-BYTERANGE:4784@0
+        seg00001.ts
         #EXT-X-ENDLIST
         "#);
     }

@@ -1,21 +1,25 @@
 //! Media Playlists (RFC 8216bis §4.4.3).
 
+use super::Segment;
 use super::tags::{Tag, seconds};
-use super::{Segment, VERSION, segment_name};
+use crate::container::Container;
 
-pub(crate) fn media(segments: &[Segment], target_duration: u64) -> Vec<u8> {
+pub(crate) fn media(segments: &[Segment], target_duration: u64, container: Container) -> Vec<u8> {
+    let version = container.version();
     let mut out = format!(
-        "#EXTM3U\n#EXT-X-VERSION:{VERSION}\n#EXT-X-INDEPENDENT-SEGMENTS\n#EXT-X-TARGETDURATION:{target_duration}\n\
+        "#EXTM3U\n#EXT-X-VERSION:{version}\n#EXT-X-INDEPENDENT-SEGMENTS\n#EXT-X-TARGETDURATION:{target_duration}\n\
          #EXT-X-PLAYLIST-TYPE:VOD\n"
     );
-    Tag::new("EXT-X-MAP")
-        .quoted("URI", "init.mp4")
-        .end(&mut out);
+    if container == Container::Cmaf {
+        Tag::new("EXT-X-MAP")
+            .quoted("URI", "init.mp4")
+            .end(&mut out);
+    }
     for (at, segment) in segments.iter().enumerate() {
         out += &format!(
             "#EXTINF:{},\n{}\n",
             seconds(segment.micros),
-            segment_name(at)
+            container.segment_name(at)
         );
     }
     out += "#EXT-X-ENDLIST\n";
@@ -30,7 +34,7 @@ mod tests {
     #[test]
     fn a_media_playlist_lists_exact_durations() {
         let segments = [segment(4_010_667, 1), segment(1_322_666, 1)];
-        insta::assert_snapshot!(text(media(&segments, 4)), @r#"
+        insta::assert_snapshot!(text(media(&segments, 4, Container::Cmaf)), @r#"
         #EXTM3U
         #EXT-X-VERSION:6
         #EXT-X-INDEPENDENT-SEGMENTS
@@ -46,9 +50,28 @@ mod tests {
     }
 
     #[test]
+    fn transport_streams_need_no_map_and_no_later_version_than_durations_do() {
+        let segments = [segment(4_010_667, 1), segment(1_322_666, 1)];
+        insta::assert_snapshot!(text(media(&segments, 4, Container::Ts)), @r#"
+        #EXTM3U
+        #EXT-X-VERSION:3
+        #EXT-X-INDEPENDENT-SEGMENTS
+        #EXT-X-TARGETDURATION:4
+        #EXT-X-PLAYLIST-TYPE:VOD
+        #EXTINF:4.010667,
+        seg00000.ts
+        #EXTINF:1.322666,
+        seg00001.ts
+        #EXT-X-ENDLIST
+        "#);
+    }
+
+    #[test]
     fn a_parser_of_somebody_else_reads_what_was_meant() {
         let segments = [segment(4_010_667, 1), segment(1_322_666, 1)];
-        let m3u8_rs::Playlist::MediaPlaylist(playlist) = parsed(&media(&segments, 4)) else {
+        let m3u8_rs::Playlist::MediaPlaylist(playlist) =
+            parsed(&media(&segments, 4, Container::Cmaf))
+        else {
             panic!("it is a Media Playlist");
         };
         assert!(playlist.end_list && playlist.independent_segments && !playlist.i_frames_only);

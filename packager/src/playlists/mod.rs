@@ -9,15 +9,13 @@ mod media;
 mod multivariant;
 mod tags;
 
-pub(crate) use iframes::{Picture, iframes};
+pub(crate) use iframes::{Picture, first_pictures, iframes};
 pub(crate) use languages::names;
 pub(crate) use media::media;
 pub(crate) use multivariant::multivariant;
 
+use crate::container::Container;
 use crate::probe::Rate;
-
-/// RFC 8216bis §8: `EXT-X-MAP` in a playlist of whole segments needs 6, and nothing else here needs more.
-pub(crate) const VERSION: u32 = 6;
 
 /// A measured Media Segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,9 +24,9 @@ pub(crate) struct Segment {
     pub(crate) bytes: u64,
 }
 
-/// Where the segment with this number is, from its Media Playlist.
+/// Where the CMAF segment with this number is, from its Media Playlist.
 pub(crate) fn segment_name(at: usize) -> String {
-    format!("seg{at:05}.m4s")
+    Container::Cmaf.segment_name(at)
 }
 
 /// RFC 8216bis §4.4.3.1: every `EXTINF`, rounded to the nearest integer, is at most this.

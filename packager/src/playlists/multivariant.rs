@@ -1,7 +1,8 @@
 //! The Multivariant Playlist (RFC 8216bis §4.4.6).
 
 use super::tags::{Tag, yes};
-use super::{VERSION, names, shown_rate};
+use super::{names, shown_rate};
+use crate::container::Container;
 use crate::presentation::{AudioTrack, IFrames, Presentation, Subtitles, VideoTrack};
 
 const AUDIO_GROUP: &str = "audio";
@@ -11,12 +12,19 @@ const SUBTITLES_GROUP: &str = "subtitles";
 /// picture instead of 12. Of two equally large ones H.264 is first, which everything decodes.
 pub(crate) fn multivariant(presentation: &Presentation) -> Vec<u8> {
     let Presentation {
+        container,
         video,
         audio,
+        has_sound_alone,
         subtitles,
         iframes,
     } = presentation;
-    let mut out = format!("#EXTM3U\n#EXT-X-VERSION:{VERSION}\n#EXT-X-INDEPENDENT-SEGMENTS\n");
+    let version = match container {
+        Container::Cmaf => container.version(),
+        // §8: what lists Renditions had better say 4, with which clients came to know them.
+        Container::Ts => 4,
+    };
+    let mut out = format!("#EXTM3U\n#EXT-X-VERSION:{version}\n#EXT-X-INDEPENDENT-SEGMENTS\n");
     list_audio(&mut out, audio);
     list_subtitles(&mut out, subtitles);
     let mut video: Vec<&VideoTrack> = video.iter().collect();
@@ -24,8 +32,9 @@ pub(crate) fn multivariant(presentation: &Presentation) -> Vec<u8> {
     for video in video {
         list_video(&mut out, video, audio, !subtitles.is_empty());
     }
-    // With a picture, what has none is left to who chooses it: a slide is most of a lecture.
-    if presentation.video.is_empty() {
+    // With a picture, what has none is left to who chooses it: a slide is most of a lecture. Players start with what is
+    // listed first, so it is last.
+    if presentation.video.is_empty() || *has_sound_alone {
         list_sound(&mut out, audio, !subtitles.is_empty());
     }
     if let Some(iframes) = iframes {
@@ -42,7 +51,7 @@ fn list_audio(out: &mut String, audio: &[AudioTrack]) {
         let is_first_of_its_language = audio[..at]
             .iter()
             .all(|before| before.language != track.language);
-        Tag::new("EXT-X-MEDIA")
+        let tag = Tag::new("EXT-X-MEDIA")
             .plain("TYPE", "AUDIO")
             .quoted("GROUP-ID", AUDIO_GROUP)
             .quoted("STABLE-RENDITION-ID", &track.track.id)
@@ -50,8 +59,9 @@ fn list_audio(out: &mut String, audio: &[AudioTrack]) {
             .quoted("LANGUAGE", &track.language)
             .plain("DEFAULT", yes(at == 0))
             .plain("AUTOSELECT", yes(is_first_of_its_language))
-            .quoted("CHANNELS", &track.channels.to_string())
-            .quoted("URI", &track.track.playlist())
+            .quoted("CHANNELS", &track.channels.to_string());
+        // §4.4.6.2.1: without a URI it is in the Variant Stream's own segments.
+        tag.quoted_if(!track.is_muxed, "URI", &track.track.playlist())
             .end(out);
     }
 }
@@ -79,11 +89,10 @@ fn list_subtitles(out: &mut String, subtitles: &[Subtitles]) {
 }
 
 fn list_video(out: &mut String, video: &VideoTrack, audio: &[AudioTrack], has_subtitles: bool) {
-    // §4.4.6.2: what it takes with the Renditions that take most.
-    let most = |of: fn(&AudioTrack) -> u64| audio.iter().map(of).max().unwrap_or(0);
+    let (peak, average) = beside(audio);
     let (peak, average) = (
-        video.track.peak_bandwidth + most(|audio| audio.track.peak_bandwidth),
-        video.track.average_bandwidth + most(|audio| audio.track.average_bandwidth),
+        video.track.peak_bandwidth + peak,
+        video.track.average_bandwidth + average,
     );
     let codecs = codecs([video.track.codec.as_str()], audio);
     Tag::new("EXT-X-STREAM-INF")
@@ -100,16 +109,28 @@ fn list_video(out: &mut String, video: &VideoTrack, audio: &[AudioTrack], has_su
     *out += &format!("{}\n", video.track.playlist());
 }
 
+/// §4.4.6.2: what the Rendition that takes most takes at its peak and on average, beside the Variant Stream.
+fn beside(audio: &[AudioTrack]) -> (u64, u64) {
+    let others = || audio.iter().filter(|audio| !audio.is_muxed);
+    let most = |of: fn(&AudioTrack) -> u64| others().map(of).max().unwrap_or(0);
+    (
+        most(|audio| audio.track.peak_bandwidth),
+        most(|audio| audio.track.average_bandwidth),
+    )
+}
+
 /// A lecture without a picture: its Variant Stream is the first of the Renditions.
 fn list_sound(out: &mut String, audio: &[AudioTrack], has_subtitles: bool) {
     let Some(first) = audio.first() else { return };
-    let most = |of: fn(&AudioTrack) -> u64| audio.iter().map(of).max().unwrap_or(0);
+    // One of the Renditions plays instead of it, unless it is none of them.
+    let (mut peak, mut average) = beside(audio);
+    if first.is_muxed {
+        peak += first.track.peak_bandwidth;
+        average += first.track.average_bandwidth;
+    }
     Tag::new("EXT-X-STREAM-INF")
-        .plain("BANDWIDTH", most(|audio| audio.track.peak_bandwidth))
-        .plain(
-            "AVERAGE-BANDWIDTH",
-            most(|audio| audio.track.average_bandwidth),
-        )
+        .plain("BANDWIDTH", peak)
+        .plain("AVERAGE-BANDWIDTH", average)
         .quoted("CODECS", &codecs([], audio))
         .quoted("STABLE-VARIANT-ID", &first.track.id)
         .quoted("AUDIO", AUDIO_GROUP)
@@ -126,7 +147,7 @@ fn list_iframes(out: &mut String, iframes: &IFrames) {
         .quoted("CODECS", &iframes.track.codec)
         .plain("RESOLUTION", resolution(iframes.width, iframes.height))
         .quoted("STABLE-VARIANT-ID", &iframes.track.id)
-        .quoted("URI", &iframes.track.playlist())
+        .quoted("URI", &iframes.playlist)
         .end(out);
 }
 
@@ -164,6 +185,7 @@ mod tests {
             audio: vec![audio("en"), audio("de"), commentary],
             subtitles: vec![captions("en"), captions("fr")],
             iframes: Some(iframes()),
+            ..Presentation::default()
         }
     }
 
@@ -201,6 +223,50 @@ mod tests {
         #EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="audio",STABLE-RENDITION-ID="audio-und",NAME="Audio",LANGUAGE="und",DEFAULT=YES,AUTOSELECT=YES,CHANNELS="2",URI="v/0123456789abcdef/audio/und/playlist.m3u8"
         #EXT-X-STREAM-INF:BANDWIDTH=130000,AVERAGE-BANDWIDTH=65000,CODECS="mp4a.40.2",STABLE-VARIANT-ID="audio-und",AUDIO="audio",CLOSED-CAPTIONS=NONE
         v/0123456789abcdef/audio/und/playlist.m3u8
+        "#);
+    }
+
+    #[test]
+    fn sound_alone_beside_pictures_is_listed_last() {
+        let lecture = Presentation {
+            video: vec![video(854, 480, "avc1.64001e")],
+            audio: vec![audio("en")],
+            has_sound_alone: true,
+            ..Presentation::default()
+        };
+        insta::assert_snapshot!(text(multivariant(&lecture)), @r#"
+        #EXTM3U
+        #EXT-X-VERSION:6
+        #EXT-X-INDEPENDENT-SEGMENTS
+        #EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="audio",STABLE-RENDITION-ID="audio-en",NAME="English",LANGUAGE="en",DEFAULT=YES,AUTOSELECT=YES,CHANNELS="2",URI="v/0123456789abcdef/audio/en/playlist.m3u8"
+        #EXT-X-STREAM-INF:BANDWIDTH=984000,AVERAGE-BANDWIDTH=492000,CODECS="avc1.64001e,mp4a.40.2",RESOLUTION=854x480,FRAME-RATE=29.97,STABLE-VARIANT-ID="480p",AUDIO="audio",CLOSED-CAPTIONS=NONE
+        v/0123456789abcdef/480p/playlist.m3u8
+        #EXT-X-STREAM-INF:BANDWIDTH=130000,AVERAGE-BANDWIDTH=65000,CODECS="mp4a.40.2",STABLE-VARIANT-ID="audio-en",AUDIO="audio",CLOSED-CAPTIONS=NONE
+        v/0123456789abcdef/audio/en/playlist.m3u8
+        "#);
+    }
+
+    #[test]
+    fn sound_in_the_segments_of_pictures_has_no_uri() {
+        let mut english = audio("en");
+        english.is_muxed = true;
+        let lecture = Presentation {
+            container: Container::Ts,
+            video: vec![video(854, 480, "avc1.64001e")],
+            audio: vec![english, audio("de")],
+            has_sound_alone: true,
+            ..Presentation::default()
+        };
+        insta::assert_snapshot!(text(multivariant(&lecture)), @r#"
+        #EXTM3U
+        #EXT-X-VERSION:4
+        #EXT-X-INDEPENDENT-SEGMENTS
+        #EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="audio",STABLE-RENDITION-ID="audio-en",NAME="English",LANGUAGE="en",DEFAULT=YES,AUTOSELECT=YES,CHANNELS="2"
+        #EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="audio",STABLE-RENDITION-ID="audio-de",NAME="Deutsch",LANGUAGE="de",DEFAULT=NO,AUTOSELECT=YES,CHANNELS="2",URI="v/0123456789abcdef/audio/de/playlist.m3u8"
+        #EXT-X-STREAM-INF:BANDWIDTH=984000,AVERAGE-BANDWIDTH=492000,CODECS="avc1.64001e,mp4a.40.2",RESOLUTION=854x480,FRAME-RATE=29.97,STABLE-VARIANT-ID="480p",AUDIO="audio",CLOSED-CAPTIONS=NONE
+        v/0123456789abcdef/480p/playlist.m3u8
+        #EXT-X-STREAM-INF:BANDWIDTH=260000,AVERAGE-BANDWIDTH=130000,CODECS="mp4a.40.2",STABLE-VARIANT-ID="audio-en",AUDIO="audio",CLOSED-CAPTIONS=NONE
+        v/0123456789abcdef/audio/en/playlist.m3u8
         "#);
     }
 

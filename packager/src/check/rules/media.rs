@@ -41,7 +41,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         id: "AV-02",
-        title: "pictures are H.264, HEVC or AV1, with parameter sets in the initialization section",
+        title: "pictures are H.264, HEVC or AV1, in MP4 with parameter sets in the initialization section",
         source: "Apple HLS Authoring Specification, Video",
         advice: "encode as `avc1`, `hvc1` or `av01`; `avc3` and `hev1` do not play everywhere",
         check: |facts, findings| {
@@ -116,10 +116,7 @@ pub(super) const RULES: &[Rule] = &[
 ];
 
 fn tracks(facts: &Facts, medium: Medium) -> impl Iterator<Item = (&Rendition, &Track)> {
-    facts
-        .renditions
-        .iter()
-        .flat_map(|one| one.inits.iter().flatten().map(move |init| (one, init)))
-        .flat_map(|(one, init)| init.tracks.iter().map(move |track| (one, track)))
+    let all = facts.renditions.iter();
+    all.flat_map(|one| one.tracks().map(move |track| (one, track)))
         .filter(move |(_, track)| track.medium == medium)
 }

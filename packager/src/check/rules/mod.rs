@@ -9,6 +9,7 @@ mod renditions;
 mod segments;
 mod subtitles;
 mod timing;
+mod transport;
 
 use super::facts::{Body, Facts, Rendition, Segment, Use};
 use super::playlist::shown;
@@ -37,6 +38,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Rule> {
         renditions::RULES,
         playlists::RULES,
         segments::RULES,
+        transport::RULES,
         timing::RULES,
         media::RULES,
         i_frames::RULES,

@@ -67,9 +67,9 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         id: "MV-05",
-        title: "`CODECS` are those of the initialization sections",
+        title: "`CODECS` are those of the initialization sections or transport streams",
         source: "RFC 8216bis §4.4.6.2; RFC 6381 §3.3",
-        advice: "write what the sample entries say, for picture and sound",
+        advice: "write what the sample entries say, or parameter sets and ADTS headers, for picture and sound",
         check: codecs,
     },
     Rule {
@@ -245,6 +245,25 @@ pub(super) const RULES: &[Rule] = &[
             }
         },
     },
+    Rule {
+        id: "MV-12",
+        title: "what is listed first has pictures, where there are any",
+        source: "Apple HLS Authoring Specification, Multivariant Playlist: players start with it",
+        advice: "list sound alone behind the Variant Streams of pictures",
+        check: |facts, findings| {
+            let mut all = vec![];
+            each(facts, |variant, rendition, name| {
+                all.push((has_pictures(variant, rendition), name));
+            });
+            if let [(has_pictures, name), ..] = &all[..]
+                && all.iter().any(|(has_pictures, _)| *has_pictures)
+            {
+                findings.expect(*has_pictures, || {
+                    (name.clone(), "it is sound alone".to_owned())
+                });
+            }
+        },
+    },
 ];
 
 /// Every Variant Stream with its Media Playlist, if that was read, and its name.
@@ -332,12 +351,11 @@ fn codecs(facts: &Facts, findings: &mut Findings) {
             .collect();
         let found: Vec<&str> = parts
             .iter()
-            .flat_map(|part| part.inits.iter().flatten())
-            .flat_map(|init| &init.tracks)
+            .flat_map(|part| part.tracks())
             .map(|track| track.codec.as_str())
             .collect();
         let is_known = is_read
-            && parts.iter().all(|part| part.track().is_some())
+            && parts.iter().all(|part| part.is_known())
             && !found.iter().any(|codec| SEALED.contains(codec));
         let listed = variant.codecs();
         let lacking = found.iter().find(|found| {

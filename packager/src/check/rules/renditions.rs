@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::facts::{Facts, Use};
+use super::super::facts::{Facts, Rendition, Use};
 use super::super::playlist::{Entry, shown};
 use super::Rule;
 
@@ -140,17 +140,40 @@ pub(super) const RULES: &[Rule] = &[
             let Some(playlist) = &facts.multivariant else {
                 return;
             };
+            let mut expect = |rendition: &Rendition, media: &Entry, channels: u16| {
+                let listed = media.get("CHANNELS");
+                let count = listed.and_then(|text| text.split('/').next()?.parse::<u16>().ok());
+                findings.expect(count == Some(channels), || {
+                    let listed = shown(listed.unwrap_or("missing"));
+                    let what = format!("`CHANNELS` is {listed}, and the sound has {channels}");
+                    (rendition.name.clone(), what)
+                });
+            };
             for rendition in facts.renditions.iter().filter(|one| one.has_audio_only()) {
                 for kind in &rendition.uses {
                     let Use::Media(at) = kind else { continue };
                     let channels = rendition.track().map_or(0, |track| track.channels);
-                    let listed = playlist.media[*at].get("CHANNELS");
-                    let count = listed.and_then(|text| text.split('/').next()?.parse::<u16>().ok());
-                    findings.expect(count == Some(channels), || {
-                        let listed = shown(listed.unwrap_or("missing"));
-                        let what = format!("`CHANNELS` is {listed}, and the sound has {channels}");
-                        (rendition.name.clone(), what)
+                    expect(rendition, &playlist.media[*at], channels);
+                }
+            }
+            // Without a URI it is the sound in the segments of the Variant Streams that name its group.
+            for rendition in &facts.renditions {
+                let Some((_, _, track, _)) = rendition.muxed().next() else {
+                    continue;
+                };
+                let groups = rendition.uses.iter().filter_map(|kind| match kind {
+                    Use::Variant(at) => playlist.variants[*at].get("AUDIO"),
+                    _ => None,
+                });
+                for group in groups {
+                    let muxed = playlist.media.iter().find(|media| {
+                        media.uri.is_none()
+                            && media.get("TYPE") == Some("AUDIO")
+                            && media.get("GROUP-ID") == Some(group)
                     });
+                    if let Some(media) = muxed {
+                        expect(rendition, media, track.channels);
+                    }
                 }
             }
         },

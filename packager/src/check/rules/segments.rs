@@ -63,7 +63,7 @@ pub(super) const RULES: &[Rule] = &[
         advice: "begin each segment with `styp`",
         check: |facts, findings| {
             for rendition in facts.renditions.iter().filter(|one| !one.is_i_frames()) {
-                for (at, _, _, found) in rendition.fragments() {
+                for (at, _, _, found) in rendition.boxes() {
                     findings.expect(found.has_styp, || {
                         (segment(rendition, at), "`styp` is missing".to_owned())
                     });
@@ -79,7 +79,7 @@ pub(super) const RULES: &[Rule] = &[
         check: |facts, findings| {
             for rendition in facts.renditions.iter().filter(|one| !one.is_i_frames()) {
                 let mut last = None;
-                for (at, listed, _, found) in rendition.fragments() {
+                for (at, listed, _, found) in rendition.boxes() {
                     let is_after = last.is_none_or(|last| found.sequence.0 > last);
                     let is_right = found.is_rising && (is_after || listed.is_discontinuous);
                     findings.expect(is_right, || {
@@ -104,30 +104,9 @@ pub(super) const RULES: &[Rule] = &[
                     findings.expect(is_right, || {
                         let what = match found.starts_with_sync {
                             true => "its first picture is flagged as a sync sample and is no IDR picture",
-                            false => "its first sample is no sync sample",
+                            false => "its first picture is no keyframe",
                         };
                         (segment(rendition, at), what.to_owned())
-                    });
-                }
-            }
-        },
-    },
-    Rule {
-        id: "SG-06",
-        title: "transport streams are whole packets, with PAT and PMT before the media",
-        source: "RFC 8216bis §3.1.1; ISO/IEC 13818-1 §2.4.3",
-        advice: "write the segment again, with its tables in front",
-        check: |facts, findings| {
-            for rendition in &facts.renditions {
-                for (at, found) in rendition.segments.iter().enumerate() {
-                    let Body::TransportStream(found) = &found.body else {
-                        continue;
-                    };
-                    findings.expect(found.is_ok(), || {
-                        (
-                            segment(rendition, at),
-                            found.clone().err().unwrap_or_default(),
-                        )
                     });
                 }
             }

@@ -2,6 +2,8 @@
 
 use super::super::facts::{Body, Facts};
 use super::super::text::WebVtt;
+use super::super::transport::CLOCK;
+use super::timing::START;
 use super::{Findings, Rule, segment};
 
 pub(super) const RULES: &[Rule] = &[
@@ -43,6 +45,36 @@ pub(super) const RULES: &[Rule] = &[
                     .bad_cue
                     .as_ref()
                     .map(|cue| format!("`{cue}` is no time of a cue"))
+            });
+        },
+    },
+    Rule {
+        id: "SB-04",
+        title: "subtitles call 0 what pictures and sound do",
+        source: "RFC 8216bis §3.1.4",
+        advice: "map `LOCAL:00:00:00.000` to the timestamp of the first picture",
+        check: |facts, findings| {
+            let Some((track, first)) = facts.renditions.iter().find_map(|one| {
+                let (at, _, track, first) = one.fragments().next()?;
+                (at == 0 && !one.is_i_frames()).then_some((track, first))
+            }) else {
+                return;
+            };
+            let expected = track.seconds(first.shown_from);
+            each(facts, findings, |found| {
+                // That there is a map is another rule's.
+                if !found.has_timestamp_map || !found.has_header {
+                    return None;
+                }
+                let Some(origin) = found.origin else {
+                    return Some("`X-TIMESTAMP-MAP` cannot be read".to_owned());
+                };
+                let seconds = origin as f64 / f64::from(CLOCK);
+                ((seconds - expected).abs() > START).then(|| {
+                    format!(
+                        "its 0 is at {seconds:.3} s, and the first picture is at {expected:.3} s"
+                    )
+                })
             });
         },
     },

@@ -2,11 +2,12 @@
 
 use super::super::facts::{Facts, Rendition};
 use super::super::media::{Fragments, Track};
+use super::super::playlist::Listed;
 use super::playlists::av;
 use super::{Findings, Rule, segment};
 
 /// Seconds from 0, and from picture to sound, that nobody sees or hears (ITU-R BT.1359-1: 0.09 s of sound too early).
-const START: f64 = 0.1;
+pub(super) const START: f64 = 0.1;
 /// Seconds that a seek decodes at most.
 const LONGEST_GOP: f64 = 2.0;
 const STUB_MICROS: u64 = 250_000;
@@ -24,33 +25,11 @@ pub(super) const RULES: &[Rule] = &[
         id: "TM-02",
         title: "segments follow each other without hole or overlap",
         source: "RFC 8216bis §3; ISO/IEC 14496-12 §8.8.12",
-        advice: "let each `tfdt` be the end of what came before, or mark an `EXT-X-DISCONTINUITY`",
+        advice: "let each `tfdt` or timestamp be the end of what came before, or mark an `EXT-X-DISCONTINUITY`",
         check: |facts, findings| {
             for rendition in av(facts) {
-                let mut before: Option<(usize, &Track, &Fragments)> = None;
-                for (at, listed, track, found) in rendition.fragments() {
-                    let mut gap = 0.0;
-                    if let Some((last, other, ended)) = before
-                        && last + 1 == at
-                        && other.timescale == track.timescale
-                        && !listed.is_discontinuous
-                    {
-                        let end = ended.start.saturating_add(ended.duration);
-                        let ticks = found.start.abs_diff(end);
-                        // A clock whose ticks are longer than that rounds.
-                        if ticks > 1 {
-                            gap = ticks as f64 / f64::from(track.timescale);
-                        }
-                    }
-                    findings.expect(gap <= 0.001 && !found.has_hole, || {
-                        let what = match found.has_hole {
-                            true => "its fragments do not follow each other".to_owned(),
-                            false => format!("it starts {gap:.3} s off the end of the one before"),
-                        };
-                        (segment(rendition, at), what)
-                    });
-                    before = Some((at, track, found));
-                }
+                follow(findings, rendition, rendition.fragments());
+                follow(findings, rendition, rendition.muxed());
             }
         },
     },
@@ -60,7 +39,9 @@ pub(super) const RULES: &[Rule] = &[
         source: "Lectern: what a player shows as 0:00 is the first picture",
         advice: "write a `tfdt` of 0, and an edit list that takes off priming and reordering",
         check: |facts, findings| {
-            for rendition in av(facts) {
+            // A transport stream may start anywhere: what is first is shown as 0.
+            let is_boxes = |one: &&Rendition| one.transported.is_empty();
+            for rendition in av(facts).filter(is_boxes) {
                 if let Some(start) = start(rendition) {
                     findings.expect(start.abs() <= START, || {
                         (rendition.name.clone(), format!("it starts at {start:.3} s"))
@@ -75,18 +56,27 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 8216bis §6.2.4",
         advice: "start both at the same time, with silence where there is no sound yet",
         check: |facts, findings| {
+            let mut expect = |video: &Rendition, audio: &Rendition, apart: f64| {
+                findings.expect(apart <= START, || {
+                    let what = format!("it starts {apart:.3} s away from {}", video.name);
+                    (audio.name.clone(), what)
+                });
+            };
             pairs(facts, |video, audio| {
-                if let (Some(from), Some(to)) = (start(video), start(audio)) {
-                    findings.expect((from - to).abs() <= START, || {
-                        let what = format!(
-                            "it starts {:.3} s away from {}",
-                            (from - to).abs(),
-                            video.name
-                        );
-                        (audio.name.clone(), what)
-                    });
+                // Boxes and transport streams have clocks of their own.
+                if video.transported.is_empty() == audio.transported.is_empty()
+                    && let (Some(from), Some(to)) = (start(video), start(audio))
+                {
+                    expect(video, audio, (from - to).abs());
                 }
             });
+            for rendition in facts.renditions.iter().filter(|one| one.has_video()) {
+                let muxed = rendition.muxed().next();
+                if let (Some(from), Some((0, _, track, found))) = (start(rendition), muxed) {
+                    let apart = (from - track.seconds(found.shown_from)).abs();
+                    expect(rendition, rendition, apart);
+                }
+            }
         },
     },
     Rule {
@@ -106,6 +96,23 @@ pub(super) const RULES: &[Rule] = &[
                     (audio.name.clone(), what)
                 });
             });
+            for rendition in facts.renditions.iter().filter(|one| one.has_video()) {
+                let sound = rendition
+                    .muxed()
+                    .map(|(_, _, track, found)| track.micros(found.duration));
+                let sound: Vec<u64> = sound.collect();
+                // What could not be read is another rule's.
+                if sound.is_empty() || sound.len() < rendition.segments.len() {
+                    continue;
+                }
+                let target = rendition.playlist.target_duration.unwrap_or(0) as f64;
+                let (long, short) = (rendition.seconds(), sound.iter().sum::<u64>() as f64 / 1e6);
+                findings.expect((long - short).abs() <= target, || {
+                    let what =
+                        format!("its sound lasts {short:.1} s, and its pictures {long:.1} s");
+                    (rendition.name.clone(), what)
+                });
+            }
         },
     },
     Rule {
@@ -156,6 +163,42 @@ pub(super) const RULES: &[Rule] = &[
         },
     },
 ];
+
+/// Segments that stand side by side start where the one before ended.
+fn follow<'a>(
+    findings: &mut Findings,
+    rendition: &Rendition,
+    segments: impl Iterator<Item = (usize, &'a Listed, &'a Track, &'a Fragments)>,
+) {
+    let mut before: Option<(usize, &Track, &Fragments)> = None;
+    for (at, listed, track, found) in segments {
+        let (mut gap, mut most) = (0.0, 0.001);
+        if let Some((last, other, ended)) = before
+            && last + 1 == at
+            && other.timescale == track.timescale
+            && !listed.is_discontinuous
+        {
+            let end = ended.start.saturating_add(ended.duration);
+            let ticks = track.apart(found.start, end);
+            // A clock whose ticks are longer than that rounds.
+            if ticks > 1 {
+                gap = ticks as f64 / f64::from(track.timescale);
+            }
+            if track.is_transport {
+                // It does not say how long its last picture is shown.
+                most = ended.longest_sample as f64 / f64::from(track.timescale) / 2.0;
+            }
+        }
+        findings.expect(gap <= most && !found.has_hole, || {
+            let what = match found.has_hole {
+                true => "its parts do not follow each other".to_owned(),
+                false => format!("it starts {gap:.3} s off the end of the one before"),
+            };
+            (segment(rendition, at), what)
+        });
+        before = Some((at, track, found));
+    }
+}
 
 fn durations(facts: &Facts, findings: &mut Findings) {
     for rendition in av(facts) {
@@ -216,18 +259,23 @@ fn pairs(facts: &Facts, mut visit: impl FnMut(&Rendition, &Rendition)) {
 fn aligned(facts: &Facts, findings: &mut Findings) {
     let mut all = facts.renditions.iter().filter(|one| one.has_video());
     let Some(first) = all.next() else { return };
-    let starts = |rendition: &Rendition| -> Vec<(f64, f64)> {
+    // Boxes and transport streams have clocks of their own: what is compared then is how long after the first it is.
+    let starts = |rendition: &Rendition, is_alike: bool| -> Vec<(f64, f64)> {
+        let mut all = rendition.fragments();
+        let origin = all.next().filter(|_| !is_alike);
+        let origin = origin.map_or(0, |(_, _, _, found)| found.start);
         rendition
             .fragments()
             .map(|(_, _, track, found)| {
                 let seconds = |ticks: u64| ticks as f64 / f64::from(track.timescale);
-                (seconds(found.start), seconds(found.longest_sample))
+                let start = track.apart(found.start, origin);
+                (seconds(start), seconds(found.longest_sample))
             })
             .collect()
     };
-    let expected = starts(first);
     for rendition in all {
-        let found = starts(rendition);
+        let is_alike = first.transported.is_empty() == rendition.transported.is_empty();
+        let (expected, found) = (starts(first, is_alike), starts(rendition, is_alike));
         // What could not be read is another rule's.
         if expected.len() != first.segments.len() || found.len() != rendition.segments.len() {
             continue;

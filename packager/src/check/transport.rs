@@ -1,0 +1,256 @@
+//! MPEG-2 Transport Streams as Media Segments (ISO/IEC 13818-1; RFC 8216bis §3.1.1): what they carry, and when it plays.
+//! For anybody's bytes. Pure.
+
+mod elementary;
+mod packets;
+#[cfg(test)]
+pub(crate) mod testing;
+
+use super::media::{Fragments, Medium, Track};
+use elementary::{Sound, Video};
+pub(crate) use packets::Counters;
+use packets::{PACKET, Pes, Tables};
+
+/// Ticks a second of its timestamps, which are 33 bits long.
+pub(crate) const CLOCK: u32 = 90_000;
+pub(crate) const WRAPS_AT: u64 = 1 << 33;
+
+/// What a segment has. Of streams that are not looked into here nothing is said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Transport {
+    pub(crate) video: Option<Fragments>,
+    pub(crate) audio: Option<Fragments>,
+    pub(crate) counters: Counters,
+    /// What players of transport streams do not know.
+    pub(crate) stranger: Option<String>,
+    /// Streams of sound or pictures that are not looked into.
+    pub(crate) is_partly_known: bool,
+    /// H.264's parameter sets stand before its first picture; none where there is no H.264.
+    pub(crate) has_parameter_sets: Option<bool>,
+}
+
+impl Transport {
+    /// Reads a segment; its tracks are the picture's and the sound's, as far as they are there.
+    pub(crate) fn read(bytes: &[u8]) -> Result<(Self, Vec<Track>), String> {
+        let tables = Tables::read(bytes)?;
+        let (mut video, mut sound) = (Video::default(), Sound::default());
+        let mut counters = Counters::default();
+        let pid = |kind| {
+            let mut streams = tables.streams.iter();
+            streams
+                .find(|stream| stream.kind == kind)
+                .map(|stream| stream.pid)
+        };
+        let (picture, voice) = (pid(H264), pid(AAC));
+        let (mut pictures, mut voices) = (Pes::default(), Pes::default());
+        for packet in bytes.chunks_exact(PACKET) {
+            counters.count(packet);
+            let at = Some(packets::pid(packet));
+            if at == picture {
+                pictures.push(packet, |pes| video.add(pes));
+            } else if at == voice {
+                voices.push(packet, |pes| sound.add(pes));
+            }
+        }
+        video.is_cut_in |= pictures.is_cut_in;
+        pictures.finish(|pes| video.add(pes));
+        voices.finish(|pes| sound.add(pes));
+        let tracks: Vec<Track> = [video.track(), sound.track()]
+            .into_iter()
+            .flatten()
+            .collect();
+        let is_av = |kind: u8| !matches!(kind, PRIVATE_DATA | METADATA | SPLICES);
+        let known = tables
+            .streams
+            .iter()
+            .filter(|stream| is_av(stream.kind))
+            .count();
+        Ok((
+            Self {
+                is_partly_known: known != tracks.len(),
+                stranger: stranger(&tables),
+                has_parameter_sets: picture.map(|_| video.has_parameter_sets()),
+                video: video.fragments(),
+                audio: sound.fragments(),
+                counters,
+            },
+            tracks,
+        ))
+    }
+
+    pub(crate) fn of(&self, medium: Medium) -> Option<&Fragments> {
+        match medium {
+            Medium::Video => self.video.as_ref(),
+            Medium::Audio => self.audio.as_ref(),
+            Medium::Other => None,
+        }
+    }
+}
+
+/// Stream types (ISO/IEC 13818-1, Table 2-34; the last two are Apple's and ATSC's).
+const AAC: u8 = 0x0f;
+const H264: u8 = 0x1b;
+const HEVC: u8 = 0x24;
+const PRIVATE_DATA: u8 = 0x06;
+const METADATA: u8 = 0x15;
+const SPLICES: u8 = 0x86;
+
+/// RFC 8216bis §3.1.1 has one program; what may be in it, Apple's HLS Authoring Specification and "MPEG-2 Stream Encryption
+/// Format for HTTP Live Streaming" say.
+fn stranger(tables: &Tables) -> Option<String> {
+    const KNOWN: [u8; 12] = [
+        0x03,
+        0x04,
+        PRIVATE_DATA,
+        AAC,
+        METADATA,
+        H264,
+        0x81,
+        SPLICES,
+        0x87,
+        0xc1,
+        0xcf,
+        0xdb,
+    ];
+    if tables.programs != 1 {
+        return Some(format!("it has {} programs", tables.programs));
+    }
+    let strange = tables
+        .streams
+        .iter()
+        .find(|stream| !KNOWN.contains(&stream.kind))?;
+    Some(match strange.kind {
+        HEVC => "it carries HEVC, which players take in fragmented MP4 alone".to_owned(),
+        kind => format!("it carries a stream of type 0x{kind:02x}"),
+    })
+}
+
+/// How far a timestamp lies behind another, the shorter way round.
+fn since(base: u64, time: u64) -> i64 {
+    let apart = time.wrapping_sub(base) % WRAPS_AT;
+    let apart = i64::try_from(apart).unwrap_or(0);
+    if apart < 1 << 32 {
+        apart
+    } else {
+        apart - (1 << 33)
+    }
+}
+
+/// Access units of one kind in a segment.
+fn fragments(start: u64, duration: u64, samples: u64, longest_sample: u64) -> Fragments {
+    Fragments {
+        start,
+        duration,
+        samples,
+        longest_sample,
+        shown_from: i64::try_from(start).unwrap_or(0),
+        starts_with_sync: true,
+        starts_with_idr: None,
+        longest_gap: 0,
+        sequence: (0, 0),
+        is_rising: true,
+        has_hole: false,
+        has_styp: false,
+        is_cut: false,
+        missing: 0,
+        has_first_sample: true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::testing::{Stream, picture, voice};
+    use super::*;
+
+    fn read(stream: &Stream) -> Transport {
+        Transport::read(&stream.bytes())
+            .expect("a transport stream")
+            .0
+    }
+
+    #[test]
+    fn a_segment_says_what_it_carries_and_when_it_plays() {
+        // Three pictures out of order, and sound that begins before them.
+        let mut stream = Stream::new();
+        stream.video(900_000, 900_000, &picture(true));
+        stream.audio(898_080, &voice(3, 2));
+        stream.video(907_200, 903_600, &picture(false));
+        stream.video(903_600, 907_200, &picture(false));
+        let (found, tracks) = Transport::read(&stream.bytes()).expect("a transport stream");
+        let video = found.video.expect("pictures");
+        assert_eq!(
+            (video.start, video.duration, video.samples),
+            (900_000, 10_800, 3)
+        );
+        assert_eq!(
+            (video.starts_with_idr, video.longest_gap),
+            (Some(true), 10_800)
+        );
+        let audio = found.audio.expect("sound");
+        assert_eq!(
+            (audio.start, audio.duration, audio.samples),
+            (898_080, 5_760, 3)
+        );
+        assert_eq!(found.has_parameter_sets, Some(true));
+        assert_eq!((found.stranger, found.counters.jump), (None, None));
+        let codecs: Vec<&str> = tracks.iter().map(|track| track.codec.as_str()).collect();
+        assert_eq!(codecs, ["avc1.42c00c", "mp4a.40.2"]);
+        assert_eq!(tracks[0].sizes[0], (256, 144));
+        assert_eq!((tracks[1].sample_rate, tracks[1].channels), (48_000, 2));
+    }
+
+    #[test]
+    fn what_is_wrong_in_a_segment_is_noticed() {
+        let mut stream = Stream::new();
+        stream.video(0, 0, &picture(false));
+        let found = read(&stream);
+        assert_eq!(found.video.map(|video| video.starts_with_sync), Some(false));
+        assert_eq!(found.has_parameter_sets, Some(false));
+
+        // 0.1 s of sound are missing between two packets of it.
+        let mut stream = Stream::new();
+        stream.audio(0, &voice(2, 2));
+        stream.audio(3_840 + 9_000, &voice(2, 2));
+        assert_eq!(read(&stream).audio.map(|audio| audio.has_hole), Some(true));
+
+        let mut stream = Stream::new();
+        stream.video(0, 0, &picture(true));
+        stream.skip_counter();
+        stream.video(3_600, 3_600, &picture(false));
+        assert!(read(&stream).counters.jump.is_some());
+
+        let mut stream = Stream::new();
+        stream.kinds = vec![(HEVC, 0x100)];
+        assert!(
+            read(&stream)
+                .stranger
+                .is_some_and(|what| what.contains("HEVC"))
+        );
+    }
+
+    #[test]
+    fn timestamps_go_on_where_they_wrap() {
+        let mut stream = Stream::new();
+        stream.video(WRAPS_AT - 3_600, WRAPS_AT - 3_600, &picture(true));
+        stream.video(0, 0, &picture(false));
+        let video = read(&stream).video.expect("pictures");
+        assert_eq!((video.start, video.duration), (WRAPS_AT - 3_600, 7_200));
+        assert_eq!((since(5, 3), since(WRAPS_AT - 1, 1)), (-2, 2));
+    }
+
+    #[test]
+    fn damaged_bytes_are_an_error_or_a_number_and_never_a_panic() {
+        let mut stream = Stream::new();
+        stream.video(900_000, 900_000, &picture(true));
+        stream.audio(900_000, &voice(3, 2));
+        let good = stream.bytes();
+        for at in 0..good.len() {
+            let _ = Transport::read(&good[..at]);
+            for value in [0, 1, 0x1f, 0x40, 0x7f, 0xff] {
+                let mut bad = good.clone();
+                bad[at] = value;
+                let _ = Transport::read(&bad);
+            }
+        }
+    }
+}

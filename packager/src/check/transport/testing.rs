@@ -1,0 +1,114 @@
+//! Transport streams for tests, as they should be and otherwise.
+
+use super::{AAC, H264};
+use crate::transport::units::Unit;
+use crate::transport::write::Writer;
+
+const VIDEO: u16 = 0x100;
+const AUDIO: u16 = 0x101;
+/// Parameter sets that x264 wrote for 256x144, baseline.
+const SPS: &[u8] =
+    b"\0\0\0\x01\x67\x42\xc0\x0c\xd9\x01\x01\x3b\x01\x10\0\0\x03\0\x10\0\0\x03\x03\x20\xf1\x42\xa4\x80";
+const PPS: &[u8] = b"\0\0\0\x01\x68\xcb\x83\xcb\x20";
+
+/// A segment, to which PES packets are added in the order of its bytes.
+pub(crate) struct Stream {
+    /// Stream types and PIDs.
+    pub(crate) kinds: Vec<(u8, u16)>,
+    parts: Vec<Part>,
+}
+
+enum Part {
+    Video(Unit),
+    Audio(Unit),
+    /// A packet of pictures that is lost.
+    Lost,
+}
+
+impl Stream {
+    pub(crate) fn new() -> Self {
+        Self {
+            kinds: vec![(H264, VIDEO), (AAC, AUDIO)],
+            parts: vec![],
+        }
+    }
+
+    pub(crate) fn video(&mut self, pts: u64, dts: u64, data: &[u8]) {
+        self.parts.push(Part::Video(unit(pts, dts, data)));
+    }
+
+    pub(crate) fn audio(&mut self, pts: u64, data: &[u8]) {
+        self.parts.push(Part::Audio(unit(pts, pts, data)));
+    }
+
+    pub(crate) fn skip_counter(&mut self) {
+        self.parts.push(Part::Lost);
+    }
+
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        self.bytes_after(&mut Writer::default())
+    }
+
+    /// As the segment after those that were written already.
+    pub(crate) fn bytes_after(&self, writer: &mut Writer) -> Vec<u8> {
+        writer.tables(&self.kinds);
+        let mut out = writer.take();
+        for part in &self.parts {
+            match part {
+                Part::Video(unit) => writer.picture(VIDEO, unit, Some(unit.dts)),
+                Part::Audio(unit) => writer.voice(AUDIO, std::slice::from_ref(unit), None),
+                Part::Lost => {
+                    writer.picture(VIDEO, &unit(0, 0, b"lost"), None);
+                    writer.take();
+                }
+            }
+            out.extend(writer.take());
+        }
+        out
+    }
+}
+
+fn unit(pts: u64, dts: u64, data: &[u8]) -> Unit {
+    Unit {
+        pts,
+        dts,
+        is_key: false,
+        data: data.to_vec(),
+    }
+}
+
+/// An access unit of H.264, 256x144: a keyframe with its parameter sets, or another picture.
+pub(crate) fn picture(is_key: bool) -> Vec<u8> {
+    match is_key {
+        true => [SPS, PPS, &bare_key()].concat(),
+        false => slice(0x41),
+    }
+}
+
+/// A keyframe whose parameter sets are not there.
+pub(crate) fn bare_key() -> Vec<u8> {
+    slice(0x65)
+}
+
+fn slice(kind: u8) -> Vec<u8> {
+    let mut unit = b"\0\0\0\x01\x09\xf0\0\0\0\x01".to_vec();
+    unit.push(kind);
+    unit.resize(250, 0xa5);
+    unit
+}
+
+/// Frames of AAC-LC, 48 kHz.
+pub(crate) fn voice(count: usize, channels: u8) -> Vec<u8> {
+    let [high, low] = [channels >> 2, channels << 6];
+    let mut frame = vec![
+        0xff,
+        0xf1,
+        0x4c | high,
+        low,
+        100 >> 3,
+        (100 & 7) << 5 | 0x1f,
+        0xfc,
+    ];
+    frame.resize(100, 0x5a);
+    frame.repeat(count)
+}

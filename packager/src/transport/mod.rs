@@ -1,0 +1,278 @@
+//! A package as MPEG-2 Transport Streams, for devices that know nothing else: the access units of its CMAF segments,
+//! wrapped anew, segment by segment. Nothing is encoded again, and times are the ones that were measured.
+
+pub(crate) mod units;
+pub(crate) mod write;
+
+use std::collections::VecDeque;
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+
+use crate::boxes::Init;
+use crate::container::Container;
+use crate::playlists::{Picture, Segment, segment_name};
+use crate::progress::Step;
+use crate::rendition::{Rendition, object};
+use units::{Kind, Unit};
+use write::Writer;
+
+/// What a Rendition's segments are cut from, in the order in which they are shown.
+const VIDEO: u16 = 0x100;
+const AUDIO: u16 = 0x101;
+/// Frames of sound in a PES packet: 85 ms, so that a clock comes with each where there is no picture (ISO/IEC 13818-1
+/// §2.7.2: every 0.1 s), and few bytes are lost to whole packets.
+const FRAMES: usize = 4;
+/// Ticks that bytes arrive before they are decoded; a second is the most that §2.4.2.6 allows.
+const AHEAD: u64 = 45_000;
+/// Ticks between clocks.
+const CLOCK: u64 = 9_000;
+
+/// Renditions as they are on disk then.
+#[derive(Debug)]
+pub(crate) struct Streams {
+    pub(crate) video: Vec<Rendition>,
+    /// The first has no segments of its own where it plays in those of the pictures.
+    pub(crate) audio: Vec<Rendition>,
+    /// The first picture of each segment of the smallest rung: where it is in its segment.
+    pub(crate) pictures: Vec<Picture>,
+}
+
+/// Wraps all Renditions in the revision's folder, and removes what they were made of. With pictures, the first sound
+/// track goes into their segments, and has segments of its own only where it `is_alone` as well.
+pub(crate) async fn wrap(
+    revision: &Path,
+    video: Vec<Rendition>,
+    audio: Vec<Rendition>,
+    is_alone: bool,
+    step: &Step,
+) -> Result<Streams> {
+    let cannot = |rendition: &Rendition| format!("cannot wrap `{}`", rendition.folder);
+    let mut streams = Streams {
+        video: vec![],
+        audio: vec![],
+        pictures: vec![],
+    };
+    for rendition in &video {
+        let made = picture(revision, rendition, audio.first(), step).await;
+        let (made, pictures) = made.with_context(|| cannot(rendition))?;
+        streams.video.push(made);
+        // The last one is the smallest.
+        streams.pictures = pictures;
+    }
+    for (at, rendition) in audio.iter().enumerate() {
+        streams
+            .audio
+            .push(if at > 0 || video.is_empty() || is_alone {
+                let made = sound(revision, rendition, step).await;
+                made.with_context(|| cannot(rendition))?
+            } else {
+                rendition.emptied()
+            });
+    }
+    for object in video.iter().chain(&audio).flat_map(|one| &one.objects) {
+        fs::remove_file(revision.join(&object.path))?;
+    }
+    for empty in streams.audio.iter().filter(|one| one.segments.is_empty()) {
+        fs::remove_dir_all(revision.join(&empty.folder))?;
+    }
+    Ok(streams)
+}
+
+async fn picture(
+    revision: &Path,
+    rendition: &Rendition,
+    sound: Option<&Rendition>,
+    step: &Step,
+) -> Result<(Rendition, Vec<Picture>)> {
+    let source = Source::open(revision, rendition)?;
+    let mut voices = sound
+        .map(|sound| Voices::open(revision, sound))
+        .transpose()?;
+    let mut muxer = Muxer::new(true, sound.is_some());
+    let (mut made, mut pictures, mut micros) = (rendition.emptied(), vec![], 0);
+    for (at, segment) in rendition.segments.iter().enumerate() {
+        micros += segment.micros;
+        let is_last = at + 1 == rendition.segments.len();
+        let end = if is_last {
+            u64::MAX
+        } else {
+            Container::Ts.origin() + micros * 9 / 100
+        };
+        let voices = match &mut voices {
+            Some(voices) => voices.until(end)?,
+            None => vec![],
+        };
+        let (bytes, first) = muxer.segment(&source.units(at)?, &voices);
+        keep(revision, &mut made, segment.micros, &bytes)?;
+        step.add(bytes.len() as u64);
+        pictures.push(Picture {
+            segment: Segment {
+                micros: segment.micros,
+                bytes: first as u64,
+            },
+            offset: 0,
+        });
+        tokio::task::yield_now().await;
+    }
+    Ok((made, pictures))
+}
+
+async fn sound(revision: &Path, rendition: &Rendition, step: &Step) -> Result<Rendition> {
+    let source = Source::open(revision, rendition)?;
+    let mut muxer = Muxer::new(false, true);
+    let mut made = rendition.emptied();
+    for (at, segment) in rendition.segments.iter().enumerate() {
+        let (bytes, _) = muxer.segment(&[], &source.units(at)?);
+        keep(revision, &mut made, segment.micros, &bytes)?;
+        step.add(bytes.len() as u64);
+        tokio::task::yield_now().await;
+    }
+    Ok(made)
+}
+
+/// Writes a segment that lasts as long as the one it was made of.
+fn keep(revision: &Path, made: &mut Rendition, micros: u64, bytes: &[u8]) -> Result<()> {
+    let name = Container::Ts.segment_name(made.segments.len());
+    let path = format!("{}/{name}", made.folder);
+    fs::write(revision.join(&path), bytes)?;
+    made.segments.push(Segment {
+        micros,
+        bytes: bytes.len() as u64,
+    });
+    made.objects.push(object(path, bytes));
+    Ok(())
+}
+
+/// The CMAF segments of a Rendition.
+struct Source<'a> {
+    revision: &'a Path,
+    rendition: &'a Rendition,
+    init: Init,
+    kind: Kind,
+}
+
+impl<'a> Source<'a> {
+    fn open(revision: &'a Path, rendition: &'a Rendition) -> Result<Self> {
+        let name = format!("{}/init.mp4", rendition.folder);
+        let reading = || format!("cannot read `{name}`");
+        let bytes = fs::read(revision.join(&name)).with_context(reading)?;
+        Ok(Self {
+            revision,
+            rendition,
+            init: Init::parse(&bytes).with_context(reading)?,
+            kind: Kind::of(&bytes).with_context(reading)?,
+        })
+    }
+
+    fn units(&self, at: usize) -> Result<Vec<Unit>> {
+        let name = format!("{}/{}", self.rendition.folder, segment_name(at));
+        let reading = || format!("cannot read `{name}`");
+        let bytes = fs::read(self.revision.join(&name)).with_context(reading)?;
+        let samples = self.init.samples(&bytes).with_context(reading)?;
+        let units = samples.iter().map(|sample| {
+            let data = self.kind.unwrapped(sample.data)?;
+            Ok(Unit::new(
+                sample,
+                &self.init,
+                self.rendition.reordering,
+                data,
+            ))
+        });
+        units.collect::<Result<Vec<Unit>>>().with_context(reading)
+    }
+}
+
+/// The sound that plays beside pictures, as far as they have come.
+struct Voices<'a> {
+    source: Source<'a>,
+    next: usize,
+    read: VecDeque<Unit>,
+}
+
+impl<'a> Voices<'a> {
+    fn open(revision: &'a Path, rendition: &'a Rendition) -> Result<Self> {
+        Ok(Self {
+            source: Source::open(revision, rendition)?,
+            next: 0,
+            read: VecDeque::new(),
+        })
+    }
+
+    /// What is heard before `end` and has not been given yet.
+    fn until(&mut self, end: u64) -> Result<Vec<Unit>> {
+        while self.next < self.source.rendition.segments.len()
+            && self.read.back().is_none_or(|last| last.pts < end)
+        {
+            self.read.extend(self.source.units(self.next)?);
+            self.next += 1;
+        }
+        let count = self.read.iter().take_while(|unit| unit.pts < end).count();
+        Ok(self.read.drain(..count).collect())
+    }
+}
+
+/// Segments of one Rendition, whose counters go on from one to the next (RFC 8216bis §3).
+struct Muxer {
+    writer: Writer,
+    streams: Vec<(u8, u16)>,
+    /// When the last clock was.
+    clock: Option<u64>,
+}
+
+impl Muxer {
+    fn new(has_video: bool, has_audio: bool) -> Self {
+        let video = has_video.then_some((write::H264, VIDEO));
+        let audio = has_audio.then_some((write::AAC, AUDIO));
+        Self {
+            writer: Writer::default(),
+            streams: video.into_iter().chain(audio).collect(),
+            clock: None,
+        }
+    }
+
+    /// A Media Segment, and how many of its bytes a player needs for its first picture.
+    fn segment(&mut self, pictures: &[Unit], voices: &[Unit]) -> (Vec<u8>, usize) {
+        self.writer.tables(&self.streams);
+        let mut voices = voices.chunks(FRAMES).peekable();
+        let mut first = 0;
+        for (at, picture) in pictures.iter().enumerate() {
+            // The first picture comes first of all, whatever is heard before it: it is what an I-frame playlist names.
+            while at > 0
+                && let Some(frames) = voices.next_if(|frames| frames[0].pts <= picture.dts)
+            {
+                self.voice(frames);
+            }
+            self.tick(VIDEO, picture.dts);
+            self.writer.picture(VIDEO, picture, self.clock);
+            if at == 0 {
+                first = self.writer.len();
+            }
+        }
+        for frames in voices {
+            if pictures.is_empty() {
+                self.tick(AUDIO, frames[0].pts);
+            }
+            self.voice(frames);
+        }
+        (self.writer.take(), first)
+    }
+
+    fn voice(&mut self, frames: &[Unit]) {
+        let clock = self.clock.filter(|_| self.streams.len() == 1);
+        self.writer.voice(AUDIO, frames, clock);
+    }
+
+    /// Brings the clock to what is decoded then, with clocks in between where the last is long ago.
+    fn tick(&mut self, pid: u16, decoded: u64) {
+        let now = decoded.saturating_sub(AHEAD);
+        while let Some(last) = self.clock
+            && last + CLOCK < now
+        {
+            self.writer.clock(pid, last + CLOCK);
+            self.clock = Some(last + CLOCK);
+        }
+        self.clock = Some(now);
+    }
+}
