@@ -168,6 +168,10 @@ fn answer(
             bucket.order.push(path);
             (201, vec![])
         }
+        ("DELETE", "") => match bucket.objects.remove(&path) {
+            Some(_) => (204, vec![]),
+            None => problem(404, "not_found"),
+        },
         _ => problem(405, "method_not_allowed"),
     }
 }
@@ -342,6 +346,46 @@ fn a_folder_gets_the_same_objects_and_replaces_only_what_can_change() {
         .args(["-f", "null", "-"])
         .status();
     assert!(played.expect("ffmpeg runs").success());
+}
+
+#[test]
+fn transport_streams_are_shipped_whole_and_leave_no_manifest_of_what_was_there_before() {
+    let root = tempfile::tempdir().expect("a temporary folder");
+    let input = clip(root.path(), "320x240", 6);
+    let edge = Edge::start(Mood::Good);
+    let served = root.path().join("served");
+    let manifest = "/courses/b/manifest.mpd";
+    for target in [
+        format!("{}/courses/b", edge.origin),
+        format!("file://{}", text(&served)),
+    ] {
+        for (container, has_manifest) in [("cmaf", true), ("ts", false), ("ts", false)] {
+            let args = ["ship", text(&input), &target, "--container", container];
+            let run = with_keys(&args);
+            assert_eq!(run.code, 0, "{run:?}");
+            let is_there = match target.starts_with("file:") {
+                true => served.join("manifest.mpd").exists(),
+                false => edge.bucket().objects.contains_key(manifest),
+            };
+            assert_eq!(is_there, has_manifest, "{target} {container}");
+        }
+    }
+    let bucket = edge.bucket();
+    let sent = |name: &str| {
+        bucket
+            .order
+            .iter()
+            .filter(|path| path.ends_with(name))
+            .count()
+    };
+    assert_eq!(
+        (sent(".ts"), sent("240p/iframes.m3u8")),
+        (2, 1),
+        "{:?}",
+        bucket.order
+    );
+    // Of transport streams, only what they were made of appears while the encoder runs; it is not part of the package.
+    assert_eq!(sent("240p/seg00001.m4s"), 1, "{:?}", bucket.order);
 }
 
 #[test]

@@ -29,6 +29,17 @@ impl FileTarget {
         Ok(Outcome::Written)
     }
 
+    /// What is not there is as good as removed.
+    pub(crate) fn remove(&self, path: &str) -> Result<(), PublishError> {
+        let path = self.folder.join(path);
+        match fs::remove_file(&path) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                Err(PublishError::Storage { path, source })
+            }
+            _ => Ok(()),
+        }
+    }
+
     pub(crate) fn read(&self, path: &str) -> Option<Vec<u8>> {
         fs::read(self.folder.join(path)).ok()
     }

@@ -113,7 +113,7 @@ impl HttpTarget {
                 from: 0,
                 length: upload.bytes,
             };
-            self.send(upload, async || {
+            self.send(&upload.path, async || {
                 let request = self.request(Method::PUT, &url, whole.length);
                 Ok(conditional(request, upload)
                     .header(CONTENT_TYPE, &upload.content_type)
@@ -149,10 +149,20 @@ impl HttpTarget {
         read_body(response).await.ok()
     }
 
+    /// What is not there is as good as removed.
+    pub(crate) async fn remove(&self, path: &str) -> Result<(), PublishError> {
+        let url = self.url(path);
+        let sent = self.send(path, async || Ok(self.request(Method::DELETE, &url, 0)));
+        match sent.await {
+            Ok(_) | Err(PublishError::Refused { status: 404, .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
     async fn put_in_parts(&self, upload: &Upload) -> Result<Vec<u8>, PublishError> {
         let url = self.url(&upload.path);
         let answer = self
-            .send(upload, async || {
+            .send(&upload.path, async || {
                 let request = self.request(Method::POST, &format!("{url}?uploads"), 0);
                 Ok(conditional(request, upload).header(CONTENT_TYPE, &upload.content_type))
             })
@@ -186,7 +196,7 @@ impl HttpTarget {
         for (number, part) in (1..).zip(Slice::parts(upload.bytes)) {
             let url = format!("{url}?partNumber={number}&uploadId={id}");
             let answer = self
-                .send(upload, async || {
+                .send(&upload.path, async || {
                     Ok(self
                         .request(Method::PUT, &url, part.length)
                         .header(CONTENT_LENGTH, part.length)
@@ -196,7 +206,7 @@ impl HttpTarget {
             parts.push(understood::<Part>(&answer, upload)?);
         }
         let body = serde_json::to_vec(&Completed { parts }).unwrap_or_default();
-        self.send(upload, async || {
+        self.send(&upload.path, async || {
             let request = self.request(Method::POST, &format!("{url}?uploadId={id}"), 0);
             Ok(conditional(request, upload)
                 .header(CONTENT_TYPE, "application/json")
@@ -235,7 +245,7 @@ impl HttpTarget {
     /// Sends a request, made anew for every attempt, until it is answered for good.
     async fn send(
         &self,
-        upload: &Upload,
+        path: &str,
         make: impl AsyncFn() -> Result<RequestBuilder, PublishError>,
     ) -> Result<Vec<u8>, PublishError> {
         let mut attempt = 0;
@@ -253,7 +263,7 @@ impl HttpTarget {
                             let is_final = !retry::is_worthwhile(status.as_u16())
                                 || problem.code == "misconfigured";
                             let error = PublishError::Refused {
-                                path: upload.path.clone(),
+                                path: path.to_owned(),
                                 status: status.as_u16(),
                                 problem: problem.to_string(),
                             };

@@ -144,6 +144,13 @@ impl Target {
         }
     }
 
+    async fn remove(&self, path: &str) -> Result<(), PublishError> {
+        match self {
+            Self::Folder(target) => target.remove(path),
+            Self::Edge(target) => target.remove(path).await,
+        }
+    }
+
     /// An object that is there already, if it may be read.
     pub(crate) async fn read(&self, path: &str) -> Option<Vec<u8>> {
         match self {
@@ -250,6 +257,10 @@ pub(crate) async fn publish(
                 Ok(())
             })
             .await?;
+    }
+    // Transport streams have none, and what an earlier package left would go on playing that.
+    if package.objects.iter().all(|object| object.path != MPD) {
+        target.remove(MPD).await?;
     }
     Ok(())
 }
