@@ -74,6 +74,57 @@ fn a_published_lecture_plays_to_the_end_in_ffmpeg_and_in_chromium() {
 }
 
 #[test]
+fn a_lecture_for_very_old_devices_plays_to_the_end_in_ffmpeg_and_in_chromium() {
+    let edge = Edge::start();
+    let (_kept, package) = media::packaged(&["--container", "ts", "--ladder", "480"]);
+    edge.publish(&package, LECTURE);
+    let objects = walk(&edge).objects;
+    assert!(
+        objects.iter().all(|url| url.contains(".ts?p=")),
+        "{objects:#?}"
+    );
+
+    let link = edge.link(MASTER);
+    let seconds = media::duration(&link);
+    assert!((seconds - media::SECONDS).abs() < 0.2, "{seconds} s");
+    media::decode(&link);
+    plays_with_pictures(&edge, &link);
+}
+
+#[test]
+fn sound_alone_is_left_to_lines_and_links_that_carry_no_picture() {
+    let edge = Edge::start();
+    let (_kept, package) = media::packaged(&["--audio-only-variant", "--ladder", "480"]);
+    edge.publish(&package, LECTURE);
+    plays_with_pictures(&edge, &edge.link(MASTER));
+
+    // A height is that of pictures: sound is left where no picture is low enough.
+    let claims = serde_json::json!({ "path": LECTURE, "max_height": 100 });
+    let query = format!("{MASTER}?token={}", edge.token_of(claims));
+    let listed = Playlist::open(&edge, &query).text;
+    assert!(
+        listed.contains("#EXT-X-STREAM-INF") && !listed.contains("RESOLUTION"),
+        "{listed}"
+    );
+    let played = browser::play(&edge, &format!("{}{query}", edge.origin));
+    assert_eq!(played["how"], "ended", "{played:#}");
+    assert_eq!(played["height"], 0, "{played:#}");
+}
+
+/// Plays a link of 480p in Chromium to its end.
+fn plays_with_pictures(edge: &Edge, link: &str) {
+    let played = browser::play(edge, link);
+    assert_eq!(played["how"], "ended", "{played:#}\n{}", edge.log());
+    assert_eq!(played["refused"], serde_json::json!([]), "{played:#}");
+    assert_eq!(played["errors"], serde_json::json!([]), "{played:#}");
+    assert_eq!(played["height"], 480, "{played:#}");
+    let reached = played["currentTime"].as_f64().expect("a number");
+    assert!((reached - media::SECONDS).abs() < 0.2, "{played:#}");
+    let frames = played["frames"].as_u64().expect("a number");
+    assert!(frames > 380, "{played:#}");
+}
+
+#[test]
 fn a_published_lecture_plays_to_the_end_in_players_of_others_by_hls_and_by_dash() {
     let edge = published();
     let (hls, dash) = (edge.link(MASTER), edge.link(MPD));

@@ -16,21 +16,25 @@ pub(crate) const SECONDS: f64 = 14.0;
 /// A package of a short sample lecture, made once.
 pub(crate) fn package() -> &'static Path {
     static MADE: OnceLock<(TempDir, PathBuf)> = OnceLock::new();
-    let (_, package) = MADE.get_or_init(|| {
-        let folder = TempDir::new().expect("a folder");
-        let sample = folder.path().join("sample.mp4");
-        run(lectern()
-            .args(["sample", "--seconds", &SECONDS.to_string(), "-o"])
-            .arg(&sample));
-        let package = folder.path().join("package");
-        run(lectern()
-            .arg("package")
-            .arg(&sample)
-            .arg("-o")
-            .arg(&package));
-        (folder, package)
-    });
+    let (_, package) = MADE.get_or_init(|| packaged(&[]));
     package
+}
+
+/// A package of the sample lecture made in another way, and the folder that it is gone with.
+pub(crate) fn packaged(args: &[&str]) -> (TempDir, PathBuf) {
+    let folder = TempDir::new().expect("a folder");
+    let sample = folder.path().join("sample.mp4");
+    run(lectern()
+        .args(["sample", "--seconds", &SECONDS.to_string(), "-o"])
+        .arg(&sample));
+    let package = folder.path().join("package");
+    run(lectern()
+        .arg("package")
+        .arg(&sample)
+        .arg("-o")
+        .arg(&package)
+        .args(args));
+    (folder, package)
 }
 
 /// A playlist as the edge serves it.
