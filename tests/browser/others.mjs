@@ -1,7 +1,7 @@
 // Plays links to their ends in players that are not ours, on a page of another origin.
 //   node others.mjs PLAYER LINK [PLAYER LINK …]
-// PLAYER is `shaka`, `dashjs`, or `shaka-pictures`, which looks through the lecture by its I-frames. Prints what happened as
-// one JSON list.
+// PLAYER is `shaka`, `dashjs`, `shaka-pictures`, which looks through the lecture by its I-frames, or `video`, the browser's
+// own, which seeks to the last five seconds. Prints what happened as one JSON list.
 import { createReadStream } from "node:fs";
 import { createServer } from "node:http";
 import { withChromium } from "./chromium.mjs";
@@ -25,7 +25,8 @@ const server = createServer((request, response) => {
   } else {
     response.setHeader("content-type", "text/html");
     const [library] = name.split("-");
-    response.end(`<!doctype html><video muted width=1280></video><script src="/${library}.js"></script>`);
+    const script = scripts[`${library}.js`] ? `<script src="/${library}.js"></script>` : "";
+    response.end(`<!doctype html><video muted width=1280></video>${script}`);
   }
 });
 await new Promise((listening) => server.listen(0, "127.0.0.1", listening));
@@ -65,6 +66,12 @@ async function play(context, player, link) {
         video.addEventListener("ended", () => resolve(state("ended")));
         video.addEventListener("error", () => fail(`media error ${video.error?.code}: ${video.error?.message}`));
         setTimeout(() => resolve(state("timeout")), limit);
+        if (player === "video") {
+          video.addEventListener("loadedmetadata", () => (video.currentTime = video.duration - 5));
+          video.addEventListener("seeked", () => video.play().catch((error) => fail(String(error))));
+          video.src = link;
+          return;
+        }
         if (player === "dashjs") {
           const dash = window.dashjs.MediaPlayer().create();
           dash.on("error", (event) => fail(`dash.js ${event.error?.code}: ${event.error?.message}`));
@@ -102,6 +109,7 @@ async function play(context, player, link) {
     requests: requests.length,
     // The redirect to the directory's pass, and ranges.
     refused: requests.filter(({ status }) => ![200, 206, 302, 303, 307].includes(status)),
+    partial: requests.filter(({ status }) => status === 206).length,
     pictures: requests.filter(({ path }) => path.includes("/iframes/")).length,
   };
 }

@@ -155,6 +155,31 @@ fn a_published_lecture_plays_to_the_end_in_players_of_others_by_hls_and_by_dash(
 }
 
 #[test]
+fn the_file_to_take_home_plays_and_seeks_in_a_plain_video_element() {
+    let edge = published();
+    let playlist = walk(&edge).playlists.swap_remove(0);
+    let (revision, _) = playlist
+        .split_once("/audio/")
+        .expect("sound is listed first");
+    let link = edge.link(&format!("{revision}/lecture.mp4"));
+    let all = browser::play_elsewhere(&[("video", &link)]);
+    let played = &all[0];
+    assert_eq!(played["how"], "ended", "{played:#}\n{}", edge.log());
+    assert_eq!(played["errors"], serde_json::json!([]), "{played:#}");
+    assert_eq!(played["refused"], serde_json::json!([]), "{played:#}");
+    assert_eq!(played["height"], 720, "{played:#}");
+    assert!(
+        played["partial"].as_u64().expect("a number") > 0,
+        "{played:#}"
+    );
+    let lasts = played["duration"].as_f64().expect("a number");
+    assert!((lasts - media::SECONDS).abs() < 0.2, "{played:#}");
+    // Five of fourteen seconds at 30 frames a second: it did not play what it was not asked for.
+    let frames = played["frames"].as_u64().expect("a number");
+    assert!((100..200).contains(&frames), "{played:#}");
+}
+
+#[test]
 fn the_page_says_why_a_lecture_does_not_open() {
     let edge = published();
     let scope = Scope::parse(MASTER).expect("a scope");

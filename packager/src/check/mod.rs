@@ -16,7 +16,7 @@ mod sps;
 #[cfg(test)]
 mod tests;
 mod text;
-mod transport;
+pub(crate) mod transport;
 mod xml;
 
 use std::path::{Path, PathBuf};

@@ -215,7 +215,7 @@ mod tests {
         let mut writer = Writer::default();
         writer.tables(&[(H264, 0x100)]);
         let bytes = writer.take();
-        // ffmpeg 5.1: `ffmpeg -f lavfi -i testsrc2 -frames:v 1 -f mpegts -`, the first packet but for its flags.
+        // ffmpeg 5.1: the PAT in `ffmpeg -f lavfi -i testsrc2 -frames:v 1 -f mpegts -`.
         assert_eq!(
             bytes[4..21],
             [
