@@ -24,6 +24,8 @@ pub fn for_key(key: &str) -> &'static str {
         "jpg" | "jpeg" => "image/jpeg",
         "png" => "image/png",
         "webp" => "image/webp",
+        "avif" => "image/avif",
+        "gif" => "image/gif",
         _ => UNKNOWN,
     }
 }
@@ -31,10 +33,25 @@ pub fn for_key(key: &str) -> &'static str {
 /// Whether the extension is one of sound, moving pictures, or a DASH manifest, which leads to both.
 #[must_use]
 pub fn is_media(key: &str) -> bool {
+    is_one_of(key, &["video/", "audio/", "application/dash"])
+}
+
+/// Whether the extension is one of pictures.
+#[must_use]
+pub fn is_picture(key: &str) -> bool {
+    is_one_of(key, &["image/"])
+}
+
+/// Whether the extension is one of what may show or tell any minute of a lecture without being media: pictures, and text
+/// with times.
+#[must_use]
+pub fn is_telling(key: &str) -> bool {
+    is_one_of(key, &["image/", "text/vtt"])
+}
+
+fn is_one_of(key: &str, kinds: &[&str]) -> bool {
     let of_key = for_key(key);
-    ["video/", "audio/", "application/dash"]
-        .iter()
-        .any(|kind| of_key.starts_with(kind))
+    kinds.iter().any(|kind| of_key.starts_with(kind))
 }
 
 /// RFC 2046 §4.5.1: bytes of which nothing else is known.
@@ -79,6 +96,16 @@ mod tests {
             ("subs/en.vtt", "text/vtt; charset=utf-8"),
         ] {
             assert_eq!(for_key(key), expected, "{key}");
+        }
+        for (key, expected) in [
+            ("lecture.mp4", (true, false, false)),
+            ("sprite.JPG", (false, true, true)),
+            ("captions.vtt", (false, false, true)),
+            ("chapters.json", (false, false, false)),
+            ("jpg", (false, false, false)),
+        ] {
+            let found = (is_media(key), is_picture(key), is_telling(key));
+            assert_eq!(found, expected, "{key}");
         }
         assert!(is_hls_playlist("Application/X-MpegURL; charset=utf-8"));
         assert!(!is_hls_playlist("text/plain"));

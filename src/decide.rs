@@ -11,7 +11,7 @@ use crate::http::range::ByteRange;
 use crate::link::{Claims, Use};
 use crate::object_key::{Directory, ObjectKey, Scope};
 use crate::pass::{self, Kind, Minter, Pass};
-use crate::playlist::{Entitlements, Grant, Limits, is_playlist_name};
+use crate::playlist::{Entitlements, Grant, Limits, is_playlist_name, is_storyboard_name};
 use crate::read::{Read, Treatment};
 use crate::request::{Request, object_key, parameter, split_path_pass};
 use crate::write::Write;
@@ -83,6 +83,7 @@ fn read<'config>(
                 Kind::Object => (Treatment::AsStored, 0, Limits::None),
                 Kind::Playlist { depth } => (Treatment::Playlist, depth, Limits::None),
                 Kind::AssetList { depth } => (Treatment::AssetList, depth, Limits::None),
+                Kind::Storyboard { depth } => (Treatment::Playlist, depth, Limits::Storyboard),
                 Kind::Restricted { depth, preview } => {
                     (Treatment::Playlist, depth, Limits::Media { preview })
                 }
@@ -99,13 +100,17 @@ fn read<'config>(
         Credential::Link(link) => {
             let uses = [Use::Play, Use::Download, Use::Admin];
             let claims = open_link(&link, &key, &uses, request, config, now)?;
-            let grant = grant_by_link(config, &claims, request, now)?;
+            let mut grant = grant_by_link(config, &claims, request, now)?;
             if wants_directory(request, &key, &claims, &grant)? {
                 return location(&key, &grant).map(Decision::Redirect);
             }
             attachment = claims.use_ == Use::Download && key.has_extension("mp4");
             by_pass = false;
             sub = claims.sub;
+            // A restricted link opens Multivariant Playlists alone, whatever they are called.
+            if grant.limits == Limits::None && is_storyboard_name(key.split().1) {
+                grant.limits = Limits::Storyboard;
+            }
             (by_name(&key), claims.exp, grant)
         }
     };
@@ -157,7 +162,8 @@ fn wants_directory(
 
 /// What a link that names the object makes of it: only where the name says nothing, the stored content type counts.
 fn by_name(key: &ObjectKey) -> Treatment {
-    if is_playlist_name(key.split().1) {
+    let name = key.split().1;
+    if is_playlist_name(name) || is_storyboard_name(name) {
         Treatment::Playlist
     } else if content_type::for_key(key.as_str()) == content_type::UNKNOWN {
         Treatment::ByContentType

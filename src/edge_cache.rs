@@ -33,10 +33,13 @@ pub fn playlist_seconds(key: &ObjectKey, playlist: &[u8]) -> u32 {
     }
 }
 
-/// A Media Playlist that has ended (RFC 8216bis §4.4.3.4), or a Multivariant Playlist.
+/// A Media Playlist that has ended (RFC 8216bis §4.4.3.4), a Multivariant Playlist, or a storyboard.
 fn is_complete(playlist: &[u8]) -> bool {
     let mut lines = playlist.split(|byte| matches!(byte, b'\n' | b'\r'));
-    lines.any(|line| line.starts_with(b"#EXT-X-ENDLIST") || line.starts_with(b"#EXT-X-STREAM-INF:"))
+    playlist.starts_with(b"WEBVTT")
+        || lines.any(|line| {
+            line.starts_with(b"#EXT-X-ENDLIST") || line.starts_with(b"#EXT-X-STREAM-INF:")
+        })
 }
 
 /// Under which URL the cache keeps an object: below the edge's own folder, which it serves to nobody, so that the cache
@@ -54,12 +57,15 @@ mod tests {
     fn what_never_changes_is_kept_and_what_may_change_is_kept_for_seconds() {
         const MEDIA: &str = "#EXTM3U\n#EXTINF:4,\na\n#EXT-X-ENDLIST\n";
         const GROWING: &str = "#EXTM3U\n#EXT-X-PLAYLIST-TYPE:EVENT\n#EXTINF:4,\na\n";
+        const BOARD: &str = "WEBVTT\n\n00:00.000 --> 00:02.000\na.jpg\n";
         const MASTER: &str = "#EXTM3U\r\n#EXT-X-STREAM-INF:BANDWIDTH=1\r\na\r\n";
         for (key, playlist, expected) in [
             ("c/v/1/480p/playlist.m3u8", MEDIA, IMMUTABLE_SECONDS),
             ("c/v/1/480p/playlist.m3u8", GROWING, PLAYLIST_SECONDS),
             ("c/v/1/master.m3u8", MASTER, IMMUTABLE_SECONDS),
             ("c/master.m3u8", MASTER, PLAYLIST_SECONDS),
+            ("c/v/1/storyboard.vtt", BOARD, IMMUTABLE_SECONDS),
+            ("c/storyboard.vtt", BOARD, PLAYLIST_SECONDS),
             ("c/p.m3u8", MEDIA, PLAYLIST_SECONDS),
         ] {
             let key = ObjectKey::new(key).expect("a key");

@@ -5,6 +5,7 @@ use crate::http::problem::Refusal;
 use crate::json::quoted;
 use crate::keyring::Keyring;
 use crate::object_key::ObjectKey;
+use crate::playlist::is_storyboard_name;
 
 /// A client's own text in a log is cut here.
 const MAX_REASON_CHARACTERS: usize = 200;
@@ -115,7 +116,7 @@ fn kind(key: &ObjectKey) -> &'static str {
         "m3u8" | "mpd" => "playlist",
         "m4s" | "ts" | "aac" => "segment",
         "mp4" if name == "init.mp4" => "init",
-        "vtt" => "caption",
+        "vtt" if !is_storyboard_name(name) => "caption",
         "mp4" => "file",
         "jpg" | "png" | "webp" => "image",
         _ => "other",
@@ -200,6 +201,8 @@ mod tests {
             ("c/x/v/1/480p/init.mp4", "c/x", "init", 480.0, -1.0),
             ("c/x/v/1/audio/en/seg00000.m4s", "c/x", "segment", 0.0, 0.0),
             ("c/x/v/1/lecture.mp4", "c/x", "file", 0.0, -1.0),
+            ("c/x/v/1/subs/en/seg00001.vtt", "c/x", "caption", 0.0, 1.0),
+            ("c/x/v/1/storyboard.vtt", "c/x", "other", 0.0, -1.0),
             ("c/x/master.m3u8", "c/x", "playlist", 0.0, -1.0),
             ("original.mov", "", "other", 0.0, -1.0),
             ("c/v/master.m3u8", "c/v", "playlist", 0.0, -1.0),

@@ -11,6 +11,7 @@
 //!            others:           0 depth              a restricted Media Playlist
 //!                              1 depth from(4) to(4)  the same with a preview
 //!                              2 depth              a list of assets
+//!                              3 depth              a storyboard
 //! mac      = HMAC-SHA-256( K, last segment of the object key )[..16]
 //! K        = HMAC-SHA-256( pass key, tag expires fields [ length(1) network ] [ length(1) country ] length(2) directory )
 //! pass key = HKDF-SHA-256( secret, info "lectern/pass/1" )
@@ -63,6 +64,8 @@ pub enum Kind {
     },
     /// The JSON body of an `X-ASSET-LIST` (RFC 8216bis appendix D), whose URIs are signed.
     AssetList { depth: u8 },
+    /// A storyboard, whose pictures are signed.
+    Storyboard { depth: u8 },
 }
 
 /// The fields of a pass between its head and its MAC.
@@ -95,7 +98,7 @@ impl Kind {
             Self::Object => 0,
             Self::Playlist { .. } => 1,
             Self::Directory { .. } => 2,
-            Self::Restricted { .. } | Self::AssetList { .. } => 3,
+            Self::Restricted { .. } | Self::AssetList { .. } | Self::Storyboard { .. } => 3,
         }
     }
 
@@ -112,6 +115,7 @@ impl Kind {
                 preview: Some((from, to)),
             } => Fields::of(&[&[1, depth], &from.to_be_bytes(), &to.to_be_bytes()]),
             Self::AssetList { depth } => Fields::of(&[&[2, depth]]),
+            Self::Storyboard { depth } => Fields::of(&[&[3, depth]]),
         }
     }
 
@@ -132,6 +136,7 @@ impl Kind {
                 )),
             },
             (3, &[2, depth]) => Self::AssetList { depth },
+            (3, &[3, depth]) => Self::Storyboard { depth },
             _ => return None,
         })
     }
@@ -460,7 +465,7 @@ mod tests {
     const NOW: u64 = 1_800_000_000;
 
     /// Every kind that opens one object.
-    const KINDS: [Kind; 5] = [
+    const KINDS: [Kind; 6] = [
         Kind::Object,
         Kind::Playlist { depth: 1 },
         Kind::Restricted {
@@ -472,6 +477,7 @@ mod tests {
             preview: Some((0, 60)),
         },
         Kind::AssetList { depth: 1 },
+        Kind::Storyboard { depth: 1 },
     ];
 
     fn object(key: &str) -> ObjectKey {
@@ -727,6 +733,11 @@ mod tests {
                 Place::default(),
                 Kind::Directory { depth: 1 },
                 "EoJrSdIAAf_z-SNoKYkHZOuY1r80lo4",
+            ),
+            (
+                Place::default(),
+                KINDS[5],
+                "E4JrSdIAAwHNSKDO_6lfPhwZzFWJPzcC",
             ),
         ] {
             let mut minted = Vec::new();

@@ -43,6 +43,7 @@ pub struct Read<'config> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Treatment {
     AsStored,
+    /// A playlist or a storyboard: the grant's limits say which.
     Playlist,
     /// The JSON body of an `X-ASSET-LIST`.
     AssetList,
@@ -371,6 +372,7 @@ mod tests {
             preview(Some((0, 60))),
             preview(Some((1, 60))),
             preview(Some((0, 61))),
+            Limits::Storyboard,
             of(Some(480), None, None),
             of(Some(720), None, None),
             of(None, Some("en"), None),
@@ -453,6 +455,13 @@ mod tests {
             ),
             ("c/p.m3u8", Treatment::Playlist, false, None, false),
             ("c/v/1/s.vtt", Treatment::AsStored, true, None, true),
+            (
+                "c/v/1/storyboard.vtt",
+                Treatment::Playlist,
+                true,
+                None,
+                true,
+            ),
             (
                 "c/v/1/s.vtt",
                 Treatment::AsStored,

@@ -6,7 +6,7 @@ use lectern::link::{self, Claims};
 use lectern::network::Place;
 use lectern::object_key::{Directory, ObjectKey, Scope};
 use lectern::pass::{self, Kind, Minter};
-use lectern::playlist::{Base, Entitlements, Grant, Limits, rewrite, uris};
+use lectern::playlist::{Base, Entitlements, Grant, Limits, pictures, rewrite, uris};
 use proptest::prelude::*;
 
 mod json_oracle;
@@ -68,6 +68,32 @@ fn playlist() -> impl Strategy<Value = String> {
             .into_iter()
             .flat_map(|(line, end)| [line, end.to_owned()])
             .collect()
+    })
+}
+
+/// Lines of storyboards, well-formed and not.
+fn storyboard() -> impl Strategy<Value = String> {
+    let line = prop_oneof![
+        Just(String::new()),
+        Just("00:00.000 --> 00:02.000".to_owned()),
+        "[a-z./%&: ]{0,12}\\.(jpg|png|mp4|m3u8|vtt)(#xywh=[0-9,]{0,9})?",
+        "https://video\\.example\\.org/c/[a-z/.]{0,6}\\.jpg",
+        "NOTE [ -~]{0,12}",
+        "\\PC{0,20}",
+    ];
+    let end = prop_oneof![Just("\n"), Just("\r\n"), Just("\r")];
+    let lines = prop::collection::vec((line, end), 0..30).prop_map(|lines| {
+        lines
+            .into_iter()
+            .flat_map(|(line, end)| [line, end.to_owned()])
+            .collect::<String>()
+    });
+    (prop::bool::weighted(0.9), lines).prop_map(|(is_board, lines)| {
+        if is_board {
+            format!("WEBVTT\n{lines}")
+        } else {
+            lines
+        }
     })
 }
 
@@ -182,6 +208,31 @@ proptest! {
         // Passes in the input are replaced, which is no addition: such inputs are left to the fixtures.
         if !text.contains("p=") && !text.contains('?') {
             let once = String::from_utf8(once).expect("UTF-8");
+            prop_assert_eq!(without_passes(&once, &text), text);
+        }
+    }
+
+    #[test]
+    fn a_storyboard_changes_by_passes_that_open_the_pictures_they_stand_on(text in storyboard()) {
+        let keys = keys();
+        let key = ObjectKey::new("c/v/storyboard.vtt").expect("an object key");
+        let grant = Grant { limits: Limits::Storyboard, ..grant(&keys, &key) };
+        let base = Base { origin: ORIGIN, key: &key };
+        let once = rewrite(text.as_bytes(), &base, &grant).expect("rewritten");
+        let twice = rewrite(&once, &base, &grant).expect("rewritten");
+        prop_assert_eq!(String::from_utf8_lossy(&once), String::from_utf8_lossy(&twice));
+        prop_assert_eq!(pictures(&once).len(), pictures(text.as_bytes()).len());
+        let once = String::from_utf8(once).expect("UTF-8");
+        for span in pictures(once.as_bytes()) {
+            let uri = &once[span.at];
+            if let Some((path, pass)) = uri.split_once("?p=") {
+                prop_assert!(path.ends_with(".jpg") || path.ends_with(".png"), "{}", uri);
+                let pass = pass.split('#').next().expect("a pass");
+                let kind = pass::decode(pass).map(|pass| pass.kind);
+                prop_assert_eq!(kind, Ok(Kind::Object));
+            }
+        }
+        if !text.contains("p=") && !text.contains('?') {
             prop_assert_eq!(without_passes(&once, &text), text);
         }
     }

@@ -201,6 +201,9 @@ fn of_pass(name: &str, text: &str, now: u64) -> (Option<String>, Vec<(&'static s
         Kind::Object => "this object, as it is stored".to_owned(),
         Kind::Playlist { .. } => "this playlist, and through passes what it lists".to_owned(),
         Kind::AssetList { .. } => "this list of assets".to_owned(),
+        Kind::Storyboard { .. } => {
+            "this storyboard, and through passes the pictures that it names".to_owned()
+        }
         Kind::Directory { depth } => format!("everything below the first {depth} folders"),
         Kind::Restricted { preview: None, .. } => "this Media Playlist alone".to_owned(),
         Kind::Restricted {

@@ -3,6 +3,7 @@
 use super::*;
 use crate::link;
 use crate::network::Place;
+use crate::playlist::PlaylistError;
 use crate::request::split_url;
 
 const NOW: u64 = 1_800_000_000;
@@ -184,6 +185,8 @@ fn a_name_says_what_an_object_is_and_else_its_stored_type_does() {
         ("a/p.m3u8", Treatment::Playlist),
         ("a/P.M3U", Treatment::Playlist),
         ("a/s.m4s", Treatment::AsStored),
+        ("a/storyboard.vtt", Treatment::Playlist),
+        ("a/en.vtt", Treatment::AsStored),
         ("a/lecture.mp4", Treatment::AsStored),
         ("a/playlist", Treatment::ByContentType),
         ("a.m3u8/x", Treatment::ByContentType),
@@ -191,6 +194,91 @@ fn a_name_says_what_an_object_is_and_else_its_stored_type_does() {
         let key = ObjectKey::new(name).expect(name);
         assert_eq!(by_name(&key), expected, "{name}");
     }
+}
+
+#[test]
+fn a_storyboard_hands_on_pictures_and_a_restricted_link_does_not_open_it() {
+    let config = config();
+    let key = ObjectKey::new("c/v/1/storyboard.vtt").expect("a key");
+    let restricted =
+        Claims::from_json(format!(r#"{{"path":"/c/","exp":{NOW},"langs":["en"]}}"#).as_bytes())
+            .expect("claims");
+    let restricted_link = link::mint(config.keys.minting(), &restricted);
+    let pass = |kind| {
+        let mut minted = Vec::new();
+        let (directory, name) = key.split();
+        let mut minter = Minter::new(config.keys.minting(), NOW, Place::default());
+        minter.mint(kind, directory, name, &mut minted);
+        String::from_utf8(minted).expect("ASCII")
+    };
+    let langs = Entitlements {
+        langs: restricted.langs.clone(),
+        ..Entitlements::default()
+    };
+    for (query, treatment, limits, root) in [
+        (
+            format!("token={}", link(&config, "/c/", Use::Play)),
+            Treatment::Playlist,
+            Limits::Storyboard,
+            "c/",
+        ),
+        (
+            format!(
+                "token={}",
+                link(&config, "/c/v/1/storyboard.vtt", Use::Play)
+            ),
+            Treatment::Playlist,
+            Limits::Storyboard,
+            "c/v/1/",
+        ),
+        (
+            format!("p={}", pass(Kind::Storyboard { depth: 2 })),
+            Treatment::Playlist,
+            Limits::Storyboard,
+            "c/v/",
+        ),
+        // As it is stored: its pictures do not open.
+        (
+            format!("p={}", pass(Kind::Object)),
+            Treatment::AsStored,
+            Limits::None,
+            "",
+        ),
+        (
+            format!("token={restricted_link}"),
+            Treatment::Playlist,
+            Limits::Multivariant(langs),
+            "c/",
+        ),
+    ] {
+        let request = Request {
+            method: "GET",
+            origin: "https://a.example",
+            path: "/c/v/1/storyboard.vtt",
+            query: Some(&query),
+            header: &|_| None,
+            country: &|| None,
+        };
+        let Decision::Read(read) = decide(&request, &config, NOW) else {
+            panic!("{query}: no read");
+        };
+        assert_eq!((read.treatment, &read.grant.limits), (treatment, &limits));
+        assert_eq!(read.grant.root.as_str(), root, "{query}");
+        let board = b"WEBVTT\n\n00:00.000 --> 00:02.000\na.jpg\n";
+        let expected = match limits {
+            Limits::Storyboard => Ok(true),
+            Limits::Multivariant(_) => Err(PlaylistError::NotForRestricted),
+            _ => continue,
+        };
+        let shown = read.rewrite(board, request.origin);
+        let has_pass = shown.map(|shown| String::from_utf8_lossy(&shown).contains("\na.jpg?p=E"));
+        assert_eq!(has_pass, expected, "{query}");
+    }
+    let by_path = format!(
+        "https://a.example/c/v/1/storyboard.vtt?as=directory&token={}",
+        link(&config, "/c/", Use::Play)
+    );
+    assert_eq!(decided(&config, "GET", &by_path, &[]), "redirect");
 }
 
 #[test]

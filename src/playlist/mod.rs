@@ -5,6 +5,7 @@ mod asset_list;
 mod filter;
 mod resolve;
 mod rewrite;
+mod storyboard;
 mod uri;
 
 pub use asset_list::rewrite_asset_list;
@@ -12,3 +13,4 @@ pub use filter::Entitlements;
 pub use lectern_hot::scan::{Role, UriSpan, uris};
 pub use resolve::Base;
 pub use rewrite::{Grant, Limits, MAX_PLAYLIST_BYTES, PlaylistError, is_playlist_name, rewrite};
+pub use storyboard::{is_storyboard_name, pictures};

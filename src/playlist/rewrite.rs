@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use super::filter::{self, Edit, Entitlements, Form};
 use super::resolve::{Base, Target, fits, is_plain_name, resolve};
+use super::storyboard::{self, is_storyboard_name};
 use super::uri::Parts;
 use crate::content_type;
 use crate::http::problem::Problem;
@@ -23,7 +24,7 @@ const MAX_URIS: usize = 150_000;
 
 /// `?p=` and the pass of an object as it is stored.
 const OBJECT_ROOM: usize = 3 + 30;
-/// `?p=` and the longest pass of a playlist or of a list of assets.
+/// `?p=` and the longest pass of a playlist, of a list of assets or of a storyboard.
 const PLAYLIST_ROOM: usize = 3 + 32;
 /// `?p=` and the longest pass of a restricted playlist.
 const RESTRICTED_ROOM: usize = 3 + 43;
@@ -52,6 +53,8 @@ pub enum Limits {
     Multivariant(Entitlements),
     /// A Media Playlist that a restricted Multivariant Playlist listed. It hands on no playlists.
     Media { preview: Option<(u32, u32)> },
+    /// A storyboard, and no playlist. It hands on pictures alone.
+    Storyboard,
 }
 
 impl Limits {
@@ -66,6 +69,7 @@ impl Limits {
                 entitlements.preview,
             ),
             Self::Media { preview } => (2, None, &[][..], *preview),
+            Self::Storyboard => return vec![3],
         };
         let (from, to) = preview.unwrap_or_default();
         let mut bytes = vec![tag];
@@ -116,11 +120,15 @@ pub fn rewrite(
     if playlist.len() > MAX_PLAYLIST_BYTES {
         return Err(PlaylistError::TooLarge);
     }
+    let scan: Scan = match grant.limits {
+        Limits::Storyboard => storyboard::scan,
+        _ => scan,
+    };
     let mut count = 0;
     // Counted before, so that the output is one allocation, and no larger than it has to be.
     let mut room = playlist.len();
     let playlist_room = match &grant.limits {
-        Limits::None => PLAYLIST_ROOM,
+        Limits::None | Limits::Storyboard => PLAYLIST_ROOM,
         Limits::Multivariant(_) | Limits::Media { .. } => RESTRICTED_ROOM,
     };
     let mut long_line = false;
@@ -128,7 +136,7 @@ pub fn rewrite(
         Item::Uri(UriSpan { at, role }) => {
             count += 1;
             room += match role {
-                Role::Object if !may_be_playlist_name(&playlist[at]) => OBJECT_ROOM,
+                Role::Object if !may_be_rewritten(&playlist[at]) => OBJECT_ROOM,
                 _ => playlist_room,
             };
         }
@@ -142,7 +150,7 @@ pub fn rewrite(
         return Err(PlaylistError::TooLarge);
     }
     let edits = match &grant.limits {
-        Limits::None => Vec::new(),
+        Limits::None | Limits::Storyboard => Vec::new(),
         Limits::Multivariant(entitlements) => {
             if filter::form(playlist) != Some(Form::Multivariant) {
                 return Err(PlaylistError::NotForRestricted);
@@ -178,6 +186,9 @@ pub fn rewrite(
     });
     Ok(rewriter.finish())
 }
+
+/// What finds the URIs: one function for playlists, another for storyboards.
+type Scan = for<'a> fn(&'a [u8], &mut dyn FnMut(Item<'a>));
 
 struct Rewriter<'a> {
     playlist: &'a [u8],
@@ -253,6 +264,16 @@ impl<'a> Rewriter<'a> {
         match (role, &self.grant.limits) {
             // A whole lecture in one file, which no filter looks into; keys and chapters are no media.
             (Role::Object, Limits::Multivariant(_)) if content_type::is_media(name) => None,
+            // Pictures and words of both sides of a preview.
+            (Role::Object, Limits::Multivariant(entitlements))
+                if entitlements.preview.is_some() && content_type::is_telling(name) =>
+            {
+                None
+            }
+            (Role::Object, Limits::None | Limits::Multivariant(_)) if is_storyboard_name(name) => {
+                Some(Kind::Storyboard { depth })
+            }
+            (Role::Object, Limits::Storyboard) if !content_type::is_picture(name) => None,
             (Role::Object, _) => Some(Kind::Object),
             (Role::Playlist, Limits::None) => Some(Kind::Playlist { depth }),
             (Role::Playlist, Limits::Multivariant(entitlements)) => Some(Kind::Restricted {
@@ -261,7 +282,7 @@ impl<'a> Rewriter<'a> {
             }),
             (Role::AssetList, Limits::None) => Some(Kind::AssetList { depth }),
             (Role::AssetList, Limits::Multivariant(_))
-            | (Role::Playlist | Role::AssetList, Limits::Media { .. }) => None,
+            | (Role::Playlist | Role::AssetList, Limits::Media { .. } | Limits::Storyboard) => None,
         }
     }
 
@@ -317,14 +338,14 @@ impl<'a> Rewriter<'a> {
 /// ever handed out with bare URIs.
 #[must_use]
 pub fn is_playlist_name(name: &str) -> bool {
-    if !may_be_playlist_name(name.as_bytes()) {
+    if !may_be_rewritten(name.as_bytes()) {
         return false;
     }
     let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
     extension.eq_ignore_ascii_case("m3u8") || extension.eq_ignore_ascii_case("m3u")
 }
 
-/// Asked of every URI, and nearly always answered by the last byte.
-fn may_be_playlist_name(name: &[u8]) -> bool {
-    matches!(name.last(), Some(b'8' | b'u' | b'U'))
+/// Whether a name may be a playlist's or a storyboard's. Asked of every URI, and nearly always answered by the last byte.
+fn may_be_rewritten(name: &[u8]) -> bool {
+    matches!(name.last(), Some(b'8' | b'u' | b'U' | b't'))
 }

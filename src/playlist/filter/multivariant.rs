@@ -48,6 +48,13 @@ pub(in crate::playlist) fn multivariant(
             {
                 edits.push(Edit::drop(at.clone()));
             }
+            // §4.4.6.4: what is no JSON. Pictures and words of a whole lecture are; by their names the rewriter signs none
+            // of them, and this spares players to ask for them.
+            b"#EXT-X-SESSION-DATA"
+                if entitlements.preview.is_some() && attribute(line, b"FORMAT") == Some("RAW") =>
+            {
+                edits.push(Edit::drop(at.clone()));
+            }
             b"#EXT-X-MEDIA" => {
                 let kind = attribute(line, b"TYPE").unwrap_or_default();
                 let group = attribute(line, b"GROUP-ID").unwrap_or_default();
@@ -232,11 +239,11 @@ mod tests {
 
     #[test]
     fn a_preview_lists_no_pictures_to_look_through() {
-        let playlist = "#EXTM3U\n#EXT-X-STREAM-INF:RESOLUTION=640x360\n360p\n#EXT-X-I-FRAME-STREAM-INF:RESOLUTION=426x240,URI=\"i\"\n";
+        let playlist = "#EXTM3U\n#EXT-X-STREAM-INF:RESOLUTION=640x360\n360p\n#EXT-X-I-FRAME-STREAM-INF:RESOLUTION=426x240,URI=\"i\"\n#EXT-X-SESSION-DATA:DATA-ID=\"s\",URI=\"s.vtt\",FORMAT=RAW\n#EXT-X-SESSION-DATA:DATA-ID=\"c\",URI=\"c.json\"\n";
         for (preview, expected) in [
             (
                 Some((0, 60)),
-                "#EXTM3U\n#EXT-X-STREAM-INF:RESOLUTION=640x360\n360p\n",
+                "#EXTM3U\n#EXT-X-STREAM-INF:RESOLUTION=640x360\n360p\n#EXT-X-SESSION-DATA:DATA-ID=\"c\",URI=\"c.json\"\n",
             ),
             (None, playlist),
         ] {
