@@ -362,6 +362,7 @@ impl Job {
             }
         }
         objects.extend(playlist_objects);
+        let session_data = made.session_data(&prefix);
         objects.extend(made.objects.into_iter().map(|object| Object {
             path: format!("{prefix}/{}", object.path),
             ..object
@@ -371,6 +372,7 @@ impl Job {
             .collect();
         let mut presentation = self.presentation(measured, target, &prefix);
         presentation.subtitles = made.facts.subtitles(&prefix);
+        presentation.session_data = session_data;
         // No DASH player takes transport streams.
         if container == Container::Cmaf {
             let manifest = mpd::mpd(&presentation);

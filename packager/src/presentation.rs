@@ -18,6 +18,7 @@ pub(crate) struct Presentation {
     pub(crate) has_sound_alone: bool,
     pub(crate) subtitles: Vec<Subtitles>,
     pub(crate) iframes: Option<IFrames>,
+    pub(crate) session_data: Vec<SessionData>,
 }
 
 /// A Rendition in segments.
@@ -111,6 +112,16 @@ pub(crate) struct IFrames {
     pub(crate) index: Range<u64>,
 }
 
+/// A file that tells of the whole lecture and is no part of what plays.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SessionData {
+    /// Its `DATA-ID`: what players look for.
+    pub(crate) id: &'static str,
+    /// From the package's root.
+    pub(crate) file: String,
+    pub(crate) is_json: bool,
+}
+
 impl IFrames {
     /// From the package's root.
     pub(crate) fn file(&self) -> String {
@@ -173,6 +184,14 @@ pub(crate) mod testing {
             id: format!("subtitles-{language}"),
             language: language.into(),
             title: None,
+        }
+    }
+
+    pub(crate) fn session_data(name: &str) -> SessionData {
+        SessionData {
+            id: "org.example",
+            file: format!("v/0123456789abcdef/{name}"),
+            is_json: name.ends_with(".json"),
         }
     }
 

@@ -131,6 +131,11 @@ fn a_package_has_a_poster_a_storyboard_a_file_to_take_home_captions_and_chapters
         read(&folder, "chapters.vtt"),
         "WEBVTT\n\n00:00:00.000 --> 00:00:03.000\nStart &amp; &lt;hello&gt;\n\n00:00:03.000 --> 00:00:08.008\nChapter 2\n"
     );
+    assert_eq!(
+        read(&folder, "chapters.json"),
+        "[{\"duration\":3.0,\"start-time\":0.0,\"titles\":[{\"language\":\"und\",\"title\":\"Start & <hello>\"}]},\
+         {\"duration\":5.008,\"start-time\":3.0,\"titles\":[{\"language\":\"und\",\"title\":\"Chapter 2\"}]}]\n"
+    );
     let head = "WEBVTT\nX-TIMESTAMP-MAP=MPEGTS:0,LOCAL:00:00:00.000\n\n";
     assert_eq!(
         read(&folder, "subs/en/seg00000.vtt"),
@@ -156,6 +161,19 @@ fn a_package_has_a_poster_a_storyboard_a_file_to_take_home_captions_and_chapters
         assert!(line.contains("TYPE=SUBTITLES"), "{line}");
         assert!(line.contains(&format!("LANGUAGE=\"{language}\"")), "{line}");
     }
+    let name = text(folder.strip_prefix(&out).expect("it is below")).to_owned();
+    let told: Vec<&str> = master
+        .lines()
+        .filter_map(|line| line.strip_prefix("#EXT-X-SESSION-DATA:"))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            format!("DATA-ID=\"com.apple.hls.chapters\",URI=\"{name}/chapters.json\""),
+            format!("DATA-ID=\"lectern.storyboard\",URI=\"{name}/storyboard.vtt\",FORMAT=RAW"),
+            format!("DATA-ID=\"lectern.poster\",URI=\"{name}/poster.jpg\",FORMAT=RAW"),
+        ]
+    );
     // ffmpeg 5.1 reads no captions of a playlist, but it reads all of them in one file.
     let file = folder.join("subs/en/captions.vtt");
     let args = ["-v", "error", "-nostdin", "-i"];
@@ -307,6 +325,7 @@ fn every_object_is_described(out: &Path, folder: &Path) {
         "00000.jpg image/jpeg",
         "storyboard.vtt text/vtt; charset=utf-8",
         "chapters.vtt text/vtt; charset=utf-8",
+        "chapters.json application/json",
         "captions.vtt text/vtt; charset=utf-8",
         "lecture.mp4 video/mp4",
     ] {
@@ -394,12 +413,16 @@ fn captions_that_cannot_be_used_are_refused_before_anything_is_encoded() {
     assert_eq!(run.code, 0, "{run:?}");
     let folder = revision(&out);
     assert!(folder.join("poster.jpg").exists());
+    let master = read(&out, "master.m3u8");
+    assert_eq!(master.matches("#EXT-X-SESSION-DATA").count(), 1, "{master}");
+    assert!(master.contains("/poster.jpg\",FORMAT=RAW"), "{master}");
     for absent in [
         "lecture.mp4",
         "storyboard",
         "storyboard.vtt",
         "subs",
         "chapters.vtt",
+        "chapters.json",
     ] {
         assert!(!folder.join(absent).exists(), "{absent}");
     }

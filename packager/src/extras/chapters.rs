@@ -1,4 +1,4 @@
-//! The chapters of a source, as `chapters.vtt`.
+//! The chapters of a source: `chapters.vtt` for pages, and `chapters.json` as players of HLS read them.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -12,6 +12,7 @@ use crate::probe::{file_url, input_options};
 use crate::process::{self, ProcessError};
 
 pub(crate) const NAME: &str = "chapters.vtt";
+pub(crate) const JSON_NAME: &str = "chapters.json";
 
 /// A chapter, with times in milliseconds of the lecture.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -124,6 +125,23 @@ pub(crate) fn vtt(chapters: &[Chapter]) -> String {
     webvtt::file(&[], &cues)
 }
 
+/// As Apple's players read them ("Providing JavaScript Object Notation (JSON) chapters"), times in seconds. The language of
+/// a title is not known.
+pub(crate) fn json(chapters: &[Chapter]) -> String {
+    let seconds = |millis: u64| millis as f64 / 1000.0;
+    let chapters: Vec<_> = chapters
+        .iter()
+        .map(|chapter| {
+            serde_json::json!({
+                "start-time": seconds(chapter.start),
+                "duration": seconds(chapter.end - chapter.start),
+                "titles": [{ "language": "und", "title": chapter.title }],
+            })
+        })
+        .collect();
+    format!("{}\n", serde_json::Value::Array(chapters))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -148,6 +166,7 @@ mod tests {
         00:01:00.000 --> 00:01:18.500
         Q &amp; A &lt;live&gt;
         ");
+        insta::assert_snapshot!(json(&within(&chapters, 100_000_000)), @r#"[{"duration":60.0,"start-time":0.0,"titles":[{"language":"und","title":"Chapter 1"}]},{"duration":18.5,"start-time":60.0,"titles":[{"language":"und","title":"Q & A <live>"}]}]"#);
         for json in [&b""[..], b"{}", b"[]", br#"{"chapters":[{}]}"#] {
             assert_eq!(parse(json), vec![]);
         }

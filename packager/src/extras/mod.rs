@@ -26,7 +26,7 @@ use crate::cli::EncodeArgs;
 use crate::container::Container;
 use crate::package_json::Object;
 use crate::playlists::Segment;
-use crate::presentation::Subtitles;
+use crate::presentation::{SessionData, Subtitles};
 use crate::probe::{Source, Subtitle};
 use crate::process;
 use crate::progress::Progress;
@@ -36,6 +36,14 @@ use captions::{Captions, CaptionsFacts};
 use chapters::Chapter;
 use input::Input;
 use look::{Best, Look};
+
+/// What players are told of as `EXT-X-SESSION-DATA`. Apple's chapters have a `DATA-ID` of Apple's. Its poster has one as well,
+/// but as a `VALUE`, which no edge signs; and a storyboard has none that anybody knows.
+const SESSION_DATA: [(&str, &str); 3] = [
+    ("com.apple.hls.chapters", chapters::JSON_NAME),
+    ("lectern.storyboard", storyboard::NAME),
+    ("lectern.poster", poster::NAME),
+];
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ExtrasError {
@@ -113,6 +121,21 @@ pub(crate) struct Made {
     /// Paths from the revision's folder.
     pub(crate) objects: Vec<Object>,
     pub(crate) facts: ExtrasFacts,
+}
+
+impl Made {
+    /// What of it players are told of; `prefix` is the revision's folder from the package's root.
+    pub(crate) fn session_data(&self, prefix: &str) -> Vec<SessionData> {
+        SESSION_DATA
+            .into_iter()
+            .filter(|(_, name)| self.objects.iter().any(|object| object.path == *name))
+            .map(|(id, name)| SessionData {
+                id,
+                file: format!("{prefix}/{name}"),
+                is_json: name == chapters::JSON_NAME,
+            })
+            .collect()
+    }
 }
 
 impl Extras {
@@ -193,10 +216,13 @@ impl Extras {
         }
         let chapters = chapters::within(&self.chapters, ladder.micros);
         if !chapters.is_empty() {
-            let vtt = chapters::vtt(&chapters);
-            fs::write(revision.join(chapters::NAME), &vtt)?;
-            made.objects
-                .push(object(chapters::NAME.to_owned(), vtt.as_bytes()));
+            for (name, text) in [
+                (chapters::NAME, chapters::vtt(&chapters)),
+                (chapters::JSON_NAME, chapters::json(&chapters)),
+            ] {
+                fs::write(revision.join(name), &text)?;
+                made.objects.push(object(name.to_owned(), text.as_bytes()));
+            }
             made.facts.chapters = chapters;
         }
         Ok(())

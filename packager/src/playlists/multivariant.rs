@@ -3,7 +3,7 @@
 use super::tags::{Tag, yes};
 use super::{names, shown_rate};
 use crate::container::Container;
-use crate::presentation::{AudioTrack, IFrames, Presentation, Subtitles, VideoTrack};
+use crate::presentation::{AudioTrack, IFrames, Presentation, SessionData, Subtitles, VideoTrack};
 
 const AUDIO_GROUP: &str = "audio";
 const SUBTITLES_GROUP: &str = "subtitles";
@@ -18,6 +18,7 @@ pub(crate) fn multivariant(presentation: &Presentation) -> Vec<u8> {
         has_sound_alone,
         subtitles,
         iframes,
+        session_data,
     } = presentation;
     let version = match container {
         Container::Cmaf => container.version(),
@@ -40,6 +41,7 @@ pub(crate) fn multivariant(presentation: &Presentation) -> Vec<u8> {
     if let Some(iframes) = iframes {
         list_iframes(&mut out, iframes);
     }
+    list_session_data(&mut out, session_data);
     out.into_bytes()
 }
 
@@ -151,6 +153,21 @@ fn list_iframes(out: &mut String, iframes: &IFrames) {
         .end(out);
 }
 
+fn list_session_data(out: &mut String, session_data: &[SessionData]) {
+    for data in session_data {
+        let tag = Tag::new("EXT-X-SESSION-DATA")
+            .quoted("DATA-ID", data.id)
+            .quoted("URI", &data.file);
+        // §4.4.6.4: JSON unless it says otherwise, and older readers know no other.
+        let tag = if data.is_json {
+            tag
+        } else {
+            tag.plain("FORMAT", "RAW")
+        };
+        tag.end(out);
+    }
+}
+
 fn resolution(width: u32, height: u32) -> String {
     format!("{width}x{height}")
 }
@@ -170,7 +187,7 @@ fn codecs<'a, const N: usize>(video: [&'a str; N], audio: &'a [AudioTrack]) -> S
 mod tests {
     use super::super::testing::{parsed, text};
     use super::*;
-    use crate::presentation::testing::{audio, captions, iframes, video};
+    use crate::presentation::testing::{audio, captions, iframes, session_data, video};
 
     fn lecture() -> Presentation {
         let mut commentary = audio("en");
@@ -185,6 +202,10 @@ mod tests {
             audio: vec![audio("en"), audio("de"), commentary],
             subtitles: vec![captions("en"), captions("fr")],
             iframes: Some(iframes()),
+            session_data: vec![
+                session_data("chapters.json"),
+                session_data("storyboard.vtt"),
+            ],
             ..Presentation::default()
         }
     }
@@ -207,6 +228,8 @@ mod tests {
         #EXT-X-STREAM-INF:BANDWIDTH=1410000,AVERAGE-BANDWIDTH=705000,CODECS="avc1.64001f,mp4a.40.2",RESOLUTION=1280x720,FRAME-RATE=29.97,STABLE-VARIANT-ID="720p",AUDIO="audio",SUBTITLES="subtitles",CLOSED-CAPTIONS=NONE
         v/0123456789abcdef/720p/playlist.m3u8
         #EXT-X-I-FRAME-STREAM-INF:BANDWIDTH=60000,AVERAGE-BANDWIDTH=30000,CODECS="avc1.640015",RESOLUTION=426x240,STABLE-VARIANT-ID="iframes",URI="v/0123456789abcdef/iframes/playlist.m3u8"
+        #EXT-X-SESSION-DATA:DATA-ID="org.example",URI="v/0123456789abcdef/chapters.json"
+        #EXT-X-SESSION-DATA:DATA-ID="org.example",URI="v/0123456789abcdef/storyboard.vtt",FORMAT=RAW
         "#);
     }
 
