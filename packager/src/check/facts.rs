@@ -11,6 +11,7 @@ use super::CheckError;
 use super::manifest::{self, Manifest};
 use super::media::{Fragments, Init, Medium, Track, is_boxes};
 use super::playlist::{Listed, Playlist, shown};
+use super::session::SessionObject;
 use super::source::{MOST_INIT, MOST_PLAYLIST, MOST_SEGMENT, Source, Unread, resolve};
 use super::text::{WebVtt, web_vtt};
 use super::transport::Transport;
@@ -31,6 +32,8 @@ pub(crate) struct Facts {
     pub(crate) unread: Vec<(String, Unread)>,
     /// URIs with the name of the playlist that has them, and whether they stay below the Multivariant Playlist.
     pub(crate) uris: Vec<(String, String, bool)>,
+    /// What session data name.
+    pub(crate) session: Vec<SessionObject>,
     pub(crate) manifest: Option<Manifest>,
     /// What is not as `package.json` has it: name and why.
     pub(crate) listed: Option<Vec<(String, String)>>,
@@ -227,6 +230,7 @@ impl Facts {
             }
             facts.media(source, &at, media, uses, is_subtitles).await;
         }
+        facts.session(source, &entry, &playlist).await;
         facts.multivariant = Some(playlist);
         if source.is_folder() {
             let folders = facts.folders();
@@ -346,7 +350,7 @@ impl Facts {
     }
 
     /// Notes a URI, and says where it leads.
-    fn uri(&mut self, source: &Source, base: &Url, uri: &str) -> Option<Url> {
+    pub(super) fn uri(&mut self, source: &Source, base: &Url, uri: &str) -> Option<Url> {
         let url = base.join(uri).ok();
         match &url {
             Some(url) => self.used(source, base, uri, url),
@@ -356,7 +360,7 @@ impl Facts {
     }
 
     /// What lies outside a folder is not opened: that it does is another rule's.
-    fn unread(&mut self, source: &Source, at: &Url, why: Unread) {
+    pub(super) fn unread(&mut self, source: &Source, at: &Url, why: Unread) {
         if !source.is_folder() || source.is_below(at) {
             self.unread.push((source.name(at), why));
         }
@@ -373,7 +377,7 @@ impl Facts {
         }
     }
 
-    fn digest(&mut self, source: &Source, at: &Url, bytes: &[u8]) {
+    pub(super) fn digest(&mut self, source: &Source, at: &Url, bytes: &[u8]) {
         if source.is_folder() {
             let digest = (bytes.len() as u64, hex(&Sha256::digest(bytes)));
             self.digests.insert(at.as_str().to_owned(), digest);

@@ -11,6 +11,7 @@ mod report;
 mod rules;
 #[cfg(test)]
 mod sample;
+mod session;
 mod source;
 mod sps;
 #[cfg(test)]

@@ -24,6 +24,7 @@ pub(crate) struct Playlist {
     pub(crate) variants: Vec<Entry>,
     pub(crate) media: Vec<Entry>,
     pub(crate) i_frames: Vec<Entry>,
+    pub(crate) session_data: Vec<Entry>,
     pub(crate) target_duration: Option<u64>,
     pub(crate) is_vod: bool,
     pub(crate) has_end: bool,
@@ -32,7 +33,8 @@ pub(crate) struct Playlist {
     pub(crate) segments: Vec<Listed>,
 }
 
-/// A tag with attributes that lists a playlist: `EXT-X-STREAM-INF`, `EXT-X-MEDIA`, `EXT-X-I-FRAME-STREAM-INF`.
+/// A tag with attributes that lists a playlist, `EXT-X-STREAM-INF`, `EXT-X-MEDIA` or `EXT-X-I-FRAME-STREAM-INF`, or an
+/// `EXT-X-SESSION-DATA`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Entry {
     pub(crate) uri: Option<String>,
@@ -198,7 +200,7 @@ impl Reader {
                 }
                 self.variant = Some(entry(line, tag));
             }
-            "#EXT-X-MEDIA" | "#EXT-X-I-FRAME-STREAM-INF" => {
+            "#EXT-X-MEDIA" | "#EXT-X-I-FRAME-STREAM-INF" | "#EXT-X-SESSION-DATA" => {
                 let mut entry = entry(line, tag);
                 entry.uri = entry.get("URI").map(str::to_owned);
                 if entry
@@ -207,10 +209,10 @@ impl Reader {
                 {
                     self.needs(7, "INSTREAM-ID with SERVICE");
                 }
-                let list = if tag == "#EXT-X-MEDIA" {
-                    &mut self.found.media
-                } else {
-                    &mut self.found.i_frames
+                let list = match tag {
+                    "#EXT-X-MEDIA" => &mut self.found.media,
+                    "#EXT-X-SESSION-DATA" => &mut self.found.session_data,
+                    _ => &mut self.found.i_frames,
                 };
                 if list.len() < MOST_ENTRIES {
                     list.push(entry);

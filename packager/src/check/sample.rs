@@ -489,6 +489,12 @@ impl Sample {
             b"WEBVTT\nX-TIMESTAMP-MAP=MPEGTS:0,LOCAL:00:00:00.000\n\n00:01.000 --> 00:02.000\nHi\n"
                 .to_vec(),
         );
+        files.insert("chapters.json".to_owned(), b"[]\n".to_vec());
+        files.insert(
+            "storyboard.vtt".to_owned(),
+            b"WEBVTT\n\n00:00.000 --> 00:06.000\nsprites/0.jpg#xywh=0,0,160,90\n".to_vec(),
+        );
+        files.insert("sprites/0.jpg".to_owned(), b"\xff\xd8".to_vec());
         files.insert("master.m3u8".to_owned(), self.master(&rates).into_bytes());
         files
     }
@@ -533,7 +539,10 @@ impl Sample {
             "#EXT-X-STREAM-INF:BANDWIDTH={rate},AVERAGE-BANDWIDTH={rate},CODECS=\"avc1.42c00c,mp4a.40.2\",\
              RESOLUTION=256x144,FRAME-RATE=25.000,CLOSED-CAPTIONS=NONE\nts/playlist.m3u8\n\
              #EXT-X-I-FRAME-STREAM-INF:BANDWIDTH=99000,CODECS=\"avc1.64001e\",RESOLUTION=640x360,\
-             URI=\"low/iframes.m3u8\""
+             URI=\"low/iframes.m3u8\"\n\
+             #EXT-X-SESSION-DATA:DATA-ID=\"com.example.title\",VALUE=\"Talk\"\n\
+             #EXT-X-SESSION-DATA:DATA-ID=\"com.apple.hls.chapters\",URI=\"chapters.json\"\n\
+             #EXT-X-SESSION-DATA:DATA-ID=\"com.example.storyboard\",URI=\"storyboard.vtt\",FORMAT=RAW"
         );
         out
     }

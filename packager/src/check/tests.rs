@@ -218,6 +218,14 @@ const SPOILED: &[(&str, Spoil)] = &[
     ("SB-04", |s| {
         s.text("subs/en/seg00000.vtt", "MPEGTS:0", "MPEGTS:900000");
     }),
+    ("SD-01", |s| s.text(MASTER, ",VALUE=\"Talk\"", "")),
+    ("SD-02", |s| {
+        s.text(MASTER, "com.example.title", "com.apple.hls.chapters");
+    }),
+    ("SD-03", |s| s.text("chapters.json", "[", "{")),
+    ("SD-04", |s| {
+        s.text("storyboard.vtt", "sprites/0.jpg#", "sprites/0.txt#");
+    }),
 ];
 
 fn check(spoil: Spoil) -> Report {
@@ -259,6 +267,11 @@ fn every_rule_is_broken_by_one_change_that_breaks_no_other() {
         }
     }
     assert_eq!(wrong, [] as [&str; 0]);
+}
+
+#[test]
+fn a_picture_that_a_storyboard_names_and_is_not_there_is_told() {
+    assert_eq!(check(|s| s.remove("sprites/0.jpg")).broken_ids(), ["OB-01"]);
 }
 
 #[test]

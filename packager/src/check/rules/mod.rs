@@ -7,6 +7,7 @@ mod objects;
 mod playlists;
 mod renditions;
 mod segments;
+mod session;
 mod subtitles;
 mod timing;
 mod transport;
@@ -43,6 +44,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Rule> {
         media::RULES,
         i_frames::RULES,
         subtitles::RULES,
+        session::RULES,
     ]
     .into_iter()
     .flatten()

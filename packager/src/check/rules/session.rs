@@ -1,0 +1,85 @@
+//! Session data: what is told of the lecture as a whole.
+
+use super::super::facts::Facts;
+use super::super::playlist::{Entry, shown};
+use super::super::session::SessionKind;
+use super::{Findings, Rule};
+
+pub(super) const RULES: &[Rule] = &[
+    Rule {
+        id: "SD-01",
+        title: "session data have a DATA-ID, and a VALUE or a URI",
+        source: "RFC 8216bis §4.4.6.4",
+        advice: "add what is missing, or split it into two tags",
+        check: |facts, findings| {
+            for data in listed(facts) {
+                let has = |name| data.get(name).is_some();
+                let is_right = has("DATA-ID") && has("VALUE") != has("URI");
+                findings.expect(is_right, || {
+                    let what = match (has("DATA-ID"), has("VALUE")) {
+                        (false, _) => "`DATA-ID` is missing",
+                        (_, false) => "it has neither `VALUE` nor `URI`",
+                        (_, true) => "it has `VALUE` and `URI`",
+                    };
+                    (called(facts, data), what.to_owned())
+                });
+            }
+        },
+    },
+    Rule {
+        id: "SD-02",
+        title: "no two session data have the same DATA-ID and LANGUAGE",
+        source: "RFC 8216bis §4.4.6.4",
+        advice: "drop one, or say in which language each is",
+        check: |facts, findings| {
+            let key = |data: &Entry| {
+                let of = |name| data.get(name).unwrap_or_default().to_owned();
+                (of("DATA-ID"), of("LANGUAGE"))
+            };
+            let all = listed(facts);
+            for (at, data) in all.iter().enumerate() {
+                let is_first = all[..at].iter().all(|before| key(before) != key(data));
+                findings.expect(is_first, || {
+                    (called(facts, data), "it is there twice".to_owned())
+                });
+            }
+        },
+    },
+    Rule {
+        id: "SD-03",
+        title: "what session data name is JSON, unless FORMAT says RAW",
+        source: "RFC 8216bis §4.4.6.4",
+        advice: "write JSON, or add `FORMAT=RAW`",
+        check: |facts, findings| each(facts, findings, SessionKind::Json),
+    },
+    Rule {
+        id: "SD-04",
+        title: "every cue of a storyboard names a picture",
+        source: "WebVTT §4.1; Media Fragments URI 1.0 §4.2.2",
+        advice: "write `sprite.jpg#xywh=0,0,160,90` below each cue's times",
+        check: |facts, findings| each(facts, findings, SessionKind::Storyboard),
+    },
+];
+
+fn listed(facts: &Facts) -> &[Entry] {
+    facts
+        .multivariant
+        .as_ref()
+        .map_or(&[], |playlist| &playlist.session_data)
+}
+
+fn called(facts: &Facts, data: &Entry) -> String {
+    let id = shown(data.get("DATA-ID").unwrap_or_default());
+    format!("{}, session data `{id}`", facts.name)
+}
+
+fn each(facts: &Facts, findings: &mut Findings, kind: SessionKind) {
+    for object in facts.session.iter().filter(|object| object.kind == kind) {
+        findings.expect(object.fault.is_none(), || {
+            (
+                object.name.clone(),
+                object.fault.clone().unwrap_or_default(),
+            )
+        });
+    }
+}

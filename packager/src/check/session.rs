@@ -1,0 +1,152 @@
+//! What a Multivariant Playlist tells of the lecture as a whole: `EXT-X-SESSION-DATA` (RFC 8216bis §4.4.6.4), and the
+//! pictures of a storyboard that is among it.
+
+use std::collections::BTreeSet;
+
+use lectern::content_type::is_picture;
+use lectern::playlist::{is_storyboard_name, pictures};
+use reqwest::Url;
+
+use super::facts::Facts;
+use super::playlist::{Entry, Playlist, shown};
+use super::source::{MOST_SEGMENT, Source};
+use super::text::web_vtt;
+
+/// What session data name.
+#[derive(Debug)]
+pub(crate) struct SessionObject {
+    pub(crate) name: String,
+    pub(crate) kind: SessionKind,
+    /// Why it is none of its kind.
+    pub(crate) fault: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SessionKind {
+    Json,
+    Storyboard,
+    /// Bytes of which nothing is known.
+    Raw,
+}
+
+impl Facts {
+    /// Reads what session data name.
+    pub(super) async fn session(&mut self, source: &Source, entry: &Url, playlist: &Playlist) {
+        for data in &playlist.session_data {
+            let Some(uri) = &data.uri else { continue };
+            let Some((at, bytes)) = self.object(source, entry, uri).await else {
+                continue;
+            };
+            let kind = kind(data, &at);
+            let fault = match kind {
+                SessionKind::Json => serde_json::from_slice::<serde::de::IgnoredAny>(&bytes)
+                    .err()
+                    .map(|error| format!("it is no JSON: {error}")),
+                SessionKind::Storyboard => fault(&bytes),
+                SessionKind::Raw => None,
+            };
+            if kind == SessionKind::Storyboard {
+                for uri in sprites(&bytes) {
+                    self.object(source, &at, &uri).await;
+                }
+            }
+            self.session.push(SessionObject {
+                name: source.name(&at),
+                kind,
+                fault,
+            });
+        }
+    }
+
+    /// Reads an object whole.
+    async fn object(&mut self, source: &Source, base: &Url, uri: &str) -> Option<(Url, Vec<u8>)> {
+        let at = self.uri(source, base, uri)?;
+        match source.read(&at, None, MOST_SEGMENT).await {
+            Ok(bytes) => {
+                self.digest(source, &at, &bytes);
+                Some((at, bytes))
+            }
+            Err(why) => {
+                self.unread(source, &at, why);
+                None
+            }
+        }
+    }
+}
+
+fn kind(data: &Entry, at: &Url) -> SessionKind {
+    let name = at.path().rsplit('/').next().unwrap_or("");
+    match data.get("FORMAT") {
+        Some("RAW") if is_storyboard_name(name) => SessionKind::Storyboard,
+        Some("RAW") => SessionKind::Raw,
+        _ => SessionKind::Json,
+    }
+}
+
+/// Why this is no storyboard.
+fn fault(board: &[u8]) -> Option<String> {
+    let found = web_vtt(board);
+    if !found.has_header {
+        return Some("it does not begin with `WEBVTT`".to_owned());
+    }
+    if let Some(cue) = found.bad_cue {
+        return Some(format!("`{cue}` is no time of a cue"));
+    }
+    let named = named(board);
+    if let Some(uri) = named.iter().find(|uri| !is_picture(path(uri))) {
+        return Some(format!("`{}` names no picture", shown(uri)));
+    }
+    let text = String::from_utf8_lossy(board);
+    let cues = text.lines().filter(|line| line.contains("-->")).count();
+    (cues != named.len()).then(|| format!("{} of {cues} cues name a picture", named.len()))
+}
+
+/// The pictures that are named, each once and without what part of it is meant.
+fn sprites(board: &[u8]) -> BTreeSet<String> {
+    let named = named(board).into_iter();
+    let uris = named.map(|uri| uri.split('#').next().unwrap_or("").to_owned());
+    uris.filter(|uri| is_picture(path(uri))).collect()
+}
+
+fn named(board: &[u8]) -> Vec<String> {
+    pictures(board)
+        .into_iter()
+        .map(|span| String::from_utf8_lossy(&board[span.at]).into_owned())
+        .collect()
+}
+
+fn path(uri: &str) -> &str {
+    uri.split(['?', '#']).next().unwrap_or("")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_storyboard_is_told_what_is_wrong_with_it() {
+        const TIMES: &str = "00:00.000 --> 00:02.000";
+        for (text, expected) in [
+            (format!("WEBVTT\n\n{TIMES}\na.jpg?p=x#xywh=0,0,1,1\n"), None),
+            ("WEBVTT\n".to_owned(), None),
+            (
+                format!("\n{TIMES}\na.jpg\n"),
+                Some("it does not begin with `WEBVTT`"),
+            ),
+            (
+                "WEBVTT\n\n0 --> 2\na.jpg\n".to_owned(),
+                Some("`0 --> 2` is no time of a cue"),
+            ),
+            (
+                format!("WEBVTT\n\n{TIMES}\nHello\n"),
+                Some("`Hello` names no picture"),
+            ),
+            (
+                format!("WEBVTT\n\n{TIMES}\n\n{TIMES}\na.jpg\n"),
+                Some("1 of 2 cues name a picture"),
+            ),
+        ] {
+            assert_eq!(fault(text.as_bytes()).as_deref(), expected, "{text}");
+        }
+    }
+}
