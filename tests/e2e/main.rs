@@ -10,6 +10,7 @@ mod faults;
 mod http;
 #[path = "../http_table/mod.rs"]
 mod http_table;
+mod looking;
 mod media;
 mod watching;
 

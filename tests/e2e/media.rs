@@ -55,18 +55,34 @@ impl Playlist {
         }
     }
 
-    /// The paths and queries of what it lists, each once: URI lines and `URI` attributes.
-    pub(crate) fn listed(&self) -> Vec<String> {
+    /// The path and query of the session data of this `DATA-ID`.
+    pub(crate) fn told(&self, id: &str) -> Option<String> {
+        let start = format!("#EXT-X-SESSION-DATA:DATA-ID=\"{id}\",URI=\"");
+        let line = self
+            .text
+            .lines()
+            .find_map(|line| line.strip_prefix(&start))?;
+        Some(self.beside(line.split('"').next()?))
+    }
+
+    /// The path and query of a relative URI in it.
+    pub(crate) fn beside(&self, uri: &str) -> String {
         let (folder, _) = self.path.rsplit_once('/').expect("an absolute path");
+        format!("{folder}/{uri}")
+    }
+
+    /// The paths and queries of what it lists to be played, each once: URI lines and `URI` attributes.
+    pub(crate) fn listed(&self) -> Vec<String> {
         let mut seen = HashSet::new();
         self.text
             .lines()
+            .filter(|line| !line.starts_with("#EXT-X-SESSION-DATA"))
             .filter_map(|line| match line.strip_prefix('#') {
                 None => Some(line),
                 Some(tag) => tag.split_once("URI=\"")?.1.split('"').next(),
             })
             .filter(|uri| !uri.is_empty() && seen.insert(*uri))
-            .map(|uri| format!("{folder}/{uri}"))
+            .map(|uri| self.beside(uri))
             .collect()
     }
 }

@@ -1,0 +1,187 @@
+//! What a lecture is looked through by, beside what plays: storyboard and poster.
+
+use lectern::link::Use;
+use serde_json::json;
+
+use super::edge::{Edge, run};
+use super::media::{self, Playlist};
+use super::{LECTURE, MASTER};
+
+const BOARD: &str = "lectern.storyboard";
+const POSTER: &str = "lectern.poster";
+
+fn published() -> Edge {
+    let edge = Edge::start();
+    edge.publish(media::package(), LECTURE);
+    edge
+}
+
+fn master(edge: &Edge, claims: serde_json::Value) -> Playlist {
+    let token = edge.token_of(claims);
+    Playlist::open(edge, &format!("{MASTER}?token={token}"))
+}
+
+/// The paths and queries of the pictures in a storyboard, each once.
+fn sprites(board: &Playlist) -> Vec<String> {
+    let lines = board.text.lines().filter(|line| line.contains("#xywh="));
+    let mut found: Vec<String> = lines
+        .map(|line| board.beside(line.split('#').next().unwrap_or_default()))
+        .collect();
+    found.dedup();
+    found
+}
+
+fn path(url: &str) -> &str {
+    url.split('?').next().unwrap_or_default()
+}
+
+#[test]
+fn a_link_leads_to_the_storyboard_and_each_picture_opens_by_its_own_pass_alone() {
+    let edge = published();
+    // With each, as far as it is a link that may see all of the lecture.
+    for claims in [
+        json!({ "path": MASTER }),
+        json!({ "path": LECTURE, "max_height": 480 }),
+        json!({ "path": MASTER, "ip": ["127.0.0.0/8", "::1"] }),
+    ] {
+        let master = master(&edge, claims.clone());
+        let board = master.told(BOARD).expect("a storyboard");
+        let stored = edge.send("GET", &board, &[("accept-encoding", "identity")], &[]);
+        assert_eq!(stored.verdict(), "200", "{claims}");
+        assert_eq!(stored.header("cache-control"), Some("no-store"));
+        assert_eq!(
+            stored.header("content-type"),
+            Some("text/vtt; charset=utf-8")
+        );
+        let length = stored.body.len().to_string();
+        assert_eq!(stored.header("content-length"), Some(length.as_str()));
+        let tag = stored.header("etag").expect("a tag");
+        let again = [("if-none-match", tag), ("accept-encoding", "identity")];
+        assert_eq!(edge.send("GET", &board, &again, &[]).status, 304);
+        let zipped = edge.send("GET", &board, &[("accept-encoding", "gzip")], &[]);
+        assert_eq!(zipped.header("content-encoding"), Some("gzip"));
+        assert_eq!(media::gunzip(&zipped.body), stored.body);
+
+        let poster = master.told(POSTER).expect("a poster");
+        let opened = Playlist::open(&edge, &board);
+        let pictures = sprites(&opened);
+        assert_eq!(pictures.len(), 1, "{}", opened.text);
+        for url in pictures.iter().chain([&poster]) {
+            let picture = edge.get(url);
+            assert_eq!(picture.verdict(), "200", "{url}");
+            assert_eq!(picture.header("content-type"), Some("image/jpeg"));
+            assert!(picture.body.starts_with(b"\xff\xd8"), "{url}");
+        }
+        // Without its pass, and with another's, nothing opens.
+        for (url, other) in [
+            (&pictures[0], &board),
+            (&pictures[0], &poster),
+            (&board, &pictures[0]),
+            (&poster, &pictures[0]),
+        ] {
+            let (_, pass) = other.split_once("?p=").expect("a pass");
+            let reply = edge.get(&format!("{}?p={pass}", path(url)));
+            assert_eq!(reply.verdict(), "403 forbidden", "{url} {other}");
+            assert_eq!(edge.get(path(url)).verdict(), "401 missing_token");
+        }
+    }
+}
+
+#[test]
+fn a_storyboard_opens_by_a_link_of_its_own_and_captions_are_as_they_were() {
+    let edge = published();
+    let board = master(&edge, json!({ "path": MASTER })).told(BOARD);
+    let board = path(&board.expect("a storyboard")).to_owned();
+    for claims in [json!({ "path": board }), json!({ "path": LECTURE })] {
+        let token = edge.token_of(claims);
+        let opened = Playlist::open(&edge, &format!("{board}?token={token}"));
+        assert_eq!(edge.get(&sprites(&opened)[0]).verdict(), "200");
+    }
+    // In the path, pictures inherit the pass, and the storyboard is the stored one.
+    let token = edge.token(LECTURE, Use::Play);
+    let moved = edge.get(&format!("{board}?token={token}&as=directory"));
+    let below = moved.header("location").expect("a location");
+    let opened = Playlist::open(&edge, below);
+    assert!(!opened.text.contains("?p="), "{}", opened.text);
+    assert_eq!(edge.get(&sprites(&opened)[0]).verdict(), "200");
+
+    let upload = edge.token(LECTURE, Use::Upload);
+    let captions = "WEBVTT\n\n00:00.000 --> 00:01.000\nslide.jpg#xywh=1,2,3,4\n";
+    let path = format!("{LECTURE}v/1/subs/en.vtt");
+    edge.send(
+        "PUT",
+        &format!("{path}?token={upload}"),
+        &[],
+        captions.as_bytes(),
+    );
+    let shown = edge.get(&format!("{path}?token={token}"));
+    assert_eq!(shown.text(), captions);
+}
+
+#[test]
+fn a_preview_opens_nothing_of_the_storyboard() {
+    let edge = published();
+    let whole = master(&edge, json!({ "path": MASTER }));
+    let board = whole.told(BOARD).expect("a storyboard");
+    let pictures = sprites(&Playlist::open(&edge, &board));
+    let poster = whole.told(POSTER).expect("a poster");
+    for (at, claims) in [
+        json!({ "path": LECTURE, "preview": [0, 4] }),
+        json!({ "path": LECTURE, "preview": [0, 4], "max_height": 480 }),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        // From one network, so many refusals would be told to wait.
+        let address = format!("198.51.{at}.1");
+        let address = [("cf-connecting-ip", address.as_str())];
+        let token = edge.token_of(claims);
+        let master = Playlist::open(&edge, &format!("{MASTER}?token={token}"));
+        assert_eq!(master.told(BOARD), None, "{}", master.text);
+        assert_eq!(master.told(POSTER), None, "{}", master.text);
+        assert!(!master.text.contains(".vtt"), "{}", master.text);
+        let mut passes = master.listed();
+        passes.extend(
+            master
+                .listed()
+                .iter()
+                .flat_map(|playlist| Playlist::open(&edge, playlist).listed()),
+        );
+        for url in [&board, &poster].into_iter().chain(&pictures) {
+            let path = path(url);
+            let direct = edge.get(&format!("{path}?token={token}"));
+            assert_eq!(direct.verdict(), "403 forbidden", "{path}");
+            for from in &passes {
+                let (_, pass) = from.split_once("?p=").expect("a pass");
+                let reply = edge.send("GET", &format!("{path}?p={pass}"), &address, &[]);
+                assert_eq!(reply.verdict(), "403 forbidden", "{path} {from}");
+            }
+        }
+    }
+}
+
+#[test]
+fn explain_says_what_a_storyboards_pass_opens_and_check_follows_it() {
+    let edge = published();
+    let master = master(&edge, json!({ "path": MASTER }));
+    let board = master.told(BOARD).expect("a storyboard");
+    let said = run(edge
+        .lectern()
+        .arg("explain")
+        .arg(format!("{}{board}", edge.origin)));
+    assert!(
+        said.contains("this storyboard, and through passes the pictures that it names"),
+        "{said}"
+    );
+    let report = run(edge
+        .lectern()
+        .args(["check", "--json"])
+        .arg(edge.link(MASTER)));
+    let report: serde_json::Value = serde_json::from_str(&report).expect("JSON");
+    let rules = report["rules"].as_array().expect("rules");
+    let result = |id: &str| {
+        let mut all = rules.iter();
+        all.find(|rule| rule["id"] == id).expect("the rule")["result"].clone()
+    };
+    assert_eq!(result("SD-04"), "pass", "{report}");
+}
