@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 seconds=${1:-60}
 [ $# -gt 0 ] && shift
 targets=("$@")
-[ ${#targets[@]} -gt 0 ] || targets=(json object_key link pass playlist range)
+[ ${#targets[@]} -gt 0 ] || targets=(json object_key link pass playlist range storyboard)
 work=$PWD/.tools/fuzz
 playlists=${LECTERN_PLAYLISTS:-../shared/playlists}
 triple=$(rustc -vV | sed -n 's/^host: //p')
@@ -50,6 +50,11 @@ for target in "${targets[@]}"; do
     if [ "$target" = playlist ]; then
         seed_playlists "$work/$target/seeds"
         limits=(-max_len=8192)
+    elif [ "$target" = storyboard ]; then
+        for board in tests/storyboards/*/in.vtt; do
+            cp "$board" "$work/$target/seeds/$(sha1sum <"$board" | cut -c-16)"
+        done
+        limits=(-max_len=4096)
     fi
     if ! "$build/$triple/release/$target" "$work/$target/corpus" "$work/$target/seeds" \
         -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 "${limits[@]}" \

@@ -50,6 +50,7 @@ fuzz_target!(|data: &[u8]| {
             preview: Some(preview),
         },
         Kind::AssetList { depth },
+        Kind::Storyboard { depth },
     ];
     let place = Place {
         network: (depth & 1 == 1).then(|| Network::of([a, b, c, d].into())),

@@ -1,0 +1,57 @@
+//! Storyboards. Three oracles: without the passes the output is the input, byte for byte; rewriting twice is rewriting once;
+//! each pass opens one picture, the one that the WHATWG URL parser makes of its line.
+#![no_main]
+
+use lectern::content_type::is_picture;
+use lectern::keyring::Keyring;
+use lectern::network::Place;
+use lectern::object_key::{Directory, ObjectKey};
+use lectern::pass::Kind;
+use lectern::playlist::{Base, Grant, Limits, pictures, rewrite};
+use lectern_fuzz::{KEYS, NOW, ORIGIN, has_a_pass, passes, text, without_passes};
+use libfuzzer_sys::fuzz_target;
+use url::Url;
+
+fuzz_target!(|board: &[u8]| {
+    let keys = Keyring::from_json(KEYS).expect("a key ring");
+    let key = ObjectKey::new("courses/a b/v/1/storyboard.vtt").expect("an object key");
+    let base = Base {
+        origin: ORIGIN,
+        key: &key,
+    };
+    let grant = Grant {
+        key: keys.minting(),
+        expires: NOW,
+        root: Directory::ancestor_of(&key, 2).expect("a directory"),
+        depth: 2,
+        place: Place::default(),
+        limits: Limits::Storyboard,
+    };
+    let once = rewrite(board, &base, &grant).expect("it is short");
+    let twice = rewrite(&once, &base, &grant).expect("it is short");
+    assert_eq!(
+        text(&once),
+        text(&twice),
+        "rewriting again changes something"
+    );
+    // A pass that is there already is replaced, which is no addition.
+    let has_a_pass = has_a_pass(board);
+    if !has_a_pass {
+        assert_eq!(text(&without_passes(&once)), text(board));
+    }
+    for pass in passes(&once, pictures(&once), &key, &keys, has_a_pass) {
+        assert_eq!(pass.kind, Kind::Object);
+    }
+    // What is no picture is as it was.
+    let url = Url::parse(&format!("{ORIGIN}{}", key.to_url_path())).expect("a URL");
+    for (before, after) in pictures(board).into_iter().zip(pictures(&once)) {
+        let (before, after) = (&board[before.at], &once[after.at]);
+        let resolved = str::from_utf8(before)
+            .ok()
+            .and_then(|uri| url.join(uri).ok());
+        let names_one = resolved
+            .and_then(|url| ObjectKey::from_url_path(url.path()).ok())
+            .is_some_and(|key| is_picture(key.as_str()));
+        assert!(names_one || before == after, "{}", text(after));
+    }
+});
