@@ -16,6 +16,7 @@ mod keys;
 mod ladder;
 mod link;
 mod loudness;
+mod measured;
 mod mpd;
 mod output;
 mod package;

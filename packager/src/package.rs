@@ -12,23 +12,23 @@ use crate::check;
 use crate::cli::{EncodeArgs, PackageArgs};
 use crate::container::{Container, ContainerError};
 use crate::extras::{self, Extras, Ladder, Made};
-use crate::ffmpeg::{CHANNELS, PicturePlan, Plan, Settings};
-use crate::iframes::{self, Pictures};
-use crate::ladder::{Codec, Rung};
+use crate::ffmpeg::{CHANNELS, Plan, Settings};
+use crate::iframes;
+use crate::ladder::Codec;
 use crate::loudness::{self, Gain};
+use crate::measured::{Measured, Shown};
 use crate::mpd;
 use crate::output::{self, Found, OutputError, Scratch};
 use crate::package_json::{
     self, MPD, MULTIVARIANT, Object, Package, Picture, RenditionFacts, SourceFacts, Tools,
 };
-use crate::playlists::{self, Segment};
-use crate::presentation::{AudioTrack, IFrames, Presentation, Track, VideoTrack};
+use crate::playlists;
+use crate::presentation::{AudioTrack, Presentation, Track, VideoTrack};
 use crate::probe::{file_url, probe};
 use crate::process;
 use crate::progress::{Progress, Unit};
 use crate::rendition::{Rendition, measure_and_fold, measure_sound, object, pictures};
 use crate::revision::{ffmpeg_version, hash_file, revision};
-use crate::transport;
 use crate::verify::{self, seconds};
 
 /// 1024 samples at 48 kHz, rounded up.
@@ -202,8 +202,12 @@ impl Job {
             .map_err(disk)?;
         let measured = match self.plan.settings.container {
             Container::Cmaf => measured,
-            Container::Ts => self
-                .wrap(root, measured, progress)
+            Container::Ts => measured
+                .wrapped(
+                    &self.revision_folder(root),
+                    self.plan.settings.audio_only_variant,
+                    progress,
+                )
                 .await
                 .map_err(disk)
                 .context("cannot make transport streams")?,
@@ -246,35 +250,6 @@ impl Job {
             segment_duration: self.plan.settings.segment_duration,
             container: self.plan.settings.container,
         }
-    }
-
-    /// Everything that plays as transport streams; what they are made of is gone then.
-    async fn wrap(&self, root: &Path, measured: Measured, progress: Progress) -> Result<Measured> {
-        let folder = self.revision_folder(root);
-        let is_alone = self.plan.settings.audio_only_variant;
-        let Measured {
-            video,
-            audio,
-            pictures,
-        } = measured;
-        let of = |rendition: &Rendition| -> u64 {
-            rendition.objects.iter().map(|object| object.bytes).sum()
-        };
-        let step = progress.step(
-            "wrapping",
-            Unit::Bytes,
-            video.iter().chain(&audio).map(of).sum(),
-        );
-        let streams = transport::wrap(&folder, video, audio, is_alone, &step).await?;
-        step.finish();
-        if let Some(Shown::File(..)) = pictures {
-            fs::remove_dir_all(folder.join(iframes::FOLDER))?;
-        }
-        Ok(Measured {
-            pictures: (!streams.video.is_empty()).then_some(Shown::First(streams.pictures)),
-            video: streams.video,
-            audio: streams.audio,
-        })
     }
 
     fn folders(&self) -> impl Iterator<Item = String> {
@@ -472,90 +447,6 @@ impl Job {
             presentation.iframes = Some(measured.listed(plan, shown, prefix));
         }
         presentation
-    }
-}
-
-struct Measured {
-    /// As the plan has them, largest first.
-    video: Vec<Rendition>,
-    audio: Vec<Rendition>,
-    pictures: Option<Shown>,
-}
-
-/// The pictures to look through the lecture by.
-enum Shown {
-    /// In a file of their own, with its path from the revision's folder.
-    File(Box<Pictures>, Object),
-    /// The first of each transport stream of the smallest rung.
-    First(Vec<playlists::Picture>),
-}
-
-impl Shown {
-    fn pictures(&self) -> &[playlists::Picture] {
-        match self {
-            Self::File(file, _) => &file.pictures,
-            Self::First(pictures) => pictures,
-        }
-    }
-
-    fn playlist(&self) -> Vec<u8> {
-        match self {
-            Self::File(file, _) => playlists::iframes(iframes::FILE, &file.map, &file.pictures),
-            Self::First(pictures) => playlists::first_pictures(pictures),
-        }
-    }
-}
-
-impl Measured {
-    /// The I-frame playlist, from the revision's folder: beside the segments that it is about.
-    fn pictures_playlist(&self) -> String {
-        match (&self.pictures, self.video.last()) {
-            (Some(Shown::First(_)), Some(smallest)) => format!("{}/iframes.m3u8", smallest.folder),
-            _ => format!("{}/playlist.m3u8", iframes::FOLDER),
-        }
-    }
-
-    /// The pictures to look through the lecture by, as players are told of them.
-    fn listed(&self, plan: &PicturePlan, shown: &Shown, prefix: &str) -> IFrames {
-        let segments: Vec<Segment> = (shown.pictures().iter())
-            .map(|picture| picture.segment)
-            .collect();
-        let target = playlists::target_duration(&segments);
-        let (peak_bandwidth, average_bandwidth) = playlists::bandwidth(&segments, target);
-        let mut track = Track {
-            folder: format!("{prefix}/{}", iframes::FOLDER),
-            id: iframes::FOLDER.to_owned(),
-            codec: String::new(),
-            peak_bandwidth,
-            average_bandwidth,
-            timescale: 1,
-            ticks: vec![],
-        };
-        let (mut rung, mut map, mut index) = (plan.pictures(), 0..0, 0..0);
-        match shown {
-            Shown::File(file, _) => {
-                track.codec.clone_from(&file.init.codec);
-                track.timescale = file.init.timescale;
-                track.ticks.clone_from(&file.ticks);
-                (map, index) = (file.map.clone(), file.index.clone());
-            }
-            Shown::First(_) => {
-                let smallest = self.video.last().zip(plan.rungs.last());
-                if let Some((rendition, smallest)) = smallest {
-                    track.codec.clone_from(&rendition.codec);
-                    rung = smallest.clone();
-                }
-            }
-        }
-        let Rung { width, height, .. } = rung;
-        IFrames {
-            track,
-            playlist: format!("{prefix}/{}", self.pictures_playlist()),
-            width,
-            height,
-            map,
-            index,
-        }
     }
 }
 

@@ -77,7 +77,7 @@ fn a_published_lecture_plays_to_the_end_in_ffmpeg_and_in_chromium() {
 #[test]
 fn a_lecture_for_very_old_devices_plays_to_the_end_in_ffmpeg_and_in_chromium() {
     let edge = Edge::start();
-    let (_kept, package) = media::packaged(&["--container", "ts", "--ladder", "480"]);
+    let (_kept, package) = media::packaged(2, &["--container", "ts", "--ladder", "480"]);
     edge.publish(&package, LECTURE);
     let objects = walk(&edge).objects;
     assert!(
@@ -95,7 +95,7 @@ fn a_lecture_for_very_old_devices_plays_to_the_end_in_ffmpeg_and_in_chromium() {
 #[test]
 fn sound_alone_is_left_to_lines_and_links_that_carry_no_picture() {
     let edge = Edge::start();
-    let (_kept, package) = media::packaged(&["--audio-only-variant", "--ladder", "480"]);
+    let (_kept, package) = media::packaged(1, &["--audio-only-variant", "--ladder", "480"]);
     edge.publish(&package, LECTURE);
     plays_with_pictures(&edge, &edge.link(MASTER));
 

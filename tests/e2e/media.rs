@@ -16,21 +16,31 @@ pub(crate) const SECONDS: f64 = 14.0;
 /// A package of a short sample lecture, made once.
 pub(crate) fn package() -> &'static Path {
     static MADE: OnceLock<(TempDir, PathBuf)> = OnceLock::new();
-    let (_, package) = MADE.get_or_init(|| packaged(&[]));
+    let (_, package) = MADE.get_or_init(|| packaged(1, &[]));
     package
 }
 
-/// A package of the sample lecture made in another way, and the folder that it is gone with.
-pub(crate) fn packaged(args: &[&str]) -> (TempDir, PathBuf) {
+/// A package of the sample lecture with so many sound tracks, made in another way, and the folder that it is gone with.
+pub(crate) fn packaged(tracks: usize, args: &[&str]) -> (TempDir, PathBuf) {
     let folder = TempDir::new().expect("a folder");
-    let sample = folder.path().join("sample.mp4");
+    let mut input = folder.path().join("sample.mp4");
     run(lectern()
         .args(["sample", "--seconds", &SECONDS.to_string(), "-o"])
-        .arg(&sample));
+        .arg(&input));
+    if tracks > 1 {
+        let sample = std::mem::replace(&mut input, folder.path().join("tracks.mp4"));
+        run(Command::new("ffmpeg")
+            .args(["-v", "error", "-nostdin", "-i"])
+            .arg(&sample)
+            .args(["-map", "0:v"])
+            .args(["-map", "0:a"].repeat(tracks))
+            .args(["-c", "copy"])
+            .arg(&input));
+    }
     let package = folder.path().join("package");
     run(lectern()
         .arg("package")
-        .arg(&sample)
+        .arg(&input)
         .arg("-o")
         .arg(&package)
         .args(args));

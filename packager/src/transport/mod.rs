@@ -18,7 +18,7 @@ use crate::rendition::{Rendition, object};
 use units::{Kind, Unit};
 use write::Writer;
 
-/// What a Rendition's segments are cut from, in the order in which they are shown.
+/// PIDs, as most muxers have them.
 const VIDEO: u16 = 0x100;
 const AUDIO: u16 = 0x101;
 /// Frames of sound in a PES packet: 85 ms, so that a clock comes with each where there is no picture (ISO/IEC 13818-1

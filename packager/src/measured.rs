@@ -1,0 +1,130 @@
+//! What came of an encoding, measured: what players are told of it follows from this.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::Result;
+
+use crate::ffmpeg::PicturePlan;
+use crate::iframes::{self, Pictures};
+use crate::ladder::Rung;
+use crate::package_json::Object;
+use crate::playlists::{self, Segment};
+use crate::presentation::{IFrames, Track};
+use crate::progress::{Progress, Unit};
+use crate::rendition::Rendition;
+use crate::transport;
+
+pub(crate) struct Measured {
+    /// As the plan has them, largest first.
+    pub(crate) video: Vec<Rendition>,
+    pub(crate) audio: Vec<Rendition>,
+    pub(crate) pictures: Option<Shown>,
+}
+
+/// The pictures to look through the lecture by.
+pub(crate) enum Shown {
+    /// In a file of their own, with its path from the revision's folder.
+    File(Box<Pictures>, Object),
+    /// The first of each transport stream of the smallest rung.
+    First(Vec<playlists::Picture>),
+}
+
+impl Shown {
+    fn pictures(&self) -> &[playlists::Picture] {
+        match self {
+            Self::File(file, _) => &file.pictures,
+            Self::First(pictures) => pictures,
+        }
+    }
+
+    pub(crate) fn playlist(&self) -> Vec<u8> {
+        match self {
+            Self::File(file, _) => playlists::iframes(iframes::FILE, &file.map, &file.pictures),
+            Self::First(pictures) => playlists::first_pictures(pictures),
+        }
+    }
+}
+
+impl Measured {
+    /// Everything that plays as transport streams; what they are made of is gone then.
+    pub(crate) async fn wrapped(
+        self,
+        revision: &Path,
+        is_sound_alone: bool,
+        progress: Progress,
+    ) -> Result<Self> {
+        let bytes = |rendition: &Rendition| -> u64 {
+            let objects = rendition.objects.iter();
+            objects.map(|object| object.bytes).sum()
+        };
+        let Self {
+            video,
+            audio,
+            pictures,
+        } = self;
+        let total = video.iter().chain(&audio).map(bytes).sum();
+        let step = progress.step("wrapping", Unit::Bytes, total);
+        let streams = transport::wrap(revision, video, audio, is_sound_alone, &step).await?;
+        step.finish();
+        if pictures.is_some() {
+            fs::remove_dir_all(revision.join(iframes::FOLDER))?;
+        }
+        Ok(Self {
+            pictures: (!streams.video.is_empty()).then_some(Shown::First(streams.pictures)),
+            video: streams.video,
+            audio: streams.audio,
+        })
+    }
+
+    /// The I-frame playlist, from the revision's folder: beside the segments that it is about.
+    pub(crate) fn pictures_playlist(&self) -> String {
+        match (&self.pictures, self.video.last()) {
+            (Some(Shown::First(_)), Some(smallest)) => format!("{}/iframes.m3u8", smallest.folder),
+            _ => format!("{}/playlist.m3u8", iframes::FOLDER),
+        }
+    }
+
+    /// The pictures to look through the lecture by, as players are told of them.
+    pub(crate) fn listed(&self, plan: &PicturePlan, shown: &Shown, prefix: &str) -> IFrames {
+        let segments: Vec<Segment> = (shown.pictures().iter())
+            .map(|picture| picture.segment)
+            .collect();
+        let target = playlists::target_duration(&segments);
+        let (peak_bandwidth, average_bandwidth) = playlists::bandwidth(&segments, target);
+        let mut track = Track {
+            folder: format!("{prefix}/{}", iframes::FOLDER),
+            id: iframes::FOLDER.to_owned(),
+            codec: String::new(),
+            peak_bandwidth,
+            average_bandwidth,
+            timescale: 1,
+            ticks: vec![],
+        };
+        let (mut rung, mut map, mut index) = (plan.pictures(), 0..0, 0..0);
+        match shown {
+            Shown::File(file, _) => {
+                track.codec.clone_from(&file.init.codec);
+                track.timescale = file.init.timescale;
+                track.ticks.clone_from(&file.ticks);
+                (map, index) = (file.map.clone(), file.index.clone());
+            }
+            Shown::First(_) => {
+                let smallest = self.video.last().zip(plan.rungs.last());
+                if let Some((rendition, smallest)) = smallest {
+                    track.codec.clone_from(&rendition.codec);
+                    rung = smallest.clone();
+                }
+            }
+        }
+        let Rung { width, height, .. } = rung;
+        IFrames {
+            track,
+            playlist: format!("{prefix}/{}", self.pictures_playlist()),
+            width,
+            height,
+            map,
+            index,
+        }
+    }
+}
