@@ -181,20 +181,25 @@ impl Stream {
             .as_deref()
             .and_then(|text| text.parse::<f64>().ok())
             .map_or(0.0, |own| (own - start).max(0.0));
-        self.seconds().map(|seconds| seconds + delay)
+        let end = match (seconds(self.duration.as_deref()), self.tagged()) {
+            (Some(length), _) => length + delay,
+            // mkvmerge tags how long a track lasts, ffmpeg when it ends.
+            (None, Some(length)) if self.tags.contains_key("_STATISTICS_TAGS") => length + delay,
+            (None, Some(end)) => end - start.max(0.0),
+            (None, None) => return None,
+        };
+        (end > 0.0).then_some(end)
     }
 
-    fn seconds(&self) -> Option<f64> {
-        // Matroska keeps it in a tag, as `00:00:30.003000000`.
-        seconds(self.duration.as_deref()).or_else(|| {
-            let mut parts = self.tags.get("DURATION")?.split(':');
-            let (hours, minutes, rest): (f64, f64, f64) = (
-                parts.next()?.parse().ok()?,
-                parts.next()?.parse().ok()?,
-                parts.next()?.parse().ok()?,
-            );
-            Some(hours * 3600.0 + minutes * 60.0 + rest).filter(|seconds| *seconds > 0.0)
-        })
+    /// What Matroska has in a tag, `00:00:30.003000000`, in seconds.
+    fn tagged(&self) -> Option<f64> {
+        let mut parts = self.tags.get("DURATION")?.split(':');
+        let (hours, minutes, rest): (f64, f64, f64) = (
+            parts.next()?.parse().ok()?,
+            parts.next()?.parse().ok()?,
+            parts.next()?.parse().ok()?,
+        );
+        Some(hours * 3600.0 + minutes * 60.0 + rest).filter(|seconds| *seconds > 0.0)
     }
 
     fn shown_size(&self) -> (u32, u32, i32) {
@@ -253,6 +258,25 @@ mod tests {
         assert_eq!((audio.index, audio.language.as_str()), (3, "de"));
         assert_eq!(source.audio[1].language, "en");
         assert_eq!((source.duration, audio.duration), (None, Some(90.5)));
+    }
+
+    #[test]
+    fn a_track_that_begins_late_ends_when_its_writer_meant() {
+        for (stream, expected) in [
+            (r#""duration":"2.0","#, Some(3.0)),
+            (r#""tags":{"DURATION":"00:00:03.0"},"#, Some(3.0)),
+            (
+                r#""tags":{"DURATION":"00:00:02.0","_STATISTICS_TAGS":"BPS DURATION"},"#,
+                Some(3.0),
+            ),
+            ("", None),
+        ] {
+            let json = format!(
+                r#"{{"streams":[{{{stream}"index":0,"codec_type":"audio","codec_name":"aac","start_time":"1.0"}}]}}"#
+            );
+            let source = parse(json.as_bytes()).expect("it is a source");
+            assert_eq!(source.audio[0].duration, expected, "{json}");
+        }
     }
 
     #[test]
