@@ -1,34 +1,17 @@
 //! What comes out of phones, recorders and broken downloads: each becomes a package that plays, or a refusal.
 
 mod common;
+#[path = "../../tests/oddities/mod.rs"]
+mod oddities;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use common::{Run, clip, command, lectern, run, text};
-
-const PICTURE: &str = "testsrc2=s=320x180:r=25";
-const TONE: &str = "sine=f=440:r=48000";
-
-/// A recording that ffmpeg makes: each word of `inputs` is a source of the filters' language.
-fn make(root: &Path, name: &str, inputs: &[&str], options: &str) -> PathBuf {
-    let file = root.join(name);
-    let mut ffmpeg = Command::new("ffmpeg");
-    ffmpeg.args(["-v", "error", "-nostdin", "-y"]);
-    for input in inputs {
-        ffmpeg.args(["-f", "lavfi", "-i", input]);
-    }
-    let made = ffmpeg
-        .args(options.split_whitespace())
-        .arg(&file)
-        .status()
-        .expect("ffmpeg is installed");
-    assert!(made.success(), "ffmpeg makes {name}");
-    file
-}
+use oddities::make;
 
 fn package(input: &Path, out: &Path) -> Run {
     let args = ["package", text(input), "-o", text(out)];
@@ -83,118 +66,17 @@ fn decodes(master: &Path) {
 #[test]
 fn odd_recordings_become_packages_that_play() {
     let root = tempfile::tempdir().expect("a temporary folder");
-    let h264 = "-c:v libx264 -preset ultrafast";
-    let mp4 = &format!("{h264} -pix_fmt yuv420p -c:a aac");
-    let (picture, tone) = (&format!("{PICTURE}:d=3"), &format!("{TONE}:d=3"));
-    let all: &[(&str, &[&str], &str, &str, f64)] = &[
-        ("sound.mp3", &[tone], "-c:a libmp3lame", "audio/und", 3.0),
-        (
-            "cover.mp3",
-            &[tone, "testsrc2=s=300x300:d=0.04"],
-            "-map 0 -map 1 -c:a libmp3lame -c:v mjpeg -disposition:v attached_pic",
-            "audio/und",
-            3.0,
-        ),
-        (
-            "still.mp4",
-            &["testsrc2=s=320x180:r=25:d=0.04", tone],
-            mp4,
-            "320x180@10 audio/und",
-            3.0,
-        ),
-        (
-            "sound-ends.mp4",
-            &[picture, &format!("{TONE}:d=1")],
-            mp4,
-            "320x180@25 audio/und",
-            3.0,
-        ),
-        (
-            "picture-ends.mkv",
-            &[&format!("{PICTURE}:d=1"), tone],
-            mp4,
-            "320x180@25 audio/und",
-            3.0,
-        ),
-        (
-            "languages.mkv",
-            &[picture, tone, tone, tone],
-            &format!(
-                "-map 0 -map 1 -map 2 -map 3 {mp4} -metadata:s:a:0 language=eng -metadata:s:a:1 language=deu \
-                 -metadata:s:a:2 language=eng -metadata:s:a:2 title=Commentary"
-            ),
-            "320x180@25 audio/en audio/de audio/en-2",
-            3.0,
-        ),
-        (
-            "interlaced.ts",
-            &["testsrc2=s=352x288:r=50:d=3"],
-            "-vf interlace,setsar=16/15 -flags +ilme+ildct -c:v mpeg2video -b:v 2M",
-            "352x264@25",
-            3.0,
-        ),
-        (
-            "hdr.mp4",
-            &["testsrc2=s=320x180:r=24000/1001:d=2"],
-            "-pix_fmt yuv420p10le -c:v libx265 -preset ultrafast \
-             -x265-params log-level=error:hdr10=1:colorprim=bt2020:transfer=smpte2084:colormatrix=bt2020nc",
-            "320x180@23.976",
-            2.0,
-        ),
-        (
-            "fast-and-round.mkv",
-            &["testsrc2=s=320x180:r=120:d=2", &format!("{TONE}:d=2")],
-            "-filter_complex [1]pan=5.1|c0=c0|c1=c0|c2=c0|c3=c0|c4=c0|c5=c0[a] -map 0:v -map [a] -c:v libx264 \
-             -preset ultrafast -c:a ac3",
-            "320x180@60 audio/und",
-            2.0,
-        ),
-        (
-            "a-moment.mp4",
-            &["testsrc2=s=320x180:r=100:d=0.01"],
-            h264,
-            "320x180@10",
-            0.1,
-        ),
-        (
-            "oblong.mp4",
-            &[picture],
-            &format!("-vf setsar=8/9 {mp4}"),
-            "284x180@25",
-            3.0,
-        ),
-        (
-            "portrait-444.mp4",
-            &["testsrc2=s=181x321:r=25:d=2"],
-            &format!("{h264} -pix_fmt yuv444p -color_range pc"),
-            "180x320@25",
-            2.0,
-        ),
-        (
-            "before-zero.ts",
-            &[picture, tone],
-            &format!("{mp4} -avoid_negative_ts disabled -output_ts_offset -2"),
-            "320x180@25 audio/und",
-            3.0,
-        ),
-        (
-            "slow.mp4",
-            &["testsrc2=s=320x180:r=1:d=5"],
-            mp4,
-            "320x180@1",
-            5.0,
-        ),
-    ];
-    for (name, inputs, options, expected, seconds) in all {
-        let input = make(root.path(), name, inputs, options);
+    for oddity in &oddities::ALL {
+        let name = oddity.name;
+        let input = oddity.make(root.path());
         let out = root.path().join(format!("{name}.out"));
         let run = package(&input, &out);
         assert_eq!(run.code, 0, "{name}: {run:?}");
         assert_eq!(run.stdout.trim(), text(&out.join("master.m3u8")), "{name}");
         let facts = facts(&out);
-        assert_eq!(renditions(&facts), *expected, "{name}");
+        assert_eq!(renditions(&facts), oddity.renditions, "{name}");
         let lasts = facts["duration"].as_f64().expect("a number");
-        assert!((lasts - seconds).abs() < 0.2, "{name}: {lasts} s");
+        assert!((lasts - oddity.seconds).abs() < 0.2, "{name}: {lasts} s");
         decodes(&out.join("master.m3u8"));
     }
 }
