@@ -12,10 +12,11 @@ pub(crate) fn play(edge: &Edge, link: &str) -> serde_json::Value {
     serde_json::from_str(&printed).expect("JSON")
 }
 
-/// Plays links in players that are not ours, one after the other.
+/// Plays links in players that are not ours, three at a time.
 pub(crate) fn play_elsewhere(plays: &[(&str, &String)]) -> Vec<serde_json::Value> {
     let printed = run(Command::new(built("node_modules/node/bin/node"))
         .arg(root().join("tests/browser/others.mjs"))
+        .env("PAGES", "3")
         .args(plays.iter().flat_map(|(player, link)| [*player, link])));
     serde_json::from_str(&printed).expect("JSON")
 }

@@ -12,6 +12,9 @@ mod http;
 mod http_table;
 mod looking;
 mod media;
+#[path = "../oddities/mod.rs"]
+mod oddities;
+mod players;
 mod watching;
 
 use std::collections::HashSet;
@@ -163,7 +166,7 @@ fn the_file_to_take_home_plays_and_seeks_in_a_plain_video_element() {
         .split_once("/audio/")
         .expect("sound is listed first");
     let link = edge.link(&format!("{revision}/lecture.mp4"));
-    let all = browser::play_elsewhere(&[("video", &link)]);
+    let all = browser::play_elsewhere(&[("native-seek", &link)]);
     let played = &all[0];
     assert_eq!(played["how"], "ended", "{played:#}\n{}", edge.log());
     assert_eq!(played["errors"], serde_json::json!([]), "{played:#}");
