@@ -233,11 +233,13 @@ fn a_talk_without_pictures_and_pictures_without_sound_are_transport_streams_too(
             master.matches("TYPE=AUDIO").count(),
             expected.len() * usize::from(map == "0:a")
         );
-        assert_eq!(
-            master.matches(",URI=").count(),
-            if map == "0:a" { 2 } else { 1 },
-            "{master}"
-        );
+        // Two Renditions have segments of their own, or pictures to look through.
+        let entries = master.lines().filter(|line| {
+            let kinds = ["#EXT-X-MEDIA", "#EXT-X-I-FRAME-STREAM-INF"];
+            kinds.iter().any(|kind| line.starts_with(kind)) && line.contains(",URI=")
+        });
+        let expected = if map == "0:a" { 2 } else { 1 };
+        assert_eq!(entries.count(), expected, "{master}");
     }
 }
 
