@@ -8,7 +8,7 @@
 //! ```
 //!
 //! Everything outside the shell is pure: no clock, no randomness, no I/O; the time, the keys and the bytes are
-//! arguments. The shell exists on wasm32 only, and is the only place that names the `worker` crate, so the compiler
+//! arguments. The shell exists on wasm32 only, and is the only place that names `worker_sys`, so the compiler
 //! guards the border. Modules in reading order:
 
 mod claims;
@@ -30,6 +30,6 @@ pub mod playlist;
 pub mod read;
 pub mod request;
 #[cfg(target_arch = "wasm32")]
-mod shell;
+pub mod shell;
 pub mod storage;
 pub mod write;

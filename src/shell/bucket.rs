@@ -5,7 +5,7 @@
 use js_sys::Promise;
 use wasm_bindgen::{JsCast as _, JsValue};
 use web_sys::ReadableStream;
-use worker::worker_sys::{R2Bucket, R2MultipartUpload, R2Object, R2ObjectBody, R2UploadedPart};
+use worker_sys::{R2Bucket, R2MultipartUpload, R2Object, R2ObjectBody, R2UploadedPart};
 
 use super::js::{self, number, object, property, settled, sleep, within};
 use crate::http::problem::{Problem, Refusal};

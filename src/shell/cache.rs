@@ -5,10 +5,9 @@ use std::cell::RefCell;
 use js_sys::{Array, Promise};
 use wasm_bindgen::{JsCast as _, JsValue};
 use web_sys::{Cache, Headers, ReadableStream, Request, RequestInit, Response, ResponseInit};
-use worker::Context;
-use worker::worker_sys::FixedLengthStream;
+use worker_sys::{Context, FixedLengthStream};
 
-use super::js::{self, property, settled, within};
+use super::js::{self, property, settled, wait_until, within};
 use crate::http::range::ContentRange;
 use crate::storage::Stored;
 
@@ -128,7 +127,7 @@ impl Entry {
         else {
             return;
         };
-        context.wait_until(async move {
+        wait_until(context, async move {
             let _ = settled(self.cache.put_with_str(&self.url, &response)).await;
             drop(filling);
         });
@@ -166,7 +165,7 @@ impl Entry {
         let pipe = FixedLengthStream::new(size)?;
         let sent = viewers.pipe_to(&pipe.writable());
         let response = Response::new_with_opt_readable_stream_and_init(Some(&kept), &init)?;
-        context.wait_until(async move {
+        wait_until(context, async move {
             let _ = settled(self.cache.put_with_str(&self.url, &response)).await;
             FILLING.with_borrow_mut(|all| {
                 for fill in all.iter_mut().filter(|fill| fill.number == filling.0) {
@@ -181,7 +180,7 @@ impl Entry {
 
     /// Forgets the entry, in this data centre.
     pub(super) fn forget(self, context: &Context) {
-        context.wait_until(async move {
+        wait_until(context, async move {
             let _ = settled(self.cache.delete_with_str(&self.url)).await;
         });
     }

@@ -1,8 +1,11 @@
 //! The little of JavaScript that the shell needs, so that each call is one line elsewhere.
 
-use js_sys::futures::JsFuture;
+use std::pin::Pin;
+
+use js_sys::futures::{JsFuture, future_to_promise};
 use js_sys::{Error, Function, Object, Promise, Reflect};
 use wasm_bindgen::prelude::*;
+use worker_sys::Context;
 
 // A text that goes from wasm to JavaScript is decoded by the platform, which takes longer than most of what is done with
 // it: so what belongs together goes as one text, in lines.
@@ -53,6 +56,18 @@ pub(super) async fn settled(promise: Promise) -> Result<JsValue, JsValue> {
 /// What a promise brings within so many milliseconds; later it is an error.
 pub(super) async fn within(milliseconds: u32, promise: &Promise) -> Result<JsValue, JsValue> {
     settled(raced(milliseconds, promise)).await
+}
+
+/// Lets a request live until this is done, after its answer.
+pub(super) fn wait_until(context: &Context, work: impl Future<Output = ()> + 'static) {
+    // Boxed, because what is built around a future is built once a type.
+    let work: Pin<Box<dyn Future<Output = ()>>> = Box::pin(work);
+    let promise = future_to_promise(async {
+        work.await;
+        Ok(JsValue::UNDEFINED)
+    });
+    // A request that is over is not kept alive; the work goes on as far as the platform lets it.
+    let _ = context.wait_until(&promise);
 }
 
 pub(super) async fn sleep(milliseconds: u32) {

@@ -9,10 +9,14 @@ mod reply;
 mod watch;
 mod write;
 
+pub mod start;
+
 use std::sync::OnceLock;
 
-use wasm_bindgen::JsValue;
-use worker::{Context, Env, console_error, event};
+use js_sys::Promise;
+use js_sys::futures::future_to_promise;
+use wasm_bindgen::prelude::*;
+use worker_sys::{Context, console_error};
 
 use crate::config::{Config, ConfigError};
 use crate::decide::{Decision, decide};
@@ -29,15 +33,10 @@ use watch::Watch;
 /// Variables and secrets do not change while an isolate lives.
 static CONFIG: OnceLock<Result<Config, ConfigError>> = OnceLock::new();
 
-#[event(fetch)]
-async fn fetch(
-    request: web_sys::Request,
-    env: Env,
-    context: Context,
-) -> Result<web_sys::Response, &'static str> {
-    answer(&request, env.as_ref(), &context)
-        .await
-        .map_err(|_| "the platform makes no response")
+/// Called by worker-build's entry point.
+#[wasm_bindgen]
+pub fn fetch(request: web_sys::Request, env: JsValue, context: Context) -> Promise {
+    future_to_promise(async move { Ok(answer(&request, &env, &context).await?.into()) })
 }
 
 async fn answer(

@@ -1,7 +1,7 @@
 //! Reads: the cache is asked, else storage, and the pure part says what to make of what it said.
 
 use web_sys::{ReadableStream, Response};
-use worker::Context;
+use worker_sys::Context;
 
 use super::bucket::{Bucket, Object};
 use super::cache::{Begun, Cached, Entry, Filling};

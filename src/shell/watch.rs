@@ -2,8 +2,7 @@
 
 use js_sys::Array;
 use wasm_bindgen::{JsCast as _, JsValue};
-use worker::worker_sys::{AnalyticsEngineDataset, RateLimiter};
-use worker::{console_error, console_log};
+use worker_sys::{AnalyticsEngineDataset, RateLimiter, console_error, console_log};
 
 use super::js::{object, property, settled};
 use crate::config::Config;
