@@ -1,7 +1,5 @@
-//! HTTP-dates (RFC 9110 §5.6.7). Read by hand: a calendar is all that is needed of a date library here, and its format
-//! strings would take a tenth of the Worker.
-
-use chrono::{DateTime, Datelike as _, NaiveDate, Timelike as _};
+//! HTTP-dates (RFC 9110 §5.6.7), and the calendar that they are in. By hand: chrono's tables and format strings would be a
+//! tenth of the Worker.
 
 const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 const MONTHS: [&str; 12] = [
@@ -10,6 +8,12 @@ const MONTHS: [&str; 12] = [
 
 /// Seconds of a year of the Gregorian calendar.
 const YEAR: u64 = 31_556_952;
+const DAY: u64 = 86_400;
+/// The last second of the year 9999: an HTTP-date's year has four digits.
+const LAST: u64 = 253_402_300_799;
+/// The number of the 1st of January 1970. Days are counted from the 1st of March 400 years before the year 0: nothing that a
+/// text can say is earlier, and where leap days come last, the days of months add up without a table.
+const DAYS_TO_1970: u64 = 865_565;
 
 /// Parses an HTTP-date in its three forms, `now` being what a year of two digits is near to. `None` where it is not one: the
 /// condition that has it is then ignored.
@@ -27,7 +31,7 @@ pub fn parse_date(text: &str, now: u64) -> Option<u64> {
             let (month, year) = rest.split_once('-')?;
             // §5.6.7: what would be more than 50 years ahead was in the last century.
             let year = 2000 + number(year, 2)?;
-            let is_past = u64::from(year) >= 1970 + now / YEAR + 50;
+            let is_past = year >= 1970 + now / YEAR + 50;
             (name, year - if is_past { 100 } else { 0 }, month, day, time)
         }
         [name, month, day, time, year] => (name, number(year, 4)?, month, day, time),
@@ -36,42 +40,74 @@ pub fn parse_date(text: &str, now: u64) -> Option<u64> {
     if !DAYS.iter().any(|known| day_name.starts_with(known)) {
         return None;
     }
-    let month = MONTHS.iter().position(|name| *name == month)?;
-    let month = u32::try_from(month).ok()? + 1;
+    let month = MONTHS.iter().position(|name| *name == month)? as u64 + 1;
     let day = number(day, 2).or_else(|| number(day, 1))?;
     let mut time = time.split(':').map(|part| number(part, 2));
     let (hour, minute, second) = (time.next()??, time.next()??, time.next()??);
-    if time.next().is_some() || second > 60 {
+    if time.next().is_some() || hour > 23 || minute > 59 || second > 60 {
         return None;
     }
-    let date = NaiveDate::from_ymd_opt(i32::try_from(year).ok()?, month, day)?;
+    let days = days(year, month, day);
+    // The 30th of February has the number of another day.
+    if date(days) != (year, month, day) {
+        return None;
+    }
     // A leap second is the last second of its minute here.
-    let date = date.and_hms_opt(hour, minute, second.min(59))?;
+    let seconds = days * DAY + (hour * 60 + minute) * 60 + second.min(59);
     // Before 1970 is before everything that is stored.
-    Some(u64::try_from(date.and_utc().timestamp()).unwrap_or(0))
+    Some(seconds.saturating_sub(DAYS_TO_1970 * DAY))
 }
 
 /// An HTTP-date in its preferred form: `Sun, 06 Nov 1994 08:49:37 GMT`.
 #[must_use]
 pub fn format_date(seconds: u64) -> String {
-    let date = i64::try_from(seconds)
-        .ok()
-        .and_then(|seconds| DateTime::from_timestamp(seconds, 0))
-        .unwrap_or_default();
+    let seconds = seconds.min(LAST);
+    let days = seconds / DAY + DAYS_TO_1970;
+    let (year, month, day) = date(days);
+    // The day that days are counted from was a Wednesday.
     format!(
-        "{}, {:02} {} {:04} {:02}:{:02}:{:02} GMT",
-        DAYS[date.weekday().num_days_from_monday() as usize],
-        date.day(),
-        MONTHS[date.month0() as usize],
-        date.year(),
-        date.hour(),
-        date.minute(),
-        date.second()
+        "{}, {day:02} {} {year:04} {:02}:{:02}:{:02} GMT",
+        DAYS[(days + 2) as usize % 7],
+        MONTHS[(month - 1) as usize % 12],
+        seconds / 3600 % 24,
+        seconds / 60 % 60,
+        seconds % 60
     )
 }
 
+/// The number of a day. Months and days count from 1.
+fn days(year: u64, month: u64, day: u64) -> u64 {
+    // January and February end a year that begins with March.
+    let year = year + 400 - u64::from(month < 3);
+    first_day(year) + first_day_of_month((month + 9) % 12) + day - 1
+}
+
+/// The year, month and day of the month that have this number.
+fn date(days: u64) -> (u64, u64, u64) {
+    let mut year = days / 365;
+    while first_day(year) > days {
+        year -= 1;
+    }
+    let day = days - first_day(year);
+    let month = (day * 5 + 2) / 153;
+    let day = day - first_day_of_month(month) + 1;
+    let is_next_year = month > 9;
+    let month = (month + 2) % 12 + 1;
+    (year + u64::from(is_next_year) - 400, month, day)
+}
+
+/// The number of a 1st of March.
+fn first_day(year: u64) -> u64 {
+    year * 365 + year / 4 - year / 100 + year / 400
+}
+
+/// How many days there are from the 1st of March to the first of a month, March being 0: five months have 153 days.
+fn first_day_of_month(month: u64) -> u64 {
+    (month * 153 + 2) / 5
+}
+
 /// A number of exactly `digits` digits.
-fn number(text: &str, digits: usize) -> Option<u32> {
+fn number(text: &str, digits: usize) -> Option<u64> {
     if text.len() != digits || !text.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
@@ -101,6 +137,12 @@ mod tests {
             "Sun, 06 Nov 1994 08:49:37 CET",
             "Foo, 06 Nov 1994 08:49:37 GMT",
             "Sun, 06 Nov 1994 08:49:61 GMT",
+            "Sun, 06 Nov 1994 08:60:00 GMT",
+            "Sun, 06 Nov 1994 24:00:00 GMT",
+            "Sun, 00 Nov 1994 08:49:37 GMT",
+            "Sun, 31 Nov 1994 08:49:37 GMT",
+            "Tue, 29 Feb 1994 08:49:37 GMT",
+            "Tue, 29 Feb 2100 08:49:37 GMT",
             "784111777",
         ] {
             assert_eq!(parse_date(text, NOW), None, "{text}");
@@ -123,11 +165,30 @@ mod tests {
     }
 
     #[test]
-    fn every_day_reads_as_it_is_written() {
-        for seconds in (0..4_000_000_000).step_by(86_399 * 7) {
-            assert_eq!(parse_date(&format_date(seconds), NOW), Some(seconds));
+    fn the_calendar_is_chronos() {
+        // The calendar repeats itself after four hundred years.
+        let first = chrono::NaiveDate::from_ymd_opt(1970, 1, 1).expect("a day");
+        for (number, day) in first.iter_days().take(146_097 + 366).enumerate() {
+            let seconds = number as u64 * DAY + 86_399;
+            let expected = day.format("%a, %d %b %Y 23:59:59 GMT").to_string();
+            assert_eq!(format_date(seconds), expected);
+            assert_eq!(parse_date(&expected, NOW), Some(seconds), "{expected}");
         }
-        let early = "Wed, 01 Jan 1969 00:00:00 GMT";
-        assert_eq!(parse_date(early, NOW), Some(0));
+    }
+
+    #[test]
+    fn what_is_before_1970_is_1970_and_what_has_no_four_digits_is_9999() {
+        for early in [
+            "Wed, 01 Jan 1969 00:00:00 GMT",
+            "Wed, 31 Dec 1969 23:59:60 GMT",
+            "Tue, 29 Feb 0000 00:00:00 GMT",
+            "Sat, 01 Jan 0000 00:00:00 GMT",
+        ] {
+            assert_eq!(parse_date(early, NOW), Some(0), "{early}");
+        }
+        for late in [LAST, LAST + 1, u64::MAX] {
+            assert_eq!(format_date(late), "Fri, 31 Dec 9999 23:59:59 GMT");
+        }
+        assert_eq!(parse_date(&format_date(LAST), NOW), Some(LAST));
     }
 }
