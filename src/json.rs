@@ -191,8 +191,9 @@ impl<'json> Reader<'json> {
             let _ = self.take("+") || self.take("-");
             (self.digits() > 0).then_some(())?;
         }
-        let integer = plain.then(|| self.json[start..self.at].parse().ok());
-        Some(integer.flatten().map_or(Value::Number, Value::Integer))
+        let digits = self.json.get(start..self.at).filter(|_| plain);
+        let integer = digits.and_then(|digits| digits.parse().ok());
+        Some(integer.map_or(Value::Number, Value::Integer))
     }
 
     /// Skips digits; says how many.
@@ -214,7 +215,7 @@ impl<'json> Reader<'json> {
         loop {
             match self.peek()? {
                 b'"' => {
-                    let last = &self.json[copied..self.at];
+                    let last = self.json.get(copied..self.at)?;
                     let text = match unescaped {
                         None => Cow::Borrowed(last),
                         Some(text) => Cow::Owned(text + last),
@@ -225,7 +226,7 @@ impl<'json> Reader<'json> {
                 }
                 b'\\' => {
                     let text = unescaped.get_or_insert_default();
-                    text.push_str(&self.json[copied..self.at]);
+                    text.push_str(self.json.get(copied..self.at)?);
                     self.at += 1;
                     let character = self.escape()?;
                     unescaped.get_or_insert_default().push(character);

@@ -6,6 +6,7 @@ use crate::json::quoted;
 use crate::keyring::Keyring;
 use crate::object_key::ObjectKey;
 use crate::playlist::is_storyboard_name;
+use crate::text::split_once;
 
 /// A client's own text in a log is cut here.
 const MAX_REASON_CHARACTERS: usize = 200;
@@ -103,7 +104,7 @@ pub struct DataPoint<'request> {
 
 /// The lecture that an object belongs to: the folder of its revisions, or its own.
 fn asset(key: &ObjectKey) -> &str {
-    match key.as_str().split_once("/v/") {
+    match split_once(key.as_str(), "/v/") {
         Some((asset, _)) if key.is_in_revision() => asset,
         _ => key.split().0.trim_end_matches('/'),
     }

@@ -8,6 +8,8 @@ use std::fmt::{self, Write as _};
 
 use serde::Serialize;
 
+use crate::text::split_once;
+
 /// The longest object key that R2 stores, in bytes.
 pub const MAX_OBJECT_KEY_BYTES: usize = 1024;
 
@@ -94,7 +96,8 @@ impl ObjectKey {
     #[must_use]
     pub fn split(&self) -> (&str, &str) {
         let at = self.0.rfind('/').map_or(0, |slash| slash + 1);
-        self.0.split_at(at)
+        // A slash is a character of its own, so this is always one of its places.
+        self.0.split_at_checked(at).unwrap_or_default()
     }
 
     /// The directory this object is in.
@@ -106,9 +109,7 @@ impl ObjectKey {
     /// Whether the object belongs to a revision, `…/v/<revision>/…`: such objects never change.
     #[must_use]
     pub fn is_in_revision(&self) -> bool {
-        self.0
-            .split_once("/v/")
-            .is_some_and(|(_, rest)| rest.contains('/'))
+        split_once(&self.0, "/v/").is_some_and(|(_, rest)| rest.contains('/'))
     }
 
     /// Whether the name ends in `.extension`, in any case.
@@ -157,7 +158,7 @@ impl Directory {
             return Some(Self(String::new()));
         }
         let (end, _) = key.0.match_indices('/').nth(depth - 1)?;
-        Some(Self(key.0[..=end].to_owned()))
+        Some(Self(key.0.get(..=end)?.to_owned()))
     }
 }
 

@@ -7,6 +7,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use crate::http::problem::{Problem, Refusal};
 use crate::network::{Country, Network, Place};
 use crate::object_key::ObjectKey;
+use crate::text::split_once;
 
 /// A query longer than this is none that a player sends: a link has at most 4 KiB, and metrics (CMCD) less.
 const MAX_QUERY_BYTES: usize = 8 * 1024;
@@ -76,9 +77,9 @@ impl std::fmt::Debug for Request<'_> {
 /// ```
 #[must_use]
 pub fn split_url(url: &str) -> Option<(&str, &str, Option<&str>)> {
-    let authority_starts = url.find("://")? + 3;
-    let path_starts = url[authority_starts..].find('/')? + authority_starts;
-    let (origin, rest) = url.split_at(path_starts);
+    let (scheme, rest) = split_once(url, "://")?;
+    let path_starts = scheme.len() + 3 + rest.find('/')?;
+    let (origin, rest) = url.split_at_checked(path_starts)?;
     let rest = rest.split('#').next().unwrap_or(rest);
     Some(match rest.split_once('?') {
         Some((path, query)) => (origin, path, Some(query)),
@@ -114,7 +115,7 @@ pub(crate) fn parameter<'query>(
 /// A directory's pass in the path, `/~<pass>/…`, and the path behind it.
 pub(crate) fn split_path_pass(path: &str) -> (Option<&str>, &str) {
     path.strip_prefix("/~")
-        .and_then(|rest| rest.find('/').map(|slash| rest.split_at(slash)))
+        .and_then(|rest| rest.split_at_checked(rest.find('/')?))
         .map_or((None, path), |(pass, rest)| (Some(pass), rest))
 }
 

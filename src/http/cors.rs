@@ -3,6 +3,8 @@
 
 use serde::Serialize;
 
+use crate::text::split_once;
+
 /// The methods that the edge has.
 pub const METHODS: &str = "GET, HEAD, PUT, POST, DELETE, OPTIONS";
 
@@ -33,7 +35,7 @@ impl OriginPattern {
     /// `None` where the text is no origin: no scheme, a path, or a wildcard elsewhere than at the start of the host.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let (scheme, host) = text.split_once("://")?;
+        let (scheme, host) = split_once(text, "://")?;
         let host = match host.strip_prefix('*') {
             Some(rest) if rest.starts_with('.') => rest,
             Some(_) => return None,
@@ -54,7 +56,7 @@ impl OriginPattern {
     /// Whether an `Origin` header's value is one of these. Browsers send it in lower case.
     #[must_use]
     pub fn matches(&self, origin: &str) -> bool {
-        let Some((scheme, host)) = origin.split_once("://") else {
+        let Some((scheme, host)) = split_once(origin, "://") else {
             return false;
         };
         let host_matches = if self.host.starts_with('.') {

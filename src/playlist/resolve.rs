@@ -98,8 +98,8 @@ pub(super) fn is_plain_name(path: &str) -> bool {
 
 /// The path of a URI reference, if the reference is to our own origin.
 fn path_on_our_origin<'uri>(origin: &str, uri: &'uri str) -> Option<&'uri str> {
-    let scheme_ends = origin.find("//").unwrap_or(0);
-    let (our_scheme, our_authority) = origin.split_at(scheme_ends);
+    let scheme_ends = origin.find('/').unwrap_or(0);
+    let (our_scheme, our_authority) = origin.split_at_checked(scheme_ends)?;
     let after_scheme = match uri.split_once(':') {
         // A colon in a later segment is no scheme (RFC 3986 §4.2).
         Some((scheme, after)) if !scheme.contains('/') => {
@@ -117,8 +117,8 @@ fn path_on_our_origin<'uri>(origin: &str, uri: &'uri str) -> Option<&'uri str> {
     if !after_scheme.starts_with("//") {
         return Some(after_scheme).filter(|path| !path.is_empty());
     }
-    let path_starts = after_scheme[2..].find('/')? + 2;
-    let (authority, path) = after_scheme.split_at(path_starts);
+    let path_starts = after_scheme.strip_prefix("//")?.find('/')? + 2;
+    let (authority, path) = after_scheme.split_at_checked(path_starts)?;
     let default_port = if our_scheme == "https:" {
         ":443"
     } else {

@@ -13,6 +13,7 @@ use crate::keyring::Key;
 use crate::network::Place;
 use crate::object_key::Directory;
 use crate::pass::{Kind, Minter};
+use crate::text::split_once;
 use lectern_hot::scan::{Item, Role, UriSpan, scan};
 
 /// The largest playlist that is rewritten: ten hours of two-second segments take about a quarter of it.
@@ -288,24 +289,24 @@ impl<'a> Rewriter<'a> {
 
     /// Applies the edits that begin before `end`.
     fn edit_up_to(&mut self, end: usize) {
-        while let Some(edit) = self.edits.next_if(|edit| edit.at.start <= end) {
-            if edit.at.start >= self.copied {
-                self.copy_to(edit.at.start);
+        while let Some(edit) = self.edits.next_if(|edit| edit.start <= end) {
+            if edit.start >= self.copied {
+                self.copy_to(edit.start);
                 self.out.extend_from_slice(edit.with.as_bytes());
             }
-            self.copied = self.copied.max(edit.at.end);
+            self.copied = self.copied.max(edit.end);
         }
     }
 
     /// Replaces `{$name}` by what this playlist defined before (RFC 8216bis §4.3). `None` where a name is not defined
     /// here, or its value would start a query or fragment in the middle of the text: the line is left alone.
     fn substitute<'uri>(&self, uri: &'uri str) -> Option<Cow<'uri, str>> {
-        if !uri.contains("{$") {
+        if !uri.contains('{') {
             return Some(Cow::Borrowed(uri));
         }
         let mut value = String::new();
         let mut rest = uri;
-        while let Some((before, after)) = rest.split_once("{$") {
+        while let Some((before, after)) = split_once(rest, "{$") {
             let (name, after) = after.split_once('}')?;
             let (_, defined) = self
                 .variables

@@ -13,8 +13,7 @@ pub(super) struct Parts<'uri> {
 
 impl<'uri> Parts<'uri> {
     pub(super) fn of(uri: &'uri str) -> Self {
-        let path_and_query = uri.find('#').unwrap_or(uri.len());
-        let before_fragment = &uri[..path_and_query];
+        let before_fragment = uri.split_once('#').map_or(uri, |(before, _)| before);
         let (path, query) = match before_fragment.split_once('?') {
             Some((path, query)) => (path, Some(query)),
             None => (before_fragment, None),
@@ -22,7 +21,7 @@ impl<'uri> Parts<'uri> {
         Self {
             path,
             query,
-            path_and_query,
+            path_and_query: before_fragment.len(),
         }
     }
 

@@ -1,9 +1,8 @@
 //! The filter of a Media Playlist: Media Segments outside a preview.
 
-use std::collections::HashSet;
 use std::ops::Range;
 
-use super::{Edit, attribute, tag, trim_line, whole_lines};
+use super::{Edit, attribute, sorted, tag, trim_line, whole_lines};
 use crate::playlist::PlaylistError;
 
 /// A Media Segment with the tags that belong to it.
@@ -113,12 +112,13 @@ pub(in crate::playlist) fn media(
     let cut_at_end = last.is_none_or(|last| last + 1 < segments.len()) && !segments.is_empty();
 
     // A pass opens an object whole: a file that holds segments of both sides cannot be shown in part.
-    let (mut shown, mut hidden) = (HashSet::new(), HashSet::new());
-    for (segment, keep) in segments.iter().zip(&kept) {
-        let side = if *keep { &mut shown } else { &mut hidden };
-        side.extend(segment.byte_range.as_ref().and_then(|_| uri_of(segment)));
-    }
-    if !shown.is_disjoint(&hidden) {
+    let files = segments.iter().zip(&kept).filter_map(|(segment, keep)| {
+        let uri = segment.byte_range.as_ref().and_then(|_| uri_of(segment))?;
+        Some((uri, *keep))
+    });
+    let is_on_both_sides =
+        |pair: &[(&[u8], bool)]| pair[0].0 == pair[1].0 && pair[0].1 != pair[1].1;
+    if sorted(files.collect()).windows(2).any(is_on_both_sides) {
         return Err(PlaylistError::NoPreview);
     }
 
@@ -142,10 +142,8 @@ pub(in crate::playlist) fn media(
         } else if let Some((at, length, true, begins)) = ranged
             && (number == 0 || !kept[number - 1])
         {
-            edits.push(Edit {
-                at: at.clone(),
-                with: format!("#EXT-X-BYTERANGE:{length}@{begins}"),
-            });
+            let with = format!("#EXT-X-BYTERANGE:{length}@{begins}");
+            edits.push(Edit::replace(at.clone(), with));
         }
     }
     if cut_at_end {
@@ -179,13 +177,10 @@ pub(in crate::playlist) fn media(
     )?);
     if cut_at_end && !ended {
         let newline = if playlist.ends_with(b"\n") { "" } else { "\n" };
-        edits.push(Edit {
-            at: playlist.len()..playlist.len(),
-            with: format!("{newline}#EXT-X-ENDLIST\n"),
-        });
+        let with = format!("{newline}#EXT-X-ENDLIST\n");
+        edits.push(Edit::replace(playlist.len()..playlist.len(), with));
     }
-    edits.sort_unstable_by_key(|edit| (edit.at.start, edit.at.end));
-    Ok(edits)
+    Ok(sorted(edits))
 }
 
 /// Adds what went to a sequence number, or says it where the playlist counted from nothing.
@@ -210,7 +205,7 @@ fn count(
         None => (head..head, 0_u64, "\n"),
     };
     let with = format!("{name}:{}{end}", before.saturating_add(gone));
-    Ok(Some(Edit { at, with }))
+    Ok(Some(Edit::replace(at, with)))
 }
 
 /// `EXTINF`'s duration, an integer or a decimal number of seconds.

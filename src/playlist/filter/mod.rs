@@ -4,6 +4,7 @@
 mod media;
 mod multivariant;
 
+use std::collections::BinaryHeap;
 use std::ops::Range;
 
 use lectern_hot::attributes::attributes;
@@ -23,18 +24,24 @@ pub struct Entitlements {
     pub preview: Option<(u32, u32)>,
 }
 
-/// A change to a playlist: these bytes become those.
-#[derive(Debug, PartialEq, Eq)]
+/// A change to a playlist: these bytes become those. In the order of where it begins.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Edit {
-    pub(super) at: Range<usize>,
+    pub(super) start: usize,
+    pub(super) end: usize,
     pub(super) with: String,
 }
 
 impl Edit {
     fn drop(at: Range<usize>) -> Self {
+        Self::replace(at, String::new())
+    }
+
+    fn replace(at: Range<usize>, with: String) -> Self {
         Self {
-            at,
-            with: String::new(),
+            start: at.start,
+            end: at.end,
+            with,
         }
     }
 }
@@ -85,6 +92,11 @@ fn attribute<'line>(line: &'line [u8], name: &[u8]) -> Option<&'line str> {
     str::from_utf8(&line[value]).ok()
 }
 
+/// In ascending order. The standard library's sorts are faster on long lists, and ten times as much code.
+fn sorted<T: Ord>(values: Vec<T>) -> Vec<T> {
+    BinaryHeap::from(values).into_sorted_vec()
+}
+
 /// Lines with their endings.
 fn whole_lines(playlist: &[u8]) -> Vec<Range<usize>> {
     let starts: Vec<usize> = lines(playlist).map(|line| line.start).collect();
@@ -109,9 +121,9 @@ mod testing {
         let mut out = String::new();
         let mut copied = 0;
         for edit in edits {
-            out += &playlist[copied..edit.at.start];
+            out += &playlist[copied..edit.start];
             out += &edit.with;
-            copied = edit.at.end;
+            copied = edit.end;
         }
         out + &playlist[copied..]
     }

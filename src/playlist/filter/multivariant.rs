@@ -1,11 +1,10 @@
 //! The filter of a Multivariant Playlist: Variant Streams and Renditions that a link does not open.
 
-use std::collections::HashSet;
 use std::ops::Range;
 
 use lectern_hot::attributes::attributes;
 
-use super::{Edit, Entitlements, attribute, tag, trim_line, whole_lines};
+use super::{Edit, Entitlements, attribute, sorted, tag, trim_line, whole_lines};
 use crate::playlist::PlaylistError;
 
 /// A Rendition Group: its type and id.
@@ -88,18 +87,19 @@ pub(in crate::playlist) fn multivariant(
             .iter()
             .any(|(_, (found, group), keep)| found == kind && group == id && (*keep || !listed))
     };
-    let unlisted: HashSet<&[u8]> = renditions
+    let unlisted: Vec<&[u8]> = renditions
         .iter()
         .filter(|(_, _, listed)| !listed)
         .filter_map(|(at, _, _)| attribute(&playlist[at.clone()], b"URI"))
         .map(str::as_bytes)
         .collect();
+    let unlisted = sorted(unlisted);
     let mut used: Vec<Group> = Vec::new();
     for variant in &mut variants {
         let line = &playlist[variant.tag.clone()];
         // A Variant Stream of sound alone may be a Rendition by another name, and goes with it.
         let uri = playlist[variant.uri.clone()].trim_ascii();
-        variant.keep &= !unlisted.contains(&uri);
+        variant.keep &= unlisted.binary_search(&uri).is_err();
         // Its sound is only in other languages: it cannot be played as the link says.
         if let Some(group) = attribute(line, b"AUDIO") {
             variant.keep &=
@@ -132,8 +132,7 @@ pub(in crate::playlist) fn multivariant(
             edits.push(Edit::drop(at));
         }
     }
-    edits.sort_unstable_by_key(|edit| edit.at.start);
-    Ok(edits)
+    Ok(sorted(edits))
 }
 
 /// The shorter side of `RESOLUTION`. An entry that does not say is none of the video's only if its codecs are all of

@@ -1,0 +1,27 @@
+//! What is needed of text beside `str`'s own methods.
+
+/// As [`str::split_once`], for separators of two or three characters. The standard library's search is made for long ones, and
+/// with it the Worker would be larger by a kilobyte.
+pub(crate) fn split_once<'text>(
+    text: &'text str,
+    separator: &str,
+) -> Option<(&'text str, &'text str)> {
+    text.char_indices().find_map(|(at, _)| {
+        let (before, rest) = text.split_at_checked(at)?;
+        Some((before, rest.strip_prefix(separator)?))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_text_is_split_where_str_splits_it(text in "[{$é]{0,9}") {
+            prop_assert_eq!(split_once(&text, "{$"), text.split_once("{$"));
+        }
+    }
+}
