@@ -8,7 +8,7 @@
 //! ```
 //!
 //! Everything outside the shell is pure: no clock, no randomness, no I/O; the time, the keys and the bytes are
-//! arguments. The shell exists on wasm32 only, and is the only place that names `worker_sys`, so the compiler
+//! arguments. The shell exists on wasm32 only, and is the only place that names `wasm_bindgen`, so the compiler
 //! guards the border. Modules in reading order:
 
 // A text that is cut at no place of a character is a panic that prints the text, for which the tables are a part of the

@@ -84,22 +84,35 @@ impl Record<'_> {
             blobs: [asset, self.viewer, kind(key)],
             doubles: [
                 height(key).into(),
-                self.bytes as f64,
-                f64::from(self.status),
-                number(key).map_or(-1.0, f64::from),
+                i64::try_from(self.bytes).unwrap_or(i64::MAX),
+                self.status.into(),
+                number(key).map_or(-1, i64::from),
             ],
         })
     }
 }
 
 /// What Workers Analytics Engine is told.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DataPoint<'request> {
     pub index: &'request str,
     /// Lecture, viewer, kind.
     pub blobs: [&'request str; 3],
     /// Height, bytes, status, and the segment's number; -1 for what is no segment.
-    pub doubles: [f64; 4],
+    pub doubles: [i64; 4],
+}
+
+impl DataPoint<'_> {
+    /// As the binding takes it.
+    #[must_use]
+    pub fn json(&self) -> String {
+        let index = quoted(self.index);
+        let [asset, viewer, kind] = self.blobs.map(quoted);
+        let [height, bytes, status, number] = self.doubles;
+        format!(
+            r#"{{"indexes":[{index}],"blobs":[{asset},{viewer},{kind}],"doubles":[{height},{bytes},{status},{number}]}}"#
+        )
+    }
 }
 
 /// The lecture that an object belongs to: the folder of its revisions, or its own.
@@ -198,15 +211,15 @@ mod tests {
     #[test]
     fn a_data_point_names_lecture_kind_and_rung() {
         for (name, asset, kind, height, number) in [
-            ("c/x/v/1/480p/seg00012.m4s", "c/x", "segment", 480.0, 12.0),
-            ("c/x/v/1/480p/init.mp4", "c/x", "init", 480.0, -1.0),
-            ("c/x/v/1/audio/en/seg00000.m4s", "c/x", "segment", 0.0, 0.0),
-            ("c/x/v/1/lecture.mp4", "c/x", "file", 0.0, -1.0),
-            ("c/x/v/1/subs/en/seg00001.vtt", "c/x", "caption", 0.0, 1.0),
-            ("c/x/v/1/storyboard.vtt", "c/x", "other", 0.0, -1.0),
-            ("c/x/master.m3u8", "c/x", "playlist", 0.0, -1.0),
-            ("original.mov", "", "other", 0.0, -1.0),
-            ("c/v/master.m3u8", "c/v", "playlist", 0.0, -1.0),
+            ("c/x/v/1/480p/seg00012.m4s", "c/x", "segment", 480, 12),
+            ("c/x/v/1/480p/init.mp4", "c/x", "init", 480, -1),
+            ("c/x/v/1/audio/en/seg00000.m4s", "c/x", "segment", 0, 0),
+            ("c/x/v/1/lecture.mp4", "c/x", "file", 0, -1),
+            ("c/x/v/1/subs/en/seg00001.vtt", "c/x", "caption", 0, 1),
+            ("c/x/v/1/storyboard.vtt", "c/x", "other", 0, -1),
+            ("c/x/master.m3u8", "c/x", "playlist", 0, -1),
+            ("original.mov", "", "other", 0, -1),
+            ("c/v/master.m3u8", "c/v", "playlist", 0, -1),
         ] {
             let key = key(name);
             let record = Record {
@@ -221,10 +234,23 @@ mod tests {
             let point = DataPoint {
                 index: asset,
                 blobs: [asset, "abc", kind],
-                doubles: [height, 7.0, 200.0, number],
+                doubles: [height, 7, 200, number],
             };
             assert_eq!(record.data_point(), Some(point), "{name}");
         }
+    }
+
+    #[test]
+    fn a_data_point_is_json() {
+        let point = DataPoint {
+            index: "c/\"x\"",
+            blobs: ["c/\"x\"", "abc", "segment"],
+            doubles: [480, 7, 200, -1],
+        };
+        assert_eq!(
+            point.json(),
+            r#"{"indexes":["c/\"x\""],"blobs":["c/\"x\"","abc","segment"],"doubles":[480,7,200,-1]}"#
+        );
     }
 
     #[test]

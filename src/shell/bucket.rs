@@ -5,11 +5,11 @@
 use js_sys::Promise;
 use wasm_bindgen::{JsCast as _, JsValue};
 use web_sys::ReadableStream;
-use worker_sys::{R2Bucket, R2MultipartUpload, R2Object, R2ObjectBody, R2UploadedPart};
 
-use super::js::{self, number, object, property, settled, sleep, within};
+use super::js::{self, Body, call, json, property, sleep, text, within};
 use crate::http::problem::{Problem, Refusal};
 use crate::http::range::ByteRange;
+use crate::json::quoted;
 use crate::object_key::ObjectKey;
 use crate::storage::{RETRIES_MS, StorageError, Stored, TIMEOUT_MS};
 use crate::write::{Condition, UploadedPart};
@@ -17,31 +17,27 @@ use crate::write::{Condition, UploadedPart};
 /// The name of the binding in `wrangler.toml`.
 const BINDING: &str = "BUCKET";
 
-pub(super) struct Bucket(R2Bucket);
+pub(super) struct Bucket(JsValue);
 
 /// An object as R2 gave it.
 pub(super) struct Object {
     pub(super) stored: Stored,
-    object: R2ObjectBody,
+    object: Body,
 }
 
 impl Object {
     /// The stream goes from R2 to the client without entering wasm.
     pub(super) fn body(&self) -> Result<ReadableStream, StorageError> {
-        self.object.body().map_err(storage_error)
+        let without = || StorageError::Unavailable("an object without its body".to_owned());
+        self.object.body().ok_or_else(without)
     }
 
     pub(super) async fn bytes(&self) -> Result<Vec<u8>, StorageError> {
-        let buffer = self.object.array_buffer().map_err(storage_error)?;
-        let buffer = settled(buffer).await.map_err(storage_error)?;
-        Ok(js::bytes(&buffer))
+        self.object.bytes().await.map_err(storage_error)
     }
 
-    /// Tells storage that the body is not wanted.
     pub(super) fn discard(&self) {
-        if let Ok(stream) = self.object.body() {
-            let _ = stream.cancel();
-        }
+        self.object.discard();
     }
 }
 
@@ -53,7 +49,7 @@ impl Bucket {
     pub(super) fn of(env: &JsValue) -> Result<Self, Refusal> {
         property(env, BINDING)
             .filter(JsValue::is_object)
-            .map(|bucket| Self(bucket.unchecked_into()))
+            .map(Self)
             .ok_or_else(|| {
                 Refusal::new(
                     Problem::Misconfigured,
@@ -63,8 +59,8 @@ impl Bucket {
     }
 
     pub(super) async fn head(&self, key: &ObjectKey) -> Result<Option<Stored>, StorageError> {
-        let found = ask(&|| self.0.head(key.as_str().to_owned())).await?;
-        Ok(found.map(|found| stored(found.unchecked_ref())))
+        let found = self.ask("head", &[&name(key)]).await?;
+        found.map(|found| stored(&found)).transpose()
     }
 
     pub(super) async fn get(
@@ -74,11 +70,13 @@ impl Bucket {
     ) -> Result<Option<Object>, StorageError> {
         let options = match range {
             None => JsValue::UNDEFINED,
-            Some(range) => object(&[("range", range_option(range))]),
+            Some(range) => json(&range_option(range)).map_err(storage_error)?,
         };
-        let found = ask(&|| self.0.get(key.as_str().to_owned(), options.clone())).await?;
-        Ok(found.map(|found| Object {
-            stored: stored(found.unchecked_ref()),
+        let Some(found) = self.ask("get", &[&name(key), &options]).await? else {
+            return Ok(None);
+        };
+        Ok(Some(Object {
+            stored: stored(&found)?,
             object: found.unchecked_into(),
         }))
     }
@@ -91,22 +89,22 @@ impl Bucket {
         content_type: &str,
         condition: Option<Condition>,
     ) -> Result<Option<Stored>, StorageError> {
-        let mut options = vec![("httpMetadata", metadata(content_type))];
-        if let Some(condition) = condition {
-            let (name, etag) = match &condition {
-                Condition::Absent => ("etagDoesNotMatch", "*"),
-                Condition::Present => ("etagMatches", "*"),
-                Condition::Is(etag) => ("etagMatches", etag.as_str()),
-            };
-            options.push(("onlyIf", object(&[(name, etag.into())])));
+        let only_if = match &condition {
+            None => String::new(),
+            Some(Condition::Absent) => r#","onlyIf":{"etagDoesNotMatch":"*"}"#.to_owned(),
+            Some(Condition::Present) => r#","onlyIf":{"etagMatches":"*"}"#.to_owned(),
+            Some(Condition::Is(etag)) => format!(r#","onlyIf":{{"etagMatches":{}}}"#, quoted(etag)),
+        };
+        let options = options(content_type, &only_if)?;
+        let written = answer(&self.0, "put", &[&name(key), &body, &options]).await?;
+        if written.is_null() {
+            return Ok(None);
         }
-        let written = self.0.put(key.as_str().to_owned(), body, object(&options));
-        let written = answer(written).await?;
-        Ok((!written.is_null()).then(|| stored(written.unchecked_ref())))
+        stored(&written).map(Some)
     }
 
     pub(super) async fn delete(&self, key: &ObjectKey) -> Result<(), StorageError> {
-        answer(self.0.delete(key.as_str().to_owned())).await?;
+        answer(&self.0, "delete", &[&name(key)]).await?;
         Ok(())
     }
 
@@ -115,11 +113,10 @@ impl Bucket {
         key: &ObjectKey,
         content_type: &str,
     ) -> Result<String, StorageError> {
-        let options = object(&[("httpMetadata", metadata(content_type))]);
-        let key = key.as_str().to_owned();
-        let upload = answer(self.0.create_multipart_upload(key, options)).await?;
-        let upload: &R2MultipartUpload = upload.unchecked_ref();
-        upload.upload_id().map_err(storage_error)
+        let options = options(content_type, "")?;
+        let created = [&name(key), &options];
+        let upload = answer(&self.0, "createMultipartUpload", &created).await?;
+        said(&upload, "uploadId")
     }
 
     pub(super) async fn upload_part(
@@ -130,11 +127,10 @@ impl Bucket {
         body: ReadableStream,
     ) -> Result<UploadedPart, StorageError> {
         let upload = self.upload(key, upload)?;
-        let part = answer(upload.upload_part(number, body.into())).await?;
-        let part: &R2UploadedPart = part.unchecked_ref();
+        let part = answer(&upload, "uploadPart", &[&JsValue::from(number), &body]).await?;
         Ok(UploadedPart {
             part_number: number,
-            etag: part.etag().map_err(storage_error)?,
+            etag: said(&part, "etag")?,
         })
     }
 
@@ -144,15 +140,10 @@ impl Bucket {
         upload: &str,
         parts: &[UploadedPart],
     ) -> Result<Stored, StorageError> {
-        let part = |part: &UploadedPart| {
-            object(&[
-                ("partNumber", part.part_number.into()),
-                ("etag", part.etag.as_str().into()),
-            ])
-        };
         let upload = self.upload(key, upload)?;
-        let completed = answer(upload.complete(parts.iter().map(part).collect())).await?;
-        Ok(stored(completed.unchecked_ref()))
+        let parts: Vec<String> = parts.iter().map(UploadedPart::json).collect();
+        let parts = json(&format!("[{}]", parts.join(","))).map_err(storage_error)?;
+        stored(&answer(&upload, "complete", &[&parts]).await?)
     }
 
     pub(super) async fn abort_upload(
@@ -160,74 +151,85 @@ impl Bucket {
         key: &ObjectKey,
         upload: &str,
     ) -> Result<(), StorageError> {
-        answer(self.upload(key, upload)?.abort()).await?;
+        answer(&self.upload(key, upload)?, "abort", &[]).await?;
         Ok(())
     }
 
-    fn upload(&self, key: &ObjectKey, id: &str) -> Result<R2MultipartUpload, StorageError> {
-        self.0
-            .resume_multipart_upload(key.as_str().to_owned(), id.to_owned())
-            .map(JsValue::unchecked_into)
-            .map_err(storage_error)
+    fn upload(&self, key: &ObjectKey, id: &str) -> Result<JsValue, StorageError> {
+        let resumed = [&name(key), &JsValue::from_str(id)];
+        call(&self.0, "resumeMultipartUpload", &resumed).map_err(storage_error)
     }
-}
 
-/// Asks R2 for something that can be asked again: nothing was sent to the client yet. An answer that does not come is not
-/// waited for a second time.
-async fn ask(call: &dyn Fn() -> Result<Promise, JsValue>) -> Result<Option<JsValue>, StorageError> {
-    let mut waits = RETRIES_MS.iter();
-    loop {
-        let asked = js::microseconds();
-        let found = match call() {
-            Ok(promise) => within(TIMEOUT_MS, &promise).await,
-            Err(error) => Err(error),
-        };
-        let error = match found {
-            Ok(found) => return Ok((!found.is_null()).then_some(found)),
-            Err(error) => storage_error(error),
-        };
-        let in_time = js::microseconds() - asked < u64::from(TIMEOUT_MS) * 1000;
-        match waits.next() {
-            Some(wait) if in_time && error.may_pass() => sleep(*wait).await,
-            _ => return Err(error),
+    /// Asks R2 for something that can be asked again: nothing was sent to the client yet. An answer that does not come is not
+    /// waited for a second time.
+    async fn ask(
+        &self,
+        method: &str,
+        arguments: &[&JsValue],
+    ) -> Result<Option<JsValue>, StorageError> {
+        let mut waits = RETRIES_MS.iter();
+        loop {
+            let asked = js::microseconds();
+            let found = match call(&self.0, method, arguments) {
+                Ok(promise) => within(TIMEOUT_MS, promise.unchecked_ref::<Promise>()).await,
+                Err(error) => Err(error),
+            };
+            let error = match found {
+                Ok(found) => return Ok((!found.is_null()).then_some(found)),
+                Err(error) => storage_error(error),
+            };
+            let in_time = js::microseconds() - asked < u64::from(TIMEOUT_MS) * 1000;
+            match waits.next() {
+                Some(wait) if in_time && error.may_pass() => sleep(*wait).await,
+                _ => return Err(error),
+            }
         }
     }
 }
 
 /// Asks R2 for something that is done once.
-async fn answer(called: Result<Promise, JsValue>) -> Result<JsValue, StorageError> {
-    settled(called.map_err(storage_error)?)
+async fn answer(
+    of: &JsValue,
+    method: &str,
+    arguments: &[&JsValue],
+) -> Result<JsValue, StorageError> {
+    js::called(of, method, arguments)
         .await
         .map_err(storage_error)
 }
 
-fn range_option(range: ByteRange) -> JsValue {
-    match range {
-        ByteRange::FromTo { first, last } => object(&[
-            ("offset", number(first)),
+fn name(key: &ObjectKey) -> JsValue {
+    JsValue::from_str(key.as_str())
+}
+
+fn said(of: &JsValue, name: &str) -> Result<String, StorageError> {
+    text(of, name).ok_or_else(|| StorageError::Unavailable(format!("an answer without `{name}`")))
+}
+
+fn stored(object: &JsValue) -> Result<Stored, StorageError> {
+    js::stored(object).map_err(storage_error)
+}
+
+fn range_option(range: ByteRange) -> String {
+    /// JavaScript numbers are exact up to 2^53; what lies beyond is beyond every object, and stays so.
+    fn number(number: u64) -> u64 {
+        number.min((1 << 53) - 1)
+    }
+    let members = match range {
+        ByteRange::FromTo { first, last } => {
             // `last` may be as large as numbers are.
-            ("length", number((last - first).saturating_add(1))),
-        ]),
-        ByteRange::From { first } => object(&[("offset", number(first))]),
-        ByteRange::Suffix { length } => object(&[("suffix", number(length))]),
-    }
+            let length = number((last - first).saturating_add(1));
+            format!(r#""offset":{},"length":{length}"#, number(first))
+        }
+        ByteRange::From { first } => format!(r#""offset":{}"#, number(first)),
+        ByteRange::Suffix { length } => format!(r#""suffix":{}"#, number(length)),
+    };
+    format!(r#"{{"range":{{{members}}}}}"#)
 }
 
-fn metadata(content_type: &str) -> JsValue {
-    object(&[("contentType", content_type.into())])
-}
-
-fn stored(object: &R2Object) -> Stored {
-    Stored {
-        etag: object.etag().unwrap_or_default(),
-        size: object.size().unwrap_or_default() as u64,
-        uploaded: object
-            .uploaded()
-            .map_or(0, |uploaded| uploaded.get_time() as u64),
-        content_type: object
-            .http_metadata()
-            .and_then(|metadata| metadata.content_type())
-            .ok()
-            .flatten(),
-    }
+/// How an object is written: its content type, and further members.
+fn options(content_type: &str, more: &str) -> Result<JsValue, StorageError> {
+    let content_type = quoted(content_type);
+    let options = format!(r#"{{"httpMetadata":{{"contentType":{content_type}}}{more}}}"#);
+    json(&options).map_err(storage_error)
 }

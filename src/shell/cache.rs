@@ -1,13 +1,11 @@
 //! The data centre's cache (Cache API). A cache that fails is a cache that has nothing: every error here is a miss.
 
-use std::cell::RefCell;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use js_sys::{Array, Promise};
 use wasm_bindgen::{JsCast as _, JsValue};
-use web_sys::{Cache, Headers, ReadableStream, Request, RequestInit, Response, ResponseInit};
-use worker_sys::{Context, FixedLengthStream};
+use web_sys::{ReadableStream, Response};
 
-use super::js::{self, property, settled, wait_until, within};
+use super::js::{self, Body, call, called, settled, wait_until, within};
 use crate::http::range::ContentRange;
 use crate::storage::Stored;
 
@@ -21,9 +19,12 @@ const MAX_FILLING_MS: f64 = 15_000.0;
 /// Carries what storage said of the object.
 const STORED: &str = "X-Lectern-Stored";
 
-thread_local! {
-    /// What this isolate is filling the cache with.
-    static FILLING: RefCell<Vec<Fill>> = const { RefCell::new(Vec::new()) };
+/// What this isolate is filling the cache with.
+static FILLING: Mutex<Vec<Fill>> = Mutex::new(Vec::new());
+
+/// Held for a moment and by one: an isolate has one thread, and nothing waits here.
+fn filling() -> MutexGuard<'static, Vec<Fill>> {
+    FILLING.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 struct Fill {
@@ -37,14 +38,14 @@ struct Fill {
 
 /// An entry of the cache, by the URL that it is under.
 pub(super) struct Entry {
-    cache: Cache,
+    cache: JsValue,
     url: String,
 }
 
 /// What the cache has.
 pub(super) struct Cached {
     pub(super) stored: Stored,
-    pub(super) response: Response,
+    response: Body,
 }
 
 /// Whether this request fills the cache.
@@ -59,54 +60,68 @@ pub(super) struct Filling(u32);
 
 impl Drop for Filling {
     fn drop(&mut self) {
-        FILLING.with_borrow_mut(|filling| filling.retain(|fill| fill.number != self.0));
+        filling().retain(|fill| fill.number != self.0);
     }
 }
 
 impl Entry {
     /// `None` where there is no cache.
     pub(super) fn new(url: String) -> Option<Self> {
-        let caches = property(&js_sys::global(), "caches")?;
-        let cache = property(&caches, "default")?.unchecked_into();
-        Some(Self { cache, url })
+        Some(Self {
+            cache: js::cache()?,
+            url,
+        })
     }
 
     pub(super) async fn look_up(&self) -> Option<Cached> {
-        matched(&self.cache.match_with_str(&self.url), 200).await
+        self.matched(&self.name(), "200").await
     }
 
     /// A part of what [`Entry::look_up`] found.
     pub(super) async fn look_up_part(&self, part: ContentRange) -> Option<Cached> {
-        let headers = Headers::new().ok()?;
         let range = format!("bytes={}-{}", part.first, part.last);
-        headers.set("Range", &range).ok()?;
-        let init = RequestInit::new();
-        init.set_headers(&headers);
-        let request = Request::new_with_str_and_init(&self.url, &init).ok()?;
-        matched(&self.cache.match_with_request(&request), 206).await
+        self.matched(&js::part(&self.url, &range).ok()?, "206")
+            .await
+    }
+
+    async fn matched(&self, request: &JsValue, status: &str) -> Option<Cached> {
+        let found = call(&self.cache, "match", &[request]).ok()?;
+        let found = within(TIMEOUT_MS, found.unchecked_ref()).await;
+        let response = found.ok().filter(JsValue::is_object)?;
+        let line = js::cached_line(&response, STORED);
+        let said = line.split_once(' ').filter(|(found, _)| *found == status);
+        let response: Body = response.unchecked_into();
+        let Some(stored) = said.and_then(|(_, stored)| Stored::from_header(stored)) else {
+            response.discard();
+            return None;
+        };
+        Some(Cached { stored, response })
+    }
+
+    fn name(&self) -> JsValue {
+        JsValue::from_str(&self.url)
     }
 
     /// Asks for the right to fill this entry.
     pub(super) fn begin(&self) -> Begun {
         let now = js_sys::Date::now();
-        FILLING.with_borrow_mut(|filling| {
-            filling.retain(|fill| now - fill.since < MAX_FILLING_MS);
-            if filling
-                .iter()
-                .any(|fill| fill.url == self.url && !fill.is_kept)
-            {
-                return Begun::Elsewhere;
-            }
-            let number = filling.last().map_or(0, |last| last.number.wrapping_add(1));
-            filling.push(Fill {
-                number,
-                url: self.url.clone(),
-                since: now,
-                bytes: 0,
-                is_kept: false,
-            });
-            Begun::Filling(Filling(number))
-        })
+        let mut filling = filling();
+        filling.retain(|fill| now - fill.since < MAX_FILLING_MS);
+        if filling
+            .iter()
+            .any(|fill| fill.url == self.url && !fill.is_kept)
+        {
+            return Begun::Elsewhere;
+        }
+        let number = filling.last().map_or(0, |last| last.number.wrapping_add(1));
+        filling.push(Fill {
+            number,
+            url: self.url.clone(),
+            since: now,
+            bytes: 0,
+            is_kept: false,
+        });
+        Begun::Filling(Filling(number))
     }
 
     /// Keeps bytes for so many seconds, after the answer.
@@ -116,19 +131,14 @@ impl Entry {
         stored: &Stored,
         bytes: &[u8],
         seconds: u32,
-        context: &Context,
+        context: &JsValue,
     ) {
-        let Some(init) = init(stored, seconds) else {
-            return;
-        };
-        let array = js_sys::Uint8Array::from(bytes);
-        let Ok(response) =
-            Response::new_with_opt_buffer_source_and_init(Some(array.unchecked_ref()), &init)
-        else {
+        let body = js_sys::Uint8Array::from(bytes);
+        let Ok(response) = kept(stored, seconds, &body) else {
             return;
         };
         wait_until(context, async move {
-            let _ = settled(self.cache.put_with_str(&self.url, &response)).await;
+            self.put(&response).await;
             drop(filling);
         });
     }
@@ -136,67 +146,37 @@ impl Entry {
     /// Keeps a body for so many seconds while it streams to the viewer; returns the viewer's stream.
     pub(super) fn keep_stream(
         self,
-        filling: Filling,
+        right: Filling,
         stored: &Stored,
         body: ReadableStream,
         seconds: u32,
-        context: &Context,
+        context: &JsValue,
     ) -> Result<ReadableStream, JsValue> {
-        let has_room = FILLING.with_borrow_mut(|all| {
-            let waiting: u64 = all.iter().map(|fill| fill.bytes).sum();
-            let fits = waiting + stored.size <= MAX_FILLING_BYTES;
-            for fill in all
-                .iter_mut()
-                .filter(|fill| fits && fill.number == filling.0)
-            {
-                fill.bytes = stored.size;
-            }
-            fits
-        });
-        let (Some(init), true, Ok(size)) =
-            (init(stored, seconds), has_room, stored.size.try_into())
-        else {
+        if !has_room(&right, stored.size) {
             return Ok(body);
-        };
-        let branches: Array = body.tee();
-        let viewers: ReadableStream = branches.get(0).unchecked_into();
-        let kept: ReadableStream = branches.get(1).unchecked_into();
-        // The viewer's copy goes through a pipe of known length, whose end says when it is out of memory.
-        let pipe = FixedLengthStream::new(size)?;
-        let sent = viewers.pipe_to(&pipe.writable());
-        let response = Response::new_with_opt_readable_stream_and_init(Some(&kept), &init)?;
+        }
+        let (viewers, body, sent) = js::fork(&body, stored.size)?;
+        let response = kept(stored, seconds, &body)?;
         wait_until(context, async move {
-            let _ = settled(self.cache.put_with_str(&self.url, &response)).await;
-            FILLING.with_borrow_mut(|all| {
-                for fill in all.iter_mut().filter(|fill| fill.number == filling.0) {
-                    fill.is_kept = true;
-                }
-            });
+            self.put(&response).await;
+            for fill in filling().iter_mut().filter(|fill| fill.number == right.0) {
+                fill.is_kept = true;
+            }
             let _ = settled(sent).await;
-            drop(filling);
+            drop(right);
         });
-        Ok(pipe.readable())
+        Ok(viewers)
+    }
+
+    async fn put(&self, response: &Response) {
+        let _ = called(&self.cache, "put", &[&self.name(), response]).await;
     }
 
     /// Forgets the entry, in this data centre.
-    pub(super) fn forget(self, context: &Context) {
+    pub(super) fn forget(self, context: &JsValue) {
         wait_until(context, async move {
-            let _ = settled(self.cache.delete_with_str(&self.url)).await;
+            let _ = called(&self.cache, "delete", &[&self.name()]).await;
         });
-    }
-}
-
-async fn matched(found: &Promise, status: u16) -> Option<Cached> {
-    let found = within(TIMEOUT_MS, found).await;
-    let response: Response = found.ok().filter(JsValue::is_object)?.unchecked_into();
-    let header = response.headers().get(STORED).ok().flatten();
-    let stored = header.and_then(|header| Stored::from_header(&header));
-    match stored {
-        Some(stored) if response.status() == status => Some(Cached { stored, response }),
-        _ => {
-            discard(&response);
-            None
-        }
     }
 }
 
@@ -206,30 +186,36 @@ impl Cached {
     }
 
     pub(super) async fn bytes(&self) -> Result<Vec<u8>, JsValue> {
-        Ok(js::bytes(&settled(self.response.array_buffer()?).await?))
+        self.response.bytes().await
     }
 
     pub(super) fn discard(&self) {
-        discard(&self.response);
+        self.response.discard();
     }
 }
 
-fn discard(response: &Response) {
-    if let Some(body) = response.body() {
-        let _ = body.cancel();
+/// Whether there is room for so many bytes more, which are then counted.
+fn has_room(right: &Filling, bytes: u64) -> bool {
+    let mut filling = filling();
+    let waiting: u64 = filling.iter().map(|fill| fill.bytes).sum();
+    let fits = waiting + bytes <= MAX_FILLING_BYTES;
+    if fits {
+        for fill in filling.iter_mut().filter(|fill| fill.number == right.0) {
+            fill.bytes = bytes;
+        }
     }
+    fits
 }
 
 /// How a body is kept. Its length is said, so that the cache can serve ranges of it.
-fn init(stored: &Stored, seconds: u32) -> Option<ResponseInit> {
-    let headers = Headers::new().ok()?;
+fn kept(stored: &Stored, seconds: u32, body: &JsValue) -> Result<Response, JsValue> {
     let max_age = format!("public, max-age={seconds}");
-    headers.set("Cache-Control", &max_age).ok()?;
-    headers
-        .set("Content-Length", &stored.size.to_string())
-        .ok()?;
-    headers.set(STORED, &stored.to_header()).ok()?;
-    let init = ResponseInit::new();
-    init.set_headers(&headers);
-    Some(init)
+    let length = stored.size.to_string();
+    let stored = stored.to_header();
+    let headers = [
+        ("Cache-Control", max_age.as_str()),
+        ("Content-Length", &length),
+        (STORED, &stored),
+    ];
+    js::response(200, &headers, body)
 }

@@ -3,49 +3,97 @@
 use std::pin::Pin;
 
 use js_sys::futures::{JsFuture, future_to_promise};
-use js_sys::{Error, Function, Object, Promise, Reflect};
+use js_sys::{Array, Error, JSON, Promise, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
-use worker_sys::Context;
+use web_sys::{ReadableStream, Response};
 
-// A text that goes from wasm to JavaScript is decoded by the platform, which takes longer than most of what is done with
-// it: so what belongs together goes as one text, in lines.
-#[wasm_bindgen(inline_js = r#"
-export const requested = ({ method, url, headers, cf }) => {
-  let lines = `${method}\n${url}\n${cf?.country ?? ""}\n${cf?.clientAcceptEncoding ?? headers.get("accept-encoding") ?? ""}`;
-  for (const [name, value] of headers) lines += `\n${name}:${value}`;
-  return lines;
-};
-export const responded = (status, lines, body) => {
-  const headers = new Headers();
-  const all = lines.split("\n");
-  for (let at = 1; at < all.length; at += 2) headers.append(all[at - 1], all[at]);
-  return new Response(body, { status, headers });
-};
-export const raced = (milliseconds, promise) => {
-  let timer;
-  const late = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Error("no answer in time")), milliseconds);
-  });
-  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
-};
-"#)]
+use crate::storage::Stored;
+
+#[wasm_bindgen(module = "/src/shell/platform.js")]
 extern "C" {
     fn requested(request: &JsValue) -> String;
 
     #[wasm_bindgen(catch)]
-    fn responded(status: u16, lines: &str, body: &JsValue) -> Result<web_sys::Response, JsValue>;
+    fn responded(status: u16, lines: &str, body: &JsValue) -> Result<Response, JsValue>;
+
+    #[wasm_bindgen(catch, js_name = call)]
+    fn call_with_three(
+        of: &JsValue,
+        method: &str,
+        first: &JsValue,
+        second: &JsValue,
+        third: &JsValue,
+    ) -> Result<JsValue, JsValue>;
 
     fn raced(milliseconds: u32, promise: &Promise) -> Promise;
+
+    fn slept(milliseconds: u32) -> Promise;
+
+    #[wasm_bindgen(catch, js_name = stored)]
+    fn stored_line(object: &JsValue) -> Result<String, JsValue>;
+
+    /// The data centre's cache (Cache API), if there is one.
+    pub(super) fn cache() -> Option<JsValue>;
+
+    #[wasm_bindgen(js_name = cached)]
+    pub(super) fn cached_line(response: &JsValue, header: &str) -> String;
+
+    /// A request for a part of what a URL names.
+    #[wasm_bindgen(catch)]
+    pub(super) fn part(url: &str, range: &str) -> Result<JsValue, JsValue>;
+
+    #[wasm_bindgen(catch, js_name = discard)]
+    fn discarded(of: &Body) -> Result<(), JsValue>;
+
+    #[wasm_bindgen(catch)]
+    fn forked(stream: &ReadableStream, length: f64) -> Result<Array, JsValue>;
+
+    pub(super) fn state() -> JsValue;
+
+    pub(super) fn started();
+
+    pub(super) fn panicked(message: &str);
 }
 
 #[wasm_bindgen]
 extern "C" {
-    #[wasm_bindgen(js_name = setTimeout)]
-    fn set_timeout(callback: &Function, milliseconds: u32) -> JsValue;
-
     /// Milliseconds; the platform lets it move with I/O alone.
     #[wasm_bindgen(js_namespace = performance, js_name = now)]
     fn performance_now() -> f64;
+
+    /// What requests, responses and R2's objects have in common (Fetch standard, `Body`).
+    pub(super) type Body;
+
+    #[wasm_bindgen(method, getter)]
+    pub(super) fn body(this: &Body) -> Option<ReadableStream>;
+}
+
+impl Body {
+    pub(super) async fn bytes(&self) -> Result<Vec<u8>, JsValue> {
+        let buffer = called(self, "arrayBuffer", &[]).await?;
+        Ok(Uint8Array::new(&buffer).to_vec())
+    }
+
+    /// Says that the body is not wanted.
+    pub(super) fn discard(&self) {
+        let _ = discarded(self);
+    }
+}
+
+/// Calls a method. None has more than three arguments.
+pub(super) fn call(of: &JsValue, method: &str, arguments: &[&JsValue]) -> Result<JsValue, JsValue> {
+    let undefined = JsValue::UNDEFINED;
+    let argument = |at: usize| arguments.get(at).copied().unwrap_or(&undefined);
+    call_with_three(of, method, argument(0), argument(1), argument(2))
+}
+
+/// What the promise that a method returns brings.
+pub(super) async fn called(
+    of: &JsValue,
+    method: &str,
+    arguments: &[&JsValue],
+) -> Result<JsValue, JsValue> {
+    settled(call(of, method, arguments)?.unchecked_into()).await
 }
 
 /// What a promise brings.
@@ -59,7 +107,7 @@ pub(super) async fn within(milliseconds: u32, promise: &Promise) -> Result<JsVal
 }
 
 /// Lets a request live until this is done, after its answer.
-pub(super) fn wait_until(context: &Context, work: impl Future<Output = ()> + 'static) {
+pub(super) fn wait_until(context: &JsValue, work: impl Future<Output = ()> + 'static) {
     // Boxed, because what is built around a future is built once a type.
     let work: Pin<Box<dyn Future<Output = ()>>> = Box::pin(work);
     let promise = future_to_promise(async {
@@ -67,14 +115,30 @@ pub(super) fn wait_until(context: &Context, work: impl Future<Output = ()> + 'st
         Ok(JsValue::UNDEFINED)
     });
     // A request that is over is not kept alive; the work goes on as far as the platform lets it.
-    let _ = context.wait_until(&promise);
+    let _ = call(context, "waitUntil", &[&promise]);
 }
 
 pub(super) async fn sleep(milliseconds: u32) {
-    let promise = Promise::new(&mut |resolve, _| {
-        set_timeout(resolve.unchecked_ref(), milliseconds);
-    });
-    let _ = settled(promise).await;
+    let _ = settled(slept(milliseconds)).await;
+}
+
+/// What R2 says of an object.
+pub(super) fn stored(object: &JsValue) -> Result<Stored, JsValue> {
+    Stored::from_header(&stored_line(object)?)
+        .ok_or_else(|| Error::new("an object that does not say what it is").into())
+}
+
+/// Two copies of a stream, and when the first is out of memory.
+pub(super) fn fork(
+    stream: &ReadableStream,
+    length: u64,
+) -> Result<(ReadableStream, ReadableStream, Promise), JsValue> {
+    let forked = forked(stream, length as f64)?;
+    Ok((
+        forked.get(0).unchecked_into(),
+        forked.get(1).unchecked_into(),
+        forked.get(2).unchecked_into(),
+    ))
 }
 
 /// A request's method, URL and headers, taken over at once.
@@ -83,7 +147,7 @@ pub(super) struct Requested {
 }
 
 impl Requested {
-    pub(super) fn of(request: &web_sys::Request) -> Self {
+    pub(super) fn of(request: &JsValue) -> Self {
         Self {
             lines: requested(request),
         }
@@ -119,11 +183,11 @@ impl Requested {
 }
 
 /// A response with these headers.
-pub(super) fn response<'header>(
+pub(super) fn response(
     status: u16,
-    headers: impl Iterator<Item = (&'header str, &'header str)>,
+    headers: &[(&str, &str)],
     body: &JsValue,
-) -> Result<web_sys::Response, JsValue> {
+) -> Result<Response, JsValue> {
     let mut lines = String::new();
     for (name, value) in headers {
         // No header's value has lines (RFC 9110 §5.5); what was stored past the edge may have.
@@ -138,14 +202,9 @@ pub(super) fn response<'header>(
     responded(status, &lines, body)
 }
 
-/// An object with these properties.
-pub(super) fn object(properties: &[(&str, JsValue)]) -> JsValue {
-    let object = Object::new();
-    for (name, value) in properties {
-        // Only a frozen object refuses a property.
-        let _ = Reflect::set(&object, &JsValue::from_str(name), value);
-    }
-    object.into()
+/// What a JSON text says: one crossing for an object with all that is in it.
+pub(super) fn json(text: &str) -> Result<JsValue, JsValue> {
+    JSON::parse(text)
 }
 
 /// A property, if it is there.
@@ -167,17 +226,7 @@ pub(super) fn message(exception: &JsValue) -> String {
         .unwrap_or_else(|| "an exception without a message".to_owned())
 }
 
-/// The bytes of an `ArrayBuffer`.
-pub(super) fn bytes(buffer: &JsValue) -> Vec<u8> {
-    js_sys::Uint8Array::new(buffer).to_vec()
-}
-
 /// Microseconds, for differences.
 pub(super) fn microseconds() -> u64 {
     (performance_now() * 1000.0) as u64
-}
-
-/// JavaScript numbers are exact up to 2^53; what lies beyond is beyond every object, and stays so.
-pub(super) fn number(number: u64) -> JsValue {
-    JsValue::from_f64(number.min((1 << 53) - 1) as f64)
 }

@@ -16,7 +16,7 @@ use std::sync::OnceLock;
 use js_sys::Promise;
 use js_sys::futures::future_to_promise;
 use wasm_bindgen::prelude::*;
-use worker_sys::{Context, console_error};
+use web_sys::{Response, console};
 
 use crate::config::{Config, ConfigError};
 use crate::decide::{Decision, decide};
@@ -35,15 +35,11 @@ static CONFIG: OnceLock<Result<Config, ConfigError>> = OnceLock::new();
 
 /// Called by worker-build's entry point.
 #[wasm_bindgen]
-pub fn fetch(request: web_sys::Request, env: JsValue, context: Context) -> Promise {
+pub fn fetch(request: JsValue, env: JsValue, context: JsValue) -> Promise {
     future_to_promise(async move { Ok(answer(&request, &env, &context).await?.into()) })
 }
 
-async fn answer(
-    request: &web_sys::Request,
-    env: &JsValue,
-    context: &Context,
-) -> Result<web_sys::Response, JsValue> {
+async fn answer(request: &JsValue, env: &JsValue, context: &JsValue) -> Result<Response, JsValue> {
     let began = js::microseconds();
     let requested = Requested::of(request);
     let header = |name: &str| {
@@ -101,7 +97,7 @@ async fn answer(
         }
         Decision::Write(write) => {
             let entry = edge_cache::url(origin, &config.bucket_name, write.key());
-            let written = write::write(write, request, &bucket, &reply).await;
+            let written = write::write(write, request.unchecked_ref(), &bucket, &reply).await;
             if let Some(entry) = Entry::new(entry) {
                 entry.forget(context);
             }
@@ -122,7 +118,7 @@ async fn answer(
 }
 
 /// Every answer of an edge that is not set up: what is wrong stands in the log alone.
-fn misconfigured(error: &str) -> Result<web_sys::Response, JsValue> {
-    console_error!("misconfigured: {error}");
+fn misconfigured(error: &str) -> Result<Response, JsValue> {
+    console::error_1(&format!("misconfigured: {error}").into());
     Reply::public().refuse(Problem::Misconfigured)
 }

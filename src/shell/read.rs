@@ -1,7 +1,7 @@
 //! Reads: the cache is asked, else storage, and the pure part says what to make of what it said.
 
+use wasm_bindgen::JsValue;
 use web_sys::{ReadableStream, Response};
-use worker_sys::Context;
 
 use super::bucket::{Bucket, Object};
 use super::cache::{Begun, Cached, Entry, Filling};
@@ -22,7 +22,7 @@ pub(super) struct Place<'request> {
     pub(super) origin: &'request str,
     pub(super) bucket_name: &'request str,
     pub(super) bucket: &'request Bucket,
-    pub(super) context: &'request Context,
+    pub(super) context: &'request JsValue,
     pub(super) reply: &'request Reply,
     /// What verifying took, in microseconds.
     pub(super) verified_in: u64,

@@ -54,8 +54,9 @@ impl Reply {
             Body::Stream(stream) => stream.into(),
         };
         let more = self.cors.iter().chain(&headers);
-        let more = more.map(|(name, value)| (*name, value.as_str()));
-        response(status, ALWAYS.into_iter().chain(more), &body)
+        let mut all = ALWAYS.to_vec();
+        all.extend(more.map(|(name, value)| (*name, value.as_str())));
+        response(status, &all, &body)
     }
 
     pub(super) fn refuse(&self, problem: Problem) -> Result<Response, JsValue> {

@@ -1,13 +1,13 @@
 //! What is noted of a request when it was answered, and how often an address may be refused.
 
-use js_sys::Array;
-use wasm_bindgen::{JsCast as _, JsValue};
-use worker_sys::{AnalyticsEngineDataset, RateLimiter, console_error, console_log};
+use wasm_bindgen::JsValue;
+use web_sys::console;
 
-use super::js::{object, property, settled};
+use super::js::{call, called, json, property};
 use crate::config::Config;
 use crate::http::problem::{Problem, Refusal};
-use crate::log::{DataPoint, Record, Source, viewer};
+use crate::json::quoted;
+use crate::log::{Record, Source, viewer};
 use crate::request::{Request, object_key, split_path_pass};
 
 /// The names of the bindings in `wrangler.toml`. Both may be missing.
@@ -34,12 +34,11 @@ impl Watch<'_> {
         else {
             return problem;
         };
-        let limiter: RateLimiter = limiter.unchecked_into();
-        let Ok(promise) = limiter.limit(object(&[("key", key.into())]).unchecked_into()) else {
+        let Ok(key) = json(&format!(r#"{{"key":{}}}"#, quoted(&key))) else {
             return problem;
         };
         // A limiter that fails limits nobody.
-        match settled(promise)
+        match called(&limiter, "limit", &[&key])
             .await
             .map(|outcome| property(&outcome, "success"))
         {
@@ -74,31 +73,17 @@ impl Watch<'_> {
             viewer: &viewer,
             refusal,
         };
+        let line = record.line().into();
         if status < 500 {
-            console_log!("{}", record.line());
+            console::log_1(&line);
         } else {
-            console_error!("{}", record.line());
+            console::error_1(&line);
         }
         if let Some(dataset) = property(self.env, ANALYTICS)
             && let Some(point) = record.data_point()
+            && let Ok(point) = json(&point.json())
         {
-            let dataset: AnalyticsEngineDataset = dataset.unchecked_into();
-            let _ = dataset.write_data_point(data_point(&point));
+            let _ = call(&dataset, "writeDataPoint", &[&point]);
         }
     }
-}
-
-fn data_point(point: &DataPoint<'_>) -> JsValue {
-    let blobs: Array = point.blobs.iter().copied().map(JsValue::from_str).collect();
-    let doubles: Array = point
-        .doubles
-        .iter()
-        .copied()
-        .map(JsValue::from_f64)
-        .collect();
-    object(&[
-        ("indexes", Array::of1(&point.index.into()).into()),
-        ("blobs", blobs.into()),
-        ("doubles", doubles.into()),
-    ])
 }

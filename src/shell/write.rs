@@ -1,11 +1,11 @@
 //! Writes: bodies stream from the client to R2 without entering wasm.
 
 use wasm_bindgen::JsValue;
-use web_sys::{Request, Response};
+use web_sys::Response;
 
 use super::bucket::Bucket;
-use super::js::{self, settled};
-use super::reply::{Body, Reply, failed};
+use super::js::Body;
+use super::reply::{self, Reply, failed};
 use crate::http::precondition::EntityTag;
 use crate::http::problem::Problem;
 use crate::http::problem::Refusal;
@@ -16,7 +16,7 @@ use crate::write::{Condition, Write, created_json, parse_parts};
 
 pub(super) async fn write(
     write: Write,
-    request: &Request,
+    request: &Body,
     bucket: &Bucket,
     reply: &Reply,
 ) -> Result<Response, Refusal> {
@@ -71,9 +71,8 @@ pub(super) async fn write(
             upload,
             condition,
         } => {
-            let list = request.array_buffer().map_err(failed)?;
-            let list = settled(list).await.map_err(failed)?;
-            let parts = parse_parts(&js::bytes(&list))?;
+            let list = request.bytes().await.map_err(failed)?;
+            let parts = parse_parts(&list)?;
             // The binding takes no condition here, so two completions at once may both pass this check.
             check(&key, condition.as_ref(), bucket).await?;
             let stored = bucket
@@ -119,13 +118,13 @@ fn json(
     headers.push(("Content-Type", "application/json".to_owned()));
     headers.push(("Cache-Control", "no-store".to_owned()));
     reply
-        .send(status, headers, Body::Text(body))
+        .send(status, headers, reply::Body::Text(body))
         .map_err(failed)
 }
 
 fn empty(reply: &Reply) -> Result<Response, Refusal> {
     let headers = vec![("Cache-Control", "no-store".to_owned())];
-    reply.send(204, headers, Body::Empty).map_err(failed)
+    reply.send(204, headers, reply::Body::Empty).map_err(failed)
 }
 
 fn precondition_failed() -> Refusal {

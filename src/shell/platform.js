@@ -1,0 +1,65 @@
+// What the Worker asks of the platform. Every function that wasm knows of JavaScript is 70 bytes of the Worker, gzipped, and
+// every text between the two is decoded by the platform, which takes longer than most of what is done with it: so one
+// function does what belongs together, and what it says is one text, in lines.
+
+export const requested = ({ method, url, headers, cf }) => {
+  let lines = `${method}\n${url}\n${cf?.country ?? ""}\n${cf?.clientAcceptEncoding ?? headers.get("accept-encoding") ?? ""}`;
+  for (const [name, value] of headers) lines += `\n${name}:${value}`;
+  return lines;
+};
+
+export const responded = (status, lines, body) => {
+  const headers = new Headers();
+  const all = lines.split("\n");
+  for (let at = 1; at < all.length; at += 2) headers.append(all[at - 1], all[at]);
+  return new Response(body, { status, headers });
+};
+
+// A method with up to three arguments.
+export const call = (of, method, ...args) => of[method](...args);
+
+export const raced = (milliseconds, promise) => {
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error("no answer in time")), milliseconds);
+  });
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+};
+
+export const slept = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+// What R2 says of an object.
+export const stored = ({ etag, size, uploaded, httpMetadata }) =>
+  `${etag} ${size} ${uploaded.getTime()} ${httpMetadata?.contentType ?? ""}`;
+
+export const cache = () => globalThis.caches?.default;
+
+// What the cache has under a URL and a header's name.
+export const cached = ({ status, headers }, name) => `${status} ${headers.get(name) ?? ""}`;
+
+export const part = (url, range) => new Request(url, { headers: { range } });
+
+export const discard = ({ body }) => {
+  body?.cancel();
+};
+
+// Two copies of a stream, and when the first is out of memory: it goes through a pipe of known length, whose end says so.
+export const forked = (stream, length) => {
+  const [first, second] = stream.tee();
+  const pipe = new FixedLengthStream(length);
+  return [pipe.readable, second, first.pipeTo(pipe.writable)];
+};
+
+// worker-build's entry point learns from this of a panic, and begins anew with a fresh instance.
+const shared = { criticalError: false, instanceId: 0 };
+
+export const state = () => shared;
+
+export const started = () => {
+  shared.instanceId += 1;
+};
+
+export const panicked = (message) => {
+  console.error(new Error(message));
+  shared.criticalError = true;
+};
