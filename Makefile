@@ -5,17 +5,14 @@ PORT ?= 8787
 STATE ?= .wrangler/state
 
 # npm brings the Node that wrangler needs; cargo's tools are the project's own.
-export PATH := $(CURDIR)/node_modules/node/bin:$(CURDIR)/.tools/bin:$(PATH)
+export PATH := $(CURDIR)/node_modules/node/bin:$(CURDIR)/node_modules/.bin:$(CURDIR)/.tools/bin:$(PATH)
 # Nothing is told to anybody, and nothing is looked up.
 export WRANGLER_SEND_METRICS := false
 export WRANGLER_SEND_ERROR_REPORTS := false
 export WRANGLER_HIDE_BANNER := true
 export CLOUDFLARE_CF_FETCH_ENABLED := false
-export WASM_BINDGEN_BIN := $(CURDIR)/.tools/bin/wasm-bindgen
-export WASM_OPT_BIN := $(CURDIR)/node_modules/.bin/wasm-opt
-export ESBUILD_BIN := $(CURDIR)/node_modules/.bin/esbuild
 
-WORKER_SOURCES := Cargo.toml Cargo.lock .cargo/config.toml hot/Cargo.toml $(shell find src hot/src -name '*.rs' -o -name '*.js')
+WORKER_SOURCES := entry.mjs tools/worker.sh Cargo.toml Cargo.lock .cargo/config.toml hot/Cargo.toml $(shell find src hot/src -name '*.rs' -o -name '*.js')
 WEB_SOURCES := $(shell find web/src -type f)
 
 .PHONY: demo test build worker cli web serve bench bench-package bench-stream soak deploy deploy-check fuzz fmt audit clean
@@ -31,9 +28,7 @@ build: worker cli web
 worker: build/index.js
 build/index.js: $(WORKER_SOURCES) .tools/build.ok node_modules/.ok
 	@echo '==> building the Worker'
-	@LECTERN_BUILD=$$(git describe --always --dirty 2>/dev/null || echo unknown) worker-build --release
-	@# worker-build keeps the names of functions, which nothing reads; and a second time finds what the first made.
-	@$(WASM_OPT_BIN) build/index_bg.wasm -o build/index_bg.wasm -Oz --one-caller-inline-max-function-size 1 --strip-debug --strip-producers
+	@LECTERN_BUILD=$$(git describe --always --dirty 2>/dev/null || echo unknown) tools/worker.sh
 	@touch $@
 
 cli: .tools/media.ok

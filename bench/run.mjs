@@ -44,7 +44,7 @@ async function perRound(server, path, rounds) {
 const scaled = ({ median, low, high }, by) => ({ median: median * by, low: low * by, high: high * by });
 
 async function measureCompute() {
-  const servers = { wasm: await Server.ofModule("bench/edge/worker.js"), js: await Server.ofModule("bench/js/worker.js") };
+  const servers = { wasm: await Server.ofModule("bench/edge/build/index.js"), js: await Server.ofModule("bench/js/worker.js") };
   const rows = [["median (10 %–90 %)", "wasm", "JavaScript", "ratio"]];
   for (const { name, path, per, rounds } of cases) {
     const found = { wasm: [], js: [] };
@@ -127,7 +127,7 @@ async function measureServing() {
 
 /** The unsigned playlist of 675 segments, from the benchmark's own Worker: its sample without the passes. */
 async function samplePlaylist() {
-  const server = await Server.ofModule("bench/edge/worker.js");
+  const server = await Server.ofModule("bench/edge/build/index.js");
   const { body } = await timed(server, "/sample?segments=675");
   server.stop();
   return { body: body.replaceAll(/\?p=[\w-]+/g, "") };

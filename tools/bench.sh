@@ -10,5 +10,5 @@ if ! diff <(settings Cargo.toml) <(settings bench/edge/Cargo.toml); then
     exit 1
 fi
 echo "==> building the benchmark's Worker"
-(cd bench/edge && CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-../../target/bench} worker-build --release)
+tools/worker.sh bench/edge
 exec node bench/run.mjs "$@"

@@ -71,7 +71,6 @@ build)
         rustup --quiet target add wasm32-unknown-unknown
     fi
     crate wasm-bindgen-cli 0.2.130 wasm-bindgen
-    crate worker-build 0.8.7 worker-build
     rm -rf .tools/target
     ;;
 media)

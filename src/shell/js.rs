@@ -48,10 +48,6 @@ extern "C" {
     #[wasm_bindgen(catch)]
     fn forked(stream: &ReadableStream, length: f64) -> Result<Array, JsValue>;
 
-    pub(super) fn state() -> JsValue;
-
-    pub(super) fn started();
-
     pub(super) fn panicked(message: &str);
 }
 

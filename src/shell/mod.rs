@@ -6,10 +6,9 @@ mod health;
 mod js;
 mod read;
 mod reply;
+mod start;
 mod watch;
 mod write;
-
-pub mod start;
 
 use std::sync::OnceLock;
 
@@ -33,7 +32,7 @@ use watch::Watch;
 /// Variables and secrets do not change while an isolate lives.
 static CONFIG: OnceLock<Result<Config, ConfigError>> = OnceLock::new();
 
-/// Called by worker-build's entry point.
+/// Called by `entry.mjs`.
 #[wasm_bindgen]
 pub fn fetch(request: JsValue, env: JsValue, context: JsValue) -> Promise {
     future_to_promise(async move { Ok(answer(&request, &env, &context).await?.into()) })

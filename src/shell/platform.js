@@ -50,16 +50,4 @@ export const forked = (stream, length) => {
   return [pipe.readable, second, first.pipeTo(pipe.writable)];
 };
 
-// worker-build's entry point learns from this of a panic, and begins anew with a fresh instance.
-const shared = { criticalError: false, instanceId: 0 };
-
-export const state = () => shared;
-
-export const started = () => {
-  shared.instanceId += 1;
-};
-
-export const panicked = (message) => {
-  console.error(new Error(message));
-  shared.criticalError = true;
-};
+export const panicked = (message) => console.error(new Error(message));

@@ -1,7 +1,7 @@
 // The built Worker with a bucket, a cache and a limiter that fail as a test says. The Worker itself knows nothing of it.
 //
 // A request says what fails in `x-faults`, separated by commas: `get:error:2` (the first two calls reject), `get:hang`,
-// `head:error:9`, `body:break:1000` (every body breaks off after so many bytes), `body:break-once:1000`, `limit:error`.
+// `head:error:9`, `body:break:1000` (every body breaks off after so many bytes), `body:break-once:1000`, `limit:error`, `trap`.
 // `/__faults/points` tells what was written to Analytics Engine and forgets it;
 // `/__faults/put/KEY` writes past the Worker; `/__faults/counts` tells how often each object was read and forgets it; `/__faults/cache?fail=match|put|hang|` sets
 // how the cache fails.
@@ -57,6 +57,15 @@ function broken(body, length) {
       },
     }),
   );
+}
+
+/// A request that traps whoever looks at it, as a panic in the middle of an answer would.
+function trapped(request) {
+  return new Proxy(request, {
+    get() {
+      throw new WebAssembly.RuntimeError("unreachable");
+    },
+  });
 }
 
 class R2Bucket {
@@ -123,6 +132,6 @@ export default class extends WorkerEntrypoint {
     const ANALYTICS = { writeDataPoint: (point) => points.push(point) };
     const env = { ...this.env, ANALYTICS, BUCKET: new R2Bucket(this.env.BUCKET, faults) };
     if (faults.limit) env.REFUSALS = { limit: async () => { throw failed(); } };
-    return new Built(this.ctx, env).fetch(request);
+    return Built.fetch(faults.trap ? trapped(request) : request, env, this.ctx);
   }
 }
