@@ -39,6 +39,21 @@ impl Faulty {
 }
 
 #[test]
+fn after_a_panic_the_next_request_is_answered_as_if_there_had_been_none() {
+    let mut faulty = Faulty::published();
+    for _ in 0..2 {
+        let segment = faulty.fresh();
+        let trapped = faulty.get(&segment, "trap");
+        assert!(trapped.verdict() != "200", "{}", trapped.verdict());
+        assert_eq!(trapped.body.windows(4).position(|at| at == b"wasm"), None);
+        let next = faulty.get(&segment, "");
+        assert_eq!(next.verdict(), "200");
+        let length = next.header("content-length").map(str::to_owned);
+        assert_eq!(length, Some(next.body.len().to_string()));
+    }
+}
+
+#[test]
 fn a_read_that_fails_is_tried_again_and_then_told_as_unavailable() {
     let mut faulty = Faulty::published();
     let segment = faulty.fresh();
