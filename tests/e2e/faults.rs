@@ -181,13 +181,15 @@ fn an_address_that_tries_links_is_told_to_wait_and_one_that_has_a_link_is_not() 
             .edge
             .send("GET", url, &[("cf-connecting-ip", address)], &[])
     };
-    let tried: Vec<String> = (0..30)
-        .map(|number| from("192.0.2.1", &format!("{MASTER}?token=x{number}")).verdict())
-        .collect();
-    assert_eq!(tried[0], "403 forbidden");
-    assert_eq!(tried[29], "429 rate_limited", "{tried:?}");
-    let limited = from("192.0.2.77", MASTER);
-    assert_eq!(limited.verdict(), "429 rate_limited", "the same /24");
+    assert_eq!(from("192.0.2.1", MASTER).verdict(), "401 missing_token");
+    // The limit is 20 a minute, and minutes begin whatever a test does: so the answer is awaited, not counted.
+    let limited = (0..100).find_map(|number| {
+        from("192.0.2.1", &format!("{MASTER}?token=x{number}"));
+        let neighbour = from("192.0.2.77", MASTER);
+        (neighbour.status == 429).then_some(neighbour)
+    });
+    let limited = limited.expect("an address of the same /24 that is told to wait");
+    assert_eq!(limited.verdict(), "429 rate_limited");
     assert_eq!(limited.header("retry-after"), Some("60"));
     // Who was given a link is served from the same address, and others may try.
     assert_eq!(from("192.0.2.1", &faulty.playlist).verdict(), "200");
