@@ -3,10 +3,10 @@
 
 a) Time: the three commands of HLS tutorials, one for each size, with a fixed bitrate each (5, 2 and 1 Mbit/s) and x264's
    preset that we use.
-b) CPU: x264 alone. Raw frames, already of the three sizes, through the same encoders at once and into nothing.
-c) CPU: our own ladder and sound alone. It is the command that `lectern` runs, seen by a stand-in for ffmpeg, without what
-   comes of no rung: pictures to look through, loudness, hashes, checks, playlists. Each `--no-…` that the binary has is
-   measured as well.
+b) CPU: x264 alone. Raw frames, already of the three sizes, through the same encoders, in the same pieces, into nothing.
+c) CPU: our own ladder and sound alone. These are the commands that `lectern` runs, seen by a stand-in for ffmpeg, as many at
+   once as there are cores, without what comes of no rung: pictures to look through, loudness, hashes, checks, playlists.
+   Each `--no-…` that the binary has is measured as well.
 d) Bytes at equal VMAF. Each rung is scaled up to the source's size and compared with the source, one frame in a few. Ours
    is encoded at several CRFs, at least one on either side of what the fixed bitrate reaches; between the two nearest, the
    logarithm of the bytes is taken as a straight line over VMAF. Bytes are those of the picture alone: no container, no
@@ -28,6 +28,8 @@ import subprocess
 import tempfile
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 # Height, and kbit/s: target, most, buffer.
@@ -114,16 +116,18 @@ def ours(lectern, source, folder, *flags, env=None):
     return run([lectern, "package", source, "-o", folder, "--preset", PRESET, *flags], env=env)
 
 
-def seen_command(lectern, source, folder):
-    """The arguments of the ffmpeg that encodes, without loudness."""
+def seen_commands(lectern, source, folder):
+    """The arguments of every ffmpeg that encodes, without loudness; those of pictures first."""
     stand_in, seen = folder / "bin", folder / "seen"
     stand_in.mkdir()
     (stand_in / "ffmpeg").write_text(f"#!/bin/sh\nprintf '%s\\0' \"$@\" '' >>'{seen}'\nexec {shutil.which('ffmpeg')} \"$@\"\n")
     (stand_in / "ffmpeg").chmod(0o755)
     flags = [flag for flag in EXTRAS if flag in known_flags(lectern)]
-    ours(lectern, source, folder / "seen-package", *flags, env={**os.environ, "PATH": f"{stand_in}:{os.environ['PATH']}"})
+    path = {**os.environ, "PATH": f"{stand_in}:{os.environ['PATH']}"}
+    ours(lectern, source, folder / "seen-package", "--threads", "1", *flags, env=path)
     commands = [command.split("\0") for command in seen.read_text().split("\0\0")]
-    return next(command for command in commands if "-filter_complex" in command)
+    encoding = [command for command in commands if "hls" in command]
+    return sorted(encoding, key=lambda command: "-filter_complex" not in command)
 
 
 def known_flags(lectern):
@@ -149,9 +153,11 @@ class Command:
         return [args for args in self.outputs if args[1].startswith("[") and "hls" in args]
 
     def ladder_alone(self):
-        """Rungs and sound, without other outputs and the filters that lead to nothing but them."""
+        """Rungs or sound, without other outputs and the filters that lead to nothing but them."""
         kept = [args for args in self.outputs if "hls" in args]
         head = list(self.head)
+        if "-filter_complex" not in head:
+            return [*head, *(arg for args in kept for arg in args)]
         at = head.index("-filter_complex") + 1
         chains = head[at].split(";")
         wanted = {args[1] for args in kept}
@@ -183,9 +189,18 @@ class Command:
         return [str(Path(args[-1]).parent) for args in self.outputs]
 
 
+def side_by_side(runs):
+    """Seconds that passed, and of CPU, of as many at once as there are cores."""
+    begun = time.monotonic()
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        cpu = sum(pair[1] for pair in pool.map(lambda each: each(), runs))
+    return time.monotonic() - begun, cpu
+
+
 def raw_frames(command, folder):
-    """The rungs' frames, as our filters make them."""
+    """The frames of a piece in the sizes of its rungs, as our filters make them."""
     ladder = Command(command.ladder_alone())
+    folder.mkdir()
     files, args = [], ["ffmpeg", *ladder.head]
     for at, rung in enumerate(ladder.rungs()):
         files.append(folder / f"raw-{at}.y4m")
@@ -203,21 +218,26 @@ def x264_alone(command, files):
     return run(args)
 
 
+def ladder_alone(command, folder):
+    for name in command.folders():
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    return run(["ffmpeg", *command.ladder_alone()], cwd=folder)
+
+
 # What is measured
 
 
 def measure_cost(lectern, source, folder, rounds):
     folder.mkdir()
-    command = Command(seen_command(lectern, source, folder))
-    files = raw_frames(command, folder)
-    alone = folder / "alone"
-    for name in command.folders():
-        (alone / name).mkdir(parents=True, exist_ok=True)
+    commands = [Command(command) for command in seen_commands(lectern, source, folder)]
+    files = [raw_frames(command, folder / f"raw-{at}") for at, command in enumerate(commands) if command.rungs()]
     sides = {
         "ours": lambda: ours(lectern, source, folder / "ours"),
         "tutorial": lambda: tutorial(source, folder),
-        "x264": lambda: x264_alone(command, files),
-        "ladder": lambda: run(["ffmpeg", *command.ladder_alone()], cwd=alone),
+        "x264": lambda: side_by_side([partial(x264_alone, *pair) for pair in zip(commands, files)]),
+        "ladder": lambda: side_by_side(
+            [partial(ladder_alone, command, folder / f"alone-{at}") for at, command in enumerate(commands)]
+        ),
     }
     for flag in EXTRAS:
         if flag in known_flags(lectern):
@@ -227,7 +247,7 @@ def measure_cost(lectern, source, folder, rounds):
         names = list(sides)
         for side in names[number % len(names) :] + names[: number % len(names)]:
             found[side].append(sides[side]())
-    for file in files:
+    for file in [file for piece in files for file in piece]:
         file.unlink()
 
     def ratio(over, under, which):

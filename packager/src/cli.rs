@@ -51,6 +51,9 @@ pub(crate) enum Verb {
     Sample(SampleArgs),
 }
 
+/// Unless somebody wants more: each has the pictures of a whole ladder in its memory.
+const MOST_WORKERS: usize = 16;
+
 #[derive(Debug, Args)]
 pub(crate) struct EncodeArgs {
     /// Sizes to offer, by their short side, never larger than the source: `lecture` (1080,720,480), `mobile`
@@ -87,9 +90,9 @@ pub(crate) struct EncodeArgs {
     /// x264's quality: lower is better and larger [default: the quality's].
     #[arg(long, value_parser = clap::value_parser!(u32).range(10..=40))]
     crf: Option<u32>,
-    /// Threads of each encoder [default: one per core]. Another number gives another revision.
+    /// Encoders at once, each with one thread; the result is the same [default: one per core].
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=64))]
-    pub(crate) threads: Option<u16>,
+    threads: Option<u16>,
     /// Captions or a translation, as WebVTT or SubRip; may be repeated. Text subtitles that the recording has are kept
     /// where none are given in their language.
     #[arg(long, value_name = "LANG=FILE", value_parser = CaptionsFile::parse)]
@@ -103,6 +106,16 @@ pub(crate) struct EncodeArgs {
 }
 
 impl EncodeArgs {
+    pub(crate) fn workers(&self) -> usize {
+        self.threads.map_or_else(
+            || {
+                std::thread::available_parallelism()
+                    .map_or(2, |cores| cores.get().min(MOST_WORKERS))
+            },
+            usize::from,
+        )
+    }
+
     pub(crate) fn preset(&self) -> Preset {
         self.preset.unwrap_or(match self.quality {
             Quality::Fast => Preset::Superfast,
@@ -214,7 +227,7 @@ pub(crate) struct ShipArgs {
     pub(crate) target: String,
     #[command(flatten)]
     pub(crate) encode: EncodeArgs,
-    /// Where to encode; the folder made there is removed again [default: the system's temporary folder].
+    /// Where to encode; the folder made there is removed at the end [default: the system's temporary folder].
     #[arg(long, value_name = "DIR")]
     pub(crate) work: Option<PathBuf>,
     /// Events as JSON lines on standard output, and nothing else.

@@ -49,7 +49,7 @@ impl From<Exit> for ExitCode {
 
 /// The command was ended by a signal.
 #[derive(Debug, thiserror::Error)]
-#[error("interrupted; nothing was left behind")]
+#[error("interrupted")]
 pub(crate) struct Interrupted;
 
 /// `explain` found that a URL does not open: its report has said so.
@@ -76,7 +76,7 @@ fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<(Exit, Option<S
         return Some((error.exit(), error.hint()));
     }
     if let Some(error) = cause.downcast_ref::<OutputError>() {
-        return Some((Exit::Usage, Some(error.hint().into())));
+        return Some((error.exit(), Some(error.hint().into())));
     }
     if let Some(error) = cause.downcast_ref::<ContainerError>() {
         return Some((Exit::Usage, Some(error.hint().into())));

@@ -1,14 +1,13 @@
-//! The encoder's argument list. Pure: what is run is what the tests show, and what the revision is made of.
+//! The encoders' argument lists. Pure: what is run is what the tests show, and what the revision is made of.
 
 use std::ffi::OsString;
 
-use serde::{Deserialize, Serialize};
-
-use crate::container::Container;
 use crate::iframes;
-use crate::ladder::{Codec, Rung, ladder};
-use crate::loudness::Gain;
-use crate::probe::{Audio, Rate, Video, input_options};
+use crate::ladder::{Codec, Rung};
+use crate::parts::{Cut, Part};
+use crate::pieces::Grid;
+use crate::plan::{PicturePlan, Plan, Settings, SoundPlan};
+use crate::probe::input_options;
 
 pub(crate) const AUDIO_SAMPLE_RATE: u32 = 48_000;
 const AUDIO_KBITS: u32 = 128;
@@ -21,115 +20,91 @@ const HEVC_CRF: u32 = 4;
 const AV1_CRF: u32 = 14;
 /// Random access every two seconds at most: a seek decodes that much, and a segment starts on one of them.
 const LONGEST_GOP: u32 = 2;
-/// Seconds below which a recording may be shorter than one frame.
-const SHORT: f64 = 0.5;
-/// Seconds between pictures to look through a lecture by, and lines of each on its short side.
-const PICTURE_STEP: f64 = 2.0;
-const PICTURE_SIDE: u32 = 240;
-
-/// What the person chose.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Settings {
-    /// Short sides.
-    pub(crate) ladder: Vec<u32>,
-    /// Seconds.
-    pub(crate) segment_duration: u32,
-    pub(crate) preset: String,
-    pub(crate) crf: u32,
-    /// x264's output depends on it, so it is part of the recipe.
-    pub(crate) threads: u16,
-    /// Besides H.264.
-    pub(crate) codecs: Vec<Codec>,
-    /// LUFS that sound is brought to, if at all.
-    pub(crate) loudness: Option<i32>,
-    #[serde(default)]
-    pub(crate) container: Container,
-    /// Sound alone is a Variant Stream beside those of pictures.
-    #[serde(default)]
-    pub(crate) audio_only_variant: bool,
-}
-
-/// Everything that shapes the encoded bytes, but for the source and ffmpeg itself.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Plan {
-    pub(crate) settings: Settings,
-    /// None: a lecture to listen to.
-    pub(crate) picture: Option<PicturePlan>,
-    pub(crate) sound: Vec<SoundPlan>,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct PicturePlan {
-    pub(crate) video: Video,
-    /// Largest first; never empty.
-    pub(crate) rungs: Vec<Rung>,
-    pub(crate) frame_rate: Rate,
-    /// Seconds that its last frame is shown on, where the sound lasts longer.
-    pub(crate) hold: Option<f64>,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct SoundPlan {
-    pub(crate) audio: Audio,
-    /// `audio/en`, `audio/en-2`.
-    pub(crate) folder: String,
-    /// Seconds that it is made to last, with silence, where the picture lasts longer.
-    pub(crate) length: Option<f64>,
-    pub(crate) gain: Option<Gain>,
-}
 
 impl Plan {
-    /// Folders of the video Renditions, largest first.
-    pub(crate) fn video_folders(&self) -> Vec<String> {
-        let rungs = self.picture.iter().flat_map(|picture| &picture.rungs);
-        rungs.map(Rung::name).collect()
-    }
-
-    /// Folders of the audio Renditions.
-    pub(crate) fn audio_folders(&self) -> Vec<String> {
-        self.sound
-            .iter()
-            .map(|sound| sound.folder.clone())
-            .collect()
-    }
-
-    /// One command with one decode: measured against a command per rung, 11.3 s instead of 15.4 s. It runs in the
-    /// revision's folder, so that no path of a machine is in what it writes.
-    pub(crate) fn argv(&self, input: OsString) -> Vec<OsString> {
+    /// The command that makes a part. It runs in the folder that it writes into, so that no path of a machine is in it.
+    pub(crate) fn argv(&self, part: &Part<'_>, input: OsString) -> Vec<OsString> {
         let mut args = Args(vec![]);
         args.add("-hide_banner -nostdin -nostats -y -v warning -progress pipe:1");
-        args.0.extend(input_options().map(Into::into));
-        args.0.extend(["-i".into(), input]);
-        if let Some(picture) = &self.picture {
-            args.pair("-filter_complex", picture.filters());
-            for (at, rung) in picture.rungs.iter().enumerate() {
-                args.pair("-map", format!("[v{at}]"));
-                args.add("-map_metadata -1 -map_chapters -1");
-                self.video_codec(&mut args, rung);
-                args.pair("-force_key_frames", self.key_frames());
-                self.hls(&mut args, &rung.name());
+        match part {
+            Part::Sound(sound) => {
+                args.input(input);
+                self.sound(&mut args, sound);
             }
-            Self::still_pictures(picture, &mut args);
+            Part::Picture(picture, cut) => self.picture(&mut args, picture, cut, input),
         }
-        for sound in &self.sound {
-            args.pair("-map", format!("0:{}", sound.audio.index));
-            args.add("-map_metadata -1 -map_chapters -1 -c:a aac");
-            args.pair("-ac", CHANNELS);
-            args.pair("-b:a", format!("{AUDIO_KBITS}k"));
-            args.pair("-ar", AUDIO_SAMPLE_RATE);
-            args.pair("-af", sound.filters());
-            self.hls(&mut args, &sound.folder);
+        if self.is_mended {
+            self.others(&mut args, part);
         }
         args.0
     }
 
+    /// Where a clock jumps, ffmpeg mends it by the streams that it reads, so that all commands have to read the same ones:
+    /// sound was 0.8 s from its picture after six jumps. `-t 0`: nothing of these is written.
+    fn others(&self, args: &mut Args, part: &Part<'_>) {
+        let picture = self.picture.iter().map(|picture| picture.video.index);
+        let sound = self.sound.iter().map(|sound| sound.audio.index);
+        let own = match part {
+            Part::Sound(sound) => sound.audio.index,
+            Part::Picture(picture, _) => picture.video.index,
+        };
+        let mut others = picture
+            .chain(sound)
+            .filter(|index| *index != own)
+            .peekable();
+        if others.peek().is_none() {
+            return;
+        }
+        for other in others {
+            args.pair("-map", format!("0:{other}"));
+        }
+        args.add("-c copy -t 0 -f null -");
+    }
+
+    fn sound(&self, args: &mut Args, sound: &SoundPlan) {
+        args.pair("-map", format!("0:{}", sound.audio.index));
+        args.add("-map_metadata -1 -map_chapters -1 -c:a aac");
+        args.pair("-ac", CHANNELS);
+        args.pair("-b:a", format!("{AUDIO_KBITS}k"));
+        args.pair("-ar", AUDIO_SAMPLE_RATE);
+        args.pair("-af", sound.filters());
+        self.hls(args, &sound.folder);
+    }
+
+    /// All sizes from one decode: measured against a command for each, 11.3 s instead of 15.4 s. Every stage has one
+    /// thread: with more of them x264 looks at how far the others are where the cap binds, and bytes differ from run to run.
+    fn picture(&self, args: &mut Args, picture: &PicturePlan, cut: &Cut, input: OsString) {
+        let grid = self.grid(picture);
+        args.add("-filter_complex_threads 1");
+        if !cut.piece.is_whole() {
+            // A time is the same time wherever decoding begins.
+            args.add("-copyts -start_at_zero");
+        }
+        if let Some(target) = cut.piece.target(grid) {
+            args.pair("-ss", format!("{target:.6}"));
+            args.add("-noaccurate_seek");
+        }
+        args.add("-threads 1");
+        args.input(input);
+        args.pair("-filter_complex", picture.filters(cut, grid));
+        for (at, rung) in cut.rungs.iter().enumerate() {
+            args.pair("-map", format!("[v{at}]"));
+            args.add("-map_metadata -1 -map_chapters -1");
+            self.video_codec(args, rung);
+            args.pair("-force_key_frames", self.key_frames(cut, grid));
+            if cut.piece.is_whole() {
+                self.hls(args, &rung.name());
+            } else {
+                self.fragments(args, cut, &rung.name());
+            }
+        }
+        if cut.has_stills {
+            stills(args, cut, grid);
+        }
+    }
+
     fn video_codec(&self, args: &mut Args, rung: &Rung) {
-        let Settings {
-            crf,
-            threads,
-            preset,
-            ..
-        } = &self.settings;
+        let Settings { crf, preset, .. } = &self.settings;
         let (max_rate, buffer) = (rung.max_rate, rung.max_rate * 2);
         match rung.codec {
             Codec::H264 => {
@@ -138,8 +113,7 @@ impl Plan {
                 args.pair("-crf", crf);
                 args.pair("-maxrate", format!("{max_rate}k"));
                 args.pair("-bufsize", format!("{buffer}k"));
-                args.pair("-threads", threads);
-                args.add("-flags +cgop -sc_threshold 0 -g 600");
+                args.add("-threads 1 -flags +cgop -sc_threshold 0 -g 600");
             }
             Codec::Hevc => {
                 // `hvc1`, with the parameter sets in the initialization section alone, is what Apple's players open.
@@ -150,39 +124,35 @@ impl Plan {
                     "-x265-params",
                     format!(
                         "log-level=error:open-gop=0:scenecut=0:keyint=600:repeat-headers=0:info=0:\
-                         vbv-maxrate={max_rate}:vbv-bufsize={buffer}:pools={threads}:frame-threads=1"
+                         vbv-maxrate={max_rate}:vbv-bufsize={buffer}:pools=none:frame-threads=1:wpp=0"
                     ),
                 );
             }
             Codec::Av1 => {
-                args.add("-c:v libaom-av1 -usage good -row-mt 1 -lag-in-frames 25");
+                args.add("-c:v libaom-av1 -usage good -row-mt 0 -lag-in-frames 25");
                 args.pair("-cpu-used", av1_speed(preset));
                 args.pair("-crf", crf + AV1_CRF);
                 args.pair("-b:v", format!("{max_rate}k"));
-                args.pair("-threads", threads);
-                args.add("-g 600");
+                args.add("-threads 1 -g 600");
             }
         }
     }
 
-    /// A fragment for each, in one file. One picture in two seconds at this size costs nothing, so it is made well.
-    fn still_pictures(picture: &PicturePlan, args: &mut Args) {
-        args.add("-map [i] -map_metadata -1 -map_chapters -1 -c:v libx264 -profile:v main");
-        args.add("-preset medium -crf 27 -threads 1 -g 1");
-        args.add("-movflags +cmaf+frag_keyframe+skip_trailer");
-        // As fine as the rungs', or else the last picture's end would be rounded.
-        let num = picture.frame_rate.num.max(1);
-        let doublings = (0..14).find(|doublings| num << doublings >= 10_000);
-        args.pair("-video_track_timescale", num << doublings.unwrap_or(14));
-        args.add("-f mp4");
-        args.0
-            .push(format!("{}/{}", iframes::FOLDER, iframes::FILE).into());
-    }
-
-    /// Equal times in all rungs, and one of them wherever a segment starts.
-    fn key_frames(&self) -> String {
+    /// The first frame at or after each multiple of the interval, counted in whole numbers, which do not round: in all
+    /// rungs the same, and one of them wherever a segment starts.
+    fn key_frames(&self, cut: &Cut, grid: Grid) -> String {
         let (segment, parts) = key_frame_interval(self.settings.segment_duration);
-        format!("expr:gte(t,n_forced*{segment}/{parts})")
+        let frames = match cut.piece.frames(grid).0 {
+            0 => "n".to_owned(),
+            first => format!("(n+{first})"),
+        };
+        let forced = match cut.piece.first * u64::from(parts) {
+            0 => "n_forced".to_owned(),
+            before => format!("(n_forced+{before})"),
+        };
+        let num = u64::from(segment) * u64::from(grid.rate.num);
+        let den = u64::from(parts) * u64::from(grid.rate.den);
+        format!("expr:gte({frames}*{den},{forced}*{num})")
     }
 
     fn hls(&self, args: &mut Args, folder: &str) {
@@ -194,8 +164,46 @@ impl Plan {
         args.add("-hls_segment_options movflags=+cmaf");
         args.add("-hls_fmp4_init_filename init.mp4");
         args.pair("-hls_segment_filename", format!("{folder}/seg%05d.m4s"));
-        args.0.push(format!("{folder}/ffmpeg.m3u8").into());
+        args.0.push(format!("{folder}/{PLAYLIST}").into());
     }
+
+    /// A fragment for each segment, in one file. ffmpeg's segments are counted from where the piece begins, which is up to a
+    /// frame later than the time of its first one, so that others would begin at the key frame after theirs. A fragment is
+    /// cut at the first key frame after so long in itself: a little less than a segment, and more than one interval less.
+    fn fragments(&self, args: &mut Args, cut: &Cut, name: &str) {
+        let segment = self.settings.segment_duration;
+        let (interval, parts) = key_frame_interval(segment);
+        let early = 1_000_000 * interval / parts / 4;
+        args.pair("-movflags", movflags(cut));
+        args.pair("-min_frag_duration", 1_000_000 * segment - early);
+        args.add("-f mp4");
+        args.0.push(format!("{name}.mp4").into());
+    }
+}
+
+/// `frag_discont`: the first fragment is not at 0.
+fn movflags(cut: &Cut) -> &'static str {
+    match cut.piece.first {
+        0 => "+cmaf+frag_keyframe+skip_trailer",
+        _ => "+cmaf+frag_keyframe+skip_trailer+frag_discont",
+    }
+}
+
+/// ffmpeg's own playlist, which is of no use.
+pub(crate) const PLAYLIST: &str = "ffmpeg.m3u8";
+
+/// A fragment for each, in one file. One picture in two seconds at this size costs nothing, so it is made well.
+fn stills(args: &mut Args, cut: &Cut, grid: Grid) {
+    args.add("-map [i] -map_metadata -1 -map_chapters -1 -c:v libx264 -profile:v main");
+    args.add("-preset medium -crf 27 -threads 1 -g 1");
+    args.pair("-movflags", movflags(cut));
+    // As fine as the rungs', or else the last picture's end would be rounded.
+    let num = grid.rate.num.max(1);
+    let doublings = (0..14).find(|doublings| num << doublings >= 10_000);
+    args.pair("-video_track_timescale", num << doublings.unwrap_or(14));
+    args.add("-f mp4");
+    args.0
+        .push(format!("{}/{}", iframes::FOLDER, iframes::FILE).into());
 }
 
 impl SoundPlan {
@@ -208,117 +216,6 @@ impl SoundPlan {
             chain += &format!(",apad=whole_dur={length:.3}");
         }
         chain
-    }
-}
-
-impl PicturePlan {
-    /// The size of the pictures to look through the lecture by.
-    pub(crate) fn pictures(&self) -> Rung {
-        let side = self.rungs.last().map_or(PICTURE_SIDE, Rung::short_side);
-        // There is always a first rung.
-        ladder(
-            self.video.width,
-            self.video.height,
-            &[side.min(PICTURE_SIDE)],
-        )
-        .swap_remove(0)
-    }
-
-    /// Seconds between these, a whole number of frames.
-    pub(crate) fn picture_step(&self) -> f64 {
-        f64::from(self.picture_frames()) / self.frame_rate.as_f64()
-    }
-
-    fn picture_frames(&self) -> u32 {
-        (PICTURE_STEP * self.frame_rate.as_f64()).round().max(1.0) as u32
-    }
-
-    fn filters(&self) -> String {
-        let video = &self.video;
-        let mut source = String::new();
-        if video.interlaced {
-            // One frame for two fields: a lecture has no motion that 50 frames a second would show.
-            source += "bwdif=mode=send_frame:deint=interlaced,";
-        }
-        if video.is_hdr() {
-            source += "zscale=t=linear:npl=100,format=gbrpf32le,zscale=p=bt709,tonemap=hable:desat=0,\
-                       zscale=t=bt709:m=bt709:r=tv,format=yuv420p,";
-        }
-        let Rate { num, den } = self.frame_rate;
-        let mut graph = format!("[0:{}]{source}fps={num}/{den}:start_time=0", video.index);
-        if video.still || video.duration.is_some_and(|lasts| lasts < SHORT) {
-            // What is shown for less than half a frame would be no frame.
-            graph += ":eof_action=pass";
-        }
-        if let Some(hold) = self.hold {
-            graph += &format!(",tpad=stop_mode=clone:stop_duration={hold:.3}");
-        }
-        // Sizes are scaled to once, however many codecs they are encoded with.
-        let mut sizes: Vec<(u32, u32)> = vec![];
-        for rung in &self.rungs {
-            if !sizes.contains(&(rung.width, rung.height)) {
-                sizes.push((rung.width, rung.height));
-            }
-        }
-        let (to_matrix, named) = self.colours();
-        for (at, (width, height)) in sizes.iter().enumerate() {
-            // Each size from the next larger one: measured, 6 to 9 % less CPU in all than from the source every time,
-            // for 0.1 to 0.5 VMAF in the smallest of three.
-            let scale = format!("scale={width}:{height}:flags=bicubic");
-            graph += &match at {
-                0 if video.is_full_range() => {
-                    // zimg converts the range with SIMD, swscale a sample at a time: 0.7 against 3.7 ms a frame.
-                    format!(",{scale}{to_matrix},zscale=rin=full:r=limited,setsar=1,format=yuv420p")
-                }
-                0 => format!(",{scale}:out_range=tv{to_matrix},setsar=1,format=yuv420p"),
-                _ => format!(";[s{at}]{scale},setsar=1"),
-            };
-            if at == 0 {
-                graph += &format!(",setparams=range=tv{named}");
-            }
-            let mut outputs: Vec<String> = (self.rungs.iter().enumerate())
-                .filter(|(_, rung)| (rung.width, rung.height) == (*width, *height))
-                .map(|(rung, _)| format!("[v{rung}]"))
-                .collect();
-            outputs.push(if at + 1 < sizes.len() {
-                format!("[s{}]", at + 1)
-            } else {
-                // The smallest size is also that of the pictures to look through.
-                "[si]".to_owned()
-            });
-            graph += &format!(",split={}", outputs.len());
-            graph += &outputs.concat();
-        }
-        let Rung { width, height, .. } = self.pictures();
-        graph += &format!(
-            ";[si]framestep={},scale={width}:{height}:flags=bicubic,setsar=1[i]",
-            self.picture_frames()
-        );
-        graph
-    }
-
-    /// What `scale` converts to, and what is said of it. Players guess the matrix of a picture that names none by its
-    /// height, so that the rungs of one lecture would differ in colour; a screen grab in RGB has no matrix to keep.
-    fn colours(&self) -> (String, String) {
-        let video = &self.video;
-        let is_rgb = ["rgb", "bgr", "gbr", "argb", "abgr", "pal8", "0rgb", "0bgr"]
-            .iter()
-            .any(|name| video.pixel_format.starts_with(name));
-        if video.is_hdr() || (video.color_space.is_some() && !is_rgb) {
-            return (String::new(), String::new());
-        }
-        let matrix = if video.width.min(video.height) >= 720 {
-            "bt709"
-        } else {
-            "smpte170m"
-        };
-        let to_matrix = if is_rgb {
-            format!(":out_color_matrix={matrix}")
-        } else {
-            String::new()
-        };
-        let named = format!(":colorspace={matrix}:color_primaries={matrix}:color_trc={matrix}");
-        (to_matrix, named)
     }
 }
 
@@ -346,64 +243,18 @@ impl Args {
     fn pair(&mut self, name: &str, value: impl ToString) {
         self.0.extend([name.into(), value.to_string().into()]);
     }
+
+    fn input(&mut self, input: OsString) {
+        self.0.extend(input_options().map(Into::into));
+        self.0.extend(["-i".into(), input]);
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn plan() -> Plan {
-        Plan {
-            settings: Settings {
-                ladder: vec![720, 480],
-                segment_duration: 4,
-                preset: "veryfast".into(),
-                crf: 23,
-                threads: 2,
-                codecs: vec![],
-                loudness: None,
-                container: Container::Cmaf,
-                audio_only_variant: false,
-            },
-            picture: Some(PicturePlan {
-                rungs: ladder(1280, 720, &[720, 480]),
-                frame_rate: Rate::new(30_000, 1001),
-                video: Video {
-                    index: 0,
-                    codec: "h264".into(),
-                    width: 1280,
-                    height: 720,
-                    rotation: 0,
-                    average_rate: None,
-                    nominal_rate: None,
-                    pixel_format: "yuv420p".into(),
-                    color_space: None,
-                    color_transfer: None,
-                    interlaced: false,
-                    still: false,
-                    duration: None,
-                },
-                hold: None,
-            }),
-            sound: vec![SoundPlan {
-                audio: Audio {
-                    index: 1,
-                    codec: "opus".into(),
-                    channels: 2,
-                    language: "en".into(),
-                    title: None,
-                    duration: None,
-                },
-                folder: "audio/en".into(),
-                length: None,
-                gain: None,
-            }],
-        }
-    }
-
-    fn picture() -> PicturePlan {
-        plan().picture.expect("it has a picture")
-    }
+    use crate::pieces::Piece;
+    use crate::plan::testing;
 
     /// One option and its value a line.
     fn lines(args: &[OsString]) -> String {
@@ -420,19 +271,38 @@ mod tests {
         text.trim_start().to_owned()
     }
 
+    fn argv(plan: &Plan, part: usize) -> String {
+        lines(&plan.argv(&plan.parts()[part], "file:/lecture.mov".into()))
+    }
+
+    /// In pieces from segment 15 on, the second one to the end.
+    fn in_pieces() -> Plan {
+        let mut plan = testing::plan();
+        let picture = plan.picture.as_mut().expect("it has a picture");
+        let piece = |first, end| Piece { first, end };
+        picture.pieces = vec![piece(0, Some(15)), piece(15, None)];
+        plan
+    }
+
     #[test]
-    fn one_command_with_one_decode_makes_all_rungs_and_the_audio() {
-        insta::assert_snapshot!(lines(&plan().argv("file:/lecture.mov".into())), @r#"
+    fn a_piece_is_one_command_with_one_decode_and_all_rungs() {
+        insta::assert_snapshot!(argv(&in_pieces(), 2), @r#"
         -hide_banner
         -nostdin
         -nostats
         -y
         -v warning
         -progress pipe:1
+        -filter_complex_threads 1
+        -copyts
+        -start_at_zero
+        -ss 59.826633
+        -noaccurate_seek
+        -threads 1
         -protocol_whitelist file,pipe
         -format_whitelist mov,matroska,avi,mpegts,mpeg,flv,ogg,wav,mp3,aac,flac,asf,mxf,gif,ac3,h264,hevc,m4v,mpegvideo,nut,aiff,amr,caf,w64,au
         -i file:/lecture.mov
-        -filter_complex [0:0]fps=30000/1001:start_time=0,scale=1280:720:flags=bicubic:out_range=tv,setsar=1,format=yuv420p,setparams=range=tv:colorspace=bt709:color_primaries=bt709:color_trc=bt709,split=2[v0][s1];[s1]scale=854:480:flags=bicubic,setsar=1,split=2[v1][si];[si]framestep=60,scale=426:240:flags=bicubic,setsar=1[i]
+        -filter_complex [0:0]fps=30000/1001,trim=start_pts=1799,scale=1280:720:flags=bicubic:out_range=tv,setsar=1,format=yuv420p,setparams=range=tv:colorspace=bt709:color_primaries=bt709:color_trc=bt709,split=2[v0][s1];[s1]scale=854:480:flags=bicubic,setsar=1,split=2[v1][si];[si]trim=start_frame=1,framestep=60,scale=426:240:flags=bicubic,setsar=1[i]
         -map [v0]
         -map_metadata -1
         -map_chapters -1
@@ -442,19 +312,14 @@ mod tests {
         -crf 23
         -maxrate 2800k
         -bufsize 5600k
-        -threads 2
+        -threads 1
         -flags +cgop
         -sc_threshold 0
         -g 600
-        -force_key_frames expr:gte(t,n_forced*4/2)
-        -f hls
-        -hls_segment_type fmp4
-        -hls_playlist_type vod
-        -hls_time 4
-        -hls_flags independent_segments+temp_file
-        -hls_segment_options movflags=+cmaf
-        -hls_fmp4_init_filename init.mp4
-        -hls_segment_filename 720p/seg%05d.m4s 720p/ffmpeg.m3u8
+        -force_key_frames expr:gte((n+1799)*2002,(n_forced+30)*120000)
+        -movflags +cmaf+frag_keyframe+skip_trailer+frag_discont
+        -min_frag_duration 3500000
+        -f mp4 720p.mp4
         -map [v1]
         -map_metadata -1
         -map_chapters -1
@@ -464,19 +329,14 @@ mod tests {
         -crf 23
         -maxrate 1200k
         -bufsize 2400k
-        -threads 2
+        -threads 1
         -flags +cgop
         -sc_threshold 0
         -g 600
-        -force_key_frames expr:gte(t,n_forced*4/2)
-        -f hls
-        -hls_segment_type fmp4
-        -hls_playlist_type vod
-        -hls_time 4
-        -hls_flags independent_segments+temp_file
-        -hls_segment_options movflags=+cmaf
-        -hls_fmp4_init_filename init.mp4
-        -hls_segment_filename 480p/seg%05d.m4s 480p/ffmpeg.m3u8
+        -force_key_frames expr:gte((n+1799)*2002,(n_forced+30)*120000)
+        -movflags +cmaf+frag_keyframe+skip_trailer+frag_discont
+        -min_frag_duration 3500000
+        -f mp4 480p.mp4
         -map [i]
         -map_metadata -1
         -map_chapters -1
@@ -486,9 +346,24 @@ mod tests {
         -crf 27
         -threads 1
         -g 1
-        -movflags +cmaf+frag_keyframe+skip_trailer
+        -movflags +cmaf+frag_keyframe+skip_trailer+frag_discont
         -video_track_timescale 30000
         -f mp4 iframes/pictures.mp4
+        "#);
+    }
+
+    #[test]
+    fn a_sound_track_is_a_command_of_its_own() {
+        insta::assert_snapshot!(argv(&testing::plan(), 0), @r#"
+        -hide_banner
+        -nostdin
+        -nostats
+        -y
+        -v warning
+        -progress pipe:1
+        -protocol_whitelist file,pipe
+        -format_whitelist mov,matroska,avi,mpegts,mpeg,flv,ogg,wav,mp3,aac,flac,asf,mxf,gif,ac3,h264,hevc,m4v,mpegvideo,nut,aiff,amr,caf,w64,au
+        -i file:/lecture.mov
         -map 0:1
         -map_metadata -1
         -map_chapters -1
@@ -509,84 +384,74 @@ mod tests {
     }
 
     #[test]
+    fn a_picture_in_one_piece_has_its_own_clock() {
+        // Containers whose times jump are mended by ffmpeg unless they are copied.
+        let args = argv(&testing::plan(), 1);
+        assert!(
+            !args.contains("-copyts") && !args.contains("trim="),
+            "{args}"
+        );
+        assert!(
+            args.contains("-hls_playlist_type vod\n-hls_time 4\n"),
+            "{args}"
+        );
+    }
+
+    #[test]
+    fn every_command_reads_every_stream_of_a_container_whose_clock_may_jump() {
+        let mut plan = testing::plan();
+        let others = " -map 0:1 -c copy -t 0 -f null -";
+        assert!(!argv(&plan, 1).contains("-f null"));
+        plan.is_mended = true;
+        let args = argv(&plan, 1).replace('\n', " ");
+        assert!(args.ends_with(others), "{args}");
+        let args = argv(&plan, 0).replace('\n', " ");
+        assert!(args.ends_with(&others.replace("0:1", "0:0")), "{args}");
+        plan.picture = None;
+        assert!(!argv(&plan, 0).contains("-f null"));
+    }
+
+    #[test]
     fn a_segment_is_a_whole_number_of_equal_keyframe_intervals_of_at_most_two_seconds() {
-        for (segment, expected) in [(4, "4/2"), (6, "6/3"), (5, "5/3"), (1, "1/1"), (3, "3/2")] {
-            let mut plan = plan();
+        for (segment, expected) in [
+            (4, "n*2002,n_forced*120000"),
+            (6, "n*3003,n_forced*180000"),
+            (5, "n*3003,n_forced*150000"),
+            (1, "n*1001,n_forced*30000"),
+            (3, "n*2002,n_forced*90000"),
+        ] {
+            let mut plan = in_pieces();
             plan.settings.segment_duration = segment;
-            assert_eq!(
-                plan.key_frames(),
-                format!("expr:gte(t,n_forced*{expected})"),
-                "{segment}"
-            );
+            let args = argv(&plan, 1);
+            let expected = format!("-force_key_frames expr:gte({expected})\n");
+            assert!(args.contains(&expected), "{segment}: {args}");
         }
     }
 
     #[test]
-    fn colours_are_named_only_where_the_source_does_not_name_them_and_hdr_is_mapped_to_sdr() {
-        let mut plan = picture();
-        plan.video.color_space = Some("bt709".into());
-        assert!(!plan.filters().contains("colorspace"));
-        plan.video.color_transfer = Some("arib-std-b67".into());
-        assert!(plan.filters().contains("tonemap=hable"));
-        plan.video.color_transfer = None;
-        plan.video.pixel_format = "gbrp".into();
-        assert!(plan.filters().contains("out_color_matrix=bt709"));
-    }
-
-    #[test]
-    fn two_fields_become_a_frame_and_a_picture_that_ends_early_is_held() {
-        let mut plan = picture();
-        plan.video.interlaced = true;
-        plan.hold = Some(12.5);
-        let filters = plan.filters();
-        assert!(
-            filters.starts_with("[0:0]bwdif=mode=send_frame:deint=interlaced,fps="),
-            "{filters}"
-        );
-        assert!(
-            filters.contains(":start_time=0,tpad=stop_mode=clone:stop_duration=12.500,scale="),
-            "{filters}"
-        );
-    }
-
-    #[test]
-    fn full_range_becomes_limited_once() {
-        let mut plan = picture();
-        plan.video.pixel_format = "yuvj420p".into();
-        let filters = plan.filters();
-        assert_eq!(
-            filters.matches("rin=full:r=limited").count(),
-            1,
-            "{filters}"
-        );
-        assert!(!filters.contains("out_range"), "{filters}");
-    }
-
-    #[test]
-    fn a_size_is_scaled_to_once_for_all_its_codecs() {
-        let mut plan = plan();
+    fn no_encoder_has_more_than_one_thread() {
+        let mut plan = in_pieces();
         let picture = plan.picture.as_mut().expect("it has a picture");
-        let others: Vec<Rung> = picture
-            .rungs
-            .iter()
-            .map(|rung| rung.with(Codec::Hevc))
-            .collect();
-        picture.rungs.extend(others);
-        let filters = picture.filters();
-        assert_eq!(filters.matches("scale=1280:720").count(), 1, "{filters}");
-        assert!(filters.contains("split=3[v0][v2][s1]"), "{filters}");
-        assert!(filters.contains("split=3[v1][v3][si]"), "{filters}");
-        let args = lines(&plan.argv("file:/lecture.mov".into()));
-        assert_eq!(args.matches("libx265\n-tag:v hvc1").count(), 2, "{args}");
-        assert!(args.contains("720p-hevc/seg%05d.m4s"), "{args}");
+        for codec in [Codec::Hevc, Codec::Av1] {
+            let rung = picture.rungs[1].with(codec);
+            picture.rungs.push(rung);
+        }
+        let args = argv(&plan, 1);
+        // The decoder, x264 for two rungs and the pictures, and libaom.
+        assert_eq!(args.matches("-threads 1\n").count(), 5, "{args}");
+        assert!(args.contains("pools=none:frame-threads=1:wpp=0"), "{args}");
+        assert!(args.contains("-row-mt 0"), "{args}");
+        assert!(args.contains("libx265\n-tag:v hvc1"), "{args}");
+        assert!(args.contains("-f mp4 480p-hevc.mp4"), "{args}");
     }
 
     #[test]
     fn a_lecture_without_a_picture_has_no_filter_graph() {
-        let mut plan = plan();
+        let mut plan = testing::plan();
         plan.picture = None;
         plan.sound[0].length = Some(60.0);
-        let args = lines(&plan.argv("file:/talk.mp3".into()));
+        assert_eq!(plan.parts().len(), 1);
+        let args = argv(&plan, 0);
         assert!(
             !args.contains("filter_complex") && !args.contains("libx264"),
             "{args}"

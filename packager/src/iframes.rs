@@ -1,14 +1,18 @@
 //! The file of pictures to look through a lecture by: what ffmpeg writes, made into what players ask for.
 //!
-//! ffmpeg writes a fragment for each picture, and lets the last be shown as long as the others. Here that one ends with the
-//! lecture, and an index (ISO/IEC 14496-12 §8.16.3) comes before the fragments, by which DASH players find them.
+//! ffmpeg writes a fragment for each picture, a file for each piece, and lets the last be shown as long as the others. Here
+//! that one ends with the lecture, and an index (ISO/IEC 14496-12 §8.16.3) comes before the fragments, by which DASH players
+//! find them.
 
+use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::ops::Range;
+use std::path::Path;
 
-use mp4_atom::{Atom as _, Decode as _, Encode as _, Header, Moof, Moov, SegmentReference, Sidx};
+use mp4_atom::{Atom as _, Encode as _, Moof, Moov, SegmentReference, Sidx};
 
-use crate::boxes::{BoxError, Init, boxes, moov};
+use crate::boxes::{BoxError, Init, boxes};
+use crate::fragments::{FragmentsError, Layout, read};
 use crate::playlists::{Picture, Segment};
 
 /// Where they are, from the revision's folder.
@@ -27,32 +31,32 @@ pub(crate) struct Pictures {
     pub(crate) ticks: Vec<u64>,
 }
 
-/// `moof` and `mdat` of one picture, in the file that ffmpeg wrote.
+/// `moof` and `mdat` of one picture, in a file that ffmpeg wrote.
 struct Fragment {
+    file: usize,
     start: u64,
     at: Range<u64>,
 }
 
-/// What a file of pictures cannot be made of.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum PicturesError {
-    #[error(transparent)]
-    Boxes(#[from] BoxError),
-    #[error("it cannot be read or written")]
-    Io(#[from] std::io::Error),
-}
-
-/// A Media Initialization Section or the head of a fragment that is larger is none.
-const LARGEST_BOX: u64 = 1 << 20;
+/// A Media Initialization Section or a picture that is larger is none.
+const LARGEST: u64 = 4 << 20;
 
 impl Pictures {
-    /// Writes the file itself, a fragment at a time; `lasts` is how long the lecture's picture is, in microseconds.
+    /// Writes the file itself, a fragment at a time, of what was written for each piece; `lasts` is how long the lecture's
+    /// picture is, in microseconds.
     pub(crate) fn from_ffmpeg(
-        written: &mut (impl Read + Seek),
+        written: &mut [impl Read + Seek],
         file: &mut impl Write,
         lasts: u64,
-    ) -> Result<Self, PicturesError> {
-        let (mut head, mut fragments) = parts(written)?;
+    ) -> Result<Self, FragmentsError> {
+        let (mut head, mut fragments) = (vec![], vec![]);
+        for (at, written) in written.iter_mut().enumerate() {
+            let (own, more) = parts(at, written)?;
+            if head.is_empty() {
+                head = own;
+            }
+            fragments.extend(more);
+        }
         let init = Init::parse(&head)?;
         let end = ticks(lasts, init.timescale);
         let starts: Vec<u64> = fragments.iter().map(|fragment| fragment.start).collect();
@@ -63,7 +67,9 @@ impl Pictures {
             .map(|(start, end)| end.saturating_sub(*start))
             .collect();
         let last = match (fragments.pop(), shown.last()) {
-            (Some(last), Some(shown)) => show_for(&read(written, last.at)?, *shown)?,
+            (Some(last), Some(shown)) => {
+                show_for(&small(&mut written[last.file], last.at)?, *shown)?
+            }
             _ => vec![],
         };
         let sizes: Vec<u64> = fragments
@@ -108,8 +114,12 @@ impl Pictures {
             offset += size;
         }
         file.write_all(&head)?;
-        // From the first to the last but one they lie side by side.
-        if let (Some(first), Some(end)) = (fragments.first(), fragments.last()) {
+        // Those of a file lie side by side.
+        for run in fragments.chunk_by(|one, next| one.file == next.file) {
+            let (Some(first), Some(end)) = (run.first(), run.last()) else {
+                continue;
+            };
+            let written = &mut written[first.file];
             written.seek(SeekFrom::Start(first.at.start))?;
             let length = end.at.end - first.at.start;
             let copied = std::io::copy(&mut written.take(length), file)?;
@@ -128,41 +138,44 @@ impl Pictures {
     }
 }
 
+/// When the first picture of a file is shown, and in which unit; none where there is none.
+pub(crate) fn first(path: &Path) -> Result<Option<(u64, u32)>, FragmentsError> {
+    let (head, fragments) = parts(0, &mut File::open(path)?)?;
+    let Some(first) = fragments.first() else {
+        return Ok(None);
+    };
+    Ok(Some((first.start, Init::parse(&head)?.timescale)))
+}
+
 /// The Media Initialization Section, without the encoder's name, and where the fragments are.
-fn parts(written: &mut (impl Read + Seek)) -> Result<(Vec<u8>, Vec<Fragment>), PicturesError> {
-    let length = written.seek(SeekFrom::End(0))?;
-    let (mut init, mut fragments, mut at) = (vec![], Vec::<Fragment>::new(), 0);
-    while at < length {
-        // A size of 64 bits has 16 bytes.
-        let head = read(written, at..length.min(at + 16))?;
-        let mut rest = &head[..];
-        let header = Header::decode(&mut rest).map_err(BoxError::from)?;
-        let body = at + (head.len() - rest.len()) as u64;
-        let size = header.size.map_or(length - body, |size| size as u64);
-        let end = body.checked_add(size).filter(|end| *end <= length);
-        let end = end.ok_or_else(|| BoxError::from(mp4_atom::Error::OutOfBounds))?;
-        match header.kind {
-            Moof::KIND => {
-                let start = start_of(&read(written, body..end)?)?;
-                fragments.push(Fragment { start, at: at..end });
-            }
-            kind => match fragments.last_mut() {
-                Some(fragment) => fragment.at.end = end,
-                None if kind == Moov::KIND => {
-                    let mut moov = moov(&read(written, at..end)?)?;
-                    moov.udta = None;
-                    moov.encode(&mut init).map_err(BoxError::from)?;
-                }
-                None => init.extend(read(written, at..end)?),
-            },
+fn parts(
+    file: usize,
+    written: &mut (impl Read + Seek),
+) -> Result<(Vec<u8>, Vec<Fragment>), FragmentsError> {
+    let layout = Layout::of(written)?;
+    let mut init = vec![];
+    for (header, body) in boxes(&small(written, layout.head)?)? {
+        if header.kind == Moov::KIND {
+            let mut moov = Moov::decode_body(&mut &*body).map_err(BoxError::from)?;
+            moov.udta = None;
+            moov.encode(&mut init).map_err(BoxError::from)?;
+        } else {
+            header.encode(&mut init).map_err(BoxError::from)?;
+            init.extend_from_slice(body);
         }
-        at = end;
+    }
+    let mut fragments = vec![];
+    for at in layout.fragments {
+        let start = start_of(&small(written, at.clone())?)?;
+        fragments.push(Fragment { file, start, at });
     }
     Ok((init, fragments))
 }
 
-/// When the one picture of a `moof` is shown.
-fn start_of(body: &[u8]) -> Result<u64, BoxError> {
+/// When the one picture of a fragment is shown.
+fn start_of(fragment: &[u8]) -> Result<u64, BoxError> {
+    let mut boxes = boxes(fragment)?.into_iter();
+    let (_, body) = boxes.next().ok_or(BoxError::Missing("moof"))?;
     let moof = Moof::decode_body(&mut &*body)?;
     let [traf] = moof.traf.as_slice() else {
         return Err(BoxError::NotOnePicture);
@@ -174,15 +187,11 @@ fn start_of(body: &[u8]) -> Result<u64, BoxError> {
     }
 }
 
-fn read(from: &mut (impl Read + Seek), at: Range<u64>) -> Result<Vec<u8>, PicturesError> {
-    let length = at.end - at.start;
-    if length > LARGEST_BOX {
+fn small(from: &mut (impl Read + Seek), at: Range<u64>) -> Result<Vec<u8>, FragmentsError> {
+    if at.end - at.start > LARGEST {
         return Err(BoxError::NotOnePicture.into());
     }
-    from.seek(SeekFrom::Start(at.start))?;
-    let mut bytes = vec![];
-    from.take(length).read_to_end(&mut bytes)?;
-    Ok(bytes)
+    Ok(read(from, at)?)
 }
 
 /// A fragment of one picture that is shown this long.
@@ -225,12 +234,16 @@ mod tests {
 
     #[test]
     fn the_last_picture_ends_with_the_lecture_and_an_index_finds_them_all() {
-        let mut written = init(1000);
-        for start in [0, 2000, 4000] {
-            written.extend(picture(start, 2000, b"jpeg"));
-        }
+        // Of three pieces, the last of which is too short for a picture.
+        let mut written = [&[0, 2000][..], &[4000], &[]].map(|starts| {
+            let mut bytes = init(1000);
+            for start in starts {
+                bytes.extend(picture(*start, 2000, b"jpeg"));
+            }
+            Cursor::new(bytes)
+        });
         let mut file = vec![];
-        let pictures = Pictures::from_ffmpeg(&mut Cursor::new(written), &mut file, 4_500_000);
+        let pictures = Pictures::from_ffmpeg(&mut written, &mut file, 4_500_000);
         let pictures = pictures.expect("pictures");
         assert_eq!(pictures.ticks, [2000, 2000, 500]);
         assert_eq!(pictures.map.end, pictures.index.start);
@@ -254,7 +267,8 @@ mod tests {
         let whole = [init(1000), picture(0, 2000, b"jpeg")].concat();
         for end in 0..whole.len() {
             let mut written = Cursor::new(&whole[..end]);
-            let _ = Pictures::from_ffmpeg(&mut written, &mut vec![], 2_000_000);
+            let _ =
+                Pictures::from_ffmpeg(std::slice::from_mut(&mut written), &mut vec![], 2_000_000);
         }
     }
 }

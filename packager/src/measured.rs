@@ -1,14 +1,13 @@
 //! What came of an encoding, measured: what players are told of it follows from this.
 
-use std::fs;
 use std::path::Path;
 
 use anyhow::Result;
 
-use crate::ffmpeg::PicturePlan;
 use crate::iframes::{self, Pictures};
 use crate::ladder::Rung;
 use crate::package_json::Object;
+use crate::plan::PicturePlan;
 use crate::playlists::{self, Segment};
 use crate::presentation::{IFrames, Track};
 use crate::progress::{Progress, Unit};
@@ -47,7 +46,8 @@ impl Shown {
 }
 
 impl Measured {
-    /// Everything that plays as transport streams; what they are made of is gone then.
+    /// Everything that plays as transport streams. What they are made of stays, for another try, until the package has its
+    /// final name.
     pub(crate) async fn wrapped(
         self,
         revision: &Path,
@@ -58,18 +58,11 @@ impl Measured {
             let objects = rendition.objects.iter();
             objects.map(|object| object.bytes).sum()
         };
-        let Self {
-            video,
-            audio,
-            pictures,
-        } = self;
+        let Self { video, audio, .. } = self;
         let total = video.iter().chain(&audio).map(bytes).sum();
         let step = progress.step("wrapping", Unit::Bytes, total);
         let streams = transport::wrap(revision, video, audio, is_sound_alone, &step).await?;
         step.finish();
-        if pictures.is_some() {
-            fs::remove_dir_all(revision.join(iframes::FOLDER))?;
-        }
         Ok(Self {
             pictures: (!streams.video.is_empty()).then_some(Shown::First(streams.pictures)),
             video: streams.video,

@@ -1,21 +1,32 @@
-//! The folder a package is made in, and the folder it ends up in.
+//! The folder that a package ends up in, and one for work that leaves nothing behind.
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
+use crate::exit::Exit;
 use crate::package_json::{self, Package};
+use crate::partial::remove_folder;
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum OutputError {
     #[error("`{}` holds something else, which would be overwritten", .0.display())]
     Exists(PathBuf),
+    #[error("another `lectern` is at work in `{}`", .0.display())]
+    Busy(PathBuf),
 }
 
 impl OutputError {
     pub(crate) fn hint(&self) -> &'static str {
         match self {
             Self::Exists(_) => "choose another name, or replace what is there with --force",
+            Self::Busy(_) => "wait until it has ended, and run this again",
+        }
+    }
+
+    pub(crate) fn exit(&self) -> Exit {
+        match self {
+            Self::Exists(_) => Exit::Usage,
+            Self::Busy(_) => Exit::Environment,
         }
     }
 }
@@ -73,78 +84,31 @@ pub(crate) fn full_disk(folder: &Path) -> Option<std::io::Error> {
         .filter(|error| error.kind() == std::io::ErrorKind::StorageFull)
 }
 
-/// A folder that is removed unless it is made final: on an error, on a signal.
+/// A folder that is removed: at the end, on an error, on a signal.
 #[derive(Debug)]
-pub(crate) struct Scratch {
-    path: PathBuf,
-    is_kept: bool,
-}
+pub(crate) struct Scratch(PathBuf);
 
 impl Scratch {
-    /// A sibling of the folder that it becomes, so that it can be renamed to it.
-    pub(crate) fn beside(folder: &Path) -> std::io::Result<Self> {
-        let mut name = folder.file_name().unwrap_or_default().to_owned();
+    /// A sibling of a file, so that what is made in it can be renamed to that.
+    pub(crate) fn beside(file: &Path) -> std::io::Result<Self> {
+        let mut name = file.file_name().unwrap_or_default().to_owned();
         name.push(format!(".partial-{}", std::process::id()));
-        Self::create(folder.with_file_name(name))
-    }
-
-    pub(crate) fn under(folder: &Path) -> std::io::Result<Self> {
-        Self::create(folder.join(format!("lectern-{}", std::process::id())))
-    }
-
-    fn create(path: PathBuf) -> std::io::Result<Self> {
+        let path = file.with_file_name(name);
         if let Some(parent) = path.parent() {
             fs::create_dir_all(parent)?;
         }
         fs::create_dir(&path)?;
-        Ok(Self {
-            path,
-            is_kept: false,
-        })
+        Ok(Self(path))
     }
 
     pub(crate) fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// Takes the final name. What had it before is moved aside first and removed last, so that a failure in between
-    /// loses neither.
-    pub(crate) fn become_folder(mut self, folder: &Path) -> std::io::Result<()> {
-        let mut aside = self.path.clone().into_os_string();
-        aside.push(".old");
-        let aside = PathBuf::from(aside);
-        let had_one = fs::symlink_metadata(folder).is_ok();
-        if had_one {
-            fs::rename(folder, &aside)?;
-        }
-        if let Err(error) = fs::rename(&self.path, folder) {
-            if had_one {
-                fs::rename(&aside, folder)?;
-            }
-            return Err(error);
-        }
-        self.is_kept = true;
-        match fs::symlink_metadata(&aside) {
-            Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(&aside),
-            Ok(_) => fs::remove_file(&aside),
-            Err(_) => Ok(()),
-        }
+        &self.0
     }
 }
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        if self.is_kept {
-            return;
-        }
-        // An ffmpeg that was just killed may still have a file to create.
-        for _ in 0..20 {
-            match fs::remove_dir_all(&self.path) {
-                Ok(()) => return,
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => return,
-                Err(_) => std::thread::sleep(Duration::from_millis(25)),
-            }
-        }
+        remove_folder(&self.0);
     }
 }
 
@@ -153,21 +117,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_scratch_folder_is_gone_unless_it_became_the_output() -> std::io::Result<()> {
+    fn a_scratch_folder_is_gone_when_it_is_dropped() -> std::io::Result<()> {
         let root = tempfile::tempdir()?;
-        let folder = root.path().join("out");
-        let scratch = Scratch::beside(&folder)?;
+        let scratch = Scratch::beside(&root.path().join("out.mp4"))?;
         fs::write(scratch.path().join("a"), "1")?;
         drop(scratch);
         assert_eq!(fs::read_dir(root.path())?.count(), 0);
-
-        for content in ["1", "2"] {
-            let scratch = Scratch::beside(&folder)?;
-            fs::write(scratch.path().join("a"), content)?;
-            scratch.become_folder(&folder)?;
-            assert_eq!(fs::read_to_string(folder.join("a"))?, content);
-            assert_eq!(fs::read_dir(root.path())?.count(), 1);
-        }
         Ok(())
     }
 

@@ -2,7 +2,7 @@
 //!
 //! In four steps that `ship` takes too: prepare (what is it, what will it be called), encode, measure, describe.
 
-use std::ffi::OsString;
+use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -11,43 +11,54 @@ use anyhow::{Context as _, Result};
 use crate::check;
 use crate::cli::{EncodeArgs, PackageArgs};
 use crate::container::{Container, ContainerError};
+use crate::encode::{Encoding, Unfit};
 use crate::extras::{self, Extras, Ladder, Made};
-use crate::ffmpeg::{CHANNELS, Plan, Settings};
-use crate::iframes;
+use crate::ffmpeg::CHANNELS;
 use crate::ladder::Codec;
-use crate::loudness::{self, Gain};
 use crate::measured::{Measured, Shown};
 use crate::mpd;
-use crate::output::{self, Found, OutputError, Scratch};
+use crate::output::{self, Found, OutputError};
 use crate::package_json::{
     self, MPD, MULTIVARIANT, Object, Package, Picture, RenditionFacts, SourceFacts, Tools,
 };
+use crate::partial::Partial;
+use crate::parts::Part;
+use crate::pieces::{self, Piece};
+use crate::plan::{Plan, Settings};
 use crate::playlists;
 use crate::presentation::{AudioTrack, Presentation, Track, VideoTrack};
-use crate::probe::{file_url, probe};
-use crate::process;
+use crate::probe::landings::{is_seekable, landings};
+use crate::probe::{Source, probe};
 use crate::progress::{Progress, Unit};
-use crate::rendition::{Rendition, measure_and_fold, measure_sound, object, pictures};
+use crate::rendition::{Rendition, measure_and_fold, object, pictures};
 use crate::revision::{ffmpeg_version, hash_file, revision};
 use crate::verify::{self, seconds};
 
+/// Parts of which what ffmpeg said is repeated in an error.
+const MOST_SAID: usize = 3;
 /// 1024 samples at 48 kHz, rounded up.
 const ACCESS_UNIT_MICROS: u64 = 21_334;
 
 pub(crate) async fn run(args: PackageArgs) -> Result<()> {
     let progress = Progress::new(args.json);
-    let job = Job::prepare(&args.input, &args.encode, progress).await?;
+    let mut job = Job::prepare(&args.input, &args.encode, progress).await?;
     let folder = std::path::absolute(&args.output)
         .with_context(|| format!("cannot use `{}` as a folder", args.output.display()))?;
     let master = args.output.join(MULTIVARIANT);
-    let found = output::inspect(&folder, &job.revision)
-        .with_context(|| format!("cannot look into `{}`", args.output.display()))?;
+    let mut found = Found::Nothing;
+    for revision in job.revisions() {
+        found = output::inspect(&folder, &revision)
+            .with_context(|| format!("cannot look into `{}`", args.output.display()))?;
+        if matches!(found, Found::Same(_)) {
+            break;
+        }
+    }
     match found {
         Found::Same(package) => {
             progress.note(format_args!(
                 "already packaged: `{}` holds revision {}",
                 args.output.display(),
-                job.revision
+                package.revision
             ));
             progress.result(master.display(), &package.renditions);
             return Ok(());
@@ -58,10 +69,24 @@ pub(crate) async fn run(args: PackageArgs) -> Result<()> {
         Found::SomethingElse | Found::Nothing => {}
     }
     let writing = || format!("cannot write into `{}`", args.output.display());
-    let scratch = Scratch::beside(&folder).with_context(writing)?;
-    let said = job.encode(scratch.path(), progress).await?;
-    let package = job.finish(scratch.path(), &said, progress).await?;
-    scratch.become_folder(&folder).with_context(writing)?;
+    let package = loop {
+        let partial = Partial::beside(&folder, &job.revision, progress).with_context(writing)?;
+        match job.make(&partial, progress).await {
+            Ok(package) => {
+                partial
+                    .become_folder(&folder, &package)
+                    .with_context(writing)?;
+                break package;
+            }
+            Err(error) => match job.as_a_whole(&error, progress) {
+                Some(whole) => {
+                    partial.discard();
+                    job = whole;
+                }
+                None => return Err(partial.give_up(error)),
+            },
+        }
+    };
     progress.note(format_args!(
         "packaged revision {}: {:.1} s, {} objects, {:.1} MB",
         package.revision,
@@ -74,7 +99,7 @@ pub(crate) async fn run(args: PackageArgs) -> Result<()> {
 }
 
 /// A source with a plan, and the name of what will come of it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Job {
     pub(crate) revision: String,
     pub(crate) plan: Plan,
@@ -82,6 +107,7 @@ pub(crate) struct Job {
     source: SourceFacts,
     extras: Extras,
     ffmpeg: String,
+    workers: usize,
 }
 
 impl Job {
@@ -103,7 +129,8 @@ impl Job {
         let step = progress.step("reading", Unit::Bytes, bytes);
         let sha256 = hash_file(input, &step).await.with_context(cannot)?;
         step.finish();
-        let plan = Plan::new(&media, args);
+        let mut plan = Plan::new(&media, args);
+        cut(&mut plan, input, &media).await;
         Ok(Self {
             revision: revision(&sha256, &ffmpeg, &plan, extras.recipe()),
             plan,
@@ -115,86 +142,81 @@ impl Job {
             },
             extras,
             ffmpeg,
+            workers: args.workers(),
         })
     }
 
-    /// Where segments and playlists are, in a package's root.
-    pub(crate) fn revision_folder(&self, root: &Path) -> PathBuf {
-        root.join("v").join(&self.revision)
+    /// What the package may be called: another encode has another name.
+    pub(crate) fn revisions(&self) -> Vec<String> {
+        let whole = self.whole().map(|whole| whole.revision);
+        [self.revision.clone()].into_iter().chain(whole).collect()
+    }
+
+    /// The same in one piece, where it was to be in several and these do not fit.
+    pub(crate) fn as_a_whole(&self, error: &anyhow::Error, progress: Progress) -> Option<Self> {
+        error.downcast_ref::<Unfit>()?;
+        let whole = self.whole()?;
+        progress.note(format_args!("{error:#}; it is encoded as a whole"));
+        Some(whole)
+    }
+
+    fn whole(&self) -> Option<Self> {
+        let mut job = self.clone();
+        let picture = job.plan.picture.as_mut()?;
+        if picture.pieces == [Piece::WHOLE] {
+            return None;
+        }
+        picture.pieces = vec![Piece::WHOLE];
+        let sha256 = &job.source.sha256;
+        job.revision = revision(sha256, &job.ffmpeg, &job.plan, job.extras.recipe());
+        Some(job)
+    }
+
+    async fn make(&self, partial: &Partial, progress: Progress) -> Result<Package> {
+        let said = self.encode(partial, progress).await?;
+        self.finish(partial, &said, progress).await
     }
 
     /// Runs ffmpeg; returns what it complained about.
-    pub(crate) async fn encode(&self, root: &Path, progress: Progress) -> Result<String> {
-        let folder = self.revision_folder(root);
-        for rendition in self.folders() {
-            fs::create_dir_all(folder.join(rendition)).context("cannot make the folders")?;
-        }
-        progress.note(format_args!("encoding {}", self.plan.told()));
-        let total = self
-            .source
-            .media
-            .duration
-            .map_or(0, |seconds| (seconds * 1000.0) as u64);
-        let plan = self.with_gains(total, progress).await?;
-        let step = progress.step("encoding", Unit::Milliseconds, total);
-        let input: OsString = file_url(&self.input);
-        let said = process::encode(plan.argv(input), &folder, |done| {
-            step.set(u64::try_from(done.as_millis()).unwrap_or(u64::MAX));
-        })
-        .await
-        .with_context(|| format!("ffmpeg failed on `{}`", self.input_name()))?;
-        step.finish();
-        Ok(said.0)
-    }
-
-    /// The plan with the gain of each sound track, for which all of it is listened to.
-    async fn with_gains(&self, total: u64, progress: Progress) -> Result<Plan> {
-        let mut plan = self.plan.clone();
-        let Some(target) = plan.settings.loudness else {
-            return Ok(plan);
+    pub(crate) async fn encode(&self, partial: &Partial, progress: Progress) -> Result<String> {
+        progress.note(format_args!(
+            "encoding {}, in {} parts",
+            self.plan.told(),
+            self.plan.parts().len()
+        ));
+        let encoding = Encoding {
+            plan: &self.plan,
+            input: &self.input,
+            lasts: self.source.media.duration,
+            partial,
+            progress,
         };
-        for sound in &mut plan.sound {
-            let step = progress.step("listening", Unit::Milliseconds, total);
-            let loudness = loudness::measure(&self.input, sound.audio.index, |done| {
-                step.set(u64::try_from(done.as_millis()).unwrap_or(u64::MAX));
-            })
-            .await
-            .with_context(|| format!("ffmpeg failed on the sound of `{}`", self.input_name()))?;
-            step.finish();
-            sound.gain = loudness.and_then(|loudness| Gain::new(loudness, target));
-            if let Some(loudness) = loudness {
-                progress.note(format_args!(
-                    "sound `{}` is at {:.1} LUFS{}",
-                    sound.audio.language,
-                    loudness.integrated,
-                    if sound.gain.is_some() {
-                        format!(" and is brought to {target}")
-                    } else {
-                        String::new()
-                    }
-                ));
-            }
-        }
-        Ok(plan)
+        let mut said = encoding.run(self.workers).await?;
+        // Parts of one source complain about the same.
+        let mut before = HashSet::new();
+        said.retain(|words| !words.is_empty() && before.insert(words.clone()));
+        said.truncate(MOST_SAID);
+        Ok(said.join("; "))
     }
 
     /// Verifies what was encoded, and writes everything else that a package has.
     pub(crate) async fn finish(
         &self,
-        root: &Path,
+        partial: &Partial,
         said: &str,
         progress: Progress,
     ) -> Result<Package> {
+        let root = partial.root();
         let disk = |error| output::full_disk(root).map_or(error, Into::into);
         let measured = self
-            .measure(root, said)
+            .measure(partial, said)
             .await
             .map_err(disk)
             .with_context(|| format!("the encoding of `{}` is not complete", self.input_name()))?;
         let made = self
             .extras
             .make(
-                &self.revision_folder(root),
+                &partial.revision_folder(),
                 &self.ladder(&measured),
                 progress,
             )
@@ -204,7 +226,7 @@ impl Job {
             Container::Cmaf => measured,
             Container::Ts => measured
                 .wrapped(
-                    &self.revision_folder(root),
+                    &partial.revision_folder(),
                     self.plan.settings.audio_only_variant,
                     progress,
                 )
@@ -213,7 +235,7 @@ impl Job {
                 .context("cannot make transport streams")?,
         };
         let package = self
-            .describe(root, &measured, made)
+            .describe(partial, &measured, made)
             .context("cannot write the playlists")?;
         check::own(root).await?;
         Ok(package)
@@ -252,30 +274,20 @@ impl Job {
         }
     }
 
-    fn folders(&self) -> impl Iterator<Item = String> {
-        let plan = &self.plan;
-        let audio = plan.audio_folders().into_iter();
-        let pictures = plan.picture.iter().map(|_| iframes::FOLDER.to_owned());
-        plan.video_folders()
-            .into_iter()
-            .chain(audio)
-            .chain(pictures)
-    }
-
     fn input_name(&self) -> String {
         let name = self.input.file_name().unwrap_or_default();
         name.to_string_lossy().into_owned()
     }
 
-    async fn measure(&self, root: &Path, said: &str) -> Result<Measured> {
-        let folder = self.revision_folder(root);
+    async fn measure(&self, partial: &Partial, said: &str) -> Result<Measured> {
+        let folder = partial.revision_folder();
         let mut video = vec![];
         for name in self.plan.video_folders() {
             video.push(measure_and_fold(&folder, name, said).await?);
         }
         let mut audio = vec![];
         for name in self.plan.audio_folders() {
-            audio.push(measure_sound(&folder, name, said).await?);
+            audio.push(measure_and_fold(&folder, name, said).await?);
         }
         let encoded = |(rendition, expected)| Rendition::encoded(rendition, expected);
         let (shown, heard) = self.plan.expected();
@@ -290,7 +302,9 @@ impl Job {
         )?;
         let pictures = match (&self.plan.picture, video.first()) {
             (Some(plan), Some(video)) => {
-                let (pictures, file) = pictures(plan, &folder, &video.segments, said).await?;
+                let stills = self.stills(partial);
+                let (pictures, file) =
+                    pictures(plan, &folder, &stills, &video.segments, said).await?;
                 Some(Shown::File(Box::new(pictures), file))
             }
             _ => None,
@@ -302,8 +316,19 @@ impl Job {
         })
     }
 
-    fn describe(&self, root: &Path, measured: &Measured, made: Made) -> Result<Package> {
-        let folder = self.revision_folder(root);
+    /// What was written of the pictures to look through, piece by piece.
+    fn stills(&self, partial: &Partial) -> Vec<PathBuf> {
+        let parts = self.plan.parts().into_iter();
+        let files = parts.filter_map(|part| match &part {
+            Part::Picture(_, cut) if cut.has_stills => Some(partial.own_file(&part.name())),
+            _ => None,
+        });
+        // A last piece that turned out to be empty has none.
+        files.filter(|file| file.exists()).collect()
+    }
+
+    fn describe(&self, partial: &Partial, measured: &Measured, made: Made) -> Result<Package> {
+        let (root, folder) = (partial.root(), partial.revision_folder());
         let container = self.plan.settings.container;
         // Sound that plays in the pictures' segments alone has none of its own.
         let all = || {
@@ -316,7 +341,6 @@ impl Job {
         let prefix = format!("v/{}", self.revision);
         for rendition in all() {
             let name = &rendition.folder;
-            let _ = fs::remove_file(folder.join(name).join("ffmpeg.m3u8"));
             objects.extend(rendition.objects.iter().map(|object| Object {
                 path: format!("{prefix}/{}", object.path),
                 ..object.clone()
@@ -447,6 +471,26 @@ impl Job {
             presentation.iframes = Some(measured.listed(plan, shown, prefix));
         }
         presentation
+    }
+}
+
+/// Cuts the picture into pieces, where its source can be decoded from the middle on.
+pub(crate) async fn cut(plan: &mut Plan, input: &Path, source: &Source) {
+    let Some(picture) = &plan.picture else {
+        return;
+    };
+    let Some(lasts) = picture.video.duration.filter(|_| is_seekable(source)) else {
+        return;
+    };
+    let grid = plan.grid(picture);
+    let targets: Vec<f64> = pieces::starts(lasts, grid)
+        .into_iter()
+        .filter_map(|first| Piece { first, end: None }.target(grid))
+        .collect();
+    let landings = landings(input, source, picture.video.index, &targets).await;
+    let found = pieces::pieces(lasts, grid, &landings);
+    if let Some(picture) = &mut plan.picture {
+        picture.pieces = found;
     }
 }
 

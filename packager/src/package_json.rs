@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::extras::ExtrasFacts;
-use crate::ffmpeg::Settings;
+use crate::plan::Settings;
 use crate::probe::{Rate, Source};
 
 pub(crate) const NAME: &str = "package.json";

@@ -1,14 +1,74 @@
 //! From what a source is and what the person chose to what is encoded. Pure.
 
+use serde::{Deserialize, Serialize};
+
 use crate::cli::EncodeArgs;
-use crate::ffmpeg::{PicturePlan, Plan, Settings, SoundPlan};
+use crate::container::Container;
 use crate::ladder::{Codec, Rung, frame_rate, ladder};
-use crate::loudness::TARGET_LUFS;
+use crate::loudness::{Gain, TARGET_LUFS};
+use crate::pieces::{Grid, Piece};
 use crate::playlists::shown_rate;
-use crate::probe::{Audio, Source, Video};
+use crate::probe::landings::is_seekable;
+use crate::probe::{Audio, Rate, Source, Video};
 
 /// Seconds by which one stream may end before another without being filled up: less is the end of a last frame.
 const LEAST_GAP: f64 = 0.5;
+/// Seconds between pictures to look through a lecture by, and lines of each on its short side.
+const PICTURE_STEP: f64 = 2.0;
+const PICTURE_SIDE: u32 = 240;
+
+/// What the person chose.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Settings {
+    /// Short sides.
+    pub(crate) ladder: Vec<u32>,
+    /// Seconds.
+    pub(crate) segment_duration: u32,
+    pub(crate) preset: String,
+    pub(crate) crf: u32,
+    /// Besides H.264.
+    pub(crate) codecs: Vec<Codec>,
+    /// LUFS that sound is brought to, if at all.
+    pub(crate) loudness: Option<i32>,
+    #[serde(default)]
+    pub(crate) container: Container,
+    /// Sound alone is a Variant Stream beside those of pictures.
+    #[serde(default)]
+    pub(crate) audio_only_variant: bool,
+}
+
+/// Everything that shapes the encoded bytes, but for the source and ffmpeg itself.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Plan {
+    pub(crate) settings: Settings,
+    /// None: a lecture to listen to.
+    pub(crate) picture: Option<PicturePlan>,
+    pub(crate) sound: Vec<SoundPlan>,
+    /// Whether the clock of such a container may jump, and is mended by ffmpeg.
+    pub(crate) is_mended: bool,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct PicturePlan {
+    pub(crate) video: Video,
+    /// Largest first; never empty.
+    pub(crate) rungs: Vec<Rung>,
+    pub(crate) frame_rate: Rate,
+    /// Seconds that its last frame is shown on, where the sound lasts longer.
+    pub(crate) hold: Option<f64>,
+    /// From the first segment to the end; never empty.
+    pub(crate) pieces: Vec<Piece>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct SoundPlan {
+    pub(crate) audio: Audio,
+    /// `audio/en`, `audio/en-2`.
+    pub(crate) folder: String,
+    /// Seconds that it is made to last, with silence, where the picture lasts longer.
+    pub(crate) length: Option<f64>,
+    pub(crate) gain: Option<Gain>,
+}
 
 impl Plan {
     pub(crate) fn new(source: &Source, args: &EncodeArgs) -> Self {
@@ -17,10 +77,6 @@ impl Plan {
             segment_duration: args.segment_duration,
             preset: args.preset().to_string(),
             crf: args.crf(),
-            threads: args.threads.unwrap_or_else(|| {
-                std::thread::available_parallelism()
-                    .map_or(2, |cores| u16::try_from(cores.get()).unwrap_or(16).min(16))
-            }),
             codecs: codecs(&args.codec),
             loudness: (!args.no_loudnorm).then_some(TARGET_LUFS),
             container: args.container,
@@ -35,6 +91,7 @@ impl Plan {
                 rungs: rungs(video, &settings),
                 frame_rate: frame_rate(video),
                 hold: missing(video.duration),
+                pieces: vec![Piece::WHOLE],
             }),
             sound: folders(&source.audio)
                 .zip(&source.audio)
@@ -45,7 +102,29 @@ impl Plan {
                     gain: None,
                 })
                 .collect(),
+            is_mended: !is_seekable(source),
             settings,
+        }
+    }
+
+    /// Folders of the video Renditions, largest first.
+    pub(crate) fn video_folders(&self) -> Vec<String> {
+        let rungs = self.picture.iter().flat_map(|picture| &picture.rungs);
+        rungs.map(Rung::name).collect()
+    }
+
+    /// Folders of the audio Renditions.
+    pub(crate) fn audio_folders(&self) -> Vec<String> {
+        self.sound
+            .iter()
+            .map(|sound| sound.folder.clone())
+            .collect()
+    }
+
+    pub(crate) fn grid(&self, picture: &PicturePlan) -> Grid {
+        Grid {
+            segment: self.settings.segment_duration,
+            rate: picture.frame_rate,
         }
     }
 
@@ -87,6 +166,29 @@ impl Plan {
     }
 }
 
+impl PicturePlan {
+    /// The size of the pictures to look through the lecture by.
+    pub(crate) fn pictures(&self) -> Rung {
+        let side = self.rungs.last().map_or(PICTURE_SIDE, Rung::short_side);
+        // There is always a first rung.
+        ladder(
+            self.video.width,
+            self.video.height,
+            &[side.min(PICTURE_SIDE)],
+        )
+        .swap_remove(0)
+    }
+
+    /// Seconds between these, a whole number of frames.
+    pub(crate) fn picture_step(&self) -> f64 {
+        f64::from(self.picture_frames()) / self.frame_rate.as_f64()
+    }
+
+    pub(crate) fn picture_frames(&self) -> u32 {
+        (PICTURE_STEP * self.frame_rate.as_f64()).round().max(1.0) as u32
+    }
+}
+
 /// H.264 goes without saying.
 fn codecs(wanted: &[Codec]) -> Vec<Codec> {
     let mut codecs: Vec<Codec> = vec![];
@@ -118,12 +220,70 @@ fn folders(audio: &[Audio]) -> impl Iterator<Item = String> {
 }
 
 #[cfg(test)]
+pub(crate) mod testing {
+    use super::*;
+
+    pub(crate) fn plan() -> Plan {
+        Plan {
+            settings: Settings {
+                ladder: vec![720, 480],
+                segment_duration: 4,
+                preset: "veryfast".into(),
+                crf: 23,
+                codecs: vec![],
+                loudness: None,
+                container: Container::Cmaf,
+                audio_only_variant: false,
+            },
+            picture: Some(picture()),
+            sound: vec![SoundPlan {
+                audio: Audio {
+                    index: 1,
+                    codec: "opus".into(),
+                    channels: 2,
+                    language: "en".into(),
+                    title: None,
+                    duration: None,
+                },
+                folder: "audio/en".into(),
+                length: None,
+                gain: None,
+            }],
+            is_mended: false,
+        }
+    }
+
+    pub(crate) fn picture() -> PicturePlan {
+        PicturePlan {
+            rungs: ladder(1280, 720, &[720, 480]),
+            frame_rate: Rate::new(30_000, 1001),
+            video: Video {
+                index: 0,
+                codec: "h264".into(),
+                width: 1280,
+                height: 720,
+                rotation: 0,
+                average_rate: None,
+                nominal_rate: None,
+                pixel_format: "yuv420p".into(),
+                color_space: None,
+                color_transfer: None,
+                interlaced: false,
+                still: false,
+                duration: None,
+            },
+            hold: None,
+            pieces: vec![Piece::WHOLE],
+        }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use clap::Parser as _;
 
     use super::*;
     use crate::cli::{Cli, Verb};
-    use crate::probe::Rate;
 
     fn args(words: &str) -> EncodeArgs {
         let words = format!("lectern package in.mp4 -o out {words}");
@@ -168,6 +328,7 @@ mod tests {
     fn source(video: Option<Video>, audio: Vec<Audio>) -> Source {
         Source {
             container: "mov".into(),
+            start: 0.0,
             duration: None,
             video,
             audio,

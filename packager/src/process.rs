@@ -3,8 +3,9 @@
 use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::io::ErrorKind;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, BufReader};
@@ -40,6 +41,11 @@ pub(crate) enum ProcessError {
     Stuck { tool: &'static str, after: Duration },
     #[error("the disk is full; {tool} said: {said}")]
     DiskFull { tool: &'static str, said: String },
+    #[error("`{tool}` was ended ({status})")]
+    Killed {
+        tool: &'static str,
+        status: ExitStatus,
+    },
     #[error("{said}")]
     Failed { tool: &'static str, said: String },
 }
@@ -48,7 +54,9 @@ impl ProcessError {
     pub(crate) fn exit(&self) -> Exit {
         match self {
             Self::Missing { .. } | Self::DiskFull { .. } => Exit::Environment,
-            Self::Io { .. } | Self::Failed { .. } | Self::Stuck { .. } => Exit::Failed,
+            Self::Io { .. } | Self::Killed { .. } | Self::Failed { .. } | Self::Stuck { .. } => {
+                Exit::Failed
+            }
         }
     }
 
@@ -62,6 +70,9 @@ impl ProcessError {
             Self::Stuck { .. } => Some(
                 "the recording may be damaged: play it to its end, or re-mux it with `ffmpeg -i IN -c copy OUT.mkv`"
                     .to_owned(),
+            ),
+            Self::Killed { .. } => Some(
+                "was there too little memory? the same command goes on; `--threads 1` takes less".to_owned(),
             ),
             Self::Io { .. } | Self::Failed { .. } => None,
         }
@@ -242,6 +253,9 @@ async fn finish(
         .map_err(|source| ProcessError::Io { tool, source })?;
     if said.contains("No space left on device") {
         return Err(ProcessError::DiskFull { tool, said });
+    }
+    if status.signal().is_some() {
+        return Err(ProcessError::Killed { tool, status });
     }
     if !status.success() {
         let said = if said.is_empty() {

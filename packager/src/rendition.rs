@@ -2,16 +2,16 @@
 
 use std::fs;
 use std::io::{BufWriter, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use sha2::{Digest as _, Sha256};
 
 use crate::boxes::{self, Init};
 use crate::extras;
-use crate::ffmpeg::PicturePlan;
 use crate::iframes::{self, Pictures};
 use crate::package_json::Object;
+use crate::plan::PicturePlan;
 use crate::playlists::{self, Segment};
 use crate::revision::hex;
 use crate::verify::{self, Encoded, VerifyError};
@@ -116,21 +116,6 @@ impl Rendition {
     }
 }
 
-/// A sound track with its priming trimmed.
-pub(crate) async fn measure_sound(
-    revision: &Path,
-    folder: String,
-    said: &str,
-) -> Result<Rendition> {
-    let init = revision.join(&folder).join("init.mp4");
-    if let Ok(bytes) = fs::read(&init)
-        && !bytes.is_empty()
-    {
-        fs::write(&init, boxes::trim_priming(&bytes)?)?;
-    }
-    measure_and_fold(revision, folder, said).await
-}
-
 /// Measures a Rendition whose last segment is worth a request of its own, or is made a part of the one before. All rungs
 /// have the same segments, so that they stay aligned.
 pub(crate) async fn measure_and_fold(
@@ -167,23 +152,23 @@ pub(crate) fn object(path: String, bytes: &[u8]) -> Object {
     }
 }
 
-/// The pictures to look through the lecture by, and the file of them, which gets its final bytes.
+/// The pictures to look through the lecture by, of what was written for each piece, and the file of them.
 pub(crate) async fn pictures(
     plan: &PicturePlan,
     folder: &Path,
+    written: &[PathBuf],
     video: &[Segment],
     said: &str,
 ) -> Result<(Pictures, Object)> {
     let name = format!("{}/{}", iframes::FOLDER, iframes::FILE);
     let reading = || format!("cannot read `{name}`");
     let lasts = video.iter().map(|segment| segment.micros).sum();
-    let (path, written) = (folder.join(&name), folder.join(format!("{name}.ffmpeg")));
-    fs::rename(&path, &written).with_context(reading)?;
-    let mut file = BufWriter::new(fs::File::create(&path)?);
-    let pictures = Pictures::from_ffmpeg(&mut fs::File::open(&written)?, &mut file, lasts)
+    fs::create_dir_all(folder.join(iframes::FOLDER))?;
+    let mut file = BufWriter::new(fs::File::create(folder.join(&name))?);
+    let opened: std::io::Result<Vec<fs::File>> = written.iter().map(fs::File::open).collect();
+    let pictures = Pictures::from_ffmpeg(&mut opened.with_context(reading)?, &mut file, lasts)
         .with_context(reading)?;
     file.flush()?;
-    fs::remove_file(&written)?;
     verify::verify_pictures(&pictures.pictures, lasts, plan.picture_step(), said)?;
     Ok((pictures, extras::describe(folder, &name).await?))
 }

@@ -8,12 +8,12 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use crate::container::Container;
-use crate::ffmpeg::Plan;
+use crate::plan::Plan;
 use crate::process::{self, ProcessError};
 use crate::progress::Step;
 
 /// Raised whenever the same recipe would give different bytes: playlists, initialization sections, folding.
-const FORMAT: u32 = 4;
+const FORMAT: u32 = 5;
 const CHARACTERS: usize = 16;
 
 #[derive(Serialize)]
@@ -25,7 +25,8 @@ struct Recipe<'a> {
     loudness: Option<i32>,
     container: Container,
     audio_only_variant: bool,
-    argv: Vec<String>,
+    /// Of every part.
+    argv: Vec<Vec<String>>,
     extras: Vec<String>,
 }
 
@@ -36,11 +37,11 @@ pub(crate) fn revision(
     plan: &Plan,
     extras: Vec<String>,
 ) -> String {
-    let argv = plan
-        .argv(OsString::from("SOURCE"))
-        .iter()
-        .map(|arg| arg.to_string_lossy().into_owned())
-        .collect();
+    let argv = |part| {
+        let args = plan.argv(part, OsString::from("SOURCE"));
+        let words = args.iter().map(|arg| arg.to_string_lossy().into_owned());
+        words.collect()
+    };
     let recipe = Recipe {
         format: FORMAT,
         source: source_sha256,
@@ -48,7 +49,7 @@ pub(crate) fn revision(
         loudness: plan.settings.loudness,
         container: plan.settings.container,
         audio_only_variant: plan.settings.audio_only_variant,
-        argv,
+        argv: plan.parts().iter().map(argv).collect(),
         extras,
     };
     // A struct of strings always becomes JSON.

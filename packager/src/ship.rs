@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::fs;
 use std::future::Future;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -11,8 +11,11 @@ use futures_util::stream::{FuturesUnordered, StreamExt as _};
 
 use crate::cli::ShipArgs;
 use crate::container::Container;
-use crate::output::Scratch;
 use crate::package::Job;
+use crate::package_json::Package;
+use crate::partial::Partial;
+use crate::parts::Part;
+use crate::pieces::Piece;
 use crate::playlists::segment_name;
 use crate::progress::{Progress, Unit};
 use crate::publish::{self, CONCURRENCY, PublishError, Target, Upload};
@@ -31,28 +34,52 @@ pub(crate) async fn run(args: ShipArgs) -> Result<()> {
         )
     };
     let target = Target::open(&args.target).with_context(shipping)?;
-    let job = Job::prepare(&args.input, &args.encode, progress).await?;
-    if target.serves(&job.revision).await {
+    let mut job = Job::prepare(&args.input, &args.encode, progress).await?;
+    for revision in job.revisions() {
+        if !target.serves(&revision).await {
+            continue;
+        }
         progress.note(format_args!(
-            "already there: `{}` serves revision {}",
-            args.target, job.revision
+            "already there: `{}` serves revision {revision}",
+            args.target
         ));
         let url = target.master();
-        progress.result(
-            &url,
-            &serde_json::json!({"url": url, "revision": job.revision}),
-        );
+        progress.result(&url, &serde_json::json!({"url": url, "revision": revision}));
         return Ok(());
     }
     let work = args.work.unwrap_or_else(std::env::temp_dir);
-    let scratch = Scratch::under(&work)
-        .with_context(|| format!("cannot make a folder in `{}`", work.display()))?;
-    let root = scratch.path();
-    let mut early = Early::new(&job, root);
+    loop {
+        let partial = Partial::under(&work, &job.revision, progress)
+            .with_context(|| format!("cannot make a folder in `{}`", work.display()))?;
+        match send(&job, &partial, &target, progress).await {
+            Ok(package) => {
+                partial.discard();
+                publish::report(progress, &target, &package);
+                return Ok(());
+            }
+            // What went up of the pieces has another name, and nothing lists it.
+            Err(error) => match job.as_a_whole(&error, progress) {
+                Some(whole) => {
+                    partial.discard();
+                    job = whole;
+                }
+                None => return Err(partial.give_up(error).context(shipping())),
+            },
+        }
+    }
+}
+
+async fn send(
+    job: &Job,
+    partial: &Partial,
+    target: &Target,
+    progress: Progress,
+) -> Result<Package> {
+    let mut early = Early::new(job, partial);
     let said = early
-        .send_during(&target, job.encode(root, progress))
+        .send_during(target, job.encode(partial, progress))
         .await?;
-    let package = job.finish(root, &said, progress).await?;
+    let package = job.finish(partial, &said, progress).await?;
     let done = early.done;
     progress.note(format_args!(
         "{} of {} objects went up while encoding",
@@ -60,12 +87,9 @@ pub(crate) async fn run(args: ShipArgs) -> Result<()> {
         package.objects.len() + 1
     ));
     let step = progress.step("publishing", Unit::Bytes, package.bytes());
-    publish::publish(root, &package, &target, &done, &step)
-        .await
-        .with_context(shipping)?;
+    publish::publish(partial.root(), &package, target, &done, &step).await?;
     step.finish();
-    publish::report(progress, &target, &package);
-    Ok(())
+    Ok(package)
 }
 
 /// Media Segments that are final before the encoder has ended.
@@ -75,27 +99,38 @@ struct Early {
     done: HashSet<String>,
 }
 
+/// A run of segments of a Rendition, which appear one after the other.
 struct Growing {
     folder: PathBuf,
     /// From the package's root.
     path: String,
     next: usize,
+    /// None where it goes to the end.
+    end: Option<usize>,
 }
 
 impl Early {
-    fn new(job: &Job, root: &Path) -> Self {
-        let growing = |name: String| Growing {
-            folder: job.revision_folder(root).join(&name),
+    fn new(job: &Job, partial: &Partial) -> Self {
+        let growing = |name: &str, piece: Piece| Growing {
+            folder: partial.revision_folder().join(name),
             path: format!("v/{}/{name}", job.revision),
-            next: 0,
+            next: number(piece.first),
+            end: piece.end.map(number),
         };
-        let video = job.plan.video_folders().into_iter();
-        let audio = job.plan.audio_folders().into_iter();
+        let mut renditions = vec![];
         // Transport streams are made of segments that are not published.
         let is_published = job.plan.settings.container == Container::Cmaf;
-        let growing = video.chain(audio).filter(|_| is_published).map(growing);
+        for part in job.plan.parts().into_iter().filter(|_| is_published) {
+            match part {
+                Part::Sound(sound) => renditions.push(growing(&sound.folder, Piece::WHOLE)),
+                Part::Picture(_, cut) => {
+                    let rungs = cut.rungs.iter();
+                    renditions.extend(rungs.map(|rung| growing(&rung.name(), cut.piece)));
+                }
+            }
+        }
         Self {
-            renditions: growing.collect(),
+            renditions,
             done: HashSet::new(),
         }
     }
@@ -140,9 +175,12 @@ impl Early {
 
 impl Growing {
     fn take(&mut self) -> Option<Upload> {
+        if self.end.is_some_and(|end| self.next >= end) {
+            return None;
+        }
         let name = segment_name(self.next);
         let file = self.folder.join(&name);
-        // ffmpeg writes under another name and renames: what has this one is complete.
+        // It is written under another name and renamed: what has this one is complete.
         let bytes = fs::metadata(&file).ok()?.len();
         let last = self.folder.join(segment_name(self.next + HELD_BACK));
         if bytes == 0 || !last.exists() {
@@ -158,4 +196,8 @@ impl Growing {
             is_immutable: true,
         })
     }
+}
+
+fn number(segment: u64) -> usize {
+    usize::try_from(segment).unwrap_or(usize::MAX)
 }

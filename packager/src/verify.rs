@@ -9,6 +9,11 @@ use crate::playlists::{Picture, Segment};
 const SECONDS: f64 = 1.0;
 const SHARE: f64 = 0.01;
 
+/// Seconds by which what is encoded may differ from what was promised.
+pub(crate) fn tolerance(promised: f64) -> f64 {
+    SECONDS.max(promised * SHARE)
+}
+
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum VerifyError {
     #[error(
@@ -106,7 +111,7 @@ pub(crate) fn verify(
         }
     }
     let check = |encoded: &Encoded<'_>, expected: Option<f64>| match expected {
-        Some(expected) if (encoded.seconds() - expected).abs() > SECONDS.max(expected * SHARE) => {
+        Some(expected) if (encoded.seconds() - expected).abs() > tolerance(expected) => {
             Err(VerifyError::Duration {
                 folder: encoded.folder.to_owned(),
                 expected,

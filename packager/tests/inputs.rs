@@ -120,13 +120,13 @@ fn an_encoder_does_not_outlive_a_packager_that_is_killed() {
     .stderr(Stdio::null())
     .spawn()
     .expect("lectern starts");
-    let ours = root.path().join(format!("out.partial-{}", child.id()));
+    let ours = format!("{}.partial-", text(&out));
     let encoders = || {
         let processes = fs::read_dir("/proc").expect("a /proc").flatten();
         processes
             .filter(|process| {
                 let folder = fs::read_link(process.path().join("cwd"));
-                folder.is_ok_and(|folder| folder.starts_with(&ours))
+                folder.is_ok_and(|folder| folder.to_string_lossy().starts_with(&ours))
             })
             .count()
     };

@@ -295,7 +295,7 @@ fn an_object_too_large_for_one_request_goes_up_in_equal_parts_with_a_link_that_w
 }
 
 #[test]
-fn shipping_is_packaging_and_publishing_and_leaves_no_scratch() {
+fn shipping_is_packaging_and_publishing_and_goes_on_where_it_was_refused() {
     let root = tempfile::tempdir().expect("a temporary folder");
     let input = clip(root.path(), "640x480", 13);
     let work = root.path().join("work");
@@ -326,7 +326,24 @@ fn shipping_is_packaging_and_publishing_and_leaves_no_scratch() {
     let target = format!("{}/courses/b", refusing.origin);
     let refused = with_keys(&["ship", text(&input), &target, "--work", text(&work)]);
     assert_eq!(refused.code, 5, "{refused:?}");
+    assert!(
+        refused.stderr.contains("parts are finished and stay in"),
+        "{refused:?}"
+    );
+    assert_eq!(fs::read_dir(&work).expect("a folder").count(), 1);
+    let other = Edge::start(Mood::Good);
+    let target = format!("{}/courses/b", other.origin);
+    let taken_up = with_keys(&["ship", text(&input), &target, "--work", text(&work)]);
+    assert_eq!(taken_up.code, 0, "{taken_up:?}");
+    assert!(
+        taken_up.stderr.contains("taking up where it stopped"),
+        "{taken_up:?}"
+    );
     assert_eq!(fs::read_dir(&work).expect("a folder").count(), 0);
+    assert!(
+        other.bucket().objects == edge.bucket().objects,
+        "they are the same lecture"
+    );
 }
 
 #[test]

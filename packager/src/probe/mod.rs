@@ -1,5 +1,6 @@
 //! What the source is: ffprobe's JSON, parsed once into typed facts.
 
+pub(crate) mod landings;
 mod language;
 mod parse;
 
@@ -96,6 +97,9 @@ impl Rate {
 pub(crate) struct Source {
     /// ffprobe's name of the container.
     pub(crate) container: String,
+    /// Seconds at which its clock begins.
+    #[serde(skip_serializing_if = "is_zero", default)]
+    pub(crate) start: f64,
     /// Seconds, when the header says.
     pub(crate) duration: Option<f64>,
     /// None: a recording of sound alone.
@@ -107,6 +111,10 @@ pub(crate) struct Source {
     /// The index of a picture that comes with the sound.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(crate) cover: Option<u32>,
+}
+
+fn is_zero(seconds: &f64) -> bool {
+    *seconds == 0.0
 }
 
 impl Source {

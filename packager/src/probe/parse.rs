@@ -74,6 +74,7 @@ pub(super) fn parse(json: &[u8]) -> Result<Source, InputError> {
     let start = format
         .and_then(|format| format.start_time.as_deref())
         .and_then(|text| text.parse().ok())
+        .filter(|start: &f64| start.is_finite())
         .unwrap_or(0.0);
     let video = streams("video")
         .find(|stream| !stream.is_disposed("attached_pic"))
@@ -88,6 +89,7 @@ pub(super) fn parse(json: &[u8]) -> Result<Source, InputError> {
     }
     Ok(Source {
         container: format.map_or_else(String::new, |format| format.format_name.clone()),
+        start,
         duration,
         cover: streams("video")
             .find(|stream| stream.is_disposed("attached_pic"))

@@ -39,7 +39,7 @@ pub(crate) struct Streams {
     pub(crate) pictures: Vec<Picture>,
 }
 
-/// Wraps all Renditions in the revision's folder, and removes what they were made of. With pictures, the first sound
+/// Wraps all Renditions in the revision's folder, beside what they are made of. With pictures, the first sound
 /// track goes into their segments, and has segments of its own only where it `is_alone` as well.
 pub(crate) async fn wrap(
     revision: &Path,
@@ -70,12 +70,6 @@ pub(crate) async fn wrap(
             } else {
                 rendition.emptied()
             });
-    }
-    for object in video.iter().chain(&audio).flat_map(|one| &one.objects) {
-        fs::remove_file(revision.join(&object.path))?;
-    }
-    for empty in streams.audio.iter().filter(|one| one.segments.is_empty()) {
-        fs::remove_dir_all(revision.join(&empty.folder))?;
     }
     Ok(streams)
 }

@@ -1,0 +1,300 @@
+//! Encoding: parts wait in a queue, as many at once as there are cores, and what an earlier run finished is not made again.
+
+use std::cell::Cell;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+
+use crate::boxes::trim_priming;
+use crate::ffmpeg::PLAYLIST;
+use crate::iframes;
+use crate::ladder::Rung;
+use crate::loudness::{self, Gain};
+use crate::output::full_disk;
+use crate::partial::Partial;
+use crate::parts::{Cut, Part};
+use crate::place::{PieceError, Place};
+use crate::plan::{PicturePlan, Plan, SoundPlan};
+use crate::probe::file_url;
+use crate::process::{self, ProcessError, Said};
+use crate::progress::{Progress, Step, Unit};
+use crate::rendition::measure_and_fold;
+
+/// A piece is not what it must be, whatever the reason: the picture has to be encoded as a whole.
+#[derive(Debug, thiserror::Error)]
+#[error("the picture cannot be encoded in pieces")]
+pub(crate) struct Unfit;
+
+/// What is encoded, from where to where.
+pub(crate) struct Encoding<'a> {
+    pub(crate) plan: &'a Plan,
+    pub(crate) input: &'a Path,
+    /// Seconds, as the source says.
+    pub(crate) lasts: Option<f64>,
+    pub(crate) partial: &'a Partial,
+    pub(crate) progress: Progress,
+}
+
+impl Encoding<'_> {
+    /// Encodes what is not there yet; returns what ffmpeg complained about.
+    pub(crate) async fn run(&self, workers: usize) -> Result<Vec<String>> {
+        let parts = self.plan.parts();
+        let names: Vec<String> = parts.iter().map(Part::name).collect();
+        let kept = self.partial.take_up(&names).await?;
+        let count = kept.iter().flatten().count();
+        if count > 0 {
+            self.progress.note(format_args!(
+                "taking up where it stopped: {count} of {} parts are there",
+                parts.len()
+            ));
+        }
+        let total = self.lasts.map_or(0, millis);
+        let step = self.progress.step("encoding", Unit::Milliseconds, total);
+        let tally = Tally::new(&parts, step);
+        let said: Vec<Cell<String>> = parts.iter().map(|_| Cell::default()).collect();
+        let mut waiting = vec![];
+        for (at, (part, record)) in parts.iter().zip(kept).enumerate() {
+            match record {
+                Some(record) => {
+                    said[at].set(record.said);
+                    tally.add(at, self.length(part));
+                }
+                None => waiting.push(self.make(at, part, &tally, &said[at])),
+            }
+        }
+        stream::iter(waiting)
+            .buffer_unordered(workers)
+            .try_collect::<()>()
+            .await?;
+        tally.step.finish();
+        Ok(said.into_iter().map(Cell::into_inner).collect())
+    }
+
+    async fn make(
+        &self,
+        at: usize,
+        part: &Part<'_>,
+        tally: &Tally,
+        said: &Cell<String>,
+    ) -> Result<()> {
+        let length = self.length(part);
+        let on_progress = |millis: u64| match length {
+            0 => tally.set(at, millis),
+            most => tally.set(at, millis.min(most)),
+        };
+        let made = match part {
+            Part::Sound(sound) => self.sound(sound, on_progress).await,
+            Part::Picture(picture, cut) => self.picture(picture, cut, on_progress).await,
+        };
+        let disk = |error| full_disk(self.partial.root()).map_or(error, Into::into);
+        let Made { words, files } = made.map_err(disk)?;
+        let record = self.partial.keep(&part.name(), words, &files).await;
+        said.set(record.map_err(disk)?.said);
+        tally.set(at, length);
+        Ok(())
+    }
+
+    async fn sound(&self, sound: &SoundPlan, on_progress: impl Fn(u64)) -> Result<Made> {
+        let sound = SoundPlan {
+            gain: self.gain(sound).await?,
+            ..sound.clone()
+        };
+        let folder = self.partial.revision_folder();
+        fs::create_dir_all(folder.join(&sound.folder)).context("cannot make the folders")?;
+        let Said(words) = self
+            .ffmpeg(&Part::Sound(&sound), &folder, on_progress)
+            .await?;
+        let init = folder.join(&sound.folder).join("init.mp4");
+        if let Ok(bytes) = fs::read(&init)
+            && !bytes.is_empty()
+        {
+            fs::write(&init, trim_priming(&bytes)?)?;
+        }
+        let files = self.folded(&sound.folder, &words).await?;
+        Ok(Made { words, files })
+    }
+
+    /// By how much a track is changed, for which all of it is listened to.
+    async fn gain(&self, sound: &SoundPlan) -> Result<Option<Gain>> {
+        let Some(target) = self.plan.settings.loudness else {
+            return Ok(None);
+        };
+        let loudness = loudness::measure(self.input, sound.audio.index, |_| ())
+            .await
+            .with_context(|| format!("ffmpeg failed on the sound of `{}`", self.input_name()))?;
+        let gain = loudness.and_then(|loudness| Gain::new(loudness, target));
+        if let Some(loudness) = loudness {
+            self.progress.note(format_args!(
+                "sound `{}` is at {:.1} LUFS{}",
+                sound.audio.language,
+                loudness.integrated,
+                if gain.is_some() {
+                    format!(" and is brought to {target}")
+                } else {
+                    String::new()
+                }
+            ));
+        }
+        Ok(gain)
+    }
+
+    async fn picture(
+        &self,
+        picture: &PicturePlan,
+        cut: &Cut,
+        on_progress: impl Fn(u64),
+    ) -> Result<Made> {
+        if cut.piece.is_whole() {
+            return self.whole(picture, cut, on_progress).await;
+        }
+        let part = Part::Picture(picture, cut.clone());
+        let name = part.name();
+        let bench = self.partial.bench(&name)?;
+        make_folders(&bench, cut)?;
+        let Said(words) =
+            self.ffmpeg(&part, &bench, on_progress)
+                .await
+                .map_err(|error| match error.downcast_ref() {
+                    Some(ProcessError::Failed { .. }) => error.context(Unfit),
+                    _ => error,
+                })?;
+        let place = Place {
+            from: &bench,
+            plan: picture,
+            cut,
+            grid: self.plan.grid(picture),
+        };
+        place.check().context(Unfit)?;
+        let stills = self.partial.own_file(&name);
+        let files = place.settle(&self.partial.revision_folder(), &stills);
+        let files = files.map_err(|error| match error.downcast_ref() {
+            Some(PieceError::Init(_)) => error.context(Unfit),
+            _ => error,
+        })?;
+        fs::remove_dir_all(&bench)?;
+        Ok(Made { words, files })
+    }
+
+    /// What is in one piece is written to its place at once, for `ship` to send.
+    async fn whole(
+        &self,
+        picture: &PicturePlan,
+        cut: &Cut,
+        on_progress: impl Fn(u64),
+    ) -> Result<Made> {
+        let folder = self.partial.revision_folder();
+        make_folders(&folder, cut)?;
+        let part = Part::Picture(picture, cut.clone());
+        let Said(words) = self.ffmpeg(&part, &folder, on_progress).await?;
+        let mut files = vec![];
+        for rung in &cut.rungs {
+            files.extend(self.folded(&rung.name(), &words).await?);
+        }
+        if cut.has_stills {
+            let stills = self.partial.own_file(&part.name());
+            fs::rename(folder.join(iframes::FOLDER).join(iframes::FILE), &stills)?;
+            files.push(stills);
+        }
+        Ok(Made { words, files })
+    }
+
+    /// The files of a Rendition that is complete.
+    async fn folded(&self, name: &str, words: &str) -> Result<Vec<PathBuf>> {
+        let folder = self.partial.revision_folder();
+        let _ = fs::remove_file(folder.join(name).join(PLAYLIST));
+        let rendition = measure_and_fold(&folder, name.to_owned(), words)
+            .await
+            .with_context(|| format!("the encoding of `{}` is not complete", self.input_name()))?;
+        let objects = rendition.objects.iter();
+        Ok(objects.map(|object| folder.join(&object.path)).collect())
+    }
+
+    async fn ffmpeg(
+        &self,
+        part: &Part<'_>,
+        folder: &Path,
+        on_progress: impl Fn(u64),
+    ) -> Result<Said> {
+        let argv = self.plan.argv(part, file_url(self.input));
+        process::encode(argv, folder, |done| {
+            on_progress(u64::try_from(done.as_millis()).unwrap_or(u64::MAX));
+        })
+        .await
+        .with_context(|| format!("ffmpeg failed on `{}`", self.input_name()))
+    }
+
+    /// Milliseconds of a part, as far as the source says.
+    fn length(&self, part: &Part<'_>) -> u64 {
+        let lasts = self.lasts.unwrap_or(0.0);
+        let Part::Picture(picture, cut) = part else {
+            return millis(lasts);
+        };
+        let grid = self.plan.grid(picture);
+        let (first, end) = cut.piece.frames(grid);
+        let end = end.map_or(lasts, |end| grid.seconds(end));
+        millis((end - grid.seconds(first)).max(0.0))
+    }
+
+    fn input_name(&self) -> String {
+        let name = self.input.file_name().unwrap_or_default();
+        name.to_string_lossy().into_owned()
+    }
+}
+
+/// What a part left behind.
+struct Made {
+    words: String,
+    files: Vec<PathBuf>,
+}
+
+/// How much is done of each part. Sound counts where there is nothing else: it is done long before the picture.
+struct Tally {
+    /// By how much each counts less, or not at all.
+    shares: Vec<u64>,
+    done: Vec<Cell<u64>>,
+    step: Step,
+}
+
+impl Tally {
+    fn new(parts: &[Part<'_>], step: Step) -> Self {
+        let is_picture = |part: &Part<'_>| matches!(part, Part::Picture(..));
+        let has_picture = parts.iter().any(is_picture);
+        let share = |part: &Part<'_>| match part {
+            Part::Picture(_, cut) => cut.share,
+            Part::Sound(_) if has_picture => 0,
+            Part::Sound(_) => parts.len() as u64,
+        };
+        Self {
+            shares: parts.iter().map(share).collect(),
+            done: parts.iter().map(|_| Cell::new(0)).collect(),
+            step,
+        }
+    }
+
+    fn add(&self, part: usize, millis: u64) {
+        let share = self.shares[part];
+        self.done[part].set(millis.checked_div(share).unwrap_or(0));
+    }
+
+    fn set(&self, part: usize, millis: u64) {
+        self.add(part, millis);
+        self.step.set(self.done.iter().map(Cell::get).sum());
+    }
+}
+
+/// Folders that ffmpeg writes into: a piece's rungs are files.
+fn make_folders(folder: &Path, cut: &Cut) -> Result<()> {
+    let rungs = cut.rungs.iter().filter(|_| cut.piece.is_whole());
+    let rungs = rungs.map(Rung::name);
+    let stills = cut.has_stills.then(|| iframes::FOLDER.to_owned());
+    for name in rungs.chain(stills) {
+        fs::create_dir_all(folder.join(name)).context("cannot make the folders")?;
+    }
+    Ok(())
+}
+
+fn millis(seconds: f64) -> u64 {
+    (seconds * 1000.0) as u64
+}

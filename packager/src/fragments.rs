@@ -1,0 +1,84 @@
+//! Where in a fragmented file is what (ISO/IEC 14496-12), found from the sizes of its boxes: the file is not read.
+
+use std::io::{Read, Seek, SeekFrom};
+use std::ops::Range;
+
+use mp4_atom::{Atom as _, Decode as _, Header, Moof};
+
+use crate::boxes::BoxError;
+
+#[derive(Debug, Default)]
+pub(crate) struct Layout {
+    /// What comes before the first fragment: the Media Initialization Section.
+    pub(crate) head: Range<u64>,
+    /// Each from its `moof` on to the next.
+    pub(crate) fragments: Vec<Range<u64>>,
+}
+
+/// What cannot be taken apart.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum FragmentsError {
+    #[error(transparent)]
+    Boxes(#[from] BoxError),
+    #[error("it cannot be read or written")]
+    Io(#[from] std::io::Error),
+}
+
+impl Layout {
+    pub(crate) fn of(file: &mut (impl Read + Seek)) -> Result<Self, FragmentsError> {
+        let length = file.seek(SeekFrom::End(0))?;
+        let (mut layout, mut at) = (Self::default(), 0);
+        while at < length {
+            // A size of 64 bits has 16 bytes.
+            let head = read(file, at..length.min(at + 16))?;
+            let mut rest = &head[..];
+            let header = Header::decode(&mut rest).map_err(BoxError::from)?;
+            let body = at + (head.len() - rest.len()) as u64;
+            let size = header.size.map_or(length - body, |size| size as u64);
+            let end = body.checked_add(size).filter(|end| *end <= length);
+            let end = end.ok_or_else(|| BoxError::from(mp4_atom::Error::OutOfBounds))?;
+            match layout.fragments.last_mut() {
+                _ if header.kind == Moof::KIND => layout.fragments.push(at..end),
+                Some(fragment) => fragment.end = end,
+                None => layout.head.end = end,
+            }
+            at = end;
+        }
+        Ok(layout)
+    }
+}
+
+pub(crate) fn read(
+    from: &mut (impl Read + Seek),
+    at: Range<u64>,
+) -> Result<Vec<u8>, std::io::Error> {
+    from.seek(SeekFrom::Start(at.start))?;
+    let mut bytes = vec![];
+    from.take(at.end - at.start).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use super::*;
+    use crate::boxes::testing::{init, segment};
+
+    #[test]
+    fn a_fragment_goes_on_to_the_next_and_what_is_cut_short_is_an_error() {
+        // A segment begins with its type: here it belongs to what comes before.
+        let (head, part) = (init(1000), segment(0, &[40, 40]));
+        let (first, length) = (head.len() + 16, part.len());
+        let whole = [head, part.clone(), part].concat();
+        let layout = Layout::of(&mut Cursor::new(&whole)).expect("boxes");
+        assert_eq!(layout.head, 0..first as u64);
+        let middle = (first + length) as u64;
+        let expected = [first as u64..middle, middle..whole.len() as u64];
+        assert_eq!(layout.fragments, expected);
+        for end in 0..whole.len() {
+            let _ = Layout::of(&mut Cursor::new(&whole[..end]));
+        }
+        assert!(Layout::of(&mut Cursor::new(&whole[..whole.len() - 1])).is_err());
+    }
+}

@@ -1,0 +1,427 @@
+//! The folder that a package is made in. It is named by the revision and outlives what interrupts the work, so that the same
+//! command takes up where it stopped: beside each finished part is a record of its files, and what fits its record is kept.
+
+use std::cell::Cell;
+use std::collections::HashSet;
+use std::fs::{self, DirBuilder, File, TryLockError};
+use std::io::{ErrorKind, Result};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::exit::{self, Exit};
+use crate::extras::describe;
+use crate::output::OutputError;
+use crate::package_json::{Object, Package};
+use crate::progress::Progress;
+
+/// Records, what is being encoded, and the lock: all that is no part of the package.
+const DESK: &str = "work";
+const LOCK: &str = "lock";
+
+/// What is known of a finished part.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Record {
+    /// What ffmpeg complained about.
+    pub(crate) said: String,
+    /// Paths from the package's root.
+    pub(crate) files: Vec<Object>,
+}
+
+/// A folder in which one process works at a time. Dropped, it stays if any part of it is finished.
+#[derive(Debug)]
+pub(crate) struct Partial {
+    root: PathBuf,
+    revision: String,
+    progress: Progress,
+    /// How many parts are finished, and of how many.
+    parts: Cell<(usize, usize)>,
+    is_done: bool,
+    /// Held until this is dropped, or we are killed.
+    _lock: File,
+}
+
+impl Partial {
+    /// A sibling of the folder that it becomes, so that it can be renamed to it.
+    pub(crate) fn beside(
+        folder: &Path,
+        revision: &str,
+        progress: Progress,
+    ) -> anyhow::Result<Self> {
+        let mut name = prefix(folder);
+        name.push(revision);
+        Self::open(folder.with_file_name(name), revision, progress)
+    }
+
+    /// In a folder that others may write into.
+    pub(crate) fn under(folder: &Path, revision: &str, progress: Progress) -> anyhow::Result<Self> {
+        fs::create_dir_all(folder)?;
+        let root = folder.join(format!("lectern-{revision}"));
+        match DirBuilder::new().mode(0o700).create(&root) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                let found = fs::symlink_metadata(&root)?;
+                let own = tempfile::tempfile_in(folder)?.metadata()?.uid();
+                if !found.is_dir() || found.uid() != own {
+                    return Err(OutputError::Exists(root).into());
+                }
+            }
+            made => made?,
+        }
+        Self::open(root, revision, progress)
+    }
+
+    fn open(root: PathBuf, revision: &str, progress: Progress) -> anyhow::Result<Self> {
+        Ok(Self {
+            _lock: lock(&root)?.ok_or_else(|| OutputError::Busy(root.clone()))?,
+            root,
+            revision: revision.to_owned(),
+            progress,
+            parts: Cell::new((0, 0)),
+            is_done: false,
+        })
+    }
+
+    /// The package's root.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    pub(crate) fn revision_folder(&self) -> PathBuf {
+        self.root.join("v").join(&self.revision)
+    }
+
+    /// Where a part has what is no object of the package.
+    pub(crate) fn own_file(&self, part: &str) -> PathBuf {
+        self.desk().join(format!("{part}.mp4"))
+    }
+
+    /// An empty folder to encode a part in.
+    pub(crate) fn bench(&self, part: &str) -> Result<PathBuf> {
+        let folder = self.desk().join(part);
+        match fs::remove_dir_all(&folder) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        fs::create_dir(&folder)?;
+        Ok(folder)
+    }
+
+    /// Which of these parts are finished, each file as its record says; everything else is removed.
+    pub(crate) async fn take_up(&self, parts: &[String]) -> Result<Vec<Option<Record>>> {
+        let mut records = vec![];
+        let mut kept = HashSet::from([self.desk().join(LOCK)]);
+        for part in parts {
+            let record = self.fitting(part).await;
+            if let Some(record) = &record {
+                kept.insert(self.record(part));
+                kept.extend(record.files.iter().map(|file| self.root.join(&file.path)));
+            }
+            records.push(record);
+        }
+        sweep(&self.root, &kept)?;
+        self.parts
+            .set((records.iter().flatten().count(), parts.len()));
+        Ok(records)
+    }
+
+    async fn fitting(&self, part: &str) -> Option<Record> {
+        let json = fs::read(self.record(part)).ok()?;
+        let record: Record = serde_json::from_slice(&json).ok()?;
+        for file in &record.files {
+            let found = describe(&self.root, &file.path).await.ok()?;
+            if found != *file {
+                return None;
+            }
+        }
+        Some(record)
+    }
+
+    /// Says that a part is finished; its files are there under their final names.
+    pub(crate) async fn keep(
+        &self,
+        part: &str,
+        said: String,
+        files: &[PathBuf],
+    ) -> anyhow::Result<Record> {
+        let mut record = Record {
+            said,
+            files: vec![],
+        };
+        for file in files {
+            let path = file.strip_prefix(&self.root)?.to_string_lossy();
+            record.files.push(describe(&self.root, &path).await?);
+        }
+        let (place, written) = (self.record(part), self.desk().join("record"));
+        fs::write(&written, serde_json::to_vec(&record)?)?;
+        fs::rename(written, place)?;
+        let (kept, all) = self.parts.get();
+        self.parts.set((kept + 1, all));
+        Ok(record)
+    }
+
+    fn desk(&self) -> PathBuf {
+        self.root.join(DESK)
+    }
+
+    fn record(&self, part: &str) -> PathBuf {
+        self.desk().join(format!("{part}.json"))
+    }
+
+    /// Takes the final name. What had it before is moved aside first and removed last, so that a failure in between
+    /// loses neither.
+    pub(crate) fn become_folder(mut self, folder: &Path, package: &Package) -> Result<()> {
+        let mut aside = self.root.clone().into_os_string();
+        aside.push(".old");
+        let aside = PathBuf::from(aside);
+        let had_one = fs::symlink_metadata(folder).is_ok();
+        if had_one {
+            remove(&aside)?;
+            fs::rename(folder, &aside)?;
+        }
+        if let Err(error) = fs::rename(&self.root, folder) {
+            if had_one {
+                fs::rename(&aside, folder)?;
+            }
+            return Err(error);
+        }
+        self.is_done = true;
+        // Only now: whoever waits for the lock shall not find the folder without one, and what objects are made of may
+        // still be needed.
+        let objects = package.objects.iter();
+        let mut kept: HashSet<PathBuf> = objects.map(|object| folder.join(&object.path)).collect();
+        kept.insert(folder.join(package.own_path()));
+        sweep(folder, &kept)?;
+        remove(&aside)?;
+        remove_stale(folder)
+    }
+
+    /// Removes it: what is in it is of no use any more.
+    pub(crate) fn discard(mut self) {
+        self.is_done = true;
+        remove_folder(&self.root);
+    }
+
+    /// What failed, and whether what is finished is worth keeping: not if the recording is no good.
+    pub(crate) fn give_up(self, error: anyhow::Error) -> anyhow::Error {
+        if exit::of(&error).0 == Exit::Input {
+            self.discard();
+        }
+        error
+    }
+}
+
+impl Drop for Partial {
+    fn drop(&mut self) {
+        if self.is_done {
+            return;
+        }
+        match self.parts.get() {
+            (0, _) => remove_folder(&self.root),
+            (kept, all) => self.progress.note(format_args!(
+                "{kept} of {all} parts are finished and stay in `{}`: the same command goes on from there",
+                self.root.display()
+            )),
+        }
+    }
+}
+
+/// The lock of a folder, which is made if it is not there; none where another process has it.
+fn lock(root: &Path) -> Result<Option<File>> {
+    loop {
+        fs::create_dir_all(root.join(DESK))?;
+        let path = root.join(DESK).join(LOCK);
+        let file = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Ok(None),
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
+        // Whoever had it may have moved the folder away in between.
+        let is_there = fs::metadata(&path).is_ok_and(|found| {
+            let own = file.metadata();
+            own.is_ok_and(|own| (own.dev(), own.ino()) == (found.dev(), found.ino()))
+        });
+        if is_there {
+            return Ok(Some(file));
+        }
+    }
+}
+
+fn prefix(folder: &Path) -> std::ffi::OsString {
+    let mut name = folder.file_name().unwrap_or_default().to_owned();
+    name.push(".partial-");
+    name
+}
+
+/// Removes what interrupted work for the same output left behind, unless somebody is at it.
+fn remove_stale(folder: &Path) -> Result<()> {
+    let prefix = prefix(folder).to_string_lossy().into_owned();
+    let Some(parent) = folder.parent() else {
+        return Ok(());
+    };
+    for entry in fs::read_dir(parent)? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let Some(revision) = name.strip_prefix(&prefix) else {
+            continue;
+        };
+        let is_revision =
+            revision.len() == 16 && revision.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if is_revision && entry.file_type()?.is_dir() && lock(&entry.path())?.is_some() {
+            remove_folder(&entry.path());
+        }
+    }
+    Ok(())
+}
+
+fn remove(path: &Path) -> Result<()> {
+    match fs::symlink_metadata(path) {
+        Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(path),
+        Ok(_) => fs::remove_file(path),
+        Err(_) => Ok(()),
+    }
+}
+
+pub(crate) fn remove_folder(path: &Path) {
+    // An ffmpeg that was just killed may still have a file to create.
+    for _ in 0..20 {
+        match fs::remove_dir_all(path) {
+            Ok(()) => return,
+            Err(error) if error.kind() == ErrorKind::NotFound => return,
+            Err(_) => std::thread::sleep(Duration::from_millis(25)),
+        }
+    }
+}
+
+/// Removes every file below a folder but these, and every folder in which nothing is left.
+fn sweep(folder: &Path, kept: &HashSet<PathBuf>) -> Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let (path, kind) = entry.and_then(|entry| Ok((entry.path(), entry.file_type()?)))?;
+        if kind.is_dir() {
+            sweep(&path, kept)?;
+            let _ = fs::remove_dir(&path);
+        } else if !kept.contains(&path) {
+            fs::remove_file(&path)?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const REVISION: &str = "0123456789abcdef";
+
+    fn open(folder: &Path, revision: &str) -> anyhow::Result<Partial> {
+        Partial::beside(folder, revision, Progress::new(true))
+    }
+
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(folder).expect("a folder");
+        let name = |entry: Result<fs::DirEntry>| entry.expect("an entry").file_name();
+        let mut names: Vec<String> = entries
+            .map(|entry| name(entry).to_string_lossy().into_owned())
+            .collect();
+        names.sort();
+        names
+    }
+
+    fn package(objects: &[&str]) -> Package {
+        let objects = objects
+            .iter()
+            .map(|path| serde_json::json!({"path": path, "bytes": 1, "sha256": "", "type": ""}));
+        let json = serde_json::json!({
+            "revision": REVISION, "duration": 1.0, "renditions": [], "objects": objects.collect::<Vec<_>>(),
+            "source": {"bytes": 1, "sha256": "", "container": "", "audio": [], "subtitles": []},
+            "settings": {"ladder": [], "segment_duration": 4, "preset": "", "crf": 23, "codecs": []},
+            "tools": {"lectern": "", "ffmpeg": ""},
+        });
+        serde_json::from_value(json).expect("a package")
+    }
+
+    /// A part of one file.
+    async fn finish(partial: &Partial, part: &str) -> PathBuf {
+        let file = partial.revision_folder().join(part);
+        fs::create_dir_all(partial.revision_folder()).expect("a folder");
+        fs::write(&file, part).expect("it is written");
+        let files = std::slice::from_ref(&file);
+        partial
+            .keep(part, "said".into(), files)
+            .await
+            .expect("it is kept");
+        file
+    }
+
+    #[tokio::test]
+    async fn what_is_finished_stays_and_what_does_not_fit_its_record_goes() {
+        let root = tempfile::tempdir().expect("a temporary folder");
+        let out = root.path().join("out");
+        let parts = ["a", "b", "c"].map(String::from);
+        let partial = open(&out, REVISION).expect("it is made");
+        partial.take_up(&parts).await.expect("nothing is there");
+        finish(&partial, "a").await;
+        let damaged = finish(&partial, "b").await;
+        fs::write(partial.revision_folder().join("half"), "x").expect("it is written");
+        fs::write(partial.bench("c").expect("a folder").join("half"), "x").expect("it is written");
+        drop(partial);
+        assert_eq!(names(root.path()), [format!("out.partial-{REVISION}")]);
+
+        fs::write(damaged, "B").expect("it is written");
+        let partial = open(&out, REVISION).expect("it is there");
+        let records = partial.take_up(&parts).await.expect("it is taken up");
+        let kept: Vec<bool> = records.iter().map(Option::is_some).collect();
+        assert_eq!(kept, [true, false, false]);
+        assert_eq!(records[0].as_ref().expect("a record").said, "said");
+        assert_eq!(names(&partial.revision_folder()), ["a"]);
+        assert_eq!(names(&partial.desk()), ["a.json", LOCK]);
+    }
+
+    #[tokio::test]
+    async fn a_folder_without_a_finished_part_or_of_a_bad_recording_is_gone() {
+        let root = tempfile::tempdir().expect("a temporary folder");
+        let out = root.path().join("out");
+        drop(open(&out, REVISION).expect("it is made"));
+        assert!(names(root.path()).is_empty());
+        let partial = open(&out, REVISION).expect("it is made");
+        finish(&partial, "a").await;
+        let error = crate::probe::InputError::Empty;
+        let _ = partial.give_up(error.into());
+        assert!(names(root.path()).is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_folder_belongs_to_one_process_and_becomes_the_output_with_nothing_left_over() {
+        let root = tempfile::tempdir().expect("a temporary folder");
+        let out = root.path().join("out");
+        let stale = open(&out, "00000000000000aa").expect("it is made");
+        finish(&stale, "a").await;
+        drop(stale);
+        let busy = open(&out, "00000000000000bb").expect("it is made");
+        let again = open(&out, "00000000000000bb").expect_err("it is locked");
+        assert!(again.to_string().contains("another `lectern`"), "{again}");
+        for content in ["1", "2"] {
+            let partial = open(&out, REVISION).expect("it is made");
+            for name in ["a", "made-of"] {
+                fs::write(partial.root().join(name), content).expect("it is written");
+            }
+            let package = package(&["a"]);
+            partial
+                .become_folder(&out, &package)
+                .expect("it is renamed");
+            assert_eq!(
+                fs::read_to_string(out.join("a")).expect("it is there"),
+                content
+            );
+            assert_eq!(names(&out), ["a"]);
+            assert_eq!(names(root.path()), ["out", "out.partial-00000000000000bb"]);
+        }
+        drop(busy);
+    }
+}

@@ -1,0 +1,164 @@
+//! What is encoded by a command of its own: a sound track, or a piece of the picture. Pure.
+
+use crate::ladder::{Codec, Rung};
+use crate::pieces::{Grid, Piece};
+use crate::plan::{PicturePlan, Plan, SoundPlan};
+
+/// What one command encodes, from one decode.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Part<'a> {
+    Sound(&'a SoundPlan),
+    Picture(&'a PicturePlan, Cut),
+}
+
+/// A piece of the picture in some of its sizes.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Cut {
+    pub(crate) piece: Piece,
+    /// Largest first; never empty.
+    pub(crate) rungs: Vec<Rung>,
+    /// Whether the pictures to look through are made of it.
+    pub(crate) has_stills: bool,
+    /// How many have the same piece in other sizes, this one included.
+    pub(crate) share: u64,
+}
+
+impl Plan {
+    /// What is encoded by a command of its own, in the order in which they are best begun: sound first, since it cannot
+    /// be cut and is done long before the picture.
+    pub(crate) fn parts(&self) -> Vec<Part<'_>> {
+        let sound = self.sound.iter().map(Part::Sound);
+        let cuts = self.picture.iter().flat_map(|picture| {
+            let cuts = picture.cuts().into_iter();
+            cuts.map(move |cut| Part::Picture(picture, cut))
+        });
+        sound.chain(cuts).collect()
+    }
+}
+
+impl Part<'_> {
+    /// What its record and its folder are called: `audio-en`, `00015-1080p`.
+    pub(crate) fn name(&self) -> String {
+        match self {
+            Self::Sound(sound) => sound.folder.replace('/', "-"),
+            Self::Picture(_, cut) => cut.name(),
+        }
+    }
+}
+
+impl Cut {
+    pub(crate) fn name(&self) -> String {
+        let largest = self.rungs.first().map(Rung::name);
+        format!("{:05}-{}", self.piece.first, largest.unwrap_or_default())
+    }
+}
+
+impl PicturePlan {
+    /// Pieces in all sizes; of a picture that is in one piece, the largest size of each codec and the others apart, so
+    /// that two cores have something to do: it costs a second decode.
+    fn cuts(&self) -> Vec<Cut> {
+        let groups = match self.pieces.as_slice() {
+            [_] => self.groups(),
+            _ => vec![self.rungs.clone()],
+        };
+        let smallest = groups
+            .iter()
+            .flatten()
+            .rfind(|rung| rung.codec == Codec::H264);
+        let mut cuts = vec![];
+        for piece in &self.pieces {
+            cuts.extend(groups.iter().map(|rungs| Cut {
+                piece: *piece,
+                rungs: rungs.clone(),
+                has_stills: smallest.is_some_and(|smallest| rungs.contains(smallest)),
+                share: groups.len() as u64,
+            }));
+        }
+        cuts
+    }
+
+    fn groups(&self) -> Vec<Vec<Rung>> {
+        let mut groups: Vec<Vec<Rung>> = vec![];
+        for rung in &self.rungs {
+            let mut own = groups
+                .iter_mut()
+                .filter(|group| group[0].codec == rung.codec);
+            match own.nth(1) {
+                Some(others) => others.push(rung.clone()),
+                None => groups.push(vec![rung.clone()]),
+            }
+        }
+        groups
+    }
+
+    /// How many of them come before a piece, which is the number of its first.
+    pub(crate) fn stills_before(&self, piece: Piece, grid: Grid) -> u64 {
+        let step = u64::from(self.picture_frames());
+        piece.frames(grid).0.div_ceil(step)
+    }
+
+    /// The number of the frame that is the first of them in a piece.
+    pub(crate) fn first_still(&self, cut: &Cut, grid: Grid) -> u64 {
+        self.stills_before(cut.piece, grid) * u64::from(self.picture_frames())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ladder::ladder;
+    use crate::plan::testing;
+
+    #[test]
+    fn a_picture_is_encoded_in_pieces_or_else_its_largest_sizes_apart() {
+        let mut plan = testing::plan();
+        let names = |plan: &Plan| -> Vec<String> {
+            let of = |part: &Part<'_>| match part {
+                Part::Picture(_, cut) => {
+                    let rungs: Vec<String> = cut.rungs.iter().map(Rung::name).collect();
+                    let stills = if cut.has_stills { "+" } else { "" };
+                    format!("{} {}{stills}", part.name(), rungs.join(","))
+                }
+                Part::Sound(_) => part.name(),
+            };
+            plan.parts().iter().map(of).collect()
+        };
+        let picture = plan.picture.as_mut().expect("it has a picture");
+        picture.rungs = ladder(1920, 1080, &[1080, 720, 480]);
+        let others: Vec<Rung> = picture
+            .rungs
+            .iter()
+            .map(|rung| rung.with(Codec::Hevc))
+            .collect();
+        picture.rungs.extend(others);
+        let expected = [
+            "audio-en",
+            "00000-1080p 1080p",
+            "00000-720p 720p,480p+",
+            "00000-1080p-hevc 1080p-hevc",
+            "00000-720p-hevc 720p-hevc,480p-hevc",
+        ];
+        assert_eq!(names(&plan), expected);
+        let picture = plan.picture.as_mut().expect("it has a picture");
+        picture.rungs.truncate(1);
+        assert_eq!(names(&plan), ["audio-en", "00000-1080p 1080p+"]);
+        let picture = plan.picture.as_mut().expect("it has a picture");
+        picture.rungs = ladder(1920, 1080, &[1080, 720]);
+        picture.pieces = vec![
+            Piece {
+                first: 0,
+                end: Some(15),
+            },
+            Piece {
+                first: 15,
+                end: None,
+            },
+        ];
+        let expected = [
+            "audio-en",
+            "00000-1080p 1080p,720p+",
+            "00015-1080p 1080p,720p+",
+        ];
+        assert_eq!(names(&plan), expected);
+    }
+}

@@ -1,0 +1,215 @@
+//! Where a picture is cut into pieces that are encoded one by one, side by side. Pure: it follows from the source and the
+//! settings, and never from the machine, so that the bytes do not either.
+
+use crate::probe::Rate;
+use crate::verify::tolerance;
+
+/// Into how many pieces, roughly: enough for eight cores, few enough that starting one costs nothing beside it.
+const PIECES: f64 = 8.0;
+/// Seconds of a piece at most: what an interruption costs.
+const LONGEST: u32 = 60;
+/// Seconds before a piece at which its decoding begins at the latest: the deinterlacer looks at the picture before.
+pub(crate) const PREROLL: f64 = 0.2;
+/// Slower than this, a frame is not much shorter than the tolerance by which fragments are cut (see `ffmpeg`).
+const SLOWEST: f64 = 5.0;
+
+/// Frames and segments on one line of time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Grid {
+    /// Seconds.
+    pub(crate) segment: u32,
+    pub(crate) rate: Rate,
+}
+
+impl Grid {
+    /// The frame that a segment begins with: the first that is not before its time.
+    pub(crate) fn first_frame(self, segment: u64) -> u64 {
+        let Rate { num, den } = self.rate;
+        (segment * u64::from(self.segment) * u64::from(num)).div_ceil(u64::from(den))
+    }
+
+    pub(crate) fn seconds(self, frame: u64) -> f64 {
+        frame as f64 / self.rate.as_f64()
+    }
+
+    /// What a frame begins at in a track's own unit.
+    pub(crate) fn ticks(self, frame: u64, timescale: u32) -> u64 {
+        let Rate { num, den } = self.rate;
+        let (frame, num) = (u128::from(frame), u128::from(num.max(1)));
+        let ticks = (frame * u128::from(den) * u128::from(timescale) + num / 2) / num;
+        u64::try_from(ticks).unwrap_or(u64::MAX)
+    }
+
+    fn start(self, segment: u64) -> f64 {
+        self.seconds(self.first_frame(segment))
+    }
+}
+
+/// A run of whole segments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Piece {
+    pub(crate) first: u64,
+    /// The segment after its last one; none where it goes to the end, wherever that is.
+    pub(crate) end: Option<u64>,
+}
+
+impl Piece {
+    pub(crate) const WHOLE: Self = Self {
+        first: 0,
+        end: None,
+    };
+
+    pub(crate) fn is_whole(self) -> bool {
+        self == Self::WHOLE
+    }
+
+    /// The number of its first frame, and of the one after its last.
+    pub(crate) fn frames(self, grid: Grid) -> (u64, Option<u64>) {
+        let end = self.end.map(|end| grid.first_frame(end));
+        (grid.first_frame(self.first), end)
+    }
+
+    /// When the demuxer is asked to begin; none at the beginning.
+    pub(crate) fn target(self, grid: Grid) -> Option<f64> {
+        (self.first > 0).then(|| (grid.start(self.first) - PREROLL).max(0.0))
+    }
+}
+
+/// Where a picture of so many seconds would be cut: the segments that pieces after the first begin with.
+pub(crate) fn starts(lasts: f64, grid: Grid) -> Vec<u64> {
+    if grid.rate.as_f64() < SLOWEST {
+        return vec![];
+    }
+    let length = length(lasts, grid.segment);
+    // A header may promise a little more than there is, and that must not be a piece.
+    let is_there = |start: &u64| lasts - grid.start(*start) >= tolerance(lasts);
+    (1..)
+        .map(|piece| piece * length)
+        .take_while(is_there)
+        .collect()
+}
+
+/// The pieces, given for each of [`starts`] the time of the key frame that decoding would begin with, where that can be
+/// trusted. One that begins far back would be decoded twice, and is left to the piece before.
+pub(crate) fn pieces(lasts: f64, grid: Grid, landings: &[Option<f64>]) -> Vec<Piece> {
+    let farthest = length(lasts, grid.segment) as f64 * f64::from(grid.segment) / 2.0;
+    let is_near = |start: u64, landing: f64| {
+        let target = grid.start(start) - PREROLL;
+        landing <= target && target - landing <= farthest
+    };
+    let mut firsts = vec![0];
+    firsts.extend(
+        starts(lasts, grid)
+            .into_iter()
+            .zip(landings)
+            .filter(|(start, landing)| landing.is_some_and(|at| is_near(*start, at)))
+            .map(|(start, _)| start),
+    );
+    let ends = firsts.iter().skip(1).map(|end| Some(*end)).chain([None]);
+    let pieces: Vec<Piece> = firsts
+        .iter()
+        .zip(ends)
+        .map(|(first, end)| Piece { first: *first, end })
+        .collect();
+    let longest = pieces
+        .iter()
+        .map(|piece| piece.end.map_or(lasts, |end| grid.start(end)) - grid.start(piece.first))
+        .fold(0.0, f64::max);
+    // Two cores have nothing of pieces of which one is most of the whole.
+    if longest * 3.0 > lasts * 2.0 {
+        return vec![Piece::WHOLE];
+    }
+    pieces
+}
+
+/// Segments of a piece.
+fn length(lasts: f64, segment: u32) -> u64 {
+    let segments = (lasts / PIECES / f64::from(segment)).ceil().max(1.0) as u64;
+    segments.min(u64::from((LONGEST / segment).max(1)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PAL: Grid = Grid {
+        segment: 4,
+        rate: Rate::new(25, 1),
+    };
+    const NTSC: Grid = Grid {
+        segment: 4,
+        rate: Rate::new(30_000, 1001),
+    };
+
+    /// `0-4 4-`, with key frames every so many seconds.
+    fn cut(lasts: f64, grid: Grid, key_frames: f64) -> String {
+        let landings: Vec<Option<f64>> = starts(lasts, grid)
+            .into_iter()
+            .map(|start| grid.start(start) - PREROLL)
+            .map(|target| Some((target / key_frames).floor() * key_frames))
+            .collect();
+        pieces(lasts, grid, &landings)
+            .iter()
+            .map(|Piece { first, end }| match end {
+                Some(end) => format!("{first}-{end}"),
+                None => format!("{first}-"),
+            })
+            .collect::<Vec<_>>()
+            .join(" ")
+    }
+
+    #[test]
+    fn a_piece_is_an_eighth_of_the_picture_a_whole_segment_and_a_minute_at_most() {
+        for (lasts, expected) in [
+            (3.0, "0-"),
+            (8.0, "0-1 1-"),
+            (20.0, "0-1 1-2 2-3 3-4 4-"),
+            (60.0, "0-2 2-4 4-6 6-8 8-10 10-12 12-14 14-"),
+            (300.0, "0-10 10-20 20-30 30-40 40-50 50-60 60-70 70-"),
+        ] {
+            assert_eq!(cut(lasts, PAL, 0.5), expected, "{lasts} s");
+        }
+        let hours = cut(7200.0, PAL, 2.0);
+        assert!(hours.starts_with("0-15 15-30 "), "{hours}");
+        assert_eq!(hours.split(' ').count(), 119, "{hours}");
+    }
+
+    #[test]
+    fn what_would_be_decoded_twice_or_leave_a_core_idle_stays_whole() {
+        // One key frame at the beginning; one in ten seconds; most of it in one piece.
+        assert_eq!(cut(600.0, PAL, 10_000.0), "0-");
+        assert_eq!(cut(60.0, PAL, 10.0), "0-6 6-8 8-");
+        assert_eq!(cut(5.0, PAL, 0.5), "0-");
+        let slow = Grid {
+            rate: Rate::new(1, 1),
+            ..PAL
+        };
+        assert_eq!(cut(600.0, slow, 1.0), "0-");
+    }
+
+    #[test]
+    fn a_place_that_cannot_be_sought_is_part_of_the_piece_before() {
+        let near = |at: f64| Some(at - 1.0);
+        let landings = [near(4.0), None, near(12.0), Some(16.1)];
+        let found = pieces(20.0, PAL, &landings);
+        let firsts: Vec<u64> = found.iter().map(|piece| piece.first).collect();
+        assert_eq!(firsts, [0, 1, 3]);
+        assert_eq!(pieces(20.0, PAL, &[]), [Piece::WHOLE]);
+    }
+
+    #[test]
+    fn a_segment_begins_with_the_first_frame_that_is_not_before_its_time() {
+        // 4 s are 119.88 frames.
+        let firsts: Vec<u64> = (0..4).map(|segment| NTSC.first_frame(segment)).collect();
+        assert_eq!(firsts, [0, 120, 240, 360]);
+        assert_eq!(NTSC.first_frame(15), 1799);
+        assert_eq!(NTSC.ticks(1799, 30_000), 1799 * 1001);
+        let last = Piece {
+            first: 15,
+            end: None,
+        };
+        assert_eq!(last.frames(NTSC), (1799, None));
+        let target = last.target(NTSC).expect("it is not the first");
+        assert!((target - (60.026_633 - PREROLL)).abs() < 1e-6, "{target}");
+    }
+}

@@ -1,0 +1,196 @@
+//! A piece's segments: held against the frames that they must have, and moved to their place in the lecture.
+
+use std::fs::{self, File};
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+
+use crate::boxes::Init;
+use crate::fragments::{Layout, read};
+use crate::iframes;
+use crate::ladder::Rung;
+use crate::parts::Cut;
+use crate::pieces::Grid;
+use crate::plan::PicturePlan;
+use crate::playlists::segment_name;
+use crate::shift::shift;
+
+/// A Media Segment's first box: `styp`, of the brand `msdh` (ISO/IEC 23009-1 §6.3.4.2).
+const STYP: &[u8] = b"\0\0\0\x14stypmsdh\0\0\0\0msdh";
+/// Frames by which decoding may be ahead of what is shown (ITU-T H.264 §A.3.1, `max_dec_frame_buffering`).
+const MOST_REORDERED: u64 = 16;
+
+/// What came out of a piece is not its frames.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PieceError {
+    #[error("`{0}` has not all of its frames, or more")]
+    Length(String),
+    #[error("segment {segment} of `{name}` does not begin where it should")]
+    Astray { name: String, segment: u64 },
+    #[error("the pictures to look through do not begin where they should")]
+    Stills,
+    #[error("the initialization section of `{0}` is another than that of other pieces")]
+    Init(String),
+}
+
+/// A piece as ffmpeg left it in a folder of its own.
+pub(crate) struct Place<'a> {
+    pub(crate) from: &'a Path,
+    pub(crate) plan: &'a PicturePlan,
+    pub(crate) cut: &'a Cut,
+    pub(crate) grid: Grid,
+}
+
+/// A rung's file, and when its first fragment is decoded.
+struct Written {
+    file: File,
+    layout: Layout,
+    head: Vec<u8>,
+    init: Init,
+    start: u64,
+}
+
+impl Place<'_> {
+    /// Whether every segment begins with the frame that it must begin with, and none is missing. How long the last piece
+    /// is nobody knows before.
+    pub(crate) fn check(&self) -> Result<()> {
+        for rung in &self.cut.rungs {
+            let name = rung.name();
+            self.check_rung(&name)
+                .with_context(|| format!("cannot use a piece of `{name}`"))?;
+        }
+        if self.cut.has_stills {
+            self.check_stills()
+                .context("cannot use the pictures to look through of a piece")?;
+        }
+        Ok(())
+    }
+
+    fn check_rung(&self, name: &str) -> Result<()> {
+        let piece = self.cut.piece;
+        let (first, end) = piece.frames(self.grid);
+        let Some(mut written) = self.open(name)? else {
+            // Nothing was encoded, since there is nothing.
+            return match end {
+                None => Ok(()),
+                Some(_) => Err(PieceError::Length(name.to_owned()).into()),
+            };
+        };
+        let ticks = |frame| self.grid.ticks(frame, written.init.timescale);
+        let astray = |segment| PieceError::Astray {
+            name: name.to_owned(),
+            segment,
+        };
+        // Times are the lecture's own, and frames are decoded before they are shown, but for the very first.
+        let earliest = ticks(first.saturating_sub(MOST_REORDERED));
+        if !(earliest..=ticks(first)).contains(&written.start) {
+            return Err(astray(piece.first).into());
+        }
+        let (mut segment, mut length) = (piece.first, 0);
+        for at in &written.layout.fragments {
+            let times = written.init.times(&read(&mut written.file, at.clone())?)?;
+            let start = ticks(self.grid.first_frame(segment)) - ticks(first);
+            if length != start || times.start.checked_sub(written.start) != Some(start) {
+                return Err(astray(segment).into());
+            }
+            length += times.duration;
+            segment += 1;
+        }
+        match end {
+            Some(end) if length != ticks(end) - ticks(first) || Some(segment) != piece.end => {
+                Err(PieceError::Length(name.to_owned()).into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Their times are the lecture's own, so that they tell whether the piece begins where it should.
+    fn check_stills(&self) -> Result<()> {
+        let first = self.plan.first_still(self.cut, self.grid);
+        let found = iframes::first(&self.stills())?;
+        let is_right = match found {
+            Some((start, timescale)) => start == self.grid.ticks(first, timescale),
+            None => (self.cut.piece.frames(self.grid).1).is_none_or(|end| first >= end),
+        };
+        if is_right {
+            return Ok(());
+        }
+        Err(PieceError::Stills.into())
+    }
+
+    /// Moves it into the revision's folder, and the pictures to look through to `stills`; returns the files.
+    pub(crate) fn settle(&self, revision: &Path, stills: &Path) -> Result<Vec<PathBuf>> {
+        let mut files = vec![];
+        for name in self.cut.rungs.iter().map(Rung::name) {
+            self.settle_rung(&name, &revision.join(&name), &mut files)
+                .with_context(|| format!("cannot move a piece of `{name}`"))?;
+        }
+        if self.cut.has_stills {
+            let written = self.stills();
+            let mut bytes = fs::read(&written)?;
+            let before = self.plan.stills_before(self.cut.piece, self.grid);
+            shift(&mut bytes, 0, before)?;
+            fs::write(&written, bytes)?;
+            fs::rename(&written, stills)?;
+            files.push(stills.to_owned());
+        }
+        Ok(files)
+    }
+
+    fn settle_rung(&self, name: &str, to: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
+        let Some(mut written) = self.open(name)? else {
+            return Ok(());
+        };
+        fs::create_dir_all(to)?;
+        let part = self.from.join("part");
+        let init = to.join("init.mp4");
+        match fs::read(&init) {
+            Ok(there) if there != written.head => {
+                return Err(PieceError::Init(name.to_owned()).into());
+            }
+            Ok(_) => {}
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                fs::write(&part, &written.head)?;
+                fs::rename(&part, &init)?;
+            }
+            Err(error) => return Err(error.into()),
+        }
+        files.push(init);
+        let first = self.cut.piece.first;
+        let before = self.grid.first_frame(first);
+        let ticks = self.grid.ticks(before, written.init.timescale) - written.start;
+        for (segment, at) in (first..).zip(&written.layout.fragments) {
+            let mut bytes = read(&mut written.file, at.clone())?;
+            shift(&mut bytes, ticks, first)?;
+            let place = to.join(segment_name(usize::try_from(segment)?));
+            fs::write(&part, [STYP, &bytes].concat())?;
+            fs::rename(&part, &place)?;
+            files.push(place);
+        }
+        Ok(())
+    }
+
+    /// None where nothing was encoded.
+    fn open(&self, name: &str) -> Result<Option<Written>> {
+        let mut file = File::open(self.from.join(format!("{name}.mp4")))?;
+        let layout = Layout::of(&mut file)?;
+        let Some(first) = layout.fragments.first() else {
+            return Ok(None);
+        };
+        let head = read(&mut file, layout.head.clone())?;
+        let init = Init::parse(&head)?;
+        let start = init.times(&read(&mut file, first.clone())?)?.start;
+        Ok(Some(Written {
+            file,
+            layout,
+            head,
+            init,
+            start,
+        }))
+    }
+
+    fn stills(&self) -> PathBuf {
+        self.from.join(iframes::FOLDER).join(iframes::FILE)
+    }
+}

@@ -1,0 +1,181 @@
+//! Whether pieces joined are the whole: every frame that reaches an encoder, of sources of all kinds, from the real ffmpeg.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use clap::Parser as _;
+
+use crate::cli::{Cli, EncodeArgs, Verb};
+use crate::package::cut;
+use crate::parts::Part;
+use crate::pieces::Piece;
+use crate::plan::Plan;
+use crate::probe::{file_url, probe};
+
+fn args() -> EncodeArgs {
+    let words = "lectern package in -o out --segment-duration 1 --ladder 96";
+    let cli = Cli::try_parse_from(words.split(' ')).expect("it parses");
+    match cli.verb {
+        Verb::Package(args) => args.encode,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn ffmpeg(folder: &Path, args: &[OsString]) {
+    let mut ffmpeg = Command::new("ffmpeg");
+    let status = ffmpeg.current_dir(folder).args(args).status();
+    assert!(status.expect("ffmpeg is installed").success(), "{args:?}");
+}
+
+fn make(folder: &Path, name: &str, args: &str) -> PathBuf {
+    let words = format!("-v error -nostdin -y {args} {name}");
+    let words: Vec<OsString> = words.split_whitespace().map(Into::into).collect();
+    ffmpeg(folder, &words);
+    folder.join(name)
+}
+
+/// A line for each frame that a part hands to the encoder of its largest rung, and to that of the pictures to look through:
+/// its number in the lecture and its MD5.
+fn frames(folder: &Path, source: &Path, plan: &Plan, part: &Part<'_>) -> Frames {
+    let mut args = plan.argv(part, file_url(source));
+    let outputs = args.iter().position(|arg| arg == "-map");
+    args.truncate(outputs.expect("an output"));
+    args.retain(|arg| arg != "-progress" && arg != "pipe:1");
+    for (label, file) in [("[v0]", "v.md5"), ("[i]", "i.md5")] {
+        args.extend(["-map", label, "-f", "framemd5", file].map(Into::into));
+    }
+    ffmpeg(folder, &args);
+    ["v.md5", "i.md5"].map(|file| {
+        let lines = std::fs::read_to_string(folder.join(file)).expect("frames");
+        let lines = lines.lines().filter(|line| !line.starts_with('#'));
+        lines
+            .map(|line| {
+                let fields: Vec<&str> = line.split(',').map(str::trim).collect();
+                (fields[2].parse().expect("a time"), fields[5].to_owned())
+            })
+            .collect()
+    })
+}
+
+type Frames = [Vec<(u64, String)>; 2];
+
+#[tokio::test]
+async fn pieces_joined_have_every_frame_of_the_whole_and_no_other() {
+    let root = tempfile::tempdir().expect("a temporary folder");
+    let source = |rate: &str, seconds: u32| {
+        format!("-f lavfi -i testsrc2=s=160x96:r={rate} -t {seconds} -pix_fmt yuv420p")
+    };
+    let h264 = "-c:v libx264 -preset veryfast";
+    let ntsc = format!("{} {h264} -bf 3 -g 13", source("30000/1001", 7));
+    make(root.path(), "ntsc.mp4", &ntsc);
+    let mut sources = vec![
+        ("ntsc.mp4", root.path().join("ntsc.mp4"), 5),
+        (
+            // Most frames are left out, and for two seconds there is none.
+            "variable.mkv",
+            make(
+                root.path(),
+                "variable.mkv",
+                &format!(
+                    "{} -vf select='not(between(t,2.3,4.4))*(lt(mod(n*7919,13),6)+eq(n,0))' -vsync vfr {h264} -g 8",
+                    source("30", 8)
+                ),
+            ),
+            3,
+        ),
+        (
+            "interlaced.mp4",
+            make(
+                root.path(),
+                "interlaced.mp4",
+                &format!(
+                    "{} -vf interlace -flags +ilme+ildct {h264} -x264-params interlaced=1:open-gop=1:keyint=13:bframes=3",
+                    source("50", 7)
+                ),
+            ),
+            5,
+        ),
+        (
+            // An edit list leaves out what comes before zero.
+            "edited.mp4",
+            make(
+                root.path(),
+                "edited.mp4",
+                "-ss 0.7 -i ntsc.mp4 -c copy -avoid_negative_ts disabled",
+            ),
+            4,
+        ),
+        (
+            "clock.mkv",
+            make(
+                root.path(),
+                "clock.mkv",
+                "-i ntsc.mp4 -c copy -output_ts_offset 5",
+            ),
+            5,
+        ),
+        (
+            "open.mp4",
+            make(
+                root.path(),
+                "open.mp4",
+                &format!(
+                    "{} -c:v libx265 -preset ultrafast -x265-params log-level=error:open-gop=1:keyint=13:bframes=4:scenecut=0",
+                    source("24000/1001", 7)
+                ),
+            ),
+            5,
+        ),
+        (
+            // The key frames are too far apart.
+            "long.mp4",
+            make(
+                root.path(),
+                "long.mp4",
+                &format!("{} {h264} -g 400", source("25", 7)),
+            ),
+            1,
+        ),
+    ];
+    if let Some(clips) = std::env::var_os("LECTERN_CLIPS") {
+        let clip = Path::new(&clips).join("bikes-640x272-noaudio-10s.mp4");
+        if clip.exists() {
+            sources.push(("bikes", clip, 2));
+        }
+    }
+    for (name, source, least) in sources {
+        let media = probe(&source).await.expect(name);
+        let mut plan = Plan::new(&media, &args());
+        plan.sound.clear();
+        cut(&mut plan, &source, &media).await;
+        let parts = plan.parts();
+        assert!(
+            parts.len() >= least && (parts.len() == 1) == (least == 1),
+            "{name}: {} parts",
+            parts.len()
+        );
+        let mut whole = plan.clone();
+        let picture = whole.picture.as_mut().expect("it has a picture");
+        picture.pieces = vec![Piece::WHOLE];
+        let whole = frames(root.path(), &source, &whole, &whole.parts()[0]);
+        assert!(whole[0].len() > 100 && whole[1].len() >= 3, "{name}");
+        let mut joined = Frames::default();
+        for part in &parts {
+            let piece = frames(root.path(), &source, &plan, part);
+            for (joined, piece) in joined.iter_mut().zip(piece) {
+                joined.extend(piece);
+            }
+        }
+        let both = joined.iter().zip(&whole);
+        let first = both
+            .flat_map(|(joined, whole)| joined.iter().zip(whole))
+            .find(|(joined, whole)| joined != whole);
+        assert!(
+            joined == whole,
+            "{name}: {} frames instead of {}, first {first:?}",
+            joined[0].len(),
+            whole[0].len(),
+        );
+    }
+}

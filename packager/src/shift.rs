@@ -1,0 +1,163 @@
+//! Fragments that ffmpeg wrote as if they were the first, moved to their place in the lecture (ISO/IEC 14496-12). In place:
+//! every other byte stays.
+
+use std::ops::Range;
+
+use crate::boxes::BoxError;
+
+/// Adds to when each fragment is shown (`tfdt` §8.8.12, `sidx` §8.16.3) and to its number (`mfhd` §8.8.5).
+pub(crate) fn shift(bytes: &mut [u8], ticks: u64, fragments: u64) -> Result<(), BoxError> {
+    for Found { kind, body } in children(bytes, 0..bytes.len())? {
+        match &kind {
+            b"sidx" => {
+                // The version and flags, the reference's id and the timescale come before.
+                add(bytes, &body, 12, ticks)?;
+            }
+            b"moof" => {
+                for Found { kind, body } in children(bytes, body)? {
+                    match &kind {
+                        b"mfhd" => add_u32(bytes, body.start + 4, fragments)?,
+                        b"traf" => {
+                            for Found { kind, body } in children(bytes, body)? {
+                                if &kind == b"tfdt" {
+                                    add(bytes, &body, 4, ticks)?;
+                                }
+                            }
+                        }
+                        _ => {}
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Adds to a number of 64 bits, or of 32 in a box of version 0, so far into the body of a box.
+fn add(bytes: &mut [u8], body: &Range<usize>, at: usize, ticks: u64) -> Result<(), BoxError> {
+    if *bytes.get(body.start).ok_or_else(cut_short)? == 0 {
+        return add_u32(bytes, body.start + at, ticks);
+    }
+    let at = body.start + at;
+    let field = bytes.get_mut(at..at + 8).ok_or_else(cut_short)?;
+    let number = u64::from_be_bytes(field.try_into().map_err(|_| cut_short())?);
+    let sum = number.checked_add(ticks).ok_or_else(cut_short)?;
+    field.copy_from_slice(&sum.to_be_bytes());
+    Ok(())
+}
+
+fn add_u32(bytes: &mut [u8], at: usize, more: u64) -> Result<(), BoxError> {
+    let field = bytes.get_mut(at..at + 4).ok_or_else(cut_short)?;
+    let number = u32::from_be_bytes(field.try_into().map_err(|_| cut_short())?);
+    let sum = u64::from(number).checked_add(more);
+    let sum = sum.and_then(|sum| u32::try_from(sum).ok());
+    field.copy_from_slice(&sum.ok_or_else(cut_short)?.to_be_bytes());
+    Ok(())
+}
+
+/// A box, and where its body is.
+struct Found {
+    kind: [u8; 4],
+    body: Range<usize>,
+}
+
+/// The boxes in a range.
+fn children(bytes: &[u8], within: Range<usize>) -> Result<Vec<Found>, BoxError> {
+    let mut found = vec![];
+    let mut at = within.start;
+    while at < within.end {
+        let field = |from: usize, to: usize| bytes.get(at + from..at + to).ok_or_else(cut_short);
+        let kind: [u8; 4] = field(4, 8)?.try_into().map_err(|_| cut_short())?;
+        let size: [u8; 4] = field(0, 4)?.try_into().map_err(|_| cut_short())?;
+        let (header, size) = match u32::from_be_bytes(size) {
+            0 => (8, within.end - at),
+            1 => {
+                let size: [u8; 8] = field(8, 16)?.try_into().map_err(|_| cut_short())?;
+                let size = usize::try_from(u64::from_be_bytes(size)).map_err(|_| cut_short())?;
+                (16, size)
+            }
+            size => (8, usize::try_from(size).map_err(|_| cut_short())?),
+        };
+        let end = at.checked_add(size).filter(|end| *end <= within.end);
+        let end = end.ok_or_else(cut_short)?;
+        if size < header {
+            return Err(cut_short());
+        }
+        found.push(Found {
+            kind,
+            body: at + header..end,
+        });
+        at = end;
+    }
+    Ok(found)
+}
+
+fn cut_short() -> BoxError {
+    BoxError::from(mp4_atom::Error::OutOfBounds)
+}
+
+#[cfg(test)]
+mod tests {
+    use mp4_atom::{Atom as _, Encode as _, Moof, Sidx};
+
+    use super::*;
+    use crate::boxes::{boxes, testing::segment};
+
+    fn sidx(start: u64) -> Vec<u8> {
+        let mut bytes = vec![];
+        Sidx {
+            reference_id: 1,
+            timescale: 1000,
+            earliest_presentation_time: start,
+            first_offset: 0,
+            references: vec![],
+        }
+        .encode(&mut bytes)
+        .expect("it encodes");
+        bytes
+    }
+
+    #[test]
+    fn a_fragment_is_moved_in_time_and_number_and_nothing_else_changes() {
+        let whole = |start| [sidx(start), segment(start, &[40, 40])].concat();
+        // mp4-atom writes times of 32 bits where they fit, and ffmpeg those of 64.
+        for (start, ticks) in [(0, 7), (1 << 33, 1 << 40)] {
+            let mut bytes = whole(start);
+            shift(&mut bytes, ticks, 41).expect("it is moved");
+            let moved = start + ticks;
+            let mut kinds = vec![];
+            for (header, mut body) in boxes(&bytes).expect("boxes") {
+                kinds.push(header.kind.to_string());
+                match header.kind {
+                    Sidx::KIND => {
+                        let sidx = Sidx::decode_body(&mut body).expect("an index");
+                        assert_eq!(sidx.earliest_presentation_time, moved);
+                    }
+                    Moof::KIND => {
+                        let moof = Moof::decode_body(&mut body).expect("a fragment");
+                        assert_eq!(moof.mfhd.sequence_number, 42);
+                        let tfdt = moof.traf[0].tfdt.as_ref().expect("a time");
+                        assert_eq!(tfdt.base_media_decode_time, moved);
+                    }
+                    _ => {}
+                }
+            }
+            assert_eq!(kinds, ["sidx", "styp", "moof", "mdat"]);
+            let differing = bytes.iter().zip(whole(start)).filter(|(a, b)| **a != *b);
+            assert!(differing.count() <= 2 * 8 + 4);
+        }
+    }
+
+    #[test]
+    fn what_is_cut_short_or_would_overflow_is_an_error_and_never_a_panic() {
+        let whole = [sidx(0), segment(0, &[40])].concat();
+        for end in 0..whole.len() {
+            let _ = shift(&mut whole[..end].to_vec(), 1, 1);
+        }
+        assert!(shift(&mut whole.clone(), 0, u64::from(u32::MAX)).is_err());
+        for bytes in [&b"\0\0\0\x04moof"[..], b"\xff\xff\xff\xffmoof", b"\0\0"] {
+            assert!(shift(&mut bytes.to_vec(), 1, 1).is_err(), "{bytes:?}");
+        }
+    }
+}
