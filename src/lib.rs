@@ -11,8 +11,7 @@
 //! arguments. The shell exists on wasm32 only, and is the only place that names `wasm_bindgen`, so the compiler
 //! guards the border. Modules in reading order:
 
-// A text that is cut at no place of a character is a panic that prints the text, for which the tables are a part of the
-// Worker: 4 kB, gzipped.
+// A cut in the middle of a character is a panic that prints the text, and with it come core's tables of what is printable.
 #![cfg_attr(not(test), warn(clippy::string_slice))]
 
 mod claims;

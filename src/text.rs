@@ -1,7 +1,7 @@
 //! What is needed of text beside `str`'s own methods.
 
 /// As [`str::split_once`], for separators of two or three characters. The standard library's search is made for long ones, and
-/// with it the Worker would be larger by a kilobyte.
+/// is 2.3 kB of code before compression.
 pub(crate) fn split_once<'text>(
     text: &'text str,
     separator: &str,

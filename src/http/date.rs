@@ -1,5 +1,5 @@
-//! HTTP-dates (RFC 9110 §5.6.7), and the calendar that they are in. By hand: chrono's tables and format strings would be a
-//! tenth of the Worker.
+//! HTTP-dates (RFC 9110 §5.6.7), and the calendar that they are in. By hand, because a library of dates brings
+//! tables and format strings for what is not needed here; the tests hold it to chrono.
 
 const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 const MONTHS: [&str; 12] = [

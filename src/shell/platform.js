@@ -1,6 +1,6 @@
-// What the Worker asks of the platform. Every function that wasm knows of JavaScript is 70 bytes of the Worker, gzipped, and
-// every text between the two is decoded by the platform, which takes longer than most of what is done with it: so one
-// function does what belongs together, and what it says is one text, in lines.
+// What the Worker asks of the platform. Every function that wasm imports is glue on both sides, and every text between the two
+// is decoded by the platform, which takes longer than most of what is done with it: so one function does what belongs
+// together, and what it says is one text.
 
 export const requested = ({ method, url, headers, cf }) => {
   let lines = `${method}\n${url}\n${cf?.country ?? ""}\n${cf?.clientAcceptEncoding ?? headers.get("accept-encoding") ?? ""}`;
