@@ -16,9 +16,11 @@ const players = {
       subtitlePreference: { lang: CAPTIONS },
       ...(codec && { videoPreference: { videoCodec: codec }, audioPreference: { lang } }),
     });
-    // Those too that it gets over, a stall, a hole, a second try; but not that it stops a request to choose another size.
+    // Those too that it gets over, a hole, a second try; but not that it stops a request to choose another size, nor that a
+    // busy machine is behind with what is loaded.
     hls.on(Hls.Events.ERROR, (_event, data) => {
-      if (data.details !== "aborted") fail(`hls.js ${data.details}: ${data.error?.message ?? data.reason}`, data.fatal);
+      const isBehind = data.details === "bufferStalledError" && data.bufferInfo?.len > 0;
+      if (data.details !== "aborted" && !isBehind) fail(`hls.js ${data.details}: ${data.error?.message ?? data.reason}`, data.fatal);
     });
     hls.loadSource(link);
     hls.attachMedia(video);

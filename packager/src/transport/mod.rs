@@ -194,12 +194,15 @@ impl<'a> Voices<'a> {
         })
     }
 
-    /// What is heard before `end` and has not been given yet.
+    /// What is heard before `end` and has not been given yet. Priming, which an edit list would cut off, is left out: as the
+    /// first of its segment it would be where time begins, and hls.js and Shaka Player jumped from there to the first picture.
     fn until(&mut self, end: u64) -> Result<Vec<Unit>> {
         while self.next < self.source.rendition.segments.len()
             && self.read.back().is_none_or(|last| last.pts < end)
         {
-            self.read.extend(self.source.units(self.next)?);
+            let units = self.source.units(self.next)?.into_iter();
+            let origin = Container::Ts.origin();
+            self.read.extend(units.filter(|unit| unit.pts >= origin));
             self.next += 1;
         }
         let count = self.read.iter().take_while(|unit| unit.pts < end).count();
