@@ -2,6 +2,7 @@
 // Asked over the inspector of `wrangler dev`.
 
 const GROUP = "look";
+const LONGEST_ANSWER_MS = 20_000;
 
 export class Heap {
   /** The isolate behind the inspector at `port`. */
@@ -50,8 +51,14 @@ export class Heap {
 
   call(method, params = {}) {
     const id = (this.last = (this.last ?? 0) + 1);
-    this.socket.send(JSON.stringify({ id, method, params }));
-    return new Promise((settle) => this.waiting.set(id, settle));
+    return new Promise((settle, fail) => {
+      const late = setTimeout(() => fail(new Error(`no answer to ${method}`)), LONGEST_ANSWER_MS);
+      this.waiting.set(id, (answer) => {
+        clearTimeout(late);
+        settle(answer);
+      });
+      this.socket.send(JSON.stringify({ id, method, params }));
+    });
   }
 
   close() {

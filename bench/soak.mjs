@@ -88,7 +88,8 @@ for (const kind of kinds) {
 }
 
 const failures = { serverErrors: 0, wrong: 0, told: [] };
-const heap = await Heap.of(server.inspector);
+let heap = await Heap.of(server.inspector);
+let missed = 0;
 console.log(`==> ${seconds} s, ${connections} connections, ${published.size} objects`);
 const began = performance.now();
 const ends = began + seconds * 1000;
@@ -193,10 +194,21 @@ async function sample() {
     await sleep(Math.max(0, began + at * SAMPLE_SECONDS * 1000 - performance.now()));
     WATCHED.process.samples.push(server.rss());
     if (at % SAMPLES_A_LOOK === 0) {
-      const { javascript, wasm } = await heap.look();
-      WATCHED.javascript.samples.push(javascript);
-      WATCHED.wasm.samples.push(wasm);
+      await look();
     }
+  }
+}
+
+/** An inspector that does not answer is asked anew the next time. */
+async function look() {
+  try {
+    const { javascript, wasm } = await heap.look();
+    WATCHED.javascript.samples.push(javascript);
+    WATCHED.wasm.samples.push(wasm);
+  } catch {
+    missed += 1;
+    heap.close();
+    heap = await Heap.of(server.inspector).catch(() => heap);
   }
 }
 
@@ -231,6 +243,9 @@ function report() {
   }
   if (seconds < MAY_GROW.afterSeconds) {
     console.log(`! memory is not judged in under ${MAY_GROW.afterSeconds} s`);
+  }
+  if (missed > 0) {
+    console.log(`! ${missed} looks at the isolate had no answer`);
   }
   if (WATCHED.process.samples.some(Number.isNaN)) {
     console.log("! no /proc here: the memory of the process was not looked at");
