@@ -126,7 +126,7 @@ def seen_commands(lectern, source, folder):
     path = {**os.environ, "PATH": f"{stand_in}:{os.environ['PATH']}"}
     ours(lectern, source, folder / "seen-package", "--threads", "1", *flags, env=path)
     commands = [command.split("\0") for command in seen.read_text().split("\0\0")]
-    encoding = [command for command in commands if "hls" in command]
+    encoding = [command for command in commands if "[v0]" in command or "hls" in command]
     return sorted(encoding, key=lambda command: "-filter_complex" not in command)
 
 
@@ -150,11 +150,11 @@ class Command:
             at = end + 1
 
     def rungs(self):
-        return [args for args in self.outputs if args[1].startswith("[") and "hls" in args]
+        return [args for args in self.outputs if args[1].startswith("[v")]
 
     def ladder_alone(self):
         """Rungs or sound, without other outputs and the filters that lead to nothing but them."""
-        kept = [args for args in self.outputs if "hls" in args]
+        kept = self.rungs() or [args for args in self.outputs if "hls" in args]
         head = list(self.head)
         if "-filter_complex" not in head:
             return [*head, *(arg for args in kept for arg in args)]
@@ -181,7 +181,8 @@ class Command:
         """For each rung, its encoder's options."""
         options = []
         for args in self.rungs():
-            start, end = args.index("-c:v"), args.index("-f")
+            # Pieces have options of their container before its name.
+            start, end = args.index("-c:v"), args.index("-force_key_frames") + 2
             options.append(args[start:end])
         return options
 
