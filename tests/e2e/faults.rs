@@ -186,9 +186,11 @@ fn an_address_that_tries_links_is_told_to_wait_and_one_that_has_a_link_is_not() 
     let limited = (0..100).find_map(|number| {
         from("192.0.2.1", &format!("{MASTER}?token=x{number}"));
         let neighbour = from("192.0.2.77", MASTER);
-        (neighbour.status == 429).then_some(neighbour)
+        (neighbour.status == 429).then_some((number, neighbour))
     });
-    let limited = limited.expect("an address of the same /24 that is told to wait");
+    let (rounds, limited) = limited.expect("an address of the same /24 that is told to wait");
+    // One try before the rounds, and two in each: nobody is told to wait before the twenty-first.
+    assert!(rounds >= 9, "told to wait in round {rounds}");
     assert_eq!(limited.verdict(), "429 rate_limited");
     assert_eq!(limited.header("retry-after"), Some("60"));
     // Who was given a link is served from the same address, and others may try.
