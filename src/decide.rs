@@ -9,6 +9,7 @@ use crate::http::precondition::Conditions;
 use crate::http::problem::{Problem, Refusal};
 use crate::http::range::ByteRange;
 use crate::link::{Claims, Use};
+use crate::list::List;
 use crate::object_key::{Directory, ObjectKey, Scope};
 use crate::pass::{self, Kind, Minter, Pass};
 use crate::playlist::{Entitlements, Grant, Limits, is_playlist_name, is_storyboard_name};
@@ -29,6 +30,8 @@ pub enum Decision<'config> {
     /// 307 to this path on our own origin.
     Redirect(String),
     Read(Box<Read<'config>>),
+    /// 200 with the names of what lies below a directory.
+    List(List),
     Write(Write),
     Refuse(Refusal),
 }
@@ -61,8 +64,12 @@ fn read<'config>(
         return Ok(Decision::Health);
     }
     let (in_path, path) = split_path_pass(request.path);
+    if request.method == "GET" && parameter(request.query, "as")? == Some("list") {
+        return list(request, in_path, path, config, now).map(Decision::List);
+    }
     let key = object_key(path)?;
     let mut attachment = false;
+    let mut is_direct = false;
     let mut by_pass = true;
     let mut sub = None;
     let (treatment, expires, grant) = match Credential::of(request, in_path)? {
@@ -101,9 +108,11 @@ fn read<'config>(
             let uses = [Use::Play, Use::Download, Use::Admin];
             let claims = open_link(&link, &key, &uses, request, config, now)?;
             let mut grant = grant_by_link(config, &claims, request, now)?;
-            if wants_directory(request, &key, &claims, &grant)? {
+            let shape = shape(request, &key, &claims, &grant)?;
+            if shape == Shape::BelowPass {
                 return location(&key, &grant).map(Decision::Redirect);
             }
+            is_direct = shape == Shape::Stored;
             attachment = claims.use_ == Use::Download && key.has_extension("mp4");
             by_pass = false;
             sub = claims.sub;
@@ -111,7 +120,12 @@ fn read<'config>(
             if grant.limits == Limits::None && is_storyboard_name(key.split().1) {
                 grant.limits = Limits::Storyboard;
             }
-            (by_name(&key), claims.exp, grant)
+            let treatment = if is_direct {
+                Treatment::AsStored
+            } else {
+                by_name(&key)
+            };
+            (treatment, claims.exp, grant)
         }
     };
     let header = request.header;
@@ -127,6 +141,7 @@ fn read<'config>(
         head,
         treatment,
         by_pass,
+        is_direct,
         attachment,
         conditions,
         range,
@@ -137,27 +152,69 @@ fn read<'config>(
     })))
 }
 
-/// Whether what is asked for is to be read below a directory's pass in the path: a DASH manifest, as far as the link opens
-/// it, and what is asked for with `as=directory`, for players that keep a path but no query (casting, downloads).
-fn wants_directory(
+/// In which shape a link gives what it opens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    Usual,
+    /// Below a directory's pass in the path.
+    BelowPass,
+    /// As storage has it now, playlists too.
+    Stored,
+}
+
+/// Below a directory's pass in the path come a DASH manifest, as far as the link opens it, and what is asked for with
+/// `as=directory`, for players that keep a path but no query (casting, downloads). `as=stored` is for who administers: what
+/// is there, and its entity-tag, to be replaced by `If-Match`.
+fn shape(
     request: &Request<'_>,
     key: &ObjectKey,
     claims: &Claims,
     grant: &Grant<'_>,
-) -> Result<bool, Refusal> {
+) -> Result<Shape, Refusal> {
     let unrestricted = grant.limits == Limits::None;
     match parameter(request.query, "as")? {
-        None => Ok(unrestricted && key.has_extension("mpd")),
-        Some("directory") if unrestricted && matches!(claims.path, Scope::Directory(_)) => Ok(true),
+        None if unrestricted && key.has_extension("mpd") => Ok(Shape::BelowPass),
+        None => Ok(Shape::Usual),
+        Some("directory") if unrestricted && matches!(claims.path, Scope::Directory(_)) => {
+            Ok(Shape::BelowPass)
+        }
         Some("directory") => Err(Refusal::new(
             Problem::Forbidden,
             "`as=directory` with a link that opens one object, or is restricted",
         )),
+        Some("stored") if unrestricted && claims.use_ == Use::Admin => Ok(Shape::Stored),
+        Some("stored") => Err(Refusal::new(
+            Problem::Forbidden,
+            "`as=stored` with a link that is not for `admin`, or is restricted",
+        )),
         Some(_) => Err(Refusal::new(
             Problem::BadRequest,
-            "`as` is `directory` or is left out",
+            "`as` is `directory`, `stored`, `list`, or is left out",
         )),
     }
+}
+
+/// What a directory holds is told to who administers all of it.
+fn list(
+    request: &Request<'_>,
+    in_path: Option<&str>,
+    path: &str,
+    config: &Config,
+    now: u64,
+) -> Result<List, Refusal> {
+    let list = List::parse(request, path)?;
+    let Credential::Link(link) = Credential::of(request, in_path)? else {
+        return Err(Refusal::new(Problem::Forbidden, "a pass lists nothing"));
+    };
+    let claims = open_link(&link, &list.any, &[Use::Admin], request, config, now)?;
+    let unrestricted = grant_by_link(config, &claims, request, now)?.limits == Limits::None;
+    if !unrestricted || !matches!(claims.path, Scope::Directory(_)) {
+        return Err(Refusal::new(
+            Problem::Forbidden,
+            "a list with a link that opens one object, or is restricted",
+        ));
+    }
+    Ok(list)
 }
 
 /// What a link that names the object makes of it: only where the name says nothing, the stored content type counts.

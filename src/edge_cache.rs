@@ -1,7 +1,7 @@
 //! What the data centre's cache keeps, under which name and for how long. The cache is looked at only after a credential
 //! was verified, and holds stored bytes alone: what is made of them for one viewer is never in it.
 
-use crate::object_key::ObjectKey;
+use crate::object_key::{ObjectKey, is_in_revision};
 
 /// How long a viewer may be shown a playlist that has changed since: `master.m3u8`, and playlists that still grow.
 pub const PLAYLIST_SECONDS: u32 = 2;
@@ -10,6 +10,16 @@ pub const PLAYLIST_SECONDS: u32 = 2;
 const IMMUTABLE_SECONDS: u32 = 86_400;
 /// Larger objects are read by ranges, and would crowd out what many watch: 16 MiB are 20 s at 6.7 Mbit/s.
 const MAX_CACHED_BYTES: u64 = 16 << 20;
+
+/// How many seconds an object that was published under this name may be kept by whoever serves it in another way.
+#[must_use]
+pub fn seconds(key: &str) -> u32 {
+    if is_in_revision(key) {
+        IMMUTABLE_SECONDS
+    } else {
+        PLAYLIST_SECONDS
+    }
+}
 
 /// Whether the cache may hold this object at all: asking costs time.
 #[must_use]

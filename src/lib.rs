@@ -25,6 +25,7 @@ pub mod http;
 pub mod json;
 pub mod keyring;
 pub mod link;
+pub mod list;
 pub mod log;
 pub mod network;
 pub mod object_key;

@@ -109,7 +109,7 @@ impl ObjectKey {
     /// Whether the object belongs to a revision, `…/v/<revision>/…`: such objects never change.
     #[must_use]
     pub fn is_in_revision(&self) -> bool {
-        split_once(&self.0, "/v/").is_some_and(|(_, rest)| rest.contains('/'))
+        is_in_revision(&self.0)
     }
 
     /// Whether the name ends in `.extension`, in any case.
@@ -220,6 +220,15 @@ impl fmt::Display for Scope {
             Self::Directory(directory) => write!(f, "/{}", directory.0),
         }
     }
+}
+
+/// Of a whole key, or of a path from a package's root.
+pub(crate) fn is_in_revision(key: &str) -> bool {
+    let rest = match key.strip_prefix("v/") {
+        Some(rest) => Some(rest),
+        None => split_once(key, "/v/").map(|(_, rest)| rest),
+    };
+    rest.is_some_and(|rest| rest.contains('/'))
 }
 
 /// Decodes every `%XX` of a path, refusing what would change the path's structure after decoding.

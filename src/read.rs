@@ -25,6 +25,8 @@ pub struct Read<'config> {
     pub treatment: Treatment,
     /// Whether the credential is a pass, which the edge minted for this object as it is now.
     pub by_pass: bool,
+    /// Whether storage itself is asked, and not the cache.
+    pub is_direct: bool,
     /// Whether a browser should save the object rather than show it.
     pub attachment: bool,
     pub conditions: Conditions,
@@ -115,7 +117,8 @@ impl Read<'_> {
             .content_type
             .clone()
             .unwrap_or_else(|| content_type::for_key(self.key.as_str()).to_owned());
-        let may_gzip = is_rewritten || content_type::is_text(&content_type);
+        // Who replaces an object wants its own entity-tag.
+        let may_gzip = !self.is_direct && (is_rewritten || content_type::is_text(&content_type));
         // Ranges are of the bytes as they are stored.
         let gzip = may_gzip && self.gzip && (is_rewritten || self.range.is_none());
         let mut opaque = if is_rewritten {
@@ -208,6 +211,9 @@ impl Read<'_> {
         if is_rewritten {
             return "no-store".to_owned();
         }
+        if self.is_direct {
+            return "no-store".to_owned();
+        }
         if self.by_pass || self.key.is_in_revision() {
             return format!("private, max-age={}, immutable", self.seconds_left);
         }
@@ -239,6 +245,7 @@ mod tests {
             head: false,
             treatment,
             by_pass: treatment == Treatment::AsStored,
+            is_direct: false,
             attachment: false,
             conditions: Conditions::default(),
             range: None,

@@ -14,6 +14,7 @@ use crate::container::Container;
 use crate::exit::EXIT_CODES;
 use crate::extras::captions::CaptionsFile;
 use crate::ladder::Codec;
+use crate::publish::Target;
 
 /// Packages a recording as HLS, publishes it, and mints the links that open it.
 #[derive(Debug, Parser)]
@@ -34,6 +35,18 @@ pub(crate) enum Verb {
     /// Package and publish at once: segments go up while later ones are encoded.
     #[command(after_help = EXIT_CODES)]
     Ship(ShipArgs),
+    /// List what was published at a target, and say what plays.
+    #[command(after_help = EXIT_CODES)]
+    Revisions(RevisionsArgs),
+    /// Let an earlier revision play again.
+    #[command(after_help = EXIT_CODES)]
+    Rollback(RollbackArgs),
+    /// Remove revisions that nobody can be watching any more.
+    #[command(after_help = EXIT_CODES)]
+    Prune(PruneArgs),
+    /// Compare every published object with its size and hash, and mend what is not right.
+    #[command(after_help = EXIT_CODES)]
+    Verify(VerifyArgs),
     /// Check a package, ours or anybody's, against the rules that players rely on.
     #[command(after_help = EXIT_CODES)]
     Check(CheckArgs),
@@ -209,11 +222,26 @@ pub(crate) struct PackageArgs {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct TargetArgs {
+    /// Where to: `r2://bucket/prefix`, `s3://bucket/prefix`, `file:///dir`, or `http(s)://edge/prefix` through the edge.
+    pub(crate) target: String,
+    /// Where the bucket's S3 API is, for `r2://` [default: R2_ACCOUNT_ID's] and `s3://` [default: AWS_ENDPOINT_URL, else Amazon's].
+    #[arg(long, value_name = "URL")]
+    endpoint: Option<String>,
+}
+
+impl TargetArgs {
+    pub(crate) fn open(&self) -> anyhow::Result<Target> {
+        Target::open(&self.target, self.endpoint.as_deref())
+    }
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct PublishArgs {
     /// A folder made by `lectern package`.
     pub(crate) folder: PathBuf,
-    /// Where to: `file:///dir`, or `http(s)://edge/prefix` through the edge.
-    pub(crate) target: String,
+    #[command(flatten)]
+    pub(crate) target: TargetArgs,
     /// Events as JSON lines on standard output, and nothing else.
     #[arg(long)]
     pub(crate) json: bool,
@@ -223,13 +251,67 @@ pub(crate) struct PublishArgs {
 pub(crate) struct ShipArgs {
     /// The recording.
     pub(crate) input: PathBuf,
-    /// Where to: `file:///dir`, or `http(s)://edge/prefix` through the edge.
-    pub(crate) target: String,
+    #[command(flatten)]
+    pub(crate) target: TargetArgs,
     #[command(flatten)]
     pub(crate) encode: EncodeArgs,
     /// Where to encode; the folder made there is removed at the end [default: the system's temporary folder].
     #[arg(long, value_name = "DIR")]
     pub(crate) work: Option<PathBuf>,
+    /// Events as JSON lines on standard output, and nothing else.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RevisionsArgs {
+    #[command(flatten)]
+    pub(crate) target: TargetArgs,
+    /// Print one JSON list.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RollbackArgs {
+    #[command(flatten)]
+    pub(crate) target: TargetArgs,
+    /// Which [default: the one that was replaced last].
+    #[arg(long)]
+    pub(crate) revision: Option<String>,
+    /// Events as JSON lines on standard output, and nothing else.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PruneArgs {
+    #[command(flatten)]
+    pub(crate) target: TargetArgs,
+    /// How many complete revisions stay: the one that plays, and the latest beside it.
+    #[arg(long, value_name = "COUNT", default_value_t = 2)]
+    pub(crate) keep: usize,
+    /// The edge's MAX_WATCH: how long somebody goes on watching what was replaced.
+    #[arg(long, value_name = "TIME", default_value = "24h", value_parser = duration)]
+    pub(crate) max_watch: Duration,
+    /// Say what would go, and remove nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Events as JSON lines on standard output, and nothing else.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArgs {
+    #[command(flatten)]
+    pub(crate) target: TargetArgs,
+    /// Which [default: the one that plays].
+    #[arg(long)]
+    pub(crate) revision: Option<String>,
+    /// Send what is not right again, from the folder that it was published from.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) repair: Option<PathBuf>,
     /// Events as JSON lines on standard output, and nothing else.
     #[arg(long)]
     pub(crate) json: bool,

@@ -11,7 +11,7 @@ use crate::keys::KeysError;
 use crate::output::OutputError;
 use crate::probe::InputError;
 use crate::process::ProcessError;
-use crate::publish::PublishError;
+use crate::publish::{Broken, PublishError};
 use crate::verify::VerifyError;
 
 /// Everything `lectern` ends with.
@@ -38,7 +38,7 @@ Exit codes:
   3    the input is not acceptable: missing, empty, unreadable, damaged, too small
   4    the environment: no ffmpeg, disk full, no keys
   5    the edge or the storage refused, or could not be reached
-  6    a package breaks a rule of `lectern check`
+  6    a package breaks a rule of `lectern check`, or what is published is not what it should be
   130  interrupted";
 
 impl From<Exit> for ExitCode {
@@ -92,6 +92,9 @@ fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<(Exit, Option<S
     }
     if let Some(error) = cause.downcast_ref::<CheckError>() {
         return Some((error.exit(), error.hint().map(Into::into)));
+    }
+    if cause.is::<Broken>() {
+        return Some((Exit::Broken, None));
     }
     if cause.is::<Unopened>() {
         return Some((Exit::Refused, None));

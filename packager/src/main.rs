@@ -84,6 +84,10 @@ async fn run(cli: Cli) -> Result<()> {
         Verb::Package(args) => package::run(args).await,
         Verb::Publish(args) => publish::run(args).await,
         Verb::Ship(args) => ship::run(args).await,
+        Verb::Revisions(args) => publish::revisions(args).await,
+        Verb::Rollback(args) => publish::rollback(args).await,
+        Verb::Prune(args) => publish::prune(args).await,
+        Verb::Verify(args) => publish::verify(args).await,
         Verb::Check(args) => check::run(args).await,
         Verb::Link(args) => print(&link::run(&args)?),
         Verb::Explain(args) => explain::run(&args),
@@ -110,7 +114,10 @@ async fn interrupted() -> Result<()> {
 
 fn report(error: &anyhow::Error) -> Exit {
     let (exit, hint) = exit::of(error);
-    if error.is::<Unopened>() || matches!(error.downcast_ref(), Some(CheckError::Broken)) {
+    if error.is::<Unopened>()
+        || error.is::<publish::Broken>()
+        || matches!(error.downcast_ref(), Some(CheckError::Broken))
+    {
         return exit;
     }
     let mut stderr = std::io::stderr();

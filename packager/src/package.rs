@@ -19,7 +19,7 @@ use crate::measured::{Measured, Shown};
 use crate::mpd;
 use crate::output::{self, Found, OutputError};
 use crate::package_json::{
-    self, MPD, MULTIVARIANT, Object, Package, Picture, RenditionFacts, SourceFacts, Tools,
+    self, MPD, MULTIVARIANT, Object, Package, Picture, RenditionFacts, RootFile, SourceFacts, Tools,
 };
 use crate::partial::Partial;
 use crate::parts::Part;
@@ -373,14 +373,17 @@ impl Job {
         presentation.subtitles = made.facts.subtitles(&prefix);
         presentation.session_data = session_data;
         // No DASH player takes transport streams.
-        if container == Container::Cmaf {
-            let manifest = mpd::mpd(&presentation);
-            fs::write(root.join(MPD), &manifest)?;
-            objects.push(object(MPD.to_owned(), &manifest));
+        let manifest = (container == Container::Cmaf).then(|| (MPD, mpd::mpd(&presentation)));
+        let master = (MULTIVARIANT, playlists::multivariant(&presentation));
+        let mut root_files = vec![];
+        for (path, text) in manifest.into_iter().chain([master]) {
+            fs::write(root.join(path), &text)?;
+            objects.push(object(path.to_owned(), &text));
+            root_files.push(RootFile {
+                path: path.to_owned(),
+                text: String::from_utf8(text)?,
+            });
         }
-        let master = playlists::multivariant(&presentation);
-        fs::write(root.join(MULTIVARIANT), &master)?;
-        objects.push(object(MULTIVARIANT.to_owned(), &master));
         let package = Package {
             revision: self.revision.clone(),
             duration: all()
@@ -394,6 +397,7 @@ impl Job {
             },
             renditions,
             extras: made.facts,
+            root: root_files,
             objects,
         };
         let mut json = serde_json::to_vec_pretty(&package)?;

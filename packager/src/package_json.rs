@@ -27,8 +27,17 @@ pub(crate) struct Package {
     /// Captions, chapters, the storyboard.
     #[serde(flatten)]
     pub(crate) extras: ExtrasFacts,
+    /// What makes this revision the lecture, so that it can be made the lecture again.
+    #[serde(default)]
+    pub(crate) root: Vec<RootFile>,
     /// Every object but this one, in the order in which they are published.
     pub(crate) objects: Vec<Object>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct RootFile {
+    pub(crate) path: String,
+    pub(crate) text: String,
 }
 
 /// The name of the file is left out: viewers may read this object.

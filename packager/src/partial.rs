@@ -55,10 +55,15 @@ impl Partial {
         Self::open(folder.with_file_name(name), revision, progress)
     }
 
+    /// What [`Partial::under`] makes.
+    pub(crate) fn name_under(folder: &Path, revision: &str) -> PathBuf {
+        folder.join(format!("lectern-{revision}"))
+    }
+
     /// In a folder that others may write into.
     pub(crate) fn under(folder: &Path, revision: &str, progress: Progress) -> anyhow::Result<Self> {
         fs::create_dir_all(folder)?;
-        let root = folder.join(format!("lectern-{revision}"));
+        let root = Self::name_under(folder, revision);
         match DirBuilder::new().mode(0o700).create(&root) {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
                 let found = fs::symlink_metadata(&root)?;

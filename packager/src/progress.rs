@@ -2,10 +2,10 @@
 
 use std::fmt::Display;
 use std::io::{IsTerminal as _, Write as _};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 use serde_json::json;
 
@@ -13,11 +13,16 @@ use serde_json::json;
 const BETWEEN_LINES: Duration = Duration::from_secs(5);
 const BETWEEN_EVENTS: Duration = Duration::from_millis(500);
 
+/// All bars there are, one below the other: the encoder's and the upload's grow at the same time.
+static BARS: LazyLock<MultiProgress> =
+    LazyLock::new(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(5)));
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mode {
     Bars,
     Lines,
     Json,
+    Nothing,
 }
 
 /// Where narration goes: standard error, or events on standard output.
@@ -43,6 +48,7 @@ impl Progress {
         match self.mode {
             Mode::Json => event(&json!({"event": "note", "text": text.to_string()})),
             Mode::Bars | Mode::Lines => narrate(&text),
+            Mode::Nothing => {}
         }
     }
 
@@ -50,26 +56,34 @@ impl Progress {
     pub(crate) fn result(self, line: impl Display, facts: &impl Serialize) {
         match self.mode {
             Mode::Json => event(&json!({"event": "done", "result": facts})),
-            Mode::Bars | Mode::Lines => {
+            Mode::Bars | Mode::Lines | Mode::Nothing => {
                 let _ = writeln!(std::io::stdout(), "{line}");
             }
         }
+    }
+
+    /// A step that nobody is told of.
+    pub(crate) fn quiet_step() -> Step {
+        let mode = Mode::Nothing;
+        Self { mode }.step("", Unit::Bytes, 0)
     }
 
     /// A long step; `total` is in the step's own unit, `0` when unknown.
     pub(crate) fn step(self, name: &'static str, unit: Unit, total: u64) -> Step {
         let bar = match self.mode {
             Mode::Bars => {
-                let bar = ProgressBar::with_draw_target(
-                    (total > 0).then_some(total),
-                    ProgressDrawTarget::stderr_with_hz(5),
-                )
-                .with_style(unit.style(total > 0))
-                .with_message(name);
+                let bar = match total {
+                    0 => ProgressBar::no_length(),
+                    total => ProgressBar::new(total),
+                };
+                let bar = BARS
+                    .add(bar)
+                    .with_style(unit.style(total > 0))
+                    .with_message(name);
                 bar.enable_steady_tick(Duration::from_millis(200));
                 bar
             }
-            Mode::Lines | Mode::Json => ProgressBar::hidden(),
+            Mode::Lines | Mode::Json | Mode::Nothing => ProgressBar::hidden(),
         };
         Step(Arc::new(Inner {
             mode: self.mode,
@@ -157,6 +171,16 @@ impl Step {
         self.update(|state| state.done += more);
     }
 
+    /// How much there will be, which was not known before.
+    pub(crate) fn set_total(&self, total: u64) {
+        let inner = &self.0;
+        inner.bar.set_length(total);
+        inner.bar.set_style(inner.unit.style(true));
+        // What was done before says nothing of how fast it goes now.
+        inner.bar.reset_eta();
+        self.update(|state| state.total = total);
+    }
+
     pub(crate) fn finish(&self) {
         let inner = &self.0;
         inner.bar.finish_and_clear();
@@ -173,6 +197,7 @@ impl Step {
                 inner.unit.show(state.done),
                 took.as_secs_f64()
             )),
+            Mode::Nothing => {}
         }
     }
 
@@ -185,6 +210,7 @@ impl Step {
                 Mode::Bars => return inner.bar.set_position(state.done),
                 Mode::Lines => BETWEEN_LINES,
                 Mode::Json => BETWEEN_EVENTS,
+                Mode::Nothing => return,
             },
             Instant::now(),
         );
@@ -219,7 +245,10 @@ impl Drop for Inner {
 
 /// A closed standard error or output is no reason to stop working.
 fn narrate(text: &impl Display) {
-    let _ = writeln!(std::io::stderr(), "{text}");
+    // Bars are taken away while a line is written above them.
+    BARS.suspend(|| {
+        let _ = writeln!(std::io::stderr(), "{text}");
+    });
 }
 
 fn event(value: &serde_json::Value) {

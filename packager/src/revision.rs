@@ -13,7 +13,7 @@ use crate::process::{self, ProcessError};
 use crate::progress::Step;
 
 /// Raised whenever the same recipe would give different bytes: playlists, initialization sections, folding.
-const FORMAT: u32 = 5;
+const FORMAT: u32 = 6;
 const CHARACTERS: usize = 16;
 
 #[derive(Serialize)]

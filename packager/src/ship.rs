@@ -1,9 +1,8 @@
 //! `lectern ship`: segments go up while later ones are encoded; what makes them visible, only when all is well.
 
-use std::collections::HashSet;
 use std::fs;
 use std::future::Future;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -17,8 +16,10 @@ use crate::partial::Partial;
 use crate::parts::Part;
 use crate::pieces::Piece;
 use crate::playlists::segment_name;
-use crate::progress::{Progress, Unit};
-use crate::publish::{self, CONCURRENCY, PublishError, Target, Upload};
+use crate::progress::{Progress, Step, Unit};
+use crate::publish::{
+    self, Journal, MOST_AT_ONCE, Publication, PublishError, Source, Target, Upload,
+};
 
 const BETWEEN_SCANS: Duration = Duration::from_millis(300);
 /// How many segments must exist after one that is final: the last two may yet become one.
@@ -30,30 +31,30 @@ pub(crate) async fn run(args: ShipArgs) -> Result<()> {
         format!(
             "cannot ship `{}` to `{}`",
             args.input.display(),
-            args.target
+            args.target.target
         )
     };
-    let target = Target::open(&args.target).with_context(shipping)?;
+    let target = args.target.open().with_context(shipping)?;
     let mut job = Job::prepare(&args.input, &args.encode, progress).await?;
-    for revision in job.revisions() {
-        if !target.serves(&revision).await {
-            continue;
-        }
+    let work = args.work.unwrap_or_else(std::env::temp_dir);
+    let work = std::path::absolute(work).with_context(shipping)?;
+    let mut publication = begin(&job, &work, &target).await.with_context(shipping)?;
+    if let Some(revision) = (publication.live()).filter(|live| job.revisions().contains(live)) {
         progress.note(format_args!(
             "already there: `{}` serves revision {revision}",
-            args.target
+            args.target.target
         ));
         let url = target.master();
         progress.result(&url, &serde_json::json!({"url": url, "revision": revision}));
         return Ok(());
     }
-    let work = args.work.unwrap_or_else(std::env::temp_dir);
     loop {
         let partial = Partial::under(&work, &job.revision, progress)
             .with_context(|| format!("cannot make a folder in `{}`", work.display()))?;
-        match send(&job, &partial, &target, progress).await {
+        match send(&job, &partial, &publication, progress).await {
             Ok(package) => {
                 partial.discard();
+                Journal::remove_all(&Partial::name_under(&work, &job.revision));
                 publish::report(progress, &target, &package);
                 return Ok(());
             }
@@ -62,6 +63,7 @@ pub(crate) async fn run(args: ShipArgs) -> Result<()> {
                 Some(whole) => {
                     partial.discard();
                     job = whole;
+                    publication = begin(&job, &work, &target).await.with_context(shipping)?;
                 }
                 None => return Err(partial.give_up(error).context(shipping())),
             },
@@ -69,25 +71,37 @@ pub(crate) async fn run(args: ShipArgs) -> Result<()> {
     }
 }
 
+/// The journal lies beside the folder that is worked in.
+async fn begin<'a>(
+    job: &Job,
+    work: &Path,
+    target: &'a Target,
+) -> Result<Publication<'a>, PublishError> {
+    let folder = Partial::name_under(work, &job.revision);
+    Publication::begin(target, &job.revision, &folder).await
+}
+
 async fn send(
     job: &Job,
     partial: &Partial,
-    target: &Target,
+    publication: &Publication<'_>,
     progress: Progress,
 ) -> Result<Package> {
+    let step = progress.step("publishing", Unit::Bytes, 0);
     let mut early = Early::new(job, partial);
     let said = early
-        .send_during(target, job.encode(partial, progress))
+        .send_during(publication, &step, job.encode(partial, progress))
         .await?;
     let package = job.finish(partial, &said, progress).await?;
-    let done = early.done;
     progress.note(format_args!(
         "{} of {} objects went up while encoding",
-        done.len(),
+        publication.written(),
         package.objects.len() + 1
     ));
-    let step = progress.step("publishing", Unit::Bytes, package.bytes());
-    publish::publish(partial.root(), &package, target, &done, &step).await?;
+    step.set_total(package.bytes());
+    publication
+        .complete(partial.root(), &package, &step)
+        .await?;
     step.finish();
     Ok(package)
 }
@@ -95,8 +109,6 @@ async fn send(
 /// Media Segments that are final before the encoder has ended.
 struct Early {
     renditions: Vec<Growing>,
-    /// Paths from the package's root.
-    done: HashSet<String>,
 }
 
 /// A run of segments of a Rendition, which appear one after the other.
@@ -129,16 +141,14 @@ impl Early {
                 }
             }
         }
-        Self {
-            renditions,
-            done: HashSet::new(),
-        }
+        Self { renditions }
     }
 
     /// Sends what appears while `encoding` runs. The first refusal ends both.
     async fn send_during<T>(
         &mut self,
-        target: &Target,
+        publication: &Publication<'_>,
+        step: &Step,
         encoding: impl Future<Output = Result<T>>,
     ) -> Result<T> {
         let mut encoding = std::pin::pin!(encoding);
@@ -152,16 +162,16 @@ impl Early {
             tokio::select! {
                 result = &mut encoding, if encoded.is_none() => encoded = Some(result?),
                 Some(sent) = sending.next() => {
-                    let path: Result<String, PublishError> = sent;
-                    self.done.insert(path.context("cannot publish while encoding")?);
+                    let bytes: Result<u64, PublishError> = sent;
+                    step.add(bytes.context("cannot publish while encoding")?);
                 }
                 _ = scans.tick(), if encoded.is_none() => {}
             }
-            while encoded.is_none() && sending.len() < CONCURRENCY {
+            while encoded.is_none() && sending.len() < MOST_AT_ONCE {
                 let Some(upload) = self.take() else { break };
                 sending.push(async move {
-                    target.put(&upload).await?;
-                    Ok(upload.path)
+                    publication.send(&upload).await?;
+                    Ok(upload.bytes)
                 });
             }
         }
@@ -191,9 +201,8 @@ impl Growing {
         Some(Upload {
             content_type: lectern::content_type::for_key(&path).to_owned(),
             path,
-            file,
+            source: Source::File(file),
             bytes,
-            is_immutable: true,
         })
     }
 }

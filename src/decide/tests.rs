@@ -48,6 +48,7 @@ fn decided(config: &Config, method: &str, url: &str, headers: &[(&str, &str)]) -
         Decision::Redirect(_) => "redirect".to_owned(),
         Decision::Read(_) => "read".to_owned(),
         Decision::Write(_) => "write".to_owned(),
+        Decision::List(_) => "list".to_owned(),
         Decision::Refuse(refusal) => refusal.problem.code().to_owned(),
     }
 }
@@ -466,6 +467,52 @@ fn a_directorys_pass_is_given_to_whom_the_directory_is_open() {
         let url = format!("https://a.example/c/master.m3u8?token={token}&{query}");
         assert_eq!(decided(&config, "GET", &url, &[]), expected, "{query}");
     }
+}
+
+#[test]
+fn what_is_stored_is_shown_to_who_administers_it() {
+    let config = config();
+    let restricted = format!(r#"{{"path":"/c/","exp":{NOW},"use":"admin","max_height":480}}"#);
+    let restricted = Claims::from_json(restricted.as_bytes()).expect("claims");
+    let restricted = link::mint(config.keys.minting(), &restricted);
+    let (all, object) = (
+        link(&config, "/c/", Use::Admin),
+        link(&config, "/c/any", Use::Admin),
+    );
+    let (viewer, writer) = (
+        link(&config, "/c/", Use::Play),
+        link(&config, "/c/", Use::Upload),
+    );
+    for (token, method, path, query, expected) in [
+        (&all, "GET", "/c/master.m3u8", "as=stored", "read"),
+        (&all, "HEAD", "/c/manifest.mpd", "as=stored", "read"),
+        (&all, "GET", "/d/master.m3u8", "as=stored", "forbidden"),
+        (&viewer, "GET", "/c/master.m3u8", "as=stored", "forbidden"),
+        (&writer, "GET", "/c/master.m3u8", "as=stored", "forbidden"),
+        (
+            &restricted,
+            "GET",
+            "/c/master.m3u8",
+            "as=stored",
+            "forbidden",
+        ),
+        (&all, "GET", "/c/", "as=list", "list"),
+        (&all, "GET", "/c/v/", "as=list&after=1/a", "list"),
+        (&all, "HEAD", "/c/", "as=list", "bad_path"),
+        (&all, "GET", "/", "as=list", "forbidden"),
+        (&all, "GET", "/cc/", "as=list", "forbidden"),
+        (&all, "GET", "/c/master.m3u8", "as=list", "bad_request"),
+        (&object, "GET", "/c/", "as=list", "forbidden"),
+        (&viewer, "GET", "/c/", "as=list", "forbidden"),
+        (&writer, "GET", "/c/", "as=list", "forbidden"),
+        (&restricted, "GET", "/c/", "as=list", "forbidden"),
+    ] {
+        let url = format!("https://a.example{path}?token={token}&{query}");
+        let case = format!("{method} {path} {query}");
+        assert_eq!(decided(&config, method, &url, &[]), expected, "{case}");
+    }
+    let anybody = "https://a.example/c/?as=list";
+    assert_eq!(decided(&config, "GET", anybody, &[]), "missing_token");
 }
 
 #[test]

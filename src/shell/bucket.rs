@@ -10,6 +10,7 @@ use super::js::{self, Body, call, json, property, sleep, text, within};
 use crate::http::problem::{Problem, Refusal};
 use crate::http::range::ByteRange;
 use crate::json::quoted;
+use crate::list::List;
 use crate::object_key::ObjectKey;
 use crate::storage::{RETRIES_MS, StorageError, Stored, TIMEOUT_MS};
 use crate::write::{Condition, UploadedPart};
@@ -79,6 +80,13 @@ impl Bucket {
             stored: stored(&found)?,
             object: found.unchecked_into(),
         }))
+    }
+
+    /// A page of what lies below a directory, as JSON.
+    pub(super) async fn list(&self, list: &List) -> Result<String, StorageError> {
+        let options = json(&list.options()).map_err(storage_error)?;
+        let page = self.ask("list", &[&options]).await?.unwrap_or_default();
+        js::listed(&page).map_err(storage_error)
     }
 
     /// `None` where the condition does not hold.

@@ -32,6 +32,10 @@ extern "C" {
     #[wasm_bindgen(catch, js_name = stored)]
     fn stored_line(object: &JsValue) -> Result<String, JsValue>;
 
+    /// A page of R2's list, as JSON.
+    #[wasm_bindgen(catch)]
+    pub(super) fn listed(page: &JsValue) -> Result<String, JsValue>;
+
     /// The data centre's cache (Cache API), if there is one.
     pub(super) fn cache() -> Option<JsValue>;
 

@@ -4,6 +4,7 @@ mod bucket;
 mod cache;
 mod health;
 mod js;
+mod list;
 mod read;
 mod reply;
 mod start;
@@ -94,6 +95,7 @@ async fn answer(request: &JsValue, env: &JsValue, context: &JsValue) -> Result<R
             };
             read::read(&read, &place).await
         }
+        Decision::List(list) => list::list(&list, &bucket, &reply).await.map(Done::plain),
         Decision::Write(write) => {
             let entry = edge_cache::url(origin, &config.bucket_name, write.key());
             let written = write::write(write, request.unchecked_ref(), &bucket, &reply).await;

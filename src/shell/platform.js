@@ -32,6 +32,13 @@ export const slept = (milliseconds) => new Promise((resolve) => setTimeout(resol
 export const stored = ({ etag, size, uploaded, httpMetadata }) =>
   `${etag} ${size} ${uploaded.getTime()} ${httpMetadata?.contentType ?? ""}`;
 
+// What R2 says of a page of objects.
+export const listed = ({ objects, truncated }) =>
+  JSON.stringify({
+    objects: objects.map(({ key, size, etag, uploaded }) => ({ key, bytes: size, etag, uploaded: uploaded.getTime() })),
+    truncated,
+  });
+
 export const cache = () => globalThis.caches?.default;
 
 // What the cache has under a URL and a header's name.

@@ -150,7 +150,7 @@ pub(super) async fn read(read: &Read<'_>, place: &Place<'_>) -> Result<Done, Ref
 /// the cache at the same time one reads storage and fills the cache, and the others wait for it.
 async fn find(read: &Read<'_>, place: &Place<'_>) -> Result<Found, Refusal> {
     let is_playlist = matches!(read.treatment, Treatment::Playlist | Treatment::AssetList);
-    let mut entry = may_hold(&read.key, is_playlist)
+    let mut entry = (!read.is_direct && may_hold(&read.key, is_playlist))
         .then(|| url(place.origin, place.bucket_name, &read.key))
         .and_then(Entry::new);
     // The length of a playlist is only known once it was rewritten, so its `HEAD` reads it.

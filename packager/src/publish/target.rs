@@ -1,9 +1,12 @@
-//! Where a package goes: a folder, or a prefix behind an edge. Pure but for the keys that an edge needs.
+//! Where a package goes: a folder, a prefix of a bucket, or one behind an edge. Pure but for what the environment says of S3.
 
 use std::path::PathBuf;
 
 use lectern::object_key::{ObjectKey, ObjectKeyError};
 use reqwest::Url;
+
+use super::PublishError;
+use super::credentials::variable;
 
 /// Why a text is no target.
 #[derive(Debug, thiserror::Error)]
@@ -16,8 +19,14 @@ pub(crate) enum TargetError {
     NotAFolder(String),
     #[error("a target has no user, password, query or fragment")]
     Decorated,
-    #[error("a target needs a prefix, as in `https://edge.example/courses/rails`")]
+    #[error(
+        "a target needs a prefix, as in `https://edge.example/courses/rails` or `r2://bucket/courses/rails`"
+    )]
     NoPrefix,
+    #[error("--endpoint is for `r2://` and `s3://` targets")]
+    Endpoint,
+    #[error("`{0}` is no endpoint such as `https://s3.example`")]
+    BadEndpoint(String),
     #[error("the prefix of `{target}` is not acceptable")]
     BadPrefix {
         target: String,
@@ -30,7 +39,19 @@ pub(crate) enum TargetError {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Place {
     Folder(PathBuf),
+    Bucket(Address),
     Edge(Prefix),
+}
+
+/// The objects below one directory of a bucket that speaks S3.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Address {
+    pub(crate) scheme: &'static str,
+    pub(crate) bucket: String,
+    pub(crate) prefix: ObjectKey,
+    /// None is Amazon's own.
+    pub(crate) endpoint: Option<String>,
+    pub(crate) region: String,
 }
 
 /// An edge, and the objects below one directory of it.
@@ -42,15 +63,28 @@ pub(crate) struct Prefix {
 }
 
 impl Place {
-    pub(crate) fn parse(text: &str) -> Result<Self, TargetError> {
+    pub(crate) fn parse(text: &str, endpoint: Option<&str>) -> Result<Self, PublishError> {
         let url = Url::parse(text).map_err(|_| TargetError::NotAUrl(text.to_owned()))?;
         if !url.username().is_empty()
             || url.password().is_some()
             || url.query().is_some()
             || url.fragment().is_some()
         {
-            return Err(TargetError::Decorated);
+            return Err(TargetError::Decorated.into());
         }
+        if endpoint.is_some() && !matches!(url.scheme(), "r2" | "s3") {
+            return Err(TargetError::Endpoint.into());
+        }
+        let prefix = || {
+            let path = url.path().trim_end_matches('/');
+            if path.is_empty() {
+                return Err(TargetError::NoPrefix);
+            }
+            ObjectKey::from_url_path(path).map_err(|source| TargetError::BadPrefix {
+                target: text.to_owned(),
+                source,
+            })
+        };
         match url.scheme() {
             "file" => {
                 let is_absolute = text.starts_with("file:///") && url.path().len() > 1;
@@ -58,29 +92,89 @@ impl Place {
                     .ok()
                     .filter(|_| is_absolute)
                     .map(Self::Folder)
-                    .ok_or_else(|| TargetError::NotAFolder(text.to_owned()))
+                    .ok_or_else(|| TargetError::NotAFolder(text.to_owned()).into())
             }
-            "http" | "https" => {
-                let path = url.path().trim_end_matches('/');
-                if path.is_empty() {
-                    return Err(TargetError::NoPrefix);
+            scheme @ ("r2" | "s3") => {
+                let bucket = url.host_str().unwrap_or_default().to_owned();
+                if bucket.is_empty() || url.port().is_some() {
+                    return Err(TargetError::NotAUrl(text.to_owned()).into());
                 }
-                let prefix =
-                    ObjectKey::from_url_path(path).map_err(|source| TargetError::BadPrefix {
-                        target: text.to_owned(),
-                        source,
-                    })?;
-                Ok(Self::Edge(Prefix {
-                    origin: url.origin().ascii_serialization(),
-                    prefix,
+                let prefix = prefix()?;
+                Ok(Self::Bucket(if scheme == "r2" {
+                    Address::r2(bucket, prefix, endpoint)?
+                } else {
+                    Address::s3(bucket, prefix, endpoint)?
                 }))
             }
-            other => Err(TargetError::UnknownScheme(other.to_owned())),
+            "http" | "https" => Ok(Self::Edge(Prefix {
+                origin: url.origin().ascii_serialization(),
+                prefix: prefix()?,
+            })),
+            other => Err(TargetError::UnknownScheme(other.to_owned()).into()),
         }
     }
 }
 
+impl Address {
+    fn r2(bucket: String, prefix: ObjectKey, endpoint: Option<&str>) -> Result<Self, PublishError> {
+        let account = || {
+            let account = variable("R2_ACCOUNT_ID").or_else(|| variable("CLOUDFLARE_ACCOUNT_ID"));
+            account.map(|account| format!("https://{account}.r2.cloudflarestorage.com"))
+        };
+        let endpoint = endpoint.map(str::to_owned).or_else(account);
+        let endpoint = endpoint.ok_or(PublishError::NoEndpoint("R2_ACCOUNT_ID"))?;
+        Ok(Self {
+            scheme: "r2",
+            bucket,
+            prefix,
+            endpoint: Some(checked(endpoint)?),
+            region: "auto".to_owned(),
+        })
+    }
+
+    fn s3(bucket: String, prefix: ObjectKey, endpoint: Option<&str>) -> Result<Self, PublishError> {
+        let set = || variable("AWS_ENDPOINT_URL_S3").or_else(|| variable("AWS_ENDPOINT_URL"));
+        let endpoint = endpoint.map(str::to_owned).or_else(set);
+        let region = variable("AWS_REGION").or_else(|| variable("AWS_DEFAULT_REGION"));
+        Ok(Self {
+            scheme: "s3",
+            bucket,
+            prefix,
+            endpoint: endpoint.map(checked).transpose()?,
+            region: region.unwrap_or_else(|| "us-east-1".to_owned()),
+        })
+    }
+
+    /// An object as a person finds it.
+    pub(crate) fn name(&self, path: &str) -> String {
+        format!("{}://{}/{}/{path}", self.scheme, self.bucket, self.prefix)
+    }
+}
+
+fn checked(endpoint: String) -> Result<String, TargetError> {
+    let is_plain = Url::parse(&endpoint).is_ok_and(|url| {
+        matches!(url.scheme(), "http" | "https")
+            && url.path() == "/"
+            && url.query().is_none()
+            && url.username().is_empty()
+    });
+    match is_plain {
+        true => Ok(endpoint.trim_end_matches('/').to_owned()),
+        false => Err(TargetError::BadEndpoint(endpoint)),
+    }
+}
+
 impl Prefix {
+    /// The URL of a folder below the prefix, which is empty or ends in a slash.
+    pub(crate) fn directory_url(&self, folder: &str) -> String {
+        let key = match folder.trim_end_matches('/') {
+            "" => Ok(self.prefix.clone()),
+            folder => ObjectKey::new(format!("{}/{folder}", self.prefix)),
+        };
+        let path = key.map(|key| key.to_url_path()).unwrap_or_default();
+        format!("{}{path}/", self.origin)
+    }
+
     /// The directory as the `path` claim of an upload link has it.
     pub(crate) fn directory(&self) -> String {
         format!("/{}/", self.prefix)
@@ -119,7 +213,7 @@ mod tests {
             ),
             (
                 "https://edge.example/",
-                "a target needs a prefix, as in `https://edge.example/courses/rails`",
+                "a target needs a prefix, as in `https://edge.example/courses/rails` or `r2://bucket/courses/rails`",
             ),
             (
                 "https://u:p@edge.example/a",
@@ -133,11 +227,17 @@ mod tests {
                 "https://edge.example/a%2fb",
                 "the prefix of `https://edge.example/a%2fb` is not acceptable",
             ),
-            ("s3://bucket/a", "`s3` targets are not supported"),
+            ("ftp://host/a", "`ftp` targets are not supported"),
+            ("r2:///a", "`r2:///a` is not a URL"),
+            (
+                "s3://bucket/",
+                "a target needs a prefix, as in `https://edge.example/courses/rails` or `r2://bucket/courses/rails`",
+            ),
             ("/srv/lectures", "`/srv/lectures` is not a URL"),
         ] {
-            let got = match Place::parse(text) {
+            let got = match Place::parse(text, None) {
                 Ok(Place::Folder(folder)) => format!("folder {}", folder.display()),
+                Ok(Place::Bucket(address)) => address.name("a"),
                 Ok(Place::Edge(prefix)) => format!(
                     "{} {}",
                     prefix.directory(),
@@ -147,5 +247,38 @@ mod tests {
             };
             assert_eq!(got, expected, "{text}");
         }
+    }
+
+    #[test]
+    fn buckets_have_an_endpoint() {
+        let r2 = |endpoint| match Place::parse("r2://video/courses/caf%C3%A9/", endpoint) {
+            Ok(Place::Bucket(address)) => format!(
+                "{} {} {}",
+                address.name("v/1/a"),
+                address.endpoint.unwrap_or_default(),
+                address.region
+            ),
+            Ok(other) => panic!("{other:?}"),
+            Err(error) => error.to_string(),
+        };
+        for (endpoint, expected) in [
+            (
+                "http://localhost:9000/",
+                "r2://video/courses/café/v/1/a http://localhost:9000 auto",
+            ),
+            (
+                "localhost:9000",
+                "`localhost:9000` is no endpoint such as `https://s3.example`",
+            ),
+            (
+                "https://s3.example/bucket",
+                "`https://s3.example/bucket` is no endpoint such as `https://s3.example`",
+            ),
+        ] {
+            assert_eq!(r2(Some(endpoint)), expected);
+        }
+        let edge = Place::parse("https://edge.example/a", Some("http://localhost"));
+        let said = edge.expect_err("no bucket").to_string();
+        assert_eq!(said, "--endpoint is for `r2://` and `s3://` targets");
     }
 }

@@ -1,0 +1,436 @@
+//! Publishing into a bucket by the S3 API: R2, S3 and what speaks like them.
+
+use std::error::Error as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use object_store::aws::{AmazonS3, AmazonS3Builder};
+use object_store::multipart::{MultipartStore as _, PartId};
+use object_store::path::Path;
+use object_store::{
+    Attribute, Attributes, BackoffConfig, Error, ObjectStore as _, ObjectStoreExt as _, PutMode,
+    PutMultipartOptions, PutOptions, PutPayload, RetryConfig, UpdateVersion,
+};
+use sha2::{Digest as _, Sha256};
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use super::credentials::credentials;
+use super::journal::{Begun, Journal};
+use super::lanes::{Lanes, MOST};
+use super::service::Connector;
+use super::store::{Digested, Entry, Stored};
+use super::target::Address;
+use super::upload::{Condition, Upload, Version};
+use super::{PublishError, retry};
+use crate::revision::hex;
+
+/// Above this an object goes up in parts of this, so that no body in memory is larger.
+const PART: u64 = 8 << 20;
+/// S3 and R2 take 10,000.
+const MOST_PARTS: u64 = 9_000;
+/// Bodies in memory at the same time.
+const MOST_MEMORY: u64 = 64 << 20;
+const MIB: u64 = 1 << 20;
+/// On top of what `object_store` does: it does not repeat a conditional write whose answer was lost, since it cannot know
+/// what became of it. We can: what is there is compared.
+const ATTEMPTS: u32 = 3;
+
+#[derive(Debug)]
+pub(crate) struct BucketTarget {
+    address: Address,
+    store: AmazonS3,
+    memory: Semaphore,
+}
+
+impl BucketTarget {
+    pub(crate) fn open(address: Address) -> anyhow::Result<Self> {
+        let credentials = credentials(address.scheme)?;
+        let mut builder = AmazonS3Builder::new()
+            .with_bucket_name(&address.bucket)
+            .with_region(&address.region)
+            .with_access_key_id(credentials.key_id)
+            .with_secret_access_key(credentials.secret)
+            .with_http_connector(Connector(Arc::new(Lanes::default())))
+            // R2 wants one request an object; deleting is rare.
+            .with_disable_bulk_delete(true)
+            .with_retry(RetryConfig {
+                backoff: BackoffConfig {
+                    init_backoff: retry::FIRST,
+                    max_backoff: retry::LONGEST,
+                    base: 2.0,
+                },
+                max_retries: retry::ATTEMPTS as usize - 1,
+                retry_timeout: Duration::from_secs(180),
+            });
+        if let Some(session) = credentials.session {
+            builder = builder.with_token(session);
+        }
+        if let Some(endpoint) = &address.endpoint {
+            builder = builder
+                .with_endpoint(endpoint)
+                .with_allow_http(endpoint.starts_with("http:"));
+        }
+        Ok(Self {
+            store: builder.build()?,
+            address,
+            memory: Semaphore::new((MOST_MEMORY / MIB) as usize),
+        })
+    }
+
+    pub(crate) fn name(&self, path: &str) -> String {
+        self.address.name(path)
+    }
+
+    /// False where the condition does not hold.
+    pub(crate) async fn put(
+        &self,
+        upload: &Upload,
+        condition: &Condition,
+        journal: &Journal,
+    ) -> Result<bool, PublishError> {
+        if upload.bytes > PART {
+            return self.put_in_parts(upload, condition, journal).await;
+        }
+        let mode = match condition {
+            Condition::Any => PutMode::Overwrite,
+            Condition::Absent => PutMode::Create,
+            Condition::Is(Version(etag)) => PutMode::Update(UpdateVersion {
+                e_tag: Some(etag.clone()),
+                version: None,
+            }),
+        };
+        let key = self.key(&upload.path)?;
+        let _room = self.room(upload.bytes).await;
+        let body = upload.read(upload.whole()).await?;
+        let put = self.repeated(&upload.path, async || {
+            let options = PutOptions {
+                mode: mode.clone(),
+                attributes: attributes(upload),
+                ..PutOptions::default()
+            };
+            let payload = PutPayload::from_bytes(body.clone());
+            self.store.put_opts(&key, payload, options).await
+        });
+        Ok(put.await?.is_some())
+    }
+
+    async fn put_in_parts(
+        &self,
+        upload: &Upload,
+        condition: &Condition,
+        journal: &Journal,
+    ) -> Result<bool, PublishError> {
+        let there = self.size(&upload.path).await?;
+        let holds = match condition {
+            Condition::Any => true,
+            Condition::Absent => there.is_none(),
+            // Nothing that is replaced is that large.
+            Condition::Is(_) => false,
+        };
+        if !holds {
+            return Ok(false);
+        }
+        let key = self.key(&upload.path)?;
+        let taken_up = journal.under_way(&upload.path);
+        let was_taken_up = taken_up.is_some();
+        let sent = match taken_up {
+            Some(begun) => self.send_parts(upload, &key, begun, journal).await,
+            None => self.begin(upload, &key, journal).await,
+        };
+        match sent {
+            // It may have been given up in between, by us or by the bucket, which does so after some days.
+            Err(PublishError::Bucket { .. } | PublishError::Nothing(_)) if was_taken_up => {
+                self.begin(upload, &key, journal).await?;
+            }
+            sent => sent?,
+        }
+        Ok(true)
+    }
+
+    async fn begin(
+        &self,
+        upload: &Upload,
+        key: &Path,
+        journal: &Journal,
+    ) -> Result<(), PublishError> {
+        let id = self.repeated(&upload.path, async || {
+            let options = PutMultipartOptions {
+                attributes: attributes(upload),
+                ..PutMultipartOptions::default()
+            };
+            self.store.create_multipart_opts(key, options).await
+        });
+        let id = id.await?.unwrap_or_default();
+        let part = part_size(upload.bytes);
+        journal.begun(&upload.path, &id, part);
+        let begun = Begun {
+            id,
+            part,
+            parts: Default::default(),
+        };
+        self.send_parts(upload, key, begun, journal).await
+    }
+
+    /// Parts that the journal has are there; if this is interrupted, those that are there stay for the next time.
+    async fn send_parts(
+        &self,
+        upload: &Upload,
+        key: &Path,
+        begun: Begun,
+        journal: &Journal,
+    ) -> Result<(), PublishError> {
+        let Begun { id, part, parts } = begun;
+        let slices: Vec<_> = (0_usize..).zip(upload.parts(part)).collect();
+        let sent: Vec<PartId> = stream::iter(slices)
+            .map(|(at, slice)| {
+                let number = u32::try_from(at + 1).unwrap_or(u32::MAX);
+                let (id, known) = (&id, parts.get(&number).cloned());
+                async move {
+                    if let Some(content_id) = known {
+                        return Ok(PartId { content_id });
+                    }
+                    let _room = self.room(slice.length).await;
+                    let body = upload.read(slice).await?;
+                    let sent = self.repeated(&upload.path, async || {
+                        let payload = PutPayload::from_bytes(body.clone());
+                        self.store.put_part(key, id, at, payload).await
+                    });
+                    let sent = sent.await?.ok_or_else(|| lost_upload(upload))?;
+                    journal.part(&upload.path, number, &sent.content_id);
+                    Ok::<_, PublishError>(sent)
+                }
+            })
+            .buffered(MOST)
+            .try_collect()
+            .await?;
+        let completed = self.repeated(&upload.path, async || {
+            let completed = self.store.complete_multipart(key, &id, sent.clone()).await;
+            match completed {
+                // Completed, and the answer lost: the upload is gone and the object is there.
+                Err(Error::NotFound { .. })
+                    if self
+                        .store
+                        .head(key)
+                        .await
+                        .is_ok_and(|found| found.size == upload.bytes) =>
+                {
+                    Ok(())
+                }
+                completed => completed.map(drop),
+            }
+        });
+        completed.await?.ok_or_else(|| lost_upload(upload))
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Result<Option<Stored>, PublishError> {
+        let key = self.key(path)?;
+        self.repeated(path, async || {
+            let found = absent(self.store.get(&key).await)?;
+            let Some(found) = found else { return Ok(None) };
+            let version = Version(found.meta.e_tag.clone().unwrap_or_default());
+            let bytes = found.bytes().await?;
+            Ok(Some(Stored { bytes, version }))
+        })
+        .await
+        .map(Option::flatten)
+    }
+
+    pub(crate) async fn size(&self, path: &str) -> Result<Option<u64>, PublishError> {
+        let key = self.key(path)?;
+        let found = self.repeated(path, async || absent(self.store.head(&key).await));
+        Ok(found.await?.flatten().map(|found| found.size))
+    }
+
+    pub(crate) async fn digest(&self, path: &str) -> Result<Option<Digested>, PublishError> {
+        let key = self.key(path)?;
+        self.repeated(path, async || {
+            let found = absent(self.store.get(&key).await)?;
+            let Some(found) = found else { return Ok(None) };
+            let mut chunks = found.into_stream();
+            let (mut hash, mut bytes) = (Sha256::new(), 0);
+            while let Some(chunk) = chunks.try_next().await? {
+                hash.update(&chunk);
+                bytes += chunk.len() as u64;
+            }
+            Ok(Some(Digested {
+                bytes,
+                sha256: hex(&hash.finalize()),
+            }))
+        })
+        .await
+        .map(Option::flatten)
+    }
+
+    pub(crate) async fn list(&self, prefix: &str) -> Result<Vec<Entry>, PublishError> {
+        let folder = self.key(prefix.trim_end_matches('/'))?;
+        let root = format!("{}/", self.address.prefix);
+        let listed = self.repeated(prefix, async || {
+            self.store.list(Some(&folder)).try_collect::<Vec<_>>().await
+        });
+        let mut entries: Vec<Entry> = (listed.await?.into_iter().flatten())
+            .filter_map(|found| {
+                Some(Entry {
+                    path: found.location.as_ref().strip_prefix(&root)?.to_owned(),
+                    bytes: found.size,
+                    modified: found.last_modified,
+                })
+            })
+            .collect();
+        entries.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(entries)
+    }
+
+    pub(crate) async fn remove(&self, path: &str) -> Result<(), PublishError> {
+        let key = self.key(path)?;
+        let removed = self.repeated(path, async || absent(self.store.delete(&key).await));
+        removed.await.map(drop)
+    }
+
+    fn key(&self, path: &str) -> Result<Path, PublishError> {
+        let key = match path {
+            "" => self.address.prefix.to_string(),
+            path => format!("{}/{path}", self.address.prefix),
+        };
+        Path::parse(key).map_err(|error| PublishError::Bucket {
+            path: path.to_owned(),
+            why: error.to_string(),
+        })
+    }
+
+    async fn room(&self, bytes: u64) -> Option<SemaphorePermit<'_>> {
+        let wanted = bytes.div_ceil(MIB).clamp(1, MOST_MEMORY / MIB);
+        self.memory.acquire_many(wanted as u32).await.ok()
+    }
+
+    /// None where a condition does not hold.
+    async fn repeated<T>(
+        &self,
+        path: &str,
+        ask: impl AsyncFn() -> object_store::Result<T>,
+    ) -> Result<Option<T>, PublishError> {
+        let mut attempt = 0;
+        loop {
+            let error = match ask().await {
+                Ok(answer) => return Ok(Some(answer)),
+                Err(
+                    Error::AlreadyExists { .. }
+                    | Error::Precondition { .. }
+                    | Error::NotModified { .. },
+                ) => return Ok(None),
+                Err(error @ Error::Generic { .. }) => error,
+                Err(error) => return Err(self.told(path, &error)),
+            };
+            attempt += 1;
+            if attempt >= ATTEMPTS || is_final(&error) {
+                return Err(self.told(path, &error));
+            }
+            retry::wait(attempt, None).await;
+        }
+    }
+
+    fn told(&self, path: &str, error: &Error) -> PublishError {
+        let why = words(error);
+        let path = match path {
+            "" => self.address.name(""),
+            path => path.to_owned(),
+        };
+        match error {
+            Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => {
+                PublishError::Denied { path, why }
+            }
+            Error::NotFound { .. } => PublishError::Nothing(path),
+            _ => PublishError::Bucket { path, why },
+        }
+    }
+}
+
+/// Equal parts, of which there are not too many.
+fn part_size(bytes: u64) -> u64 {
+    bytes.div_ceil(MOST_PARTS).div_ceil(MIB).max(PART / MIB) * MIB
+}
+
+/// What the Worker says of the same object by itself, for those who serve the bucket in another way.
+fn attributes(upload: &Upload) -> Attributes {
+    let seconds = lectern::edge_cache::seconds(&upload.path);
+    let cache_control = if upload.is_immutable() {
+        format!("max-age={seconds}, immutable")
+    } else {
+        format!("max-age={seconds}")
+    };
+    Attributes::from_iter([
+        (Attribute::ContentType, upload.content_type.clone()),
+        (Attribute::CacheControl, cache_control),
+    ])
+}
+
+fn lost_upload(upload: &Upload) -> PublishError {
+    PublishError::Bucket {
+        path: upload.path.clone(),
+        why: "the upload in parts is gone".to_owned(),
+    }
+}
+
+fn absent<T>(found: object_store::Result<T>) -> object_store::Result<Option<T>> {
+    match found {
+        Err(Error::NotFound { .. }) => Ok(None),
+        found => found.map(Some),
+    }
+}
+
+/// An answer that the same question will get again. `object_store` tells the status in words alone.
+fn is_final(error: &Error) -> bool {
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        let told = next.to_string();
+        let status = (told.split_once("status code: "))
+            .and_then(|(_, rest)| rest.get(..3)?.parse::<u16>().ok());
+        if let Some(status) = status {
+            return !retry::is_worthwhile(status);
+        }
+        cause = next.source();
+    }
+    false
+}
+
+/// The last cause; of an answer in XML, its code and message.
+fn words(error: &Error) -> String {
+    let mut told = error.to_string();
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        told = next.to_string();
+        cause = next.source();
+    }
+    let element = |name: &str| {
+        let (_, rest) = told.split_once(&format!("<{name}>"))?;
+        Some(rest.split_once("</")?.0.to_owned())
+    };
+    let told = match (element("Code"), element("Message")) {
+        (Some(code), Some(message)) => format!("{code}: {message}"),
+        (Some(code), None) => code,
+        _ => told,
+    };
+    told.chars()
+        .filter(|character| !character.is_control())
+        .take(300)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_are_equal_whole_mebibytes_and_not_too_many() {
+        for (bytes, expected) in [
+            (PART + 1, PART),
+            (2 << 30, PART),
+            (100_000_000_000, 11 * MIB),
+            (1 << 40, 117 * MIB),
+        ] {
+            let part = part_size(bytes);
+            assert_eq!(part, expected, "{bytes}");
+            assert!(bytes.div_ceil(part) <= MOST_PARTS, "{bytes}");
+        }
+    }
+}

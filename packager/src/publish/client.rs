@@ -1,0 +1,30 @@
+//! The HTTP client that edges and buckets are asked with.
+
+use std::time::Duration;
+
+use reqwest::Client;
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+pub(super) fn client() -> reqwest::Result<Client> {
+    // Already installed when a second target is opened, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    Client::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        // A redirect would carry the credential to another host.
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .build()
+}
+
+/// What went wrong, to the last cause; without the URL, which the reader knows.
+pub(super) fn causes(error: reqwest::Error) -> String {
+    let error = error.without_url();
+    let mut why = error.to_string();
+    let mut cause = std::error::Error::source(&error);
+    while let Some(next) = cause {
+        why = format!("{why}: {next}");
+        cause = next.source();
+    }
+    why
+}

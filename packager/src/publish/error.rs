@@ -1,0 +1,143 @@
+//! Why something was not published, how the command ends then, and what to do.
+
+use std::path::PathBuf;
+
+use super::target::TargetError;
+use crate::exit::{DISK_FULL, Exit};
+
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PublishError {
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    #[error("`{}` holds no complete package: {why}", folder.display())]
+    Incomplete { folder: PathBuf, why: String },
+    #[error("cannot read `{}`", path.display())]
+    Read {
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("cannot write `{}`", path.display())]
+    Storage {
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("the edge refused `{path}` with {status}: {problem}")]
+    Refused {
+        path: String,
+        status: u16,
+        problem: String,
+    },
+    #[error("cannot reach the edge at `{origin}`: {why}")]
+    Unreachable { origin: String, why: String },
+    #[error("LECTERN_UPLOAD_LINK is neither a URL with `?token=` nor a token")]
+    BadUploadLink,
+    #[error("the upload link in LECTERN_UPLOAD_LINK reads nothing")]
+    WriteOnly,
+    #[error("there are no credentials for `{0}` targets")]
+    NoCredentials(&'static str),
+    #[error("cannot read the credentials in `{}`: {why}", path.display())]
+    BadCredentials { path: PathBuf, why: String },
+    #[error("{0} is not set")]
+    NoEndpoint(&'static str),
+    #[error("the bucket refused `{path}`: {why}")]
+    Denied { path: String, why: String },
+    #[error("the bucket failed at `{path}`: {why}")]
+    Bucket { path: String, why: String },
+    #[error("somebody else published meanwhile: `{path}` is not what it was when this began")]
+    Lost { path: String },
+    #[error("`{path}` is there already, and is another object of that name")]
+    Differs { path: String },
+    #[error("there is no lecture at `{0}`")]
+    Nothing(String),
+    #[error("there is no revision `{0}`")]
+    NoRevision(String),
+    #[error(
+        "revision `{revision}` is not whole: {missing} of its objects are missing or cut short"
+    )]
+    NotWhole { revision: String, missing: usize },
+    #[error("revision `{0}` does not say what `master.m3u8` was")]
+    NoMaster(String),
+}
+
+impl PublishError {
+    pub(crate) fn exit(&self) -> Exit {
+        match self {
+            Self::Target(_) => Exit::Usage,
+            Self::Incomplete { .. } => Exit::Input,
+            Self::Read { .. } => Exit::Failed,
+            Self::BadUploadLink
+            | Self::WriteOnly
+            | Self::NoCredentials(_)
+            | Self::BadCredentials { .. }
+            | Self::NoEndpoint(_) => Exit::Environment,
+            Self::Storage { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
+                Exit::Environment
+            }
+            Self::Storage { .. }
+            | Self::Refused { .. }
+            | Self::Unreachable { .. }
+            | Self::Denied { .. }
+            | Self::Bucket { .. }
+            | Self::Lost { .. }
+            | Self::Differs { .. }
+            | Self::Nothing(_)
+            | Self::NoRevision(_)
+            | Self::NotWhole { .. }
+            | Self::NoMaster(_) => Exit::Refused,
+        }
+    }
+
+    pub(crate) fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Target(_) => {
+                "a target is `r2://bucket/prefix`, `s3://bucket/prefix`, `file:///folder` or `https://edge.example/prefix`"
+            }
+            Self::Incomplete { .. } => "make it again with `lectern package --force`",
+            Self::BadUploadLink => "mint one with `lectern link URL/ --use upload`",
+            Self::WriteOnly => {
+                "set LECTERN_KEYS, or an upload link made with `lectern link URL/ --use admin`"
+            }
+            Self::NoCredentials(_) => {
+                "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or write them into `~/.aws/credentials`; for R2 they are those of an API token"
+            }
+            Self::BadCredentials { .. } => {
+                "it has sections such as `[default]` with `aws_access_key_id = …` and `aws_secret_access_key = …`"
+            }
+            Self::NoEndpoint(_) => {
+                "it is the account's id: the first part of the host name of the bucket's S3 address; or give that with --endpoint"
+            }
+            Self::Storage { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
+                DISK_FULL
+            }
+            Self::Storage { .. } => "check that the folder is there and who may write into it",
+            Self::Refused {
+                status: 401 | 403, ..
+            } => {
+                "LECTERN_KEYS here and at the edge must be the same, or the upload link must cover this prefix"
+            }
+            Self::Refused { status: 413, .. } => "raise the edge's size limit",
+            Self::Refused { .. } => {
+                "the edge's log says more; running this again continues where it stopped"
+            }
+            Self::Unreachable { .. } => "is the edge running? `make serve` starts one here",
+            Self::Denied { .. } => {
+                "the key needs to read, write, list and delete objects in this bucket"
+            }
+            Self::Bucket { .. } => "running this again continues where it stopped",
+            Self::Lost { .. } => {
+                "look at it with `lectern revisions`; running this again replaces it"
+            }
+            Self::Differs { .. } => "`lectern verify --repair` mends what is there",
+            Self::Nothing(_) => "publish one with `lectern ship`",
+            Self::NoRevision(_) => "`lectern revisions` lists those that are there",
+            Self::NotWhole { .. } => {
+                "`lectern verify --repair` mends it from the folder it was published from"
+            }
+            Self::NoMaster(_) => "publish its package again",
+            Self::Read { .. } => return None,
+        };
+        Some(hint.to_owned())
+    }
+}

@@ -1,0 +1,246 @@
+//! What went up so far, beside the package: one line an object or part, so that what is interrupted goes on from there. Lines
+//! are appended as they come; the last one may be torn.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fs::{self, File, TryLockError};
+use std::io::{Read as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::revision::hex;
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Line {
+    /// An object that is there.
+    Sent(String),
+    /// An upload in parts that was begun: path, id, length of a part.
+    Begun(String, String, u64),
+    /// A part of it that is there: path, number from 1, entity-tag.
+    Part(String, u32, String),
+}
+
+/// An upload in parts under way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Begun {
+    pub(crate) id: String,
+    pub(crate) part: u64,
+    /// Entity-tags by number.
+    pub(crate) parts: BTreeMap<u32, String>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Journal {
+    path: PathBuf,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// None where it cannot be written, or another process writes it.
+    file: Option<File>,
+    sent: HashSet<String>,
+    begun: HashMap<String, Begun>,
+}
+
+impl Journal {
+    /// Of a folder's package on its way to a target.
+    pub(crate) fn open(folder: &Path, revision: &str, target: &str) -> Self {
+        let hash = hex(&Sha256::digest(target));
+        let mut name = prefix(folder);
+        name.push(format!("{revision}-{}", hash.get(..8).unwrap_or_default()));
+        let path = folder.with_file_name(name);
+        let state = State::read(&path).unwrap_or_default();
+        Self {
+            path,
+            state: Mutex::new(state),
+        }
+    }
+
+    /// One that is kept in memory alone.
+    pub(crate) fn none() -> Self {
+        Self {
+            path: PathBuf::new(),
+            state: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn was_sent(&self, path: &str) -> bool {
+        self.state().sent.contains(path)
+    }
+
+    pub(crate) fn sent(&self, path: &str) {
+        let mut state = self.state();
+        state.begun.remove(path);
+        if state.sent.insert(path.to_owned()) {
+            state.write(&Line::Sent(path.to_owned()));
+        }
+    }
+
+    pub(crate) fn under_way(&self, path: &str) -> Option<Begun> {
+        self.state().begun.get(path).cloned()
+    }
+
+    pub(crate) fn begun(&self, path: &str, id: &str, part: u64) {
+        let line = Line::Begun(path.to_owned(), id.to_owned(), part);
+        let mut state = self.state();
+        state.write(&line);
+        state.take(line);
+    }
+
+    pub(crate) fn part(&self, path: &str, number: u32, etag: &str) {
+        let line = Line::Part(path.to_owned(), number, etag.to_owned());
+        let mut state = self.state();
+        state.write(&line);
+        state.take(line);
+    }
+
+    /// All is there: nobody will go on from here.
+    pub(crate) fn finish(&self) {
+        if self.state().file.is_some() {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+
+    /// Of a folder that is there no more, on whatever way its package was.
+    pub(crate) fn remove_all(folder: &Path) {
+        let prefix = prefix(folder).to_string_lossy().into_owned();
+        let entries = folder.parent().map(fs::read_dir);
+        for entry in entries.into_iter().flatten().flatten().flatten() {
+            if entry.file_name().to_string_lossy().starts_with(&prefix) {
+                let _ = fs::remove_file(entry.path());
+            }
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn prefix(folder: &Path) -> std::ffi::OsString {
+    let mut name = folder.file_name().unwrap_or_default().to_owned();
+    name.push(".publish-");
+    name
+}
+
+impl State {
+    fn read(path: &Path) -> Option<Self> {
+        let mut options = File::options();
+        let mut file = options
+            .create(true)
+            .append(true)
+            .read(true)
+            .open(path)
+            .ok()?;
+        if let Err(TryLockError::WouldBlock) = file.try_lock() {
+            return None;
+        }
+        let mut text = vec![];
+        file.read_to_end(&mut text).ok()?;
+        let mut state = Self::default();
+        for line in text.split(|byte| *byte == b'\n') {
+            if let Ok(line) = serde_json::from_slice(line) {
+                state.take(line);
+            }
+        }
+        // What follows a torn line begins a line of its own.
+        if text.last().is_some_and(|byte| *byte != b'\n') {
+            file.write_all(b"\n").ok()?;
+        }
+        state.file = Some(file);
+        Some(state)
+    }
+
+    fn take(&mut self, line: Line) {
+        match line {
+            Line::Sent(path) => {
+                self.begun.remove(&path);
+                self.sent.insert(path);
+            }
+            Line::Begun(path, id, part) => {
+                let begun = Begun {
+                    id,
+                    part,
+                    parts: BTreeMap::new(),
+                };
+                self.begun.insert(path, begun);
+            }
+            Line::Part(path, number, etag) => {
+                if let Some(begun) = self.begun.get_mut(&path) {
+                    begun.parts.insert(number, etag);
+                }
+            }
+        }
+    }
+
+    fn write(&mut self, line: &Line) {
+        let Some(file) = &mut self.file else { return };
+        // One write a line, so that a process that is killed leaves whole lines; what is not written down is sent again.
+        let written = serde_json::to_vec(line).map_err(Into::into);
+        let written = written.and_then(|mut text| {
+            text.push(b'\n');
+            file.write_all(&text)
+        });
+        if written.is_err() {
+            self.file = None;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_sent_is_remembered_up_to_a_torn_line() {
+        let root = tempfile::tempdir().expect("a temporary folder");
+        let folder = root.path().join("out");
+        let open = || Journal::open(&folder, "0a", "s3://b/c");
+        let journal = open();
+        journal.sent("v/0a/a");
+        journal.begun("v/0a/b", "id", 5);
+        journal.part("v/0a/b", 2, "e2");
+        journal.part("v/0a/b", 1, "e1");
+        journal.part("v/0a/unknown", 1, "e1");
+        journal.begun("v/0a/c", "id", 5);
+        journal.sent("v/0a/c");
+        let elsewhere = Journal::open(&folder, "0a", "s3://b/d");
+        assert!(!elsewhere.was_sent("v/0a/a"));
+        // Another process at the same thing writes nothing down.
+        let second = open();
+        assert!(!second.was_sent("v/0a/a"));
+        second.finish();
+        let path = journal.path.clone();
+        drop(journal);
+        let mut file = File::options()
+            .append(true)
+            .open(&path)
+            .expect("it is there");
+        file.write_all(br#"{"sent":"v/0a/to"#)
+            .expect("it is written");
+        let journal = open();
+        assert!(journal.was_sent("v/0a/a") && journal.was_sent("v/0a/c"));
+        assert!(!journal.was_sent("v/0a/to"));
+        let parts = BTreeMap::from([(1, "e1".to_owned()), (2, "e2".to_owned())]);
+        let expected = Begun {
+            id: "id".into(),
+            part: 5,
+            parts,
+        };
+        assert_eq!(journal.under_way("v/0a/b"), Some(expected));
+        assert_eq!(journal.under_way("v/0a/c"), None);
+        journal.sent("v/0a/d");
+        drop(journal);
+        let journal = open();
+        assert!(journal.was_sent("v/0a/d"));
+        journal.finish();
+        assert!(!path.exists());
+        assert!(elsewhere.path.exists());
+        Journal::remove_all(&folder);
+        assert!(!elsewhere.path.exists());
+    }
+}

@@ -1,0 +1,178 @@
+//! `lectern prune`: removes revisions that nobody can be watching any more.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use chrono::{DateTime, Utc};
+use futures_util::{TryStreamExt as _, stream};
+
+use super::lanes::MOST;
+use super::revisions::{Inventory, Revision};
+use super::{PublishError, TEMPORARY};
+use crate::cli::PruneArgs;
+use crate::clock;
+use crate::package::megabytes;
+use crate::package_json;
+use crate::progress::{Progress, Unit};
+
+pub(crate) async fn run(args: PruneArgs) -> Result<()> {
+    let progress = Progress::new(args.json);
+    let pruning = || format!("cannot prune `{}`", args.target.target);
+    let target = args.target.open().with_context(pruning)?;
+    let inventory = Inventory::of(&target).await.with_context(pruning)?;
+    if inventory.live.is_none() {
+        // What looks like rubbish may be the first lecture on its way.
+        return Err(PublishError::Nothing(args.target.target.clone())).with_context(pruning);
+    }
+    let now = clock::now();
+    let doomed = doomed(&inventory, args.keep, args.max_watch, now);
+    let strays = strays(&inventory, args.max_watch, now);
+    let bytes = doomed.iter().map(|revision| revision.bytes()).sum();
+    let names: Vec<&str> = doomed
+        .iter()
+        .map(|revision| revision.name.as_str())
+        .collect();
+    if !args.dry_run {
+        let step = progress.step("removing", Unit::Bytes, bytes);
+        for revision in &doomed {
+            // Without it, it is nothing to go back to; the rest is.
+            let own = package_json::own_path(&revision.name);
+            target.remove(&own).await.with_context(pruning)?;
+            let rest = revision.entries.iter().filter(|entry| entry.path != own);
+            stream::iter(rest.map(Ok::<_, PublishError>))
+                .try_for_each_concurrent(MOST, |entry| {
+                    let (target, step) = (&target, &step);
+                    async move {
+                        target.remove(&entry.path).await?;
+                        step.add(entry.bytes);
+                        Ok(())
+                    }
+                })
+                .await
+                .with_context(pruning)?;
+        }
+        for stray in &strays {
+            target.remove(stray).await.with_context(pruning)?;
+        }
+        step.finish();
+    }
+    let verb = match args.dry_run {
+        true => "would remove",
+        false => "removed",
+    };
+    progress.note(format_args!(
+        "{verb} {} of {} revisions, {:.1} MB",
+        names.len(),
+        inventory.revisions.len(),
+        megabytes(bytes)
+    ));
+    progress.result(
+        names.join("\n"),
+        &serde_json::json!({"removed": names, "bytes": bytes}),
+    );
+    Ok(())
+}
+
+/// What may go: neither what plays, nor the `keep - 1` latest beside it, nor what may still be watched or be on its way. A
+/// revision may be watched for `max_watch` after it was replaced: until then a pass of somebody who opened it opens.
+fn doomed(
+    inventory: &Inventory,
+    keep: usize,
+    max_watch: Duration,
+    now: DateTime<Utc>,
+) -> Vec<&Revision> {
+    let is_named = |revision: &&Revision| {
+        inventory.named.contains(&revision.name) || inventory.live.as_ref() == Some(&revision.name)
+    };
+    let complete = (inventory.revisions.iter())
+        .filter(|revision| !is_named(revision) && revision.published().is_some());
+    let kept: Vec<&str> = complete
+        .take(keep.saturating_sub(1))
+        .map(|revision| revision.name.as_str())
+        .collect();
+    (inventory.revisions.iter())
+        .filter(|revision| !is_named(revision) && !kept.contains(&revision.name.as_str()))
+        .filter(|revision| {
+            let last = revision.replaced().max(revision.newest());
+            last.is_none_or(|last| is_over(last, max_watch, now))
+        })
+        .collect()
+}
+
+/// What a process that was killed left of a file.
+fn strays(inventory: &Inventory, max_watch: Duration, now: DateTime<Utc>) -> Vec<&str> {
+    let is_temporary = |path: &str| {
+        let name = path.rsplit('/').next().unwrap_or(path);
+        name.starts_with(TEMPORARY)
+    };
+    let everywhere = (inventory.others.iter()).chain(
+        inventory
+            .revisions
+            .iter()
+            .flat_map(|revision| &revision.entries),
+    );
+    everywhere
+        .filter(|entry| is_temporary(&entry.path) && is_over(entry.modified, max_watch, now))
+        .map(|entry| entry.path.as_str())
+        .collect()
+}
+
+fn is_over(last: DateTime<Utc>, max_watch: Duration, now: DateTime<Utc>) -> bool {
+    now.signed_duration_since(last)
+        .to_std()
+        .is_ok_and(|since| since >= max_watch)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::revisions::tests::entry;
+    use super::*;
+
+    #[test]
+    fn what_plays_what_is_kept_and_what_may_be_watched_stays() {
+        let inventory = Inventory::new(
+            "v/live/480p/playlist.m3u8\n",
+            "v/half/",
+            vec![
+                entry("v/live/package.json", 100),
+                entry("v/half/package.json", 110),
+                entry("v/old1/package.json", 10),
+                entry("v/old1/replaced.json", 20),
+                entry("v/old2/package.json", 30),
+                entry("v/old2/replaced.json", 100),
+                entry("v/old3/package.json", 5),
+                entry("v/old3/replaced.json", 8),
+                entry("v/orphan/seg", 50),
+                entry("v/underway/seg", 115),
+                entry("v/old1/.lectern-abc", 1),
+                entry(".lectern-def", 119),
+            ],
+        );
+        for (keep, minutes, now, expected) in [
+            (1, 60, 120, vec!["orphan", "old1", "old3"]),
+            (2, 60, 120, vec!["orphan", "old1", "old3"]),
+            (1, 60, 160, vec!["orphan", "old2", "old1", "old3"]),
+            (2, 60, 160, vec!["orphan", "old1", "old3"]),
+            (3, 60, 160, vec!["orphan", "old3"]),
+            (9, 60, 160, vec!["orphan"]),
+            (
+                1,
+                0,
+                120,
+                vec!["underway", "orphan", "old2", "old1", "old3"],
+            ),
+            (1, 1000, 120, vec![]),
+        ] {
+            let now = entry("", now).modified;
+            let watch = Duration::from_secs(minutes * 60);
+            let found: Vec<&str> = doomed(&inventory, keep, watch, now)
+                .into_iter()
+                .map(|revision| revision.name.as_str())
+                .collect();
+            assert_eq!(found, expected, "{keep} {minutes}");
+        }
+        let watch = Duration::from_secs(3600);
+        let found = strays(&inventory, watch, entry("", 120).modified);
+        assert_eq!(found, ["v/old1/.lectern-abc"]);
+    }
+}

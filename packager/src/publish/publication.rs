@@ -1,0 +1,230 @@
+//! One revision on its way: what is there before, what went up, and the switch at the end. Media Segments first, the
+//! Multivariant Playlist last, so that nobody ever sees a playlist or an MPD that names an absent object.
+
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use futures_util::{TryStreamExt as _, future, stream};
+
+use super::journal::Journal;
+use super::lanes::MOST;
+use super::store::Stored;
+use super::upload::{Condition, Outcome, Source, Upload};
+use super::{PublishError, REPLACED, Target, named_revision};
+use crate::clock;
+use crate::package_json::{MPD, MULTIVARIANT, Object, Package, is_mutable};
+use crate::progress::Step;
+
+pub(crate) struct Publication<'a> {
+    target: &'a Target,
+    revision: String,
+    journal: Journal,
+    /// What was there under `v/<revision>/` when this began, with its sizes.
+    present: HashMap<String, u64>,
+    /// What was sent, or found to be there.
+    settled: Mutex<HashSet<String>>,
+    written: AtomicUsize,
+    /// None where the target reads nothing.
+    before: Option<Before>,
+}
+
+/// What played when this began: it alone may be replaced.
+#[derive(Debug, Clone, Default)]
+struct Before {
+    master: Option<Stored>,
+    manifest: Option<Stored>,
+}
+
+impl<'a> Publication<'a> {
+    /// `folder` is where the package is or will be: its journal lies beside it.
+    pub(crate) async fn begin(
+        target: &'a Target,
+        revision: &str,
+        folder: &Path,
+    ) -> Result<Self, PublishError> {
+        let journal = Journal::open(folder, revision, &target.master());
+        Self::with(target, revision, journal).await
+    }
+
+    /// Of what is not in a folder.
+    pub(crate) async fn without_folder(
+        target: &'a Target,
+        revision: &str,
+    ) -> Result<Self, PublishError> {
+        Self::with(target, revision, Journal::none()).await
+    }
+
+    async fn with(
+        target: &'a Target,
+        revision: &str,
+        journal: Journal,
+    ) -> Result<Self, PublishError> {
+        let (mut before, mut present) = (None, HashMap::new());
+        if target.is_readable() {
+            let prefix = format!("v/{revision}/");
+            let (master, manifest, listed) = future::try_join3(
+                target.get(MULTIVARIANT),
+                target.get(MPD),
+                target.list(&prefix),
+            )
+            .await?;
+            before = Some(Before { master, manifest });
+            present.extend(listed.into_iter().map(|entry| (entry.path, entry.bytes)));
+        }
+        Ok(Self {
+            target,
+            revision: revision.to_owned(),
+            journal,
+            present,
+            settled: Mutex::default(),
+            written: AtomicUsize::new(0),
+            before,
+        })
+    }
+
+    /// The revision that played there when this began, as far as that can be read.
+    pub(crate) fn live(&self) -> Option<String> {
+        let master = self.before.as_ref()?.master.as_ref()?;
+        named_revision(&String::from_utf8_lossy(&master.bytes)).map(str::to_owned)
+    }
+
+    /// How many objects went up.
+    pub(crate) fn written(&self) -> usize {
+        self.written.load(Ordering::Relaxed)
+    }
+
+    /// Sends what never changes, unless it is there.
+    pub(crate) async fn send(&self, upload: &Upload) -> Result<(), PublishError> {
+        let is_there = match self.before {
+            Some(_) => self.present.get(&upload.path) == Some(&upload.bytes),
+            None => self.journal.was_sent(&upload.path),
+        };
+        if is_there || self.is_settled(&upload.path) {
+            self.settle(upload);
+            return Ok(());
+        }
+        let outcome = self
+            .target
+            .put(upload, &Condition::Absent, &self.journal)
+            .await?;
+        self.journal.sent(&upload.path);
+        if outcome == Outcome::Written {
+            self.written.fetch_add(1, Ordering::Relaxed);
+        }
+        self.settle(upload);
+        Ok(())
+    }
+
+    fn is_settled(&self, path: &str) -> bool {
+        self.settled().contains(path)
+    }
+
+    fn settle(&self, upload: &Upload) {
+        self.settled().insert(upload.path.clone());
+    }
+
+    fn settled(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.settled.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Publishes what is left of a package that is in `folder`, and switches to it.
+    pub(crate) async fn complete(
+        &self,
+        folder: &Path,
+        package: &Package,
+        step: &Step,
+    ) -> Result<(), PublishError> {
+        let own = package.own_path();
+        let file = folder.join(&own);
+        let json = std::fs::read(&file).map_err(|source| PublishError::Read {
+            path: file.clone(),
+            source,
+        })?;
+        let own = Upload::of_bytes(&own, json);
+        let [media, playlists, last] = stages(folder, package);
+        for stage in [media, playlists, vec![own]] {
+            stream::iter(stage.into_iter().map(Ok::<_, PublishError>))
+                .try_for_each_concurrent(MOST, |upload| async move {
+                    // What went up early was counted then.
+                    if !self.is_settled(&upload.path) {
+                        self.send(&upload).await?;
+                        step.add(upload.bytes);
+                    }
+                    Ok(())
+                })
+                .await?;
+        }
+        self.switch(last).await?;
+        self.journal.finish();
+        Ok(())
+    }
+
+    /// Makes the revision what plays. The MPD names objects that are all there, so that it may come just before: if the
+    /// two do not both arrive, DASH players have the new revision whole and HLS players the old one, until somebody publishes
+    /// again. Who finds one of them changed since he began has lost against another, and changes nothing more.
+    pub(crate) async fn switch(&self, last: Vec<Upload>) -> Result<(), PublishError> {
+        let before = self.before.clone().unwrap_or_default();
+        let condition = |stored: &Option<Stored>| match (&self.before, stored) {
+            (None, _) => Condition::Any,
+            (Some(_), None) => Condition::Absent,
+            (Some(_), Some(stored)) => Condition::Is(stored.version.clone()),
+        };
+        self.note_replaced().await?;
+        let (manifest, master): (Vec<Upload>, Vec<Upload>) =
+            last.into_iter().partition(|upload| upload.path == MPD);
+        for (uploads, stored) in [(&manifest, &before.manifest), (&master, &before.master)] {
+            for upload in uploads {
+                let own = upload.read(upload.whole()).await?;
+                if (stored.as_ref()).is_some_and(|stored| stored.bytes == own) {
+                    continue;
+                }
+                let condition = condition(stored);
+                self.target.put(upload, &condition, &self.journal).await?;
+            }
+        }
+        // Transport streams have none, and what an earlier package left would go on playing that.
+        if manifest.is_empty() && (self.before.is_none() || before.manifest.is_some()) {
+            self.target.remove(MPD).await?;
+        }
+        Ok(())
+    }
+
+    /// From now on nobody opens what played until now, and who has opened it goes on for a while: `prune` counts from here.
+    async fn note_replaced(&self) -> Result<(), PublishError> {
+        let Some(live) = self.live().filter(|live| *live != self.revision) else {
+            return Ok(());
+        };
+        let note = serde_json::json!({"at": clock::now().to_rfc3339(), "by": self.revision});
+        let upload = Upload::of_bytes(&format!("v/{live}/{REPLACED}"), note.to_string());
+        self.target
+            .put(&upload, &Condition::Any, &self.journal)
+            .await
+            .map(drop)
+    }
+}
+
+/// An object of a package that is in a folder.
+pub(crate) fn upload(folder: &Path, object: &Object) -> Upload {
+    Upload {
+        path: object.path.clone(),
+        source: Source::File(folder.join(&object.path)),
+        bytes: object.bytes,
+        content_type: object.content_type.clone(),
+    }
+}
+
+/// Each stage is complete before the next begins; the last is what may change.
+fn stages(folder: &Path, package: &Package) -> [Vec<Upload>; 3] {
+    let [mut media, mut playlists, mut last] = [vec![], vec![], vec![]];
+    for object in &package.objects {
+        let stage = match object.path.as_str() {
+            path if is_mutable(path) => &mut last,
+            path if path.ends_with(".m3u8") => &mut playlists,
+            _ => &mut media,
+        };
+        stage.push(upload(folder, object));
+    }
+    [media, playlists, last]
+}

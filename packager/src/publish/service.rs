@@ -1,0 +1,103 @@
+//! How `object_store` asks a bucket: with our client, in our lanes, and as patiently as the bucket wishes.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use object_store::ClientOptions;
+use object_store::client::{
+    HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpService,
+};
+use reqwest::header::RETRY_AFTER;
+
+use super::client::client;
+use super::lanes::Lanes;
+use super::retry;
+
+#[derive(Debug)]
+pub(super) struct Connector(pub(super) Arc<Lanes>);
+
+impl HttpConnector for Connector {
+    fn connect(&self, _: &ClientOptions) -> object_store::Result<HttpClient> {
+        let client = client().map_err(|error| object_store::Error::Generic {
+            store: "S3",
+            source: Box::new(error),
+        })?;
+        Ok(HttpClient::new(Service {
+            client,
+            lanes: Arc::clone(&self.0),
+            failures: AtomicU32::new(0),
+        }))
+    }
+}
+
+#[derive(Debug)]
+struct Service {
+    client: reqwest::Client,
+    lanes: Arc<Lanes>,
+    /// Before the first answer.
+    failures: AtomicU32,
+}
+
+const ANSWERED: u32 = u32::MAX;
+
+#[derive(Debug, thiserror::Error)]
+#[error("no answer in time")]
+struct Late;
+
+impl HttpService for Service {
+    fn call<'this, 'call>(
+        &'this self,
+        request: HttpRequest,
+    ) -> Pin<Box<dyn Future<Output = Result<HttpResponse, HttpError>> + Send + 'call>>
+    where
+        'this: 'call,
+        Self: 'call,
+    {
+        Box::pin(self.ask(request))
+    }
+}
+
+impl Service {
+    async fn ask(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        let _lane = self.lanes.enter().await;
+        let time = retry::time_for(request.body().content_length() as u64);
+        let answer = match tokio::time::timeout(time, self.client.call(request)).await {
+            Ok(answer) => answer,
+            Err(_) => Err(HttpError::new(HttpErrorKind::Timeout, Late)),
+        };
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(error) => {
+                self.lanes.was_too_much();
+                return Err(self.failed(error));
+            }
+        };
+        self.failures.store(ANSWERED, Ordering::Relaxed);
+        if !retry::is_too_much(answer.status().as_u16()) {
+            self.lanes.went_well();
+            return Ok(answer);
+        }
+        self.lanes.was_too_much();
+        let retry_after = answer.headers().get(RETRY_AFTER);
+        let asked = retry::asked(retry_after.and_then(|value| value.to_str().ok()));
+        if let Some(asked) = asked {
+            // What follows is a wait of `object_store`'s own, which knows nothing of this one.
+            tokio::time::sleep(asked).await;
+        }
+        Ok(answer)
+    }
+
+    /// A wrong address is not asked as often as one that has answered.
+    fn failed(&self, error: HttpError) -> HttpError {
+        let failures = self.failures.load(Ordering::Relaxed);
+        if failures == ANSWERED {
+            return error;
+        }
+        self.failures.store(failures + 1, Ordering::Relaxed);
+        if failures + 1 < retry::FIRST_ATTEMPTS {
+            return error;
+        }
+        HttpError::new(HttpErrorKind::Unknown, error)
+    }
+}

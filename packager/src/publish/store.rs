@@ -1,0 +1,174 @@
+//! Where a lecture is published: a folder, a bucket, or a prefix behind an edge. What all of them can do, and nothing else.
+
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+
+use super::bucket::BucketTarget;
+use super::edge::EdgeTarget;
+use super::file::FileTarget;
+use super::journal::Journal;
+use super::target::Place;
+use super::upload::{Condition, Outcome, Upload, Version};
+use super::{PublishError, retry};
+use crate::package_json::MULTIVARIANT;
+
+/// How often an object is looked for that is there and then is not.
+const LOOKS: u32 = 3;
+
+#[derive(Debug)]
+pub(crate) enum Target {
+    Folder(FileTarget),
+    Bucket(Box<BucketTarget>),
+    Edge(Box<EdgeTarget>),
+}
+
+/// An object that was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Stored {
+    pub(crate) bytes: Bytes,
+    pub(crate) version: Version,
+}
+
+/// What a list says of an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Entry {
+    /// From the package's root.
+    pub(crate) path: String,
+    pub(crate) bytes: u64,
+    pub(crate) modified: DateTime<Utc>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Digested {
+    pub(crate) bytes: u64,
+    pub(crate) sha256: String,
+}
+
+impl Target {
+    /// Parses a target, and finds what opens it.
+    pub(crate) fn open(text: &str, endpoint: Option<&str>) -> anyhow::Result<Self> {
+        let place = Place::parse(text, endpoint).map_err(PublishError::from)?;
+        Ok(match place {
+            Place::Folder(folder) => Self::Folder(FileTarget { folder }),
+            Place::Bucket(address) => Self::Bucket(Box::new(BucketTarget::open(address)?)),
+            Place::Edge(prefix) => Self::Edge(Box::new(EdgeTarget::open(prefix)?)),
+        })
+    }
+
+    /// Where the lecture is played from.
+    pub(crate) fn master(&self) -> String {
+        self.name(MULTIVARIANT)
+    }
+
+    /// An object as a person finds it.
+    pub(crate) fn name(&self, path: &str) -> String {
+        match self {
+            Self::Folder(target) => target.folder.join(path).display().to_string(),
+            Self::Bucket(target) => target.name(path),
+            Self::Edge(target) => target.url(path),
+        }
+    }
+
+    /// Whether what is there can be looked at: an upload link reads nothing.
+    pub(crate) fn is_readable(&self) -> bool {
+        match self {
+            Self::Folder(_) | Self::Bucket(_) => true,
+            Self::Edge(target) => target.is_readable(),
+        }
+    }
+
+    /// Writes an object, if the condition holds. What cannot change counts as written where it is already there; what can,
+    /// only where the same bytes are.
+    pub(crate) async fn put(
+        &self,
+        upload: &Upload,
+        condition: &Condition,
+        journal: &Journal,
+    ) -> Result<Outcome, PublishError> {
+        let mut look = 0;
+        loop {
+            let is_written = match self {
+                Self::Folder(target) => target.put(upload, condition).await,
+                Self::Bucket(target) => target.put(upload, condition, journal).await,
+                Self::Edge(target) => target.put(upload, condition, journal).await,
+            }?;
+            if is_written {
+                return Ok(Outcome::Written);
+            }
+            if !self.is_readable() {
+                return Ok(Outcome::AlreadyThere);
+            }
+            if upload.is_immutable() {
+                match self.size(&upload.path).await? {
+                    Some(bytes) if bytes == upload.bytes => return Ok(Outcome::AlreadyThere),
+                    Some(_) => {
+                        return Err(PublishError::Differs {
+                            path: upload.path.clone(),
+                        });
+                    }
+                    // Some answer two writers at once with a conflict.
+                    None if look < LOOKS => {
+                        look += 1;
+                        retry::wait(look, None).await;
+                        continue;
+                    }
+                    None => {}
+                }
+            } else {
+                // The answer to a write of ours may have been lost.
+                let there = self.get(&upload.path).await?;
+                let own = upload.read(upload.whole()).await?;
+                if there.is_some_and(|there| there.bytes == own) {
+                    return Ok(Outcome::AlreadyThere);
+                }
+            }
+            return Err(PublishError::Lost {
+                path: upload.path.clone(),
+            });
+        }
+    }
+
+    /// An object as it is stored now, in memory.
+    pub(crate) async fn get(&self, path: &str) -> Result<Option<Stored>, PublishError> {
+        match self {
+            Self::Folder(target) => target.get(path),
+            Self::Bucket(target) => target.get(path).await,
+            Self::Edge(target) => target.get(path).await,
+        }
+    }
+
+    pub(crate) async fn size(&self, path: &str) -> Result<Option<u64>, PublishError> {
+        match self {
+            Self::Folder(target) => Ok(target.size(path)),
+            Self::Bucket(target) => target.size(path).await,
+            Self::Edge(target) => target.size(path).await,
+        }
+    }
+
+    /// Size and hash of an object, of which a piece at a time is in memory.
+    pub(crate) async fn digest(&self, path: &str) -> Result<Option<Digested>, PublishError> {
+        match self {
+            Self::Folder(target) => target.digest(path).await,
+            Self::Bucket(target) => target.digest(path).await,
+            Self::Edge(target) => target.digest(path).await,
+        }
+    }
+
+    /// Everything below a folder, which is empty or ends in a slash, by name.
+    pub(crate) async fn list(&self, prefix: &str) -> Result<Vec<Entry>, PublishError> {
+        match self {
+            Self::Folder(target) => target.list(prefix),
+            Self::Bucket(target) => target.list(prefix).await,
+            Self::Edge(target) => target.list(prefix).await,
+        }
+    }
+
+    /// What is not there is as good as removed.
+    pub(crate) async fn remove(&self, path: &str) -> Result<(), PublishError> {
+        match self {
+            Self::Folder(target) => target.remove(path),
+            Self::Bucket(target) => target.remove(path).await,
+            Self::Edge(target) => target.remove(path).await,
+        }
+    }
+}

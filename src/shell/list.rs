@@ -1,0 +1,18 @@
+//! Lists: what R2 says of what lies below a directory, as JSON.
+
+use web_sys::Response;
+
+use super::bucket::Bucket;
+use super::reply::{Body, Reply, failed};
+use crate::http::problem::Refusal;
+use crate::list::List;
+
+pub(super) async fn list(list: &List, bucket: &Bucket, reply: &Reply) -> Result<Response, Refusal> {
+    let listed = bucket.list(list).await;
+    let listed = listed.map_err(|error| Refusal::new(error.problem(), error))?;
+    let headers = vec![
+        ("Content-Type", "application/json".to_owned()),
+        ("Cache-Control", "no-store".to_owned()),
+    ];
+    reply.send(200, headers, Body::Text(listed)).map_err(failed)
+}
