@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::{self, File, TryLockError};
-use std::io::{Read as _, Write as _};
+use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -39,9 +39,18 @@ pub(crate) struct Journal {
 }
 
 #[derive(Debug, Default)]
+enum Written {
+    /// It cannot be written, or another process writes it, or it is kept in memory alone.
+    #[default]
+    Nowhere,
+    /// From the first line on.
+    NotYet(PathBuf),
+    File(File),
+}
+
+#[derive(Debug, Default)]
 struct State {
-    /// None where it cannot be written, or another process writes it.
-    file: Option<File>,
+    file: Written,
     sent: HashSet<String>,
     begun: HashMap<String, Begun>,
 }
@@ -53,7 +62,14 @@ impl Journal {
         let mut name = prefix(folder);
         name.push(format!("{revision}-{}", hash.get(..8).unwrap_or_default()));
         let path = folder.with_file_name(name);
-        let state = State::read(&path).unwrap_or_default();
+        let state = match State::read(&path) {
+            Ok(state) => state,
+            Err(error) if error.kind() == ErrorKind::NotFound => State {
+                file: Written::NotYet(path.clone()),
+                ..State::default()
+            },
+            Err(_) => State::default(),
+        };
         Self {
             path,
             state: Mutex::new(state),
@@ -100,7 +116,7 @@ impl Journal {
 
     /// All is there: nobody will go on from here.
     pub(crate) fn finish(&self) {
-        if self.state().file.is_some() {
+        if matches!(self.state().file, Written::File(_)) {
             let _ = fs::remove_file(&self.path);
         }
     }
@@ -128,19 +144,11 @@ fn prefix(folder: &Path) -> std::ffi::OsString {
 }
 
 impl State {
-    fn read(path: &Path) -> Option<Self> {
-        let mut options = File::options();
-        let mut file = options
-            .create(true)
-            .append(true)
-            .read(true)
-            .open(path)
-            .ok()?;
-        if let Err(TryLockError::WouldBlock) = file.try_lock() {
-            return None;
-        }
+    fn read(path: &Path) -> io::Result<Self> {
+        let mut file = File::options().append(true).read(true).open(path)?;
+        own(&file)?;
         let mut text = vec![];
-        file.read_to_end(&mut text).ok()?;
+        file.read_to_end(&mut text)?;
         let mut state = Self::default();
         for line in text.split(|byte| *byte == b'\n') {
             if let Ok(line) = serde_json::from_slice(line) {
@@ -149,10 +157,10 @@ impl State {
         }
         // What follows a torn line begins a line of its own.
         if text.last().is_some_and(|byte| *byte != b'\n') {
-            file.write_all(b"\n").ok()?;
+            file.write_all(b"\n")?;
         }
-        state.file = Some(file);
-        Some(state)
+        state.file = Written::File(file);
+        Ok(state)
     }
 
     fn take(&mut self, line: Line) {
@@ -178,16 +186,35 @@ impl State {
     }
 
     fn write(&mut self, line: &Line) {
-        let Some(file) = &mut self.file else { return };
-        // One write a line, so that a process that is killed leaves whole lines; what is not written down is sent again.
-        let written = serde_json::to_vec(line).map_err(Into::into);
-        let written = written.and_then(|mut text| {
-            text.push(b'\n');
-            file.write_all(&text)
-        });
-        if written.is_err() {
-            self.file = None;
+        if self.try_write(line).is_err() {
+            self.file = Written::Nowhere;
         }
+    }
+
+    /// One write a line, so that a process that is killed leaves whole lines; what is not written down is sent again.
+    fn try_write(&mut self, line: &Line) -> io::Result<()> {
+        if let Written::NotYet(path) = &self.file {
+            let file = File::options().create_new(true).append(true).open(path)?;
+            own(&file)?;
+            self.file = Written::File(file);
+        }
+        let Written::File(file) = &mut self.file else {
+            return Ok(());
+        };
+        let mut text = serde_json::to_vec(line)?;
+        text.push(b'\n');
+        file.write_all(&text)
+    }
+}
+
+/// Until we end, whatever way.
+fn own(file: &File) -> io::Result<()> {
+    match file.try_lock() {
+        Ok(()) => Ok(()),
+        Err(TryLockError::WouldBlock) => Err(ErrorKind::WouldBlock.into()),
+        // Some network file systems have no locks.
+        Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => Ok(()),
+        Err(TryLockError::Error(error)) => Err(error),
     }
 }
 
@@ -210,6 +237,8 @@ mod tests {
         journal.sent("v/0a/c");
         let elsewhere = Journal::open(&folder, "0a", "s3://b/d");
         assert!(!elsewhere.was_sent("v/0a/a"));
+        assert!(!elsewhere.path.exists(), "there is nothing to write down");
+        elsewhere.sent("v/0a/a");
         // Another process at the same thing writes nothing down.
         let second = open();
         assert!(!second.was_sent("v/0a/a"));
