@@ -67,7 +67,7 @@ pub(crate) enum Verb {
 /// Unless somebody wants more: each has the pictures of a whole ladder in its memory.
 const MOST_WORKERS: usize = 16;
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct EncodeArgs {
     /// Sizes to offer, by their short side, never larger than the source: `lecture` (1080,720,480), `mobile`
     /// (720,480,240), `full` (2160,1440,1080,720,480,360,240), or a list such as `1080,480`.
@@ -127,6 +127,23 @@ impl EncodeArgs {
             },
             usize::from,
         )
+    }
+
+    /// One rung of at most so many lines, as soon as it can be had.
+    pub(crate) fn small(&self, side: u32, segment_duration: u32) -> Self {
+        Self {
+            segment_duration,
+            // It would be listened to first.
+            no_loudnorm: true,
+            ladder: Ladder(vec![side]),
+            codec: vec![],
+            quality: Quality::Fast,
+            preset: None,
+            crf: None,
+            container: Container::Cmaf,
+            audio_only_variant: false,
+            ..self.clone()
+        }
     }
 
     pub(crate) fn preset(&self) -> Preset {
@@ -255,6 +272,10 @@ pub(crate) struct ShipArgs {
     pub(crate) target: TargetArgs,
     #[command(flatten)]
     pub(crate) encode: EncodeArgs,
+    /// Let something play within seconds, while the lecture proper is made: the recording's own streams where players take
+    /// them, else 480 lines.
+    #[arg(long)]
+    pub(crate) instant: bool,
     /// Where to encode; the folder made there is removed at the end [default: the system's temporary folder].
     #[arg(long, value_name = "DIR")]
     pub(crate) work: Option<PathBuf>,

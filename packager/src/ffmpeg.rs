@@ -156,15 +156,7 @@ impl Plan {
     }
 
     fn hls(&self, args: &mut Args, folder: &str) {
-        args.add("-f hls -hls_segment_type fmp4 -hls_playlist_type vod");
-        args.pair("-hls_time", self.settings.segment_duration);
-        // `temp_file`: what exists under its final name is complete.
-        args.add("-hls_flags independent_segments+temp_file");
-        // Without it the first picture is shown 0.07 s late, after an empty edit.
-        args.add("-hls_segment_options movflags=+cmaf");
-        args.add("-hls_fmp4_init_filename init.mp4");
-        args.pair("-hls_segment_filename", format!("{folder}/seg%05d.m4s"));
-        args.0.push(format!("{folder}/{PLAYLIST}").into());
+        args.0.extend(hls(folder, self.settings.segment_duration));
     }
 
     /// A fragment for each segment, in one file. ffmpeg's segments are counted from where the piece begins, which is up to a
@@ -179,6 +171,21 @@ impl Plan {
         args.add("-f mp4");
         args.0.push(format!("{name}.mp4").into());
     }
+}
+
+/// Segments of so many seconds, as they come.
+pub(crate) fn hls(folder: &str, segment_duration: u32) -> Vec<OsString> {
+    let mut args = Args(vec![]);
+    args.add("-f hls -hls_segment_type fmp4 -hls_playlist_type vod");
+    args.pair("-hls_time", segment_duration);
+    // `temp_file`: what exists under its final name is complete.
+    args.add("-hls_flags independent_segments+temp_file");
+    // Without it the first picture is shown 0.07 s late, after an empty edit.
+    args.add("-hls_segment_options movflags=+cmaf");
+    args.add("-hls_fmp4_init_filename init.mp4");
+    args.pair("-hls_segment_filename", format!("{folder}/seg%05d.m4s"));
+    args.0.push(format!("{folder}/{PLAYLIST}").into());
+    args.0
 }
 
 /// `frag_discont`: the first fragment is not at 0.

@@ -15,6 +15,7 @@ mod ffmpeg;
 mod filters;
 mod fragments;
 mod iframes;
+mod instant;
 mod keys;
 mod ladder;
 mod link;

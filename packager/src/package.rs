@@ -103,10 +103,10 @@ pub(crate) async fn run(args: PackageArgs) -> Result<()> {
 pub(crate) struct Job {
     pub(crate) revision: String,
     pub(crate) plan: Plan,
-    input: PathBuf,
-    source: SourceFacts,
+    pub(crate) input: PathBuf,
+    pub(crate) source: SourceFacts,
     extras: Extras,
-    ffmpeg: String,
+    pub(crate) ffmpeg: String,
     workers: usize,
 }
 

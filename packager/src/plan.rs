@@ -208,7 +208,7 @@ fn rungs(video: &Video, settings: &Settings) -> Vec<Rung> {
 }
 
 /// `audio/en`, and `audio/en-2` for the second of a language.
-fn folders(audio: &[Audio]) -> impl Iterator<Item = String> {
+pub(crate) fn folders(audio: &[Audio]) -> impl Iterator<Item = String> {
     audio.iter().enumerate().map(|(at, track)| {
         let language = &track.language;
         let before = audio[..at].iter();

@@ -62,6 +62,16 @@ impl Progress {
         }
     }
 
+    /// That something plays before the command is over: a line on standard output, or an event.
+    pub(crate) fn playable(self, url: &str, seconds: f64) {
+        match self.mode {
+            Mode::Json => event(&json!({"event": "playable", "url": url, "seconds": seconds})),
+            Mode::Bars | Mode::Lines | Mode::Nothing => {
+                let _ = BARS.suspend(|| writeln!(std::io::stdout(), "{url}"));
+            }
+        }
+    }
+
     /// A step that nobody is told of.
     pub(crate) fn quiet_step() -> Step {
         let mode = Mode::Nothing;

@@ -3,13 +3,14 @@
 use std::fs;
 use std::future::Future;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 
 use crate::cli::ShipArgs;
 use crate::container::Container;
+use crate::instant;
 use crate::package::Job;
 use crate::package_json::Package;
 use crate::partial::Partial;
@@ -26,6 +27,7 @@ const BETWEEN_SCANS: Duration = Duration::from_millis(300);
 const HELD_BACK: usize = 2;
 
 pub(crate) async fn run(args: ShipArgs) -> Result<()> {
+    let began = Instant::now();
     let progress = Progress::new(args.json);
     let shipping = || {
         format!(
@@ -47,6 +49,27 @@ pub(crate) async fn run(args: ShipArgs) -> Result<()> {
         let url = target.master();
         progress.result(&url, &serde_json::json!({"url": url, "revision": revision}));
         return Ok(());
+    }
+    if args.instant {
+        let instant = instant::Instant {
+            input: &job.input,
+            source: &job.source.media,
+            bytes: job.source.bytes,
+            sha256: &job.source.sha256,
+            ffmpeg: &job.ffmpeg,
+            encode: &args.encode,
+            work: &work,
+            target: &target,
+            progress,
+            began,
+        };
+        match instant.run().await {
+            Ok(()) => {}
+            Err(error) if error.is::<PublishError>() => return Err(error).with_context(shipping),
+            // The lecture proper may do all the same.
+            Err(error) => progress.note(format_args!("nothing plays yet: {error:#}")),
+        }
+        publication = begin(&job, &work, &target).await.with_context(shipping)?;
     }
     loop {
         let partial = Partial::under(&work, &job.revision, progress)

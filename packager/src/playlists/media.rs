@@ -26,6 +26,26 @@ pub(crate) fn media(segments: &[Segment], target_duration: u64, container: Conta
     out.into_bytes()
 }
 
+/// What grows until it has ended, and is played from its beginning all the same: players begin at the end of what grows
+/// unless they are told (RFC 8216bis §4.4.2.2, §4.4.3.5).
+pub(crate) fn growing(segments: &[Segment], target_duration: u64, is_ended: bool) -> Vec<u8> {
+    let mut out = format!(
+        "#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-INDEPENDENT-SEGMENTS\n#EXT-X-TARGETDURATION:{target_duration}\n\
+         #EXT-X-PLAYLIST-TYPE:EVENT\n#EXT-X-START:TIME-OFFSET=0\n"
+    );
+    Tag::new("EXT-X-MAP")
+        .quoted("URI", "init.mp4")
+        .end(&mut out);
+    for (at, segment) in segments.iter().enumerate() {
+        let name = Container::Cmaf.segment_name(at);
+        out += &format!("#EXTINF:{},\n{name}\n", seconds(segment.micros));
+    }
+    if is_ended {
+        out += "#EXT-X-ENDLIST\n";
+    }
+    out.into_bytes()
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::testing::{parsed, segment, text};
@@ -47,6 +67,29 @@ mod tests {
         seg00001.m4s
         #EXT-X-ENDLIST
         "#);
+    }
+
+    #[test]
+    fn what_grows_keeps_what_it_said_and_ends_with_a_last_line() {
+        let segments = [segment(2_000_000, 1), segment(1_322_666, 1)];
+        let begun = text(growing(&segments[..1], 2, false));
+        insta::assert_snapshot!(begun, @r#"
+        #EXTM3U
+        #EXT-X-VERSION:6
+        #EXT-X-INDEPENDENT-SEGMENTS
+        #EXT-X-TARGETDURATION:2
+        #EXT-X-PLAYLIST-TYPE:EVENT
+        #EXT-X-START:TIME-OFFSET=0
+        #EXT-X-MAP:URI="init.mp4"
+        #EXTINF:2.000000,
+        seg00000.m4s
+        "#);
+        let ended = text(growing(&segments, 2, true));
+        let added = ended.strip_prefix(&begun);
+        assert_eq!(
+            added,
+            Some("#EXTINF:1.322666,\nseg00001.m4s\n#EXT-X-ENDLIST\n")
+        );
     }
 
     #[test]

@@ -161,34 +161,52 @@ impl<'a> Publication<'a> {
         Ok(())
     }
 
+    /// Makes what has only begun what plays, in HLS: an MPD that is there goes on playing what it names.
+    pub(crate) async fn begin_with(&self, master: Upload) -> Result<(), PublishError> {
+        self.note_replaced().await?;
+        let before = self.before.as_ref().map(|before| before.master.clone());
+        self.put_last(&master, before).await
+    }
+
     /// Makes the revision what plays. The MPD names objects that are all there, so that it may come just before: if the
     /// two do not both arrive, DASH players have the new revision whole and HLS players the old one, until somebody publishes
     /// again. Who finds one of them changed since he began has lost against another, and changes nothing more.
     pub(crate) async fn switch(&self, last: Vec<Upload>) -> Result<(), PublishError> {
-        let before = self.before.clone().unwrap_or_default();
-        let condition = |stored: &Option<Stored>| match (&self.before, stored) {
-            (None, _) => Condition::Any,
-            (Some(_), None) => Condition::Absent,
-            (Some(_), Some(stored)) => Condition::Is(stored.version.clone()),
-        };
+        let before = self.before.as_ref();
         self.note_replaced().await?;
         let (manifest, master): (Vec<Upload>, Vec<Upload>) =
             last.into_iter().partition(|upload| upload.path == MPD);
-        for (uploads, stored) in [(&manifest, &before.manifest), (&master, &before.master)] {
-            for upload in uploads {
-                let own = upload.read(upload.whole()).await?;
-                if (stored.as_ref()).is_some_and(|stored| stored.bytes == own) {
-                    continue;
-                }
-                let condition = condition(stored);
-                self.target.put(upload, &condition, &self.journal).await?;
-            }
+        for upload in &manifest {
+            let stored = before.map(|before| before.manifest.clone());
+            self.put_last(upload, stored).await?;
+        }
+        for upload in &master {
+            let stored = before.map(|before| before.master.clone());
+            self.put_last(upload, stored).await?;
         }
         // Transport streams have none, and what an earlier package left would go on playing that.
-        if manifest.is_empty() && (self.before.is_none() || before.manifest.is_some()) {
+        let is_there = before.is_none_or(|before| before.manifest.is_some());
+        if manifest.is_empty() && is_there {
             self.target.remove(MPD).await?;
         }
         Ok(())
+    }
+
+    /// Replaces what was there when this began: none where that cannot be read.
+    async fn put_last(
+        &self,
+        upload: &Upload,
+        stored: Option<Option<Stored>>,
+    ) -> Result<(), PublishError> {
+        let own = upload.read(upload.whole()).await?;
+        let condition = match stored {
+            None => Condition::Any,
+            Some(None) => Condition::Absent,
+            Some(Some(stored)) if stored.bytes == own => return Ok(()),
+            Some(Some(stored)) => Condition::Is(stored.version),
+        };
+        let put = self.target.put(upload, &condition, &self.journal);
+        put.await.map(drop)
     }
 
     /// From now on nobody opens what played until now, and who has opened it goes on for a while: `prune` counts from here.

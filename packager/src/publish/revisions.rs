@@ -149,8 +149,8 @@ fn line(told: &Told) -> String {
     let shown = |time: DateTime<Utc>| time.format("%Y-%m-%d %H:%M:%S").to_string();
     let state = match (told.live, told.published, told.replaced) {
         (true, ..) => "plays".to_owned(),
-        (false, None, _) => "never complete".to_owned(),
-        (false, Some(_), Some(replaced)) => format!("replaced {}", shown(replaced)),
+        (false, _, Some(replaced)) => format!("replaced {}", shown(replaced)),
+        (false, None, None) => "never complete".to_owned(),
         (false, Some(_), None) => "not played yet".to_owned(),
     };
     format!(

@@ -128,6 +128,13 @@ impl Target {
         }
     }
 
+    /// Writes an object, whatever is there.
+    pub(crate) async fn replace(&self, upload: &Upload) -> Result<(), PublishError> {
+        self.put(upload, &Condition::Any, &Journal::none())
+            .await
+            .map(drop)
+    }
+
     /// An object as it is stored now, in memory.
     pub(crate) async fn get(&self, path: &str) -> Result<Option<Stored>, PublishError> {
         match self {

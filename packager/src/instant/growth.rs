@@ -1,0 +1,124 @@
+//! A Rendition that grows on disk, as far as it may be listed.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use bytes::Bytes;
+
+use crate::boxes::{Init, trim_priming};
+use crate::playlists::{Segment, growing, segment_name};
+use crate::publish::{Source, Upload};
+
+/// A segment is longer than its playlist has said that any would be.
+#[derive(Debug, thiserror::Error)]
+#[error("a segment of `{folder}` lasts {:.1} s, and its playlist has promised {target} s", *micros as f64 / 1e6)]
+pub(crate) struct TooLong {
+    folder: String,
+    micros: u64,
+    target: u64,
+}
+
+pub(crate) struct Growth {
+    folder: PathBuf,
+    /// From the package's root.
+    path: String,
+    is_sound: bool,
+    target: u64,
+    init: Option<Init>,
+    segments: Vec<Segment>,
+    end: u64,
+}
+
+impl Growth {
+    pub(crate) fn new(
+        revision: &Path,
+        path: String,
+        name: &str,
+        is_sound: bool,
+        target: u64,
+    ) -> Self {
+        Self {
+            folder: revision.join(name),
+            path,
+            is_sound,
+            target,
+            init: None,
+            segments: vec![],
+            end: 0,
+        }
+    }
+
+    pub(crate) fn codec(&self) -> &str {
+        self.init.as_ref().map_or("", |init| &init.codec)
+    }
+
+    pub(crate) fn has_begun(&self) -> bool {
+        !self.segments.is_empty()
+    }
+
+    /// What is new and whole: it is written under another name and renamed.
+    pub(crate) fn take(&mut self) -> Result<Vec<Upload>> {
+        let mut uploads = vec![];
+        loop {
+            let name = segment_name(self.segments.len());
+            let file = self.folder.join(&name);
+            let bytes = match fs::read(&file) {
+                Ok(bytes) => bytes,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(uploads),
+                Err(error) => return Err(error).with_context(|| format!("cannot read `{name}`")),
+            };
+            if self.init.is_none() {
+                uploads.push(self.begin()?);
+            }
+            let Some(init) = &self.init else {
+                return Ok(uploads);
+            };
+            let times = init
+                .times(&bytes)
+                .with_context(|| format!("cannot read `{name}`"))?;
+            let segment = Segment {
+                micros: init.micros(self.end + times.duration) - init.micros(self.end),
+                bytes: bytes.len() as u64,
+            };
+            if (segment.micros + 500_000) / 1_000_000 > self.target {
+                return Err(TooLong {
+                    folder: self.path.clone(),
+                    micros: segment.micros,
+                    target: self.target,
+                }
+                .into());
+            }
+            self.end += times.duration;
+            self.segments.push(segment);
+            let path = format!("{}/{name}", self.path);
+            uploads.push(Upload {
+                content_type: lectern::content_type::for_key(&path).to_owned(),
+                path,
+                bytes: bytes.len() as u64,
+                source: Source::File(file),
+            });
+        }
+    }
+
+    fn begin(&mut self) -> Result<Upload> {
+        let read = fs::read(self.folder.join("init.mp4")).context("cannot read `init.mp4`")?;
+        let bytes = match self.is_sound {
+            true => trim_priming(&read)?,
+            false => read,
+        };
+        self.init = Some(Init::parse(&bytes)?);
+        let path = format!("{}/init.mp4", self.path);
+        Ok(Upload::of_bytes(&path, Bytes::from(bytes)))
+    }
+
+    pub(crate) fn playlist(&self, is_ended: bool) -> Upload {
+        let path = format!("{}/playlist.m3u8", self.path);
+        Upload::of_bytes(&path, growing(&self.segments, self.target, is_ended))
+    }
+
+    pub(crate) fn length(&self) -> u64 {
+        self.segments.iter().map(|segment| segment.micros).sum()
+    }
+}

@@ -1,0 +1,236 @@
+//! `lectern ship --instant`: something plays within seconds, and goes on playing while the lecture proper is made.
+//!
+//! A revision of its own, of growing playlists (EVENT, RFC 8216bis §4.4.3.5). What follows replaces it as one lecture replaces
+//! another: who watches it is not disturbed.
+
+mod growth;
+mod sketch;
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::time::{Duration, Instant as Clock};
+
+use anyhow::{Context as _, Result};
+use futures_util::stream::{self, FuturesUnordered, StreamExt as _, TryStreamExt as _};
+use sha2::{Digest as _, Sha256};
+
+use crate::cli::EncodeArgs;
+use crate::clock;
+use crate::package_json::MULTIVARIANT;
+use crate::partial::Partial;
+use crate::playlists;
+use crate::presentation::{AudioTrack, Presentation, Track, VideoTrack};
+use crate::probe::{Source, file_url, input_options};
+use crate::process;
+use crate::progress::{Progress, Unit};
+use crate::publish::{MOST_AT_ONCE, Publication, PublishError, Target, Upload};
+use crate::revision::hex;
+use growth::Growth;
+use sketch::{Sketch, longest_gap, may_copy};
+
+/// Between looks at what is there; R2 takes one write a second of a playlist.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
+const BETWEEN_WRITES: Duration = Duration::from_millis(1_500);
+/// Seconds of the beginning in which key frames are looked for.
+const LOOKED_AT: u32 = 20;
+
+pub(crate) struct Instant<'a> {
+    pub(crate) input: &'a Path,
+    pub(crate) source: &'a Source,
+    pub(crate) bytes: u64,
+    /// SHA-256 of the input.
+    pub(crate) sha256: &'a str,
+    pub(crate) ffmpeg: &'a str,
+    pub(crate) encode: &'a EncodeArgs,
+    pub(crate) work: &'a Path,
+    pub(crate) target: &'a Target,
+    pub(crate) progress: Progress,
+    /// When the command was started.
+    pub(crate) began: Clock,
+}
+
+impl Instant<'_> {
+    /// Publishes it, to its end.
+    pub(crate) async fn run(&self) -> Result<()> {
+        let input = file_url(self.input);
+        let gap = match may_copy(self.source) {
+            true => self.gap().await,
+            false => None,
+        };
+        let sketch = Sketch::new(self.source, self.bytes, gap, self.encode, &input);
+        let revision = self.revision(&sketch, &input);
+        let partial = Partial::under(self.work, &revision, self.progress)?;
+        let ended = self.grow(&sketch, &revision, &partial).await;
+        // What is in it is published, or of no use.
+        partial.discard();
+        ended
+    }
+
+    /// Another one every time: encoders with several threads do not give the same bytes twice, and nobody waits for it to be
+    /// taken up.
+    fn revision(&self, sketch: &Sketch, input: &OsString) -> String {
+        let recipe = sketch.recipe(self.sha256, self.ffmpeg, input);
+        let now = clock::now().timestamp_micros();
+        let hash = Sha256::new()
+            .chain_update(recipe)
+            .chain_update(now.to_be_bytes());
+        let mut revision = hex(&hash.finalize());
+        revision.truncate(16);
+        revision
+    }
+
+    async fn grow(&self, sketch: &Sketch, revision: &str, partial: &Partial) -> Result<()> {
+        partial.take_up(&[]).await?;
+        let folder = partial.revision_folder();
+        for name in sketch.folders() {
+            std::fs::create_dir_all(folder.join(name)).context("cannot make the folders")?;
+        }
+        let publication = Publication::without_folder(self.target, revision).await?;
+        let sound = sketch.audio.iter().map(|audio| audio.folder.as_str());
+        let mut growths: Vec<Growth> = sketch
+            .folders()
+            .map(|name| {
+                let path = format!("v/{revision}/{name}");
+                let is_sound = sound.clone().any(|sound| sound == name);
+                Growth::new(&folder, path, name, is_sound, sketch.target_duration)
+            })
+            .collect();
+        let total = (self.source.duration).map_or(0, |seconds| (seconds * 1000.0) as u64);
+        let step = self.progress.step("instant", Unit::Milliseconds, total);
+        let mut encoders: FuturesUnordered<_> = (sketch.commands.iter())
+            .map(|args| process::encode(args.clone(), &folder, |_| {}))
+            .collect();
+        let mut looks = tokio::time::interval(BETWEEN_LOOKS);
+        looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut written: Option<Clock> = None;
+        let mut failed = None;
+        loop {
+            tokio::select! {
+                ended = encoders.next(), if !encoders.is_empty() => {
+                    // What is there already stays, and ends.
+                    if let Some(Err(error)) = ended {
+                        failed.get_or_insert(error.into());
+                        encoders.clear();
+                    }
+                }
+                _ = looks.tick(), if !encoders.is_empty() => {}
+            }
+            let is_ended = encoders.is_empty();
+            let is_due = written.is_none_or(|written| written.elapsed() >= BETWEEN_WRITES);
+            if !is_due && !is_ended {
+                continue;
+            }
+            let mut uploads = vec![];
+            for growth in &mut growths {
+                match growth.take() {
+                    Ok(more) => uploads.extend(more),
+                    Err(error) => {
+                        failed.get_or_insert(error);
+                        encoders.clear();
+                    }
+                }
+            }
+            let is_ended = is_ended || failed.is_some();
+            let has_new = !uploads.is_empty();
+            send(&publication, uploads).await?;
+            if growths.iter().any(|growth| !growth.has_begun()) {
+                if is_ended {
+                    break;
+                }
+                continue;
+            }
+            if has_new || is_ended {
+                self.list(&growths, is_ended).await?;
+                step.set(growths.iter().map(Growth::length).min().unwrap_or(0) / 1000);
+                if written.is_none() {
+                    let master = master(sketch, revision, &growths);
+                    publication.begin_with(master).await?;
+                    self.tell();
+                }
+                written = Some(Clock::now());
+            }
+            if is_ended {
+                break;
+            }
+        }
+        step.finish();
+        failed.map_or(Ok(()), Err)
+    }
+
+    async fn list(&self, growths: &[Growth], is_ended: bool) -> Result<(), PublishError> {
+        stream::iter(growths.iter().map(Ok))
+            .try_for_each_concurrent(MOST_AT_ONCE, |growth| async move {
+                self.target.replace(&growth.playlist(is_ended)).await
+            })
+            .await
+    }
+
+    fn tell(&self) {
+        let seconds = self.began.elapsed().as_secs_f64();
+        self.progress.note(format_args!(
+            "plays now, {seconds:.2} s after the start: {}",
+            self.target.master()
+        ));
+        self.progress.playable(&self.target.master(), seconds);
+    }
+
+    /// The longest time between key frames at the beginning.
+    async fn gap(&self) -> Option<f64> {
+        let index = self.source.video.as_ref()?.index;
+        let mut args: Vec<OsString> = ["-v", "error"].map(Into::into).to_vec();
+        args.extend(input_options().map(Into::into));
+        args.extend(["-select_streams".into(), index.to_string().into()]);
+        args.extend(["-read_intervals".into(), format!("%+{LOOKED_AT}").into()]);
+        args.extend(["-show_entries", "packet=pts_time,flags", "-of", "csv=p=0"].map(Into::into));
+        args.push(file_url(self.input));
+        let packets = process::capture("ffprobe", args).await.ok()?;
+        longest_gap(&String::from_utf8_lossy(&packets))
+    }
+}
+
+async fn send(publication: &Publication<'_>, uploads: Vec<Upload>) -> Result<(), PublishError> {
+    stream::iter(uploads.into_iter().map(Ok))
+        .try_for_each_concurrent(MOST_AT_ONCE, |upload| async move {
+            publication.send(&upload).await
+        })
+        .await
+}
+
+fn master(sketch: &Sketch, revision: &str, growths: &[Growth]) -> Upload {
+    let track = |folder: &str, bandwidth: u64| {
+        let path = format!("v/{revision}/{folder}");
+        let codec = (sketch.folders().zip(growths))
+            .find(|(name, _)| *name == folder)
+            .map_or_else(String::new, |(_, growth)| growth.codec().to_owned());
+        Track {
+            folder: path,
+            id: folder.replace('/', "-"),
+            codec,
+            peak_bandwidth: bandwidth,
+            average_bandwidth: bandwidth,
+            timescale: 1,
+            ticks: vec![],
+        }
+    };
+    let presentation = Presentation {
+        video: (sketch.video.iter())
+            .map(|video| VideoTrack {
+                track: track(&video.folder, video.bandwidth),
+                width: video.width,
+                height: video.height,
+                frame_rate: video.frame_rate,
+            })
+            .collect(),
+        audio: (sketch.audio.iter())
+            .map(|audio| AudioTrack {
+                track: track(&audio.folder, audio.bandwidth),
+                language: audio.audio.language.clone(),
+                title: audio.audio.title.clone(),
+                channels: audio.audio.channels,
+                is_muxed: false,
+            })
+            .collect(),
+        ..Presentation::default()
+    };
+    Upload::of_bytes(MULTIVARIANT, playlists::multivariant(&presentation))
+}

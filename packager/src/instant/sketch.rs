@@ -1,0 +1,269 @@
+//! What plays within seconds: the source's own streams where players take them as they are, else one small rung. Pure.
+
+use std::ffi::OsString;
+
+use serde::Serialize;
+
+use crate::cli::EncodeArgs;
+use crate::ffmpeg::{CHANNELS, hls};
+use crate::ladder::{Rung, frame_rate};
+use crate::parts::Part;
+use crate::plan::Plan;
+use crate::probe::landings::is_seekable;
+use crate::probe::{Audio, Rate, Source, Video, input_options};
+
+/// Seconds of a segment: the first is there sooner than one of four.
+const SEGMENT: u32 = 2;
+/// The rung that is encoded where nothing can be copied.
+const SIDE: u32 = 480;
+/// What a phone's decoder takes for granted.
+const MOST_LINES: u32 = 1080;
+/// Seconds between key frames: what a viewer waits for at a seek, at most.
+const LONGEST_GAP: f64 = 6.0;
+const AUDIO_KBITS: u64 = 128;
+
+/// How it is made, and what comes of it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Sketch {
+    pub(crate) commands: Vec<Vec<OsString>>,
+    pub(crate) is_copied: bool,
+    pub(crate) video: Option<SketchedVideo>,
+    pub(crate) audio: Vec<SketchedAudio>,
+    /// Seconds that no segment exceeds by half a second or more.
+    pub(crate) target_duration: u64,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct SketchedVideo {
+    pub(crate) folder: String,
+    pub(crate) width: u32,
+    pub(crate) height: u32,
+    pub(crate) frame_rate: Rate,
+    /// bit/s, as far as it is known before.
+    pub(crate) bandwidth: u64,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct SketchedAudio {
+    pub(crate) folder: String,
+    pub(crate) audio: Audio,
+    pub(crate) bandwidth: u64,
+}
+
+/// What the revision is named by.
+#[derive(Serialize)]
+struct Recipe<'a> {
+    format: u32,
+    source: &'a str,
+    ffmpeg: &'a str,
+    argv: Vec<Vec<String>>,
+}
+
+impl Sketch {
+    /// `gap` is the longest between key frames, as far as somebody has looked.
+    pub(crate) fn new(
+        source: &Source,
+        bytes: u64,
+        gap: Option<f64>,
+        args: &EncodeArgs,
+        input: &OsString,
+    ) -> Self {
+        let copied = gap.is_some_and(|gap| gap <= LONGEST_GAP) && may_copy(source);
+        if copied {
+            return Self::copied(source, bytes, input);
+        }
+        let args = args.small(SIDE, SEGMENT);
+        Self::encoded(&Plan::new(source, &args), input)
+    }
+
+    fn copied(source: &Source, bytes: u64, input: &OsString) -> Self {
+        let mut args: Vec<OsString> = words("-hide_banner -nostdin -nostats -y -v warning");
+        args.extend(words("-progress pipe:1"));
+        args.extend(input_options().map(Into::into));
+        args.extend(["-i".into(), input.clone()]);
+        let mut stream = |index: u32, folder: &str| {
+            args.extend(["-map".into(), format!("0:{index}").into()]);
+            args.extend(words("-map_metadata -1 -map_chapters -1 -c copy"));
+            args.extend(hls(folder, SEGMENT));
+        };
+        let video = source.video.as_ref().map(|video| {
+            let folder = format!("{}p", short_side(video));
+            stream(video.index, &folder);
+            // Twice the average is no worse a guess than another.
+            let average = bytes as f64 * 8.0 / source.end().unwrap_or(1.0).max(1.0);
+            SketchedVideo {
+                folder,
+                width: video.width,
+                height: video.height,
+                frame_rate: frame_rate(video),
+                bandwidth: (average * 2.0) as u64,
+            }
+        });
+        let audio = (crate::plan::folders(&source.audio).zip(&source.audio))
+            .map(|(folder, audio)| {
+                stream(audio.index, &folder);
+                SketchedAudio {
+                    folder,
+                    audio: audio.clone(),
+                    bandwidth: 2 * AUDIO_KBITS * 1000,
+                }
+            })
+            .collect();
+        Self {
+            commands: vec![args],
+            is_copied: true,
+            video,
+            audio,
+            target_duration: (LONGEST_GAP as u64) + u64::from(SEGMENT),
+        }
+    }
+
+    fn encoded(plan: &Plan, input: &OsString) -> Self {
+        let mut commands = vec![];
+        let mut video = None;
+        for part in plan.parts() {
+            let part = match part {
+                Part::Picture(picture, mut cut) => {
+                    cut.has_stills = false;
+                    let Some(Rung {
+                        width,
+                        height,
+                        max_rate,
+                        ..
+                    }) = cut.rungs.first().cloned()
+                    else {
+                        continue;
+                    };
+                    video = Some(SketchedVideo {
+                        folder: cut.rungs[0].name(),
+                        width,
+                        height,
+                        frame_rate: picture.frame_rate,
+                        bandwidth: u64::from(max_rate) * 1000,
+                    });
+                    Part::Picture(picture, cut)
+                }
+                sound => sound,
+            };
+            commands.push(hurried(plan.argv(&part, input.clone())));
+        }
+        let audio = (plan.sound.iter())
+            .map(|sound| SketchedAudio {
+                folder: sound.folder.clone(),
+                audio: Audio {
+                    channels: CHANNELS,
+                    ..sound.audio.clone()
+                },
+                bandwidth: AUDIO_KBITS * 1000,
+            })
+            .collect();
+        Self {
+            commands,
+            is_copied: false,
+            video,
+            audio,
+            target_duration: u64::from(SEGMENT),
+        }
+    }
+
+    pub(crate) fn folders(&self) -> impl Iterator<Item = &str> {
+        let video = self.video.iter().map(|video| video.folder.as_str());
+        video.chain(self.audio.iter().map(|audio| audio.folder.as_str()))
+    }
+
+    /// What its bytes follow from, but for the input's name.
+    pub(crate) fn recipe(&self, source: &str, ffmpeg: &str, input: &OsString) -> Vec<u8> {
+        let shown = |arg: &OsString| match arg == input {
+            true => "SOURCE".to_owned(),
+            false => arg.to_string_lossy().into_owned(),
+        };
+        let argv = self.commands.iter();
+        let recipe = Recipe {
+            format: 1,
+            source,
+            ffmpeg,
+            argv: argv.map(|args| args.iter().map(shown).collect()).collect(),
+        };
+        // A struct of strings always becomes JSON.
+        serde_json::to_vec(&recipe).unwrap_or_default()
+    }
+}
+
+/// With as many threads as there are cores: the same bytes every time are of no use here.
+fn hurried(args: Vec<OsString>) -> Vec<OsString> {
+    let mut hurried: Vec<OsString> = vec![];
+    for arg in args {
+        match hurried.last() {
+            Some(last) if last == "-threads" => drop(hurried.pop()),
+            _ => hurried.push(arg),
+        }
+    }
+    hurried
+}
+
+/// Whether every player takes the streams as they are.
+pub(crate) fn may_copy(source: &Source) -> bool {
+    let takes_picture = |video: &Video| {
+        video.codec == "h264"
+            && video.pixel_format == "yuv420p"
+            && video.rotation == 0
+            && !video.interlaced
+            && !video.still
+            && short_side(video) <= MOST_LINES
+    };
+    let takes_sound = |audio: &Audio| audio.codec == "aac" && audio.channels <= CHANNELS;
+    is_seekable(source)
+        && source.end().is_some()
+        && source.video.as_ref().is_some_and(takes_picture)
+        && source.audio.iter().all(takes_sound)
+}
+
+/// The longest time between key frames of packets, as `time,flags` a line.
+pub(crate) fn longest_gap(packets: &str) -> Option<f64> {
+    let (mut last_key, mut last, mut longest) = (None, None::<f64>, 0.0_f64);
+    for line in packets.lines() {
+        let (time, flags) = line.split_once(',')?;
+        let Ok(time) = time.parse::<f64>() else {
+            continue;
+        };
+        if flags.starts_with('K') {
+            longest = longest.max(time - last_key.unwrap_or(time));
+            last_key = Some(time);
+        }
+        last = Some(last.map_or(time, |last| last.max(time)));
+    }
+    // The run that was cut off counts as far as it went.
+    Some(longest.max(last? - last_key?))
+}
+
+fn short_side(video: &Video) -> u32 {
+    video.width.min(video.height)
+}
+
+fn words(text: &str) -> Vec<OsString> {
+    text.split(' ').map(Into::into).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_encoder_in_a_hurry_takes_all_threads() {
+        let args = words("-threads 1 -i a -preset superfast -threads 1 -g 600");
+        assert_eq!(hurried(args), words("-i a -preset superfast -g 600"));
+    }
+
+    #[test]
+    fn the_longest_gap_is_that_between_key_frames_or_after_the_last() {
+        for (packets, expected) in [
+            ("0.0,K_\n0.5,__\n2.0,K_\n5.0,K_\n5.5,__\n", Some(3.0)),
+            ("0.0,K_\n9.5,__\n", Some(9.5)),
+            ("0.0,K_\nN/A,__\n1.0,K_\n", Some(1.0)),
+            ("0.5,__\n", None),
+            ("", None),
+        ] {
+            assert_eq!(longest_gap(packets), expected, "{packets}");
+        }
+    }
+}
