@@ -20,3 +20,12 @@ pub(crate) fn play_elsewhere(plays: &[(&str, &String)]) -> Vec<serde_json::Value
         .args(plays.iter().flat_map(|(player, link)| [*player, link])));
     serde_json::from_str(&printed).expect("JSON")
 }
+
+/// So many viewers of a link, who say when all have begun and how it went.
+pub(crate) fn viewers(count: usize, link: &str) -> Command {
+    let mut command = Command::new(built("node_modules/node/bin/node"));
+    command
+        .arg(root().join("tests/browser/watch.mjs"))
+        .args([&count.to_string(), link]);
+    command
+}

@@ -4,6 +4,7 @@
 mod answers;
 mod browser;
 mod cache;
+mod common;
 mod crash;
 mod edge;
 mod faults;
@@ -15,6 +16,9 @@ mod media;
 #[path = "../oddities/mod.rs"]
 mod oddities;
 mod players;
+mod publishing;
+#[path = "../../packager/tests/suite/mod.rs"]
+mod suite;
 mod watching;
 
 use std::collections::HashSet;

@@ -1,0 +1,168 @@
+//! Publishing through the edge, and what those who watch meanwhile notice of it.
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+use lectern::link::Use;
+use serde_json::Value;
+
+use super::browser::viewers;
+use super::common::Run;
+use super::edge::Edge;
+use super::suite::{Place, suite};
+use super::{LECTURE, MASTER, media};
+
+/// Viewers of one lecture.
+const CLASS: usize = 20;
+
+fn lectern(edge: &Edge, args: &[&str]) -> Run {
+    let output = edge.lectern().args(args).output().expect("lectern starts");
+    Run {
+        code: output.status.code().unwrap_or(-1),
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+#[test]
+fn the_edge_does_all_that_a_target_does() {
+    let edge = Edge::start();
+    let (_kept, other) = media::packaged(1, &["--ladder", "240", "--crf", "36"]);
+    let packages: [PathBuf; 2] = [media::package().to_owned(), other];
+    let token = edge.token(LECTURE, Use::Admin);
+    let url = |path: &str, more: &str| format!("{LECTURE}{path}?token={token}{more}");
+    let place = Place {
+        target: format!("{}{LECTURE}", edge.origin),
+        run: &|args| lectern(&edge, args),
+        read: &|path| {
+            let reply = edge.get(&url(path, "&as=stored"));
+            (reply.status == 200).then_some(reply.body)
+        },
+        damage: &|path, bytes| {
+            let (method, body) = bytes.map_or(("DELETE", &[][..]), |bytes| ("PUT", bytes));
+            let reply = edge.send(method, &url(path, ""), &[], body);
+            assert!(reply.status < 300, "{}", reply.verdict());
+        },
+    };
+    suite(&packages, &place);
+}
+
+/// A class in front of a lecture, of which all have begun.
+struct Class(Child, BufReader<std::process::ChildStdout>);
+
+impl Class {
+    fn begin(count: usize, link: &str) -> Self {
+        let mut child = viewers(count, link)
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("node starts");
+        let mut output = BufReader::new(child.stdout.take().expect("its output"));
+        let mut line = String::new();
+        output.read_line(&mut line).expect("a line");
+        assert_eq!(line.trim(), "begun");
+        Self(child, output)
+    }
+
+    fn ends(mut self) -> Vec<Value> {
+        let mut told = String::new();
+        self.1.read_to_string(&mut told).expect("their reports");
+        assert!(self.0.wait().expect("node ends").success());
+        serde_json::from_str(&told).expect("JSON")
+    }
+}
+
+#[test]
+fn a_class_that_watches_while_a_lecture_is_replaced_and_pruned_notices_nothing() {
+    let edge = Edge::start();
+    let (_first, old) = media::packaged(1, &["--ladder", "240", "--no-mp4"]);
+    let (_second, new) = media::packaged(1, &["--ladder", "240", "--no-mp4", "--crf", "36"]);
+    edge.publish(&old, LECTURE);
+    let class = Class::begin(CLASS, &edge.link(MASTER));
+    edge.publish(&new, LECTURE);
+    let target = format!("{}{LECTURE}", edge.origin);
+    let pruned = lectern(&edge, &["prune", &target, "--keep", "1"]);
+    assert_eq!(pruned.code, 0, "{pruned:?}");
+    assert_eq!(pruned.stdout.trim(), "", "what is watched stays");
+    let all = class.ends();
+    assert_eq!(all.len(), CLASS);
+    for viewer in all {
+        assert_eq!(viewer["how"], "ended", "{viewer:#}\n{}", edge.log());
+        assert_eq!(viewer["errors"], serde_json::json!([]), "{viewer:#}");
+        assert_eq!(viewer["stalls"], 0, "{viewer:#}");
+    }
+}
+
+#[test]
+fn who_opens_a_lecture_while_it_is_shipped_sees_all_of_it_and_who_comes_later_sees_it_better() {
+    let edge = Edge::start();
+    let folder = tempfile::TempDir::new().expect("a folder");
+    let input = folder.path().join("screen.mkv");
+    // What no browser plays as it is.
+    let made = Command::new("ffmpeg")
+        .args([
+            "-v",
+            "error",
+            "-nostdin",
+            "-f",
+            "lavfi",
+            "-i",
+            "testsrc2=s=1280x720:r=25:d=20",
+        ])
+        .args([
+            "-f",
+            "lavfi",
+            "-i",
+            "sine=f=330:r=44100:d=20",
+            "-c:v",
+            "mpeg4",
+            "-q:v",
+            "6",
+            "-c:a",
+            "mp3",
+        ])
+        .arg(&input)
+        .status();
+    assert!(made.expect("ffmpeg is installed").success());
+    let target = format!("{}{LECTURE}", edge.origin);
+    let mut ship = edge
+        .lectern()
+        .args([
+            "ship",
+            "--instant",
+            "--json",
+            "--ladder",
+            "720,480",
+            "--work",
+        ])
+        .arg(folder.path().join("work"))
+        .arg(&input)
+        .arg(&target)
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("lectern starts");
+    let mut events = BufReader::new(ship.stdout.take().expect("its output")).lines();
+    let playable = events.by_ref().find_map(|line| {
+        let event: Value = serde_json::from_str(&line.ok()?).ok()?;
+        (event["event"] == "playable").then_some(event)
+    });
+    assert!(playable.is_some(), "it plays before it is shipped");
+    let class = Class::begin(1, &edge.link(MASTER));
+    let heights = |class: Class| {
+        let viewer = class.ends().swap_remove(0);
+        assert_eq!(viewer["how"], "ended", "{viewer:#}\n{}", edge.log());
+        assert_eq!(viewer["errors"], serde_json::json!([]), "{viewer:#}");
+        let reached = viewer["reached"].as_f64().expect("a time");
+        assert!((reached - 20.0).abs() < 0.3, "{viewer:#}");
+        viewer["heights"].clone()
+    };
+    assert_eq!(heights(class), serde_json::json!([480]));
+    events.for_each(drop);
+    assert!(ship.wait().expect("it ends").success());
+    let master = edge.get(&format!("{MASTER}?token={}", edge.token(MASTER, Use::Play)));
+    assert!(
+        master.text().contains("RESOLUTION=1280x720"),
+        "{}",
+        master.text()
+    );
+}
