@@ -10,11 +10,14 @@ mod faults;
 mod http;
 #[path = "../http_table/mod.rs"]
 mod http_table;
+#[path = "../interop/libraries.rs"]
+mod libraries;
 mod looking;
 mod media;
 #[path = "../oddities/mod.rs"]
 mod oddities;
 mod players;
+mod sdks;
 mod watching;
 
 use std::collections::HashSet;

@@ -53,7 +53,8 @@ module Lectern
 
       config.after_initialize do |app|
         Lectern::Rails.config = app.config.lectern
-        keys = app.config.lectern.keys || ENV["LECTERN_KEYS"]
+        # Not `.keys`, which of a Hash is something else.
+        keys = app.config.lectern[:keys] || ENV["LECTERN_KEYS"]
         # Tasks such as assets:precompile run where no secrets are.
         Lectern.key_ids(keys) if keys
       end
