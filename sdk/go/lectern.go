@@ -571,10 +571,13 @@ func origin(text string) (string, bool) {
 
 var cidrForm = regexp.MustCompile(`^([0-9A-Fa-f:.]+)(?:/([0-9]+))?$`)
 
+var longGroup = regexp.MustCompile(`[0-9A-Fa-f]{5}`)
+
 // RFC 4632, RFC 4291: no bit behind the prefix, no IPv4 address written as IPv6.
 func cidr(text string) (string, bool) {
 	parts := cidrForm.FindStringSubmatch(text)
-	if parts == nil {
+	// RFC 4291 §2.2: one to four digits. netip takes zeros in front of them.
+	if parts == nil || longGroup.MatchString(parts[1]) {
 		return "", false
 	}
 	address, err := netip.ParseAddr(parts[1])
