@@ -6,6 +6,7 @@ mod browser;
 mod cache;
 mod crash;
 mod edge;
+mod embeds;
 mod faults;
 mod http;
 #[path = "../http_table/mod.rs"]
