@@ -206,7 +206,7 @@ func Mint(claims Claims, edge Edge) (string, error) {
 }
 
 // Verify gives the claims of a token, or of a URL that has one, which then has to open that URL; url, where it is not empty, is
-// what it has to open else. The edge asks more of JSON: a member that is there twice opens nothing.
+// what it has to open else.
 func Verify(token, url string, edge Edge) (Claims, error) {
 	ring, err := keyring(edge.Keys)
 	if err != nil {
@@ -272,7 +272,7 @@ func keyring(text string) ([]key, error) {
 	}
 	bad := fail("bad_keys", `LECTERN_KEYS is not a JSON list of {"kid", "secret"}`)
 	var entries []map[string]*string
-	if json.Unmarshal([]byte(text), &entries) != nil || entries == nil {
+	if !read([]byte(text), &entries) || entries == nil {
 		return nil, bad
 	}
 	for _, entry := range entries {
@@ -787,9 +787,44 @@ func readClaims(text []byte) (Claims, error) {
 	return claims, claims.check()
 }
 
+// What JSON is made of; half of a surrogate pair is in no string.
+var tokenForm = regexp.MustCompile(`"(?:[^"\\]|\\u(?:[0-9A-CEFa-cef][0-9A-Fa-f]{3}|[Dd][0-7][0-9A-Fa-f]{2}|[Dd][89ABab][0-9A-Fa-f]{2}\\u[Dd][C-Fc-f][0-9A-Fa-f]{2})|\\[^u])*"|[{}\[\]:,]|[^\s{}\[\]:,"]+`)
+
+// Reads JSON as the edge does: UTF-8, whole characters, no member twice, 16 levels at most.
+func read(text []byte, into any) bool {
+	if !utf8.Valid(text) || json.Unmarshal(text, into) != nil {
+		return false
+	}
+	tokens := tokenForm.FindAllString(string(text), -1)
+	var open []map[string]bool
+	for at, token := range tokens {
+		switch {
+		case token == "}" || token == "]":
+			if len(open) == 0 {
+				return false
+			}
+			open = open[:len(open)-1]
+		case strings.HasPrefix(token, `\`) || token != "," && token != ":" && len(open) > 16:
+			// A backslash outside of strings is what is left of a string that is none.
+			return false
+		}
+		if at+1 < len(tokens) && tokens[at+1] == ":" {
+			var name string
+			if len(open) == 0 || json.Unmarshal([]byte(token), &name) != nil || open[len(open)-1][name] {
+				return false
+			}
+			open[len(open)-1][name] = true
+		}
+		if token == "{" || token == "[" {
+			open = append(open, map[string]bool{})
+		}
+	}
+	return true
+}
+
 func object(text []byte) (map[string]json.RawMessage, bool) {
 	var members map[string]json.RawMessage
-	ok := utf8.Valid(text) && json.Unmarshal(text, &members) == nil && members != nil
+	ok := read(text, &members) && members != nil
 	return members, ok
 }
 

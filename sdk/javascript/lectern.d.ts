@@ -78,10 +78,7 @@ export function uploadLink(url: string, options?: Omit<LinkOptions, 'use'>): Pro
 /** A token over these claims. */
 export function mint(claims: Claims, options?: MintOptions): Promise<string>;
 
-/**
- * The claims of a token, or of a URL that has one, which then has to open that URL; `url` is what it has to open else.
- * The edge asks more of JSON: a member that is there twice, or a number written as `1.0`, opens nothing.
- */
+/** The claims of a token, or of a URL that has one, which then has to open that URL; `url` is what it has to open else. */
 export function verify(token: string, options?: EdgeOptions & { url?: string }): Promise<Claims & { use: Use; sessions?: number }>;
 
 /** The ids of the keys, the minting one first, as the edge's `/_lectern/health` says them. Throws where the keys are wrong. */

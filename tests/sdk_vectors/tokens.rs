@@ -14,12 +14,25 @@ fn sign(key: usize, header: &str, payload: &str) -> String {
         URL_SAFE_NO_PAD.encode(header),
         URL_SAFE_NO_PAD.encode(payload)
     );
+    seal(key, &signed)
+}
+
+fn seal(key: usize, signed: &str) -> String {
     let mac = Hmac::<Sha256>::new_from_slice(SECRETS[key].1).expect("a key");
     let signature = mac.chain_update(signed.as_bytes()).finalize().into_bytes();
     format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature))
 }
 
 const HEADER: &str = r#"{"alg":"HS256","typ":"JWT","kid":"2026-11"}"#;
+
+/// A claim that nobody knows, so many levels deep.
+fn deep(levels: usize, inmost: &str) -> String {
+    payload(&format!(
+        r#","x":{}{inmost}{}"#,
+        "[".repeat(levels),
+        "]".repeat(levels)
+    ))
+}
 
 fn payload(more: &str) -> String {
     format!(r#"{{"path":"/courses/rails/","exp":{NOW}{more}}}"#)
@@ -79,6 +92,39 @@ pub(crate) fn good() -> Vec<Value> {
                 HEADER,
                 &payload(r#","course":{"a":[null,1.5,true]},"aud":"x""#),
             ),
+            None,
+        ),
+        (
+            "numbers of every kind in unknown claims",
+            sign(
+                0,
+                HEADER,
+                &payload(r#","x":[-1,-0,0.5,1e3,1E-3,18446744073709551616]"#),
+            ),
+            None,
+        ),
+        (
+            "a name again on another level",
+            sign(
+                0,
+                HEADER,
+                &payload(r#","x":{"exp":1,"x":{"x":[{"a":1},{"a":2}]}}"#),
+            ),
+            None,
+        ),
+        (
+            "brackets, colons and escaped quotes in strings",
+            sign(
+                0,
+                HEADER,
+                &payload(r#","x":"\"},{:[\\","y":"\\\"","z":[":"]"#),
+            ),
+            None,
+        ),
+        ("as deep as may be", sign(0, HEADER, &deep(15, "1")), None),
+        (
+            "as deep as may be, and nothing there",
+            sign(0, HEADER, &deep(16, "")),
             None,
         ),
         (
@@ -278,6 +324,75 @@ pub(crate) fn bad() -> Vec<Value> {
             "claims with something behind them",
             claimed(&(payload("") + " x")),
         ),
+        ("a claim twice", more(r#","exp":1800000000"#)),
+        (
+            "a claim twice, once escaped",
+            more(r#","\u0065xp":1800000000"#),
+        ),
+        ("an unknown claim twice", more(r#","x":1,"x":1"#)),
+        (
+            "a member twice within an unknown claim",
+            more(r#","x":{"a":[{"b":1,"c":2,"b":1}]}"#),
+        ),
+        ("nbf with a fraction of nothing", more(r#","nbf":1.0"#)),
+        ("nbf with an exponent", more(r#","nbf":1e3"#)),
+        ("nbf of minus nothing", more(r#","nbf":-0"#)),
+        (
+            "half of a character in the viewer",
+            more(r#","sub":"\ud83c""#),
+        ),
+        ("the other half", more(r#","sub":"\udf93""#)),
+        ("two first halves", more(r#","sub":"\ud83c\ud83c""#)),
+        (
+            "half of a character in an unknown claim",
+            more(r#","x":["a","\ud83cx"]"#),
+        ),
+        ("a comment", more(r#",/* */"x":1"#)),
+        ("a comma too many", more(r#","x":[1,]"#)),
+        (
+            "a space within a number",
+            claimed(r#"{"path":"/courses/rails/","exp":1 800000000}"#),
+        ),
+        ("a zero before a number", more(r#","x":01"#)),
+        ("a number that ends in a point", more(r#","x":1."#)),
+        ("no number", more(r#","x":NaN"#)),
+        ("an escape that JSON does not have", more(r#","x":"\x41""#)),
+        ("a line feed within a string", more(",\"x\":\"\n\"")),
+        (
+            "a byte order mark",
+            claimed(&format!("\u{feff}{}", payload(""))),
+        ),
+        ("17 levels", claimed(&deep(16, "1"))),
+        (
+            "18 levels of objects",
+            more(&format!(
+                r#","x":{}1{}"#,
+                r#"{"a":"#.repeat(16),
+                "}".repeat(16)
+            )),
+        ),
+        (
+            "an algorithm twice",
+            signed(r#"{"alg":"HS256","alg":"HS256","kid":"2026-11"}"#),
+        ),
+        (
+            "an id twice, once escaped",
+            signed(r#"{"alg":"HS256","kid":"2026-11","\u006bid":"2026-11"}"#),
+        ),
+        ("bytes that are not UTF-8", {
+            let signed = format!(
+                "{}.{}",
+                parts[0],
+                URL_SAFE_NO_PAD.encode(
+                    [
+                        payload(r#","x":""#).trim_end_matches('}').as_bytes(),
+                        b"\xff\"}"
+                    ]
+                    .concat()
+                )
+            );
+            seal(0, &signed)
+        }),
         ("no claims", claimed("{}")),
         ("no path", claimed(&format!(r#"{{"exp":{NOW}}}"#))),
         ("no exp", claimed(r#"{"path":"/a"}"#)),

@@ -39,6 +39,9 @@ final class Lectern
     /** RFC 3986, taken apart as text, so that what is not the token stays as it was. */
     private const URL = '~\A(https?://[^/?#\\\\\x00-\x20\x7f]+)(/[^?#]*|)(?:\?([^#\x00-\x20\x7f]*))?(?:#([^\x00-\x20\x7f]*))?\z~i';
 
+    /** What JSON is made of. */
+    private const TOKEN = '~"(?:[^"\\\\]|\\\\.)*"|[{}\[\]:,]|[^\s{}\[\]:,"]+~s';
+
     /** Every claim in the order in which it is written, and what it has to be. */
     private const CLAIMS = [
         'path' => '',
@@ -181,7 +184,6 @@ final class Lectern
 
     /**
      * The claims of a token, or of a URL that has one, which then has to open that URL; `url` is what it has to open else.
-     * The edge asks more of JSON: a member that is there twice opens nothing.
      *
      * @return array<string, mixed>
      */
@@ -232,7 +234,7 @@ final class Lectern
         if (trim($text) === '') {
             throw new LecternException('no_keys', 'LECTERN_KEYS is not set: `lectern keys new` prints a value');
         }
-        $entries = json_decode($text);
+        $entries = self::read($text);
         $ring = [];
         foreach (is_array($entries) ? $entries : [null] as $entry) {
             $members = $entry instanceof \stdClass ? get_object_vars($entry) : [];
@@ -487,7 +489,7 @@ final class Lectern
             throw new LecternException('malformed', 'the link is not a JWT of three base64url parts');
         }
         [$header, $payload, $signature] = $decoded;
-        $kid = self::checkHeader(json_decode($header));
+        $kid = self::checkHeader(self::read($header));
         $at = array_search($kid, array_column($ring, 0), true);
         // An unknown kid takes as long as a wrong signature.
         $right = hash_equals(hash_hmac('sha256', "$parts[0].$parts[1]", $ring[(int) $at][1], true), $signature);
@@ -497,7 +499,7 @@ final class Lectern
         if (!$right) {
             throw new LecternException('bad_signature', 'the signature is wrong');
         }
-        $claims = json_decode($payload);
+        $claims = self::read($payload);
         if (!$claims instanceof \stdClass) {
             throw new LecternException('bad_claims', 'the claims are no JSON object');
         }
@@ -539,6 +541,35 @@ final class Lectern
     private static function isText(string $value): bool
     {
         return preg_match('//u', $value) === 1;
+    }
+
+    /** As the edge reads JSON: no member twice, 16 levels at most; null where it is not. */
+    private static function read(string $text): mixed
+    {
+        if (json_decode($text) === null) {
+            return null;
+        }
+        preg_match_all(self::TOKEN, $text, $found);
+        $open = [];
+        foreach ($found[0] as $at => $token) {
+            if ($token === '}' || $token === ']') {
+                array_pop($open);
+            } elseif ($token !== ',' && $token !== ':' && count($open) > 16) {
+                return null;
+            }
+            if (($found[0][$at + 1] ?? '') === ':') {
+                $name = json_decode($token);
+                if (in_array($name, $open[count($open) - 1] ?? [], true)) {
+                    return null;
+                }
+                $open[count($open) - 1][] = $name;
+            }
+            if ($token === '{' || $token === '[') {
+                $open[] = [];
+            }
+        }
+        // `-0` is no whole number of the edge's, and a 0 of PHP's; what is no whole number is no claim.
+        return json_decode(implode('', array_map(static fn (string $token): string => $token === '-0' ? 'null' : $token, $found[0])));
     }
 
     /** @param array<string, mixed> $value */

@@ -477,7 +477,7 @@ def _is_text(value: Any) -> bool:
 
 
 def _json(text: str | bytes) -> Any:
-    """As the edge reads it: UTF-8, without a member that is there twice and without names for what is no number."""
+    """As the edge reads it: whole characters, no member twice, 16 levels at most. What is no whole number is no claim."""
 
     def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)
@@ -488,9 +488,18 @@ def _json(text: str | bytes) -> Any:
     def no_number(name: str) -> Any:
         raise ValueError(name)
 
+    def is_deeper(value: Any, levels: int) -> bool:
+        inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+        return levels < 0 or any(is_deeper(part, levels - 1) for part in inner)
+
+    def whole(digits: str) -> int | None:
+        return None if digits.startswith("-") else int(digits)
+
     try:
         text = text.decode() if isinstance(text, bytes) else text
-        return json.loads(text, object_pairs_hook=members, parse_constant=no_number)
+        value = json.loads(text, object_pairs_hook=members, parse_constant=no_number, parse_int=whole)
+        json.dumps(value, ensure_ascii=False).encode()
+        return None if is_deeper(value, 16) else value
     except (ValueError, RecursionError):
         return None
 
