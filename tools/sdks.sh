@@ -7,6 +7,7 @@ missing=()
 for pair in ruby=ruby node=nodejs python3=python3 php=php-cli go=golang-go; do
     command -v "${pair%%=*}" >/dev/null || missing+=("${pair#*=}")
 done
+[ -x "${CHROMIUM:-/usr/bin/chromium}" ] || missing+=(chromium)
 if [ ${#missing[@]} -gt 0 ]; then
     echo "An SDK cannot be tested: install its language, apt-get install ${missing[*]}" >&2
     exit 4
@@ -20,7 +21,7 @@ quietly() {
 }
 quietly ruby -W -I sdk/ruby/lib sdk/ruby/test/vectors_test.rb
 quietly ruby -I sdk/ruby/lib sdk/ruby/test/rails_test.rb
-quietly node --test sdk/javascript/*.test.js
+quietly node --test sdk/javascript/*.test.js tests/sdks/*.test.mjs
 (cd sdk/python && quietly python3 -W error -m unittest)
 quietly php -d zend.assertions=1 sdk/php/test.php
 (cd sdk/go && quietly go vet . && quietly go test .)

@@ -1,5 +1,5 @@
 /**
- * Mints and verifies links to lectures behind a Lectern edge, in Node, Deno, Bun, Workers and browsers: WebCrypto alone.
+ * Mints and verifies links to lectures behind a Lectern edge, in Node, Deno, Workers and browsers: WebCrypto alone.
  *
  *     import { link } from 'lectern';
  *     await link('https://video.school.example/courses/rails/intro/master.m3u8', { viewer: 's42', expiresIn: 6 * 3600 });
