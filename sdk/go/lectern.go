@@ -534,14 +534,14 @@ func list(values *[]string, read func(string) (string, bool)) bool {
 	if len(*values) < 1 || len(*values) > 32 {
 		return false
 	}
-	read_ := make([]string, len(*values))
+	entries := make([]string, len(*values))
 	for at, value := range *values {
 		var ok bool
-		if read_[at], ok = read(value); !ok {
+		if entries[at], ok = read(value); !ok {
 			return false
 		}
 	}
-	*values = read_
+	*values = entries
 	return true
 }
 

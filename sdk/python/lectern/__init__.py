@@ -460,7 +460,8 @@ def _check_header(header: Any) -> str:
     for name in header.get("crit", ()):
         if name not in _CLAIMS:
             raise LecternError("unknown_critical", f"the header's `crit` lists `{name}`, which is not understood")
-    return header["kid"]
+    kid: str = header["kid"]
+    return kid
 
 
 def _check_scope(path: str, url: str) -> None:

@@ -79,7 +79,8 @@ module Lectern
     # A URL that ends in a slash opens its folder; `directory: true` opens the folder that the object is in.
     # `watch`, `max_height`, `preview`, `langs`, `ip`, `country`, `origin` and `jti` are the claims of these names.
     def link(url, viewer: nil, expires_in: nil, expires_at: nil, not_before: nil, watch: nil, max_height: nil, preview: nil,
-             langs: nil, ip: nil, country: nil, origin: nil, jti: nil, use: "play", directory: false, now: Time.now, **edge)
+             langs: nil, ip: nil, country: nil, origin: nil, jti: nil, use: "play", directory: false, now: nil, **edge)
+      now ||= Time.now
       parts = url_parts(url)
       claims = { path: object_path(parts[2], directory), exp: expiry(expires_in, expires_at, now), nbf: instant(not_before),
                  use: use, sub: viewer, jti: jti, watch: watch, max_height: max_height, preview: preview, langs: langs, ip: ip,
@@ -96,7 +97,7 @@ module Lectern
     end
 
     # A token over claims of these names: { path: "/courses/rails/", exp: 1_800_000_000, sub: "s42" }. A nil is left out.
-    def mint(claims, keys: ENV["LECTERN_KEYS"], now: Time.now, max_link_age: MAX_LINK_AGE, max_watch: MAX_WATCH)
+    def mint(claims, keys: nil, now: nil, max_link_age: MAX_LINK_AGE, max_watch: MAX_WATCH)
       kid, secret = keyring(keys).first
       claims = claims.to_h.transform_keys(&:to_s).compact
       unknown = claims.keys - CLAIMS.keys
@@ -105,7 +106,7 @@ module Lectern
 
       claims = check(claims)
       reserved(claims["path"])
-      check_expiry(claims["exp"], now.to_i, max_link_age)
+      check_expiry(claims["exp"], (now || Time.now).to_i, max_link_age)
       if claims["watch"].to_i > max_watch
         raise Error.new("watch_too_long", "`watch` is #{claims["watch"]} s, and the edge counts #{max_watch} at most (MAX_WATCH)")
       end
@@ -118,13 +119,13 @@ module Lectern
     end
 
     # The claims of a token, or of a URL that has one, which then has to open that URL; `url` is what it has to open else.
-    def verify(token, url: nil, keys: ENV["LECTERN_KEYS"], now: Time.now, max_link_age: MAX_LINK_AGE)
+    def verify(token, url: nil, keys: nil, now: nil, max_link_age: MAX_LINK_AGE)
       ring = keyring(keys)
       token = token.to_s.b
       found = URL.match(token)&.[](3)&.split("&")&.find { |parameter| parameter.start_with?("token=") }
       url ||= token if found
       claims = claims_of(found ? found.delete_prefix("token=") : token, ring)
-      now = now.to_i
+      now = (now || Time.now).to_i
       check_expiry(claims["exp"], now, max_link_age)
       early = claims.values_at("nbf", "iat").compact.find { |instant| instant > now + 30 }
       raise Error.new("not_yet_valid", "the link is not valid before #{early}") if early
@@ -134,7 +135,7 @@ module Lectern
     end
 
     # The ids of the keys, the minting one first, as the edge's /_lectern/health says them. Raises where the keys are wrong.
-    def key_ids(keys = ENV["LECTERN_KEYS"])
+    def key_ids(keys = nil)
       keyring(keys).keys
     end
 
@@ -142,6 +143,7 @@ module Lectern
 
     # LECTERN_KEYS as { kid => secret }.
     def keyring(text)
+      text ||= ENV["LECTERN_KEYS"]
       raise Error.new("no_keys", "LECTERN_KEYS is not set: `lectern keys new` prints a value") if text.to_s.strip.empty?
 
       entries = json(text.to_s)
