@@ -4,14 +4,14 @@
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, test } from 'node:test';
 import { promisify } from 'node:util';
 
-import { verify } from '../../sdk/javascript/lectern.js';
+import { keyIds, verify } from '../../sdk/javascript/lectern.js';
 
 const root = join(import.meta.dirname, '../..');
 const vectors = JSON.parse(readFileSync(join(root, 'sdk/vectors.json'), 'utf8'));
@@ -170,7 +170,14 @@ print(lesson(request, "intro").content.decode())`);
         },
     ],
     'keys.md': [
-        commands,
+        async function rotation({ language, code }) {
+            assert.equal(language, 'sh');
+            const built = join(root, 'target/release');
+            assert.ok(existsSync(join(built, 'lectern')), 'the `lectern` command is missing: run `make build`');
+            await run('example.sh', code, ['bash', '-eu'], { env: { PATH: `${built}:${process.env.PATH}`, LECTERN_KEYS: '' } });
+            const [before, after] = ['lectern-keys.json', 'rotated.json'].map((name) => keyIds(readFileSync(join(folder, name), 'utf8')));
+            assert.deepEqual(after, ['2027-05', ...before]);
+        },
         async function list({ language, code }) {
             assert.equal(language, 'json');
             assert.equal(await ruby(`require "lectern"\nputs Lectern.key_ids(${JSON.stringify(code)})`), '2026-11\n');
@@ -261,4 +268,18 @@ test('every code of an error is in the guide, and no other', () => {
     // Of the Rails helper alone.
     codes.add('no_edge');
     assert.deepEqual([...told].sort(), [...codes].sort());
+});
+
+test('every link to a file leads somewhere', () => {
+    const papers = [...readdirSync(join(root, 'docs')).map((name) => `docs/${name}`), 'README.md', 'CONTRIBUTING.md', 'SECURITY.md'];
+    for (const paper of papers) {
+        const text = readFileSync(join(root, paper), 'utf8');
+        for (const [, to, anchor] of text.matchAll(/\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)/g)) {
+            const file = to === '' ? join(root, paper) : join(root, dirname(paper), to);
+            assert.ok(existsSync(file), `${paper}: ${to}`);
+            const headings = anchor ? readFileSync(file, 'utf8').match(/^#+ .*$/gm) : [];
+            const anchors = headings.map((line) => line.replace(/^#+ /, '').toLowerCase().replace(/[^\w\- ]/g, '').replaceAll(' ', '-'));
+            assert.ok(!anchor || anchors.includes(anchor), `${paper}: ${to}#${anchor}`);
+        }
+    }
 });
