@@ -20,7 +20,7 @@ WEB_SOURCES := $(shell find web/src -type f)
 demo: build
 	@tools/demo.sh
 
-test: build .tools/browser.ok .tools/interop.ok .tools/deny.ok
+test: build .tools/browser.ok .tools/interop.ok .tools/sdk.ok .tools/deny.ok
 	@tools/test.sh
 
 build: worker cli web

@@ -33,6 +33,7 @@ pub mod pass;
 pub mod playlist;
 pub mod read;
 pub mod request;
+pub mod sdk;
 #[cfg(target_arch = "wasm32")]
 pub mod shell;
 pub mod storage;

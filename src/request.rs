@@ -13,7 +13,7 @@ use crate::text::split_once;
 const MAX_QUERY_BYTES: usize = 8 * 1024;
 
 /// Object keys below this are the edge's own: pages, health.
-const RESERVED: &str = "_lectern/";
+pub(crate) const RESERVED: &str = "_lectern/";
 
 /// A request as it came in.
 #[derive(Clone, Copy)]

@@ -1,16 +1,12 @@
 //! Links are JWTs: five public libraries, in five languages, mint what opens here and verify what was minted here.
-//!
-//! A library that is not installed is passed over, and the test says so; with `LECTERN_REQUIRE_INTEROP=1` it fails.
-//! Secrets go through stdin, never through arguments, which every process of the machine can read.
 
-use std::io::Write as _;
-use std::path::Path;
-use std::process::{Command, Stdio};
+#[path = "interop/libraries.rs"]
+mod libraries;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use lectern::keyring::Keyring;
 use lectern::link::{self, Claims};
+use libraries::{Answer, for_each_library};
 use serde_json::{Value, json};
 
 const KID: &str = "2026-11";
@@ -20,26 +16,6 @@ const NOW: u64 = 1_800_000_000;
 /// The libraries ask the wall clock: from 2023 to 2100.
 const PAST: u64 = 1_700_000_000;
 const EXP: u64 = 4_102_444_800;
-
-enum Library {
-    /// A script, and the programs that may run it, the first that is there.
-    Script(&'static str, &'static [&'static str]),
-    Jsonwebtoken,
-}
-
-const LIBRARIES: [(&str, Library); 5] = [
-    ("npm jose", Library::Script("jose.mjs", &["node"])),
-    (
-        "PyPI PyJWT",
-        Library::Script("pyjwt.py", &[".tools/venv/bin/python", "python3"]),
-    ),
-    ("Debian ruby-jwt", Library::Script("ruby_jwt.rb", &["ruby"])),
-    (
-        "Debian libcrypt-jwt-perl",
-        Library::Script("perl_jwt.pl", &["perl"]),
-    ),
-    ("crate jsonwebtoken", Library::Jsonwebtoken),
-];
 
 #[test]
 fn a_link_minted_by_any_public_library_opens_here() {
@@ -134,84 +110,4 @@ fn forge(token: &str) -> String {
     let mut bytes = URL_SAFE_NO_PAD.decode(signature).expect("base64url");
     bytes[31] ^= 1;
     format!("{signed}.{}", URL_SAFE_NO_PAD.encode(bytes))
-}
-
-/// Calls `check`, which says whether the library was there.
-fn for_each_library(check: impl Fn(&str, &Library) -> bool) {
-    for (name, library) in &LIBRARIES {
-        if check(name, library) {
-            continue;
-        }
-        assert!(
-            std::env::var_os("LECTERN_REQUIRE_INTEROP").is_none(),
-            "{name} is not installed"
-        );
-        // Past the test harness, which would keep it to itself.
-        let _ = writeln!(std::io::stderr(), "skipped: {name} is not installed");
-    }
-}
-
-enum Answer {
-    /// What the library said; `None` where it refused.
-    Said(Option<String>),
-    NotInstalled,
-}
-
-impl Library {
-    fn ask(&self, mode: &str, asked: &Value) -> Answer {
-        match self {
-            Self::Script(script, programs) => run(script, programs, mode, asked),
-            Self::Jsonwebtoken => Answer::Said(jsonwebtoken(mode, asked)),
-        }
-    }
-}
-
-fn run(script: &str, programs: &[&str], mode: &str, asked: &Value) -> Answer {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    for program in programs {
-        let beside = root.join(program);
-        let found = if beside.exists() {
-            beside.as_path()
-        } else {
-            Path::new(program)
-        };
-        let spawned = Command::new(found)
-            .arg(root.join("tests/interop").join(script))
-            .arg(mode)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn();
-        let Ok(mut child) = spawned else { continue };
-        let mut stdin = child.stdin.take().expect("a pipe");
-        // Where the library is missing, nobody reads.
-        let _ = stdin.write_all(asked.to_string().as_bytes());
-        drop(stdin);
-        let output = child.wait_with_output().expect("an answer");
-        if output.status.code() == Some(3) {
-            continue;
-        }
-        let said = String::from_utf8(output.stdout).expect("UTF-8");
-        return Answer::Said(output.status.success().then_some(said));
-    }
-    Answer::NotInstalled
-}
-
-fn jsonwebtoken(mode: &str, asked: &Value) -> Option<String> {
-    if mode == "mint" {
-        let header = Header {
-            kid: Some(KID.to_owned()),
-            ..Header::new(Algorithm::HS256)
-        };
-        return jsonwebtoken::encode(
-            &header,
-            &asked["claims"],
-            &EncodingKey::from_secret(&SECRET),
-        )
-        .ok();
-    }
-    let token = asked["token"].as_str().expect("a token");
-    let key = DecodingKey::from_secret(&SECRET);
-    let decoded = jsonwebtoken::decode::<Value>(token, &key, &Validation::new(Algorithm::HS256));
-    decoded.ok().map(|token| token.claims.to_string())
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs one set of tools, where it is missing: node, build, media, voice, browser, interop, vmaf, deny. Asks nothing, says what it does.
+# Installs one set of tools, where it is missing: node, build, media, voice, browser, interop, sdk, vmaf, deny. Asks nothing, says what it does.
 # Only package registries are used: Debian's, crates.io, npm, PyPI.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -95,6 +95,15 @@ interop)
         python3 -m venv .tools/venv
     fi
     .tools/venv/bin/pip install --quiet --disable-pip-version-check PyJWT==2.15.1
+    ;;
+sdk)
+    # The languages that links are minted in, and the frameworks that docs/mint.md shows.
+    debian ruby=ruby python3=python3 php=php-cli go=golang-go
+    debian_library ruby-minitest ruby-railties python3-venv
+    if [ ! -x .tools/venv/bin/python ]; then
+        python3 -m venv .tools/venv
+    fi
+    .tools/venv/bin/pip install --quiet --disable-pip-version-check Django==5.2.19 Flask==3.1.3
     ;;
 vmaf)
     # An ffmpeg with libvmaf, which Debian's has not; for `make bench-package` alone.

@@ -20,5 +20,7 @@ step 'what is committed'
 tools/hygiene.sh
 step 'what is deployed'
 node --test --test-reporter=dot tools/deploy/*.test.mjs
+step 'sdks'
+tools/sdks.sh
 step 'tests'
 LECTERN_REQUIRE_INTEROP=1 cargo test --quiet --locked --workspace

@@ -7,16 +7,20 @@ mod cache;
 mod common;
 mod crash;
 mod edge;
+mod embeds;
 mod faults;
 mod http;
 #[path = "../http_table/mod.rs"]
 mod http_table;
+#[path = "../interop/libraries.rs"]
+mod libraries;
 mod looking;
 mod media;
 #[path = "../oddities/mod.rs"]
 mod oddities;
 mod players;
 mod publishing;
+mod sdks;
 #[path = "../../packager/tests/suite/mod.rs"]
 mod suite;
 mod watching;

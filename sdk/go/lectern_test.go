@@ -1,0 +1,267 @@
+package lectern
+
+// ../vectors.json, and what the vectors do not say.
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"os"
+	"reflect"
+	"testing"
+	"time"
+)
+
+type vector struct {
+	Name       string
+	Call       string
+	URL        string
+	Options    map[string]json.RawMessage
+	Claims     json.RawMessage
+	Now        int64
+	MaxLinkAge int64 `json:"max_link_age"`
+	MaxWatch   int64 `json:"max_watch"`
+	Token      string
+	Link       string
+	Keys       string
+	Error      string
+}
+
+type vectors struct {
+	Keys          string
+	Mint          []vector
+	Link          []vector
+	Verify        []vector
+	RefusedClaims []vector `json:"refused_claims"`
+	RefusedLinks  []vector `json:"refused_links"`
+	RefusedTokens []vector `json:"refused_tokens"`
+	RefusedKeys   []vector `json:"refused_keys"`
+}
+
+func load(t *testing.T) (all vectors) {
+	t.Helper()
+	text, err := os.ReadFile("../vectors.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(text, &all); err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+func (all vectors) edge(v vector) Edge {
+	return Edge{Keys: all.Keys, Now: time.Unix(v.Now, 0), MaxLinkAge: time.Duration(v.MaxLinkAge) * time.Second}
+}
+
+// The claims of a vector; false where Go's types cannot say them.
+func claims(t *testing.T, v vector) (claims Claims, ok bool) {
+	t.Helper()
+	decoder := json.NewDecoder(bytes.NewReader(v.Claims))
+	decoder.DisallowUnknownFields()
+	if decoder.Decode(&claims) != nil {
+		return claims, false
+	}
+	// What is zero is not set; an array of Go takes a list of any length.
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(v.Claims, &members); err != nil {
+		t.Fatal(err)
+	}
+	if members["exp"] == nil {
+		return claims, false
+	}
+	for name, member := range members {
+		var list []json.RawMessage
+		if string(member) == `""` && name != "path" || string(member) == "0" {
+			return claims, false
+		}
+		if name == "preview" && (json.Unmarshal(member, &list) != nil || len(list) != 2) {
+			return claims, false
+		}
+	}
+	return claims, true
+}
+
+// What a vector asks for; false where Go's types cannot say it.
+func (all vectors) call(v vector) (string, error, bool) {
+	options := Options{Edge: all.edge(v)}
+	for name, raw := range v.Options {
+		var seconds int64
+		var err error
+		read := func(into any) { err = json.Unmarshal(raw, into) }
+		switch name {
+		case "viewer":
+			read(&options.Viewer)
+			if options.Viewer == "" {
+				return "", nil, false
+			}
+		case "expires_in":
+			read(&seconds)
+			options.ExpiresIn = time.Duration(seconds) * time.Second
+			if seconds == 0 {
+				options.ExpiresAt = options.Now
+			}
+		case "expires_at":
+			read(&seconds)
+			options.ExpiresAt = time.Unix(seconds, 0)
+		case "not_before":
+			read(&seconds)
+			options.NotBefore = time.Unix(seconds, 0)
+		case "watch":
+			read(&seconds)
+			options.Watch = time.Duration(seconds) * time.Second
+		case "max_height":
+			read(&options.MaxHeight)
+		case "preview":
+			read(&options.Preview)
+		case "langs":
+			read(&options.Langs)
+		case "ip":
+			read(&options.IP)
+		case "country":
+			read(&options.Country)
+		case "origin":
+			read(&options.Origin)
+		case "jti":
+			read(&options.JTI)
+		case "use":
+			read(&options.Use)
+		case "directory":
+			read(&options.Directory)
+		default:
+			panic(name)
+		}
+		if err != nil {
+			return "", nil, false
+		}
+	}
+	mint := Link
+	if v.Call == "upload_link" {
+		mint = UploadLink
+	}
+	link, err := mint(v.URL, options)
+	return link, err, true
+}
+
+func refused(t *testing.T, v vector, found any, err error) {
+	t.Helper()
+	var refusal *Error
+	switch {
+	case err == nil:
+		t.Errorf("%s: accepted: %v", v.Name, found)
+	case !errors.As(err, &refusal):
+		t.Errorf("%s: %v", v.Name, err)
+	case refusal.Code != v.Error || refusal.Message == "":
+		t.Errorf("%s: %s (%s), not %s", v.Name, refusal.Code, refusal.Message, v.Error)
+	}
+}
+
+func TestClaimsGiveExactlyTheTokenOfTheEdge(t *testing.T) {
+	all := load(t)
+	for _, v := range all.Mint {
+		claims, ok := claims(t, v)
+		if !ok {
+			t.Fatalf("%s: not to be said in Go", v.Name)
+		}
+		if v.MaxWatch != 0 {
+			// Longer than any duration of Go.
+			continue
+		}
+		token, err := Mint(claims, all.edge(v))
+		if token != v.Token || err != nil {
+			t.Errorf("%s: %s, not %s (%v)", v.Name, token, v.Token, err)
+		}
+	}
+}
+
+func TestAURLGivesExactlyTheLinkOfTheEdgeWhichOpensIt(t *testing.T) {
+	all := load(t)
+	for _, v := range all.Link {
+		link, err, ok := all.call(v)
+		if link != v.Link || err != nil || !ok {
+			t.Errorf("%s: %s, not %s (%v)", v.Name, link, v.Link, err)
+		}
+		if _, err := Verify(v.Link, "", all.edge(v)); err != nil {
+			t.Errorf("%s: %v", v.Name, err)
+		}
+	}
+}
+
+func TestATokenSaysItsClaims(t *testing.T) {
+	all := load(t)
+	for _, v := range all.Verify {
+		expected, _ := claims(t, v)
+		if expected.Use == "" {
+			expected.Use = Play
+		}
+		found, err := Verify(v.Token, v.URL, all.edge(v))
+		if !reflect.DeepEqual(found, expected) || err != nil {
+			t.Errorf("%s: %+v, not %+v (%v)", v.Name, found, expected, err)
+		}
+	}
+}
+
+func TestClaimsThatOpenNothingAreNotMinted(t *testing.T) {
+	all := load(t)
+	tested := 0
+	for _, v := range all.RefusedClaims {
+		if claims, ok := claims(t, v); ok {
+			token, err := Mint(claims, all.edge(v))
+			refused(t, v, token, err)
+			tested++
+		}
+	}
+	if tested < 80 {
+		t.Errorf("only %d of %d are to be said in Go", tested, len(all.RefusedClaims))
+	}
+}
+
+func TestAURLThatCannotBeLinkedToIsRefused(t *testing.T) {
+	all := load(t)
+	tested := 0
+	for _, v := range all.RefusedLinks {
+		if link, err, ok := all.call(v); ok {
+			refused(t, v, link, err)
+			tested++
+		}
+	}
+	if tested < 40 {
+		t.Errorf("only %d of %d are to be said in Go", tested, len(all.RefusedLinks))
+	}
+}
+
+func TestATokenThatOpensNothingIsRefusedWithItsReason(t *testing.T) {
+	all := load(t)
+	for _, v := range all.RefusedTokens {
+		claims, err := Verify(v.Token, v.URL, all.edge(v))
+		refused(t, v, claims, err)
+	}
+}
+
+func TestKeysThatMintNothingAreRefused(t *testing.T) {
+	all := load(t)
+	for _, v := range all.RefusedKeys {
+		ids, err := KeyIDs(v.Keys)
+		refused(t, v, ids, err)
+	}
+	t.Setenv("LECTERN_KEYS", "")
+	ids, err := KeyIDs("")
+	refused(t, vector{Name: "no keys", Error: "no_keys"}, ids, err)
+	t.Setenv("LECTERN_KEYS", all.Keys)
+	if ids, err := KeyIDs(""); err != nil || !reflect.DeepEqual(ids, []string{"2026-11", "old._-"}) {
+		t.Errorf("%v (%v)", ids, err)
+	}
+}
+
+func TestTextThatIsNotUTF8IsNoText(t *testing.T) {
+	edge := Edge{Keys: load(t).Keys, Now: time.Unix(0, 0)}
+	for code, claims := range map[string]Claims{
+		"bad_sub":       {Path: "/a", Exp: 60, Sub: "\xff"},
+		"path_not_utf8": {Path: "/\xff", Exp: 60},
+	} {
+		token, err := Mint(claims, edge)
+		refused(t, vector{Name: code, Error: code}, token, err)
+	}
+	link, err := Link("https://h/\xff", Options{Edge: edge})
+	refused(t, vector{Name: "bad_url", Error: "bad_url"}, link, err)
+}

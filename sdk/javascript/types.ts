@@ -1,0 +1,18 @@
+// What TypeScript makes of lectern.d.ts: checked by tsc, never run.
+import { keyIds, LecternError, link, mint, uploadLink, verify, type Claims } from "./lectern.js";
+
+const url: string = await link("https://h/a", { viewer: "s42", preview: [0, 300], expiresAt: new Date(), use: "download" });
+const { sub, use }: { sub?: string; use: string } = await verify(url, { now: 0 });
+const claims: Claims = { path: "/a/", exp: 1, sub, max_height: 720 };
+export const said: string[] = [await mint(claims), use, ...keyIds(), new LecternError("bad_url", "").code];
+
+// @ts-expect-error a viewer is a text
+await link("https://h/a", { viewer: 42 });
+// @ts-expect-error a preview has two ends
+await link("https://h/a", { preview: [0] });
+// @ts-expect-error claims have the names that stand in a token
+await mint({ path: "/a/", exp: 1, maxHeight: 720 });
+// @ts-expect-error `sessions` is reserved
+await mint({ path: "/a/", exp: 1, sessions: 2 });
+// @ts-expect-error an upload link is for nothing else
+await uploadLink("https://h/a/", { use: "play" });

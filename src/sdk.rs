@@ -1,0 +1,487 @@
+//! Minting as a course app does it: the Rust edition of `sdk/`, with the same names, the same refusals and the same bytes.
+//! `sdk/vectors.json`, which every edition is held to, is made from this one.
+//!
+//! A link that the edge would refuse whoever opens it is refused here, where somebody can still mend it. Every error has a
+//! code that is the same in all editions.
+//!
+//! ```
+//! use lectern::sdk::{Options, Sdk};
+//! let keys = r#"[{"kid":"docs","secret":"MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY"}]"#;
+//! let sdk = Sdk::new(keys)?;
+//! let options = Options { viewer: Some("s42".into()), expires_in: Some(3600), ..Options::default() };
+//! let link = sdk.link("https://video.school.example/courses/rails/", &options, 1_800_000_000)?;
+//! assert_eq!(sdk.verify(&link, None, 1_800_003_600)?.sub.as_deref(), Some("s42"));
+//! assert_eq!(sdk.verify(&link, None, 1_800_003_601).map_err(|error| error.code()), Err("expired"));
+//! # Ok::<(), lectern::sdk::Error>(())
+//! ```
+
+use crate::claims::Claims;
+use crate::http::cors::OriginPattern;
+use crate::keyring::{Key, Keyring, KeyringError};
+use crate::link::{self, LinkError, MAX_LINK_BYTES, Use};
+use crate::network::{Cidr, Country};
+use crate::object_key::{ObjectKeyError, Scope, percent_decode};
+use crate::request::RESERVED;
+
+/// What the edge has where its own variables are not set.
+pub const MAX_LINK_AGE: u64 = 30 * 86_400;
+pub const MAX_WATCH: u64 = 86_400;
+/// How long a link opens where nothing is said.
+pub const EXPIRES_IN: u64 = 6 * 3600;
+/// What the link is called in a query.
+const PARAMETER: &str = "token";
+/// A pass says in one byte how deep its folder lies.
+const MAX_DEPTH: usize = 255;
+
+/// Keys, and the bounds of the edge that links are minted for.
+#[derive(Debug)]
+pub struct Sdk {
+    keys: Keyring,
+    pub max_link_age: u64,
+    pub max_watch: u64,
+}
+
+/// What a link says beside what it opens. Times are seconds, instants seconds since 1970.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Options {
+    pub viewer: Option<String>,
+    /// [`EXPIRES_IN`] where `expires_at` is not set either.
+    pub expires_in: Option<u64>,
+    pub expires_at: Option<u64>,
+    pub not_before: Option<u64>,
+    pub watch: Option<u64>,
+    pub max_height: Option<u32>,
+    pub preview: Option<(u32, u32)>,
+    pub langs: Option<Vec<String>>,
+    pub ip: Option<Vec<Cidr>>,
+    pub country: Option<Vec<Country>>,
+    pub origin: Option<Vec<OriginPattern>>,
+    pub jti: Option<String>,
+    pub use_: Use,
+    /// The link opens the folder that the URL's object is in. A URL that ends in a slash is a folder already.
+    pub directory: bool,
+}
+
+/// Why a link is not minted, or opens nothing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    #[error("`LECTERN_KEYS` is wrong: {0}")]
+    Keys(KeyringError),
+    #[error(
+        "not a URL of an edge: it begins with `https://` or `http://`, and has no space in host, query or fragment"
+    )]
+    BadUrl,
+    #[error("{0}; the path is `/folder/object`, or `/folder/` for everything in it")]
+    Path(ObjectKeyError),
+    #[error("`/_lectern/` and paths that begin with `/~` are the edge's own")]
+    PathReserved,
+    #[error("the path is over {MAX_DEPTH} folders deep")]
+    PathTooDeep,
+    #[error("an upload link opens a folder: end the URL in a slash, or set `directory`")]
+    NotAFolder,
+    #[error("{rule}")]
+    Claim {
+        claim: &'static str,
+        rule: &'static str,
+    },
+    #[error("`expires_in` and `expires_at` are both set")]
+    TwoTimes,
+    #[error("`sessions` is reserved: the edge refuses a link that has it")]
+    ReservedClaim,
+    #[error("`watch` is {0} s, and the edge counts {1} at most (`MAX_WATCH`)")]
+    WatchTooLong(u64, u64),
+    #[error("the link would be longer than {MAX_LINK_BYTES} bytes, which the edge refuses unread")]
+    LinkTooLong,
+    #[error(transparent)]
+    Link(LinkError),
+    #[error("the link does not open this path")]
+    WrongScope,
+}
+
+impl Error {
+    /// The same in every edition.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Keys(KeyringError::NotAList) => "bad_keys",
+            Self::Keys(KeyringError::Empty) => "no_keys",
+            Self::Keys(KeyringError::BadKid) => "bad_kid",
+            Self::Keys(KeyringError::DuplicateKid(_)) => "duplicate_kid",
+            Self::Keys(KeyringError::NotBase64url(_)) => "bad_secret",
+            Self::Keys(KeyringError::BadSecretLength { bytes, .. }) => {
+                match *bytes < crate::keyring::MIN_SECRET_BYTES {
+                    true => "key_too_short",
+                    false => "key_too_long",
+                }
+            }
+            Self::BadUrl => "bad_url",
+            Self::Path(error) => match error {
+                ObjectKeyError::NotAbsolute => "path_not_absolute",
+                ObjectKeyError::EmptySegment => "path_empty_segment",
+                ObjectKeyError::DotSegment => "path_dot_segment",
+                ObjectKeyError::EncodedSeparator => "path_encoded_separator",
+                ObjectKeyError::Backslash => "path_backslash",
+                ObjectKeyError::Semicolon => "path_semicolon",
+                ObjectKeyError::Control => "path_control",
+                ObjectKeyError::BadEscape => "path_bad_escape",
+                ObjectKeyError::EncodedTwice => "path_encoded_twice",
+                ObjectKeyError::NotUtf8 => "path_not_utf8",
+                ObjectKeyError::TooLong => "path_too_long",
+            },
+            Self::PathReserved => "path_reserved",
+            Self::PathTooDeep => "path_too_deep",
+            Self::NotAFolder => "path_not_a_folder",
+            Self::Claim { claim, .. } => match *claim {
+                "nbf" => "bad_nbf",
+                "iat" => "bad_iat",
+                "sub" => "bad_sub",
+                "jti" => "bad_jti",
+                "watch" => "bad_watch",
+                "max_height" => "bad_max_height",
+                "preview" => "bad_preview",
+                "langs" => "bad_langs",
+                "ip" => "bad_ip",
+                "country" => "bad_country",
+                "origin" => "bad_origin",
+                _ => "bad_exp",
+            },
+            Self::TwoTimes => "bad_exp",
+            Self::ReservedClaim => "reserved_claim",
+            Self::WatchTooLong(..) => "watch_too_long",
+            Self::LinkTooLong | Self::Link(LinkError::TooLong) => "link_too_long",
+            Self::Link(LinkError::NotAJwt) => "malformed",
+            Self::Link(LinkError::BadHeader) => "bad_header",
+            Self::Link(LinkError::UnknownCritical(_)) => "unknown_critical",
+            Self::Link(LinkError::UnknownKey) => "unknown_key",
+            Self::Link(LinkError::BadSignature) => "bad_signature",
+            Self::Link(LinkError::BadClaims(_)) => "bad_claims",
+            Self::Link(LinkError::Expired(_)) => "expired",
+            Self::Link(LinkError::NotYetValid(_)) => "not_yet_valid",
+            Self::Link(LinkError::TooFarAhead(_)) => "exp_too_far",
+            Self::WrongScope => "wrong_scope",
+        }
+    }
+}
+
+impl Sdk {
+    /// An edition for the edge that has these keys: the value of `LECTERN_KEYS`.
+    ///
+    /// # Errors
+    /// When the value is no list of keys.
+    pub fn new(keys: &str) -> Result<Self, Error> {
+        Ok(Self {
+            keys: Keyring::from_json(keys).map_err(Error::Keys)?,
+            max_link_age: MAX_LINK_AGE,
+            max_watch: MAX_WATCH,
+        })
+    }
+
+    /// The ids of the keys, the minting one first, as `/_lectern/health` says them.
+    #[must_use]
+    pub fn key_ids(&self) -> Vec<&str> {
+        self.keys.iter().map(Key::kid).collect()
+    }
+
+    /// The URL with `?token=…` in its query.
+    ///
+    /// # Errors
+    /// When the edge would refuse the link.
+    pub fn link(&self, url: &str, options: &Options, now: u64) -> Result<String, Error> {
+        let url = Url::parse(url)?;
+        let claims = claims(url.path, options, now)?;
+        Ok(url.with_token(&self.mint(&claims, now)?))
+    }
+
+    /// A link that writes below a folder, and reads nothing.
+    ///
+    /// # Errors
+    /// When the edge would refuse the link, or the URL is no folder.
+    pub fn upload_link(&self, url: &str, options: &Options, now: u64) -> Result<String, Error> {
+        let url = Url::parse(url)?;
+        let options = Options {
+            use_: Use::Upload,
+            ..options.clone()
+        };
+        let claims = claims(url.path, &options, now)?;
+        if matches!(claims.path, Scope::Object(_)) {
+            return Err(Error::NotAFolder);
+        }
+        Ok(url.with_token(&self.mint(&claims, now)?))
+    }
+
+    /// A token over these claims.
+    ///
+    /// # Errors
+    /// When the edge would refuse it.
+    pub fn mint(&self, claims: &Claims, now: u64) -> Result<String, Error> {
+        check(claims)?;
+        if claims.exp < now {
+            return Err(Error::Link(LinkError::Expired(claims.exp)));
+        }
+        if claims.exp - now > self.max_link_age {
+            return Err(Error::Link(LinkError::TooFarAhead(self.max_link_age)));
+        }
+        if let Some(watch) = claims.watch.filter(|watch| *watch > self.max_watch) {
+            return Err(Error::WatchTooLong(watch, self.max_watch));
+        }
+        let token = link::mint(self.keys.minting(), claims);
+        match token.len() > MAX_LINK_BYTES {
+            true => Err(Error::LinkTooLong),
+            false => Ok(token),
+        }
+    }
+
+    /// The claims of a token, or of a URL that has one, which then has to open that URL; `url` is what it has to open else.
+    ///
+    /// # Errors
+    /// The first check that fails, in the edge's order.
+    pub fn verify(&self, token: &str, url: Option<&str>, now: u64) -> Result<Claims, Error> {
+        let in_url = Url::parse(token).ok().and_then(|url| url.token());
+        let opened = url.or(in_url.map(|_| token));
+        let claims = link::verify(in_url.unwrap_or(token), &self.keys, now, self.max_link_age)
+            .map_err(Error::Link)?;
+        if let Some(opened) = opened {
+            let opened = scope(Url::parse(opened)?.path, false)?;
+            let opens = match (&claims.path, &opened) {
+                (path, Scope::Object(key)) => path.contains(key),
+                (Scope::Directory(path), Scope::Directory(below)) => {
+                    below.as_str().starts_with(path.as_str())
+                }
+                (Scope::Object(_), Scope::Directory(_)) => false,
+            };
+            if !opens {
+                return Err(Error::WrongScope);
+            }
+        }
+        Ok(claims)
+    }
+}
+
+/// What a link to a URL's path says.
+fn claims(path: &str, options: &Options, now: u64) -> Result<Claims, Error> {
+    let exp = match (options.expires_in, options.expires_at) {
+        (Some(_), Some(_)) => return Err(Error::TwoTimes),
+        (None, Some(at)) => at,
+        (lasts, None) => now.saturating_add(lasts.unwrap_or(EXPIRES_IN)),
+    };
+    Ok(Claims {
+        nbf: options.not_before,
+        use_: options.use_,
+        sub: options.viewer.clone(),
+        jti: options.jti.clone(),
+        watch: options.watch,
+        max_height: options.max_height,
+        preview: options.preview,
+        langs: options.langs.clone(),
+        ip: options.ip.clone(),
+        country: options.country.clone(),
+        origin: options.origin.clone(),
+        ..Claims::new(scope(path, options.directory)?, exp)
+    })
+}
+
+/// What a URL's path names, decoded once.
+fn scope(path: &str, directory: bool) -> Result<Scope, Error> {
+    let encoded = path
+        .strip_prefix('/')
+        .ok_or(Error::Path(ObjectKeyError::NotAbsolute))?;
+    let (encoded, slash) = match encoded.strip_suffix('/') {
+        Some(folder) => (folder, "/"),
+        None => (encoded, ""),
+    };
+    let key = percent_decode(encoded).map_err(Error::Path)?;
+    let scope = Scope::parse(&format!("/{key}{slash}")).map_err(Error::Path)?;
+    match scope {
+        Scope::Object(key) if directory => {
+            Scope::parse(&format!("/{}", key.directory().as_str())).map_err(Error::Path)
+        }
+        scope => Ok(scope),
+    }
+}
+
+/// The bounds of each claim, by itself, so that an error names it.
+fn check(claims: &Claims) -> Result<(), Error> {
+    let root = claims.path.root();
+    let text = claims.path.to_string();
+    if [RESERVED, "~"]
+        .iter()
+        .any(|own| text.starts_with(&format!("/{own}")))
+    {
+        return Err(Error::PathReserved);
+    }
+    if root.depth() > MAX_DEPTH {
+        return Err(Error::PathTooDeep);
+    }
+    if claims.sessions.is_some() {
+        return Err(Error::ReservedClaim);
+    }
+    let bare = || Claims::new(claims.path.clone(), 0);
+    let alone = [
+        (
+            "exp",
+            Claims {
+                exp: claims.exp,
+                ..bare()
+            },
+        ),
+        (
+            "nbf",
+            Claims {
+                nbf: claims.nbf,
+                ..bare()
+            },
+        ),
+        (
+            "iat",
+            Claims {
+                iat: claims.iat,
+                ..bare()
+            },
+        ),
+        (
+            "sub",
+            Claims {
+                sub: claims.sub.clone(),
+                ..bare()
+            },
+        ),
+        (
+            "jti",
+            Claims {
+                jti: claims.jti.clone(),
+                ..bare()
+            },
+        ),
+        (
+            "watch",
+            Claims {
+                watch: claims.watch,
+                ..bare()
+            },
+        ),
+        (
+            "max_height",
+            Claims {
+                max_height: claims.max_height,
+                ..bare()
+            },
+        ),
+        (
+            "preview",
+            Claims {
+                preview: claims.preview,
+                ..bare()
+            },
+        ),
+        (
+            "langs",
+            Claims {
+                langs: claims.langs.clone(),
+                ..bare()
+            },
+        ),
+        (
+            "ip",
+            Claims {
+                ip: claims.ip.clone(),
+                ..bare()
+            },
+        ),
+        (
+            "country",
+            Claims {
+                country: claims.country.clone(),
+                ..bare()
+            },
+        ),
+        (
+            "origin",
+            Claims {
+                origin: claims.origin.clone(),
+                ..bare()
+            },
+        ),
+    ];
+    for (claim, alone) in alone {
+        alone.check().map_err(|rule| Error::Claim { claim, rule })?;
+    }
+    Ok(())
+}
+
+/// A URL taken apart as text (RFC 3986 §3), so that what is not the token stays as it was.
+struct Url<'url> {
+    origin: &'url str,
+    path: &'url str,
+    query: Option<&'url str>,
+    fragment: Option<&'url str>,
+}
+
+impl<'url> Url<'url> {
+    fn parse(url: &'url str) -> Result<Self, Error> {
+        let (rest, fragment) = apart(url, '#');
+        let (rest, query) = apart(rest, '?');
+        let (scheme, rest_of_it) = rest.split_once("://").ok_or(Error::BadUrl)?;
+        let host = rest_of_it.split('/').next().unwrap_or_default();
+        let (origin, path) = rest
+            .split_at_checked(scheme.len() + 3 + host.len())
+            .ok_or(Error::BadUrl)?;
+        let known = ["http", "https"]
+            .iter()
+            .any(|known| scheme.eq_ignore_ascii_case(known));
+        let blank = |text: &str| text.bytes().any(|byte| byte <= b' ' || byte == 0x7F);
+        let ok = known
+            && !host.is_empty()
+            && !host.contains('\\')
+            && ![Some(host), query, fragment]
+                .into_iter()
+                .flatten()
+                .any(blank);
+        ok.then_some(Self {
+            origin,
+            path,
+            query,
+            fragment,
+        })
+        .ok_or(Error::BadUrl)
+    }
+
+    fn token(&self) -> Option<&'url str> {
+        let mut parameters = self.query?.split('&');
+        parameters.find_map(|parameter| parameter.strip_prefix(PARAMETER)?.strip_prefix('='))
+    }
+
+    /// With this token instead of what there was, and with what may not stand in a path encoded.
+    fn with_token(&self, token: &str) -> String {
+        let mut url = self.origin.to_owned();
+        for byte in self.path.bytes() {
+            if byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,=:@/%".contains(&byte) {
+                url.push(char::from(byte));
+            } else {
+                url.push_str(&format!("%{byte:02X}"));
+            }
+        }
+        let prefix = format!("{PARAMETER}=");
+        let query = self.query.filter(|query| !query.is_empty());
+        let parameters = query.into_iter().flat_map(|query| query.split('&'));
+        let is_link = |parameter: &str| parameter == PARAMETER || parameter.starts_with(&prefix);
+        url.push('?');
+        for parameter in parameters.filter(|parameter| !is_link(parameter)) {
+            url.push_str(parameter);
+            url.push('&');
+        }
+        url.push_str(&prefix);
+        url.push_str(token);
+        if let Some(fragment) = self.fragment {
+            url.push('#');
+            url.push_str(fragment);
+        }
+        url
+    }
+}
+
+fn apart(text: &str, at: char) -> (&str, Option<&str>) {
+    match text.split_once(at) {
+        Some((before, after)) => (before, Some(after)),
+        None => (text, None),
+    }
+}

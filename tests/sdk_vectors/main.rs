@@ -1,0 +1,319 @@
+//! `sdk/vectors.json`: what every edition of the SDK is held to. Claims and URLs with the exact token or link that they give;
+//! tokens, claims, URLs and keys with the refusal that each must get.
+//!
+//! What stands in the file is asked of the Rust edition, and the answer is written beside it: to add a vector, add what
+//! to ask, and run `LECTERN_BLESS=1 cargo test --test sdk_vectors`. Tokens, which have to be signed, are in `tokens.rs`.
+
+mod tokens;
+
+use std::path::{Path, PathBuf};
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use lectern::http::cors::OriginPattern;
+use lectern::keyring::Keyring;
+use lectern::link::{self, CLAIMS, Claims, Use};
+use lectern::network::{Cidr, Country};
+use lectern::object_key::Scope;
+use lectern::sdk::{Error, Options, Sdk};
+use serde_json::{Map, Value, json};
+
+const NOW: u64 = 1_800_000_000;
+const EDGE: &str = "https://video.school.example";
+/// Bytes that are neither text nor free of what base64url writes its own way; and the shortest key.
+const SECRETS: [(&str, &[u8]); 2] = [("2026-11", &[0xfb; 33]), ("old._-", &[7; 32])];
+/// The lists of the file, and the members of each that are answers.
+const LISTS: [(&str, &str); 7] = [
+    ("mint", "token"),
+    ("link", "link"),
+    ("verify", "claims"),
+    ("refused_claims", "error"),
+    ("refused_links", "error"),
+    ("refused_tokens", "error"),
+    ("refused_keys", "error"),
+];
+
+#[test]
+fn the_vectors_are_what_the_rust_edition_gives() {
+    let committed = committed();
+    let asked: Value = serde_json::from_str(&committed).expect("JSON");
+    let answered = text(&answered(&asked));
+    if std::env::var_os("LECTERN_BLESS").is_some() {
+        std::fs::write(path(), &answered).expect("written");
+        return;
+    }
+    assert!(
+        committed == answered,
+        "sdk/vectors.json is not what src/sdk.rs gives: LECTERN_BLESS=1 cargo test --test sdk_vectors writes it anew"
+    );
+}
+
+#[test]
+fn there_are_enough_vectors_and_every_refusal_has_one() {
+    let vectors: Value = serde_json::from_str(&committed()).expect("JSON");
+    for (list, least) in LISTS
+        .map(|(list, _)| list)
+        .into_iter()
+        .zip([55, 25, 15, 120, 45, 85, 20])
+    {
+        let length = list_of(&vectors, list).len();
+        assert!(length >= least, "{list} has {length}");
+    }
+    let seen: Vec<&str> = LISTS
+        .iter()
+        .filter(|(_, answer)| *answer == "error")
+        .flat_map(|(list, _)| list_of(&vectors, list))
+        .filter_map(|vector| vector["error"].as_str())
+        .collect();
+    let source = include_str!("../../src/sdk.rs");
+    let codes = source.split("fn code(").nth(1).expect("the codes");
+    let codes = codes.split("impl Sdk").next().expect("their end");
+    let codes = codes
+        .split('"')
+        .skip(1)
+        .step_by(2)
+        .filter(|code| !CLAIMS.contains(code));
+    let mut counted = 0;
+    for code in codes {
+        assert!(seen.contains(&code), "no vector is refused as {code}");
+        counted += 1;
+    }
+    assert!(counted > 40, "{counted}");
+}
+
+#[test]
+fn a_vectors_token_is_what_the_edge_mints_and_verifies() {
+    let keys = Keyring::from_json(&keys()).expect("a key ring");
+    let vectors: Value = serde_json::from_str(&committed()).expect("JSON");
+    for vector in list_of(&vectors, "mint") {
+        let claims = read(&vector["claims"]);
+        assert_eq!(
+            vector["token"],
+            link::mint(keys.minting(), &claims),
+            "{vector}"
+        );
+        let token = vector["token"].as_str().expect("a token");
+        assert_eq!(link::verify_signature(token, &keys), Ok(claims), "{vector}");
+    }
+}
+
+fn path() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("sdk/vectors.json")
+}
+
+fn committed() -> String {
+    std::fs::read_to_string(path()).expect("sdk/vectors.json")
+}
+
+fn list_of<'vectors>(vectors: &'vectors Value, list: &str) -> &'vectors [Value] {
+    vectors[list].as_array().expect(list)
+}
+
+/// A line a vector.
+fn text(vectors: &Value) -> String {
+    let lists = LISTS.map(|(list, _)| {
+        let lines: Vec<String> = list_of(vectors, list)
+            .iter()
+            .map(Value::to_string)
+            .collect();
+        format!("  \"{list}\": [\n    {}\n  ]", lines.join(",\n    "))
+    });
+    format!(
+        "{{\n  \"keys\": {},\n{}\n}}\n",
+        vectors["keys"],
+        lists.join(",\n")
+    )
+}
+
+/// The vectors with the answers of the Rust edition.
+fn answered(vectors: &Value) -> Value {
+    let answer = |list: &str, vector: &Value| match list {
+        "mint" => right(
+            vector,
+            sdk_for(vector).mint(&read(&vector["claims"]), now(vector)),
+        ),
+        "link" => right(vector, call(vector).expect("options that Rust has")),
+        "verify" => {
+            let claims = verify(vector).unwrap_or_else(|error| panic!("{vector}: {error}"));
+            serde_json::to_value(claims).expect("JSON")
+        }
+        "refused_claims" => refusal(vector).into(),
+        "refused_links" => match call(vector) {
+            Some(found) => wrong(vector, found),
+            None => refusal(&json!({ "claims": said(&vector["options"]), "now": NOW })).into(),
+        },
+        "refused_tokens" => wrong(vector, verify(vector)),
+        _ => wrong(vector, Sdk::new(vector["keys"].as_str().expect("a text"))),
+    };
+    let mut all = json!({ "keys": keys() });
+    for (list, name) in LISTS {
+        let asked = match list {
+            "verify" => tokens::good(),
+            "refused_tokens" => tokens::bad(),
+            _ => list_of(vectors, list).to_vec(),
+        };
+        let answered = asked.into_iter().map(|mut vector| {
+            vector[name] = answer(list, &vector);
+            vector
+        });
+        all[list] = answered.collect();
+    }
+    all
+}
+
+fn right(vector: &Value, found: Result<String, Error>) -> Value {
+    found
+        .unwrap_or_else(|error| panic!("{vector}: {error}"))
+        .into()
+}
+
+fn wrong<T: std::fmt::Debug>(vector: &Value, found: Result<T, Error>) -> Value {
+    match found {
+        Err(error) => error.code().into(),
+        Ok(found) => panic!("{vector} is accepted: {found:?}"),
+    }
+}
+
+fn now(vector: &Value) -> u64 {
+    vector["now"].as_u64().expect("a time")
+}
+
+fn verify(vector: &Value) -> Result<Claims, Error> {
+    let token = vector["token"].as_str().expect("a token");
+    sdk_for(vector).verify(token, vector["url"].as_str(), now(vector))
+}
+
+fn keys() -> String {
+    let ring = SECRETS
+        .map(|(kid, secret)| json!({ "kid": kid, "secret": URL_SAFE_NO_PAD.encode(secret) }));
+    json!(ring).to_string()
+}
+
+/// An edition whose bounds a vector may widen.
+fn sdk_for(vector: &Value) -> Sdk {
+    let mut sdk = Sdk::new(&keys()).expect("a key ring");
+    sdk.max_link_age = vector["max_link_age"].as_u64().unwrap_or(sdk.max_link_age);
+    sdk.max_watch = vector["max_watch"].as_u64().unwrap_or(sdk.max_watch);
+    sdk
+}
+
+fn with(base: &Value, more: &Value) -> Value {
+    let mut members: Map<String, Value> = base.as_object().expect("an object").clone();
+    members.extend(more.as_object().expect("an object").clone());
+    Value::Object(members)
+}
+
+fn read(claims: &Value) -> Claims {
+    Claims::from_json(claims.to_string().as_bytes()).expect("claims")
+}
+
+/// What a vector's options are in Rust; `None` where its types cannot say them.
+fn options(json: &Value) -> Option<Options> {
+    let text = |name: &str| match &json[name] {
+        Value::Null => Some(None),
+        value => value.as_str().map(|text| Some(text.to_owned())),
+    };
+    let number = |name: &str| match &json[name] {
+        Value::Null => Some(None),
+        value => value.as_u64().map(Some),
+    };
+    let small = |value: &Value| value.as_u64().and_then(|number| u32::try_from(number).ok());
+    fn list<T>(value: &Value, parse: impl Fn(&str) -> Option<T>) -> Option<Option<Vec<T>>> {
+        match value {
+            Value::Null => Some(None),
+            value => value
+                .as_array()?
+                .iter()
+                .map(|entry| parse(entry.as_str()?))
+                .collect::<Option<_>>()
+                .map(Some),
+        }
+    }
+    let use_ = match json["use"].as_str() {
+        None => Use::Play,
+        Some("play") => Use::Play,
+        Some("download") => Use::Download,
+        Some("upload") => Use::Upload,
+        Some("admin") => Use::Admin,
+        Some(_) => return None,
+    };
+    Some(Options {
+        viewer: text("viewer")?,
+        expires_in: number("expires_in")?,
+        expires_at: number("expires_at")?,
+        not_before: number("not_before")?,
+        watch: number("watch")?,
+        max_height: match &json["max_height"] {
+            Value::Null => None,
+            value => Some(small(value)?),
+        },
+        preview: match &json["preview"] {
+            Value::Null => None,
+            value => match value.as_array()?.as_slice() {
+                [from, to] => Some((small(from)?, small(to)?)),
+                _ => return None,
+            },
+        },
+        langs: list(&json["langs"], |lang| Some(lang.to_owned()))?,
+        ip: list(&json["ip"], Cidr::parse)?,
+        country: list(&json["country"], Country::parse)?,
+        origin: list(&json["origin"], OriginPattern::parse)?,
+        jti: text("jti")?,
+        use_,
+        directory: json["directory"].as_bool().unwrap_or_default(),
+    })
+}
+
+fn call(vector: &Value) -> Option<Result<String, Error>> {
+    let options = options(&vector["options"])?;
+    let url = vector["url"].as_str().expect("a URL");
+    let (sdk, now) = (sdk_for(vector), now(vector));
+    Some(match vector["call"].as_str() {
+        Some("upload_link") => sdk.upload_link(url, &options, now),
+        _ => sdk.link(url, &options, now),
+    })
+}
+
+/// The claims that options ask for, where Rust's types cannot say the options.
+fn said(options: &Value) -> Value {
+    let mut claims = json!({ "path": "/a", "exp": NOW });
+    for (name, value) in options.as_object().expect("an object") {
+        let claim = match name.as_str() {
+            "viewer" => "sub",
+            "expires_in" | "expires_at" => "exp",
+            "not_before" => "nbf",
+            name => name,
+        };
+        claims[claim] = match (name.as_str(), value.as_i64()) {
+            ("expires_in", Some(lasts)) => NOW.saturating_add_signed(lasts).into(),
+            _ => value.clone(),
+        };
+    }
+    claims
+}
+
+/// The code with which each edition refuses these claims: that of the first claim that is refused alone, or of the whole.
+fn refusal(vector: &Value) -> String {
+    let claims = &vector["claims"];
+    let members = claims.as_object().expect("an object");
+    if let Err(error) = Scope::parse(claims["path"].as_str().unwrap_or_default()) {
+        return Error::Path(error).code().to_owned();
+    }
+    for (name, value) in members {
+        if !CLAIMS.contains(&name.as_str()) {
+            return "unknown_claim".to_owned();
+        }
+        let alone = with(&json!({ "path": "/a", "exp": 0 }), &json!({ name: value }));
+        if name != "sessions" && Claims::from_json(alone.to_string().as_bytes()).is_err() {
+            return format!("bad_{name}");
+        }
+    }
+    match Claims::from_json(claims.to_string().as_bytes()) {
+        Err(_) => "bad_exp".to_owned(),
+        Ok(claims) => {
+            let error = sdk_for(vector)
+                .mint(&claims, now(vector))
+                .expect_err("a refusal");
+            error.code().to_owned()
+        }
+    }
+}
