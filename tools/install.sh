@@ -87,14 +87,14 @@ browser)
     debian chromium=chromium
     ;;
 interop)
-    # Public JWT libraries, whose links have to open here and ours there.
+    # Public JWT libraries, whose links have to open here and ours there, and another S3 server.
     debian ruby=ruby python3=python3
     debian_library ruby-jwt libcrypt-jwt-perl python3-venv
     if [ ! -x .tools/venv/bin/python ]; then
         echo '==> making a Python environment'
         python3 -m venv .tools/venv
     fi
-    .tools/venv/bin/pip install --quiet --disable-pip-version-check PyJWT==2.15.1
+    .tools/venv/bin/pip install --quiet --disable-pip-version-check PyJWT==2.15.1 'moto[s3]==5.2.5' Flask==3.1.3 flask-cors==6.0.5
     ;;
 sdk)
     # The languages that links are minted in, and the frameworks that docs/mint.md shows.

@@ -6,6 +6,8 @@ mod suite;
 
 use std::collections::HashMap;
 use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::sync::{Arc, Mutex};
@@ -114,6 +116,88 @@ fn a_bucket_does_all_that_a_target_does() {
     };
     suite(&packages(root.path()), &place);
     bucket.assert_lawful();
+}
+
+/// Ended with the test.
+struct Moto(Child);
+
+impl Drop for Moto {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn a_server_that_others_wrote_takes_it_the_same_way() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let program = root.join(".tools/venv/bin/moto_server");
+    if !program.exists() {
+        assert!(
+            std::env::var_os("LECTERN_REQUIRE_INTEROP").is_none(),
+            "moto is missing: run `tools/install.sh interop`"
+        );
+        println!("SKIPPED: {} is not there", program.display());
+        return;
+    }
+    let port = std::net::TcpListener::bind("127.0.0.1:0")
+        .and_then(|listener| listener.local_addr())
+        .expect("a free port")
+        .port()
+        .to_string();
+    let _moto = Moto(
+        Command::new(program)
+            .args(["-H", "127.0.0.1", "-p", &port])
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .expect("moto starts"),
+    );
+    // It keeps buckets in memory, and takes requests that are not signed.
+    let ask = |method: &str, path: &str, body: &[u8]| -> Option<Vec<u8>> {
+        let mut stream = TcpStream::connect(format!("127.0.0.1:{port}")).ok()?;
+        let path = path.replace('é', "%C3%A9");
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\nContent-Length: {}\r\n\
+             Authorization: AWS4-HMAC-SHA256 Credential=A/20260101/us-east-1/s3/aws4_request\r\n\r\n",
+            body.len()
+        );
+        stream.write_all(head.as_bytes()).ok()?;
+        stream.write_all(body).ok()?;
+        let mut answer = vec![];
+        stream.read_to_end(&mut answer).ok()?;
+        let end = answer.windows(4).position(|four| four == b"\r\n\r\n")?;
+        let is_good = answer.starts_with(b"HTTP/1.1 2");
+        is_good.then(|| answer.split_off(end + 4))
+    };
+    let begun = std::time::Instant::now();
+    while ask("PUT", "/video", b"").is_none() {
+        assert!(begun.elapsed().as_secs() < 60, "moto does not answer");
+        std::thread::sleep(std::time::Duration::from_millis(200));
+    }
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let place = Place {
+        target: "s3://video/courses/café".to_owned(),
+        run: &|args| {
+            let endpoint = format!("http://127.0.0.1:{port}");
+            let mut command = command(args);
+            run(command
+                .args(["--endpoint", &endpoint])
+                .env("AWS_ACCESS_KEY_ID", KEY_ID)
+                .env("AWS_SECRET_ACCESS_KEY", SECRET))
+        },
+        read: &|path| ask("GET", &format!("/{FOLDER}/{path}"), b""),
+        damage: &|path, bytes| {
+            let method = if bytes.is_some() { "PUT" } else { "DELETE" };
+            let done = ask(
+                method,
+                &format!("/{FOLDER}/{path}"),
+                bytes.unwrap_or_default(),
+            );
+            assert!(done.is_some(), "{path}");
+        },
+    };
+    suite(&packages(folder.path()), &place);
 }
 
 #[test]
