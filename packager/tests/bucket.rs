@@ -137,7 +137,8 @@ fn a_server_that_others_wrote_takes_it_the_same_way() {
             std::env::var_os("LECTERN_REQUIRE_INTEROP").is_none(),
             "moto is missing: run `tools/install.sh interop`"
         );
-        println!("SKIPPED: {} is not there", program.display());
+        let skipped = format!("SKIPPED: {} is not there\n", program.display());
+        let _ = std::io::stderr().write_all(skipped.as_bytes());
         return;
     }
     let port = std::net::TcpListener::bind("127.0.0.1:0")

@@ -121,6 +121,7 @@ fn what_players_take_is_copied_and_what_they_do_not_grows_and_then_the_lecture_p
         assert_eq!(again.code, 0, "{again:?}");
         assert!(again.stdout.contains("already there"), "{again:?}");
         assert!(!again.stdout.contains("playable"), "{again:?}");
+        assert_eq!(again.stderr, "");
         assert_eq!(look(&served).expect("it plays").0, last);
         let revisions = lectern(&["revisions", &target]).stdout;
         for (revision, state) in [(&last, "plays"), (&first, "replaced ")] {

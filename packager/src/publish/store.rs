@@ -47,7 +47,7 @@ pub(crate) struct Digested {
 impl Target {
     /// Parses a target, and finds what opens it.
     pub(crate) fn open(text: &str, endpoint: Option<&str>) -> anyhow::Result<Self> {
-        let place = Place::parse(text, endpoint).map_err(PublishError::from)?;
+        let place = Place::parse(text, endpoint)?;
         Ok(match place {
             Place::Folder(folder) => Self::Folder(FileTarget { folder }),
             Place::Bucket(address) => Self::Bucket(Box::new(BucketTarget::open(address)?)),
