@@ -11,6 +11,7 @@ use lectern::http::cors::OriginPattern;
 use lectern::network::{Cidr, Country};
 
 use crate::container::Container;
+use crate::cost::CostArgs;
 use crate::exit::EXIT_CODES;
 use crate::extras::captions::CaptionsFile;
 use crate::ladder::Codec;
@@ -59,6 +60,9 @@ pub(crate) enum Verb {
     /// Make and rotate the keys that links are minted with.
     #[command(after_help = EXIT_CODES)]
     Keys(KeysArgs),
+    /// Say what a month of lectures and views costs, here and with others.
+    #[command(after_help = EXIT_CODES)]
+    Cost(CostArgs),
     /// Make a recording to try things on: slides, a voice and a running timecode.
     #[command(after_help = EXIT_CODES)]
     Sample(SampleArgs),

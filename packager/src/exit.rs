@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use crate::boxes::BoxError;
 use crate::check::CheckError;
 use crate::container::ContainerError;
+use crate::cost::CostError;
 use crate::extras::captions::CaptionsError;
 use crate::keys::KeysError;
 use crate::output::OutputError;
@@ -79,6 +80,9 @@ fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<(Exit, Option<S
         return Some((error.exit(), Some(error.hint().into())));
     }
     if let Some(error) = cause.downcast_ref::<ContainerError>() {
+        return Some((Exit::Usage, Some(error.hint().into())));
+    }
+    if let Some(error) = cause.downcast_ref::<CostError>() {
         return Some((Exit::Usage, Some(error.hint().into())));
     }
     if let Some(error) = cause.downcast_ref::<CaptionsError>() {

@@ -7,6 +7,7 @@ mod check;
 mod cli;
 mod clock;
 mod container;
+mod cost;
 mod encode;
 mod exit;
 mod explain;
@@ -90,6 +91,7 @@ async fn run(cli: Cli) -> Result<()> {
         Verb::Prune(args) => publish::prune(args).await,
         Verb::Verify(args) => publish::verify(args).await,
         Verb::Check(args) => check::run(args).await,
+        Verb::Cost(args) => cost::run(&args),
         Verb::Link(args) => print(&link::run(&args)?),
         Verb::Explain(args) => explain::run(&args),
         Verb::Keys(args) => print(&keys::run(args.verb)?),

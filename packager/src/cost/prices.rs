@@ -1,0 +1,259 @@
+//! What is charged for what: `prices.json`, and the rules by which an amount becomes a charge. Pure.
+
+use anyhow::{Context as _, Result};
+use serde::Deserialize;
+
+use super::money::Money;
+
+const DATA: &str = include_str!("prices.json");
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Prices {
+    pub(crate) assumptions: Assumptions,
+    pub(crate) r2: R2,
+    pub(crate) workers: Workers,
+    pub(crate) s3: S3,
+    pub(crate) cloudfront: CloudFront,
+    pub(crate) mux_720: Mux,
+    pub(crate) mux_1080: Mux,
+    pub(crate) stream: PerMinute,
+    pub(crate) bunny: Bunny,
+}
+
+/// What is not a price and has to be known all the same; each says where it is from.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Assumptions {
+    pub(crate) ladder: LadderRates,
+    pub(crate) worker: WorkerTime,
+    pub(crate) player: PlayerBuffer,
+}
+
+/// Average kbit/s of what the packager makes.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LadderRates {
+    pub(crate) rungs: Vec<RungRate>,
+    pub(crate) audio: u64,
+    /// The pictures to look through.
+    pub(crate) iframes: u64,
+    pub(crate) source: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RungRate {
+    pub(crate) side: u32,
+    pub(crate) kbits: u64,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WorkerTime {
+    pub(crate) cpu_micros_per_request: u64,
+    pub(crate) source: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PlayerBuffer {
+    /// How far ahead a player loads: what a viewer who leaves has asked for and not seen.
+    pub(crate) ahead_seconds: u64,
+    pub(crate) source: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct R2 {
+    pub(crate) storage: Price,
+    pub(crate) class_a: Price,
+    pub(crate) class_b: Price,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Workers {
+    pub(crate) subscription: Price,
+    pub(crate) requests: Price,
+    pub(crate) cpu: Price,
+    pub(crate) free_requests: Price,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct S3 {
+    pub(crate) storage: Price,
+    pub(crate) put: Price,
+    pub(crate) get: Price,
+    pub(crate) out: Price,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CloudFront {
+    pub(crate) out: Price,
+    pub(crate) requests: Price,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Mux {
+    pub(crate) input: Price,
+    pub(crate) storage: Price,
+    pub(crate) delivery: Price,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PerMinute {
+    pub(crate) storage: Price,
+    pub(crate) delivery: Price,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Bunny {
+    pub(crate) storage: Price,
+    pub(crate) out: Price,
+    /// The least that is charged for a month.
+    pub(crate) minimum: Price,
+}
+
+impl Prices {
+    pub(crate) fn known() -> Result<Self> {
+        serde_json::from_str(DATA).context("cannot read the prices that are built in")
+    }
+}
+
+/// What prices are for. Amounts are counted in what is smallest: bytes, requests, microseconds of CPU, seconds of video.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub(crate) enum Unit {
+    #[serde(rename = "month")]
+    Month,
+    #[serde(rename = "GB-month")]
+    GbMonth,
+    #[serde(rename = "GB")]
+    Gb,
+    #[serde(rename = "1,000 requests")]
+    ThousandRequests,
+    #[serde(rename = "10,000 requests")]
+    TenThousandRequests,
+    #[serde(rename = "million requests")]
+    MillionRequests,
+    #[serde(rename = "million CPU-ms")]
+    MillionCpuMs,
+    #[serde(rename = "minute")]
+    Minute,
+    #[serde(rename = "1,000 minutes")]
+    ThousandMinutes,
+}
+
+impl Unit {
+    /// How many bytes, requests, microseconds or seconds one is. A GB is 10⁹ bytes with everybody: AWS counts 2³⁰, which
+    /// makes the same bytes 7 % fewer.
+    pub(crate) fn size(self) -> u128 {
+        match self {
+            Self::Month => 1,
+            Self::GbMonth | Self::Gb => 1_000_000_000,
+            Self::ThousandRequests => 1_000,
+            Self::TenThousandRequests => 10_000,
+            Self::MillionRequests => 1_000_000,
+            Self::MillionCpuMs => 1_000_000_000,
+            Self::Minute => 60,
+            Self::ThousandMinutes => 60_000,
+        }
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Month => "month",
+            Self::GbMonth => "GB-month",
+            Self::Gb => "GB",
+            Self::ThousandRequests => "1,000 requests",
+            Self::TenThousandRequests => "10,000 requests",
+            Self::MillionRequests => "million requests",
+            Self::MillionCpuMs => "million CPU-ms",
+            Self::Minute => "minute",
+            Self::ThousandMinutes => "1,000 minutes",
+        }
+    }
+}
+
+/// A price as it is listed.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Price {
+    pub(crate) what: String,
+    pub(crate) dollars: Money,
+    pub(crate) unit: Unit,
+    /// Lower prices for what is above so many units, in ascending order.
+    #[serde(default)]
+    pub(crate) then: Vec<Tier>,
+    /// Units that are free every month: the first ones.
+    #[serde(default)]
+    pub(crate) included: u64,
+    /// Whether a unit that was begun is charged as a whole one.
+    #[serde(default)]
+    pub(crate) whole_units: bool,
+    /// When the price was last seen listed, and where it is listed.
+    pub(crate) as_of: String,
+    pub(crate) source: String,
+    /// Whether it is from memory or of a third party, and not from the provider's own page.
+    #[serde(default)]
+    pub(crate) estimate: bool,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Tier {
+    pub(crate) above: u64,
+    pub(crate) dollars: Money,
+}
+
+impl Price {
+    /// What `amount` bytes, requests, microseconds or seconds cost in a month.
+    pub(crate) fn charge(&self, amount: u128) -> Money {
+        let size = self.unit.size();
+        let amount = match self.whole_units {
+            true => amount.next_multiple_of(size),
+            false => amount,
+        };
+        let free = u128::from(self.included) * size;
+        self.tiers()
+            .map(|(from, to, dollars)| {
+                let charged = amount.min(to).saturating_sub(from.max(free));
+                dollars.for_each(charged, size)
+            })
+            .sum()
+    }
+
+    /// The listed price of so much more, to whom uses `amount` already: nothing is free and nothing rounded.
+    pub(crate) fn further(&self, more: u128, amount: u128) -> Money {
+        let size = self.unit.size();
+        self.tiers()
+            .find(|(_, to, _)| amount < *to)
+            .map_or(self.dollars, |(_, _, dollars)| dollars)
+            .for_each(more, size)
+    }
+
+    /// The same where something else of the account uses up what is free.
+    pub(crate) fn used_up(&self) -> Self {
+        Self {
+            included: 0,
+            ..self.clone()
+        }
+    }
+
+    /// Each price, and from where to where it holds.
+    fn tiers(&self) -> impl Iterator<Item = (u128, u128, Money)> {
+        let size = self.unit.size();
+        let begins = move |at: usize| self.then.get(at).map(|tier| u128::from(tier.above) * size);
+        let first = (0, begins(0).unwrap_or(u128::MAX), self.dollars);
+        let then = self.then.iter().enumerate().map(move |(at, tier)| {
+            let from = u128::from(tier.above) * size;
+            (from, begins(at + 1).unwrap_or(u128::MAX), tier.dollars)
+        });
+        std::iter::once(first).chain(then)
+    }
+}
