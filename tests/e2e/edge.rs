@@ -175,7 +175,7 @@ impl Edge {
         while !self.log().contains(text) {
             let waited = started.elapsed();
             assert!(
-                waited < Duration::from_secs(5),
+                waited < Duration::from_secs(30),
                 "no `{text}` in\n{}",
                 self.log()
             );

@@ -5,6 +5,7 @@ mod answers;
 mod browser;
 mod cache;
 mod common;
+mod costs;
 mod crash;
 mod edge;
 mod embeds;
