@@ -30,7 +30,7 @@ const PART: u64 = 8 << 20;
 /// S3 and R2 take 10,000.
 const MOST_PARTS: u64 = 9_000;
 /// Bodies in memory at the same time.
-const MOST_MEMORY: u64 = 64 << 20;
+const MOST_MEMORY: u64 = 32 << 20;
 const MIB: u64 = 1 << 20;
 /// On top of what `object_store` does: it does not repeat a conditional write whose answer was lost, since it cannot know
 /// what became of it. We can: what is there is compared.
