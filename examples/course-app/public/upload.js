@@ -5,10 +5,10 @@ const alert = document.querySelector("[role=alert]");
 const progress = document.querySelector("progress");
 const button = form.querySelector("button");
 
-/** What the edge's refusals mean here; of others its own sentence is shown. */
+/** What the edge's refusals mean here, by their `code`; of others its own sentence is shown. */
 const SENTENCES = {
-  413: "The file is too large for the video server.",
-  403: "The time to hand this in is over. Load the page again.",
+  payload_too_large: "The file is too large for the video server.",
+  expired: "The time to hand this in is over. Load the page again.",
 };
 
 /** The upload link, or an error with the school's sentence. */
@@ -35,13 +35,13 @@ function put(url, file) {
     };
     request.onload = () => {
       if (request.status < 300) return resolve();
-      let title;
+      let problem = {};
       try {
-        ({ title } = JSON.parse(request.responseText));
+        problem = JSON.parse(request.responseText);
       } catch {
-        title = `The video server refused the file (${request.status}).`;
+        // Of something between here and the edge, which speaks otherwise.
       }
-      reject(new Error(SENTENCES[request.status] ?? title));
+      reject(new Error(SENTENCES[problem.code] ?? problem.title ?? `The video server refused the file (${request.status}).`));
     };
     request.onerror = () => reject(new Error("The video server cannot be reached. Try again in a moment."));
     request.open("PUT", url);
