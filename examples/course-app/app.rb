@@ -39,10 +39,11 @@ class School < Sinatra::Base
       halt status, erb(:message, locals: { sentence: sentence })
     end
 
-    def log_in_to(what)
+    # Afterwards, `to` is shown: a page, for a form leads to nothing of the edge's (form-action).
+    def log_in_to(what, to: request.fullpath)
       return if account
 
-      session[:to] = request.fullpath if request.get?
+      session[:to] = to
       halt 401, erb(:login, locals: { sentence: "Log in to #{what}." })
     end
 
@@ -102,7 +103,7 @@ class School < Sinatra::Base
   end
 
   get "/lessons/:course/:lesson/download" do
-    log_in_to("take “#{lesson.title}” home")
+    log_in_to("take “#{lesson.title}” home", to: path_of(lesson))
     # The file has 720 lines, more than a trial account may see.
     refuse(403, "A trial account watches here. Taking a lecture home needs a full account.") if account.trial?
     redirect Video.download(lesson, account), 303

@@ -56,6 +56,12 @@ class SchoolTest < Minitest::Test
     assert_operator claims[:exp], :<=, Time.now.to_i + 600
   end
 
+  def test_who_logs_in_to_download_comes_to_the_lesson_since_a_form_leads_to_no_other_origin
+    assert_includes page("/lessons/rails/models/download"), "Log in to take “Models, and what they are not” home."
+    log_in "ada"
+    assert_equal "http://example.org/lessons/rails/models", last_response["Location"]
+  end
+
   def test_a_trial_account_gets_no_link_to_more_than_480_lines
     log_in "tom"
     ["", "?height=", "?height=480"].each { |query| assert_equal 480, claims(page("/lessons/rails/models#{query}"))[:max_height], query }
