@@ -15,12 +15,15 @@ export CLOUDFLARE_CF_FETCH_ENABLED := false
 WORKER_SOURCES := entry.mjs tools/worker.sh Cargo.toml Cargo.lock .cargo/config.toml hot/Cargo.toml $(shell find src hot/src -name '*.rs' -o -name '*.js')
 WEB_SOURCES := $(shell find web/src -type f)
 
-.PHONY: demo test build worker cli web serve bench bench-package bench-stream soak deploy deploy-check fuzz fmt audit clean
+.PHONY: demo course-app test build worker cli web serve bench bench-package bench-stream soak deploy deploy-check fuzz fmt audit clean
 
 demo: build
 	@tools/demo.sh
 
-test: build .tools/browser.ok .tools/interop.ok .tools/sdk.ok .tools/deny.ok
+course-app: build .tools/course.ok
+	@tools/course-app.sh
+
+test: build .tools/browser.ok .tools/interop.ok .tools/sdk.ok .tools/course.ok .tools/deny.ok
 	@tools/test.sh
 
 build: worker cli web

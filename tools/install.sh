@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs one set of tools, where it is missing: node, build, media, voice, browser, interop, sdk, vmaf, deny. Asks nothing, says what it does.
+# Installs one set of tools, where it is missing: node, build, media, voice, browser, interop, sdk, course, vmaf, deny. Asks nothing, says what it does.
 # Only package registries are used: Debian's, crates.io, npm, PyPI.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -104,6 +104,11 @@ sdk)
         python3 -m venv .tools/venv
     fi
     .tools/venv/bin/pip install --quiet --disable-pip-version-check Django==5.2.19 Flask==3.1.3
+    ;;
+course)
+    # The example course app, and its tests.
+    debian ruby=ruby puma=puma
+    debian_library ruby-sinatra ruby-erubi ruby-rack-test ruby-minitest
     ;;
 vmaf)
     # An ffmpeg with libvmaf, which Debian's has not; for `make bench-package` alone.

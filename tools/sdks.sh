@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Every edition of the SDK against sdk/vectors.json, and what docs/ shows. A language that is missing fails the run.
+# Every edition of the SDK against sdk/vectors.json, what docs/ shows, and the example that mints with one. A language that is missing fails the run.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -27,3 +27,4 @@ quietly php -d zend.assertions=1 sdk/php/test.php
 (cd sdk/go && quietly go vet . && quietly go test .)
 [ -z "$(gofmt -l sdk/go tests/sdks)" ] || { echo 'not formatted: gofmt -w sdk/go tests/sdks' >&2; exit 1; }
 quietly node --test tests/docs/*.test.mjs
+quietly ruby -W0 examples/course-app/test/app_test.rb

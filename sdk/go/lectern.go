@@ -268,7 +268,7 @@ func keyring(text string) ([]key, error) {
 		text = os.Getenv("LECTERN_KEYS")
 	}
 	if strings.TrimSpace(text) == "" {
-		return nil, fail("no_keys", "LECTERN_KEYS is not set: `lectern keys new` prints a value")
+		return nil, fail("no_keys", "LECTERN_KEYS is not set: it is the text that the edge has, which `lectern keys new` printed")
 	}
 	bad := fail("bad_keys", `LECTERN_KEYS is not a JSON list of {"kid", "secret"}`)
 	var entries []map[string]*string

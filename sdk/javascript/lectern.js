@@ -5,6 +5,9 @@
  *     await link('https://video.school.example/courses/rails/intro/master.m3u8', { viewer: 's42', expiresIn: 6 * 3600 });
  *     // 'https://video.school.example/courses/rails/intro/master.m3u8?token=eyJ…'
  *
+ * Players play it; an <iframe> of `https://video.school.example/_lectern/play#${link}` is one. In an app without packages this
+ * file is imported as `./lectern.js`; `.mjs`, where Node takes `.js` for CommonJS.
+ *
  * The keys are the text that the edge has as LECTERN_KEYS. They are for servers: whoever has them opens everything. The first
  * key mints, all verify. A link that the edge would refuse whoever opens it is refused here, as a LecternError.
  */
@@ -108,7 +111,7 @@ function environment() {
 
 /** @param {string} [text] @returns {Key[]} */
 function keyring(text = environment()) {
-    if (!text?.trim()) throw new LecternError('no_keys', 'LECTERN_KEYS is not set: `lectern keys new` prints a value');
+    if (!text?.trim()) throw new LecternError('no_keys', 'LECTERN_KEYS is not set: it is the text that the edge has, which `lectern keys new` printed');
     const entries = parse(text);
     const isEntry = (/** @type {any} */ entry) =>
         isObject(entry) && Object.keys(entry).length === 2 && typeof entry.kid === 'string' && typeof entry.secret === 'string';

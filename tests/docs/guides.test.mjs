@@ -227,9 +227,17 @@ print(lesson(request, "intro").content.decode())`);
         },
     ],
     'protection.md': [],
+    // tests/e2e/course.rs runs it all in one folder a language, and plays what comes of it.
+    'first-embed.md': [followed('sh'), followed('sh'), followed('ruby'), followed('sh'), followed('sh'), followed('js')],
     // tests/e2e/embeds.rs plays its pages in Chromium; the command of a player that is not installed is only read.
     'embed.md': [page, page, page, page, commands],
 };
+
+function followed(expected) {
+    return function step({ language }) {
+        assert.equal(language, expected);
+    };
+}
 
 function page({ language, code }) {
     assert.equal(language, 'html');
@@ -270,8 +278,19 @@ test('every code of an error is in the guide, and no other', () => {
     assert.deepEqual([...told].sort(), [...codes].sort());
 });
 
+test('what one stumbles over in the first embed is said in these words', () => {
+    const text = readFileSync(join(root, 'docs/first-embed.md'), 'utf8').split('## What one stumbles over')[1];
+    const seen = text.split('\n').map((line) => /^\| (?:in the frame, "([^"]+)"|`(LECTERN_KEYS [^`]+)`)/.exec(line)).filter(Boolean);
+    assert.equal(seen.length, 4);
+    const titles = readFileSync(join(root, 'src/http/problem.rs'), 'utf8');
+    const editions = ['sdk/ruby/lib/lectern.rb', 'sdk/javascript/lectern.js'].map((file) => readFileSync(join(root, file), 'utf8'));
+    for (const [, sentence, error] of seen) {
+        for (const said of sentence ? [titles] : editions) assert.ok(said.includes(sentence ?? error), sentence ?? error);
+    }
+});
+
 test('every link to a file leads somewhere', () => {
-    const papers = [...readdirSync(join(root, 'docs')).map((name) => `docs/${name}`), 'README.md', 'CONTRIBUTING.md', 'SECURITY.md'];
+    const papers = [...readdirSync(join(root, 'docs')).map((name) => `docs/${name}`), 'README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'examples/course-app/README.md'];
     for (const paper of papers) {
         const text = readFileSync(join(root, paper), 'utf8');
         for (const [, to, anchor] of text.matchAll(/\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)/g)) {

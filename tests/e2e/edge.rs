@@ -62,6 +62,16 @@ impl Edge {
         )
     }
 
+    /// The Worker for bodies of so many bytes.
+    pub(crate) fn for_bodies_of(bytes: usize) -> Self {
+        let variable = format!("MAX_UPLOAD_BYTES:{bytes}");
+        Self::launch(
+            "wrangler.toml",
+            true,
+            &["--log-level", "warn", "--var", &variable],
+        )
+    }
+
     /// The Worker with its log, which is a line for every request.
     pub(crate) fn talkative() -> Self {
         Self::launch("wrangler.toml", true, &["--log-level", "log"])

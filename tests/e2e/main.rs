@@ -6,6 +6,7 @@ mod browser;
 mod cache;
 mod common;
 mod costs;
+mod course;
 mod crash;
 mod edge;
 mod embeds;

@@ -232,7 +232,7 @@ final class Lectern
     {
         $text ??= $_ENV['LECTERN_KEYS'] ?? $_SERVER['LECTERN_KEYS'] ?? (string) getenv('LECTERN_KEYS');
         if (trim($text) === '') {
-            throw new LecternException('no_keys', 'LECTERN_KEYS is not set: `lectern keys new` prints a value');
+            throw new LecternException('no_keys', 'LECTERN_KEYS is not set: it is the text that the edge has, which `lectern keys new` printed');
         }
         $entries = self::read($text);
         $ring = [];

@@ -171,7 +171,7 @@ def key_ids(keys: str | None = None) -> list[str]:
 def _keyring(text: str | None) -> dict[str, bytes]:
     text = os.environ.get("LECTERN_KEYS", "") if text is None else text
     if not text.strip():
-        raise LecternError("no_keys", "LECTERN_KEYS is not set: `lectern keys new` prints a value")
+        raise LecternError("no_keys", "LECTERN_KEYS is not set: it is the text that the edge has, which `lectern keys new` printed")
     entries = _json(text)
     if not isinstance(entries, list) or not all(
         isinstance(entry, dict) and entry.keys() == {"kid", "secret"} and all(isinstance(value, str) for value in entry.values())

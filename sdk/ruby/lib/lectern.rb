@@ -10,6 +10,8 @@ require "set"
 #   Lectern.link("https://video.school.example/courses/rails/intro/master.m3u8", viewer: "s42", expires_in: 6 * 3600)
 #   # => "https://video.school.example/courses/rails/intro/master.m3u8?token=eyJ…"
 #
+# Players play it; an <iframe> of "https://video.school.example/_lectern/play##{link}" is one.
+#
 # The keys are the text that the edge has as LECTERN_KEYS, taken from the environment of that name; `keys:` overrides it. The
 # first key mints, all verify. Times are whole seconds; instants are seconds since 1970 or a Time. A link that the edge would
 # refuse whoever opens it is refused here, as a Lectern::Error.
@@ -144,7 +146,7 @@ module Lectern
     # LECTERN_KEYS as { kid => secret }.
     def keyring(text)
       text ||= ENV["LECTERN_KEYS"]
-      raise Error.new("no_keys", "LECTERN_KEYS is not set: `lectern keys new` prints a value") if text.to_s.strip.empty?
+      raise Error.new("no_keys", "LECTERN_KEYS is not set: it is the text that the edge has, which `lectern keys new` printed") if text.to_s.strip.empty?
 
       entries = json(text.to_s)
       form = entries.is_a?(Array) && entries.all? do |entry|

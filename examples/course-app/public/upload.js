@@ -1,0 +1,70 @@
+// Asks the school for an upload link, and sends the file to the edge with it.
+const form = document.querySelector("#upload");
+const status = document.querySelector("[role=status]");
+const alert = document.querySelector("[role=alert]");
+const progress = document.querySelector("progress");
+const button = form.querySelector("button");
+
+/** What the edge's refusals mean here, by their `code`; of others its own sentence is shown. */
+const SENTENCES = {
+  payload_too_large: "The file is too large for the video server.",
+  expired: "The time to hand this in is over. Load the page again.",
+};
+
+/** The upload link, or an error with the school's sentence. */
+async function ask(file) {
+  const body = new URLSearchParams({ name: file.name, bytes: file.size });
+  const headers = { "X-CSRF-Token": form.elements.authenticity_token.value };
+  const answer = await fetch(form.action, { method: "POST", headers, body }).catch(() => {
+    throw new Error("The school cannot be reached. Try again in a moment.");
+  });
+  const text = await answer.text();
+  const isJson = answer.headers.get("content-type")?.startsWith("application/json");
+  const { url, sentence } = isJson ? JSON.parse(text) : { sentence: text };
+  if (!url) throw new Error(sentence);
+  return url;
+}
+
+/** Not `fetch`, which does not tell how much has gone. */
+function put(url, file) {
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    request.upload.onprogress = ({ loaded, total }) => {
+      progress.value = loaded / total;
+      status.textContent = `${Math.floor((100 * loaded) / total)} % sent`;
+    };
+    request.onload = () => {
+      if (request.status < 300) return resolve();
+      let problem = {};
+      try {
+        problem = JSON.parse(request.responseText);
+      } catch {
+        // Of something between here and the edge, which speaks otherwise.
+      }
+      reject(new Error(SENTENCES[problem.code] ?? problem.title ?? `The video server refused the file (${request.status}).`));
+    };
+    request.onerror = () => reject(new Error("The video server cannot be reached. Try again in a moment."));
+    request.open("PUT", url);
+    request.send(file);
+  });
+}
+
+form.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const [file] = form.elements.file.files;
+  alert.hidden = true;
+  status.textContent = "";
+  button.disabled = true;
+  try {
+    const url = await ask(file);
+    progress.hidden = false;
+    await put(url, file);
+    status.textContent = `${file.name} has arrived.`;
+  } catch (error) {
+    status.textContent = "";
+    alert.textContent = error.message;
+    alert.hidden = false;
+  }
+  progress.hidden = true;
+  button.disabled = false;
+});

@@ -1,0 +1,184 @@
+# frozen_string_literal: true
+
+# The school without an edge: what pages say, and what the links in them open.
+ENV["LECTERN_EDGE"] = "https://video.school.example"
+ENV["LECTERN_KEYS"] = '[{"kid":"k","secret":"MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY"}]'
+
+require "minitest/autorun"
+require "minitest/mock"
+require "rack/test"
+require_relative "../app"
+
+class SchoolTest < Minitest::Test
+  include Rack::Test::Methods
+
+  PASSWORDS = { "ada" => "full-of-lessons", "tom" => "only-trying" }.freeze
+
+  def app = School
+
+  def setup = env("rack.errors", StringIO.new)
+
+  def page(path)
+    get path
+    last_response.body
+  end
+
+  def token = last_response.body[/name="authenticity_token" value="([^"]+)"/, 1]
+
+  def log_in(name, password = PASSWORDS[name])
+    page "/login"
+    post "/login", name: name, password: password, authenticity_token: token
+  end
+
+  # The claims of the link in a page's frame.
+  def claims(html) = Lectern.verify(html[%r{<iframe src="https://video\.school\.example/_lectern/play#([^"]+)"}, 1])
+
+  def hand_in(fields)
+    page "/upload"
+    header "X-CSRF-Token", token
+    post "/upload", fields
+    JSON.parse(last_response.body)
+  end
+
+  def test_a_preview_opens_for_everybody_and_shows_its_first_seconds
+    claims = claims(page("/lessons/rails/intro"))
+    assert_equal [[0, 8], 480, "/courses/rails/intro/master.m3u8"], claims.values_at(:preview, :max_height, :path)
+    refute claims.key?(:sub)
+  end
+
+  def test_every_other_lesson_needs_a_login_which_leads_back_to_it
+    assert_includes page("/lessons/video/segments"), "Log in to watch “Why a lecture comes in pieces”."
+    assert_equal 401, last_response.status
+    log_in "ada"
+    assert_equal "http://example.org/lessons/video/segments", last_response["Location"]
+    claims = claims(page("/lessons/video/segments"))
+    assert_equal ["u1", nil, nil], claims.values_at(:sub, :max_height, :preview)
+    assert_operator claims[:exp], :<=, Time.now.to_i + 600
+  end
+
+  def test_who_logs_in_to_download_comes_to_the_lesson_since_a_form_leads_to_no_other_origin
+    assert_includes page("/lessons/rails/models/download"), "Log in to take “Models, and what they are not” home."
+    log_in "ada"
+    assert_equal "http://example.org/lessons/rails/models", last_response["Location"]
+  end
+
+  def test_a_trial_account_gets_no_link_to_more_than_480_lines
+    log_in "tom"
+    ["", "?height=", "?height=480"].each { |query| assert_equal 480, claims(page("/lessons/rails/models#{query}"))[:max_height], query }
+    %w[720 1080].each do |lines|
+      assert_includes page("/lessons/rails/models?height=#{lines}"), "A trial account plays up to 480 lines."
+      assert_equal 403, last_response.status
+    end
+    assert_includes page("/lessons/rails/models/download"), "Taking a lecture home needs a full account."
+    assert_equal 403, last_response.status
+  end
+
+  def test_a_full_account_chooses_among_the_sizes_that_there_are
+    log_in "ada"
+    assert_equal 720, claims(page("/lessons/rails/models?height=720"))[:max_height]
+    assert_includes page("/lessons/rails/models?height=%22%3E%3Cb%3E"), "There is no such size"
+    assert_equal 400, last_response.status
+  end
+
+  def test_a_wrong_name_and_a_wrong_password_are_told_in_the_same_words
+    [%w[ada only-trying], ["nobody", "x"], ["", ""]].each do |name, password|
+      log_in name, password
+      assert_equal 401, last_response.status
+      assert_includes last_response.body, "Name or password is wrong."
+    end
+    assert_includes page("/lessons/rails/models"), "Log in to watch"
+  end
+
+  def test_a_form_without_its_token_does_nothing
+    post "/login", name: "ada", password: PASSWORDS["ada"]
+    assert_equal [403, "This form is too old. Go back, load the page again and send it once more."],
+                 [last_response.status, last_response.body]
+    log_in "ada"
+    post "/upload", name: "talk.mp4", bytes: 1
+    assert_equal 403, last_response.status
+    post "/logout"
+    assert_includes page("/"), "Log out ada"
+  end
+
+  def test_who_has_logged_out_is_out
+    log_in "ada"
+    page "/"
+    post "/logout", authenticity_token: token
+    assert_includes page("/lessons/rails/models"), "Log in to watch"
+  end
+
+  def test_a_cookie_that_somebody_wrote_is_nobodys
+    forged = [JSON.generate(session_id: "0" * 64, account: "u1")].pack("m0")
+    ["#{forged}--#{"0" * 64}", forged].each do |cookie|
+      clear_cookies
+      set_cookie "rack.session=#{Rack::Utils.escape(cookie)}"
+      assert_includes page("/lessons/rails/models"), "Log in to watch"
+    end
+  end
+
+  def test_an_upload_link_opens_a_folder_of_the_viewers_own_and_reads_nothing
+    log_in "ada"
+    links = Array.new(2) { hand_in(name: "mein Vortrag é.MP4", bytes: 1000).fetch("url") }
+    folders = links.map do |link|
+      assert_match %r{/mein-Vortrag--\.MP4\?token=}, link
+      claims = Lectern.verify(link)
+      assert_equal %w[upload u1], claims.values_at(:use, :sub)
+      claims[:path]
+    end
+    folders.each { |folder| assert_match %r{\A/uploads/u1/\d{8}-\d{6}-\h{8}/\z}, folder }
+    refute_equal(*folders)
+  end
+
+  def test_no_upload_link_is_given_for_what_is_no_recording_is_too_large_or_comes_from_nobody
+    assert_includes page("/upload"), "Log in to hand in a recording."
+    log_in "ada"
+    ["notes.pdf", "mp4", ".mp4", "..mp4", "", "a.mp4.exe", "../../a/.mp4\n"].each do |name|
+      assert_equal({ "sentence" => "Recordings only: mp4, mov, webm, mkv." }, hand_in(name: name, bytes: 1), name)
+      assert_equal 415, last_response.status
+    end
+    assert_equal({ "sentence" => "The file is too large: 100 MiB at most." }, hand_in(name: "a.mp4", bytes: (100 << 20) + 1))
+    assert_equal 413, last_response.status
+    path = URI(hand_in(name: "../../u2/a.mp4", bytes: 1).fetch("url")).path
+    assert_match %r{\A/uploads/u1/[^/]+/[^/]+\z}, path
+  end
+
+  def test_pages_run_no_script_of_others_and_are_kept_by_nobody
+    page "/"
+    policy = last_response["Content-Security-Policy"]
+    assert_includes policy, "default-src 'self'; frame-src https://video.school.example;"
+    refute_includes policy, "unsafe"
+    assert_equal "no-store", last_response["Cache-Control"]
+    assert_match(/; HttpOnly; SameSite=Lax\z/i, last_response["Set-Cookie"])
+  end
+
+  def test_no_page_has_a_key_in_it
+    log_in "ada"
+    %w[/ /login /lessons/rails/intro /upload /refusals /refusals/expired /nowhere].each do |path|
+      refute_match(/MDEyMzQ1|"secret"|LECTERN_KEYS/, page(path), path)
+    end
+  end
+
+  def test_a_page_that_is_not_there_says_so
+    %w[/nowhere /lessons/rails/none /lessons/none/intro /refusals/none].each do |path|
+      assert_includes page(path), "There is no such page.", path
+      assert_equal 404, last_response.status, path
+    end
+  end
+
+  def test_a_download_while_the_edge_is_down_says_so
+    log_in "ada"
+    refused = ->(*, **) { raise Errno::ECONNREFUSED }
+    Net::HTTP.stub(:start, refused) { assert_includes page("/lessons/rails/models/download"), "The video server cannot be reached." }
+    assert_equal 503, last_response.status
+  end
+
+  def test_a_download_is_of_the_revision_that_plays_now
+    log_in "ada"
+    playlist = "#EXTM3U\n#EXT-X-MEDIA:URI=\"v/036cfb2300534543/audio/und/playlist.m3u8?p=EN1\"\nv/036cfb2300534543/480p/playlist.m3u8?p=EN1\n"
+    answer = Struct.new(:body, :code).new(playlist, "200")
+    Net::HTTP.stub(:start, ->(*, **) { answer }) { page("/lessons/rails/models/download") }
+    assert_equal 303, last_response.status
+    claims = Lectern.verify(last_response["Location"])
+    assert_equal ["/courses/rails/models/v/036cfb2300534543/lecture.mp4", "download", "u1"], claims.values_at(:path, :use, :sub)
+  end
+end

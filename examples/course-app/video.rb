@@ -1,0 +1,66 @@
+# frozen_string_literal: true
+
+require "net/http"
+require "securerandom"
+require "uri"
+require_relative "../../sdk/ruby/lib/lectern"
+
+# All that the school has to do with the edge: it mints links, and asks once where a file to take home lies.
+module Video
+  EDGE = ENV.fetch("LECTERN_EDGE", "http://localhost:8787").chomp("/")
+  # Seconds between the page and the first frame; what was opened in time goes on playing (WATCH_WINDOW).
+  TO_BEGIN = 600
+  FREE = { preview: [0, 8], max_height: 480 }.freeze
+  HEIGHTS = [480, 720, 1080].freeze
+
+  # The edge cannot be asked, or does not have what is asked for.
+  class Unavailable < StandardError; end
+
+  class << self
+    # The edge's own page with the link in its fragment, for an <iframe>.
+    def embed(link) = "#{EDGE}/_lectern/play##{link}"
+
+    def watch(lesson, account, max_height = nil)
+      embed(Lectern.link(playlist(lesson), viewer: account.id, expires_in: TO_BEGIN, max_height: max_height || account.max_height))
+    end
+
+    # The same for everybody, and nobody's in the statistics.
+    def free(lesson) = embed(Lectern.link(playlist(lesson), expires_in: TO_BEGIN, **FREE))
+
+    # `use: "download"` makes the answer an attachment, which browsers save.
+    def download(lesson, account)
+      file = "#{EDGE}#{lesson.folder}#{revision(lesson)}lecture.mp4"
+      Lectern.link(file, viewer: account.id, expires_in: TO_BEGIN, use: "download")
+    end
+
+    # Where a browser may PUT one file. Each gets a folder of its own, so that no name is taken.
+    def hand_in(account, name)
+      folder = "#{EDGE}/uploads/#{account.id}/#{Time.now.utc.strftime("%Y%m%d-%H%M%S")}-#{SecureRandom.hex(4)}"
+      Lectern.upload_link("#{folder}/#{name}", directory: true, viewer: account.id, expires_in: 3600)
+    end
+
+    # Links that are wrong on purpose, to see what a viewer is told.
+    def refused(kind, lesson, other)
+      case kind
+      when "expired" then embed(Lectern.link(playlist(lesson), expires_in: 60, now: Time.now - 3600))
+      when "no_variant" then embed(Lectern.link(playlist(lesson), expires_in: TO_BEGIN, max_height: 240))
+      when "forbidden" then embed(Lectern.link(playlist(other), expires_in: TO_BEGIN).sub(other.folder, lesson.folder))
+      end
+    end
+
+    private
+
+    def playlist(lesson) = "#{EDGE}#{lesson.folder}master.m3u8"
+
+    # What plays now lies in `v/<revision>/`, and the playlist names it.
+    def revision(lesson)
+      url = URI(Lectern.link(playlist(lesson), expires_in: 60))
+      answer = Net::HTTP.start(url.host, url.port, use_ssl: url.scheme == "https", open_timeout: 5, read_timeout: 10) do |http|
+        http.get(url.request_uri)
+      end
+      answer.body[%r{\bv/[^/"]+/}] or raise Unavailable, "#{lesson.folder}: the edge answers #{answer.code}"
+    rescue SystemCallError, SocketError, IOError, Timeout::Error, OpenSSL::SSL::SSLError => error
+      raise Unavailable, "#{EDGE}: #{error.message}"
+    end
+  end
+end

@@ -1,0 +1,83 @@
+// Does what docs/first-embed.md says, from an empty folder in each language, and plays what comes of it in Chromium.
+//   node first-embed.mjs EDGE FOLDER
+// LECTERN_KEYS of the environment are the edge's. Prints what was seen as one JSON object, a language a key.
+import { spawn } from "node:child_process";
+import { mkdir, readFile, symlink, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { fileURLToPath } from "node:url";
+import { withChromium } from "./chromium.mjs";
+
+const [edge, folder] = process.argv.slice(2);
+const LIMIT_MS = Number(process.env.PLAY_LIMIT_MS ?? 60_000);
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const guide = await readFile(`${root}/docs/first-embed.md`, "utf8");
+
+// The project's folder as the guide has it: the SDK, and what `make serve` keeps its keys in.
+const lectern = `${folder}/lectern`;
+await mkdir(lectern);
+await symlink(`${root}/sdk`, `${lectern}/sdk`);
+await writeFile(`${lectern}/.dev.vars`, `LECTERN_KEYS='${process.env.LECTERN_KEYS}'\n`);
+
+/** The commands of a language's section as one script: a file is written where its text is shown. */
+function script(language) {
+  const section = guide.split(`\n## ${language}\n`)[1].split("\n## ")[0];
+  const blocks = [...section.matchAll(/^```(\w+)\n([\s\S]*?)^```$/gm)].map(([, kind, code]) => {
+    if (kind === "sh") return code.replace("http://localhost:8787", edge);
+    const [, name] = /^(?:#|\/\/) (\S+)\n/.exec(code);
+    return `cat >${name} <<'END'\n${code}END\n`;
+  });
+  const [, command] = /^\d\. `([^`]+)`, and <http:\/\/localhost:3000> plays it\.$/m.exec(section);
+  return `set -euo pipefail\n${blocks.join("")}exec ${command}\n`;
+}
+
+async function freePort() {
+  const server = createServer();
+  await new Promise((listening) => server.listen(0, "localhost", listening));
+  const { port } = server.address();
+  await new Promise((closed) => server.close(closed));
+  return port;
+}
+
+async function embed(context, language) {
+  const cwd = `${folder}/${language}`;
+  await mkdir(cwd);
+  const port = await freePort();
+  const { LECTERN_KEYS, ...env } = process.env;
+  const school = spawn("bash", ["-c", script(language)], { cwd, env: { ...env, LECTERN: lectern, PORT: port }, stdio: ["ignore", "pipe", "pipe"] });
+  let printed = "";
+  let warned = "";
+  school.stdout.on("data", (text) => (printed += text));
+  school.stderr.on("data", (text) => (warned += text));
+  const ended = new Promise((resolve) => school.on("exit", resolve));
+  try {
+    const url = `http://localhost:${port}/`;
+    const started = Date.now();
+    while (!(await fetch(url).catch(() => undefined))) {
+      if (school.exitCode !== null || Date.now() - started > LIMIT_MS) throw new Error(`${language}: no page\n${printed}\n${warned}`);
+      await new Promise((later) => setTimeout(later, 50));
+    }
+    const page = await context.newPage();
+    await page.goto(url);
+    const played = await page.frameLocator("iframe").locator("video").evaluate(
+      (video, limit) =>
+        new Promise((resolve) => {
+          const tell = (how) => resolve({ how, currentTime: video.currentTime, frames: video.getVideoPlaybackQuality().totalVideoFrames });
+          video.addEventListener("ended", () => tell("ended"));
+          setTimeout(() => tell("timeout"), limit);
+          video.muted = true;
+          void video.play().catch(() => {});
+        }),
+      LIMIT_MS,
+    );
+    return { ...played, printed };
+  } finally {
+    school.kill();
+    await ended;
+  }
+}
+
+await withChromium(async (context) => {
+  const languages = ["Ruby", "Node"];
+  const seen = await Promise.all(languages.map((language) => embed(context, language)));
+  console.log(JSON.stringify(Object.fromEntries(languages.map((language, at) => [language, seen[at]]))));
+});

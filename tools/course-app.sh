@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# The example course app beside a local edge with two sample lectures: `make course-app [APP_PORT=3000] [PORT=8787]`.
+set -euo pipefail
+PORT=${PORT:-8787} APP_PORT=${APP_PORT:-3000} STATE=${STATE:-.wrangler/state}
+cd "$(dirname "$0")/.."
+. tools/local.sh
+mkdir -p .demo
+tools/port.sh "$PORT"
+tools/port.sh "$APP_PORT" APP_PORT
+
+sample .demo/lesson-1.mp4 40
+sample .demo/lesson-2.mp4 24
+package .demo/lesson-1.mp4 .demo/packages/lesson-1
+package .demo/lesson-2.mp4 .demo/packages/lesson-2
+
+trap '{ kill $(jobs -p); wait; } 2>/dev/null || true' EXIT
+trap 'exit 0' INT TERM
+start_edge
+publish .demo/packages/lesson-1 /courses/rails/intro/
+publish .demo/packages/lesson-2 /courses/rails/models/
+publish .demo/packages/lesson-1 /courses/video/segments/
+
+# As docs/local.md has it: the app gets the keys that the edge has, and its address.
+LECTERN_KEYS=$(sed -n "s/^LECTERN_KEYS='\(.*\)'$/\1/p" .dev.vars)
+export LECTERN_KEYS LECTERN_EDGE=$origin
+puma --quiet --environment production --bind "tcp://localhost:$APP_PORT" examples/course-app/config.ru >.demo/course-app.log 2>&1 &
+app=$!
+for _ in $(seq 100); do
+    kill -0 "$app" 2>/dev/null || { cat .demo/course-app.log >&2; exit 4; }
+    if curl -s -o /dev/null "http://localhost:$APP_PORT/"; then break; fi
+    sleep 0.1
+done
+cat <<TEXT
+
+The course app: http://localhost:$APP_PORT/
+ada, full-of-lessons: a full account. tom, only-trying: a trial account.
+
+examples/course-app/README.md says what to look at. ^C ends app and edge.
+TEXT
+wait -n "$app" "$server"

@@ -1,0 +1,40 @@
+# What makes a lecture play on this machine; `. tools/local.sh` in the project's folder. PORT and STATE from the environment.
+lectern=target/release/lectern
+origin=http://localhost:$PORT
+
+# A sample lecture of so many seconds, made once: sample FILE SECONDS
+sample() {
+    [ -f "$1" ] && return
+    tools/install.sh voice
+    echo "==> making a sample lecture of $2 s"
+    mkdir -p "$(dirname "$1")"
+    "$lectern" sample --seconds "$2" -o "${1%.mp4}.partial.mp4" >/dev/null
+    mv "${1%.mp4}.partial.mp4" "$1"
+}
+
+# package INPUT FOLDER
+package() {
+    echo "==> packaging $1"
+    mkdir -p "$(dirname "$2")"
+    "$lectern" package "$1" -o "$2" --force >/dev/null
+}
+
+# Starts the Worker, as `$server`, and waits until it answers.
+start_edge() {
+    echo "==> starting the Worker on $origin"
+    PORT=$PORT STATE=$STATE LOG_LEVEL=warn tools/serve.sh >.demo/serve.log 2>&1 &
+    server=$!
+    for _ in $(seq 300); do
+        kill -0 "$server" 2>/dev/null || { cat .demo/serve.log >&2; exit 4; }
+        if [ "$(curl -s -o /dev/null -w '%{http_code}' "$origin/_lectern/health")" = 200 ]; then return; fi
+        sleep 0.1
+    done
+    echo "the Worker does not answer on $origin: .demo/serve.log says why" >&2
+    exit 4
+}
+
+# publish FOLDER PREFIX
+publish() {
+    echo "==> publishing $2"
+    "$lectern" publish "$1" "$origin$2" >/dev/null
+}
