@@ -10,9 +10,9 @@ use std::process::{Command, Stdio};
 use common::{clip, command, lectern, run, text};
 use serde_json::Value;
 
-/// A recording that no player takes as it is.
-fn other(folder: &Path) -> PathBuf {
-    let out = folder.join("other.mkv");
+/// A recording whose sound no player takes as it is, or neither that nor its picture.
+fn other(folder: &Path, name: &str, codec: &str) -> PathBuf {
+    let out = folder.join(format!("{name}.mkv"));
     let made = Command::new("ffmpeg")
         .args([
             "-v",
@@ -29,7 +29,11 @@ fn other(folder: &Path) -> PathBuf {
             "-i",
             "sine=f=330:r=44100:d=9",
             "-c:v",
-            "mpeg4",
+            codec,
+            "-pix_fmt",
+            "yuv420p",
+            "-g",
+            "50",
             "-c:a",
             "mp3",
         ])
@@ -63,7 +67,8 @@ fn what_players_take_is_copied_and_what_they_do_not_grows_and_then_the_lecture_p
     let h264 = clip(root.path(), "640x360", 9);
     for (name, input, folder) in [
         ("h264", h264, "360p"),
-        ("other", other(root.path()), "360p"),
+        ("sound", other(root.path(), "sound", "libx264"), "360p"),
+        ("other", other(root.path(), "other", "mpeg4"), "360p"),
     ] {
         let served = root.path().join(name);
         let work = root.path().join("work");

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use serde::Serialize;
 
 use crate::cli::EncodeArgs;
-use crate::ffmpeg::{CHANNELS, hls};
+use crate::ffmpeg::{AUDIO_SAMPLE_RATE, CHANNELS, LISTENING, hls};
 use crate::ladder::{Rung, frame_rate};
 use crate::parts::Part;
 use crate::plan::Plan;
@@ -81,14 +81,15 @@ impl Sketch {
         args.extend(words("-progress pipe:1"));
         args.extend(input_options().map(Into::into));
         args.extend(["-i".into(), input.clone()]);
-        let mut stream = |index: u32, folder: &str| {
+        let mut stream = |index: u32, folder: &str, how: Vec<OsString>| {
             args.extend(["-map".into(), format!("0:{index}").into()]);
-            args.extend(words("-map_metadata -1 -map_chapters -1 -c copy"));
+            args.extend(words("-map_metadata -1 -map_chapters -1"));
+            args.extend(how);
             args.extend(hls(folder, SEGMENT));
         };
         let video = source.video.as_ref().map(|video| {
             let folder = format!("{}p", short_side(video));
-            stream(video.index, &folder);
+            stream(video.index, &folder, words("-c copy"));
             // Twice the average is no worse a guess than another.
             let average = bytes as f64 * 8.0 / source.end().unwrap_or(1.0).max(1.0);
             SketchedVideo {
@@ -101,10 +102,17 @@ impl Sketch {
         });
         let audio = (crate::plan::folders(&source.audio).zip(&source.audio))
             .map(|(folder, audio)| {
-                stream(audio.index, &folder);
+                let mut audio = audio.clone();
+                // Sound is encoded a hundred times as fast as it is heard.
+                if takes_sound(&audio) {
+                    stream(audio.index, &folder, words("-c copy"));
+                } else {
+                    stream(audio.index, &folder, sound_codec());
+                    audio.channels = CHANNELS;
+                }
                 SketchedAudio {
                     folder,
-                    audio: audio.clone(),
+                    audio,
                     bandwidth: 2 * AUDIO_KBITS * 1000,
                 }
             })
@@ -201,7 +209,7 @@ fn hurried(args: Vec<OsString>) -> Vec<OsString> {
     hurried
 }
 
-/// Whether every player takes the streams as they are.
+/// Whether every player takes the picture as it is.
 pub(crate) fn may_copy(source: &Source) -> bool {
     let takes_picture = |video: &Video| {
         video.codec == "h264"
@@ -211,11 +219,22 @@ pub(crate) fn may_copy(source: &Source) -> bool {
             && !video.still
             && short_side(video) <= MOST_LINES
     };
-    let takes_sound = |audio: &Audio| audio.codec == "aac" && audio.channels <= CHANNELS;
     is_seekable(source)
         && source.end().is_some()
         && source.video.as_ref().is_some_and(takes_picture)
-        && source.audio.iter().all(takes_sound)
+}
+
+fn takes_sound(audio: &Audio) -> bool {
+    audio.codec == "aac" && audio.channels <= CHANNELS
+}
+
+fn sound_codec() -> Vec<OsString> {
+    let mut args = words("-c:a aac");
+    args.extend(["-ac".into(), CHANNELS.to_string().into()]);
+    args.extend(["-ar".into(), AUDIO_SAMPLE_RATE.to_string().into()]);
+    args.extend(["-b:a".into(), format!("{AUDIO_KBITS}k").into()]);
+    args.extend(["-af".into(), LISTENING.into()]);
+    args
 }
 
 /// The longest time between key frames of packets, as `time,flags` a line.
