@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -227,13 +227,17 @@ impl fmt::Display for Preset {
 
 #[derive(Debug, Args)]
 pub(crate) struct PackageArgs {
-    /// The recording.
+    /// The recording: a file; an object, as `r2://bucket/uploads/talk.mov` or `https://edge/uploads/talk.mov`; or one that was
+    /// stored in parts, by its playlist or by its folder with a slash.
     pub(crate) input: PathBuf,
     /// The folder to make. One that holds this very package is left as it is.
     #[arg(short, long, value_name = "DIR")]
     pub(crate) output: PathBuf,
     #[command(flatten)]
     pub(crate) encode: EncodeArgs,
+    /// Where the bucket's S3 API is, for an INPUT in one [default: as for a target].
+    #[arg(long, value_name = "URL")]
+    pub(crate) endpoint: Option<String>,
     /// Replace whatever the folder holds.
     #[arg(long)]
     pub(crate) force: bool,
@@ -248,12 +252,19 @@ pub(crate) struct TargetArgs {
     pub(crate) target: String,
     /// Where the bucket's S3 API is, for `r2://` [default: R2_ACCOUNT_ID's] and `s3://` [default: AWS_ENDPOINT_URL, else Amazon's].
     #[arg(long, value_name = "URL")]
-    endpoint: Option<String>,
+    pub(crate) endpoint: Option<String>,
 }
 
 impl TargetArgs {
     pub(crate) fn open(&self) -> anyhow::Result<Target> {
         Target::open(&self.target, self.endpoint.as_deref())
+    }
+
+    /// The endpoint may be the input's alone.
+    pub(crate) fn open_for(&self, input: &Path) -> anyhow::Result<Target> {
+        let is_bucket = |text: &str| text.starts_with("r2:") || text.starts_with("s3:");
+        let of_input = !is_bucket(&self.target) && input.to_str().is_some_and(is_bucket);
+        Target::open(&self.target, self.endpoint.as_deref().filter(|_| !of_input))
     }
 }
 
@@ -270,7 +281,8 @@ pub(crate) struct PublishArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ShipArgs {
-    /// The recording.
+    /// The recording: a file; an object, as `r2://bucket/uploads/talk.mov` or `https://edge/uploads/talk.mov`; or one that was
+    /// stored in parts, by its playlist or by its folder with a slash.
     pub(crate) input: PathBuf,
     #[command(flatten)]
     pub(crate) target: TargetArgs,

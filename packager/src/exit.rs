@@ -8,6 +8,7 @@ use crate::check::CheckError;
 use crate::container::ContainerError;
 use crate::cost::CostError;
 use crate::extras::captions::CaptionsError;
+use crate::fetch::FetchError;
 use crate::keys::KeysError;
 use crate::output::OutputError;
 use crate::probe::InputError;
@@ -93,6 +94,9 @@ fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<(Exit, Option<S
     }
     if let Some(error) = cause.downcast_ref::<PublishError>() {
         return Some((error.exit(), error.hint()));
+    }
+    if let Some(error) = cause.downcast_ref::<FetchError>() {
+        return Some((error.exit(), Some(error.hint().into())));
     }
     if let Some(error) = cause.downcast_ref::<CheckError>() {
         return Some((error.exit(), error.hint().map(Into::into)));

@@ -12,6 +12,7 @@ mod encode;
 mod exit;
 mod explain;
 mod extras;
+mod fetch;
 mod ffmpeg;
 mod filters;
 mod fragments;
