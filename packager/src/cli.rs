@@ -36,6 +36,9 @@ pub(crate) enum Verb {
     /// Package and publish at once: segments go up while later ones are encoded.
     #[command(after_help = EXIT_CODES)]
     Ship(ShipArgs),
+    /// Take recordings from a queue as they are uploaded, and ship them; on any number of machines.
+    #[command(after_help = EXIT_CODES)]
+    Work(WorkArgs),
     /// List what was published at a target, and say what plays.
     #[command(after_help = EXIT_CODES)]
     Revisions(RevisionsArgs),
@@ -301,6 +304,38 @@ pub(crate) struct ShipArgs {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct WorkArgs {
+    /// Where uploads lie, the edge's UPLOADS_PREFIX: `r2://bucket/uploads/`, or `https://edge/uploads/` through the edge.
+    pub(crate) from: String,
+    /// What lectures go below: `uploads/rails/intro.mov` becomes `TARGET/rails/intro`.
+    #[command(flatten)]
+    pub(crate) target: TargetArgs,
+    /// The queue's id in the account CLOUDFLARE_ACCOUNT_ID, or the URL above its `/messages/pull`.
+    #[arg(long, value_name = "ID|URL")]
+    pub(crate) queue: String,
+    #[command(flatten)]
+    pub(crate) encode: EncodeArgs,
+    /// As in `lectern ship`.
+    #[arg(long)]
+    pub(crate) instant: bool,
+    /// Where to encode [default: the system's temporary folder].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) work: Option<PathBuf>,
+    /// How long a job may take before another machine gets it as well; at most `12h`.
+    #[arg(long, value_name = "TIME", default_value = "2h", value_parser = lease)]
+    pub(crate) lease: Duration,
+    /// How long to wait where the queue is empty.
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration)]
+    pub(crate) pause: Duration,
+    /// End when the queue is empty.
+    #[arg(long)]
+    pub(crate) once: bool,
+    /// Events as JSON lines on standard output, and nothing else.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct RevisionsArgs {
     #[command(flatten)]
     pub(crate) target: TargetArgs,
@@ -511,6 +546,14 @@ fn duration(text: &str) -> Result<Duration, String> {
         .checked_mul(seconds)
         .map(Duration::from_secs)
         .ok_or_else(wrong)
+}
+
+/// As long as Cloudflare leases a message, and long enough to do something.
+fn lease(text: &str) -> Result<Duration, String> {
+    duration(text).and_then(|lease| match lease.as_secs() {
+        1..=43_200 => Ok(lease),
+        _ => Err("from `1s` to `12h`".to_owned()),
+    })
 }
 
 fn instant(text: &str) -> Result<DateTime<Utc>, String> {

@@ -4,6 +4,7 @@ mod common;
 mod objects;
 mod s3;
 mod suite;
+mod work;
 
 use std::collections::HashMap;
 use std::fs;

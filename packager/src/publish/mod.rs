@@ -2,8 +2,8 @@
 
 mod audit;
 mod bucket;
-mod client;
-mod credentials;
+pub(crate) mod client;
+pub(crate) mod credentials;
 mod edge;
 mod error;
 mod file;

@@ -13,12 +13,12 @@ use crate::s3::strict::{Fault, Moment};
 use crate::s3::{files, sha256};
 
 impl Bucket {
-    fn path(&self, key: &str) -> PathBuf {
+    pub(crate) fn path(&self, key: &str) -> PathBuf {
         self.root.path().join("video").join(key)
     }
 
     /// Puts an object there, past everybody.
-    fn hold(&self, key: &str, bytes: &[u8]) {
+    pub(crate) fn hold(&self, key: &str, bytes: &[u8]) {
         let path = self.path(key);
         fs::create_dir_all(path.parent().expect("a folder")).expect("it is made");
         fs::write(path, bytes).expect("it is written");
@@ -42,7 +42,7 @@ impl Bucket {
     }
 
     /// Names and hashes of what was published below a prefix.
-    fn published(&self, prefix: &str) -> HashMap<String, String> {
+    pub(crate) fn published(&self, prefix: &str) -> HashMap<String, String> {
         let folder = self.path(prefix);
         let names = files(&folder).into_iter();
         names
