@@ -233,6 +233,8 @@ pub(crate) struct PackageArgs {
     /// The recording: a file; an object, as `r2://bucket/uploads/talk.mov` or `https://edge/uploads/talk.mov`; or one that was
     /// stored in parts, by its playlist or by its folder with a slash.
     pub(crate) input: PathBuf,
+    #[command(flatten)]
+    pub(crate) hls: HlsArgs,
     /// The folder to make. One that holds this very package is left as it is.
     #[arg(short, long, value_name = "DIR")]
     pub(crate) output: PathBuf,
@@ -247,6 +249,16 @@ pub(crate) struct PackageArgs {
     /// Events as JSON lines on standard output, and nothing else.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct HlsArgs {
+    /// INPUT is the URL of a playlist of another platform: its best Variant Stream is fetched.
+    #[arg(long, requires = "allow_host")]
+    pub(crate) hls: bool,
+    /// A host that may be asked for it, with its port if it has one; no other is. May be repeated.
+    #[arg(long, value_name = "HOST", requires = "hls")]
+    pub(crate) allow_host: Vec<String>,
 }
 
 #[derive(Debug, Args)]
@@ -287,6 +299,8 @@ pub(crate) struct ShipArgs {
     /// The recording: a file; an object, as `r2://bucket/uploads/talk.mov` or `https://edge/uploads/talk.mov`; or one that was
     /// stored in parts, by its playlist or by its folder with a slash.
     pub(crate) input: PathBuf,
+    #[command(flatten)]
+    pub(crate) hls: HlsArgs,
     #[command(flatten)]
     pub(crate) target: TargetArgs,
     #[command(flatten)]

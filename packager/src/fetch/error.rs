@@ -21,6 +21,14 @@ pub(crate) enum FetchError {
     Missing(String),
     #[error("`{0}` was replaced or removed while it was read")]
     Changed(String),
+    #[error("`{0}` is on no host that --allow-host names, or not on HTTPS")]
+    NotAllowed(String),
+    #[error("cannot fetch `{url}`: {why}")]
+    Elsewhere {
+        url: String,
+        why: String,
+        may_pass: bool,
+    },
     #[error("`{0}` is too large for a playlist")]
     LargePlaylist(String),
     #[error(transparent)]
@@ -32,7 +40,7 @@ impl FetchError {
         match self {
             Self::NoFolder(_) | Self::Decorated(_) | Self::BadName { .. } => Exit::Usage,
             Self::Missing(_) | Self::LargePlaylist(_) | Self::Recording(_) => Exit::Input,
-            Self::Changed(_) => Exit::Refused,
+            Self::NotAllowed(_) | Self::Changed(_) | Self::Elsewhere { .. } => Exit::Refused,
         }
     }
 
@@ -49,6 +57,10 @@ impl FetchError {
                 "check its name; an upload in parts is there when it was completed. A recording in parts is named by its playlist, or by its folder with a slash"
             }
             Self::Changed(_) => "run this again",
+            Self::NotAllowed(_) => {
+                "name every host that it may be fetched from: the playlist's, and that of the segments"
+            }
+            Self::Elsewhere { .. } => "does it play in a browser? its link may have expired",
             Self::LargePlaylist(_) => "is it a playlist?",
             Self::Recording(error) => error.hint(),
         }

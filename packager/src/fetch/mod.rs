@@ -3,17 +3,20 @@
 
 mod address;
 mod download;
+mod elsewhere;
 mod error;
 mod recording;
 
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use tempfile::TempDir;
 
 pub(crate) use self::address::Address;
 use self::download::{Download, Piece};
 pub(crate) use self::error::FetchError;
 use self::recording::{Playlist, Recording, RecordingError};
+use crate::cli::HlsArgs;
 use crate::exit::{self, Exit};
 use crate::progress::Progress;
 use crate::publish::{Entry, PublishError, Target};
@@ -29,22 +32,37 @@ pub(crate) struct Fetched {
     file: PathBuf,
     download: Option<Download>,
     progress: Progress,
+    /// Where nothing of it is kept.
+    _folder: Option<TempDir>,
 }
 
 impl Fetched {
     /// `endpoint` is that of buckets, and `work` the folder to fetch into.
     pub(crate) async fn of(
         input: &Path,
+        hls: &HlsArgs,
         endpoint: Option<&str>,
         work: &Path,
         progress: Progress,
     ) -> Result<Self> {
+        if hls.hls {
+            let url = input.to_string_lossy();
+            let hosts = &hls.allow_host;
+            let (folder, name) = elsewhere::fetch(&url, hosts, work, progress).await?;
+            return Ok(Self {
+                file: folder.path().join(name),
+                download: None,
+                progress,
+                _folder: Some(folder),
+            });
+        }
         let (place, name) = match Address::parse(input)? {
             Address::File(file) => {
                 return Ok(Self {
                     file,
                     download: None,
                     progress,
+                    _folder: None,
                 });
             }
             Address::Object { place, name } => (place, name),
@@ -65,6 +83,7 @@ impl Fetched {
                     file: target.name(name).into(),
                     download: None,
                     progress,
+                    _folder: None,
                 });
             }
             Some(name) => {
@@ -91,6 +110,7 @@ impl Fetched {
             file: download.file().to_owned(),
             download: Some(download),
             progress,
+            _folder: None,
         }
     }
 

@@ -66,29 +66,64 @@ pub(crate) enum Playlist {
     Media(Recording),
 }
 
+/// A playlist's own words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Said<'text> {
+    /// The URI of its best Variant Stream.
+    Multivariant(&'text str),
+    Media(Listed<'text>),
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Listed<'text> {
+    /// The URI of its Media Initialization Section.
+    pub(crate) map: Option<&'text str>,
+    pub(crate) segments: Vec<&'text str>,
+    pub(crate) is_ended: bool,
+}
+
+impl Listed<'_> {
+    /// Of the file that they make.
+    pub(crate) fn extension(&self) -> &'static str {
+        match self.map {
+            Some(_) => "mp4",
+            None => "ts",
+        }
+    }
+}
+
 /// Reads a playlist that lies at `path`, beside what was `found`.
 pub(crate) fn read(text: &str, path: &str, found: &[Entry]) -> Result<Playlist, RecordingError> {
+    match said(text, path)? {
+        Said::Multivariant(uri) => resolve(uri, path).map(Playlist::Multivariant),
+        Said::Media(listed) => media(&listed, path, found).map(Playlist::Media),
+    }
+}
+
+/// Reads a playlist, which errors call `name`.
+pub(crate) fn said<'text>(text: &'text str, name: &str) -> Result<Said<'text>, RecordingError> {
     if !text.trim_start_matches('\u{feff}').starts_with("#EXTM3U") {
-        return Err(RecordingError::NoPlaylist(path.to_owned()));
+        return Err(RecordingError::NoPlaylist(name.to_owned()));
     }
     let lines = || text.lines().map(str::trim).filter(|line| !line.is_empty());
     if lines().any(|line| line.starts_with("#EXT-X-STREAM-INF:")) {
-        return best_variant(lines(), path).map(Playlist::Multivariant);
+        return best_variant(lines(), name).map(Said::Multivariant);
     }
-    media(lines(), path, found).map(Playlist::Media)
+    listed(lines(), name).map(Said::Media)
 }
 
 fn best_variant<'text>(
     lines: impl Iterator<Item = &'text str>,
-    path: &str,
-) -> Result<String, RecordingError> {
+    name: &str,
+) -> Result<&'text str, RecordingError> {
     let mut best: Option<(u64, &str)> = None;
     let mut bandwidth = None;
     for line in lines {
         if let Some(attributes) = line.strip_prefix("#EXT-X-MEDIA:") {
             // Without a URI it lies in the Variant Streams.
-            if attribute(attributes, "URI").is_some() {
-                return Err(RecordingError::Apart(path.to_owned()));
+            let is_sound = attribute(attributes, "TYPE") == Some("AUDIO");
+            if is_sound && attribute(attributes, "URI").is_some() {
+                return Err(RecordingError::Apart(name.to_owned()));
             }
         } else if let Some(attributes) = line.strip_prefix("#EXT-X-STREAM-INF:") {
             let number = attribute(attributes, "BANDWIDTH").and_then(|value| value.parse().ok());
@@ -100,52 +135,58 @@ fn best_variant<'text>(
             best = Some((bandwidth, line));
         }
     }
-    let (_, uri) = best.ok_or(RecordingError::Nothing)?;
-    resolve(uri, path)
+    best.map(|(_, uri)| uri).ok_or(RecordingError::Nothing)
 }
 
-fn media<'text>(
+fn listed<'text>(
     lines: impl Iterator<Item = &'text str>,
-    playlist: &str,
-    found: &[Entry],
-) -> Result<Recording, RecordingError> {
-    let mut map: Option<String> = None;
-    let mut segments: Vec<String> = vec![];
-    let (mut is_ended, mut is_gap) = (false, false);
+    name: &str,
+) -> Result<Listed<'text>, RecordingError> {
+    let mut listed = Listed::default();
+    let mut is_gap = false;
     for line in lines {
         let (tag, attributes) = line.split_once(':').unwrap_or((line, ""));
         match tag {
             "#EXT-X-MAP" => {
                 if attribute(attributes, "BYTERANGE").is_some() {
-                    return Err(RecordingError::Ranges(playlist.to_owned()));
+                    return Err(RecordingError::Ranges(name.to_owned()));
                 }
                 let uri = attribute(attributes, "URI").unwrap_or_default();
-                let path = resolve(uri, playlist)?;
-                if map.get_or_insert_with(|| path.clone()) != &path {
-                    return Err(RecordingError::Runs(playlist.to_owned()));
+                if *listed.map.get_or_insert(uri) != uri {
+                    return Err(RecordingError::Runs(name.to_owned()));
                 }
             }
-            "#EXT-X-BYTERANGE" => return Err(RecordingError::Ranges(playlist.to_owned())),
+            "#EXT-X-BYTERANGE" => return Err(RecordingError::Ranges(name.to_owned())),
             "#EXT-X-KEY" if attribute(attributes, "METHOD") != Some("NONE") => {
-                return Err(RecordingError::Encrypted(playlist.to_owned()));
+                return Err(RecordingError::Encrypted(name.to_owned()));
             }
             "#EXT-X-GAP" => is_gap = true,
-            "#EXT-X-ENDLIST" => is_ended = true,
-            tag if tag.starts_with('#') => {}
+            "#EXT-X-ENDLIST" => listed.is_ended = true,
+            _ if line.starts_with('#') => {}
             // RFC 8216bis §4.4.4.7: a segment that is marked so is not there.
             _ if std::mem::take(&mut is_gap) => {}
-            _ => segments.push(resolve(line, playlist)?),
+            _ => listed.segments.push(line),
         }
     }
-    let last = segments.last().ok_or(RecordingError::Nothing)?;
-    if !is_ended {
-        let later = continuation(last, found);
-        segments.extend(later);
+    match listed.segments.is_empty() {
+        true => Err(RecordingError::Nothing),
+        false => Ok(listed),
     }
-    let extension = match map {
-        Some(_) => "mp4",
-        None => "ts",
-    };
+}
+
+fn media(
+    listed: &Listed<'_>,
+    playlist: &str,
+    found: &[Entry],
+) -> Result<Recording, RecordingError> {
+    let resolved = |uri: &&str| resolve(uri, playlist);
+    let map = listed.map.as_ref().map(resolved).transpose()?;
+    let segments: Result<Vec<String>, _> = listed.segments.iter().map(resolved).collect();
+    let mut segments = segments?;
+    if !listed.is_ended {
+        let later = segments.last().map(|last| continuation(last, found));
+        segments.extend(later.unwrap_or_default());
+    }
     let parts = (map.into_iter().chain(segments)).map(|path| {
         let entry = found.iter().find(|entry| entry.path == path);
         entry.cloned().ok_or_else(|| RecordingError::Absent {
@@ -155,7 +196,7 @@ fn media<'text>(
     });
     Ok(Recording {
         parts: parts.collect::<Result<_, _>>()?,
-        extension,
+        extension: listed.extension(),
     })
 }
 

@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result};
 
 use self::job::{Job, Uploads};
 use self::queue::{Leased, Outcome, Queue};
-use crate::cli::{ShipArgs, TargetArgs, WorkArgs};
+use crate::cli::{HlsArgs, ShipArgs, TargetArgs, WorkArgs};
 use crate::exit::{self, Exit};
 use crate::progress::Progress;
 use crate::publish::retry;
@@ -122,6 +122,7 @@ async fn attempt(
             target: job.target,
             endpoint: args.target.endpoint.clone(),
         },
+        hls: HlsArgs::default(),
         encode: args.encode.clone(),
         instant: args.instant,
         work: args.work.clone(),
