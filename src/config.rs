@@ -2,6 +2,7 @@
 
 use crate::http::cors::AllowedOrigins;
 use crate::keyring::Keyring;
+use crate::object_key::{Directory, Scope};
 
 /// What the Worker is told by its variables and secrets.
 #[derive(Debug)]
@@ -22,6 +23,8 @@ pub struct Config {
     pub max_upload_bytes: u64,
     /// `MAX_OBJECT_BYTES`: the largest object that an upload in parts may make.
     pub max_object_bytes: u64,
+    /// `UPLOADS_PREFIX`: the folder of which packagers are told what is complete in it.
+    pub uploads: Option<Directory>,
 }
 
 /// A variable that cannot be used. The message never carries a secret's value.
@@ -83,6 +86,17 @@ impl Config {
                 example,
             })
         };
+        let uploads = set("UPLOADS_PREFIX").map(|prefix| {
+            let folder = match Scope::parse(&format!("/{}", prefix.trim())) {
+                Ok(Scope::Directory(folder)) => Some(folder),
+                _ => None,
+            };
+            folder.ok_or_else(|| ConfigError {
+                variable: "UPLOADS_PREFIX",
+                problem: format!("is `{prefix}`, which is no folder with its slash"),
+                example: "uploads/",
+            })
+        });
         Ok(Self {
             keys,
             bucket_name,
@@ -92,6 +106,7 @@ impl Config {
             max_link_age: number("MAX_LINK_AGE", 30 * DAY, "2592000")?,
             max_upload_bytes: number("MAX_UPLOAD_BYTES", 100 * MIB, "104857600")?,
             max_object_bytes: number("MAX_OBJECT_BYTES", 20 * 1024 * MIB, "21474836480")?,
+            uploads: uploads.transpose()?,
         })
     }
 }
@@ -116,6 +131,7 @@ mod tests {
         let config = config(&[("LECTERN_KEYS", KEYS), ("WATCH_WINDOW", "")]).expect("a config");
         assert_eq!(config.watch_window, 6 * HOUR);
         assert_eq!(config.allowed_origins, AllowedOrigins::Any);
+        assert_eq!(config.uploads, None);
     }
 
     #[test]
@@ -128,6 +144,10 @@ mod tests {
             (
                 vec![("LECTERN_KEYS", KEYS), ("MAX_WATCH", "6h")],
                 "`MAX_WATCH` is `6h`, which is no whole number above 0; for example `86400`",
+            ),
+            (
+                vec![("LECTERN_KEYS", KEYS), ("UPLOADS_PREFIX", "uploads")],
+                "`UPLOADS_PREFIX` is `uploads`, which is no folder with its slash; for example `uploads/`",
             ),
             (
                 vec![

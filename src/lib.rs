@@ -38,4 +38,5 @@ pub mod sdk;
 pub mod shell;
 pub mod storage;
 mod text;
+pub mod upload;
 pub mod write;

@@ -1,9 +1,22 @@
 #!/usr/bin/env bash
-# The built Worker in workerd with a local bucket, in the foreground. PORT and STATE from the environment.
+# The built Worker in workerd with a local bucket, in the foreground. PORT and STATE from the environment. Where wrangler.toml
+# binds a queue, the pull API that `lectern work` asks is on PORT + 2.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 tools/dev-vars.sh
 tools/port.sh "$PORT"
-exec node node_modules/wrangler/bin/wrangler.js dev --port "$PORT" --persist-to "$STATE" \
-    --inspector-port 0 --show-interactive-dev-session=false --log-level "${LOG_LEVEL:-log}"
+dev=(node node_modules/wrangler/bin/wrangler.js dev --port "$PORT" --persist-to "$STATE"
+    --inspector-port 0 --show-interactive-dev-session=false --log-level "${LOG_LEVEL:-log}")
+grep -q '^binding = "JOBS"' wrangler.toml || exec "${dev[@]}"
+
+pull=$((PORT + 2))
+tools/port.sh "$pull"
+mkdir -p .wrangler
+sed -e "s|8789|$pull|" -e "s|^main = .*|main = \"$PWD/tools/queue/worker.mjs\"|" tools/queue/wrangler.toml >.wrangler/queue.toml
+PORT=$pull node tools/queue/pull.mjs &
+trap 'kill $(jobs -p) 2>/dev/null; wait' EXIT
+trap 'exit 0' INT TERM
+echo "==> lectern work http://localhost:$PORT/FROM/ http://localhost:$PORT/TO --queue http://127.0.0.1:$pull"
+"${dev[@]}" --config wrangler.toml --config .wrangler/queue.toml &
+wait -n

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -36,6 +36,9 @@ pub(crate) enum Verb {
     /// Package and publish at once: segments go up while later ones are encoded.
     #[command(after_help = EXIT_CODES)]
     Ship(ShipArgs),
+    /// Take recordings from a queue as they are uploaded, and ship them; on any number of machines.
+    #[command(after_help = EXIT_CODES)]
+    Work(WorkArgs),
     /// List what was published at a target, and say what plays.
     #[command(after_help = EXIT_CODES)]
     Revisions(RevisionsArgs),
@@ -227,13 +230,19 @@ impl fmt::Display for Preset {
 
 #[derive(Debug, Args)]
 pub(crate) struct PackageArgs {
-    /// The recording.
+    /// The recording: a file; an object, as `r2://bucket/uploads/talk.mov` or `https://edge/uploads/talk.mov`; or one that was
+    /// stored in parts, by its playlist or by its folder with a slash.
     pub(crate) input: PathBuf,
+    #[command(flatten)]
+    pub(crate) hls: HlsArgs,
     /// The folder to make. One that holds this very package is left as it is.
     #[arg(short, long, value_name = "DIR")]
     pub(crate) output: PathBuf,
     #[command(flatten)]
     pub(crate) encode: EncodeArgs,
+    /// Where the bucket's S3 API is, for an INPUT in one [default: as for a target].
+    #[arg(long, value_name = "URL")]
+    pub(crate) endpoint: Option<String>,
     /// Replace whatever the folder holds.
     #[arg(long)]
     pub(crate) force: bool,
@@ -242,18 +251,35 @@ pub(crate) struct PackageArgs {
     pub(crate) json: bool,
 }
 
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct HlsArgs {
+    /// INPUT is the URL of a playlist of another platform: its best Variant Stream is fetched.
+    #[arg(long, requires = "allow_host")]
+    pub(crate) hls: bool,
+    /// A host that may be asked for it, with its port if it has one; no other is. May be repeated.
+    #[arg(long, value_name = "HOST", requires = "hls")]
+    pub(crate) allow_host: Vec<String>,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct TargetArgs {
     /// Where to: `r2://bucket/prefix`, `s3://bucket/prefix`, `file:///dir`, or `http(s)://edge/prefix` through the edge.
     pub(crate) target: String,
     /// Where the bucket's S3 API is, for `r2://` [default: R2_ACCOUNT_ID's] and `s3://` [default: AWS_ENDPOINT_URL, else Amazon's].
     #[arg(long, value_name = "URL")]
-    endpoint: Option<String>,
+    pub(crate) endpoint: Option<String>,
 }
 
 impl TargetArgs {
     pub(crate) fn open(&self) -> anyhow::Result<Target> {
         Target::open(&self.target, self.endpoint.as_deref())
+    }
+
+    /// The endpoint may be the input's alone.
+    pub(crate) fn open_for(&self, input: &Path) -> anyhow::Result<Target> {
+        let is_bucket = |text: &str| text.starts_with("r2:") || text.starts_with("s3:");
+        let of_input = !is_bucket(&self.target) && input.to_str().is_some_and(is_bucket);
+        Target::open(&self.target, self.endpoint.as_deref().filter(|_| !of_input))
     }
 }
 
@@ -270,8 +296,11 @@ pub(crate) struct PublishArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ShipArgs {
-    /// The recording.
+    /// The recording: a file; an object, as `r2://bucket/uploads/talk.mov` or `https://edge/uploads/talk.mov`; or one that was
+    /// stored in parts, by its playlist or by its folder with a slash.
     pub(crate) input: PathBuf,
+    #[command(flatten)]
+    pub(crate) hls: HlsArgs,
     #[command(flatten)]
     pub(crate) target: TargetArgs,
     #[command(flatten)]
@@ -283,6 +312,38 @@ pub(crate) struct ShipArgs {
     /// Where to encode; the folder made there is removed at the end [default: the system's temporary folder].
     #[arg(long, value_name = "DIR")]
     pub(crate) work: Option<PathBuf>,
+    /// Events as JSON lines on standard output, and nothing else.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WorkArgs {
+    /// Where uploads lie, the edge's UPLOADS_PREFIX: `r2://bucket/uploads/`, or `https://edge/uploads/` through the edge.
+    pub(crate) from: String,
+    /// What lectures go below: `uploads/rails/intro.mov` becomes `TARGET/rails/intro`.
+    #[command(flatten)]
+    pub(crate) target: TargetArgs,
+    /// The queue's id in the account CLOUDFLARE_ACCOUNT_ID, or the URL above its `/messages/pull`.
+    #[arg(long, value_name = "ID|URL")]
+    pub(crate) queue: String,
+    #[command(flatten)]
+    pub(crate) encode: EncodeArgs,
+    /// As in `lectern ship`.
+    #[arg(long)]
+    pub(crate) instant: bool,
+    /// Where to encode [default: the system's temporary folder].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) work: Option<PathBuf>,
+    /// How long a job may take before another machine gets it as well; at most `12h`.
+    #[arg(long, value_name = "TIME", default_value = "2h", value_parser = lease)]
+    pub(crate) lease: Duration,
+    /// How long to wait where the queue is empty.
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration)]
+    pub(crate) pause: Duration,
+    /// End when the queue is empty.
+    #[arg(long)]
+    pub(crate) once: bool,
     /// Events as JSON lines on standard output, and nothing else.
     #[arg(long)]
     pub(crate) json: bool,
@@ -499,6 +560,14 @@ fn duration(text: &str) -> Result<Duration, String> {
         .checked_mul(seconds)
         .map(Duration::from_secs)
         .ok_or_else(wrong)
+}
+
+/// As long as Cloudflare leases a message, and long enough to do something.
+fn lease(text: &str) -> Result<Duration, String> {
+    duration(text).and_then(|lease| match lease.as_secs() {
+        1..=43_200 => Ok(lease),
+        _ => Err("from `1s` to `12h`".to_owned()),
+    })
 }
 
 fn instant(text: &str) -> Result<DateTime<Utc>, String> {

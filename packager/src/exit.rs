@@ -8,12 +8,14 @@ use crate::check::CheckError;
 use crate::container::ContainerError;
 use crate::cost::CostError;
 use crate::extras::captions::CaptionsError;
+use crate::fetch::FetchError;
 use crate::keys::KeysError;
 use crate::output::OutputError;
 use crate::probe::InputError;
 use crate::process::ProcessError;
 use crate::publish::{Broken, PublishError};
 use crate::verify::VerifyError;
+use crate::work::{JobError, QueueError};
 
 /// Everything `lectern` ends with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,6 +95,15 @@ fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<(Exit, Option<S
     }
     if let Some(error) = cause.downcast_ref::<PublishError>() {
         return Some((error.exit(), error.hint()));
+    }
+    if let Some(error) = cause.downcast_ref::<FetchError>() {
+        return Some((error.exit(), Some(error.hint().into())));
+    }
+    if let Some(error) = cause.downcast_ref::<QueueError>() {
+        return Some((error.exit(), Some(error.hint().into())));
+    }
+    if let Some(JobError::NotAFolder(_)) = cause.downcast_ref() {
+        return Some((Exit::Usage, None));
     }
     if let Some(error) = cause.downcast_ref::<CheckError>() {
         return Some((error.exit(), error.hint().map(Into::into)));

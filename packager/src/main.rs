@@ -12,6 +12,7 @@ mod encode;
 mod exit;
 mod explain;
 mod extras;
+mod fetch;
 mod ffmpeg;
 mod filters;
 mod fragments;
@@ -47,6 +48,7 @@ mod shift;
 mod ship;
 mod transport;
 mod verify;
+mod work;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -68,10 +70,12 @@ fn main() -> ExitCode {
         .context("cannot start")
         .and_then(|runtime| {
             runtime.block_on(async {
+                // A worker gives back what it has taken.
+                let is_patient = matches!(cli.verb, Verb::Work(_));
                 // Whichever comes first; the other is dropped, and with it ffmpeg and the folder it wrote into.
                 tokio::select! {
                     ended = run(cli) => ended,
-                    ended = interrupted() => ended,
+                    ended = interrupted(), if !is_patient => ended,
                 }
             })
         });
@@ -86,6 +90,7 @@ async fn run(cli: Cli) -> Result<()> {
         Verb::Package(args) => package::run(args).await,
         Verb::Publish(args) => publish::run(args).await,
         Verb::Ship(args) => ship::run(args).await,
+        Verb::Work(args) => work::run(args, interrupted()).await,
         Verb::Revisions(args) => publish::revisions(args).await,
         Verb::Rollback(args) => publish::rollback(args).await,
         Verb::Prune(args) => publish::prune(args).await,

@@ -13,6 +13,7 @@ use crate::cli::{EncodeArgs, PackageArgs};
 use crate::container::{Container, ContainerError};
 use crate::encode::{Encoding, Unfit};
 use crate::extras::{self, Extras, Ladder, Made};
+use crate::fetch::Fetched;
 use crate::ffmpeg::CHANNELS;
 use crate::ladder::Codec;
 use crate::measured::{Measured, Shown};
@@ -41,13 +42,33 @@ const ACCESS_UNIT_MICROS: u64 = 21_334;
 
 pub(crate) async fn run(args: PackageArgs) -> Result<()> {
     let progress = Progress::new(args.json);
-    let mut job = Job::prepare(&args.input, &args.encode, progress).await?;
     let folder = std::path::absolute(&args.output)
         .with_context(|| format!("cannot use `{}` as a folder", args.output.display()))?;
+    let beside = folder.parent().unwrap_or(&folder);
+    let input = Fetched::of(
+        &args.input,
+        &args.hls,
+        args.endpoint.as_deref(),
+        beside,
+        progress,
+    )
+    .await
+    .with_context(|| format!("cannot package `{}`", args.input.display()))?;
+    let packaged = package(input.file(), &args, &folder, progress).await;
+    input.settle(packaged)
+}
+
+async fn package(
+    input: &Path,
+    args: &PackageArgs,
+    folder: &Path,
+    progress: Progress,
+) -> Result<()> {
+    let mut job = Job::prepare(input, &args.encode, progress).await?;
     let master = args.output.join(MULTIVARIANT);
     let mut found = Found::Nothing;
     for revision in job.revisions() {
-        found = output::inspect(&folder, &revision)
+        found = output::inspect(folder, &revision)
             .with_context(|| format!("cannot look into `{}`", args.output.display()))?;
         if matches!(found, Found::Same(_)) {
             break;
@@ -64,17 +85,17 @@ pub(crate) async fn run(args: PackageArgs) -> Result<()> {
             return Ok(());
         }
         Found::SomethingElse if !args.force => {
-            return Err(OutputError::Exists(args.output).into());
+            return Err(OutputError::Exists(args.output.clone()).into());
         }
         Found::SomethingElse | Found::Nothing => {}
     }
     let writing = || format!("cannot write into `{}`", args.output.display());
     let package = loop {
-        let partial = Partial::beside(&folder, &job.revision, progress).with_context(writing)?;
+        let partial = Partial::beside(folder, &job.revision, progress).with_context(writing)?;
         match job.make(&partial, progress).await {
             Ok(package) => {
                 partial
-                    .become_folder(&folder, &package)
+                    .become_folder(folder, &package)
                     .with_context(writing)?;
                 break package;
             }

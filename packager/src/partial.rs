@@ -62,18 +62,8 @@ impl Partial {
 
     /// In a folder that others may write into.
     pub(crate) fn under(folder: &Path, revision: &str, progress: Progress) -> anyhow::Result<Self> {
-        fs::create_dir_all(folder)?;
         let root = Self::name_under(folder, revision);
-        match DirBuilder::new().mode(0o700).create(&root) {
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-                let found = fs::symlink_metadata(&root)?;
-                let own = tempfile::tempfile_in(folder)?.metadata()?.uid();
-                if !found.is_dir() || found.uid() != own {
-                    return Err(OutputError::Exists(root).into());
-                }
-            }
-            made => made?,
-        }
+        make_private(folder, &root)?;
         Self::open(root, revision, progress)
     }
 
@@ -232,8 +222,24 @@ impl Drop for Partial {
     }
 }
 
+/// Makes a folder of ours in one that others may write into.
+pub(crate) fn make_private(folder: &Path, root: &Path) -> anyhow::Result<()> {
+    fs::create_dir_all(folder)?;
+    match DirBuilder::new().mode(0o700).create(root) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            let found = fs::symlink_metadata(root)?;
+            let own = tempfile::tempfile_in(folder)?.metadata()?.uid();
+            if !found.is_dir() || found.uid() != own {
+                return Err(OutputError::Exists(root.to_owned()).into());
+            }
+            Ok(())
+        }
+        made => Ok(made?),
+    }
+}
+
 /// The lock of a folder, which is made if it is not there; none where another process has it.
-fn lock(root: &Path) -> Result<Option<File>> {
+pub(crate) fn lock(root: &Path) -> Result<Option<File>> {
     loop {
         fs::create_dir_all(root.join(DESK))?;
         let path = root.join(DESK).join(LOCK);

@@ -10,6 +10,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt as _};
 
 use crate::cli::ShipArgs;
 use crate::container::Container;
+use crate::fetch::Fetched;
 use crate::instant;
 use crate::package::Job;
 use crate::package_json::Package;
@@ -36,11 +37,37 @@ pub(crate) async fn run(args: ShipArgs) -> Result<()> {
             args.target.target
         )
     };
-    let target = args.target.open().with_context(shipping)?;
-    let mut job = Job::prepare(&args.input, &args.encode, progress).await?;
-    let work = args.work.unwrap_or_else(std::env::temp_dir);
+    let target = args.target.open_for(&args.input).with_context(shipping)?;
+    let work = args.work.clone().unwrap_or_else(std::env::temp_dir);
     let work = std::path::absolute(work).with_context(shipping)?;
-    let mut publication = begin(&job, &work, &target).await.with_context(shipping)?;
+    let endpoint = args.target.endpoint.as_deref();
+    let input = Fetched::of(&args.input, &args.hls, endpoint, &work, progress)
+        .await
+        .with_context(shipping)?;
+    let job = Job::prepare(input.file(), &args.encode, progress).await;
+    let shipped = match job {
+        Ok(job) => ship(job, &args, &target, &work, began).await,
+        Err(error) => Err(error),
+    };
+    input.settle(shipped)
+}
+
+async fn ship(
+    mut job: Job,
+    args: &ShipArgs,
+    target: &Target,
+    work: &Path,
+    began: Instant,
+) -> Result<()> {
+    let progress = Progress::new(args.json);
+    let shipping = || {
+        format!(
+            "cannot ship `{}` to `{}`",
+            args.input.display(),
+            args.target.target
+        )
+    };
+    let mut publication = begin(&job, work, target).await.with_context(shipping)?;
     if let Some(revision) = (publication.live()).filter(|live| job.revisions().contains(live)) {
         progress.note(format_args!(
             "already there: `{}` serves revision {revision}",
@@ -58,8 +85,8 @@ pub(crate) async fn run(args: ShipArgs) -> Result<()> {
             sha256: &job.source.sha256,
             ffmpeg: &job.ffmpeg,
             encode: &args.encode,
-            work: &work,
-            target: &target,
+            work,
+            target,
             progress,
             began,
         };
@@ -69,16 +96,16 @@ pub(crate) async fn run(args: ShipArgs) -> Result<()> {
             // The lecture proper may do all the same.
             Err(error) => progress.note(format_args!("nothing plays yet: {error:#}")),
         }
-        publication = begin(&job, &work, &target).await.with_context(shipping)?;
+        publication = begin(&job, work, target).await.with_context(shipping)?;
     }
     loop {
-        let partial = Partial::under(&work, &job.revision, progress)
+        let partial = Partial::under(work, &job.revision, progress)
             .with_context(|| format!("cannot make a folder in `{}`", work.display()))?;
         match send(&job, &partial, &publication, progress).await {
             Ok(package) => {
                 partial.discard();
-                Journal::remove_all(&Partial::name_under(&work, &job.revision));
-                publish::report(progress, &target, &package);
+                Journal::remove_all(&Partial::name_under(work, &job.revision));
+                publish::report(progress, target, &package);
                 return Ok(());
             }
             // What went up of the pieces has another name, and nothing lists it.
@@ -86,7 +113,7 @@ pub(crate) async fn run(args: ShipArgs) -> Result<()> {
                 Some(whole) => {
                     partial.discard();
                     job = whole;
-                    publication = begin(&job, &work, &target).await.with_context(shipping)?;
+                    publication = begin(&job, work, target).await.with_context(shipping)?;
                 }
                 None => return Err(partial.give_up(error).context(shipping())),
             },

@@ -1,8 +1,10 @@
 //! Publishing into a bucket: a real S3 server behind a proxy that is as strict as R2 and fails by a seeded plan.
 
 mod common;
+mod objects;
 mod s3;
 mod suite;
+mod work;
 
 use std::collections::HashMap;
 use std::fs;

@@ -31,6 +31,8 @@ enum Mood {
     Busy,
     /// The fifth upload and all after it are refused.
     Forbidding,
+    /// Of what is read, every answer breaks off half-way.
+    Dropping,
 }
 
 struct Edge {
@@ -84,15 +86,34 @@ fn serve(stream: &TcpStream, mood: Mood, bucket: &Mutex<Bucket>) {
         let mut body = vec![0; length];
         reader.read_exact(&mut body).expect("a body");
         let (status, answer) = answer(&line, &headers, body, mood, bucket);
+        let etag = etag(&answer);
+        let is_other = |asked: &String| asked.trim_matches('"') != etag;
+        let from = (headers.get("range")).and_then(|range| {
+            range
+                .strip_prefix("bytes=")?
+                .strip_suffix('-')?
+                .parse()
+                .ok()
+        });
+        let (status, answer) = match from {
+            _ if status != 200 || !line.starts_with("GET") => (status, &answer[..]),
+            _ if headers.get("if-match").is_some_and(is_other) => (412, &answer[..0]),
+            Some(from) => (206, &answer[from..]),
+            None => (200, &answer[..]),
+        };
         write!(
             &*stream,
-            "HTTP/1.1 {status} X\r\nRetry-After: 0\r\nETag: \"{}\"\r\nContent-Length: {}\r\n\r\n",
-            etag(&answer),
+            "HTTP/1.1 {status} X\r\nRetry-After: 0\r\nETag: \"{etag}\"\r\nContent-Length: {}\r\n\r\n",
             answer.len()
         )
         .expect("an answer");
+        if mood == Mood::Dropping && line.contains("/uploads/") && answer.len() > 50_000 {
+            // The client goes on without it.
+            let _ = (&*stream).write_all(&answer[..answer.len() / 2]);
+            return;
+        }
         if !line.starts_with("HEAD") {
-            (&*stream).write_all(&answer).expect("an answer");
+            (&*stream).write_all(answer).expect("an answer");
         }
     }
 }
@@ -387,6 +408,51 @@ fn shipping_is_packaging_and_publishing_and_goes_on_where_it_was_refused() {
         other.bucket().objects == edge.bucket().objects,
         "they are the same lecture"
     );
+}
+
+#[test]
+fn an_upload_behind_the_edge_is_fetched_by_ranges_and_shipped_as_the_file_that_it_was() {
+    let root = tempfile::tempdir().expect("a temporary folder");
+    let input = clip(root.path(), "320x240", 6);
+    let work = root.path().join("work");
+    let edge = Edge::start(Mood::Dropping);
+    let bytes = fs::read(&input).expect("a clip");
+    assert!(bytes.len() > 200_000, "{}", bytes.len());
+    let path = "/uploads/caf%C3%A9/talk.mp4".to_owned();
+    edge.bucket().objects.insert(path.clone(), bytes);
+    let ship = |input: &str, target: &str| {
+        let target = format!("{}/courses/{target}", edge.origin);
+        let words = ["ship", input, &target, "--preset", "ultrafast"];
+        with_keys(&[&words[..], &["--work", text(&work)]].concat())
+    };
+    let uploaded = format!("{}{path}", edge.origin);
+    for (input, target) in [(text(&input), "a"), (&uploaded, "b")] {
+        let shipped = ship(input, target);
+        assert_eq!(shipped.code, 0, "{shipped:?}");
+    }
+    let of = |target: &str| -> Vec<(String, Vec<u8>)> {
+        let prefix = format!("/courses/{target}/");
+        let bucket = edge.bucket();
+        let own = bucket.objects.iter();
+        let own = own.filter_map(|(path, bytes)| Some((path.strip_prefix(&prefix)?, bytes)));
+        let mut own: Vec<_> = own
+            .map(|(path, bytes)| (path.to_owned(), bytes.clone()))
+            .collect();
+        own.sort();
+        own
+    };
+    assert!(!of("a").is_empty() && of("a") == of("b"));
+    assert_eq!(fs::read_dir(&work).expect("a folder").count(), 0);
+    let missing = ship(&format!("{}/uploads/none.mp4", edge.origin), "c");
+    assert_eq!(missing.code, 3, "{missing:?}");
+    assert!(missing.stderr.contains("there is no object"), "{missing:?}");
+    // Whoever may only write does not read.
+    let link = run(
+        command(&["ship", &uploaded, &format!("{}/courses/d", edge.origin)])
+            .env("LECTERN_UPLOAD_LINK", "a.b.c"),
+    );
+    assert_eq!(link.code, 4, "{link:?}");
+    assert!(link.stderr.contains("reads nothing"), "{link:?}");
 }
 
 #[test]

@@ -42,7 +42,7 @@ impl Object {
     }
 }
 
-fn storage_error(error: JsValue) -> StorageError {
+pub(super) fn storage_error(error: JsValue) -> StorageError {
     StorageError::from_message(&js::message(&error))
 }
 
@@ -168,29 +168,37 @@ impl Bucket {
         call(&self.0, "resumeMultipartUpload", &resumed).map_err(storage_error)
     }
 
-    /// Asks R2 for something that can be asked again: nothing was sent to the client yet. An answer that does not come is not
-    /// waited for a second time.
     async fn ask(
         &self,
         method: &str,
         arguments: &[&JsValue],
     ) -> Result<Option<JsValue>, StorageError> {
-        let mut waits = RETRIES_MS.iter();
-        loop {
-            let asked = js::microseconds();
-            let found = match call(&self.0, method, arguments) {
-                Ok(promise) => within(TIMEOUT_MS, promise.unchecked_ref::<Promise>()).await,
-                Err(error) => Err(error),
-            };
-            let error = match found {
-                Ok(found) => return Ok((!found.is_null()).then_some(found)),
-                Err(error) => storage_error(error),
-            };
-            let in_time = js::microseconds() - asked < u64::from(TIMEOUT_MS) * 1000;
-            match waits.next() {
-                Some(wait) if in_time && error.may_pass() => sleep(*wait).await,
-                _ => return Err(error),
-            }
+        ask(&self.0, method, arguments).await
+    }
+}
+
+/// Asks for something that can be asked again: nothing was sent to the client yet. An answer that does not come is not waited
+/// for a second time.
+pub(super) async fn ask(
+    of: &JsValue,
+    method: &str,
+    arguments: &[&JsValue],
+) -> Result<Option<JsValue>, StorageError> {
+    let mut waits = RETRIES_MS.iter();
+    loop {
+        let asked = js::microseconds();
+        let found = match call(of, method, arguments) {
+            Ok(promise) => within(TIMEOUT_MS, promise.unchecked_ref::<Promise>()).await,
+            Err(error) => Err(error),
+        };
+        let error = match found {
+            Ok(found) => return Ok((!found.is_null()).then_some(found)),
+            Err(error) => storage_error(error),
+        };
+        let in_time = js::microseconds() - asked < u64::from(TIMEOUT_MS) * 1000;
+        match waits.next() {
+            Some(wait) if in_time && error.may_pass() => sleep(*wait).await,
+            _ => return Err(error),
         }
     }
 }

@@ -5,6 +5,7 @@ mod cache;
 mod health;
 mod js;
 mod list;
+mod queue;
 mod read;
 mod reply;
 mod start;
@@ -26,6 +27,7 @@ use crate::request::{Request, split_url};
 use bucket::Bucket;
 use cache::Entry;
 use js::Requested;
+use queue::Queue;
 use read::{Done, Place};
 use reply::{Reply, failed};
 use watch::Watch;
@@ -98,7 +100,9 @@ async fn answer(request: &JsValue, env: &JsValue, context: &JsValue) -> Result<R
         Decision::List(list) => list::list(&list, &bucket, &reply).await.map(Done::plain),
         Decision::Write(write) => {
             let entry = edge_cache::url(origin, &config.bucket_name, write.key());
-            let written = write::write(write, request.unchecked_ref(), &bucket, &reply).await;
+            let queue = Queue { env, config };
+            let body = request.unchecked_ref();
+            let written = write::write(write, body, &bucket, &queue, &reply).await;
             if let Some(entry) = Entry::new(entry) {
                 entry.forget(context);
             }

@@ -5,6 +5,7 @@ use web_sys::Response;
 
 use super::bucket::Bucket;
 use super::js::Body;
+use super::queue::Queue;
 use super::reply::{self, Reply, failed};
 use crate::http::precondition::EntityTag;
 use crate::http::problem::Problem;
@@ -18,6 +19,7 @@ pub(super) async fn write(
     write: Write,
     request: &Body,
     bucket: &Bucket,
+    queue: &Queue<'_>,
     reply: &Reply,
 ) -> Result<Response, Refusal> {
     match write {
@@ -37,6 +39,7 @@ pub(super) async fn write(
                 .await
                 .map_err(refused)?;
             let stored = written.ok_or_else(precondition_failed)?;
+            queue.tell(&key, &stored).await?;
             let status = if is_new { 201 } else { 200 };
             json(reply, status, vec![etag(&stored.etag)], "{}".to_owned())
         }
@@ -79,6 +82,7 @@ pub(super) async fn write(
                 .complete_upload(&key, &upload, &parts)
                 .await
                 .map_err(refused)?;
+            queue.tell(&key, &stored).await?;
             let body = format!(r#"{{"size":{}}}"#, stored.size);
             json(reply, 201, vec![etag(&stored.etag)], body)
         }

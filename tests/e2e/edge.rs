@@ -54,22 +54,28 @@ impl Edge {
 
     /// The Worker for the pages of these origins alone.
     pub(crate) fn for_pages_of(origins: &str) -> Self {
-        let variable = format!("ALLOWED_ORIGINS:{origins}");
+        Self::with_variable(&format!("ALLOWED_ORIGINS:{origins}"))
+    }
+
+    /// The Worker with another value of a variable.
+    pub(crate) fn with_variable(variable: &str) -> Self {
         Self::launch(
             "wrangler.toml",
             true,
-            &["--log-level", "warn", "--var", &variable],
+            &["--log-level", "warn", "--var", variable],
         )
     }
 
     /// The Worker for bodies of so many bytes.
     pub(crate) fn for_bodies_of(bytes: usize) -> Self {
-        let variable = format!("MAX_UPLOAD_BYTES:{bytes}");
-        Self::launch(
-            "wrangler.toml",
-            true,
-            &["--log-level", "warn", "--var", &variable],
-        )
+        Self::with_variable(&format!("MAX_UPLOAD_BYTES:{bytes}"))
+    }
+
+    /// The Worker with a queue, and the Worker that the queue's messages go to.
+    pub(crate) fn with_queue(consumer: &Path) -> Self {
+        let consumer = consumer.to_str().expect("UTF-8");
+        let options = ["--log-level", "warn", "--config", consumer];
+        Self::launch("tests/queue/wrangler.toml", true, &options)
     }
 
     /// The Worker with its log, which is a line for every request.

@@ -14,6 +14,7 @@ mod faults;
 mod http;
 #[path = "../http_table/mod.rs"]
 mod http_table;
+mod jobs;
 #[path = "../interop/libraries.rs"]
 mod libraries;
 mod looking;

@@ -36,6 +36,10 @@ export function configurationErrors(config, others = []) {
   if (!(config.ratelimits ?? []).some(({ name }) => name === "REFUSALS")) {
     errors.push("no limit on refusals: add [[ratelimits]] with name = \"REFUSALS\" to this environment; bindings are not inherited");
   }
+  const hasQueue = (config.queues?.producers ?? []).some(({ binding }) => binding === "JOBS");
+  if (config.vars?.UPLOADS_PREFIX && !hasQueue) {
+    errors.push("UPLOADS_PREFIX is set and no queue is bound as JOBS, so that uploads would be refused: add [[queues.producers]] with binding = \"JOBS\" to this environment; bindings are not inherited");
+  }
   if (!config.compatibility_date) errors.push("compatibility_date is missing");
   return errors;
 }

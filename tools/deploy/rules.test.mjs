@@ -31,6 +31,7 @@ for (const [what, change, expected] of [
   ["keys are written down under another name", (config) => (config.vars.OLD = '[{"kid":"a","secret":"b"}]'), /^OLD is written/],
   ["a variable is forgotten", (config) => delete config.vars.ALLOWED_ORIGINS, /^ALLOWED_ORIGINS of "lectern-staging"/],
   ["nobody is limited", (config) => (config.ratelimits = []), /^no limit on refusals/],
+  ["uploads are told to no queue", (config) => (config.vars.UPLOADS_PREFIX = "uploads/"), /^UPLOADS_PREFIX is set/],
   ["there is no date", (config) => delete config.compatibility_date, /^compatibility_date/],
 ]) {
   test(`deploying is refused where ${what}`, () => {
@@ -41,6 +42,12 @@ for (const [what, change, expected] of [
     assert.ok(!errors.join().includes("hunter2"));
   });
 }
+
+test("uploads may be told to a queue", () => {
+  const config = { ...right(), queues: { producers: [{ binding: "JOBS", queue: "lectern-jobs" }] } };
+  config.vars.UPLOADS_PREFIX = "uploads/";
+  assert.deepEqual(configurationErrors(config, []), []);
+});
 
 test("environments may not share a bucket", () => {
   const errors = configurationErrors(right(), [{ ...other(), r2_buckets: right().r2_buckets }]);

@@ -9,8 +9,9 @@ use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::multipart::{MultipartStore as _, PartId};
 use object_store::path::Path;
 use object_store::{
-    Attribute, Attributes, BackoffConfig, Error, ObjectStore as _, ObjectStoreExt as _, PutMode,
-    PutMultipartOptions, PutOptions, PutPayload, RetryConfig, UpdateVersion,
+    Attribute, Attributes, BackoffConfig, Error, GetOptions, GetRange, ObjectStore as _,
+    ObjectStoreExt as _, PutMode, PutMultipartOptions, PutOptions, PutPayload, RetryConfig,
+    UpdateVersion,
 };
 use sha2::{Digest as _, Sha256};
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -19,7 +20,7 @@ use super::credentials::credentials;
 use super::journal::{Begun, Journal};
 use super::lanes::{Lanes, MOST};
 use super::service::Connector;
-use super::store::{Digested, Entry, Stored};
+use super::store::{Chunks, Digested, Entry, Head, Stored};
 use super::target::Address;
 use super::upload::{Condition, Upload, Version};
 use super::{PublishError, retry};
@@ -121,7 +122,7 @@ impl BucketTarget {
         condition: &Condition,
         journal: &Journal,
     ) -> Result<bool, PublishError> {
-        let there = self.size(&upload.path).await?;
+        let there = self.head(&upload.path).await?;
         let holds = match condition {
             Condition::Any => true,
             Condition::Absent => there.is_none(),
@@ -236,10 +237,36 @@ impl BucketTarget {
         .map(Option::flatten)
     }
 
-    pub(crate) async fn size(&self, path: &str) -> Result<Option<u64>, PublishError> {
+    pub(crate) async fn head(&self, path: &str) -> Result<Option<Head>, PublishError> {
         let key = self.key(path)?;
         let found = self.repeated(path, async || absent(self.store.head(&key).await));
-        Ok(found.await?.flatten().map(|found| found.size))
+        Ok(found.await?.flatten().map(|found| Head {
+            bytes: found.size,
+            version: Version(found.e_tag.unwrap_or_default()),
+        }))
+    }
+
+    pub(crate) async fn read(
+        &self,
+        path: &str,
+        from: u64,
+        version: Option<&Version>,
+    ) -> Result<Option<Chunks<'_>>, PublishError> {
+        let key = self.key(path)?;
+        let found = self.repeated(path, async || {
+            let options = GetOptions {
+                if_match: version.map(|version| version.0.clone()),
+                range: (from > 0).then_some(GetRange::Offset(from)),
+                ..GetOptions::default()
+            };
+            absent(self.store.get_opts(&key, options).await)
+        });
+        let Some(found) = found.await?.flatten() else {
+            return Ok(None);
+        };
+        let path = path.to_owned();
+        let chunks = (found.into_stream()).map_err(move |error| self.told(&path, &error));
+        Ok(Some(chunks.boxed()))
     }
 
     pub(crate) async fn digest(&self, path: &str) -> Result<Option<Digested>, PublishError> {

@@ -6,7 +6,7 @@ use reqwest::Client;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-pub(super) fn client() -> reqwest::Result<Client> {
+pub(crate) fn client() -> reqwest::Result<Client> {
     // Already installed when a second target is opened, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
     Client::builder()
@@ -18,7 +18,7 @@ pub(super) fn client() -> reqwest::Result<Client> {
 }
 
 /// What went wrong, to the last cause; without the URL, which the reader knows.
-pub(super) fn causes(error: reqwest::Error) -> String {
+pub(crate) fn causes(error: reqwest::Error) -> String {
     let error = error.without_url();
     let mut why = error.to_string();
     let mut cause = std::error::Error::source(&error);

@@ -20,7 +20,7 @@ impl std::fmt::Debug for Credentials {
 }
 
 /// `name` of the environment, unless it is empty.
-pub(super) fn variable(name: &str) -> Option<String> {
+pub(crate) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 

@@ -1,13 +1,17 @@
 //! Publishing into a folder: every object appears whole, under its name, or not at all.
 
 use std::fs::{self, File};
-use std::io::{self, ErrorKind, Read as _};
+use std::io::{self, ErrorKind, Read as _, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use chrono::{DateTime, Utc};
+use futures_util::{StreamExt as _, TryStreamExt as _};
 use sha2::{Digest as _, Sha256};
+use tokio::io::AsyncSeekExt as _;
+use tokio_util::io::ReaderStream;
 
-use super::store::{Digested, Entry, Stored};
+use super::store::{Chunks, Digested, Entry, Head, Stored};
 use super::upload::{Condition, Source, Upload, Version};
 use super::{PublishError, TEMPORARY};
 use crate::revision::hex;
@@ -103,10 +107,35 @@ impl FileTarget {
         }
     }
 
-    pub(crate) fn size(&self, path: &str) -> Option<u64> {
-        fs::metadata(self.folder.join(path))
-            .ok()
-            .map(|found| found.len())
+    pub(crate) fn head(&self, path: &str) -> Option<Head> {
+        let found = fs::metadata(self.folder.join(path)).ok()?;
+        let modified = DateTime::<Utc>::from(found.modified().ok()?);
+        found.is_file().then(|| Head {
+            bytes: found.len(),
+            version: Version(modified.to_rfc3339()),
+        })
+    }
+
+    pub(crate) async fn read(
+        &self,
+        path: &str,
+        from: u64,
+        version: Option<&Version>,
+    ) -> Result<Option<Chunks<'_>>, PublishError> {
+        let head = self.head(path);
+        if head.is_none_or(|head| version.is_some_and(|version| *version != head.version)) {
+            return Ok(None);
+        }
+        let path = self.folder.join(path);
+        let opened = tokio::fs::File::open(&path).await;
+        let read = move |source| PublishError::Read {
+            path: path.clone(),
+            source,
+        };
+        let mut file = opened.map_err(&read)?;
+        file.seek(SeekFrom::Start(from)).await.map_err(&read)?;
+        let chunks = ReaderStream::with_capacity(file, 1 << 20).map_err(read);
+        Ok(Some(chunks.boxed()))
     }
 
     pub(crate) async fn digest(&self, path: &str) -> Result<Option<Digested>, PublishError> {

@@ -2,8 +2,8 @@
 
 mod audit;
 mod bucket;
-mod client;
-mod credentials;
+pub(crate) mod client;
+pub(crate) mod credentials;
 mod edge;
 mod error;
 mod file;
@@ -11,7 +11,7 @@ mod journal;
 mod lanes;
 mod prune;
 mod publication;
-mod retry;
+pub(crate) mod retry;
 mod revisions;
 mod service;
 mod store;
@@ -37,8 +37,8 @@ pub(crate) use lanes::MOST as MOST_AT_ONCE;
 pub(crate) use prune::run as prune;
 pub(crate) use publication::Publication;
 pub(crate) use revisions::{rollback, run as revisions};
-pub(crate) use store::Target;
-pub(crate) use upload::{Source, Upload};
+pub(crate) use store::{Entry, Target};
+pub(crate) use upload::{Source, Upload, Version};
 
 /// What a file is called before it is whole.
 const TEMPORARY: &str = ".lectern-";

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
+use futures_util::stream::BoxStream;
 
 use super::bucket::BucketTarget;
 use super::edge::EdgeTarget;
@@ -28,6 +29,16 @@ pub(crate) struct Stored {
     pub(crate) bytes: Bytes,
     pub(crate) version: Version,
 }
+
+/// What is known of an object before it is read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Head {
+    pub(crate) bytes: u64,
+    pub(crate) version: Version,
+}
+
+/// An object's bytes as they come. After an error the rest is asked for anew.
+pub(crate) type Chunks<'a> = BoxStream<'a, Result<Bytes, PublishError>>;
 
 /// What a list says of an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -144,11 +155,29 @@ impl Target {
         }
     }
 
-    pub(crate) async fn size(&self, path: &str) -> Result<Option<u64>, PublishError> {
+    pub(crate) async fn head(&self, path: &str) -> Result<Option<Head>, PublishError> {
         match self {
-            Self::Folder(target) => Ok(target.size(path)),
-            Self::Bucket(target) => target.size(path).await,
-            Self::Edge(target) => target.size(path).await,
+            Self::Folder(target) => Ok(target.head(path)),
+            Self::Bucket(target) => target.head(path).await,
+            Self::Edge(target) => target.head(path).await,
+        }
+    }
+
+    pub(crate) async fn size(&self, path: &str) -> Result<Option<u64>, PublishError> {
+        Ok(self.head(path).await?.map(|head| head.bytes))
+    }
+
+    /// An object's bytes from `from` on. None where it is gone, or is not of that version any more.
+    pub(crate) async fn read(
+        &self,
+        path: &str,
+        from: u64,
+        version: Option<&Version>,
+    ) -> Result<Option<Chunks<'_>>, PublishError> {
+        match self {
+            Self::Folder(target) => target.read(path, from, version).await,
+            Self::Bucket(target) => target.read(path, from, version).await,
+            Self::Edge(target) => target.read(path, from, version).await,
         }
     }
 

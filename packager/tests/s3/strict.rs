@@ -279,7 +279,11 @@ impl Shared {
             }
         }
         if !is_write {
-            return None;
+            let known = state.etags.get(key);
+            let is_other = known
+                .zip(request.headers.get("if-match"))
+                .is_some_and(|(known, asked)| known.trim_matches('"') != asked.trim_matches('"'));
+            return is_other.then(|| refusal(412, "PreconditionFailed", ""));
         }
         if (state.written.get(key)).is_some_and(|at| at.elapsed() < Duration::from_secs(1)) {
             return Some(refusal(429, "TooManyRequests", "Retry-After: 1\r\n"));

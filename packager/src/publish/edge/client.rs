@@ -5,13 +5,15 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
+use bytes::Bytes;
+use futures_util::{StreamExt as _, stream};
 use lectern::keyring::Keyring;
 use lectern::link::{self, Claims, Use, mint};
 use lectern::object_key::Scope;
 use reqwest::header::{
-    AUTHORIZATION, AsHeaderName, CONTENT_LENGTH, HeaderMap, HeaderValue, RETRY_AFTER,
+    AUTHORIZATION, AsHeaderName, CONTENT_LENGTH, HeaderMap, HeaderValue, RANGE, RETRY_AFTER,
 };
-use reqwest::{Body, Method, RequestBuilder, Response};
+use reqwest::{Body, Method, RequestBuilder, Response, StatusCode};
 use sha2::{Digest as _, Sha256};
 use tokio_util::io::ReaderStream;
 
@@ -20,7 +22,7 @@ use crate::clock;
 use crate::keys::keyring;
 use crate::publish::client::{causes, client};
 use crate::publish::lanes::Lanes;
-use crate::publish::store::Digested;
+use crate::publish::store::{Chunks, Digested};
 use crate::publish::target::Prefix;
 use crate::publish::upload::{Slice, Source, Upload};
 use crate::publish::{PublishError, retry};
@@ -135,21 +137,11 @@ impl Client {
         use_: Use,
         make: impl AsyncFn() -> Result<RequestBuilder, PublishError>,
     ) -> Result<Sent, PublishError> {
-        let mut attempt = 0;
-        loop {
-            let _lane = self.lanes.enter().await;
-            let tried = self.try_once(path, use_, make().await?).await;
-            let (error, retry_after) = match tried {
-                Ok(sent) => return Ok(sent),
-                Err(Tried::Final(error)) => return Err(error),
-                Err(Tried::Passing(error, retry_after)) => (error, retry_after),
-            };
-            attempt += 1;
-            if attempt >= self.attempts() {
-                return Err(error);
-            }
-            retry::wait(attempt - 1, retry_after.as_deref()).await;
-        }
+        self.until_answered(async || {
+            let request = make().await.map_err(Tried::Final)?;
+            self.try_once(path, use_, request).await
+        })
+        .await
     }
 
     async fn try_once(
@@ -209,17 +201,49 @@ impl Client {
 
     /// Reads an object a piece at a time, from its beginning for every attempt.
     pub(super) async fn digest(&self, path: &str, url: &str) -> Result<Digested, PublishError> {
+        self.until_answered(async || {
+            // Without a time for the whole of it.
+            let response = self.answer(path, Use::Admin, self.client.get(url)).await?;
+            self.drain(response).await
+        })
+        .await
+    }
+
+    /// An object's bytes as they come.
+    pub(super) async fn read(
+        &self,
+        path: &str,
+        url: &str,
+        headers: &HeaderMap,
+    ) -> Result<Chunks<'_>, PublishError> {
+        let response = self.until_answered(async || {
+            let request = self.client.get(url).headers(headers.clone());
+            self.answer(path, Use::Admin, request).await
+        });
+        let response = response.await?;
+        if headers.contains_key(RANGE) && response.status() != StatusCode::PARTIAL_CONTENT {
+            return Err(PublishError::Refused {
+                path: path.to_owned(),
+                status: response.status().as_u16(),
+                problem: "it sent all of it where the rest was asked for".to_owned(),
+            });
+        }
+        let chunks = stream::try_unfold(response, |mut response| async {
+            let chunk = self.chunk(&mut response).await?;
+            Ok(chunk.map(|chunk| (chunk, response)))
+        });
+        Ok(chunks.boxed())
+    }
+
+    async fn until_answered<T>(
+        &self,
+        ask: impl AsyncFn() -> Result<T, Tried>,
+    ) -> Result<T, PublishError> {
         let mut attempt = 0;
         loop {
             let _lane = self.lanes.enter().await;
-            // Without a time for the whole of it.
-            let request = self.client.get(url);
-            let tried = match self.answer(path, Use::Admin, request).await {
-                Ok(response) => self.drain(response).await,
-                Err(tried) => Err(tried),
-            };
-            let (error, retry_after) = match tried {
-                Ok(digested) => return Ok(digested),
+            let (error, retry_after) = match ask().await {
+                Ok(answer) => return Ok(answer),
                 Err(Tried::Final(error)) => return Err(error),
                 Err(Tried::Passing(error, retry_after)) => (error, retry_after),
             };
@@ -233,25 +257,31 @@ impl Client {
 
     async fn drain(&self, mut response: Response) -> Result<Digested, Tried> {
         let (mut hash, mut bytes) = (Sha256::new(), 0);
-        let why = loop {
-            match tokio::time::timeout(retry::ANSWER_TIMEOUT, response.chunk()).await {
-                Ok(Ok(Some(chunk))) => {
+        loop {
+            match self.chunk(&mut response).await {
+                Ok(Some(chunk)) => {
                     hash.update(&chunk);
                     bytes += chunk.len() as u64;
                 }
-                Ok(Ok(None)) => {
+                Ok(None) => {
                     return Ok(Digested {
                         bytes,
                         sha256: hex(&hash.finalize()),
                     });
                 }
-                Ok(Err(error)) => break causes(error),
-                Err(_) => break "it stopped in the middle of an answer".to_owned(),
+                Err(error) => return Err(Tried::Passing(error, None)),
             }
+        }
+    }
+
+    async fn chunk(&self, response: &mut Response) -> Result<Option<Bytes>, PublishError> {
+        let why = match tokio::time::timeout(retry::ANSWER_TIMEOUT, response.chunk()).await {
+            Ok(Ok(chunk)) => return Ok(chunk),
+            Ok(Err(error)) => causes(error),
+            Err(_) => "it stopped in the middle of an answer".to_owned(),
         };
         let origin = self.origin.clone();
-        let error = PublishError::Unreachable { origin, why };
-        Err(Tried::Passing(error, None))
+        Err(PublishError::Unreachable { origin, why })
     }
 
     fn attempts(&self) -> u32 {

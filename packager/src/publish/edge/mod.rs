@@ -8,14 +8,16 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeZone as _, Utc};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use lectern::link::Use;
-use reqwest::header::{CONTENT_TYPE, ETAG};
+use reqwest::header::{
+    CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, IF_MATCH, RANGE,
+};
 use reqwest::{Method, StatusCode};
 
-use self::client::Client;
+use self::client::{Client, Sent};
 use self::wire::{Completed, Created, Listed, Part, escaped};
 use super::PublishError;
 use super::journal::{Begun, Journal};
-use super::store::{Digested, Entry, Stored};
+use super::store::{Chunks, Digested, Entry, Head, Stored};
 use super::target::Prefix;
 use super::upload::{Condition, Slice, Upload, Version};
 
@@ -148,18 +150,42 @@ impl EdgeTarget {
             Ok(self.client.request(Method::GET, &url))
         });
         Ok(found(sent.await)?.map(|sent| Stored {
-            version: Version(sent.header(ETAG).trim_matches('"').to_owned()),
+            version: version(&sent),
             bytes: sent.body.into(),
         }))
     }
 
-    pub(crate) async fn size(&self, path: &str) -> Result<Option<u64>, PublishError> {
+    pub(crate) async fn head(&self, path: &str) -> Result<Option<Head>, PublishError> {
         let url = format!("{}?as=stored", self.url(path));
         let sent = self.client.send(path, Use::Admin, async || {
             Ok(self.client.request(Method::HEAD, &url))
         });
         let sent = found(sent.await)?;
-        Ok(sent.and_then(|sent| sent.header("content-length").parse().ok()))
+        Ok(sent.and_then(|sent| {
+            Some(Head {
+                bytes: sent.header(CONTENT_LENGTH).parse().ok()?,
+                version: version(&sent),
+            })
+        }))
+    }
+
+    pub(crate) async fn read(
+        &self,
+        path: &str,
+        from: u64,
+        version: Option<&Version>,
+    ) -> Result<Option<Chunks<'_>>, PublishError> {
+        let url = format!("{}?as=stored", self.url(path));
+        let mut headers = HeaderMap::new();
+        let condition = version.map(|Version(etag)| (IF_MATCH, format!("\"{etag}\"")));
+        let range = (from > 0).then(|| (RANGE, format!("bytes={from}-")));
+        for (name, value) in condition.into_iter().chain(range) {
+            headers.extend(HeaderValue::from_str(&value).map(|value| (name, value)));
+        }
+        match self.client.read(path, &url, &headers).await {
+            Err(PublishError::Refused { status: 412, .. }) => Ok(None),
+            read => found(read),
+        }
     }
 
     pub(crate) async fn digest(&self, path: &str) -> Result<Option<Digested>, PublishError> {
@@ -206,6 +232,10 @@ impl EdgeTarget {
         });
         found(sent.await).map(drop)
     }
+}
+
+fn version(sent: &Sent) -> Version {
+    Version(sent.header(ETAG).trim_matches('"').to_owned())
 }
 
 fn conditional(request: reqwest::RequestBuilder, condition: &Condition) -> reqwest::RequestBuilder {

@@ -1,0 +1,107 @@
+//! What an INPUT is: a file here, an object, or the folder of a recording in parts. Pure.
+
+use std::path::{Path, PathBuf};
+
+use lectern::object_key::ObjectKey;
+
+use super::FetchError;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Address {
+    File(PathBuf),
+    Object {
+        /// The folder that the object lies in, as a target is written.
+        place: String,
+        /// Its name in that folder; none is the folder itself.
+        name: Option<String>,
+    },
+}
+
+impl Address {
+    pub(crate) fn parse(input: &Path) -> Result<Self, FetchError> {
+        let Some((text, scheme)) = input.to_str().and_then(|text| {
+            let (scheme, _) = text.split_once("://")?;
+            Some((text, scheme))
+        }) else {
+            return Ok(Self::File(input.to_owned()));
+        };
+        if !matches!(scheme, "r2" | "s3" | "http" | "https" | "file") {
+            // A file may be called so.
+            return Ok(Self::File(input.to_owned()));
+        }
+        if text.contains(['?', '#']) {
+            return Err(FetchError::Decorated(text.to_owned()));
+        }
+        let in_no_folder = || FetchError::NoFolder(text.to_owned());
+        let (place, name) = text.rsplit_once('/').ok_or_else(in_no_folder)?;
+        // Of `r2://bucket` and `https://edge.example` nothing is left but the host.
+        let (_, rest) = place.split_once("://").ok_or_else(in_no_folder)?;
+        if !rest.contains('/') {
+            return Err(in_no_folder());
+        }
+        let name = match name {
+            "" => None,
+            name => Some(
+                ObjectKey::from_url_path(&format!("/{name}")).map_err(|source| {
+                    FetchError::BadName {
+                        input: text.to_owned(),
+                        source,
+                    }
+                })?,
+            ),
+        };
+        Ok(Self::Object {
+            place: place.to_owned(),
+            name: name.map(|name| name.as_str().to_owned()),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_input_is_a_file_an_object_or_a_folder() {
+        for (input, expected) in [
+            ("talk.mov", "file"),
+            ("a/b?c#.mov", "file"),
+            ("concat:a|b", "file"),
+            ("gopher://x/y", "file"),
+            (
+                "r2://video/uploads/a%20b.mov",
+                "r2://video/uploads + a b.mov",
+            ),
+            ("s3://video/é/ü.mov", "s3://video/é + ü.mov"),
+            (
+                "https://edge.example/u/a.mov",
+                "https://edge.example/u + a.mov",
+            ),
+            ("r2://video/live/7/", "r2://video/live/7 + a folder"),
+            ("file:///srv/live/", "file:///srv/live + a folder"),
+            ("r2://video/a.mov", "`r2://video/a.mov` lies in no folder"),
+            (
+                "https://edge.example/",
+                "`https://edge.example/` lies in no folder",
+            ),
+            ("r2://video", "`r2://video` lies in no folder"),
+            (
+                "https://edge.example/u/a.mov?token=x",
+                "`https://edge.example/u/a.mov?token=x` has a query or a fragment",
+            ),
+            (
+                "r2://video/u/a%2fb",
+                "the name of `r2://video/u/a%2fb` is not acceptable",
+            ),
+        ] {
+            let found = match Address::parse(Path::new(input)) {
+                Ok(Address::File(_)) => "file".to_owned(),
+                Ok(Address::Object { place, name }) => {
+                    format!("{place} + {}", name.unwrap_or_else(|| "a folder".into()))
+                }
+                Err(error) => error.to_string(),
+            };
+            assert_eq!(found, expected, "{input}");
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! What a message asks for: which upload, and where its package goes. Pure.
+//!
+//! `uploads/rails/intro.mov` becomes the lecture `rails/intro` of the target. An object `ended` beside the parts of a recording
+//! stands for all of them: `uploads/rails/intro/ended` becomes `rails/intro`.
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use lectern::object_key::{ObjectKey, ObjectKeyError};
+use serde_json::Value;
+
+/// What whoever records in parts puts beside them at the end.
+const ENDED: &str = "ended";
+
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum JobError {
+    #[error("`{0}` is not of the form `r2://bucket/uploads/` or `https://edge.example/uploads/`")]
+    NotAFolder(String),
+    #[error("the message is not what an edge says of an upload")]
+    NotUnderstood,
+    #[error("the key of the upload is not acceptable")]
+    BadKey(#[from] ObjectKeyError),
+    #[error("`{key}` does not lie below `{folder}`")]
+    Elsewhere { key: String, folder: String },
+    #[error("`{0}` has no name but its extension")]
+    NoName(String),
+}
+
+/// Where uploads lie.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Uploads {
+    /// `r2://bucket` or `https://edge.example`.
+    origin: String,
+    /// `uploads/`, as keys begin with it.
+    folder: String,
+}
+
+/// What is shipped, and where to, as `lectern ship` is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Job {
+    pub(crate) input: String,
+    pub(crate) target: String,
+}
+
+impl Uploads {
+    pub(crate) fn parse(text: &str) -> Result<Self, JobError> {
+        let wrong = || JobError::NotAFolder(text.to_owned());
+        let (scheme, rest) = text.split_once("://").ok_or_else(wrong)?;
+        let (host, path) = rest.split_once('/').ok_or_else(wrong)?;
+        if !matches!(scheme, "r2" | "s3" | "http" | "https")
+            || host.is_empty()
+            || text.contains(['?', '#', '@'])
+        {
+            return Err(wrong());
+        }
+        let path = format!("/{}", path.trim_end_matches('/'));
+        let folder = ObjectKey::from_url_path(&path).map_err(|_| wrong())?;
+        Ok(Self {
+            origin: format!("{scheme}://{host}"),
+            folder: format!("{folder}/"),
+        })
+    }
+}
+
+impl Job {
+    /// `body` is JSON, or that in Base64, which is how Cloudflare hands it out.
+    pub(crate) fn parse(body: &str, uploads: &Uploads, target: &str) -> Result<Self, JobError> {
+        let decoded = BASE64_STANDARD.decode(body.trim());
+        let json = decoded.unwrap_or_else(|_| body.as_bytes().to_vec());
+        let message: Option<Value> = serde_json::from_slice(&json).ok();
+        // What else the edge says is for people.
+        let key = message.as_ref().and_then(|message| message["key"].as_str());
+        let key = ObjectKey::new(key.ok_or(JobError::NotUnderstood)?)?;
+        let path = key.as_str().strip_prefix(&uploads.folder);
+        let path = path.ok_or_else(|| JobError::Elsewhere {
+            key: key.to_string(),
+            folder: uploads.folder.clone(),
+        })?;
+        let no_name = || JobError::NoName(key.to_string());
+        let mut input = format!("{}{}", uploads.origin, key.to_url_path());
+        let name = match path.rsplit_once('/') {
+            Some((folder, ENDED)) => {
+                input.truncate(input.len() - ENDED.len());
+                folder
+            }
+            _ if path == ENDED => return Err(no_name()),
+            _ => without_extension(path),
+        };
+        // A name such as `.mov` leaves a folder or nothing.
+        if name.is_empty() || name.ends_with('/') {
+            return Err(no_name());
+        }
+        let name = ObjectKey::new(name)?.to_url_path();
+        Ok(Self {
+            input,
+            target: format!("{}{name}", target.trim_end_matches('/')),
+        })
+    }
+}
+
+fn without_extension(path: &str) -> &str {
+    match path.rsplit_once('.') {
+        Some((stem, extension)) if !extension.contains('/') => stem,
+        _ => path,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn uploads_lie_in_a_folder_of_a_bucket_or_behind_an_edge() {
+        for (text, expected) in [
+            ("r2://video/uploads/", Some(("r2://video", "uploads/"))),
+            ("s3://video/a/b%20c", Some(("s3://video", "a/b c/"))),
+            (
+                "https://edge.example:8443/u",
+                Some(("https://edge.example:8443", "u/")),
+            ),
+            ("r2://video/", None),
+            ("r2://video", None),
+            ("file:///srv/uploads", None),
+            ("https://u:p@edge.example/u", None),
+            ("https://edge.example/u?token=x", None),
+            ("uploads/", None),
+        ] {
+            let found = Uploads::parse(text).ok();
+            let found = found
+                .as_ref()
+                .map(|uploads| (&*uploads.origin, &*uploads.folder));
+            assert_eq!(found, expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_upload_becomes_the_lecture_of_its_name() {
+        let uploads = Uploads::parse("r2://video/uploads/").expect("a folder");
+        let edge = Uploads::parse("https://edge.example/uploads/").expect("a folder");
+        let job = |body: &str, uploads: &Uploads| {
+            Job::parse(body, uploads, "r2://video/courses/")
+                .map(|job| format!("{} → {}", job.input, job.target))
+                .unwrap_or_else(|error| error.to_string())
+        };
+        for (key, expected) in [
+            (
+                "uploads/rails/intro.mov",
+                "r2://video/uploads/rails/intro.mov → r2://video/courses/rails/intro",
+            ),
+            (
+                "uploads/é a.b/c",
+                "r2://video/uploads/%C3%A9%20a.b/c → r2://video/courses/%C3%A9%20a.b/c",
+            ),
+            (
+                "uploads/live/7/ended",
+                "r2://video/uploads/live/7/ → r2://video/courses/live/7",
+            ),
+            (
+                "uploads/ended",
+                "`uploads/ended` has no name but its extension",
+            ),
+            (
+                "uploads/a/.mov",
+                "`uploads/a/.mov` has no name but its extension",
+            ),
+            (
+                "courses/a.mov",
+                "`courses/a.mov` does not lie below `uploads/`",
+            ),
+            (
+                "uploads2/a.mov",
+                "`uploads2/a.mov` does not lie below `uploads/`",
+            ),
+            (
+                "uploads/../a.mov",
+                "the key of the upload is not acceptable",
+            ),
+        ] {
+            let body = serde_json::json!({"key": key, "etag": "e", "bytes": 1, "uploaded": 2});
+            assert_eq!(job(&body.to_string(), &uploads), expected, "{key}");
+            let encoded = BASE64_STANDARD.encode(body.to_string());
+            assert_eq!(job(&encoded, &uploads), expected, "{key}");
+        }
+        assert_eq!(
+            job(r#"{"key":"uploads/a.mp4"}"#, &edge),
+            "https://edge.example/uploads/a.mp4 → r2://video/courses/a"
+        );
+        for body in ["", "hello", "{}", "bm8=", r#"["uploads/a.mov"]"#] {
+            let said = "the message is not what an edge says of an upload";
+            assert_eq!(job(body, &uploads), said, "{body}");
+        }
+    }
+}

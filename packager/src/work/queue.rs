@@ -1,0 +1,268 @@
+//! Cloudflare Queues' pull API: a message is leased, and gone when it is acknowledged; where its lease lapses, or it is given
+//! back, another gets it. The queue counts attempts, and moves what was tried too often to its dead-letter queue.
+//! <https://developers.cloudflare.com/queues/configuration/pull-consumers/>
+
+use std::time::Duration;
+
+use reqwest::{Client, Url};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::exit::Exit;
+use crate::publish::client::{causes, client};
+use crate::publish::credentials::variable;
+use crate::publish::retry;
+
+const API: &str = "https://api.cloudflare.com/client/v4";
+const TOKEN: &str = "CLOUDFLARE_API_TOKEN";
+const ACCOUNT: &str = "CLOUDFLARE_ACCOUNT_ID";
+
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum QueueError {
+    #[error("`{0}` is neither a queue's id nor the URL of one")]
+    BadQueue(String),
+    #[error("{0} is not set")]
+    NotSet(&'static str),
+    #[error("the queue refused with {status}: {why}")]
+    Refused { status: u16, why: String },
+    #[error("cannot reach the queue at `{origin}`: {why}")]
+    Unreachable { origin: String, why: String },
+    #[error("the queue's answer is not understood: {0}")]
+    NotUnderstood(String),
+}
+
+impl QueueError {
+    pub(crate) fn exit(&self) -> Exit {
+        match self {
+            Self::BadQueue(_) => Exit::Usage,
+            Self::NotSet(_) => Exit::Environment,
+            Self::Refused { .. } | Self::Unreachable { .. } | Self::NotUnderstood(_) => {
+                Exit::Refused
+            }
+        }
+    }
+
+    pub(crate) fn hint(&self) -> &'static str {
+        match self {
+            Self::BadQueue(_) => {
+                "it is the id that `wrangler queues info NAME` shows, or a URL such as `http://127.0.0.1:8789`; HTTP without TLS is for this machine alone"
+            }
+            Self::NotSet(_) => "docs/scaling.md says which token the queue needs",
+            Self::Refused {
+                status: 401 | 403, ..
+            } => "CLOUDFLARE_API_TOKEN must be allowed to edit Queues in this account",
+            Self::Refused { .. } => {
+                "has the queue an HTTP pull consumer? `wrangler queues consumer http add NAME` adds one"
+            }
+            Self::Unreachable { .. } => "is the address right, and the network up?",
+            Self::NotUnderstood(_) => "is this the URL of a queue?",
+        }
+    }
+
+    /// Whether the same question may be answered later.
+    pub(crate) fn may_pass(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } => true,
+            Self::Refused { status, .. } => retry::is_worthwhile(*status),
+            _ => false,
+        }
+    }
+}
+
+pub(crate) struct Queue {
+    /// Without a slash at the end.
+    base: String,
+    client: Client,
+    /// Neither shown nor logged.
+    token: Option<String>,
+}
+
+/// A message that is ours for a while.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(crate) struct Leased {
+    pub(crate) body: String,
+    #[serde(default)]
+    pub(crate) attempts: u32,
+    lease_id: String,
+}
+
+/// What becomes of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Done,
+    /// Another may have it after this time.
+    Back(Duration),
+}
+
+impl Queue {
+    pub(crate) fn open(queue: &str) -> anyhow::Result<Self> {
+        let base = base(queue, variable)?;
+        let token = variable(TOKEN);
+        if token.is_none() && base.starts_with("https:") {
+            return Err(QueueError::NotSet(TOKEN).into());
+        }
+        Ok(Self {
+            base,
+            client: client()?,
+            token,
+        })
+    }
+
+    /// One message, if there is one.
+    pub(crate) async fn pull(&self, lease: Duration) -> Result<Option<Leased>, QueueError> {
+        let lease = u64::try_from(lease.as_millis()).unwrap_or(u64::MAX);
+        let wanted = json!({"visibility_timeout_ms": lease, "batch_size": 1});
+        pulled(&self.ask("pull", &wanted).await?)
+    }
+
+    pub(crate) async fn settle(&self, leased: &Leased, outcome: Outcome) -> Result<(), QueueError> {
+        let body = settled(&leased.lease_id, outcome);
+        let mut attempt = 0;
+        loop {
+            match self.ask("ack", &body).await {
+                Ok(_) => return Ok(()),
+                Err(error) if error.may_pass() && attempt + 1 < retry::FIRST_ATTEMPTS => {
+                    retry::wait(attempt, None).await;
+                    attempt += 1;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    async fn ask(&self, what: &str, body: &Value) -> Result<Vec<u8>, QueueError> {
+        let unreachable = |error| QueueError::Unreachable {
+            origin: self.base.clone(),
+            why: causes(error),
+        };
+        let mut request = (self.client)
+            .post(format!("{}/messages/{what}", self.base))
+            .timeout(retry::ANSWER_TIMEOUT)
+            .header("content-type", "application/json")
+            .body(body.to_string());
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token);
+        }
+        let response = request.send().await.map_err(unreachable)?;
+        let status = response.status();
+        let body = response.bytes().await.map_err(unreachable)?;
+        if status.is_success() {
+            return Ok(body.to_vec());
+        }
+        Err(QueueError::Refused {
+            status: status.as_u16(),
+            why: reason(&body).unwrap_or_else(|| status.to_string()),
+        })
+    }
+}
+
+/// Where a queue's `/messages/…` are.
+fn base(queue: &str, variable: impl Fn(&str) -> Option<String>) -> Result<String, QueueError> {
+    let bad = || QueueError::BadQueue(queue.to_owned());
+    if !queue.contains("://") {
+        let is_id = !queue.is_empty() && queue.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let account = variable(ACCOUNT).filter(|_| is_id);
+        return match (is_id, account) {
+            (false, _) => Err(bad()),
+            (true, None) => Err(QueueError::NotSet(ACCOUNT)),
+            (true, Some(account)) => Ok(format!("{API}/accounts/{account}/queues/{queue}")),
+        };
+    }
+    let url = Url::parse(queue).map_err(|_| bad())?;
+    let is_here = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
+    let is_safe = url.scheme() == "https" || url.scheme() == "http" && is_here;
+    let is_plain = url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
+    if !is_safe || !is_plain {
+        return Err(bad());
+    }
+    Ok(queue.trim_end_matches('/').to_owned())
+}
+
+fn pulled(answer: &[u8]) -> Result<Option<Leased>, QueueError> {
+    #[derive(Deserialize)]
+    struct Answer {
+        result: Pulled,
+    }
+    #[derive(Deserialize)]
+    struct Pulled {
+        #[serde(default)]
+        messages: Vec<Leased>,
+    }
+    let answer: Answer = serde_json::from_slice(answer)
+        .map_err(|error| QueueError::NotUnderstood(error.to_string()))?;
+    Ok(answer.result.messages.into_iter().next())
+}
+
+fn settled(lease: &str, outcome: Outcome) -> Value {
+    match outcome {
+        Outcome::Done => json!({"acks": [{"lease_id": lease}], "retries": []}),
+        Outcome::Back(after) => json!({
+            "acks": [],
+            "retries": [{"lease_id": lease, "delay_seconds": after.as_secs()}],
+        }),
+    }
+}
+
+/// What Cloudflare's API says of an error.
+fn reason(body: &[u8]) -> Option<String> {
+    let answer: Value = serde_json::from_slice(body).ok()?;
+    let said = answer["errors"].get(0)?["message"].as_str()?;
+    let shown = said.chars().filter(|character| !character.is_control());
+    Some(shown.take(300).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_queue_is_an_id_of_the_account_or_a_url() {
+        let account = |name: &str| (name == ACCOUNT).then(|| "acc".to_owned());
+        for (queue, expected) in [
+            (
+                "0a1b",
+                "https://api.cloudflare.com/client/v4/accounts/acc/queues/0a1b",
+            ),
+            ("https://q.example/x/", "https://q.example/x"),
+            ("http://127.0.0.1:8789", "http://127.0.0.1:8789"),
+            ("http://localhost:1/a", "http://localhost:1/a"),
+            // The token would be read on the way.
+            (
+                "http://q.example",
+                "`http://q.example` is neither a queue's id nor the URL of one",
+            ),
+            ("jobs", "`jobs` is neither a queue's id nor the URL of one"),
+            ("", "`` is neither a queue's id nor the URL of one"),
+        ] {
+            let found = base(queue, account).unwrap_or_else(|error| error.to_string());
+            assert_eq!(found, expected, "{queue}");
+        }
+        let unset = base("0a1b", |_| None).expect_err("no account");
+        assert_eq!(unset.to_string(), "CLOUDFLARE_ACCOUNT_ID is not set");
+    }
+
+    #[test]
+    fn a_message_is_taken_and_settled_by_its_lease() {
+        // As the documentation shows it.
+        let answer = br#"{"success":true,"errors":[],"messages":[],"result":{"messages":[{"body":"aGVsbG8=",
+            "id":"1ad2","timestamp_ms":1689615013586,"attempts":2,"metadata":{"CF-Content-Type":"json"},"lease_id":"ey..J"}]}}"#;
+        let leased = pulled(answer).expect("an answer").expect("a message");
+        assert_eq!((leased.body.as_str(), leased.attempts), ("aGVsbG8=", 2));
+        assert_eq!(
+            pulled(br#"{"result":{"messages":[]}}"#).expect("an answer"),
+            None
+        );
+        assert!(pulled(b"<html>").is_err());
+        assert_eq!(
+            settled(&leased.lease_id, Outcome::Done).to_string(),
+            r#"{"acks":[{"lease_id":"ey..J"}],"retries":[]}"#
+        );
+        assert_eq!(
+            settled("l", Outcome::Back(Duration::from_secs(60))).to_string(),
+            r#"{"acks":[],"retries":[{"delay_seconds":60,"lease_id":"l"}]}"#
+        );
+        let refused =
+            br#"{"success":false,"errors":[{"code":10000,"message":"Authentication error"}]}"#;
+        assert_eq!(reason(refused).as_deref(), Some("Authentication error"));
+    }
+}

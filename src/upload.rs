@@ -1,0 +1,86 @@
+//! What a queue is told of an upload that is complete, so that a packager somewhere takes it up: `lectern work`.
+
+use crate::content_type;
+use crate::json::quoted;
+use crate::object_key::{Directory, ObjectKey};
+use crate::storage::Stored;
+
+/// The message, where the object is a recording below `uploads`: `{"key","etag","bytes","uploaded"}`.
+#[must_use]
+pub fn message(uploads: Option<&Directory>, key: &ObjectKey, stored: &Stored) -> Option<String> {
+    if !uploads?.contains(key) || !is_whole(key) {
+        return None;
+    }
+    Some(format!(
+        r#"{{"key":{},"etag":{},"bytes":{},"uploaded":{}}}"#,
+        quoted(key.as_str()),
+        quoted(&stored.etag),
+        stored.size,
+        stored.uploaded
+    ))
+}
+
+/// Whether a name may be that of a whole recording. Of one that is stored in parts, nothing says by itself that it has ended:
+/// whoever records puts an object `ended` beside its parts.
+fn is_whole(key: &ObjectKey) -> bool {
+    const SEGMENTS: [&str; 3] = ["m4s", "ts", "aac"];
+    let name = key.split().1;
+    let is_init = name.strip_prefix("init").is_some_and(|rest| {
+        let stem = rest.split('.').next().unwrap_or(rest);
+        stem.bytes()
+            .all(|byte| byte.is_ascii_digit() || byte == b'-' || byte == b'_')
+    });
+    let of_name = content_type::for_key(name);
+    let may_be_media = of_name == content_type::UNKNOWN
+        || ["video/", "audio/"]
+            .iter()
+            .any(|kind| of_name.starts_with(kind));
+    let is_segment = SEGMENTS
+        .iter()
+        .any(|extension| key.has_extension(extension));
+    may_be_media && !is_segment && !is_init && !key.is_in_revision()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_queue_is_told_of_whole_recordings_below_the_folder_for_uploads() {
+        let key = |key: &str| ObjectKey::new(key).expect("a key");
+        let uploads = key("uploads/any").directory();
+        let stored = Stored {
+            etag: "e\"1".to_owned(),
+            size: 7,
+            uploaded: 9,
+            content_type: None,
+        };
+        let told = message(Some(&uploads), &key("uploads/é/a.mov"), &stored);
+        assert_eq!(
+            told.as_deref(),
+            Some(r#"{"key":"uploads/é/a.mov","etag":"e\"1","bytes":7,"uploaded":9}"#)
+        );
+        assert_eq!(message(None, &key("uploads/a.mov"), &stored), None);
+        for (name, expected) in [
+            ("uploads/a.MP4", true),
+            ("uploads/a.avi", true),
+            ("uploads/a", true),
+            ("uploads/initial.mp4", true),
+            ("uploads/live/ended", true),
+            ("uploads2/a.mov", false),
+            ("courses/a.mov", false),
+            ("uploads/live/segment-1-1.m4s", false),
+            ("uploads/live/seg1.TS", false),
+            ("uploads/live/init.mp4", false),
+            ("uploads/live/init-1.mp4", false),
+            ("uploads/live/playlist.m3u8", false),
+            ("uploads/a.json", false),
+            ("uploads/a.jpg", false),
+            ("uploads/a.vtt", false),
+            ("uploads/a/v/1/lecture.mp4", false),
+        ] {
+            let is_told = message(Some(&uploads), &key(name), &stored).is_some();
+            assert_eq!(is_told, expected, "{name}");
+        }
+    }
+}
