@@ -336,6 +336,7 @@ fn killed_at_any_point_the_old_lecture_plays_and_the_same_command_goes_on() {
             std::thread::sleep(std::time::Duration::from_millis(2));
         };
         bucket.strict.on_request(None);
+        bucket.strict.settle();
         assert!(
             !status.success() || at == requests,
             "{point}: it was not killed"
@@ -423,7 +424,7 @@ fn a_large_object_goes_up_in_equal_parts_and_goes_on_with_those_that_are_there()
     assert_eq!(resumed.code, 0, "{resumed:?}");
     assert!(fs::read(bucket.folder().join(path)).expect("it is there") == large);
     let received = bucket.strict.state().received;
-    assert!(received < 24 << 20, "{received} of 37 MiB were sent again");
+    assert!(received < 30 << 20, "{received} of 37 MiB were sent again");
     bucket.assert_lawful();
 }
 

@@ -19,7 +19,7 @@ pub(super) struct Inventory {
     pub(super) live: Option<String>,
     /// What else may be named by what plays: where a publication was interrupted, the MPD's revision is another.
     pub(super) named: Vec<String>,
-    /// Latest first.
+    /// What plays, and then the latest first: buckets tell the time of day in whole seconds.
     pub(super) revisions: Vec<Revision>,
     /// What is in no revision.
     pub(super) others: Vec<Entry>,
@@ -79,9 +79,13 @@ impl Inventory {
             .into_iter()
             .map(|(name, entries)| Revision { name, entries })
             .collect();
-        revisions.sort_by_key(|revision| std::cmp::Reverse(revision.newest()));
+        let live = named_revision(master).map(str::to_owned);
+        revisions.sort_by_key(|revision| {
+            let is_live = live.as_ref() == Some(&revision.name);
+            std::cmp::Reverse((is_live, revision.newest()))
+        });
         Self {
-            live: named_revision(master).map(str::to_owned),
+            live,
             named,
             revisions,
             others,
@@ -279,7 +283,7 @@ pub(super) mod tests {
         let names: Vec<&str> = (inventory.revisions.iter())
             .map(|revision| revision.name.as_str())
             .collect();
-        assert_eq!(names, ["dd", "cc", "bb", "aa"]);
+        assert_eq!(names, ["bb", "dd", "cc", "aa"]);
         assert_eq!(inventory.others.len(), 2);
         let found = |wanted| chosen(&inventory, wanted).map(|revision| revision.name.as_str());
         assert_eq!(found(None).expect("there is one"), "aa");

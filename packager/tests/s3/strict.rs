@@ -49,6 +49,8 @@ struct Shared {
 pub(crate) struct State {
     pub(crate) requests: usize,
     pub(crate) faults: usize,
+    /// Requests that have come and are not answered yet.
+    busy: usize,
     /// Bytes of bodies that were written.
     pub(crate) received: u64,
     /// Keys in the order in which they were written.
@@ -112,6 +114,18 @@ impl Strict {
         self.state().etags.clone()
     }
 
+    /// Waits until nothing is on its way any more: what a client that was killed had asked for may still be done.
+    pub(crate) fn settle(&self) {
+        let mut quiet = 0;
+        while quiet < 10 {
+            std::thread::sleep(Duration::from_millis(3));
+            quiet = match self.state().busy {
+                0 => quiet + 1,
+                _ => 0,
+            };
+        }
+    }
+
     pub(crate) fn on_request(&self, hook: Option<Hook>) {
         *self.shared.hook.lock().expect("no panic in a hook") = hook;
     }
@@ -154,8 +168,21 @@ impl Shared {
         let number = {
             let mut state = self.state();
             state.requests += 1;
+            state.busy += 1;
             state.requests
         };
+        let served = self.serve_one(stream, &mut reader, &mut request, number);
+        self.state().busy -= 1;
+        served
+    }
+
+    fn serve_one(
+        &self,
+        stream: &TcpStream,
+        reader: &mut impl std::io::Read,
+        request: &mut Request,
+        number: usize,
+    ) -> std::io::Result<()> {
         let fault = (self.plan)(number);
         if fault != Fault::None {
             self.state().faults += 1;
@@ -180,7 +207,7 @@ impl Shared {
                 std::thread::sleep(Duration::from_millis(700));
                 refusal(504, "RequestTimeout", "")
             }
-            _ => self.answer(&request)?,
+            _ => self.answer(request)?,
         };
         self.tell(number, Moment::Done);
         let answer = match fault {
