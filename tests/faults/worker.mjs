@@ -98,6 +98,10 @@ class R2Bucket {
     return { etag, size, uploaded, httpMetadata, body, arrayBuffer };
   }
 
+  list(options) {
+    return this.bucket.list(options);
+  }
+
   put(...all) {
     return this.bucket.put(...all);
   }
