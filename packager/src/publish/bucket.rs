@@ -53,6 +53,7 @@ impl BucketTarget {
             .with_access_key_id(credentials.key_id)
             .with_secret_access_key(credentials.secret)
             .with_http_connector(Connector(Arc::new(Lanes::default())))
+            .with_unsigned_payload(address.is_protected())
             // R2 wants one request an object; deleting is rare.
             .with_disable_bulk_delete(true)
             .with_retry(RetryConfig {

@@ -145,6 +145,20 @@ impl Address {
         })
     }
 
+    /// Whether bodies arrive as they were sent by TLS, or because they do not leave the machine. Elsewhere their hash is part of
+    /// the signature, which costs both sides a reading of every byte.
+    pub(crate) fn is_protected(&self) -> bool {
+        let Some(endpoint) = &self.endpoint else {
+            return true;
+        };
+        let Ok(url) = Url::parse(endpoint) else {
+            return false;
+        };
+        let host = url.host_str().unwrap_or_default();
+        let is_loopback = matches!(host, "localhost" | "127.0.0.1" | "[::1]");
+        url.scheme() == "https" || is_loopback
+    }
+
     /// An object as a person finds it.
     pub(crate) fn name(&self, path: &str) -> String {
         format!("{}://{}/{}/{path}", self.scheme, self.bucket, self.prefix)
@@ -276,6 +290,19 @@ mod tests {
             ),
         ] {
             assert_eq!(r2(Some(endpoint)), expected);
+        }
+        for (endpoint, expected) in [
+            ("https://s3.example", true),
+            ("http://127.0.0.1:9000", true),
+            ("http://[::1]:9000", true),
+            ("http://s3.example", false),
+            ("http://localhost.example", false),
+        ] {
+            let place = Place::parse("s3://b/a", Some(endpoint)).expect("a target");
+            let Place::Bucket(address) = place else {
+                panic!("{place:?}");
+            };
+            assert_eq!(address.is_protected(), expected, "{endpoint}");
         }
         let edge = Place::parse("https://edge.example/a", Some("http://localhost"));
         let said = edge.expect_err("no bucket").to_string();
