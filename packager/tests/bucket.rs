@@ -453,7 +453,7 @@ fn what_is_wrong_with_a_bucket_is_said_with_what_to_do() {
             SECRET,
             5,
             "NoSuchBucket",
-            "",
+            "make the bucket",
         ),
         (
             TARGET,

@@ -368,6 +368,8 @@ impl BucketTarget {
                 PublishError::Denied { path, why }
             }
             Error::NotFound { .. } => PublishError::Nothing(path),
+            // A list that is refused is not told apart.
+            error if matches!(status(error), Some(401 | 403)) => PublishError::Denied { path, why },
             _ => PublishError::Bucket { path, why },
         }
     }
@@ -406,19 +408,24 @@ fn absent<T>(found: object_store::Result<T>) -> object_store::Result<Option<T>> 
     }
 }
 
-/// An answer that the same question will get again. `object_store` tells the status in words alone.
+/// An answer that the same question will get again.
 fn is_final(error: &Error) -> bool {
+    status(error).is_some_and(|status| !retry::is_worthwhile(status))
+}
+
+/// `object_store` tells it in words alone.
+fn status(error: &Error) -> Option<u16> {
     let mut cause = error.source();
     while let Some(next) = cause {
         let told = next.to_string();
         let status = (told.split_once("status code: "))
             .and_then(|(_, rest)| rest.get(..3)?.parse::<u16>().ok());
-        if let Some(status) = status {
-            return !retry::is_worthwhile(status);
+        if status.is_some() {
+            return status;
         }
         cause = next.source();
     }
-    false
+    None
 }
 
 /// The last cause; of an answer in XML, its code and message.

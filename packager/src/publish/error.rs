@@ -125,6 +125,9 @@ impl PublishError {
             Self::Denied { .. } => {
                 "the key needs to read, write, list and delete objects in this bucket"
             }
+            Self::Bucket { why, .. } if why.starts_with("NoSuchBucket") => {
+                "check the name, the account and the region, or make the bucket"
+            }
             Self::Bucket { .. } => "running this again continues where it stopped",
             Self::Lost { .. } => {
                 "look at it with `lectern revisions`; running this again replaces it"
