@@ -253,7 +253,8 @@ pub(crate) struct PackageArgs {
 
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct HlsArgs {
-    /// INPUT is the URL of a playlist of another platform: its best Variant Stream is fetched.
+    /// INPUT is the URL of a playlist of another platform: its best Variant Stream is fetched, with its
+    /// sounds.
     #[arg(long, requires = "allow_host")]
     pub(crate) hls: bool,
     /// A host that may be asked for it, with its port if it has one; no other is. May be repeated.

@@ -7,7 +7,7 @@ use std::fs::{self, DirBuilder, File, TryLockError};
 use std::io::{ErrorKind, Result};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
@@ -238,6 +238,41 @@ pub(crate) fn make_private(folder: &Path, root: &Path) -> anyhow::Result<()> {
     }
 }
 
+/// Removes folders of ours that whoever worked in them was killed in and nobody has come back to.
+pub(crate) fn remove_abandoned(folder: &Path, after: Duration) -> anyhow::Result<usize> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(0),
+        Err(error) => return Err(error.into()),
+    };
+    let own = tempfile::tempfile_in(folder)?.metadata()?.uid();
+    let mut removed = 0;
+    for entry in entries {
+        let root = entry?.path();
+        let name = root.file_name().unwrap_or_default().to_string_lossy();
+        let rest = name.strip_prefix("lectern-").unwrap_or_default();
+        if !is_revision(rest.strip_prefix("input-").unwrap_or(rest)) {
+            continue;
+        }
+        let found = fs::symlink_metadata(&root)?;
+        if !found.is_dir() || found.uid() != own {
+            continue;
+        }
+        // What is done in it is done in the one or beside the other.
+        let desk = fs::metadata(root.join(DESK)).and_then(|desk| desk.modified());
+        let last = found.modified()?.max(desk.unwrap_or(UNIX_EPOCH));
+        if last.elapsed().unwrap_or_default() > after && lock(&root)?.is_some() {
+            remove_folder(&root);
+            removed += 1;
+        }
+    }
+    Ok(removed)
+}
+
+fn is_revision(name: &str) -> bool {
+    name.len() == 16 && name.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
 /// The lock of a folder, which is made if it is not there; none where another process has it.
 pub(crate) fn lock(root: &Path) -> Result<Option<File>> {
     loop {
@@ -284,9 +319,7 @@ fn remove_stale(folder: &Path) -> Result<()> {
         let Some(revision) = name.strip_prefix(&prefix) else {
             continue;
         };
-        let is_revision =
-            revision.len() == 16 && revision.bytes().all(|byte| byte.is_ascii_hexdigit());
-        if is_revision && entry.file_type()?.is_dir() && lock(&entry.path())?.is_some() {
+        if is_revision(revision) && entry.file_type()?.is_dir() && lock(&entry.path())?.is_some() {
             remove_folder(&entry.path());
         }
     }
@@ -436,5 +469,51 @@ mod tests {
             assert_eq!(names(root.path()), ["out", "out.partial-00000000000000bb"]);
         }
         drop(busy);
+    }
+
+    #[test]
+    fn what_was_left_long_ago_is_removed_unless_somebody_is_at_it_or_it_is_not_ours() {
+        const DAY: Duration = Duration::from_secs(24 * 3600);
+        let root = tempfile::tempdir().expect("a temporary folder");
+        let old = std::time::SystemTime::now() - 2 * DAY;
+        let make = |name: &str| {
+            let folder = root.path().join(name);
+            fs::create_dir_all(folder.join(DESK)).expect("it is made");
+            folder
+        };
+        let age = |folder: &Path| {
+            for folder in [folder.join(DESK), folder.to_owned()] {
+                let folder = File::open(folder).expect("a folder");
+                folder.set_modified(old).expect("it is set");
+            }
+        };
+        let busy = make("lectern-0000000000000002");
+        let lock = lock(&busy).expect("a lock").expect("nobody has it");
+        for name in [
+            "lectern-0000000000000000",
+            "lectern-input-0000000000000001",
+            "lectern-notes",
+            "talk",
+        ] {
+            age(&make(name));
+        }
+        age(&busy);
+        make("lectern-0000000000000003");
+        let removed = remove_abandoned(root.path(), DAY).expect("it is looked through");
+        assert_eq!(removed, 2);
+        assert_eq!(
+            names(root.path()),
+            [
+                "lectern-0000000000000002",
+                "lectern-0000000000000003",
+                "lectern-notes",
+                "talk"
+            ]
+        );
+        drop(lock);
+        assert_eq!(
+            remove_abandoned(&root.path().join("none"), DAY).expect("nothing"),
+            0
+        );
     }
 }

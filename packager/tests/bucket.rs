@@ -13,6 +13,7 @@ use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use common::{Run, clip, command, lectern, run, text};
 use s3::server::{KEY_ID, SECRET, serve};
@@ -173,10 +174,10 @@ fn a_server_that_others_wrote_takes_it_the_same_way() {
         let is_good = answer.starts_with(b"HTTP/1.1 2");
         is_good.then(|| answer.split_off(end + 4))
     };
-    let begun = std::time::Instant::now();
+    let begun = Instant::now();
     while ask("PUT", "/video", b"").is_none() {
         assert!(begun.elapsed().as_secs() < 60, "moto does not answer");
-        std::thread::sleep(std::time::Duration::from_millis(200));
+        std::thread::sleep(Duration::from_millis(200));
     }
     let folder = tempfile::tempdir().expect("a temporary folder");
     let place = Place {
@@ -228,6 +229,24 @@ fn what_goes_wrong_on_the_way_is_tried_again_until_all_is_there() {
         assert_eq!(verified.code, 0, "{seed}: {verified:?}");
         bucket.assert_lawful();
     }
+}
+
+#[test]
+fn a_request_that_nobody_answers_is_given_up_and_made_again() {
+    let root = tempfile::tempdir().expect("a temporary folder");
+    let [first, _] = packages(root.path());
+    // Several at once, so that they are waited for together.
+    let bucket = Bucket::start(|number| match number {
+        5..8 => Fault::Never,
+        _ => Fault::None,
+    });
+    let started = Instant::now();
+    let run = bucket.run(&["publish", text(&first), TARGET]);
+    assert_eq!(run.code, 0, "{run:?}");
+    assert_eq!(bucket.strict.state().faults, 3);
+    assert!(started.elapsed() > Duration::from_secs(59));
+    bucket.plays().expect("it plays whole");
+    bucket.assert_lawful();
 }
 
 #[test]
@@ -333,7 +352,7 @@ fn killed_at_any_point_the_old_lecture_plays_and_the_same_command_goes_on() {
             if let Some(status) = child.try_wait().expect("a child") {
                 break status;
             }
-            std::thread::sleep(std::time::Duration::from_millis(2));
+            std::thread::sleep(Duration::from_millis(2));
         };
         bucket.strict.on_request(None);
         bucket.strict.settle();
@@ -395,7 +414,7 @@ fn a_large_object_goes_up_in_equal_parts_and_goes_on_with_those_that_are_there()
     bucket.strict.on_request(Some(Arc::new(move |_, moment| {
         if moment == Moment::Done && inner.strict.state().received > 20 << 20 {
             // The first two parts are written down meanwhile.
-            std::thread::sleep(std::time::Duration::from_millis(500));
+            std::thread::sleep(Duration::from_millis(500));
             while let Ok(mut child) = victim.lock() {
                 if let Some(child) = child.as_mut() {
                     let _ = child.kill();
@@ -415,7 +434,7 @@ fn a_large_object_goes_up_in_equal_parts_and_goes_on_with_those_that_are_there()
         {
             break status;
         }
-        std::thread::sleep(std::time::Duration::from_millis(2));
+        std::thread::sleep(Duration::from_millis(2));
     };
     bucket.strict.on_request(None);
     assert!(!status.success());

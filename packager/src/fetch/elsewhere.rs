@@ -1,14 +1,18 @@
 //! A lecture on another platform, by the URL of its playlist: opt-in, and no host is asked that was not named.
 
-use std::io::{Seek as _, SeekFrom, Write as _};
-use std::path::Path;
+use std::collections::HashSet;
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use reqwest::{Client, Response, Url};
-use tempfile::TempDir;
 
-use super::recording::{Said, said};
+use super::download::Download;
+use super::hls::{Listed, Said, said};
+use super::join::{join, joined};
+use super::recording::RecordingError;
 use super::{FetchError, LARGEST_PLAYLIST};
 use crate::progress::{Progress, Unit};
 use crate::publish::client::{causes, client};
@@ -41,58 +45,105 @@ impl Hosts<'_> {
     }
 }
 
-/// Fetches it into a file of a folder, which is gone when it is dropped.
+/// Fetches it into files of a folder below `work`.
 pub(super) async fn fetch(
     input: &str,
     hosts: &[String],
     work: &Path,
     progress: Progress,
-) -> Result<(TempDir, &'static str)> {
+) -> Result<(Download, PathBuf)> {
     let asker = Asker {
         hosts: Hosts(hosts),
         client: client()?,
     };
-    let bad = || FetchError::NotAllowed(input.chars().take(200).collect());
-    let mut playlist = Url::parse(input).map_err(|_| bad())?;
-    let mut text = asker.text(&playlist).await?;
-    if let Said::Multivariant(uri) = said(&text, &shown(&playlist)).map_err(FetchError::from)? {
-        playlist = playlist.join(uri).map_err(|_| bad())?;
-        text = asker.text(&playlist).await?;
-    }
-    let Said::Media(listed) = said(&text, &shown(&playlist)).map_err(FetchError::from)? else {
-        return Err(FetchError::from(super::RecordingError::NoPlaylist(shown(&playlist))).into());
+    let url =
+        Url::parse(input).map_err(|_| FetchError::NotAllowed(input.chars().take(200).collect()))?;
+    let text = asker.text(&url).await?;
+    let (streams, tracks) = match said(&text, &shown(&url)).map_err(FetchError::from)? {
+        Said::Media(listed) => (None, vec![asker.track(&text, &listed, &url)?]),
+        Said::Multivariant(streams) => {
+            let mut tracks = vec![];
+            for address in streams.addresses() {
+                tracks.push(asker.media(&resolved(&url, address)?).await?);
+            }
+            (Some(streams), tracks)
+        }
     };
-    let mut parts = vec![];
-    for uri in listed.map.iter().chain(&listed.segments) {
-        let url = playlist.join(uri).map_err(|_| bad())?;
-        // All of them before the first is asked for.
-        asker.hosts.check(&url)?;
-        parts.push(url);
+    let identity: Vec<&str> = tracks.iter().map(|track| &*track.identity).collect();
+    let download = Download::begin(work, &identity.concat())?;
+    if let Some(file) = joined(&download) {
+        return Ok((download, file));
     }
-    progress.note(format_args!("a recording in {} parts", parts.len()));
-    std::fs::create_dir_all(work)?;
-    let folder = tempfile::Builder::new()
-        .prefix("lectern-input-")
-        .tempdir_in(work)
-        .with_context(|| format!("cannot make a folder in `{}`", work.display()))?;
-    let name = match listed.extension() {
-        "mp4" => "recording.mp4",
-        _ => "recording.ts",
-    };
-    let mut file = std::fs::File::create(folder.path().join(name))?;
-    let step = progress.step("fetching", Unit::Bytes, 0);
-    for url in &parts {
-        let from = file.stream_position()?;
-        patiently(async || {
-            file.set_len(from)?;
-            file.seek(SeekFrom::Start(from))?;
-            asker.append(url, &mut file).await
-        })
-        .await?;
-        step.add(file.stream_position()? - from);
+    let parts: usize = tracks.iter().map(|track| track.urls.len()).sum();
+    progress.note(format_args!("a recording in {parts} parts"));
+    let mut files = vec![];
+    for (at, track) in tracks.iter().enumerate() {
+        let name = format!("recording-{at}.{}", track.extension);
+        files.push(asker.fetch(&download, &name, track, progress).await?);
     }
-    step.finish();
-    Ok((folder, name))
+    let file = join(&download, streams.as_ref(), files).await?;
+    Ok((download, file))
+}
+
+/// What becomes one file.
+struct Track {
+    /// The same for the same recording, however often it is asked for.
+    identity: String,
+    urls: Vec<Url>,
+    extension: &'static str,
+}
+
+fn resolved(base: &Url, uri: &str) -> Result<Url, FetchError> {
+    base.join(uri)
+        .map_err(|_| FetchError::NotAllowed(uri.chars().take(200).collect()))
+}
+
+/// A playlist without its queries, which are others every time where they are signatures; with them where they alone tell
+/// one segment from another.
+fn identity(text: &str, url: &Url, urls: &[Url]) -> String {
+    let mut paths = HashSet::new();
+    if !urls.iter().all(|url| paths.insert(shown(url))) {
+        return format!("{url}\n{text}\n");
+    }
+    let mut identity = shown(url);
+    for line in text.lines() {
+        identity.push('\n');
+        for (at, piece) in line.split('?').enumerate() {
+            // What follows a quoted URI belongs to the playlist.
+            let rest = piece.find('"').map_or("", |end| &piece[end..]);
+            identity.push_str(if at == 0 { piece } else { rest });
+        }
+    }
+    identity
+}
+
+/// What a journal of lengths says of the file beside it.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Finished {
+    segments: usize,
+    /// That they have together.
+    bytes: u64,
+    /// As far as the journal is whole.
+    journal: u64,
+}
+
+impl Finished {
+    fn of(journal: &str, had: u64) -> Self {
+        let mut finished = Self::default();
+        for line in journal.split_inclusive('\n') {
+            let length = line
+                .strip_suffix('\n')
+                .and_then(|length| length.parse().ok());
+            let bytes = length.and_then(|length: u64| finished.bytes.checked_add(length));
+            let Some(bytes) = bytes.filter(|bytes| *bytes <= had) else {
+                break;
+            };
+            finished.bytes = bytes;
+            finished.segments += 1;
+            finished.journal += line.len() as u64;
+        }
+        finished
+    }
 }
 
 /// Asks again where that may help.
@@ -122,6 +173,74 @@ struct Asker<'a> {
 }
 
 impl Asker<'_> {
+    async fn media(&self, url: &Url) -> Result<Track> {
+        let text = self.text(url).await?;
+        match said(&text, &shown(url)).map_err(FetchError::from)? {
+            Said::Media(listed) => Ok(self.track(&text, &listed, url)?),
+            // RFC 8216bis §4: Variant Streams are Media Playlists.
+            Said::Multivariant(_) => {
+                Err(FetchError::from(RecordingError::NoPlaylist(shown(url))).into())
+            }
+        }
+    }
+
+    /// All of its URLs are allowed before the first is asked for.
+    fn track(&self, text: &str, listed: &Listed<'_>, url: &Url) -> Result<Track, FetchError> {
+        let mut urls = vec![];
+        for uri in listed.map.iter().chain(&listed.segments) {
+            let url = resolved(url, uri)?;
+            self.hosts.check(&url)?;
+            urls.push(url);
+        }
+        Ok(Track {
+            identity: identity(text, url, &urls),
+            urls,
+            extension: listed.extension,
+        })
+    }
+
+    /// Fetches what is missing of a track. Beside its file are the lengths of the segments that are whole in it.
+    async fn fetch(
+        &self,
+        download: &Download,
+        name: &str,
+        track: &Track,
+        progress: Progress,
+    ) -> Result<PathBuf> {
+        let place = download.file(name);
+        if place.is_whole() {
+            return Ok(place.whole().to_owned());
+        }
+        let journal = download.file(&format!("{name}.lengths"));
+        let (mut file, mut lengths) = (place.open()?, journal.open()?);
+        let written = fs::read_to_string(journal.part())?;
+        let finished = Finished::of(&written, file.metadata()?.len());
+        lengths.set_len(finished.journal)?;
+        file.set_len(finished.bytes)?;
+        if finished.segments > 0 {
+            let (had, all) = (finished.segments, track.urls.len());
+            progress.note(format_args!(
+                "taking up where it stopped: {had} of {all} parts are there"
+            ));
+        }
+        let step = progress.step("fetching", Unit::Bytes, 0);
+        let mut from = finished.bytes;
+        for url in track.urls.iter().skip(finished.segments) {
+            patiently(async || {
+                file.set_len(from)?;
+                self.append(url, &mut file).await
+            })
+            .await?;
+            let length = file.metadata()?.len() - from;
+            writeln!(lengths, "{length}")?;
+            from += length;
+            step.add(length);
+        }
+        step.finish();
+        fs::remove_file(journal.part())?;
+        place.become_whole(&file)
+    }
+
     async fn ask(&self, url: &Url) -> Result<Response, FetchError> {
         self.hosts.check(url)?;
         let asked = self.client.get(url.clone()).timeout(LONGEST_ANSWER);
@@ -155,7 +274,7 @@ impl Asker<'_> {
         .await
     }
 
-    async fn append(&self, url: &Url, file: &mut std::fs::File) -> Result<()> {
+    async fn append(&self, url: &Url, file: &mut fs::File) -> Result<()> {
         let mut response = self.ask(url).await?;
         let mut had = 0;
         while let Some(chunk) = response.chunk().await.map_err(|error| failed(url, error))? {
@@ -217,5 +336,56 @@ mod tests {
         }
         let url = Url::parse("https://u:p@video.example/a?sig=secret#x").expect("a URL");
         assert_eq!(shown(&url), "https://video.example/a");
+    }
+
+    #[test]
+    fn a_recording_is_the_same_whoever_it_is_signed_for() {
+        let of = |text: &str, url: &str| {
+            let url = Url::parse(url).expect("a URL");
+            let uris = text.lines().filter(|line| !line.starts_with('#'));
+            let urls: Vec<Url> = uris.map(|uri| url.join(uri).expect("a URI")).collect();
+            identity(text, &url, &urls)
+        };
+        let text = |sig: &str, length: &str, name: &str| {
+            format!(
+                "#EXT-X-MAP:URI=\"i?{sig}\",X=\"1\"\n#EXTINF:{length}\n{name}1?{sig}\n#EXTINF:4\n{name}2?{sig}\n"
+            )
+        };
+        let one = of(&text("a", "4", "s"), "https://h/p?a");
+        assert_eq!(of(&text("b", "4", "s"), "https://h/p?b"), one);
+        for (text, url) in [
+            (text("a", "4.1", "s"), "https://h/p?a"),
+            (text("a", "4", "t"), "https://h/p?a"),
+            (text("a", "4", "s"), "https://h/q?a"),
+            (
+                text("a", "4", "s").replace("X=\"1", "X=\"2"),
+                "https://h/p?a",
+            ),
+        ] {
+            assert_ne!(of(&text, url), one, "{text}");
+        }
+        let by_query = "s?1\ns?2\n";
+        assert_ne!(of(by_query, "https://h/p?a"), of(by_query, "https://h/p?b"));
+    }
+
+    #[test]
+    fn what_a_journal_says_holds_as_far_as_the_file_goes() {
+        for (journal, had, expected) in [
+            ("", 0, (0, 0, 0)),
+            ("10\n20\n", 30, (2, 30, 6)),
+            ("10\n20\n", 35, (2, 30, 6)),
+            ("10\n20", 35, (1, 10, 3)),
+            ("10\n20\n", 29, (1, 10, 3)),
+            ("10\nx\n5\n", 30, (1, 10, 3)),
+            ("18446744073709551615\n1\n", u64::MAX, (1, u64::MAX, 21)),
+        ] {
+            let (segments, bytes, journaled) = expected;
+            let finished = Finished {
+                segments,
+                bytes,
+                journal: journaled,
+            };
+            assert_eq!(Finished::of(journal, had), finished, "{journal}");
+        }
     }
 }

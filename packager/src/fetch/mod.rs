@@ -5,16 +5,21 @@ mod address;
 mod download;
 mod elsewhere;
 mod error;
+mod hls;
+mod join;
+mod objects;
 mod recording;
 
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use tempfile::TempDir;
 
 pub(crate) use self::address::Address;
-use self::download::{Download, Piece};
+use self::download::Download;
 pub(crate) use self::error::FetchError;
+use self::hls::Streams;
+use self::join::{join, joined};
+use self::objects::Piece;
 use self::recording::{Playlist, Recording, RecordingError};
 use crate::cli::HlsArgs;
 use crate::exit::{self, Exit};
@@ -32,8 +37,12 @@ pub(crate) struct Fetched {
     file: PathBuf,
     download: Option<Download>,
     progress: Progress,
-    /// Where nothing of it is kept.
-    _folder: Option<TempDir>,
+}
+
+/// What a recording in parts is made of: the file of its Variant Stream, and of each sound that lies apart.
+struct Tracks {
+    streams: Option<Streams>,
+    files: Vec<Recording>,
 }
 
 impl Fetched {
@@ -47,24 +56,11 @@ impl Fetched {
     ) -> Result<Self> {
         if hls.hls {
             let url = input.to_string_lossy();
-            let hosts = &hls.allow_host;
-            let (folder, name) = elsewhere::fetch(&url, hosts, work, progress).await?;
-            return Ok(Self {
-                file: folder.path().join(name),
-                download: None,
-                progress,
-                _folder: Some(folder),
-            });
+            let (download, file) = elsewhere::fetch(&url, &hls.allow_host, work, progress).await?;
+            return Ok(Self::downloaded(download, file, progress));
         }
         let (place, name) = match Address::parse(input)? {
-            Address::File(file) => {
-                return Ok(Self {
-                    file,
-                    download: None,
-                    progress,
-                    _folder: None,
-                });
-            }
+            Address::File(file) => return Ok(Self::here(file, progress)),
             Address::Object { place, name } => (place, name),
         };
         let is_bucket = place.starts_with("r2:") || place.starts_with("s3:");
@@ -72,45 +68,40 @@ impl Fetched {
         if !target.is_readable() {
             return Err(PublishError::WriteOnly.into());
         }
-        let recording = match &name {
+        let tracks = match &name {
             Some(name) if name.ends_with(".m3u8") => {
                 let found = target.list("").await?;
                 by_playlist(&target, name.clone(), &found).await?
             }
             // It is here already.
             Some(name) if matches!(target, Target::Folder(_)) => {
-                return Ok(Self {
-                    file: target.name(name).into(),
-                    download: None,
-                    progress,
-                    _folder: None,
-                });
+                return Ok(Self::here(target.name(name).into(), progress));
             }
             Some(name) => {
-                let download = whole(&target, name, work, progress).await?;
-                return Ok(Self::downloaded(download, progress));
+                let piece = whole(&target, name).await?;
+                let download = Download::begin(work, &piece.identity(&target))?;
+                let file = objects::fetch(&download, name, &target, &[piece], progress).await?;
+                return Ok(Self::downloaded(download, file, progress));
             }
             None => in_folder(&target).await?,
         };
-        let pieces: Vec<Piece> = (recording.parts.into_iter())
-            .map(|part| Piece {
-                path: part.path,
-                bytes: part.bytes,
-                version: None,
-            })
-            .collect();
-        progress.note(format_args!("a recording in {} parts", pieces.len()));
-        let name = format!("recording.{}", recording.extension);
-        let download = Download::fetch(&target, &pieces, &name, work, progress).await?;
-        Ok(Self::downloaded(download, progress))
+        let (download, file) = in_parts(&target, tracks, work, progress).await?;
+        Ok(Self::downloaded(download, file, progress))
     }
 
-    fn downloaded(download: Download, progress: Progress) -> Self {
+    fn here(file: PathBuf, progress: Progress) -> Self {
         Self {
-            file: download.file().to_owned(),
+            file,
+            download: None,
+            progress,
+        }
+    }
+
+    fn downloaded(download: Download, file: PathBuf, progress: Progress) -> Self {
+        Self {
+            file,
             download: Some(download),
             progress,
-            _folder: None,
         }
     }
 
@@ -143,35 +134,87 @@ impl Drop for Fetched {
 }
 
 /// An object that is a recording.
-async fn whole(target: &Target, name: &str, work: &Path, progress: Progress) -> Result<Download> {
+async fn whole(target: &Target, name: &str) -> Result<Piece> {
     let head = target.head(name).await?;
     let head = head.ok_or_else(|| FetchError::Missing(target.name(name)))?;
-    let piece = Piece {
+    Ok(Piece {
         path: name.to_owned(),
         bytes: head.bytes,
         version: Some(head.version),
-    };
-    Download::fetch(target, &[piece], name, work, progress).await
+    })
 }
 
-/// What a playlist names, or the playlist that it leads to.
-async fn by_playlist(target: &Target, path: String, found: &[Entry]) -> Result<Recording> {
-    match playlist(target, &path, found).await? {
-        Playlist::Media(recording) => Ok(recording),
-        Playlist::Multivariant(path) => match playlist(target, &path, found).await? {
-            Playlist::Media(recording) => Ok(recording),
-            // RFC 8216bis §4: Variant Streams are Media Playlists.
-            Playlist::Multivariant(path) => refused(RecordingError::NoPlaylist(path)),
-        },
+async fn in_parts(
+    target: &Target,
+    tracks: Tracks,
+    work: &Path,
+    progress: Progress,
+) -> Result<(Download, PathBuf)> {
+    let pieces = |recording: Recording| -> Vec<Piece> {
+        let pieces = recording.parts.into_iter().map(|part| Piece {
+            path: part.path,
+            bytes: part.bytes,
+            version: None,
+        });
+        pieces.collect()
+    };
+    let files = tracks.files.into_iter();
+    let files: Vec<(&str, Vec<Piece>)> = files
+        .map(|recording| (recording.extension, pieces(recording)))
+        .collect();
+    let all = || files.iter().flat_map(|(_, pieces)| pieces);
+    let identity: String = all().map(|piece| piece.identity(target)).collect();
+    let download = Download::begin(work, &identity)?;
+    if let Some(file) = joined(&download) {
+        return Ok((download, file));
     }
+    progress.note(format_args!("a recording in {} parts", all().count()));
+    let mut paths = vec![];
+    for (at, (extension, pieces)) in files.iter().enumerate() {
+        let name = format!("recording-{at}.{extension}");
+        paths.push(objects::fetch(&download, &name, target, pieces, progress).await?);
+    }
+    let file = join(&download, tracks.streams.as_ref(), paths).await?;
+    Ok((download, file))
+}
+
+/// What a playlist names, or the playlists that it leads to.
+async fn by_playlist(target: &Target, path: String, found: &[Entry]) -> Result<Tracks> {
+    let streams = match playlist(target, &path, found).await? {
+        Playlist::Media(recording) => {
+            return Ok(Tracks {
+                streams: None,
+                files: vec![recording],
+            });
+        }
+        Playlist::Multivariant(streams) => streams,
+    };
+    let mut files = vec![];
+    for path in streams.addresses() {
+        match playlist(target, path, found).await? {
+            Playlist::Media(recording) => files.push(recording),
+            // RFC 8216bis §4: Variant Streams are Media Playlists.
+            Playlist::Multivariant(_) => {
+                return refused(RecordingError::NoPlaylist(path.to_owned()));
+            }
+        }
+    }
+    Ok(Tracks {
+        streams: Some(streams),
+        files,
+    })
 }
 
 /// What a folder holds: by its Multivariant Playlist, else by its only Media Playlist, else by the names of its segments.
-async fn in_folder(target: &Target) -> Result<Recording> {
+async fn in_folder(target: &Target) -> Result<Tracks> {
     let found = target.list("").await?;
     let playlists = recording::playlists(&found);
     if playlists.is_empty() {
-        return recording::without_playlist(&found).or_else(refused);
+        let recording = recording::without_playlist(&found).or_else(refused)?;
+        return Ok(Tracks {
+            streams: None,
+            files: vec![recording],
+        });
     }
     let several = || refused(RecordingError::Several(recording::names(&playlists)));
     if playlists.len() > MOST_PLAYLISTS {

@@ -5,14 +5,15 @@
 
 use lectern::object_key::ObjectKey;
 
+use super::hls::{Listed, Said, Streams, said};
 use crate::publish::Entry;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Recording {
+pub(super) struct Recording {
     /// From the folder that was listed, in their order.
-    pub(crate) parts: Vec<Entry>,
+    pub(super) parts: Vec<Entry>,
     /// Of the file that they make.
-    pub(crate) extension: &'static str,
+    pub(super) extension: &'static str,
 }
 
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -25,12 +26,12 @@ pub(crate) enum RecordingError {
     Absent { playlist: String, path: String },
     #[error("`{0}` is encrypted")]
     Encrypted(String),
-    #[error("`{0}` names ranges of a file")]
+    #[error("`{0}` names parts of a file that are not the whole of it")]
     Ranges(String),
     #[error("`{0}` begins anew in the middle, with another Media Initialization Section")]
     Runs(String),
-    #[error("`{0}` has sound in a playlist of its own")]
-    Apart(String),
+    #[error("it has {0} sound tracks")]
+    Sounds(usize),
     #[error("there are several: {}", .0.join(", "))]
     Several(Vec<String>),
     #[error(
@@ -42,7 +43,7 @@ pub(crate) enum RecordingError {
 }
 
 impl RecordingError {
-    pub(crate) fn hint(&self) -> &'static str {
+    pub(super) fn hint(&self) -> &'static str {
         match self {
             Self::NoPlaylist(_) => "check the name",
             Self::Foreign { .. } => "only what lies beside a playlist is fetched; copy it there",
@@ -50,7 +51,9 @@ impl RecordingError {
             Self::Encrypted(_) => "decrypt it with the tool that made it",
             Self::Ranges(_) => "give the name of the file",
             Self::Runs(_) => "ship each run by itself, from a folder of its own",
-            Self::Apart(_) => "record picture and sound into the same segments",
+            Self::Sounds(_) => {
+                "give the URL of one Variant Stream's playlist, in place of what lists them"
+            }
             Self::Several(_) => "give the name of one, in place of the folder's",
             Self::Nothing => "check the name of the folder",
             Self::Gap(_) => "upload it, or name a playlist that lists what is to be taken",
@@ -60,117 +63,19 @@ impl RecordingError {
 
 /// What a playlist turns out to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Playlist {
-    /// The path of the Media Playlist of its best Variant Stream.
-    Multivariant(String),
+pub(super) enum Playlist {
+    /// By their paths.
+    Multivariant(Streams),
     Media(Recording),
 }
 
-/// A playlist's own words.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Said<'text> {
-    /// The URI of its best Variant Stream.
-    Multivariant(&'text str),
-    Media(Listed<'text>),
-}
-
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Listed<'text> {
-    /// The URI of its Media Initialization Section.
-    pub(crate) map: Option<&'text str>,
-    pub(crate) segments: Vec<&'text str>,
-    pub(crate) is_ended: bool,
-}
-
-impl Listed<'_> {
-    /// Of the file that they make.
-    pub(crate) fn extension(&self) -> &'static str {
-        match self.map {
-            Some(_) => "mp4",
-            None => "ts",
-        }
-    }
-}
-
 /// Reads a playlist that lies at `path`, beside what was `found`.
-pub(crate) fn read(text: &str, path: &str, found: &[Entry]) -> Result<Playlist, RecordingError> {
+pub(super) fn read(text: &str, path: &str, found: &[Entry]) -> Result<Playlist, RecordingError> {
     match said(text, path)? {
-        Said::Multivariant(uri) => resolve(uri, path).map(Playlist::Multivariant),
+        Said::Multivariant(streams) => streams
+            .resolved(|uri| resolve(uri, path))
+            .map(Playlist::Multivariant),
         Said::Media(listed) => media(&listed, path, found).map(Playlist::Media),
-    }
-}
-
-/// Reads a playlist, which errors call `name`.
-pub(crate) fn said<'text>(text: &'text str, name: &str) -> Result<Said<'text>, RecordingError> {
-    if !text.trim_start_matches('\u{feff}').starts_with("#EXTM3U") {
-        return Err(RecordingError::NoPlaylist(name.to_owned()));
-    }
-    let lines = || text.lines().map(str::trim).filter(|line| !line.is_empty());
-    if lines().any(|line| line.starts_with("#EXT-X-STREAM-INF:")) {
-        return best_variant(lines(), name).map(Said::Multivariant);
-    }
-    listed(lines(), name).map(Said::Media)
-}
-
-fn best_variant<'text>(
-    lines: impl Iterator<Item = &'text str>,
-    name: &str,
-) -> Result<&'text str, RecordingError> {
-    let mut best: Option<(u64, &str)> = None;
-    let mut bandwidth = None;
-    for line in lines {
-        if let Some(attributes) = line.strip_prefix("#EXT-X-MEDIA:") {
-            // Without a URI it lies in the Variant Streams.
-            let is_sound = attribute(attributes, "TYPE") == Some("AUDIO");
-            if is_sound && attribute(attributes, "URI").is_some() {
-                return Err(RecordingError::Apart(name.to_owned()));
-            }
-        } else if let Some(attributes) = line.strip_prefix("#EXT-X-STREAM-INF:") {
-            let number = attribute(attributes, "BANDWIDTH").and_then(|value| value.parse().ok());
-            bandwidth = Some(number.unwrap_or(0));
-        } else if !line.starts_with('#')
-            && let Some(bandwidth) = bandwidth.take()
-            && best.is_none_or(|(most, _)| bandwidth > most)
-        {
-            best = Some((bandwidth, line));
-        }
-    }
-    best.map(|(_, uri)| uri).ok_or(RecordingError::Nothing)
-}
-
-fn listed<'text>(
-    lines: impl Iterator<Item = &'text str>,
-    name: &str,
-) -> Result<Listed<'text>, RecordingError> {
-    let mut listed = Listed::default();
-    let mut is_gap = false;
-    for line in lines {
-        let (tag, attributes) = line.split_once(':').unwrap_or((line, ""));
-        match tag {
-            "#EXT-X-MAP" => {
-                if attribute(attributes, "BYTERANGE").is_some() {
-                    return Err(RecordingError::Ranges(name.to_owned()));
-                }
-                let uri = attribute(attributes, "URI").unwrap_or_default();
-                if *listed.map.get_or_insert(uri) != uri {
-                    return Err(RecordingError::Runs(name.to_owned()));
-                }
-            }
-            "#EXT-X-BYTERANGE" => return Err(RecordingError::Ranges(name.to_owned())),
-            "#EXT-X-KEY" if attribute(attributes, "METHOD") != Some("NONE") => {
-                return Err(RecordingError::Encrypted(name.to_owned()));
-            }
-            "#EXT-X-GAP" => is_gap = true,
-            "#EXT-X-ENDLIST" => listed.is_ended = true,
-            _ if line.starts_with('#') => {}
-            // RFC 8216bis §4.4.4.7: a segment that is marked so is not there.
-            _ if std::mem::take(&mut is_gap) => {}
-            _ => listed.segments.push(line),
-        }
-    }
-    match listed.segments.is_empty() {
-        true => Err(RecordingError::Nothing),
-        false => Ok(listed),
     }
 }
 
@@ -196,7 +101,7 @@ fn media(
     });
     Ok(Recording {
         parts: parts.collect::<Result<_, _>>()?,
-        extension: listed.extension(),
+        extension: listed.extension,
     })
 }
 
@@ -214,7 +119,7 @@ fn continuation(last: &str, found: &[Entry]) -> Vec<String> {
 }
 
 /// What a folder without a playlist holds, by the names of what lies in itself.
-pub(crate) fn without_playlist(found: &[Entry]) -> Result<Recording, RecordingError> {
+pub(super) fn without_playlist(found: &[Entry]) -> Result<Recording, RecordingError> {
     const EXTENSIONS: [&str; 3] = ["m4s", "mp4", "cmfv"];
     let own = found.iter().filter(|entry| {
         let extension = entry.path.rsplit_once('.').map(|(_, extension)| extension);
@@ -263,12 +168,12 @@ pub(crate) fn without_playlist(found: &[Entry]) -> Result<Recording, RecordingEr
 }
 
 /// Playlists that lie in the folder itself.
-pub(crate) fn playlists(found: &[Entry]) -> Vec<&Entry> {
+pub(super) fn playlists(found: &[Entry]) -> Vec<&Entry> {
     let is_own = |entry: &&Entry| !entry.path.contains('/') && entry.path.ends_with(".m3u8");
     found.iter().filter(is_own).collect()
 }
 
-pub(crate) fn names(entries: &[&Entry]) -> Vec<String> {
+pub(super) fn names(entries: &[&Entry]) -> Vec<String> {
     let quoted = |entry: &&Entry| format!("`{}`", entry.path);
     entries.iter().map(quoted).collect()
 }
@@ -304,25 +209,6 @@ fn numbered(path: &str) -> Option<(&str, u64, &str)> {
     let digits = stem.bytes().rev().take_while(u8::is_ascii_digit).count();
     let (before, number) = stem.split_at(stem.len() - digits);
     Some((before, number.parse().ok()?, after))
-}
-
-/// RFC 8216bis §4.2: `NAME=value` or `NAME="value"`, separated by commas.
-fn attribute<'text>(list: &'text str, name: &str) -> Option<&'text str> {
-    let mut rest = list;
-    loop {
-        let (found, tail) = rest.split_once('=')?;
-        let (value, tail) = match tail.strip_prefix('"') {
-            Some(quoted) => {
-                let (value, tail) = quoted.split_once('"')?;
-                (value, tail.strip_prefix(',').unwrap_or(tail))
-            }
-            None => tail.split_once(',').unwrap_or((tail, "")),
-        };
-        if found.trim() == name {
-            return Some(value);
-        }
-        rest = tail;
-    }
 }
 
 #[cfg(test)]
@@ -386,16 +272,6 @@ mod tests {
                 "`x.m3u8` begins anew in the middle, with another Media Initialization Section",
             ),
             (
-                &format!("{map}#EXT-X-BYTERANGE:5@0\nsegment-1-1.m4s"),
-                all,
-                "`x.m3u8` names ranges of a file",
-            ),
-            (
-                "#EXTM3U\n#EXT-X-MAP:BYTERANGE=\"9@0\",URI=\"a\"\nb",
-                all,
-                "`x.m3u8` names ranges of a file",
-            ),
-            (
                 &format!("{map}#EXT-X-KEY:METHOD=AES-128,URI=\"k\"\nsegment-1-1.m4s"),
                 all,
                 "`x.m3u8` is encrypted",
@@ -419,7 +295,7 @@ mod tests {
         ] {
             let read = read(text, "x.m3u8", &entries(found)).map(|playlist| match playlist {
                 Playlist::Media(recording) => recording,
-                Playlist::Multivariant(path) => panic!("{path}"),
+                Playlist::Multivariant(path) => panic!("{path:?}"),
             });
             assert_eq!(told(read), expected, "{text}");
         }
@@ -450,37 +326,6 @@ mod tests {
             resolve("a/b.m4s?p=1#x", "live/x.m3u8").as_deref(),
             Ok("live/a/b.m4s")
         );
-    }
-
-    #[test]
-    fn a_multivariant_playlist_leads_to_its_best_variant() {
-        let stream = |bandwidth: u32, uri: &str| {
-            format!(
-                "#EXT-X-STREAM-INF:CODECS=\"avc1.42c01e,BANDWIDTH=9\",BANDWIDTH={bandwidth}\n{uri}\n"
-            )
-        };
-        let [low, high] = [
-            stream(500, "playlist-1.m3u8"),
-            stream(900, "playlist-2.m3u8"),
-        ];
-        for (text, expected) in [
-            (low.clone(), Ok("live/playlist-1.m3u8")),
-            (format!("{low}{high}"), Ok("live/playlist-2.m3u8")),
-            (format!("{high}{low}"), Ok("live/playlist-2.m3u8")),
-            (
-                format!("#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"a\",NAME=\"A\"\n{low}"),
-                Ok("live/playlist-1.m3u8"),
-            ),
-            (
-                format!("#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"a\",URI=\"a.m3u8\"\n{low}"),
-                Err("`live/master.m3u8` has sound in a playlist of its own"),
-            ),
-        ] {
-            let read = read(&format!("#EXTM3U\n{text}"), "live/master.m3u8", &[]);
-            let found = read.map_err(|error| error.to_string());
-            let expected = expected.map(|path| Playlist::Multivariant(path.to_owned()));
-            assert_eq!(found, expected.map_err(str::to_owned), "{text}");
-        }
     }
 
     #[test]

@@ -14,6 +14,7 @@ use self::job::{Job, Uploads};
 use self::queue::{Leased, Outcome, Queue};
 use crate::cli::{HlsArgs, ShipArgs, TargetArgs, WorkArgs};
 use crate::exit::{self, Exit};
+use crate::partial;
 use crate::progress::Progress;
 use crate::publish::retry;
 use crate::ship;
@@ -24,6 +25,8 @@ pub(crate) use self::queue::QueueError;
 /// After what failed once; twice as long after each further time.
 const FIRST_DELAY: Duration = Duration::from_secs(60);
 const LONGEST_DELAY: Duration = Duration::from_secs(3600);
+/// What a worker that was killed has left is of use until its job is done elsewhere.
+const ABANDONED: Duration = Duration::from_secs(24 * 3600);
 
 /// `interrupted` ends it: what it has taken is given back.
 pub(crate) async fn run(
@@ -53,6 +56,7 @@ pub(crate) async fn run(
             progress.note("the queue has nothing more");
             return Ok(());
         };
+        tidy(&args, progress);
         let done = tokio::select! {
             done = Box::pin(attempt(&leased, &args, &uploads, progress)) => done,
             ended = &mut interrupted => {
@@ -129,6 +133,23 @@ async fn attempt(
         json: args.json,
     })
     .await
+}
+
+/// The disk has to last longer than any job.
+fn tidy(args: &WorkArgs, progress: Progress) {
+    let folder = args.work.clone().unwrap_or_else(std::env::temp_dir);
+    match partial::remove_abandoned(&folder, ABANDONED) {
+        Ok(0) => {}
+        Ok(removed) => {
+            progress.note(format_args!(
+                "removed {removed} folders of jobs that were left"
+            ));
+        }
+        Err(error) => {
+            let folder = folder.display();
+            progress.note(format_args!("cannot tidy `{folder}`: {error:#}"));
+        }
+    }
 }
 
 async fn give_back(queue: &Queue, leased: &Leased, after: Duration, progress: Progress) {

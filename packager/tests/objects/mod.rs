@@ -100,7 +100,7 @@ fn a_fetch_that_was_killed_goes_on_unless_the_object_is_another() {
 
     let part = || {
         let entries = fs::read_dir(&work).ok()?.flatten();
-        let mut parts = entries.map(|entry| entry.path().join("part"));
+        let mut parts = entries.map(|entry| entry.path().join("clip.mp4.part"));
         parts.find(|part| part.exists())
     };
     let kill = || {
@@ -152,6 +152,75 @@ fn a_fetch_that_was_killed_goes_on_unless_the_object_is_another() {
         "{replaced:?}"
     );
     assert!(!bucket.path("courses/b").exists());
+}
+
+/// Seconds of a stream.
+fn lasts(file: &Path, stream: &str) -> f64 {
+    let output = Command::new("ffmpeg")
+        .args(["-v", "error", "-nostdin", "-progress", "-", "-i"])
+        .arg(file)
+        .args(["-map", &format!("0:{stream}"), "-f", "null", "/dev/null"])
+        .output();
+    let said = String::from_utf8_lossy(&output.expect("ffmpeg runs").stdout).into_owned();
+    let (_, micros) = said.rsplit_once("out_time_us=").expect("progress");
+    let micros: f64 = micros
+        .lines()
+        .next()
+        .unwrap_or_default()
+        .parse()
+        .expect("a number");
+    micros / 1e6
+}
+
+#[test]
+fn a_recording_whose_sound_was_stored_apart_is_one_lecture_too() {
+    let root = tempfile::tempdir().expect("a temporary folder");
+    let input = clip(root.path(), "320x240", 13);
+    let bucket = Bucket::start(|_| Fault::None);
+    let parts = root.path().join("parts");
+    fs::create_dir(&parts).expect("a folder");
+    // As mediabunny names what it writes in live mode: a playlist a track.
+    for (track, stream) in [(1, "0:v"), (2, "0:a")] {
+        let made = Command::new("ffmpeg")
+            .args([
+                "-v",
+                "error",
+                "-nostdin",
+                "-i",
+                text(&input),
+                "-map",
+                stream,
+            ])
+            .args(
+                "-c copy -f hls -hls_segment_type fmp4 -hls_time 2 -hls_playlist_type event"
+                    .split(' '),
+            )
+            .args(["-start_number", "1", "-hls_flags", "omit_endlist"])
+            .args(["-hls_fmp4_init_filename", &format!("init-{track}.m4s")])
+            .args(["-hls_segment_filename", &format!("segment-{track}-%d.m4s")])
+            .arg(format!("playlist-{track}.m3u8"))
+            .current_dir(&parts)
+            .status();
+        assert!(made.expect("ffmpeg runs").success());
+    }
+    let master = "#EXTM3U\n#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"2\",NAME=\"Microphone\",URI=\"playlist-2.m3u8\"\n\
+        #EXT-X-STREAM-INF:BANDWIDTH=1,AUDIO=\"2\"\nplaylist-1.m3u8\n";
+    fs::write(parts.join("master.m3u8"), master).expect("it is written");
+    for name in files(&parts) {
+        let bytes = fs::read(parts.join(&name)).expect("a part");
+        bucket.hold(&format!("live/7/{name}"), &bytes);
+    }
+    let work = root.path().join("work");
+    let run = bucket.shipped("r2://video/live/7/", "r2://video/courses/a", &work);
+    assert!(run.stderr.contains("a recording in"), "{run:?}");
+    let published = bucket.path("courses/a/master.m3u8");
+    for stream in ["v:0", "a:0"] {
+        let lasts = lasts(&published, stream);
+        assert!((lasts - 13.0).abs() < 0.2, "{stream}: {lasts}");
+    }
+    let text = fs::read_to_string(published).expect("a playlist");
+    assert!(text.contains("NAME=\"Microphone\""), "{text}");
+    assert!(is_empty(&work));
 }
 
 #[test]
@@ -211,22 +280,7 @@ fn a_recording_that_was_stored_in_parts_is_one_lecture() {
         assert!(is_empty(&work), "{input}: {:?}", files(&work));
     }
     // It plays to its end.
-    let lasts = Command::new("ffprobe")
-        .args([
-            "-v",
-            "error",
-            "-of",
-            "csv=p=0",
-            "-show_entries",
-            "format=duration",
-        ])
-        .arg(bucket.path("courses/names/master.m3u8"))
-        .output()
-        .expect("ffprobe runs");
-    let lasts: f64 = String::from_utf8_lossy(&lasts.stdout)
-        .trim()
-        .parse()
-        .expect("seconds");
+    let lasts = lasts(&bucket.path("courses/names/master.m3u8"), "v:0");
     assert!((lasts - 13.0).abs() < 0.2, "{lasts}");
 
     let foreign = "#EXTM3U\n#EXT-X-MAP:URI=\"http://127.0.0.1:1/init.mp4\"\n#EXTINF:2,\na.m4s\n";

@@ -1,0 +1,356 @@
+//! What a playlist says of a recording, in its own words. Pure.
+
+use std::collections::HashSet;
+
+use super::recording::RecordingError;
+
+/// More than any lecture has languages.
+const MOST_SOUNDS: usize = 16;
+
+/// What a playlist turns out to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Said<'text> {
+    Multivariant(Streams),
+    Media(Listed<'text>),
+}
+
+/// What is taken of a Multivariant Playlist. Addresses are URIs, or the paths that they were resolved to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Streams {
+    /// Its best Variant Stream.
+    pub(super) variant: String,
+    /// Whether a sound of the Variant Stream's own belongs to it.
+    pub(super) has_own_sound: bool,
+    /// The Renditions of its group that are Media Playlists of their own.
+    pub(super) sounds: Vec<Sound>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Sound {
+    pub(super) address: String,
+    pub(super) name: String,
+    pub(super) language: String,
+    pub(super) is_default: bool,
+}
+
+impl Streams {
+    pub(super) fn addresses(&self) -> impl Iterator<Item = &str> {
+        let sounds = self.sounds.iter().map(|sound| sound.address.as_str());
+        std::iter::once(self.variant.as_str()).chain(sounds)
+    }
+
+    pub(super) fn resolved<E>(
+        mut self,
+        resolve: impl Fn(&str) -> Result<String, E>,
+    ) -> Result<Self, E> {
+        self.variant = resolve(&self.variant)?;
+        for sound in &mut self.sounds {
+            sound.address = resolve(&sound.address)?;
+        }
+        Ok(self)
+    }
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Listed<'text> {
+    /// The URI of its Media Initialization Section.
+    pub(super) map: Option<&'text str>,
+    pub(super) segments: Vec<&'text str>,
+    pub(super) is_ended: bool,
+    pub(super) extension: &'static str,
+}
+
+/// Reads a playlist, which errors call `name`.
+pub(super) fn said<'text>(text: &'text str, name: &str) -> Result<Said<'text>, RecordingError> {
+    if !text.trim_start_matches('\u{feff}').starts_with("#EXTM3U") {
+        return Err(RecordingError::NoPlaylist(name.to_owned()));
+    }
+    let lines = || text.lines().map(str::trim).filter(|line| !line.is_empty());
+    if lines().any(|line| line.starts_with("#EXT-X-STREAM-INF:")) {
+        return streams(lines()).map(Said::Multivariant);
+    }
+    listed(lines(), name).map(Said::Media)
+}
+
+fn streams<'text>(lines: impl Iterator<Item = &'text str>) -> Result<Streams, RecordingError> {
+    let mut best: Option<(u64, &str, Option<&str>)> = None;
+    let mut stream = None;
+    let mut media = vec![];
+    for line in lines {
+        if let Some(attributes) = line.strip_prefix("#EXT-X-MEDIA:") {
+            if attribute(attributes, "TYPE") == Some("AUDIO") {
+                media.push(attributes);
+            }
+        } else if let Some(attributes) = line.strip_prefix("#EXT-X-STREAM-INF:") {
+            let number = attribute(attributes, "BANDWIDTH").and_then(|value| value.parse().ok());
+            stream = Some((number.unwrap_or(0), attribute(attributes, "AUDIO")));
+        } else if !line.starts_with('#')
+            && let Some((bandwidth, group)) = stream.take()
+            && best.is_none_or(|(most, ..)| bandwidth > most)
+        {
+            best = Some((bandwidth, line, group));
+        }
+    }
+    let (_, variant, group) = best.ok_or(RecordingError::Nothing)?;
+    let of_group =
+        |attributes: &&str| group.is_some() && attribute(attributes, "GROUP-ID") == group;
+    let mut streams = Streams {
+        variant: variant.to_owned(),
+        ..Streams::default()
+    };
+    let mut is_alone = true;
+    for attributes in media.into_iter().filter(of_group) {
+        is_alone = false;
+        let of = |name| attribute(attributes, name).unwrap_or_default().to_owned();
+        match attribute(attributes, "URI") {
+            // A Variant Stream without a picture is a Rendition too.
+            Some(uri) if uri != variant => streams.sounds.push(Sound {
+                address: uri.to_owned(),
+                name: of("NAME"),
+                language: of("LANGUAGE"),
+                is_default: of("DEFAULT") == "YES",
+            }),
+            // RFC 8216bis §4.4.6.1: without a URI it lies in the Variant Stream.
+            _ => streams.has_own_sound = true,
+        }
+    }
+    streams.has_own_sound |= is_alone;
+    streams.sounds.sort_by_key(|sound| !sound.is_default);
+    match streams.sounds.len() {
+        0..=MOST_SOUNDS => Ok(streams),
+        many => Err(RecordingError::Sounds(many)),
+    }
+}
+
+fn listed<'text>(
+    lines: impl Iterator<Item = &'text str>,
+    name: &str,
+) -> Result<Listed<'text>, RecordingError> {
+    let mut listed = Listed::default();
+    let mut ranges = Ranges::default();
+    let mut is_gap = false;
+    for line in lines {
+        let (tag, attributes) = line.split_once(':').unwrap_or((line, ""));
+        match tag {
+            "#EXT-X-MAP" => {
+                let uri = attribute(attributes, "URI").unwrap_or_default();
+                if *listed.map.get_or_insert(uri) != uri {
+                    return Err(RecordingError::Runs(name.to_owned()));
+                }
+                ranges.map = attribute(attributes, "BYTERANGE").is_some();
+            }
+            "#EXT-X-BYTERANGE" => ranges.next = Some(attributes),
+            "#EXT-X-KEY" if attribute(attributes, "METHOD") != Some("NONE") => {
+                return Err(RecordingError::Encrypted(name.to_owned()));
+            }
+            "#EXT-X-GAP" => is_gap = true,
+            "#EXT-X-ENDLIST" => listed.is_ended = true,
+            _ if line.starts_with('#') => {}
+            // RFC 8216bis §4.4.4.7: a segment that is marked so is not there.
+            _ if std::mem::take(&mut is_gap) => ranges.next = None,
+            _ => match ranges.follows(line) {
+                None => return Err(RecordingError::Ranges(name.to_owned())),
+                Some(true) => {}
+                Some(false) => listed.segments.push(line),
+            },
+        }
+    }
+    let Some(first) = listed.segments.first() else {
+        return Err(RecordingError::Nothing);
+    };
+    listed.extension = match listed.map {
+        Some(_) => "mp4",
+        None => extension(first),
+    };
+    if ranges.map {
+        // The file begins with it.
+        match &listed.segments[..] {
+            [file] if Some(*file) == listed.map => listed.map = None,
+            _ => return Err(RecordingError::Ranges(name.to_owned())),
+        }
+    }
+    Ok(listed)
+}
+
+/// Segments that are ranges of a file, from its begin and one after the other, are that file.
+#[derive(Debug, Default)]
+struct Ranges<'text> {
+    /// Whether the Media Initialization Section is one: then an index may come between it and the first segment.
+    map: bool,
+    /// Of the segment that comes.
+    next: Option<&'text str>,
+    /// The file of the last one, and where that ended.
+    last: Option<(&'text str, u64)>,
+    begun: HashSet<&'text str>,
+}
+
+impl<'text> Ranges<'text> {
+    /// Whether a segment is the next range of a file that is listed already; None where something is left out.
+    fn follows(&mut self, uri: &'text str) -> Option<bool> {
+        let last = self.last.take().filter(|(file, _)| *file == uri);
+        let Some(range) = self.next.take() else {
+            return Some(false);
+        };
+        // RFC 8216bis §4.4.4.2: `n@o`; without `@o` it begins where the last one of the same file ended.
+        let (length, from) = range.split_once('@').unwrap_or((range, ""));
+        let length: u64 = length.trim().parse().ok()?;
+        let from: Option<u64> = from.trim().parse().ok();
+        let begin = match last {
+            Some((_, end)) => from.is_none_or(|from| from == end).then_some(end)?,
+            None if self.begun.insert(uri) => from.filter(|from| *from == 0 || self.map)?,
+            None => return None,
+        };
+        self.last = Some((uri, begin.checked_add(length)?));
+        Some(last.is_some())
+    }
+}
+
+/// Of the file that segments without a Media Initialization Section make: ffmpeg looks at it.
+fn extension(uri: &str) -> &'static str {
+    let path = uri.split(['?', '#']).next().unwrap_or_default();
+    match path.rsplit_once('.') {
+        Some((_, "aac")) => "aac",
+        Some((_, "mp3")) => "mp3",
+        Some((_, "ac3")) => "ac3",
+        _ => "ts",
+    }
+}
+
+/// RFC 8216bis §4.2: `NAME=value` or `NAME="value"`, separated by commas.
+pub(super) fn attribute<'text>(list: &'text str, name: &str) -> Option<&'text str> {
+    let mut rest = list;
+    loop {
+        let (found, tail) = rest.split_once('=')?;
+        let (value, tail) = match tail.strip_prefix('"') {
+            Some(quoted) => {
+                let (value, tail) = quoted.split_once('"')?;
+                (value, tail.strip_prefix(',').unwrap_or(tail))
+            }
+            None => tail.split_once(',').unwrap_or((tail, "")),
+        };
+        if found.trim() == name {
+            return Some(value);
+        }
+        rest = tail;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(text: &str) -> String {
+        match said(text, "x.m3u8") {
+            Ok(Said::Media(listed)) => {
+                let parts = listed.map.iter().chain(&listed.segments);
+                let parts: Vec<&str> = parts.copied().collect();
+                format!("{}: {}", listed.extension, parts.join(" "))
+            }
+            Ok(Said::Multivariant(streams)) => {
+                let own = if streams.has_own_sound {
+                    " with sound"
+                } else {
+                    ""
+                };
+                let sounds = streams.sounds.iter();
+                let sounds = sounds.map(|sound| {
+                    format!(", {} ({}, {})", sound.address, sound.name, sound.language)
+                });
+                format!("{}{own}{}", streams.variant, sounds.collect::<String>())
+            }
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[test]
+    fn a_multivariant_playlist_leads_to_its_best_variant_and_the_sounds_of_its_group() {
+        let stream = |bandwidth: u32, rest: &str| {
+            format!(
+                "#EXT-X-STREAM-INF:CODECS=\"avc1.42c01e,BANDWIDTH=9\",BANDWIDTH={bandwidth}{rest}\n{bandwidth}.m3u8\n"
+            )
+        };
+        let sound = |group: &str, rest: &str| {
+            format!("#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"{group}\",NAME=\"N\"{rest}\n")
+        };
+        let [low, high] = [stream(500, ""), stream(900, "")];
+        let grouped = stream(900, ",AUDIO=\"a\"");
+        let english = sound("a", ",LANGUAGE=\"en\",URI=\"en.m3u8\"");
+        let german = sound("a", ",LANGUAGE=\"de\",DEFAULT=YES,URI=\"de.m3u8?x\"");
+        for (text, expected) in [
+            (low.clone(), "500.m3u8 with sound"),
+            (format!("{low}{high}"), "900.m3u8 with sound"),
+            (format!("{high}{low}"), "900.m3u8 with sound"),
+            // A group that it does not name is another's.
+            (format!("{english}{low}"), "500.m3u8 with sound"),
+            (
+                format!("{english}{low}{grouped}"),
+                "900.m3u8, en.m3u8 (N, en)",
+            ),
+            (
+                format!("{grouped}{english}{german}"),
+                "900.m3u8, de.m3u8?x (N, de), en.m3u8 (N, en)",
+            ),
+            (
+                format!("{}{german}{grouped}", sound("a", "")),
+                "900.m3u8 with sound, de.m3u8?x (N, de)",
+            ),
+            (
+                format!("{}{grouped}", sound("a", ",URI=\"900.m3u8\"")),
+                "900.m3u8 with sound",
+            ),
+            (format!("{}{grouped}", english.repeat(17)), "`17` sounds"),
+            (
+                "#EXT-X-STREAM-INF:BANDWIDTH=1\n".to_owned(),
+                "nothing there is a recording: neither a playlist nor an initialization section with numbered segments",
+            ),
+        ] {
+            let expected = expected.replace("`17` sounds", &RecordingError::Sounds(17).to_string());
+            assert_eq!(told(&format!("#EXTM3U\n{text}")), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn ranges_of_a_file_from_its_begin_are_the_file() {
+        let ranges = "`x.m3u8` names parts of a file that are not the whole of it";
+        for (lines, expected) in [
+            (
+                "EXT-X-BYTERANGE:5@0 a EXT-X-BYTERANGE:7@5 a EXT-X-BYTERANGE:7 a",
+                "ts: a",
+            ),
+            (
+                "EXT-X-BYTERANGE:5@0 a EXT-X-BYTERANGE:7@0 b EXT-X-BYTERANGE:7 b c.ts",
+                "ts: a b c.ts",
+            ),
+            (
+                "EXT-X-MAP:URI=\"a\",BYTERANGE=\"9@0\" EXT-X-BYTERANGE:5@99 a EXT-X-BYTERANGE:5 a",
+                "mp4: a",
+            ),
+            (
+                "EXT-X-MAP:URI=\"i\" EXT-X-BYTERANGE:5@0 a EXT-X-BYTERANGE:5 a",
+                "mp4: i a",
+            ),
+            ("EXT-X-BYTERANGE:5 a", ranges),
+            ("EXT-X-BYTERANGE:5@4 a", ranges),
+            ("EXT-X-BYTERANGE:5@0 a EXT-X-BYTERANGE:5@6 a", ranges),
+            ("EXT-X-BYTERANGE:5@0 a b EXT-X-BYTERANGE:5@0 a", ranges),
+            (
+                "EXT-X-BYTERANGE:5@0 a EXT-X-GAP EXT-X-BYTERANGE:5 a EXT-X-BYTERANGE:5@10 a",
+                ranges,
+            ),
+            ("EXT-X-BYTERANGE:x@0 a", ranges),
+            ("EXT-X-BYTERANGE:9@18446744073709551615 a", ranges),
+            ("EXT-X-MAP:URI=\"a\",BYTERANGE=\"9@0\" b", ranges),
+            (
+                "EXT-X-MAP:URI=\"a\",BYTERANGE=\"9@0\" EXT-X-BYTERANGE:5@9 b",
+                ranges,
+            ),
+            (
+                "https://h:1/a.aac?x b.aac",
+                "aac: https://h:1/a.aac?x b.aac",
+            ),
+        ] {
+            let text = lines.replace("EXT-X-", "#EXT-X-").replace(' ', "\n");
+            assert_eq!(told(&format!("#EXTM3U\n{text}\n")), expected, "{lines}");
+        }
+    }
+}

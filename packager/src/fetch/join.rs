@@ -1,0 +1,131 @@
+//! Sound that lies apart from its picture, put beside it: copied, by the clock that both have.
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+
+use super::download::Download;
+use super::hls::{Sound, Streams};
+use crate::probe::{file_url, input_options};
+use crate::process;
+
+/// Matroska takes whatever HLS may hold, and the names of tracks.
+const NAME: &str = "recording.mkv";
+
+/// Where it is if it was joined before.
+pub(super) fn joined(download: &Download) -> Option<PathBuf> {
+    let place = download.file(NAME);
+    place.is_whole().then(|| place.whole().to_owned())
+}
+
+/// Makes one file of a Variant Stream's and one of each sound, which are gone then.
+pub(super) async fn join(
+    download: &Download,
+    streams: Option<&Streams>,
+    mut files: Vec<PathBuf>,
+) -> Result<PathBuf> {
+    let Some(streams) = streams.filter(|_| files.len() > 1) else {
+        return Ok(files.swap_remove(0));
+    };
+    let place = download.file(NAME);
+    process::encode(
+        argv(streams, &files, place.part()),
+        download.folder(),
+        |_| (),
+    )
+    .await
+    .context("cannot put the picture and its sound together")?;
+    let joined = File::open(place.part())?;
+    let whole = place.become_whole(&joined)?;
+    for file in files {
+        fs::remove_file(file)?;
+    }
+    Ok(whole)
+}
+
+fn argv(streams: &Streams, files: &[PathBuf], out: &Path) -> Vec<OsString> {
+    let mut args: Vec<OsString> = "-hide_banner -nostdin -nostats -v error -progress pipe:1 -y"
+        .split(' ')
+        .map(Into::into)
+        .collect();
+    // RFC 8216bis §6.2.4: what belongs together has matching timestamps. Packed audio (§3.4) has none that ffmpeg reads,
+    // and begins with its Variant Stream: then every file begins at 0.
+    let is_packed = |file: &PathBuf| {
+        let extension = file.extension().unwrap_or_default();
+        ["aac", "mp3", "ac3"]
+            .iter()
+            .any(|packed| extension == *packed)
+    };
+    if !files.iter().any(is_packed) {
+        args.push("-copyts".into());
+    }
+    for file in files {
+        args.extend(input_options().map(Into::into));
+        args.extend(["-i".into(), file_url(file)]);
+    }
+    args.extend(["-map", "0:v?"].map(Into::into));
+    if streams.has_own_sound {
+        args.extend(["-map", "0:a?"].map(Into::into));
+    }
+    for (at, Sound { name, language, .. }) in streams.sounds.iter().enumerate() {
+        args.extend(["-map".into(), format!("{}:a:0", at + 1).into()]);
+        // Where the Variant Stream has one of its own, these come after it.
+        let stream = at + usize::from(streams.has_own_sound);
+        for (key, value) in [("title", name), ("language", language)] {
+            args.push(format!("-metadata:s:a:{stream}").into());
+            args.push(format!("{key}={value}").into());
+        }
+    }
+    args.extend(
+        "-c copy -avoid_negative_ts make_zero -f matroska"
+            .split(' ')
+            .map(Into::into),
+    );
+    args.push(file_url(out));
+    args
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sounds_come_after_the_picture_and_its_own_with_their_names() {
+        let sound = |name: &str, language: &str| Sound {
+            name: name.into(),
+            language: language.into(),
+            ..Sound::default()
+        };
+        let said = |has_own_sound, packed: &str| {
+            let streams = Streams {
+                has_own_sound,
+                sounds: vec![sound("Deutsch", "de"), sound("-y", "")],
+                ..Streams::default()
+            };
+            let files = ["v.mp4", "a.mp4", packed].map(|name| Path::new("/f").join(name));
+            let args = argv(&streams, &files, Path::new("/f/out"));
+            let words: Vec<_> = args.iter().map(|arg| arg.to_string_lossy()).collect();
+            words.join(" ")
+        };
+        let apart = said(false, "b.mp4");
+        assert!(
+            apart.contains("-y -copyts -protocol_whitelist file"),
+            "{apart}"
+        );
+        assert!(
+            apart.contains(
+                "-i file:/f/b.mp4 -map 0:v? -map 1:a:0 -metadata:s:a:0 title=Deutsch -metadata:s:a:0 language=de \
+                 -map 2:a:0 -metadata:s:a:1 title=-y -metadata:s:a:1 language= -c copy"
+            ),
+            "{apart}"
+        );
+        let own = said(true, "b.aac");
+        assert!(!own.contains("-copyts"), "{own}");
+        assert!(
+            own.contains("-map 0:v? -map 0:a? -map 1:a:0 -metadata:s:a:1 title=Deutsch"),
+            "{own}"
+        );
+    }
+}

@@ -1,0 +1,164 @@
+//! Objects of a target that become one file, one after the other. What is there when this is interrupted is not fetched again.
+
+use std::fs::File;
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result};
+use futures_util::StreamExt as _;
+
+use super::FetchError;
+use super::download::Download;
+use crate::progress::{Progress, Unit};
+use crate::publish::{PublishError, Target, Version, retry};
+
+/// An object of which a file is made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Piece {
+    pub(super) path: String,
+    pub(super) bytes: u64,
+    /// None where a list told of it: it is held against its length alone.
+    pub(super) version: Option<Version>,
+}
+
+impl Piece {
+    /// What changes when it does.
+    pub(super) fn identity(&self, target: &Target) -> String {
+        let version = self.version.as_ref().map_or("", |version| &version.0);
+        let name = target.name(&self.path);
+        format!("{name}\n{}\n{version}\n", self.bytes)
+    }
+}
+
+/// Fetches what is missing of the pieces.
+pub(super) async fn fetch(
+    download: &Download,
+    name: &str,
+    target: &Target,
+    pieces: &[Piece],
+    progress: Progress,
+) -> Result<PathBuf> {
+    let place = download.file(name);
+    if place.is_whole() {
+        return Ok(place.whole().to_owned());
+    }
+    let whole = pieces.iter().map(|piece| piece.bytes).sum();
+    let mut file = place.open()?;
+    let had = file.metadata()?.len();
+    if had > whole {
+        file.set_len(0)?;
+    } else if had > 0 {
+        progress.note(format_args!(
+            "taking up where it stopped: {had} of {whole} bytes are there"
+        ));
+    }
+    let step = progress.step("fetching", Unit::Bytes, whole);
+    for (piece, from) in missing(pieces, file.metadata()?.len()) {
+        let mut from = from;
+        let mut failures = 0;
+        while from < piece.bytes {
+            let before = from;
+            let error = match append(target, piece, &mut from, &mut file, |bytes| {
+                step.add(bytes);
+            })
+            .await
+            {
+                Ok(()) => continue,
+                Err(error) => error,
+            };
+            // Whoever gets on is not given up.
+            failures = if from > before { 1 } else { failures + 1 };
+            if failures >= retry::ATTEMPTS || !is_passing(&error) {
+                return Err(error);
+            }
+            retry::wait(failures - 1, None).await;
+        }
+    }
+    step.finish();
+    place.become_whole(&file)
+}
+
+/// Appends what comes of a piece, from `from` on.
+async fn append(
+    target: &Target,
+    piece: &Piece,
+    from: &mut u64,
+    file: &mut File,
+    told: impl Fn(u64),
+) -> Result<()> {
+    let changed = || FetchError::Changed(target.name(&piece.path));
+    let read = target.read(&piece.path, *from, piece.version.as_ref());
+    let mut chunks = read.await?.ok_or_else(changed)?;
+    loop {
+        let next = tokio::time::timeout(retry::ANSWER_TIMEOUT, chunks.next());
+        let Some(chunk) = next.await.map_err(|_| cut_short(piece))? else {
+            break;
+        };
+        let chunk = chunk?;
+        let length = chunk.len() as u64;
+        if *from + length > piece.bytes {
+            return Err(changed().into());
+        }
+        file.write_all(&chunk)
+            .context("cannot write what is fetched")?;
+        *from += length;
+        told(length);
+    }
+    if *from < piece.bytes {
+        return Err(cut_short(piece).into());
+    }
+    Ok(())
+}
+
+fn cut_short(piece: &Piece) -> PublishError {
+    PublishError::Bucket {
+        path: piece.path.clone(),
+        why: "it stopped in the middle of an answer".to_owned(),
+    }
+}
+
+/// Whether the rest may come when it is asked for anew.
+fn is_passing(error: &anyhow::Error) -> bool {
+    matches!(
+        error.downcast_ref(),
+        Some(PublishError::Bucket { .. } | PublishError::Unreachable { .. })
+    )
+}
+
+/// The pieces that a file of `had` bytes lacks, and from which byte on each.
+fn missing(pieces: &[Piece], had: u64) -> impl Iterator<Item = (&Piece, u64)> {
+    let mut left = had;
+    pieces.iter().map(move |piece| {
+        let from = left.min(piece.bytes);
+        left -= from;
+        (piece, from)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn piece(path: &str, bytes: u64) -> Piece {
+        Piece {
+            path: path.to_owned(),
+            bytes,
+            version: None,
+        }
+    }
+
+    #[test]
+    fn what_is_there_is_not_fetched_again() {
+        let pieces = [piece("init", 10), piece("a", 0), piece("b", 20)];
+        for (had, expected) in [
+            (0, [0, 0, 0]),
+            (4, [4, 0, 0]),
+            (10, [10, 0, 0]),
+            (25, [10, 0, 15]),
+            (30, [10, 0, 20]),
+        ] {
+            let from: Vec<u64> = missing(&pieces, had).map(|(_, from)| from).collect();
+            assert_eq!(from, expected, "{had}");
+        }
+    }
+}
