@@ -8,6 +8,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::output::OutputError;
 use crate::partial::{self, remove_folder};
+use crate::progress::Progress;
 use crate::revision::hex;
 
 /// Of a name on most file systems 255; a longer one says no more.
@@ -15,10 +16,11 @@ const LONGEST_NAME: usize = 120;
 /// Where the lock is.
 const DESK: &str = "work";
 
-/// A folder with the files, which one process works in at a time. It stays unless it is discarded.
+/// A folder with the files, which one process works in at a time. Dropped, it stays if anything is in it.
 #[derive(Debug)]
 pub(crate) struct Download {
     root: PathBuf,
+    progress: Progress,
     /// Held until this is dropped, or we are killed.
     _lock: File,
 }
@@ -32,14 +34,18 @@ pub(super) struct Part {
 
 impl Download {
     /// In a folder below `work`, of which the name changes when what is fetched does.
-    pub(super) fn begin(work: &Path, identity: &str) -> Result<Self> {
+    pub(super) fn begin(work: &Path, identity: &str, progress: Progress) -> Result<Self> {
         let mut digest = hex(&Sha256::digest(identity));
         digest.truncate(16);
         let root = work.join(format!("lectern-input-{digest}"));
         partial::make_private(work, &root)
             .with_context(|| format!("cannot make a folder in `{}`", work.display()))?;
         let lock = partial::lock(&root)?.ok_or_else(|| OutputError::Busy(root.clone()))?;
-        Ok(Self { root, _lock: lock })
+        Ok(Self {
+            root,
+            progress,
+            _lock: lock,
+        })
     }
 
     pub(super) fn file(&self, name: &str) -> Part {
@@ -59,6 +65,24 @@ impl Download {
     /// Removes it: what is in it is of no use any more.
     pub(super) fn discard(self) {
         remove_folder(&self.root);
+    }
+
+    fn has_files(&self) -> bool {
+        let entries = fs::read_dir(&self.root).into_iter().flatten();
+        entries.flatten().any(|entry| entry.file_name() != DESK)
+    }
+}
+
+impl Drop for Download {
+    fn drop(&mut self) {
+        if self.has_files() {
+            self.progress.note(format_args!(
+                "what was fetched stays in `{}`: the same command goes on from there",
+                self.root.display()
+            ));
+        } else {
+            remove_folder(&self.root);
+        }
     }
 }
 

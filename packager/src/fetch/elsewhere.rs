@@ -70,7 +70,7 @@ pub(super) async fn fetch(
         }
     };
     let identity: Vec<&str> = tracks.iter().map(|track| &*track.identity).collect();
-    let download = Download::begin(work, &identity.concat())?;
+    let download = Download::begin(work, &identity.concat(), progress)?;
     if let Some(file) = joined(&download) {
         return Ok((download, file));
     }

@@ -36,7 +36,6 @@ const MOST_PLAYLISTS: usize = 8;
 pub(crate) struct Fetched {
     file: PathBuf,
     download: Option<Download>,
-    progress: Progress,
 }
 
 /// What a recording in parts is made of: the file of its Variant Stream, and of each sound that lies apart.
@@ -57,10 +56,10 @@ impl Fetched {
         if hls.hls {
             let url = input.to_string_lossy();
             let (download, file) = elsewhere::fetch(&url, &hls.allow_host, work, progress).await?;
-            return Ok(Self::downloaded(download, file, progress));
+            return Ok(Self::downloaded(download, file));
         }
         let (place, name) = match Address::parse(input)? {
-            Address::File(file) => return Ok(Self::here(file, progress)),
+            Address::File(file) => return Ok(Self::here(file)),
             Address::Object { place, name } => (place, name),
         };
         let is_bucket = place.starts_with("r2:") || place.starts_with("s3:");
@@ -75,33 +74,31 @@ impl Fetched {
             }
             // It is here already.
             Some(name) if matches!(target, Target::Folder(_)) => {
-                return Ok(Self::here(target.name(name).into(), progress));
+                return Ok(Self::here(target.name(name).into()));
             }
             Some(name) => {
                 let piece = whole(&target, name).await?;
-                let download = Download::begin(work, &piece.identity(&target))?;
+                let download = Download::begin(work, &piece.identity(&target), progress)?;
                 let file = objects::fetch(&download, name, &target, &[piece], progress).await?;
-                return Ok(Self::downloaded(download, file, progress));
+                return Ok(Self::downloaded(download, file));
             }
             None => in_folder(&target).await?,
         };
         let (download, file) = in_parts(&target, tracks, work, progress).await?;
-        Ok(Self::downloaded(download, file, progress))
+        Ok(Self::downloaded(download, file))
     }
 
-    fn here(file: PathBuf, progress: Progress) -> Self {
+    fn here(file: PathBuf) -> Self {
         Self {
             file,
             download: None,
-            progress,
         }
     }
 
-    fn downloaded(download: Download, file: PathBuf, progress: Progress) -> Self {
+    fn downloaded(download: Download, file: PathBuf) -> Self {
         Self {
             file,
             download: Some(download),
-            progress,
         }
     }
 
@@ -119,17 +116,6 @@ impl Fetched {
             download.discard();
         }
         outcome
-    }
-}
-
-impl Drop for Fetched {
-    fn drop(&mut self) {
-        if let Some(download) = &self.download {
-            self.progress.note(format_args!(
-                "what was fetched stays in `{}`: the same command goes on from there",
-                download.folder().display()
-            ));
-        }
     }
 }
 
@@ -164,7 +150,7 @@ async fn in_parts(
         .collect();
     let all = || files.iter().flat_map(|(_, pieces)| pieces);
     let identity: String = all().map(|piece| piece.identity(target)).collect();
-    let download = Download::begin(work, &identity)?;
+    let download = Download::begin(work, &identity, progress)?;
     if let Some(file) = joined(&download) {
         return Ok((download, file));
     }

@@ -336,6 +336,12 @@ fn a_lecture_that_was_fetched_in_part_goes_on_with_another_signature() {
     let stopped = platform.package("master.m3u8?sig=1", &out, &[&platform.host]);
     assert_eq!(stopped.code, 5, "{stopped:?}");
     assert!(stopped.stderr.contains("it answers 410"), "{stopped:?}");
+    assert!(
+        stopped
+            .stderr
+            .contains("the same command goes on from there"),
+        "{stopped:?}"
+    );
     assert!(left());
     platform.lose(None);
     let before = platform.asked();
