@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
@@ -97,14 +98,23 @@ impl Encoding<'_> {
     }
 
     async fn sound(&self, sound: &SoundPlan, on_progress: impl Fn(u64)) -> Result<Made> {
+        // It is listened to once before.
+        let passes = if self.plan.settings.loudness.is_some() {
+            2
+        } else {
+            1
+        };
+        let before = self.length(&Part::Sound(sound)) * (passes - 1);
         let sound = SoundPlan {
-            gain: self.gain(sound).await?,
+            gain: self.gain(sound, |done| on_progress(done / passes)).await?,
             ..sound.clone()
         };
         let folder = self.partial.revision_folder();
         fs::create_dir_all(folder.join(&sound.folder)).context("cannot make the folders")?;
         let Said(words) = self
-            .ffmpeg(&Part::Sound(&sound), &folder, on_progress)
+            .ffmpeg(&Part::Sound(&sound), &folder, |done| {
+                on_progress((before + done) / passes);
+            })
             .await?;
         let init = folder.join(&sound.folder).join("init.mp4");
         if let Ok(bytes) = fs::read(&init)
@@ -117,13 +127,15 @@ impl Encoding<'_> {
     }
 
     /// By how much a track is changed, for which all of it is listened to.
-    async fn gain(&self, sound: &SoundPlan) -> Result<Option<Gain>> {
+    async fn gain(&self, sound: &SoundPlan, on_progress: impl Fn(u64)) -> Result<Option<Gain>> {
         let Some(target) = self.plan.settings.loudness else {
             return Ok(None);
         };
-        let loudness = loudness::measure(self.input, sound.audio.index, |_| ())
-            .await
-            .with_context(|| format!("ffmpeg failed on the sound of `{}`", self.input_name()))?;
+        let loudness = loudness::measure(self.input, sound.audio.index, |done| {
+            on_progress(in_millis(done));
+        })
+        .await
+        .with_context(|| format!("ffmpeg failed on the sound of `{}`", self.input_name()))?;
         let gain = loudness.and_then(|loudness| Gain::new(loudness, target));
         if let Some(loudness) = loudness {
             self.progress.note(format_args!(
@@ -219,7 +231,7 @@ impl Encoding<'_> {
     ) -> Result<Said> {
         let argv = self.plan.argv(part, file_url(self.input));
         process::encode(argv, folder, |done| {
-            on_progress(u64::try_from(done.as_millis()).unwrap_or(u64::MAX));
+            on_progress(in_millis(done));
         })
         .await
         .with_context(|| format!("ffmpeg failed on `{}`", self.input_name()))
@@ -249,12 +261,19 @@ struct Made {
     files: Vec<PathBuf>,
 }
 
-/// How much is done of each part. Sound counts where there is nothing else: it is done long before the picture.
+/// How much is done of each part.
 struct Tally {
-    /// By how much each counts less, or not at all.
-    shares: Vec<u64>,
+    shares: Vec<Share>,
     done: Vec<Cell<u64>>,
     step: Step,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Share {
+    /// One of so many that have the same time.
+    Of(u64),
+    /// Sound beside a picture: as a rule it is done long before, and else it is what is waited for.
+    Beside,
 }
 
 impl Tally {
@@ -262,9 +281,9 @@ impl Tally {
         let is_picture = |part: &Part<'_>| matches!(part, Part::Picture(..));
         let has_picture = parts.iter().any(is_picture);
         let share = |part: &Part<'_>| match part {
-            Part::Picture(_, cut) => cut.share,
-            Part::Sound(_) if has_picture => 0,
-            Part::Sound(_) => parts.len() as u64,
+            Part::Picture(_, cut) => Share::Of(cut.share),
+            Part::Sound(_) if has_picture => Share::Beside,
+            Part::Sound(_) => Share::Of(parts.len() as u64),
         };
         Self {
             shares: parts.iter().map(share).collect(),
@@ -274,14 +293,26 @@ impl Tally {
     }
 
     fn add(&self, part: usize, millis: u64) {
-        let share = self.shares[part];
-        self.done[part].set(millis.checked_div(share).unwrap_or(0));
+        self.done[part].set(millis);
     }
 
     fn set(&self, part: usize, millis: u64) {
         self.add(part, millis);
-        self.step.set(self.done.iter().map(Cell::get).sum());
+        let done = self.done.iter().map(Cell::get);
+        self.step.set(of_all(self.shares.iter().copied().zip(done)));
     }
+}
+
+/// How much is done of all, from what is done of each.
+fn of_all(parts: impl Iterator<Item = (Share, u64)>) -> u64 {
+    let (mut shared, mut beside) = (0, u64::MAX);
+    for (share, millis) in parts {
+        match share {
+            Share::Of(share) => shared += millis / share.max(1),
+            Share::Beside => beside = beside.min(millis),
+        }
+    }
+    beside.min(shared)
 }
 
 /// Folders that ffmpeg writes into: a piece's rungs are files.
@@ -295,6 +326,30 @@ fn make_folders(folder: &Path, cut: &Cut) -> Result<()> {
     Ok(())
 }
 
+fn in_millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
 fn millis(seconds: f64) -> u64 {
     (seconds * 1000.0) as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn as_much_is_done_as_of_what_is_waited_for() {
+        use Share::{Beside, Of};
+        for (parts, expected) in [
+            (vec![(Of(1), 4000), (Of(1), 2000)], 6000),
+            (vec![(Of(2), 4000), (Of(2), 2000)], 3000),
+            (vec![(Beside, 9000), (Of(1), 4000), (Of(1), 2000)], 6000),
+            (vec![(Beside, 9000), (Beside, 1000), (Of(1), 4000)], 1000),
+            (vec![], 0),
+        ] {
+            let said = format!("{parts:?}");
+            assert_eq!(of_all(parts.into_iter()), expected, "{said}");
+        }
+    }
 }
