@@ -37,7 +37,11 @@ const players = {
     const player = new shaka.Player();
     const describe = (error) => `shaka ${error.code ?? ""} ${JSON.stringify(error.data ?? String(error))}`;
     player.addEventListener("error", (event) => fail(describe(event.detail)));
-    player.addEventListener("gapjumped", () => fail("shaka jumped over a gap", false));
+    // Its transmuxer puts the first sample of a transport stream at 0.002 s where the stream says 0, and it sometimes jumps there
+    // before Chromium has begun by itself.
+    player.addEventListener("gapjumped", () => {
+      if (video.currentTime > 0.01) fail(`shaka jumped over a gap to ${video.currentTime}`, false);
+    });
     // Captions that are chosen later wait for the next segment of the picture (github.com/shaka-project/shaka-player/pull/9676).
     player.configure({ preferredText: [{ language: CAPTIONS }] });
     if (codec) player.configure({ preferredVideo: [{ codec }], preferredAudio: [{ language: lang }] });
