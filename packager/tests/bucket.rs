@@ -1,6 +1,7 @@
 //! Publishing into a bucket: a real S3 server behind a proxy that is as strict as R2 and fails by a seeded plan.
 
 mod common;
+mod copying;
 mod objects;
 mod s3;
 mod suite;

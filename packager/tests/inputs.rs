@@ -1,6 +1,7 @@
 //! What comes out of phones, recorders and broken downloads: each becomes a package that plays, or a refusal.
 
 mod common;
+mod copying;
 mod elsewhere;
 #[path = "../../tests/oddities/mod.rs"]
 mod oddities;

@@ -1,12 +1,14 @@
 //! Packages for devices that know neither CMAF nor pictures on a thin line, made by the real ffmpeg.
 
 mod common;
+mod copying;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use common::{clip, lectern, text};
+use copying::copying;
 
 /// A recording of 9 s with two sound tracks, whose pictures are decoded before they are shown.
 fn lecture(folder: &Path) -> PathBuf {
@@ -198,20 +200,7 @@ fn a_talk_without_pictures_and_pictures_without_sound_are_transport_streams_too(
     let input = lecture(root.path());
     let part = |map: &str, name: &str| {
         let file = root.path().join(name);
-        let made = Command::new("ffmpeg")
-            .args([
-                "-v",
-                "error",
-                "-nostdin",
-                "-i",
-                text(&input),
-                "-map",
-                map,
-                "-c",
-                "copy",
-            ])
-            .arg(&file)
-            .status();
+        let made = copying(&input, map).arg(&file).status();
         assert!(made.expect("ffmpeg is installed").success());
         file
     };

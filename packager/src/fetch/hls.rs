@@ -30,7 +30,6 @@ pub(super) struct Sound {
     pub(super) address: String,
     pub(super) name: String,
     pub(super) language: String,
-    pub(super) is_default: bool,
 }
 
 impl Streams {
@@ -98,24 +97,27 @@ fn streams<'text>(lines: impl Iterator<Item = &'text str>) -> Result<Streams, Re
         variant: variant.to_owned(),
         ..Streams::default()
     };
-    let mut is_alone = true;
+    let (mut is_alone, mut sounds) = (true, vec![]);
     for attributes in media.into_iter().filter(of_group) {
         is_alone = false;
         let of = |name| attribute(attributes, name).unwrap_or_default().to_owned();
         match attribute(attributes, "URI") {
             // A Variant Stream without a picture is a Rendition too.
-            Some(uri) if uri != variant => streams.sounds.push(Sound {
-                address: uri.to_owned(),
-                name: of("NAME"),
-                language: of("LANGUAGE"),
-                is_default: of("DEFAULT") == "YES",
-            }),
+            Some(uri) if uri != variant => sounds.push((
+                of("DEFAULT") == "YES",
+                Sound {
+                    address: uri.to_owned(),
+                    name: of("NAME"),
+                    language: of("LANGUAGE"),
+                },
+            )),
             // RFC 8216bis §4.4.6.1: without a URI it lies in the Variant Stream.
             _ => streams.has_own_sound = true,
         }
     }
     streams.has_own_sound |= is_alone;
-    streams.sounds.sort_by_key(|sound| !sound.is_default);
+    sounds.sort_by_key(|(is_default, _)| !is_default);
+    streams.sounds = sounds.into_iter().map(|(_, sound)| sound).collect();
     match streams.sounds.len() {
         0..=MOST_SOUNDS => Ok(streams),
         many => Err(RecordingError::Sounds(many)),

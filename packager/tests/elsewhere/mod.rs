@@ -8,6 +8,7 @@ use std::process::Command;
 use std::sync::{Arc, Mutex};
 
 use crate::common::{Run, clip, command, run, text};
+use crate::copying::copying;
 use crate::facts;
 
 /// Serves a folder, and counts what it is asked.
@@ -217,18 +218,7 @@ fn lecture_apart(root: &Path, name: &str, options: &str) -> PathBuf {
     assert!(made.expect("ffmpeg runs").success());
     for (stream, name) in [("0:v", "v"), ("0:a:0", "a"), ("0:a:1", "b")] {
         let init = format!("{name}.init.mp4");
-        let made = Command::new("ffmpeg")
-            .args([
-                "-v",
-                "error",
-                "-nostdin",
-                "-i",
-                "whole.mp4",
-                "-map",
-                stream,
-                "-c",
-                "copy",
-            ])
+        let made = copying(&folder.join("whole.mp4"), stream)
             .args("-f hls -hls_time 2 -hls_playlist_type vod -hls_fmp4_init_filename".split(' '))
             .arg(&init)
             .args(options.split(' '))

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::Bucket;
 use crate::common::{Run, clip, run, text};
+use crate::copying::copying;
 use crate::s3::strict::{Fault, Moment};
 use crate::s3::{files, sha256};
 
@@ -181,20 +182,8 @@ fn a_recording_whose_sound_was_stored_apart_is_one_lecture_too() {
     fs::create_dir(&parts).expect("a folder");
     // As mediabunny names what it writes in live mode: a playlist a track.
     for (track, stream) in [(1, "0:v"), (2, "0:a")] {
-        let made = Command::new("ffmpeg")
-            .args([
-                "-v",
-                "error",
-                "-nostdin",
-                "-i",
-                text(&input),
-                "-map",
-                stream,
-            ])
-            .args(
-                "-c copy -f hls -hls_segment_type fmp4 -hls_time 2 -hls_playlist_type event"
-                    .split(' '),
-            )
+        let made = copying(&input, stream)
+            .args("-f hls -hls_segment_type fmp4 -hls_time 2 -hls_playlist_type event".split(' '))
             .args(["-start_number", "1", "-hls_flags", "omit_endlist"])
             .args(["-hls_fmp4_init_filename", &format!("init-{track}.m4s")])
             .args(["-hls_segment_filename", &format!("segment-{track}-%d.m4s")])
