@@ -16,6 +16,7 @@
 //! ```
 
 use crate::claims::Claims;
+use crate::content_type;
 use crate::http::cors::OriginPattern;
 use crate::keyring::{Key, Keyring, KeyringError};
 use crate::link::{self, LinkError, MAX_LINK_BYTES, Use};
@@ -79,6 +80,10 @@ pub enum Error {
     PathTooDeep,
     #[error("an upload link opens a folder: end the URL in a slash, or set `directory`")]
     NotAFolder,
+    #[error(
+        "a link with `max_height`, `preview` or `langs` opens playlists: link to the `.m3u8`, or to its folder"
+    )]
+    NotAPlaylist,
     #[error("{rule}")]
     Claim {
         claim: &'static str,
@@ -131,6 +136,7 @@ impl Error {
             Self::PathReserved => "path_reserved",
             Self::PathTooDeep => "path_too_deep",
             Self::NotAFolder => "path_not_a_folder",
+            Self::NotAPlaylist => "path_not_a_playlist",
             Self::Claim { claim, .. } => match *claim {
                 "nbf" => "bad_nbf",
                 "iat" => "bad_iat",
@@ -215,6 +221,7 @@ impl Sdk {
     /// When the edge would refuse it.
     pub fn mint(&self, claims: &Claims, now: u64) -> Result<String, Error> {
         check(claims)?;
+        openable(claims)?;
         if claims.exp < now {
             return Err(Error::Link(LinkError::Expired(claims.exp)));
         }
@@ -240,6 +247,7 @@ impl Sdk {
         let opened = url.or(in_url.map(|_| token));
         let claims = link::verify(in_url.unwrap_or(token), &self.keys, now, self.max_link_age)
             .map_err(Error::Link)?;
+        openable(&claims)?;
         if let Some(opened) = opened {
             let opened = scope(Url::parse(opened)?.path, false)?;
             let opens = match (&claims.path, &opened) {
@@ -299,9 +307,11 @@ fn scope(path: &str, directory: bool) -> Result<Scope, Error> {
     }
 }
 
-/// The bounds of each claim, by itself, so that an error names it.
-fn check(claims: &Claims) -> Result<(), Error> {
-    let root = claims.path.root();
+/// What is well-formed, and opens nothing at the edge, whoever asks.
+fn openable(claims: &Claims) -> Result<(), Error> {
+    if claims.sessions.is_some() {
+        return Err(Error::ReservedClaim);
+    }
     let text = claims.path.to_string();
     if [RESERVED, "~"]
         .iter()
@@ -309,12 +319,23 @@ fn check(claims: &Claims) -> Result<(), Error> {
     {
         return Err(Error::PathReserved);
     }
-    if root.depth() > MAX_DEPTH {
+    if claims.path.root().depth() > MAX_DEPTH {
         return Err(Error::PathTooDeep);
     }
-    if claims.sessions.is_some() {
-        return Err(Error::ReservedClaim);
+    // Where the name says nothing, the stored content type decides, and only the edge knows that.
+    let says = content_type::for_key(&text);
+    let is_restricted =
+        claims.max_height.is_some() || claims.preview.is_some() || claims.langs.is_some();
+    let is_other = matches!(claims.path, Scope::Object(_))
+        && ![content_type::UNKNOWN, content_type::HLS_PLAYLIST].contains(&says);
+    if is_restricted && is_other && claims.use_ != Use::Upload {
+        return Err(Error::NotAPlaylist);
     }
+    Ok(())
+}
+
+/// The bounds of each claim, by itself, so that an error names it.
+fn check(claims: &Claims) -> Result<(), Error> {
     let bare = || Claims::new(claims.path.clone(), 0);
     let alone = [
         (

@@ -17,6 +17,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"reflect"
 	"regexp"
 	"strconv"
 	"strings"
@@ -61,7 +62,7 @@ const (
 // Edge is the edge that links are for.
 type Edge struct {
 	// Keys is the text that the edge has as LECTERN_KEYS; LECTERN_KEYS of the environment where it is empty.
-	Keys string
+	Keys string `json:"-"`
 	// Now is the time, where it is not the clock's.
 	Now time.Time
 	// MaxLinkAge and MaxWatch of the edge, where it has others than the constants of these names.
@@ -69,7 +70,38 @@ type Edge struct {
 	MaxWatch   time.Duration
 }
 
-// Options are what a link says beside what it opens. Durations are cut to whole seconds.
+// Format prints an Edge without its keys, whatever the verb.
+func (e Edge) Format(state fmt.State, verb rune) {
+	type plain Edge // Without this method.
+	if e.Keys != "" {
+		e.Keys = "…"
+	}
+	fmt.Fprintf(state, formatOf(state, verb), plain(e))
+}
+
+// Format prints Options without the keys of their Edge, whatever the verb.
+func (o Options) Format(state fmt.State, verb rune) {
+	// Field by field: the method of the Edge within would speak for all of it.
+	fields := reflect.ValueOf(o)
+	for at := 0; at < fields.NumField(); at++ {
+		before := map[bool]string{true: "{", false: " "}[at == 0]
+		fmt.Fprintf(state, before+fields.Type().Field(at).Name+":"+formatOf(state, verb), fields.Field(at).Interface())
+	}
+	fmt.Fprint(state, "}")
+}
+
+func formatOf(state fmt.State, verb rune) string {
+	format := "%"
+	for _, flag := range "+-# 0" {
+		if state.Flag(int(flag)) {
+			format += string(flag)
+		}
+	}
+	return format + string(verb)
+}
+
+// Options are what a link says beside what it opens. Durations are cut to whole seconds; one that is less is refused, for it is
+// a number that was not multiplied by time.Second.
 type Options struct {
 	// Viewer is who watches, opaque to the edge.
 	Viewer string
@@ -130,6 +162,12 @@ func Link(url string, options Options) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if isTooShort(options.ExpiresIn) {
+		return "", fail("bad_exp", tooShort, "ExpiresIn", options.ExpiresIn)
+	}
+	if isTooShort(options.Watch) {
+		return "", fail("bad_watch", tooShort, "Watch", options.Watch)
+	}
 	if options.ExpiresIn != 0 && !options.ExpiresAt.IsZero() {
 		return "", fail("bad_exp", "ExpiresIn and ExpiresAt are both set")
 	}
@@ -181,13 +219,16 @@ func Mint(claims Claims, edge Edge) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if claims.Sessions != 0 {
-		return "", fail("reserved_claim", "`sessions` is reserved: the edge refuses a link that has it")
+	if err := edge.check(); err != nil {
+		return "", err
+	}
+	if err := claims.checkSessions(); err != nil {
+		return "", err
 	}
 	if err := claims.check(); err != nil {
 		return "", err
 	}
-	if err := checkReserved(claims.Path); err != nil {
+	if err := claims.checkOpens(); err != nil {
 		return "", err
 	}
 	if err := edge.checkExpiry(claims.Exp); err != nil {
@@ -212,6 +253,9 @@ func Verify(token, url string, edge Edge) (Claims, error) {
 	if err != nil {
 		return Claims{}, err
 	}
+	if err := edge.check(); err != nil {
+		return Claims{}, err
+	}
 	if parts, err := splitURL(token); err == nil {
 		for _, parameter := range strings.Split(parts.query, "&") {
 			if strings.HasPrefix(parameter, "token=") {
@@ -234,6 +278,12 @@ func Verify(token, url string, edge Edge) (Claims, error) {
 		if earliest > edge.now()+30 {
 			return Claims{}, fail("not_yet_valid", "the link is not valid before %d", earliest)
 		}
+	}
+	if err := claims.checkSessions(); err != nil {
+		return Claims{}, err
+	}
+	if err := claims.checkOpens(); err != nil {
+		return Claims{}, err
 	}
 	if url != "" {
 		if err := checkScope(claims.Path, url); err != nil {
@@ -439,13 +489,50 @@ func checkPath(path string) error {
 	return nil
 }
 
+func (c *Claims) checkSessions() error {
+	if c.Sessions != 0 {
+		return fail("reserved_claim", "`sessions` is reserved: the edge refuses a link that has it")
+	}
+	return nil
+}
+
+var extension = regexp.MustCompile(`\.([A-Za-z0-9]+)$`)
+
+// What a link with restrictions never opens, whatever is stored there: what these extensions name is sent as it is.
+const noPlaylist = " m4s mp4 cmfv m4v m4a cmfa ts aac mp3 webm mov mkv vtt mpd json jpg jpeg png webp avif gif "
+
 // What is well-formed, and opens nothing at the edge.
-func checkReserved(path string) error {
-	if strings.HasPrefix(path, "/_lectern/") || strings.HasPrefix(path, "/~") {
+func (c *Claims) checkOpens() error {
+	if strings.HasPrefix(c.Path, "/_lectern/") || strings.HasPrefix(c.Path, "/~") {
 		return badPath("path_reserved")
 	}
-	if strings.Count(path, "/") > 256 {
+	if strings.Count(c.Path, "/") > 256 {
 		return badPath("path_too_deep")
+	}
+	if c.MaxHeight == 0 && c.Preview == nil && c.Langs == nil || c.Use == Upload {
+		return nil
+	}
+	if found := extension.FindStringSubmatch(c.Path); found != nil && strings.Contains(noPlaylist, " "+strings.ToLower(found[1])+" ") {
+		return fail("path_not_a_playlist", "a link with MaxHeight, Preview or Langs opens playlists: link to the `.m3u8`, or to its folder")
+	}
+	return nil
+}
+
+// What is said of the edge beside its keys.
+func (e Edge) check() error {
+	if e.now() < 0 {
+		return fail("bad_option", "`Now` is a time since 1970")
+	}
+	for _, bound := range []struct {
+		name     string
+		duration time.Duration
+	}{{"MaxLinkAge", e.MaxLinkAge}, {"MaxWatch", e.MaxWatch}} {
+		if isTooShort(bound.duration) {
+			return fail("bad_option", tooShort, bound.name, bound.duration)
+		}
+		if bound.duration < 0 {
+			return fail("bad_option", "`%s` is less than nothing", bound.name)
+		}
 	}
 	return nil
 }
@@ -467,6 +554,13 @@ func (e Edge) checkExpiry(exp int64) error {
 	}
 	return nil
 }
+
+// A number of seconds without its unit is one of nanoseconds, which would be none at all.
+func isTooShort(duration time.Duration) bool {
+	return duration != 0 && duration > -time.Second && duration < time.Second
+}
+
+const tooShort = "`%s` is %v, less than a second: a time.Duration counts nanoseconds, so multiply seconds by time.Second"
 
 func seconds(duration time.Duration) int64 { return int64(duration / time.Second) }
 

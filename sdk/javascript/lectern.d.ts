@@ -1,8 +1,20 @@
-/** What is wrong. `code` is stable, and the same in every language: `key_too_short`, `exp_too_far`, `path_not_absolute` … */
+/** Why a link is not minted, or opens nothing: the same in every language. */
+export type ErrorCode =
+    | 'no_keys' | 'bad_keys' | 'bad_kid' | 'duplicate_kid' | 'bad_secret' | 'key_too_short' | 'key_too_long'
+    | 'unknown_option' | 'bad_option'
+    | 'bad_url' | 'path_not_absolute' | 'path_empty_segment' | 'path_dot_segment' | 'path_encoded_separator' | 'path_backslash'
+    | 'path_semicolon' | 'path_control' | 'path_bad_escape' | 'path_encoded_twice' | 'path_not_utf8' | 'path_too_long' | 'path_too_deep'
+    | 'path_reserved' | 'path_not_a_folder' | 'path_not_a_playlist'
+    | 'bad_exp' | 'bad_nbf' | 'bad_iat' | 'bad_use' | 'bad_sub' | 'bad_jti' | 'bad_watch' | 'bad_max_height' | 'bad_preview' | 'bad_langs'
+    | 'bad_ip' | 'bad_country' | 'bad_origin' | 'unknown_claim' | 'reserved_claim'
+    | 'expired' | 'exp_too_far' | 'watch_too_long' | 'link_too_long'
+    | 'malformed' | 'bad_header' | 'unknown_critical' | 'unknown_key' | 'bad_signature' | 'bad_claims' | 'not_yet_valid' | 'wrong_scope';
+
+/** What is wrong. The message says what to do; `code` is stable. */
 export class LecternError extends Error {
     readonly name: 'LecternError';
-    readonly code: string;
-    constructor(code: string, message: string);
+    readonly code: ErrorCode;
+    constructor(code: ErrorCode, message: string);
 }
 
 export type Use = 'play' | 'download' | 'upload' | 'admin';
@@ -79,7 +91,7 @@ export function uploadLink(url: string, options?: Omit<LinkOptions, 'use'>): Pro
 export function mint(claims: Claims, options?: MintOptions): Promise<string>;
 
 /** The claims of a token, or of a URL that has one, which then has to open that URL; `url` is what it has to open else. */
-export function verify(token: string, options?: EdgeOptions & { url?: string }): Promise<Claims & { use: Use; sessions?: number }>;
+export function verify(token: string | null | undefined, options?: EdgeOptions & { url?: string }): Promise<Claims & { use: Use }>;
 
 /** The ids of the keys, the minting one first, as the edge's `/_lectern/health` says them. Throws where the keys are wrong. */
 export function keyIds(keys?: string): string[];

@@ -24,7 +24,7 @@ export const MAX_LINK_BYTES = 4096;
 export class LecternError extends Error {
     name = /** @type {const} */ ('LecternError');
 
-    /** @param {string} code @param {string} message */
+    /** @param {import('./lectern.d.ts').ErrorCode} code @param {string} message */
     constructor(code, message) {
         super(message);
         this.code = code;
@@ -33,13 +33,15 @@ export class LecternError extends Error {
 
 /** @type {Lectern['link']} */
 export const link = async (url, options = {}) => {
+    checkNames(options, LINK_OPTIONS);
+    const { keys, maxLinkAge, maxWatch } = options;
     const parts = urlParts(url);
-    const { now = new Date(), use = 'play' } = options;
+    const now = time(options.now);
     const claims = {
         path: objectPath(parts.path, options.directory),
         exp: expiry(options, now),
         nbf: instant(options.notBefore),
-        use,
+        use: options.use ?? 'play',
         sub: options.viewer,
         jti: options.jti,
         watch: options.watch,
@@ -50,11 +52,12 @@ export const link = async (url, options = {}) => {
         country: options.country,
         origin: options.origin,
     };
-    return withToken(parts, await mint(/** @type {import('./lectern.d.ts').Claims} */ (claims), { ...options, now }));
+    return withToken(parts, await mint(/** @type {import('./lectern.d.ts').Claims} */ (claims), { keys, now, maxLinkAge, maxWatch }));
 };
 
 /** @type {Lectern['uploadLink']} */
 export const uploadLink = async (url, options = {}) => {
+    checkNames(options, LINK_OPTIONS.filter((name) => name !== 'use'));
     if (!objectPath(urlParts(url).path, options.directory).endsWith('/')) {
         throw new LecternError('path_not_a_folder', 'an upload link opens a folder: end the URL in a slash, or set `directory`');
     }
@@ -62,16 +65,19 @@ export const uploadLink = async (url, options = {}) => {
 };
 
 /** @type {Lectern['mint']} */
-export const mint = async (claims, { keys, now = new Date(), maxLinkAge = MAX_LINK_AGE, maxWatch = MAX_WATCH } = {}) => {
-    const [key] = keyring(keys);
-    const given = Object.fromEntries(Object.entries(claims).filter(([, value]) => value !== undefined && value !== null));
+export const mint = async (claims, options = {}) => {
+    checkNames(options, MINT_OPTIONS);
+    const [key] = keyring(options.keys);
+    const [now, maxLinkAge] = [time(options.now), bound('maxLinkAge', options.maxLinkAge, MAX_LINK_AGE)];
+    const maxWatch = bound('maxWatch', options.maxWatch, MAX_WATCH);
+    const given = Object.fromEntries(Object.entries(claims ?? {}).filter(([, value]) => value !== undefined && value !== null));
     for (const name of Object.keys(given)) {
         if (!CLAIMS.has(name)) throw new LecternError('unknown_claim', `no claim is called \`${name}\``);
     }
-    if ('sessions' in given) throw new LecternError('reserved_claim', '`sessions` is reserved: the edge refuses a link that has it');
+    checkSessions(given);
     const checked = check(given);
-    reserved(checked.path);
-    checkExpiry(checked.exp, seconds(now), maxLinkAge);
+    checkOpens(checked);
+    checkExpiry(checked.exp, now, maxLinkAge);
     if (checked.watch > maxWatch) {
         throw new LecternError('watch_too_long', `\`watch\` is ${checked.watch} s, and the edge counts ${maxWatch} at most (MAX_WATCH)`);
     }
@@ -85,17 +91,21 @@ export const mint = async (claims, { keys, now = new Date(), maxLinkAge = MAX_LI
 };
 
 /** @type {Lectern['verify']} */
-export const verify = async (token, { url, keys, now = new Date(), maxLinkAge = MAX_LINK_AGE } = {}) => {
-    const ring = keyring(keys);
+export const verify = async (token, options = {}) => {
+    checkNames(options, VERIFY_OPTIONS);
+    const ring = keyring(options.keys);
+    const [now, maxLinkAge] = [time(options.now), bound('maxLinkAge', options.maxLinkAge, MAX_LINK_AGE)];
     token = String(token ?? '');
     const query = URL_PARTS.exec(token)?.[3] ?? '';
     const inUrl = query.split('&').find((parameter) => parameter.startsWith('token='));
     const claims = await claimsOf(inUrl ? inUrl.slice('token='.length) : token, ring);
-    checkExpiry(claims.exp, seconds(now), maxLinkAge);
+    checkExpiry(claims.exp, now, maxLinkAge);
     for (const earliest of [claims.nbf, claims.iat]) {
-        if (earliest > seconds(now) + 30) throw new LecternError('not_yet_valid', `the link is not valid before ${earliest}`);
+        if (earliest > now + 30) throw new LecternError('not_yet_valid', `the link is not valid before ${earliest}`);
     }
-    const opens = url ?? (inUrl && token);
+    checkSessions(claims);
+    checkOpens(claims);
+    const opens = options.url ?? (inUrl && token);
     if (opens !== undefined) checkScope(claims.path, opens);
     return { use: 'play', ...claims };
 };
@@ -103,15 +113,49 @@ export const verify = async (token, { url, keys, now = new Date(), maxLinkAge = 
 /** @type {Lectern['keyIds']} */
 export const keyIds = (keys) => keyring(keys).map(({ kid }) => kid);
 
+const EDGE_OPTIONS = ['keys', 'now', 'maxLinkAge'];
+const VERIFY_OPTIONS = [...EDGE_OPTIONS, 'url'];
+const MINT_OPTIONS = [...EDGE_OPTIONS, 'maxWatch'];
+const LINK_OPTIONS = [
+    ...MINT_OPTIONS, 'viewer', 'expiresIn', 'expiresAt', 'notBefore', 'watch', 'maxHeight', 'preview', 'langs', 'ip', 'country', 'origin',
+    'jti', 'use', 'directory',
+];
+
+/** What is misspelt would be a restriction that is not there. @param {any} options @param {string[]} known */
+function checkNames(options, known) {
+    if (!isObject(options)) throw new LecternError('bad_option', 'options are an object: { viewer, expiresIn, … }');
+    const unknown = Object.keys(options).find((name) => !known.includes(name));
+    if (unknown === undefined) return;
+    const meant = unknown.replace(/_([a-z])/g, (_, letter) => letter.toUpperCase());
+    const hint = known.includes(meant) ? `: \`${meant}\` is meant` : `; there are ${known.join(', ')}`;
+    throw new LecternError('unknown_option', `no option here is called \`${unknown}\`${hint}`);
+}
+
+/** Now, in whole seconds. @param {any} now @returns {number} */
+function time(now) {
+    const at = seconds(now ?? new Date());
+    if (instants(at) === undefined) throw new LecternError('bad_option', '`now` is seconds since 1970, or a Date that is one');
+    return at;
+}
+
+/** A bound of the edge, in seconds. @param {string} name @param {any} value @param {number} unset @returns {number} */
+function bound(name, value, unset) {
+    const found = instants(value ?? unset);
+    if (found === undefined) throw new LecternError('bad_option', `\`${name}\` is a whole number of seconds`);
+    return found;
+}
+
 /** LECTERN_KEYS, of whatever has an environment. @returns {string | undefined} */
 function environment() {
     const { process, Deno } = /** @type {any} */ (globalThis);
     return process?.env?.LECTERN_KEYS ?? Deno?.env.get('LECTERN_KEYS');
 }
 
-/** @param {string} [text] @returns {Key[]} */
+/** @param {any} [text] @returns {Key[]} */
 function keyring(text = environment()) {
-    if (!text?.trim()) throw new LecternError('no_keys', 'LECTERN_KEYS is not set: it is the text that the edge has, which `lectern keys new` printed');
+    text ??= '';
+    if (typeof text !== 'string') throw new LecternError('bad_keys', 'keys are a text: that of LECTERN_KEYS');
+    if (!text.trim()) throw new LecternError('no_keys', 'LECTERN_KEYS is not set: it is the text that the edge has, which `lectern keys new` printed');
     const entries = parse(text);
     const isEntry = (/** @type {any} */ entry) =>
         isObject(entry) && Object.keys(entry).length === 2 && typeof entry.kid === 'string' && typeof entry.secret === 'string';
@@ -156,6 +200,7 @@ function withToken({ origin, path, query, fragment }, token) {
 
 /** What a URL's path names, decoded once. @param {string} path @param {boolean} [directory] */
 function objectPath(path, directory) {
+    if (typeof (directory ?? false) !== 'boolean') throw new LecternError('bad_option', '`directory` is true or false');
     if (!path.startsWith('/')) throw badPath('path_not_absolute');
     const folder = path.length > 1 && path.endsWith('/');
     const encoded = new TextEncoder().encode(path.slice(1, folder ? -1 : undefined));
@@ -196,7 +241,7 @@ const PATHS = {
     path_reserved: "is the edge's own: `/_lectern/`, and what begins with `/~`",
 };
 
-/** @param {string} code */
+/** @param {import('./lectern.d.ts').ErrorCode} code */
 function badPath(code) {
     return new LecternError(code, `the path ${PATHS[code]}; it is \`/folder/object\`, or \`/folder/\` for everything in it`);
 }
@@ -218,26 +263,38 @@ function checkPath(path) {
     return path;
 }
 
-/** What is well-formed, and opens nothing at the edge. @param {string} path */
-function reserved(path) {
-    if (path.startsWith('/_lectern/') || path.startsWith('/~')) throw badPath('path_reserved');
-    if (path.split('/').length - 1 > 256) throw badPath('path_too_deep');
+/** What a link with restrictions never opens, whatever is stored there: what these extensions name is sent as it is. */
+const NO_PLAYLIST = /\.(m4s|mp4|cmfv|m4v|m4a|cmfa|ts|aac|mp3|webm|mov|mkv|vtt|mpd|json|jpe?g|png|webp|avif|gif)$/i;
+
+/** @param {Record<string, any>} claims */
+function checkSessions(claims) {
+    if ('sessions' in claims) throw new LecternError('reserved_claim', '`sessions` is reserved: the edge refuses a link that has it');
 }
 
-/** @param {import('./lectern.d.ts').LinkOptions} options @param {number | Date} now */
+/** What is well-formed, and opens nothing at the edge. @param {Record<string, any>} claims */
+function checkOpens({ path, use, max_height: maxHeight, preview, langs }) {
+    if (path.startsWith('/_lectern/') || path.startsWith('/~')) throw badPath('path_reserved');
+    if (path.split('/').length - 1 > 256) throw badPath('path_too_deep');
+    if ((maxHeight || preview || langs) && use !== 'upload' && NO_PLAYLIST.test(path)) {
+        const rule = 'a link with `maxHeight`, `preview` or `langs` opens playlists: link to the `.m3u8`, or to its folder';
+        throw new LecternError('path_not_a_playlist', rule);
+    }
+}
+
+/** @param {import('./lectern.d.ts').LinkOptions} options @param {number} now */
 function expiry({ expiresIn, expiresAt }, now) {
     if (expiresIn != null && expiresAt != null) throw new LecternError('bad_exp', '`expiresIn` and `expiresAt` are both set');
     if (expiresAt != null) return instant(expiresAt);
     const lasts = expiresIn ?? EXPIRES_IN;
     if (!Number.isSafeInteger(lasts)) throw new LecternError('bad_exp', '`expiresIn` is a whole number of seconds');
-    return seconds(now) + lasts;
+    return now + lasts;
 }
 
 /** @param {number | Date | undefined | null} value */
 const instant = (value) => (value instanceof Date ? seconds(value) : value);
 
-/** @param {number | Date} now */
-const seconds = (now) => Math.floor(now instanceof Date ? now.getTime() / 1000 : now);
+/** @param {any} now @returns {number} not a number where it is none */
+const seconds = (now) => (now instanceof Date ? Math.floor(now.getTime() / 1000) : typeof now === 'number' ? Math.floor(now) : NaN);
 
 /** @param {number} exp @param {number} now @param {number} maxLinkAge */
 function checkExpiry(exp, now, maxLinkAge) {
@@ -344,7 +401,8 @@ function check(claims) {
     for (const [name, [read, rule]] of CLAIMS) {
         if (!Object.hasOwn(claims, name) && !required.includes(name)) continue;
         checked[name] = read(claims[name]);
-        if (checked[name] === undefined) throw new LecternError(`bad_${name}`, rule);
+        const code = /** @type {import('./lectern.d.ts').ErrorCode} */ (`bad_${name}`);
+        if (checked[name] === undefined) throw new LecternError(code, rule);
     }
     return checked;
 }
@@ -447,7 +505,7 @@ function parse(text = '') {
 
 /** @param {Uint8Array} bytes */
 function encode(bytes) {
-    return btoa(String.fromCharCode(...bytes)).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
+    return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join('')).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
 }
 
 /** Base64url without padding (RFC 4648 §5), in its one right spelling. @param {string} text */

@@ -10,11 +10,15 @@ const vectors = JSON.parse(readFileSync(new URL('../vectors.json', import.meta.u
 const { keys } = vectors;
 
 const camel = (name) => name.replace(/_(.)/g, (_, letter) => letter.toUpperCase());
-const edge = ({ now, max_link_age: maxLinkAge, max_watch: maxWatch }) => ({ keys, now, maxLinkAge, maxWatch });
-const call = (vector) => {
-    const options = Object.entries(vector.options).map(([name, value]) => [camel(name), value]);
-    return lectern[camel(vector.call)](vector.url, { ...Object.fromEntries(options), ...edge(vector) });
-};
+const camelled = (members = {}) => Object.fromEntries(Object.entries(members).map(([name, value]) => [camel(name), value]));
+const edge = ({ now, max_link_age, max_watch, options: more }) => ({
+    keys,
+    now,
+    ...(max_link_age && { maxLinkAge: max_link_age }),
+    ...(max_watch && { maxWatch: max_watch }),
+    ...camelled(more),
+});
+const call = (vector) => lectern[camel(vector.call)](vector.url, edge(vector));
 const refused = (vector, refuse) =>
     assert.rejects(async () => refuse(), (error) => {
         assert.ok(error instanceof lectern.LecternError, `${JSON.stringify(vector)}: ${error.stack}`);
@@ -59,7 +63,7 @@ test('keys that mint nothing are refused', async () => {
 });
 
 test('every link opens its own URL', async () => {
-    for (const vector of vectors.link) assert.ok(await lectern.verify(vector.link, edge(vector)), vector.name);
+    for (const vector of vectors.link) assert.ok(await lectern.verify(vector.link, edge({ ...vector, options: {} })), vector.name);
 });
 
 test('keys come from the environment, and times may be dates', async () => {
@@ -69,6 +73,73 @@ test('keys come from the environment, and times may be dates', async () => {
     const link = await lectern.link('https://h/a', { expiresAt: new Date(Date.now() + 60_000) });
     assert.ok((await lectern.verify(link)).exp <= Date.now() / 1000 + 60);
     delete process.env.LECTERN_KEYS;
+});
+
+test('an option that is misspelt is no option, and the one that is meant is named', async () => {
+    const options = { keys, now: 0 };
+    const unknown = { error: 'unknown_option' };
+    for (const [call, name, says] of [
+        ['link', 'max_height', '`maxHeight` is meant'],
+        ['link', 'expires_in', '`expiresIn` is meant'],
+        ['link', 'Viewer', 'viewer'],
+        ['link', 'url', 'viewer'],
+        ['uploadLink', 'max_watch', '`maxWatch` is meant'],
+        ['uploadLink', 'use', 'viewer'],
+        ['mint', 'max_link_age', '`maxLinkAge` is meant'],
+        ['mint', 'url', 'maxWatch'],
+        ['verify', 'maxWatch', 'url'],
+        ['verify', 'constructor', 'url'],
+    ]) {
+        const of = call === 'mint' ? { path: '/a', exp: 60 } : 'https://h/a/';
+        await refused(unknown, () => lectern[call](of, { ...options, [name]: undefined }));
+        await assert.rejects(lectern[call](of, { ...options, [name]: 1 }), (error) => error.message.includes(`\`${name}\``) && error.message.includes(says));
+    }
+    for (const none of [null, 'keys', 42, [], () => 1]) {
+        for (const call of ['link', 'uploadLink', 'mint', 'verify']) await refused({ error: 'bad_option' }, () => lectern[call]('https://h/a/', none));
+    }
+});
+
+test('what is no time and no number of seconds is refused, and nothing is accepted for it', async () => {
+    const expired = await lectern.mint({ path: '/a', exp: 60 }, { keys, now: 0 });
+    for (const none of [NaN, Infinity, -Infinity, -1, 2 ** 53, new Date('x'), new Date(-1), 'x', '1', true, [], {}]) {
+        for (const options of [{ now: none }, { now: 1000, maxLinkAge: none }, { now: 1000, maxWatch: none }]) {
+            if ((options.maxLinkAge ?? options.maxWatch) instanceof Date) continue;
+            if (!('maxWatch' in options)) await refused({ error: 'bad_option' }, () => lectern.verify(expired, { keys, ...options }));
+            await refused({ error: 'bad_option' }, () => lectern.mint({ path: '/a', exp: 2000 }, { keys, ...options }));
+            await refused({ error: 'bad_option' }, () => lectern.link('https://h/a', { keys, ...options }));
+        }
+    }
+    for (const now of [61, 61.5, new Date(61_999)]) await refused({ error: 'expired' }, () => lectern.verify(expired, { keys, now }));
+    assert.ok(await lectern.verify(expired, { keys, now: new Date(60_999) }));
+    for (const none of [null, undefined]) {
+        assert.ok(await lectern.link('https://h/a', { keys, now: none, maxLinkAge: none, maxWatch: none, directory: none }));
+    }
+    for (const none of [NaN, Infinity, '60', new Date('x')]) {
+        await refused({ error: 'bad_exp' }, () => lectern.link('https://h/a', { keys, expiresIn: none }));
+        await refused({ error: 'bad_exp' }, () => lectern.link('https://h/a', { keys, expiresAt: none }));
+        await refused({ error: 'bad_nbf' }, () => lectern.link('https://h/a', { keys, notBefore: none }));
+    }
+});
+
+test('what is not there and what is huge is refused with a code', async () => {
+    const options = { keys, now: 0 };
+    const huge = 'a'.repeat(400_000);
+    for (const token of [null, undefined, 42, {}, []]) await refused({ error: 'malformed' }, () => lectern.verify(token, options));
+    for (const token of [huge, `https://h/a?token=${huge}`]) await refused({ error: 'link_too_long' }, () => lectern.verify(token, options));
+    for (const claims of [null, undefined, {}]) await refused({ error: 'path_not_absolute' }, () => lectern.mint(claims, options));
+    for (const url of [null, 42, new URL('https://h/a')]) await refused({ error: 'bad_url' }, () => lectern.link(url, options));
+    await refused({ error: 'bad_url' }, async () => lectern.verify(await lectern.mint({ path: '/a', exp: 60 }, options), { ...options, url: 42 }));
+    await refused({ error: 'path_too_long' }, () => lectern.link(`https://h/${huge}`, options));
+    const secret = (text) => JSON.stringify([{ kid: 'k', secret: text }]);
+    await refused({ error: 'key_too_long' }, () => lectern.keyIds(secret(huge)));
+    await refused({ error: 'bad_keys' }, () => lectern.keyIds(huge));
+    await refused({ error: 'bad_keys' }, () => lectern.keyIds([]));
+    await refused({ error: 'link_too_long' }, () => lectern.link('https://h/a', { ...options, langs: [`a${'-a'.repeat(200_000)}`] }));
+    await refused({ error: 'bad_langs' }, () => lectern.link('https://h/a', { ...options, langs: [huge] }));
+    await refused({ error: 'bad_langs' }, () => lectern.link('https://h/a', { ...options, langs: Array(400_000).fill('en') }));
+    await refused({ error: 'bad_sub' }, () => lectern.link('https://h/a', { ...options, viewer: huge }));
+    await refused({ error: 'bad_ip' }, () => lectern.link('https://h/a', { ...options, ip: [huge] }));
+    await refused({ error: 'link_too_long' }, () => lectern.link('https://h/a', { ...options, origin: [`https://${huge}`] }));
 });
 
 test('half of a surrogate pair is no text', async () => {

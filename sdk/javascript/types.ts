@@ -16,3 +16,7 @@ await mint({ path: "/a/", exp: 1, maxHeight: 720 });
 await mint({ path: "/a/", exp: 1, sessions: 2 });
 // @ts-expect-error an upload link is for nothing else
 await uploadLink("https://h/a/", { use: "play" });
+// @ts-expect-error options are in camel case
+await link("https://h/a", { max_height: 480 });
+// @ts-expect-error no error has this code
+export const isOver = (error: LecternError) => error.code === "over";

@@ -1,5 +1,6 @@
 """sdk/vectors.json, and what the vectors do not say: python3 -m unittest"""
 
+import inspect
 import json
 import os
 import unittest
@@ -17,8 +18,12 @@ def edge(vector):
     return {"keys": KEYS, **{name: vector[name] for name in ("now", "max_link_age", "max_watch") if name in vector}}
 
 
+def asked(vector):
+    return {**edge(vector), **vector.get("options", {})}
+
+
 def call(vector):
-    return getattr(lectern, vector["call"])(vector["url"], **vector["options"], **edge(vector))
+    return getattr(lectern, vector["call"])(vector["url"], **asked(vector))
 
 
 class Vectors(unittest.TestCase):
@@ -57,7 +62,7 @@ class Vectors(unittest.TestCase):
 
     def test_a_token_that_opens_nothing_is_refused_with_its_reason(self):
         for vector in VECTORS["refused_tokens"]:
-            self.refused(vector, lambda: lectern.verify(vector["token"], url=vector.get("url"), **edge(vector)))
+            self.refused(vector, lambda: lectern.verify(vector["token"], url=vector.get("url"), **asked(vector)))
 
     def test_keys_that_mint_nothing_are_refused(self):
         for vector in VECTORS["refused_keys"]:
@@ -81,6 +86,51 @@ class Vectors(unittest.TestCase):
             self.refused({"error": "bad_exp"}, lambda: lectern.link("https://h/a", expires_at=datetime.now()))
         finally:
             del os.environ["LECTERN_KEYS"]
+
+    def test_what_is_no_time_is_refused_and_nothing_is_accepted_for_it(self):
+        expired = lectern.mint({"path": "/a", "exp": 60}, keys=KEYS, now=0)
+        code = {"error": "bad_option"}
+        nan, infinity = float("nan"), float("inf")
+        for none in ("x", "1", nan, infinity, -1, 2**53, True, [], {}, datetime.now(), datetime.now().date(), timedelta(seconds=-1)):
+            self.refused(code, lambda: lectern.verify(expired, keys=KEYS, now=none))
+            self.refused(code, lambda: lectern.link("https://h/a", keys=KEYS, now=none))
+            self.refused(code, lambda: lectern.verify(expired, keys=KEYS, now=1000, max_link_age=none))
+            for name in ("max_link_age", "max_watch"):
+                self.refused(code, lambda: lectern.link("https://h/a", keys=KEYS, now=1000, **{name: none}))
+                self.refused(code, lambda: lectern.upload_link("https://h/a/", keys=KEYS, now=1000, **{name: none}))
+        for now in (61, 61.5, datetime.fromtimestamp(61, timezone.utc)):
+            self.refused({"error": "expired"}, lambda: lectern.verify(expired, keys=KEYS, now=now))
+        self.assertEqual(lectern.verify(expired, keys=KEYS, now=60.9)["exp"], 60)
+        hour = {"keys": KEYS, "now": 0, "max_link_age": timedelta(hours=1), "max_watch": timedelta(minutes=1)}
+        self.refused({"error": "exp_too_far"}, lambda: lectern.link("https://h/a", expires_in=3601, **hour))
+        self.refused({"error": "watch_too_long"}, lambda: lectern.link("https://h/a", expires_in=3600, watch=61, **hour))
+        self.assertTrue(lectern.link("https://h/a", expires_in=3600, watch=60, **hour))
+
+    def test_what_is_not_there_and_what_is_huge_is_refused_with_a_code(self):
+        huge = "a" * 400_000
+        for code, refuse in (
+            *(("malformed", lambda token=token: lectern.verify(token, keys=KEYS)) for token in (None, 42, b"a.b.c", [])),
+            *(("bad_keys", lambda keys=keys: lectern.link("https://h/a", keys=keys)) for keys in ([], [1], b"[]", 42, huge, "\ud83c")),
+            *(("path_not_absolute", lambda claims=claims: lectern.mint(claims, keys=KEYS)) for claims in (None, {}, "x")),
+            *(("bad_url", lambda url=url: lectern.link(url, keys=KEYS)) for url in (None, 42, b"https://h/a")),
+            ("bad_exp", lambda: lectern.link("https://h/a", expires_in=10**400, keys=KEYS)),
+            ("bad_langs", lambda: lectern.link("https://h/a", langs={"en"}, keys=KEYS)),
+            ("bad_use", lambda: lectern.link("https://h/a", use=[], keys=KEYS)),
+            ("key_too_long", lambda: lectern.key_ids(json.dumps([{"kid": "k", "secret": huge}]))),
+            ("link_too_long", lambda: lectern.link("https://h/a", langs=["a" + "-a" * 200_000], keys=KEYS)),
+        ):
+            self.refused({"error": code}, refuse)
+
+    def test_an_option_that_is_misspelt_is_refused(self):
+        for mint in (lectern.link, lectern.upload_link):
+            with self.assertRaisesRegex(TypeError, "unexpected keyword argument 'maxHeight'"):
+                mint("https://h/a/", maxHeight=480, keys=KEYS)
+        with self.assertRaises(TypeError):
+            lectern.upload_link("https://h/a/", use="play", keys=KEYS)
+
+    def test_an_upload_link_takes_what_a_link_takes(self):
+        given, taken = (inspect.signature(mint).parameters for mint in (lectern.upload_link, lectern.link))
+        self.assertEqual({**given, "use": taken["use"]}, dict(taken))
 
     def test_half_of_a_surrogate_pair_is_no_text(self):
         for code, refuse in (

@@ -137,6 +137,9 @@ fn answered(vectors: &Value) -> Value {
             serde_json::to_value(claims).expect("JSON")
         }
         "refused_claims" => refusal(vector).into(),
+        "refused_links" | "refused_tokens" if unsayable(&vector["options"]).is_some() => {
+            unsayable(&vector["options"]).into()
+        }
         "refused_links" => match call(vector) {
             Some(found) => wrong(vector, found),
             None => refusal(&json!({ "claims": said(&vector["options"]), "now": NOW })).into(),
@@ -271,6 +274,21 @@ fn call(vector: &Value) -> Option<Result<String, Error>> {
         Some("upload_link") => sdk.upload_link(url, &options, now),
         _ => sdk.link(url, &options, now),
     })
+}
+
+/// The code of an option about the edge that Rust's types cannot say. They stand in vectors to be refused.
+fn unsayable(options: &Value) -> Option<&'static str> {
+    let has = |name: &str| !options[name].is_null();
+    let directory = &options["directory"];
+    if has("keys") {
+        Some("bad_keys")
+    } else if ["now", "max_link_age", "max_watch"].into_iter().any(has)
+        || !directory.is_null() && !directory.is_boolean()
+    {
+        Some("bad_option")
+    } else {
+        None
+    }
 }
 
 /// The claims that options ask for, where Rust's types cannot say the options.

@@ -168,6 +168,24 @@ pub(crate) fn good() -> Vec<Value> {
             Some("/courses/r%61ils/m%20m?x=1#y"),
         ),
         (
+            "names that begin with a null, in header and claims",
+            sign(
+                0,
+                r#"{"alg":"HS256","kid":"2026-11","\u0000a":1,"_\u0000a":2}"#,
+                &payload(r#","\u0000":1,"\u0000path":2,"":{"\u0000a":3}"#),
+            ),
+            None,
+        ),
+        (
+            "a restricted link to what may be a playlist",
+            sign(
+                0,
+                HEADER,
+                &format!(r#"{{"path":"/a.mp4/lecture","exp":{NOW},"max_height":480}}"#),
+            ),
+            None,
+        ),
+        (
             "an object opens itself",
             sign(1, old, &object),
             Some("/courses/rails/m.m3u8"),
@@ -440,6 +458,41 @@ pub(crate) fn bad() -> Vec<Value> {
         ),
         ("sessions 0", more(r#","sessions":0"#)),
         (
+            "a claim twice, after a null",
+            more(r#","\u0000a":1,"\u0000a":1"#),
+        ),
+        ("langs as an object", more(r#","langs":{"0":"en"}"#)),
+        ("preview as an object", more(r#","preview":{"0":0,"1":60}"#)),
+        ("sessions, which is reserved", more(r#","sessions":1"#)),
+        (
+            "the edge's own folder",
+            claimed(&format!(r#"{{"path":"/_lectern/x","exp":{NOW}}}"#)),
+        ),
+        (
+            "a path that begins like a pass",
+            claimed(&format!(r#"{{"path":"/~x","exp":{NOW}}}"#)),
+        ),
+        (
+            "256 folders",
+            claimed(&format!(
+                r#"{{"path":"{}/","exp":{NOW}}}"#,
+                "/a".repeat(256)
+            )),
+        ),
+        (
+            "a restricted link to a Media Segment",
+            claimed(&format!(
+                r#"{{"path":"/a/seg00001.m4s","exp":{NOW},"max_height":480}}"#
+            )),
+        ),
+        (
+            "expired, and reserved",
+            claimed(&format!(
+                r#"{{"path":"/_lectern/x","exp":{},"sessions":1}}"#,
+                NOW - 1
+            )),
+        ),
+        (
             "expired a second ago",
             claimed(&format!(r#"{{"path":"/a","exp":{}}}"#, NOW - 1)),
         ),
@@ -498,6 +551,19 @@ pub(crate) fn bad() -> Vec<Value> {
         ),
         ("out of the folder", good, "/courses/rails/../php/m.m3u8"),
     ];
+    let options = [
+        ("now as text", json!({ "now": "abc" })),
+        ("now before 1970", json!({ "now": -1 })),
+        ("now as a list", json!({ "now": [NOW] })),
+        ("max_link_age as text", json!({ "max_link_age": "1" })),
+        ("a negative max_link_age", json!({ "max_link_age": -1 })),
+        ("keys as a number", json!({ "keys": 42 })),
+        ("keys as a list", json!({ "keys": [1] })),
+    ];
+    let late = claimed(r#"{"path":"/a","exp":60}"#);
+    let options = options.map(
+        |(name, options)| json!({ "name": name, "token": late, "now": NOW, "options": options }),
+    );
     let plain = plain.into_iter().map(|(name, token)| (name, token, None));
     let scoped = scoped
         .into_iter()
@@ -508,5 +574,6 @@ pub(crate) fn bad() -> Vec<Value> {
             Some(url) => json!({ "name": name, "token": token, "url": url, "now": NOW }),
             None => json!({ "name": name, "token": token, "now": NOW }),
         })
+        .chain(options)
         .collect()
 }

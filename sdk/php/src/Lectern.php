@@ -4,13 +4,15 @@ declare(strict_types=1);
 
 namespace Lectern;
 
-/** What is wrong. `getCode()` is a text, stable and the same in every language: key_too_short, exp_too_far, path_not_absolute … */
+/**
+ * What is wrong. `$reason` is stable, and the same in every language: key_too_short, exp_too_far, path_not_absolute …
+ * `getCode()` is a number in PHP, and here always 0.
+ */
 final class LecternException extends \InvalidArgumentException
 {
-    public function __construct(string $code, string $message)
+    public function __construct(public readonly string $reason, string $message)
     {
         parent::__construct($message);
-        $this->code = $code;
     }
 }
 
@@ -39,8 +41,11 @@ final class Lectern
     /** RFC 3986, taken apart as text, so that what is not the token stays as it was. */
     private const URL = '~\A(https?://[^/?#\\\\\x00-\x20\x7f]+)(/[^?#]*|)(?:\?([^#\x00-\x20\x7f]*))?(?:#([^\x00-\x20\x7f]*))?\z~i';
 
-    /** What JSON is made of. */
-    private const TOKEN = '~"(?:[^"\\\\]|\\\\.)*"|[{}\[\]:,]|[^\s{}\[\]:,"]+~s';
+    /** What JSON is made of. Possessive, for PCRE would run out of its stack in a text of 100 kB. */
+    private const TOKEN = '~"(?:[^"\\\\]++|\\\\.)*+"|[{}\[\]:,]|[^\s{}\[\]:,"]+~s';
+
+    /** What a link with restrictions never opens, whatever is stored there: what these extensions name is sent as it is. */
+    private const NO_PLAYLIST = '/\.(m4s|mp4|cmfv|m4v|m4a|cmfa|ts|aac|mp3|webm|mov|mkv|vtt|mpd|json|jpe?g|png|webp|avif|gif)\z/i';
 
     /** Every claim in the order in which it is written, and what it has to be. */
     private const CLAIMS = [
@@ -111,7 +116,7 @@ final class Lectern
         int $maxWatch = self::MAX_WATCH,
     ): string {
         $parts = self::urlParts($url);
-        $now = self::seconds($now) ?? time();
+        $now = self::now($now);
         if ($expiresIn !== null && $expiresAt !== null) {
             throw new LecternException('bad_exp', '`expiresIn` and `expiresAt` are both set');
         }
@@ -133,13 +138,42 @@ final class Lectern
         return self::withToken($parts, self::mint($claims, $keys, $now, $maxLinkAge, $maxWatch));
     }
 
-    /** As `link`, to write below a folder: the URL ends in a slash, or `directory: true` is set. It reads nothing. */
-    public static function uploadLink(string $url, bool $directory = false, mixed ...$options): string
-    {
+    /**
+     * As `link`, to write below a folder: the URL ends in a slash, or `directory: true` is set. It reads nothing.
+     *
+     * @param ?array{int, int} $preview
+     * @param ?list<string> $langs
+     * @param ?list<string> $ip
+     * @param ?list<string> $country
+     * @param ?list<string> $origin
+     */
+    public static function uploadLink(
+        string $url,
+        bool $directory = false,
+        ?string $viewer = null,
+        ?int $expiresIn = null,
+        int|\DateTimeInterface|null $expiresAt = null,
+        int|\DateTimeInterface|null $notBefore = null,
+        ?int $watch = null,
+        ?int $maxHeight = null,
+        ?array $preview = null,
+        ?array $langs = null,
+        ?array $ip = null,
+        ?array $country = null,
+        ?array $origin = null,
+        ?string $jti = null,
+        #[\SensitiveParameter] ?string $keys = null,
+        int|\DateTimeInterface|null $now = null,
+        int $maxLinkAge = self::MAX_LINK_AGE,
+        int $maxWatch = self::MAX_WATCH,
+    ): string {
         if (!str_ends_with(self::objectPath(self::urlParts($url)[2], $directory), '/')) {
             throw new LecternException('path_not_a_folder', 'an upload link opens a folder: end the URL in a slash, or set `directory: true`');
         }
-        return self::link(...[...$options, 'url' => $url, 'directory' => $directory, 'use' => 'upload']);
+        return self::link(
+            $url, $viewer, $expiresIn, $expiresAt, $notBefore, $watch, $maxHeight, $preview, $langs, $ip, $country, $origin, $jti,
+            'upload', $directory, $keys, $now, $maxLinkAge, $maxWatch,
+        );
     }
 
     /**
@@ -155,18 +189,18 @@ final class Lectern
         int $maxWatch = self::MAX_WATCH,
     ): string {
         [$kid, $secret] = self::keyring($keys)[0];
+        $now = self::now($now);
+        self::checkBounds(maxLinkAge: $maxLinkAge, maxWatch: $maxWatch);
         $claims = array_filter($claims, static fn (mixed $value): bool => $value !== null);
         foreach (array_keys($claims) as $name) {
             if (!isset(self::CLAIMS[$name])) {
                 throw new LecternException('unknown_claim', "no claim is called `$name`");
             }
         }
-        if (isset($claims['sessions'])) {
-            throw new LecternException('reserved_claim', '`sessions` is reserved: the edge refuses a link that has it');
-        }
+        self::checkSessions($claims);
         $claims = self::check($claims);
-        self::checkReserved($claims['path']);
-        self::checkExpiry($claims['exp'], self::seconds($now) ?? time(), $maxLinkAge);
+        self::checkOpens($claims);
+        self::checkExpiry($claims['exp'], $now, $maxLinkAge);
         if (($claims['watch'] ?? 0) > $maxWatch) {
             throw new LecternException('watch_too_long', "`watch` is {$claims['watch']} s, and the edge counts $maxWatch at most (MAX_WATCH)");
         }
@@ -188,14 +222,16 @@ final class Lectern
      * @return array<string, mixed>
      */
     public static function verify(
-        string $token,
+        #[\SensitiveParameter] ?string $token,
         ?string $url = null,
         #[\SensitiveParameter] ?string $keys = null,
         int|\DateTimeInterface|null $now = null,
         int $maxLinkAge = self::MAX_LINK_AGE,
     ): array {
         $ring = self::keyring($keys);
-        $now = self::seconds($now) ?? time();
+        $now = self::now($now);
+        self::checkBounds(maxLinkAge: $maxLinkAge);
+        $token ??= '';
         preg_match(self::URL, $token, $parts);
         foreach (explode('&', $parts[3] ?? '') as $parameter) {
             if (str_starts_with($parameter, 'token=')) {
@@ -211,6 +247,8 @@ final class Lectern
                 throw new LecternException('not_yet_valid', "the link is not valid before {$claims[$name]}");
             }
         }
+        self::checkSessions($claims);
+        self::checkOpens($claims);
         if ($url !== null) {
             self::checkScope($claims['path'], $url);
         }
@@ -342,14 +380,32 @@ final class Lectern
         return $path;
     }
 
-    /** What is well-formed, and opens nothing at the edge. */
-    private static function checkReserved(string $path): void
+    /** @param array<string, mixed> $claims */
+    private static function checkSessions(array $claims): void
     {
+        if (isset($claims['sessions'])) {
+            throw new LecternException('reserved_claim', '`sessions` is reserved: the edge refuses a link that has it');
+        }
+    }
+
+    /**
+     * What is well-formed, and opens nothing at the edge.
+     *
+     * @param array<string, mixed> $claims
+     */
+    private static function checkOpens(array $claims): void
+    {
+        $path = $claims['path'];
         if (str_starts_with($path, '/_lectern/') || str_starts_with($path, '/~')) {
             throw self::badPath('path_reserved');
         }
         if (substr_count($path, '/') > 256) {
             throw self::badPath('path_too_deep');
+        }
+        $isRestricted = isset($claims['max_height']) || isset($claims['preview']) || isset($claims['langs']);
+        if ($isRestricted && ($claims['use'] ?? '') !== 'upload' && preg_match(self::NO_PLAYLIST, $path)) {
+            $rule = 'a link with `maxHeight`, `preview` or `langs` opens playlists: link to the `.m3u8`, or to its folder';
+            throw new LecternException('path_not_a_playlist', $rule);
         }
     }
 
@@ -361,6 +417,21 @@ final class Lectern
     private static function seconds(int|\DateTimeInterface|null $instant): ?int
     {
         return $instant instanceof \DateTimeInterface ? $instant->getTimestamp() : $instant;
+    }
+
+    private static function now(int|\DateTimeInterface|null $now): int
+    {
+        return self::whole(self::seconds($now) ?? time(), 0, self::MAX_SAFE_INTEGER)
+            ?? throw new LecternException('bad_option', '`now` is seconds since 1970, or a DateTimeInterface');
+    }
+
+    private static function checkBounds(int ...$bounds): void
+    {
+        foreach ($bounds as $name => $bound) {
+            if ($bound < 0) {
+                throw new LecternException('bad_option', "`$name` is a whole number of seconds");
+            }
+        }
     }
 
     private static function checkExpiry(int $exp, int $now, int $maxLinkAge): void
@@ -396,7 +467,7 @@ final class Lectern
                 'sub', 'jti' => is_string($value) && self::isText($value) && strlen($value) >= 1 && strlen($value) <= 256 ? $value : null,
                 'preview' => self::preview($value),
                 'langs' => self::entries($value, static fn (string $lang): ?string
-                    => preg_match('/\A[A-Za-z0-9]{1,8}(-[A-Za-z0-9]{1,8})*\z/', $lang) ? $lang : null),
+                    => preg_match('/\A[A-Za-z0-9]{1,8}+(?:-[A-Za-z0-9]{1,8}+)*+\z/', $lang) ? $lang : null),
                 'ip' => self::entries($value, self::cidr(...)),
                 'country' => self::entries($value, static fn (string $code): ?string
                     => preg_match('/\A[A-Za-z][A-Za-z0-9]\z/', $code) ? strtoupper($code) : null),
@@ -546,10 +617,9 @@ final class Lectern
     /** As the edge reads JSON: no member twice, 16 levels at most; null where it is not. */
     private static function read(string $text): mixed
     {
-        if (json_decode($text) === null) {
+        if (json_decode($text, true) === null || !preg_match_all(self::TOKEN, $text, $found)) {
             return null;
         }
-        preg_match_all(self::TOKEN, $text, $found);
         $open = [];
         foreach ($found[0] as $at => $token) {
             if ($token === '}' || $token === ']') {
@@ -563,6 +633,10 @@ final class Lectern
                     return null;
                 }
                 $open[count($open) - 1][] = $name;
+                // No object of PHP has a member whose name begins so; nor has a name that is known.
+                if (str_starts_with($name, "\0")) {
+                    $found[0][$at] = json_encode("unknown$name");
+                }
             }
             if ($token === '{' || $token === '[') {
                 $open[] = [];

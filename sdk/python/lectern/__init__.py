@@ -16,14 +16,15 @@ import hashlib
 import hmac
 import ipaddress
 import json
+import math
 import os
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, TypedDict, cast
 
-__all__ = ["Claims", "LecternError", "key_ids", "link", "mint", "upload_link", "verify"]
+__all__ = ["Claims", "ErrorCode", "LecternError", "key_ids", "link", "mint", "upload_link", "verify"]
 __version__ = "0.1.0"
 
 # What the edge has where its variables of these names are not set.
@@ -37,16 +38,31 @@ Claims = TypedDict(
     "Claims",
     {
         "path": str, "exp": int, "nbf": int, "iat": int, "use": Use, "sub": str, "jti": str, "watch": int, "max_height": int,
-        "preview": "list[int]", "langs": "list[str]", "ip": "list[str]", "country": "list[str]", "origin": "list[str]", "sessions": int,
+        "preview": "list[int]", "langs": "list[str]", "ip": "list[str]", "country": "list[str]", "origin": "list[str]",
     },
     total=False,
 )  # fmt: skip
+
+# Why a link is not minted, or opens nothing: the same in every language.
+ErrorCode = Literal[
+    "no_keys", "bad_keys", "bad_kid", "duplicate_kid", "bad_secret", "key_too_short", "key_too_long",
+    "bad_option",
+    "bad_url", "path_not_absolute", "path_empty_segment", "path_dot_segment", "path_encoded_separator", "path_backslash",
+    "path_semicolon", "path_control", "path_bad_escape", "path_encoded_twice", "path_not_utf8", "path_too_long", "path_too_deep",
+    "path_reserved", "path_not_a_folder", "path_not_a_playlist",
+    "bad_exp", "bad_nbf", "bad_iat", "bad_use", "bad_sub", "bad_jti", "bad_watch", "bad_max_height", "bad_preview", "bad_langs",
+    "bad_ip", "bad_country", "bad_origin", "unknown_claim", "reserved_claim",
+    "expired", "exp_too_far", "watch_too_long", "link_too_long",
+    "malformed", "bad_header", "unknown_critical", "unknown_key", "bad_signature", "bad_claims", "not_yet_valid", "wrong_scope",
+]  # fmt: skip
 
 
 class LecternError(ValueError):
     """What is wrong. ``code`` is stable, and the same in every language: key_too_short, exp_too_far, path_not_absolute …"""
 
-    def __init__(self, code: str, message: str) -> None:
+    code: ErrorCode
+
+    def __init__(self, code: ErrorCode, message: str) -> None:
         super().__init__(message)
         self.code = code
 
@@ -70,8 +86,8 @@ def link(
     directory: bool = False,
     keys: str | None = None,
     now: int | datetime | None = None,
-    max_link_age: int = MAX_LINK_AGE,
-    max_watch: int = MAX_WATCH,
+    max_link_age: int | timedelta = MAX_LINK_AGE,
+    max_watch: int | timedelta = MAX_WATCH,
 ) -> str:
     """The URL with ``?token=…`` in its query; an older token there is replaced.
 
@@ -98,11 +114,32 @@ def link(
     return _with_token(parts, mint(claims, keys=keys, now=now, max_link_age=max_link_age, max_watch=max_watch))
 
 
-def upload_link(url: str, *, directory: bool = False, **options: Any) -> str:
+def upload_link(
+    url: str,
+    *,
+    viewer: str | None = None,
+    expires_in: int | timedelta | None = None,
+    expires_at: int | datetime | None = None,
+    not_before: int | datetime | None = None,
+    watch: int | timedelta | None = None,
+    max_height: int | None = None,
+    preview: Sequence[int] | None = None,
+    langs: Sequence[str] | None = None,
+    ip: Sequence[str] | None = None,
+    country: Sequence[str] | None = None,
+    origin: Sequence[str] | None = None,
+    jti: str | None = None,
+    directory: bool = False,
+    keys: str | None = None,
+    now: int | datetime | None = None,
+    max_link_age: int | timedelta = MAX_LINK_AGE,
+    max_watch: int | timedelta = MAX_WATCH,
+) -> str:
     """As ``link``, to write below a folder: the URL ends in a slash, or ``directory=True``. It reads nothing."""
+    given = locals()
     if not _object_path(_url_parts(url)[1], directory).endswith("/"):
         raise LecternError("path_not_a_folder", "an upload link opens a folder: end the URL in a slash, or set directory=True")
-    return link(url, **{**options, "directory": directory, "use": "upload"})
+    return link(**given, use="upload")
 
 
 def mint(
@@ -110,20 +147,21 @@ def mint(
     *,
     keys: str | None = None,
     now: int | datetime | None = None,
-    max_link_age: int = MAX_LINK_AGE,
-    max_watch: int = MAX_WATCH,
+    max_link_age: int | timedelta = MAX_LINK_AGE,
+    max_watch: int | timedelta = MAX_WATCH,
 ) -> str:
     """A token over claims of these names: {"path": "/courses/rails/", "exp": 1800000000, "sub": "s42"}. A None is left out."""
     kid, secret = next(iter(_keyring(keys).items()))
-    claims = {name: value for name, value in claims.items() if value is not None}
+    now, max_link_age, max_watch = _now(now), _bound("max_link_age", max_link_age), _bound("max_watch", max_watch)
+    given = claims if isinstance(claims, Mapping) else {}
+    claims = {name: value for name, value in given.items() if value is not None}
     for name in claims:
         if name not in _CLAIMS:
             raise LecternError("unknown_claim", f"no claim is called `{name}`")
-    if "sessions" in claims:
-        raise LecternError("reserved_claim", "`sessions` is reserved: the edge refuses a link that has it")
+    _check_sessions(claims)
     checked = _check(claims)
-    _reserved(checked["path"])
-    _check_expiry(checked["exp"], _now(now), max_link_age)
+    _check_opens(checked)
+    _check_expiry(checked["exp"], now, max_link_age)
     if checked.get("watch", 0) > max_watch:
         raise LecternError("watch_too_long", f"`watch` is {checked['watch']} s, and the edge counts {max_watch} at most (MAX_WATCH)")
     if checked.get("use") == "play":
@@ -137,16 +175,17 @@ def mint(
 
 
 def verify(
-    token: str,
+    token: str | None,
     *,
     url: str | None = None,
     keys: str | None = None,
     now: int | datetime | None = None,
-    max_link_age: int = MAX_LINK_AGE,
+    max_link_age: int | timedelta = MAX_LINK_AGE,
 ) -> Claims:
     """The claims of a token, or of a URL that has one, which then has to open that URL; ``url`` is what it has to open else."""
     ring = _keyring(keys)
-    now = _now(now)
+    now, max_link_age = _now(now), _bound("max_link_age", max_link_age)
+    token = token if isinstance(token, str) else ""
     in_url = _URL.fullmatch(token)
     parameters = (in_url[3] or "").split("&") if in_url else []
     found = next((parameter for parameter in parameters if parameter.startswith("token=")), None)
@@ -158,9 +197,11 @@ def verify(
     for earliest in (claims.get("nbf", 0), claims.get("iat", 0)):
         if earliest > now + 30:
             raise LecternError("not_yet_valid", f"the link is not valid before {earliest}")
+    _check_sessions(claims)
+    _check_opens(claims)
     if url is not None:
         _check_scope(claims["path"], url)
-    return {"use": "play", **claims}  # type: ignore[typeddict-item]
+    return cast(Claims, {"use": "play", **claims})
 
 
 def key_ids(keys: str | None = None) -> list[str]:
@@ -170,6 +211,8 @@ def key_ids(keys: str | None = None) -> list[str]:
 
 def _keyring(text: str | None) -> dict[str, bytes]:
     text = os.environ.get("LECTERN_KEYS", "") if text is None else text
+    if not isinstance(text, str):
+        raise LecternError("bad_keys", "keys are a text: that of LECTERN_KEYS")
     if not text.strip():
         raise LecternError("no_keys", "LECTERN_KEYS is not set: it is the text that the edge has, which `lectern keys new` printed")
     entries = _json(text)
@@ -189,7 +232,7 @@ def _keyring(text: str | None) -> dict[str, bytes]:
         if not re.fullmatch(r"[A-Za-z0-9._-]{1,64}", kid):
             raise LecternError("bad_kid", "a kid is not 1 to 64 characters of A-Za-z0-9._-")
         if not 32 <= len(secret) <= 1024:
-            code = "key_too_short" if len(secret) < 32 else "key_too_long"
+            code: ErrorCode = "key_too_short" if len(secret) < 32 else "key_too_long"
             raise LecternError(code, f"the secret of `{kid}` has {len(secret)} bytes; it needs 32 to 1024")
         ring[kid] = secret
     return ring
@@ -217,6 +260,8 @@ def _with_token(parts: tuple[str, str, str | None, str | None], token: str) -> s
 
 def _object_path(path: str, directory: bool) -> str:
     """What a URL's path names, decoded once."""
+    if not isinstance(directory, bool):
+        raise LecternError("bad_option", "`directory` is True or False")
     if not path.startswith("/"):
         raise _bad_path("path_not_absolute")
     folder = len(path) > 1 and path.endswith("/")
@@ -240,7 +285,7 @@ def _object_path(path: str, directory: bool) -> str:
     return _check_path(decoded[: decoded.rindex("/") + 1]) if directory and not folder else decoded
 
 
-_PATHS = {
+_PATHS: dict[ErrorCode, str] = {
     "path_not_absolute": "does not start with a slash",
     "path_empty_segment": "has an empty segment, or is the whole bucket",
     "path_dot_segment": "has a `.` or `..` segment",
@@ -257,7 +302,7 @@ _PATHS = {
 }
 
 
-def _bad_path(code: str) -> LecternError:
+def _bad_path(code: ErrorCode) -> LecternError:
     return LecternError(code, f"the path {_PATHS[code]}; it is `/folder/object`, or `/folder/` for everything in it")
 
 
@@ -285,12 +330,28 @@ def _check_path(path: Any) -> str:
     return path
 
 
-def _reserved(path: str) -> None:
+# What a link with restrictions never opens, whatever is stored there: what these extensions name is sent as it is.
+_NO_PLAYLIST = re.compile(
+    r"\.(m4s|mp4|cmfv|m4v|m4a|cmfa|ts|aac|mp3|webm|mov|mkv|vtt|mpd|json|jpe?g|png|webp|avif|gif)", re.IGNORECASE | re.ASCII
+)
+
+
+def _check_sessions(claims: Mapping[str, Any]) -> None:
+    if "sessions" in claims:
+        raise LecternError("reserved_claim", "`sessions` is reserved: the edge refuses a link that has it")
+
+
+def _check_opens(claims: Mapping[str, Any]) -> None:
     """What is well-formed, and opens nothing at the edge."""
+    path = claims["path"]
     if path.startswith(("/_lectern/", "/~")):
         raise _bad_path("path_reserved")
     if path.count("/") > 256:
         raise _bad_path("path_too_deep")
+    is_restricted = not claims.keys().isdisjoint(("max_height", "preview", "langs"))
+    if is_restricted and claims.get("use") != "upload" and _NO_PLAYLIST.fullmatch(path, max(path.rfind("."), 0)):
+        rule = "a link with max_height, preview or langs opens playlists: link to the `.m3u8`, or to its folder"
+        raise LecternError("path_not_a_playlist", rule)
 
 
 def _expiry(lasts: Any, at: Any, now: int) -> Any:
@@ -304,8 +365,19 @@ def _expiry(lasts: Any, at: Any, now: int) -> Any:
     return now + lasts
 
 
-def _now(now: int | datetime | None) -> int:
-    return int(time.time() if now is None else _seconds(now))
+def _now(now: Any) -> int:
+    now = time.time() if now is None else _seconds(now)
+    now = math.floor(now) if isinstance(now, float) and math.isfinite(now) else now
+    if _INSTANT(now) is None:
+        raise LecternError("bad_option", "`now` is seconds since 1970, or a datetime with its zone")
+    return int(now)
+
+
+def _bound(name: str, value: Any) -> int:
+    found = _INSTANT(_seconds(value))
+    if found is None:
+        raise LecternError("bad_option", f"`{name}` is a whole number of seconds, or a timedelta")
+    return int(found)
 
 
 def _seconds(value: Any) -> Any:
@@ -419,7 +491,7 @@ def _check(claims: Mapping[str, Any]) -> dict[str, Any]:
             continue
         checked[name] = read(claims.get(name))
         if checked[name] is None:
-            raise LecternError(f"bad_{name}", rule)
+            raise LecternError(cast(ErrorCode, f"bad_{name}"), rule)
     return checked
 
 

@@ -1,6 +1,5 @@
 # frozen_string_literal: true
 
-require "ipaddr"
 require "json"
 require "openssl"
 require "set"
@@ -13,7 +12,7 @@ require "set"
 # Players play it; an <iframe> of "https://video.school.example/_lectern/play##{link}" is one.
 #
 # The keys are the text that the edge has as LECTERN_KEYS, taken from the environment of that name; `keys:` overrides it. The
-# first key mints, all verify. Times are whole seconds; instants are seconds since 1970 or a Time. A link that the edge would
+# first key mints, all verify. Times are whole seconds; instants are seconds since 1970, a Time or a DateTime. A link that the edge would
 # refuse whoever opens it is refused here, as a Lectern::Error.
 module Lectern
   VERSION = "0.1.0"
@@ -33,6 +32,9 @@ module Lectern
       super(message)
     end
   end
+
+  # What a link with restrictions never opens, whatever is stored there: what these extensions name is sent as it is.
+  NO_PLAYLIST = %w[m4s mp4 cmfv m4v m4a cmfa ts aac mp3 webm mov mkv vtt mpd json jpg jpeg png webp avif gif].freeze
 
   # Every claim in the order in which it is written, with its rule and what it has to be.
   CLAIMS = {
@@ -73,7 +75,7 @@ module Lectern
   URL = %r{\A([Hh][Tt][Tt][Pp][Ss]?://[^/?#\\\x00-\x20\x7f]+)(/[^?#]*|)(?:\?([^#\x00-\x20\x7f]*))?(?:#([^\x00-\x20\x7f]*))?\z}
   # What JSON is made of (RFC 8259); half of a surrogate pair is in no string.
   TOKEN = %r{"(?:[^"\\\x00-\x1f]|\\["\\/bfnrt]|\\u(?:[0-9A-CEFa-cef]\h{3}|[Dd][0-7]\h\h|[Dd][89ABab]\h\h\\u[Dd][C-Fc-f]\h\h))*"|[{}\[\]:,]|(?:-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|null|true|false)(?![^\s{}\[\]:,])}
-  private_constant :CLAIMS, :PATHS, :URL, :TOKEN
+  private_constant :CLAIMS, :PATHS, :URL, :TOKEN, :NO_PLAYLIST
 
   class << self
     # The URL with `?token=…` in its query; an older token there is replaced.
@@ -82,7 +84,7 @@ module Lectern
     # `watch`, `max_height`, `preview`, `langs`, `ip`, `country`, `origin` and `jti` are the claims of these names.
     def link(url, viewer: nil, expires_in: nil, expires_at: nil, not_before: nil, watch: nil, max_height: nil, preview: nil,
              langs: nil, ip: nil, country: nil, origin: nil, jti: nil, use: "play", directory: false, now: nil, **edge)
-      now ||= Time.now
+      now = time(now)
       parts = url_parts(url)
       claims = { path: object_path(parts[2], directory), exp: expiry(expires_in, expires_at, now), nbf: instant(not_before),
                  use: use, sub: viewer, jti: jti, watch: watch, max_height: max_height, preview: preview, langs: langs, ip: ip,
@@ -92,6 +94,8 @@ module Lectern
 
     # As `link`, to write below a folder: the URL ends in a slash, or `directory: true` is set. It reads nothing.
     def upload_link(url, directory: false, **options)
+      raise ArgumentError, "unknown keyword: :use" if options.key?(:use)
+
       path = object_path(url_parts(url)[2], directory)
       path.end_with?("/") or
         raise Error.new("path_not_a_folder", "an upload link opens a folder: end the URL in a slash, or set directory: true")
@@ -101,14 +105,19 @@ module Lectern
     # A token over claims of these names: { path: "/courses/rails/", exp: 1_800_000_000, sub: "s42" }. A nil is left out.
     def mint(claims, keys: nil, now: nil, max_link_age: MAX_LINK_AGE, max_watch: MAX_WATCH)
       kid, secret = keyring(keys).first
+      now = time(now)
+      max_link_age = bound(:max_link_age, max_link_age)
+      max_watch = bound(:max_watch, max_watch)
+      twice, = claims.to_h.keys.map(&:to_s).tally.find { |_, times| times > 1 }
+      raise Error.new("duplicate_claim", "the claim `#{twice}` is there twice, by its name as a Symbol and as a String") if twice
+
       claims = claims.to_h.transform_keys(&:to_s).compact
       unknown = claims.keys - CLAIMS.keys
       raise Error.new("unknown_claim", "no claim is called `#{unknown.first}`") unless unknown.empty?
-      raise Error.new("reserved_claim", "`sessions` is reserved: the edge refuses a link that has it") if claims.key?("sessions")
-
+      check_sessions(claims)
       claims = check(claims)
-      reserved(claims["path"])
-      check_expiry(claims["exp"], (now || Time.now).to_i, max_link_age)
+      check_opens(claims)
+      check_expiry(claims["exp"], now, max_link_age)
       if claims["watch"].to_i > max_watch
         raise Error.new("watch_too_long", "`watch` is #{claims["watch"]} s, and the edge counts #{max_watch} at most (MAX_WATCH)")
       end
@@ -123,15 +132,18 @@ module Lectern
     # The claims of a token, or of a URL that has one, which then has to open that URL; `url` is what it has to open else.
     def verify(token, url: nil, keys: nil, now: nil, max_link_age: MAX_LINK_AGE)
       ring = keyring(keys)
+      now = time(now)
+      max_link_age = bound(:max_link_age, max_link_age)
       token = token.to_s.b
       found = URL.match(token)&.[](3)&.split("&")&.find { |parameter| parameter.start_with?("token=") }
       url ||= token if found
       claims = claims_of(found ? found.delete_prefix("token=") : token, ring)
-      now = (now || Time.now).to_i
       check_expiry(claims["exp"], now, max_link_age)
       early = claims.values_at("nbf", "iat").compact.find { |instant| instant > now + 30 }
       raise Error.new("not_yet_valid", "the link is not valid before #{early}") if early
 
+      check_sessions(claims)
+      check_opens(claims)
       check_scope(claims["path"], url) if url
       { "use" => "play" }.merge(claims).transform_keys(&:to_sym)
     end
@@ -146,7 +158,7 @@ module Lectern
     # LECTERN_KEYS as { kid => secret }.
     def keyring(text)
       text ||= ENV["LECTERN_KEYS"]
-      raise Error.new("no_keys", "LECTERN_KEYS is not set: it is the text that the edge has, which `lectern keys new` printed") if text.to_s.strip.empty?
+      raise Error.new("no_keys", "LECTERN_KEYS is not set: it is the text that the edge has, which `lectern keys new` printed") if text.to_s.b.strip.empty?
 
       entries = json(text.to_s)
       form = entries.is_a?(Array) && entries.all? do |entry|
@@ -188,6 +200,8 @@ module Lectern
 
     # What a URL's path names, decoded once.
     def object_path(path, directory)
+      raise Error.new("bad_option", "`directory` is true or false") unless [true, false, nil].include?(directory)
+
       bad_path("path_not_absolute") unless path.start_with?("/")
       folder = path.length > 1 && path.end_with?("/")
       encoded = path.b.delete_prefix("/")
@@ -218,10 +232,20 @@ module Lectern
       path
     end
 
+    def check_sessions(claims)
+      raise Error.new("reserved_claim", "`sessions` is reserved: the edge refuses a link that has it") if claims.key?("sessions")
+    end
+
     # What is well-formed, and opens nothing at the edge.
-    def reserved(path)
+    def check_opens(claims)
+      path = claims["path"]
       bad_path("path_reserved") if path.start_with?("/_lectern/", "/~")
       bad_path("path_too_deep") if path.count("/") > 256
+      return if claims.values_at("max_height", "preview", "langs").none? || claims["use"] == "upload"
+      return unless NO_PLAYLIST.include?(path[/\.([A-Za-z0-9]+)\z/, 1]&.downcase)
+
+      raise Error.new("path_not_a_playlist",
+                      "a link with max_height, preview or langs opens playlists: link to the `.m3u8`, or to its folder")
     end
 
     def bad_path(code)
@@ -236,11 +260,24 @@ module Lectern
       # Durations of ActiveSupport say that they are one.
       raise Error.new("bad_exp", "expires_in is a whole number of seconds") unless lasts.is_a?(Integer)
 
-      now.to_i + lasts.to_i
+      now + lasts.to_i
     end
 
     def instant(value)
+      value = value.to_time if defined?(DateTime) && value.is_a?(DateTime)
       value.is_a?(Time) ? value.to_i : value
+    end
+
+    # Now, in whole seconds.
+    def time(now)
+      now = instant(now.nil? ? Time.now : now)
+      now = now.floor if now.is_a?(Float) && now.finite?
+      seconds(now) or raise Error.new("bad_option", "`now` is seconds since 1970, a Time or a DateTime")
+    end
+
+    # A bound of the edge, in seconds.
+    def bound(name, value)
+      seconds(value) or raise Error.new("bad_option", "`#{name}` is a whole number of seconds")
     end
 
     def check_expiry(exp, now, max_link_age)
@@ -303,19 +340,40 @@ module Lectern
     # RFC 4632, RFC 4291: no bit behind the prefix, no IPv4 address written as IPv6.
     def cidr(range)
       base, length = range.match(%r{\A([\h:.]+)(?:/([0-9]+))?\z})&.captures
-      address = IPAddr.new(base.to_s)
-      bits = address.ipv4? ? 32 : 128
+      groups = octets(base.to_s) || hextets(base.to_s) or return
+      each = groups.size == 4 ? 8 : 16
+      bits = groups.size * each
+      address = groups.inject { |number, group| (number << each) | group }
       length = (length || bits).to_i
-      return if address.ipv4_mapped? || length > bits || address.to_i & ((1 << (bits - length)) - 1) != 0
+      mapped = bits == 128 && address >> 32 == 0xFFFF
+      return if mapped || length > bits || address & ((1 << (bits - length)) - 1) != 0
 
-      "#{address.ipv4? ? address : ipv6(address.to_i)}/#{length}"
-    rescue IPAddr::Error
-      nil
+      "#{bits == 32 ? groups.join(".") : ipv6(groups)}/#{length}"
+    end
+
+    def octets(text)
+      parts = text.split(".", -1)
+      parts.map(&:to_i) if parts.size == 4 && parts.all? { |part| part.match?(/\A(?:0|[1-9][0-9]{0,2})\z/) && part.to_i < 256 }
+    end
+
+    # The eight groups of an IPv6 address.
+    def hextets(text)
+      before, dotted = text.match(/\A(.*:)([^:]*\.[^:]*)\z/)&.captures
+      last = octets(dotted) if dotted
+      return if dotted && !last
+
+      text = format("%s%x:%x", before, last[0] * 256 + last[1], last[2] * 256 + last[3]) if last
+      halves = text.split("::", -1).map { |half| half.split(":", -1) }
+      gap = 8 - halves.sum(&:size)
+      return if halves.size == 2 ? gap < 1 : halves.size != 1 || gap != 0
+
+      groups = halves.size == 2 ? halves.first + ["0"] * gap + halves.last : halves.first
+      groups.map(&:hex) if groups.all? { |group| group.match?(/\A\h{1,4}\z/) }
     end
 
     # RFC 5952: the first of the longest runs of zeros is left out.
-    def ipv6(number)
-      groups = Array.new(8) { |at| ((number >> (112 - 16 * at)) & 0xFFFF).to_s(16) }.join(":")
+    def ipv6(groups)
+      groups = groups.map { |group| group.to_s(16) }.join(":")
       zeros = groups.scan(/\b0(?::0)+\b/).max_by(&:length)
       zeros ? groups.sub(/(\A|:)#{zeros}(:|\z)/, "::") : groups
     end

@@ -2,6 +2,7 @@
 
 # sdk/vectors.json, and what the vectors do not say: ruby -Ilib test/vectors_test.rb
 
+require "date"
 require "minitest/autorun"
 require "lectern"
 require "lectern/rails"
@@ -12,7 +13,7 @@ class VectorsTest < Minitest::Test
 
   def each(list)
     VECTORS.fetch(list).each do |vector|
-      yield vector, vector.slice("now", "max_link_age", "max_watch").transform_keys(&:to_sym).merge(keys: KEYS)
+      yield vector, { keys: KEYS }.merge(vector.slice("now", "max_link_age", "max_watch").transform_keys(&:to_sym))
     end
   end
 
@@ -23,7 +24,11 @@ class VectorsTest < Minitest::Test
   end
 
   def call(vector, options)
-    Lectern.public_send(vector["call"], vector["url"], **vector["options"].transform_keys(&:to_sym), **options)
+    Lectern.public_send(vector["call"], vector["url"], **options, **options_of(vector))
+  end
+
+  def options_of(vector)
+    vector.fetch("options", {}).transform_keys(&:to_sym)
   end
 
   def test_claims_give_exactly_the_token_of_the_edge
@@ -51,7 +56,7 @@ class VectorsTest < Minitest::Test
   end
 
   def test_a_token_that_opens_nothing_is_refused_with_its_reason
-    each("refused_tokens") { |vector, options| refused(vector) { Lectern.verify(vector["token"], url: vector["url"], **options) } }
+    each("refused_tokens") { |vector, options| refused(vector) { Lectern.verify(vector["token"], url: vector["url"], **options, **options_of(vector)) } }
   end
 
   def test_keys_that_mint_nothing_are_refused
@@ -70,6 +75,49 @@ class VectorsTest < Minitest::Test
     assert_operator Lectern.verify(link, keys: nil, now: nil).fetch(:exp), :<=, Time.now.to_i + 60
   ensure
     ENV.delete("LECTERN_KEYS")
+  end
+
+  def test_what_is_no_time_is_refused_and_nothing_is_accepted_for_it
+    expired = Lectern.mint({ path: "/a", exp: 60 }, keys: KEYS, now: 0)
+    ["abc", "1", Float::NAN, Float::INFINITY, -1, 2**53, true, false, [], {}, Object.new].each do |none|
+      options = [{ now: none }, { now: 1000, max_link_age: none }, { now: 1000, max_watch: none }]
+      refused("error" => "bad_option") { Lectern.verify(expired, keys: KEYS, now: none) }
+      refused("error" => "bad_option") { Lectern.verify(expired, keys: KEYS, now: 1000, max_link_age: none) }
+      options.each do |edge|
+        refused("error" => "bad_option") { Lectern.mint({ path: "/a", exp: 2000 }, keys: KEYS, **edge) }
+        refused("error" => "bad_option") { Lectern.link("https://h/a", keys: KEYS, **edge) }
+      end
+    end
+    [61, 61.5, Time.at(61), Time.at(61).to_datetime].each do |now|
+      refused("error" => "expired") { Lectern.verify(expired, keys: KEYS, now: now) }
+    end
+    at = Time.at(60)
+    [at, at.to_datetime].each { |now| assert_equal 60, Lectern.verify(expired, keys: KEYS, now: now).fetch(:exp) }
+    link = Lectern.link("https://h/a", keys: KEYS, now: at.to_datetime, expires_at: (at + 60).to_datetime, not_before: at.to_datetime)
+    assert_equal [120, 60], Lectern.verify(link, keys: KEYS, now: at).values_at(:exp, :nbf)
+  end
+
+  def test_a_claim_that_is_there_twice_is_refused
+    claims = { :path => "/free/", "path" => "/paid/", :exp => 60 }
+    refused("error" => "duplicate_claim") { Lectern.mint(claims, keys: KEYS, now: 0) }
+    refused("error" => "duplicate_claim") { Lectern.mint(claims.merge("path" => nil), keys: KEYS, now: 0) }
+    assert Lectern.mint({ :path => "/free/", "exp" => 60 }, keys: KEYS, now: 0)
+  end
+
+  def test_an_option_that_is_misspelt_is_refused
+    %i[link upload_link].each do |call|
+      error = assert_raises(ArgumentError) { Lectern.public_send(call, "https://h/a/", maxHeight: 480, keys: KEYS) }
+      assert_match(/unknown keyword: :maxHeight/, error.message)
+    end
+    assert_raises(ArgumentError) { Lectern.upload_link("https://h/a/", use: "play", keys: KEYS) }
+  end
+
+  def test_what_is_not_there_is_refused_with_a_code
+    [nil, 42, :a, []].each { |token| refused("error" => "malformed") { Lectern.verify(token, keys: KEYS) } }
+    refused("error" => "path_not_absolute") { Lectern.mint(nil, keys: KEYS) }
+    refused("error" => "bad_keys") { Lectern.key_ids("\xFF") }
+    refused("error" => "key_too_long") { Lectern.key_ids(JSON.generate([{ kid: "k", secret: "a" * 400_000 }])) }
+    refused("error" => "link_too_long") { Lectern.link("https://h/a", langs: ["a#{"-a" * 200_000}"], keys: KEYS) }
   end
 
   def test_text_of_another_encoding_is_the_same_text

@@ -1,0 +1,25 @@
+"""What mypy makes of the types: checked, never run. A call that has to be refused is ignored by name; one too many is an error."""
+
+from datetime import datetime, timedelta, timezone
+
+from lectern import Claims, ErrorCode, LecternError, key_ids, link, mint, upload_link, verify
+
+now = datetime.now(timezone.utc)
+url: str = link("https://h/a", viewer="s42", preview=(0, 300), langs=["en"], expires_at=now, watch=timedelta(hours=1), use="download")
+folder: str = upload_link("https://h/a/", viewer="s42", expires_in=60, max_link_age=timedelta(days=1))
+claims: Claims = verify(url, now=now)
+ids: list[str] = key_ids()
+viewer: str = claims["sub"]
+token: str = mint({"path": "/a/", "exp": 1, "max_height": 720})
+code: ErrorCode = LecternError("bad_url", "no URL").code
+
+link("https://h/a", viewer=42)  # type: ignore[arg-type]
+link("https://h/a", maxHeight=480)  # type: ignore[call-arg]
+link("https://h/a", use="watch")  # type: ignore[arg-type]
+link("https://h/a", now="abc")  # type: ignore[arg-type]
+link("https://h/a", keys=["k"])  # type: ignore[arg-type]
+upload_link("https://h/a/", viewer=42)  # type: ignore[arg-type]
+upload_link("https://h/a/", use="play")  # type: ignore[call-arg]
+verify(url, max_watch=60)  # type: ignore[call-arg]
+LecternError("over", "no code")  # type: ignore[arg-type]
+claims["sessions"]  # type: ignore[typeddict-item]
