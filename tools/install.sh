@@ -97,13 +97,13 @@ interop)
     .tools/venv/bin/pip install --quiet --disable-pip-version-check PyJWT==2.15.1 'moto[s3]==5.2.5' Flask==3.1.3 flask-cors==6.0.5
     ;;
 sdk)
-    # The languages that links are minted in, and the frameworks that docs/mint.md shows.
-    debian ruby=ruby python3=python3 php=php-cli go=golang-go
-    debian_library ruby-minitest ruby-railties python3-venv
+    # The languages that links are minted in, what packs and checks their packages, and the frameworks that docs/mint.md shows.
+    debian ruby=ruby python3=python3 php=php-cli composer=composer go=golang-go
+    debian_library ruby-minitest ruby-railties php-laravel-framework python3-venv
     if [ ! -x .tools/venv/bin/python ]; then
         python3 -m venv .tools/venv
     fi
-    .tools/venv/bin/pip install --quiet --disable-pip-version-check Django==5.2.19 Flask==3.1.3
+    .tools/venv/bin/pip install --quiet --disable-pip-version-check Django==5.2.19 Flask==3.1.3 mypy==2.4.1 setuptools==84.2.1
     ;;
 course)
     # The example course app, and its tests.

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Every edition of the SDK against sdk/vectors.json, what docs/ shows, and the example that mints with one. A language that is missing fails the run.
+# Every edition of the SDK against sdk/vectors.json, its types and its package, what docs/ shows, and the example that mints with one. A
+# language that is missing fails the run.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 missing=()
-for pair in ruby=ruby node=nodejs python3=python3 php=php-cli go=golang-go; do
+for pair in ruby=ruby node=nodejs python3=python3 php=php-cli composer=composer go=golang-go; do
     command -v "${pair%%=*}" >/dev/null || missing+=("${pair#*=}")
 done
 [ -x "${CHROMIUM:-/usr/bin/chromium}" ] || missing+=(chromium)
@@ -12,6 +13,7 @@ if [ ${#missing[@]} -gt 0 ]; then
     echo "An SDK cannot be tested: install its language, apt-get install ${missing[*]}" >&2
     exit 4
 fi
+[ -x .tools/venv/bin/mypy ] || { echo 'mypy is missing: make .tools/sdk.ok' >&2; exit 4; }
 # Nothing is fetched: the standard library is all there is.
 export GOCACHE=$PWD/.tools/go GOPROXY=off GOFLAGS=-mod=mod GOTOOLCHAIN=local PYTHONDONTWRITEBYTECODE=1 CGO_ENABLED=0
 
@@ -23,6 +25,7 @@ quietly ruby -W -I sdk/ruby/lib sdk/ruby/test/vectors_test.rb
 quietly ruby -I sdk/ruby/lib sdk/ruby/test/rails_test.rb
 quietly node --test sdk/javascript/*.test.js tests/sdks/*.test.mjs
 (cd sdk/python && quietly python3 -W error -m unittest)
+quietly .tools/venv/bin/mypy --strict --cache-dir .tools/mypy sdk/python/lectern sdk/python/typed.py
 quietly php -d zend.assertions=1 sdk/php/test.php
 (cd sdk/go && quietly go vet . && quietly go test .)
 [ -z "$(gofmt -l sdk/go tests/sdks)" ] || { echo 'not formatted: gofmt -w sdk/go tests/sdks' >&2; exit 1; }

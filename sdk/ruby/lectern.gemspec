@@ -9,6 +9,6 @@ Gem::Specification.new do |spec|
   spec.authors = ["The Lectern developers"]
   spec.licenses = ["Apache-2.0", "MIT"]
   spec.required_ruby_version = ">= 3.0"
-  spec.files = ["lib/lectern.rb", "lib/lectern/rails.rb", "sig/lectern.rbs", "initializer.rb"]
+  spec.files = ["lib/lectern.rb", "lib/lectern/rails.rb", "sig/lectern.rbs", "initializer.rb", "LICENSE"]
   spec.metadata["rubygems_mfa_required"] = "true"
 end
