@@ -1,3 +1,4 @@
+// @ts-self-types="./lectern.d.ts"
 /**
  * Mints and verifies links to lectures behind a Lectern edge, in Node, Deno, Workers and browsers: WebCrypto alone.
  *

@@ -13,6 +13,7 @@ import { promisify } from 'node:util';
 import { withChromium } from '../browser/chromium.mjs';
 
 const edition = readFileSync(new URL('../../sdk/javascript/lectern.js', import.meta.url), 'utf8');
+const types = readFileSync(new URL('../../sdk/javascript/lectern.d.ts', import.meta.url), 'utf8');
 const vectors = readFileSync(new URL('../../sdk/vectors.json', import.meta.url), 'utf8');
 // What differs from what the vectors say, and how many of each list were asked. `lectern` and `vectors` are in scope.
 const ask = `async () => {
@@ -54,17 +55,24 @@ test('in Deno the JavaScript edition does what the vectors say, and finds its ke
     const folder = mkdtempSync(join(tmpdir(), 'lectern-deno-'));
     try {
         writeFileSync(join(folder, 'lectern.js'), edition);
+        writeFileSync(join(folder, 'lectern.d.ts'), types);
         writeFileSync(join(folder, 'main.js'), `import * as lectern from './lectern.js';
             const vectors = ${vectors};
             const found = await (${ask})();
             console.log(JSON.stringify({ ...found, ids: lectern.keyIds() }));`);
         const deno = fileURLToPath(new URL('../../node_modules/deno/bin.cjs', import.meta.url));
         const env = { ...process.env, DENO_DIR: join(folder, 'cache'), DENO_NO_UPDATE_CHECK: '1', NO_COLOR: '1', LECTERN_KEYS: JSON.parse(vectors).keys };
-        const args = [deno, 'run', '--no-config', '--no-lock', '--no-remote', '--no-npm', '--no-prompt', '--allow-env=LECTERN_KEYS', join(folder, 'main.js')];
-        const { stdout } = await promisify(execFile)(process.execPath, args, { env });
+        const run = (command, ...args) => promisify(execFile)(process.execPath, [deno, command, '--no-config', '--no-lock', '--no-remote', '--no-npm', ...args], { env });
+        const { stdout } = await run('run', '--no-prompt', '--allow-env=LECTERN_KEYS', join(folder, 'main.js'));
         const { ids, ...found } = JSON.parse(stdout);
         check(found);
         assert.deepEqual(ids, ['2026-11', 'old._-']);
+        // The types are found without a package too.
+        writeFileSync(join(folder, 'app.ts'), `import { link, type ErrorCode } from './lectern.js';
+            export const code: ErrorCode = 'expired';
+            // @ts-expect-error options are in camel case
+            link('https://h/a', { max_height: 480 });`);
+        await run('check', join(folder, 'app.ts'));
     } finally {
         rmSync(folder, { recursive: true });
     }
