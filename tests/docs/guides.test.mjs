@@ -1,60 +1,44 @@
-// Every code block of the guides is run, in its own language and against the SDK; what it mints is verified. A block that
-// nobody runs fails the test. Rails, Django and Flask are the real ones; of Laravel, the
-// few calls that are shown are stood in for.
+// Every code block of README and of the guides is run, in its own language and against the SDK, the command or an edge, or
+// compared with what is really printed; what it mints is verified. A guide or a block that nobody lists below fails the test.
+// Rails, Django, Flask and Laravel are the real ones. The few blocks that cannot run here say why (`unable`); what their
+// commands name is looked up.
 
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
-import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, test } from 'node:test';
-import { promisify } from 'node:util';
 
-import { keyIds, verify } from '../../sdk/javascript/lectern.js';
+import { keyIds, mint, verify } from '../../sdk/javascript/lectern.js';
+import { blocks } from './blocks.mjs';
+import { answers, Edge, execute, folder, freePort, lookUp, root, run as runs, shell, Terminal } from './shell.mjs';
 
-const root = join(import.meta.dirname, '../..');
 const vectors = JSON.parse(readFileSync(join(root, 'sdk/vectors.json'), 'utf8'));
 const { keys } = vectors;
 const edge = 'https://video.school.example';
-const folder = mkdtempSync(join(tmpdir(), 'lectern-docs-'));
-after(() => rmSync(folder, { recursive: true }));
 mkdirSync(join(folder, 'node_modules'));
 symlinkSync(join(root, 'sdk/javascript'), join(folder, 'node_modules/lectern'));
 const python = existsSync(join(root, '.tools/venv/bin/python')) ? join(root, '.tools/venv/bin/python') : 'python3';
 
-/** The fenced blocks of a guide. */
-function blocks(guide) {
-    const text = readFileSync(join(root, 'docs', guide), 'utf8');
-    return [...text.matchAll(/^```(\w+)\n([\s\S]*?)^```$/gm)].map(([, language, code]) => ({ language, code }));
-}
-
-/** Runs a program over a file of this text; returns what it printed. */
-async function run(name, text, [program, ...before], { cwd = folder, env = {} } = {}) {
-    const file = join(folder, name);
-    mkdirSync(dirname(file), { recursive: true });
-    writeFileSync(file, text);
-    const { stdout } = await promisify(execFile)(program, [...before, file], {
-        cwd,
-        env: {
-            ...process.env,
-            LECTERN_KEYS: keys,
-            LECTERN_EDGE: edge,
-            PYTHONPATH: join(root, 'sdk/python'),
-            PYTHONDONTWRITEBYTECODE: '1',
-            GOCACHE: join(root, '.tools/go'),
-            GOPROXY: 'off',
-            CGO_ENABLED: '0',
-            ...env,
-        },
-    });
-    return stdout;
+/** Runs a program over a file of this text, with the SDK and its keys; returns what it printed. */
+function run(name, text, program, { cwd, env = {} } = {}) {
+    const all = {
+        LECTERN_KEYS: keys,
+        LECTERN_EDGE: edge,
+        PYTHONPATH: join(root, 'sdk/python'),
+        PYTHONDONTWRITEBYTECODE: '1',
+        GOCACHE: join(root, '.tools/go'),
+        GOPROXY: 'off',
+        CGO_ENABLED: '0',
+        ...env,
+    };
+    return runs(name, text, program, { cwd, env: all });
 }
 
 // Rails has warnings of its own.
 const ruby = (text, warnings = '-W') => run('example.rb', text, ['ruby', warnings, '-I', join(root, 'sdk/ruby/lib')]);
 const node = (text, env) => run('example.mjs', text, ['node'], { env });
-const py = (text) => run('example.py', text, [python, '-W', 'error']);
+const py = (text, env) => run('example.py', text, [python, '-W', 'error'], { env });
 const php = (text) => run('example.php', text, ['php', '-d', 'display_errors=stderr']);
 const go = (text) => run('example.go', text, ['go', 'run'], { cwd: join(root, 'sdk/go') });
 
@@ -70,7 +54,7 @@ async function opens(link, path, viewer, lasts = 6 * 3600) {
 }
 
 const guides = {
-    'mint.md': [
+    'docs/mint.md': [
         async function rails({ language, code }) {
             assert.equal(language, 'ruby');
             const link = await ruby(`
@@ -114,11 +98,26 @@ const guides = {
         },
         async function worker({ language, code }) {
             assert.equal(language, 'js');
-            const said = await node(`${code.replace('export default', 'const worker =')}
-                const env = { LECTERN_EDGE: '${edge}', LECTERN_KEYS: process.env.KEYS };
-                const answer = await worker.fetch(new Request('https://app.example/'), env);
-                process.stdout.write(await answer.text());`, { LECTERN_KEYS: '', KEYS: keys });
-            await opens(JSON.parse(said).video, '/courses/workers/intro/master.m3u8', 's42');
+            // In workerd, beside one that asks it.
+            const files = {
+                'index.js': code,
+                'lectern.js': readFileSync(join(root, 'sdk/javascript/lectern.js'), 'utf8'),
+                'asks.js': `export default { async test(_, env) { console.log('answered ' + (await (await env.APP.fetch('https://app.example/')).text())); } };`,
+                'config.capnp': `using Workerd = import "/workerd/workerd.capnp";
+                    const config :Workerd.Config = (services = [
+                        (name = "app", worker = (compatibilityDate = "2026-01-01", bindings = [
+                            (name = "LECTERN_EDGE", text = "${edge}"), (name = "LECTERN_KEYS", text = ${JSON.stringify(keys)}),
+                        ], modules = [(name = "index.js", esModule = embed "index.js"), (name = "lectern", esModule = embed "lectern.js")])),
+                        (name = "asks", worker = (compatibilityDate = "2026-01-01", bindings = [(name = "APP", service = "app")],
+                            modules = [(name = "asks.js", esModule = embed "asks.js")])),
+                    ]);`,
+            };
+            for (const [name, text] of Object.entries(files)) {
+                mkdirSync(join(folder, 'worker'), { recursive: true });
+                writeFileSync(join(folder, 'worker', name), text);
+            }
+            const said = await execute([join(root, 'node_modules/workerd/bin/workerd'), 'test', 'worker/config.capnp'], { both: true });
+            await opens(JSON.parse(/answered (\{.*\})/.exec(said)[1]).video, '/courses/workers/intro/master.m3u8', 's42');
         },
         async function django({ language, code }) {
             assert.equal(language, 'python');
@@ -139,20 +138,7 @@ print(lesson(request, "intro").content.decode())`);
             const said = await py(`${code}\nprint(app.test_client().get("/lessons/intro").get_data(as_text=True))`);
             await opens(JSON.parse(said).video, '/courses/flask/intro/master.m3u8', 's42');
         },
-        async function laravel({ language, code }) {
-            assert.equal(language, 'php');
-            const link = await php(`${code}
-                namespace Illuminate\\Http;
-                class Request { public function user(): object { return (object) ['id' => 42]; } }
-                namespace Example;
-                require '${root}/sdk/php/src/Lectern.php';
-                function value(string $name): string { return ['services.lectern.edge' => '${edge}', 'services.lectern.keys' => getenv('KEYS')][$name]; }
-                eval('function config(string $name): string { return \\\\Example\\\\value($name); }');
-                putenv('KEYS=' . getenv('LECTERN_KEYS'));
-                putenv('LECTERN_KEYS');
-                echo (new \\App\\Http\\Controllers\\LessonController())->show(new \\Illuminate\\Http\\Request(), 'intro')['video'];`);
-            await opens(link, '/courses/laravel/intro/master.m3u8', 'u42');
-        },
+        laravel,
         async function goServer({ language, code }) {
             assert.equal(language, 'go');
             const said = await go(`${code.replace('import (', 'import (\n\t"fmt"\n\t"net/http/httptest"\n')}
@@ -169,7 +155,7 @@ print(lesson(request, "intro").content.decode())`);
             assert.equal(said, 's42\nexpired\n');
         },
     ],
-    'keys.md': [
+    'docs/keys.md': [
         async function rotation({ language, code }) {
             assert.equal(language, 'sh');
             const built = join(root, 'target/release');
@@ -198,7 +184,7 @@ print(lesson(request, "intro").content.decode())`);
             await assert.rejects(serve(['old._-']), /the edge has no key 2026-11: it has old\._-/);
         },
     ],
-    'previews.md': [
+    'docs/previews.md': [
         async function preview({ language, code }) {
             assert.equal(language, 'ruby');
             const [free, paid] = (await ruby(`${code}\nputs free, paid`)).trim().split('\n');
@@ -212,71 +198,450 @@ print(lesson(request, "intro").content.decode())`);
             assert.deepEqual([claims.langs, claims.max_height], [['de', 'en'], 720]);
         },
     ],
-    'local.md': [
-        commands,
+    'docs/local.md': [
+        async function serve({ language, code }) {
+            assert.equal(language, 'sh');
+            local.port = await freePort();
+            local.terminal = new Terminal('serve', code, { env: { PORT: String(local.port), STATE: join(folder, 'local-state') } });
+            const health = await answers(`http://localhost:${local.port}/_lectern/health`, local.terminal);
+            assert.equal(health.status, 200);
+        },
         async function environment({ language, code }) {
             assert.equal(language, 'sh');
-            writeFileSync(join(folder, '.dev.vars'), `A=b\nLECTERN_KEYS='${keys}'\n`);
-            const said = await run('example.sh', `${code}\nprintf '%s %s' "$LECTERN_EDGE" "$LECTERN_KEYS"`, ['bash', '-eu'], { env: { LECTERN_KEYS: '' } });
-            assert.equal(said, `http://localhost:8787 ${keys}`);
+            // In the project's folder, as the guide says.
+            local.exports = code.replace('8787', local.port);
+            const said = await shell(`${local.exports}\nprintf '%s %s' "$LECTERN_EDGE" "$LECTERN_KEYS"`, { cwd: root, env: { LECTERN_KEYS: '' } });
+            local.keys = said.slice(said.indexOf(' ') + 1);
+            const health = await (await fetch(`http://localhost:${local.port}/_lectern/health`)).json();
+            assert.deepEqual(keyIds(local.keys), health.keys);
         },
-        commands,
+        async function lecture({ language, code }) {
+            assert.equal(language, 'sh');
+            const said = await shell(code.replaceAll('8787', local.port), { before: `${local.exports}\ncd ${folder}`, cwd: root, env: { LECTERN_KEYS: '' } });
+            await plays(said.trim().split('\n').at(-1));
+        },
         async function python({ language, code }) {
             assert.equal(language, 'python');
-            await opens(await py(`${code}\nprint(url, end="")`), '/courses/rails/intro/master.m3u8', 's42', 600);
+            const env = { LECTERN_EDGE: `http://localhost:${local.port}`, LECTERN_KEYS: local.keys };
+            await plays(await py(`${code}\nprint(url, end="")`, env));
+            await local.terminal.interrupt(local.port);
         },
     ],
-    'protection.md': [],
-    // tests/e2e/course.rs runs it all in one folder a language, and plays what comes of it.
-    'first-embed.md': [followed('sh'), followed('sh'), followed('ruby'), followed('sh'), followed('sh'), followed('js')],
-    // tests/e2e/embeds.rs plays its pages in Chromium; the command of a player that is not installed is only read.
-    'embed.md': [page, page, page, page, commands],
+    'docs/protection.md': [],
+    'docs/first-embed.md': ['sh', 'sh', 'ruby', 'sh', 'sh', 'js'].map((language) => elsewhere(language, 'tests/browser/first-embed.mjs')),
+    'docs/embed.md': [
+        ...Array(4).fill(elsewhere('html', 'tests/browser/embed.mjs')),
+        async function inVlc({ language, code }, t) {
+            assert.equal(language, 'sh');
+            if (!existsSync('/usr/bin/cvlc')) return t.skip('VLC is not installed: apt-get install vlc-bin vlc-plugin-base');
+            const { origin, terminal } = await published('vlc', '/courses/rails/intro/', '--log-level', 'log');
+            const url = await link(origin);
+            // Without a screen, for two seconds. It refuses to be root, who becomes nobody.
+            const home = join(folder, 'vlc-home');
+            mkdirSync(home);
+            chmodSync(home, 0o777);
+            chmodSync(folder, 0o755);
+            const nobody = process.getuid() === 0 ? 'setpriv --reuid 65534 --regid 65534 --clear-groups' : '';
+            const said = await shell(code, {
+                before: `vlc() { HOME=${home} ${nobody} timeout 60 cvlc -vv --vout dummy --aout dummy --run-time 2 "$@" vlc://quit 2>&1; }`,
+                env: { VIDEO_URL: url },
+            });
+            assert.match(said, /Received first picture/);
+            for (const part of ['480p', 'audio/und']) assert.ok(terminal.said().includes(`/${part}/seg00001.m4s"`), terminal.said());
+        },
+    ],
+    'README.md': [
+        drawing,
+        async function demo({ language, code }) {
+            assert.equal(language, 'sh');
+            const short = join(folder, 'a lecture.mp4');
+            await shell(`lectern sample -o '${short}'`);
+            const port = await freePort();
+            // `INPUT=` as its comment has it: the sample of a minute takes as long to package.
+            const terminal = new Terminal('demo', code, { env: { PORT: String(port), STATE: join(folder, 'demo-state'), INPUT: short } });
+            try {
+                await terminal.shows(/\^C ends the demo/);
+                const [page, bare, expired] = terminal.said().match(/http:\/\/localhost:\d+\/\S*token=\S+|http:\/\/localhost:\d+\/_lectern\/play#\S+/g);
+                assert.match(await (await fetch(page)).text(), /<video/);
+                assert.ok(page.endsWith(bare.slice(`http://localhost:${port}`.length)));
+                await plays(bare);
+                assert.equal((await (await fetch(expired)).json()).code, 'expired');
+            } finally {
+                await terminal.interrupt(port);
+                rmSync(join(root, '.demo/packages/a-lecture'), { recursive: true, force: true });
+            }
+        },
+        async function tasks(block) {
+            // `make test` is where this runs, `make deploy-check` asks an account, and `make serve` is docs/local.md's.
+            await lookUp(block);
+            const said = await execute(['node', 'tools/deploy/check.mjs', '--offline'], { cwd: root });
+            assert.match(said, /✔ a dry run of the deploy/);
+        },
+        courseApp,
+        async function publishing({ language, code }) {
+            assert.equal(language, 'sh');
+            const [first, ...others] = code.split('\n');
+            const made = await shell(`${first}\nprintf %s "$LECTERN_KEYS"`);
+            // The Worker gets the same value.
+            const { origin } = await started('readme', made);
+            await shell('lectern sample -o lecture.mov');
+            const said = await shell(others.join('\n').replaceAll('https://video.example.org', origin), { env: { LECTERN_KEYS: made } });
+            const [url] = said.match(/^http.*token=.*$/m);
+            await plays(url);
+            const claims = await verify(url, { keys: made });
+            assert.equal(claims.sub, 's42');
+        },
+        async function broken({ language, code }) {
+            assert.equal(language, 'text');
+            // Keyframes at 4 s in one size, and at 4.6 s in the other.
+            await shell(`mkdir -p broken && cd broken
+                for size in 480:852x480:4 720:1280x720:4.6; do
+                    IFS=: read -r lines picture seconds <<<"$size"
+                    mkdir "$\{lines}p"
+                    ffmpeg -v error -nostdin -f lavfi -i "testsrc2=s=$picture:r=25:d=8" -c:v libx264 -preset ultrafast -g 999 -sc_threshold 0 \
+                        -force_key_frames "expr:gte(t,n_forced*$seconds)" -f hls -hls_time "$seconds" -hls_playlist_type vod -hls_segment_type fmp4 \
+                        -hls_flags independent_segments -hls_segment_filename "$\{lines}p/seg%05d.m4s" -hls_fmp4_init_filename init.mp4 "$\{lines}p/playlist.m3u8"
+                done`);
+            const streams = [[480, 852], [720, 1280]].map(([lines, width]) => {
+                const bytes = ['seg00000.m4s', 'seg00001.m4s'].map((name) => statSync(join(folder, `broken/${lines}p/${name}`)).size);
+                // In eight seconds.
+                const average = bytes[0] + bytes[1];
+                return `#EXT-X-STREAM-INF:BANDWIDTH=${average},AVERAGE-BANDWIDTH=${average},CODECS="avc1.42c01f",RESOLUTION=${width}x${lines}\n${lines}p/playlist.m3u8\n`;
+            });
+            writeFileSync(join(folder, 'broken/master.m3u8'), `#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-INDEPENDENT-SEGMENTS\n${streams.join('')}`);
+            const lines = (await execute(['lectern', 'check', 'broken'], { status: 6 })).split('\n');
+            // In this order; `…` stands for what is left out.
+            const shown = code.trimEnd().split('\n').map((line) => new RegExp(`^${line.split('…').map(literal).join('.*')}$`));
+            for (const one of shown) {
+                const at = lines.findIndex((line) => one.test(line));
+                assert.ok(at >= 0, `no ${one} in\n${lines.join('\n')}`);
+                lines.splice(0, at + 1);
+            }
+        },
+        async function claims({ language, code }) {
+            assert.equal(language, 'json');
+            const [header, claims] = code.trim().split('\n').map((line) => JSON.parse(line));
+            const [, secret, kid] = /With the key `(\S+)` \(base64url\) as `(\w+)`/.exec(paper('README.md'));
+            shownLink = await mint(claims, { keys: JSON.stringify([{ kid, secret }]), now: 1_799_999_000 });
+            assert.deepEqual(JSON.parse(Buffer.from(shownLink.split('.')[0], 'base64url')), header);
+        },
+        async function link({ language, code }) {
+            assert.deepEqual([language, code], ['text', `${shownLink}\n`]);
+        },
+    ],
+    'examples/course-app/README.md': [courseApp],
+    'CONTRIBUTING.md': [unable('sh', 'each takes minutes, or is where this runs')],
+    'docs/check.md': [
+        async function checks({ language, code }) {
+            assert.equal(language, 'sh');
+            const { origin } = await published('check', '/courses/rails/intro/');
+            for (const name of ['DIR', 'lecture']) symlinkSync(await packaged(), join(folder, name));
+            const url = await link(origin);
+            const lines = code.trim().split('\n').map((line) => line.replace(/'https:\/\/video\.example\.org\/courses\/rails\/intro\/master\.m3u8\?token=…'/, `'${url}'`));
+            for (const line of lines) {
+                const said = await shell(line);
+                if (line.includes('--json')) {
+                    const shown = JSON.parse(line.split('# ')[1].replace(', …', '').replaceAll(/("\w+")(?=[,}])/g, '$1: 0'));
+                    const found = JSON.parse(said);
+                    for (const member of Object.keys(shown)) assert.ok(member in found, `${member} in ${said}`);
+                    for (const member of Object.keys(shown.rules[0])) assert.ok(member in found.rules[0], `${member} in ${said}`);
+                } else {
+                    assert.match(said, /^✔ OB-01 /m, line);
+                    assert.doesNotMatch(said, /^✘/m, line);
+                }
+            }
+        },
+    ],
+    'docs/cost.md': [
+        async function cost({ language, code }) {
+            assert.equal(language, 'sh');
+            costs = await shell(code);
+        },
+        async function table({ language, code }) {
+            assert.deepEqual([language, code], ['text', costs]);
+        },
+    ],
+    'docs/analytics.md': [
+        async function line({ language, code }) {
+            assert.equal(language, 'json');
+            const { origin, terminal } = await published('analytics', '/courses/rails/intro/', '--log-level', 'log');
+            const playlist = await (await fetch(await link(origin))).text();
+            const folder = `${origin}/courses/rails/intro/`;
+            const media = playlist.split('\n').find((one) => one.includes('/480p/playlist.m3u8') && !one.startsWith('#'));
+            const [segment] = (await (await fetch(folder + media)).text()).match(/^seg\S+/m);
+            const url = new URL(segment, folder + media);
+            // The first, of all of it, leaves it in the cache.
+            for (const headers of [{}, { range: 'bytes=0-999' }]) await (await fetch(url, { headers })).arrayBuffer();
+            const shown = JSON.parse(code);
+            const [text] = await terminal.shows(/^\{"method":"GET","status":206.*"cache":"hit"\}$/m, 30);
+            const found = JSON.parse(text);
+            assert.deepEqual(Object.keys(found), Object.keys(shown));
+            assert.equal(found.bytes, 1000);
+            assert.match(found.key, /^courses\/rails\/intro\/v\/\w+\/480p\/seg\d{5}\.m4s$/);
+            assert.equal(found.viewer.length, shown.viewer.length);
+        },
+        configures,
+        ...Array(4).fill(unable('sql', 'Analytics Engine is in an account')),
+    ],
+    'docs/deploy.md': [
+        async function tools({ language, code }) {
+            assert.equal(language, 'sh');
+            // Behind `make build`.
+            await shell(`${code}\nlectern --version; wrangler --version`, { before: 'make() { command make --dry-run "$@" >/dev/null; }', cwd: root });
+        },
+        unable('sh', 'it signs in to an account'),
+        unable('sh', 'it makes a bucket in an account'),
+        async function makesKeys(block) {
+            await lookUp(block);
+            rmSync(join(folder, 'lectern-keys.json'), { force: true });
+            // What wrangler would set.
+            await shell(block.code, { before: 'wrangler() { cat >secret; }' });
+            assert.equal(readFileSync(join(folder, 'secret'), 'utf8'), readFileSync(join(folder, 'lectern-keys.json'), 'utf8'));
+            assert.equal(statSync(join(folder, 'lectern-keys.json')).mode & 0o777, 0o600);
+            deployed = await started('deploy', readFileSync(join(folder, 'secret'), 'utf8').trim());
+        },
+        unable('sh', 'it deploys to an account'),
+        async function health({ language, code }) {
+            assert.equal(language, 'sh');
+            healthy = JSON.parse(await shell(code.replace('https://lectern.<account>.workers.dev', deployed.origin)));
+        },
+        async function healthAnswer({ language, code }) {
+            assert.equal(language, 'json');
+            const shown = JSON.parse(code);
+            assert.deepEqual(Object.keys(healthy), Object.keys(shown));
+            assert.deepEqual([healthy.version, healthy.bucket], [shown.version, shown.bucket]);
+            assert.deepEqual(healthy.keys, keyIds(readFileSync(join(folder, 'lectern-keys.json'), 'utf8')));
+        },
+        configures,
+        configures,
+        async function opensIt({ language, code }) {
+            assert.equal(language, 'sh');
+            const said = await shell(code.replaceAll('https://video.school.example', deployed.origin), { before: 'lectern sample -o lecture.mp4 --force >&2' });
+            await plays(said.match(/^http.*token=.*$/m)[0]);
+        },
+        unable('sh', 'it sets up another Worker in an account'),
+        async function rotates(block) {
+            await lookUp(block);
+            await shell(block.code, { before: 'wrangler() { cat >secret; }' });
+            const [before, after] = ['lectern-keys.json', 'secret'].map((name) => readFileSync(join(folder, name), 'utf8').trim());
+            assert.deepEqual(keyIds(after).slice(1), keyIds(before));
+            await deployed.end();
+            deployed = await started('rotated', after);
+        },
+        async function listsBoth({ language, code }) {
+            assert.equal(language, 'sh');
+            const said = await shell(code.replace('https://video.school.example', deployed.origin), { cwd: root });
+            const ids = keyIds(readFileSync(join(folder, 'rotated.json'), 'utf8'));
+            assert.equal(ids.length, 2);
+            assert.ok(said.includes(`keys ${ids.join(', ')} (the first mints)`), said);
+        },
+        unable('sh', 'it goes back in an account'),
+    ],
+    'docs/scaling.md': [
+        drawing,
+        unable('sh', 'it makes queues in an account'),
+        configures,
+        unable('sh', 'it works for R2 and a queue of an account; tests/e2e/jobs.rs runs it with an edge and a queue on this machine'),
+        async function unit({ language, code }) {
+            assert.equal(language, 'ini');
+            assert.deepEqual(code.match(/^\[.*$/gm), ['[Service]', '[Install]']);
+            const [, line] = /^ExecStart=\/usr\/local\/bin\/(.*)$/m.exec(code);
+            await lookUp({ language: 'sh', code: line });
+        },
+    ],
 };
 
-function followed(expected) {
-    return function step({ language }) {
-        assert.equal(language, expected);
+/** A picture of what goes where, with nothing to run in it. */
+function drawing({ language, code }) {
+    assert.equal(language, 'text');
+    assert.match(code, /[─│▼▶]/);
+}
+
+/** A block that another test runs as it stands. */
+function elsewhere(expected, by) {
+    return Object.defineProperty(
+        ({ language }, _, guide) => {
+            assert.equal(language, expected);
+            assert.ok(readFileSync(join(root, by), 'utf8').includes(guide), `${by} does not read ${guide}`);
+        },
+        'name',
+        { value: `in ${by}` },
+    );
+}
+
+/** A block that cannot run here, and why. What it names is looked up all the same. */
+function unable(expected, why) {
+    return Object.defineProperty(
+        async (block, _, guide) => {
+            assert.equal(block.language, expected);
+            if (expected === 'sh') return lookUp(block);
+            // The columns are those that the guide explains.
+            const columns = new Set(paper(guide).match(/`(?:blob|double|index)\d`/g).map((name) => name.slice(1, -1)));
+            for (const name of block.code.match(/\b(?:blob|double|index)\d\b/g)) assert.ok(columns.has(name), name);
+        },
+        'name',
+        { value: `not here: ${why}` },
+    );
+}
+
+/** The framework's own kernel, with the configuration that the guide shows, read from the environment and then cached. */
+async function laravel({ language, code }, t, guide) {
+    assert.equal(language, 'php');
+    const framework = '/usr/share/php/Illuminate/autoload.php';
+    assert.ok(existsSync(framework), 'Laravel is missing: apt-get install php-laravel-framework');
+    const [, services] = /`('lectern' => \[.*\])`/.exec(paper(guide));
+    const app = join(folder, 'laravel');
+    const files = {
+        'app/Http/Controllers/LessonController.php': code,
+        'config/services.php': `<?php return [${services}];`,
+        'config/auth.php': `<?php return ['defaults' => ['guard' => 'school'], 'guards' => ['school' => ['driver' => 'school']]];`,
+        'config/app.php': `<?php return ['env' => 'testing', 'key' => str_repeat('0', 32), 'cipher' => 'AES-256-CBC', 'timezone' => 'UTC', 'locale' => 'en',
+            'debug' => true, 'providers' => [Illuminate\\Auth\\AuthServiceProvider::class, Illuminate\\Filesystem\\FilesystemServiceProvider::class,
+            Illuminate\\View\\ViewServiceProvider::class, School::class]];`,
+        '.env': `LECTERN_EDGE=${edge}\nLECTERN_KEYS='${keys}'\n`,
+        'bootstrap/cache/.keep': '',
+        'storage/framework/views/.keep': '',
     };
+    for (const [name, text] of Object.entries(files)) {
+        mkdirSync(dirname(join(app, name)), { recursive: true });
+        writeFileSync(join(app, name), text);
+    }
+    const ask = `<?php
+        // Laravel 8 is older than PHP 8.2.
+        error_reporting(E_ALL & ~E_DEPRECATED);
+        require '${framework}';
+        require '${root}/sdk/php/src/Lectern.php';
+        require '${app}/app/Http/Controllers/LessonController.php';
+        use Illuminate\\Support\\Facades\\{Auth, Route};
+        class School extends Illuminate\\Foundation\\Support\\Providers\\RouteServiceProvider {
+            public function boot() {
+                Auth::viaRequest('school', fn () => new Illuminate\\Auth\\GenericUser(['id' => 42]));
+                $this->routes(fn () => Route::get('/lessons/{slug}', [App\\Http\\Controllers\\LessonController::class, 'show']));
+            }
+        }
+        $app = new Illuminate\\Foundation\\Application('${app}');
+        $app->singleton(Illuminate\\Contracts\\Http\\Kernel::class, Illuminate\\Foundation\\Http\\Kernel::class);
+        $app->singleton(Illuminate\\Contracts\\Debug\\ExceptionHandler::class, Illuminate\\Foundation\\Exceptions\\Handler::class);
+        $answer = $app->make(Illuminate\\Contracts\\Http\\Kernel::class)->handle(Illuminate\\Http\\Request::create('https://school.example/lessons/intro'));
+        if (!$app->configurationIsCached()) {
+            file_put_contents($app->getCachedConfigPath(), '<?php return ' . var_export($app['config']->all(), true) . ';');
+        }
+        echo $answer->getStatusCode(), ' ', $answer->getContent();`;
+    const answer = async () => {
+        const said = await run('laravel.php', ask, ['php', '-d', 'display_errors=stderr'], { env: { LECTERN_KEYS: undefined, LECTERN_EDGE: undefined } });
+        assert.match(said, /^200 \{/);
+        await opens(JSON.parse(said.slice(4)).video, '/courses/laravel/intro/master.m3u8', 'u42');
+    };
+    await answer();
+    // As the guide warns, the environment is not read any more.
+    rmSync(join(app, '.env'));
+    assert.ok(existsSync(join(app, 'bootstrap/cache/config.php')));
+    await answer();
 }
 
-function page({ language, code }) {
-    assert.equal(language, 'html');
-    assert.match(code, /VIDEO_URL/);
+/** Lines of wrangler.toml: it takes them, and finds nothing to warn of. */
+async function configures({ language, code }) {
+    assert.equal(language, 'toml');
+    const shipped = paper('wrangler.toml');
+    const set = (text, [name, line]) => {
+        const known = new RegExp(`^(# )?${name} = .*$`, 'm');
+        return known.test(text) ? text.replace(known, line) : text.replace(/^\[\[/m, `${line}\n\n[[`);
+    };
+    let text;
+    if (code.startsWith('[[')) {
+        const commented = code.trim().split('\n').map((line) => `# ${line}\n`).join('');
+        assert.ok(shipped.includes(commented), `wrangler.toml does not have\n${commented}`);
+        text = shipped.replace(commented, code);
+    } else {
+        text = code.trim().split('\n').map((line) => [line.split(' = ')[0], line]).reduce(set, shipped);
+    }
+    // As docs/scaling.md has it, the folder needs the queue.
+    if (code.includes('UPLOADS_PREFIX')) text = text.replace(/^# (\[\[queues|binding = "JOBS"|queue = )/gm, '$1');
+    const config = join(folder, 'wrangler.toml');
+    writeFileSync(config, text.replace('build/index.js', join(root, 'build/index.js')).replace('web/dist', join(root, 'web/dist')));
+    const said = await execute(['node', join(root, 'tools/deploy/check.mjs'), '--offline', '--config', config], { cwd: root });
+    assert.match(said, /✔ a dry run of the deploy/);
+    const { unstable_readConfig } = await import('wrangler');
+    const read = unstable_readConfig({ config });
+    for (const [, name, value] of code.matchAll(/^(\w+) = "?([^"\n]*?)"?$/gm)) assert.ok(JSON.stringify(read).includes(name === 'routes' ? '"custom_domain":true' : value), name);
 }
 
-/** That what a shell would run is there: make's targets, lectern's verbs and their options. */
-async function commands({ language, code }) {
+/** `make course-app`: one command makes lectures, edge and app; it prints an address, which answers, and ^C ends all of it. */
+async function courseApp({ language, code }) {
     assert.equal(language, 'sh');
-    await run('example.sh', code, ['bash', '-n']);
-    const makefile = readFileSync(join(root, 'Makefile'), 'utf8');
-    const cli = readFileSync(join(root, 'packager/src/cli.rs'), 'utf8');
-    for (const line of code.trim().split('\n')) {
-        const [program, verb, ...rest] = line.replace(/^\w+=("[^"]*"|\S+) /, '').split(' ');
-        if (program === 'make') assert.match(makefile, new RegExp(`^${verb}:`, 'm'), line);
-        else if (program === 'lectern') {
-            assert.match(cli, new RegExp(`^    ${verb[0].toUpperCase()}${verb.slice(1)}\\b`, 'm'), line);
-            if (verb === 'keys') assert.match(cli, new RegExp(`^    ${rest[0][0].toUpperCase()}${rest[0].slice(1)}\\b`, 'm'), line);
-            for (const option of rest.filter((word) => word.startsWith('--'))) assert.match(cli, new RegExp(`\\b${option.slice(2).replaceAll('-', '_')}\\b`), line);
-        } else assert.ok(['vlc'].includes(program), line);
+    const [port, app] = [await freePort(), await freePort()];
+    const terminal = new Terminal('course-app', code, { env: { PORT: String(port), APP_PORT: String(app), STATE: join(folder, 'course-state') } });
+    try {
+        const [, address] = await terminal.shows(/^The course app: (\S+)$/m);
+        assert.equal(address, `http://localhost:${app}/`);
+        assert.match(await (await fetch(address)).text(), /Rails from an empty folder/);
+        // The free preview of a lecture that it published.
+        const page = await (await fetch(`${address}lessons/rails/intro`)).text();
+        const [, video] = /<iframe src="[^"#]*#([^"]*)"/.exec(page);
+        assert.ok(video.startsWith(`http://localhost:${port}/courses/rails/intro/`), video);
+        await plays(video);
+    } finally {
+        await terminal.interrupt(port, app);
     }
 }
 
-for (const [guide, examples] of Object.entries(guides)) {
-    const found = blocks(guide);
-    test(`${guide} shows as many examples as are run`, () => assert.equal(found.length, examples.length));
-    examples.forEach((example, at) => test(`${guide}: example ${at + 1} (${example.name}) does what it says`, () => example(found[at])));
+const paper = (name) => readFileSync(join(root, name), 'utf8');
+const local = {};
+let costs, deployed, healthy, shownLink;
+
+const literal = (text) => text.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&');
+
+const running = [];
+async function started(...all) {
+    const one = await Edge.start(...all);
+    running.push(one);
+    return one;
 }
 
-test('every code of an error is in the guide, and no other', () => {
-    const text = readFileSync(join(root, 'docs/mint.md'), 'utf8').split('## Errors')[1].split('## In tests')[0];
-    const rows = text.split('\n').filter((line) => line.startsWith('| `') && !line.startsWith('| `code`')).map((line) => line.split('|')[1]);
-    const told = new Set(rows.join(' ').match(/[a-z_0-9]+/g));
-    const lists = ['refused_claims', 'refused_links', 'refused_tokens', 'refused_keys'];
-    const codes = new Set(lists.flatMap((list) => vectors[list].map(({ error }) => error)));
-    // Of one language alone: Rails' helper, JavaScript, Ruby.
-    for (const code of ['no_edge', 'unknown_option', 'duplicate_claim']) codes.add(code);
-    assert.deepEqual([...told].sort(), [...codes].sort());
+/** A package of some seconds, made once. */
+let made;
+function packaged() {
+    made ??= shell('lectern sample -o sample.mp4 && lectern package sample.mp4 -o package --ladder 480 --preset ultrafast').then(() => join(folder, 'package'));
+    return made;
+}
+
+/** An edge with the keys of the SDK's vectors and a lecture. */
+async function published(name, prefix, ...options) {
+    const one = await started(name, keys, ...options);
+    await execute(['lectern', 'publish', await packaged(), one.origin + prefix], { env: { LECTERN_KEYS: keys } });
+    return one;
+}
+
+const link = async (origin) => (await execute(['lectern', 'link', `${origin}/courses/rails/intro/master.m3u8`], { env: { LECTERN_KEYS: keys } })).trim();
+
+/** That a link opens a Multivariant Playlist. */
+async function plays(url) {
+    const answer = await fetch(url);
+    const text = await answer.text();
+    assert.ok(answer.ok && text.includes('#EXT-X-STREAM-INF'), `${answer.status} ${text}`);
+}
+
+after(() => Promise.all(running.map((one) => one.end())));
+
+test('every guide is listed here, and README', () => {
+    const papers = readdirSync(join(root, 'docs')).filter((name) => name.endsWith('.md')).map((name) => `docs/${name}`);
+    assert.deepEqual(Object.keys(guides).filter((name) => name.startsWith('docs/')).sort(), papers.sort());
+    assert.ok('README.md' in guides);
 });
+
+test('no block goes unnoticed', () => {
+    const found = (text) => blocks(text).map(({ language, code }) => [language, code]);
+    assert.deepEqual(found('```\na\n```\n1. b\n\n   ```sh\n   c\n     d\n   ```\n~~~~js\n~~~\n~~~~\n'), [['', 'a\n'], ['sh', 'c\n  d\n'], ['js', '~~~\n']]);
+    for (const text of ['```sh\na', '> ```sh\n> a\n> ```', '- ```sh\n  a\n  ```', 'a:\n\n    b\n', '\tb']) assert.throws(() => blocks(text), /line \d/, text);
+});
+
+for (const [guide, examples] of Object.entries(guides)) {
+    const found = blocks(paper(guide));
+    test(`${guide} shows as many examples as are listed`, () => {
+        assert.equal(found.length, examples.length, found.map(({ line, language }) => `line ${line}: ${language}`).join('\n'));
+    });
+    examples.forEach((example, at) => test(`${guide}: example ${at + 1} (${example.name})`, (t) => example(found[at], t, guide)));
+}
 
 test('what one stumbles over in the first embed is said in these words', () => {
     const text = readFileSync(join(root, 'docs/first-embed.md'), 'utf8').split('## What one stumbles over')[1];
