@@ -113,6 +113,11 @@ impl Init {
 /// An audio Media Initialization Section with an edit list that trims the encoder's priming, so that sound is not 0.02 s
 /// late, and without the encoder's name.
 pub(crate) fn trim_priming(init: &[u8]) -> Result<Vec<u8>, BoxError> {
+    trim(init, AAC_PRIMING)
+}
+
+/// The same of any number of samples.
+pub(crate) fn trim(init: &[u8], samples: u64) -> Result<Vec<u8>, BoxError> {
     let mut moov = moov(init)?;
     moov.udta = None;
     for track in &mut moov.trak {
@@ -121,7 +126,7 @@ pub(crate) fn trim_priming(init: &[u8]) -> Result<Vec<u8>, BoxError> {
                 entries: vec![ElstEntry {
                     // To the end, however long the fragments turn out to be.
                     segment_duration: 0,
-                    media_time: Some(AAC_PRIMING),
+                    media_time: Some(samples),
                     media_rate: 1.into(),
                 }],
             }),

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use futures_util::future;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
 use crate::boxes::trim_priming;
@@ -20,8 +21,9 @@ use crate::place::{PieceError, Place};
 use crate::plan::{PicturePlan, Plan, SoundPlan};
 use crate::probe::file_url;
 use crate::process::{self, ProcessError, Said};
-use crate::progress::{Progress, Step, Unit};
+use crate::progress::{Progress, Unit};
 use crate::rendition::measure_and_fold;
+use crate::tally::{Left, Tally};
 
 /// A piece is not what it must be, whatever the reason: the picture has to be encoded as a whole.
 #[derive(Debug, thiserror::Error)]
@@ -39,8 +41,8 @@ pub(crate) struct Encoding<'a> {
 }
 
 impl Encoding<'_> {
-    /// Encodes what is not there yet; returns what ffmpeg complained about.
-    pub(crate) async fn run(&self, workers: usize) -> Result<Vec<String>> {
+    /// Encodes what is not there yet, and tells of each rung that is all there; returns what ffmpeg complained about.
+    pub(crate) async fn run(&self, workers: usize, on_rung: impl Fn(&Rung)) -> Result<Vec<String>> {
         let parts = self.plan.parts();
         let names: Vec<String> = parts.iter().map(Part::name).collect();
         let kept = self.partial.take_up(&names).await?;
@@ -55,21 +57,29 @@ impl Encoding<'_> {
         let step = self.progress.step("encoding", Unit::Milliseconds, total);
         let tally = Tally::new(&parts, step);
         let said: Vec<Cell<String>> = parts.iter().map(|_| Cell::default()).collect();
+        let mut left = Left::new(&parts);
         let mut waiting = vec![];
         for (at, (part, record)) in parts.iter().zip(kept).enumerate() {
             match record {
                 Some(record) => {
                     said[at].set(record.said);
                     tally.add(at, self.length(part));
+                    left.without(part).for_each(&on_rung);
                 }
-                None => waiting.push(self.make(at, part, &tally, &said[at])),
+                None => {
+                    let making = self.make(at, part, &tally, &said[at]);
+                    waiting.push(async move { making.await.map(|()| part) });
+                }
             }
         }
         stream::iter(waiting)
             .buffer_unordered(workers)
-            .try_collect::<()>()
+            .try_for_each(|part| {
+                left.without(part).for_each(&on_rung);
+                future::ok(())
+            })
             .await?;
-        tally.step.finish();
+        tally.finish();
         Ok(said.into_iter().map(Cell::into_inner).collect())
     }
 
@@ -261,60 +271,6 @@ struct Made {
     files: Vec<PathBuf>,
 }
 
-/// How much is done of each part.
-struct Tally {
-    shares: Vec<Share>,
-    done: Vec<Cell<u64>>,
-    step: Step,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Share {
-    /// One of so many that have the same time.
-    Of(u64),
-    /// Sound beside a picture: as a rule it is done long before, and else it is what is waited for.
-    Beside,
-}
-
-impl Tally {
-    fn new(parts: &[Part<'_>], step: Step) -> Self {
-        let is_picture = |part: &Part<'_>| matches!(part, Part::Picture(..));
-        let has_picture = parts.iter().any(is_picture);
-        let share = |part: &Part<'_>| match part {
-            Part::Picture(_, cut) => Share::Of(cut.share),
-            Part::Sound(_) if has_picture => Share::Beside,
-            Part::Sound(_) => Share::Of(parts.len() as u64),
-        };
-        Self {
-            shares: parts.iter().map(share).collect(),
-            done: parts.iter().map(|_| Cell::new(0)).collect(),
-            step,
-        }
-    }
-
-    fn add(&self, part: usize, millis: u64) {
-        self.done[part].set(millis);
-    }
-
-    fn set(&self, part: usize, millis: u64) {
-        self.add(part, millis);
-        let done = self.done.iter().map(Cell::get);
-        self.step.set(of_all(self.shares.iter().copied().zip(done)));
-    }
-}
-
-/// How much is done of all, from what is done of each.
-fn of_all(parts: impl Iterator<Item = (Share, u64)>) -> u64 {
-    let (mut shared, mut beside) = (0, u64::MAX);
-    for (share, millis) in parts {
-        match share {
-            Share::Of(share) => shared += millis / share.max(1),
-            Share::Beside => beside = beside.min(millis),
-        }
-    }
-    beside.min(shared)
-}
-
 /// Folders that ffmpeg writes into: a piece's rungs are files.
 fn make_folders(folder: &Path, cut: &Cut) -> Result<()> {
     let rungs = cut.rungs.iter().filter(|_| cut.piece.is_whole());
@@ -332,24 +288,4 @@ fn in_millis(time: Duration) -> u64 {
 
 fn millis(seconds: f64) -> u64 {
     (seconds * 1000.0) as u64
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn as_much_is_done_as_of_what_is_waited_for() {
-        use Share::{Beside, Of};
-        for (parts, expected) in [
-            (vec![(Of(1), 4000), (Of(1), 2000)], 6000),
-            (vec![(Of(2), 4000), (Of(2), 2000)], 3000),
-            (vec![(Beside, 9000), (Of(1), 4000), (Of(1), 2000)], 6000),
-            (vec![(Beside, 9000), (Beside, 1000), (Of(1), 4000)], 1000),
-            (vec![], 0),
-        ] {
-            let said = format!("{parts:?}");
-            assert_eq!(of_all(parts.into_iter()), expected, "{said}");
-        }
-    }
 }

@@ -62,6 +62,10 @@ impl Rung {
         self.width.min(self.height)
     }
 
+    pub(crate) fn size(&self) -> (u32, u32) {
+        (self.width, self.height)
+    }
+
     /// The folder's name: `1080p`, `1080p-hevc`.
     pub(crate) fn name(&self) -> String {
         let side = self.short_side();

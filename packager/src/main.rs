@@ -46,6 +46,7 @@ mod samples;
 mod seams;
 mod shift;
 mod ship;
+mod tally;
 mod transport;
 mod verify;
 mod work;

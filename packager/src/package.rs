@@ -15,7 +15,8 @@ use crate::encode::{Encoding, Unfit};
 use crate::extras::{self, Extras, Ladder, Made};
 use crate::fetch::Fetched;
 use crate::ffmpeg::CHANNELS;
-use crate::ladder::Codec;
+use crate::instant::Stopgap;
+use crate::ladder::{Codec, Rung};
 use crate::measured::{Measured, Shown};
 use crate::mpd;
 use crate::output::{self, Found, OutputError};
@@ -173,6 +174,16 @@ impl Job {
         [self.revision.clone()].into_iter().chain(whole).collect()
     }
 
+    /// Some of the rungs are to be had before the others. The bytes are the same, and so is the name.
+    pub(crate) fn hasten(&mut self, stopgap: &Stopgap) {
+        // Transport streams are made when all else is.
+        if self.plan.settings.container == Container::Cmaf
+            && let Some(picture) = &mut self.plan.picture
+        {
+            picture.first = stopgap.wanted(picture);
+        }
+    }
+
     /// The same in one piece, where it was to be in several and these do not fit.
     pub(crate) fn as_a_whole(&self, error: &anyhow::Error, progress: Progress) -> Option<Self> {
         error.downcast_ref::<Unfit>()?;
@@ -194,12 +205,17 @@ impl Job {
     }
 
     async fn make(&self, partial: &Partial, progress: Progress) -> Result<Package> {
-        let said = self.encode(partial, progress).await?;
+        let said = self.encode(partial, progress, |_| {}).await?;
         self.finish(partial, &said, progress).await
     }
 
-    /// Runs ffmpeg; returns what it complained about.
-    pub(crate) async fn encode(&self, partial: &Partial, progress: Progress) -> Result<String> {
+    /// Runs ffmpeg, and tells of each rung that is all there; returns what it complained about.
+    pub(crate) async fn encode(
+        &self,
+        partial: &Partial,
+        progress: Progress,
+        on_rung: impl Fn(&Rung),
+    ) -> Result<String> {
         progress.note(format_args!(
             "encoding {}, in {} parts",
             self.plan.told(),
@@ -212,7 +228,7 @@ impl Job {
             partial,
             progress,
         };
-        let mut said = encoding.run(self.workers).await?;
+        let mut said = encoding.run(self.workers, on_rung).await?;
         // Parts of one source complain about the same.
         let mut before = HashSet::new();
         said.retain(|words| !words.is_empty() && before.insert(words.clone()));

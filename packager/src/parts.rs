@@ -17,27 +17,31 @@ pub(crate) struct Cut {
     pub(crate) piece: Piece,
     /// Largest first; never empty.
     pub(crate) rungs: Vec<Rung>,
+    /// What each size is scaled from is the one before it, whether it is encoded or not: these and the rungs, largest first.
+    pub(crate) chain: Vec<Rung>,
     /// Whether the pictures to look through are made of it.
     pub(crate) has_stills: bool,
-    /// How many have the same piece in other sizes, this one included.
-    pub(crate) share: u64,
+    /// How much of the work on the piece it is, from 0 to 1.
+    pub(crate) share: f64,
 }
 
 impl Plan {
-    /// What is encoded by a command of its own, in the order in which they are best begun: sound first, since it cannot
-    /// be cut and is done long before the picture.
+    /// What is encoded by a command of its own, in the order in which they are best begun: what is waited for, and then
+    /// sound, since it cannot be cut and is done long before the picture.
     pub(crate) fn parts(&self) -> Vec<Part<'_>> {
-        let sound = self.sound.iter().map(Part::Sound);
         let cuts = self.picture.iter().flat_map(|picture| {
             let cuts = picture.cuts().into_iter();
             cuts.map(move |cut| Part::Picture(picture, cut))
         });
-        sound.chain(cuts).collect()
+        let mut parts: Vec<Part> = cuts.collect();
+        let first = self.picture.as_ref().map_or(0, PicturePlan::waited_for);
+        parts.splice(first..first, self.sound.iter().map(Part::Sound));
+        parts
     }
 }
 
 impl Part<'_> {
-    /// What its record and its folder are called: `audio-en`, `00015-1080p`.
+    /// What its record and its folder are called: `audio-en`, `00015-1080p+720p`.
     pub(crate) fn name(&self) -> String {
         match self {
             Self::Sound(sound) => sound.folder.replace('/', "-"),
@@ -48,33 +52,55 @@ impl Part<'_> {
 
 impl Cut {
     pub(crate) fn name(&self) -> String {
-        let largest = self.rungs.first().map(Rung::name);
-        format!("{:05}-{}", self.piece.first, largest.unwrap_or_default())
+        let rungs: Vec<String> = self.rungs.iter().map(Rung::name).collect();
+        format!("{:05}-{}", self.piece.first, rungs.join("+"))
     }
 }
 
 impl PicturePlan {
-    /// Pieces in all sizes; of a picture that is in one piece, the largest size of each codec and the others apart, so
-    /// that two cores have something to do: it costs a second decode.
+    /// Pieces in all sizes, or in those first that are to be had first; of a picture that is in one piece, the largest size
+    /// of each codec and the others apart, so that two cores have something to do: it costs a second decode.
     fn cuts(&self) -> Vec<Cut> {
-        let groups = match self.pieces.as_slice() {
-            [_] => self.groups(),
-            _ => vec![self.rungs.clone()],
+        // What is encoded together, and what that is a part of.
+        let groups: Vec<(Vec<Rung>, Vec<Rung>)> = match self.pieces.as_slice() {
+            [_] => {
+                let groups = self.groups().into_iter();
+                groups.map(|rungs| (rungs.clone(), rungs)).collect()
+            }
+            _ => {
+                let passes = self.passes().into_iter();
+                passes.map(|rungs| (rungs, self.rungs.clone())).collect()
+            }
         };
-        let smallest = groups
-            .iter()
-            .flatten()
-            .rfind(|rung| rung.codec == Codec::H264);
+        let smallest = self.rungs.iter().rfind(|rung| rung.codec == Codec::H264);
+        let all: f64 = groups.iter().map(|(rungs, _)| work(rungs)).sum();
         let mut cuts = vec![];
-        for piece in &self.pieces {
-            cuts.extend(groups.iter().map(|rungs| Cut {
+        for (rungs, chain) in &groups {
+            cuts.extend(self.pieces.iter().map(|piece| Cut {
                 piece: *piece,
                 rungs: rungs.clone(),
+                chain: chain.clone(),
                 has_stills: smallest.is_some_and(|smallest| rungs.contains(smallest)),
-                share: groups.len() as u64,
+                share: work(rungs) / all,
             }));
         }
         cuts
+    }
+
+    /// What is encoded together of a piece: each of the rungs that are to be had first by itself, and then the others.
+    fn passes(&self) -> Vec<Vec<Rung>> {
+        let others = self.rungs.iter().filter(|rung| !self.first.contains(rung));
+        let first = self.first.iter().map(|rung| vec![rung.clone()]);
+        first.chain([others.cloned().collect()]).collect()
+    }
+
+    /// How many cuts the first of these are.
+    fn waited_for(&self) -> usize {
+        match self.first.as_slice() {
+            [] => 0,
+            _ if self.pieces.len() == 1 => 0,
+            _ => self.pieces.len(),
+        }
     }
 
     fn groups(&self) -> Vec<Vec<Rung>> {
@@ -101,6 +127,12 @@ impl PicturePlan {
     pub(crate) fn first_still(&self, cut: &Cut, grid: Grid) -> u64 {
         self.stills_before(cut.piece, grid) * u64::from(self.picture_frames())
     }
+}
+
+/// Pixels of a frame in all of these: what encoding takes goes by that, roughly.
+fn work(rungs: &[Rung]) -> f64 {
+    let pixels = rungs.iter().map(|rung| f64::from(rung.width * rung.height));
+    pixels.sum()
 }
 
 #[cfg(test)]
@@ -134,9 +166,9 @@ mod tests {
         let expected = [
             "audio-en",
             "00000-1080p 1080p",
-            "00000-720p 720p,480p+",
+            "00000-720p+480p 720p,480p+",
             "00000-1080p-hevc 1080p-hevc",
-            "00000-720p-hevc 720p-hevc,480p-hevc",
+            "00000-720p-hevc+480p-hevc 720p-hevc,480p-hevc",
         ];
         assert_eq!(names(&plan), expected);
         let picture = plan.picture.as_mut().expect("it has a picture");
@@ -156,9 +188,30 @@ mod tests {
         ];
         let expected = [
             "audio-en",
-            "00000-1080p 1080p,720p+",
-            "00015-1080p 1080p,720p+",
+            "00000-1080p+720p 1080p,720p+",
+            "00015-1080p+720p 1080p,720p+",
         ];
         assert_eq!(names(&plan), expected);
+        // What is to be had first comes before the sound.
+        let picture = plan.picture.as_mut().expect("it has a picture");
+        picture.rungs = ladder(1920, 1080, &[1080, 720, 480]);
+        picture.first = ladder(1920, 1080, &[480]);
+        let expected = [
+            "00000-480p 480p+",
+            "00015-480p 480p+",
+            "audio-en",
+            "00000-1080p+720p 1080p,720p",
+            "00015-1080p+720p 1080p,720p",
+        ];
+        assert_eq!(names(&plan), expected);
+        let shares: Vec<u32> = plan
+            .parts()
+            .iter()
+            .filter_map(|part| match part {
+                Part::Picture(_, cut) => Some((cut.share * 100.0).round() as u32),
+                Part::Sound(_) => None,
+            })
+            .collect();
+        assert_eq!(shares, [12, 12, 88, 88]);
     }
 }

@@ -53,6 +53,9 @@ pub(crate) struct PicturePlan {
     pub(crate) video: Video,
     /// Largest first; never empty.
     pub(crate) rungs: Vec<Rung>,
+    /// Those of them that are to be had one by one before the others, if any, in that order: each costs a decode of its own
+    /// and comes out the same.
+    pub(crate) first: Vec<Rung>,
     pub(crate) frame_rate: Rate,
     /// Seconds that its last frame is shown on, where the sound lasts longer.
     pub(crate) hold: Option<f64>,
@@ -89,6 +92,7 @@ impl Plan {
             picture: source.video.as_ref().map(|video| PicturePlan {
                 video: video.clone(),
                 rungs: rungs(video, &settings),
+                first: vec![],
                 frame_rate: frame_rate(video),
                 hold: missing(video.duration),
                 pieces: vec![Piece::WHOLE],
@@ -256,6 +260,7 @@ pub(crate) mod testing {
     pub(crate) fn picture() -> PicturePlan {
         PicturePlan {
             rungs: ladder(1280, 720, &[720, 480]),
+            first: vec![],
             frame_rate: Rate::new(30_000, 1001),
             video: Video {
                 index: 0,

@@ -72,6 +72,13 @@ impl Progress {
         }
     }
 
+    /// That more plays than before.
+    pub(crate) fn better(self, rungs: &[String], seconds: f64) {
+        if self.mode == Mode::Json {
+            event(&json!({"event": "better", "rungs": rungs, "seconds": seconds}));
+        }
+    }
+
     /// A step that nobody is told of.
     pub(crate) fn quiet_step() -> Step {
         let mode = Mode::Nothing;

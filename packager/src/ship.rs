@@ -1,17 +1,21 @@
 //! `lectern ship`: segments go up while later ones are encoded; what makes them visible, only when all is well.
 
+use std::cell::Cell;
 use std::fs;
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
+use futures_util::future;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
+use tokio::sync::mpsc::{self, UnboundedReceiver};
 
 use crate::cli::ShipArgs;
 use crate::container::Container;
 use crate::fetch::Fetched;
-use crate::instant;
+use crate::instant::{self, Rising};
+use crate::ladder::Rung;
 use crate::package::Job;
 use crate::package_json::Package;
 use crate::partial::Partial;
@@ -77,6 +81,7 @@ async fn ship(
         progress.result(&url, &serde_json::json!({"url": url, "revision": revision}));
         return Ok(());
     }
+    let mut rising = None;
     if args.instant {
         let instant = instant::Instant {
             input: &job.input,
@@ -91,7 +96,15 @@ async fn ship(
             began,
         };
         match instant.run().await {
-            Ok(()) => {}
+            Ok(stopgap) => {
+                job.hasten(&stopgap);
+                rising = Some(Rising {
+                    stopgap,
+                    target,
+                    progress,
+                    began,
+                });
+            }
             Err(error) if error.is::<PublishError>() => return Err(error).with_context(shipping),
             // The lecture proper may do all the same.
             Err(error) => progress.note(format_args!("nothing plays yet: {error:#}")),
@@ -101,7 +114,7 @@ async fn ship(
     loop {
         let partial = Partial::under(work, &job.revision, progress)
             .with_context(|| format!("cannot make a folder in `{}`", work.display()))?;
-        match send(&job, &partial, &publication, progress).await {
+        match send(&job, &partial, &publication, &mut rising, progress).await {
             Ok(package) => {
                 partial.discard();
                 Journal::remove_all(&Partial::name_under(work, &job.revision));
@@ -135,13 +148,21 @@ async fn send(
     job: &Job,
     partial: &Partial,
     publication: &Publication<'_>,
+    rising: &mut Option<Rising<'_>>,
     progress: Progress,
 ) -> Result<Package> {
     let step = progress.step("publishing", Unit::Bytes, 0);
-    let mut early = Early::new(job, partial);
-    let said = early
-        .send_during(publication, &step, job.encode(partial, progress))
-        .await?;
+    let (whole, there) = mpsc::unbounded_channel();
+    let encoding = job.encode(partial, progress, move |rung| {
+        // Nobody listens once it is over.
+        let _ = whole.send(rung.clone());
+    });
+    let early = Early::new(job, partial);
+    let (said, ()) = future::try_join(
+        early.send_during(publication, &step, encoding),
+        list_what_is(there, job, partial, publication, rising, &early),
+    )
+    .await?;
     let package = job.finish(partial, &said, progress).await?;
     progress.note(format_args!(
         "{} of {} objects went up while encoding",
@@ -156,6 +177,34 @@ async fn send(
     Ok(package)
 }
 
+/// Lists rungs that are all there, until the encoder has ended.
+async fn list_what_is(
+    mut there: UnboundedReceiver<Rung>,
+    job: &Job,
+    partial: &Partial,
+    publication: &Publication<'_>,
+    rising: &mut Option<Rising<'_>>,
+    early: &Early,
+) -> Result<()> {
+    let Some(rising) = rising else {
+        return Ok(());
+    };
+    while let Some(rung) = there.recv().await {
+        let mut rungs = vec![rung];
+        rungs.extend(std::iter::from_fn(|| there.try_recv().ok()));
+        rungs.retain(|rung| rising.wants(rung));
+        // With the last one all of it will be listed.
+        if there.is_closed() {
+            break;
+        }
+        for rung in &rungs {
+            early.finish(&rung.name()).await;
+        }
+        rising.list(&job.plan, partial, &rungs, publication).await?;
+    }
+    Ok(())
+}
+
 /// Media Segments that are final before the encoder has ended.
 struct Early {
     renditions: Vec<Growing>,
@@ -163,21 +212,29 @@ struct Early {
 
 /// A run of segments of a Rendition, which appear one after the other.
 struct Growing {
+    name: String,
     folder: PathBuf,
     /// From the package's root.
     path: String,
-    next: usize,
+    next: Cell<usize>,
     /// None where it goes to the end.
     end: Option<usize>,
+    /// How many are on their way.
+    sending: Cell<usize>,
+    /// The rest is sent by somebody else.
+    is_over: Cell<bool>,
 }
 
 impl Early {
     fn new(job: &Job, partial: &Partial) -> Self {
         let growing = |name: &str, piece: Piece| Growing {
+            name: name.to_owned(),
             folder: partial.revision_folder().join(name),
             path: format!("v/{}/{name}", job.revision),
-            next: number(piece.first),
+            next: Cell::new(number(piece.first)),
             end: piece.end.map(number),
+            sending: Cell::new(0),
+            is_over: Cell::new(false),
         };
         let mut renditions = vec![];
         // Transport streams are made of segments that are not published.
@@ -196,7 +253,7 @@ impl Early {
 
     /// Sends what appears while `encoding` runs. The first refusal ends both.
     async fn send_during<T>(
-        &mut self,
+        &self,
         publication: &Publication<'_>,
         step: &Step,
         encoding: impl Future<Output = Result<T>>,
@@ -218,9 +275,12 @@ impl Early {
                 _ = scans.tick(), if encoded.is_none() => {}
             }
             while encoded.is_none() && sending.len() < MOST_AT_ONCE {
-                let Some(upload) = self.take() else { break };
+                let Some((growing, upload)) = self.take() else {
+                    break;
+                };
                 sending.push(async move {
                     publication.send(&upload).await?;
+                    growing.sending.update(|sending| sending - 1);
                     Ok(upload.bytes)
                 });
             }
@@ -228,25 +288,41 @@ impl Early {
     }
 
     /// The next segment that is final and not yet on its way.
-    fn take(&mut self) -> Option<Upload> {
-        self.renditions.iter_mut().find_map(Growing::take)
+    fn take(&self) -> Option<(&Growing, Upload)> {
+        let mut growing = self.renditions.iter();
+        growing.find_map(|growing| Some((growing, growing.take()?)))
+    }
+
+    /// Sends nothing more of a Rendition, and waits for what is on its way.
+    async fn finish(&self, name: &str) {
+        let own = || {
+            self.renditions
+                .iter()
+                .filter(|growing| growing.name == name)
+        };
+        own().for_each(|growing| growing.is_over.set(true));
+        while own().any(|growing| growing.sending.get() > 0) {
+            tokio::time::sleep(BETWEEN_SCANS).await;
+        }
     }
 }
 
 impl Growing {
-    fn take(&mut self) -> Option<Upload> {
-        if self.end.is_some_and(|end| self.next >= end) {
+    fn take(&self) -> Option<Upload> {
+        let next = self.next.get();
+        if self.is_over.get() || self.end.is_some_and(|end| next >= end) {
             return None;
         }
-        let name = segment_name(self.next);
+        let name = segment_name(next);
         let file = self.folder.join(&name);
         // It is written under another name and renamed: what has this one is complete.
         let bytes = fs::metadata(&file).ok()?.len();
-        let last = self.folder.join(segment_name(self.next + HELD_BACK));
+        let last = self.folder.join(segment_name(next + HELD_BACK));
         if bytes == 0 || !last.exists() {
             return None;
         }
-        self.next += 1;
+        self.next.set(next + 1);
+        self.sending.update(|sending| sending + 1);
         let path = format!("{}/{name}", self.path);
         Some(Upload {
             content_type: lectern::content_type::for_key(&path).to_owned(),

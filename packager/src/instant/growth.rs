@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use bytes::Bytes;
 
-use crate::boxes::{Init, trim_priming};
-use crate::playlists::{Segment, growing, segment_name};
+use crate::boxes::{Init, trim, trim_priming};
+use crate::playlists::{Segment, bandwidth, growing, segment_name};
 use crate::publish::{Source, Upload};
+use crate::shift::shift;
 
 /// A segment is longer than its playlist has said that any would be.
 #[derive(Debug, thiserror::Error)]
@@ -20,11 +21,22 @@ pub(crate) struct TooLong {
     target: u64,
 }
 
+/// Where a stream begins, whose segments ffmpeg has begin at 0.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Beginning {
+    /// So many seconds after the lecture.
+    At(f64),
+    /// With so many seconds that are not heard.
+    Unheard(f64),
+    /// With the encoder's priming, which is not heard.
+    Primed,
+}
+
 pub(crate) struct Growth {
     folder: PathBuf,
     /// From the package's root.
     path: String,
-    is_sound: bool,
+    beginning: Beginning,
     target: u64,
     init: Option<Init>,
     segments: Vec<Segment>,
@@ -36,13 +48,13 @@ impl Growth {
         revision: &Path,
         path: String,
         name: &str,
-        is_sound: bool,
+        beginning: Beginning,
         target: u64,
     ) -> Self {
         Self {
             folder: revision.join(name),
             path,
-            is_sound,
+            beginning,
             target,
             init: None,
             segments: vec![],
@@ -64,7 +76,7 @@ impl Growth {
         loop {
             let name = segment_name(self.segments.len());
             let file = self.folder.join(&name);
-            let bytes = match fs::read(&file) {
+            let mut bytes = match fs::read(&file) {
                 Ok(bytes) => bytes,
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(uploads),
                 Err(error) => return Err(error).with_context(|| format!("cannot read `{name}`")),
@@ -75,6 +87,13 @@ impl Growth {
             let Some(init) = &self.init else {
                 return Ok(uploads);
             };
+            if let Beginning::At(start) = self.beginning
+                && start > 0.0
+            {
+                let ticks = (start * f64::from(init.timescale)).round() as u64;
+                shift(&mut bytes, ticks, 0).with_context(|| format!("cannot move `{name}`"))?;
+                fs::write(&file, &bytes).with_context(|| format!("cannot write `{name}`"))?;
+            }
             let times = init
                 .times(&bytes)
                 .with_context(|| format!("cannot read `{name}`"))?;
@@ -104,9 +123,13 @@ impl Growth {
 
     fn begin(&mut self) -> Result<Upload> {
         let read = fs::read(self.folder.join("init.mp4")).context("cannot read `init.mp4`")?;
-        let bytes = match self.is_sound {
-            true => trim_priming(&read)?,
-            false => read,
+        let bytes = match self.beginning {
+            Beginning::Primed => trim_priming(&read)?,
+            Beginning::Unheard(seconds) => {
+                let timescale = f64::from(Init::parse(&read)?.timescale);
+                trim(&read, (seconds * timescale).round() as u64)?
+            }
+            Beginning::At(_) => read,
         };
         self.init = Some(Init::parse(&bytes)?);
         let path = format!("{}/init.mp4", self.path);
@@ -116,6 +139,11 @@ impl Growth {
     pub(crate) fn playlist(&self, is_ended: bool) -> Upload {
         let path = format!("{}/playlist.m3u8", self.path);
         Upload::of_bytes(&path, growing(&self.segments, self.target, is_ended))
+    }
+
+    /// The peak and the average in bit/s, of what is there.
+    pub(crate) fn bandwidth(&self) -> (u64, u64) {
+        bandwidth(&self.segments, self.target)
     }
 
     pub(crate) fn length(&self) -> u64 {

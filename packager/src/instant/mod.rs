@@ -1,16 +1,18 @@
 //! `lectern ship --instant`: something plays within seconds, and goes on playing while the lecture proper is made.
 //!
-//! A revision of its own, of growing playlists (EVENT, RFC 8216bis §4.4.3.5). What follows replaces it as one lecture replaces
-//! another: who watches it is not disturbed.
+//! A revision of its own, of growing playlists (EVENT, RFC 8216bis §4.4.3.5). The lecture's own rungs are listed beside what
+//! grew as each is there, and then the lecture replaces it as one replaces another: who watches it is not disturbed.
 
 mod growth;
+mod looked;
+mod rising;
 mod sketch;
 
 use std::ffi::OsString;
 use std::path::Path;
 use std::time::{Duration, Instant as Clock};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, anyhow};
 use futures_util::stream::{self, FuturesUnordered, StreamExt as _, TryStreamExt as _};
 use sha2::{Digest as _, Sha256};
 
@@ -26,7 +28,9 @@ use crate::progress::{Progress, Unit};
 use crate::publish::{MOST_AT_ONCE, Publication, PublishError, Target, Upload};
 use crate::revision::hex;
 use growth::Growth;
-use sketch::{Sketch, longest_gap, may_copy};
+use looked::Looked;
+pub(crate) use rising::Rising;
+use sketch::{Sketch, may_copy};
 
 /// Between looks at what is there; R2 takes one write a second of a playlist.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
@@ -49,21 +53,34 @@ pub(crate) struct Instant<'a> {
     pub(crate) began: Clock,
 }
 
+/// What plays until the lecture does.
+#[derive(Debug)]
+pub(crate) struct Stopgap {
+    revision: String,
+    presentation: Presentation,
+    /// Seconds, in all its Media Playlists.
+    target_duration: u64,
+}
+
 impl Instant<'_> {
     /// Publishes it, to its end.
-    pub(crate) async fn run(&self) -> Result<()> {
+    pub(crate) async fn run(&self) -> Result<Stopgap> {
         let input = file_url(self.input);
-        let gap = match may_copy(self.source) {
-            true => self.gap().await,
-            false => None,
+        let looked = match may_copy(self.source) {
+            true => self.look().await.unwrap_or_default(),
+            false => Looked::default(),
         };
-        let sketch = Sketch::new(self.source, self.bytes, gap, self.encode, &input);
+        let sketch = Sketch::new(self.source, self.bytes, &looked, self.encode, &input);
         let revision = self.revision(&sketch, &input);
         let partial = Partial::under(self.work, &revision, self.progress)?;
-        let ended = self.grow(&sketch, &revision, &partial).await;
+        let grown = self.grow(&sketch, &revision, &partial).await;
         // What is in it is published, or of no use.
         partial.discard();
-        ended
+        Ok(Stopgap {
+            presentation: presentation(&sketch, &revision, &grown?, true),
+            target_duration: sketch.target_duration,
+            revision,
+        })
     }
 
     /// Another one every time: encoders with several threads do not give the same bytes twice, and nobody waits for it to be
@@ -79,20 +96,22 @@ impl Instant<'_> {
         revision
     }
 
-    async fn grow(&self, sketch: &Sketch, revision: &str, partial: &Partial) -> Result<()> {
+    async fn grow(
+        &self,
+        sketch: &Sketch,
+        revision: &str,
+        partial: &Partial,
+    ) -> Result<Vec<Growth>> {
         partial.take_up(&[]).await?;
         let folder = partial.revision_folder();
         for name in sketch.folders() {
             std::fs::create_dir_all(folder.join(name)).context("cannot make the folders")?;
         }
         let publication = Publication::without_folder(self.target, revision).await?;
-        let sound = sketch.audio.iter().map(|audio| audio.folder.as_str());
-        let mut growths: Vec<Growth> = sketch
-            .folders()
-            .map(|name| {
+        let mut growths: Vec<Growth> = (sketch.beginnings())
+            .map(|(name, beginning)| {
                 let path = format!("v/{revision}/{name}");
-                let is_sound = sound.clone().any(|sound| sound == name);
-                Growth::new(&folder, path, name, is_sound, sketch.target_duration)
+                Growth::new(&folder, path, name, beginning, sketch.target_duration)
             })
             .collect();
         let total = (self.source.duration).map_or(0, |seconds| (seconds * 1000.0) as u64);
@@ -135,6 +154,7 @@ impl Instant<'_> {
             send(&publication, uploads).await?;
             if growths.iter().any(|growth| !growth.has_begun()) {
                 if is_ended {
+                    failed.get_or_insert_with(|| anyhow!("nothing came out of it"));
                     break;
                 }
                 continue;
@@ -143,8 +163,8 @@ impl Instant<'_> {
                 self.list(&growths, is_ended).await?;
                 step.set(growths.iter().map(Growth::length).min().unwrap_or(0) / 1000);
                 if written.is_none() {
-                    let master = master(sketch, revision, &growths);
-                    publication.begin_with(master).await?;
+                    let presentation = presentation(sketch, revision, &growths, is_ended);
+                    publication.begin_with(master(&presentation)).await?;
                     self.tell();
                 }
                 written = Some(Clock::now());
@@ -154,7 +174,7 @@ impl Instant<'_> {
             }
         }
         step.finish();
-        failed.map_or(Ok(()), Err)
+        failed.map_or(Ok(growths), Err)
     }
 
     async fn list(&self, growths: &[Growth], is_ended: bool) -> Result<(), PublishError> {
@@ -174,17 +194,17 @@ impl Instant<'_> {
         self.progress.playable(&self.target.master(), seconds);
     }
 
-    /// The longest time between key frames at the beginning.
-    async fn gap(&self) -> Option<f64> {
+    /// Looks at the packets of the beginning.
+    async fn look(&self) -> Option<Looked> {
         let index = self.source.video.as_ref()?.index;
         let mut args: Vec<OsString> = ["-v", "error"].map(Into::into).to_vec();
         args.extend(input_options().map(Into::into));
-        args.extend(["-select_streams".into(), index.to_string().into()]);
         args.extend(["-read_intervals".into(), format!("%+{LOOKED_AT}").into()]);
-        args.extend(["-show_entries", "packet=pts_time,flags", "-of", "csv=p=0"].map(Into::into));
+        let shown = "packet=stream_index,pts_time,flags";
+        args.extend(["-show_entries", shown, "-of", "csv=p=0"].map(Into::into));
         args.push(file_url(self.input));
         let packets = process::capture("ffprobe", args).await.ok()?;
-        longest_gap(&String::from_utf8_lossy(&packets))
+        Some(Looked::at(&String::from_utf8_lossy(&packets), index))
     }
 }
 
@@ -196,23 +216,35 @@ async fn send(publication: &Publication<'_>, uploads: Vec<Upload>) -> Result<(),
         .await
 }
 
-fn master(sketch: &Sketch, revision: &str, growths: &[Growth]) -> Upload {
-    let track = |folder: &str, bandwidth: u64| {
-        let path = format!("v/{revision}/{folder}");
-        let codec = (sketch.folders().zip(growths))
-            .find(|(name, _)| *name == folder)
-            .map_or_else(String::new, |(_, growth)| growth.codec().to_owned());
+fn master(presentation: &Presentation) -> Upload {
+    Upload::of_bytes(MULTIVARIANT, playlists::multivariant(presentation))
+}
+
+/// What is known of how much it takes before it has ended is a guess.
+fn presentation(
+    sketch: &Sketch,
+    revision: &str,
+    growths: &[Growth],
+    is_ended: bool,
+) -> Presentation {
+    let track = |folder: &str, guess: u64| {
+        let mut grown = sketch.folders().zip(growths);
+        let growth = grown.find(|(name, _)| *name == folder);
+        let growth = growth.map(|(_, growth)| growth);
+        let (peak, average) = growth
+            .filter(|_| is_ended)
+            .map_or((guess, guess), Growth::bandwidth);
         Track {
-            folder: path,
+            folder: format!("v/{revision}/{folder}"),
             id: folder.replace('/', "-"),
-            codec,
-            peak_bandwidth: bandwidth,
-            average_bandwidth: bandwidth,
+            codec: growth.map_or_else(String::new, |growth| growth.codec().to_owned()),
+            peak_bandwidth: peak,
+            average_bandwidth: average,
             timescale: 1,
             ticks: vec![],
         }
     };
-    let presentation = Presentation {
+    Presentation {
         video: (sketch.video.iter())
             .map(|video| VideoTrack {
                 track: track(&video.folder, video.bandwidth),
@@ -231,6 +263,5 @@ fn master(sketch: &Sketch, revision: &str, growths: &[Growth]) -> Upload {
             })
             .collect(),
         ..Presentation::default()
-    };
-    Upload::of_bytes(MULTIVARIANT, playlists::multivariant(&presentation))
+    }
 }

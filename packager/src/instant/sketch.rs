@@ -4,6 +4,8 @@ use std::ffi::OsString;
 
 use serde::Serialize;
 
+use super::growth::Beginning;
+use super::looked::Looked;
 use crate::cli::EncodeArgs;
 use crate::ffmpeg::{AUDIO_SAMPLE_RATE, CHANNELS, LISTENING, hls};
 use crate::ladder::{Rung, frame_rate};
@@ -41,6 +43,8 @@ pub(crate) struct SketchedVideo {
     pub(crate) frame_rate: Rate,
     /// bit/s, as far as it is known before.
     pub(crate) bandwidth: u64,
+    /// Seconds from the beginning of the lecture to its own.
+    pub(crate) start: f64,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -48,6 +52,8 @@ pub(crate) struct SketchedAudio {
     pub(crate) folder: String,
     pub(crate) audio: Audio,
     pub(crate) bandwidth: u64,
+    /// Less than 0 where what comes first is not heard; none where it is the encoder's priming.
+    pub(crate) start: Option<f64>,
 }
 
 /// What the revision is named by.
@@ -60,23 +66,29 @@ struct Recipe<'a> {
 }
 
 impl Sketch {
-    /// `gap` is the longest between key frames, as far as somebody has looked.
     pub(crate) fn new(
         source: &Source,
         bytes: u64,
-        gap: Option<f64>,
+        looked: &Looked,
         args: &EncodeArgs,
         input: &OsString,
     ) -> Self {
-        let copied = gap.is_some_and(|gap| gap <= LONGEST_GAP) && may_copy(source);
-        if copied {
-            return Self::copied(source, bytes, input);
-        }
-        let args = args.small(SIDE, SEGMENT);
-        Self::encoded(&Plan::new(source, &args), input)
+        let start = source
+            .video
+            .as_ref()
+            .and_then(|video| looked.start(video.index, source));
+        let has_key_frames = looked.gap.is_some_and(|gap| gap <= LONGEST_GAP);
+        let mut sketch = match start.filter(|_| has_key_frames && may_copy(source)) {
+            Some(start) => Self::copied(source, bytes, looked, start, input),
+            None => Self::encoded(&Plan::new(source, &args.small(SIDE, SEGMENT)), input),
+        };
+        // RFC 8216bis §6.2.4: that of all Variant Streams is the same, and the lecture's own rungs will be beside it.
+        let own = u64::from(args.segment_duration);
+        sketch.target_duration = sketch.target_duration.max(own);
+        sketch
     }
 
-    fn copied(source: &Source, bytes: u64, input: &OsString) -> Self {
+    fn copied(source: &Source, bytes: u64, looked: &Looked, start: f64, input: &OsString) -> Self {
         let mut args: Vec<OsString> = words("-hide_banner -nostdin -nostats -y -v warning");
         args.extend(words("-progress pipe:1"));
         args.extend(input_options().map(Into::into));
@@ -98,13 +110,17 @@ impl Sketch {
                 height: video.height,
                 frame_rate: frame_rate(video),
                 bandwidth: (average * 2.0) as u64,
+                start: start.max(0.0),
             }
         });
         let audio = (crate::plan::folders(&source.audio).zip(&source.audio))
             .map(|(folder, audio)| {
                 let mut audio = audio.clone();
+                let start = looked
+                    .start(audio.index, source)
+                    .filter(|_| takes_sound(&audio));
                 // Sound is encoded a hundred times as fast as it is heard.
-                if takes_sound(&audio) {
+                if start.is_some() {
                     stream(audio.index, &folder, words("-c copy"));
                 } else {
                     stream(audio.index, &folder, sound_codec());
@@ -114,6 +130,7 @@ impl Sketch {
                     folder,
                     audio,
                     bandwidth: 2 * AUDIO_KBITS * 1000,
+                    start,
                 }
             })
             .collect();
@@ -148,6 +165,7 @@ impl Sketch {
                         height,
                         frame_rate: picture.frame_rate,
                         bandwidth: u64::from(max_rate) * 1000,
+                        start: 0.0,
                     });
                     Part::Picture(picture, cut)
                 }
@@ -163,6 +181,7 @@ impl Sketch {
                     ..sound.audio.clone()
                 },
                 bandwidth: AUDIO_KBITS * 1000,
+                start: None,
             })
             .collect();
         Self {
@@ -172,6 +191,22 @@ impl Sketch {
             audio,
             target_duration: u64::from(SEGMENT),
         }
+    }
+
+    /// Each of its folders, and how that begins.
+    pub(crate) fn beginnings(&self) -> impl Iterator<Item = (&str, Beginning)> {
+        let video = self.video.iter();
+        let video = video.map(|video| (video.folder.as_str(), Beginning::At(video.start)));
+        let audio = self.audio.iter().map(|audio| {
+            let beginning = audio
+                .start
+                .map_or(Beginning::Primed, |start| match start < 0.0 {
+                    true => Beginning::Unheard(-start),
+                    false => Beginning::At(start),
+                });
+            (audio.folder.as_str(), beginning)
+        });
+        video.chain(audio)
     }
 
     pub(crate) fn folders(&self) -> impl Iterator<Item = &str> {
@@ -237,24 +272,6 @@ fn sound_codec() -> Vec<OsString> {
     args
 }
 
-/// The longest time between key frames of packets, as `time,flags` a line.
-pub(crate) fn longest_gap(packets: &str) -> Option<f64> {
-    let (mut last_key, mut last, mut longest) = (None, None::<f64>, 0.0_f64);
-    for line in packets.lines() {
-        let (time, flags) = line.split_once(',')?;
-        let Ok(time) = time.parse::<f64>() else {
-            continue;
-        };
-        if flags.starts_with('K') {
-            longest = longest.max(time - last_key.unwrap_or(time));
-            last_key = Some(time);
-        }
-        last = Some(last.map_or(time, |last| last.max(time)));
-    }
-    // The run that was cut off counts as far as it went.
-    Some(longest.max(last? - last_key?))
-}
-
 fn short_side(video: &Video) -> u32 {
     video.width.min(video.height)
 }
@@ -271,18 +288,5 @@ mod tests {
     fn an_encoder_in_a_hurry_takes_all_threads() {
         let args = words("-threads 1 -i a -preset superfast -threads 1 -g 600");
         assert_eq!(hurried(args), words("-i a -preset superfast -g 600"));
-    }
-
-    #[test]
-    fn the_longest_gap_is_that_between_key_frames_or_after_the_last() {
-        for (packets, expected) in [
-            ("0.0,K_\n0.5,__\n2.0,K_\n5.0,K_\n5.5,__\n", Some(3.0)),
-            ("0.0,K_\n9.5,__\n", Some(9.5)),
-            ("0.0,K_\nN/A,__\n1.0,K_\n", Some(1.0)),
-            ("0.5,__\n", None),
-            ("", None),
-        ] {
-            assert_eq!(longest_gap(packets), expected, "{packets}");
-        }
     }
 }

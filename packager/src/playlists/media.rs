@@ -5,6 +5,20 @@ use super::tags::{Tag, seconds};
 use crate::container::Container;
 
 pub(crate) fn media(segments: &[Segment], target_duration: u64, container: Container) -> Vec<u8> {
+    listed("", segments, target_duration, container)
+}
+
+/// The same of what is in another folder: `../../0123456789abcdef/480p/`.
+pub(crate) fn media_in(folder: &str, segments: &[Segment], target_duration: u64) -> Vec<u8> {
+    listed(folder, segments, target_duration, Container::Cmaf)
+}
+
+fn listed(
+    folder: &str,
+    segments: &[Segment],
+    target_duration: u64,
+    container: Container,
+) -> Vec<u8> {
     let version = container.version();
     let mut out = format!(
         "#EXTM3U\n#EXT-X-VERSION:{version}\n#EXT-X-INDEPENDENT-SEGMENTS\n#EXT-X-TARGETDURATION:{target_duration}\n\
@@ -12,12 +26,12 @@ pub(crate) fn media(segments: &[Segment], target_duration: u64, container: Conta
     );
     if container == Container::Cmaf {
         Tag::new("EXT-X-MAP")
-            .quoted("URI", "init.mp4")
+            .quoted("URI", &format!("{folder}init.mp4"))
             .end(&mut out);
     }
     for (at, segment) in segments.iter().enumerate() {
         out += &format!(
-            "#EXTINF:{},\n{}\n",
+            "#EXTINF:{},\n{folder}{}\n",
             seconds(segment.micros),
             container.segment_name(at)
         );
@@ -65,6 +79,22 @@ mod tests {
         seg00000.m4s
         #EXTINF:1.322666,
         seg00001.m4s
+        #EXT-X-ENDLIST
+        "#);
+    }
+
+    #[test]
+    fn what_is_in_another_folder_is_named_by_its_way_there() {
+        let segments = [segment(4_010_667, 1)];
+        insta::assert_snapshot!(text(media_in("../../0a1b/480p/", &segments, 8)), @r#"
+        #EXTM3U
+        #EXT-X-VERSION:6
+        #EXT-X-INDEPENDENT-SEGMENTS
+        #EXT-X-TARGETDURATION:8
+        #EXT-X-PLAYLIST-TYPE:VOD
+        #EXT-X-MAP:URI="../../0a1b/480p/init.mp4"
+        #EXTINF:4.010667,
+        ../../0a1b/480p/seg00000.m4s
         #EXT-X-ENDLIST
         "#);
     }

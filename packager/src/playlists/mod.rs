@@ -11,7 +11,7 @@ mod tags;
 
 pub(crate) use iframes::{Picture, first_pictures, iframes};
 pub(crate) use languages::names;
-pub(crate) use media::{growing, media};
+pub(crate) use media::{growing, media, media_in};
 pub(crate) use multivariant::multivariant;
 
 use crate::container::Container;

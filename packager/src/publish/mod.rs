@@ -35,7 +35,7 @@ pub(crate) use error::PublishError;
 pub(crate) use journal::Journal;
 pub(crate) use lanes::MOST as MOST_AT_ONCE;
 pub(crate) use prune::run as prune;
-pub(crate) use publication::Publication;
+pub(crate) use publication::{Publication, upload};
 pub(crate) use revisions::{rollback, run as revisions};
 pub(crate) use store::{Entry, Target};
 pub(crate) use upload::{Source, Upload, Version};

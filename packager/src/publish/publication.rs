@@ -28,6 +28,8 @@ pub(crate) struct Publication<'a> {
     written: AtomicUsize,
     /// None where the target reads nothing.
     before: Option<Before>,
+    /// What was made to play since then in its place, until all is there.
+    meanwhile: Mutex<Option<Stored>>,
 }
 
 /// What played when this began: it alone may be replaced.
@@ -81,7 +83,12 @@ impl<'a> Publication<'a> {
             settled: Mutex::default(),
             written: AtomicUsize::new(0),
             before,
+            meanwhile: Mutex::default(),
         })
+    }
+
+    pub(crate) fn revision(&self) -> &str {
+        &self.revision
     }
 
     /// The revision that played there when this began, as far as that can be read.
@@ -164,8 +171,34 @@ impl<'a> Publication<'a> {
     /// Makes what has only begun what plays, in HLS: an MPD that is there goes on playing what it names.
     pub(crate) async fn begin_with(&self, master: Upload) -> Result<(), PublishError> {
         self.note_replaced().await?;
-        let before = self.before.as_ref().map(|before| before.master.clone());
-        self.put_last(&master, before).await
+        self.put_last(&master, self.master()).await
+    }
+
+    /// Makes something better play than what plays, of which this will not be the last.
+    pub(crate) async fn go_on_with(&self, master: &Upload) -> Result<(), PublishError> {
+        self.put_last(master, self.master()).await?;
+        if self.before.is_some() {
+            let own = master.read(master.whole()).await?;
+            let stored = self.target.get(MULTIVARIANT).await?;
+            let stored = stored.filter(|stored| stored.bytes == own);
+            *self.meanwhile() = Some(stored.ok_or_else(|| PublishError::Lost {
+                path: master.path.clone(),
+            })?);
+        }
+        Ok(())
+    }
+
+    /// What this may replace, if that can be read.
+    fn master(&self) -> Option<Option<Stored>> {
+        let before = self.before.as_ref()?;
+        let meanwhile = self.meanwhile().clone();
+        Some(meanwhile.or_else(|| before.master.clone()))
+    }
+
+    fn meanwhile(&self) -> MutexGuard<'_, Option<Stored>> {
+        self.meanwhile
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Makes the revision what plays. The MPD names objects that are all there, so that it may come just before: if the
@@ -181,8 +214,7 @@ impl<'a> Publication<'a> {
             self.put_last(upload, stored).await?;
         }
         for upload in &master {
-            let stored = before.map(|before| before.master.clone());
-            self.put_last(upload, stored).await?;
+            self.put_last(upload, self.master()).await?;
         }
         // Transport streams have none, and what an earlier package left would go on playing that.
         let is_there = before.is_none_or(|before| before.manifest.is_some());

@@ -1,0 +1,140 @@
+//! The lecture's own rungs, listed beside what grew as soon as each is there.
+
+use std::time::Instant as Clock;
+
+use anyhow::{Context as _, Result};
+
+use super::{Stopgap, master, send};
+use crate::ladder::{Codec, Rung};
+use crate::partial::Partial;
+use crate::plan::{PicturePlan, Plan};
+use crate::playlists;
+use crate::presentation::{Track, VideoTrack};
+use crate::progress::Progress;
+use crate::publish::{Publication, Target, Upload, upload};
+use crate::rendition::{Rendition, measure_and_fold};
+use crate::verify;
+
+pub(crate) struct Rising<'a> {
+    pub(crate) stopgap: Stopgap,
+    pub(crate) target: &'a Target,
+    pub(crate) progress: Progress,
+    /// When the command was started.
+    pub(crate) began: Clock,
+}
+
+impl Stopgap {
+    /// The rungs that are worth having before the others: what everything decodes, the smallest first, without the largest,
+    /// with which all is there, and without what plays already.
+    pub(crate) fn wanted(&self, picture: &PicturePlan) -> Vec<Rung> {
+        let h264 = picture
+            .rungs
+            .iter()
+            .filter(|rung| rung.codec == Codec::H264);
+        let wanted = h264.skip(1).filter(|rung| !self.has(rung));
+        let mut wanted: Vec<Rung> = wanted.cloned().collect();
+        wanted.reverse();
+        wanted
+    }
+
+    fn has(&self, rung: &Rung) -> bool {
+        let mut video = self.presentation.video.iter();
+        video.any(|video| video.track.id == rung.name())
+    }
+}
+
+impl Rising<'_> {
+    /// Whether a rung that is there makes what plays any better.
+    pub(crate) fn wants(&self, rung: &Rung) -> bool {
+        rung.codec == Codec::H264 && !self.stopgap.has(rung)
+    }
+
+    /// Publishes rungs that are encoded to their ends, and lists them.
+    pub(crate) async fn list(
+        &mut self,
+        plan: &Plan,
+        partial: &Partial,
+        rungs: &[Rung],
+        publication: &Publication<'_>,
+    ) -> Result<()> {
+        let mut names = vec![];
+        for rung in rungs {
+            if let Some(track) = self.publish(plan, partial, rung, publication).await? {
+                self.stopgap.presentation.video.push(track);
+                names.push(rung.name());
+            }
+        }
+        if names.is_empty() {
+            return Ok(());
+        }
+        let master = master(&self.stopgap.presentation);
+        let listing = publication.go_on_with(&master).await;
+        listing.with_context(|| format!("cannot list {}", names.join(", ")))?;
+        let seconds = self.began.elapsed().as_secs_f64();
+        self.progress.note(format_args!(
+            "{} plays too, {seconds:.1} s after the start: {}",
+            names.join(", "),
+            self.target.master()
+        ));
+        self.progress.better(&names, seconds);
+        Ok(())
+    }
+
+    /// None where it cannot be beside what plays.
+    async fn publish(
+        &self,
+        plan: &Plan,
+        partial: &Partial,
+        rung: &Rung,
+        publication: &Publication<'_>,
+    ) -> Result<Option<VideoTrack>> {
+        let (Some(picture), name) = (&plan.picture, rung.name()) else {
+            return Ok(None);
+        };
+        let folder = partial.revision_folder();
+        let rendition = measure_and_fold(&folder, name.clone(), "").await?;
+        let encoded = rendition.encoded(plan.expected().0);
+        verify::verify(None, &[encoded], &[], "")?;
+        let target = self.stopgap.target_duration;
+        if playlists::target_duration(&rendition.segments) > target {
+            return Ok(None);
+        }
+        let source = format!("v/{}", publication.revision());
+        let objects = rendition.objects.iter().map(|object| Upload {
+            path: format!("{source}/{}", object.path),
+            ..upload(&folder, object)
+        });
+        send(publication, objects.collect()).await?;
+        let own = format!("v/{}/{name}", self.stopgap.revision);
+        let way = format!("../../{}/{name}/", publication.revision());
+        let listed = playlists::media_in(&way, &rendition.segments, target);
+        let playlist = Upload::of_bytes(&format!("{own}/playlist.m3u8"), listed);
+        publication.send(&playlist).await?;
+        Ok(Some(self.track(own, rung, picture, rendition)))
+    }
+
+    fn track(
+        &self,
+        folder: String,
+        rung: &Rung,
+        picture: &PicturePlan,
+        rendition: Rendition,
+    ) -> VideoTrack {
+        let (peak, average) =
+            playlists::bandwidth(&rendition.segments, self.stopgap.target_duration);
+        VideoTrack {
+            track: Track {
+                folder,
+                id: rung.name(),
+                codec: rendition.codec,
+                peak_bandwidth: peak,
+                average_bandwidth: average,
+                timescale: rendition.timescale,
+                ticks: rendition.ticks,
+            },
+            width: rung.width,
+            height: rung.height,
+            frame_rate: picture.frame_rate,
+        }
+    }
+}
