@@ -3,6 +3,8 @@
 
 use std::ops::Range;
 
+use serde::{Deserialize, Serialize};
+
 use crate::container::Container;
 use crate::iframes;
 use crate::probe::Rate;
@@ -22,7 +24,7 @@ pub(crate) struct Presentation {
 }
 
 /// A Rendition in segments.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Track {
     /// From the package's root: `v/0123456789abcdef/480p`.
     pub(crate) folder: String,
@@ -57,7 +59,7 @@ impl Track {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct VideoTrack {
     pub(crate) track: Track,
     pub(crate) width: u32,
@@ -71,7 +73,7 @@ impl VideoTrack {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct AudioTrack {
     pub(crate) track: Track,
     /// BCP 47; `und` where nobody knows.

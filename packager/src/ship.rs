@@ -14,7 +14,7 @@ use tokio::sync::mpsc::{self, UnboundedReceiver};
 use crate::cli::ShipArgs;
 use crate::container::Container;
 use crate::fetch::Fetched;
-use crate::instant::{self, Rising};
+use crate::instant::{self, Rising, Stopgap};
 use crate::ladder::Rung;
 use crate::package::Job;
 use crate::package_json::Package;
@@ -83,33 +83,12 @@ async fn ship(
     }
     let mut rising = None;
     if args.instant {
-        let instant = instant::Instant {
-            input: &job.input,
-            source: &job.source.media,
-            bytes: job.source.bytes,
-            sha256: &job.source.sha256,
-            ffmpeg: &job.ffmpeg,
-            encode: &args.encode,
-            work,
-            target,
-            progress,
-            began,
-        };
-        match instant.run().await {
-            Ok(stopgap) => {
-                job.hasten(&stopgap);
-                rising = Some(Rising {
-                    stopgap,
-                    target,
-                    progress,
-                    began,
-                });
-            }
-            Err(error) if error.is::<PublishError>() => return Err(error).with_context(shipping),
-            // The lecture proper may do all the same.
-            Err(error) => progress.note(format_args!("nothing plays yet: {error:#}")),
+        (publication, rising) = at_once(&job, args, publication, work, began)
+            .await
+            .with_context(shipping)?;
+        if let Some(rising) = &rising {
+            job.hasten(&rising.stopgap);
         }
-        publication = begin(&job, work, target).await.with_context(shipping)?;
     }
     loop {
         let partial = Partial::under(work, &job.revision, progress)
@@ -132,6 +111,55 @@ async fn ship(
             },
         }
     }
+}
+
+/// Has something play until the lecture does, or goes on with what an earlier run left.
+async fn at_once<'a>(
+    job: &Job,
+    args: &ShipArgs,
+    publication: Publication<'a>,
+    work: &Path,
+    began: Instant,
+) -> Result<(Publication<'a>, Option<Rising<'a>>)> {
+    let (target, progress) = (publication.target(), Progress::new(args.json));
+    let instant = instant::Instant {
+        input: &job.input,
+        source: &job.source.media,
+        bytes: job.source.bytes,
+        sha256: &job.source.sha256,
+        ffmpeg: &job.ffmpeg,
+        encode: &args.encode,
+        work,
+        target,
+        progress,
+        began,
+    };
+    let rising = |stopgap| Rising {
+        stopgap,
+        target,
+        progress,
+        began,
+    };
+    if let Some(left) = publication.left(|left: &Stopgap| &left.revision) {
+        instant.tell();
+        return Ok((publication, Some(rising(left))));
+    }
+    // Its journal is ours again after that.
+    drop(publication);
+    let stopgap = match instant.run().await {
+        Ok(stopgap) => Some(stopgap),
+        Err(error) if error.is::<PublishError>() => return Err(error),
+        // The lecture proper may do all the same.
+        Err(error) => {
+            progress.note(format_args!("nothing plays yet: {error:#}"));
+            None
+        }
+    };
+    let publication = begin(job, work, target).await?;
+    if let Some(stopgap) = &stopgap {
+        publication.leave(stopgap);
+    }
+    Ok((publication, stopgap.map(rising)))
 }
 
 /// The journal lies beside the folder that is worked in.

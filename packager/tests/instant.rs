@@ -248,6 +248,53 @@ fn rungs_are_listed_one_by_one_beside_what_plays_and_come_out_as_they_would_have
 }
 
 #[test]
+fn what_was_killed_goes_on_with_what_plays_already() {
+    let root = tempfile::tempdir().expect("a temporary folder");
+    let codecs = ["libx264", "aac"];
+    let input = recording(root.path(), "lecture.mp4", codecs, "1280x720", 16);
+    let served = root.path().join("served");
+    let target = format!("file://{}", text(&served));
+    let work = root.path().join("work");
+    let ship = ["ship", text(&input), &target, "--ladder", "720,480,360"];
+    let args = [&ship[..], &["--work", text(&work), "--instant", "--json"]].concat();
+    let run = |on_event: &mut dyn FnMut(&str) -> bool| {
+        let mut child = command(&args)
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("lectern starts");
+        for line in BufReader::new(child.stdout.take().expect("its output")).lines() {
+            let event: Value = serde_json::from_str(&line.expect("a line")).expect("JSON");
+            if !on_event(event["event"].as_str().expect("an event")) {
+                child.kill().expect("it is killed");
+                break;
+            }
+        }
+        child.wait().expect("it ends").success()
+    };
+    assert!(!run(&mut |event| event != "better"));
+    let (first, _) = look(&served).expect("it plays");
+    assert_eq!(listed(&served).0, ["360p", "720p"]);
+    let mut seen = vec![];
+    let ended = run(&mut |event| {
+        let rungs = listed(&served).0;
+        assert!(rungs.contains(&"360p".to_owned()), "{rungs:?}");
+        if ["playable", "better"].contains(&event) {
+            assert_eq!(look(&served).expect("it plays").0, first);
+            seen.push(rungs.len());
+        }
+        true
+    });
+    assert!(ended);
+    assert_eq!(seen, [2, 3]);
+    assert_eq!(listed(&served).0, ["360p", "480p", "720p"]);
+    assert_eq!(
+        fs::read_dir(served.join("v")).expect("revisions").count(),
+        2
+    );
+    assert_eq!(fs::read_dir(&work).expect("a folder").count(), 0);
+}
+
+#[test]
 fn a_picture_that_begins_late_is_not_copied_since_nothing_would_be_shown_until_then() {
     let root = tempfile::tempdir().expect("a temporary folder");
     let codecs = ["libx264", "aac"];

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant as Clock};
 
 use anyhow::{Context as _, Result, anyhow};
 use futures_util::stream::{self, FuturesUnordered, StreamExt as _, TryStreamExt as _};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::cli::EncodeArgs;
@@ -54,12 +55,15 @@ pub(crate) struct Instant<'a> {
 }
 
 /// What plays until the lecture does.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Stopgap {
-    revision: String,
-    presentation: Presentation,
+    pub(crate) revision: String,
+    video: Vec<VideoTrack>,
+    audio: Vec<AudioTrack>,
     /// Seconds, in all its Media Playlists.
     target_duration: u64,
+    /// Names of the rungs that it began with.
+    own: Vec<String>,
 }
 
 impl Instant<'_> {
@@ -76,8 +80,11 @@ impl Instant<'_> {
         let grown = self.grow(&sketch, &revision, &partial).await;
         // What is in it is published, or of no use.
         partial.discard();
+        let Presentation { video, audio, .. } = presentation(&sketch, &revision, &grown?, true);
         Ok(Stopgap {
-            presentation: presentation(&sketch, &revision, &grown?, true),
+            own: video.iter().map(|video| video.track.id.clone()).collect(),
+            video,
+            audio,
             target_duration: sketch.target_duration,
             revision,
         })
@@ -185,7 +192,8 @@ impl Instant<'_> {
             .await
     }
 
-    fn tell(&self) {
+    /// That something plays.
+    pub(crate) fn tell(&self) {
         let seconds = self.began.elapsed().as_secs_f64();
         self.progress.note(format_args!(
             "plays now, {seconds:.2} s after the start: {}",

@@ -9,7 +9,7 @@ use crate::ladder::{Codec, Rung};
 use crate::partial::Partial;
 use crate::plan::{PicturePlan, Plan};
 use crate::playlists;
-use crate::presentation::{Track, VideoTrack};
+use crate::presentation::{Presentation, Track, VideoTrack};
 use crate::progress::Progress;
 use crate::publish::{Publication, Target, Upload, upload};
 use crate::rendition::{Rendition, measure_and_fold};
@@ -31,14 +31,14 @@ impl Stopgap {
             .rungs
             .iter()
             .filter(|rung| rung.codec == Codec::H264);
-        let wanted = h264.skip(1).filter(|rung| !self.has(rung));
+        let wanted = h264.skip(1).filter(|rung| !self.own.contains(&rung.name()));
         let mut wanted: Vec<Rung> = wanted.cloned().collect();
         wanted.reverse();
         wanted
     }
 
     fn has(&self, rung: &Rung) -> bool {
-        let mut video = self.presentation.video.iter();
+        let mut video = self.video.iter();
         video.any(|video| video.track.id == rung.name())
     }
 }
@@ -60,16 +60,21 @@ impl Rising<'_> {
         let mut names = vec![];
         for rung in rungs {
             if let Some(track) = self.publish(plan, partial, rung, publication).await? {
-                self.stopgap.presentation.video.push(track);
+                self.stopgap.video.push(track);
                 names.push(rung.name());
             }
         }
         if names.is_empty() {
             return Ok(());
         }
-        let master = master(&self.stopgap.presentation);
-        let listing = publication.go_on_with(&master).await;
+        let presentation = Presentation {
+            video: self.stopgap.video.clone(),
+            audio: self.stopgap.audio.clone(),
+            ..Presentation::default()
+        };
+        let listing = publication.go_on_with(&master(&presentation)).await;
         listing.with_context(|| format!("cannot list {}", names.join(", ")))?;
+        publication.leave(&self.stopgap);
         let seconds = self.began.elapsed().as_secs_f64();
         self.progress.note(format_args!(
             "{} plays too, {seconds:.1} s after the start: {}",
@@ -130,7 +135,8 @@ impl Rising<'_> {
                 peak_bandwidth: peak,
                 average_bandwidth: average,
                 timescale: rendition.timescale,
-                ticks: rendition.ticks,
+                // Only an MPD needs them.
+                ticks: vec![],
             },
             width: rung.width,
             height: rung.height,

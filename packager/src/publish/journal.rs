@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use crate::revision::hex;
@@ -21,6 +22,8 @@ enum Line {
     Begun(String, String, u64),
     /// A part of it that is there: path, number from 1, entity-tag.
     Part(String, u32, String),
+    /// What plays until all is there.
+    Meanwhile(Value),
 }
 
 /// An upload in parts under way.
@@ -53,6 +56,7 @@ struct State {
     file: Written,
     sent: HashSet<String>,
     begun: HashMap<String, Begun>,
+    meanwhile: Option<Value>,
 }
 
 impl Journal {
@@ -109,6 +113,17 @@ impl Journal {
 
     pub(crate) fn part(&self, path: &str, number: u32, etag: &str) {
         let line = Line::Part(path.to_owned(), number, etag.to_owned());
+        let mut state = self.state();
+        state.write(&line);
+        state.take(line);
+    }
+
+    pub(crate) fn meanwhile(&self) -> Option<Value> {
+        self.state().meanwhile.clone()
+    }
+
+    pub(crate) fn plays(&self, meanwhile: Value) {
+        let line = Line::Meanwhile(meanwhile);
         let mut state = self.state();
         state.write(&line);
         state.take(line);
@@ -182,6 +197,7 @@ impl State {
                     begun.parts.insert(number, etag);
                 }
             }
+            Line::Meanwhile(meanwhile) => self.meanwhile = Some(meanwhile),
         }
     }
 
@@ -235,6 +251,8 @@ mod tests {
         journal.part("v/0a/unknown", 1, "e1");
         journal.begun("v/0a/c", "id", 5);
         journal.sent("v/0a/c");
+        journal.plays(serde_json::json!(["480p"]));
+        journal.plays(serde_json::json!(["480p", "720p"]));
         let elsewhere = Journal::open(&folder, "0a", "s3://b/d");
         assert!(!elsewhere.was_sent("v/0a/a"));
         assert!(!elsewhere.path.exists(), "there is nothing to write down");
@@ -254,6 +272,8 @@ mod tests {
         let journal = open();
         assert!(journal.was_sent("v/0a/a") && journal.was_sent("v/0a/c"));
         assert!(!journal.was_sent("v/0a/to"));
+        let meanwhile = serde_json::json!(["480p", "720p"]);
+        assert_eq!(journal.meanwhile(), Some(meanwhile));
         let parts = BTreeMap::from([(1, "e1".to_owned()), (2, "e2".to_owned())]);
         let expected = Begun {
             id: "id".into(),

@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use futures_util::{TryStreamExt as _, future, stream};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use super::journal::Journal;
 use super::lanes::MOST;
@@ -87,6 +89,10 @@ impl<'a> Publication<'a> {
         })
     }
 
+    pub(crate) fn target(&self) -> &'a Target {
+        self.target
+    }
+
     pub(crate) fn revision(&self) -> &str {
         &self.revision
     }
@@ -95,6 +101,19 @@ impl<'a> Publication<'a> {
     pub(crate) fn live(&self) -> Option<String> {
         let master = self.before.as_ref()?.master.as_ref()?;
         named_revision(&String::from_utf8_lossy(&master.bytes)).map(str::to_owned)
+    }
+
+    /// What an earlier run made play in the revision's place, if it plays still.
+    pub(crate) fn left<T: DeserializeOwned>(&self, revision: impl Fn(&T) -> &str) -> Option<T> {
+        let left = serde_json::from_value(self.journal.meanwhile()?).ok()?;
+        (self.live()? == revision(&left)).then_some(left)
+    }
+
+    /// What plays in the revision's place until it does: whoever takes this up goes on with that.
+    pub(crate) fn leave(&self, meanwhile: &impl Serialize) {
+        if let Ok(meanwhile) = serde_json::to_value(meanwhile) {
+            self.journal.plays(meanwhile);
+        }
     }
 
     /// How many objects went up.
