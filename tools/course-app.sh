@@ -19,6 +19,11 @@ start_edge
 publish .demo/packages/lesson-1 /courses/rails/intro/
 publish .demo/packages/lesson-2 /courses/rails/models/
 publish .demo/packages/lesson-1 /courses/video/segments/
+# A broadcast that goes on, for the refusal of its preview: playlists are all that is asked for.
+upload=$("$lectern" link "$origin/courses/video/live/" --use upload)
+for name in 480p.m3u8 master.m3u8; do
+    curl --silent --show-error --fail --upload-file "examples/course-app/broadcast/$name" "${upload/\/live\//\/live\/$name}" >/dev/null
+done
 
 # As docs/local.md has it: the app gets the keys that the edge has, and its address.
 LECTERN_KEYS=$(sed -n "s/^LECTERN_KEYS='\(.*\)'$/\1/p" .dev.vars)

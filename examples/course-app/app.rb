@@ -15,10 +15,16 @@ class School < Sinatra::Base
   RECORDINGS = %w[mp4 mov webm mkv].freeze
   # MAX_UPLOAD_BYTES of the edge.
   LARGEST = 100 << 20
+  # Each with why, which the edge's own sentence leaves out where it would help a forger.
   REFUSALS = {
-    "expired" => "A link that is over",
-    "no_variant" => "A link to fewer lines than the lecture has",
-    "forbidden" => "A link to another lesson"
+    "missing_token" => ["A page without a link", "The page has the address alone: who may watch is given a link by the course."],
+    "expired" => ["A link that is over", "Whoever opens the lesson again gets a new one."],
+    "not_yet" => ["A link that opens in an hour", "A lesson that opens on a day says so in the course, and gives no link before."],
+    "forbidden" => ["A link to another lesson", "A link opens the lesson that it was made for."],
+    "tampered" => ["A link that somebody has changed", "The signature does not fit any more."],
+    "not_found" => ["A link to a lecture that is not there", "It was removed, or has not been published yet."],
+    "no_variant" => ["A link to fewer lines than the lecture has", "240 lines at most, and it begins at 480."],
+    "no_preview" => ["A preview of a broadcast", "While it goes on, its first seconds are others at every moment."]
   }.freeze
 
   set :root, __dir__
@@ -38,6 +44,12 @@ class School < Sinatra::Base
     def refuse(status, sentence)
       halt status, erb(:message, locals: { sentence: sentence })
     end
+
+    def refuse_until_open
+      refuse(403, "“#{lesson.title}” opens on #{day(lesson.opens)}.") unless lesson.open?
+    end
+
+    def day(time) = time.strftime("%-d %B %Y")
 
     # Afterwards, `to` is shown: a page, for a form leads to nothing of the edge's (form-action).
     def log_in_to(what, to: request.fullpath)
@@ -97,12 +109,14 @@ class School < Sinatra::Base
   end
 
   get "/lessons/:course/:lesson" do
+    refuse_until_open
     log_in_to("watch “#{lesson.title}”") unless lesson.free
     video = account ? Video.watch(lesson, account, height) : Video.free(lesson)
     erb :lesson, locals: { lesson: lesson, video: video }
   end
 
   get "/lessons/:course/:lesson/download" do
+    refuse_until_open
     log_in_to("take “#{lesson.title}” home", to: path_of(lesson))
     # The file has 720 lines, more than a trial account may see.
     refuse(403, "A trial account watches here. Taking a lecture home needs a full account.") if account.trial?
@@ -136,6 +150,11 @@ class School < Sinatra::Base
   error Video::Unavailable do
     status 503
     erb :message, locals: { sentence: "The video server cannot be reached. Try again in a moment." }
+  end
+
+  error Video::Missing do
+    status 404
+    erb :message, locals: { sentence: "This lecture is not here yet. It will be, once it has been published." }
   end
 
   not_found { erb :message, locals: { sentence: "There is no such page." } }

@@ -7,14 +7,19 @@ Course = Struct.new(:slug, :title, :lessons, keyword_init: true) do
   def lesson(slug) = lessons.find { |lesson| lesson.slug == slug }
 end
 
-Lesson = Struct.new(:course, :slug, :title, :free, keyword_init: true) do
+Lesson = Struct.new(:course, :slug, :title, :free, :opens, keyword_init: true) do
+  # Whether it may be watched, where it has a day from which on it may.
+  def open? = opens.nil? || opens <= Time.now
+
   def folder = "/courses/#{course}/#{slug}/"
 end
 
 COURSES = [
   Course.new(slug: "rails", title: "Rails from an empty folder", lessons: [
     Lesson.new(course: "rails", slug: "intro", title: "What happens to a request", free: true),
-    Lesson.new(course: "rails", slug: "models", title: "Models, and what they are not", free: false)
+    Lesson.new(course: "rails", slug: "models", title: "Models, and what they are not", free: false),
+    # It opens on a day, and its recording has not been handed in yet.
+    Lesson.new(course: "rails", slug: "jobs", title: "Work that can wait", free: false, opens: Time.utc(2030, 1, 1))
   ]),
   Course.new(slug: "video", title: "Video for people who write", lessons: [
     Lesson.new(course: "video", slug: "segments", title: "Why a lecture comes in pieces", free: false)

@@ -13,8 +13,10 @@ module Video
   FREE = { preview: [0, 8], max_height: 480 }.freeze
   HEIGHTS = [480, 720, 1080].freeze
 
-  # The edge cannot be asked, or does not have what is asked for.
+  # The edge cannot be asked.
   class Unavailable < StandardError; end
+  # It has no such lecture.
+  class Missing < StandardError; end
 
   class << self
     # The edge's own page with the link in its fragment, for an <iframe>.
@@ -42,9 +44,15 @@ module Video
     # Links that are wrong on purpose, to see what a viewer is told.
     def refused(kind, lesson, other)
       case kind
+      when "missing_token" then embed(playlist(lesson))
       when "expired" then embed(Lectern.link(playlist(lesson), expires_in: 60, now: Time.now - 3600))
-      when "no_variant" then embed(Lectern.link(playlist(lesson), expires_in: TO_BEGIN, max_height: 240))
+      when "not_yet" then embed(Lectern.link(playlist(lesson), expires_in: 7200, not_before: Time.now + 3600))
       when "forbidden" then embed(Lectern.link(playlist(other), expires_in: TO_BEGIN).sub(other.folder, lesson.folder))
+      # One letter of the signature.
+      when "tampered" then embed(Lectern.link(playlist(lesson), expires_in: TO_BEGIN).sub(/.(?=.{20}\z)/) { |one| one == "A" ? "B" : "A" })
+      when "not_found" then embed(Lectern.link("#{EDGE}/courses/rails/none/master.m3u8", expires_in: TO_BEGIN))
+      when "no_variant" then embed(Lectern.link(playlist(lesson), expires_in: TO_BEGIN, max_height: 240))
+      when "no_preview" then embed(Lectern.link("#{EDGE}/courses/video/live/master.m3u8", expires_in: TO_BEGIN, **FREE))
       end
     end
 
@@ -58,6 +66,8 @@ module Video
       answer = Net::HTTP.start(url.host, url.port, use_ssl: url.scheme == "https", open_timeout: 5, read_timeout: 10) do |http|
         http.get(url.request_uri)
       end
+      raise Missing, "#{lesson.folder}: the edge has no lecture there" if answer.code == "404"
+
       answer.body[%r{\bv/[^/"]+/}] or raise Unavailable, "#{lesson.folder}: the edge answers #{answer.code}"
     rescue SystemCallError, SocketError, IOError, Timeout::Error, OpenSSL::SSL::SSLError => error
       raise Unavailable, "#{EDGE}: #{error.message}"

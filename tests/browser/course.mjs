@@ -1,8 +1,13 @@
 // Goes through the example course app in Chromium, as its visitors do.
 //   node course.mjs APP FOLDER        from the courses to the last frame, with an upload, a download and every refusal
 //   node course.mjs APP FOLDER down   while the edge does not answer
-// FOLDER is for what is downloaded. Prints what was seen as one JSON object.
+//   node course.mjs APP FOLDER ill    while its storage does not, where it is the edge of tests/faults
+// FOLDER is for what is downloaded. LECTERN_KEYS of the environment are the edge's. EXPIRED_PASSES is a JSON object of passes that
+// are over, by the path that each is for. WIRE, as `PORT EDGE`, is a line to the edge that the app knows as its edge's address; it is
+// strung for a whole visit. Prints what was seen as one JSON object.
 import { open } from "node:fs/promises";
+import { connect, createServer } from "node:net";
+import { uploadLink } from "../../sdk/javascript/lectern.js";
 import { withChromium } from "./chromium.mjs";
 
 const [app, folder, how] = process.argv.slice(2);
@@ -59,7 +64,100 @@ async function handIn(page, file) {
   await page.getByRole("button", { name: "Hand in" }).click();
 }
 
-async function visit(context, page) {
+/** What the edge's page says in the frame. */
+const framed = (page) => page.frameLocator(embed).locator("[role=alert]:visible").textContent();
+
+/** A line that can break, like those that people have: an upload slows down, and is cut off. */
+function wire() {
+  const [port, edge] = process.env.WIRE.split(" ");
+  const { hostname, port: behind } = new URL(edge);
+  const line = { breaksAfter: Infinity };
+  const server = createServer((client) => {
+    const upstream = connect(Number(behind), hostname);
+    let sent = 0;
+    client.on("data", (bytes) => {
+      upstream.write(bytes);
+      if (line.breaksAfter === Infinity) return;
+      sent += bytes.length;
+      if (sent > line.breaksAfter) return client.resetAndDestroy();
+      client.pause();
+      setTimeout(() => client.resume(), 10);
+    });
+    upstream.pipe(client);
+    client.on("close", () => upstream.destroy());
+    upstream.on("close", () => client.destroy());
+    for (const socket of [client, upstream]) socket.on("error", () => socket.destroy());
+  });
+  server.listen(Number(port), "127.0.0.1");
+  line.end = () => server.close();
+  return line;
+}
+
+async function breakOff(page, line) {
+  line.breaksAfter = 4 << 20;
+  await handIn(page, { name: "long.mp4", mimeType: "video/mp4", buffer: Buffer.alloc(7 << 20) });
+  const sentence = await said(page);
+  line.breaksAfter = Infinity;
+  return sentence.replace(/\d+ %/, "N %");
+}
+
+/** Hands in with a link that is over, as one is that lay in a page for too long. */
+async function handInLate(page) {
+  const late = async (route) => {
+    const { url } = await (await route.fetch()).json();
+    const over = await uploadLink(url, { directory: true, expiresIn: 60, now: Math.floor(Date.now() / 1000) - 3600 });
+    await route.fulfill({ json: { url: over } });
+  };
+  const isAsk = (url) => url.href === `${app}/upload`;
+  await page.goto(`${app}/upload`);
+  await page.route(isAsk, (route) => (route.request().method() === "POST" ? late(route) : route.continue()));
+  await page.getByLabel("Recording").setInputFiles({ name: "late.mp4", mimeType: "video/mp4", buffer: RECORDING });
+  await page.getByRole("button", { name: "Hand in" }).click();
+  const sentence = await said(page);
+  await page.unroute(isAsk);
+  return sentence;
+}
+
+/** Watches while what the first playlist gave passes to is over, as after a night with the picture held. */
+async function expireInPlay(page) {
+  const passes = JSON.parse(process.env.EXPIRED_PASSES);
+  const isOver = (url) => url.pathname in passes;
+  await page.route(isOver, async (route) => {
+    const url = new URL(route.request().url());
+    url.searchParams.set("p", passes[url.pathname]);
+    // What was there before the night is seen first.
+    await new Promise((later) => setTimeout(later, 2500));
+    await route.continue({ url: url.href });
+  });
+  await page.goto(`${app}/lessons/rails/models`);
+  const video = page.frameLocator(embed).locator("video");
+  await video.evaluate((video) => {
+    video.addEventListener("timeupdate", () => (video.dataset.reached = Math.max(video.dataset.reached ?? 0, video.currentTime)));
+    video.muted = true;
+    void video.play().catch(() => {});
+  });
+  const sentence = await framed(page);
+  const reached = Number(await video.getAttribute("data-reached"));
+  await page.unroute(isOver);
+  return { sentence, reached };
+}
+
+/** Tries links until the edge has enough of it. */
+async function tryLinks(page) {
+  await page.goto(`${app}/refusals/forbidden`);
+  const link = new URL(await page.locator(embed).getAttribute("src")).hash.slice(1);
+  for (let tried = 0; tried < 400; tried += 1) {
+    const { status } = await fetch(link);
+    if (status === 429) break;
+  }
+  await page.reload();
+  const sentence = await framed(page);
+  // Who has a link is served all the same.
+  await page.goto(`${app}/lessons/rails/models`);
+  return { sentence, lesson: await watch(page, 1) };
+}
+
+async function visit(context, page, line) {
   const seen = { refused: {} };
   const { refused } = seen;
 
@@ -102,10 +200,21 @@ async function visit(context, page) {
   await handIn(page, { name: "larger.mp4", mimeType: "video/mp4", buffer: Buffer.alloc(9 << 20) });
   refused.tooLargeForTheEdge = await said(page);
 
-  for (const kind of ["expired", "no_variant", "forbidden"]) {
+  refused.tooLate = await handInLate(page);
+  refused.brokenOff = await breakOff(page, line);
+  await handIn(page, { name: "again.mp4", mimeType: "video/mp4", buffer: RECORDING });
+  await page.getByRole("status").filter({ hasText: "again.mp4 has arrived" }).waitFor();
+
+  await page.goto(`${app}/refusals`);
+  const kinds = await page.locator("main li a").evaluateAll((links) => links.map((link) => link.getAttribute("href").split("/").at(-1)));
+  for (const kind of kinds) {
     await page.goto(`${app}/refusals/${kind}`);
-    refused[kind] = await page.frameLocator(embed).getByRole("alert").textContent();
+    refused[kind] = await framed(page);
   }
+  seen.expiredInPlay = await expireInPlay(page);
+  await page.goto(app);
+  await page.getByRole("link", { name: "Work that can wait" }).click();
+  refused.opensLater = await said(page);
 
   await page.getByRole("button", { name: "Log out" }).click();
   await page.getByRole("link", { name: "Log in" }).click();
@@ -119,6 +228,7 @@ async function visit(context, page) {
   await page.goBack();
   await page.getByRole("link", { name: "Download" }).click();
   refused.trialTakesHome = await said(page);
+  seen.tried = await tryLinks(page);
   return seen;
 }
 
@@ -135,12 +245,26 @@ async function visitWithoutEdge(context, page) {
   return { preview, lesson, download, upload: await said(page) };
 }
 
+/** The edge answers, and what it keeps lectures in does not. */
+async function visitWithoutStorage(context, page) {
+  await page.route(/\.m3u8/, (route) => route.continue({ headers: { ...route.request().headers(), "x-faults": "get:error" } }));
+  await page.goto(`${app}/lessons/rails/intro`);
+  const preview = await framed(page);
+  await page.unroute(/\.m3u8/);
+  await page.reload();
+  return { preview, after: await watch(page, 1) };
+}
+
+const visits = { down: visitWithoutEdge, ill: visitWithoutStorage };
+
 await withChromium(async (context) => {
   const page = await context.newPage();
   page.setDefaultTimeout(LIMIT_MS);
   const errors = [];
   page.on("pageerror", (error) => errors.push(String(error)));
   page.on("console", (message) => /Content Security Policy/.test(message.text()) && errors.push(message.text()));
-  const seen = await (how === "down" ? visitWithoutEdge : visit)(context, page);
+  const line = process.env.WIRE && wire();
+  const seen = await (visits[how] ?? visit)(context, page, line);
+  line?.end();
   console.log(JSON.stringify({ ...seen, errors }));
 });

@@ -576,10 +576,12 @@ async function courseApp({ language, code }) {
         assert.equal(address, `http://localhost:${app}/`);
         assert.match(await (await fetch(address)).text(), /Rails from an empty folder/);
         // The free preview of a lecture that it published.
-        const page = await (await fetch(`${address}lessons/rails/intro`)).text();
-        const [, video] = /<iframe src="[^"#]*#([^"]*)"/.exec(page);
-        assert.ok(video.startsWith(`http://localhost:${port}/courses/rails/intro/`), video);
-        await plays(video);
+        // And the broadcast whose preview is refused.
+        for (const [page, lecture] of [['lessons/rails/intro', 'rails/intro'], ['refusals/no_preview', 'video/live']]) {
+            const [, video] = /<iframe src="[^"#]*#([^"]*)"/.exec(await (await fetch(address + page)).text());
+            assert.ok(video.startsWith(`http://localhost:${port}/courses/${lecture}/`), video);
+            await plays(video);
+        }
     } finally {
         await terminal.interrupt(port, app);
     }

@@ -1,17 +1,20 @@
 //! The example course app beside the running Worker, as its visitors see it in Chromium.
 
 use std::fs;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use lectern::link::Use;
+use lectern::network::Place;
+use lectern::object_key::ObjectKey;
+use lectern::pass::{Kind, Minter};
 use serde_json::{Value, json};
 
-use crate::edge::{Edge, built, root, run};
-use crate::media;
+use crate::edge::{Edge, built, now, root, run};
+use crate::media::{self, Playlist};
 
 /// The app on a port of its own, which ends with this process, however that ends.
 struct School {
@@ -19,11 +22,16 @@ struct School {
     origin: String,
 }
 
+fn free_address() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0")
+        .and_then(|listener| listener.local_addr())
+        .expect("a free port")
+}
+
 impl School {
-    fn open(edge: &Edge) -> Self {
-        let address = TcpListener::bind("127.0.0.1:0")
-            .and_then(|listener| listener.local_addr())
-            .expect("a free port");
+    /// The app, which knows the edge at this address.
+    fn open(edge: &Edge, origin: &str) -> Self {
+        let address = free_address();
         let log = fs::File::create(edge.folder().join("school.log")).expect("a log");
         let supervisor = Command::new("sh")
             .args(["-c", r#""$@" </dev/null & cat >/dev/null; kill -9 -$$"#])
@@ -31,7 +39,7 @@ impl School {
             .args(["--bind", &format!("tcp://{address}")])
             .arg(root().join("examples/course-app/config.ru"))
             .env("LECTERN_KEYS", edge.keys_json())
-            .env("LECTERN_EDGE", &edge.origin)
+            .env("LECTERN_EDGE", origin)
             .stdin(Stdio::piped())
             .stdout(log.try_clone().expect("a second handle"))
             .stderr(log)
@@ -58,12 +66,13 @@ impl School {
         }
     }
 
-    fn visited(&self, folder: &Path, arguments: &[&str]) -> Value {
+    fn visited(&self, folder: &Path, how: Option<&str>, env: &[(&str, &str)]) -> Value {
         let printed = run(Command::new(built("node_modules/node/bin/node"))
             .arg(root().join("tests/browser/course.mjs"))
             .arg(&self.origin)
             .arg(folder)
-            .args(arguments));
+            .args(how)
+            .envs(env.iter().copied()));
         serde_json::from_str(&printed).expect("JSON")
     }
 }
@@ -85,9 +94,17 @@ fn the_course_app_is_used_from_login_to_the_last_frame_and_says_each_refusal_in_
     let edge = Edge::for_bodies_of(8 << 20);
     edge.publish(media::package(), "/courses/rails/intro/");
     edge.publish(media::package(), "/courses/rails/models/");
-    let school = School::open(&edge);
+    let wire = free_address();
+    let school = School::open(&edge, &format!("http://{wire}"));
+    broadcast(&edge);
     let folder = tempfile::TempDir::new().expect("a folder");
-    let seen = school.visited(folder.path(), &[]);
+    let passes = expired_passes(&edge, "/courses/rails/models/").to_string();
+    let env = [
+        ("LECTERN_KEYS", edge.keys_json()),
+        ("EXPIRED_PASSES", &passes),
+        ("WIRE", &format!("{} {}", wire.port(), edge.origin)),
+    ];
+    let seen = school.visited(folder.path(), None, &env);
     let shown = format!("{seen:#}\n{}\n{}", said(&edge), edge.log());
     assert_eq!(seen["errors"], json!([]), "{shown}");
 
@@ -125,20 +142,109 @@ fn the_course_app_is_used_from_login_to_the_last_frame_and_says_each_refusal_in_
         "wrongType": "Recordings only: mp4, mov, webm, mkv.",
         "tooLarge": "The file is too large: 100 MiB at most.",
         "tooLargeForTheEdge": "The file is too large for the video server.",
+        "tooLate": "The time to hand this in is over. Load the page again.",
+        "brokenOff": "The upload broke off at N %. Nothing was kept: hand it in again.",
+        "missing_token": "A link is needed to open this.",
         "expired": "This link has expired. Open the lecture from the course again.",
-        "no_variant": "This lecture has no version that this link opens.",
+        "not_yet": "This link does not open this.",
         "forbidden": "This link does not open this.",
+        "tampered": "This link does not open this.",
+        "not_found": "There is nothing here.",
+        "no_variant": "This lecture has no version that this link opens.",
+        "no_preview": "This lecture cannot be shown in part.",
+        "opensLater": "“Work that can wait” opens on 1 January 2030.",
         "trialAsksForMore": "A trial account plays up to 480 lines. 1080 lines need a full account.",
         "trialTakesHome": "A trial account watches here. Taking a lecture home needs a full account.",
     });
     assert_eq!(seen["refused"], expected, "{shown}");
+    // Of what broke off and of what came too late, nothing.
+    let uploads = format!(
+        "/uploads/u1/?as=list&token={}",
+        edge.token("/uploads/u1/", Use::Admin)
+    );
+    let listed = edge.get(&uploads).json();
+    let keys: Vec<&str> = listed["objects"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter_map(|object| object["key"].as_str()?.split('/').next_back())
+        .collect();
+    assert_eq!(keys, ["my-talk.mp4", "again.mp4"], "{listed:#}");
+
+    let expired = &seen["expiredInPlay"];
+    let sentence = "This link has expired. Open the lecture from the course again.";
+    assert_eq!(expired["sentence"], sentence, "{shown}");
+    assert!(expired["reached"].as_f64() > Some(0.0), "{shown}");
+    let sentence = "Too many requests that were refused. Try again in a minute.";
+    assert_eq!(seen["tried"]["sentence"], sentence, "{shown}");
+    assert_eq!(seen["tried"]["lesson"]["how"], "enough", "{shown}");
 
     drop(edge);
     let sentence = "The video server cannot be reached. Try again in a moment.";
     let expected = json!({
         "preview": sentence, "lesson": sentence, "download": sentence, "upload": sentence, "errors": [],
     });
-    assert_eq!(school.visited(folder.path(), &["down"]), expected);
+    assert_eq!(school.visited(folder.path(), Some("down"), &[]), expected);
+}
+
+/// The playlists of a broadcast that goes on, as `make course-app` puts them there.
+fn broadcast(edge: &Edge) {
+    let folder = "/courses/video/live/";
+    let token = edge.token(folder, Use::Upload);
+    for name in ["480p.m3u8", "master.m3u8"] {
+        let playlist = root().join("examples/course-app/broadcast").join(name);
+        let playlist = fs::read(playlist).expect("a playlist");
+        let put = edge.send(
+            "PUT",
+            &format!("{folder}{name}?token={token}"),
+            &[],
+            &playlist,
+        );
+        assert_eq!(put.verdict(), "200", "{name}");
+    }
+}
+
+/// Passes that are over, for every segment of a lecture but the first ones.
+fn expired_passes(edge: &Edge, folder: &str) -> Value {
+    let token = edge.token(folder, Use::Play);
+    let master = Playlist::open(edge, &format!("{folder}master.m3u8?token={token}"));
+    let objects = master
+        .listed()
+        .into_iter()
+        .flat_map(|playlist| Playlist::open(edge, &playlist).listed());
+    let mut passes = serde_json::Map::new();
+    for object in objects {
+        let (path, _) = object.split_once('?').expect("a pass");
+        if !path.contains("/seg") || path.contains("/seg00000") {
+            continue;
+        }
+        let key = ObjectKey::from_url_path(path).expect("an object key");
+        let (directory, name) = key.split();
+        let mut pass = Vec::new();
+        Minter::new(edge.keys.minting(), now() - 60, Place::default()).mint(
+            Kind::Object,
+            directory,
+            name,
+            &mut pass,
+        );
+        let pass = String::from_utf8(pass).expect("ASCII");
+        passes.insert(path.to_owned(), pass.into());
+    }
+    passes.into()
+}
+
+#[test]
+fn a_visitor_is_told_that_the_storage_does_not_answer_and_watches_when_it_does() {
+    let edge = Edge::with_faults();
+    edge.publish(media::package(), "/courses/rails/intro/");
+    let school = School::open(&edge, &edge.origin);
+    let folder = tempfile::TempDir::new().expect("a folder");
+    let seen = school.visited(folder.path(), Some("ill"), &[]);
+    let shown = format!("{seen:#}\n{}\n{}", said(&edge), edge.log());
+    let sentence = "The storage does not answer. Try again in a moment.";
+    assert_eq!(seen["preview"], sentence, "{shown}");
+    assert_eq!(seen["after"]["how"], "enough", "{shown}");
+    assert_eq!(seen["errors"], json!([]), "{shown}");
 }
 
 /// That it ended after so many seconds, with the pictures of all of them.

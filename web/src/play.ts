@@ -25,15 +25,18 @@ function link(): URL | undefined {
   }
 }
 
-/** Why the link does not open, in words: what the edge says, or what is known here. */
-async function reason(url: URL): Promise<string> {
+const UNPLAYABLE = "This lecture cannot be played in this browser.";
+const NO_CONNECTION = "There is no connection. Try again in a moment.";
+
+/** Why something does not open, in words: what the edge says, or, where it opens, what is known here. */
+async function reason(url: URL, otherwise: string): Promise<string> {
   try {
     const answer = await fetch(url, { cache: "no-store" });
-    if (answer.ok) return "This lecture cannot be played in this browser.";
+    if (answer.ok) return otherwise;
     const problem: { title?: string } = await answer.json();
     return problem.title ?? "This lecture cannot be opened.";
   } catch {
-    return "There is no connection. Try again in a moment.";
+    return NO_CONNECTION;
   }
 }
 
@@ -43,25 +46,32 @@ function play(url: URL): void {
     // Measured on bad networks: the lowest rung first starts in 2 s where the middle one takes 12.
     const hls = new Hls({ startLevel: 0, capLevelToPlayerSize: true });
     let recoveries = 0;
+    let opened = false;
+    hls.on(Hls.Events.MANIFEST_PARSED, () => (opened = true));
     hls.on(Hls.Events.FRAG_BUFFERED, () => (recoveries = 0));
     hls.on(Hls.Events.ERROR, (_event, data: ErrorData) => {
       if (!data.fatal) return;
+      const network = data.type === Hls.ErrorTypes.NETWORK_ERROR;
       const refused = data.response?.code !== undefined && data.response.code >= 400 && data.response.code < 500;
-      if (data.type === Hls.ErrorTypes.NETWORK_ERROR && !refused && recoveries < MAX_RECOVERIES) {
+      if (network && !refused && recoveries < MAX_RECOVERIES) {
         recoveries += 1;
-        setTimeout(() => hls.startLoad(), 1000 * recoveries);
+        // `startLoad` asks for nothing before the Multivariant Playlist is there.
+        setTimeout(() => (opened ? hls.startLoad() : hls.loadSource(url.href)), 1000 * recoveries);
       } else if (data.type === Hls.ErrorTypes.MEDIA_ERROR && recoveries < MAX_RECOVERIES) {
         recoveries += 1;
         hls.recoverMediaError();
       } else {
         hls.destroy();
-        void reason(url).then(say);
+        // What failed may lie behind a link that opens: the edge says why it did.
+        const failed = (network && data.response?.url) || url;
+        const arrived = !network || data.response?.code === 200;
+        void reason(new URL(failed), arrived ? UNPLAYABLE : NO_CONNECTION).then(say);
       }
     });
     hls.loadSource(url.href);
     hls.attachMedia(video);
   } else if (video.canPlayType("application/vnd.apple.mpegurl")) {
-    video.addEventListener("error", () => void reason(url).then(say));
+    video.addEventListener("error", () => void reason(url, UNPLAYABLE).then(say));
     video.src = url.href;
   } else {
     say("This browser cannot play video of this kind. Any browser of the last years can.");

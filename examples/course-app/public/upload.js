@@ -9,6 +9,7 @@ const button = form.querySelector("button");
 const SENTENCES = {
   payload_too_large: "The file is too large for the video server.",
   expired: "The time to hand this in is over. Load the page again.",
+  storage_unavailable: "The video server cannot keep the file at the moment. Hand it in again in a minute.",
 };
 
 /** The upload link, or an error with the school's sentence. */
@@ -25,13 +26,21 @@ async function ask(file) {
   return url;
 }
 
+/** So long nothing may go: a connection that is gone does not always say so. */
+const STILL_MS = 20_000;
+
 /** Not `fetch`, which does not tell how much has gone. */
 function put(url, file) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
+    let sent = 0;
+    let still = setTimeout(() => request.abort(), STILL_MS);
     request.upload.onprogress = ({ loaded, total }) => {
       progress.value = loaded / total;
-      status.textContent = `${Math.floor((100 * loaded) / total)} % sent`;
+      clearTimeout(still);
+      still = setTimeout(() => request.abort(), STILL_MS);
+      sent = Math.floor((100 * loaded) / total);
+      status.textContent = `${sent} % sent`;
     };
     request.onload = () => {
       if (request.status < 300) return resolve();
@@ -43,7 +52,9 @@ function put(url, file) {
       }
       reject(new Error(SENTENCES[problem.code] ?? problem.title ?? `The video server refused the file (${request.status}).`));
     };
-    request.onerror = () => reject(new Error("The video server cannot be reached. Try again in a moment."));
+    const broken = () => (sent ? `The upload broke off at ${sent} %. Nothing was kept: hand it in again.` : "The video server cannot be reached. Try again in a moment.");
+    request.onerror = request.onabort = () => reject(new Error(broken()));
+    request.onloadend = () => clearTimeout(still);
     request.open("PUT", url);
     request.send(file);
   });

@@ -73,6 +73,26 @@ class SchoolTest < Minitest::Test
     assert_equal 403, last_response.status
   end
 
+  def test_a_lesson_that_opens_on_a_day_says_so_and_gives_no_link_before
+    assert_match %r{Work that can wait</a>\s+\(opens on 1 January 2030\)}, page("/")
+    log_in "ada"
+    ["", "/download"].each do |what|
+      refute_includes page("/lessons/rails/jobs#{what}"), "token="
+      assert_includes last_response.body, "“Work that can wait” opens on 1 January 2030."
+      assert_equal 403, last_response.status
+    end
+    Time.stub(:now, Time.utc(2030, 1, 1)) { assert_includes page("/lessons/rails/jobs"), "<iframe" }
+  end
+
+  def test_every_refusal_shows_a_link_and_says_why
+    School::REFUSALS.each do |kind, (_, why)|
+      assert_match %r{<iframe src="https://video\.school\.example/_lectern/play#https://[^"]+/master\.m3u8(\?token=[^"]+)?"}, page("/refusals/#{kind}"), kind
+      assert_includes last_response.body, Rack::Utils.escape_html(why), kind
+    end
+    link = page("/refusals/tampered")[/play#([^"]+)"/, 1]
+    assert_equal "bad_signature", assert_raises(Lectern::Error) { Lectern.verify(link) }.code
+  end
+
   def test_a_full_account_chooses_among_the_sizes_that_there_are
     log_in "ada"
     assert_equal 720, claims(page("/lessons/rails/models?height=720"))[:max_height]
@@ -170,6 +190,13 @@ class SchoolTest < Minitest::Test
     refused = ->(*, **) { raise Errno::ECONNREFUSED }
     Net::HTTP.stub(:start, refused) { assert_includes page("/lessons/rails/models/download"), "The video server cannot be reached." }
     assert_equal 503, last_response.status
+  end
+
+  def test_a_download_of_what_is_not_published_says_so
+    log_in "ada"
+    answer = Struct.new(:body, :code).new('{"code":"not_found"}', "404")
+    Net::HTTP.stub(:start, ->(*, **) { answer }) { assert_includes page("/lessons/rails/models/download"), "This lecture is not here yet." }
+    assert_equal 404, last_response.status
   end
 
   def test_a_download_is_of_the_revision_that_plays_now
