@@ -283,5 +283,14 @@ fn who_follows_the_guide_from_an_empty_folder_has_a_playing_embed() {
         assert!(printed.contains(r#""keys":["e2e"]"#), "{shown}");
         let (_, ids) = printed.split_once('}').expect("the edge's answer");
         assert!(ids.contains("e2e"), "{shown}");
+        // In the words of its table.
+        let guide = include_str!("../../docs/first-embed.md");
+        for (stumble, sentence) in [
+            ("otherKeys", "This link does not open this."),
+            ("nothing", "There is nothing here."),
+        ] {
+            assert_eq!(seen[language][stumble], sentence, "{shown}");
+            assert!(guide.contains(&format!("| in the frame, \"{sentence}\" |")));
+        }
     }
 }
