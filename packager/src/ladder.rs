@@ -109,7 +109,7 @@ fn scale(length: u32, side: u32, short: u32) -> u32 {
     u32::try_from((length * side + short) / (short * 2) * 2).unwrap_or(u32::MAX - 1)
 }
 
-fn cap(side: u32) -> u32 {
+pub(crate) fn cap(side: u32) -> u32 {
     let (first, last) = (CAPS[0], CAPS[CAPS.len() - 1]);
     if side <= first.0 {
         return (first.1 * side / first.0).max(100);

@@ -18,7 +18,7 @@ use crate::verify::{self, Encoded, VerifyError};
 
 /// A last segment below this becomes part of the one before: what the audio encoder's priming pushed over the boundary,
 /// or the last few pictures.
-const STUB_MICROS: u64 = 250_000;
+pub(crate) const STUB_MICROS: u64 = 250_000;
 
 /// A Rendition as it is on disk.
 #[derive(Debug)]

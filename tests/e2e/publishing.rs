@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use lectern::link::Use;
 use serde_json::Value;
 
-use super::browser::viewers;
+use super::browser::{play_elsewhere, viewers};
 use super::common::Run;
 use super::edge::Edge;
 use super::suite::{Place, suite};
@@ -173,4 +173,69 @@ fn who_opens_a_lecture_while_it_is_shipped_sees_all_of_it_and_who_comes_later_se
         "{}",
         master.text()
     );
+}
+
+#[test]
+fn what_plays_while_a_lecture_is_shipped_does_so_in_players_of_others() {
+    let edge = Edge::start();
+    let folder = tempfile::TempDir::new().expect("a folder");
+    let input = folder.path().join("lecture.mp4");
+    let made = Command::new("ffmpeg")
+        .args(["-v", "error", "-nostdin", "-f", "lavfi", "-i"])
+        .arg("testsrc2=s=1280x720:r=25:d=24")
+        .args(["-f", "lavfi", "-i", "sine=f=330:r=44100:d=24"])
+        .args([
+            "-c:v",
+            "libx264",
+            "-preset",
+            "superfast",
+            "-g",
+            "60",
+            "-qp",
+            "14",
+        ])
+        .args(["-pix_fmt", "yuv420p", "-c:a", "aac"])
+        .arg(&input)
+        .status();
+    assert!(made.expect("ffmpeg is installed").success());
+    let mut ship = edge
+        .lectern()
+        .args(["ship", "--instant", "--json", "--ladder", "720,480,360"])
+        .arg("--work")
+        .arg(folder.path().join("work"))
+        .arg(&input)
+        .arg(format!("{}{LECTURE}", edge.origin))
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("lectern starts");
+    let output = BufReader::new(ship.stdout.take().expect("its output"));
+    let is_better = |line: &String| line.contains("\"event\":\"better\"");
+    let better = output.lines().map_while(Result::ok).filter(is_better);
+    assert_eq!(better.take(2).count(), 2);
+    // Two rungs of the lecture with the recording's own sound, and nothing else for now.
+    ship.kill().expect("it is killed");
+    ship.wait().expect("it ends");
+    let link = edge.link(MASTER);
+    let players = ["hlsjs", "shaka", "native", "hlsjs", "shaka", "native"];
+    let all = play_elsewhere(&players.map(|player| (player, &link)));
+    for (player, played) in players.iter().zip(all) {
+        assert_eq!(
+            played["how"],
+            "ended",
+            "{player}: {played:#}\n{}",
+            edge.log()
+        );
+        assert_eq!(
+            played["errors"],
+            serde_json::json!([]),
+            "{player}: {played:#}"
+        );
+        assert_eq!(
+            played["refused"],
+            serde_json::json!([]),
+            "{player}: {played:#}"
+        );
+        let reached = played["currentTime"].as_f64().expect("a time");
+        assert!((reached - 24.0).abs() < 0.3, "{player}: {played:#}");
+    }
 }

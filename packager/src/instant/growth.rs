@@ -1,5 +1,6 @@
 //! A Rendition that grows on disk, as far as it may be listed.
 
+use std::collections::VecDeque;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -7,9 +8,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use bytes::Bytes;
 
-use crate::boxes::{Init, trim, trim_priming};
+use crate::boxes::{Init, join, trim, trim_priming};
 use crate::playlists::{Segment, bandwidth, growing, segment_name};
 use crate::publish::{Source, Upload};
+use crate::rendition::STUB_MICROS;
 use crate::shift::shift;
 
 /// A segment is longer than its playlist has said that any would be.
@@ -40,17 +42,29 @@ pub(crate) struct Growth {
     target: u64,
     init: Option<Init>,
     segments: Vec<Segment>,
+    /// What is there and not yet listed, since what comes next may become a part of it.
+    held: VecDeque<Held>,
+    /// Microseconds after which what ends is held until all is there.
+    held_from: u64,
     end: u64,
 }
 
+struct Held {
+    segment: Segment,
+    name: String,
+}
+
 impl Growth {
+    /// `lasts` is what is known of how many seconds there will be.
     pub(crate) fn new(
         revision: &Path,
         path: String,
         name: &str,
         beginning: Beginning,
         target: u64,
+        lasts: Option<f64>,
     ) -> Self {
+        let held_from = lasts.map_or(u64::MAX, |lasts| (lasts * 1e6) as u64);
         Self {
             folder: revision.join(name),
             path,
@@ -58,6 +72,8 @@ impl Growth {
             target,
             init: None,
             segments: vec![],
+            held: VecDeque::new(),
+            held_from: held_from.saturating_sub(2 * STUB_MICROS),
             end: 0,
         }
     }
@@ -70,37 +86,23 @@ impl Growth {
         !self.segments.is_empty()
     }
 
-    /// What is new and whole: it is written under another name and renamed.
-    pub(crate) fn take(&mut self) -> Result<Vec<Upload>> {
+    /// What may be listed from now on.
+    pub(crate) fn take(&mut self, is_ended: bool) -> Result<Vec<Upload>> {
         let mut uploads = vec![];
-        loop {
-            let name = segment_name(self.segments.len());
-            let file = self.folder.join(&name);
-            let mut bytes = match fs::read(&file) {
-                Ok(bytes) => bytes,
-                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(uploads),
-                Err(error) => return Err(error).with_context(|| format!("cannot read `{name}`")),
-            };
-            if self.init.is_none() {
-                uploads.push(self.begin()?);
+        while let Some(held) = self.next(&mut uploads)? {
+            self.held.push_back(held);
+        }
+        if is_ended {
+            self.fold()?;
+        }
+        let mut end = self.length();
+        while let Some(held) = self.held.front() {
+            end += held.segment.micros;
+            if end >= self.held_from && !is_ended {
+                break;
             }
-            let Some(init) = &self.init else {
-                return Ok(uploads);
-            };
-            if let Beginning::At(start) = self.beginning
-                && start > 0.0
-            {
-                let ticks = (start * f64::from(init.timescale)).round() as u64;
-                shift(&mut bytes, ticks, 0).with_context(|| format!("cannot move `{name}`"))?;
-                fs::write(&file, &bytes).with_context(|| format!("cannot write `{name}`"))?;
-            }
-            let times = init
-                .times(&bytes)
-                .with_context(|| format!("cannot read `{name}`"))?;
-            let segment = Segment {
-                micros: init.micros(self.end + times.duration) - init.micros(self.end),
-                bytes: bytes.len() as u64,
-            };
+            let (segment, name) = (held.segment, held.name.clone());
+            self.held.pop_front();
             if (segment.micros + 500_000) / 1_000_000 > self.target {
                 return Err(TooLong {
                     folder: self.path.clone(),
@@ -109,16 +111,74 @@ impl Growth {
                 }
                 .into());
             }
-            self.end += times.duration;
             self.segments.push(segment);
             let path = format!("{}/{name}", self.path);
             uploads.push(Upload {
                 content_type: lectern::content_type::for_key(&path).to_owned(),
                 path,
-                bytes: bytes.len() as u64,
-                source: Source::File(file),
+                bytes: segment.bytes,
+                source: Source::File(self.folder.join(name)),
             });
         }
+        Ok(uploads)
+    }
+
+    /// The next segment that is whole: it is written under another name and renamed.
+    fn next(&mut self, uploads: &mut Vec<Upload>) -> Result<Option<Held>> {
+        let name = segment_name(self.segments.len() + self.held.len());
+        let file = self.folder.join(&name);
+        let mut bytes = match fs::read(&file) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error).with_context(|| format!("cannot read `{name}`")),
+        };
+        if self.init.is_none() {
+            uploads.push(self.begin()?);
+        }
+        let Some(init) = &self.init else {
+            return Ok(None);
+        };
+        if let Beginning::At(start) = self.beginning
+            && start > 0.0
+        {
+            let ticks = (start * f64::from(init.timescale)).round() as u64;
+            shift(&mut bytes, ticks, 0).with_context(|| format!("cannot move `{name}`"))?;
+            fs::write(&file, &bytes).with_context(|| format!("cannot write `{name}`"))?;
+        }
+        let times = init
+            .times(&bytes)
+            .with_context(|| format!("cannot read `{name}`"))?;
+        let segment = Segment {
+            micros: init.micros(self.end + times.duration) - init.micros(self.end),
+            bytes: bytes.len() as u64,
+        };
+        self.end += times.duration;
+        Ok(Some(Held { segment, name }))
+    }
+
+    /// A last segment that is hardly any becomes a part of the one before; players never ask for it. Where that is listed
+    /// already it is left out.
+    fn fold(&mut self) -> Result<()> {
+        let is_stub = |held: &Held| held.segment.micros < STUB_MICROS;
+        let is_first = self.segments.is_empty() && self.held.len() == 1;
+        let last = self.held.back();
+        if is_first || !last.is_some_and(is_stub) {
+            return Ok(());
+        }
+        let Some(stub) = self.held.pop_back() else {
+            return Ok(());
+        };
+        let Some(last) = self.held.back_mut() else {
+            return Ok(());
+        };
+        let file = self.folder.join(&last.name);
+        let joined = join(&fs::read(&file)?, &fs::read(self.folder.join(stub.name))?)?;
+        fs::write(&file, &joined)?;
+        last.segment = Segment {
+            micros: last.segment.micros + stub.segment.micros,
+            bytes: joined.len() as u64,
+        };
+        Ok(())
     }
 
     fn begin(&mut self) -> Result<Upload> {

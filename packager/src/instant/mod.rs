@@ -1,12 +1,13 @@
 //! `lectern ship --instant`: something plays within seconds, and goes on playing while the lecture proper is made.
 //!
-//! A revision of its own, of growing playlists (EVENT, RFC 8216bis §4.4.3.5). The lecture's own rungs are listed beside what
-//! grew as each is there, and then the lecture replaces it as one replaces another: who watches it is not disturbed.
+//! A revision of its own, of growing playlists (EVENT, RFC 8216bis §4.4.3.5). The lecture's own rungs are listed beside it or
+//! in its place as each is there, and then the lecture replaces it as one replaces another: who watches it is not disturbed.
 
 mod growth;
 mod looked;
 mod rising;
 mod sketch;
+mod stopgap;
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -14,7 +15,6 @@ use std::time::{Duration, Instant as Clock};
 
 use anyhow::{Context as _, Result, anyhow};
 use futures_util::stream::{self, FuturesUnordered, StreamExt as _, TryStreamExt as _};
-use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::cli::EncodeArgs;
@@ -32,6 +32,7 @@ use growth::Growth;
 use looked::Looked;
 pub(crate) use rising::Rising;
 use sketch::{Sketch, may_copy};
+pub(crate) use stopgap::Stopgap;
 
 /// Between looks at what is there; R2 takes one write a second of a playlist.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
@@ -54,18 +55,6 @@ pub(crate) struct Instant<'a> {
     pub(crate) began: Clock,
 }
 
-/// What plays until the lecture does.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Stopgap {
-    pub(crate) revision: String,
-    video: Vec<VideoTrack>,
-    audio: Vec<AudioTrack>,
-    /// Seconds, in all its Media Playlists.
-    target_duration: u64,
-    /// Names of the rungs that it began with.
-    own: Vec<String>,
-}
-
 impl Instant<'_> {
     /// Publishes it, to its end.
     pub(crate) async fn run(&self) -> Result<Stopgap> {
@@ -82,9 +71,10 @@ impl Instant<'_> {
         partial.discard();
         let Presentation { video, audio, .. } = presentation(&sketch, &revision, &grown?, true);
         Ok(Stopgap {
-            own: video.iter().map(|video| video.track.id.clone()).collect(),
-            video,
+            grown: video,
             audio,
+            rungs: vec![],
+            is_aligned: sketch.is_aligned,
             target_duration: sketch.target_duration,
             revision,
         })
@@ -115,10 +105,11 @@ impl Instant<'_> {
             std::fs::create_dir_all(folder.join(name)).context("cannot make the folders")?;
         }
         let publication = Publication::without_folder(self.target, revision).await?;
-        let mut growths: Vec<Growth> = (sketch.beginnings())
-            .map(|(name, beginning)| {
+        let mut growths: Vec<Growth> = (sketch.streams())
+            .map(|(name, beginning, lasts)| {
                 let path = format!("v/{revision}/{name}");
-                Growth::new(&folder, path, name, beginning, sketch.target_duration)
+                let target = sketch.target_duration;
+                Growth::new(&folder, path, name, beginning, target, lasts)
             })
             .collect();
         let total = (self.source.duration).map_or(0, |seconds| (seconds * 1000.0) as u64);
@@ -148,7 +139,7 @@ impl Instant<'_> {
             }
             let mut uploads = vec![];
             for growth in &mut growths {
-                match growth.take() {
+                match growth.take(is_ended) {
                     Ok(more) => uploads.extend(more),
                     Err(error) => {
                         failed.get_or_insert(error);

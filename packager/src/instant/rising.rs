@@ -1,19 +1,22 @@
-//! The lecture's own rungs, listed beside what grew as soon as each is there.
+//! The lecture's own rungs, published and listed as soon as each is there.
 
 use std::time::Instant as Clock;
 
 use anyhow::{Context as _, Result};
 
 use super::{Stopgap, master, send};
-use crate::ladder::{Codec, Rung};
+use crate::ladder::Rung;
 use crate::partial::Partial;
 use crate::plan::{PicturePlan, Plan};
 use crate::playlists;
-use crate::presentation::{Presentation, Track, VideoTrack};
+use crate::presentation::{Track, VideoTrack};
 use crate::progress::Progress;
 use crate::publish::{Publication, Target, Upload, upload};
 use crate::rendition::{Rendition, measure_and_fold};
 use crate::verify;
+
+/// The folder of their playlists beside what grew.
+const OWN: &str = "lecture";
 
 pub(crate) struct Rising<'a> {
     pub(crate) stopgap: Stopgap,
@@ -23,30 +26,10 @@ pub(crate) struct Rising<'a> {
     pub(crate) began: Clock,
 }
 
-impl Stopgap {
-    /// The rungs that are worth having before the others: what everything decodes, the smallest first, without the largest,
-    /// with which all is there, and without what plays already.
-    pub(crate) fn wanted(&self, picture: &PicturePlan) -> Vec<Rung> {
-        let h264 = picture
-            .rungs
-            .iter()
-            .filter(|rung| rung.codec == Codec::H264);
-        let wanted = h264.skip(1).filter(|rung| !self.own.contains(&rung.name()));
-        let mut wanted: Vec<Rung> = wanted.cloned().collect();
-        wanted.reverse();
-        wanted
-    }
-
-    fn has(&self, rung: &Rung) -> bool {
-        let mut video = self.video.iter();
-        video.any(|video| video.track.id == rung.name())
-    }
-}
-
 impl Rising<'_> {
     /// Whether a rung that is there makes what plays any better.
     pub(crate) fn wants(&self, rung: &Rung) -> bool {
-        rung.codec == Codec::H264 && !self.stopgap.has(rung)
+        self.stopgap.wants(rung)
     }
 
     /// Publishes rungs that are encoded to their ends, and lists them.
@@ -57,27 +40,24 @@ impl Rising<'_> {
         rungs: &[Rung],
         publication: &Publication<'_>,
     ) -> Result<()> {
-        let mut names = vec![];
+        let before: Vec<VideoTrack> = self.stopgap.listed().cloned().collect();
         for rung in rungs {
-            if let Some(track) = self.publish(plan, partial, rung, publication).await? {
-                self.stopgap.video.push(track);
-                names.push(rung.name());
-            }
+            let track = self.publish(plan, partial, rung, publication).await?;
+            self.stopgap.rungs.extend(track);
         }
+        let listed = self.stopgap.listed();
+        let new = listed.filter(|track| !before.contains(track));
+        let names: Vec<String> = new.map(|track| track.track.id.clone()).collect();
         if names.is_empty() {
             return Ok(());
         }
-        let presentation = Presentation {
-            video: self.stopgap.video.clone(),
-            audio: self.stopgap.audio.clone(),
-            ..Presentation::default()
-        };
+        let presentation = self.stopgap.presentation();
         let listing = publication.go_on_with(&master(&presentation)).await;
         listing.with_context(|| format!("cannot list {}", names.join(", ")))?;
         publication.leave(&self.stopgap);
         let seconds = self.began.elapsed().as_secs_f64();
         self.progress.note(format_args!(
-            "{} plays too, {seconds:.1} s after the start: {}",
+            "{} can be had, {seconds:.1} s after the start: {}",
             names.join(", "),
             self.target.master()
         ));
@@ -110,8 +90,8 @@ impl Rising<'_> {
             ..upload(&folder, object)
         });
         send(publication, objects.collect()).await?;
-        let own = format!("v/{}/{name}", self.stopgap.revision);
-        let way = format!("../../{}/{name}/", publication.revision());
+        let own = format!("v/{}/{OWN}/{name}", self.stopgap.revision);
+        let way = format!("../../../{}/{name}/", publication.revision());
         let listed = playlists::media_in(&way, &rendition.segments, target);
         let playlist = Upload::of_bytes(&format!("{own}/playlist.m3u8"), listed);
         publication.send(&playlist).await?;

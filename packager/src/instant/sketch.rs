@@ -28,7 +28,8 @@ const AUDIO_KBITS: u64 = 128;
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Sketch {
     pub(crate) commands: Vec<Vec<OsString>>,
-    pub(crate) is_copied: bool,
+    /// Whether each segment of the lecture begins where one of these does.
+    pub(crate) is_aligned: bool,
     pub(crate) video: Option<SketchedVideo>,
     pub(crate) audio: Vec<SketchedAudio>,
     /// Seconds that no segment exceeds by half a second or more.
@@ -45,6 +46,7 @@ pub(crate) struct SketchedVideo {
     pub(crate) bandwidth: u64,
     /// Seconds from the beginning of the lecture to its own.
     pub(crate) start: f64,
+    pub(crate) lasts: Option<f64>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -54,6 +56,7 @@ pub(crate) struct SketchedAudio {
     pub(crate) bandwidth: u64,
     /// Less than 0 where what comes first is not heard; none where it is the encoder's priming.
     pub(crate) start: Option<f64>,
+    pub(crate) lasts: Option<f64>,
 }
 
 /// What the revision is named by.
@@ -85,6 +88,7 @@ impl Sketch {
         // RFC 8216bis §6.2.4: that of all Variant Streams is the same, and the lecture's own rungs will be beside it.
         let own = u64::from(args.segment_duration);
         sketch.target_duration = sketch.target_duration.max(own);
+        sketch.is_aligned &= args.segment_duration.is_multiple_of(SEGMENT);
         sketch
     }
 
@@ -111,6 +115,7 @@ impl Sketch {
                 frame_rate: frame_rate(video),
                 bandwidth: (average * 2.0) as u64,
                 start: start.max(0.0),
+                lasts: video.duration,
             }
         });
         let audio = (crate::plan::folders(&source.audio).zip(&source.audio))
@@ -128,6 +133,7 @@ impl Sketch {
                 }
                 SketchedAudio {
                     folder,
+                    lasts: audio.duration,
                     audio,
                     bandwidth: 2 * AUDIO_KBITS * 1000,
                     start,
@@ -136,7 +142,7 @@ impl Sketch {
             .collect();
         Self {
             commands: vec![args],
-            is_copied: true,
+            is_aligned: false,
             video,
             audio,
             target_duration: (LONGEST_GAP as u64) + u64::from(SEGMENT),
@@ -146,6 +152,7 @@ impl Sketch {
     fn encoded(plan: &Plan, input: &OsString) -> Self {
         let mut commands = vec![];
         let mut video = None;
+        let (lasts, sounds) = plan.expected();
         for part in plan.parts() {
             let part = match part {
                 Part::Picture(picture, mut cut) => {
@@ -166,6 +173,7 @@ impl Sketch {
                         frame_rate: picture.frame_rate,
                         bandwidth: u64::from(max_rate) * 1000,
                         start: 0.0,
+                        lasts,
                     });
                     Part::Picture(picture, cut)
                 }
@@ -173,8 +181,9 @@ impl Sketch {
             };
             commands.push(hurried(plan.argv(&part, input.clone())));
         }
-        let audio = (plan.sound.iter())
-            .map(|sound| SketchedAudio {
+        let audio = (plan.sound.iter().zip(sounds))
+            .map(|(sound, lasts)| SketchedAudio {
+                lasts,
                 folder: sound.folder.clone(),
                 audio: Audio {
                     channels: CHANNELS,
@@ -186,17 +195,19 @@ impl Sketch {
             .collect();
         Self {
             commands,
-            is_copied: false,
+            is_aligned: true,
             video,
             audio,
             target_duration: u64::from(SEGMENT),
         }
     }
 
-    /// Each of its folders, and how that begins.
-    pub(crate) fn beginnings(&self) -> impl Iterator<Item = (&str, Beginning)> {
-        let video = self.video.iter();
-        let video = video.map(|video| (video.folder.as_str(), Beginning::At(video.start)));
+    /// Each of its folders, how that begins, and how many seconds it lasts, as far as that is known.
+    pub(crate) fn streams(&self) -> impl Iterator<Item = (&str, Beginning, Option<f64>)> {
+        let video = self.video.iter().map(|video| {
+            let beginning = Beginning::At(video.start);
+            (video.folder.as_str(), beginning, video.lasts)
+        });
         let audio = self.audio.iter().map(|audio| {
             let beginning = audio
                 .start
@@ -204,7 +215,7 @@ impl Sketch {
                     true => Beginning::Unheard(-start),
                     false => Beginning::At(start),
                 });
-            (audio.folder.as_str(), beginning)
+            (audio.folder.as_str(), beginning, audio.lasts)
         });
         video.chain(audio)
     }

@@ -1,0 +1,144 @@
+//! What plays until the lecture does: what grew, the lecture's own rungs beside it, or these in its place. Pure.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ladder::{Codec, Rung, cap};
+use crate::plan::PicturePlan;
+use crate::presentation::{AudioTrack, Presentation, VideoTrack};
+
+/// Lines of a picture that is as good as the recording's own.
+const GOOD: u32 = 720;
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Stopgap {
+    pub(crate) revision: String,
+    /// What it began with: a stream of the recording, or one small rung.
+    pub(super) grown: Vec<VideoTrack>,
+    pub(super) audio: Vec<AudioTrack>,
+    /// What is there of the lecture itself.
+    pub(super) rungs: Vec<VideoTrack>,
+    /// Whether these are cut where it is. Where they are not, hls.js stood still at a switch or at the end in seven of nine
+    /// plays, and Chromium's own player showed a part of a segment twice: one key frame is in the middle of the other's
+    /// segment, and the frames before it depend on what is replaced.
+    pub(super) is_aligned: bool,
+    /// Seconds, in all its Media Playlists.
+    pub(super) target_duration: u64,
+}
+
+impl Stopgap {
+    /// The rungs that are worth having before the others: what everything decodes, the smallest first, without the largest,
+    /// with which all is there, and without what plays already.
+    pub(crate) fn wanted(&self, picture: &PicturePlan) -> Vec<Rung> {
+        let rungs = picture.rungs.iter();
+        let h264 = rungs.filter(|rung| rung.codec == Codec::H264);
+        let wanted = h264.skip(1).filter(|rung| !self.has_grown(rung));
+        let mut wanted: Vec<Rung> = wanted.cloned().collect();
+        wanted.reverse();
+        wanted
+    }
+
+    /// Whether a rung that is there is any better than what plays.
+    pub(super) fn wants(&self, rung: &Rung) -> bool {
+        let is_there = self.rungs.iter().any(|own| own.track.id == rung.name());
+        rung.codec == Codec::H264 && !is_there && !self.has_grown(rung)
+    }
+
+    fn has_grown(&self, rung: &Rung) -> bool {
+        let mut grown = self.grown.iter();
+        self.is_aligned && grown.any(|grown| grown.track.id == rung.name())
+    }
+
+    pub(super) fn presentation(&self) -> Presentation {
+        Presentation {
+            video: self.listed().cloned().collect(),
+            audio: self.audio.clone(),
+            ..Presentation::default()
+        }
+    }
+
+    /// What plays.
+    pub(super) fn listed(&self) -> impl Iterator<Item = &VideoTrack> {
+        let (grown, rungs) = match (self.is_aligned, self.is_outdone()) {
+            (true, _) => (&self.grown[..], &self.rungs[..]),
+            (false, true) => (&[][..], &self.rungs[..]),
+            (false, false) => (&self.grown[..], &[][..]),
+        };
+        grown.iter().chain(rungs)
+    }
+
+    /// Whether those who come now are better off with the lecture's own rungs than with the recording's stream: these are
+    /// as good, or what carries them does not carry that.
+    fn is_outdone(&self) -> bool {
+        let best = self.rungs.iter().map(VideoTrack::short_side).max();
+        let best = best.unwrap_or(0);
+        let is_as_good = |grown: &VideoTrack| best >= grown.short_side().min(GOOD);
+        let is_heavy =
+            |grown: &VideoTrack| grown.track.peak_bandwidth > u64::from(cap(GOOD)) * 1000;
+        best > 0 && (self.grown.iter()).all(|grown| is_as_good(grown) || is_heavy(grown))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::presentation::testing::video;
+
+    fn stopgap(grown: (u32, u64), rungs: &[u32], is_aligned: bool) -> Stopgap {
+        let track = |side: u32| video(side * 16 / 9, side, "avc1");
+        let mut first = track(grown.0);
+        first.track.peak_bandwidth = grown.1;
+        Stopgap {
+            revision: "0a1b".into(),
+            grown: vec![first],
+            audio: vec![],
+            rungs: rungs.iter().copied().map(track).collect(),
+            is_aligned,
+            target_duration: 8,
+        }
+    }
+
+    #[test]
+    fn rungs_are_listed_beside_what_is_cut_alike_and_else_in_its_place_as_soon_as_they_serve_better()
+     {
+        const HEAVY: u64 = 2_800_001;
+        const LIGHT: u64 = 2_800_000;
+        for (grown, rungs, is_aligned, expected) in [
+            ((480, LIGHT), &[][..], true, &[480][..]),
+            ((480, LIGHT), &[720], true, &[480, 720]),
+            ((1080, HEAVY), &[], false, &[1080]),
+            ((1080, HEAVY), &[480], false, &[480]),
+            ((1080, HEAVY), &[480, 720], false, &[480, 720]),
+            ((1080, LIGHT), &[480], false, &[1080]),
+            ((1080, LIGHT), &[480, 720], false, &[480, 720]),
+            ((480, LIGHT), &[360], false, &[480]),
+            ((480, LIGHT), &[360, 480], false, &[360, 480]),
+        ] {
+            let stopgap = stopgap(grown, rungs, is_aligned);
+            let listed: Vec<u32> = stopgap.listed().map(VideoTrack::short_side).collect();
+            assert_eq!(listed, expected, "{grown:?} {rungs:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_worth_having_first_is_all_but_the_largest_and_what_plays_already() {
+        let mut picture = crate::plan::testing::picture();
+        picture.rungs = crate::ladder::ladder(1920, 1080, &[1080, 720, 480, 240]);
+        picture.rungs.push(picture.rungs[2].with(Codec::Hevc));
+        for (grown, is_aligned, expected) in [
+            (1080, false, &["240p", "480p", "720p"][..]),
+            (480, false, &["240p", "480p", "720p"]),
+            (480, true, &["240p", "720p"]),
+        ] {
+            let stopgap = stopgap((grown, 1), &[240], is_aligned);
+            let wanted = stopgap.wanted(&picture);
+            let names: Vec<String> = wanted.iter().map(Rung::name).collect();
+            assert_eq!(names, expected, "{grown}");
+            assert!(!stopgap.wants(&picture.rungs[3]), "it is listed");
+            assert!(
+                !stopgap.wants(&picture.rungs[4]),
+                "not everything decodes it"
+            );
+            assert_eq!(stopgap.wants(&picture.rungs[2]), !is_aligned);
+        }
+    }
+}
