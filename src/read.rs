@@ -87,6 +87,14 @@ impl Read<'_> {
         }
     }
 
+    /// Whether it is refused whatever is stored: a restricted link opens playlists, and what these list it opens through
+    /// their passes; this has the name of something else.
+    #[must_use]
+    pub fn opens_nothing(&self) -> bool {
+        let is_restricted = matches!(self.grant.limits, Limits::Multivariant(_));
+        self.treatment == Treatment::AsStored && is_restricted
+    }
+
     /// Rewrites the stored bytes of what [`Answer::Rewritten`] answers.
     ///
     /// # Errors
@@ -432,6 +440,10 @@ mod tests {
         assert_eq!(restricted.answer(&mp4), Answer::Refuse(Problem::Forbidden));
         let hls = stored(Some("audio/mpegurl"), 5);
         assert!(matches!(restricted.answer(&hls), Answer::Rewritten(_)));
+        assert!(!restricted.opens_nothing());
+        restricted.treatment = Treatment::AsStored;
+        assert!(restricted.opens_nothing());
+        assert_eq!(restricted.answer(&hls), Answer::Refuse(Problem::Forbidden));
     }
 
     #[test]

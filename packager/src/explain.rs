@@ -139,6 +139,13 @@ fn report(url: &str, from: &From<'_>, config: Option<&Config>, now: u64) -> Repo
             "opens, below a pass in the path".to_owned(),
             None,
         ),
+        Some(Decision::Read(read)) if read.opens_nothing() => (
+            Some(false),
+            "refused, 403 `forbidden`: a link with `max_height`, `preview` or `langs` opens playlists, \
+             and by its name this is none"
+                .to_owned(),
+            Some("link to the playlist: what it lists opens through it"),
+        ),
         Some(_) => (
             Some(true),
             "opens; whether there is such an object only the bucket knows".to_owned(),
@@ -367,6 +374,29 @@ mod tests {
           watch     2 hours
         verdict     opens; whether there is such an object only the bucket knows
         ");
+    }
+
+    #[test]
+    fn a_restricted_link_opens_no_segment_by_itself() {
+        let claims = Claims {
+            max_height: Some(480),
+            ..Claims::new(Scope::parse("/c/").expect("a scope"), NOW + 60)
+        };
+        let token = mint(config().keys.minting(), &claims);
+        let report = |name: &str| {
+            let url = format!("https://h/c/{name}?token={token}");
+            report(&url, &NOWHERE, Some(&config()), NOW)
+        };
+        let segment = report("v/1/480p/seg00000.m4s");
+        assert_eq!(segment.opens, Some(false), "{}", segment.verdict);
+        assert!(
+            segment.verdict.contains("opens playlists"),
+            "{}",
+            segment.verdict
+        );
+        for name in ["master.m3u8", "v/1/unnamed"] {
+            assert_eq!(report(name).opens, Some(true), "{name}");
+        }
     }
 
     #[test]
