@@ -307,8 +307,12 @@ fn scope(path: &str, directory: bool) -> Result<Scope, Error> {
     }
 }
 
-/// What is well-formed, and opens nothing at the edge, whoever asks.
-fn openable(claims: &Claims) -> Result<(), Error> {
+/// Whether there is anything that claims open at the edge, by what can be known without it.
+///
+/// # Errors
+///
+/// What is well-formed, and opens nothing, whoever asks.
+pub fn openable(claims: &Claims) -> Result<(), Error> {
     if claims.sessions.is_some() {
         return Err(Error::ReservedClaim);
     }

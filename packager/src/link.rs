@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use lectern::link::{Claims, Use, mint};
 use lectern::object_key::{ObjectKey, Scope};
+use lectern::sdk::openable;
 use reqwest::Url;
 
 use crate::cli::{LinkArgs, LinkUse};
@@ -55,6 +56,7 @@ fn claims(url: &Url, args: &LinkArgs, now: u64) -> Result<Claims> {
     claims.origin = given(&args.origin);
     claims.jti.clone_from(&args.jti);
     claims.check().map_err(anyhow::Error::msg)?;
+    openable(&claims)?;
     Ok(claims)
 }
 
@@ -132,6 +134,12 @@ mod tests {
             ("https://h/", None),
             ("https://h/master.m3u8 --directory", None),
             ("https://h/a%2fb", None),
+            ("https://h/_lectern/health", None),
+            ("https://h/c/l/a.m4s --max-height 480", None),
+            (
+                "https://h/c/l/a.m4s --max-height 480 --directory",
+                Some("/c/l/"),
+            ),
             ("ftp://h/a", None),
         ] {
             let (url, args) = parsed(line);
