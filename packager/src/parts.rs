@@ -87,10 +87,11 @@ impl PicturePlan {
         cuts
     }
 
-    /// What is encoded together of a piece: each of the rungs that are to be had first by itself, and then the others.
+    /// What is encoded together of a piece: what is to be had first, and then all else.
     fn passes(&self) -> Vec<Vec<Rung>> {
-        let others = self.rungs.iter().filter(|rung| !self.first.contains(rung));
-        let first = self.first.iter().map(|rung| vec![rung.clone()]);
+        let is_first = |rung: &&Rung| self.first.iter().flatten().any(|first| first == *rung);
+        let others = self.rungs.iter().filter(|rung| !is_first(rung));
+        let first = self.first.iter().cloned();
         first.chain([others.cloned().collect()]).collect()
     }
 
@@ -195,7 +196,7 @@ mod tests {
         // What is to be had first comes before the sound.
         let picture = plan.picture.as_mut().expect("it has a picture");
         picture.rungs = ladder(1920, 1080, &[1080, 720, 480]);
-        picture.first = ladder(1920, 1080, &[480]);
+        picture.first = vec![ladder(1920, 1080, &[480])];
         let expected = [
             "00000-480p 480p+",
             "00015-480p 480p+",

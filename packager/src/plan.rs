@@ -53,9 +53,9 @@ pub(crate) struct PicturePlan {
     pub(crate) video: Video,
     /// Largest first; never empty.
     pub(crate) rungs: Vec<Rung>,
-    /// Those of them that are to be had one by one before the others, if any, in that order: each costs a decode of its own
-    /// and comes out the same.
-    pub(crate) first: Vec<Rung>,
+    /// Those of them that are to be had before the others, if any, in that order, largest first where they are to be had
+    /// together: each time costs a decode of its own, and the bytes are the same.
+    pub(crate) first: Vec<Vec<Rung>>,
     pub(crate) frame_rate: Rate,
     /// Seconds that its last frame is shown on, where the sound lasts longer.
     pub(crate) hold: Option<f64>,

@@ -26,14 +26,19 @@ pub(crate) struct Stopgap {
 }
 
 impl Stopgap {
-    /// The rungs that are worth having before the others: what everything decodes, the smallest first, without the largest,
-    /// with which all is there, and without what plays already.
-    pub(crate) fn wanted(&self, picture: &PicturePlan) -> Vec<Rung> {
+    /// The rungs that are worth having before the others, in the order and together as they are listed: what everything
+    /// decodes, the smallest first, without the largest, with which all is there, and without what plays already.
+    pub(crate) fn wanted(&self, picture: &PicturePlan) -> Vec<Vec<Rung>> {
         let rungs = picture.rungs.iter();
         let h264 = rungs.filter(|rung| rung.codec == Codec::H264);
-        let wanted = h264.skip(1).filter(|rung| !self.has_grown(rung));
-        let mut wanted: Vec<Rung> = wanted.cloned().collect();
-        wanted.reverse();
+        let smaller: Vec<&Rung> = h264.skip(1).filter(|rung| !self.has_grown(rung)).collect();
+        let (mut wanted, mut waiting) = (vec![], vec![]);
+        for rung in smaller.into_iter().rev() {
+            waiting.insert(0, rung.clone());
+            if self.is_aligned || self.is_outdone_by(rung.short_side()) {
+                wanted.push(std::mem::take(&mut waiting));
+            }
+        }
         wanted
     }
 
@@ -58,7 +63,9 @@ impl Stopgap {
 
     /// What plays.
     pub(super) fn listed(&self) -> impl Iterator<Item = &VideoTrack> {
-        let (grown, rungs) = match (self.is_aligned, self.is_outdone()) {
+        let sides = self.rungs.iter().map(VideoTrack::short_side);
+        let is_outdone = sides.max().is_some_and(|best| self.is_outdone_by(best));
+        let (grown, rungs) = match (self.is_aligned, is_outdone) {
             (true, _) => (&self.grown[..], &self.rungs[..]),
             (false, true) => (&[][..], &self.rungs[..]),
             (false, false) => (&self.grown[..], &[][..]),
@@ -66,15 +73,13 @@ impl Stopgap {
         grown.iter().chain(rungs)
     }
 
-    /// Whether those who come now are better off with the lecture's own rungs than with the recording's stream: these are
-    /// as good, or what carries them does not carry that.
-    fn is_outdone(&self) -> bool {
-        let best = self.rungs.iter().map(VideoTrack::short_side).max();
-        let best = best.unwrap_or(0);
-        let is_as_good = |grown: &VideoTrack| best >= grown.short_side().min(GOOD);
+    /// Whether those who come now are better off with the lecture's own rungs, of so many lines at most, than with the
+    /// recording's stream: these are as good, or what carries them does not carry that.
+    fn is_outdone_by(&self, lines: u32) -> bool {
+        let is_as_good = |grown: &VideoTrack| lines >= grown.short_side().min(GOOD);
         let is_heavy =
             |grown: &VideoTrack| grown.track.peak_bandwidth > u64::from(cap(GOOD)) * 1000;
-        best > 0 && (self.grown.iter()).all(|grown| is_as_good(grown) || is_heavy(grown))
+        (self.grown.iter()).all(|grown| is_as_good(grown) || is_heavy(grown))
     }
 }
 
@@ -82,6 +87,9 @@ impl Stopgap {
 mod tests {
     use super::*;
     use crate::presentation::testing::video;
+
+    const HEAVY: u64 = 2_800_001;
+    const LIGHT: u64 = 2_800_000;
 
     fn stopgap(grown: (u32, u64), rungs: &[u32], is_aligned: bool) -> Stopgap {
         let track = |side: u32| video(side * 16 / 9, side, "avc1");
@@ -100,8 +108,6 @@ mod tests {
     #[test]
     fn rungs_are_listed_beside_what_is_cut_alike_and_else_in_its_place_as_soon_as_they_serve_better()
      {
-        const HEAVY: u64 = 2_800_001;
-        const LIGHT: u64 = 2_800_000;
         for (grown, rungs, is_aligned, expected) in [
             ((480, LIGHT), &[][..], true, &[480][..]),
             ((480, LIGHT), &[720], true, &[480, 720]),
@@ -125,14 +131,18 @@ mod tests {
         picture.rungs = crate::ladder::ladder(1920, 1080, &[1080, 720, 480, 240]);
         picture.rungs.push(picture.rungs[2].with(Codec::Hevc));
         for (grown, is_aligned, expected) in [
-            (1080, false, &["240p", "480p", "720p"][..]),
-            (480, false, &["240p", "480p", "720p"]),
-            (480, true, &["240p", "720p"]),
+            ((1080, HEAVY), false, "240p 480p 720p"),
+            ((1080, LIGHT), false, "720p+480p+240p"),
+            ((480, LIGHT), false, "480p+240p 720p"),
+            ((480, LIGHT), true, "240p 720p"),
         ] {
-            let stopgap = stopgap((grown, 1), &[240], is_aligned);
-            let wanted = stopgap.wanted(&picture);
-            let names: Vec<String> = wanted.iter().map(Rung::name).collect();
-            assert_eq!(names, expected, "{grown}");
+            let stopgap = stopgap(grown, &[240], is_aligned);
+            let name = |rungs: Vec<Rung>| {
+                let names: Vec<String> = rungs.iter().map(Rung::name).collect();
+                names.join("+")
+            };
+            let wanted: Vec<String> = stopgap.wanted(&picture).into_iter().map(name).collect();
+            assert_eq!(wanted.join(" "), expected, "{grown:?}");
             assert!(!stopgap.wants(&picture.rungs[3]), "it is listed");
             assert!(
                 !stopgap.wants(&picture.rungs[4]),
@@ -140,5 +150,11 @@ mod tests {
             );
             assert_eq!(stopgap.wants(&picture.rungs[2]), !is_aligned);
         }
+        // The recording's own stream, of little, is as good as all but the whole.
+        picture.rungs = crate::ladder::ladder(854, 480, &[480, 360, 240]);
+        assert_eq!(
+            stopgap((480, LIGHT), &[], false).wanted(&picture),
+            Vec::<Vec<Rung>>::new()
+        );
     }
 }
