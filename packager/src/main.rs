@@ -8,6 +8,7 @@ mod cli;
 mod clock;
 mod container;
 mod cost;
+mod early;
 mod encode;
 mod exit;
 mod explain;
