@@ -17,7 +17,7 @@ pub(crate) struct Stopgap {
     pub(super) audio: Vec<AudioTrack>,
     /// What is there of the lecture itself.
     pub(super) rungs: Vec<VideoTrack>,
-    /// Whether these are cut where it is. Where they are not, hls.js stood still at a switch or at the end in seven of nine
+    /// Whether these are cut where it is. Where they are not, hls.js stood still at a switch or at the end in six of nine
     /// plays, and Chromium's own player showed a part of a segment twice: one key frame is in the middle of the other's
     /// segment, and the frames before it depend on what is replaced.
     pub(super) is_aligned: bool,
