@@ -97,9 +97,10 @@ interop)
     .tools/venv/bin/pip install --quiet --disable-pip-version-check PyJWT==2.15.1 'moto[s3]==5.2.5' Flask==3.1.3 flask-cors==6.0.5
     ;;
 sdk)
-    # The languages that links are minted in, what packs and checks their packages, and the frameworks that docs/mint.md shows.
-    debian ruby=ruby python3=python3 php=php-cli composer=composer go=golang-go
-    debian_library ruby-minitest ruby-railties php-laravel-framework python3-venv
+    # The languages that links are minted in, what packs and checks their packages, the frameworks that docs/mint.md shows,
+    # and the player that docs/embed.md does.
+    debian ruby=ruby python3=python3 php=php-cli composer=composer go=golang-go cvlc=vlc-bin
+    debian_library ruby-minitest ruby-railties php-laravel-framework python3-venv vlc-plugin-base
     if [ ! -x .tools/venv/bin/python ]; then
         python3 -m venv .tools/venv
     fi

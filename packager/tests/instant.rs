@@ -49,6 +49,23 @@ fn recording(folder: &Path, name: &str, codecs: &[&str], size: &str, seconds: u3
     out
 }
 
+/// Runs the command and hands over its events as they come, until it ends or is killed since one was not liked; whether it
+/// ended well.
+fn events(args: &[&str], on_event: &mut dyn FnMut(&Value) -> bool) -> bool {
+    let mut child = command(args)
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("lectern starts");
+    for line in BufReader::new(child.stdout.take().expect("its output")).lines() {
+        let event: Value = serde_json::from_str(&line.expect("a line")).expect("JSON");
+        if !on_event(&event) {
+            child.kill().expect("it is killed");
+            break;
+        }
+    }
+    child.wait().expect("it ends").success()
+}
+
 /// What a target shows at one moment: that it names only what is there.
 fn look(served: &Path) -> Option<(String, bool)> {
     let master = fs::read_to_string(served.join("master.m3u8")).ok()?;
@@ -92,14 +109,8 @@ fn what_players_take_is_copied_and_what_they_do_not_grows_and_then_the_lecture_p
             "--work",
             text(&work),
         ];
-        let mut child = command(&args)
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("lectern starts");
-        let lines = BufReader::new(child.stdout.take().expect("its output")).lines();
         let (mut first, mut done) = (None, None);
-        for line in lines {
-            let event: Value = serde_json::from_str(&line.expect("a line")).expect("JSON");
+        let ended = events(&args, &mut |event| {
             let seen = look(&served);
             match event["event"].as_str().expect("an event") {
                 "playable" => {
@@ -109,8 +120,9 @@ fn what_players_take_is_copied_and_what_they_do_not_grows_and_then_the_lecture_p
                 "done" => done = seen,
                 _ => {}
             }
-        }
-        assert!(child.wait().expect("it ends").success(), "{name}");
+            true
+        });
+        assert!(ended, "{name}");
         let first = first.expect("it plays before the command is over");
         let (last, is_ended) = done.expect("it plays at the end");
         assert_ne!(first, last, "{name}");
@@ -209,14 +221,8 @@ fn rungs_are_listed_one_by_one_beside_what_plays_and_come_out_as_they_would_have
     let (work, plain) = (root.path().join("work"), root.path().join("plain"));
     let ship = ["ship", text(&input), &target, "--ladder", "720,480,360"];
     let args = [&ship[..], &["--work", text(&work), "--instant", "--json"]].concat();
-    let mut child = command(&args)
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("lectern starts");
-    let lines = BufReader::new(child.stdout.take().expect("its output")).lines();
     let (mut first, mut seen) = (None, vec![]);
-    for line in lines {
-        let event: Value = serde_json::from_str(&line.expect("a line")).expect("JSON");
+    let ended = events(&args, &mut |event| {
         if event["event"] == "playable" {
             first = Some(look(&served).expect("it plays").0);
         }
@@ -228,8 +234,9 @@ fn rungs_are_listed_one_by_one_beside_what_plays_and_come_out_as_they_would_have
             assert_eq!(targets.len(), 1, "RFC 8216bis §6.2.4: {targets:?}");
             seen.push(rungs);
         }
-    }
-    assert!(child.wait().expect("it ends").success());
+        true
+    });
+    assert!(ended);
     assert_eq!(seen, [vec!["360p"], vec!["360p", "480p"]]);
     assert_eq!(listed(&served).0, ["360p", "480p", "720p"]);
     // What is switched between shows the same at the same time.
@@ -256,28 +263,14 @@ fn what_was_killed_goes_on_with_what_plays_already() {
     let work = root.path().join("work");
     let ship = ["ship", text(&input), &target, "--ladder", "720,480,360"];
     let args = [&ship[..], &["--work", text(&work), "--instant", "--json"]].concat();
-    let run = |on_event: &mut dyn FnMut(&str) -> bool| {
-        let mut child = command(&args)
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("lectern starts");
-        for line in BufReader::new(child.stdout.take().expect("its output")).lines() {
-            let event: Value = serde_json::from_str(&line.expect("a line")).expect("JSON");
-            if !on_event(event["event"].as_str().expect("an event")) {
-                child.kill().expect("it is killed");
-                break;
-            }
-        }
-        child.wait().expect("it ends").success()
-    };
-    assert!(!run(&mut |event| event != "better"));
+    assert!(!events(&args, &mut |event| event["event"] != "better"));
     let (first, _) = look(&served).expect("it plays");
     assert_eq!(listed(&served).0, ["360p"]);
     let mut seen = vec![];
-    let ended = run(&mut |event| {
+    let ended = events(&args, &mut |event| {
         let rungs = listed(&served).0;
         assert!(rungs.contains(&"360p".to_owned()), "{rungs:?}");
-        if ["playable", "better"].contains(&event) {
+        if event["event"] == "playable" || event["event"] == "better" {
             assert_eq!(look(&served).expect("it plays").0, first);
             seen.push(rungs.len());
         }

@@ -1,7 +1,7 @@
 //! Publishing through the edge, and what those who watch meanwhile notice of it.
 
 use std::io::{BufRead as _, BufReader, Read as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use lectern::link::Use;
@@ -93,37 +93,28 @@ fn a_class_that_watches_while_a_lecture_is_replaced_and_pruned_notices_nothing()
     }
 }
 
+/// Of a size and so many seconds.
+fn recording(folder: &Path, name: &str, [size, seconds]: [&str; 2], codecs: &[&str]) -> PathBuf {
+    let out = folder.join(name);
+    let made = Command::new("ffmpeg")
+        .args(["-v", "error", "-nostdin", "-f", "lavfi", "-i"])
+        .arg(format!("testsrc2=s={size}:r=25:d={seconds}"))
+        .args(["-f", "lavfi", "-i"])
+        .arg(format!("sine=f=330:r=44100:d={seconds}"))
+        .args(codecs)
+        .arg(&out)
+        .status();
+    assert!(made.expect("ffmpeg is installed").success());
+    out
+}
+
 #[test]
 fn who_opens_a_lecture_while_it_is_shipped_sees_all_of_it_and_who_comes_later_sees_it_better() {
     let edge = Edge::start();
     let folder = tempfile::TempDir::new().expect("a folder");
-    let input = folder.path().join("screen.mkv");
     // What no browser plays as it is.
-    let made = Command::new("ffmpeg")
-        .args([
-            "-v",
-            "error",
-            "-nostdin",
-            "-f",
-            "lavfi",
-            "-i",
-            "testsrc2=s=1920x1080:r=25:d=20",
-        ])
-        .args([
-            "-f",
-            "lavfi",
-            "-i",
-            "sine=f=330:r=44100:d=20",
-            "-c:v",
-            "mpeg4",
-            "-q:v",
-            "6",
-            "-c:a",
-            "mp3",
-        ])
-        .arg(&input)
-        .status();
-    assert!(made.expect("ffmpeg is installed").success());
+    let codecs = ["-c:v", "mpeg4", "-q:v", "6", "-c:a", "mp3"];
+    let input = recording(folder.path(), "screen.mkv", ["1920x1080", "20"], &codecs);
     let target = format!("{}{LECTURE}", edge.origin);
     let mut ship = edge
         .lectern()
@@ -179,25 +170,10 @@ fn who_opens_a_lecture_while_it_is_shipped_sees_all_of_it_and_who_comes_later_se
 fn what_plays_while_a_lecture_is_shipped_does_so_in_players_of_others() {
     let edge = Edge::start();
     let folder = tempfile::TempDir::new().expect("a folder");
-    let input = folder.path().join("lecture.mp4");
-    let made = Command::new("ffmpeg")
-        .args(["-v", "error", "-nostdin", "-f", "lavfi", "-i"])
-        .arg("testsrc2=s=1280x720:r=25:d=24")
-        .args(["-f", "lavfi", "-i", "sine=f=330:r=44100:d=24"])
-        .args([
-            "-c:v",
-            "libx264",
-            "-preset",
-            "superfast",
-            "-g",
-            "60",
-            "-qp",
-            "14",
-        ])
-        .args(["-pix_fmt", "yuv420p", "-c:a", "aac"])
-        .arg(&input)
-        .status();
-    assert!(made.expect("ffmpeg is installed").success());
+    // What is copied, and takes more than a rung of 720 lines.
+    let codecs = "-c:v libx264 -preset superfast -g 60 -qp 14 -pix_fmt yuv420p -c:a aac";
+    let codecs: Vec<&str> = codecs.split(' ').collect();
+    let input = recording(folder.path(), "lecture.mp4", ["1280x720", "24"], &codecs);
     let mut ship = edge
         .lectern()
         .args(["ship", "--instant", "--json", "--ladder", "720,480,360"])

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::probe::Source;
 
-/// Seconds by which a stream may begin before or after the lecture does, to be copied: what players jump over without
-/// a word.
+/// Seconds by which a stream may begin before or after the lecture does, to be copied: the gap that hls.js jumps over
+/// (`maxBufferHole`).
 const AWRY: f64 = 0.1;
 
 /// What the first packets tell.
