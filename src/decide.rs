@@ -81,8 +81,14 @@ fn read<'config>(
                     "an object's pass in the path",
                 ));
             };
-            let grant = grant_of(config, &key, depth, &pass, request, Limits::None)?;
-            (Treatment::AsStored, pass.expires, grant)
+            let is_manifest = is_playlist_name(key.split().1) || key.has_extension("mpd");
+            let (treatment, limits) = if is_manifest {
+                (Treatment::Playlist, Limits::BelowPass)
+            } else {
+                (Treatment::AsStored, Limits::None)
+            };
+            let grant = grant_of(config, &key, depth, &pass, request, limits)?;
+            (treatment, pass.expires, grant)
         }
         Credential::Pass(text) => {
             let pass = open_pass(text, &key, request, config, now)?;
@@ -107,7 +113,7 @@ fn read<'config>(
         Credential::Link(link) => {
             let uses = [Use::Play, Use::Download, Use::Admin];
             let claims = open_link(&link, &key, &uses, request, config, now)?;
-            let mut grant = grant_by_link(config, &claims, request, now)?;
+            let mut grant = grant_by_link(config, &claims, &key, request, now)?;
             let shape = shape(request, &key, &claims, &grant)?;
             if shape == Shape::BelowPass {
                 return location(&key, &grant).map(Decision::Redirect);
@@ -207,7 +213,8 @@ fn list(
         return Err(Refusal::new(Problem::Forbidden, "a pass lists nothing"));
     };
     let claims = open_link(&link, &list.any, &[Use::Admin], request, config, now)?;
-    let unrestricted = grant_by_link(config, &claims, request, now)?.limits == Limits::None;
+    let unrestricted =
+        grant_by_link(config, &claims, &list.any, request, now)?.limits == Limits::None;
     if !unrestricted || !matches!(claims.path, Scope::Directory(_)) {
         return Err(Refusal::new(
             Problem::Forbidden,
@@ -250,10 +257,14 @@ fn grant_of<'config>(
     })
 }
 
-/// What a link lets a playlist hand on.
+/// The grant of a link that opens `key`.
+///
+/// Its root is the object's own folder, however far the link reaches: whoever may write a playlist somewhere below a link's
+/// folder hands on what lies beside that playlist, and nothing of the folders around it.
 fn grant_by_link<'config>(
     config: &'config Config,
     claims: &Claims,
+    key: &ObjectKey,
     request: &Request<'_>,
     now: u64,
 ) -> Result<Grant<'config>, Refusal> {
@@ -261,7 +272,7 @@ fn grant_by_link<'config>(
         .watch
         .unwrap_or(config.watch_window)
         .min(config.max_watch);
-    let root = claims.path.root();
+    let root = key.directory();
     let depth = depth(&root)?;
     let entitlements = Entitlements {
         max_height: claims.max_height,

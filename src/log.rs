@@ -43,6 +43,8 @@ pub struct Record<'request> {
     /// From [`viewer`].
     pub viewer: &'request str,
     pub refusal: Option<&'request Refusal>,
+    /// How the answer differs from what is stored, where the operator should know.
+    pub note: Option<&'request str>,
 }
 
 impl Record<'_> {
@@ -69,6 +71,9 @@ impl Record<'_> {
             member("code", problem.code());
             let cut: String = reason.chars().take(MAX_REASON_CHARACTERS).collect();
             member("reason", &cut);
+        }
+        if let Some(note) = self.note {
+            member("note", note);
         }
         line.push('}');
         line
@@ -190,6 +195,7 @@ mod tests {
             source: Some(Source::Cache),
             viewer: "abc",
             refusal: None,
+            note: None,
         };
         assert_eq!(
             read.line(),
@@ -201,6 +207,7 @@ mod tests {
             key: None,
             source: None,
             refusal: Some(&refusal),
+            note: None,
             ..read
         };
         let line: serde_json::Value = serde_json::from_str(&refused.line()).expect("JSON");
@@ -230,6 +237,7 @@ mod tests {
                 source: None,
                 viewer: "abc",
                 refusal: None,
+                note: None,
             };
             let point = DataPoint {
                 index: asset,

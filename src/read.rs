@@ -10,7 +10,8 @@ use crate::http::problem::Problem;
 use crate::http::range::{ByteRange, ContentRange};
 use crate::object_key::ObjectKey;
 use crate::playlist::{
-    Base, Grant, Limits, MAX_PLAYLIST_BYTES, PlaylistError, rewrite, rewrite_asset_list,
+    Base, Grant, Limits, MAX_PLAYLIST_BYTES, PlaylistError, Rewritten, check_manifest, rewrite,
+    rewrite_asset_list,
 };
 use crate::storage::Stored;
 
@@ -99,13 +100,18 @@ impl Read<'_> {
     ///
     /// # Errors
     /// When the playlist is none that this credential opens, or one that cannot be rewritten.
-    pub fn rewrite(&self, bytes: &[u8], origin: &str) -> Result<Vec<u8>, PlaylistError> {
+    pub fn rewrite(&self, bytes: &[u8], origin: &str) -> Result<Rewritten, PlaylistError> {
         let base = Base {
             origin,
             key: &self.key,
         };
         match self.treatment {
-            Treatment::AssetList => Ok(rewrite_asset_list(bytes, &base, &self.grant)),
+            Treatment::AssetList => Ok(Rewritten {
+                bytes: rewrite_asset_list(bytes, &base, &self.grant),
+                unsigned: 0,
+                removed_steering: false,
+            }),
+            _ if self.key.has_extension("mpd") => check_manifest(bytes),
             _ => rewrite(bytes, &base, &self.grant),
         }
     }
@@ -121,10 +127,14 @@ impl Read<'_> {
         if !is_rewritten && matches!(self.grant.limits, Limits::Multivariant(_)) {
             return Answer::Refuse(Problem::Forbidden);
         }
-        let content_type = stored
-            .content_type
-            .clone()
-            .unwrap_or_else(|| content_type::for_key(self.key.as_str()).to_owned());
+        let content_type = if is_rewritten {
+            self.rewritten_content_type().to_owned()
+        } else {
+            stored
+                .content_type
+                .clone()
+                .unwrap_or_else(|| content_type::for_key(self.key.as_str()).to_owned())
+        };
         // Who replaces an object wants its own entity-tag.
         let may_gzip = !self.is_direct && (is_rewritten || content_type::is_text(&content_type));
         // Ranges are of the bytes as they are stored.
@@ -205,6 +215,17 @@ impl Read<'_> {
             .chain_update(limits.bytes())
             .finalize();
         format!("{}-{}", stored.etag, URL_SAFE_NO_PAD.encode(&digest[..12]))
+    }
+
+    /// The content type of a rewritten object. Never the stored one: an uploader's `charset` would have a browser read
+    /// other characters than the edge did.
+    fn rewritten_content_type(&self) -> &'static str {
+        match (self.treatment, &self.grant.limits) {
+            (Treatment::AssetList, _) => "application/json",
+            (_, Limits::Storyboard) => "text/vtt; charset=utf-8",
+            _ if self.key.has_extension("mpd") => "application/dash+xml",
+            _ => content_type::HLS_PLAYLIST,
+        }
     }
 
     /// RFC 6266, with the object's own name.

@@ -98,7 +98,10 @@ fn answer(
 }
 
 fn rewritten(read: &Read<'_>, object: &Object, mut headers: Headers) -> (u16, Headers, Vec<u8>) {
-    let body = read.rewrite(&object.bytes, ORIGIN).expect("a playlist");
+    let body = read
+        .rewrite(&object.bytes, ORIGIN)
+        .expect("a playlist")
+        .bytes;
     if !headers.iter().any(|(name, _)| *name == "Content-Encoding") {
         headers.push(("Content-Length", body.len().to_string()));
     }

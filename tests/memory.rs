@@ -45,7 +45,9 @@ fn rewriting_takes_the_result_and_little_else() {
         }
         playlist += "#EXT-X-ENDLIST\n";
         let profiler = dhat::Profiler::builder().testing().build();
-        let result = rewrite(playlist.as_bytes(), &base, &grant).expect("a playlist");
+        let result = rewrite(playlist.as_bytes(), &base, &grant)
+            .expect("a playlist")
+            .bytes;
         let stats = dhat::HeapStats::get();
         drop(profiler);
         eprintln!(

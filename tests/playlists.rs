@@ -61,7 +61,7 @@ fn rewritten_playlists_are_as_they_were_written_down() {
             origin: "https://video.example.org",
             key: &key,
         };
-        let output = rewrite(&input, &base, &grant).expect("rewritten");
+        let output = rewrite(&input, &base, &grant).expect("rewritten").bytes;
         let golden = case.join("out.m3u8");
         if std::env::var_os("LECTERN_BLESS").is_some() {
             fs::write(&golden, &output).expect("written");
@@ -75,7 +75,7 @@ fn rewritten_playlists_are_as_they_were_written_down() {
         );
         seen += 1;
     }
-    assert!(seen >= 17, "{seen} cases");
+    assert!(seen >= 25, "{seen} cases");
 }
 
 #[test]
@@ -95,7 +95,7 @@ fn a_playlist_beyond_its_bounds_is_refused_and_not_cut() {
         key: &key,
     };
     let rewritten =
-        |playlist: &str| rewrite(playlist.as_bytes(), &base, &grant).map(|out| out.len());
+        |playlist: &str| rewrite(playlist.as_bytes(), &base, &grant).map(|out| out.bytes.len());
     let line = |length: usize| format!("#EXTM3U\n#{}\n", "x".repeat(length - 1));
     assert_eq!(rewritten(&line(64 << 10)), Ok(8 + (64 << 10) + 1));
     assert_eq!(
@@ -103,6 +103,11 @@ fn a_playlist_beyond_its_bounds_is_refused_and_not_cut() {
         Err(PlaylistError::LineTooLong)
     );
     let lines = |length: usize| "#234567\n".repeat(length / 8);
+    assert!(rewritten(&"\n".repeat(1_500_000)).is_ok());
+    assert_eq!(
+        rewritten(&"\n".repeat(1_500_001)),
+        Err(PlaylistError::TooLarge)
+    );
     assert_eq!(rewritten(&lines(8 << 20)), Ok(8 << 20));
     assert_eq!(
         rewritten(&lines((8 << 20) + 8)),
@@ -112,5 +117,93 @@ fn a_playlist_beyond_its_bounds_is_refused_and_not_cut() {
     assert_eq!(
         rewritten(&"a\n".repeat(150_001)),
         Err(PlaylistError::TooLarge)
+    );
+}
+
+#[test]
+fn a_playlist_that_takes_the_viewers_credential_or_is_read_differently_is_refused() {
+    use PlaylistError::{AmbiguousLine, HidesSteering, TakesQuery};
+    let keys = Keyring::from_json(KEYS).expect("a key ring");
+    let key = ObjectKey::new("a/p.m3u8").expect("an object key");
+    let grant = |limits: Limits| Grant {
+        key: keys.minting(),
+        expires: 0,
+        root: key.directory(),
+        depth: 1,
+        place: Place::default(),
+        limits,
+    };
+    let base = Base {
+        origin: "https://video.example.org",
+        key: &key,
+    };
+    for (lines, expected) in [
+        ("#EXT-X-DEFINE:QUERYPARAM=\"token\"\n", TakesQuery),
+        ("#EXT-X-DEFINE:QUERYPARAM=\"p\"\r\n", TakesQuery),
+        ("#EXT-X-DEFINE:QUERYPARAM=\"lang\"", TakesQuery),
+        ("#EXT-X-DEFINE:NAME=\"a\", QUERYPARAM=token\n", TakesQuery),
+        ("# #EXT-X-DEFINE:QUERYPARAM=\"token\"\n", TakesQuery),
+        ("#EXTINF:4,#EXT-X-DEFINE:QUERYPARAM=\"token\"\n", TakesQuery),
+        ("a.ts#EXT-X-DEFINE:QUERYPARAM=\"token\"\n", TakesQuery),
+        (
+            "# x\r#EXT-X-CONTENT-STEERING:SERVER-URI=\"https://evil.example\"\n",
+            AmbiguousLine,
+        ),
+        ("# x\u{2028}s.ts\n", AmbiguousLine),
+        ("#EXTINF:4,\0\ns.ts\n", AmbiguousLine),
+        (
+            "v.m3u8#EXT-X-CONTENT-STEERING:SERVER-URI=\"/s\"\n",
+            HidesSteering,
+        ),
+    ] {
+        for limits in [
+            Limits::None,
+            Limits::Media { preview: None },
+            Limits::Storyboard,
+        ] {
+            let playlist = format!("#EXTM3U\n#EXTINF:4,\n{lines}");
+            let found = rewrite(playlist.as_bytes(), &base, &grant(limits)).map(|_| ());
+            assert_eq!(found, Err(expected), "{lines}");
+        }
+    }
+}
+
+#[test]
+fn variables_make_no_more_than_their_bounds() {
+    let keys = Keyring::from_json(KEYS).expect("a key ring");
+    let key = ObjectKey::new("a/p.m3u8").expect("an object key");
+    let grant = Grant {
+        key: keys.minting(),
+        expires: 0,
+        root: key.directory(),
+        depth: 1,
+        place: Place::default(),
+        limits: Limits::None,
+    };
+    let base = Base {
+        origin: "https://video.example.org",
+        key: &key,
+    };
+    let rewritten = |value: usize, uses: usize, lines: usize| {
+        let value = "v".repeat(value);
+        let line = format!("{}.ts?{}\n", "{$a}", "{$a}".repeat(uses - 1));
+        let uris = line.repeat(lines);
+        let playlist = format!("#EXTM3U\n#EXT-X-DEFINE:NAME=\"a\",VALUE=\"{value}\"\n{uris}");
+        rewrite(playlist.as_bytes(), &base, &grant)
+    };
+    // One URI, up to 8 KiB of it.
+    assert_eq!(rewritten(1000, 8, 1).map(|found| found.unsigned), Ok(0));
+    assert_eq!(rewritten(1000, 9, 1).map(|found| found.unsigned), Ok(1));
+    // All of them, up to 8 MiB.
+    let out = rewritten(1000, 8, 1000).expect("a playlist").bytes.len();
+    assert!((8_000_000..8_200_000).contains(&out), "{out}");
+    assert_eq!(
+        rewritten(1000, 8, 2000).err(),
+        Some(PlaylistError::TooLarge)
+    );
+    // A bomb: 84 kB of playlist that would be a gigabyte.
+    assert_eq!(
+        rewritten(60_000, 100, 50).map(|found| found.unsigned),
+        Ok(50)
     );
 }

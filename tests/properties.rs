@@ -6,7 +6,7 @@ use lectern::link::{self, Claims};
 use lectern::network::Place;
 use lectern::object_key::{Directory, ObjectKey, Scope};
 use lectern::pass::{self, Kind, Minter};
-use lectern::playlist::{Base, Entitlements, Grant, Limits, pictures, rewrite, uris};
+use lectern::playlist::{Base, Entitlements, Grant, Limits, Rewritten, pictures, rewrite, uris};
 use proptest::prelude::*;
 
 mod json_oracle;
@@ -62,7 +62,7 @@ fn playlist() -> impl Strategy<Value = String> {
         "https://video\\.example\\.org/c/[a-z/.]{0,10}",
         "\\PC{0,20}",
     ];
-    let end = prop_oneof![Just("\n"), Just("\r\n"), Just("\r"), Just("\n\n")];
+    let end = prop_oneof![Just("\n"), Just("\r\n"), Just("\n\n")];
     prop::collection::vec((line, end), 0..30).prop_map(|lines| {
         lines
             .into_iter()
@@ -81,7 +81,7 @@ fn storyboard() -> impl Strategy<Value = String> {
         "NOTE [ -~]{0,12}",
         "\\PC{0,20}",
     ];
-    let end = prop_oneof![Just("\n"), Just("\r\n"), Just("\r")];
+    let end = prop_oneof![Just("\n"), Just("\r\n")];
     let lines = prop::collection::vec((line, end), 0..30).prop_map(|lines| {
         lines
             .into_iter()
@@ -201,12 +201,16 @@ proptest! {
         let key = ObjectKey::new("c/v/p.m3u8").expect("an object key");
         let grant = grant(&keys, &key);
         let base = Base { origin: ORIGIN, key: &key };
-        let once = rewrite(text.as_bytes(), &base, &grant).expect("rewritten");
-        let twice = rewrite(&once, &base, &grant).expect("rewritten");
+        // U+2028 and U+2029 end a line for some readers: such a text is refused.
+        let Ok(Rewritten { bytes: once, .. }) = rewrite(text.as_bytes(), &base, &grant) else {
+            prop_assert!(text.contains(['\u{2028}', '\u{2029}']), "{}", text);
+            return Ok(());
+        };
+        let twice = rewrite(&once, &base, &grant).expect("rewritten").bytes;
         prop_assert_eq!(String::from_utf8_lossy(&once), String::from_utf8_lossy(&twice));
         prop_assert_eq!(uris(&once).len(), uris(text.as_bytes()).len());
-        // Passes in the input are replaced, which is no addition: such inputs are left to the fixtures.
-        if !text.contains("p=") && !text.contains('?') {
+        // Passes and variables in the input are replaced, which is no addition: such inputs are left to the fixtures.
+        if !text.contains("p=") && !text.contains('?') && !text.contains("{$") {
             let once = String::from_utf8(once).expect("UTF-8");
             prop_assert_eq!(without_passes(&once, &text), text);
         }
@@ -218,8 +222,12 @@ proptest! {
         let key = ObjectKey::new("c/v/storyboard.vtt").expect("an object key");
         let grant = Grant { limits: Limits::Storyboard, ..grant(&keys, &key) };
         let base = Base { origin: ORIGIN, key: &key };
-        let once = rewrite(text.as_bytes(), &base, &grant).expect("rewritten");
-        let twice = rewrite(&once, &base, &grant).expect("rewritten");
+        // U+2028 and U+2029 end a line for some readers: such a text is refused.
+        let Ok(Rewritten { bytes: once, .. }) = rewrite(text.as_bytes(), &base, &grant) else {
+            prop_assert!(text.contains(['\u{2028}', '\u{2029}']), "{}", text);
+            return Ok(());
+        };
+        let twice = rewrite(&once, &base, &grant).expect("rewritten").bytes;
         prop_assert_eq!(String::from_utf8_lossy(&once), String::from_utf8_lossy(&twice));
         prop_assert_eq!(pictures(&once).len(), pictures(text.as_bytes()).len());
         let once = String::from_utf8(once).expect("UTF-8");
@@ -265,7 +273,7 @@ proptest! {
             text += &format!("#EXTINF:{}.{:03},\nseg{number}.ts\n", milliseconds / 1000, milliseconds % 1000);
         }
         text += "#EXT-X-ENDLIST\n";
-        let shown = rewrite(text.as_bytes(), &base, &grant).expect("rewritten");
+        let shown = rewrite(text.as_bytes(), &base, &grant).expect("rewritten").bytes;
         let shown = String::from_utf8(shown).expect("UTF-8");
         let found: Vec<usize> = shown
             .lines()
@@ -318,7 +326,7 @@ proptest! {
             text += &format!("#EXT-X-STREAM-INF:BANDWIDTH=1,RESOLUTION=4000x{height}{audio}{subtitles}\nv{at}.m3u8\n");
         }
         text += "#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID=\"s\",LANGUAGE=\"de\",NAME=\"s\",URI=\"s.m3u8\"\n";
-        let Ok(shown) = rewrite(text.as_bytes(), &base, &grant) else {
+        let Ok(Rewritten { bytes: shown, .. }) = rewrite(text.as_bytes(), &base, &grant) else {
             // Nothing is left only where everything is too tall or in another language.
             let playable = variants.iter().any(|(height, group, _)| {
                 let mut sounds = renditions.iter().filter(|(found, _)| found == group).peekable();
@@ -363,7 +371,7 @@ proptest! {
         let grant = Grant { limits: Limits::Media { preview }, ..grant(&keys, &key) };
         if let Ok(shown) = rewrite(text.as_bytes(), &base, &grant) {
             // A tag of 0x11 or 0x13: a playlist's.
-            prop_assert!(!String::from_utf8_lossy(&shown).contains(".m3u8?p=E"));
+            prop_assert!(!String::from_utf8_lossy(&shown.bytes).contains(".m3u8?p=E"));
         }
         let entitlements = Entitlements { max_height: Some(480), langs: Some(vec!["en".to_owned()]), preview };
         let grant = Grant { limits: Limits::Multivariant(entitlements), ..grant };

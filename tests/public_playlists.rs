@@ -37,7 +37,7 @@ const PLACES: [(&str, &str, usize); 5] = [
 ];
 
 /// The tags and attributes of DESIGN.md's list.
-const ATTRIBUTES: [(&str, &[&str]); 12] = [
+const ATTRIBUTES: [(&str, &[&str]); 11] = [
     ("EXT-X-MAP", &["URI"]),
     ("EXT-X-KEY", &["URI"]),
     ("EXT-X-SESSION-KEY", &["URI"]),
@@ -48,7 +48,6 @@ const ATTRIBUTES: [(&str, &[&str]); 12] = [
     ("EXT-X-PART", &["URI"]),
     ("EXT-X-PRELOAD-HINT", &["URI"]),
     ("EXT-X-RENDITION-REPORT", &["URI"]),
-    ("EXT-X-CONTENT-STEERING", &["SERVER-URI"]),
     ("EXT-X-DATERANGE", &["X-ASSET-URI", "X-ASSET-LIST"]),
 ];
 
@@ -280,11 +279,21 @@ fn for_each_rewritten(mut check: impl FnMut(&Place, &str, &[u8], &[u8])) -> Opti
         for file in &files {
             let input = fs::read(file).expect("a playlist");
             let name = file.display().to_string();
-            let output = rewrite(&input, &base, &grant).expect(&name);
-            check(&place, &name, &input, &output);
+            let output = rewrite(&input, &base, &grant).expect(&name).bytes;
+            check(&place, &name, &without_steering(&input), &output);
         }
     }
     Some(files.len())
+}
+
+/// The playlist without its lines of Content Steering, which are not served.
+fn without_steering(playlist: &[u8]) -> Vec<u8> {
+    let is_steering = |line: &[u8]| line.starts_with(b"#EXT-X-CONTENT-STEERING");
+    let lines = playlist.split_inclusive(|byte| *byte == b'\n');
+    lines
+        .filter(|line| !is_steering(line))
+        .collect::<Vec<_>>()
+        .concat()
 }
 
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) {

@@ -27,8 +27,8 @@ fuzz_target!(|board: &[u8]| {
         place: Place::default(),
         limits: Limits::Storyboard,
     };
-    let once = rewrite(board, &base, &grant).expect("it is short");
-    let twice = rewrite(&once, &base, &grant).expect("it is short");
+    let once = rewrite(board, &base, &grant).expect("it is short").bytes;
+    let twice = rewrite(&once, &base, &grant).expect("it is short").bytes;
     assert_eq!(
         text(&once),
         text(&twice),

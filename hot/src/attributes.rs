@@ -50,9 +50,157 @@ pub fn attributes(line: &[u8], start: usize) -> impl Iterator<Item = Attribute<'
     })
 }
 
+/// The most attributes of one tag that are compared with each other.
+const MAX_STRICT_ATTRIBUTES: usize = 100;
+
+/// Reads the attributes of `line` from byte `start` on into `found`, and returns whether the list is one that every parser
+/// reads alike.
+///
+/// Such a list is valid by RFC 8216bis §4.2: names of capitals, digits and hyphens, each once; quoted strings that end
+/// right before a comma or the line's end; other values without quotes and white space. Spaces may stand behind a comma
+/// and underscores in a name, as public playlists have them. Beyond the RFC, a list holds no control characters, no backslash (FFmpeg takes one for an
+/// escape), and no second tag (hls.js finds `#EXT-X-…` anywhere in a line).
+pub fn read_strictly<'line>(
+    line: &'line [u8],
+    start: usize,
+    found: &mut Vec<Attribute<'line>>,
+) -> bool {
+    found.clear();
+    let Some(mut rest) = line.get(start..) else {
+        return false;
+    };
+    let is_odd = |byte: &u8| byte.is_ascii_control() || *byte == b'\\';
+    if rest.iter().any(is_odd) || str::from_utf8(rest).is_err() || holds_tag(rest) {
+        return false;
+    }
+    loop {
+        let at = line.len() - rest.len();
+        let Some(equals) = rest.iter().position(|&byte| byte == b'=') else {
+            return false;
+        };
+        let name = &rest[..equals];
+        let is_name = |byte: &u8| matches!(byte, b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_');
+        let is_new = found.iter().all(|attribute| attribute.name != name);
+        if name.is_empty() || !name.iter().all(is_name) || !is_new {
+            return false;
+        }
+        if found.len() == MAX_STRICT_ATTRIBUTES {
+            return false;
+        }
+        let value = &rest[equals + 1..];
+        let (value_at, length, taken) = match value.strip_prefix(b"\"") {
+            Some(quoted) => match quoted.iter().position(|&byte| byte == b'"') {
+                Some(length) => (at + equals + 2, length, length + 2),
+                None => return false,
+            },
+            None => {
+                let length = value
+                    .iter()
+                    .position(|&byte| byte == b',')
+                    .unwrap_or(value.len());
+                let is_loose = |byte: &u8| matches!(byte, b'"' | b' ');
+                if length == 0 || value[..length].iter().any(is_loose) {
+                    return false;
+                }
+                (at + equals + 1, length, length)
+            }
+        };
+        found.push(Attribute {
+            name,
+            value: value_at..value_at + length,
+        });
+        rest = &value[taken..];
+        if rest.is_empty() {
+            return true;
+        }
+        let Some(behind) = rest.strip_prefix(b",") else {
+            return false;
+        };
+        let spaces = behind.iter().take_while(|&&byte| byte == b' ').count();
+        rest = &behind[spaces..];
+    }
+}
+
+/// Returns whether `text` holds what some parser takes for a tag.
+fn holds_tag(text: &[u8]) -> bool {
+    memchr::memchr_iter(b'#', text).any(|at| text[at..].starts_with(b"#EXT"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_list_is_strict_where_every_parser_reads_it_alike() {
+        for (list, expected) in [
+            (r#"URI="a.mp4""#, true),
+            (r#"METHOD=AES-128,URI="k",IV=0x1"#, true),
+            (r#"A="x, y=z",B=1.5,URI="a b""#, true),
+            (r#"BANDWIDTH=1, URI="k",  C=2"#, true),
+            (r#"URI="""#, true),
+            (r#"AVERAGE_BANDWIDTH=1,URI="k""#, true),
+            ("", false),
+            ("URI", false),
+            ("A=", false),
+            ("=1", false),
+            // Text behind a closing quote, and lists that some parsers end elsewhere.
+            (
+                r#"URI="https://evil/?a="x,URI=/uploads/u2/essay.mp4,z=""#,
+                false,
+            ),
+            (r#"A="x"junk,URI="y""#, false),
+            (r#"A="x" ,URI="y""#, false),
+            (r#"URI="y" "#, false),
+            (r#"URI="y","#, false),
+            (r#"URI="y",,B=1"#, false),
+            (r#"junk,URI="y""#, false),
+            (r#"URI="y"#, false),
+            (r#"A=x"y,URI="z""#, false),
+            (r#"A=x y,URI="z""#, false),
+            // An attribute twice.
+            (r#"VALUE="",VALUE="x""#, false),
+            (r#"URI="a",URI="b""#, false),
+            // Names in other letters, and white space in other places.
+            (r#"uri="a""#, false),
+            (r#"URI ="a""#, false),
+            (r#"URI= "a""#, false),
+            (r#" URI="a""#, false),
+            ("A=1,\tURI=\"a\"", false),
+            ("A=\"\r\",URI=\"a\"", false),
+            ("A=\"\0\",URI=\"a\"", false),
+            // FFmpeg's escape, and hls.js's search for tags.
+            (r#"A="\",URI="a""#, false),
+            ("A=\"#EXT-X-MEDIA:URI=\",URI=\"a\"", false),
+        ] {
+            let line = format!("#EXT-X-T:{list}");
+            assert_eq!(
+                read_strictly(line.as_bytes(), 9, &mut Vec::new()),
+                expected,
+                "{list}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_strict_list_is_read_as_the_lenient_reader_reads_it() {
+        let line = br#"#EXT-X-KEY:METHOD=AES-128, URI="a,b=c",IV=0x1"#;
+        let mut found = Vec::new();
+        assert!(read_strictly(line, 11, &mut found));
+        let lenient: Vec<_> = attributes(line, 11).collect();
+        assert_eq!(found, lenient);
+        assert_eq!(found.len(), 3);
+    }
+
+    #[test]
+    fn a_list_of_more_attributes_than_are_compared_is_not_strict() {
+        let list = |count: usize| {
+            let names: Vec<String> = (0..count).map(|at| format!("A{at}=1")).collect();
+            names.join(",")
+        };
+        let is_strict = |list: String| read_strictly(list.as_bytes(), 0, &mut Vec::new());
+        assert!(is_strict(list(MAX_STRICT_ATTRIBUTES)));
+        assert!(!is_strict(list(MAX_STRICT_ATTRIBUTES + 1)));
+    }
 
     #[test]
     fn names_and_values_are_found_as_players_find_them() {

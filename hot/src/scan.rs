@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use memchr::memchr;
+use memchr::{memchr, memchr_iter, memrchr};
 
-use super::attributes::attributes;
+use super::attributes::read_strictly;
 
 /// What a URI names, by where it stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub struct UriSpan {
 type UriAttributes = &'static [(&'static [u8], Role)];
 
 /// Tags whose attribute lists hold URIs. A title, a comment or an unknown tag holds none.
-const TAGS: [(&[u8], UriAttributes); 12] = [
+const TAGS: [(&[u8], UriAttributes); 11] = [
     (b"#EXT-X-MAP", &[(b"URI", Role::Object)]),
     (b"#EXT-X-KEY", &[(b"URI", Role::Object)]),
     (b"#EXT-X-SESSION-KEY", &[(b"URI", Role::Object)]),
@@ -38,7 +38,6 @@ const TAGS: [(&[u8], UriAttributes); 12] = [
     (b"#EXT-X-PART", &[(b"URI", Role::Object)]),
     (b"#EXT-X-PRELOAD-HINT", &[(b"URI", Role::Object)]),
     (b"#EXT-X-RENDITION-REPORT", &[(b"URI", Role::Playlist)]),
-    (b"#EXT-X-CONTENT-STEERING", &[(b"SERVER-URI", Role::Object)]),
     (
         b"#EXT-X-DATERANGE",
         &[
@@ -82,11 +81,19 @@ pub fn lines(playlist: &[u8]) -> impl Iterator<Item = Range<usize>> {
 #[derive(Debug)]
 pub enum Item<'playlist> {
     Uri(UriSpan),
-    /// `EXT-X-DEFINE` with a `NAME` and a `VALUE`; both are empty-safe text of this playlist.
+    /// An attribute list that may hold a URI, and that parsers read differently.
+    AmbiguousList,
+    /// `EXT-X-DEFINE` with a `NAME` and a `VALUE` (RFC 8216bis §4.4.2.3).
     Define {
         name: &'playlist [u8],
         value: &'playlist [u8],
     },
+    /// `EXT-X-DEFINE` with an `IMPORT`: its value stands in another playlist.
+    Import {
+        name: &'playlist [u8],
+    },
+    /// `EXT-X-DEFINE` that is none of these.
+    BadDefine,
     /// A line of more bytes than any honest one.
     LongLine,
 }
@@ -97,6 +104,7 @@ const MAX_LINE_BYTES: usize = 64 * 1024;
 /// Calls `visit` with every [`Item`] of a playlist.
 pub fn scan<'playlist>(playlist: &'playlist [u8], visit: &mut dyn FnMut(Item<'playlist>)) {
     let mut next_is_variant = false;
+    let mut found = Vec::new();
     for range in lines(playlist) {
         let line = &playlist[range.clone()];
         if line.len() > MAX_LINE_BYTES {
@@ -130,23 +138,121 @@ pub fn scan<'playlist>(playlist: &'playlist [u8], visit: &mut dyn FnMut(Item<'pl
         if name == b"#EXT-X-STREAM-INF" {
             next_is_variant = true;
         } else if name == b"#EXT-X-DEFINE" {
-            let value_of = |wanted: &[u8]| {
-                attributes(line, list)
-                    .find(|attribute| attribute.name == wanted)
-                    .map(|attribute| &line[attribute.value])
-            };
-            if let (Some(name), Some(value)) = (value_of(b"NAME"), value_of(b"VALUE")) {
-                visit(Item::Define { name, value });
-            }
+            visit(define(line, list));
         } else if let Some((_, names)) = TAGS.iter().find(|(tag, _)| *tag == name) {
-            for attribute in attributes(line, list) {
+            if !read_strictly(line, list, &mut found) {
+                visit(Item::AmbiguousList);
+                continue;
+            }
+            for attribute in &found {
                 if let Some((_, role)) = names.iter().find(|(name, _)| *name == attribute.name) {
                     let at = range.start + attribute.value.start..range.start + attribute.value.end;
-                    visit(Item::Uri(UriSpan { at, role: *role }));
+                    let is_quoted = line[attribute.value.start - 1] == b'"';
+                    visit(if is_quoted {
+                        Item::Uri(UriSpan { at, role: *role })
+                    } else {
+                        Item::AmbiguousList
+                    });
                 }
             }
         }
     }
+}
+
+/// Reads an `EXT-X-DEFINE` whose attributes begin at byte `list`.
+fn define(line: &[u8], list: usize) -> Item<'_> {
+    let mut found = Vec::new();
+    if !read_strictly(line, list, &mut found) {
+        return Item::BadDefine;
+    }
+    let value_of = |wanted: &[u8]| {
+        let attribute = found.iter().find(|attribute| attribute.name == wanted)?;
+        let is_quoted = line[attribute.value.start - 1] == b'"';
+        is_quoted.then(|| &line[attribute.value.clone()])
+    };
+    match (
+        found.len(),
+        value_of(b"NAME"),
+        value_of(b"VALUE"),
+        value_of(b"IMPORT"),
+    ) {
+        (2, Some(name), Some(value), None) if is_variable_name(name) => {
+            Item::Define { name, value }
+        }
+        (1, None, None, Some(name)) if is_variable_name(name) => Item::Import { name },
+        _ => Item::BadDefine,
+    }
+}
+
+/// RFC 8216bis §4.3: letters, digits, hyphens and underscores.
+fn is_variable_name(name: &[u8]) -> bool {
+    let is_allowed = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    !name.is_empty() && name.iter().all(is_allowed)
+}
+
+/// Content of a playlist, or of a storyboard, that players read differently or that reaches beyond what a link opens.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Hazards {
+    /// A character that ends a line for some readers and not for others: a lone CR, U+2028, U+2029, a control character.
+    pub ambiguous_line: bool,
+    /// An `EXT-X-DEFINE` that takes a parameter of the playlist's URL, where the viewer's credential stands.
+    pub takes_query: bool,
+    /// An `EXT-X-CONTENT-STEERING` in a line that is a URI for other readers.
+    pub hides_steering: bool,
+    /// Lines with an `EXT-X-CONTENT-STEERING` (§4.4.6.6), line endings included, in their order.
+    pub steering: Vec<Range<usize>>,
+}
+
+const STEERING: &[u8] = b"#EXT-X-CONTENT-STEERING";
+const DEFINE: &[u8] = b"#EXT-X-DEFINE";
+const QUERY_PARAMETER: &[u8] = b"QUERYPARAM";
+
+/// Finds the [`Hazards`] of a playlist.
+///
+/// Tags are looked for anywhere in a line, comments included, because hls.js finds them there.
+#[must_use]
+pub fn hazards(playlist: &[u8]) -> Hazards {
+    let mut hazards = Hazards {
+        ambiguous_line: has_ambiguous_line(playlist),
+        ..Hazards::default()
+    };
+    let mut at = 0;
+    while let Some(mark) = playlist.get(at..).and_then(|rest| memchr(b'#', rest)) {
+        let tag = at + mark;
+        at = tag + 1;
+        let is_define = playlist[tag..].starts_with(DEFINE);
+        if !is_define && !playlist[tag..].starts_with(STEERING) {
+            continue;
+        }
+        let begins = memrchr(b'\n', &playlist[..tag]).map_or(0, |newline| newline + 1);
+        let ends = memchr(b'\n', &playlist[tag..]).map_or(playlist.len(), |to| tag + to + 1);
+        // The whole line is looked at once, so that a line of many tags costs no more than another.
+        at = ends;
+        let line = &playlist[begins..ends];
+        let holds = |wanted: &[u8]| memchr::memmem::find(line, wanted).is_some();
+        hazards.takes_query |= holds(DEFINE) && holds(QUERY_PARAMETER);
+        if holds(STEERING) {
+            let line = line.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(line);
+            hazards.hides_steering |= line.trim_ascii_start().first() != Some(&b'#');
+            match hazards.steering.last_mut() {
+                Some(last) if last.end == begins => last.end = ends,
+                _ => hazards.steering.push(begins..ends),
+            }
+        }
+    }
+    hazards
+}
+
+fn has_ambiguous_line(text: &[u8]) -> bool {
+    let is_control = |byte: &u8| *byte < b' ' && !matches!(byte, b'\t' | b'\n' | b'\r');
+    let is_lone_return = |at: usize| text.get(at + 1) != Some(&b'\n');
+    // U+0085, U+2028 and U+2029 in UTF-8.
+    let is_separator = |at: usize| matches!(text.get(at + 1..at + 3), Some([0x80, 0xA8 | 0xA9]));
+    let is_next_line = |at: usize| text.get(at + 1) == Some(&0x85);
+    text.iter().any(is_control)
+        || memchr_iter(b'\r', text).any(is_lone_return)
+        || memchr_iter(0xE2, text).any(is_separator)
+        || memchr_iter(0xC2, text).any(is_next_line)
 }
 
 /// Every URI of a playlist, in order.
@@ -177,6 +283,131 @@ mod tests {
             .into_iter()
             .map(|span| (&playlist[span.at], span.role))
             .collect()
+    }
+
+    #[test]
+    fn a_definition_is_strict_or_bad() {
+        let (name, value) = (&b"h"[..], &b"x"[..]);
+        for (list, expected) in [
+            (r#"NAME="h",VALUE="x""#, Some(Item::Define { name, value })),
+            (r#"VALUE="x",NAME="h""#, Some(Item::Define { name, value })),
+            (r#"IMPORT="h""#, Some(Item::Import { name })),
+            (r#"NAME="h",VALUE="",VALUE="https://evil""#, None),
+            (r#"NAME="h",VALUE="",IMPORT="h""#, None),
+            (r#"NAME="h",VALUE="",QUERYPARAM="h""#, None),
+            (r#"QUERYPARAM="h""#, None),
+            (r#"NAME="h""#, None),
+            (r#"NAME=h,VALUE=x"#, None),
+            (r#"NAME="h i",VALUE="x""#, None),
+            (r#"NAME="",VALUE="x""#, None),
+            ("", None),
+        ] {
+            let line = format!("#EXT-X-DEFINE:{list}");
+            let found = define(line.as_bytes(), 14);
+            let expected = expected.unwrap_or(Item::BadDefine);
+            assert_eq!(format!("{found:?}"), format!("{expected:?}"), "{list}");
+        }
+    }
+
+    #[test]
+    fn hazards_are_found_wherever_a_parser_finds_them() {
+        let none = Hazards::default;
+        let steering = |steering: Vec<Range<usize>>| Hazards { steering, ..none() };
+        for (playlist, expected) in [
+            (
+                "#EXTM3U\r\n#EXT-X-DEFINE:NAME=\"a\",VALUE=\"é\"\r\n",
+                none(),
+            ),
+            ("#EXTM3U\nTitle \u{2019}\u{a9}\t\n", none()),
+            (
+                "a\rb\n",
+                Hazards {
+                    ambiguous_line: true,
+                    ..none()
+                },
+            ),
+            (
+                "a\r",
+                Hazards {
+                    ambiguous_line: true,
+                    ..none()
+                },
+            ),
+            (
+                "a\r\r\n",
+                Hazards {
+                    ambiguous_line: true,
+                    ..none()
+                },
+            ),
+            (
+                "a\u{2028}b\n",
+                Hazards {
+                    ambiguous_line: true,
+                    ..none()
+                },
+            ),
+            (
+                "a\u{2029}b\n",
+                Hazards {
+                    ambiguous_line: true,
+                    ..none()
+                },
+            ),
+            (
+                "a\u{85}b\n",
+                Hazards {
+                    ambiguous_line: true,
+                    ..none()
+                },
+            ),
+            (
+                "a\u{b}b\n",
+                Hazards {
+                    ambiguous_line: true,
+                    ..none()
+                },
+            ),
+            (
+                "a\0b\n",
+                Hazards {
+                    ambiguous_line: true,
+                    ..none()
+                },
+            ),
+            (
+                "#EXTM3U\n#EXT-X-DEFINE:QUERYPARAM=\"token\"\n",
+                Hazards {
+                    takes_query: true,
+                    ..none()
+                },
+            ),
+            (
+                "#EXTM3U\n# so #EXT-X-DEFINE:NAME=\"a\",QUERYPARAM=\"p\"\n",
+                Hazards {
+                    takes_query: true,
+                    ..none()
+                },
+            ),
+            ("#EXT-X-DEFINE:NAME=\"a\"\n# QUERYPARAM\n", none()),
+            (
+                "#EXTM3U\n#EXT-X-CONTENT-STEERING:A=1\na\n",
+                steering(vec![8..36]),
+            ),
+            (
+                " ##EXT-X-CONTENT-STEERING\n#EXT-X-CONTENT-STEERING",
+                steering(vec![0..49]),
+            ),
+            (
+                "a#EXT-X-CONTENT-STEERING:A=1\nb\n",
+                Hazards {
+                    hides_steering: true,
+                    ..steering(vec![0..29])
+                },
+            ),
+        ] {
+            assert_eq!(hazards(playlist.as_bytes()), expected, "{playlist:?}");
+        }
     }
 
     #[test]
@@ -227,8 +458,14 @@ mod tests {
             ),
             (
                 r#"#EXT-X-CONTENT-STEERING:SERVER-URI="/s",PATHWAY-ID="a""#,
-                vec![("/s", Object)],
+                vec![],
             ),
+            // Lists that parsers read differently, and URIs without their quotes.
+            (
+                r#"#EXT-X-MAP:URI="https://evil/?a="x,URI=/u2/e.mp4,z=""#,
+                vec![],
+            ),
+            ("#EXT-X-MAP:URI=i.mp4", vec![]),
             (
                 r#"#EXT-X-DATERANGE:ID="1",X-ASSET-URI="a.m3u8",X-ASSET-LIST="l.json",X-URI="no""#,
                 vec![("a.m3u8", Playlist), ("l.json", AssetList)],

@@ -221,7 +221,7 @@ fn a_storyboard_hands_on_pictures_and_a_restricted_link_does_not_open_it() {
             format!("token={}", link(&config, "/c/", Use::Play)),
             Treatment::Playlist,
             Limits::Storyboard,
-            "c/",
+            "c/v/1/",
         ),
         (
             format!(
@@ -249,7 +249,7 @@ fn a_storyboard_hands_on_pictures_and_a_restricted_link_does_not_open_it() {
             format!("token={restricted_link}"),
             Treatment::Playlist,
             Limits::Multivariant(langs),
-            "c/",
+            "c/v/1/",
         ),
     ] {
         let request = Request {
@@ -272,7 +272,8 @@ fn a_storyboard_hands_on_pictures_and_a_restricted_link_does_not_open_it() {
             _ => continue,
         };
         let shown = read.rewrite(board, request.origin);
-        let has_pass = shown.map(|shown| String::from_utf8_lossy(&shown).contains("\na.jpg?p=E"));
+        let has_pass =
+            shown.map(|shown| String::from_utf8_lossy(&shown.bytes).contains("\na.jpg?p=E"));
         assert_eq!(has_pass, expected, "{query}");
     }
     let by_path = format!(

@@ -20,6 +20,8 @@ pub enum Problem {
     NoVariant,
     /// The playlist cannot be shown in part, which is all that the link allows.
     NoPreview,
+    /// A stored playlist that could hand the viewer's credential to another host.
+    UnsafePlaylist,
     NotFound,
     MethodNotAllowed,
     LengthRequired,
@@ -44,7 +46,11 @@ impl Problem {
         match self {
             Self::BadPath | Self::BadRequest | Self::BadUpload => 400,
             Self::MissingToken => 401,
-            Self::Forbidden | Self::Expired | Self::NoVariant | Self::NoPreview => 403,
+            Self::Forbidden
+            | Self::Expired
+            | Self::NoVariant
+            | Self::NoPreview
+            | Self::UnsafePlaylist => 403,
             Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
             Self::LengthRequired => 411,
@@ -67,6 +73,7 @@ impl Problem {
             Self::Expired => "expired",
             Self::NoVariant => "no_variant",
             Self::NoPreview => "no_preview",
+            Self::UnsafePlaylist => "unsafe_playlist",
             Self::NotFound => "not_found",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::LengthRequired => "length_required",
@@ -92,6 +99,7 @@ impl Problem {
             Self::Expired => "This link has expired. Open the lecture from the course again.",
             Self::NoVariant => "This lecture has no version that this link opens.",
             Self::NoPreview => "This lecture cannot be shown in part.",
+            Self::UnsafePlaylist => "This lecture's playlist is not safe to play.",
             Self::NotFound => "There is nothing here.",
             Self::MethodNotAllowed => "This cannot be done here.",
             Self::LengthRequired => "An upload has to say how long it is.",

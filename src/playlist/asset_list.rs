@@ -2,7 +2,7 @@
 
 use super::resolve::{Base, resolve};
 use super::rewrite::Grant;
-use super::uri::Parts;
+use super::uri::{Parts, is_unambiguous};
 use crate::json::{Text, Value, quoted};
 use crate::pass::{Kind, Minter};
 
@@ -30,13 +30,16 @@ pub fn rewrite_asset_list(body: &[u8], base: &Base<'_>, grant: &Grant<'_>) -> Ve
 
 fn sign(uri: &str, base: &Base<'_>, grant: &Grant<'_>, minter: &mut Minter<'_>) -> Option<String> {
     let parts = Parts::of(uri);
+    if !is_unambiguous(uri) {
+        return None;
+    }
     let target = resolve(base, &grant.root, parts.path)?;
     let mut signed = parts.path.as_bytes().to_vec();
     parts.write_query(&mut signed);
     let (directory, name) = target.split(base.key.split().0);
     let kind = Kind::Playlist { depth: grant.depth };
     minter.mint(kind, directory, name, &mut signed);
-    signed.extend_from_slice(&uri.as_bytes()[parts.path_and_query..]);
+    signed.extend_from_slice(parts.fragment.as_bytes());
     String::from_utf8(signed).ok()
 }
 

@@ -1,5 +1,8 @@
 //! HLS playlists (RFC 8216bis), rewritten by splicing bytes: lines are scanned, URIs get a pass, and every other byte
 //! stays as it was. Nothing is parsed and printed again, so what is not understood passes through unchanged.
+//!
+//! Playlists are hostile. The rule for all of this module: text that two parsers may read differently is refused or left
+//! unsigned, and nothing that the edge signs may become a part of a URL to another host.
 
 mod asset_list;
 mod filter;
@@ -12,5 +15,8 @@ pub use asset_list::rewrite_asset_list;
 pub use filter::Entitlements;
 pub use lectern_hot::scan::{Role, UriSpan, uris};
 pub use resolve::Base;
-pub use rewrite::{Grant, Limits, MAX_PLAYLIST_BYTES, PlaylistError, is_playlist_name, rewrite};
+pub use rewrite::{
+    Grant, Limits, MAX_PLAYLIST_BYTES, PlaylistError, Rewritten, check_manifest, is_playlist_name,
+    rewrite,
+};
 pub use storyboard::{is_storyboard_name, pictures};

@@ -1,12 +1,13 @@
 //! The rewriter: gives every URI of a playlist that names an object of ours a pass of its own.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::filter::{self, Edit, Entitlements, Form};
 use super::resolve::{Base, Target, fits, is_plain_name, resolve};
 use super::storyboard::{self, is_storyboard_name};
-use super::uri::Parts;
+use super::uri::{Parts, is_unambiguous};
 use crate::content_type;
 use crate::http::problem::Problem;
 use crate::keyring::Key;
@@ -14,7 +15,7 @@ use crate::network::Place;
 use crate::object_key::Directory;
 use crate::pass::{Kind, Minter};
 use crate::text::split_once;
-use lectern_hot::scan::{Item, Role, UriSpan, scan};
+use lectern_hot::scan::{Item, Role, UriSpan, hazards, scan};
 
 /// The largest playlist that is rewritten: ten hours of two-second segments take about a quarter of it.
 pub const MAX_PLAYLIST_BYTES: usize = 8 * 1024 * 1024;
@@ -22,6 +23,15 @@ pub const MAX_PLAYLIST_BYTES: usize = 8 * 1024 * 1024;
 /// The most URIs that are signed: ten hours of quarter-second parts. Without it 8 MiB of one-letter URIs would take more
 /// memory for their passes than an isolate has.
 const MAX_URIS: usize = 150_000;
+
+/// The most lines of a playlist: ten hours of quarter-second parts, with ten lines each.
+const MAX_LINES: usize = 1_500_000;
+
+/// The longest URI that variables make; URLs in use are far shorter.
+const MAX_EXPANDED_BYTES: usize = 8 * 1024;
+
+/// The most bytes that variables make in one playlist.
+const MAX_EXPANSION_BYTES: usize = 8 * 1024 * 1024;
 
 /// `?p=` and the pass of an object as it is stored.
 const OBJECT_ROOM: usize = 3 + 30;
@@ -56,6 +66,9 @@ pub enum Limits {
     Media { preview: Option<(u32, u32)> },
     /// A storyboard, and no playlist. It hands on pictures alone.
     Storyboard,
+    /// Any playlist or DASH manifest, read below a directory's pass in the path, which its relative URIs inherit: none of
+    /// them is signed.
+    BelowPass,
 }
 
 impl Limits {
@@ -71,6 +84,7 @@ impl Limits {
             ),
             Self::Media { preview } => (2, None, &[][..], *preview),
             Self::Storyboard => return vec![3],
+            Self::BelowPass => return vec![4],
         };
         let (from, to) = preview.unwrap_or_default();
         let mut bytes = vec![tag];
@@ -85,10 +99,21 @@ impl Limits {
 /// Why a playlist is not rewritten.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PlaylistError {
-    #[error("the playlist has more than {MAX_PLAYLIST_BYTES} bytes or {MAX_URIS} URIs")]
+    #[error(
+        "the playlist has more than {MAX_PLAYLIST_BYTES} bytes, {MAX_LINES} lines or {MAX_URIS} URIs, \
+         or its variables make more than {MAX_EXPANSION_BYTES} bytes"
+    )]
     TooLarge,
     #[error("a line of the playlist has more than 65536 bytes")]
     LineTooLong,
+    #[error("players read the playlist's lines differently: it has control characters or lone CRs")]
+    AmbiguousLine,
+    #[error("`EXT-X-DEFINE` with `QUERYPARAM` takes the viewer's credential from the URL")]
+    TakesQuery,
+    #[error(
+        "`EXT-X-CONTENT-STEERING` stands in a line that is a URI, or a DASH manifest has `ContentSteering`"
+    )]
+    HidesSteering,
     #[error("a restricted link opens Multivariant Playlists, and what these list, alone")]
     NotForRestricted,
     #[error("the link's restrictions leave no Variant Stream")]
@@ -102,6 +127,7 @@ impl PlaylistError {
     pub fn problem(self) -> Problem {
         match self {
             Self::TooLarge | Self::LineTooLong => Problem::PlaylistTooLarge,
+            Self::AmbiguousLine | Self::TakesQuery | Self::HidesSteering => Problem::UnsafePlaylist,
             Self::NotForRestricted => Problem::Forbidden,
             Self::NoVariant => Problem::NoVariant,
             Self::NoPreview => Problem::NoPreview,
@@ -109,30 +135,77 @@ impl PlaylistError {
     }
 }
 
-/// Rewrites `playlist`, fetched from `base`, under `grant`. All bytes but the passes are those of the input.
+/// A rewritten playlist.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rewritten {
+    pub bytes: Vec<u8>,
+    /// How many URIs were left as they are: of other hosts, outside the root, or read differently by different players.
+    pub unsigned: usize,
+    /// Whether `EXT-X-CONTENT-STEERING` was removed.
+    pub removed_steering: bool,
+}
+
+impl Rewritten {
+    /// A sentence for the operator's log, where the playlist is not served as it was written.
+    #[must_use]
+    pub fn note(&self) -> Option<String> {
+        let steering = self
+            .removed_steering
+            .then_some("`EXT-X-CONTENT-STEERING` removed");
+        let unsigned = (self.unsigned > 0).then(|| format!("{} URIs unsigned", self.unsigned));
+        match (steering, unsigned) {
+            (None, None) => None,
+            (Some(steering), None) => Some(steering.to_owned()),
+            (None, Some(unsigned)) => Some(unsigned),
+            (Some(steering), Some(unsigned)) => Some(format!("{steering}, {unsigned}")),
+        }
+    }
+}
+
+/// Rewrites `playlist`, fetched from `base`, under `grant`.
+///
+/// Each URI that names an object below the grant's root gets a pass; where it holds variables, it is written out with
+/// their values. Lines with `EXT-X-CONTENT-STEERING` go, because a steering manifest may send players, and with them the
+/// passes, to any host. All other bytes are those of the input.
 ///
 /// # Errors
-/// When the playlist or one of its lines is larger than any honest one, or the grant's limits do not let it be shown.
+/// When the playlist or one of its lines is larger than any honest one, when it takes the viewer's credential or is read
+/// differently by different players, and when the grant's limits do not let it be shown.
 pub fn rewrite(
     playlist: &[u8],
     base: &Base<'_>,
     grant: &Grant<'_>,
-) -> Result<Vec<u8>, PlaylistError> {
+) -> Result<Rewritten, PlaylistError> {
     if playlist.len() > MAX_PLAYLIST_BYTES {
+        return Err(PlaylistError::TooLarge);
+    }
+    let hazards = hazards(playlist);
+    if hazards.ambiguous_line {
+        return Err(PlaylistError::AmbiguousLine);
+    }
+    if hazards.takes_query {
+        return Err(PlaylistError::TakesQuery);
+    }
+    if hazards.hides_steering {
+        return Err(PlaylistError::HidesSteering);
+    }
+    if memchr::memchr_iter(b'\n', playlist).count() > MAX_LINES {
         return Err(PlaylistError::TooLarge);
     }
     let scan: Scan = match grant.limits {
         Limits::Storyboard => storyboard::scan,
+        Limits::BelowPass => |_, _| {},
         _ => scan,
     };
     let mut count = 0;
     // Counted before, so that the output is one allocation, and no larger than it has to be.
     let mut room = playlist.len();
     let playlist_room = match &grant.limits {
-        Limits::None | Limits::Storyboard => PLAYLIST_ROOM,
+        Limits::None | Limits::Storyboard | Limits::BelowPass => PLAYLIST_ROOM,
         Limits::Multivariant(_) | Limits::Media { .. } => RESTRICTED_ROOM,
     };
     let mut long_line = false;
+    let mut variables = Variables::default();
     scan(playlist, &mut |item| match item {
         Item::Uri(UriSpan { at, role }) => {
             count += 1;
@@ -142,7 +215,9 @@ pub fn rewrite(
             };
         }
         Item::LongLine => long_line = true,
-        Item::Define { .. } => {}
+        Item::Define { name, .. } | Item::Import { name } => variables.count(name),
+        Item::BadDefine => variables.are_bad = true,
+        Item::AmbiguousList => {}
     });
     if long_line {
         return Err(PlaylistError::LineTooLong);
@@ -151,7 +226,7 @@ pub fn rewrite(
         return Err(PlaylistError::TooLarge);
     }
     let edits = match &grant.limits {
-        Limits::None | Limits::Storyboard => Vec::new(),
+        Limits::None | Limits::Storyboard | Limits::BelowPass => Vec::new(),
         Limits::Multivariant(entitlements) => {
             if filter::form(playlist) != Some(Form::Multivariant) {
                 return Err(PlaylistError::NotForRestricted);
@@ -168,6 +243,8 @@ pub fn rewrite(
             }
         }
     };
+    let removed_steering = !hazards.steering.is_empty();
+    let edits = filter::without(edits, hazards.steering);
     let mut rewriter = Rewriter {
         playlist,
         base,
@@ -176,16 +253,45 @@ pub fn rewrite(
         minter: Minter::new(grant.key, grant.expires, grant.place),
         turned_to: None,
         edits: edits.into_iter().peekable(),
-        variables: Vec::new(),
+        variables,
         out: Vec::with_capacity(room),
         copied: 0,
+        unsigned: 0,
     };
     scan(playlist, &mut |item| match item {
         Item::Uri(span) => rewriter.uri(&span),
-        Item::Define { name, value } => rewriter.variables.push((name, value)),
-        Item::LongLine => {}
+        Item::Define { name, value } => rewriter.variables.define(name, value),
+        Item::AmbiguousList => rewriter.unsigned += 1,
+        Item::Import { .. } | Item::BadDefine | Item::LongLine => {}
     });
-    Ok(rewriter.finish())
+    let unsigned = rewriter.unsigned;
+    Ok(Rewritten {
+        bytes: rewriter.finish()?,
+        unsigned,
+        removed_steering,
+    })
+}
+
+/// Returns a DASH manifest that is read below a directory's pass, as it is stored.
+///
+/// # Errors
+/// When it has Content Steering (ISO/IEC 23009-1 §5.17), which may send players to any host with the pass in their path.
+pub fn check_manifest(manifest: &[u8]) -> Result<Rewritten, PlaylistError> {
+    if manifest.len() > MAX_PLAYLIST_BYTES {
+        return Err(PlaylistError::TooLarge);
+    }
+    // In UTF-16 the name would not be found.
+    if manifest.contains(&0) {
+        return Err(PlaylistError::AmbiguousLine);
+    }
+    if memchr::memmem::find(manifest, b"ContentSteering").is_some() {
+        return Err(PlaylistError::HidesSteering);
+    }
+    Ok(Rewritten {
+        bytes: manifest.to_vec(),
+        unsigned: 0,
+        removed_steering: false,
+    })
 }
 
 /// What finds the URIs: one function for playlists, another for storyboards.
@@ -201,11 +307,68 @@ struct Rewriter<'a> {
     /// The kind to which the minter is turned, if it is for the playlist's own directory.
     turned_to: Option<Kind>,
     edits: std::iter::Peekable<std::vec::IntoIter<Edit>>,
-    /// `EXT-X-DEFINE`s so far, names and values.
-    variables: Vec<(&'a [u8], &'a [u8])>,
+    variables: Variables<'a>,
     out: Vec<u8>,
     /// How much of the input has been copied.
     copied: usize,
+    /// How many URIs were left as they are.
+    unsigned: usize,
+}
+
+/// The variables of a playlist (RFC 8216bis §4.3).
+#[derive(Default)]
+struct Variables<'a> {
+    /// How often each name is defined or imported, in all of the playlist.
+    counts: BTreeMap<&'a [u8], usize>,
+    /// An `EXT-X-DEFINE` is not valid: players may take any name to be defined by it.
+    are_bad: bool,
+    /// Values so far, of names that are defined once.
+    values: BTreeMap<&'a [u8], &'a str>,
+    /// How many bytes were made of values.
+    expanded: usize,
+}
+
+impl<'a> Variables<'a> {
+    fn count(&mut self, name: &'a [u8]) {
+        *self.counts.entry(name).or_default() += 1;
+    }
+
+    fn define(&mut self, name: &'a [u8], value: &'a [u8]) {
+        if self.counts.get(name) == Some(&1)
+            && let Ok(value) = str::from_utf8(value)
+        {
+            self.values.insert(name, value);
+        }
+    }
+
+    /// Replaces each `{$name}` by its value. `None` where a name has none yet, where a tag leaves in doubt which it has,
+    /// and where the result is longer than any URI.
+    fn expand<'uri>(&mut self, uri: &'uri str) -> Option<Cow<'uri, str>> {
+        let Some((mut before, mut rest)) = split_once(uri, "{$") else {
+            return Some(Cow::Borrowed(uri));
+        };
+        if self.are_bad || self.expanded > MAX_EXPANSION_BYTES {
+            return None;
+        }
+        let mut expanded = String::new();
+        loop {
+            let (name, after) = rest.split_once('}')?;
+            let value = self.values.get(name.as_bytes())?;
+            self.expanded += before.len() + value.len();
+            if expanded.len() + before.len() + value.len() > MAX_EXPANDED_BYTES {
+                return None;
+            }
+            expanded.push_str(before);
+            expanded.push_str(value);
+            match split_once(after, "{$") {
+                Some(parts) => (before, rest) = parts,
+                None => {
+                    expanded.push_str(after);
+                    return Some(Cow::Owned(expanded));
+                }
+            }
+        }
+    }
 }
 
 impl<'a> Rewriter<'a> {
@@ -216,29 +379,37 @@ impl<'a> Rewriter<'a> {
             return;
         }
         let Ok(written) = str::from_utf8(&self.playlist[span.at.clone()]) else {
+            self.unsigned += 1;
             return;
         };
         // Nearly every segment's: nothing to look for, neither variables nor a query.
         if is_plain_name(written) && fits(self.directory, written) {
-            return self.sign(span, &Parts::plain(written), &Target::Sibling(written));
-        }
-        let Some(uri) = self.substitute(written) else {
+            let signed = self.sign(span, &Parts::plain(written), &Target::Sibling(written));
+            self.unsigned += usize::from(!signed);
             return;
-        };
-        let path = Parts::of(&uri).path;
-        if let Some(target) = resolve(self.base, &self.grant.root, path) {
-            // Variables hold no `?` or `#`, so what stands there splits where its value does, and can be kept.
-            self.sign(span, &Parts::of(written), &target);
         }
+        let signed = match self.variables.expand(written) {
+            None => false,
+            Some(uri) if !is_unambiguous(&uri) => false,
+            Some(uri) => {
+                let parts = Parts::of(&uri);
+                match resolve(self.base, &self.grant.root, parts.path) {
+                    None => false,
+                    Some(target) => self.sign(span, &parts, &target),
+                }
+            }
+        };
+        self.unsigned += usize::from(!signed);
     }
 
-    /// Copies what stands before the URI, and the URI with a pass.
-    fn sign(&mut self, span: &UriSpan, parts: &Parts<'_>, target: &Target<'_>) {
+    /// Writes the URI with a pass, and before it all that stands before it; returns whether the grant hands it on.
+    fn sign(&mut self, span: &UriSpan, parts: &Parts<'_>, target: &Target<'_>) -> bool {
         let (directory, name) = target.split(self.directory);
         let Some(kind) = self.kind(span.role, name) else {
-            return;
+            return false;
         };
-        self.copy_to(span.at.start + parts.path.len());
+        self.copy_to(span.at.start);
+        self.out.extend_from_slice(parts.path.as_bytes());
         parts.write_query(&mut self.out);
         // A playlist's own directory is not compared with itself again.
         let own = matches!(target, Target::Sibling(_)).then_some(kind);
@@ -247,7 +418,9 @@ impl<'a> Rewriter<'a> {
             self.turned_to = own;
         }
         self.minter.reserve(name, &mut self.out);
-        self.copied = span.at.start + parts.path_and_query;
+        self.out.extend_from_slice(parts.fragment.as_bytes());
+        self.copied = span.at.end;
+        true
     }
 
     /// What the pass for the object `name` opens; `None` where a restricted link's playlist must not hand it on.
@@ -282,7 +455,8 @@ impl<'a> Rewriter<'a> {
                 preview: entitlements.preview,
             }),
             (Role::AssetList, Limits::None) => Some(Kind::AssetList { depth }),
-            (Role::AssetList, Limits::Multivariant(_))
+            (_, Limits::BelowPass)
+            | (Role::AssetList, Limits::Multivariant(_))
             | (Role::Playlist | Role::AssetList, Limits::Media { .. } | Limits::Storyboard) => None,
         }
     }
@@ -298,40 +472,20 @@ impl<'a> Rewriter<'a> {
         }
     }
 
-    /// Replaces `{$name}` by what this playlist defined before (RFC 8216bis §4.3). `None` where a name is not defined
-    /// here, or its value would start a query or fragment in the middle of the text: the line is left alone.
-    fn substitute<'uri>(&self, uri: &'uri str) -> Option<Cow<'uri, str>> {
-        if !uri.contains('{') {
-            return Some(Cow::Borrowed(uri));
-        }
-        let mut value = String::new();
-        let mut rest = uri;
-        while let Some((before, after)) = split_once(rest, "{$") {
-            let (name, after) = after.split_once('}')?;
-            let (_, defined) = self
-                .variables
-                .iter()
-                .find(|(known, _)| *known == name.as_bytes())
-                .filter(|(_, value)| !value.iter().any(|byte| matches!(byte, b'?' | b'#')))?;
-            value.push_str(before);
-            value.push_str(str::from_utf8(defined).ok()?);
-            rest = after;
-        }
-        value.push_str(rest);
-        Some(Cow::Owned(value))
-    }
-
     fn copy_to(&mut self, end: usize) {
         let range: Range<usize> = self.copied..end;
         self.out.extend_from_slice(&self.playlist[range]);
         self.copied = end;
     }
 
-    fn finish(mut self) -> Vec<u8> {
+    fn finish(mut self) -> Result<Vec<u8>, PlaylistError> {
+        if self.variables.expanded > MAX_EXPANSION_BYTES {
+            return Err(PlaylistError::TooLarge);
+        }
         self.edit_up_to(self.playlist.len());
         self.copy_to(self.playlist.len());
         self.minter.fill(&mut self.out);
-        self.out
+        Ok(self.out)
     }
 }
 

@@ -2,6 +2,8 @@
 //! `storyboard/00000.jpg#xywh=160,0,160,90` (Media Fragments URI 1.0 §4.2.2). Captions are the same format and are never
 //! looked into: what counts is the name, or a pass that was given by the name.
 
+use std::ops::Range;
+
 use lectern_hot::scan::{Item, Role, UriSpan, lines};
 
 /// Whether an object of this name is a storyboard: these are the names that packagers and players give to them, and a file
@@ -11,29 +13,59 @@ pub fn is_storyboard_name(name: &str) -> bool {
     matches!(name, "storyboard.vtt" | "thumbnails.vtt")
 }
 
-/// Calls `visit` with every line of cue text that may be a URI: it holds no white space. What does not begin as WebVTT
-/// (§4.1) has none.
+/// Calls `visit` with every cue's text that may be a URI: it is one line without white space.
+///
+/// A cue is read where every reader reads the same one: in a block between empty lines that is an identifier, if any, one
+/// line of times, and one line of text. Readers join text of more lines to one URL, and differ in what ends a cue. A file
+/// that does not begin as WebVTT (§4.1) has no cues.
 pub(super) fn scan<'board>(board: &'board [u8], visit: &mut dyn FnMut(Item<'board>)) {
     let text = board.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(board);
     if !text.starts_with(b"WEBVTT") {
         return;
     }
-    // Cue text begins below its times and ends with a blank line (§4.1); notes and styles have no times.
-    let mut in_cue = false;
-    for at in lines(board) {
-        let line = &board[at.clone()];
-        let trimmed = line.trim_ascii();
-        if trimmed.is_empty() {
-            in_cue = false;
-        } else if line.windows(3).any(|bytes| bytes == b"-->") {
-            in_cue = true;
-        } else if in_cue && !trimmed.iter().any(u8::is_ascii_whitespace) {
-            let start = at.end - line.trim_ascii_start().len();
-            visit(Item::Uri(UriSpan {
-                at: start..start + trimmed.len(),
-                role: Role::Object,
-            }));
+    let mut block = Block::default();
+    // An empty line more, so that the last block ends as the others do.
+    let end = board.len()..board.len();
+    for at in lines(board).chain(std::iter::once(end)) {
+        if !at.is_empty() {
+            block.add(&board[at.clone()], at);
+        } else if let Some(at) = std::mem::take(&mut block).uri() {
+            let role = Role::Object;
+            visit(Item::Uri(UriSpan { at, role }));
         }
+    }
+}
+
+/// Lines of a storyboard between empty lines.
+#[derive(Default)]
+struct Block {
+    lines: usize,
+    /// The number of the line of times, counted from 1.
+    times: Option<usize>,
+    has_times_again: bool,
+    /// The last line, if it may be a URI: where it stands, without white space around it.
+    last: Option<Range<usize>>,
+}
+
+impl Block {
+    fn add(&mut self, line: &[u8], at: Range<usize>) {
+        self.lines += 1;
+        if line.windows(3).any(|bytes| bytes == b"-->") {
+            self.has_times_again |= self.times.is_some();
+            self.times = Some(self.lines);
+        }
+        let trimmed = line.trim_ascii();
+        let start = at.end - line.trim_ascii_start().len();
+        let is_one_word = !trimmed.is_empty() && !trimmed.iter().any(u8::is_ascii_whitespace);
+        self.last = is_one_word.then_some(start..start + trimmed.len());
+    }
+
+    /// The text of a cue, if the block is one.
+    fn uri(self) -> Option<Range<usize>> {
+        let has_identifier_at_most = matches!(self.times, Some(1 | 2));
+        let ends_with_text = self.times.is_some_and(|times| times + 1 == self.lines);
+        self.last
+            .filter(|_| has_identifier_at_most && ends_with_text && !self.has_times_again)
     }
 }
 
@@ -78,8 +110,8 @@ mod tests {
                 vec!["a.jpg#xywh=0,0,1,1"],
             ),
             (
-                "\u{feff}WEBVTT - board\r\n\r\n1\r\n00:00.000 --> 00:02.000 line:0\r\n a.jpg\t\r\nb.jpg\r\n\r\nc.jpg\r\n",
-                vec!["a.jpg", "b.jpg"],
+                "\u{feff}WEBVTT - board\r\n\r\n1\r\n00:00.000 --> 00:02.000 line:0\r\n a.jpg\t\r\n\r\nc.jpg\r\n",
+                vec!["a.jpg"],
             ),
             ("WEBVTT\n\nNOTE\na.jpg\n\nSTYLE\nb.jpg\n\nc.jpg\n", vec![]),
             ("WEBVTT\na.jpg\n\n0 --> 1", vec![]),
@@ -87,11 +119,14 @@ mod tests {
                 "WEBVTT\n\n0 --> 1\nsee a.jpg#xywh=1,2,3,4\n\n0 --> 1\n<i>b.jpg</i>\n",
                 vec!["<i>b.jpg</i>"],
             ),
-            (
-                "WEBVTT\n0 --> 1\na.jpg\n2 --> 3\nb.jpg",
-                vec!["a.jpg", "b.jpg"],
-            ),
+            ("WEBVTT\n0 --> 1\na.jpg", vec!["a.jpg"]),
+            // Text that readers join to one URL, or take for another cue.
+            ("WEBVTT\n\n0 --> 1\nhttps://evil/?\na.jpg\n", vec![]),
+            ("WEBVTT\n\n0 --> 1\nhttps://evil/-->?\na.jpg\n", vec![]),
+            ("WEBVTT\n0 --> 1\na.jpg\n2 --> 3\nb.jpg", vec![]),
+            ("WEBVTT\n\nx\ny\n0 --> 1\na.jpg", vec![]),
             ("WEBVTT\n\n0 --> 1\n \na.jpg\n", vec![]),
+            ("WEBVTT\n\n0 --> 1\na.jpg\n \n", vec![]),
             // A lone CR ends a line too, but nobody writes it today: what it divides is left alone.
             ("WEBVTT\r\r0 --> 1\ra.jpg\r", vec![]),
             ("WEBVTT\n\n0 --> 1\na.jpg\rb.jpg\n", vec![]),

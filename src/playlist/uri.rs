@@ -7,13 +7,37 @@ const PASS_PARAMETER: &str = "p";
 pub(super) struct Parts<'uri> {
     pub(super) path: &'uri str,
     query: Option<&'uri str>,
-    /// Bytes before the fragment.
-    pub(super) path_and_query: usize,
+    /// The fragment, with its `#`; empty where there is none.
+    pub(super) fragment: &'uri str,
+}
+
+/// Returns whether every reader takes a URI for the same one, variables and all.
+///
+/// Not so is a URI with characters that some readers trim or end a line at, with what may be a reference to a variable
+/// (Shaka Player takes `%7B` for `{`), and with what may be a tag (hls.js finds tags anywhere in a line).
+pub(super) fn is_unambiguous(uri: &str) -> bool {
+    let is_odd = |character: char| {
+        character.is_control()
+            || (character.is_whitespace() && character != ' ')
+            || character == '\u{feff}'
+    };
+    let refers = |at: usize, brace: usize| {
+        let behind = &uri.as_bytes()[at + brace..];
+        behind.starts_with(b"$") || behind.starts_with(b"%24")
+    };
+    let bytes = uri.as_bytes();
+    let is_marked = memchr::memchr3_iter(b'{', b'%', b'#', bytes).any(|at| match bytes[at] {
+        b'{' => refers(at, 1),
+        b'#' => bytes[at..].starts_with(b"#EXT"),
+        _ => matches!(bytes[at + 1..], [b'7', b'b' | b'B', ..]) && refers(at, 3),
+    });
+    !is_marked && !uri.contains(is_odd)
 }
 
 impl<'uri> Parts<'uri> {
     pub(super) fn of(uri: &'uri str) -> Self {
-        let before_fragment = uri.split_once('#').map_or(uri, |(before, _)| before);
+        let fragment_at = uri.find('#').unwrap_or(uri.len());
+        let (before_fragment, fragment) = uri.split_at(fragment_at);
         let (path, query) = match before_fragment.split_once('?') {
             Some((path, query)) => (path, Some(query)),
             None => (before_fragment, None),
@@ -21,7 +45,7 @@ impl<'uri> Parts<'uri> {
         Self {
             path,
             query,
-            path_and_query: before_fragment.len(),
+            fragment,
         }
     }
 
@@ -30,7 +54,7 @@ impl<'uri> Parts<'uri> {
         Self {
             path,
             query: None,
-            path_and_query: path.len(),
+            fragment: "",
         }
     }
 
@@ -52,5 +76,30 @@ impl<'uri> Parts<'uri> {
         out.push(separator);
         out.extend_from_slice(PASS_PARAMETER.as_bytes());
         out.push(b'=');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_uri_is_ambiguous_where_some_reader_takes_it_for_another() {
+        for (uri, expected) in [
+            ("a b/é.ts?x={y}&z=%7Bg%7D#t=1", true),
+            ("{$h}/a.ts", false),
+            ("{%24h}/a.ts", false),
+            ("%7B$h%7D/a.ts", false),
+            ("%7b%24h%7d/a.ts", false),
+            ("a%7", true),
+            ("a.ts?x=\t", false),
+            ("a.ts?\u{2028}", false),
+            ("a.ts\u{a0}", false),
+            ("\u{feff}a.ts", false),
+            ("a.ts#EXT-X-MEDIA:URI=", false),
+            ("a.ts?#EXTINF", false),
+        ] {
+            assert_eq!(is_unambiguous(uri), expected, "{uri:?}");
+        }
     }
 }

@@ -111,12 +111,13 @@ async fn answer(request: &JsValue, env: &JsValue, context: &JsValue) -> Result<R
     };
     match done {
         Ok(done) => {
-            watch.note(done.response.status(), done.bytes, done.source, None);
+            let note = done.note.as_deref();
+            watch.note(done.response.status(), done.bytes, done.source, None, note);
             Ok(done.response)
         }
         Err(refusal) => {
             let problem = watch.told_as(refusal.problem).await;
-            watch.note(problem.status(), 0, None, Some(&refusal));
+            watch.note(problem.status(), 0, None, Some(&refusal), None);
             reply.refuse(problem)
         }
     }

@@ -33,6 +33,8 @@ pub(super) struct Done {
     pub(super) response: Response,
     pub(super) bytes: u64,
     pub(super) source: Option<Source>,
+    /// How the answer differs from what is stored, where the operator should know.
+    pub(super) note: Option<String>,
 }
 
 impl Done {
@@ -42,6 +44,7 @@ impl Done {
             response,
             bytes: 0,
             source: None,
+            note: None,
         }
     }
 }
@@ -97,6 +100,7 @@ pub(super) async fn read(read: &Read<'_>, place: &Place<'_>) -> Result<Done, Ref
             response,
             bytes,
             source: Some(source),
+            note: None,
         })
     };
     match read.answer(&found.stored) {
@@ -132,16 +136,18 @@ pub(super) async fn read(read: &Read<'_>, place: &Place<'_>) -> Result<Done, Ref
                 "Server-Timing",
                 format!("rewrite;dur={}", milliseconds(took)),
             ));
-            let length = rewritten.len() as u64;
+            let length = rewritten.bytes.len() as u64;
+            let note = rewritten.note();
             if !headers.iter().any(|(name, _)| *name == "Content-Encoding") {
                 headers.push(("Content-Length", length.to_string()));
             }
             let body = if read.head {
                 Body::Empty
             } else {
-                Body::Bytes(rewritten)
+                Body::Bytes(rewritten.bytes)
             };
-            send(200, headers, body, length)
+            let done = send(200, headers, body, length)?;
+            Ok(Done { note, ..done })
         }
     }
 }

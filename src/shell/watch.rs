@@ -54,6 +54,7 @@ impl Watch<'_> {
         bytes: u64,
         source: Option<Source>,
         refusal: Option<&Refusal>,
+        note: Option<&str>,
     ) {
         let header = |name: &str| (self.request.header)(name).unwrap_or_default();
         let viewer = viewer(
@@ -72,6 +73,7 @@ impl Watch<'_> {
             source,
             viewer: &viewer,
             refusal,
+            note,
         };
         let line = record.line().into();
         if status < 500 {

@@ -21,7 +21,7 @@ const SEGMENT: &str = "courses/rails-patterns-101/v/0f3c9a71d2b4/1080p/seg00042.
 pub fn rewritten(segments: u32, rounds: u32) -> f64 {
     let (key, object, playlist) = (key(), object(PLAYLIST), media_playlist(segments));
     let (base, grant) = (base(&object), grant(&key, &object));
-    let written = |_| rewrite(&playlist, &base, &grant).expect("a playlist").len();
+    let written = |_| rewrite(&playlist, &base, &grant).expect("a playlist").bytes.len();
     (0..rounds).map(written).sum::<usize>() as f64
 }
 
@@ -30,7 +30,7 @@ pub fn rewritten(segments: u32, rounds: u32) -> f64 {
 pub fn sample(segments: u32) -> String {
     let (key, object) = (key(), object(PLAYLIST));
     let playlist = media_playlist(segments);
-    let bytes = rewrite(&playlist, &base(&object), &grant(&key, &object)).expect("a playlist");
+    let bytes = rewrite(&playlist, &base(&object), &grant(&key, &object)).expect("a playlist").bytes;
     String::from_utf8(bytes).expect("ASCII")
 }
 

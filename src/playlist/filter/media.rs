@@ -1,8 +1,9 @@
 //! The filter of a Media Playlist: Media Segments outside a preview.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
-use super::{Edit, attribute, sorted, tag, trim_line, whole_lines};
+use super::{Edit, add_range, attribute, sorted, tag, trim_line, whole_lines};
 use crate::playlist::PlaylistError;
 
 /// A Media Segment with the tags that belong to it.
@@ -84,7 +85,7 @@ pub(in crate::playlist) fn media(
                 let is_uri = name.is_empty()
                     && !line.trim_ascii().is_empty()
                     && !line.trim_ascii_start().starts_with(b"#");
-                segment.lines.push(at.clone());
+                add_range(&mut segment.lines, at.clone());
                 if is_uri {
                     segment.uri = Some(at.start..at.start + line.len());
                     segments.push(Segment::default());
@@ -149,15 +150,20 @@ pub(in crate::playlist) fn media(
     if cut_at_end {
         edits.extend(tail.lines.into_iter().map(Edit::drop));
     }
-    // Of the tags before the first kept segment only those that hold for it, and none behind the last.
-    for (index, (number, at, kind)) in states.iter().enumerate() {
-        let replaced = states[index + 1..].iter().any(|(later, _, other)| {
-            Some(*later) <= first
-                && (other == kind || (*other == b"#EXT-X-KEY" && kind.starts_with(other)))
-        });
+    // Of the tags before the first kept segment only those that hold for it, and none behind the last. Read from the end,
+    // so that a set says which kinds come again.
+    let mut again: BTreeSet<&[u8]> = BTreeSet::new();
+    for (number, at, kind) in states.iter().rev() {
+        let is_before = Some(*number) <= first;
+        let is_key = kind.starts_with(b"#EXT-X-KEY");
+        let replaced =
+            again.contains(kind.as_slice()) || (is_key && again.contains(b"#EXT-X-KEY".as_slice()));
         let behind = last.is_none_or(|last| *number > last) && cut_at_end;
         if behind || (Some(*number) < first && replaced) {
             edits.push(Edit::drop(at.clone()));
+        }
+        if is_before {
+            again.insert(kind);
         }
     }
     let head = first_line_ends.unwrap_or(0);

@@ -98,13 +98,29 @@ fn sorted<T: Ord>(values: Vec<T>) -> Vec<T> {
 }
 
 /// Lines with their endings.
-fn whole_lines(playlist: &[u8]) -> Vec<Range<usize>> {
-    let starts: Vec<usize> = lines(playlist).map(|line| line.start).collect();
-    starts
-        .iter()
-        .zip(starts.iter().skip(1).chain([&playlist.len()]))
-        .map(|(start, end)| *start..*end)
-        .collect()
+fn whole_lines(playlist: &[u8]) -> impl Iterator<Item = Range<usize>> {
+    let mut lines = lines(playlist).map(|line| line.start).peekable();
+    std::iter::from_fn(move || {
+        let start = lines.next()?;
+        Some(start..lines.peek().copied().unwrap_or(playlist.len()))
+    })
+}
+
+/// Adds a range to ranges in their order; one that touches the last makes it longer.
+fn add_range(ranges: &mut Vec<Range<usize>>, at: Range<usize>) {
+    match ranges.last_mut() {
+        Some(last) if last.end == at.start => last.end = at.end,
+        _ => ranges.push(at),
+    }
+}
+
+/// The edits, and those that take out `ranges`.
+pub(super) fn without(mut edits: Vec<Edit>, ranges: Vec<Range<usize>>) -> Vec<Edit> {
+    if ranges.is_empty() {
+        return edits;
+    }
+    edits.extend(ranges.into_iter().map(Edit::drop));
+    sorted(edits)
 }
 
 /// A line without its ending.

@@ -1,5 +1,6 @@
 //! The filter of a Multivariant Playlist: Variant Streams and Renditions that a link does not open.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use lectern_hot::attributes::attributes;
@@ -8,7 +9,7 @@ use super::{Edit, Entitlements, attribute, sorted, tag, trim_line, whole_lines};
 use crate::playlist::PlaylistError;
 
 /// A Rendition Group: its type and id.
-type Group = (String, String);
+type Group<'playlist> = (&'playlist str, &'playlist str);
 
 /// An `EXT-X-STREAM-INF` with its URI line, or an entry that is one line.
 struct Variant {
@@ -26,18 +27,17 @@ pub(in crate::playlist) fn multivariant(
     playlist: &[u8],
     entitlements: &Entitlements,
 ) -> Result<Vec<Edit>, PlaylistError> {
-    let whole = whole_lines(playlist);
     let too_tall = |line: &[u8]| {
         entitlements
             .max_height
             .is_some_and(|most| height(line).is_none_or(|height| height > most))
     };
     // Renditions that are in a language of the link's.
-    let mut renditions: Vec<(Range<usize>, Group, bool)> = Vec::new();
+    let mut renditions: Vec<(Range<usize>, Group<'_>, bool)> = Vec::new();
     let mut variants: Vec<Variant> = Vec::new();
     let mut edits = Vec::new();
     let mut open: Option<(Range<usize>, usize)> = None;
-    for at in &whole {
+    for at in whole_lines(playlist) {
         let line = trim_line(&playlist[at.clone()]);
         match tag(line).0 {
             b"#EXT-X-STREAM-INF" => open = Some((at.start..at.start + line.len(), at.start)),
@@ -62,7 +62,7 @@ pub(in crate::playlist) fn multivariant(
                         || attribute(line, b"LANGUAGE")
                             .is_some_and(|language| speaks(langs, language))
                 });
-                renditions.push((at.clone(), (kind.to_owned(), group.to_owned()), listed));
+                renditions.push((at.clone(), (kind, group), listed));
             }
             b"" if !line.trim_ascii().is_empty() && !line.trim_ascii_start().starts_with(b"#") => {
                 if let Some((tag, start)) = open.take() {
@@ -82,11 +82,11 @@ pub(in crate::playlist) fn multivariant(
     if let Some((_, start)) = open {
         edits.push(Edit::drop(start..playlist.len()));
     }
-    let has = |renditions: &[(Range<usize>, Group, bool)], kind: &str, id: &str, listed: bool| {
-        renditions
-            .iter()
-            .any(|(_, (found, group), keep)| found == kind && group == id && (*keep || !listed))
-    };
+    // Whether a Rendition of each group is listed.
+    let mut groups: BTreeMap<Group<'_>, bool> = BTreeMap::new();
+    for (_, group, listed) in &renditions {
+        *groups.entry(*group).or_default() |= listed;
+    }
     let unlisted: Vec<&[u8]> = renditions
         .iter()
         .filter(|(_, _, listed)| !listed)
@@ -94,7 +94,7 @@ pub(in crate::playlist) fn multivariant(
         .map(str::as_bytes)
         .collect();
     let unlisted = sorted(unlisted);
-    let mut used: Vec<Group> = Vec::new();
+    let mut used: BTreeSet<Group<'_>> = BTreeSet::new();
     for variant in &mut variants {
         let line = &playlist[variant.tag.clone()];
         // A Variant Stream of sound alone may be a Rendition by another name, and goes with it.
@@ -102,8 +102,7 @@ pub(in crate::playlist) fn multivariant(
         variant.keep &= unlisted.binary_search(&uri).is_err();
         // Its sound is only in other languages: it cannot be played as the link says.
         if let Some(group) = attribute(line, b"AUDIO") {
-            variant.keep &=
-                has(&renditions, "AUDIO", group, true) || !has(&renditions, "AUDIO", group, false);
+            variant.keep &= groups.get(&("AUDIO", group)) != Some(&false);
         }
         if !variant.keep {
             edits.push(Edit::drop(variant.at.clone()));
@@ -111,13 +110,12 @@ pub(in crate::playlist) fn multivariant(
         }
         for kind in ["AUDIO", "VIDEO", "SUBTITLES", "CLOSED-CAPTIONS"] {
             if let Some(group) = attribute(line, kind.as_bytes()) {
-                used.push((kind.to_owned(), group.to_owned()));
+                used.insert((kind, group));
             }
         }
         // §4.4.6.2: the attribute's value must match a group that is there.
         if let Some(group) = attribute(line, b"SUBTITLES")
-            && has(&renditions, "SUBTITLES", group, false)
-            && !has(&renditions, "SUBTITLES", group, true)
+            && groups.get(&("SUBTITLES", group)) == Some(&false)
             && let Some(at) = attribute_with_comma(line, b"SUBTITLES")
         {
             let start = variant.tag.start;
