@@ -301,6 +301,42 @@ mod tests {
     }
 
     #[test]
+    fn an_uploaders_charset_is_not_passed_on_with_what_is_rewritten() {
+        let keys = ring(&["k"]);
+        let hls = "application/vnd.apple.mpegurl";
+        for (key, treatment, limits, expected) in [
+            ("c/p.m3u8", Treatment::Playlist, Limits::None, hls),
+            ("c/p.bin", Treatment::ByContentType, Limits::None, hls),
+            (
+                "c/storyboard.vtt",
+                Treatment::Playlist,
+                Limits::Storyboard,
+                "text/vtt; charset=utf-8",
+            ),
+            (
+                "c/m.mpd",
+                Treatment::Playlist,
+                Limits::BelowPass,
+                "application/dash+xml",
+            ),
+            (
+                "c/l.json",
+                Treatment::AssetList,
+                Limits::None,
+                "application/json",
+            ),
+        ] {
+            let mut read = read(&keys, key, treatment);
+            read.grant.limits = limits;
+            let stored = stored(Some("audio/mpegurl; charset=iso-2022-jp"), 9);
+            let Answer::Rewritten(headers) = read.answer(&stored) else {
+                panic!("{key} is not rewritten");
+            };
+            assert_eq!(header(&headers, "Content-Type"), Some(expected), "{key}");
+        }
+    }
+
+    #[test]
     fn what_never_changes_is_kept_as_long_as_the_credential_holds() {
         let keys = ring(&["k"]);
         for (key, treatment, expected) in [

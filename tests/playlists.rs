@@ -8,7 +8,9 @@ use std::path::Path;
 use lectern::keyring::Keyring;
 use lectern::network::Place;
 use lectern::object_key::{Directory, ObjectKey};
-use lectern::playlist::{Base, Entitlements, Grant, Limits, PlaylistError, rewrite};
+use lectern::playlist::{
+    Base, Entitlements, Grant, Limits, PlaylistError, check_manifest, rewrite,
+};
 
 const KEYS: &str = r#"[{"kid":"golden","secret":"Z29sZGVuIGdvbGRlbiBnb2xkZW4gZ29sZGVuIGdvbGQ"}]"#;
 
@@ -165,6 +167,43 @@ fn a_playlist_that_takes_the_viewers_credential_or_is_read_differently_is_refuse
             let found = rewrite(playlist.as_bytes(), &base, &grant(limits)).map(|_| ());
             assert_eq!(found, Err(expected), "{lines}");
         }
+    }
+}
+
+#[test]
+fn below_a_directorys_pass_nothing_is_signed_and_nothing_steers_elsewhere() {
+    let keys = Keyring::from_json(KEYS).expect("a key ring");
+    let key = ObjectKey::new("a/p.m3u8").expect("an object key");
+    let grant = Grant {
+        key: keys.minting(),
+        expires: 0,
+        root: key.directory(),
+        depth: 1,
+        place: Place::default(),
+        limits: Limits::BelowPass,
+    };
+    let base = Base {
+        origin: "https://video.example.org",
+        key: &key,
+    };
+    let playlist = b"#EXTM3U\n#EXT-X-CONTENT-STEERING:SERVER-URI=\"https://evil\"\n#EXT-X-STREAM-INF:A=1\na.m3u8\n";
+    let served = rewrite(playlist, &base, &grant).expect("a playlist").bytes;
+    let expected = "#EXTM3U\n#EXT-X-STREAM-INF:A=1\na.m3u8\n";
+    assert_eq!(String::from_utf8_lossy(&served), expected);
+    for (manifest, expected) in [
+        ("<MPD><Period/></MPD>", Ok(())),
+        (
+            "<MPD><ContentSteering>https://evil</ContentSteering></MPD>",
+            Err(PlaylistError::HidesSteering),
+        ),
+        (
+            "<!DOCTYPE MPD [<!ENTITY e '<Content&#83;teering/>'>]><MPD>&e;</MPD>",
+            Err(PlaylistError::HidesSteering),
+        ),
+        ("<\0M\0P\0D\0", Err(PlaylistError::AmbiguousLine)),
+    ] {
+        let found = check_manifest(manifest.as_bytes()).map(|_| ());
+        assert_eq!(found, expected, "{manifest}");
     }
 }
 

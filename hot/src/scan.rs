@@ -312,7 +312,10 @@ mod tests {
     #[test]
     fn hazards_are_found_wherever_a_parser_finds_them() {
         let none = Hazards::default;
-        let steering = |steering: Vec<Range<usize>>| Hazards { steering, ..none() };
+        let steering = |line: Range<usize>| Hazards {
+            steering: std::iter::once(line).collect(),
+            ..none()
+        };
         for (playlist, expected) in [
             (
                 "#EXTM3U\r\n#EXT-X-DEFINE:NAME=\"a\",VALUE=\"é\"\r\n",
@@ -390,19 +393,16 @@ mod tests {
                 },
             ),
             ("#EXT-X-DEFINE:NAME=\"a\"\n# QUERYPARAM\n", none()),
-            (
-                "#EXTM3U\n#EXT-X-CONTENT-STEERING:A=1\na\n",
-                steering(vec![8..36]),
-            ),
+            ("#EXTM3U\n#EXT-X-CONTENT-STEERING:A=1\na\n", steering(8..36)),
             (
                 " ##EXT-X-CONTENT-STEERING\n#EXT-X-CONTENT-STEERING",
-                steering(vec![0..49]),
+                steering(0..49),
             ),
             (
                 "a#EXT-X-CONTENT-STEERING:A=1\nb\n",
                 Hazards {
                     hides_steering: true,
-                    ..steering(vec![0..29])
+                    ..steering(0..29)
                 },
             ),
         ] {

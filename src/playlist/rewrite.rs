@@ -111,7 +111,7 @@ pub enum PlaylistError {
     #[error("`EXT-X-DEFINE` with `QUERYPARAM` takes the viewer's credential from the URL")]
     TakesQuery,
     #[error(
-        "`EXT-X-CONTENT-STEERING` stands in a line that is a URI, or a DASH manifest has `ContentSteering`"
+        "`EXT-X-CONTENT-STEERING` stands in a line that is a URI, or a DASH manifest has `ContentSteering` or entities"
     )]
     HidesSteering,
     #[error("a restricted link opens Multivariant Playlists, and what these list, alone")]
@@ -284,7 +284,9 @@ pub fn check_manifest(manifest: &[u8]) -> Result<Rewritten, PlaylistError> {
     if manifest.contains(&0) {
         return Err(PlaylistError::AmbiguousLine);
     }
-    if memchr::memmem::find(manifest, b"ContentSteering").is_some() {
+    // An entity may spell the name in characters that are not there.
+    let holds = |wanted: &[u8]| memchr::memmem::find(manifest, wanted).is_some();
+    if holds(b"ContentSteering") || holds(b"<!ENTITY") {
         return Err(PlaylistError::HidesSteering);
     }
     Ok(Rewritten {
