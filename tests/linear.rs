@@ -308,3 +308,194 @@ mod json {
         );
     }
 }
+
+mod asset_lists {
+    use lectern::keyring::Keyring;
+    use lectern::network::Place;
+    use lectern::object_key::ObjectKey;
+    use lectern::playlist::{Base, Grant, Limits, rewrite_asset_list};
+
+    use super::*;
+
+    /// Bytes of memory for each byte of a list: what its escapes say, and the result.
+    const MOST_PER_BYTE: usize = 3;
+    /// The values themselves, of which there are only so many.
+    const MOST_FOR_VALUES: usize = 16 << 20;
+
+    #[test]
+    fn asset_lists_are_rewritten_in_linear_time_and_bounded_memory() {
+        let keys = Keyring::from_json(
+            r#"[{"kid":"m","secret":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}]"#,
+        )
+        .expect("a key ring");
+        let key = ObjectKey::new("c/v/assets.json").expect("an object key");
+        let base = Base {
+            origin: "https://video.example.org",
+            key: &key,
+        };
+        let grant = Grant {
+            key: keys.minting(),
+            expires: 1_800_000_000,
+            root: key.directory(),
+            depth: 2,
+            place: Place::default(),
+            limits: Limits::None,
+        };
+        // Each with as many entries as are read at all, and entries that get longer beyond.
+        for (name, entry, padding) in [
+            ("URIs", r#"{"URI":"a.m3u8"}"#, "nothing"),
+            ("URIs with a query", r#"{"URI":"a.m3u8?PAD"}"#, "PAD"),
+            ("URIs of folders", r#"{"URI":"b/../PAD/a.m3u8"}"#, "PAD"),
+            (
+                "URIs elsewhere",
+                r#"{"URI":"https://b.example/PAD"}"#,
+                "PAD",
+            ),
+            ("escapes", r#"{"URI":"a\u002em3u8?PAD"}"#, "PAD"),
+            ("other members", r#"{"PAD":0,"URI":"a.m3u8"}"#, "PAD"),
+        ] {
+            let list = |bytes: usize| {
+                let count = (bytes / 40).clamp(1, 30_000);
+                let filling = "x/".repeat((bytes / count).saturating_sub(entry.len()) / 2);
+                let filling = if name == "other members" {
+                    filling
+                } else {
+                    filling.replace("/", "y")
+                };
+                let entry = entry.replace(padding, &filling);
+                format!(r#"{{"ASSETS":[{}]}}"#, vec![entry; count].join(","))
+            };
+            assert_linear(name, list, |list| {
+                rewrite_asset_list(list.as_bytes(), &base, &grant)
+            });
+            let list = list(8 << 20);
+            let mut length = 0;
+            let used =
+                measure(|| length = rewrite_asset_list(list.as_bytes(), &base, &grant).len());
+            assert!(length >= list.len());
+            assert!(
+                used.bytes_max as usize <= MOST_PER_BYTE * list.len() + MOST_FOR_VALUES,
+                "{name}: {} bytes for {}",
+                used.bytes_max,
+                list.len()
+            );
+        }
+    }
+}
+
+mod requests {
+    use lectern::config::Config;
+    use lectern::decide::{Decision, decide};
+    use lectern::link::{self, Claims};
+    use lectern::object_key::Scope;
+    use lectern::request::Request;
+
+    use super::*;
+
+    const NOW: u64 = 1_800_000_000;
+
+    fn config() -> Config {
+        Config::from_lookup(|name| {
+            (name == "LECTERN_KEYS").then(|| {
+                r#"[{"kid":"k","secret":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}]"#.to_owned()
+            })
+        })
+        .expect("a configuration")
+    }
+
+    /// Decides a request by a right link, with one more header.
+    fn decided<'config>(
+        config: &'config Config,
+        bearer: &str,
+        (name, value): (&str, &str),
+    ) -> Decision<'config> {
+        let header = |asked: &str| match asked {
+            "authorization" => Some(bearer.to_owned()),
+            asked => (asked == name).then(|| value.to_owned()),
+        };
+        let request = Request {
+            method: "GET",
+            origin: "https://video.example.org",
+            path: "/c/a.mp4",
+            query: None,
+            header: &header,
+            country: &|| None,
+        };
+        decide(&request, config, NOW)
+    }
+
+    #[test]
+    fn headers_are_read_in_linear_time() {
+        let config = config();
+        let claims = Claims::new(Scope::parse("/c/").expect("a scope"), NOW + 60);
+        let bearer = format!("Bearer {}", link::mint(config.keys.minting(), &claims));
+        for (name, repeated) in [
+            ("if-none-match", r#""a","#),
+            ("if-none-match", ",, \t"),
+            ("if-none-match", r#"W/"aaaaaaaaaaaaaaa","#),
+            ("if-match", r#""","#),
+            ("if-match", r#""a" "#),
+            ("if-range", r#""a""#),
+            ("if-modified-since", "Sun "),
+            ("if-modified-since", "Sun, 06 Nov 1994 08:49:37 GMT "),
+            ("if-unmodified-since", "06-Nov-94-"),
+            ("range", "bytes="),
+            ("range", "0-0,"),
+            ("range", "9"),
+            ("accept-encoding", "gzip;q=0,"),
+            ("accept-encoding", "gzip;"),
+            ("accept-encoding", ";q=0"),
+            ("cf-connecting-ip", "1:"),
+            ("origin", "https://a."),
+            ("content-type", "a/b;"),
+        ] {
+            let value = |bytes: usize| {
+                let first = if name == "range" { "bytes=0-" } else { "" };
+                format!("{first}{}", repeated.repeat(bytes / repeated.len()))
+            };
+            assert_linear(&format!("{name}: {repeated}"), value, |value| {
+                assert!(matches!(
+                    decided(&config, &bearer, (name, value)),
+                    Decision::Read(_)
+                ));
+            });
+        }
+    }
+
+    #[test]
+    fn paths_queries_and_tokens_are_read_in_linear_time() {
+        let config = config();
+        for (name, before, repeated) in [
+            ("a path", "/", "a/"),
+            ("an encoded path", "/", "%41"),
+            ("dots", "/", "../"),
+            ("a path's pass", "/~", "A"),
+            ("paths' passes", "", "/~A"),
+            ("a query", "/a?", "a=b&"),
+            ("a token", "/a?token=", "A"),
+            ("a token's dots", "/a?token=", "."),
+            ("a pass", "/a?p=", "A"),
+            ("a URL", "", "://"),
+            ("question marks", "/", "?"),
+        ] {
+            let url = |bytes: usize| {
+                format!(
+                    "https://a.example{before}{}",
+                    repeated.repeat(bytes / repeated.len())
+                )
+            };
+            assert_linear(name, url, |url| {
+                let (origin, path, query) = lectern::request::split_url(url)?;
+                let request = Request {
+                    method: "GET",
+                    origin,
+                    path,
+                    query,
+                    header: &|_| None,
+                    country: &|| None,
+                };
+                matches!(decide(&request, &config, NOW), Decision::Refuse(_)).then_some(())
+            });
+        }
+    }
+}
