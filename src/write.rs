@@ -108,7 +108,12 @@ pub fn parse_parts(body: &[u8]) -> Result<Vec<UploadedPart>, Refusal> {
     let bad = |reason: &str| Refusal::new(Problem::BadRequest, reason);
     let part = |part: &Value<'_>| {
         Some(UploadedPart {
-            part_number: part.member("partNumber")?.as_integer()?.try_into().ok()?,
+            // What is beyond the type is beyond the bound, which is told below.
+            part_number: part
+                .member("partNumber")?
+                .as_integer()?
+                .try_into()
+                .unwrap_or(u16::MAX),
             etag: part.member("etag")?.as_str()?.to_owned(),
         })
     };
@@ -119,6 +124,9 @@ pub fn parse_parts(body: &[u8]) -> Result<Vec<UploadedPart>, Refusal> {
         .and_then(|parts| parts.iter().map(part).collect());
     let parts =
         parts.ok_or_else(|| bad(r#"the body is not {"parts":[{"partNumber":1,"etag":"…"}]}"#))?;
+    if parts.iter().any(|part| !is_part_number(part.part_number)) {
+        return Err(bad("`partNumber` is 1 to 10000"));
+    }
     let ascending = parts.is_sorted_by(|one, next| one.part_number < next.part_number);
     if parts.is_empty() || !ascending {
         return Err(bad("the parts are not in ascending order, each once"));
@@ -178,7 +186,7 @@ impl Write {
                 let number = number
                     .parse()
                     .ok()
-                    .filter(|number| (1..=MAX_PARTS).contains(number))
+                    .filter(|number| is_part_number(*number))
                     .ok_or_else(|| {
                         Refusal::new(Problem::BadRequest, "`partNumber` is 1 to 10000")
                     })?;
@@ -209,6 +217,10 @@ impl Write {
             _ => bad("the query does not go with the method"),
         }
     }
+}
+
+fn is_part_number(number: u16) -> bool {
+    (1..=MAX_PARTS).contains(&number)
 }
 
 /// The length of the body, which storage has to know before the first byte.
@@ -263,5 +275,61 @@ fn condition(request: &Request<'_>) -> Result<Option<Condition>, Refusal> {
             None => refuse(),
         },
         (Some(_), Some(_)) => refuse(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_of_parts_is_in_ascending_order_from_1_to_10_000() {
+        const NO_LIST: &str = "the body is not";
+        const NO_NUMBER: &str = "`partNumber` is 1 to 10000";
+        const NO_ORDER: &str = "the parts are not in ascending order";
+        let listed = |numbers: &[u64]| {
+            let part = |number: &u64| format!(r#"{{"partNumber":{number},"etag":"e{number}"}}"#);
+            let parts: Vec<String> = numbers.iter().map(part).collect();
+            format!(r#"{{"parts":[{}]}}"#, parts.join(","))
+        };
+        let all: Vec<u64> = (1..=10_000).collect();
+        let too_many: Vec<u64> = (1..=10_001).collect();
+        for (body, expected) in [
+            (listed(&[1]), Ok(1)),
+            (listed(&[1, 2, 9_999, 10_000]), Ok(4)),
+            (listed(&all), Ok(10_000)),
+            (listed(&[]), Err(NO_ORDER)),
+            (listed(&[2, 1]), Err(NO_ORDER)),
+            (listed(&[1, 1]), Err(NO_ORDER)),
+            (listed(&[0]), Err(NO_NUMBER)),
+            (listed(&[0, 1]), Err(NO_NUMBER)),
+            (listed(&[10_001]), Err(NO_NUMBER)),
+            (listed(&too_many), Err(NO_NUMBER)),
+            (listed(&[65_535]), Err(NO_NUMBER)),
+            (listed(&[65_536]), Err(NO_NUMBER)),
+            (listed(&[u64::MAX]), Err(NO_NUMBER)),
+            (String::new(), Err(NO_LIST)),
+            ("[]".to_owned(), Err(NO_LIST)),
+            (r#"{"parts":{}}"#.to_owned(), Err(NO_LIST)),
+            (r#"{"parts":[1]}"#.to_owned(), Err(NO_LIST)),
+            (
+                r#"{"parts":[{"partNumber":-1,"etag":"e"}]}"#.to_owned(),
+                Err(NO_LIST),
+            ),
+            (
+                r#"{"parts":[{"partNumber":1,"etag":"e","etag":"f"}]}"#.to_owned(),
+                Err(NO_LIST),
+            ),
+        ] {
+            let found = parse_parts(body.as_bytes());
+            match (&found, expected) {
+                (Ok(parts), Ok(count)) => assert_eq!(parts.len(), count),
+                (Err(refusal), Err(reason)) => {
+                    assert_eq!(refusal.problem, Problem::BadRequest);
+                    assert!(refusal.reason.contains(reason), "{}", refusal.reason);
+                }
+                _ => panic!("{found:?} instead of {expected:?}"),
+            }
+        }
     }
 }

@@ -23,7 +23,8 @@ const DAYS_TO_1970: u64 = 865_565;
 /// ```
 #[must_use]
 pub fn parse_date(text: &str, now: u64) -> Option<u64> {
-    let words: Vec<&str> = text.split_ascii_whitespace().collect();
+    // No form has more than six.
+    let words: Vec<&str> = text.split_ascii_whitespace().take(7).collect();
     let (day_name, year, month, day, time) = match *words.as_slice() {
         [name, day, month, year, time, "GMT"] => (name, number(year, 4)?, month, day, time),
         [name, date, time, "GMT"] => {

@@ -6,16 +6,20 @@ use super::uri::{Parts, is_unambiguous};
 use crate::json::{Text, Value, quoted};
 use crate::pass::{Kind, Minter};
 
+/// `?p=` and the longest pass of a playlist.
+const PASS_ROOM: usize = 3 + 32;
+
 /// Gives each asset's playlist a pass; every other byte stays. JSON that is no list of assets comes back as it was: what
 /// it means is the player's business.
 #[must_use]
 pub fn rewrite_asset_list(body: &[u8], base: &Base<'_>, grant: &Grant<'_>) -> Vec<u8> {
     let list = Value::parse(body);
     let assets = list.as_ref().and_then(|list| list.member("ASSETS"));
+    let assets = assets.and_then(Value::as_array).unwrap_or_default();
     let mut minter = Minter::new(grant.key, grant.expires, grant.place);
-    let mut out = Vec::with_capacity(body.len());
+    let mut out = Vec::with_capacity(body.len() + assets.len() * PASS_ROOM);
     let mut copied = 0;
-    for asset in assets.and_then(Value::as_array).unwrap_or_default() {
+    for asset in assets {
         if let Some(Value::String(Text { text, at })) = asset.member("URI")
             && let Some(signed) = sign(text, base, grant, &mut minter)
         {
@@ -28,7 +32,12 @@ pub fn rewrite_asset_list(body: &[u8], base: &Base<'_>, grant: &Grant<'_>) -> Ve
     out
 }
 
+/// `None` for what is not ours to sign. Clients drop control characters from a URL, each in its own places, and JSON writes
+/// them longer than they came in.
 fn sign(uri: &str, base: &Base<'_>, grant: &Grant<'_>, minter: &mut Minter<'_>) -> Option<String> {
+    if uri.bytes().any(|byte| byte.is_ascii_control()) {
+        return None;
+    }
     let parts = Parts::of(uri);
     if !is_unambiguous(uri) {
         return None;
@@ -69,7 +78,7 @@ mod tests {
             place: Place::default(),
             limits: Limits::None,
         };
-        let body = br#"{"ASSETS":[{"URI":"ad/a.m3u8?x=1#t","DURATION":5},{"URI":"https://ads.example/a.m3u8"},{"URI":"/d/a.m3u8"},{}]}"#;
+        let body = br#"{"ASSETS":[{"URI":"ad/a.m3u8?x=1#t","DURATION":5},{"URI":"https://ads.example/a.m3u8"},{"URI":"/d/a.m3u8"},{"URI":"a.m3u8?x\n"},{}]}"#;
         let rewritten = rewrite_asset_list(body, &base, &grant);
         let list: serde_json::Value = serde_json::from_slice(&rewritten).expect("JSON");
         let uri = |at: usize| list["ASSETS"][at]["URI"].as_str().unwrap_or_default();
@@ -81,6 +90,7 @@ mod tests {
         assert!(pass::verify(pass, &asset, Place::default(), &keys, 0).is_ok());
         assert_eq!(uri(1), "https://ads.example/a.m3u8");
         assert_eq!(uri(2), "/d/a.m3u8");
+        assert_eq!(uri(3), "a.m3u8?x\n");
         for body in ["", "[]", "{", r#"{"ASSETS":{}}"#] {
             assert_eq!(
                 rewrite_asset_list(body.as_bytes(), &base, &grant),
