@@ -383,6 +383,189 @@ mod asset_lists {
     }
 }
 
+mod playlists {
+    use lectern::keyring::Keyring;
+    use lectern::network::Place;
+    use lectern::object_key::ObjectKey;
+    use lectern::playlist::{Base, Entitlements, Grant, Limits, rewrite};
+
+    use super::*;
+
+    /// More URIs than this are refused.
+    const MOST_URIS: usize = 140_000;
+    /// Bytes of memory for each byte of a playlist: the result, and the filters' notes of each line. The edge needs half of
+    /// it, since its addresses have 32 bits.
+    const MOST_PER_BYTE: usize = 10;
+    const SLACK: usize = 1 << 20;
+
+    fn multivariant(preview: Option<(u32, u32)>) -> Limits {
+        Limits::Multivariant(Entitlements {
+            max_height: Some(480),
+            langs: Some(vec!["en".to_owned()]),
+            preview,
+        })
+    }
+
+    /// A playlist of about `bytes`: `head`, and `lines` again and again. `N` stands for the number of the repetition, and
+    /// `PAD` for text that makes each long enough, so that no more than [`MOST_URIS`] fit.
+    fn playlist(head: &str, lines: &str, bytes: usize) -> String {
+        let count = (bytes / (lines.len() + 8)).clamp(1, MOST_URIS / 2);
+        let pad = "x".repeat((bytes / count).saturating_sub(lines.len() + 16).max(1));
+        let mut text = head.to_owned();
+        for number in 0..count {
+            let unit = lines.replace("NN", &format!("{number:06}"));
+            let unit = unit.replace("PAD", &pad);
+            if text.len() + unit.len() > bytes.max(head.len() + unit.len()) {
+                break;
+            }
+            text += &unit;
+        }
+        text
+    }
+
+    fn is_linear(name: &str, head: &str, lines: &str, limits: &Limits) {
+        let keys = Keyring::from_json(
+            r#"[{"kid":"m","secret":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}]"#,
+        )
+        .expect("a key ring");
+        let key = ObjectKey::new("c/v/playlist.m3u8").expect("an object key");
+        let base = Base {
+            origin: "https://video.example.org",
+            key: &key,
+        };
+        let grant = Grant {
+            key: keys.minting(),
+            expires: 1_800_000_000,
+            root: key.directory(),
+            depth: 2,
+            place: Place::default(),
+            limits: limits.clone(),
+        };
+        let input = |bytes: usize| playlist(head, lines, bytes);
+        let rewritten = |text: &String| {
+            let found = rewrite(text.as_bytes(), &base, &grant);
+            assert!(found.is_ok(), "{name}: {:?}", found.err());
+            found.map(|found| found.bytes.len()).ok()
+        };
+        assert_linear(name, input, rewritten);
+        let largest = input(8 << 20);
+        let mut length = None;
+        let used = measure(|| length = rewritten(&largest));
+        assert!(
+            used.bytes_max as usize <= MOST_PER_BYTE * largest.len() + SLACK,
+            "{name}: {} bytes for {}, which became {length:?}",
+            used.bytes_max,
+            largest.len()
+        );
+    }
+
+    const MASTER: &str = "#EXTM3U\n";
+    const VOD: &str = "#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXT-X-PLAYLIST-TYPE:VOD\n";
+
+    #[test]
+    fn every_tag_with_a_uri_is_signed_in_linear_time() {
+        for lines in [
+            "#EXTINF:4,PAD\nsegNN.m4s\n",
+            "PADNN.m4s\n",
+            "b/../c/PAD/NN.m4s?x=1&p=EOLD&y=2#t\n",
+            "https://b.example/NN/PAD.m4s\n",
+            "#EXT-X-MAP:URI=\"NNPAD.mp4\",BYTERANGE=\"1@0\"\n",
+            "#EXT-X-KEY:METHOD=AES-128,URI=\"k/PADNN\",KEYFORMAT=\"NN\"\n",
+            "#EXT-X-PART:DURATION=1,URI=\"NN.m4s\",X-PAD=PAD\n",
+            "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"NN\",NAME=\"PAD\",URI=\"NN.m3u8\"\n",
+            "#EXT-X-DATERANGE:ID=\"NN\",X-ASSET-URI=\"NN.m3u8\",X-ASSET-LIST=\"NN.json\",X-A=\"PAD\"\n",
+        ] {
+            is_linear(lines, MASTER, lines, &Limits::None);
+        }
+    }
+
+    #[test]
+    fn variables_are_written_out_in_linear_time() {
+        for lines in [
+            "#EXT-X-DEFINE:NAME=\"PADNN\",VALUE=\"\"\n",
+            "#EXT-X-DEFINE:NAME=\"vNN\",VALUE=\"PAD\"\n",
+            "#EXT-X-DEFINE:NAME=\"v\",VALUE=\"PAD\"\n",
+            "#EXT-X-DEFINE:IMPORT=\"vNN\"\n# PAD\n",
+            "#EXT-X-DEFINE:NAME=\"vNN\",VALUE=\"a\"\n# PAD\n{$vNN}.ts\n",
+            "{$a}/{$a}{$a}.ts\n# PAD\n",
+            "{$unknown}/{$a}.ts\n# PAD\n",
+            "{$b}/{$a}.ts\n# PAD\n",
+        ] {
+            let head = format!(
+                "{MASTER}#EXT-X-DEFINE:NAME=\"a\",VALUE=\"x\"\n#EXT-X-DEFINE:NAME=\"b\",VALUE=\"{}\"\n",
+                "y".repeat(60)
+            );
+            is_linear(lines, &head, lines, &Limits::None);
+        }
+    }
+
+    #[test]
+    fn lines_that_are_left_alone_take_linear_time() {
+        let many = |text: &str| format!("# PAD{}\n", text.repeat(60_000 / text.len()));
+        for lines in [
+            "#EXT-X-CONTENT-STEERING:SERVER-URI=\"NNPAD\"\n".to_owned(),
+            "#EXT-X-CONTENT-STEERING:SERVER-URI=\"NNPAD\"\n#\n".to_owned(),
+            many("#EXT-X-DEFINE"),
+            many("#EXT-X-CONTENT-STEERING"),
+            many("#"),
+            many("{$"),
+            format!("#EXT-X-MAP:{}\n# PAD\n", "A=1,".repeat(15_000)),
+            format!("#EXT-X-MAP:{}\n# PAD\n", "=,".repeat(30_000)),
+            format!("#EXT-X-MAP:A=\"{}\"\n# PAD\n", "#EXT".repeat(15_000)),
+            format!("{}\n# PAD\n", "{$a}".repeat(15_000)),
+            format!("{}\n# PAD\n", "../".repeat(20_000)),
+            format!("{}\n# PAD\n", "%7B".repeat(20_000)),
+        ] {
+            let name: String = lines.chars().take(60).collect();
+            is_linear(&name, MASTER, &lines, &Limits::None);
+        }
+    }
+
+    #[test]
+    fn a_multivariant_playlist_is_filtered_in_linear_time() {
+        let variant = "#EXT-X-STREAM-INF:BANDWIDTH=1,RESOLUTION=640x360\n360p.m3u8\n";
+        for lines in [
+            "#EXT-X-STREAM-INF:BANDWIDTH=1,RESOLUTION=640x360,AUDIO=\"NN\",SUBTITLES=\"NN\",X=\"PAD\"\nNN.m3u8\n#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"NN\",LANGUAGE=\"en\",URI=\"a.m3u8\"\n",
+            "#EXT-X-STREAM-INF:BANDWIDTH=1,RESOLUTION=1280x720,X=\"PAD\"\nNN.m3u8\n",
+            "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"NN\",LANGUAGE=\"de\",NAME=\"PAD\",URI=\"PADNN.m3u8\"\n",
+            "#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID=\"s\",LANGUAGE=\"en\",NAME=\"PAD\",URI=\"NN.m3u8\"\n",
+            "#EXT-X-I-FRAME-STREAM-INF:RESOLUTION=1280x720,URI=\"NN.m3u8\",X=\"PAD\"\n",
+            "#EXT-X-SESSION-DATA:DATA-ID=\"NN\",URI=\"PAD.json\",FORMAT=RAW\n",
+            "\n\n\n\n# PAD\n\n\n",
+        ] {
+            let head = format!("{MASTER}{variant}");
+            is_linear(lines, &head, lines, &multivariant(None));
+            is_linear(lines, &head, lines, &multivariant(Some((0, 60))));
+        }
+    }
+
+    #[test]
+    fn a_media_playlist_is_filtered_in_linear_time() {
+        for lines in [
+            "#EXTINF:4,PAD\nNN.m4s\n",
+            "#EXT-X-KEY:METHOD=SAMPLE-AES,URI=\"k\",KEYFORMAT=\"PADNN\"\n",
+            "#EXT-X-KEY:METHOD=SAMPLE-AES,URI=\"k\",KEYFORMAT=\"NN\"\n#EXTINF:4,PAD\nNN.m4s\n",
+            "#EXT-X-KEY:METHOD=NONE\n#EXT-X-MAP:URI=\"NNPAD\"\n#EXT-X-BITRATE:1\n#EXTINF:4,\ns\n",
+            "#EXTINF:4,PAD\n#EXT-X-BYTERANGE:9\nPADNN.m4s\n",
+            "#EXT-X-DISCONTINUITY\n#EXTINF:4,PAD\n# c\n\nNN.m4s\n",
+            "\n\n\n\n# PAD\n\n\n",
+        ] {
+            let preview = Some((100, 200));
+            is_linear(lines, VOD, lines, &Limits::Media { preview });
+        }
+    }
+
+    #[test]
+    fn a_storyboard_is_signed_in_linear_time() {
+        for lines in [
+            "\nNN\n00:00.000 --> 00:01.000\nPADNN.jpg#xywh=0,0,1,1\n",
+            "PAD-->NN\n",
+        ] {
+            is_linear(lines, "WEBVTT\n", lines, &Limits::Storyboard);
+        }
+    }
+}
+
 mod requests {
     use lectern::config::Config;
     use lectern::decide::{Decision, decide};
