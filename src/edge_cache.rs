@@ -1,7 +1,13 @@
 //! What the data centre's cache keeps, under which name and for how long. The cache is looked at only after a credential
 //! was verified, and holds stored bytes alone: what is made of them for one viewer is never in it.
 
+use std::collections::BTreeMap;
+
 use crate::object_key::{ObjectKey, is_in_revision};
+
+/// A request that has not filled its entry after so long was dropped, or reads from storage that is slow: another one
+/// may fill it too. Bytes that the first one holds still count: see [`crate::budget`].
+const FILL_LAPSES_MS: u64 = 15_000;
 
 /// How long a viewer may be shown a playlist that has changed since: `master.m3u8`, and playlists that still grow.
 pub const PLAYLIST_SECONDS: u32 = 2;
@@ -59,9 +65,100 @@ pub fn url(origin: &str, bucket: &str, key: &ObjectKey) -> String {
     format!("{origin}/_lectern/cache/{bucket}{}", key.to_url_path())
 }
 
+/// Which entries of the cache requests are filling, so that of those that miss together one reads storage.
+#[derive(Debug, Default)]
+pub struct FillRights {
+    rights: BTreeMap<String, Given>,
+    last_number: u64,
+    /// When lapsed rights were looked for last.
+    swept_ms: u64,
+}
+
+/// The right to fill an entry. It is given back with [`FillRights::end`].
+#[derive(Debug, PartialEq, Eq)]
+pub struct FillRight {
+    url: String,
+    number: u64,
+}
+
+#[derive(Debug)]
+struct Given {
+    number: u64,
+    since_ms: u64,
+}
+
+impl FillRights {
+    /// An isolate's rights when it starts: none.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            rights: BTreeMap::new(),
+            last_number: 0,
+            swept_ms: 0,
+        }
+    }
+
+    /// Asks for the right to fill an entry. `None` while another request has it.
+    pub fn begin(&mut self, url: &str, now_ms: u64) -> Option<FillRight> {
+        let has_lapsed = |given: &Given| now_ms.saturating_sub(given.since_ms) >= FILL_LAPSES_MS;
+        // Rights that were dropped with their requests, for entries that nothing asks for again.
+        if now_ms.saturating_sub(self.swept_ms) >= FILL_LAPSES_MS {
+            self.swept_ms = now_ms;
+            self.rights.retain(|_, given| !has_lapsed(given));
+        }
+        if self.rights.get(url).is_some_and(|given| !has_lapsed(given)) {
+            return None;
+        }
+        self.last_number += 1;
+        let number = self.last_number;
+        let url = url.to_owned();
+        let since_ms = now_ms;
+        self.rights.insert(url.clone(), Given { number, since_ms });
+        Some(FillRight { url, number })
+    }
+
+    /// Gives a right back. One that has lapsed may be another request's by now, which keeps it.
+    pub fn end(&mut self, right: &FillRight) {
+        let given = self.rights.get(&right.url);
+        if given.is_some_and(|given| given.number == right.number) {
+            self.rights.remove(&right.url);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_request_at_a_time_has_the_right_to_fill_an_entry() {
+        let mut rights = FillRights::new();
+        let first = rights.begin("a", 0).expect("a right");
+        assert!(rights.begin("a", 0).is_none());
+        let other = rights.begin("b", 0).expect("a right");
+        assert!(rights.begin("a", FILL_LAPSES_MS - 1).is_none());
+        rights.end(&first);
+        let second = rights.begin("a", FILL_LAPSES_MS - 1).expect("a right");
+        // A right lapses, and who had it takes nothing from who has it then.
+        let third = rights
+            .begin("a", 2 * FILL_LAPSES_MS - 1)
+            .expect("a right that lapsed");
+        rights.end(&second);
+        assert!(rights.begin("a", 2 * FILL_LAPSES_MS).is_none());
+        rights.end(&third);
+        rights.end(&other);
+        assert!(rights.rights.is_empty());
+    }
+
+    #[test]
+    fn rights_that_were_dropped_with_their_requests_take_no_memory() {
+        let mut rights = FillRights::new();
+        for number in 0..1000_u64 {
+            let url = number.to_string();
+            assert!(rights.begin(&url, number * 100).is_some());
+            assert!(rights.rights.len() <= 301, "{}", rights.rights.len());
+        }
+    }
 
     #[test]
     fn what_never_changes_is_kept_and_what_may_change_is_kept_for_seconds() {

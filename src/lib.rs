@@ -14,6 +14,7 @@
 // A cut in the middle of a character is a panic that prints the text, and with it come core's tables of what is printable.
 #![cfg_attr(not(test), warn(clippy::string_slice))]
 
+pub mod budget;
 mod claims;
 pub mod config;
 pub mod content_type;

@@ -48,6 +48,8 @@ pub enum Write {
         key: ObjectKey,
         upload: String,
         condition: Option<Condition>,
+        /// The body's length in bytes.
+        length: u64,
     },
     Abort {
         key: ObjectKey,
@@ -205,14 +207,12 @@ impl Write {
                     number,
                 })
             }
-            ("POST", false, Some(upload), None) => {
-                body_length(request, MAX_COMPLETE_BYTES)?;
-                Ok(Self::Complete {
-                    condition: condition(request)?,
-                    key,
-                    upload,
-                })
-            }
+            ("POST", false, Some(upload), None) => Ok(Self::Complete {
+                length: body_length(request, MAX_COMPLETE_BYTES)?,
+                condition: condition(request)?,
+                key,
+                upload,
+            }),
             ("DELETE", false, Some(upload), None) => Ok(Self::Abort { key, upload }),
             _ => bad("the query does not go with the method"),
         }

@@ -37,6 +37,8 @@ pub enum Problem {
     /// More refusals than an address may have in a minute.
     RateLimited,
     StorageUnavailable,
+    /// Other requests hold the memory that this one takes.
+    Busy,
     Misconfigured,
 }
 
@@ -59,7 +61,7 @@ impl Problem {
             Self::RangeNotSatisfiable { .. } => 416,
             Self::PlaylistTooLarge | Self::Misconfigured => 500,
             Self::RateLimited => 429,
-            Self::StorageUnavailable => 503,
+            Self::StorageUnavailable | Self::Busy => 503,
         }
     }
 
@@ -84,6 +86,7 @@ impl Problem {
             Self::PlaylistTooLarge => "playlist_too_large",
             Self::RateLimited => "rate_limited",
             Self::StorageUnavailable => "storage_unavailable",
+            Self::Busy => "busy",
             Self::Misconfigured => "misconfigured",
         }
     }
@@ -110,6 +113,7 @@ impl Problem {
             Self::PlaylistTooLarge => "This playlist is too large to be served.",
             Self::RateLimited => "Too many requests that were refused. Try again in a minute.",
             Self::StorageUnavailable => "The storage does not answer. Try again in a moment.",
+            Self::Busy => "There is too much to do at once. Try again in a moment.",
             Self::Misconfigured => "This site is not set up correctly.",
         }
     }
@@ -151,7 +155,9 @@ impl Problem {
                 "Content-Range",
                 super::range::Unsatisfiable { length }.header(),
             )),
-            Self::StorageUnavailable => headers.push(("Retry-After", "2".to_owned())),
+            Self::StorageUnavailable | Self::Busy => {
+                headers.push(("Retry-After", "2".to_owned()));
+            }
             Self::RateLimited => headers.push(("Retry-After", "60".to_owned())),
             _ => {}
         }

@@ -6,6 +6,7 @@ use js_sys::Promise;
 use wasm_bindgen::{JsCast as _, JsValue};
 use web_sys::ReadableStream;
 
+use super::hold::Held;
 use super::js::{self, Body, call, json, property, sleep, text, within};
 use crate::http::problem::{Problem, Refusal};
 use crate::http::range::ByteRange;
@@ -33,8 +34,8 @@ impl Object {
         self.object.body().ok_or_else(without)
     }
 
-    pub(super) async fn bytes(&self) -> Result<Vec<u8>, StorageError> {
-        self.object.bytes().await.map_err(storage_error)
+    pub(super) async fn bytes(&self, held: &Held) -> Result<Vec<u8>, StorageError> {
+        self.object.bytes(held).await.map_err(storage_error)
     }
 
     pub(super) fn discard(&self) {

@@ -1,39 +1,29 @@
 //! The data centre's cache (Cache API). A cache that fails is a cache that has nothing: every error here is a miss.
 
+use std::rc::Rc;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use wasm_bindgen::{JsCast as _, JsValue};
 use web_sys::{ReadableStream, Response};
 
-use super::js::{self, Body, call, called, settled, wait_until, within};
+use super::hold::Held;
+use super::js::{self, Body, call, called, wait_until, within};
+use crate::budget::Purpose;
+use crate::edge_cache::{FillRight, FillRights};
 use crate::http::range::ContentRange;
 use crate::storage::Stored;
 
 /// How long the cache may take to say what it has, in milliseconds.
 const TIMEOUT_MS: u32 = 1_000;
-/// Bodies that are on their way into the cache and to slow viewers at the same time wait in memory, of which an isolate
-/// has 128 MB. Beyond this they only go to the viewers.
-const MAX_FILLING_BYTES: u64 = 48 << 20;
-/// A fill that takes longer was cut off with its request.
-const MAX_FILLING_MS: f64 = 15_000.0;
 /// Carries what storage said of the object.
 const STORED: &str = "X-Lectern-Stored";
 
 /// What this isolate is filling the cache with.
-static FILLING: Mutex<Vec<Fill>> = Mutex::new(Vec::new());
+static RIGHTS: Mutex<FillRights> = Mutex::new(FillRights::new());
 
-/// Held for a moment and by one: an isolate has one thread, and nothing waits here.
-fn filling() -> MutexGuard<'static, Vec<Fill>> {
-    FILLING.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-struct Fill {
-    number: u32,
-    url: String,
-    since: f64,
-    bytes: u64,
-    /// Whether the cache has it, and only the viewer's copy is still on its way.
-    is_kept: bool,
+/// Locked for a moment and by one: an isolate has one thread, and nothing waits here.
+fn rights() -> MutexGuard<'static, FillRights> {
+    RIGHTS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// An entry of the cache, by the URL that it is under.
@@ -56,11 +46,11 @@ pub(super) enum Begun {
 }
 
 /// The right to fill an entry, given to one request at a time.
-pub(super) struct Filling(u32);
+pub(super) struct Filling(FillRight);
 
 impl Drop for Filling {
     fn drop(&mut self) {
-        filling().retain(|fill| fill.number != self.0);
+        rights().end(&self.0);
     }
 }
 
@@ -104,30 +94,17 @@ impl Entry {
 
     /// Asks for the right to fill this entry.
     pub(super) fn begin(&self) -> Begun {
-        let now = js_sys::Date::now();
-        let mut filling = filling();
-        filling.retain(|fill| now - fill.since < MAX_FILLING_MS);
-        if filling
-            .iter()
-            .any(|fill| fill.url == self.url && !fill.is_kept)
-        {
-            return Begun::Elsewhere;
+        match rights().begin(&self.url, js::now_ms()) {
+            Some(right) => Begun::Filling(Filling(right)),
+            None => Begun::Elsewhere,
         }
-        let number = filling.last().map_or(0, |last| last.number.wrapping_add(1));
-        filling.push(Fill {
-            number,
-            url: self.url.clone(),
-            since: now,
-            bytes: 0,
-            is_kept: false,
-        });
-        Begun::Filling(Filling(number))
     }
 
-    /// Keeps bytes for so many seconds, after the answer.
+    /// Keeps bytes for so many seconds, after the answer. Memory for them is held until the cache has them.
     pub(super) fn keep_bytes(
         self,
         filling: Filling,
+        held: Rc<Held>,
         stored: &Stored,
         bytes: &[u8],
         seconds: u32,
@@ -137,13 +114,16 @@ impl Entry {
         let Ok(response) = kept(stored, seconds, &body) else {
             return;
         };
+        // The response has a copy of its own.
+        js::free(&body.buffer());
         wait_until(context, async move {
-            self.put(&response).await;
+            self.put(&response, &held).await;
             drop(filling);
         });
     }
 
-    /// Keeps a body for so many seconds while it streams to the viewer; returns the viewer's stream.
+    /// Keeps a body for so many seconds while it streams to the viewer; returns the viewer's stream. What one of both has read and
+    /// the other has not waits in memory: where there is no room for it, the body goes to the viewer alone.
     pub(super) fn keep_stream(
         self,
         right: Filling,
@@ -152,24 +132,24 @@ impl Entry {
         seconds: u32,
         context: &JsValue,
     ) -> Result<ReadableStream, JsValue> {
-        if !has_room(&right, stored.size) {
+        let Some(held) = Held::now(Purpose::CacheFill, stored.size) else {
             return Ok(body);
-        }
+        };
         let (viewers, body, sent) = js::fork(&body, stored.size)?;
         let response = kept(stored, seconds, &body)?;
         wait_until(context, async move {
-            self.put(&response).await;
-            for fill in filling().iter_mut().filter(|fill| fill.number == right.0) {
-                fill.is_kept = true;
-            }
-            let _ = settled(sent).await;
+            self.put(&response, &held).await;
+            // The cache has it: who misses it now may fill it again. The viewer's copy may still be on its way.
             drop(right);
+            let _ = held.during(&sent).await;
         });
         Ok(viewers)
     }
 
-    async fn put(&self, response: &Response) {
-        let _ = called(&self.cache, "put", &[&self.name(), response]).await;
+    async fn put(&self, response: &Response, held: &Held) {
+        if let Ok(put) = call(&self.cache, "put", &[&self.name(), response]) {
+            let _ = held.during(put.unchecked_ref()).await;
+        }
     }
 
     /// Forgets the entry, in this data centre.
@@ -185,26 +165,13 @@ impl Cached {
         self.response.body()
     }
 
-    pub(super) async fn bytes(&self) -> Result<Vec<u8>, JsValue> {
-        self.response.bytes().await
+    pub(super) async fn bytes(&self, held: &Held) -> Result<Vec<u8>, JsValue> {
+        self.response.bytes(held).await
     }
 
     pub(super) fn discard(&self) {
         self.response.discard();
     }
-}
-
-/// Whether there is room for so many bytes more, which are then counted.
-fn has_room(right: &Filling, bytes: u64) -> bool {
-    let mut filling = filling();
-    let waiting: u64 = filling.iter().map(|fill| fill.bytes).sum();
-    let fits = waiting + bytes <= MAX_FILLING_BYTES;
-    if fits {
-        for fill in filling.iter_mut().filter(|fill| fill.number == right.0) {
-            fill.bytes = bytes;
-        }
-    }
-    fits
 }
 
 /// How a body is kept. Its length is said, so that the cache can serve ranges of it.

@@ -3,10 +3,11 @@
 use std::pin::Pin;
 
 use js_sys::futures::{JsFuture, future_to_promise};
-use js_sys::{Array, Error, JSON, Promise, Reflect, Uint8Array};
+use js_sys::{Array, ArrayBuffer, Error, JSON, Promise, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
 use web_sys::{ReadableStream, Response};
 
+use super::hold::Held;
 use crate::storage::Stored;
 
 #[wasm_bindgen(module = "/src/shell/platform.js")]
@@ -26,6 +27,9 @@ extern "C" {
     ) -> Result<JsValue, JsValue>;
 
     fn raced(milliseconds: u32, promise: &Promise) -> Promise;
+
+    #[wasm_bindgen(js_name = settles)]
+    fn settles_within(milliseconds: u32, promise: &Promise) -> Promise;
 
     fn slept(milliseconds: u32) -> Promise;
 
@@ -52,6 +56,9 @@ extern "C" {
     #[wasm_bindgen(catch)]
     fn forked(stream: &ReadableStream, length: f64) -> Result<Array, JsValue>;
 
+    #[wasm_bindgen(catch)]
+    fn sending(bytes: &Uint8Array) -> Result<Sending, JsValue>;
+
     pub(super) fn panicked(message: &str);
 }
 
@@ -66,18 +73,64 @@ extern "C" {
 
     #[wasm_bindgen(method, getter)]
     pub(super) fn body(this: &Body) -> Option<ReadableStream>;
+
+    /// Bytes on their way to a client.
+    pub(super) type Sending;
+
+    #[wasm_bindgen(method, getter)]
+    fn stream(this: &Sending) -> ReadableStream;
+
+    /// Settles when they were read, or will not be.
+    #[wasm_bindgen(method, getter)]
+    pub(super) fn sent(this: &Sending) -> Promise;
+
+    #[wasm_bindgen(method, js_name = abort)]
+    fn break_off(this: &Sending) -> Promise;
 }
 
 impl Body {
-    pub(super) async fn bytes(&self) -> Result<Vec<u8>, JsValue> {
-        let buffer = called(self, "arrayBuffer", &[]).await?;
-        Ok(Uint8Array::new(&buffer).to_vec())
+    /// All of the body, which `held` was reserved for.
+    pub(super) async fn bytes(&self, held: &Held) -> Result<Vec<u8>, JsValue> {
+        let promise = call(self, "arrayBuffer", &[])?;
+        let buffer: ArrayBuffer = held.during(promise.unchecked_ref()).await?.unchecked_into();
+        let bytes = Uint8Array::new(&buffer).to_vec();
+        free(&buffer);
+        Ok(bytes)
     }
 
     /// Says that the body is not wanted.
     pub(super) fn discard(&self) {
         let _ = discarded(self);
     }
+}
+
+impl Sending {
+    /// Ends the stream without its end, which every client takes for what it is.
+    pub(super) async fn abort(&self) {
+        let _ = settled(self.break_off()).await;
+    }
+}
+
+/// Frees a buffer now, and not when the garbage collector next looks.
+pub(super) fn free(buffer: &ArrayBuffer) {
+    let _ = buffer.transfer_with_length(0);
+}
+
+/// Whether a promise has settled after so many milliseconds.
+pub(super) async fn settles(milliseconds: u32, promise: &Promise) -> bool {
+    let settled = settled(settles_within(milliseconds, promise)).await;
+    settled.is_ok_and(|settled| settled == JsValue::TRUE)
+}
+
+/// Milliseconds since 1970.
+pub(super) fn now_ms() -> u64 {
+    js_sys::Date::now() as u64
+}
+
+/// A stream of bytes to a client, and what is known of it.
+pub(super) fn send(bytes: &Uint8Array) -> Result<(ReadableStream, Sending), JsValue> {
+    let sending = sending(bytes)?;
+    Ok((sending.stream(), sending))
 }
 
 /// Calls a method. None has more than three arguments.

@@ -3,6 +3,7 @@
 mod bucket;
 mod cache;
 mod health;
+mod hold;
 mod js;
 mod list;
 mod queue;
@@ -69,7 +70,7 @@ async fn answer(request: &JsValue, env: &JsValue, context: &JsValue) -> Result<R
         header: &header,
         country: &|| requested.country().map(str::to_owned),
     };
-    let now = (js_sys::Date::now() / 1000.0) as u64;
+    let now = js::now_ms() / 1000;
     let decision = decide(&facts, config, now);
     let mut watch = Watch {
         request: &facts,

@@ -26,6 +26,16 @@ export const raced = (milliseconds, promise) => {
   return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 };
 
+// Whether a promise has settled after so many milliseconds. This one never fails.
+export const settles = (milliseconds, promise) => {
+  let timer;
+  const late = new Promise((resolve) => {
+    timer = setTimeout(() => resolve(false), milliseconds);
+  });
+  const ended = () => true;
+  return Promise.race([promise.then(ended, ended), late]).finally(() => clearTimeout(timer));
+};
+
 export const slept = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 // What R2 says of an object.
@@ -55,6 +65,14 @@ export const forked = (stream, length) => {
   const [first, second] = stream.tee();
   const pipe = new FixedLengthStream(length);
   return [pipe.readable, second, first.pipeTo(pipe.writable)];
+};
+
+// A stream of bytes that nobody copies, the promise that says when they were read, and how to break it off.
+export const sending = (bytes) => {
+  const pipe = new FixedLengthStream(bytes.byteLength);
+  const writer = pipe.writable.getWriter();
+  const sent = Promise.all([writer.write(bytes), writer.close()]);
+  return { stream: pipe.readable, sent, abort: () => writer.abort(new Error("not read in time")) };
 };
 
 export const panicked = (message) => console.error(new Error(message));

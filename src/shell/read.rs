@@ -1,12 +1,16 @@
 //! Reads: the cache is asked, else storage, and the pure part says what to make of what it said.
 
+use std::rc::Rc;
+
 use wasm_bindgen::JsValue;
 use web_sys::{ReadableStream, Response};
 
 use super::bucket::{Bucket, Object};
 use super::cache::{Begun, Cached, Entry, Filling};
+use super::hold::Held;
 use super::js;
 use super::reply::{Body, Reply, failed};
+use crate::budget::Purpose;
 use crate::edge_cache::{may_hold, object_seconds, playlist_seconds, url};
 use crate::http::problem::{Problem, Refusal};
 use crate::http::range::{ByteRange, ContentRange};
@@ -126,7 +130,14 @@ pub(super) async fn read(read: &Read<'_>, place: &Place<'_>) -> Result<Done, Ref
             send(206, headers, Body::Stream(body), range.size())
         }
         Answer::Rewritten(mut headers) => {
-            let bytes = stored_bytes(read, found, place).await?;
+            let held = match Held::in_time(Purpose::Rewrite, found.stored.size).await {
+                Ok(held) => Rc::new(held),
+                Err(refusal) => {
+                    found.discard();
+                    return Err(refusal);
+                }
+            };
+            let bytes = stored_bytes(read, found, place, &held).await?;
             let began = js::microseconds();
             let rewritten = read
                 .rewrite(&bytes, place.origin)
@@ -141,8 +152,13 @@ pub(super) async fn read(read: &Read<'_>, place: &Place<'_>) -> Result<Done, Ref
             if !headers.iter().any(|(name, _)| *name == "Content-Encoding") {
                 headers.push(("Content-Length", length.to_string()));
             }
+            // What the cache is given, and what the viewer is.
+            held.resize(bytes.len() as u64 + length)?;
+            drop(bytes);
             let body = if read.head {
                 Body::Empty
+            } else if Held::is_needed_for(&rewritten.bytes) {
+                Body::Stream(Held::send(held, &rewritten.bytes, place.context).map_err(failed)?)
             } else {
                 Body::Bytes(rewritten.bytes)
             };
@@ -280,18 +296,19 @@ async fn stored_bytes(
     read: &Read<'_>,
     found: Found,
     place: &Place<'_>,
+    held: &Rc<Held>,
 ) -> Result<Vec<u8>, Refusal> {
     let stored = found.stored;
     let kept = match found.body {
         FoundBody::Cached(_, cached) => {
-            if let Ok(bytes) = cached.bytes().await {
+            if let Ok(bytes) = cached.bytes(held).await {
                 return Ok(bytes);
             }
             None
         }
         FoundBody::Stored(object, _, kept) => {
-            if let Ok(bytes) = object.bytes().await {
-                keep(read, kept, &stored, &bytes, place);
+            if let Ok(bytes) = object.bytes(held).await {
+                keep(read, kept, held, &stored, &bytes, place);
                 return Ok(bytes);
             }
             kept
@@ -299,21 +316,23 @@ async fn stored_bytes(
         FoundBody::Absent => None,
     };
     let object = fetch(read, None, &stored, place).await?;
-    let bytes = object.bytes().await.map_err(refused)?;
-    keep(read, kept, &stored, &bytes, place);
+    let bytes = object.bytes(held).await.map_err(refused)?;
+    keep(read, kept, held, &stored, &bytes, place);
     Ok(bytes)
 }
 
 fn keep(
     read: &Read<'_>,
     kept: Option<(Entry, Filling)>,
+    held: &Rc<Held>,
     stored: &Stored,
     bytes: &[u8],
     place: &Place<'_>,
 ) {
     if let Some((entry, filling)) = kept {
         let seconds = playlist_seconds(&read.key, bytes);
-        entry.keep_bytes(filling, stored, bytes, seconds, place.context);
+        let held = Rc::clone(held);
+        entry.keep_bytes(filling, held, stored, bytes, seconds, place.context);
     }
 }
 

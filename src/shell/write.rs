@@ -4,9 +4,11 @@ use wasm_bindgen::JsValue;
 use web_sys::Response;
 
 use super::bucket::Bucket;
+use super::hold::Held;
 use super::js::Body;
 use super::queue::Queue;
 use super::reply::{self, Reply, failed};
+use crate::budget::Purpose;
 use crate::http::precondition::EntityTag;
 use crate::http::problem::Problem;
 use crate::http::problem::Refusal;
@@ -73,9 +75,12 @@ pub(super) async fn write(
             key,
             upload,
             condition,
+            length,
         } => {
-            let list = request.bytes().await.map_err(failed)?;
+            let held = Held::in_time(Purpose::PartList, length).await?;
+            let list = request.bytes(&held).await.map_err(failed)?;
             let parts = parse_parts(&list)?;
+            drop(list);
             // The binding takes no condition here, so two completions at once may both pass this check.
             check(&key, condition.as_ref(), bucket).await?;
             let stored = bucket

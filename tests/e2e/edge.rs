@@ -128,26 +128,52 @@ impl Edge {
 
     /// Ends the runtime as the kernel does where memory is short: at once, and without a word to anybody.
     pub(crate) fn kill_runtime(&self) {
-        let group = self.supervisor.id().to_string();
-        // pid (comm) state ppid pgrp …
-        let is_ours = |stat: &str| {
-            let (name, rest) = stat.rsplit_once(") ").unwrap_or_default();
-            name.ends_with("(workerd") && rest.split(' ').nth(2) == Some(&group)
-        };
-        let pids: Vec<String> = fs::read_dir("/proc")
-            .expect("a /proc")
-            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-            .filter(|name| name.bytes().all(|byte| byte.is_ascii_digit()))
-            .filter(|pid| {
-                fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| is_ours(&stat))
-            })
-            .collect();
+        let group = self.supervisor.id();
+        let pids = self.runtimes();
         assert!(!pids.is_empty(), "no workerd runs:\n{}", self.log());
         // And what stands around it, which would keep clients waiting for another one.
         run(Command::new("kill")
             .args(["-KILL", "--"])
             .args(&pids)
             .arg(format!("-{group}")));
+    }
+
+    /// The processes of the runtime: one that listens, and one that runs the Worker.
+    fn runtimes(&self) -> Vec<String> {
+        let group = self.supervisor.id().to_string();
+        // pid (comm) state ppid pgrp …
+        let is_ours = |stat: &str| {
+            let (name, rest) = stat.rsplit_once(") ").unwrap_or_default();
+            name.ends_with("(workerd") && rest.split(' ').nth(2) == Some(&group)
+        };
+        fs::read_dir("/proc")
+            .expect("a /proc")
+            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+            .filter(|name| name.bytes().all(|byte| byte.is_ascii_digit()))
+            .filter(|pid| {
+                fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| is_ours(&stat))
+            })
+            .collect()
+    }
+
+    /// Memory that the runtime has resident, the simulated bucket and cache included.
+    pub(crate) fn resident_bytes(&self) -> u64 {
+        self.status_bytes("VmRSS:")
+    }
+
+    /// The most that it ever had.
+    pub(crate) fn most_resident_bytes(&self) -> u64 {
+        self.status_bytes("VmHWM:")
+    }
+
+    fn status_bytes(&self, name: &str) -> u64 {
+        let of = |pid: &String| {
+            let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+            let line = status.lines().find_map(|line| line.strip_prefix(name));
+            let kib = line.and_then(|line| line.trim().strip_suffix(" kB"));
+            kib.and_then(|kib| kib.parse::<u64>().ok()).unwrap_or(0)
+        };
+        self.runtimes().iter().map(of).sum::<u64>() * 1024
     }
 
     /// Ends what is left of it, and starts it again at the same address with the same state.

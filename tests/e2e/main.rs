@@ -3,6 +3,7 @@
 
 mod answers;
 mod browser;
+mod budgets;
 mod cache;
 mod common;
 mod costs;

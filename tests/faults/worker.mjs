@@ -1,7 +1,8 @@
 // The built Worker with a bucket, a cache and a limiter that fail as a test says. The Worker itself knows nothing of it.
 //
 // A request says what fails in `x-faults`, separated by commas: `get:error:2` (the first two calls reject), `get:hang`,
-// `head:error:9`, `body:break:1000` (every body breaks off after so many bytes), `body:break-once:1000`, `limit:error`, `trap`.
+// `head:error:9`, `body:break:1000` (every body breaks off after so many bytes), `body:break-once:1000`, `limit:error`, `trap`, `client:stall:3` (the client
+// receives 20 bytes a second, and the rest once `/__faults/resume/3` was asked for).
 // `/__faults/points` tells what was written to Analytics Engine and forgets it;
 // `/__faults/put/KEY` writes past the Worker; `/__faults/counts` tells how often each object was read and forgets it; `/__faults/cache?fail=match|put|hang|` sets
 // how the cache fails.
@@ -11,6 +12,7 @@ import Built from "../../build/index.js";
 let counts = {};
 let cacheFault = "";
 let points = [];
+let resumed = new Set();
 
 const failed = () => new Error("get: We encountered an internal error. Please try again. (10001)");
 const never = () => new Promise(() => {});
@@ -56,6 +58,30 @@ function broken(body, length) {
         controller.enqueue(chunk);
       },
     }),
+  );
+}
+
+/// A body that a client takes byte by byte until it is resumed, as if nothing between here and him had buffers. Where
+/// he leaves, the next byte tells.
+function stalled(body, number) {
+  const reader = body.getReader();
+  let rest = new Uint8Array();
+  return new ReadableStream(
+    {
+      async pull(controller) {
+        if (rest.byteLength === 0) {
+          const { done, value } = await reader.read();
+          if (done) return controller.close();
+          rest = value;
+        }
+        const length = resumed.has(number) ? rest.byteLength : 1;
+        if (!resumed.has(number)) await scheduler.wait(50);
+        controller.enqueue(rest.slice(0, length));
+        rest = rest.subarray(length);
+      },
+      cancel: (reason) => reader.cancel(reason),
+    },
+    { highWaterMark: 0 },
   );
 }
 
@@ -128,6 +154,10 @@ export default class extends WorkerEntrypoint {
       cacheFault = url.searchParams.get("fail") ?? "";
       return new Response("");
     }
+    if (url.pathname.startsWith("/__faults/resume/")) {
+      resumed.add(Number(url.pathname.slice("/__faults/resume/".length)));
+      return new Response("");
+    }
     if (url.pathname.startsWith("/__faults/put/")) {
       await this.env.BUCKET.put(url.pathname.slice("/__faults/put/".length), request.body);
       return new Response("");
@@ -136,6 +166,8 @@ export default class extends WorkerEntrypoint {
     const ANALYTICS = { writeDataPoint: (point) => points.push(point) };
     const env = { ...this.env, ANALYTICS, BUCKET: new R2Bucket(this.env.BUCKET, faults) };
     if (faults.limit) env.REFUSALS = { limit: async () => { throw failed(); } };
-    return Built.fetch(faults.trap ? trapped(request) : request, env, this.ctx);
+    const response = await Built.fetch(faults.trap ? trapped(request) : request, env, this.ctx);
+    if (faults.client?.how !== "stall" || !response.body) return response;
+    return new Response(stalled(response.body, faults.client.left), response);
   }
 }

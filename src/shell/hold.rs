@@ -1,0 +1,107 @@
+//! Memory that a request holds beyond its own turn: reserved before, renewed while, given back however it ends. See
+//! [`crate::budget`].
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use js_sys::{Promise, Uint8Array};
+use wasm_bindgen::JsValue;
+use web_sys::ReadableStream;
+
+use super::js::{self, settled, settles, sleep, wait_until};
+use crate::budget::{Budget, Hold, MAX_SENDING_MS, Purpose, RENEW_MS, WAITS_MS};
+use crate::http::problem::{Problem, Refusal};
+
+/// A result of so many bytes goes to the platform at once, which sends it from its own buffers.
+const MAX_UNHELD_BYTES: usize = 64 << 10;
+
+/// This isolate's accounts.
+static BUDGET: Mutex<Budget> = Mutex::new(Budget::new());
+
+/// Locked for a moment and by one: an isolate has one thread, and nothing waits here.
+fn budget() -> MutexGuard<'static, Budget> {
+    BUDGET.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A reservation. It is given back when this is dropped, and lapses where the platform drops the request instead.
+pub(super) struct Held(RefCell<Hold>);
+
+impl Held {
+    /// Reserves what a body of `size` bytes takes, if there is room.
+    pub(super) fn now(purpose: Purpose, size: u64) -> Option<Self> {
+        let hold = budget().reserve(purpose, purpose.bytes_for(size), js::now_ms())?;
+        Some(Self(RefCell::new(hold)))
+    }
+
+    /// Reserves what a body of `size` bytes takes, and waits for others to end where there is no room. It waits by the
+    /// clock, because one request may not wait for another's promise on this platform.
+    pub(super) async fn in_time(purpose: Purpose, size: u64) -> Result<Self, Refusal> {
+        for wait in WAITS_MS {
+            if let Some(held) = Self::now(purpose, size) {
+                return Ok(held);
+            }
+            sleep(wait).await;
+        }
+        Self::now(purpose, size).ok_or_else(busy)
+    }
+
+    /// Changes how much is held.
+    pub(super) fn resize(&self, bytes: u64) -> Result<(), Refusal> {
+        let resized = budget().resize(&mut self.0.borrow_mut(), bytes, js::now_ms());
+        resized.then_some(()).ok_or_else(busy)
+    }
+
+    fn renew(&self) {
+        budget().renew(&self.0.borrow(), js::now_ms());
+    }
+
+    /// Waits for a promise, and holds the reservation meanwhile.
+    pub(super) async fn during(&self, promise: &Promise) -> Result<JsValue, JsValue> {
+        while !settles(RENEW_MS, promise).await {
+            self.renew();
+        }
+        settled(promise.clone()).await
+    }
+
+    /// A stream of bytes that holds the reservation until the client has received all of it, has left, or has taken too
+    /// long.
+    pub(super) fn send(
+        held: Rc<Self>,
+        bytes: &[u8],
+        context: &JsValue,
+    ) -> Result<ReadableStream, JsValue> {
+        let bytes = Uint8Array::from(bytes);
+        let (stream, sending) = js::send(&bytes)?;
+        let began = js::now_ms();
+        wait_until(context, async move {
+            while !settles(RENEW_MS, &sending.sent()).await {
+                held.renew();
+                if js::now_ms() - began > MAX_SENDING_MS {
+                    sending.abort().await;
+                    break;
+                }
+            }
+            js::free(&bytes.buffer());
+        });
+        Ok(stream)
+    }
+
+    /// Whether a result is so large that it is held until it was sent.
+    pub(super) fn is_needed_for(bytes: &[u8]) -> bool {
+        bytes.len() > MAX_UNHELD_BYTES
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        budget().release(&self.0.borrow());
+    }
+}
+
+fn busy() -> Refusal {
+    Refusal::new(
+        Problem::Busy,
+        "other requests hold the memory that this one takes",
+    )
+}
