@@ -13,7 +13,7 @@ export WRANGLER_HIDE_BANNER := true
 export CLOUDFLARE_CF_FETCH_ENABLED := false
 
 WORKER_SOURCES := entry.mjs tools/worker.sh Cargo.toml Cargo.lock .cargo/config.toml hot/Cargo.toml $(shell find src hot/src -name '*.rs' -o -name '*.js')
-WEB_SOURCES := $(shell find web/src -type f)
+WEB_SOURCES := $(shell find web -path web/dist -prune -o -type f -print)
 
 .PHONY: demo course-app test build worker cli web serve bench bench-package bench-stream soak deploy deploy-check fuzz fmt audit clean
 
@@ -39,7 +39,7 @@ cli: .tools/media.ok
 	@cargo build $$([ -t 2 ] || echo --quiet) --release --locked -p lectern-packager
 
 web: web/dist/.ok
-web/dist/.ok: $(WEB_SOURCES) web/build.mjs node_modules/.ok
+web/dist/.ok: $(WEB_SOURCES) node_modules/.ok
 	@echo '==> building the pages'
 	@node web/build.mjs
 	@touch $@

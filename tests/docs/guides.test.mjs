@@ -11,6 +11,7 @@ import { dirname, join } from 'node:path';
 import { after, test } from 'node:test';
 
 import { keyIds, mint, verify } from '../../sdk/javascript/lectern.js';
+import { parseOrigins } from '../../web/origins.mjs';
 import { blocks } from './blocks.mjs';
 import { answers, Edge, execute, folder, freePort, lookUp, root, run as runs, shell, Terminal } from './shell.mjs';
 
@@ -249,6 +250,10 @@ print(lesson(request, "intro").content.decode())`);
             });
             assert.match(said, /Received first picture/);
             for (const part of ['480p', 'audio/und']) assert.ok(terminal.said().includes(`/${part}/seg00001.m4s"`), terminal.said());
+        },
+        function listsAnOrigin({ language, code }) {
+            assert.equal(language, 'text');
+            assert.deepEqual(parseOrigins(code), [edge]);
         },
     ],
     'README.md': [

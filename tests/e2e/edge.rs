@@ -71,6 +71,13 @@ impl Edge {
         Self::with_variable(&format!("MAX_UPLOAD_BYTES:{bytes}"))
     }
 
+    /// The Worker with other pages than `make build` made.
+    pub(crate) fn with_pages(folder: &Path) -> Self {
+        let folder = folder.to_str().expect("UTF-8");
+        let options = ["--log-level", "warn", "--assets", folder];
+        Self::launch("wrangler.toml", true, &options)
+    }
+
     /// The Worker with a queue, and the Worker that the queue's messages go to.
     pub(crate) fn with_queue(consumer: &Path) -> Self {
         let consumer = consumer.to_str().expect("UTF-8");

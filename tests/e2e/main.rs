@@ -21,6 +21,7 @@ mod looking;
 mod media;
 #[path = "../oddities/mod.rs"]
 mod oddities;
+mod pages;
 mod players;
 mod publishing;
 mod sdks;
