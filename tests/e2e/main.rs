@@ -25,6 +25,7 @@ mod pages;
 mod players;
 mod publishing;
 mod sdks;
+mod serving;
 #[path = "../../packager/tests/suite/mod.rs"]
 mod suite;
 mod watching;
