@@ -47,9 +47,9 @@ web/dist/.ok: $(WEB_SOURCES) node_modules/.ok
 serve: build
 	@PORT='$(PORT)' STATE='$(STATE)' tools/serve.sh
 
-# Another environment of wrangler.toml than its first: ENV=staging.
+# Another environment of wrangler.toml than its first: ENV=staging. ANY_ORIGIN=yes confirms ALLOWED_ORIGINS = "*".
 deploy-check: build
-	@node tools/deploy/check.mjs $(if $(ENV),--env $(ENV))
+	@node tools/deploy/check.mjs $(if $(ENV),--env $(ENV)) $(if $(filter yes,$(ANY_ORIGIN)),--any-origin)
 
 deploy: deploy-check
 	@node node_modules/wrangler/bin/wrangler.js deploy --env '$(ENV)'
