@@ -589,6 +589,7 @@ async function configures({ language, code }) {
 async function courseApp({ language, code }) {
     assert.equal(language, 'sh');
     const [port, app] = [await freePort(), await freePort()];
+    const embedded = async (page) => /<iframe src="[^"#]*#([^"]*)"/.exec(await (await fetch(page)).text())[1];
     const terminal = new Terminal('course-app', code, { env: { PORT: String(port), APP_PORT: String(app), STATE: join(folder, 'course-state') } });
     try {
         const [, address] = await terminal.shows(/^The course app: (\S+)$/m);
@@ -596,11 +597,14 @@ async function courseApp({ language, code }) {
         assert.match(await (await fetch(address)).text(), /Rails from an empty folder/);
         // The free preview of a lecture that it published.
         // And the broadcast whose preview is refused.
-        for (const [page, lecture] of [['lessons/rails/intro', 'rails/intro'], ['refusals/no_preview', 'video/live']]) {
-            const [, video] = /<iframe src="[^"#]*#([^"]*)"/.exec(await (await fetch(address + page)).text());
-            assert.ok(video.startsWith(`http://localhost:${port}/courses/${lecture}/`), video);
+        for (const [page, lecture] of [['lessons/rails/intro', 'courses/rails/intro'], ['refusals/no_preview', 'samples/broadcast']]) {
+            const video = await embedded(address + page);
+            assert.ok(video.startsWith(`http://localhost:${port}/${lecture}/`), video);
             await plays(video);
         }
+        // The lecture whose smallest version is too large.
+        const refused = await fetch(await embedded(`${address}refusals/no_variant`));
+        assert.equal((await refused.json()).code, 'no_variant');
     } finally {
         await terminal.interrupt(port, app);
     }
