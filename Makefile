@@ -13,7 +13,7 @@ export WRANGLER_HIDE_BANNER := true
 export CLOUDFLARE_CF_FETCH_ENABLED := false
 
 WORKER_SOURCES := entry.mjs tools/worker.sh Cargo.toml Cargo.lock .cargo/config.toml hot/Cargo.toml $(shell find src hot/src -name '*.rs' -o -name '*.js')
-WEB_SOURCES := $(shell find web/src -type f)
+WEB_SOURCES := $(shell find web -path web/dist -prune -o -type f -print)
 
 .PHONY: demo course-app test build worker cli web serve bench bench-package bench-stream soak deploy deploy-check fuzz fmt audit clean
 
@@ -39,7 +39,7 @@ cli: .tools/media.ok
 	@cargo build $$([ -t 2 ] || echo --quiet) --release --locked -p lectern-packager
 
 web: web/dist/.ok
-web/dist/.ok: $(WEB_SOURCES) web/build.mjs node_modules/.ok
+web/dist/.ok: $(WEB_SOURCES) node_modules/.ok
 	@echo '==> building the pages'
 	@node web/build.mjs
 	@touch $@
@@ -47,9 +47,9 @@ web/dist/.ok: $(WEB_SOURCES) web/build.mjs node_modules/.ok
 serve: build
 	@PORT='$(PORT)' STATE='$(STATE)' tools/serve.sh
 
-# Another environment of wrangler.toml than its first: ENV=staging.
+# Another environment of wrangler.toml than its first: ENV=staging. ANY_ORIGIN=yes confirms ALLOWED_ORIGINS = "*".
 deploy-check: build
-	@node tools/deploy/check.mjs $(if $(ENV),--env $(ENV))
+	@node tools/deploy/check.mjs $(if $(ENV),--env $(ENV)) $(if $(filter yes,$(ANY_ORIGIN)),--any-origin)
 
 deploy: deploy-check
 	@node node_modules/wrangler/bin/wrangler.js deploy --env '$(ENV)'

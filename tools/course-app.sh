@@ -19,10 +19,12 @@ start_edge
 publish .demo/packages/lesson-1 /courses/rails/intro/
 publish .demo/packages/lesson-2 /courses/rails/models/
 publish .demo/packages/lesson-1 /courses/video/segments/
-# A broadcast that goes on, for the refusal of its preview: playlists are all that is asked for.
-upload=$("$lectern" link "$origin/courses/video/live/" --use upload)
+# What the error pages link to: a lecture that is no lesson, and a broadcast that goes on, of which playlists are all that
+# is asked for.
+publish .demo/packages/lesson-2 /samples/lecture/
+upload=$("$lectern" link "$origin/samples/broadcast/" --use upload)
 for name in 480p.m3u8 master.m3u8; do
-    curl --silent --show-error --fail --upload-file "examples/course-app/broadcast/$name" "${upload/\/live\//\/live\/$name}" >/dev/null
+    curl --silent --show-error --fail --upload-file "examples/course-app/broadcast/$name" "${upload/\/broadcast\//\/broadcast\/$name}" >/dev/null
 done
 
 # As docs/local.md has it: the app gets the keys that the edge has, and its address.

@@ -19,7 +19,7 @@ node tools/size.mjs
 step 'what is committed'
 tools/hygiene.sh
 step 'what is deployed'
-node --test --test-reporter=dot tools/deploy/*.test.mjs
+node --test --test-reporter=dot tools/deploy/*.test.mjs web/*.test.mjs
 step 'sdks'
 tools/sdks.sh
 step 'tests'

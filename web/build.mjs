@@ -1,16 +1,35 @@
 // Bundles the pages into web/dist, which the Worker serves as static assets. Everything lies below `_lectern/`, so that
-// no page can stand where an object's key leads.
-import { cp, mkdir, rm } from "node:fs/promises";
+// no page can stand where an object's key leads. `--origins FILE` takes another list than web/origins.txt, `--outdir DIR`
+// another folder than web/dist.
+import { cp, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { parseArgs } from "node:util";
 import { build } from "esbuild";
+import { parseOrigins } from "./origins.mjs";
 
 const here = import.meta.dirname;
-await rm(`${here}/dist`, { recursive: true, force: true });
-await mkdir(`${here}/dist`, { recursive: true });
-await cp(`${here}/public`, `${here}/dist`, { recursive: true });
+const { values: options } = parseArgs({
+  options: {
+    origins: { type: "string", default: `${here}/origins.txt` },
+    outdir: { type: "string", default: `${here}/dist` },
+  },
+});
+let origins;
+try {
+  origins = parseOrigins(await readFile(options.origins, "utf8"));
+} catch (error) {
+  console.error(error.message);
+  process.exit(1);
+}
+await rm(options.outdir, { recursive: true, force: true });
+await mkdir(options.outdir, { recursive: true });
+await cp(`${here}/public`, options.outdir, { recursive: true });
+const headers = await readFile(`${here}/public/_headers`, "utf8");
+await writeFile(`${options.outdir}/_headers`, headers.replaceAll("ORIGINS", ["'self'", ...origins].join(" ")));
 await build({
   entryPoints: [`${here}/src/play.ts`],
-  outdir: `${here}/dist/_lectern`,
+  outdir: `${options.outdir}/_lectern`,
   bundle: true,
+  define: { ORIGINS: JSON.stringify(origins) },
   format: "esm",
   target: ["es2022", "safari16"],
   minify: true,

@@ -5,6 +5,7 @@ require "sinatra/base"
 # Escapes what templates print; without it `escape_html` would be passed over in silence.
 require "erubi"
 require_relative "accounts"
+require_relative "attempts"
 require_relative "catalogue"
 require_relative "video"
 
@@ -27,16 +28,32 @@ class School < Sinatra::Base
     "no_preview" => ["A preview of a broadcast", "While it goes on, its first seconds are others at every moment."]
   }.freeze
 
+  # Seconds after which a session needs a password again.
+  SESSION_SECONDS = 86_400
+
+  # Signed; and JSON, since a cookie is nothing to unmarshal. A school behind TLS gives it to no connection without.
+  def self.cookie(origin)
+    { coder: Rack::Session::Cookie::Base64::JSON.new, hmac: OpenSSL::Digest::SHA256, same_site: :lax, httponly: true,
+      secure: origin.start_with?("https://") }
+  end
+
   set :root, __dir__
   set :environment, :production
   set :erb, escape_html: true
-  # Signed; and JSON, since a cookie is nothing to unmarshal.
+  # A redirect names a path. An address would be that of the request's headers, which anybody can write.
+  set :absolute_redirects, false
+  set :attempts, LoginAttempts.new
   set :session_secret, ENV["SESSION_SECRET"] || SecureRandom.hex(64)
-  set :sessions, coder: Rack::Session::Cookie::Base64::JSON.new, hmac: OpenSSL::Digest::SHA256, same_site: :lax, httponly: true
+  set :sessions, cookie(ENV.fetch("SCHOOL_ORIGIN", "http://localhost:3000"))
   use Rack::Protection::AuthenticityToken, message: "This form is too old. Go back, load the page again and send it once more."
 
   helpers do
-    def account = @account ||= Account.find(session[:account])
+    def account
+      return if Time.now.to_i - session[:since].to_i > SESSION_SECONDS
+
+      @account ||= Account.find(session[:account])
+    end
+
     def form_token = Rack::Protection::AuthenticityToken.token(session)
     def path_of(lesson) = "/lessons/#{lesson.course}/#{lesson.slug}"
 
@@ -52,7 +69,7 @@ class School < Sinatra::Base
     def day(time) = time.strftime("%-d %B %Y")
 
     # Afterwards, `to` is shown: a page, for a form leads to nothing of the edge's (form-action).
-    def log_in_to(what, to: request.fullpath)
+    def log_in_to(what, to: request.path_info)
       return if account
 
       session[:to] = to
@@ -62,6 +79,9 @@ class School < Sinatra::Base
     def lesson
       Course.find(params[:course])&.lesson(params[:lesson]) or raise Sinatra::NotFound
     end
+
+    # The address that the connection has, and not one that a header tells.
+    def address = request.env["REMOTE_ADDR"].to_s
 
     # A name as objects have them, from one as files have them.
     def object_name(name)
@@ -82,8 +102,9 @@ class School < Sinatra::Base
   end
 
   before do
-    headers "Content-Security-Policy" => "default-src 'self'; frame-src #{Video::EDGE}; connect-src 'self' #{Video::EDGE}; " \
-                                         "img-src 'self' data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+    headers "Content-Security-Policy" => "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; " \
+                                         "frame-src #{Video::PLAYER}; connect-src 'self' #{Video::HEALTH} #{Video::UPLOADS}; " \
+                                         "base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
             "Referrer-Policy" => "same-origin",
             # Pages have links in them.
             "Cache-Control" => "no-store"
@@ -94,18 +115,26 @@ class School < Sinatra::Base
   get("/login") { erb :login, locals: { sentence: nil } }
 
   post "/login" do
-    found = Account.log_in(params[:name].to_s, params[:password].to_s) or
+    name = params[:name].to_s
+    wait = settings.attempts.take(name, address)
+    if wait
+      headers "Retry-After" => wait.to_s
+      halt 429, erb(:login, locals: { sentence: "Too many wrong passwords. Try again in #{(wait / 60.0).ceil} minutes." })
+    end
+    found = Account.log_in(name, params[:password].to_s) or
       halt 401, erb(:login, locals: { sentence: "Name or password is wrong." })
+    settings.attempts.give_back(name, address)
     to = session[:to]
     # A session from before is nobody's afterwards.
     session.clear
     session[:account] = found.id
-    redirect to(to || "/"), 303
+    session[:since] = Time.now.to_i
+    redirect to || "/", 303
   end
 
   post "/logout" do
     session.clear
-    redirect to("/"), 303
+    redirect "/", 303
   end
 
   get "/lessons/:course/:lesson" do
@@ -142,8 +171,7 @@ class School < Sinatra::Base
   get("/refusals") { erb :refusals, locals: { video: nil, kind: nil } }
 
   get "/refusals/:kind" do |kind|
-    first, second = COURSES.first.lessons
-    video = Video.refused(kind, first, second) or raise Sinatra::NotFound
+    video = Video.refused(kind) or raise Sinatra::NotFound
     erb :refusals, locals: { video: video, kind: kind }
   end
 

@@ -8,6 +8,13 @@ require_relative "../../sdk/ruby/lib/lectern"
 # All that the school has to do with the edge: it mints links, and asks once where a file to take home lies.
 module Video
   EDGE = ENV.fetch("LECTERN_EDGE", "http://localhost:8787").chomp("/")
+  PLAYER = "#{EDGE}/_lectern/play"
+  HEALTH = "#{EDGE}/_lectern/health"
+  UPLOADS = "#{EDGE}/uploads/"
+  # Lectures that the error pages link to, published for them. Whoever mends such a link sees a sample, and no lesson.
+  SAMPLE = "#{EDGE}/samples/lecture/master.m3u8"
+  SAMPLE_BROADCAST = "#{EDGE}/samples/broadcast/master.m3u8"
+  NO_LECTURE = "#{EDGE}/samples/none/master.m3u8"
   # Seconds between the page and the first frame; what was opened in time goes on playing (WATCH_WINDOW).
   TO_BEGIN = 600
   FREE = { preview: [0, 8], max_height: 480 }.freeze
@@ -20,7 +27,7 @@ module Video
 
   class << self
     # The edge's own page with the link in its fragment, for an <iframe>.
-    def embed(link) = "#{EDGE}/_lectern/play##{link}"
+    def embed(link) = "#{PLAYER}##{link}"
 
     def watch(lesson, account, max_height = nil)
       embed(Lectern.link(playlist(lesson), viewer: account.id, expires_in: TO_BEGIN, max_height: max_height || account.max_height))
@@ -35,24 +42,24 @@ module Video
       Lectern.link(file, viewer: account.id, expires_in: TO_BEGIN, use: "download")
     end
 
-    # Where a browser may PUT one file. Each gets a folder of its own, so that no name is taken.
+    # Where a browser may PUT one object, which is in a folder of its own, so that no name is taken.
     def hand_in(account, name)
-      folder = "#{EDGE}/uploads/#{account.id}/#{Time.now.utc.strftime("%Y%m%d-%H%M%S")}-#{SecureRandom.hex(4)}"
-      Lectern.upload_link("#{folder}/#{name}", directory: true, viewer: account.id, expires_in: 3600)
+      folder = "#{UPLOADS}#{account.id}/#{Time.now.utc.strftime("%Y%m%d-%H%M%S")}-#{SecureRandom.hex(4)}"
+      Lectern.link("#{folder}/#{name}", viewer: account.id, expires_in: TO_BEGIN, use: "upload")
     end
 
-    # Links that are wrong on purpose, to see what a viewer is told.
-    def refused(kind, lesson, other)
+    # Links that are wrong on purpose, to see what a viewer is told. Each is for a sample: what is wrong with a link can be mended.
+    def refused(kind)
       case kind
-      when "missing_token" then embed(playlist(lesson))
-      when "expired" then embed(Lectern.link(playlist(lesson), expires_in: 60, now: Time.now - 3600))
-      when "not_yet" then embed(Lectern.link(playlist(lesson), expires_in: 7200, not_before: Time.now + 3600))
-      when "forbidden" then embed(Lectern.link(playlist(other), expires_in: TO_BEGIN).sub(other.folder, lesson.folder))
+      when "missing_token" then embed(SAMPLE)
+      when "expired" then embed(Lectern.link(SAMPLE, expires_in: 60, now: Time.now - 3600))
+      when "not_yet" then embed(Lectern.link(SAMPLE, expires_in: 7200, not_before: Time.now + 3600))
+      when "forbidden" then embed(Lectern.link(NO_LECTURE, expires_in: TO_BEGIN).sub(NO_LECTURE, SAMPLE))
       # One letter of the signature.
-      when "tampered" then embed(Lectern.link(playlist(lesson), expires_in: TO_BEGIN).sub(/.(?=.{20}\z)/) { |one| one == "A" ? "B" : "A" })
-      when "not_found" then embed(Lectern.link("#{EDGE}/courses/rails/none/master.m3u8", expires_in: TO_BEGIN))
-      when "no_variant" then embed(Lectern.link(playlist(lesson), expires_in: TO_BEGIN, max_height: 240))
-      when "no_preview" then embed(Lectern.link("#{EDGE}/courses/video/live/master.m3u8", expires_in: TO_BEGIN, **FREE))
+      when "tampered" then embed(Lectern.link(SAMPLE, expires_in: TO_BEGIN).sub(/.(?=.{20}\z)/) { |one| one == "A" ? "B" : "A" })
+      when "not_found" then embed(Lectern.link(NO_LECTURE, expires_in: TO_BEGIN))
+      when "no_variant" then embed(Lectern.link(SAMPLE, expires_in: TO_BEGIN, max_height: 240))
+      when "no_preview" then embed(Lectern.link(SAMPLE_BROADCAST, expires_in: TO_BEGIN, **FREE))
       end
     end
 

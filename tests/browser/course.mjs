@@ -7,7 +7,7 @@
 // strung for a whole visit. Prints what was seen as one JSON object.
 import { open } from "node:fs/promises";
 import { connect, createServer } from "node:net";
-import { uploadLink } from "../../sdk/javascript/lectern.js";
+import { link } from "../../sdk/javascript/lectern.js";
 import { withChromium } from "./chromium.mjs";
 
 const [app, folder, how] = process.argv.slice(2);
@@ -105,7 +105,7 @@ async function breakOff(page, line) {
 async function handInLate(page) {
   const late = async (route) => {
     const { url } = await (await route.fetch()).json();
-    const over = await uploadLink(url, { directory: true, expiresIn: 60, now: Math.floor(Date.now() / 1000) - 3600 });
+    const over = await link(url, { use: "upload", expiresIn: 60, now: Math.floor(Date.now() / 1000) - 3600 });
     await route.fulfill({ json: { url: over } });
   };
   const isAsk = (url) => url.href === `${app}/upload`;

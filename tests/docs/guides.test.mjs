@@ -11,6 +11,7 @@ import { dirname, join } from 'node:path';
 import { after, test } from 'node:test';
 
 import { keyIds, mint, verify } from '../../sdk/javascript/lectern.js';
+import { parseOrigins } from '../../web/origins.mjs';
 import { blocks } from './blocks.mjs';
 import { answers, Edge, execute, folder, freePort, lookUp, root, run as runs, shell, Terminal } from './shell.mjs';
 
@@ -250,6 +251,10 @@ print(lesson(request, "intro").content.decode())`);
             assert.match(said, /Received first picture/);
             for (const part of ['480p', 'audio/und']) assert.ok(terminal.said().includes(`/${part}/seg00001.m4s"`), terminal.said());
         },
+        function listsAnOrigin({ language, code }) {
+            assert.equal(language, 'text');
+            assert.deepEqual(parseOrigins(code), [edge]);
+        },
     ],
     'README.md': [
         drawing,
@@ -275,7 +280,7 @@ print(lesson(request, "intro").content.decode())`);
         async function tasks(block) {
             // `make test` is where this runs, `make deploy-check` asks an account, and `make serve` is docs/local.md's.
             await lookUp(block);
-            const said = await execute(['node', 'tools/deploy/check.mjs', '--offline'], { cwd: root });
+            const said = await execute(['node', 'tools/deploy/check.mjs', '--offline', '--env', 'staging', '--any-origin'], { cwd: root });
             assert.match(said, /✔ a dry run of the deploy/);
         },
         courseApp,
@@ -414,10 +419,12 @@ print(lesson(request, "intro").content.decode())`);
             assert.equal(statSync(join(folder, 'lectern-keys.json')).mode & 0o777, 0o600);
             deployed = await started('deploy', readFileSync(join(folder, 'secret'), 'utf8').trim());
         },
+        configures,
+        configures,
         unable('sh', 'it deploys to an account'),
         async function health({ language, code }) {
             assert.equal(language, 'sh');
-            healthy = JSON.parse(await shell(code.replace('https://lectern.<account>.workers.dev', deployed.origin)));
+            healthy = JSON.parse(await shell(code.replace('https://video.school.example', deployed.origin)));
         },
         async function healthAnswer({ language, code }) {
             assert.equal(language, 'json');
@@ -426,8 +433,6 @@ print(lesson(request, "intro").content.decode())`);
             assert.deepEqual([healthy.version, healthy.bucket], [shown.version, shown.bucket]);
             assert.deepEqual(healthy.keys, keyIds(readFileSync(join(folder, 'lectern-keys.json'), 'utf8')));
         },
-        configures,
-        configures,
         async function opensIt({ language, code }) {
             assert.equal(language, 'sh');
             const said = await shell(code.replaceAll('https://video.school.example', deployed.origin), { before: 'lectern sample -o lecture.mp4 --force >&2' });
@@ -553,10 +558,10 @@ async function laravel({ language, code }, t, guide) {
     await answer();
 }
 
-/** Lines of wrangler.toml: it takes them, and finds nothing to warn of. */
+/** Lines of wrangler.toml, beside those that docs/deploy.md asks for: it takes them, and finds nothing to warn of. */
 async function configures({ language, code }) {
     assert.equal(language, 'toml');
-    const shipped = paper('wrangler.toml');
+    const shipped = paper('wrangler.toml').replace('# routes = ', 'routes = ').replace('ALLOWED_ORIGINS = "*"', 'ALLOWED_ORIGINS = "https://school.example"');
     const set = (text, [name, line]) => {
         const known = new RegExp(`^(# )?${name} = .*$`, 'm');
         return known.test(text) ? text.replace(known, line) : text.replace(/^\[\[/m, `${line}\n\n[[`);
@@ -584,6 +589,7 @@ async function configures({ language, code }) {
 async function courseApp({ language, code }) {
     assert.equal(language, 'sh');
     const [port, app] = [await freePort(), await freePort()];
+    const embedded = async (page) => /<iframe src="[^"#]*#([^"]*)"/.exec(await (await fetch(page)).text())[1];
     const terminal = new Terminal('course-app', code, { env: { PORT: String(port), APP_PORT: String(app), STATE: join(folder, 'course-state') } });
     try {
         const [, address] = await terminal.shows(/^The course app: (\S+)$/m);
@@ -591,11 +597,14 @@ async function courseApp({ language, code }) {
         assert.match(await (await fetch(address)).text(), /Rails from an empty folder/);
         // The free preview of a lecture that it published.
         // And the broadcast whose preview is refused.
-        for (const [page, lecture] of [['lessons/rails/intro', 'rails/intro'], ['refusals/no_preview', 'video/live']]) {
-            const [, video] = /<iframe src="[^"#]*#([^"]*)"/.exec(await (await fetch(address + page)).text());
-            assert.ok(video.startsWith(`http://localhost:${port}/courses/${lecture}/`), video);
+        for (const [page, lecture] of [['lessons/rails/intro', 'courses/rails/intro'], ['refusals/no_preview', 'samples/broadcast']]) {
+            const video = await embedded(address + page);
+            assert.ok(video.startsWith(`http://localhost:${port}/${lecture}/`), video);
             await plays(video);
         }
+        // The lecture whose smallest version is too large.
+        const refused = await fetch(await embedded(`${address}refusals/no_variant`));
+        assert.equal((await refused.json()).code, 'no_variant');
     } finally {
         await terminal.interrupt(port, app);
     }

@@ -94,6 +94,7 @@ fn the_course_app_is_used_from_login_to_the_last_frame_and_says_each_refusal_in_
     let edge = Edge::for_bodies_of(8 << 20);
     edge.publish(media::package(), "/courses/rails/intro/");
     edge.publish(media::package(), "/courses/rails/models/");
+    edge.publish(media::package(), "/samples/lecture/");
     let wire = free_address();
     let school = School::open(&edge, &format!("http://{wire}"));
     broadcast(&edge);
@@ -189,7 +190,7 @@ fn the_course_app_is_used_from_login_to_the_last_frame_and_says_each_refusal_in_
 
 /// The playlists of a broadcast that goes on, as `make course-app` puts them there.
 fn broadcast(edge: &Edge) {
-    let folder = "/courses/video/live/";
+    let folder = "/samples/broadcast/";
     let token = edge.token(folder, Use::Upload);
     for name in ["480p.m3u8", "master.m3u8"] {
         let playlist = root().join("examples/course-app/broadcast").join(name);

@@ -44,6 +44,18 @@ pub(crate) struct Edge {
     folder: TempDir,
     /// What `wrangler dev` was given besides its folder and its port.
     arguments: Vec<String>,
+    start: Start,
+}
+
+/// How `wrangler dev` is started.
+#[derive(Debug, Clone, Copy)]
+enum Start {
+    /// As these tests do, without what wrangler has beside the Worker.
+    Bare,
+    /// With wrangler's explorer and its traces, as it starts by itself.
+    AsShipped,
+    /// By the script of `make serve`.
+    MakeServe,
 }
 
 impl Edge {
@@ -71,6 +83,13 @@ impl Edge {
         Self::with_variable(&format!("MAX_UPLOAD_BYTES:{bytes}"))
     }
 
+    /// The Worker with other pages than `make build` made.
+    pub(crate) fn with_pages(folder: &Path) -> Self {
+        let folder = folder.to_str().expect("UTF-8");
+        let options = ["--log-level", "warn", "--assets", folder];
+        Self::launch("wrangler.toml", true, &options)
+    }
+
     /// The Worker with a queue, and the Worker that the queue's messages go to.
     pub(crate) fn with_queue(consumer: &Path) -> Self {
         let consumer = consumer.to_str().expect("UTF-8");
@@ -93,7 +112,22 @@ impl Edge {
         Self::launch("wrangler.toml", false, &["--log-level", "warn"])
     }
 
+    /// The Worker as wrangler starts it by itself.
+    pub(crate) fn as_wrangler_ships() -> Self {
+        let options = ["--log-level", "warn"];
+        Self::launch_by(Start::AsShipped, "wrangler.toml", true, &options)
+    }
+
+    /// The Worker as `make serve` starts it.
+    pub(crate) fn as_make_serves() -> Self {
+        Self::launch_by(Start::MakeServe, "wrangler.toml", true, &[])
+    }
+
     fn launch(config: &str, has_keys: bool, options: &[&str]) -> Self {
+        Self::launch_by(Start::Bare, config, has_keys, options)
+    }
+
+    fn launch_by(start: Start, config: &str, has_keys: bool, options: &[&str]) -> Self {
         let folder = TempDir::new().expect("a folder");
         let secret: Vec<u8> = (0..4)
             .flat_map(|_| {
@@ -115,12 +149,13 @@ impl Edge {
             .map(|argument| (*argument).to_owned())
             .collect();
         let edge = Self {
-            supervisor: spawn(folder.path(), port, &arguments),
+            supervisor: spawn(start, folder.path(), port, &arguments),
             origin: format!("http://127.0.0.1:{port}"),
             keys: Keyring::from_json(&keys_json).expect("a key ring"),
             keys_json,
             folder,
             arguments,
+            start,
         };
         edge.wait();
         edge
@@ -181,7 +216,7 @@ impl Edge {
         self.end();
         let (_, port) = self.origin.rsplit_once(':').expect("a port");
         let port = port.parse().expect("a port");
-        self.supervisor = spawn(self.folder.path(), port, &self.arguments);
+        self.supervisor = spawn(self.start, self.folder.path(), port, &self.arguments);
         self.wait();
     }
 
@@ -350,7 +385,7 @@ impl Drop for Edge {
 
 /// `wrangler dev` with the state, the secrets and the log in `folder`, below a shell that ends the whole group when its
 /// standard input closes, which happens however this process ends.
-fn spawn(folder: &Path, port: u16, arguments: &[String]) -> Child {
+fn spawn(start: Start, folder: &Path, port: u16, arguments: &[String]) -> Child {
     let log = fs::File::options()
         .create(true)
         .append(true)
@@ -359,19 +394,37 @@ fn spawn(folder: &Path, port: u16, arguments: &[String]) -> Child {
     let node = built("node_modules/node/bin/node");
     built("build/index.js");
     built("web/dist/.ok");
-    Command::new("sh")
+    let mut command = Command::new("sh");
+    command
         .arg("-c")
         .arg(r#""$@" </dev/null & cat >/dev/null; kill -9 -$$"#)
-        .arg("edge")
-        .arg(node)
-        .arg(built("node_modules/wrangler/bin/wrangler.js"))
-        .arg("dev")
-        .args(["--ip", "127.0.0.1", "--inspector-port", "0"])
-        .args(["--port", &port.to_string()])
+        .arg("edge");
+    let state = folder.join("state");
+    let port = port.to_string();
+    if let Start::MakeServe = start {
+        let tools = node.parent().expect("a folder").to_owned();
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let path = std::iter::once(tools).chain(std::env::split_paths(&path));
+        command
+            .arg(root().join("tools/serve.sh"))
+            .env("PATH", std::env::join_paths(path).expect("a path"))
+            .env("PORT", port)
+            .env("STATE", state);
+    } else {
+        let has_tools = matches!(start, Start::AsShipped).to_string();
+        command
+            .arg(node)
+            .arg(built("node_modules/wrangler/bin/wrangler.js"))
+            .args(["dev", "--inspector-port", "0", "--port", &port])
+            .arg("--show-interactive-dev-session=false")
+            .arg("--persist-to")
+            .arg(state)
+            .env("X_LOCAL_EXPLORER", &has_tools)
+            .env("X_LOCAL_OBSERVABILITY", &has_tools);
+    }
+    command
+        .args(["--ip", "127.0.0.1"])
         .args(arguments)
-        .arg("--show-interactive-dev-session=false")
-        .arg("--persist-to")
-        .arg(folder.join("state"))
         .arg("--env-file")
         .arg(folder.join("secrets"))
         .current_dir(root())

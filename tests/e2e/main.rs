@@ -22,9 +22,11 @@ mod looking;
 mod media;
 #[path = "../oddities/mod.rs"]
 mod oddities;
+mod pages;
 mod players;
 mod publishing;
 mod sdks;
+mod serving;
 #[path = "../../packager/tests/suite/mod.rs"]
 mod suite;
 mod watching;

@@ -1,5 +1,6 @@
 // `make deploy-check`: refuses what must not be deployed, and names what to do. `--offline` asks no account, `--env NAME`
-// takes another environment, `--config FILE` another file, `--url ORIGIN` asks a Worker that runs how it is.
+// takes another environment, `--config FILE` another file, `--url ORIGIN` asks a Worker that runs how it is. `--any-origin`
+// confirms ALLOWED_ORIGINS = "*".
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -14,6 +15,7 @@ const { values: options } = parseArgs({
     env: { type: "string", default: "" },
     config: { type: "string", default: "wrangler.toml" },
     url: { type: "string" },
+    "any-origin": { type: "boolean", default: false },
   },
 });
 const WRANGLER = join(import.meta.dirname, "../../node_modules/wrangler/bin/wrangler.js");
@@ -50,8 +52,9 @@ if (options.env && !names.includes(options.env)) {
 }
 const read = (env) => unstable_readConfig({ config: options.config, env }, { hideWarnings: true });
 const config = read(options.env);
+const asked = { environment: options.env, anyOrigin: options["any-origin"] };
 const others = ["", ...names].filter((name) => name !== options.env).map(read);
-done(`the configuration of "${config.name}"`, configurationErrors(config, others));
+done(`the configuration of "${config.name}"`, configurationErrors(config, others, asked));
 
 const folder = mkdtempSync(join(tmpdir(), "lectern-deploy-"));
 const built = wrangler("deploy", "--dry-run", "--outdir", folder, ...environment);

@@ -1,14 +1,18 @@
 // What must be right before the Worker may be deployed. Pure: facts in, complaints out.
 
 const KEYS = "LECTERN_KEYS";
+/** The environment to try things in. Every other one is production. */
+const TRIAL = "staging";
 
 /**
  * @param {object} config one environment of wrangler.toml, as wrangler reads it
  * @param {object[]} others the file's other environments
+ * @param {{ environment?: string, anyOrigin?: boolean }} asked the environment's name, empty for the file's first, and
+ *   the confirmation that every page may read answers
  * @returns {string[]} what is wrong, each with what to do
  */
-export function configurationErrors(config, others = []) {
-  const errors = [];
+export function configurationErrors(config, others = [], { environment = "", anyOrigin = false } = {}) {
+  const errors = [...addressErrors(config, others, environment)];
   const bucket = (config.r2_buckets ?? []).find(({ binding }) => binding === "BUCKET");
   if (!bucket?.bucket_name) {
     errors.push("no bucket: add [[r2_buckets]] with binding = \"BUCKET\" and bucket_name to this environment; bindings are not inherited");
@@ -41,7 +45,70 @@ export function configurationErrors(config, others = []) {
     errors.push("UPLOADS_PREFIX is set and no queue is bound as JOBS, so that uploads would be refused: add [[queues.producers]] with binding = \"JOBS\" to this environment; bindings are not inherited");
   }
   if (!config.compatibility_date) errors.push("compatibility_date is missing");
+  if (isAnyOrigin(config.vars?.ALLOWED_ORIGINS) && !anyOrigin) {
+    const command = `make deploy ${environment ? `ENV=${environment} ` : ""}ANY_ORIGIN=yes`;
+    errors.push(
+      `ALLOWED_ORIGINS is ${shown(config.vars?.ALLOWED_ORIGINS)}: any page on the web may read what a link opens; name your pages' origins, as in ALLOWED_ORIGINS = "https://courses.school.example", or confirm it with \`${command}\``,
+    );
+  }
+  return [...errors, ...logErrors(config)];
+}
+
+/** Addresses that lead to the Worker: its own domain in production, and no other. */
+function addressErrors(config, others, environment) {
+  const errors = [];
+  const routes = domains(config);
+  const workersDev = config.workers_dev ?? routes.length === 0;
+  const domain = 'routes = [{ pattern = "video.school.example", custom_domain = true }]';
+  const trial = `without a domain, try it on workers.dev: \`make deploy ENV=${TRIAL}\``;
+  if (workersDev && environment !== TRIAL) {
+    errors.push(`workers_dev is true in production: the cache does not work there, and its address stays beside your own domain; write workers_dev = false and ${domain}; ${trial}`);
+  } else if (!workersDev && routes.length === 0) {
+    errors.push(`the Worker has no address: write ${domain} with a domain of your account; ${trial}`);
+  }
+  if (config.preview_urls ?? workersDev) {
+    errors.push("preview_urls is true: an old version would go on serving with what its time held to be right; write preview_urls = false");
+  }
+  for (const other of others) {
+    for (const route of domains(other).filter((route) => routes.includes(route))) {
+      errors.push(`the domain "${route}" is also that of "${other.name}", and the next deploy would take it away: environments inherit routes; write routes = [] or another domain in each other environment`);
+    }
+  }
   return errors;
+}
+
+const domains = ({ routes, route }) => (routes ?? (route ? [route] : [])).map((one) => one.pattern ?? one);
+
+/** Logs of the platform, which has each request's URL: links in its query, and passes in some paths. */
+function logErrors({ observability, logpush, tail_consumers, streaming_tail_consumers }) {
+  const errors = [];
+  if (logpush) errors.push("logpush is true: it sends the URL of each request, with links and passes, to another place; take it out");
+  for (const [name, consumers] of Object.entries({ tail_consumers, streaming_tail_consumers })) {
+    if (consumers?.length) errors.push(`${name} hands the URL of each request, with links and passes, to another Worker; take it out`);
+  }
+  if (!observability) {
+    errors.push("there is no [observability], so that the account decides what is logged: write it as the shipped wrangler.toml has it, or with enabled = false");
+    return errors;
+  }
+  const { enabled = false, redact_query_string, logs, traces } = observability;
+  const hasLogs = logs?.enabled ?? enabled;
+  if (!enabled && !hasLogs && !traces?.enabled) return errors;
+  if (redact_query_string !== true) {
+    errors.push("observability.redact_query_string is not true: the platform would log links (?token=…); write redact_query_string = true below [observability]");
+  }
+  if (hasLogs && logs?.invocation_logs !== false) {
+    errors.push("observability.logs.invocation_logs is not false: the platform would log the path of each request, with the passes that some have (/~…/); write invocation_logs = false below [observability.logs]");
+  }
+  if (traces?.enabled !== false) {
+    errors.push("observability.traces.enabled is not false: a trace has the path of its request, with the passes that some have (/~…/); write enabled = false below [observability.traces]");
+  }
+  return errors;
+}
+
+/** As the Worker reads it: one entry, `*`, or nothing set. */
+function isAnyOrigin(list) {
+  const entries = (list ?? "*").split(",").map((entry) => entry.trim()).filter(Boolean);
+  return entries.length === 1 && entries[0] === "*";
 }
 
 /**

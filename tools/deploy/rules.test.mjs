@@ -13,12 +13,24 @@ const right = () => ({
   compatibility_date: "2026-11-01",
   r2_buckets: [{ binding: "BUCKET", bucket_name: "school" }],
   ratelimits: [{ name: "REFUSALS" }],
-  vars: { BUCKET_NAME: "school", ALLOWED_ORIGINS: "*" },
+  routes: [{ pattern: "video.school.example", custom_domain: true }],
+  workers_dev: false,
+  preview_urls: false,
+  observability: { enabled: true, redact_query_string: true, logs: { enabled: true, invocation_logs: false }, traces: { enabled: false } },
+  vars: { BUCKET_NAME: "school", ALLOWED_ORIGINS: "https://courses.school.example" },
 });
-const other = () => ({ ...right(), name: "lectern-staging", r2_buckets: [{ binding: "BUCKET", bucket_name: "tries" }] });
+const other = () => ({
+  ...right(),
+  name: "lectern-staging",
+  r2_buckets: [{ binding: "BUCKET", bucket_name: "tries" }],
+  routes: [],
+  workers_dev: true,
+});
 
 test("what is right is not complained about", () => {
   assert.deepEqual(configurationErrors(right(), [other()]), []);
+  const staging = { ...other(), vars: { ...other().vars, BUCKET_NAME: "tries" } };
+  assert.deepEqual(configurationErrors(staging, [right()], { environment: "staging" }), []);
 });
 
 for (const [what, change, expected] of [
@@ -33,6 +45,23 @@ for (const [what, change, expected] of [
   ["nobody is limited", (config) => (config.ratelimits = []), /^no limit on refusals/],
   ["uploads are told to no queue", (config) => (config.vars.UPLOADS_PREFIX = "uploads/"), /^UPLOADS_PREFIX is set/],
   ["there is no date", (config) => delete config.compatibility_date, /^compatibility_date/],
+  ["the platform would log links", (config) => delete config.observability.redact_query_string, /^observability\.redact_query_string is not true/],
+  ["the platform would log passes in paths", (config) => delete config.observability.logs.invocation_logs, /^observability\.logs\.invocation_logs is not false/],
+  ["the log's settings are missing", (config) => delete config.observability.logs, /^observability\.logs\.invocation_logs is not false/],
+  ["traces would have passes in paths", (config) => (config.observability.traces.enabled = true), /^observability\.traces\.enabled is not false/],
+  ["traces are the platform's choice", (config) => delete config.observability.traces, /^observability\.traces\.enabled is not false/],
+  ["what is logged is the account's choice", (config) => delete config.observability, /^there is no \[observability\]/],
+  ["logs are on, by their own switch", (config) => (config.observability = { logs: { enabled: true } }), /^observability\.redact_query_string/],
+  ["request URLs go to Logpush", (config) => (config.logpush = true), /^logpush is true/],
+  ["request URLs go to another Worker", (config) => (config.tail_consumers = [{ service: "logs" }]), /^tail_consumers/],
+  ["request URLs stream to another Worker", (config) => (config.streaming_tail_consumers = [{ service: "logs" }]), /^streaming_tail_consumers/],
+  ["production is on workers.dev", (config) => (config.workers_dev = true), /^workers_dev is true in production/],
+  ["production is on workers.dev by default", (config) => (delete config.workers_dev, delete config.routes), /^workers_dev is true in production/],
+  ["old versions have addresses", (config) => (config.preview_urls = true), /^preview_urls is true/],
+  ["no address leads to the Worker", (config) => (config.routes = []), /^the Worker has no address.*ENV=staging/],
+  ["every page may read answers", (config) => (config.vars.ALLOWED_ORIGINS = "*"), /^ALLOWED_ORIGINS is "\*".*make deploy ANY_ORIGIN=yes/],
+  ["every page may read answers, written otherwise", (config) => (config.vars.ALLOWED_ORIGINS = " *, "), /^ALLOWED_ORIGINS is " \*, "/],
+  ["every page may read answers by default", (config) => delete config.vars.ALLOWED_ORIGINS, /^ALLOWED_ORIGINS is missing/],
 ]) {
   test(`deploying is refused where ${what}`, () => {
     const config = right();
@@ -47,6 +76,28 @@ test("uploads may be told to a queue", () => {
   const config = { ...right(), queues: { producers: [{ binding: "JOBS", queue: "lectern-jobs" }] } };
   config.vars.UPLOADS_PREFIX = "uploads/";
   assert.deepEqual(configurationErrors(config, []), []);
+});
+
+test("every page may read answers where that is confirmed", () => {
+  const config = right();
+  config.vars.ALLOWED_ORIGINS = "*";
+  assert.deepEqual(configurationErrors(config, [], { anyOrigin: true }), []);
+});
+
+test("a refusal of an environment names it in its command", () => {
+  const config = { ...other(), vars: { BUCKET_NAME: "tries", ALLOWED_ORIGINS: "*" } };
+  const errors = configurationErrors(config, [right()], { environment: "staging" });
+  assert.equal(errors.length, 1, errors.join("\n"));
+  assert.match(errors[0], /make deploy ENV=staging ANY_ORIGIN=yes/);
+});
+
+test("a log that is off needs no more words", () => {
+  assert.deepEqual(configurationErrors({ ...right(), observability: { enabled: false } }), []);
+});
+
+test("environments may not share a domain", () => {
+  const errors = configurationErrors(right(), [{ ...other(), routes: right().routes }]);
+  assert.match(errors.join(), /"video\.school\.example" is also that of "lectern-staging".*routes = \[\]/);
 });
 
 test("environments may not share a bucket", () => {
@@ -70,10 +121,49 @@ test("a Worker that is not well is not called deployed", () => {
 const check = (args, env = {}) =>
   spawnSync(process.execPath, ["tools/deploy/check.mjs", ...args], { encoding: "utf8", env: { ...process.env, ...env } });
 
-test("both shipped environments would deploy", () => {
+/** The shipped file with the lines that a school writes (docs/deploy.md), and more changes; removed when the test ends. */
+function configured(t, change = (text) => text) {
+  const folder = mkdtempSync(join(tmpdir(), "lectern-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const file = join(folder, "wrangler.toml");
+  const shipped = readFileSync("wrangler.toml", "utf8")
+    .replace('"build/index.js"', `"${process.cwd()}/build/index.js"`)
+    .replace('"web/dist"', `"${process.cwd()}/web/dist"`)
+    .replace("# routes = ", "routes = ")
+    .replaceAll('ALLOWED_ORIGINS = "*"', 'ALLOWED_ORIGINS = "https://courses.school.example"');
+  writeFileSync(file, change(shipped));
+  return file;
+}
+
+test("the shipped file is refused for what a school has to write, and each refusal says it", () => {
+  const { status, stderr } = check(["--offline"]);
+  assert.equal(status, 1);
+  const complaints = stderr.split("\n").filter((line) => line.startsWith("  - "));
+  assert.equal(complaints.length, 2, stderr);
+  assert.match(complaints[0], /^ {2}- the Worker has no address.*routes = \[\{ pattern = "video\.school\.example", custom_domain = true \}\].*make deploy ENV=staging/);
+  assert.match(complaints[1], /^ {2}- ALLOWED_ORIGINS is "\*".*ANY_ORIGIN=yes/);
+});
+
+test("both environments would deploy once a school has written its lines", (t) => {
+  const file = configured(t);
   for (const args of [[], ["--env", "staging"]]) {
-    const { status, stdout, stderr } = check(["--offline", ...args]);
+    const { status, stdout, stderr } = check(["--offline", "--config", file, ...args]);
     assert.equal(status, 0, stdout + stderr);
+  }
+});
+
+test("the shipped trial environment would deploy once any origin is confirmed", () => {
+  const { status, stdout, stderr } = check(["--offline", "--env", "staging", "--any-origin"]);
+  assert.equal(status, 0, stdout + stderr);
+});
+
+test("make hands the confirmation on", () => {
+  for (const [words, expected] of [
+    [["ENV=staging", "ANY_ORIGIN=yes"], /check\.mjs --env staging --any-origin$/m],
+    [["ANY_ORIGIN=no"], /check\.mjs$/m],
+  ]) {
+    const { stdout } = spawnSync("make", ["--dry-run", "deploy-check", ...words], { encoding: "utf8" });
+    assert.match(stdout.replace(/ +$/gm, ""), expected);
   }
 });
 
@@ -83,23 +173,24 @@ test("an unknown environment is an error and not the first one", () => {
   assert.match(stderr, /no environment "stagnig".*staging/);
 });
 
-test("cache.enabled in the file is seen", () => {
-  const folder = mkdtempSync(join(tmpdir(), "lectern-"));
-  try {
-    const file = join(folder, "wrangler.toml");
-    const main = join(process.cwd(), "build/index.js");
-    const shipped = readFileSync("wrangler.toml", "utf8").replace('"build/index.js"', `"${main}"`).replace('"web/dist"', `"${process.cwd()}/web/dist"`);
-    writeFileSync(file, `${shipped.replace("[observability]", "[cache]\nenabled = true\n\n[observability]")}`);
-    const { status, stderr } = check(["--offline", "--config", file]);
-    assert.equal(status, 1);
-    assert.match(stderr, /cache\.enabled is true/);
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
-});
+for (const [what, change, expected] of [
+  ["cache.enabled", (text) => text.replace("[observability]", "[cache]\nenabled = true\n\n[observability]"), /cache\.enabled is true/],
+  ["a query that is logged", (text) => text.replaceAll("redact_query_string = true", ""), /redact_query_string is not true/],
+  ["a path that is logged", (text) => text.replaceAll("invocation_logs = false", ""), /invocation_logs is not false/],
+]) {
+  test(`${what} in the file is seen, in each environment`, (t) => {
+    const file = configured(t, change);
+    for (const args of [[], ["--env", "staging"]]) {
+      const { status, stderr } = check(["--offline", "--config", file, ...args]);
+      assert.equal(status, 1, `${args}`);
+      assert.match(stderr, expected);
+    }
+  });
+}
 
 // Cloudflare's API is stood in for: there is no account here.
-test("the account is asked for its bucket and the Worker's keys", async () => {
+test("the account is asked for its bucket and the Worker's keys", async (t) => {
+  const file = configured(t);
   const account = { buckets: [], secrets: [] };
   const server = createServer((request, response) => {
     const ok = (result) => response.end(JSON.stringify({ success: true, errors: [], messages: [], result }));
@@ -117,7 +208,7 @@ test("the account is asked for its bucket and the Worker's keys", async () => {
   };
   const run = () =>
     new Promise((resolve) => {
-      execFile(process.execPath, ["tools/deploy/check.mjs"], { env: { ...process.env, ...env } }, (error, stdout, stderr) =>
+      execFile(process.execPath, ["tools/deploy/check.mjs", "--config", file], { env: { ...process.env, ...env } }, (error, stdout, stderr) =>
         resolve({ status: error?.code ?? 0, stdout, stderr }),
       );
     });

@@ -1,6 +1,6 @@
 // The player page: `/_lectern/play#/courses/…/master.m3u8?token=…`. The link stands in the fragment, which browsers
 // never send, so that no log of the page's host has it.
-import Hls, { type ErrorData } from "hls.js";
+import Hls, { type ErrorData, type LoaderCallbacks, type LoaderConfiguration, type LoaderContext } from "hls.js";
 
 const video = document.querySelector("video")!;
 const alert = document.querySelector<HTMLElement>("[role=alert]")!;
@@ -14,19 +14,41 @@ function say(sentence: string): void {
   video.hidden = true;
 }
 
-/** The link of the fragment, if it leads to this origin or to a secure one. */
+/** The origins of web/origins.txt, which web/build.mjs writes here and into the Content-Security-Policy. */
+declare const ORIGINS: readonly string[];
+
+/** Origins that a lecture may come from, file by file. */
+const allowed: ReadonlySet<string> = new Set([location.origin, ...ORIGINS]);
+
+function isAllowed(url: URL): boolean {
+  // A `blob:` URL has the origin of its page, and no server behind it.
+  return (url.protocol === "https:" || url.protocol === "http:") && allowed.has(url.origin);
+}
+
+/** The link of the fragment. */
 function link(): URL | undefined {
   try {
-    const url = new URL(location.hash.slice(1), location.origin);
-    const ours = url.origin === location.origin;
-    return location.hash.length > 1 && (ours || url.protocol === "https:") ? url : undefined;
+    return location.hash.length > 1 ? new URL(location.hash.slice(1), location.origin) : undefined;
   } catch {
     return undefined;
   }
 }
 
+/** A loader that answers for a file on another site as a server would that refuses it, without asking that site. */
+class AllowedOriginsLoader extends Hls.DefaultConfig.loader {
+  override load(context: LoaderContext, config: LoaderConfiguration, callbacks: LoaderCallbacks<LoaderContext>): void {
+    if (isAllowed(new URL(context.url, location.href))) {
+      super.load(context, config, callbacks);
+    } else {
+      queueMicrotask(() => callbacks.onError({ code: 403, text: "another site" }, context, null, this.stats));
+    }
+  }
+}
+
 const UNPLAYABLE = "This lecture cannot be played in this browser.";
 const NO_CONNECTION = "There is no connection. Try again in a moment.";
+const FOREIGN_LINK = "This link leads to another site. This page plays lectures of its own site only.";
+const FOREIGN_FILE = "This lecture has files on another site. This page loads files of its own site only.";
 
 /** Why something does not open, in words: what the edge says, or, where it opens, what is known here. */
 async function reason(url: URL, otherwise: string): Promise<string> {
@@ -44,7 +66,7 @@ function play(url: URL): void {
   // Not the other way round: today's Chrome says "maybe" to native HLS, and plays it worse.
   if (Hls.isSupported()) {
     // Measured on bad networks: the lowest rung first starts in 2 s where the middle one takes 12.
-    const hls = new Hls({ startLevel: 0, capLevelToPlayerSize: true });
+    const hls = new Hls({ startLevel: 0, capLevelToPlayerSize: true, loader: AllowedOriginsLoader });
     let recoveries = 0;
     let opened = false;
     hls.on(Hls.Events.MANIFEST_PARSED, () => (opened = true));
@@ -63,9 +85,10 @@ function play(url: URL): void {
       } else {
         hls.destroy();
         // What failed may lie behind a link that opens: the edge says why it did.
-        const failed = (network && data.response?.url) || url;
+        const failed = new URL((network && data.response?.url) || url, url);
         const arrived = !network || data.response?.code === 200;
-        void reason(new URL(failed), arrived ? UNPLAYABLE : NO_CONNECTION).then(say);
+        if (isAllowed(failed)) void reason(failed, arrived ? UNPLAYABLE : NO_CONNECTION).then(say);
+        else say(FOREIGN_FILE);
       }
     });
     hls.loadSource(url.href);
@@ -79,9 +102,11 @@ function play(url: URL): void {
 }
 
 const url = link();
-if (url) {
-  play(url);
-} else {
+if (url === undefined) {
   say("This page needs a link: open the lecture from its course.");
+} else if (!isAllowed(url)) {
+  say(FOREIGN_LINK);
+} else {
+  play(url);
 }
 addEventListener("hashchange", () => location.reload());

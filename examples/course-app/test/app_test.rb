@@ -5,6 +5,7 @@ ENV["LECTERN_EDGE"] = "https://video.school.example"
 ENV["LECTERN_KEYS"] = '[{"kid":"k","secret":"MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY"}]'
 
 require "minitest/autorun"
+require "objspace"
 require "minitest/mock"
 require "rack/test"
 require_relative "../app"
@@ -16,7 +17,10 @@ class SchoolTest < Minitest::Test
 
   def app = School
 
-  def setup = env("rack.errors", StringIO.new)
+  def setup
+    env("rack.errors", StringIO.new)
+    School.set :attempts, LoginAttempts.new
+  end
 
   def page(path)
     get path
@@ -50,7 +54,7 @@ class SchoolTest < Minitest::Test
     assert_includes page("/lessons/video/segments"), "Log in to watch “Why a lecture comes in pieces”."
     assert_equal 401, last_response.status
     log_in "ada"
-    assert_equal "http://example.org/lessons/video/segments", last_response["Location"]
+    assert_equal "/lessons/video/segments", last_response["Location"]
     claims = claims(page("/lessons/video/segments"))
     assert_equal ["u1", nil, nil], claims.values_at(:sub, :max_height, :preview)
     assert_operator claims[:exp], :<=, Time.now.to_i + 600
@@ -59,7 +63,7 @@ class SchoolTest < Minitest::Test
   def test_who_logs_in_to_download_comes_to_the_lesson_since_a_form_leads_to_no_other_origin
     assert_includes page("/lessons/rails/models/download"), "Log in to take “Models, and what they are not” home."
     log_in "ada"
-    assert_equal "http://example.org/lessons/rails/models", last_response["Location"]
+    assert_equal "/lessons/rails/models", last_response["Location"]
   end
 
   def test_a_trial_account_gets_no_link_to_more_than_480_lines
@@ -81,7 +85,10 @@ class SchoolTest < Minitest::Test
       assert_includes last_response.body, "“Work that can wait” opens on 1 January 2030."
       assert_equal 403, last_response.status
     end
-    Time.stub(:now, Time.utc(2030, 1, 1)) { assert_includes page("/lessons/rails/jobs"), "<iframe" }
+    Time.stub(:now, Time.utc(2030, 1, 1)) do
+      log_in "ada"
+      assert_includes page("/lessons/rails/jobs"), "<iframe"
+    end
   end
 
   def test_every_refusal_shows_a_link_and_says_why
@@ -91,6 +98,151 @@ class SchoolTest < Minitest::Test
     end
     link = page("/refusals/tampered")[/play#([^"]+)"/, 1]
     assert_equal "bad_signature", assert_raises(Lectern::Error) { Lectern.verify(link) }.code
+  end
+
+  LETTERS = [*"A".."Z", *"a".."z", *"0".."9", "-", "_"].freeze
+
+  # Every token that differs from this one in a letter of its signature at most, and is signed by the school.
+  def signed_neighbours(token)
+    head, signature = token.match(/\A(.*\.)([^.]+)\z/).captures
+    secret = "0123456789abcdef0123456789abcdef"
+    right = Base64.urlsafe_encode64(OpenSSL::HMAC.digest("SHA256", secret, head.chomp(".")), padding: false)
+    tried = signature.length.times.flat_map { |at| LETTERS.map { |letter| signature.dup.tap { |one| one[at] = letter } } }
+    tried.include?(right) ? [head + right] : []
+  end
+
+  def test_no_link_of_an_error_page_opens_a_lesson_at_any_time_or_after_a_guess
+    lessons = COURSES.flat_map(&:lessons)
+    School::REFUSALS.each_key do |kind|
+      link = page("/refusals/#{kind}")[/<iframe src="[^"#]*#([^"]+)"/, 1]
+      lessons.each { |lesson| refute_includes link, lesson.folder, kind }
+      token = link[/token=(.+)/, 1] or next
+      signed_neighbours(token).each do |signed|
+        claims = JSON.parse(Base64.urlsafe_decode64(signed.split(".")[1]))
+        assert claims["path"].start_with?("/samples/"), "#{kind}: #{claims}"
+      end
+    end
+    lessons.each { |lesson| refute lesson.folder.start_with?("/samples/"), lesson.folder }
+  end
+
+  def test_redirects_stay_at_the_school_whatever_the_headers_say
+    forwarded = {
+      "HTTP_X_FORWARDED_HOST" => "evil.example", "HTTP_FORWARDED" => "host=evil.example", "HTTP_X_FORWARDED_SERVER" => "evil.example",
+      "HTTP_X_FORWARDED_PORT" => "444", "HTTP_HOST" => "evil.example"
+    }
+    forwarded.each do |name, value|
+      clear_cookies
+      get "/login", {}, { name => value }
+      post "/login", { name: "ada", password: PASSWORDS["ada"], authenticity_token: token }, { name => value }
+      assert_equal [303, "/"], [last_response.status, last_response["Location"]], name
+      get "/", {}, { name => value }
+      refute_includes last_response.body, "evil.example", name
+      post "/logout", { authenticity_token: token }, { name => value }
+      assert_equal [303, "/"], [last_response.status, last_response["Location"]], name
+    end
+  end
+
+  def test_a_login_leads_to_a_page_of_the_school_alone
+    ["//evil.example/lessons/rails/models", "///evil.example/upload", "/%5Cevil.example/upload", "/upload//evil.example", "/upload?to=//evil.example"].each do |path|
+      clear_cookies
+      get "/"
+      get path
+      log_in "ada"
+      assert_includes ["/", "/upload", "/lessons/rails/models"], last_response["Location"], path
+    end
+  end
+
+  def try(name, password, address: "192.0.2.1")
+    clear_cookies
+    get "/login", {}, { "REMOTE_ADDR" => address }
+    post "/login", { name: name, password: password, authenticity_token: token }, { "REMOTE_ADDR" => address }
+    last_response.status
+  end
+
+  def test_wrong_passwords_of_an_account_are_bounded_from_all_addresses_together
+    statuses = Array.new(12) { |at| try("ada", "wrong", address: "192.0.2.#{at}") }
+    assert_equal [401] * 10 + [429] * 2, statuses
+    assert_includes last_response.body, "Too many wrong passwords. Try again in 15 minutes."
+    assert_includes 1..900, last_response["Retry-After"].to_i
+    # The right password too: an answer to it would be an answer to a guess.
+    assert_equal 429, try("ada", PASSWORDS["ada"], address: "198.51.100.7")
+    assert_equal 303, try("tom", PASSWORDS["tom"])
+  end
+
+  def test_a_name_without_an_account_is_bounded_in_the_same_words
+    statuses = Array.new(11) { try("nobody", "wrong") }
+    assert_equal [401] * 10 + [429], statuses
+    assert_includes last_response.body, "Too many wrong passwords. Try again in 15 minutes."
+  end
+
+  def test_wrong_passwords_of_an_address_are_bounded_over_all_names
+    Account.stub(:log_in, nil) do
+      addresses = { "192.0.2.1" => "192.0.2.1", "2001:db8::1" => "2001:db8::ffff" }
+      addresses.each do |first, last|
+        assert_equal [401] * 100, Array.new(100) { |at| try("name-#{at}", "x", address: first) }
+        assert_equal 429, try("another", "x", address: last)
+        assert_equal 401, try("another-#{first}", "x", address: "198.51.100.7")
+      end
+    end
+  end
+
+  def test_a_forwarded_address_is_no_other_address
+    100.times { |at| School.settings.attempts.take("name-#{at}", "127.0.0.1") }
+    get "/login"
+    post "/login", { name: "tom", password: PASSWORDS["tom"], authenticity_token: token }, { "HTTP_X_FORWARDED_FOR" => "203.0.113.9" }
+    assert_equal 429, last_response.status
+  end
+
+  def test_right_passwords_use_up_no_attempts_and_give_back_no_wrong_ones
+    right = Account.find("u2")
+    Account.stub(:log_in, ->(_, password) { right if password == "right" }) do
+      200.times { assert_equal 303, try("tom", "right") }
+      statuses = Array.new(10) { [try("tom", "right"), try("tom", "wrong")] }
+      assert_equal [[303, 401]] * 10, statuses
+      assert_equal 429, try("tom", "right")
+    end
+  end
+
+  def test_attempts_come_back_with_time_and_take_no_more_memory
+    now = 0
+    attempts = LoginAttempts.new(clock: -> { now })
+    assert_nil attempts.take("ada", "a") while attempts.take("ada", "b").nil?
+    assert_equal 900, attempts.take("ada", "c")
+    before = ObjectSpace.memsize_of(attempts.instance_variable_get(:@accounts))
+    20_000.times { |at| attempts.take("name-#{at}", "address-#{at}") }
+    # No name that was tried since has pushed it out.
+    assert_equal 900, attempts.take("ada", "c")
+    assert_equal before, ObjectSpace.memsize_of(attempts.instance_variable_get(:@accounts))
+    now = 900
+    assert_nil attempts.take("ada", "c")
+  end
+
+  def test_attempts_at_the_same_moment_are_counted_each
+    attempts = LoginAttempts.new
+    taken = Array.new(40) { Thread.new { attempts.take("ada", "a") } }.map(&:value)
+    assert_equal 10, taken.count(nil)
+  end
+
+  def test_a_session_begins_anew_at_login_and_ends_after_a_day
+    page "/login"
+    before = rack_mock_session.cookie_jar["rack.session"]
+    log_in "ada"
+    after = rack_mock_session.cookie_jar["rack.session"]
+    refute_equal before, after
+    clear_cookies
+    set_cookie "rack.session=#{Rack::Utils.escape(before)}"
+    assert_includes page("/lessons/rails/models"), "Log in to watch"
+    clear_cookies
+    set_cookie "rack.session=#{Rack::Utils.escape(after)}"
+    assert_includes page("/lessons/rails/models"), "<iframe"
+    Time.stub(:now, Time.now + 86_401) { assert_includes page("/lessons/rails/models"), "Log in to watch" }
+  end
+
+  def test_a_school_behind_tls_gives_its_cookie_to_tls_alone
+    secure = Class.new(School) { set :sessions, School.cookie("https://school.example") }
+    answer = Rack::MockRequest.new(secure).get("https://school.example/login")
+    assert_match(/; secure; HttpOnly; SameSite=Lax\z/i, answer["Set-Cookie"])
+    refute_match(/secure/i, Rack::MockRequest.new(School).get("/login")["Set-Cookie"])
   end
 
   def test_a_full_account_chooses_among_the_sizes_that_there_are
@@ -136,17 +288,18 @@ class SchoolTest < Minitest::Test
     end
   end
 
-  def test_an_upload_link_opens_a_folder_of_the_viewers_own_and_reads_nothing
+  def test_an_upload_link_opens_one_object_of_the_viewers_own_and_reads_nothing
     log_in "ada"
     links = Array.new(2) { hand_in(name: "mein Vortrag é.MP4", bytes: 1000).fetch("url") }
-    folders = links.map do |link|
+    paths = links.map do |link|
       assert_match %r{/mein-Vortrag--\.MP4\?token=}, link
       claims = Lectern.verify(link)
       assert_equal %w[upload u1], claims.values_at(:use, :sub)
+      assert_operator claims[:exp], :<=, Time.now.to_i + 600
       claims[:path]
     end
-    folders.each { |folder| assert_match %r{\A/uploads/u1/\d{8}-\d{6}-\h{8}/\z}, folder }
-    refute_equal(*folders)
+    paths.each { |path| assert_match %r{\A/uploads/u1/\d{8}-\d{6}-\h{8}/mein-Vortrag--\.MP4\z}, path }
+    refute_equal(*paths)
   end
 
   def test_no_upload_link_is_given_for_what_is_no_recording_is_too_large_or_comes_from_nobody
@@ -165,7 +318,9 @@ class SchoolTest < Minitest::Test
   def test_pages_run_no_script_of_others_and_are_kept_by_nobody
     page "/"
     policy = last_response["Content-Security-Policy"]
-    assert_includes policy, "default-src 'self'; frame-src https://video.school.example;"
+    assert_includes policy, "default-src 'none'; script-src 'self';"
+    assert_includes policy, "frame-src https://video.school.example/_lectern/play;"
+    assert_includes policy, "connect-src 'self' https://video.school.example/_lectern/health https://video.school.example/uploads/;"
     refute_includes policy, "unsafe"
     assert_equal "no-store", last_response["Cache-Control"]
     assert_match(/; HttpOnly; SameSite=Lax\z/i, last_response["Set-Cookie"])

@@ -1,0 +1,102 @@
+//! `make serve` on this machine: what `wrangler dev` has beside the Worker opens nothing and keeps no link.
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use lectern::link::Use;
+
+use super::edge::Edge;
+
+const OBJECT: &str = "/courses/rails/intro/v/1/lecture.mp4";
+const EXPLORER: &str = "/cdn-cgi/local/explorer/api/r2/buckets/lectern/objects";
+
+/// Stores an object, reads it with a link, and returns the signature of that link.
+fn read_with_a_link(edge: &Edge) -> String {
+    let upload = edge.token("/courses/", Use::Upload);
+    let put = edge.send(
+        "PUT",
+        &format!("{OBJECT}?token={upload}"),
+        &[],
+        b"a lecture",
+    );
+    assert_eq!(put.verdict(), "200");
+    let token = edge.token(OBJECT, Use::Play);
+    assert_eq!(
+        edge.get(&format!("{OBJECT}?token={token}")).text(),
+        "a lecture"
+    );
+    let (_, signature) = token.rsplit_once('.').expect("a signature");
+    signature.to_owned()
+}
+
+/// Whether a file below a folder has this text in it.
+fn is_kept(text: &str, folder: &Path) -> bool {
+    fs::read_dir(folder).expect("a folder").any(|entry| {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            return is_kept(text, &path);
+        }
+        // A database may be renamed under way.
+        let bytes = fs::read(&path).unwrap_or_default();
+        bytes
+            .windows(text.len())
+            .any(|part| part == text.as_bytes())
+    })
+}
+
+fn explored(edge: &Edge) -> [String; 3] {
+    let encoded = OBJECT[1..].replace('/', "%2F");
+    [
+        edge.get(EXPLORER),
+        edge.get(&format!("{EXPLORER}/{encoded}")),
+        edge.send("DELETE", &format!("{EXPLORER}/{encoded}"), &[], &[]),
+    ]
+    .map(|reply| format!("{} {}", reply.status, reply.text()))
+}
+
+#[test]
+fn make_serve_has_no_explorer_of_the_bucket_and_keeps_no_link_on_the_disk() {
+    // What wrangler has by itself, so that the same questions below ask for what is there.
+    let edge = Edge::as_wrangler_ships();
+    let signature = read_with_a_link(&edge);
+    let [listed, read, _] = explored(&edge);
+    assert!(listed.contains(&OBJECT[1..]), "{listed}");
+    assert_eq!(read, "200 a lecture");
+    let started = Instant::now();
+    while !is_kept(&signature, edge.folder()) {
+        assert!(
+            started.elapsed() < Duration::from_secs(30),
+            "{}",
+            edge.log()
+        );
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    drop(edge);
+
+    let edge = Edge::as_make_serves();
+    let signature = read_with_a_link(&edge);
+    for answer in explored(&edge) {
+        assert!(!answer.starts_with('2'), "{answer}");
+        assert!(
+            !answer.contains("lecture.mp4") && !answer.contains("a lecture"),
+            "{answer}"
+        );
+    }
+    let link = format!("{OBJECT}?token={}", edge.token(OBJECT, Use::Play));
+    assert_eq!(edge.get(&link).text(), "a lecture");
+    // wrangler gives no switch for the bucket's public address, which reads. Pages of other sites are refused there.
+    let public = format!("/cdn-cgi/local/r2/public/lectern{OBJECT}");
+    for header in [("origin", "https://evil.example"), ("host", "evil.example")] {
+        assert_eq!(
+            edge.send("GET", &public, &[header], &[]).status,
+            403,
+            "{header:?}"
+        );
+    }
+    assert_eq!(edge.send("DELETE", &public, &[], &[]).status, 401);
+    // What was written before the runtime ended is there.
+    let folder = edge.folder().join("state");
+    edge.kill_runtime();
+    assert!(!is_kept(&signature, &folder), "{}", edge.log());
+}
