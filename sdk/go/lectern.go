@@ -150,6 +150,8 @@ type Claims struct {
 	Origin    []string   `json:"origin"`
 	// Sessions is reserved: the edge refuses a link that has it.
 	Sessions uint32 `json:"sessions"`
+	// MaxBytes is reserved: the edge refuses a link that has it.
+	MaxBytes int64 `json:"max_bytes"`
 }
 
 // Link gives the URL with ?token=… in its query; an older token there is replaced. A URL that ends in a slash opens its folder.
@@ -222,7 +224,7 @@ func Mint(claims Claims, edge Edge) (string, error) {
 	if err := edge.check(); err != nil {
 		return "", err
 	}
-	if err := claims.checkSessions(); err != nil {
+	if err := claims.checkReserved(); err != nil {
 		return "", err
 	}
 	if err := claims.check(); err != nil {
@@ -279,7 +281,7 @@ func Verify(token, url string, edge Edge) (Claims, error) {
 			return Claims{}, fail("not_yet_valid", "the link is not valid before %d", earliest)
 		}
 	}
-	if err := claims.checkSessions(); err != nil {
+	if err := claims.checkReserved(); err != nil {
 		return Claims{}, err
 	}
 	if err := claims.checkOpens(); err != nil {
@@ -489,9 +491,14 @@ func checkPath(path string) error {
 	return nil
 }
 
-func (c *Claims) checkSessions() error {
+// Restrictions that the edge does not enforce yet.
+func (c *Claims) checkReserved() error {
+	const reserved = "`%s` is reserved: the edge refuses a link that has it"
 	if c.Sessions != 0 {
-		return fail("reserved_claim", "`sessions` is reserved: the edge refuses a link that has it")
+		return fail("reserved_claim", reserved, "sessions")
+	}
+	if c.MaxBytes != 0 {
+		return fail("reserved_claim", reserved, "max_bytes")
 	}
 	return nil
 }
@@ -588,6 +595,7 @@ var rules = map[string]string{
 	"country":    "`country` is a list of 1 to 32 ISO 3166 codes such as `DE`",
 	"origin":     "`origin` is a list of 1 to 32 origins such as `https://*.school.example`",
 	"sessions":   "`sessions` is a whole number, at least 1",
+	"max_bytes":  "`max_bytes` is a whole number of bytes, at least 1",
 }
 
 // Holds claims to their rules, and writes them as the edge does.
@@ -873,6 +881,8 @@ func readClaims(text []byte) (Claims, error) {
 			claims.Origin, ok = textsOf(raw)
 		case "sessions":
 			claims.Sessions, ok = small(raw, 1)
+		case "max_bytes":
+			claims.MaxBytes, ok = number(raw, 1, maxSafeInteger)
 		}
 		if !ok {
 			return claims, fail("bad_"+name, "%s", rules[name])

@@ -34,48 +34,50 @@ export class LecternError extends Error {
 
 /** @type {Lectern['link']} */
 export const link = async (url, options = {}) => {
-    checkNames(options, LINK_OPTIONS);
-    const { keys, maxLinkAge, maxWatch } = options;
+    const given = optionsOf(options, LINK_OPTIONS);
+    const { keys, maxLinkAge, maxWatch } = given;
     const parts = urlParts(url);
-    const now = time(options.now);
+    const now = time(given.now);
     const claims = {
-        path: objectPath(parts.path, options.directory),
-        exp: expiry(options, now),
-        nbf: instant(options.notBefore),
-        use: options.use ?? 'play',
-        sub: options.viewer,
-        jti: options.jti,
-        watch: options.watch,
-        max_height: options.maxHeight,
-        preview: options.preview,
-        langs: options.langs,
-        ip: options.ip,
-        country: options.country,
-        origin: options.origin,
+        path: objectPath(parts.path, given.directory),
+        exp: expiry(given, now),
+        nbf: instant(given.notBefore),
+        use: given.use ?? 'play',
+        sub: given.viewer,
+        jti: given.jti,
+        watch: given.watch,
+        max_height: given.maxHeight,
+        preview: given.preview,
+        langs: given.langs,
+        ip: given.ip,
+        country: given.country,
+        origin: given.origin,
     };
     return withToken(parts, await mint(/** @type {import('./lectern.d.ts').Claims} */ (claims), { keys, now, maxLinkAge, maxWatch }));
 };
 
 /** @type {Lectern['uploadLink']} */
 export const uploadLink = async (url, options = {}) => {
-    checkNames(options, LINK_OPTIONS.filter((name) => name !== 'use'));
-    if (!objectPath(urlParts(url).path, options.directory).endsWith('/')) {
+    const given = optionsOf(options, LINK_OPTIONS.filter((name) => name !== 'use'));
+    if (!objectPath(urlParts(url).path, given.directory).endsWith('/')) {
         throw new LecternError('path_not_a_folder', 'an upload link opens a folder: end the URL in a slash, or set `directory`');
     }
-    return link(url, { ...options, use: 'upload' });
+    return link(url, { ...given, use: 'upload' });
 };
 
 /** @type {Lectern['mint']} */
 export const mint = async (claims, options = {}) => {
-    checkNames(options, MINT_OPTIONS);
-    const [key] = keyring(options.keys);
-    const [now, maxLinkAge] = [time(options.now), bound('maxLinkAge', options.maxLinkAge, MAX_LINK_AGE)];
-    const maxWatch = bound('maxWatch', options.maxWatch, MAX_WATCH);
-    const given = Object.fromEntries(Object.entries(claims ?? {}).filter(([, value]) => value !== undefined && value !== null));
-    for (const name of Object.keys(given)) {
-        if (!CLAIMS.has(name)) throw new LecternError('unknown_claim', `no claim is called \`${name}\``);
+    const edge = optionsOf(options, MINT_OPTIONS);
+    const [key] = keyring(edge.keys);
+    const [now, maxLinkAge] = [time(edge.now), bound('maxLinkAge', edge.maxLinkAge, MAX_LINK_AGE)];
+    const maxWatch = bound('maxWatch', edge.maxWatch, MAX_WATCH);
+    if (!isPlain(claims ?? {})) throw new LecternError('bad_claims', 'claims are a plain object: { path, exp, … }');
+    const given = own(claims ?? {});
+    for (const [name, value] of Object.entries(given)) {
+        if (value === undefined || value === null) delete given[name];
+        else if (!CLAIMS.has(name)) throw new LecternError('unknown_claim', `no claim is called \`${name}\``);
     }
-    checkSessions(given);
+    checkReserved(given);
     const checked = check(given);
     checkOpens(checked);
     checkExpiry(checked.exp, now, maxLinkAge);
@@ -93,9 +95,9 @@ export const mint = async (claims, options = {}) => {
 
 /** @type {Lectern['verify']} */
 export const verify = async (token, options = {}) => {
-    checkNames(options, VERIFY_OPTIONS);
-    const ring = keyring(options.keys);
-    const [now, maxLinkAge] = [time(options.now), bound('maxLinkAge', options.maxLinkAge, MAX_LINK_AGE)];
+    const edge = optionsOf(options, VERIFY_OPTIONS);
+    const ring = keyring(edge.keys);
+    const [now, maxLinkAge] = [time(edge.now), bound('maxLinkAge', edge.maxLinkAge, MAX_LINK_AGE)];
     token = String(token ?? '');
     const query = URL_PARTS.exec(token)?.[3] ?? '';
     const inUrl = query.split('&').find((parameter) => parameter.startsWith('token='));
@@ -104,9 +106,9 @@ export const verify = async (token, options = {}) => {
     for (const earliest of [claims.nbf, claims.iat]) {
         if (earliest > now + 30) throw new LecternError('not_yet_valid', `the link is not valid before ${earliest}`);
     }
-    checkSessions(claims);
+    checkReserved(claims);
     checkOpens(claims);
-    const opens = options.url ?? (inUrl && token);
+    const opens = edge.url ?? (inUrl && token);
     if (opens !== undefined) checkScope(claims.path, opens);
     return { use: 'play', ...claims };
 };
@@ -122,11 +124,15 @@ const LINK_OPTIONS = [
     'jti', 'use', 'directory',
 ];
 
-/** What is misspelt would be a restriction that is not there. @param {any} options @param {string[]} known */
-function checkNames(options, known) {
-    if (!isObject(options)) throw new LecternError('bad_option', 'options are an object: { viewer, expiresIn, … }');
+/**
+ * The options that an object has itself. What is misspelt, or stands in a prototype, would be a restriction that is not there; what
+ * anything has put into `Object.prototype` is no option.
+ * @param {any} options @param {string[]} known @returns {any}
+ */
+function optionsOf(options, known) {
+    if (!isPlain(options)) throw new LecternError('bad_option', 'options are a plain object: { viewer, expiresIn, … }');
     const unknown = Object.keys(options).find((name) => !known.includes(name));
-    if (unknown === undefined) return;
+    if (unknown === undefined) return own(options);
     const meant = unknown.replace(/_([a-z])/g, (_, letter) => letter.toUpperCase());
     const hint = known.includes(meant) ? `: \`${meant}\` is meant` : `; there are ${known.join(', ')}`;
     throw new LecternError('unknown_option', `no option here is called \`${unknown}\`${hint}`);
@@ -149,7 +155,8 @@ function bound(name, value, unset) {
 /** LECTERN_KEYS, of whatever has an environment. @returns {string | undefined} */
 function environment() {
     const { process, Deno } = /** @type {any} */ (globalThis);
-    return process?.env?.LECTERN_KEYS ?? Deno?.env.get('LECTERN_KEYS');
+    const variables = process?.env ?? {};
+    return Object.hasOwn(variables, 'LECTERN_KEYS') ? variables.LECTERN_KEYS : Deno?.env.get('LECTERN_KEYS');
 }
 
 /** @param {any} [text] @returns {Key[]} */
@@ -267,9 +274,10 @@ function checkPath(path) {
 /** What a link with restrictions never opens, whatever is stored there: what these extensions name is sent as it is. */
 const NO_PLAYLIST = /\.(m4s|mp4|cmfv|m4v|m4a|cmfa|ts|aac|mp3|webm|mov|mkv|vtt|mpd|json|jpe?g|png|webp|avif|gif)$/i;
 
-/** @param {Record<string, any>} claims */
-function checkSessions(claims) {
-    if ('sessions' in claims) throw new LecternError('reserved_claim', '`sessions` is reserved: the edge refuses a link that has it');
+/** Restrictions that the edge does not enforce yet. @param {Record<string, any>} claims */
+function checkReserved(claims) {
+    const reserved = ['sessions', 'max_bytes'].find((name) => Object.hasOwn(claims, name));
+    if (reserved) throw new LecternError('reserved_claim', `\`${reserved}\` is reserved: the edge refuses a link that has it`);
 }
 
 /** What is well-formed, and opens nothing at the edge. @param {Record<string, any>} claims */
@@ -392,16 +400,18 @@ const CLAIMS = new Map([
     ['country', [list((code) => (/^[A-Za-z][A-Za-z0-9]$/.test(code) ? code.toUpperCase() : undefined)), '`country` is a list of 1 to 32 ISO 3166 codes such as `DE`']],
     ['origin', [list(origin), '`origin` is a list of 1 to 32 origins such as `https://*.school.example`']],
     ['sessions', [small, '`sessions` is a whole number, at least 1']],
+    ['max_bytes', [whole(1, Number.MAX_SAFE_INTEGER), '`max_bytes` is a whole number of bytes, at least 1']],
 ]);
 
 /** Claims in their order, each as the edge writes it. @param {Record<string, any>} claims @returns {Record<string, any>} */
 function check(claims) {
     const required = ['path', 'exp'];
     /** @type {Record<string, any>} */
-    const checked = {};
+    const checked = Object.create(null);
     for (const [name, [read, rule]] of CLAIMS) {
-        if (!Object.hasOwn(claims, name) && !required.includes(name)) continue;
-        checked[name] = read(claims[name]);
+        const isThere = Object.hasOwn(claims, name);
+        if (!isThere && !required.includes(name)) continue;
+        checked[name] = read(isThere ? claims[name] : undefined);
         const code = /** @type {import('./lectern.d.ts').ErrorCode} */ (`bad_${name}`);
         if (checked[name] === undefined) throw new LecternError(code, rule);
     }
@@ -459,6 +469,15 @@ const hmac = (secret, use) => crypto.subtle.importKey('raw', secret, { name: 'HM
 /** @param {any} value */
 const isObject = (value) => typeof value === 'object' && value !== null && !Array.isArray(value);
 
+/** Whether it is no instance of a class, and inherits from nothing but what all objects inherit from. @param {any} value */
+function isPlain(value) {
+    const prototype = isObject(value) ? Object.getPrototypeOf(value) : undefined;
+    return prototype === null || (prototype !== undefined && Object.getPrototypeOf(prototype) === null);
+}
+
+/** What an object has itself, in one that inherits nothing. @param {any} value @returns {Record<string, any>} */
+const own = (value) => Object.assign(Object.create(null), value);
+
 /** Half of a surrogate pair is no text. @param {string} text */
 const isText = (text) => !/[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/.test(text);
 
@@ -498,7 +517,7 @@ function parse(text = '') {
             if (token === '{' || token === '[') open.push(new Set());
             return /^-|^[0-9]+[.eE]/.test(token) ? 'null' : token;
         });
-        return JSON.parse(read.join(''));
+        return JSON.parse(read.join(''), (_, value) => (isObject(value) ? own(value) : value));
     } catch {
         return undefined;
     }

@@ -4,6 +4,7 @@ import inspect
 import json
 import os
 import unittest
+from collections import defaultdict
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -131,6 +132,13 @@ class Vectors(unittest.TestCase):
     def test_an_upload_link_takes_what_a_link_takes(self):
         given, taken = (inspect.signature(mint).parameters for mint in (lectern.upload_link, lectern.link))
         self.assertEqual({**given, "use": taken["use"]}, dict(taken))
+
+    def test_the_default_of_a_mapping_is_no_claim(self):
+        claims = defaultdict(lambda: "/other/", {"path": "/a/", "exp": 60})
+        plain = lectern.mint({"path": "/a/", "exp": 60}, keys=KEYS, now=0)
+        self.assertEqual(lectern.mint(claims, keys=KEYS, now=0), plain)
+        del claims["path"]
+        self.refused({"error": "path_not_absolute"}, lambda: lectern.mint(claims, keys=KEYS, now=0))
 
     def test_half_of_a_surrogate_pair_is_no_text(self):
         for code, refuse in (

@@ -64,6 +64,7 @@ final class Lectern
         'country' => '`country` is a list of 1 to 32 ISO 3166 codes such as `DE`',
         'origin' => '`origin` is a list of 1 to 32 origins such as `https://*.school.example`',
         'sessions' => '`sessions` is a whole number, at least 1',
+        'max_bytes' => '`max_bytes` is a whole number of bytes, at least 1',
     ];
 
     private const PATHS = [
@@ -197,7 +198,7 @@ final class Lectern
                 throw new LecternException('unknown_claim', "no claim is called `$name`");
             }
         }
-        self::checkSessions($claims);
+        self::checkReserved($claims);
         $claims = self::check($claims);
         self::checkOpens($claims);
         self::checkExpiry($claims['exp'], $now, $maxLinkAge);
@@ -247,7 +248,7 @@ final class Lectern
                 throw new LecternException('not_yet_valid', "the link is not valid before {$claims[$name]}");
             }
         }
-        self::checkSessions($claims);
+        self::checkReserved($claims);
         self::checkOpens($claims);
         if ($url !== null) {
             self::checkScope($claims['path'], $url);
@@ -380,11 +381,17 @@ final class Lectern
         return $path;
     }
 
-    /** @param array<string, mixed> $claims */
-    private static function checkSessions(array $claims): void
+    /**
+     * Restrictions that the edge does not enforce yet.
+     *
+     * @param array<string, mixed> $claims
+     */
+    private static function checkReserved(array $claims): void
     {
-        if (isset($claims['sessions'])) {
-            throw new LecternException('reserved_claim', '`sessions` is reserved: the edge refuses a link that has it');
+        foreach (['sessions', 'max_bytes'] as $name) {
+            if (isset($claims[$name])) {
+                throw new LecternException('reserved_claim', "`$name` is reserved: the edge refuses a link that has it");
+            }
         }
     }
 
@@ -461,7 +468,7 @@ final class Lectern
             $checked[$name] = match ($name) {
                 'path' => self::checkPath($value),
                 'exp', 'nbf', 'iat' => self::whole($value, 0, self::MAX_SAFE_INTEGER),
-                'watch' => self::whole($value, 1, self::MAX_SAFE_INTEGER),
+                'watch', 'max_bytes' => self::whole($value, 1, self::MAX_SAFE_INTEGER),
                 'max_height', 'sessions' => self::whole($value, 1, 2 ** 32 - 1),
                 'use' => in_array($value, self::USES, true) ? $value : null,
                 'sub', 'jti' => is_string($value) && self::isText($value) && strlen($value) >= 1 && strlen($value) <= 256 ? $value : null,

@@ -158,7 +158,7 @@ def mint(
     for name in claims:
         if name not in _CLAIMS:
             raise LecternError("unknown_claim", f"no claim is called `{name}`")
-    _check_sessions(claims)
+    _check_reserved(claims)
     checked = _check(claims)
     _check_opens(checked)
     _check_expiry(checked["exp"], now, max_link_age)
@@ -197,7 +197,7 @@ def verify(
     for earliest in (claims.get("nbf", 0), claims.get("iat", 0)):
         if earliest > now + 30:
             raise LecternError("not_yet_valid", f"the link is not valid before {earliest}")
-    _check_sessions(claims)
+    _check_reserved(claims)
     _check_opens(claims)
     if url is not None:
         _check_scope(claims["path"], url)
@@ -336,9 +336,11 @@ _NO_PLAYLIST = re.compile(
 )
 
 
-def _check_sessions(claims: Mapping[str, Any]) -> None:
-    if "sessions" in claims:
-        raise LecternError("reserved_claim", "`sessions` is reserved: the edge refuses a link that has it")
+def _check_reserved(claims: Mapping[str, Any]) -> None:
+    """Restrictions that the edge does not enforce yet."""
+    for name in ("sessions", "max_bytes"):
+        if name in claims:
+            raise LecternError("reserved_claim", f"`{name}` is reserved: the edge refuses a link that has it")
 
 
 def _check_opens(claims: Mapping[str, Any]) -> None:
@@ -480,6 +482,7 @@ _CLAIMS: dict[str, tuple[Callable[[Any], Any], str]] = {
     "country": (_list(_country), '`country` is a list of 1 to 32 ISO 3166 codes such as "DE"'),
     "origin": (_list(_origin), '`origin` is a list of 1 to 32 origins such as "https://*.school.example"'),
     "sessions": (_SMALL, "`sessions` is a whole number, at least 1"),
+    "max_bytes": (_whole(1, 2**53 - 1), "`max_bytes` is a whole number of bytes, at least 1"),
 }
 
 

@@ -52,7 +52,8 @@ module Lectern
     "ip" => [:cidrs, "`ip` is a list of 1 to 32 ranges such as \"192.0.2.0/24\", without bits behind the prefix"],
     "country" => [:countries, "`country` is a list of 1 to 32 ISO 3166 codes such as \"DE\""],
     "origin" => [:origins, "`origin` is a list of 1 to 32 origins such as \"https://*.school.example\""],
-    "sessions" => [:small, "`sessions` is a whole number, at least 1"]
+    "sessions" => [:small, "`sessions` is a whole number, at least 1"],
+    "max_bytes" => [:positive, "`max_bytes` is a whole number of bytes, at least 1"]
   }.freeze
 
   PATHS = {
@@ -114,7 +115,7 @@ module Lectern
       claims = claims.to_h.transform_keys(&:to_s).compact
       unknown = claims.keys - CLAIMS.keys
       raise Error.new("unknown_claim", "no claim is called `#{unknown.first}`") unless unknown.empty?
-      check_sessions(claims)
+      check_reserved(claims)
       claims = check(claims)
       check_opens(claims)
       check_expiry(claims["exp"], now, max_link_age)
@@ -142,7 +143,7 @@ module Lectern
       early = claims.values_at("nbf", "iat").compact.find { |instant| instant > now + 30 }
       raise Error.new("not_yet_valid", "the link is not valid before #{early}") if early
 
-      check_sessions(claims)
+      check_reserved(claims)
       check_opens(claims)
       check_scope(claims["path"], url) if url
       { "use" => "play" }.merge(claims).transform_keys(&:to_sym)
@@ -232,8 +233,10 @@ module Lectern
       path
     end
 
-    def check_sessions(claims)
-      raise Error.new("reserved_claim", "`sessions` is reserved: the edge refuses a link that has it") if claims.key?("sessions")
+    # Restrictions that the edge does not enforce yet.
+    def check_reserved(claims)
+      name = %w[sessions max_bytes].find { |reserved| claims.key?(reserved) }
+      raise Error.new("reserved_claim", "`#{name}` is reserved: the edge refuses a link that has it") if name
     end
 
     # What is well-formed, and opens nothing at the edge.
