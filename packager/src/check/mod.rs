@@ -26,6 +26,7 @@ use anyhow::{Context as _, Result};
 
 use crate::cli::CheckArgs;
 use crate::exit::Exit;
+use crate::redact::redacted;
 use facts::Facts;
 pub(crate) use report::Report;
 use source::Source;
@@ -75,7 +76,7 @@ impl CheckError {
 pub(crate) async fn run(args: CheckArgs) -> Result<()> {
     let report = of(&args.input, args.follow)
         .await
-        .with_context(|| format!("cannot check `{}`", args.input))?;
+        .with_context(|| format!("cannot check `{}`", redacted(&args.input)))?;
     if args.json {
         crate::print(&serde_json::to_string(&report).context("cannot write JSON")?)?;
     } else {
