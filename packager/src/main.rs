@@ -21,6 +21,7 @@ mod iframes;
 mod instant;
 mod keys;
 mod ladder;
+mod limits;
 mod link;
 mod loudness;
 mod measured;

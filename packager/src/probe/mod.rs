@@ -2,6 +2,7 @@
 
 pub(crate) mod landings;
 mod language;
+mod pace;
 mod parse;
 
 use std::ffi::OsString;
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::process::{self, ProcessError};
 use crate::regular_file::open_regular;
 pub(crate) use language::language;
+pub(crate) use pace::Pace;
 
 /// An upload named `.mp4` may be a playlist or a concat list, and ffmpeg would then open what it names. Only these
 /// demuxers, which open nothing but the file they were given, may read a source.
