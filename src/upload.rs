@@ -5,10 +5,25 @@ use crate::json::quoted;
 use crate::object_key::{Directory, ObjectKey};
 use crate::storage::Stored;
 
+/// Name of the object that a recorder puts beside the parts of a recording when it ends.
+pub const ENDED: &str = "ended";
+
+/// Extensions of recordings, besides those that [`content_type`] knows as video or audio.
+const RECORDINGS: [&str; 40] = [
+    "3g2", "3gp", "ac3", "aif", "aiff", "amr", "asf", "au", "avi", "caf", "divx", "dv", "eac3",
+    "f4v", "flac", "flv", "m2t", "m2ts", "m2v", "m4b", "mka", "mod", "mp2", "mpe", "mpeg", "mpg",
+    "mts", "mxf", "nut", "oga", "ogg", "ogm", "ogv", "opus", "qt", "vob", "w64", "wav", "wma",
+    "wmv",
+];
+
 /// The message, where the object is a recording below `uploads`: `{"key","etag","bytes","uploaded"}`.
+///
+/// A name without an extension says nothing: its content type has to.
 #[must_use]
 pub fn message(uploads: Option<&Directory>, key: &ObjectKey, stored: &Stored) -> Option<String> {
-    if !uploads?.contains(key) || !is_whole(key) {
+    let is_said = || is_media(stored.content_type.as_deref().unwrap_or_default());
+    let has_kind = extension(key).is_some() || is_ended(key) || is_said();
+    if !uploads?.contains(key) || !may_be_recording(key) || !has_kind {
         return None;
     }
     Some(format!(
@@ -20,9 +35,10 @@ pub fn message(uploads: Option<&Directory>, key: &ObjectKey, stored: &Stored) ->
     ))
 }
 
-/// Whether a name may be that of a whole recording. Of one that is stored in parts, nothing says by itself that it has ended:
-/// whoever records puts an object `ended` beside its parts.
-fn is_whole(key: &ObjectKey) -> bool {
+/// Whether a name may be that of a whole recording: it has the extension of one, or none. Of a recording that is stored in
+/// parts only [`ENDED`] says that it is whole; segments and initialization sections are none.
+#[must_use]
+pub fn may_be_recording(key: &ObjectKey) -> bool {
     const SEGMENTS: [&str; 3] = ["m4s", "ts", "aac"];
     let name = key.split().1;
     let is_init = name.strip_prefix("init").is_some_and(|rest| {
@@ -30,15 +46,30 @@ fn is_whole(key: &ObjectKey) -> bool {
         stem.bytes()
             .all(|byte| byte.is_ascii_digit() || byte == b'-' || byte == b'_')
     });
-    let of_name = content_type::for_key(name);
-    let may_be_media = of_name == content_type::UNKNOWN
-        || ["video/", "audio/"]
-            .iter()
-            .any(|kind| of_name.starts_with(kind));
-    let is_segment = SEGMENTS
-        .iter()
-        .any(|extension| key.has_extension(extension));
-    may_be_media && !is_segment && !is_init && !key.is_in_revision()
+    let has = |list: &[&str]| list.iter().any(|extension| key.has_extension(extension));
+    let is_named_so =
+        extension(key).is_none() || is_media(content_type::for_key(name)) || has(&RECORDINGS);
+    is_named_so && !has(&SEGMENTS) && !is_init && !key.is_in_revision()
+}
+
+fn is_ended(key: &ObjectKey) -> bool {
+    key.split().1 == ENDED
+}
+
+/// The extension of a name, in letters and digits. `1. Introduction` has none.
+#[must_use]
+pub fn extension(key: &ObjectKey) -> Option<&str> {
+    let (_, extension) = key.split().1.rsplit_once('.')?;
+    let is_one =
+        !extension.is_empty() && extension.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    is_one.then_some(extension)
+}
+
+fn is_media(content_type: &str) -> bool {
+    ["video/", "audio/"].iter().any(|kind| {
+        let prefix = content_type.get(..kind.len());
+        prefix.is_some_and(|prefix| prefix.eq_ignore_ascii_case(kind))
+    })
 }
 
 #[cfg(test)]
@@ -61,26 +92,43 @@ mod tests {
             Some(r#"{"key":"uploads/é/a.mov","etag":"e\"1","bytes":7,"uploaded":9}"#)
         );
         assert_eq!(message(None, &key("uploads/a.mov"), &stored), None);
-        for (name, expected) in [
-            ("uploads/a.MP4", true),
-            ("uploads/a.avi", true),
-            ("uploads/a", true),
-            ("uploads/initial.mp4", true),
-            ("uploads/live/ended", true),
-            ("uploads2/a.mov", false),
-            ("courses/a.mov", false),
-            ("uploads/live/segment-1-1.m4s", false),
-            ("uploads/live/seg1.TS", false),
-            ("uploads/live/init.mp4", false),
-            ("uploads/live/init-1.mp4", false),
-            ("uploads/live/playlist.m3u8", false),
-            ("uploads/a.json", false),
-            ("uploads/a.jpg", false),
-            ("uploads/a.vtt", false),
-            ("uploads/a/v/1/lecture.mp4", false),
+        for (name, content_type, expected) in [
+            ("uploads/a.MP4", "", true),
+            ("uploads/a.avi", "", true),
+            ("uploads/a.WAV", "text/html", true),
+            ("uploads/a", "video/mp4", true),
+            ("uploads/a", "Audio/ogg", true),
+            ("uploads/initial.mp4", "", true),
+            ("uploads/live/ended", "", true),
+            // Nothing says that these are recordings.
+            ("uploads/a", "", false),
+            ("uploads/a", "application/octet-stream", false),
+            ("uploads/a", "vidéo/mp4", false),
+            ("uploads/x.html", "video/mp4", false),
+            ("uploads/x.HTM", "", false),
+            ("uploads/a.mp4.exe", "video/mp4", false),
+            ("uploads/a.zip", "", false),
+            ("uploads/a.unheard", "video/mp4", false),
+            ("uploads/1. introduction", "video/mp4", true),
+            ("uploads/1. introduction", "", false),
+            ("uploads2/a.mov", "", false),
+            ("courses/a.mov", "", false),
+            ("uploads/live/segment-1-1.m4s", "", false),
+            ("uploads/live/seg1.TS", "", false),
+            ("uploads/live/init.mp4", "", false),
+            ("uploads/live/init-1.mp4", "", false),
+            ("uploads/live/playlist.m3u8", "", false),
+            ("uploads/a.json", "", false),
+            ("uploads/a.jpg", "", false),
+            ("uploads/a.vtt", "", false),
+            ("uploads/a/v/1/lecture.mp4", "", false),
         ] {
+            let stored = Stored {
+                content_type: (!content_type.is_empty()).then(|| content_type.to_owned()),
+                ..stored.clone()
+            };
             let is_told = message(Some(&uploads), &key(name), &stored).is_some();
-            assert_eq!(is_told, expected, "{name}");
+            assert_eq!(is_told, expected, "{name} {content_type}");
         }
     }
 }

@@ -15,6 +15,7 @@ use crate::cost::CostArgs;
 use crate::exit::EXIT_CODES;
 use crate::extras::captions::CaptionsFile;
 use crate::ladder::Codec;
+use crate::limits::{LimitArgs, size};
 use crate::publish::Target;
 
 /// Packages a recording as HLS, publishes it, and mints the links that open it.
@@ -248,6 +249,8 @@ pub(crate) struct PackageArgs {
     /// Events as JSON lines on standard output, and nothing else.
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) limits: LimitArgs,
 }
 
 #[derive(Debug, Clone, Default, Args)]
@@ -349,6 +352,8 @@ pub(crate) struct ShipArgs {
     /// Events as JSON lines on standard output, and nothing else.
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) limits: LimitArgs,
 }
 
 #[derive(Debug, Args)]
@@ -381,6 +386,11 @@ pub(crate) struct WorkArgs {
     /// Events as JSON lines on standard output, and nothing else.
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) limits: LimitArgs,
+    /// Bytes of the disk that stay free: with less, no job is taken.
+    #[arg(long, value_name = "SIZE", env = "LECTERN_MIN_FREE", default_value = "2GB", value_parser = size)]
+    pub(crate) min_free: u64,
 }
 
 #[derive(Debug, Args)]
@@ -582,7 +592,7 @@ pub(crate) struct SampleArgs {
 }
 
 /// `90s`, `30m`, `6h`, `7d`.
-fn duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let wrong = || format!("`{text}` is not a time such as `90s`, `30m`, `6h` or `7d`");
     let unit = text.chars().last().ok_or_else(wrong)?;
     let seconds = match unit {

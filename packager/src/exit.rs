@@ -10,6 +10,7 @@ use crate::cost::CostError;
 use crate::extras::captions::CaptionsError;
 use crate::fetch::FetchError;
 use crate::keys::KeysError;
+use crate::limits::{DiskError, LimitError};
 use crate::output::OutputError;
 use crate::probe::InputError;
 use crate::process::ProcessError;
@@ -38,7 +39,7 @@ Exit codes:
   0    done
   1    failed
   2    usage: the arguments do not fit, or the output folder holds something else
-  3    the input is not acceptable: missing, empty, unreadable, damaged, too small
+  3    the input is not acceptable: missing, empty, unreadable, damaged, too small, over a limit
   4    the environment: no ffmpeg, disk full, no keys
   5    the edge or the storage refused, or could not be reached
   6    a package breaks a rule of `lectern check`, or what is published is not what it should be
@@ -98,6 +99,12 @@ fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<(Exit, Option<S
     }
     if let Some(error) = cause.downcast_ref::<FetchError>() {
         return Some((error.exit(), Some(error.hint().into())));
+    }
+    if let Some(error) = cause.downcast_ref::<LimitError>() {
+        return Some((error.exit(), Some(error.hint().into())));
+    }
+    if cause.is::<DiskError>() {
+        return Some((Exit::Environment, Some(DISK_FULL.into())));
     }
     if let Some(error) = cause.downcast_ref::<QueueError>() {
         return Some((error.exit(), Some(error.hint().into())));

@@ -1,6 +1,5 @@
 //! `lectern keys`, and where the keys come from.
 
-use std::fs;
 use std::path::Path;
 
 use anyhow::Result;
@@ -9,9 +8,11 @@ use lectern::keyring::{Key, Keyring, KeyringError, with_new_key};
 
 use crate::cli::KeysVerb;
 use crate::clock;
+use crate::regular_file::read_regular;
 
 const VARIABLE: &str = "LECTERN_KEYS";
 const FILE: &str = ".dev.vars";
+const MOST_BYTES: u64 = 1 << 20;
 const SECRET_BYTES: usize = 32;
 
 #[derive(Debug, thiserror::Error)]
@@ -89,9 +90,9 @@ fn value() -> Result<Value, KeysError> {
             place: "the environment",
         });
     }
-    fs::read_to_string(Path::new(FILE))
-        .ok()
-        .and_then(|text| in_file(&text))
+    let bytes = read_regular(Path::new(FILE), MOST_BYTES).ok().flatten();
+    bytes
+        .and_then(|bytes| in_file(&String::from_utf8(bytes).ok()?))
         .map(|text| Value { text, place: FILE })
         .ok_or(KeysError::None)
 }

@@ -144,10 +144,23 @@ const STILL: Rate = Rate::new(10, 1);
 /// second has bursts of motion in it.
 const VARIABLE: Rate = Rate::new(30, 1);
 
+/// Frames a second below which a picture is held for most of the time: each second costs what is encoded of it, and shows
+/// nothing new.
+pub(crate) const SPARSE: f64 = 1.0;
+/// Frames a second below which it is held for most of a minute.
+const SPARSEST: f64 = 0.2;
+/// What such a source gets: pieces need five frames a second, and a seek lands within a fifth of one.
+const HELD: Rate = Rate::new(5, 1);
+
 /// The constant rate to encode at.
 pub(crate) fn frame_rate(video: &Video) -> Rate {
     if video.still {
         return STILL;
+    }
+    match video.average_rate.map(Rate::as_f64) {
+        Some(average) if average < SPARSEST => return HELD,
+        Some(average) if average < SPARSE => return STILL,
+        _ => {}
     }
     let credible = |rate: &Rate| (1.0..=240.0).contains(&rate.as_f64());
     let average = video.average_rate.filter(credible);
@@ -272,6 +285,9 @@ mod tests {
             (None, rate(1000, 1), Rate::new(30, 1)),
             (None, None, Rate::new(30, 1)),
             (rate(1, 1), rate(1, 1), Rate::new(1, 1)),
+            // A picture in two seconds, and half a second of pictures in ten minutes.
+            (rate(1, 2), rate(60, 1), Rate::new(10, 1)),
+            (rate(60, 1201), rate(60, 1), Rate::new(5, 1)),
             (rate(41, 2), rate(25, 1), Rate::new(25, 1)),
             (rate(5_999_999, 100_001), rate(90_000, 1), Rate::new(60, 1)),
         ] {

@@ -21,6 +21,7 @@ mod iframes;
 mod instant;
 mod keys;
 mod ladder;
+mod limits;
 mod link;
 mod loudness;
 mod measured;
@@ -40,6 +41,8 @@ mod probe;
 mod process;
 mod progress;
 mod publish;
+mod redact;
+mod regular_file;
 mod rendition;
 mod revision;
 mod sample;
@@ -63,8 +66,10 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::check::CheckError;
 use crate::cli::{Cli, Verb};
 use crate::exit::{Exit, Interrupted, Unopened};
+use crate::redact::on_one_line;
 
 fn main() -> ExitCode {
+    keep_memory_private();
     let cli = Cli::parse();
     let ended = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -86,6 +91,14 @@ fn main() -> ExitCode {
         Ok(()) => Exit::Done.into(),
         Err(error) => report(&error).into(),
     }
+}
+
+/// Keeps the programs that are run, which have our user, out of our memory and out of our environment under `/proc`: both
+/// hold keys.
+fn keep_memory_private() {
+    // Without it all is as it was; `process::spawn` hands no key on.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
 }
 
 async fn run(cli: Cli) -> Result<()> {
@@ -132,9 +145,9 @@ fn report(error: &anyhow::Error) -> Exit {
         return exit;
     }
     let mut stderr = std::io::stderr();
-    let _ = writeln!(stderr, "error: {error:#}");
+    let _ = writeln!(stderr, "error: {}", on_one_line(&format!("{error:#}")));
     if let Some(hint) = hint {
-        let _ = writeln!(stderr, "\nhint: {hint}");
+        let _ = writeln!(stderr, "\nhint: {}", on_one_line(&hint));
     }
     exit
 }

@@ -61,7 +61,7 @@ pub(crate) fn inspect(folder: &Path, revision: &str) -> std::io::Result<Found> {
 }
 
 /// The package of a revision, if there is one.
-fn read(folder: &Path, revision: &str) -> Option<Package> {
+pub(crate) fn read(folder: &Path, revision: &str) -> Option<Package> {
     let own = package_json::own_path(revision);
     let json = package_file::read(folder, &own, package_json::MAX_BYTES).ok()?;
     Package::parse(&json, revision).ok()

@@ -16,7 +16,8 @@ use crate::extras::{self, Extras, Ladder, Made};
 use crate::fetch::Fetched;
 use crate::ffmpeg::CHANNELS;
 use crate::instant::Stopgap;
-use crate::ladder::{Codec, Rung};
+use crate::ladder::{Codec, Rung, SPARSE, frame_rate};
+use crate::limits::Limits;
 use crate::measured::{Measured, Shown};
 use crate::mpd;
 use crate::output::{self, Found, OutputError};
@@ -27,11 +28,12 @@ use crate::partial::Partial;
 use crate::parts::Part;
 use crate::pieces::{self, Piece};
 use crate::plan::{Plan, Settings};
-use crate::playlists;
+use crate::playlists::{self, shown_rate};
 use crate::presentation::{AudioTrack, Presentation, Track, VideoTrack};
 use crate::probe::landings::{is_seekable, landings};
-use crate::probe::{Source, probe};
+use crate::probe::{Pace, Rate, Source, Video, probe};
 use crate::progress::{Progress, Unit};
+use crate::redact::redacted;
 use crate::rendition::{Rendition, measure_and_fold, object, pictures};
 use crate::revision::{ffmpeg_version, hash_file, revision};
 use crate::verify::{self, seconds};
@@ -46,20 +48,35 @@ pub(crate) async fn run(args: PackageArgs) -> Result<()> {
     let folder = std::path::absolute(&args.output)
         .with_context(|| format!("cannot use `{}` as a folder", args.output.display()))?;
     let beside = folder.parent().unwrap_or(&folder);
-    let input = Fetched::of(&args.input, &args.hls, &args.reach, beside, progress)
-        .await
-        .with_context(|| format!("cannot package `{}`", args.input.display()))?;
-    let packaged = package(input.file(), &args, &folder, progress).await;
-    input.settle(packaged)
+    let limits = args.limits.asked_for();
+    let input = Fetched::of(
+        &args.input,
+        &args.hls,
+        &args.reach,
+        beside,
+        &limits,
+        progress,
+    )
+    .await
+    .with_context(|| {
+        format!(
+            "cannot package `{}`",
+            redacted(&args.input.to_string_lossy())
+        )
+    })?;
+    let packaged = package(input.file(), &args, &folder, &limits, progress).await;
+    input.settle(packaged, &limits)
 }
 
 async fn package(
     input: &Path,
     args: &PackageArgs,
     folder: &Path,
+    limits: &Limits,
     progress: Progress,
 ) -> Result<()> {
-    let mut job = Job::prepare(input, &args.encode, progress).await?;
+    let job = limits.within(Job::prepare(input, &args.encode, limits, progress));
+    let mut job = job.await?;
     let master = args.output.join(MULTIVARIANT);
     let mut found = Found::Nothing;
     for revision in job.revisions() {
@@ -87,7 +104,7 @@ async fn package(
     let writing = || format!("cannot write into `{}`", args.output.display());
     let package = loop {
         let partial = Partial::beside(folder, &job.revision, progress).with_context(writing)?;
-        match job.make(&partial, progress).await {
+        match limits.within(job.make(&partial, progress)).await {
             Ok(package) => {
                 partial
                     .become_folder(folder, &package)
@@ -130,18 +147,27 @@ impl Job {
     pub(crate) async fn prepare(
         input: &Path,
         args: &EncodeArgs,
+        limits: &Limits,
         progress: Progress,
     ) -> Result<Self> {
         let cannot = || format!("cannot package `{}`", input.display());
         if args.container == Container::Ts && args.codec.iter().any(|codec| *codec != Codec::H264) {
             return Err(ContainerError).with_context(cannot);
         }
-        let media = probe(input).await.with_context(cannot)?;
+        let mut media = probe(input).await.with_context(cannot)?;
+        let bytes = fs::metadata(input).with_context(cannot)?.len();
+        let pace = Pace::of(input, &media, bytes).await.with_context(cannot)?;
+        if let (Some(video), Some(pace)) = (&mut media.video, pace) {
+            keep_pace(video, pace, progress);
+        }
+        let end = pace.map(|pace| pace.end);
+        limits
+            .check_frames(&media, end, bytes)
+            .with_context(cannot)?;
         let ffmpeg = ffmpeg_version().await.with_context(cannot)?;
-        let extras = Extras::prepare(input, &media, args)
+        let extras = Extras::prepare(input, &media, args, progress)
             .await
             .with_context(cannot)?;
-        let bytes = fs::metadata(input).with_context(cannot)?.len();
         let step = progress.step("reading", Unit::Bytes, bytes);
         let sha256 = hash_file(input, &step).await.with_context(cannot)?;
         step.finish();
@@ -506,6 +532,24 @@ impl Job {
             presentation.iframes = Some(measured.listed(plan, shown, prefix));
         }
         presentation
+    }
+}
+
+/// Has a picture that is held for most of the time encoded at a low rate.
+fn keep_pace(video: &mut Video, pace: Pace, progress: Progress) {
+    let is_sparse = |rate: &Rate| rate.as_f64() < SPARSE;
+    match pace.sparse_rate() {
+        Some(rate) => {
+            video.average_rate = Some(rate);
+            progress.note(format_args!(
+                "it has {} frames in {:.0} s, so that {} a second are enough",
+                pace.frames,
+                pace.end,
+                shown_rate(frame_rate(video))
+            ));
+        }
+        // The header is wrong.
+        None => video.average_rate = video.average_rate.filter(|rate| !is_sparse(rate)),
     }
 }
 

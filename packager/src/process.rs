@@ -39,6 +39,8 @@ pub(crate) enum ProcessError {
     },
     #[error("`{tool}` made no progress for {} s and was ended", .after.as_secs())]
     Stuck { tool: &'static str, after: Duration },
+    #[error("`{tool}` has more than {} MiB to say of it", MOST_OUTPUT >> 20)]
+    Verbose { tool: &'static str },
     #[error("the disk is full; {tool} said: {said}")]
     DiskFull { tool: &'static str, said: String },
     #[error("`{tool}` was ended ({status})")]
@@ -54,6 +56,7 @@ impl ProcessError {
     pub(crate) fn exit(&self) -> Exit {
         match self {
             Self::Missing { .. } | Self::DiskFull { .. } => Exit::Environment,
+            Self::Verbose { .. } => Exit::Input,
             Self::Io { .. } | Self::Killed { .. } | Self::Failed { .. } | Self::Stuck { .. } => {
                 Exit::Failed
             }
@@ -73,6 +76,10 @@ impl ProcessError {
             ),
             Self::Killed { .. } => Some(
                 "was there too little memory? the same command goes on; `--threads 1` takes less".to_owned(),
+            ),
+            Self::Verbose { .. } => Some(
+                "it has thousands of tracks or chapters: keep those that are needed, with `ffmpeg -i IN -map 0:v:0 -map 0:a:0 -map_chapters -1 -c copy OUT.mkv`"
+                    .to_owned(),
             ),
             Self::Io { .. } | Self::Failed { .. } => None,
         }
@@ -96,7 +103,8 @@ pub(crate) async fn capture(
         tokio::join!(
             async {
                 match stdout {
-                    Some(stdout) => stdout.take(MOST_OUTPUT).read_to_end(&mut output).await,
+                    // One byte more shows that it would go on.
+                    Some(stdout) => stdout.take(MOST_OUTPUT + 1).read_to_end(&mut output).await,
                     None => Ok(0),
                 }
             },
@@ -108,6 +116,9 @@ pub(crate) async fn capture(
         .await
         .map_err(|_| ProcessError::Stuck { tool, after })?;
     read.map_err(io)?;
+    if output.len() as u64 > MOST_OUTPUT {
+        return Err(ProcessError::Verbose { tool });
+    }
     finish(tool, child, said).await?;
     Ok(output)
 }
@@ -161,6 +172,32 @@ pub(crate) async fn encode_saying(
     finish(tool, child, said).await.map(Said)
 }
 
+/// Runs a command to its end, handing on the lines of its standard output.
+pub(crate) async fn lines(
+    tool: &'static str,
+    args: Vec<OsString>,
+    mut on_line: impl FnMut(&str),
+) -> Result<(), ProcessError> {
+    let mut child = spawn(tool, args, Path::new("."))?;
+    let (stdout, stderr) = pipes(&mut child);
+    let after = LONGEST_SILENCE;
+    let ((), said) = tokio::try_join!(
+        async {
+            let Some(stdout) = stdout else { return Ok(()) };
+            let mut lines = BufReader::new(stdout).lines();
+            loop {
+                match tokio::time::timeout(after, lines.next_line()).await {
+                    Ok(Ok(Some(line))) => on_line(&line),
+                    Ok(Ok(None) | Err(_)) => return Ok(()),
+                    Err(_) => return Err(ProcessError::Stuck { tool, after }),
+                }
+            }
+        },
+        async { Ok(tail(stderr, TAIL_LINES).await) }
+    )?;
+    finish(tool, child, said).await.map(drop)
+}
+
 /// Runs ffmpeg in a folder, handing on frames of so many bytes from its standard output, one at a time.
 pub(crate) async fn frames(
     args: Vec<OsString>,
@@ -199,6 +236,8 @@ fn spawn(tool: &'static str, args: Vec<OsString>, folder: &Path) -> Result<Child
     };
     command
         .args(args)
+        .env_clear()
+        .envs(environment())
         .current_dir(folder)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -211,6 +250,35 @@ fn spawn(tool: &'static str, args: Vec<OsString>, folder: &Path) -> Result<Child
             ErrorKind::NotFound => ProcessError::Missing { tool },
             _ => ProcessError::Io { tool, source },
         })
+}
+
+/// Variables that a command is given: where programs, fonts and libraries are, and in which language it speaks. The others
+/// may hold keys, and what decodes an upload needs none.
+const ENVIRONMENT: [&str; 18] = [
+    "DYLD_FALLBACK_LIBRARY_PATH",
+    "DYLD_LIBRARY_PATH",
+    "ESPEAK_DATA_PATH",
+    "FONTCONFIG_FILE",
+    "FONTCONFIG_PATH",
+    "FONTCONFIG_SYSROOT",
+    "HOME",
+    "LANG",
+    "LANGUAGE",
+    "LC_ALL",
+    "LC_CTYPE",
+    "LC_MESSAGES",
+    "LD_LIBRARY_PATH",
+    "PATH",
+    "TMPDIR",
+    "TZ",
+    "XDG_CACHE_HOME",
+    "XDG_DATA_HOME",
+];
+
+/// The variables of [`ENVIRONMENT`] that are set.
+fn environment() -> impl Iterator<Item = (&'static str, OsString)> {
+    let set = |name| Some((name, std::env::var_os(name)?));
+    ENVIRONMENT.into_iter().filter_map(set)
 }
 
 /// A command that may not take all memory, nor write without end, and that dies with us even if we are killed: Linux

@@ -9,6 +9,8 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 use serde_json::json;
 
+use crate::redact::on_one_line;
+
 /// At most one plain line or event of a step in this time.
 const BETWEEN_LINES: Duration = Duration::from_secs(5);
 const BETWEEN_EVENTS: Duration = Duration::from_millis(500);
@@ -59,6 +61,15 @@ impl Progress {
             Mode::Bars | Mode::Lines | Mode::Nothing => {
                 let _ = writeln!(std::io::stdout(), "{line}");
             }
+        }
+    }
+
+    /// That a job will not be tried again, and why.
+    pub(crate) fn given_up(self, why: &str) {
+        match self.mode {
+            Mode::Json => event(&json!({"event": "given-up", "text": why})),
+            Mode::Bars | Mode::Lines => narrate(&format_args!("given up for good: {why}")),
+            Mode::Nothing => {}
         }
     }
 
@@ -264,7 +275,7 @@ impl Drop for Inner {
 fn narrate(text: &impl Display) {
     // Bars are taken away while a line is written above them.
     BARS.suspend(|| {
-        let _ = writeln!(std::io::stderr(), "{text}");
+        let _ = writeln!(std::io::stderr(), "{}", on_one_line(&text.to_string()));
     });
 }
 

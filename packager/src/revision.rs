@@ -11,6 +11,7 @@ use crate::container::Container;
 use crate::plan::Plan;
 use crate::process::{self, ProcessError};
 use crate::progress::Step;
+use crate::regular_file::open_regular;
 
 /// Raised whenever the same recipe would give different bytes: playlists, initialization sections, folding.
 const FORMAT: u32 = 6;
@@ -61,7 +62,7 @@ pub(crate) fn revision(
 
 /// SHA-256 of a file, read a piece at a time.
 pub(crate) async fn hash_file(path: &Path, step: &Step) -> std::io::Result<String> {
-    let mut file = std::fs::File::open(path)?;
+    let mut file = open_regular(path)?;
     let mut hash = Sha256::new();
     let mut buffer = vec![0; 1 << 20];
     loop {

@@ -12,35 +12,42 @@ use crate::early::Early;
 use crate::fetch::Fetched;
 use crate::instant::{self, Rising, Stopgap};
 use crate::ladder::Rung;
+use crate::limits::Limits;
 use crate::package::Job;
 use crate::package_json::Package;
 use crate::partial::Partial;
 use crate::progress::{Progress, Unit};
 use crate::publish::{self, Journal, Publication, PublishError, Target};
+use crate::redact::redacted;
 
 pub(crate) async fn run(args: ShipArgs) -> Result<()> {
+    let limits = args.limits.asked_for();
+    run_within(args, &limits).await
+}
+
+/// As [`run`], within the limits of a job.
+pub(crate) async fn run_within(args: ShipArgs, limits: &Limits) -> Result<()> {
     let began = Instant::now();
     let progress = Progress::new(args.json);
-    let shipping = || {
-        format!(
-            "cannot ship `{}` to `{}`",
-            args.input.display(),
-            args.target.target
-        )
-    };
+    let shipping = || shipping(&args);
     let target = args.target.open_for(&args.input).with_context(shipping)?;
     let work = args.work.clone().unwrap_or_else(std::env::temp_dir);
     let work = std::path::absolute(work).with_context(shipping)?;
     let reach = &args.target.reach;
-    let input = Fetched::of(&args.input, &args.hls, reach, &work, progress)
+    let input = Fetched::of(&args.input, &args.hls, reach, &work, limits, progress)
         .await
         .with_context(shipping)?;
-    let job = Job::prepare(input.file(), &args.encode, progress).await;
-    let shipped = match job {
-        Ok(job) => ship(job, &args, &target, &work, began).await,
+    let job = limits.within(Job::prepare(input.file(), &args.encode, limits, progress));
+    let shipped = match job.await {
+        Ok(job) => ship(job, &args, &target, &work, limits, began).await,
         Err(error) => Err(error),
     };
-    input.settle(shipped)
+    input.settle(shipped, limits)
+}
+
+fn shipping(args: &ShipArgs) -> String {
+    let [input, target] = [&args.input.to_string_lossy(), &*args.target.target].map(redacted);
+    format!("cannot ship `{input}` to `{target}`")
 }
 
 async fn ship(
@@ -48,21 +55,16 @@ async fn ship(
     args: &ShipArgs,
     target: &Target,
     work: &Path,
+    limits: &Limits,
     began: Instant,
 ) -> Result<()> {
     let progress = Progress::new(args.json);
-    let shipping = || {
-        format!(
-            "cannot ship `{}` to `{}`",
-            args.input.display(),
-            args.target.target
-        )
-    };
+    let shipping = || shipping(args);
     let mut publication = begin(&job, work, target).await.with_context(shipping)?;
     if let Some(revision) = (publication.live()).filter(|live| job.revisions().contains(live)) {
         progress.note(format_args!(
             "already there: `{}` serves revision {revision}",
-            args.target.target
+            redacted(&args.target.target)
         ));
         let url = target.master();
         progress.result(&url, &serde_json::json!({"url": url, "revision": revision}));
@@ -70,7 +72,8 @@ async fn ship(
     }
     let mut rising = None;
     if args.instant {
-        (publication, rising) = at_once(&job, args, publication, work, began)
+        (publication, rising) = limits
+            .within(at_once(&job, args, publication, work, began))
             .await
             .with_context(shipping)?;
         if let Some(rising) = &rising {
@@ -80,7 +83,8 @@ async fn ship(
     loop {
         let partial = Partial::under(work, &job.revision, progress)
             .with_context(|| format!("cannot make a folder in `{}`", work.display()))?;
-        match send(&job, &partial, &publication, &mut rising, progress).await {
+        let sent = limits.within(send(&job, &partial, &publication, &mut rising, progress));
+        match sent.await {
             Ok(package) => {
                 partial.discard();
                 Journal::remove_all(&Partial::name_under(work, &job.revision));

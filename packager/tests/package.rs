@@ -255,7 +255,13 @@ fn unacceptable_input_is_refused_in_a_sentence_and_leaves_nothing() {
             "there is no such file",
             "check the path",
         ),
-        ("folder", "out", 3, "it is not a file", "check the path"),
+        (
+            "folder",
+            "out",
+            3,
+            "it is a folder, and not a file",
+            "check the path",
+        ),
         ("empty.mp4", "out", 3, "it is empty", "fetch the file again"),
         (
             "garbage.mp4",

@@ -28,6 +28,7 @@ use reqwest::Url;
 use crate::cli::CheckArgs;
 use crate::exit::Exit;
 use crate::publish::is_private;
+use crate::redact::redacted;
 use facts::Facts;
 pub(crate) use report::Report;
 use source::Source;
@@ -83,9 +84,7 @@ impl CheckError {
 }
 
 pub(crate) async fn run(args: CheckArgs) -> Result<()> {
-    // Without the query, which may hold a link.
-    let name = args.input.split('?').next().unwrap_or_default();
-    let checking = || format!("cannot check `{name}`");
+    let checking = || format!("cannot check `{}`", redacted(&args.input));
     if !args.allow_plain_http {
         refuse_plain_http(&args.input).with_context(checking)?;
     }

@@ -14,6 +14,8 @@ use sha2::{Digest as _, Sha256};
 use super::CheckError;
 use super::playlist::{Place, Playlist, shown};
 use crate::package_json::MULTIVARIANT;
+use crate::redact::redacted;
+use crate::regular_file::open_regular;
 use crate::revision::hex;
 
 pub(crate) const MOST_PLAYLIST: u64 = 8 << 20;
@@ -41,9 +43,9 @@ impl Source {
     /// What is to be checked, and where its first playlist is.
     pub(crate) fn open(input: &str, follows: bool) -> Result<(Self, Url), CheckError> {
         let (entry, client) = if input.starts_with("http://") || input.starts_with("https://") {
-            let url = Url::parse(input).map_err(|_| CheckError::NotAUrl(input.to_owned()))?;
+            let url = Url::parse(input).map_err(|_| CheckError::NotAUrl(redacted(input)))?;
             let client = client(&url, follows).map_err(|error| CheckError::Unreadable {
-                name: input.to_owned(),
+                name: redacted(input),
                 why: format!("{error:#}"),
             })?;
             (url, Some(client))
@@ -59,7 +61,7 @@ impl Source {
         };
         let mut root = entry
             .join(".")
-            .map_err(|_| CheckError::NotAUrl(input.to_owned()))?;
+            .map_err(|_| CheckError::NotAUrl(redacted(input)))?;
         root.set_query(None);
         let source = Self {
             root,
@@ -149,7 +151,7 @@ impl Source {
         if !real.is_file() {
             return Err("it is no file".to_owned());
         }
-        File::open(real).map_err(plain)
+        open_regular(&real).map_err(plain)
     }
 
     async fn fetch(
@@ -281,7 +283,7 @@ fn playlist_of(path: &Path) -> Result<PathBuf, CheckError> {
 
 fn is_multivariant(path: &Path) -> bool {
     let mut bytes = vec![];
-    File::open(path).is_ok_and(|file| file.take(MOST_PLAYLIST).read_to_end(&mut bytes).is_ok())
+    open_regular(path).is_ok_and(|file| file.take(MOST_PLAYLIST).read_to_end(&mut bytes).is_ok())
         && Playlist::parse(&bytes).is_multivariant()
 }
 

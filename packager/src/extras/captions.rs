@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::fs;
-use std::io::Read as _;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
@@ -14,13 +14,21 @@ use super::webvtt::{self, Cue, SyntaxError, Track};
 use crate::container::Container;
 use crate::exit::Exit;
 use crate::package_json::Object;
+use crate::probe::LONGEST;
+use crate::regular_file::read_regular;
 use crate::rendition::object;
 use crate::revision::hex;
 
 /// All cues in one file: for players of the MPD, and to take home beside `lecture.mp4`.
 pub(crate) const WHOLE: &str = "captions.vtt";
 /// Ten hours of captions are under a megabyte.
-const MOST_BYTES: u64 = 16 << 20;
+pub(super) const MOST_BYTES: u64 = 16 << 20;
+/// What all segments may have. Each holds the cues that are shown while it lasts, and the styles of all.
+const MOST_WRITTEN: u64 = 64 << 20;
+/// Segments of the longest lecture.
+const MOST_SEGMENTS: u64 = LONGEST as u64 * 1_000 / SEGMENT_MILLIS;
+/// Of the line with a cue's times.
+const TIMES_BYTES: u64 = 40;
 /// Captions are read a segment at a time where the link is a preview of a lecture, so that a segment is as much as it
 /// hands out beyond its end; 4 s as the pictures have would be 675 requests in a lecture for some 60 kB. RFC 8216bis §6.2.4
 /// lets subtitles of `EXT-X-PLAYLIST-TYPE:VOD` have a target duration of their own.
@@ -61,6 +69,8 @@ pub(crate) enum CaptionsError {
     Unreadable(#[source] std::io::Error),
     #[error("it is larger than {} MiB", MOST_BYTES >> 20)]
     TooLarge,
+    #[error("its cues last so long that they would be {} MB in segments of a minute", .0 / 1_000_000)]
+    TooMuch(u64),
     #[error("it is not UTF-8 (byte {0})")]
     NotUtf8(usize),
     #[error("it is empty")]
@@ -89,6 +99,7 @@ impl CaptionsError {
                 "convert it: iconv -f WINDOWS-1252 -t UTF-8 talk.srt > talk.utf8.srt"
             }
             Self::Syntax(_) => "correct the line, or leave the cue out",
+            Self::TooMuch(_) => "let each cue end when the next begins",
             Self::Twice(_) => "give each its own language tag, e.g. `en` and `en-US`",
             Self::TooLarge | Self::Empty | Self::NoCue => {
                 "captions are WebVTT (`WEBVTT` in the first line) or SubRip, with cues such as `00:00:01,000 --> 00:00:02,500` and a line of text"
@@ -143,18 +154,11 @@ pub(crate) fn read_all(files: &[CaptionsFile]) -> Result<Vec<Captions>> {
 }
 
 fn read(file: &Path) -> Result<Vec<u8>, CaptionsError> {
-    let open = fs::File::open(file).map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => CaptionsError::Missing,
+    let bytes = read_regular(file, MOST_BYTES).map_err(|error| match error.kind() {
+        ErrorKind::NotFound => CaptionsError::Missing,
         _ => CaptionsError::Unreadable(error),
     })?;
-    let mut bytes = vec![];
-    open.take(MOST_BYTES + 1)
-        .read_to_end(&mut bytes)
-        .map_err(CaptionsError::Unreadable)?;
-    if bytes.len() as u64 > MOST_BYTES {
-        return Err(CaptionsError::TooLarge);
-    }
-    Ok(bytes)
+    bytes.ok_or(CaptionsError::TooLarge)
 }
 
 impl Captions {
@@ -173,6 +177,10 @@ impl Captions {
         };
         if track.cues.is_empty() {
             return Err(CaptionsError::NoCue);
+        }
+        let written = written(&track);
+        if written > MOST_WRITTEN {
+            return Err(CaptionsError::TooMuch(written));
         }
         Ok(Self {
             language: language.to_owned(),
@@ -239,15 +247,34 @@ impl Captions {
     /// RFC 8216bis §3.1.4: a segment has every cue that is shown while it lasts, with the cue's whole time.
     fn segments(&self, micros: u64, origin: u64) -> Vec<String> {
         let Track { head, cues } = &self.track;
-        (0..lengths(micros).len() as u64)
-            .map(|at| {
-                let from = at * SEGMENT_MILLIS;
-                let to = micros.div_ceil(1000).min(from + SEGMENT_MILLIS);
-                let shown = cues.iter().filter(|cue| cue.start < to && cue.end > from);
-                webvtt::segment(head, shown, origin)
-            })
-            .collect()
+        let mut shown: Vec<Vec<&Cue>> = vec![vec![]; lengths(micros).len()];
+        for cue in cues.iter().filter(|cue| cue.start * 1000 < micros) {
+            let (first, last) = shown_in(cue);
+            for segment in shown.iter_mut().take(last + 1).skip(first) {
+                segment.push(cue);
+            }
+        }
+        let segment = |cues: Vec<&Cue>| webvtt::segment(head, cues, origin);
+        shown.into_iter().map(segment).collect()
     }
+}
+
+/// The first and the last segment of those in which a cue is shown.
+fn shown_in(cue: &Cue) -> (usize, usize) {
+    let at = |millis: u64| usize::try_from(millis / SEGMENT_MILLIS).unwrap_or(usize::MAX - 1);
+    (at(cue.start), at(cue.end.saturating_sub(1)))
+}
+
+/// Bytes of all segments, of a lecture that is as long as lectures may be.
+fn written(track: &Track) -> u64 {
+    let cues = track.cues.iter().map(|cue| {
+        let (first, last) = shown_in(cue);
+        let times = (last.saturating_sub(first) as u64 + 1).min(MOST_SEGMENTS);
+        let lengths = [&cue.id, &cue.settings, &cue.text].map(|text| text.len() as u64);
+        times * (lengths.iter().sum::<u64>() + TIMES_BYTES)
+    });
+    let head: usize = track.head.iter().map(String::len).sum();
+    cues.fold(head as u64 * MOST_SEGMENTS, u64::saturating_add)
 }
 
 fn segment_name(at: usize) -> String {
@@ -341,6 +368,29 @@ mod tests {
     }
 
     #[test]
+    fn captions_that_would_be_repeated_for_hours_are_refused_in_linear_time() {
+        let cue = |text: &str| format!("00:00:00.000 --> 24:00:00.000\n{text}\n\n");
+        let style = format!("STYLE\n{}\n\n", "x".repeat(100_000));
+        let one = format!("WEBVTT\n\n{}", cue("the whole day"));
+        assert!(Captions::parse("en", one.as_bytes()).is_ok());
+        for text in [
+            format!("WEBVTT\n\n{}", cue("x").repeat(100_000)),
+            format!("WEBVTT\n\n{style}{}", cue("x")),
+        ] {
+            let error = Captions::parse("en", text.as_bytes()).expect_err("too much");
+            assert!(matches!(error, CaptionsError::TooMuch(_)), "{error}");
+        }
+        // Tags, references and overrides that do not end.
+        for text in ["<a", "&", "{\\"] {
+            let text = format!(
+                "1\n00:00:00,000 --> 00:00:01,000\n{}\n",
+                text.repeat(2_000_000)
+            );
+            assert!(Captions::parse("en", text.as_bytes()).is_ok());
+        }
+    }
+
+    #[test]
     fn a_cue_is_in_every_segment_in_which_it_is_shown() {
         let captions = captions(
             "WEBVTT\n\n00:59.000 --> 01:01.000\nover\n\n01:00.000 --> 01:02.000\nsecond\n\n02:00.000 --> 02:01.000\nthird\n\n\
@@ -359,6 +409,19 @@ mod tests {
             .collect();
         assert_eq!(texts, [vec!["over"], vec!["over", "second"], vec!["third"]]);
         assert!(segments[1].contains("00:00:59.000 --> 00:01:01.000"));
+        let edges = self::captions(
+            "WEBVTT\n\n00:30.000 --> 01:00.000\nfirst\n\n01:00.000 --> 99:00:00.000\nrest\n",
+        );
+        let texts: Vec<bool> = (edges.segments(180_000_000, 0).iter())
+            .map(|segment| segment.contains("first"))
+            .collect();
+        assert_eq!(texts, [true, false, false]);
+        assert!(
+            edges
+                .segments(60_000_000, 0)
+                .iter()
+                .all(|segment| !segment.contains("rest"))
+        );
         assert_eq!(captions.too_late(120_020_000), 1);
     }
 

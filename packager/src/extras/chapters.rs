@@ -13,6 +13,9 @@ use crate::process::{self, ProcessError};
 
 pub(crate) const NAME: &str = "chapters.vtt";
 pub(crate) const JSON_NAME: &str = "chapters.json";
+/// A chapter a minute for sixteen hours.
+pub(super) const MOST: usize = 1_000;
+const LONGEST_TITLE: usize = 200;
 
 /// A chapter, with times in milliseconds of the lecture.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,7 +32,7 @@ pub(crate) async fn probe(input: &Path) -> Result<Vec<Chapter>, ProcessError> {
     let mut args: Vec<OsString> = ["-v", "error"].map(Into::into).to_vec();
     args.extend(input_options().map(Into::into));
     args.extend(words(
-        "-of json -show_chapters -show_entries format=start_time",
+        "-of json -show_entries chapter=start_time,end_time:chapter_tags:format=start_time",
     ));
     args.push(file_url(input));
     Ok(parse(&process::capture("ffprobe", args).await?))
@@ -81,7 +84,10 @@ pub(crate) fn parse(json: &[u8]) -> Vec<Chapter> {
                     .map_or("", |(_, title)| title)
                     .split_whitespace()
                     .collect::<Vec<_>>()
-                    .join(" "),
+                    .join(" ")
+                    .chars()
+                    .take(LONGEST_TITLE)
+                    .collect(),
             })
         })
         .collect();

@@ -5,13 +5,21 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
-use super::captions::{Captions, CaptionsError};
+use super::captions::{Captions, CaptionsError, MOST_BYTES};
 use crate::probe::{Subtitle, file_url, input_options};
 use crate::process;
+use crate::progress::Progress;
+use crate::regular_file::read_regular;
 
 /// Reads the streams as captions, all in one pass over the source. A stream without a cue gives none, and of two in one
 /// language (forced ones beside full ones) the one with more text stays.
-pub(crate) async fn extract(input: &Path, streams: &[Subtitle]) -> Result<Vec<Captions>> {
+///
+/// What is larger than captions are is left out.
+pub(crate) async fn extract(
+    input: &Path,
+    streams: &[Subtitle],
+    progress: Progress,
+) -> Result<Vec<Captions>> {
     if streams.is_empty() {
         return Ok(vec![]);
     }
@@ -28,10 +36,19 @@ pub(crate) async fn extract(input: &Path, streams: &[Subtitle]) -> Result<Vec<Ca
     } in streams
     {
         let path = folder.path().join(file_name(*index));
-        let bytes = std::fs::read(&path).context("cannot read the subtitles")?;
-        let captions = match Captions::parse(language, &bytes) {
+        let bytes = read_regular(&path, MOST_BYTES).context("cannot read the subtitles")?;
+        let parsed = match &bytes {
+            Some(bytes) => Captions::parse(language, bytes),
+            None => Err(CaptionsError::TooLarge),
+        };
+        let bytes = bytes.unwrap_or_default();
+        let captions = match parsed {
             Ok(captions) => captions.titled(title.clone()),
             Err(CaptionsError::Empty | CaptionsError::NoCue) => continue,
+            Err(error @ (CaptionsError::TooLarge | CaptionsError::TooMuch(_))) => {
+                progress.note(format_args!("subtitle stream {index} is left out: {error}"));
+                continue;
+            }
             Err(error) => {
                 return Err(error)
                     .with_context(|| format!("cannot use subtitle stream {index} as captions"));
@@ -64,6 +81,8 @@ fn argv(input: &Path, streams: &[Subtitle]) -> Vec<OsString> {
         args.extend(["-map".into(), format!("0:{index}").into()]);
         // Not WebVTT: ffmpeg 5.1 writes `a < b` into it as it is, and the rest of the line would be a tag.
         args.extend(["-map_metadata", "-1", "-c:s", "srt", "-f", "srt"].map(Into::into));
+        // It is cut off soon after that, and then left out.
+        args.extend(["-fs".into(), (MOST_BYTES + 1).to_string().into()]);
         args.push(file_name(*index).into());
     }
     args
@@ -113,7 +132,8 @@ mod tests {
             title: None,
         };
         let streams = [stream(1, "en"), stream(2, "en"), stream(3, "de")];
-        let captions = extract(&path("s.mkv"), &streams).await.expect("captions");
+        let captions = extract(&path("s.mkv"), &streams, Progress::new(false)).await;
+        let captions = captions.expect("captions");
         let texts: Vec<String> = captions
             .iter()
             .map(|captions| {

@@ -28,7 +28,7 @@ use crate::package_json::Object;
 use crate::playlists::Segment;
 use crate::presentation::{SessionData, Subtitles};
 use crate::probe::{Source, Subtitle};
-use crate::process;
+use crate::process::{self, ProcessError};
 use crate::progress::Progress;
 use crate::rendition::object;
 use crate::revision::hex;
@@ -140,7 +140,12 @@ impl Made {
 
 impl Extras {
     /// Reads what was asked for and what the source has.
-    pub(crate) async fn prepare(input: &Path, source: &Source, args: &EncodeArgs) -> Result<Self> {
+    pub(crate) async fn prepare(
+        input: &Path,
+        source: &Source,
+        args: &EncodeArgs,
+        progress: Progress,
+    ) -> Result<Self> {
         let mut captions = captions::read_all(&args.captions)?;
         let is_given = |stream: &&Subtitle| {
             let mut given = captions.iter();
@@ -148,10 +153,10 @@ impl Extras {
         };
         let streams = source.subtitles.iter().filter(|stream| !is_given(stream));
         let streams: Vec<Subtitle> = streams.cloned().collect();
-        captions.extend(embedded::extract(input, &streams).await?);
+        captions.extend(embedded::extract(input, &streams, progress).await?);
         Ok(Self {
             captions,
-            chapters: chapters::probe(input).await?,
+            chapters: chapters(input, progress).await?,
             has_mp4: !args.no_mp4,
             has_storyboard: !args.no_storyboard,
         })
@@ -272,6 +277,26 @@ impl Extras {
     }
 }
 
+/// The chapters of a source, as many as a person may look through.
+async fn chapters(input: &Path, progress: Progress) -> Result<Vec<Chapter>> {
+    let mut found = match chapters::probe(input).await {
+        Err(error @ ProcessError::Verbose { .. }) => {
+            progress.note(format_args!("its chapters are left out: {error}"));
+            return Ok(vec![]);
+        }
+        found => found?,
+    };
+    if found.len() > chapters::MOST {
+        progress.note(format_args!(
+            "it has {} chapters: the first {} are kept",
+            found.len(),
+            chapters::MOST
+        ));
+        found.truncate(chapters::MOST);
+    }
+    Ok(found)
+}
+
 async fn join(revision: &Path, ladder: &Ladder<'_>) -> Result<()> {
     let rung = mp4::rung(&ladder.video);
     let video = rung
@@ -288,7 +313,7 @@ async fn join(revision: &Path, ladder: &Ladder<'_>) -> Result<()> {
     Ok(())
 }
 
-async fn run(args: Vec<OsString>, revision: &Path) -> Result<(), process::ProcessError> {
+async fn run(args: Vec<OsString>, revision: &Path) -> Result<(), ProcessError> {
     process::encode(args, revision, |_| ()).await.map(drop)
 }
 

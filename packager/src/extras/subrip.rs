@@ -2,6 +2,8 @@
 
 use super::webvtt::{Cue, SyntaxError, Track, timing};
 
+const LONGEST_TAG: usize = 1_000;
+
 /// Reads normalized SubRip: numbers and blank lines may be missing, and what stands outside of cues is left out.
 pub(crate) fn parse(text: &str) -> Result<Track, SyntaxError> {
     let mut cues: Vec<Cue> = vec![];
@@ -62,7 +64,7 @@ fn cue_text(mut line: &str) -> String {
         line = &line[at..];
         let taken = match line.as_bytes()[0] {
             b'<' => tag(line),
-            b'{' if line.starts_with("{\\") => line.find('}').map(|end| (end + 1, String::new())),
+            b'{' if line.starts_with("{\\") => find(line, b'}').map(|end| (end + 1, String::new())),
             b'&' if is_reference(line) => Some((1, "&".to_owned())),
             _ => None,
         };
@@ -81,9 +83,14 @@ fn cue_text(mut line: &str) -> String {
     out + line
 }
 
+/// Where a tag ends, if it does so soon: a line may have a million that do not.
+fn find(text: &str, end: u8) -> Option<usize> {
+    text.bytes().take(LONGEST_TAG).position(|byte| byte == end)
+}
+
 /// A tag at the start of the text: its length, and what becomes of it.
 fn tag(text: &str) -> Option<(usize, String)> {
-    let end = text.find('>')?;
+    let end = find(text, b'>')?;
     let inner = &text[1..end];
     let name = inner.strip_prefix('/').unwrap_or(inner);
     if !name.starts_with(|c: char| c.is_ascii_alphabetic()) {
@@ -98,9 +105,8 @@ fn tag(text: &str) -> Option<(usize, String)> {
 
 /// Whether an ampersand begins a character reference rather than being one.
 fn is_reference(text: &str) -> bool {
-    text[1..]
-        .split_once(';')
-        .is_some_and(|(name, _)| matches!(name, "amp" | "lt" | "gt" | "nbsp" | "lrm" | "rlm"))
+    const NAMES: [&str; 6] = ["amp;", "lt;", "gt;", "nbsp;", "lrm;", "rlm;"];
+    NAMES.iter().any(|name| text[1..].starts_with(name))
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use lectern::object_key::ObjectKey;
 
 use super::FetchError;
+use crate::redact::redacted;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Address {
@@ -30,9 +31,9 @@ impl Address {
             return Ok(Self::File(input.to_owned()));
         }
         if text.contains(['?', '#']) {
-            return Err(FetchError::Decorated(text.to_owned()));
+            return Err(FetchError::Decorated(redacted(text)));
         }
-        let in_no_folder = || FetchError::NoFolder(text.to_owned());
+        let in_no_folder = || FetchError::NoFolder(redacted(text));
         let (place, name) = text.rsplit_once('/').ok_or_else(in_no_folder)?;
         // Of `r2://bucket` and `https://edge.example` nothing is left but the host.
         let (_, rest) = place.split_once("://").ok_or_else(in_no_folder)?;
@@ -44,7 +45,7 @@ impl Address {
             name => Some(
                 ObjectKey::from_url_path(&format!("/{name}")).map_err(|source| {
                     FetchError::BadName {
-                        input: text.to_owned(),
+                        input: redacted(text),
                         source,
                     }
                 })?,
@@ -87,7 +88,7 @@ mod tests {
             ("r2://video", "`r2://video` lies in no folder"),
             (
                 "https://edge.example/u/a.mov?token=x",
-                "`https://edge.example/u/a.mov?token=x` has a query or a fragment",
+                "`https://edge.example/u/a.mov?…` has a query or a fragment",
             ),
             (
                 "r2://video/u/a%2fb",

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use sha2::{Digest as _, Sha256};
 
+use crate::limits::{LimitError, Limits};
 use crate::output::OutputError;
 use crate::partial::{self, remove_folder};
 use crate::progress::Progress;
@@ -60,6 +61,33 @@ impl Download {
 
     pub(super) fn folder(&self) -> &Path {
         &self.root
+    }
+
+    /// Fetches into it, within the limits, and returns it with the file that it is for. What a job from a queue has fetched
+    /// goes where it fails, and so does what exceeds a limit: the same would be refused again.
+    pub(super) async fn filled(
+        self,
+        limits: &Limits,
+        fetch: impl AsyncFnOnce(&Self) -> Result<PathBuf>,
+    ) -> Result<(Self, PathBuf)> {
+        match limits.within(fetch(&self)).await {
+            Ok(file) => Ok((self, file)),
+            Err(error) => {
+                if limits.is_queued || error.is::<LimitError>() {
+                    self.discard();
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// How many of so many bytes are not there yet.
+    pub(super) fn lacks(&self, bytes: u64) -> u64 {
+        let entries = fs::read_dir(&self.root).into_iter().flatten().flatten();
+        let had: u64 = entries
+            .filter_map(|entry| Some(entry.metadata().ok()?.len()))
+            .sum();
+        bytes.saturating_sub(had)
     }
 
     /// Removes it: what is in it is of no use any more.

@@ -10,13 +10,15 @@ use anyhow::{Context as _, Result};
 use reqwest::{Client, Response, Url};
 
 use super::download::Download;
-use super::hls::{Listed, Said, said};
+use super::hls::{Listed, Said, Streams, said};
 use super::join::{join, joined};
 use super::recording::RecordingError;
 use super::{FetchError, LARGEST_PLAYLIST};
+use crate::limits::Limits;
 use crate::progress::{Progress, Unit};
 use crate::publish::client::{causes, client};
 use crate::publish::retry;
+use crate::redact::redacted;
 
 /// A segment of a minute at 100 Mbit/s has less.
 const LARGEST_SEGMENT: u64 = 1 << 30;
@@ -50,39 +52,36 @@ pub(super) async fn fetch(
     input: &str,
     hosts: &[String],
     work: &Path,
+    limits: &Limits,
     progress: Progress,
 ) -> Result<(Download, PathBuf)> {
     let asker = Asker {
         hosts: Hosts(hosts),
         client: client()?,
+        limits,
     };
-    let url =
-        Url::parse(input).map_err(|_| FetchError::NotAllowed(input.chars().take(200).collect()))?;
-    let text = asker.text(&url).await?;
-    let (streams, tracks) = match said(&text, &shown(&url)).map_err(FetchError::from)? {
-        Said::Media(listed) => (None, vec![asker.track(&text, &listed, &url)?]),
-        Said::Multivariant(streams) => {
-            let mut tracks = vec![];
-            for address in streams.addresses() {
-                tracks.push(asker.media(&resolved(&url, address)?).await?);
-            }
-            (Some(streams), tracks)
-        }
-    };
+    let url = Url::parse(input).map_err(|_| FetchError::NotAllowed(redacted(input)))?;
+    let (streams, tracks) = limits.within(asker.tracks(&url)).await?;
+    let all = || tracks.iter().flat_map(|track| &track.urls);
+    let distinct: HashSet<&Url> = all().collect();
+    limits.check_segments(all().count(), distinct.len())?;
     let identity: Vec<&str> = tracks.iter().map(|track| &*track.identity).collect();
     let download = Download::begin(work, &identity.concat(), progress)?;
-    if let Some(file) = joined(&download) {
-        return Ok((download, file));
-    }
-    let parts: usize = tracks.iter().map(|track| track.urls.len()).sum();
-    progress.note(format_args!("a recording in {parts} parts"));
-    let mut files = vec![];
-    for (at, track) in tracks.iter().enumerate() {
-        let name = format!("recording-{at}.{}", track.extension);
-        files.push(asker.fetch(&download, &name, track, progress).await?);
-    }
-    let file = join(&download, streams.as_ref(), files).await?;
-    Ok((download, file))
+    let fetched = async |download: &Download| {
+        if let Some(file) = joined(download) {
+            return Ok(file);
+        }
+        progress.note(format_args!("a recording in {} parts", all().count()));
+        let (mut files, mut bytes) = (vec![], 0);
+        for (at, track) in tracks.iter().enumerate() {
+            let name = format!("recording-{at}.{}", track.extension);
+            let file = asker.fetch(download, &name, track, bytes, progress).await?;
+            bytes += fs::metadata(&file)?.len();
+            files.push(file);
+        }
+        join(download, streams.as_ref(), files).await
+    };
+    download.filled(limits, fetched).await
 }
 
 /// What becomes one file.
@@ -95,7 +94,7 @@ struct Track {
 
 fn resolved(base: &Url, uri: &str) -> Result<Url, FetchError> {
     base.join(uri)
-        .map_err(|_| FetchError::NotAllowed(uri.chars().take(200).collect()))
+        .map_err(|_| FetchError::NotAllowed(redacted(uri)))
 }
 
 /// A playlist without its queries, which are others every time where they are signatures; with them where they alone tell
@@ -170,9 +169,25 @@ struct Asker<'a> {
     hosts: Hosts<'a>,
     /// Follows no redirect: it may lead to a host that was not named.
     client: Client,
+    limits: &'a Limits,
 }
 
 impl Asker<'_> {
+    /// What a playlist leads to: its best Variant Stream with the sounds that lie apart, or itself.
+    async fn tracks(&self, url: &Url) -> Result<(Option<Streams>, Vec<Track>)> {
+        let text = self.text(url).await?;
+        match said(&text, &shown(url)).map_err(FetchError::from)? {
+            Said::Media(listed) => Ok((None, vec![self.track(&text, &listed, url)?])),
+            Said::Multivariant(streams) => {
+                let mut tracks = vec![];
+                for address in streams.addresses() {
+                    tracks.push(self.media(&resolved(url, address)?).await?);
+                }
+                Ok((Some(streams), tracks))
+            }
+        }
+    }
+
     async fn media(&self, url: &Url) -> Result<Track> {
         let text = self.text(url).await?;
         match said(&text, &shown(url)).map_err(FetchError::from)? {
@@ -199,12 +214,14 @@ impl Asker<'_> {
         })
     }
 
-    /// Fetches what is missing of a track. Beside its file are the lengths of the segments that are whole in it.
+    /// Fetches what is missing of a track, after so many bytes of others. Beside its file are the lengths of the segments
+    /// that are whole in it.
     async fn fetch(
         &self,
         download: &Download,
         name: &str,
         track: &Track,
+        before: u64,
         progress: Progress,
     ) -> Result<PathBuf> {
         let place = download.file(name);
@@ -228,7 +245,7 @@ impl Asker<'_> {
         for url in track.urls.iter().skip(finished.segments) {
             patiently(async || {
                 file.set_len(from)?;
-                self.append(url, &mut file).await
+                self.append(url, &mut file, before + from).await
             })
             .await?;
             let length = file.metadata()?.len() - from;
@@ -274,7 +291,8 @@ impl Asker<'_> {
         .await
     }
 
-    async fn append(&self, url: &Url, file: &mut fs::File) -> Result<()> {
+    /// Appends a segment to a file, after so many bytes in all.
+    async fn append(&self, url: &Url, file: &mut fs::File, before: u64) -> Result<()> {
         let mut response = self.ask(url).await?;
         let mut had = 0;
         while let Some(chunk) = response.chunk().await.map_err(|error| failed(url, error))? {
@@ -287,6 +305,8 @@ impl Asker<'_> {
                 }
                 .into());
             }
+            let all = before.saturating_add(had);
+            self.limits.check_input(all, all)?;
             file.write_all(&chunk)
                 .context("cannot write what is fetched")?;
         }

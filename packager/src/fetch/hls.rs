@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::recording::RecordingError;
+use super::recording::{MOST_SEGMENTS, RecordingError};
 
 /// More than any lecture has languages.
 const MOST_SOUNDS: usize = 16;
@@ -153,6 +153,9 @@ fn listed<'text>(
             _ => match ranges.follows(line) {
                 None => return Err(RecordingError::Ranges(name.to_owned())),
                 Some(true) => {}
+                Some(false) if listed.segments.len() >= MOST_SEGMENTS => {
+                    return Err(RecordingError::TooMany(name.to_owned()));
+                }
                 Some(false) => listed.segments.push(line),
             },
         }

@@ -10,6 +10,7 @@ mod join;
 mod objects;
 mod recording;
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -23,6 +24,7 @@ use self::objects::Piece;
 use self::recording::{Playlist, Recording, RecordingError};
 use crate::cli::{HlsArgs, ReachArgs};
 use crate::exit::{self, Exit};
+use crate::limits::Limits;
 use crate::progress::Progress;
 use crate::publish::{Entry, PublishError, Target};
 
@@ -51,11 +53,13 @@ impl Fetched {
         hls: &HlsArgs,
         reach: &ReachArgs,
         work: &Path,
+        limits: &Limits,
         progress: Progress,
     ) -> Result<Self> {
         if hls.hls {
             let url = input.to_string_lossy();
-            let (download, file) = elsewhere::fetch(&url, &hls.allow_host, work, progress).await?;
+            let fetched = elsewhere::fetch(&url, &hls.allow_host, work, limits, progress);
+            let (download, file) = fetched.await?;
             return Ok(Self::downloaded(download, file));
         }
         let (place, name) = match Address::parse(input)? {
@@ -68,8 +72,9 @@ impl Fetched {
         }
         let tracks = match &name {
             Some(name) if name.ends_with(".m3u8") => {
-                let found = target.list("").await?;
-                by_playlist(&target, name.clone(), &found).await?
+                let found = limits.within(listed(&target)).await?;
+                let tracks = by_playlist(&target, name.clone(), &found);
+                limits.within(tracks).await?
             }
             // It is here already.
             Some(name) if matches!(target, Target::Folder(_)) => {
@@ -77,13 +82,18 @@ impl Fetched {
             }
             Some(name) => {
                 let piece = whole(&target, name).await?;
+                limits.check_input(piece.bytes, piece.bytes)?;
                 let download = Download::begin(work, &piece.identity(&target), progress)?;
-                let file = objects::fetch(&download, name, &target, &[piece], progress).await?;
+                let fetched = async |download: &Download| {
+                    limits.check_disk(download.folder(), download.lacks(piece.bytes))?;
+                    objects::fetch(download, name, &target, &[piece], progress).await
+                };
+                let (download, file) = download.filled(limits, fetched).await?;
                 return Ok(Self::downloaded(download, file));
             }
-            None => in_folder(&target).await?,
+            None => limits.within(in_folder(&target)).await?,
         };
-        let (download, file) = in_parts(&target, tracks, work, progress).await?;
+        let (download, file) = in_parts(&target, tracks, work, limits, progress).await?;
         Ok(Self::downloaded(download, file))
     }
 
@@ -106,10 +116,10 @@ impl Fetched {
     }
 
     /// What was fetched stays for another try only where that may help.
-    pub(crate) fn settle<T>(mut self, outcome: Result<T>) -> Result<T> {
+    pub(crate) fn settle<T>(mut self, outcome: Result<T>, limits: &Limits) -> Result<T> {
         let is_over = match &outcome {
             Ok(_) => true,
-            Err(error) => exit::of(error).0 == Exit::Input,
+            Err(error) => limits.is_queued || exit::of(error).0 == Exit::Input,
         };
         if is_over && let Some(download) = self.download.take() {
             download.discard();
@@ -133,6 +143,7 @@ async fn in_parts(
     target: &Target,
     tracks: Tracks,
     work: &Path,
+    limits: &Limits,
     progress: Progress,
 ) -> Result<(Download, PathBuf)> {
     let pieces = |recording: Recording| -> Vec<Piece> {
@@ -148,19 +159,37 @@ async fn in_parts(
         .map(|recording| (recording.extension, pieces(recording)))
         .collect();
     let all = || files.iter().flat_map(|(_, pieces)| pieces);
+    let named: u64 = all().map(|piece| piece.bytes).sum();
+    let stored: HashMap<&str, u64> = all().map(|piece| (&*piece.path, piece.bytes)).collect();
+    limits.check_input(stored.values().sum(), named)?;
     let identity: String = all().map(|piece| piece.identity(target)).collect();
     let download = Download::begin(work, &identity, progress)?;
-    if let Some(file) = joined(&download) {
-        return Ok((download, file));
+    let fetched = async |download: &Download| {
+        if let Some(file) = joined(download) {
+            return Ok(file);
+        }
+        // What lies apart is there twice while it is put together.
+        let copies = if files.len() > 1 { 2 } else { 1 };
+        let needed = download.lacks(named.saturating_mul(copies));
+        limits.check_disk(download.folder(), needed)?;
+        progress.note(format_args!("a recording in {} parts", all().count()));
+        let mut paths = vec![];
+        for (at, (extension, pieces)) in files.iter().enumerate() {
+            let name = format!("recording-{at}.{extension}");
+            paths.push(objects::fetch(download, &name, target, pieces, progress).await?);
+        }
+        join(download, tracks.streams.as_ref(), paths).await
+    };
+    download.filled(limits, fetched).await
+}
+
+/// Everything below a target. Of a folder here, only what is a file: a pipe may have no end.
+async fn listed(target: &Target) -> Result<Vec<Entry>> {
+    let mut found = target.list("").await?;
+    if matches!(target, Target::Folder(_)) {
+        found.retain(|entry| Path::new(&target.name(&entry.path)).is_file());
     }
-    progress.note(format_args!("a recording in {} parts", all().count()));
-    let mut paths = vec![];
-    for (at, (extension, pieces)) in files.iter().enumerate() {
-        let name = format!("recording-{at}.{extension}");
-        paths.push(objects::fetch(&download, &name, target, pieces, progress).await?);
-    }
-    let file = join(&download, tracks.streams.as_ref(), paths).await?;
-    Ok((download, file))
+    Ok(found)
 }
 
 /// What a playlist names, or the playlists that it leads to.
@@ -192,7 +221,7 @@ async fn by_playlist(target: &Target, path: String, found: &[Entry]) -> Result<T
 
 /// What a folder holds: by its Multivariant Playlist, else by its only Media Playlist, else by the names of its segments.
 async fn in_folder(target: &Target) -> Result<Tracks> {
-    let found = target.list("").await?;
+    let found = listed(target).await?;
     let playlists = recording::playlists(&found);
     if playlists.is_empty() {
         let recording = recording::without_playlist(&found).or_else(refused)?;

@@ -3,10 +3,18 @@
 //!
 //! A tab that dies leaves a Media Playlist without `EXT-X-ENDLIST`, segments that it does not list yet, or no playlist.
 
+use std::collections::{BTreeSet, HashMap};
+
 use lectern::object_key::ObjectKey;
 
 use super::hls::{Listed, Said, Streams, said};
 use crate::publish::Entry;
+use crate::redact::redacted;
+
+/// A day of segments of half a second has 172,800.
+pub(super) const MOST_SEGMENTS: usize = 200_000;
+/// Names that an error tells, of a folder that may have any number of them.
+const MOST_NAMES: usize = 8;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Recording {
@@ -32,8 +40,10 @@ pub(crate) enum RecordingError {
     Runs(String),
     #[error("it has {0} sound tracks")]
     Sounds(usize),
-    #[error("there are several: {}", .0.join(", "))]
-    Several(Vec<String>),
+    #[error("there are several: {0}")]
+    Several(String),
+    #[error("`{0}` lists more than {MOST_SEGMENTS} segments")]
+    TooMany(String),
     #[error(
         "nothing there is a recording: neither a playlist nor an initialization section with numbered segments"
     )]
@@ -55,6 +65,9 @@ impl RecordingError {
                 "give the URL of one Variant Stream's playlist, in place of what lists them"
             }
             Self::Several(_) => "give the name of one, in place of the folder's",
+            Self::TooMany(_) => {
+                "join its segments, with `ffmpeg -i IN -c copy OUT.mkv`, and ship that"
+            }
             Self::Nothing => "check the name of the folder",
             Self::Gap(_) => "upload it, or name a playlist that lists what is to be taken",
         }
@@ -84,16 +97,19 @@ fn media(
     playlist: &str,
     found: &[Entry],
 ) -> Result<Recording, RecordingError> {
+    let by_path: HashMap<&str, &Entry> = (found.iter())
+        .map(|entry| (entry.path.as_str(), entry))
+        .collect();
     let resolved = |uri: &&str| resolve(uri, playlist);
     let map = listed.map.as_ref().map(resolved).transpose()?;
     let segments: Result<Vec<String>, _> = listed.segments.iter().map(resolved).collect();
     let mut segments = segments?;
     if !listed.is_ended {
-        let later = segments.last().map(|last| continuation(last, found));
+        let later = segments.last().map(|last| continuation(last, &by_path));
         segments.extend(later.unwrap_or_default());
     }
     let parts = (map.into_iter().chain(segments)).map(|path| {
-        let entry = found.iter().find(|entry| entry.path == path);
+        let entry = by_path.get(path.as_str()).copied();
         entry.cloned().ok_or_else(|| RecordingError::Absent {
             playlist: playlist.to_owned(),
             path,
@@ -106,16 +122,16 @@ fn media(
 }
 
 /// Segments that follow by their number and that the playlist does not list yet.
-fn continuation(last: &str, found: &[Entry]) -> Vec<String> {
+fn continuation(last: &str, found: &HashMap<&str, &Entry>) -> Vec<String> {
     let Some((before, number, after)) = numbered(last) else {
         return vec![];
     };
     let width = last.len() - before.len() - after.len();
     let named = |number: u64| {
         let name = format!("{before}{number:0width$}{after}");
-        found.iter().any(|entry| entry.path == name).then_some(name)
+        found.contains_key(name.as_str()).then_some(name)
     };
-    (number + 1..).map_while(named).collect()
+    (number.saturating_add(1)..).map_while(named).collect()
 }
 
 /// What a folder without a playlist holds, by the names of what lies in itself.
@@ -128,14 +144,12 @@ pub(super) fn without_playlist(found: &[Entry]) -> Result<Recording, RecordingEr
     let is_init = |entry: &&Entry| entry.path.starts_with("init");
     let (inits, others): (Vec<&Entry>, Vec<&Entry>) = own.partition(is_init);
     let mut segments: Vec<(u64, &Entry)> = vec![];
-    let mut kinds: Vec<(&str, &str)> = vec![];
+    let mut kinds = BTreeSet::new();
     for entry in others {
         let Some((before, number, after)) = numbered(&entry.path) else {
             continue;
         };
-        if !kinds.contains(&(before, after)) {
-            kinds.push((before, after));
-        }
+        kinds.insert((before, after));
         segments.push((number, entry));
     }
     let [init] = inits[..] else {
@@ -147,8 +161,8 @@ pub(super) fn without_playlist(found: &[Entry]) -> Result<Recording, RecordingEr
     if kinds.len() > 1 {
         let shown = kinds
             .iter()
-            .map(|(before, after)| format!("`{before}…{after}`"));
-        return Err(RecordingError::Several(shown.collect()));
+            .map(|(before, after)| format!("{before}…{after}"));
+        return Err(RecordingError::Several(enumerated(shown)));
     }
     segments.sort_by_key(|(number, _)| *number);
     let (first, _) = *segments.first().ok_or(RecordingError::Nothing)?;
@@ -173,20 +187,29 @@ pub(super) fn playlists(found: &[Entry]) -> Vec<&Entry> {
     found.iter().filter(is_own).collect()
 }
 
-pub(super) fn names(entries: &[&Entry]) -> Vec<String> {
-    let quoted = |entry: &&Entry| format!("`{}`", entry.path);
-    entries.iter().map(quoted).collect()
+pub(super) fn names(entries: &[&Entry]) -> String {
+    enumerated(entries.iter().map(|entry| entry.path.clone()))
+}
+
+/// The first of several names, and how many more there are.
+fn enumerated(names: impl ExactSizeIterator<Item = String>) -> String {
+    let more = names.len().saturating_sub(MOST_NAMES);
+    let shown: Vec<String> = names
+        .take(MOST_NAMES)
+        .map(|name| format!("`{name}`"))
+        .collect();
+    match more {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
 }
 
 /// The path of what a playlist names, which lies in the playlist's folder or below.
 fn resolve(uri: &str, playlist: &str) -> Result<String, RecordingError> {
+    // A query may be a pass.
     let foreign = || RecordingError::Foreign {
         playlist: playlist.to_owned(),
-        uri: uri
-            .chars()
-            .filter(|character| !character.is_control())
-            .take(200)
-            .collect(),
+        uri: redacted(uri.split(['?', '#']).next().unwrap_or_default()),
     };
     // RFC 3986 §4.2: what has a colon before its first slash is absolute, and what begins with a slash lies elsewhere.
     let plain = uri.split(['?', '#']).next().unwrap_or_default();
@@ -305,6 +328,10 @@ mod tests {
     fn nothing_is_fetched_that_does_not_lie_beside_its_playlist() {
         for uri in [
             "https://elsewhere.example/a.m4s",
+            "https://elsewhere.example/a.m4s?sig=secret",
+            "http://169.254.169.254/latest/meta-data/",
+            "http://127.0.0.1:8787/a.m4s",
+            "file:///etc/passwd",
             "//elsewhere.example/a.m4s",
             "/a.m4s",
             "../a.m4s",
@@ -318,7 +345,7 @@ mod tests {
         ] {
             let expected = RecordingError::Foreign {
                 playlist: "live/x.m3u8".into(),
-                uri: uri.into(),
+                uri: uri.split('?').next().unwrap_or_default().into(),
             };
             assert_eq!(resolve(uri, "live/x.m3u8"), Err(expected), "{uri}");
         }

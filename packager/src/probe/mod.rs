@@ -2,15 +2,19 @@
 
 pub(crate) mod landings;
 mod language;
+mod pace;
 mod parse;
 
 use std::ffi::OsString;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use crate::process::{self, ProcessError};
+use crate::regular_file::open_regular;
 pub(crate) use language::language;
+pub(crate) use pace::Pace;
 
 /// An upload named `.mp4` may be a playlist or a concat list, and ffmpeg would then open what it names. Only these
 /// demuxers, which open nothing but the file they were given, may read a source.
@@ -30,8 +34,8 @@ const MOST_TRACKS: usize = 16;
 pub(crate) enum InputError {
     #[error("there is no such file")]
     Missing,
-    #[error("it is not a file")]
-    NotAFile,
+    #[error(transparent)]
+    NotAFile(std::io::Error),
     #[error("it is empty")]
     Empty,
     #[error("it cannot be opened")]
@@ -53,7 +57,7 @@ pub(crate) enum InputError {
 impl InputError {
     pub(crate) fn hint(&self) -> Option<&'static str> {
         Some(match self {
-            Self::Missing | Self::NotAFile => "check the path of the recording",
+            Self::Missing | Self::NotAFile(_) => "check the path of the recording",
             Self::Empty => "the copy or the upload may not have finished; fetch the file again",
             Self::Unopenable(_) => "check who may read the file",
             Self::Unreadable(_) | Self::NoMedia => {
@@ -194,21 +198,14 @@ pub(crate) struct Subtitle {
 
 /// Looks at a source without decoding it.
 pub(crate) async fn probe(path: &Path) -> Result<Source, anyhow::Error> {
-    let metadata = match std::fs::metadata(path) {
-        Ok(metadata) => metadata,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            return Err(InputError::Missing.into());
-        }
-        Err(error) => return Err(InputError::Unopenable(error).into()),
-    };
-    if !metadata.is_file() {
-        return Err(InputError::NotAFile.into());
-    }
+    let opened = open_regular(path).and_then(|file| file.metadata());
+    let metadata = opened.map_err(|error| match error.kind() {
+        ErrorKind::NotFound => InputError::Missing,
+        ErrorKind::InvalidInput => InputError::NotAFile(error),
+        _ => InputError::Unopenable(error),
+    })?;
     if metadata.len() == 0 {
         return Err(InputError::Empty.into());
-    }
-    if let Err(error) = std::fs::File::open(path) {
-        return Err(InputError::Unopenable(error).into());
     }
     match process::capture("ffprobe", argv(path)).await {
         Ok(json) => Ok(parse::parse(&json)?),

@@ -6,10 +6,10 @@
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use lectern::object_key::{ObjectKey, ObjectKeyError};
+use lectern::upload::{self, ENDED};
 use serde_json::Value;
 
-/// What whoever records in parts puts beside them at the end.
-const ENDED: &str = "ended";
+use crate::redact::redacted;
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum JobError {
@@ -23,6 +23,8 @@ pub(crate) enum JobError {
     Elsewhere { key: String, folder: String },
     #[error("`{0}` has no name but its extension")]
     NoName(String),
+    #[error("`{0}` has an extension that no recording has")]
+    NoRecording(String),
 }
 
 /// Where uploads lie.
@@ -39,11 +41,13 @@ pub(crate) struct Uploads {
 pub(crate) struct Job {
     pub(crate) input: String,
     pub(crate) target: String,
+    /// Size of the upload, where it is the recording itself and the message says it.
+    pub(crate) bytes: Option<u64>,
 }
 
 impl Uploads {
     pub(crate) fn parse(text: &str) -> Result<Self, JobError> {
-        let wrong = || JobError::NotAFolder(text.to_owned());
+        let wrong = || JobError::NotAFolder(redacted(text));
         let (scheme, rest) = text.split_once("://").ok_or_else(wrong)?;
         let (host, path) = rest.split_once('/').ok_or_else(wrong)?;
         if !matches!(scheme, "r2" | "s3" | "http" | "https")
@@ -76,14 +80,24 @@ impl Job {
             folder: uploads.folder.clone(),
         })?;
         let no_name = || JobError::NoName(key.to_string());
+        if !upload::may_be_recording(&key) {
+            return Err(JobError::NoRecording(key.to_string()));
+        }
+        let mut bytes = message
+            .as_ref()
+            .and_then(|message| message["bytes"].as_u64());
         let mut input = format!("{}{}", uploads.origin, key.to_url_path());
         let name = match path.rsplit_once('/') {
             Some((folder, ENDED)) => {
                 input.truncate(input.len() - ENDED.len());
+                bytes = None;
                 folder
             }
             _ if path == ENDED => return Err(no_name()),
-            _ => without_extension(path),
+            _ => match upload::extension(&key) {
+                Some(extension) => &path[..path.len() - extension.len() - 1],
+                None => path,
+            },
         };
         // A name such as `.mov` leaves a folder or nothing.
         if name.is_empty() || name.ends_with('/') {
@@ -93,14 +107,8 @@ impl Job {
         Ok(Self {
             input,
             target: format!("{}{name}", target.trim_end_matches('/')),
+            bytes,
         })
-    }
-}
-
-fn without_extension(path: &str) -> &str {
-    match path.rsplit_once('.') {
-        Some((stem, extension)) if !extension.contains('/') => stem,
-        _ => path,
     }
 }
 
@@ -151,6 +159,10 @@ mod tests {
                 "r2://video/uploads/%C3%A9%20a.b/c → r2://video/courses/%C3%A9%20a.b/c",
             ),
             (
+                "uploads/1. b",
+                "r2://video/uploads/1.%20b → r2://video/courses/1.%20b",
+            ),
+            (
                 "uploads/live/7/ended",
                 "r2://video/uploads/live/7/ → r2://video/courses/live/7",
             ),
@@ -173,6 +185,14 @@ mod tests {
             (
                 "uploads/../a.mov",
                 "the key of the upload is not acceptable",
+            ),
+            (
+                "uploads/x.html",
+                "`uploads/x.html` has an extension that no recording has",
+            ),
+            (
+                "uploads/a.mov.exe",
+                "`uploads/a.mov.exe` has an extension that no recording has",
             ),
         ] {
             let body = serde_json::json!({"key": key, "etag": "e", "bytes": 1, "uploaded": 2});

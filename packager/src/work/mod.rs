@@ -6,6 +6,8 @@
 mod job;
 mod queue;
 
+use std::io::ErrorKind;
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -14,7 +16,9 @@ use self::job::{Job, Uploads};
 use self::queue::{Leased, Outcome, Queue};
 use crate::cli::{HlsArgs, ShipArgs, TargetArgs, WorkArgs};
 use crate::exit::{self, Exit};
+use crate::limits::{DiskError, LimitError};
 use crate::partial;
+use crate::process::ProcessError;
 use crate::progress::Progress;
 use crate::publish::{Target, retry};
 use crate::ship;
@@ -39,25 +43,31 @@ pub(crate) async fn run(
     // What cannot be opened is found out before anything is taken.
     Target::open(&args.from, &args.target.reach.of(&args.from))?;
     args.target.open()?;
+    let folder = args.work.clone().unwrap_or_else(std::env::temp_dir);
+    std::fs::create_dir_all(&folder)
+        .with_context(|| format!("cannot make the folder `{}`", folder.display()))?;
     let mut interrupted = std::pin::pin!(interrupted);
     loop {
         let next = async {
             loop {
+                wait_for_room(&folder, &args, progress).await?;
                 match pull(&queue, &args, progress).await? {
                     None if !args.once => tokio::time::sleep(args.pause).await,
-                    pulled => return Ok::<_, QueueError>(pulled),
+                    pulled => return anyhow::Ok(pulled),
                 }
             }
         };
         let leased = tokio::select! {
-            leased = next => leased?,
+            // Signals are listened for before anything is said.
+            biased;
             ended = &mut interrupted => return ended,
+            leased = next => leased?,
         };
         let Some(leased) = leased else {
             progress.note("the queue has nothing more");
             return Ok(());
         };
-        tidy(&args, progress);
+        tidy(&folder, ABANDONED, progress);
         let done = tokio::select! {
             done = Box::pin(attempt(&leased, &args, &uploads, progress)) => done,
             ended = &mut interrupted => {
@@ -71,20 +81,58 @@ pub(crate) async fn run(
                 // Whoever gets it next finds that it is there.
                 Err(error) => progress.note(format_args!("it is shipped, but {error}")),
             },
+            // Whoever does it next comes to the same limit.
+            Err(error) if error.is::<LimitError>() => {
+                let why = described(&error);
+                progress.given_up(&why);
+                if let Err(error) = queue.settle(&leased, Outcome::Done).await {
+                    progress.note(format_args!("it is given up, but {error}"));
+                }
+            }
             Err(error) => {
                 let after = delay(leased.attempts);
                 give_back(&queue, &leased, after, progress).await;
-                if is_ours(&error) {
+                if is_disk_full(&error) {
+                    // What the job has made is what fills it.
+                    tidy(&folder, Duration::ZERO, progress);
+                } else if is_ours(&error) {
                     return Err(error);
                 }
-                let hint = exit::of(&error).1.map(|hint| format!(" ({hint})"));
                 progress.note(format_args!(
-                    "attempt {} failed: {error:#}{}",
+                    "attempt {} failed: {}",
                     leased.attempts,
-                    hint.unwrap_or_default()
+                    described(&error)
                 ));
             }
         }
+    }
+}
+
+/// Waits until the disk has room for a job. What others have left there makes some.
+async fn wait_for_room(folder: &Path, args: &WorkArgs, progress: Progress) -> Result<()> {
+    let mut said = false;
+    loop {
+        let limits = args.limits.of_job(args.min_free);
+        let Err(error) = limits.check_disk(folder, 0) else {
+            if said {
+                progress.note("the disk has room again");
+            }
+            return Ok(());
+        };
+        if tidy(folder, Duration::ZERO, progress) > 0 {
+            continue;
+        }
+        if args.once || !error.is::<DiskError>() {
+            return Err(error.context("no job is taken"));
+        }
+        if !said {
+            progress.note(format_args!(
+                "no job is taken: {error:#}; looking again every {} s",
+                args.pause.as_secs()
+            ));
+            said = true;
+        }
+        tokio::time::sleep(args.pause).await;
     }
 }
 
@@ -121,7 +169,12 @@ async fn attempt(
     let job = Job::parse(&leased.body, uploads, &args.target.target)
         .context("cannot take up a message")?;
     progress.note(format_args!("taken: `{}`", job.input));
-    ship::run(ShipArgs {
+    let limits = args.limits.of_job(args.min_free);
+    if let Some(bytes) = job.bytes {
+        let cannot = || format!("cannot ship `{}`", job.input);
+        limits.check_input(bytes, bytes).with_context(cannot)?;
+    }
+    let ship = ShipArgs {
         input: job.input.into(),
         target: TargetArgs {
             target: job.target,
@@ -132,25 +185,43 @@ async fn attempt(
         instant: args.instant,
         work: args.work.clone(),
         json: args.json,
-    })
-    .await
+        limits: args.limits.clone(),
+    };
+    ship::run_within(ship, &limits).await
 }
 
-/// The disk has to last longer than any job.
-fn tidy(args: &WorkArgs, progress: Progress) {
-    let folder = args.work.clone().unwrap_or_else(std::env::temp_dir);
-    match partial::remove_abandoned(&folder, ABANDONED) {
-        Ok(0) => {}
+/// Removes folders of jobs that nothing has worked in for so long, and says how many. The disk has to last longer than
+/// any job.
+fn tidy(folder: &Path, after: Duration, progress: Progress) -> usize {
+    match partial::remove_abandoned(folder, after) {
+        Ok(0) => 0,
         Ok(removed) => {
             progress.note(format_args!(
                 "removed {removed} folders of jobs that were left"
             ));
+            removed
         }
         Err(error) => {
             let folder = folder.display();
             progress.note(format_args!("cannot tidy `{folder}`: {error:#}"));
+            0
         }
     }
+}
+
+/// An error with its hint.
+fn described(error: &anyhow::Error) -> String {
+    let hint = exit::of(error).1.map(|hint| format!(" ({hint})"));
+    format!("{error:#}{}", hint.unwrap_or_default())
+}
+
+fn is_disk_full(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        let full = cause.downcast_ref::<std::io::Error>();
+        cause.is::<DiskError>()
+            || matches!(cause.downcast_ref(), Some(ProcessError::DiskFull { .. }))
+            || full.is_some_and(|error| error.kind() == ErrorKind::StorageFull)
+    })
 }
 
 async fn give_back(queue: &Queue, leased: &Leased, after: Duration, progress: Progress) {
@@ -161,7 +232,7 @@ async fn give_back(queue: &Queue, leased: &Leased, after: Duration, progress: Pr
     }
 }
 
-/// Whether the next job would fail here as well: no ffmpeg, a full disk, no keys.
+/// Whether the next job would fail here as well: no ffmpeg, no keys.
 fn is_ours(error: &anyhow::Error) -> bool {
     matches!(exit::of(error).0, Exit::Environment)
 }

@@ -13,6 +13,7 @@ use crate::publish::client::{causes, client};
 use crate::publish::credentials::variable;
 use crate::publish::is_private;
 use crate::publish::retry;
+use crate::redact::redacted;
 
 const API: &str = "https://api.cloudflare.com/client/v4";
 const TOKEN: &str = "CLOUDFLARE_API_TOKEN";
@@ -159,7 +160,7 @@ impl Queue {
 
 /// Where a queue's `/messages/…` are.
 fn base(queue: &str, variable: impl Fn(&str) -> Option<String>) -> Result<String, QueueError> {
-    let bad = || QueueError::BadQueue(queue.to_owned());
+    let bad = || QueueError::BadQueue(redacted(queue));
     if !queue.contains("://") {
         let is_id = !queue.is_empty() && queue.bytes().all(|byte| byte.is_ascii_hexdigit());
         let account = variable(ACCOUNT).filter(|_| is_id);
@@ -171,7 +172,10 @@ fn base(queue: &str, variable: impl Fn(&str) -> Option<String>) -> Result<String
     }
     let url = Url::parse(queue).map_err(|_| bad())?;
     let is_safe = matches!(url.scheme(), "http" | "https") && is_private(&url);
-    let is_plain = url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
+    let is_plain = url.query().is_none()
+        && url.fragment().is_none()
+        && url.username().is_empty()
+        && url.password().is_none();
     if !is_safe || !is_plain {
         return Err(bad());
     }
@@ -230,6 +234,10 @@ mod tests {
             (
                 "http://q.example",
                 "`http://q.example` is neither a queue's id nor the URL of one",
+            ),
+            (
+                "https://u:secret@q.example/x?token=secret",
+                "`https://q.example/x?…` is neither a queue's id nor the URL of one",
             ),
             ("jobs", "`jobs` is neither a queue's id nor the URL of one"),
             ("", "`` is neither a queue's id nor the URL of one"),

@@ -177,11 +177,17 @@ fn a_lecture_of_another_platform_is_fetched_from_the_hosts_that_are_named_and_no
         assert_eq!(refused.code, code, "{path}: {refused:?}");
         assert!(refused.stderr.contains(said), "{path}: {refused:?}");
         assert!(refused.stderr.contains("\n\nhint: "), "{path}: {refused:?}");
+        let signed = format!(
+            "{path}{}token=secret",
+            if path.contains('?') { '&' } else { '?' }
+        );
+        let refused = package(&signed, &[allowed]);
+        assert!(!refused.stderr.contains("secret"), "{path}: {refused:?}");
     }
     assert_eq!(other.asked(), 0);
     // The playlists, some of them twice, and no segment.
     assert!(
-        platform.asked() - first <= 10,
+        platform.asked() - first <= 20,
         "{}",
         platform.asked() - first
     );

@@ -1,0 +1,379 @@
+//! Limits of a job: bytes to fetch, frames to encode, time, and the disk that has to stay free. Whoever may upload may
+//! upload what was made to fill a disk or to keep a machine busy, so `lectern work` always has limits.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Result;
+use clap::Args;
+use tokio::time::Instant;
+
+use crate::cli::duration;
+use crate::exit::Exit;
+use crate::ladder::frame_rate;
+use crate::probe::Source;
+
+const MB: u64 = 1_000_000;
+const GB: u64 = 1_000 * MB;
+/// Twelve hours at 8 Mbit/s have 43 GB.
+const WORK_INPUT: u64 = 50 * GB;
+/// Twelve hours at 60 frames a second, 24 at 30.
+const WORK_FRAMES: u64 = 2_600_000;
+/// As long as a queue leases a message at most.
+const WORK_TIME: Duration = Duration::from_secs(12 * 3600);
+/// An hour at 60 frames a second, which a recording of any size may have.
+const FRAMES_OF_ANY_SIZE: u64 = 216_000;
+/// Bytes that a recording has for each further frame. Three hours of a slide at 30 frames a second with speech at
+/// 24 kbit/s have 100 for each.
+const LEAST_BYTES_A_FRAME: u64 = 50;
+/// How many times what is stored a playlist may name it. A recorder names each segment once; a platform may repeat a
+/// slate.
+const MOST_REPEATS: u64 = 2;
+
+/// Limits as they are typed.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Limits of one recording")]
+pub(crate) struct LimitArgs {
+    /// Bytes to fetch, a segment that a playlist names twice counted twice, e.g. `20GB`
+    /// [default: none; `lectern work`: 50GB].
+    #[arg(long, value_name = "SIZE", env = "LECTERN_MAX_INPUT", value_parser = size)]
+    max_input: Option<u64>,
+    /// Video frames to encode [default: none; `lectern work`: 216000, or more by the recording's size up to 2600000].
+    #[arg(long, value_name = "COUNT", env = "LECTERN_MAX_FRAMES")]
+    max_frames: Option<u64>,
+    /// Time from the first byte to the end, e.g. `3h` [default: none; `lectern work`: 12h].
+    #[arg(long, value_name = "TIME", env = "LECTERN_MAX_TIME", value_parser = duration)]
+    max_time: Option<Duration>,
+}
+
+/// A limit that a recording exceeds. It would exceed it again.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum LimitError {
+    #[error("it has {} to fetch, and the limit is {}", shown(*.named), shown(*.limit))]
+    Input { named: u64, limit: u64 },
+    #[error(
+        "its playlists name {} of segments, and {} are stored: segments are listed again and again",
+        shown(*.named),
+        shown(*.stored)
+    )]
+    Repeats { named: u64, stored: u64 },
+    #[error("its playlists list {named} segments, and only {distinct} of them are different")]
+    RepeatedSegments { named: usize, distinct: usize },
+    #[error("it has {frames} frames to encode, and the limit is {limit}")]
+    Frames { frames: u64, limit: u64 },
+    #[error("it took longer than its limit of {} s", .0.as_secs())]
+    Time(Duration),
+}
+
+impl LimitError {
+    pub(crate) fn exit(&self) -> Exit {
+        Exit::Input
+    }
+
+    pub(crate) fn hint(&self) -> &'static str {
+        match self {
+            Self::Input { .. } => "if the recording is wanted, raise --max-input",
+            Self::Repeats { .. } | Self::RepeatedSegments { .. } => {
+                "if the recording is wanted, package it by hand, without --max-input"
+            }
+            Self::Frames { .. } => "if the recording is wanted, raise --max-frames",
+            Self::Time(_) => "if the recording is wanted, raise --max-time",
+        }
+    }
+}
+
+/// A disk that has no room for a recording.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{}` has {} free, and {} are needed",
+    .folder.display(),
+    shown(*.free),
+    shown(*.needed)
+)]
+pub(crate) struct DiskError {
+    pub(crate) folder: PathBuf,
+    pub(crate) free: u64,
+    pub(crate) needed: u64,
+}
+
+/// Limits of one job.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Limits {
+    input: Option<u64>,
+    frames: Option<u64>,
+    /// Whether a recording's size limits its frames too.
+    frames_by_size: bool,
+    time: Option<(Duration, Instant)>,
+    /// Bytes of the disk that nothing fetched may take.
+    min_free: u64,
+    /// Whether the job comes from a queue: what it fetched is removed when it fails.
+    pub(crate) is_queued: bool,
+}
+
+impl LimitArgs {
+    /// Limits of a command that a person runs: those that were asked for.
+    pub(crate) fn asked_for(&self) -> Limits {
+        Limits {
+            input: self.max_input,
+            frames: self.max_frames,
+            time: self.max_time.map(|time| (time, Instant::now() + time)),
+            ..Limits::default()
+        }
+    }
+
+    /// Limits of a job that begins now.
+    pub(crate) fn of_job(&self, min_free: u64) -> Limits {
+        let time = self.max_time.unwrap_or(WORK_TIME);
+        Limits {
+            input: Some(self.max_input.unwrap_or(WORK_INPUT)),
+            frames: Some(self.max_frames.unwrap_or(WORK_FRAMES)),
+            frames_by_size: self.max_frames.is_none(),
+            time: Some((time, Instant::now() + time)),
+            min_free,
+            is_queued: true,
+        }
+    }
+}
+
+impl Limits {
+    /// Checks what a recording has to fetch: the bytes that are stored, and those that its playlists name.
+    pub(crate) fn check_input(&self, stored: u64, named: u64) -> Result<(), LimitError> {
+        let Some(limit) = self.input else {
+            return Ok(());
+        };
+        if named > limit {
+            return Err(LimitError::Input { named, limit });
+        }
+        if named > stored.saturating_mul(MOST_REPEATS) {
+            return Err(LimitError::Repeats { named, stored });
+        }
+        Ok(())
+    }
+
+    /// Checks what a playlist lists whose segments' sizes are not known.
+    pub(crate) fn check_segments(&self, named: usize, distinct: usize) -> Result<(), LimitError> {
+        let is_within = named as u64 <= (distinct as u64).saturating_mul(MOST_REPEATS);
+        match self.input {
+            Some(_) if !is_within => Err(LimitError::RepeatedSegments { named, distinct }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Checks that a folder's disk has room for so many bytes.
+    pub(crate) fn check_disk(&self, folder: &Path, bytes: u64) -> Result<()> {
+        let free = free_bytes(folder)?;
+        let needed = bytes.saturating_add(self.min_free);
+        if needed > free {
+            let folder = folder.to_owned();
+            return Err(DiskError {
+                folder,
+                free,
+                needed,
+            }
+            .into());
+        }
+        Ok(())
+    }
+
+    /// Checks the frames of a recording of so many bytes, as far as its duration is known. `end` is where its last frame
+    /// was found.
+    pub(crate) fn check_frames(
+        &self,
+        source: &Source,
+        end: Option<f64>,
+        bytes: u64,
+    ) -> Result<(), LimitError> {
+        let (Some(limit), Some(video)) = (self.frames, &source.video) else {
+            return Ok(());
+        };
+        let by_size = FRAMES_OF_ANY_SIZE.max(bytes / LEAST_BYTES_A_FRAME);
+        let limit = if self.frames_by_size {
+            limit.min(by_size)
+        } else {
+            limit
+        };
+        let seconds = source.end().or(source.duration).or(end).unwrap_or(0.0);
+        let frames = (seconds * frame_rate(video).as_f64()).ceil() as u64;
+        if frames > limit {
+            return Err(LimitError::Frames { frames, limit });
+        }
+        Ok(())
+    }
+
+    /// Ends work that takes longer than its time.
+    pub(crate) async fn within<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        let Some((time, deadline)) = self.time else {
+            return work.await;
+        };
+        match tokio::time::timeout_at(deadline, work).await {
+            Ok(done) => done,
+            Err(_) => Err(LimitError::Time(time).into()),
+        }
+    }
+}
+
+/// Bytes of a folder's disk that we may write.
+pub(crate) fn free_bytes(folder: &Path) -> Result<u64> {
+    let disk = rustix::fs::statvfs(folder).map_err(std::io::Error::from)?;
+    Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
+}
+
+/// `2GB`, `500MB`: decimal units.
+pub(crate) fn size(text: &str) -> Result<u64, String> {
+    let wrong = || format!("`{text}` is not a size such as `500MB`, `20GB` or `1TB`");
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (amount, unit) = text.split_at(digits);
+    let unit = match unit.trim().to_ascii_uppercase().as_str() {
+        "B" => 1,
+        "KB" => 1_000,
+        "MB" => MB,
+        "GB" => GB,
+        "TB" => 1_000 * GB,
+        _ => return Err(wrong()),
+    };
+    let amount: u64 = amount.parse().map_err(|_| wrong())?;
+    amount.checked_mul(unit).ok_or_else(wrong)
+}
+
+/// `20.5 GB`.
+pub(crate) fn shown(bytes: u64) -> String {
+    let amount = bytes as f64;
+    match bytes {
+        0..1_000 => format!("{bytes} bytes"),
+        1_000..MB => format!("{:.1} kB", amount / 1e3),
+        MB..GB => format!("{:.1} MB", amount / 1e6),
+        _ => format!("{:.1} GB", amount / 1e9),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::testing;
+
+    #[test]
+    fn sizes_have_a_number_and_a_unit() {
+        for (text, expected) in [
+            ("20GB", Some(20_000_000_000)),
+            ("500 mb", Some(500_000_000)),
+            ("0B", Some(0)),
+            ("1TB", Some(1_000_000_000_000)),
+            ("5", None),
+            ("GB", None),
+            ("-1GB", None),
+            ("1.5GB", None),
+            ("99999999999TB", None),
+        ] {
+            assert_eq!(size(text).ok(), expected, "{text}");
+        }
+        let sizes = [999, 5_000_000, 500_000_000_000].map(shown);
+        assert_eq!(sizes, ["999 bytes", "5.0 MB", "500.0 GB"]);
+    }
+
+    #[test]
+    fn a_job_has_limits_and_a_command_those_that_were_asked_for() {
+        let (segment, listed) = (5_000_000, 100_000 * 5_000_000);
+        let job = LimitArgs::default().of_job(0);
+        let own = LimitArgs::default().asked_for();
+        for (limits, stored, named, expected) in [
+            (&own, segment, listed, ""),
+            (&job, 40 * GB, 40 * GB, ""),
+            (&job, segment, 2 * segment, ""),
+            (
+                &job,
+                segment,
+                listed,
+                "it has 500.0 GB to fetch, and the limit is 50.0 GB",
+            ),
+            (
+                &job,
+                segment,
+                3 * segment,
+                "its playlists name 15.0 MB of segments, and 5.0 MB are stored: segments are listed again and again",
+            ),
+        ] {
+            let found = limits.check_input(stored, named);
+            let found = found
+                .err()
+                .map_or_else(String::new, |error| error.to_string());
+            assert_eq!(found, expected, "{stored} {named}");
+        }
+        assert!(job.check_segments(2, 1).is_ok() && own.check_segments(3, 1).is_ok());
+        assert!(job.check_segments(3, 1).is_err());
+    }
+
+    #[test]
+    fn frames_are_limited_by_number_and_by_what_a_recording_weighs() {
+        let source = |hours: f64| {
+            let mut video = testing::picture().video;
+            video.average_rate = Some(crate::probe::Rate::new(30, 1));
+            video.duration = Some(hours * 3600.0);
+            Source {
+                container: "mov".into(),
+                start: 0.0,
+                duration: None,
+                video: Some(video),
+                audio: vec![],
+                subtitles: vec![],
+                cover: None,
+            }
+        };
+        let of = |words: &[&str]| {
+            #[derive(clap::Parser)]
+            struct Words {
+                #[command(flatten)]
+                limits: LimitArgs,
+            }
+            let words = [&["x"], words].concat();
+            <Words as clap::Parser>::parse_from(words).limits
+        };
+        for (limits, hours, bytes, expected) in [
+            (of(&[]).of_job(0), 2.0, MB, None),
+            (of(&[]).of_job(0), 3.0, MB, Some(216_000)),
+            (of(&[]).of_job(0), 3.0, 17 * MB, None),
+            (of(&[]).of_job(0), 24.0, 40 * GB, None),
+            (of(&[]).of_job(0), 25.0, 40 * GB, Some(2_600_000)),
+            (of(&["--max-frames", "400000"]).of_job(0), 3.0, MB, None),
+            (of(&["--max-frames", "10"]).of_job(0), 1.0, MB, Some(10)),
+            (of(&["--max-frames", "10"]).asked_for(), 1.0, MB, Some(10)),
+            (of(&[]).asked_for(), 24.0, MB, None),
+        ] {
+            let found = match limits.check_frames(&source(hours), None, bytes) {
+                Ok(()) => None,
+                Err(LimitError::Frames { limit, .. }) => Some(limit),
+                Err(error) => panic!("{error}"),
+            };
+            assert_eq!(found, expected, "{hours} h, {bytes}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_takes_longer_than_its_time_is_ended() {
+        let limits = LimitArgs {
+            max_time: Some(Duration::from_secs(9)),
+            ..LimitArgs::default()
+        };
+        let limits = limits.asked_for();
+        let long = limits.within(async {
+            tokio::time::sleep(Duration::from_secs(8)).await;
+            Ok(())
+        });
+        long.await.expect("it is done in time");
+        let longer = limits.within(std::future::pending::<Result<()>>()).await;
+        let error = longer.expect_err("it is late");
+        assert_eq!(error.to_string(), "it took longer than its limit of 9 s");
+    }
+
+    #[test]
+    fn a_disk_has_room_or_says_how_much_it_lacks() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let own = Limits::default();
+        own.check_disk(folder.path(), 1).expect("there is a byte");
+        let error = own
+            .check_disk(folder.path(), u64::MAX)
+            .expect_err("there is not");
+        assert!(error.is::<DiskError>(), "{error}");
+        let kept = LimitArgs::default().of_job(u64::MAX);
+        assert!(kept.check_disk(folder.path(), 1).is_err());
+    }
+}

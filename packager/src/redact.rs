@@ -1,0 +1,80 @@
+//! Text that may be shown: URLs without what opens them, lines without what moves a terminal's cursor. Pure.
+
+/// Longer names say no more.
+const MOST_CHARACTERS: usize = 200;
+
+/// A URL without its user, query and fragment, each of which may open what it names. Anything else is a name and stays.
+pub(crate) fn redacted(text: &str) -> String {
+    let shown = |text: &str| text.chars().take(MOST_CHARACTERS).collect::<String>();
+    let Some((scheme, rest)) = text.split_once("://") else {
+        return shown(text);
+    };
+    let (plain, is_cut) = match rest.find(['?', '#']) {
+        Some(end) => (&rest[..end], true),
+        None => (rest, false),
+    };
+    let (authority, path) = plain.split_at(plain.find(['/', '\\']).unwrap_or(plain.len()));
+    let host = authority
+        .rsplit_once('@')
+        .map_or(authority, |(_, host)| host);
+    let end = if is_cut { "?…" } else { "" };
+    format!("{}{end}", shown(&format!("{scheme}://{host}{path}")))
+}
+
+/// A text on one line: names come from uploaders, and a line of a log is one event.
+pub(crate) fn on_one_line(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for character in text.chars() {
+        if is_harmless(character) {
+            out.push(character);
+        } else {
+            out.extend(character.escape_default());
+        }
+    }
+    out
+}
+
+/// Control characters, and those that turn the direction of a line (Unicode TR 9), are not.
+fn is_harmless(character: char) -> bool {
+    !character.is_control()
+        && !matches!(
+            character,
+            '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+        )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_is_shown_without_what_opens_it_and_a_file_as_it_is_called() {
+        for (text, expected) in [
+            ("https://h/a.m3u8?token=s", "https://h/a.m3u8?…"),
+            ("https://h/a.m3u8#s", "https://h/a.m3u8?…"),
+            ("https://u:s@h:8443/a", "https://h:8443/a"),
+            ("https://u:s@h", "https://h"),
+            ("https://u:s/@h", "https://u:s/@h"),
+            ("https://h/a@b", "https://h/a@b"),
+            ("https://u:s@?x", "https://?…"),
+            ("HTTPS://h?s", "HTTPS://h?…"),
+            ("r2://bucket/a.mov", "r2://bucket/a.mov"),
+            ("what? #1.mov", "what? #1.mov"),
+        ] {
+            assert_eq!(redacted(text), expected, "{text}");
+        }
+        assert_eq!(redacted(&"x".repeat(999)).len(), MOST_CHARACTERS);
+    }
+
+    #[test]
+    fn a_name_with_line_breaks_stays_on_its_line() {
+        for (text, expected) in [
+            ("café — `a`", "café — `a`"),
+            ("a\nerror: b\r", "a\\nerror: b\\r"),
+            ("a\u{1b}[2Jb\u{9b}", "a\\u{1b}[2Jb\\u{9b}"),
+            ("gpj\u{202e}.mov", "gpj\\u{202e}.mov"),
+        ] {
+            assert_eq!(on_one_line(text), expected);
+        }
+    }
+}
