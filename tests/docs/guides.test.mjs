@@ -428,6 +428,7 @@ print(lesson(request, "intro").content.decode())`);
         },
         configures,
         configures,
+        configures,
         async function opensIt({ language, code }) {
             assert.equal(language, 'sh');
             const said = await shell(code.replaceAll('https://video.school.example', deployed.origin), { before: 'lectern sample -o lecture.mp4 --force >&2' });
