@@ -421,6 +421,7 @@ print(lesson(request, "intro").content.decode())`);
         },
         configures,
         configures,
+        configures,
         unable('sh', 'it deploys to an account'),
         async function health({ language, code }) {
             assert.equal(language, 'sh');

@@ -779,6 +779,10 @@ fn a_large_upload_goes_up_in_parts() {
     ];
     assert_eq!(complete(&unequal, &parts).verdict(), "400 bad_upload");
     assert_eq!(complete(&unequal, &[]).verdict(), "400 bad_request");
+    for number in [0, 10_001, 65_536] {
+        let part = serde_json::json!({"partNumber": number, "etag": "e"});
+        assert_eq!(complete(&unequal, &[part]).status, 400, "{number}");
+    }
     let gone = create();
     let abort = edge.send("DELETE", &format!("{path}?uploadId={gone}"), &auth, &[]);
     assert_eq!(abort.status, 204);
