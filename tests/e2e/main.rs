@@ -2,6 +2,8 @@
 //! Needs `make build`.
 
 mod answers;
+#[path = "../player_readings/attacks.rs"]
+mod attacks;
 mod browser;
 mod budgets;
 mod cache;
@@ -12,6 +14,7 @@ mod crash;
 mod edge;
 mod embeds;
 mod faults;
+mod hostile;
 mod http;
 #[path = "../http_table/mod.rs"]
 mod http_table;
