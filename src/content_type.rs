@@ -73,6 +73,13 @@ pub fn is_hls_playlist(content_type: &str) -> bool {
     .any(|known| essence.eq_ignore_ascii_case(known))
 }
 
+/// Whether a stored content type says that the object is a DASH manifest.
+#[must_use]
+pub fn is_dash_manifest(content_type: &str) -> bool {
+    let essence = content_type.split(';').next().unwrap_or("").trim();
+    essence.eq_ignore_ascii_case("application/dash+xml")
+}
+
 /// Whether a body of this type is text, which compresses: playlists, manifests, captions.
 #[must_use]
 pub fn is_text(content_type: &str) -> bool {

@@ -82,10 +82,14 @@ fn read<'config>(
                 ));
             };
             let is_manifest = is_playlist_name(key.split().1) || key.has_extension("mpd");
-            let (treatment, limits) = if is_manifest {
-                (Treatment::Playlist, Limits::BelowPass)
-            } else {
-                (Treatment::AsStored, Limits::None)
+            let treatment = match by_name(&key) {
+                _ if is_manifest => Treatment::Playlist,
+                Treatment::ByContentType => Treatment::ByContentType,
+                _ => Treatment::AsStored,
+            };
+            let limits = match treatment {
+                Treatment::AsStored => Limits::None,
+                _ => Limits::BelowPass,
             };
             let grant = grant_of(config, &key, depth, &pass, request, limits)?;
             (treatment, pass.expires, grant)

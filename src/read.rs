@@ -81,10 +81,13 @@ impl Read<'_> {
         match self.treatment {
             Treatment::AsStored => false,
             Treatment::Playlist | Treatment::AssetList => true,
-            Treatment::ByContentType => stored
-                .content_type
-                .as_deref()
-                .is_some_and(content_type::is_hls_playlist),
+            Treatment::ByContentType => {
+                stored.content_type.as_deref().is_some_and(|content_type| {
+                    content_type::is_hls_playlist(content_type)
+                        || (self.grant.limits == Limits::BelowPass
+                            && content_type::is_dash_manifest(content_type))
+                })
+            }
         }
     }
 
@@ -111,7 +114,15 @@ impl Read<'_> {
                 unsigned: 0,
                 removed_steering: false,
             }),
-            _ if self.key.has_extension("mpd") => check_manifest(bytes),
+            // Below a directory's pass, what is no HLS playlist is a DASH manifest.
+            _ if self.grant.limits == Limits::BelowPass && !bytes.starts_with(b"#EXTM3U") => {
+                check_manifest(bytes)?;
+                Ok(Rewritten {
+                    bytes: bytes.to_vec(),
+                    unsigned: 0,
+                    removed_steering: false,
+                })
+            }
             _ => rewrite(bytes, &base, &self.grant),
         }
     }

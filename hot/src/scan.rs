@@ -11,6 +11,8 @@ use super::attributes::read_strictly;
 pub enum Role {
     /// A playlist, which is rewritten in its turn.
     Playlist,
+    /// The playlist of an interstitial (RFC 8216bis appendix D).
+    Asset,
     /// The JSON body of an `X-ASSET-LIST`.
     AssetList,
     /// Anything else: a Media Segment, an initialization section, a key, data.
@@ -41,7 +43,7 @@ const TAGS: [(&[u8], UriAttributes); 11] = [
     (
         b"#EXT-X-DATERANGE",
         &[
-            (b"X-ASSET-URI", Role::Playlist),
+            (b"X-ASSET-URI", Role::Asset),
             (b"X-ASSET-LIST", Role::AssetList),
         ],
     ),
@@ -412,7 +414,7 @@ mod tests {
 
     #[test]
     fn every_tag_that_holds_a_uri_is_known() {
-        use Role::{AssetList, Object, Playlist};
+        use Role::{Asset, AssetList, Object, Playlist};
         for (line, expected) in [
             ("seg.ts", vec![("seg.ts", Object)]),
             (" a b.ts\t", vec![("a b.ts", Object)]),
@@ -468,7 +470,7 @@ mod tests {
             ("#EXT-X-MAP:URI=i.mp4", vec![]),
             (
                 r#"#EXT-X-DATERANGE:ID="1",X-ASSET-URI="a.m3u8",X-ASSET-LIST="l.json",X-URI="no""#,
-                vec![("a.m3u8", Playlist), ("l.json", AssetList)],
+                vec![("a.m3u8", Asset), ("l.json", AssetList)],
             ),
             (
                 "#EXT-X-STREAM-INF:BANDWIDTH=1\n\n# c\nv.m3u8\ns.ts",

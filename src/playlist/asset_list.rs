@@ -1,6 +1,6 @@
 //! The JSON body of an `X-ASSET-LIST` (RFC 8216bis appendix D): `{"ASSETS":[{"URI":…,"DURATION":…}]}`.
 
-use super::resolve::{Base, resolve};
+use super::resolve::{Base, absolute_url, resolve};
 use super::rewrite::Grant;
 use super::uri::{Parts, is_unambiguous};
 use crate::json::{Text, Value, quoted};
@@ -17,7 +17,7 @@ pub fn rewrite_asset_list(body: &[u8], base: &Base<'_>, grant: &Grant<'_>) -> Ve
     let assets = list.as_ref().and_then(|list| list.member("ASSETS"));
     let assets = assets.and_then(Value::as_array).unwrap_or_default();
     let mut minter = Minter::new(grant.key, grant.expires, grant.place);
-    let mut out = Vec::with_capacity(body.len() + assets.len() * PASS_ROOM);
+    let mut out = Vec::with_capacity(body.len() + assets.len() * (PASS_ROOM + base.origin.len()));
     let mut copied = 0;
     for asset in assets {
         if let Some(Value::String(Text { text, at })) = asset.member("URI")
@@ -43,9 +43,10 @@ fn sign(uri: &str, base: &Base<'_>, grant: &Grant<'_>, minter: &mut Minter<'_>) 
         return None;
     }
     let target = resolve(base, &grant.root, parts.path)?;
-    let mut signed = parts.path.as_bytes().to_vec();
-    parts.write_query(&mut signed);
     let (directory, name) = target.split(base.key.split().0);
+    // hls.js resolves these against the URL of its page.
+    let mut signed = absolute_url(base, directory, name).into_bytes();
+    parts.write_query(&mut signed);
     let kind = Kind::Playlist { depth: grant.depth };
     minter.mint(kind, directory, name, &mut signed);
     signed.extend_from_slice(parts.fragment.as_bytes());
@@ -83,7 +84,7 @@ mod tests {
         let list: serde_json::Value = serde_json::from_slice(&rewritten).expect("JSON");
         let uri = |at: usize| list["ASSETS"][at]["URI"].as_str().unwrap_or_default();
         let pass = uri(0)
-            .strip_prefix("ad/a.m3u8?x=1&p=")
+            .strip_prefix("https://video.example.org/c/v/ad/a.m3u8?x=1&p=")
             .and_then(|rest| rest.strip_suffix("#t"))
             .expect("a pass");
         let asset = ObjectKey::new("c/v/ad/a.m3u8").expect("an object key");

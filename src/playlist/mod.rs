@@ -6,6 +6,7 @@
 
 mod asset_list;
 mod filter;
+mod manifest;
 mod resolve;
 mod rewrite;
 mod storyboard;
@@ -14,9 +15,9 @@ mod uri;
 pub use asset_list::rewrite_asset_list;
 pub use filter::Entitlements;
 pub use lectern_hot::scan::{Role, UriSpan, uris};
+pub use manifest::check_manifest;
 pub use resolve::Base;
 pub use rewrite::{
-    Grant, Limits, MAX_PLAYLIST_BYTES, PlaylistError, Rewritten, check_manifest, is_playlist_name,
-    rewrite,
+    Grant, Limits, MAX_PLAYLIST_BYTES, PlaylistError, Rewritten, is_playlist_name, rewrite,
 };
 pub use storyboard::{is_storyboard_name, pictures};

@@ -84,6 +84,13 @@ pub(super) fn resolve<'playlist>(
     root.contains(&key).then_some(Target::Elsewhere(key))
 }
 
+/// The URL of an object on our own origin, without a query.
+pub(super) fn absolute_url(base: &Base<'_>, directory: &str, name: &str) -> String {
+    let key = ObjectKey::new(format!("{directory}{name}"));
+    let path = key.map(|key| key.to_url_path()).unwrap_or_default();
+    format!("{}{path}", base.origin)
+}
+
 /// Whether a name makes an object key in its directory: no key is longer than R2's bound.
 pub(super) fn fits(directory: &str, name: &str) -> bool {
     directory.len() + name.len() <= MAX_OBJECT_KEY_BYTES

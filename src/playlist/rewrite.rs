@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::filter::{self, Edit, Entitlements, Form};
-use super::resolve::{Base, Target, fits, is_plain_name, resolve};
+use super::resolve::{Base, Target, absolute_url, fits, is_plain_name, resolve};
 use super::storyboard::{self, is_storyboard_name};
 use super::uri::{Parts, is_unambiguous};
 use crate::content_type;
@@ -110,10 +110,16 @@ pub enum PlaylistError {
     AmbiguousLine,
     #[error("`EXT-X-DEFINE` with `QUERYPARAM` takes the viewer's credential from the URL")]
     TakesQuery,
-    #[error(
-        "`EXT-X-CONTENT-STEERING` stands in a line that is a URI, or a DASH manifest has `ContentSteering` or entities"
-    )]
+    #[error("`EXT-X-CONTENT-STEERING` stands in a line that is a URI")]
     HidesSteering,
+    #[error(
+        "below a directory's pass, a playlist has variables or interstitials, or lists what is not named `.m3u8`"
+    )]
+    LeadsElsewhere,
+    #[error(
+        "the DASH manifest has what may lead players, with the pass in their path, to another host"
+    )]
+    UnsafeManifest,
     #[error("a restricted link opens Multivariant Playlists, and what these list, alone")]
     NotForRestricted,
     #[error("the link's restrictions leave no Variant Stream")]
@@ -127,7 +133,11 @@ impl PlaylistError {
     pub fn problem(self) -> Problem {
         match self {
             Self::TooLarge | Self::LineTooLong => Problem::PlaylistTooLarge,
-            Self::AmbiguousLine | Self::TakesQuery | Self::HidesSteering => Problem::UnsafePlaylist,
+            Self::AmbiguousLine
+            | Self::TakesQuery
+            | Self::HidesSteering
+            | Self::LeadsElsewhere
+            | Self::UnsafeManifest => Problem::UnsafePlaylist,
             Self::NotForRestricted => Problem::Forbidden,
             Self::NoVariant => Problem::NoVariant,
             Self::NoPreview => Problem::NoPreview,
@@ -222,6 +232,9 @@ pub fn rewrite(
     if long_line {
         return Err(PlaylistError::LineTooLong);
     }
+    if grant.limits == Limits::BelowPass {
+        check_below_pass(playlist)?;
+    }
     if count > MAX_URIS {
         return Err(PlaylistError::TooLarge);
     }
@@ -272,28 +285,30 @@ pub fn rewrite(
     })
 }
 
-/// Returns a DASH manifest that is read below a directory's pass, as it is stored.
-///
-/// # Errors
-/// When it has Content Steering (ISO/IEC 23009-1 §5.17), which may send players to any host with the pass in their path.
-pub fn check_manifest(manifest: &[u8]) -> Result<Rewritten, PlaylistError> {
-    if manifest.len() > MAX_PLAYLIST_BYTES {
-        return Err(PlaylistError::TooLarge);
+/// Refuses a playlist that leads players, below a directory's pass, to a playlist that was not looked at: it could steer
+/// them, with the pass in their path, to another host. A playlist is looked at if it is named like one.
+fn check_below_pass(playlist: &[u8]) -> Result<(), PlaylistError> {
+    let mut leads_elsewhere = false;
+    scan(playlist, &mut |item| {
+        leads_elsewhere |= match item {
+            Item::Uri(UriSpan { at, role }) => {
+                let uri = str::from_utf8(&playlist[at]).unwrap_or_default();
+                match role {
+                    Role::Object => false,
+                    Role::Playlist => !is_playlist_name(Parts::of(uri).path) || uri.contains('{'),
+                    Role::Asset | Role::AssetList => true,
+                }
+            }
+            Item::LongLine => false,
+            Item::AmbiguousList | Item::Define { .. } | Item::Import { .. } | Item::BadDefine => {
+                true
+            }
+        };
+    });
+    if leads_elsewhere {
+        return Err(PlaylistError::LeadsElsewhere);
     }
-    // In UTF-16 the name would not be found.
-    if manifest.contains(&0) {
-        return Err(PlaylistError::AmbiguousLine);
-    }
-    // An entity may spell the name in characters that are not there.
-    let holds = |wanted: &[u8]| memchr::memmem::find(manifest, wanted).is_some();
-    if holds(b"ContentSteering") || holds(b"<!ENTITY") {
-        return Err(PlaylistError::HidesSteering);
-    }
-    Ok(Rewritten {
-        bytes: manifest.to_vec(),
-        unsigned: 0,
-        removed_steering: false,
-    })
+    Ok(())
 }
 
 /// What finds the URIs: one function for playlists, another for storyboards.
@@ -411,7 +426,16 @@ impl<'a> Rewriter<'a> {
             return false;
         };
         self.copy_to(span.at.start);
-        self.out.extend_from_slice(parts.path.as_bytes());
+        match span.role {
+            // hls.js resolves these against the URL of its page.
+            Role::Asset | Role::AssetList => {
+                let url = absolute_url(self.base, directory, name);
+                self.out.extend_from_slice(url.as_bytes());
+            }
+            Role::Object | Role::Playlist => {
+                self.out.extend_from_slice(parts.path.as_bytes());
+            }
+        }
         parts.write_query(&mut self.out);
         // A playlist's own directory is not compared with itself again.
         let own = matches!(target, Target::Sibling(_)).then_some(kind);
@@ -451,15 +475,20 @@ impl<'a> Rewriter<'a> {
             }
             (Role::Object, Limits::Storyboard) if !content_type::is_picture(name) => None,
             (Role::Object, _) => Some(Kind::Object),
-            (Role::Playlist, Limits::None) => Some(Kind::Playlist { depth }),
-            (Role::Playlist, Limits::Multivariant(entitlements)) => Some(Kind::Restricted {
-                depth,
-                preview: entitlements.preview,
-            }),
+            (Role::Playlist | Role::Asset, Limits::None) => Some(Kind::Playlist { depth }),
+            (Role::Playlist | Role::Asset, Limits::Multivariant(entitlements)) => {
+                Some(Kind::Restricted {
+                    depth,
+                    preview: entitlements.preview,
+                })
+            }
             (Role::AssetList, Limits::None) => Some(Kind::AssetList { depth }),
             (_, Limits::BelowPass)
             | (Role::AssetList, Limits::Multivariant(_))
-            | (Role::Playlist | Role::AssetList, Limits::Media { .. } | Limits::Storyboard) => None,
+            | (
+                Role::Playlist | Role::Asset | Role::AssetList,
+                Limits::Media { .. } | Limits::Storyboard,
+            ) => None,
         }
     }
 

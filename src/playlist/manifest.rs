@@ -1,0 +1,184 @@
+//! DASH manifests (ISO/IEC 23009-1) that are read below a directory's pass, which their relative URLs inherit.
+//!
+//! A manifest is served as it is stored, so it must not lead players to another host with the pass in the path: Content
+//! Steering, reports of metrics, client data, other locations and XLinks all can. The check is a list of what manifests of
+//! recordings are made of, and refuses everything else. It reads bytes and not XML: what any parser takes for an element
+//! begins with `<` and the element's name.
+
+use super::rewrite::{MAX_PLAYLIST_BYTES, PlaylistError};
+
+/// Elements that lead to nothing but Media Segments, by the host that they name themselves.
+const ELEMENTS: [&[u8]; 46] = [
+    b"MPD",
+    b"ProgramInformation",
+    b"Title",
+    b"Source",
+    b"Copyright",
+    b"Period",
+    b"AssetIdentifier",
+    b"AdaptationSet",
+    b"Representation",
+    b"SubRepresentation",
+    b"ContentComponent",
+    b"BaseURL",
+    b"SegmentBase",
+    b"SegmentList",
+    b"SegmentURL",
+    b"SegmentTemplate",
+    b"SegmentTimeline",
+    b"S",
+    b"Initialization",
+    b"RepresentationIndex",
+    b"BitstreamSwitching",
+    b"Role",
+    b"Accessibility",
+    b"Rating",
+    b"Viewpoint",
+    b"Label",
+    b"GroupLabel",
+    b"FramePacking",
+    b"AudioChannelConfiguration",
+    b"OutputProtection",
+    b"ContentProtection",
+    b"pssh",
+    b"pro",
+    b"EssentialProperty",
+    b"SupplementalProperty",
+    b"InbandEventStream",
+    b"Switching",
+    b"RandomAccess",
+    b"Resync",
+    b"ProducerReferenceTime",
+    b"Preselection",
+    b"ServiceDescription",
+    b"Scope",
+    b"Latency",
+    b"PlaybackRate",
+    b"OperatingBandwidth",
+];
+
+/// Text of attributes that leads elsewhere: XLinks, and parameters that are copied from the manifest's URL.
+const ATTRIBUTES: [&[u8]; 2] = [b":href", b"urlparam"];
+
+/// Checks a manifest.
+///
+/// # Errors
+/// When it is larger than any honest one, or has what may lead players to another host.
+pub fn check_manifest(manifest: &[u8]) -> Result<(), PlaylistError> {
+    if manifest.len() > MAX_PLAYLIST_BYTES {
+        return Err(PlaylistError::TooLarge);
+    }
+    let is_control = |byte: &u8| byte.is_ascii_control() && !matches!(byte, b'\t' | b'\r' | b'\n');
+    // Control characters switch the character sets of some encodings.
+    let is_text = str::from_utf8(manifest).is_ok() && !manifest.iter().any(is_control);
+    let has = |wanted: &&[u8]| memchr::memmem::find(manifest, wanted).is_some();
+    let is_safe = is_text
+        && is_declared_utf8(manifest)
+        && !ATTRIBUTES.iter().any(has)
+        && memchr::memchr_iter(b'<', manifest).all(|at| is_known(manifest, at));
+    if is_safe {
+        Ok(())
+    } else {
+        Err(PlaylistError::UnsafeManifest)
+    }
+}
+
+/// Returns whether the XML declaration, if there is one, names UTF-8 or no encoding.
+fn is_declared_utf8(manifest: &[u8]) -> bool {
+    let text = manifest.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(manifest);
+    let Some(rest) = text.strip_prefix(b"<?xml") else {
+        return true;
+    };
+    let Some(end) = memchr::memmem::find(rest, b"?>") else {
+        return false;
+    };
+    let declaration = rest[..end].to_ascii_lowercase();
+    match memchr::memmem::find(&declaration, b"encoding") {
+        None => true,
+        Some(at) => {
+            let value = declaration[at + b"encoding".len()..].trim_ascii();
+            matches!(value.strip_prefix(b"="), Some(value)
+                if value.trim_ascii().starts_with(b"\"utf-8\"")
+                    || value.trim_ascii().starts_with(b"'utf-8'"))
+        }
+    }
+}
+
+/// Returns whether the `<` at byte `at` begins an element of [`ELEMENTS`], a comment, or the XML declaration.
+fn is_known(manifest: &[u8], at: usize) -> bool {
+    let rest = &manifest[at + 1..];
+    if rest.starts_with(b"!--") {
+        return true;
+    }
+    if rest.starts_with(b"?xml ") {
+        return at == 0 || (at == 3 && manifest.starts_with(b"\xEF\xBB\xBF"));
+    }
+    let rest = rest.strip_prefix(b"/").unwrap_or(rest);
+    let is_name = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b':' | b'-' | b'_');
+    let length = rest.iter().take_while(is_name).count();
+    let (name, behind) = rest.split_at(length);
+    let local = name.rsplit(|&byte| byte == b':').next().unwrap_or(name);
+    let ends = matches!(
+        behind.first(),
+        Some(b' ' | b'\t' | b'\r' | b'\n' | b'/' | b'>')
+    );
+    ends && ELEMENTS.contains(&local)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_manifest_is_safe_if_all_of_it_is_known() {
+        for (manifest, expected) in [
+            ("<MPD><Period/></MPD>", true),
+            (
+                "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<!-- a -->\n<MPD xmlns:xlink=\"http://www.w3.org/1999/xlink\"><cenc:pssh>AA==</cenc:pssh></MPD>",
+                true,
+            ),
+            ("\u{feff}<?xml version='1.0' encoding='utf-8'?><MPD/>", true),
+            (
+                "<MPD><ContentSteering>https://evil</ContentSteering></MPD>",
+                false,
+            ),
+            ("<MPD><Location>next.xml</Location></MPD>", false),
+            ("<MPD><PatchLocation>next.xml</PatchLocation></MPD>", false),
+            (
+                "<MPD><Metrics metrics=\"HttpList\"><Reporting/></Metrics></MPD>",
+                false,
+            ),
+            (
+                "<MPD><ServiceDescription><ClientDataReporting/></ServiceDescription></MPD>",
+                false,
+            ),
+            ("<MPD><Period xlink:href=\"https://evil\"/></MPD>", false),
+            ("<MPD><Period x:href=\"https://evil\"/></MPD>", false),
+            (
+                "<MPD><EssentialProperty schemeIdUri=\"urn:mpeg:dash:urlparam:2014\"/></MPD>",
+                false,
+            ),
+            (
+                "<!DOCTYPE MPD [<!ENTITY e '<Location/>'>]><MPD>&e;</MPD>",
+                false,
+            ),
+            ("<MPD><![CDATA[<Location>]]></MPD>", false),
+            ("<MPD><?xml-stylesheet href='x'?></MPD>", false),
+            (
+                "<?xml version=\"1.0\" encoding=\"ISO-2022-JP\"?><MPD/>",
+                false,
+            ),
+            ("<?xml version=\"1.0\" encoding = 'utf-7'?><MPD/>", false),
+            ("<MPD><Content\u{1b}(BSteering/></MPD>", false),
+            ("<\0M\0P\0D\0", false),
+            ("<MPD>< Location/></MPD>", false),
+            ("<MPD><Period", false),
+        ] {
+            assert_eq!(
+                check_manifest(manifest.as_bytes()).is_ok(),
+                expected,
+                "{manifest}"
+            );
+        }
+    }
+}
