@@ -157,10 +157,9 @@ pub(crate) fn frame_rate(video: &Video) -> Rate {
     if video.still {
         return STILL;
     }
-    match video.average_rate.map(Rate::as_f64) {
-        Some(average) if average < SPARSEST => return HELD,
-        Some(average) if average < SPARSE => return STILL,
-        _ => {}
+    if video.is_held {
+        let average = video.average_rate.map_or(0.0, Rate::as_f64);
+        return if average < SPARSEST { HELD } else { STILL };
     }
     let credible = |rate: &Rate| (1.0..=240.0).contains(&rate.as_f64());
     let average = video.average_rate.filter(credible);
@@ -259,6 +258,7 @@ mod tests {
             color_transfer: None,
             interlaced: false,
             still: false,
+            is_held: false,
             duration: None,
         };
         let rate = |num, den| Some(Rate::new(num, den));
@@ -285,14 +285,18 @@ mod tests {
             (None, rate(1000, 1), Rate::new(30, 1)),
             (None, None, Rate::new(30, 1)),
             (rate(1, 1), rate(1, 1), Rate::new(1, 1)),
-            // A picture in two seconds, and half a second of pictures in ten minutes.
-            (rate(1, 2), rate(60, 1), Rate::new(10, 1)),
-            (rate(60, 1201), rate(60, 1), Rate::new(5, 1)),
             (rate(41, 2), rate(25, 1), Rate::new(25, 1)),
             (rate(5_999_999, 100_001), rate(90_000, 1), Rate::new(60, 1)),
         ] {
             let video = video(average, nominal);
             assert_eq!(frame_rate(&video), expected, "{average:?} {nominal:?}");
+        }
+        // A picture in two seconds, and half a second of pictures in ten minutes.
+        for (average, expected) in [(rate(1, 2), Rate::new(10, 1)), (rate(60, 1201), HELD)] {
+            let mut held = video(average, rate(60, 1));
+            assert_eq!(frame_rate(&held), Rate::new(60, 1), "{average:?}");
+            held.is_held = true;
+            assert_eq!(frame_rate(&held), expected, "{average:?}");
         }
     }
 }

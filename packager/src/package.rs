@@ -16,7 +16,7 @@ use crate::extras::{self, Extras, Ladder, Made};
 use crate::fetch::Fetched;
 use crate::ffmpeg::CHANNELS;
 use crate::instant::Stopgap;
-use crate::ladder::{Codec, Rung, SPARSE, frame_rate};
+use crate::ladder::{Codec, Rung, frame_rate};
 use crate::limits::Limits;
 use crate::measured::{Measured, Shown};
 use crate::mpd;
@@ -31,7 +31,7 @@ use crate::plan::{Plan, Settings};
 use crate::playlists::{self, shown_rate};
 use crate::presentation::{AudioTrack, Presentation, Track, VideoTrack};
 use crate::probe::landings::{is_seekable, landings};
-use crate::probe::{Pace, Rate, Source, Video, probe};
+use crate::probe::{Pace, Source, Video, probe};
 use crate::progress::{Progress, Unit};
 use crate::redact::redacted;
 use crate::rendition::{Rendition, measure_and_fold, object, pictures};
@@ -537,20 +537,16 @@ impl Job {
 
 /// Has a picture that is held for most of the time encoded at a low rate.
 fn keep_pace(video: &mut Video, pace: Pace, progress: Progress) {
-    let is_sparse = |rate: &Rate| rate.as_f64() < SPARSE;
-    match pace.sparse_rate() {
-        Some(rate) => {
-            video.average_rate = Some(rate);
-            progress.note(format_args!(
-                "it has {} frames in {:.0} s, so that {} a second are enough",
-                pace.frames,
-                pace.end,
-                shown_rate(frame_rate(video))
-            ));
-        }
-        // The header is wrong.
-        None => video.average_rate = video.average_rate.filter(|rate| !is_sparse(rate)),
-    }
+    let Some(rate) = pace.sparse_rate() else {
+        return;
+    };
+    (video.average_rate, video.is_held) = (Some(rate), true);
+    progress.note(format_args!(
+        "it has {} frames in {:.0} s: it is encoded at {} a second",
+        pace.frames,
+        pace.end,
+        shown_rate(frame_rate(video))
+    ));
 }
 
 /// Cuts the picture into pieces, where its source can be decoded from the middle on.

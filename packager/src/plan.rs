@@ -275,6 +275,7 @@ pub(crate) mod testing {
                 color_transfer: None,
                 interlaced: false,
                 still: false,
+                is_held: false,
                 duration: None,
             },
             hold: None,
@@ -326,6 +327,7 @@ mod tests {
             color_transfer: None,
             interlaced: false,
             still: false,
+            is_held: false,
             duration,
         }
     }

@@ -195,7 +195,7 @@ fn a_picture_that_is_held_for_minutes_is_encoded_at_a_low_rate_and_stays_whole()
         ];
         let done = lectern(&args);
         assert_eq!(done.code, 0, "{name}: {done:?}");
-        let said = "it has 30 frames in 300 s, so that 5 a second are enough";
+        let said = "it has 30 frames in 300 s: it is encoded at 5 a second";
         assert!(done.stderr.contains(said), "{name}: {done:?}");
         let facts = facts(&out);
         let rate = &facts["renditions"][0]["picture"]["frame_rate"];

@@ -96,6 +96,9 @@ fn what_is_uploaded_is_shipped_by_whoever_works_and_plays() {
     for (path, auth) in [
         ("/uploads/live/segment-1-1.m4s", auth),
         ("/uploads/live/init-1.mp4", auth),
+        ("/uploads/page.html", auth),
+        ("/uploads/rails/unknown.kind", auth),
+        ("/uploads/rails/nameless", auth),
         ("/courses/talk.mp4", [("authorization", elsewhere.as_str())]),
     ] {
         let put = edge.send("PUT", path, &auth, &sample);

@@ -152,6 +152,9 @@ pub(crate) struct Video {
     pub(crate) interlaced: bool,
     /// One picture, however long it is shown.
     pub(crate) still: bool,
+    /// Whether each picture is shown for so long that it is encoded at a low rate. The packets say so, and no header.
+    #[serde(skip)]
+    pub(crate) is_held: bool,
     pub(crate) duration: Option<f64>,
 }
 

@@ -12,6 +12,10 @@ use crate::process;
 const LEAST_BYTES_A_FRAME: f64 = 2_000.0;
 /// Seconds below which nothing is held for long.
 const SHORT: f64 = 10.0;
+/// Frames in a second from which on something moves.
+const MOTION: u16 = 5;
+/// Share of its seconds in which something may move in a picture that is held: a minute of an hour is worth its rate.
+const MOST_MOTION: f64 = 0.01;
 
 /// Frames of a source, and when the last one begins.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -19,6 +23,8 @@ pub(crate) struct Pace {
     pub(crate) frames: u64,
     /// Seconds from the source's beginning.
     pub(crate) end: f64,
+    /// Seconds in which something moves.
+    moving: u32,
 }
 
 impl Pace {
@@ -35,11 +41,20 @@ impl Pace {
         else {
             return Ok(None);
         };
-        let (mut frames, mut last) = (0, f64::NEG_INFINITY);
+        let (mut frames, mut end) = (0, f64::NEG_INFINITY);
+        let mut seconds: Vec<u16> = vec![];
         let on_line = |line: &str| {
             frames += 1;
             let time = line.split(',').next().unwrap_or_default();
-            last = time.parse().map_or(last, |time: f64| last.max(time));
+            let Ok(time) = time.parse().map(|time: f64| time - source.start) else {
+                return;
+            };
+            end = end.max(time);
+            let second = time.max(0.0) as usize;
+            if second < LONGEST as usize {
+                seconds.resize(seconds.len().max(second + 1), 0);
+                seconds[second] = seconds[second].saturating_add(1);
+            }
         };
         // What ffprobe cannot read to its end is found out when it is encoded.
         if let Err(error) = process::lines("ffprobe", argv(path, video.index), on_line).await {
@@ -48,18 +63,25 @@ impl Pace {
                 error => Err(error.into()),
             };
         }
-        let end = last - source.start;
         if end > f64::from(LONGEST) {
             return Err(InputError::TooLong(end).into());
         }
-        Ok(end.is_finite().then_some(Self { frames, end }))
+        let moving = seconds.iter().filter(|frames| **frames >= MOTION);
+        let moving = u32::try_from(moving.count()).unwrap_or(u32::MAX);
+        let pace = Self {
+            frames,
+            end,
+            moving,
+        };
+        Ok(end.is_finite().then_some(pace))
     }
 
     /// The average rate, where it is so low that a picture is held for most of the time.
     pub(crate) fn sparse_rate(self) -> Option<Rate> {
         let frames = u32::try_from(self.frames).ok()?;
         let rate = Rate::new(frames, self.end.ceil().max(1.0) as u32);
-        (self.end >= SHORT && frames > 0 && rate.as_f64() < SPARSE).then_some(rate)
+        let is_held = f64::from(self.moving) < self.end * MOST_MOTION && self.end >= SHORT;
+        (is_held && frames > 0 && rate.as_f64() < SPARSE).then_some(rate)
     }
 }
 
@@ -120,18 +142,21 @@ mod tests {
 
     #[test]
     fn a_rate_is_sparse_where_a_picture_is_held_for_most_of_the_time() {
-        for (frames, end, expected) in [
-            (30, 600.4, Some(Rate::new(30, 601))),
-            (599, 600.0, Some(Rate::new(599, 600))),
-            (600, 600.0, None),
-            (0, 600.0, None),
-            (3, 9.0, None),
+        for (frames, end, moving, expected) in [
+            (30, 600.4, 2, Some(Rate::new(30, 601))),
+            (599, 600.0, 0, Some(Rate::new(599, 600))),
+            (600, 600.0, 0, None),
+            // A demonstration of a minute in an hour of slides.
+            (2_400, 3600.0, 60, None),
+            (0, 600.0, 0, None),
+            (3, 9.0, 0, None),
         ] {
-            assert_eq!(
-                Pace { frames, end }.sparse_rate(),
-                expected,
-                "{frames} {end}"
-            );
+            let pace = Pace {
+                frames,
+                end,
+                moving,
+            };
+            assert_eq!(pace.sparse_rate(), expected, "{pace:?}");
         }
     }
 
@@ -151,7 +176,7 @@ mod tests {
             ])
             .args([
                 "-vf",
-                "setpts='if(gte(N,15),PTS+60/TB,PTS)'",
+                "setpts='if(gte(N,15),PTS+300/TB,PTS)'",
                 "-vsync",
                 "passthrough",
             ])
@@ -170,10 +195,10 @@ mod tests {
         let pace = Pace::of(&path, &probed, 1_000).await.expect("it is read");
         let pace = pace.expect("it is counted");
         assert!(
-            pace.frames == 30 && (pace.end - 60.48).abs() < 0.1,
+            pace.frames == 30 && pace.moving == 2 && (pace.end - 300.48).abs() < 0.1,
             "{pace:?}"
         );
-        assert_eq!(pace.sparse_rate(), Some(Rate::new(30, 61)));
+        assert_eq!(pace.sparse_rate(), Some(Rate::new(30, 301)));
         let large = Pace::of(&path, &probed, 1 << 30)
             .await
             .expect("it is not read");

@@ -151,6 +151,7 @@ impl Stream {
             color_transfer: known(&self.color_transfer),
             interlaced: matches!(self.field_order.as_deref(), Some("tt" | "bb" | "tb" | "bt")),
             still: self.nb_frames.as_deref() == Some("1"),
+            is_held: false,
             duration: self.end(start),
         })
     }

@@ -70,6 +70,13 @@ impl Platform {
         let hosts = allowed.iter().flat_map(|host| ["--allow-host", host]);
         run(command(&words).args(hosts))
     }
+
+    /// As [`Platform::package`], with a limit of bytes.
+    fn package_at_most(&self, path: &str, out: &Path, most: &str) -> Run {
+        let url = format!("http://{}/{path}", self.host);
+        let words = ["package", &url, "-o", text(out), "--hls", "--allow-host"];
+        run(command(&words).args([&self.host, "--max-input", most]))
+    }
 }
 
 /// One request. Every third one is told to come again, and `/moved` leads to `/`.
@@ -86,6 +93,16 @@ fn serve(stream: &TcpStream, folder: &Path, state: &mut State) -> std::io::Resul
     let target = line.split(' ').nth(1).unwrap_or_default().to_owned();
     let path = target.split('?').next().unwrap_or_default().to_owned();
     state.asked.push(target);
+    if path.starts_with("/endless") {
+        let mut stream = stream;
+        write!(
+            stream,
+            "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n#EXTM3U\n"
+        )?;
+        loop {
+            stream.write_all(&[b'\n'; 1 << 16])?;
+        }
+    }
     let file = fs::read(folder.join(path.trim_start_matches('/')));
     let (status, body) = match file {
         _ if path.starts_with("/moved") => ("302 Found\r\nLocation: /master.m3u8", vec![]),
@@ -195,6 +212,56 @@ fn a_lecture_of_another_platform_is_fetched_from_the_hosts_that_are_named_and_no
     assert!(!done.stderr.contains("secret"), "{done:?}");
     let unnamed = package("master.m3u8", &[]);
     assert_eq!(unnamed.code, 2, "{unnamed:?}");
+}
+
+#[test]
+fn what_does_not_end_or_comes_packed_takes_neither_memory_nor_disk() {
+    let root = tempfile::tempdir().expect("a temporary folder");
+    let folder = root.path().join("platform");
+    fs::create_dir(&folder).expect("a folder");
+    let playlist = |segments: String| format!("#EXTM3U\n{segments}#EXT-X-ENDLIST\n");
+    let lines = |count: usize| {
+        (0..count)
+            .map(|at| format!("{at}.ts\n"))
+            .collect::<String>()
+    };
+    // A megabyte of line breaks, packed.
+    let packed = Command::new("sh")
+        .args([
+            "-c",
+            "{ echo '#EXTM3U'; head -c 1000000 /dev/zero | tr '\\0' '\\n'; } | gzip >packed.m3u8",
+        ])
+        .current_dir(&folder)
+        .status();
+    assert!(packed.expect("gzip runs").success());
+    for (name, text) in [
+        ("segment.m3u8", playlist("endless.ts\n".to_owned())),
+        ("repeated.m3u8", playlist("1.ts\n".repeat(100_000))),
+        ("many.m3u8", playlist(lines(200_001))),
+    ] {
+        fs::write(folder.join(name), text).expect("it is written");
+    }
+    let platform = Platform::start(&folder);
+    let out = root.path().join("out");
+    for (path, said) in [
+        ("endless.m3u8", "is too large for a playlist"),
+        ("packed.m3u8", "is no playlist"),
+        ("segment.m3u8", "and the limit is 5.0 MB"),
+        (
+            "repeated.m3u8",
+            "its playlists list 100000 segments, and only 1 of them are different",
+        ),
+        ("many.m3u8", "lists more than 200000 segments"),
+    ] {
+        let refused = platform.package_at_most(path, &out, "5MB");
+        assert_eq!(refused.code, 3, "{path}: {refused:?}");
+        assert!(refused.stderr.contains(said), "{path}: {refused:?}");
+        assert_eq!(
+            fs::read_dir(root.path()).expect("a folder").count(),
+            1,
+            "{path}"
+        );
+    }
 }
 
 /// Black and silent for three seconds, then bright with two tones; as Media Playlists of their own, and what lists them.
