@@ -52,7 +52,7 @@ deploy-check: build
 	@node tools/deploy/check.mjs $(if $(ENV),--env $(ENV)) $(if $(filter yes,$(ANY_ORIGIN)),--any-origin)
 
 deploy: deploy-check
-	@node node_modules/wrangler/bin/wrangler.js deploy --env '$(ENV)'
+	@node node_modules/wrangler/bin/wrangler.js deploy --config wrangler.toml --env '$(ENV)'
 
 bench: build
 	@tools/bench.sh $(if $(QUICK),--quick)

@@ -29,6 +29,10 @@ export function configurationErrors(config, others = [], { environment = "", any
     errors.push("cache.enabled is true: Cloudflare would answer from its cache without asking the Worker, so to anybody without a link; remove [cache]");
   }
   for (const [name, value] of Object.entries(config.vars ?? {})) {
+    if (typeof value !== "string") {
+      errors.push(`${name} is not text: the Worker reads text alone; write it in quotes, as in ${name} = "…"`);
+      continue;
+    }
     if (name === KEYS || /"secret"\s*:/.test(String(value))) {
       errors.push(`${name} is written in wrangler.toml: take it out, replace those keys, and set them with \`wrangler secret put ${KEYS}\``);
     }

@@ -59,6 +59,7 @@ for (const [what, change, expected] of [
   ["production is on workers.dev by default", (config) => (delete config.workers_dev, delete config.routes), /^workers_dev is true in production/],
   ["old versions have addresses", (config) => (config.preview_urls = true), /^preview_urls is true/],
   ["no address leads to the Worker", (config) => (config.routes = []), /^the Worker has no address.*ENV=staging/],
+  ["a variable is a table", (config) => (config.vars.WATCH_WINDOW = [{ a: 1 }]), /^WATCH_WINDOW is not text.*in quotes/],
   ["every page may read answers", (config) => (config.vars.ALLOWED_ORIGINS = "*"), /^ALLOWED_ORIGINS is "\*".*make deploy ANY_ORIGIN=yes/],
   ["every page may read answers, written otherwise", (config) => (config.vars.ALLOWED_ORIGINS = " *, "), /^ALLOWED_ORIGINS is " \*, "/],
   ["every page may read answers by default", (config) => delete config.vars.ALLOWED_ORIGINS, /^ALLOWED_ORIGINS is missing/],
@@ -224,4 +225,12 @@ test("the account is asked for its bucket and the Worker's keys", async (t) => {
   } finally {
     server.close();
   }
+});
+
+test("what is deployed is the file that was checked", () => {
+  // Without `--config`, wrangler prefers a `wrangler.json`, or what `.wrangler/deploy/config.json` names.
+  const lines = readFileSync(new URL("../../Makefile", import.meta.url), "utf8").split("\n");
+  const deploys = lines.filter((line) => line.includes("wrangler.js deploy"));
+  assert.equal(deploys.length, 1);
+  assert.match(deploys[0], / deploy --config wrangler\.toml /);
 });
