@@ -34,7 +34,7 @@ pub const WAITS_MS: [u32; 24] = [
     256, 256, 256, 256,
 ];
 /// How long a viewer may take to receive a large rewritten playlist before it is broken off. A player has given it up by then.
-pub const MAX_SENDING_MS: u64 = 60_000;
+pub const MAX_SENDING_MS: u32 = 60_000;
 
 /// The purpose of a reservation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,7 +8,7 @@
 //! ```
 //!
 //! Everything outside the shell is pure: no clock, no randomness, no I/O; the time, the keys and the bytes are
-//! arguments. The shell exists on wasm32 only, and is the only place that names `wasm_bindgen`, so the compiler
+//! arguments. The shell exists on wasm32 only, and is the only place that names `worker`, so the compiler
 //! guards the border. Modules in reading order:
 
 // A cut in the middle of a character is a panic that prints the text, and with it come core's tables of what is printable.

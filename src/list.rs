@@ -1,7 +1,8 @@
 //! Listing, for who administers: `GET /directory/?as=list`, a page at a time.
 
+use serde::Serialize;
+
 use crate::http::problem::{Problem, Refusal};
-use crate::json::quoted;
 use crate::object_key::{Directory, ObjectKey};
 use crate::request::{Request, object_key, parameter};
 
@@ -32,15 +33,31 @@ impl List {
             any,
         })
     }
+}
 
-    /// What R2's binding takes.
+/// A page of a list, as the client gets it.
+#[derive(Debug, Serialize)]
+pub struct Page {
+    pub objects: Vec<Listed>,
+    /// Whether there are more behind the last of them.
+    pub truncated: bool,
+}
+
+/// An object of a list.
+#[derive(Debug, Serialize)]
+pub struct Listed {
+    pub key: String,
+    pub bytes: u64,
+    pub etag: String,
+    /// Milliseconds since 1970.
+    pub uploaded: u64,
+}
+
+impl Page {
     #[must_use]
-    pub fn options(&self) -> String {
-        let prefix = quoted(self.directory.as_str());
-        let after = self.after.as_ref().map_or_else(String::new, |after| {
-            format!(r#","startAfter":{}"#, quoted(after.as_str()))
-        });
-        format!(r#"{{"prefix":{prefix}{after}}}"#)
+    pub fn json(&self) -> String {
+        // Texts and numbers serialize without fail.
+        serde_json::to_string(self).unwrap_or_default()
     }
 }
 
@@ -51,14 +68,14 @@ mod tests {
     #[test]
     fn a_list_is_of_a_directory_from_an_object_on() {
         for (path, query, expected) in [
-            ("/c/d/", "as=list", Ok(r#"{"prefix":"c/d/"}"#)),
+            ("/c/d/", "as=list", Ok(("c/d/", None))),
             (
                 "/caf%C3%A9/",
                 "as=list&after=v/1/a%20b",
-                Ok(r#"{"prefix":"café/","startAfter":"café/v/1/a b"}"#),
+                Ok(("café/", Some("café/v/1/a b"))),
             ),
             ("/c", "as=list", Err(Problem::BadRequest)),
-            ("/", "as=list", Ok(r#"{"prefix":""}"#)),
+            ("/", "as=list", Ok(("", None))),
             ("/c/", "as=list&after=../x", Err(Problem::BadPath)),
             ("/c/", "as=list&after=", Err(Problem::BadPath)),
             ("/_lectern/", "as=list", Err(Problem::NotFound)),
@@ -73,12 +90,29 @@ mod tests {
                 country: &|| None,
             };
             let found = List::parse(&request, path);
-            let found = found.map(|list| list.options());
-            assert_eq!(
-                found.map_err(|refusal| refusal.problem),
-                expected.map(str::to_owned),
-                "{path} {query}"
-            );
+            let found = found.as_ref().map_err(|refusal| refusal.problem);
+            let found = found.map(|list| {
+                let after = list.after.as_ref().map(ObjectKey::as_str);
+                (list.directory.as_str(), after)
+            });
+            assert_eq!(found, expected, "{path} {query}");
         }
+    }
+
+    #[test]
+    fn a_page_is_json() {
+        let page = Page {
+            objects: vec![Listed {
+                key: "c/\"é\"".to_owned(),
+                bytes: 5 << 30,
+                etag: "e".to_owned(),
+                uploaded: 784_111_777_999,
+            }],
+            truncated: false,
+        };
+        assert_eq!(
+            page.json(),
+            r#"{"objects":[{"key":"c/\"é\"","bytes":5368709120,"etag":"e","uploaded":784111777999}],"truncated":false}"#
+        );
     }
 }

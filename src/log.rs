@@ -107,19 +107,6 @@ pub struct DataPoint<'request> {
     pub doubles: [i64; 4],
 }
 
-impl DataPoint<'_> {
-    /// As the binding takes it.
-    #[must_use]
-    pub fn json(&self) -> String {
-        let index = quoted(self.index);
-        let [asset, viewer, kind] = self.blobs.map(quoted);
-        let [height, bytes, status, number] = self.doubles;
-        format!(
-            r#"{{"indexes":[{index}],"blobs":[{asset},{viewer},{kind}],"doubles":[{height},{bytes},{status},{number}]}}"#
-        )
-    }
-}
-
 /// The lecture that an object belongs to: the folder of its revisions, or its own.
 fn asset(key: &ObjectKey) -> &str {
     match split_once(key.as_str(), "/v/") {
@@ -246,19 +233,6 @@ mod tests {
             };
             assert_eq!(record.data_point(), Some(point), "{name}");
         }
-    }
-
-    #[test]
-    fn a_data_point_is_json() {
-        let point = DataPoint {
-            index: "c/\"x\"",
-            blobs: ["c/\"x\"", "abc", "segment"],
-            doubles: [480, 7, 200, -1],
-        };
-        assert_eq!(
-            point.json(),
-            r#"{"indexes":["c/\"x\""],"blobs":["c/\"x\"","abc","segment"],"doubles":[480,7,200,-1]}"#
-        );
     }
 
     #[test]

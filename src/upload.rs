@@ -1,7 +1,8 @@
 //! What a queue is told of an upload that is complete, so that a packager somewhere takes it up: `lectern work`.
 
+use serde::Serialize;
+
 use crate::content_type;
-use crate::json::quoted;
 use crate::object_key::{Directory, ObjectKey};
 use crate::storage::Stored;
 
@@ -16,23 +17,36 @@ const RECORDINGS: [&str; 40] = [
     "wmv",
 ];
 
-/// The message, where the object is a recording below `uploads`: `{"key","etag","bytes","uploaded"}`.
+/// A message of the queue: `{"key","etag","bytes","uploaded"}`.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct UploadMessage<'upload> {
+    pub key: &'upload str,
+    pub etag: &'upload str,
+    pub bytes: u64,
+    /// Milliseconds since 1970.
+    pub uploaded: u64,
+}
+
+/// The message, where the object is a recording below `uploads`.
 ///
 /// A name without an extension says nothing: its content type has to.
 #[must_use]
-pub fn message(uploads: Option<&Directory>, key: &ObjectKey, stored: &Stored) -> Option<String> {
+pub fn message<'upload>(
+    uploads: Option<&Directory>,
+    key: &'upload ObjectKey,
+    stored: &'upload Stored,
+) -> Option<UploadMessage<'upload>> {
     let is_said = || is_media(stored.content_type.as_deref().unwrap_or_default());
     let has_kind = extension(key).is_some() || is_ended(key) || is_said();
     if !uploads?.contains(key) || !may_be_recording(key) || !has_kind {
         return None;
     }
-    Some(format!(
-        r#"{{"key":{},"etag":{},"bytes":{},"uploaded":{}}}"#,
-        quoted(key.as_str()),
-        quoted(&stored.etag),
-        stored.size,
-        stored.uploaded
-    ))
+    Some(UploadMessage {
+        key: key.as_str(),
+        etag: &stored.etag,
+        bytes: stored.size,
+        uploaded: stored.uploaded,
+    })
 }
 
 /// Whether a name may be that of a whole recording: it has the extension of one, or none. Of a recording that is stored in
@@ -86,9 +100,10 @@ mod tests {
             uploaded: 9,
             content_type: None,
         };
-        let told = message(Some(&uploads), &key("uploads/é/a.mov"), &stored);
+        let recording = key("uploads/é/a.mov");
+        let told = message(Some(&uploads), &recording, &stored).expect("a message");
         assert_eq!(
-            told.as_deref(),
+            serde_json::to_string(&told).ok().as_deref(),
             Some(r#"{"key":"uploads/é/a.mov","etag":"e\"1","bytes":7,"uploaded":9}"#)
         );
         assert_eq!(message(None, &key("uploads/a.mov"), &stored), None);

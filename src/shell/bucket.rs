@@ -1,17 +1,16 @@
-//! The R2 binding, with typed options and typed errors. Traps of the binding that this module closes: a `Range`
-//! header that is forwarded unparsed returns the whole object, and `object.range` is always set; so ranges are parsed
-//! before they come here, and `range` is never read back.
+//! The R2 binding, with our types for options and errors. Traps of the binding that this module closes: a `Range` header that
+//! is forwarded unparsed returns the whole object, and `object.range` is always set; so ranges are parsed before they
+//! come here, and `range` is never read back.
 
-use js_sys::Promise;
-use wasm_bindgen::{JsCast as _, JsValue};
 use web_sys::ReadableStream;
+use worker::{Conditional, Data, Env, Error, HttpMetadata, Range, ResponseBody};
 
 use super::hold::Held;
-use super::js::{self, Body, call, json, property, sleep, text, within};
+use super::streams;
+use super::time::{sleep, within};
 use crate::http::problem::{Problem, Refusal};
 use crate::http::range::ByteRange;
-use crate::json::quoted;
-use crate::list::List;
+use crate::list::{List, Listed, Page};
 use crate::object_key::ObjectKey;
 use crate::storage::{RETRIES_MS, StorageError, Stored, TIMEOUT_MS};
 use crate::write::{Evaluated, UploadedPart};
@@ -19,50 +18,58 @@ use crate::write::{Evaluated, UploadedPart};
 /// The name of the binding in `wrangler.toml`.
 const BINDING: &str = "BUCKET";
 
-pub(super) struct Bucket(JsValue);
+pub(super) struct Bucket(worker::Bucket);
 
 /// An object as R2 gave it.
 pub(super) struct Object {
     pub(super) stored: Stored,
-    object: Body,
+    body: Option<ReadableStream>,
 }
 
 impl Object {
     /// The stream goes from R2 to the client without entering wasm.
-    pub(super) fn body(&self) -> Result<ReadableStream, StorageError> {
+    pub(super) fn body(&self) -> Result<&ReadableStream, StorageError> {
         let without = || StorageError::Unavailable("an object without its body".to_owned());
-        self.object.body().ok_or_else(without)
+        self.body.as_ref().ok_or_else(without)
     }
 
     pub(super) async fn bytes(&self, held: &Held) -> Result<Vec<u8>, StorageError> {
-        self.object.bytes(held).await.map_err(storage_error)
+        let bytes = streams::read(self.body()?, held).await;
+        bytes.map_err(storage_error)
     }
 
     pub(super) fn discard(&self) {
-        self.object.discard();
+        if let Some(body) = &self.body {
+            streams::discard(body);
+        }
     }
 }
 
-pub(super) fn storage_error(error: JsValue) -> StorageError {
-    StorageError::from_message(&js::message(&error))
+/// The message alone: the crate puts the exception's name in front, and R2's error code stands at the end.
+pub(super) fn message(error: &Error) -> String {
+    match error {
+        Error::UnknownJsError { message, .. } => message.clone(),
+        error => error.to_string(),
+    }
+}
+
+pub(super) fn storage_error(error: Error) -> StorageError {
+    StorageError::from_message(&message(&error))
 }
 
 impl Bucket {
-    pub(super) fn of(env: &JsValue) -> Result<Self, Refusal> {
-        property(env, BINDING)
-            .filter(JsValue::is_object)
-            .map(Self)
-            .ok_or_else(|| {
-                Refusal::new(
-                    Problem::Misconfigured,
-                    format!("no R2 bucket is bound as `{BINDING}`"),
-                )
-            })
+    pub(super) fn of(env: &Env) -> Result<Self, Refusal> {
+        env.bucket(BINDING).map(Self).map_err(|_| {
+            Refusal::new(
+                Problem::Misconfigured,
+                format!("no R2 bucket is bound as `{BINDING}`"),
+            )
+        })
     }
 
     pub(super) async fn head(&self, key: &ObjectKey) -> Result<Option<Stored>, StorageError> {
-        let found = self.ask("head", &[&name(key)]).await?;
-        found.map(|found| stored(&found)).transpose()
+        let found = ask(|| self.0.head(key.as_str())).await?;
+        Ok(found.as_ref().map(stored))
     }
 
     pub(super) async fn get(
@@ -70,52 +77,74 @@ impl Bucket {
         key: &ObjectKey,
         range: Option<ByteRange>,
     ) -> Result<Option<Object>, StorageError> {
-        let options = match range {
-            None => JsValue::UNDEFINED,
-            Some(range) => json(&range_option(range)).map_err(storage_error)?,
-        };
-        let Some(found) = self.ask("get", &[&name(key), &options]).await? else {
+        let found = ask(|| {
+            let get = self.0.get(key.as_str());
+            match range {
+                None => get.execute(),
+                Some(range) => get.range(range_option(range)).execute(),
+            }
+        });
+        let Some(found) = found.await? else {
             return Ok(None);
         };
+        let body = match found
+            .body()
+            .map(worker::ObjectBody::response_body)
+            .transpose()
+        {
+            Ok(Some(ResponseBody::Stream(body))) => Some(body),
+            Ok(_) => None,
+            Err(error) => return Err(storage_error(error)),
+        };
         Ok(Some(Object {
-            stored: stored(&found)?,
-            object: found.unchecked_into(),
+            stored: stored(&found),
+            body,
         }))
     }
 
-    /// A page of what lies below a directory, as JSON.
-    pub(super) async fn list(&self, list: &List) -> Result<String, StorageError> {
-        let options = json(&list.options()).map_err(storage_error)?;
-        let page = self.ask("list", &[&options]).await?.unwrap_or_default();
-        js::listed(&page).map_err(storage_error)
+    /// A page of what lies below a directory.
+    pub(super) async fn list(&self, list: &List) -> Result<Page, StorageError> {
+        let found = ask(|| {
+            let all = self.0.list().prefix(list.directory.as_str());
+            match &list.after {
+                None => all.execute(),
+                Some(after) => all.start_after(after.as_str()).execute(),
+            }
+        });
+        let found = found.await?;
+        let listed = |object: worker::Object| Listed {
+            key: object.key(),
+            bytes: object.size(),
+            etag: object.etag(),
+            uploaded: object.uploaded().as_millis(),
+        };
+        Ok(Page {
+            objects: found.objects().into_iter().map(listed).collect(),
+            truncated: found.truncated(),
+        })
     }
 
     /// `None` where the object is not what the conditions were evaluated on.
     pub(super) async fn put(
         &self,
         key: &ObjectKey,
-        body: JsValue,
+        body: Option<ReadableStream>,
         content_type: &str,
         evaluated: Option<Evaluated>,
     ) -> Result<Option<Stored>, StorageError> {
-        let only_if = match &evaluated {
-            None => String::new(),
-            Some(Evaluated::Absent) => r#","onlyIf":{"etagDoesNotMatch":"*"}"#.to_owned(),
-            Some(Evaluated::Present(etag)) => {
-                format!(r#","onlyIf":{{"etagMatches":{}}}"#, quoted(etag))
-            }
+        let body = body.map_or_else(|| Data::Text(String::new()), Data::from);
+        let put = self.0.put(key.as_str(), body);
+        let put = put.http_metadata(metadata(content_type));
+        let put = match evaluated {
+            None => put,
+            Some(evaluated) => put.only_if(only_if(evaluated)),
         };
-        let options = options(content_type, &only_if)?;
-        let written = answer(&self.0, "put", &[&name(key), &body, &options]).await?;
-        if written.is_null() {
-            return Ok(None);
-        }
-        stored(&written).map(Some)
+        let written = put.execute().await.map_err(storage_error)?;
+        Ok(written.as_ref().map(stored))
     }
 
     pub(super) async fn delete(&self, key: &ObjectKey) -> Result<(), StorageError> {
-        answer(&self.0, "delete", &[&name(key)]).await?;
-        Ok(())
+        self.0.delete(key.as_str()).await.map_err(storage_error)
     }
 
     pub(super) async fn create_upload(
@@ -123,10 +152,10 @@ impl Bucket {
         key: &ObjectKey,
         content_type: &str,
     ) -> Result<String, StorageError> {
-        let options = options(content_type, "")?;
-        let created = [&name(key), &options];
-        let upload = answer(&self.0, "createMultipartUpload", &created).await?;
-        said(&upload, "uploadId")
+        let create = self.0.create_multipart_upload(key.as_str());
+        let create = create.http_metadata(metadata(content_type));
+        let created = create.execute().await.map_err(storage_error)?;
+        Ok(created.upload_id().await)
     }
 
     pub(super) async fn upload_part(
@@ -137,10 +166,10 @@ impl Bucket {
         body: ReadableStream,
     ) -> Result<UploadedPart, StorageError> {
         let upload = self.upload(key, upload)?;
-        let part = answer(&upload, "uploadPart", &[&JsValue::from(number), &body]).await?;
+        let part = upload.upload_part(number, body).await;
         Ok(UploadedPart {
             part_number: number,
-            etag: said(&part, "etag")?,
+            etag: part.map_err(storage_error)?.etag(),
         })
     }
 
@@ -148,12 +177,15 @@ impl Bucket {
         &self,
         key: &ObjectKey,
         upload: &str,
-        parts: &[UploadedPart],
+        parts: Vec<UploadedPart>,
     ) -> Result<Stored, StorageError> {
-        let upload = self.upload(key, upload)?;
-        let parts: Vec<String> = parts.iter().map(UploadedPart::json).collect();
-        let parts = json(&format!("[{}]", parts.join(","))).map_err(storage_error)?;
-        stored(&answer(&upload, "complete", &[&parts]).await?)
+        let parts = parts
+            .into_iter()
+            .map(|part| worker::UploadedPart::new(part.part_number, part.etag));
+        let completed = self.upload(key, upload)?.complete(parts).await;
+        completed
+            .map(|object| stored(&object))
+            .map_err(storage_error)
     }
 
     pub(super) async fn abort_upload(
@@ -161,93 +193,83 @@ impl Bucket {
         key: &ObjectKey,
         upload: &str,
     ) -> Result<(), StorageError> {
-        answer(&self.upload(key, upload)?, "abort", &[]).await?;
-        Ok(())
+        let upload = self.upload(key, upload)?;
+        upload.abort().await.map_err(storage_error)
     }
 
-    fn upload(&self, key: &ObjectKey, id: &str) -> Result<JsValue, StorageError> {
-        let resumed = [&name(key), &JsValue::from_str(id)];
-        call(&self.0, "resumeMultipartUpload", &resumed).map_err(storage_error)
-    }
-
-    async fn ask(
-        &self,
-        method: &str,
-        arguments: &[&JsValue],
-    ) -> Result<Option<JsValue>, StorageError> {
-        ask(&self.0, method, arguments).await
+    fn upload(&self, key: &ObjectKey, id: &str) -> Result<worker::MultipartUpload, StorageError> {
+        let resumed = self.0.resume_multipart_upload(key.as_str(), id);
+        resumed.map_err(storage_error)
     }
 }
 
 /// Asks for something that can be asked again: nothing was sent to the client yet. An answer that does not come is not waited
 /// for a second time.
-pub(super) async fn ask(
-    of: &JsValue,
-    method: &str,
-    arguments: &[&JsValue],
-) -> Result<Option<JsValue>, StorageError> {
+pub(super) async fn ask<T, F>(question: impl Fn() -> F) -> Result<T, StorageError>
+where
+    F: Future<Output = worker::Result<T>>,
+{
     let mut waits = RETRIES_MS.iter();
     loop {
-        let asked = js::microseconds();
-        let found = match call(of, method, arguments) {
-            Ok(promise) => within(TIMEOUT_MS, promise.unchecked_ref::<Promise>()).await,
-            Err(error) => Err(error),
+        let Some(answer) = within(TIMEOUT_MS, question()).await else {
+            return Err(StorageError::Unavailable("no answer in time".to_owned()));
         };
-        let error = match found {
-            Ok(found) => return Ok((!found.is_null()).then_some(found)),
+        let error = match answer {
+            Ok(found) => return Ok(found),
             Err(error) => storage_error(error),
         };
-        let in_time = js::microseconds() - asked < u64::from(TIMEOUT_MS) * 1000;
         match waits.next() {
-            Some(wait) if in_time && error.may_pass() => sleep(*wait).await,
+            Some(wait) if error.may_pass() => sleep(*wait).await,
             _ => return Err(error),
         }
     }
 }
 
-/// Asks R2 for something that is done once.
-async fn answer(
-    of: &JsValue,
-    method: &str,
-    arguments: &[&JsValue],
-) -> Result<JsValue, StorageError> {
-    js::called(of, method, arguments)
-        .await
-        .map_err(storage_error)
+fn stored(object: &worker::Object) -> Stored {
+    let content_type = object.http_metadata().content_type;
+    Stored {
+        etag: object.etag(),
+        size: object.size(),
+        uploaded: object.uploaded().as_millis(),
+        content_type: content_type.filter(|content_type| !content_type.is_empty()),
+    }
 }
 
-fn name(key: &ObjectKey) -> JsValue {
-    JsValue::from_str(key.as_str())
+fn metadata(content_type: &str) -> HttpMetadata {
+    HttpMetadata {
+        content_type: Some(content_type.to_owned()),
+        ..HttpMetadata::default()
+    }
 }
 
-fn said(of: &JsValue, name: &str) -> Result<String, StorageError> {
-    text(of, name).ok_or_else(|| StorageError::Unavailable(format!("an answer without `{name}`")))
+fn only_if(evaluated: Evaluated) -> Conditional {
+    let (etag_matches, etag_does_not_match) = match evaluated {
+        Evaluated::Absent => (None, Some("*".to_owned())),
+        Evaluated::Present(etag) => (Some(etag), None),
+    };
+    Conditional {
+        etag_matches,
+        etag_does_not_match,
+        ..Conditional::default()
+    }
 }
 
-fn stored(object: &JsValue) -> Result<Stored, StorageError> {
-    js::stored(object).map_err(storage_error)
-}
-
-fn range_option(range: ByteRange) -> String {
+fn range_option(range: ByteRange) -> Range {
     /// JavaScript numbers are exact up to 2^53; what lies beyond is beyond every object, and stays so.
     fn number(number: u64) -> u64 {
         number.min((1 << 53) - 1)
     }
-    let members = match range {
-        ByteRange::FromTo { first, last } => {
+    match range {
+        ByteRange::FromTo { first, last } => Range::OffsetWithLength {
+            offset: number(first),
             // `last` may be as large as numbers are.
-            let length = number((last - first).saturating_add(1));
-            format!(r#""offset":{},"length":{length}"#, number(first))
-        }
-        ByteRange::From { first } => format!(r#""offset":{}"#, number(first)),
-        ByteRange::Suffix { length } => format!(r#""suffix":{}"#, number(length)),
-    };
-    format!(r#"{{"range":{{{members}}}}}"#)
-}
-
-/// How an object is written: its content type, and further members.
-fn options(content_type: &str, more: &str) -> Result<JsValue, StorageError> {
-    let content_type = quoted(content_type);
-    let options = format!(r#"{{"httpMetadata":{{"contentType":{content_type}}}{more}}}"#);
-    json(&options).map_err(storage_error)
+            length: number((last - first).saturating_add(1)),
+        },
+        ByteRange::From { first } => Range::OffsetToEnd {
+            offset: number(first),
+        },
+        ByteRange::Suffix { length } => Range::Suffix {
+            suffix: number(length),
+        },
+    }
 }

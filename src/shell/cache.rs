@@ -3,11 +3,17 @@
 use std::rc::Rc;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use wasm_bindgen::{JsCast as _, JsValue};
-use web_sys::{ReadableStream, Response};
+use js_sys::Uint8Array;
+use js_sys::futures::JsFuture;
+use web_sys::ReadableStream;
+use worker::{
+    Cache, CacheKey, Context, Headers, Method, Request, Response, ResponseBody, ResponseBuilder,
+    Result,
+};
 
 use super::hold::Held;
-use super::js::{self, Body, call, called, wait_until, within};
+use super::streams;
+use super::time::{now_ms, within};
 use crate::budget::Purpose;
 use crate::edge_cache::{FillRight, FillRights};
 use crate::http::range::ContentRange;
@@ -28,14 +34,14 @@ fn rights() -> MutexGuard<'static, FillRights> {
 
 /// An entry of the cache, by the URL that it is under.
 pub(super) struct Entry {
-    cache: JsValue,
+    cache: Cache,
     url: String,
 }
 
 /// What the cache has.
 pub(super) struct Cached {
     pub(super) stored: Stored,
-    response: Body,
+    body: ReadableStream,
 }
 
 /// Whether this request fills the cache.
@@ -55,46 +61,43 @@ impl Drop for Filling {
 }
 
 impl Entry {
-    /// `None` where there is no cache.
-    pub(super) fn new(url: String) -> Option<Self> {
-        Some(Self {
-            cache: js::cache()?,
+    pub(super) fn new(url: String) -> Self {
+        Self {
+            cache: Cache::default(),
             url,
-        })
+        }
     }
 
     pub(super) async fn look_up(&self) -> Option<Cached> {
-        self.matched(&self.name(), "200").await
+        self.found(CacheKey::Url(self.url.clone()), 200).await
     }
 
     /// A part of what [`Entry::look_up`] found.
     pub(super) async fn look_up_part(&self, part: ContentRange) -> Option<Cached> {
+        let mut request = Request::new(&self.url, Method::Get).ok()?;
         let range = format!("bytes={}-{}", part.first, part.last);
-        self.matched(&js::part(&self.url, &range).ok()?, "206")
-            .await
+        request.headers_mut().ok()?.set("Range", &range).ok()?;
+        self.found(CacheKey::Request(&request), 206).await
     }
 
-    async fn matched(&self, request: &JsValue, status: &str) -> Option<Cached> {
-        let found = call(&self.cache, "match", &[request]).ok()?;
-        let found = within(TIMEOUT_MS, found.unchecked_ref()).await;
-        let response = found.ok().filter(JsValue::is_object)?;
-        let line = js::cached_line(&response, STORED);
-        let said = line.split_once(' ').filter(|(found, _)| *found == status);
-        let response: Body = response.unchecked_into();
-        let Some(stored) = said.and_then(|(_, stored)| Stored::from_header(stored)) else {
-            response.discard();
+    async fn found(&self, key: CacheKey<'_>, status: u16) -> Option<Cached> {
+        let found = within(TIMEOUT_MS, self.cache.get(key, false)).await;
+        let response = found?.ok()??;
+        let ResponseBody::Stream(body) = response.body().clone() else {
             return None;
         };
-        Some(Cached { stored, response })
-    }
-
-    fn name(&self) -> JsValue {
-        JsValue::from_str(&self.url)
+        let header = response.headers().get(STORED).ok().flatten();
+        let header = header.filter(|_| response.status_code() == status);
+        let Some(stored) = header.and_then(|header| Stored::from_header(&header)) else {
+            streams::discard(&body);
+            return None;
+        };
+        Some(Cached { stored, body })
     }
 
     /// Asks for the right to fill this entry.
     pub(super) fn begin(&self) -> Begun {
-        match rights().begin(&self.url, js::now_ms()) {
+        match rights().begin(&self.url, now_ms()) {
             Some(right) => Begun::Filling(Filling(right)),
             None => Begun::Elsewhere,
         }
@@ -108,16 +111,20 @@ impl Entry {
         stored: &Stored,
         bytes: &[u8],
         seconds: u32,
-        context: &JsValue,
+        context: &Context,
     ) {
-        let body = js_sys::Uint8Array::from(bytes);
-        let Ok(response) = kept(stored, seconds, &body) else {
+        let array = Uint8Array::from(bytes);
+        let body = web_sys::Response::new_with_opt_js_u8_array(Some(&array));
+        // The response has a copy of its own.
+        streams::free(&array.buffer());
+        let Some(body) = body.ok().and_then(|response| response.body()) else {
             return;
         };
-        // The response has a copy of its own.
-        js::free(&body.buffer());
-        wait_until(context, async move {
-            self.put(&response, &held).await;
+        let Ok(response) = kept(stored, seconds, body) else {
+            return;
+        };
+        context.wait_until(async move {
+            let _ = held.during(self.put(response)).await;
             drop(filling);
         });
     }
@@ -128,61 +135,55 @@ impl Entry {
         self,
         right: Filling,
         stored: &Stored,
-        body: ReadableStream,
+        body: &ReadableStream,
         seconds: u32,
-        context: &JsValue,
-    ) -> Result<ReadableStream, JsValue> {
+        context: &Context,
+    ) -> Result<ReadableStream> {
         let Some(held) = Held::now(Purpose::CacheFill, stored.size) else {
-            return Ok(body);
+            return Ok(body.clone());
         };
-        let (viewers, body, sent) = js::fork(&body, stored.size)?;
-        let response = kept(stored, seconds, &body)?;
-        wait_until(context, async move {
-            self.put(&response, &held).await;
+        let (viewers, body, sent) = streams::fork(body, stored.size)?;
+        let response = kept(stored, seconds, body)?;
+        context.wait_until(async move {
+            let _ = held.during(self.put(response)).await;
             // The cache has it: who misses it now may fill it again. The viewer's copy may still be on its way.
             drop(right);
-            let _ = held.during(&sent).await;
+            let _ = held.during(JsFuture::from(sent)).await;
         });
         Ok(viewers)
     }
 
-    async fn put(&self, response: &Response, held: &Held) {
-        if let Ok(put) = call(&self.cache, "put", &[&self.name(), response]) {
-            let _ = held.during(put.unchecked_ref()).await;
-        }
+    async fn put(&self, response: Response) -> Result<()> {
+        self.cache.put(&self.url, response).await
     }
 
     /// Forgets the entry, in this data centre.
-    pub(super) fn forget(self, context: &JsValue) {
-        wait_until(context, async move {
-            let _ = called(&self.cache, "delete", &[&self.name()]).await;
+    pub(super) fn forget(self, context: &Context) {
+        context.wait_until(async move {
+            let _ = self.cache.delete(&self.url, false).await;
         });
     }
 }
 
 impl Cached {
-    pub(super) fn body(&self) -> Option<ReadableStream> {
-        self.response.body()
+    pub(super) fn body(&self) -> &ReadableStream {
+        &self.body
     }
 
-    pub(super) async fn bytes(&self, held: &Held) -> Result<Vec<u8>, JsValue> {
-        self.response.bytes(held).await
+    pub(super) async fn bytes(&self, held: &Held) -> Result<Vec<u8>> {
+        streams::read(&self.body, held).await
     }
 
     pub(super) fn discard(&self) {
-        self.response.discard();
+        streams::discard(&self.body);
     }
 }
 
 /// How a body is kept. Its length is said, so that the cache can serve ranges of it.
-fn kept(stored: &Stored, seconds: u32, body: &JsValue) -> Result<Response, JsValue> {
-    let max_age = format!("public, max-age={seconds}");
-    let length = stored.size.to_string();
-    let stored = stored.to_header();
-    let headers = [
-        ("Cache-Control", max_age.as_str()),
-        ("Content-Length", &length),
-        (STORED, &stored),
-    ];
-    js::response(200, &headers, body)
+fn kept(stored: &Stored, seconds: u32, body: ReadableStream) -> Result<Response> {
+    let headers = Headers::new();
+    headers.set("Cache-Control", &format!("public, max-age={seconds}"))?;
+    headers.set("Content-Length", &stored.size.to_string())?;
+    headers.set(STORED, &stored.to_header())?;
+    Ok(ResponseBuilder::new().with_headers(headers).stream(body))
 }

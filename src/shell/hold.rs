@@ -2,14 +2,16 @@
 //! [`crate::budget`].
 
 use std::cell::RefCell;
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use js_sys::{Promise, Uint8Array};
-use wasm_bindgen::JsValue;
+use futures_util::future::{Either, select};
 use web_sys::ReadableStream;
+use worker::{Context, Result};
 
-use super::js::{self, settled, settles, sleep, wait_until};
+use super::streams::Sending;
+use super::time::{now_ms, sleep, within};
 use crate::budget::{Budget, Hold, MAX_SENDING_MS, Purpose, RENEW_MS, WAITS_MS};
 use crate::http::problem::{Problem, Refusal};
 
@@ -30,7 +32,7 @@ pub(super) struct Held(RefCell<Hold>);
 impl Held {
     /// Reserves what a body of `size` bytes takes, if there is room.
     pub(super) fn now(purpose: Purpose, size: u64) -> Option<Self> {
-        let hold = budget().reserve(purpose, purpose.bytes_for(size), js::now_ms())?;
+        let hold = budget().reserve(purpose, purpose.bytes_for(size), now_ms())?;
         Some(Self(RefCell::new(hold)))
     }
 
@@ -48,41 +50,30 @@ impl Held {
 
     /// Changes how much is held.
     pub(super) fn resize(&self, bytes: u64) -> Result<(), Refusal> {
-        let resized = budget().resize(&mut self.0.borrow_mut(), bytes, js::now_ms());
+        let resized = budget().resize(&mut self.0.borrow_mut(), bytes, now_ms());
         resized.then_some(()).ok_or_else(busy)
     }
 
-    fn renew(&self) {
-        budget().renew(&self.0.borrow(), js::now_ms());
-    }
-
-    /// Waits for a promise, and holds the reservation meanwhile.
-    pub(super) async fn during(&self, promise: &Promise) -> Result<JsValue, JsValue> {
-        while !settles(RENEW_MS, promise).await {
-            self.renew();
+    /// Does some work, and holds the reservation meanwhile.
+    pub(super) async fn during<T>(&self, work: impl Future<Output = T>) -> T {
+        let mut work = pin!(work);
+        loop {
+            match select(work.as_mut(), pin!(sleep(RENEW_MS))).await {
+                Either::Left((done, _)) => return done,
+                Either::Right(_) => budget().renew(&self.0.borrow(), now_ms()),
+            }
         }
-        settled(promise.clone()).await
     }
 
     /// A stream of bytes that holds the reservation until the client has received all of it, has left, or has taken too
     /// long.
-    pub(super) fn send(
-        held: Rc<Self>,
-        bytes: &[u8],
-        context: &JsValue,
-    ) -> Result<ReadableStream, JsValue> {
-        let bytes = Uint8Array::from(bytes);
-        let (stream, sending) = js::send(&bytes)?;
-        let began = js::now_ms();
-        wait_until(context, async move {
-            while !settles(RENEW_MS, &sending.sent()).await {
-                held.renew();
-                if js::now_ms() - began > MAX_SENDING_MS {
-                    sending.abort().await;
-                    break;
-                }
+    pub(super) fn send(held: Rc<Self>, bytes: &[u8], context: &Context) -> Result<ReadableStream> {
+        let (stream, sending) = Sending::of(bytes)?;
+        context.wait_until(async move {
+            let ended = within(MAX_SENDING_MS, held.during(sending.end())).await;
+            if ended.is_none() {
+                sending.abort().await;
             }
-            js::free(&bytes.buffer());
         });
         Ok(stream)
     }

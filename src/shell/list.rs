@@ -8,11 +8,13 @@ use crate::http::problem::Refusal;
 use crate::list::List;
 
 pub(super) async fn list(list: &List, bucket: &Bucket, reply: &Reply) -> Result<Response, Refusal> {
-    let listed = bucket.list(list).await;
-    let listed = listed.map_err(|error| Refusal::new(error.problem(), error))?;
+    let page = bucket.list(list).await;
+    let page = page.map_err(|error| Refusal::new(error.problem(), error))?;
     let headers = vec![
         ("Content-Type", "application/json".to_owned()),
         ("Cache-Control", "no-store".to_owned()),
     ];
-    reply.send(200, headers, Body::Text(listed)).map_err(failed)
+    reply
+        .send(200, headers, Body::Text(page.json()))
+        .map_err(failed)
 }

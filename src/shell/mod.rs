@@ -4,21 +4,20 @@ mod bucket;
 mod cache;
 mod health;
 mod hold;
-mod js;
 mod list;
 mod queue;
+mod raw;
 mod read;
 mod reply;
-mod start;
+mod streams;
+mod time;
 mod watch;
 mod write;
 
 use std::sync::OnceLock;
 
-use js_sys::Promise;
-use js_sys::futures::future_to_promise;
-use wasm_bindgen::prelude::*;
 use web_sys::{Response, console};
+use worker::{Context, Env, Result, event};
 
 use crate::config::{Config, ConfigError};
 use crate::decide::{Decision, decide};
@@ -27,24 +26,21 @@ use crate::http::problem::{Problem, Refusal};
 use crate::request::{Request, split_url};
 use bucket::Bucket;
 use cache::Entry;
-use js::Requested;
 use queue::Queue;
+use raw::Requested;
 use read::{Done, Place};
 use reply::{Reply, failed};
+use time::{microseconds, now_ms};
 use watch::Watch;
 
 /// Variables and secrets do not change while an isolate lives.
 static CONFIG: OnceLock<Result<Config, ConfigError>> = OnceLock::new();
 
-/// Called by `entry.mjs`.
-#[wasm_bindgen]
-pub fn fetch(request: JsValue, env: JsValue, context: JsValue) -> Promise {
-    future_to_promise(async move { Ok(answer(&request, &env, &context).await?.into()) })
-}
-
-async fn answer(request: &JsValue, env: &JsValue, context: &JsValue) -> Result<Response, JsValue> {
-    let began = js::microseconds();
-    let requested = Requested::of(request);
+/// Called by `entry.mjs`. The request and the answer are those of `web_sys`: see [`raw`].
+#[event(fetch)]
+async fn fetch(request: web_sys::Request, env: Env, context: Context) -> Result<Response> {
+    let began = microseconds();
+    let requested = Requested::of(&request);
     let header = |name: &str| {
         let value = match name {
             "accept-encoding" => requested.accept_encoding(),
@@ -52,15 +48,17 @@ async fn answer(request: &JsValue, env: &JsValue, context: &JsValue) -> Result<R
         };
         value.map(str::to_owned)
     };
-    let config = CONFIG.get_or_init(|| Config::from_lookup(|name| js::text(env, name)));
-    let (config, bucket) = match (config, Bucket::of(env)) {
+    let config = CONFIG.get_or_init(|| {
+        Config::from_lookup(|name| env.var(name).ok().map(|value| value.to_string()))
+    });
+    let (config, bucket) = match (config, Bucket::of(&env)) {
         (Ok(config), Ok(bucket)) => (config, bucket),
         (Err(error), _) => return misconfigured(&error.to_string()),
         (Ok(_), Err(Refusal { reason, .. })) => return misconfigured(&reason),
     };
     let reply = Reply::new(&config.allowed_origins, header("origin").as_deref());
     let Some((origin, path, query)) = split_url(requested.url()) else {
-        return reply.refuse(Problem::BadPath);
+        return Ok(reply.refuse(Problem::BadPath)?);
     };
     let facts = Request {
         method: requested.method(),
@@ -70,11 +68,11 @@ async fn answer(request: &JsValue, env: &JsValue, context: &JsValue) -> Result<R
         header: &header,
         country: &|| requested.country().map(str::to_owned),
     };
-    let now = js::now_ms() / 1000;
+    let now = now_ms() / 1000;
     let decision = decide(&facts, config, now);
     let mut watch = Watch {
         request: &facts,
-        env,
+        env: &env,
         config,
         now,
         sub: None,
@@ -92,9 +90,9 @@ async fn answer(request: &JsValue, env: &JsValue, context: &JsValue) -> Result<R
                 origin,
                 bucket_name: &config.bucket_name,
                 bucket: &bucket,
-                context,
+                context: &context,
                 reply: &reply,
-                verified_in: js::microseconds() - began,
+                verified_in: microseconds() - began,
             };
             read::read(&read, &place).await
         }
@@ -102,11 +100,10 @@ async fn answer(request: &JsValue, env: &JsValue, context: &JsValue) -> Result<R
         Decision::Write(write) => {
             let entries =
                 edge_cache::urls(origin, &config.hostnames, &config.bucket_name, write.key());
-            let queue = Queue { env, config };
-            let body = request.unchecked_ref();
-            let written = write::write(write, body, &bucket, &queue, &reply).await;
-            for entry in entries.into_iter().filter_map(Entry::new) {
-                entry.forget(context);
+            let queue = Queue { env: &env, config };
+            let written = write::write(write, &request, &bucket, &queue, &reply).await;
+            for entry in entries {
+                Entry::new(entry).forget(&context);
             }
             written.map(Done::plain)
         }
@@ -120,13 +117,13 @@ async fn answer(request: &JsValue, env: &JsValue, context: &JsValue) -> Result<R
         Err(refusal) => {
             let problem = watch.told_as(refusal.problem).await;
             watch.note(problem.status(), 0, None, Some(&refusal), None);
-            reply.refuse(problem)
+            Ok(reply.refuse(problem)?)
         }
     }
 }
 
 /// Every answer of an edge that is not set up: what is wrong stands in the log alone.
-fn misconfigured(error: &str) -> Result<Response, JsValue> {
+fn misconfigured(error: &str) -> Result<Response> {
     console::error_1(&format!("misconfigured: {error}").into());
-    Reply::public().refuse(Problem::Misconfigured)
+    Ok(Reply::public().refuse(Problem::Misconfigured)?)
 }

@@ -1,9 +1,8 @@
 //! The queue that packagers take their work from.
 
-use wasm_bindgen::JsValue;
+use worker::Env;
 
-use super::bucket::{ask, storage_error};
-use super::js::{json, property};
+use super::bucket::ask;
 use crate::config::Config;
 use crate::http::problem::{Problem, Refusal};
 use crate::object_key::ObjectKey;
@@ -14,7 +13,7 @@ use crate::upload;
 const JOBS: &str = "JOBS";
 
 pub(super) struct Queue<'request> {
-    pub(super) env: &'request JsValue,
+    pub(super) env: &'request Env,
     pub(super) config: &'request Config,
 }
 
@@ -25,20 +24,16 @@ impl Queue<'_> {
         let Some(message) = upload::message(uploads, key, stored) else {
             return Ok(());
         };
-        let queue = property(self.env, JOBS).ok_or_else(|| {
+        let queue = self.env.queue(JOBS).map_err(|_| {
             let reason = format!("UPLOADS_PREFIX is set, and no queue is bound as `{JOBS}`");
             Refusal::new(Problem::Misconfigured, reason)
         })?;
-        let told = async {
-            let message = json(&message).map_err(storage_error)?;
-            ask(&queue, "send", &[&message]).await
-        };
-        let refused = |error: StorageError| {
+        let told = ask(|| queue.send(&message)).await;
+        told.map_err(|error: StorageError| {
             Refusal::new(
                 Problem::StorageUnavailable,
                 format!("the queue was not told: {error}"),
             )
-        };
-        told.await.map(drop).map_err(refused)
+        })
     }
 }

@@ -2,14 +2,14 @@
 
 use std::rc::Rc;
 
-use wasm_bindgen::JsValue;
 use web_sys::{ReadableStream, Response};
+use worker::Context;
 
 use super::bucket::{Bucket, Object};
 use super::cache::{Begun, Cached, Entry, Filling};
 use super::hold::Held;
-use super::js;
 use super::reply::{Body, Reply, failed};
+use super::time::{microseconds, sleep};
 use crate::budget::Purpose;
 use crate::edge_cache::{may_hold, object_seconds, playlist_seconds, url};
 use crate::http::problem::{Problem, Refusal};
@@ -26,7 +26,7 @@ pub(super) struct Place<'request> {
     pub(super) origin: &'request str,
     pub(super) bucket_name: &'request str,
     pub(super) bucket: &'request Bucket,
-    pub(super) context: &'request JsValue,
+    pub(super) context: &'request Context,
     pub(super) reply: &'request Reply,
     /// What verifying took, in microseconds.
     pub(super) verified_in: u64,
@@ -138,11 +138,11 @@ pub(super) async fn read(read: &Read<'_>, place: &Place<'_>) -> Result<Done, Ref
                 }
             };
             let bytes = stored_bytes(read, found, place, &held).await?;
-            let began = js::microseconds();
+            let began = microseconds();
             let rewritten = read
                 .rewrite(&bytes, place.origin)
                 .map_err(|error| Refusal::new(error.problem(), error))?;
-            let took = js::microseconds() - began;
+            let took = microseconds() - began;
             headers.push((
                 "Server-Timing",
                 format!("rewrite;dur={}", milliseconds(took)),
@@ -174,7 +174,7 @@ async fn find(read: &Read<'_>, place: &Place<'_>) -> Result<Found, Refusal> {
     let is_playlist = matches!(read.treatment, Treatment::Playlist | Treatment::AssetList);
     let mut entry = (!read.is_direct && may_hold(&read.key, is_playlist))
         .then(|| url(place.origin, place.bucket_name, &read.key))
-        .and_then(Entry::new);
+        .map(Entry::new);
     // The length of a playlist is only known once it was rewritten, so its `HEAD` reads it.
     let asks_only = read.head && !is_playlist;
     let range = read.storage_range();
@@ -196,7 +196,7 @@ async fn find(read: &Read<'_>, place: &Place<'_>) -> Result<Found, Refusal> {
                 break;
             }
             Begun::Elsewhere => match waits.next() {
-                Some(wait) => js::sleep(*wait).await,
+                Some(wait) => sleep(*wait).await,
                 None => break,
             },
         }
@@ -238,16 +238,13 @@ async fn whole(
 ) -> Result<ReadableStream, Refusal> {
     let stored = found.stored;
     match found.body {
-        FoundBody::Cached(_, cached) => match cached.body() {
-            Some(body) => Ok(body),
-            None => stream(&fetch(read, None, &stored, place).await?),
-        },
+        FoundBody::Cached(_, cached) => Ok(cached.body().clone()),
         FoundBody::Stored(object, None, kept) => {
             let body = stream(&object)?;
             let seconds = object_seconds(&read.key, stored.size);
             match kept.zip(seconds) {
                 Some(((entry, filling), seconds)) => entry
-                    .keep_stream(filling, &stored, body, seconds, place.context)
+                    .keep_stream(filling, &stored, &body, seconds, place.context)
                     .map_err(failed),
                 None => Ok(body),
             }
@@ -273,10 +270,8 @@ async fn part(
         FoundBody::Cached(entry, cached) => {
             cached.discard();
             let cached = entry.look_up_part(part).await;
-            if let Some(cached) = cached.filter(|cached| cached.stored == stored)
-                && let Some(body) = cached.body()
-            {
-                return Ok(body);
+            if let Some(cached) = cached.filter(|cached| cached.stored == stored) {
+                return Ok(cached.body().clone());
             }
         }
         FoundBody::Stored(object, Some(_), _) => return stream(&object),
@@ -353,7 +348,7 @@ async fn fetch(
 }
 
 fn stream(object: &Object) -> Result<ReadableStream, Refusal> {
-    object.body().map_err(refused)
+    object.body().cloned().map_err(refused)
 }
 
 /// `Server-Timing` has milliseconds.

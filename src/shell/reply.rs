@@ -3,7 +3,8 @@
 use wasm_bindgen::JsValue;
 use web_sys::{ReadableStream, Response};
 
-use super::js::{message, response};
+use super::bucket::message;
+use super::raw::response;
 use crate::http::cors::{AllowedOrigins, preflight_headers};
 use crate::http::problem::Problem;
 use crate::http::problem::Refusal;
@@ -82,6 +83,6 @@ impl Reply {
 }
 
 /// An exception while answering is our own fault, and is told as storage's: nothing of it reaches the client.
-pub(super) fn failed(error: JsValue) -> Refusal {
-    Refusal::new(Problem::StorageUnavailable, message(&error))
+pub(super) fn failed(error: impl Into<worker::Error>) -> Refusal {
+    Refusal::new(Problem::StorageUnavailable, message(&error.into()))
 }

@@ -1,12 +1,10 @@
 //! What is noted of a request when it was answered, and how often an address may be refused.
 
-use wasm_bindgen::JsValue;
 use web_sys::console;
+use worker::{AnalyticsEngineDataPointBuilder, Env};
 
-use super::js::{call, called, json, property};
 use crate::config::Config;
 use crate::http::problem::{Problem, Refusal};
-use crate::json::quoted;
 use crate::log::{Record, Source, viewer};
 use crate::request::{Request, object_key, split_path_pass};
 
@@ -16,7 +14,7 @@ const ANALYTICS: &str = "ANALYTICS";
 
 pub(super) struct Watch<'request> {
     pub(super) request: &'request Request<'request>,
-    pub(super) env: &'request JsValue,
+    pub(super) env: &'request Env,
     pub(super) config: &'request Config,
     pub(super) now: u64,
     /// The viewer, where a link names him.
@@ -30,19 +28,13 @@ impl Watch<'_> {
         if !problem.counts() {
             return problem;
         }
-        let (Some(limiter), Some(key)) = (property(self.env, REFUSALS), self.request.limited_as())
+        let (Ok(limiter), Some(key)) = (self.env.rate_limiter(REFUSALS), self.request.limited_as())
         else {
             return problem;
         };
-        let Ok(key) = json(&format!(r#"{{"key":{}}}"#, quoted(&key))) else {
-            return problem;
-        };
         // A limiter that fails limits nobody.
-        match called(&limiter, "limit", &[&key])
-            .await
-            .map(|outcome| property(&outcome, "success"))
-        {
-            Ok(Some(success)) if success == JsValue::FALSE => Problem::RateLimited,
+        match limiter.limit(key).await {
+            Ok(outcome) if !outcome.success => Problem::RateLimited,
             _ => problem,
         }
     }
@@ -81,11 +73,14 @@ impl Watch<'_> {
         } else {
             console::error_1(&line);
         }
-        if let Some(dataset) = property(self.env, ANALYTICS)
+        if let Ok(dataset) = self.env.analytics_engine(ANALYTICS)
             && let Some(point) = record.data_point()
-            && let Ok(point) = json(&point.json())
         {
-            let _ = call(&dataset, "writeDataPoint", &[&point]);
+            let _ = AnalyticsEngineDataPointBuilder::new()
+                .indexes([point.index])
+                .blobs(point.blobs)
+                .doubles(point.doubles.map(|double| double as f64))
+                .write_to(&dataset);
         }
     }
 }

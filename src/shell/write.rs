@@ -1,13 +1,12 @@
 //! Writes: bodies stream from the client to R2 without entering wasm.
 
-use wasm_bindgen::JsValue;
-use web_sys::Response;
+use web_sys::{Request, Response};
 
 use super::bucket::Bucket;
 use super::hold::Held;
-use super::js::Body;
 use super::queue::Queue;
 use super::reply::{self, Reply, failed};
+use super::streams;
 use crate::budget::Purpose;
 use crate::http::precondition::{EntityTag, WriteConditions};
 use crate::http::problem::Problem;
@@ -19,7 +18,7 @@ use crate::write::{Evaluated, Write, created_json, parse_parts};
 
 pub(super) async fn write(
     write: Write,
-    request: &Body,
+    request: &Request,
     bucket: &Bucket,
     queue: &Queue<'_>,
     reply: &Reply,
@@ -33,9 +32,8 @@ pub(super) async fn write(
             // What is refused anyway is refused before its body is read.
             let evaluated = evaluate(&key, &conditions, bucket).await?;
             let is_new = evaluated == Some(Evaluated::Absent);
-            let body = request.body().map_or(JsValue::from_str(""), JsValue::from);
             let written = bucket
-                .put(&key, body, &content_type, evaluated)
+                .put(&key, request.body(), &content_type, evaluated)
                 .await
                 .map_err(refused)?;
             let changed = || Refusal::new(Problem::PreconditionFailed, "another write came first");
@@ -79,13 +77,16 @@ pub(super) async fn write(
             length,
         } => {
             let held = Held::in_time(Purpose::PartList, length).await?;
-            let list = request.bytes(&held).await.map_err(failed)?;
+            let list = match request.body() {
+                Some(body) => streams::read(&body, &held).await.map_err(failed)?,
+                None => Vec::new(),
+            };
             let parts = parse_parts(&list)?;
             drop(list);
             // The binding completes without a condition: of two completions at once both may pass this look.
             evaluate(&key, &conditions, bucket).await?;
             let stored = bucket
-                .complete_upload(&key, &upload, &parts)
+                .complete_upload(&key, &upload, parts)
                 .await
                 .map_err(refused)?;
             queue.tell(&key, &stored).await?;

@@ -120,8 +120,7 @@ class R2Bucket {
     if (fault.how === "break-once") this.faults.body = undefined;
     const { etag, size, uploaded, httpMetadata } = object;
     const body = broken(object.body, fault.left);
-    const arrayBuffer = () => new Response(body).arrayBuffer();
-    return { etag, size, uploaded, httpMetadata, body, arrayBuffer };
+    return { etag, size, uploaded, httpMetadata, body, bodyUsed: false };
   }
 
   list(options) {
@@ -134,6 +133,12 @@ class R2Bucket {
 
   delete(...all) {
     return this.bucket.delete(...all);
+  }
+}
+
+class Ratelimit {
+  async limit() {
+    throw failed();
   }
 }
 
@@ -165,7 +170,7 @@ export default class extends WorkerEntrypoint {
     const faults = plan(request.headers.get("x-faults"));
     const ANALYTICS = { writeDataPoint: (point) => points.push(point) };
     const env = { ...this.env, ANALYTICS, BUCKET: new R2Bucket(this.env.BUCKET, faults) };
-    if (faults.limit) env.REFUSALS = { limit: async () => { throw failed(); } };
+    if (faults.limit) env.REFUSALS = new Ratelimit();
     const response = await Built.fetch(faults.trap ? trapped(request) : request, env, this.ctx);
     if (faults.client?.how !== "stall" || !response.body) return response;
     return new Response(stalled(response.body, faults.client.left), response);
