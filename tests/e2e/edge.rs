@@ -126,22 +126,28 @@ impl Edge {
         edge
     }
 
-    /// Ends the runtime as the kernel does where memory is short: at once, and without a word to anybody.
-    pub(crate) fn kill_runtime(&self) {
+    /// Process ids of workerd.
+    fn runtimes(&self) -> Vec<String> {
         let group = self.supervisor.id().to_string();
         // pid (comm) state ppid pgrp …
         let is_ours = |stat: &str| {
             let (name, rest) = stat.rsplit_once(") ").unwrap_or_default();
             name.ends_with("(workerd") && rest.split(' ').nth(2) == Some(&group)
         };
-        let pids: Vec<String> = fs::read_dir("/proc")
+        fs::read_dir("/proc")
             .expect("a /proc")
             .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
             .filter(|name| name.bytes().all(|byte| byte.is_ascii_digit()))
             .filter(|pid| {
                 fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| is_ours(&stat))
             })
-            .collect();
+            .collect()
+    }
+
+    /// Ends the runtime as the kernel does where memory is short: at once, and without a word to anybody.
+    pub(crate) fn kill_runtime(&self) {
+        let group = self.supervisor.id().to_string();
+        let pids = self.runtimes();
         assert!(!pids.is_empty(), "no workerd runs:\n{}", self.log());
         // And what stands around it, which would keep clients waiting for another one.
         run(Command::new("kill")
@@ -211,6 +217,29 @@ impl Edge {
             self.get("/_lectern/health").json()["keys"],
             serde_json::json!(expected)
         );
+    }
+
+    /// Bytes that the runtime has resident, and the most it had since [`Edge::forget_peak`].
+    pub(crate) fn resident(&self) -> (u64, u64) {
+        let of = |pid: &String| {
+            let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+            let bytes = |name: &str| {
+                let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+                let kilobytes: u64 = line.trim().trim_end_matches(" kB").parse().ok()?;
+                Some(kilobytes << 10)
+            };
+            (bytes("VmRSS:").unwrap_or(0), bytes("VmHWM:").unwrap_or(0))
+        };
+        let all: Vec<(u64, u64)> = self.runtimes().iter().map(of).collect();
+        all.into_iter().max().expect("a runtime")
+    }
+
+    /// Begins to look for the peak anew.
+    pub(crate) fn forget_peak(&self) {
+        for pid in self.runtimes() {
+            // proc_pid_clear_refs(5): 5 sets the peak back to what is resident.
+            let _ = fs::write(format!("/proc/{pid}/clear_refs"), "5");
+        }
     }
 
     pub(crate) fn keys_json(&self) -> &str {
