@@ -274,6 +274,29 @@ impl Edge {
         );
     }
 
+    /// Bytes that the runtime has resident, and the most it had since [`Edge::forget_peak`].
+    pub(crate) fn resident(&self) -> (u64, u64) {
+        let of = |pid: &String| {
+            let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+            let bytes = |name: &str| {
+                let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+                let kilobytes: u64 = line.trim().trim_end_matches(" kB").parse().ok()?;
+                Some(kilobytes << 10)
+            };
+            (bytes("VmRSS:").unwrap_or(0), bytes("VmHWM:").unwrap_or(0))
+        };
+        let all: Vec<(u64, u64)> = self.runtimes().iter().map(of).collect();
+        all.into_iter().max().expect("a runtime")
+    }
+
+    /// Begins to look for the peak anew.
+    pub(crate) fn forget_peak(&self) {
+        for pid in self.runtimes() {
+            // proc_pid_clear_refs(5): 5 sets the peak back to what is resident.
+            let _ = fs::write(format!("/proc/{pid}/clear_refs"), "5");
+        }
+    }
+
     pub(crate) fn keys_json(&self) -> &str {
         &self.keys_json
     }

@@ -710,7 +710,7 @@ fn no_pass_that_an_uploaders_playlist_is_given_opens_what_is_beside_his_folder()
                     continue;
                 }
                 // From one network, so many refusals would be told to wait.
-                let address = format!("198.51.{}.{}", asked / 200 % 200, asked % 200);
+                let address = format!("198.{}.{}.1", asked / 200 % 200, asked % 200);
                 asked += 1;
                 let reply = edge.send("GET", &url, &[("cf-connecting-ip", &address)], &[]);
                 assert!(

@@ -4,6 +4,8 @@
 mod answers;
 #[path = "../player_readings/attacks.rs"]
 mod attacks;
+mod attempts;
+mod bombs;
 mod browser;
 mod budgets;
 mod cache;
@@ -14,6 +16,7 @@ mod crash;
 mod edge;
 mod embeds;
 mod faults;
+mod folders;
 mod hostile;
 mod http;
 #[path = "../http_table/mod.rs"]
