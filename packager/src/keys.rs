@@ -8,7 +8,7 @@ use lectern::keyring::{Key, Keyring, KeyringError, with_new_key};
 
 use crate::cli::KeysVerb;
 use crate::clock;
-use crate::regular_file::read_regular;
+use crate::files::regular::read_regular;
 
 const VARIABLE: &str = "LECTERN_KEYS";
 const FILE: &str = ".dev.vars";

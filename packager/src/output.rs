@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::exit::Exit;
-use crate::package_file::{self, PackageFiles};
+use crate::files::package_folder::{self, PackageFiles};
 use crate::package_json::{self, Package};
 use crate::partial::remove_folder;
 
@@ -63,7 +63,7 @@ pub(crate) fn inspect(folder: &Path, revision: &str) -> std::io::Result<Found> {
 /// The package of a revision, if there is one.
 pub(crate) fn read(folder: &Path, revision: &str) -> Option<Package> {
     let own = package_json::own_path(revision);
-    let json = package_file::read(folder, &own, package_json::MAX_BYTES).ok()?;
+    let json = package_folder::read(folder, &own, package_json::MAX_BYTES).ok()?;
     Package::parse(&json, revision).ok()
 }
 

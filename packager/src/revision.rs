@@ -8,10 +8,10 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use crate::container::Container;
+use crate::files::regular::open_regular;
 use crate::plan::Plan;
 use crate::process::{self, ProcessError};
 use crate::progress::Step;
-use crate::regular_file::open_regular;
 
 /// Raised whenever the same recipe would give different bytes: playlists, initialization sections, folding.
 const FORMAT: u32 = 6;

@@ -13,9 +13,9 @@ use sha2::{Digest as _, Sha256};
 
 use super::CheckError;
 use super::playlist::{Place, Playlist, shown};
+use crate::files::regular::open_regular;
 use crate::package_json::MULTIVARIANT;
 use crate::redact::redacted;
-use crate::regular_file::open_regular;
 use crate::revision::hex;
 
 pub(crate) const MOST_PLAYLIST: u64 = 8 << 20;

@@ -13,9 +13,9 @@ use super::subrip;
 use super::webvtt::{self, Cue, SyntaxError, Track};
 use crate::container::Container;
 use crate::exit::Exit;
+use crate::files::regular::read_regular;
 use crate::package_json::Object;
 use crate::probe::LONGEST;
-use crate::regular_file::read_regular;
 use crate::rendition::object;
 use crate::revision::hex;
 

@@ -3,10 +3,10 @@
 //! Written by hand: m3u8-rs prints attributes that it has no field for in an order that changes from run to run. The tests
 //! have it read what is written here.
 
-mod iframes;
+pub(crate) mod iframes;
 mod languages;
-mod media;
-mod multivariant;
+pub(crate) mod media;
+pub(crate) mod multivariant;
 mod tags;
 
 pub(crate) use iframes::{Picture, first_pictures, iframes};

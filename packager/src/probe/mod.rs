@@ -1,7 +1,7 @@
 //! What the source is: ffprobe's JSON, parsed once into typed facts.
 
 pub(crate) mod landings;
-mod language;
+pub(crate) mod language;
 mod pace;
 mod parse;
 
@@ -11,8 +11,8 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::files::regular::open_regular;
 use crate::process::{self, ProcessError};
-use crate::regular_file::open_regular;
 pub(crate) use language::language;
 pub(crate) use pace::Pace;
 

@@ -14,8 +14,8 @@ use super::store::Digested;
 use super::upload::Condition;
 use super::{PublishError, Target, Upload, named_revision, open};
 use crate::cli::VerifyArgs;
+use crate::files::package_folder;
 use crate::package::megabytes;
-use crate::package_file;
 use crate::package_json::{self, MULTIVARIANT, Object, Package, is_mutable};
 use crate::progress::{Progress, Step, Unit};
 
@@ -100,7 +100,7 @@ pub(crate) async fn run(args: VerifyArgs) -> Result<()> {
     let own = package.own_path();
     if let (Some(fault), Some(folder)) = (own_fault, &args.repair) {
         let json =
-            package_file::read(folder, &own, package_json::MAX_BYTES).with_context(verifying)?;
+            package_folder::read(folder, &own, package_json::MAX_BYTES).with_context(verifying)?;
         let upload = Upload::of_bytes(&own, json);
         let put = target.put(&upload, &Condition::Any, &Journal::none()).await;
         put.with_context(verifying)?;

@@ -14,7 +14,7 @@ use tokio_util::io::ReaderStream;
 use super::store::{Chunks, Digested, Entry, Head, Stored};
 use super::upload::{Condition, Source, Upload, Version, is_other_bytes, other_bytes};
 use super::{PublishError, TEMPORARY};
-use crate::package_file::{self, is_below};
+use crate::files::package_folder::{self, is_below};
 use crate::revision::hex;
 
 /// Held while what may be replaced is compared and replaced.
@@ -245,7 +245,7 @@ fn place(upload: &Upload, to: &Path) -> io::Result<()> {
         .tempfile_in(folder)?;
     let mode = match &upload.source {
         Source::File(from) => {
-            let from = package_file::open(from)?;
+            let from = package_folder::open(from)?;
             let mut hash = Sha256::new();
             copy(&from, &mut temporary.as_file(), &mut hash)?;
             let found = hex(&hash.finalize());

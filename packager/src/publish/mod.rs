@@ -9,22 +9,22 @@ mod error;
 mod file;
 mod journal;
 mod lanes;
-mod prune;
+pub(crate) mod prune;
 mod publication;
 pub(crate) mod retry;
-mod revisions;
+pub(crate) mod revisions;
 mod service;
 mod store;
 mod target;
-mod upload;
+pub(crate) mod upload;
 
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
 use crate::cli::PublishArgs;
+use crate::files::package_folder::{self, PackageFiles};
 use crate::package::megabytes;
-use crate::package_file::{self, PackageFiles};
 use crate::package_json::{self, MULTIVARIANT, Package, is_revision};
 use crate::progress::{Progress, Unit};
 
@@ -86,7 +86,7 @@ fn open(folder: &Path) -> Result<Package, PublishError> {
         why,
     };
     let read = |path: &str, most| {
-        package_file::read(folder, path, most)
+        package_folder::read(folder, path, most)
             .map_err(|error| incomplete(format!("`{path}` cannot be read ({error})")))
     };
     let master = read(MULTIVARIANT, MAX_MASTER_BYTES)?;

@@ -16,7 +16,7 @@ use super::store::Stored;
 use super::upload::{Condition, Outcome, Source, Upload};
 use super::{PublishError, REPLACED, Target, named_revision};
 use crate::clock;
-use crate::package_file;
+use crate::files::package_folder;
 use crate::package_json::{self, MPD, MULTIVARIANT, Object, Package, is_mutable};
 use crate::progress::Step;
 
@@ -177,12 +177,13 @@ impl<'a> Publication<'a> {
         step: &Step,
     ) -> Result<(), PublishError> {
         let own = package.own_path();
-        let json = package_file::read(folder, &own, package_json::MAX_BYTES).map_err(|source| {
-            PublishError::Read {
-                path: folder.join(&own),
-                source,
-            }
-        })?;
+        let json =
+            package_folder::read(folder, &own, package_json::MAX_BYTES).map_err(|source| {
+                PublishError::Read {
+                    path: folder.join(&own),
+                    source,
+                }
+            })?;
         if Package::parse(&json, &package.revision).as_ref() != Ok(package) {
             return Err(PublishError::Changed { path: own });
         }

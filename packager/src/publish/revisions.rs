@@ -256,7 +256,7 @@ pub(super) mod tests {
     use super::*;
 
     /// Minutes, for the time at which a thing was written.
-    pub(in super::super) fn entry(path: &str, minute: i64) -> Entry {
+    pub(crate) fn entry(path: &str, minute: i64) -> Entry {
         Entry {
             path: path.to_owned(),
             bytes: 10,

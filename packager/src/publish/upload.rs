@@ -11,7 +11,7 @@ use tokio::io::AsyncReadExt as _;
 use tokio_util::io::ReaderStream;
 
 use super::PublishError;
-use crate::package_file;
+use crate::files::package_folder;
 use crate::package_json::is_mutable;
 use crate::progress::Progress;
 use crate::revision::{hash_file, hex};
@@ -221,7 +221,7 @@ impl FileChunks {
 }
 
 fn file_chunks(path: &Path, slice: &Slice) -> Result<Chunks, PublishError> {
-    let opened = package_file::open(path).and_then(|mut file| {
+    let opened = package_folder::open(path).and_then(|mut file| {
         file.seek(SeekFrom::Start(slice.from))?;
         Ok(File::from_std(file).take(slice.length))
     });

@@ -1,0 +1,4 @@
+//! Files that are files: neither links out of a folder, nor pipes that never end.
+
+pub(crate) mod package_folder;
+pub(crate) mod regular;
