@@ -5,18 +5,20 @@ use std::process::ExitCode;
 
 use crate::boxes::BoxError;
 use crate::check::CheckError;
+use crate::command::keys::KeysError;
+use crate::command::verify::Broken;
 use crate::container::ContainerError;
 use crate::cost::CostError;
 use crate::extras::captions::CaptionsError;
 use crate::fetch::FetchError;
-use crate::keys::KeysError;
 use crate::limits::{DiskError, LimitError};
 use crate::output::OutputError;
 use crate::probe::InputError;
 use crate::process::ProcessError;
-use crate::publish::{Broken, PublishError};
+use crate::publish::PublishError;
+use crate::queue::QueueError;
+use crate::queue::job::JobError;
 use crate::verify::VerifyError;
-use crate::work::{JobError, QueueError};
 
 /// Everything `lectern` ends with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

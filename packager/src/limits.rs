@@ -8,7 +8,7 @@ use anyhow::Result;
 use clap::Args;
 use tokio::time::Instant;
 
-use crate::cli::duration;
+use crate::command::args::duration;
 use crate::exit::Exit;
 use crate::ladder::frame_rate;
 use crate::probe::Source;

@@ -4,14 +4,13 @@
 
 mod boxes;
 mod check;
-mod cli;
 mod clock;
+mod command;
 mod container;
 mod cost;
 mod early;
 mod encode;
 mod exit;
-mod explain;
 mod extras;
 mod fetch;
 mod ffmpeg;
@@ -20,10 +19,8 @@ mod filters;
 mod fragments;
 mod iframes;
 mod instant;
-mod keys;
 mod ladder;
 mod limits;
-mod link;
 mod loudness;
 mod measured;
 mod mpd;
@@ -41,19 +38,17 @@ mod probe;
 mod process;
 mod progress;
 mod publish;
+mod queue;
 mod redact;
 mod rendition;
 mod revision;
-mod sample;
 mod samples;
 #[cfg(test)]
 mod seams;
 mod shift;
-mod ship;
 mod tally;
 mod transport;
 mod verify;
-mod work;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -63,9 +58,9 @@ use clap::Parser as _;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::check::CheckError;
-use crate::cli::{Cli, Verb};
 use crate::exit::{Exit, Interrupted, Unopened};
 use crate::redact::on_one_line;
+use command::args::{Cli, Verb};
 
 fn main() -> ExitCode {
     keep_memory_private();
@@ -104,18 +99,18 @@ async fn run(cli: Cli) -> Result<()> {
     match cli.verb {
         Verb::Package(args) => package::run(args).await,
         Verb::Publish(args) => publish::run(args).await,
-        Verb::Ship(args) => ship::run(args).await,
-        Verb::Work(args) => work::run(args, interrupted()).await,
+        Verb::Ship(args) => command::ship::run(args).await,
+        Verb::Work(args) => command::work::run(args, interrupted()).await,
         Verb::Revisions(args) => publish::revisions(args).await,
         Verb::Rollback(args) => publish::rollback(args).await,
-        Verb::Prune(args) => publish::prune(args).await,
-        Verb::Verify(args) => publish::verify(args).await,
+        Verb::Prune(args) => command::prune::run(args).await,
+        Verb::Verify(args) => command::verify::run(args).await,
         Verb::Check(args) => check::run(args).await,
         Verb::Cost(args) => cost::run(&args),
-        Verb::Link(args) => print(&link::run(&args)?),
-        Verb::Explain(args) => explain::run(&args),
-        Verb::Keys(args) => print(&keys::run(args.verb)?),
-        Verb::Sample(args) => sample::run(args).await,
+        Verb::Link(args) => print(&command::link::run(&args)?),
+        Verb::Explain(args) => command::explain::run(&args),
+        Verb::Keys(args) => print(&command::keys::run(args.verb)?),
+        Verb::Sample(args) => command::sample::run(args).await,
     }
 }
 
@@ -138,7 +133,7 @@ async fn interrupted() -> Result<()> {
 fn report(error: &anyhow::Error) -> Exit {
     let (exit, hint) = exit::of(error);
     if error.is::<Unopened>()
-        || error.is::<publish::Broken>()
+        || error.is::<command::verify::Broken>()
         || matches!(error.downcast_ref(), Some(CheckError::Broken))
     {
         return exit;

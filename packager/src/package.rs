@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 
 use crate::check;
-use crate::cli::{EncodeArgs, PackageArgs};
+use crate::command::args::{EncodeArgs, PackageArgs};
 use crate::container::{Container, ContainerError};
 use crate::encode::{Encoding, Unfit};
 use crate::extras::{self, Extras, Ladder, Made};

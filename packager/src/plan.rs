@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::cli::EncodeArgs;
+use crate::command::args::EncodeArgs;
 use crate::container::Container;
 use crate::ladder::{Codec, Rung, frame_rate, ladder};
 use crate::loudness::{Gain, TARGET_LUFS};
@@ -289,7 +289,7 @@ mod tests {
     use clap::Parser as _;
 
     use super::*;
-    use crate::cli::{Cli, Verb};
+    use crate::command::args::{Cli, Verb};
 
     fn args(words: &str) -> EncodeArgs {
         let words = format!("lectern package in.mp4 -o out {words}");

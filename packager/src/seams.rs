@@ -6,7 +6,7 @@ use std::process::Command;
 
 use clap::Parser as _;
 
-use crate::cli::{Cli, EncodeArgs, Verb};
+use crate::command::args::{Cli, EncodeArgs, Verb};
 use crate::package::cut;
 use crate::parts::Part;
 use crate::pieces::Piece;

@@ -25,7 +25,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use reqwest::Url;
 
-use crate::cli::CheckArgs;
+use crate::command::args::CheckArgs;
 use crate::exit::Exit;
 use crate::publish::is_private;
 use crate::redact::redacted;

@@ -22,7 +22,7 @@ use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::cli::EncodeArgs;
+use crate::command::args::EncodeArgs;
 use crate::container::Container;
 use crate::package_json::Object;
 use crate::playlists::Segment;

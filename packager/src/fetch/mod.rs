@@ -22,7 +22,7 @@ use self::hls::Streams;
 use self::join::{join, joined};
 use self::objects::Piece;
 use self::recording::{Playlist, Recording, RecordingError};
-use crate::cli::{HlsArgs, ReachArgs};
+use crate::command::args::{HlsArgs, ReachArgs};
 use crate::exit::{self, Exit};
 use crate::limits::Limits;
 use crate::progress::Progress;

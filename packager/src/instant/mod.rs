@@ -17,8 +17,8 @@ use anyhow::{Context as _, Result, anyhow};
 use futures_util::stream::{self, FuturesUnordered, StreamExt as _, TryStreamExt as _};
 use sha2::{Digest as _, Sha256};
 
-use crate::cli::EncodeArgs;
 use crate::clock;
+use crate::command::args::EncodeArgs;
 use crate::package_json::MULTIVARIANT;
 use crate::partial::Partial;
 use crate::playlists;

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::growth::Beginning;
 use super::looked::Looked;
-use crate::cli::EncodeArgs;
+use crate::command::args::EncodeArgs;
 use crate::ffmpeg::{AUDIO_SAMPLE_RATE, CHANNELS, LISTENING, hls};
 use crate::ladder::{Rung, frame_rate};
 use crate::parts::Part;

@@ -1,20 +1,18 @@
 //! `lectern publish`, and what `ship` and the verbs that look after what is published share with it.
 
-mod audit;
 mod bucket;
 pub(crate) mod client;
 pub(crate) mod credentials;
 mod edge;
 mod error;
 mod file;
-mod journal;
-mod lanes;
-pub(crate) mod prune;
-mod publication;
+pub(crate) mod journal;
+pub(crate) mod lanes;
+pub(crate) mod publication;
 pub(crate) mod retry;
 pub(crate) mod revisions;
 mod service;
-mod store;
+pub(crate) mod store;
 mod target;
 pub(crate) mod upload;
 
@@ -22,17 +20,16 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
-use crate::cli::PublishArgs;
+use crate::command::args::PublishArgs;
 use crate::files::package_folder::{self, PackageFiles};
 use crate::package::megabytes;
 use crate::package_json::{self, MULTIVARIANT, Package, is_revision};
 use crate::progress::{Progress, Unit};
 
-pub(crate) use audit::{Broken, run as verify};
 pub(crate) use error::PublishError;
 pub(crate) use journal::Journal;
 pub(crate) use lanes::MOST as MOST_AT_ONCE;
-pub(crate) use prune::run as prune;
+
 pub(crate) use publication::{Publication, upload};
 pub(crate) use revisions::{rollback, run as revisions};
 pub(crate) use store::{Entry, Target};
@@ -40,7 +37,7 @@ pub(crate) use target::is_private;
 pub(crate) use upload::{Source, Upload, Version};
 
 /// What a file is called before it is whole.
-const TEMPORARY: &str = ".lectern-";
+pub(crate) const TEMPORARY: &str = ".lectern-";
 /// More than any Multivariant Playlist has.
 const MAX_MASTER_BYTES: u64 = 8 << 20;
 /// Says, in a revision's folder, until when it played at least.
@@ -80,7 +77,7 @@ pub(crate) fn report(progress: Progress, target: &Target, package: &Package) {
 }
 
 /// Reads what a folder holds, and checks that it is all there: every object a regular file, none behind a symbolic link.
-fn open(folder: &Path) -> Result<Package, PublishError> {
+pub(crate) fn open(folder: &Path) -> Result<Package, PublishError> {
     let incomplete = |why: String| PublishError::Incomplete {
         folder: folder.to_owned(),
         why,
@@ -109,7 +106,7 @@ fn open(folder: &Path) -> Result<Package, PublishError> {
 }
 
 /// The revision that a Multivariant Playlist names first.
-fn named_revision(master: &str) -> Option<&str> {
+pub(crate) fn named_revision(master: &str) -> Option<&str> {
     master
         .lines()
         .find_map(|line| line.strip_prefix("v/")?.split_once('/'))

@@ -8,27 +8,27 @@ use serde::Serialize;
 
 use super::store::Entry;
 use super::{Publication, PublishError, REPLACED, Target, Upload, named_revision};
-use crate::cli::{RevisionsArgs, RollbackArgs};
+use crate::command::args::{RevisionsArgs, RollbackArgs};
 use crate::package::megabytes;
 use crate::package_json::{self, MPD, MULTIVARIANT, Package, is_revision};
 use crate::progress::Progress;
 
 /// Everything below a target.
 #[derive(Debug)]
-pub(super) struct Inventory {
-    pub(super) live: Option<String>,
+pub(crate) struct Inventory {
+    pub(crate) live: Option<String>,
     /// What else may be named by what plays: where a publication was interrupted, the MPD's revision is another.
-    pub(super) named: Vec<String>,
+    pub(crate) named: Vec<String>,
     /// What plays, and then the latest first: buckets tell the time of day in whole seconds.
-    pub(super) revisions: Vec<Revision>,
+    pub(crate) revisions: Vec<Revision>,
     /// What is in no revision.
-    pub(super) others: Vec<Entry>,
+    pub(crate) others: Vec<Entry>,
 }
 
 #[derive(Debug)]
-pub(super) struct Revision {
-    pub(super) name: String,
-    pub(super) entries: Vec<Entry>,
+pub(crate) struct Revision {
+    pub(crate) name: String,
+    pub(crate) entries: Vec<Entry>,
 }
 
 /// As `--json` tells it.
@@ -46,7 +46,7 @@ struct Told<'a> {
 }
 
 impl Inventory {
-    pub(super) async fn of(target: &Target) -> Result<Self, PublishError> {
+    pub(crate) async fn of(target: &Target) -> Result<Self, PublishError> {
         if !target.is_readable() {
             return Err(PublishError::WriteOnly);
         }
@@ -60,7 +60,7 @@ impl Inventory {
         Ok(Self::new(&master, &manifest, entries))
     }
 
-    pub(super) fn new(master: &str, manifest: &str, entries: Vec<Entry>) -> Self {
+    pub(crate) fn new(master: &str, manifest: &str, entries: Vec<Entry>) -> Self {
         let mut folders: BTreeMap<String, Vec<Entry>> = BTreeMap::new();
         let mut others = vec![];
         for entry in entries {
@@ -96,22 +96,22 @@ impl Inventory {
 
 impl Revision {
     /// When its `package.json` was written, which is when all that it lists was there.
-    pub(super) fn published(&self) -> Option<DateTime<Utc>> {
+    pub(crate) fn published(&self) -> Option<DateTime<Utc>> {
         self.modified(package_json::NAME)
     }
 
-    pub(super) fn replaced(&self) -> Option<DateTime<Utc>> {
+    pub(crate) fn replaced(&self) -> Option<DateTime<Utc>> {
         self.modified(REPLACED)
     }
 
     /// When anything of it was last written, but for the note that it was replaced.
-    pub(super) fn newest(&self) -> Option<DateTime<Utc>> {
+    pub(crate) fn newest(&self) -> Option<DateTime<Utc>> {
         let note = format!("v/{}/{REPLACED}", self.name);
         let entries = self.entries.iter().filter(|entry| entry.path != note);
         entries.map(|entry| entry.modified).max()
     }
 
-    pub(super) fn bytes(&self) -> u64 {
+    pub(crate) fn bytes(&self) -> u64 {
         self.entries.iter().map(|entry| entry.bytes).sum()
     }
 
@@ -229,7 +229,7 @@ fn chosen<'a>(
 }
 
 /// What a revision's `package.json` says.
-pub(super) async fn package(target: &Target, revision: &str) -> Result<Package, PublishError> {
+pub(crate) async fn package(target: &Target, revision: &str) -> Result<Package, PublishError> {
     let none = || PublishError::NoRevision(revision.to_owned());
     if !is_revision(revision) {
         return Err(none());
@@ -252,7 +252,7 @@ fn missing(revision: &Revision, package: &Package) -> usize {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use super::*;
 
     /// Minutes, for the time at which a thing was written.

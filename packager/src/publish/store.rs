@@ -11,7 +11,7 @@ use super::journal::Journal;
 use super::target::Place;
 use super::upload::{Condition, Outcome, Upload, Version};
 use super::{PublishError, retry};
-use crate::cli::ReachArgs;
+use crate::command::args::ReachArgs;
 use crate::package_json::MULTIVARIANT;
 use crate::progress::Progress;
 

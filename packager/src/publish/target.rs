@@ -8,7 +8,7 @@ use reqwest::Url;
 
 use super::PublishError;
 use super::credentials::variable;
-use crate::cli::ReachArgs;
+use crate::command::args::ReachArgs;
 
 /// Why a text is no target.
 #[derive(Debug, thiserror::Error)]

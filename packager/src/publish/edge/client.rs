@@ -18,7 +18,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::wire::{Problem, token};
 use crate::clock;
-use crate::keys::keyring;
+use crate::command::keys::keyring;
 use crate::publish::client::{causes, client};
 use crate::publish::lanes::Lanes;
 use crate::publish::store::{Chunks, Digested};

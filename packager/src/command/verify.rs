@@ -6,18 +6,18 @@ use anyhow::{Context as _, Result};
 use futures_util::{StreamExt as _, stream};
 use serde::Serialize;
 
-use super::journal::Journal;
-use super::lanes::MOST;
-use super::publication::upload;
-use super::revisions::package;
-use super::store::Digested;
-use super::upload::Condition;
-use super::{PublishError, Target, Upload, named_revision, open};
-use crate::cli::VerifyArgs;
+use super::args::VerifyArgs;
 use crate::files::package_folder;
 use crate::package::megabytes;
 use crate::package_json::{self, MULTIVARIANT, Object, Package, is_mutable};
 use crate::progress::{Progress, Step, Unit};
+use crate::publish::journal::Journal;
+use crate::publish::lanes::MOST;
+use crate::publish::publication::upload;
+use crate::publish::revisions::package;
+use crate::publish::store::Digested;
+use crate::publish::upload::Condition;
+use crate::publish::{PublishError, Target, Upload, named_revision, open};
 
 /// The report has said what is wrong.
 #[derive(Debug, thiserror::Error)]

@@ -6,7 +6,7 @@ use anyhow::Result;
 use chrono::{DateTime, Utc};
 use lectern::keyring::{Key, Keyring, KeyringError, with_new_key};
 
-use crate::cli::KeysVerb;
+use super::args::KeysVerb;
 use crate::clock;
 use crate::files::regular::read_regular;
 

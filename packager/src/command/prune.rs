@@ -6,14 +6,14 @@ use anyhow::{Context as _, Result};
 use chrono::{DateTime, Utc};
 use futures_util::{TryStreamExt as _, stream};
 
-use super::lanes::MOST;
-use super::revisions::{Inventory, Revision};
-use super::{PublishError, TEMPORARY};
-use crate::cli::PruneArgs;
+use super::args::PruneArgs;
 use crate::clock;
 use crate::package::megabytes;
 use crate::package_json;
 use crate::progress::{Progress, Unit};
+use crate::publish::lanes::MOST;
+use crate::publish::revisions::{Inventory, Revision};
+use crate::publish::{PublishError, TEMPORARY};
 
 pub(crate) async fn run(args: PruneArgs) -> Result<()> {
     let progress = Progress::new(args.json);
@@ -125,8 +125,8 @@ fn is_over(last: DateTime<Utc>, max_watch: Duration, now: DateTime<Utc>) -> bool
 
 #[cfg(test)]
 mod tests {
-    use super::super::revisions::tests::entry;
     use super::*;
+    use crate::publish::revisions::tests::entry;
 
     #[test]
     fn what_plays_what_is_kept_and_what_may_be_watched_stays() {

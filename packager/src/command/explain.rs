@@ -14,10 +14,10 @@ use lectern::pass::{self, Kind, Pass};
 use lectern::request::{Request, split_url};
 use serde::Serialize;
 
-use crate::cli::ExplainArgs;
+use super::args::ExplainArgs;
+use super::keys::{KeysError, keys_text};
 use crate::clock;
 use crate::exit::Unopened;
-use crate::keys::{KeysError, keys_text};
 
 /// What is known of a URL, in the order in which it is shown.
 #[derive(Debug, Serialize)]

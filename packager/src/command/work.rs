@@ -3,28 +3,24 @@
 //! A job may be done twice, by a worker whose lease has lapsed and by the next: both make the same bytes of the same revision,
 //! so the second finds that it is there.
 
-mod job;
-mod queue;
-
 use std::io::ErrorKind;
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
-use self::job::{Job, Uploads};
-use self::queue::{Leased, Outcome, Queue};
-use crate::cli::{HlsArgs, ShipArgs, TargetArgs, WorkArgs};
+use super::args::{HlsArgs, ShipArgs, TargetArgs, WorkArgs};
+use super::ship;
 use crate::exit::{self, Exit};
 use crate::limits::{DiskError, LimitError};
 use crate::partial;
 use crate::process::ProcessError;
 use crate::progress::Progress;
 use crate::publish::{Target, retry};
-use crate::ship;
+use crate::queue::job::{Job, Uploads};
+use crate::queue::{Leased, Outcome, Queue};
 
-pub(crate) use self::job::JobError;
-pub(crate) use self::queue::QueueError;
+use crate::queue::QueueError;
 
 /// After what failed once; twice as long after each further time.
 const FIRST_DELAY: Duration = Duration::from_secs(60);

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 use futures_util::future;
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 
-use crate::cli::ShipArgs;
+use super::args::ShipArgs;
 use crate::early::Early;
 use crate::fetch::Fetched;
 use crate::instant::{self, Rising, Stopgap};

@@ -2,6 +2,8 @@
 //! back, another gets it. The queue counts attempts, and moves what was tried too often to its dead-letter queue.
 //! <https://developers.cloudflare.com/queues/configuration/pull-consumers/>
 
+pub(crate) mod job;
+
 use std::time::Duration;
 
 use reqwest::{Client, Url};
@@ -11,8 +13,7 @@ use serde_json::{Value, json};
 use crate::exit::Exit;
 use crate::publish::client::{causes, client};
 use crate::publish::credentials::variable;
-use crate::publish::is_private;
-use crate::publish::retry;
+use crate::publish::{is_private, retry};
 use crate::redact::redacted;
 
 const API: &str = "https://api.cloudflare.com/client/v4";

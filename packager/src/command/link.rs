@@ -8,9 +8,9 @@ use lectern::object_key::{ObjectKey, Scope};
 use lectern::sdk::openable;
 use reqwest::Url;
 
-use crate::cli::{LinkArgs, LinkUse};
+use super::args::{LinkArgs, LinkUse};
+use super::keys::keyring;
 use crate::clock;
-use crate::keys::keyring;
 use crate::progress::Progress;
 use crate::publish::is_private;
 
@@ -93,7 +93,7 @@ fn with_token(mut url: Url, token: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::{Cli, Verb};
+    use crate::command::args::{Cli, Verb};
     use clap::Parser as _;
 
     fn parsed(line: &str) -> (Url, LinkArgs) {

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
-use crate::cli::SampleArgs;
+use super::args::SampleArgs;
 use crate::output::{OutputError, Scratch};
 use crate::process::{self, ProcessError};
 use crate::progress::{Progress, Unit};
