@@ -15,9 +15,9 @@ use crate::limits::{DiskError, LimitError};
 use crate::output::OutputError;
 use crate::probe::InputError;
 use crate::process::ProcessError;
-use crate::publish::PublishError;
 use crate::queue::QueueError;
 use crate::queue::job::JobError;
+use crate::storage::error::PublishError;
 use crate::verify::VerifyError;
 
 /// Everything `lectern` ends with.

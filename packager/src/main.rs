@@ -8,7 +8,6 @@ mod clock;
 mod command;
 mod container;
 mod cost;
-mod early;
 mod encode;
 mod exit;
 mod extras;
@@ -46,6 +45,7 @@ mod samples;
 #[cfg(test)]
 mod seams;
 mod shift;
+pub(crate) mod storage;
 mod tally;
 mod transport;
 mod verify;

@@ -27,8 +27,8 @@ use reqwest::Url;
 
 use crate::command::args::CheckArgs;
 use crate::exit::Exit;
-use crate::publish::is_private;
 use crate::redact::redacted;
+use crate::storage::location::is_private;
 use facts::Facts;
 pub(crate) use report::Report;
 use source::Source;

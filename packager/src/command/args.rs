@@ -16,7 +16,7 @@ use crate::exit::EXIT_CODES;
 use crate::extras::captions::CaptionsFile;
 use crate::ladder::Codec;
 use crate::limits::{LimitArgs, size};
-use crate::publish::Target;
+use crate::storage::Target;
 
 /// Packages a recording as HLS, publishes it, and mints the links that open it.
 #[derive(Debug, Parser)]

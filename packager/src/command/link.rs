@@ -12,7 +12,7 @@ use super::args::{LinkArgs, LinkUse};
 use super::keys::keyring;
 use crate::clock;
 use crate::progress::Progress;
-use crate::publish::is_private;
+use crate::storage::location::is_private;
 
 impl From<LinkUse> for Use {
     fn from(value: LinkUse) -> Self {

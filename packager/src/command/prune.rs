@@ -11,9 +11,10 @@ use crate::clock;
 use crate::package::megabytes;
 use crate::package_json;
 use crate::progress::{Progress, Unit};
-use crate::publish::lanes::MOST;
-use crate::publish::revisions::{Inventory, Revision};
-use crate::publish::{PublishError, TEMPORARY};
+use crate::publish::TEMPORARY;
+use crate::publish::inventory::{Inventory, Revision};
+use crate::storage::concurrency::MOST;
+use crate::storage::error::PublishError;
 
 pub(crate) async fn run(args: PruneArgs) -> Result<()> {
     let progress = Progress::new(args.json);
@@ -126,7 +127,7 @@ fn is_over(last: DateTime<Utc>, max_watch: Duration, now: DateTime<Utc>) -> bool
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::publish::revisions::tests::entry;
+    use crate::publish::inventory::tests::entry;
 
     #[test]
     fn what_plays_what_is_kept_and_what_may_be_watched_stays() {

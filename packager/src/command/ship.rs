@@ -8,7 +8,6 @@ use futures_util::future;
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 
 use super::args::ShipArgs;
-use crate::early::Early;
 use crate::fetch::Fetched;
 use crate::instant::{self, Rising, Stopgap};
 use crate::ladder::Rung;
@@ -17,8 +16,12 @@ use crate::package::Job;
 use crate::package_json::Package;
 use crate::partial::Partial;
 use crate::progress::{Progress, Unit};
-use crate::publish::{self, Journal, Publication, PublishError, Target};
+use crate::publish::segment_uploader::Early;
+use crate::publish::{self, Publication};
 use crate::redact::redacted;
+use crate::storage::Target;
+use crate::storage::error::PublishError;
+use crate::storage::journal::Journal;
 
 pub(crate) async fn run(args: ShipArgs) -> Result<()> {
     let limits = args.limits.asked_for();

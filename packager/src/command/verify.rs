@@ -11,13 +11,14 @@ use crate::files::package_folder;
 use crate::package::megabytes;
 use crate::package_json::{self, MULTIVARIANT, Object, Package, is_mutable};
 use crate::progress::{Progress, Step, Unit};
-use crate::publish::journal::Journal;
-use crate::publish::lanes::MOST;
+use crate::publish::inventory::package;
 use crate::publish::publication::upload;
-use crate::publish::revisions::package;
-use crate::publish::store::Digested;
-use crate::publish::upload::Condition;
-use crate::publish::{PublishError, Target, Upload, named_revision, open};
+use crate::publish::{named_revision, open};
+use crate::storage::concurrency::MOST;
+use crate::storage::error::PublishError;
+use crate::storage::journal::Journal;
+use crate::storage::object::{Condition, Upload};
+use crate::storage::{Digested, Target};
 
 /// The report has said what is wrong.
 #[derive(Debug, thiserror::Error)]

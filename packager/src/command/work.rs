@@ -16,9 +16,9 @@ use crate::limits::{DiskError, LimitError};
 use crate::partial;
 use crate::process::ProcessError;
 use crate::progress::Progress;
-use crate::publish::{Target, retry};
 use crate::queue::job::{Job, Uploads};
 use crate::queue::{Leased, Outcome, Queue};
+use crate::storage::{Target, retry};
 
 use crate::queue::QueueError;
 

@@ -16,9 +16,9 @@ use super::recording::RecordingError;
 use super::{FetchError, LARGEST_PLAYLIST};
 use crate::limits::Limits;
 use crate::progress::{Progress, Unit};
-use crate::publish::client::{causes, client};
-use crate::publish::retry;
 use crate::redact::redacted;
+use crate::storage::http::{causes, client};
+use crate::storage::retry;
 
 /// A segment of a minute at 100 Mbit/s has less.
 const LARGEST_SEGMENT: u64 = 1 << 30;

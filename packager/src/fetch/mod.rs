@@ -26,7 +26,8 @@ use crate::command::args::{HlsArgs, ReachArgs};
 use crate::exit::{self, Exit};
 use crate::limits::Limits;
 use crate::progress::Progress;
-use crate::publish::{Entry, PublishError, Target};
+use crate::storage::error::PublishError;
+use crate::storage::{Entry, Target};
 
 /// A day of segments of a second is 3 MB.
 const LARGEST_PLAYLIST: u64 = 16 << 20;

@@ -10,7 +10,9 @@ use futures_util::StreamExt as _;
 use super::FetchError;
 use super::download::Download;
 use crate::progress::{Progress, Unit};
-use crate::publish::{PublishError, Target, Version, retry};
+use crate::storage::error::PublishError;
+use crate::storage::object::Version;
+use crate::storage::{Target, retry};
 
 /// An object of which a file is made.
 #[derive(Debug, Clone, PartialEq, Eq)]

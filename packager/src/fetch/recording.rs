@@ -8,8 +8,8 @@ use std::collections::{BTreeSet, HashMap};
 use lectern::object_key::ObjectKey;
 
 use super::hls::{Listed, Said, Streams, said};
-use crate::publish::Entry;
 use crate::redact::redacted;
+use crate::storage::Entry;
 
 /// A day of segments of half a second has 172,800.
 pub(super) const MOST_SEGMENTS: usize = 200_000;

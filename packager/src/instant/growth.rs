@@ -10,9 +10,9 @@ use bytes::Bytes;
 
 use crate::boxes::{Init, join, trim, trim_priming};
 use crate::playlists::{Segment, bandwidth, growing, segment_name};
-use crate::publish::{Source, Upload};
 use crate::rendition::STUB_MICROS;
 use crate::shift::shift;
+use crate::storage::object::{Source, Upload};
 
 /// A segment is longer than its playlist has said that any would be.
 #[derive(Debug, thiserror::Error)]

@@ -11,8 +11,10 @@ use crate::plan::{PicturePlan, Plan};
 use crate::playlists;
 use crate::presentation::{Track, VideoTrack};
 use crate::progress::Progress;
-use crate::publish::{Publication, Target, Upload, upload};
+use crate::publish::{Publication, upload};
 use crate::rendition::{Rendition, measure_and_fold};
+use crate::storage::Target;
+use crate::storage::object::Upload;
 use crate::verify;
 
 /// The folder of their playlists beside what grew.

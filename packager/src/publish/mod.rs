@@ -1,20 +1,8 @@
 //! `lectern publish`, and what `ship` and the verbs that look after what is published share with it.
 
-mod bucket;
-pub(crate) mod client;
-pub(crate) mod credentials;
-mod edge;
-mod error;
-mod file;
-pub(crate) mod journal;
-pub(crate) mod lanes;
+pub(crate) mod inventory;
 pub(crate) mod publication;
-pub(crate) mod retry;
-pub(crate) mod revisions;
-mod service;
-pub(crate) mod store;
-mod target;
-pub(crate) mod upload;
+pub(crate) mod segment_uploader;
 
 use std::path::Path;
 
@@ -26,15 +14,11 @@ use crate::package::megabytes;
 use crate::package_json::{self, MULTIVARIANT, Package, is_revision};
 use crate::progress::{Progress, Unit};
 
-pub(crate) use error::PublishError;
-pub(crate) use journal::Journal;
-pub(crate) use lanes::MOST as MOST_AT_ONCE;
+use crate::storage::error::PublishError;
 
+use crate::storage::Target;
+pub(crate) use inventory::{rollback, run as revisions};
 pub(crate) use publication::{Publication, upload};
-pub(crate) use revisions::{rollback, run as revisions};
-pub(crate) use store::{Entry, Target};
-pub(crate) use target::is_private;
-pub(crate) use upload::{Source, Upload, Version};
 
 /// What a file is called before it is whole.
 pub(crate) const TEMPORARY: &str = ".lectern-";

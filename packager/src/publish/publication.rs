@@ -10,15 +10,16 @@ use futures_util::{TryStreamExt as _, future, stream};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::journal::Journal;
-use super::lanes::MOST;
-use super::store::Stored;
-use super::upload::{Condition, Outcome, Source, Upload};
-use super::{PublishError, REPLACED, Target, named_revision};
+use super::{REPLACED, named_revision};
 use crate::clock;
 use crate::files::package_folder;
 use crate::package_json::{self, MPD, MULTIVARIANT, Object, Package, is_mutable};
 use crate::progress::Step;
+use crate::storage::concurrency::MOST;
+use crate::storage::error::PublishError;
+use crate::storage::journal::Journal;
+use crate::storage::object::{Condition, Outcome, Source, Upload};
+use crate::storage::{Stored, Target};
 
 pub(crate) struct Publication<'a> {
     target: &'a Target,

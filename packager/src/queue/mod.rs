@@ -11,10 +11,11 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::exit::Exit;
-use crate::publish::client::{causes, client};
-use crate::publish::credentials::variable;
-use crate::publish::{is_private, retry};
 use crate::redact::redacted;
+use crate::storage::credentials::variable;
+use crate::storage::http::{causes, client};
+use crate::storage::location::is_private;
+use crate::storage::retry;
 
 const API: &str = "https://api.cloudflare.com/client/v4";
 const TOKEN: &str = "CLOUDFLARE_API_TOKEN";

@@ -6,12 +6,14 @@ use anyhow::{Context as _, Result};
 use chrono::{DateTime, SubsecRound as _, Utc};
 use serde::Serialize;
 
-use super::store::Entry;
-use super::{Publication, PublishError, REPLACED, Target, Upload, named_revision};
+use super::{Publication, REPLACED, named_revision};
 use crate::command::args::{RevisionsArgs, RollbackArgs};
 use crate::package::megabytes;
 use crate::package_json::{self, MPD, MULTIVARIANT, Package, is_revision};
 use crate::progress::Progress;
+use crate::storage::error::PublishError;
+use crate::storage::object::Upload;
+use crate::storage::{Entry, Target};
 
 /// Everything below a target.
 #[derive(Debug)]

@@ -16,7 +16,10 @@ use crate::parts::Part;
 use crate::pieces::Piece;
 use crate::playlists::segment_name;
 use crate::progress::Step;
-use crate::publish::{MOST_AT_ONCE, Publication, PublishError, Source, Upload};
+use crate::publish::Publication;
+use crate::storage::concurrency::MOST as MOST_AT_ONCE;
+use crate::storage::error::PublishError;
+use crate::storage::object::{Source, Upload};
 
 const BETWEEN_SCANS: Duration = Duration::from_millis(300);
 /// How many segments must exist after one that is final: the last two may yet become one.

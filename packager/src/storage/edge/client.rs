@@ -19,13 +19,13 @@ use sha2::{Digest as _, Sha256};
 use super::wire::{Problem, token};
 use crate::clock;
 use crate::command::keys::keyring;
-use crate::publish::client::{causes, client};
-use crate::publish::lanes::Lanes;
-use crate::publish::store::{Chunks, Digested};
-use crate::publish::target::Prefix;
-use crate::publish::upload::{Slice, Source, Upload, is_other_bytes};
-use crate::publish::{PublishError, retry};
 use crate::revision::hex;
+use crate::storage::concurrency::Lanes;
+use crate::storage::error::PublishError;
+use crate::storage::http::{causes, client};
+use crate::storage::location::Prefix;
+use crate::storage::object::{Slice, Source, Upload, is_other_bytes};
+use crate::storage::{Chunks, Digested, retry};
 
 const LINK_LIFE: Duration = Duration::from_secs(3600);
 /// A link is replaced while it still outlives the longest request.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::target::TargetError;
+use super::location::TargetError;
 use crate::exit::{DISK_FULL, Exit};
 use crate::package_json::PackageJsonError;
 

@@ -11,10 +11,11 @@ use sha2::{Digest as _, Sha256};
 use tokio::io::AsyncSeekExt as _;
 use tokio_util::io::ReaderStream;
 
-use super::store::{Chunks, Digested, Entry, Head, Stored};
-use super::upload::{Condition, Source, Upload, Version, is_other_bytes, other_bytes};
-use super::{PublishError, TEMPORARY};
+use super::error::PublishError;
+use super::object::{Condition, Source, Upload, Version, is_other_bytes, other_bytes};
+use super::{Chunks, Digested, Entry, Head, Stored};
 use crate::files::package_folder::{self, is_below};
+use crate::publish::TEMPORARY;
 use crate::revision::hex;
 
 /// Held while what may be replaced is compared and replaced.

@@ -1,19 +1,32 @@
 //! Where a lecture is published: a folder, a bucket, or a prefix behind an edge. What all of them can do, and nothing else.
 
+pub(crate) mod concurrency;
+pub(crate) mod credentials;
+mod edge;
+pub(crate) mod error;
+mod folder;
+pub(crate) mod http;
+pub(crate) mod journal;
+pub(crate) mod location;
+pub(crate) mod object;
+pub(crate) mod retry;
+mod s3;
+mod s3_http;
+
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use futures_util::stream::BoxStream;
 
-use super::bucket::BucketTarget;
-use super::edge::EdgeTarget;
-use super::file::FileTarget;
-use super::journal::Journal;
-use super::target::Place;
-use super::upload::{Condition, Outcome, Upload, Version};
-use super::{PublishError, retry};
 use crate::command::args::ReachArgs;
 use crate::package_json::MULTIVARIANT;
 use crate::progress::Progress;
+use edge::EdgeTarget;
+use error::PublishError;
+use folder::FileTarget;
+use journal::Journal;
+use location::Place;
+use object::{Condition, Outcome, Upload, Version};
+use s3::BucketTarget;
 
 /// Signed requests show no key, so that they are sent.
 const PLAIN_BUCKET: &str = "warning: the bucket's endpoint is reached over HTTP without TLS: the key is not sent, but everybody on \

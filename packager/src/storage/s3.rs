@@ -16,14 +16,14 @@ use object_store::{
 use sha2::{Digest as _, Sha256};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
+use super::concurrency::{Lanes, MOST};
 use super::credentials::credentials;
+use super::error::PublishError;
 use super::journal::{Begun, Journal};
-use super::lanes::{Lanes, MOST};
-use super::service::Connector;
-use super::store::{Chunks, Digested, Entry, Head, Stored};
-use super::target::Address;
-use super::upload::{Condition, Upload, Version};
-use super::{PublishError, retry};
+use super::location::Address;
+use super::object::{Condition, Upload, Version};
+use super::s3_http::Connector;
+use super::{Chunks, Digested, Entry, Head, Stored, retry};
 use crate::revision::hex;
 
 /// Above this an object goes up in parts of this, so that no body in memory is larger.

@@ -15,11 +15,11 @@ use reqwest::{Method, StatusCode};
 
 use self::client::{Client, Sent};
 use self::wire::{Completed, Created, Listed, Part, escaped};
-use super::PublishError;
+use super::error::PublishError;
 use super::journal::{Begun, Journal};
-use super::store::{Chunks, Digested, Entry, Head, Stored};
-use super::target::Prefix;
-use super::upload::{Condition, Slice, Upload, Version};
+use super::location::Prefix;
+use super::object::{Condition, Slice, Upload, Version};
+use super::{Chunks, Digested, Entry, Head, Stored};
 
 /// Above this an object goes up in parts.
 const LARGE: u64 = 64 << 20;

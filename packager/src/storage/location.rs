@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use lectern::object_key::{ObjectKey, ObjectKeyError};
 use reqwest::Url;
 
-use super::PublishError;
 use super::credentials::variable;
+use super::error::PublishError;
 use crate::command::args::ReachArgs;
 
 /// Why a text is no target.

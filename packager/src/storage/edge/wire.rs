@@ -3,7 +3,7 @@
 use reqwest::StatusCode;
 use serde::{Deserialize, Serialize};
 
-use crate::publish::PublishError;
+use crate::storage::error::PublishError;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]

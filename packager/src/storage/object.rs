@@ -10,7 +10,7 @@ use tokio::fs::File;
 use tokio::io::AsyncReadExt as _;
 use tokio_util::io::ReaderStream;
 
-use super::PublishError;
+use super::error::PublishError;
 use crate::files::package_folder;
 use crate::package_json::is_mutable;
 use crate::progress::Progress;

@@ -3,14 +3,14 @@
 
 use std::path::PathBuf;
 
-use super::PublishError;
+use super::error::PublishError;
 
 /// Neither shown nor logged.
 #[derive(Clone, PartialEq, Eq)]
-pub(super) struct Credentials {
-    pub(super) key_id: String,
-    pub(super) secret: String,
-    pub(super) session: Option<String>,
+pub(crate) struct Credentials {
+    pub(crate) key_id: String,
+    pub(crate) secret: String,
+    pub(crate) session: Option<String>,
 }
 
 impl std::fmt::Debug for Credentials {
@@ -24,7 +24,7 @@ pub(crate) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-pub(super) fn credentials(scheme: &'static str) -> Result<Credentials, PublishError> {
+pub(crate) fn credentials(scheme: &'static str) -> Result<Credentials, PublishError> {
     if let (Some(key_id), Some(secret)) = (
         variable("AWS_ACCESS_KEY_ID"),
         variable("AWS_SECRET_ACCESS_KEY"),

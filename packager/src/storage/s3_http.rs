@@ -10,12 +10,12 @@ use object_store::client::{
 };
 use reqwest::header::RETRY_AFTER;
 
-use super::client::client;
-use super::lanes::Lanes;
+use super::concurrency::Lanes;
+use super::http::client;
 use super::retry;
 
 #[derive(Debug)]
-pub(super) struct Connector(pub(super) Arc<Lanes>);
+pub(crate) struct Connector(pub(crate) Arc<Lanes>);
 
 impl HttpConnector for Connector {
     fn connect(&self, _: &ClientOptions) -> object_store::Result<HttpClient> {
