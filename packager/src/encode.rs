@@ -13,16 +13,16 @@ use crate::boxes::trim_priming;
 use crate::ffmpeg::PLAYLIST;
 use crate::iframes;
 use crate::ladder::Rung;
-use crate::loudness::{self, Gain};
 use crate::output::full_disk;
 use crate::partial::Partial;
 use crate::parts::{Cut, Part};
 use crate::place::{PieceError, Place};
 use crate::plan::{PicturePlan, Plan, SoundPlan};
-use crate::probe::file_url;
 use crate::process::{self, ProcessError, Said};
 use crate::progress::{Progress, Unit};
 use crate::rendition::measure_and_fold;
+use crate::source::file_url;
+use crate::source::loudness::{self, Gain};
 use crate::tally::{Left, Tally};
 
 /// A piece is not what it must be, whatever the reason: the picture has to be encoded as a whole.

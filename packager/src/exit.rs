@@ -13,10 +13,10 @@ use crate::extras::captions::CaptionsError;
 use crate::fetch::FetchError;
 use crate::limits::{DiskError, LimitError};
 use crate::output::OutputError;
-use crate::probe::InputError;
 use crate::process::ProcessError;
 use crate::queue::QueueError;
 use crate::queue::job::JobError;
+use crate::source::InputError;
 use crate::storage::error::PublishError;
 use crate::verify::VerifyError;
 

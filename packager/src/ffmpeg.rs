@@ -7,7 +7,7 @@ use crate::ladder::{Codec, Rung};
 use crate::parts::{Cut, Part};
 use crate::pieces::Grid;
 use crate::plan::{PicturePlan, Plan, Settings, SoundPlan};
-use crate::probe::input_options;
+use crate::source::input_options;
 
 pub(crate) const AUDIO_SAMPLE_RATE: u32 = 48_000;
 const AUDIO_KBITS: u32 = 128;

@@ -4,7 +4,7 @@ use crate::ladder::Rung;
 use crate::parts::Cut;
 use crate::pieces::Grid;
 use crate::plan::PicturePlan;
-use crate::probe::Rate;
+use crate::source::Rate;
 
 /// Seconds below which a recording may be shorter than one frame.
 pub(crate) const SHORT: f64 = 0.5;

@@ -3,7 +3,7 @@
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
-use crate::probe::{Rate, Video};
+use crate::source::{Rate, Video};
 
 /// Caps by short side, in kbit/s: capped CRF uses less where the picture allows, and these keep a segment from being
 /// heavier than its Variant Stream promises.

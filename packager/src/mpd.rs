@@ -7,7 +7,7 @@ use std::fmt::{Display, Write as _};
 use crate::ffmpeg::AUDIO_SAMPLE_RATE;
 use crate::playlists::names;
 use crate::presentation::{AudioTrack, IFrames, Presentation, Subtitles, Track, VideoTrack};
-use crate::probe::Rate;
+use crate::source::Rate;
 
 /// What segments and their addresses conform to, and what the rest does: whole files of captions and of pictures.
 const LIVE: &str = "urn:mpeg:dash:profile:isoff-live:2011";

@@ -30,12 +30,12 @@ use crate::pieces::{self, Piece};
 use crate::plan::{Plan, Settings};
 use crate::playlists::{self, shown_rate};
 use crate::presentation::{AudioTrack, Presentation, Track, VideoTrack};
-use crate::probe::landings::{is_seekable, landings};
-use crate::probe::{Pace, Source, Video, probe};
 use crate::progress::{Progress, Unit};
 use crate::redact::redacted;
 use crate::rendition::{Rendition, measure_and_fold, object, pictures};
 use crate::revision::{ffmpeg_version, hash_file, revision};
+use crate::source::seek_points::{is_seekable, landings};
+use crate::source::{Pace, Source, Video, probe};
 use crate::verify::{self, seconds};
 
 /// Parts of which what ffmpeg said is repeated in an error.

@@ -9,8 +9,8 @@ use sha2::{Digest as _, Sha256};
 
 use crate::extras::ExtrasFacts;
 use crate::plan::Settings;
-use crate::probe::{Rate, Source};
 use crate::revision::hex;
+use crate::source::{Rate, Source};
 
 pub(crate) const NAME: &str = "package.json";
 pub(crate) const MULTIVARIANT: &str = "master.m3u8";

@@ -437,7 +437,7 @@ mod tests {
         assert!(names(root.path()).is_empty());
         let partial = open(&out, REVISION).expect("it is made");
         finish(&partial, "a").await;
-        let error = crate::probe::InputError::Empty;
+        let error = crate::source::InputError::Empty;
         let _ = partial.give_up(error.into());
         assert!(names(root.path()).is_empty());
     }

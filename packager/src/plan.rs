@@ -5,11 +5,11 @@ use serde::{Deserialize, Serialize};
 use crate::command::args::EncodeArgs;
 use crate::container::Container;
 use crate::ladder::{Codec, Rung, frame_rate, ladder};
-use crate::loudness::{Gain, TARGET_LUFS};
 use crate::pieces::{Grid, Piece};
 use crate::playlists::shown_rate;
-use crate::probe::landings::is_seekable;
-use crate::probe::{Audio, Rate, Source, Video};
+use crate::source::loudness::{Gain, TARGET_LUFS};
+use crate::source::seek_points::is_seekable;
+use crate::source::{Audio, Rate, Source, Video};
 
 /// Seconds by which one stream may end before another without being filled up: less is the end of a last frame.
 const LEAST_GAP: f64 = 0.5;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::container::Container;
 use crate::iframes;
-use crate::probe::Rate;
+use crate::source::Rate;
 
 /// Everything that is listed, each list in the order in which it is written.
 #[derive(Debug, Clone, PartialEq, Default)]

@@ -11,7 +11,7 @@ use crate::package::cut;
 use crate::parts::Part;
 use crate::pieces::Piece;
 use crate::plan::Plan;
-use crate::probe::{file_url, probe};
+use crate::source::{file_url, probe};
 
 fn args() -> EncodeArgs {
     let words = "lectern package in -o out --segment-duration 1 --ladder 96";

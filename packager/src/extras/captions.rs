@@ -15,9 +15,9 @@ use crate::container::Container;
 use crate::exit::Exit;
 use crate::files::regular::read_regular;
 use crate::package_json::Object;
-use crate::probe::LONGEST;
 use crate::rendition::object;
 use crate::revision::hex;
+use crate::source::LONGEST;
 
 /// All cues in one file: for players of the MPD, and to take home beside `lecture.mp4`.
 pub(crate) const WHOLE: &str = "captions.vtt";
@@ -47,7 +47,7 @@ impl CaptionsFile {
         let Some((tag, file)) = text.split_once('=').filter(|(_, file)| !file.is_empty()) else {
             return Err("a language and a file, such as `en=talk.vtt`".to_owned());
         };
-        let language = crate::probe::language(tag);
+        let language = crate::source::language(tag);
         if language == "und" && !tag.eq_ignore_ascii_case("und") {
             return Err(format!(
                 "`{tag}` is not a language tag such as `en`, `de` or `pt-BR`"

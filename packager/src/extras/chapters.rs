@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::storyboard::words;
 use super::webvtt::{self, Cue};
-use crate::probe::{file_url, input_options};
 use crate::process::{self, ProcessError};
+use crate::source::{file_url, input_options};
 
 pub(crate) const NAME: &str = "chapters.vtt";
 pub(crate) const JSON_NAME: &str = "chapters.json";

@@ -7,9 +7,9 @@ use anyhow::{Context as _, Result};
 
 use super::captions::{Captions, CaptionsError, MOST_BYTES};
 use crate::files::regular::read_regular;
-use crate::probe::{Subtitle, file_url, input_options};
 use crate::process;
 use crate::progress::Progress;
+use crate::source::{Subtitle, file_url, input_options};
 
 /// Reads the streams as captions, all in one pass over the source. A stream without a cue gives none, and of two in one
 /// language (forced ones beside full ones) the one with more text stays.

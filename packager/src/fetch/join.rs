@@ -8,8 +8,8 @@ use anyhow::{Context as _, Result};
 
 use super::download::Download;
 use super::hls::{Sound, Streams};
-use crate::probe::{file_url, input_options};
 use crate::process;
+use crate::source::{file_url, input_options};
 
 /// Matroska takes whatever HLS may hold, and the names of tracks.
 const NAME: &str = "recording.mkv";

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::probe::Source;
+use crate::source::Source;
 
 /// Seconds by which a stream may begin before or after the lecture does, to be copied: the gap that hls.js jumps over
 /// (`maxBufferHole`).

@@ -11,8 +11,8 @@ use crate::ffmpeg::{AUDIO_SAMPLE_RATE, CHANNELS, LISTENING, hls};
 use crate::ladder::{Rung, frame_rate};
 use crate::parts::Part;
 use crate::plan::Plan;
-use crate::probe::landings::is_seekable;
-use crate::probe::{Audio, Rate, Source, Video, input_options};
+use crate::source::seek_points::is_seekable;
+use crate::source::{Audio, Rate, Source, Video, input_options};
 
 /// Seconds of a segment: the first is there sooner than one of four.
 const SEGMENT: u32 = 2;

@@ -15,7 +15,7 @@ pub(crate) use media::{growing, media, media_in};
 pub(crate) use multivariant::multivariant;
 
 use crate::container::Container;
-use crate::probe::Rate;
+use crate::source::Rate;
 
 /// A measured Media Segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

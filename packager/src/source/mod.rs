@@ -1,9 +1,10 @@
 //! What the source is: ffprobe's JSON, parsed once into typed facts.
 
-pub(crate) mod landings;
+mod ffprobe;
 pub(crate) mod language;
+pub(crate) mod loudness;
 mod pace;
-mod parse;
+pub(crate) mod seek_points;
 
 use std::ffi::OsString;
 use std::io::ErrorKind;
@@ -211,7 +212,7 @@ pub(crate) async fn probe(path: &Path) -> Result<Source, anyhow::Error> {
         return Err(InputError::Empty.into());
     }
     match process::capture("ffprobe", argv(path)).await {
-        Ok(json) => Ok(parse::parse(&json)?),
+        Ok(json) => Ok(ffprobe::parse(&json)?),
         Err(ProcessError::Failed { said, .. }) => Err(InputError::Unreadable(
             said.replace(&format!("{}: ", file_url(path).to_string_lossy()), ""),
         )
