@@ -10,7 +10,7 @@ use crate::command::verify::Broken;
 use crate::container::ContainerError;
 use crate::cost::CostError;
 use crate::extras::captions::CaptionsError;
-use crate::fetch::FetchError;
+use crate::input::FetchError;
 use crate::limits::{DiskError, LimitError};
 use crate::output::OutputError;
 use crate::process::ProcessError;

@@ -8,7 +8,7 @@ use futures_util::future;
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 
 use super::args::ShipArgs;
-use crate::fetch::Fetched;
+use crate::input::Fetched;
 use crate::instant::{self, Rising, Stopgap};
 use crate::ladder::Rung;
 use crate::limits::Limits;

@@ -10,9 +10,9 @@ use anyhow::{Context as _, Result};
 use reqwest::{Client, Response, Url};
 
 use super::download::Download;
-use super::hls::{Listed, Said, Streams, said};
-use super::join::{join, joined};
 use super::recording::RecordingError;
+use super::remux::{join, joined};
+use super::variant::{Listed, Said, Streams, said};
 use super::{FetchError, LARGEST_PLAYLIST};
 use crate::limits::Limits;
 use crate::progress::{Progress, Unit};

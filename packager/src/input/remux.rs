@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 
 use super::download::Download;
-use super::hls::{Sound, Streams};
+use super::variant::{Sound, Streams};
 use crate::process;
 use crate::source::{file_url, input_options};
 

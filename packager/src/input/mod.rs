@@ -3,12 +3,12 @@
 
 mod address;
 mod download;
-mod elsewhere;
 mod error;
-mod hls;
-mod join;
 mod objects;
 mod recording;
+mod remote_hls;
+mod remux;
+mod variant;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -18,8 +18,6 @@ use anyhow::Result;
 pub(crate) use self::address::Address;
 use self::download::Download;
 pub(crate) use self::error::FetchError;
-use self::hls::Streams;
-use self::join::{join, joined};
 use self::objects::Piece;
 use self::recording::{Playlist, Recording, RecordingError};
 use crate::command::args::{HlsArgs, ReachArgs};
@@ -28,6 +26,8 @@ use crate::limits::Limits;
 use crate::progress::Progress;
 use crate::storage::error::PublishError;
 use crate::storage::{Entry, Target};
+use remux::{join, joined};
+use variant::Streams;
 
 /// A day of segments of a second is 3 MB.
 const LARGEST_PLAYLIST: u64 = 16 << 20;
@@ -59,7 +59,7 @@ impl Fetched {
     ) -> Result<Self> {
         if hls.hls {
             let url = input.to_string_lossy();
-            let fetched = elsewhere::fetch(&url, &hls.allow_host, work, limits, progress);
+            let fetched = remote_hls::fetch(&url, &hls.allow_host, work, limits, progress);
             let (download, file) = fetched.await?;
             return Ok(Self::downloaded(download, file));
         }

@@ -7,7 +7,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use lectern::object_key::ObjectKey;
 
-use super::hls::{Listed, Said, Streams, said};
+use super::variant::{Listed, Said, Streams, said};
 use crate::redact::redacted;
 use crate::storage::Entry;
 
