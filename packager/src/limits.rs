@@ -9,8 +9,8 @@ use clap::Args;
 use tokio::time::Instant;
 
 use crate::command::args::duration;
+use crate::encode::ladder::frame_rate;
 use crate::exit::Exit;
-use crate::ladder::frame_rate;
 use crate::source::Source;
 
 const MB: u64 = 1_000_000;
@@ -249,7 +249,7 @@ pub(crate) fn shown(bytes: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::testing;
+    use crate::encode::plan::testing;
 
     #[test]
     fn sizes_have_a_number_and_a_unit() {

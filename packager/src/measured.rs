@@ -4,10 +4,10 @@ use std::path::Path;
 
 use anyhow::Result;
 
+use crate::encode::ladder::Rung;
+use crate::encode::plan::PicturePlan;
 use crate::iframes::{self, Pictures};
-use crate::ladder::Rung;
 use crate::package_json::Object;
-use crate::plan::PicturePlan;
 use crate::playlists::{self, Segment};
 use crate::presentation::{IFrames, Track};
 use crate::progress::{Progress, Unit};

@@ -4,7 +4,7 @@
 
 use std::fmt::{Display, Write as _};
 
-use crate::ffmpeg::AUDIO_SAMPLE_RATE;
+use crate::encode::argv::AUDIO_SAMPLE_RATE;
 use crate::playlists::names;
 use crate::presentation::{AudioTrack, IFrames, Presentation, Subtitles, Track, VideoTrack};
 use crate::source::Rate;

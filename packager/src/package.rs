@@ -11,12 +11,15 @@ use anyhow::{Context as _, Result};
 use crate::check;
 use crate::command::args::{EncodeArgs, PackageArgs};
 use crate::container::{Container, ContainerError};
+use crate::encode::argv::CHANNELS;
+use crate::encode::chunk::{self, Piece};
+use crate::encode::ladder::{Codec, Rung, frame_rate};
+use crate::encode::plan::{Plan, Settings};
+use crate::encode::task::Part;
 use crate::encode::{Encoding, Unfit};
 use crate::extras::{self, Extras, Ladder, Made};
-use crate::ffmpeg::CHANNELS;
 use crate::input::Fetched;
 use crate::instant::Stopgap;
-use crate::ladder::{Codec, Rung, frame_rate};
 use crate::limits::Limits;
 use crate::measured::{Measured, Shown};
 use crate::mpd;
@@ -25,9 +28,6 @@ use crate::package_json::{
     self, MPD, MULTIVARIANT, Object, Package, Picture, RenditionFacts, RootFile, SourceFacts, Tools,
 };
 use crate::partial::Partial;
-use crate::parts::Part;
-use crate::pieces::{self, Piece};
-use crate::plan::{Plan, Settings};
 use crate::playlists::{self, shown_rate};
 use crate::presentation::{AudioTrack, Presentation, Track, VideoTrack};
 use crate::progress::{Progress, Unit};
@@ -558,12 +558,12 @@ pub(crate) async fn cut(plan: &mut Plan, input: &Path, source: &Source) {
         return;
     };
     let grid = plan.grid(picture);
-    let targets: Vec<f64> = pieces::starts(lasts, grid)
+    let targets: Vec<f64> = chunk::starts(lasts, grid)
         .into_iter()
         .filter_map(|first| Piece { first, end: None }.target(grid))
         .collect();
     let landings = landings(input, source, picture.video.index, &targets).await;
-    let found = pieces::pieces(lasts, grid, &landings);
+    let found = chunk::pieces(lasts, grid, &landings);
     if let Some(picture) = &mut plan.picture {
         picture.pieces = found;
     }

@@ -7,8 +7,8 @@ use lectern::object_key::ObjectKey;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::encode::plan::Settings;
 use crate::extras::ExtrasFacts;
-use crate::plan::Settings;
 use crate::revision::hex;
 use crate::source::{Rate, Source};
 

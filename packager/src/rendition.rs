@@ -8,10 +8,10 @@ use anyhow::{Context as _, Result};
 use sha2::{Digest as _, Sha256};
 
 use crate::boxes::{self, Init};
+use crate::encode::plan::PicturePlan;
 use crate::extras;
 use crate::iframes::{self, Pictures};
 use crate::package_json::Object;
-use crate::plan::PicturePlan;
 use crate::playlists::{self, Segment};
 use crate::revision::hex;
 use crate::verify::{self, Encoded, VerifyError};

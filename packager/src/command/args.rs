@@ -12,9 +12,9 @@ use lectern::network::{Cidr, Country};
 
 use crate::container::Container;
 use crate::cost::CostArgs;
+use crate::encode::ladder::Codec;
 use crate::exit::EXIT_CODES;
 use crate::extras::captions::CaptionsFile;
-use crate::ladder::Codec;
 use crate::limits::{LimitArgs, size};
 use crate::storage::Target;
 

@@ -8,8 +8,8 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 
 use super::args::SampleArgs;
+use crate::ffmpeg::process::{self, ProcessError};
 use crate::output::{OutputError, Scratch};
-use crate::process::{self, ProcessError};
 use crate::progress::{Progress, Unit};
 
 const SLIDE_SECONDS: u32 = 8;

@@ -8,9 +8,9 @@ use futures_util::future;
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 
 use super::args::ShipArgs;
+use crate::encode::ladder::Rung;
 use crate::input::Fetched;
 use crate::instant::{self, Rising, Stopgap};
-use crate::ladder::Rung;
 use crate::limits::Limits;
 use crate::package::Job;
 use crate::package_json::Package;

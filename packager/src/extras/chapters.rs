@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::storyboard::words;
 use super::webvtt::{self, Cue};
-use crate::process::{self, ProcessError};
+use crate::ffmpeg::process::{self, ProcessError};
 use crate::source::{file_url, input_options};
 
 pub(crate) const NAME: &str = "chapters.vtt";

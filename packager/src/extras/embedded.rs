@@ -6,8 +6,8 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 
 use super::captions::{Captions, CaptionsError, MOST_BYTES};
+use crate::ffmpeg::process;
 use crate::files::regular::read_regular;
-use crate::process;
 use crate::progress::Progress;
 use crate::source::{Subtitle, file_url, input_options};
 

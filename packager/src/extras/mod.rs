@@ -24,10 +24,10 @@ use sha2::{Digest as _, Sha256};
 
 use crate::command::args::EncodeArgs;
 use crate::container::Container;
+use crate::ffmpeg::process::{self, ProcessError};
 use crate::package_json::Object;
 use crate::playlists::Segment;
 use crate::presentation::{SessionData, Subtitles};
-use crate::process::{self, ProcessError};
 use crate::progress::Progress;
 use crate::rendition::object;
 use crate::revision::hex;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::input::Input;
 use super::webvtt::{self, Cue};
-use crate::ffmpeg::key_frame_interval;
+use crate::encode::argv::key_frame_interval;
 
 pub(crate) const NAME: &str = "storyboard.vtt";
 pub(crate) const FOLDER: &str = "storyboard";

@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 
 use super::download::Download;
 use super::variant::{Sound, Streams};
-use crate::process;
+use crate::ffmpeg::process;
 use crate::source::{file_url, input_options};
 
 /// Matroska takes whatever HLS may hold, and the names of tracks.

@@ -19,11 +19,11 @@ use sha2::{Digest as _, Sha256};
 
 use crate::clock;
 use crate::command::args::EncodeArgs;
+use crate::ffmpeg::process;
 use crate::package_json::MULTIVARIANT;
 use crate::partial::Partial;
 use crate::playlists;
 use crate::presentation::{AudioTrack, Presentation, Track, VideoTrack};
-use crate::process;
 use crate::progress::{Progress, Unit};
 use crate::publish::Publication;
 use crate::revision::hex;

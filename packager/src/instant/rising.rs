@@ -5,9 +5,9 @@ use std::time::Instant as Clock;
 use anyhow::{Context as _, Result};
 
 use super::{Stopgap, master, send};
-use crate::ladder::Rung;
+use crate::encode::ladder::Rung;
+use crate::encode::plan::{PicturePlan, Plan};
 use crate::partial::Partial;
-use crate::plan::{PicturePlan, Plan};
 use crate::playlists;
 use crate::presentation::{Track, VideoTrack};
 use crate::progress::Progress;

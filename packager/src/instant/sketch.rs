@@ -7,10 +7,10 @@ use serde::Serialize;
 use super::growth::Beginning;
 use super::looked::Looked;
 use crate::command::args::EncodeArgs;
-use crate::ffmpeg::{AUDIO_SAMPLE_RATE, CHANNELS, LISTENING, hls};
-use crate::ladder::{Rung, frame_rate};
-use crate::parts::Part;
-use crate::plan::Plan;
+use crate::encode::argv::{AUDIO_SAMPLE_RATE, CHANNELS, LISTENING, hls};
+use crate::encode::ladder::{Rung, frame_rate};
+use crate::encode::plan::Plan;
+use crate::encode::task::Part;
 use crate::source::seek_points::is_seekable;
 use crate::source::{Audio, Rate, Source, Video, input_options};
 
@@ -118,7 +118,7 @@ impl Sketch {
                 lasts: video.duration,
             }
         });
-        let audio = (crate::plan::folders(&source.audio).zip(&source.audio))
+        let audio = (crate::encode::plan::folders(&source.audio).zip(&source.audio))
             .map(|(folder, audio)| {
                 let mut audio = audio.clone();
                 let start = looked

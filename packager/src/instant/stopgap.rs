@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ladder::{Codec, Rung, cap};
-use crate::plan::PicturePlan;
+use crate::encode::ladder::{Codec, Rung, cap};
+use crate::encode::plan::PicturePlan;
 use crate::presentation::{AudioTrack, Presentation, VideoTrack};
 
 /// Lines of a picture that is as good as the recording's own.
@@ -127,8 +127,8 @@ mod tests {
 
     #[test]
     fn what_is_worth_having_first_is_all_but_the_largest_and_what_plays_already() {
-        let mut picture = crate::plan::testing::picture();
-        picture.rungs = crate::ladder::ladder(1920, 1080, &[1080, 720, 480, 240]);
+        let mut picture = crate::encode::plan::testing::picture();
+        picture.rungs = crate::encode::ladder::ladder(1920, 1080, &[1080, 720, 480, 240]);
         picture.rungs.push(picture.rungs[2].with(Codec::Hevc));
         for (grown, is_aligned, expected) in [
             ((1080, HEAVY), false, "240p 480p 720p"),
@@ -151,7 +151,7 @@ mod tests {
             assert_eq!(stopgap.wants(&picture.rungs[2]), !is_aligned);
         }
         // The recording's own stream, of little, is as good as all but the whole.
-        picture.rungs = crate::ladder::ladder(854, 480, &[480, 360, 240]);
+        picture.rungs = crate::encode::ladder::ladder(854, 480, &[480, 360, 240]);
         assert_eq!(
             stopgap((480, LIGHT), &[], false).wanted(&picture),
             Vec::<Vec<Rung>>::new()

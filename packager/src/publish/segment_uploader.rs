@@ -10,10 +10,10 @@ use anyhow::{Context as _, Result};
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 
 use crate::container::Container;
+use crate::encode::chunk::Piece;
+use crate::encode::task::Part;
 use crate::package::Job;
 use crate::partial::Partial;
-use crate::parts::Part;
-use crate::pieces::Piece;
 use crate::playlists::segment_name;
 use crate::progress::Step;
 use crate::publish::Publication;

@@ -8,8 +8,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{file_url, input_options};
-use crate::ffmpeg::LISTENING;
-use crate::process::{self, ProcessError};
+use crate::encode::argv::LISTENING;
+use crate::ffmpeg::process::{self, ProcessError};
 
 /// What players and phones are made for; EBU R 128's -23 is for living rooms.
 pub(crate) const TARGET_LUFS: i32 = -16;

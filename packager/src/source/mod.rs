@@ -12,8 +12,8 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::ffmpeg::process::{self, ProcessError};
 use crate::files::regular::open_regular;
-use crate::process::{self, ProcessError};
 pub(crate) use language::language;
 pub(crate) use pace::Pace;
 

@@ -4,8 +4,8 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use super::{InputError, LONGEST, Rate, Source, Video, file_url, input_options};
-use crate::ladder::{SPARSE, frame_rate};
-use crate::process;
+use crate::encode::ladder::{SPARSE, frame_rate};
+use crate::ffmpeg::process;
 
 /// Bytes of a source for each frame at its rate, above which it pays for its frames and is not looked at. A film at
 /// 1 Mbit/s has 5,000, slides with speech at 24 kbit/s have 100, and a picture that is held for minutes has none.
@@ -107,7 +107,7 @@ fn argv(path: &Path, stream: u32) -> Vec<OsString> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::testing;
+    use crate::encode::plan::testing;
 
     fn source(average: Option<Rate>, duration: Option<f64>) -> Source {
         let mut video = testing::picture().video;

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{Source, file_url, input_options};
-use crate::process;
+use crate::ffmpeg::process;
 
 /// Demuxers that have an index of key frames, and find the one before a time.
 const INDEXED: [&str; 2] = ["mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"];

@@ -6,11 +6,11 @@ use std::process::Command;
 
 use clap::Parser as _;
 
+use super::chunk::Piece;
+use super::plan::Plan;
+use super::task::Part;
 use crate::command::args::{Cli, EncodeArgs, Verb};
 use crate::package::cut;
-use crate::parts::Part;
-use crate::pieces::Piece;
-use crate::plan::Plan;
 use crate::source::{file_url, probe};
 
 fn args() -> EncodeArgs {

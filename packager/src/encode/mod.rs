@@ -1,5 +1,16 @@
 //! Encoding: parts wait in a queue, as many at once as there are cores, and what an earlier run finished is not made again.
 
+pub(crate) mod argv;
+mod assemble;
+pub(crate) mod chunk;
+#[cfg(test)]
+mod chunk_seams_test;
+mod filters;
+pub(crate) mod ladder;
+pub(crate) mod plan;
+mod progress;
+pub(crate) mod task;
+
 use std::cell::Cell;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,20 +21,20 @@ use futures_util::future;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
 use crate::boxes::trim_priming;
-use crate::ffmpeg::PLAYLIST;
+use crate::ffmpeg::process::{self, ProcessError, Said};
 use crate::iframes;
-use crate::ladder::Rung;
 use crate::output::full_disk;
 use crate::partial::Partial;
-use crate::parts::{Cut, Part};
-use crate::place::{PieceError, Place};
-use crate::plan::{PicturePlan, Plan, SoundPlan};
-use crate::process::{self, ProcessError, Said};
 use crate::progress::{Progress, Unit};
 use crate::rendition::measure_and_fold;
 use crate::source::file_url;
 use crate::source::loudness::{self, Gain};
-use crate::tally::{Left, Tally};
+use argv::PLAYLIST;
+use assemble::{PieceError, Place};
+use ladder::Rung;
+use plan::{PicturePlan, Plan, SoundPlan};
+use progress::{Left, Tally};
+use task::{Cut, Part};
 
 /// A piece is not what it must be, whatever the reason: the picture has to be encoded as a whole.
 #[derive(Debug, thiserror::Error)]

@@ -1,8 +1,8 @@
 //! What is encoded by a command of its own: a sound track, or a piece of the picture. Pure.
 
-use crate::ladder::{Codec, Rung};
-use crate::pieces::{Grid, Piece};
-use crate::plan::{PicturePlan, Plan, SoundPlan};
+use super::chunk::{Grid, Piece};
+use super::ladder::{Codec, Rung};
+use super::plan::{PicturePlan, Plan, SoundPlan};
 
 /// What one command encodes, from one decode.
 #[derive(Debug, Clone, PartialEq)]
@@ -139,8 +139,8 @@ fn work(rungs: &[Rung]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ladder::ladder;
-    use crate::plan::testing;
+    use crate::encode::ladder::ladder;
+    use crate::encode::plan::testing;
 
     #[test]
     fn a_picture_is_encoded_in_pieces_or_else_its_largest_sizes_apart() {

@@ -2,8 +2,8 @@
 
 use std::cell::Cell;
 
-use crate::ladder::Rung;
-use crate::parts::Part;
+use super::ladder::Rung;
+use super::task::Part;
 use crate::progress::Step;
 
 /// How many parts each rung still lacks.

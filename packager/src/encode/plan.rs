@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::chunk::{Grid, Piece};
+use super::ladder::{Codec, Rung, frame_rate, ladder};
 use crate::command::args::EncodeArgs;
 use crate::container::Container;
-use crate::ladder::{Codec, Rung, frame_rate, ladder};
-use crate::pieces::{Grid, Piece};
 use crate::playlists::shown_rate;
 use crate::source::loudness::{Gain, TARGET_LUFS};
 use crate::source::seek_points::is_seekable;

@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
+use super::chunk::Grid;
+use super::ladder::Rung;
+use super::plan::PicturePlan;
+use super::task::Cut;
 use crate::boxes::Init;
 use crate::fragments::{Layout, read};
 use crate::iframes;
-use crate::ladder::Rung;
-use crate::parts::Cut;
-use crate::pieces::Grid;
-use crate::plan::PicturePlan;
 use crate::playlists::segment_name;
 use crate::shift::shift;
 

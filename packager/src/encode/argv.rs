@@ -2,11 +2,11 @@
 
 use std::ffi::OsString;
 
+use super::chunk::Grid;
+use super::ladder::{Codec, Rung};
+use super::plan::{PicturePlan, Plan, Settings, SoundPlan};
+use super::task::{Cut, Part};
 use crate::iframes;
-use crate::ladder::{Codec, Rung};
-use crate::parts::{Cut, Part};
-use crate::pieces::Grid;
-use crate::plan::{PicturePlan, Plan, Settings, SoundPlan};
 use crate::source::input_options;
 
 pub(crate) const AUDIO_SAMPLE_RATE: u32 = 48_000;
@@ -260,8 +260,8 @@ impl Args {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pieces::Piece;
-    use crate::plan::testing;
+    use crate::encode::chunk::Piece;
+    use crate::encode::plan::testing;
 
     /// One option and its value a line.
     fn lines(args: &[OsString]) -> String {

@@ -1,9 +1,9 @@
 //! The filter graph of a picture: from what a source has to the sizes that are encoded. Pure.
 
-use crate::ladder::Rung;
-use crate::parts::Cut;
-use crate::pieces::Grid;
-use crate::plan::PicturePlan;
+use super::chunk::Grid;
+use super::ladder::Rung;
+use super::plan::PicturePlan;
+use super::task::Cut;
 use crate::source::Rate;
 
 /// Seconds below which a recording may be shorter than one frame.
@@ -136,9 +136,9 @@ impl PicturePlan {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ladder::{Codec, ladder};
-    use crate::pieces::Piece;
-    use crate::plan::testing;
+    use crate::encode::chunk::Piece;
+    use crate::encode::ladder::{Codec, ladder};
+    use crate::encode::plan::testing;
 
     fn whole(plan: &PicturePlan) -> String {
         let cut = Cut {

@@ -1,0 +1,3 @@
+//! ffmpeg and ffprobe as processes.
+
+pub(crate) mod process;
