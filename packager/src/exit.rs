@@ -3,7 +3,6 @@
 use std::io::ErrorKind;
 use std::process::ExitCode;
 
-use crate::boxes::BoxError;
 use crate::check::CheckError;
 use crate::command::keys::KeysError;
 use crate::command::verify::Broken;
@@ -13,6 +12,7 @@ use crate::extras::captions::CaptionsError;
 use crate::ffmpeg::process::ProcessError;
 use crate::input::FetchError;
 use crate::limits::{DiskError, LimitError};
+use crate::mp4::BoxError;
 use crate::output::OutputError;
 use crate::queue::QueueError;
 use crate::queue::job::JobError;

@@ -2,7 +2,6 @@
 //!
 //! Standard output is data, standard error is narration. Read on in `package`, which names the steps.
 
-mod boxes;
 mod check;
 mod clock;
 mod command;
@@ -13,12 +12,11 @@ mod exit;
 mod extras;
 mod ffmpeg;
 mod files;
-mod fragments;
-mod iframes;
 mod input;
 mod instant;
 mod limits;
 mod measured;
+mod mp4;
 mod mpd;
 mod output;
 mod package;
@@ -32,8 +30,6 @@ mod queue;
 mod redact;
 mod rendition;
 mod revision;
-mod samples;
-mod shift;
 mod source;
 pub(crate) mod storage;
 mod transport;

@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use crate::encode::ladder::Rung;
 use crate::encode::plan::PicturePlan;
-use crate::iframes::{self, Pictures};
+use crate::mp4::iframe_track::{self, Pictures};
 use crate::package_json::Object;
 use crate::playlists::{self, Segment};
 use crate::presentation::{IFrames, Track};
@@ -39,7 +39,9 @@ impl Shown {
 
     pub(crate) fn playlist(&self) -> Vec<u8> {
         match self {
-            Self::File(file, _) => playlists::iframes(iframes::FILE, &file.map, &file.pictures),
+            Self::File(file, _) => {
+                playlists::iframes(iframe_track::FILE, &file.map, &file.pictures)
+            }
             Self::First(pictures) => playlists::first_pictures(pictures),
         }
     }
@@ -74,7 +76,7 @@ impl Measured {
     pub(crate) fn pictures_playlist(&self) -> String {
         match (&self.pictures, self.video.last()) {
             (Some(Shown::First(_)), Some(smallest)) => format!("{}/iframes.m3u8", smallest.folder),
-            _ => format!("{}/playlist.m3u8", iframes::FOLDER),
+            _ => format!("{}/playlist.m3u8", iframe_track::FOLDER),
         }
     }
 
@@ -86,8 +88,8 @@ impl Measured {
         let target = playlists::target_duration(&segments);
         let (peak_bandwidth, average_bandwidth) = playlists::bandwidth(&segments, target);
         let mut track = Track {
-            folder: format!("{prefix}/{}", iframes::FOLDER),
-            id: iframes::FOLDER.to_owned(),
+            folder: format!("{prefix}/{}", iframe_track::FOLDER),
+            id: iframe_track::FOLDER.to_owned(),
             codec: String::new(),
             peak_bandwidth,
             average_bandwidth,

@@ -6,7 +6,7 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use crate::container::Container;
-use crate::iframes;
+use crate::mp4::iframe_track;
 use crate::source::Rate;
 
 /// Everything that is listed, each list in the order in which it is written.
@@ -127,7 +127,7 @@ pub(crate) struct SessionData {
 impl IFrames {
     /// From the package's root.
     pub(crate) fn file(&self) -> String {
-        format!("{}/{}", self.track.folder, iframes::FILE)
+        format!("{}/{}", self.track.folder, iframe_track::FILE)
     }
 }
 

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use sha2::{Digest as _, Sha256};
 
-use crate::boxes::{self, Init};
 use crate::encode::plan::PicturePlan;
 use crate::extras;
-use crate::iframes::{self, Pictures};
+use crate::mp4::iframe_track::{self, Pictures};
+use crate::mp4::{self, Init};
 use crate::package_json::Object;
 use crate::playlists::{self, Segment};
 use crate::revision::hex;
@@ -137,7 +137,7 @@ pub(crate) async fn measure_and_fold(
 fn fold_last(folder: &Path, count: usize) -> Result<()> {
     let before = folder.join(playlists::segment_name(count - 2));
     let last = folder.join(playlists::segment_name(count - 1));
-    let joined = boxes::join(&fs::read(&before)?, &fs::read(&last)?)?;
+    let joined = mp4::join(&fs::read(&before)?, &fs::read(&last)?)?;
     fs::write(&before, joined)?;
     fs::remove_file(&last)?;
     Ok(())
@@ -160,10 +160,10 @@ pub(crate) async fn pictures(
     video: &[Segment],
     said: &str,
 ) -> Result<(Pictures, Object)> {
-    let name = format!("{}/{}", iframes::FOLDER, iframes::FILE);
+    let name = format!("{}/{}", iframe_track::FOLDER, iframe_track::FILE);
     let reading = || format!("cannot read `{name}`");
     let lasts = video.iter().map(|segment| segment.micros).sum();
-    fs::create_dir_all(folder.join(iframes::FOLDER))?;
+    fs::create_dir_all(folder.join(iframe_track::FOLDER))?;
     let mut file = BufWriter::new(fs::File::create(folder.join(&name))?);
     let opened: std::io::Result<Vec<fs::File>> = written.iter().map(fs::File::open).collect();
     let pictures = Pictures::from_ffmpeg(&mut opened.with_context(reading)?, &mut file, lasts)

@@ -1,7 +1,7 @@
 //! Whether what ffmpeg made is all of the source: its exit code 0 does not say so (a truncated MP4 gave 2.7 s of 12).
 //! Pure.
 
-use crate::iframes;
+use crate::mp4::iframe_track;
 use crate::playlists::{Picture, Segment};
 
 /// Seconds, or the share of the source, by which an encoded Rendition may differ from what the source's header says:
@@ -145,7 +145,7 @@ pub(crate) fn verify_pictures(
     if shown == lasts && pictures.iter().all(is_shown) {
         return Ok(());
     }
-    let folder = iframes::FOLDER.to_owned();
+    let folder = iframe_track::FOLDER.to_owned();
     Err(if pictures.is_empty() {
         VerifyError::Empty {
             folder,

@@ -6,7 +6,7 @@ use super::chunk::Grid;
 use super::ladder::{Codec, Rung};
 use super::plan::{PicturePlan, Plan, Settings, SoundPlan};
 use super::task::{Cut, Part};
-use crate::iframes;
+use crate::mp4::iframe_track;
 use crate::source::input_options;
 
 pub(crate) const AUDIO_SAMPLE_RATE: u32 = 48_000;
@@ -210,7 +210,7 @@ fn stills(args: &mut Args, cut: &Cut, grid: Grid) {
     args.pair("-video_track_timescale", num << doublings.unwrap_or(14));
     args.add("-f mp4");
     args.0
-        .push(format!("{}/{}", iframes::FOLDER, iframes::FILE).into());
+        .push(format!("{}/{}", iframe_track::FOLDER, iframe_track::FILE).into());
 }
 
 impl SoundPlan {

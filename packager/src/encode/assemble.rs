@@ -10,11 +10,10 @@ use super::chunk::Grid;
 use super::ladder::Rung;
 use super::plan::PicturePlan;
 use super::task::Cut;
-use crate::boxes::Init;
-use crate::fragments::{Layout, read};
-use crate::iframes;
+use crate::mp4::fragments::{Layout, read};
+use crate::mp4::retime::shift;
+use crate::mp4::{Init, iframe_track};
 use crate::playlists::segment_name;
-use crate::shift::shift;
 
 /// A Media Segment's first box: `styp`, of the brand `msdh` (ISO/IEC 23009-1 §6.3.4.2).
 const STYP: &[u8] = b"\0\0\0\x14stypmsdh\0\0\0\0msdh";
@@ -108,7 +107,7 @@ impl Place<'_> {
     /// Their times are the lecture's own, so that they tell whether the piece begins where it should.
     fn check_stills(&self) -> Result<()> {
         let first = self.plan.first_still(self.cut, self.grid);
-        let found = iframes::first(&self.stills())?;
+        let found = iframe_track::first(&self.stills())?;
         let is_right = match found {
             Some((start, timescale)) => start == self.grid.ticks(first, timescale),
             None => (self.cut.piece.frames(self.grid).1).is_none_or(|end| first >= end),
@@ -191,6 +190,8 @@ impl Place<'_> {
     }
 
     fn stills(&self) -> PathBuf {
-        self.from.join(iframes::FOLDER).join(iframes::FILE)
+        self.from
+            .join(iframe_track::FOLDER)
+            .join(iframe_track::FILE)
     }
 }

@@ -20,9 +20,8 @@ use anyhow::{Context as _, Result};
 use futures_util::future;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
-use crate::boxes::trim_priming;
 use crate::ffmpeg::process::{self, ProcessError, Said};
-use crate::iframes;
+use crate::mp4::{iframe_track, trim_priming};
 use crate::output::full_disk;
 use crate::partial::Partial;
 use crate::progress::{Progress, Unit};
@@ -227,7 +226,10 @@ impl Encoding<'_> {
         }
         if cut.has_stills {
             let stills = self.partial.own_file(&part.name());
-            fs::rename(folder.join(iframes::FOLDER).join(iframes::FILE), &stills)?;
+            fs::rename(
+                folder.join(iframe_track::FOLDER).join(iframe_track::FILE),
+                &stills,
+            )?;
             files.push(stills);
         }
         Ok(Made { words, files })
@@ -286,7 +288,7 @@ struct Made {
 fn make_folders(folder: &Path, cut: &Cut) -> Result<()> {
     let rungs = cut.rungs.iter().filter(|_| cut.piece.is_whole());
     let rungs = rungs.map(Rung::name);
-    let stills = cut.has_stills.then(|| iframes::FOLDER.to_owned());
+    let stills = cut.has_stills.then(|| iframe_track::FOLDER.to_owned());
     for name in rungs.chain(stills) {
         fs::create_dir_all(folder.join(name)).context("cannot make the folders")?;
     }

@@ -10,8 +10,8 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
-use crate::boxes::Init;
 use crate::container::Container;
+use crate::mp4::Init;
 use crate::playlists::{Picture, Segment, segment_name};
 use crate::progress::Step;
 use crate::rendition::{Rendition, object};

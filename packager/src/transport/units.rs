@@ -3,9 +3,9 @@
 
 use mp4_atom::{Avcc, Codec};
 
-use crate::boxes::{BoxError, Init, moov};
 use crate::container::Container;
-use crate::samples::Sample;
+use crate::mp4::samples::Sample;
+use crate::mp4::{BoxError, Init, moov};
 
 const START_CODE: [u8; 4] = [0, 0, 0, 1];
 /// An access unit delimiter before a picture of any kind (§7.3.2.4), which transport streams want (ISO/IEC 13818-1 §2.14.1).

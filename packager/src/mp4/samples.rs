@@ -2,7 +2,7 @@
 
 use mp4_atom::{Atom as _, Moof};
 
-use crate::boxes::{BoxError, Init, boxes};
+use super::{BoxError, Init, boxes};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Sample<'bytes> {

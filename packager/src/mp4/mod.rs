@@ -1,6 +1,11 @@
 //! What the encoded bytes say about themselves: timescale and codec of a Media Initialization Section, exact times of a
 //! Media Segment (ISO/IEC 14496-12), and the two places where ffmpeg's bytes are improved on.
 
+pub(crate) mod fragments;
+pub(crate) mod iframe_track;
+pub(crate) mod retime;
+pub(crate) mod samples;
+
 use mp4_atom::{
     Atom as _, Av1c, Codec, Decode as _, Edts, Elst, ElstEntry, Encode as _, Header, Hvcc, Moof,
     Moov, Sidx, Styp, Tfhd, Trex,

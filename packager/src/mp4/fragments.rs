@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use mp4_atom::{Atom as _, Decode as _, Header, Moof};
 
-use crate::boxes::BoxError;
+use super::BoxError;
 
 #[derive(Debug, Default)]
 pub(crate) struct Layout {
@@ -63,7 +63,7 @@ mod tests {
     use std::io::Cursor;
 
     use super::*;
-    use crate::boxes::testing::{init, segment};
+    use crate::mp4::testing::{init, segment};
 
     #[test]
     fn a_fragment_goes_on_to_the_next_and_what_is_cut_short_is_an_error() {

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use crate::boxes::BoxError;
+use super::BoxError;
 
 /// Adds to when each fragment is shown (`tfdt` §8.8.12, `sidx` §8.16.3) and to its number (`mfhd` §8.8.5).
 pub(crate) fn shift(bytes: &mut [u8], ticks: u64, fragments: u64) -> Result<(), BoxError> {
@@ -102,7 +102,8 @@ mod tests {
     use mp4_atom::{Atom as _, Encode as _, Moof, Sidx};
 
     use super::*;
-    use crate::boxes::{boxes, testing::segment};
+    use crate::mp4::boxes;
+    use crate::mp4::testing::segment;
 
     fn sidx(start: u64) -> Vec<u8> {
         let mut bytes = vec![];

@@ -11,8 +11,8 @@ use std::path::Path;
 
 use mp4_atom::{Atom as _, Encode as _, Moof, Moov, SegmentReference, Sidx};
 
-use crate::boxes::{BoxError, Init, boxes};
-use crate::fragments::{FragmentsError, Layout, read};
+use super::fragments::{FragmentsError, Layout, read};
+use super::{BoxError, Init, boxes};
 use crate::playlists::{Picture, Segment};
 
 /// Where they are, from the revision's folder.
@@ -230,7 +230,7 @@ mod tests {
     use std::io::Cursor;
 
     use super::*;
-    use crate::boxes::testing::{init, picture};
+    use crate::mp4::testing::{init, picture};
 
     #[test]
     fn the_last_picture_ends_with_the_lecture_and_an_index_finds_them_all() {
