@@ -18,6 +18,7 @@ mod limits;
 mod measured;
 mod mp4;
 mod mpd;
+mod mpegts;
 mod output;
 mod package;
 mod package_json;
@@ -32,7 +33,6 @@ mod rendition;
 mod revision;
 mod source;
 pub(crate) mod storage;
-mod transport;
 mod verify;
 
 use std::io::Write as _;

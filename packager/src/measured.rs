@@ -7,12 +7,12 @@ use anyhow::Result;
 use crate::encode::ladder::Rung;
 use crate::encode::plan::PicturePlan;
 use crate::mp4::iframe_track::{self, Pictures};
+use crate::mpegts::remux;
 use crate::package_json::Object;
 use crate::playlists::{self, Segment};
 use crate::presentation::{IFrames, Track};
 use crate::progress::{Progress, Unit};
 use crate::rendition::Rendition;
-use crate::transport;
 
 pub(crate) struct Measured {
     /// As the plan has them, largest first.
@@ -63,7 +63,7 @@ impl Measured {
         let Self { video, audio, .. } = self;
         let total = video.iter().chain(&audio).map(bytes).sum();
         let step = progress.step("wrapping", Unit::Bytes, total);
-        let streams = transport::wrap(revision, video, audio, is_sound_alone, &step).await?;
+        let streams = remux::wrap(revision, video, audio, is_sound_alone, &step).await?;
         step.finish();
         Ok(Self {
             pictures: (!streams.video.is_empty()).then_some(Shown::First(streams.pictures)),

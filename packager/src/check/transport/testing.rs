@@ -1,8 +1,8 @@
 //! Transport streams for tests, as they should be and otherwise.
 
 use super::{AAC, H264};
-use crate::transport::units::Unit;
-use crate::transport::write::Writer;
+use crate::mpegts::access_unit::Unit;
+use crate::mpegts::muxer::Writer;
 
 const VIDEO: u16 = 0x100;
 const AUDIO: u16 = 0x101;

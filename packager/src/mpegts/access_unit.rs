@@ -23,7 +23,7 @@ pub(crate) struct Unit {
 
 impl Unit {
     /// `reordering` is by how many ticks of the track pictures are decoded before they are shown.
-    pub(super) fn new(
+    pub(crate) fn new(
         sample: &Sample<'_>,
         init: &Init,
         reordering: u64,
@@ -53,7 +53,7 @@ impl Unit {
 
 /// What MP4 says once and a transport stream with every unit.
 #[derive(Debug, Clone)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     H264(Box<Avcc>),
     /// The header of a frame without data.
     Aac([u8; 7]),
@@ -61,7 +61,7 @@ pub(super) enum Kind {
 
 impl Kind {
     /// From a Media Initialization Section.
-    pub(super) fn of(init: &[u8]) -> Result<Self, BoxError> {
+    pub(crate) fn of(init: &[u8]) -> Result<Self, BoxError> {
         let moov = moov(init)?;
         let track = moov.trak.first().ok_or(BoxError::Missing("trak"))?;
         match track.mdia.minf.stbl.stsd.codecs.first() {
@@ -91,7 +91,7 @@ impl Kind {
     }
 
     /// A sample as a unit's data, and whether a player may begin with it.
-    pub(super) fn unwrapped(&self, sample: &[u8]) -> Result<(bool, Vec<u8>), BoxError> {
+    pub(crate) fn unwrapped(&self, sample: &[u8]) -> Result<(bool, Vec<u8>), BoxError> {
         match self {
             Self::H264(config) => annex_b(config, sample),
             Self::Aac(header) => {

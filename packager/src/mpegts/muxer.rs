@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::units::Unit;
+use super::access_unit::Unit;
 
 /// Stream types (Table 2-34).
 pub(crate) const AAC: u8 = 0x0f;

@@ -1,22 +1,19 @@
 //! A package as MPEG-2 Transport Streams, for devices that know nothing else: the access units of its CMAF segments,
 //! wrapped anew, segment by segment. Nothing is encoded again, and times are the ones that were measured.
 
-pub(crate) mod units;
-pub(crate) mod write;
-
 use std::collections::VecDeque;
 use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
+use super::access_unit::{Kind, Unit};
+use super::muxer::Writer;
 use crate::container::Container;
 use crate::mp4::Init;
 use crate::playlists::{Picture, Segment, segment_name};
 use crate::progress::Step;
 use crate::rendition::{Rendition, object};
-use units::{Kind, Unit};
-use write::Writer;
 
 /// PIDs, as most muxers have them.
 const VIDEO: u16 = 0x100;
@@ -220,8 +217,8 @@ struct Muxer {
 
 impl Muxer {
     fn new(has_video: bool, has_audio: bool) -> Self {
-        let video = has_video.then_some((write::H264, VIDEO));
-        let audio = has_audio.then_some((write::AAC, AUDIO));
+        let video = has_video.then_some((super::muxer::H264, VIDEO));
+        let audio = has_audio.then_some((super::muxer::AAC, AUDIO));
         Self {
             writer: Writer::default(),
             streams: video.into_iter().chain(audio).collect(),
