@@ -6,11 +6,11 @@ use anyhow::Result;
 
 use crate::encode::ladder::Rung;
 use crate::encode::plan::PicturePlan;
+use crate::manifest::hls::{self, Segment};
+use crate::manifest::presentation::{IFrames, Track};
 use crate::mp4::iframe_track::{self, Pictures};
 use crate::mpegts::remux;
 use crate::package_json::Object;
-use crate::playlists::{self, Segment};
-use crate::presentation::{IFrames, Track};
 use crate::progress::{Progress, Unit};
 use crate::rendition::Rendition;
 
@@ -26,11 +26,11 @@ pub(crate) enum Shown {
     /// In a file of their own, with its path from the revision's folder.
     File(Box<Pictures>, Object),
     /// The first of each transport stream of the smallest rung.
-    First(Vec<playlists::Picture>),
+    First(Vec<hls::Picture>),
 }
 
 impl Shown {
-    fn pictures(&self) -> &[playlists::Picture] {
+    fn pictures(&self) -> &[hls::Picture] {
         match self {
             Self::File(file, _) => &file.pictures,
             Self::First(pictures) => pictures,
@@ -39,10 +39,8 @@ impl Shown {
 
     pub(crate) fn playlist(&self) -> Vec<u8> {
         match self {
-            Self::File(file, _) => {
-                playlists::iframes(iframe_track::FILE, &file.map, &file.pictures)
-            }
-            Self::First(pictures) => playlists::first_pictures(pictures),
+            Self::File(file, _) => hls::iframes(iframe_track::FILE, &file.map, &file.pictures),
+            Self::First(pictures) => hls::first_pictures(pictures),
         }
     }
 }
@@ -85,8 +83,8 @@ impl Measured {
         let segments: Vec<Segment> = (shown.pictures().iter())
             .map(|picture| picture.segment)
             .collect();
-        let target = playlists::target_duration(&segments);
-        let (peak_bandwidth, average_bandwidth) = playlists::bandwidth(&segments, target);
+        let target = hls::target_duration(&segments);
+        let (peak_bandwidth, average_bandwidth) = hls::bandwidth(&segments, target);
         let mut track = Track {
             folder: format!("{prefix}/{}", iframe_track::FOLDER),
             id: iframe_track::FOLDER.to_owned(),

@@ -10,7 +10,6 @@ use anyhow::{Context as _, Result};
 
 use crate::check;
 use crate::command::args::{EncodeArgs, PackageArgs};
-use crate::container::{Container, ContainerError};
 use crate::encode::argv::CHANNELS;
 use crate::encode::chunk::{self, Piece};
 use crate::encode::ladder::{Codec, Rung, frame_rate};
@@ -21,15 +20,16 @@ use crate::extras::{self, Extras, Ladder, Made};
 use crate::input::Fetched;
 use crate::instant::Stopgap;
 use crate::limits::Limits;
+use crate::manifest::container::{Container, ContainerError};
+use crate::manifest::dash;
+use crate::manifest::hls::{self, shown_rate};
+use crate::manifest::presentation::{AudioTrack, Presentation, Track, VideoTrack};
 use crate::measured::{Measured, Shown};
-use crate::mpd;
 use crate::output::{self, Found, OutputError};
 use crate::package_json::{
     self, MPD, MULTIVARIANT, Object, Package, Picture, RenditionFacts, RootFile, SourceFacts, Tools,
 };
 use crate::partial::Partial;
-use crate::playlists::{self, shown_rate};
-use crate::presentation::{AudioTrack, Presentation, Track, VideoTrack};
 use crate::progress::{Progress, Unit};
 use crate::redact::redacted;
 use crate::rendition::{Rendition, measure_and_fold, object, pictures};
@@ -392,7 +392,7 @@ impl Job {
             let all = measured.video.iter().chain(&measured.audio);
             all.filter(|rendition| !rendition.segments.is_empty())
         };
-        let target = playlists::target_duration(all().flat_map(|rendition| &rendition.segments));
+        let target = hls::target_duration(all().flat_map(|rendition| &rendition.segments));
         let mut objects: Vec<Object> = vec![];
         let mut playlist_objects = vec![];
         let prefix = format!("v/{}", self.revision);
@@ -402,7 +402,7 @@ impl Job {
                 path: format!("{prefix}/{}", object.path),
                 ..object.clone()
             }));
-            let playlist = playlists::media(&rendition.segments, target, container);
+            let playlist = hls::media(&rendition.segments, target, container);
             fs::write(folder.join(name).join("playlist.m3u8"), &playlist)?;
             playlist_objects.push(object(format!("{prefix}/{name}/playlist.m3u8"), &playlist));
         }
@@ -430,8 +430,8 @@ impl Job {
         presentation.subtitles = made.facts.subtitles(&prefix);
         presentation.session_data = session_data;
         // No DASH player takes transport streams.
-        let manifest = (container == Container::Cmaf).then(|| (MPD, mpd::mpd(&presentation)));
-        let master = (MULTIVARIANT, playlists::multivariant(&presentation));
+        let manifest = (container == Container::Cmaf).then(|| (MPD, dash::mpd(&presentation)));
+        let master = (MULTIVARIANT, hls::multivariant(&presentation));
         let mut root_files = vec![];
         for (path, text) in manifest.into_iter().chain([master]) {
             fs::write(root.join(path), &text)?;
@@ -464,7 +464,7 @@ impl Job {
     }
 
     fn facts(&self, rendition: &Rendition, target: u64) -> RenditionFacts {
-        let (peak, average) = playlists::bandwidth(&rendition.segments, target);
+        let (peak, average) = hls::bandwidth(&rendition.segments, target);
         let picture = self.plan.picture.as_ref().and_then(|picture| {
             let mut rungs = picture.rungs.iter();
             let rung = rungs.find(|rung| rung.name() == rendition.folder)?;

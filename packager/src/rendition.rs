@@ -9,10 +9,10 @@ use sha2::{Digest as _, Sha256};
 
 use crate::encode::plan::PicturePlan;
 use crate::extras;
+use crate::manifest::hls::{self, Segment};
 use crate::mp4::iframe_track::{self, Pictures};
 use crate::mp4::{self, Init};
 use crate::package_json::Object;
-use crate::playlists::{self, Segment};
 use crate::revision::hex;
 use crate::verify::{self, Encoded, VerifyError};
 
@@ -75,7 +75,7 @@ impl Rendition {
         let (mut segments, mut ticks) = (vec![], vec![]);
         let (mut end, mut reordering) = (0, 0);
         loop {
-            let name = playlists::segment_name(segments.len());
+            let name = hls::segment_name(segments.len());
             let bytes = match fs::read(path.join(&name)) {
                 Ok(bytes) => bytes,
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => break,
@@ -135,8 +135,8 @@ pub(crate) async fn measure_and_fold(
 
 /// The last of `count` segments becomes part of the one before it.
 fn fold_last(folder: &Path, count: usize) -> Result<()> {
-    let before = folder.join(playlists::segment_name(count - 2));
-    let last = folder.join(playlists::segment_name(count - 1));
+    let before = folder.join(hls::segment_name(count - 2));
+    let last = folder.join(hls::segment_name(count - 1));
     let joined = mp4::join(&fs::read(&before)?, &fs::read(&last)?)?;
     fs::write(&before, joined)?;
     fs::remove_file(&last)?;

@@ -7,10 +7,10 @@ use std::path::Path;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-use crate::container::Container;
 use crate::encode::plan::Plan;
 use crate::ffmpeg::process::{self, ProcessError};
 use crate::files::regular::open_regular;
+use crate::manifest::container::Container;
 use crate::progress::Step;
 
 /// Raised whenever the same recipe would give different bytes: playlists, initialization sections, folding.

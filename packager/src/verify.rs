@@ -1,8 +1,8 @@
 //! Whether what ffmpeg made is all of the source: its exit code 0 does not say so (a truncated MP4 gave 2.7 s of 12).
 //! Pure.
 
+use crate::manifest::hls::{Picture, Segment};
 use crate::mp4::iframe_track;
-use crate::playlists::{Picture, Segment};
 
 /// Seconds, or the share of the source, by which an encoded Rendition may differ from what the source's header says:
 /// headers round, and count a last picture's duration or not.

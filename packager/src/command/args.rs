@@ -10,12 +10,12 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use lectern::http::cors::OriginPattern;
 use lectern::network::{Cidr, Country};
 
-use crate::container::Container;
 use crate::cost::CostArgs;
 use crate::encode::ladder::Codec;
 use crate::exit::EXIT_CODES;
 use crate::extras::captions::CaptionsFile;
 use crate::limits::{LimitArgs, size};
+use crate::manifest::container::Container;
 use crate::storage::Target;
 
 /// Packages a recording as HLS, publishes it, and mints the links that open it.

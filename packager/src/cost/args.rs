@@ -7,7 +7,7 @@ use super::money::decimal;
 use super::month::Question;
 use super::prices::Assumptions;
 use super::quotes::{Included, Plan};
-use crate::container::Container;
+use crate::manifest::container::Container;
 
 /// Beyond these it is no longer a school, and sums would no longer fit.
 const MOST_MINUTES: u128 = 1_000_000_000;

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::prices::LadderRates;
-use crate::container::Container;
+use crate::manifest::container::Container;
 
 /// Short side of what `lecture.mp4` holds at most.
 const TO_TAKE_HOME: u32 = 720;

@@ -10,10 +10,10 @@ use super::chunk::Grid;
 use super::ladder::Rung;
 use super::plan::PicturePlan;
 use super::task::Cut;
+use crate::manifest::hls::segment_name;
 use crate::mp4::fragments::{Layout, read};
 use crate::mp4::retime::shift;
 use crate::mp4::{Init, iframe_track};
-use crate::playlists::segment_name;
 
 /// A Media Segment's first box: `styp`, of the brand `msdh` (ISO/IEC 23009-1 §6.3.4.2).
 const STYP: &[u8] = b"\0\0\0\x14stypmsdh\0\0\0\0msdh";

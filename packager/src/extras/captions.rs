@@ -11,9 +11,9 @@ use sha2::{Digest as _, Sha256};
 
 use super::subrip;
 use super::webvtt::{self, Cue, SyntaxError, Track};
-use crate::container::Container;
 use crate::exit::Exit;
 use crate::files::regular::read_regular;
+use crate::manifest::container::Container;
 use crate::package_json::Object;
 use crate::rendition::object;
 use crate::revision::hex;

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use tempfile::NamedTempFile;
 
-use crate::playlists::segment_name;
+use crate::manifest::hls::segment_name;
 
 /// The Media Initialization Section and Media Segments in the order of a list, which is removed when this is dropped.
 /// A list and not a playlist: what is read is one MP4 file, so nothing depends on how a demuxer of playlists counts time.

@@ -23,11 +23,11 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::command::args::EncodeArgs;
-use crate::container::Container;
 use crate::ffmpeg::process::{self, ProcessError};
+use crate::manifest::container::Container;
+use crate::manifest::hls::Segment;
+use crate::manifest::presentation::{SessionData, Subtitles};
 use crate::package_json::Object;
-use crate::playlists::Segment;
-use crate::presentation::{SessionData, Subtitles};
 use crate::progress::Progress;
 use crate::rendition::object;
 use crate::revision::hex;

@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::Picture;
 use super::input::Input;
 use super::storyboard::{jpeg, words};
-use crate::playlists::Segment;
+use crate::manifest::hls::Segment;
 
 pub(crate) const NAME: &str = "poster.jpg";
 /// Pixels of the longer side: what a course page shows at twice the density.

@@ -20,10 +20,10 @@ use sha2::{Digest as _, Sha256};
 use crate::clock;
 use crate::command::args::EncodeArgs;
 use crate::ffmpeg::process;
+use crate::manifest::hls;
+use crate::manifest::presentation::{AudioTrack, Presentation, Track, VideoTrack};
 use crate::package_json::MULTIVARIANT;
 use crate::partial::Partial;
-use crate::playlists;
-use crate::presentation::{AudioTrack, Presentation, Track, VideoTrack};
 use crate::progress::{Progress, Unit};
 use crate::publish::Publication;
 use crate::revision::hex;
@@ -220,7 +220,7 @@ async fn send(publication: &Publication<'_>, uploads: Vec<Upload>) -> Result<(),
 }
 
 fn master(presentation: &Presentation) -> Upload {
-    Upload::of_bytes(MULTIVARIANT, playlists::multivariant(presentation))
+    Upload::of_bytes(MULTIVARIANT, hls::multivariant(presentation))
 }
 
 /// What is known of how much it takes before it has ended is a guess.

@@ -7,9 +7,9 @@ use anyhow::{Context as _, Result};
 use super::{Stopgap, master, send};
 use crate::encode::ladder::Rung;
 use crate::encode::plan::{PicturePlan, Plan};
+use crate::manifest::hls;
+use crate::manifest::presentation::{Track, VideoTrack};
 use crate::partial::Partial;
-use crate::playlists;
-use crate::presentation::{Track, VideoTrack};
 use crate::progress::Progress;
 use crate::publish::{Publication, upload};
 use crate::rendition::{Rendition, measure_and_fold};
@@ -83,7 +83,7 @@ impl Rising<'_> {
         let encoded = rendition.encoded(plan.expected().0);
         verify::verify(None, &[encoded], &[], "")?;
         let target = self.stopgap.target_duration;
-        if playlists::target_duration(&rendition.segments) > target {
+        if hls::target_duration(&rendition.segments) > target {
             return Ok(None);
         }
         let source = format!("v/{}", publication.revision());
@@ -94,7 +94,7 @@ impl Rising<'_> {
         send(publication, objects.collect()).await?;
         let own = format!("v/{}/{OWN}/{name}", self.stopgap.revision);
         let way = format!("../../../{}/{name}/", publication.revision());
-        let listed = playlists::media_in(&way, &rendition.segments, target);
+        let listed = hls::media_in(&way, &rendition.segments, target);
         let playlist = Upload::of_bytes(&format!("{own}/playlist.m3u8"), listed);
         publication.send(&playlist).await?;
         Ok(Some(self.track(own, rung, picture, rendition)))
@@ -107,8 +107,7 @@ impl Rising<'_> {
         picture: &PicturePlan,
         rendition: Rendition,
     ) -> VideoTrack {
-        let (peak, average) =
-            playlists::bandwidth(&rendition.segments, self.stopgap.target_duration);
+        let (peak, average) = hls::bandwidth(&rendition.segments, self.stopgap.target_duration);
         VideoTrack {
             track: Track {
                 folder,

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::encode::ladder::{Codec, Rung, cap};
 use crate::encode::plan::PicturePlan;
-use crate::presentation::{AudioTrack, Presentation, VideoTrack};
+use crate::manifest::presentation::{AudioTrack, Presentation, VideoTrack};
 
 /// Lines of a picture that is as good as the recording's own.
 const GOOD: u32 = 720;
@@ -86,7 +86,7 @@ impl Stopgap {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::presentation::testing::video;
+    use crate::manifest::presentation::testing::video;
 
     const HEAVY: u64 = 2_800_001;
     const LIGHT: u64 = 2_800_000;

@@ -13,7 +13,7 @@ use mp4_atom::{Atom as _, Encode as _, Moof, Moov, SegmentReference, Sidx};
 
 use super::fragments::{FragmentsError, Layout, read};
 use super::{BoxError, Init, boxes};
-use crate::playlists::{Picture, Segment};
+use crate::manifest::hls::{Picture, Segment};
 
 /// Where they are, from the revision's folder.
 pub(crate) const FOLDER: &str = "iframes";

@@ -3,7 +3,7 @@
 
 use mp4_atom::{Avcc, Codec};
 
-use crate::container::Container;
+use crate::manifest::container::Container;
 use crate::mp4::samples::Sample;
 use crate::mp4::{BoxError, Init, moov};
 

@@ -9,9 +9,9 @@ use anyhow::{Context as _, Result};
 
 use super::access_unit::{Kind, Unit};
 use super::muxer::Writer;
-use crate::container::Container;
+use crate::manifest::container::Container;
+use crate::manifest::hls::{Picture, Segment, segment_name};
 use crate::mp4::Init;
-use crate::playlists::{Picture, Segment, segment_name};
 use crate::progress::Step;
 use crate::rendition::{Rendition, object};
 

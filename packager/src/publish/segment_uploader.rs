@@ -9,12 +9,12 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 
-use crate::container::Container;
 use crate::encode::chunk::Piece;
 use crate::encode::task::Part;
+use crate::manifest::container::Container;
+use crate::manifest::hls::segment_name;
 use crate::package::Job;
 use crate::partial::Partial;
-use crate::playlists::segment_name;
 use crate::progress::Step;
 use crate::publish::Publication;
 use crate::storage::concurrency::MOST as MOST_AT_ONCE;

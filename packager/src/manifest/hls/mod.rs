@@ -4,17 +4,16 @@
 //! have it read what is written here.
 
 pub(crate) mod iframes;
-mod languages;
 pub(crate) mod media;
 pub(crate) mod multivariant;
 mod tags;
 
 pub(crate) use iframes::{Picture, first_pictures, iframes};
-pub(crate) use languages::names;
+
 pub(crate) use media::{growing, media, media_in};
 pub(crate) use multivariant::multivariant;
 
-use crate::container::Container;
+use super::container::Container;
 use crate::source::Rate;
 
 /// A measured Media Segment.
@@ -88,16 +87,16 @@ fn rate(run: Segment) -> u64 {
 mod testing {
     use super::Segment;
 
-    pub(super) fn text(bytes: Vec<u8>) -> String {
+    pub(crate) fn text(bytes: Vec<u8>) -> String {
         String::from_utf8(bytes).expect("playlists are UTF-8")
     }
 
-    pub(super) fn segment(micros: u64, bytes: u64) -> Segment {
+    pub(crate) fn segment(micros: u64, bytes: u64) -> Segment {
         Segment { micros, bytes }
     }
 
     /// What a parser of somebody else's reads.
-    pub(super) fn parsed(playlist: &[u8]) -> m3u8_rs::Playlist {
+    pub(crate) fn parsed(playlist: &[u8]) -> m3u8_rs::Playlist {
         m3u8_rs::parse_playlist_res(playlist).expect("it is a playlist")
     }
 }

@@ -4,9 +4,9 @@
 
 use std::fmt::{Display, Write as _};
 
+use super::language_names::names;
+use super::presentation::{AudioTrack, IFrames, Presentation, Subtitles, Track, VideoTrack};
 use crate::encode::argv::AUDIO_SAMPLE_RATE;
-use crate::playlists::names;
-use crate::presentation::{AudioTrack, IFrames, Presentation, Subtitles, Track, VideoTrack};
 use crate::source::Rate;
 
 /// What segments and their addresses conform to, and what the rest does: whole files of captions and of pictures.
@@ -316,7 +316,7 @@ fn escaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::presentation::testing::{audio, captions, iframes, video};
+    use crate::manifest::presentation::testing::{audio, captions, iframes, video};
 
     #[test]
     fn an_mpd_lists_the_segments_of_the_playlists_with_exact_times() {

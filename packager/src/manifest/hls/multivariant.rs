@@ -1,9 +1,12 @@
 //! The Multivariant Playlist (RFC 8216bis §4.4.6).
 
+use super::shown_rate;
 use super::tags::{Tag, yes};
-use super::{names, shown_rate};
-use crate::container::Container;
-use crate::presentation::{AudioTrack, IFrames, Presentation, SessionData, Subtitles, VideoTrack};
+use crate::manifest::container::Container;
+use crate::manifest::language_names::names;
+use crate::manifest::presentation::{
+    AudioTrack, IFrames, Presentation, SessionData, Subtitles, VideoTrack,
+};
 
 const AUDIO_GROUP: &str = "audio";
 const SUBTITLES_GROUP: &str = "subtitles";
@@ -187,7 +190,7 @@ fn codecs<'a, const N: usize>(video: [&'a str; N], audio: &'a [AudioTrack]) -> S
 mod tests {
     use super::super::testing::{parsed, text};
     use super::*;
-    use crate::presentation::testing::{audio, captions, iframes, session_data, video};
+    use crate::manifest::presentation::testing::{audio, captions, iframes, session_data, video};
 
     fn lecture() -> Presentation {
         let mut commentary = audio("en");

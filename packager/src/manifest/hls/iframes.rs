@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::tags::{Tag, seconds};
 use super::{Segment, target_duration};
-use crate::container::Container;
+use crate::manifest::container::Container;
 
 /// All pictures are in one file: the edge signs one URL for all of them, and publishing them takes one request instead
 /// of 1,800 an hour.

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use crate::container::Container;
+use super::container::Container;
 use crate::mp4::iframe_track;
 use crate::source::Rate;
 

@@ -2,7 +2,7 @@
 
 use super::Segment;
 use super::tags::{Tag, seconds};
-use crate::container::Container;
+use crate::manifest::container::Container;
 
 pub(crate) fn media(segments: &[Segment], target_duration: u64, container: Container) -> Vec<u8> {
     listed("", segments, target_duration, container)
