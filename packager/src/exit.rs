@@ -7,18 +7,18 @@ use crate::check::CheckError;
 use crate::command::keys::KeysError;
 use crate::command::verify::Broken;
 use crate::cost::CostError;
+use crate::encode::completeness::VerifyError;
 use crate::extras::captions::CaptionsError;
 use crate::ffmpeg::process::ProcessError;
 use crate::input::FetchError;
 use crate::limits::{DiskError, LimitError};
 use crate::manifest::container::ContainerError;
 use crate::mp4::BoxError;
-use crate::output::OutputError;
+use crate::package::output::OutputError;
 use crate::queue::QueueError;
 use crate::queue::job::JobError;
 use crate::source::InputError;
 use crate::storage::error::PublishError;
-use crate::verify::VerifyError;
 
 /// Everything `lectern` ends with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

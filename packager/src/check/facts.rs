@@ -15,7 +15,7 @@ use super::session::SessionObject;
 use super::source::{MOST_INIT, MOST_PLAYLIST, MOST_SEGMENT, Source, Unread, resolve};
 use super::text::{WebVtt, web_vtt};
 use super::transport::Transport;
-use crate::revision::hex;
+use crate::package::revision::hex;
 
 /// Requests under way at once, and so segments in memory.
 const AHEAD: usize = 4;

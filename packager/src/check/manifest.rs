@@ -9,7 +9,7 @@ use super::facts::Rendition;
 use super::playlist::shown;
 use super::source::{MOST_PLAYLIST, Source};
 use super::xml::{self, Element};
-use crate::package_json;
+use crate::package::manifest_json;
 
 const MANIFEST: &str = "manifest.mpd";
 const MOST_SEGMENTS: u64 = 100_000;
@@ -239,7 +239,7 @@ fn seconds(text: &str) -> Option<f64> {
 /// What of `package.json` is read: anything else may have that name too, and is not ours without `objects`.
 #[derive(Deserialize)]
 struct Listing {
-    objects: Vec<package_json::Object>,
+    objects: Vec<manifest_json::Object>,
 }
 
 /// What is not as the first `package.json` in these folders has it.
@@ -251,7 +251,7 @@ pub(crate) async fn package_json(
     for folder in folders {
         let Ok(at) = source
             .root()
-            .join(&format!("{folder}{}", package_json::NAME))
+            .join(&format!("{folder}{}", manifest_json::NAME))
         else {
             continue;
         };

@@ -16,7 +16,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::transport::testing::{Stream, bare_key, picture, voice};
 use crate::mpegts::muxer::Writer;
-use crate::revision::hex;
+use crate::package::revision::hex;
 
 const SYNC: u32 = 0x0200_0000;
 const NON_SYNC: u32 = 0x0101_0000;

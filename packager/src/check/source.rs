@@ -14,9 +14,9 @@ use sha2::{Digest as _, Sha256};
 use super::CheckError;
 use super::playlist::{Place, Playlist, shown};
 use crate::files::regular::open_regular;
-use crate::package_json::MULTIVARIANT;
+use crate::package::manifest_json::MULTIVARIANT;
+use crate::package::revision::hex;
 use crate::redact::redacted;
-use crate::revision::hex;
 
 pub(crate) const MOST_PLAYLIST: u64 = 8 << 20;
 pub(crate) const MOST_INIT: u64 = 1 << 20;

@@ -8,8 +8,7 @@ use futures_util::{TryStreamExt as _, stream};
 
 use super::args::PruneArgs;
 use crate::clock;
-use crate::package::megabytes;
-use crate::package_json;
+use crate::package::{manifest_json, megabytes};
 use crate::progress::{Progress, Unit};
 use crate::publish::TEMPORARY;
 use crate::publish::inventory::{Inventory, Revision};
@@ -37,7 +36,7 @@ pub(crate) async fn run(args: PruneArgs) -> Result<()> {
         let step = progress.step("removing", Unit::Bytes, bytes);
         for revision in &doomed {
             // Without it, it is nothing to go back to; the rest is.
-            let own = package_json::own_path(&revision.name);
+            let own = manifest_json::own_path(&revision.name);
             target.remove(&own).await.with_context(pruning)?;
             let rest = revision.entries.iter().filter(|entry| entry.path != own);
             stream::iter(rest.map(Ok::<_, PublishError>))

@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 
 use super::args::SampleArgs;
 use crate::ffmpeg::process::{self, ProcessError};
-use crate::output::{OutputError, Scratch};
+use crate::package::output::{OutputError, Scratch};
 use crate::progress::{Progress, Unit};
 
 const SLIDE_SECONDS: u32 = 8;

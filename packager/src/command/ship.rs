@@ -13,8 +13,7 @@ use crate::input::Fetched;
 use crate::instant::{self, Rising, Stopgap};
 use crate::limits::Limits;
 use crate::package::Job;
-use crate::package_json::Package;
-use crate::partial::Partial;
+use crate::package::manifest_json::Package;
 use crate::progress::{Progress, Unit};
 use crate::publish::segment_uploader::Early;
 use crate::publish::{self, Publication};
@@ -22,6 +21,7 @@ use crate::redact::redacted;
 use crate::storage::Target;
 use crate::storage::error::PublishError;
 use crate::storage::journal::Journal;
+use crate::workdir::Partial;
 
 pub(crate) async fn run(args: ShipArgs) -> Result<()> {
     let limits = args.limits.asked_for();

@@ -8,8 +8,8 @@ use serde::Serialize;
 
 use super::args::VerifyArgs;
 use crate::files::package_folder;
+use crate::package::manifest_json::{self, MULTIVARIANT, Object, Package, is_mutable};
 use crate::package::megabytes;
-use crate::package_json::{self, MULTIVARIANT, Object, Package, is_mutable};
 use crate::progress::{Progress, Step, Unit};
 use crate::publish::inventory::package;
 use crate::publish::publication::upload;
@@ -101,7 +101,7 @@ pub(crate) async fn run(args: VerifyArgs) -> Result<()> {
     let own = package.own_path();
     if let (Some(fault), Some(folder)) = (own_fault, &args.repair) {
         let json =
-            package_folder::read(folder, &own, package_json::MAX_BYTES).with_context(verifying)?;
+            package_folder::read(folder, &own, manifest_json::MAX_BYTES).with_context(verifying)?;
         let upload = Upload::of_bytes(&own, json);
         let put = target.put(&upload, &Condition::Any, &Journal::none()).await;
         put.with_context(verifying)?;

@@ -14,11 +14,11 @@ use super::ship;
 use crate::exit::{self, Exit};
 use crate::ffmpeg::process::ProcessError;
 use crate::limits::{DiskError, LimitError};
-use crate::partial;
 use crate::progress::Progress;
 use crate::queue::job::{Job, Uploads};
 use crate::queue::{Leased, Outcome, Queue};
 use crate::storage::{Target, retry};
+use crate::workdir;
 
 use crate::queue::QueueError;
 
@@ -189,7 +189,7 @@ async fn attempt(
 /// Removes folders of jobs that nothing has worked in for so long, and says how many. The disk has to last longer than
 /// any job.
 fn tidy(folder: &Path, after: Duration, progress: Progress) -> usize {
-    match partial::remove_abandoned(folder, after) {
+    match workdir::remove_abandoned(folder, after) {
         Ok(0) => 0,
         Ok(removed) => {
             progress.note(format_args!(

@@ -1,8 +1,8 @@
 //! Where a picture is cut into pieces that are encoded one by one, side by side. Pure: it follows from the source and the
 //! settings, and never from the machine, so that the bytes do not either.
 
+use super::completeness::tolerance;
 use crate::source::Rate;
-use crate::verify::tolerance;
 
 /// Into how many pieces, roughly: enough for eight cores, few enough that starting one costs nothing beside it.
 const PIECES: f64 = 8.0;

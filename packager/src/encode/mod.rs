@@ -5,10 +5,12 @@ mod assemble;
 pub(crate) mod chunk;
 #[cfg(test)]
 mod chunk_seams_test;
+pub(crate) mod completeness;
 mod filters;
 pub(crate) mod ladder;
 pub(crate) mod plan;
 mod progress;
+pub(crate) mod rendition;
 pub(crate) mod task;
 
 use std::cell::Cell;
@@ -22,17 +24,17 @@ use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
 use crate::ffmpeg::process::{self, ProcessError, Said};
 use crate::mp4::{iframe_track, trim_priming};
-use crate::output::full_disk;
-use crate::partial::Partial;
+use crate::package::output::full_disk;
 use crate::progress::{Progress, Unit};
-use crate::rendition::measure_and_fold;
 use crate::source::file_url;
 use crate::source::loudness::{self, Gain};
+use crate::workdir::Partial;
 use argv::PLAYLIST;
 use assemble::{PieceError, Place};
 use ladder::Rung;
 use plan::{PicturePlan, Plan, SoundPlan};
 use progress::{Left, Tally};
+use rendition::measure_and_fold;
 use task::{Cut, Part};
 
 /// A piece is not what it must be, whatever the reason: the picture has to be encoded as a whole.

@@ -11,12 +11,12 @@ use sha2::{Digest as _, Sha256};
 
 use super::subrip;
 use super::webvtt::{self, Cue, SyntaxError, Track};
+use crate::encode::rendition::object;
 use crate::exit::Exit;
 use crate::files::regular::read_regular;
 use crate::manifest::container::Container;
-use crate::package_json::Object;
-use crate::rendition::object;
-use crate::revision::hex;
+use crate::package::manifest_json::Object;
+use crate::package::revision::hex;
 use crate::source::LONGEST;
 
 /// All cues in one file: for players of the MPD, and to take home beside `lecture.mp4`.

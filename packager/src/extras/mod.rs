@@ -23,14 +23,14 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::command::args::EncodeArgs;
+use crate::encode::rendition::object;
 use crate::ffmpeg::process::{self, ProcessError};
 use crate::manifest::container::Container;
 use crate::manifest::hls::Segment;
 use crate::manifest::presentation::{SessionData, Subtitles};
-use crate::package_json::Object;
+use crate::package::manifest_json::Object;
+use crate::package::revision::hex;
 use crate::progress::Progress;
-use crate::rendition::object;
-use crate::revision::hex;
 use crate::source::{Source, Subtitle};
 use captions::{Captions, CaptionsFacts};
 use chapters::Chapter;

@@ -7,10 +7,10 @@ use anyhow::{Context as _, Result};
 use sha2::{Digest as _, Sha256};
 
 use crate::limits::{LimitError, Limits};
-use crate::output::OutputError;
-use crate::partial::{self, remove_folder};
+use crate::package::output::OutputError;
+use crate::package::revision::hex;
 use crate::progress::Progress;
-use crate::revision::hex;
+use crate::workdir::{self, remove_folder};
 
 /// Of a name on most file systems 255; a longer one says no more.
 const LONGEST_NAME: usize = 120;
@@ -39,9 +39,9 @@ impl Download {
         let mut digest = hex(&Sha256::digest(identity));
         digest.truncate(16);
         let root = work.join(format!("lectern-input-{digest}"));
-        partial::make_private(work, &root)
+        workdir::make_private(work, &root)
             .with_context(|| format!("cannot make a folder in `{}`", work.display()))?;
-        let lock = partial::lock(&root)?.ok_or_else(|| OutputError::Busy(root.clone()))?;
+        let lock = workdir::lock(&root)?.ok_or_else(|| OutputError::Busy(root.clone()))?;
         Ok(Self {
             root,
             progress,

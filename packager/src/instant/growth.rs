@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use bytes::Bytes;
 
+use crate::encode::rendition::STUB_MICROS;
 use crate::manifest::hls::{Segment, bandwidth, growing, segment_name};
 use crate::mp4::retime::shift;
 use crate::mp4::{Init, join, trim, trim_priming};
-use crate::rendition::STUB_MICROS;
 use crate::storage::object::{Source, Upload};
 
 /// A segment is longer than its playlist has said that any would be.

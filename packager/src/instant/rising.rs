@@ -5,17 +5,17 @@ use std::time::Instant as Clock;
 use anyhow::{Context as _, Result};
 
 use super::{Stopgap, master, send};
+use crate::encode::completeness;
 use crate::encode::ladder::Rung;
 use crate::encode::plan::{PicturePlan, Plan};
+use crate::encode::rendition::{Rendition, measure_and_fold};
 use crate::manifest::hls;
 use crate::manifest::presentation::{Track, VideoTrack};
-use crate::partial::Partial;
 use crate::progress::Progress;
 use crate::publish::{Publication, upload};
-use crate::rendition::{Rendition, measure_and_fold};
 use crate::storage::Target;
 use crate::storage::object::Upload;
-use crate::verify;
+use crate::workdir::Partial;
 
 /// The folder of their playlists beside what grew.
 const OWN: &str = "lecture";
@@ -81,7 +81,7 @@ impl Rising<'_> {
         let folder = partial.revision_folder();
         let rendition = measure_and_fold(&folder, name.clone(), "").await?;
         let encoded = rendition.encoded(plan.expected().0);
-        verify::verify(None, &[encoded], &[], "")?;
+        completeness::verify(None, &[encoded], &[], "")?;
         let target = self.stopgap.target_duration;
         if hls::target_duration(&rendition.segments) > target {
             return Ok(None);

@@ -9,11 +9,11 @@ use anyhow::{Context as _, Result};
 
 use super::access_unit::{Kind, Unit};
 use super::muxer::Writer;
+use crate::encode::rendition::{Rendition, object};
 use crate::manifest::container::Container;
 use crate::manifest::hls::{Picture, Segment, segment_name};
 use crate::mp4::Init;
 use crate::progress::Step;
-use crate::rendition::{Rendition, object};
 
 /// PIDs, as most muxers have them.
 const VIDEO: u16 = 0x100;

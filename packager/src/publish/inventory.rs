@@ -8,8 +8,8 @@ use serde::Serialize;
 
 use super::{Publication, REPLACED, named_revision};
 use crate::command::args::{RevisionsArgs, RollbackArgs};
+use crate::package::manifest_json::{self, MPD, MULTIVARIANT, Package, is_revision};
 use crate::package::megabytes;
-use crate::package_json::{self, MPD, MULTIVARIANT, Package, is_revision};
 use crate::progress::Progress;
 use crate::storage::error::PublishError;
 use crate::storage::object::Upload;
@@ -99,7 +99,7 @@ impl Inventory {
 impl Revision {
     /// When its `package.json` was written, which is when all that it lists was there.
     pub(crate) fn published(&self) -> Option<DateTime<Utc>> {
-        self.modified(package_json::NAME)
+        self.modified(manifest_json::NAME)
     }
 
     pub(crate) fn replaced(&self) -> Option<DateTime<Utc>> {
@@ -236,7 +236,7 @@ pub(crate) async fn package(target: &Target, revision: &str) -> Result<Package, 
     if !is_revision(revision) {
         return Err(none());
     }
-    let path = package_json::own_path(revision);
+    let path = manifest_json::own_path(revision);
     let stored = target.get(&path).await?.ok_or_else(none)?;
     Package::parse(&stored.bytes, revision).map_err(|why| PublishError::BadPackage { path, why })
 }
@@ -246,7 +246,7 @@ fn missing(revision: &Revision, package: &Package) -> usize {
     let there: HashMap<&str, u64> = (revision.entries.iter())
         .map(|entry| (entry.path.as_str(), entry.bytes))
         .collect();
-    let own = |path: &str| !package_json::is_mutable(path);
+    let own = |path: &str| !manifest_json::is_mutable(path);
     (package.objects.iter())
         .filter(|object| own(&object.path))
         .filter(|object| there.get(object.path.as_str()) != Some(&object.bytes))

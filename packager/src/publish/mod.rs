@@ -10,8 +10,8 @@ use anyhow::{Context as _, Result};
 
 use crate::command::args::PublishArgs;
 use crate::files::package_folder::{self, PackageFiles};
+use crate::package::manifest_json::{self, MULTIVARIANT, Package, is_revision};
 use crate::package::megabytes;
-use crate::package_json::{self, MULTIVARIANT, Package, is_revision};
 use crate::progress::{Progress, Unit};
 
 use crate::storage::error::PublishError;
@@ -74,8 +74,8 @@ pub(crate) fn open(folder: &Path) -> Result<Package, PublishError> {
     let master = String::from_utf8_lossy(&master);
     let revision = named_revision(&master)
         .ok_or_else(|| incomplete(format!("its `{MULTIVARIANT}` names no revision")))?;
-    let own = package_json::own_path(revision);
-    let package = Package::parse(&read(&own, package_json::MAX_BYTES)?, revision)
+    let own = manifest_json::own_path(revision);
+    let package = Package::parse(&read(&own, manifest_json::MAX_BYTES)?, revision)
         .map_err(|error| incomplete(format!("of its `{own}`, {error}")))?;
     let mut files = PackageFiles::new(folder);
     for object in &package.objects {

@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use super::{REPLACED, named_revision};
 use crate::clock;
 use crate::files::package_folder;
-use crate::package_json::{self, MPD, MULTIVARIANT, Object, Package, is_mutable};
+use crate::package::manifest_json::{self, MPD, MULTIVARIANT, Object, Package, is_mutable};
 use crate::progress::Step;
 use crate::storage::concurrency::MOST;
 use crate::storage::error::PublishError;
@@ -179,7 +179,7 @@ impl<'a> Publication<'a> {
     ) -> Result<(), PublishError> {
         let own = package.own_path();
         let json =
-            package_folder::read(folder, &own, package_json::MAX_BYTES).map_err(|source| {
+            package_folder::read(folder, &own, manifest_json::MAX_BYTES).map_err(|source| {
                 PublishError::Read {
                     path: folder.join(&own),
                     source,

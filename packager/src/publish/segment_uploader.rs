@@ -14,12 +14,12 @@ use crate::encode::task::Part;
 use crate::manifest::container::Container;
 use crate::manifest::hls::segment_name;
 use crate::package::Job;
-use crate::partial::Partial;
 use crate::progress::Step;
 use crate::publish::Publication;
 use crate::storage::concurrency::MOST as MOST_AT_ONCE;
 use crate::storage::error::PublishError;
 use crate::storage::object::{Source, Upload};
+use crate::workdir::Partial;
 
 const BETWEEN_SCANS: Duration = Duration::from_millis(300);
 /// How many segments must exist after one that is final: the last two may yet become one.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::location::TargetError;
 use crate::exit::{DISK_FULL, Exit};
-use crate::package_json::PackageJsonError;
+use crate::package::manifest_json::PackageJsonError;
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PublishError {

@@ -15,8 +15,8 @@ use super::error::PublishError;
 use super::object::{Condition, Source, Upload, Version, is_other_bytes, other_bytes};
 use super::{Chunks, Digested, Entry, Head, Stored};
 use crate::files::package_folder::{self, is_below};
+use crate::package::revision::hex;
 use crate::publish::TEMPORARY;
-use crate::revision::hex;
 
 /// Held while what may be replaced is compared and replaced.
 const LOCK: &str = ".lectern-lock";

@@ -18,7 +18,7 @@ use chrono::{DateTime, Utc};
 use futures_util::stream::BoxStream;
 
 use crate::command::args::ReachArgs;
-use crate::package_json::MULTIVARIANT;
+use crate::package::manifest_json::MULTIVARIANT;
 use crate::progress::Progress;
 use edge::EdgeTarget;
 use error::PublishError;

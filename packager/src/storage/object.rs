@@ -12,9 +12,9 @@ use tokio_util::io::ReaderStream;
 
 use super::error::PublishError;
 use crate::files::package_folder;
-use crate::package_json::is_mutable;
+use crate::package::manifest_json::is_mutable;
+use crate::package::revision::{hash_file, hex};
 use crate::progress::Progress;
-use crate::revision::{hash_file, hex};
 
 /// How much of a file is read at once.
 const CHUNK: usize = 64 << 10;

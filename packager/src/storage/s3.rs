@@ -24,7 +24,7 @@ use super::location::Address;
 use super::object::{Condition, Upload, Version};
 use super::s3_http::Connector;
 use super::{Chunks, Digested, Entry, Head, Stored, retry};
-use crate::revision::hex;
+use crate::package::revision::hex;
 
 /// Above this an object goes up in parts of this, so that no body in memory is larger.
 const PART: u64 = 8 << 20;

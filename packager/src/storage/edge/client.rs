@@ -19,7 +19,7 @@ use sha2::{Digest as _, Sha256};
 use super::wire::{Problem, token};
 use crate::clock;
 use crate::command::keys::keyring;
-use crate::revision::hex;
+use crate::package::revision::hex;
 use crate::storage::concurrency::Lanes;
 use crate::storage::error::PublishError;
 use crate::storage::http::{causes, client};

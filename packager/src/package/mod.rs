@@ -2,6 +2,11 @@
 //!
 //! In four steps that `ship` takes too: prepare (what is it, what will it be called), encode, measure, describe.
 
+pub(crate) mod manifest_json;
+mod measurements;
+pub(crate) mod output;
+pub(crate) mod revision;
+
 use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,8 +17,10 @@ use crate::check;
 use crate::command::args::{EncodeArgs, PackageArgs};
 use crate::encode::argv::CHANNELS;
 use crate::encode::chunk::{self, Piece};
+use crate::encode::completeness::{self, seconds};
 use crate::encode::ladder::{Codec, Rung, frame_rate};
 use crate::encode::plan::{Plan, Settings};
+use crate::encode::rendition::{Rendition, measure_and_fold, object, pictures};
 use crate::encode::task::Part;
 use crate::encode::{Encoding, Unfit};
 use crate::extras::{self, Extras, Ladder, Made};
@@ -24,19 +31,17 @@ use crate::manifest::container::{Container, ContainerError};
 use crate::manifest::dash;
 use crate::manifest::hls::{self, shown_rate};
 use crate::manifest::presentation::{AudioTrack, Presentation, Track, VideoTrack};
-use crate::measured::{Measured, Shown};
-use crate::output::{self, Found, OutputError};
-use crate::package_json::{
-    self, MPD, MULTIVARIANT, Object, Package, Picture, RenditionFacts, RootFile, SourceFacts, Tools,
-};
-use crate::partial::Partial;
 use crate::progress::{Progress, Unit};
 use crate::redact::redacted;
-use crate::rendition::{Rendition, measure_and_fold, object, pictures};
-use crate::revision::{ffmpeg_version, hash_file, revision};
 use crate::source::seek_points::{is_seekable, landings};
 use crate::source::{Pace, Source, Video, probe};
-use crate::verify::{self, seconds};
+use crate::workdir::Partial;
+use manifest_json::{
+    MPD, MULTIVARIANT, Object, Package, Picture, RenditionFacts, RootFile, SourceFacts, Tools,
+};
+use measurements::{Measured, Shown};
+use output::{Found, OutputError};
+use revision::{ffmpeg_version, hash_file, revision};
 
 /// Parts of which what ffmpeg said is repeated in an error.
 const MOST_SAID: usize = 3;
@@ -348,7 +353,7 @@ impl Job {
         }
         let encoded = |(rendition, expected)| Rendition::encoded(rendition, expected);
         let (shown, heard) = self.plan.expected();
-        verify::verify(
+        completeness::verify(
             self.source.media.duration,
             &video
                 .iter()
@@ -459,7 +464,7 @@ impl Job {
         };
         let mut json = serde_json::to_vec_pretty(&package)?;
         json.push(b'\n');
-        fs::write(folder.join(package_json::NAME), json)?;
+        fs::write(folder.join(manifest_json::NAME), json)?;
         Ok(package)
     }
 

@@ -4,15 +4,15 @@ use std::path::Path;
 
 use anyhow::Result;
 
+use super::manifest_json::Object;
 use crate::encode::ladder::Rung;
 use crate::encode::plan::PicturePlan;
+use crate::encode::rendition::Rendition;
 use crate::manifest::hls::{self, Segment};
 use crate::manifest::presentation::{IFrames, Track};
 use crate::mp4::iframe_track::{self, Pictures};
 use crate::mpegts::remux;
-use crate::package_json::Object;
 use crate::progress::{Progress, Unit};
-use crate::rendition::Rendition;
 
 pub(crate) struct Measured {
     /// As the plan has them, largest first.

@@ -3,10 +3,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::manifest_json::{self, Package};
 use crate::exit::Exit;
 use crate::files::package_folder::{self, PackageFiles};
-use crate::package_json::{self, Package};
-use crate::partial::remove_folder;
+use crate::workdir::remove_folder;
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum OutputError {
@@ -62,8 +62,8 @@ pub(crate) fn inspect(folder: &Path, revision: &str) -> std::io::Result<Found> {
 
 /// The package of a revision, if there is one.
 pub(crate) fn read(folder: &Path, revision: &str) -> Option<Package> {
-    let own = package_json::own_path(revision);
-    let json = package_folder::read(folder, &own, package_json::MAX_BYTES).ok()?;
+    let own = manifest_json::own_path(revision);
+    let json = package_folder::read(folder, &own, manifest_json::MAX_BYTES).ok()?;
     Package::parse(&json, revision).ok()
 }
 

@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::exit::{self, Exit};
 use crate::extras::describe;
-use crate::output::OutputError;
-use crate::package_json::{Object, Package};
+use crate::package::manifest_json::{Object, Package};
+use crate::package::output::OutputError;
 use crate::progress::Progress;
 
 /// Records, what is being encoded, and the lock: all that is no part of the package.

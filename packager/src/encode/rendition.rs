@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use sha2::{Digest as _, Sha256};
 
+use super::completeness::{self, Encoded, VerifyError};
 use crate::encode::plan::PicturePlan;
 use crate::extras;
 use crate::manifest::hls::{self, Segment};
 use crate::mp4::iframe_track::{self, Pictures};
 use crate::mp4::{self, Init};
-use crate::package_json::Object;
-use crate::revision::hex;
-use crate::verify::{self, Encoded, VerifyError};
+use crate::package::manifest_json::Object;
+use crate::package::revision::hex;
 
 /// A last segment below this becomes part of the one before: what the audio encoder's priming pushed over the boundary,
 /// or the last few pictures.
@@ -62,7 +62,7 @@ impl Rendition {
         let reading = |name: &str| format!("cannot read `{folder}/{name}`");
         let empty = || VerifyError::Empty {
             folder: folder.clone(),
-            said: verify::said(said),
+            said: completeness::said(said),
         };
         let Ok(bytes) = fs::read(path.join("init.mp4")) else {
             return Err(empty().into());
@@ -86,7 +86,7 @@ impl Rendition {
                 return Err(VerifyError::Hole {
                     folder,
                     segment: segments.len(),
-                    said: verify::said(said),
+                    said: completeness::said(said),
                 }
                 .into());
             }
@@ -169,6 +169,6 @@ pub(crate) async fn pictures(
     let pictures = Pictures::from_ffmpeg(&mut opened.with_context(reading)?, &mut file, lasts)
         .with_context(reading)?;
     file.flush()?;
-    verify::verify_pictures(&pictures.pictures, lasts, plan.picture_step(), said)?;
+    completeness::verify_pictures(&pictures.pictures, lasts, plan.picture_step(), said)?;
     Ok((pictures, extras::describe(folder, &name).await?))
 }

@@ -7,9 +7,9 @@ use lectern::object_key::ObjectKey;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use super::revision::hex;
 use crate::encode::plan::Settings;
 use crate::extras::ExtrasFacts;
-use crate::revision::hex;
 use crate::source::{Rate, Source};
 
 pub(crate) const NAME: &str = "package.json";
