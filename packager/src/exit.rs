@@ -8,7 +8,7 @@ use crate::command::keys::KeysError;
 use crate::command::verify::Broken;
 use crate::cost::CostError;
 use crate::encode::completeness::VerifyError;
-use crate::extras::captions::CaptionsError;
+use crate::extras::subtitles::captions::CaptionsError;
 use crate::ffmpeg::process::ProcessError;
 use crate::input::FetchError;
 use crate::limits::{DiskError, LimitError};

@@ -13,7 +13,7 @@ use lectern::network::{Cidr, Country};
 use crate::cost::CostArgs;
 use crate::encode::ladder::Codec;
 use crate::exit::EXIT_CODES;
-use crate::extras::captions::CaptionsFile;
+use crate::extras::subtitles::captions::CaptionsFile;
 use crate::limits::{LimitArgs, size};
 use crate::manifest::container::Container;
 use crate::storage::Target;

@@ -7,7 +7,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::storyboard::words;
-use super::webvtt::{self, Cue};
+use super::subtitles::webvtt::{self, Cue};
 use crate::ffmpeg::process::{self, ProcessError};
 use crate::source::{file_url, input_options};
 

@@ -2,16 +2,13 @@
 //! captions and chapters. Together they cost a few hundredths of the ladder's time, since only key frames of the smallest
 //! rung are decoded.
 
-pub(crate) mod captions;
 mod chapters;
-mod embedded;
-mod input;
-mod look;
-mod mp4;
+mod concat_input;
+mod download_mp4;
 mod poster;
 mod storyboard;
-mod subrip;
-mod webvtt;
+pub(crate) mod subtitles;
+mod thumbnail_score;
 
 use std::ffi::OsString;
 use std::fs;
@@ -32,10 +29,10 @@ use crate::package::manifest_json::Object;
 use crate::package::revision::hex;
 use crate::progress::Progress;
 use crate::source::{Source, Subtitle};
-use captions::{Captions, CaptionsFacts};
 use chapters::Chapter;
-use input::Input;
-use look::{Best, Look};
+use concat_input::Input;
+use subtitles::captions::{Captions, CaptionsFacts};
+use thumbnail_score::{Best, Look};
 
 /// What players are told of as `EXT-X-SESSION-DATA`. Apple's chapters have a `DATA-ID` of Apple's. Its poster has one as well,
 /// but as a `VALUE`, which no edge signs; and a storyboard has none that anybody knows.
@@ -106,7 +103,7 @@ impl ExtrasFacts {
             .iter()
             .map(|facts| Subtitles {
                 playlist: format!("{prefix}/{}/playlist.m3u8", facts.folder),
-                file: format!("{prefix}/{}/{}", facts.folder, captions::WHOLE),
+                file: format!("{prefix}/{}/{}", facts.folder, subtitles::captions::WHOLE),
                 id: format!("subtitles-{}", facts.language),
                 language: facts.language.clone(),
                 title: facts.title.clone(),
@@ -146,14 +143,14 @@ impl Extras {
         args: &EncodeArgs,
         progress: Progress,
     ) -> Result<Self> {
-        let mut captions = captions::read_all(&args.captions)?;
+        let mut captions = subtitles::captions::read_all(&args.captions)?;
         let is_given = |stream: &&Subtitle| {
             let mut given = captions.iter();
             given.any(|given| given.language == stream.language)
         };
         let streams = source.subtitles.iter().filter(|stream| !is_given(stream));
         let streams: Vec<Subtitle> = streams.cloned().collect();
-        captions.extend(embedded::extract(input, &streams, progress).await?);
+        captions.extend(subtitles::embedded::extract(input, &streams, progress).await?);
         Ok(Self {
             captions,
             chapters: chapters(input, progress).await?,
@@ -194,8 +191,9 @@ impl Extras {
         if self.has_mp4 {
             join(revision, ladder)
                 .await
-                .with_context(|| format!("cannot make `{}`", mp4::NAME))?;
-            made.objects.push(describe(revision, mp4::NAME).await?);
+                .with_context(|| format!("cannot make `{}`", download_mp4::NAME))?;
+            made.objects
+                .push(describe(revision, download_mp4::NAME).await?);
         }
         Ok(made)
     }
@@ -298,7 +296,7 @@ async fn chapters(input: &Path, progress: Progress) -> Result<Vec<Chapter>> {
 }
 
 async fn join(revision: &Path, ladder: &Ladder<'_>) -> Result<()> {
-    let rung = mp4::rung(&ladder.video);
+    let rung = download_mp4::rung(&ladder.video);
     let video = rung
         .map(|rung| Input::of(revision, rung.folder, 0..rung.segments.len()))
         .transpose()?;
@@ -307,9 +305,12 @@ async fn join(revision: &Path, ladder: &Ladder<'_>) -> Result<()> {
         .audio
         .map(|(folder, segments)| Input::of(revision, folder, 0..segments))
         .transpose()?;
-    let argv = mp4::argv(video.as_ref(), reordering, audio.as_ref());
+    let argv = download_mp4::argv(video.as_ref(), reordering, audio.as_ref());
     run(argv, revision).await?;
-    mp4::verify(&revision.join(mp4::NAME), ladder.micros as f64 / 1e6)?;
+    download_mp4::verify(
+        &revision.join(download_mp4::NAME),
+        ladder.micros as f64 / 1e6,
+    )?;
     Ok(())
 }
 

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::ops::Range;
 
 use super::Picture;
-use super::input::Input;
+use super::concat_input::Input;
 use super::storyboard::{jpeg, words};
 use crate::manifest::hls::Segment;
 

@@ -4,8 +4,8 @@ use std::ffi::OsString;
 
 use serde::{Deserialize, Serialize};
 
-use super::input::Input;
-use super::webvtt::{self, Cue};
+use super::concat_input::Input;
+use super::subtitles::webvtt::{self, Cue};
 use crate::encode::argv::key_frame_interval;
 
 pub(crate) const NAME: &str = "storyboard.vtt";

@@ -91,7 +91,7 @@ fn argv(input: &Path, streams: &[Subtitle]) -> Vec<OsString> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::extras::webvtt;
+    use crate::extras::subtitles::webvtt;
     use std::process::Command;
 
     #[tokio::test]

@@ -22,7 +22,7 @@ use crate::source::LONGEST;
 /// All cues in one file: for players of the MPD, and to take home beside `lecture.mp4`.
 pub(crate) const WHOLE: &str = "captions.vtt";
 /// Ten hours of captions are under a megabyte.
-pub(super) const MOST_BYTES: u64 = 16 << 20;
+pub(crate) const MOST_BYTES: u64 = 16 << 20;
 /// What all segments may have. Each holds the cues that are shown while it lasts, and the styles of all.
 const MOST_WRITTEN: u64 = 64 << 20;
 /// Segments of the longest lecture.

@@ -7,7 +7,7 @@ use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 
 use super::Picture;
-use super::input::Input;
+use super::concat_input::Input;
 use super::storyboard::words;
 
 pub(crate) const NAME: &str = "lecture.mp4";
