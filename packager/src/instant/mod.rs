@@ -3,11 +3,11 @@
 //! A revision of its own, of growing playlists (EVENT, RFC 8216bis §4.4.3.5). The lecture's own rungs are listed beside it or
 //! in its place as each is there, and then the lecture replaces it as one replaces another: who watches it is not disturbed.
 
-mod growth;
-mod looked;
-mod rising;
-mod sketch;
-mod stopgap;
+mod event_rendition;
+mod gop;
+mod plan;
+mod provisional;
+mod upgrade;
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -32,11 +32,11 @@ use crate::storage::concurrency::MOST as MOST_AT_ONCE;
 use crate::storage::error::PublishError;
 use crate::storage::object::Upload;
 use crate::workdir::Partial;
-use growth::Growth;
-use looked::Looked;
-pub(crate) use rising::Rising;
-use sketch::{Sketch, may_copy};
-pub(crate) use stopgap::Stopgap;
+use event_rendition::Growth;
+use gop::Looked;
+use plan::{Sketch, may_copy};
+pub(crate) use provisional::Stopgap;
+pub(crate) use upgrade::Rising;
 
 /// Between looks at what is there; R2 takes one write a second of a playlist.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(100);

@@ -4,8 +4,8 @@ use std::ffi::OsString;
 
 use serde::Serialize;
 
-use super::growth::Beginning;
-use super::looked::Looked;
+use super::event_rendition::Beginning;
+use super::gop::Looked;
 use crate::command::args::EncodeArgs;
 use crate::encode::argv::{AUDIO_SAMPLE_RATE, CHANNELS, LISTENING, hls};
 use crate::encode::ladder::{Rung, frame_rate};
