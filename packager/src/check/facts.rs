@@ -8,13 +8,13 @@ use reqwest::Url;
 use sha2::{Digest as _, Sha256};
 
 use super::CheckError;
-use super::manifest::{self, Manifest};
-use super::media::{Fragments, Init, Medium, Track, is_boxes};
+use super::dash::{self, Manifest};
+use super::fmp4::{Fragments, Init, Medium, Track, is_boxes};
 use super::playlist::{Listed, Playlist, shown};
 use super::session::SessionObject;
 use super::source::{MOST_INIT, MOST_PLAYLIST, MOST_SEGMENT, Source, Unread, resolve};
-use super::text::{WebVtt, web_vtt};
 use super::transport::Transport;
+use super::webvtt::{WebVtt, web_vtt};
 use crate::package::revision::hex;
 
 /// Requests under way at once, and so segments in memory.
@@ -234,8 +234,8 @@ impl Facts {
         facts.multivariant = Some(playlist);
         if source.is_folder() {
             let folders = facts.folders();
-            facts.manifest = manifest::find(source, &folders, &facts.renditions).await;
-            facts.listed = manifest::package_json(source, &folders, &facts.digests).await;
+            facts.manifest = dash::find(source, &folders, &facts.renditions).await;
+            facts.listed = dash::package_json(source, &folders, &facts.digests).await;
         }
         facts.digests.clear();
         Ok(facts)

@@ -3,21 +3,21 @@
 //! In two steps: [`facts`] reads every object once, a segment at a time, and [`rules`] look at what was found.
 
 mod codec;
+mod dash;
 mod facts;
-mod manifest;
-mod media;
+#[cfg(test)]
+mod fixture;
+mod fmp4;
+mod h264_sps;
 mod playlist;
 mod report;
 mod rules;
-#[cfg(test)]
-mod sample;
 mod session;
 mod source;
-mod sps;
 #[cfg(test)]
 mod tests;
-mod text;
 pub(crate) mod transport;
+mod webvtt;
 mod xml;
 
 use std::path::{Path, PathBuf};

@@ -10,7 +10,7 @@ use reqwest::Url;
 use super::facts::Facts;
 use super::playlist::{Entry, Playlist, shown};
 use super::source::{MOST_SEGMENT, Source};
-use super::text::web_vtt;
+use super::webvtt::web_vtt;
 
 /// What session data name.
 #[derive(Debug)]

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use super::sample::Sample;
+use super::fixture::Sample;
 use super::{Report, package, refuse_plain_http, rules};
 
 type Spoil = fn(&mut Sample);

@@ -1,9 +1,9 @@
 //! Codecs and rates that every player has.
 
 use super::super::facts::{Facts, Rendition};
-use super::super::media::{Medium, Track};
 use super::super::playlist::shown;
 use super::{Rule, frame_rate};
+use crate::check::fmp4::{Medium, Track};
 
 const HIGHEST_RATE: f64 = 60.0;
 const VIDEO: [&str; 5] = ["avc1.", "hvc1.", "av01.", "dvh1.", "encv"];

@@ -1,10 +1,10 @@
 //! Subtitles as WebVTT.
 
 use super::super::facts::{Body, Facts};
-use super::super::text::WebVtt;
 use super::super::transport::CLOCK;
 use super::timing::START;
 use super::{Findings, Rule, segment};
+use crate::check::webvtt::WebVtt;
 
 pub(super) const RULES: &[Rule] = &[
     Rule {

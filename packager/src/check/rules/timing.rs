@@ -1,10 +1,10 @@
 //! When things play: playlists, boxes and Renditions agree.
 
 use super::super::facts::{Facts, Rendition};
-use super::super::media::{Fragments, Track};
 use super::super::playlist::Listed;
 use super::playlists::av;
 use super::{Findings, Rule, segment};
+use crate::check::fmp4::{Fragments, Track};
 
 /// Seconds from 0, and from picture to sound, that nobody sees or hears (ITU-R BT.1359-1: 0.09 s of sound too early).
 pub(super) const START: f64 = 0.1;

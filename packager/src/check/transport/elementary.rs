@@ -1,9 +1,9 @@
 //! Access units of H.264 (ITU-T H.264, Annex B) and AAC (ISO/IEC 13818-7, ADTS), as PES packets bring them.
 
-use super::super::media::{Fragments, Medium, Track};
-use super::super::sps;
 use super::packets::{Unpacked, unpack};
 use super::{CLOCK, fragments, since};
+use crate::check::fmp4::{Fragments, Medium, Track};
+use crate::check::h264_sps;
 
 /// §7.4.1, Table 7-1.
 const SLICE: u8 = 1;
@@ -78,8 +78,8 @@ impl Video {
 
     pub(super) fn track(&self) -> Option<Track> {
         let sps = self.sps.as_ref()?;
-        let size = sps::size(sps).unwrap_or_default();
-        let mut track = Track::of_transport(Medium::Video, sps::codec(sps)?);
+        let size = h264_sps::size(sps).unwrap_or_default();
+        let mut track = Track::of_transport(Medium::Video, h264_sps::codec(sps)?);
         track.sizes = [size, size];
         Some(track)
     }

@@ -402,13 +402,13 @@ impl Reader<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::sample::{self, Spec};
+    use crate::check::fixture::{self, Spec};
 
     #[test]
     fn damaged_bytes_are_an_error_or_a_number_and_never_a_panic() {
         let spec = Spec::video(640, 360);
         let init = spec.init();
-        let segment = sample::segment(&spec, 0);
+        let segment = fixture::segment(&spec, 0);
         let track = Init::parse(&init).expect("an init").main().clone();
         assert_eq!(track.read(&segment).expect("samples").samples, 50);
         for bytes in [&init, &segment] {

@@ -6,7 +6,7 @@ mod packets;
 #[cfg(test)]
 pub(crate) mod testing;
 
-use super::media::{Fragments, Medium, Track};
+use super::fmp4::{Fragments, Medium, Track};
 use elementary::{Sound, Video};
 pub(crate) use packets::Counters;
 use packets::{PACKET, Pes, Tables};
