@@ -1,7 +1,7 @@
 //! Configuration: strings to types, once. Nothing else reads a variable.
 
+use crate::credential::keyring::Keyring;
 use crate::http::cors::AllowedOrigins;
-use crate::keyring::Keyring;
 use crate::object_key::{Directory, Scope};
 
 /// What the Worker is told by its variables and secrets.

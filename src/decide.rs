@@ -3,15 +3,15 @@
 
 use crate::config::Config;
 use crate::content_type;
+use crate::credential::claims::{Claims, Use};
+use crate::credential::pass::{self, Kind, Minter, Pass};
 use crate::credential::{Credential, open_link, open_pass};
 use crate::http::encoding::accepts_gzip;
 use crate::http::precondition::Conditions;
 use crate::http::problem::{Problem, Refusal};
 use crate::http::range::ByteRange;
-use crate::link::{Claims, Use};
 use crate::list::List;
 use crate::object_key::{Directory, ObjectKey, Scope};
-use crate::pass::{self, Kind, Minter, Pass};
 use crate::playlist::{Entitlements, Grant, Limits, is_playlist_name, is_storyboard_name};
 use crate::read::{Read, Treatment};
 use crate::request::{Request, object_key, parameter, split_path_pass};

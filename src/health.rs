@@ -1,8 +1,8 @@
 //! What `/_lectern/health` says: enough for an operator to see that a deploy or a rotation of keys has arrived, and
 //! nothing that is secret.
 
+use crate::credential::keyring::Keyring;
 use crate::json::quoted;
-use crate::keyring::Keyring;
 use crate::read::Headers;
 
 /// Which build this is, where it was said at build time.
@@ -53,7 +53,7 @@ impl<'config> Health<'config> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::keyring::testing::ring;
+    use crate::credential::keyring::testing::ring;
 
     #[test]
     fn the_operator_sees_version_keys_and_bucket() {

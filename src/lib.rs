@@ -15,22 +15,17 @@
 #![cfg_attr(not(test), warn(clippy::string_slice))]
 
 pub mod budget;
-mod claims;
 pub mod config;
 pub mod content_type;
-mod credential;
+pub mod credential;
 pub mod decide;
 pub mod edge_cache;
 pub mod health;
 pub mod http;
 pub mod json;
-pub mod keyring;
-pub mod link;
 pub mod list;
 pub mod log;
-pub mod network;
 pub mod object_key;
-pub mod pass;
 pub mod playlist;
 pub mod read;
 pub mod request;

@@ -1,9 +1,9 @@
 //! What is written down of a request: one line, and a data point. Neither has a link, a pass, a query or an address in
 //! it; a viewer is a keyed hash.
 
+use crate::credential::keyring::Keyring;
 use crate::http::problem::Refusal;
 use crate::json::quoted;
-use crate::keyring::Keyring;
 use crate::object_key::ObjectKey;
 use crate::playlist::is_storyboard_name;
 use crate::text::split_once;
@@ -164,8 +164,8 @@ pub fn viewer(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::credential::keyring::testing::ring;
     use crate::http::problem::Problem;
-    use crate::keyring::testing::ring;
 
     fn key(key: &str) -> ObjectKey {
         ObjectKey::new(key).expect("a key")

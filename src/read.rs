@@ -264,10 +264,10 @@ impl Read<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::credential::binding::Place;
+    use crate::credential::keyring::Keyring;
+    use crate::credential::keyring::testing::ring;
     use crate::http::precondition::EntityTags;
-    use crate::keyring::Keyring;
-    use crate::keyring::testing::ring;
-    use crate::network::Place;
     use crate::playlist::Entitlements;
 
     fn read<'keys>(keys: &'keys Keyring, key: &str, treatment: Treatment) -> Read<'keys> {
@@ -437,7 +437,10 @@ mod tests {
         assert_ne!(first, tag(&later, "e"));
         later.grant.expires -= 900;
         for place in ["192.0.2.1", "192.0.3.1", "2001:db8::1"] {
-            later.grant.place.network = place.parse().ok().map(crate::network::Network::of);
+            later.grant.place.network = place
+                .parse()
+                .ok()
+                .map(crate::credential::binding::Network::of);
             assert!(tags.insert(tag(&later, "e")), "{place}");
         }
         later.grant.place = Place::default();

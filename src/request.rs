@@ -4,8 +4,8 @@ use std::net::IpAddr;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 
+use crate::credential::binding::{Country, Network, Place};
 use crate::http::problem::{Problem, Refusal};
-use crate::network::{Country, Network, Place};
 use crate::object_key::ObjectKey;
 use crate::text::split_once;
 

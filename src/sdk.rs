@@ -15,12 +15,12 @@
 //! # Ok::<(), lectern::sdk::Error>(())
 //! ```
 
-use crate::claims::Claims;
 use crate::content_type;
+use crate::credential::binding::{Cidr, Country};
+use crate::credential::claims::{Claims, Use};
+use crate::credential::keyring::{Key, Keyring, KeyringError};
+use crate::credential::link::{self, LinkError, MAX_LINK_BYTES};
 use crate::http::cors::OriginPattern;
-use crate::keyring::{Key, Keyring, KeyringError};
-use crate::link::{self, LinkError, MAX_LINK_BYTES, Use};
-use crate::network::{Cidr, Country};
 use crate::object_key::{ObjectKeyError, Scope, percent_decode};
 use crate::request::RESERVED;
 
@@ -114,7 +114,7 @@ impl Error {
             Self::Keys(KeyringError::DuplicateKid(_)) => "duplicate_kid",
             Self::Keys(KeyringError::NotBase64url(_)) => "bad_secret",
             Self::Keys(KeyringError::BadSecretLength { bytes, .. }) => {
-                match *bytes < crate::keyring::MIN_SECRET_BYTES {
+                match *bytes < crate::credential::keyring::MIN_SECRET_BYTES {
                     true => "key_too_short",
                     false => "key_too_long",
                 }

@@ -4,8 +4,9 @@
 mod libraries;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use lectern::keyring::Keyring;
-use lectern::link::{self, Claims};
+use lectern::credential::claims::Claims;
+use lectern::credential::keyring::Keyring;
+use lectern::credential::link;
 use libraries::{Answer, for_each_library};
 use serde_json::{Value, json};
 

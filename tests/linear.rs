@@ -310,8 +310,8 @@ mod json {
 }
 
 mod asset_lists {
-    use lectern::keyring::Keyring;
-    use lectern::network::Place;
+    use lectern::credential::binding::Place;
+    use lectern::credential::keyring::Keyring;
     use lectern::object_key::ObjectKey;
     use lectern::playlist::{Base, Grant, Limits, rewrite_asset_list};
 
@@ -384,8 +384,8 @@ mod asset_lists {
 }
 
 mod playlists {
-    use lectern::keyring::Keyring;
-    use lectern::network::Place;
+    use lectern::credential::binding::Place;
+    use lectern::credential::keyring::Keyring;
     use lectern::object_key::ObjectKey;
     use lectern::playlist::{Base, Entitlements, Grant, Limits, rewrite};
 
@@ -568,8 +568,9 @@ mod playlists {
 
 mod requests {
     use lectern::config::Config;
+    use lectern::credential::claims::Claims;
+    use lectern::credential::link;
     use lectern::decide::{Decision, decide};
-    use lectern::link::{self, Claims};
     use lectern::object_key::Scope;
     use lectern::request::Request;
 

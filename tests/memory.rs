@@ -1,8 +1,8 @@
 //! How much memory rewriting takes: the playlist, what is made of it, and little else. An isolate has 128 MB, and serves
 //! many viewers at once.
 
-use lectern::keyring::Keyring;
-use lectern::network::Place;
+use lectern::credential::binding::Place;
+use lectern::credential::keyring::Keyring;
 use lectern::object_key::ObjectKey;
 use lectern::playlist::{Base, Grant, Limits, rewrite};
 

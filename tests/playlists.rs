@@ -5,8 +5,8 @@
 use std::fs;
 use std::path::Path;
 
-use lectern::keyring::Keyring;
-use lectern::network::Place;
+use lectern::credential::binding::Place;
+use lectern::credential::keyring::Keyring;
 use lectern::object_key::{Directory, ObjectKey};
 use lectern::playlist::{Base, Entitlements, Grant, Limits, PlaylistError, rewrite};
 

@@ -1,11 +1,12 @@
 //! Properties that hold for every input.
 
+use lectern::credential::binding::Place;
+use lectern::credential::claims::Claims;
+use lectern::credential::keyring::Keyring;
+use lectern::credential::link;
+use lectern::credential::pass::{self, Kind, Minter};
 use lectern::http::range::ByteRange;
-use lectern::keyring::Keyring;
-use lectern::link::{self, Claims};
-use lectern::network::Place;
 use lectern::object_key::{Directory, ObjectKey, Scope};
-use lectern::pass::{self, Kind, Minter};
 use lectern::playlist::{Base, Entitlements, Grant, Limits, Rewritten, pictures, rewrite, uris};
 use proptest::prelude::*;
 

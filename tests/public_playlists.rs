@@ -9,10 +9,10 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use lectern::keyring::Keyring;
-use lectern::network::Place as Seen;
+use lectern::credential::binding::Place as Seen;
+use lectern::credential::keyring::Keyring;
+use lectern::credential::pass;
 use lectern::object_key::{Directory, ObjectKey};
-use lectern::pass;
 use lectern::playlist::{Base, Grant, Limits, rewrite};
 use m3u8_rs::{MasterPlaylist, MediaPlaylist, MediaSegment, Playlist, SessionDataField};
 use serde_json::{Value, json};

@@ -1,8 +1,8 @@
 //! What README shows is true.
 
 use lectern::config::Config;
-use lectern::keyring::Keyring;
-use lectern::link;
+use lectern::credential::keyring::Keyring;
+use lectern::credential::link;
 
 const README: &str = include_str!("../README.md");
 
@@ -26,7 +26,7 @@ fn the_link_in_the_readme_is_what_its_claims_and_key_give() {
         .lines()
         .find(|line| line.starts_with(r#"{ "path""#))
         .expect("README shows claims");
-    let claims = link::Claims::from_json(claims.as_bytes()).expect("claims");
+    let claims = lectern::credential::claims::Claims::from_json(claims.as_bytes()).expect("claims");
     assert_eq!(link::mint(keys.minting(), &claims), example());
     assert_eq!(link::verify(example(), &keys, claims.exp, 0), Ok(claims));
 }

@@ -6,10 +6,10 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 
-use lectern::keyring::Keyring;
-use lectern::network::Place;
+use lectern::credential::binding::Place;
+use lectern::credential::keyring::Keyring;
+use lectern::credential::pass::{self, Kind};
 use lectern::object_key::{Directory, ObjectKey};
-use lectern::pass::{self, Kind};
 use lectern::playlist::{Base, Grant, Limits, PlaylistError, rewrite};
 
 const KEYS: &str = r#"[{"kid":"golden","secret":"Z29sZGVuIGdvbGRlbiBnb2xkZW4gZ29sZGVuIGdvbGQ"}]"#;

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use lectern::keyring::Keyring;
-use lectern::link::{self, LinkError};
+use lectern::credential::keyring::Keyring;
+use lectern::credential::link::{self, LinkError};
 use serde_json::{Value, json};
 use sha2::Sha256;
 

@@ -4,8 +4,8 @@
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use lectern::keyring::Keyring;
-use lectern::link::{self, LinkError, MAX_LINK_BYTES};
+use lectern::credential::keyring::Keyring;
+use lectern::credential::link::{self, LinkError, MAX_LINK_BYTES};
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 use sha2::Sha256;

@@ -2,10 +2,10 @@
 #![no_main]
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use lectern::keyring::Keyring;
-use lectern::network::{Country, Network, Place};
+use lectern::credential::keyring::Keyring;
+use lectern::credential::binding::{Country, Network, Place};
 use lectern::object_key::ObjectKey;
-use lectern::pass::{self, Kind, Minter, Pass, PassError};
+use lectern::credential::pass::{self, Kind, Minter, Pass, PassError};
 use libfuzzer_sys::fuzz_target;
 
 const KEYS: &str = r#"[{"kid":"new","secret":"bmV3IG5ldyBuZXcgbmV3IG5ldyBuZXcgbmV3IG5ldyE"},
@@ -102,7 +102,7 @@ fuzz_target!(|data: &[u8]| {
 });
 
 fn mint(
-    minting: &lectern::keyring::Key,
+    minting: &lectern::credential::keyring::Key,
     kind: Kind,
     expires: u64,
     place: Place,

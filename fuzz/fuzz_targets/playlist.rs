@@ -3,10 +3,10 @@
 //! pass in a restricted playlist opens an unrestricted one.
 #![no_main]
 
-use lectern::keyring::Keyring;
-use lectern::network::Place;
+use lectern::credential::keyring::Keyring;
+use lectern::credential::binding::Place;
 use lectern::object_key::{Directory, ObjectKey};
-use lectern::pass::Kind;
+use lectern::credential::pass::Kind;
 use lectern::playlist::{Base, Entitlements, Grant, Limits, rewrite, rewrite_asset_list, uris};
 use lectern_fuzz::{KEYS, NOW, ORIGIN, has_a_pass, passes, text, without_passes};
 use libfuzzer_sys::fuzz_target;

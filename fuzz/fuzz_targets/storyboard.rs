@@ -3,10 +3,10 @@
 #![no_main]
 
 use lectern::content_type::is_picture;
-use lectern::keyring::Keyring;
-use lectern::network::Place;
+use lectern::credential::keyring::Keyring;
+use lectern::credential::binding::Place;
 use lectern::object_key::{Directory, ObjectKey};
-use lectern::pass::Kind;
+use lectern::credential::pass::Kind;
 use lectern::playlist::{Base, Grant, Limits, pictures, rewrite};
 use lectern_fuzz::{KEYS, NOW, ORIGIN, has_a_pass, passes, text, without_passes};
 use libfuzzer_sys::fuzz_target;

@@ -1,9 +1,9 @@
 //! What the targets that rewrite have in common.
 
-use lectern::keyring::Keyring;
-use lectern::network::Place;
+use lectern::credential::keyring::Keyring;
+use lectern::credential::binding::Place;
 use lectern::object_key::ObjectKey;
-use lectern::pass::{self, Kind, Pass};
+use lectern::credential::pass::{self, Kind, Pass};
 use lectern::playlist::{UriSpan, is_playlist_name};
 use url::Url;
 

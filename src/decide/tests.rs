@@ -1,8 +1,8 @@
 //! The decisions as tables.
 
 use super::*;
-use crate::link;
-use crate::network::Place;
+use crate::credential::binding::Place;
+use crate::credential::link;
 use crate::playlist::PlaylistError;
 use crate::request::split_url;
 

@@ -3,8 +3,8 @@
 use super::resolve::{Base, absolute_url, resolve};
 use super::rewrite::Grant;
 use super::uri::{Parts, is_unambiguous};
+use crate::credential::pass::{Kind, Minter};
 use crate::json::{Text, Value, quoted};
-use crate::pass::{Kind, Minter};
 
 /// `?p=` and the longest pass of a playlist.
 const PASS_ROOM: usize = 3 + 32;
@@ -56,10 +56,10 @@ fn sign(uri: &str, base: &Base<'_>, grant: &Grant<'_>, minter: &mut Minter<'_>) 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::keyring::Keyring;
-    use crate::network::Place;
+    use crate::credential::binding::Place;
+    use crate::credential::keyring::Keyring;
+    use crate::credential::pass;
     use crate::object_key::ObjectKey;
-    use crate::pass;
     use crate::playlist::Limits;
 
     #[test]

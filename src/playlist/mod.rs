@@ -8,7 +8,7 @@ mod asset_list;
 mod filter;
 mod manifest;
 mod resolve;
-mod rewrite;
+pub mod rewrite;
 mod storyboard;
 mod uri;
 

@@ -9,11 +9,11 @@ use super::resolve::{Base, Target, absolute_url, fits, is_plain_name, resolve};
 use super::storyboard::{self, is_storyboard_name};
 use super::uri::{Parts, is_unambiguous};
 use crate::content_type;
+use crate::credential::binding::Place;
+use crate::credential::keyring::Key;
+use crate::credential::pass::{Kind, Minter};
 use crate::http::problem::Problem;
-use crate::keyring::Key;
-use crate::network::Place;
 use crate::object_key::Directory;
-use crate::pass::{Kind, Minter};
 use crate::text::split_once;
 use lectern_hot::scan::{Item, Role, UriSpan, hazards, scan};
 

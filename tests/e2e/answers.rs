@@ -1,10 +1,9 @@
 //! What every answer has, and how bodies are sent.
 
-use lectern::link::Use;
+use lectern::credential::claims::Use;
 
 use super::edge::Edge;
-use super::media;
-use super::{LECTURE, MASTER, Walk, walk};
+use super::{LECTURE, MASTER, Walk, media, walk};
 
 #[test]
 fn text_goes_out_gzipped_to_who_takes_it_and_media_never_does() {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use lectern::link::Use;
+use lectern::credential::claims::Use;
 use serde_json::{Value, json};
 use sha2::{Sha256, Sha384, Sha512};
 

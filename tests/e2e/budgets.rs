@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
-use lectern::link::Use;
+use lectern::credential::claims::Use;
 
 use super::edge::Edge;
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use lectern::link::Use;
+use lectern::credential::claims::Use;
 use serde_json::{Value, json};
 
 use super::edge::Edge;

@@ -7,10 +7,10 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use lectern::link::Use;
-use lectern::network::Place;
+use lectern::credential::binding::Place;
+use lectern::credential::claims::Use;
+use lectern::credential::pass::{Kind, Minter};
 use lectern::object_key::ObjectKey;
-use lectern::pass::{Kind, Minter};
 use serde_json::{Value, json};
 
 use crate::edge::{Edge, built, now, root, run};

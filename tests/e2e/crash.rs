@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use lectern::link::Use;
+use lectern::credential::claims::Use;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 

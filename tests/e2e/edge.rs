@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use lectern::keyring::{Key, Keyring, with_new_key};
-use lectern::link::{self, Claims, Use};
+use lectern::credential::claims::{Claims, Use};
+use lectern::credential::keyring::{Key, Keyring, with_new_key};
+use lectern::credential::link;
 use lectern::object_key::Scope;
 use tempfile::TempDir;
 

@@ -2,11 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use lectern::link::Use;
+use lectern::credential::claims::Use;
 
 use super::edge::{Edge, Reply};
-use super::media;
-use super::{LECTURE, MASTER, Walk, walk};
+use super::{LECTURE, MASTER, Walk, media, walk};
 
 /// An edge with a lecture, and the URLs of a playlist and of two segments that nobody has asked for.
 struct Faulty {

@@ -3,10 +3,10 @@
 
 use std::collections::BTreeSet;
 
-use lectern::link::Use;
-use lectern::network::Place;
+use lectern::credential::binding::Place;
+use lectern::credential::claims::Use;
+use lectern::credential::pass::{self, Kind};
 use lectern::object_key::ObjectKey;
-use lectern::pass::{self, Kind};
 use serde_json::{Value, json};
 
 use super::edge::{Edge, now};

@@ -10,10 +10,10 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use lectern::link::Use;
-use lectern::network::Place as Seen;
+use lectern::credential::binding::Place as Seen;
+use lectern::credential::claims::Use;
+use lectern::credential::pass;
 use lectern::object_key::ObjectKey;
-use lectern::pass;
 use serde_json::{Value, json};
 
 use super::attacks::{self, Attack, Place, media, multivariant};

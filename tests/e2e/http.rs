@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use lectern::link::Use;
+use lectern::credential::claims::Use;
 
 use super::edge::{Edge, now};
 use super::http_table::{self, Reply};

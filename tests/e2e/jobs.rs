@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use lectern::link::Use;
+use lectern::credential::claims::Use;
 use serde_json::json;
 use tempfile::TempDir;
 

@@ -1,6 +1,6 @@
 //! What a lecture is looked through by, beside what plays: storyboard and poster.
 
-use lectern::link::Use;
+use lectern::credential::claims::Use;
 use serde_json::json;
 
 use super::edge::{Edge, run};

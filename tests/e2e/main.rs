@@ -42,11 +42,12 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use edge::{Edge, now, run};
-use lectern::keyring::with_new_key;
-use lectern::link::{self, Claims, Use};
-use lectern::network::{Network, Place};
+use lectern::credential::binding::{Network, Place};
+use lectern::credential::claims::{Claims, Use};
+use lectern::credential::keyring::with_new_key;
+use lectern::credential::link;
+use lectern::credential::pass::{Kind, Minter};
 use lectern::object_key::{ObjectKey, Scope};
-use lectern::pass::{Kind, Minter};
 use media::Playlist;
 
 const LECTURE: &str = "/courses/rails/intro/";

@@ -6,12 +6,11 @@ use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use lectern::link::Use;
+use lectern::credential::claims::Use;
 use serde_json::{Value, json};
 
 use super::edge::{Edge, built, root, run};
-use super::media;
-use super::{LECTURE, MASTER};
+use super::{LECTURE, MASTER, media};
 
 const FOREIGN_LINK: &str =
     "This link leads to another site. This page plays lectures of its own site only.";

@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use lectern::link::Use;
+use lectern::credential::claims::Use;
 use serde_json::Value;
 
 use super::browser::{play_elsewhere, viewers};

@@ -4,12 +4,13 @@ mod writes;
 
 use std::collections::HashMap;
 
+use lectern::credential::binding::Place;
+use lectern::credential::claims::Claims;
+use lectern::credential::keyring::Keyring;
+use lectern::credential::link;
+use lectern::credential::pass::{Kind, Minter};
 use lectern::http::date::{format_date, parse_date};
-use lectern::keyring::Keyring;
-use lectern::link::{self, Claims};
-use lectern::network::Place;
 use lectern::object_key::{ObjectKey, Scope};
-use lectern::pass::{Kind, Minter};
 
 const ROWS: &str = include_str!("rows.txt");
 const DIRECTORY: &str = "/http/table/";

@@ -1,9 +1,10 @@
 //! The rows that write. Each begins with the same object, or with none, and what is stored is looked at afterwards: a
 //! refusal must leave it as it was.
 
+use lectern::credential::claims::{Claims, Use};
+use lectern::credential::keyring::Keyring;
+use lectern::credential::link;
 use lectern::http::date::{format_date, parse_date};
-use lectern::keyring::Keyring;
-use lectern::link::{self, Claims, Use};
 use lectern::object_key::Scope;
 
 use super::{Asked, DIRECTORY, Header, Reply, headers};

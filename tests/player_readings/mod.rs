@@ -12,10 +12,10 @@ use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use lectern::keyring::Keyring;
-use lectern::network::Place;
+use lectern::credential::binding::Place;
+use lectern::credential::keyring::Keyring;
+use lectern::credential::pass;
 use lectern::object_key::{Directory, ObjectKey};
-use lectern::pass;
 use lectern::playlist::{
     Base, Entitlements, Grant, Limits, pictures, rewrite, rewrite_asset_list, uris,
 };

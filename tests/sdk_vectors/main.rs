@@ -9,10 +9,11 @@ mod tokens;
 use std::path::{Path, PathBuf};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use lectern::credential::binding::{Cidr, Country};
+use lectern::credential::claims::{CLAIMS, Claims, Use};
+use lectern::credential::keyring::Keyring;
+use lectern::credential::link;
 use lectern::http::cors::OriginPattern;
-use lectern::keyring::Keyring;
-use lectern::link::{self, CLAIMS, Claims, Use};
-use lectern::network::{Cidr, Country};
 use lectern::object_key::Scope;
 use lectern::sdk::{Error, Options, Sdk};
 use serde_json::{Map, Value, json};

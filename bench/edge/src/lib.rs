@@ -2,11 +2,12 @@
 //!
 //! The library brings the Worker's own `fetch`; `bench/edge/worker.js` puts these functions in its place.
 
-use lectern::keyring::{Key, Keyring};
-use lectern::link::{self, Claims};
-use lectern::network::Place;
+use lectern::credential::keyring::{Key, Keyring};
+use lectern::credential::link;
+use lectern::credential::claims::Claims;
+use lectern::credential::binding::Place;
 use lectern::object_key::{ObjectKey, Scope};
-use lectern::pass::{self, Kind, Minter};
+use lectern::credential::pass::{self, Kind, Minter};
 use lectern::playlist::{Base, Grant, Limits, rewrite};
 use wasm_bindgen::prelude::wasm_bindgen;
 

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use lectern::credential::binding::{Cidr, Country};
 use lectern::http::cors::OriginPattern;
-use lectern::network::{Cidr, Country};
 
 use crate::cost::CostArgs;
 use crate::encode::ladder::Codec;

@@ -7,10 +7,11 @@ use std::net::IpAddr;
 use anyhow::{Context as _, Result};
 use chrono::DateTime;
 use lectern::config::Config;
+use lectern::credential::claims::Claims;
+use lectern::credential::link;
+use lectern::credential::pass::{self, Kind, Pass};
 use lectern::decide::{Decision, decide};
-use lectern::link::{self, Claims};
 use lectern::object_key::ObjectKey;
-use lectern::pass::{self, Kind, Pass};
 use lectern::request::{Request, split_url};
 use serde::Serialize;
 
@@ -179,7 +180,7 @@ fn of_claims(claims: &Claims, now: u64) -> Vec<(&'static str, String)> {
     let Ok(serde_json::Value::Object(all)) = serde_json::to_value(claims) else {
         return Vec::new();
     };
-    link::CLAIMS
+    lectern::credential::claims::CLAIMS
         .into_iter()
         .filter_map(|name| {
             let value = all.get(name)?;
@@ -323,7 +324,7 @@ fn text(report: &Report) -> String {
 #[cfg(test)]
 mod tests {
     use insta::assert_snapshot;
-    use lectern::link::mint;
+    use lectern::credential::link::mint;
     use lectern::object_key::Scope;
 
     use super::*;

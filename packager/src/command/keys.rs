@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use chrono::{DateTime, Utc};
-use lectern::keyring::{Key, Keyring, KeyringError, with_new_key};
+use lectern::credential::keyring::{Key, Keyring, KeyringError, with_new_key};
 
 use super::args::KeysVerb;
 use crate::clock;

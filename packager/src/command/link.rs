@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use lectern::link::{Claims, Use, mint};
+use lectern::credential::claims::{Claims, Use};
+use lectern::credential::link::mint;
 use lectern::object_key::{ObjectKey, Scope};
 use lectern::sdk::openable;
 use reqwest::Url;

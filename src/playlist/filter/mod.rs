@@ -1,8 +1,8 @@
 //! Entitlement filters: which lines of a playlist a restricted link's holder does not get. Whole entries go; what stays
 //! stays byte for byte, but for the numbers that count what went.
 
-mod media;
-mod multivariant;
+pub(crate) mod media;
+pub(crate) mod multivariant;
 
 use std::collections::BinaryHeap;
 use std::ops::Range;

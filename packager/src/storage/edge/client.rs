@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
-use lectern::keyring::Keyring;
-use lectern::link::{self, Claims, Use, mint};
+use lectern::credential::claims::{Claims, Use};
+use lectern::credential::keyring::Keyring;
+use lectern::credential::link::{self, mint};
 use lectern::object_key::Scope;
 use reqwest::header::{
     AUTHORIZATION, AsHeaderName, CONTENT_LENGTH, HeaderMap, HeaderValue, RANGE, RETRY_AFTER,

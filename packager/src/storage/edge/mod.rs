@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeZone as _, Utc};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use lectern::link::Use;
+use lectern::credential::claims::Use;
 use reqwest::header::{
     CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, IF_MATCH, RANGE,
 };

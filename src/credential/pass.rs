@@ -28,8 +28,8 @@ use lectern_hot::{
     LANES, MAC_CHARACTERS, MAX_MESSAGE_BYTES, MacKey, Message, append_room, base64url,
 };
 
-use crate::keyring::{HmacSha256, Key, Keyring, keyed};
-use crate::network::Place;
+use super::binding::Place;
+use super::keyring::{HmacSha256, Key, Keyring, keyed};
 use crate::object_key::{Directory, ObjectKey};
 
 /// Expiries are rounded up to this many seconds, so that a viewer who comes back gets the URLs that his browser has
@@ -460,7 +460,7 @@ fn derive(key: &Key, kind: Kind, expires: u32, place: Place, directory: &str) ->
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::keyring::testing::ring;
+    use crate::credential::keyring::testing::ring;
 
     const NOW: u64 = 1_800_000_000;
 
@@ -643,8 +643,11 @@ mod tests {
         let ring = ring(&["k"]);
         let segment = object("a/b");
         let place = |address: &str, country: &str| Place {
-            network: address.parse().ok().map(crate::network::Network::of),
-            country: crate::network::Country::parse(country),
+            network: address
+                .parse()
+                .ok()
+                .map(crate::credential::binding::Network::of),
+            country: crate::credential::binding::Country::parse(country),
         };
         let home = place("192.0.2.1", "DE");
         for (bound, seen, opens) in [
@@ -685,8 +688,11 @@ mod tests {
     fn passes_stay_what_they_are() {
         let ring = ring(&["k"]);
         let place = |address: &str, country: &str| Place {
-            network: address.parse().ok().map(crate::network::Network::of),
-            country: crate::network::Country::parse(country),
+            network: address
+                .parse()
+                .ok()
+                .map(crate::credential::binding::Network::of),
+            country: crate::credential::binding::Country::parse(country),
         };
         for (place, kind, expected) in [
             (

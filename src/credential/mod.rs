@@ -1,11 +1,18 @@
 //! Which credential a request shows, and whether it opens an object to whoever asks.
 
+pub mod binding;
+pub mod claims;
+pub mod keyring;
+pub mod link;
+pub mod pass;
+
 use crate::config::Config;
 use crate::http::problem::{Problem, Refusal};
-use crate::link::{self, Claims, LinkError, Use};
 use crate::object_key::ObjectKey;
-use crate::pass::{self, Pass, PassError};
 use crate::request::{Request, parameter};
+use claims::{Claims, Use};
+use link::LinkError;
+use pass::{Pass, PassError};
 
 /// The credential of a request: a directory's pass in the path, a pass or a link in the query, or a link in
 /// `Authorization`.

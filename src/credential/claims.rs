@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
+use super::binding::{Cidr, Country};
 use crate::http::cors::OriginPattern;
 use crate::json::Value;
-use crate::network::{Cidr, Country};
 use crate::object_key::{Directory, Scope};
 
 /// The largest integer that every JSON implementation carries exactly (RFC 8259 §6).

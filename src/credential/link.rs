@@ -6,9 +6,9 @@
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use hmac::Mac as _;
 
-pub use crate::claims::{CLAIMS, Claims, Use};
+pub use super::claims::{CLAIMS, Claims, Use};
+use super::keyring::{Key, Keyring};
 use crate::json::{self, Value};
-use crate::keyring::{Key, Keyring};
 
 /// A link longer than this is refused unread.
 pub const MAX_LINK_BYTES: usize = 4096;
@@ -172,9 +172,9 @@ fn parse_claims(payload: &[u8]) -> Result<Claims, LinkError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::credential::binding::{Cidr, Country};
+    use crate::credential::keyring::testing::ring;
     use crate::http::cors::OriginPattern;
-    use crate::keyring::testing::ring;
-    use crate::network::{Cidr, Country};
     use crate::object_key::Scope;
 
     const NOW: u64 = 1_800_000_000;
