@@ -10,12 +10,12 @@ use crate::http::encoding::accepts_gzip;
 use crate::http::precondition::Conditions;
 use crate::http::problem::{Problem, Refusal};
 use crate::http::range::ByteRange;
-use crate::list::List;
 use crate::object_key::{Directory, ObjectKey, Scope};
+use crate::operation::list::List;
+use crate::operation::read::{Read, Treatment};
+use crate::operation::write::Write;
 use crate::playlist::{Entitlements, Grant, Limits, is_playlist_name, is_storyboard_name};
-use crate::read::{Read, Treatment};
 use crate::request::{Request, object_key, parameter, split_path_pass};
-use crate::write::Write;
 
 /// Where the operator looks first.
 pub const HEALTH: &str = "/_lectern/health";

@@ -176,7 +176,7 @@ mod harness {
 
 mod json {
     use lectern::json::Value;
-    use lectern::write::parse_parts;
+    use lectern::operation::write::parse_parts;
 
     use super::*;
 

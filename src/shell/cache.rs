@@ -15,8 +15,8 @@ use super::hold::Held;
 use super::streams;
 use super::time::{now_ms, within};
 use crate::budget::Purpose;
-use crate::edge_cache::{FillRight, FillRights};
 use crate::http::range::ContentRange;
+use crate::operation::cache_policy::{FillRight, FillRights};
 use crate::storage::Stored;
 
 /// How long the cache may take to say what it has, in milliseconds.

@@ -5,9 +5,9 @@ use web_sys::Response;
 use super::bucket::Bucket;
 use super::reply::{Body, Reply, failed};
 use crate::config::Config;
-use crate::health::Health;
 use crate::http::problem::Refusal;
 use crate::object_key::ObjectKey;
+use crate::operation::health::Health;
 
 pub(super) async fn health(
     config: &Config,

@@ -5,7 +5,7 @@ use web_sys::Response;
 use super::bucket::Bucket;
 use super::reply::{Body, Reply, failed};
 use crate::http::problem::Refusal;
-use crate::list::List;
+use crate::operation::list::List;
 
 pub(super) async fn list(list: &List, bucket: &Bucket, reply: &Reply) -> Result<Response, Refusal> {
     let page = bucket.list(list).await;

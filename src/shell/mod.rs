@@ -21,8 +21,8 @@ use worker::{Context, Env, Result, event};
 
 use crate::config::{Config, ConfigError};
 use crate::decide::{Decision, decide};
-use crate::edge_cache;
 use crate::http::problem::{Problem, Refusal};
+use crate::operation::cache_policy;
 use crate::request::{Request, split_url};
 use bucket::Bucket;
 use cache::Entry;
@@ -99,7 +99,7 @@ async fn fetch(request: web_sys::Request, env: Env, context: Context) -> Result<
         Decision::List(list) => list::list(&list, &bucket, &reply).await.map(Done::plain),
         Decision::Write(write) => {
             let entries =
-                edge_cache::urls(origin, &config.hostnames, &config.bucket_name, write.key());
+                cache_policy::urls(origin, &config.hostnames, &config.bucket_name, write.key());
             let queue = Queue { env: &env, config };
             let written = write::write(write, &request, &bucket, &queue, &reply).await;
             for entry in entries {

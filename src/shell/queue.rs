@@ -6,8 +6,8 @@ use super::bucket::ask;
 use crate::config::Config;
 use crate::http::problem::{Problem, Refusal};
 use crate::object_key::ObjectKey;
+use crate::operation::upload_event;
 use crate::storage::{StorageError, Stored};
-use crate::upload;
 
 /// The name of the binding in `wrangler.toml`. It may be missing where no prefix is set.
 const JOBS: &str = "JOBS";
@@ -21,7 +21,7 @@ impl Queue<'_> {
     /// Tells of an object that was stored. Whoever wrote it is told when nobody was, so that he writes it again.
     pub(super) async fn tell(&self, key: &ObjectKey, stored: &Stored) -> Result<(), Refusal> {
         let uploads = self.config.uploads.as_ref();
-        let Some(message) = upload::message(uploads, key, stored) else {
+        let Some(message) = upload_event::message(uploads, key, stored) else {
             return Ok(());
         };
         let queue = self.env.queue(JOBS).map_err(|_| {

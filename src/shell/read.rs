@@ -11,11 +11,11 @@ use super::hold::Held;
 use super::reply::{Body, Reply, failed};
 use super::time::{microseconds, sleep};
 use crate::budget::Purpose;
-use crate::edge_cache::{may_hold, object_seconds, playlist_seconds, url};
 use crate::http::problem::{Problem, Refusal};
 use crate::http::range::{ByteRange, ContentRange};
 use crate::log::Source;
-use crate::read::{Answer, Headers, Read, Treatment};
+use crate::operation::cache_policy::{may_hold, object_seconds, playlist_seconds, url};
+use crate::operation::read::{Answer, Headers, Read, Treatment};
 use crate::storage::{StorageError, Stored};
 
 /// After how many milliseconds a request looks again whether another one has filled the cache.

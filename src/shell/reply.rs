@@ -6,9 +6,8 @@ use web_sys::{ReadableStream, Response};
 use super::bucket::message;
 use super::raw::response;
 use crate::http::cors::{AllowedOrigins, preflight_headers};
-use crate::http::problem::Problem;
-use crate::http::problem::Refusal;
-use crate::read::Headers;
+use crate::http::problem::{Problem, Refusal};
+use crate::operation::read::Headers;
 
 /// Headers that every answer has: a stored object is never a page that runs, whatever its content type claims.
 const ALWAYS: [(&str, &str); 4] = [

@@ -9,12 +9,11 @@ use super::reply::{self, Reply, failed};
 use super::streams;
 use crate::budget::Purpose;
 use crate::http::precondition::{EntityTag, WriteConditions};
-use crate::http::problem::Problem;
-use crate::http::problem::Refusal;
+use crate::http::problem::{Problem, Refusal};
 use crate::object_key::ObjectKey;
-use crate::read::Headers;
+use crate::operation::read::Headers;
+use crate::operation::write::{Evaluated, Write, created_json, parse_parts};
 use crate::storage::StorageError;
-use crate::write::{Evaluated, Write, created_json, parse_parts};
 
 pub(super) async fn write(
     write: Write,

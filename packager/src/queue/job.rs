@@ -6,7 +6,7 @@
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use lectern::object_key::{ObjectKey, ObjectKeyError};
-use lectern::upload::{self, ENDED};
+use lectern::operation::upload_event::{self, ENDED};
 use serde_json::Value;
 
 use crate::redact::redacted;
@@ -80,7 +80,7 @@ impl Job {
             folder: uploads.folder.clone(),
         })?;
         let no_name = || JobError::NoName(key.to_string());
-        if !upload::may_be_recording(&key) {
+        if !upload_event::may_be_recording(&key) {
             return Err(JobError::NoRecording(key.to_string()));
         }
         let mut bytes = message
@@ -94,7 +94,7 @@ impl Job {
                 folder
             }
             _ if path == ENDED => return Err(no_name()),
-            _ => match upload::extension(&key) {
+            _ => match upload_event::extension(&key) {
                 Some(extension) => &path[..path.len() - extension.len() - 1],
                 None => path,
             },

@@ -382,7 +382,7 @@ fn part_size(bytes: u64) -> u64 {
 
 /// What the Worker says of the same object by itself, for those who serve the bucket in another way.
 fn attributes(upload: &Upload) -> Attributes {
-    let seconds = lectern::edge_cache::seconds(&upload.path);
+    let seconds = lectern::operation::cache_policy::seconds(&upload.path);
     let cache_control = if upload.is_immutable() {
         format!("max-age={seconds}, immutable")
     } else {

@@ -1,9 +1,9 @@
 //! What `/_lectern/health` says: enough for an operator to see that a deploy or a rotation of keys has arrived, and
 //! nothing that is secret.
 
+use super::read::Headers;
 use crate::credential::keyring::Keyring;
 use crate::json::quoted;
-use crate::read::Headers;
 
 /// Which build this is, where it was said at build time.
 const BUILD: &str = match option_env!("LECTERN_BUILD") {

@@ -15,8 +15,7 @@
 use crate::config::Config;
 use crate::content_type;
 use crate::http::precondition::WriteConditions;
-use crate::http::problem::Problem;
-use crate::http::problem::Refusal;
+use crate::http::problem::{Problem, Refusal};
 use crate::json::{Value, quoted};
 use crate::object_key::ObjectKey;
 use crate::request::{Request, parameter};
