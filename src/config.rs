@@ -2,7 +2,7 @@
 
 use crate::credential::keyring::Keyring;
 use crate::http::cors::AllowedOrigins;
-use crate::object_key::{Directory, Scope};
+use crate::object::key::{Directory, Scope};
 
 /// What the Worker is told by its variables and secrets.
 #[derive(Debug)]

@@ -16,18 +16,16 @@
 
 pub mod budget;
 pub mod config;
-pub mod content_type;
 pub mod credential;
 pub mod decide;
 pub mod http;
 pub mod json;
 pub mod log;
-pub mod object_key;
+pub mod object;
 pub mod operation;
 pub mod playlist;
 pub mod request;
 pub mod sdk;
 #[cfg(target_arch = "wasm32")]
 pub mod shell;
-pub mod storage;
 mod text;

@@ -4,7 +4,7 @@
 use crate::credential::keyring::Keyring;
 use crate::http::problem::Refusal;
 use crate::json::quoted;
-use crate::object_key::ObjectKey;
+use crate::object::key::ObjectKey;
 use crate::playlist::is_storyboard_name;
 use crate::text::split_once;
 

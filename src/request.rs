@@ -6,7 +6,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 
 use crate::credential::binding::{Country, Network, Place};
 use crate::http::problem::{Problem, Refusal};
-use crate::object_key::ObjectKey;
+use crate::object::key::ObjectKey;
 use crate::text::split_once;
 
 /// A query longer than this is none that a player sends: a link has at most 4 KiB, and metrics (CMCD) less.

@@ -15,13 +15,13 @@
 //! # Ok::<(), lectern::sdk::Error>(())
 //! ```
 
-use crate::content_type;
 use crate::credential::binding::{Cidr, Country};
 use crate::credential::claims::{Claims, Use};
 use crate::credential::keyring::{Key, Keyring, KeyringError};
 use crate::credential::link::{self, LinkError, MAX_LINK_BYTES};
 use crate::http::cors::OriginPattern;
-use crate::object_key::{ObjectKeyError, Scope, percent_decode};
+use crate::object::content_type;
+use crate::object::key::{ObjectKeyError, Scope, percent_decode};
 use crate::request::RESERVED;
 
 /// What the edge has where its own variables are not set.

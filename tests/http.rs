@@ -12,10 +12,10 @@ use lectern::decide::{Decision, decide};
 use lectern::http::cors::preflight_headers;
 use lectern::http::precondition::WriteConditions;
 use lectern::http::problem::Problem;
+use lectern::object::stored::Stored;
 use lectern::operation::read::{Answer, Headers, Read};
 use lectern::operation::write::{Evaluated, Write, created_json};
 use lectern::request::{Request, split_url};
-use lectern::storage::Stored;
 
 const NOW: u64 = 1_800_000_000;
 const ORIGIN: &str = "https://video.example";

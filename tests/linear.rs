@@ -312,7 +312,7 @@ mod json {
 mod asset_lists {
     use lectern::credential::binding::Place;
     use lectern::credential::keyring::Keyring;
-    use lectern::object_key::ObjectKey;
+    use lectern::object::key::ObjectKey;
     use lectern::playlist::{Base, Grant, Limits, rewrite_asset_list};
 
     use super::*;
@@ -386,7 +386,7 @@ mod asset_lists {
 mod playlists {
     use lectern::credential::binding::Place;
     use lectern::credential::keyring::Keyring;
-    use lectern::object_key::ObjectKey;
+    use lectern::object::key::ObjectKey;
     use lectern::playlist::{Base, Entitlements, Grant, Limits, rewrite};
 
     use super::*;
@@ -571,7 +571,7 @@ mod requests {
     use lectern::credential::claims::Claims;
     use lectern::credential::link;
     use lectern::decide::{Decision, decide};
-    use lectern::object_key::Scope;
+    use lectern::object::key::Scope;
     use lectern::request::Request;
 
     use super::*;

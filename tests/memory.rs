@@ -3,7 +3,7 @@
 
 use lectern::credential::binding::Place;
 use lectern::credential::keyring::Keyring;
-use lectern::object_key::ObjectKey;
+use lectern::object::key::ObjectKey;
 use lectern::playlist::{Base, Grant, Limits, rewrite};
 
 #[global_allocator]

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use lectern::credential::binding::Place;
 use lectern::credential::keyring::Keyring;
-use lectern::object_key::{Directory, ObjectKey};
+use lectern::object::key::{Directory, ObjectKey};
 use lectern::playlist::{Base, Entitlements, Grant, Limits, PlaylistError, rewrite};
 
 const KEYS: &str = r#"[{"kid":"golden","secret":"Z29sZGVuIGdvbGRlbiBnb2xkZW4gZ29sZGVuIGdvbGQ"}]"#;

@@ -6,7 +6,7 @@ use lectern::credential::keyring::Keyring;
 use lectern::credential::link;
 use lectern::credential::pass::{self, Kind, Minter};
 use lectern::http::range::ByteRange;
-use lectern::object_key::{Directory, ObjectKey, Scope};
+use lectern::object::key::{Directory, ObjectKey, Scope};
 use lectern::playlist::{Base, Entitlements, Grant, Limits, Rewritten, pictures, rewrite, uris};
 use proptest::prelude::*;
 

@@ -12,7 +12,7 @@ use std::process::{Command, Stdio};
 use lectern::credential::binding::Place as Seen;
 use lectern::credential::keyring::Keyring;
 use lectern::credential::pass;
-use lectern::object_key::{Directory, ObjectKey};
+use lectern::object::key::{Directory, ObjectKey};
 use lectern::playlist::{Base, Grant, Limits, rewrite};
 use m3u8_rs::{MasterPlaylist, MediaPlaylist, MediaSegment, Playlist, SessionDataField};
 use serde_json::{Value, json};

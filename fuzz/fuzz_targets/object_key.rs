@@ -2,7 +2,7 @@
 //! sends for it.
 #![no_main]
 
-use lectern::object_key::{Directory, MAX_OBJECT_KEY_BYTES, ObjectKey, Scope};
+use lectern::object::key::{Directory, MAX_OBJECT_KEY_BYTES, ObjectKey, Scope};
 use libfuzzer_sys::fuzz_target;
 use percent_encoding::percent_decode_str;
 use url::Url;

@@ -4,7 +4,7 @@
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use lectern::credential::keyring::Keyring;
 use lectern::credential::binding::{Country, Network, Place};
-use lectern::object_key::ObjectKey;
+use lectern::object::key::ObjectKey;
 use lectern::credential::pass::{self, Kind, Minter, Pass, PassError};
 use libfuzzer_sys::fuzz_target;
 

@@ -5,7 +5,7 @@
 
 use lectern::credential::keyring::Keyring;
 use lectern::credential::binding::Place;
-use lectern::object_key::{Directory, ObjectKey};
+use lectern::object::key::{Directory, ObjectKey};
 use lectern::credential::pass::Kind;
 use lectern::playlist::{Base, Entitlements, Grant, Limits, rewrite, rewrite_asset_list, uris};
 use lectern_fuzz::{KEYS, NOW, ORIGIN, has_a_pass, passes, text, without_passes};

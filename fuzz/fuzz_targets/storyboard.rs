@@ -2,10 +2,10 @@
 //! each pass opens one picture, the one that the WHATWG URL parser makes of its line.
 #![no_main]
 
-use lectern::content_type::is_picture;
+use lectern::object::content_type::is_picture;
 use lectern::credential::keyring::Keyring;
 use lectern::credential::binding::Place;
-use lectern::object_key::{Directory, ObjectKey};
+use lectern::object::key::{Directory, ObjectKey};
 use lectern::credential::pass::Kind;
 use lectern::playlist::{Base, Grant, Limits, pictures, rewrite};
 use lectern_fuzz::{KEYS, NOW, ORIGIN, has_a_pass, passes, text, without_passes};

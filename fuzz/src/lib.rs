@@ -2,7 +2,7 @@
 
 use lectern::credential::keyring::Keyring;
 use lectern::credential::binding::Place;
-use lectern::object_key::ObjectKey;
+use lectern::object::key::ObjectKey;
 use lectern::credential::pass::{self, Kind, Pass};
 use lectern::playlist::{UriSpan, is_playlist_name};
 use url::Url;

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::binding::{Cidr, Country};
 use crate::http::cors::OriginPattern;
 use crate::json::Value;
-use crate::object_key::{Directory, Scope};
+use crate::object::key::{Directory, Scope};
 
 /// The largest integer that every JSON implementation carries exactly (RFC 8259 §6).
 const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;

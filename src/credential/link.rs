@@ -175,7 +175,7 @@ mod tests {
     use crate::credential::binding::{Cidr, Country};
     use crate::credential::keyring::testing::ring;
     use crate::http::cors::OriginPattern;
-    use crate::object_key::Scope;
+    use crate::object::key::Scope;
 
     const NOW: u64 = 1_800_000_000;
     const DAY: u64 = 86_400;

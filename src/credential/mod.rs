@@ -8,7 +8,7 @@ pub mod pass;
 
 use crate::config::Config;
 use crate::http::problem::{Problem, Refusal};
-use crate::object_key::ObjectKey;
+use crate::object::key::ObjectKey;
 use crate::request::{Request, parameter};
 use claims::{Claims, Use};
 use link::LinkError;

@@ -30,7 +30,7 @@ use lectern_hot::{
 
 use super::binding::Place;
 use super::keyring::{HmacSha256, Key, Keyring, keyed};
-use crate::object_key::{Directory, ObjectKey};
+use crate::object::key::{Directory, ObjectKey};
 
 /// Expiries are rounded up to this many seconds, so that a viewer who comes back gets the URLs that his browser has
 /// in its cache.

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::object_key::{ObjectKey, is_in_revision};
+use crate::object::key::{ObjectKey, is_in_revision};
 use crate::text::split_once;
 
 /// A request that has not filled its entry after so long was dropped, or reads from storage that is slow: another one

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::http::problem::{Problem, Refusal};
-use crate::object_key::{Directory, ObjectKey};
+use crate::object::key::{Directory, ObjectKey};
 use crate::request::{Request, object_key, parameter};
 
 /// An authorised list.

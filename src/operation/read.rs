@@ -3,17 +3,17 @@
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest as _, Sha256};
 
-use crate::content_type;
 use crate::http::date::format_date;
 use crate::http::precondition::{Conditions, EntityTag, Validators, Verdict};
 use crate::http::problem::Problem;
 use crate::http::range::{ByteRange, ContentRange};
-use crate::object_key::ObjectKey;
+use crate::object::content_type;
+use crate::object::key::ObjectKey;
+use crate::object::stored::Stored;
 use crate::playlist::{
     Base, Grant, Limits, MAX_PLAYLIST_BYTES, PlaylistError, Rewritten, check_manifest, rewrite,
     rewrite_asset_list,
 };
-use crate::storage::Stored;
 
 /// Headers of an answer.
 pub type Headers = Vec<(&'static str, String)>;

@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
-use crate::content_type;
-use crate::object_key::{Directory, ObjectKey};
-use crate::storage::Stored;
+use crate::object::content_type;
+use crate::object::key::{Directory, ObjectKey};
+use crate::object::stored::Stored;
 
 /// Name of the object that a recorder puts beside the parts of a recording when it ends.
 pub const ENDED: &str = "ended";

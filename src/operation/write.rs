@@ -13,13 +13,13 @@
 //! completes an upload. The others concern an upload, which has no entity-tag; a condition there is refused.
 
 use crate::config::Config;
-use crate::content_type;
 use crate::http::precondition::WriteConditions;
 use crate::http::problem::{Problem, Refusal};
 use crate::json::{Value, quoted};
-use crate::object_key::ObjectKey;
+use crate::object::content_type;
+use crate::object::key::ObjectKey;
+use crate::object::stored::Stored;
 use crate::request::{Request, parameter};
-use crate::storage::Stored;
 
 /// The most parts that an upload may have.
 const MAX_PARTS: u16 = 10_000;

@@ -59,7 +59,7 @@ mod tests {
     use crate::credential::binding::Place;
     use crate::credential::keyring::Keyring;
     use crate::credential::pass;
-    use crate::object_key::ObjectKey;
+    use crate::object::key::ObjectKey;
     use crate::playlist::Limits;
 
     #[test]

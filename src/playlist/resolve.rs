@@ -1,6 +1,6 @@
 //! From a URI in a playlist to the object it names (RFC 3986 §5.2), if it names one of ours.
 
-use crate::object_key::{Directory, MAX_OBJECT_KEY_BYTES, ObjectKey};
+use crate::object::key::{Directory, MAX_OBJECT_KEY_BYTES, ObjectKey};
 
 /// Where a playlist was fetched from: what its URIs are relative to.
 #[derive(Debug, Clone)]
@@ -65,7 +65,7 @@ pub(super) fn resolve<'playlist>(
             // Looked at one by one, since what `..` takes away again would not be looked at later, and a client may
             // read it otherwise: `%2e%2e` is `..` to a browser.
             segment => {
-                ObjectKey::new(crate::object_key::percent_decode(segment).ok()?).ok()?;
+                ObjectKey::new(crate::object::key::percent_decode(segment).ok()?).ok()?;
                 segments.push(segment);
             }
         }
@@ -79,7 +79,7 @@ pub(super) fn resolve<'playlist>(
         key.push_str(segment);
         key.push('/');
     }
-    key.push_str(&crate::object_key::percent_decode(&reference_part.join("/")).ok()?);
+    key.push_str(&crate::object::key::percent_decode(&reference_part.join("/")).ok()?);
     let key = ObjectKey::new(key).ok()?;
     root.contains(&key).then_some(Target::Elsewhere(key))
 }

@@ -8,12 +8,12 @@ use super::filter::{self, Edit, Entitlements, Form};
 use super::resolve::{Base, Target, absolute_url, fits, is_plain_name, resolve};
 use super::storyboard::{self, is_storyboard_name};
 use super::uri::{Parts, is_unambiguous};
-use crate::content_type;
 use crate::credential::binding::Place;
 use crate::credential::keyring::Key;
 use crate::credential::pass::{Kind, Minter};
 use crate::http::problem::Problem;
-use crate::object_key::Directory;
+use crate::object::content_type;
+use crate::object::key::Directory;
 use crate::text::split_once;
 use lectern_hot::scan::{Item, Role, UriSpan, hazards, scan};
 

@@ -10,10 +10,10 @@ use super::streams;
 use super::time::{sleep, within};
 use crate::http::problem::{Problem, Refusal};
 use crate::http::range::ByteRange;
-use crate::object_key::ObjectKey;
+use crate::object::key::ObjectKey;
+use crate::object::stored::{RETRIES_MS, StorageError, Stored, TIMEOUT_MS};
 use crate::operation::list::{List, Listed, Page};
 use crate::operation::write::{Evaluated, UploadedPart};
-use crate::storage::{RETRIES_MS, StorageError, Stored, TIMEOUT_MS};
 
 /// The name of the binding in `wrangler.toml`.
 const BINDING: &str = "BUCKET";

@@ -16,8 +16,8 @@ use super::streams;
 use super::time::{now_ms, within};
 use crate::budget::Purpose;
 use crate::http::range::ContentRange;
+use crate::object::stored::Stored;
 use crate::operation::cache_policy::{FillRight, FillRights};
-use crate::storage::Stored;
 
 /// How long the cache may take to say what it has, in milliseconds.
 const TIMEOUT_MS: u32 = 1_000;

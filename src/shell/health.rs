@@ -6,7 +6,7 @@ use super::bucket::Bucket;
 use super::reply::{Body, Reply, failed};
 use crate::config::Config;
 use crate::http::problem::Refusal;
-use crate::object_key::ObjectKey;
+use crate::object::key::ObjectKey;
 use crate::operation::health::Health;
 
 pub(super) async fn health(

@@ -5,9 +5,9 @@ use worker::Env;
 use super::bucket::ask;
 use crate::config::Config;
 use crate::http::problem::{Problem, Refusal};
-use crate::object_key::ObjectKey;
+use crate::object::key::ObjectKey;
+use crate::object::stored::{StorageError, Stored};
 use crate::operation::upload_event;
-use crate::storage::{StorageError, Stored};
 
 /// The name of the binding in `wrangler.toml`. It may be missing where no prefix is set.
 const JOBS: &str = "JOBS";

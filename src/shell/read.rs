@@ -14,9 +14,9 @@ use crate::budget::Purpose;
 use crate::http::problem::{Problem, Refusal};
 use crate::http::range::{ByteRange, ContentRange};
 use crate::log::Source;
+use crate::object::stored::{StorageError, Stored};
 use crate::operation::cache_policy::{may_hold, object_seconds, playlist_seconds, url};
 use crate::operation::read::{Answer, Headers, Read, Treatment};
-use crate::storage::{StorageError, Stored};
 
 /// After how many milliseconds a request looks again whether another one has filled the cache.
 const LOOK_AGAIN_MS: [u32; 9] = [4, 8, 16, 32, 64, 128, 256, 512, 1024];

@@ -10,10 +10,10 @@ use super::streams;
 use crate::budget::Purpose;
 use crate::http::precondition::{EntityTag, WriteConditions};
 use crate::http::problem::{Problem, Refusal};
-use crate::object_key::ObjectKey;
+use crate::object::key::ObjectKey;
+use crate::object::stored::StorageError;
 use crate::operation::read::Headers;
 use crate::operation::write::{Evaluated, Write, created_json, parse_parts};
-use crate::storage::StorageError;
 
 pub(super) async fn write(
     write: Write,

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use lectern::credential::binding::Place;
 use lectern::credential::claims::Use;
 use lectern::credential::pass::{Kind, Minter};
-use lectern::object_key::ObjectKey;
+use lectern::object::key::ObjectKey;
 use serde_json::{Value, json};
 
 use crate::edge::{Edge, built, now, root, run};

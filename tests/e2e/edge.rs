@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use lectern::credential::claims::{Claims, Use};
 use lectern::credential::keyring::{Key, Keyring, with_new_key};
 use lectern::credential::link;
-use lectern::object_key::Scope;
+use lectern::object::key::Scope;
 use tempfile::TempDir;
 
 /// The only clock of these tests.

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use lectern::credential::binding::Place;
 use lectern::credential::claims::Use;
 use lectern::credential::pass::{self, Kind};
-use lectern::object_key::ObjectKey;
+use lectern::object::key::ObjectKey;
 use serde_json::{Value, json};
 
 use super::edge::{Edge, now};

@@ -13,7 +13,7 @@ use std::time::Instant;
 use lectern::credential::binding::Place as Seen;
 use lectern::credential::claims::Use;
 use lectern::credential::pass;
-use lectern::object_key::ObjectKey;
+use lectern::object::key::ObjectKey;
 use serde_json::{Value, json};
 
 use super::attacks::{self, Attack, Place, media, multivariant};

@@ -47,7 +47,7 @@ use lectern::credential::claims::{Claims, Use};
 use lectern::credential::keyring::with_new_key;
 use lectern::credential::link;
 use lectern::credential::pass::{Kind, Minter};
-use lectern::object_key::{ObjectKey, Scope};
+use lectern::object::key::{ObjectKey, Scope};
 use media::Playlist;
 
 const LECTURE: &str = "/courses/rails/intro/";

@@ -10,7 +10,7 @@ use lectern::credential::keyring::Keyring;
 use lectern::credential::link;
 use lectern::credential::pass::{Kind, Minter};
 use lectern::http::date::{format_date, parse_date};
-use lectern::object_key::{ObjectKey, Scope};
+use lectern::object::key::{ObjectKey, Scope};
 
 const ROWS: &str = include_str!("rows.txt");
 const DIRECTORY: &str = "/http/table/";

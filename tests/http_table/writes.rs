@@ -5,7 +5,7 @@ use lectern::credential::claims::{Claims, Use};
 use lectern::credential::keyring::Keyring;
 use lectern::credential::link;
 use lectern::http::date::{format_date, parse_date};
-use lectern::object_key::Scope;
+use lectern::object::key::Scope;
 
 use super::{Asked, DIRECTORY, Header, Reply, headers};
 

@@ -15,7 +15,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use lectern::credential::binding::Place;
 use lectern::credential::keyring::Keyring;
 use lectern::credential::pass;
-use lectern::object_key::{Directory, ObjectKey};
+use lectern::object::key::{Directory, ObjectKey};
 use lectern::playlist::{
     Base, Entitlements, Grant, Limits, pictures, rewrite, rewrite_asset_list, uris,
 };

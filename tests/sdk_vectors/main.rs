@@ -14,7 +14,7 @@ use lectern::credential::claims::{CLAIMS, Claims, Use};
 use lectern::credential::keyring::Keyring;
 use lectern::credential::link;
 use lectern::http::cors::OriginPattern;
-use lectern::object_key::Scope;
+use lectern::object::key::Scope;
 use lectern::sdk::{Error, Options, Sdk};
 use serde_json::{Map, Value, json};
 

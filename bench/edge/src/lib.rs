@@ -6,7 +6,7 @@ use lectern::credential::keyring::{Key, Keyring};
 use lectern::credential::link;
 use lectern::credential::claims::Claims;
 use lectern::credential::binding::Place;
-use lectern::object_key::{ObjectKey, Scope};
+use lectern::object::key::{ObjectKey, Scope};
 use lectern::credential::pass::{self, Kind, Minter};
 use lectern::playlist::{Base, Grant, Limits, rewrite};
 use wasm_bindgen::prelude::wasm_bindgen;

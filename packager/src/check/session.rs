@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use lectern::content_type::is_picture;
+use lectern::object::content_type::is_picture;
 use lectern::playlist::{is_storyboard_name, pictures};
 use reqwest::Url;
 

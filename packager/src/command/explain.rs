@@ -11,7 +11,7 @@ use lectern::credential::claims::Claims;
 use lectern::credential::link;
 use lectern::credential::pass::{self, Kind, Pass};
 use lectern::decide::{Decision, decide};
-use lectern::object_key::ObjectKey;
+use lectern::object::key::ObjectKey;
 use lectern::request::{Request, split_url};
 use serde::Serialize;
 
@@ -325,7 +325,7 @@ fn text(report: &Report) -> String {
 mod tests {
     use insta::assert_snapshot;
     use lectern::credential::link::mint;
-    use lectern::object_key::Scope;
+    use lectern::object::key::Scope;
 
     use super::*;
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use lectern::credential::claims::{Claims, Use};
 use lectern::credential::link::mint;
-use lectern::object_key::{ObjectKey, Scope};
+use lectern::object::key::{ObjectKey, Scope};
 use lectern::sdk::openable;
 use reqwest::Url;
 

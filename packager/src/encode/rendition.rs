@@ -145,7 +145,7 @@ fn fold_last(folder: &Path, count: usize) -> Result<()> {
 
 pub(crate) fn object(path: String, bytes: &[u8]) -> Object {
     Object {
-        content_type: lectern::content_type::for_key(&path).to_owned(),
+        content_type: lectern::object::content_type::for_key(&path).to_owned(),
         path,
         bytes: bytes.len() as u64,
         sha256: hex(&Sha256::digest(bytes)),

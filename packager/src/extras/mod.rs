@@ -337,7 +337,7 @@ pub(crate) async fn describe(revision: &Path, path: &str) -> Result<Object> {
         return Err(not_written().into());
     }
     Ok(Object {
-        content_type: lectern::content_type::for_key(path).to_owned(),
+        content_type: lectern::object::content_type::for_key(path).to_owned(),
         path: path.to_owned(),
         bytes,
         sha256: hex(&hash.finalize()),

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use lectern::object_key::ObjectKey;
+use lectern::object::key::ObjectKey;
 
 use super::FetchError;
 use crate::redact::redacted;

@@ -1,6 +1,6 @@
 //! Why an INPUT was not fetched, how the command ends then, and what to do.
 
-use lectern::object_key::ObjectKeyError;
+use lectern::object::key::ObjectKeyError;
 
 use super::recording::RecordingError;
 use crate::exit::Exit;

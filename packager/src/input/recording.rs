@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use lectern::object_key::ObjectKey;
+use lectern::object::key::ObjectKey;
 
 use super::variant::{Listed, Said, Streams, said};
 use crate::redact::redacted;

@@ -114,7 +114,7 @@ impl Growth {
             self.segments.push(segment);
             let path = format!("{}/{name}", self.path);
             uploads.push(Upload {
-                content_type: lectern::content_type::for_key(&path).to_owned(),
+                content_type: lectern::object::content_type::for_key(&path).to_owned(),
                 path,
                 bytes: segment.bytes,
                 source: Source::File(self.folder.join(name)),

@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use lectern::object_key::ObjectKey;
+use lectern::object::key::ObjectKey;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 

@@ -146,7 +146,7 @@ impl Growing {
         self.sending.update(|sending| sending + 1);
         let path = format!("{}/{name}", self.path);
         Some(Upload {
-            content_type: lectern::content_type::for_key(&path).to_owned(),
+            content_type: lectern::object::content_type::for_key(&path).to_owned(),
             path,
             source: Source::File(file),
             bytes,

@@ -5,7 +5,7 @@
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use lectern::object_key::{ObjectKey, ObjectKeyError};
+use lectern::object::key::{ObjectKey, ObjectKeyError};
 use lectern::operation::upload_event::{self, ENDED};
 use serde_json::Value;
 

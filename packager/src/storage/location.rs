@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use lectern::object_key::{ObjectKey, ObjectKeyError};
+use lectern::object::key::{ObjectKey, ObjectKeyError};
 use reqwest::Url;
 
 use super::credentials::variable;

@@ -75,7 +75,7 @@ impl Upload {
             path: path.to_owned(),
             bytes: bytes.len() as u64,
             source: Source::Bytes(bytes),
-            content_type: lectern::content_type::for_key(path).to_owned(),
+            content_type: lectern::object::content_type::for_key(path).to_owned(),
             sha256: None,
         }
     }

@@ -10,7 +10,7 @@ use futures_util::{StreamExt as _, stream};
 use lectern::credential::claims::{Claims, Use};
 use lectern::credential::keyring::Keyring;
 use lectern::credential::link::{self, mint};
-use lectern::object_key::Scope;
+use lectern::object::key::Scope;
 use reqwest::header::{
     AUTHORIZATION, AsHeaderName, CONTENT_LENGTH, HeaderMap, HeaderValue, RANGE, RETRY_AFTER,
 };

@@ -2,7 +2,6 @@
 //! enum. No storage is touched before a credential was verified here.
 
 use crate::config::Config;
-use crate::content_type;
 use crate::credential::claims::{Claims, Use};
 use crate::credential::pass::{self, Kind, Minter, Pass};
 use crate::credential::{Credential, open_link, open_pass};
@@ -10,7 +9,8 @@ use crate::http::encoding::accepts_gzip;
 use crate::http::precondition::Conditions;
 use crate::http::problem::{Problem, Refusal};
 use crate::http::range::ByteRange;
-use crate::object_key::{Directory, ObjectKey, Scope};
+use crate::object::content_type;
+use crate::object::key::{Directory, ObjectKey, Scope};
 use crate::operation::list::List;
 use crate::operation::read::{Read, Treatment};
 use crate::operation::write::Write;
