@@ -2,8 +2,8 @@
 
 use web_sys::Response;
 
-use super::bucket::Bucket;
-use super::reply::{Body, Reply, failed};
+use super::r2::Bucket;
+use super::responder::{Body, Reply, failed};
 use crate::http::problem::Refusal;
 use crate::operation::list::List;
 

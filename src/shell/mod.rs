@@ -1,17 +1,17 @@
 //! The shell: turns a request into facts, asks the pure part what happens, and does it. One `match`.
 
-mod bucket;
 mod cache;
 mod health;
 mod hold;
 mod list;
 mod queue;
+mod r2;
 mod raw;
 mod read;
-mod reply;
+mod request_log;
+mod responder;
 mod streams;
 mod time;
-mod watch;
 mod write;
 
 use std::sync::OnceLock;
@@ -24,14 +24,14 @@ use crate::decide::{Decision, decide};
 use crate::http::problem::{Problem, Refusal};
 use crate::operation::cache_policy;
 use crate::request::{Request, split_url};
-use bucket::Bucket;
 use cache::Entry;
 use queue::Queue;
+use r2::Bucket;
 use raw::Requested;
 use read::{Done, Place};
-use reply::{Reply, failed};
+use request_log::Watch;
+use responder::{Reply, failed};
 use time::{microseconds, now_ms};
-use watch::Watch;
 
 /// Variables and secrets do not change while an isolate lives.
 static CONFIG: OnceLock<Result<Config, ConfigError>> = OnceLock::new();

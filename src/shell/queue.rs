@@ -2,7 +2,7 @@
 
 use worker::Env;
 
-use super::bucket::ask;
+use super::r2::ask;
 use crate::config::Config;
 use crate::http::problem::{Problem, Refusal};
 use crate::object::key::ObjectKey;

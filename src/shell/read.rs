@@ -5,10 +5,10 @@ use std::rc::Rc;
 use web_sys::{ReadableStream, Response};
 use worker::Context;
 
-use super::bucket::{Bucket, Object};
 use super::cache::{Begun, Cached, Entry, Filling};
 use super::hold::Held;
-use super::reply::{Body, Reply, failed};
+use super::r2::{Bucket, Object};
+use super::responder::{Body, Reply, failed};
 use super::time::{microseconds, sleep};
 use crate::budget::Purpose;
 use crate::http::problem::{Problem, Refusal};

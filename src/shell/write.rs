@@ -2,10 +2,10 @@
 
 use web_sys::{Request, Response};
 
-use super::bucket::Bucket;
 use super::hold::Held;
 use super::queue::Queue;
-use super::reply::{self, Reply, failed};
+use super::r2::Bucket;
+use super::responder::{self, Reply, failed};
 use super::streams;
 use crate::budget::Purpose;
 use crate::http::precondition::{EntityTag, WriteConditions};
@@ -125,13 +125,15 @@ fn json(
     headers.push(("Content-Type", "application/json".to_owned()));
     headers.push(("Cache-Control", "no-store".to_owned()));
     reply
-        .send(status, headers, reply::Body::Text(body))
+        .send(status, headers, responder::Body::Text(body))
         .map_err(failed)
 }
 
 fn empty(reply: &Reply) -> Result<Response, Refusal> {
     let headers = vec![("Cache-Control", "no-store".to_owned())];
-    reply.send(204, headers, reply::Body::Empty).map_err(failed)
+    reply
+        .send(204, headers, responder::Body::Empty)
+        .map_err(failed)
 }
 
 fn refused(error: StorageError) -> Refusal {

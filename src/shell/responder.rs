@@ -3,7 +3,7 @@
 use wasm_bindgen::JsValue;
 use web_sys::{ReadableStream, Response};
 
-use super::bucket::message;
+use super::r2::message;
 use super::raw::response;
 use crate::http::cors::{AllowedOrigins, preflight_headers};
 use crate::http::problem::{Problem, Refusal};
