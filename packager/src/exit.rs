@@ -7,7 +7,7 @@ use crate::check::CheckError;
 use crate::command::keys::KeysError;
 use crate::command::verify::Broken;
 use crate::cost::CostError;
-use crate::encode::completeness::VerifyError;
+use crate::encode::completeness::CompletenessError;
 use crate::extras::subtitles::captions::CaptionsError;
 use crate::ffmpeg::process::ProcessError;
 use crate::input::FetchError;
@@ -17,8 +17,8 @@ use crate::mp4::BoxError;
 use crate::package::output::OutputError;
 use crate::queue::QueueError;
 use crate::queue::job::JobError;
-use crate::source::InputError;
-use crate::storage::error::PublishError;
+use crate::source::SourceError;
+use crate::storage::error::StorageError;
 
 /// Everything `lectern` ends with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,10 +72,10 @@ pub(crate) fn of(error: &anyhow::Error) -> (Exit, Option<String>) {
 }
 
 fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<(Exit, Option<String>)> {
-    if let Some(error) = cause.downcast_ref::<InputError>() {
+    if let Some(error) = cause.downcast_ref::<SourceError>() {
         return Some((Exit::Input, error.hint().map(Into::into)));
     }
-    if let Some(error) = cause.downcast_ref::<VerifyError>() {
+    if let Some(error) = cause.downcast_ref::<CompletenessError>() {
         return Some((Exit::Input, Some(error.hint().into())));
     }
     if let Some(error) = cause.downcast_ref::<ProcessError>() {
@@ -96,7 +96,7 @@ fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<(Exit, Option<S
     if let Some(error) = cause.downcast_ref::<KeysError>() {
         return Some((Exit::Environment, Some(error.hint().into())));
     }
-    if let Some(error) = cause.downcast_ref::<PublishError>() {
+    if let Some(error) = cause.downcast_ref::<StorageError>() {
         return Some((error.exit(), error.hint()));
     }
     if let Some(error) = cause.downcast_ref::<FetchError>() {

@@ -93,11 +93,11 @@ impl Progress {
     /// A step that nobody is told of.
     pub(crate) fn quiet_step() -> Step {
         let mode = Mode::Nothing;
-        Self { mode }.step("", Unit::Bytes, 0)
+        Self { mode }.step("", StepUnit::Bytes, 0)
     }
 
     /// A long step; `total` is in the step's own unit, `0` when unknown.
-    pub(crate) fn step(self, name: &'static str, unit: Unit, total: u64) -> Step {
+    pub(crate) fn step(self, name: &'static str, unit: StepUnit, total: u64) -> Step {
         let bar = match self.mode {
             Mode::Bars => {
                 let bar = match total {
@@ -118,7 +118,7 @@ impl Progress {
             name,
             unit,
             bar,
-            state: Mutex::new(State {
+            state: Mutex::new(StepState {
                 done: 0,
                 total,
                 started: Instant::now(),
@@ -130,13 +130,13 @@ impl Progress {
 
 /// What a step counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Unit {
+pub(crate) enum StepUnit {
     Bytes,
     /// Of the lecture.
     Milliseconds,
 }
 
-impl Unit {
+impl StepUnit {
     fn style(self, is_bounded: bool) -> ProgressStyle {
         let template = match (self, is_bounded) {
             (Self::Bytes, true) => {
@@ -177,13 +177,13 @@ pub(crate) struct Step(Arc<Inner>);
 struct Inner {
     mode: Mode,
     name: &'static str,
-    unit: Unit,
+    unit: StepUnit,
     bar: ProgressBar,
-    state: Mutex<State>,
+    state: Mutex<StepState>,
 }
 
 #[derive(Debug)]
-struct State {
+struct StepState {
     done: u64,
     total: u64,
     started: Instant,
@@ -229,7 +229,7 @@ impl Step {
         }
     }
 
-    fn update(&self, change: impl FnOnce(&mut State)) {
+    fn update(&self, change: impl FnOnce(&mut StepState)) {
         let inner = &self.0;
         let mut state = inner.state.lock().unwrap_or_else(PoisonError::into_inner);
         change(&mut state);

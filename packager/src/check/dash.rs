@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use reqwest::Url;
 use serde::Deserialize;
 
-use super::facts::Rendition;
+use super::facts::CheckedRendition;
 use super::playlist::shown;
-use super::source::{MOST_PLAYLIST, Source};
+use super::source::{MOST_PLAYLIST, PackageSource};
 use super::xml::{self, Element};
 use crate::package::manifest_json;
 
@@ -28,9 +28,9 @@ pub(crate) struct Manifest {
 
 /// The first manifest in these folders.
 pub(crate) async fn find(
-    source: &Source,
+    source: &PackageSource,
     folders: &[String],
-    renditions: &[Rendition],
+    renditions: &[CheckedRendition],
 ) -> Option<Manifest> {
     for folder in folders {
         let Ok(at) = source.root().join(&format!("{folder}{MANIFEST}")) else {
@@ -59,8 +59,12 @@ pub(crate) async fn find(
     None
 }
 
-fn differences(source: &Source, manifest: &BTreeSet<Url>, renditions: &[Rendition]) -> Vec<String> {
-    let urls = |rendition: &Rendition| -> BTreeSet<Url> {
+fn differences(
+    source: &PackageSource,
+    manifest: &BTreeSet<Url>,
+    renditions: &[CheckedRendition],
+) -> Vec<String> {
+    let urls = |rendition: &CheckedRendition| -> BTreeSet<Url> {
         let playlist = &rendition.playlist;
         let maps = playlist.maps.iter().map(|map| &map.uri);
         let segments = playlist.segments.iter().map(|listed| &listed.place.uri);
@@ -244,7 +248,7 @@ struct Listing {
 
 /// What is not as the first `package.json` in these folders has it.
 pub(crate) async fn package_json(
-    source: &Source,
+    source: &PackageSource,
     folders: &[String],
     digests: &BTreeMap<String, (u64, String)>,
 ) -> Option<Vec<(String, String)>> {
@@ -274,7 +278,7 @@ pub(crate) async fn package_json(
 }
 
 async fn compare(
-    source: &Source,
+    source: &PackageSource,
     listing: &Listing,
     digests: &BTreeMap<String, (u64, String)>,
 ) -> Vec<(String, String)> {

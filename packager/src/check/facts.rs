@@ -9,10 +9,10 @@ use sha2::{Digest as _, Sha256};
 
 use super::CheckError;
 use super::dash::{self, Manifest};
-use super::fmp4::{Fragments, Init, Medium, Track, is_boxes};
-use super::playlist::{Listed, Playlist, shown};
+use super::fmp4::{CheckedInit, CheckedTrack, Medium, SegmentSamples, is_boxes};
+use super::playlist::{CheckedPlaylist, ListedSegment, shown};
 use super::session::SessionObject;
-use super::source::{MOST_INIT, MOST_PLAYLIST, MOST_SEGMENT, Source, Unread, resolve};
+use super::source::{MOST_INIT, MOST_PLAYLIST, MOST_SEGMENT, PackageSource, Unread, resolve};
 use super::transport::Transport;
 use super::webvtt::{WebVtt, web_vtt};
 use crate::package::revision::hex;
@@ -22,12 +22,12 @@ const AHEAD: usize = 4;
 const MOST_PLAYLISTS: usize = 200;
 
 #[derive(Debug, Default)]
-pub(crate) struct Facts {
+pub(crate) struct PackageFacts {
     pub(crate) name: String,
     /// `None` where a Media Playlist alone was given.
-    pub(crate) multivariant: Option<Playlist>,
+    pub(crate) multivariant: Option<CheckedPlaylist>,
     /// Every Media Playlist once, in the order in which they are listed.
-    pub(crate) renditions: Vec<Rendition>,
+    pub(crate) renditions: Vec<CheckedRendition>,
     /// What was listed and could not be read: its name and why.
     pub(crate) unread: Vec<(String, Unread)>,
     /// URIs with the name of the playlist that has them, and whether they stay below the Multivariant Playlist.
@@ -43,7 +43,7 @@ pub(crate) struct Facts {
 
 /// What lists a Media Playlist: the index of a Variant Stream, of an `EXT-X-MEDIA` or of an I-frame Variant Stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Use {
+pub(crate) enum ListedAs {
     Variant(usize),
     Media(usize),
     IFrames(usize),
@@ -52,29 +52,29 @@ pub(crate) enum Use {
 }
 
 #[derive(Debug)]
-pub(crate) struct Rendition {
+pub(crate) struct CheckedRendition {
     pub(crate) name: String,
     pub(crate) at: Url,
-    pub(crate) uses: Vec<Use>,
-    pub(crate) playlist: Playlist,
+    pub(crate) uses: Vec<ListedAs>,
+    pub(crate) playlist: CheckedPlaylist,
     /// As the playlist's `maps`; `None` where one could not be read or understood.
-    pub(crate) inits: Vec<Option<Init>>,
+    pub(crate) inits: Vec<Option<CheckedInit>>,
     /// Of the first transport stream.
-    pub(crate) transported: Vec<Track>,
+    pub(crate) transported: Vec<CheckedTrack>,
     /// As the playlist's segments.
-    pub(crate) segments: Vec<Segment>,
+    pub(crate) segments: Vec<CheckedSegment>,
     pub(crate) is_subtitles: bool,
 }
 
 #[derive(Debug)]
-pub(crate) struct Segment {
+pub(crate) struct CheckedSegment {
     pub(crate) bytes: u64,
-    pub(crate) body: Body,
+    pub(crate) body: SegmentBody,
 }
 
 #[derive(Debug)]
-pub(crate) enum Body {
-    Fragments(Fragments),
+pub(crate) enum SegmentBody {
+    Fragments(SegmentSamples),
     Transport(Transport),
     /// What begins as a transport stream and is none.
     NoTransport(String),
@@ -86,20 +86,22 @@ pub(crate) enum Body {
     Unread,
 }
 
-impl Rendition {
+impl CheckedRendition {
     pub(crate) fn is_i_frames(&self) -> bool {
-        self.uses.iter().any(|kind| matches!(kind, Use::IFrames(_)))
+        self.uses
+            .iter()
+            .any(|kind| matches!(kind, ListedAs::IFrames(_)))
     }
 
     /// Every track that is understood.
-    pub(crate) fn tracks(&self) -> impl Iterator<Item = &Track> {
+    pub(crate) fn tracks(&self) -> impl Iterator<Item = &CheckedTrack> {
         let inits = self.inits.iter().flatten();
         inits.flat_map(|init| &init.tracks).chain(&self.transported)
     }
 
     /// The track that its segments are measured by.
-    pub(crate) fn track(&self) -> Option<&Track> {
-        let init = self.inits.iter().flatten().next().map(Init::main);
+    pub(crate) fn track(&self) -> Option<&CheckedTrack> {
+        let init = self.inits.iter().flatten().next().map(CheckedInit::main);
         init.or(self.transported.first())
     }
 
@@ -116,12 +118,15 @@ impl Rendition {
     /// that track.
     pub(crate) fn fragments(
         &self,
-    ) -> impl DoubleEndedIterator<Item = (usize, &Listed, &Track, &Fragments)> {
+    ) -> impl DoubleEndedIterator<Item = (usize, &ListedSegment, &CheckedTrack, &SegmentSamples)>
+    {
         let both = self.playlist.segments.iter().zip(&self.segments);
         both.enumerate().filter_map(|(at, (listed, segment))| {
             let (track, found) = match &segment.body {
-                Body::Fragments(found) => (self.inits.get(listed.map?)?.as_ref()?.main(), found),
-                Body::Transport(found) => {
+                SegmentBody::Fragments(found) => {
+                    (self.inits.get(listed.map?)?.as_ref()?.main(), found)
+                }
+                SegmentBody::Transport(found) => {
                     let track = self.transported.first()?;
                     (track, found.of(track.medium)?)
                 }
@@ -132,7 +137,9 @@ impl Rendition {
     }
 
     /// What the transport streams of pictures have of sound.
-    pub(crate) fn muxed(&self) -> impl Iterator<Item = (usize, &Listed, &Track, &Fragments)> {
+    pub(crate) fn muxed(
+        &self,
+    ) -> impl Iterator<Item = (usize, &ListedSegment, &CheckedTrack, &SegmentSamples)> {
         // The picture's is the first, where there is one.
         let track = self.transported.get(1);
         self.transports().filter_map(move |(at, listed, found)| {
@@ -141,11 +148,11 @@ impl Rendition {
     }
 
     /// Segments that are transport streams.
-    pub(crate) fn transports(&self) -> impl Iterator<Item = (usize, &Listed, &Transport)> {
+    pub(crate) fn transports(&self) -> impl Iterator<Item = (usize, &ListedSegment, &Transport)> {
         let both = self.playlist.segments.iter().zip(&self.segments);
         both.enumerate()
             .filter_map(|(at, (listed, segment))| match &segment.body {
-                Body::Transport(found) => Some((at, listed, found)),
+                SegmentBody::Transport(found) => Some((at, listed, found)),
                 _ => None,
             })
     }
@@ -153,10 +160,11 @@ impl Rendition {
     /// Segments that are fragmented MP4, with the track of their own init.
     pub(crate) fn boxes(
         &self,
-    ) -> impl DoubleEndedIterator<Item = (usize, &Listed, &Track, &Fragments)> {
+    ) -> impl DoubleEndedIterator<Item = (usize, &ListedSegment, &CheckedTrack, &SegmentSamples)>
+    {
         let both = self.playlist.segments.iter().zip(&self.segments);
         both.enumerate().filter_map(|(at, (listed, segment))| {
-            let Body::Fragments(fragments) = &segment.body else {
+            let SegmentBody::Fragments(fragments) = &segment.body else {
                 return None;
             };
             let init = self.inits.get(listed.map?)?.as_ref()?;
@@ -184,8 +192,8 @@ impl Rendition {
     }
 }
 
-impl Facts {
-    pub(crate) async fn gather(source: &Source, entry: Url) -> Result<Self, CheckError> {
+impl PackageFacts {
+    pub(crate) async fn gather(source: &PackageSource, entry: Url) -> Result<Self, CheckError> {
         let unreadable = |why| CheckError::Unreadable {
             name: source.name(&entry),
             why,
@@ -197,7 +205,7 @@ impl Facts {
         if !bytes.starts_with(b"#EXTM3U") && !bytes.starts_with(b"\xEF\xBB\xBF#EXTM3U") {
             return Err(unreadable("it does not start with `#EXTM3U`".to_owned()));
         }
-        let playlist = Playlist::parse(&bytes);
+        let playlist = CheckedPlaylist::parse(&bytes);
         let mut facts = Self {
             name: source.name(&entry),
             ..Self::default()
@@ -205,7 +213,7 @@ impl Facts {
         facts.digest(source, &entry, &bytes);
         if !playlist.is_multivariant() {
             facts
-                .media(source, &entry, playlist, vec![Use::Alone], false)
+                .media(source, &entry, playlist, vec![ListedAs::Alone], false)
                 .await;
             return Ok(facts);
         }
@@ -222,7 +230,7 @@ impl Facts {
                 }
             };
             facts.digest(source, &at, &bytes);
-            let media = Playlist::parse(&bytes);
+            let media = CheckedPlaylist::parse(&bytes);
             if media.is_multivariant() {
                 let why = "a Multivariant Playlist stands where a Media Playlist is meant";
                 facts.unread.push((source.name(&at), why.to_owned()));
@@ -257,10 +265,10 @@ impl Facts {
 
     async fn media(
         &mut self,
-        source: &Source,
+        source: &PackageSource,
         at: &Url,
-        playlist: Playlist,
-        uses: Vec<Use>,
+        playlist: CheckedPlaylist,
+        uses: Vec<ListedAs>,
         is_subtitles: bool,
     ) {
         let mut inits = vec![];
@@ -274,7 +282,7 @@ impl Facts {
                     if map.range.is_none() {
                         self.digest(source, &url, &bytes);
                     }
-                    Init::parse(&bytes)
+                    CheckedInit::parse(&bytes)
                 }
                 Err(why) => Err(why),
             };
@@ -315,7 +323,7 @@ impl Facts {
                     if listed.place.range.is_none() {
                         self.digest(source, url, &bytes);
                     }
-                    Segment {
+                    CheckedSegment {
                         bytes: bytes.len() as u64,
                         body: body(&bytes, listed, &inits, is_subtitles, &mut transported),
                     }
@@ -325,9 +333,9 @@ impl Facts {
                         Some(url) => self.unread(source, url, why),
                         None => self.unread.push((shown(&listed.place.uri), why)),
                     }
-                    Segment {
+                    CheckedSegment {
                         bytes: 0,
-                        body: Body::Unread,
+                        body: SegmentBody::Unread,
                     }
                 }
                 (Ok(_), None) => continue,
@@ -337,7 +345,7 @@ impl Facts {
             tokio::task::yield_now().await;
         }
         drop(reading);
-        self.renditions.push(Rendition {
+        self.renditions.push(CheckedRendition {
             name: source.name(at),
             at: at.clone(),
             uses,
@@ -350,7 +358,7 @@ impl Facts {
     }
 
     /// Notes a URI, and says where it leads.
-    pub(super) fn uri(&mut self, source: &Source, base: &Url, uri: &str) -> Option<Url> {
+    pub(super) fn uri(&mut self, source: &PackageSource, base: &Url, uri: &str) -> Option<Url> {
         let url = base.join(uri).ok();
         match &url {
             Some(url) => self.used(source, base, uri, url),
@@ -360,13 +368,13 @@ impl Facts {
     }
 
     /// What lies outside a folder is not opened: that it does is another rule's.
-    pub(super) fn unread(&mut self, source: &Source, at: &Url, why: Unread) {
+    pub(super) fn unread(&mut self, source: &PackageSource, at: &Url, why: Unread) {
         if !source.is_folder() || source.is_below(at) {
             self.unread.push((source.name(at), why));
         }
     }
 
-    fn used(&mut self, source: &Source, base: &Url, uri: &str, url: &Url) {
+    fn used(&mut self, source: &PackageSource, base: &Url, uri: &str, url: &Url) {
         let is_below = source.is_below(url);
         // Thousands of segments have names of one kind: only what is odd is kept.
         if !is_below || !is_plain(uri) {
@@ -377,7 +385,7 @@ impl Facts {
         }
     }
 
-    pub(super) fn digest(&mut self, source: &Source, at: &Url, bytes: &[u8]) {
+    pub(super) fn digest(&mut self, source: &PackageSource, at: &Url, bytes: &[u8]) {
         if source.is_folder() {
             let digest = (bytes.len() as u64, hex(&Sha256::digest(bytes)));
             self.digests.insert(at.as_str().to_owned(), digest);
@@ -402,7 +410,7 @@ pub(crate) fn is_plain(uri: &str) -> bool {
 }
 
 /// Every Media Playlist that a Multivariant Playlist lists, once.
-fn listed(playlist: &Playlist) -> Vec<(String, Vec<Use>, bool)> {
+fn listed(playlist: &CheckedPlaylist) -> Vec<(String, Vec<ListedAs>, bool)> {
     let variants = playlist.variants.iter().map(|entry| (entry, false));
     let media = playlist.media.iter().map(|entry| {
         let is_subtitles = entry.get("TYPE") == Some("SUBTITLES");
@@ -411,14 +419,18 @@ fn listed(playlist: &Playlist) -> Vec<(String, Vec<Use>, bool)> {
     let i_frames = playlist.i_frames.iter().map(|entry| (entry, false));
     let all = variants
         .enumerate()
-        .map(|(at, entry)| (Use::Variant(at), entry))
-        .chain(media.enumerate().map(|(at, entry)| (Use::Media(at), entry)))
+        .map(|(at, entry)| (ListedAs::Variant(at), entry))
+        .chain(
+            media
+                .enumerate()
+                .map(|(at, entry)| (ListedAs::Media(at), entry)),
+        )
         .chain(
             i_frames
                 .enumerate()
-                .map(|(at, entry)| (Use::IFrames(at), entry)),
+                .map(|(at, entry)| (ListedAs::IFrames(at), entry)),
         );
-    let mut found: Vec<(String, Vec<Use>, bool)> = vec![];
+    let mut found: Vec<(String, Vec<ListedAs>, bool)> = vec![];
     for (kind, (entry, is_subtitles)) in all {
         let Some(uri) = &entry.uri else { continue };
         if let Some((_, uses, _)) = found.iter_mut().find(|(known, ..)| known == uri) {
@@ -433,27 +445,27 @@ fn listed(playlist: &Playlist) -> Vec<(String, Vec<Use>, bool)> {
 /// `transported` becomes the tracks of the first transport stream.
 fn body(
     bytes: &[u8],
-    listed: &Listed,
-    inits: &[Option<Init>],
+    listed: &ListedSegment,
+    inits: &[Option<CheckedInit>],
     is_subtitles: bool,
-    transported: &mut Vec<Track>,
-) -> Body {
+    transported: &mut Vec<CheckedTrack>,
+) -> SegmentBody {
     if listed.is_encrypted {
-        return Body::Opaque;
+        return SegmentBody::Opaque;
     }
     let init = listed.map.and_then(|map| inits.get(map));
     if is_boxes(bytes) {
         return match init {
             Some(Some(init)) => match init.main().read(bytes) {
-                Ok(fragments) => Body::Fragments(fragments),
-                Err(why) => Body::Wrong(why),
+                Ok(fragments) => SegmentBody::Fragments(fragments),
+                Err(why) => SegmentBody::Wrong(why),
             },
-            Some(None) => Body::Opaque,
-            None => Body::Wrong("it is fragmented MP4 without an `EXT-X-MAP`".to_owned()),
+            Some(None) => SegmentBody::Opaque,
+            None => SegmentBody::Wrong("it is fragmented MP4 without an `EXT-X-MAP`".to_owned()),
         };
     }
     if is_subtitles {
-        return Body::WebVtt(web_vtt(bytes));
+        return SegmentBody::WebVtt(web_vtt(bytes));
     }
     match bytes {
         [0x47, ..] if init.is_none() => match Transport::read(bytes) {
@@ -461,15 +473,15 @@ fn body(
                 if transported.is_empty() {
                     *transported = tracks;
                 }
-                Body::Transport(found)
+                SegmentBody::Transport(found)
             }
-            Err(why) => Body::NoTransport(why),
+            Err(why) => SegmentBody::NoTransport(why),
         },
         [b'I', b'D', b'3', ..] | [0xff, 0xe0..=0xff, ..] | [0x0b, 0x77, ..] if init.is_none() => {
-            Body::Opaque
+            SegmentBody::Opaque
         }
-        _ if init.is_some() => Body::Wrong("its bytes from 0 on are no box".to_owned()),
-        _ => Body::Wrong("it is neither fragmented MP4 nor a transport stream".to_owned()),
+        _ if init.is_some() => SegmentBody::Wrong("its bytes from 0 on are no box".to_owned()),
+        _ => SegmentBody::Wrong("it is neither fragmented MP4 nor a transport stream".to_owned()),
     }
 }
 

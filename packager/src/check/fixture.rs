@@ -14,7 +14,7 @@ use mp4_atom::{
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
-use super::transport::testing::{Stream, bare_key, picture, voice};
+use super::transport::testing::{TsBuilder, bare_key, picture, voice};
 use crate::mpegts::muxer::Writer;
 use crate::package::revision::hex;
 
@@ -316,7 +316,7 @@ fn transport_streams(spec: &Spec) -> Vec<Vec<u8>> {
     let tick = 90_000 / u64::from(spec.timescale / spec.frame);
     let (mut now, mut heard, mut found) = (0, 0, vec![]);
     for (at, count) in spec.samples.iter().enumerate() {
-        let mut stream = Stream::new();
+        let mut stream = TsBuilder::new();
         for sample in 0..*count {
             let picture = match (sample.is_multiple_of(spec.gop), spec.bare == Some(at)) {
                 (true, true) => bare_key(),
@@ -337,7 +337,7 @@ fn transport_streams(spec: &Spec) -> Vec<Vec<u8>> {
 type Change = Box<dyn Fn(&mut Vec<u8>)>;
 
 /// What the package is made from.
-pub(crate) struct Sample {
+pub(crate) struct Fixture {
     pub(crate) low: Spec,
     pub(crate) high: Spec,
     pub(crate) audio: Spec,
@@ -350,7 +350,7 @@ pub(crate) struct Sample {
     renamed: Vec<(&'static str, Option<&'static str>)>,
 }
 
-impl Sample {
+impl Fixture {
     pub(crate) fn new() -> Self {
         Self {
             low: Spec::video(640, 360),

@@ -18,15 +18,15 @@ pub(crate) enum Medium {
 
 /// A Media Initialization Section.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Init {
+pub(crate) struct CheckedInit {
     pub(crate) brands: Vec<String>,
     /// Never empty.
-    pub(crate) tracks: Vec<Track>,
+    pub(crate) tracks: Vec<CheckedTrack>,
     pub(crate) is_fragmented: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Track {
+pub(crate) struct CheckedTrack {
     id: u32,
     pub(crate) medium: Medium,
     /// Ticks a second; never 0.
@@ -46,7 +46,7 @@ pub(crate) struct Track {
 
 /// The samples that a Media Segment has of one track; times in ticks of that track.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Fragments {
+pub(crate) struct SegmentSamples {
     pub(crate) start: u64,
     pub(crate) duration: u64,
     pub(crate) samples: u64,
@@ -125,7 +125,7 @@ pub(crate) fn is_boxes(bytes: &[u8]) -> bool {
         .is_some_and(|kind| kinds.iter().any(|known| *known == kind))
 }
 
-impl Init {
+impl CheckedInit {
     pub(crate) fn parse(bytes: &[u8]) -> Result<Self, String> {
         let (mut brands, mut moov) = (vec![], None);
         for found in top(bytes) {
@@ -153,10 +153,10 @@ impl Init {
                 .cloned()
                 .unwrap_or_default()
         };
-        let tracks: Vec<Track> = moov
+        let tracks: Vec<CheckedTrack> = moov
             .trak
             .iter()
-            .map(|track| Track::of(track, trex(track), movie))
+            .map(|track| CheckedTrack::of(track, trex(track), movie))
             .collect();
         if tracks.is_empty() {
             return Err("it has no track".to_owned());
@@ -169,13 +169,13 @@ impl Init {
     }
 
     /// The track that segments are measured by: the picture, or else the first.
-    pub(crate) fn main(&self) -> &Track {
-        let video = |track: &&Track| track.medium == Medium::Video;
+    pub(crate) fn main(&self) -> &CheckedTrack {
+        let video = |track: &&CheckedTrack| track.medium == Medium::Video;
         self.tracks.iter().find(video).unwrap_or(&self.tracks[0])
     }
 }
 
-impl Track {
+impl CheckedTrack {
     fn of(track: &Trak, trex: Trex, movie_timescale: u32) -> Self {
         let entry = track.mdia.minf.stbl.stsd.codecs.first();
         let timescale = track.mdia.mdhd.timescale.max(1);
@@ -266,8 +266,8 @@ impl Track {
     }
 
     /// What a Media Segment, or the part of one that a byte range names, has of this track.
-    pub(crate) fn read(&self, bytes: &[u8]) -> Result<Fragments, String> {
-        let mut reader = Reader {
+    pub(crate) fn read(&self, bytes: &[u8]) -> Result<SegmentSamples, String> {
+        let mut reader = SampleReader {
             track: self,
             bytes,
             found: None,
@@ -300,15 +300,15 @@ impl Track {
     }
 }
 
-struct Reader<'bytes> {
-    track: &'bytes Track,
+struct SampleReader<'bytes> {
+    track: &'bytes CheckedTrack,
     bytes: &'bytes [u8],
-    found: Option<Fragments>,
+    found: Option<SegmentSamples>,
     since_sync: u64,
     has_styp: bool,
 }
 
-impl Reader<'_> {
+impl SampleReader<'_> {
     /// Returns how many bytes its samples are said to have, of all tracks.
     fn moof(&mut self, moof: &Moof, at: usize) -> Result<u64, String> {
         let mut bytes = 0_u64;
@@ -353,7 +353,7 @@ impl Reader<'_> {
                     if self.found.is_none() {
                         let first = self.data(run, at, sample.size.unwrap_or(size));
                         let coding = self.track.coding;
-                        self.found = Some(Fragments {
+                        self.found = Some(SegmentSamples {
                             start: time,
                             duration: 0,
                             samples: 0,
@@ -409,15 +409,15 @@ mod tests {
         let spec = Spec::video(640, 360);
         let init = spec.init();
         let segment = fixture::segment(&spec, 0);
-        let track = Init::parse(&init).expect("an init").main().clone();
+        let track = CheckedInit::parse(&init).expect("an init").main().clone();
         assert_eq!(track.read(&segment).expect("samples").samples, 50);
         for bytes in [&init, &segment] {
             for at in 0..bytes.len().min(2_000) {
-                let _ = (Init::parse(&bytes[..at]), track.read(&bytes[..at]));
+                let _ = (CheckedInit::parse(&bytes[..at]), track.read(&bytes[..at]));
                 for value in [0, 1, 0x7f, 0x80, 0xff] {
                     let mut bad = bytes.clone();
                     bad[at] = value;
-                    let _ = (Init::parse(&bad), track.read(&bad));
+                    let _ = (CheckedInit::parse(&bad), track.read(&bad));
                 }
             }
         }
@@ -425,7 +425,7 @@ mod tests {
 
     #[test]
     fn billions_of_samples_in_a_few_bytes_are_refused() {
-        let track = Init::parse(&Spec::video(640, 360).init())
+        let track = CheckedInit::parse(&Spec::video(640, 360).init())
             .expect("an init")
             .main()
             .clone();

@@ -29,9 +29,9 @@ use crate::command::args::CheckArgs;
 use crate::exit::Exit;
 use crate::redact::redacted;
 use crate::storage::location::is_private;
-use facts::Facts;
-pub(crate) use report::Report;
-use source::Source;
+use facts::PackageFacts;
+pub(crate) use report::CheckReport;
+use source::PackageSource;
 
 /// What keeps a check from being made.
 #[derive(Debug, thiserror::Error)]
@@ -116,7 +116,7 @@ fn refuse_plain_http(input: &str) -> Result<(), CheckError> {
 }
 
 /// The package in a folder.
-pub(crate) async fn package(root: &Path) -> Result<Report, CheckError> {
+pub(crate) async fn package(root: &Path) -> Result<CheckReport, CheckError> {
     of(&root.to_string_lossy(), false).await
 }
 
@@ -129,8 +129,8 @@ pub(crate) async fn own(root: &Path) -> Result<(), CheckError> {
     }
 }
 
-async fn of(input: &str, follows: bool) -> Result<Report, CheckError> {
-    let (source, entry) = Source::open(input, follows)?;
-    let facts = Facts::gather(&source, entry).await?;
-    Ok(Report::of(&facts))
+async fn of(input: &str, follows: bool) -> Result<CheckReport, CheckError> {
+    let (source, entry) = PackageSource::open(input, follows)?;
+    let facts = PackageFacts::gather(&source, entry).await?;
+    Ok(CheckReport::of(&facts))
 }

@@ -14,36 +14,36 @@ const LONGEST_MICROS: f64 = 86_400e6;
 
 /// A playlist of either kind.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(crate) struct Playlist {
+pub(crate) struct CheckedPlaylist {
     pub(crate) version: Option<u64>,
     /// The lowest `EXT-X-VERSION` that its tags allow (§8), and the tag that asks for it.
     pub(crate) needs: (u64, &'static str),
     pub(crate) is_independent: bool,
     /// What is no playlist's syntax.
     pub(crate) problems: Vec<String>,
-    pub(crate) variants: Vec<Entry>,
-    pub(crate) media: Vec<Entry>,
-    pub(crate) i_frames: Vec<Entry>,
-    pub(crate) session_data: Vec<Entry>,
+    pub(crate) variants: Vec<TagEntry>,
+    pub(crate) media: Vec<TagEntry>,
+    pub(crate) i_frames: Vec<TagEntry>,
+    pub(crate) session_data: Vec<TagEntry>,
     pub(crate) target_duration: Option<u64>,
     pub(crate) is_vod: bool,
     pub(crate) has_end: bool,
     pub(crate) is_i_frames_only: bool,
-    pub(crate) maps: Vec<Place>,
-    pub(crate) segments: Vec<Listed>,
+    pub(crate) maps: Vec<UriRange>,
+    pub(crate) segments: Vec<ListedSegment>,
 }
 
 /// A tag with attributes that lists a playlist, `EXT-X-STREAM-INF`, `EXT-X-MEDIA` or `EXT-X-I-FRAME-STREAM-INF`, or an
 /// `EXT-X-SESSION-DATA`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Entry {
+pub(crate) struct TagEntry {
     pub(crate) uri: Option<String>,
     attributes: BTreeMap<String, String>,
 }
 
 /// An object, or a part of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct UriRange {
     pub(crate) uri: String,
     /// Length and offset.
     pub(crate) range: Option<(u64, u64)>,
@@ -51,8 +51,8 @@ pub(crate) struct Place {
 
 /// A Media Segment as a Media Playlist lists it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Listed {
-    pub(crate) place: Place,
+pub(crate) struct ListedSegment {
+    pub(crate) place: UriRange,
     pub(crate) micros: u64,
     /// Which of the playlist's `maps`.
     pub(crate) map: Option<usize>,
@@ -62,7 +62,7 @@ pub(crate) struct Listed {
     pub(crate) is_encrypted: bool,
 }
 
-impl Entry {
+impl TagEntry {
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.attributes.get(name).map(String::as_str)
     }
@@ -88,18 +88,18 @@ impl Entry {
     }
 }
 
-impl Playlist {
+impl CheckedPlaylist {
     pub(crate) fn is_multivariant(&self) -> bool {
         !self.variants.is_empty() || !self.media.is_empty() || !self.i_frames.is_empty()
     }
 
     pub(crate) fn parse(bytes: &[u8]) -> Self {
-        let mut reader = Reader {
+        let mut reader = PlaylistReader {
             found: Self {
                 needs: (1, "EXTM3U"),
                 ..Self::default()
             },
-            ..Reader::default()
+            ..PlaylistReader::default()
         };
         if bytes.starts_with(b"\xEF\xBB\xBF") {
             reader.problem("it starts with a byte-order mark");
@@ -124,9 +124,9 @@ impl Playlist {
 }
 
 #[derive(Default)]
-struct Reader {
-    found: Playlist,
-    variant: Option<Entry>,
+struct PlaylistReader {
+    found: CheckedPlaylist,
+    variant: Option<TagEntry>,
     micros: Option<u64>,
     range: Option<(u64, Option<u64>)>,
     map: Option<usize>,
@@ -136,7 +136,7 @@ struct Reader {
     end: (String, u64),
 }
 
-impl Reader {
+impl PlaylistReader {
     fn problem(&mut self, what: impl Into<String>) {
         if self.found.problems.len() < 10 {
             self.found.problems.push(what.into());
@@ -242,7 +242,7 @@ impl Reader {
         }
     }
 
-    fn map(&mut self, entry: &Entry) {
+    fn map(&mut self, entry: &TagEntry) {
         let Some(uri) = entry.get("URI") else {
             return self.problem("`EXT-X-MAP` has no `URI`");
         };
@@ -250,7 +250,7 @@ impl Reader {
             .get("BYTERANGE")
             .and_then(byte_range)
             .map(|(length, offset)| (length, offset.unwrap_or(0)));
-        let place = Place {
+        let place = UriRange {
             uri: uri.to_owned(),
             range,
         };
@@ -268,7 +268,7 @@ impl Reader {
     fn uri(&mut self, uri: &str) {
         if let Some(variant) = self.variant.take() {
             if self.found.variants.len() < MOST_ENTRIES {
-                self.found.variants.push(Entry {
+                self.found.variants.push(TagEntry {
                     uri: Some(uri.to_owned()),
                     ..variant
                 });
@@ -289,8 +289,8 @@ impl Reader {
         if self.found.segments.len() == MOST_SEGMENTS {
             return self.problem(format!("it lists more than {MOST_SEGMENTS} segments"));
         }
-        self.found.segments.push(Listed {
-            place: Place {
+        self.found.segments.push(ListedSegment {
+            place: UriRange {
                 uri: uri.to_owned(),
                 range,
             },
@@ -301,7 +301,7 @@ impl Reader {
         });
     }
 
-    fn finish(mut self) -> Playlist {
+    fn finish(mut self) -> CheckedPlaylist {
         if self.variant.is_some() {
             self.problem("an `EXT-X-STREAM-INF` is not followed by a URI");
         }
@@ -326,14 +326,14 @@ impl Reader {
     }
 }
 
-fn entry(line: &str, tag: &str) -> Entry {
+fn entry(line: &str, tag: &str) -> TagEntry {
     let attributes = attributes(line.as_bytes(), tag.len() + 1)
         .filter_map(|attribute| {
             let name = str::from_utf8(attribute.name).ok()?;
             Some((name.to_owned(), line.get(attribute.value)?.to_owned()))
         })
         .collect();
-    Entry {
+    TagEntry {
         uri: None,
         attributes,
     }
@@ -367,7 +367,7 @@ mod tests {
 
     #[test]
     fn a_media_playlist_is_read_with_its_ranges_maps_and_durations() {
-        let found = Playlist::parse(
+        let found = CheckedPlaylist::parse(
             b"#EXTM3U\r\n#EXT-X-TARGETDURATION:4\n#EXT-X-MAP:URI=\"a.mp4\",BYTERANGE=\"9@1\"\n\
               #EXTINF:4.004,\n#EXT-X-BYTERANGE:10@5\na.mp4\n#EXTINF:4,title\n#EXT-X-BYTERANGE:7\na.mp4\n",
         );
@@ -404,7 +404,7 @@ mod tests {
                 "`EXT-X-TARGETDURATION` is missing",
             ),
         ] {
-            let found = Playlist::parse(text.as_bytes());
+            let found = CheckedPlaylist::parse(text.as_bytes());
             assert!(
                 found.problems.iter().any(|problem| problem == expected),
                 "{text}: {:?}",

@@ -4,27 +4,27 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::facts::Facts;
+use super::facts::PackageFacts;
 use super::rules::{self, Findings};
 
 #[derive(Debug, Serialize)]
-pub(crate) struct Report {
+pub(crate) struct CheckReport {
     /// The playlist that was read first.
     playlist: String,
     passed: usize,
     broken: usize,
     not_applicable: usize,
-    rules: Vec<Line>,
+    rules: Vec<RuleLine>,
 }
 
 #[derive(Debug, Serialize)]
-struct Line {
+struct RuleLine {
     id: &'static str,
     title: &'static str,
     source: &'static str,
-    result: Outcome,
+    result: RuleResult,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    findings: Vec<Finding>,
+    findings: Vec<RuleFinding>,
     /// Findings beyond those that are listed.
     #[serde(skip_serializing_if = "is_zero")]
     more: usize,
@@ -33,14 +33,14 @@ struct Line {
 }
 
 #[derive(Debug, Serialize)]
-struct Finding {
+struct RuleFinding {
     at: String,
     what: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-enum Outcome {
+enum RuleResult {
     Pass,
     Broken,
     NotApplicable,
@@ -52,18 +52,18 @@ fn is_zero(count: &usize) -> bool {
     *count == 0
 }
 
-impl Report {
-    pub(super) fn of(facts: &Facts) -> Self {
-        let rules: Vec<Line> = rules::all()
+impl CheckReport {
+    pub(super) fn of(facts: &PackageFacts) -> Self {
+        let rules: Vec<RuleLine> = rules::all()
             .map(|rule| {
                 let mut findings = Findings::default();
                 (rule.check)(facts, &mut findings);
                 let result = match (findings.found.is_empty(), findings.has_looked) {
-                    (false, _) => Outcome::Broken,
-                    (true, true) => Outcome::Pass,
-                    (true, false) => Outcome::NotApplicable,
+                    (false, _) => RuleResult::Broken,
+                    (true, true) => RuleResult::Pass,
+                    (true, false) => RuleResult::NotApplicable,
                 };
-                Line {
+                RuleLine {
                     id: rule.id,
                     title: rule.title,
                     source: rule.source,
@@ -71,19 +71,19 @@ impl Report {
                     findings: findings
                         .found
                         .into_iter()
-                        .map(|(at, what)| Finding { at, what })
+                        .map(|(at, what)| RuleFinding { at, what })
                         .collect(),
                     more: findings.more,
-                    advice: (result == Outcome::Broken).then_some(rule.advice),
+                    advice: (result == RuleResult::Broken).then_some(rule.advice),
                 }
             })
             .collect();
         let count = |wanted| rules.iter().filter(|line| line.result == wanted).count();
         Self {
             playlist: facts.name.clone(),
-            passed: count(Outcome::Pass),
-            broken: count(Outcome::Broken),
-            not_applicable: count(Outcome::NotApplicable),
+            passed: count(RuleResult::Pass),
+            broken: count(RuleResult::Broken),
+            not_applicable: count(RuleResult::NotApplicable),
             rules,
         }
     }
@@ -113,22 +113,22 @@ impl Report {
         all.join("; ")
     }
 
-    fn broken_lines(&self) -> impl Iterator<Item = &Line> {
-        let is_broken = |line: &&Line| line.result == Outcome::Broken;
+    fn broken_lines(&self) -> impl Iterator<Item = &RuleLine> {
+        let is_broken = |line: &&RuleLine| line.result == RuleResult::Broken;
         self.rules.iter().filter(is_broken)
     }
 }
 
-impl fmt::Display for Report {
+impl fmt::Display for CheckReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for line in &self.rules {
             let mark = match line.result {
-                Outcome::Pass => '✔',
-                Outcome::Broken => '✘',
-                Outcome::NotApplicable => '–',
+                RuleResult::Pass => '✔',
+                RuleResult::Broken => '✘',
+                RuleResult::NotApplicable => '–',
             };
             writeln!(f, "{mark} {}  {}", line.id, line.title)?;
-            for Finding { at, what } in &line.findings {
+            for RuleFinding { at, what } in &line.findings {
                 writeln!(f, "         {at}: {what}")?;
             }
             if line.more > 0 {

@@ -7,9 +7,9 @@ use lectern::object::content_type::is_picture;
 use lectern::playlist::{is_storyboard_name, pictures};
 use reqwest::Url;
 
-use super::facts::Facts;
-use super::playlist::{Entry, Playlist, shown};
-use super::source::{MOST_SEGMENT, Source};
+use super::facts::PackageFacts;
+use super::playlist::{CheckedPlaylist, TagEntry, shown};
+use super::source::{MOST_SEGMENT, PackageSource};
 use super::webvtt::web_vtt;
 
 /// What session data name.
@@ -29,9 +29,14 @@ pub(crate) enum SessionKind {
     Raw,
 }
 
-impl Facts {
+impl PackageFacts {
     /// Reads what session data name.
-    pub(super) async fn session(&mut self, source: &Source, entry: &Url, playlist: &Playlist) {
+    pub(super) async fn session(
+        &mut self,
+        source: &PackageSource,
+        entry: &Url,
+        playlist: &CheckedPlaylist,
+    ) {
         for data in &playlist.session_data {
             let Some(uri) = &data.uri else { continue };
             let Some((at, bytes)) = self.object(source, entry, uri).await else {
@@ -59,7 +64,12 @@ impl Facts {
     }
 
     /// Reads an object whole.
-    async fn object(&mut self, source: &Source, base: &Url, uri: &str) -> Option<(Url, Vec<u8>)> {
+    async fn object(
+        &mut self,
+        source: &PackageSource,
+        base: &Url,
+        uri: &str,
+    ) -> Option<(Url, Vec<u8>)> {
         let at = self.uri(source, base, uri)?;
         match source.read(&at, None, MOST_SEGMENT).await {
             Ok(bytes) => {
@@ -74,7 +84,7 @@ impl Facts {
     }
 }
 
-fn kind(data: &Entry, at: &Url) -> SessionKind {
+fn kind(data: &TagEntry, at: &Url) -> SessionKind {
     let name = at.path().rsplit('/').next().unwrap_or("");
     match data.get("FORMAT") {
         Some("RAW") if is_storyboard_name(name) => SessionKind::Storyboard,

@@ -12,7 +12,7 @@ use reqwest::{Client, StatusCode, Url};
 use sha2::{Digest as _, Sha256};
 
 use super::CheckError;
-use super::playlist::{Place, Playlist, shown};
+use super::playlist::{CheckedPlaylist, UriRange, shown};
 use crate::files::regular::open_regular;
 use crate::package::manifest_json::MULTIVARIANT;
 use crate::package::revision::hex;
@@ -31,7 +31,7 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 pub(crate) type Unread = String;
 
 #[derive(Debug)]
-pub(crate) struct Source {
+pub(crate) struct PackageSource {
     /// The folder of what was given, with its slash. Folders are `file:` URLs, so that both resolve URIs alike.
     root: Url,
     client: Option<Client>,
@@ -39,7 +39,7 @@ pub(crate) struct Source {
     follows: bool,
 }
 
-impl Source {
+impl PackageSource {
     /// What is to be checked, and where its first playlist is.
     pub(crate) fn open(input: &str, follows: bool) -> Result<(Self, Url), CheckError> {
         let (entry, client) = if input.starts_with("http://") || input.starts_with("https://") {
@@ -284,7 +284,7 @@ fn playlist_of(path: &Path) -> Result<PathBuf, CheckError> {
 fn is_multivariant(path: &Path) -> bool {
     let mut bytes = vec![];
     open_regular(path).is_ok_and(|file| file.take(MOST_PLAYLIST).read_to_end(&mut bytes).is_ok())
-        && Playlist::parse(&bytes).is_multivariant()
+        && CheckedPlaylist::parse(&bytes).is_multivariant()
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> CheckError {
@@ -298,6 +298,6 @@ fn unreadable(path: &Path, error: &std::io::Error) -> CheckError {
 }
 
 /// Where the URI of a playlist leads.
-pub(crate) fn resolve(base: &Url, place: &Place) -> Option<Url> {
+pub(crate) fn resolve(base: &Url, place: &UriRange) -> Option<Url> {
     base.join(&place.uri).ok()
 }

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use super::fixture::Sample;
-use super::{Report, package, refuse_plain_http, rules};
+use super::fixture::Fixture;
+use super::{CheckReport, package, refuse_plain_http, rules};
 
-type Spoil = fn(&mut Sample);
+type Spoil = fn(&mut Fixture);
 
 const MASTER: &str = "master.m3u8";
 const AV: [&str; 4] = [
@@ -228,10 +228,10 @@ const SPOILED: &[(&str, Spoil)] = &[
     }),
 ];
 
-fn check(spoil: Spoil) -> Report {
+fn check(spoil: Spoil) -> CheckReport {
     let root = tempfile::tempdir().expect("a temporary folder");
     let folder = root.path().join("package");
-    let mut sample = Sample::new();
+    let mut sample = Fixture::new();
     spoil(&mut sample);
     sample.write(&folder);
     tokio::runtime::Builder::new_current_thread()

@@ -16,7 +16,7 @@ use crate::exit::EXIT_CODES;
 use crate::extras::subtitles::captions::CaptionsFile;
 use crate::limits::{LimitArgs, size};
 use crate::manifest::container::Container;
-use crate::storage::Target;
+use crate::storage::Store;
 
 /// Packages a recording as HLS, publishes it, and mints the links that open it.
 #[derive(Debug, Parser)]
@@ -80,7 +80,7 @@ pub(crate) struct EncodeArgs {
     /// Sizes to offer, by their short side, never larger than the source: `lecture` (1080,720,480), `mobile`
     /// (720,480,240), `full` (2160,1440,1080,720,480,360,240), or a list such as `1080,480`.
     #[arg(long, value_name = "SIZES", default_value = "lecture", value_parser = ladder)]
-    pub(crate) ladder: Ladder,
+    pub(crate) ladder: LadderSizes,
     /// Codecs to offer besides H.264, for players that have them: `hevc`, `av1`. They take several times longer.
     #[arg(long, value_name = "CODEC", value_delimiter = ',')]
     pub(crate) codec: Vec<Codec>,
@@ -143,7 +143,7 @@ impl EncodeArgs {
             segment_duration,
             // It would be listened to first.
             no_loudnorm: true,
-            ladder: Ladder(vec![side]),
+            ladder: LadderSizes(vec![side]),
             codec: vec![],
             quality: Quality::Fast,
             preset: None,
@@ -173,9 +173,9 @@ impl EncodeArgs {
 
 /// Short sides, largest first.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Ladder(pub(crate) Vec<u32>);
+pub(crate) struct LadderSizes(pub(crate) Vec<u32>);
 
-fn ladder(text: &str) -> Result<Ladder, String> {
+fn ladder(text: &str) -> Result<LadderSizes, String> {
     let list = match text {
         "lecture" => "1080,720,480",
         "mobile" => "720,480,240",
@@ -196,7 +196,7 @@ fn ladder(text: &str) -> Result<Ladder, String> {
     })?;
     sides.sort_unstable_by(|a, b| b.cmp(a));
     sides.dedup();
-    Ok(Ladder(sides))
+    Ok(LadderSizes(sides))
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -306,15 +306,15 @@ pub(crate) struct TargetArgs {
 }
 
 impl TargetArgs {
-    pub(crate) fn open(&self) -> anyhow::Result<Target> {
-        Target::open(&self.target, &self.reach)
+    pub(crate) fn open(&self) -> anyhow::Result<Store> {
+        Store::open(&self.target, &self.reach)
     }
 
     /// The endpoint may be the input's alone.
-    pub(crate) fn open_for(&self, input: &Path) -> anyhow::Result<Target> {
+    pub(crate) fn open_for(&self, input: &Path) -> anyhow::Result<Store> {
         let of_input = !is_bucket(&self.target) && input.to_str().is_some_and(is_bucket);
         match of_input {
-            true => Target::open(&self.target, &self.reach.without_endpoint()),
+            true => Store::open(&self.target, &self.reach.without_endpoint()),
             false => self.open(),
         }
     }
@@ -664,7 +664,7 @@ mod tests {
             ("big", None),
             ("", None),
         ] {
-            assert_eq!(ladder(text).ok(), expected.map(Ladder), "{text}");
+            assert_eq!(ladder(text).ok(), expected.map(LadderSizes), "{text}");
         }
     }
 }

@@ -22,7 +22,7 @@ use crate::exit::Unopened;
 
 /// What is known of a URL, in the order in which it is shown.
 #[derive(Debug, Serialize)]
-struct Report {
+struct Explanation {
     /// The canonical object key.
     object: Option<String>,
     credential: Option<String>,
@@ -34,7 +34,7 @@ struct Report {
 }
 
 /// Where the request is supposed to come from.
-struct From<'args> {
+struct Requester<'args> {
     method: &'args str,
     address: Option<IpAddr>,
     country: Option<&'args str>,
@@ -56,7 +56,7 @@ pub(crate) fn run(args: &ExplainArgs) -> Result<()> {
         })
         .transpose()
         .context("cannot check")?;
-    let from = From {
+    let from = Requester {
         method: &args.method,
         address: args.address,
         country: args.country.as_deref(),
@@ -75,9 +75,9 @@ pub(crate) fn run(args: &ExplainArgs) -> Result<()> {
 }
 
 /// Everything that can be said of a URL. Pure.
-fn report(url: &str, from: &From<'_>, config: Option<&Config>, now: u64) -> Report {
+fn report(url: &str, from: &Requester<'_>, config: Option<&Config>, now: u64) -> Explanation {
     let Some((origin, path, query)) = split_url(url) else {
-        return Report {
+        return Explanation {
             object: None,
             credential: None,
             claims: Vec::new(),
@@ -153,7 +153,7 @@ fn report(url: &str, from: &From<'_>, config: Option<&Config>, now: u64) -> Repo
             None,
         ),
     };
-    Report {
+    Explanation {
         object: ObjectKey::from_url_path(object_path)
             .ok()
             .map(|key| key.to_string()),
@@ -294,7 +294,7 @@ fn span(seconds: u64) -> String {
     format!("{count} {unit}{plural}")
 }
 
-fn text(report: &Report) -> String {
+fn text(report: &Explanation) -> String {
     let mut out = String::new();
     let mut line = |name: &str, value: &str| {
         // Writing to a String cannot fail.
@@ -340,7 +340,7 @@ mod tests {
         .expect("a config")
     }
 
-    const NOWHERE: From<'_> = From {
+    const NOWHERE: Requester<'_> = Requester {
         method: "GET",
         address: None,
         country: None,

@@ -53,7 +53,7 @@ pub(crate) fn run(verb: KeysVerb) -> Result<String> {
     let list = match verb {
         KeysVerb::New { kid } => with_new_key("", &kid.unwrap_or_else(|| month(now)), &secret),
         KeysVerb::Rotate { kid } => {
-            let Value { text, place } = value()?;
+            let KeysValue { text, place } = value()?;
             let ring = parse(&text, place)?;
             let taken: Vec<&str> = ring.iter().map(Key::kid).collect();
             let kid = kid.unwrap_or_else(|| free(&month(now), &taken));
@@ -65,16 +65,16 @@ pub(crate) fn run(verb: KeysVerb) -> Result<String> {
 
 /// The keys in force: of the environment, else of `.dev.vars`, which `make serve` reads too.
 pub(crate) fn keyring() -> Result<Keyring, KeysError> {
-    let Value { text, place } = value()?;
+    let KeysValue { text, place } = value()?;
     parse(&text, place)
 }
 
 /// The value of LECTERN_KEYS, found as [`keyring`] finds it.
 pub(crate) fn keys_text() -> Result<String, KeysError> {
-    value().map(|Value { text, .. }| text)
+    value().map(|KeysValue { text, .. }| text)
 }
 
-struct Value {
+struct KeysValue {
     text: String,
     place: &'static str,
 }
@@ -83,9 +83,9 @@ fn parse(text: &str, place: &'static str) -> Result<Keyring, KeysError> {
     Keyring::from_json(text).map_err(|source| KeysError::Bad { place, source })
 }
 
-fn value() -> Result<Value, KeysError> {
+fn value() -> Result<KeysValue, KeysError> {
     if let Some(text) = std::env::var(VARIABLE).ok().filter(|text| !text.is_empty()) {
-        return Ok(Value {
+        return Ok(KeysValue {
             text,
             place: "the environment",
         });
@@ -93,7 +93,7 @@ fn value() -> Result<Value, KeysError> {
     let bytes = read_regular(Path::new(FILE), MOST_BYTES).ok().flatten();
     bytes
         .and_then(|bytes| in_file(&String::from_utf8(bytes).ok()?))
-        .map(|text| Value { text, place: FILE })
+        .map(|text| KeysValue { text, place: FILE })
         .ok_or(KeysError::None)
 }
 

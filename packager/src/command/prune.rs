@@ -9,11 +9,11 @@ use futures_util::{TryStreamExt as _, stream};
 use super::args::PruneArgs;
 use crate::clock;
 use crate::package::{manifest_json, megabytes};
-use crate::progress::{Progress, Unit};
+use crate::progress::{Progress, StepUnit};
 use crate::publish::TEMPORARY;
 use crate::publish::inventory::{Inventory, Revision};
-use crate::storage::concurrency::MOST;
-use crate::storage::error::PublishError;
+use crate::storage::concurrency::MAX_REQUESTS;
+use crate::storage::error::StorageError;
 
 pub(crate) async fn run(args: PruneArgs) -> Result<()> {
     let progress = Progress::new(args.json);
@@ -22,7 +22,7 @@ pub(crate) async fn run(args: PruneArgs) -> Result<()> {
     let inventory = Inventory::of(&target).await.with_context(pruning)?;
     if inventory.live.is_none() {
         // What looks like rubbish may be the first lecture on its way.
-        return Err(PublishError::Nothing(args.target.target.clone())).with_context(pruning);
+        return Err(StorageError::Nothing(args.target.target.clone())).with_context(pruning);
     }
     let now = clock::now();
     let doomed = doomed(&inventory, args.keep, args.max_watch, now);
@@ -33,14 +33,14 @@ pub(crate) async fn run(args: PruneArgs) -> Result<()> {
         .map(|revision| revision.name.as_str())
         .collect();
     if !args.dry_run {
-        let step = progress.step("removing", Unit::Bytes, bytes);
+        let step = progress.step("removing", StepUnit::Bytes, bytes);
         for revision in &doomed {
             // Without it, it is nothing to go back to; the rest is.
             let own = manifest_json::own_path(&revision.name);
             target.remove(&own).await.with_context(pruning)?;
             let rest = revision.entries.iter().filter(|entry| entry.path != own);
-            stream::iter(rest.map(Ok::<_, PublishError>))
-                .try_for_each_concurrent(MOST, |entry| {
+            stream::iter(rest.map(Ok::<_, StorageError>))
+                .try_for_each_concurrent(MAX_REQUESTS, |entry| {
                     let (target, step) = (&target, &step);
                     async move {
                         target.remove(&entry.path).await?;

@@ -9,8 +9,8 @@ use anyhow::{Context as _, Result};
 
 use super::args::SampleArgs;
 use crate::ffmpeg::process::{self, ProcessError};
-use crate::package::output::{OutputError, Scratch};
-use crate::progress::{Progress, Unit};
+use crate::package::output::{OutputError, ScratchDir};
+use crate::progress::{Progress, StepUnit};
 
 const SLIDE_SECONDS: u32 = 8;
 const RATE: u32 = 30;
@@ -114,7 +114,7 @@ pub(crate) async fn run(args: SampleArgs) -> Result<()> {
         return Err(OutputError::Exists(args.output.clone()).into());
     }
     let output = std::path::absolute(&args.output).with_context(making)?;
-    let scratch = Scratch::beside(&output).with_context(making)?;
+    let scratch = ScratchDir::beside(&output).with_context(making)?;
     let folder = scratch.path();
     record(folder, args.seconds, progress)
         .await
@@ -150,7 +150,7 @@ async fn encode(
     seconds: u32,
     progress: Progress,
 ) -> Result<(), ProcessError> {
-    let step = progress.step("sample", Unit::Milliseconds, u64::from(seconds) * 1000);
+    let step = progress.step("sample", StepUnit::Milliseconds, u64::from(seconds) * 1000);
     process::encode(args, folder, |done| {
         step.set(u64::try_from(done.as_millis()).unwrap_or(u64::MAX));
     })

@@ -9,19 +9,19 @@ use tokio::sync::mpsc::{self, UnboundedReceiver};
 
 use super::args::ShipArgs;
 use crate::encode::ladder::Rung;
-use crate::input::Fetched;
-use crate::instant::{self, Rising, Stopgap};
+use crate::input::FetchedInput;
+use crate::instant::{self, Provisional, RungUpgrade};
 use crate::limits::Limits;
-use crate::package::Job;
+use crate::package::PackageJob;
 use crate::package::manifest_json::Package;
-use crate::progress::{Progress, Unit};
-use crate::publish::segment_uploader::Early;
+use crate::progress::{Progress, StepUnit};
+use crate::publish::segment_uploader::SegmentUploader;
 use crate::publish::{self, Publication};
 use crate::redact::redacted;
-use crate::storage::Target;
-use crate::storage::error::PublishError;
+use crate::storage::Store;
+use crate::storage::error::StorageError;
 use crate::storage::journal::Journal;
-use crate::workdir::Partial;
+use crate::workdir::WorkDir;
 
 pub(crate) async fn run(args: ShipArgs) -> Result<()> {
     let limits = args.limits.asked_for();
@@ -37,10 +37,15 @@ pub(crate) async fn run_within(args: ShipArgs, limits: &Limits) -> Result<()> {
     let work = args.work.clone().unwrap_or_else(std::env::temp_dir);
     let work = std::path::absolute(work).with_context(shipping)?;
     let reach = &args.target.reach;
-    let input = Fetched::of(&args.input, &args.hls, reach, &work, limits, progress)
+    let input = FetchedInput::of(&args.input, &args.hls, reach, &work, limits, progress)
         .await
         .with_context(shipping)?;
-    let job = limits.within(Job::prepare(input.file(), &args.encode, limits, progress));
+    let job = limits.within(PackageJob::prepare(
+        input.file(),
+        &args.encode,
+        limits,
+        progress,
+    ));
     let shipped = match job.await {
         Ok(job) => ship(job, &args, &target, &work, limits, began).await,
         Err(error) => Err(error),
@@ -54,9 +59,9 @@ fn shipping(args: &ShipArgs) -> String {
 }
 
 async fn ship(
-    mut job: Job,
+    mut job: PackageJob,
     args: &ShipArgs,
-    target: &Target,
+    target: &Store,
     work: &Path,
     limits: &Limits,
     began: Instant,
@@ -84,13 +89,13 @@ async fn ship(
         }
     }
     loop {
-        let partial = Partial::under(work, &job.revision, progress)
+        let partial = WorkDir::under(work, &job.revision, progress)
             .with_context(|| format!("cannot make a folder in `{}`", work.display()))?;
         let sent = limits.within(send(&job, &partial, &publication, &mut rising, progress));
         match sent.await {
             Ok(package) => {
                 partial.discard();
-                Journal::remove_all(&Partial::name_under(work, &job.revision));
+                Journal::remove_all(&WorkDir::name_under(work, &job.revision));
                 publish::report(progress, target, &package);
                 return Ok(());
             }
@@ -109,14 +114,14 @@ async fn ship(
 
 /// Has something play until the lecture does, or goes on with what an earlier run left.
 async fn at_once<'a>(
-    job: &Job,
+    job: &PackageJob,
     args: &ShipArgs,
     publication: Publication<'a>,
     work: &Path,
     began: Instant,
-) -> Result<(Publication<'a>, Option<Rising<'a>>)> {
+) -> Result<(Publication<'a>, Option<RungUpgrade<'a>>)> {
     let (target, progress) = (publication.target(), Progress::new(args.json));
-    let instant = instant::Instant {
+    let instant = instant::InstantPublisher {
         input: &job.input,
         source: &job.source.media,
         bytes: job.source.bytes,
@@ -128,13 +133,13 @@ async fn at_once<'a>(
         progress,
         began,
     };
-    let rising = |stopgap| Rising {
+    let rising = |stopgap| RungUpgrade {
         stopgap,
         target,
         progress,
         began,
     };
-    if let Some(left) = publication.left(|left: &Stopgap| &left.revision) {
+    if let Some(left) = publication.left(|left: &Provisional| &left.revision) {
         instant.tell();
         return Ok((publication, Some(rising(left))));
     }
@@ -142,7 +147,7 @@ async fn at_once<'a>(
     drop(publication);
     let stopgap = match instant.run().await {
         Ok(stopgap) => Some(stopgap),
-        Err(error) if error.is::<PublishError>() => return Err(error),
+        Err(error) if error.is::<StorageError>() => return Err(error),
         // The lecture proper may do all the same.
         Err(error) => {
             progress.note(format_args!("nothing plays yet: {error:#}"));
@@ -158,28 +163,28 @@ async fn at_once<'a>(
 
 /// The journal lies beside the folder that is worked in.
 async fn begin<'a>(
-    job: &Job,
+    job: &PackageJob,
     work: &Path,
-    target: &'a Target,
-) -> Result<Publication<'a>, PublishError> {
-    let folder = Partial::name_under(work, &job.revision);
+    target: &'a Store,
+) -> Result<Publication<'a>, StorageError> {
+    let folder = WorkDir::name_under(work, &job.revision);
     Publication::begin(target, &job.revision, &folder).await
 }
 
 async fn send(
-    job: &Job,
-    partial: &Partial,
+    job: &PackageJob,
+    partial: &WorkDir,
     publication: &Publication<'_>,
-    rising: &mut Option<Rising<'_>>,
+    rising: &mut Option<RungUpgrade<'_>>,
     progress: Progress,
 ) -> Result<Package> {
-    let step = progress.step("publishing", Unit::Bytes, 0);
+    let step = progress.step("publishing", StepUnit::Bytes, 0);
     let (whole, there) = mpsc::unbounded_channel();
     let encoding = job.encode(partial, progress, move |rung| {
         // Nobody listens once it is over.
         let _ = whole.send(rung.clone());
     });
-    let early = Early::new(job, partial);
+    let early = SegmentUploader::new(job, partial);
     let (said, ()) = future::try_join(
         early.send_during(publication, &step, encoding),
         list_what_is(there, job, partial, publication, rising, &early),
@@ -202,11 +207,11 @@ async fn send(
 /// Lists rungs that are all there, until the encoder has ended.
 async fn list_what_is(
     mut there: UnboundedReceiver<Rung>,
-    job: &Job,
-    partial: &Partial,
+    job: &PackageJob,
+    partial: &WorkDir,
     publication: &Publication<'_>,
-    rising: &mut Option<Rising<'_>>,
-    early: &Early,
+    rising: &mut Option<RungUpgrade<'_>>,
+    early: &SegmentUploader,
 ) -> Result<()> {
     let Some(rising) = rising else {
         return Ok(());

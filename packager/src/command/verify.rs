@@ -10,15 +10,15 @@ use super::args::VerifyArgs;
 use crate::files::package_folder;
 use crate::package::manifest_json::{self, MULTIVARIANT, Object, Package, is_mutable};
 use crate::package::megabytes;
-use crate::progress::{Progress, Step, Unit};
+use crate::progress::{Progress, Step, StepUnit};
 use crate::publish::inventory::package;
-use crate::publish::publication::upload;
+use crate::publish::publication::upload_of;
 use crate::publish::{named_revision, open};
-use crate::storage::concurrency::MOST;
-use crate::storage::error::PublishError;
+use crate::storage::concurrency::MAX_REQUESTS;
+use crate::storage::error::StorageError;
 use crate::storage::journal::Journal;
-use crate::storage::object::{Condition, Upload};
-use crate::storage::{Digested, Target};
+use crate::storage::object::{PutCondition, Upload};
+use crate::storage::{ObjectDigest, Store};
 
 /// The report has said what is wrong.
 #[derive(Debug, thiserror::Error)]
@@ -27,7 +27,7 @@ pub(crate) struct Broken;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-enum Fault {
+enum ObjectFault {
     Missing,
     /// Of another size.
     CutShort,
@@ -36,9 +36,9 @@ enum Fault {
 }
 
 #[derive(Serialize)]
-struct Finding<'a> {
+struct ObjectFinding<'a> {
     path: &'a str,
-    fault: Fault,
+    fault: ObjectFault,
     mended: bool,
 }
 
@@ -47,7 +47,7 @@ pub(crate) async fn run(args: VerifyArgs) -> Result<()> {
     let verifying = || format!("cannot verify `{}`", args.target.target);
     let target = args.target.open().with_context(verifying)?;
     if !target.is_readable() {
-        return Err(PublishError::WriteOnly).with_context(verifying);
+        return Err(StorageError::WriteOnly).with_context(verifying);
     }
     let master = target.get(MULTIVARIANT).await.with_context(verifying)?;
     let live = master.and_then(|master| {
@@ -58,16 +58,18 @@ pub(crate) async fn run(args: VerifyArgs) -> Result<()> {
     let wanted = (args.revision.clone())
         .or_else(|| live.clone())
         .or_else(|| local.as_ref().map(|package| package.revision.clone()))
-        .ok_or_else(|| PublishError::Nothing(args.target.target.clone()))
+        .ok_or_else(|| StorageError::Nothing(args.target.target.clone()))
         .with_context(verifying)?;
     let local = local.filter(|package| package.revision == wanted);
     let published = package(&target, &wanted).await;
     let (package, own_fault) = match (published, &local) {
         (Ok(package), _) => (package, None),
         // What says what should be there is itself not there, or not what it was.
-        (Err(PublishError::NoRevision(_)), Some(local)) => (local.clone(), Some(Fault::Missing)),
-        (Err(PublishError::BadPackage { .. }), Some(local)) => {
-            (local.clone(), Some(Fault::Changed))
+        (Err(StorageError::NoRevision(_)), Some(local)) => {
+            (local.clone(), Some(ObjectFault::Missing))
+        }
+        (Err(StorageError::BadPackage { .. }), Some(local)) => {
+            (local.clone(), Some(ObjectFault::Changed))
         }
         (Err(error), _) => return Err(error).with_context(verifying),
     };
@@ -76,7 +78,7 @@ pub(crate) async fn run(args: VerifyArgs) -> Result<()> {
         .filter(|object| is_live || !is_mutable(&object.path))
         .collect();
     let bytes = objects.iter().map(|object| object.bytes).sum();
-    let step = progress.step("verifying", Unit::Bytes, bytes);
+    let step = progress.step("verifying", StepUnit::Bytes, bytes);
     let faults = faults(&target, &objects, &step)
         .await
         .with_context(verifying)?;
@@ -92,7 +94,7 @@ pub(crate) async fn run(args: VerifyArgs) -> Result<()> {
         )
         .await
         .with_context(verifying)?;
-        findings.push(Finding {
+        findings.push(ObjectFinding {
             path: &object.path,
             fault,
             mended,
@@ -103,9 +105,11 @@ pub(crate) async fn run(args: VerifyArgs) -> Result<()> {
         let json =
             package_folder::read(folder, &own, manifest_json::MAX_BYTES).with_context(verifying)?;
         let upload = Upload::of_bytes(&own, json);
-        let put = target.put(&upload, &Condition::Any, &Journal::none()).await;
+        let put = target
+            .put(&upload, &PutCondition::Any, &Journal::none())
+            .await;
         put.with_context(verifying)?;
-        findings.push(Finding {
+        findings.push(ObjectFinding {
             path: &own,
             fault,
             mended: true,
@@ -119,33 +123,33 @@ pub(crate) async fn run(args: VerifyArgs) -> Result<()> {
 }
 
 async fn faults<'a>(
-    target: &Target,
+    target: &Store,
     objects: &[&'a Object],
     step: &Step,
-) -> Result<Vec<(&'a Object, Fault)>, PublishError> {
+) -> Result<Vec<(&'a Object, ObjectFault)>, StorageError> {
     let looked = stream::iter(objects.iter().copied())
         .map(|object| async move {
             let found = target.digest(&object.path).await?;
             step.add(object.bytes);
             Ok(fault(object, found.as_ref()).map(|fault| (object, fault)))
         })
-        .buffered(MOST);
-    let looked: Vec<Result<Option<_>, PublishError>> = looked.collect().await;
+        .buffered(MAX_REQUESTS);
+    let looked: Vec<Result<Option<_>, StorageError>> = looked.collect().await;
     looked.into_iter().filter_map(Result::transpose).collect()
 }
 
-fn fault(object: &Object, found: Option<&Digested>) -> Option<Fault> {
+fn fault(object: &Object, found: Option<&ObjectDigest>) -> Option<ObjectFault> {
     match found {
-        None => Some(Fault::Missing),
-        Some(found) if found.bytes != object.bytes => Some(Fault::CutShort),
-        Some(found) if found.sha256 != object.sha256 => Some(Fault::Changed),
+        None => Some(ObjectFault::Missing),
+        Some(found) if found.bytes != object.bytes => Some(ObjectFault::CutShort),
+        Some(found) if found.sha256 != object.sha256 => Some(ObjectFault::Changed),
         Some(_) => None,
     }
 }
 
 /// From the folder that it was published from, if that has it as it should be; what may change, from `package.json`.
 async fn mend(
-    target: &Target,
+    target: &Store,
     package: &Package,
     local: Option<&Package>,
     folder: Option<&Path>,
@@ -157,25 +161,28 @@ async fn mend(
     let root = package.root.iter().find(|file| file.path == object.path);
     let upload = match (root, local) {
         (Some(file), _) => Upload::of_bytes(&file.path, file.text.clone()),
-        (None, Some(_)) => upload(folder, object),
+        (None, Some(_)) => upload_of(folder, object),
         (None, None) => return Ok(false),
     };
-    match target.put(&upload, &Condition::Any, &Journal::none()).await {
+    match target
+        .put(&upload, &PutCondition::Any, &Journal::none())
+        .await
+    {
         // The folder has no better one.
-        Err(PublishError::Changed { .. }) => return Ok(false),
+        Err(StorageError::Changed { .. }) => return Ok(false),
         put => put?,
     };
     let found = target.digest(&object.path).await?;
     Ok(fault(object, found.as_ref()).is_none())
 }
 
-fn report(progress: Progress, package: &Package, objects: usize, findings: &[Finding]) {
+fn report(progress: Progress, package: &Package, objects: usize, findings: &[ObjectFinding]) {
     let mut lines = vec![];
     for finding in findings {
         let fault = match finding.fault {
-            Fault::Missing => "is missing",
-            Fault::CutShort => "has another size",
-            Fault::Changed => "has other bytes",
+            ObjectFault::Missing => "is missing",
+            ObjectFault::CutShort => "has another size",
+            ObjectFault::Changed => "has other bytes",
         };
         let (mark, mended) = match finding.mended {
             true => ("✔", ", and was mended"),
@@ -211,14 +218,14 @@ mod tests {
             sha256: "aa".into(),
             content_type: String::new(),
         };
-        let found = |bytes, sha256: &str| Digested {
+        let found = |bytes, sha256: &str| ObjectDigest {
             bytes,
             sha256: sha256.into(),
         };
         for (found, expected) in [
-            (None, Some(Fault::Missing)),
-            (Some(found(2, "aa")), Some(Fault::CutShort)),
-            (Some(found(3, "ab")), Some(Fault::Changed)),
+            (None, Some(ObjectFault::Missing)),
+            (Some(found(2, "aa")), Some(ObjectFault::CutShort)),
+            (Some(found(3, "ab")), Some(ObjectFault::Changed)),
             (Some(found(3, "aa")), None),
         ] {
             assert_eq!(fault(&object, found.as_ref()), expected, "{found:?}");

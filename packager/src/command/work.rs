@@ -15,9 +15,9 @@ use crate::exit::{self, Exit};
 use crate::ffmpeg::process::ProcessError;
 use crate::limits::{DiskError, LimitError};
 use crate::progress::Progress;
-use crate::queue::job::{Job, Uploads};
-use crate::queue::{Leased, Outcome, Queue};
-use crate::storage::{Target, retry};
+use crate::queue::job::{QueueJob, UploadsFolder};
+use crate::queue::{JobOutcome, Leased, PullQueue};
+use crate::storage::{Store, retry};
 use crate::workdir;
 
 use crate::queue::QueueError;
@@ -34,10 +34,10 @@ pub(crate) async fn run(
     interrupted: impl Future<Output = Result<()>>,
 ) -> Result<()> {
     let progress = Progress::new(args.json);
-    let uploads = Uploads::parse(&args.from)?;
-    let queue = Queue::open(&args.queue)?;
+    let uploads = UploadsFolder::parse(&args.from)?;
+    let queue = PullQueue::open(&args.queue)?;
     // What cannot be opened is found out before anything is taken.
-    Target::open(&args.from, &args.target.reach.of(&args.from))?;
+    Store::open(&args.from, &args.target.reach.of(&args.from))?;
     args.target.open()?;
     let folder = args.work.clone().unwrap_or_else(std::env::temp_dir);
     std::fs::create_dir_all(&folder)
@@ -72,7 +72,7 @@ pub(crate) async fn run(
             }
         };
         match done {
-            Ok(()) => match queue.settle(&leased, Outcome::Done).await {
+            Ok(()) => match queue.settle(&leased, JobOutcome::Done).await {
                 Ok(()) => {}
                 // Whoever gets it next finds that it is there.
                 Err(error) => progress.note(format_args!("it is shipped, but {error}")),
@@ -81,7 +81,7 @@ pub(crate) async fn run(
             Err(error) if error.is::<LimitError>() => {
                 let why = described(&error);
                 progress.given_up(&why);
-                if let Err(error) = queue.settle(&leased, Outcome::Done).await {
+                if let Err(error) = queue.settle(&leased, JobOutcome::Done).await {
                     progress.note(format_args!("it is given up, but {error}"));
                 }
             }
@@ -134,7 +134,7 @@ async fn wait_for_room(folder: &Path, args: &WorkArgs, progress: Progress) -> Re
 
 /// A message, if there is one. An outage is waited out, unless nobody waits with us.
 async fn pull(
-    queue: &Queue,
+    queue: &PullQueue,
     args: &WorkArgs,
     progress: Progress,
 ) -> Result<Option<Leased>, QueueError> {
@@ -159,10 +159,10 @@ async fn pull(
 async fn attempt(
     leased: &Leased,
     args: &WorkArgs,
-    uploads: &Uploads,
+    uploads: &UploadsFolder,
     progress: Progress,
 ) -> Result<()> {
-    let job = Job::parse(&leased.body, uploads, &args.target.target)
+    let job = QueueJob::parse(&leased.body, uploads, &args.target.target)
         .context("cannot take up a message")?;
     progress.note(format_args!("taken: `{}`", job.input));
     let limits = args.limits.of_job(args.min_free);
@@ -220,8 +220,8 @@ fn is_disk_full(error: &anyhow::Error) -> bool {
     })
 }
 
-async fn give_back(queue: &Queue, leased: &Leased, after: Duration, progress: Progress) {
-    if let Err(error) = queue.settle(leased, Outcome::Back(after)).await {
+async fn give_back(queue: &PullQueue, leased: &Leased, after: Duration, progress: Progress) {
+    if let Err(error) = queue.settle(leased, JobOutcome::Back(after)).await {
         progress.note(format_args!(
             "it was not given back ({error}): another gets it when its lease lapses"
         ));

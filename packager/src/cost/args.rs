@@ -6,7 +6,7 @@ use super::lecture::Lecture;
 use super::money::decimal;
 use super::month::Question;
 use super::prices::Assumptions;
-use super::quotes::{Included, Plan};
+use super::quotes::{Included, PricePlan};
 use crate::manifest::container::Container;
 
 /// Beyond these it is no longer a school, and sums would no longer fit.
@@ -64,7 +64,7 @@ pub(crate) struct CostArgs {
     cpu_ms: Option<Micros>,
     /// The Workers plan.
     #[arg(long, value_name = "PLAN", default_value = "paid")]
-    pub(super) plan: Plan,
+    pub(super) plan: PricePlan,
     /// Charge for everything, as where something else of the account uses up what is free.
     #[arg(long)]
     no_included: bool,

@@ -17,7 +17,7 @@ use anyhow::{Context as _, Result};
 
 pub(crate) use args::{CostArgs, CostError};
 use prices::Prices;
-use report::Report;
+use report::CostReport;
 
 pub(crate) fn run(args: &CostArgs) -> Result<()> {
     let prices = Prices::known()?;
@@ -31,7 +31,7 @@ fn answer(args: &CostArgs, prices: &Prices) -> Result<String> {
     let question = args.question(assumptions)?;
     let month = question.month(assumptions);
     let (plan, included) = (args.plan, args.included());
-    let report = Report {
+    let report = CostReport {
         question: &question,
         assumptions,
         month: &month,
@@ -39,7 +39,7 @@ fn answer(args: &CostArgs, prices: &Prices) -> Result<String> {
         ours: quotes::lectern(&month, prices, plan, included),
         elsewhere: quotes::elsewhere(&month, prices, question.lecture.largest(), included),
         publishing: quotes::publishing(&month, prices),
-        fits: plan == quotes::Plan::Paid || quotes::fits_free_plan(&month, prices),
+        fits: plan == quotes::PricePlan::Paid || quotes::fits_free_plan(&month, prices),
     };
     match args.json {
         true => serde_json::to_string(&report.json()).context("cannot write JSON"),

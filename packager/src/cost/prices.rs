@@ -128,7 +128,7 @@ impl Prices {
 
 /// What prices are for. Amounts are counted in what is smallest: bytes, requests, microseconds of CPU, seconds of video.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-pub(crate) enum Unit {
+pub(crate) enum PriceUnit {
     #[serde(rename = "month")]
     Month,
     #[serde(rename = "GB-month")]
@@ -149,7 +149,7 @@ pub(crate) enum Unit {
     ThousandMinutes,
 }
 
-impl Unit {
+impl PriceUnit {
     /// How many bytes, requests, microseconds or seconds one is. A GB is 10⁹ bytes with everybody: AWS counts 2³⁰, which
     /// makes the same bytes 7 % fewer.
     pub(crate) fn size(self) -> u128 {
@@ -186,7 +186,7 @@ impl Unit {
 pub(crate) struct Price {
     pub(crate) what: String,
     pub(crate) dollars: Money,
-    pub(crate) unit: Unit,
+    pub(crate) unit: PriceUnit,
     /// Lower prices for what is above so many units, in ascending order.
     #[serde(default)]
     pub(crate) then: Vec<Tier>,

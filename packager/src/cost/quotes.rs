@@ -8,14 +8,14 @@ use super::prices::{Price, Prices};
 #[derive(Debug, Clone)]
 pub(crate) struct Quote {
     pub(crate) name: &'static str,
-    pub(crate) lines: Vec<Line>,
+    pub(crate) lines: Vec<CostLine>,
     /// The least that is charged.
     pub(crate) minimum: Option<Price>,
 }
 
 /// Something that is charged for.
 #[derive(Debug, Clone)]
-pub(crate) struct Line {
+pub(crate) struct CostLine {
     pub(crate) price: Price,
     pub(crate) amount: u128,
     pub(crate) cost: Money,
@@ -24,7 +24,7 @@ pub(crate) struct Line {
 }
 
 impl Quote {
-    fn new(name: &'static str, lines: Vec<Line>) -> Self {
+    fn new(name: &'static str, lines: Vec<CostLine>) -> Self {
         Self {
             name,
             lines,
@@ -55,7 +55,7 @@ impl Quote {
 /// How the Worker is paid for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Plan {
+pub(crate) enum PricePlan {
     /// Nothing, and no more than 100,000 requests a day.
     Free,
     /// $5 a month, and what is beyond its included requests and CPU time.
@@ -72,17 +72,17 @@ pub(crate) enum Included {
 
 impl Included {
     /// A charge for what is there whether it is watched or not.
-    fn fixed(self, price: &Price, amount: u128) -> Line {
+    fn fixed(self, price: &Price, amount: u128) -> CostLine {
         self.line(price, amount, 0)
     }
 
     /// A charge that grows with views: for this amount, and what a thousand further ones take.
-    fn line(self, price: &Price, amount: u128, thousand: u128) -> Line {
+    fn line(self, price: &Price, amount: u128, thousand: u128) -> CostLine {
         let price = match self {
             Self::Free => price.clone(),
             Self::UsedUp => price.used_up(),
         };
-        Line {
+        CostLine {
             amount,
             cost: price.charge(amount),
             thousand_views: price.further(thousand, amount),
@@ -91,7 +91,12 @@ impl Included {
     }
 }
 
-pub(crate) fn lectern(month: &Month, prices: &Prices, plan: Plan, included: Included) -> Quote {
+pub(crate) fn lectern(
+    month: &Month,
+    prices: &Prices,
+    plan: PricePlan,
+    included: Included,
+) -> Quote {
     let Prices { r2, workers, .. } = prices;
     let (all, thousand) = (&month.month, &month.thousand);
     let requests = all.requests + month.new_writes;
@@ -102,10 +107,10 @@ pub(crate) fn lectern(month: &Month, prices: &Prices, plan: Plan, included: Incl
         included.line(&r2.class_b, all.reads, thousand.reads),
     ];
     match plan {
-        Plan::Free => {
+        PricePlan::Free => {
             lines.push(included.line(&workers.free_requests, requests, thousand.requests));
         }
-        Plan::Paid => lines.extend([
+        PricePlan::Paid => lines.extend([
             included.fixed(&workers.subscription, 1),
             included.line(&workers.requests, requests, thousand.requests),
             included.line(&workers.cpu, cpu, thousand.cpu_micros),

@@ -8,14 +8,14 @@ use super::lecture::Requests;
 use super::money::{Money, grouped};
 use super::month::{Month, Question};
 use super::prices::{Assumptions, Price};
-use super::quotes::{Line, Plan, Quote};
+use super::quotes::{CostLine, PricePlan, Quote};
 
 #[derive(Debug)]
-pub(crate) struct Report<'a> {
+pub(crate) struct CostReport<'a> {
     pub(crate) question: &'a Question,
     pub(crate) assumptions: &'a Assumptions,
     pub(crate) month: &'a Month,
-    pub(crate) plan: Plan,
+    pub(crate) plan: PricePlan,
     pub(crate) ours: Quote,
     pub(crate) elsewhere: Vec<Quote>,
     pub(crate) publishing: Money,
@@ -23,7 +23,7 @@ pub(crate) struct Report<'a> {
     pub(crate) fits: bool,
 }
 
-impl Report<'_> {
+impl CostReport<'_> {
     pub(crate) fn text(&self) -> String {
         let mut out = self.head();
         let _ = writeln!(
@@ -152,7 +152,7 @@ impl Report<'_> {
     }
 }
 
-fn row(line: &Line) -> String {
+fn row(line: &CostLine) -> String {
     let Price {
         what,
         unit,

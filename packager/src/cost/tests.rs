@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::answer;
 use super::money::Money;
-use super::prices::{Price, Prices, Unit};
+use super::prices::{Price, PriceUnit, Prices};
 use crate::command::args::{Cli, Verb};
 use crate::exit::{self, Exit};
 
@@ -207,7 +207,7 @@ fn every_price_says_when_and_where_it_was_seen() {
         let (as_of, source) = (&price["as_of"], &price["source"]);
         let day = chrono::NaiveDate::parse_from_str(as_of.as_str().expect("a day"), "%Y-%m-%d");
         assert!(day.is_ok(), "{price}");
-        let unit: Unit = serde_json::from_value(price["unit"].clone()).expect("a unit");
+        let unit: PriceUnit = serde_json::from_value(price["unit"].clone()).expect("a unit");
         assert_eq!(price["unit"], unit.name());
         let source = source.as_str().expect("a URL");
         assert!(source.starts_with("https://"), "{price}");

@@ -2,36 +2,37 @@
 
 use std::ffi::OsString;
 
-use super::chunk::Grid;
+use super::chunk::FrameTimeline;
 use super::ladder::{Codec, Rung};
-use super::plan::{PicturePlan, Plan, Settings, SoundPlan};
-use super::task::{Cut, Part};
+use super::plan::{AudioPlan, EncodePlan, Settings, VideoPlan};
+use super::task::{EncodeTask, VideoTask};
 use crate::mp4::iframe_track;
 use crate::source::input_options;
 
 pub(crate) const AUDIO_SAMPLE_RATE: u32 = 48_000;
 const AUDIO_KBITS: u32 = 128;
-pub(crate) const CHANNELS: u32 = 2;
+pub(crate) const AUDIO_CHANNELS: u32 = 2;
 /// Silence where the source has none, so that sound and picture start together and stay so; two channels, in which it
 /// is measured as well.
-pub(crate) const LISTENING: &str = "aresample=async=1:first_pts=0,aformat=channel_layouts=stereo";
+pub(crate) const RESAMPLED_STEREO: &str =
+    "aresample=async=1:first_pts=0,aformat=channel_layouts=stereo";
 /// What is added to x264's CRF: the scales differ. Chosen by bytes on a test picture, not by a measured quality.
 const HEVC_CRF: u32 = 4;
 const AV1_CRF: u32 = 14;
 /// Random access every two seconds at most: a seek decodes that much, and a segment starts on one of them.
 const LONGEST_GOP: u32 = 2;
 
-impl Plan {
+impl EncodePlan {
     /// The command that makes a part. It runs in the folder that it writes into, so that no path of a machine is in it.
-    pub(crate) fn argv(&self, part: &Part<'_>, input: OsString) -> Vec<OsString> {
+    pub(crate) fn argv(&self, part: &EncodeTask<'_>, input: OsString) -> Vec<OsString> {
         let mut args = Args(vec![]);
         args.add("-hide_banner -nostdin -nostats -y -v warning -progress pipe:1");
         match part {
-            Part::Sound(sound) => {
+            EncodeTask::Sound(sound) => {
                 args.input(input);
                 self.sound(&mut args, sound);
             }
-            Part::Picture(picture, cut) => self.picture(&mut args, picture, cut, input),
+            EncodeTask::Picture(picture, cut) => self.picture(&mut args, picture, cut, input),
         }
         if self.is_mended {
             self.others(&mut args, part);
@@ -41,12 +42,12 @@ impl Plan {
 
     /// Where a clock jumps, ffmpeg mends it by the streams that it reads, so that all commands have to read the same ones:
     /// sound was 0.8 s from its picture after six jumps. `-t 0`: nothing of these is written.
-    fn others(&self, args: &mut Args, part: &Part<'_>) {
+    fn others(&self, args: &mut Args, part: &EncodeTask<'_>) {
         let picture = self.picture.iter().map(|picture| picture.video.index);
         let sound = self.sound.iter().map(|sound| sound.audio.index);
         let own = match part {
-            Part::Sound(sound) => sound.audio.index,
-            Part::Picture(picture, _) => picture.video.index,
+            EncodeTask::Sound(sound) => sound.audio.index,
+            EncodeTask::Picture(picture, _) => picture.video.index,
         };
         let mut others = picture
             .chain(sound)
@@ -61,10 +62,10 @@ impl Plan {
         args.add("-c copy -t 0 -f null -");
     }
 
-    fn sound(&self, args: &mut Args, sound: &SoundPlan) {
+    fn sound(&self, args: &mut Args, sound: &AudioPlan) {
         args.pair("-map", format!("0:{}", sound.audio.index));
         args.add("-map_metadata -1 -map_chapters -1 -c:a aac");
-        args.pair("-ac", CHANNELS);
+        args.pair("-ac", AUDIO_CHANNELS);
         args.pair("-b:a", format!("{AUDIO_KBITS}k"));
         args.pair("-ar", AUDIO_SAMPLE_RATE);
         args.pair("-af", sound.filters());
@@ -73,7 +74,7 @@ impl Plan {
 
     /// All sizes from one decode: measured against a command for each, 11.3 s instead of 15.4 s. Every stage has one
     /// thread: with more of them x264 looks at how far the others are where the cap binds, and bytes differ from run to run.
-    fn picture(&self, args: &mut Args, picture: &PicturePlan, cut: &Cut, input: OsString) {
+    fn picture(&self, args: &mut Args, picture: &VideoPlan, cut: &VideoTask, input: OsString) {
         let grid = self.grid(picture);
         args.add("-filter_complex_threads 1");
         if !cut.piece.is_whole() {
@@ -99,7 +100,7 @@ impl Plan {
             }
         }
         if cut.has_stills {
-            stills(args, cut, grid);
+            iframes(args, cut, grid);
         }
     }
 
@@ -140,7 +141,7 @@ impl Plan {
 
     /// The first frame at or after each multiple of the interval, counted in whole numbers, which do not round: in all
     /// rungs the same, and one of them wherever a segment starts.
-    fn key_frames(&self, cut: &Cut, grid: Grid) -> String {
+    fn key_frames(&self, cut: &VideoTask, grid: FrameTimeline) -> String {
         let (segment, parts) = key_frame_interval(self.settings.segment_duration);
         let frames = match cut.piece.frames(grid).0 {
             0 => "n".to_owned(),
@@ -162,7 +163,7 @@ impl Plan {
     /// A fragment for each segment, in one file. ffmpeg's segments are counted from where the piece begins, which is up to a
     /// frame later than the time of its first one, so that others would begin at the key frame after theirs. A fragment is
     /// cut at the first key frame after so long in itself: a little less than a segment, and more than one interval less.
-    fn fragments(&self, args: &mut Args, cut: &Cut, name: &str) {
+    fn fragments(&self, args: &mut Args, cut: &VideoTask, name: &str) {
         let segment = self.settings.segment_duration;
         let (interval, parts) = key_frame_interval(segment);
         let early = 1_000_000 * interval / parts / 4;
@@ -184,12 +185,12 @@ pub(crate) fn hls(folder: &str, segment_duration: u32) -> Vec<OsString> {
     args.add("-hls_segment_options movflags=+cmaf");
     args.add("-hls_fmp4_init_filename init.mp4");
     args.pair("-hls_segment_filename", format!("{folder}/seg%05d.m4s"));
-    args.0.push(format!("{folder}/{PLAYLIST}").into());
+    args.0.push(format!("{folder}/{FFMPEG_PLAYLIST}").into());
     args.0
 }
 
 /// `frag_discont`: the first fragment is not at 0.
-fn movflags(cut: &Cut) -> &'static str {
+fn movflags(cut: &VideoTask) -> &'static str {
     match cut.piece.first {
         0 => "+cmaf+frag_keyframe+skip_trailer",
         _ => "+cmaf+frag_keyframe+skip_trailer+frag_discont",
@@ -197,10 +198,10 @@ fn movflags(cut: &Cut) -> &'static str {
 }
 
 /// ffmpeg's own playlist, which is of no use.
-pub(crate) const PLAYLIST: &str = "ffmpeg.m3u8";
+pub(crate) const FFMPEG_PLAYLIST: &str = "ffmpeg.m3u8";
 
 /// A fragment for each, in one file. One picture in two seconds at this size costs nothing, so it is made well.
-fn stills(args: &mut Args, cut: &Cut, grid: Grid) {
+fn iframes(args: &mut Args, cut: &VideoTask, grid: FrameTimeline) {
     args.add("-map [i] -map_metadata -1 -map_chapters -1 -c:v libx264 -profile:v main");
     args.add("-preset medium -crf 27 -threads 1 -g 1");
     args.pair("-movflags", movflags(cut));
@@ -213,9 +214,9 @@ fn stills(args: &mut Args, cut: &Cut, grid: Grid) {
         .push(format!("{}/{}", iframe_track::FOLDER, iframe_track::FILE).into());
 }
 
-impl SoundPlan {
+impl AudioPlan {
     fn filters(&self) -> String {
-        let mut chain = LISTENING.to_owned();
+        let mut chain = RESAMPLED_STEREO.to_owned();
         if let Some(gain) = self.gain {
             chain += &format!(",{}", gain.filter());
         }
@@ -260,7 +261,7 @@ impl Args {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::encode::chunk::Piece;
+    use crate::encode::chunk::Chunk;
     use crate::encode::plan::testing;
 
     /// One option and its value a line.
@@ -278,15 +279,15 @@ mod tests {
         text.trim_start().to_owned()
     }
 
-    fn argv(plan: &Plan, part: usize) -> String {
+    fn argv(plan: &EncodePlan, part: usize) -> String {
         lines(&plan.argv(&plan.parts()[part], "file:/lecture.mov".into()))
     }
 
     /// In pieces from segment 15 on, the second one to the end.
-    fn in_pieces() -> Plan {
+    fn in_pieces() -> EncodePlan {
         let mut plan = testing::plan();
         let picture = plan.picture.as_mut().expect("it has a picture");
-        let piece = |first, end| Piece { first, end };
+        let piece = |first, end| Chunk { first, end };
         picture.pieces = vec![piece(0, Some(15)), piece(15, None)];
         plan
     }

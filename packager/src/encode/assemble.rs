@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
-use super::chunk::Grid;
+use super::chunk::FrameTimeline;
 use super::ladder::Rung;
-use super::plan::PicturePlan;
-use super::task::Cut;
+use super::plan::VideoPlan;
+use super::task::VideoTask;
 use crate::manifest::hls::segment_name;
 use crate::mp4::fragments::{Layout, read};
-use crate::mp4::retime::shift;
+use crate::mp4::retime::retime;
 use crate::mp4::{Init, iframe_track};
 
 /// A Media Segment's first box: `styp`, of the brand `msdh` (ISO/IEC 23009-1 §6.3.4.2).
@@ -22,7 +22,7 @@ const MOST_REORDERED: u64 = 16;
 
 /// What came out of a piece is not its frames.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum PieceError {
+pub(crate) enum ChunkError {
     #[error("`{0}` has not all of its frames, or more")]
     Length(String),
     #[error("segment {segment} of `{name}` does not begin where it should")]
@@ -34,15 +34,15 @@ pub(crate) enum PieceError {
 }
 
 /// A piece as ffmpeg left it in a folder of its own.
-pub(crate) struct Place<'a> {
+pub(crate) struct ChunkOutput<'a> {
     pub(crate) from: &'a Path,
-    pub(crate) plan: &'a PicturePlan,
-    pub(crate) cut: &'a Cut,
-    pub(crate) grid: Grid,
+    pub(crate) plan: &'a VideoPlan,
+    pub(crate) cut: &'a VideoTask,
+    pub(crate) grid: FrameTimeline,
 }
 
 /// A rung's file, and when its first fragment is decoded.
-struct Written {
+struct RungFile {
     file: File,
     layout: Layout,
     head: Vec<u8>,
@@ -50,7 +50,7 @@ struct Written {
     start: u64,
 }
 
-impl Place<'_> {
+impl ChunkOutput<'_> {
     /// Whether every segment begins with the frame that it must begin with, and none is missing. How long the last piece
     /// is nobody knows before.
     pub(crate) fn check(&self) -> Result<()> {
@@ -73,11 +73,11 @@ impl Place<'_> {
             // Nothing was encoded, since there is nothing.
             return match end {
                 None => Ok(()),
-                Some(_) => Err(PieceError::Length(name.to_owned()).into()),
+                Some(_) => Err(ChunkError::Length(name.to_owned()).into()),
             };
         };
         let ticks = |frame| self.grid.ticks(frame, written.init.timescale);
-        let astray = |segment| PieceError::Astray {
+        let astray = |segment| ChunkError::Astray {
             name: name.to_owned(),
             segment,
         };
@@ -98,7 +98,7 @@ impl Place<'_> {
         }
         match end {
             Some(end) if length != ticks(end) - ticks(first) || Some(segment) != piece.end => {
-                Err(PieceError::Length(name.to_owned()).into())
+                Err(ChunkError::Length(name.to_owned()).into())
             }
             _ => Ok(()),
         }
@@ -115,7 +115,7 @@ impl Place<'_> {
         if is_right {
             return Ok(());
         }
-        Err(PieceError::Stills.into())
+        Err(ChunkError::Stills.into())
     }
 
     /// Moves it into the revision's folder, and the pictures to look through to `stills`; returns the files.
@@ -129,7 +129,7 @@ impl Place<'_> {
             let written = self.stills();
             let mut bytes = fs::read(&written)?;
             let before = self.plan.stills_before(self.cut.piece, self.grid);
-            shift(&mut bytes, 0, before)?;
+            retime(&mut bytes, 0, before)?;
             fs::write(&written, bytes)?;
             fs::rename(&written, stills)?;
             files.push(stills.to_owned());
@@ -146,7 +146,7 @@ impl Place<'_> {
         let init = to.join("init.mp4");
         match fs::read(&init) {
             Ok(there) if there != written.head => {
-                return Err(PieceError::Init(name.to_owned()).into());
+                return Err(ChunkError::Init(name.to_owned()).into());
             }
             Ok(_) => {}
             Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -161,7 +161,7 @@ impl Place<'_> {
         let ticks = self.grid.ticks(before, written.init.timescale) - written.start;
         for (segment, at) in (first..).zip(&written.layout.fragments) {
             let mut bytes = read(&mut written.file, at.clone())?;
-            shift(&mut bytes, ticks, first)?;
+            retime(&mut bytes, ticks, first)?;
             let place = to.join(segment_name(usize::try_from(segment)?));
             fs::write(&part, [STYP, &bytes].concat())?;
             fs::rename(&part, &place)?;
@@ -171,7 +171,7 @@ impl Place<'_> {
     }
 
     /// None where nothing was encoded.
-    fn open(&self, name: &str) -> Result<Option<Written>> {
+    fn open(&self, name: &str) -> Result<Option<RungFile>> {
         let mut file = File::open(self.from.join(format!("{name}.mp4")))?;
         let layout = Layout::of(&mut file)?;
         let Some(first) = layout.fragments.first() else {
@@ -180,7 +180,7 @@ impl Place<'_> {
         let head = read(&mut file, layout.head.clone())?;
         let init = Init::parse(&head)?;
         let start = init.times(&read(&mut file, first.clone())?)?.start;
-        Ok(Some(Written {
+        Ok(Some(RungFile {
             file,
             layout,
             head,

@@ -5,7 +5,7 @@ use super::completeness::tolerance;
 use crate::source::Rate;
 
 /// Into how many pieces, roughly: enough for eight cores, few enough that starting one costs nothing beside it.
-const PIECES: f64 = 8.0;
+const CHUNKS: f64 = 8.0;
 /// Seconds of a piece at most: what an interruption costs.
 const LONGEST: u32 = 60;
 /// Seconds before a piece at which its decoding begins at the latest: the deinterlacer looks at the picture before.
@@ -15,13 +15,13 @@ const SLOWEST: f64 = 5.0;
 
 /// Frames and segments on one line of time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Grid {
+pub(crate) struct FrameTimeline {
     /// Seconds.
     pub(crate) segment: u32,
     pub(crate) rate: Rate,
 }
 
-impl Grid {
+impl FrameTimeline {
     /// The frame that a segment begins with: the first that is not before its time.
     pub(crate) fn first_frame(self, segment: u64) -> u64 {
         let Rate { num, den } = self.rate;
@@ -47,13 +47,13 @@ impl Grid {
 
 /// A run of whole segments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Piece {
+pub(crate) struct Chunk {
     pub(crate) first: u64,
     /// The segment after its last one; none where it goes to the end, wherever that is.
     pub(crate) end: Option<u64>,
 }
 
-impl Piece {
+impl Chunk {
     pub(crate) const WHOLE: Self = Self {
         first: 0,
         end: None,
@@ -64,19 +64,19 @@ impl Piece {
     }
 
     /// The number of its first frame, and of the one after its last.
-    pub(crate) fn frames(self, grid: Grid) -> (u64, Option<u64>) {
+    pub(crate) fn frames(self, grid: FrameTimeline) -> (u64, Option<u64>) {
         let end = self.end.map(|end| grid.first_frame(end));
         (grid.first_frame(self.first), end)
     }
 
     /// When the demuxer is asked to begin; none at the beginning.
-    pub(crate) fn target(self, grid: Grid) -> Option<f64> {
+    pub(crate) fn target(self, grid: FrameTimeline) -> Option<f64> {
         (self.first > 0).then(|| (grid.start(self.first) - PREROLL).max(0.0))
     }
 }
 
 /// Where a picture of so many seconds would be cut: the segments that pieces after the first begin with.
-pub(crate) fn starts(lasts: f64, grid: Grid) -> Vec<u64> {
+pub(crate) fn starts(lasts: f64, grid: FrameTimeline) -> Vec<u64> {
     if grid.rate.as_f64() < SLOWEST {
         return vec![];
     }
@@ -91,7 +91,7 @@ pub(crate) fn starts(lasts: f64, grid: Grid) -> Vec<u64> {
 
 /// The pieces, given for each of [`starts`] the time of the key frame that decoding would begin with, where that can be
 /// trusted. One that begins far back would be decoded twice, and is left to the piece before.
-pub(crate) fn pieces(lasts: f64, grid: Grid, landings: &[Option<f64>]) -> Vec<Piece> {
+pub(crate) fn chunks(lasts: f64, grid: FrameTimeline, landings: &[Option<f64>]) -> Vec<Chunk> {
     let farthest = length(lasts, grid.segment) as f64 * f64::from(grid.segment) / 2.0;
     let is_near = |start: u64, landing: f64| {
         let target = grid.start(start) - PREROLL;
@@ -106,10 +106,10 @@ pub(crate) fn pieces(lasts: f64, grid: Grid, landings: &[Option<f64>]) -> Vec<Pi
             .map(|(start, _)| start),
     );
     let ends = firsts.iter().skip(1).map(|end| Some(*end)).chain([None]);
-    let pieces: Vec<Piece> = firsts
+    let pieces: Vec<Chunk> = firsts
         .iter()
         .zip(ends)
-        .map(|(first, end)| Piece { first: *first, end })
+        .map(|(first, end)| Chunk { first: *first, end })
         .collect();
     let longest = pieces
         .iter()
@@ -117,14 +117,14 @@ pub(crate) fn pieces(lasts: f64, grid: Grid, landings: &[Option<f64>]) -> Vec<Pi
         .fold(0.0, f64::max);
     // Two cores have nothing of pieces of which one is most of the whole.
     if longest * 3.0 > lasts * 2.0 {
-        return vec![Piece::WHOLE];
+        return vec![Chunk::WHOLE];
     }
     pieces
 }
 
 /// Segments of a piece.
 fn length(lasts: f64, segment: u32) -> u64 {
-    let segments = (lasts / PIECES / f64::from(segment)).ceil().max(1.0) as u64;
+    let segments = (lasts / CHUNKS / f64::from(segment)).ceil().max(1.0) as u64;
     segments.min(u64::from((LONGEST / segment).max(1)))
 }
 
@@ -132,25 +132,25 @@ fn length(lasts: f64, segment: u32) -> u64 {
 mod tests {
     use super::*;
 
-    const PAL: Grid = Grid {
+    const PAL: FrameTimeline = FrameTimeline {
         segment: 4,
         rate: Rate::new(25, 1),
     };
-    const NTSC: Grid = Grid {
+    const NTSC: FrameTimeline = FrameTimeline {
         segment: 4,
         rate: Rate::new(30_000, 1001),
     };
 
     /// `0-4 4-`, with key frames every so many seconds.
-    fn cut(lasts: f64, grid: Grid, key_frames: f64) -> String {
+    fn cut(lasts: f64, grid: FrameTimeline, key_frames: f64) -> String {
         let landings: Vec<Option<f64>> = starts(lasts, grid)
             .into_iter()
             .map(|start| grid.start(start) - PREROLL)
             .map(|target| Some((target / key_frames).floor() * key_frames))
             .collect();
-        pieces(lasts, grid, &landings)
+        chunks(lasts, grid, &landings)
             .iter()
-            .map(|Piece { first, end }| match end {
+            .map(|Chunk { first, end }| match end {
                 Some(end) => format!("{first}-{end}"),
                 None => format!("{first}-"),
             })
@@ -180,7 +180,7 @@ mod tests {
         assert_eq!(cut(600.0, PAL, 10_000.0), "0-");
         assert_eq!(cut(60.0, PAL, 10.0), "0-6 6-8 8-");
         assert_eq!(cut(5.0, PAL, 0.5), "0-");
-        let slow = Grid {
+        let slow = FrameTimeline {
             rate: Rate::new(1, 1),
             ..PAL
         };
@@ -191,10 +191,10 @@ mod tests {
     fn a_place_that_cannot_be_sought_is_part_of_the_piece_before() {
         let near = |at: f64| Some(at - 1.0);
         let landings = [near(4.0), None, near(12.0), Some(16.1)];
-        let found = pieces(20.0, PAL, &landings);
+        let found = chunks(20.0, PAL, &landings);
         let firsts: Vec<u64> = found.iter().map(|piece| piece.first).collect();
         assert_eq!(firsts, [0, 1, 3]);
-        assert_eq!(pieces(20.0, PAL, &[]), [Piece::WHOLE]);
+        assert_eq!(chunks(20.0, PAL, &[]), [Chunk::WHOLE]);
     }
 
     #[test]
@@ -204,7 +204,7 @@ mod tests {
         assert_eq!(firsts, [0, 120, 240, 360]);
         assert_eq!(NTSC.first_frame(15), 1799);
         assert_eq!(NTSC.ticks(1799, 30_000), 1799 * 1001);
-        let last = Piece {
+        let last = Chunk {
             first: 15,
             end: None,
         };

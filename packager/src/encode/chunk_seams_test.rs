@@ -6,11 +6,11 @@ use std::process::Command;
 
 use clap::Parser as _;
 
-use super::chunk::Piece;
-use super::plan::Plan;
-use super::task::Part;
+use super::chunk::Chunk;
+use super::plan::EncodePlan;
+use super::task::EncodeTask;
 use crate::command::args::{Cli, EncodeArgs, Verb};
-use crate::package::cut;
+use crate::package::plan_chunks;
 use crate::source::{file_url, probe};
 
 fn args() -> EncodeArgs {
@@ -37,7 +37,7 @@ fn make(folder: &Path, name: &str, args: &str) -> PathBuf {
 
 /// A line for each frame that a part hands to the encoder of its largest rung, and to that of the pictures to look through:
 /// its number in the lecture and its MD5.
-fn frames(folder: &Path, source: &Path, plan: &Plan, part: &Part<'_>) -> Frames {
+fn frames(folder: &Path, source: &Path, plan: &EncodePlan, part: &EncodeTask<'_>) -> Frames {
     let mut args = plan.argv(part, file_url(source));
     let outputs = args.iter().position(|arg| arg == "-map");
     args.truncate(outputs.expect("an output"));
@@ -146,9 +146,9 @@ async fn pieces_joined_have_every_frame_of_the_whole_and_no_other() {
     }
     for (name, source, least) in sources {
         let media = probe(&source).await.expect(name);
-        let mut plan = Plan::new(&media, &args());
+        let mut plan = EncodePlan::new(&media, &args());
         plan.sound.clear();
-        cut(&mut plan, &source, &media).await;
+        plan_chunks(&mut plan, &source, &media).await;
         let parts = plan.parts();
         assert!(
             parts.len() >= least && (parts.len() == 1) == (least == 1),
@@ -157,7 +157,7 @@ async fn pieces_joined_have_every_frame_of_the_whole_and_no_other() {
         );
         let mut whole = plan.clone();
         let picture = whole.picture.as_mut().expect("it has a picture");
-        picture.pieces = vec![Piece::WHOLE];
+        picture.pieces = vec![Chunk::WHOLE];
         let whole = frames(root.path(), &source, &whole, &whole.parts()[0]);
         assert!(whole[0].len() > 100 && whole[1].len() >= 3, "{name}");
         let mut joined = Frames::default();

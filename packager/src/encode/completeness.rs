@@ -1,7 +1,7 @@
 //! Whether what ffmpeg made is all of the source: its exit code 0 does not say so (a truncated MP4 gave 2.7 s of 12).
 //! Pure.
 
-use crate::manifest::hls::{Picture, Segment};
+use crate::manifest::hls::{IFrame, Segment};
 use crate::mp4::iframe_track;
 
 /// Seconds, or the share of the source, by which an encoded Rendition may differ from what the source's header says:
@@ -15,7 +15,7 @@ pub(crate) fn tolerance(promised: f64) -> f64 {
 }
 
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum VerifyError {
+pub(crate) enum CompletenessError {
     #[error(
         "the source says that it lasts {expected:.1} s and `{folder}` came out {actual:.1} s long{said}"
     )]
@@ -41,7 +41,7 @@ pub(crate) enum VerifyError {
     },
 }
 
-impl VerifyError {
+impl CompletenessError {
     pub(crate) fn hint(&self) -> &'static str {
         "the recording may be cut short or damaged: play it to its end, fetch it again if it stops early, or re-mux it \
          with `ffmpeg -i IN -c copy OUT.mkv` and package that"
@@ -59,13 +59,13 @@ pub(crate) fn said(text: &str) -> String {
 
 /// A Rendition's folder, its segments, and how many seconds they have to be, where the source says.
 #[derive(Debug)]
-pub(crate) struct Encoded<'a> {
+pub(crate) struct EncodedRendition<'a> {
     pub(crate) folder: &'a str,
     pub(crate) expected: Option<f64>,
     pub(crate) segments: &'a [Segment],
 }
 
-impl Encoded<'_> {
+impl EncodedRendition<'_> {
     fn seconds(&self) -> f64 {
         seconds(self.segments)
     }
@@ -80,14 +80,14 @@ pub(crate) fn seconds(segments: &[Segment]) -> f64 {
 /// `duration` is that of the source's container.
 pub(crate) fn verify(
     duration: Option<f64>,
-    video: &[Encoded<'_>],
-    audio: &[Encoded<'_>],
+    video: &[EncodedRendition<'_>],
+    audio: &[EncodedRendition<'_>],
     ffmpeg: &str,
-) -> Result<(), VerifyError> {
+) -> Result<(), CompletenessError> {
     for encoded in video.iter().chain(audio) {
         let is_empty = |segment: &Segment| segment.micros == 0 || segment.bytes == 0;
         if encoded.segments.is_empty() || encoded.segments.iter().any(is_empty) {
-            return Err(VerifyError::Empty {
+            return Err(CompletenessError::Empty {
                 folder: encoded.folder.to_owned(),
                 said: said(ffmpeg),
             });
@@ -95,7 +95,7 @@ pub(crate) fn verify(
     }
     for encoded in video.iter().skip(1) {
         let other = &video[0];
-        let times = |encoded: &Encoded<'_>| -> Vec<u64> {
+        let times = |encoded: &EncodedRendition<'_>| -> Vec<u64> {
             encoded
                 .segments
                 .iter()
@@ -103,16 +103,16 @@ pub(crate) fn verify(
                 .collect()
         };
         if times(encoded) != times(other) {
-            return Err(VerifyError::Unaligned {
+            return Err(CompletenessError::Unaligned {
                 folder: encoded.folder.to_owned(),
                 other: other.folder.to_owned(),
                 said: said(ffmpeg),
             });
         }
     }
-    let check = |encoded: &Encoded<'_>, expected: Option<f64>| match expected {
+    let check = |encoded: &EncodedRendition<'_>, expected: Option<f64>| match expected {
         Some(expected) if (encoded.seconds() - expected).abs() > tolerance(expected) => {
-            Err(VerifyError::Duration {
+            Err(CompletenessError::Duration {
                 folder: encoded.folder.to_owned(),
                 expected,
                 actual: encoded.seconds(),
@@ -133,26 +133,26 @@ pub(crate) fn verify(
 }
 
 /// Whether there is a picture every `step` seconds, from the beginning to the end of what `lasts` so many microseconds.
-pub(crate) fn verify_pictures(
-    pictures: &[Picture],
+pub(crate) fn verify_iframes(
+    pictures: &[IFrame],
     lasts: u64,
     step: f64,
     ffmpeg: &str,
-) -> Result<(), VerifyError> {
+) -> Result<(), CompletenessError> {
     let most = step * 1e6 + 2.0;
-    let is_shown = |picture: &Picture| (1.0..most).contains(&(picture.segment.micros as f64));
+    let is_shown = |picture: &IFrame| (1.0..most).contains(&(picture.segment.micros as f64));
     let shown: u64 = pictures.iter().map(|picture| picture.segment.micros).sum();
     if shown == lasts && pictures.iter().all(is_shown) {
         return Ok(());
     }
     let folder = iframe_track::FOLDER.to_owned();
     Err(if pictures.is_empty() {
-        VerifyError::Empty {
+        CompletenessError::Empty {
             folder,
             said: said(ffmpeg),
         }
     } else {
-        VerifyError::Hole {
+        CompletenessError::Hole {
             folder,
             segment: pictures
                 .iter()
@@ -215,12 +215,12 @@ mod tests {
         ] {
             let (first, second) = (segments(&first), segments(&second));
             let video = [
-                Encoded {
+                EncodedRendition {
                     folder: "1080p",
                     expected: picture,
                     segments: &first,
                 },
-                Encoded {
+                EncodedRendition {
                     folder: "480p",
                     expected: picture,
                     segments: &second,
@@ -238,12 +238,12 @@ mod tests {
         let (video, audio) = (segments(&[8_000_000]), segments(&[2_000_000]));
         let error = verify(
             Some(8.0),
-            &[Encoded {
+            &[EncodedRendition {
                 folder: "480p",
                 expected: Some(8.0),
                 segments: &video,
             }],
-            &[Encoded {
+            &[EncodedRendition {
                 folder: "audio/und",
                 expected: Some(8.0),
                 segments: &audio,

@@ -1,20 +1,20 @@
 //! The filter graph of a picture: from what a source has to the sizes that are encoded. Pure.
 
-use super::chunk::Grid;
+use super::chunk::FrameTimeline;
 use super::ladder::Rung;
-use super::plan::PicturePlan;
-use super::task::Cut;
+use super::plan::VideoPlan;
+use super::task::VideoTask;
 use crate::source::Rate;
 
 /// Seconds below which a recording may be shorter than one frame.
 pub(crate) const SHORT: f64 = 0.5;
 
-impl PicturePlan {
+impl VideoPlan {
     /// The frames of a part in all its sizes, `[v0]`, `[v1]`, …, and `[i]`, those to look through the lecture by.
     ///
     /// Wherever decoding begins, frame N of the lecture is the same picture: times count from the beginning of the source,
     /// and the frames of a piece are cut out by their numbers.
-    pub(crate) fn filters(&self, cut: &Cut, grid: Grid) -> String {
+    pub(crate) fn filters(&self, cut: &VideoTask, grid: FrameTimeline) -> String {
         let Rate { num, den } = self.frame_rate;
         let mut graph = format!("[0:{}]{}fps={num}/{den}", self.video.index, self.source());
         if cut.piece.first == 0 {
@@ -64,7 +64,7 @@ impl PicturePlan {
         chain
     }
 
-    fn scale(&self, graph: &mut String, cut: &Cut) {
+    fn scale(&self, graph: &mut String, cut: &VideoTask) {
         // Sizes are scaled to once, however many codecs they are encoded with, and down to the last that is needed.
         let mut sizes: Vec<(u32, u32)> = vec![];
         for rung in &cut.chain {
@@ -136,13 +136,13 @@ impl PicturePlan {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::encode::chunk::Piece;
+    use crate::encode::chunk::Chunk;
     use crate::encode::ladder::{Codec, ladder};
     use crate::encode::plan::testing;
 
-    fn whole(plan: &PicturePlan) -> String {
-        let cut = Cut {
-            piece: Piece::WHOLE,
+    fn whole(plan: &VideoPlan) -> String {
+        let cut = VideoTask {
+            piece: Chunk::WHOLE,
             rungs: plan.rungs.clone(),
             chain: plan.rungs.clone(),
             has_stills: true,
@@ -231,8 +231,8 @@ mod tests {
                  [s2]scale=854:480:flags=bicubic,setsar=1[v1]",
             ),
         ] {
-            let cut = Cut {
-                piece: Piece::WHOLE,
+            let cut = VideoTask {
+                piece: Chunk::WHOLE,
                 rungs: ladder(1920, 1080, rungs),
                 chain: plan.rungs.clone(),
                 has_stills,
@@ -253,8 +253,8 @@ mod tests {
         let mut plan = testing::picture();
         plan.hold = Some(12.5);
         let grid = testing::plan().grid(&plan);
-        let mut cut = Cut {
-            piece: Piece {
+        let mut cut = VideoTask {
+            piece: Chunk {
                 first: 15,
                 end: Some(30),
             },

@@ -22,33 +22,33 @@ use anyhow::{Context as _, Result};
 use futures_util::future;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
-use crate::ffmpeg::process::{self, ProcessError, Said};
+use crate::ffmpeg::process::{self, FfmpegWarnings, ProcessError};
 use crate::mp4::{iframe_track, trim_priming};
 use crate::package::output::full_disk;
-use crate::progress::{Progress, Unit};
+use crate::progress::{Progress, StepUnit};
 use crate::source::file_url;
 use crate::source::loudness::{self, Gain};
-use crate::workdir::Partial;
-use argv::PLAYLIST;
-use assemble::{PieceError, Place};
+use crate::workdir::WorkDir;
+use argv::FFMPEG_PLAYLIST;
+use assemble::{ChunkError, ChunkOutput};
 use ladder::Rung;
-use plan::{PicturePlan, Plan, SoundPlan};
-use progress::{Left, Tally};
-use rendition::measure_and_fold;
-use task::{Cut, Part};
+use plan::{AudioPlan, EncodePlan, VideoPlan};
+use progress::{EncodeProgress, PendingRungs};
+use rendition::measure;
+use task::{EncodeTask, VideoTask};
 
 /// A piece is not what it must be, whatever the reason: the picture has to be encoded as a whole.
 #[derive(Debug, thiserror::Error)]
 #[error("the picture cannot be encoded in pieces")]
-pub(crate) struct Unfit;
+pub(crate) struct ChunkMismatch;
 
 /// What is encoded, from where to where.
 pub(crate) struct Encoding<'a> {
-    pub(crate) plan: &'a Plan,
+    pub(crate) plan: &'a EncodePlan,
     pub(crate) input: &'a Path,
     /// Seconds, as the source says.
     pub(crate) lasts: Option<f64>,
-    pub(crate) partial: &'a Partial,
+    pub(crate) partial: &'a WorkDir,
     pub(crate) progress: Progress,
 }
 
@@ -56,7 +56,7 @@ impl Encoding<'_> {
     /// Encodes what is not there yet, and tells of each rung that is all there; returns what ffmpeg complained about.
     pub(crate) async fn run(&self, workers: usize, on_rung: impl Fn(&Rung)) -> Result<Vec<String>> {
         let parts = self.plan.parts();
-        let names: Vec<String> = parts.iter().map(Part::name).collect();
+        let names: Vec<String> = parts.iter().map(EncodeTask::name).collect();
         let kept = self.partial.take_up(&names).await?;
         let count = kept.iter().flatten().count();
         if count > 0 {
@@ -66,10 +66,12 @@ impl Encoding<'_> {
             ));
         }
         let total = self.lasts.map_or(0, millis);
-        let step = self.progress.step("encoding", Unit::Milliseconds, total);
-        let tally = Tally::new(&parts, step);
+        let step = self
+            .progress
+            .step("encoding", StepUnit::Milliseconds, total);
+        let tally = EncodeProgress::new(&parts, step);
         let said: Vec<Cell<String>> = parts.iter().map(|_| Cell::default()).collect();
-        let mut left = Left::new(&parts);
+        let mut left = PendingRungs::new(&parts);
         let mut waiting = vec![];
         for (at, (part, record)) in parts.iter().zip(kept).enumerate() {
             match record {
@@ -98,8 +100,8 @@ impl Encoding<'_> {
     async fn make(
         &self,
         at: usize,
-        part: &Part<'_>,
-        tally: &Tally,
+        part: &EncodeTask<'_>,
+        tally: &EncodeProgress,
         said: &Cell<String>,
     ) -> Result<()> {
         let length = self.length(part);
@@ -108,33 +110,33 @@ impl Encoding<'_> {
             most => tally.set(at, millis.min(most)),
         };
         let made = match part {
-            Part::Sound(sound) => self.sound(sound, on_progress).await,
-            Part::Picture(picture, cut) => self.picture(picture, cut, on_progress).await,
+            EncodeTask::Sound(sound) => self.sound(sound, on_progress).await,
+            EncodeTask::Picture(picture, cut) => self.picture(picture, cut, on_progress).await,
         };
         let disk = |error| full_disk(self.partial.root()).map_or(error, Into::into);
-        let Made { words, files } = made.map_err(disk)?;
+        let TaskOutput { words, files } = made.map_err(disk)?;
         let record = self.partial.keep(&part.name(), words, &files).await;
         said.set(record.map_err(disk)?.said);
         tally.set(at, length);
         Ok(())
     }
 
-    async fn sound(&self, sound: &SoundPlan, on_progress: impl Fn(u64)) -> Result<Made> {
+    async fn sound(&self, sound: &AudioPlan, on_progress: impl Fn(u64)) -> Result<TaskOutput> {
         // It is listened to once before.
         let passes = if self.plan.settings.loudness.is_some() {
             2
         } else {
             1
         };
-        let before = self.length(&Part::Sound(sound)) * (passes - 1);
-        let sound = SoundPlan {
+        let before = self.length(&EncodeTask::Sound(sound)) * (passes - 1);
+        let sound = AudioPlan {
             gain: self.gain(sound, |done| on_progress(done / passes)).await?,
             ..sound.clone()
         };
         let folder = self.partial.revision_folder();
         fs::create_dir_all(folder.join(&sound.folder)).context("cannot make the folders")?;
-        let Said(words) = self
-            .ffmpeg(&Part::Sound(&sound), &folder, |done| {
+        let FfmpegWarnings(words) = self
+            .ffmpeg(&EncodeTask::Sound(&sound), &folder, |done| {
                 on_progress((before + done) / passes);
             })
             .await?;
@@ -145,11 +147,11 @@ impl Encoding<'_> {
             fs::write(&init, trim_priming(&bytes)?)?;
         }
         let files = self.folded(&sound.folder, &words).await?;
-        Ok(Made { words, files })
+        Ok(TaskOutput { words, files })
     }
 
     /// By how much a track is changed, for which all of it is listened to.
-    async fn gain(&self, sound: &SoundPlan, on_progress: impl Fn(u64)) -> Result<Option<Gain>> {
+    async fn gain(&self, sound: &AudioPlan, on_progress: impl Fn(u64)) -> Result<Option<Gain>> {
         let Some(target) = self.plan.settings.loudness else {
             return Ok(None);
         };
@@ -176,52 +178,52 @@ impl Encoding<'_> {
 
     async fn picture(
         &self,
-        picture: &PicturePlan,
-        cut: &Cut,
+        picture: &VideoPlan,
+        cut: &VideoTask,
         on_progress: impl Fn(u64),
-    ) -> Result<Made> {
+    ) -> Result<TaskOutput> {
         if cut.piece.is_whole() {
             return self.whole(picture, cut, on_progress).await;
         }
-        let part = Part::Picture(picture, cut.clone());
+        let part = EncodeTask::Picture(picture, cut.clone());
         let name = part.name();
         let bench = self.partial.bench(&name)?;
         make_folders(&bench, cut)?;
-        let Said(words) =
+        let FfmpegWarnings(words) =
             self.ffmpeg(&part, &bench, on_progress)
                 .await
                 .map_err(|error| match error.downcast_ref() {
-                    Some(ProcessError::Failed { .. }) => error.context(Unfit),
+                    Some(ProcessError::Failed { .. }) => error.context(ChunkMismatch),
                     _ => error,
                 })?;
-        let place = Place {
+        let place = ChunkOutput {
             from: &bench,
             plan: picture,
             cut,
             grid: self.plan.grid(picture),
         };
-        place.check().context(Unfit)?;
+        place.check().context(ChunkMismatch)?;
         let stills = self.partial.own_file(&name);
         let files = place.settle(&self.partial.revision_folder(), &stills);
         let files = files.map_err(|error| match error.downcast_ref() {
-            Some(PieceError::Init(_)) => error.context(Unfit),
+            Some(ChunkError::Init(_)) => error.context(ChunkMismatch),
             _ => error,
         })?;
         fs::remove_dir_all(&bench)?;
-        Ok(Made { words, files })
+        Ok(TaskOutput { words, files })
     }
 
     /// What is in one piece is written to its place at once, for `ship` to send.
     async fn whole(
         &self,
-        picture: &PicturePlan,
-        cut: &Cut,
+        picture: &VideoPlan,
+        cut: &VideoTask,
         on_progress: impl Fn(u64),
-    ) -> Result<Made> {
+    ) -> Result<TaskOutput> {
         let folder = self.partial.revision_folder();
         make_folders(&folder, cut)?;
-        let part = Part::Picture(picture, cut.clone());
-        let Said(words) = self.ffmpeg(&part, &folder, on_progress).await?;
+        let part = EncodeTask::Picture(picture, cut.clone());
+        let FfmpegWarnings(words) = self.ffmpeg(&part, &folder, on_progress).await?;
         let mut files = vec![];
         for rung in &cut.rungs {
             files.extend(self.folded(&rung.name(), &words).await?);
@@ -234,14 +236,14 @@ impl Encoding<'_> {
             )?;
             files.push(stills);
         }
-        Ok(Made { words, files })
+        Ok(TaskOutput { words, files })
     }
 
     /// The files of a Rendition that is complete.
     async fn folded(&self, name: &str, words: &str) -> Result<Vec<PathBuf>> {
         let folder = self.partial.revision_folder();
-        let _ = fs::remove_file(folder.join(name).join(PLAYLIST));
-        let rendition = measure_and_fold(&folder, name.to_owned(), words)
+        let _ = fs::remove_file(folder.join(name).join(FFMPEG_PLAYLIST));
+        let rendition = measure(&folder, name.to_owned(), words)
             .await
             .with_context(|| format!("the encoding of `{}` is not complete", self.input_name()))?;
         let objects = rendition.objects.iter();
@@ -250,10 +252,10 @@ impl Encoding<'_> {
 
     async fn ffmpeg(
         &self,
-        part: &Part<'_>,
+        part: &EncodeTask<'_>,
         folder: &Path,
         on_progress: impl Fn(u64),
-    ) -> Result<Said> {
+    ) -> Result<FfmpegWarnings> {
         let argv = self.plan.argv(part, file_url(self.input));
         process::encode(argv, folder, |done| {
             on_progress(in_millis(done));
@@ -263,9 +265,9 @@ impl Encoding<'_> {
     }
 
     /// Milliseconds of a part, as far as the source says.
-    fn length(&self, part: &Part<'_>) -> u64 {
+    fn length(&self, part: &EncodeTask<'_>) -> u64 {
         let lasts = self.lasts.unwrap_or(0.0);
-        let Part::Picture(picture, cut) = part else {
+        let EncodeTask::Picture(picture, cut) = part else {
             return millis(lasts);
         };
         let grid = self.plan.grid(picture);
@@ -281,13 +283,13 @@ impl Encoding<'_> {
 }
 
 /// What a part left behind.
-struct Made {
+struct TaskOutput {
     words: String,
     files: Vec<PathBuf>,
 }
 
 /// Folders that ffmpeg writes into: a piece's rungs are files.
-fn make_folders(folder: &Path, cut: &Cut) -> Result<()> {
+fn make_folders(folder: &Path, cut: &VideoTask) -> Result<()> {
     let rungs = cut.rungs.iter().filter(|_| cut.piece.is_whole());
     let rungs = rungs.map(Rung::name);
     let stills = cut.has_stills.then(|| iframe_track::FOLDER.to_owned());

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::chunk::{Grid, Piece};
+use super::chunk::{Chunk, FrameTimeline};
 use super::ladder::{Codec, Rung, frame_rate, ladder};
 use crate::command::args::EncodeArgs;
 use crate::manifest::container::Container;
@@ -39,17 +39,17 @@ pub(crate) struct Settings {
 
 /// Everything that shapes the encoded bytes, but for the source and ffmpeg itself.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Plan {
+pub(crate) struct EncodePlan {
     pub(crate) settings: Settings,
     /// None: a lecture to listen to.
-    pub(crate) picture: Option<PicturePlan>,
-    pub(crate) sound: Vec<SoundPlan>,
+    pub(crate) picture: Option<VideoPlan>,
+    pub(crate) sound: Vec<AudioPlan>,
     /// Whether the clock of such a container may jump, and is mended by ffmpeg.
     pub(crate) is_mended: bool,
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct PicturePlan {
+pub(crate) struct VideoPlan {
     pub(crate) video: Video,
     /// Largest first; never empty.
     pub(crate) rungs: Vec<Rung>,
@@ -60,11 +60,11 @@ pub(crate) struct PicturePlan {
     /// Seconds that its last frame is shown on, where the sound lasts longer.
     pub(crate) hold: Option<f64>,
     /// From the first segment to the end; never empty.
-    pub(crate) pieces: Vec<Piece>,
+    pub(crate) pieces: Vec<Chunk>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct SoundPlan {
+pub(crate) struct AudioPlan {
     pub(crate) audio: Audio,
     /// `audio/en`, `audio/en-2`.
     pub(crate) folder: String,
@@ -73,7 +73,7 @@ pub(crate) struct SoundPlan {
     pub(crate) gain: Option<Gain>,
 }
 
-impl Plan {
+impl EncodePlan {
     pub(crate) fn new(source: &Source, args: &EncodeArgs) -> Self {
         let settings = Settings {
             ladder: args.ladder.0.clone(),
@@ -89,17 +89,17 @@ impl Plan {
         let end = source.end();
         let missing = |own: Option<f64>| Some(end? - own?).filter(|gap| *gap > LEAST_GAP);
         Self {
-            picture: source.video.as_ref().map(|video| PicturePlan {
+            picture: source.video.as_ref().map(|video| VideoPlan {
                 video: video.clone(),
                 rungs: rungs(video, &settings),
                 first: vec![],
                 frame_rate: frame_rate(video),
                 hold: missing(video.duration),
-                pieces: vec![Piece::WHOLE],
+                pieces: vec![Chunk::WHOLE],
             }),
-            sound: folders(&source.audio)
+            sound: audio_folders(&source.audio)
                 .zip(&source.audio)
-                .map(|(folder, audio)| SoundPlan {
+                .map(|(folder, audio)| AudioPlan {
                     audio: audio.clone(),
                     folder,
                     length: missing(audio.duration).and(end),
@@ -125,8 +125,8 @@ impl Plan {
             .collect()
     }
 
-    pub(crate) fn grid(&self, picture: &PicturePlan) -> Grid {
-        Grid {
+    pub(crate) fn grid(&self, picture: &VideoPlan) -> FrameTimeline {
+        FrameTimeline {
             segment: self.settings.segment_duration,
             rate: picture.frame_rate,
         }
@@ -170,7 +170,7 @@ impl Plan {
     }
 }
 
-impl PicturePlan {
+impl VideoPlan {
     /// The size of the pictures to look through the lecture by.
     pub(crate) fn pictures(&self) -> Rung {
         let side = self.rungs.last().map_or(PICTURE_SIDE, Rung::short_side);
@@ -212,7 +212,7 @@ fn rungs(video: &Video, settings: &Settings) -> Vec<Rung> {
 }
 
 /// `audio/en`, and `audio/en-2` for the second of a language.
-pub(crate) fn folders(audio: &[Audio]) -> impl Iterator<Item = String> {
+pub(crate) fn audio_folders(audio: &[Audio]) -> impl Iterator<Item = String> {
     audio.iter().enumerate().map(|(at, track)| {
         let language = &track.language;
         let before = audio[..at].iter();
@@ -227,8 +227,8 @@ pub(crate) fn folders(audio: &[Audio]) -> impl Iterator<Item = String> {
 pub(crate) mod testing {
     use super::*;
 
-    pub(crate) fn plan() -> Plan {
-        Plan {
+    pub(crate) fn plan() -> EncodePlan {
+        EncodePlan {
             settings: Settings {
                 ladder: vec![720, 480],
                 segment_duration: 4,
@@ -240,7 +240,7 @@ pub(crate) mod testing {
                 audio_only_variant: false,
             },
             picture: Some(picture()),
-            sound: vec![SoundPlan {
+            sound: vec![AudioPlan {
                 audio: Audio {
                     index: 1,
                     codec: "opus".into(),
@@ -257,8 +257,8 @@ pub(crate) mod testing {
         }
     }
 
-    pub(crate) fn picture() -> PicturePlan {
-        PicturePlan {
+    pub(crate) fn picture() -> VideoPlan {
+        VideoPlan {
             rungs: ladder(1280, 720, &[720, 480]),
             first: vec![],
             frame_rate: Rate::new(30_000, 1001),
@@ -279,7 +279,7 @@ pub(crate) mod testing {
                 duration: None,
             },
             hold: None,
-            pieces: vec![Piece::WHOLE],
+            pieces: vec![Chunk::WHOLE],
         }
     }
 }
@@ -354,7 +354,7 @@ mod tests {
             (Some(60.0), None, None, None),
         ] {
             let source = source(Some(video(picture)), vec![audio("en", sound)]);
-            let plan = Plan::new(&source, &args(""));
+            let plan = EncodePlan::new(&source, &args(""));
             let said = format!("{picture:?} {sound:?}");
             assert_eq!(
                 plan.picture.as_ref().and_then(|plan| plan.hold),
@@ -368,7 +368,7 @@ mod tests {
     #[test]
     fn every_sound_track_has_a_folder_of_its_own() {
         let tracks = ["en", "de", "en", "en"].map(|language| audio(language, None));
-        let plan = Plan::new(&source(None, tracks.into()), &args(""));
+        let plan = EncodePlan::new(&source(None, tracks.into()), &args(""));
         let expected = ["audio/en", "audio/de", "audio/en-2", "audio/en-3"];
         assert_eq!(plan.audio_folders(), expected);
         assert!(plan.video_folders().is_empty());
@@ -377,7 +377,7 @@ mod tests {
     #[test]
     fn other_codecs_are_offered_beside_and_not_instead() {
         let source = source(Some(video(None)), vec![]);
-        let plan = Plan::new(&source, &args("--codec hevc,h264,hevc --ladder 720,480"));
+        let plan = EncodePlan::new(&source, &args("--codec hevc,h264,hevc --ladder 720,480"));
         assert_eq!(
             plan.video_folders(),
             ["720p", "480p", "720p-hevc", "480p-hevc"]
@@ -396,7 +396,7 @@ mod tests {
             ("--quality fast --crf 30", ("superfast", 30)),
             ("--preset medium", ("medium", 23)),
         ] {
-            let settings = Plan::new(&source(None, vec![]), &args(words)).settings;
+            let settings = EncodePlan::new(&source(None, vec![]), &args(words)).settings;
             assert_eq!(
                 (settings.preset.as_str(), settings.crf),
                 expected,

@@ -3,14 +3,14 @@
 use std::cell::Cell;
 
 use super::ladder::Rung;
-use super::task::Part;
+use super::task::EncodeTask;
 use crate::progress::Step;
 
 /// How many parts each rung still lacks.
-pub(crate) struct Left<'a>(Vec<(&'a Rung, usize)>);
+pub(crate) struct PendingRungs<'a>(Vec<(&'a Rung, usize)>);
 
-impl<'a> Left<'a> {
-    pub(crate) fn new(parts: &'a [Part<'_>]) -> Self {
+impl<'a> PendingRungs<'a> {
+    pub(crate) fn new(parts: &'a [EncodeTask<'_>]) -> Self {
         let mut left: Vec<(&Rung, usize)> = vec![];
         for rung in parts.iter().flat_map(rungs) {
             match left.iter_mut().find(|(other, _)| *other == rung) {
@@ -22,7 +22,7 @@ impl<'a> Left<'a> {
     }
 
     /// What is all there with this part, which is.
-    pub(crate) fn without(&mut self, part: &'a Part<'_>) -> impl Iterator<Item = &'a Rung> {
+    pub(crate) fn without(&mut self, part: &'a EncodeTask<'_>) -> impl Iterator<Item = &'a Rung> {
         let left = self.0.iter_mut();
         left.filter_map(move |(rung, count)| {
             if !rungs(part).contains(*rung) {
@@ -34,36 +34,36 @@ impl<'a> Left<'a> {
     }
 }
 
-fn rungs<'a>(part: &'a Part<'_>) -> &'a [Rung] {
+fn rungs<'a>(part: &'a EncodeTask<'_>) -> &'a [Rung] {
     match part {
-        Part::Picture(_, cut) => &cut.rungs,
-        Part::Sound(_) => &[],
+        EncodeTask::Picture(_, cut) => &cut.rungs,
+        EncodeTask::Sound(_) => &[],
     }
 }
 
 /// How much is done of each part.
-pub(crate) struct Tally {
-    shares: Vec<Share>,
+pub(crate) struct EncodeProgress {
+    shares: Vec<TaskShare>,
     done: Vec<Cell<u64>>,
     step: Step,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Share {
+enum TaskShare {
     /// So much of all that have the same time.
     Of(f64),
     /// Sound beside a picture: as a rule it is done long before, and else it is what is waited for.
     Beside,
 }
 
-impl Tally {
-    pub(crate) fn new(parts: &[Part<'_>], step: Step) -> Self {
-        let is_picture = |part: &Part<'_>| matches!(part, Part::Picture(..));
+impl EncodeProgress {
+    pub(crate) fn new(parts: &[EncodeTask<'_>], step: Step) -> Self {
+        let is_picture = |part: &EncodeTask<'_>| matches!(part, EncodeTask::Picture(..));
         let has_picture = parts.iter().any(is_picture);
-        let share = |part: &Part<'_>| match part {
-            Part::Picture(_, cut) => Share::Of(cut.share),
-            Part::Sound(_) if has_picture => Share::Beside,
-            Part::Sound(_) => Share::Of(1.0 / parts.len() as f64),
+        let share = |part: &EncodeTask<'_>| match part {
+            EncodeTask::Picture(_, cut) => TaskShare::Of(cut.share),
+            EncodeTask::Sound(_) if has_picture => TaskShare::Beside,
+            EncodeTask::Sound(_) => TaskShare::Of(1.0 / parts.len() as f64),
         };
         Self {
             shares: parts.iter().map(share).collect(),
@@ -88,12 +88,12 @@ impl Tally {
 }
 
 /// How much is done of all, from what is done of each.
-fn of_all(parts: impl Iterator<Item = (Share, u64)>) -> u64 {
+fn of_all(parts: impl Iterator<Item = (TaskShare, u64)>) -> u64 {
     let (mut shared, mut beside) = (0.0, u64::MAX);
     for (share, millis) in parts {
         match share {
-            Share::Of(share) => shared += millis as f64 * share,
-            Share::Beside => beside = beside.min(millis),
+            TaskShare::Of(share) => shared += millis as f64 * share,
+            TaskShare::Beside => beside = beside.min(millis),
         }
     }
     beside.min(shared.round() as u64)
@@ -105,7 +105,7 @@ mod tests {
 
     #[test]
     fn as_much_is_done_as_of_what_is_waited_for() {
-        use Share::{Beside, Of};
+        use TaskShare::{Beside, Of};
         for (parts, expected) in [
             (vec![(Of(1.0), 4000), (Of(1.0), 2000)], 6000),
             (vec![(Of(0.25), 4000), (Of(0.75), 2000)], 2500),

@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use sha2::{Digest as _, Sha256};
 
-use super::completeness::{self, Encoded, VerifyError};
-use crate::encode::plan::PicturePlan;
+use super::completeness::{self, CompletenessError, EncodedRendition};
+use crate::encode::plan::VideoPlan;
 use crate::extras;
 use crate::manifest::hls::{self, Segment};
-use crate::mp4::iframe_track::{self, Pictures};
+use crate::mp4::iframe_track::{self, IFrameTrack};
 use crate::mp4::{self, Init};
 use crate::package::manifest_json::Object;
 use crate::package::revision::hex;
@@ -36,8 +36,8 @@ pub(crate) struct Rendition {
 }
 
 impl Rendition {
-    pub(crate) fn encoded(&self, expected: Option<f64>) -> Encoded<'_> {
-        Encoded {
+    pub(crate) fn encoded(&self, expected: Option<f64>) -> EncodedRendition<'_> {
+        EncodedRendition {
             folder: &self.folder,
             expected,
             segments: &self.segments,
@@ -60,7 +60,7 @@ impl Rendition {
     async fn measure(revision: &Path, folder: String, said: &str) -> Result<Self> {
         let path = revision.join(&folder);
         let reading = |name: &str| format!("cannot read `{folder}/{name}`");
-        let empty = || VerifyError::Empty {
+        let empty = || CompletenessError::Empty {
             folder: folder.clone(),
             said: completeness::said(said),
         };
@@ -83,7 +83,7 @@ impl Rendition {
             };
             let times = init.times(&bytes).with_context(|| reading(&name))?;
             if times.start.abs_diff(end) > u64::from(init.timescale) / 10 {
-                return Err(VerifyError::Hole {
+                return Err(CompletenessError::Hole {
                     folder,
                     segment: segments.len(),
                     said: completeness::said(said),
@@ -118,23 +118,19 @@ impl Rendition {
 
 /// Measures a Rendition whose last segment is worth a request of its own, or is made a part of the one before. All rungs
 /// have the same segments, so that they stay aligned.
-pub(crate) async fn measure_and_fold(
-    revision: &Path,
-    folder: String,
-    said: &str,
-) -> Result<Rendition> {
+pub(crate) async fn measure(revision: &Path, folder: String, said: &str) -> Result<Rendition> {
     let measured = Rendition::measure(revision, folder.clone(), said).await?;
     let count = measured.segments.len();
     let is_stub = |last: &Segment| (1..STUB_MICROS).contains(&last.micros);
     if count < 2 || !measured.segments.last().is_some_and(is_stub) {
         return Ok(measured);
     }
-    fold_last(&revision.join(&folder), count)?;
+    merge_trailing_stub(&revision.join(&folder), count)?;
     Rendition::measure(revision, folder, said).await
 }
 
 /// The last of `count` segments becomes part of the one before it.
-fn fold_last(folder: &Path, count: usize) -> Result<()> {
+fn merge_trailing_stub(folder: &Path, count: usize) -> Result<()> {
     let before = folder.join(hls::segment_name(count - 2));
     let last = folder.join(hls::segment_name(count - 1));
     let joined = mp4::join(&fs::read(&before)?, &fs::read(&last)?)?;
@@ -154,21 +150,21 @@ pub(crate) fn object(path: String, bytes: &[u8]) -> Object {
 
 /// The pictures to look through the lecture by, of what was written for each piece, and the file of them.
 pub(crate) async fn pictures(
-    plan: &PicturePlan,
+    plan: &VideoPlan,
     folder: &Path,
     written: &[PathBuf],
     video: &[Segment],
     said: &str,
-) -> Result<(Pictures, Object)> {
+) -> Result<(IFrameTrack, Object)> {
     let name = format!("{}/{}", iframe_track::FOLDER, iframe_track::FILE);
     let reading = || format!("cannot read `{name}`");
     let lasts = video.iter().map(|segment| segment.micros).sum();
     fs::create_dir_all(folder.join(iframe_track::FOLDER))?;
     let mut file = BufWriter::new(fs::File::create(folder.join(&name))?);
     let opened: std::io::Result<Vec<fs::File>> = written.iter().map(fs::File::open).collect();
-    let pictures = Pictures::from_ffmpeg(&mut opened.with_context(reading)?, &mut file, lasts)
+    let pictures = IFrameTrack::from_ffmpeg(&mut opened.with_context(reading)?, &mut file, lasts)
         .with_context(reading)?;
     file.flush()?;
-    completeness::verify_pictures(&pictures.pictures, lasts, plan.picture_step(), said)?;
+    completeness::verify_iframes(&pictures.pictures, lasts, plan.picture_step(), said)?;
     Ok((pictures, extras::describe(folder, &name).await?))
 }

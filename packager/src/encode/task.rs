@@ -1,20 +1,20 @@
 //! What is encoded by a command of its own: a sound track, or a piece of the picture. Pure.
 
-use super::chunk::{Grid, Piece};
+use super::chunk::{Chunk, FrameTimeline};
 use super::ladder::{Codec, Rung};
-use super::plan::{PicturePlan, Plan, SoundPlan};
+use super::plan::{AudioPlan, EncodePlan, VideoPlan};
 
 /// What one command encodes, from one decode.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Part<'a> {
-    Sound(&'a SoundPlan),
-    Picture(&'a PicturePlan, Cut),
+pub(crate) enum EncodeTask<'a> {
+    Sound(&'a AudioPlan),
+    Picture(&'a VideoPlan, VideoTask),
 }
 
 /// A piece of the picture in some of its sizes.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Cut {
-    pub(crate) piece: Piece,
+pub(crate) struct VideoTask {
+    pub(crate) piece: Chunk,
     /// Largest first; never empty.
     pub(crate) rungs: Vec<Rung>,
     /// What each size is scaled from is the one before it, whether it is encoded or not: these and the rungs, largest first.
@@ -25,22 +25,22 @@ pub(crate) struct Cut {
     pub(crate) share: f64,
 }
 
-impl Plan {
+impl EncodePlan {
     /// What is encoded by a command of its own, in the order in which they are best begun: what is waited for, and then
     /// sound, since it cannot be cut and is done long before the picture.
-    pub(crate) fn parts(&self) -> Vec<Part<'_>> {
+    pub(crate) fn parts(&self) -> Vec<EncodeTask<'_>> {
         let cuts = self.picture.iter().flat_map(|picture| {
             let cuts = picture.cuts().into_iter();
-            cuts.map(move |cut| Part::Picture(picture, cut))
+            cuts.map(move |cut| EncodeTask::Picture(picture, cut))
         });
-        let mut parts: Vec<Part> = cuts.collect();
-        let first = self.picture.as_ref().map_or(0, PicturePlan::waited_for);
-        parts.splice(first..first, self.sound.iter().map(Part::Sound));
+        let mut parts: Vec<EncodeTask> = cuts.collect();
+        let first = self.picture.as_ref().map_or(0, VideoPlan::waited_for);
+        parts.splice(first..first, self.sound.iter().map(EncodeTask::Sound));
         parts
     }
 }
 
-impl Part<'_> {
+impl EncodeTask<'_> {
     /// What its record and its folder are called: `audio-en`, `00015-1080p+720p`.
     pub(crate) fn name(&self) -> String {
         match self {
@@ -50,17 +50,17 @@ impl Part<'_> {
     }
 }
 
-impl Cut {
+impl VideoTask {
     pub(crate) fn name(&self) -> String {
         let rungs: Vec<String> = self.rungs.iter().map(Rung::name).collect();
         format!("{:05}-{}", self.piece.first, rungs.join("+"))
     }
 }
 
-impl PicturePlan {
+impl VideoPlan {
     /// Pieces in all sizes, or in those first that are to be had first; of a picture that is in one piece, the largest size
     /// of each codec and the others apart, so that two cores have something to do: it costs a second decode.
-    fn cuts(&self) -> Vec<Cut> {
+    fn cuts(&self) -> Vec<VideoTask> {
         // What is encoded together, and what that is a part of.
         let groups: Vec<(Vec<Rung>, Vec<Rung>)> = match self.pieces.as_slice() {
             [_] => {
@@ -76,7 +76,7 @@ impl PicturePlan {
         let all: f64 = groups.iter().map(|(rungs, _)| work(rungs)).sum();
         let mut cuts = vec![];
         for (rungs, chain) in &groups {
-            cuts.extend(self.pieces.iter().map(|piece| Cut {
+            cuts.extend(self.pieces.iter().map(|piece| VideoTask {
                 piece: *piece,
                 rungs: rungs.clone(),
                 chain: chain.clone(),
@@ -119,13 +119,13 @@ impl PicturePlan {
     }
 
     /// How many of them come before a piece, which is the number of its first.
-    pub(crate) fn stills_before(&self, piece: Piece, grid: Grid) -> u64 {
+    pub(crate) fn stills_before(&self, piece: Chunk, grid: FrameTimeline) -> u64 {
         let step = u64::from(self.picture_frames());
         piece.frames(grid).0.div_ceil(step)
     }
 
     /// The number of the frame that is the first of them in a piece.
-    pub(crate) fn first_still(&self, cut: &Cut, grid: Grid) -> u64 {
+    pub(crate) fn first_still(&self, cut: &VideoTask, grid: FrameTimeline) -> u64 {
         self.stills_before(cut.piece, grid) * u64::from(self.picture_frames())
     }
 }
@@ -145,14 +145,14 @@ mod tests {
     #[test]
     fn a_picture_is_encoded_in_pieces_or_else_its_largest_sizes_apart() {
         let mut plan = testing::plan();
-        let names = |plan: &Plan| -> Vec<String> {
-            let of = |part: &Part<'_>| match part {
-                Part::Picture(_, cut) => {
+        let names = |plan: &EncodePlan| -> Vec<String> {
+            let of = |part: &EncodeTask<'_>| match part {
+                EncodeTask::Picture(_, cut) => {
                     let rungs: Vec<String> = cut.rungs.iter().map(Rung::name).collect();
                     let stills = if cut.has_stills { "+" } else { "" };
                     format!("{} {}{stills}", part.name(), rungs.join(","))
                 }
-                Part::Sound(_) => part.name(),
+                EncodeTask::Sound(_) => part.name(),
             };
             plan.parts().iter().map(of).collect()
         };
@@ -178,11 +178,11 @@ mod tests {
         let picture = plan.picture.as_mut().expect("it has a picture");
         picture.rungs = ladder(1920, 1080, &[1080, 720]);
         picture.pieces = vec![
-            Piece {
+            Chunk {
                 first: 0,
                 end: Some(15),
             },
-            Piece {
+            Chunk {
                 first: 15,
                 end: None,
             },
@@ -209,8 +209,8 @@ mod tests {
             .parts()
             .iter()
             .filter_map(|part| match part {
-                Part::Picture(_, cut) => Some((cut.share * 100.0).round() as u32),
-                Part::Sound(_) => None,
+                EncodeTask::Picture(_, cut) => Some((cut.share * 100.0).round() as u32),
+                EncodeTask::Sound(_) => None,
             })
             .collect();
         assert_eq!(shares, [12, 12, 88, 88]);

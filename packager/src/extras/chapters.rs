@@ -39,19 +39,19 @@ pub(crate) async fn probe(input: &Path) -> Result<Vec<Chapter>, ProcessError> {
 }
 
 #[derive(Deserialize)]
-struct Probed {
+struct ProbedChapters {
     #[serde(default)]
-    chapters: Vec<Entry>,
-    format: Option<Format>,
+    chapters: Vec<ProbedChapter>,
+    format: Option<ProbedContainer>,
 }
 
 #[derive(Deserialize)]
-struct Format {
+struct ProbedContainer {
     start_time: Option<String>,
 }
 
 #[derive(Deserialize)]
-struct Entry {
+struct ProbedChapter {
     start_time: Option<String>,
     end_time: Option<String>,
     #[serde(default)]
@@ -61,7 +61,7 @@ struct Entry {
 /// ffprobe's JSON, with `chapters` and the `format`'s `start_time`, to chapters in order, one ending before the next
 /// begins. Chapters are an aid: what is not understood of them is left out.
 pub(crate) fn parse(json: &[u8]) -> Vec<Chapter> {
-    let Ok(probed) = serde_json::from_slice::<Probed>(json) else {
+    let Ok(probed) = serde_json::from_slice::<ProbedChapters>(json) else {
         return vec![];
     };
     let seconds = |text: Option<&str>| text?.parse::<f64>().ok().filter(|time| time.is_finite());

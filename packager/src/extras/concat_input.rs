@@ -11,12 +11,12 @@ use crate::manifest::hls::segment_name;
 /// The Media Initialization Section and Media Segments in the order of a list, which is removed when this is dropped.
 /// A list and not a playlist: what is read is one MP4 file, so nothing depends on how a demuxer of playlists counts time.
 #[derive(Debug)]
-pub(crate) struct Input {
+pub(crate) struct ConcatInput {
     list: NamedTempFile,
     folder: String,
 }
 
-impl Input {
+impl ConcatInput {
     /// These segments of the Rendition in `folder`, a path from the revision's.
     pub(crate) fn of(
         revision: &Path,

@@ -6,8 +6,8 @@ use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 
-use super::Picture;
-use super::concat_input::Input;
+use super::LadderRung;
+use super::concat_input::ConcatInput;
 use super::storyboard::words;
 
 pub(crate) const NAME: &str = "lecture.mp4";
@@ -26,7 +26,7 @@ pub(crate) enum Mp4Error {
 }
 
 /// The largest rung of at most 720 lines, else the smallest one.
-pub(crate) fn rung<'a, 'b>(rungs: &'b [Picture<'a>]) -> Option<&'b Picture<'a>> {
+pub(crate) fn rung<'a, 'b>(rungs: &'b [LadderRung<'a>]) -> Option<&'b LadderRung<'a>> {
     rungs
         .iter()
         .find(|rung| rung.width.min(rung.height) <= LINES)
@@ -34,7 +34,11 @@ pub(crate) fn rung<'a, 'b>(rungs: &'b [Picture<'a>]) -> Option<&'b Picture<'a>> 
 }
 
 /// The picture, with the seconds that it is decoded before it is shown, and the sound; either may be missing.
-pub(crate) fn argv(video: Option<&Input>, reordering: f64, audio: Option<&Input>) -> Vec<OsString> {
+pub(crate) fn argv(
+    video: Option<&ConcatInput>,
+    reordering: f64,
+    audio: Option<&ConcatInput>,
+) -> Vec<OsString> {
     let mut args: Vec<OsString> =
         words("-hide_banner -nostdin -nostats -y -v error -progress pipe:1").collect();
     // Without it ffmpeg lets every input begin at 0: the sound, which begins with 1024 samples of priming that its edit

@@ -30,9 +30,9 @@ use crate::package::revision::hex;
 use crate::progress::Progress;
 use crate::source::{Source, Subtitle};
 use chapters::Chapter;
-use concat_input::Input;
+use concat_input::ConcatInput;
 use subtitles::captions::{Captions, CaptionsFacts};
-use thumbnail_score::{Best, Look};
+use thumbnail_score::{BestThumbnail, ThumbnailStats};
 
 /// What players are told of as `EXT-X-SESSION-DATA`. Apple's chapters have a `DATA-ID` of Apple's. Its poster has one as well,
 /// but as a `VALUE`, which no edge signs; and a storyboard has none that anybody knows.
@@ -61,9 +61,9 @@ pub(crate) struct Extras {
 
 /// The ladder as it was encoded.
 #[derive(Debug)]
-pub(crate) struct Ladder<'a> {
+pub(crate) struct EncodedLadder<'a> {
     /// Largest first; none where the lecture has no picture.
-    pub(crate) video: Vec<Picture<'a>>,
+    pub(crate) video: Vec<LadderRung<'a>>,
     /// The folder of the Rendition that plays first, and its number of segments.
     pub(crate) audio: Option<(&'a str, usize)>,
     /// How long the lecture is.
@@ -76,7 +76,7 @@ pub(crate) struct Ladder<'a> {
 
 /// A rung.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Picture<'a> {
+pub(crate) struct LadderRung<'a> {
     pub(crate) folder: &'a str,
     pub(crate) width: u32,
     pub(crate) height: u32,
@@ -93,7 +93,7 @@ pub(crate) struct ExtrasFacts {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     chapters: Vec<Chapter>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    storyboard: Option<storyboard::Facts>,
+    storyboard: Option<storyboard::StoryboardFacts>,
 }
 
 impl ExtrasFacts {
@@ -114,13 +114,13 @@ impl ExtrasFacts {
 
 /// What was made.
 #[derive(Debug, Default)]
-pub(crate) struct Made {
+pub(crate) struct ExtrasOutput {
     /// Paths from the revision's folder.
     pub(crate) objects: Vec<Object>,
     pub(crate) facts: ExtrasFacts,
 }
 
-impl Made {
+impl ExtrasOutput {
     /// What of it players are told of; `prefix` is the revision's folder from the package's root.
     pub(crate) fn session_data(&self, prefix: &str) -> Vec<SessionData> {
         SESSION_DATA
@@ -177,10 +177,10 @@ impl Extras {
     pub(crate) async fn make(
         &self,
         revision: &Path,
-        ladder: &Ladder<'_>,
+        ladder: &EncodedLadder<'_>,
         progress: Progress,
-    ) -> Result<Made> {
-        let mut made = Made::default();
+    ) -> Result<ExtrasOutput> {
+        let mut made = ExtrasOutput::default();
         self.write_texts(revision, ladder, progress, &mut made)
             .context("cannot write the captions")?;
         if let Some(smallest) = ladder.video.last() {
@@ -201,9 +201,9 @@ impl Extras {
     fn write_texts(
         &self,
         revision: &Path,
-        ladder: &Ladder<'_>,
+        ladder: &EncodedLadder<'_>,
         progress: Progress,
-        made: &mut Made,
+        made: &mut ExtrasOutput,
     ) -> std::io::Result<()> {
         for captions in &self.captions {
             let late = captions.too_late(ladder.micros);
@@ -235,28 +235,29 @@ impl Extras {
     async fn look_through(
         &self,
         revision: &Path,
-        ladder: &Ladder<'_>,
-        smallest: &Picture<'_>,
-        made: &mut Made,
+        ladder: &EncodedLadder<'_>,
+        smallest: &LadderRung<'_>,
+        made: &mut ExtrasOutput,
     ) -> Result<()> {
-        let Picture { width, height, .. } = *smallest;
-        let plan = storyboard::Plan::new(ladder.micros, ladder.segment_duration, width, height);
+        let LadderRung { width, height, .. } = *smallest;
+        let plan =
+            storyboard::StoryboardPlan::new(ladder.micros, ladder.segment_duration, width, height);
         if self.has_storyboard {
             fs::create_dir_all(revision.join(storyboard::FOLDER))?;
         }
-        let input = Input::of(revision, smallest.folder, 0..smallest.segments.len())?;
+        let input = ConcatInput::of(revision, smallest.folder, 0..smallest.segments.len())?;
         let (bytes, line) = plan.judged_frame();
-        let mut best = Best::default();
+        let mut best = BestThumbnail::default();
         let argv = plan.argv(&input, self.has_storyboard);
         process::frames(argv, revision, bytes, |frame| {
-            best.add(Look::of(frame, line).score());
+            best.add(ThumbnailStats::of(frame, line).score());
         })
         .await?;
         let at = best.at().ok_or(ExtrasError::NoPicture)?;
         let micros = plan.micros(at);
         if let Some(rung) = poster::rung(&ladder.video) {
             let segments = poster::segments(rung.segments, micros);
-            let input = Input::of(revision, rung.folder, segments)?;
+            let input = ConcatInput::of(revision, rung.folder, segments)?;
             run(poster::argv(&input, micros, rung), revision).await?;
             made.objects.push(describe(revision, poster::NAME).await?);
         }
@@ -295,15 +296,15 @@ async fn chapters(input: &Path, progress: Progress) -> Result<Vec<Chapter>> {
     Ok(found)
 }
 
-async fn join(revision: &Path, ladder: &Ladder<'_>) -> Result<()> {
+async fn join(revision: &Path, ladder: &EncodedLadder<'_>) -> Result<()> {
     let rung = download_mp4::rung(&ladder.video);
     let video = rung
-        .map(|rung| Input::of(revision, rung.folder, 0..rung.segments.len()))
+        .map(|rung| ConcatInput::of(revision, rung.folder, 0..rung.segments.len()))
         .transpose()?;
     let reordering = rung.map_or(0.0, |rung| rung.reordering);
     let audio = ladder
         .audio
-        .map(|(folder, segments)| Input::of(revision, folder, 0..segments))
+        .map(|(folder, segments)| ConcatInput::of(revision, folder, 0..segments))
         .transpose()?;
     let argv = download_mp4::argv(video.as_ref(), reordering, audio.as_ref());
     run(argv, revision).await?;

@@ -3,8 +3,8 @@
 use std::ffi::OsString;
 use std::ops::Range;
 
-use super::Picture;
-use super::concat_input::Input;
+use super::LadderRung;
+use super::concat_input::ConcatInput;
 use super::storyboard::{jpeg, words};
 use crate::manifest::hls::Segment;
 
@@ -13,7 +13,7 @@ pub(crate) const NAME: &str = "poster.jpg";
 const LONGEST: u32 = 1280;
 
 /// The largest rung that is small enough, else the smallest one.
-pub(crate) fn rung<'a, 'b>(rungs: &'b [Picture<'a>]) -> Option<&'b Picture<'a>> {
+pub(crate) fn rung<'a, 'b>(rungs: &'b [LadderRung<'a>]) -> Option<&'b LadderRung<'a>> {
     rungs
         .iter()
         .find(|rung| rung.width.max(rung.height) <= LONGEST)
@@ -33,12 +33,12 @@ pub(crate) fn segments(lengths: &[Segment], micros: u64) -> Range<usize> {
 }
 
 /// The key frame that was asked for at a time, of the [`segments`] that hold it.
-pub(crate) fn argv(input: &Input, micros: u64, rung: &Picture<'_>) -> Vec<OsString> {
+pub(crate) fn argv(input: &ConcatInput, micros: u64, rung: &LadderRung<'_>) -> Vec<OsString> {
     let mut args: Vec<OsString> =
         words("-hide_banner -nostdin -nostats -y -v error -progress pipe:1 -copyts").collect();
     args.extend(input.args("-threads 1 -skip_frame nokey"));
     let from = (micros as f64 / 1e6 - 0.002).max(0.0);
-    let Picture { width, height, .. } = rung;
+    let LadderRung { width, height, .. } = rung;
     args.push("-vf".into());
     args.push(format!("select='gte(t,{from:.6})',{}", jpeg(*width, *height)).into());
     args.extend(words(
@@ -52,10 +52,10 @@ pub(crate) fn argv(input: &Input, micros: u64, rung: &Picture<'_>) -> Vec<OsStri
 mod tests {
     use super::*;
 
-    fn pictures(sizes: &[(u32, u32)]) -> Vec<Picture<'static>> {
+    fn pictures(sizes: &[(u32, u32)]) -> Vec<LadderRung<'static>> {
         sizes
             .iter()
-            .map(|(width, height)| Picture {
+            .map(|(width, height)| LadderRung {
                 folder: "",
                 width: *width,
                 height: *height,

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use serde::{Deserialize, Serialize};
 
-use super::concat_input::Input;
+use super::concat_input::ConcatInput;
 use super::subtitles::webvtt::{self, Cue};
 use crate::encode::argv::key_frame_interval;
 
@@ -24,7 +24,7 @@ const SLACK: &str = "0.002";
 
 /// Where pictures are taken, and how large they are. All of them are key frames of the ladder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Plan {
+pub(crate) struct StoryboardPlan {
     /// Between pictures: `seconds / parts`.
     seconds: u32,
     parts: u32,
@@ -39,7 +39,7 @@ pub(crate) struct Plan {
 
 /// As `package.json` has it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Facts {
+pub(crate) struct StoryboardFacts {
     /// Pictures, and what they lie in.
     pub(crate) pictures: usize,
     pub(crate) sprites: usize,
@@ -47,7 +47,7 @@ pub(crate) struct Facts {
     pub(crate) height: u32,
 }
 
-impl Plan {
+impl StoryboardPlan {
     /// For a rung of this size.
     pub(crate) fn new(micros: u64, segment_duration: u32, width: u32, height: u32) -> Self {
         let (segment, parts) = key_frame_interval(segment_duration);
@@ -94,7 +94,7 @@ impl Plan {
 
     /// One pass over the key frames of a small rung: every picture in grey on standard output, and, where they are
     /// wanted, the sprites.
-    pub(crate) fn argv(&self, input: &Input, with_sprites: bool) -> Vec<OsString> {
+    pub(crate) fn argv(&self, input: &ConcatInput, with_sprites: bool) -> Vec<OsString> {
         let mut args: Vec<OsString> =
             words("-hide_banner -nostdin -nostats -y -v error -copyts").collect();
         args.extend(input.args("-threads 1 -skip_frame nokey"));
@@ -134,8 +134,8 @@ impl Plan {
         pictures.div_ceil(self.columns * self.rows)
     }
 
-    pub(crate) fn facts(&self, pictures: usize) -> Facts {
-        Facts {
+    pub(crate) fn facts(&self, pictures: usize) -> StoryboardFacts {
+        StoryboardFacts {
             pictures,
             sprites: self.sprites(pictures),
             width: self.width,
@@ -220,20 +220,20 @@ mod tests {
             (36_000, 5, (16, 16), "every 10/1 s of 16x16 in 10x10"),
             (36_000, 3, (2000, 100), "every 21/2 s of 160x8 in 10x10"),
         ] {
-            let plan = Plan::new(seconds * 1_000_000, segment, size.0, size.1);
+            let plan = StoryboardPlan::new(seconds * 1_000_000, segment, size.0, size.1);
             let got = format!(
                 "every {}/{} s of {}x{} in {}x{}",
                 plan.seconds, plan.parts, plan.width, plan.height, plan.columns, plan.rows
             );
             assert_eq!(got, expected, "{seconds} {segment} {size:?}");
         }
-        let plan = Plan::new(2_700_000_000, 4, 854, 480);
+        let plan = StoryboardPlan::new(2_700_000_000, 4, 854, 480);
         assert_eq!(plan.sprites(270), 3);
     }
 
     #[test]
     fn one_pass_over_key_frames_judges_pictures_and_makes_sprites() {
-        let plan = Plan::new(60_000_000, 5, 854, 480);
+        let plan = StoryboardPlan::new(60_000_000, 5, 854, 480);
         insta::assert_snapshot!(plan.filters(true).replace(';', "\n"), @r"
         [0:v]select='isnan(prev_selected_t)+gt(floor((t+0.002)*3/5),floor((prev_selected_t+0.002)*3/5))',split[a][b]
         [a]scale=640:360:flags=bilinear,format=gray[grey]
@@ -244,7 +244,7 @@ mod tests {
 
     #[test]
     fn a_cue_names_the_rectangle_of_its_picture_and_the_last_lasts_to_the_end() {
-        let plan = Plan::new(25_000_000, 4, 854, 480);
+        let plan = StoryboardPlan::new(25_000_000, 4, 854, 480);
         insta::assert_snapshot!(plan.vtt(3, 5_500_000), @r"
         WEBVTT
 
@@ -257,7 +257,7 @@ mod tests {
         00:00:04.000 --> 00:00:05.500
         storyboard/00000.jpg#xywh=320,0,160,90
         ");
-        let plan = Plan::new(600_000_000, 4, 854, 480);
+        let plan = StoryboardPlan::new(600_000_000, 4, 854, 480);
         assert!(
             plan.vtt(150, 600_000_000)
                 .contains("storyboard/00001.jpg#xywh=1440,360,160,90\n")

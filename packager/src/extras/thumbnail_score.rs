@@ -11,7 +11,7 @@ const SHARP_ENOUGH: f64 = 0.2;
 
 /// What is measured of a frame of grey values.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub(crate) struct Look {
+pub(crate) struct ThumbnailStats {
     /// 0 is black, 255 white.
     pub(crate) mean: f64,
     /// The standard deviation.
@@ -21,7 +21,7 @@ pub(crate) struct Look {
     pub(crate) sharpness: f64,
 }
 
-impl Look {
+impl ThumbnailStats {
     /// Of a frame `width` pixels wide.
     pub(crate) fn of(frame: &[u8], width: usize) -> Self {
         if width < 3 || frame.len() < 3 * width {
@@ -73,12 +73,12 @@ impl Look {
 
 /// The best of frames that come one after another; of equally good ones the first.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Best {
+pub(crate) struct BestThumbnail {
     seen: usize,
     best: Option<(usize, f64)>,
 }
 
-impl Best {
+impl BestThumbnail {
     pub(crate) fn add(&mut self, score: f64) {
         // A hair better is the same slide once more.
         if self.best.is_none_or(|(_, best)| score > best * 1.02) {
@@ -172,20 +172,20 @@ mod tests {
                 0.0..0.01,
             ),
         ] {
-            let look = Look::of(&frame, WIDTH);
+            let look = ThumbnailStats::of(&frame, WIDTH);
             assert!(
                 range.contains(&look.score()),
                 "{name}: {look:?} {}",
                 look.score()
             );
         }
-        assert_eq!(Look::of(&[1; 4], 2), Look::default());
+        assert_eq!(ThumbnailStats::of(&[1; 4], 2), ThumbnailStats::default());
     }
 
     #[test]
     fn of_equally_good_pictures_the_first_is_taken() {
         let best = |scores: &[f64]| {
-            let mut best = Best::default();
+            let mut best = BestThumbnail::default();
             scores.iter().for_each(|score| best.add(*score));
             (best.at(), best.seen())
         };

@@ -88,7 +88,7 @@ impl ProcessError {
 
 /// What a command that succeeded complained about.
 #[derive(Debug)]
-pub(crate) struct Said(pub(crate) String);
+pub(crate) struct FfmpegWarnings(pub(crate) String);
 
 /// Runs a command to its end and returns its standard output.
 pub(crate) async fn capture(
@@ -128,17 +128,17 @@ pub(crate) async fn encode(
     args: Vec<OsString>,
     folder: &Path,
     on_progress: impl FnMut(Duration),
-) -> Result<Said, ProcessError> {
-    encode_saying(TAIL_LINES, args, folder, on_progress).await
+) -> Result<FfmpegWarnings, ProcessError> {
+    encode_with_tail(TAIL_LINES, args, folder, on_progress).await
 }
 
 /// As [`encode`], with so many of the last lines that it says.
-pub(crate) async fn encode_saying(
+pub(crate) async fn encode_with_tail(
     lines: usize,
     args: Vec<OsString>,
     folder: &Path,
     mut on_progress: impl FnMut(Duration),
-) -> Result<Said, ProcessError> {
+) -> Result<FfmpegWarnings, ProcessError> {
     let tool = "ffmpeg";
     let mut child = spawn(tool, args, folder)?;
     let (stdout, stderr) = pipes(&mut child);
@@ -169,7 +169,7 @@ pub(crate) async fn encode_saying(
         },
         async { Ok(tail(stderr, lines).await) }
     )?;
-    finish(tool, child, said).await.map(Said)
+    finish(tool, child, said).await.map(FfmpegWarnings)
 }
 
 /// Runs a command to its end, handing on the lines of its standard output.

@@ -8,7 +8,7 @@ use super::FetchError;
 use crate::redact::redacted;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Address {
+pub(crate) enum InputAddress {
     File(PathBuf),
     Object {
         /// The folder that the object lies in, as a target is written.
@@ -18,7 +18,7 @@ pub(crate) enum Address {
     },
 }
 
-impl Address {
+impl InputAddress {
     pub(crate) fn parse(input: &Path) -> Result<Self, FetchError> {
         let Some((text, scheme)) = input.to_str().and_then(|text| {
             let (scheme, _) = text.split_once("://")?;
@@ -95,9 +95,9 @@ mod tests {
                 "the name of `r2://video/u/a%2fb` is not acceptable",
             ),
         ] {
-            let found = match Address::parse(Path::new(input)) {
-                Ok(Address::File(_)) => "file".to_owned(),
-                Ok(Address::Object { place, name }) => {
+            let found = match InputAddress::parse(Path::new(input)) {
+                Ok(InputAddress::File(_)) => "file".to_owned(),
+                Ok(InputAddress::Object { place, name }) => {
                     format!("{place} + {}", name.unwrap_or_else(|| "a folder".into()))
                 }
                 Err(error) => error.to_string(),

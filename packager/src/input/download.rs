@@ -28,7 +28,7 @@ pub(crate) struct Download {
 
 /// A file that is not whole yet, and what it is called then.
 #[derive(Debug)]
-pub(super) struct Part {
+pub(super) struct PartialFile {
     part: PathBuf,
     whole: PathBuf,
 }
@@ -49,11 +49,11 @@ impl Download {
         })
     }
 
-    pub(super) fn file(&self, name: &str) -> Part {
+    pub(super) fn file(&self, name: &str) -> PartialFile {
         let whole = self.root.join(shortened(name));
         let mut part = whole.clone().into_os_string();
         part.push(".part");
-        Part {
+        PartialFile {
             part: part.into(),
             whole,
         }
@@ -114,7 +114,7 @@ impl Drop for Download {
     }
 }
 
-impl Part {
+impl PartialFile {
     pub(super) fn part(&self) -> &Path {
         &self.part
     }

@@ -15,19 +15,19 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-pub(crate) use self::address::Address;
+pub(crate) use self::address::InputAddress;
 use self::download::Download;
 pub(crate) use self::error::FetchError;
-use self::objects::Piece;
-use self::recording::{Playlist, Recording, RecordingError};
+use self::objects::InputPart;
+use self::recording::{Recording, RecordingError, RecordingPlaylist};
 use crate::command::args::{HlsArgs, ReachArgs};
 use crate::exit::{self, Exit};
 use crate::limits::Limits;
 use crate::progress::Progress;
-use crate::storage::error::PublishError;
-use crate::storage::{Entry, Target};
-use remux::{join, joined};
-use variant::Streams;
+use crate::storage::error::StorageError;
+use crate::storage::{Store, StoredEntry};
+use remux::{finished, remux};
+use variant::VariantStreams;
 
 /// A day of segments of a second is 3 MB.
 const LARGEST_PLAYLIST: u64 = 16 << 20;
@@ -36,18 +36,18 @@ const MOST_PLAYLISTS: usize = 8;
 
 /// A recording on this machine.
 #[derive(Debug)]
-pub(crate) struct Fetched {
+pub(crate) struct FetchedInput {
     file: PathBuf,
     download: Option<Download>,
 }
 
 /// What a recording in parts is made of: the file of its Variant Stream, and of each sound that lies apart.
-struct Tracks {
-    streams: Option<Streams>,
+struct RecordingTracks {
+    streams: Option<VariantStreams>,
     files: Vec<Recording>,
 }
 
-impl Fetched {
+impl FetchedInput {
     /// `reach` says how a bucket or an edge is reached, and `work` is the folder to fetch into.
     pub(crate) async fn of(
         input: &Path,
@@ -63,13 +63,13 @@ impl Fetched {
             let (download, file) = fetched.await?;
             return Ok(Self::downloaded(download, file));
         }
-        let (place, name) = match Address::parse(input)? {
-            Address::File(file) => return Ok(Self::here(file)),
-            Address::Object { place, name } => (place, name),
+        let (place, name) = match InputAddress::parse(input)? {
+            InputAddress::File(file) => return Ok(Self::here(file)),
+            InputAddress::Object { place, name } => (place, name),
         };
-        let target = Target::open(&place, &reach.of(&place))?;
+        let target = Store::open(&place, &reach.of(&place))?;
         if !target.is_readable() {
-            return Err(PublishError::WriteOnly.into());
+            return Err(StorageError::WriteOnly.into());
         }
         let tracks = match &name {
             Some(name) if name.ends_with(".m3u8") => {
@@ -78,7 +78,7 @@ impl Fetched {
                 limits.within(tracks).await?
             }
             // It is here already.
-            Some(name) if matches!(target, Target::Folder(_)) => {
+            Some(name) if matches!(target, Store::Folder(_)) => {
                 return Ok(Self::here(target.name(name).into()));
             }
             Some(name) => {
@@ -130,10 +130,10 @@ impl Fetched {
 }
 
 /// An object that is a recording.
-async fn whole(target: &Target, name: &str) -> Result<Piece> {
+async fn whole(target: &Store, name: &str) -> Result<InputPart> {
     let head = target.head(name).await?;
     let head = head.ok_or_else(|| FetchError::Missing(target.name(name)))?;
-    Ok(Piece {
+    Ok(InputPart {
         path: name.to_owned(),
         bytes: head.bytes,
         version: Some(head.version),
@@ -141,14 +141,14 @@ async fn whole(target: &Target, name: &str) -> Result<Piece> {
 }
 
 async fn in_parts(
-    target: &Target,
-    tracks: Tracks,
+    target: &Store,
+    tracks: RecordingTracks,
     work: &Path,
     limits: &Limits,
     progress: Progress,
 ) -> Result<(Download, PathBuf)> {
-    let pieces = |recording: Recording| -> Vec<Piece> {
-        let pieces = recording.parts.into_iter().map(|part| Piece {
+    let pieces = |recording: Recording| -> Vec<InputPart> {
+        let pieces = recording.parts.into_iter().map(|part| InputPart {
             path: part.path,
             bytes: part.bytes,
             version: None,
@@ -156,7 +156,7 @@ async fn in_parts(
         pieces.collect()
     };
     let files = tracks.files.into_iter();
-    let files: Vec<(&str, Vec<Piece>)> = files
+    let files: Vec<(&str, Vec<InputPart>)> = files
         .map(|recording| (recording.extension, pieces(recording)))
         .collect();
     let all = || files.iter().flat_map(|(_, pieces)| pieces);
@@ -166,7 +166,7 @@ async fn in_parts(
     let identity: String = all().map(|piece| piece.identity(target)).collect();
     let download = Download::begin(work, &identity, progress)?;
     let fetched = async |download: &Download| {
-        if let Some(file) = joined(download) {
+        if let Some(file) = finished(download) {
             return Ok(file);
         }
         // What lies apart is there twice while it is put together.
@@ -179,54 +179,58 @@ async fn in_parts(
             let name = format!("recording-{at}.{extension}");
             paths.push(objects::fetch(download, &name, target, pieces, progress).await?);
         }
-        join(download, tracks.streams.as_ref(), paths).await
+        remux(download, tracks.streams.as_ref(), paths).await
     };
     download.filled(limits, fetched).await
 }
 
 /// Everything below a target. Of a folder here, only what is a file: a pipe may have no end.
-async fn listed(target: &Target) -> Result<Vec<Entry>> {
+async fn listed(target: &Store) -> Result<Vec<StoredEntry>> {
     let mut found = target.list("").await?;
-    if matches!(target, Target::Folder(_)) {
+    if matches!(target, Store::Folder(_)) {
         found.retain(|entry| Path::new(&target.name(&entry.path)).is_file());
     }
     Ok(found)
 }
 
 /// What a playlist names, or the playlists that it leads to.
-async fn by_playlist(target: &Target, path: String, found: &[Entry]) -> Result<Tracks> {
+async fn by_playlist(
+    target: &Store,
+    path: String,
+    found: &[StoredEntry],
+) -> Result<RecordingTracks> {
     let streams = match playlist(target, &path, found).await? {
-        Playlist::Media(recording) => {
-            return Ok(Tracks {
+        RecordingPlaylist::Media(recording) => {
+            return Ok(RecordingTracks {
                 streams: None,
                 files: vec![recording],
             });
         }
-        Playlist::Multivariant(streams) => streams,
+        RecordingPlaylist::Multivariant(streams) => streams,
     };
     let mut files = vec![];
     for path in streams.addresses() {
         match playlist(target, path, found).await? {
-            Playlist::Media(recording) => files.push(recording),
+            RecordingPlaylist::Media(recording) => files.push(recording),
             // RFC 8216bis §4: Variant Streams are Media Playlists.
-            Playlist::Multivariant(_) => {
+            RecordingPlaylist::Multivariant(_) => {
                 return refused(RecordingError::NoPlaylist(path.to_owned()));
             }
         }
     }
-    Ok(Tracks {
+    Ok(RecordingTracks {
         streams: Some(streams),
         files,
     })
 }
 
 /// What a folder holds: by its Multivariant Playlist, else by its only Media Playlist, else by the names of its segments.
-async fn in_folder(target: &Target) -> Result<Tracks> {
+async fn in_folder(target: &Store) -> Result<RecordingTracks> {
     let found = listed(target).await?;
     let playlists = recording::playlists(&found);
     if playlists.is_empty() {
         let recording = recording::without_playlist(&found).or_else(refused)?;
-        return Ok(Tracks {
+        return Ok(RecordingTracks {
             streams: None,
             files: vec![recording],
         });
@@ -239,9 +243,9 @@ async fn in_folder(target: &Target) -> Result<Tracks> {
     for entry in &playlists {
         let path = &entry.path;
         match playlist(target, path, &found).await {
-            Ok(Playlist::Multivariant(_)) => leading.push(path),
+            Ok(RecordingPlaylist::Multivariant(_)) => leading.push(path),
             // Why it is none is said when it is the only one.
-            Ok(Playlist::Media(_)) | Err(_) => media.push(path),
+            Ok(RecordingPlaylist::Media(_)) | Err(_) => media.push(path),
         }
     }
     match (&leading[..], &media[..]) {
@@ -254,12 +258,12 @@ fn refused<T>(error: RecordingError) -> Result<T> {
     Err(FetchError::from(error).into())
 }
 
-async fn playlist(target: &Target, path: &str, found: &[Entry]) -> Result<Playlist> {
+async fn playlist(target: &Store, path: &str, found: &[StoredEntry]) -> Result<RecordingPlaylist> {
     let text = text(target, path, found).await?;
     recording::read(&text, path, found).or_else(refused)
 }
 
-async fn text(target: &Target, path: &str, found: &[Entry]) -> Result<String> {
+async fn text(target: &Store, path: &str, found: &[StoredEntry]) -> Result<String> {
     let missing = || FetchError::Missing(target.name(path));
     let entry = found.iter().find(|entry| entry.path == path);
     if entry.ok_or_else(missing)?.bytes > LARGEST_PLAYLIST {

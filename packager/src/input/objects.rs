@@ -9,23 +9,23 @@ use futures_util::StreamExt as _;
 
 use super::FetchError;
 use super::download::Download;
-use crate::progress::{Progress, Unit};
-use crate::storage::error::PublishError;
+use crate::progress::{Progress, StepUnit};
+use crate::storage::error::StorageError;
 use crate::storage::object::Version;
-use crate::storage::{Target, retry};
+use crate::storage::{Store, retry};
 
 /// An object of which a file is made.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Piece {
+pub(super) struct InputPart {
     pub(super) path: String,
     pub(super) bytes: u64,
     /// None where a list told of it: it is held against its length alone.
     pub(super) version: Option<Version>,
 }
 
-impl Piece {
+impl InputPart {
     /// What changes when it does.
-    pub(super) fn identity(&self, target: &Target) -> String {
+    pub(super) fn identity(&self, target: &Store) -> String {
         let version = self.version.as_ref().map_or("", |version| &version.0);
         let name = target.name(&self.path);
         format!("{name}\n{}\n{version}\n", self.bytes)
@@ -36,8 +36,8 @@ impl Piece {
 pub(super) async fn fetch(
     download: &Download,
     name: &str,
-    target: &Target,
-    pieces: &[Piece],
+    target: &Store,
+    pieces: &[InputPart],
     progress: Progress,
 ) -> Result<PathBuf> {
     let place = download.file(name);
@@ -54,7 +54,7 @@ pub(super) async fn fetch(
             "taking up where it stopped: {had} of {whole} bytes are there"
         ));
     }
-    let step = progress.step("fetching", Unit::Bytes, whole);
+    let step = progress.step("fetching", StepUnit::Bytes, whole);
     for (piece, from) in missing(pieces, file.metadata()?.len()) {
         let mut from = from;
         let mut failures = 0;
@@ -82,8 +82,8 @@ pub(super) async fn fetch(
 
 /// Appends what comes of a piece, from `from` on.
 async fn append(
-    target: &Target,
-    piece: &Piece,
+    target: &Store,
+    piece: &InputPart,
     from: &mut u64,
     file: &mut File,
     told: impl Fn(u64),
@@ -112,8 +112,8 @@ async fn append(
     Ok(())
 }
 
-fn cut_short(piece: &Piece) -> PublishError {
-    PublishError::Bucket {
+fn cut_short(piece: &InputPart) -> StorageError {
+    StorageError::Bucket {
         path: piece.path.clone(),
         why: "it stopped in the middle of an answer".to_owned(),
     }
@@ -123,12 +123,12 @@ fn cut_short(piece: &Piece) -> PublishError {
 fn is_passing(error: &anyhow::Error) -> bool {
     matches!(
         error.downcast_ref(),
-        Some(PublishError::Bucket { .. } | PublishError::Unreachable { .. })
+        Some(StorageError::Bucket { .. } | StorageError::Unreachable { .. })
     )
 }
 
 /// The pieces that a file of `had` bytes lacks, and from which byte on each.
-fn missing(pieces: &[Piece], had: u64) -> impl Iterator<Item = (&Piece, u64)> {
+fn missing(pieces: &[InputPart], had: u64) -> impl Iterator<Item = (&InputPart, u64)> {
     let mut left = had;
     pieces.iter().map(move |piece| {
         let from = left.min(piece.bytes);
@@ -141,8 +141,8 @@ fn missing(pieces: &[Piece], had: u64) -> impl Iterator<Item = (&Piece, u64)> {
 mod tests {
     use super::*;
 
-    fn piece(path: &str, bytes: u64) -> Piece {
-        Piece {
+    fn piece(path: &str, bytes: u64) -> InputPart {
+        InputPart {
             path: path.to_owned(),
             bytes,
             version: None,

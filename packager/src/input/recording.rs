@@ -7,9 +7,9 @@ use std::collections::{BTreeSet, HashMap};
 
 use lectern::object::key::ObjectKey;
 
-use super::variant::{Listed, Said, Streams, said};
+use super::variant::{HlsPlaylist, MediaPlaylist, VariantStreams, parse_playlist};
 use crate::redact::redacted;
-use crate::storage::Entry;
+use crate::storage::StoredEntry;
 
 /// A day of segments of half a second has 172,800.
 pub(super) const MOST_SEGMENTS: usize = 200_000;
@@ -19,7 +19,7 @@ const MOST_NAMES: usize = 8;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Recording {
     /// From the folder that was listed, in their order.
-    pub(super) parts: Vec<Entry>,
+    pub(super) parts: Vec<StoredEntry>,
     /// Of the file that they make.
     pub(super) extension: &'static str,
 }
@@ -76,28 +76,32 @@ impl RecordingError {
 
 /// What a playlist turns out to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Playlist {
+pub(super) enum RecordingPlaylist {
     /// By their paths.
-    Multivariant(Streams),
+    Multivariant(VariantStreams),
     Media(Recording),
 }
 
 /// Reads a playlist that lies at `path`, beside what was `found`.
-pub(super) fn read(text: &str, path: &str, found: &[Entry]) -> Result<Playlist, RecordingError> {
-    match said(text, path)? {
-        Said::Multivariant(streams) => streams
+pub(super) fn read(
+    text: &str,
+    path: &str,
+    found: &[StoredEntry],
+) -> Result<RecordingPlaylist, RecordingError> {
+    match parse_playlist(text, path)? {
+        HlsPlaylist::Multivariant(streams) => streams
             .resolved(|uri| resolve(uri, path))
-            .map(Playlist::Multivariant),
-        Said::Media(listed) => media(&listed, path, found).map(Playlist::Media),
+            .map(RecordingPlaylist::Multivariant),
+        HlsPlaylist::Media(listed) => media(&listed, path, found).map(RecordingPlaylist::Media),
     }
 }
 
 fn media(
-    listed: &Listed<'_>,
+    listed: &MediaPlaylist<'_>,
     playlist: &str,
-    found: &[Entry],
+    found: &[StoredEntry],
 ) -> Result<Recording, RecordingError> {
-    let by_path: HashMap<&str, &Entry> = (found.iter())
+    let by_path: HashMap<&str, &StoredEntry> = (found.iter())
         .map(|entry| (entry.path.as_str(), entry))
         .collect();
     let resolved = |uri: &&str| resolve(uri, playlist);
@@ -122,7 +126,7 @@ fn media(
 }
 
 /// Segments that follow by their number and that the playlist does not list yet.
-fn continuation(last: &str, found: &HashMap<&str, &Entry>) -> Vec<String> {
+fn continuation(last: &str, found: &HashMap<&str, &StoredEntry>) -> Vec<String> {
     let Some((before, number, after)) = numbered(last) else {
         return vec![];
     };
@@ -135,15 +139,15 @@ fn continuation(last: &str, found: &HashMap<&str, &Entry>) -> Vec<String> {
 }
 
 /// What a folder without a playlist holds, by the names of what lies in itself.
-pub(super) fn without_playlist(found: &[Entry]) -> Result<Recording, RecordingError> {
+pub(super) fn without_playlist(found: &[StoredEntry]) -> Result<Recording, RecordingError> {
     const EXTENSIONS: [&str; 3] = ["m4s", "mp4", "cmfv"];
     let own = found.iter().filter(|entry| {
         let extension = entry.path.rsplit_once('.').map(|(_, extension)| extension);
         !entry.path.contains('/') && extension.is_some_and(|found| EXTENSIONS.contains(&found))
     });
-    let is_init = |entry: &&Entry| entry.path.starts_with("init");
-    let (inits, others): (Vec<&Entry>, Vec<&Entry>) = own.partition(is_init);
-    let mut segments: Vec<(u64, &Entry)> = vec![];
+    let is_init = |entry: &&StoredEntry| entry.path.starts_with("init");
+    let (inits, others): (Vec<&StoredEntry>, Vec<&StoredEntry>) = own.partition(is_init);
+    let mut segments: Vec<(u64, &StoredEntry)> = vec![];
     let mut kinds = BTreeSet::new();
     for entry in others {
         let Some((before, number, after)) = numbered(&entry.path) else {
@@ -182,12 +186,12 @@ pub(super) fn without_playlist(found: &[Entry]) -> Result<Recording, RecordingEr
 }
 
 /// Playlists that lie in the folder itself.
-pub(super) fn playlists(found: &[Entry]) -> Vec<&Entry> {
-    let is_own = |entry: &&Entry| !entry.path.contains('/') && entry.path.ends_with(".m3u8");
+pub(super) fn playlists(found: &[StoredEntry]) -> Vec<&StoredEntry> {
+    let is_own = |entry: &&StoredEntry| !entry.path.contains('/') && entry.path.ends_with(".m3u8");
     found.iter().filter(is_own).collect()
 }
 
-pub(super) fn names(entries: &[&Entry]) -> String {
+pub(super) fn names(entries: &[&StoredEntry]) -> String {
     enumerated(entries.iter().map(|entry| entry.path.clone()))
 }
 
@@ -238,8 +242,8 @@ fn numbered(path: &str) -> Option<(&str, u64, &str)> {
 mod tests {
     use super::*;
 
-    fn entries(names: &str) -> Vec<Entry> {
-        let entry = |path: &str| Entry {
+    fn entries(names: &str) -> Vec<StoredEntry> {
+        let entry = |path: &str| StoredEntry {
             path: path.to_owned(),
             bytes: 1,
             modified: chrono::DateTime::UNIX_EPOCH,
@@ -317,8 +321,8 @@ mod tests {
             ("<html>", all, "`x.m3u8` is no playlist"),
         ] {
             let read = read(text, "x.m3u8", &entries(found)).map(|playlist| match playlist {
-                Playlist::Media(recording) => recording,
-                Playlist::Multivariant(path) => panic!("{path:?}"),
+                RecordingPlaylist::Media(recording) => recording,
+                RecordingPlaylist::Multivariant(path) => panic!("{path:?}"),
             });
             assert_eq!(told(read), expected, "{text}");
         }

@@ -11,11 +11,11 @@ use reqwest::{Client, Response, Url};
 
 use super::download::Download;
 use super::recording::RecordingError;
-use super::remux::{join, joined};
-use super::variant::{Listed, Said, Streams, said};
+use super::remux::{finished, remux};
+use super::variant::{HlsPlaylist, MediaPlaylist, VariantStreams, parse_playlist};
 use super::{FetchError, LARGEST_PLAYLIST};
 use crate::limits::Limits;
-use crate::progress::{Progress, Unit};
+use crate::progress::{Progress, StepUnit};
 use crate::redact::redacted;
 use crate::storage::http::{causes, client};
 use crate::storage::retry;
@@ -26,9 +26,9 @@ const LARGEST_SEGMENT: u64 = 1 << 30;
 const LONGEST_ANSWER: Duration = Duration::from_secs(600);
 
 /// Who may be asked.
-struct Hosts<'a>(&'a [String]);
+struct AllowedHosts<'a>(&'a [String]);
 
-impl Hosts<'_> {
+impl AllowedHosts<'_> {
     /// A URL that may be asked. HTTP without TLS is for this machine alone.
     fn check(&self, url: &Url) -> Result<(), FetchError> {
         let host = url.host_str().unwrap_or_default();
@@ -55,8 +55,8 @@ pub(super) async fn fetch(
     limits: &Limits,
     progress: Progress,
 ) -> Result<(Download, PathBuf)> {
-    let asker = Asker {
-        hosts: Hosts(hosts),
+    let asker = RemoteClient {
+        hosts: AllowedHosts(hosts),
         client: client()?,
         limits,
     };
@@ -68,7 +68,7 @@ pub(super) async fn fetch(
     let identity: Vec<&str> = tracks.iter().map(|track| &*track.identity).collect();
     let download = Download::begin(work, &identity.concat(), progress)?;
     let fetched = async |download: &Download| {
-        if let Some(file) = joined(download) {
+        if let Some(file) = finished(download) {
             return Ok(file);
         }
         progress.note(format_args!("a recording in {} parts", all().count()));
@@ -79,13 +79,13 @@ pub(super) async fn fetch(
             bytes += fs::metadata(&file)?.len();
             files.push(file);
         }
-        join(download, streams.as_ref(), files).await
+        remux(download, streams.as_ref(), files).await
     };
     download.filled(limits, fetched).await
 }
 
 /// What becomes one file.
-struct Track {
+struct RemoteTrack {
     /// The same for the same recording, however often it is asked for.
     identity: String,
     urls: Vec<Url>,
@@ -118,7 +118,7 @@ fn identity(text: &str, url: &Url, urls: &[Url]) -> String {
 
 /// What a journal of lengths says of the file beside it.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Finished {
+struct FinishedDownload {
     segments: usize,
     /// That they have together.
     bytes: u64,
@@ -126,7 +126,7 @@ struct Finished {
     journal: u64,
 }
 
-impl Finished {
+impl FinishedDownload {
     fn of(journal: &str, had: u64) -> Self {
         let mut finished = Self::default();
         for line in journal.split_inclusive('\n') {
@@ -165,20 +165,20 @@ async fn patiently<T>(mut ask: impl AsyncFnMut() -> Result<T>) -> Result<T> {
     }
 }
 
-struct Asker<'a> {
-    hosts: Hosts<'a>,
+struct RemoteClient<'a> {
+    hosts: AllowedHosts<'a>,
     /// Follows no redirect: it may lead to a host that was not named.
     client: Client,
     limits: &'a Limits,
 }
 
-impl Asker<'_> {
+impl RemoteClient<'_> {
     /// What a playlist leads to: its best Variant Stream with the sounds that lie apart, or itself.
-    async fn tracks(&self, url: &Url) -> Result<(Option<Streams>, Vec<Track>)> {
+    async fn tracks(&self, url: &Url) -> Result<(Option<VariantStreams>, Vec<RemoteTrack>)> {
         let text = self.text(url).await?;
-        match said(&text, &shown(url)).map_err(FetchError::from)? {
-            Said::Media(listed) => Ok((None, vec![self.track(&text, &listed, url)?])),
-            Said::Multivariant(streams) => {
+        match parse_playlist(&text, &shown(url)).map_err(FetchError::from)? {
+            HlsPlaylist::Media(listed) => Ok((None, vec![self.track(&text, &listed, url)?])),
+            HlsPlaylist::Multivariant(streams) => {
                 let mut tracks = vec![];
                 for address in streams.addresses() {
                     tracks.push(self.media(&resolved(url, address)?).await?);
@@ -188,26 +188,31 @@ impl Asker<'_> {
         }
     }
 
-    async fn media(&self, url: &Url) -> Result<Track> {
+    async fn media(&self, url: &Url) -> Result<RemoteTrack> {
         let text = self.text(url).await?;
-        match said(&text, &shown(url)).map_err(FetchError::from)? {
-            Said::Media(listed) => Ok(self.track(&text, &listed, url)?),
+        match parse_playlist(&text, &shown(url)).map_err(FetchError::from)? {
+            HlsPlaylist::Media(listed) => Ok(self.track(&text, &listed, url)?),
             // RFC 8216bis §4: Variant Streams are Media Playlists.
-            Said::Multivariant(_) => {
+            HlsPlaylist::Multivariant(_) => {
                 Err(FetchError::from(RecordingError::NoPlaylist(shown(url))).into())
             }
         }
     }
 
     /// All of its URLs are allowed before the first is asked for.
-    fn track(&self, text: &str, listed: &Listed<'_>, url: &Url) -> Result<Track, FetchError> {
+    fn track(
+        &self,
+        text: &str,
+        listed: &MediaPlaylist<'_>,
+        url: &Url,
+    ) -> Result<RemoteTrack, FetchError> {
         let mut urls = vec![];
         for uri in listed.map.iter().chain(&listed.segments) {
             let url = resolved(url, uri)?;
             self.hosts.check(&url)?;
             urls.push(url);
         }
-        Ok(Track {
+        Ok(RemoteTrack {
             identity: identity(text, url, &urls),
             urls,
             extension: listed.extension,
@@ -220,7 +225,7 @@ impl Asker<'_> {
         &self,
         download: &Download,
         name: &str,
-        track: &Track,
+        track: &RemoteTrack,
         before: u64,
         progress: Progress,
     ) -> Result<PathBuf> {
@@ -231,7 +236,7 @@ impl Asker<'_> {
         let journal = download.file(&format!("{name}.lengths"));
         let (mut file, mut lengths) = (place.open()?, journal.open()?);
         let written = fs::read_to_string(journal.part())?;
-        let finished = Finished::of(&written, file.metadata()?.len());
+        let finished = FinishedDownload::of(&written, file.metadata()?.len());
         lengths.set_len(finished.journal)?;
         file.set_len(finished.bytes)?;
         if finished.segments > 0 {
@@ -240,7 +245,7 @@ impl Asker<'_> {
                 "taking up where it stopped: {had} of {all} parts are there"
             ));
         }
-        let step = progress.step("fetching", Unit::Bytes, 0);
+        let step = progress.step("fetching", StepUnit::Bytes, 0);
         let mut from = finished.bytes;
         for url in track.urls.iter().skip(finished.segments) {
             patiently(async || {
@@ -352,7 +357,7 @@ mod tests {
             ("file:///etc/passwd", false),
         ] {
             let url = Url::parse(url).expect("a URL");
-            assert_eq!(Hosts(&named).check(&url).is_ok(), expected, "{url}");
+            assert_eq!(AllowedHosts(&named).check(&url).is_ok(), expected, "{url}");
         }
         let url = Url::parse("https://u:p@video.example/a?sig=secret#x").expect("a URL");
         assert_eq!(shown(&url), "https://video.example/a");
@@ -400,12 +405,12 @@ mod tests {
             ("18446744073709551615\n1\n", u64::MAX, (1, u64::MAX, 21)),
         ] {
             let (segments, bytes, journaled) = expected;
-            let finished = Finished {
+            let finished = FinishedDownload {
                 segments,
                 bytes,
                 journal: journaled,
             };
-            assert_eq!(Finished::of(journal, had), finished, "{journal}");
+            assert_eq!(FinishedDownload::of(journal, had), finished, "{journal}");
         }
     }
 }

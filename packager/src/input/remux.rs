@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 
 use super::download::Download;
-use super::variant::{Sound, Streams};
+use super::variant::{AudioChoice, VariantStreams};
 use crate::ffmpeg::process;
 use crate::source::{file_url, input_options};
 
@@ -15,15 +15,15 @@ use crate::source::{file_url, input_options};
 const NAME: &str = "recording.mkv";
 
 /// Where it is if it was joined before.
-pub(super) fn joined(download: &Download) -> Option<PathBuf> {
+pub(super) fn finished(download: &Download) -> Option<PathBuf> {
     let place = download.file(NAME);
     place.is_whole().then(|| place.whole().to_owned())
 }
 
 /// Makes one file of a Variant Stream's and one of each sound, which are gone then.
-pub(super) async fn join(
+pub(super) async fn remux(
     download: &Download,
-    streams: Option<&Streams>,
+    streams: Option<&VariantStreams>,
     mut files: Vec<PathBuf>,
 ) -> Result<PathBuf> {
     let Some(streams) = streams.filter(|_| files.len() > 1) else {
@@ -45,7 +45,7 @@ pub(super) async fn join(
     Ok(whole)
 }
 
-fn argv(streams: &Streams, files: &[PathBuf], out: &Path) -> Vec<OsString> {
+fn argv(streams: &VariantStreams, files: &[PathBuf], out: &Path) -> Vec<OsString> {
     let mut args: Vec<OsString> = "-hide_banner -nostdin -nostats -v error -progress pipe:1 -y"
         .split(' ')
         .map(Into::into)
@@ -69,7 +69,7 @@ fn argv(streams: &Streams, files: &[PathBuf], out: &Path) -> Vec<OsString> {
     if streams.has_own_sound {
         args.extend(["-map", "0:a?"].map(Into::into));
     }
-    for (at, Sound { name, language, .. }) in streams.sounds.iter().enumerate() {
+    for (at, AudioChoice { name, language, .. }) in streams.sounds.iter().enumerate() {
         args.extend(["-map".into(), format!("{}:a:0", at + 1).into()]);
         // Where the Variant Stream has one of its own, these come after it.
         let stream = at + usize::from(streams.has_own_sound);
@@ -93,16 +93,16 @@ mod tests {
 
     #[test]
     fn sounds_come_after_the_picture_and_its_own_with_their_names() {
-        let sound = |name: &str, language: &str| Sound {
+        let sound = |name: &str, language: &str| AudioChoice {
             name: name.into(),
             language: language.into(),
-            ..Sound::default()
+            ..AudioChoice::default()
         };
         let said = |has_own_sound, packed: &str| {
-            let streams = Streams {
+            let streams = VariantStreams {
                 has_own_sound,
                 sounds: vec![sound("Deutsch", "de"), sound("-y", "")],
-                ..Streams::default()
+                ..VariantStreams::default()
             };
             let files = ["v.mp4", "a.mp4", packed].map(|name| Path::new("/f").join(name));
             let args = argv(&streams, &files, Path::new("/f/out"));

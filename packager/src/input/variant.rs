@@ -9,30 +9,30 @@ const MOST_SOUNDS: usize = 16;
 
 /// What a playlist turns out to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Said<'text> {
-    Multivariant(Streams),
-    Media(Listed<'text>),
+pub(super) enum HlsPlaylist<'text> {
+    Multivariant(VariantStreams),
+    Media(MediaPlaylist<'text>),
 }
 
 /// What is taken of a Multivariant Playlist. Addresses are URIs, or the paths that they were resolved to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Streams {
+pub(super) struct VariantStreams {
     /// Its best Variant Stream.
     pub(super) variant: String,
     /// Whether a sound of the Variant Stream's own belongs to it.
     pub(super) has_own_sound: bool,
     /// The Renditions of its group that are Media Playlists of their own.
-    pub(super) sounds: Vec<Sound>,
+    pub(super) sounds: Vec<AudioChoice>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Sound {
+pub(super) struct AudioChoice {
     pub(super) address: String,
     pub(super) name: String,
     pub(super) language: String,
 }
 
-impl Streams {
+impl VariantStreams {
     pub(super) fn addresses(&self) -> impl Iterator<Item = &str> {
         let sounds = self.sounds.iter().map(|sound| sound.address.as_str());
         std::iter::once(self.variant.as_str()).chain(sounds)
@@ -51,7 +51,7 @@ impl Streams {
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Listed<'text> {
+pub(super) struct MediaPlaylist<'text> {
     /// The URI of its Media Initialization Section.
     pub(super) map: Option<&'text str>,
     pub(super) segments: Vec<&'text str>,
@@ -60,18 +60,23 @@ pub(super) struct Listed<'text> {
 }
 
 /// Reads a playlist, which errors call `name`.
-pub(super) fn said<'text>(text: &'text str, name: &str) -> Result<Said<'text>, RecordingError> {
+pub(super) fn parse_playlist<'text>(
+    text: &'text str,
+    name: &str,
+) -> Result<HlsPlaylist<'text>, RecordingError> {
     if !text.trim_start_matches('\u{feff}').starts_with("#EXTM3U") {
         return Err(RecordingError::NoPlaylist(name.to_owned()));
     }
     let lines = || text.lines().map(str::trim).filter(|line| !line.is_empty());
     if lines().any(|line| line.starts_with("#EXT-X-STREAM-INF:")) {
-        return streams(lines()).map(Said::Multivariant);
+        return streams(lines()).map(HlsPlaylist::Multivariant);
     }
-    listed(lines(), name).map(Said::Media)
+    listed(lines(), name).map(HlsPlaylist::Media)
 }
 
-fn streams<'text>(lines: impl Iterator<Item = &'text str>) -> Result<Streams, RecordingError> {
+fn streams<'text>(
+    lines: impl Iterator<Item = &'text str>,
+) -> Result<VariantStreams, RecordingError> {
     let mut best: Option<(u64, &str, Option<&str>)> = None;
     let mut stream = None;
     let mut media = vec![];
@@ -93,9 +98,9 @@ fn streams<'text>(lines: impl Iterator<Item = &'text str>) -> Result<Streams, Re
     let (_, variant, group) = best.ok_or(RecordingError::Nothing)?;
     let of_group =
         |attributes: &&str| group.is_some() && attribute(attributes, "GROUP-ID") == group;
-    let mut streams = Streams {
+    let mut streams = VariantStreams {
         variant: variant.to_owned(),
-        ..Streams::default()
+        ..VariantStreams::default()
     };
     let (mut is_alone, mut sounds) = (true, vec![]);
     for attributes in media.into_iter().filter(of_group) {
@@ -105,7 +110,7 @@ fn streams<'text>(lines: impl Iterator<Item = &'text str>) -> Result<Streams, Re
             // A Variant Stream without a picture is a Rendition too.
             Some(uri) if uri != variant => sounds.push((
                 of("DEFAULT") == "YES",
-                Sound {
+                AudioChoice {
                     address: uri.to_owned(),
                     name: of("NAME"),
                     language: of("LANGUAGE"),
@@ -127,8 +132,8 @@ fn streams<'text>(lines: impl Iterator<Item = &'text str>) -> Result<Streams, Re
 fn listed<'text>(
     lines: impl Iterator<Item = &'text str>,
     name: &str,
-) -> Result<Listed<'text>, RecordingError> {
-    let mut listed = Listed::default();
+) -> Result<MediaPlaylist<'text>, RecordingError> {
+    let mut listed = MediaPlaylist::default();
     let mut ranges = Ranges::default();
     let mut is_gap = false;
     for line in lines {
@@ -245,13 +250,13 @@ mod tests {
     use super::*;
 
     fn told(text: &str) -> String {
-        match said(text, "x.m3u8") {
-            Ok(Said::Media(listed)) => {
+        match parse_playlist(text, "x.m3u8") {
+            Ok(HlsPlaylist::Media(listed)) => {
                 let parts = listed.map.iter().chain(&listed.segments);
                 let parts: Vec<&str> = parts.copied().collect();
                 format!("{}: {}", listed.extension, parts.join(" "))
             }
-            Ok(Said::Multivariant(streams)) => {
+            Ok(HlsPlaylist::Multivariant(streams)) => {
                 let own = if streams.has_own_sound {
                     " with sound"
                 } else {

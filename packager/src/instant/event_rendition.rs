@@ -10,14 +10,14 @@ use bytes::Bytes;
 
 use crate::encode::rendition::STUB_MICROS;
 use crate::manifest::hls::{Segment, bandwidth, growing, segment_name};
-use crate::mp4::retime::shift;
+use crate::mp4::retime::retime;
 use crate::mp4::{Init, join, trim, trim_priming};
-use crate::storage::object::{Source, Upload};
+use crate::storage::object::{Upload, UploadBody};
 
 /// A segment is longer than its playlist has said that any would be.
 #[derive(Debug, thiserror::Error)]
 #[error("a segment of `{folder}` lasts {:.1} s, and its playlist has promised {target} s", *micros as f64 / 1e6)]
-pub(crate) struct TooLong {
+pub(crate) struct SegmentTooLong {
     folder: String,
     micros: u64,
     target: u64,
@@ -25,7 +25,7 @@ pub(crate) struct TooLong {
 
 /// Where a stream begins, whose segments ffmpeg has begin at 0.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Beginning {
+pub(crate) enum StreamStart {
     /// So many seconds after the lecture.
     At(f64),
     /// With so many seconds that are not heard.
@@ -34,33 +34,33 @@ pub(crate) enum Beginning {
     Primed,
 }
 
-pub(crate) struct Growth {
+pub(crate) struct EventRendition {
     folder: PathBuf,
     /// From the package's root.
     path: String,
-    beginning: Beginning,
+    beginning: StreamStart,
     target: u64,
     init: Option<Init>,
     segments: Vec<Segment>,
     /// What is there and not yet listed, since what comes next may become a part of it.
-    held: VecDeque<Held>,
+    held: VecDeque<HeldSegment>,
     /// Microseconds after which what ends is held until all is there.
     held_from: u64,
     end: u64,
 }
 
-struct Held {
+struct HeldSegment {
     segment: Segment,
     name: String,
 }
 
-impl Growth {
+impl EventRendition {
     /// `lasts` is what is known of how many seconds there will be.
     pub(crate) fn new(
         revision: &Path,
         path: String,
         name: &str,
-        beginning: Beginning,
+        beginning: StreamStart,
         target: u64,
         lasts: Option<f64>,
     ) -> Self {
@@ -104,7 +104,7 @@ impl Growth {
             let (segment, name) = (held.segment, held.name.clone());
             self.held.pop_front();
             if (segment.micros + 500_000) / 1_000_000 > self.target {
-                return Err(TooLong {
+                return Err(SegmentTooLong {
                     folder: self.path.clone(),
                     micros: segment.micros,
                     target: self.target,
@@ -117,7 +117,7 @@ impl Growth {
                 content_type: lectern::object::content_type::for_key(&path).to_owned(),
                 path,
                 bytes: segment.bytes,
-                source: Source::File(self.folder.join(name)),
+                source: UploadBody::File(self.folder.join(name)),
                 sha256: None,
             });
         }
@@ -125,7 +125,7 @@ impl Growth {
     }
 
     /// The next segment that is whole: it is written under another name and renamed.
-    fn next(&mut self, uploads: &mut Vec<Upload>) -> Result<Option<Held>> {
+    fn next(&mut self, uploads: &mut Vec<Upload>) -> Result<Option<HeldSegment>> {
         let name = segment_name(self.segments.len() + self.held.len());
         let file = self.folder.join(&name);
         let mut bytes = match fs::read(&file) {
@@ -139,11 +139,11 @@ impl Growth {
         let Some(init) = &self.init else {
             return Ok(None);
         };
-        if let Beginning::At(start) = self.beginning
+        if let StreamStart::At(start) = self.beginning
             && start > 0.0
         {
             let ticks = (start * f64::from(init.timescale)).round() as u64;
-            shift(&mut bytes, ticks, 0).with_context(|| format!("cannot move `{name}`"))?;
+            retime(&mut bytes, ticks, 0).with_context(|| format!("cannot move `{name}`"))?;
             fs::write(&file, &bytes).with_context(|| format!("cannot write `{name}`"))?;
         }
         let times = init
@@ -154,13 +154,13 @@ impl Growth {
             bytes: bytes.len() as u64,
         };
         self.end += times.duration;
-        Ok(Some(Held { segment, name }))
+        Ok(Some(HeldSegment { segment, name }))
     }
 
     /// A last segment that is hardly any becomes a part of the one before; players never ask for it. Where that is listed
     /// already it is left out.
     fn fold(&mut self) -> Result<()> {
-        let is_stub = |held: &Held| held.segment.micros < STUB_MICROS;
+        let is_stub = |held: &HeldSegment| held.segment.micros < STUB_MICROS;
         let is_first = self.segments.is_empty() && self.held.len() == 1;
         let last = self.held.back();
         if is_first || !last.is_some_and(is_stub) {
@@ -185,12 +185,12 @@ impl Growth {
     fn begin(&mut self) -> Result<Upload> {
         let read = fs::read(self.folder.join("init.mp4")).context("cannot read `init.mp4`")?;
         let bytes = match self.beginning {
-            Beginning::Primed => trim_priming(&read)?,
-            Beginning::Unheard(seconds) => {
+            StreamStart::Primed => trim_priming(&read)?,
+            StreamStart::Unheard(seconds) => {
                 let timescale = f64::from(Init::parse(&read)?.timescale);
                 trim(&read, (seconds * timescale).round() as u64)?
             }
-            Beginning::At(_) => read,
+            StreamStart::At(_) => read,
         };
         self.init = Some(Init::parse(&bytes)?);
         let path = format!("{}/init.mp4", self.path);

@@ -6,18 +6,18 @@ use crate::source::Source;
 
 /// Seconds by which a stream may begin before or after the lecture does, to be copied: the gap that hls.js jumps over
 /// (`maxBufferHole`).
-const AWRY: f64 = 0.1;
+const MAX_START_SKEW: f64 = 0.1;
 
 /// What the first packets tell.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub(crate) struct Looked {
+pub(crate) struct GopProbe {
     /// The longest time between key frames.
     pub(crate) gap: Option<f64>,
     /// When each stream's first packet is shown, but not where that is left out or cannot be decoded.
     starts: BTreeMap<u32, f64>,
 }
 
-impl Looked {
+impl GopProbe {
     /// From packets, as `stream,time,flags` a line.
     pub(crate) fn at(packets: &str, video: u32) -> Self {
         let mut looked = Self::default();
@@ -59,7 +59,7 @@ impl Looked {
     /// Seconds from the lecture's beginning to a stream's, if it may be copied.
     pub(crate) fn start(&self, stream: u32, source: &Source) -> Option<f64> {
         let start = self.starts.get(&stream)? - source.start;
-        Some(start).filter(|start| start.abs() <= AWRY)
+        Some(start).filter(|start| start.abs() <= MAX_START_SKEW)
     }
 }
 
@@ -79,7 +79,7 @@ mod tests {
             ("0,0.5,__\n", None),
             ("", None),
         ] {
-            assert_eq!(Looked::at(packets, 0).gap, expected, "{packets}");
+            assert_eq!(GopProbe::at(packets, 0).gap, expected, "{packets}");
         }
     }
 
@@ -93,7 +93,7 @@ mod tests {
             ("0,-1.3,KD\n0,0.7,K_\n1,0.0,K_\n", vec![(1, 0.0)]),
             ("0,0.0,__\n0,1.0,K_\n", vec![]),
         ] {
-            let starts: Vec<(u32, f64)> = Looked::at(packets, 0).starts.into_iter().collect();
+            let starts: Vec<(u32, f64)> = GopProbe::at(packets, 0).starts.into_iter().collect();
             assert_eq!(starts, expected, "{packets}");
         }
     }

@@ -24,19 +24,19 @@ use crate::manifest::hls;
 use crate::manifest::presentation::{AudioTrack, Presentation, Track, VideoTrack};
 use crate::package::manifest_json::MULTIVARIANT;
 use crate::package::revision::hex;
-use crate::progress::{Progress, Unit};
+use crate::progress::{Progress, StepUnit};
 use crate::publish::Publication;
 use crate::source::{Source, file_url, input_options};
-use crate::storage::Target;
-use crate::storage::concurrency::MOST as MOST_AT_ONCE;
-use crate::storage::error::PublishError;
+use crate::storage::Store;
+use crate::storage::concurrency::MAX_REQUESTS as MOST_AT_ONCE;
+use crate::storage::error::StorageError;
 use crate::storage::object::Upload;
-use crate::workdir::Partial;
-use event_rendition::Growth;
-use gop::Looked;
-use plan::{Sketch, may_copy};
-pub(crate) use provisional::Stopgap;
-pub(crate) use upgrade::Rising;
+use crate::workdir::WorkDir;
+use event_rendition::EventRendition;
+use gop::GopProbe;
+use plan::{InstantPlan, is_copyable};
+pub(crate) use provisional::Provisional;
+pub(crate) use upgrade::RungUpgrade;
 
 /// Between looks at what is there; R2 takes one write a second of a playlist.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
@@ -44,7 +44,7 @@ const BETWEEN_WRITES: Duration = Duration::from_millis(1_500);
 /// Seconds of the beginning in which key frames are looked for.
 const LOOKED_AT: u32 = 20;
 
-pub(crate) struct Instant<'a> {
+pub(crate) struct InstantPublisher<'a> {
     pub(crate) input: &'a Path,
     pub(crate) source: &'a Source,
     pub(crate) bytes: u64,
@@ -53,28 +53,28 @@ pub(crate) struct Instant<'a> {
     pub(crate) ffmpeg: &'a str,
     pub(crate) encode: &'a EncodeArgs,
     pub(crate) work: &'a Path,
-    pub(crate) target: &'a Target,
+    pub(crate) target: &'a Store,
     pub(crate) progress: Progress,
     /// When the command was started.
     pub(crate) began: Clock,
 }
 
-impl Instant<'_> {
+impl InstantPublisher<'_> {
     /// Publishes it, to its end.
-    pub(crate) async fn run(&self) -> Result<Stopgap> {
+    pub(crate) async fn run(&self) -> Result<Provisional> {
         let input = file_url(self.input);
-        let looked = match may_copy(self.source) {
+        let looked = match is_copyable(self.source) {
             true => self.look().await.unwrap_or_default(),
-            false => Looked::default(),
+            false => GopProbe::default(),
         };
-        let sketch = Sketch::new(self.source, self.bytes, &looked, self.encode, &input);
+        let sketch = InstantPlan::new(self.source, self.bytes, &looked, self.encode, &input);
         let revision = self.revision(&sketch, &input);
-        let partial = Partial::under(self.work, &revision, self.progress)?;
+        let partial = WorkDir::under(self.work, &revision, self.progress)?;
         let grown = self.grow(&sketch, &revision, &partial).await;
         // What is in it is published, or of no use.
         partial.discard();
         let Presentation { video, audio, .. } = presentation(&sketch, &revision, &grown?, true);
-        Ok(Stopgap {
+        Ok(Provisional {
             grown: video,
             audio,
             rungs: vec![],
@@ -86,7 +86,7 @@ impl Instant<'_> {
 
     /// Another one every time: encoders with several threads do not give the same bytes twice, and nobody waits for it to be
     /// taken up.
-    fn revision(&self, sketch: &Sketch, input: &OsString) -> String {
+    fn revision(&self, sketch: &InstantPlan, input: &OsString) -> String {
         let recipe = sketch.recipe(self.sha256, self.ffmpeg, input);
         let now = clock::now().timestamp_micros();
         let hash = Sha256::new()
@@ -99,25 +99,25 @@ impl Instant<'_> {
 
     async fn grow(
         &self,
-        sketch: &Sketch,
+        sketch: &InstantPlan,
         revision: &str,
-        partial: &Partial,
-    ) -> Result<Vec<Growth>> {
+        partial: &WorkDir,
+    ) -> Result<Vec<EventRendition>> {
         partial.take_up(&[]).await?;
         let folder = partial.revision_folder();
         for name in sketch.folders() {
             std::fs::create_dir_all(folder.join(name)).context("cannot make the folders")?;
         }
         let publication = Publication::without_folder(self.target, revision).await?;
-        let mut growths: Vec<Growth> = (sketch.streams())
+        let mut growths: Vec<EventRendition> = (sketch.streams())
             .map(|(name, beginning, lasts)| {
                 let path = format!("v/{revision}/{name}");
                 let target = sketch.target_duration;
-                Growth::new(&folder, path, name, beginning, target, lasts)
+                EventRendition::new(&folder, path, name, beginning, target, lasts)
             })
             .collect();
         let total = (self.source.duration).map_or(0, |seconds| (seconds * 1000.0) as u64);
-        let step = self.progress.step("instant", Unit::Milliseconds, total);
+        let step = self.progress.step("instant", StepUnit::Milliseconds, total);
         let mut encoders: FuturesUnordered<_> = (sketch.commands.iter())
             .map(|args| process::encode(args.clone(), &folder, |_| {}))
             .collect();
@@ -163,7 +163,14 @@ impl Instant<'_> {
             }
             if has_new || is_ended {
                 self.list(&growths, is_ended).await?;
-                step.set(growths.iter().map(Growth::length).min().unwrap_or(0) / 1000);
+                step.set(
+                    growths
+                        .iter()
+                        .map(EventRendition::length)
+                        .min()
+                        .unwrap_or(0)
+                        / 1000,
+                );
                 if written.is_none() {
                     let presentation = presentation(sketch, revision, &growths, is_ended);
                     publication.begin_with(master(&presentation)).await?;
@@ -179,7 +186,7 @@ impl Instant<'_> {
         failed.map_or(Ok(growths), Err)
     }
 
-    async fn list(&self, growths: &[Growth], is_ended: bool) -> Result<(), PublishError> {
+    async fn list(&self, growths: &[EventRendition], is_ended: bool) -> Result<(), StorageError> {
         stream::iter(growths.iter().map(Ok))
             .try_for_each_concurrent(MOST_AT_ONCE, |growth| async move {
                 self.target.replace(&growth.playlist(is_ended)).await
@@ -198,7 +205,7 @@ impl Instant<'_> {
     }
 
     /// Looks at the packets of the beginning.
-    async fn look(&self) -> Option<Looked> {
+    async fn look(&self) -> Option<GopProbe> {
         let index = self.source.video.as_ref()?.index;
         let mut args: Vec<OsString> = ["-v", "error"].map(Into::into).to_vec();
         args.extend(input_options().map(Into::into));
@@ -207,11 +214,11 @@ impl Instant<'_> {
         args.extend(["-show_entries", shown, "-of", "csv=p=0"].map(Into::into));
         args.push(file_url(self.input));
         let packets = process::capture("ffprobe", args).await.ok()?;
-        Some(Looked::at(&String::from_utf8_lossy(&packets), index))
+        Some(GopProbe::at(&String::from_utf8_lossy(&packets), index))
     }
 }
 
-async fn send(publication: &Publication<'_>, uploads: Vec<Upload>) -> Result<(), PublishError> {
+async fn send(publication: &Publication<'_>, uploads: Vec<Upload>) -> Result<(), StorageError> {
     stream::iter(uploads.into_iter().map(Ok))
         .try_for_each_concurrent(MOST_AT_ONCE, |upload| async move {
             publication.send(&upload).await
@@ -225,9 +232,9 @@ fn master(presentation: &Presentation) -> Upload {
 
 /// What is known of how much it takes before it has ended is a guess.
 fn presentation(
-    sketch: &Sketch,
+    sketch: &InstantPlan,
     revision: &str,
-    growths: &[Growth],
+    growths: &[EventRendition],
     is_ended: bool,
 ) -> Presentation {
     let track = |folder: &str, guess: u64| {
@@ -236,7 +243,7 @@ fn presentation(
         let growth = growth.map(|(_, growth)| growth);
         let (peak, average) = growth
             .filter(|_| is_ended)
-            .map_or((guess, guess), Growth::bandwidth);
+            .map_or((guess, guess), EventRendition::bandwidth);
         Track {
             folder: format!("v/{revision}/{folder}"),
             id: folder.replace('/', "-"),

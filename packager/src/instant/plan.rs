@@ -4,13 +4,13 @@ use std::ffi::OsString;
 
 use serde::Serialize;
 
-use super::event_rendition::Beginning;
-use super::gop::Looked;
+use super::event_rendition::StreamStart;
+use super::gop::GopProbe;
 use crate::command::args::EncodeArgs;
-use crate::encode::argv::{AUDIO_SAMPLE_RATE, CHANNELS, LISTENING, hls};
+use crate::encode::argv::{AUDIO_CHANNELS, AUDIO_SAMPLE_RATE, RESAMPLED_STEREO, hls};
 use crate::encode::ladder::{Rung, frame_rate};
-use crate::encode::plan::Plan;
-use crate::encode::task::Part;
+use crate::encode::plan::EncodePlan;
+use crate::encode::task::EncodeTask;
 use crate::source::seek_points::is_seekable;
 use crate::source::{Audio, Rate, Source, Video, input_options};
 
@@ -26,18 +26,18 @@ const AUDIO_KBITS: u64 = 128;
 
 /// How it is made, and what comes of it.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Sketch {
+pub(crate) struct InstantPlan {
     pub(crate) commands: Vec<Vec<OsString>>,
     /// Whether each segment of the lecture begins where one of these does.
     pub(crate) is_aligned: bool,
-    pub(crate) video: Option<SketchedVideo>,
-    pub(crate) audio: Vec<SketchedAudio>,
+    pub(crate) video: Option<InstantVideo>,
+    pub(crate) audio: Vec<InstantAudio>,
     /// Seconds that no segment exceeds by half a second or more.
     pub(crate) target_duration: u64,
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct SketchedVideo {
+pub(crate) struct InstantVideo {
     pub(crate) folder: String,
     pub(crate) width: u32,
     pub(crate) height: u32,
@@ -50,7 +50,7 @@ pub(crate) struct SketchedVideo {
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct SketchedAudio {
+pub(crate) struct InstantAudio {
     pub(crate) folder: String,
     pub(crate) audio: Audio,
     pub(crate) bandwidth: u64,
@@ -61,18 +61,18 @@ pub(crate) struct SketchedAudio {
 
 /// What the revision is named by.
 #[derive(Serialize)]
-struct Recipe<'a> {
+struct InstantRecipe<'a> {
     format: u32,
     source: &'a str,
     ffmpeg: &'a str,
     argv: Vec<Vec<String>>,
 }
 
-impl Sketch {
+impl InstantPlan {
     pub(crate) fn new(
         source: &Source,
         bytes: u64,
-        looked: &Looked,
+        looked: &GopProbe,
         args: &EncodeArgs,
         input: &OsString,
     ) -> Self {
@@ -81,9 +81,9 @@ impl Sketch {
             .as_ref()
             .and_then(|video| looked.start(video.index, source));
         let has_key_frames = looked.gap.is_some_and(|gap| gap <= LONGEST_GAP);
-        let mut sketch = match start.filter(|_| has_key_frames && may_copy(source)) {
+        let mut sketch = match start.filter(|_| has_key_frames && is_copyable(source)) {
             Some(start) => Self::copied(source, bytes, looked, start, input),
-            None => Self::encoded(&Plan::new(source, &args.small(SIDE, SEGMENT)), input),
+            None => Self::encoded(&EncodePlan::new(source, &args.small(SIDE, SEGMENT)), input),
         };
         // RFC 8216bis §6.2.4: that of all Variant Streams is the same, and the lecture's own rungs will be beside it.
         let own = u64::from(args.segment_duration);
@@ -92,7 +92,13 @@ impl Sketch {
         sketch
     }
 
-    fn copied(source: &Source, bytes: u64, looked: &Looked, start: f64, input: &OsString) -> Self {
+    fn copied(
+        source: &Source,
+        bytes: u64,
+        looked: &GopProbe,
+        start: f64,
+        input: &OsString,
+    ) -> Self {
         let mut args: Vec<OsString> = words("-hide_banner -nostdin -nostats -y -v warning");
         args.extend(words("-progress pipe:1"));
         args.extend(input_options().map(Into::into));
@@ -108,7 +114,7 @@ impl Sketch {
             stream(video.index, &folder, words("-c copy"));
             // Twice the average is no worse a guess than another.
             let average = bytes as f64 * 8.0 / source.end().unwrap_or(1.0).max(1.0);
-            SketchedVideo {
+            InstantVideo {
                 folder,
                 width: video.width,
                 height: video.height,
@@ -118,20 +124,20 @@ impl Sketch {
                 lasts: video.duration,
             }
         });
-        let audio = (crate::encode::plan::folders(&source.audio).zip(&source.audio))
+        let audio = (crate::encode::plan::audio_folders(&source.audio).zip(&source.audio))
             .map(|(folder, audio)| {
                 let mut audio = audio.clone();
                 let start = looked
                     .start(audio.index, source)
-                    .filter(|_| takes_sound(&audio));
+                    .filter(|_| is_copyable_audio(&audio));
                 // Sound is encoded a hundred times as fast as it is heard.
                 if start.is_some() {
                     stream(audio.index, &folder, words("-c copy"));
                 } else {
                     stream(audio.index, &folder, sound_codec());
-                    audio.channels = CHANNELS;
+                    audio.channels = AUDIO_CHANNELS;
                 }
-                SketchedAudio {
+                InstantAudio {
                     folder,
                     lasts: audio.duration,
                     audio,
@@ -149,13 +155,13 @@ impl Sketch {
         }
     }
 
-    fn encoded(plan: &Plan, input: &OsString) -> Self {
+    fn encoded(plan: &EncodePlan, input: &OsString) -> Self {
         let mut commands = vec![];
         let mut video = None;
         let (lasts, sounds) = plan.expected();
         for part in plan.parts() {
             let part = match part {
-                Part::Picture(picture, mut cut) => {
+                EncodeTask::Picture(picture, mut cut) => {
                     cut.has_stills = false;
                     let Some(Rung {
                         width,
@@ -166,7 +172,7 @@ impl Sketch {
                     else {
                         continue;
                     };
-                    video = Some(SketchedVideo {
+                    video = Some(InstantVideo {
                         folder: cut.rungs[0].name(),
                         width,
                         height,
@@ -175,18 +181,18 @@ impl Sketch {
                         start: 0.0,
                         lasts,
                     });
-                    Part::Picture(picture, cut)
+                    EncodeTask::Picture(picture, cut)
                 }
                 sound => sound,
             };
-            commands.push(hurried(plan.argv(&part, input.clone())));
+            commands.push(multithreaded(plan.argv(&part, input.clone())));
         }
         let audio = (plan.sound.iter().zip(sounds))
-            .map(|(sound, lasts)| SketchedAudio {
+            .map(|(sound, lasts)| InstantAudio {
                 lasts,
                 folder: sound.folder.clone(),
                 audio: Audio {
-                    channels: CHANNELS,
+                    channels: AUDIO_CHANNELS,
                     ..sound.audio.clone()
                 },
                 bandwidth: AUDIO_KBITS * 1000,
@@ -203,17 +209,17 @@ impl Sketch {
     }
 
     /// Each of its folders, how that begins, and how many seconds it lasts, as far as that is known.
-    pub(crate) fn streams(&self) -> impl Iterator<Item = (&str, Beginning, Option<f64>)> {
+    pub(crate) fn streams(&self) -> impl Iterator<Item = (&str, StreamStart, Option<f64>)> {
         let video = self.video.iter().map(|video| {
-            let beginning = Beginning::At(video.start);
+            let beginning = StreamStart::At(video.start);
             (video.folder.as_str(), beginning, video.lasts)
         });
         let audio = self.audio.iter().map(|audio| {
             let beginning = audio
                 .start
-                .map_or(Beginning::Primed, |start| match start < 0.0 {
-                    true => Beginning::Unheard(-start),
-                    false => Beginning::At(start),
+                .map_or(StreamStart::Primed, |start| match start < 0.0 {
+                    true => StreamStart::Unheard(-start),
+                    false => StreamStart::At(start),
                 });
             (audio.folder.as_str(), beginning, audio.lasts)
         });
@@ -232,7 +238,7 @@ impl Sketch {
             false => arg.to_string_lossy().into_owned(),
         };
         let argv = self.commands.iter();
-        let recipe = Recipe {
+        let recipe = InstantRecipe {
             format: 1,
             source,
             ffmpeg,
@@ -244,7 +250,7 @@ impl Sketch {
 }
 
 /// With as many threads as there are cores: the same bytes every time are of no use here.
-fn hurried(args: Vec<OsString>) -> Vec<OsString> {
+fn multithreaded(args: Vec<OsString>) -> Vec<OsString> {
     let mut hurried: Vec<OsString> = vec![];
     for arg in args {
         match hurried.last() {
@@ -256,7 +262,7 @@ fn hurried(args: Vec<OsString>) -> Vec<OsString> {
 }
 
 /// Whether every player takes the picture as it is.
-pub(crate) fn may_copy(source: &Source) -> bool {
+pub(crate) fn is_copyable(source: &Source) -> bool {
     let takes_picture = |video: &Video| {
         video.codec == "h264"
             && video.pixel_format == "yuv420p"
@@ -270,16 +276,16 @@ pub(crate) fn may_copy(source: &Source) -> bool {
         && source.video.as_ref().is_some_and(takes_picture)
 }
 
-fn takes_sound(audio: &Audio) -> bool {
-    audio.codec == "aac" && audio.channels <= CHANNELS
+fn is_copyable_audio(audio: &Audio) -> bool {
+    audio.codec == "aac" && audio.channels <= AUDIO_CHANNELS
 }
 
 fn sound_codec() -> Vec<OsString> {
     let mut args = words("-c:a aac");
-    args.extend(["-ac".into(), CHANNELS.to_string().into()]);
+    args.extend(["-ac".into(), AUDIO_CHANNELS.to_string().into()]);
     args.extend(["-ar".into(), AUDIO_SAMPLE_RATE.to_string().into()]);
     args.extend(["-b:a".into(), format!("{AUDIO_KBITS}k").into()]);
-    args.extend(["-af".into(), LISTENING.into()]);
+    args.extend(["-af".into(), RESAMPLED_STEREO.into()]);
     args
 }
 
@@ -298,6 +304,6 @@ mod tests {
     #[test]
     fn an_encoder_in_a_hurry_takes_all_threads() {
         let args = words("-threads 1 -i a -preset superfast -threads 1 -g 600");
-        assert_eq!(hurried(args), words("-i a -preset superfast -g 600"));
+        assert_eq!(multithreaded(args), words("-i a -preset superfast -g 600"));
     }
 }

@@ -3,14 +3,14 @@
 use serde::{Deserialize, Serialize};
 
 use crate::encode::ladder::{Codec, Rung, cap};
-use crate::encode::plan::PicturePlan;
+use crate::encode::plan::VideoPlan;
 use crate::manifest::presentation::{AudioTrack, Presentation, VideoTrack};
 
 /// Lines of a picture that is as good as the recording's own.
 const GOOD: u32 = 720;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Stopgap {
+pub(crate) struct Provisional {
     pub(crate) revision: String,
     /// What it began with: a stream of the recording, or one small rung.
     pub(super) grown: Vec<VideoTrack>,
@@ -25,10 +25,10 @@ pub(crate) struct Stopgap {
     pub(super) target_duration: u64,
 }
 
-impl Stopgap {
+impl Provisional {
     /// The rungs that are worth having before the others, in the order and together as they are listed: what everything
     /// decodes, the smallest first, without the largest, with which all is there, and without what plays already.
-    pub(crate) fn wanted(&self, picture: &PicturePlan) -> Vec<Vec<Rung>> {
+    pub(crate) fn wanted(&self, picture: &VideoPlan) -> Vec<Vec<Rung>> {
         let rungs = picture.rungs.iter();
         let h264 = rungs.filter(|rung| rung.codec == Codec::H264);
         let smaller: Vec<&Rung> = h264.skip(1).filter(|rung| !self.has_grown(rung)).collect();
@@ -91,11 +91,11 @@ mod tests {
     const HEAVY: u64 = 2_800_001;
     const LIGHT: u64 = 2_800_000;
 
-    fn stopgap(grown: (u32, u64), rungs: &[u32], is_aligned: bool) -> Stopgap {
+    fn stopgap(grown: (u32, u64), rungs: &[u32], is_aligned: bool) -> Provisional {
         let track = |side: u32| video(side * 16 / 9, side, "avc1");
         let mut first = track(grown.0);
         first.track.peak_bandwidth = grown.1;
-        Stopgap {
+        Provisional {
             revision: "0a1b".into(),
             grown: vec![first],
             audio: vec![],

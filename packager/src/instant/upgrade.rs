@@ -4,31 +4,31 @@ use std::time::Instant as Clock;
 
 use anyhow::{Context as _, Result};
 
-use super::{Stopgap, master, send};
+use super::{Provisional, master, send};
 use crate::encode::completeness;
 use crate::encode::ladder::Rung;
-use crate::encode::plan::{PicturePlan, Plan};
-use crate::encode::rendition::{Rendition, measure_and_fold};
+use crate::encode::plan::{EncodePlan, VideoPlan};
+use crate::encode::rendition::{Rendition, measure};
 use crate::manifest::hls;
 use crate::manifest::presentation::{Track, VideoTrack};
 use crate::progress::Progress;
-use crate::publish::{Publication, upload};
-use crate::storage::Target;
+use crate::publish::{Publication, upload_of};
+use crate::storage::Store;
 use crate::storage::object::Upload;
-use crate::workdir::Partial;
+use crate::workdir::WorkDir;
 
 /// The folder of their playlists beside what grew.
 const OWN: &str = "lecture";
 
-pub(crate) struct Rising<'a> {
-    pub(crate) stopgap: Stopgap,
-    pub(crate) target: &'a Target,
+pub(crate) struct RungUpgrade<'a> {
+    pub(crate) stopgap: Provisional,
+    pub(crate) target: &'a Store,
     pub(crate) progress: Progress,
     /// When the command was started.
     pub(crate) began: Clock,
 }
 
-impl Rising<'_> {
+impl RungUpgrade<'_> {
     /// Whether a rung that is there makes what plays any better.
     pub(crate) fn wants(&self, rung: &Rung) -> bool {
         self.stopgap.wants(rung)
@@ -37,8 +37,8 @@ impl Rising<'_> {
     /// Publishes rungs that are encoded to their ends, and lists them.
     pub(crate) async fn list(
         &mut self,
-        plan: &Plan,
-        partial: &Partial,
+        plan: &EncodePlan,
+        partial: &WorkDir,
         rungs: &[Rung],
         publication: &Publication<'_>,
     ) -> Result<()> {
@@ -70,8 +70,8 @@ impl Rising<'_> {
     /// None where it cannot be beside what plays.
     async fn publish(
         &self,
-        plan: &Plan,
-        partial: &Partial,
+        plan: &EncodePlan,
+        partial: &WorkDir,
         rung: &Rung,
         publication: &Publication<'_>,
     ) -> Result<Option<VideoTrack>> {
@@ -79,7 +79,7 @@ impl Rising<'_> {
             return Ok(None);
         };
         let folder = partial.revision_folder();
-        let rendition = measure_and_fold(&folder, name.clone(), "").await?;
+        let rendition = measure(&folder, name.clone(), "").await?;
         let encoded = rendition.encoded(plan.expected().0);
         completeness::verify(None, &[encoded], &[], "")?;
         let target = self.stopgap.target_duration;
@@ -89,7 +89,7 @@ impl Rising<'_> {
         let source = format!("v/{}", publication.revision());
         let objects = rendition.objects.iter().map(|object| Upload {
             path: format!("{source}/{}", object.path),
-            ..upload(&folder, object)
+            ..upload_of(&folder, object)
         });
         send(publication, objects.collect()).await?;
         let own = format!("v/{}/{OWN}/{name}", self.stopgap.revision);
@@ -104,7 +104,7 @@ impl Rising<'_> {
         &self,
         folder: String,
         rung: &Rung,
-        picture: &PicturePlan,
+        picture: &VideoPlan,
         rendition: Rendition,
     ) -> VideoTrack {
         let (peak, average) = hls::bandwidth(&rendition.segments, self.stopgap.target_duration);

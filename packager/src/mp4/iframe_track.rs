@@ -13,7 +13,7 @@ use mp4_atom::{Atom as _, Encode as _, Moof, Moov, SegmentReference, Sidx};
 
 use super::fragments::{FragmentsError, Layout, read};
 use super::{BoxError, Init, boxes};
-use crate::manifest::hls::{Picture, Segment};
+use crate::manifest::hls::{IFrame, Segment};
 
 /// Where they are, from the revision's folder.
 pub(crate) const FOLDER: &str = "iframes";
@@ -21,18 +21,18 @@ pub(crate) const FILE: &str = "pictures.mp4";
 
 /// Where in a file of pictures is what.
 #[derive(Debug)]
-pub(crate) struct Pictures {
+pub(crate) struct IFrameTrack {
     pub(crate) init: Init,
     /// The Media Initialization Section.
     pub(crate) map: Range<u64>,
     pub(crate) index: Range<u64>,
-    pub(crate) pictures: Vec<Picture>,
+    pub(crate) pictures: Vec<IFrame>,
     /// How long each is shown.
     pub(crate) ticks: Vec<u64>,
 }
 
 /// `moof` and `mdat` of one picture, in a file that ffmpeg wrote.
-struct Fragment {
+struct IFrameFragment {
     file: usize,
     start: u64,
     at: Range<u64>,
@@ -41,7 +41,7 @@ struct Fragment {
 /// A Media Initialization Section or a picture that is larger is none.
 const LARGEST: u64 = 4 << 20;
 
-impl Pictures {
+impl IFrameTrack {
     /// Writes the file itself, a fragment at a time, of what was written for each piece; `lasts` is how long the lecture's
     /// picture is, in microseconds.
     pub(crate) fn from_ffmpeg(
@@ -103,7 +103,7 @@ impl Pictures {
         let (mut pictures, mut before, mut offset) = (vec![], 0, index.end);
         for (size, shown) in sizes.iter().zip(&shown) {
             let until = before + shown;
-            pictures.push(Picture {
+            pictures.push(IFrame {
                 offset,
                 segment: Segment {
                     micros: init.micros(until) - init.micros(before),
@@ -151,7 +151,7 @@ pub(crate) fn first(path: &Path) -> Result<Option<(u64, u32)>, FragmentsError> {
 fn parts(
     file: usize,
     written: &mut (impl Read + Seek),
-) -> Result<(Vec<u8>, Vec<Fragment>), FragmentsError> {
+) -> Result<(Vec<u8>, Vec<IFrameFragment>), FragmentsError> {
     let layout = Layout::of(written)?;
     let mut init = vec![];
     for (header, body) in boxes(&small(written, layout.head)?)? {
@@ -167,7 +167,7 @@ fn parts(
     let mut fragments = vec![];
     for at in layout.fragments {
         let start = start_of(&small(written, at.clone())?)?;
-        fragments.push(Fragment { file, start, at });
+        fragments.push(IFrameFragment { file, start, at });
     }
     Ok((init, fragments))
 }
@@ -243,7 +243,7 @@ mod tests {
             Cursor::new(bytes)
         });
         let mut file = vec![];
-        let pictures = Pictures::from_ffmpeg(&mut written, &mut file, 4_500_000);
+        let pictures = IFrameTrack::from_ffmpeg(&mut written, &mut file, 4_500_000);
         let pictures = pictures.expect("pictures");
         assert_eq!(pictures.ticks, [2000, 2000, 500]);
         assert_eq!(pictures.map.end, pictures.index.start);
@@ -267,8 +267,11 @@ mod tests {
         let whole = [init(1000), picture(0, 2000, b"jpeg")].concat();
         for end in 0..whole.len() {
             let mut written = Cursor::new(&whole[..end]);
-            let _ =
-                Pictures::from_ffmpeg(std::slice::from_mut(&mut written), &mut vec![], 2_000_000);
+            let _ = IFrameTrack::from_ffmpeg(
+                std::slice::from_mut(&mut written),
+                &mut vec![],
+                2_000_000,
+            );
         }
     }
 }

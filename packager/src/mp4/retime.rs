@@ -6,19 +6,19 @@ use std::ops::Range;
 use super::BoxError;
 
 /// Adds to when each fragment is shown (`tfdt` §8.8.12, `sidx` §8.16.3) and to its number (`mfhd` §8.8.5).
-pub(crate) fn shift(bytes: &mut [u8], ticks: u64, fragments: u64) -> Result<(), BoxError> {
-    for Found { kind, body } in children(bytes, 0..bytes.len())? {
+pub(crate) fn retime(bytes: &mut [u8], ticks: u64, fragments: u64) -> Result<(), BoxError> {
+    for BoxRange { kind, body } in children(bytes, 0..bytes.len())? {
         match &kind {
             b"sidx" => {
                 // The version and flags, the reference's id and the timescale come before.
                 add(bytes, &body, 12, ticks)?;
             }
             b"moof" => {
-                for Found { kind, body } in children(bytes, body)? {
+                for BoxRange { kind, body } in children(bytes, body)? {
                     match &kind {
                         b"mfhd" => add_u32(bytes, body.start + 4, fragments)?,
                         b"traf" => {
-                            for Found { kind, body } in children(bytes, body)? {
+                            for BoxRange { kind, body } in children(bytes, body)? {
                                 if &kind == b"tfdt" {
                                     add(bytes, &body, 4, ticks)?;
                                 }
@@ -57,13 +57,13 @@ fn add_u32(bytes: &mut [u8], at: usize, more: u64) -> Result<(), BoxError> {
 }
 
 /// A box, and where its body is.
-struct Found {
+struct BoxRange {
     kind: [u8; 4],
     body: Range<usize>,
 }
 
 /// The boxes in a range.
-fn children(bytes: &[u8], within: Range<usize>) -> Result<Vec<Found>, BoxError> {
+fn children(bytes: &[u8], within: Range<usize>) -> Result<Vec<BoxRange>, BoxError> {
     let mut found = vec![];
     let mut at = within.start;
     while at < within.end {
@@ -84,7 +84,7 @@ fn children(bytes: &[u8], within: Range<usize>) -> Result<Vec<Found>, BoxError> 
         if size < header {
             return Err(cut_short());
         }
-        found.push(Found {
+        found.push(BoxRange {
             kind,
             body: at + header..end,
         });
@@ -125,7 +125,7 @@ mod tests {
         // mp4-atom writes times of 32 bits where they fit, and ffmpeg those of 64.
         for (start, ticks) in [(0, 7), (1 << 33, 1 << 40)] {
             let mut bytes = whole(start);
-            shift(&mut bytes, ticks, 41).expect("it is moved");
+            retime(&mut bytes, ticks, 41).expect("it is moved");
             let moved = start + ticks;
             let mut kinds = vec![];
             for (header, mut body) in boxes(&bytes).expect("boxes") {
@@ -154,11 +154,11 @@ mod tests {
     fn what_is_cut_short_or_would_overflow_is_an_error_and_never_a_panic() {
         let whole = [sidx(0), segment(0, &[40])].concat();
         for end in 0..whole.len() {
-            let _ = shift(&mut whole[..end].to_vec(), 1, 1);
+            let _ = retime(&mut whole[..end].to_vec(), 1, 1);
         }
-        assert!(shift(&mut whole.clone(), 0, u64::from(u32::MAX)).is_err());
+        assert!(retime(&mut whole.clone(), 0, u64::from(u32::MAX)).is_err());
         for bytes in [&b"\0\0\0\x04moof"[..], b"\xff\xff\xff\xffmoof", b"\0\0"] {
-            assert!(shift(&mut bytes.to_vec(), 1, 1).is_err(), "{bytes:?}");
+            assert!(retime(&mut bytes.to_vec(), 1, 1).is_err(), "{bytes:?}");
         }
     }
 }

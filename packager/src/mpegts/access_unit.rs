@@ -12,7 +12,7 @@ const START_CODE: [u8; 4] = [0, 0, 0, 1];
 const DELIMITER: [u8; 2] = [9, 0xf0];
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Unit {
+pub(crate) struct AccessUnit {
     /// Ticks of 90 kHz.
     pub(crate) pts: u64,
     pub(crate) dts: u64,
@@ -21,7 +21,7 @@ pub(crate) struct Unit {
     pub(crate) data: Vec<u8>,
 }
 
-impl Unit {
+impl AccessUnit {
     /// `reordering` is by how many ticks of the track pictures are decoded before they are shown.
     pub(crate) fn new(
         sample: &Sample<'_>,
@@ -53,13 +53,13 @@ impl Unit {
 
 /// What MP4 says once and a transport stream with every unit.
 #[derive(Debug, Clone)]
-pub(crate) enum Kind {
+pub(crate) enum SampleKind {
     H264(Box<Avcc>),
     /// The header of a frame without data.
     Aac([u8; 7]),
 }
 
-impl Kind {
+impl SampleKind {
     /// From a Media Initialization Section.
     pub(crate) fn of(init: &[u8]) -> Result<Self, BoxError> {
         let moov = moov(init)?;
@@ -150,9 +150,9 @@ mod tests {
 
     use super::*;
 
-    fn avc() -> Kind {
+    fn avc() -> SampleKind {
         let sps = [0x67, 0x64, 0, 0x1e];
-        Kind::H264(Box::new(Avcc::new(&sps, &[0x68]).expect("parameter sets")))
+        SampleKind::H264(Box::new(Avcc::new(&sps, &[0x68]).expect("parameter sets")))
     }
 
     #[test]
@@ -181,7 +181,7 @@ mod tests {
     #[test]
     fn a_frame_of_sound_says_how_long_it_is() {
         // AAC-LC, 48 kHz, stereo.
-        let kind = Kind::Aac([0xff, 0xf1, 0x4c, 0x80, 0, 0x1f, 0xfc]);
+        let kind = SampleKind::Aac([0xff, 0xf1, 0x4c, 0x80, 0, 0x1f, 0xfc]);
         let (_, data) = kind.unwrapped(&[0xaa; 300]).expect("a unit");
         assert_eq!(data[..7], [0xff, 0xf1, 0x4c, 0x80, 0x26, 0x7f, 0xfc]);
         assert_eq!(data.len(), 307);
@@ -219,7 +219,7 @@ mod tests {
                 (7_776_900_000, 7_776_900_000),
             ),
         ] {
-            let unit = Unit::new(&sample, &init, reordering, (true, vec![]));
+            let unit = AccessUnit::new(&sample, &init, reordering, (true, vec![]));
             assert_eq!((unit.pts, unit.dts), expected);
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::access_unit::Unit;
+use super::access_unit::AccessUnit;
 
 /// Stream types (Table 2-34).
 pub(crate) const AAC: u8 = 0x0f;
@@ -61,7 +61,7 @@ impl Writer {
         self.packets(pid, &[], &section);
     }
 
-    pub(crate) fn picture(&mut self, pid: u16, unit: &Unit, clock: Option<u64>) {
+    pub(crate) fn picture(&mut self, pid: u16, unit: &AccessUnit, clock: Option<u64>) {
         let mut adaptation = vec![];
         if unit.is_key || clock.is_some() {
             // Random access, and whether there is a clock (§2.4.3.4).
@@ -75,7 +75,7 @@ impl Writer {
     }
 
     /// Frames of sound in one PES packet.
-    pub(crate) fn voice(&mut self, pid: u16, frames: &[Unit], clock: Option<u64>) {
+    pub(crate) fn voice(&mut self, pid: u16, frames: &[AccessUnit], clock: Option<u64>) {
         let Some(first) = frames.first() else { return };
         let mut adaptation = vec![];
         if let Some(clock) = clock {
@@ -201,8 +201,8 @@ fn crc(bytes: &[u8]) -> u32 {
 mod tests {
     use super::*;
 
-    fn unit(length: usize) -> Unit {
-        Unit {
+    fn unit(length: usize) -> AccessUnit {
+        AccessUnit {
             pts: (1 << 33) - 1,
             dts: 90_000,
             is_key: true,

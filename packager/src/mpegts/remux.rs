@@ -7,11 +7,11 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
-use super::access_unit::{Kind, Unit};
+use super::access_unit::{AccessUnit, SampleKind};
 use super::muxer::Writer;
 use crate::encode::rendition::{Rendition, object};
 use crate::manifest::container::Container;
-use crate::manifest::hls::{Picture, Segment, segment_name};
+use crate::manifest::hls::{IFrame, Segment, segment_name};
 use crate::mp4::Init;
 use crate::progress::Step;
 
@@ -28,12 +28,12 @@ const CLOCK: u64 = 9_000;
 
 /// Renditions as they are on disk then.
 #[derive(Debug)]
-pub(crate) struct Streams {
+pub(crate) struct TsRenditions {
     pub(crate) video: Vec<Rendition>,
     /// The first has no segments of its own where it plays in those of the pictures.
     pub(crate) audio: Vec<Rendition>,
     /// The first picture of each segment of the smallest rung: where it is in its segment.
-    pub(crate) pictures: Vec<Picture>,
+    pub(crate) pictures: Vec<IFrame>,
 }
 
 /// Wraps all Renditions in the revision's folder, beside what they are made of. With pictures, the first sound
@@ -44,9 +44,9 @@ pub(crate) async fn wrap(
     audio: Vec<Rendition>,
     is_alone: bool,
     step: &Step,
-) -> Result<Streams> {
+) -> Result<TsRenditions> {
     let cannot = |rendition: &Rendition| format!("cannot wrap `{}`", rendition.folder);
-    let mut streams = Streams {
+    let mut streams = TsRenditions {
         video: vec![],
         audio: vec![],
         pictures: vec![],
@@ -76,12 +76,12 @@ async fn picture(
     rendition: &Rendition,
     sound: Option<&Rendition>,
     step: &Step,
-) -> Result<(Rendition, Vec<Picture>)> {
-    let source = Source::open(revision, rendition)?;
+) -> Result<(Rendition, Vec<IFrame>)> {
+    let source = SegmentReader::open(revision, rendition)?;
     let mut voices = sound
-        .map(|sound| Voices::open(revision, sound))
+        .map(|sound| AudioReader::open(revision, sound))
         .transpose()?;
-    let mut muxer = Muxer::new(true, sound.is_some());
+    let mut muxer = SegmentMuxer::new(true, sound.is_some());
     let (mut made, mut pictures, mut micros) = (rendition.emptied(), vec![], 0);
     for (at, segment) in rendition.segments.iter().enumerate() {
         micros += segment.micros;
@@ -98,7 +98,7 @@ async fn picture(
         let (bytes, first) = muxer.segment(&source.units(at)?, &voices);
         keep(revision, &mut made, segment.micros, &bytes)?;
         step.add(bytes.len() as u64);
-        pictures.push(Picture {
+        pictures.push(IFrame {
             segment: Segment {
                 micros: segment.micros,
                 bytes: first as u64,
@@ -111,8 +111,8 @@ async fn picture(
 }
 
 async fn sound(revision: &Path, rendition: &Rendition, step: &Step) -> Result<Rendition> {
-    let source = Source::open(revision, rendition)?;
-    let mut muxer = Muxer::new(false, true);
+    let source = SegmentReader::open(revision, rendition)?;
+    let mut muxer = SegmentMuxer::new(false, true);
     let mut made = rendition.emptied();
     for (at, segment) in rendition.segments.iter().enumerate() {
         let (bytes, _) = muxer.segment(&[], &source.units(at)?);
@@ -137,14 +137,14 @@ fn keep(revision: &Path, made: &mut Rendition, micros: u64, bytes: &[u8]) -> Res
 }
 
 /// The CMAF segments of a Rendition.
-struct Source<'a> {
+struct SegmentReader<'a> {
     revision: &'a Path,
     rendition: &'a Rendition,
     init: Init,
-    kind: Kind,
+    kind: SampleKind,
 }
 
-impl<'a> Source<'a> {
+impl<'a> SegmentReader<'a> {
     fn open(revision: &'a Path, rendition: &'a Rendition) -> Result<Self> {
         let name = format!("{}/init.mp4", rendition.folder);
         let reading = || format!("cannot read `{name}`");
@@ -153,39 +153,41 @@ impl<'a> Source<'a> {
             revision,
             rendition,
             init: Init::parse(&bytes).with_context(reading)?,
-            kind: Kind::of(&bytes).with_context(reading)?,
+            kind: SampleKind::of(&bytes).with_context(reading)?,
         })
     }
 
-    fn units(&self, at: usize) -> Result<Vec<Unit>> {
+    fn units(&self, at: usize) -> Result<Vec<AccessUnit>> {
         let name = format!("{}/{}", self.rendition.folder, segment_name(at));
         let reading = || format!("cannot read `{name}`");
         let bytes = fs::read(self.revision.join(&name)).with_context(reading)?;
         let samples = self.init.samples(&bytes).with_context(reading)?;
         let units = samples.iter().map(|sample| {
             let data = self.kind.unwrapped(sample.data)?;
-            Ok(Unit::new(
+            Ok(AccessUnit::new(
                 sample,
                 &self.init,
                 self.rendition.reordering,
                 data,
             ))
         });
-        units.collect::<Result<Vec<Unit>>>().with_context(reading)
+        units
+            .collect::<Result<Vec<AccessUnit>>>()
+            .with_context(reading)
     }
 }
 
 /// The sound that plays beside pictures, as far as they have come.
-struct Voices<'a> {
-    source: Source<'a>,
+struct AudioReader<'a> {
+    source: SegmentReader<'a>,
     next: usize,
-    read: VecDeque<Unit>,
+    read: VecDeque<AccessUnit>,
 }
 
-impl<'a> Voices<'a> {
+impl<'a> AudioReader<'a> {
     fn open(revision: &'a Path, rendition: &'a Rendition) -> Result<Self> {
         Ok(Self {
-            source: Source::open(revision, rendition)?,
+            source: SegmentReader::open(revision, rendition)?,
             next: 0,
             read: VecDeque::new(),
         })
@@ -193,7 +195,7 @@ impl<'a> Voices<'a> {
 
     /// What is heard before `end` and has not been given yet. Priming, which an edit list would cut off, is left out: as the
     /// first of its segment it would be where time begins, and hls.js and Shaka Player jumped from there to the first picture.
-    fn until(&mut self, end: u64) -> Result<Vec<Unit>> {
+    fn until(&mut self, end: u64) -> Result<Vec<AccessUnit>> {
         while self.next < self.source.rendition.segments.len()
             && self.read.back().is_none_or(|last| last.pts < end)
         {
@@ -208,14 +210,14 @@ impl<'a> Voices<'a> {
 }
 
 /// Segments of one Rendition, whose counters go on from one to the next (RFC 8216bis §3).
-struct Muxer {
+struct SegmentMuxer {
     writer: Writer,
     streams: Vec<(u8, u16)>,
     /// When the last clock was.
     clock: Option<u64>,
 }
 
-impl Muxer {
+impl SegmentMuxer {
     fn new(has_video: bool, has_audio: bool) -> Self {
         let video = has_video.then_some((super::muxer::H264, VIDEO));
         let audio = has_audio.then_some((super::muxer::AAC, AUDIO));
@@ -227,7 +229,7 @@ impl Muxer {
     }
 
     /// A Media Segment, and how many of its bytes a player needs for its first picture.
-    fn segment(&mut self, pictures: &[Unit], voices: &[Unit]) -> (Vec<u8>, usize) {
+    fn segment(&mut self, pictures: &[AccessUnit], voices: &[AccessUnit]) -> (Vec<u8>, usize) {
         self.writer.tables(&self.streams);
         let mut voices = voices.chunks(FRAMES).peekable();
         let mut first = 0;
@@ -253,7 +255,7 @@ impl Muxer {
         (self.writer.take(), first)
     }
 
-    fn voice(&mut self, frames: &[Unit]) {
+    fn voice(&mut self, frames: &[AccessUnit]) {
         let clock = self.clock.filter(|_| self.streams.len() == 1);
         self.writer.voice(AUDIO, frames, clock);
     }
@@ -278,9 +280,9 @@ mod tests {
     use crate::check::transport::testing::{picture, voice};
 
     /// Pictures that are this many ticks apart from `start` on, the first a keyframe.
-    fn pictures(start: u64, apart: u64, count: u64) -> Vec<Unit> {
+    fn pictures(start: u64, apart: u64, count: u64) -> Vec<AccessUnit> {
         (0..count)
-            .map(|at| Unit {
+            .map(|at| AccessUnit {
                 pts: start + at * apart + 6_000,
                 dts: start + at * apart,
                 is_key: at == 0,
@@ -289,9 +291,9 @@ mod tests {
             .collect()
     }
 
-    fn voices(start: u64, count: u64) -> Vec<Unit> {
+    fn voices(start: u64, count: u64) -> Vec<AccessUnit> {
         (0..count)
-            .map(|at| Unit {
+            .map(|at| AccessUnit {
                 pts: start + at * 1_920,
                 dts: start + at * 1_920,
                 is_key: true,
@@ -306,7 +308,7 @@ mod tests {
 
     #[test]
     fn segments_read_as_what_was_put_into_them_and_counters_go_on() {
-        let mut muxer = Muxer::new(true, true);
+        let mut muxer = SegmentMuxer::new(true, true);
         let (one, first) = muxer.segment(&pictures(894_000, 3_000, 30), &voices(898_080, 47));
         let (two, _) = muxer.segment(&pictures(984_000, 3_000, 30), &voices(988_320, 47));
         let (found, next) = (read(&one), read(&two));
@@ -335,7 +337,7 @@ mod tests {
             (pictures(900_000, 3_600, 100), voices(900_000, 187), 3),
             (vec![], voices(900_000, 187), 3),
         ] {
-            let mut muxer = Muxer::new(!video.is_empty(), !voices.is_empty());
+            let mut muxer = SegmentMuxer::new(!video.is_empty(), !voices.is_empty());
             let (bytes, _) = muxer.segment(&video, &voices);
             let clocks: Vec<u64> = bytes.chunks(188).filter_map(clock).collect();
             let lasts = clocks.last().expect("a clock") - clocks[0];

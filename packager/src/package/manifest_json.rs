@@ -101,7 +101,7 @@ pub(crate) struct RenditionFacts {
     pub(crate) folder: String,
     pub(crate) codec: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) picture: Option<Picture>,
+    pub(crate) picture: Option<VideoFacts>,
     pub(crate) duration: f64,
     pub(crate) segments: usize,
     pub(crate) bytes: u64,
@@ -111,7 +111,7 @@ pub(crate) struct RenditionFacts {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Picture {
+pub(crate) struct VideoFacts {
     pub(crate) width: u32,
     pub(crate) height: u32,
     pub(crate) frame_rate: Rate,

@@ -6,31 +6,31 @@ use anyhow::Result;
 
 use super::manifest_json::Object;
 use crate::encode::ladder::Rung;
-use crate::encode::plan::PicturePlan;
+use crate::encode::plan::VideoPlan;
 use crate::encode::rendition::Rendition;
 use crate::manifest::hls::{self, Segment};
 use crate::manifest::presentation::{IFrames, Track};
-use crate::mp4::iframe_track::{self, Pictures};
+use crate::mp4::iframe_track::{self, IFrameTrack};
 use crate::mpegts::remux;
-use crate::progress::{Progress, Unit};
+use crate::progress::{Progress, StepUnit};
 
-pub(crate) struct Measured {
+pub(crate) struct Measurements {
     /// As the plan has them, largest first.
     pub(crate) video: Vec<Rendition>,
     pub(crate) audio: Vec<Rendition>,
-    pub(crate) pictures: Option<Shown>,
+    pub(crate) pictures: Option<IFrameSource>,
 }
 
 /// The pictures to look through the lecture by.
-pub(crate) enum Shown {
+pub(crate) enum IFrameSource {
     /// In a file of their own, with its path from the revision's folder.
-    File(Box<Pictures>, Object),
+    File(Box<IFrameTrack>, Object),
     /// The first of each transport stream of the smallest rung.
-    First(Vec<hls::Picture>),
+    First(Vec<hls::IFrame>),
 }
 
-impl Shown {
-    fn pictures(&self) -> &[hls::Picture] {
+impl IFrameSource {
+    fn pictures(&self) -> &[hls::IFrame] {
         match self {
             Self::File(file, _) => &file.pictures,
             Self::First(pictures) => pictures,
@@ -40,12 +40,12 @@ impl Shown {
     pub(crate) fn playlist(&self) -> Vec<u8> {
         match self {
             Self::File(file, _) => hls::iframes(iframe_track::FILE, &file.map, &file.pictures),
-            Self::First(pictures) => hls::first_pictures(pictures),
+            Self::First(pictures) => hls::first_iframes(pictures),
         }
     }
 }
 
-impl Measured {
+impl Measurements {
     /// Everything that plays as transport streams. What they are made of stays, for another try, until the package has its
     /// final name.
     pub(crate) async fn wrapped(
@@ -60,11 +60,11 @@ impl Measured {
         };
         let Self { video, audio, .. } = self;
         let total = video.iter().chain(&audio).map(bytes).sum();
-        let step = progress.step("wrapping", Unit::Bytes, total);
+        let step = progress.step("wrapping", StepUnit::Bytes, total);
         let streams = remux::wrap(revision, video, audio, is_sound_alone, &step).await?;
         step.finish();
         Ok(Self {
-            pictures: (!streams.video.is_empty()).then_some(Shown::First(streams.pictures)),
+            pictures: (!streams.video.is_empty()).then_some(IFrameSource::First(streams.pictures)),
             video: streams.video,
             audio: streams.audio,
         })
@@ -73,13 +73,15 @@ impl Measured {
     /// The I-frame playlist, from the revision's folder: beside the segments that it is about.
     pub(crate) fn pictures_playlist(&self) -> String {
         match (&self.pictures, self.video.last()) {
-            (Some(Shown::First(_)), Some(smallest)) => format!("{}/iframes.m3u8", smallest.folder),
+            (Some(IFrameSource::First(_)), Some(smallest)) => {
+                format!("{}/iframes.m3u8", smallest.folder)
+            }
             _ => format!("{}/playlist.m3u8", iframe_track::FOLDER),
         }
     }
 
     /// The pictures to look through the lecture by, as players are told of them.
-    pub(crate) fn listed(&self, plan: &PicturePlan, shown: &Shown, prefix: &str) -> IFrames {
+    pub(crate) fn listed(&self, plan: &VideoPlan, shown: &IFrameSource, prefix: &str) -> IFrames {
         let segments: Vec<Segment> = (shown.pictures().iter())
             .map(|picture| picture.segment)
             .collect();
@@ -96,13 +98,13 @@ impl Measured {
         };
         let (mut rung, mut map, mut index) = (plan.pictures(), 0..0, 0..0);
         match shown {
-            Shown::File(file, _) => {
+            IFrameSource::File(file, _) => {
                 track.codec.clone_from(&file.init.codec);
                 track.timescale = file.init.timescale;
                 track.ticks.clone_from(&file.ticks);
                 (map, index) = (file.map.clone(), file.index.clone());
             }
-            Shown::First(_) => {
+            IFrameSource::First(_) => {
                 let smallest = self.video.last().zip(plan.rungs.last());
                 if let Some((rendition, smallest)) = smallest {
                     track.codec.clone_from(&rendition.codec);

@@ -15,32 +15,32 @@ use anyhow::{Context as _, Result};
 
 use crate::check;
 use crate::command::args::{EncodeArgs, PackageArgs};
-use crate::encode::argv::CHANNELS;
-use crate::encode::chunk::{self, Piece};
+use crate::encode::argv::AUDIO_CHANNELS;
+use crate::encode::chunk::{self, Chunk};
 use crate::encode::completeness::{self, seconds};
 use crate::encode::ladder::{Codec, Rung, frame_rate};
-use crate::encode::plan::{Plan, Settings};
-use crate::encode::rendition::{Rendition, measure_and_fold, object, pictures};
-use crate::encode::task::Part;
-use crate::encode::{Encoding, Unfit};
-use crate::extras::{self, Extras, Ladder, Made};
-use crate::input::Fetched;
-use crate::instant::Stopgap;
+use crate::encode::plan::{EncodePlan, Settings};
+use crate::encode::rendition::{Rendition, measure, object, pictures};
+use crate::encode::task::EncodeTask;
+use crate::encode::{ChunkMismatch, Encoding};
+use crate::extras::{self, EncodedLadder, Extras, ExtrasOutput};
+use crate::input::FetchedInput;
+use crate::instant::Provisional;
 use crate::limits::Limits;
 use crate::manifest::container::{Container, ContainerError};
 use crate::manifest::dash;
 use crate::manifest::hls::{self, shown_rate};
 use crate::manifest::presentation::{AudioTrack, Presentation, Track, VideoTrack};
-use crate::progress::{Progress, Unit};
+use crate::progress::{Progress, StepUnit};
 use crate::redact::redacted;
-use crate::source::seek_points::{is_seekable, landings};
+use crate::source::seek_points::{is_seekable, keyframes_before};
 use crate::source::{Pace, Source, Video, probe};
-use crate::workdir::Partial;
+use crate::workdir::WorkDir;
 use manifest_json::{
-    MPD, MULTIVARIANT, Object, Package, Picture, RenditionFacts, RootFile, SourceFacts, Tools,
+    MPD, MULTIVARIANT, Object, Package, RenditionFacts, RootFile, SourceFacts, Tools, VideoFacts,
 };
-use measurements::{Measured, Shown};
-use output::{Found, OutputError};
+use measurements::{IFrameSource, Measurements};
+use output::{FolderContents, OutputError};
 use revision::{ffmpeg_version, hash_file, revision};
 
 /// Parts of which what ffmpeg said is repeated in an error.
@@ -54,7 +54,7 @@ pub(crate) async fn run(args: PackageArgs) -> Result<()> {
         .with_context(|| format!("cannot use `{}` as a folder", args.output.display()))?;
     let beside = folder.parent().unwrap_or(&folder);
     let limits = args.limits.asked_for();
-    let input = Fetched::of(
+    let input = FetchedInput::of(
         &args.input,
         &args.hls,
         &args.reach,
@@ -80,19 +80,19 @@ async fn package(
     limits: &Limits,
     progress: Progress,
 ) -> Result<()> {
-    let job = limits.within(Job::prepare(input, &args.encode, limits, progress));
+    let job = limits.within(PackageJob::prepare(input, &args.encode, limits, progress));
     let mut job = job.await?;
     let master = args.output.join(MULTIVARIANT);
-    let mut found = Found::Nothing;
+    let mut found = FolderContents::Nothing;
     for revision in job.revisions() {
         found = output::inspect(folder, &revision)
             .with_context(|| format!("cannot look into `{}`", args.output.display()))?;
-        if matches!(found, Found::Same(_)) {
+        if matches!(found, FolderContents::Same(_)) {
             break;
         }
     }
     match found {
-        Found::Same(package) => {
+        FolderContents::Same(package) => {
             progress.note(format_args!(
                 "already packaged: `{}` holds revision {}",
                 args.output.display(),
@@ -101,14 +101,14 @@ async fn package(
             progress.result(master.display(), &package.renditions);
             return Ok(());
         }
-        Found::SomethingElse if !args.force => {
+        FolderContents::SomethingElse if !args.force => {
             return Err(OutputError::Exists(args.output.clone()).into());
         }
-        Found::SomethingElse | Found::Nothing => {}
+        FolderContents::SomethingElse | FolderContents::Nothing => {}
     }
     let writing = || format!("cannot write into `{}`", args.output.display());
     let package = loop {
-        let partial = Partial::beside(folder, &job.revision, progress).with_context(writing)?;
+        let partial = WorkDir::beside(folder, &job.revision, progress).with_context(writing)?;
         match limits.within(job.make(&partial, progress)).await {
             Ok(package) => {
                 partial
@@ -138,9 +138,9 @@ async fn package(
 
 /// A source with a plan, and the name of what will come of it.
 #[derive(Debug, Clone)]
-pub(crate) struct Job {
+pub(crate) struct PackageJob {
     pub(crate) revision: String,
-    pub(crate) plan: Plan,
+    pub(crate) plan: EncodePlan,
     pub(crate) input: PathBuf,
     pub(crate) source: SourceFacts,
     extras: Extras,
@@ -148,7 +148,7 @@ pub(crate) struct Job {
     workers: usize,
 }
 
-impl Job {
+impl PackageJob {
     pub(crate) async fn prepare(
         input: &Path,
         args: &EncodeArgs,
@@ -173,11 +173,11 @@ impl Job {
         let extras = Extras::prepare(input, &media, args, progress)
             .await
             .with_context(cannot)?;
-        let step = progress.step("reading", Unit::Bytes, bytes);
+        let step = progress.step("reading", StepUnit::Bytes, bytes);
         let sha256 = hash_file(input, &step).await.with_context(cannot)?;
         step.finish();
-        let mut plan = Plan::new(&media, args);
-        cut(&mut plan, input, &media).await;
+        let mut plan = EncodePlan::new(&media, args);
+        plan_chunks(&mut plan, input, &media).await;
         Ok(Self {
             revision: revision(&sha256, &ffmpeg, &plan, extras.recipe()),
             plan,
@@ -200,7 +200,7 @@ impl Job {
     }
 
     /// Some of the rungs are to be had before the others. The bytes are the same, and so is the name.
-    pub(crate) fn hasten(&mut self, stopgap: &Stopgap) {
+    pub(crate) fn hasten(&mut self, stopgap: &Provisional) {
         // Transport streams are made when all else is.
         if self.plan.settings.container == Container::Cmaf
             && let Some(picture) = &mut self.plan.picture
@@ -211,7 +211,7 @@ impl Job {
 
     /// The same in one piece, where it was to be in several and these do not fit.
     pub(crate) fn as_a_whole(&self, error: &anyhow::Error, progress: Progress) -> Option<Self> {
-        error.downcast_ref::<Unfit>()?;
+        error.downcast_ref::<ChunkMismatch>()?;
         let whole = self.whole()?;
         progress.note(format_args!("{error:#}; it is encoded as a whole"));
         Some(whole)
@@ -220,16 +220,16 @@ impl Job {
     fn whole(&self) -> Option<Self> {
         let mut job = self.clone();
         let picture = job.plan.picture.as_mut()?;
-        if picture.pieces == [Piece::WHOLE] {
+        if picture.pieces == [Chunk::WHOLE] {
             return None;
         }
-        picture.pieces = vec![Piece::WHOLE];
+        picture.pieces = vec![Chunk::WHOLE];
         let sha256 = &job.source.sha256;
         job.revision = revision(sha256, &job.ffmpeg, &job.plan, job.extras.recipe());
         Some(job)
     }
 
-    async fn make(&self, partial: &Partial, progress: Progress) -> Result<Package> {
+    async fn make(&self, partial: &WorkDir, progress: Progress) -> Result<Package> {
         let said = self.encode(partial, progress, |_| {}).await?;
         self.finish(partial, &said, progress).await
     }
@@ -237,7 +237,7 @@ impl Job {
     /// Runs ffmpeg, and tells of each rung that is all there; returns what it complained about.
     pub(crate) async fn encode(
         &self,
-        partial: &Partial,
+        partial: &WorkDir,
         progress: Progress,
         on_rung: impl Fn(&Rung),
     ) -> Result<String> {
@@ -264,7 +264,7 @@ impl Job {
     /// Verifies what was encoded, and writes everything else that a package has.
     pub(crate) async fn finish(
         &self,
-        partial: &Partial,
+        partial: &WorkDir,
         said: &str,
         progress: Progress,
     ) -> Result<Package> {
@@ -304,7 +304,7 @@ impl Job {
     }
 
     /// The ladder for what is made of it: its pictures in H.264, which everything plays.
-    fn ladder<'a>(&self, measured: &'a Measured) -> Ladder<'a> {
+    fn ladder<'a>(&self, measured: &'a Measurements) -> EncodedLadder<'a> {
         let rungs = self.plan.picture.iter().flat_map(|picture| &picture.rungs);
         let micros = |rendition: &Rendition| -> u64 {
             let segments = rendition.segments.iter();
@@ -312,11 +312,11 @@ impl Job {
         };
         let picture = measured.video.first().map_or(0, micros);
         let sound = measured.audio.first();
-        Ladder {
+        EncodedLadder {
             video: rungs
                 .zip(&measured.video)
                 .filter(|(rung, _)| rung.codec == Codec::H264)
-                .map(|(rung, rendition)| extras::Picture {
+                .map(|(rung, rendition)| extras::LadderRung {
                     folder: &rendition.folder,
                     width: rung.width,
                     height: rung.height,
@@ -341,15 +341,15 @@ impl Job {
         name.to_string_lossy().into_owned()
     }
 
-    async fn measure(&self, partial: &Partial, said: &str) -> Result<Measured> {
+    async fn measure(&self, partial: &WorkDir, said: &str) -> Result<Measurements> {
         let folder = partial.revision_folder();
         let mut video = vec![];
         for name in self.plan.video_folders() {
-            video.push(measure_and_fold(&folder, name, said).await?);
+            video.push(measure(&folder, name, said).await?);
         }
         let mut audio = vec![];
         for name in self.plan.audio_folders() {
-            audio.push(measure_and_fold(&folder, name, said).await?);
+            audio.push(measure(&folder, name, said).await?);
         }
         let encoded = |(rendition, expected)| Rendition::encoded(rendition, expected);
         let (shown, heard) = self.plan.expected();
@@ -367,11 +367,11 @@ impl Job {
                 let stills = self.stills(partial);
                 let (pictures, file) =
                     pictures(plan, &folder, &stills, &video.segments, said).await?;
-                Some(Shown::File(Box::new(pictures), file))
+                Some(IFrameSource::File(Box::new(pictures), file))
             }
             _ => None,
         };
-        Ok(Measured {
+        Ok(Measurements {
             video,
             audio,
             pictures,
@@ -379,17 +379,22 @@ impl Job {
     }
 
     /// What was written of the pictures to look through, piece by piece.
-    fn stills(&self, partial: &Partial) -> Vec<PathBuf> {
+    fn stills(&self, partial: &WorkDir) -> Vec<PathBuf> {
         let parts = self.plan.parts().into_iter();
         let files = parts.filter_map(|part| match &part {
-            Part::Picture(_, cut) if cut.has_stills => Some(partial.own_file(&part.name())),
+            EncodeTask::Picture(_, cut) if cut.has_stills => Some(partial.own_file(&part.name())),
             _ => None,
         });
         // A last piece that turned out to be empty has none.
         files.filter(|file| file.exists()).collect()
     }
 
-    fn describe(&self, partial: &Partial, measured: &Measured, made: Made) -> Result<Package> {
+    fn describe(
+        &self,
+        partial: &WorkDir,
+        measured: &Measurements,
+        made: ExtrasOutput,
+    ) -> Result<Package> {
         let (root, folder) = (partial.root(), partial.revision_folder());
         let container = self.plan.settings.container;
         // Sound that plays in the pictures' segments alone has none of its own.
@@ -415,7 +420,7 @@ impl Job {
             let (name, playlist) = (measured.pictures_playlist(), shown.playlist());
             fs::write(folder.join(&name), &playlist)?;
             playlist_objects.push(object(format!("{prefix}/{name}"), &playlist));
-            if let Shown::File(_, file) = shown {
+            if let IFrameSource::File(_, file) = shown {
                 objects.push(Object {
                     path: format!("{prefix}/{}", file.path),
                     ..file.clone()
@@ -473,7 +478,7 @@ impl Job {
         let picture = self.plan.picture.as_ref().and_then(|picture| {
             let mut rungs = picture.rungs.iter();
             let rung = rungs.find(|rung| rung.name() == rendition.folder)?;
-            Some(Picture {
+            Some(VideoFacts {
                 width: rung.width,
                 height: rung.height,
                 frame_rate: picture.frame_rate,
@@ -492,7 +497,7 @@ impl Job {
     }
 
     /// What players are told of.
-    fn presentation(&self, measured: &Measured, target: u64, prefix: &str) -> Presentation {
+    fn presentation(&self, measured: &Measurements, target: u64, prefix: &str) -> Presentation {
         let Settings {
             container,
             audio_only_variant,
@@ -527,7 +532,7 @@ impl Job {
                     track,
                     language: sound.audio.language.clone(),
                     title: sound.audio.title.clone(),
-                    channels: CHANNELS,
+                    channels: AUDIO_CHANNELS,
                     is_muxed: container == Container::Ts && at == 0 && !measured.video.is_empty(),
                 }),
                 (None, None) => {}
@@ -555,7 +560,7 @@ fn keep_pace(video: &mut Video, pace: Pace, progress: Progress) {
 }
 
 /// Cuts the picture into pieces, where its source can be decoded from the middle on.
-pub(crate) async fn cut(plan: &mut Plan, input: &Path, source: &Source) {
+pub(crate) async fn plan_chunks(plan: &mut EncodePlan, input: &Path, source: &Source) {
     let Some(picture) = &plan.picture else {
         return;
     };
@@ -565,10 +570,10 @@ pub(crate) async fn cut(plan: &mut Plan, input: &Path, source: &Source) {
     let grid = plan.grid(picture);
     let targets: Vec<f64> = chunk::starts(lasts, grid)
         .into_iter()
-        .filter_map(|first| Piece { first, end: None }.target(grid))
+        .filter_map(|first| Chunk { first, end: None }.target(grid))
         .collect();
-    let landings = landings(input, source, picture.video.index, &targets).await;
-    let found = chunk::pieces(lasts, grid, &landings);
+    let landings = keyframes_before(input, source, picture.video.index, &targets).await;
+    let found = chunk::chunks(lasts, grid, &landings);
     if let Some(picture) = &mut plan.picture {
         picture.pieces = found;
     }

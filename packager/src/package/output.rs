@@ -34,29 +34,31 @@ impl OutputError {
 
 /// What a folder holds, as far as a revision is concerned.
 #[derive(Debug)]
-pub(crate) enum Found {
+pub(crate) enum FolderContents {
     Nothing,
     /// This very package, complete.
     Same(Box<Package>),
     SomethingElse,
 }
 
-pub(crate) fn inspect(folder: &Path, revision: &str) -> std::io::Result<Found> {
+pub(crate) fn inspect(folder: &Path, revision: &str) -> std::io::Result<FolderContents> {
     match fs::read_dir(folder) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Found::Nothing),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return Ok(FolderContents::Nothing);
+        }
         Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => {
-            return Ok(Found::SomethingElse);
+            return Ok(FolderContents::SomethingElse);
         }
         Err(error) => return Err(error),
         Ok(mut entries) => {
             if entries.next().is_none() {
-                return Ok(Found::Nothing);
+                return Ok(FolderContents::Nothing);
             }
         }
     }
     Ok(match read(folder, revision) {
-        Some(package) if is_complete(folder, &package) => Found::Same(Box::new(package)),
-        _ => Found::SomethingElse,
+        Some(package) if is_complete(folder, &package) => FolderContents::Same(Box::new(package)),
+        _ => FolderContents::SomethingElse,
     })
 }
 
@@ -90,9 +92,9 @@ pub(crate) fn full_disk(folder: &Path) -> Option<std::io::Error> {
 
 /// A folder that is removed: at the end, on an error, on a signal.
 #[derive(Debug)]
-pub(crate) struct Scratch(PathBuf);
+pub(crate) struct ScratchDir(PathBuf);
 
-impl Scratch {
+impl ScratchDir {
     /// A sibling of a file, so that what is made in it can be renamed to that.
     pub(crate) fn beside(file: &Path) -> std::io::Result<Self> {
         let mut name = file.file_name().unwrap_or_default().to_owned();
@@ -110,7 +112,7 @@ impl Scratch {
     }
 }
 
-impl Drop for Scratch {
+impl Drop for ScratchDir {
     fn drop(&mut self) {
         remove_folder(&self.0);
     }
@@ -123,7 +125,7 @@ mod tests {
     #[test]
     fn a_scratch_folder_is_gone_when_it_is_dropped() -> std::io::Result<()> {
         let root = tempfile::tempdir()?;
-        let scratch = Scratch::beside(&root.path().join("out.mp4"))?;
+        let scratch = ScratchDir::beside(&root.path().join("out.mp4"))?;
         fs::write(scratch.path().join("a"), "1")?;
         drop(scratch);
         assert_eq!(fs::read_dir(root.path())?.count(), 0);
@@ -133,14 +135,14 @@ mod tests {
     #[test]
     fn a_folder_with_anything_but_this_package_is_something_else() -> std::io::Result<()> {
         let root = tempfile::tempdir()?;
-        let is_nothing = |found| matches!(found, Found::Nothing);
+        let is_nothing = |found| matches!(found, FolderContents::Nothing);
         assert!(is_nothing(inspect(&root.path().join("absent"), "r")?));
         assert!(is_nothing(inspect(root.path(), "r")?));
         fs::write(root.path().join("thesis.txt"), "my only copy")?;
         let found = inspect(root.path(), "r")?;
-        assert!(matches!(found, Found::SomethingElse));
+        assert!(matches!(found, FolderContents::SomethingElse));
         let found = inspect(&root.path().join("thesis.txt"), "r")?;
-        assert!(matches!(found, Found::SomethingElse));
+        assert!(matches!(found, FolderContents::SomethingElse));
         Ok(())
     }
 }

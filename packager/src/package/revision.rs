@@ -7,7 +7,7 @@ use std::path::Path;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-use crate::encode::plan::Plan;
+use crate::encode::plan::EncodePlan;
 use crate::ffmpeg::process::{self, ProcessError};
 use crate::files::regular::open_regular;
 use crate::manifest::container::Container;
@@ -35,7 +35,7 @@ struct Recipe<'a> {
 pub(crate) fn revision(
     source_sha256: &str,
     ffmpeg: &str,
-    plan: &Plan,
+    plan: &EncodePlan,
     extras: Vec<String>,
 ) -> String {
     let argv = |part| {

@@ -11,9 +11,9 @@ use crate::command::args::{RevisionsArgs, RollbackArgs};
 use crate::package::manifest_json::{self, MPD, MULTIVARIANT, Package, is_revision};
 use crate::package::megabytes;
 use crate::progress::Progress;
-use crate::storage::error::PublishError;
+use crate::storage::error::StorageError;
 use crate::storage::object::Upload;
-use crate::storage::{Entry, Target};
+use crate::storage::{Store, StoredEntry};
 
 /// Everything below a target.
 #[derive(Debug)]
@@ -24,13 +24,13 @@ pub(crate) struct Inventory {
     /// What plays, and then the latest first: buckets tell the time of day in whole seconds.
     pub(crate) revisions: Vec<Revision>,
     /// What is in no revision.
-    pub(crate) others: Vec<Entry>,
+    pub(crate) others: Vec<StoredEntry>,
 }
 
 #[derive(Debug)]
 pub(crate) struct Revision {
     pub(crate) name: String,
-    pub(crate) entries: Vec<Entry>,
+    pub(crate) entries: Vec<StoredEntry>,
 }
 
 /// As `--json` tells it.
@@ -48,22 +48,22 @@ struct Told<'a> {
 }
 
 impl Inventory {
-    pub(crate) async fn of(target: &Target) -> Result<Self, PublishError> {
+    pub(crate) async fn of(target: &Store) -> Result<Self, StorageError> {
         if !target.is_readable() {
-            return Err(PublishError::WriteOnly);
+            return Err(StorageError::WriteOnly);
         }
         let text = async |path| {
             let stored = target.get(path).await?;
             let text = stored.map(|stored| String::from_utf8_lossy(&stored.bytes).into_owned());
-            Ok::<_, PublishError>(text.unwrap_or_default())
+            Ok::<_, StorageError>(text.unwrap_or_default())
         };
         let (master, manifest) = (text(MULTIVARIANT).await?, text(MPD).await?);
         let entries = target.list("").await?;
         Ok(Self::new(&master, &manifest, entries))
     }
 
-    pub(crate) fn new(master: &str, manifest: &str, entries: Vec<Entry>) -> Self {
-        let mut folders: BTreeMap<String, Vec<Entry>> = BTreeMap::new();
+    pub(crate) fn new(master: &str, manifest: &str, entries: Vec<StoredEntry>) -> Self {
+        let mut folders: BTreeMap<String, Vec<StoredEntry>> = BTreeMap::new();
         let mut others = vec![];
         for entry in entries {
             let folder = (entry.path.strip_prefix("v/")).and_then(|rest| rest.split_once('/'));
@@ -129,7 +129,7 @@ pub(crate) async fn run(args: RevisionsArgs) -> Result<()> {
     let target = args.target.open().with_context(looking)?;
     let inventory = Inventory::of(&target).await.with_context(looking)?;
     if inventory.live.is_none() && inventory.revisions.is_empty() {
-        return Err(PublishError::Nothing(args.target.target.clone())).with_context(looking);
+        return Err(StorageError::Nothing(args.target.target.clone())).with_context(looking);
     }
     let seconds = |time: Option<DateTime<Utc>>| time.map(|time| time.trunc_subsecs(0));
     let told: Vec<Told> = (inventory.revisions.iter())
@@ -184,14 +184,14 @@ pub(crate) async fn rollback(args: RollbackArgs) -> Result<()> {
         .with_context(going_back)?;
     let missing = missing(revision, &package);
     if missing > 0 {
-        return Err(PublishError::NotWhole {
+        return Err(StorageError::NotWhole {
             revision: revision.name.clone(),
             missing,
         })
         .with_context(going_back);
     }
     if package.root.iter().all(|file| file.path != MULTIVARIANT) {
-        return Err(PublishError::NoMaster(revision.name.clone())).with_context(going_back);
+        return Err(StorageError::NoMaster(revision.name.clone())).with_context(going_back);
     }
     let publication = Publication::without_folder(&target, &revision.name)
         .await
@@ -217,28 +217,28 @@ pub(crate) async fn rollback(args: RollbackArgs) -> Result<()> {
 fn chosen<'a>(
     inventory: &'a Inventory,
     wanted: Option<&str>,
-) -> Result<&'a Revision, PublishError> {
+) -> Result<&'a Revision, StorageError> {
     let mut all = inventory.revisions.iter();
     if let Some(wanted) = wanted {
         return all
             .find(|revision| revision.name == wanted)
-            .ok_or_else(|| PublishError::NoRevision(wanted.to_owned()));
+            .ok_or_else(|| StorageError::NoRevision(wanted.to_owned()));
     }
     all.filter(|revision| inventory.live.as_ref() != Some(&revision.name))
         .filter(|revision| revision.published().is_some())
         .max_by_key(|revision| revision.replaced())
-        .ok_or_else(|| PublishError::NoRevision("that played before".to_owned()))
+        .ok_or_else(|| StorageError::NoRevision("that played before".to_owned()))
 }
 
 /// What a revision's `package.json` says.
-pub(crate) async fn package(target: &Target, revision: &str) -> Result<Package, PublishError> {
-    let none = || PublishError::NoRevision(revision.to_owned());
+pub(crate) async fn package(target: &Store, revision: &str) -> Result<Package, StorageError> {
+    let none = || StorageError::NoRevision(revision.to_owned());
     if !is_revision(revision) {
         return Err(none());
     }
     let path = manifest_json::own_path(revision);
     let stored = target.get(&path).await?.ok_or_else(none)?;
-    Package::parse(&stored.bytes, revision).map_err(|why| PublishError::BadPackage { path, why })
+    Package::parse(&stored.bytes, revision).map_err(|why| StorageError::BadPackage { path, why })
 }
 
 /// How many objects are not there, or are of another size.
@@ -258,8 +258,8 @@ pub(crate) mod tests {
     use super::*;
 
     /// Minutes, for the time at which a thing was written.
-    pub(crate) fn entry(path: &str, minute: i64) -> Entry {
-        Entry {
+    pub(crate) fn entry(path: &str, minute: i64) -> StoredEntry {
+        StoredEntry {
             path: path.to_owned(),
             bytes: 10,
             modified: DateTime::from_timestamp(minute * 60, 0).expect("a time"),

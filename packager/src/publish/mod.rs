@@ -12,13 +12,13 @@ use crate::command::args::PublishArgs;
 use crate::files::package_folder::{self, PackageFiles};
 use crate::package::manifest_json::{self, MULTIVARIANT, Package, is_revision};
 use crate::package::megabytes;
-use crate::progress::{Progress, Unit};
+use crate::progress::{Progress, StepUnit};
 
-use crate::storage::error::PublishError;
+use crate::storage::error::StorageError;
 
-use crate::storage::Target;
+use crate::storage::Store;
 pub(crate) use inventory::{rollback, run as revisions};
-pub(crate) use publication::{Publication, upload};
+pub(crate) use publication::{Publication, upload_of};
 
 /// What a file is called before it is whole.
 pub(crate) const TEMPORARY: &str = ".lectern-";
@@ -36,7 +36,7 @@ pub(crate) async fn run(args: PublishArgs) -> Result<()> {
     let publication = Publication::begin(&target, &package.revision, &folder)
         .await
         .with_context(publishing)?;
-    let step = progress.step("publishing", Unit::Bytes, package.bytes());
+    let step = progress.step("publishing", StepUnit::Bytes, package.bytes());
     publication
         .complete(&folder, &package, &step)
         .await
@@ -46,7 +46,7 @@ pub(crate) async fn run(args: PublishArgs) -> Result<()> {
     Ok(())
 }
 
-pub(crate) fn report(progress: Progress, target: &Target, package: &Package) {
+pub(crate) fn report(progress: Progress, target: &Store, package: &Package) {
     progress.note(format_args!(
         "published revision {}: {} objects, {:.1} MB",
         package.revision,
@@ -61,8 +61,8 @@ pub(crate) fn report(progress: Progress, target: &Target, package: &Package) {
 }
 
 /// Reads what a folder holds, and checks that it is all there: every object a regular file, none behind a symbolic link.
-pub(crate) fn open(folder: &Path) -> Result<Package, PublishError> {
-    let incomplete = |why: String| PublishError::Incomplete {
+pub(crate) fn open(folder: &Path) -> Result<Package, StorageError> {
+    let incomplete = |why: String| StorageError::Incomplete {
         folder: folder.to_owned(),
         why,
     };

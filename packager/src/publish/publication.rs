@@ -15,14 +15,14 @@ use crate::clock;
 use crate::files::package_folder;
 use crate::package::manifest_json::{self, MPD, MULTIVARIANT, Object, Package, is_mutable};
 use crate::progress::Step;
-use crate::storage::concurrency::MOST;
-use crate::storage::error::PublishError;
+use crate::storage::concurrency::MAX_REQUESTS;
+use crate::storage::error::StorageError;
 use crate::storage::journal::Journal;
-use crate::storage::object::{Condition, Outcome, Source, Upload};
-use crate::storage::{Stored, Target};
+use crate::storage::object::{PutCondition, PutOutcome, Upload, UploadBody};
+use crate::storage::{Store, StoredObject};
 
 pub(crate) struct Publication<'a> {
-    target: &'a Target,
+    target: &'a Store,
     revision: String,
     journal: Journal,
     /// What was there under `v/<revision>/` when this began, with its sizes.
@@ -31,42 +31,42 @@ pub(crate) struct Publication<'a> {
     settled: Mutex<HashMap<String, Option<String>>>,
     written: AtomicUsize,
     /// None where the target reads nothing.
-    before: Option<Before>,
+    before: Option<ReplacedRoot>,
     /// What was made to play since then in its place, until all is there.
-    meanwhile: Mutex<Option<Stored>>,
+    meanwhile: Mutex<Option<StoredObject>>,
 }
 
 /// What played when this began: it alone may be replaced.
 #[derive(Debug, Clone, Default)]
-struct Before {
-    master: Option<Stored>,
-    manifest: Option<Stored>,
+struct ReplacedRoot {
+    master: Option<StoredObject>,
+    manifest: Option<StoredObject>,
 }
 
 impl<'a> Publication<'a> {
     /// `folder` is where the package is or will be: its journal lies beside it.
     pub(crate) async fn begin(
-        target: &'a Target,
+        target: &'a Store,
         revision: &str,
         folder: &Path,
-    ) -> Result<Self, PublishError> {
+    ) -> Result<Self, StorageError> {
         let journal = Journal::open(folder, revision, &target.master());
         Self::with(target, revision, journal).await
     }
 
     /// Of what is not in a folder.
     pub(crate) async fn without_folder(
-        target: &'a Target,
+        target: &'a Store,
         revision: &str,
-    ) -> Result<Self, PublishError> {
+    ) -> Result<Self, StorageError> {
         Self::with(target, revision, Journal::none()).await
     }
 
     async fn with(
-        target: &'a Target,
+        target: &'a Store,
         revision: &str,
         journal: Journal,
-    ) -> Result<Self, PublishError> {
+    ) -> Result<Self, StorageError> {
         let (mut before, mut present) = (None, HashMap::new());
         if target.is_readable() {
             let prefix = format!("v/{revision}/");
@@ -76,7 +76,7 @@ impl<'a> Publication<'a> {
                 target.list(&prefix),
             )
             .await?;
-            before = Some(Before { master, manifest });
+            before = Some(ReplacedRoot { master, manifest });
             present.extend(listed.into_iter().map(|entry| (entry.path, entry.bytes)));
         }
         Ok(Self {
@@ -91,7 +91,7 @@ impl<'a> Publication<'a> {
         })
     }
 
-    pub(crate) fn target(&self) -> &'a Target {
+    pub(crate) fn target(&self) -> &'a Store {
         self.target
     }
 
@@ -124,7 +124,7 @@ impl<'a> Publication<'a> {
     }
 
     /// Sends what never changes, unless it is there.
-    pub(crate) async fn send(&self, upload: &Upload) -> Result<(), PublishError> {
+    pub(crate) async fn send(&self, upload: &Upload) -> Result<(), StorageError> {
         let is_there = match self.before {
             Some(_) => self.present.get(&upload.path) == Some(&upload.bytes),
             None => self.journal.was_sent(&upload.path),
@@ -135,10 +135,10 @@ impl<'a> Publication<'a> {
         }
         let outcome = self
             .target
-            .put(upload, &Condition::Absent, &self.journal)
+            .put(upload, &PutCondition::Absent, &self.journal)
             .await?;
         self.journal.sent(&upload.path);
-        if outcome == Outcome::Written {
+        if outcome == PutOutcome::Written {
             self.written.fetch_add(1, Ordering::Relaxed);
         }
         self.settle(upload);
@@ -146,11 +146,11 @@ impl<'a> Publication<'a> {
     }
 
     /// Whether it was sent. What was sent while the encoder ran must be what `package.json` lists in the end.
-    fn is_settled(&self, upload: &Upload) -> Result<bool, PublishError> {
+    fn is_settled(&self, upload: &Upload) -> Result<bool, StorageError> {
         match self.settled().get(&upload.path) {
             None => Ok(false),
             Some(Some(sent)) if upload.sha256.as_ref().is_some_and(|sha256| sha256 != sent) => {
-                Err(PublishError::Changed {
+                Err(StorageError::Changed {
                     path: upload.path.clone(),
                 })
             }
@@ -176,23 +176,23 @@ impl<'a> Publication<'a> {
         folder: &Path,
         package: &Package,
         step: &Step,
-    ) -> Result<(), PublishError> {
+    ) -> Result<(), StorageError> {
         let own = package.own_path();
         let json =
             package_folder::read(folder, &own, manifest_json::MAX_BYTES).map_err(|source| {
-                PublishError::Read {
+                StorageError::Read {
                     path: folder.join(&own),
                     source,
                 }
             })?;
         if Package::parse(&json, &package.revision).as_ref() != Ok(package) {
-            return Err(PublishError::Changed { path: own });
+            return Err(StorageError::Changed { path: own });
         }
         let own = Upload::of_bytes(&own, json);
         let [media, playlists, last] = stages(folder, package);
         for stage in [media, playlists, vec![own]] {
-            stream::iter(stage.into_iter().map(Ok::<_, PublishError>))
-                .try_for_each_concurrent(MOST, |upload| async move {
+            stream::iter(stage.into_iter().map(Ok::<_, StorageError>))
+                .try_for_each_concurrent(MAX_REQUESTS, |upload| async move {
                     // What went up early was counted then.
                     if !self.is_settled(&upload)? {
                         self.send(&upload).await?;
@@ -208,19 +208,19 @@ impl<'a> Publication<'a> {
     }
 
     /// Makes what has only begun what plays, in HLS: an MPD that is there goes on playing what it names.
-    pub(crate) async fn begin_with(&self, master: Upload) -> Result<(), PublishError> {
+    pub(crate) async fn begin_with(&self, master: Upload) -> Result<(), StorageError> {
         self.note_replaced().await?;
         self.put_last(&master, self.master()).await
     }
 
     /// Makes something better play than what plays, of which this will not be the last.
-    pub(crate) async fn go_on_with(&self, master: &Upload) -> Result<(), PublishError> {
+    pub(crate) async fn go_on_with(&self, master: &Upload) -> Result<(), StorageError> {
         self.put_last(master, self.master()).await?;
         if self.before.is_some() {
             let own = master.read(&master.whole()).await?;
             let stored = self.target.get(MULTIVARIANT).await?;
             let stored = stored.filter(|stored| stored.bytes == own);
-            *self.meanwhile() = Some(stored.ok_or_else(|| PublishError::Lost {
+            *self.meanwhile() = Some(stored.ok_or_else(|| StorageError::Lost {
                 path: master.path.clone(),
             })?);
         }
@@ -228,13 +228,13 @@ impl<'a> Publication<'a> {
     }
 
     /// What this may replace, if that can be read.
-    fn master(&self) -> Option<Option<Stored>> {
+    fn master(&self) -> Option<Option<StoredObject>> {
         let before = self.before.as_ref()?;
         let meanwhile = self.meanwhile().clone();
         Some(meanwhile.or_else(|| before.master.clone()))
     }
 
-    fn meanwhile(&self) -> MutexGuard<'_, Option<Stored>> {
+    fn meanwhile(&self) -> MutexGuard<'_, Option<StoredObject>> {
         self.meanwhile
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -243,7 +243,7 @@ impl<'a> Publication<'a> {
     /// Makes the revision what plays. The MPD names objects that are all there, so that it may come just before: if the
     /// two do not both arrive, DASH players have the new revision whole and HLS players the old one, until somebody publishes
     /// again. Who finds one of them changed since he began has lost against another, and changes nothing more.
-    pub(crate) async fn switch(&self, last: Vec<Upload>) -> Result<(), PublishError> {
+    pub(crate) async fn switch(&self, last: Vec<Upload>) -> Result<(), StorageError> {
         let before = self.before.as_ref();
         self.note_replaced().await?;
         let (manifest, master): (Vec<Upload>, Vec<Upload>) =
@@ -267,38 +267,38 @@ impl<'a> Publication<'a> {
     async fn put_last(
         &self,
         upload: &Upload,
-        stored: Option<Option<Stored>>,
-    ) -> Result<(), PublishError> {
+        stored: Option<Option<StoredObject>>,
+    ) -> Result<(), StorageError> {
         let own = upload.read(&upload.whole()).await?;
         let condition = match stored {
-            None => Condition::Any,
-            Some(None) => Condition::Absent,
+            None => PutCondition::Any,
+            Some(None) => PutCondition::Absent,
             Some(Some(stored)) if stored.bytes == own => return Ok(()),
-            Some(Some(stored)) => Condition::Is(stored.version),
+            Some(Some(stored)) => PutCondition::Is(stored.version),
         };
         let put = self.target.put(upload, &condition, &self.journal);
         put.await.map(drop)
     }
 
     /// From now on nobody opens what played until now, and who has opened it goes on for a while: `prune` counts from here.
-    async fn note_replaced(&self) -> Result<(), PublishError> {
+    async fn note_replaced(&self) -> Result<(), StorageError> {
         let Some(live) = self.live().filter(|live| *live != self.revision) else {
             return Ok(());
         };
         let note = serde_json::json!({"at": clock::now().to_rfc3339(), "by": self.revision});
         let upload = Upload::of_bytes(&format!("v/{live}/{REPLACED}"), note.to_string());
         self.target
-            .put(&upload, &Condition::Any, &self.journal)
+            .put(&upload, &PutCondition::Any, &self.journal)
             .await
             .map(drop)
     }
 }
 
 /// An object of a package that is in a folder.
-pub(crate) fn upload(folder: &Path, object: &Object) -> Upload {
+pub(crate) fn upload_of(folder: &Path, object: &Object) -> Upload {
     Upload {
         path: object.path.clone(),
-        source: Source::File(folder.join(&object.path)),
+        source: UploadBody::File(folder.join(&object.path)),
         bytes: object.bytes,
         content_type: object.content_type.clone(),
         sha256: Some(object.sha256.clone()),
@@ -314,7 +314,7 @@ fn stages(folder: &Path, package: &Package) -> [Vec<Upload>; 3] {
             path if path.ends_with(".m3u8") => &mut playlists,
             _ => &mut media,
         };
-        stage.push(upload(folder, object));
+        stage.push(upload_of(folder, object));
     }
     [media, playlists, last]
 }

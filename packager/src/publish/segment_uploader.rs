@@ -9,29 +9,29 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 
-use crate::encode::chunk::Piece;
-use crate::encode::task::Part;
+use crate::encode::chunk::Chunk;
+use crate::encode::task::EncodeTask;
 use crate::manifest::container::Container;
 use crate::manifest::hls::segment_name;
-use crate::package::Job;
+use crate::package::PackageJob;
 use crate::progress::Step;
 use crate::publish::Publication;
-use crate::storage::concurrency::MOST as MOST_AT_ONCE;
-use crate::storage::error::PublishError;
-use crate::storage::object::{Source, Upload};
-use crate::workdir::Partial;
+use crate::storage::concurrency::MAX_REQUESTS as MOST_AT_ONCE;
+use crate::storage::error::StorageError;
+use crate::storage::object::{Upload, UploadBody};
+use crate::workdir::WorkDir;
 
 const BETWEEN_SCANS: Duration = Duration::from_millis(300);
 /// How many segments must exist after one that is final: the last two may yet become one.
 const HELD_BACK: usize = 2;
 
 /// Media Segments that are final before the encoder has ended.
-pub(crate) struct Early {
-    renditions: Vec<Growing>,
+pub(crate) struct SegmentUploader {
+    renditions: Vec<PendingSegments>,
 }
 
 /// A run of segments of a Rendition, which appear one after the other.
-struct Growing {
+struct PendingSegments {
     name: String,
     folder: PathBuf,
     /// From the package's root.
@@ -45,9 +45,9 @@ struct Growing {
     is_over: Cell<bool>,
 }
 
-impl Early {
-    pub(crate) fn new(job: &Job, partial: &Partial) -> Self {
-        let growing = |name: &str, piece: Piece| Growing {
+impl SegmentUploader {
+    pub(crate) fn new(job: &PackageJob, partial: &WorkDir) -> Self {
+        let growing = |name: &str, piece: Chunk| PendingSegments {
             name: name.to_owned(),
             folder: partial.revision_folder().join(name),
             path: format!("v/{}/{name}", job.revision),
@@ -61,8 +61,8 @@ impl Early {
         let is_published = job.plan.settings.container == Container::Cmaf;
         for part in job.plan.parts().into_iter().filter(|_| is_published) {
             match part {
-                Part::Sound(sound) => renditions.push(growing(&sound.folder, Piece::WHOLE)),
-                Part::Picture(_, cut) => {
+                EncodeTask::Sound(sound) => renditions.push(growing(&sound.folder, Chunk::WHOLE)),
+                EncodeTask::Picture(_, cut) => {
                     let rungs = cut.rungs.iter();
                     renditions.extend(rungs.map(|rung| growing(&rung.name(), cut.piece)));
                 }
@@ -89,7 +89,7 @@ impl Early {
             tokio::select! {
                 result = &mut encoding, if encoded.is_none() => encoded = Some(result?),
                 Some(sent) = sending.next() => {
-                    let bytes: Result<u64, PublishError> = sent;
+                    let bytes: Result<u64, StorageError> = sent;
                     step.add(bytes.context("cannot publish while encoding")?);
                 }
                 _ = scans.tick(), if encoded.is_none() => {}
@@ -109,7 +109,7 @@ impl Early {
     }
 
     /// The next segment that is final and not yet on its way.
-    fn take(&self) -> Option<(&Growing, Upload)> {
+    fn take(&self) -> Option<(&PendingSegments, Upload)> {
         let mut growing = self.renditions.iter();
         growing.find_map(|growing| Some((growing, growing.take()?)))
     }
@@ -128,7 +128,7 @@ impl Early {
     }
 }
 
-impl Growing {
+impl PendingSegments {
     fn take(&self) -> Option<Upload> {
         let next = self.next.get();
         if self.is_over.get() || self.end.is_some_and(|end| next >= end) {
@@ -148,7 +148,7 @@ impl Growing {
         Some(Upload {
             content_type: lectern::object::content_type::for_key(&path).to_owned(),
             path,
-            source: Source::File(file),
+            source: UploadBody::File(file),
             bytes,
             sha256: None,
         })

@@ -29,7 +29,7 @@ pub(crate) enum JobError {
 
 /// Where uploads lie.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Uploads {
+pub(crate) struct UploadsFolder {
     /// `r2://bucket` or `https://edge.example`.
     origin: String,
     /// `uploads/`, as keys begin with it.
@@ -38,14 +38,14 @@ pub(crate) struct Uploads {
 
 /// What is shipped, and where to, as `lectern ship` is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Job {
+pub(crate) struct QueueJob {
     pub(crate) input: String,
     pub(crate) target: String,
     /// Size of the upload, where it is the recording itself and the message says it.
     pub(crate) bytes: Option<u64>,
 }
 
-impl Uploads {
+impl UploadsFolder {
     pub(crate) fn parse(text: &str) -> Result<Self, JobError> {
         let wrong = || JobError::NotAFolder(redacted(text));
         let (scheme, rest) = text.split_once("://").ok_or_else(wrong)?;
@@ -65,9 +65,13 @@ impl Uploads {
     }
 }
 
-impl Job {
+impl QueueJob {
     /// `body` is JSON, or that in Base64, which is how Cloudflare hands it out.
-    pub(crate) fn parse(body: &str, uploads: &Uploads, target: &str) -> Result<Self, JobError> {
+    pub(crate) fn parse(
+        body: &str,
+        uploads: &UploadsFolder,
+        target: &str,
+    ) -> Result<Self, JobError> {
         let decoded = BASE64_STANDARD.decode(body.trim());
         let json = decoded.unwrap_or_else(|_| body.as_bytes().to_vec());
         let message: Option<Value> = serde_json::from_slice(&json).ok();
@@ -132,7 +136,7 @@ mod tests {
             ("https://edge.example/u?token=x", None),
             ("uploads/", None),
         ] {
-            let found = Uploads::parse(text).ok();
+            let found = UploadsFolder::parse(text).ok();
             let found = found
                 .as_ref()
                 .map(|uploads| (&*uploads.origin, &*uploads.folder));
@@ -142,10 +146,10 @@ mod tests {
 
     #[test]
     fn an_upload_becomes_the_lecture_of_its_name() {
-        let uploads = Uploads::parse("r2://video/uploads/").expect("a folder");
-        let edge = Uploads::parse("https://edge.example/uploads/").expect("a folder");
-        let job = |body: &str, uploads: &Uploads| {
-            Job::parse(body, uploads, "r2://video/courses/")
+        let uploads = UploadsFolder::parse("r2://video/uploads/").expect("a folder");
+        let edge = UploadsFolder::parse("https://edge.example/uploads/").expect("a folder");
+        let job = |body: &str, uploads: &UploadsFolder| {
+            QueueJob::parse(body, uploads, "r2://video/courses/")
                 .map(|job| format!("{} → {}", job.input, job.target))
                 .unwrap_or_else(|error| error.to_string())
         };

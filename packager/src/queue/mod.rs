@@ -73,7 +73,7 @@ impl QueueError {
     }
 }
 
-pub(crate) struct Queue {
+pub(crate) struct PullQueue {
     /// Without a slash at the end.
     base: String,
     client: Client,
@@ -92,13 +92,13 @@ pub(crate) struct Leased {
 
 /// What becomes of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Outcome {
+pub(crate) enum JobOutcome {
     Done,
     /// Another may have it after this time.
     Back(Duration),
 }
 
-impl Queue {
+impl PullQueue {
     pub(crate) fn open(queue: &str) -> anyhow::Result<Self> {
         let base = base(queue, variable)?;
         let token = variable(TOKEN);
@@ -119,7 +119,11 @@ impl Queue {
         pulled(&self.ask("pull", &wanted).await?)
     }
 
-    pub(crate) async fn settle(&self, leased: &Leased, outcome: Outcome) -> Result<(), QueueError> {
+    pub(crate) async fn settle(
+        &self,
+        leased: &Leased,
+        outcome: JobOutcome,
+    ) -> Result<(), QueueError> {
         let body = settled(&leased.lease_id, outcome);
         let mut attempt = 0;
         loop {
@@ -186,7 +190,7 @@ fn base(queue: &str, variable: impl Fn(&str) -> Option<String>) -> Result<String
 
 fn pulled(answer: &[u8]) -> Result<Option<Leased>, QueueError> {
     #[derive(Deserialize)]
-    struct Answer {
+    struct PullAnswer {
         result: Pulled,
     }
     #[derive(Deserialize)]
@@ -194,15 +198,15 @@ fn pulled(answer: &[u8]) -> Result<Option<Leased>, QueueError> {
         #[serde(default)]
         messages: Vec<Leased>,
     }
-    let answer: Answer = serde_json::from_slice(answer)
+    let answer: PullAnswer = serde_json::from_slice(answer)
         .map_err(|error| QueueError::NotUnderstood(error.to_string()))?;
     Ok(answer.result.messages.into_iter().next())
 }
 
-fn settled(lease: &str, outcome: Outcome) -> Value {
+fn settled(lease: &str, outcome: JobOutcome) -> Value {
     match outcome {
-        Outcome::Done => json!({"acks": [{"lease_id": lease}], "retries": []}),
-        Outcome::Back(after) => json!({
+        JobOutcome::Done => json!({"acks": [{"lease_id": lease}], "retries": []}),
+        JobOutcome::Back(after) => json!({
             "acks": [],
             "retries": [{"lease_id": lease, "delay_seconds": after.as_secs()}],
         }),
@@ -264,11 +268,11 @@ mod tests {
         );
         assert!(pulled(b"<html>").is_err());
         assert_eq!(
-            settled(&leased.lease_id, Outcome::Done).to_string(),
+            settled(&leased.lease_id, JobOutcome::Done).to_string(),
             r#"{"acks":[{"lease_id":"ey..J"}],"retries":[]}"#
         );
         assert_eq!(
-            settled("l", Outcome::Back(Duration::from_secs(60))).to_string(),
+            settled("l", JobOutcome::Back(Duration::from_secs(60))).to_string(),
             r#"{"acks":[],"retries":[{"delay_seconds":60,"lease_id":"l"}]}"#
         );
         let refused =

@@ -6,19 +6,19 @@ use serde::Deserialize;
 
 use super::language::language;
 use super::{
-    Audio, InputError, LONGEST, MOST_PIXELS, MOST_TRACKS, Rate, SMALLEST_SIDE, Source, Subtitle,
+    Audio, LONGEST, MOST_PIXELS, MOST_TRACKS, Rate, SMALLEST_SIDE, Source, SourceError, Subtitle,
     Video,
 };
 
 #[derive(Deserialize)]
-struct Probed {
+struct ProbedSource {
     #[serde(default)]
-    streams: Vec<Stream>,
-    format: Option<Format>,
+    streams: Vec<ProbedStream>,
+    format: Option<ProbedFormat>,
 }
 
 #[derive(Deserialize)]
-struct Format {
+struct ProbedFormat {
     #[serde(default)]
     format_name: String,
     start_time: Option<String>,
@@ -26,7 +26,7 @@ struct Format {
 }
 
 #[derive(Deserialize)]
-struct Stream {
+struct ProbedStream {
     index: u32,
     codec_type: Option<String>,
     codec_name: Option<String>,
@@ -61,15 +61,15 @@ const TEXT_SUBTITLES: [&str; 7] = ["ass", "mov_text", "srt", "ssa", "subrip", "t
 const LONGEST_TITLE: usize = 64;
 
 /// ffprobe's JSON to facts.
-pub(super) fn parse(json: &[u8]) -> Result<Source, InputError> {
-    let probed: Probed = serde_json::from_slice(json).map_err(|error| {
-        InputError::Unreadable(format!("ffprobe's answer is not understood ({error})"))
+pub(super) fn parse(json: &[u8]) -> Result<Source, SourceError> {
+    let probed: ProbedSource = serde_json::from_slice(json).map_err(|error| {
+        SourceError::Unreadable(format!("ffprobe's answer is not understood ({error})"))
     })?;
     let streams = |kind| probed.streams.iter().filter(move |stream| stream.is(kind));
     let format = probed.format.as_ref();
     let duration = format.and_then(|format| seconds(format.duration.as_deref()));
     if let Some(long) = duration.filter(|duration| *duration > f64::from(LONGEST)) {
-        return Err(InputError::TooLong(long));
+        return Err(SourceError::TooLong(long));
     }
     let start = format
         .and_then(|format| format.start_time.as_deref())
@@ -80,12 +80,12 @@ pub(super) fn parse(json: &[u8]) -> Result<Source, InputError> {
         .find(|stream| !stream.is_disposed("attached_pic"))
         .map(|stream| stream.video(start))
         .transpose()?;
-    let mut audio: Vec<&Stream> = streams("audio")
+    let mut audio: Vec<&ProbedStream> = streams("audio")
         .filter(|stream| stream.channels != Some(0))
         .collect();
     audio.sort_by_key(|stream| !stream.is_disposed("default"));
     if video.is_none() && audio.is_empty() {
-        return Err(InputError::NoMedia);
+        return Err(SourceError::NoMedia);
     }
     Ok(Source {
         container: format.map_or_else(String::new, |format| format.format_name.clone()),
@@ -123,19 +123,19 @@ pub(super) fn parse(json: &[u8]) -> Result<Source, InputError> {
     })
 }
 
-impl Stream {
+impl ProbedStream {
     /// A stream that ffmpeg has no decoder for has no `codec_name`.
     fn is(&self, kind: &str) -> bool {
         self.codec_type.as_deref() == Some(kind) && self.codec_name.is_some()
     }
 
-    fn video(&self, start: f64) -> Result<Video, InputError> {
+    fn video(&self, start: f64) -> Result<Video, SourceError> {
         let (width, height, rotation) = self.shown_size();
         if width.min(height) < SMALLEST_SIDE {
-            return Err(InputError::TooSmall { width, height });
+            return Err(SourceError::TooSmall { width, height });
         }
         if u64::from(width) * u64::from(height) > MOST_PIXELS {
-            return Err(InputError::TooLarge { width, height });
+            return Err(SourceError::TooLarge { width, height });
         }
         let known = |name: &Option<String>| name.clone().filter(|name| name != "unknown");
         Ok(Video {

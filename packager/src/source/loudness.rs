@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{file_url, input_options};
-use crate::encode::argv::LISTENING;
+use crate::encode::argv::RESAMPLED_STEREO;
 use crate::ffmpeg::process::{self, ProcessError};
 
 /// What players and phones are made for; EBU R 128's -23 is for living rooms.
@@ -76,9 +76,9 @@ pub(crate) async fn measure(
     args.extend(["-i".into(), file_url(source)]);
     args.extend(["-map".into(), format!("0:{stream}").into()]);
     args.push("-af".into());
-    args.push(format!("{LISTENING},ebur128=framelog=verbose:peak=sample").into());
+    args.push(format!("{RESAMPLED_STEREO},ebur128=framelog=verbose:peak=sample").into());
     args.extend(["-f", "null", "-"].map(Into::into));
-    let said = process::encode_saying(SUMMARY_LINES, args, Path::new("."), on_progress).await?;
+    let said = process::encode_with_tail(SUMMARY_LINES, args, Path::new("."), on_progress).await?;
     Ok(parse(&said.0))
 }
 

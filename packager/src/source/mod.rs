@@ -32,7 +32,7 @@ const MOST_TRACKS: usize = 16;
 
 /// A source that cannot be packaged.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum InputError {
+pub(crate) enum SourceError {
     #[error("there is no such file")]
     Missing,
     #[error(transparent)]
@@ -55,7 +55,7 @@ pub(crate) enum InputError {
     TooLong(f64),
 }
 
-impl InputError {
+impl SourceError {
     pub(crate) fn hint(&self) -> Option<&'static str> {
         Some(match self {
             Self::Missing | Self::NotAFile(_) => "check the path of the recording",
@@ -204,16 +204,16 @@ pub(crate) struct Subtitle {
 pub(crate) async fn probe(path: &Path) -> Result<Source, anyhow::Error> {
     let opened = open_regular(path).and_then(|file| file.metadata());
     let metadata = opened.map_err(|error| match error.kind() {
-        ErrorKind::NotFound => InputError::Missing,
-        ErrorKind::InvalidInput => InputError::NotAFile(error),
-        _ => InputError::Unopenable(error),
+        ErrorKind::NotFound => SourceError::Missing,
+        ErrorKind::InvalidInput => SourceError::NotAFile(error),
+        _ => SourceError::Unopenable(error),
     })?;
     if metadata.len() == 0 {
-        return Err(InputError::Empty.into());
+        return Err(SourceError::Empty.into());
     }
     match process::capture("ffprobe", argv(path)).await {
         Ok(json) => Ok(ffprobe::parse(&json)?),
-        Err(ProcessError::Failed { said, .. }) => Err(InputError::Unreadable(
+        Err(ProcessError::Failed { said, .. }) => Err(SourceError::Unreadable(
             said.replace(&format!("{}: ", file_url(path).to_string_lossy()), ""),
         )
         .into()),

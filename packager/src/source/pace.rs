@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-use super::{InputError, LONGEST, Rate, Source, Video, file_url, input_options};
+use super::{LONGEST, Rate, Source, SourceError, Video, file_url, input_options};
 use crate::encode::ladder::{SPARSE, frame_rate};
 use crate::ffmpeg::process;
 
@@ -64,7 +64,7 @@ impl Pace {
             };
         }
         if end > f64::from(LONGEST) {
-            return Err(InputError::TooLong(end).into());
+            return Err(SourceError::TooLong(end).into());
         }
         let moving = seconds.iter().filter(|frames| **frames >= MOTION);
         let moving = u32::try_from(moving.count()).unwrap_or(u32::MAX);
@@ -205,6 +205,6 @@ mod tests {
         assert_eq!(large, None);
         probed.start = -90_000.0;
         let late = Pace::of(&path, &probed, 1_000).await;
-        assert!(late.expect_err("a day is too long").is::<InputError>());
+        assert!(late.expect_err("a day is too long").is::<SourceError>());
     }
 }

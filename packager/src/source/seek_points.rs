@@ -13,25 +13,25 @@ use crate::ffmpeg::process;
 const INDEXED: [&str; 2] = ["mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"];
 
 #[derive(Deserialize)]
-struct Probed {
+struct ProbedFrames {
     #[serde(default)]
-    frames: Vec<Frame>,
+    frames: Vec<ProbedFrame>,
 }
 
 #[derive(Deserialize)]
-struct Frame {
+struct ProbedFrame {
     key_frame: u8,
     pict_type: Option<String>,
     best_effort_timestamp_time: Option<String>,
     #[serde(flatten)]
-    look: Look,
+    look: PictureFormat,
     #[serde(default)]
-    side_data_list: Vec<Light>,
+    side_data_list: Vec<HdrMetadata>,
 }
 
 /// What the encoders' settings are made of. The encoder of a piece sees its first frame and not the lecture's.
 #[derive(Deserialize, PartialEq)]
-struct Look {
+struct PictureFormat {
     width: u32,
     height: u32,
     pix_fmt: Option<String>,
@@ -43,14 +43,15 @@ struct Look {
 
 /// What HDR is mapped by.
 #[derive(Deserialize, PartialEq)]
-struct Light {
+struct HdrMetadata {
     max_luminance: Option<Value>,
     max_content: Option<Value>,
 }
 
-impl Frame {
-    fn light(&self) -> impl Iterator<Item = &Light> {
-        let is_set = |light: &&Light| light.max_luminance.is_some() || light.max_content.is_some();
+impl ProbedFrame {
+    fn light(&self) -> impl Iterator<Item = &HdrMetadata> {
+        let is_set =
+            |light: &&HdrMetadata| light.max_luminance.is_some() || light.max_content.is_some();
         self.side_data_list.iter().filter(is_set)
     }
 
@@ -66,7 +67,7 @@ pub(crate) fn is_seekable(source: &Source) -> bool {
 
 /// For each time the time of the key frame that is found, counted as these are from the source's beginning; none where it
 /// is no key frame, or does not look like the first. Nothing at all where the source cannot be sought.
-pub(crate) async fn landings(
+pub(crate) async fn keyframes_before(
     path: &Path,
     source: &Source,
     stream: u32,
@@ -111,7 +112,7 @@ fn argv(path: &Path, start: f64, stream: u32, times: &[f64]) -> Vec<OsString> {
 /// None where places gave no frame or several: it is then not known which is whose. The beginning gives none where an edit
 /// list leaves it out.
 fn parse(json: &[u8], start: f64, places: usize) -> Option<Vec<Option<f64>>> {
-    let Probed { frames } = serde_json::from_slice(json).ok()?;
+    let ProbedFrames { frames } = serde_json::from_slice(json).ok()?;
     let first = frames.first()?;
     let sought = &frames[frames.len().checked_sub(places)?..];
     (frames.len() <= places + 1).then(|| {

@@ -9,18 +9,18 @@ use tokio::time::Instant;
 
 /// At first.
 const FIRST: usize = 8;
-pub(crate) const MOST: usize = 32;
+pub(crate) const MAX_REQUESTS: usize = 32;
 /// Requests that were on their way together are refused together, and say one thing.
 const BETWEEN_CUTS: Duration = Duration::from_millis(500);
 
 #[derive(Debug)]
-pub(crate) struct Lanes {
+pub(crate) struct AdaptiveConcurrency {
     free: Semaphore,
-    state: Mutex<State>,
+    state: Mutex<ConcurrencyState>,
 }
 
 #[derive(Debug)]
-struct State {
+struct ConcurrencyState {
     limit: usize,
     /// Answers since the limit last moved.
     good: usize,
@@ -31,13 +31,13 @@ struct State {
 
 /// The right to have one request on its way.
 #[derive(Debug)]
-pub(crate) struct Lane<'a>(&'a Lanes);
+pub(crate) struct ConcurrencySlot<'a>(&'a AdaptiveConcurrency);
 
-impl Default for Lanes {
+impl Default for AdaptiveConcurrency {
     fn default() -> Self {
         Self {
             free: Semaphore::new(FIRST),
-            state: Mutex::new(State {
+            state: Mutex::new(ConcurrencyState {
                 limit: FIRST,
                 good: 0,
                 closing: 0,
@@ -47,20 +47,20 @@ impl Default for Lanes {
     }
 }
 
-impl Lanes {
-    pub(crate) async fn enter(&self) -> Lane<'_> {
+impl AdaptiveConcurrency {
+    pub(crate) async fn enter(&self) -> ConcurrencySlot<'_> {
         // Nobody closes it.
         if let Ok(permit) = self.free.acquire().await {
             permit.forget();
         }
-        Lane(self)
+        ConcurrencySlot(self)
     }
 
     /// An answer came.
     pub(crate) fn went_well(&self) {
         let mut state = self.state();
         state.good += 1;
-        if state.good < state.limit || state.limit >= MOST {
+        if state.good < state.limit || state.limit >= MAX_REQUESTS {
             return;
         }
         state.good = 0;
@@ -87,12 +87,12 @@ impl Lanes {
         state.cut = Some(now);
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, ConcurrencyState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Drop for Lane<'_> {
+impl Drop for ConcurrencySlot<'_> {
     fn drop(&mut self) {
         let mut state = self.0.state();
         match state.closing.checked_sub(1) {
@@ -107,7 +107,7 @@ mod tests {
     use super::*;
 
     /// How many may enter now.
-    async fn room(lanes: &Lanes) -> usize {
+    async fn room(lanes: &AdaptiveConcurrency) -> usize {
         let mut inside = vec![];
         while let Ok(lane) = tokio::time::timeout(Duration::from_millis(1), lanes.enter()).await {
             inside.push(lane);
@@ -117,7 +117,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn room_grows_by_one_a_round_and_is_halved_once_for_what_is_refused_together() {
-        let lanes = Lanes::default();
+        let lanes = AdaptiveConcurrency::default();
         assert_eq!(room(&lanes).await, FIRST);
         for _ in 0..FIRST {
             lanes.went_well();
@@ -135,12 +135,12 @@ mod tests {
         for _ in 0..10_000 {
             lanes.went_well();
         }
-        assert_eq!(room(&lanes).await, MOST);
+        assert_eq!(room(&lanes).await, MAX_REQUESTS);
     }
 
     #[tokio::test(start_paused = true)]
     async fn lanes_in_use_are_closed_when_they_are_left() {
-        let lanes = Lanes::default();
+        let lanes = AdaptiveConcurrency::default();
         let mut inside = vec![];
         for _ in 0..FIRST {
             inside.push(lanes.enter().await);

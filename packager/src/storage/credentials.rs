@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use super::error::PublishError;
+use super::error::StorageError;
 
 /// Neither shown nor logged.
 #[derive(Clone, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub(crate) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-pub(crate) fn credentials(scheme: &'static str) -> Result<Credentials, PublishError> {
+pub(crate) fn credentials(scheme: &'static str) -> Result<Credentials, StorageError> {
     if let (Some(key_id), Some(secret)) = (
         variable("AWS_ACCESS_KEY_ID"),
         variable("AWS_SECRET_ACCESS_KEY"),
@@ -35,7 +35,7 @@ pub(crate) fn credentials(scheme: &'static str) -> Result<Credentials, PublishEr
             session: variable("AWS_SESSION_TOKEN"),
         });
     }
-    let none = || PublishError::NoCredentials(scheme);
+    let none = || StorageError::NoCredentials(scheme);
     let path = variable("AWS_SHARED_CREDENTIALS_FILE")
         .map(PathBuf::from)
         .or_else(|| Some(PathBuf::from(variable("HOME")?).join(".aws/credentials")))
@@ -43,10 +43,10 @@ pub(crate) fn credentials(scheme: &'static str) -> Result<Credentials, PublishEr
     let text = match std::fs::read_to_string(&path) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(none()),
-        Err(source) => return Err(PublishError::Read { path, source }),
+        Err(source) => return Err(StorageError::Read { path, source }),
     };
     let profile = variable("AWS_PROFILE").unwrap_or_else(|| "default".to_owned());
-    in_file(&text, &profile).map_err(|why| PublishError::BadCredentials { path, why })
+    in_file(&text, &profile).map_err(|why| StorageError::BadCredentials { path, why })
 }
 
 /// A section of an INI file.

@@ -2,14 +2,14 @@
 
 use std::path::PathBuf;
 
-use super::location::TargetError;
+use super::location::LocationError;
 use crate::exit::{DISK_FULL, Exit};
 use crate::package::manifest_json::PackageJsonError;
 
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum PublishError {
+pub(crate) enum StorageError {
     #[error(transparent)]
-    Target(#[from] TargetError),
+    Target(#[from] LocationError),
     #[error("`{}` holds no complete package: {why}", folder.display())]
     Incomplete { folder: PathBuf, why: String },
     #[error("cannot read `{}`", path.display())]
@@ -70,7 +70,7 @@ pub(crate) enum PublishError {
     NoMaster(String),
 }
 
-impl PublishError {
+impl StorageError {
     pub(crate) fn exit(&self) -> Exit {
         match self {
             Self::Target(_) => Exit::Usage,
@@ -103,7 +103,7 @@ impl PublishError {
 
     pub(crate) fn hint(&self) -> Option<String> {
         let hint = match self {
-            Self::Target(TargetError::PlainHttp(_)) => {
+            Self::Target(LocationError::PlainHttp(_)) => {
                 "use `https://`; where the way to it is your own, --allow-plain-http sends the link all the same"
             }
             Self::Target(_) => {

@@ -11,9 +11,9 @@ use sha2::{Digest as _, Sha256};
 use tokio::io::AsyncSeekExt as _;
 use tokio_util::io::ReaderStream;
 
-use super::error::PublishError;
-use super::object::{Condition, Source, Upload, Version, is_other_bytes, other_bytes};
-use super::{Chunks, Digested, Entry, Head, Stored};
+use super::error::StorageError;
+use super::object::{PutCondition, Upload, UploadBody, Version, is_other_bytes, other_bytes};
+use super::{Chunks, ObjectDigest, ObjectHead, StoredEntry, StoredObject};
 use crate::files::package_folder::{self, is_below};
 use crate::package::revision::hex;
 use crate::publish::TEMPORARY;
@@ -22,45 +22,45 @@ use crate::publish::TEMPORARY;
 const LOCK: &str = ".lectern-lock";
 
 #[derive(Debug, Clone)]
-pub(crate) struct FileTarget {
+pub(crate) struct FolderStore {
     pub(crate) folder: PathBuf,
 }
 
-impl FileTarget {
+impl FolderStore {
     pub(crate) async fn put(
         &self,
         upload: &Upload,
-        condition: &Condition,
-    ) -> Result<bool, PublishError> {
+        condition: &PutCondition,
+    ) -> Result<bool, StorageError> {
         let (target, sent, condition) = (self.clone(), upload.clone(), condition.clone());
         let path = self.path(&upload.path)?;
         let to = path.clone();
         let put = blocking(move || target.put_now(&sent, &condition, &to)).await;
         put.map_err(|source| match is_other_bytes(&source) {
             true => upload.told(source),
-            false => PublishError::Storage { path, source },
+            false => StorageError::Storage { path, source },
         })
     }
 
     /// Where an object is: below the folder, whatever what was read from it says.
-    fn path(&self, path: &str) -> Result<PathBuf, PublishError> {
+    fn path(&self, path: &str) -> Result<PathBuf, StorageError> {
         match is_below(path) {
             true => Ok(self.folder.join(path)),
-            false => Err(PublishError::Outside(path.to_owned())),
+            false => Err(StorageError::Outside(path.to_owned())),
         }
     }
 
-    fn put_now(&self, upload: &Upload, condition: &Condition, to: &Path) -> io::Result<bool> {
+    fn put_now(&self, upload: &Upload, condition: &PutCondition, to: &Path) -> io::Result<bool> {
         let _lock = match condition {
-            Condition::Any => None,
+            PutCondition::Any => None,
             // What is immutable is the same whoever comes first.
-            Condition::Absent if upload.is_immutable() => None,
+            PutCondition::Absent if upload.is_immutable() => None,
             _ => Some(self.lock()?),
         };
         let holds = match condition {
-            Condition::Any => true,
-            Condition::Absent => !to.exists(),
-            Condition::Is(version) => match fs::read(to) {
+            PutCondition::Any => true,
+            PutCondition::Absent => !to.exists(),
+            PutCondition::Is(version) => match fs::read(to) {
                 Ok(bytes) => version_of(&bytes) == *version,
                 Err(error) if error.kind() == ErrorKind::NotFound => false,
                 Err(error) => return Err(error),
@@ -87,11 +87,11 @@ impl FileTarget {
     }
 
     /// What is not there is as good as removed.
-    pub(crate) fn remove(&self, path: &str) -> Result<(), PublishError> {
+    pub(crate) fn remove(&self, path: &str) -> Result<(), StorageError> {
         let path = self.path(path)?;
         match fs::remove_file(&path) {
             Err(source) if source.kind() != ErrorKind::NotFound => {
-                Err(PublishError::Storage { path, source })
+                Err(StorageError::Storage { path, source })
             }
             _ => {
                 // Folders that are empty now go too, as they do where there are none.
@@ -107,22 +107,22 @@ impl FileTarget {
         }
     }
 
-    pub(crate) fn get(&self, path: &str) -> Result<Option<Stored>, PublishError> {
+    pub(crate) fn get(&self, path: &str) -> Result<Option<StoredObject>, StorageError> {
         let path = self.path(path)?;
         match fs::read(&path) {
-            Ok(bytes) => Ok(Some(Stored {
+            Ok(bytes) => Ok(Some(StoredObject {
                 version: version_of(&bytes),
                 bytes: bytes.into(),
             })),
             Err(error) if is_absent(&error) => Ok(None),
-            Err(source) => Err(PublishError::Read { path, source }),
+            Err(source) => Err(StorageError::Read { path, source }),
         }
     }
 
-    pub(crate) fn head(&self, path: &str) -> Option<Head> {
+    pub(crate) fn head(&self, path: &str) -> Option<ObjectHead> {
         let found = fs::metadata(self.path(path).ok()?).ok()?;
         let modified = DateTime::<Utc>::from(found.modified().ok()?);
-        found.is_file().then(|| Head {
+        found.is_file().then(|| ObjectHead {
             bytes: found.len(),
             version: Version(modified.to_rfc3339()),
         })
@@ -133,14 +133,14 @@ impl FileTarget {
         path: &str,
         from: u64,
         version: Option<&Version>,
-    ) -> Result<Option<Chunks<'_>>, PublishError> {
+    ) -> Result<Option<Chunks<'_>>, StorageError> {
         let head = self.head(path);
         if head.is_none_or(|head| version.is_some_and(|version| *version != head.version)) {
             return Ok(None);
         }
         let path = self.path(path)?;
         let opened = tokio::fs::File::open(&path).await;
-        let read = move |source| PublishError::Read {
+        let read = move |source| StorageError::Read {
             path: path.clone(),
             source,
         };
@@ -150,7 +150,7 @@ impl FileTarget {
         Ok(Some(chunks.boxed()))
     }
 
-    pub(crate) async fn digest(&self, path: &str) -> Result<Option<Digested>, PublishError> {
+    pub(crate) async fn digest(&self, path: &str) -> Result<Option<ObjectDigest>, StorageError> {
         let path = self.path(path)?;
         let file = path.clone();
         let digested = blocking(move || {
@@ -165,7 +165,7 @@ impl FileTarget {
                 hash.update(&buffer[..read]);
                 bytes += read as u64;
             }
-            Ok(Digested {
+            Ok(ObjectDigest {
                 bytes,
                 sha256: hex(&hash.finalize()),
             })
@@ -173,15 +173,15 @@ impl FileTarget {
         match digested.await {
             Ok(digested) => Ok(Some(digested)),
             Err(error) if is_absent(&error) => Ok(None),
-            Err(source) => Err(PublishError::Read { path, source }),
+            Err(source) => Err(StorageError::Read { path, source }),
         }
     }
 
     /// Everything below a folder of it, by name.
-    pub(crate) fn list(&self, prefix: &str) -> Result<Vec<Entry>, PublishError> {
+    pub(crate) fn list(&self, prefix: &str) -> Result<Vec<StoredEntry>, StorageError> {
         let mut found = vec![];
         let start = self.folder.join(prefix);
-        walk(&start, &self.folder, &mut found).map_err(|source| PublishError::Read {
+        walk(&start, &self.folder, &mut found).map_err(|source| StorageError::Read {
             path: start,
             source,
         })?;
@@ -208,7 +208,7 @@ fn version_of(bytes: &[u8]) -> Version {
     Version(hex(&Sha256::digest(bytes)))
 }
 
-fn walk(folder: &Path, root: &Path, found: &mut Vec<Entry>) -> io::Result<()> {
+fn walk(folder: &Path, root: &Path, found: &mut Vec<StoredEntry>) -> io::Result<()> {
     let entries = match fs::read_dir(folder) {
         Err(error) if is_absent(&error) => return Ok(()),
         entries => entries?,
@@ -228,7 +228,7 @@ fn walk(folder: &Path, root: &Path, found: &mut Vec<Entry>) -> io::Result<()> {
         if name == Path::new(LOCK) {
             continue;
         }
-        found.push(Entry {
+        found.push(StoredEntry {
             path: name.to_string_lossy().into_owned(),
             bytes: metadata.len(),
             modified: metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH).into(),
@@ -245,7 +245,7 @@ fn place(upload: &Upload, to: &Path) -> io::Result<()> {
         .prefix(TEMPORARY)
         .tempfile_in(folder)?;
     let mode = match &upload.source {
-        Source::File(from) => {
+        UploadBody::File(from) => {
             let from = package_folder::open(from)?;
             let mut hash = Sha256::new();
             copy(&from, &mut temporary.as_file(), &mut hash)?;
@@ -259,7 +259,7 @@ fn place(upload: &Upload, to: &Path) -> io::Result<()> {
             }
             from.metadata()?.permissions()
         }
-        Source::Bytes(bytes) => {
+        UploadBody::Bytes(bytes) => {
             io::Write::write_all(&mut temporary.as_file(), bytes)?;
             std::os::unix::fs::PermissionsExt::from_mode(0o644)
         }

@@ -15,7 +15,7 @@ use crate::package::revision::hex;
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Line {
+enum JournalLine {
     /// An object that is there.
     Sent(String),
     /// An upload in parts that was begun: path, id, length of a part.
@@ -28,7 +28,7 @@ enum Line {
 
 /// An upload in parts under way.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Begun {
+pub(crate) struct BegunUpload {
     pub(crate) id: String,
     pub(crate) part: u64,
     /// Entity-tags by number.
@@ -38,11 +38,11 @@ pub(crate) struct Begun {
 #[derive(Debug)]
 pub(crate) struct Journal {
     path: PathBuf,
-    state: Mutex<State>,
+    state: Mutex<JournalState>,
 }
 
 #[derive(Debug, Default)]
-enum Written {
+enum JournalFile {
     /// It cannot be written, or another process writes it, or it is kept in memory alone.
     #[default]
     Nowhere,
@@ -52,10 +52,10 @@ enum Written {
 }
 
 #[derive(Debug, Default)]
-struct State {
-    file: Written,
+struct JournalState {
+    file: JournalFile,
     sent: HashSet<String>,
-    begun: HashMap<String, Begun>,
+    begun: HashMap<String, BegunUpload>,
     meanwhile: Option<Value>,
 }
 
@@ -66,13 +66,13 @@ impl Journal {
         let mut name = prefix(folder);
         name.push(format!("{revision}-{}", hash.get(..8).unwrap_or_default()));
         let path = folder.with_file_name(name);
-        let state = match State::read(&path) {
+        let state = match JournalState::read(&path) {
             Ok(state) => state,
-            Err(error) if error.kind() == ErrorKind::NotFound => State {
-                file: Written::NotYet(path.clone()),
-                ..State::default()
+            Err(error) if error.kind() == ErrorKind::NotFound => JournalState {
+                file: JournalFile::NotYet(path.clone()),
+                ..JournalState::default()
             },
-            Err(_) => State::default(),
+            Err(_) => JournalState::default(),
         };
         Self {
             path,
@@ -96,23 +96,23 @@ impl Journal {
         let mut state = self.state();
         state.begun.remove(path);
         if state.sent.insert(path.to_owned()) {
-            state.write(&Line::Sent(path.to_owned()));
+            state.write(&JournalLine::Sent(path.to_owned()));
         }
     }
 
-    pub(crate) fn under_way(&self, path: &str) -> Option<Begun> {
+    pub(crate) fn under_way(&self, path: &str) -> Option<BegunUpload> {
         self.state().begun.get(path).cloned()
     }
 
     pub(crate) fn begun(&self, path: &str, id: &str, part: u64) {
-        let line = Line::Begun(path.to_owned(), id.to_owned(), part);
+        let line = JournalLine::Begun(path.to_owned(), id.to_owned(), part);
         let mut state = self.state();
         state.write(&line);
         state.take(line);
     }
 
     pub(crate) fn part(&self, path: &str, number: u32, etag: &str) {
-        let line = Line::Part(path.to_owned(), number, etag.to_owned());
+        let line = JournalLine::Part(path.to_owned(), number, etag.to_owned());
         let mut state = self.state();
         state.write(&line);
         state.take(line);
@@ -123,7 +123,7 @@ impl Journal {
     }
 
     pub(crate) fn plays(&self, meanwhile: Value) {
-        let line = Line::Meanwhile(meanwhile);
+        let line = JournalLine::Meanwhile(meanwhile);
         let mut state = self.state();
         state.write(&line);
         state.take(line);
@@ -131,7 +131,7 @@ impl Journal {
 
     /// All is there: nobody will go on from here.
     pub(crate) fn finish(&self) {
-        if matches!(self.state().file, Written::File(_)) {
+        if matches!(self.state().file, JournalFile::File(_)) {
             let _ = fs::remove_file(&self.path);
         }
     }
@@ -147,7 +147,7 @@ impl Journal {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, JournalState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -158,7 +158,7 @@ fn prefix(folder: &Path) -> std::ffi::OsString {
     name
 }
 
-impl State {
+impl JournalState {
     fn read(path: &Path) -> io::Result<Self> {
         let mut file = File::options().append(true).read(true).open(path)?;
         own(&file)?;
@@ -174,47 +174,47 @@ impl State {
         if text.last().is_some_and(|byte| *byte != b'\n') {
             file.write_all(b"\n")?;
         }
-        state.file = Written::File(file);
+        state.file = JournalFile::File(file);
         Ok(state)
     }
 
-    fn take(&mut self, line: Line) {
+    fn take(&mut self, line: JournalLine) {
         match line {
-            Line::Sent(path) => {
+            JournalLine::Sent(path) => {
                 self.begun.remove(&path);
                 self.sent.insert(path);
             }
-            Line::Begun(path, id, part) => {
-                let begun = Begun {
+            JournalLine::Begun(path, id, part) => {
+                let begun = BegunUpload {
                     id,
                     part,
                     parts: BTreeMap::new(),
                 };
                 self.begun.insert(path, begun);
             }
-            Line::Part(path, number, etag) => {
+            JournalLine::Part(path, number, etag) => {
                 if let Some(begun) = self.begun.get_mut(&path) {
                     begun.parts.insert(number, etag);
                 }
             }
-            Line::Meanwhile(meanwhile) => self.meanwhile = Some(meanwhile),
+            JournalLine::Meanwhile(meanwhile) => self.meanwhile = Some(meanwhile),
         }
     }
 
-    fn write(&mut self, line: &Line) {
+    fn write(&mut self, line: &JournalLine) {
         if self.try_write(line).is_err() {
-            self.file = Written::Nowhere;
+            self.file = JournalFile::Nowhere;
         }
     }
 
     /// One write a line, so that a process that is killed leaves whole lines; what is not written down is sent again.
-    fn try_write(&mut self, line: &Line) -> io::Result<()> {
-        if let Written::NotYet(path) = &self.file {
+    fn try_write(&mut self, line: &JournalLine) -> io::Result<()> {
+        if let JournalFile::NotYet(path) = &self.file {
             let file = File::options().create_new(true).append(true).open(path)?;
             own(&file)?;
-            self.file = Written::File(file);
+            self.file = JournalFile::File(file);
         }
-        let Written::File(file) = &mut self.file else {
+        let JournalFile::File(file) = &mut self.file else {
             return Ok(());
         };
         let mut text = serde_json::to_vec(line)?;
@@ -275,7 +275,7 @@ mod tests {
         let meanwhile = serde_json::json!(["480p", "720p"]);
         assert_eq!(journal.meanwhile(), Some(meanwhile));
         let parts = BTreeMap::from([(1, "e1".to_owned()), (2, "e2".to_owned())]);
-        let expected = Begun {
+        let expected = BegunUpload {
             id: "id".into(),
             part: 5,
             parts,

@@ -7,12 +7,12 @@ use lectern::object::key::{ObjectKey, ObjectKeyError};
 use reqwest::Url;
 
 use super::credentials::variable;
-use super::error::PublishError;
+use super::error::StorageError;
 use crate::command::args::ReachArgs;
 
 /// Why a text is no target.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum TargetError {
+pub(crate) enum LocationError {
     #[error("`{0}` is not a URL")]
     NotAUrl(String),
     #[error("`{0}` targets are not supported")]
@@ -43,15 +43,15 @@ pub(crate) enum TargetError {
 
 /// A parsed target.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Place {
+pub(crate) enum Location {
     Folder(PathBuf),
-    Bucket(Address),
-    Edge(Prefix),
+    Bucket(BucketAddress),
+    Edge(EdgeAddress),
 }
 
 /// The objects below one directory of a bucket that speaks S3.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Address {
+pub(crate) struct BucketAddress {
     pub(crate) scheme: &'static str,
     pub(crate) bucket: String,
     pub(crate) prefix: ObjectKey,
@@ -62,32 +62,32 @@ pub(crate) struct Address {
 
 /// An edge, and the objects below one directory of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Prefix {
+pub(crate) struct EdgeAddress {
     /// `https://edge.example`, without a slash at the end.
     pub(crate) origin: String,
     prefix: ObjectKey,
 }
 
-impl Place {
-    pub(crate) fn parse(text: &str, reach: &ReachArgs) -> Result<Self, PublishError> {
+impl Location {
+    pub(crate) fn parse(text: &str, reach: &ReachArgs) -> Result<Self, StorageError> {
         let endpoint = reach.endpoint.as_deref();
-        let url = Url::parse(text).map_err(|_| TargetError::NotAUrl(text.to_owned()))?;
+        let url = Url::parse(text).map_err(|_| LocationError::NotAUrl(text.to_owned()))?;
         if !url.username().is_empty()
             || url.password().is_some()
             || url.query().is_some()
             || url.fragment().is_some()
         {
-            return Err(TargetError::Decorated.into());
+            return Err(LocationError::Decorated.into());
         }
         if endpoint.is_some() && !matches!(url.scheme(), "r2" | "s3") {
-            return Err(TargetError::Endpoint.into());
+            return Err(LocationError::Endpoint.into());
         }
         let prefix = || {
             let path = url.path().trim_end_matches('/');
             if path.is_empty() {
-                return Err(TargetError::NoPrefix);
+                return Err(LocationError::NoPrefix);
             }
-            ObjectKey::from_url_path(path).map_err(|source| TargetError::BadPrefix {
+            ObjectKey::from_url_path(path).map_err(|source| LocationError::BadPrefix {
                 target: text.to_owned(),
                 source,
             })
@@ -99,41 +99,41 @@ impl Place {
                     .ok()
                     .filter(|_| is_absolute)
                     .map(Self::Folder)
-                    .ok_or_else(|| TargetError::NotAFolder(text.to_owned()).into())
+                    .ok_or_else(|| LocationError::NotAFolder(text.to_owned()).into())
             }
             scheme @ ("r2" | "s3") => {
                 let bucket = url.host_str().unwrap_or_default().to_owned();
                 if bucket.is_empty() || url.port().is_some() {
-                    return Err(TargetError::NotAUrl(text.to_owned()).into());
+                    return Err(LocationError::NotAUrl(text.to_owned()).into());
                 }
                 let prefix = prefix()?;
                 Ok(Self::Bucket(if scheme == "r2" {
-                    Address::r2(bucket, prefix, endpoint)?
+                    BucketAddress::r2(bucket, prefix, endpoint)?
                 } else {
-                    Address::s3(bucket, prefix, endpoint)?
+                    BucketAddress::s3(bucket, prefix, endpoint)?
                 }))
             }
             "http" | "https" => {
                 let origin = url.origin().ascii_serialization();
                 let prefix = prefix()?;
                 if !is_private(&url) && !reach.allow_plain_http {
-                    return Err(TargetError::PlainHttp(origin).into());
+                    return Err(LocationError::PlainHttp(origin).into());
                 }
-                Ok(Self::Edge(Prefix { origin, prefix }))
+                Ok(Self::Edge(EdgeAddress { origin, prefix }))
             }
-            other => Err(TargetError::UnknownScheme(other.to_owned()).into()),
+            other => Err(LocationError::UnknownScheme(other.to_owned()).into()),
         }
     }
 }
 
-impl Address {
-    fn r2(bucket: String, prefix: ObjectKey, endpoint: Option<&str>) -> Result<Self, PublishError> {
+impl BucketAddress {
+    fn r2(bucket: String, prefix: ObjectKey, endpoint: Option<&str>) -> Result<Self, StorageError> {
         let account = || {
             let account = variable("R2_ACCOUNT_ID").or_else(|| variable("CLOUDFLARE_ACCOUNT_ID"));
             account.map(|account| format!("https://{account}.r2.cloudflarestorage.com"))
         };
         let endpoint = endpoint.map(str::to_owned).or_else(account);
-        let endpoint = endpoint.ok_or(PublishError::NoEndpoint("R2_ACCOUNT_ID"))?;
+        let endpoint = endpoint.ok_or(StorageError::NoEndpoint("R2_ACCOUNT_ID"))?;
         Ok(Self {
             scheme: "r2",
             bucket,
@@ -143,7 +143,7 @@ impl Address {
         })
     }
 
-    fn s3(bucket: String, prefix: ObjectKey, endpoint: Option<&str>) -> Result<Self, PublishError> {
+    fn s3(bucket: String, prefix: ObjectKey, endpoint: Option<&str>) -> Result<Self, StorageError> {
         let set = || variable("AWS_ENDPOINT_URL_S3").or_else(|| variable("AWS_ENDPOINT_URL"));
         let endpoint = endpoint.map(str::to_owned).or_else(set);
         let region = variable("AWS_REGION").or_else(|| variable("AWS_DEFAULT_REGION"));
@@ -179,7 +179,7 @@ pub(crate) fn is_private(url: &Url) -> bool {
     url.scheme() == "https" || host == "localhost" || is_loopback
 }
 
-fn checked(endpoint: String) -> Result<String, TargetError> {
+fn checked(endpoint: String) -> Result<String, LocationError> {
     let is_plain = Url::parse(&endpoint).is_ok_and(|url| {
         matches!(url.scheme(), "http" | "https")
             && url.path() == "/"
@@ -188,11 +188,11 @@ fn checked(endpoint: String) -> Result<String, TargetError> {
     });
     match is_plain {
         true => Ok(endpoint.trim_end_matches('/').to_owned()),
-        false => Err(TargetError::BadEndpoint(endpoint)),
+        false => Err(LocationError::BadEndpoint(endpoint)),
     }
 }
 
-impl Prefix {
+impl EdgeAddress {
     /// The URL of a folder below the prefix, which is empty or ends in a slash.
     pub(crate) fn directory_url(&self, folder: &str) -> String {
         let key = match folder.trim_end_matches('/') {
@@ -267,10 +267,10 @@ mod tests {
             ),
             ("/srv/lectures", "`/srv/lectures` is not a URL"),
         ] {
-            let got = match Place::parse(text, &ReachArgs::default()) {
-                Ok(Place::Folder(folder)) => format!("folder {}", folder.display()),
-                Ok(Place::Bucket(address)) => address.name("a"),
-                Ok(Place::Edge(prefix)) => format!(
+            let got = match Location::parse(text, &ReachArgs::default()) {
+                Ok(Location::Folder(folder)) => format!("folder {}", folder.display()),
+                Ok(Location::Bucket(address)) => address.name("a"),
+                Ok(Location::Edge(prefix)) => format!(
                     "{} {}",
                     prefix.directory(),
                     prefix.url("v/a b").expect("an object's URL")
@@ -310,16 +310,16 @@ mod tests {
             ("http://[::]/a", false),
             ("http://[::ffff:192.168.1.7]/a", false),
         ] {
-            let found = Place::parse(text, &ReachArgs::default());
+            let found = Location::parse(text, &ReachArgs::default());
             assert_eq!(found.is_ok(), expected, "{text}: {found:?}");
-            assert!(Place::parse(text, &allowed).is_ok(), "{text}");
+            assert!(Location::parse(text, &allowed).is_ok(), "{text}");
         }
     }
 
     #[test]
     fn buckets_have_an_endpoint() {
-        let r2 = |endpoint| match Place::parse("r2://video/courses/caf%C3%A9/", &at(endpoint)) {
-            Ok(Place::Bucket(address)) => format!(
+        let r2 = |endpoint| match Location::parse("r2://video/courses/caf%C3%A9/", &at(endpoint)) {
+            Ok(Location::Bucket(address)) => format!(
                 "{} {} {}",
                 address.name("v/1/a"),
                 address.endpoint.unwrap_or_default(),
@@ -351,13 +351,13 @@ mod tests {
             ("http://s3.example", false),
             ("http://localhost.example", false),
         ] {
-            let place = Place::parse("s3://b/a", &at(Some(endpoint))).expect("a target");
-            let Place::Bucket(address) = place else {
+            let place = Location::parse("s3://b/a", &at(Some(endpoint))).expect("a target");
+            let Location::Bucket(address) = place else {
                 panic!("{place:?}");
             };
             assert_eq!(address.is_protected(), expected, "{endpoint}");
         }
-        let edge = Place::parse("https://edge.example/a", &at(Some("http://localhost")));
+        let edge = Location::parse("https://edge.example/a", &at(Some("http://localhost")));
         let said = edge.expect_err("no bucket").to_string();
         assert_eq!(said, "--endpoint is for `r2://` and `s3://` targets");
     }

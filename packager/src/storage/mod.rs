@@ -20,13 +20,13 @@ use futures_util::stream::BoxStream;
 use crate::command::args::ReachArgs;
 use crate::package::manifest_json::MULTIVARIANT;
 use crate::progress::Progress;
-use edge::EdgeTarget;
-use error::PublishError;
-use folder::FileTarget;
+use edge::EdgeStore;
+use error::StorageError;
+use folder::FolderStore;
 use journal::Journal;
-use location::Place;
-use object::{Condition, Outcome, Upload, Version};
-use s3::BucketTarget;
+use location::Location;
+use object::{PutCondition, PutOutcome, Upload, Version};
+use s3::S3Store;
 
 /// Signed requests show no key, so that they are sent.
 const PLAIN_BUCKET: &str = "warning: the bucket's endpoint is reached over HTTP without TLS: the key is not sent, but everybody on \
@@ -36,32 +36,32 @@ const PLAIN_BUCKET: &str = "warning: the bucket's endpoint is reached over HTTP 
 const LOOKS: u32 = 3;
 
 #[derive(Debug)]
-pub(crate) enum Target {
-    Folder(FileTarget),
-    Bucket(Box<BucketTarget>),
-    Edge(Box<EdgeTarget>),
+pub(crate) enum Store {
+    Folder(FolderStore),
+    Bucket(Box<S3Store>),
+    Edge(Box<EdgeStore>),
 }
 
 /// An object that was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Stored {
+pub(crate) struct StoredObject {
     pub(crate) bytes: Bytes,
     pub(crate) version: Version,
 }
 
 /// What is known of an object before it is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Head {
+pub(crate) struct ObjectHead {
     pub(crate) bytes: u64,
     pub(crate) version: Version,
 }
 
 /// An object's bytes as they come. After an error the rest is asked for anew.
-pub(crate) type Chunks<'a> = BoxStream<'a, Result<Bytes, PublishError>>;
+pub(crate) type Chunks<'a> = BoxStream<'a, Result<Bytes, StorageError>>;
 
 /// What a list says of an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Entry {
+pub(crate) struct StoredEntry {
     /// From the package's root.
     pub(crate) path: String,
     pub(crate) bytes: u64,
@@ -69,25 +69,25 @@ pub(crate) struct Entry {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Digested {
+pub(crate) struct ObjectDigest {
     pub(crate) bytes: u64,
     pub(crate) sha256: String,
 }
 
-impl Target {
+impl Store {
     /// Parses a target, and finds what opens it.
     pub(crate) fn open(text: &str, reach: &ReachArgs) -> anyhow::Result<Self> {
-        let place = Place::parse(text, reach)?;
-        if let Place::Bucket(address) = &place
+        let place = Location::parse(text, reach)?;
+        if let Location::Bucket(address) = &place
             && !reach.allow_plain_http
             && !address.is_protected()
         {
             Progress::new(false).note(PLAIN_BUCKET);
         }
         Ok(match place {
-            Place::Folder(folder) => Self::Folder(FileTarget { folder }),
-            Place::Bucket(address) => Self::Bucket(Box::new(BucketTarget::open(address)?)),
-            Place::Edge(prefix) => Self::Edge(Box::new(EdgeTarget::open(prefix)?)),
+            Location::Folder(folder) => Self::Folder(FolderStore { folder }),
+            Location::Bucket(address) => Self::Bucket(Box::new(S3Store::open(address)?)),
+            Location::Edge(prefix) => Self::Edge(Box::new(EdgeStore::open(prefix)?)),
         })
     }
 
@@ -118,9 +118,9 @@ impl Target {
     pub(crate) async fn put(
         &self,
         upload: &Upload,
-        condition: &Condition,
+        condition: &PutCondition,
         journal: &Journal,
-    ) -> Result<Outcome, PublishError> {
+    ) -> Result<PutOutcome, StorageError> {
         let mut look = 0;
         loop {
             let is_written = match self {
@@ -129,16 +129,16 @@ impl Target {
                 Self::Edge(target) => target.put(upload, condition, journal).await,
             }?;
             if is_written {
-                return Ok(Outcome::Written);
+                return Ok(PutOutcome::Written);
             }
             if !self.is_readable() {
-                return Ok(Outcome::AlreadyThere);
+                return Ok(PutOutcome::AlreadyThere);
             }
             if upload.is_immutable() {
                 match self.size(&upload.path).await? {
-                    Some(bytes) if bytes == upload.bytes => return Ok(Outcome::AlreadyThere),
+                    Some(bytes) if bytes == upload.bytes => return Ok(PutOutcome::AlreadyThere),
                     Some(_) => {
-                        return Err(PublishError::Differs {
+                        return Err(StorageError::Differs {
                             path: upload.path.clone(),
                         });
                     }
@@ -155,24 +155,24 @@ impl Target {
                 let there = self.get(&upload.path).await?;
                 let own = upload.read(&upload.whole()).await?;
                 if there.is_some_and(|there| there.bytes == own) {
-                    return Ok(Outcome::AlreadyThere);
+                    return Ok(PutOutcome::AlreadyThere);
                 }
             }
-            return Err(PublishError::Lost {
+            return Err(StorageError::Lost {
                 path: upload.path.clone(),
             });
         }
     }
 
     /// Writes an object, whatever is there.
-    pub(crate) async fn replace(&self, upload: &Upload) -> Result<(), PublishError> {
-        self.put(upload, &Condition::Any, &Journal::none())
+    pub(crate) async fn replace(&self, upload: &Upload) -> Result<(), StorageError> {
+        self.put(upload, &PutCondition::Any, &Journal::none())
             .await
             .map(drop)
     }
 
     /// An object as it is stored now, in memory.
-    pub(crate) async fn get(&self, path: &str) -> Result<Option<Stored>, PublishError> {
+    pub(crate) async fn get(&self, path: &str) -> Result<Option<StoredObject>, StorageError> {
         match self {
             Self::Folder(target) => target.get(path),
             Self::Bucket(target) => target.get(path).await,
@@ -180,7 +180,7 @@ impl Target {
         }
     }
 
-    pub(crate) async fn head(&self, path: &str) -> Result<Option<Head>, PublishError> {
+    pub(crate) async fn head(&self, path: &str) -> Result<Option<ObjectHead>, StorageError> {
         match self {
             Self::Folder(target) => Ok(target.head(path)),
             Self::Bucket(target) => target.head(path).await,
@@ -188,7 +188,7 @@ impl Target {
         }
     }
 
-    pub(crate) async fn size(&self, path: &str) -> Result<Option<u64>, PublishError> {
+    pub(crate) async fn size(&self, path: &str) -> Result<Option<u64>, StorageError> {
         Ok(self.head(path).await?.map(|head| head.bytes))
     }
 
@@ -198,7 +198,7 @@ impl Target {
         path: &str,
         from: u64,
         version: Option<&Version>,
-    ) -> Result<Option<Chunks<'_>>, PublishError> {
+    ) -> Result<Option<Chunks<'_>>, StorageError> {
         match self {
             Self::Folder(target) => target.read(path, from, version).await,
             Self::Bucket(target) => target.read(path, from, version).await,
@@ -207,7 +207,7 @@ impl Target {
     }
 
     /// Size and hash of an object, of which a piece at a time is in memory.
-    pub(crate) async fn digest(&self, path: &str) -> Result<Option<Digested>, PublishError> {
+    pub(crate) async fn digest(&self, path: &str) -> Result<Option<ObjectDigest>, StorageError> {
         match self {
             Self::Folder(target) => target.digest(path).await,
             Self::Bucket(target) => target.digest(path).await,
@@ -216,7 +216,7 @@ impl Target {
     }
 
     /// Everything below a folder, which is empty or ends in a slash, by name.
-    pub(crate) async fn list(&self, prefix: &str) -> Result<Vec<Entry>, PublishError> {
+    pub(crate) async fn list(&self, prefix: &str) -> Result<Vec<StoredEntry>, StorageError> {
         match self {
             Self::Folder(target) => target.list(prefix),
             Self::Bucket(target) => target.list(prefix).await,
@@ -225,7 +225,7 @@ impl Target {
     }
 
     /// What is not there is as good as removed.
-    pub(crate) async fn remove(&self, path: &str) -> Result<(), PublishError> {
+    pub(crate) async fn remove(&self, path: &str) -> Result<(), StorageError> {
         match self {
             Self::Folder(target) => target.remove(path),
             Self::Bucket(target) => target.remove(path).await,

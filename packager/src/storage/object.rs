@@ -10,7 +10,7 @@ use tokio::fs::File;
 use tokio::io::AsyncReadExt as _;
 use tokio_util::io::ReaderStream;
 
-use super::error::PublishError;
+use super::error::StorageError;
 use crate::files::package_folder;
 use crate::package::manifest_json::is_mutable;
 use crate::package::revision::{hash_file, hex};
@@ -23,7 +23,7 @@ const CHUNK: usize = 64 << 10;
 pub(crate) struct Upload {
     /// From the package's root.
     pub(crate) path: String,
-    pub(crate) source: Source,
+    pub(crate) source: UploadBody,
     pub(crate) bytes: u64,
     pub(crate) content_type: String,
     /// The hash that the bytes must have, in hexadecimal: what `package.json` says of a file. It is compared while they are
@@ -32,7 +32,7 @@ pub(crate) struct Upload {
 }
 
 #[derive(Debug, Clone)]
-pub(crate) enum Source {
+pub(crate) enum UploadBody {
     File(PathBuf),
     Bytes(Bytes),
 }
@@ -42,14 +42,14 @@ pub(crate) enum Source {
 pub(crate) struct Version(pub(crate) String);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Condition {
+pub(crate) enum PutCondition {
     Any,
     Absent,
     Is(Version),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Outcome {
+pub(crate) enum PutOutcome {
     Written,
     AlreadyThere,
 }
@@ -74,17 +74,17 @@ impl Upload {
         Self {
             path: path.to_owned(),
             bytes: bytes.len() as u64,
-            source: Source::Bytes(bytes),
+            source: UploadBody::Bytes(bytes),
             content_type: lectern::object::content_type::for_key(path).to_owned(),
             sha256: None,
         }
     }
 
     /// A file, which must keep the bytes that it has now.
-    pub(crate) async fn with_hash(self) -> Result<Self, PublishError> {
+    pub(crate) async fn with_hash(self) -> Result<Self, StorageError> {
         let sha256 = match &self.source {
-            Source::Bytes(_) => None,
-            Source::File(file) => {
+            UploadBody::Bytes(_) => None,
+            UploadBody::File(file) => {
                 let hash = hash_file(file, &Progress::quiet_step()).await;
                 Some(hash.map_err(|source| unread(file, source))?)
             }
@@ -117,9 +117,9 @@ impl Upload {
 
     /// The parts that it goes up in. Parts are sent side by side, and one hash cannot be taken of them so: the file is read once
     /// before, and each part is held to what was read then.
-    pub(crate) async fn parts(&self, part: u64) -> Result<Vec<Slice>, PublishError> {
+    pub(crate) async fn parts(&self, part: u64) -> Result<Vec<Slice>, StorageError> {
         let mut slices: Vec<Slice> = self.slices(part).collect();
-        let (Source::File(path), Some(expected)) = (&self.source, &self.sha256) else {
+        let (UploadBody::File(path), Some(expected)) = (&self.source, &self.sha256) else {
             return Ok(slices);
         };
         let mut whole = Sha256::new();
@@ -139,14 +139,14 @@ impl Upload {
     }
 
     /// A run of it, in memory.
-    pub(crate) async fn read(&self, slice: &Slice) -> Result<Bytes, PublishError> {
+    pub(crate) async fn read(&self, slice: &Slice) -> Result<Bytes, StorageError> {
         match &self.source {
-            Source::Bytes(bytes) => {
+            UploadBody::Bytes(bytes) => {
                 let range = usize::try_from(slice.from).unwrap_or(usize::MAX)
                     ..usize::try_from(slice.from + slice.length).unwrap_or(usize::MAX);
                 Ok(bytes.slice(range))
             }
-            Source::File(path) => {
+            UploadBody::File(path) => {
                 let mut bytes = Vec::with_capacity(usize::try_from(slice.length).unwrap_or(0));
                 let mut chunks = file_chunks(path, slice)?;
                 while let Some(chunk) = chunks.try_next().await.map_err(|error| self.told(error))? {
@@ -158,26 +158,26 @@ impl Upload {
     }
 
     /// A run of it, as it is read.
-    pub(crate) async fn stream(&self, slice: &Slice) -> Result<Chunks, PublishError> {
+    pub(crate) async fn stream(&self, slice: &Slice) -> Result<Chunks, StorageError> {
         match &self.source {
-            Source::Bytes(_) => {
+            UploadBody::Bytes(_) => {
                 let bytes = self.read(slice).await?;
                 Ok(stream::once(async { Ok(bytes) }).boxed())
             }
-            Source::File(path) => file_chunks(path, slice),
+            UploadBody::File(path) => file_chunks(path, slice),
         }
     }
 
     /// The error of reading it.
-    pub(crate) fn told(&self, error: io::Error) -> PublishError {
+    pub(crate) fn told(&self, error: io::Error) -> StorageError {
         if is_other_bytes(&error) {
-            return PublishError::Changed {
+            return StorageError::Changed {
                 path: self.path.clone(),
             };
         }
         match &self.source {
-            Source::File(path) => unread(path, error),
-            Source::Bytes(_) => unread(Path::new(&self.path), error),
+            UploadBody::File(path) => unread(path, error),
+            UploadBody::Bytes(_) => unread(Path::new(&self.path), error),
         }
     }
 }
@@ -220,7 +220,7 @@ impl FileChunks {
     }
 }
 
-fn file_chunks(path: &Path, slice: &Slice) -> Result<Chunks, PublishError> {
+fn file_chunks(path: &Path, slice: &Slice) -> Result<Chunks, StorageError> {
     let opened = package_folder::open(path).and_then(|mut file| {
         file.seek(SeekFrom::Start(slice.from))?;
         Ok(File::from_std(file).take(slice.length))
@@ -241,8 +241,8 @@ fn file_chunks(path: &Path, slice: &Slice) -> Result<Chunks, PublishError> {
     Ok(stream::try_unfold(chunks, next).boxed())
 }
 
-fn unread(path: &Path, source: io::Error) -> PublishError {
-    PublishError::Read {
+fn unread(path: &Path, source: io::Error) -> StorageError {
+    StorageError::Read {
         path: path.to_owned(),
         source,
     }
@@ -292,7 +292,7 @@ mod tests {
         }
     }
 
-    async fn all(upload: &Upload, slice: &Slice) -> (Vec<u8>, Option<PublishError>) {
+    async fn all(upload: &Upload, slice: &Slice) -> (Vec<u8>, Option<StorageError>) {
         let mut chunks = upload.stream(slice).await.expect("it is opened");
         let mut got = vec![];
         loop {
@@ -312,7 +312,7 @@ mod tests {
         std::fs::write(&file, &bytes).expect("it is written");
         let upload = Upload {
             path: "v/1/a".into(),
-            source: Source::File(file.clone()),
+            source: UploadBody::File(file.clone()),
             bytes: bytes.len() as u64,
             content_type: String::new(),
             sha256: None,
@@ -329,10 +329,10 @@ mod tests {
         let (got, error) = all(&upload, &upload.whole()).await;
         assert!(got.len() < bytes.len(), "{} bytes", got.len());
         assert!(
-            matches!(error, Some(PublishError::Changed { .. })),
+            matches!(error, Some(StorageError::Changed { .. })),
             "{error:?}"
         );
-        let changed = |error| matches!(error, Some(PublishError::Changed { .. }));
+        let changed = |error| matches!(error, Some(StorageError::Changed { .. }));
         assert!(changed(upload.read(&upload.whole()).await.err()));
         assert!(changed(upload.parts(CHUNK as u64).await.err()));
         for (at, part) in parts.iter().enumerate() {
@@ -342,7 +342,7 @@ mod tests {
         }
         std::fs::write(&file, &bytes[..bytes.len() - 1]).expect("it is written");
         let (_, error) = all(&upload, &upload.whole()).await;
-        let is_short = matches!(error, Some(PublishError::Read { .. }));
+        let is_short = matches!(error, Some(StorageError::Read { .. }));
         assert!(is_short, "{error:?}");
     }
 }

@@ -16,14 +16,14 @@ use object_store::{
 use sha2::{Digest as _, Sha256};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::concurrency::{Lanes, MOST};
+use super::concurrency::{AdaptiveConcurrency, MAX_REQUESTS};
 use super::credentials::credentials;
-use super::error::PublishError;
-use super::journal::{Begun, Journal};
-use super::location::Address;
-use super::object::{Condition, Upload, Version};
+use super::error::StorageError;
+use super::journal::{BegunUpload, Journal};
+use super::location::BucketAddress;
+use super::object::{PutCondition, Upload, Version};
 use super::s3_http::Connector;
-use super::{Chunks, Digested, Entry, Head, Stored, retry};
+use super::{Chunks, ObjectDigest, ObjectHead, StoredEntry, StoredObject, retry};
 use crate::package::revision::hex;
 
 /// Above this an object goes up in parts of this, so that no body in memory is larger.
@@ -38,21 +38,21 @@ const MIB: u64 = 1 << 20;
 const ATTEMPTS: u32 = 3;
 
 #[derive(Debug)]
-pub(crate) struct BucketTarget {
-    address: Address,
+pub(crate) struct S3Store {
+    address: BucketAddress,
     store: AmazonS3,
     memory: Semaphore,
 }
 
-impl BucketTarget {
-    pub(crate) fn open(address: Address) -> anyhow::Result<Self> {
+impl S3Store {
+    pub(crate) fn open(address: BucketAddress) -> anyhow::Result<Self> {
         let credentials = credentials(address.scheme)?;
         let mut builder = AmazonS3Builder::new()
             .with_bucket_name(&address.bucket)
             .with_region(&address.region)
             .with_access_key_id(credentials.key_id)
             .with_secret_access_key(credentials.secret)
-            .with_http_connector(Connector(Arc::new(Lanes::default())))
+            .with_http_connector(Connector(Arc::new(AdaptiveConcurrency::default())))
             .with_unsigned_payload(address.is_protected())
             // R2 wants one request an object; deleting is rare.
             .with_disable_bulk_delete(true)
@@ -88,16 +88,16 @@ impl BucketTarget {
     pub(crate) async fn put(
         &self,
         upload: &Upload,
-        condition: &Condition,
+        condition: &PutCondition,
         journal: &Journal,
-    ) -> Result<bool, PublishError> {
+    ) -> Result<bool, StorageError> {
         if upload.bytes > PART {
             return self.put_in_parts(upload, condition, journal).await;
         }
         let mode = match condition {
-            Condition::Any => PutMode::Overwrite,
-            Condition::Absent => PutMode::Create,
-            Condition::Is(Version(etag)) => PutMode::Update(UpdateVersion {
+            PutCondition::Any => PutMode::Overwrite,
+            PutCondition::Absent => PutMode::Create,
+            PutCondition::Is(Version(etag)) => PutMode::Update(UpdateVersion {
                 e_tag: Some(etag.clone()),
                 version: None,
             }),
@@ -120,15 +120,15 @@ impl BucketTarget {
     async fn put_in_parts(
         &self,
         upload: &Upload,
-        condition: &Condition,
+        condition: &PutCondition,
         journal: &Journal,
-    ) -> Result<bool, PublishError> {
+    ) -> Result<bool, StorageError> {
         let there = self.head(&upload.path).await?;
         let holds = match condition {
-            Condition::Any => true,
-            Condition::Absent => there.is_none(),
+            PutCondition::Any => true,
+            PutCondition::Absent => there.is_none(),
             // Nothing that is replaced is that large.
-            Condition::Is(_) => false,
+            PutCondition::Is(_) => false,
         };
         if !holds {
             return Ok(false);
@@ -142,7 +142,7 @@ impl BucketTarget {
         };
         match sent {
             // It may have been given up in between, by us or by the bucket, which does so after some days.
-            Err(PublishError::Bucket { .. } | PublishError::Nothing(_)) if was_taken_up => {
+            Err(StorageError::Bucket { .. } | StorageError::Nothing(_)) if was_taken_up => {
                 self.begin(upload, &key, journal).await?;
             }
             sent => sent?,
@@ -155,7 +155,7 @@ impl BucketTarget {
         upload: &Upload,
         key: &Path,
         journal: &Journal,
-    ) -> Result<(), PublishError> {
+    ) -> Result<(), StorageError> {
         let id = self.repeated(&upload.path, async || {
             let options = PutMultipartOptions {
                 attributes: attributes(upload),
@@ -166,7 +166,7 @@ impl BucketTarget {
         let id = id.await?.unwrap_or_default();
         let part = part_size(upload.bytes);
         journal.begun(&upload.path, &id, part);
-        let begun = Begun {
+        let begun = BegunUpload {
             id,
             part,
             parts: Default::default(),
@@ -179,10 +179,10 @@ impl BucketTarget {
         &self,
         upload: &Upload,
         key: &Path,
-        begun: Begun,
+        begun: BegunUpload,
         journal: &Journal,
-    ) -> Result<(), PublishError> {
-        let Begun { id, part, parts } = begun;
+    ) -> Result<(), StorageError> {
+        let BegunUpload { id, part, parts } = begun;
         let slices: Vec<_> = (0_usize..).zip(upload.parts(part).await?).collect();
         let sent: Vec<PartId> = stream::iter(slices)
             .map(|(at, slice)| {
@@ -200,10 +200,10 @@ impl BucketTarget {
                     });
                     let sent = sent.await?.ok_or_else(|| lost_upload(upload))?;
                     journal.part(&upload.path, number, &sent.content_id);
-                    Ok::<_, PublishError>(sent)
+                    Ok::<_, StorageError>(sent)
                 }
             })
-            .buffered(MOST)
+            .buffered(MAX_REQUESTS)
             .try_collect()
             .await?;
         let completed = self.repeated(&upload.path, async || {
@@ -225,23 +225,23 @@ impl BucketTarget {
         completed.await?.ok_or_else(|| lost_upload(upload))
     }
 
-    pub(crate) async fn get(&self, path: &str) -> Result<Option<Stored>, PublishError> {
+    pub(crate) async fn get(&self, path: &str) -> Result<Option<StoredObject>, StorageError> {
         let key = self.key(path)?;
         self.repeated(path, async || {
             let found = absent(self.store.get(&key).await)?;
             let Some(found) = found else { return Ok(None) };
             let version = Version(found.meta.e_tag.clone().unwrap_or_default());
             let bytes = found.bytes().await?;
-            Ok(Some(Stored { bytes, version }))
+            Ok(Some(StoredObject { bytes, version }))
         })
         .await
         .map(Option::flatten)
     }
 
-    pub(crate) async fn head(&self, path: &str) -> Result<Option<Head>, PublishError> {
+    pub(crate) async fn head(&self, path: &str) -> Result<Option<ObjectHead>, StorageError> {
         let key = self.key(path)?;
         let found = self.repeated(path, async || absent(self.store.head(&key).await));
-        Ok(found.await?.flatten().map(|found| Head {
+        Ok(found.await?.flatten().map(|found| ObjectHead {
             bytes: found.size,
             version: Version(found.e_tag.unwrap_or_default()),
         }))
@@ -252,7 +252,7 @@ impl BucketTarget {
         path: &str,
         from: u64,
         version: Option<&Version>,
-    ) -> Result<Option<Chunks<'_>>, PublishError> {
+    ) -> Result<Option<Chunks<'_>>, StorageError> {
         let key = self.key(path)?;
         let found = self.repeated(path, async || {
             let options = GetOptions {
@@ -270,7 +270,7 @@ impl BucketTarget {
         Ok(Some(chunks.boxed()))
     }
 
-    pub(crate) async fn digest(&self, path: &str) -> Result<Option<Digested>, PublishError> {
+    pub(crate) async fn digest(&self, path: &str) -> Result<Option<ObjectDigest>, StorageError> {
         let key = self.key(path)?;
         self.repeated(path, async || {
             let found = absent(self.store.get(&key).await)?;
@@ -281,7 +281,7 @@ impl BucketTarget {
                 hash.update(&chunk);
                 bytes += chunk.len() as u64;
             }
-            Ok(Some(Digested {
+            Ok(Some(ObjectDigest {
                 bytes,
                 sha256: hex(&hash.finalize()),
             }))
@@ -290,15 +290,15 @@ impl BucketTarget {
         .map(Option::flatten)
     }
 
-    pub(crate) async fn list(&self, prefix: &str) -> Result<Vec<Entry>, PublishError> {
+    pub(crate) async fn list(&self, prefix: &str) -> Result<Vec<StoredEntry>, StorageError> {
         let folder = self.key(prefix.trim_end_matches('/'))?;
         let root = format!("{}/", self.address.prefix);
         let listed = self.repeated(prefix, async || {
             self.store.list(Some(&folder)).try_collect::<Vec<_>>().await
         });
-        let mut entries: Vec<Entry> = (listed.await?.into_iter().flatten())
+        let mut entries: Vec<StoredEntry> = (listed.await?.into_iter().flatten())
             .filter_map(|found| {
-                Some(Entry {
+                Some(StoredEntry {
                     path: found.location.as_ref().strip_prefix(&root)?.to_owned(),
                     bytes: found.size,
                     modified: found.last_modified,
@@ -309,18 +309,18 @@ impl BucketTarget {
         Ok(entries)
     }
 
-    pub(crate) async fn remove(&self, path: &str) -> Result<(), PublishError> {
+    pub(crate) async fn remove(&self, path: &str) -> Result<(), StorageError> {
         let key = self.key(path)?;
         let removed = self.repeated(path, async || absent(self.store.delete(&key).await));
         removed.await.map(drop)
     }
 
-    fn key(&self, path: &str) -> Result<Path, PublishError> {
+    fn key(&self, path: &str) -> Result<Path, StorageError> {
         let key = match path {
             "" => self.address.prefix.to_string(),
             path => format!("{}/{path}", self.address.prefix),
         };
-        Path::parse(key).map_err(|error| PublishError::Bucket {
+        Path::parse(key).map_err(|error| StorageError::Bucket {
             path: path.to_owned(),
             why: error.to_string(),
         })
@@ -336,7 +336,7 @@ impl BucketTarget {
         &self,
         path: &str,
         ask: impl AsyncFn() -> object_store::Result<T>,
-    ) -> Result<Option<T>, PublishError> {
+    ) -> Result<Option<T>, StorageError> {
         let mut attempt = 0;
         loop {
             let error = match ask().await {
@@ -357,7 +357,7 @@ impl BucketTarget {
         }
     }
 
-    fn told(&self, path: &str, error: &Error) -> PublishError {
+    fn told(&self, path: &str, error: &Error) -> StorageError {
         let why = words(error);
         let path = match path {
             "" => self.address.name(""),
@@ -365,12 +365,12 @@ impl BucketTarget {
         };
         match error {
             Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => {
-                PublishError::Denied { path, why }
+                StorageError::Denied { path, why }
             }
-            Error::NotFound { .. } => PublishError::Nothing(path),
+            Error::NotFound { .. } => StorageError::Nothing(path),
             // A list that is refused is not told apart.
-            error if matches!(status(error), Some(401 | 403)) => PublishError::Denied { path, why },
-            _ => PublishError::Bucket { path, why },
+            error if matches!(status(error), Some(401 | 403)) => StorageError::Denied { path, why },
+            _ => StorageError::Bucket { path, why },
         }
     }
 }
@@ -394,8 +394,8 @@ fn attributes(upload: &Upload) -> Attributes {
     ])
 }
 
-fn lost_upload(upload: &Upload) -> PublishError {
-    PublishError::Bucket {
+fn lost_upload(upload: &Upload) -> StorageError {
+    StorageError::Bucket {
         path: upload.path.clone(),
         why: "the upload in parts is gone".to_owned(),
     }

@@ -10,12 +10,12 @@ use object_store::client::{
 };
 use reqwest::header::RETRY_AFTER;
 
-use super::concurrency::Lanes;
+use super::concurrency::AdaptiveConcurrency;
 use super::http::client;
 use super::retry;
 
 #[derive(Debug)]
-pub(crate) struct Connector(pub(crate) Arc<Lanes>);
+pub(crate) struct Connector(pub(crate) Arc<AdaptiveConcurrency>);
 
 impl HttpConnector for Connector {
     fn connect(&self, _: &ClientOptions) -> object_store::Result<HttpClient> {
@@ -34,7 +34,7 @@ impl HttpConnector for Connector {
 #[derive(Debug)]
 struct Service {
     client: reqwest::Client,
-    lanes: Arc<Lanes>,
+    lanes: Arc<AdaptiveConcurrency>,
     /// Before the first answer.
     failures: AtomicU32,
 }

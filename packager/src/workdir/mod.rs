@@ -18,12 +18,12 @@ use crate::package::output::OutputError;
 use crate::progress::Progress;
 
 /// Records, what is being encoded, and the lock: all that is no part of the package.
-const DESK: &str = "work";
+const STATE_DIR: &str = "work";
 const LOCK: &str = "lock";
 
 /// What is known of a finished part.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Record {
+pub(crate) struct TaskRecord {
     /// What ffmpeg complained about.
     pub(crate) said: String,
     /// Paths from the package's root.
@@ -32,7 +32,7 @@ pub(crate) struct Record {
 
 /// A folder in which one process works at a time. Dropped, it stays if any part of it is finished.
 #[derive(Debug)]
-pub(crate) struct Partial {
+pub(crate) struct WorkDir {
     root: PathBuf,
     revision: String,
     progress: Progress,
@@ -43,7 +43,7 @@ pub(crate) struct Partial {
     _lock: File,
 }
 
-impl Partial {
+impl WorkDir {
     /// A sibling of the folder that it becomes, so that it can be renamed to it.
     pub(crate) fn beside(
         folder: &Path,
@@ -55,7 +55,7 @@ impl Partial {
         Self::open(folder.with_file_name(name), revision, progress)
     }
 
-    /// What [`Partial::under`] makes.
+    /// What [`WorkDir::under`] makes.
     pub(crate) fn name_under(folder: &Path, revision: &str) -> PathBuf {
         folder.join(format!("lectern-{revision}"))
     }
@@ -104,7 +104,7 @@ impl Partial {
     }
 
     /// Which of these parts are finished, each file as its record says; everything else is removed.
-    pub(crate) async fn take_up(&self, parts: &[String]) -> Result<Vec<Option<Record>>> {
+    pub(crate) async fn take_up(&self, parts: &[String]) -> Result<Vec<Option<TaskRecord>>> {
         let mut records = vec![];
         let mut kept = HashSet::from([self.desk().join(LOCK)]);
         for part in parts {
@@ -121,9 +121,9 @@ impl Partial {
         Ok(records)
     }
 
-    async fn fitting(&self, part: &str) -> Option<Record> {
+    async fn fitting(&self, part: &str) -> Option<TaskRecord> {
         let json = fs::read(self.record(part)).ok()?;
-        let record: Record = serde_json::from_slice(&json).ok()?;
+        let record: TaskRecord = serde_json::from_slice(&json).ok()?;
         for file in &record.files {
             let found = describe(&self.root, &file.path).await.ok()?;
             if found != *file {
@@ -139,8 +139,8 @@ impl Partial {
         part: &str,
         said: String,
         files: &[PathBuf],
-    ) -> anyhow::Result<Record> {
-        let mut record = Record {
+    ) -> anyhow::Result<TaskRecord> {
+        let mut record = TaskRecord {
             said,
             files: vec![],
         };
@@ -157,7 +157,7 @@ impl Partial {
     }
 
     fn desk(&self) -> PathBuf {
-        self.root.join(DESK)
+        self.root.join(STATE_DIR)
     }
 
     fn record(&self, part: &str) -> PathBuf {
@@ -207,7 +207,7 @@ impl Partial {
     }
 }
 
-impl Drop for Partial {
+impl Drop for WorkDir {
     fn drop(&mut self) {
         if self.is_done {
             return;
@@ -259,7 +259,7 @@ pub(crate) fn remove_abandoned(folder: &Path, after: Duration) -> anyhow::Result
             continue;
         }
         // What is done in it is done in the one or beside the other.
-        let desk = fs::metadata(root.join(DESK)).and_then(|desk| desk.modified());
+        let desk = fs::metadata(root.join(STATE_DIR)).and_then(|desk| desk.modified());
         let last = found.modified()?.max(desk.unwrap_or(UNIX_EPOCH));
         if last.elapsed().unwrap_or_default() > after && lock(&root)?.is_some() {
             remove_folder(&root);
@@ -276,8 +276,8 @@ fn is_revision(name: &str) -> bool {
 /// The lock of a folder, which is made if it is not there; none where another process has it.
 pub(crate) fn lock(root: &Path) -> Result<Option<File>> {
     loop {
-        fs::create_dir_all(root.join(DESK))?;
-        let path = root.join(DESK).join(LOCK);
+        fs::create_dir_all(root.join(STATE_DIR))?;
+        let path = root.join(STATE_DIR).join(LOCK);
         let file = File::options()
             .create(true)
             .truncate(false)
@@ -365,8 +365,8 @@ mod tests {
 
     const REVISION: &str = "0123456789abcdef";
 
-    fn open(folder: &Path, revision: &str) -> anyhow::Result<Partial> {
-        Partial::beside(folder, revision, Progress::new(true))
+    fn open(folder: &Path, revision: &str) -> anyhow::Result<WorkDir> {
+        WorkDir::beside(folder, revision, Progress::new(true))
     }
 
     fn names(folder: &Path) -> Vec<String> {
@@ -393,7 +393,7 @@ mod tests {
     }
 
     /// A part of one file.
-    async fn finish(partial: &Partial, part: &str) -> PathBuf {
+    async fn finish(partial: &WorkDir, part: &str) -> PathBuf {
         let file = partial.revision_folder().join(part);
         fs::create_dir_all(partial.revision_folder()).expect("a folder");
         fs::write(&file, part).expect("it is written");
@@ -437,7 +437,7 @@ mod tests {
         assert!(names(root.path()).is_empty());
         let partial = open(&out, REVISION).expect("it is made");
         finish(&partial, "a").await;
-        let error = crate::source::InputError::Empty;
+        let error = crate::source::SourceError::Empty;
         let _ = partial.give_up(error.into());
         assert!(names(root.path()).is_empty());
     }
@@ -478,11 +478,11 @@ mod tests {
         let old = std::time::SystemTime::now() - 2 * DAY;
         let make = |name: &str| {
             let folder = root.path().join(name);
-            fs::create_dir_all(folder.join(DESK)).expect("it is made");
+            fs::create_dir_all(folder.join(STATE_DIR)).expect("it is made");
             folder
         };
         let age = |folder: &Path| {
-            for folder in [folder.join(DESK), folder.to_owned()] {
+            for folder in [folder.join(STATE_DIR), folder.to_owned()] {
                 let folder = File::open(folder).expect("a folder");
                 folder.set_modified(old).expect("it is set");
             }

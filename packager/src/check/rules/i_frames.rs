@@ -1,7 +1,7 @@
 //! I-frame playlists: single pictures to show while somebody drags the playhead.
 
 use super::super::codec::is_same;
-use super::super::facts::{Rendition, Use};
+use super::super::facts::{CheckedRendition, ListedAs};
 use super::super::playlist::shown;
 use super::{Rule, rates, segment};
 
@@ -16,7 +16,7 @@ pub(super) const RULES: &[Rule] = &[
                 let (is_listed, is_said) =
                     (rendition.is_i_frames(), rendition.playlist.is_i_frames_only);
                 if is_listed || is_said {
-                    let is_alone = rendition.uses.contains(&Use::Alone);
+                    let is_alone = rendition.uses.contains(&ListedAs::Alone);
                     findings.expect(is_said && (is_listed || is_alone), || {
                         let what = match is_said {
                             true => "it says so and is not listed so",
@@ -63,7 +63,9 @@ pub(super) const RULES: &[Rule] = &[
             };
             for rendition in &facts.renditions {
                 for kind in &rendition.uses {
-                    let Use::IFrames(at) = kind else { continue };
+                    let ListedAs::IFrames(at) = kind else {
+                        continue;
+                    };
                     let entry = &playlist.i_frames[*at];
                     let track = rendition.track();
                     let codecs = entry.codecs();
@@ -110,7 +112,7 @@ pub(super) const RULES: &[Rule] = &[
             let Some(playlist) = &facts.multivariant else {
                 return;
             };
-            if facts.renditions.iter().any(Rendition::has_video) {
+            if facts.renditions.iter().any(CheckedRendition::has_video) {
                 findings.expect(!playlist.i_frames.is_empty(), || {
                     let what = "there is no `EXT-X-I-FRAME-STREAM-INF`";
                     (facts.name.clone(), what.to_owned())

@@ -1,9 +1,9 @@
 //! Codecs and rates that every player has.
 
-use super::super::facts::{Facts, Rendition};
+use super::super::facts::{CheckedRendition, PackageFacts};
 use super::super::playlist::shown;
 use super::{Rule, frame_rate};
-use crate::check::fmp4::{Medium, Track};
+use crate::check::fmp4::{CheckedTrack, Medium};
 
 const HIGHEST_RATE: f64 = 60.0;
 const VIDEO: [&str; 5] = ["avc1.", "hvc1.", "av01.", "dvh1.", "encv"];
@@ -98,7 +98,8 @@ pub(super) const RULES: &[Rule] = &[
         source: "Apple HLS Authoring Specification, Audio",
         advice: "add a stereo Rendition, or mix down to two channels",
         check: |facts, findings| {
-            let all: Vec<(&Rendition, &Track)> = tracks(facts, Medium::Audio).collect();
+            let all: Vec<(&CheckedRendition, &CheckedTrack)> =
+                tracks(facts, Medium::Audio).collect();
             let Some((first, track)) = all.first() else {
                 return;
             };
@@ -115,7 +116,10 @@ pub(super) const RULES: &[Rule] = &[
     },
 ];
 
-fn tracks(facts: &Facts, medium: Medium) -> impl Iterator<Item = (&Rendition, &Track)> {
+fn tracks(
+    facts: &PackageFacts,
+    medium: Medium,
+) -> impl Iterator<Item = (&CheckedRendition, &CheckedTrack)> {
     let all = facts.renditions.iter();
     all.flat_map(|one| one.tracks().map(move |track| (one, track)))
         .filter(move |(_, track)| track.medium == medium)

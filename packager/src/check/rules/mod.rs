@@ -12,7 +12,7 @@ mod subtitles;
 mod timing;
 mod transport;
 
-use super::facts::{Body, Facts, Rendition, Segment, Use};
+use super::facts::{CheckedRendition, CheckedSegment, ListedAs, PackageFacts, SegmentBody};
 use super::playlist::shown;
 
 /// What a report shows of a rule that is broken in a thousand places.
@@ -28,7 +28,7 @@ pub(crate) struct Rule {
     pub(crate) source: &'static str,
     /// What to do where it is broken.
     pub(crate) advice: &'static str,
-    pub(crate) check: fn(&Facts, &mut Findings),
+    pub(crate) check: fn(&PackageFacts, &mut Findings),
 }
 
 /// Every rule, in the order in which they are shown.
@@ -76,7 +76,7 @@ impl Findings {
 }
 
 /// How a segment is called: its playlist, its number, its URI without a pass.
-fn segment(rendition: &Rendition, at: usize) -> String {
+fn segment(rendition: &CheckedRendition, at: usize) -> String {
     let uri = rendition
         .playlist
         .segments
@@ -87,8 +87,8 @@ fn segment(rendition: &Rendition, at: usize) -> String {
 }
 
 /// The Media Playlist that a Variant Stream names.
-fn of_variant(facts: &Facts, at: usize) -> Option<&Rendition> {
-    let wanted = Use::Variant(at);
+fn of_variant(facts: &PackageFacts, at: usize) -> Option<&CheckedRendition> {
+    let wanted = ListedAs::Variant(at);
     facts
         .renditions
         .iter()
@@ -96,7 +96,7 @@ fn of_variant(facts: &Facts, at: usize) -> Option<&Rendition> {
 }
 
 /// The Media Playlists of sound that may play beside a Variant Stream; `None` where one of them could not be read.
-fn sound_of(facts: &Facts, variant: usize) -> Option<Vec<&Rendition>> {
+fn sound_of(facts: &PackageFacts, variant: usize) -> Option<Vec<&CheckedRendition>> {
     let playlist = facts.multivariant.as_ref()?;
     let Some(group) = playlist.variants[variant].get("AUDIO") else {
         return Some(vec![]);
@@ -109,16 +109,16 @@ fn sound_of(facts: &Facts, variant: usize) -> Option<Vec<&Rendition>> {
         .filter(|(_, media)| media.uri.is_some())
         .map(|(at, _)| {
             let mut all = facts.renditions.iter();
-            all.find(|rendition| rendition.uses.contains(&Use::Media(at)))
+            all.find(|rendition| rendition.uses.contains(&ListedAs::Media(at)))
         })
         .collect()
 }
 
 /// The highest and the average rate in bit/s, where every segment could be read. The peak is that of RFC 8216bis §4.1: of
 /// any run of segments that lasts between half and one and a half target durations.
-fn rates(rendition: &Rendition) -> Option<(u64, u64)> {
+fn rates(rendition: &CheckedRendition) -> Option<(u64, u64)> {
     const LONGEST_RUN: usize = 1_000;
-    let is_unread = |segment: &Segment| matches!(segment.body, Body::Unread);
+    let is_unread = |segment: &CheckedSegment| matches!(segment.body, SegmentBody::Unread);
     if rendition.segments.is_empty() || rendition.segments.iter().any(is_unread) {
         return None;
     }
@@ -160,7 +160,7 @@ fn rates(rendition: &Rendition) -> Option<(u64, u64)> {
 }
 
 /// The highest frame rate of a segment that is long enough to have one.
-fn frame_rate(rendition: &Rendition) -> Option<f64> {
+fn frame_rate(rendition: &CheckedRendition) -> Option<f64> {
     let longest = rendition
         .fragments()
         .map(|(_, _, track, fragments)| track.micros(fragments.duration))

@@ -1,8 +1,8 @@
 //! Variant Streams: what is said of them is what their bytes are.
 
 use super::super::codec::is_same;
-use super::super::facts::{Facts, Rendition};
-use super::super::playlist::{Entry, shown};
+use super::super::facts::{CheckedRendition, PackageFacts};
+use super::super::playlist::{TagEntry, shown};
 use super::{Findings, Rule, frame_rate, of_variant, rates, sound_of};
 
 /// What a line that starts on a phone's network is sure to carry.
@@ -83,7 +83,7 @@ pub(super) const RULES: &[Rule] = &[
                     return;
                 }
                 let listed = variant.resolution();
-                let track = rendition.and_then(Rendition::track);
+                let track = rendition.and_then(CheckedRendition::track);
                 let is_right = listed
                     .is_some_and(|size| track.is_none_or(|track| track.sizes.contains(&size)));
                 findings.expect(is_right, || {
@@ -143,7 +143,7 @@ pub(super) const RULES: &[Rule] = &[
             let Some(playlist) = &facts.multivariant else {
                 return;
             };
-            let is_none = |variant: &Entry| variant.get("CLOSED-CAPTIONS") == Some("NONE");
+            let is_none = |variant: &TagEntry| variant.get("CLOSED-CAPTIONS") == Some("NONE");
             let some_none = playlist.variants.iter().any(is_none);
             each(facts, |variant, rendition, name| {
                 if !has_pictures(variant, rendition) {
@@ -197,7 +197,7 @@ pub(super) const RULES: &[Rule] = &[
             let Some(playlist) = &facts.multivariant else {
                 return;
             };
-            let rate = |variant: &Entry| variant.number("BANDWIDTH").unwrap_or(0);
+            let rate = |variant: &TagEntry| variant.number("BANDWIDTH").unwrap_or(0);
             let [first, others @ ..] = &playlist.variants[..] else {
                 return;
             };
@@ -267,7 +267,7 @@ pub(super) const RULES: &[Rule] = &[
 ];
 
 /// Every Variant Stream with its Media Playlist, if that was read, and its name.
-fn each(facts: &Facts, mut visit: impl FnMut(&Entry, Option<&Rendition>, String)) {
+fn each(facts: &PackageFacts, mut visit: impl FnMut(&TagEntry, Option<&CheckedRendition>, String)) {
     let Some(playlist) = &facts.multivariant else {
         return;
     };
@@ -279,8 +279,8 @@ fn each(facts: &Facts, mut visit: impl FnMut(&Entry, Option<&Rendition>, String)
     }
 }
 
-fn has_pictures(variant: &Entry, rendition: Option<&Rendition>) -> bool {
-    rendition.is_some_and(Rendition::has_video)
+fn has_pictures(variant: &TagEntry, rendition: Option<&CheckedRendition>) -> bool {
+    rendition.is_some_and(CheckedRendition::has_video)
         || variant
             .codecs()
             .iter()
@@ -288,7 +288,7 @@ fn has_pictures(variant: &Entry, rendition: Option<&Rendition>) -> bool {
 }
 
 fn bandwidth(
-    facts: &Facts,
+    facts: &PackageFacts,
     findings: &mut Findings,
     attribute: &str,
     which: fn((u64, u64)) -> u64,
@@ -334,7 +334,7 @@ fn bandwidth(
     }
 }
 
-fn codecs(facts: &Facts, findings: &mut Findings) {
+fn codecs(facts: &PackageFacts, findings: &mut Findings) {
     /// Of these the sample entry does not say what is inside.
     const SEALED: [&str; 4] = ["encv", "enca", "unknown", "none"];
     const TEXT: [&str; 3] = ["wvtt", "stpp", "tx3g"];
@@ -345,7 +345,7 @@ fn codecs(facts: &Facts, findings: &mut Findings) {
         let own = of_variant(facts, at);
         let beside = sound_of(facts, at);
         let is_read = own.is_some() && beside.is_some();
-        let parts: Vec<&Rendition> = own
+        let parts: Vec<&CheckedRendition> = own
             .into_iter()
             .chain(beside.into_iter().flatten())
             .collect();

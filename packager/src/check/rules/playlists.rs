@@ -1,7 +1,7 @@
 //! Media Playlists, and what holds of any playlist.
 
-use super::super::facts::{Facts, Rendition};
-use super::super::playlist::Playlist;
+use super::super::facts::{CheckedRendition, PackageFacts};
+use super::super::playlist::CheckedPlaylist;
 use super::{Rule, segment};
 
 /// Apple recommends 6 s; beyond this a change of Variant Stream and a seek take too long.
@@ -85,7 +85,7 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 8216bis §4.4.3.4, §4.4.3.5",
         advice: "add `EXT-X-PLAYLIST-TYPE:VOD` and, as the last line, `EXT-X-ENDLIST`",
         check: |facts, findings| {
-            for Rendition { name, playlist, .. } in &facts.renditions {
+            for CheckedRendition { name, playlist, .. } in &facts.renditions {
                 findings.expect(playlist.is_vod && playlist.has_end, || {
                     let what = match playlist.has_end {
                         true => "`EXT-X-PLAYLIST-TYPE:VOD` is missing",
@@ -118,7 +118,7 @@ pub(super) const RULES: &[Rule] = &[
 ];
 
 /// Every playlist with its name.
-fn playlists(facts: &Facts) -> impl Iterator<Item = (&str, &Playlist)> {
+fn playlists(facts: &PackageFacts) -> impl Iterator<Item = (&str, &CheckedPlaylist)> {
     let media = facts
         .renditions
         .iter()
@@ -131,7 +131,7 @@ fn playlists(facts: &Facts) -> impl Iterator<Item = (&str, &Playlist)> {
 }
 
 /// Media Playlists of picture and sound: the others may have target durations of their own.
-pub(super) fn av(facts: &Facts) -> impl Iterator<Item = &Rendition> {
-    let others = |one: &&Rendition| !one.is_i_frames() && !one.is_subtitles;
+pub(super) fn av(facts: &PackageFacts) -> impl Iterator<Item = &CheckedRendition> {
+    let others = |one: &&CheckedRendition| !one.is_i_frames() && !one.is_subtitles;
     facts.renditions.iter().filter(others)
 }

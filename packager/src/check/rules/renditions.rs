@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::facts::{Facts, Rendition, Use};
-use super::super::playlist::{Entry, shown};
+use super::super::facts::{CheckedRendition, ListedAs, PackageFacts};
+use super::super::playlist::{TagEntry, shown};
 use super::Rule;
 
 pub(super) const RULES: &[Rule] = &[
@@ -140,7 +140,7 @@ pub(super) const RULES: &[Rule] = &[
             let Some(playlist) = &facts.multivariant else {
                 return;
             };
-            let mut expect = |rendition: &Rendition, media: &Entry, channels: u16| {
+            let mut expect = |rendition: &CheckedRendition, media: &TagEntry, channels: u16| {
                 let listed = media.get("CHANNELS");
                 let count = listed.and_then(|text| text.split('/').next()?.parse::<u16>().ok());
                 findings.expect(count == Some(channels), || {
@@ -151,7 +151,7 @@ pub(super) const RULES: &[Rule] = &[
             };
             for rendition in facts.renditions.iter().filter(|one| one.has_audio_only()) {
                 for kind in &rendition.uses {
-                    let Use::Media(at) = kind else { continue };
+                    let ListedAs::Media(at) = kind else { continue };
                     let channels = rendition.track().map_or(0, |track| track.channels);
                     expect(rendition, &playlist.media[*at], channels);
                 }
@@ -162,7 +162,7 @@ pub(super) const RULES: &[Rule] = &[
                     continue;
                 };
                 let groups = rendition.uses.iter().filter_map(|kind| match kind {
-                    Use::Variant(at) => playlist.variants[*at].get("AUDIO"),
+                    ListedAs::Variant(at) => playlist.variants[*at].get("AUDIO"),
                     _ => None,
                 });
                 for group in groups {
@@ -181,7 +181,7 @@ pub(super) const RULES: &[Rule] = &[
 ];
 
 /// Every `EXT-X-MEDIA` with how it is called.
-fn media(facts: &Facts) -> impl Iterator<Item = (String, &Entry)> {
+fn media(facts: &PackageFacts) -> impl Iterator<Item = (String, &TagEntry)> {
     let all = facts
         .multivariant
         .iter()

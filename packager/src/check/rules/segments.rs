@@ -1,6 +1,6 @@
 //! The bytes of segments and initialization sections.
 
-use super::super::facts::Body;
+use super::super::facts::SegmentBody;
 use super::{Rule, segment};
 
 /// Brands of files whose fragments stand alone: `tfdt` since iso6 (iso5 with offsets from the `moof`), and CMAF.
@@ -18,12 +18,14 @@ pub(super) const RULES: &[Rule] = &[
             for rendition in facts.renditions.iter().filter(|one| !one.is_i_frames()) {
                 for (at, found) in rendition.segments.iter().enumerate() {
                     let wrong = match &found.body {
-                        Body::Wrong(why) => Some(why.clone()),
-                        Body::Fragments(one) if one.is_cut => Some("it is cut short".to_owned()),
-                        Body::Fragments(one) if one.missing > 0 => {
+                        SegmentBody::Wrong(why) => Some(why.clone()),
+                        SegmentBody::Fragments(one) if one.is_cut => {
+                            Some("it is cut short".to_owned())
+                        }
+                        SegmentBody::Fragments(one) if one.missing > 0 => {
                             Some(format!("{} bytes of its samples are missing", one.missing))
                         }
-                        Body::Unread => continue,
+                        SegmentBody::Unread => continue,
                         _ => None,
                     };
                     findings.expect(wrong.is_none(), || {

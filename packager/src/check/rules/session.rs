@@ -1,7 +1,7 @@
 //! Session data: what is told of the lecture as a whole.
 
-use super::super::facts::Facts;
-use super::super::playlist::{Entry, shown};
+use super::super::facts::PackageFacts;
+use super::super::playlist::{TagEntry, shown};
 use super::super::session::SessionKind;
 use super::{Findings, Rule};
 
@@ -32,7 +32,7 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 8216bis §4.4.6.4",
         advice: "drop one, or say in which language each is",
         check: |facts, findings| {
-            let key = |data: &Entry| {
+            let key = |data: &TagEntry| {
                 let of = |name| data.get(name).unwrap_or_default().to_owned();
                 (of("DATA-ID"), of("LANGUAGE"))
             };
@@ -61,19 +61,19 @@ pub(super) const RULES: &[Rule] = &[
     },
 ];
 
-fn listed(facts: &Facts) -> &[Entry] {
+fn listed(facts: &PackageFacts) -> &[TagEntry] {
     facts
         .multivariant
         .as_ref()
         .map_or(&[], |playlist| &playlist.session_data)
 }
 
-fn called(facts: &Facts, data: &Entry) -> String {
+fn called(facts: &PackageFacts, data: &TagEntry) -> String {
     let id = shown(data.get("DATA-ID").unwrap_or_default());
     format!("{}, session data `{id}`", facts.name)
 }
 
-fn each(facts: &Facts, findings: &mut Findings, kind: SessionKind) {
+fn each(facts: &PackageFacts, findings: &mut Findings, kind: SessionKind) {
     for object in facts.session.iter().filter(|object| object.kind == kind) {
         findings.expect(object.fault.is_none(), || {
             (

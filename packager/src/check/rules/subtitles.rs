@@ -1,6 +1,6 @@
 //! Subtitles as WebVTT.
 
-use super::super::facts::{Body, Facts};
+use super::super::facts::{PackageFacts, SegmentBody};
 use super::super::transport::CLOCK;
 use super::timing::START;
 use super::{Findings, Rule, segment};
@@ -80,10 +80,10 @@ pub(super) const RULES: &[Rule] = &[
     },
 ];
 
-fn each(facts: &Facts, findings: &mut Findings, wrong: impl Fn(&WebVtt) -> Option<String>) {
+fn each(facts: &PackageFacts, findings: &mut Findings, wrong: impl Fn(&WebVtt) -> Option<String>) {
     for rendition in facts.renditions.iter().filter(|one| one.is_subtitles) {
         for (at, found) in rendition.segments.iter().enumerate() {
-            if let Body::WebVtt(found) = &found.body {
+            if let SegmentBody::WebVtt(found) = &found.body {
                 let wrong = wrong(found);
                 findings.expect(wrong.is_none(), || {
                     (segment(rendition, at), wrong.clone().unwrap_or_default())

@@ -1,10 +1,10 @@
 //! When things play: playlists, boxes and Renditions agree.
 
-use super::super::facts::{Facts, Rendition};
-use super::super::playlist::Listed;
+use super::super::facts::{CheckedRendition, PackageFacts};
+use super::super::playlist::ListedSegment;
 use super::playlists::av;
 use super::{Findings, Rule, segment};
-use crate::check::fmp4::{Fragments, Track};
+use crate::check::fmp4::{CheckedTrack, SegmentSamples};
 
 /// Seconds from 0, and from picture to sound, that nobody sees or hears (ITU-R BT.1359-1: 0.09 s of sound too early).
 pub(super) const START: f64 = 0.1;
@@ -40,7 +40,7 @@ pub(super) const RULES: &[Rule] = &[
         advice: "write a `tfdt` of 0, and an edit list that takes off priming and reordering",
         check: |facts, findings| {
             // A transport stream may start anywhere: what is first is shown as 0.
-            let is_boxes = |one: &&Rendition| one.transported.is_empty();
+            let is_boxes = |one: &&CheckedRendition| one.transported.is_empty();
             for rendition in av(facts).filter(is_boxes) {
                 if let Some(start) = start(rendition) {
                     findings.expect(start.abs() <= START, || {
@@ -56,7 +56,7 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 8216bis §6.2.4",
         advice: "start both at the same time, with silence where there is no sound yet",
         check: |facts, findings| {
-            let mut expect = |video: &Rendition, audio: &Rendition, apart: f64| {
+            let mut expect = |video: &CheckedRendition, audio: &CheckedRendition, apart: f64| {
                 findings.expect(apart <= START, || {
                     let what = format!("it starts {apart:.3} s away from {}", video.name);
                     (audio.name.clone(), what)
@@ -167,10 +167,17 @@ pub(super) const RULES: &[Rule] = &[
 /// Segments that stand side by side start where the one before ended.
 fn follow<'a>(
     findings: &mut Findings,
-    rendition: &Rendition,
-    segments: impl Iterator<Item = (usize, &'a Listed, &'a Track, &'a Fragments)>,
+    rendition: &CheckedRendition,
+    segments: impl Iterator<
+        Item = (
+            usize,
+            &'a ListedSegment,
+            &'a CheckedTrack,
+            &'a SegmentSamples,
+        ),
+    >,
 ) {
-    let mut before: Option<(usize, &Track, &Fragments)> = None;
+    let mut before: Option<(usize, &CheckedTrack, &SegmentSamples)> = None;
     for (at, listed, track, found) in segments {
         let (mut gap, mut most) = (0.0, 0.001);
         if let Some((last, other, ended)) = before
@@ -200,7 +207,7 @@ fn follow<'a>(
     }
 }
 
-fn durations(facts: &Facts, findings: &mut Findings) {
+fn durations(facts: &PackageFacts, findings: &mut Findings) {
     for rendition in av(facts) {
         let (mut listed_all, mut found_all, mut longest) = (0_u64, 0_u64, MILLISECOND);
         for (at, listed, track, found) in rendition.fragments() {
@@ -224,7 +231,7 @@ fn durations(facts: &Facts, findings: &mut Findings) {
 
 fn findings_of_sum(
     findings: &mut Findings,
-    rendition: &Rendition,
+    rendition: &CheckedRendition,
     listed: u64,
     found: u64,
     frame: u64,
@@ -241,13 +248,13 @@ fn findings_of_sum(
 }
 
 /// When the first of it is shown.
-fn start(rendition: &Rendition) -> Option<f64> {
+fn start(rendition: &CheckedRendition) -> Option<f64> {
     let (at, _, track, found) = rendition.fragments().next()?;
     (at == 0).then(|| track.seconds(found.shown_from))
 }
 
 /// Every Media Playlist of sound beside the first of pictures: that all of these agree is another rule's.
-fn pairs(facts: &Facts, mut visit: impl FnMut(&Rendition, &Rendition)) {
+fn pairs(facts: &PackageFacts, mut visit: impl FnMut(&CheckedRendition, &CheckedRendition)) {
     let Some(video) = facts.renditions.iter().find(|one| one.has_video()) else {
         return;
     };
@@ -256,11 +263,11 @@ fn pairs(facts: &Facts, mut visit: impl FnMut(&Rendition, &Rendition)) {
     }
 }
 
-fn aligned(facts: &Facts, findings: &mut Findings) {
+fn aligned(facts: &PackageFacts, findings: &mut Findings) {
     let mut all = facts.renditions.iter().filter(|one| one.has_video());
     let Some(first) = all.next() else { return };
     // Boxes and transport streams have clocks of their own: what is compared then is how long after the first it is.
-    let starts = |rendition: &Rendition, is_alike: bool| -> Vec<(f64, f64)> {
+    let starts = |rendition: &CheckedRendition, is_alike: bool| -> Vec<(f64, f64)> {
         let mut all = rendition.fragments();
         let origin = all.next().filter(|_| !is_alike);
         let origin = origin.map_or(0, |(_, _, _, found)| found.start);

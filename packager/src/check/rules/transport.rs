@@ -1,6 +1,6 @@
 //! MPEG-2 Transport Streams.
 
-use super::super::facts::Body;
+use super::super::facts::SegmentBody;
 use super::super::transport::Counters;
 use super::{Rule, segment};
 
@@ -14,8 +14,8 @@ pub(super) const RULES: &[Rule] = &[
             for rendition in &facts.renditions {
                 for (at, found) in rendition.segments.iter().enumerate() {
                     let why = match &found.body {
-                        Body::Transport(_) => None,
-                        Body::NoTransport(why) => Some(why.clone()),
+                        SegmentBody::Transport(_) => None,
+                        SegmentBody::NoTransport(why) => Some(why.clone()),
                         _ => continue,
                     };
                     findings.expect(why.is_none(), || {

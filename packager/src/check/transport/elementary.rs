@@ -1,8 +1,8 @@
 //! Access units of H.264 (ITU-T H.264, Annex B) and AAC (ISO/IEC 13818-7, ADTS), as PES packets bring them.
 
-use super::packets::{Unpacked, unpack};
+use super::packets::{PesPayload, unpack};
 use super::{CLOCK, fragments, since};
-use crate::check::fmp4::{Fragments, Medium, Track};
+use crate::check::fmp4::{CheckedTrack, Medium, SegmentSamples};
 use crate::check::h264_sps;
 
 /// §7.4.1, Table 7-1.
@@ -14,7 +14,7 @@ const DELIMITER: u8 = 9;
 
 /// The pictures of a segment.
 #[derive(Debug, Default)]
-pub(super) struct Video {
+pub(super) struct ElementaryVideo {
     /// Of the first picture; the others are told by how far they lie behind it.
     base: Option<u64>,
     shown: Vec<i64>,
@@ -30,9 +30,9 @@ pub(super) struct Video {
     pub(super) is_cut_in: bool,
 }
 
-impl Video {
+impl ElementaryVideo {
     pub(super) fn add(&mut self, pes: &[u8]) {
-        let Some(Unpacked { pts, dts, data }) = unpack(pes) else {
+        let Some(PesPayload { pts, dts, data }) = unpack(pes) else {
             return;
         };
         let (mut slice, mut delimiters) = (None, 0);
@@ -76,15 +76,15 @@ impl Video {
         self.sets == (true, true)
     }
 
-    pub(super) fn track(&self) -> Option<Track> {
+    pub(super) fn track(&self) -> Option<CheckedTrack> {
         let sps = self.sps.as_ref()?;
         let size = h264_sps::size(sps).unwrap_or_default();
-        let mut track = Track::of_transport(Medium::Video, h264_sps::codec(sps)?);
+        let mut track = CheckedTrack::of_transport(Medium::Video, h264_sps::codec(sps)?);
         track.sizes = [size, size];
         Some(track)
     }
 
-    pub(super) fn fragments(&self) -> Option<Fragments> {
+    pub(super) fn fragments(&self) -> Option<SegmentSamples> {
         let base = self.base?;
         let mut shown = self.shown.clone();
         shown.sort_unstable();
@@ -100,7 +100,7 @@ impl Video {
         let longest_gap = from.zip(to).map(|(from, to)| to.abs_diff(from)).max();
         let start = base.wrapping_add_signed(first) % super::WRAPS_AT;
         let is_idr = self.starts_with_idr && !self.is_cut_in;
-        Some(Fragments {
+        Some(SegmentSamples {
             starts_with_sync: is_idr,
             starts_with_idr: Some(is_idr),
             longest_gap: longest_gap.unwrap_or(0),
@@ -141,7 +141,7 @@ fn after_start_code(data: &[u8]) -> Option<&[u8]> {
 
 /// The sound of a segment.
 #[derive(Debug, Default)]
-pub(super) struct Sound {
+pub(super) struct ElementaryAudio {
     /// Bytes of a frame whose end has not come yet.
     rest: Vec<u8>,
     start: Option<u64>,
@@ -183,9 +183,9 @@ impl Adts {
     const FRAME: u64 = 1_024 * CLOCK as u64;
 }
 
-impl Sound {
+impl ElementaryAudio {
     pub(super) fn add(&mut self, pes: &[u8]) {
-        let Some(Unpacked { pts, data, .. }) = unpack(pes) else {
+        let Some(PesPayload { pts, data, .. }) = unpack(pes) else {
             return;
         };
         // The time is that of the first frame that begins in it (13818-1 §2.4.3.7).
@@ -222,19 +222,19 @@ impl Sound {
         self.has_hole |= apart > Adts::FRAME / rate / 2;
     }
 
-    pub(super) fn track(&self) -> Option<Track> {
+    pub(super) fn track(&self) -> Option<CheckedTrack> {
         let header = self.header?;
         let codec = format!("mp4a.40.{}", header.object_type);
-        let mut track = Track::of_transport(Medium::Audio, codec);
+        let mut track = CheckedTrack::of_transport(Medium::Audio, codec);
         track.channels = header.channels;
         track.sample_rate = header.sample_rate;
         Some(track)
     }
 
-    pub(super) fn fragments(&self) -> Option<Fragments> {
+    pub(super) fn fragments(&self) -> Option<SegmentSamples> {
         let (start, rate) = (self.start?, u64::from(self.header?.sample_rate));
         let duration = self.frames * Adts::FRAME / rate;
-        Some(Fragments {
+        Some(SegmentSamples {
             has_hole: self.has_hole,
             ..fragments(start, duration, self.frames, Adts::FRAME / rate)
         })

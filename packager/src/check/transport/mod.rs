@@ -6,10 +6,10 @@ mod packets;
 #[cfg(test)]
 pub(crate) mod testing;
 
-use super::fmp4::{Fragments, Medium, Track};
-use elementary::{Sound, Video};
+use super::fmp4::{CheckedTrack, Medium, SegmentSamples};
+use elementary::{ElementaryAudio, ElementaryVideo};
 pub(crate) use packets::Counters;
-use packets::{PACKET, Pes, Tables};
+use packets::{PACKET, Pes, TsTables};
 
 /// Ticks a second of its timestamps, which are 33 bits long.
 pub(crate) const CLOCK: u32 = 90_000;
@@ -18,8 +18,8 @@ pub(crate) const WRAPS_AT: u64 = 1 << 33;
 /// What a segment has. Of streams that are not looked into here nothing is said.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Transport {
-    pub(crate) video: Option<Fragments>,
-    pub(crate) audio: Option<Fragments>,
+    pub(crate) video: Option<SegmentSamples>,
+    pub(crate) audio: Option<SegmentSamples>,
     pub(crate) counters: Counters,
     /// What players of transport streams do not know.
     pub(crate) stranger: Option<String>,
@@ -31,9 +31,9 @@ pub(crate) struct Transport {
 
 impl Transport {
     /// Reads a segment; its tracks are the picture's and the sound's, as far as they are there.
-    pub(crate) fn read(bytes: &[u8]) -> Result<(Self, Vec<Track>), String> {
-        let tables = Tables::read(bytes)?;
-        let (mut video, mut sound) = (Video::default(), Sound::default());
+    pub(crate) fn read(bytes: &[u8]) -> Result<(Self, Vec<CheckedTrack>), String> {
+        let tables = TsTables::read(bytes)?;
+        let (mut video, mut sound) = (ElementaryVideo::default(), ElementaryAudio::default());
         let mut counters = Counters::default();
         let pid = |kind| {
             let mut streams = tables.streams.iter();
@@ -55,7 +55,7 @@ impl Transport {
         video.is_cut_in |= pictures.is_cut_in;
         pictures.finish(|pes| video.add(pes));
         voices.finish(|pes| sound.add(pes));
-        let tracks: Vec<Track> = [video.track(), sound.track()]
+        let tracks: Vec<CheckedTrack> = [video.track(), sound.track()]
             .into_iter()
             .flatten()
             .collect();
@@ -78,7 +78,7 @@ impl Transport {
         ))
     }
 
-    pub(crate) fn of(&self, medium: Medium) -> Option<&Fragments> {
+    pub(crate) fn of(&self, medium: Medium) -> Option<&SegmentSamples> {
         match medium {
             Medium::Video => self.video.as_ref(),
             Medium::Audio => self.audio.as_ref(),
@@ -97,7 +97,7 @@ const SPLICES: u8 = 0x86;
 
 /// RFC 8216bis §3.1.1 has one program; what may be in it, Apple's HLS Authoring Specification and "MPEG-2 Stream Encryption
 /// Format for HTTP Live Streaming" say.
-fn stranger(tables: &Tables) -> Option<String> {
+fn stranger(tables: &TsTables) -> Option<String> {
     const KNOWN: [u8; 12] = [
         0x03,
         0x04,
@@ -137,8 +137,8 @@ fn since(base: u64, time: u64) -> i64 {
 }
 
 /// Access units of one kind in a segment.
-fn fragments(start: u64, duration: u64, samples: u64, longest_sample: u64) -> Fragments {
-    Fragments {
+fn fragments(start: u64, duration: u64, samples: u64, longest_sample: u64) -> SegmentSamples {
+    SegmentSamples {
         start,
         duration,
         samples,
@@ -159,10 +159,10 @@ fn fragments(start: u64, duration: u64, samples: u64, longest_sample: u64) -> Fr
 
 #[cfg(test)]
 mod tests {
-    use super::testing::{Stream, picture, voice};
+    use super::testing::{TsBuilder, picture, voice};
     use super::*;
 
-    fn read(stream: &Stream) -> Transport {
+    fn read(stream: &TsBuilder) -> Transport {
         Transport::read(&stream.bytes())
             .expect("a transport stream")
             .0
@@ -171,7 +171,7 @@ mod tests {
     #[test]
     fn a_segment_says_what_it_carries_and_when_it_plays() {
         // Three pictures out of order, and sound that begins before them.
-        let mut stream = Stream::new();
+        let mut stream = TsBuilder::new();
         stream.video(900_000, 900_000, &picture(true));
         stream.audio(898_080, &voice(3, 2));
         stream.video(907_200, 903_600, &picture(false));
@@ -201,25 +201,25 @@ mod tests {
 
     #[test]
     fn what_is_wrong_in_a_segment_is_noticed() {
-        let mut stream = Stream::new();
+        let mut stream = TsBuilder::new();
         stream.video(0, 0, &picture(false));
         let found = read(&stream);
         assert_eq!(found.video.map(|video| video.starts_with_sync), Some(false));
         assert_eq!(found.has_parameter_sets, Some(false));
 
         // 0.1 s of sound are missing between two packets of it.
-        let mut stream = Stream::new();
+        let mut stream = TsBuilder::new();
         stream.audio(0, &voice(2, 2));
         stream.audio(3_840 + 9_000, &voice(2, 2));
         assert_eq!(read(&stream).audio.map(|audio| audio.has_hole), Some(true));
 
-        let mut stream = Stream::new();
+        let mut stream = TsBuilder::new();
         stream.video(0, 0, &picture(true));
         stream.skip_counter();
         stream.video(3_600, 3_600, &picture(false));
         assert!(read(&stream).counters.jump.is_some());
 
-        let mut stream = Stream::new();
+        let mut stream = TsBuilder::new();
         stream.kinds = vec![(HEVC, 0x100)];
         assert!(
             read(&stream)
@@ -230,7 +230,7 @@ mod tests {
 
     #[test]
     fn timestamps_go_on_where_they_wrap() {
-        let mut stream = Stream::new();
+        let mut stream = TsBuilder::new();
         stream.video(WRAPS_AT - 3_600, WRAPS_AT - 3_600, &picture(true));
         stream.video(0, 0, &picture(false));
         let video = read(&stream).video.expect("pictures");
@@ -240,7 +240,7 @@ mod tests {
 
     #[test]
     fn damaged_bytes_are_an_error_or_a_number_and_never_a_panic() {
-        let mut stream = Stream::new();
+        let mut stream = TsBuilder::new();
         stream.video(900_000, 900_000, &picture(true));
         stream.audio(900_000, &voice(3, 2));
         let good = stream.bytes();

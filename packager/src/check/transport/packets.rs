@@ -10,18 +10,18 @@ const MOST_STREAMS: usize = 32;
 
 /// The PAT, and the PMT of its first program.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Tables {
+pub(super) struct TsTables {
     pub(super) programs: usize,
-    pub(super) streams: Vec<Stream>,
+    pub(super) streams: Vec<TsStream>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Stream {
+pub(super) struct TsStream {
     pub(super) kind: u8,
     pub(super) pid: u16,
 }
 
-impl Tables {
+impl TsTables {
     /// Every 188 bytes are a packet, with the PAT and a PMT before any media (RFC 8216bis §3.1.1).
     pub(super) fn read(bytes: &[u8]) -> Result<Self, String> {
         if bytes.is_empty() || !bytes.len().is_multiple_of(PACKET) {
@@ -109,7 +109,7 @@ fn programs(pat: &[u8]) -> Vec<u16> {
         .collect()
 }
 
-fn streams(pmt: &[u8]) -> Option<Vec<Stream>> {
+fn streams(pmt: &[u8]) -> Option<Vec<TsStream>> {
     let length = |at: usize| {
         let [high, low] = [*pmt.get(at)?, *pmt.get(at + 1)?];
         Some(usize::from(high & 0x0f) << 8 | usize::from(low))
@@ -120,7 +120,7 @@ fn streams(pmt: &[u8]) -> Option<Vec<Stream>> {
     let mut at = 12 + length(10)?;
     let mut found = vec![];
     while at < pmt.len() && found.len() < MOST_STREAMS {
-        found.push(Stream {
+        found.push(TsStream {
             kind: pmt[at],
             pid: u16::from_be_bytes([*pmt.get(at + 1)?, *pmt.get(at + 2)?]) & 0x1fff,
         });
@@ -208,13 +208,13 @@ impl Pes {
 
 /// The header of a PES packet (§2.4.3.6), and what follows it.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Unpacked<'bytes> {
+pub(super) struct PesPayload<'bytes> {
     pub(super) pts: Option<u64>,
     pub(super) dts: Option<u64>,
     pub(super) data: &'bytes [u8],
 }
 
-pub(super) fn unpack(pes: &[u8]) -> Option<Unpacked<'_>> {
+pub(super) fn unpack(pes: &[u8]) -> Option<PesPayload<'_>> {
     let [0, 0, 1, _, high, low, _, flags, length, ..] = *pes else {
         return None;
     };
@@ -228,7 +228,7 @@ pub(super) fn unpack(pes: &[u8]) -> Option<Unpacked<'_>> {
         Some((a >> 1 & 7) << 30 | b << 22 | (c >> 1) << 15 | d << 7 | e >> 1)
     };
     let pts = (flags & 0x80 != 0).then(|| stamp(9)).flatten();
-    Some(Unpacked {
+    Some(PesPayload {
         pts,
         dts: (flags & 0xc0 == 0xc0).then(|| stamp(14)).flatten().or(pts),
         data: whole.get(9 + usize::from(length)..)?,
@@ -238,13 +238,13 @@ pub(super) fn unpack(pes: &[u8]) -> Option<Unpacked<'_>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::transport::testing::Stream as Made;
+    use crate::check::transport::testing::TsBuilder as Made;
 
     #[test]
     fn a_transport_stream_is_packets_that_begin_with_its_tables() {
         let good = Made::new().bytes();
         assert_eq!(good.len(), 2 * PACKET);
-        assert!(Tables::read(&good).is_ok_and(|tables| tables.streams.len() == 2));
+        assert!(TsTables::read(&good).is_ok_and(|tables| tables.streams.len() == 2));
         let with = |at: usize, value: u8| {
             let mut bytes = good.clone();
             bytes[at] = value;
@@ -266,7 +266,7 @@ mod tests {
             (with(4, 255), "it has no PMT of its PAT before its media"),
             (with(PACKET + 5, 1), "its PMT cannot be read"),
         ] {
-            assert_eq!(Tables::read(&bytes), Err(expected.to_owned()));
+            assert_eq!(TsTables::read(&bytes), Err(expected.to_owned()));
         }
     }
 
@@ -275,7 +275,7 @@ mod tests {
         let header = [0, 0, 1, 0xe0, 0, 0, 0x80, 0xc0, 10];
         let stamps = [0x31, 0, 0x01, 0, 0x03, 0x11, 0, 0x01, 0, 0x01];
         let pes = [&header[..], &stamps, b"data"].concat();
-        let expected = Unpacked {
+        let expected = PesPayload {
             pts: Some(1),
             dts: Some(0),
             data: b"data",

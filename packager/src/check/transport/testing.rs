@@ -1,7 +1,7 @@
 //! Transport streams for tests, as they should be and otherwise.
 
 use super::{AAC, H264};
-use crate::mpegts::access_unit::Unit;
+use crate::mpegts::access_unit::AccessUnit;
 use crate::mpegts::muxer::Writer;
 
 const VIDEO: u16 = 0x100;
@@ -12,20 +12,20 @@ const SPS: &[u8] =
 const PPS: &[u8] = b"\0\0\0\x01\x68\xcb\x83\xcb\x20";
 
 /// A segment, to which PES packets are added in the order of its bytes.
-pub(crate) struct Stream {
+pub(crate) struct TsBuilder {
     /// Stream types and PIDs.
     pub(crate) kinds: Vec<(u8, u16)>,
-    parts: Vec<Part>,
+    parts: Vec<TsPart>,
 }
 
-enum Part {
-    Video(Unit),
-    Audio(Unit),
+enum TsPart {
+    Video(AccessUnit),
+    Audio(AccessUnit),
     /// A packet of pictures that is lost.
     Lost,
 }
 
-impl Stream {
+impl TsBuilder {
     pub(crate) fn new() -> Self {
         Self {
             kinds: vec![(H264, VIDEO), (AAC, AUDIO)],
@@ -34,15 +34,15 @@ impl Stream {
     }
 
     pub(crate) fn video(&mut self, pts: u64, dts: u64, data: &[u8]) {
-        self.parts.push(Part::Video(unit(pts, dts, data)));
+        self.parts.push(TsPart::Video(unit(pts, dts, data)));
     }
 
     pub(crate) fn audio(&mut self, pts: u64, data: &[u8]) {
-        self.parts.push(Part::Audio(unit(pts, pts, data)));
+        self.parts.push(TsPart::Audio(unit(pts, pts, data)));
     }
 
     pub(crate) fn skip_counter(&mut self) {
-        self.parts.push(Part::Lost);
+        self.parts.push(TsPart::Lost);
     }
 
     pub(crate) fn bytes(&self) -> Vec<u8> {
@@ -55,9 +55,9 @@ impl Stream {
         let mut out = writer.take();
         for part in &self.parts {
             match part {
-                Part::Video(unit) => writer.picture(VIDEO, unit, Some(unit.dts)),
-                Part::Audio(unit) => writer.voice(AUDIO, std::slice::from_ref(unit), None),
-                Part::Lost => {
+                TsPart::Video(unit) => writer.picture(VIDEO, unit, Some(unit.dts)),
+                TsPart::Audio(unit) => writer.voice(AUDIO, std::slice::from_ref(unit), None),
+                TsPart::Lost => {
                     writer.picture(VIDEO, &unit(0, 0, b"lost"), None);
                     writer.take();
                 }
@@ -68,8 +68,8 @@ impl Stream {
     }
 }
 
-fn unit(pts: u64, dts: u64, data: &[u8]) -> Unit {
-    Unit {
+fn unit(pts: u64, dts: u64, data: &[u8]) -> AccessUnit {
+    AccessUnit {
         pts,
         dts,
         is_key: false,

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::subrip;
-use super::webvtt::{self, Cue, SyntaxError, Track};
+use super::webvtt::{self, Cue, SyntaxError, WebVttTrack};
 use crate::encode::rendition::object;
 use crate::exit::Exit;
 use crate::files::regular::read_regular;
@@ -116,7 +116,7 @@ pub(crate) struct Captions {
     pub(crate) sha256: String,
     /// What its author calls it.
     title: Option<String>,
-    track: Track,
+    track: WebVttTrack,
 }
 
 impl fmt::Debug for Captions {
@@ -230,7 +230,7 @@ impl Captions {
         for (at, segment) in segments.iter().enumerate() {
             write(&segment_name(at), segment.clone())?;
         }
-        let Track { head, cues } = &self.track;
+        let WebVttTrack { head, cues } = &self.track;
         write(WHOLE, webvtt::file(head, cues))?;
         write("playlist.m3u8", playlist(micros, container))?;
         let facts = CaptionsFacts {
@@ -246,7 +246,7 @@ impl Captions {
 
     /// RFC 8216bis §3.1.4: a segment has every cue that is shown while it lasts, with the cue's whole time.
     fn segments(&self, micros: u64, origin: u64) -> Vec<String> {
-        let Track { head, cues } = &self.track;
+        let WebVttTrack { head, cues } = &self.track;
         let mut shown: Vec<Vec<&Cue>> = vec![vec![]; lengths(micros).len()];
         for cue in cues.iter().filter(|cue| cue.start * 1000 < micros) {
             let (first, last) = shown_in(cue);
@@ -266,7 +266,7 @@ fn shown_in(cue: &Cue) -> (usize, usize) {
 }
 
 /// Bytes of all segments, of a lecture that is as long as lectures may be.
-fn written(track: &Track) -> u64 {
+fn written(track: &WebVttTrack) -> u64 {
     let cues = track.cues.iter().map(|cue| {
         let (first, last) = shown_in(cue);
         let times = (last.saturating_sub(first) as u64 + 1).min(MOST_SEGMENTS);

@@ -1,11 +1,11 @@
 //! SubRip (`.srt`), which no standard describes, to cues of WebVTT: as tolerant as players are. Pure.
 
-use super::webvtt::{Cue, SyntaxError, Track, timing};
+use super::webvtt::{Cue, SyntaxError, WebVttTrack, timing};
 
 const LONGEST_TAG: usize = 1_000;
 
 /// Reads normalized SubRip: numbers and blank lines may be missing, and what stands outside of cues is left out.
-pub(crate) fn parse(text: &str) -> Result<Track, SyntaxError> {
+pub(crate) fn parse(text: &str) -> Result<WebVttTrack, SyntaxError> {
     let mut cues: Vec<Cue> = vec![];
     // The lines of the cue that is being read; none after a blank line.
     let mut open: Option<Vec<&str>> = None;
@@ -38,7 +38,7 @@ pub(crate) fn parse(text: &str) -> Result<Track, SyntaxError> {
     close(&mut cues, open);
     cues.retain(Cue::is_shown);
     cues.sort_by_key(|cue| cue.start);
-    Ok(Track { head: vec![], cues })
+    Ok(WebVttTrack { head: vec![], cues })
 }
 
 fn is_number(line: &str) -> bool {

@@ -17,7 +17,7 @@ pub(crate) struct Cue {
 
 /// What a file holds, by start times.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct Track {
+pub(crate) struct WebVttTrack {
     /// `STYLE` and `REGION` blocks.
     pub(crate) head: Vec<String>,
     pub(crate) cues: Vec<Cue>,
@@ -55,9 +55,9 @@ pub(crate) fn is_webvtt(text: &str) -> bool {
 
 /// Reads normalized WebVTT. What browsers never show (comments, cues without text or time) is left out; a time that cannot
 /// be read is an error, because what is missing would be noticed in the lecture only.
-pub(crate) fn parse(text: &str) -> Result<Track, SyntaxError> {
+pub(crate) fn parse(text: &str) -> Result<WebVttTrack, SyntaxError> {
     let lines: Vec<&str> = text.lines().collect();
-    let mut track = Track::default();
+    let mut track = WebVttTrack::default();
     let mut at = 0;
     let mut is_header = true;
     while at < lines.len() {

@@ -8,7 +8,7 @@ use crate::manifest::container::Container;
 
 /// All pictures are in one file: the edge signs one URL for all of them, and publishing them takes one request instead
 /// of 1,800 an hour.
-pub(crate) fn iframes(file: &str, map: &Range<u64>, pictures: &[Picture]) -> Vec<u8> {
+pub(crate) fn iframes(file: &str, map: &Range<u64>, pictures: &[IFrame]) -> Vec<u8> {
     let mut out = head(Container::Cmaf.version(), pictures);
     Tag::new("EXT-X-MAP")
         .quoted("URI", file)
@@ -22,14 +22,14 @@ pub(crate) fn iframes(file: &str, map: &Range<u64>, pictures: &[Picture]) -> Vec
 }
 
 /// A picture of each transport stream, in the order of their names: they are in segments that are there anyway.
-pub(crate) fn first_pictures(pictures: &[Picture]) -> Vec<u8> {
+pub(crate) fn first_iframes(pictures: &[IFrame]) -> Vec<u8> {
     // §8: byte ranges and I-frames need 4.
     let mut out = head(4, pictures);
     list(&mut out, pictures, |at| Container::Ts.segment_name(at));
     out.into_bytes()
 }
 
-fn head(version: u32, pictures: &[Picture]) -> String {
+fn head(version: u32, pictures: &[IFrame]) -> String {
     let target = target_duration(pictures.iter().map(|picture| &picture.segment));
     format!(
         "#EXTM3U\n#EXT-X-VERSION:{version}\n#EXT-X-TARGETDURATION:{target}\n#EXT-X-PLAYLIST-TYPE:VOD\n\
@@ -37,8 +37,8 @@ fn head(version: u32, pictures: &[Picture]) -> String {
     )
 }
 
-fn list(out: &mut String, pictures: &[Picture], file: impl Fn(usize) -> String) {
-    for (at, Picture { segment, offset }) in pictures.iter().enumerate() {
+fn list(out: &mut String, pictures: &[IFrame], file: impl Fn(usize) -> String) {
+    for (at, IFrame { segment, offset }) in pictures.iter().enumerate() {
         *out += &format!(
             "#EXTINF:{},\n#EXT-X-BYTERANGE:{}@{offset}\n{}\n",
             seconds(segment.micros),
@@ -51,7 +51,7 @@ fn list(out: &mut String, pictures: &[Picture], file: impl Fn(usize) -> String) 
 
 /// A fragment that holds one picture, and where in its file it begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Picture {
+pub(crate) struct IFrame {
     pub(crate) segment: Segment,
     pub(crate) offset: u64,
 }
@@ -61,13 +61,13 @@ mod tests {
     use super::super::testing::{parsed, segment, text};
     use super::*;
 
-    fn pictures() -> [Picture; 2] {
+    fn pictures() -> [IFrame; 2] {
         [
-            Picture {
+            IFrame {
                 segment: segment(2_002_000, 4616),
                 offset: 900,
             },
-            Picture {
+            IFrame {
                 segment: segment(500_500, 4784),
                 offset: 5516,
             },
@@ -95,11 +95,11 @@ mod tests {
 
     #[test]
     fn pictures_of_transport_streams_are_the_beginnings_of_segments() {
-        let pictures = pictures().map(|picture| Picture {
+        let pictures = pictures().map(|picture| IFrame {
             offset: 0,
             ..picture
         });
-        insta::assert_snapshot!(text(first_pictures(&pictures)), @r#"
+        insta::assert_snapshot!(text(first_iframes(&pictures)), @r#"
         #EXTM3U
         #EXT-X-VERSION:4
         #EXT-X-TARGETDURATION:2

@@ -8,7 +8,7 @@ pub(crate) mod media;
 pub(crate) mod multivariant;
 mod tags;
 
-pub(crate) use iframes::{Picture, first_pictures, iframes};
+pub(crate) use iframes::{IFrame, first_iframes, iframes};
 
 pub(crate) use media::{growing, media, media_in};
 pub(crate) use multivariant::multivariant;

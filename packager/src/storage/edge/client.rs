@@ -17,16 +17,16 @@ use reqwest::header::{
 use reqwest::{Body, Method, RequestBuilder, Response, StatusCode};
 use sha2::{Digest as _, Sha256};
 
-use super::wire::{Problem, token};
+use super::wire::{ProblemBody, token};
 use crate::clock;
 use crate::command::keys::keyring;
 use crate::package::revision::hex;
-use crate::storage::concurrency::Lanes;
-use crate::storage::error::PublishError;
+use crate::storage::concurrency::AdaptiveConcurrency;
+use crate::storage::error::StorageError;
 use crate::storage::http::{causes, client};
-use crate::storage::location::Prefix;
-use crate::storage::object::{Slice, Source, Upload, is_other_bytes};
-use crate::storage::{Chunks, Digested, retry};
+use crate::storage::location::EdgeAddress;
+use crate::storage::object::{Slice, Upload, UploadBody, is_other_bytes};
+use crate::storage::{Chunks, ObjectDigest, retry};
 
 const LINK_LIFE: Duration = Duration::from_secs(3600);
 /// A link is replaced while it still outlives the longest request.
@@ -35,16 +35,16 @@ const LINK_USE: Duration = Duration::from_secs(1800);
 const LONGEST_ANSWER: usize = 64 << 20;
 
 #[derive(Debug)]
-pub(super) struct Client {
+pub(super) struct EdgeClient {
     origin: String,
     client: reqwest::Client,
-    credential: Credential,
-    lanes: Lanes,
+    credential: EdgeCredential,
+    lanes: AdaptiveConcurrency,
     has_answered: AtomicBool,
 }
 
 /// What opens the edge.
-enum Credential {
+enum EdgeCredential {
     /// Links minted here, each used for a while.
     Keys {
         keys: Box<Keyring>,
@@ -58,7 +58,7 @@ enum Credential {
 
 type Minted = Mutex<Option<(HeaderValue, Instant)>>;
 
-impl std::fmt::Debug for Credential {
+impl std::fmt::Debug for EdgeCredential {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Keys { .. } => "Keys(..)",
@@ -68,12 +68,12 @@ impl std::fmt::Debug for Credential {
 }
 
 /// An answer.
-pub(super) struct Sent {
+pub(super) struct SentRequest {
     headers: HeaderMap,
     pub(super) body: Vec<u8>,
 }
 
-impl Sent {
+impl SentRequest {
     pub(super) fn header(&self, name: impl AsHeaderName) -> &str {
         let value = self.headers.get(name);
         value
@@ -82,14 +82,14 @@ impl Sent {
     }
 }
 
-impl Client {
-    pub(super) fn open(prefix: &Prefix) -> Result<Self> {
+impl EdgeClient {
+    pub(super) fn open(prefix: &EdgeAddress) -> Result<Self> {
         let link = std::env::var("LECTERN_UPLOAD_LINK")
             .ok()
             .filter(|link| !link.is_empty());
         let credential = match link {
-            Some(link) => handed_over(&link).ok_or(PublishError::BadUploadLink)?,
-            None => Credential::Keys {
+            Some(link) => handed_over(&link).ok_or(StorageError::BadUploadLink)?,
+            None => EdgeCredential::Keys {
                 keys: Box::new(keyring()?),
                 scope: Scope::parse(&prefix.directory())?,
                 upload: Minted::default(),
@@ -100,7 +100,7 @@ impl Client {
             origin: prefix.origin.clone(),
             client: client().context("cannot make an HTTP client")?,
             credential,
-            lanes: Lanes::default(),
+            lanes: AdaptiveConcurrency::default(),
             has_answered: AtomicBool::new(false),
         })
     }
@@ -108,7 +108,7 @@ impl Client {
     pub(super) fn is_readable(&self) -> bool {
         matches!(
             self.credential,
-            Credential::Keys { .. } | Credential::Link(_, true)
+            EdgeCredential::Keys { .. } | EdgeCredential::Link(_, true)
         )
     }
 
@@ -123,11 +123,11 @@ impl Client {
         url: &str,
         upload: &Upload,
         slice: &Slice,
-    ) -> Result<RequestBuilder, PublishError> {
+    ) -> Result<RequestBuilder, StorageError> {
         let request = self.request(Method::PUT, url);
         let body = match &upload.source {
-            Source::Bytes(_) => upload.read(slice).await?.into(),
-            Source::File(_) => Body::wrap_stream(upload.stream(slice).await?),
+            UploadBody::Bytes(_) => upload.read(slice).await?.into(),
+            UploadBody::File(_) => Body::wrap_stream(upload.stream(slice).await?),
         };
         Ok(request
             .timeout(retry::time_for(slice.length))
@@ -140,10 +140,10 @@ impl Client {
         &self,
         path: &str,
         use_: Use,
-        make: impl AsyncFn() -> Result<RequestBuilder, PublishError>,
-    ) -> Result<Sent, PublishError> {
+        make: impl AsyncFn() -> Result<RequestBuilder, StorageError>,
+    ) -> Result<SentRequest, StorageError> {
         self.until_answered(async || {
-            let request = make().await.map_err(Tried::Final)?;
+            let request = make().await.map_err(Attempt::Final)?;
             self.try_once(path, use_, request).await
         })
         .await
@@ -154,16 +154,16 @@ impl Client {
         path: &str,
         use_: Use,
         request: RequestBuilder,
-    ) -> Result<Sent, Tried> {
+    ) -> Result<SentRequest, Attempt> {
         let response = self.answer(path, use_, request).await?;
         let headers = response.headers().clone();
         match read_body(response).await {
-            Ok(Some(body)) => Ok(Sent { headers, body }),
-            Ok(None) => Err(Tried::Final(PublishError::LongAnswer {
+            Ok(Some(body)) => Ok(SentRequest { headers, body }),
+            Ok(None) => Err(Attempt::Final(StorageError::LongAnswer {
                 path: path.to_owned(),
                 most: LONGEST_ANSWER,
             })),
-            Err(error) => Err(Tried::Passing(self.unreachable(error), None)),
+            Err(error) => Err(Attempt::Passing(self.unreachable(error), None)),
         }
     }
 
@@ -173,7 +173,7 @@ impl Client {
         path: &str,
         use_: Use,
         request: RequestBuilder,
-    ) -> Result<Response, Tried> {
+    ) -> Result<Response, Attempt> {
         let request = match self.authorization(use_) {
             Some(link) => request.header(AUTHORIZATION, link),
             None => request,
@@ -181,10 +181,10 @@ impl Client {
         let response = request.send().await.map_err(|error| {
             if is_other_bytes(&error) {
                 let path = path.to_owned();
-                return Tried::Final(PublishError::Changed { path });
+                return Attempt::Final(StorageError::Changed { path });
             }
             self.lanes.was_too_much();
-            Tried::Passing(self.unreachable(error), None)
+            Attempt::Passing(self.unreachable(error), None)
         })?;
         self.has_answered.store(true, Ordering::Relaxed);
         let status = response.status();
@@ -199,21 +199,21 @@ impl Client {
         let retry_after = response.headers().get(RETRY_AFTER);
         let retry_after = retry_after.and_then(|value| Some(value.to_str().ok()?.to_owned()));
         let body = read_body(response).await.ok().flatten().unwrap_or_default();
-        let problem = Problem::parse(&body, status);
+        let problem = ProblemBody::parse(&body, status);
         let is_final = !retry::is_worthwhile(status.as_u16()) || problem.code == "misconfigured";
-        let error = PublishError::Refused {
+        let error = StorageError::Refused {
             path: path.to_owned(),
             status: status.as_u16(),
             problem: problem.to_string(),
         };
         Err(match is_final {
-            true => Tried::Final(error),
-            false => Tried::Passing(error, retry_after),
+            true => Attempt::Final(error),
+            false => Attempt::Passing(error, retry_after),
         })
     }
 
     /// Reads an object a piece at a time, from its beginning for every attempt.
-    pub(super) async fn digest(&self, path: &str, url: &str) -> Result<Digested, PublishError> {
+    pub(super) async fn digest(&self, path: &str, url: &str) -> Result<ObjectDigest, StorageError> {
         self.until_answered(async || {
             // Without a time for the whole of it.
             let response = self.answer(path, Use::Admin, self.client.get(url)).await?;
@@ -228,14 +228,14 @@ impl Client {
         path: &str,
         url: &str,
         headers: &HeaderMap,
-    ) -> Result<Chunks<'_>, PublishError> {
+    ) -> Result<Chunks<'_>, StorageError> {
         let response = self.until_answered(async || {
             let request = self.client.get(url).headers(headers.clone());
             self.answer(path, Use::Admin, request).await
         });
         let response = response.await?;
         if headers.contains_key(RANGE) && response.status() != StatusCode::PARTIAL_CONTENT {
-            return Err(PublishError::Refused {
+            return Err(StorageError::Refused {
                 path: path.to_owned(),
                 status: response.status().as_u16(),
                 problem: "it sent all of it where the rest was asked for".to_owned(),
@@ -250,15 +250,15 @@ impl Client {
 
     async fn until_answered<T>(
         &self,
-        ask: impl AsyncFn() -> Result<T, Tried>,
-    ) -> Result<T, PublishError> {
+        ask: impl AsyncFn() -> Result<T, Attempt>,
+    ) -> Result<T, StorageError> {
         let mut attempt = 0;
         loop {
             let _lane = self.lanes.enter().await;
             let (error, retry_after) = match ask().await {
                 Ok(answer) => return Ok(answer),
-                Err(Tried::Final(error)) => return Err(error),
-                Err(Tried::Passing(error, retry_after)) => (error, retry_after),
+                Err(Attempt::Final(error)) => return Err(error),
+                Err(Attempt::Passing(error, retry_after)) => (error, retry_after),
             };
             attempt += 1;
             if attempt >= self.attempts() {
@@ -268,7 +268,7 @@ impl Client {
         }
     }
 
-    async fn drain(&self, mut response: Response) -> Result<Digested, Tried> {
+    async fn drain(&self, mut response: Response) -> Result<ObjectDigest, Attempt> {
         let (mut hash, mut bytes) = (Sha256::new(), 0);
         loop {
             match self.chunk(&mut response).await {
@@ -277,24 +277,24 @@ impl Client {
                     bytes += chunk.len() as u64;
                 }
                 Ok(None) => {
-                    return Ok(Digested {
+                    return Ok(ObjectDigest {
                         bytes,
                         sha256: hex(&hash.finalize()),
                     });
                 }
-                Err(error) => return Err(Tried::Passing(error, None)),
+                Err(error) => return Err(Attempt::Passing(error, None)),
             }
         }
     }
 
-    async fn chunk(&self, response: &mut Response) -> Result<Option<Bytes>, PublishError> {
+    async fn chunk(&self, response: &mut Response) -> Result<Option<Bytes>, StorageError> {
         let why = match tokio::time::timeout(retry::ANSWER_TIMEOUT, response.chunk()).await {
             Ok(Ok(chunk)) => return Ok(chunk),
             Ok(Err(error)) => causes(error),
             Err(_) => "it stopped in the middle of an answer".to_owned(),
         };
         let origin = self.origin.clone();
-        Err(PublishError::Unreachable { origin, why })
+        Err(StorageError::Unreachable { origin, why })
     }
 
     fn attempts(&self) -> u32 {
@@ -307,8 +307,8 @@ impl Client {
 
     fn authorization(&self, use_: Use) -> Option<HeaderValue> {
         let (keys, scope, minted) = match &self.credential {
-            Credential::Link(link, _) => return Some(link.clone()),
-            Credential::Keys {
+            EdgeCredential::Link(link, _) => return Some(link.clone()),
+            EdgeCredential::Keys {
                 keys,
                 scope,
                 upload,
@@ -333,8 +333,8 @@ impl Client {
         Some(link)
     }
 
-    fn unreachable(&self, error: reqwest::Error) -> PublishError {
-        PublishError::Unreachable {
+    fn unreachable(&self, error: reqwest::Error) -> StorageError {
+        StorageError::Unreachable {
             origin: self.origin.clone(),
             why: causes(error),
         }
@@ -342,16 +342,16 @@ impl Client {
 }
 
 /// Why an attempt failed, and whether another may not.
-enum Tried {
-    Final(PublishError),
+enum Attempt {
+    Final(StorageError),
     /// With what the edge says of when.
-    Passing(PublishError, Option<String>),
+    Passing(StorageError, Option<String>),
 }
 
-fn handed_over(link: &str) -> Option<Credential> {
+fn handed_over(link: &str) -> Option<EdgeCredential> {
     let token = token(link)?;
     let reads = link::decode(token).is_ok_and(|(_, claims)| claims.use_ == Use::Admin);
-    Some(Credential::Link(bearer(token)?, reads))
+    Some(EdgeCredential::Link(bearer(token)?, reads))
 }
 
 fn bearer(token: &str) -> Option<HeaderValue> {

@@ -13,13 +13,13 @@ use reqwest::header::{
 };
 use reqwest::{Method, StatusCode};
 
-use self::client::{Client, Sent};
-use self::wire::{Completed, Created, Listed, Part, escaped};
-use super::error::PublishError;
-use super::journal::{Begun, Journal};
-use super::location::Prefix;
-use super::object::{Condition, Slice, Upload, Version};
-use super::{Chunks, Digested, Entry, Head, Stored};
+use self::client::{EdgeClient, SentRequest};
+use self::wire::{Completed, CreatedUpload, ListAnswer, UploadedPart, escaped};
+use super::error::StorageError;
+use super::journal::{BegunUpload, Journal};
+use super::location::EdgeAddress;
+use super::object::{PutCondition, Slice, Upload, Version};
+use super::{Chunks, ObjectDigest, ObjectHead, StoredEntry, StoredObject};
 
 /// Above this an object goes up in parts.
 const LARGE: u64 = 64 << 20;
@@ -28,15 +28,15 @@ const PART: u64 = 16 << 20;
 const PARTS_AT_ONCE: usize = 4;
 
 #[derive(Debug)]
-pub(crate) struct EdgeTarget {
-    prefix: Prefix,
-    client: Client,
+pub(crate) struct EdgeStore {
+    prefix: EdgeAddress,
+    client: EdgeClient,
 }
 
-impl EdgeTarget {
-    pub(crate) fn open(prefix: Prefix) -> anyhow::Result<Self> {
+impl EdgeStore {
+    pub(crate) fn open(prefix: EdgeAddress) -> anyhow::Result<Self> {
         Ok(Self {
-            client: Client::open(&prefix)?,
+            client: EdgeClient::open(&prefix)?,
             prefix,
         })
     }
@@ -54,9 +54,9 @@ impl EdgeTarget {
     pub(crate) async fn put(
         &self,
         upload: &Upload,
-        condition: &Condition,
+        condition: &PutCondition,
         journal: &Journal,
-    ) -> Result<bool, PublishError> {
+    ) -> Result<bool, StorageError> {
         let put = if upload.bytes > LARGE {
             self.put_in_parts(upload, condition, journal).await
         } else {
@@ -70,7 +70,7 @@ impl EdgeTarget {
         };
         match put {
             Ok(()) => Ok(true),
-            Err(PublishError::Refused { status: 412, .. }) => Ok(false),
+            Err(StorageError::Refused { status: 412, .. }) => Ok(false),
             Err(error) => Err(error),
         }
     }
@@ -78,13 +78,13 @@ impl EdgeTarget {
     async fn put_in_parts(
         &self,
         upload: &Upload,
-        condition: &Condition,
+        condition: &PutCondition,
         journal: &Journal,
-    ) -> Result<(), PublishError> {
+    ) -> Result<(), StorageError> {
         if let Some(begun) = journal.under_way(&upload.path) {
             match self.send_parts(upload, condition, begun, journal).await {
                 // It may have been given up in between, by us or by the bucket, which does so after some days.
-                Err(PublishError::Refused { status: 400, .. }) => {}
+                Err(StorageError::Refused { status: 400, .. }) => {}
                 sent => return sent,
             }
         }
@@ -93,9 +93,9 @@ impl EdgeTarget {
             let request = self.client.request(Method::POST, &format!("{url}?uploads"));
             Ok(request.header(CONTENT_TYPE, &upload.content_type))
         });
-        let Created { upload_id } = wire::understood(&answer.await?.body, &upload.path)?;
+        let CreatedUpload { upload_id } = wire::understood(&answer.await?.body, &upload.path)?;
         journal.begun(&upload.path, &upload_id, PART);
-        let begun = Begun {
+        let begun = BegunUpload {
             id: upload_id,
             part: PART,
             parts: BTreeMap::new(),
@@ -107,27 +107,27 @@ impl EdgeTarget {
     async fn send_parts(
         &self,
         upload: &Upload,
-        condition: &Condition,
-        begun: Begun,
+        condition: &PutCondition,
+        begun: BegunUpload,
         journal: &Journal,
-    ) -> Result<(), PublishError> {
-        let Begun { id, part, parts } = begun;
+    ) -> Result<(), StorageError> {
+        let BegunUpload { id, part, parts } = begun;
         let (url, id) = (self.url(&upload.path), escaped(&id));
         let slices: Vec<(u32, Slice)> = (1..).zip(upload.parts(part).await?).collect();
-        let parts: Vec<Part> = stream::iter(slices)
+        let parts: Vec<UploadedPart> = stream::iter(slices)
             .map(|(part_number, slice)| {
                 let url = format!("{url}?partNumber={part_number}&uploadId={id}");
                 let known = parts.get(&part_number).cloned();
                 async move {
                     if let Some(etag) = known {
-                        return Ok(Part { part_number, etag });
+                        return Ok(UploadedPart { part_number, etag });
                     }
                     let sent = self.client.send(&upload.path, Use::Upload, async || {
                         self.client.put(&url, upload, &slice).await
                     });
-                    let part: Part = wire::understood(&sent.await?.body, &upload.path)?;
+                    let part: UploadedPart = wire::understood(&sent.await?.body, &upload.path)?;
                     journal.part(&upload.path, part_number, &part.etag);
-                    Ok::<_, PublishError>(part)
+                    Ok::<_, StorageError>(part)
                 }
             })
             .buffered(PARTS_AT_ONCE)
@@ -144,25 +144,25 @@ impl EdgeTarget {
         completed.await.map(drop)
     }
 
-    pub(crate) async fn get(&self, path: &str) -> Result<Option<Stored>, PublishError> {
+    pub(crate) async fn get(&self, path: &str) -> Result<Option<StoredObject>, StorageError> {
         let url = format!("{}?as=stored", self.url(path));
         let sent = self.client.send(path, Use::Admin, async || {
             Ok(self.client.request(Method::GET, &url))
         });
-        Ok(found(sent.await)?.map(|sent| Stored {
+        Ok(found(sent.await)?.map(|sent| StoredObject {
             version: version(&sent),
             bytes: sent.body.into(),
         }))
     }
 
-    pub(crate) async fn head(&self, path: &str) -> Result<Option<Head>, PublishError> {
+    pub(crate) async fn head(&self, path: &str) -> Result<Option<ObjectHead>, StorageError> {
         let url = format!("{}?as=stored", self.url(path));
         let sent = self.client.send(path, Use::Admin, async || {
             Ok(self.client.request(Method::HEAD, &url))
         });
         let sent = found(sent.await)?;
         Ok(sent.and_then(|sent| {
-            Some(Head {
+            Some(ObjectHead {
                 bytes: sent.header(CONTENT_LENGTH).parse().ok()?,
                 version: version(&sent),
             })
@@ -174,7 +174,7 @@ impl EdgeTarget {
         path: &str,
         from: u64,
         version: Option<&Version>,
-    ) -> Result<Option<Chunks<'_>>, PublishError> {
+    ) -> Result<Option<Chunks<'_>>, StorageError> {
         let url = format!("{}?as=stored", self.url(path));
         let mut headers = HeaderMap::new();
         let condition = version.map(|Version(etag)| (IF_MATCH, format!("\"{etag}\"")));
@@ -183,32 +183,32 @@ impl EdgeTarget {
             headers.extend(HeaderValue::from_str(&value).map(|value| (name, value)));
         }
         match self.client.read(path, &url, &headers).await {
-            Err(PublishError::Refused { status: 412, .. }) => Ok(None),
+            Err(StorageError::Refused { status: 412, .. }) => Ok(None),
             read => found(read),
         }
     }
 
-    pub(crate) async fn digest(&self, path: &str) -> Result<Option<Digested>, PublishError> {
+    pub(crate) async fn digest(&self, path: &str) -> Result<Option<ObjectDigest>, StorageError> {
         let url = format!("{}?as=stored", self.url(path));
         found(self.client.digest(path, &url).await)
     }
 
-    pub(crate) async fn list(&self, prefix: &str) -> Result<Vec<Entry>, PublishError> {
+    pub(crate) async fn list(&self, prefix: &str) -> Result<Vec<StoredEntry>, StorageError> {
         let root = self.prefix.directory();
         // As object keys have it.
         let root = root.trim_start_matches('/');
         let directory = self.prefix.directory_url(prefix);
-        let mut entries: Vec<Entry> = vec![];
+        let mut entries: Vec<StoredEntry> = vec![];
         let mut after = String::new();
         loop {
             let url = format!("{directory}?as=list{after}");
             let sent = self.client.send(prefix, Use::Admin, async || {
                 Ok(self.client.request(Method::GET, &url))
             });
-            let Listed { objects, truncated } = wire::understood(&sent.await?.body, prefix)?;
+            let ListAnswer { objects, truncated } = wire::understood(&sent.await?.body, prefix)?;
             let count = entries.len();
             entries.extend(objects.into_iter().filter_map(|object| {
-                Some(Entry {
+                Some(StoredEntry {
                     path: object.key.strip_prefix(root)?.to_owned(),
                     bytes: object.bytes,
                     modified: time(object.uploaded),
@@ -225,7 +225,7 @@ impl EdgeTarget {
     }
 
     /// What is not there is as good as removed.
-    pub(crate) async fn remove(&self, path: &str) -> Result<(), PublishError> {
+    pub(crate) async fn remove(&self, path: &str) -> Result<(), StorageError> {
         let url = self.url(path);
         let sent = self.client.send(path, Use::Upload, async || {
             Ok(self.client.request(Method::DELETE, &url))
@@ -234,22 +234,25 @@ impl EdgeTarget {
     }
 }
 
-fn version(sent: &Sent) -> Version {
+fn version(sent: &SentRequest) -> Version {
     Version(sent.header(ETAG).trim_matches('"').to_owned())
 }
 
-fn conditional(request: reqwest::RequestBuilder, condition: &Condition) -> reqwest::RequestBuilder {
+fn conditional(
+    request: reqwest::RequestBuilder,
+    condition: &PutCondition,
+) -> reqwest::RequestBuilder {
     match condition {
-        Condition::Any => request,
-        Condition::Absent => request.header("if-none-match", "*"),
-        Condition::Is(Version(etag)) => request.header("if-match", format!("\"{etag}\"")),
+        PutCondition::Any => request,
+        PutCondition::Absent => request.header("if-none-match", "*"),
+        PutCondition::Is(Version(etag)) => request.header("if-match", format!("\"{etag}\"")),
     }
 }
 
-fn found<T>(sent: Result<T, PublishError>) -> Result<Option<T>, PublishError> {
+fn found<T>(sent: Result<T, StorageError>) -> Result<Option<T>, StorageError> {
     const NOT_FOUND: u16 = StatusCode::NOT_FOUND.as_u16();
     match sent {
-        Err(PublishError::Refused {
+        Err(StorageError::Refused {
             status: NOT_FOUND, ..
         }) => Ok(None),
         sent => sent.map(Some),

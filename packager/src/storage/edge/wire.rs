@@ -3,29 +3,29 @@
 use reqwest::StatusCode;
 use serde::{Deserialize, Serialize};
 
-use crate::storage::error::PublishError;
+use crate::storage::error::StorageError;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Created {
+pub(super) struct CreatedUpload {
     pub(super) upload_id: String,
 }
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Part {
+pub(super) struct UploadedPart {
     pub(super) part_number: u32,
     pub(super) etag: String,
 }
 
 #[derive(Serialize)]
 pub(super) struct Completed {
-    pub(super) parts: Vec<Part>,
+    pub(super) parts: Vec<UploadedPart>,
 }
 
 /// A page of `?as=list`.
 #[derive(Deserialize)]
-pub(super) struct Listed {
+pub(super) struct ListAnswer {
     pub(super) objects: Vec<ListedObject>,
     pub(super) truncated: bool,
 }
@@ -41,8 +41,8 @@ pub(super) struct ListedObject {
 pub(super) fn understood<T: for<'de> Deserialize<'de>>(
     body: &[u8],
     path: &str,
-) -> Result<T, PublishError> {
-    serde_json::from_slice(body).map_err(|error| PublishError::Refused {
+) -> Result<T, StorageError> {
+    serde_json::from_slice(body).map_err(|error| StorageError::Refused {
         path: path.to_owned(),
         status: 200,
         problem: format!("its answer is not that of an edge ({error})"),
@@ -75,13 +75,13 @@ pub(super) fn token(link: &str) -> Option<&str> {
 /// RFC 9457.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-pub(super) struct Problem {
+pub(super) struct ProblemBody {
     pub(super) code: String,
     title: String,
     detail: String,
 }
 
-impl Problem {
+impl ProblemBody {
     pub(super) fn parse(body: &[u8], status: StatusCode) -> Self {
         serde_json::from_slice(body).unwrap_or_else(|_| Self {
             title: status.canonical_reason().unwrap_or("no reason").to_owned(),
@@ -90,7 +90,7 @@ impl Problem {
     }
 }
 
-impl std::fmt::Display for Problem {
+impl std::fmt::Display for ProblemBody {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let mut is_first = true;
         for text in [&self.code, &self.title, &self.detail] {
@@ -130,7 +130,7 @@ mod tests {
     #[test]
     fn a_refusal_is_shown_as_the_edge_explains_it() {
         let body = br#"{"type":"about:blank","code":"forbidden","title":"This link opens nothing here","status":403}"#;
-        let shown = |body: &[u8]| Problem::parse(body, StatusCode::FORBIDDEN).to_string();
+        let shown = |body: &[u8]| ProblemBody::parse(body, StatusCode::FORBIDDEN).to_string();
         assert_eq!(shown(body), "forbidden: This link opens nothing here");
         assert_eq!(shown(b"<html>"), "Forbidden");
     }
