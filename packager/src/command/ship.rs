@@ -78,23 +78,23 @@ async fn ship(
         progress.result(&url, &serde_json::json!({"url": url, "revision": revision}));
         return Ok(());
     }
-    let mut rising = None;
+    let mut upgrade = None;
     if args.instant {
-        (publication, rising) = limits
+        (publication, upgrade) = limits
             .within(at_once(&job, args, publication, work, began))
             .await
             .with_context(shipping)?;
-        if let Some(rising) = &rising {
-            job.hasten(&rising.stopgap);
+        if let Some(upgrade) = &upgrade {
+            job.prioritize(&upgrade.provisional);
         }
     }
     loop {
-        let partial = WorkDir::under(work, &job.revision, progress)
+        let workdir = WorkDir::under(work, &job.revision, progress)
             .with_context(|| format!("cannot make a folder in `{}`", work.display()))?;
-        let sent = limits.within(send(&job, &partial, &publication, &mut rising, progress));
+        let sent = limits.within(send(&job, &workdir, &publication, &mut upgrade, progress));
         match sent.await {
             Ok(package) => {
-                partial.discard();
+                workdir.discard();
                 Journal::remove_all(&WorkDir::name_under(work, &job.revision));
                 publish::report(progress, target, &package);
                 return Ok(());
@@ -102,11 +102,11 @@ async fn ship(
             // What went up of the pieces has another name, and nothing lists it.
             Err(error) => match job.as_a_whole(&error, progress) {
                 Some(whole) => {
-                    partial.discard();
+                    workdir.discard();
                     job = whole;
                     publication = begin(&job, work, target).await.with_context(shipping)?;
                 }
-                None => return Err(partial.give_up(error).context(shipping())),
+                None => return Err(workdir.abandon(error).context(shipping())),
             },
         }
     }
@@ -133,20 +133,22 @@ async fn at_once<'a>(
         progress,
         began,
     };
-    let rising = |stopgap| RungUpgrade {
-        stopgap,
+    let upgrade = |provisional| RungUpgrade {
+        provisional,
         target,
         progress,
         began,
     };
-    if let Some(left) = publication.left(|left: &Provisional| &left.revision) {
+    if let Some(load_provisional) =
+        publication.load_provisional(|load_provisional: &Provisional| &load_provisional.revision)
+    {
         instant.tell();
-        return Ok((publication, Some(rising(left))));
+        return Ok((publication, Some(upgrade(load_provisional))));
     }
     // Its journal is ours again after that.
     drop(publication);
-    let stopgap = match instant.run().await {
-        Ok(stopgap) => Some(stopgap),
+    let provisional = match instant.run().await {
+        Ok(provisional) => Some(provisional),
         Err(error) if error.is::<StorageError>() => return Err(error),
         // The lecture proper may do all the same.
         Err(error) => {
@@ -155,10 +157,10 @@ async fn at_once<'a>(
         }
     };
     let publication = begin(job, work, target).await?;
-    if let Some(stopgap) = &stopgap {
-        publication.leave(stopgap);
+    if let Some(provisional) = &provisional {
+        publication.save_provisional(provisional);
     }
-    Ok((publication, stopgap.map(rising)))
+    Ok((publication, provisional.map(upgrade)))
 }
 
 /// The journal lies beside the folder that is worked in.
@@ -173,24 +175,24 @@ async fn begin<'a>(
 
 async fn send(
     job: &PackageJob,
-    partial: &WorkDir,
+    workdir: &WorkDir,
     publication: &Publication<'_>,
-    rising: &mut Option<RungUpgrade<'_>>,
+    upgrade: &mut Option<RungUpgrade<'_>>,
     progress: Progress,
 ) -> Result<Package> {
     let step = progress.step("publishing", StepUnit::Bytes, 0);
     let (whole, there) = mpsc::unbounded_channel();
-    let encoding = job.encode(partial, progress, move |rung| {
+    let encoding = job.encode(workdir, progress, move |rung| {
         // Nobody listens once it is over.
         let _ = whole.send(rung.clone());
     });
-    let early = SegmentUploader::new(job, partial);
+    let uploader = SegmentUploader::new(job, workdir);
     let (said, ()) = future::try_join(
-        early.send_during(publication, &step, encoding),
-        list_what_is(there, job, partial, publication, rising, &early),
+        uploader.send_during(publication, &step, encoding),
+        list_what_is(there, job, workdir, publication, upgrade, &uploader),
     )
     .await?;
-    let package = job.finish(partial, &said, progress).await?;
+    let package = job.finish(workdir, &said, progress).await?;
     progress.note(format_args!(
         "{} of {} objects went up while encoding",
         publication.written(),
@@ -198,7 +200,7 @@ async fn send(
     ));
     step.set_total(package.bytes());
     publication
-        .complete(partial.root(), &package, &step)
+        .complete(workdir.root(), &package, &step)
         .await?;
     step.finish();
     Ok(package)
@@ -208,26 +210,28 @@ async fn send(
 async fn list_what_is(
     mut there: UnboundedReceiver<Rung>,
     job: &PackageJob,
-    partial: &WorkDir,
+    workdir: &WorkDir,
     publication: &Publication<'_>,
-    rising: &mut Option<RungUpgrade<'_>>,
-    early: &SegmentUploader,
+    upgrade: &mut Option<RungUpgrade<'_>>,
+    uploader: &SegmentUploader,
 ) -> Result<()> {
-    let Some(rising) = rising else {
+    let Some(upgrade) = upgrade else {
         return Ok(());
     };
     while let Some(rung) = there.recv().await {
         let mut rungs = vec![rung];
         rungs.extend(std::iter::from_fn(|| there.try_recv().ok()));
-        rungs.retain(|rung| rising.wants(rung));
+        rungs.retain(|rung| upgrade.wants(rung));
         // With the last one all of it will be listed.
         if there.is_closed() {
             break;
         }
         for rung in &rungs {
-            early.finish(&rung.name()).await;
+            uploader.finish(&rung.name()).await;
         }
-        rising.list(&job.plan, partial, &rungs, publication).await?;
+        upgrade
+            .list(&job.plan, workdir, &rungs, publication)
+            .await?;
     }
     Ok(())
 }

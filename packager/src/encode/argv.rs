@@ -24,30 +24,30 @@ const LONGEST_GOP: u32 = 2;
 
 impl EncodePlan {
     /// The command that makes a part. It runs in the folder that it writes into, so that no path of a machine is in it.
-    pub(crate) fn argv(&self, part: &EncodeTask<'_>, input: OsString) -> Vec<OsString> {
+    pub(crate) fn argv(&self, task: &EncodeTask<'_>, input: OsString) -> Vec<OsString> {
         let mut args = Args(vec![]);
         args.add("-hide_banner -nostdin -nostats -y -v warning -progress pipe:1");
-        match part {
-            EncodeTask::Sound(sound) => {
+        match task {
+            EncodeTask::Audio(sound) => {
                 args.input(input);
                 self.sound(&mut args, sound);
             }
-            EncodeTask::Picture(picture, cut) => self.picture(&mut args, picture, cut, input),
+            EncodeTask::Video(picture, cut) => self.picture(&mut args, picture, cut, input),
         }
         if self.is_mended {
-            self.others(&mut args, part);
+            self.others(&mut args, task);
         }
         args.0
     }
 
     /// Where a clock jumps, ffmpeg mends it by the streams that it reads, so that all commands have to read the same ones:
     /// sound was 0.8 s from its picture after six jumps. `-t 0`: nothing of these is written.
-    fn others(&self, args: &mut Args, part: &EncodeTask<'_>) {
+    fn others(&self, args: &mut Args, task: &EncodeTask<'_>) {
         let picture = self.picture.iter().map(|picture| picture.video.index);
         let sound = self.sound.iter().map(|sound| sound.audio.index);
-        let own = match part {
-            EncodeTask::Sound(sound) => sound.audio.index,
-            EncodeTask::Picture(picture, _) => picture.video.index,
+        let own = match task {
+            EncodeTask::Audio(sound) => sound.audio.index,
+            EncodeTask::Video(picture, _) => picture.video.index,
         };
         let mut others = picture
             .chain(sound)
@@ -75,32 +75,32 @@ impl EncodePlan {
     /// All sizes from one decode: measured against a command for each, 11.3 s instead of 15.4 s. Every stage has one
     /// thread: with more of them x264 looks at how far the others are where the cap binds, and bytes differ from run to run.
     fn picture(&self, args: &mut Args, picture: &VideoPlan, cut: &VideoTask, input: OsString) {
-        let grid = self.grid(picture);
+        let timeline = self.timeline(picture);
         args.add("-filter_complex_threads 1");
-        if !cut.piece.is_whole() {
+        if !cut.chunk.is_whole() {
             // A time is the same time wherever decoding begins.
             args.add("-copyts -start_at_zero");
         }
-        if let Some(target) = cut.piece.target(grid) {
+        if let Some(target) = cut.chunk.target(timeline) {
             args.pair("-ss", format!("{target:.6}"));
             args.add("-noaccurate_seek");
         }
         args.add("-threads 1");
         args.input(input);
-        args.pair("-filter_complex", picture.filters(cut, grid));
+        args.pair("-filter_complex", picture.filters(cut, timeline));
         for (at, rung) in cut.rungs.iter().enumerate() {
             args.pair("-map", format!("[v{at}]"));
             args.add("-map_metadata -1 -map_chapters -1");
             self.video_codec(args, rung);
-            args.pair("-force_key_frames", self.key_frames(cut, grid));
-            if cut.piece.is_whole() {
+            args.pair("-force_key_frames", self.key_frames(cut, timeline));
+            if cut.chunk.is_whole() {
                 self.hls(args, &rung.name());
             } else {
                 self.fragments(args, cut, &rung.name());
             }
         }
-        if cut.has_stills {
-            iframes(args, cut, grid);
+        if cut.has_iframes {
+            iframes(args, cut, timeline);
         }
     }
 
@@ -141,18 +141,18 @@ impl EncodePlan {
 
     /// The first frame at or after each multiple of the interval, counted in whole numbers, which do not round: in all
     /// rungs the same, and one of them wherever a segment starts.
-    fn key_frames(&self, cut: &VideoTask, grid: FrameTimeline) -> String {
+    fn key_frames(&self, cut: &VideoTask, timeline: FrameTimeline) -> String {
         let (segment, parts) = key_frame_interval(self.settings.segment_duration);
-        let frames = match cut.piece.frames(grid).0 {
+        let frames = match cut.chunk.frames(timeline).0 {
             0 => "n".to_owned(),
             first => format!("(n+{first})"),
         };
-        let forced = match cut.piece.first * u64::from(parts) {
+        let forced = match cut.chunk.first * u64::from(parts) {
             0 => "n_forced".to_owned(),
             before => format!("(n_forced+{before})"),
         };
-        let num = u64::from(segment) * u64::from(grid.rate.num);
-        let den = u64::from(parts) * u64::from(grid.rate.den);
+        let num = u64::from(segment) * u64::from(timeline.rate.num);
+        let den = u64::from(parts) * u64::from(timeline.rate.den);
         format!("expr:gte({frames}*{den},{forced}*{num})")
     }
 
@@ -191,7 +191,7 @@ pub(crate) fn hls(folder: &str, segment_duration: u32) -> Vec<OsString> {
 
 /// `frag_discont`: the first fragment is not at 0.
 fn movflags(cut: &VideoTask) -> &'static str {
-    match cut.piece.first {
+    match cut.chunk.first {
         0 => "+cmaf+frag_keyframe+skip_trailer",
         _ => "+cmaf+frag_keyframe+skip_trailer+frag_discont",
     }
@@ -201,12 +201,12 @@ fn movflags(cut: &VideoTask) -> &'static str {
 pub(crate) const FFMPEG_PLAYLIST: &str = "ffmpeg.m3u8";
 
 /// A fragment for each, in one file. One picture in two seconds at this size costs nothing, so it is made well.
-fn iframes(args: &mut Args, cut: &VideoTask, grid: FrameTimeline) {
+fn iframes(args: &mut Args, cut: &VideoTask, timeline: FrameTimeline) {
     args.add("-map [i] -map_metadata -1 -map_chapters -1 -c:v libx264 -profile:v main");
     args.add("-preset medium -crf 27 -threads 1 -g 1");
     args.pair("-movflags", movflags(cut));
     // As fine as the rungs', or else the last picture's end would be rounded.
-    let num = grid.rate.num.max(1);
+    let num = timeline.rate.num.max(1);
     let doublings = (0..14).find(|doublings| num << doublings >= 10_000);
     args.pair("-video_track_timescale", num << doublings.unwrap_or(14));
     args.add("-f mp4");
@@ -279,16 +279,16 @@ mod tests {
         text.trim_start().to_owned()
     }
 
-    fn argv(plan: &EncodePlan, part: usize) -> String {
-        lines(&plan.argv(&plan.parts()[part], "file:/lecture.mov".into()))
+    fn argv(plan: &EncodePlan, task: usize) -> String {
+        lines(&plan.argv(&plan.tasks()[task], "file:/lecture.mov".into()))
     }
 
     /// In pieces from segment 15 on, the second one to the end.
     fn in_pieces() -> EncodePlan {
         let mut plan = testing::plan();
         let picture = plan.picture.as_mut().expect("it has a picture");
-        let piece = |first, end| Chunk { first, end };
-        picture.pieces = vec![piece(0, Some(15)), piece(15, None)];
+        let chunk = |first, end| Chunk { first, end };
+        picture.chunks = vec![chunk(0, Some(15)), chunk(15, None)];
         plan
     }
 
@@ -458,7 +458,7 @@ mod tests {
         let mut plan = testing::plan();
         plan.picture = None;
         plan.sound[0].length = Some(60.0);
-        assert_eq!(plan.parts().len(), 1);
+        assert_eq!(plan.tasks().len(), 1);
         let args = argv(&plan, 0);
         assert!(
             !args.contains("filter_complex") && !args.contains("libx264"),

@@ -38,7 +38,7 @@ pub(crate) struct ChunkOutput<'a> {
     pub(crate) from: &'a Path,
     pub(crate) plan: &'a VideoPlan,
     pub(crate) cut: &'a VideoTask,
-    pub(crate) grid: FrameTimeline,
+    pub(crate) timeline: FrameTimeline,
 }
 
 /// A rung's file, and when its first fragment is decoded.
@@ -53,22 +53,22 @@ struct RungFile {
 impl ChunkOutput<'_> {
     /// Whether every segment begins with the frame that it must begin with, and none is missing. How long the last piece
     /// is nobody knows before.
-    pub(crate) fn check(&self) -> Result<()> {
+    pub(crate) fn verify(&self) -> Result<()> {
         for rung in &self.cut.rungs {
             let name = rung.name();
-            self.check_rung(&name)
+            self.verify_rung(&name)
                 .with_context(|| format!("cannot use a piece of `{name}`"))?;
         }
-        if self.cut.has_stills {
-            self.check_stills()
+        if self.cut.has_iframes {
+            self.verify_iframes()
                 .context("cannot use the pictures to look through of a piece")?;
         }
         Ok(())
     }
 
-    fn check_rung(&self, name: &str) -> Result<()> {
-        let piece = self.cut.piece;
-        let (first, end) = piece.frames(self.grid);
+    fn verify_rung(&self, name: &str) -> Result<()> {
+        let chunk = self.cut.chunk;
+        let (first, end) = chunk.frames(self.timeline);
         let Some(mut written) = self.open(name)? else {
             // Nothing was encoded, since there is nothing.
             return match end {
@@ -76,7 +76,7 @@ impl ChunkOutput<'_> {
                 Some(_) => Err(ChunkError::Length(name.to_owned()).into()),
             };
         };
-        let ticks = |frame| self.grid.ticks(frame, written.init.timescale);
+        let ticks = |frame| self.timeline.ticks(frame, written.init.timescale);
         let astray = |segment| ChunkError::Astray {
             name: name.to_owned(),
             segment,
@@ -84,12 +84,12 @@ impl ChunkOutput<'_> {
         // Times are the lecture's own, and frames are decoded before they are shown, but for the very first.
         let earliest = ticks(first.saturating_sub(MOST_REORDERED));
         if !(earliest..=ticks(first)).contains(&written.start) {
-            return Err(astray(piece.first).into());
+            return Err(astray(chunk.first).into());
         }
-        let (mut segment, mut length) = (piece.first, 0);
+        let (mut segment, mut length) = (chunk.first, 0);
         for at in &written.layout.fragments {
             let times = written.init.times(&read(&mut written.file, at.clone())?)?;
-            let start = ticks(self.grid.first_frame(segment)) - ticks(first);
+            let start = ticks(self.timeline.first_frame(segment)) - ticks(first);
             if length != start || times.start.checked_sub(written.start) != Some(start) {
                 return Err(astray(segment).into());
             }
@@ -97,7 +97,7 @@ impl ChunkOutput<'_> {
             segment += 1;
         }
         match end {
-            Some(end) if length != ticks(end) - ticks(first) || Some(segment) != piece.end => {
+            Some(end) if length != ticks(end) - ticks(first) || Some(segment) != chunk.end => {
                 Err(ChunkError::Length(name.to_owned()).into())
             }
             _ => Ok(()),
@@ -105,12 +105,12 @@ impl ChunkOutput<'_> {
     }
 
     /// Their times are the lecture's own, so that they tell whether the piece begins where it should.
-    fn check_stills(&self) -> Result<()> {
-        let first = self.plan.first_still(self.cut, self.grid);
-        let found = iframe_track::first(&self.stills())?;
+    fn verify_iframes(&self) -> Result<()> {
+        let first = self.plan.first_iframe(self.cut, self.timeline);
+        let found = iframe_track::first(&self.iframe_files())?;
         let is_right = match found {
-            Some((start, timescale)) => start == self.grid.ticks(first, timescale),
-            None => (self.cut.piece.frames(self.grid).1).is_none_or(|end| first >= end),
+            Some((start, timescale)) => start == self.timeline.ticks(first, timescale),
+            None => (self.cut.chunk.frames(self.timeline).1).is_none_or(|end| first >= end),
         };
         if is_right {
             return Ok(());
@@ -118,26 +118,26 @@ impl ChunkOutput<'_> {
         Err(ChunkError::Stills.into())
     }
 
-    /// Moves it into the revision's folder, and the pictures to look through to `stills`; returns the files.
-    pub(crate) fn settle(&self, revision: &Path, stills: &Path) -> Result<Vec<PathBuf>> {
+    /// Moves it into the revision's folder, and the pictures to look through to `iframe_files`; returns the files.
+    pub(crate) fn install(&self, revision: &Path, iframe_files: &Path) -> Result<Vec<PathBuf>> {
         let mut files = vec![];
         for name in self.cut.rungs.iter().map(Rung::name) {
-            self.settle_rung(&name, &revision.join(&name), &mut files)
+            self.install_rung(&name, &revision.join(&name), &mut files)
                 .with_context(|| format!("cannot move a piece of `{name}`"))?;
         }
-        if self.cut.has_stills {
-            let written = self.stills();
+        if self.cut.has_iframes {
+            let written = self.iframe_files();
             let mut bytes = fs::read(&written)?;
-            let before = self.plan.stills_before(self.cut.piece, self.grid);
+            let before = self.plan.iframes_before(self.cut.chunk, self.timeline);
             retime(&mut bytes, 0, before)?;
             fs::write(&written, bytes)?;
-            fs::rename(&written, stills)?;
-            files.push(stills.to_owned());
+            fs::rename(&written, iframe_files)?;
+            files.push(iframe_files.to_owned());
         }
         Ok(files)
     }
 
-    fn settle_rung(&self, name: &str, to: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
+    fn install_rung(&self, name: &str, to: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
         let Some(mut written) = self.open(name)? else {
             return Ok(());
         };
@@ -156,9 +156,9 @@ impl ChunkOutput<'_> {
             Err(error) => return Err(error.into()),
         }
         files.push(init);
-        let first = self.cut.piece.first;
-        let before = self.grid.first_frame(first);
-        let ticks = self.grid.ticks(before, written.init.timescale) - written.start;
+        let first = self.cut.chunk.first;
+        let before = self.timeline.first_frame(first);
+        let ticks = self.timeline.ticks(before, written.init.timescale) - written.start;
         for (segment, at) in (first..).zip(&written.layout.fragments) {
             let mut bytes = read(&mut written.file, at.clone())?;
             retime(&mut bytes, ticks, first)?;
@@ -189,7 +189,7 @@ impl ChunkOutput<'_> {
         }))
     }
 
-    fn stills(&self) -> PathBuf {
+    fn iframe_files(&self) -> PathBuf {
         self.from
             .join(iframe_track::FOLDER)
             .join(iframe_track::FILE)

@@ -64,62 +64,68 @@ impl Chunk {
     }
 
     /// The number of its first frame, and of the one after its last.
-    pub(crate) fn frames(self, grid: FrameTimeline) -> (u64, Option<u64>) {
-        let end = self.end.map(|end| grid.first_frame(end));
-        (grid.first_frame(self.first), end)
+    pub(crate) fn frames(self, timeline: FrameTimeline) -> (u64, Option<u64>) {
+        let end = self.end.map(|end| timeline.first_frame(end));
+        (timeline.first_frame(self.first), end)
     }
 
     /// When the demuxer is asked to begin; none at the beginning.
-    pub(crate) fn target(self, grid: FrameTimeline) -> Option<f64> {
-        (self.first > 0).then(|| (grid.start(self.first) - PREROLL).max(0.0))
+    pub(crate) fn target(self, timeline: FrameTimeline) -> Option<f64> {
+        (self.first > 0).then(|| (timeline.start(self.first) - PREROLL).max(0.0))
     }
 }
 
 /// Where a picture of so many seconds would be cut: the segments that pieces after the first begin with.
-pub(crate) fn starts(lasts: f64, grid: FrameTimeline) -> Vec<u64> {
-    if grid.rate.as_f64() < SLOWEST {
+pub(crate) fn starts(lasts: f64, timeline: FrameTimeline) -> Vec<u64> {
+    if timeline.rate.as_f64() < SLOWEST {
         return vec![];
     }
-    let length = length(lasts, grid.segment);
+    let length = length(lasts, timeline.segment);
     // A header may promise a little more than there is, and that must not be a piece.
-    let is_there = |start: &u64| lasts - grid.start(*start) >= tolerance(lasts);
+    let is_there = |start: &u64| lasts - timeline.start(*start) >= tolerance(lasts);
     (1..)
-        .map(|piece| piece * length)
+        .map(|chunk| chunk * length)
         .take_while(is_there)
         .collect()
 }
 
 /// The pieces, given for each of [`starts`] the time of the key frame that decoding would begin with, where that can be
 /// trusted. One that begins far back would be decoded twice, and is left to the piece before.
-pub(crate) fn chunks(lasts: f64, grid: FrameTimeline, landings: &[Option<f64>]) -> Vec<Chunk> {
-    let farthest = length(lasts, grid.segment) as f64 * f64::from(grid.segment) / 2.0;
-    let is_near = |start: u64, landing: f64| {
-        let target = grid.start(start) - PREROLL;
-        landing <= target && target - landing <= farthest
+pub(crate) fn chunks(
+    lasts: f64,
+    timeline: FrameTimeline,
+    key_frames: &[Option<f64>],
+) -> Vec<Chunk> {
+    let farthest = length(lasts, timeline.segment) as f64 * f64::from(timeline.segment) / 2.0;
+    let is_near = |start: u64, key_frame: f64| {
+        let target = timeline.start(start) - PREROLL;
+        key_frame <= target && target - key_frame <= farthest
     };
     let mut firsts = vec![0];
     firsts.extend(
-        starts(lasts, grid)
+        starts(lasts, timeline)
             .into_iter()
-            .zip(landings)
-            .filter(|(start, landing)| landing.is_some_and(|at| is_near(*start, at)))
+            .zip(key_frames)
+            .filter(|(start, key_frame)| key_frame.is_some_and(|at| is_near(*start, at)))
             .map(|(start, _)| start),
     );
     let ends = firsts.iter().skip(1).map(|end| Some(*end)).chain([None]);
-    let pieces: Vec<Chunk> = firsts
+    let chunks: Vec<Chunk> = firsts
         .iter()
         .zip(ends)
         .map(|(first, end)| Chunk { first: *first, end })
         .collect();
-    let longest = pieces
+    let longest = chunks
         .iter()
-        .map(|piece| piece.end.map_or(lasts, |end| grid.start(end)) - grid.start(piece.first))
+        .map(|chunk| {
+            chunk.end.map_or(lasts, |end| timeline.start(end)) - timeline.start(chunk.first)
+        })
         .fold(0.0, f64::max);
     // Two cores have nothing of pieces of which one is most of the whole.
     if longest * 3.0 > lasts * 2.0 {
         return vec![Chunk::WHOLE];
     }
-    pieces
+    chunks
 }
 
 /// Segments of a piece.
@@ -142,13 +148,13 @@ mod tests {
     };
 
     /// `0-4 4-`, with key frames every so many seconds.
-    fn cut(lasts: f64, grid: FrameTimeline, key_frames: f64) -> String {
-        let landings: Vec<Option<f64>> = starts(lasts, grid)
+    fn cut(lasts: f64, timeline: FrameTimeline, key_frames: f64) -> String {
+        let key_frames: Vec<Option<f64>> = starts(lasts, timeline)
             .into_iter()
-            .map(|start| grid.start(start) - PREROLL)
+            .map(|start| timeline.start(start) - PREROLL)
             .map(|target| Some((target / key_frames).floor() * key_frames))
             .collect();
-        chunks(lasts, grid, &landings)
+        chunks(lasts, timeline, &key_frames)
             .iter()
             .map(|Chunk { first, end }| match end {
                 Some(end) => format!("{first}-{end}"),
@@ -190,9 +196,9 @@ mod tests {
     #[test]
     fn a_place_that_cannot_be_sought_is_part_of_the_piece_before() {
         let near = |at: f64| Some(at - 1.0);
-        let landings = [near(4.0), None, near(12.0), Some(16.1)];
-        let found = chunks(20.0, PAL, &landings);
-        let firsts: Vec<u64> = found.iter().map(|piece| piece.first).collect();
+        let key_frames = [near(4.0), None, near(12.0), Some(16.1)];
+        let found = chunks(20.0, PAL, &key_frames);
+        let firsts: Vec<u64> = found.iter().map(|chunk| chunk.first).collect();
         assert_eq!(firsts, [0, 1, 3]);
         assert_eq!(chunks(20.0, PAL, &[]), [Chunk::WHOLE]);
     }

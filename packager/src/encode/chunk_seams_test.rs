@@ -37,8 +37,8 @@ fn make(folder: &Path, name: &str, args: &str) -> PathBuf {
 
 /// A line for each frame that a part hands to the encoder of its largest rung, and to that of the pictures to look through:
 /// its number in the lecture and its MD5.
-fn frames(folder: &Path, source: &Path, plan: &EncodePlan, part: &EncodeTask<'_>) -> Frames {
-    let mut args = plan.argv(part, file_url(source));
+fn frames(folder: &Path, source: &Path, plan: &EncodePlan, task: &EncodeTask<'_>) -> Frames {
+    let mut args = plan.argv(task, file_url(source));
     let outputs = args.iter().position(|arg| arg == "-map");
     args.truncate(outputs.expect("an output"));
     args.retain(|arg| arg != "-progress" && arg != "pipe:1");
@@ -149,22 +149,22 @@ async fn pieces_joined_have_every_frame_of_the_whole_and_no_other() {
         let mut plan = EncodePlan::new(&media, &args());
         plan.sound.clear();
         plan_chunks(&mut plan, &source, &media).await;
-        let parts = plan.parts();
+        let tasks = plan.tasks();
         assert!(
-            parts.len() >= least && (parts.len() == 1) == (least == 1),
+            tasks.len() >= least && (tasks.len() == 1) == (least == 1),
             "{name}: {} parts",
-            parts.len()
+            tasks.len()
         );
         let mut whole = plan.clone();
         let picture = whole.picture.as_mut().expect("it has a picture");
-        picture.pieces = vec![Chunk::WHOLE];
-        let whole = frames(root.path(), &source, &whole, &whole.parts()[0]);
+        picture.chunks = vec![Chunk::WHOLE];
+        let whole = frames(root.path(), &source, &whole, &whole.tasks()[0]);
         assert!(whole[0].len() > 100 && whole[1].len() >= 3, "{name}");
         let mut joined = Frames::default();
-        for part in &parts {
-            let piece = frames(root.path(), &source, &plan, part);
-            for (joined, piece) in joined.iter_mut().zip(piece) {
-                joined.extend(piece);
+        for task in &tasks {
+            let chunk = frames(root.path(), &source, &plan, task);
+            for (joined, chunk) in joined.iter_mut().zip(chunk) {
+                joined.extend(chunk);
             }
         }
         let both = joined.iter().zip(&whole);

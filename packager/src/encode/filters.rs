@@ -14,10 +14,10 @@ impl VideoPlan {
     ///
     /// Wherever decoding begins, frame N of the lecture is the same picture: times count from the beginning of the source,
     /// and the frames of a piece are cut out by their numbers.
-    pub(crate) fn filters(&self, cut: &VideoTask, grid: FrameTimeline) -> String {
+    pub(crate) fn filters(&self, cut: &VideoTask, timeline: FrameTimeline) -> String {
         let Rate { num, den } = self.frame_rate;
         let mut graph = format!("[0:{}]{}fps={num}/{den}", self.video.index, self.source());
-        if cut.piece.first == 0 {
+        if cut.chunk.first == 0 {
             // What is shown first is shown from the beginning on; other pieces have what comes before their first frame.
             graph += ":start_time=0";
         }
@@ -25,26 +25,26 @@ impl VideoPlan {
             // What is shown for less than half a frame would be no frame.
             graph += ":eof_action=pass";
         }
-        if let (Some(hold), None) = (self.hold, cut.piece.end) {
+        if let (Some(hold), None) = (self.hold, cut.chunk.end) {
             graph += &format!(",tpad=stop_mode=clone:stop_duration={hold:.3}");
         }
-        if !cut.piece.is_whole() {
-            let (first, end) = cut.piece.frames(grid);
+        if !cut.chunk.is_whole() {
+            let (first, end) = cut.chunk.frames(timeline);
             graph += &format!(",trim=start_pts={first}");
             if let Some(end) = end {
                 graph += &format!(":end_pts={end}");
             }
         }
         self.scale(&mut graph, cut);
-        if cut.has_stills {
-            let skipped = match self.first_still(cut, grid) - cut.piece.frames(grid).0 {
+        if cut.has_iframes {
+            let skipped = match self.first_iframe(cut, timeline) - cut.chunk.frames(timeline).0 {
                 0 => String::new(),
                 frames => format!("trim=start_frame={frames},"),
             };
             let Rung { width, height, .. } = self.pictures();
             graph += &format!(
                 ";[si]{skipped}framestep={},scale={width}:{height}:flags=bicubic,setsar=1[i]",
-                self.picture_frames()
+                self.iframe_interval_frames()
             );
         }
         graph
@@ -97,7 +97,7 @@ impl VideoPlan {
                 .collect();
             if at + 1 < sizes.len() {
                 outputs.push(format!("[s{}]", at + 1));
-            } else if cut.has_stills {
+            } else if cut.has_iframes {
                 // The pictures to look through are made of the smallest size.
                 outputs.push("[si]".to_owned());
             }
@@ -142,13 +142,13 @@ mod tests {
 
     fn whole(plan: &VideoPlan) -> String {
         let cut = VideoTask {
-            piece: Chunk::WHOLE,
+            chunk: Chunk::WHOLE,
             rungs: plan.rungs.clone(),
             chain: plan.rungs.clone(),
-            has_stills: true,
+            has_iframes: true,
             share: 1.0,
         };
-        plan.filters(&cut, testing::plan().grid(plan))
+        plan.filters(&cut, testing::plan().timeline(plan))
     }
 
     #[test]
@@ -211,7 +211,7 @@ mod tests {
     fn a_size_that_is_encoded_by_itself_is_scaled_from_the_same_ones_all_the_same() {
         let mut plan = testing::picture();
         plan.rungs = ladder(1920, 1080, &[1080, 720, 480]);
-        for (rungs, has_stills, expected) in [
+        for (rungs, has_iframes, expected) in [
             (
                 &[480][..],
                 true,
@@ -232,13 +232,13 @@ mod tests {
             ),
         ] {
             let cut = VideoTask {
-                piece: Chunk::WHOLE,
+                chunk: Chunk::WHOLE,
                 rungs: ladder(1920, 1080, rungs),
                 chain: plan.rungs.clone(),
-                has_stills,
+                has_iframes,
                 share: 1.0,
             };
-            let filters = plan.filters(&cut, testing::plan().grid(&plan));
+            let filters = plan.filters(&cut, testing::plan().timeline(&plan));
             assert!(filters.contains(expected), "{filters}");
             assert_eq!(
                 filters.contains("scale=854:480"),
@@ -252,18 +252,18 @@ mod tests {
     fn a_piece_has_its_frames_and_a_picture_wherever_the_whole_has_one() {
         let mut plan = testing::picture();
         plan.hold = Some(12.5);
-        let grid = testing::plan().grid(&plan);
+        let timeline = testing::plan().timeline(&plan);
         let mut cut = VideoTask {
-            piece: Chunk {
+            chunk: Chunk {
                 first: 15,
                 end: Some(30),
             },
             rungs: ladder(1280, 720, &[480]),
             chain: ladder(1280, 720, &[480]),
-            has_stills: true,
+            has_iframes: true,
             share: 1.0,
         };
-        let filters = plan.filters(&cut, grid);
+        let filters = plan.filters(&cut, timeline);
         // Frame 1799 is the first at 60 s, and the 30th picture of 60 frames each is frame 1800.
         assert!(
             filters.starts_with("[0:0]fps=30000/1001,trim=start_pts=1799:end_pts=3597,scale="),
@@ -273,9 +273,9 @@ mod tests {
             filters.contains(";[si]trim=start_frame=1,framestep=60,"),
             "{filters}"
         );
-        cut.piece.end = None;
-        cut.has_stills = false;
-        let filters = plan.filters(&cut, grid);
+        cut.chunk.end = None;
+        cut.has_iframes = false;
+        let filters = plan.filters(&cut, timeline);
         assert!(
             filters.contains(
                 "fps=30000/1001,tpad=stop_mode=clone:stop_duration=12.500,trim=start_pts=1799,scale="

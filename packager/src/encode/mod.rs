@@ -48,76 +48,79 @@ pub(crate) struct Encoding<'a> {
     pub(crate) input: &'a Path,
     /// Seconds, as the source says.
     pub(crate) lasts: Option<f64>,
-    pub(crate) partial: &'a WorkDir,
+    pub(crate) workdir: &'a WorkDir,
     pub(crate) progress: Progress,
 }
 
 impl Encoding<'_> {
     /// Encodes what is not there yet, and tells of each rung that is all there; returns what ffmpeg complained about.
     pub(crate) async fn run(&self, workers: usize, on_rung: impl Fn(&Rung)) -> Result<Vec<String>> {
-        let parts = self.plan.parts();
-        let names: Vec<String> = parts.iter().map(EncodeTask::name).collect();
-        let kept = self.partial.take_up(&names).await?;
+        let tasks = self.plan.tasks();
+        let names: Vec<String> = tasks.iter().map(EncodeTask::name).collect();
+        let kept = self.workdir.resume(&names).await?;
         let count = kept.iter().flatten().count();
         if count > 0 {
             self.progress.note(format_args!(
                 "taking up where it stopped: {count} of {} parts are there",
-                parts.len()
+                tasks.len()
             ));
         }
         let total = self.lasts.map_or(0, millis);
         let step = self
             .progress
             .step("encoding", StepUnit::Milliseconds, total);
-        let tally = EncodeProgress::new(&parts, step);
-        let said: Vec<Cell<String>> = parts.iter().map(|_| Cell::default()).collect();
-        let mut left = PendingRungs::new(&parts);
+        let encoded_so_far = EncodeProgress::new(&tasks, step);
+        let said: Vec<Cell<String>> = tasks.iter().map(|_| Cell::default()).collect();
+        let mut pending = PendingRungs::new(&tasks);
         let mut waiting = vec![];
-        for (at, (part, record)) in parts.iter().zip(kept).enumerate() {
+        for (at, (task, record)) in tasks.iter().zip(kept).enumerate() {
             match record {
                 Some(record) => {
                     said[at].set(record.said);
-                    tally.add(at, self.length(part));
-                    left.without(part).for_each(&on_rung);
+                    encoded_so_far.add(at, self.length(task));
+                    pending.without(task).for_each(&on_rung);
                 }
                 None => {
-                    let making = self.make(at, part, &tally, &said[at]);
-                    waiting.push(async move { making.await.map(|()| part) });
+                    let making = self.make(at, task, &encoded_so_far, &said[at]);
+                    waiting.push(async move { making.await.map(|()| task) });
                 }
             }
         }
         stream::iter(waiting)
             .buffer_unordered(workers)
-            .try_for_each(|part| {
-                left.without(part).for_each(&on_rung);
+            .try_for_each(|task| {
+                pending.without(task).for_each(&on_rung);
                 future::ok(())
             })
             .await?;
-        tally.finish();
+        encoded_so_far.finish();
         Ok(said.into_iter().map(Cell::into_inner).collect())
     }
 
     async fn make(
         &self,
         at: usize,
-        part: &EncodeTask<'_>,
-        tally: &EncodeProgress,
+        task: &EncodeTask<'_>,
+        encoded_so_far: &EncodeProgress,
         said: &Cell<String>,
     ) -> Result<()> {
-        let length = self.length(part);
+        let length = self.length(task);
         let on_progress = |millis: u64| match length {
-            0 => tally.set(at, millis),
-            most => tally.set(at, millis.min(most)),
+            0 => encoded_so_far.set(at, millis),
+            most => encoded_so_far.set(at, millis.min(most)),
         };
-        let made = match part {
-            EncodeTask::Sound(sound) => self.sound(sound, on_progress).await,
-            EncodeTask::Picture(picture, cut) => self.picture(picture, cut, on_progress).await,
+        let made = match task {
+            EncodeTask::Audio(sound) => self.sound(sound, on_progress).await,
+            EncodeTask::Video(picture, cut) => self.picture(picture, cut, on_progress).await,
         };
-        let disk = |error| full_disk(self.partial.root()).map_or(error, Into::into);
+        let disk = |error| full_disk(self.workdir.root()).map_or(error, Into::into);
         let TaskOutput { words, files } = made.map_err(disk)?;
-        let record = self.partial.keep(&part.name(), words, &files).await;
+        let record = self
+            .workdir
+            .record_finished(&task.name(), words, &files)
+            .await;
         said.set(record.map_err(disk)?.said);
-        tally.set(at, length);
+        encoded_so_far.set(at, length);
         Ok(())
     }
 
@@ -128,15 +131,15 @@ impl Encoding<'_> {
         } else {
             1
         };
-        let before = self.length(&EncodeTask::Sound(sound)) * (passes - 1);
+        let before = self.length(&EncodeTask::Audio(sound)) * (passes - 1);
         let sound = AudioPlan {
             gain: self.gain(sound, |done| on_progress(done / passes)).await?,
             ..sound.clone()
         };
-        let folder = self.partial.revision_folder();
+        let folder = self.workdir.revision_folder();
         fs::create_dir_all(folder.join(&sound.folder)).context("cannot make the folders")?;
         let FfmpegWarnings(words) = self
-            .ffmpeg(&EncodeTask::Sound(&sound), &folder, |done| {
+            .ffmpeg(&EncodeTask::Audio(&sound), &folder, |done| {
                 on_progress((before + done) / passes);
             })
             .await?;
@@ -182,66 +185,66 @@ impl Encoding<'_> {
         cut: &VideoTask,
         on_progress: impl Fn(u64),
     ) -> Result<TaskOutput> {
-        if cut.piece.is_whole() {
+        if cut.chunk.is_whole() {
             return self.whole(picture, cut, on_progress).await;
         }
-        let part = EncodeTask::Picture(picture, cut.clone());
-        let name = part.name();
-        let bench = self.partial.bench(&name)?;
-        make_folders(&bench, cut)?;
+        let task = EncodeTask::Video(picture, cut.clone());
+        let name = task.name();
+        let scratch = self.workdir.scratch(&name)?;
+        make_folders(&scratch, cut)?;
         let FfmpegWarnings(words) =
-            self.ffmpeg(&part, &bench, on_progress)
+            self.ffmpeg(&task, &scratch, on_progress)
                 .await
                 .map_err(|error| match error.downcast_ref() {
                     Some(ProcessError::Failed { .. }) => error.context(ChunkMismatch),
                     _ => error,
                 })?;
-        let place = ChunkOutput {
-            from: &bench,
+        let output = ChunkOutput {
+            from: &scratch,
             plan: picture,
             cut,
-            grid: self.plan.grid(picture),
+            timeline: self.plan.timeline(picture),
         };
-        place.check().context(ChunkMismatch)?;
-        let stills = self.partial.own_file(&name);
-        let files = place.settle(&self.partial.revision_folder(), &stills);
+        output.verify().context(ChunkMismatch)?;
+        let iframe_files = self.workdir.task_file(&name);
+        let files = output.install(&self.workdir.revision_folder(), &iframe_files);
         let files = files.map_err(|error| match error.downcast_ref() {
             Some(ChunkError::Init(_)) => error.context(ChunkMismatch),
             _ => error,
         })?;
-        fs::remove_dir_all(&bench)?;
+        fs::remove_dir_all(&scratch)?;
         Ok(TaskOutput { words, files })
     }
 
-    /// What is in one piece is written to its place at once, for `ship` to send.
+    /// What is in one piece is written to its output at once, for `ship` to send.
     async fn whole(
         &self,
         picture: &VideoPlan,
         cut: &VideoTask,
         on_progress: impl Fn(u64),
     ) -> Result<TaskOutput> {
-        let folder = self.partial.revision_folder();
+        let folder = self.workdir.revision_folder();
         make_folders(&folder, cut)?;
-        let part = EncodeTask::Picture(picture, cut.clone());
-        let FfmpegWarnings(words) = self.ffmpeg(&part, &folder, on_progress).await?;
+        let task = EncodeTask::Video(picture, cut.clone());
+        let FfmpegWarnings(words) = self.ffmpeg(&task, &folder, on_progress).await?;
         let mut files = vec![];
         for rung in &cut.rungs {
             files.extend(self.folded(&rung.name(), &words).await?);
         }
-        if cut.has_stills {
-            let stills = self.partial.own_file(&part.name());
+        if cut.has_iframes {
+            let iframe_files = self.workdir.task_file(&task.name());
             fs::rename(
                 folder.join(iframe_track::FOLDER).join(iframe_track::FILE),
-                &stills,
+                &iframe_files,
             )?;
-            files.push(stills);
+            files.push(iframe_files);
         }
         Ok(TaskOutput { words, files })
     }
 
     /// The files of a Rendition that is complete.
     async fn folded(&self, name: &str, words: &str) -> Result<Vec<PathBuf>> {
-        let folder = self.partial.revision_folder();
+        let folder = self.workdir.revision_folder();
         let _ = fs::remove_file(folder.join(name).join(FFMPEG_PLAYLIST));
         let rendition = measure(&folder, name.to_owned(), words)
             .await
@@ -252,11 +255,11 @@ impl Encoding<'_> {
 
     async fn ffmpeg(
         &self,
-        part: &EncodeTask<'_>,
+        task: &EncodeTask<'_>,
         folder: &Path,
         on_progress: impl Fn(u64),
     ) -> Result<FfmpegWarnings> {
-        let argv = self.plan.argv(part, file_url(self.input));
+        let argv = self.plan.argv(task, file_url(self.input));
         process::encode(argv, folder, |done| {
             on_progress(in_millis(done));
         })
@@ -265,15 +268,15 @@ impl Encoding<'_> {
     }
 
     /// Milliseconds of a part, as far as the source says.
-    fn length(&self, part: &EncodeTask<'_>) -> u64 {
+    fn length(&self, task: &EncodeTask<'_>) -> u64 {
         let lasts = self.lasts.unwrap_or(0.0);
-        let EncodeTask::Picture(picture, cut) = part else {
+        let EncodeTask::Video(picture, cut) = task else {
             return millis(lasts);
         };
-        let grid = self.plan.grid(picture);
-        let (first, end) = cut.piece.frames(grid);
-        let end = end.map_or(lasts, |end| grid.seconds(end));
-        millis((end - grid.seconds(first)).max(0.0))
+        let timeline = self.plan.timeline(picture);
+        let (first, end) = cut.chunk.frames(timeline);
+        let end = end.map_or(lasts, |end| timeline.seconds(end));
+        millis((end - timeline.seconds(first)).max(0.0))
     }
 
     fn input_name(&self) -> String {
@@ -290,10 +293,10 @@ struct TaskOutput {
 
 /// Folders that ffmpeg writes into: a piece's rungs are files.
 fn make_folders(folder: &Path, cut: &VideoTask) -> Result<()> {
-    let rungs = cut.rungs.iter().filter(|_| cut.piece.is_whole());
+    let rungs = cut.rungs.iter().filter(|_| cut.chunk.is_whole());
     let rungs = rungs.map(Rung::name);
-    let stills = cut.has_stills.then(|| iframe_track::FOLDER.to_owned());
-    for name in rungs.chain(stills) {
+    let iframe_files = cut.has_iframes.then(|| iframe_track::FOLDER.to_owned());
+    for name in rungs.chain(iframe_files) {
         fs::create_dir_all(folder.join(name)).context("cannot make the folders")?;
     }
     Ok(())

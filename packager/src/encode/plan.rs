@@ -60,7 +60,7 @@ pub(crate) struct VideoPlan {
     /// Seconds that its last frame is shown on, where the sound lasts longer.
     pub(crate) hold: Option<f64>,
     /// From the first segment to the end; never empty.
-    pub(crate) pieces: Vec<Chunk>,
+    pub(crate) chunks: Vec<Chunk>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -95,7 +95,7 @@ impl EncodePlan {
                 first: vec![],
                 frame_rate: frame_rate(video),
                 hold: missing(video.duration),
-                pieces: vec![Chunk::WHOLE],
+                chunks: vec![Chunk::WHOLE],
             }),
             sound: audio_folders(&source.audio)
                 .zip(&source.audio)
@@ -125,7 +125,7 @@ impl EncodePlan {
             .collect()
     }
 
-    pub(crate) fn grid(&self, picture: &VideoPlan) -> FrameTimeline {
+    pub(crate) fn timeline(&self, picture: &VideoPlan) -> FrameTimeline {
         FrameTimeline {
             segment: self.settings.segment_duration,
             rate: picture.frame_rate,
@@ -147,7 +147,7 @@ impl EncodePlan {
 
     /// `1280×720, 854×480 at 25 frames a second, sound `en``
     pub(crate) fn told(&self) -> String {
-        let mut parts = vec![];
+        let mut tasks = vec![];
         if let Some(picture) = &self.picture {
             let sizes: Vec<String> = (picture.rungs.iter())
                 .map(|rung| match rung.codec {
@@ -156,17 +156,17 @@ impl EncodePlan {
                 })
                 .collect();
             let rate = shown_rate(picture.frame_rate);
-            parts.push(format!("{} at {rate} frames a second", sizes.join(", ")));
+            tasks.push(format!("{} at {rate} frames a second", sizes.join(", ")));
         } else {
-            parts.push("no picture".to_owned());
+            tasks.push("no picture".to_owned());
         }
         for sound in &self.sound {
-            parts.push(format!("sound `{}`", sound.audio.language));
+            tasks.push(format!("sound `{}`", sound.audio.language));
         }
         if self.sound.is_empty() {
-            parts.push("no sound".to_owned());
+            tasks.push("no sound".to_owned());
         }
-        parts.join(", ")
+        tasks.join(", ")
     }
 }
 
@@ -184,11 +184,11 @@ impl VideoPlan {
     }
 
     /// Seconds between these, a whole number of frames.
-    pub(crate) fn picture_step(&self) -> f64 {
-        f64::from(self.picture_frames()) / self.frame_rate.as_f64()
+    pub(crate) fn iframe_interval_seconds(&self) -> f64 {
+        f64::from(self.iframe_interval_frames()) / self.frame_rate.as_f64()
     }
 
-    pub(crate) fn picture_frames(&self) -> u32 {
+    pub(crate) fn iframe_interval_frames(&self) -> u32 {
         (PICTURE_STEP * self.frame_rate.as_f64()).round().max(1.0) as u32
     }
 }
@@ -279,7 +279,7 @@ pub(crate) mod testing {
                 duration: None,
             },
             hold: None,
-            pieces: vec![Chunk::WHOLE],
+            chunks: vec![Chunk::WHOLE],
         }
     }
 }

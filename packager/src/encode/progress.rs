@@ -10,22 +10,22 @@ use crate::progress::Step;
 pub(crate) struct PendingRungs<'a>(Vec<(&'a Rung, usize)>);
 
 impl<'a> PendingRungs<'a> {
-    pub(crate) fn new(parts: &'a [EncodeTask<'_>]) -> Self {
-        let mut left: Vec<(&Rung, usize)> = vec![];
-        for rung in parts.iter().flat_map(rungs) {
-            match left.iter_mut().find(|(other, _)| *other == rung) {
+    pub(crate) fn new(tasks: &'a [EncodeTask<'_>]) -> Self {
+        let mut pending: Vec<(&Rung, usize)> = vec![];
+        for rung in tasks.iter().flat_map(rungs) {
+            match pending.iter_mut().find(|(other, _)| *other == rung) {
                 Some((_, count)) => *count += 1,
-                None => left.push((rung, 1)),
+                None => pending.push((rung, 1)),
             }
         }
-        Self(left)
+        Self(pending)
     }
 
     /// What is all there with this part, which is.
-    pub(crate) fn without(&mut self, part: &'a EncodeTask<'_>) -> impl Iterator<Item = &'a Rung> {
-        let left = self.0.iter_mut();
-        left.filter_map(move |(rung, count)| {
-            if !rungs(part).contains(*rung) {
+    pub(crate) fn without(&mut self, task: &'a EncodeTask<'_>) -> impl Iterator<Item = &'a Rung> {
+        let pending = self.0.iter_mut();
+        pending.filter_map(move |(rung, count)| {
+            if !rungs(task).contains(*rung) {
                 return None;
             }
             *count -= 1;
@@ -34,10 +34,10 @@ impl<'a> PendingRungs<'a> {
     }
 }
 
-fn rungs<'a>(part: &'a EncodeTask<'_>) -> &'a [Rung] {
-    match part {
-        EncodeTask::Picture(_, cut) => &cut.rungs,
-        EncodeTask::Sound(_) => &[],
+fn rungs<'a>(task: &'a EncodeTask<'_>) -> &'a [Rung] {
+    match task {
+        EncodeTask::Video(_, cut) => &cut.rungs,
+        EncodeTask::Audio(_) => &[],
     }
 }
 
@@ -57,27 +57,27 @@ enum TaskShare {
 }
 
 impl EncodeProgress {
-    pub(crate) fn new(parts: &[EncodeTask<'_>], step: Step) -> Self {
-        let is_picture = |part: &EncodeTask<'_>| matches!(part, EncodeTask::Picture(..));
-        let has_picture = parts.iter().any(is_picture);
-        let share = |part: &EncodeTask<'_>| match part {
-            EncodeTask::Picture(_, cut) => TaskShare::Of(cut.share),
-            EncodeTask::Sound(_) if has_picture => TaskShare::Beside,
-            EncodeTask::Sound(_) => TaskShare::Of(1.0 / parts.len() as f64),
+    pub(crate) fn new(tasks: &[EncodeTask<'_>], step: Step) -> Self {
+        let is_picture = |task: &EncodeTask<'_>| matches!(task, EncodeTask::Video(..));
+        let has_picture = tasks.iter().any(is_picture);
+        let share = |task: &EncodeTask<'_>| match task {
+            EncodeTask::Video(_, cut) => TaskShare::Of(cut.share),
+            EncodeTask::Audio(_) if has_picture => TaskShare::Beside,
+            EncodeTask::Audio(_) => TaskShare::Of(1.0 / tasks.len() as f64),
         };
         Self {
-            shares: parts.iter().map(share).collect(),
-            done: parts.iter().map(|_| Cell::new(0)).collect(),
+            shares: tasks.iter().map(share).collect(),
+            done: tasks.iter().map(|_| Cell::new(0)).collect(),
             step,
         }
     }
 
-    pub(crate) fn add(&self, part: usize, millis: u64) {
-        self.done[part].set(millis);
+    pub(crate) fn add(&self, task: usize, millis: u64) {
+        self.done[task].set(millis);
     }
 
-    pub(crate) fn set(&self, part: usize, millis: u64) {
-        self.add(part, millis);
+    pub(crate) fn set(&self, task: usize, millis: u64) {
+        self.add(task, millis);
         let done = self.done.iter().map(Cell::get);
         self.step.set(of_all(self.shares.iter().copied().zip(done)));
     }
@@ -88,9 +88,9 @@ impl EncodeProgress {
 }
 
 /// How much is done of all, from what is done of each.
-fn of_all(parts: impl Iterator<Item = (TaskShare, u64)>) -> u64 {
+fn of_all(tasks: impl Iterator<Item = (TaskShare, u64)>) -> u64 {
     let (mut shared, mut beside) = (0.0, u64::MAX);
-    for (share, millis) in parts {
+    for (share, millis) in tasks {
         match share {
             TaskShare::Of(share) => shared += millis as f64 * share,
             TaskShare::Beside => beside = beside.min(millis),
@@ -106,15 +106,15 @@ mod tests {
     #[test]
     fn as_much_is_done_as_of_what_is_waited_for() {
         use TaskShare::{Beside, Of};
-        for (parts, expected) in [
+        for (tasks, expected) in [
             (vec![(Of(1.0), 4000), (Of(1.0), 2000)], 6000),
             (vec![(Of(0.25), 4000), (Of(0.75), 2000)], 2500),
             (vec![(Beside, 9000), (Of(1.0), 4000), (Of(1.0), 2000)], 6000),
             (vec![(Beside, 9000), (Beside, 1000), (Of(1.0), 4000)], 1000),
             (vec![], 0),
         ] {
-            let said = format!("{parts:?}");
-            assert_eq!(of_all(parts.into_iter()), expected, "{said}");
+            let said = format!("{tasks:?}");
+            assert_eq!(of_all(tasks.into_iter()), expected, "{said}");
         }
     }
 }

@@ -165,6 +165,11 @@ pub(crate) async fn pictures(
     let pictures = IFrameTrack::from_ffmpeg(&mut opened.with_context(reading)?, &mut file, lasts)
         .with_context(reading)?;
     file.flush()?;
-    completeness::verify_iframes(&pictures.pictures, lasts, plan.picture_step(), said)?;
+    completeness::verify_iframes(
+        &pictures.pictures,
+        lasts,
+        plan.iframe_interval_seconds(),
+        said,
+    )?;
     Ok((pictures, extras::describe(folder, &name).await?))
 }

@@ -7,20 +7,20 @@ use super::plan::{AudioPlan, EncodePlan, VideoPlan};
 /// What one command encodes, from one decode.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum EncodeTask<'a> {
-    Sound(&'a AudioPlan),
-    Picture(&'a VideoPlan, VideoTask),
+    Audio(&'a AudioPlan),
+    Video(&'a VideoPlan, VideoTask),
 }
 
 /// A piece of the picture in some of its sizes.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct VideoTask {
-    pub(crate) piece: Chunk,
+    pub(crate) chunk: Chunk,
     /// Largest first; never empty.
     pub(crate) rungs: Vec<Rung>,
     /// What each size is scaled from is the one before it, whether it is encoded or not: these and the rungs, largest first.
     pub(crate) chain: Vec<Rung>,
     /// Whether the pictures to look through are made of it.
-    pub(crate) has_stills: bool,
+    pub(crate) has_iframes: bool,
     /// How much of the work on the piece it is, from 0 to 1.
     pub(crate) share: f64,
 }
@@ -28,15 +28,15 @@ pub(crate) struct VideoTask {
 impl EncodePlan {
     /// What is encoded by a command of its own, in the order in which they are best begun: what is waited for, and then
     /// sound, since it cannot be cut and is done long before the picture.
-    pub(crate) fn parts(&self) -> Vec<EncodeTask<'_>> {
-        let cuts = self.picture.iter().flat_map(|picture| {
-            let cuts = picture.cuts().into_iter();
-            cuts.map(move |cut| EncodeTask::Picture(picture, cut))
+    pub(crate) fn tasks(&self) -> Vec<EncodeTask<'_>> {
+        let tasks = self.picture.iter().flat_map(|picture| {
+            let tasks = picture.tasks().into_iter();
+            tasks.map(move |cut| EncodeTask::Video(picture, cut))
         });
-        let mut parts: Vec<EncodeTask> = cuts.collect();
+        let mut tasks: Vec<EncodeTask> = tasks.collect();
         let first = self.picture.as_ref().map_or(0, VideoPlan::waited_for);
-        parts.splice(first..first, self.sound.iter().map(EncodeTask::Sound));
-        parts
+        tasks.splice(first..first, self.sound.iter().map(EncodeTask::Audio));
+        tasks
     }
 }
 
@@ -44,8 +44,8 @@ impl EncodeTask<'_> {
     /// What its record and its folder are called: `audio-en`, `00015-1080p+720p`.
     pub(crate) fn name(&self) -> String {
         match self {
-            Self::Sound(sound) => sound.folder.replace('/', "-"),
-            Self::Picture(_, cut) => cut.name(),
+            Self::Audio(sound) => sound.folder.replace('/', "-"),
+            Self::Video(_, cut) => cut.name(),
         }
     }
 }
@@ -53,16 +53,16 @@ impl EncodeTask<'_> {
 impl VideoTask {
     pub(crate) fn name(&self) -> String {
         let rungs: Vec<String> = self.rungs.iter().map(Rung::name).collect();
-        format!("{:05}-{}", self.piece.first, rungs.join("+"))
+        format!("{:05}-{}", self.chunk.first, rungs.join("+"))
     }
 }
 
 impl VideoPlan {
     /// Pieces in all sizes, or in those first that are to be had first; of a picture that is in one piece, the largest size
     /// of each codec and the others apart, so that two cores have something to do: it costs a second decode.
-    fn cuts(&self) -> Vec<VideoTask> {
+    fn tasks(&self) -> Vec<VideoTask> {
         // What is encoded together, and what that is a part of.
-        let groups: Vec<(Vec<Rung>, Vec<Rung>)> = match self.pieces.as_slice() {
+        let groups: Vec<(Vec<Rung>, Vec<Rung>)> = match self.chunks.as_slice() {
             [_] => {
                 let groups = self.groups().into_iter();
                 groups.map(|rungs| (rungs.clone(), rungs)).collect()
@@ -74,17 +74,17 @@ impl VideoPlan {
         };
         let smallest = self.rungs.iter().rfind(|rung| rung.codec == Codec::H264);
         let all: f64 = groups.iter().map(|(rungs, _)| work(rungs)).sum();
-        let mut cuts = vec![];
+        let mut tasks = vec![];
         for (rungs, chain) in &groups {
-            cuts.extend(self.pieces.iter().map(|piece| VideoTask {
-                piece: *piece,
+            tasks.extend(self.chunks.iter().map(|chunk| VideoTask {
+                chunk: *chunk,
                 rungs: rungs.clone(),
                 chain: chain.clone(),
-                has_stills: smallest.is_some_and(|smallest| rungs.contains(smallest)),
+                has_iframes: smallest.is_some_and(|smallest| rungs.contains(smallest)),
                 share: work(rungs) / all,
             }));
         }
-        cuts
+        tasks
     }
 
     /// What is encoded together of a piece: what is to be had first, and then all else.
@@ -99,8 +99,8 @@ impl VideoPlan {
     fn waited_for(&self) -> usize {
         match self.first.as_slice() {
             [] => 0,
-            _ if self.pieces.len() == 1 => 0,
-            _ => self.pieces.len(),
+            _ if self.chunks.len() == 1 => 0,
+            _ => self.chunks.len(),
         }
     }
 
@@ -119,14 +119,14 @@ impl VideoPlan {
     }
 
     /// How many of them come before a piece, which is the number of its first.
-    pub(crate) fn stills_before(&self, piece: Chunk, grid: FrameTimeline) -> u64 {
-        let step = u64::from(self.picture_frames());
-        piece.frames(grid).0.div_ceil(step)
+    pub(crate) fn iframes_before(&self, chunk: Chunk, timeline: FrameTimeline) -> u64 {
+        let step = u64::from(self.iframe_interval_frames());
+        chunk.frames(timeline).0.div_ceil(step)
     }
 
     /// The number of the frame that is the first of them in a piece.
-    pub(crate) fn first_still(&self, cut: &VideoTask, grid: FrameTimeline) -> u64 {
-        self.stills_before(cut.piece, grid) * u64::from(self.picture_frames())
+    pub(crate) fn first_iframe(&self, cut: &VideoTask, timeline: FrameTimeline) -> u64 {
+        self.iframes_before(cut.chunk, timeline) * u64::from(self.iframe_interval_frames())
     }
 }
 
@@ -146,15 +146,15 @@ mod tests {
     fn a_picture_is_encoded_in_pieces_or_else_its_largest_sizes_apart() {
         let mut plan = testing::plan();
         let names = |plan: &EncodePlan| -> Vec<String> {
-            let of = |part: &EncodeTask<'_>| match part {
-                EncodeTask::Picture(_, cut) => {
+            let of = |task: &EncodeTask<'_>| match task {
+                EncodeTask::Video(_, cut) => {
                     let rungs: Vec<String> = cut.rungs.iter().map(Rung::name).collect();
-                    let stills = if cut.has_stills { "+" } else { "" };
-                    format!("{} {}{stills}", part.name(), rungs.join(","))
+                    let iframe_files = if cut.has_iframes { "+" } else { "" };
+                    format!("{} {}{iframe_files}", task.name(), rungs.join(","))
                 }
-                EncodeTask::Sound(_) => part.name(),
+                EncodeTask::Audio(_) => task.name(),
             };
-            plan.parts().iter().map(of).collect()
+            plan.tasks().iter().map(of).collect()
         };
         let picture = plan.picture.as_mut().expect("it has a picture");
         picture.rungs = ladder(1920, 1080, &[1080, 720, 480]);
@@ -177,7 +177,7 @@ mod tests {
         assert_eq!(names(&plan), ["audio-en", "00000-1080p 1080p+"]);
         let picture = plan.picture.as_mut().expect("it has a picture");
         picture.rungs = ladder(1920, 1080, &[1080, 720]);
-        picture.pieces = vec![
+        picture.chunks = vec![
             Chunk {
                 first: 0,
                 end: Some(15),
@@ -206,11 +206,11 @@ mod tests {
         ];
         assert_eq!(names(&plan), expected);
         let shares: Vec<u32> = plan
-            .parts()
+            .tasks()
             .iter()
-            .filter_map(|part| match part {
-                EncodeTask::Picture(_, cut) => Some((cut.share * 100.0).round() as u32),
-                EncodeTask::Sound(_) => None,
+            .filter_map(|task| match task {
+                EncodeTask::Video(_, cut) => Some((cut.share * 100.0).round() as u32),
+                EncodeTask::Audio(_) => None,
             })
             .collect();
         assert_eq!(shares, [12, 12, 88, 88]);

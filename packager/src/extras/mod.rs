@@ -184,7 +184,7 @@ impl Extras {
         self.write_texts(revision, ladder, progress, &mut made)
             .context("cannot write the captions")?;
         if let Some(smallest) = ladder.video.last() {
-            self.look_through(revision, ladder, smallest, &mut made)
+            self.make_images(revision, ladder, smallest, &mut made)
                 .await
                 .context("cannot make the poster and the storyboard")?;
         }
@@ -232,7 +232,7 @@ impl Extras {
     }
 
     /// One pass over the key frames of the smallest rung makes the storyboard and finds the poster.
-    async fn look_through(
+    async fn make_images(
         &self,
         revision: &Path,
         ladder: &EncodedLadder<'_>,

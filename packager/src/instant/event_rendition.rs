@@ -93,7 +93,7 @@ impl EventRendition {
             self.held.push_back(held);
         }
         if is_ended {
-            self.fold()?;
+            self.merge_trailing_stub()?;
         }
         let mut end = self.length();
         while let Some(held) = self.held.front() {
@@ -159,7 +159,7 @@ impl EventRendition {
 
     /// A last segment that is hardly any becomes a part of the one before; players never ask for it. Where that is listed
     /// already it is left out.
-    fn fold(&mut self) -> Result<()> {
+    fn merge_trailing_stub(&mut self) -> Result<()> {
         let is_stub = |held: &HeldSegment| held.segment.micros < STUB_MICROS;
         let is_first = self.segments.is_empty() && self.held.len() == 1;
         let last = self.held.back();

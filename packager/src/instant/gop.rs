@@ -20,7 +20,7 @@ pub(crate) struct GopProbe {
 impl GopProbe {
     /// From packets, as `stream,time,flags` a line.
     pub(crate) fn at(packets: &str, video: u32) -> Self {
-        let mut looked = Self::default();
+        let mut gop = Self::default();
         let (mut last_key, mut last, mut longest) = (None, None::<f64>, 0.0_f64);
         let mut seen = vec![];
         for line in packets.lines() {
@@ -37,7 +37,7 @@ impl GopProbe {
             if !seen.contains(&stream) {
                 seen.push(stream);
                 if is_key && (stream != video || !flags.contains('D')) {
-                    looked.starts.insert(stream, time);
+                    gop.starts.insert(stream, time);
                 }
             }
             if stream != video {
@@ -51,9 +51,9 @@ impl GopProbe {
         }
         // The run that was cut off counts as far as it went.
         if let (Some(last), Some(key)) = (last, last_key) {
-            looked.gap = Some(longest.max(last - key));
+            gop.gap = Some(longest.max(last - key));
         }
-        looked
+        gop
     }
 
     /// Seconds from the lecture's beginning to a stream's, if it may be copied.

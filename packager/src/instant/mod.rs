@@ -63,31 +63,31 @@ impl InstantPublisher<'_> {
     /// Publishes it, to its end.
     pub(crate) async fn run(&self) -> Result<Provisional> {
         let input = file_url(self.input);
-        let looked = match is_copyable(self.source) {
+        let gop = match is_copyable(self.source) {
             true => self.look().await.unwrap_or_default(),
             false => GopProbe::default(),
         };
-        let sketch = InstantPlan::new(self.source, self.bytes, &looked, self.encode, &input);
-        let revision = self.revision(&sketch, &input);
-        let partial = WorkDir::under(self.work, &revision, self.progress)?;
-        let grown = self.grow(&sketch, &revision, &partial).await;
+        let plan = InstantPlan::new(self.source, self.bytes, &gop, self.encode, &input);
+        let revision = self.revision(&plan, &input);
+        let workdir = WorkDir::under(self.work, &revision, self.progress)?;
+        let grown = self.grow(&plan, &revision, &workdir).await;
         // What is in it is published, or of no use.
-        partial.discard();
-        let Presentation { video, audio, .. } = presentation(&sketch, &revision, &grown?, true);
+        workdir.discard();
+        let Presentation { video, audio, .. } = presentation(&plan, &revision, &grown?, true);
         Ok(Provisional {
             grown: video,
             audio,
             rungs: vec![],
-            is_aligned: sketch.is_aligned,
-            target_duration: sketch.target_duration,
+            is_aligned: plan.is_aligned,
+            target_duration: plan.target_duration,
             revision,
         })
     }
 
     /// Another one every time: encoders with several threads do not give the same bytes twice, and nobody waits for it to be
     /// taken up.
-    fn revision(&self, sketch: &InstantPlan, input: &OsString) -> String {
-        let recipe = sketch.recipe(self.sha256, self.ffmpeg, input);
+    fn revision(&self, plan: &InstantPlan, input: &OsString) -> String {
+        let recipe = plan.recipe(self.sha256, self.ffmpeg, input);
         let now = clock::now().timestamp_micros();
         let hash = Sha256::new()
             .chain_update(recipe)
@@ -99,26 +99,26 @@ impl InstantPublisher<'_> {
 
     async fn grow(
         &self,
-        sketch: &InstantPlan,
+        plan: &InstantPlan,
         revision: &str,
-        partial: &WorkDir,
+        workdir: &WorkDir,
     ) -> Result<Vec<EventRendition>> {
-        partial.take_up(&[]).await?;
-        let folder = partial.revision_folder();
-        for name in sketch.folders() {
+        workdir.resume(&[]).await?;
+        let folder = workdir.revision_folder();
+        for name in plan.folders() {
             std::fs::create_dir_all(folder.join(name)).context("cannot make the folders")?;
         }
         let publication = Publication::without_folder(self.target, revision).await?;
-        let mut growths: Vec<EventRendition> = (sketch.streams())
+        let mut renditions: Vec<EventRendition> = (plan.streams())
             .map(|(name, beginning, lasts)| {
                 let path = format!("v/{revision}/{name}");
-                let target = sketch.target_duration;
+                let target = plan.target_duration;
                 EventRendition::new(&folder, path, name, beginning, target, lasts)
             })
             .collect();
         let total = (self.source.duration).map_or(0, |seconds| (seconds * 1000.0) as u64);
         let step = self.progress.step("instant", StepUnit::Milliseconds, total);
-        let mut encoders: FuturesUnordered<_> = (sketch.commands.iter())
+        let mut encoders: FuturesUnordered<_> = (plan.commands.iter())
             .map(|args| process::encode(args.clone(), &folder, |_| {}))
             .collect();
         let mut looks = tokio::time::interval(BETWEEN_LOOKS);
@@ -142,8 +142,8 @@ impl InstantPublisher<'_> {
                 continue;
             }
             let mut uploads = vec![];
-            for growth in &mut growths {
-                match growth.take(is_ended) {
+            for rendition in &mut renditions {
+                match rendition.take(is_ended) {
                     Ok(more) => uploads.extend(more),
                     Err(error) => {
                         failed.get_or_insert(error);
@@ -154,7 +154,7 @@ impl InstantPublisher<'_> {
             let is_ended = is_ended || failed.is_some();
             let has_new = !uploads.is_empty();
             send(&publication, uploads).await?;
-            if growths.iter().any(|growth| !growth.has_begun()) {
+            if renditions.iter().any(|rendition| !rendition.has_begun()) {
                 if is_ended {
                     failed.get_or_insert_with(|| anyhow!("nothing came out of it"));
                     break;
@@ -162,9 +162,9 @@ impl InstantPublisher<'_> {
                 continue;
             }
             if has_new || is_ended {
-                self.list(&growths, is_ended).await?;
+                self.list(&renditions, is_ended).await?;
                 step.set(
-                    growths
+                    renditions
                         .iter()
                         .map(EventRendition::length)
                         .min()
@@ -172,8 +172,8 @@ impl InstantPublisher<'_> {
                         / 1000,
                 );
                 if written.is_none() {
-                    let presentation = presentation(sketch, revision, &growths, is_ended);
-                    publication.begin_with(master(&presentation)).await?;
+                    let presentation = presentation(plan, revision, &renditions, is_ended);
+                    publication.start_provisional(master(&presentation)).await?;
                     self.tell();
                 }
                 written = Some(Clock::now());
@@ -183,13 +183,17 @@ impl InstantPublisher<'_> {
             }
         }
         step.finish();
-        failed.map_or(Ok(growths), Err)
+        failed.map_or(Ok(renditions), Err)
     }
 
-    async fn list(&self, growths: &[EventRendition], is_ended: bool) -> Result<(), StorageError> {
-        stream::iter(growths.iter().map(Ok))
-            .try_for_each_concurrent(MOST_AT_ONCE, |growth| async move {
-                self.target.replace(&growth.playlist(is_ended)).await
+    async fn list(
+        &self,
+        renditions: &[EventRendition],
+        is_ended: bool,
+    ) -> Result<(), StorageError> {
+        stream::iter(renditions.iter().map(Ok))
+            .try_for_each_concurrent(MOST_AT_ONCE, |rendition| async move {
+                self.target.replace(&rendition.playlist(is_ended)).await
             })
             .await
     }
@@ -232,22 +236,22 @@ fn master(presentation: &Presentation) -> Upload {
 
 /// What is known of how much it takes before it has ended is a guess.
 fn presentation(
-    sketch: &InstantPlan,
+    plan: &InstantPlan,
     revision: &str,
-    growths: &[EventRendition],
+    renditions: &[EventRendition],
     is_ended: bool,
 ) -> Presentation {
     let track = |folder: &str, guess: u64| {
-        let mut grown = sketch.folders().zip(growths);
-        let growth = grown.find(|(name, _)| *name == folder);
-        let growth = growth.map(|(_, growth)| growth);
-        let (peak, average) = growth
+        let mut grown = plan.folders().zip(renditions);
+        let rendition = grown.find(|(name, _)| *name == folder);
+        let rendition = rendition.map(|(_, rendition)| rendition);
+        let (peak, average) = rendition
             .filter(|_| is_ended)
             .map_or((guess, guess), EventRendition::bandwidth);
         Track {
             folder: format!("v/{revision}/{folder}"),
             id: folder.replace('/', "-"),
-            codec: growth.map_or_else(String::new, |growth| growth.codec().to_owned()),
+            codec: rendition.map_or_else(String::new, |rendition| rendition.codec().to_owned()),
             peak_bandwidth: peak,
             average_bandwidth: average,
             timescale: 1,
@@ -255,7 +259,7 @@ fn presentation(
         }
     };
     Presentation {
-        video: (sketch.video.iter())
+        video: (plan.video.iter())
             .map(|video| VideoTrack {
                 track: track(&video.folder, video.bandwidth),
                 width: video.width,
@@ -263,7 +267,7 @@ fn presentation(
                 frame_rate: video.frame_rate,
             })
             .collect(),
-        audio: (sketch.audio.iter())
+        audio: (plan.audio.iter())
             .map(|audio| AudioTrack {
                 track: track(&audio.folder, audio.bandwidth),
                 language: audio.audio.language.clone(),

@@ -72,33 +72,27 @@ impl InstantPlan {
     pub(crate) fn new(
         source: &Source,
         bytes: u64,
-        looked: &GopProbe,
+        gop: &GopProbe,
         args: &EncodeArgs,
         input: &OsString,
     ) -> Self {
         let start = source
             .video
             .as_ref()
-            .and_then(|video| looked.start(video.index, source));
-        let has_key_frames = looked.gap.is_some_and(|gap| gap <= LONGEST_GAP);
-        let mut sketch = match start.filter(|_| has_key_frames && is_copyable(source)) {
-            Some(start) => Self::copied(source, bytes, looked, start, input),
+            .and_then(|video| gop.start(video.index, source));
+        let has_key_frames = gop.gap.is_some_and(|gap| gap <= LONGEST_GAP);
+        let mut plan = match start.filter(|_| has_key_frames && is_copyable(source)) {
+            Some(start) => Self::copied(source, bytes, gop, start, input),
             None => Self::encoded(&EncodePlan::new(source, &args.small(SIDE, SEGMENT)), input),
         };
         // RFC 8216bis §6.2.4: that of all Variant Streams is the same, and the lecture's own rungs will be beside it.
         let own = u64::from(args.segment_duration);
-        sketch.target_duration = sketch.target_duration.max(own);
-        sketch.is_aligned &= args.segment_duration.is_multiple_of(SEGMENT);
-        sketch
+        plan.target_duration = plan.target_duration.max(own);
+        plan.is_aligned &= args.segment_duration.is_multiple_of(SEGMENT);
+        plan
     }
 
-    fn copied(
-        source: &Source,
-        bytes: u64,
-        looked: &GopProbe,
-        start: f64,
-        input: &OsString,
-    ) -> Self {
+    fn copied(source: &Source, bytes: u64, gop: &GopProbe, start: f64, input: &OsString) -> Self {
         let mut args: Vec<OsString> = words("-hide_banner -nostdin -nostats -y -v warning");
         args.extend(words("-progress pipe:1"));
         args.extend(input_options().map(Into::into));
@@ -127,14 +121,14 @@ impl InstantPlan {
         let audio = (crate::encode::plan::audio_folders(&source.audio).zip(&source.audio))
             .map(|(folder, audio)| {
                 let mut audio = audio.clone();
-                let start = looked
+                let start = gop
                     .start(audio.index, source)
                     .filter(|_| is_copyable_audio(&audio));
                 // Sound is encoded a hundred times as fast as it is heard.
                 if start.is_some() {
                     stream(audio.index, &folder, words("-c copy"));
                 } else {
-                    stream(audio.index, &folder, sound_codec());
+                    stream(audio.index, &folder, audio_codec());
                     audio.channels = AUDIO_CHANNELS;
                 }
                 InstantAudio {
@@ -159,21 +153,21 @@ impl InstantPlan {
         let mut commands = vec![];
         let mut video = None;
         let (lasts, sounds) = plan.expected();
-        for part in plan.parts() {
-            let part = match part {
-                EncodeTask::Picture(picture, mut cut) => {
-                    cut.has_stills = false;
+        for task in plan.tasks() {
+            let task = match task {
+                EncodeTask::Video(picture, mut video_task) => {
+                    video_task.has_iframes = false;
                     let Some(Rung {
                         width,
                         height,
                         max_rate,
                         ..
-                    }) = cut.rungs.first().cloned()
+                    }) = video_task.rungs.first().cloned()
                     else {
                         continue;
                     };
                     video = Some(InstantVideo {
-                        folder: cut.rungs[0].name(),
+                        folder: video_task.rungs[0].name(),
                         width,
                         height,
                         frame_rate: picture.frame_rate,
@@ -181,11 +175,11 @@ impl InstantPlan {
                         start: 0.0,
                         lasts,
                     });
-                    EncodeTask::Picture(picture, cut)
+                    EncodeTask::Video(picture, video_task)
                 }
                 sound => sound,
             };
-            commands.push(multithreaded(plan.argv(&part, input.clone())));
+            commands.push(multithreaded(plan.argv(&task, input.clone())));
         }
         let audio = (plan.sound.iter().zip(sounds))
             .map(|(sound, lasts)| InstantAudio {
@@ -280,7 +274,7 @@ fn is_copyable_audio(audio: &Audio) -> bool {
     audio.codec == "aac" && audio.channels <= AUDIO_CHANNELS
 }
 
-fn sound_codec() -> Vec<OsString> {
+fn audio_codec() -> Vec<OsString> {
     let mut args = words("-c:a aac");
     args.extend(["-ac".into(), AUDIO_CHANNELS.to_string().into()]);
     args.extend(["-ar".into(), AUDIO_SAMPLE_RATE.to_string().into()]);

@@ -91,7 +91,7 @@ mod tests {
     const HEAVY: u64 = 2_800_001;
     const LIGHT: u64 = 2_800_000;
 
-    fn stopgap(grown: (u32, u64), rungs: &[u32], is_aligned: bool) -> Provisional {
+    fn provisional(grown: (u32, u64), rungs: &[u32], is_aligned: bool) -> Provisional {
         let track = |side: u32| video(side * 16 / 9, side, "avc1");
         let mut first = track(grown.0);
         first.track.peak_bandwidth = grown.1;
@@ -119,8 +119,8 @@ mod tests {
             ((480, LIGHT), &[360], false, &[480]),
             ((480, LIGHT), &[360, 480], false, &[360, 480]),
         ] {
-            let stopgap = stopgap(grown, rungs, is_aligned);
-            let listed: Vec<u32> = stopgap.listed().map(VideoTrack::short_side).collect();
+            let provisional = provisional(grown, rungs, is_aligned);
+            let listed: Vec<u32> = provisional.listed().map(VideoTrack::short_side).collect();
             assert_eq!(listed, expected, "{grown:?} {rungs:?}");
         }
     }
@@ -136,24 +136,24 @@ mod tests {
             ((480, LIGHT), false, "480p+240p 720p"),
             ((480, LIGHT), true, "240p 720p"),
         ] {
-            let stopgap = stopgap(grown, &[240], is_aligned);
+            let provisional = provisional(grown, &[240], is_aligned);
             let name = |rungs: Vec<Rung>| {
                 let names: Vec<String> = rungs.iter().map(Rung::name).collect();
                 names.join("+")
             };
-            let wanted: Vec<String> = stopgap.wanted(&picture).into_iter().map(name).collect();
+            let wanted: Vec<String> = provisional.wanted(&picture).into_iter().map(name).collect();
             assert_eq!(wanted.join(" "), expected, "{grown:?}");
-            assert!(!stopgap.wants(&picture.rungs[3]), "it is listed");
+            assert!(!provisional.wants(&picture.rungs[3]), "it is listed");
             assert!(
-                !stopgap.wants(&picture.rungs[4]),
+                !provisional.wants(&picture.rungs[4]),
                 "not everything decodes it"
             );
-            assert_eq!(stopgap.wants(&picture.rungs[2]), !is_aligned);
+            assert_eq!(provisional.wants(&picture.rungs[2]), !is_aligned);
         }
         // The recording's own stream, of little, is as good as all but the whole.
         picture.rungs = crate::encode::ladder::ladder(854, 480, &[480, 360, 240]);
         assert_eq!(
-            stopgap((480, LIGHT), &[], false).wanted(&picture),
+            provisional((480, LIGHT), &[], false).wanted(&picture),
             Vec::<Vec<Rung>>::new()
         );
     }

@@ -21,7 +21,7 @@ use crate::workdir::WorkDir;
 const OWN: &str = "lecture";
 
 pub(crate) struct RungUpgrade<'a> {
-    pub(crate) stopgap: Provisional,
+    pub(crate) provisional: Provisional,
     pub(crate) target: &'a Store,
     pub(crate) progress: Progress,
     /// When the command was started.
@@ -31,32 +31,32 @@ pub(crate) struct RungUpgrade<'a> {
 impl RungUpgrade<'_> {
     /// Whether a rung that is there makes what plays any better.
     pub(crate) fn wants(&self, rung: &Rung) -> bool {
-        self.stopgap.wants(rung)
+        self.provisional.wants(rung)
     }
 
     /// Publishes rungs that are encoded to their ends, and lists them.
     pub(crate) async fn list(
         &mut self,
         plan: &EncodePlan,
-        partial: &WorkDir,
+        workdir: &WorkDir,
         rungs: &[Rung],
         publication: &Publication<'_>,
     ) -> Result<()> {
-        let before: Vec<VideoTrack> = self.stopgap.listed().cloned().collect();
+        let before: Vec<VideoTrack> = self.provisional.listed().cloned().collect();
         for rung in rungs {
-            let track = self.publish(plan, partial, rung, publication).await?;
-            self.stopgap.rungs.extend(track);
+            let track = self.publish(plan, workdir, rung, publication).await?;
+            self.provisional.rungs.extend(track);
         }
-        let listed = self.stopgap.listed();
+        let listed = self.provisional.listed();
         let new = listed.filter(|track| !before.contains(track));
         let names: Vec<String> = new.map(|track| track.track.id.clone()).collect();
         if names.is_empty() {
             return Ok(());
         }
-        let presentation = self.stopgap.presentation();
-        let listing = publication.go_on_with(&master(&presentation)).await;
+        let presentation = self.provisional.presentation();
+        let listing = publication.update_provisional(&master(&presentation)).await;
         listing.with_context(|| format!("cannot list {}", names.join(", ")))?;
-        publication.leave(&self.stopgap);
+        publication.save_provisional(&self.provisional);
         let seconds = self.began.elapsed().as_secs_f64();
         self.progress.note(format_args!(
             "{} can be had, {seconds:.1} s after the start: {}",
@@ -71,18 +71,18 @@ impl RungUpgrade<'_> {
     async fn publish(
         &self,
         plan: &EncodePlan,
-        partial: &WorkDir,
+        workdir: &WorkDir,
         rung: &Rung,
         publication: &Publication<'_>,
     ) -> Result<Option<VideoTrack>> {
         let (Some(picture), name) = (&plan.picture, rung.name()) else {
             return Ok(None);
         };
-        let folder = partial.revision_folder();
+        let folder = workdir.revision_folder();
         let rendition = measure(&folder, name.clone(), "").await?;
         let encoded = rendition.encoded(plan.expected().0);
         completeness::verify(None, &[encoded], &[], "")?;
-        let target = self.stopgap.target_duration;
+        let target = self.provisional.target_duration;
         if hls::target_duration(&rendition.segments) > target {
             return Ok(None);
         }
@@ -92,7 +92,7 @@ impl RungUpgrade<'_> {
             ..upload_of(&folder, object)
         });
         send(publication, objects.collect()).await?;
-        let own = format!("v/{}/{OWN}/{name}", self.stopgap.revision);
+        let own = format!("v/{}/{OWN}/{name}", self.provisional.revision);
         let way = format!("../../../{}/{name}/", publication.revision());
         let listed = hls::media_in(&way, &rendition.segments, target);
         let playlist = Upload::of_bytes(&format!("{own}/playlist.m3u8"), listed);
@@ -107,7 +107,7 @@ impl RungUpgrade<'_> {
         picture: &VideoPlan,
         rendition: Rendition,
     ) -> VideoTrack {
-        let (peak, average) = hls::bandwidth(&rendition.segments, self.stopgap.target_duration);
+        let (peak, average) = hls::bandwidth(&rendition.segments, self.provisional.target_duration);
         VideoTrack {
             track: Track {
                 folder,

@@ -17,7 +17,7 @@ pub(crate) struct Presentation {
     /// The first is what plays unless somebody chooses another.
     pub(crate) audio: Vec<AudioTrack>,
     /// The first sound track may be chosen without a picture, where there is one.
-    pub(crate) has_sound_alone: bool,
+    pub(crate) has_audio_only: bool,
     pub(crate) subtitles: Vec<Subtitles>,
     pub(crate) iframes: Option<IFrames>,
     pub(crate) session_data: Vec<SessionData>,

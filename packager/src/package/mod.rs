@@ -108,20 +108,18 @@ async fn package(
     }
     let writing = || format!("cannot write into `{}`", args.output.display());
     let package = loop {
-        let partial = WorkDir::beside(folder, &job.revision, progress).with_context(writing)?;
-        match limits.within(job.make(&partial, progress)).await {
+        let workdir = WorkDir::beside(folder, &job.revision, progress).with_context(writing)?;
+        match limits.within(job.make(&workdir, progress)).await {
             Ok(package) => {
-                partial
-                    .become_folder(folder, &package)
-                    .with_context(writing)?;
+                workdir.commit(folder, &package).with_context(writing)?;
                 break package;
             }
             Err(error) => match job.as_a_whole(&error, progress) {
                 Some(whole) => {
-                    partial.discard();
+                    workdir.discard();
                     job = whole;
                 }
-                None => return Err(partial.give_up(error)),
+                None => return Err(workdir.abandon(error)),
             },
         }
     };
@@ -200,7 +198,7 @@ impl PackageJob {
     }
 
     /// Some of the rungs are to be had before the others. The bytes are the same, and so is the name.
-    pub(crate) fn hasten(&mut self, stopgap: &Provisional) {
+    pub(crate) fn prioritize(&mut self, stopgap: &Provisional) {
         // Transport streams are made when all else is.
         if self.plan.settings.container == Container::Cmaf
             && let Some(picture) = &mut self.plan.picture
@@ -220,37 +218,37 @@ impl PackageJob {
     fn whole(&self) -> Option<Self> {
         let mut job = self.clone();
         let picture = job.plan.picture.as_mut()?;
-        if picture.pieces == [Chunk::WHOLE] {
+        if picture.chunks == [Chunk::WHOLE] {
             return None;
         }
-        picture.pieces = vec![Chunk::WHOLE];
+        picture.chunks = vec![Chunk::WHOLE];
         let sha256 = &job.source.sha256;
         job.revision = revision(sha256, &job.ffmpeg, &job.plan, job.extras.recipe());
         Some(job)
     }
 
-    async fn make(&self, partial: &WorkDir, progress: Progress) -> Result<Package> {
-        let said = self.encode(partial, progress, |_| {}).await?;
-        self.finish(partial, &said, progress).await
+    async fn make(&self, workdir: &WorkDir, progress: Progress) -> Result<Package> {
+        let said = self.encode(workdir, progress, |_| {}).await?;
+        self.finish(workdir, &said, progress).await
     }
 
     /// Runs ffmpeg, and tells of each rung that is all there; returns what it complained about.
     pub(crate) async fn encode(
         &self,
-        partial: &WorkDir,
+        workdir: &WorkDir,
         progress: Progress,
         on_rung: impl Fn(&Rung),
     ) -> Result<String> {
         progress.note(format_args!(
             "encoding {}, in {} parts",
             self.plan.told(),
-            self.plan.parts().len()
+            self.plan.tasks().len()
         ));
         let encoding = Encoding {
             plan: &self.plan,
             input: &self.input,
             lasts: self.source.media.duration,
-            partial,
+            workdir,
             progress,
         };
         let mut said = encoding.run(self.workers, on_rung).await?;
@@ -264,21 +262,21 @@ impl PackageJob {
     /// Verifies what was encoded, and writes everything else that a package has.
     pub(crate) async fn finish(
         &self,
-        partial: &WorkDir,
+        workdir: &WorkDir,
         said: &str,
         progress: Progress,
     ) -> Result<Package> {
-        let root = partial.root();
+        let root = workdir.root();
         let disk = |error| output::full_disk(root).map_or(error, Into::into);
         let measured = self
-            .measure(partial, said)
+            .measure(workdir, said)
             .await
             .map_err(disk)
             .with_context(|| format!("the encoding of `{}` is not complete", self.input_name()))?;
         let made = self
             .extras
             .make(
-                &partial.revision_folder(),
+                &workdir.revision_folder(),
                 &self.ladder(&measured),
                 progress,
             )
@@ -288,7 +286,7 @@ impl PackageJob {
             Container::Cmaf => measured,
             Container::Ts => measured
                 .wrapped(
-                    &partial.revision_folder(),
+                    &workdir.revision_folder(),
                     self.plan.settings.audio_only_variant,
                     progress,
                 )
@@ -297,7 +295,7 @@ impl PackageJob {
                 .context("cannot make transport streams")?,
         };
         let package = self
-            .describe(partial, &measured, made)
+            .describe(workdir, &measured, made)
             .context("cannot write the playlists")?;
         check::own(root).await?;
         Ok(package)
@@ -341,8 +339,8 @@ impl PackageJob {
         name.to_string_lossy().into_owned()
     }
 
-    async fn measure(&self, partial: &WorkDir, said: &str) -> Result<Measurements> {
-        let folder = partial.revision_folder();
+    async fn measure(&self, workdir: &WorkDir, said: &str) -> Result<Measurements> {
+        let folder = workdir.revision_folder();
         let mut video = vec![];
         for name in self.plan.video_folders() {
             video.push(measure(&folder, name, said).await?);
@@ -364,9 +362,9 @@ impl PackageJob {
         )?;
         let pictures = match (&self.plan.picture, video.first()) {
             (Some(plan), Some(video)) => {
-                let stills = self.stills(partial);
+                let iframe_files = self.iframe_files(workdir);
                 let (pictures, file) =
-                    pictures(plan, &folder, &stills, &video.segments, said).await?;
+                    pictures(plan, &folder, &iframe_files, &video.segments, said).await?;
                 Some(IFrameSource::File(Box::new(pictures), file))
             }
             _ => None,
@@ -379,10 +377,10 @@ impl PackageJob {
     }
 
     /// What was written of the pictures to look through, piece by piece.
-    fn stills(&self, partial: &WorkDir) -> Vec<PathBuf> {
-        let parts = self.plan.parts().into_iter();
+    fn iframe_files(&self, workdir: &WorkDir) -> Vec<PathBuf> {
+        let parts = self.plan.tasks().into_iter();
         let files = parts.filter_map(|part| match &part {
-            EncodeTask::Picture(_, cut) if cut.has_stills => Some(partial.own_file(&part.name())),
+            EncodeTask::Video(_, cut) if cut.has_iframes => Some(workdir.task_file(&part.name())),
             _ => None,
         });
         // A last piece that turned out to be empty has none.
@@ -391,11 +389,11 @@ impl PackageJob {
 
     fn describe(
         &self,
-        partial: &WorkDir,
+        workdir: &WorkDir,
         measured: &Measurements,
         made: ExtrasOutput,
     ) -> Result<Package> {
-        let (root, folder) = (partial.root(), partial.revision_folder());
+        let (root, folder) = (workdir.root(), workdir.revision_folder());
         let container = self.plan.settings.container;
         // Sound that plays in the pictures' segments alone has none of its own.
         let all = || {
@@ -505,7 +503,7 @@ impl PackageJob {
         } = self.plan.settings;
         let mut presentation = Presentation {
             container,
-            has_sound_alone: audio_only_variant,
+            has_audio_only: audio_only_variant,
             ..Presentation::default()
         };
         for rendition in measured.video.iter().chain(&measured.audio) {
@@ -567,15 +565,15 @@ pub(crate) async fn plan_chunks(plan: &mut EncodePlan, input: &Path, source: &So
     let Some(lasts) = picture.video.duration.filter(|_| is_seekable(source)) else {
         return;
     };
-    let grid = plan.grid(picture);
-    let targets: Vec<f64> = chunk::starts(lasts, grid)
+    let timeline = plan.timeline(picture);
+    let targets: Vec<f64> = chunk::starts(lasts, timeline)
         .into_iter()
-        .filter_map(|first| Chunk { first, end: None }.target(grid))
+        .filter_map(|first| Chunk { first, end: None }.target(timeline))
         .collect();
-    let landings = keyframes_before(input, source, picture.video.index, &targets).await;
-    let found = chunk::chunks(lasts, grid, &landings);
+    let key_frames = keyframes_before(input, source, picture.video.index, &targets).await;
+    let found = chunk::chunks(lasts, timeline, &key_frames);
     if let Some(picture) = &mut plan.picture {
-        picture.pieces = found;
+        picture.chunks = found;
     }
 }
 

@@ -50,7 +50,7 @@ pub(crate) fn revision(
         loudness: plan.settings.loudness,
         container: plan.settings.container,
         audio_only_variant: plan.settings.audio_only_variant,
-        argv: plan.parts().iter().map(argv).collect(),
+        argv: plan.tasks().iter().map(argv).collect(),
         extras,
     };
     // A struct of strings always becomes JSON.

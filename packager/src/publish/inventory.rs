@@ -199,7 +199,7 @@ pub(crate) async fn rollback(args: RollbackArgs) -> Result<()> {
     let last = (package.root.iter())
         .map(|file| Upload::of_bytes(&file.path, file.text.clone()))
         .collect();
-    publication.switch(last).await.with_context(going_back)?;
+    publication.activate(last).await.with_context(going_back)?;
     progress.note(format_args!(
         "revision {} plays again, instead of {}",
         revision.name,

@@ -106,13 +106,16 @@ impl<'a> Publication<'a> {
     }
 
     /// What an earlier run made play in the revision's place, if it plays still.
-    pub(crate) fn left<T: DeserializeOwned>(&self, revision: impl Fn(&T) -> &str) -> Option<T> {
-        let left = serde_json::from_value(self.journal.meanwhile()?).ok()?;
-        (self.live()? == revision(&left)).then_some(left)
+    pub(crate) fn load_provisional<T: DeserializeOwned>(
+        &self,
+        revision: impl Fn(&T) -> &str,
+    ) -> Option<T> {
+        let load_provisional = serde_json::from_value(self.journal.meanwhile()?).ok()?;
+        (self.live()? == revision(&load_provisional)).then_some(load_provisional)
     }
 
     /// What plays in the revision's place until it does: whoever takes this up goes on with that.
-    pub(crate) fn leave(&self, meanwhile: &impl Serialize) {
+    pub(crate) fn save_provisional(&self, meanwhile: &impl Serialize) {
         if let Ok(meanwhile) = serde_json::to_value(meanwhile) {
             self.journal.plays(meanwhile);
         }
@@ -202,19 +205,19 @@ impl<'a> Publication<'a> {
                 })
                 .await?;
         }
-        self.switch(last).await?;
+        self.activate(last).await?;
         self.journal.finish();
         Ok(())
     }
 
     /// Makes what has only begun what plays, in HLS: an MPD that is there goes on playing what it names.
-    pub(crate) async fn begin_with(&self, master: Upload) -> Result<(), StorageError> {
+    pub(crate) async fn start_provisional(&self, master: Upload) -> Result<(), StorageError> {
         self.note_replaced().await?;
         self.put_last(&master, self.master()).await
     }
 
     /// Makes something better play than what plays, of which this will not be the last.
-    pub(crate) async fn go_on_with(&self, master: &Upload) -> Result<(), StorageError> {
+    pub(crate) async fn update_provisional(&self, master: &Upload) -> Result<(), StorageError> {
         self.put_last(master, self.master()).await?;
         if self.before.is_some() {
             let own = master.read(&master.whole()).await?;
@@ -243,7 +246,7 @@ impl<'a> Publication<'a> {
     /// Makes the revision what plays. The MPD names objects that are all there, so that it may come just before: if the
     /// two do not both arrive, DASH players have the new revision whole and HLS players the old one, until somebody publishes
     /// again. Who finds one of them changed since he began has lost against another, and changes nothing more.
-    pub(crate) async fn switch(&self, last: Vec<Upload>) -> Result<(), StorageError> {
+    pub(crate) async fn activate(&self, last: Vec<Upload>) -> Result<(), StorageError> {
         let before = self.before.as_ref();
         self.note_replaced().await?;
         let (manifest, master): (Vec<Upload>, Vec<Upload>) =

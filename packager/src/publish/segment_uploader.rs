@@ -46,25 +46,25 @@ struct PendingSegments {
 }
 
 impl SegmentUploader {
-    pub(crate) fn new(job: &PackageJob, partial: &WorkDir) -> Self {
-        let growing = |name: &str, piece: Chunk| PendingSegments {
+    pub(crate) fn new(job: &PackageJob, workdir: &WorkDir) -> Self {
+        let growing = |name: &str, chunk: Chunk| PendingSegments {
             name: name.to_owned(),
-            folder: partial.revision_folder().join(name),
+            folder: workdir.revision_folder().join(name),
             path: format!("v/{}/{name}", job.revision),
-            next: Cell::new(number(piece.first)),
-            end: piece.end.map(number),
+            next: Cell::new(number(chunk.first)),
+            end: chunk.end.map(number),
             sending: Cell::new(0),
             is_over: Cell::new(false),
         };
         let mut renditions = vec![];
         // Transport streams are made of segments that are not published.
         let is_published = job.plan.settings.container == Container::Cmaf;
-        for part in job.plan.parts().into_iter().filter(|_| is_published) {
+        for part in job.plan.tasks().into_iter().filter(|_| is_published) {
             match part {
-                EncodeTask::Sound(sound) => renditions.push(growing(&sound.folder, Chunk::WHOLE)),
-                EncodeTask::Picture(_, cut) => {
+                EncodeTask::Audio(sound) => renditions.push(growing(&sound.folder, Chunk::WHOLE)),
+                EncodeTask::Video(_, cut) => {
                     let rungs = cut.rungs.iter();
-                    renditions.extend(rungs.map(|rung| growing(&rung.name(), cut.piece)));
+                    renditions.extend(rungs.map(|rung| growing(&rung.name(), cut.chunk)));
                 }
             }
         }

@@ -57,7 +57,7 @@ impl AdaptiveConcurrency {
     }
 
     /// An answer came.
-    pub(crate) fn went_well(&self) {
+    pub(crate) fn on_success(&self) {
         let mut state = self.state();
         state.good += 1;
         if state.good < state.limit || state.limit >= MAX_REQUESTS {
@@ -72,7 +72,7 @@ impl AdaptiveConcurrency {
     }
 
     /// The other side had too much to do, or said nothing.
-    pub(crate) fn was_too_much(&self) {
+    pub(crate) fn on_overload(&self) {
         let mut state = self.state();
         let now = Instant::now();
         if (state.cut).is_some_and(|cut| now.duration_since(cut) < BETWEEN_CUTS) {
@@ -120,20 +120,20 @@ mod tests {
         let lanes = AdaptiveConcurrency::default();
         assert_eq!(room(&lanes).await, FIRST);
         for _ in 0..FIRST {
-            lanes.went_well();
+            lanes.on_success();
         }
         assert_eq!(room(&lanes).await, FIRST + 1);
         for _ in 0..FIRST {
-            lanes.was_too_much();
+            lanes.on_overload();
         }
         assert_eq!(room(&lanes).await, 4);
         for _ in 0..9 {
             tokio::time::advance(BETWEEN_CUTS).await;
-            lanes.was_too_much();
+            lanes.on_overload();
         }
         assert_eq!(room(&lanes).await, 1);
         for _ in 0..10_000 {
-            lanes.went_well();
+            lanes.on_success();
         }
         assert_eq!(room(&lanes).await, MAX_REQUESTS);
     }
@@ -145,7 +145,7 @@ mod tests {
         for _ in 0..FIRST {
             inside.push(lanes.enter().await);
         }
-        lanes.was_too_much();
+        lanes.on_overload();
         inside.truncate(4);
         assert_eq!(room(&lanes).await, 0);
         inside.clear();

@@ -69,16 +69,16 @@ impl Service {
         let answer = match answer {
             Ok(answer) => answer,
             Err(error) => {
-                self.lanes.was_too_much();
+                self.lanes.on_overload();
                 return Err(self.failed(error));
             }
         };
         self.failures.store(ANSWERED, Ordering::Relaxed);
         if !retry::is_too_much(answer.status().as_u16()) {
-            self.lanes.went_well();
+            self.lanes.on_success();
             return Ok(answer);
         }
-        self.lanes.was_too_much();
+        self.lanes.on_overload();
         let retry_after = answer.headers().get(RETRY_AFTER);
         let asked = retry::asked(retry_after.and_then(|value| value.to_str().ok()));
         if let Some(asked) = asked {

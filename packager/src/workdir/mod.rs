@@ -37,7 +37,7 @@ pub(crate) struct WorkDir {
     revision: String,
     progress: Progress,
     /// How many parts are finished, and of how many.
-    parts: Cell<(usize, usize)>,
+    tasks: Cell<(usize, usize)>,
     is_done: bool,
     /// Held until this is dropped, or we are killed.
     _lock: File,
@@ -73,7 +73,7 @@ impl WorkDir {
             root,
             revision: revision.to_owned(),
             progress,
-            parts: Cell::new((0, 0)),
+            tasks: Cell::new((0, 0)),
             is_done: false,
         })
     }
@@ -88,13 +88,13 @@ impl WorkDir {
     }
 
     /// Where a part has what is no object of the package.
-    pub(crate) fn own_file(&self, part: &str) -> PathBuf {
-        self.desk().join(format!("{part}.mp4"))
+    pub(crate) fn task_file(&self, task: &str) -> PathBuf {
+        self.state_dir().join(format!("{task}.mp4"))
     }
 
     /// An empty folder to encode a part in.
-    pub(crate) fn bench(&self, part: &str) -> Result<PathBuf> {
-        let folder = self.desk().join(part);
+    pub(crate) fn scratch(&self, task: &str) -> Result<PathBuf> {
+        let folder = self.state_dir().join(task);
         match fs::remove_dir_all(&folder) {
             Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
             _ => {}
@@ -104,25 +104,25 @@ impl WorkDir {
     }
 
     /// Which of these parts are finished, each file as its record says; everything else is removed.
-    pub(crate) async fn take_up(&self, parts: &[String]) -> Result<Vec<Option<TaskRecord>>> {
+    pub(crate) async fn resume(&self, tasks: &[String]) -> Result<Vec<Option<TaskRecord>>> {
         let mut records = vec![];
-        let mut kept = HashSet::from([self.desk().join(LOCK)]);
-        for part in parts {
-            let record = self.fitting(part).await;
+        let mut kept = HashSet::from([self.state_dir().join(LOCK)]);
+        for task in tasks {
+            let record = self.fitting(task).await;
             if let Some(record) = &record {
-                kept.insert(self.record(part));
+                kept.insert(self.record(task));
                 kept.extend(record.files.iter().map(|file| self.root.join(&file.path)));
             }
             records.push(record);
         }
         sweep(&self.root, &kept)?;
-        self.parts
-            .set((records.iter().flatten().count(), parts.len()));
+        self.tasks
+            .set((records.iter().flatten().count(), tasks.len()));
         Ok(records)
     }
 
-    async fn fitting(&self, part: &str) -> Option<TaskRecord> {
-        let json = fs::read(self.record(part)).ok()?;
+    async fn fitting(&self, task: &str) -> Option<TaskRecord> {
+        let json = fs::read(self.record(task)).ok()?;
         let record: TaskRecord = serde_json::from_slice(&json).ok()?;
         for file in &record.files {
             let found = describe(&self.root, &file.path).await.ok()?;
@@ -134,9 +134,9 @@ impl WorkDir {
     }
 
     /// Says that a part is finished; its files are there under their final names.
-    pub(crate) async fn keep(
+    pub(crate) async fn record_finished(
         &self,
-        part: &str,
+        task: &str,
         said: String,
         files: &[PathBuf],
     ) -> anyhow::Result<TaskRecord> {
@@ -148,25 +148,25 @@ impl WorkDir {
             let path = file.strip_prefix(&self.root)?.to_string_lossy();
             record.files.push(describe(&self.root, &path).await?);
         }
-        let (place, written) = (self.record(part), self.desk().join("record"));
+        let (place, written) = (self.record(task), self.state_dir().join("record"));
         fs::write(&written, serde_json::to_vec(&record)?)?;
         fs::rename(written, place)?;
-        let (kept, all) = self.parts.get();
-        self.parts.set((kept + 1, all));
+        let (kept, all) = self.tasks.get();
+        self.tasks.set((kept + 1, all));
         Ok(record)
     }
 
-    fn desk(&self) -> PathBuf {
+    fn state_dir(&self) -> PathBuf {
         self.root.join(STATE_DIR)
     }
 
-    fn record(&self, part: &str) -> PathBuf {
-        self.desk().join(format!("{part}.json"))
+    fn record(&self, task: &str) -> PathBuf {
+        self.state_dir().join(format!("{task}.json"))
     }
 
     /// Takes the final name. What had it before is moved aside first and removed last, so that a failure in between
     /// loses neither.
-    pub(crate) fn become_folder(mut self, folder: &Path, package: &Package) -> Result<()> {
+    pub(crate) fn commit(mut self, folder: &Path, package: &Package) -> Result<()> {
         let mut aside = self.root.clone().into_os_string();
         aside.push(".old");
         let aside = PathBuf::from(aside);
@@ -199,7 +199,7 @@ impl WorkDir {
     }
 
     /// What failed, and whether what is finished is worth keeping: not if the recording is no good.
-    pub(crate) fn give_up(self, error: anyhow::Error) -> anyhow::Error {
+    pub(crate) fn abandon(self, error: anyhow::Error) -> anyhow::Error {
         if exit::of(&error).0 == Exit::Input {
             self.discard();
         }
@@ -212,7 +212,7 @@ impl Drop for WorkDir {
         if self.is_done {
             return;
         }
-        match self.parts.get() {
+        match self.tasks.get() {
             (0, _) => remove_folder(&self.root),
             (kept, all) => self.progress.note(format_args!(
                 "{kept} of {all} parts are finished and stay in `{}`: the same command goes on from there",
@@ -259,8 +259,9 @@ pub(crate) fn remove_abandoned(folder: &Path, after: Duration) -> anyhow::Result
             continue;
         }
         // What is done in it is done in the one or beside the other.
-        let desk = fs::metadata(root.join(STATE_DIR)).and_then(|desk| desk.modified());
-        let last = found.modified()?.max(desk.unwrap_or(UNIX_EPOCH));
+        let state_dir =
+            fs::metadata(root.join(STATE_DIR)).and_then(|state_dir| state_dir.modified());
+        let last = found.modified()?.max(state_dir.unwrap_or(UNIX_EPOCH));
         if last.elapsed().unwrap_or_default() > after && lock(&root)?.is_some() {
             remove_folder(&root);
             removed += 1;
@@ -393,13 +394,13 @@ mod tests {
     }
 
     /// A part of one file.
-    async fn finish(partial: &WorkDir, part: &str) -> PathBuf {
-        let file = partial.revision_folder().join(part);
+    async fn finish(partial: &WorkDir, task: &str) -> PathBuf {
+        let file = partial.revision_folder().join(task);
         fs::create_dir_all(partial.revision_folder()).expect("a folder");
-        fs::write(&file, part).expect("it is written");
+        fs::write(&file, task).expect("it is written");
         let files = std::slice::from_ref(&file);
         partial
-            .keep(part, "said".into(), files)
+            .record_finished(task, "said".into(), files)
             .await
             .expect("it is kept");
         file
@@ -409,24 +410,25 @@ mod tests {
     async fn what_is_finished_stays_and_what_does_not_fit_its_record_goes() {
         let root = tempfile::tempdir().expect("a temporary folder");
         let out = root.path().join("out");
-        let parts = ["a", "b", "c"].map(String::from);
+        let tasks = ["a", "b", "c"].map(String::from);
         let partial = open(&out, REVISION).expect("it is made");
-        partial.take_up(&parts).await.expect("nothing is there");
+        partial.resume(&tasks).await.expect("nothing is there");
         finish(&partial, "a").await;
         let damaged = finish(&partial, "b").await;
         fs::write(partial.revision_folder().join("half"), "x").expect("it is written");
-        fs::write(partial.bench("c").expect("a folder").join("half"), "x").expect("it is written");
+        fs::write(partial.scratch("c").expect("a folder").join("half"), "x")
+            .expect("it is written");
         drop(partial);
         assert_eq!(names(root.path()), [format!("out.partial-{REVISION}")]);
 
         fs::write(damaged, "B").expect("it is written");
         let partial = open(&out, REVISION).expect("it is there");
-        let records = partial.take_up(&parts).await.expect("it is taken up");
+        let records = partial.resume(&tasks).await.expect("it is taken up");
         let kept: Vec<bool> = records.iter().map(Option::is_some).collect();
         assert_eq!(kept, [true, false, false]);
         assert_eq!(records[0].as_ref().expect("a record").said, "said");
         assert_eq!(names(&partial.revision_folder()), ["a"]);
-        assert_eq!(names(&partial.desk()), ["a.json", LOCK]);
+        assert_eq!(names(&partial.state_dir()), ["a.json", LOCK]);
     }
 
     #[tokio::test]
@@ -438,7 +440,7 @@ mod tests {
         let partial = open(&out, REVISION).expect("it is made");
         finish(&partial, "a").await;
         let error = crate::source::SourceError::Empty;
-        let _ = partial.give_up(error.into());
+        let _ = partial.abandon(error.into());
         assert!(names(root.path()).is_empty());
     }
 
@@ -458,9 +460,7 @@ mod tests {
                 fs::write(partial.root().join(name), content).expect("it is written");
             }
             let package = package(&["a"]);
-            partial
-                .become_folder(&out, &package)
-                .expect("it is renamed");
+            partial.commit(&out, &package).expect("it is renamed");
             assert_eq!(
                 fs::read_to_string(out.join("a")).expect("it is there"),
                 content

@@ -18,7 +18,7 @@ pub(crate) fn multivariant(presentation: &Presentation) -> Vec<u8> {
         container,
         video,
         audio,
-        has_sound_alone,
+        has_audio_only,
         subtitles,
         iframes,
         session_data,
@@ -38,7 +38,7 @@ pub(crate) fn multivariant(presentation: &Presentation) -> Vec<u8> {
     }
     // With a picture, what has none is left to who chooses it: a slide is most of a lecture. Players start with what is
     // listed first, so it is last.
-    if presentation.video.is_empty() || *has_sound_alone {
+    if presentation.video.is_empty() || *has_audio_only {
         list_sound(&mut out, audio, !subtitles.is_empty());
     }
     if let Some(iframes) = iframes {
@@ -257,7 +257,7 @@ mod tests {
         let lecture = Presentation {
             video: vec![video(854, 480, "avc1.64001e")],
             audio: vec![audio("en")],
-            has_sound_alone: true,
+            has_audio_only: true,
             ..Presentation::default()
         };
         insta::assert_snapshot!(text(multivariant(&lecture)), @r#"
@@ -280,7 +280,7 @@ mod tests {
             container: Container::Ts,
             video: vec![video(854, 480, "avc1.64001e")],
             audio: vec![english, audio("de")],
-            has_sound_alone: true,
+            has_audio_only: true,
             ..Presentation::default()
         };
         insta::assert_snapshot!(text(multivariant(&lecture)), @r#"

@@ -183,15 +183,15 @@ impl EdgeClient {
                 let path = path.to_owned();
                 return Attempt::Final(StorageError::Changed { path });
             }
-            self.lanes.was_too_much();
+            self.lanes.on_overload();
             Attempt::Passing(self.unreachable(error), None)
         })?;
         self.has_answered.store(true, Ordering::Relaxed);
         let status = response.status();
         if retry::is_too_much(status.as_u16()) {
-            self.lanes.was_too_much();
+            self.lanes.on_overload();
         } else {
-            self.lanes.went_well();
+            self.lanes.on_success();
         }
         if status.is_success() {
             return Ok(response);
