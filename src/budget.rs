@@ -38,7 +38,7 @@ pub const MAX_SENDING_MS: u32 = 60_000;
 
 /// The purpose of a reservation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Purpose {
+pub enum HoldPurpose {
     /// An object that streams into the cache and to a viewer. It takes its size: what one of both has read and the other
     /// has not.
     CacheFill,
@@ -48,7 +48,7 @@ pub enum Purpose {
     PartList,
 }
 
-impl Purpose {
+impl HoldPurpose {
     /// The bytes that a body of `size` bytes takes before its result is known.
     ///
     /// A body that is rewritten counts three times. While it is read, the platform has its chunks and the whole. Then there are
@@ -66,7 +66,7 @@ impl Purpose {
 #[derive(Debug, PartialEq, Eq)]
 pub struct Hold {
     number: u64,
-    purpose: Purpose,
+    purpose: HoldPurpose,
     bytes: u64,
 }
 
@@ -85,7 +85,7 @@ pub struct Budget {
 
 #[derive(Debug)]
 struct Account {
-    purpose: Purpose,
+    purpose: HoldPurpose,
     bytes: u64,
     renewed_ms: u64,
 }
@@ -105,7 +105,7 @@ impl Budget {
     }
 
     /// Reserves bytes, if there is room.
-    pub fn reserve(&mut self, purpose: Purpose, bytes: u64, now_ms: u64) -> Option<Hold> {
+    pub fn reserve(&mut self, purpose: HoldPurpose, bytes: u64, now_ms: u64) -> Option<Hold> {
         if !self.has_room(purpose, bytes) {
             self.forget_dropped(now_ms);
             self.has_room(purpose, bytes).then_some(())?;
@@ -156,13 +156,13 @@ impl Budget {
         self.filling + self.rewriting + self.part_lists
     }
 
-    fn has_room(&self, purpose: Purpose, bytes: u64) -> bool {
-        let is_small = purpose == Purpose::Rewrite && bytes <= SMALL_BYTES;
+    fn has_room(&self, purpose: HoldPurpose, bytes: u64) -> bool {
+        let is_small = purpose == HoldPurpose::Rewrite && bytes <= SMALL_BYTES;
         let for_all = MAX_HELD_BYTES - if is_small { 0 } else { FOR_SMALL_BYTES };
         let (of_purpose, for_purpose) = match purpose {
-            Purpose::CacheFill => (self.filling, MAX_FILLING_BYTES),
-            Purpose::PartList => (self.part_lists, MAX_PART_LIST_BYTES),
-            Purpose::Rewrite => (self.rewriting, for_all),
+            HoldPurpose::CacheFill => (self.filling, MAX_FILLING_BYTES),
+            HoldPurpose::PartList => (self.part_lists, MAX_PART_LIST_BYTES),
+            HoldPurpose::Rewrite => (self.rewriting, for_all),
         };
         let fits = |held: u64, limit: u64| held.saturating_add(bytes) <= limit;
         fits(of_purpose, for_purpose) && fits(self.held_bytes(), for_all)
@@ -191,11 +191,11 @@ impl Budget {
         }
     }
 
-    fn sum(&mut self, purpose: Purpose) -> &mut u64 {
+    fn sum(&mut self, purpose: HoldPurpose) -> &mut u64 {
         match purpose {
-            Purpose::CacheFill => &mut self.filling,
-            Purpose::Rewrite => &mut self.rewriting,
-            Purpose::PartList => &mut self.part_lists,
+            HoldPurpose::CacheFill => &mut self.filling,
+            HoldPurpose::Rewrite => &mut self.rewriting,
+            HoldPurpose::PartList => &mut self.part_lists,
         }
     }
 }
@@ -204,7 +204,7 @@ impl Budget {
 mod tests {
     use proptest::prelude::*;
 
-    use super::Purpose::{CacheFill, PartList, Rewrite};
+    use super::HoldPurpose::{CacheFill, PartList, Rewrite};
     use super::*;
 
     const MIB: u64 = 1 << 20;
@@ -351,7 +351,7 @@ mod tests {
                     }
                     _ => {}
                 }
-                let sum = |purpose: Option<Purpose>| -> u64 {
+                let sum = |purpose: Option<HoldPurpose>| -> u64 {
                     let of = |hold: &&Hold| purpose.is_none_or(|purpose| hold.purpose == purpose);
                     holds.iter().filter(of).map(|hold| hold.bytes).sum()
                 };

@@ -17,7 +17,7 @@ const FEW_MEMBERS: usize = 8;
 
 /// A JSON value.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Value<'json> {
+pub enum JsonValue<'json> {
     Null,
     Bool(bool),
     /// A whole number of 0 to 2^64 - 1, written without fraction, exponent or sign.
@@ -25,9 +25,9 @@ pub enum Value<'json> {
     /// Any other number.
     Number,
     String(Text<'json>),
-    Array(Vec<Value<'json>>),
+    Array(Vec<JsonValue<'json>>),
     /// The members in their order.
-    Object(Vec<(Cow<'json, str>, Value<'json>)>),
+    Object(Vec<(Cow<'json, str>, JsonValue<'json>)>),
 }
 
 /// A string: what it says, and where it stands between its quotes.
@@ -37,11 +37,11 @@ pub struct Text<'json> {
     pub at: Range<usize>,
 }
 
-impl<'json> Value<'json> {
+impl<'json> JsonValue<'json> {
     /// Reads `json`, which is one value. `None` where it is not, or is larger or deeper than anything that is read here.
     #[must_use]
     pub fn parse(json: &'json [u8]) -> Option<Self> {
-        let mut reader = Reader {
+        let mut reader = JsonReader {
             json: str::from_utf8(json).ok()?,
             at: 0,
             values: 0,
@@ -98,14 +98,14 @@ impl<'json> Value<'json> {
     }
 }
 
-struct Reader<'json> {
+struct JsonReader<'json> {
     json: &'json str,
     at: usize,
     values: usize,
 }
 
-impl<'json> Reader<'json> {
-    fn value(&mut self, depth: usize) -> Option<Value<'json>> {
+impl<'json> JsonReader<'json> {
+    fn value(&mut self, depth: usize) -> Option<JsonValue<'json>> {
         self.values += 1;
         if depth > MAX_DEPTH || self.values > MAX_VALUES {
             return None;
@@ -114,24 +114,24 @@ impl<'json> Reader<'json> {
         match self.peek()? {
             b'{' => self.object(depth),
             b'[' => self.array(depth),
-            b'"' => self.string().map(Value::String),
+            b'"' => self.string().map(JsonValue::String),
             b'-' | b'0'..=b'9' => self.number(),
             _ => [
-                ("null", Value::Null),
-                ("true", Value::Bool(true)),
-                ("false", Value::Bool(false)),
+                ("null", JsonValue::Null),
+                ("true", JsonValue::Bool(true)),
+                ("false", JsonValue::Bool(false)),
             ]
             .into_iter()
             .find_map(|(word, value)| self.take(word).then_some(value)),
         }
     }
 
-    fn object(&mut self, depth: usize) -> Option<Value<'json>> {
-        let mut members: Vec<(Cow<'json, str>, Value<'json>)> = Vec::new();
+    fn object(&mut self, depth: usize) -> Option<JsonValue<'json>> {
+        let mut members: Vec<(Cow<'json, str>, JsonValue<'json>)> = Vec::new();
         self.at += 1;
         self.skip_space();
         if self.take("}") {
-            return Some(Value::Object(members));
+            return Some(JsonValue::Object(members));
         }
         loop {
             self.skip_space();
@@ -143,7 +143,7 @@ impl<'json> Reader<'json> {
             members.push((name, self.value(depth + 1)?));
             self.skip_space();
             if self.take("}") {
-                return (!has_duplicates(&members)).then_some(Value::Object(members));
+                return (!has_duplicates(&members)).then_some(JsonValue::Object(members));
             }
             if !self.take(",") {
                 return None;
@@ -151,18 +151,18 @@ impl<'json> Reader<'json> {
         }
     }
 
-    fn array(&mut self, depth: usize) -> Option<Value<'json>> {
+    fn array(&mut self, depth: usize) -> Option<JsonValue<'json>> {
         let mut values = Vec::new();
         self.at += 1;
         self.skip_space();
         if self.take("]") {
-            return Some(Value::Array(values));
+            return Some(JsonValue::Array(values));
         }
         loop {
             values.push(self.value(depth + 1)?);
             self.skip_space();
             if self.take("]") {
-                return Some(Value::Array(values));
+                return Some(JsonValue::Array(values));
             }
             if !self.take(",") {
                 return None;
@@ -171,7 +171,7 @@ impl<'json> Reader<'json> {
     }
 
     /// §6: `[ minus ] int [ frac ] [ exp ]`.
-    fn number(&mut self) -> Option<Value<'json>> {
+    fn number(&mut self) -> Option<JsonValue<'json>> {
         let start = self.at;
         let negative = self.take("-");
         let int = self.digits();
@@ -191,7 +191,7 @@ impl<'json> Reader<'json> {
         }
         let digits = self.json.get(start..self.at).filter(|_| plain);
         let integer = digits.and_then(|digits| digits.parse().ok());
-        Some(integer.map_or(Value::Number, Value::Integer))
+        Some(integer.map_or(JsonValue::Number, JsonValue::Integer))
     }
 
     /// Skips digits; says how many.
@@ -289,7 +289,7 @@ impl<'json> Reader<'json> {
 }
 
 /// Whether two members have one name.
-fn has_duplicates(members: &[(Cow<'_, str>, Value<'_>)]) -> bool {
+fn has_duplicates(members: &[(Cow<'_, str>, JsonValue<'_>)]) -> bool {
     let mut names: Vec<&str> = Vec::new();
     if members.len() > FEW_MEMBERS {
         names.extend(members.iter().map(|(name, _)| &**name));
@@ -327,8 +327,8 @@ pub fn quoted(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn string<'json>(text: &'json str, at: Range<usize>) -> Value<'json> {
-        Value::String(Text {
+    fn string<'json>(text: &'json str, at: Range<usize>) -> JsonValue<'json> {
+        JsonValue::String(Text {
             text: text.into(),
             at,
         })
@@ -337,28 +337,31 @@ mod tests {
     #[test]
     fn a_text_is_one_value() {
         for (json, expected) in [
-            ("null", Some(Value::Null)),
-            (" true\n", Some(Value::Bool(true))),
-            ("false", Some(Value::Bool(false))),
-            ("0", Some(Value::Integer(0))),
-            ("18446744073709551615", Some(Value::Integer(u64::MAX))),
-            ("18446744073709551616", Some(Value::Number)),
-            ("-1", Some(Value::Number)),
-            ("1.0", Some(Value::Number)),
-            ("1e3", Some(Value::Number)),
-            ("1E+3", Some(Value::Number)),
+            ("null", Some(JsonValue::Null)),
+            (" true\n", Some(JsonValue::Bool(true))),
+            ("false", Some(JsonValue::Bool(false))),
+            ("0", Some(JsonValue::Integer(0))),
+            ("18446744073709551615", Some(JsonValue::Integer(u64::MAX))),
+            ("18446744073709551616", Some(JsonValue::Number)),
+            ("-1", Some(JsonValue::Number)),
+            ("1.0", Some(JsonValue::Number)),
+            ("1e3", Some(JsonValue::Number)),
+            ("1E+3", Some(JsonValue::Number)),
             (r#""a""#, Some(string("a", 1..2))),
-            ("[]", Some(Value::Array(vec![]))),
-            ("{ }", Some(Value::Object(vec![]))),
+            ("[]", Some(JsonValue::Array(vec![]))),
+            ("{ }", Some(JsonValue::Object(vec![]))),
             (
                 "[1 ,\t2]",
-                Some(Value::Array(vec![Value::Integer(1), Value::Integer(2)])),
+                Some(JsonValue::Array(vec![
+                    JsonValue::Integer(1),
+                    JsonValue::Integer(2),
+                ])),
             ),
             (
                 r#"{"a": "b", "c":{}}"#,
-                Some(Value::Object(vec![
+                Some(JsonValue::Object(vec![
                     ("a".into(), string("b", 7..8)),
-                    ("c".into(), Value::Object(vec![])),
+                    ("c".into(), JsonValue::Object(vec![])),
                 ])),
             ),
             ("", None),
@@ -388,9 +391,9 @@ mod tests {
             ("'a'", None),
             ("\u{feff}1", None),
         ] {
-            assert_eq!(Value::parse(json.as_bytes()), expected, "{json}");
+            assert_eq!(JsonValue::parse(json.as_bytes()), expected, "{json}");
         }
-        assert_eq!(Value::parse(b"\"\xff\""), None);
+        assert_eq!(JsonValue::parse(b"\"\xff\""), None);
     }
 
     #[test]
@@ -411,26 +414,30 @@ mod tests {
             (r#""\x""#, None),
             (r#""\"#, None),
         ] {
-            let found = Value::parse(json.as_bytes());
-            assert_eq!(found.as_ref().and_then(Value::as_str), expected, "{json}");
+            let found = JsonValue::parse(json.as_bytes());
+            assert_eq!(
+                found.as_ref().and_then(JsonValue::as_str),
+                expected,
+                "{json}"
+            );
         }
     }
 
     #[test]
     fn what_is_deep_or_large_is_refused() {
         let nested = |depth: usize| format!("{}0{}", "[".repeat(depth), "]".repeat(depth));
-        assert!(Value::parse(nested(MAX_DEPTH).as_bytes()).is_some());
-        assert!(Value::parse(nested(MAX_DEPTH + 1).as_bytes()).is_none());
+        assert!(JsonValue::parse(nested(MAX_DEPTH).as_bytes()).is_some());
+        assert!(JsonValue::parse(nested(MAX_DEPTH + 1).as_bytes()).is_none());
         let objects = |depth: usize| format!("{}0{}", "{\"a\":".repeat(depth), "}".repeat(depth));
-        assert!(Value::parse(objects(MAX_DEPTH).as_bytes()).is_some());
-        assert!(Value::parse(objects(MAX_DEPTH + 1).as_bytes()).is_none());
-        assert!(Value::parse("[".repeat(1 << 20).as_bytes()).is_none());
+        assert!(JsonValue::parse(objects(MAX_DEPTH).as_bytes()).is_some());
+        assert!(JsonValue::parse(objects(MAX_DEPTH + 1).as_bytes()).is_none());
+        assert!(JsonValue::parse("[".repeat(1 << 20).as_bytes()).is_none());
         let long = |values: usize| format!("[0{}]", ",0".repeat(values - 1));
-        assert!(Value::parse(long(MAX_VALUES - 1).as_bytes()).is_some());
-        assert!(Value::parse(long(MAX_VALUES).as_bytes()).is_none());
+        assert!(JsonValue::parse(long(MAX_VALUES - 1).as_bytes()).is_some());
+        assert!(JsonValue::parse(long(MAX_VALUES).as_bytes()).is_none());
         let wide = |members: usize| object((0..members).map(|name| name.to_string()));
-        assert!(Value::parse(wide(MAX_VALUES - 1).as_bytes()).is_some());
-        assert!(Value::parse(wide(MAX_VALUES).as_bytes()).is_none());
+        assert!(JsonValue::parse(wide(MAX_VALUES - 1).as_bytes()).is_some());
+        assert!(JsonValue::parse(wide(MAX_VALUES).as_bytes()).is_none());
     }
 
     fn object(names: impl Iterator<Item = String>) -> String {
@@ -450,7 +457,10 @@ mod tests {
         ];
         for size in sizes {
             let names = || (0..size).map(|name| format!("n{name}"));
-            assert!(Value::parse(object(names()).as_bytes()).is_some(), "{size}");
+            assert!(
+                JsonValue::parse(object(names()).as_bytes()).is_some(),
+                "{size}"
+            );
             for (first, second) in [(0, size - 1), (0, 1), (size - 2, size - 1), (size / 2, 0)] {
                 if first == second {
                     continue;
@@ -461,7 +471,7 @@ mod tests {
                     _ => name,
                 });
                 let json = object(twice);
-                assert_eq!(Value::parse(json.as_bytes()), None, "{json}");
+                assert_eq!(JsonValue::parse(json.as_bytes()), None, "{json}");
             }
         }
     }
@@ -470,8 +480,12 @@ mod tests {
     fn what_is_quoted_reads_as_it_was() {
         for text in ["", "a\"b\\c", "\u{0}\u{1f}\n é 😀", "</script>"] {
             let json = quoted(text);
-            let found = Value::parse(json.as_bytes());
-            assert_eq!(found.as_ref().and_then(Value::as_str), Some(text), "{json}");
+            let found = JsonValue::parse(json.as_bytes());
+            assert_eq!(
+                found.as_ref().and_then(JsonValue::as_str),
+                Some(text),
+                "{json}"
+            );
             assert_eq!(
                 serde_json::from_str::<String>(&json).ok().as_deref(),
                 Some(text)

@@ -14,12 +14,12 @@ const DAY_SECONDS: u64 = 86_400;
 
 /// Where the bytes came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Source {
+pub enum ServedFrom {
     Cache,
     Storage,
 }
 
-impl Source {
+impl ServedFrom {
     /// As `Server-Timing` and the log have it.
     #[must_use]
     pub fn word(self) -> &'static str {
@@ -32,14 +32,14 @@ impl Source {
 
 /// A request that was answered.
 #[derive(Debug)]
-pub struct Record<'request> {
+pub struct LogRecord<'request> {
     pub method: &'request str,
     /// `None` where the path names no object.
     pub key: Option<&'request ObjectKey>,
     pub status: u16,
     /// How many bytes of the object were asked for and granted.
     pub bytes: u64,
-    pub source: Option<Source>,
+    pub source: Option<ServedFrom>,
     /// From [`viewer`].
     pub viewer: &'request str,
     pub refusal: Option<&'request Refusal>,
@@ -47,7 +47,7 @@ pub struct Record<'request> {
     pub note: Option<&'request str>,
 }
 
-impl Record<'_> {
+impl LogRecord<'_> {
     /// The line: a JSON object.
     #[must_use]
     pub fn line(&self) -> String {
@@ -174,12 +174,12 @@ mod tests {
     #[test]
     fn a_request_is_a_line_of_json() {
         let segment = key("c/\"é\"/v/1/480p/seg.m4s");
-        let read = Record {
+        let read = LogRecord {
             method: "GET",
             key: Some(&segment),
             status: 206,
             bytes: 5 << 30,
-            source: Some(Source::Cache),
+            source: Some(ServedFrom::Cache),
             viewer: "abc",
             refusal: None,
             note: None,
@@ -189,7 +189,7 @@ mod tests {
             r#"{"method":"GET","status":206,"bytes":5368709120,"viewer":"abc","key":"c/\"é\"/v/1/480p/seg.m4s","cache":"hit"}"#
         );
         let refusal = Refusal::new(Problem::Forbidden, "\n".repeat(5000));
-        let refused = Record {
+        let refused = LogRecord {
             status: 403,
             key: None,
             source: None,
@@ -216,7 +216,7 @@ mod tests {
             ("c/v/master.m3u8", "c/v", "playlist", 0, -1),
         ] {
             let key = key(name);
-            let record = Record {
+            let record = LogRecord {
                 method: "GET",
                 key: Some(&key),
                 status: 200,

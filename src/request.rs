@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 
-use crate::credential::binding::{Country, Network, Place};
+use crate::credential::binding::{Binding, Country, Network};
 use crate::http::problem::{Problem, Refusal};
 use crate::object::key::ObjectKey;
 use crate::text::split_once;
@@ -50,8 +50,8 @@ impl Request<'_> {
     }
 
     /// Where the request comes from, as far as it is asked for.
-    pub(crate) fn place(&self, network: bool, country: bool) -> Place {
-        Place {
+    pub(crate) fn place(&self, network: bool, country: bool) -> Binding {
+        Binding {
             network: network.then(|| self.address()).flatten().map(Network::of),
             country: country.then(|| self.country()).flatten(),
         }

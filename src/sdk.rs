@@ -16,7 +16,7 @@
 //! ```
 
 use crate::credential::binding::{Cidr, Country};
-use crate::credential::claims::{Claims, Use};
+use crate::credential::claims::{Claims, Purpose};
 use crate::credential::keyring::{Key, Keyring, KeyringError};
 use crate::credential::link::{self, LinkError, MAX_LINK_BYTES};
 use crate::http::cors::OriginPattern;
@@ -58,7 +58,7 @@ pub struct Options {
     pub country: Option<Vec<Country>>,
     pub origin: Option<Vec<OriginPattern>>,
     pub jti: Option<String>,
-    pub use_: Use,
+    pub use_: Purpose,
     /// The link opens the folder that the URL's object is in. A URL that ends in a slash is a folder already.
     pub directory: bool,
 }
@@ -205,7 +205,7 @@ impl Sdk {
     pub fn upload_link(&self, url: &str, options: &Options, now: u64) -> Result<String, Error> {
         let url = Url::parse(url)?;
         let options = Options {
-            use_: Use::Upload,
+            use_: Purpose::Upload,
             ..options.clone()
         };
         let claims = claims(url.path, &options, now)?;
@@ -335,7 +335,7 @@ pub fn openable(claims: &Claims) -> Result<(), Error> {
         claims.max_height.is_some() || claims.preview.is_some() || claims.langs.is_some();
     let is_other = matches!(claims.path, Scope::Object(_))
         && ![content_type::UNKNOWN, content_type::HLS_PLAYLIST].contains(&says);
-    if is_restricted && is_other && claims.use_ != Use::Upload {
+    if is_restricted && is_other && claims.use_ != Purpose::Upload {
         return Err(Error::NotAPlaylist);
     }
     Ok(())

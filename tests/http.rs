@@ -12,8 +12,8 @@ use lectern::decide::{Decision, decide};
 use lectern::http::cors::preflight_headers;
 use lectern::http::precondition::WriteConditions;
 use lectern::http::problem::Problem;
-use lectern::object::stored::Stored;
-use lectern::operation::read::{Answer, Headers, Read};
+use lectern::object::stored::ObjectMetadata;
+use lectern::operation::read::{Headers, Read, ReadAnswer};
 use lectern::operation::write::{Evaluated, Write, created_json};
 use lectern::request::{Request, split_url};
 
@@ -57,10 +57,10 @@ struct Object {
 }
 
 impl Object {
-    fn stored(&self) -> Stored {
+    fn stored(&self) -> ObjectMetadata {
         let mut hasher = DefaultHasher::new();
         self.bytes.hash(&mut hasher);
-        Stored {
+        ObjectMetadata {
             etag: format!("{:016x}", hasher.finish()),
             size: self.bytes.len() as u64,
             uploaded: (NOW - 60) * 1000 + 999,
@@ -199,14 +199,14 @@ fn answer(
         return refused(Problem::NotFound);
     };
     match read.answer(&object.stored()) {
-        Answer::NotModified(headers) => (304, headers, Vec::new()),
-        Answer::Refuse(problem) => refused(problem),
-        Answer::Whole(headers) => (200, headers, object.bytes.clone()),
-        Answer::Part(range, headers) => {
+        ReadAnswer::NotModified(headers) => (304, headers, Vec::new()),
+        ReadAnswer::Refuse(problem) => refused(problem),
+        ReadAnswer::Whole(headers) => (200, headers, object.bytes.clone()),
+        ReadAnswer::Part(range, headers) => {
             let part = range.first as usize..=range.last as usize;
             (206, headers, object.bytes[part].to_vec())
         }
-        Answer::Rewritten(headers) => rewritten(&read, object, headers),
+        ReadAnswer::Rewritten(headers) => rewritten(&read, object, headers),
     }
 }
 

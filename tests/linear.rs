@@ -175,7 +175,7 @@ mod harness {
 }
 
 mod json {
-    use lectern::json::Value;
+    use lectern::json::JsonValue;
     use lectern::operation::write::parse_parts;
 
     use super::*;
@@ -202,7 +202,7 @@ mod json {
 
     fn parses(name: &str, input: impl Fn(usize) -> String) {
         assert_linear(name, input, |json| {
-            let value = Value::parse(json.as_bytes());
+            let value = JsonValue::parse(json.as_bytes());
             assert!(value.is_some(), "{name} is refused");
             value.map(drop)
         });
@@ -264,7 +264,9 @@ mod json {
             ("one member again and again", "\"a\":0,"),
         ] {
             let made = |bytes: usize| format!("{{{}", input.repeat(bytes / input.len()));
-            assert_linear(name, made, |json| Value::parse(json.as_bytes()).is_some());
+            assert_linear(name, made, |json| {
+                JsonValue::parse(json.as_bytes()).is_some()
+            });
         }
         assert_linear(
             "the last member is the first",
@@ -272,7 +274,7 @@ mod json {
                 let names = texts(bytes, MOST_VALUES).chain(texts(bytes, MOST_VALUES).take(1));
                 object(names)
             },
-            |json| assert!(Value::parse(json.as_bytes()).is_none()),
+            |json| assert!(JsonValue::parse(json.as_bytes()).is_none()),
         );
     }
 
@@ -310,7 +312,7 @@ mod json {
 }
 
 mod asset_lists {
-    use lectern::credential::binding::Place;
+    use lectern::credential::binding::Binding;
     use lectern::credential::keyring::Keyring;
     use lectern::object::key::ObjectKey;
     use lectern::playlist::{Base, Grant, Limits, rewrite_asset_list};
@@ -338,7 +340,7 @@ mod asset_lists {
             expires: 1_800_000_000,
             root: key.directory(),
             depth: 2,
-            place: Place::default(),
+            place: Binding::default(),
             limits: Limits::None,
         };
         // Each with as many entries as are read at all, and entries that get longer beyond.
@@ -384,7 +386,7 @@ mod asset_lists {
 }
 
 mod playlists {
-    use lectern::credential::binding::Place;
+    use lectern::credential::binding::Binding;
     use lectern::credential::keyring::Keyring;
     use lectern::object::key::ObjectKey;
     use lectern::playlist::{Base, Entitlements, Grant, Limits, rewrite};
@@ -438,7 +440,7 @@ mod playlists {
             expires: 1_800_000_000,
             root: key.directory(),
             depth: 2,
-            place: Place::default(),
+            place: Binding::default(),
             limits: limits.clone(),
         };
         let input = |bytes: usize| playlist(head, lines, bytes);

@@ -1,7 +1,7 @@
 //! How much memory rewriting takes: the playlist, what is made of it, and little else. An isolate has 128 MB, and serves
 //! many viewers at once.
 
-use lectern::credential::binding::Place;
+use lectern::credential::binding::Binding;
 use lectern::credential::keyring::Keyring;
 use lectern::object::key::ObjectKey;
 use lectern::playlist::{Base, Grant, Limits, rewrite};
@@ -36,7 +36,7 @@ fn rewriting_takes_the_result_and_little_else() {
             expires: 1_800_000_000,
             root: key.directory(),
             depth: 5,
-            place: Place::default(),
+            place: Binding::default(),
             limits,
         };
         let mut playlist = "#EXTM3U\n#EXT-X-PLAYLIST-TYPE:VOD\n".to_owned();

@@ -1,10 +1,10 @@
 //! Properties that hold for every input.
 
-use lectern::credential::binding::Place;
+use lectern::credential::binding::Binding;
 use lectern::credential::claims::Claims;
 use lectern::credential::keyring::Keyring;
 use lectern::credential::link;
-use lectern::credential::pass::{self, Kind, Minter};
+use lectern::credential::pass::{self, Minter, PassKind};
 use lectern::http::range::ByteRange;
 use lectern::object::key::{Directory, ObjectKey, Scope};
 use lectern::playlist::{Base, Entitlements, Grant, Limits, Rewritten, pictures, rewrite, uris};
@@ -28,7 +28,7 @@ fn grant<'keys>(keys: &'keys Keyring, key: &ObjectKey) -> Grant<'keys> {
         root: Directory::ancestor_of(key, key.as_str().matches('/').count().min(1))
             .expect("a directory"),
         depth: 1,
-        place: Place::default(),
+        place: Binding::default(),
         limits: Limits::None,
     }
 }
@@ -181,18 +181,18 @@ proptest! {
         playlist in any::<bool>(),
     ) {
         let keys = keys();
-        let kind = if playlist { Kind::Playlist { depth } } else { Kind::Object };
+        let kind = if playlist { PassKind::Playlist { depth } } else { PassKind::Object };
         let expires = u64::from(expires);
         let (directory, name) = key.split();
         let mut pass = Vec::new();
-        Minter::new(keys.minting(), expires, Place::default()).mint(kind, directory, name, &mut pass);
+        Minter::new(keys.minting(), expires, Binding::default()).mint(kind, directory, name, &mut pass);
         let pass = String::from_utf8(pass).expect("ASCII");
         prop_assert!(pass.len() <= 40);
-        let verified = pass::verify(&pass, &key, Place::default(), &keys, expires).expect("a pass");
+        let verified = pass::verify(&pass, &key, Binding::default(), &keys, expires).expect("a pass");
         prop_assert_eq!((verified.kind, verified.expires), (kind, expires));
-        prop_assert!(pass::verify(&pass, &key, Place::default(), &keys, expires + 1).is_err());
+        prop_assert!(pass::verify(&pass, &key, Binding::default(), &keys, expires + 1).is_err());
         if other != key {
-            prop_assert!(pass::verify(&pass, &other, Place::default(), &keys, expires).is_err());
+            prop_assert!(pass::verify(&pass, &other, Binding::default(), &keys, expires).is_err());
         }
     }
 
@@ -238,7 +238,7 @@ proptest! {
                 prop_assert!(path.ends_with(".jpg") || path.ends_with(".png"), "{}", uri);
                 let pass = pass.split('#').next().expect("a pass");
                 let kind = pass::decode(pass).map(|pass| pass.kind);
-                prop_assert_eq!(kind, Ok(Kind::Object));
+                prop_assert_eq!(kind, Ok(PassKind::Object));
             }
         }
         if !text.contains("p=") && !text.contains('?') {
@@ -396,7 +396,7 @@ proptest! {
     fn nothing_that_a_stranger_sends_panics(text in "\\PC{0,80}", key in object_key()) {
         let keys = keys();
         prop_assert!(link::verify(&text, &keys, NOW, 0).is_err());
-        prop_assert!(pass::verify(&text, &key, Place::default(), &keys, NOW).is_err());
+        prop_assert!(pass::verify(&text, &key, Binding::default(), &keys, NOW).is_err());
         let _ = ByteRange::parse(&text);
         let _ = Scope::parse(&text);
     }

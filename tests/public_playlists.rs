@@ -9,7 +9,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use lectern::credential::binding::Place as Seen;
+use lectern::credential::binding::Binding as Seen;
 use lectern::credential::keyring::Keyring;
 use lectern::credential::pass;
 use lectern::object::key::{Directory, ObjectKey};

@@ -6,9 +6,9 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 
-use lectern::credential::binding::Place;
+use lectern::credential::binding::Binding;
 use lectern::credential::keyring::Keyring;
-use lectern::credential::pass::{self, Kind};
+use lectern::credential::pass::{self, PassKind};
 use lectern::object::key::{Directory, ObjectKey};
 use lectern::playlist::{Base, Grant, Limits, PlaylistError, rewrite};
 
@@ -26,7 +26,7 @@ fn rewritten(keys: &Keyring, board: &[u8]) -> Result<Vec<u8>, PlaylistError> {
         expires: EXPIRES,
         root: Directory::ancestor_of(&key, 2).expect("a directory"),
         depth: 2,
-        place: Place::default(),
+        place: Binding::default(),
         limits: Limits::Storyboard,
     };
     let base = Base {
@@ -87,9 +87,9 @@ fn a_sprites_pass_opens_the_sprite_and_equal_urls_have_equal_passes() {
     for (path, pass) in &passes {
         for other in passes.keys() {
             let key = ObjectKey::new(format!("courses/a/v/1/{other}")).expect("an object key");
-            let opened = pass::verify(pass, &key, Place::default(), &keys, EXPIRES);
+            let opened = pass::verify(pass, &key, Binding::default(), &keys, EXPIRES);
             assert_eq!(opened.is_ok(), path == other, "{path} {other}");
-            assert!(opened.is_err() || opened.is_ok_and(|pass| pass.kind == Kind::Object));
+            assert!(opened.is_err() || opened.is_ok_and(|pass| pass.kind == PassKind::Object));
         }
     }
 }

@@ -3,9 +3,9 @@
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use lectern::credential::keyring::Keyring;
-use lectern::credential::binding::{Country, Network, Place};
+use lectern::credential::binding::{Country, Network, Binding};
 use lectern::object::key::ObjectKey;
-use lectern::credential::pass::{self, Kind, Minter, Pass, PassError};
+use lectern::credential::pass::{self, PassKind, Minter, Pass, PassError};
 use libfuzzer_sys::fuzz_target;
 
 const KEYS: &str = r#"[{"kid":"new","secret":"bmV3IG5ldyBuZXcgbmV3IG5ldyBuZXcgbmV3IG5ldyE"},
@@ -24,10 +24,10 @@ fuzz_target!(|data: &[u8]| {
     };
     let keys = Keyring::from_json(KEYS).expect("a key ring");
     // libFuzzer sees what is compared, and so learns passes that were minted here: these alone are accepted.
-    if let Ok(pass) = pass::verify_mac(sent, &key, Place::default(), &keys) {
+    if let Ok(pass) = pass::verify_mac(sent, &key, Binding::default(), &keys) {
         let honest = keys
             .iter()
-            .any(|minting| mint(minting, pass.kind, pass.expires, Place::default(), &key) == sent);
+            .any(|minting| mint(minting, pass.kind, pass.expires, Binding::default(), &key) == sent);
         assert!(honest, "forged: {sent}");
     }
 
@@ -39,24 +39,24 @@ fuzz_target!(|data: &[u8]| {
     let expires = u64::from(u32::from_be_bytes([a, b, c, d]));
     let preview = (u32::from_be_bytes([e, f, g, h]), u32::from(depth));
     let kinds = [
-        Kind::Object,
-        Kind::Playlist { depth },
-        Kind::Restricted {
+        PassKind::Object,
+        PassKind::Playlist { depth },
+        PassKind::Restricted {
             depth,
             preview: None,
         },
-        Kind::Restricted {
+        PassKind::Restricted {
             depth,
             preview: Some(preview),
         },
-        Kind::AssetList { depth },
-        Kind::Storyboard { depth },
+        PassKind::AssetList { depth },
+        PassKind::Storyboard { depth },
     ];
-    let place = Place {
+    let place = Binding {
         network: (depth & 1 == 1).then(|| Network::of([a, b, c, d].into())),
         country: (depth & 2 == 2).then(|| Country::parse("DE").expect("a code")),
     };
-    let elsewhere = Place {
+    let elsewhere = Binding {
         network: Some(Network::of([a ^ 1, b, c, d].into())),
         country: Country::parse("BR"),
     };
@@ -65,7 +65,7 @@ fuzz_target!(|data: &[u8]| {
     for kind in kinds {
         for minting in keys.iter() {
             let minted = mint(minting, kind, expires, place, &key);
-            assert!(minted.len() <= if kind == Kind::Object { 40 } else { 43 });
+            assert!(minted.len() <= if kind == PassKind::Object { 40 } else { 43 });
             assert_eq!(
                 minted,
                 mint(minting, kind, expires, place, &key),
@@ -103,9 +103,9 @@ fuzz_target!(|data: &[u8]| {
 
 fn mint(
     minting: &lectern::credential::keyring::Key,
-    kind: Kind,
+    kind: PassKind,
     expires: u64,
-    place: Place,
+    place: Binding,
     key: &ObjectKey,
 ) -> String {
     let (directory, name) = key.split();

@@ -4,9 +4,9 @@
 #![no_main]
 
 use lectern::credential::keyring::Keyring;
-use lectern::credential::binding::Place;
+use lectern::credential::binding::Binding;
 use lectern::object::key::{Directory, ObjectKey};
-use lectern::credential::pass::Kind;
+use lectern::credential::pass::PassKind;
 use lectern::playlist::{Base, Entitlements, Grant, Limits, rewrite, rewrite_asset_list, uris};
 use lectern_fuzz::{KEYS, NOW, ORIGIN, has_a_pass, passes, text, without_passes};
 use libfuzzer_sys::fuzz_target;
@@ -23,7 +23,7 @@ fuzz_target!(|playlist: &[u8]| {
         expires: NOW,
         root: Directory::ancestor_of(&key, 2).expect("a directory"),
         depth: 2,
-        place: Place::default(),
+        place: Binding::default(),
         limits: Limits::None,
     };
     let _ = rewrite_asset_list(playlist, &base, &grant);
@@ -46,10 +46,10 @@ fuzz_target!(|playlist: &[u8]| {
     for pass in passes(&once, uris(&once), &key, &keys, has_a_pass) {
         assert!(matches!(
             pass.kind,
-            Kind::Object
-                | Kind::Playlist { depth: 2 }
-                | Kind::AssetList { depth: 2 }
-                | Kind::Storyboard { depth: 2 }
+            PassKind::Object
+                | PassKind::Playlist { depth: 2 }
+                | PassKind::AssetList { depth: 2 }
+                | PassKind::Storyboard { depth: 2 }
         ));
     }
 
@@ -72,16 +72,16 @@ fuzz_target!(|playlist: &[u8]| {
         let Ok(output) = rewrite(playlist, &base, &grant) else {
             continue;
         };
-        let restricted = Kind::Restricted {
+        let restricted = PassKind::Restricted {
             depth: 2,
             preview: entitlements.preview,
         };
         for pass in passes(&output, uris(&output), &key, &keys, has_a_pass) {
             match limits {
                 Limits::Multivariant(_) => {
-                    assert!([Kind::Object, restricted].contains(&pass.kind), "{pass:?}");
+                    assert!([PassKind::Object, restricted].contains(&pass.kind), "{pass:?}");
                 }
-                _ => assert_eq!(pass.kind, Kind::Object),
+                _ => assert_eq!(pass.kind, PassKind::Object),
             }
         }
     }

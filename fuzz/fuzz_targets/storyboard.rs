@@ -4,9 +4,9 @@
 
 use lectern::object::content_type::is_picture;
 use lectern::credential::keyring::Keyring;
-use lectern::credential::binding::Place;
+use lectern::credential::binding::Binding;
 use lectern::object::key::{Directory, ObjectKey};
-use lectern::credential::pass::Kind;
+use lectern::credential::pass::PassKind;
 use lectern::playlist::{Base, Grant, Limits, pictures, rewrite};
 use lectern_fuzz::{KEYS, NOW, ORIGIN, has_a_pass, passes, text, without_passes};
 use libfuzzer_sys::fuzz_target;
@@ -24,7 +24,7 @@ fuzz_target!(|board: &[u8]| {
         expires: NOW,
         root: Directory::ancestor_of(&key, 2).expect("a directory"),
         depth: 2,
-        place: Place::default(),
+        place: Binding::default(),
         limits: Limits::Storyboard,
     };
     let once = rewrite(board, &base, &grant).expect("it is short").bytes;
@@ -40,7 +40,7 @@ fuzz_target!(|board: &[u8]| {
         assert_eq!(text(&without_passes(&once)), text(board));
     }
     for pass in passes(&once, pictures(&once), &key, &keys, has_a_pass) {
-        assert_eq!(pass.kind, Kind::Object);
+        assert_eq!(pass.kind, PassKind::Object);
     }
     // What is no picture is as it was.
     let url = Url::parse(&format!("{ORIGIN}{}", key.to_url_path())).expect("a URL");

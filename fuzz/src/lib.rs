@@ -1,9 +1,9 @@
 //! What the targets that rewrite have in common.
 
 use lectern::credential::keyring::Keyring;
-use lectern::credential::binding::Place;
+use lectern::credential::binding::Binding;
 use lectern::object::key::ObjectKey;
-use lectern::credential::pass::{self, Kind, Pass};
+use lectern::credential::pass::{self, PassKind, Pass};
 use lectern::playlist::{UriSpan, is_playlist_name};
 use url::Url;
 
@@ -52,12 +52,12 @@ pub fn passes(
             let verified = at
                 .as_ref()
                 .ok()
-                .and_then(|at| pass::verify(text, at, Place::default(), keys, NOW).ok());
+                .and_then(|at| pass::verify(text, at, Binding::default(), keys, NOW).ok());
             let pass = verified
                 .unwrap_or_else(|| panic!("it does not open what it stands on: {resolved}"));
             let name = resolved.path().rsplit('/').next().unwrap_or_default();
             assert!(
-                pass.kind != Kind::Object || !is_playlist_name(name),
+                pass.kind != PassKind::Object || !is_playlist_name(name),
                 "{resolved}"
             );
             found.push(pass);

@@ -47,12 +47,12 @@ impl Cidr {
 /// What a pass is bound to of where its link was opened; also, what a request that shows a pass comes from. An address
 /// counts with its /24 or /64: phones change the rest between cells.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Place {
+pub struct Binding {
     pub network: Option<Network>,
     pub country: Option<Country>,
 }
 
-impl Place {
+impl Binding {
     /// What tells places apart.
     pub(crate) fn bytes(self) -> Vec<u8> {
         let mut bytes = self.network.map(Network::bytes).unwrap_or_default();

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::binding::{Cidr, Country};
 use crate::http::cors::OriginPattern;
-use crate::json::Value;
+use crate::json::JsonValue;
 use crate::object::key::{Directory, Scope};
 
 /// The largest integer that every JSON implementation carries exactly (RFC 8259 §6).
@@ -15,7 +15,7 @@ const MAX_LIST_ENTRIES: usize = 32;
 /// What a link may be used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Use {
+pub enum Purpose {
     /// `GET` and `HEAD`.
     #[default]
     Play,
@@ -41,7 +41,7 @@ pub struct Claims {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub iat: Option<u64>,
     #[serde(rename = "use", skip_serializing_if = "is_play")]
-    pub use_: Use,
+    pub use_: Purpose,
     /// The viewer, opaque to us.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sub: Option<String>,
@@ -77,7 +77,7 @@ pub struct Claims {
     pub max_bytes: Option<u64>,
 }
 
-impl Use {
+impl Purpose {
     const ALL: [(&str, Self); 4] = [
         ("play", Self::Play),
         ("upload", Self::Upload),
@@ -95,7 +95,7 @@ impl Claims {
             exp,
             nbf: None,
             iat: None,
-            use_: Use::Play,
+            use_: Purpose::Play,
             sub: None,
             jti: None,
             watch: None,
@@ -116,7 +116,7 @@ impl Claims {
     /// # Errors
     /// The rule that does not hold, in words.
     pub fn from_json(json: &[u8]) -> Result<Self, &'static str> {
-        let members = Value::parse(json).ok_or("the claims are no JSON")?;
+        let members = JsonValue::parse(json).ok_or("the claims are no JSON")?;
         let members = members.as_object().ok_or("the claims are no JSON object")?;
         let mut path = None;
         let mut exp = None;
@@ -132,7 +132,7 @@ impl Claims {
                 "nbf" => set(&mut claims.nbf, value.as_integer()),
                 "iat" => set(&mut claims.iat, value.as_integer()),
                 "use" => {
-                    let known = Use::ALL
+                    let known = Purpose::ALL
                         .iter()
                         .find(|(name, _)| Some(*name) == value.as_str());
                     known.map(|(_, use_)| claims.use_ = *use_).is_some()
@@ -234,20 +234,20 @@ fn set<T>(claim: &mut Option<T>, value: Option<T>) -> bool {
     claim.is_some()
 }
 
-fn small(value: &Value<'_>) -> Option<u32> {
+fn small(value: &JsonValue<'_>) -> Option<u32> {
     value
         .as_integer()
         .and_then(|number| u32::try_from(number).ok())
 }
 
-fn pair(value: &Value<'_>) -> Option<(u32, u32)> {
+fn pair(value: &JsonValue<'_>) -> Option<(u32, u32)> {
     match value.as_array()? {
         [from, to] => Some((small(from)?, small(to)?)),
         _ => None,
     }
 }
 
-fn list<T>(value: &Value<'_>, parse: impl Fn(&str) -> Option<T>) -> Option<Vec<T>> {
+fn list<T>(value: &JsonValue<'_>, parse: impl Fn(&str) -> Option<T>) -> Option<Vec<T>> {
     value.as_strings()?.into_iter().map(parse).collect()
 }
 
@@ -278,8 +278,8 @@ fn is_language(tag: &str) -> bool {
     })
 }
 
-fn is_play(use_: &Use) -> bool {
-    *use_ == Use::Play
+fn is_play(use_: &Purpose) -> bool {
+    *use_ == Purpose::Play
 }
 
 #[cfg(test)]

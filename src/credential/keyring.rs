@@ -10,7 +10,7 @@ use hkdf::Hkdf;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::{Digest as _, Sha256};
 
-use crate::json::{Value, quoted};
+use crate::json::{JsonValue, quoted};
 
 pub(crate) type HmacSha256 = Hmac<Sha256>;
 
@@ -136,14 +136,14 @@ pub enum KeyringError {
 
 /// The entries of `LECTERN_KEYS`: ids, and secrets in base64url.
 fn entries(json: &str) -> Result<Vec<(String, String)>, KeyringError> {
-    let entry = |entry: &Value<'_>| {
+    let entry = |entry: &JsonValue<'_>| {
         let text = |name| entry.member(name)?.as_str().map(str::to_owned);
         // A member of another name is a misspelt one.
         let members = entry.as_object()?.len();
         Some((text("kid")?, text("secret")?)).filter(|_| members == 2)
     };
-    let list = Value::parse(json.as_bytes());
-    let entries = list.as_ref().and_then(Value::as_array);
+    let list = JsonValue::parse(json.as_bytes());
+    let entries = list.as_ref().and_then(JsonValue::as_array);
     entries
         .and_then(|entries| entries.iter().map(entry).collect())
         .ok_or(KeyringError::NotAList)

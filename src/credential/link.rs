@@ -6,9 +6,9 @@
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use hmac::Mac as _;
 
-pub use super::claims::{CLAIMS, Claims, Use};
+pub use super::claims::{CLAIMS, Claims, Purpose};
 use super::keyring::{Key, Keyring};
-use crate::json::{self, Value};
+use crate::json::{self, JsonValue};
 
 /// A link longer than this is refused unread.
 pub const MAX_LINK_BYTES: usize = 4096;
@@ -87,7 +87,7 @@ pub fn verify(
 /// # Errors
 /// When form or claims are not right.
 pub fn decode(token: &str) -> Result<(String, Claims), LinkError> {
-    let Parts { kid, payload, .. } = Parts::of(token)?;
+    let LinkParts { kid, payload, .. } = LinkParts::of(token)?;
     Ok((kid, parse_claims(&payload)?))
 }
 
@@ -96,12 +96,12 @@ pub fn decode(token: &str) -> Result<(String, Claims), LinkError> {
 /// # Errors
 /// When form, algorithm, key, signature or claims are not right.
 pub fn verify_signature(token: &str, keys: &Keyring) -> Result<Claims, LinkError> {
-    let Parts {
+    let LinkParts {
         signed,
         kid,
         payload,
         signature,
-    } = Parts::of(token)?;
+    } = LinkParts::of(token)?;
     // An unknown `kid` takes as long as a wrong signature: the MAC is computed with the minting key and thrown away.
     let key = keys.by_kid(&kid);
     let mac = key.unwrap_or(keys.minting()).link_mac();
@@ -117,14 +117,14 @@ pub fn verify_signature(token: &str, keys: &Keyring) -> Result<Claims, LinkError
 }
 
 /// A token taken apart, with its header checked.
-struct Parts<'token> {
+struct LinkParts<'token> {
     signed: &'token str,
     kid: String,
     payload: Vec<u8>,
     signature: Vec<u8>,
 }
 
-impl<'token> Parts<'token> {
+impl<'token> LinkParts<'token> {
     fn of(token: &'token str) -> Result<Self, LinkError> {
         if token.len() > MAX_LINK_BYTES {
             return Err(LinkError::TooLong);
@@ -144,7 +144,7 @@ impl<'token> Parts<'token> {
 
 /// Reads a header that says what it must, and nothing that this edge would have to understand; returns its `kid`.
 fn parse_header(header: &[u8]) -> Result<String, LinkError> {
-    let header = Value::parse(header).ok_or(LinkError::BadHeader)?;
+    let header = JsonValue::parse(header).ok_or(LinkError::BadHeader)?;
     let text = |name| match header.member(name) {
         None => Ok(None),
         Some(value) => value.as_str().map(Some).ok_or(LinkError::BadHeader),
@@ -204,7 +204,7 @@ mod tests {
         let full = Claims {
             nbf: Some(NOW),
             iat: Some(NOW),
-            use_: Use::Upload,
+            use_: Purpose::Upload,
             sub: Some("s42".into()),
             jti: Some("l1".into()),
             watch: Some(60),

@@ -10,7 +10,7 @@ use crate::config::Config;
 use crate::http::problem::{Problem, Refusal};
 use crate::object::key::ObjectKey;
 use crate::request::{Request, parameter};
-use claims::{Claims, Use};
+use claims::{Claims, Purpose};
 use link::LinkError;
 use pass::{Pass, PassError};
 
@@ -77,7 +77,7 @@ pub(crate) fn open_pass(
 pub(crate) fn open_link(
     link: &str,
     key: &ObjectKey,
-    uses: &[Use],
+    uses: &[Purpose],
     request: &Request<'_>,
     config: &Config,
     now: u64,

@@ -28,7 +28,7 @@ use lectern_hot::{
     LANES, MAC_CHARACTERS, MAX_MESSAGE_BYTES, MacKey, Message, append_room, base64url,
 };
 
-use super::binding::Place;
+use super::binding::Binding;
 use super::keyring::{HmacSha256, Key, Keyring, keyed};
 use crate::object::key::{Directory, ObjectKey};
 
@@ -49,7 +49,7 @@ const MAX_BYTES: usize = HEAD_BYTES + MAX_FIELD_BYTES + MAC_BYTES;
 
 /// What a pass opens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum PassKind {
     /// An object as it is stored.
     Object,
     /// A playlist, which is rewritten. What it lists must lie below its first `depth` directories.
@@ -92,7 +92,7 @@ impl Fields {
     }
 }
 
-impl Kind {
+impl PassKind {
     fn tag(self) -> u8 {
         match self {
             Self::Object => 0,
@@ -145,7 +145,7 @@ impl Kind {
 /// A verified pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pass {
-    pub kind: Kind,
+    pub kind: PassKind,
     /// The last second at which it opens its object.
     pub expires: u64,
     /// Whether it opens only in the network, and only in the country, in which its link was opened.
@@ -179,14 +179,14 @@ pub fn expiry(now: u64, seconds: u64) -> u64 {
 pub struct Minter<'key> {
     key: &'key Key,
     expires: u32,
-    place: Place,
+    place: Binding,
     derived: Option<Derived>,
     waiting: Waiting,
 }
 
 /// What holds for all passes of a kind in a directory.
 struct Derived {
-    kind: Kind,
+    kind: PassKind,
     directory: String,
     mac: HmacSha256,
     /// The same key, for four short messages at once.
@@ -218,7 +218,7 @@ impl std::fmt::Debug for Derived {
 impl<'key> Minter<'key> {
     /// Passes under `key` that expire after the second `expires` and are bound to what `place` names.
     #[must_use]
-    pub fn new(key: &'key Key, expires: u64, place: Place) -> Self {
+    pub fn new(key: &'key Key, expires: u64, place: Binding) -> Self {
         Self {
             key,
             expires: u32::try_from(expires).unwrap_or(u32::MAX),
@@ -233,7 +233,7 @@ impl<'key> Minter<'key> {
     }
 
     /// Appends the pass for the object `name` in `directory` (with its slash, or empty at the top).
-    pub fn mint(&mut self, kind: Kind, directory: &str, name: &str, out: &mut Vec<u8>) {
+    pub fn mint(&mut self, kind: PassKind, directory: &str, name: &str, out: &mut Vec<u8>) {
         self.turn_to(kind, directory, out);
         if let Some(derived) = &self.derived {
             derived.mint(name, out);
@@ -241,7 +241,7 @@ impl<'key> Minter<'key> {
     }
 
     /// What the next passes open, and in which directory. Fills what was reserved before.
-    pub fn turn_to(&mut self, kind: Kind, directory: &str, out: &mut [u8]) {
+    pub fn turn_to(&mut self, kind: PassKind, directory: &str, out: &mut [u8]) {
         let is_turned = |derived: &Derived| derived.kind == kind && derived.directory == directory;
         if !self.derived.as_ref().is_some_and(is_turned) {
             self.fill(out);
@@ -262,7 +262,7 @@ impl<'key> Minter<'key> {
         let Some(derived) = &self.derived else {
             return;
         };
-        if derived.kind != Kind::Object || name.len() > MAX_MESSAGE_BYTES {
+        if derived.kind != PassKind::Object || name.len() > MAX_MESSAGE_BYTES {
             return derived.mint(name, out);
         }
         let waiting = &mut self.waiting;
@@ -292,7 +292,7 @@ impl<'key> Minter<'key> {
 }
 
 impl Derived {
-    fn new(key: &Key, kind: Kind, expires: u32, place: Place, directory: &str) -> Self {
+    fn new(key: &Key, kind: PassKind, expires: u32, place: Binding, directory: &str) -> Self {
         let mut fields = [0; HEAD_BYTES + MAX_FIELD_BYTES];
         fields[0] = tag(kind, place);
         fields[1] = key.hint();
@@ -340,7 +340,7 @@ fn append_base64url(bytes: &[u8], out: &mut Vec<u8>) {
 pub fn verify(
     text: &str,
     key: &ObjectKey,
-    place: Place,
+    place: Binding,
     keys: &Keyring,
     now: u64,
 ) -> Result<Pass, PassError> {
@@ -358,12 +358,12 @@ pub fn verify(
 pub fn verify_mac(
     text: &str,
     key: &ObjectKey,
-    place: Place,
+    place: Binding,
     keys: &Keyring,
 ) -> Result<Pass, PassError> {
     let (pass, hint, mac) = decode_parts(text)?;
     let (network_bound, country_bound) = pass.bound;
-    let place = Place {
+    let place = Binding {
         network: place.network.filter(|_| network_bound),
         country: place.country.filter(|_| country_bound),
     };
@@ -372,7 +372,7 @@ pub fn verify_mac(
     }
     let root;
     let (directory, name) = match pass.kind {
-        Kind::Directory { depth } => {
+        PassKind::Directory { depth } => {
             root = Directory::ancestor_of(key, depth.into()).ok_or(PassError::BadMac)?;
             (root.as_str(), "")
         }
@@ -410,7 +410,7 @@ fn decode_parts(text: &str) -> Result<(Pass, u8, [u8; MAC_BYTES]), PassError> {
     let ([tag, hint, a, b, c, d], fields) = rest
         .split_first_chunk::<HEAD_BYTES>()
         .ok_or(PassError::Malformed)?;
-    let kind = Kind::parse(*tag, fields).filter(|_| tag & 0xF0 == VERSION);
+    let kind = PassKind::parse(*tag, fields).filter(|_| tag & 0xF0 == VERSION);
     let pass = Pass {
         kind: kind.ok_or(PassError::Malformed)?,
         expires: u32::from_be_bytes([*a, *b, *c, *d]).into(),
@@ -419,7 +419,7 @@ fn decode_parts(text: &str) -> Result<(Pass, u8, [u8; MAC_BYTES]), PassError> {
     Ok((pass, *hint, *mac))
 }
 
-fn tag(kind: Kind, place: Place) -> u8 {
+fn tag(kind: PassKind, place: Binding) -> u8 {
     let network = if place.network.is_some() {
         NETWORK_BOUND
     } else {
@@ -433,7 +433,7 @@ fn tag(kind: Kind, place: Place) -> u8 {
     VERSION + network + country + kind.tag()
 }
 
-fn derive(key: &Key, kind: Kind, expires: u32, place: Place, directory: &str) -> [u8; 32] {
+fn derive(key: &Key, kind: PassKind, expires: u32, place: Binding, directory: &str) -> [u8; 32] {
     let mut mac = key
         .pass_mac()
         .chain_update([tag(kind, place)])
@@ -465,29 +465,29 @@ mod tests {
     const NOW: u64 = 1_800_000_000;
 
     /// Every kind that opens one object.
-    const KINDS: [Kind; 6] = [
-        Kind::Object,
-        Kind::Playlist { depth: 1 },
-        Kind::Restricted {
+    const KINDS: [PassKind; 6] = [
+        PassKind::Object,
+        PassKind::Playlist { depth: 1 },
+        PassKind::Restricted {
             depth: 1,
             preview: None,
         },
-        Kind::Restricted {
+        PassKind::Restricted {
             depth: 1,
             preview: Some((0, 60)),
         },
-        Kind::AssetList { depth: 1 },
-        Kind::Storyboard { depth: 1 },
+        PassKind::AssetList { depth: 1 },
+        PassKind::Storyboard { depth: 1 },
     ];
 
     fn object(key: &str) -> ObjectKey {
         ObjectKey::new(key).expect("an object key")
     }
 
-    fn mint(key: &Key, kind: Kind, expires: u64, object: &ObjectKey) -> String {
+    fn mint(key: &Key, kind: PassKind, expires: u64, object: &ObjectKey) -> String {
         let mut out = Vec::new();
         let (directory, name) = object.split();
-        Minter::new(key, expires, Place::default()).mint(kind, directory, name, &mut out);
+        Minter::new(key, expires, Binding::default()).mint(kind, directory, name, &mut out);
         String::from_utf8(out).expect("ASCII")
     }
 
@@ -499,7 +499,7 @@ mod tests {
             for kind in KINDS {
                 let pass = mint(key, kind, NOW, &segment);
                 assert!(pass.len() <= 43, "{pass}");
-                assert!(kind != Kind::Object || pass.len() == 30, "{pass}");
+                assert!(kind != PassKind::Object || pass.len() == 30, "{pass}");
                 assert!(
                     pass.bytes()
                         .all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte)),
@@ -511,7 +511,7 @@ mod tests {
                     bound: (false, false),
                 };
                 assert_eq!(
-                    verify(&pass, &segment, Place::default(), &ring, NOW),
+                    verify(&pass, &segment, Binding::default(), &ring, NOW),
                     Ok(expected)
                 );
                 for other in [
@@ -523,7 +523,7 @@ mod tests {
                     "seg00000.m4s",
                 ] {
                     assert_eq!(
-                        verify(&pass, &object(other), Place::default(), &ring, NOW),
+                        verify(&pass, &object(other), Binding::default(), &ring, NOW),
                         Err(PassError::BadMac),
                         "{other}"
                     );
@@ -535,7 +535,7 @@ mod tests {
     #[test]
     fn a_reserved_pass_is_the_one_that_is_minted() {
         let ring = ring(&["k"]);
-        let minter = || Minter::new(ring.minting(), NOW, Place::default());
+        let minter = || Minter::new(ring.minting(), NOW, Binding::default());
         let (mut reserving, mut minting) = (minter(), minter());
         let (mut reserved, mut minted) = (Vec::new(), Vec::new());
         // Names that fit a block and names that do not, groups that are full and groups that are cut short.
@@ -556,10 +556,10 @@ mod tests {
     fn a_pass_ends_with_its_last_second() {
         let ring = ring(&["k"]);
         let segment = object("a/b");
-        let pass = mint(ring.minting(), Kind::Object, NOW, &segment);
-        assert!(verify(&pass, &segment, Place::default(), &ring, NOW).is_ok());
+        let pass = mint(ring.minting(), PassKind::Object, NOW, &segment);
+        assert!(verify(&pass, &segment, Binding::default(), &ring, NOW).is_ok());
         assert_eq!(
-            verify(&pass, &segment, Place::default(), &ring, NOW + 1),
+            verify(&pass, &segment, Binding::default(), &ring, NOW + 1),
             Err(PassError::Expired(NOW))
         );
     }
@@ -576,31 +576,49 @@ mod tests {
                 forged[bit / 8] ^= 1 << (bit % 8);
                 let forged = URL_SAFE_NO_PAD.encode(forged);
                 assert!(
-                    verify(&forged, &segment, Place::default(), &ring, NOW).is_err(),
+                    verify(&forged, &segment, Binding::default(), &ring, NOW).is_err(),
                     "bit {bit}"
                 );
             }
             for text in [&pass[1..], &pass[..pass.len() - 1], "", "=", "é"] {
                 assert!(
-                    verify(text, &segment, Place::default(), &ring, NOW).is_err(),
+                    verify(text, &segment, Binding::default(), &ring, NOW).is_err(),
                     "{text}"
                 );
             }
-            assert!(verify(&format!("{pass}A"), &segment, Place::default(), &ring, NOW).is_err());
-            assert!(verify(&format!("{pass}="), &segment, Place::default(), &ring, NOW).is_err());
+            assert!(
+                verify(
+                    &format!("{pass}A"),
+                    &segment,
+                    Binding::default(),
+                    &ring,
+                    NOW
+                )
+                .is_err()
+            );
+            assert!(
+                verify(
+                    &format!("{pass}="),
+                    &segment,
+                    Binding::default(),
+                    &ring,
+                    NOW
+                )
+                .is_err()
+            );
         }
     }
 
     #[test]
     fn a_key_that_left_the_ring_opens_nothing() {
         let segment = object("a/b");
-        let pass = mint(ring(&["old"]).minting(), Kind::Object, NOW, &segment);
-        assert!(verify(&pass, &segment, Place::default(), &ring(&["new"]), NOW).is_err());
+        let pass = mint(ring(&["old"]).minting(), PassKind::Object, NOW, &segment);
+        assert!(verify(&pass, &segment, Binding::default(), &ring(&["new"]), NOW).is_err());
         assert!(
             verify(
                 &pass,
                 &segment,
-                Place::default(),
+                Binding::default(),
                 &ring(&["new", "old"]),
                 NOW
             )
@@ -622,8 +640,8 @@ mod tests {
     fn a_directorys_pass_opens_what_lies_below_it() {
         let ring = ring(&["k"]);
         let mut minted = Vec::new();
-        let kind = Kind::Directory { depth: 2 };
-        Minter::new(ring.minting(), NOW, Place::default()).mint(kind, "c/v/", "", &mut minted);
+        let kind = PassKind::Directory { depth: 2 };
+        Minter::new(ring.minting(), NOW, Binding::default()).mint(kind, "c/v/", "", &mut minted);
         let pass = String::from_utf8(minted).expect("ASCII");
         for (key, opens) in [
             ("c/v/a", true),
@@ -633,7 +651,7 @@ mod tests {
             ("c/a", false),
             ("d/c/v/a", false),
         ] {
-            let verified = verify(&pass, &object(key), Place::default(), &ring, NOW);
+            let verified = verify(&pass, &object(key), Binding::default(), &ring, NOW);
             assert_eq!(verified.is_ok(), opens, "{key}");
         }
     }
@@ -642,7 +660,7 @@ mod tests {
     fn a_bound_pass_opens_only_where_its_link_was_opened() {
         let ring = ring(&["k"]);
         let segment = object("a/b");
-        let place = |address: &str, country: &str| Place {
+        let place = |address: &str, country: &str| Binding {
             network: address
                 .parse()
                 .ok()
@@ -656,15 +674,15 @@ mod tests {
             (home, place("192.0.3.1", "DE"), false),
             (home, place("192.0.2.1", "FR"), false),
             (home, place("", "DE"), false),
-            (home, Place::default(), false),
+            (home, Binding::default(), false),
             (place("", "DE"), home, true),
             (place("", "DE"), place("", "FR"), false),
             (place("2001:db8::1", ""), place("2001:db8::2", "FR"), true),
             (place("2001:db8::1", ""), place("2001:db8:1::1", ""), false),
-            (Place::default(), home, true),
+            (Binding::default(), home, true),
         ] {
             let mut minted = Vec::new();
-            Minter::new(ring.minting(), NOW, bound).mint(Kind::Object, "a/", "b", &mut minted);
+            Minter::new(ring.minting(), NOW, bound).mint(PassKind::Object, "a/", "b", &mut minted);
             let pass = String::from_utf8(minted).expect("ASCII");
             assert_eq!(pass.len(), 30);
             let verified = verify(&pass, &segment, seen, &ring, NOW);
@@ -687,7 +705,7 @@ mod tests {
     #[test]
     fn passes_stay_what_they_are() {
         let ring = ring(&["k"]);
-        let place = |address: &str, country: &str| Place {
+        let place = |address: &str, country: &str| Binding {
             network: address
                 .parse()
                 .ok()
@@ -696,23 +714,23 @@ mod tests {
         };
         for (place, kind, expected) in [
             (
-                Place::default(),
-                Kind::Object,
+                Binding::default(),
+                PassKind::Object,
                 "EIJrSdIA9uNOqBbM_HkLwLJtfH998w",
             ),
             (
                 place("192.0.2.1", ""),
-                Kind::Object,
+                PassKind::Object,
                 "GIJrSdIAXmbjxghULegZdpPpxsZJNQ",
             ),
             (
                 place("2001:db8::1", ""),
-                Kind::Object,
+                PassKind::Object,
                 "GIJrSdIAigHi5a3eIP0b1et1uruaCQ",
             ),
             (
                 place("", "DE"),
-                Kind::Object,
+                PassKind::Object,
                 "FIJrSdIACKs_e6nki2q0_sBToTG74g",
             ),
             (
@@ -726,22 +744,22 @@ mod tests {
                 "H4JrSdIAAQEAAAAAAAAAPEyU2iukkw7uII6USPHnd4E",
             ),
             (
-                Place::default(),
+                Binding::default(),
                 KINDS[2],
                 "E4JrSdIAAAEdpxFsll9WVVyqqnZtW22u",
             ),
             (
-                Place::default(),
+                Binding::default(),
                 KINDS[4],
                 "E4JrSdIAAgEiphp7o6sQvC01mYbv7S1u",
             ),
             (
-                Place::default(),
-                Kind::Directory { depth: 1 },
+                Binding::default(),
+                PassKind::Directory { depth: 1 },
                 "EoJrSdIAAf_z-SNoKYkHZOuY1r80lo4",
             ),
             (
-                Place::default(),
+                Binding::default(),
                 KINDS[5],
                 "E4JrSdIAAwHNSKDO_6lfPhwZzFWJPzcC",
             ),
@@ -759,8 +777,8 @@ mod tests {
     #[test]
     fn nothing_that_mints_prints_its_key() {
         let ring = ring(&["k"]);
-        let mut minter = Minter::new(ring.minting(), NOW, Place::default());
-        minter.turn_to(Kind::Object, "a/", &mut []);
+        let mut minter = Minter::new(ring.minting(), NOW, Binding::default());
+        minter.turn_to(PassKind::Object, "a/", &mut []);
         let printed = format!("{:?}", minter.derived);
         assert_eq!(
             printed,

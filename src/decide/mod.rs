@@ -2,8 +2,8 @@
 //! enum. No storage is touched before a credential was verified here.
 
 use crate::config::Config;
-use crate::credential::claims::{Claims, Use};
-use crate::credential::pass::{self, Kind, Minter, Pass};
+use crate::credential::claims::{Claims, Purpose};
+use crate::credential::pass::{self, Minter, Pass, PassKind};
 use crate::credential::{Credential, open_link, open_pass};
 use crate::http::encoding::accepts_gzip;
 use crate::http::precondition::Conditions;
@@ -75,7 +75,7 @@ fn read<'config>(
     let (treatment, expires, grant) = match Credential::of(request, in_path)? {
         Credential::PathPass(text) => {
             let pass = open_pass(text, &key, request, config, now)?;
-            let Kind::Directory { depth } = pass.kind else {
+            let PassKind::Directory { depth } = pass.kind else {
                 return Err(Refusal::new(
                     Problem::Forbidden,
                     "an object's pass in the path",
@@ -97,14 +97,14 @@ fn read<'config>(
         Credential::Pass(text) => {
             let pass = open_pass(text, &key, request, config, now)?;
             let (treatment, depth, limits) = match pass.kind {
-                Kind::Object => (Treatment::AsStored, 0, Limits::None),
-                Kind::Playlist { depth } => (Treatment::Playlist, depth, Limits::None),
-                Kind::AssetList { depth } => (Treatment::AssetList, depth, Limits::None),
-                Kind::Storyboard { depth } => (Treatment::Playlist, depth, Limits::Storyboard),
-                Kind::Restricted { depth, preview } => {
+                PassKind::Object => (Treatment::AsStored, 0, Limits::None),
+                PassKind::Playlist { depth } => (Treatment::Playlist, depth, Limits::None),
+                PassKind::AssetList { depth } => (Treatment::AssetList, depth, Limits::None),
+                PassKind::Storyboard { depth } => (Treatment::Playlist, depth, Limits::Storyboard),
+                PassKind::Restricted { depth, preview } => {
                     (Treatment::Playlist, depth, Limits::Media { preview })
                 }
-                Kind::Directory { .. } => {
+                PassKind::Directory { .. } => {
                     return Err(Refusal::new(
                         Problem::Forbidden,
                         "a directory's pass in the query",
@@ -115,7 +115,7 @@ fn read<'config>(
             (treatment, pass.expires, grant)
         }
         Credential::Link(link) => {
-            let uses = [Use::Play, Use::Download, Use::Admin];
+            let uses = [Purpose::Play, Purpose::Download, Purpose::Admin];
             let claims = open_link(&link, &key, &uses, request, config, now)?;
             let mut grant = grant_by_link(config, &claims, &key, request, now)?;
             let shape = shape(request, &key, &claims, &grant)?;
@@ -123,7 +123,7 @@ fn read<'config>(
                 return location(&key, &grant).map(Decision::Redirect);
             }
             is_direct = shape == Shape::Stored;
-            attachment = claims.use_ == Use::Download && key.has_extension("mp4");
+            attachment = claims.use_ == Purpose::Download && key.has_extension("mp4");
             by_pass = false;
             sub = claims.sub;
             // A restricted link opens Multivariant Playlists alone, whatever they are called.
@@ -192,7 +192,7 @@ fn shape(
             Problem::Forbidden,
             "`as=directory` with a link that opens one object, or is restricted",
         )),
-        Some("stored") if unrestricted && claims.use_ == Use::Admin => Ok(Shape::Stored),
+        Some("stored") if unrestricted && claims.use_ == Purpose::Admin => Ok(Shape::Stored),
         Some("stored") => Err(Refusal::new(
             Problem::Forbidden,
             "`as=stored` with a link that is not for `admin`, or is restricted",
@@ -216,7 +216,7 @@ fn list(
     let Credential::Link(link) = Credential::of(request, in_path)? else {
         return Err(Refusal::new(Problem::Forbidden, "a pass lists nothing"));
     };
-    let claims = open_link(&link, &list.any, &[Use::Admin], request, config, now)?;
+    let claims = open_link(&link, &list.any, &[Purpose::Admin], request, config, now)?;
     let unrestricted =
         grant_by_link(config, &claims, &list.any, request, now)?.limits == Limits::None;
     if !unrestricted || !matches!(claims.path, Scope::Directory(_)) {
@@ -303,7 +303,7 @@ fn location(key: &ObjectKey, grant: &Grant<'_>) -> Result<String, Refusal> {
     let depth = depth(&directory)?;
     let mut location = b"/~".to_vec();
     Minter::new(grant.key, grant.expires, grant.place).mint(
-        Kind::Directory { depth },
+        PassKind::Directory { depth },
         directory.as_str(),
         "",
         &mut location,
@@ -325,7 +325,7 @@ fn write(request: &Request<'_>, config: &Config, now: u64) -> Result<Write, Refu
     let key = object_key(path)?;
     match Credential::of(request, in_path)? {
         Credential::Link(link) => {
-            let uses = [Use::Upload, Use::Admin];
+            let uses = [Purpose::Upload, Purpose::Admin];
             open_link(&link, &key, &uses, request, config, now)?;
         }
         Credential::Pass(_) | Credential::PathPass(_) => {

@@ -1,7 +1,7 @@
 //! The decisions as tables.
 
 use super::*;
-use crate::credential::binding::Place;
+use crate::credential::binding::Binding;
 use crate::credential::link;
 use crate::playlist::PlaylistError;
 use crate::request::split_url;
@@ -17,7 +17,7 @@ fn config() -> Config {
     .expect("a config")
 }
 
-fn link(config: &Config, path: &str, use_: Use) -> String {
+fn link(config: &Config, path: &str, use_: Purpose) -> String {
     let claims = Claims {
         use_,
         ..Claims::new(Scope::parse(path).expect("a scope"), NOW + 60)
@@ -58,26 +58,38 @@ fn a_link_opens_what_it_says_for_what_it_says() {
     let config = config();
     let length = ("content-length", "1");
     for (path, use_, method, url, expected) in [
-        ("/a/", Use::Play, "GET", "/a/b", "read"),
-        ("/a/", Use::Play, "HEAD", "/a/b/c", "read"),
-        ("/a/", Use::Download, "GET", "/a/b", "read"),
-        ("/a/", Use::Admin, "GET", "/a/b", "read"),
-        ("/a/", Use::Upload, "GET", "/a/b", "forbidden"),
-        ("/a/b", Use::Play, "GET", "/a/b", "read"),
-        ("/a/b", Use::Play, "GET", "/a/c", "forbidden"),
-        ("/a/", Use::Play, "GET", "/ab/c", "forbidden"),
-        ("/a/", Use::Play, "PUT", "/a/b", "forbidden"),
-        ("/a/", Use::Download, "DELETE", "/a/b", "forbidden"),
-        ("/a/", Use::Upload, "PUT", "/a/b", "write"),
-        ("/a/", Use::Upload, "DELETE", "/a/b", "write"),
-        ("/a/", Use::Admin, "PUT", "/a/b", "write"),
-        ("/a/", Use::Upload, "PUT", "/b/b", "forbidden"),
-        ("/a/", Use::Upload, "PATCH", "/a/b", "method_not_allowed"),
-        ("/a/", Use::Play, "GET", "/a/%2e%2e/b", "bad_path"),
-        ("/a/", Use::Play, "GET", "/_lectern/x", "not_found"),
-        ("/a/", Use::Play, "GET", "/_lectern/health", "health"),
-        ("/a/", Use::Upload, "PUT", "/_lectern/health", "not_found"),
-        ("/a/", Use::Play, "OPTIONS", "/%zz", "options"),
+        ("/a/", Purpose::Play, "GET", "/a/b", "read"),
+        ("/a/", Purpose::Play, "HEAD", "/a/b/c", "read"),
+        ("/a/", Purpose::Download, "GET", "/a/b", "read"),
+        ("/a/", Purpose::Admin, "GET", "/a/b", "read"),
+        ("/a/", Purpose::Upload, "GET", "/a/b", "forbidden"),
+        ("/a/b", Purpose::Play, "GET", "/a/b", "read"),
+        ("/a/b", Purpose::Play, "GET", "/a/c", "forbidden"),
+        ("/a/", Purpose::Play, "GET", "/ab/c", "forbidden"),
+        ("/a/", Purpose::Play, "PUT", "/a/b", "forbidden"),
+        ("/a/", Purpose::Download, "DELETE", "/a/b", "forbidden"),
+        ("/a/", Purpose::Upload, "PUT", "/a/b", "write"),
+        ("/a/", Purpose::Upload, "DELETE", "/a/b", "write"),
+        ("/a/", Purpose::Admin, "PUT", "/a/b", "write"),
+        ("/a/", Purpose::Upload, "PUT", "/b/b", "forbidden"),
+        (
+            "/a/",
+            Purpose::Upload,
+            "PATCH",
+            "/a/b",
+            "method_not_allowed",
+        ),
+        ("/a/", Purpose::Play, "GET", "/a/%2e%2e/b", "bad_path"),
+        ("/a/", Purpose::Play, "GET", "/_lectern/x", "not_found"),
+        ("/a/", Purpose::Play, "GET", "/_lectern/health", "health"),
+        (
+            "/a/",
+            Purpose::Upload,
+            "PUT",
+            "/_lectern/health",
+            "not_found",
+        ),
+        ("/a/", Purpose::Play, "OPTIONS", "/%zz", "options"),
     ] {
         let token = link(&config, path, use_);
         let bearer = format!("bearer {token}");
@@ -101,7 +113,7 @@ fn a_link_opens_what_it_says_for_what_it_says() {
 #[test]
 fn a_credential_is_given_once() {
     let config = config();
-    let token = link(&config, "/a", Use::Play);
+    let token = link(&config, "/a", Purpose::Play);
     for (query, expected) in [
         ("", "missing_token"),
         ("?x=token", "missing_token"),
@@ -209,7 +221,7 @@ fn a_storyboard_hands_on_pictures_and_a_restricted_link_does_not_open_it() {
     let pass = |kind| {
         let mut minted = Vec::new();
         let (directory, name) = key.split();
-        let mut minter = Minter::new(config.keys.minting(), NOW, Place::default());
+        let mut minter = Minter::new(config.keys.minting(), NOW, Binding::default());
         minter.mint(kind, directory, name, &mut minted);
         String::from_utf8(minted).expect("ASCII")
     };
@@ -219,7 +231,7 @@ fn a_storyboard_hands_on_pictures_and_a_restricted_link_does_not_open_it() {
     };
     for (query, treatment, limits, root) in [
         (
-            format!("token={}", link(&config, "/c/", Use::Play)),
+            format!("token={}", link(&config, "/c/", Purpose::Play)),
             Treatment::Playlist,
             Limits::Storyboard,
             "c/v/1/",
@@ -227,21 +239,21 @@ fn a_storyboard_hands_on_pictures_and_a_restricted_link_does_not_open_it() {
         (
             format!(
                 "token={}",
-                link(&config, "/c/v/1/storyboard.vtt", Use::Play)
+                link(&config, "/c/v/1/storyboard.vtt", Purpose::Play)
             ),
             Treatment::Playlist,
             Limits::Storyboard,
             "c/v/1/",
         ),
         (
-            format!("p={}", pass(Kind::Storyboard { depth: 2 })),
+            format!("p={}", pass(PassKind::Storyboard { depth: 2 })),
             Treatment::Playlist,
             Limits::Storyboard,
             "c/v/",
         ),
         // As it is stored: its pictures do not open.
         (
-            format!("p={}", pass(Kind::Object)),
+            format!("p={}", pass(PassKind::Object)),
             Treatment::AsStored,
             Limits::None,
             "",
@@ -279,7 +291,7 @@ fn a_storyboard_hands_on_pictures_and_a_restricted_link_does_not_open_it() {
     }
     let by_path = format!(
         "https://a.example/c/v/1/storyboard.vtt?as=directory&token={}",
-        link(&config, "/c/", Use::Play)
+        link(&config, "/c/", Purpose::Play)
     );
     assert_eq!(decided(&config, "GET", &by_path, &[]), "redirect");
 }
@@ -299,7 +311,7 @@ fn a_manifest_is_read_below_a_directorys_pass() {
         };
         decide(&request, &config, NOW)
     };
-    let token = link(&config, "/c/", Use::Play);
+    let token = link(&config, "/c/", Purpose::Play);
     let manifest = format!("https://a.example/c/v/1/manifest.mpd?token={token}");
     let Decision::Redirect(location) = decide_url(&manifest) else {
         panic!("no redirect");
@@ -343,8 +355,8 @@ fn a_manifest_is_read_below_a_directorys_pass() {
 fn a_pass_opens_its_object_and_writes_nothing() {
     let config = config();
     let mut minted = Vec::new();
-    Minter::new(config.keys.minting(), NOW, Place::default()).mint(
-        Kind::Object,
+    Minter::new(config.keys.minting(), NOW, Binding::default()).mint(
+        PassKind::Object,
         "a/",
         "b",
         &mut minted,
@@ -367,7 +379,7 @@ fn a_pass_opens_its_object_and_writes_nothing() {
 #[test]
 fn a_write_says_what_it_wants() {
     let config = config();
-    let token = link(&config, "/a/", Use::Upload);
+    let token = link(&config, "/a/", Purpose::Upload);
     for (method, query, headers, expected) in [
         ("PUT", "", vec![("content-length", "0")], "write"),
         ("PUT", "", vec![], "length_required"),
@@ -491,8 +503,8 @@ fn a_directorys_pass_is_given_to_whom_the_directory_is_open() {
             .expect("claims");
     let restricted = link::mint(config.keys.minting(), &restricted);
     let (directory, object) = (
-        link(&config, "/c/", Use::Play),
-        link(&config, "/c/master.m3u8", Use::Play),
+        link(&config, "/c/", Purpose::Play),
+        link(&config, "/c/master.m3u8", Purpose::Play),
     );
     for (token, query, expected) in [
         (&directory, "as=directory", "redirect"),
@@ -516,12 +528,12 @@ fn what_is_stored_is_shown_to_who_administers_it() {
     let restricted = Claims::from_json(restricted.as_bytes()).expect("claims");
     let restricted = link::mint(config.keys.minting(), &restricted);
     let (all, object) = (
-        link(&config, "/c/", Use::Admin),
-        link(&config, "/c/any", Use::Admin),
+        link(&config, "/c/", Purpose::Admin),
+        link(&config, "/c/any", Purpose::Admin),
     );
     let (viewer, writer) = (
-        link(&config, "/c/", Use::Play),
-        link(&config, "/c/", Use::Upload),
+        link(&config, "/c/", Purpose::Play),
+        link(&config, "/c/", Purpose::Upload),
     );
     for (token, method, path, query, expected) in [
         (&all, "GET", "/c/master.m3u8", "as=stored", "read"),
@@ -562,7 +574,7 @@ fn what_was_right_and_is_over_is_expired_and_what_is_wrong_is_not() {
     let claims = Claims::new(Scope::parse("/a/").expect("a scope"), NOW - 1);
     let link = link::mint(key, &claims);
     let mut pass = Vec::new();
-    Minter::new(key, NOW - 1, Place::default()).mint(Kind::Object, "a/", "b", &mut pass);
+    Minter::new(key, NOW - 1, Binding::default()).mint(PassKind::Object, "a/", "b", &mut pass);
     let pass = String::from_utf8(pass).expect("ASCII");
     for (query, expected) in [
         (format!("token={link}"), "expired"),

@@ -10,7 +10,7 @@ pub const RETRIES_MS: [u32; 2] = [50, 250];
 
 /// What storage says of an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stored {
+pub struct ObjectMetadata {
     /// Without quotes.
     pub etag: String,
     pub size: u64,
@@ -19,7 +19,7 @@ pub struct Stored {
     pub content_type: Option<String>,
 }
 
-impl Stored {
+impl ObjectMetadata {
     /// The validators of the object as it is stored.
     #[must_use]
     pub fn validators(&self) -> Validators {
@@ -39,7 +39,7 @@ impl Stored {
         )
     }
 
-    /// Reads what [`Stored::to_header`] wrote.
+    /// Reads what [`ObjectMetadata::to_header`] wrote.
     #[must_use]
     pub fn from_header(header: &str) -> Option<Self> {
         let mut parts = header.splitn(4, ' ');
@@ -57,7 +57,7 @@ impl Stored {
 
 /// Why storage did not do what it was asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum StorageError {
+pub enum BucketError {
     #[error("the range lies outside the object")]
     RangeNotSatisfiable,
     #[error("the upload in parts is not acceptable: {0}")]
@@ -69,7 +69,7 @@ pub enum StorageError {
     Unspecified(String),
 }
 
-impl StorageError {
+impl BucketError {
     /// Reads the message of an R2 binding's exception, which ends in R2's error code: `get: … (10039)`.
     #[must_use]
     pub fn from_message(message: &str) -> Self {
@@ -140,7 +140,7 @@ mod tests {
             ("(x)", Problem::StorageUnavailable),
         ] {
             assert_eq!(
-                StorageError::from_message(message).problem(),
+                BucketError::from_message(message).problem(),
                 expected,
                 "{message}"
             );
@@ -150,19 +150,19 @@ mod tests {
     #[test]
     fn what_is_stored_is_read_as_it_was_written() {
         for content_type in [None, Some("text/vtt; charset=utf-8")] {
-            let stored = Stored {
+            let stored = ObjectMetadata {
                 etag: "e".to_owned(),
                 size: 5 << 30,
                 uploaded: 784_111_777_999,
                 content_type: content_type.map(str::to_owned),
             };
             let header = stored.to_header();
-            assert_eq!(Stored::from_header(&header), Some(stored.clone()));
+            assert_eq!(ObjectMetadata::from_header(&header), Some(stored.clone()));
             // Headers lose white space at their end.
-            assert_eq!(Stored::from_header(header.trim_end()), Some(stored));
+            assert_eq!(ObjectMetadata::from_header(header.trim_end()), Some(stored));
         }
         for header in ["", "e", "e 5", "e x 7", "e 5 -7 a"] {
-            assert_eq!(Stored::from_header(header), None, "{header}");
+            assert_eq!(ObjectMetadata::from_header(header), None, "{header}");
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::http::problem::Problem;
 use crate::http::range::{ByteRange, ContentRange};
 use crate::object::content_type;
 use crate::object::key::ObjectKey;
-use crate::object::stored::Stored;
+use crate::object::stored::ObjectMetadata;
 use crate::playlist::{
     Base, Grant, Limits, MAX_PLAYLIST_BYTES, PlaylistError, Rewritten, check_manifest, rewrite,
     rewrite_asset_list,
@@ -56,7 +56,7 @@ pub enum Treatment {
 
 /// The answer to a read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Answer {
+pub enum ReadAnswer {
     /// 200 with the stored bytes.
     Whole(Headers),
     /// 206 with these of the stored bytes.
@@ -77,7 +77,7 @@ impl Read<'_> {
 
     /// Whether the object is rewritten.
     #[must_use]
-    pub fn is_rewritten(&self, stored: &Stored) -> bool {
+    pub fn is_rewritten(&self, stored: &ObjectMetadata) -> bool {
         match self.treatment {
             Treatment::AsStored => false,
             Treatment::Playlist | Treatment::AssetList => true,
@@ -99,7 +99,7 @@ impl Read<'_> {
         self.treatment == Treatment::AsStored && is_restricted
     }
 
-    /// Rewrites the stored bytes of what [`Answer::Rewritten`] answers.
+    /// Rewrites the stored bytes of what [`ReadAnswer::Rewritten`] answers.
     ///
     /// # Errors
     /// When the playlist is none that this credential opens, or one that cannot be rewritten.
@@ -129,14 +129,14 @@ impl Read<'_> {
 
     /// Decides the answer by what storage says.
     #[must_use]
-    pub fn answer(&self, stored: &Stored) -> Answer {
+    pub fn answer(&self, stored: &ObjectMetadata) -> ReadAnswer {
         let is_rewritten = self.is_rewritten(stored);
         if is_rewritten && stored.size > MAX_PLAYLIST_BYTES as u64 {
-            return Answer::Refuse(Problem::PlaylistTooLarge);
+            return ReadAnswer::Refuse(Problem::PlaylistTooLarge);
         }
         // A restricted link opens playlists; what these list it opens through their passes.
         if !is_rewritten && matches!(self.grant.limits, Limits::Multivariant(_)) {
-            return Answer::Refuse(Problem::Forbidden);
+            return ReadAnswer::Refuse(Problem::Forbidden);
         }
         let content_type = if is_rewritten {
             self.rewritten_content_type().to_owned()
@@ -172,8 +172,8 @@ impl Read<'_> {
             headers.push(("Vary", "Accept-Encoding".to_owned()));
         }
         let ranges = match self.conditions.evaluate(&validators) {
-            Verdict::Failed => return Answer::Refuse(Problem::PreconditionFailed),
-            Verdict::NotModified => return Answer::NotModified(headers),
+            Verdict::Failed => return ReadAnswer::Refuse(Problem::PreconditionFailed),
+            Verdict::NotModified => return ReadAnswer::NotModified(headers),
             Verdict::Proceed { ranges } => ranges,
         };
         headers.push(("Content-Type", content_type));
@@ -182,7 +182,7 @@ impl Read<'_> {
             headers.push(("Content-Encoding", "gzip".to_owned()));
         }
         if is_rewritten {
-            return Answer::Rewritten(headers);
+            return ReadAnswer::Rewritten(headers);
         }
         if self.attachment {
             headers.push(("Content-Disposition", self.disposition()));
@@ -195,22 +195,22 @@ impl Read<'_> {
             if !gzip {
                 headers.push(("Content-Length", stored.size.to_string()));
             }
-            return Answer::Whole(headers);
+            return ReadAnswer::Whole(headers);
         };
         match range.resolve(stored.size) {
             Ok(range) => {
                 headers.push(("Content-Length", range.size().to_string()));
                 headers.push(("Content-Range", range.header()));
-                Answer::Part(range, headers)
+                ReadAnswer::Part(range, headers)
             }
-            Err(error) => Answer::Refuse(Problem::RangeNotSatisfiable {
+            Err(error) => ReadAnswer::Refuse(Problem::RangeNotSatisfiable {
                 length: error.length,
             }),
         }
     }
 
     /// What is rewritten is a function of the stored bytes and the grant, so its strong validator is too.
-    fn rewritten_etag(&self, stored: &Stored) -> String {
+    fn rewritten_etag(&self, stored: &ObjectMetadata) -> String {
         let Grant {
             key, expires, root, ..
         } = &self.grant;
@@ -264,7 +264,7 @@ impl Read<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::credential::binding::Place;
+    use crate::credential::binding::Binding;
     use crate::credential::keyring::Keyring;
     use crate::credential::keyring::testing::ring;
     use crate::http::precondition::EntityTags;
@@ -278,7 +278,7 @@ mod tests {
                 expires: 1_800_000_000,
                 root: key.directory(),
                 depth: 1,
-                place: Place::default(),
+                place: Binding::default(),
                 limits: Limits::None,
             },
             key,
@@ -295,8 +295,8 @@ mod tests {
         }
     }
 
-    fn stored(content_type: Option<&str>, size: u64) -> Stored {
-        Stored {
+    fn stored(content_type: Option<&str>, size: u64) -> ObjectMetadata {
+        ObjectMetadata {
             etag: "e".to_owned(),
             size,
             uploaded: 784_111_777_999,
@@ -340,7 +340,7 @@ mod tests {
             let mut read = read(&keys, key, treatment);
             read.grant.limits = limits;
             let stored = stored(Some("audio/mpegurl; charset=iso-2022-jp"), 9);
-            let Answer::Rewritten(headers) = read.answer(&stored) else {
+            let ReadAnswer::Rewritten(headers) = read.answer(&stored) else {
                 panic!("{key} is not rewritten");
             };
             assert_eq!(header(&headers, "Content-Type"), Some(expected), "{key}");
@@ -377,7 +377,7 @@ mod tests {
                 "private, no-cache",
             ),
         ] {
-            let Answer::Whole(headers) = read(&keys, key, treatment).answer(&stored(None, 5))
+            let ReadAnswer::Whole(headers) = read(&keys, key, treatment).answer(&stored(None, 5))
             else {
                 panic!("{key}: not whole");
             };
@@ -402,7 +402,7 @@ mod tests {
         ] {
             let answer = read(&keys, "c/p", treatment).answer(&stored(content_type, 5));
             let found = match answer {
-                Answer::Rewritten(headers) => {
+                ReadAnswer::Rewritten(headers) => {
                     assert_eq!(header(&headers, "Cache-Control"), Some("no-store"));
                     true
                 }
@@ -411,7 +411,7 @@ mod tests {
             assert_eq!(found, expected, "{treatment:?} {content_type:?}");
         }
         let huge = read(&keys, "c/p", Treatment::Playlist).answer(&stored(None, (8 << 20) + 1));
-        assert_eq!(huge, Answer::Refuse(Problem::PlaylistTooLarge));
+        assert_eq!(huge, ReadAnswer::Refuse(Problem::PlaylistTooLarge));
     }
 
     #[test]
@@ -419,12 +419,14 @@ mod tests {
         let keys = ring(&["k"]);
         let playlist = read(&keys, "c/p.m3u8", Treatment::Playlist);
         let tag = |read: &Read<'_>, etag: &str| {
-            let stored = Stored {
+            let stored = ObjectMetadata {
                 etag: etag.to_owned(),
                 ..stored(None, 5)
             };
             match read.answer(&stored) {
-                Answer::Rewritten(headers) => header(&headers, "ETag").expect("a tag").to_owned(),
+                ReadAnswer::Rewritten(headers) => {
+                    header(&headers, "ETag").expect("a tag").to_owned()
+                }
                 other => panic!("{other:?}"),
             }
         };
@@ -443,7 +445,7 @@ mod tests {
                 .map(crate::credential::binding::Network::of);
             assert!(tags.insert(tag(&later, "e")), "{place}");
         }
-        later.grant.place = Place::default();
+        later.grant.place = Binding::default();
         let preview = |preview| Limits::Media { preview };
         let of = |max_height, langs: Option<&str>, preview| {
             let langs = langs.map(|lang| vec![lang.to_owned()]);
@@ -472,7 +474,7 @@ mod tests {
         later.conditions.if_none_match = EntityTags::parse(&first);
         assert!(matches!(
             later.answer(&stored(None, 5)),
-            Answer::NotModified(_)
+            ReadAnswer::NotModified(_)
         ));
     }
 
@@ -484,7 +486,7 @@ mod tests {
             read.range = ByteRange::parse(range);
             read.answer(&stored(None, size))
         };
-        let Answer::Part(range, headers) = with("bytes=-4", 10) else {
+        let ReadAnswer::Part(range, headers) = with("bytes=-4", 10) else {
             panic!("not a part");
         };
         assert_eq!(range.size(), 4);
@@ -492,12 +494,12 @@ mod tests {
         assert_eq!(header(&headers, "Content-Length"), Some("4"));
         assert_eq!(
             with("bytes=10-", 10),
-            Answer::Refuse(Problem::RangeNotSatisfiable { length: 10 })
+            ReadAnswer::Refuse(Problem::RangeNotSatisfiable { length: 10 })
         );
-        assert!(matches!(with("bytes=1-2,4-5", 10), Answer::Whole(_)));
-        assert!(matches!(with("bytes=-1", 0), Answer::Whole(_)));
+        assert!(matches!(with("bytes=1-2,4-5", 10), ReadAnswer::Whole(_)));
+        assert!(matches!(with("bytes=-1", 0), ReadAnswer::Whole(_)));
         for range in ["bytes=-0", "bytes=0-"] {
-            let refused = Answer::Refuse(Problem::RangeNotSatisfiable { length: 0 });
+            let refused = ReadAnswer::Refuse(Problem::RangeNotSatisfiable { length: 0 });
             assert_eq!(with(range, 0), refused, "{range}");
         }
     }
@@ -508,13 +510,19 @@ mod tests {
         let mut restricted = read(&keys, "c/v/1/lecture.mp4", Treatment::ByContentType);
         restricted.grant.limits = Limits::Multivariant(Entitlements::default());
         let mp4 = stored(Some("video/mp4"), 5);
-        assert_eq!(restricted.answer(&mp4), Answer::Refuse(Problem::Forbidden));
+        assert_eq!(
+            restricted.answer(&mp4),
+            ReadAnswer::Refuse(Problem::Forbidden)
+        );
         let hls = stored(Some("audio/mpegurl"), 5);
-        assert!(matches!(restricted.answer(&hls), Answer::Rewritten(_)));
+        assert!(matches!(restricted.answer(&hls), ReadAnswer::Rewritten(_)));
         assert!(!restricted.opens_nothing());
         restricted.treatment = Treatment::AsStored;
         assert!(restricted.opens_nothing());
-        assert_eq!(restricted.answer(&hls), Answer::Refuse(Problem::Forbidden));
+        assert_eq!(
+            restricted.answer(&hls),
+            ReadAnswer::Refuse(Problem::Forbidden)
+        );
     }
 
     #[test]
@@ -522,7 +530,7 @@ mod tests {
         let keys = ring(&["k"]);
         let mut download = read(&keys, "c/l'été 1.mp4", Treatment::ByContentType);
         download.attachment = true;
-        let Answer::Whole(headers) = download.answer(&stored(None, 5)) else {
+        let ReadAnswer::Whole(headers) = download.answer(&stored(None, 5)) else {
             panic!("not whole");
         };
         assert_eq!(
@@ -566,8 +574,9 @@ mod tests {
             let mut read = read(&keys, key, treatment);
             read.gzip = gzip;
             read.range = range.and_then(ByteRange::parse);
-            let (Answer::Whole(headers) | Answer::Part(_, headers) | Answer::Rewritten(headers)) =
-                read.answer(&stored(None, 5))
+            let (ReadAnswer::Whole(headers)
+            | ReadAnswer::Part(_, headers)
+            | ReadAnswer::Rewritten(headers)) = read.answer(&stored(None, 5))
             else {
                 panic!("{key}: refused");
             };
@@ -582,7 +591,7 @@ mod tests {
             }
             read.conditions.if_none_match = EntityTags::parse(etag);
             let again = read.answer(&stored(None, 5));
-            assert!(matches!(again, Answer::NotModified(_)), "{case}");
+            assert!(matches!(again, ReadAnswer::NotModified(_)), "{case}");
         }
     }
 }

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::object::content_type;
 use crate::object::key::{Directory, ObjectKey};
-use crate::object::stored::Stored;
+use crate::object::stored::ObjectMetadata;
 
 /// Name of the object that a recorder puts beside the parts of a recording when it ends.
 pub const ENDED: &str = "ended";
@@ -34,7 +34,7 @@ pub struct UploadMessage<'upload> {
 pub fn message<'upload>(
     uploads: Option<&Directory>,
     key: &'upload ObjectKey,
-    stored: &'upload Stored,
+    stored: &'upload ObjectMetadata,
 ) -> Option<UploadMessage<'upload>> {
     let is_said = || is_media(stored.content_type.as_deref().unwrap_or_default());
     let has_kind = extension(key).is_some() || is_ended(key) || is_said();
@@ -94,7 +94,7 @@ mod tests {
     fn a_queue_is_told_of_whole_recordings_below_the_folder_for_uploads() {
         let key = |key: &str| ObjectKey::new(key).expect("a key");
         let uploads = key("uploads/any").directory();
-        let stored = Stored {
+        let stored = ObjectMetadata {
             etag: "e\"1".to_owned(),
             size: 7,
             uploaded: 9,
@@ -138,7 +138,7 @@ mod tests {
             ("uploads/a.vtt", "", false),
             ("uploads/a/v/1/lecture.mp4", "", false),
         ] {
-            let stored = Stored {
+            let stored = ObjectMetadata {
                 content_type: (!content_type.is_empty()).then(|| content_type.to_owned()),
                 ..stored.clone()
             };

@@ -15,10 +15,10 @@
 use crate::config::Config;
 use crate::http::precondition::WriteConditions;
 use crate::http::problem::{Problem, Refusal};
-use crate::json::{Value, quoted};
+use crate::json::{JsonValue, quoted};
 use crate::object::content_type;
 use crate::object::key::ObjectKey;
-use crate::object::stored::Stored;
+use crate::object::stored::ObjectMetadata;
 use crate::request::{Request, parameter};
 
 /// The most parts that an upload may have.
@@ -75,8 +75,11 @@ impl Evaluated {
     ///
     /// # Errors
     /// Where they do not hold.
-    pub fn of(conditions: &WriteConditions, stored: Option<&Stored>) -> Result<Self, Refusal> {
-        if !conditions.hold(stored.map(Stored::validators).as_ref()) {
+    pub fn of(
+        conditions: &WriteConditions,
+        stored: Option<&ObjectMetadata>,
+    ) -> Result<Self, Refusal> {
+        if !conditions.hold(stored.map(ObjectMetadata::validators).as_ref()) {
             return Err(Refusal::new(
                 Problem::PreconditionFailed,
                 "the conditions do not hold",
@@ -114,7 +117,7 @@ pub fn created_json(upload: &str) -> String {
 /// When it is no such list.
 pub fn parse_parts(body: &[u8]) -> Result<Vec<UploadedPart>, Refusal> {
     let bad = |reason: &str| Refusal::new(Problem::BadRequest, reason);
-    let part = |part: &Value<'_>| {
+    let part = |part: &JsonValue<'_>| {
         Some(UploadedPart {
             // What is beyond the type is beyond the bound, which is told below.
             part_number: part
@@ -125,7 +128,7 @@ pub fn parse_parts(body: &[u8]) -> Result<Vec<UploadedPart>, Refusal> {
             etag: part.member("etag")?.as_str()?.to_owned(),
         })
     };
-    let list = Value::parse(body);
+    let list = JsonValue::parse(body);
     let parts: Option<Vec<UploadedPart>> = list
         .as_ref()
         .and_then(|list| list.member("parts")?.as_array())

@@ -2,9 +2,9 @@
 
 use super::resolve::{Base, absolute_url, resolve};
 use super::rewrite::Grant;
-use super::uri::{Parts, is_unambiguous};
-use crate::credential::pass::{Kind, Minter};
-use crate::json::{Text, Value, quoted};
+use super::uri::{UriParts, is_unambiguous};
+use crate::credential::pass::{Minter, PassKind};
+use crate::json::{JsonValue, Text, quoted};
 
 /// `?p=` and the longest pass of a playlist.
 const PASS_ROOM: usize = 3 + 32;
@@ -13,14 +13,14 @@ const PASS_ROOM: usize = 3 + 32;
 /// it means is the player's business.
 #[must_use]
 pub fn rewrite_asset_list(body: &[u8], base: &Base<'_>, grant: &Grant<'_>) -> Vec<u8> {
-    let list = Value::parse(body);
+    let list = JsonValue::parse(body);
     let assets = list.as_ref().and_then(|list| list.member("ASSETS"));
-    let assets = assets.and_then(Value::as_array).unwrap_or_default();
+    let assets = assets.and_then(JsonValue::as_array).unwrap_or_default();
     let mut minter = Minter::new(grant.key, grant.expires, grant.place);
     let mut out = Vec::with_capacity(body.len() + assets.len() * (PASS_ROOM + base.origin.len()));
     let mut copied = 0;
     for asset in assets {
-        if let Some(Value::String(Text { text, at })) = asset.member("URI")
+        if let Some(JsonValue::String(Text { text, at })) = asset.member("URI")
             && let Some(signed) = sign(text, base, grant, &mut minter)
         {
             out.extend_from_slice(&body[copied..at.start - 1]);
@@ -38,7 +38,7 @@ fn sign(uri: &str, base: &Base<'_>, grant: &Grant<'_>, minter: &mut Minter<'_>) 
     if uri.bytes().any(|byte| byte.is_ascii_control()) {
         return None;
     }
-    let parts = Parts::of(uri);
+    let parts = UriParts::of(uri);
     if !is_unambiguous(uri) {
         return None;
     }
@@ -47,7 +47,7 @@ fn sign(uri: &str, base: &Base<'_>, grant: &Grant<'_>, minter: &mut Minter<'_>) 
     // hls.js resolves these against the URL of its page.
     let mut signed = absolute_url(base, directory, name).into_bytes();
     parts.write_query(&mut signed);
-    let kind = Kind::Playlist { depth: grant.depth };
+    let kind = PassKind::Playlist { depth: grant.depth };
     minter.mint(kind, directory, name, &mut signed);
     signed.extend_from_slice(parts.fragment.as_bytes());
     String::from_utf8(signed).ok()
@@ -56,7 +56,7 @@ fn sign(uri: &str, base: &Base<'_>, grant: &Grant<'_>, minter: &mut Minter<'_>) 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::credential::binding::Place;
+    use crate::credential::binding::Binding;
     use crate::credential::keyring::Keyring;
     use crate::credential::pass;
     use crate::object::key::ObjectKey;
@@ -76,7 +76,7 @@ mod tests {
             expires: 1_800_000_000,
             root: key.directory(),
             depth: 2,
-            place: Place::default(),
+            place: Binding::default(),
             limits: Limits::None,
         };
         let body = br#"{"ASSETS":[{"URI":"ad/a.m3u8?x=1#t","DURATION":5},{"URI":"https://ads.example/a.m3u8"},{"URI":"/d/a.m3u8"},{"URI":"a.m3u8?x\n"},{}]}"#;
@@ -88,7 +88,7 @@ mod tests {
             .and_then(|rest| rest.strip_suffix("#t"))
             .expect("a pass");
         let asset = ObjectKey::new("c/v/ad/a.m3u8").expect("an object key");
-        assert!(pass::verify(pass, &asset, Place::default(), &keys, 0).is_ok());
+        assert!(pass::verify(pass, &asset, Binding::default(), &keys, 0).is_ok());
         assert_eq!(uri(1), "https://ads.example/a.m3u8");
         assert_eq!(uri(2), "/d/a.m3u8");
         assert_eq!(uri(3), "a.m3u8?x\n");

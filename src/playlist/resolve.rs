@@ -12,13 +12,13 @@ pub struct Base<'request> {
 
 /// The object that a URI names: a directory (with its slash, or empty) and a name, both decoded.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Target<'playlist> {
+pub(super) enum ResolvedUri<'playlist> {
     /// A sibling of the playlist. Nearly every segment is one, and it costs no allocation.
     Sibling(&'playlist str),
     Elsewhere(ObjectKey),
 }
 
-impl Target<'_> {
+impl ResolvedUri<'_> {
     /// The directory and the name; `own` is the playlist's directory.
     pub(super) fn split<'target>(&'target self, own: &'target str) -> (&'target str, &'target str) {
         match self {
@@ -34,9 +34,9 @@ pub(super) fn resolve<'playlist>(
     base: &Base<'_>,
     root: &Directory,
     path: &'playlist str,
-) -> Option<Target<'playlist>> {
+) -> Option<ResolvedUri<'playlist>> {
     if is_plain_name(path) {
-        return fits(base.key.split().0, path).then_some(Target::Sibling(path));
+        return fits(base.key.split().0, path).then_some(ResolvedUri::Sibling(path));
     }
     // Clients drop white space around a URI (WHATWG URL, basic parser), in an attribute's value too.
     if path.trim_ascii() != path {
@@ -81,7 +81,7 @@ pub(super) fn resolve<'playlist>(
     }
     key.push_str(&crate::object::key::percent_decode(&reference_part.join("/")).ok()?);
     let key = ObjectKey::new(key).ok()?;
-    root.contains(&key).then_some(Target::Elsewhere(key))
+    root.contains(&key).then_some(ResolvedUri::Elsewhere(key))
 }
 
 /// The URL of an object on our own origin, without a query.
@@ -214,8 +214,8 @@ mod tests {
             ("%zz.ts", None),
         ] {
             let found = resolve(&base, &root, uri).map(|target| match target {
-                Target::Sibling(name) => format!("{}{name}", key.split().0),
-                Target::Elsewhere(key) => key.as_str().to_owned(),
+                ResolvedUri::Sibling(name) => format!("{}{name}", key.split().0),
+                ResolvedUri::Elsewhere(key) => key.as_str().to_owned(),
             });
             assert_eq!(found.as_deref(), expected, "{uri}");
         }
@@ -242,7 +242,9 @@ mod tests {
         };
         assert_eq!(
             resolve(&base, &key.directory(), "./s.ts"),
-            ObjectKey::new("50% off/s.ts").ok().map(Target::Elsewhere)
+            ObjectKey::new("50% off/s.ts")
+                .ok()
+                .map(ResolvedUri::Elsewhere)
         );
     }
 }

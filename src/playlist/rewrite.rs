@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::filter::{self, Edit, Entitlements, Form};
-use super::resolve::{Base, Target, absolute_url, fits, is_plain_name, resolve};
+use super::resolve::{Base, ResolvedUri, absolute_url, fits, is_plain_name, resolve};
 use super::storyboard::{self, is_storyboard_name};
-use super::uri::{Parts, is_unambiguous};
-use crate::credential::binding::Place;
+use super::uri::{UriParts, is_unambiguous};
+use crate::credential::binding::Binding;
 use crate::credential::keyring::Key;
-use crate::credential::pass::{Kind, Minter};
+use crate::credential::pass::{Minter, PassKind};
 use crate::http::problem::Problem;
 use crate::object::content_type;
 use crate::object::key::Directory;
@@ -50,7 +50,7 @@ pub struct Grant<'key> {
     pub root: Directory,
     pub depth: u8,
     /// Where passes are bound to.
-    pub place: Place,
+    pub place: Binding,
     pub limits: Limits,
 }
 
@@ -295,7 +295,9 @@ fn check_below_pass(playlist: &[u8]) -> Result<(), PlaylistError> {
                 let uri = str::from_utf8(&playlist[at]).unwrap_or_default();
                 match role {
                     Role::Object => false,
-                    Role::Playlist => !is_playlist_name(Parts::of(uri).path) || uri.contains('{'),
+                    Role::Playlist => {
+                        !is_playlist_name(UriParts::of(uri).path) || uri.contains('{')
+                    }
                     Role::Asset | Role::AssetList => true,
                 }
             }
@@ -322,7 +324,7 @@ struct Rewriter<'a> {
     grant: &'a Grant<'a>,
     minter: Minter<'a>,
     /// The kind to which the minter is turned, if it is for the playlist's own directory.
-    turned_to: Option<Kind>,
+    turned_to: Option<PassKind>,
     edits: std::iter::Peekable<std::vec::IntoIter<Edit>>,
     variables: Variables<'a>,
     out: Vec<u8>,
@@ -401,7 +403,11 @@ impl<'a> Rewriter<'a> {
         };
         // Nearly every segment's: nothing to look for, neither variables nor a query.
         if is_plain_name(written) && fits(self.directory, written) {
-            let signed = self.sign(span, &Parts::plain(written), &Target::Sibling(written));
+            let signed = self.sign(
+                span,
+                &UriParts::plain(written),
+                &ResolvedUri::Sibling(written),
+            );
             self.unsigned += usize::from(!signed);
             return;
         }
@@ -409,7 +415,7 @@ impl<'a> Rewriter<'a> {
             None => false,
             Some(uri) if !is_unambiguous(&uri) => false,
             Some(uri) => {
-                let parts = Parts::of(&uri);
+                let parts = UriParts::of(&uri);
                 match resolve(self.base, &self.grant.root, parts.path) {
                     None => false,
                     Some(target) => self.sign(span, &parts, &target),
@@ -420,7 +426,7 @@ impl<'a> Rewriter<'a> {
     }
 
     /// Writes the URI with a pass, and before it all that stands before it; returns whether the grant hands it on.
-    fn sign(&mut self, span: &UriSpan, parts: &Parts<'_>, target: &Target<'_>) -> bool {
+    fn sign(&mut self, span: &UriSpan, parts: &UriParts<'_>, target: &ResolvedUri<'_>) -> bool {
         let (directory, name) = target.split(self.directory);
         let Some(kind) = self.kind(span.role, name) else {
             return false;
@@ -438,7 +444,7 @@ impl<'a> Rewriter<'a> {
         }
         parts.write_query(&mut self.out);
         // A playlist's own directory is not compared with itself again.
-        let own = matches!(target, Target::Sibling(_)).then_some(kind);
+        let own = matches!(target, ResolvedUri::Sibling(_)).then_some(kind);
         if own.is_none() || own != self.turned_to {
             self.minter.turn_to(kind, directory, &mut self.out);
             self.turned_to = own;
@@ -450,7 +456,7 @@ impl<'a> Rewriter<'a> {
     }
 
     /// What the pass for the object `name` opens; `None` where a restricted link's playlist must not hand it on.
-    fn kind(&self, role: Role, name: &str) -> Option<Kind> {
+    fn kind(&self, role: Role, name: &str) -> Option<PassKind> {
         let depth = self.grant.depth;
         let role = if role == Role::Object && is_playlist_name(name) {
             // Only what stands where a playlist is expected was looked at by the filters.
@@ -471,18 +477,18 @@ impl<'a> Rewriter<'a> {
                 None
             }
             (Role::Object, Limits::None | Limits::Multivariant(_)) if is_storyboard_name(name) => {
-                Some(Kind::Storyboard { depth })
+                Some(PassKind::Storyboard { depth })
             }
             (Role::Object, Limits::Storyboard) if !content_type::is_picture(name) => None,
-            (Role::Object, _) => Some(Kind::Object),
-            (Role::Playlist | Role::Asset, Limits::None) => Some(Kind::Playlist { depth }),
+            (Role::Object, _) => Some(PassKind::Object),
+            (Role::Playlist | Role::Asset, Limits::None) => Some(PassKind::Playlist { depth }),
             (Role::Playlist | Role::Asset, Limits::Multivariant(entitlements)) => {
-                Some(Kind::Restricted {
+                Some(PassKind::Restricted {
                     depth,
                     preview: entitlements.preview,
                 })
             }
-            (Role::AssetList, Limits::None) => Some(Kind::AssetList { depth }),
+            (Role::AssetList, Limits::None) => Some(PassKind::AssetList { depth }),
             (_, Limits::BelowPass)
             | (Role::AssetList, Limits::Multivariant(_))
             | (

@@ -4,7 +4,7 @@
 const PASS_PARAMETER: &str = "p";
 
 /// A URI's path (scheme and authority included) and query.
-pub(super) struct Parts<'uri> {
+pub(super) struct UriParts<'uri> {
     pub(super) path: &'uri str,
     query: Option<&'uri str>,
     /// The fragment, with its `#`; empty where there is none.
@@ -34,7 +34,7 @@ pub(super) fn is_unambiguous(uri: &str) -> bool {
     !is_marked && !uri.contains(is_odd)
 }
 
-impl<'uri> Parts<'uri> {
+impl<'uri> UriParts<'uri> {
     pub(super) fn of(uri: &'uri str) -> Self {
         let fragment_at = uri.find('#').unwrap_or(uri.len());
         let (before_fragment, fragment) = uri.split_at(fragment_at);

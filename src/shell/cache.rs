@@ -14,9 +14,9 @@ use worker::{
 use super::hold::Held;
 use super::streams;
 use super::time::{now_ms, within};
-use crate::budget::Purpose;
+use crate::budget::HoldPurpose;
 use crate::http::range::ContentRange;
-use crate::object::stored::Stored;
+use crate::object::stored::ObjectMetadata;
 use crate::operation::cache_policy::{FillRight, FillRights};
 
 /// How long the cache may take to say what it has, in milliseconds.
@@ -33,19 +33,19 @@ fn rights() -> MutexGuard<'static, FillRights> {
 }
 
 /// An entry of the cache, by the URL that it is under.
-pub(super) struct Entry {
+pub(super) struct CacheEntry {
     cache: Cache,
     url: String,
 }
 
 /// What the cache has.
 pub(super) struct Cached {
-    pub(super) stored: Stored,
+    pub(super) stored: ObjectMetadata,
     body: ReadableStream,
 }
 
 /// Whether this request fills the cache.
-pub(super) enum Begun {
+pub(super) enum FillStart {
     Filling(Filling),
     /// Another request does.
     Elsewhere,
@@ -60,7 +60,7 @@ impl Drop for Filling {
     }
 }
 
-impl Entry {
+impl CacheEntry {
     pub(super) fn new(url: String) -> Self {
         Self {
             cache: Cache::default(),
@@ -72,7 +72,7 @@ impl Entry {
         self.found(CacheKey::Url(self.url.clone()), 200).await
     }
 
-    /// A part of what [`Entry::look_up`] found.
+    /// A part of what [`CacheEntry::look_up`] found.
     pub(super) async fn look_up_part(&self, part: ContentRange) -> Option<Cached> {
         let mut request = Request::new(&self.url, Method::Get).ok()?;
         let range = format!("bytes={}-{}", part.first, part.last);
@@ -88,7 +88,7 @@ impl Entry {
         };
         let header = response.headers().get(STORED).ok().flatten();
         let header = header.filter(|_| response.status_code() == status);
-        let Some(stored) = header.and_then(|header| Stored::from_header(&header)) else {
+        let Some(stored) = header.and_then(|header| ObjectMetadata::from_header(&header)) else {
             streams::discard(&body);
             return None;
         };
@@ -96,10 +96,10 @@ impl Entry {
     }
 
     /// Asks for the right to fill this entry.
-    pub(super) fn begin(&self) -> Begun {
+    pub(super) fn begin(&self) -> FillStart {
         match rights().begin(&self.url, now_ms()) {
-            Some(right) => Begun::Filling(Filling(right)),
-            None => Begun::Elsewhere,
+            Some(right) => FillStart::Filling(Filling(right)),
+            None => FillStart::Elsewhere,
         }
     }
 
@@ -108,7 +108,7 @@ impl Entry {
         self,
         filling: Filling,
         held: Rc<Held>,
-        stored: &Stored,
+        stored: &ObjectMetadata,
         bytes: &[u8],
         seconds: u32,
         context: &Context,
@@ -134,12 +134,12 @@ impl Entry {
     pub(super) fn keep_stream(
         self,
         right: Filling,
-        stored: &Stored,
+        stored: &ObjectMetadata,
         body: &ReadableStream,
         seconds: u32,
         context: &Context,
     ) -> Result<ReadableStream> {
-        let Some(held) = Held::now(Purpose::CacheFill, stored.size) else {
+        let Some(held) = Held::now(HoldPurpose::CacheFill, stored.size) else {
             return Ok(body.clone());
         };
         let (viewers, body, sent) = streams::fork(body, stored.size)?;
@@ -180,7 +180,7 @@ impl Cached {
 }
 
 /// How a body is kept. Its length is said, so that the cache can serve ranges of it.
-fn kept(stored: &Stored, seconds: u32, body: ReadableStream) -> Result<Response> {
+fn kept(stored: &ObjectMetadata, seconds: u32, body: ReadableStream) -> Result<Response> {
     let headers = Headers::new();
     headers.set("Cache-Control", &format!("public, max-age={seconds}"))?;
     headers.set("Content-Length", &stored.size.to_string())?;

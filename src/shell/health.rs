@@ -3,7 +3,7 @@
 use web_sys::Response;
 
 use super::r2::Bucket;
-use super::responder::{Body, Reply, failed};
+use super::responder::{Responder, ResponseBody, failed};
 use crate::config::Config;
 use crate::http::problem::Refusal;
 use crate::object::key::ObjectKey;
@@ -12,7 +12,7 @@ use crate::operation::health::Health;
 pub(super) async fn health(
     config: &Config,
     bucket: &Bucket,
-    reply: &Reply,
+    reply: &Responder,
 ) -> Result<Response, Refusal> {
     // Any name will do: that there is nothing under it is an answer as well.
     let is_reachable = match ObjectKey::new("_lectern/health") {
@@ -24,7 +24,7 @@ pub(super) async fn health(
         .send(
             health.status(),
             Health::headers(),
-            Body::Text(health.body()),
+            ResponseBody::Text(health.body()),
         )
         .map_err(failed)
 }

@@ -12,7 +12,7 @@ use worker::{Context, Result};
 
 use super::streams::Sending;
 use super::time::{now_ms, sleep, within};
-use crate::budget::{Budget, Hold, MAX_SENDING_MS, Purpose, RENEW_MS, WAITS_MS};
+use crate::budget::{Budget, Hold, HoldPurpose, MAX_SENDING_MS, RENEW_MS, WAITS_MS};
 use crate::http::problem::{Problem, Refusal};
 
 /// A result of so many bytes goes to the platform at once, which sends it from its own buffers.
@@ -31,14 +31,14 @@ pub(super) struct Held(RefCell<Hold>);
 
 impl Held {
     /// Reserves what a body of `size` bytes takes, if there is room.
-    pub(super) fn now(purpose: Purpose, size: u64) -> Option<Self> {
+    pub(super) fn now(purpose: HoldPurpose, size: u64) -> Option<Self> {
         let hold = budget().reserve(purpose, purpose.bytes_for(size), now_ms())?;
         Some(Self(RefCell::new(hold)))
     }
 
     /// Reserves what a body of `size` bytes takes, and waits for others to end where there is no room. It waits by the
     /// clock, because one request may not wait for another's promise on this platform.
-    pub(super) async fn in_time(purpose: Purpose, size: u64) -> Result<Self, Refusal> {
+    pub(super) async fn in_time(purpose: HoldPurpose, size: u64) -> Result<Self, Refusal> {
         for wait in WAITS_MS {
             if let Some(held) = Self::now(purpose, size) {
                 return Ok(held);

@@ -3,11 +3,15 @@
 use web_sys::Response;
 
 use super::r2::Bucket;
-use super::responder::{Body, Reply, failed};
+use super::responder::{Responder, ResponseBody, failed};
 use crate::http::problem::Refusal;
 use crate::operation::list::List;
 
-pub(super) async fn list(list: &List, bucket: &Bucket, reply: &Reply) -> Result<Response, Refusal> {
+pub(super) async fn list(
+    list: &List,
+    bucket: &Bucket,
+    reply: &Responder,
+) -> Result<Response, Refusal> {
     let page = bucket.list(list).await;
     let page = page.map_err(|error| Refusal::new(error.problem(), error))?;
     let headers = vec![
@@ -15,6 +19,6 @@ pub(super) async fn list(list: &List, bucket: &Bucket, reply: &Reply) -> Result<
         ("Cache-Control", "no-store".to_owned()),
     ];
     reply
-        .send(200, headers, Body::Text(page.json()))
+        .send(200, headers, ResponseBody::Text(page.json()))
         .map_err(failed)
 }

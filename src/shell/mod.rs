@@ -24,13 +24,13 @@ use crate::decide::{Decision, decide};
 use crate::http::problem::{Problem, Refusal};
 use crate::operation::cache_policy;
 use crate::request::{Request, split_url};
-use cache::Entry;
-use queue::Queue;
+use cache::CacheEntry;
+use queue::UploadQueue;
 use r2::Bucket;
 use raw::Requested;
-use read::{Done, Place};
-use request_log::Watch;
-use responder::{Reply, failed};
+use read::{ReadContext, Served};
+use request_log::RequestLog;
+use responder::{Responder, failed};
 use time::{microseconds, now_ms};
 
 /// Variables and secrets do not change while an isolate lives.
@@ -56,7 +56,7 @@ async fn fetch(request: web_sys::Request, env: Env, context: Context) -> Result<
         (Err(error), _) => return misconfigured(&error.to_string()),
         (Ok(_), Err(Refusal { reason, .. })) => return misconfigured(&reason),
     };
-    let reply = Reply::new(&config.allowed_origins, header("origin").as_deref());
+    let reply = Responder::new(&config.allowed_origins, header("origin").as_deref());
     let Some((origin, path, query)) = split_url(requested.url()) else {
         return Ok(reply.refuse(Problem::BadPath)?);
     };
@@ -70,7 +70,7 @@ async fn fetch(request: web_sys::Request, env: Env, context: Context) -> Result<
     };
     let now = now_ms() / 1000;
     let decision = decide(&facts, config, now);
-    let mut watch = Watch {
+    let mut watch = RequestLog {
         request: &facts,
         env: &env,
         config,
@@ -78,15 +78,15 @@ async fn fetch(request: web_sys::Request, env: Env, context: Context) -> Result<
         sub: None,
     };
     let done = match decision {
-        Decision::Options => reply.options().map(Done::plain).map_err(failed),
+        Decision::Options => reply.options().map(Served::plain).map_err(failed),
         Decision::Health => health::health(config, &bucket, &reply)
             .await
-            .map(Done::plain),
-        Decision::Redirect(location) => reply.redirect(location).map(Done::plain).map_err(failed),
+            .map(Served::plain),
+        Decision::Redirect(location) => reply.redirect(location).map(Served::plain).map_err(failed),
         Decision::Refuse(refusal) => Err(refusal),
         Decision::Read(read) => {
             watch.sub.clone_from(&read.sub);
-            let place = Place {
+            let place = ReadContext {
                 origin,
                 bucket_name: &config.bucket_name,
                 bucket: &bucket,
@@ -96,16 +96,16 @@ async fn fetch(request: web_sys::Request, env: Env, context: Context) -> Result<
             };
             read::read(&read, &place).await
         }
-        Decision::List(list) => list::list(&list, &bucket, &reply).await.map(Done::plain),
+        Decision::List(list) => list::list(&list, &bucket, &reply).await.map(Served::plain),
         Decision::Write(write) => {
             let entries =
                 cache_policy::urls(origin, &config.hostnames, &config.bucket_name, write.key());
-            let queue = Queue { env: &env, config };
+            let queue = UploadQueue { env: &env, config };
             let written = write::write(write, &request, &bucket, &queue, &reply).await;
             for entry in entries {
-                Entry::new(entry).forget(&context);
+                CacheEntry::new(entry).forget(&context);
             }
-            written.map(Done::plain)
+            written.map(Served::plain)
         }
     };
     match done {
@@ -125,5 +125,5 @@ async fn fetch(request: web_sys::Request, env: Env, context: Context) -> Result<
 /// Every answer of an edge that is not set up: what is wrong stands in the log alone.
 fn misconfigured(error: &str) -> Result<Response> {
     console::error_1(&format!("misconfigured: {error}").into());
-    Ok(Reply::public().refuse(Problem::Misconfigured)?)
+    Ok(Responder::public().refuse(Problem::Misconfigured)?)
 }

@@ -6,20 +6,24 @@ use super::r2::ask;
 use crate::config::Config;
 use crate::http::problem::{Problem, Refusal};
 use crate::object::key::ObjectKey;
-use crate::object::stored::{StorageError, Stored};
+use crate::object::stored::{BucketError, ObjectMetadata};
 use crate::operation::upload_event;
 
 /// The name of the binding in `wrangler.toml`. It may be missing where no prefix is set.
 const JOBS: &str = "JOBS";
 
-pub(super) struct Queue<'request> {
+pub(super) struct UploadQueue<'request> {
     pub(super) env: &'request Env,
     pub(super) config: &'request Config,
 }
 
-impl Queue<'_> {
+impl UploadQueue<'_> {
     /// Tells of an object that was stored. Whoever wrote it is told when nobody was, so that he writes it again.
-    pub(super) async fn tell(&self, key: &ObjectKey, stored: &Stored) -> Result<(), Refusal> {
+    pub(super) async fn tell(
+        &self,
+        key: &ObjectKey,
+        stored: &ObjectMetadata,
+    ) -> Result<(), Refusal> {
         let uploads = self.config.uploads.as_ref();
         let Some(message) = upload_event::message(uploads, key, stored) else {
             return Ok(());
@@ -29,7 +33,7 @@ impl Queue<'_> {
             Refusal::new(Problem::Misconfigured, reason)
         })?;
         let told = ask(|| queue.send(&message)).await;
-        told.map_err(|error: StorageError| {
+        told.map_err(|error: BucketError| {
             Refusal::new(
                 Problem::StorageUnavailable,
                 format!("the queue was not told: {error}"),

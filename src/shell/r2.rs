@@ -11,7 +11,7 @@ use super::time::{sleep, within};
 use crate::http::problem::{Problem, Refusal};
 use crate::http::range::ByteRange;
 use crate::object::key::ObjectKey;
-use crate::object::stored::{RETRIES_MS, StorageError, Stored, TIMEOUT_MS};
+use crate::object::stored::{BucketError, ObjectMetadata, RETRIES_MS, TIMEOUT_MS};
 use crate::operation::list::{List, Listed, Page};
 use crate::operation::write::{Evaluated, UploadedPart};
 
@@ -21,19 +21,19 @@ const BINDING: &str = "BUCKET";
 pub(super) struct Bucket(worker::Bucket);
 
 /// An object as R2 gave it.
-pub(super) struct Object {
-    pub(super) stored: Stored,
+pub(super) struct R2Object {
+    pub(super) stored: ObjectMetadata,
     body: Option<ReadableStream>,
 }
 
-impl Object {
+impl R2Object {
     /// The stream goes from R2 to the client without entering wasm.
-    pub(super) fn body(&self) -> Result<&ReadableStream, StorageError> {
-        let without = || StorageError::Unavailable("an object without its body".to_owned());
+    pub(super) fn body(&self) -> Result<&ReadableStream, BucketError> {
+        let without = || BucketError::Unavailable("an object without its body".to_owned());
         self.body.as_ref().ok_or_else(without)
     }
 
-    pub(super) async fn bytes(&self, held: &Held) -> Result<Vec<u8>, StorageError> {
+    pub(super) async fn bytes(&self, held: &Held) -> Result<Vec<u8>, BucketError> {
         let bytes = streams::read(self.body()?, held).await;
         bytes.map_err(storage_error)
     }
@@ -53,8 +53,8 @@ pub(super) fn message(error: &Error) -> String {
     }
 }
 
-pub(super) fn storage_error(error: Error) -> StorageError {
-    StorageError::from_message(&message(&error))
+pub(super) fn storage_error(error: Error) -> BucketError {
+    BucketError::from_message(&message(&error))
 }
 
 impl Bucket {
@@ -67,7 +67,10 @@ impl Bucket {
         })
     }
 
-    pub(super) async fn head(&self, key: &ObjectKey) -> Result<Option<Stored>, StorageError> {
+    pub(super) async fn head(
+        &self,
+        key: &ObjectKey,
+    ) -> Result<Option<ObjectMetadata>, BucketError> {
         let found = ask(|| self.0.head(key.as_str())).await?;
         Ok(found.as_ref().map(stored))
     }
@@ -76,7 +79,7 @@ impl Bucket {
         &self,
         key: &ObjectKey,
         range: Option<ByteRange>,
-    ) -> Result<Option<Object>, StorageError> {
+    ) -> Result<Option<R2Object>, BucketError> {
         let found = ask(|| {
             let get = self.0.get(key.as_str());
             match range {
@@ -96,14 +99,14 @@ impl Bucket {
             Ok(_) => None,
             Err(error) => return Err(storage_error(error)),
         };
-        Ok(Some(Object {
+        Ok(Some(R2Object {
             stored: stored(&found),
             body,
         }))
     }
 
     /// A page of what lies below a directory.
-    pub(super) async fn list(&self, list: &List) -> Result<Page, StorageError> {
+    pub(super) async fn list(&self, list: &List) -> Result<Page, BucketError> {
         let found = ask(|| {
             let all = self.0.list().prefix(list.directory.as_str());
             match &list.after {
@@ -131,7 +134,7 @@ impl Bucket {
         body: Option<ReadableStream>,
         content_type: &str,
         evaluated: Option<Evaluated>,
-    ) -> Result<Option<Stored>, StorageError> {
+    ) -> Result<Option<ObjectMetadata>, BucketError> {
         let body = body.map_or_else(|| Data::Text(String::new()), Data::from);
         let put = self.0.put(key.as_str(), body);
         let put = put.http_metadata(metadata(content_type));
@@ -143,7 +146,7 @@ impl Bucket {
         Ok(written.as_ref().map(stored))
     }
 
-    pub(super) async fn delete(&self, key: &ObjectKey) -> Result<(), StorageError> {
+    pub(super) async fn delete(&self, key: &ObjectKey) -> Result<(), BucketError> {
         self.0.delete(key.as_str()).await.map_err(storage_error)
     }
 
@@ -151,7 +154,7 @@ impl Bucket {
         &self,
         key: &ObjectKey,
         content_type: &str,
-    ) -> Result<String, StorageError> {
+    ) -> Result<String, BucketError> {
         let create = self.0.create_multipart_upload(key.as_str());
         let create = create.http_metadata(metadata(content_type));
         let created = create.execute().await.map_err(storage_error)?;
@@ -164,7 +167,7 @@ impl Bucket {
         upload: &str,
         number: u16,
         body: ReadableStream,
-    ) -> Result<UploadedPart, StorageError> {
+    ) -> Result<UploadedPart, BucketError> {
         let upload = self.upload(key, upload)?;
         let part = upload.upload_part(number, body).await;
         Ok(UploadedPart {
@@ -178,7 +181,7 @@ impl Bucket {
         key: &ObjectKey,
         upload: &str,
         parts: Vec<UploadedPart>,
-    ) -> Result<Stored, StorageError> {
+    ) -> Result<ObjectMetadata, BucketError> {
         let parts = parts
             .into_iter()
             .map(|part| worker::UploadedPart::new(part.part_number, part.etag));
@@ -192,12 +195,12 @@ impl Bucket {
         &self,
         key: &ObjectKey,
         upload: &str,
-    ) -> Result<(), StorageError> {
+    ) -> Result<(), BucketError> {
         let upload = self.upload(key, upload)?;
         upload.abort().await.map_err(storage_error)
     }
 
-    fn upload(&self, key: &ObjectKey, id: &str) -> Result<worker::MultipartUpload, StorageError> {
+    fn upload(&self, key: &ObjectKey, id: &str) -> Result<worker::MultipartUpload, BucketError> {
         let resumed = self.0.resume_multipart_upload(key.as_str(), id);
         resumed.map_err(storage_error)
     }
@@ -205,14 +208,14 @@ impl Bucket {
 
 /// Asks for something that can be asked again: nothing was sent to the client yet. An answer that does not come is not waited
 /// for a second time.
-pub(super) async fn ask<T, F>(question: impl Fn() -> F) -> Result<T, StorageError>
+pub(super) async fn ask<T, F>(question: impl Fn() -> F) -> Result<T, BucketError>
 where
     F: Future<Output = worker::Result<T>>,
 {
     let mut waits = RETRIES_MS.iter();
     loop {
         let Some(answer) = within(TIMEOUT_MS, question()).await else {
-            return Err(StorageError::Unavailable("no answer in time".to_owned()));
+            return Err(BucketError::Unavailable("no answer in time".to_owned()));
         };
         let error = match answer {
             Ok(found) => return Ok(found),
@@ -225,9 +228,9 @@ where
     }
 }
 
-fn stored(object: &worker::Object) -> Stored {
+fn stored(object: &worker::Object) -> ObjectMetadata {
     let content_type = object.http_metadata().content_type;
-    Stored {
+    ObjectMetadata {
         etag: object.etag(),
         size: object.size(),
         uploaded: object.uploaded().as_millis(),

@@ -5,43 +5,43 @@ use std::rc::Rc;
 use web_sys::{ReadableStream, Response};
 use worker::Context;
 
-use super::cache::{Begun, Cached, Entry, Filling};
+use super::cache::{CacheEntry, Cached, FillStart, Filling};
 use super::hold::Held;
-use super::r2::{Bucket, Object};
-use super::responder::{Body, Reply, failed};
+use super::r2::{Bucket, R2Object};
+use super::responder::{Responder, ResponseBody, failed};
 use super::time::{microseconds, sleep};
-use crate::budget::Purpose;
+use crate::budget::HoldPurpose;
 use crate::http::problem::{Problem, Refusal};
 use crate::http::range::{ByteRange, ContentRange};
-use crate::log::Source;
-use crate::object::stored::{StorageError, Stored};
+use crate::log::ServedFrom;
+use crate::object::stored::{BucketError, ObjectMetadata};
 use crate::operation::cache_policy::{may_hold, object_seconds, playlist_seconds, url};
-use crate::operation::read::{Answer, Headers, Read, Treatment};
+use crate::operation::read::{Headers, Read, ReadAnswer, Treatment};
 
 /// After how many milliseconds a request looks again whether another one has filled the cache.
 const LOOK_AGAIN_MS: [u32; 9] = [4, 8, 16, 32, 64, 128, 256, 512, 1024];
 
 /// Where a read happens.
-pub(super) struct Place<'request> {
+pub(super) struct ReadContext<'request> {
     pub(super) origin: &'request str,
     pub(super) bucket_name: &'request str,
     pub(super) bucket: &'request Bucket,
     pub(super) context: &'request Context,
-    pub(super) reply: &'request Reply,
+    pub(super) reply: &'request Responder,
     /// What verifying took, in microseconds.
     pub(super) verified_in: u64,
 }
 
 /// A read that was answered.
-pub(super) struct Done {
+pub(super) struct Served {
     pub(super) response: Response,
     pub(super) bytes: u64,
-    pub(super) source: Option<Source>,
+    pub(super) source: Option<ServedFrom>,
     /// How the answer differs from what is stored, where the operator should know.
     pub(super) note: Option<String>,
 }
 
-impl Done {
+impl Served {
     /// An answer that holds nothing of an object.
     pub(super) fn plain(response: Response) -> Self {
         Self {
@@ -54,25 +54,25 @@ impl Done {
 }
 
 /// What was found of an object, and where.
-struct Found {
-    stored: Stored,
+struct FoundObject {
+    stored: ObjectMetadata,
     body: FoundBody,
 }
 
 enum FoundBody {
     /// From the cache: always the whole.
-    Cached(Entry, Cached),
+    Cached(CacheEntry, Cached),
     /// From storage: the range that was asked for, else the whole; with the right to keep it, where it may be kept.
-    Stored(Object, Option<ByteRange>, Option<(Entry, Filling)>),
+    Stored(R2Object, Option<ByteRange>, Option<(CacheEntry, Filling)>),
     /// Storage was asked about the object and not for it.
     Absent,
 }
 
-impl Found {
-    fn source(&self) -> Source {
+impl FoundObject {
+    fn source(&self) -> ServedFrom {
         match self.body {
-            FoundBody::Cached(..) => Source::Cache,
-            FoundBody::Stored(..) | FoundBody::Absent => Source::Storage,
+            FoundBody::Cached(..) => ServedFrom::Cache,
+            FoundBody::Stored(..) | FoundBody::Absent => ServedFrom::Storage,
         }
     }
 
@@ -85,7 +85,7 @@ impl Found {
     }
 }
 
-pub(super) async fn read(read: &Read<'_>, place: &Place<'_>) -> Result<Done, Refusal> {
+pub(super) async fn read(read: &Read<'_>, place: &ReadContext<'_>) -> Result<Served, Refusal> {
     let found = find(read, place).await?;
     let source = found.source();
     let mut headers = vec![(
@@ -96,11 +96,11 @@ pub(super) async fn read(read: &Read<'_>, place: &Place<'_>) -> Result<Done, Ref
             milliseconds(place.verified_in)
         ),
     )];
-    let mut send = |status: u16, more: Headers, body: Body, bytes: u64| {
+    let mut send = |status: u16, more: Headers, body: ResponseBody, bytes: u64| {
         headers.extend(more);
         let headers = std::mem::take(&mut headers);
         let response = place.reply.send(status, headers, body).map_err(failed)?;
-        Ok(Done {
+        Ok(Served {
             response,
             bytes,
             source: Some(source),
@@ -108,29 +108,29 @@ pub(super) async fn read(read: &Read<'_>, place: &Place<'_>) -> Result<Done, Ref
         })
     };
     match read.answer(&found.stored) {
-        Answer::NotModified(headers) => {
+        ReadAnswer::NotModified(headers) => {
             found.discard();
-            send(304, headers, Body::Empty, 0)
+            send(304, headers, ResponseBody::Empty, 0)
         }
-        Answer::Refuse(problem) => {
+        ReadAnswer::Refuse(problem) => {
             found.discard();
             Err(Refusal::new(problem, "what is stored does not allow it"))
         }
-        Answer::Whole(headers) if read.head => {
+        ReadAnswer::Whole(headers) if read.head => {
             found.discard();
-            send(200, headers, Body::Empty, 0)
+            send(200, headers, ResponseBody::Empty, 0)
         }
-        Answer::Whole(headers) => {
+        ReadAnswer::Whole(headers) => {
             let size = found.stored.size;
             let body = whole(read, found, place).await?;
-            send(200, headers, Body::Stream(body), size)
+            send(200, headers, ResponseBody::Stream(body), size)
         }
-        Answer::Part(range, headers) => {
+        ReadAnswer::Part(range, headers) => {
             let body = part(read, found, range, place).await?;
-            send(206, headers, Body::Stream(body), range.size())
+            send(206, headers, ResponseBody::Stream(body), range.size())
         }
-        Answer::Rewritten(mut headers) => {
-            let held = match Held::in_time(Purpose::Rewrite, found.stored.size).await {
+        ReadAnswer::Rewritten(mut headers) => {
+            let held = match Held::in_time(HoldPurpose::Rewrite, found.stored.size).await {
                 Ok(held) => Rc::new(held),
                 Err(refusal) => {
                     found.discard();
@@ -156,25 +156,27 @@ pub(super) async fn read(read: &Read<'_>, place: &Place<'_>) -> Result<Done, Ref
             held.resize(bytes.len() as u64 + length)?;
             drop(bytes);
             let body = if read.head {
-                Body::Empty
+                ResponseBody::Empty
             } else if Held::is_needed_for(&rewritten.bytes) {
-                Body::Stream(Held::send(held, &rewritten.bytes, place.context).map_err(failed)?)
+                ResponseBody::Stream(
+                    Held::send(held, &rewritten.bytes, place.context).map_err(failed)?,
+                )
             } else {
-                Body::Bytes(rewritten.bytes)
+                ResponseBody::Bytes(rewritten.bytes)
             };
             let done = send(200, headers, body, length)?;
-            Ok(Done { note, ..done })
+            Ok(Served { note, ..done })
         }
     }
 }
 
 /// Looks an object up: in the cache if it may be there, else in storage, which is asked once. Of the requests that miss
 /// the cache at the same time one reads storage and fills the cache, and the others wait for it.
-async fn find(read: &Read<'_>, place: &Place<'_>) -> Result<Found, Refusal> {
+async fn find(read: &Read<'_>, place: &ReadContext<'_>) -> Result<FoundObject, Refusal> {
     let is_playlist = matches!(read.treatment, Treatment::Playlist | Treatment::AssetList);
     let mut entry = (!read.is_direct && may_hold(&read.key, is_playlist))
         .then(|| url(place.origin, place.bucket_name, &read.key))
-        .map(Entry::new);
+        .map(CacheEntry::new);
     // The length of a playlist is only known once it was rewritten, so its `HEAD` reads it.
     let asks_only = read.head && !is_playlist;
     let range = read.storage_range();
@@ -184,18 +186,18 @@ async fn find(read: &Read<'_>, place: &Place<'_>) -> Result<Found, Refusal> {
         if let Some(cached) = looking.look_up().await {
             let stored = cached.stored.clone();
             let body = FoundBody::Cached(entry.take().ok_or_else(gone)?, cached);
-            return Ok(Found { stored, body });
+            return Ok(FoundObject { stored, body });
         }
         // A range is not the whole that the cache wants.
         if asks_only || range.is_some() {
             break;
         }
         match looking.begin() {
-            Begun::Filling(right) => {
+            FillStart::Filling(right) => {
                 filling = Some(right);
                 break;
             }
-            Begun::Elsewhere => match waits.next() {
+            FillStart::Elsewhere => match waits.next() {
                 Some(wait) => sleep(*wait).await,
                 None => break,
             },
@@ -206,26 +208,24 @@ async fn find(read: &Read<'_>, place: &Place<'_>) -> Result<Found, Refusal> {
         let stored = stored.ok_or_else(not_found)?;
         if !read.is_rewritten(&stored) {
             let body = FoundBody::Absent;
-            return Ok(Found { stored, body });
+            return Ok(FoundObject { stored, body });
         }
     }
     match place.bucket.get(&read.key, range).await {
         // R2 refuses a range that selects nothing without saying how long the object is; conditions still come first. Where
         // the range begins right behind the object's end, wrangler's simulation of R2 fails without saying why.
-        Err(StorageError::RangeNotSatisfiable | StorageError::Unspecified(_))
-            if range.is_some() =>
-        {
+        Err(BucketError::RangeNotSatisfiable | BucketError::Unspecified(_)) if range.is_some() => {
             let stored = place.bucket.head(&read.key).await.map_err(refused)?;
             let stored = stored.ok_or_else(not_found)?;
             let body = FoundBody::Absent;
-            Ok(Found { stored, body })
+            Ok(FoundObject { stored, body })
         }
         Err(error) => Err(refused(error)),
         Ok(None) => Err(not_found()),
         Ok(Some(object)) => {
             let stored = object.stored.clone();
             let body = FoundBody::Stored(object, range, entry.zip(filling));
-            Ok(Found { stored, body })
+            Ok(FoundObject { stored, body })
         }
     }
 }
@@ -233,8 +233,8 @@ async fn find(read: &Read<'_>, place: &Place<'_>) -> Result<Found, Refusal> {
 /// The body of 200.
 async fn whole(
     read: &Read<'_>,
-    found: Found,
-    place: &Place<'_>,
+    found: FoundObject,
+    place: &ReadContext<'_>,
 ) -> Result<ReadableStream, Refusal> {
     let stored = found.stored;
     match found.body {
@@ -261,9 +261,9 @@ async fn whole(
 /// The body of 206.
 async fn part(
     read: &Read<'_>,
-    found: Found,
+    found: FoundObject,
     part: ContentRange,
-    place: &Place<'_>,
+    place: &ReadContext<'_>,
 ) -> Result<ReadableStream, Refusal> {
     let stored = found.stored;
     match found.body {
@@ -289,8 +289,8 @@ async fn part(
 /// The stored bytes of what is rewritten. Nothing was sent yet, so that a body that breaks off is read again, once.
 async fn stored_bytes(
     read: &Read<'_>,
-    found: Found,
-    place: &Place<'_>,
+    found: FoundObject,
+    place: &ReadContext<'_>,
     held: &Rc<Held>,
 ) -> Result<Vec<u8>, Refusal> {
     let stored = found.stored;
@@ -318,11 +318,11 @@ async fn stored_bytes(
 
 fn keep(
     read: &Read<'_>,
-    kept: Option<(Entry, Filling)>,
+    kept: Option<(CacheEntry, Filling)>,
     held: &Rc<Held>,
-    stored: &Stored,
+    stored: &ObjectMetadata,
     bytes: &[u8],
-    place: &Place<'_>,
+    place: &ReadContext<'_>,
 ) {
     if let Some((entry, filling)) = kept {
         let seconds = playlist_seconds(&read.key, bytes);
@@ -335,9 +335,9 @@ fn keep(
 async fn fetch(
     read: &Read<'_>,
     range: Option<ByteRange>,
-    expected: &Stored,
-    place: &Place<'_>,
-) -> Result<Object, Refusal> {
+    expected: &ObjectMetadata,
+    place: &ReadContext<'_>,
+) -> Result<R2Object, Refusal> {
     let object = place.bucket.get(&read.key, range).await.map_err(refused)?;
     let object = object.ok_or_else(not_found)?;
     if object.stored.etag != expected.etag {
@@ -347,7 +347,7 @@ async fn fetch(
     Ok(object)
 }
 
-fn stream(object: &Object) -> Result<ReadableStream, Refusal> {
+fn stream(object: &R2Object) -> Result<ReadableStream, Refusal> {
     object.body().cloned().map_err(refused)
 }
 
@@ -367,6 +367,6 @@ fn not_found() -> Refusal {
     Refusal::new(Problem::NotFound, "no such object")
 }
 
-fn refused(error: StorageError) -> Refusal {
+fn refused(error: BucketError) -> Refusal {
     Refusal::new(error.problem(), error)
 }

@@ -5,14 +5,14 @@ use worker::{AnalyticsEngineDataPointBuilder, Env};
 
 use crate::config::Config;
 use crate::http::problem::{Problem, Refusal};
-use crate::log::{Record, Source, viewer};
+use crate::log::{LogRecord, ServedFrom, viewer};
 use crate::request::{Request, object_key, split_path_pass};
 
 /// The names of the bindings in `wrangler.toml`. Both may be missing.
 const REFUSALS: &str = "REFUSALS";
 const ANALYTICS: &str = "ANALYTICS";
 
-pub(super) struct Watch<'request> {
+pub(super) struct RequestLog<'request> {
     pub(super) request: &'request Request<'request>,
     pub(super) env: &'request Env,
     pub(super) config: &'request Config,
@@ -21,7 +21,7 @@ pub(super) struct Watch<'request> {
     pub(super) sub: Option<String>,
 }
 
-impl Watch<'_> {
+impl RequestLog<'_> {
     /// What a refusal is told as: an address that was refused too often is told to wait, whatever it asked for. Who has a
     /// link is never counted, so that a school behind one address is not shut out by somebody who tries.
     pub(super) async fn told_as(&self, problem: Problem) -> Problem {
@@ -44,7 +44,7 @@ impl Watch<'_> {
         &self,
         status: u16,
         bytes: u64,
-        source: Option<Source>,
+        source: Option<ServedFrom>,
         refusal: Option<&Refusal>,
         note: Option<&str>,
     ) {
@@ -57,7 +57,7 @@ impl Watch<'_> {
             self.now,
         );
         let key = object_key(split_path_pass(self.request.path).1).ok();
-        let record = Record {
+        let record = LogRecord {
             method: self.request.method,
             key: key.as_ref(),
             status,

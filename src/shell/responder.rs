@@ -18,18 +18,18 @@ const ALWAYS: [(&str, &str); 4] = [
 ];
 
 /// Answers to one request.
-pub(super) struct Reply {
+pub(super) struct Responder {
     cors: Headers,
 }
 
-pub(super) enum Body {
+pub(super) enum ResponseBody {
     Empty,
     Text(String),
     Bytes(Vec<u8>),
     Stream(ReadableStream),
 }
 
-impl Reply {
+impl Responder {
     pub(super) fn new(allowed: &AllowedOrigins, origin: Option<&str>) -> Self {
         Self {
             cors: allowed.headers(origin),
@@ -45,13 +45,13 @@ impl Reply {
         &self,
         status: u16,
         headers: Headers,
-        body: Body,
+        body: ResponseBody,
     ) -> Result<Response, JsValue> {
         let body = match body {
-            Body::Empty => JsValue::UNDEFINED,
-            Body::Text(text) => text.into(),
-            Body::Bytes(bytes) => js_sys::Uint8Array::from(bytes.as_slice()).into(),
-            Body::Stream(stream) => stream.into(),
+            ResponseBody::Empty => JsValue::UNDEFINED,
+            ResponseBody::Text(text) => text.into(),
+            ResponseBody::Bytes(bytes) => js_sys::Uint8Array::from(bytes.as_slice()).into(),
+            ResponseBody::Stream(stream) => stream.into(),
         };
         let more = self.cors.iter().chain(&headers);
         let mut all = ALWAYS.to_vec();
@@ -63,7 +63,7 @@ impl Reply {
         self.send(
             problem.status(),
             problem.headers(),
-            Body::Text(problem.body()),
+            ResponseBody::Text(problem.body()),
         )
     }
 
@@ -73,11 +73,11 @@ impl Reply {
             ("Location", location),
             ("Cache-Control", "no-store".to_owned()),
         ];
-        self.send(307, headers, Body::Empty)
+        self.send(307, headers, ResponseBody::Empty)
     }
 
     pub(super) fn options(&self) -> Result<Response, JsValue> {
-        self.send(204, preflight_headers(), Body::Empty)
+        self.send(204, preflight_headers(), ResponseBody::Empty)
     }
 }
 

@@ -3,15 +3,15 @@
 use web_sys::{Request, Response};
 
 use super::hold::Held;
-use super::queue::Queue;
+use super::queue::UploadQueue;
 use super::r2::Bucket;
-use super::responder::{self, Reply, failed};
+use super::responder::{self, Responder, failed};
 use super::streams;
-use crate::budget::Purpose;
+use crate::budget::HoldPurpose;
 use crate::http::precondition::{EntityTag, WriteConditions};
 use crate::http::problem::{Problem, Refusal};
 use crate::object::key::ObjectKey;
-use crate::object::stored::StorageError;
+use crate::object::stored::BucketError;
 use crate::operation::read::Headers;
 use crate::operation::write::{Evaluated, Write, created_json, parse_parts};
 
@@ -19,8 +19,8 @@ pub(super) async fn write(
     write: Write,
     request: &Request,
     bucket: &Bucket,
-    queue: &Queue<'_>,
-    reply: &Reply,
+    queue: &UploadQueue<'_>,
+    reply: &Responder,
 ) -> Result<Response, Refusal> {
     match write {
         Write::Put {
@@ -75,7 +75,7 @@ pub(super) async fn write(
             conditions,
             length,
         } => {
-            let held = Held::in_time(Purpose::PartList, length).await?;
+            let held = Held::in_time(HoldPurpose::PartList, length).await?;
             let list = match request.body() {
                 Some(body) => streams::read(&body, &held).await.map_err(failed)?,
                 None => Vec::new(),
@@ -117,7 +117,7 @@ fn etag(opaque: &str) -> (&'static str, String) {
 }
 
 fn json(
-    reply: &Reply,
+    reply: &Responder,
     status: u16,
     mut headers: Headers,
     body: String,
@@ -125,17 +125,17 @@ fn json(
     headers.push(("Content-Type", "application/json".to_owned()));
     headers.push(("Cache-Control", "no-store".to_owned()));
     reply
-        .send(status, headers, responder::Body::Text(body))
+        .send(status, headers, responder::ResponseBody::Text(body))
         .map_err(failed)
 }
 
-fn empty(reply: &Reply) -> Result<Response, Refusal> {
+fn empty(reply: &Responder) -> Result<Response, Refusal> {
     let headers = vec![("Cache-Control", "no-store".to_owned())];
     reply
-        .send(204, headers, responder::Body::Empty)
+        .send(204, headers, responder::ResponseBody::Empty)
         .map_err(failed)
 }
 
-fn refused(error: StorageError) -> Refusal {
+fn refused(error: BucketError) -> Refusal {
     Refusal::new(error.problem(), error)
 }

@@ -1,6 +1,6 @@
 //! What every answer has, and how bodies are sent.
 
-use lectern::credential::claims::Use;
+use lectern::credential::claims::Purpose;
 
 use super::edge::Edge;
 use super::{LECTURE, MASTER, Walk, media, walk};
@@ -9,7 +9,7 @@ use super::{LECTURE, MASTER, Walk, media, walk};
 fn text_goes_out_gzipped_to_who_takes_it_and_media_never_does() {
     let edge = Edge::start();
     edge.publish(media::package(), LECTURE);
-    let upload = edge.token(LECTURE, Use::Upload);
+    let upload = edge.token(LECTURE, Purpose::Upload);
     let captions =
         "WEBVTT\n\n".to_owned() + &"00:00.000 --> 00:01.000\nGood morning.\n\n".repeat(99);
     let path = format!("{LECTURE}v/1/subs/en.vtt");
@@ -25,7 +25,7 @@ fn text_goes_out_gzipped_to_who_takes_it_and_media_never_does() {
         .iter()
         .find(|url| url.contains("/seg"))
         .expect("a segment");
-    let token = edge.token(LECTURE, Use::Play);
+    let token = edge.token(LECTURE, Purpose::Play);
     let captions = format!("{path}?token={token}");
     let gzip = ("accept-encoding", "br, gzip");
     for (url, is_text) in [(&playlists[0], true), (&captions, true), (segment, false)] {
@@ -79,7 +79,7 @@ fn the_schools_pages_may_read_every_answer_and_others_none() {
         .find(|url| url.contains("/seg"))
         .expect("a segment");
     let etag = edge.get(segment).header("etag").expect("a tag").to_owned();
-    let missing = format!("{LECTURE}x?token={}", edge.token(LECTURE, Use::Play));
+    let missing = format!("{LECTURE}x?token={}", edge.token(LECTURE, Purpose::Play));
     let answers = [
         ("GET", segment.as_str(), vec![], "200"),
         ("HEAD", segment, vec![], "200"),

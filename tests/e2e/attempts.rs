@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use lectern::credential::claims::Use;
+use lectern::credential::claims::Purpose;
 use serde_json::{Value, json};
 use sha2::{Sha256, Sha384, Sha512};
 
@@ -19,7 +19,7 @@ const PATH: &str = "/uploads/u2/essay.mp4";
 /// An edge with an object of another's.
 fn stage() -> Edge {
     let edge = Edge::start();
-    let token = edge.token("/uploads/u2/", Use::Upload);
+    let token = edge.token("/uploads/u2/", Purpose::Upload);
     let put = edge.send(
         "PUT",
         &format!("{PATH}?token={token}"),
@@ -84,7 +84,7 @@ impl Attempts {
         // Nothing broke: who may, still reads.
         let reply = edge.get(&format!(
             "{PATH}?token={}",
-            edge.token("/uploads/u2/", Use::Play)
+            edge.token("/uploads/u2/", Purpose::Play)
         ));
         assert_eq!((reply.status, reply.text()), (200, SECRET));
     }
@@ -321,8 +321,8 @@ fn no_forged_or_misread_link_opens_anything() {
 #[test]
 fn no_way_of_writing_a_path_leads_out_of_a_links_folder() {
     let edge = stage();
-    let token = edge.token("/uploads/u1/", Use::Play);
-    let admin = edge.token("/uploads/u1/", Use::Admin);
+    let token = edge.token("/uploads/u1/", Purpose::Play);
+    let admin = edge.token("/uploads/u1/", Purpose::Admin);
     let host = edge.origin.trim_start_matches("http://").to_owned();
     let mut attempts = Attempts::default();
     for path in [
@@ -416,9 +416,9 @@ fn no_way_of_writing_a_path_leads_out_of_a_links_folder() {
 #[test]
 fn no_header_and_no_method_changes_what_a_link_opens() {
     let edge = stage();
-    let play = edge.token("/uploads/u1/", Use::Play);
-    let upload = edge.token("/uploads/u1/", Use::Upload);
-    let own = edge.token("/uploads/u2/", Use::Play);
+    let play = edge.token("/uploads/u1/", Purpose::Play);
+    let upload = edge.token("/uploads/u1/", Purpose::Upload);
+    let own = edge.token("/uploads/u2/", Purpose::Play);
     let mut attempts = Attempts::default();
     // What proxies and frameworks obey, on a request that opens nothing.
     for lines in [
@@ -523,8 +523,8 @@ fn no_header_and_no_method_changes_what_a_link_opens() {
 #[test]
 fn no_upload_in_parts_writes_what_its_link_does_not() {
     let edge = stage();
-    let own = edge.token("/uploads/u1/", Use::Upload);
-    let other = edge.token("/uploads/u2/", Use::Upload);
+    let own = edge.token("/uploads/u1/", Purpose::Upload);
+    let other = edge.token("/uploads/u2/", Purpose::Upload);
     let begun = edge.send("POST", &format!("{PATH}?token={other}&uploads"), &[], &[]);
     assert_eq!(begun.status, 201);
     let theirs = begun.json()["uploadId"].as_str().expect("an id").to_owned();
@@ -632,12 +632,12 @@ fn no_upload_in_parts_writes_what_its_link_does_not() {
         b"more",
     );
     assert_eq!(put.verdict(), "200");
-    let play = edge.token("/uploads/u2/", Use::Play);
+    let play = edge.token("/uploads/u2/", Purpose::Play);
     assert_eq!(edge.get(&format!("{PATH}?token={play}")).text(), SECRET);
     assert_eq!(
         edge.get(&format!(
             "/uploads/u1/a.mp4?token={}",
-            edge.token("/uploads/u1/", Use::Play)
+            edge.token("/uploads/u1/", Purpose::Play)
         ))
         .verdict(),
         "404 not_found"

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use lectern::credential::claims::Use;
+use lectern::credential::claims::Purpose;
 use serde_json::json;
 
 use super::edge::Edge;
@@ -271,7 +271,7 @@ impl Viewer<'_> {
 #[test]
 fn no_bomb_takes_the_isolate_from_other_viewers() {
     let edge = Edge::start();
-    let upload = edge.token("/uploads/u1/", Use::Upload);
+    let upload = edge.token("/uploads/u1/", Purpose::Upload);
     let put = |path: &str, kind: &str, bytes: &[u8]| {
         let reply = edge.send(
             "PUT",
@@ -285,7 +285,7 @@ fn no_bomb_takes_the_isolate_from_other_viewers() {
             reply.verdict()
         );
     };
-    let other = edge.token("/uploads/u2/", Use::Upload);
+    let other = edge.token("/uploads/u2/", Purpose::Upload);
     let stored = edge.send(
         "PUT",
         &format!("/uploads/u2/v/1/s.m4s?token={other}"),
@@ -321,7 +321,7 @@ fn no_bomb_takes_the_isolate_from_other_viewers() {
     put("/uploads/u1/honest/p.m3u8", HLS, &honest);
     let honest_url = format!(
         "/uploads/u1/honest/p.m3u8?token={}",
-        edge.token("/uploads/u1/", Use::Play)
+        edge.token("/uploads/u1/", Purpose::Play)
     );
     let (bombs, mut table) = (bombs(), Vec::new());
     for (number, bomb) in bombs.iter().enumerate() {
@@ -349,7 +349,7 @@ fn no_bomb_takes_the_isolate_from_other_viewers() {
         edge: &edge,
         url: format!(
             "/uploads/u2/v/1/s.m4s?token={}",
-            edge.token("/uploads/u2/", Use::Play)
+            edge.token("/uploads/u2/", Purpose::Play)
         ),
         is_over: AtomicBool::new(false),
         slowest_ms: AtomicU64::new(0),
@@ -422,7 +422,7 @@ fn no_bomb_takes_the_isolate_from_other_viewers() {
 #[test]
 fn twelve_of_the_largest_playlists_at_once_are_answered_within_the_isolates_memory() {
     let edge = Edge::start();
-    let upload = edge.token("/uploads/u1/", Use::Upload);
+    let upload = edge.token("/uploads/u1/", Purpose::Upload);
     let line = "#EXTINF:4.000000,title of a segment, as long as titles are\nseg00000.m4s\n";
     let honest = media(&line.repeat((LARGEST - 100) / line.len()));
     for number in 0..12 {
@@ -430,7 +430,7 @@ fn twelve_of_the_largest_playlists_at_once_are_answered_within_the_isolates_memo
         let put = edge.send("PUT", &url, &[], &honest);
         assert!(matches!(put.status, 200 | 201), "{}", put.verdict());
     }
-    let token = edge.token("/uploads/u1/", Use::Play);
+    let token = edge.token("/uploads/u1/", Purpose::Play);
     // One was opened before: its memory is the isolate's for good.
     let first = edge.get(&format!("/uploads/u1/0/p.m3u8?token={token}"));
     assert_eq!(first.verdict(), "200");
@@ -472,7 +472,7 @@ fn twelve_of_the_largest_playlists_at_once_are_answered_within_the_isolates_memo
 #[test]
 fn an_upload_link_alone_takes_no_time_by_what_it_sends() {
     let edge = Edge::start();
-    let bearer = format!("Bearer {}", edge.token("/uploads/u1/", Use::Upload));
+    let bearer = format!("Bearer {}", edge.token("/uploads/u1/", Purpose::Upload));
     let auth = [("authorization", bearer.as_str())];
     let path = "/uploads/u1/original.mov";
     let created = edge.send("POST", &format!("{path}?uploads"), &auth, &[]);

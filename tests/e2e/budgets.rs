@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
-use lectern::credential::claims::Use;
+use lectern::credential::claims::Purpose;
 
 use super::edge::Edge;
 
@@ -30,8 +30,8 @@ impl Large {
     fn start() -> Self {
         let edge = Edge::with_faults();
         Self {
-            upload: edge.token(FOLDER, Use::Upload),
-            play: edge.token(FOLDER, Use::Play),
+            upload: edge.token(FOLDER, Purpose::Upload),
+            play: edge.token(FOLDER, Purpose::Play),
             edge,
         }
     }

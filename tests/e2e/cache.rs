@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use lectern::credential::claims::Use;
+use lectern::credential::claims::Purpose;
 use serde_json::{Value, json};
 
 use super::edge::Edge;
@@ -190,7 +190,7 @@ fn a_range_of_what_is_cached_is_cut_from_the_whole_and_one_of_what_is_not_reads_
         (format!("{path}?p=AAAA"), "403 forbidden"),
         (shelf.clone(), "404 not_found"),
         (
-            format!("{shelf}?token={}", edge.token(LECTURE, Use::Play)),
+            format!("{shelf}?token={}", edge.token(LECTURE, Purpose::Play)),
             "404 not_found",
         ),
     ] {
@@ -201,7 +201,7 @@ fn a_range_of_what_is_cached_is_cut_from_the_whole_and_one_of_what_is_not_reads_
 #[test]
 fn a_revised_lecture_is_seen_within_two_seconds() {
     let edge = published();
-    let token = edge.token(MASTER, Use::Play);
+    let token = edge.token(MASTER, Purpose::Play);
     let url = format!("{MASTER}?token={token}");
     let first = edge.get(&url);
     assert_eq!(first.verdict(), "200");
@@ -231,8 +231,8 @@ fn what_is_removed_through_one_hostname_leaves_the_cache_of_every_other() {
     const PATH: &str = "/c/v/1/media.mp4";
     const HOSTNAMES: [&str; 2] = ["a.example", "b.example"];
     let edge = Edge::with_variable(&format!("HOSTNAMES:{}", HOSTNAMES.join(",")));
-    let upload = edge.token("/c/", Use::Upload);
-    let url = format!("{PATH}?token={}", edge.token(PATH, Use::Play));
+    let upload = edge.token("/c/", Purpose::Upload);
+    let url = format!("{PATH}?token={}", edge.token(PATH, Purpose::Play));
     let at = |hostname| edge.send("GET", &url, &[("host", hostname)], &[]);
     let put = edge.send("PUT", &format!("{PATH}?token={upload}"), &[], b"media");
     assert_eq!(put.verdict(), "200");

@@ -7,9 +7,9 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use lectern::credential::binding::Place;
-use lectern::credential::claims::Use;
-use lectern::credential::pass::{Kind, Minter};
+use lectern::credential::binding::Binding;
+use lectern::credential::claims::Purpose;
+use lectern::credential::pass::{Minter, PassKind};
 use lectern::object::key::ObjectKey;
 use serde_json::{Value, json};
 
@@ -133,7 +133,7 @@ fn the_course_app_is_used_from_login_to_the_last_frame_and_says_each_refusal_in_
     );
     let stored = edge.get(&format!(
         "{path}?as=stored&token={}",
-        edge.token(path, Use::Admin)
+        edge.token(path, Purpose::Admin)
     ));
     assert_eq!(stored.text(), "a small recording");
 
@@ -161,7 +161,7 @@ fn the_course_app_is_used_from_login_to_the_last_frame_and_says_each_refusal_in_
     // Of what broke off and of what came too late, nothing.
     let uploads = format!(
         "/uploads/u1/?as=list&token={}",
-        edge.token("/uploads/u1/", Use::Admin)
+        edge.token("/uploads/u1/", Purpose::Admin)
     );
     let listed = edge.get(&uploads).json();
     let keys: Vec<&str> = listed["objects"]
@@ -191,7 +191,7 @@ fn the_course_app_is_used_from_login_to_the_last_frame_and_says_each_refusal_in_
 /// The playlists of a broadcast that goes on, as `make course-app` puts them there.
 fn broadcast(edge: &Edge) {
     let folder = "/samples/broadcast/";
-    let token = edge.token(folder, Use::Upload);
+    let token = edge.token(folder, Purpose::Upload);
     for name in ["480p.m3u8", "master.m3u8"] {
         let playlist = root().join("examples/course-app/broadcast").join(name);
         let playlist = fs::read(playlist).expect("a playlist");
@@ -207,7 +207,7 @@ fn broadcast(edge: &Edge) {
 
 /// Passes that are over, for every segment of a lecture but the first ones.
 fn expired_passes(edge: &Edge, folder: &str) -> Value {
-    let token = edge.token(folder, Use::Play);
+    let token = edge.token(folder, Purpose::Play);
     let master = Playlist::open(edge, &format!("{folder}master.m3u8?token={token}"));
     let objects = master
         .listed()
@@ -222,8 +222,8 @@ fn expired_passes(edge: &Edge, folder: &str) -> Value {
         let key = ObjectKey::from_url_path(path).expect("an object key");
         let (directory, name) = key.split();
         let mut pass = Vec::new();
-        Minter::new(edge.keys.minting(), now() - 60, Place::default()).mint(
-            Kind::Object,
+        Minter::new(edge.keys.minting(), now() - 60, Binding::default()).mint(
+            PassKind::Object,
             directory,
             name,
             &mut pass,

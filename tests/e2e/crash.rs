@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use lectern::credential::claims::Use;
+use lectern::credential::claims::Purpose;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
@@ -94,8 +94,8 @@ impl<'edge> Load<'edge> {
     fn new(edge: &'edge Edge, settled: Vec<(String, Content)>) -> Self {
         Self {
             edge,
-            write: format!("Bearer {}", edge.token(FOLDER, Use::Upload)),
-            read: format!("Bearer {}", edge.token(FOLDER, Use::Play)),
+            write: format!("Bearer {}", edge.token(FOLDER, Purpose::Upload)),
+            read: format!("Bearer {}", edge.token(FOLDER, Purpose::Play)),
             is_over: AtomicBool::new(false),
             answered: AtomicU64::new(0),
             parts: AtomicU64::new(0),

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use lectern::credential::claims::{Claims, Use};
+use lectern::credential::claims::{Claims, Purpose};
 use lectern::credential::keyring::{Key, Keyring, with_new_key};
 use lectern::credential::link;
 use lectern::object::key::Scope;
@@ -307,7 +307,7 @@ impl Edge {
     }
 
     /// A link to `path`, as claims; the token is for `Authorization` or `?token=`.
-    pub(crate) fn token(&self, path: &str, use_: Use) -> String {
+    pub(crate) fn token(&self, path: &str, use_: Purpose) -> String {
         let scope = Scope::parse(path).expect("a scope");
         let claims = Claims {
             use_,
@@ -328,7 +328,7 @@ impl Edge {
         format!(
             "{}{path}?token={}",
             self.origin,
-            self.token(path, Use::Play)
+            self.token(path, Purpose::Play)
         )
     }
 

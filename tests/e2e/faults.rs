@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use lectern::credential::claims::Use;
+use lectern::credential::claims::Purpose;
 
 use super::edge::{Edge, Reply};
 use super::{LECTURE, MASTER, Walk, media, walk};
@@ -132,7 +132,7 @@ fn a_body_that_breaks_off_is_never_taken_for_the_whole() {
         assert!(after.body.len() > 1000);
     }
     // A playlist is read before anything is sent of it, so that it can be read again.
-    let token = faulty.edge.token(LECTURE, Use::Play);
+    let token = faulty.edge.token(LECTURE, Purpose::Play);
     let other = faulty
         .playlist
         .split('?')

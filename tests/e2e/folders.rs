@@ -3,9 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use lectern::credential::binding::Place;
-use lectern::credential::claims::Use;
-use lectern::credential::pass::{self, Kind};
+use lectern::credential::binding::Binding;
+use lectern::credential::claims::Purpose;
+use lectern::credential::pass::{self, PassKind};
 use lectern::object::key::ObjectKey;
 use serde_json::{Value, json};
 
@@ -21,7 +21,7 @@ fn a_link_for_a_whole_course_opens_all_of_each_lecture() {
     let edge = published();
     let first = walk(&edge);
     for folder in COURSES {
-        let token = edge.token(folder, Use::Play);
+        let token = edge.token(folder, Purpose::Play);
         let link = |path: &str| format!("{path}?token={token}");
         // By the Multivariant Playlist: all that a link for the lecture alone leads to.
         let master = Playlist::open(&edge, &link(MASTER));
@@ -81,7 +81,7 @@ fn a_link_for_a_whole_course_opens_all_of_each_lecture() {
 
     // And players play it.
     let course = |path: &str, more: &str| {
-        let token = edge.token(COURSES[0], Use::Play);
+        let token = edge.token(COURSES[0], Purpose::Play);
         format!("{}{path}?token={token}{more}", edge.origin)
     };
     let (hls, dash, directory) = (
@@ -174,7 +174,7 @@ fn no_playlist_of_somebody_who_writes_below_a_restricted_links_folder_widens_it(
         format!("{LECTURE}notes/"),
         format!("{revision}/notes/"),
     ] {
-        let upload = edge.token(&own, Use::Upload);
+        let upload = edge.token(&own, Purpose::Upload);
         let put = |name: &str, text: &str| {
             let url = format!("{own}{name}?token={upload}");
             let reply = edge.send("PUT", &url, &[], text.as_bytes());
@@ -282,8 +282,8 @@ fn widened(
         let key = ObjectKey::from_url_path(path).expect("a key");
         // A pass for a playlist opens no segment, whatever it stands on.
         let opens = |pass: &&&str| {
-            pass::verify(pass, &key, Place::default(), &edge.keys, now())
-                .is_ok_and(|pass| pass.kind == Kind::Object || key.has_extension("m3u8"))
+            pass::verify(pass, &key, Binding::default(), &edge.keys, now())
+                .is_ok_and(|pass| pass.kind == PassKind::Object || key.has_extension("m3u8"))
         };
         if let Some(pass) = passes.iter().find(opens) {
             let address = format!("198.{}.{}.1", found.len(), claims.to_string().len());

@@ -10,8 +10,8 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use lectern::credential::binding::Place as Seen;
-use lectern::credential::claims::Use;
+use lectern::credential::binding::Binding as Seen;
+use lectern::credential::claims::Purpose;
 use lectern::credential::pass;
 use lectern::object::key::ObjectKey;
 use serde_json::{Value, json};
@@ -407,7 +407,7 @@ impl Stage {
     fn new(cases: impl Fn(&Place<'_>) -> Vec<Case>) -> Self {
         let edge = Edge::start();
         let foreign = Foreign::start();
-        let admin = edge.token("/uploads/u2/", Use::Admin);
+        let admin = edge.token("/uploads/u2/", Purpose::Admin);
         for path in OTHERS {
             let body = if path.ends_with(".m3u8") {
                 media("")
@@ -424,7 +424,7 @@ impl Stage {
             own: "/uploads/u1",
             others: "/uploads/u2",
         };
-        let upload = edge.token("/uploads/u1/", Use::Upload);
+        let upload = edge.token("/uploads/u1/", Purpose::Upload);
         let mut opened = Vec::new();
         let mut stored = String::new();
         let segment = fs::read(segment()).expect("a segment");

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use lectern::credential::claims::Use;
+use lectern::credential::claims::Purpose;
 
 use super::edge::{Edge, now};
 use super::http_table::{self, Reply};
@@ -11,7 +11,7 @@ use super::media;
 #[test]
 fn range_and_conditional_requests_are_answered_as_rfc_9110_says() {
     let edge = Edge::start();
-    let upload = edge.token("/http/table/", Use::Upload);
+    let upload = edge.token("/http/table/", Purpose::Upload);
     let expires = now() + 3600;
     for object in http_table::objects() {
         let url = format!("{}?token={upload}", object.path);

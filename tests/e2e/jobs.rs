@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use lectern::credential::claims::Use;
+use lectern::credential::claims::Purpose;
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -87,9 +87,9 @@ fn what_is_uploaded_is_shipped_by_whoever_works_and_plays() {
         .arg(&sample));
     let sample = fs::read(sample).expect("a sample");
 
-    let auth = format!("Bearer {}", edge.token("/uploads/", Use::Upload));
+    let auth = format!("Bearer {}", edge.token("/uploads/", Purpose::Upload));
     let auth = [("authorization", auth.as_str())];
-    let elsewhere = format!("Bearer {}", edge.token("/courses/", Use::Upload));
+    let elsewhere = format!("Bearer {}", edge.token("/courses/", Purpose::Upload));
     let put = edge.send("PUT", "/uploads/rails/whole.mp4", &auth, &sample);
     assert_eq!(put.verdict(), "200");
     // Nobody is told of these.
@@ -140,7 +140,7 @@ fn what_is_uploaded_is_shipped_by_whoever_works_and_plays() {
 #[test]
 fn who_uploads_is_told_where_nobody_else_can_be() {
     let edge = Edge::with_variable("UPLOADS_PREFIX:uploads/");
-    let auth = format!("Bearer {}", edge.token("/uploads/", Use::Upload));
+    let auth = format!("Bearer {}", edge.token("/uploads/", Purpose::Upload));
     let put = edge.send("PUT", "/uploads/a.mov", &[("authorization", &auth)], b"x");
     assert_eq!(put.verdict(), "500 misconfigured");
     edge.logged("no queue is bound as `JOBS`");

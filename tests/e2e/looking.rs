@@ -1,6 +1,6 @@
 //! What a lecture is looked through by, beside what plays: storyboard and poster.
 
-use lectern::credential::claims::Use;
+use lectern::credential::claims::Purpose;
 use serde_json::json;
 
 use super::edge::{Edge, run};
@@ -98,14 +98,14 @@ fn a_storyboard_opens_by_a_link_of_its_own_and_captions_are_as_they_were() {
         assert_eq!(edge.get(&sprites(&opened)[0]).verdict(), "200");
     }
     // In the path, pictures inherit the pass, and the storyboard is the stored one.
-    let token = edge.token(LECTURE, Use::Play);
+    let token = edge.token(LECTURE, Purpose::Play);
     let moved = edge.get(&format!("{board}?token={token}&as=directory"));
     let below = moved.header("location").expect("a location");
     let opened = Playlist::open(&edge, below);
     assert!(!opened.text.contains("?p="), "{}", opened.text);
     assert_eq!(edge.get(&sprites(&opened)[0]).verdict(), "200");
 
-    let upload = edge.token(LECTURE, Use::Upload);
+    let upload = edge.token(LECTURE, Purpose::Upload);
     let captions = "WEBVTT\n\n00:00.000 --> 00:01.000\nslide.jpg#xywh=1,2,3,4\n";
     let path = format!("{LECTURE}v/1/subs/en.vtt");
     edge.send(

@@ -42,11 +42,11 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use edge::{Edge, now, run};
-use lectern::credential::binding::{Network, Place};
-use lectern::credential::claims::{Claims, Use};
+use lectern::credential::binding::{Binding, Network};
+use lectern::credential::claims::{Claims, Purpose};
 use lectern::credential::keyring::with_new_key;
 use lectern::credential::link;
-use lectern::credential::pass::{Kind, Minter};
+use lectern::credential::pass::{Minter, PassKind};
 use lectern::object::key::{ObjectKey, Scope};
 use media::Playlist;
 
@@ -67,7 +67,7 @@ struct Walk {
 }
 
 fn walk(edge: &Edge) -> Walk {
-    let token = edge.token(MASTER, Use::Play);
+    let token = edge.token(MASTER, Purpose::Play);
     let playlists = Playlist::open(edge, &format!("{MASTER}?token={token}")).listed();
     let objects = playlists
         .iter()
@@ -283,7 +283,7 @@ fn nothing_opens_without_the_right_credential() {
     let right = mint(LECTURE, now() + 60);
     let forged = format!("{}AAAA", &right[..right.len() - 4]);
     let too_long = mint(LECTURE, now() + 31 * 86_400);
-    let upload = edge.token(LECTURE, Use::Upload);
+    let upload = edge.token(LECTURE, Purpose::Upload);
 
     for url in [&MASTER.to_owned(), &playlists[0], init, segment] {
         let path = url.split('?').next().expect("a path");
@@ -312,8 +312,8 @@ fn nothing_opens_without_the_right_credential() {
         let key = ObjectKey::from_url_path(path).expect("an object key");
         let (directory, name) = key.split();
         let mut pass = Vec::new();
-        let mut minter = Minter::new(edge.keys.minting(), now() - 1, Place::default());
-        minter.mint(Kind::Object, directory, name, &mut pass);
+        let mut minter = Minter::new(edge.keys.minting(), now() - 1, Binding::default());
+        minter.mint(PassKind::Object, directory, name, &mut pass);
         let pass = String::from_utf8(pass).expect("ASCII");
         assert_eq!(
             edge.get(&format!("{path}?p={pass}")).verdict(),
@@ -321,7 +321,7 @@ fn nothing_opens_without_the_right_credential() {
         );
     }
     // An object's link opens what its playlists list through passes, and nothing directly.
-    let token = edge.token(MASTER, Use::Play);
+    let token = edge.token(MASTER, Purpose::Play);
     let path = segment.split('?').next().expect("a path");
     assert_eq!(
         edge.get(&format!("{path}?token={token}")).verdict(),
@@ -474,14 +474,14 @@ fn a_link_for_an_address_opens_there_alone_and_so_do_its_passes() {
     // The pass alone does not say where it is bound to: minted for another network, it does not open here.
     let (path, _) = segments[0].split_once("?p=").expect("a pass");
     let key = ObjectKey::from_url_path(path).expect("an object key");
-    let place = Place {
+    let place = Binding {
         network: "192.0.2.1".parse().ok().map(Network::of),
         country: None,
     };
     let (directory, name) = key.split();
     let mut pass = Vec::new();
     Minter::new(edge.keys.minting(), now() + 60, place).mint(
-        Kind::Object,
+        PassKind::Object,
         directory,
         name,
         &mut pass,
@@ -498,12 +498,12 @@ fn keys_are_rotated_without_an_outage() {
     // As docs/deploy.md has it: a new key in front, then the course app follows, then the old one goes.
     let mut edge = published();
     let opens = |edge: &Edge, token: &str| edge.get(&format!("{MASTER}?token={token}")).verdict();
-    let old = edge.token(MASTER, Use::Play);
+    let old = edge.token(MASTER, Purpose::Play);
     let watched = Playlist::open(&edge, &format!("{MASTER}?token={old}")).listed();
 
     let both = with_new_key(edge.keys_json(), "next", &[7; 32]).expect("a key ring");
     edge.set_keys(both);
-    let new = edge.token(MASTER, Use::Play);
+    let new = edge.token(MASTER, Purpose::Play);
     assert_eq!(opens(&edge, &old), "200");
     assert_eq!(opens(&edge, &new), "200");
     assert_eq!(edge.get(&watched[0]).verdict(), "200");
@@ -558,7 +558,7 @@ fn what_the_edge_refuses_and_opens_explain_tells_the_same_way() {
 #[test]
 fn the_same_viewer_gets_the_same_urls_and_is_spared_what_he_has() {
     let edge = published();
-    let token = edge.token(MASTER, Use::Play);
+    let token = edge.token(MASTER, Purpose::Play);
     let url = format!("{MASTER}?token={token}");
     let first = edge.get(&url);
     let tag = first.header("etag").expect("an entity-tag");
@@ -640,7 +640,7 @@ fn an_edge_that_is_dropped_leaves_no_port_open() {
 #[test]
 fn an_upload_link_writes_within_its_scope_and_reads_nothing() {
     let edge = Edge::start();
-    let bearer = format!("Bearer {}", edge.token("/uploads/s42/", Use::Upload));
+    let bearer = format!("Bearer {}", edge.token("/uploads/s42/", Purpose::Upload));
     let auth = ("authorization", bearer.as_str());
     let put = |path: &str, headers: &[(&str, &str)], body: &[u8]| {
         let headers: Vec<_> = [auth].into_iter().chain(headers.iter().copied()).collect();
@@ -697,7 +697,7 @@ fn an_upload_link_writes_within_its_scope_and_reads_nothing() {
     assert_eq!(read.body, b"three");
     assert_eq!(read.header("content-type"), Some("video/x-test"));
     assert_eq!(read.header("etag"), Some(tag.as_str()));
-    let play = format!("Bearer {}", edge.token("/uploads/s42/", Use::Play));
+    let play = format!("Bearer {}", edge.token("/uploads/s42/", Purpose::Play));
     for method in ["PUT", "DELETE", "POST"] {
         let reply = edge.send(
             method,
@@ -730,7 +730,7 @@ fn an_upload_link_writes_within_its_scope_and_reads_nothing() {
 fn a_large_upload_goes_up_in_parts() {
     const PART: usize = 5 << 20;
     let edge = Edge::start();
-    let bearer = format!("Bearer {}", edge.token("/uploads/", Use::Upload));
+    let bearer = format!("Bearer {}", edge.token("/uploads/", Purpose::Upload));
     let auth = [("authorization", bearer.as_str())];
     let path = "/uploads/original.mov";
     let create = || {
@@ -816,7 +816,7 @@ fn a_large_upload_goes_up_in_parts() {
 #[test]
 fn an_interrupted_publish_leaves_the_lecture_as_it_was() {
     let edge = published();
-    let token = edge.token(MASTER, Use::Play);
+    let token = edge.token(MASTER, Purpose::Play);
     let before = edge.get(&format!("{MASTER}?token={token}")).body;
 
     let other = edge.folder().join("other.mp4");

@@ -6,7 +6,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use lectern::credential::claims::Use;
+use lectern::credential::claims::Purpose;
 use serde_json::{Value, json};
 
 use super::edge::{Edge, built, root, run};
@@ -56,7 +56,7 @@ fn open_links(origin: &str, foreign: &ForeignSite, links: &[String]) -> Value {
 
 /// Stores a playlist, as an uploader can, and returns its path and query with a link.
 fn store(edge: &Edge, path: &str, playlist: &str) -> String {
-    let upload = edge.token(path, Use::Upload);
+    let upload = edge.token(path, Purpose::Upload);
     let put = edge.send(
         "PUT",
         &format!("{path}?token={upload}"),
@@ -64,7 +64,7 @@ fn store(edge: &Edge, path: &str, playlist: &str) -> String {
         playlist.as_bytes(),
     );
     assert_eq!(put.verdict(), "200", "{path}");
-    format!("{path}?token={}", edge.token(path, Use::Play))
+    format!("{path}?token={}", edge.token(path, Purpose::Play))
 }
 
 #[test]
@@ -75,7 +75,7 @@ fn the_page_asks_no_other_site_whatever_link_or_playlist_it_is_given() {
     let site = &foreign.origin;
     let stored = edge.get(&format!(
         "{MASTER}?as=stored&token={}",
-        edge.token(MASTER, Use::Admin)
+        edge.token(MASTER, Purpose::Admin)
     ));
     let master = stored.text();
     let (head, variants) = master
@@ -109,7 +109,7 @@ fn the_page_asks_no_other_site_whatever_link_or_playlist_it_is_given() {
          #EXT-X-STREAM-INF{variants}"
     );
 
-    let upload = edge.token("/uploads/u1/", Use::Upload);
+    let upload = edge.token("/uploads/u1/", Purpose::Upload);
     for name in ["seg0.ts", "seg0.m4s"] {
         let path = format!("/uploads/u1/{name}?token={upload}");
         edge.send("PUT", &path, &[], b"media");

@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use lectern::credential::claims::Use;
+use lectern::credential::claims::Purpose;
 use serde_json::Value;
 
 use super::browser::{play_elsewhere, viewers};
@@ -30,7 +30,7 @@ fn the_edge_does_all_that_a_target_does() {
     let edge = Edge::start();
     let (_kept, other) = media::packaged(1, &["--ladder", "240", "--crf", "36"]);
     let packages: [PathBuf; 2] = [media::package().to_owned(), other];
-    let token = edge.token(LECTURE, Use::Admin);
+    let token = edge.token(LECTURE, Purpose::Admin);
     let url = |path: &str, more: &str| format!("{LECTURE}{path}?token={token}{more}");
     let place = Place {
         target: format!("{}{LECTURE}", edge.origin),
@@ -158,7 +158,10 @@ fn who_opens_a_lecture_while_it_is_shipped_sees_all_of_it_and_who_comes_later_se
     assert_eq!(better.iter().max(), Some(&720), "{better:?}");
     events.for_each(drop);
     assert!(ship.wait().expect("it ends").success());
-    let master = edge.get(&format!("{MASTER}?token={}", edge.token(MASTER, Use::Play)));
+    let master = edge.get(&format!(
+        "{MASTER}?token={}",
+        edge.token(MASTER, Purpose::Play)
+    ));
     assert!(
         master.text().contains("RESOLUTION=1920x1080"),
         "{}",

@@ -128,7 +128,7 @@ fn a_link_of_five_public_jwt_libraries_opens_the_running_worker() {
         &entries[0]["kid"],
         entries[0]["secret"].as_str().expect("a secret"),
     );
-    let upload = edge.token("/jwt/", lectern::credential::claims::Use::Upload);
+    let upload = edge.token("/jwt/", lectern::credential::claims::Purpose::Upload);
     let put = edge.send(
         "PUT",
         &format!("/jwt/v/1/a.m4s?token={upload}"),

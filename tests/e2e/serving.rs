@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use lectern::credential::claims::Use;
+use lectern::credential::claims::Purpose;
 
 use super::edge::Edge;
 
@@ -13,7 +13,7 @@ const EXPLORER: &str = "/cdn-cgi/local/explorer/api/r2/buckets/lectern/objects";
 
 /// Stores an object, reads it with a link, and returns the signature of that link.
 fn read_with_a_link(edge: &Edge) -> String {
-    let upload = edge.token("/courses/", Use::Upload);
+    let upload = edge.token("/courses/", Purpose::Upload);
     let put = edge.send(
         "PUT",
         &format!("{OBJECT}?token={upload}"),
@@ -21,7 +21,7 @@ fn read_with_a_link(edge: &Edge) -> String {
         b"a lecture",
     );
     assert_eq!(put.verdict(), "200");
-    let token = edge.token(OBJECT, Use::Play);
+    let token = edge.token(OBJECT, Purpose::Play);
     assert_eq!(
         edge.get(&format!("{OBJECT}?token={token}")).text(),
         "a lecture"
@@ -83,7 +83,7 @@ fn make_serve_has_no_explorer_of_the_bucket_and_keeps_no_link_on_the_disk() {
             "{answer}"
         );
     }
-    let link = format!("{OBJECT}?token={}", edge.token(OBJECT, Use::Play));
+    let link = format!("{OBJECT}?token={}", edge.token(OBJECT, Purpose::Play));
     assert_eq!(edge.get(&link).text(), "a lecture");
     // wrangler gives no switch for the bucket's public address, which reads. Pages of other sites are refused there.
     let public = format!("/cdn-cgi/local/r2/public/lectern{OBJECT}");

@@ -4,11 +4,11 @@ mod writes;
 
 use std::collections::HashMap;
 
-use lectern::credential::binding::Place;
+use lectern::credential::binding::Binding;
 use lectern::credential::claims::Claims;
 use lectern::credential::keyring::Keyring;
 use lectern::credential::link;
-use lectern::credential::pass::{Kind, Minter};
+use lectern::credential::pass::{Minter, PassKind};
 use lectern::http::date::{format_date, parse_date};
 use lectern::object::key::{ObjectKey, Scope};
 
@@ -113,8 +113,8 @@ pub(crate) fn opened(keys: &Keyring, path: &str, expires: u64) -> String {
     let key = ObjectKey::from_url_path(path).expect("an object key");
     let (directory, name) = key.split();
     let mut pass = Vec::new();
-    Minter::new(keys.minting(), expires, Place::default()).mint(
-        Kind::Playlist { depth: 2 },
+    Minter::new(keys.minting(), expires, Binding::default()).mint(
+        PassKind::Playlist { depth: 2 },
         directory,
         name,
         &mut pass,

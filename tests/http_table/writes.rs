@@ -1,7 +1,7 @@
 //! The rows that write. Each begins with the same object, or with none, and what is stored is looked at afterwards: a
 //! refusal must leave it as it was.
 
-use lectern::credential::claims::{Claims, Use};
+use lectern::credential::claims::{Claims, Purpose};
 use lectern::credential::keyring::Keyring;
 use lectern::credential::link;
 use lectern::http::date::{format_date, parse_date};
@@ -100,7 +100,7 @@ pub(super) fn ask_all(
     ask: &impl Fn(&str, &str, &[Header], &[u8]) -> Reply,
 ) -> Asked {
     let mut claims = Claims::new(Scope::parse(DIRECTORY).expect("a scope"), expires);
-    claims.use_ = Use::Admin;
+    claims.use_ = Purpose::Admin;
     let token = link::mint(keys.minting(), &claims);
     let mut all = Asked::default();
     for row in rows.iter().map(|line| Row::parse(line)) {

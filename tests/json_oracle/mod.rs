@@ -2,12 +2,12 @@
 
 use std::fmt;
 
-use lectern::json::Value;
+use lectern::json::JsonValue;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
 /// Reads `json` both ways and holds one against the other.
 pub(crate) fn compare(json: &[u8]) {
-    let found = Value::parse(json);
+    let found = JsonValue::parse(json);
     let expected = serde_json::from_slice::<Tree>(json);
     match (&found, &expected) {
         (Some(found), Ok(expected)) => assert!(
@@ -57,20 +57,20 @@ impl Tree {
     }
 }
 
-fn same(found: &Value<'_>, expected: &Tree) -> bool {
+fn same(found: &JsonValue<'_>, expected: &Tree) -> bool {
     match (found, expected) {
-        (Value::Null, Tree::Null) | (Value::Number, Tree::Number) => true,
-        (Value::Bool(found), Tree::Bool(expected)) => found == expected,
-        (Value::Integer(found), Tree::Integer(expected)) => found == expected,
-        (Value::String(found), Tree::String(expected)) => found.text == *expected,
-        (Value::Array(found), Tree::Array(expected)) => {
+        (JsonValue::Null, Tree::Null) | (JsonValue::Number, Tree::Number) => true,
+        (JsonValue::Bool(found), Tree::Bool(expected)) => found == expected,
+        (JsonValue::Integer(found), Tree::Integer(expected)) => found == expected,
+        (JsonValue::String(found), Tree::String(expected)) => found.text == *expected,
+        (JsonValue::Array(found), Tree::Array(expected)) => {
             found.len() == expected.len()
                 && found
                     .iter()
                     .zip(expected)
                     .all(|(found, expected)| same(found, expected))
         }
-        (Value::Object(found), Tree::Object(expected)) => {
+        (JsonValue::Object(found), Tree::Object(expected)) => {
             found.len() == expected.len()
                 && found
                     .iter()

@@ -12,7 +12,7 @@ use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use lectern::credential::binding::Place;
+use lectern::credential::binding::Binding;
 use lectern::credential::keyring::Keyring;
 use lectern::credential::pass;
 use lectern::object::key::{Directory, ObjectKey};
@@ -259,7 +259,7 @@ fn grant<'keys>(keys: &'keys Keyring, key: &ObjectKey, limits: Limits) -> Grant<
         expires: NOW,
         root: Directory::ancestor_of(key, 1).expect("a directory"),
         depth: 1,
-        place: Place::default(),
+        place: Binding::default(),
         limits,
     }
 }
@@ -369,8 +369,9 @@ fn judge(
                 .filter_map(|run| minted.passes.get(str::from_utf8(run).ok()?));
             for pass in carried {
                 seen.signed += usize::from(reader != "the edge");
-                let opens = ObjectKey::from_url_path(url.path())
-                    .is_ok_and(|key| pass::verify(pass, &key, Place::default(), keys, NOW).is_ok());
+                let opens = ObjectKey::from_url_path(url.path()).is_ok_and(|key| {
+                    pass::verify(pass, &key, Binding::default(), keys, NOW).is_ok()
+                });
                 if !opens {
                     return Err(format!("{reader} shows a pass to another object: {text}"));
                 }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use lectern::credential::binding::{Cidr, Country};
-use lectern::credential::claims::{CLAIMS, Claims, Use};
+use lectern::credential::claims::{CLAIMS, Claims, Purpose};
 use lectern::credential::keyring::Keyring;
 use lectern::credential::link;
 use lectern::http::cors::OriginPattern;
@@ -233,11 +233,11 @@ fn options(json: &Value) -> Option<Options> {
         }
     }
     let use_ = match json["use"].as_str() {
-        None => Use::Play,
-        Some("play") => Use::Play,
-        Some("download") => Use::Download,
-        Some("upload") => Use::Upload,
-        Some("admin") => Use::Admin,
+        None => Purpose::Play,
+        Some("play") => Purpose::Play,
+        Some("download") => Purpose::Download,
+        Some("upload") => Purpose::Upload,
+        Some("admin") => Purpose::Admin,
         Some(_) => return None,
     };
     Some(Options {

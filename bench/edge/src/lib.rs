@@ -5,9 +5,9 @@
 use lectern::credential::keyring::{Key, Keyring};
 use lectern::credential::link;
 use lectern::credential::claims::Claims;
-use lectern::credential::binding::Place;
+use lectern::credential::binding::Binding;
 use lectern::object::key::{ObjectKey, Scope};
-use lectern::credential::pass::{self, Kind, Minter};
+use lectern::credential::pass::{self, PassKind, Minter};
 use lectern::playlist::{Base, Grant, Limits, rewrite};
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -49,7 +49,7 @@ fn grant<'key>(key: &'key Key, object: &ObjectKey) -> Grant<'key> {
         expires: EXPIRES,
         depth: u8::try_from(root.depth()).expect("not deep"),
         root,
-        place: Place::default(),
+        place: Binding::default(),
         limits: Limits::None,
     }
 }
@@ -74,9 +74,9 @@ pub fn verified_passes(rounds: u32) -> u32 {
     let (key, object, ring) = (key(), object(SEGMENT), ring());
     let (directory, name) = object.split();
     let mut text = Vec::new();
-    Minter::new(&key, EXPIRES, Place::default()).mint(Kind::Object, directory, name, &mut text);
+    Minter::new(&key, EXPIRES, Binding::default()).mint(PassKind::Object, directory, name, &mut text);
     let text = String::from_utf8(text).expect("ASCII");
-    let holds = |_: &u32| pass::verify(&text, &object, Place::default(), &ring, NOW).is_ok();
+    let holds = |_: &u32| pass::verify(&text, &object, Binding::default(), &ring, NOW).is_ok();
     (0..rounds).filter(holds).count() as u32
 }
 

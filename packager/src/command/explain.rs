@@ -9,7 +9,7 @@ use chrono::DateTime;
 use lectern::config::Config;
 use lectern::credential::claims::Claims;
 use lectern::credential::link;
-use lectern::credential::pass::{self, Kind, Pass};
+use lectern::credential::pass::{self, Pass, PassKind};
 use lectern::decide::{Decision, decide};
 use lectern::object::key::ObjectKey;
 use lectern::request::{Request, split_url};
@@ -206,15 +206,15 @@ fn of_pass(name: &str, text: &str, now: u64) -> (Option<String>, Vec<(&'static s
         Err(error) => return (Some(format!("no {name}: {error}")), Vec::new()),
     };
     let opens = match kind {
-        Kind::Object => "this object, as it is stored".to_owned(),
-        Kind::Playlist { .. } => "this playlist, and through passes what it lists".to_owned(),
-        Kind::AssetList { .. } => "this list of assets".to_owned(),
-        Kind::Storyboard { .. } => {
+        PassKind::Object => "this object, as it is stored".to_owned(),
+        PassKind::Playlist { .. } => "this playlist, and through passes what it lists".to_owned(),
+        PassKind::AssetList { .. } => "this list of assets".to_owned(),
+        PassKind::Storyboard { .. } => {
             "this storyboard, and through passes the pictures that it names".to_owned()
         }
-        Kind::Directory { depth } => format!("everything below the first {depth} folders"),
-        Kind::Restricted { preview: None, .. } => "this Media Playlist alone".to_owned(),
-        Kind::Restricted {
+        PassKind::Directory { depth } => format!("everything below the first {depth} folders"),
+        PassKind::Restricted { preview: None, .. } => "this Media Playlist alone".to_owned(),
+        PassKind::Restricted {
             preview: Some((from, to)),
             ..
         } => format!("this Media Playlist, from second {from} to second {to}"),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use lectern::credential::claims::{Claims, Use};
+use lectern::credential::claims::{Claims, Purpose};
 use lectern::credential::link::mint;
 use lectern::object::key::{ObjectKey, Scope};
 use lectern::sdk::openable;
@@ -15,7 +15,7 @@ use crate::clock;
 use crate::progress::Progress;
 use crate::storage::location::is_private;
 
-impl From<LinkUse> for Use {
+impl From<LinkUse> for Purpose {
     fn from(value: LinkUse) -> Self {
         match value {
             LinkUse::Play => Self::Play,
@@ -116,7 +116,7 @@ mod tests {
         assert_eq!((claims.watch, claims.max_height), (Some(7200), Some(720)));
         assert_eq!(
             (claims.use_, claims.sub.as_deref()),
-            (Use::Download, Some("s42"))
+            (Purpose::Download, Some("s42"))
         );
     }
 

@@ -8,7 +8,7 @@ use crate::playlist::PlaylistError;
 
 /// A Media Segment with the tags that belong to it.
 #[derive(Default)]
-struct Segment {
+struct FilteredSegment {
     /// Lines, endings included.
     lines: Vec<Range<usize>>,
     uri: Option<Range<usize>>,
@@ -29,7 +29,7 @@ pub(in crate::playlist) fn media(
     let from = u64::from(from) * 1_000_000;
     let to = u64::from(to) * 1_000_000;
     let mut edits = Vec::new();
-    let mut segments: Vec<Segment> = vec![Segment::default()];
+    let mut segments: Vec<FilteredSegment> = vec![FilteredSegment::default()];
     // Tags that hold until the next of their kind: at which segment, and what it replaces.
     let mut states: Vec<(usize, Range<usize>, Vec<u8>)> = Vec::new();
     let mut sequence: Option<Range<usize>> = None;
@@ -88,7 +88,7 @@ pub(in crate::playlist) fn media(
                 add_range(&mut segment.lines, at.clone());
                 if is_uri {
                     segment.uri = Some(at.start..at.start + line.len());
-                    segments.push(Segment::default());
+                    segments.push(FilteredSegment::default());
                 }
             }
         }
@@ -107,7 +107,8 @@ pub(in crate::playlist) fn media(
             began < to && (start > from || (segment.duration == 0 && began >= from))
         })
         .collect();
-    let uri_of = |segment: &Segment| segment.uri.clone().map(|at| playlist[at].trim_ascii());
+    let uri_of =
+        |segment: &FilteredSegment| segment.uri.clone().map(|at| playlist[at].trim_ascii());
     let first = kept.iter().position(|keep| *keep);
     let last = kept.iter().rposition(|keep| *keep);
     let cut_at_end = last.is_none_or(|last| last + 1 < segments.len()) && !segments.is_empty();

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
-use lectern::credential::claims::{Claims, Use};
+use lectern::credential::claims::{Claims, Purpose};
 use lectern::credential::keyring::Keyring;
 use lectern::credential::link::{self, mint};
 use lectern::object::key::Scope;
@@ -139,7 +139,7 @@ impl EdgeClient {
     pub(super) async fn send(
         &self,
         path: &str,
-        use_: Use,
+        use_: Purpose,
         make: impl AsyncFn() -> Result<RequestBuilder, StorageError>,
     ) -> Result<SentRequest, StorageError> {
         self.until_answered(async || {
@@ -152,7 +152,7 @@ impl EdgeClient {
     async fn try_once(
         &self,
         path: &str,
-        use_: Use,
+        use_: Purpose,
         request: RequestBuilder,
     ) -> Result<SentRequest, Attempt> {
         let response = self.answer(path, use_, request).await?;
@@ -171,7 +171,7 @@ impl EdgeClient {
     async fn answer(
         &self,
         path: &str,
-        use_: Use,
+        use_: Purpose,
         request: RequestBuilder,
     ) -> Result<Response, Attempt> {
         let request = match self.authorization(use_) {
@@ -216,7 +216,9 @@ impl EdgeClient {
     pub(super) async fn digest(&self, path: &str, url: &str) -> Result<ObjectDigest, StorageError> {
         self.until_answered(async || {
             // Without a time for the whole of it.
-            let response = self.answer(path, Use::Admin, self.client.get(url)).await?;
+            let response = self
+                .answer(path, Purpose::Admin, self.client.get(url))
+                .await?;
             self.drain(response).await
         })
         .await
@@ -231,7 +233,7 @@ impl EdgeClient {
     ) -> Result<Chunks<'_>, StorageError> {
         let response = self.until_answered(async || {
             let request = self.client.get(url).headers(headers.clone());
-            self.answer(path, Use::Admin, request).await
+            self.answer(path, Purpose::Admin, request).await
         });
         let response = response.await?;
         if headers.contains_key(RANGE) && response.status() != StatusCode::PARTIAL_CONTENT {
@@ -305,7 +307,7 @@ impl EdgeClient {
         }
     }
 
-    fn authorization(&self, use_: Use) -> Option<HeaderValue> {
+    fn authorization(&self, use_: Purpose) -> Option<HeaderValue> {
         let (keys, scope, minted) = match &self.credential {
             EdgeCredential::Link(link, _) => return Some(link.clone()),
             EdgeCredential::Keys {
@@ -314,7 +316,7 @@ impl EdgeClient {
                 upload,
                 admin,
             } => match use_ {
-                Use::Upload => (keys, scope, upload),
+                Purpose::Upload => (keys, scope, upload),
                 _ => (keys, scope, admin),
             },
         };
@@ -350,7 +352,7 @@ enum Attempt {
 
 fn handed_over(link: &str) -> Option<EdgeCredential> {
     let token = token(link)?;
-    let reads = link::decode(token).is_ok_and(|(_, claims)| claims.use_ == Use::Admin);
+    let reads = link::decode(token).is_ok_and(|(_, claims)| claims.use_ == Purpose::Admin);
     Some(EdgeCredential::Link(bearer(token)?, reads))
 }
 

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeZone as _, Utc};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use lectern::credential::claims::Use;
+use lectern::credential::claims::Purpose;
 use reqwest::header::{
     CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, IF_MATCH, RANGE,
 };
@@ -62,7 +62,7 @@ impl EdgeStore {
         } else {
             let url = self.url(&upload.path);
             let whole = upload.whole();
-            let sent = self.client.send(&upload.path, Use::Upload, async || {
+            let sent = self.client.send(&upload.path, Purpose::Upload, async || {
                 let request = self.client.put(&url, upload, &whole).await?;
                 Ok(conditional(request, condition).header(CONTENT_TYPE, &upload.content_type))
             });
@@ -89,7 +89,7 @@ impl EdgeStore {
             }
         }
         let url = self.url(&upload.path);
-        let answer = self.client.send(&upload.path, Use::Upload, async || {
+        let answer = self.client.send(&upload.path, Purpose::Upload, async || {
             let request = self.client.request(Method::POST, &format!("{url}?uploads"));
             Ok(request.header(CONTENT_TYPE, &upload.content_type))
         });
@@ -122,7 +122,7 @@ impl EdgeStore {
                     if let Some(etag) = known {
                         return Ok(UploadedPart { part_number, etag });
                     }
-                    let sent = self.client.send(&upload.path, Use::Upload, async || {
+                    let sent = self.client.send(&upload.path, Purpose::Upload, async || {
                         self.client.put(&url, upload, &slice).await
                     });
                     let part: UploadedPart = wire::understood(&sent.await?.body, &upload.path)?;
@@ -134,7 +134,7 @@ impl EdgeStore {
             .try_collect()
             .await?;
         let body = serde_json::to_vec(&Completed { parts }).unwrap_or_default();
-        let completed = self.client.send(&upload.path, Use::Upload, async || {
+        let completed = self.client.send(&upload.path, Purpose::Upload, async || {
             let url = format!("{url}?uploadId={id}");
             let request = self.client.request(Method::POST, &url);
             Ok(conditional(request, condition)
@@ -146,7 +146,7 @@ impl EdgeStore {
 
     pub(crate) async fn get(&self, path: &str) -> Result<Option<StoredObject>, StorageError> {
         let url = format!("{}?as=stored", self.url(path));
-        let sent = self.client.send(path, Use::Admin, async || {
+        let sent = self.client.send(path, Purpose::Admin, async || {
             Ok(self.client.request(Method::GET, &url))
         });
         Ok(found(sent.await)?.map(|sent| StoredObject {
@@ -157,7 +157,7 @@ impl EdgeStore {
 
     pub(crate) async fn head(&self, path: &str) -> Result<Option<ObjectHead>, StorageError> {
         let url = format!("{}?as=stored", self.url(path));
-        let sent = self.client.send(path, Use::Admin, async || {
+        let sent = self.client.send(path, Purpose::Admin, async || {
             Ok(self.client.request(Method::HEAD, &url))
         });
         let sent = found(sent.await)?;
@@ -202,7 +202,7 @@ impl EdgeStore {
         let mut after = String::new();
         loop {
             let url = format!("{directory}?as=list{after}");
-            let sent = self.client.send(prefix, Use::Admin, async || {
+            let sent = self.client.send(prefix, Purpose::Admin, async || {
                 Ok(self.client.request(Method::GET, &url))
             });
             let ListAnswer { objects, truncated } = wire::understood(&sent.await?.body, prefix)?;
@@ -227,7 +227,7 @@ impl EdgeStore {
     /// What is not there is as good as removed.
     pub(crate) async fn remove(&self, path: &str) -> Result<(), StorageError> {
         let url = self.url(path);
-        let sent = self.client.send(path, Use::Upload, async || {
+        let sent = self.client.send(path, Purpose::Upload, async || {
             Ok(self.client.request(Method::DELETE, &url))
         });
         found(sent.await).map(drop)
