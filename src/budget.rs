@@ -105,7 +105,7 @@ impl Budget {
     }
 
     /// Reserves bytes, if there is room.
-    pub fn reserve(&mut self, purpose: HoldPurpose, bytes: u64, now_ms: u64) -> Option<Hold> {
+    pub fn mint_deferred(&mut self, purpose: HoldPurpose, bytes: u64, now_ms: u64) -> Option<Hold> {
         if !self.has_room(purpose, bytes) {
             self.forget_dropped(now_ms);
             self.has_room(purpose, bytes).then_some(())?;
@@ -253,9 +253,9 @@ mod tests {
         ] {
             let mut budget = Budget::new();
             for (purpose, bytes) in &held {
-                budget.reserve(*purpose, *bytes, 0).expect("room");
+                budget.mint_deferred(*purpose, *bytes, 0).expect("room");
             }
-            let found = budget.reserve(asked.0, asked.1, 0);
+            let found = budget.mint_deferred(asked.0, asked.1, 0);
             assert_eq!(found.is_some(), expected, "{held:?} {asked:?}");
         }
     }
@@ -263,17 +263,17 @@ mod tests {
     #[test]
     fn a_hold_is_counted_for_as_long_as_it_is_renewed_and_no_longer() {
         let mut budget = Budget::new();
-        let slow = budget.reserve(CacheFill, 40 * MIB, 0).expect("room");
-        let dropped = budget.reserve(CacheFill, 8 * MIB, 0).expect("room");
+        let slow = budget.mint_deferred(CacheFill, 40 * MIB, 0).expect("room");
+        let dropped = budget.mint_deferred(CacheFill, 8 * MIB, 0).expect("room");
         let mut now = 0;
         while now < 10 * LAPSE_MS {
             now += u64::from(RENEW_MS);
             budget.renew(&slow, now);
-            assert!(budget.reserve(CacheFill, 8 * MIB + 1, now).is_none());
+            assert!(budget.mint_deferred(CacheFill, 8 * MIB + 1, now).is_none());
         }
         // What the platform dropped has lapsed, and what is held has not.
         assert_eq!(budget.held_bytes(), 40 * MIB);
-        let next = budget.reserve(CacheFill, 8 * MIB, now).expect("room");
+        let next = budget.mint_deferred(CacheFill, 8 * MIB, now).expect("room");
         // Who comes late gives back nothing that is not his.
         budget.release(&dropped);
         assert_eq!(budget.held_bytes(), 48 * MIB);
@@ -285,8 +285,10 @@ mod tests {
     #[test]
     fn a_hold_that_lapsed_while_the_isolate_was_busy_counts_again() {
         let mut budget = Budget::new();
-        let busy = budget.reserve(Rewrite, 72 * MIB, 0).expect("room");
-        let other = budget.reserve(Rewrite, 2 * MIB, LAPSE_MS).expect("room");
+        let busy = budget.mint_deferred(Rewrite, 72 * MIB, 0).expect("room");
+        let other = budget
+            .mint_deferred(Rewrite, 2 * MIB, LAPSE_MS)
+            .expect("room");
         assert_eq!(budget.held_bytes(), 2 * MIB);
         budget.renew(&busy, LAPSE_MS);
         budget.renew(&busy, LAPSE_MS);
@@ -301,8 +303,8 @@ mod tests {
     #[test]
     fn a_hold_shrinks_always_and_grows_where_there_is_room() {
         let mut budget = Budget::new();
-        let mut hold = budget.reserve(Rewrite, 24 * MIB, 0).expect("room");
-        let other = budget.reserve(CacheFill, 48 * MIB, 0).expect("room");
+        let mut hold = budget.mint_deferred(Rewrite, 24 * MIB, 0).expect("room");
+        let other = budget.mint_deferred(CacheFill, 48 * MIB, 0).expect("room");
         assert!(!budget.resize(&mut hold, 25 * MIB, 0));
         assert_eq!(budget.held_bytes(), 72 * MIB);
         assert!(budget.resize(&mut hold, 20 * MIB, 0));
@@ -339,7 +341,7 @@ mod tests {
                 match step {
                     0 | 1 => {
                         let purpose = [CacheFill, Rewrite, PartList][at];
-                        holds.extend(budget.reserve(purpose, bytes, now));
+                        holds.extend(budget.mint_deferred(purpose, bytes, now));
                     }
                     2 if !holds.is_empty() => {
                         let at = at % holds.len();

@@ -58,7 +58,7 @@ pub struct Options {
     pub country: Option<Vec<Country>>,
     pub origin: Option<Vec<OriginPattern>>,
     pub jti: Option<String>,
-    pub use_: Purpose,
+    pub purpose: Purpose,
     /// The link opens the folder that the URL's object is in. A URL that ends in a slash is a folder already.
     pub directory: bool,
 }
@@ -205,7 +205,7 @@ impl Sdk {
     pub fn upload_link(&self, url: &str, options: &Options, now: u64) -> Result<String, Error> {
         let url = Url::parse(url)?;
         let options = Options {
-            use_: Purpose::Upload,
+            purpose: Purpose::Upload,
             ..options.clone()
         };
         let claims = claims(url.path, &options, now)?;
@@ -274,7 +274,7 @@ fn claims(path: &str, options: &Options, now: u64) -> Result<Claims, Error> {
     };
     Ok(Claims {
         nbf: options.not_before,
-        use_: options.use_,
+        purpose: options.purpose,
         sub: options.viewer.clone(),
         jti: options.jti.clone(),
         watch: options.watch,
@@ -335,7 +335,7 @@ pub fn openable(claims: &Claims) -> Result<(), Error> {
         claims.max_height.is_some() || claims.preview.is_some() || claims.langs.is_some();
     let is_other = matches!(claims.path, Scope::Object(_))
         && ![content_type::UNKNOWN, content_type::HLS_PLAYLIST].contains(&says);
-    if is_restricted && is_other && claims.use_ != Purpose::Upload {
+    if is_restricted && is_other && claims.purpose != Purpose::Upload {
         return Err(Error::NotAPlaylist);
     }
     Ok(())

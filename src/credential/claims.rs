@@ -41,7 +41,7 @@ pub struct Claims {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub iat: Option<u64>,
     #[serde(rename = "use", skip_serializing_if = "is_play")]
-    pub use_: Purpose,
+    pub purpose: Purpose,
     /// The viewer, opaque to us.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sub: Option<String>,
@@ -95,7 +95,7 @@ impl Claims {
             exp,
             nbf: None,
             iat: None,
-            use_: Purpose::Play,
+            purpose: Purpose::Play,
             sub: None,
             jti: None,
             watch: None,
@@ -135,7 +135,9 @@ impl Claims {
                     let known = Purpose::ALL
                         .iter()
                         .find(|(name, _)| Some(*name) == value.as_str());
-                    known.map(|(_, use_)| claims.use_ = *use_).is_some()
+                    known
+                        .map(|(_, purpose)| claims.purpose = *purpose)
+                        .is_some()
                 }
                 "sub" => set(&mut claims.sub, value.as_str().map(str::to_owned)),
                 "jti" => set(&mut claims.jti, value.as_str().map(str::to_owned)),
@@ -278,8 +280,8 @@ fn is_language(tag: &str) -> bool {
     })
 }
 
-fn is_play(use_: &Purpose) -> bool {
-    *use_ == Purpose::Play
+fn is_play(purpose: &Purpose) -> bool {
+    *purpose == Purpose::Play
 }
 
 #[cfg(test)]

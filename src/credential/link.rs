@@ -204,7 +204,7 @@ mod tests {
         let full = Claims {
             nbf: Some(NOW),
             iat: Some(NOW),
-            use_: Purpose::Upload,
+            purpose: Purpose::Upload,
             sub: Some("s42".into()),
             jti: Some("l1".into()),
             watch: Some(60),

@@ -89,7 +89,7 @@ pub(crate) fn open_link(
         };
         Refusal::new(problem, error)
     })?;
-    let refused = if !uses.contains(&claims.use_) {
+    let refused = if !uses.contains(&claims.purpose) {
         Some("the link is for another use")
     } else if !claims.path.contains(key) {
         Some("the link's path does not contain this object")

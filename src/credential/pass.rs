@@ -234,17 +234,17 @@ impl<'key> Minter<'key> {
 
     /// Appends the pass for the object `name` in `directory` (with its slash, or empty at the top).
     pub fn mint(&mut self, kind: PassKind, directory: &str, name: &str, out: &mut Vec<u8>) {
-        self.turn_to(kind, directory, out);
+        self.select(kind, directory, out);
         if let Some(derived) = &self.derived {
             derived.mint(name, out);
         }
     }
 
     /// What the next passes open, and in which directory. Fills what was reserved before.
-    pub fn turn_to(&mut self, kind: PassKind, directory: &str, out: &mut [u8]) {
+    pub fn select(&mut self, kind: PassKind, directory: &str, out: &mut [u8]) {
         let is_turned = |derived: &Derived| derived.kind == kind && derived.directory == directory;
         if !self.derived.as_ref().is_some_and(is_turned) {
-            self.fill(out);
+            self.flush(out);
             self.derived = Some(Derived::new(
                 self.key,
                 kind,
@@ -258,7 +258,7 @@ impl<'key> Minter<'key> {
     /// As [`Minter::mint`], for an object `name` where [`Minter::turn_to`] turned. The MAC may be missing until
     /// [`Minter::fill`], which has to come last and with the same `out`: four MACs at once take little more than half the
     /// time of one after the other. A pass that was not filled opens nothing.
-    pub fn reserve(&mut self, name: &str, out: &mut Vec<u8>) {
+    pub fn mint_deferred(&mut self, name: &str, out: &mut Vec<u8>) {
         let Some(derived) = &self.derived else {
             return;
         };
@@ -271,12 +271,12 @@ impl<'key> Minter<'key> {
         waiting.length += 1;
         append_room(&derived.head, out);
         if waiting.length == LANES {
-            self.fill(out);
+            self.flush(out);
         }
     }
 
     /// Writes the MACs that are missing in `out`.
-    pub fn fill(&mut self, out: &mut [u8]) {
+    pub fn flush(&mut self, out: &mut [u8]) {
         let Some(derived) = self.derived.as_ref().filter(|_| self.waiting.length > 0) else {
             return;
         };
@@ -543,12 +543,12 @@ mod tests {
             let directory = ["", "c/", "c/v/"][at / 3 % 3];
             let kind = KINDS[at / 11 % KINDS.len()];
             let name = "n".repeat(length);
-            reserving.turn_to(kind, directory, &mut reserved);
-            reserving.reserve(&name, &mut reserved);
+            reserving.select(kind, directory, &mut reserved);
+            reserving.mint_deferred(&name, &mut reserved);
             minting.mint(kind, directory, &name, &mut minted);
             assert_eq!(reserved.len(), minted.len());
         }
-        reserving.fill(&mut reserved);
+        reserving.flush(&mut reserved);
         assert_eq!(reserved, minted);
     }
 
@@ -778,7 +778,7 @@ mod tests {
     fn nothing_that_mints_prints_its_key() {
         let ring = ring(&["k"]);
         let mut minter = Minter::new(ring.minting(), NOW, Binding::default());
-        minter.turn_to(PassKind::Object, "a/", &mut []);
+        minter.select(PassKind::Object, "a/", &mut []);
         let printed = format!("{:?}", minter.derived);
         assert_eq!(
             printed,

@@ -123,7 +123,7 @@ fn read<'config>(
                 return location(&key, &grant).map(Decision::Redirect);
             }
             is_direct = shape == Shape::Stored;
-            attachment = claims.use_ == Purpose::Download && key.has_extension("mp4");
+            attachment = claims.purpose == Purpose::Download && key.has_extension("mp4");
             by_pass = false;
             sub = claims.sub;
             // A restricted link opens Multivariant Playlists alone, whatever they are called.
@@ -192,7 +192,7 @@ fn shape(
             Problem::Forbidden,
             "`as=directory` with a link that opens one object, or is restricted",
         )),
-        Some("stored") if unrestricted && claims.use_ == Purpose::Admin => Ok(Shape::Stored),
+        Some("stored") if unrestricted && claims.purpose == Purpose::Admin => Ok(Shape::Stored),
         Some("stored") => Err(Refusal::new(
             Problem::Forbidden,
             "`as=stored` with a link that is not for `admin`, or is restricted",

@@ -17,9 +17,9 @@ fn config() -> Config {
     .expect("a config")
 }
 
-fn link(config: &Config, path: &str, use_: Purpose) -> String {
+fn link(config: &Config, path: &str, purpose: Purpose) -> String {
     let claims = Claims {
-        use_,
+        purpose,
         ..Claims::new(Scope::parse(path).expect("a scope"), NOW + 60)
     };
     link::mint(config.keys.minting(), &claims)
@@ -57,7 +57,7 @@ fn decided(config: &Config, method: &str, url: &str, headers: &[(&str, &str)]) -
 fn a_link_opens_what_it_says_for_what_it_says() {
     let config = config();
     let length = ("content-length", "1");
-    for (path, use_, method, url, expected) in [
+    for (path, purpose, method, url, expected) in [
         ("/a/", Purpose::Play, "GET", "/a/b", "read"),
         ("/a/", Purpose::Play, "HEAD", "/a/b/c", "read"),
         ("/a/", Purpose::Download, "GET", "/a/b", "read"),
@@ -91,9 +91,9 @@ fn a_link_opens_what_it_says_for_what_it_says() {
         ),
         ("/a/", Purpose::Play, "OPTIONS", "/%zz", "options"),
     ] {
-        let token = link(&config, path, use_);
+        let token = link(&config, path, purpose);
         let bearer = format!("bearer {token}");
-        let case = format!("{path} {use_:?} {method} {url}");
+        let case = format!("{path} {purpose:?} {method} {url}");
         let by_query = format!("https://a.example{url}?x=1&token={token}");
         assert_eq!(
             decided(&config, method, &by_query, &[length]),

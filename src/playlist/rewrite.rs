@@ -446,10 +446,10 @@ impl<'a> Rewriter<'a> {
         // A playlist's own directory is not compared with itself again.
         let own = matches!(target, ResolvedUri::Sibling(_)).then_some(kind);
         if own.is_none() || own != self.turned_to {
-            self.minter.turn_to(kind, directory, &mut self.out);
+            self.minter.select(kind, directory, &mut self.out);
             self.turned_to = own;
         }
-        self.minter.reserve(name, &mut self.out);
+        self.minter.mint_deferred(name, &mut self.out);
         self.out.extend_from_slice(parts.fragment.as_bytes());
         self.copied = span.at.end;
         true
@@ -521,7 +521,7 @@ impl<'a> Rewriter<'a> {
         }
         self.edit_up_to(self.playlist.len());
         self.copy_to(self.playlist.len());
-        self.minter.fill(&mut self.out);
+        self.minter.flush(&mut self.out);
         Ok(self.out)
     }
 }

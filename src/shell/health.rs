@@ -12,7 +12,7 @@ use crate::operation::health::Health;
 pub(super) async fn health(
     config: &Config,
     bucket: &Bucket,
-    reply: &Responder,
+    responder: &Responder,
 ) -> Result<Response, Refusal> {
     // Any name will do: that there is nothing under it is an answer as well.
     let is_reachable = match ObjectKey::new("_lectern/health") {
@@ -20,7 +20,7 @@ pub(super) async fn health(
         Err(_) => false,
     };
     let health = Health::new(&config.keys, is_reachable);
-    reply
+    responder
         .send(
             health.status(),
             Health::headers(),

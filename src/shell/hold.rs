@@ -32,7 +32,7 @@ pub(super) struct Held(RefCell<Hold>);
 impl Held {
     /// Reserves what a body of `size` bytes takes, if there is room.
     pub(super) fn now(purpose: HoldPurpose, size: u64) -> Option<Self> {
-        let hold = budget().reserve(purpose, purpose.bytes_for(size), now_ms())?;
+        let hold = budget().mint_deferred(purpose, purpose.bytes_for(size), now_ms())?;
         Some(Self(RefCell::new(hold)))
     }
 
@@ -59,7 +59,7 @@ impl Held {
         let mut work = pin!(work);
         loop {
             match select(work.as_mut(), pin!(sleep(RENEW_MS))).await {
-                Either::Left((done, _)) => return done,
+                Either::Left((served, _)) => return served,
                 Either::Right(_) => budget().renew(&self.0.borrow(), now_ms()),
             }
         }

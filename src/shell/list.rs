@@ -10,7 +10,7 @@ use crate::operation::list::List;
 pub(super) async fn list(
     list: &List,
     bucket: &Bucket,
-    reply: &Responder,
+    responder: &Responder,
 ) -> Result<Response, Refusal> {
     let page = bucket.list(list).await;
     let page = page.map_err(|error| Refusal::new(error.problem(), error))?;
@@ -18,7 +18,7 @@ pub(super) async fn list(
         ("Content-Type", "application/json".to_owned()),
         ("Cache-Control", "no-store".to_owned()),
     ];
-    reply
+    responder
         .send(200, headers, ResponseBody::Text(page.json()))
         .map_err(failed)
 }

@@ -56,9 +56,9 @@ async fn fetch(request: web_sys::Request, env: Env, context: Context) -> Result<
         (Err(error), _) => return misconfigured(&error.to_string()),
         (Ok(_), Err(Refusal { reason, .. })) => return misconfigured(&reason),
     };
-    let reply = Responder::new(&config.allowed_origins, header("origin").as_deref());
+    let responder = Responder::new(&config.allowed_origins, header("origin").as_deref());
     let Some((origin, path, query)) = split_url(requested.url()) else {
-        return Ok(reply.refuse(Problem::BadPath)?);
+        return Ok(responder.refuse(Problem::BadPath)?);
     };
     let facts = Request {
         method: requested.method(),
@@ -70,54 +70,65 @@ async fn fetch(request: web_sys::Request, env: Env, context: Context) -> Result<
     };
     let now = now_ms() / 1000;
     let decision = decide(&facts, config, now);
-    let mut watch = RequestLog {
+    let mut request_log = RequestLog {
         request: &facts,
         env: &env,
         config,
         now,
         sub: None,
     };
-    let done = match decision {
-        Decision::Options => reply.options().map(Served::plain).map_err(failed),
-        Decision::Health => health::health(config, &bucket, &reply)
+    let served = match decision {
+        Decision::Options => responder.options().map(Served::plain).map_err(failed),
+        Decision::Health => health::health(config, &bucket, &responder)
             .await
             .map(Served::plain),
-        Decision::Redirect(location) => reply.redirect(location).map(Served::plain).map_err(failed),
+        Decision::Redirect(location) => responder
+            .redirect(location)
+            .map(Served::plain)
+            .map_err(failed),
         Decision::Refuse(refusal) => Err(refusal),
         Decision::Read(read) => {
-            watch.sub.clone_from(&read.sub);
+            request_log.sub.clone_from(&read.sub);
             let place = ReadContext {
                 origin,
                 bucket_name: &config.bucket_name,
                 bucket: &bucket,
                 context: &context,
-                reply: &reply,
+                responder: &responder,
                 verified_in: microseconds() - began,
             };
             read::read(&read, &place).await
         }
-        Decision::List(list) => list::list(&list, &bucket, &reply).await.map(Served::plain),
+        Decision::List(list) => list::list(&list, &bucket, &responder)
+            .await
+            .map(Served::plain),
         Decision::Write(write) => {
             let entries =
                 cache_policy::urls(origin, &config.hostnames, &config.bucket_name, write.key());
             let queue = UploadQueue { env: &env, config };
-            let written = write::write(write, &request, &bucket, &queue, &reply).await;
+            let written = write::write(write, &request, &bucket, &queue, &responder).await;
             for entry in entries {
                 CacheEntry::new(entry).forget(&context);
             }
             written.map(Served::plain)
         }
     };
-    match done {
-        Ok(done) => {
-            let note = done.note.as_deref();
-            watch.note(done.response.status(), done.bytes, done.source, None, note);
-            Ok(done.response)
+    match served {
+        Ok(served) => {
+            let note = served.note.as_deref();
+            request_log.record(
+                served.response.status(),
+                served.bytes,
+                served.source,
+                None,
+                note,
+            );
+            Ok(served.response)
         }
         Err(refusal) => {
-            let problem = watch.told_as(refusal.problem).await;
-            watch.note(problem.status(), 0, None, Some(&refusal), None);
-            Ok(reply.refuse(problem)?)
+            let problem = request_log.limited(refusal.problem).await;
+            request_log.record(problem.status(), 0, None, Some(&refusal), None);
+            Ok(responder.refuse(problem)?)
         }
     }
 }

@@ -27,7 +27,7 @@ pub(super) struct ReadContext<'request> {
     pub(super) bucket_name: &'request str,
     pub(super) bucket: &'request Bucket,
     pub(super) context: &'request Context,
-    pub(super) reply: &'request Responder,
+    pub(super) responder: &'request Responder,
     /// What verifying took, in microseconds.
     pub(super) verified_in: u64,
 }
@@ -99,7 +99,10 @@ pub(super) async fn read(read: &Read<'_>, place: &ReadContext<'_>) -> Result<Ser
     let mut send = |status: u16, more: Headers, body: ResponseBody, bytes: u64| {
         headers.extend(more);
         let headers = std::mem::take(&mut headers);
-        let response = place.reply.send(status, headers, body).map_err(failed)?;
+        let response = place
+            .responder
+            .send(status, headers, body)
+            .map_err(failed)?;
         Ok(Served {
             response,
             bytes,
@@ -164,8 +167,8 @@ pub(super) async fn read(read: &Read<'_>, place: &ReadContext<'_>) -> Result<Ser
             } else {
                 ResponseBody::Bytes(rewritten.bytes)
             };
-            let done = send(200, headers, body, length)?;
-            Ok(Served { note, ..done })
+            let served = send(200, headers, body, length)?;
+            Ok(Served { note, ..served })
         }
     }
 }

@@ -24,7 +24,7 @@ pub(super) struct RequestLog<'request> {
 impl RequestLog<'_> {
     /// What a refusal is told as: an address that was refused too often is told to wait, whatever it asked for. Who has a
     /// link is never counted, so that a school behind one address is not shut out by somebody who tries.
-    pub(super) async fn told_as(&self, problem: Problem) -> Problem {
+    pub(super) async fn limited(&self, problem: Problem) -> Problem {
         if !problem.counts() {
             return problem;
         }
@@ -40,7 +40,7 @@ impl RequestLog<'_> {
     }
 
     /// Writes the log's line and the data point.
-    pub(super) fn note(
+    pub(super) fn record(
         &self,
         status: u16,
         bytes: u64,

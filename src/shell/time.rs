@@ -16,7 +16,7 @@ pub(super) async fn sleep(milliseconds: u32) {
 /// The outcome of some work, if it is there within so many milliseconds.
 pub(super) async fn within<T>(milliseconds: u32, work: impl Future<Output = T>) -> Option<T> {
     match select(pin!(work), pin!(sleep(milliseconds))).await {
-        Either::Left((done, _)) => Some(done),
+        Either::Left((served, _)) => Some(served),
         Either::Right(_) => None,
     }
 }

@@ -20,7 +20,7 @@ pub(super) async fn write(
     request: &Request,
     bucket: &Bucket,
     queue: &UploadQueue<'_>,
-    reply: &Responder,
+    responder: &Responder,
 ) -> Result<Response, Refusal> {
     match write {
         Write::Put {
@@ -39,20 +39,20 @@ pub(super) async fn write(
             let stored = written.ok_or_else(changed)?;
             queue.tell(&key, &stored).await?;
             let status = if is_new { 201 } else { 200 };
-            json(reply, status, vec![etag(&stored.etag)], "{}".to_owned())
+            json(responder, status, vec![etag(&stored.etag)], "{}".to_owned())
         }
         Write::Delete { key, conditions } => {
             // R2 removes without a condition: what is written between this look and the removal is removed.
             evaluate(&key, &conditions, bucket).await?;
             bucket.delete(&key).await.map_err(refused)?;
-            empty(reply)
+            empty(responder)
         }
         Write::Create { key, content_type } => {
             let upload = bucket
                 .create_upload(&key, &content_type)
                 .await
                 .map_err(refused)?;
-            json(reply, 201, vec![], created_json(&upload))
+            json(responder, 201, vec![], created_json(&upload))
         }
         Write::Part {
             key,
@@ -67,7 +67,7 @@ pub(super) async fn write(
                 .await
                 .map_err(refused)?;
             let header = etag(&part.etag);
-            json(reply, 200, vec![header], part.json())
+            json(responder, 200, vec![header], part.json())
         }
         Write::Complete {
             key,
@@ -90,11 +90,11 @@ pub(super) async fn write(
                 .map_err(refused)?;
             queue.tell(&key, &stored).await?;
             let body = format!(r#"{{"size":{}}}"#, stored.size);
-            json(reply, 201, vec![etag(&stored.etag)], body)
+            json(responder, 201, vec![etag(&stored.etag)], body)
         }
         Write::Abort { key, upload } => {
             bucket.abort_upload(&key, &upload).await.map_err(refused)?;
-            empty(reply)
+            empty(responder)
         }
     }
 }
@@ -117,21 +117,21 @@ fn etag(opaque: &str) -> (&'static str, String) {
 }
 
 fn json(
-    reply: &Responder,
+    responder: &Responder,
     status: u16,
     mut headers: Headers,
     body: String,
 ) -> Result<Response, Refusal> {
     headers.push(("Content-Type", "application/json".to_owned()));
     headers.push(("Cache-Control", "no-store".to_owned()));
-    reply
+    responder
         .send(status, headers, responder::ResponseBody::Text(body))
         .map_err(failed)
 }
 
-fn empty(reply: &Responder) -> Result<Response, Refusal> {
+fn empty(responder: &Responder) -> Result<Response, Refusal> {
     let headers = vec![("Cache-Control", "no-store".to_owned())];
-    reply
+    responder
         .send(204, headers, responder::ResponseBody::Empty)
         .map_err(failed)
 }

@@ -307,10 +307,10 @@ impl Edge {
     }
 
     /// A link to `path`, as claims; the token is for `Authorization` or `?token=`.
-    pub(crate) fn token(&self, path: &str, use_: Purpose) -> String {
+    pub(crate) fn token(&self, path: &str, purpose: Purpose) -> String {
         let scope = Scope::parse(path).expect("a scope");
         let claims = Claims {
-            use_,
+            purpose,
             ..Claims::new(scope, now() + 3600)
         };
         link::mint(self.keys.minting(), &claims)

@@ -100,7 +100,7 @@ pub(super) fn ask_all(
     ask: &impl Fn(&str, &str, &[Header], &[u8]) -> Reply,
 ) -> Asked {
     let mut claims = Claims::new(Scope::parse(DIRECTORY).expect("a scope"), expires);
-    claims.use_ = Purpose::Admin;
+    claims.purpose = Purpose::Admin;
     let token = link::mint(keys.minting(), &claims);
     let mut all = Asked::default();
     for row in rows.iter().map(|line| Row::parse(line)) {

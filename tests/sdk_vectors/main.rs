@@ -232,7 +232,7 @@ fn options(json: &Value) -> Option<Options> {
                 .map(Some),
         }
     }
-    let use_ = match json["use"].as_str() {
+    let purpose = match json["use"].as_str() {
         None => Purpose::Play,
         Some("play") => Purpose::Play,
         Some("download") => Purpose::Download,
@@ -262,7 +262,7 @@ fn options(json: &Value) -> Option<Options> {
         country: list(&json["country"], Country::parse)?,
         origin: list(&json["origin"], OriginPattern::parse)?,
         jti: text("jti")?,
-        use_,
+        purpose,
         directory: json["directory"].as_bool().unwrap_or_default(),
     })
 }

@@ -481,7 +481,7 @@ pub(crate) struct LinkArgs {
     pub(crate) directory: bool,
     /// What the link may be used for.
     #[arg(long = "use", value_name = "USE", default_value = "play")]
-    pub(crate) use_: LinkUse,
+    pub(crate) purpose: LinkUse,
     /// How long what was opened in time keeps playing, e.g. `6h` [default: the edge's].
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub(crate) watch: Option<Duration>,

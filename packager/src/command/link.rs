@@ -52,7 +52,7 @@ fn claims(url: &Url, args: &LinkArgs, now: u64) -> Result<Claims> {
         .map_or(now.saturating_add(args.lasts.as_secs()), clock::unix);
     let mut claims = Claims::new(scope(url.path(), args.directory)?, exp);
     claims.iat = Some(now.min(exp));
-    claims.use_ = args.use_.into();
+    claims.purpose = args.purpose.into();
     claims.sub.clone_from(&args.viewer);
     claims.watch = args.watch.as_ref().map(Duration::as_secs);
     claims.max_height = args.max_height;
@@ -115,7 +115,7 @@ mod tests {
         assert_eq!((claims.exp, claims.iat), (4600, Some(1000)));
         assert_eq!((claims.watch, claims.max_height), (Some(7200), Some(720)));
         assert_eq!(
-            (claims.use_, claims.sub.as_deref()),
+            (claims.purpose, claims.sub.as_deref()),
             (Purpose::Download, Some("s42"))
         );
     }

@@ -139,12 +139,12 @@ impl EdgeClient {
     pub(super) async fn send(
         &self,
         path: &str,
-        use_: Purpose,
+        purpose: Purpose,
         make: impl AsyncFn() -> Result<RequestBuilder, StorageError>,
     ) -> Result<SentRequest, StorageError> {
         self.until_answered(async || {
             let request = make().await.map_err(Attempt::Final)?;
-            self.try_once(path, use_, request).await
+            self.try_once(path, purpose, request).await
         })
         .await
     }
@@ -152,10 +152,10 @@ impl EdgeClient {
     async fn try_once(
         &self,
         path: &str,
-        use_: Purpose,
+        purpose: Purpose,
         request: RequestBuilder,
     ) -> Result<SentRequest, Attempt> {
-        let response = self.answer(path, use_, request).await?;
+        let response = self.answer(path, purpose, request).await?;
         let headers = response.headers().clone();
         match read_body(response).await {
             Ok(Some(body)) => Ok(SentRequest { headers, body }),
@@ -171,10 +171,10 @@ impl EdgeClient {
     async fn answer(
         &self,
         path: &str,
-        use_: Purpose,
+        purpose: Purpose,
         request: RequestBuilder,
     ) -> Result<Response, Attempt> {
-        let request = match self.authorization(use_) {
+        let request = match self.authorization(purpose) {
             Some(link) => request.header(AUTHORIZATION, link),
             None => request,
         };
@@ -307,7 +307,7 @@ impl EdgeClient {
         }
     }
 
-    fn authorization(&self, use_: Purpose) -> Option<HeaderValue> {
+    fn authorization(&self, purpose: Purpose) -> Option<HeaderValue> {
         let (keys, scope, minted) = match &self.credential {
             EdgeCredential::Link(link, _) => return Some(link.clone()),
             EdgeCredential::Keys {
@@ -315,7 +315,7 @@ impl EdgeClient {
                 scope,
                 upload,
                 admin,
-            } => match use_ {
+            } => match purpose {
                 Purpose::Upload => (keys, scope, upload),
                 _ => (keys, scope, admin),
             },
@@ -329,7 +329,7 @@ impl EdgeClient {
         let now = clock::unix(clock::now());
         let mut claims = Claims::new(scope.clone(), now + LINK_LIFE.as_secs());
         claims.iat = Some(now);
-        claims.use_ = use_;
+        claims.purpose = purpose;
         let link = bearer(&mint(keys.minting(), &claims))?;
         *minted = Some((link.clone(), Instant::now()));
         Some(link)
@@ -352,7 +352,7 @@ enum Attempt {
 
 fn handed_over(link: &str) -> Option<EdgeCredential> {
     let token = token(link)?;
-    let reads = link::decode(token).is_ok_and(|(_, claims)| claims.use_ == Purpose::Admin);
+    let reads = link::decode(token).is_ok_and(|(_, claims)| claims.purpose == Purpose::Admin);
     Some(EdgeCredential::Link(bearer(token)?, reads))
 }
 
