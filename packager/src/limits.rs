@@ -306,7 +306,7 @@ mod tests {
     fn frames_are_limited_by_number_and_by_what_a_recording_weighs() {
         let source = |hours: f64| {
             let mut video = testing::picture().video;
-            video.average_rate = Some(crate::source::Rate::new(30, 1));
+            video.average_rate = Some(crate::media::Rate::new(30, 1));
             video.duration = Some(hours * 3600.0);
             Source {
                 container: "mov".into(),

@@ -15,6 +15,7 @@ mod input;
 mod instant;
 mod limits;
 mod manifest;
+mod media;
 mod mp4;
 mod mpegts;
 mod package;

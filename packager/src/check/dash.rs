@@ -9,6 +9,7 @@ use super::facts::CheckedRendition;
 use super::playlist::shown;
 use super::source::{MOST_PLAYLIST, PackageSource};
 use super::xml::{self, Element};
+use crate::media;
 use crate::package::manifest_json;
 
 const MANIFEST: &str = "manifest.mpd";
@@ -243,7 +244,7 @@ fn seconds(text: &str) -> Option<f64> {
 /// What of `package.json` is read: anything else may have that name too, and is not ours without `objects`.
 #[derive(Deserialize)]
 struct Listing {
-    objects: Vec<manifest_json::Object>,
+    objects: Vec<media::Object>,
 }
 
 /// What is not as the first `package.json` in these folders has it.

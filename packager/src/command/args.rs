@@ -11,11 +11,11 @@ use lectern::credential::binding::{Cidr, Country};
 use lectern::http::cors::OriginPattern;
 
 use crate::cost::CostArgs;
-use crate::encode::ladder::Codec;
 use crate::exit::EXIT_CODES;
 use crate::extras::subtitles::captions::CaptionsFile;
 use crate::limits::{LimitArgs, size};
 use crate::manifest::container::Container;
+use crate::media::Codec;
 use crate::storage::Store;
 
 /// Packages a recording as HLS, publishes it, and mints the links that open it.

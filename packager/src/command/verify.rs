@@ -8,7 +8,8 @@ use serde::Serialize;
 
 use super::args::VerifyArgs;
 use crate::files::package_folder;
-use crate::package::manifest_json::{self, MULTIVARIANT, Object, Package, is_mutable};
+use crate::media::Object;
+use crate::package::manifest_json::{self, MULTIVARIANT, Package, is_mutable};
 use crate::package::megabytes;
 use crate::progress::{Progress, Step, StepUnit};
 use crate::publish::inventory::package;

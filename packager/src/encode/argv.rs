@@ -3,15 +3,14 @@
 use std::ffi::OsString;
 
 use super::chunk::FrameTimeline;
-use super::ladder::{Codec, Rung};
+use super::ladder::Rung;
 use super::plan::{AudioPlan, EncodePlan, Settings, VideoPlan};
 use super::task::{EncodeTask, VideoTask};
+use crate::media::{AUDIO_CHANNELS, AUDIO_SAMPLE_RATE, Codec};
 use crate::mp4::iframe_track;
 use crate::source::input_options;
 
-pub(crate) const AUDIO_SAMPLE_RATE: u32 = 48_000;
 const AUDIO_KBITS: u32 = 128;
-pub(crate) const AUDIO_CHANNELS: u32 = 2;
 /// Silence where the source has none, so that sound and picture start together and stay so; two channels, in which it
 /// is measured as well.
 pub(crate) const RESAMPLED_STEREO: &str =

@@ -2,7 +2,7 @@
 //! settings, and never from the machine, so that the bytes do not either.
 
 use super::completeness::tolerance;
-use crate::source::Rate;
+use crate::media::Rate;
 
 /// Into how many pieces, roughly: enough for eight cores, few enough that starting one costs nothing beside it.
 const CHUNKS: f64 = 8.0;

@@ -1,7 +1,7 @@
 //! Whether what ffmpeg made is all of the source: its exit code 0 does not say so (a truncated MP4 gave 2.7 s of 12).
 //! Pure.
 
-use crate::manifest::hls::{IFrame, Segment};
+use crate::media::{IFrame, Segment};
 use crate::mp4::iframe_track;
 
 /// Seconds, or the share of the source, by which an encoded Rendition may differ from what the source's header says:

@@ -4,7 +4,7 @@ use super::chunk::FrameTimeline;
 use super::ladder::Rung;
 use super::plan::VideoPlan;
 use super::task::VideoTask;
-use crate::source::Rate;
+use crate::media::Rate;
 
 /// Seconds below which a recording may be shorter than one frame.
 pub(crate) const SHORT: f64 = 0.5;
@@ -137,8 +137,9 @@ impl VideoPlan {
 mod tests {
     use super::*;
     use crate::encode::chunk::Chunk;
-    use crate::encode::ladder::{Codec, ladder};
+    use crate::encode::ladder::ladder;
     use crate::encode::plan::testing;
+    use crate::media::Codec;
 
     fn whole(plan: &VideoPlan) -> String {
         let cut = VideoTask {

@@ -1,9 +1,9 @@
 //! Which sizes a source is encoded in. Pure.
 
-use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
-use crate::source::{Rate, Video};
+use crate::media::{Codec, Rate};
+use crate::source::Video;
 
 /// Caps by short side, in kbit/s: capped CRF uses less where the picture allows, and these keep a segment from being
 /// heavier than its Variant Stream promises.
@@ -14,15 +14,6 @@ const CAPS: [(u32, u32); 5] = [
     (1080, 5_000),
     (2160, 14_000),
 ];
-
-/// What a picture is encoded with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Codec {
-    H264,
-    Hevc,
-    Av1,
-}
 
 /// One size of the picture in one codec.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

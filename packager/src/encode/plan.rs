@@ -3,13 +3,14 @@
 use serde::{Deserialize, Serialize};
 
 use super::chunk::{Chunk, FrameTimeline};
-use super::ladder::{Codec, Rung, frame_rate, ladder};
+use super::ladder::{Rung, frame_rate, ladder};
 use crate::command::args::EncodeArgs;
 use crate::manifest::container::Container;
 use crate::manifest::hls::shown_rate;
+use crate::media::{Codec, Rate};
 use crate::source::loudness::{Gain, TARGET_LUFS};
 use crate::source::seek_points::is_seekable;
-use crate::source::{Audio, Rate, Source, Video};
+use crate::source::{Audio, Source, Video};
 
 /// Seconds by which one stream may end before another without being filled up: less is the end of a last frame.
 const LEAST_GAP: f64 = 0.5;

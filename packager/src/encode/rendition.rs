@@ -10,10 +10,10 @@ use sha2::{Digest as _, Sha256};
 use super::completeness::{self, CompletenessError, EncodedRendition};
 use crate::encode::plan::VideoPlan;
 use crate::extras;
-use crate::manifest::hls::{self, Segment};
+use crate::manifest::hls;
+use crate::media::{Object, Segment};
 use crate::mp4::iframe_track::{self, IFrameTrack};
 use crate::mp4::{self, Init};
-use crate::package::manifest_json::Object;
 use crate::package::revision::hex;
 
 /// A last segment below this becomes part of the one before: what the audio encoder's priming pushed over the boundary,

@@ -1,8 +1,9 @@
 //! What is encoded by a command of its own: a sound track, or a piece of the picture. Pure.
 
 use super::chunk::{Chunk, FrameTimeline};
-use super::ladder::{Codec, Rung};
+use super::ladder::Rung;
 use super::plan::{AudioPlan, EncodePlan, VideoPlan};
+use crate::media::Codec;
 
 /// What one command encodes, from one decode.
 #[derive(Debug, Clone, PartialEq)]

@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::LadderRung;
 use super::concat_input::ConcatInput;
 use super::storyboard::{jpeg, words};
-use crate::manifest::hls::Segment;
+use crate::media::Segment;
 
 pub(crate) const NAME: &str = "poster.jpg";
 /// Pixels of the longer side: what a course page shows at twice the density.

@@ -7,12 +7,13 @@ use serde::Serialize;
 use super::event_rendition::StreamStart;
 use super::gop::GopProbe;
 use crate::command::args::EncodeArgs;
-use crate::encode::argv::{AUDIO_CHANNELS, AUDIO_SAMPLE_RATE, RESAMPLED_STEREO, hls};
+use crate::encode::argv::{RESAMPLED_STEREO, hls};
 use crate::encode::ladder::{Rung, frame_rate};
 use crate::encode::plan::EncodePlan;
 use crate::encode::task::EncodeTask;
+use crate::media::{AUDIO_CHANNELS, AUDIO_SAMPLE_RATE, Rate};
 use crate::source::seek_points::is_seekable;
-use crate::source::{Audio, Rate, Source, Video, input_options};
+use crate::source::{Audio, Source, Video, input_options};
 
 /// Seconds of a segment: the first is there sooner than one of four.
 const SEGMENT: u32 = 2;

@@ -2,9 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::encode::ladder::{Codec, Rung, cap};
+use crate::encode::ladder::{Rung, cap};
 use crate::encode::plan::VideoPlan;
 use crate::manifest::presentation::{AudioTrack, Presentation, VideoTrack};
+use crate::media::Codec;
 
 /// Lines of a picture that is as good as the recording's own.
 const GOOD: u32 = 720;

@@ -6,8 +6,7 @@ use std::fmt::{Display, Write as _};
 
 use super::language_names::names;
 use super::presentation::{AudioTrack, IFrames, Presentation, Subtitles, Track, VideoTrack};
-use crate::encode::argv::AUDIO_SAMPLE_RATE;
-use crate::source::Rate;
+use crate::media::{AUDIO_SAMPLE_RATE, Rate};
 
 /// What segments and their addresses conform to, and what the rest does: whole files of captions and of pictures.
 const LIVE: &str = "urn:mpeg:dash:profile:isoff-live:2011";

@@ -6,8 +6,8 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use super::container::Container;
+use crate::media::Rate;
 use crate::mp4::iframe_track;
-use crate::source::Rate;
 
 /// Everything that is listed, each list in the order in which it is written.
 #[derive(Debug, Clone, PartialEq, Default)]

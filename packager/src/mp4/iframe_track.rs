@@ -13,7 +13,7 @@ use mp4_atom::{Atom as _, Encode as _, Moof, Moov, SegmentReference, Sidx};
 
 use super::fragments::{FragmentsError, Layout, read};
 use super::{BoxError, Init, boxes};
-use crate::manifest::hls::{IFrame, Segment};
+use crate::media::{IFrame, Segment};
 
 /// Where they are, from the revision's folder.
 pub(crate) const FOLDER: &str = "iframes";

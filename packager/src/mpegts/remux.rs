@@ -11,7 +11,8 @@ use super::access_unit::{AccessUnit, SampleKind};
 use super::muxer::Writer;
 use crate::encode::rendition::{Rendition, object};
 use crate::manifest::container::Container;
-use crate::manifest::hls::{IFrame, Segment, segment_name};
+use crate::manifest::hls::segment_name;
+use crate::media::{IFrame, Segment};
 use crate::mp4::Init;
 use crate::progress::Step;
 

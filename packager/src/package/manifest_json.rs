@@ -3,14 +3,14 @@
 
 use std::collections::HashSet;
 
-use lectern::object::key::ObjectKey;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::revision::hex;
 use crate::encode::plan::Settings;
 use crate::extras::ExtrasFacts;
-use crate::source::{Rate, Source};
+use crate::media::{Object, Rate};
+use crate::source::Source;
 
 pub(crate) const NAME: &str = "package.json";
 pub(crate) const MULTIVARIANT: &str = "master.m3u8";
@@ -19,11 +19,11 @@ pub(crate) const MPD: &str = "manifest.mpd";
 /// The largest `package.json` that is read: 100,000 objects take 20 MB.
 pub(crate) const MAX_BYTES: u64 = 64 << 20;
 /// The largest object that storage takes, and more than all of a package: 5 TiB.
-const MAX_OBJECT_BYTES: u64 = 5 << 40;
+pub(crate) const MAX_OBJECT_BYTES: u64 = 5 << 40;
 const MAX_OBJECTS: usize = 1_000_000;
 /// A revision is 16 characters long; what plays at once has a longer name.
 const MAX_REVISION_CHARACTERS: usize = 64;
-const MAX_CONTENT_TYPE_BYTES: usize = 256;
+pub(crate) const MAX_CONTENT_TYPE_BYTES: usize = 256;
 
 /// Why a `package.json` is not used. What it names is shown without its control characters.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -117,16 +117,6 @@ pub(crate) struct VideoFacts {
     pub(crate) frame_rate: Rate,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Object {
-    /// From the package's root, with `/`.
-    pub(crate) path: String,
-    pub(crate) bytes: u64,
-    pub(crate) sha256: String,
-    #[serde(rename = "type")]
-    pub(crate) content_type: String,
-}
-
 impl Package {
     /// Reads the `package.json` of a revision. Every path in the result lies below the package's root: an object is one of
     /// the two files at the root or lies below `v/<revision>/`, and `root` has none but those two, with the bytes that the list
@@ -182,34 +172,6 @@ impl Package {
 
     pub(crate) fn bytes(&self) -> u64 {
         self.objects.iter().map(|object| object.bytes).sum()
-    }
-}
-
-impl Object {
-    fn check(&self, prefix: &str) -> Result<(), PackageJsonError> {
-        let is_ours = is_mutable(&self.path) || self.path.starts_with(prefix);
-        if !is_ours || ObjectKey::new(&*self.path).is_err() {
-            return Err(PackageJsonError::Foreign(self.path.clone()));
-        }
-        let is_hash = self.sha256.len() == 64
-            && (self.sha256.bytes()).all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-        let is_type = self.content_type.len() <= MAX_CONTENT_TYPE_BYTES
-            && (self.content_type.bytes()).all(|byte| (b' '..=b'~').contains(&byte));
-        let why = match (is_hash, is_type) {
-            _ if self.bytes > MAX_OBJECT_BYTES => "it is too large",
-            (false, _) => "`sha256` is no SHA-256",
-            (_, false) => "`type` is no content type",
-            (true, true) => return Ok(()),
-        };
-        Err(PackageJsonError::Impossible {
-            path: self.path.clone(),
-            why,
-        })
-    }
-
-    /// Whether these are the object's bytes.
-    fn is(&self, bytes: &[u8]) -> bool {
-        self.bytes == bytes.len() as u64 && self.sha256 == hex(&Sha256::digest(bytes))
     }
 }
 

@@ -4,12 +4,12 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use super::manifest_json::Object;
 use crate::encode::ladder::Rung;
 use crate::encode::plan::VideoPlan;
 use crate::encode::rendition::Rendition;
-use crate::manifest::hls::{self, Segment};
+use crate::manifest::hls;
 use crate::manifest::presentation::{IFrames, Track};
+use crate::media::{self, Object, Segment};
 use crate::mp4::iframe_track::{self, IFrameTrack};
 use crate::mpegts::remux;
 use crate::progress::{Progress, StepUnit};
@@ -26,11 +26,11 @@ pub(crate) enum IFrameSource {
     /// In a file of their own, with its path from the revision's folder.
     File(Box<IFrameTrack>, Object),
     /// The first of each transport stream of the smallest rung.
-    First(Vec<hls::IFrame>),
+    First(Vec<media::IFrame>),
 }
 
 impl IFrameSource {
-    fn pictures(&self) -> &[hls::IFrame] {
+    fn pictures(&self) -> &[media::IFrame] {
         match self {
             Self::File(file, _) => &file.pictures,
             Self::First(pictures) => pictures,

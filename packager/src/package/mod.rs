@@ -15,10 +15,9 @@ use anyhow::{Context as _, Result};
 
 use crate::check;
 use crate::command::args::{EncodeArgs, PackageArgs};
-use crate::encode::argv::AUDIO_CHANNELS;
 use crate::encode::chunk::{self, Chunk};
 use crate::encode::completeness::{self, seconds};
-use crate::encode::ladder::{Codec, Rung, frame_rate};
+use crate::encode::ladder::{Rung, frame_rate};
 use crate::encode::plan::{EncodePlan, Settings};
 use crate::encode::rendition::{Rendition, measure, object, pictures};
 use crate::encode::task::EncodeTask;
@@ -31,13 +30,14 @@ use crate::manifest::container::{Container, ContainerError};
 use crate::manifest::dash;
 use crate::manifest::hls::{self, shown_rate};
 use crate::manifest::presentation::{AudioTrack, Presentation, Track, VideoTrack};
+use crate::media::{AUDIO_CHANNELS, Codec, Object};
 use crate::progress::{Progress, StepUnit};
 use crate::redact::redacted;
 use crate::source::seek_points::{is_seekable, keyframes_before};
 use crate::source::{Pace, Source, Video, probe};
 use crate::workdir::WorkDir;
 use manifest_json::{
-    MPD, MULTIVARIANT, Object, Package, RenditionFacts, RootFile, SourceFacts, Tools, VideoFacts,
+    MPD, MULTIVARIANT, Package, RenditionFacts, RootFile, SourceFacts, Tools, VideoFacts,
 };
 use measurements::{IFrameSource, Measurements};
 use output::{FolderContents, OutputError};

@@ -6,9 +6,9 @@ use serde::Deserialize;
 
 use super::language::language;
 use super::{
-    Audio, LONGEST, MOST_PIXELS, MOST_TRACKS, Rate, SMALLEST_SIDE, Source, SourceError, Subtitle,
-    Video,
+    Audio, LONGEST, MOST_PIXELS, MOST_TRACKS, SMALLEST_SIDE, Source, SourceError, Subtitle, Video,
 };
+use crate::media::Rate;
 
 #[derive(Deserialize)]
 struct ProbedSource {

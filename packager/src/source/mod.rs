@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ffmpeg::process::{self, ProcessError};
 use crate::files::regular::open_regular;
+use crate::media::Rate;
 pub(crate) use language::language;
 pub(crate) use pace::Pace;
 
@@ -70,30 +71,6 @@ impl SourceError {
                 "its times may be damaged: re-mux it with `ffmpeg -i IN -c copy OUT.mkv`, or cut it into parts"
             }
         })
-    }
-}
-
-/// A rate in frames a second, in lowest terms.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Rate {
-    pub(crate) num: u32,
-    pub(crate) den: u32,
-}
-
-impl Rate {
-    pub(crate) const fn new(num: u32, den: u32) -> Self {
-        Self { num, den }
-    }
-
-    pub(crate) fn as_f64(self) -> f64 {
-        f64::from(self.num) / f64::from(self.den)
-    }
-
-    /// `30000/1001` as ffprobe writes it; `0/0` is how it says that it does not know.
-    fn parse(text: &str) -> Option<Self> {
-        let (num, den) = text.split_once('/')?;
-        let (num, den) = (num.parse().ok()?, den.parse().ok()?);
-        (num != 0 && den != 0).then_some(Self { num, den })
     }
 }
 

@@ -3,9 +3,10 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-use super::{LONGEST, Rate, Source, SourceError, Video, file_url, input_options};
+use super::{LONGEST, Source, SourceError, Video, file_url, input_options};
 use crate::encode::ladder::{SPARSE, frame_rate};
 use crate::ffmpeg::process;
+use crate::media::Rate;
 
 /// Bytes of a source for each frame at its rate, above which it pays for its frames and is not looked at. A film at
 /// 1 Mbit/s has 5,000, slides with speech at 24 kbit/s have 100, and a picture that is held for minutes has none.

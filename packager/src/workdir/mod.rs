@@ -13,7 +13,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::exit::{self, Exit};
 use crate::extras::describe;
-use crate::package::manifest_json::{Object, Package};
+use crate::media::Object;
+use crate::package::manifest_json::Package;
 use crate::package::output::OutputError;
 use crate::progress::Progress;
 

@@ -15,7 +15,7 @@ use crate::encode::rendition::object;
 use crate::exit::Exit;
 use crate::files::regular::read_regular;
 use crate::manifest::container::Container;
-use crate::package::manifest_json::Object;
+use crate::media::Object;
 use crate::package::revision::hex;
 use crate::source::LONGEST;
 

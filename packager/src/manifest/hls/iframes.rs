@@ -3,8 +3,9 @@
 use std::ops::Range;
 
 use super::tags::{Tag, seconds};
-use super::{Segment, target_duration};
+use super::target_duration;
 use crate::manifest::container::Container;
+use crate::media::IFrame;
 
 /// All pictures are in one file: the edge signs one URL for all of them, and publishing them takes one request instead
 /// of 1,800 an hour.
@@ -47,13 +48,6 @@ fn list(out: &mut String, pictures: &[IFrame], file: impl Fn(usize) -> String) {
         );
     }
     *out += "#EXT-X-ENDLIST\n";
-}
-
-/// A fragment that holds one picture, and where in its file it begins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct IFrame {
-    pub(crate) segment: Segment,
-    pub(crate) offset: u64,
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! Media Playlists (RFC 8216bis §4.4.3).
 
-use super::Segment;
 use super::tags::{Tag, seconds};
 use crate::manifest::container::Container;
+use crate::media::Segment;
 
 pub(crate) fn media(segments: &[Segment], target_duration: u64, container: Container) -> Vec<u8> {
     listed("", segments, target_duration, container)

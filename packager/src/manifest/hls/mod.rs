@@ -8,20 +8,13 @@ pub(crate) mod media;
 pub(crate) mod multivariant;
 mod tags;
 
-pub(crate) use iframes::{IFrame, first_iframes, iframes};
+pub(crate) use iframes::{first_iframes, iframes};
 
 pub(crate) use media::{growing, media, media_in};
 pub(crate) use multivariant::multivariant;
 
 use super::container::Container;
-use crate::source::Rate;
-
-/// A measured Media Segment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Segment {
-    pub(crate) micros: u64,
-    pub(crate) bytes: u64,
-}
+use crate::media::{Rate, Segment};
 
 /// Where the CMAF segment with this number is, from its Media Playlist.
 pub(crate) fn segment_name(at: usize) -> String {
