@@ -13,6 +13,7 @@ mod ffmpeg;
 mod files;
 mod input;
 mod instant;
+mod layout;
 mod limits;
 mod manifest;
 mod media;

@@ -9,6 +9,7 @@ use super::facts::CheckedRendition;
 use super::playlist::shown;
 use super::source::{MOST_PLAYLIST, PackageSource};
 use super::xml::{self, Element};
+use crate::layout;
 use crate::media;
 use crate::package::manifest_json;
 
@@ -256,7 +257,7 @@ pub(crate) async fn package_json(
     for folder in folders {
         let Ok(at) = source
             .root()
-            .join(&format!("{folder}{}", manifest_json::NAME))
+            .join(&format!("{folder}{}", layout::PACKAGE_JSON))
         else {
             continue;
         };

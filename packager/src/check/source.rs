@@ -14,7 +14,7 @@ use sha2::{Digest as _, Sha256};
 use super::CheckError;
 use super::playlist::{CheckedPlaylist, UriRange, shown};
 use crate::files::regular::open_regular;
-use crate::package::manifest_json::MULTIVARIANT;
+use crate::layout::MULTIVARIANT;
 use crate::package::revision::hex;
 use crate::redact::redacted;
 

@@ -8,9 +8,9 @@ use futures_util::{TryStreamExt as _, stream};
 
 use super::args::PruneArgs;
 use crate::clock;
+use crate::layout::{self, TEMPORARY_PREFIX};
 use crate::package::{manifest_json, megabytes};
 use crate::progress::{Progress, StepUnit};
-use crate::publish::TEMPORARY;
 use crate::publish::inventory::{Inventory, Revision};
 use crate::storage::concurrency::MAX_REQUESTS;
 use crate::storage::error::StorageError;
@@ -36,7 +36,7 @@ pub(crate) async fn run(args: PruneArgs) -> Result<()> {
         let step = progress.step("removing", StepUnit::Bytes, bytes);
         for revision in &doomed {
             // Without it, it is nothing to go back to; the rest is.
-            let own = manifest_json::own_path(&revision.name);
+            let own = layout::package_json_path(&revision.name);
             target.remove(&own).await.with_context(pruning)?;
             let rest = revision.entries.iter().filter(|entry| entry.path != own);
             stream::iter(rest.map(Ok::<_, StorageError>))
@@ -103,7 +103,7 @@ fn doomed(
 fn strays(inventory: &Inventory, max_watch: Duration, now: DateTime<Utc>) -> Vec<&str> {
     let is_temporary = |path: &str| {
         let name = path.rsplit('/').next().unwrap_or(path);
-        name.starts_with(TEMPORARY)
+        name.starts_with(TEMPORARY_PREFIX)
     };
     let everywhere = (inventory.others.iter()).chain(
         inventory

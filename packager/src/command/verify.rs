@@ -8,8 +8,9 @@ use serde::Serialize;
 
 use super::args::VerifyArgs;
 use crate::files::package_folder;
+use crate::layout::{MULTIVARIANT, is_mutable};
 use crate::media::Object;
-use crate::package::manifest_json::{self, MULTIVARIANT, Package, is_mutable};
+use crate::package::manifest_json::{self, Package};
 use crate::package::megabytes;
 use crate::progress::{Progress, Step, StepUnit};
 use crate::publish::inventory::package;

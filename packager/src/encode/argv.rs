@@ -6,6 +6,7 @@ use super::chunk::FrameTimeline;
 use super::ladder::Rung;
 use super::plan::{AudioPlan, EncodePlan, Settings, VideoPlan};
 use super::task::{EncodeTask, VideoTask};
+use crate::layout;
 use crate::media::{AUDIO_CHANNELS, AUDIO_SAMPLE_RATE, Codec};
 use crate::mp4::iframe_track;
 use crate::source::input_options;
@@ -210,7 +211,7 @@ fn iframes(args: &mut Args, cut: &VideoTask, timeline: FrameTimeline) {
     args.pair("-video_track_timescale", num << doublings.unwrap_or(14));
     args.add("-f mp4");
     args.0
-        .push(format!("{}/{}", iframe_track::FOLDER, iframe_track::FILE).into());
+        .push(format!("{}/{}", layout::IFRAMES_FOLDER, layout::IFRAMES_FILE).into());
 }
 
 impl AudioPlan {

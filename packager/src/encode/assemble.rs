@@ -10,6 +10,7 @@ use super::chunk::FrameTimeline;
 use super::ladder::Rung;
 use super::plan::VideoPlan;
 use super::task::VideoTask;
+use crate::layout;
 use crate::manifest::hls::segment_name;
 use crate::mp4::fragments::{Layout, read};
 use crate::mp4::retime::retime;
@@ -191,7 +192,7 @@ impl ChunkOutput<'_> {
 
     fn iframe_files(&self) -> PathBuf {
         self.from
-            .join(iframe_track::FOLDER)
-            .join(iframe_track::FILE)
+            .join(layout::IFRAMES_FOLDER)
+            .join(layout::IFRAMES_FILE)
     }
 }

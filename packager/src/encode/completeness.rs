@@ -1,6 +1,7 @@
 //! Whether what ffmpeg made is all of the source: its exit code 0 does not say so (a truncated MP4 gave 2.7 s of 12).
 //! Pure.
 
+use crate::layout;
 use crate::media::{IFrame, Segment};
 use crate::mp4::iframe_track;
 
@@ -145,7 +146,7 @@ pub(crate) fn verify_iframes(
     if shown == lasts && pictures.iter().all(is_shown) {
         return Ok(());
     }
-    let folder = iframe_track::FOLDER.to_owned();
+    let folder = layout::IFRAMES_FOLDER.to_owned();
     Err(if pictures.is_empty() {
         CompletenessError::Empty {
             folder,

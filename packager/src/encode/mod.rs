@@ -23,6 +23,7 @@ use futures_util::future;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
 use crate::ffmpeg::process::{self, FfmpegWarnings, ProcessError};
+use crate::layout;
 use crate::mp4::{iframe_track, trim_priming};
 use crate::package::output::full_disk;
 use crate::progress::{Progress, StepUnit};
@@ -234,7 +235,9 @@ impl Encoding<'_> {
         if cut.has_iframes {
             let iframe_files = self.workdir.task_file(&task.name());
             fs::rename(
-                folder.join(iframe_track::FOLDER).join(iframe_track::FILE),
+                folder
+                    .join(layout::IFRAMES_FOLDER)
+                    .join(layout::IFRAMES_FILE),
                 &iframe_files,
             )?;
             files.push(iframe_files);
@@ -295,7 +298,7 @@ struct TaskOutput {
 fn make_folders(folder: &Path, cut: &VideoTask) -> Result<()> {
     let rungs = cut.rungs.iter().filter(|_| cut.chunk.is_whole());
     let rungs = rungs.map(Rung::name);
-    let iframe_files = cut.has_iframes.then(|| iframe_track::FOLDER.to_owned());
+    let iframe_files = cut.has_iframes.then(|| layout::IFRAMES_FOLDER.to_owned());
     for name in rungs.chain(iframe_files) {
         fs::create_dir_all(folder.join(name)).context("cannot make the folders")?;
     }

@@ -10,6 +10,7 @@ use sha2::{Digest as _, Sha256};
 use super::completeness::{self, CompletenessError, EncodedRendition};
 use crate::encode::plan::VideoPlan;
 use crate::extras;
+use crate::layout;
 use crate::manifest::hls;
 use crate::media::{Object, Segment};
 use crate::mp4::iframe_track::{self, IFrameTrack};
@@ -156,10 +157,10 @@ pub(crate) async fn pictures(
     video: &[Segment],
     said: &str,
 ) -> Result<(IFrameTrack, Object)> {
-    let name = format!("{}/{}", iframe_track::FOLDER, iframe_track::FILE);
+    let name = format!("{}/{}", layout::IFRAMES_FOLDER, layout::IFRAMES_FILE);
     let reading = || format!("cannot read `{name}`");
     let lasts = video.iter().map(|segment| segment.micros).sum();
-    fs::create_dir_all(folder.join(iframe_track::FOLDER))?;
+    fs::create_dir_all(folder.join(layout::IFRAMES_FOLDER))?;
     let mut file = BufWriter::new(fs::File::create(folder.join(&name))?);
     let opened: std::io::Result<Vec<fs::File>> = written.iter().map(fs::File::open).collect();
     let pictures = IFrameTrack::from_ffmpeg(&mut opened.with_context(reading)?, &mut file, lasts)

@@ -6,6 +6,7 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use super::container::Container;
+use crate::layout;
 use crate::media::Rate;
 use crate::mp4::iframe_track;
 
@@ -127,7 +128,7 @@ pub(crate) struct SessionData {
 impl IFrames {
     /// From the package's root.
     pub(crate) fn file(&self) -> String {
-        format!("{}/{}", self.track.folder, iframe_track::FILE)
+        format!("{}/{}", self.track.folder, layout::IFRAMES_FILE)
     }
 }
 

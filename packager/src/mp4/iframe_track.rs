@@ -15,10 +15,6 @@ use super::fragments::{FragmentsError, Layout, read};
 use super::{BoxError, Init, boxes};
 use crate::media::{IFrame, Segment};
 
-/// Where they are, from the revision's folder.
-pub(crate) const FOLDER: &str = "iframes";
-pub(crate) const FILE: &str = "pictures.mp4";
-
 /// Where in a file of pictures is what.
 #[derive(Debug)]
 pub(crate) struct IFrameTrack {

@@ -9,12 +9,9 @@ use sha2::{Digest as _, Sha256};
 use super::revision::hex;
 use crate::encode::plan::Settings;
 use crate::extras::ExtrasFacts;
+use crate::layout::{is_mutable, package_json_path};
 use crate::media::{Object, Rate};
 use crate::source::Source;
-
-pub(crate) const NAME: &str = "package.json";
-pub(crate) const MULTIVARIANT: &str = "master.m3u8";
-pub(crate) const MPD: &str = "manifest.mpd";
 
 /// The largest `package.json` that is read: 100,000 objects take 20 MB.
 pub(crate) const MAX_BYTES: u64 = 64 << 20;
@@ -48,11 +45,6 @@ pub(crate) enum PackageJsonError {
 pub(crate) fn is_revision(name: &str) -> bool {
     (1..=MAX_REVISION_CHARACTERS).contains(&name.len())
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric())
-}
-
-/// Whether this is the same in every revision's place, and not under `v/`: it is replaced, and written last.
-pub(crate) fn is_mutable(path: &str) -> bool {
-    matches!(path, MULTIVARIANT | MPD)
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -167,7 +159,7 @@ impl Package {
 
     /// Where this file is, from the package's root.
     pub(crate) fn own_path(&self) -> String {
-        own_path(&self.revision)
+        package_json_path(&self.revision)
     }
 
     pub(crate) fn bytes(&self) -> u64 {
@@ -175,12 +167,9 @@ impl Package {
     }
 }
 
-pub(crate) fn own_path(revision: &str) -> String {
-    format!("v/{revision}/{NAME}")
-}
-
 #[cfg(test)]
 mod tests {
+    use crate::layout::{MPD, MULTIVARIANT};
     use serde_json::{Value, json};
 
     use super::*;

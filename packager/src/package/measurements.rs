@@ -7,6 +7,7 @@ use anyhow::Result;
 use crate::encode::ladder::Rung;
 use crate::encode::plan::VideoPlan;
 use crate::encode::rendition::Rendition;
+use crate::layout;
 use crate::manifest::hls;
 use crate::manifest::presentation::{IFrames, Track};
 use crate::media::{self, Object, Segment};
@@ -39,7 +40,7 @@ impl IFrameSource {
 
     pub(crate) fn playlist(&self) -> Vec<u8> {
         match self {
-            Self::File(file, _) => hls::iframes(iframe_track::FILE, &file.map, &file.pictures),
+            Self::File(file, _) => hls::iframes(layout::IFRAMES_FILE, &file.map, &file.pictures),
             Self::First(pictures) => hls::first_iframes(pictures),
         }
     }
@@ -76,7 +77,7 @@ impl Measurements {
             (Some(IFrameSource::First(_)), Some(smallest)) => {
                 format!("{}/iframes.m3u8", smallest.folder)
             }
-            _ => format!("{}/playlist.m3u8", iframe_track::FOLDER),
+            _ => format!("{}/playlist.m3u8", layout::IFRAMES_FOLDER),
         }
     }
 
@@ -88,8 +89,8 @@ impl Measurements {
         let target = hls::target_duration(&segments);
         let (peak_bandwidth, average_bandwidth) = hls::bandwidth(&segments, target);
         let mut track = Track {
-            folder: format!("{prefix}/{}", iframe_track::FOLDER),
-            id: iframe_track::FOLDER.to_owned(),
+            folder: format!("{prefix}/{}", layout::IFRAMES_FOLDER),
+            id: layout::IFRAMES_FOLDER.to_owned(),
             codec: String::new(),
             peak_bandwidth,
             average_bandwidth,

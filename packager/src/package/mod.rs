@@ -25,6 +25,7 @@ use crate::encode::{ChunkMismatch, Encoding};
 use crate::extras::{self, EncodedLadder, Extras, ExtrasOutput};
 use crate::input::FetchedInput;
 use crate::instant::Provisional;
+use crate::layout::{self, MPD, MULTIVARIANT};
 use crate::limits::Limits;
 use crate::manifest::container::{Container, ContainerError};
 use crate::manifest::dash;
@@ -36,9 +37,7 @@ use crate::redact::redacted;
 use crate::source::seek_points::{is_seekable, keyframes_before};
 use crate::source::{Pace, Source, Video, probe};
 use crate::workdir::WorkDir;
-use manifest_json::{
-    MPD, MULTIVARIANT, Package, RenditionFacts, RootFile, SourceFacts, Tools, VideoFacts,
-};
+use manifest_json::{Package, RenditionFacts, RootFile, SourceFacts, Tools, VideoFacts};
 use measurements::{IFrameSource, Measurements};
 use output::{FolderContents, OutputError};
 use revision::{ffmpeg_version, hash_file, revision};
@@ -467,7 +466,7 @@ impl PackageJob {
         };
         let mut json = serde_json::to_vec_pretty(&package)?;
         json.push(b'\n');
-        fs::write(folder.join(manifest_json::NAME), json)?;
+        fs::write(folder.join(layout::PACKAGE_JSON), json)?;
         Ok(package)
     }
 

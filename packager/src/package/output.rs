@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::manifest_json::{self, Package};
 use crate::exit::Exit;
 use crate::files::package_folder::{self, PackageFiles};
+use crate::layout;
 use crate::workdir::remove_folder;
 
 #[derive(Debug, thiserror::Error)]
@@ -64,7 +65,7 @@ pub(crate) fn inspect(folder: &Path, revision: &str) -> std::io::Result<FolderCo
 
 /// The package of a revision, if there is one.
 pub(crate) fn read(folder: &Path, revision: &str) -> Option<Package> {
-    let own = manifest_json::own_path(revision);
+    let own = layout::package_json_path(revision);
     let json = package_folder::read(folder, &own, manifest_json::MAX_BYTES).ok()?;
     Package::parse(&json, revision).ok()
 }

@@ -6,9 +6,10 @@ use anyhow::{Context as _, Result};
 use chrono::{DateTime, SubsecRound as _, Utc};
 use serde::Serialize;
 
-use super::{Publication, REPLACED, named_revision};
+use super::{Publication, named_revision};
 use crate::command::args::{RevisionsArgs, RollbackArgs};
-use crate::package::manifest_json::{self, MPD, MULTIVARIANT, Package, is_revision};
+use crate::layout::{self, MPD, MULTIVARIANT, REPLACED_JSON};
+use crate::package::manifest_json::{self, Package, is_revision};
 use crate::package::megabytes;
 use crate::progress::Progress;
 use crate::storage::error::StorageError;
@@ -99,16 +100,16 @@ impl Inventory {
 impl Revision {
     /// When its `package.json` was written, which is when all that it lists was there.
     pub(crate) fn published(&self) -> Option<DateTime<Utc>> {
-        self.modified(manifest_json::NAME)
+        self.modified(layout::PACKAGE_JSON)
     }
 
     pub(crate) fn replaced(&self) -> Option<DateTime<Utc>> {
-        self.modified(REPLACED)
+        self.modified(REPLACED_JSON)
     }
 
     /// When anything of it was last written, but for the note that it was replaced.
     pub(crate) fn newest(&self) -> Option<DateTime<Utc>> {
-        let note = format!("v/{}/{REPLACED}", self.name);
+        let note = format!("v/{}/{REPLACED_JSON}", self.name);
         let entries = self.entries.iter().filter(|entry| entry.path != note);
         entries.map(|entry| entry.modified).max()
     }
@@ -236,7 +237,7 @@ pub(crate) async fn package(target: &Store, revision: &str) -> Result<Package, S
     if !is_revision(revision) {
         return Err(none());
     }
-    let path = manifest_json::own_path(revision);
+    let path = layout::package_json_path(revision);
     let stored = target.get(&path).await?.ok_or_else(none)?;
     Package::parse(&stored.bytes, revision).map_err(|why| StorageError::BadPackage { path, why })
 }
@@ -246,7 +247,7 @@ fn missing(revision: &Revision, package: &Package) -> usize {
     let there: HashMap<&str, u64> = (revision.entries.iter())
         .map(|entry| (entry.path.as_str(), entry.bytes))
         .collect();
-    let own = |path: &str| !manifest_json::is_mutable(path);
+    let own = |path: &str| !layout::is_mutable(path);
     (package.objects.iter())
         .filter(|object| own(&object.path))
         .filter(|object| there.get(object.path.as_str()) != Some(&object.bytes))

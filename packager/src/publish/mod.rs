@@ -10,23 +10,20 @@ use anyhow::{Context as _, Result};
 
 use crate::command::args::PublishArgs;
 use crate::files::package_folder::{self, PackageFiles};
-use crate::package::manifest_json::{self, MULTIVARIANT, Package, is_revision};
+use crate::layout::MULTIVARIANT;
+use crate::package::manifest_json::{self, Package, is_revision};
 use crate::package::megabytes;
 use crate::progress::{Progress, StepUnit};
 
 use crate::storage::error::StorageError;
 
+use crate::layout;
 use crate::storage::Store;
 pub(crate) use inventory::{rollback, run as revisions};
 pub(crate) use publication::{Publication, upload_of};
 
-/// What a file is called before it is whole.
-pub(crate) const TEMPORARY: &str = ".lectern-";
 /// More than any Multivariant Playlist has.
 const MAX_MASTER_BYTES: u64 = 8 << 20;
-/// Says, in a revision's folder, until when it played at least.
-const REPLACED: &str = "replaced.json";
-
 pub(crate) async fn run(args: PublishArgs) -> Result<()> {
     let progress = Progress::new(args.json);
     let publishing = || format!("cannot publish `{}`", args.folder.display());
@@ -74,7 +71,7 @@ pub(crate) fn open(folder: &Path) -> Result<Package, StorageError> {
     let master = String::from_utf8_lossy(&master);
     let revision = named_revision(&master)
         .ok_or_else(|| incomplete(format!("its `{MULTIVARIANT}` names no revision")))?;
-    let own = manifest_json::own_path(revision);
+    let own = layout::package_json_path(revision);
     let package = Package::parse(&read(&own, manifest_json::MAX_BYTES)?, revision)
         .map_err(|error| incomplete(format!("of its `{own}`, {error}")))?;
     let mut files = PackageFiles::new(folder);

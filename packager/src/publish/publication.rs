@@ -10,11 +10,12 @@ use futures_util::{TryStreamExt as _, future, stream};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{REPLACED, named_revision};
+use super::named_revision;
 use crate::clock;
 use crate::files::package_folder;
+use crate::layout::{MPD, MULTIVARIANT, REPLACED_JSON, is_mutable};
 use crate::media::Object;
-use crate::package::manifest_json::{self, MPD, MULTIVARIANT, Package, is_mutable};
+use crate::package::manifest_json::{self, Package};
 use crate::progress::Step;
 use crate::storage::concurrency::MAX_REQUESTS;
 use crate::storage::error::StorageError;
@@ -290,7 +291,7 @@ impl<'a> Publication<'a> {
             return Ok(());
         };
         let note = serde_json::json!({"at": clock::now().to_rfc3339(), "by": self.revision});
-        let upload = Upload::of_bytes(&format!("v/{live}/{REPLACED}"), note.to_string());
+        let upload = Upload::of_bytes(&format!("v/{live}/{REPLACED_JSON}"), note.to_string());
         self.target
             .put(&upload, &PutCondition::Any, &self.journal)
             .await

@@ -15,8 +15,8 @@ use super::error::StorageError;
 use super::object::{PutCondition, Upload, UploadBody, Version, is_other_bytes, other_bytes};
 use super::{Chunks, ObjectDigest, ObjectHead, StoredEntry, StoredObject};
 use crate::files::package_folder::{self, is_below};
+use crate::layout::TEMPORARY_PREFIX;
 use crate::package::revision::hex;
-use crate::publish::TEMPORARY;
 
 /// Held while what may be replaced is compared and replaced.
 const LOCK: &str = ".lectern-lock";
@@ -242,7 +242,7 @@ fn place(upload: &Upload, to: &Path) -> io::Result<()> {
     let folder = to.parent().unwrap_or(to);
     fs::create_dir_all(folder)?;
     let temporary = tempfile::Builder::new()
-        .prefix(TEMPORARY)
+        .prefix(TEMPORARY_PREFIX)
         .tempfile_in(folder)?;
     let mode = match &upload.source {
         UploadBody::File(from) => {

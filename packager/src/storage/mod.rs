@@ -18,7 +18,7 @@ use chrono::{DateTime, Utc};
 use futures_util::stream::BoxStream;
 
 use crate::command::args::ReachArgs;
-use crate::package::manifest_json::MULTIVARIANT;
+use crate::layout::MULTIVARIANT;
 use crate::progress::Progress;
 use edge::EdgeStore;
 use error::StorageError;

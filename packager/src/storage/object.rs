@@ -12,7 +12,7 @@ use tokio_util::io::ReaderStream;
 
 use super::error::StorageError;
 use crate::files::package_folder;
-use crate::package::manifest_json::is_mutable;
+use crate::layout::is_mutable;
 use crate::package::revision::{hash_file, hex};
 use crate::progress::Progress;
 
