@@ -6,6 +6,7 @@ mod check;
 mod clock;
 mod command;
 mod cost;
+mod digest;
 mod encode;
 mod exit;
 mod extras;

@@ -4,9 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use clap::ValueEnum;
 
+use crate::digest::hex;
 use crate::layout::is_mutable;
 use crate::package::manifest_json::{MAX_CONTENT_TYPE_BYTES, MAX_OBJECT_BYTES, PackageJsonError};
-use crate::package::revision::hex;
 use lectern::object::key::ObjectKey;
 use sha2::{Digest as _, Sha256};
 

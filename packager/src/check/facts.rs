@@ -15,7 +15,7 @@ use super::session::SessionObject;
 use super::source::{MOST_INIT, MOST_PLAYLIST, MOST_SEGMENT, PackageSource, Unread, resolve};
 use super::transport::Transport;
 use super::webvtt::{WebVtt, web_vtt};
-use crate::package::revision::hex;
+use crate::digest::hex;
 
 /// Requests under way at once, and so segments in memory.
 const AHEAD: usize = 4;

@@ -15,8 +15,8 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use super::transport::testing::{TsBuilder, bare_key, picture, voice};
+use crate::digest::hex;
 use crate::mpegts::muxer::Writer;
-use crate::package::revision::hex;
 
 const SYNC: u32 = 0x0200_0000;
 const NON_SYNC: u32 = 0x0101_0000;

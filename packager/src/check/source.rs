@@ -13,9 +13,9 @@ use sha2::{Digest as _, Sha256};
 
 use super::CheckError;
 use super::playlist::{CheckedPlaylist, UriRange, shown};
+use crate::digest::hex;
 use crate::files::regular::open_regular;
 use crate::layout::MULTIVARIANT;
-use crate::package::revision::hex;
 use crate::redact::redacted;
 
 pub(crate) const MOST_PLAYLIST: u64 = 8 << 20;

@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result};
 use sha2::{Digest as _, Sha256};
 
 use super::completeness::{self, CompletenessError, EncodedRendition};
+use crate::digest::hex;
 use crate::encode::plan::VideoPlan;
 use crate::extras;
 use crate::layout;
@@ -15,7 +16,6 @@ use crate::manifest::hls;
 use crate::media::{Object, Segment};
 use crate::mp4::iframe_track::{self, IFrameTrack};
 use crate::mp4::{self, Init};
-use crate::package::revision::hex;
 
 /// A last segment below this becomes part of the one before: what the audio encoder's priming pushed over the boundary,
 /// or the last few pictures.

@@ -20,12 +20,12 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::command::args::EncodeArgs;
+use crate::digest::hex;
 use crate::encode::rendition::object;
 use crate::ffmpeg::process::{self, ProcessError};
 use crate::manifest::container::Container;
 use crate::manifest::presentation::{SessionData, Subtitles};
 use crate::media::{Object, Segment};
-use crate::package::revision::hex;
 use crate::progress::Progress;
 use crate::source::{Source, Subtitle};
 use chapters::Chapter;

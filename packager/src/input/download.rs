@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use sha2::{Digest as _, Sha256};
 
+use crate::digest::hex;
 use crate::limits::{LimitError, Limits};
 use crate::package::output::OutputError;
-use crate::package::revision::hex;
 use crate::progress::Progress;
 use crate::workdir::{self, remove_folder};
 

@@ -19,11 +19,11 @@ use sha2::{Digest as _, Sha256};
 
 use crate::clock;
 use crate::command::args::EncodeArgs;
+use crate::digest::hex;
 use crate::ffmpeg::process;
 use crate::layout::MULTIVARIANT;
 use crate::manifest::hls;
 use crate::manifest::presentation::{AudioTrack, Presentation, Track, VideoTrack};
-use crate::package::revision::hex;
 use crate::progress::{Progress, StepUnit};
 use crate::publish::Publication;
 use crate::source::{Source, file_url, input_options};

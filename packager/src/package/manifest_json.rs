@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::revision::hex;
+use crate::digest::hex;
 use crate::encode::plan::Settings;
 use crate::extras::ExtrasFacts;
 use crate::layout::{is_mutable, package_json_path};

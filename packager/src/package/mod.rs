@@ -15,6 +15,7 @@ use anyhow::{Context as _, Result};
 
 use crate::check;
 use crate::command::args::{EncodeArgs, PackageArgs};
+use crate::digest::sha256_of_file;
 use crate::encode::chunk::{self, Chunk};
 use crate::encode::completeness::{self, seconds};
 use crate::encode::ladder::{Rung, frame_rate};
@@ -40,7 +41,7 @@ use crate::workdir::WorkDir;
 use manifest_json::{Package, RenditionFacts, RootFile, SourceFacts, Tools, VideoFacts};
 use measurements::{IFrameSource, Measurements};
 use output::{FolderContents, OutputError};
-use revision::{ffmpeg_version, hash_file, revision};
+use revision::{ffmpeg_version, revision};
 
 /// Parts of which what ffmpeg said is repeated in an error.
 const MOST_SAID: usize = 3;
@@ -171,7 +172,7 @@ impl PackageJob {
             .await
             .with_context(cannot)?;
         let step = progress.step("reading", StepUnit::Bytes, bytes);
-        let sha256 = hash_file(input, &step).await.with_context(cannot)?;
+        let sha256 = sha256_of_file(input, &step).await.with_context(cannot)?;
         step.finish();
         let mut plan = EncodePlan::new(&media, args);
         plan_chunks(&mut plan, input, &media).await;

@@ -2,16 +2,14 @@
 
 use std::ffi::OsString;
 use std::io::Read as _;
-use std::path::Path;
 
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
+use crate::digest::hex;
 use crate::encode::plan::EncodePlan;
 use crate::ffmpeg::process::{self, ProcessError};
-use crate::files::regular::open_regular;
 use crate::manifest::container::Container;
-use crate::progress::Step;
 
 /// Raised whenever the same recipe would give different bytes: playlists, initialization sections, folding.
 const FORMAT: u32 = 6;
@@ -60,23 +58,6 @@ pub(crate) fn revision(
     hex
 }
 
-/// SHA-256 of a file, read a piece at a time.
-pub(crate) async fn hash_file(path: &Path, step: &Step) -> std::io::Result<String> {
-    let mut file = open_regular(path)?;
-    let mut hash = Sha256::new();
-    let mut buffer = vec![0; 1 << 20];
-    loop {
-        let read = file.read(&mut buffer)?;
-        if read == 0 {
-            return Ok(hex(&hash.finalize()));
-        }
-        hash.update(&buffer[..read]);
-        step.add(read as u64);
-        // A signal is noticed between pieces.
-        tokio::task::yield_now().await;
-    }
-}
-
 /// `5.1.9-0+deb12u1`.
 pub(crate) async fn ffmpeg_version() -> Result<String, ProcessError> {
     let output = process::capture("ffmpeg", vec!["-version".into()]).await?;
@@ -86,8 +67,4 @@ pub(crate) async fn ffmpeg_version() -> Result<String, ProcessError> {
         .nth(2)
         .unwrap_or("unknown")
         .to_owned())
-}
-
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

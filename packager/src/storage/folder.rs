@@ -14,9 +14,9 @@ use tokio_util::io::ReaderStream;
 use super::error::StorageError;
 use super::object::{PutCondition, Upload, UploadBody, Version, is_other_bytes, other_bytes};
 use super::{Chunks, ObjectDigest, ObjectHead, StoredEntry, StoredObject};
+use crate::digest::hex;
 use crate::files::package_folder::{self, is_below};
 use crate::layout::TEMPORARY_PREFIX;
-use crate::package::revision::hex;
 
 /// Held while what may be replaced is compared and replaced.
 const LOCK: &str = ".lectern-lock";

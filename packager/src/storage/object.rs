@@ -11,9 +11,9 @@ use tokio::io::AsyncReadExt as _;
 use tokio_util::io::ReaderStream;
 
 use super::error::StorageError;
+use crate::digest::{hex, sha256_of_file};
 use crate::files::package_folder;
 use crate::layout::is_mutable;
-use crate::package::revision::{hash_file, hex};
 use crate::progress::Progress;
 
 /// How much of a file is read at once.
@@ -85,7 +85,7 @@ impl Upload {
         let sha256 = match &self.source {
             UploadBody::Bytes(_) => None,
             UploadBody::File(file) => {
-                let hash = hash_file(file, &Progress::quiet_step()).await;
+                let hash = sha256_of_file(file, &Progress::quiet_step()).await;
                 Some(hash.map_err(|source| unread(file, source))?)
             }
         };

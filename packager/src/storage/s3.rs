@@ -24,7 +24,7 @@ use super::location::BucketAddress;
 use super::object::{PutCondition, Upload, Version};
 use super::s3_http::Connector;
 use super::{Chunks, ObjectDigest, ObjectHead, StoredEntry, StoredObject, retry};
-use crate::package::revision::hex;
+use crate::digest::hex;
 
 /// Above this an object goes up in parts of this, so that no body in memory is larger.
 const PART: u64 = 8 << 20;

@@ -11,12 +11,12 @@ use sha2::{Digest as _, Sha256};
 
 use super::subrip;
 use super::webvtt::{self, Cue, SyntaxError, WebVttTrack};
+use crate::digest::hex;
 use crate::encode::rendition::object;
 use crate::exit::Exit;
 use crate::files::regular::read_regular;
 use crate::manifest::container::Container;
 use crate::media::Object;
-use crate::package::revision::hex;
 use crate::source::LONGEST;
 
 /// All cues in one file: for players of the MPD, and to take home beside `lecture.mp4`.

@@ -20,7 +20,7 @@ use sha2::{Digest as _, Sha256};
 use super::wire::{ProblemBody, token};
 use crate::clock;
 use crate::command::keys::keyring;
-use crate::package::revision::hex;
+use crate::digest::hex;
 use crate::storage::concurrency::AdaptiveConcurrency;
 use crate::storage::error::StorageError;
 use crate::storage::http::{causes, client};
