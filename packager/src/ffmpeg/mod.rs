@@ -1,3 +1,4 @@
 //! ffmpeg and ffprobe as processes.
 
 pub(crate) mod process;
+pub(crate) mod version;

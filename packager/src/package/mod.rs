@@ -24,6 +24,7 @@ use crate::encode::rendition::{Rendition, measure, object, pictures};
 use crate::encode::task::EncodeTask;
 use crate::encode::{ChunkMismatch, Encoding};
 use crate::extras::{self, EncodedLadder, Extras, ExtrasOutput};
+use crate::ffmpeg::version::ffmpeg_version;
 use crate::input::FetchedInput;
 use crate::instant::Provisional;
 use crate::layout::{self, MPD, MULTIVARIANT};
@@ -41,7 +42,7 @@ use crate::workdir::WorkDir;
 use manifest_json::{Package, RenditionFacts, RootFile, SourceFacts, Tools, VideoFacts};
 use measurements::{IFrameSource, Measurements};
 use output::{FolderContents, OutputError};
-use revision::{ffmpeg_version, revision};
+use revision::revision;
 
 /// Parts of which what ffmpeg said is repeated in an error.
 const MOST_SAID: usize = 3;

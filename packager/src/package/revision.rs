@@ -8,7 +8,6 @@ use sha2::{Digest as _, Sha256};
 
 use crate::digest::hex;
 use crate::encode::plan::EncodePlan;
-use crate::ffmpeg::process::{self, ProcessError};
 use crate::manifest::container::Container;
 
 /// Raised whenever the same recipe would give different bytes: playlists, initialization sections, folding.
@@ -56,15 +55,4 @@ pub(crate) fn revision(
     let mut hex = hex(&Sha256::digest(json));
     hex.truncate(CHARACTERS);
     hex
-}
-
-/// `5.1.9-0+deb12u1`.
-pub(crate) async fn ffmpeg_version() -> Result<String, ProcessError> {
-    let output = process::capture("ffmpeg", vec!["-version".into()]).await?;
-    let text = String::from_utf8_lossy(&output);
-    Ok(text
-        .split_whitespace()
-        .nth(2)
-        .unwrap_or("unknown")
-        .to_owned())
 }
