@@ -9,7 +9,8 @@ use anyhow::{Context as _, Result};
 use bytes::Bytes;
 
 use crate::encode::rendition::STUB_MICROS;
-use crate::manifest::hls::{bandwidth, growing, segment_name};
+use crate::manifest::bandwidth::bandwidth;
+use crate::manifest::hls::{growing, segment_name};
 use crate::media::Segment;
 use crate::mp4::retime::retime;
 use crate::mp4::{Init, join, trim, trim_priming};

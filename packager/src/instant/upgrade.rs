@@ -9,8 +9,8 @@ use crate::encode::completeness;
 use crate::encode::ladder::Rung;
 use crate::encode::plan::{EncodePlan, VideoPlan};
 use crate::encode::rendition::{Rendition, measure};
-use crate::manifest::hls;
 use crate::manifest::presentation::{Track, VideoTrack};
+use crate::manifest::{bandwidth, hls};
 use crate::progress::Progress;
 use crate::publish::{Publication, upload_of};
 use crate::storage::Store;
@@ -83,7 +83,7 @@ impl RungUpgrade<'_> {
         let encoded = rendition.encoded(plan.expected().0);
         completeness::verify(None, &[encoded], &[], "")?;
         let target = self.provisional.target_duration;
-        if hls::target_duration(&rendition.segments) > target {
+        if bandwidth::target_duration(&rendition.segments) > target {
             return Ok(None);
         }
         let source = format!("v/{}", publication.revision());
@@ -107,7 +107,8 @@ impl RungUpgrade<'_> {
         picture: &VideoPlan,
         rendition: Rendition,
     ) -> VideoTrack {
-        let (peak, average) = hls::bandwidth(&rendition.segments, self.provisional.target_duration);
+        let (peak, average) =
+            bandwidth::bandwidth(&rendition.segments, self.provisional.target_duration);
         VideoTrack {
             track: Track {
                 folder,

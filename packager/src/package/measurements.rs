@@ -8,8 +8,8 @@ use crate::encode::ladder::Rung;
 use crate::encode::plan::VideoPlan;
 use crate::encode::rendition::Rendition;
 use crate::layout;
-use crate::manifest::hls;
 use crate::manifest::presentation::{IFrames, Track};
+use crate::manifest::{bandwidth, hls};
 use crate::media::{self, Object, Segment};
 use crate::mp4::iframe_track::{self, IFrameTrack};
 use crate::mpegts::remux;
@@ -86,8 +86,8 @@ impl Measurements {
         let segments: Vec<Segment> = (shown.pictures().iter())
             .map(|picture| picture.segment)
             .collect();
-        let target = hls::target_duration(&segments);
-        let (peak_bandwidth, average_bandwidth) = hls::bandwidth(&segments, target);
+        let target = bandwidth::target_duration(&segments);
+        let (peak_bandwidth, average_bandwidth) = bandwidth::bandwidth(&segments, target);
         let mut track = Track {
             folder: format!("{prefix}/{}", layout::IFRAMES_FOLDER),
             id: layout::IFRAMES_FOLDER.to_owned(),

@@ -29,10 +29,10 @@ use crate::input::FetchedInput;
 use crate::instant::Provisional;
 use crate::layout::{self, MPD, MULTIVARIANT};
 use crate::limits::Limits;
+use crate::manifest::bandwidth::{self, shown_rate};
 use crate::manifest::container::{Container, ContainerError};
-use crate::manifest::dash;
-use crate::manifest::hls::{self, shown_rate};
 use crate::manifest::presentation::{AudioTrack, Presentation, Track, VideoTrack};
+use crate::manifest::{dash, hls};
 use crate::media::{AUDIO_CHANNELS, Codec, Object};
 use crate::progress::{Progress, StepUnit};
 use crate::redact::redacted;
@@ -401,7 +401,7 @@ impl PackageJob {
             let all = measured.video.iter().chain(&measured.audio);
             all.filter(|rendition| !rendition.segments.is_empty())
         };
-        let target = hls::target_duration(all().flat_map(|rendition| &rendition.segments));
+        let target = bandwidth::target_duration(all().flat_map(|rendition| &rendition.segments));
         let mut objects: Vec<Object> = vec![];
         let mut playlist_objects = vec![];
         let prefix = format!("v/{}", self.revision);
@@ -473,7 +473,7 @@ impl PackageJob {
     }
 
     fn facts(&self, rendition: &Rendition, target: u64) -> RenditionFacts {
-        let (peak, average) = hls::bandwidth(&rendition.segments, target);
+        let (peak, average) = bandwidth::bandwidth(&rendition.segments, target);
         let picture = self.plan.picture.as_ref().and_then(|picture| {
             let mut rungs = picture.rungs.iter();
             let rung = rungs.find(|rung| rung.name() == rendition.folder)?;

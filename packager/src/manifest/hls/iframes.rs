@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::tags::{Tag, seconds};
-use super::target_duration;
+use crate::manifest::bandwidth::target_duration;
 use crate::manifest::container::Container;
 use crate::media::IFrame;
 

@@ -1,7 +1,7 @@
 //! The Multivariant Playlist (RFC 8216bis §4.4.6).
 
-use super::shown_rate;
 use super::tags::{Tag, yes};
+use crate::manifest::bandwidth::shown_rate;
 use crate::manifest::container::Container;
 use crate::manifest::language_names::names;
 use crate::manifest::presentation::{
