@@ -14,11 +14,11 @@ use crate::input::FetchError;
 use crate::limits::{DiskError, LimitError};
 use crate::manifest::container::ContainerError;
 use crate::mp4::BoxError;
-use crate::package::output::OutputError;
 use crate::queue::QueueError;
 use crate::queue::job::JobError;
 use crate::source::SourceError;
 use crate::storage::error::StorageError;
+use crate::workdir::error::FolderError;
 
 /// Everything `lectern` ends with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,7 +81,7 @@ fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<(Exit, Option<S
     if let Some(error) = cause.downcast_ref::<ProcessError>() {
         return Some((error.exit(), error.hint()));
     }
-    if let Some(error) = cause.downcast_ref::<OutputError>() {
+    if let Some(error) = cause.downcast_ref::<FolderError>() {
         return Some((error.exit(), Some(error.hint().into())));
     }
     if let Some(error) = cause.downcast_ref::<ContainerError>() {

@@ -9,8 +9,9 @@ use anyhow::{Context as _, Result};
 
 use super::args::SampleArgs;
 use crate::ffmpeg::process::{self, ProcessError};
-use crate::package::output::{OutputError, ScratchDir};
 use crate::progress::{Progress, StepUnit};
+use crate::workdir::error::FolderError;
+use crate::workdir::scratch::ScratchDir;
 
 const SLIDE_SECONDS: u32 = 8;
 const RATE: u32 = 30;
@@ -111,7 +112,7 @@ pub(crate) async fn run(args: SampleArgs) -> Result<()> {
     let progress = Progress::new(false);
     let making = || format!("cannot make `{}`", args.output.display());
     if args.output.exists() && !args.force {
-        return Err(OutputError::Exists(args.output.clone()).into());
+        return Err(FolderError::Exists(args.output.clone()).into());
     }
     let output = std::path::absolute(&args.output).with_context(making)?;
     let scratch = ScratchDir::beside(&output).with_context(making)?;

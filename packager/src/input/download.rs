@@ -8,9 +8,10 @@ use sha2::{Digest as _, Sha256};
 
 use crate::digest::hex;
 use crate::limits::{LimitError, Limits};
-use crate::package::output::OutputError;
 use crate::progress::Progress;
-use crate::workdir::{self, remove_folder};
+use crate::workdir;
+use crate::workdir::error::FolderError;
+use crate::workdir::scratch::remove_folder;
 
 /// Of a name on most file systems 255; a longer one says no more.
 const LONGEST_NAME: usize = 120;
@@ -41,7 +42,7 @@ impl Download {
         let root = work.join(format!("lectern-input-{digest}"));
         workdir::make_private(work, &root)
             .with_context(|| format!("cannot make a folder in `{}`", work.display()))?;
-        let lock = workdir::lock(&root)?.ok_or_else(|| OutputError::Busy(root.clone()))?;
+        let lock = workdir::lock(&root)?.ok_or_else(|| FolderError::Busy(root.clone()))?;
         Ok(Self {
             root,
             progress,

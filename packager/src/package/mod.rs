@@ -38,10 +38,11 @@ use crate::progress::{Progress, StepUnit};
 use crate::redact::redacted;
 use crate::source::seek_points::{is_seekable, keyframes_before};
 use crate::source::{Pace, Source, Video, probe};
-use crate::workdir::WorkDir;
+use crate::workdir::error::FolderError;
+use crate::workdir::{WorkDir, scratch};
 use manifest_json::{Package, RenditionFacts, RootFile, SourceFacts, Tools, VideoFacts};
 use measurements::{IFrameSource, Measurements};
-use output::{FolderContents, OutputError};
+use output::FolderContents;
 use revision::revision;
 
 /// Parts of which what ffmpeg said is repeated in an error.
@@ -103,7 +104,7 @@ async fn package(
             return Ok(());
         }
         FolderContents::SomethingElse if !args.force => {
-            return Err(OutputError::Exists(args.output.clone()).into());
+            return Err(FolderError::Exists(args.output.clone()).into());
         }
         FolderContents::SomethingElse | FolderContents::Nothing => {}
     }
@@ -268,7 +269,7 @@ impl PackageJob {
         progress: Progress,
     ) -> Result<Package> {
         let root = workdir.root();
-        let disk = |error| output::full_disk(root).map_or(error, Into::into);
+        let disk = |error| scratch::full_disk(root).map_or(error, Into::into);
         let measured = self
             .measure(workdir, said)
             .await

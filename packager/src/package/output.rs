@@ -1,37 +1,11 @@
 //! The folder that a package ends up in, and one for work that leaves nothing behind.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::manifest_json::{self, Package};
-use crate::exit::Exit;
 use crate::files::package_folder::{self, PackageFiles};
 use crate::layout;
-use crate::workdir::remove_folder;
-
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum OutputError {
-    #[error("`{}` holds something else, which would be overwritten", .0.display())]
-    Exists(PathBuf),
-    #[error("another `lectern` is at work in `{}`", .0.display())]
-    Busy(PathBuf),
-}
-
-impl OutputError {
-    pub(crate) fn hint(&self) -> &'static str {
-        match self {
-            Self::Exists(_) => "choose another name, or replace what is there with --force",
-            Self::Busy(_) => "wait until it has ended, and run this again",
-        }
-    }
-
-    pub(crate) fn exit(&self) -> Exit {
-        match self {
-            Self::Exists(_) => Exit::Usage,
-            Self::Busy(_) => Exit::Environment,
-        }
-    }
-}
 
 /// What a folder holds, as far as a revision is concerned.
 #[derive(Debug)]
@@ -80,48 +54,10 @@ fn is_complete(folder: &Path, package: &Package) -> bool {
     })
 }
 
-/// ffmpeg 5.1 writes cut segments to a full disk, says nothing and ends with 0; whether that is what happened shows in
-/// whether anything more fits.
-pub(crate) fn full_disk(folder: &Path) -> Option<std::io::Error> {
-    let file = folder.join("space");
-    let tried = fs::write(&file, vec![1; 1 << 20]);
-    let _ = fs::remove_file(&file);
-    tried
-        .err()
-        .filter(|error| error.kind() == std::io::ErrorKind::StorageFull)
-}
-
-/// A folder that is removed: at the end, on an error, on a signal.
-#[derive(Debug)]
-pub(crate) struct ScratchDir(PathBuf);
-
-impl ScratchDir {
-    /// A sibling of a file, so that what is made in it can be renamed to that.
-    pub(crate) fn beside(file: &Path) -> std::io::Result<Self> {
-        let mut name = file.file_name().unwrap_or_default().to_owned();
-        name.push(format!(".partial-{}", std::process::id()));
-        let path = file.with_file_name(name);
-        if let Some(parent) = path.parent() {
-            fs::create_dir_all(parent)?;
-        }
-        fs::create_dir(&path)?;
-        Ok(Self(path))
-    }
-
-    pub(crate) fn path(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl Drop for ScratchDir {
-    fn drop(&mut self) {
-        remove_folder(&self.0);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::workdir::scratch::ScratchDir;
 
     #[test]
     fn a_scratch_folder_is_gone_when_it_is_dropped() -> std::io::Result<()> {

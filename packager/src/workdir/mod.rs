@@ -1,6 +1,9 @@
 //! The folder that a package is made in. It is named by the revision and outlives what interrupts the work, so that the same
 //! command takes up where it stopped: beside each finished part is a record of its files, and what fits its record is kept.
 
+pub(crate) mod error;
+pub(crate) mod scratch;
+
 use std::cell::Cell;
 use std::collections::HashSet;
 use std::fs::{self, DirBuilder, File, TryLockError};
@@ -15,8 +18,9 @@ use crate::exit::{self, Exit};
 use crate::extras::describe;
 use crate::media::Object;
 use crate::package::manifest_json::Package;
-use crate::package::output::OutputError;
 use crate::progress::Progress;
+use crate::workdir::scratch::remove_folder;
+use error::FolderError;
 
 /// Records, what is being encoded, and the lock: all that is no part of the package.
 const STATE_DIR: &str = "work";
@@ -70,7 +74,7 @@ impl WorkDir {
 
     fn open(root: PathBuf, revision: &str, progress: Progress) -> anyhow::Result<Self> {
         Ok(Self {
-            _lock: lock(&root)?.ok_or_else(|| OutputError::Busy(root.clone()))?,
+            _lock: lock(&root)?.ok_or_else(|| FolderError::Busy(root.clone()))?,
             root,
             revision: revision.to_owned(),
             progress,
@@ -231,7 +235,7 @@ pub(crate) fn make_private(folder: &Path, root: &Path) -> anyhow::Result<()> {
             let found = fs::symlink_metadata(root)?;
             let own = tempfile::tempfile_in(folder)?.metadata()?.uid();
             if !found.is_dir() || found.uid() != own {
-                return Err(OutputError::Exists(root.to_owned()).into());
+                return Err(FolderError::Exists(root.to_owned()).into());
             }
             Ok(())
         }
@@ -333,17 +337,6 @@ fn remove(path: &Path) -> Result<()> {
         Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(path),
         Ok(_) => fs::remove_file(path),
         Err(_) => Ok(()),
-    }
-}
-
-pub(crate) fn remove_folder(path: &Path) {
-    // An ffmpeg that was just killed may still have a file to create.
-    for _ in 0..20 {
-        match fs::remove_dir_all(path) {
-            Ok(()) => return,
-            Err(error) if error.kind() == ErrorKind::NotFound => return,
-            Err(_) => std::thread::sleep(Duration::from_millis(25)),
-        }
     }
 }
 
