@@ -1,6 +1,5 @@
 //! What can be typed.
 
-use std::fmt;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -11,11 +10,9 @@ use lectern::credential::binding::{Cidr, Country};
 use lectern::http::cors::OriginPattern;
 
 use crate::cost::CostArgs;
+use crate::encode::settings::EncodeArgs;
 use crate::exit::EXIT_CODES;
-use crate::extras::subtitles::captions::CaptionsFile;
 use crate::limits::{LimitArgs, size};
-use crate::manifest::container::Container;
-use crate::media::Codec;
 use crate::storage::Store;
 
 /// Packages a recording as HLS, publishes it, and mints the links that open it.
@@ -70,163 +67,6 @@ pub(crate) enum Verb {
     /// Make a recording to try things on: slides, a voice and a running timecode.
     #[command(after_help = EXIT_CODES)]
     Sample(SampleArgs),
-}
-
-/// Unless somebody wants more: each has the pictures of a whole ladder in its memory.
-const MOST_WORKERS: usize = 16;
-
-#[derive(Debug, Clone, Args)]
-pub(crate) struct EncodeArgs {
-    /// Sizes to offer, by their short side, never larger than the source: `lecture` (1080,720,480), `mobile`
-    /// (720,480,240), `full` (2160,1440,1080,720,480,360,240), or a list such as `1080,480`.
-    #[arg(long, value_name = "SIZES", default_value = "lecture", value_parser = ladder)]
-    pub(crate) ladder: LadderSizes,
-    /// Codecs to offer besides H.264, for players that have them: `hevc`, `av1`. They take several times longer.
-    #[arg(long, value_name = "CODEC", value_delimiter = ',')]
-    pub(crate) codec: Vec<Codec>,
-    /// What segments are wrapped in: `cmaf` for all that is sold today, `ts` (MPEG-2 Transport Streams of H.264, no DASH)
-    /// for very old devices.
-    #[arg(
-        long,
-        value_name = "CONTAINER",
-        default_value = "cmaf",
-        hide_possible_values = true
-    )]
-    pub(crate) container: Container,
-    /// Offer sound alone as well, for lines that carry no picture: players choose it only then.
-    #[arg(long)]
-    pub(crate) audio_only_variant: bool,
-    /// How much time to spend on a smaller and better picture; --preset and --crf say it in x264's terms.
-    #[arg(long, value_name = "QUALITY", default_value = "standard")]
-    pub(crate) quality: Quality,
-    /// Leave sound as loud as it is, instead of bringing it to -16 LUFS (EBU R 128).
-    #[arg(long)]
-    pub(crate) no_loudnorm: bool,
-    /// Seconds of a Media Segment.
-    #[arg(long, value_name = "SECONDS", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=10))]
-    pub(crate) segment_duration: u32,
-    /// x264's speed: slower is smaller [default: the quality's].
-    #[arg(long)]
-    preset: Option<Preset>,
-    /// x264's quality: lower is better and larger [default: the quality's].
-    #[arg(long, value_parser = clap::value_parser!(u32).range(10..=40))]
-    crf: Option<u32>,
-    /// Encoders at once, each with one thread; the result is the same [default: one per core].
-    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=64))]
-    threads: Option<u16>,
-    /// Captions or a translation, as WebVTT or SubRip; may be repeated. Text subtitles that the recording has are kept
-    /// where none are given in their language.
-    #[arg(long, value_name = "LANG=FILE", value_parser = CaptionsFile::parse)]
-    pub(crate) captions: Vec<CaptionsFile>,
-    /// Do not make `lecture.mp4`, the one file to take home.
-    #[arg(long)]
-    pub(crate) no_mp4: bool,
-    /// Do not make the storyboard: small pictures to look through.
-    #[arg(long)]
-    pub(crate) no_storyboard: bool,
-}
-
-impl EncodeArgs {
-    pub(crate) fn workers(&self) -> usize {
-        self.threads.map_or_else(
-            || {
-                std::thread::available_parallelism()
-                    .map_or(2, |cores| cores.get().min(MOST_WORKERS))
-            },
-            usize::from,
-        )
-    }
-
-    /// One rung of at most so many lines, as soon as it can be had.
-    pub(crate) fn small(&self, side: u32, segment_duration: u32) -> Self {
-        Self {
-            segment_duration,
-            // It would be listened to first.
-            no_loudnorm: true,
-            ladder: LadderSizes(vec![side]),
-            codec: vec![],
-            quality: Quality::Fast,
-            preset: None,
-            crf: None,
-            container: Container::Cmaf,
-            audio_only_variant: false,
-            ..self.clone()
-        }
-    }
-
-    pub(crate) fn preset(&self) -> Preset {
-        self.preset.unwrap_or(match self.quality {
-            Quality::Fast => Preset::Superfast,
-            Quality::Standard => Preset::Veryfast,
-            Quality::Best => Preset::Slow,
-        })
-    }
-
-    pub(crate) fn crf(&self) -> u32 {
-        self.crf.unwrap_or(match self.quality {
-            Quality::Fast => 24,
-            Quality::Standard => 23,
-            Quality::Best => 21,
-        })
-    }
-}
-
-/// Short sides, largest first.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct LadderSizes(pub(crate) Vec<u32>);
-
-fn ladder(text: &str) -> Result<LadderSizes, String> {
-    let list = match text {
-        "lecture" => "1080,720,480",
-        "mobile" => "720,480,240",
-        "full" => "2160,1440,1080,720,480,360,240",
-        list => list,
-    };
-    let sides: Option<Vec<u32>> = list
-        .split(',')
-        .map(|side| {
-            side.trim()
-                .parse()
-                .ok()
-                .filter(|side| (16..=4320).contains(side))
-        })
-        .collect();
-    let mut sides = sides.ok_or_else(|| {
-        "`lecture`, `mobile`, `full`, or sizes from 16 to 4320 such as `1080,480`".to_owned()
-    })?;
-    sides.sort_unstable_by(|a, b| b.cmp(a));
-    sides.dedup();
-    Ok(LadderSizes(sides))
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Quality {
-    /// Superfast, CRF 24.
-    Fast,
-    /// Veryfast, CRF 23.
-    Standard,
-    /// Slow, CRF 21.
-    Best,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Preset {
-    Ultrafast,
-    Superfast,
-    Veryfast,
-    Faster,
-    Fast,
-    Medium,
-    Slow,
-    Slower,
-    Veryslow,
-}
-
-impl fmt::Display for Preset {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let value = self.to_possible_value();
-        f.write_str(value.as_ref().map_or("", |value| value.get_name()))
-    }
 }
 
 #[derive(Debug, Args)]
@@ -652,19 +492,6 @@ mod tests {
                 expected,
                 "{text}"
             );
-        }
-    }
-
-    #[test]
-    fn a_ladder_is_a_name_or_sizes() {
-        for (text, expected) in [
-            ("lecture", Some(vec![1080, 720, 480])),
-            ("480, 1080,480", Some(vec![1080, 480])),
-            ("8", None),
-            ("big", None),
-            ("", None),
-        ] {
-            assert_eq!(ladder(text).ok(), expected.map(LadderSizes), "{text}");
         }
     }
 }

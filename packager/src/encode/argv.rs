@@ -4,7 +4,8 @@ use std::ffi::OsString;
 
 use super::chunk::FrameTimeline;
 use super::ladder::Rung;
-use super::plan::{AudioPlan, EncodePlan, Settings, VideoPlan};
+use super::plan::{AudioPlan, EncodePlan, VideoPlan};
+use super::settings::Settings;
 use super::task::{EncodeTask, VideoTask};
 use crate::layout;
 use crate::media::{AUDIO_CHANNELS, AUDIO_SAMPLE_RATE, Codec};

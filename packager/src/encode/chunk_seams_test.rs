@@ -8,8 +8,9 @@ use clap::Parser as _;
 
 use super::chunk::Chunk;
 use super::plan::EncodePlan;
+use super::settings::EncodeArgs;
 use super::task::EncodeTask;
-use crate::command::args::{Cli, EncodeArgs, Verb};
+use crate::command::args::{Cli, Verb};
 use crate::package::plan_chunks;
 use crate::source::{file_url, probe};
 

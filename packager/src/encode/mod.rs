@@ -11,6 +11,7 @@ pub(crate) mod ladder;
 pub(crate) mod plan;
 mod progress;
 pub(crate) mod rendition;
+pub(crate) mod settings;
 pub(crate) mod task;
 
 use std::cell::Cell;

@@ -1,10 +1,9 @@
 //! From what a source is and what the person chose to what is encoded. Pure.
 
-use serde::{Deserialize, Serialize};
-
 use super::chunk::{Chunk, FrameTimeline};
 use super::ladder::{Rung, frame_rate, ladder};
-use crate::command::args::EncodeArgs;
+use super::settings::EncodeArgs;
+use crate::encode::settings::{Settings, codecs};
 use crate::manifest::bandwidth::shown_rate;
 use crate::manifest::container::Container;
 use crate::media::{Codec, Rate};
@@ -17,26 +16,6 @@ const LEAST_GAP: f64 = 0.5;
 /// Seconds between pictures to look through a lecture by, and lines of each on its short side.
 const PICTURE_STEP: f64 = 2.0;
 const PICTURE_SIDE: u32 = 240;
-
-/// What the person chose.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Settings {
-    /// Short sides.
-    pub(crate) ladder: Vec<u32>,
-    /// Seconds.
-    pub(crate) segment_duration: u32,
-    pub(crate) preset: String,
-    pub(crate) crf: u32,
-    /// Besides H.264.
-    pub(crate) codecs: Vec<Codec>,
-    /// LUFS that sound is brought to, if at all.
-    pub(crate) loudness: Option<i32>,
-    #[serde(default)]
-    pub(crate) container: Container,
-    /// Sound alone is a Variant Stream beside those of pictures.
-    #[serde(default)]
-    pub(crate) audio_only_variant: bool,
-}
 
 /// Everything that shapes the encoded bytes, but for the source and ffmpeg itself.
 #[derive(Debug, Clone, PartialEq)]
@@ -192,17 +171,6 @@ impl VideoPlan {
     pub(crate) fn iframe_interval_frames(&self) -> u32 {
         (PICTURE_STEP * self.frame_rate.as_f64()).round().max(1.0) as u32
     }
-}
-
-/// H.264 goes without saying.
-fn codecs(wanted: &[Codec]) -> Vec<Codec> {
-    let mut codecs: Vec<Codec> = vec![];
-    for codec in wanted {
-        if *codec != Codec::H264 && !codecs.contains(codec) {
-            codecs.push(*codec);
-        }
-    }
-    codecs
 }
 
 fn rungs(video: &Video, settings: &Settings) -> Vec<Rung> {

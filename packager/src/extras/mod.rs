@@ -19,9 +19,9 @@ use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::command::args::EncodeArgs;
 use crate::digest::hex;
 use crate::encode::rendition::object;
+use crate::encode::settings::EncodeArgs;
 use crate::ffmpeg::process::{self, ProcessError};
 use crate::manifest::container::Container;
 use crate::manifest::presentation::{SessionData, Subtitles};

@@ -18,8 +18,8 @@ use futures_util::stream::{self, FuturesUnordered, StreamExt as _, TryStreamExt 
 use sha2::{Digest as _, Sha256};
 
 use crate::clock;
-use crate::command::args::EncodeArgs;
 use crate::digest::hex;
+use crate::encode::settings::EncodeArgs;
 use crate::ffmpeg::process;
 use crate::layout::MULTIVARIANT;
 use crate::manifest::hls;

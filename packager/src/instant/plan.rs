@@ -6,10 +6,10 @@ use serde::Serialize;
 
 use super::event_rendition::StreamStart;
 use super::gop::GopProbe;
-use crate::command::args::EncodeArgs;
 use crate::encode::argv::{RESAMPLED_STEREO, hls};
 use crate::encode::ladder::{Rung, frame_rate};
 use crate::encode::plan::EncodePlan;
+use crate::encode::settings::EncodeArgs;
 use crate::encode::task::EncodeTask;
 use crate::media::{AUDIO_CHANNELS, AUDIO_SAMPLE_RATE, Rate};
 use crate::source::seek_points::is_seekable;

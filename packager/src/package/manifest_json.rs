@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::digest::hex;
-use crate::encode::plan::Settings;
+use crate::encode::settings::Settings;
 use crate::extras::ExtrasFacts;
 use crate::layout::{is_mutable, package_json_path};
 use crate::media::{Object, Rate};

@@ -14,13 +14,14 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 
 use crate::check;
-use crate::command::args::{EncodeArgs, PackageArgs};
+use crate::command::args::PackageArgs;
 use crate::digest::sha256_of_file;
 use crate::encode::chunk::{self, Chunk};
 use crate::encode::completeness::{self, seconds};
 use crate::encode::ladder::{Rung, frame_rate};
-use crate::encode::plan::{EncodePlan, Settings};
+use crate::encode::plan::EncodePlan;
 use crate::encode::rendition::{Rendition, measure, object, pictures};
+use crate::encode::settings::{EncodeArgs, Settings};
 use crate::encode::task::EncodeTask;
 use crate::encode::{ChunkMismatch, Encoding};
 use crate::extras::{self, EncodedLadder, Extras, ExtrasOutput};
