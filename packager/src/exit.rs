@@ -4,7 +4,6 @@ use std::io::ErrorKind;
 use std::process::ExitCode;
 
 use crate::check::CheckError;
-use crate::command::keys::KeysError;
 use crate::command::verify::Broken;
 use crate::cost::CostError;
 use crate::encode::completeness::CompletenessError;
@@ -18,6 +17,7 @@ use crate::queue::QueueError;
 use crate::queue::job::JobError;
 use crate::source::SourceError;
 use crate::storage::error::StorageError;
+use crate::storage::keys::KeysError;
 use crate::workdir::error::FolderError;
 
 /// Everything `lectern` ends with.

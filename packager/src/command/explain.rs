@@ -16,9 +16,9 @@ use lectern::request::{Request, split_url};
 use serde::Serialize;
 
 use super::args::ExplainArgs;
-use super::keys::{KeysError, keys_text};
 use crate::clock;
 use crate::exit::Unopened;
+use crate::storage::keys::{KeysError, keys_text};
 
 /// What is known of a URL, in the order in which it is shown.
 #[derive(Debug, Serialize)]

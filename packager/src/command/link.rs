@@ -10,9 +10,9 @@ use lectern::sdk::openable;
 use reqwest::Url;
 
 use super::args::{LinkArgs, LinkUse};
-use super::keys::keyring;
 use crate::clock;
 use crate::progress::Progress;
+use crate::storage::keys::keyring;
 use crate::storage::location::is_private;
 
 impl From<LinkUse> for Purpose {

@@ -7,6 +7,7 @@ pub(crate) mod error;
 mod folder;
 pub(crate) mod http;
 pub(crate) mod journal;
+pub(crate) mod keys;
 pub(crate) mod location;
 pub(crate) mod object;
 pub(crate) mod retry;

@@ -19,11 +19,11 @@ use sha2::{Digest as _, Sha256};
 
 use super::wire::{ProblemBody, token};
 use crate::clock;
-use crate::command::keys::keyring;
 use crate::digest::hex;
 use crate::storage::concurrency::AdaptiveConcurrency;
 use crate::storage::error::StorageError;
 use crate::storage::http::{causes, client};
+use crate::storage::keys::keyring;
 use crate::storage::location::EdgeAddress;
 use crate::storage::object::{Slice, Upload, UploadBody, is_other_bytes};
 use crate::storage::{Chunks, ObjectDigest, retry};

@@ -1,0 +1,96 @@
+//! Where the keys come from.
+
+use crate::command::keys::MOST_BYTES;
+use crate::files::regular::read_regular;
+use anyhow::Result;
+use lectern::credential::keyring::{Keyring, KeyringError};
+use std::path::Path;
+
+pub(crate) const VARIABLE: &str = "LECTERN_KEYS";
+
+pub(crate) const FILE: &str = ".dev.vars";
+
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum KeysError {
+    #[error(
+        "there are no keys: {VARIABLE} is neither in the environment nor in {FILE} of this folder"
+    )]
+    None,
+    #[error("{VARIABLE} in {place} is not acceptable")]
+    Bad {
+        place: &'static str,
+        #[source]
+        source: KeyringError,
+    },
+    #[error("cannot make a key")]
+    New(#[source] KeyringError),
+    #[error("the system gives no randomness: {0}")]
+    Random(getrandom::Error),
+}
+
+impl KeysError {
+    pub(crate) fn hint(&self) -> &'static str {
+        match self {
+            Self::None => "`lectern keys new` prints what to set",
+            Self::Bad { .. } => {
+                "it is a list such as [{\"kid\":\"2026-11\",\"secret\":\"…\"}]; `lectern keys new` prints a new one"
+            }
+            Self::New(_) => "choose another --kid, or set LECTERN_KEYS right first",
+            Self::Random(_) => "try again, or on another machine",
+        }
+    }
+}
+
+/// The keys in force: of the environment, else of `.dev.vars`, which `make serve` reads too.
+pub(crate) fn keyring() -> Result<Keyring, KeysError> {
+    let KeysValue { text, place } = value()?;
+    parse(&text, place)
+}
+
+/// The value of LECTERN_KEYS, found as [`keyring`] finds it.
+pub(crate) fn keys_text() -> Result<String, KeysError> {
+    value().map(|KeysValue { text, .. }| text)
+}
+
+pub(crate) struct KeysValue {
+    pub(crate) text: String,
+    pub(crate) place: &'static str,
+}
+
+pub(crate) fn parse(text: &str, place: &'static str) -> Result<Keyring, KeysError> {
+    Keyring::from_json(text).map_err(|source| KeysError::Bad { place, source })
+}
+
+pub(crate) fn value() -> Result<KeysValue, KeysError> {
+    if let Some(text) = std::env::var(VARIABLE).ok().filter(|text| !text.is_empty()) {
+        return Ok(KeysValue {
+            text,
+            place: "the environment",
+        });
+    }
+    let bytes = read_regular(Path::new(FILE), MOST_BYTES).ok().flatten();
+    bytes
+        .and_then(|bytes| in_file(&String::from_utf8(bytes).ok()?))
+        .map(|text| KeysValue { text, place: FILE })
+        .ok_or(KeysError::None)
+}
+
+/// `LECTERN_KEYS='[…]'` of a dotenv file.
+pub(crate) fn in_file(text: &str) -> Option<String> {
+    let value = text.lines().find_map(|line| {
+        let line = line.trim();
+        let line = line.strip_prefix("export ").unwrap_or(line);
+        line.trim_start()
+            .strip_prefix(VARIABLE)?
+            .trim_start()
+            .strip_prefix('=')
+    })?;
+    let value = value.trim();
+    let unquoted = ['\'', '"', '`'].iter().find_map(|quote| {
+        value
+            .strip_prefix(*quote)
+            .and_then(|rest| rest.strip_suffix(*quote))
+    });
+    let value = unquoted.unwrap_or(value);
+    (!value.is_empty()).then(|| value.to_owned())
+}
