@@ -35,18 +35,6 @@ pub(crate) enum Exit {
     Interrupted = 130,
 }
 
-/// Shown at the end of `--help`.
-pub(crate) const EXIT_CODES: &str = "\
-Exit codes:
-  0    done
-  1    failed
-  2    usage: the arguments do not fit, or the output folder holds something else
-  3    the input is not acceptable: missing, empty, unreadable, damaged, too small, over a limit
-  4    the environment: no ffmpeg, disk full, no keys
-  5    the edge or the storage refused, or could not be reached
-  6    a package breaks a rule of `lectern check`, or what is published is not what it should be
-  130  interrupted";
-
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         ExitCode::from(exit as u8)

@@ -37,9 +37,10 @@ use clap::Parser as _;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::check::CheckError;
+use crate::command::print;
 use crate::exit::{Exit, Interrupted, Unopened};
 use crate::redact::on_one_line;
-use command::args::{Cli, Verb};
+use command::{Cli, Verb};
 
 fn main() -> ExitCode {
     keep_memory_private();
@@ -76,25 +77,21 @@ fn keep_memory_private() {
 
 async fn run(cli: Cli) -> Result<()> {
     match cli.verb {
-        Verb::Package(args) => package::run(args).await,
-        Verb::Publish(args) => publish::run(args).await,
+        Verb::Package(args) => command::package::run(args).await,
+        Verb::Publish(args) => command::publish::run(args).await,
         Verb::Ship(args) => command::ship::run(args).await,
         Verb::Work(args) => command::work::run(args, interrupted()).await,
-        Verb::Revisions(args) => publish::revisions(args).await,
-        Verb::Rollback(args) => publish::rollback(args).await,
+        Verb::Revisions(args) => command::revisions::run(args).await,
+        Verb::Rollback(args) => command::rollback::run(args).await,
         Verb::Prune(args) => command::prune::run(args).await,
         Verb::Verify(args) => command::verify::run(args).await,
-        Verb::Check(args) => check::run(args).await,
+        Verb::Check(args) => command::check::run(args).await,
         Verb::Cost(args) => cost::run(&args),
         Verb::Link(args) => print(&command::link::run(&args)?),
         Verb::Explain(args) => command::explain::run(&args),
         Verb::Keys(args) => print(&command::keys::run(args.verb)?),
         Verb::Sample(args) => command::sample::run(args).await,
     }
-}
-
-fn print(line: &str) -> Result<()> {
-    writeln!(std::io::stdout(), "{line}").context("cannot write to standard output")
 }
 
 async fn interrupted() -> Result<()> {

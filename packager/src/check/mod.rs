@@ -10,7 +10,7 @@ mod fixture;
 mod fmp4;
 mod h264_sps;
 mod playlist;
-mod report;
+pub(crate) mod report;
 mod rules;
 mod session;
 mod source;
@@ -25,9 +25,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use reqwest::Url;
 
-use crate::command::args::CheckArgs;
 use crate::exit::Exit;
-use crate::redact::redacted;
 use crate::storage::location::is_private;
 use facts::PackageFacts;
 pub(crate) use report::CheckReport;
@@ -83,25 +81,8 @@ impl CheckError {
     }
 }
 
-pub(crate) async fn run(args: CheckArgs) -> Result<()> {
-    let checking = || format!("cannot check `{}`", redacted(&args.input));
-    if !args.allow_plain_http {
-        refuse_plain_http(&args.input).with_context(checking)?;
-    }
-    let report = of(&args.input, args.follow).await.with_context(checking)?;
-    if args.json {
-        crate::print(&serde_json::to_string(&report).context("cannot write JSON")?)?;
-    } else {
-        crate::print(report.to_string().trim_end())?;
-    }
-    match report.is_broken() {
-        true => Err(CheckError::Broken.into()),
-        false => Ok(()),
-    }
-}
-
 /// Refuses a URL that would send a link or a pass in clear.
-fn refuse_plain_http(input: &str) -> Result<(), CheckError> {
+pub(crate) fn refuse_plain_http(input: &str) -> Result<(), CheckError> {
     let Ok(url) = Url::parse(input) else {
         return Ok(());
     };
@@ -129,7 +110,7 @@ pub(crate) async fn own(root: &Path) -> Result<(), CheckError> {
     }
 }
 
-async fn of(input: &str, follows: bool) -> Result<CheckReport, CheckError> {
+pub(crate) async fn of(input: &str, follows: bool) -> Result<CheckReport, CheckError> {
     let (source, entry) = PackageSource::open(input, follows)?;
     let facts = PackageFacts::gather(&source, entry).await?;
     Ok(CheckReport::of(&facts))

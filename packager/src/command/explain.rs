@@ -15,10 +15,11 @@ use lectern::object::key::ObjectKey;
 use lectern::request::{Request, split_url};
 use serde::Serialize;
 
-use super::args::ExplainArgs;
 use crate::clock;
+use crate::command::link::country;
 use crate::exit::Unopened;
 use crate::storage::keys::{KeysError, keys_text};
+use clap::Args;
 
 /// What is known of a URL, in the order in which it is shown.
 #[derive(Debug, Serialize)]
@@ -64,9 +65,9 @@ pub(crate) fn run(args: &ExplainArgs) -> Result<()> {
     };
     let report = report(&args.url, &from, config.as_ref(), clock::unix(clock::now()));
     if args.json {
-        crate::print(&serde_json::to_string(&report).context("cannot write JSON")?)?;
+        super::print(&serde_json::to_string(&report).context("cannot write JSON")?)?;
     } else {
-        crate::print(text(&report).trim_end())?;
+        super::print(text(&report).trim_end())?;
     }
     match report.opens {
         Some(false) => Err(Unopened.into()),
@@ -319,6 +320,27 @@ fn text(report: &Explanation) -> String {
         line("do", advice);
     }
     out
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArgs {
+    /// The URL, in quotes, with its link or pass.
+    pub(crate) url: String,
+    /// The request's method.
+    #[arg(long, value_name = "METHOD", default_value = "GET")]
+    pub(crate) method: String,
+    /// Where the request comes from, for links and passes that are bound to it.
+    #[arg(long, value_name = "IP")]
+    pub(crate) address: Option<IpAddr>,
+    /// The country that it comes from.
+    #[arg(long, value_name = "CODE")]
+    pub(crate) country: Option<String>,
+    /// The origin of the page that asks.
+    #[arg(long, value_name = "ORIGIN")]
+    pub(crate) page: Option<String>,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[cfg(test)]

@@ -4,9 +4,9 @@ use anyhow::Result;
 use chrono::{DateTime, Utc};
 use lectern::credential::keyring::{Key, with_new_key};
 
-use super::args::KeysVerb;
 use crate::clock;
 use crate::storage::keys::{KeysError, KeysValue, parse, value};
+use clap::{Args, Subcommand};
 
 pub(crate) const MOST_BYTES: u64 = 1 << 20;
 const SECRET_BYTES: usize = 32;
@@ -41,6 +41,28 @@ fn free(wanted: &str, taken: &[&str]) -> String {
         at += 1;
     }
     kid
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct KeysArgs {
+    #[command(subcommand)]
+    pub(crate) verb: KeysVerb,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeysVerb {
+    /// Print a LECTERN_KEYS with one new key.
+    New {
+        /// The key's id [default: this month, as in 2026-11].
+        #[arg(long, value_name = "NAME")]
+        kid: Option<String>,
+    },
+    /// Print the present LECTERN_KEYS with a new key in front: it mints, and all verify.
+    Rotate {
+        /// The new key's id [default: this month, as in 2026-11].
+        #[arg(long, value_name = "NAME")]
+        kid: Option<String>,
+    },
 }
 
 #[cfg(test)]

@@ -9,11 +9,15 @@ use lectern::object::key::{ObjectKey, Scope};
 use lectern::sdk::openable;
 use reqwest::Url;
 
-use super::args::{LinkArgs, LinkUse};
 use crate::clock;
+use crate::command::args::duration;
 use crate::progress::Progress;
 use crate::storage::keys::keyring;
 use crate::storage::location::is_private;
+use chrono::{DateTime, Utc};
+use clap::{Args, ValueEnum};
+use lectern::credential::binding::{Cidr, Country};
+use lectern::http::cors::OriginPattern;
 
 impl From<LinkUse> for Purpose {
     fn from(value: LinkUse) -> Self {
@@ -91,10 +95,89 @@ fn with_token(mut url: Url, token: &str) -> String {
     url.into()
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct LinkArgs {
+    /// What to open, e.g. `https://edge.example/courses/rails/master.m3u8`.
+    pub(crate) url: String,
+    /// How long it opens, e.g. `30m`, `6h`, `7d`.
+    #[arg(long = "for", value_name = "TIME", default_value = "6h", value_parser = duration, conflicts_with = "expires_at")]
+    pub(crate) lasts: Duration,
+    /// Until when it opens (RFC 3339), e.g. `2027-01-31T18:00:00Z`.
+    #[arg(long, value_name = "TIME", value_parser = instant)]
+    pub(crate) expires_at: Option<DateTime<Utc>>,
+    /// Who watches: opaque to us.
+    #[arg(long, value_name = "ID")]
+    pub(crate) viewer: Option<String>,
+    /// Open everything in the URL's folder, not just the URL.
+    #[arg(long)]
+    pub(crate) directory: bool,
+    /// What the link may be used for.
+    #[arg(long = "use", value_name = "USE", default_value = "play")]
+    pub(crate) purpose: LinkUse,
+    /// How long what was opened in time keeps playing, e.g. `6h` [default: the edge's].
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub(crate) watch: Option<Duration>,
+    /// List no Variant Stream with more lines than this, by its shorter side.
+    #[arg(long, value_name = "LINES")]
+    pub(crate) max_height: Option<u32>,
+    /// List only what lies between these seconds, e.g. `0-60`.
+    #[arg(long, value_name = "FROM-TO", value_parser = preview)]
+    pub(crate) preview: Option<(u32, u32)>,
+    /// List only audio and subtitles in this language; may be repeated.
+    #[arg(long = "lang", value_name = "TAG")]
+    pub(crate) langs: Vec<String>,
+    /// Open only from this address or range, e.g. `192.0.2.0/24`; may be repeated.
+    #[arg(long, value_name = "CIDR", value_parser = cidr)]
+    pub(crate) ip: Vec<Cidr>,
+    /// Open only in this country, e.g. `DE`; may be repeated.
+    #[arg(long, value_name = "CODE", value_parser = country)]
+    pub(crate) country: Vec<Country>,
+    /// Open only on pages of this origin, e.g. `https://*.school.example`; may be repeated.
+    #[arg(long, value_name = "ORIGIN", value_parser = origin)]
+    pub(crate) origin: Vec<OriginPattern>,
+    /// The link's own id.
+    #[arg(long, value_name = "ID")]
+    pub(crate) jti: Option<String>,
+}
+
+pub(crate) fn preview(text: &str) -> Result<(u32, u32), String> {
+    text.split_once('-')
+        .and_then(|(from, to)| Some((from.parse().ok()?, to.parse().ok()?)))
+        .filter(|(from, to)| from < to)
+        .ok_or_else(|| "two numbers of seconds, such as `0-60`".to_owned())
+}
+
+pub(crate) fn cidr(text: &str) -> Result<Cidr, String> {
+    Cidr::parse(text).ok_or_else(|| "an address or a range, such as `192.0.2.0/24`".to_owned())
+}
+
+pub(crate) fn country(text: &str) -> Result<Country, String> {
+    Country::parse(text).ok_or_else(|| "an ISO 3166 code, such as `DE`".to_owned())
+}
+
+pub(crate) fn origin(text: &str) -> Result<OriginPattern, String> {
+    OriginPattern::parse(text)
+        .ok_or_else(|| "an origin, such as `https://school.example`".to_owned())
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LinkUse {
+    Play,
+    Upload,
+    Download,
+    Admin,
+}
+
+pub(crate) fn instant(text: &str) -> Result<DateTime<Utc>, String> {
+    DateTime::parse_from_rfc3339(text)
+        .map(|time| time.with_timezone(&Utc))
+        .map_err(|error| format!("`{text}` is not a time such as `2027-01-31T18:00:00Z` ({error})"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::command::args::{Cli, Verb};
+    use crate::command::{Cli, Verb};
     use clap::Parser as _;
 
     fn parsed(line: &str) -> (Url, LinkArgs) {

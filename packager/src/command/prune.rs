@@ -6,14 +6,15 @@ use anyhow::{Context as _, Result};
 use chrono::{DateTime, Utc};
 use futures_util::{TryStreamExt as _, stream};
 
-use super::args::PruneArgs;
 use crate::clock;
+use crate::command::args::{TargetArgs, duration};
 use crate::layout::{self, TEMPORARY_PREFIX};
 use crate::package::{manifest_json, megabytes};
 use crate::progress::{Progress, StepUnit};
 use crate::publish::inventory::{Inventory, Revision};
 use crate::storage::concurrency::MAX_REQUESTS;
 use crate::storage::error::StorageError;
+use clap::Args;
 
 pub(crate) async fn run(args: PruneArgs) -> Result<()> {
     let progress = Progress::new(args.json);
@@ -121,6 +122,24 @@ fn is_over(last: DateTime<Utc>, max_watch: Duration, now: DateTime<Utc>) -> bool
     now.signed_duration_since(last)
         .to_std()
         .is_ok_and(|since| since >= max_watch)
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PruneArgs {
+    #[command(flatten)]
+    pub(crate) target: TargetArgs,
+    /// How many complete revisions stay: the one that plays, and the latest beside it.
+    #[arg(long, value_name = "COUNT", default_value_t = 2)]
+    pub(crate) keep: usize,
+    /// The edge's MAX_WATCH: how long somebody goes on watching what was replaced.
+    #[arg(long, value_name = "TIME", default_value = "24h", value_parser = duration)]
+    pub(crate) max_watch: Duration,
+    /// Say what would go, and remove nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Events as JSON lines on standard output, and nothing else.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[cfg(test)]

@@ -7,11 +7,12 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
-use super::args::SampleArgs;
 use crate::ffmpeg::process::{self, ProcessError};
 use crate::progress::{Progress, StepUnit};
 use crate::workdir::error::FolderError;
 use crate::workdir::scratch::ScratchDir;
+use clap::Args;
+use std::path::PathBuf;
 
 const SLIDE_SECONDS: u32 = 8;
 const RATE: u32 = 30;
@@ -253,6 +254,18 @@ fn test_picture(seconds: u32) -> Vec<OsString> {
 
 fn words(text: &str) -> Vec<OsString> {
     text.split_whitespace().map(Into::into).collect()
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SampleArgs {
+    /// The MP4 file to make.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=36_000))]
+    pub(crate) seconds: u32,
+    /// Replace the file if it is there.
+    #[arg(long)]
+    pub(crate) force: bool,
 }
 
 #[cfg(test)]

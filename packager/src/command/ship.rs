@@ -7,11 +7,12 @@ use anyhow::{Context as _, Result};
 use futures_util::future;
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 
-use super::args::ShipArgs;
+use crate::command::args::{HlsArgs, TargetArgs};
 use crate::encode::ladder::Rung;
+use crate::encode::settings::EncodeArgs;
 use crate::input::FetchedInput;
 use crate::instant::{self, Provisional, RungUpgrade};
-use crate::limits::Limits;
+use crate::limits::{LimitArgs, Limits};
 use crate::package::PackageJob;
 use crate::package::manifest_json::Package;
 use crate::progress::{Progress, StepUnit};
@@ -22,6 +23,8 @@ use crate::storage::Store;
 use crate::storage::error::StorageError;
 use crate::storage::journal::Journal;
 use crate::workdir::WorkDir;
+use clap::Args;
+use std::path::PathBuf;
 
 pub(crate) async fn run(args: ShipArgs) -> Result<()> {
     let limits = args.limits.asked_for();
@@ -234,4 +237,29 @@ async fn list_what_is(
             .await?;
     }
     Ok(())
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ShipArgs {
+    /// The recording: a file; an object, as `r2://bucket/uploads/talk.mov` or `https://edge/uploads/talk.mov`; or one that was
+    /// stored in parts, by its playlist or by its folder with a slash.
+    pub(crate) input: PathBuf,
+    #[command(flatten)]
+    pub(crate) hls: HlsArgs,
+    #[command(flatten)]
+    pub(crate) target: TargetArgs,
+    #[command(flatten)]
+    pub(crate) encode: EncodeArgs,
+    /// Let something play within seconds, while the lecture proper is made: the recording's own streams where players take
+    /// them, else 480 lines.
+    #[arg(long)]
+    pub(crate) instant: bool,
+    /// Where to encode; the folder made there is removed at the end [default: the system's temporary folder].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) work: Option<PathBuf>,
+    /// Events as JSON lines on standard output, and nothing else.
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) limits: LimitArgs,
 }

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use futures_util::{StreamExt as _, stream};
 use serde::Serialize;
 
-use super::args::VerifyArgs;
+use crate::command::args::TargetArgs;
 use crate::files::package_folder;
 use crate::layout::{MULTIVARIANT, is_mutable};
 use crate::media::Object;
@@ -21,6 +21,8 @@ use crate::storage::error::StorageError;
 use crate::storage::journal::Journal;
 use crate::storage::object::{PutCondition, Upload};
 use crate::storage::{ObjectDigest, Store};
+use clap::Args;
+use std::path::PathBuf;
 
 /// The report has said what is wrong.
 #[derive(Debug, thiserror::Error)]
@@ -206,6 +208,21 @@ fn report(progress: Progress, package: &Package, objects: usize, findings: &[Obj
             "revision": package.revision, "objects": objects, "faults": findings,
         }),
     );
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArgs {
+    #[command(flatten)]
+    pub(crate) target: TargetArgs,
+    /// Which [default: the one that plays].
+    #[arg(long)]
+    pub(crate) revision: Option<String>,
+    /// Send what is not right again, from the folder that it was published from.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) repair: Option<PathBuf>,
+    /// Events as JSON lines on standard output, and nothing else.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[cfg(test)]

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
-use super::args::{HlsArgs, ShipArgs, TargetArgs, WorkArgs};
-use super::ship;
+use super::args::{HlsArgs, TargetArgs};
+use super::ship::{self, ShipArgs};
 use crate::exit::{self, Exit};
 use crate::ffmpeg::process::ProcessError;
 use crate::limits::{DiskError, LimitError};
@@ -20,7 +20,13 @@ use crate::queue::{JobOutcome, Leased, PullQueue};
 use crate::storage::{Store, retry};
 use crate::workdir;
 
+use super::link::instant;
+use crate::command::args::duration;
+use crate::encode::settings::EncodeArgs;
+use crate::limits::{LimitArgs, size};
 use crate::queue::QueueError;
+use clap::Args;
+use std::path::PathBuf;
 
 /// After what failed once; twice as long after each further time.
 const FIRST_DELAY: Duration = Duration::from_secs(60);
@@ -238,6 +244,51 @@ fn delay(attempts: u32) -> Duration {
     FIRST_DELAY
         .saturating_mul(1 << doublings)
         .min(LONGEST_DELAY)
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WorkArgs {
+    /// Where uploads lie, the edge's UPLOADS_PREFIX: `r2://bucket/uploads/`, or `https://edge/uploads/` through the edge.
+    pub(crate) from: String,
+    /// What lectures go below: `uploads/rails/intro.mov` becomes `TARGET/rails/intro`.
+    #[command(flatten)]
+    pub(crate) target: TargetArgs,
+    /// The queue's id in the account CLOUDFLARE_ACCOUNT_ID, or the URL above its `/messages/pull`.
+    #[arg(long, value_name = "ID|URL")]
+    pub(crate) queue: String,
+    #[command(flatten)]
+    pub(crate) encode: EncodeArgs,
+    /// As in `lectern ship`.
+    #[arg(long)]
+    pub(crate) instant: bool,
+    /// Where to encode [default: the system's temporary folder].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) work: Option<PathBuf>,
+    /// How long a job may take before another machine gets it as well; at most `12h`.
+    #[arg(long, value_name = "TIME", default_value = "2h", value_parser = lease)]
+    pub(crate) lease: Duration,
+    /// How long to wait where the queue is empty.
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration)]
+    pub(crate) pause: Duration,
+    /// End when the queue is empty.
+    #[arg(long)]
+    pub(crate) once: bool,
+    /// Events as JSON lines on standard output, and nothing else.
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) limits: LimitArgs,
+    /// Bytes of the disk that stay free: with less, no job is taken.
+    #[arg(long, value_name = "SIZE", env = "LECTERN_MIN_FREE", default_value = "2GB", value_parser = size)]
+    pub(crate) min_free: u64,
+}
+
+/// As long as Cloudflare leases a message, and long enough to do something.
+pub(crate) fn lease(text: &str) -> Result<Duration, String> {
+    duration(text).and_then(|lease| match lease.as_secs() {
+        1..=43_200 => Ok(lease),
+        _ => Err("from `1s` to `12h`".to_owned()),
+    })
 }
 
 #[cfg(test)]

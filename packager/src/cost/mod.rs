@@ -19,10 +19,12 @@ pub(crate) use args::{CostArgs, CostError};
 use prices::Prices;
 use report::CostReport;
 
+use crate::command;
+
 pub(crate) fn run(args: &CostArgs) -> Result<()> {
     let prices = Prices::known()?;
     let printed = answer(args, &prices).context("cannot say what it costs")?;
-    crate::print(printed.trim_end())
+    command::print(printed.trim_end())
 }
 
 /// Pure.

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::answer;
 use super::money::Money;
 use super::prices::{Price, PriceUnit, Prices};
-use crate::command::args::{Cli, Verb};
+use crate::command::{Cli, Verb};
 use crate::exit::{self, Exit};
 
 const GB: u128 = 1_000_000_000;

@@ -10,7 +10,7 @@ use super::chunk::Chunk;
 use super::plan::EncodePlan;
 use super::settings::EncodeArgs;
 use super::task::EncodeTask;
-use crate::command::args::{Cli, Verb};
+use crate::command::{Cli, Verb};
 use crate::package::plan_chunks;
 use crate::source::{file_url, probe};
 

@@ -258,7 +258,7 @@ mod tests {
     use clap::Parser as _;
 
     use super::*;
-    use crate::command::args::{Cli, Verb};
+    use crate::command::{Cli, Verb};
 
     fn args(words: &str) -> EncodeArgs {
         let words = format!("lectern package in.mp4 -o out {words}");

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 
 use crate::check;
-use crate::command::args::PackageArgs;
+use crate::command::package::package;
 use crate::digest::sha256_of_file;
 use crate::encode::chunk::{self, Chunk};
 use crate::encode::completeness::{self, seconds};
@@ -26,7 +26,6 @@ use crate::encode::task::EncodeTask;
 use crate::encode::{ChunkMismatch, Encoding};
 use crate::extras::{self, EncodedLadder, Extras, ExtrasOutput};
 use crate::ffmpeg::version::ffmpeg_version;
-use crate::input::FetchedInput;
 use crate::instant::Provisional;
 use crate::layout::{self, MPD, MULTIVARIANT};
 use crate::limits::Limits;
@@ -36,106 +35,17 @@ use crate::manifest::presentation::{AudioTrack, Presentation, Track, VideoTrack}
 use crate::manifest::{dash, hls};
 use crate::media::{AUDIO_CHANNELS, Codec, Object};
 use crate::progress::{Progress, StepUnit};
-use crate::redact::redacted;
 use crate::source::seek_points::{is_seekable, keyframes_before};
 use crate::source::{Pace, Source, Video, probe};
-use crate::workdir::error::FolderError;
 use crate::workdir::{WorkDir, scratch};
 use manifest_json::{Package, RenditionFacts, RootFile, SourceFacts, Tools, VideoFacts};
 use measurements::{IFrameSource, Measurements};
-use output::FolderContents;
 use revision::revision;
 
 /// Parts of which what ffmpeg said is repeated in an error.
 const MOST_SAID: usize = 3;
 /// 1024 samples at 48 kHz, rounded up.
 const ACCESS_UNIT_MICROS: u64 = 21_334;
-
-pub(crate) async fn run(args: PackageArgs) -> Result<()> {
-    let progress = Progress::new(args.json);
-    let folder = std::path::absolute(&args.output)
-        .with_context(|| format!("cannot use `{}` as a folder", args.output.display()))?;
-    let beside = folder.parent().unwrap_or(&folder);
-    let limits = args.limits.asked_for();
-    let input = FetchedInput::of(
-        &args.input,
-        &args.hls,
-        &args.reach,
-        beside,
-        &limits,
-        progress,
-    )
-    .await
-    .with_context(|| {
-        format!(
-            "cannot package `{}`",
-            redacted(&args.input.to_string_lossy())
-        )
-    })?;
-    let packaged = package(input.file(), &args, &folder, &limits, progress).await;
-    input.settle(packaged, &limits)
-}
-
-async fn package(
-    input: &Path,
-    args: &PackageArgs,
-    folder: &Path,
-    limits: &Limits,
-    progress: Progress,
-) -> Result<()> {
-    let job = limits.within(PackageJob::prepare(input, &args.encode, limits, progress));
-    let mut job = job.await?;
-    let master = args.output.join(MULTIVARIANT);
-    let mut found = FolderContents::Nothing;
-    for revision in job.revisions() {
-        found = output::inspect(folder, &revision)
-            .with_context(|| format!("cannot look into `{}`", args.output.display()))?;
-        if matches!(found, FolderContents::Same(_)) {
-            break;
-        }
-    }
-    match found {
-        FolderContents::Same(package) => {
-            progress.note(format_args!(
-                "already packaged: `{}` holds revision {}",
-                args.output.display(),
-                package.revision
-            ));
-            progress.result(master.display(), &package.renditions);
-            return Ok(());
-        }
-        FolderContents::SomethingElse if !args.force => {
-            return Err(FolderError::Exists(args.output.clone()).into());
-        }
-        FolderContents::SomethingElse | FolderContents::Nothing => {}
-    }
-    let writing = || format!("cannot write into `{}`", args.output.display());
-    let package = loop {
-        let workdir = WorkDir::beside(folder, &job.revision, progress).with_context(writing)?;
-        match limits.within(job.make(&workdir, progress)).await {
-            Ok(package) => {
-                workdir.commit(folder, &package).with_context(writing)?;
-                break package;
-            }
-            Err(error) => match job.as_a_whole(&error, progress) {
-                Some(whole) => {
-                    workdir.discard();
-                    job = whole;
-                }
-                None => return Err(workdir.abandon(error)),
-            },
-        }
-    };
-    progress.note(format_args!(
-        "packaged revision {}: {:.1} s, {} objects, {:.1} MB",
-        package.revision,
-        package.duration,
-        package.objects.len() + 1,
-        megabytes(package.bytes())
-    ));
-    progress.result(master.display(), &package.renditions);
-    Ok(())
-}
 
 /// A source with a plan, and the name of what will come of it.
 #[derive(Debug, Clone)]
@@ -230,7 +140,7 @@ impl PackageJob {
         Some(job)
     }
 
-    async fn make(&self, workdir: &WorkDir, progress: Progress) -> Result<Package> {
+    pub(crate) async fn make(&self, workdir: &WorkDir, progress: Progress) -> Result<Package> {
         let said = self.encode(workdir, progress, |_| {}).await?;
         self.finish(workdir, &said, progress).await
     }

@@ -1,19 +1,14 @@
-//! `lectern revisions` and `lectern rollback`: what lies at a target, what plays, and how to go back.
+//! `lectern revisions` and `lectern run`: what lies at a target, what plays, and how to go back.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result};
 use chrono::{DateTime, SubsecRound as _, Utc};
-use serde::Serialize;
 
-use super::{Publication, named_revision};
-use crate::command::args::{RevisionsArgs, RollbackArgs};
+use super::named_revision;
 use crate::layout::{self, MPD, MULTIVARIANT, REPLACED_JSON};
-use crate::package::manifest_json::{self, Package, is_revision};
-use crate::package::megabytes;
-use crate::progress::Progress;
+use crate::package::manifest_json::{Package, is_revision};
 use crate::storage::error::StorageError;
-use crate::storage::object::Upload;
 use crate::storage::{Store, StoredEntry};
 
 /// Everything below a target.
@@ -32,20 +27,6 @@ pub(crate) struct Inventory {
 pub(crate) struct Revision {
     pub(crate) name: String,
     pub(crate) entries: Vec<StoredEntry>,
-}
-
-/// As `--json` tells it.
-#[derive(Serialize)]
-struct Told<'a> {
-    revision: &'a str,
-    live: bool,
-    /// None where it was never complete.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    published: Option<DateTime<Utc>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    replaced: Option<DateTime<Utc>>,
-    objects: usize,
-    bytes: u64,
 }
 
 impl Inventory {
@@ -125,112 +106,6 @@ impl Revision {
     }
 }
 
-pub(crate) async fn run(args: RevisionsArgs) -> Result<()> {
-    let looking = || format!("cannot look at `{}`", args.target.target);
-    let target = args.target.open().with_context(looking)?;
-    let inventory = Inventory::of(&target).await.with_context(looking)?;
-    if inventory.live.is_none() && inventory.revisions.is_empty() {
-        return Err(StorageError::Nothing(args.target.target.clone())).with_context(looking);
-    }
-    let seconds = |time: Option<DateTime<Utc>>| time.map(|time| time.trunc_subsecs(0));
-    let told: Vec<Told> = (inventory.revisions.iter())
-        .map(|revision| Told {
-            revision: &revision.name,
-            live: inventory.live.as_ref() == Some(&revision.name),
-            published: seconds(revision.published()),
-            replaced: seconds(revision.replaced()),
-            objects: revision.entries.len(),
-            bytes: revision.bytes(),
-        })
-        .collect();
-    if args.json {
-        println_json(&told)?;
-        return Ok(());
-    }
-    for revision in told {
-        crate::print(&line(&revision))?;
-    }
-    Ok(())
-}
-
-fn line(told: &Told) -> String {
-    let shown = |time: DateTime<Utc>| time.format("%Y-%m-%d %H:%M:%S").to_string();
-    let state = match (told.live, told.published, told.replaced) {
-        (true, ..) => "plays".to_owned(),
-        (false, _, Some(replaced)) => format!("replaced {}", shown(replaced)),
-        (false, None, None) => "never complete".to_owned(),
-        (false, Some(_), None) => "not played yet".to_owned(),
-    };
-    format!(
-        "{}  {:19}  {:5} objects  {:9.1} MB  {state}",
-        told.revision,
-        told.published.map(shown).unwrap_or_default(),
-        told.objects,
-        megabytes(told.bytes)
-    )
-}
-
-fn println_json(value: &impl Serialize) -> Result<()> {
-    crate::print(&serde_json::to_string_pretty(value)?)
-}
-
-pub(crate) async fn rollback(args: RollbackArgs) -> Result<()> {
-    let progress = Progress::new(args.json);
-    let going_back = || format!("cannot go back at `{}`", args.target.target);
-    let target = args.target.open().with_context(going_back)?;
-    let inventory = Inventory::of(&target).await.with_context(going_back)?;
-    let revision = chosen(&inventory, args.revision.as_deref()).with_context(going_back)?;
-    let package = package(&target, &revision.name)
-        .await
-        .with_context(going_back)?;
-    let missing = missing(revision, &package);
-    if missing > 0 {
-        return Err(StorageError::NotWhole {
-            revision: revision.name.clone(),
-            missing,
-        })
-        .with_context(going_back);
-    }
-    if package.root.iter().all(|file| file.path != MULTIVARIANT) {
-        return Err(StorageError::NoMaster(revision.name.clone())).with_context(going_back);
-    }
-    let publication = Publication::without_folder(&target, &revision.name)
-        .await
-        .with_context(going_back)?;
-    let last = (package.root.iter())
-        .map(|file| Upload::of_bytes(&file.path, file.text.clone()))
-        .collect();
-    publication.activate(last).await.with_context(going_back)?;
-    progress.note(format_args!(
-        "revision {} plays again, instead of {}",
-        revision.name,
-        inventory.live.as_deref().unwrap_or("none")
-    ));
-    let url = target.master();
-    progress.result(
-        &url,
-        &serde_json::json!({"url": url, "revision": revision.name}),
-    );
-    Ok(())
-}
-
-/// The one that was asked for, else the one that was replaced last.
-fn chosen<'a>(
-    inventory: &'a Inventory,
-    wanted: Option<&str>,
-) -> Result<&'a Revision, StorageError> {
-    let mut all = inventory.revisions.iter();
-    if let Some(wanted) = wanted {
-        return all
-            .find(|revision| revision.name == wanted)
-            .ok_or_else(|| StorageError::NoRevision(wanted.to_owned()));
-    }
-    all.filter(|revision| inventory.live.as_ref() != Some(&revision.name))
-        .filter(|revision| revision.published().is_some())
-        .max_by_key(|revision| revision.replaced())
-        .ok_or_else(|| StorageError::NoRevision("that played before".to_owned()))
-}
-
 /// What a revision's `package.json` says.
 pub(crate) async fn package(target: &Store, revision: &str) -> Result<Package, StorageError> {
     let none = || StorageError::NoRevision(revision.to_owned());
@@ -242,21 +117,10 @@ pub(crate) async fn package(target: &Store, revision: &str) -> Result<Package, S
     Package::parse(&stored.bytes, revision).map_err(|why| StorageError::BadPackage { path, why })
 }
 
-/// How many objects are not there, or are of another size.
-fn missing(revision: &Revision, package: &Package) -> usize {
-    let there: HashMap<&str, u64> = (revision.entries.iter())
-        .map(|entry| (entry.path.as_str(), entry.bytes))
-        .collect();
-    let own = |path: &str| !layout::is_mutable(path);
-    (package.objects.iter())
-        .filter(|object| own(&object.path))
-        .filter(|object| there.get(object.path.as_str()) != Some(&object.bytes))
-        .count()
-}
-
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::command::rollback::chosen;
 
     /// Minutes, for the time at which a thing was written.
     pub(crate) fn entry(path: &str, minute: i64) -> StoredEntry {

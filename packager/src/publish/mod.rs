@@ -8,41 +8,21 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
-use crate::command::args::PublishArgs;
 use crate::files::package_folder::{self, PackageFiles};
 use crate::layout::MULTIVARIANT;
 use crate::package::manifest_json::{self, Package, is_revision};
 use crate::package::megabytes;
-use crate::progress::{Progress, StepUnit};
+use crate::progress::Progress;
 
 use crate::storage::error::StorageError;
 
 use crate::layout;
 use crate::storage::Store;
-pub(crate) use inventory::{rollback, run as revisions};
+
 pub(crate) use publication::{Publication, upload_of};
 
 /// More than any Multivariant Playlist has.
 const MAX_MASTER_BYTES: u64 = 8 << 20;
-pub(crate) async fn run(args: PublishArgs) -> Result<()> {
-    let progress = Progress::new(args.json);
-    let publishing = || format!("cannot publish `{}`", args.folder.display());
-    let target = args.target.open().with_context(publishing)?;
-    let package = open(&args.folder).with_context(publishing)?;
-    let folder = std::path::absolute(&args.folder).with_context(publishing)?;
-    let publication = Publication::begin(&target, &package.revision, &folder)
-        .await
-        .with_context(publishing)?;
-    let step = progress.step("publishing", StepUnit::Bytes, package.bytes());
-    publication
-        .complete(&folder, &package, &step)
-        .await
-        .with_context(publishing)?;
-    step.finish();
-    report(progress, &target, &package);
-    Ok(())
-}
-
 pub(crate) fn report(progress: Progress, target: &Store, package: &Package) {
     progress.note(format_args!(
         "published revision {}: {} objects, {:.1} MB",

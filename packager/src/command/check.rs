@@ -1,0 +1,41 @@
+//! `lectern check`: a report on any package.
+
+use anyhow::{Context as _, Result};
+
+use crate::check::{CheckError, of, refuse_plain_http, report};
+use crate::command;
+use crate::redact::redacted;
+use clap::Args;
+
+pub(crate) async fn run(args: CheckArgs) -> Result<()> {
+    let checking = || format!("cannot check `{}`", redacted(&args.input));
+    if !args.allow_plain_http {
+        refuse_plain_http(&args.input).with_context(checking)?;
+    }
+    let report = of(&args.input, args.follow).await.with_context(checking)?;
+    if args.json {
+        command::print(&serde_json::to_string(&report).context("cannot write JSON")?)?;
+    } else {
+        command::print(report.to_string().trim_end())?;
+    }
+    match report.is_broken() {
+        true => Err(CheckError::Broken.into()),
+        false => Ok(()),
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    /// A folder, a .m3u8 file, or an http(s) URL in quotes, with its link.
+    #[arg(value_name = "DIR|FILE|URL")]
+    pub(crate) input: String,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Follow URIs and redirects to other origins.
+    #[arg(long)]
+    pub(crate) follow: bool,
+    /// Send the URL's link to another machine over HTTP without TLS, where everybody on the way can read and use it.
+    #[arg(long)]
+    pub(crate) allow_plain_http: bool,
+}
