@@ -10,6 +10,7 @@ mod digest;
 mod encode;
 mod exit;
 mod extras;
+mod failure;
 mod ffmpeg;
 mod files;
 mod input;
@@ -38,9 +39,10 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::check::CheckError;
 use crate::command::print;
-use crate::exit::{Exit, Interrupted, Unopened};
+use crate::exit::Exit;
 use crate::redact::on_one_line;
 use command::{Cli, Verb};
+use failure::{Interrupted, Unopened};
 
 fn main() -> ExitCode {
     keep_memory_private();
@@ -107,7 +109,7 @@ async fn interrupted() -> Result<()> {
 }
 
 fn report(error: &anyhow::Error) -> Exit {
-    let (exit, hint) = exit::of(error);
+    let (exit, hint) = failure::of(error);
     if error.is::<Unopened>()
         || error.is::<command::verify::Broken>()
         || matches!(error.downcast_ref(), Some(CheckError::Broken))

@@ -17,7 +17,7 @@ use serde::Serialize;
 
 use crate::clock;
 use crate::command::link::country;
-use crate::exit::Unopened;
+use crate::failure::Unopened;
 use crate::storage::keys::{KeysError, keys_text};
 use clap::Args;
 

@@ -23,6 +23,7 @@ use crate::workdir;
 use super::link::instant;
 use crate::command::args::duration;
 use crate::encode::settings::EncodeArgs;
+use crate::failure;
 use crate::limits::{LimitArgs, size};
 use crate::queue::QueueError;
 use clap::Args;
@@ -213,7 +214,7 @@ fn tidy(folder: &Path, after: Duration, progress: Progress) -> usize {
 
 /// An error with its hint.
 fn described(error: &anyhow::Error) -> String {
-    let hint = exit::of(error).1.map(|hint| format!(" ({hint})"));
+    let hint = failure::of(error).1.map(|hint| format!(" ({hint})"));
     format!("{error:#}{}", hint.unwrap_or_default())
 }
 
@@ -236,7 +237,7 @@ async fn give_back(queue: &PullQueue, leased: &Leased, after: Duration, progress
 
 /// Whether the next job would fail here as well: no ffmpeg, no keys.
 fn is_ours(error: &anyhow::Error) -> bool {
-    matches!(exit::of(error).0, Exit::Environment)
+    matches!(failure::of(error).0, Exit::Environment)
 }
 
 fn delay(attempts: u32) -> Duration {

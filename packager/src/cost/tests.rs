@@ -11,6 +11,7 @@ use super::money::Money;
 use super::prices::{Price, PriceUnit, Prices};
 use crate::command::{Cli, Verb};
 use crate::exit::{self, Exit};
+use crate::failure;
 
 const GB: u128 = 1_000_000_000;
 const MILLION: u128 = 1_000_000;
@@ -360,7 +361,7 @@ fn what_cannot_be_is_refused_with_a_way_out() {
     ] {
         let error = tried(line).expect_err(line);
         assert_eq!(error.to_string(), expected, "{line}");
-        let (exit, hint) = exit::of(&error);
+        let (exit, hint) = failure::of(&error);
         assert_eq!(exit, Exit::Usage, "{line}");
         assert!(hint.is_some(), "{line}");
     }

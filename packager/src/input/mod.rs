@@ -22,6 +22,7 @@ use self::objects::InputPart;
 use self::recording::{Recording, RecordingError, RecordingPlaylist};
 use crate::command::args::{HlsArgs, ReachArgs};
 use crate::exit::{self, Exit};
+use crate::failure;
 use crate::limits::Limits;
 use crate::progress::Progress;
 use crate::storage::error::StorageError;
@@ -120,7 +121,7 @@ impl FetchedInput {
     pub(crate) fn settle<T>(mut self, outcome: Result<T>, limits: &Limits) -> Result<T> {
         let is_over = match &outcome {
             Ok(_) => true,
-            Err(error) => limits.is_queued || exit::of(error).0 == Exit::Input,
+            Err(error) => limits.is_queued || failure::of(error).0 == Exit::Input,
         };
         if is_over && let Some(download) = self.download.take() {
             download.discard();

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::exit::{self, Exit};
 use crate::extras::describe;
+use crate::failure;
 use crate::media::Object;
 use crate::package::manifest_json::Package;
 use crate::progress::Progress;
@@ -205,7 +206,7 @@ impl WorkDir {
 
     /// What failed, and whether what is finished is worth keeping: not if the recording is no good.
     pub(crate) fn abandon(self, error: anyhow::Error) -> anyhow::Error {
-        if exit::of(&error).0 == Exit::Input {
+        if failure::of(&error).0 == Exit::Input {
             self.discard();
         }
         error

@@ -1,0 +1,102 @@
+//! The exit code of an error, and what to do next.
+
+use crate::check::CheckError;
+use crate::command::verify::Broken;
+use crate::cost::CostError;
+use crate::encode::completeness::CompletenessError;
+use crate::exit::{DISK_FULL, Exit};
+use crate::extras::subtitles::captions::CaptionsError;
+use crate::ffmpeg::process::ProcessError;
+use crate::input::FetchError;
+use crate::limits::{DiskError, LimitError};
+use crate::manifest::container::ContainerError;
+use crate::mp4::BoxError;
+use crate::queue::QueueError;
+use crate::queue::job::JobError;
+use crate::source::SourceError;
+use crate::storage::error::StorageError;
+use crate::storage::keys::KeysError;
+use crate::workdir::error::FolderError;
+use std::io::ErrorKind;
+
+/// The command was ended by a signal.
+#[derive(Debug, thiserror::Error)]
+#[error("interrupted")]
+pub(crate) struct Interrupted;
+
+/// `explain` found that a URL does not open: its report has said so.
+#[derive(Debug, thiserror::Error)]
+#[error("the URL does not open")]
+pub(crate) struct Unopened;
+
+/// The exit code of an error and what to do next, taken from the first cause that knows.
+pub(crate) fn of(error: &anyhow::Error) -> (Exit, Option<String>) {
+    error
+        .chain()
+        .find_map(of_cause)
+        .unwrap_or((Exit::Failed, None))
+}
+
+pub(crate) fn of_cause(
+    cause: &(dyn std::error::Error + 'static),
+) -> Option<(Exit, Option<String>)> {
+    if let Some(error) = cause.downcast_ref::<SourceError>() {
+        return Some((Exit::Input, error.hint().map(Into::into)));
+    }
+    if let Some(error) = cause.downcast_ref::<CompletenessError>() {
+        return Some((Exit::Input, Some(error.hint().into())));
+    }
+    if let Some(error) = cause.downcast_ref::<ProcessError>() {
+        return Some((error.exit(), error.hint()));
+    }
+    if let Some(error) = cause.downcast_ref::<FolderError>() {
+        return Some((error.exit(), Some(error.hint().into())));
+    }
+    if let Some(error) = cause.downcast_ref::<ContainerError>() {
+        return Some((Exit::Usage, Some(error.hint().into())));
+    }
+    if let Some(error) = cause.downcast_ref::<CostError>() {
+        return Some((Exit::Usage, Some(error.hint().into())));
+    }
+    if let Some(error) = cause.downcast_ref::<CaptionsError>() {
+        return Some((error.exit(), Some(error.hint().into())));
+    }
+    if let Some(error) = cause.downcast_ref::<KeysError>() {
+        return Some((Exit::Environment, Some(error.hint().into())));
+    }
+    if let Some(error) = cause.downcast_ref::<StorageError>() {
+        return Some((error.exit(), error.hint()));
+    }
+    if let Some(error) = cause.downcast_ref::<FetchError>() {
+        return Some((error.exit(), Some(error.hint().into())));
+    }
+    if let Some(error) = cause.downcast_ref::<LimitError>() {
+        return Some((error.exit(), Some(error.hint().into())));
+    }
+    if cause.is::<DiskError>() {
+        return Some((Exit::Environment, Some(DISK_FULL.into())));
+    }
+    if let Some(error) = cause.downcast_ref::<QueueError>() {
+        return Some((error.exit(), Some(error.hint().into())));
+    }
+    if let Some(JobError::NotAFolder(_)) = cause.downcast_ref() {
+        return Some((Exit::Usage, None));
+    }
+    if let Some(error) = cause.downcast_ref::<CheckError>() {
+        return Some((error.exit(), error.hint().map(Into::into)));
+    }
+    if cause.is::<Broken>() {
+        return Some((Exit::Broken, None));
+    }
+    if cause.is::<Unopened>() {
+        return Some((Exit::Refused, None));
+    }
+    if cause.is::<BoxError>() {
+        return Some((Exit::Failed, None));
+    }
+    if cause.is::<Interrupted>() {
+        return Some((Exit::Interrupted, None));
+    }
+    let error = cause.downcast_ref::<std::io::Error>()?;
+    (error.kind() == ErrorKind::StorageFull).then(|| (Exit::Environment, Some(DISK_FULL.into())))
+}
