@@ -2,9 +2,6 @@
 
 use std::process::ExitCode;
 
-use crate::command::verify::Broken;
-use crate::failure::Interrupted;
-
 /// Everything `lectern` ends with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]

@@ -1,11 +1,5 @@
 //! Names of a package's files and folders.
 
-use sha2::Digest as _;
-
-use mp4_atom::{Atom as _, Encode as _};
-
-use anyhow::Context as _;
-
 pub(crate) const PACKAGE_JSON: &str = "package.json";
 
 pub(crate) const MULTIVARIANT: &str = "master.m3u8";

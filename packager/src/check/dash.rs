@@ -11,7 +11,6 @@ use super::source::{MOST_PLAYLIST, PackageSource};
 use super::xml::{self, Element};
 use crate::layout;
 use crate::media;
-use crate::package::manifest_json;
 
 const MANIFEST: &str = "manifest.mpd";
 const MOST_SEGMENTS: u64 = 100_000;

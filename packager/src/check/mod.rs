@@ -22,7 +22,7 @@ mod xml;
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use reqwest::Url;
 
 use crate::exit::Exit;

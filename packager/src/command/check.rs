@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result};
 
-use crate::check::{CheckError, of, refuse_plain_http, report};
+use crate::check::{CheckError, of, refuse_plain_http};
 use crate::command;
 use crate::redact::redacted;
 use clap::Args;

@@ -16,7 +16,6 @@ use lectern::request::{Request, split_url};
 use serde::Serialize;
 
 use crate::clock;
-use crate::command::link::country;
 use crate::failure::Unopened;
 use crate::storage::keys::{KeysError, keys_text};
 use clap::Args;

@@ -9,7 +9,7 @@ use futures_util::{TryStreamExt as _, stream};
 use crate::clock;
 use crate::command::args::{TargetArgs, duration};
 use crate::layout::{self, TEMPORARY_PREFIX};
-use crate::package::{manifest_json, megabytes};
+use crate::package::megabytes;
 use crate::progress::{Progress, StepUnit};
 use crate::publish::inventory::{Inventory, Revision};
 use crate::storage::concurrency::MAX_REQUESTS;

@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result};
 
 use crate::command::args::TargetArgs;
 use crate::progress::{Progress, StepUnit};
-use crate::publish::publication::{self, Publication};
+use crate::publish::publication::Publication;
 use crate::publish::{open, report};
 use clap::Args;
 use std::path::PathBuf;

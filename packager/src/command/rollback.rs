@@ -2,7 +2,6 @@
 
 use crate::publish::Publication;
 use anyhow::{Context as _, Result};
-use chrono::SubsecRound as _;
 use std::collections::HashMap;
 
 use crate::command::args::TargetArgs;

@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result};
 
 use super::args::{HlsArgs, TargetArgs};
 use super::ship::{self, ShipArgs};
-use crate::exit::{self, Exit};
+use crate::exit::Exit;
 use crate::ffmpeg::process::ProcessError;
 use crate::limits::{DiskError, LimitError};
 use crate::progress::Progress;
@@ -20,7 +20,6 @@ use crate::queue::{JobOutcome, Leased, PullQueue};
 use crate::storage::{Store, retry};
 use crate::workdir;
 
-use super::link::instant;
 use crate::command::args::duration;
 use crate::encode::settings::EncodeArgs;
 use crate::failure;

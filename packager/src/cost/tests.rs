@@ -10,7 +10,7 @@ use super::answer;
 use super::money::Money;
 use super::prices::{Price, PriceUnit, Prices};
 use crate::command::{Cli, Verb};
-use crate::exit::{self, Exit};
+use crate::exit::Exit;
 use crate::failure;
 
 const GB: u128 = 1_000_000_000;

@@ -9,7 +9,6 @@ use super::settings::Settings;
 use super::task::{EncodeTask, VideoTask};
 use crate::layout;
 use crate::media::{AUDIO_CHANNELS, AUDIO_SAMPLE_RATE, Codec};
-use crate::mp4::iframe_track;
 use crate::source::input_options;
 
 const AUDIO_KBITS: u32 = 128;

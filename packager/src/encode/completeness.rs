@@ -3,7 +3,6 @@
 
 use crate::layout;
 use crate::media::{IFrame, Segment};
-use crate::mp4::iframe_track;
 
 /// Seconds, or the share of the source, by which an encoded Rendition may differ from what the source's header says:
 /// headers round, and count a last picture's duration or not.

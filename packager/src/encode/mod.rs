@@ -25,7 +25,7 @@ use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
 use crate::ffmpeg::process::{self, FfmpegWarnings, ProcessError};
 use crate::layout;
-use crate::mp4::{iframe_track, trim_priming};
+use crate::mp4::trim_priming;
 use crate::progress::{Progress, StepUnit};
 use crate::source::file_url;
 use crate::source::loudness::{self, Gain};

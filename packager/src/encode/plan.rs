@@ -5,7 +5,6 @@ use super::ladder::{Rung, frame_rate, ladder};
 use super::settings::EncodeArgs;
 use crate::encode::settings::{Settings, codecs};
 use crate::manifest::bandwidth::shown_rate;
-use crate::manifest::container::Container;
 use crate::media::{Codec, Rate};
 use crate::source::loudness::{Gain, TARGET_LUFS};
 use crate::source::seek_points::is_seekable;
@@ -195,6 +194,7 @@ pub(crate) fn audio_folders(audio: &[Audio]) -> impl Iterator<Item = String> {
 #[cfg(test)]
 pub(crate) mod testing {
     use super::*;
+    use crate::manifest::container::Container;
 
     pub(crate) fn plan() -> EncodePlan {
         EncodePlan {

@@ -14,7 +14,7 @@ use crate::extras;
 use crate::layout;
 use crate::manifest::hls;
 use crate::media::{Object, Segment};
-use crate::mp4::iframe_track::{self, IFrameTrack};
+use crate::mp4::iframe_track::IFrameTrack;
 use crate::mp4::{self, Init};
 
 /// A last segment below this becomes part of the one before: what the audio encoder's priming pushed over the boundary,

@@ -1,6 +1,5 @@
 //! What a person chooses for an encoding.
 
-use crate::encode::ladder::ladder;
 use crate::extras::subtitles::captions::CaptionsFile;
 use crate::manifest::container::Container;
 use crate::media::Codec;
@@ -199,7 +198,6 @@ pub(crate) fn codecs(wanted: &[Codec]) -> Vec<Codec> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory as _;
 
     #[test]
     fn a_ladder_is_a_name_or_sizes() {

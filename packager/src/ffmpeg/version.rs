@@ -1,8 +1,6 @@
 //! ffmpeg's version, a part of every revision.
 
 use crate::ffmpeg::process::{self, ProcessError};
-use sha2::Digest as _;
-use std::io::Read as _;
 
 /// `5.1.9-0+deb12u1`.
 pub(crate) async fn ffmpeg_version() -> Result<String, ProcessError> {

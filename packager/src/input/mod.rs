@@ -21,7 +21,7 @@ pub(crate) use self::error::FetchError;
 use self::objects::InputPart;
 use self::recording::{Recording, RecordingError, RecordingPlaylist};
 use crate::command::args::{HlsArgs, ReachArgs};
-use crate::exit::{self, Exit};
+use crate::exit::Exit;
 use crate::failure;
 use crate::limits::Limits;
 use crate::progress::Progress;

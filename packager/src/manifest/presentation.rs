@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize};
 use super::container::Container;
 use crate::layout;
 use crate::media::Rate;
-use crate::mp4::iframe_track;
 
 /// Everything that is listed, each list in the order in which it is written.
 #[derive(Debug, Clone, PartialEq, Default)]

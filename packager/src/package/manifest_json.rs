@@ -3,15 +3,12 @@
 
 use std::collections::HashSet;
 
-use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
-
-use crate::digest::hex;
 use crate::encode::settings::Settings;
 use crate::extras::ExtrasFacts;
 use crate::layout::{is_mutable, package_json_path};
 use crate::media::{Object, Rate};
 use crate::source::Source;
+use serde::{Deserialize, Serialize};
 
 /// The largest `package.json` that is read: 100,000 objects take 20 MB.
 pub(crate) const MAX_BYTES: u64 = 64 << 20;
@@ -173,6 +170,8 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::digest::hex;
+    use sha2::{Digest as _, Sha256};
 
     const REVISION: &str = "0a1b";
     const MASTER: &str = "#EXTM3U\n";

@@ -11,7 +11,7 @@ use crate::layout;
 use crate::manifest::presentation::{IFrames, Track};
 use crate::manifest::{bandwidth, hls};
 use crate::media::{self, Object, Segment};
-use crate::mp4::iframe_track::{self, IFrameTrack};
+use crate::mp4::iframe_track::IFrameTrack;
 use crate::mpegts::remux;
 use crate::progress::{Progress, StepUnit};
 

@@ -14,7 +14,6 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 
 use crate::check;
-use crate::command::package::package;
 use crate::digest::sha256_of_file;
 use crate::encode::chunk::{self, Chunk};
 use crate::encode::completeness::{self, seconds};

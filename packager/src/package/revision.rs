@@ -1,7 +1,6 @@
 //! The name of what will be encoded, known before it is: a hash of the source and of everything that shapes the output.
 
 use std::ffi::OsString;
-use std::io::Read as _;
 
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};

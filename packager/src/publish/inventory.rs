@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context as _, Result};
-use chrono::{DateTime, SubsecRound as _, Utc};
+use anyhow::Result;
+use chrono::{DateTime, Utc};
 
 use super::named_revision;
 use crate::layout::{self, MPD, MULTIVARIANT, REPLACED_JSON};

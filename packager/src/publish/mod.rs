@@ -6,7 +6,7 @@ pub(crate) mod segment_uploader;
 
 use std::path::Path;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 
 use crate::files::package_folder::{self, PackageFiles};
 use crate::layout::MULTIVARIANT;

@@ -14,7 +14,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-use crate::exit::{self, Exit};
+use crate::exit::Exit;
 use crate::extras::describe;
 use crate::failure;
 use crate::media::Object;

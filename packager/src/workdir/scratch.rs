@@ -3,9 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::workdir::error;
 use std::io::ErrorKind;
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::time::Duration;
 
 /// ffmpeg 5.1 writes cut segments to a full disk, says nothing and ends with 0; whether that is what happened shows in

@@ -14,7 +14,6 @@ pub(crate) use media::{growing, media, media_in};
 pub(crate) use multivariant::multivariant;
 
 use super::container::Container;
-use crate::media::Segment;
 
 /// Where the CMAF segment with this number is, from its Media Playlist.
 pub(crate) fn segment_name(at: usize) -> String {
@@ -23,7 +22,7 @@ pub(crate) fn segment_name(at: usize) -> String {
 
 #[cfg(test)]
 mod testing {
-    use super::Segment;
+    use crate::media::Segment;
 
     pub(crate) fn text(bytes: Vec<u8>) -> String {
         String::from_utf8(bytes).expect("playlists are UTF-8")
@@ -42,7 +41,7 @@ mod testing {
 #[cfg(test)]
 mod tests {
     use super::testing::segment;
-    use super::*;
+
     use crate::manifest::bandwidth::{bandwidth, target_duration};
 
     #[test]
