@@ -9,9 +9,9 @@ use clap::Args;
 use tokio::time::Instant;
 
 use crate::command::args::duration;
-use crate::encode::ladder::frame_rate;
 use crate::exit::Exit;
 use crate::source::Source;
+use crate::source::frame_rate::frame_rate;
 
 const MB: u64 = 1_000_000;
 const GB: u64 = 1_000 * MB;

@@ -98,3 +98,11 @@ impl Object {
 pub(crate) const AUDIO_SAMPLE_RATE: u32 = 48_000;
 
 pub(crate) const AUDIO_CHANNELS: u32 = 2;
+
+/// Random access every two seconds at most: a seek decodes that much, and a segment starts on one of them.
+pub(crate) const LONGEST_GOP: u32 = 2;
+
+/// Seconds between key frames, as a numerator and a denominator, for segments of so many seconds.
+pub(crate) fn key_frame_interval(segment_duration: u32) -> (u32, u32) {
+    (segment_duration, segment_duration.div_ceil(LONGEST_GOP))
+}

@@ -8,20 +8,14 @@ use super::plan::{AudioPlan, EncodePlan, VideoPlan};
 use super::settings::Settings;
 use super::task::{EncodeTask, VideoTask};
 use crate::layout;
-use crate::media::{AUDIO_CHANNELS, AUDIO_SAMPLE_RATE, Codec};
+use crate::media::{AUDIO_CHANNELS, AUDIO_SAMPLE_RATE, Codec, key_frame_interval};
 use crate::source::input_options;
+use crate::source::loudness::RESAMPLED_STEREO;
 
 const AUDIO_KBITS: u32 = 128;
-/// Silence where the source has none, so that sound and picture start together and stay so; two channels, in which it
-/// is measured as well.
-pub(crate) const RESAMPLED_STEREO: &str =
-    "aresample=async=1:first_pts=0,aformat=channel_layouts=stereo";
 /// What is added to x264's CRF: the scales differ. Chosen by bytes on a test picture, not by a measured quality.
 const HEVC_CRF: u32 = 4;
 const AV1_CRF: u32 = 14;
-/// Random access every two seconds at most: a seek decodes that much, and a segment starts on one of them.
-const LONGEST_GOP: u32 = 2;
-
 impl EncodePlan {
     /// The command that makes a part. It runs in the folder that it writes into, so that no path of a machine is in it.
     pub(crate) fn argv(&self, task: &EncodeTask<'_>, input: OsString) -> Vec<OsString> {
@@ -234,11 +228,6 @@ fn av1_speed(preset: &str) -> u32 {
         "fast" | "medium" => 6,
         _ => 4,
     }
-}
-
-/// Seconds between key frames, as a numerator and a denominator, for segments of so many seconds.
-pub(crate) fn key_frame_interval(segment_duration: u32) -> (u32, u32) {
-    (segment_duration, segment_duration.div_ceil(LONGEST_GOP))
 }
 
 struct Args(Vec<OsString>);

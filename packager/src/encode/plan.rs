@@ -1,11 +1,12 @@
 //! From what a source is and what the person chose to what is encoded. Pure.
 
 use super::chunk::{Chunk, FrameTimeline};
-use super::ladder::{Rung, frame_rate, ladder};
+use super::ladder::{Rung, ladder};
 use super::settings::EncodeArgs;
 use crate::encode::settings::{Settings, codecs};
 use crate::manifest::bandwidth::shown_rate;
 use crate::media::{Codec, Rate};
+use crate::source::frame_rate::frame_rate;
 use crate::source::loudness::{Gain, TARGET_LUFS};
 use crate::source::seek_points::is_seekable;
 use crate::source::{Audio, Source, Video};

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::concat_input::ConcatInput;
 use super::subtitles::webvtt::{self, Cue};
-use crate::encode::argv::key_frame_interval;
+use crate::media::key_frame_interval;
 
 pub(crate) const NAME: &str = "storyboard.vtt";
 pub(crate) const FOLDER: &str = "storyboard";

@@ -6,12 +6,14 @@ use serde::Serialize;
 
 use super::event_rendition::StreamStart;
 use super::gop::GopProbe;
-use crate::encode::argv::{RESAMPLED_STEREO, hls};
-use crate::encode::ladder::{Rung, frame_rate};
+use crate::encode::argv::hls;
+use crate::encode::ladder::Rung;
 use crate::encode::plan::EncodePlan;
 use crate::encode::settings::EncodeArgs;
 use crate::encode::task::EncodeTask;
 use crate::media::{AUDIO_CHANNELS, AUDIO_SAMPLE_RATE, Rate};
+use crate::source::frame_rate::frame_rate;
+use crate::source::loudness::RESAMPLED_STEREO;
 use crate::source::seek_points::is_seekable;
 use crate::source::{Audio, Source, Video, input_options};
 

@@ -17,7 +17,7 @@ use crate::check;
 use crate::digest::sha256_of_file;
 use crate::encode::chunk::{self, Chunk};
 use crate::encode::completeness::{self, seconds};
-use crate::encode::ladder::{Rung, frame_rate};
+use crate::encode::ladder::Rung;
 use crate::encode::plan::EncodePlan;
 use crate::encode::rendition::{Rendition, measure, object, pictures};
 use crate::encode::settings::{EncodeArgs, Settings};
@@ -34,6 +34,7 @@ use crate::manifest::presentation::{AudioTrack, Presentation, Track, VideoTrack}
 use crate::manifest::{dash, hls};
 use crate::media::{AUDIO_CHANNELS, Codec, Object};
 use crate::progress::{Progress, StepUnit};
+use crate::source::frame_rate::{SPARSE, frame_rate};
 use crate::source::seek_points::{is_seekable, keyframes_before};
 use crate::source::{Pace, Source, Video, probe};
 use crate::workdir::{WorkDir, scratch};

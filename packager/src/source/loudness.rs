@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{file_url, input_options};
-use crate::encode::argv::RESAMPLED_STEREO;
+
 use crate::ffmpeg::process::{self, ProcessError};
 
 /// What players and phones are made for; EBU R 128's -23 is for living rooms.
@@ -95,6 +95,11 @@ fn parse(said: &str) -> Option<Loudness> {
         peak: value("Peak:")?,
     })
 }
+
+/// Silence where the source has none, so that sound and picture start together and stay so; two channels, in which it
+/// is measured as well.
+pub(crate) const RESAMPLED_STEREO: &str =
+    "aresample=async=1:first_pts=0,aformat=channel_layouts=stereo";
 
 #[cfg(test)]
 mod tests {

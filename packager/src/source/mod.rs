@@ -1,6 +1,7 @@
 //! What the source is: ffprobe's JSON, parsed once into typed facts.
 
 mod ffprobe;
+pub(crate) mod frame_rate;
 pub(crate) mod language;
 pub(crate) mod loudness;
 mod pace;

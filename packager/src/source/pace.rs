@@ -3,8 +3,8 @@
 use std::ffi::OsString;
 use std::path::Path;
 
+use super::frame_rate::{SPARSE, frame_rate};
 use super::{LONGEST, Source, SourceError, Video, file_url, input_options};
-use crate::encode::ladder::{SPARSE, frame_rate};
 use crate::ffmpeg::process;
 use crate::media::Rate;
 
