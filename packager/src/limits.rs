@@ -8,7 +8,6 @@ use anyhow::Result;
 use clap::Args;
 use tokio::time::Instant;
 
-use crate::command::args::duration;
 use crate::exit::Exit;
 use crate::source::Source;
 use crate::source::frame_rate::frame_rate;
@@ -246,6 +245,24 @@ pub(crate) fn shown(bytes: u64) -> String {
     }
 }
 
+/// `90s`, `30m`, `6h`, `7d`.
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("`{text}` is not a time such as `90s`, `30m`, `6h` or `7d`");
+    let unit = text.chars().last().ok_or_else(wrong)?;
+    let seconds = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 3600,
+        'd' => 86_400,
+        _ => return Err(wrong()),
+    };
+    let amount: u64 = text[..text.len() - 1].parse().map_err(|_| wrong())?;
+    amount
+        .checked_mul(seconds)
+        .map(Duration::from_secs)
+        .ok_or_else(wrong)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -375,5 +392,27 @@ mod tests {
         assert!(error.is::<DiskError>(), "{error}");
         let kept = LimitArgs::default().of_job(u64::MAX);
         assert!(kept.check_disk(folder.path(), 1).is_err());
+    }
+
+    #[test]
+    fn times_have_a_number_and_a_unit() {
+        for (text, expected) in [
+            ("90s", Some(90)),
+            ("6h", Some(21_600)),
+            ("7d", Some(604_800)),
+            ("6", None),
+            ("h", None),
+            ("-1h", None),
+            ("1ö", None),
+            ("", None),
+            ("99999999999999999999d", None),
+            ("9999999999999999999d", None),
+        ] {
+            assert_eq!(
+                duration(text).ok().map(|time| time.as_secs()),
+                expected,
+                "{text}"
+            );
+        }
     }
 }

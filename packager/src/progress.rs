@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::redact::on_one_line;
+use anyhow::Context as _;
 
 /// At most one plain line or event of a step in this time.
 const BETWEEN_LINES: Duration = Duration::from_secs(5);
@@ -281,4 +282,9 @@ fn narrate(text: &impl Display) {
 
 fn event(value: &serde_json::Value) {
     let _ = writeln!(std::io::stdout(), "{value}");
+}
+
+pub(crate) fn megabytes(bytes: u64) -> f64 {
+    let bytes = bytes as f64;
+    bytes / 1e6
 }

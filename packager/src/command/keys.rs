@@ -8,7 +8,6 @@ use crate::clock;
 use crate::storage::keys::{KeysError, KeysValue, parse, value};
 use clap::{Args, Subcommand};
 
-pub(crate) const MOST_BYTES: u64 = 1 << 20;
 const SECRET_BYTES: usize = 32;
 
 pub(crate) fn run(verb: KeysVerb) -> Result<String> {

@@ -10,7 +10,7 @@ use lectern::sdk::openable;
 use reqwest::Url;
 
 use crate::clock;
-use crate::command::args::duration;
+use crate::limits::duration;
 use crate::progress::Progress;
 use crate::storage::keys::keyring;
 use crate::storage::location::is_private;

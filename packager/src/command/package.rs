@@ -3,15 +3,15 @@
 use anyhow::{Context as _, Result};
 use std::path::Path;
 
-use crate::command::args::{HlsArgs, ReachArgs};
 use crate::encode::settings::EncodeArgs;
-use crate::input::FetchedInput;
+use crate::input::{FetchedInput, HlsArgs};
 use crate::layout::MULTIVARIANT;
 use crate::limits::{LimitArgs, Limits};
+use crate::package::PackageJob;
 use crate::package::output::{self, FolderContents};
-use crate::package::{PackageJob, megabytes};
-use crate::progress::Progress;
+use crate::progress::{Progress, megabytes};
 use crate::redact::redacted;
+use crate::storage::location::ReachArgs;
 use crate::workdir::WorkDir;
 use crate::workdir::error::FolderError;
 use clap::Args;

@@ -7,10 +7,10 @@ use chrono::{DateTime, Utc};
 use futures_util::{TryStreamExt as _, stream};
 
 use crate::clock;
-use crate::command::args::{TargetArgs, duration};
+use crate::command::args::TargetArgs;
 use crate::layout::{self, TEMPORARY_PREFIX};
-use crate::package::megabytes;
-use crate::progress::{Progress, StepUnit};
+use crate::limits::duration;
+use crate::progress::{Progress, StepUnit, megabytes};
 use crate::publish::inventory::{Inventory, Revision};
 use crate::storage::concurrency::MAX_REQUESTS;
 use crate::storage::error::StorageError;

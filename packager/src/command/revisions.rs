@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::command;
 use crate::command::args::TargetArgs;
-use crate::package::megabytes;
+use crate::progress::megabytes;
 use crate::publish::inventory::Inventory;
 use crate::storage::error::StorageError;
 use clap::Args;

@@ -7,10 +7,10 @@ use anyhow::{Context as _, Result};
 use futures_util::future;
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 
-use crate::command::args::{HlsArgs, TargetArgs};
+use crate::command::args::TargetArgs;
 use crate::encode::ladder::Rung;
 use crate::encode::settings::EncodeArgs;
-use crate::input::FetchedInput;
+use crate::input::{FetchedInput, HlsArgs};
 use crate::instant::{self, Provisional, RungUpgrade};
 use crate::limits::{LimitArgs, Limits};
 use crate::package::PackageJob;

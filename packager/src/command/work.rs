@@ -9,10 +9,11 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
-use super::args::{HlsArgs, TargetArgs};
+use super::args::TargetArgs;
 use super::ship::{self, ShipArgs};
 use crate::exit::Exit;
 use crate::ffmpeg::process::ProcessError;
+use crate::input::HlsArgs;
 use crate::limits::{DiskError, LimitError};
 use crate::progress::Progress;
 use crate::queue::job::{QueueJob, UploadsFolder};
@@ -20,10 +21,9 @@ use crate::queue::{JobOutcome, Leased, PullQueue};
 use crate::storage::{Store, retry};
 use crate::workdir;
 
-use crate::command::args::duration;
 use crate::encode::settings::EncodeArgs;
 use crate::failure;
-use crate::limits::{LimitArgs, size};
+use crate::limits::{LimitArgs, duration, size};
 use crate::queue::QueueError;
 use clap::Args;
 use std::path::PathBuf;

@@ -8,10 +8,10 @@ use clap::Parser as _;
 
 use super::chunk::Chunk;
 use super::plan::EncodePlan;
+use super::plan_chunks;
 use super::settings::EncodeArgs;
 use super::task::EncodeTask;
 use crate::command::{Cli, Verb};
-use crate::package::plan_chunks;
 use crate::source::{file_url, probe};
 
 fn args() -> EncodeArgs {

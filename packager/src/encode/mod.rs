@@ -23,12 +23,14 @@ use anyhow::{Context as _, Result};
 use futures_util::future;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
+use crate::encode::chunk::Chunk;
 use crate::ffmpeg::process::{self, FfmpegWarnings, ProcessError};
 use crate::layout;
 use crate::mp4::trim_priming;
 use crate::progress::{Progress, StepUnit};
-use crate::source::file_url;
 use crate::source::loudness::{self, Gain};
+use crate::source::seek_points::{is_seekable, keyframes_before};
+use crate::source::{Source, file_url};
 use crate::workdir::WorkDir;
 use crate::workdir::scratch::full_disk;
 use argv::FFMPEG_PLAYLIST;
@@ -312,4 +314,24 @@ fn in_millis(time: Duration) -> u64 {
 
 fn millis(seconds: f64) -> u64 {
     (seconds * 1000.0) as u64
+}
+
+/// Cuts the picture into pieces, where its source can be decoded from the middle on.
+pub(crate) async fn plan_chunks(plan: &mut EncodePlan, input: &Path, source: &Source) {
+    let Some(picture) = &plan.picture else {
+        return;
+    };
+    let Some(lasts) = picture.video.duration.filter(|_| is_seekable(source)) else {
+        return;
+    };
+    let timeline = plan.timeline(picture);
+    let targets: Vec<f64> = chunk::starts(lasts, timeline)
+        .into_iter()
+        .filter_map(|first| Chunk { first, end: None }.target(timeline))
+        .collect();
+    let key_frames = keyframes_before(input, source, picture.video.index, &targets).await;
+    let found = chunk::chunks(lasts, timeline, &key_frames);
+    if let Some(picture) = &mut plan.picture {
+        picture.chunks = found;
+    }
 }

@@ -20,13 +20,15 @@ use self::download::Download;
 pub(crate) use self::error::FetchError;
 use self::objects::InputPart;
 use self::recording::{Recording, RecordingError, RecordingPlaylist};
-use crate::command::args::{HlsArgs, ReachArgs};
+
 use crate::exit::Exit;
 use crate::failure;
 use crate::limits::Limits;
 use crate::progress::Progress;
 use crate::storage::error::StorageError;
+use crate::storage::location::ReachArgs;
 use crate::storage::{Store, StoredEntry};
+use clap::Args;
 use remux::{finished, remux};
 use variant::VariantStreams;
 
@@ -272,4 +274,15 @@ async fn text(target: &Store, path: &str, found: &[StoredEntry]) -> Result<Strin
     }
     let stored = target.get(path).await?.ok_or_else(missing)?;
     Ok(String::from_utf8_lossy(&stored.bytes).into_owned())
+}
+
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct HlsArgs {
+    /// INPUT is the URL of a playlist of another platform: its best Variant Stream is fetched, with its
+    /// sounds.
+    #[arg(long, requires = "allow_host")]
+    pub(crate) hls: bool,
+    /// A host that may be asked for it, with its port if it has one; no other is. May be repeated.
+    #[arg(long, value_name = "HOST", requires = "hls")]
+    pub(crate) allow_host: Vec<String>,
 }

@@ -15,14 +15,14 @@ use anyhow::{Context as _, Result};
 
 use crate::check;
 use crate::digest::sha256_of_file;
-use crate::encode::chunk::{self, Chunk};
+use crate::encode::chunk::Chunk;
 use crate::encode::completeness::{self, seconds};
 use crate::encode::ladder::Rung;
 use crate::encode::plan::EncodePlan;
 use crate::encode::rendition::{Rendition, measure, object, pictures};
 use crate::encode::settings::{EncodeArgs, Settings};
 use crate::encode::task::EncodeTask;
-use crate::encode::{ChunkMismatch, Encoding};
+use crate::encode::{ChunkMismatch, Encoding, plan_chunks};
 use crate::extras::{self, EncodedLadder, Extras, ExtrasOutput};
 use crate::ffmpeg::version::ffmpeg_version;
 use crate::instant::Provisional;
@@ -35,8 +35,7 @@ use crate::manifest::{dash, hls};
 use crate::media::{AUDIO_CHANNELS, Codec, Object};
 use crate::progress::{Progress, StepUnit};
 use crate::source::frame_rate::{SPARSE, frame_rate};
-use crate::source::seek_points::{is_seekable, keyframes_before};
-use crate::source::{Pace, Source, Video, probe};
+use crate::source::{Pace, Video, probe};
 use crate::workdir::{WorkDir, scratch};
 use manifest_json::{Package, RenditionFacts, RootFile, SourceFacts, Tools, VideoFacts};
 use measurements::{IFrameSource, Measurements};
@@ -468,29 +467,4 @@ fn keep_pace(video: &mut Video, pace: Pace, progress: Progress) {
         pace.end,
         shown_rate(frame_rate(video))
     ));
-}
-
-/// Cuts the picture into pieces, where its source can be decoded from the middle on.
-pub(crate) async fn plan_chunks(plan: &mut EncodePlan, input: &Path, source: &Source) {
-    let Some(picture) = &plan.picture else {
-        return;
-    };
-    let Some(lasts) = picture.video.duration.filter(|_| is_seekable(source)) else {
-        return;
-    };
-    let timeline = plan.timeline(picture);
-    let targets: Vec<f64> = chunk::starts(lasts, timeline)
-        .into_iter()
-        .filter_map(|first| Chunk { first, end: None }.target(timeline))
-        .collect();
-    let key_frames = keyframes_before(input, source, picture.video.index, &targets).await;
-    let found = chunk::chunks(lasts, timeline, &key_frames);
-    if let Some(picture) = &mut plan.picture {
-        picture.chunks = found;
-    }
-}
-
-pub(crate) fn megabytes(bytes: u64) -> f64 {
-    let bytes = bytes as f64;
-    bytes / 1e6
 }

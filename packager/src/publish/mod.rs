@@ -11,8 +11,7 @@ use anyhow::Result;
 use crate::files::package_folder::{self, PackageFiles};
 use crate::layout::MULTIVARIANT;
 use crate::package::manifest_json::{self, Package, is_revision};
-use crate::package::megabytes;
-use crate::progress::Progress;
+use crate::progress::{Progress, megabytes};
 
 use crate::storage::error::StorageError;
 

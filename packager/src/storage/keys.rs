@@ -1,6 +1,5 @@
 //! Where the keys come from.
 
-use crate::command::keys::MOST_BYTES;
 use crate::files::regular::read_regular;
 use anyhow::Result;
 use lectern::credential::keyring::{Keyring, KeyringError};
@@ -94,3 +93,5 @@ pub(crate) fn in_file(text: &str) -> Option<String> {
     let value = unquoted.unwrap_or(value);
     (!value.is_empty()).then(|| value.to_owned())
 }
+
+pub(crate) const MOST_BYTES: u64 = 1 << 20;

@@ -8,7 +8,7 @@ use reqwest::Url;
 
 use super::credentials::variable;
 use super::error::StorageError;
-use crate::command::args::ReachArgs;
+use clap::Args;
 
 /// Why a text is no target.
 #[derive(Debug, thiserror::Error)]
@@ -213,6 +213,39 @@ impl EdgeAddress {
         let key = ObjectKey::new(format!("{}/{path}", self.prefix))?;
         Ok(format!("{}{}", self.origin, key.to_url_path()))
     }
+}
+
+/// How a bucket or an edge is reached.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct ReachArgs {
+    /// Where the bucket's S3 API is, for `r2://` [default: R2_ACCOUNT_ID's] and `s3://` [default: AWS_ENDPOINT_URL, else Amazon's].
+    #[arg(long, value_name = "URL")]
+    pub(crate) endpoint: Option<String>,
+    /// Send links to another machine over HTTP without TLS, where everybody on the way can read and use them.
+    #[arg(long)]
+    pub(crate) allow_plain_http: bool,
+}
+
+impl ReachArgs {
+    /// The same without an endpoint.
+    pub(crate) fn without_endpoint(&self) -> Self {
+        Self {
+            endpoint: None,
+            ..self.clone()
+        }
+    }
+
+    /// The same for this place: an endpoint is for buckets.
+    pub(crate) fn of(&self, place: &str) -> Self {
+        match is_bucket(place) {
+            true => self.clone(),
+            false => self.without_endpoint(),
+        }
+    }
+}
+
+pub(crate) fn is_bucket(place: &str) -> bool {
+    place.starts_with("r2:") || place.starts_with("s3:")
 }
 
 #[cfg(test)]

@@ -18,7 +18,6 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use futures_util::stream::BoxStream;
 
-use crate::command::args::ReachArgs;
 use crate::layout::MULTIVARIANT;
 use crate::progress::Progress;
 use edge::EdgeStore;
@@ -26,6 +25,7 @@ use error::StorageError;
 use folder::FolderStore;
 use journal::Journal;
 use location::Location;
+use location::ReachArgs;
 use object::{PutCondition, PutOutcome, Upload, Version};
 use s3::S3Store;
 
