@@ -1,25 +1,71 @@
-//! SHA-256 of files and streams, in hexadecimal.
+//! SHA-256 of bytes, files and streams, in hexadecimal.
 
-use crate::files::regular::open_regular;
-use crate::progress::Step;
+use std::io::{self, Read};
+
 use sha2::{Digest as _, Sha256};
-use std::io::Read as _;
-use std::path::Path;
 
-/// SHA-256 of a file, read a piece at a time.
-pub(crate) async fn sha256_of_file(path: &Path, step: &Step) -> std::io::Result<String> {
-    let mut file = open_regular(path)?;
-    let mut hash = Sha256::new();
-    let mut buffer = vec![0; 1 << 20];
-    loop {
-        let read = file.read(&mut buffer)?;
-        if read == 0 {
-            return Ok(hex(&hash.finalize()));
+/// Bytes that are read at once.
+const CHUNK: usize = 1 << 20;
+
+/// Length and SHA-256 of bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Digest {
+    pub(crate) bytes: u64,
+    pub(crate) sha256: String,
+}
+
+/// Digest of a stream, computed chunk by chunk.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Hasher {
+    hash: Sha256,
+    bytes: u64,
+}
+
+impl Hasher {
+    pub(crate) fn update(&mut self, chunk: &[u8]) {
+        self.hash.update(chunk);
+        self.bytes += chunk.len() as u64;
+    }
+
+    pub(crate) fn finish(self) -> Digest {
+        Digest {
+            bytes: self.bytes,
+            sha256: hex(&self.hash.finalize()),
         }
-        hash.update(&buffer[..read]);
-        step.add(read as u64);
-        // A signal is noticed between pieces.
+    }
+}
+
+/// SHA-256 of bytes in memory.
+pub(crate) fn sha256(bytes: impl AsRef<[u8]>) -> String {
+    hex(&Sha256::digest(bytes))
+}
+
+/// Digest of everything that a reader gives. A signal is noticed between chunks.
+pub(crate) async fn of_reader(
+    mut reader: impl Read,
+    mut on_bytes: impl FnMut(u64),
+) -> io::Result<Digest> {
+    let (mut hasher, mut buffer) = (Hasher::default(), vec![0; CHUNK]);
+    loop {
+        let read = reader.read(&mut buffer)?;
+        if read == 0 {
+            return Ok(hasher.finish());
+        }
+        hasher.update(&buffer[..read]);
+        on_bytes(read as u64);
         tokio::task::yield_now().await;
+    }
+}
+
+/// As [`of_reader`], on a thread that may block.
+pub(crate) fn of_reader_blocking(mut reader: impl Read) -> io::Result<Digest> {
+    let (mut hasher, mut buffer) = (Hasher::default(), vec![0; CHUNK]);
+    loop {
+        let read = reader.read(&mut buffer)?;
+        if read == 0 {
+            return Ok(hasher.finish());
+        }
+        hasher.update(&buffer[..read]);
     }
 }
 

@@ -4,11 +4,11 @@ use serde::{Deserialize, Serialize};
 
 use clap::ValueEnum;
 
-use crate::digest::hex;
-use crate::layout::is_mutable;
-use crate::package::manifest_json::{MAX_CONTENT_TYPE_BYTES, MAX_OBJECT_BYTES, PackageJsonError};
-use lectern::object::key::ObjectKey;
-use sha2::{Digest as _, Sha256};
+use crate::digest::{self, sha256};
+use anyhow::{Context as _, Result};
+
+use std::fs::File;
+use std::path::Path;
 
 /// A rate in frames a second, in lowest terms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,31 +67,41 @@ pub(crate) struct Object {
     pub(crate) content_type: String,
 }
 
+/// An object that ffmpeg did not write, though it ended well.
+#[derive(Debug, thiserror::Error)]
+#[error("`{0}` was not written")]
+pub(crate) struct NotWritten(String);
+
 impl Object {
-    pub(crate) fn check(&self, prefix: &str) -> Result<(), PackageJsonError> {
-        let is_ours = is_mutable(&self.path) || self.path.starts_with(prefix);
-        if !is_ours || ObjectKey::new(&*self.path).is_err() {
-            return Err(PackageJsonError::Foreign(self.path.clone()));
+    pub(crate) fn of_bytes(path: String, bytes: &[u8]) -> Self {
+        Self {
+            content_type: lectern::object::content_type::for_key(&path).to_owned(),
+            path,
+            bytes: bytes.len() as u64,
+            sha256: sha256(bytes),
         }
-        let is_hash = self.sha256.len() == 64
-            && (self.sha256.bytes()).all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-        let is_type = self.content_type.len() <= MAX_CONTENT_TYPE_BYTES
-            && (self.content_type.bytes()).all(|byte| (b' '..=b'~').contains(&byte));
-        let why = match (is_hash, is_type) {
-            _ if self.bytes > MAX_OBJECT_BYTES => "it is too large",
-            (false, _) => "`sha256` is no SHA-256",
-            (_, false) => "`type` is no content type",
-            (true, true) => return Ok(()),
-        };
-        Err(PackageJsonError::Impossible {
-            path: self.path.clone(),
-            why,
+    }
+
+    /// Describes a file below a folder. An empty one was not written: ffmpeg's exit code 0 does not say that it did.
+    pub(crate) async fn of_file(folder: &Path, path: &str) -> Result<Self> {
+        let not_written = || NotWritten(path.to_owned());
+        let file = File::open(folder.join(path)).with_context(not_written)?;
+        let found = digest::of_reader(file, |_| {}).await;
+        let found = found.with_context(not_written)?;
+        if found.bytes == 0 {
+            return Err(not_written().into());
+        }
+        Ok(Self {
+            content_type: lectern::object::content_type::for_key(path).to_owned(),
+            path: path.to_owned(),
+            bytes: found.bytes,
+            sha256: found.sha256,
         })
     }
 
     /// Whether these are the object's bytes.
     pub(crate) fn is(&self, bytes: &[u8]) -> bool {
-        self.bytes == bytes.len() as u64 && self.sha256 == hex(&Sha256::digest(bytes))
+        self.bytes == bytes.len() as u64 && self.sha256 == sha256(bytes)
     }
 }
 

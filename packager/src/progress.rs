@@ -10,7 +10,6 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::redact::on_one_line;
-use anyhow::Context as _;
 
 /// At most one plain line or event of a step in this time.
 const BETWEEN_LINES: Duration = Duration::from_secs(5);
@@ -25,7 +24,6 @@ enum Mode {
     Bars,
     Lines,
     Json,
-    Nothing,
 }
 
 /// Where narration goes: standard error, or events on standard output.
@@ -51,7 +49,6 @@ impl Progress {
         match self.mode {
             Mode::Json => event(&json!({"event": "note", "text": text.to_string()})),
             Mode::Bars | Mode::Lines => narrate(&text),
-            Mode::Nothing => {}
         }
     }
 
@@ -59,7 +56,7 @@ impl Progress {
     pub(crate) fn result(self, line: impl Display, facts: &impl Serialize) {
         match self.mode {
             Mode::Json => event(&json!({"event": "done", "result": facts})),
-            Mode::Bars | Mode::Lines | Mode::Nothing => {
+            Mode::Bars | Mode::Lines => {
                 let _ = writeln!(std::io::stdout(), "{line}");
             }
         }
@@ -70,7 +67,6 @@ impl Progress {
         match self.mode {
             Mode::Json => event(&json!({"event": "given-up", "text": why})),
             Mode::Bars | Mode::Lines => narrate(&format_args!("given up for good: {why}")),
-            Mode::Nothing => {}
         }
     }
 
@@ -78,7 +74,7 @@ impl Progress {
     pub(crate) fn playable(self, url: &str, seconds: f64) {
         match self.mode {
             Mode::Json => event(&json!({"event": "playable", "url": url, "seconds": seconds})),
-            Mode::Bars | Mode::Lines | Mode::Nothing => {
+            Mode::Bars | Mode::Lines => {
                 let _ = BARS.suspend(|| writeln!(std::io::stdout(), "{url}"));
             }
         }
@@ -89,12 +85,6 @@ impl Progress {
         if self.mode == Mode::Json {
             event(&json!({"event": "better", "rungs": rungs, "seconds": seconds}));
         }
-    }
-
-    /// A step that nobody is told of.
-    pub(crate) fn quiet_step() -> Step {
-        let mode = Mode::Nothing;
-        Self { mode }.step("", StepUnit::Bytes, 0)
     }
 
     /// A long step; `total` is in the step's own unit, `0` when unknown.
@@ -112,7 +102,7 @@ impl Progress {
                 bar.enable_steady_tick(Duration::from_millis(200));
                 bar
             }
-            Mode::Lines | Mode::Json | Mode::Nothing => ProgressBar::hidden(),
+            Mode::Lines | Mode::Json => ProgressBar::hidden(),
         };
         Step(Arc::new(Inner {
             mode: self.mode,
@@ -226,7 +216,6 @@ impl Step {
                 inner.unit.show(state.done),
                 took.as_secs_f64()
             )),
-            Mode::Nothing => {}
         }
     }
 
@@ -239,7 +228,6 @@ impl Step {
                 Mode::Bars => return inner.bar.set_position(state.done),
                 Mode::Lines => BETWEEN_LINES,
                 Mode::Json => BETWEEN_EVENTS,
-                Mode::Nothing => return,
             },
             Instant::now(),
         );

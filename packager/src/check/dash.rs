@@ -292,7 +292,10 @@ async fn compare(
         };
         let digest = match digests.get(at.as_str()) {
             Some(digest) => Ok(digest.clone()),
-            None => source.digest(&at),
+            None => source
+                .digest(&at)
+                .await
+                .map(|found| (found.bytes, found.sha256)),
         };
         match digest {
             Err(why) => found.push((name, why)),

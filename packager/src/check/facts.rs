@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 
 use futures_util::stream::{self, StreamExt as _};
 use reqwest::Url;
-use sha2::{Digest as _, Sha256};
 
 use super::CheckError;
 use super::dash::{self, Manifest};
@@ -15,7 +14,7 @@ use super::session::SessionObject;
 use super::source::{MOST_INIT, MOST_PLAYLIST, MOST_SEGMENT, PackageSource, Unread, resolve};
 use super::transport::Transport;
 use super::webvtt::{WebVtt, web_vtt};
-use crate::digest::hex;
+use crate::digest::sha256;
 
 /// Requests under way at once, and so segments in memory.
 const AHEAD: usize = 4;
@@ -387,7 +386,7 @@ impl PackageFacts {
 
     pub(super) fn digest(&mut self, source: &PackageSource, at: &Url, bytes: &[u8]) {
         if source.is_folder() {
-            let digest = (bytes.len() as u64, hex(&Sha256::digest(bytes)));
+            let digest = (bytes.len() as u64, sha256(bytes));
             self.digests.insert(at.as_str().to_owned(), digest);
         }
     }

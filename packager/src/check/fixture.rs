@@ -12,10 +12,10 @@ use mp4_atom::{
     Trex, Trun, TrunEntry, Visual,
 };
 use serde_json::json;
-use sha2::{Digest as _, Sha256};
+use sha2::Digest as _;
 
 use super::transport::testing::{TsBuilder, bare_key, picture, voice};
-use crate::digest::hex;
+use crate::digest::sha256;
 use crate::mpegts::muxer::Writer;
 
 const SYNC: u32 = 0x0200_0000;
@@ -410,7 +410,7 @@ impl Fixture {
         let objects: Vec<_> = files
             .iter()
             .map(|(path, bytes)| {
-                json!({"path": path, "bytes": bytes.len(), "sha256": hex(&Sha256::digest(bytes)), "type": ""})
+                json!({"path": path, "bytes": bytes.len(), "sha256": sha256(bytes), "type": ""})
             })
             .collect();
         let listing = json!({ "objects": objects }).to_string();

@@ -9,11 +9,10 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use reqwest::header::{HeaderMap, RANGE};
 use reqwest::{Client, StatusCode, Url};
-use sha2::{Digest as _, Sha256};
 
 use super::CheckError;
 use super::playlist::{CheckedPlaylist, UriRange, shown};
-use crate::digest::hex;
+use crate::digest::{self, Digest};
 use crate::files::regular::open_regular;
 use crate::layout::MULTIVARIANT;
 use crate::redact::redacted;
@@ -120,20 +119,10 @@ impl PackageSource {
         }
     }
 
-    /// The size and the SHA-256 of a file, read a piece at a time.
-    pub(crate) fn digest(&self, at: &Url) -> Result<(u64, String), Unread> {
-        let mut file = self.file(at)?;
-        let mut hash = Sha256::new();
-        let mut buffer = vec![0; 1 << 20];
-        let mut bytes = 0;
-        loop {
-            let read = file.read(&mut buffer).map_err(plain)?;
-            if read == 0 {
-                return Ok((bytes, hex(&hash.finalize())));
-            }
-            bytes += read as u64;
-            hash.update(&buffer[..read]);
-        }
+    /// Digest of a file, computed chunk by chunk.
+    pub(crate) async fn digest(&self, at: &Url) -> Result<Digest, Unread> {
+        let file = self.file(at)?;
+        digest::of_reader(file, |_| {}).await.map_err(plain)
     }
 
     fn file(&self, at: &Url) -> Result<File, Unread> {

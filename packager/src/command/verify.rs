@@ -7,6 +7,7 @@ use futures_util::{StreamExt as _, stream};
 use serde::Serialize;
 
 use crate::command::args::TargetArgs;
+use crate::digest::Digest;
 use crate::files::package_folder;
 use crate::layout::{MULTIVARIANT, is_mutable};
 use crate::media::Object;
@@ -15,11 +16,11 @@ use crate::progress::{Progress, Step, StepUnit, megabytes};
 use crate::publish::inventory::package;
 use crate::publish::publication::upload_of;
 use crate::publish::{named_revision, open};
+use crate::storage::Store;
 use crate::storage::concurrency::MAX_REQUESTS;
 use crate::storage::error::StorageError;
 use crate::storage::journal::Journal;
 use crate::storage::object::{PutCondition, Upload};
-use crate::storage::{ObjectDigest, Store};
 use clap::Args;
 use std::path::PathBuf;
 
@@ -141,7 +142,7 @@ async fn faults<'a>(
     looked.into_iter().filter_map(Result::transpose).collect()
 }
 
-fn fault(object: &Object, found: Option<&ObjectDigest>) -> Option<ObjectFault> {
+fn fault(object: &Object, found: Option<&Digest>) -> Option<ObjectFault> {
     match found {
         None => Some(ObjectFault::Missing),
         Some(found) if found.bytes != object.bytes => Some(ObjectFault::CutShort),
@@ -236,7 +237,7 @@ mod tests {
             sha256: "aa".into(),
             content_type: String::new(),
         };
-        let found = |bytes, sha256: &str| ObjectDigest {
+        let found = |bytes, sha256: &str| Digest {
             bytes,
             sha256: sha256.into(),
         };

@@ -5,12 +5,9 @@ use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use sha2::{Digest as _, Sha256};
 
 use super::completeness::{self, CompletenessError, EncodedRendition};
-use crate::digest::hex;
 use crate::encode::plan::VideoPlan;
-use crate::extras;
 use crate::layout;
 use crate::manifest::hls;
 use crate::media::{Object, Segment};
@@ -72,7 +69,7 @@ impl Rendition {
             return Err(empty().into());
         }
         let init = Init::parse(&bytes).with_context(|| reading("init.mp4"))?;
-        let mut objects = vec![object(format!("{folder}/init.mp4"), &bytes)];
+        let mut objects = vec![Object::of_bytes(format!("{folder}/init.mp4"), &bytes)];
         let (mut segments, mut ticks) = (vec![], vec![]);
         let (mut end, mut reordering) = (0, 0);
         loop {
@@ -102,7 +99,7 @@ impl Rendition {
             });
             end += times.duration;
             reordering = times.reordering.max(reordering);
-            objects.push(object(format!("{folder}/{name}"), &bytes));
+            objects.push(Object::of_bytes(format!("{folder}/{name}"), &bytes));
             tokio::task::yield_now().await;
         }
         Ok(Self {
@@ -140,15 +137,6 @@ fn merge_trailing_stub(folder: &Path, count: usize) -> Result<()> {
     Ok(())
 }
 
-pub(crate) fn object(path: String, bytes: &[u8]) -> Object {
-    Object {
-        content_type: lectern::object::content_type::for_key(&path).to_owned(),
-        path,
-        bytes: bytes.len() as u64,
-        sha256: hex(&Sha256::digest(bytes)),
-    }
-}
-
 /// The pictures to look through the lecture by, of what was written for each piece, and the file of them.
 pub(crate) async fn pictures(
     plan: &VideoPlan,
@@ -172,5 +160,5 @@ pub(crate) async fn pictures(
         plan.iframe_interval_seconds(),
         said,
     )?;
-    Ok((pictures, extras::describe(folder, &name).await?))
+    Ok((pictures, Object::of_file(folder, &name).await?))
 }

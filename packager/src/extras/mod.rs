@@ -12,15 +12,12 @@ mod thumbnail_score;
 
 use std::ffi::OsString;
 use std::fs;
-use std::io::Read as _;
+
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
-use crate::digest::hex;
-use crate::encode::rendition::object;
 use crate::encode::settings::EncodeArgs;
 use crate::ffmpeg::process::{self, ProcessError};
 use crate::manifest::container::Container;
@@ -45,8 +42,6 @@ const SESSION_DATA: [(&str, &str); 3] = [
 pub(crate) enum ExtrasError {
     #[error("ffmpeg found no key frame")]
     NoPicture,
-    #[error("`{0}` was not written")]
-    NotWritten(String),
 }
 
 /// What is to be made, known before anything is encoded.
@@ -192,7 +187,7 @@ impl Extras {
                 .await
                 .with_context(|| format!("cannot make `{}`", download_mp4::NAME))?;
             made.objects
-                .push(describe(revision, download_mp4::NAME).await?);
+                .push(Object::of_file(revision, download_mp4::NAME).await?);
         }
         Ok(made)
     }
@@ -223,7 +218,8 @@ impl Extras {
                 (chapters::JSON_NAME, chapters::json(&chapters)),
             ] {
                 fs::write(revision.join(name), &text)?;
-                made.objects.push(object(name.to_owned(), text.as_bytes()));
+                made.objects
+                    .push(Object::of_bytes(name.to_owned(), text.as_bytes()));
             }
             made.facts.chapters = chapters;
         }
@@ -258,17 +254,20 @@ impl Extras {
             let segments = poster::segments(rung.segments, micros);
             let input = ConcatInput::of(revision, rung.folder, segments)?;
             run(poster::argv(&input, micros, rung), revision).await?;
-            made.objects.push(describe(revision, poster::NAME).await?);
+            made.objects
+                .push(Object::of_file(revision, poster::NAME).await?);
         }
         if self.has_storyboard {
             for at in 0..plan.sprites(best.seen()) {
                 let name = storyboard::sprite_name(at);
-                made.objects.push(describe(revision, &name).await?);
+                made.objects.push(Object::of_file(revision, &name).await?);
             }
             let vtt = plan.vtt(best.seen(), ladder.micros);
             fs::write(revision.join(storyboard::NAME), &vtt)?;
-            made.objects
-                .push(object(storyboard::NAME.to_owned(), vtt.as_bytes()));
+            made.objects.push(Object::of_bytes(
+                storyboard::NAME.to_owned(),
+                vtt.as_bytes(),
+            ));
             made.facts.storyboard = Some(plan.facts(best.seen()));
         }
         Ok(())
@@ -316,30 +315,4 @@ async fn join(revision: &Path, ladder: &EncodedLadder<'_>) -> Result<()> {
 
 async fn run(args: Vec<OsString>, revision: &Path) -> Result<(), ProcessError> {
     process::encode(args, revision, |_| ()).await.map(drop)
-}
-
-/// An object that ffmpeg wrote, read a piece at a time; its exit code 0 does not say that it did.
-pub(crate) async fn describe(revision: &Path, path: &str) -> Result<Object> {
-    let not_written = || ExtrasError::NotWritten(path.to_owned());
-    let mut file = fs::File::open(revision.join(path)).with_context(not_written)?;
-    let (mut hash, mut bytes) = (Sha256::new(), 0);
-    let mut buffer = vec![0; 1 << 20];
-    loop {
-        let read = file.read(&mut buffer).with_context(not_written)?;
-        if read == 0 {
-            break;
-        }
-        hash.update(&buffer[..read]);
-        bytes += read as u64;
-        tokio::task::yield_now().await;
-    }
-    if bytes == 0 {
-        return Err(not_written().into());
-    }
-    Ok(Object {
-        content_type: lectern::object::content_type::for_key(path).to_owned(),
-        path: path.to_owned(),
-        bytes,
-        sha256: hex(&hash.finalize()),
-    })
 }

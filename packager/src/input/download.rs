@@ -4,9 +4,8 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use sha2::{Digest as _, Sha256};
 
-use crate::digest::hex;
+use crate::digest::sha256;
 use crate::limits::{LimitError, Limits};
 use crate::progress::Progress;
 use crate::workdir;
@@ -37,7 +36,7 @@ pub(super) struct PartialFile {
 impl Download {
     /// In a folder below `work`, of which the name changes when what is fetched does.
     pub(super) fn begin(work: &Path, identity: &str, progress: Progress) -> Result<Self> {
-        let mut digest = hex(&Sha256::digest(identity));
+        let mut digest = sha256(identity);
         digest.truncate(16);
         let root = work.join(format!("lectern-input-{digest}"));
         workdir::make_private(work, &root)

@@ -15,10 +15,9 @@ use std::time::{Duration, Instant as Clock};
 
 use anyhow::{Context as _, Result, anyhow};
 use futures_util::stream::{self, FuturesUnordered, StreamExt as _, TryStreamExt as _};
-use sha2::{Digest as _, Sha256};
 
 use crate::clock;
-use crate::digest::hex;
+use crate::digest::Hasher;
 use crate::encode::settings::EncodeArgs;
 use crate::ffmpeg::process;
 use crate::layout::MULTIVARIANT;
@@ -89,10 +88,10 @@ impl InstantPublisher<'_> {
     fn revision(&self, plan: &InstantPlan, input: &OsString) -> String {
         let recipe = plan.recipe(self.sha256, self.ffmpeg, input);
         let now = clock::now().timestamp_micros();
-        let hash = Sha256::new()
-            .chain_update(recipe)
-            .chain_update(now.to_be_bytes());
-        let mut revision = hex(&hash.finalize());
+        let mut hasher = Hasher::default();
+        hasher.update(&recipe);
+        hasher.update(&now.to_be_bytes());
+        let mut revision = hasher.finish().sha256;
         revision.truncate(16);
         revision
     }

@@ -9,10 +9,10 @@ use anyhow::{Context as _, Result};
 
 use super::access_unit::{AccessUnit, SampleKind};
 use super::muxer::Writer;
-use crate::encode::rendition::{Rendition, object};
+use crate::encode::rendition::Rendition;
 use crate::manifest::container::Container;
 use crate::manifest::hls::segment_name;
-use crate::media::{IFrame, Segment};
+use crate::media::{IFrame, Object, Segment};
 use crate::mp4::Init;
 use crate::progress::Step;
 
@@ -133,7 +133,7 @@ fn keep(revision: &Path, made: &mut Rendition, micros: u64, bytes: &[u8]) -> Res
         micros,
         bytes: bytes.len() as u64,
     });
-    made.objects.push(object(path, bytes));
+    made.objects.push(Object::of_bytes(path, bytes));
     Ok(())
 }
 

@@ -8,6 +8,7 @@ use crate::extras::ExtrasFacts;
 use crate::layout::{is_mutable, package_json_path};
 use crate::media::{Object, Rate};
 use crate::source::Source;
+use lectern::object::key::ObjectKey;
 use serde::{Deserialize, Serialize};
 
 /// The largest `package.json` that is read: 100,000 objects take 20 MB.
@@ -128,7 +129,7 @@ impl Package {
         let prefix = format!("v/{revision}/");
         let mut paths = HashSet::new();
         for object in &package.objects {
-            object.check(&prefix)?;
+            check_object(object, &prefix)?;
             if !paths.insert(&*object.path) {
                 return Err(PackageJsonError::Twice(object.path.clone()));
             }
@@ -164,21 +165,42 @@ impl Package {
     }
 }
 
+/// Refuses an object that lies outside the revision, or that cannot be.
+fn check_object(object: &Object, prefix: &str) -> Result<(), PackageJsonError> {
+    let is_ours = is_mutable(&object.path) || object.path.starts_with(prefix);
+    if !is_ours || ObjectKey::new(&*object.path).is_err() {
+        return Err(PackageJsonError::Foreign(object.path.clone()));
+    }
+    let is_hash = object.sha256.len() == 64
+        && (object.sha256.bytes()).all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    let is_type = object.content_type.len() <= MAX_CONTENT_TYPE_BYTES
+        && (object.content_type.bytes()).all(|byte| (b' '..=b'~').contains(&byte));
+    let why = match (is_hash, is_type) {
+        _ if object.bytes > MAX_OBJECT_BYTES => "it is too large",
+        (false, _) => "`sha256` is no SHA-256",
+        (_, false) => "`type` is no content type",
+        (true, true) => return Ok(()),
+    };
+    Err(PackageJsonError::Impossible {
+        path: object.path.clone(),
+        why,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use crate::layout::{MPD, MULTIVARIANT};
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::digest::hex;
-    use sha2::{Digest as _, Sha256};
+    use crate::digest::sha256;
 
     const REVISION: &str = "0a1b";
     const MASTER: &str = "#EXTM3U\n";
 
     fn object(path: &str, text: &str) -> Value {
         json!({
-            "path": path, "bytes": text.len(), "sha256": hex(&Sha256::digest(text)), "type": "video/mp4",
+            "path": path, "bytes": text.len(), "sha256": sha256(text), "type": "video/mp4",
         })
     }
 

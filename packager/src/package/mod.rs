@@ -14,17 +14,18 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 
 use crate::check;
-use crate::digest::sha256_of_file;
+use crate::digest;
 use crate::encode::chunk::Chunk;
 use crate::encode::completeness::{self, seconds};
 use crate::encode::ladder::Rung;
 use crate::encode::plan::EncodePlan;
-use crate::encode::rendition::{Rendition, measure, object, pictures};
+use crate::encode::rendition::{Rendition, measure, pictures};
 use crate::encode::settings::{EncodeArgs, Settings};
 use crate::encode::task::EncodeTask;
 use crate::encode::{ChunkMismatch, Encoding, plan_chunks};
 use crate::extras::{self, EncodedLadder, Extras, ExtrasOutput};
 use crate::ffmpeg::version::ffmpeg_version;
+use crate::files::regular::open_regular;
 use crate::instant::Provisional;
 use crate::layout::{self, MPD, MULTIVARIANT};
 use crate::limits::Limits;
@@ -84,7 +85,10 @@ impl PackageJob {
             .await
             .with_context(cannot)?;
         let step = progress.step("reading", StepUnit::Bytes, bytes);
-        let sha256 = sha256_of_file(input, &step).await.with_context(cannot)?;
+        let reading = digest::of_reader(open_regular(input).with_context(cannot)?, |bytes| {
+            step.add(bytes);
+        });
+        let sha256 = reading.await.with_context(cannot)?.sha256;
         step.finish();
         let mut plan = EncodePlan::new(&media, args);
         plan_chunks(&mut plan, input, &media).await;
@@ -324,12 +328,15 @@ impl PackageJob {
             }));
             let playlist = hls::media(&rendition.segments, target, container);
             fs::write(folder.join(name).join("playlist.m3u8"), &playlist)?;
-            playlist_objects.push(object(format!("{prefix}/{name}/playlist.m3u8"), &playlist));
+            playlist_objects.push(Object::of_bytes(
+                format!("{prefix}/{name}/playlist.m3u8"),
+                &playlist,
+            ));
         }
         if let Some(shown) = &measured.pictures {
             let (name, playlist) = (measured.pictures_playlist(), shown.playlist());
             fs::write(folder.join(&name), &playlist)?;
-            playlist_objects.push(object(format!("{prefix}/{name}"), &playlist));
+            playlist_objects.push(Object::of_bytes(format!("{prefix}/{name}"), &playlist));
             if let IFrameSource::File(_, file) = shown {
                 objects.push(Object {
                     path: format!("{prefix}/{}", file.path),
@@ -355,7 +362,7 @@ impl PackageJob {
         let mut root_files = vec![];
         for (path, text) in manifest.into_iter().chain([master]) {
             fs::write(root.join(path), &text)?;
-            objects.push(object(path.to_owned(), &text));
+            objects.push(Object::of_bytes(path.to_owned(), &text));
             root_files.push(RootFile {
                 path: path.to_owned(),
                 text: String::from_utf8(text)?,

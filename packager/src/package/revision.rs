@@ -3,9 +3,8 @@
 use std::ffi::OsString;
 
 use serde::Serialize;
-use sha2::{Digest as _, Sha256};
 
-use crate::digest::hex;
+use crate::digest::sha256;
 use crate::encode::plan::EncodePlan;
 use crate::manifest::container::Container;
 
@@ -51,7 +50,7 @@ pub(crate) fn revision(
     };
     // A struct of strings always becomes JSON.
     let json = serde_json::to_vec(&recipe).unwrap_or_default();
-    let mut hex = hex(&Sha256::digest(json));
-    hex.truncate(CHARACTERS);
-    hex
+    let mut name = sha256(json);
+    name.truncate(CHARACTERS);
+    name
 }

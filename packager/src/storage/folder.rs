@@ -7,14 +7,14 @@ use std::time::SystemTime;
 
 use chrono::{DateTime, Utc};
 use futures_util::{StreamExt as _, TryStreamExt as _};
-use sha2::{Digest as _, Sha256};
+
 use tokio::io::AsyncSeekExt as _;
 use tokio_util::io::ReaderStream;
 
 use super::error::StorageError;
 use super::object::{PutCondition, Upload, UploadBody, Version, is_other_bytes, other_bytes};
-use super::{Chunks, ObjectDigest, ObjectHead, StoredEntry, StoredObject};
-use crate::digest::hex;
+use super::{Chunks, ObjectHead, StoredEntry, StoredObject};
+use crate::digest::{self, Digest, Hasher, sha256};
 use crate::files::package_folder::{self, is_below};
 use crate::layout::TEMPORARY_PREFIX;
 
@@ -150,26 +150,10 @@ impl FolderStore {
         Ok(Some(chunks.boxed()))
     }
 
-    pub(crate) async fn digest(&self, path: &str) -> Result<Option<ObjectDigest>, StorageError> {
+    pub(crate) async fn digest(&self, path: &str) -> Result<Option<Digest>, StorageError> {
         let path = self.path(path)?;
         let file = path.clone();
-        let digested = blocking(move || {
-            let mut file = File::open(file)?;
-            let (mut hash, mut bytes) = (Sha256::new(), 0);
-            let mut buffer = vec![0; 1 << 20];
-            loop {
-                let read = file.read(&mut buffer)?;
-                if read == 0 {
-                    break;
-                }
-                hash.update(&buffer[..read]);
-                bytes += read as u64;
-            }
-            Ok(ObjectDigest {
-                bytes,
-                sha256: hex(&hash.finalize()),
-            })
-        });
+        let digested = blocking(move || digest::of_reader_blocking(File::open(file)?));
         match digested.await {
             Ok(digested) => Ok(Some(digested)),
             Err(error) if is_absent(&error) => Ok(None),
@@ -205,7 +189,7 @@ fn is_absent(error: &io::Error) -> bool {
 }
 
 fn version_of(bytes: &[u8]) -> Version {
-    Version(hex(&Sha256::digest(bytes)))
+    Version(sha256(bytes))
 }
 
 fn walk(folder: &Path, root: &Path, found: &mut Vec<StoredEntry>) -> io::Result<()> {
@@ -247,9 +231,7 @@ fn place(upload: &Upload, to: &Path) -> io::Result<()> {
     let mode = match &upload.source {
         UploadBody::File(from) => {
             let from = package_folder::open(from)?;
-            let mut hash = Sha256::new();
-            copy(&from, &mut temporary.as_file(), &mut hash)?;
-            let found = hex(&hash.finalize());
+            let found = copy(&from, &mut temporary.as_file())?.sha256;
             if upload
                 .sha256
                 .as_ref()
@@ -271,15 +253,15 @@ fn place(upload: &Upload, to: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-/// Copies a file, and takes its hash on the way.
-fn copy(mut from: &File, to: &mut impl io::Write, hash: &mut Sha256) -> io::Result<()> {
-    let mut buffer = vec![0; 1 << 20];
+/// Copies a file, and computes its digest on the way.
+fn copy(mut from: &File, to: &mut impl io::Write) -> io::Result<Digest> {
+    let (mut hasher, mut buffer) = (Hasher::default(), vec![0; 1 << 20]);
     loop {
         let read = from.read(&mut buffer)?;
         if read == 0 {
-            return Ok(());
+            return Ok(hasher.finish());
         }
-        hash.update(&buffer[..read]);
+        hasher.update(&buffer[..read]);
         to.write_all(&buffer[..read])?;
     }
 }

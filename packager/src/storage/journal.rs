@@ -9,9 +9,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sha2::{Digest as _, Sha256};
 
-use crate::digest::hex;
+use crate::digest::sha256;
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -62,7 +61,7 @@ struct JournalState {
 impl Journal {
     /// Of a folder's package on its way to a target.
     pub(crate) fn open(folder: &Path, revision: &str, target: &str) -> Self {
-        let hash = hex(&Sha256::digest(target));
+        let hash = sha256(target);
         let mut name = prefix(folder);
         name.push(format!("{revision}-{}", hash.get(..8).unwrap_or_default()));
         let path = folder.with_file_name(name);

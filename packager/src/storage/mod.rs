@@ -18,6 +18,7 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use futures_util::stream::BoxStream;
 
+use crate::digest::Digest;
 use crate::layout::MULTIVARIANT;
 use crate::progress::Progress;
 use edge::EdgeStore;
@@ -67,12 +68,6 @@ pub(crate) struct StoredEntry {
     pub(crate) path: String,
     pub(crate) bytes: u64,
     pub(crate) modified: DateTime<Utc>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct ObjectDigest {
-    pub(crate) bytes: u64,
-    pub(crate) sha256: String,
 }
 
 impl Store {
@@ -208,7 +203,7 @@ impl Store {
     }
 
     /// Size and hash of an object, of which a piece at a time is in memory.
-    pub(crate) async fn digest(&self, path: &str) -> Result<Option<ObjectDigest>, StorageError> {
+    pub(crate) async fn digest(&self, path: &str) -> Result<Option<Digest>, StorageError> {
         match self {
             Self::Folder(target) => target.digest(path).await,
             Self::Bucket(target) => target.digest(path).await,

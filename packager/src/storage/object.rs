@@ -5,16 +5,16 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use futures_util::stream::{self, BoxStream, StreamExt as _, TryStreamExt as _};
-use sha2::{Digest as _, Sha256};
+
 use tokio::fs::File;
 use tokio::io::AsyncReadExt as _;
 use tokio_util::io::ReaderStream;
 
 use super::error::StorageError;
-use crate::digest::{hex, sha256_of_file};
+use crate::digest::{self, Hasher};
 use crate::files::package_folder;
+use crate::files::regular::open_regular;
 use crate::layout::is_mutable;
-use crate::progress::Progress;
 
 /// How much of a file is read at once.
 const CHUNK: usize = 64 << 10;
@@ -85,7 +85,11 @@ impl Upload {
         let sha256 = match &self.source {
             UploadBody::Bytes(_) => None,
             UploadBody::File(file) => {
-                let hash = sha256_of_file(file, &Progress::quiet_step()).await;
+                let hash = match open_regular(file) {
+                    Ok(file) => digest::of_reader(file, |_| {}).await,
+                    Err(error) => Err(error),
+                }
+                .map(|found| found.sha256);
                 Some(hash.map_err(|source| unread(file, source))?)
             }
         };
@@ -122,17 +126,17 @@ impl Upload {
         let (UploadBody::File(path), Some(expected)) = (&self.source, &self.sha256) else {
             return Ok(slices);
         };
-        let mut whole = Sha256::new();
+        let mut whole = Hasher::default();
         for slice in &mut slices {
-            let mut hash = Sha256::new();
+            let mut part = Hasher::default();
             let mut chunks = file_chunks(path, slice)?;
             while let Some(chunk) = chunks.try_next().await.map_err(|error| self.told(error))? {
                 whole.update(&chunk);
-                hash.update(&chunk);
+                part.update(&chunk);
             }
-            slice.sha256 = Some(hex(&hash.finalize()));
+            slice.sha256 = Some(part.finish().sha256);
         }
-        if hex(&whole.finalize()) != *expected {
+        if whole.finish().sha256 != *expected {
             return Err(self.told(other_bytes()));
         }
         Ok(slices)
@@ -188,7 +192,7 @@ pub(crate) type Chunks = BoxStream<'static, io::Result<Bytes>>;
 /// does not get all of them.
 struct FileChunks {
     reader: ReaderStream<tokio::io::Take<File>>,
-    hash: Sha256,
+    hasher: Hasher,
     sha256: Option<String>,
     left: u64,
     held: Option<Bytes>,
@@ -200,7 +204,7 @@ impl FileChunks {
         while !self.is_over {
             if let Some(chunk) = self.reader.try_next().await? {
                 self.left = self.left.saturating_sub(chunk.len() as u64);
-                self.hash.update(&chunk);
+                self.hasher.update(&chunk);
                 if let Some(before) = self.held.replace(chunk) {
                     return Ok(Some(before));
                 }
@@ -210,7 +214,7 @@ impl FileChunks {
             if self.left > 0 {
                 return Err(ErrorKind::UnexpectedEof.into());
             }
-            let found = hex(&std::mem::take(&mut self.hash).finalize());
+            let found = std::mem::take(&mut self.hasher).finish().sha256;
             if self.sha256.as_ref().is_some_and(|sha256| *sha256 != found) {
                 return Err(other_bytes());
             }
@@ -228,7 +232,7 @@ fn file_chunks(path: &Path, slice: &Slice) -> Result<Chunks, StorageError> {
     let file = opened.map_err(|source| unread(path, source))?;
     let chunks = FileChunks {
         reader: ReaderStream::with_capacity(file, CHUNK),
-        hash: Sha256::new(),
+        hasher: Hasher::default(),
         sha256: slice.sha256.clone(),
         left: slice.length,
         held: None,

@@ -13,7 +13,7 @@ use object_store::{
     ObjectStoreExt as _, PutMode, PutMultipartOptions, PutOptions, PutPayload, RetryConfig,
     UpdateVersion,
 };
-use sha2::{Digest as _, Sha256};
+
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::concurrency::{AdaptiveConcurrency, MAX_REQUESTS};
@@ -23,8 +23,8 @@ use super::journal::{BegunUpload, Journal};
 use super::location::BucketAddress;
 use super::object::{PutCondition, Upload, Version};
 use super::s3_http::Connector;
-use super::{Chunks, ObjectDigest, ObjectHead, StoredEntry, StoredObject, retry};
-use crate::digest::hex;
+use super::{Chunks, ObjectHead, StoredEntry, StoredObject, retry};
+use crate::digest::{Digest, Hasher};
 
 /// Above this an object goes up in parts of this, so that no body in memory is larger.
 const PART: u64 = 8 << 20;
@@ -270,21 +270,17 @@ impl S3Store {
         Ok(Some(chunks.boxed()))
     }
 
-    pub(crate) async fn digest(&self, path: &str) -> Result<Option<ObjectDigest>, StorageError> {
+    pub(crate) async fn digest(&self, path: &str) -> Result<Option<Digest>, StorageError> {
         let key = self.key(path)?;
         self.repeated(path, async || {
             let found = absent(self.store.get(&key).await)?;
             let Some(found) = found else { return Ok(None) };
             let mut chunks = found.into_stream();
-            let (mut hash, mut bytes) = (Sha256::new(), 0);
+            let mut hasher = Hasher::default();
             while let Some(chunk) = chunks.try_next().await? {
-                hash.update(&chunk);
-                bytes += chunk.len() as u64;
+                hasher.update(&chunk);
             }
-            Ok(Some(ObjectDigest {
-                bytes,
-                sha256: hex(&hash.finalize()),
-            }))
+            Ok(Some(hasher.finish()))
         })
         .await
         .map(Option::flatten)

@@ -15,7 +15,6 @@ use std::time::{Duration, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 
 use crate::exit::Exit;
-use crate::extras::describe;
 use crate::failure;
 use crate::media::Object;
 use crate::package::manifest_json::Package;
@@ -131,7 +130,7 @@ impl WorkDir {
         let json = fs::read(self.record(task)).ok()?;
         let record: TaskRecord = serde_json::from_slice(&json).ok()?;
         for file in &record.files {
-            let found = describe(&self.root, &file.path).await.ok()?;
+            let found = Object::of_file(&self.root, &file.path).await.ok()?;
             if found != *file {
                 return None;
             }
@@ -152,7 +151,7 @@ impl WorkDir {
         };
         for file in files {
             let path = file.strip_prefix(&self.root)?.to_string_lossy();
-            record.files.push(describe(&self.root, &path).await?);
+            record.files.push(Object::of_file(&self.root, &path).await?);
         }
         let (place, written) = (self.record(task), self.state_dir().join("record"));
         fs::write(&written, serde_json::to_vec(&record)?)?;

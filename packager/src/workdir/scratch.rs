@@ -14,7 +14,7 @@ pub(crate) fn full_disk(folder: &Path) -> Option<std::io::Error> {
     let _ = fs::remove_file(&file);
     tried
         .err()
-        .filter(|error| error.kind() == std::io::ErrorKind::StorageFull)
+        .filter(|error| error.kind() == ErrorKind::StorageFull)
 }
 
 /// A folder that is removed: at the end, on an error, on a signal.

@@ -7,12 +7,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
 use super::subrip;
 use super::webvtt::{self, Cue, SyntaxError, WebVttTrack};
-use crate::digest::hex;
-use crate::encode::rendition::object;
+use crate::digest::sha256;
 use crate::exit::Exit;
 use crate::files::regular::read_regular;
 use crate::manifest::container::Container;
@@ -184,7 +182,7 @@ impl Captions {
         }
         Ok(Self {
             language: language.to_owned(),
-            sha256: hex(&Sha256::digest(bytes)),
+            sha256: sha256(bytes),
             title: None,
             track,
         })
@@ -223,7 +221,7 @@ impl Captions {
         let mut write = |name: &str, text: String| {
             let path = format!("{folder}/{name}");
             fs::write(revision.join(&path), &text)?;
-            objects.push(object(path, text.as_bytes()));
+            objects.push(Object::of_bytes(path, text.as_bytes()));
             std::io::Result::Ok(())
         };
         let segments = self.segments(micros, container.origin());

@@ -15,18 +15,17 @@ use reqwest::header::{
     AUTHORIZATION, AsHeaderName, CONTENT_LENGTH, HeaderMap, HeaderValue, RANGE, RETRY_AFTER,
 };
 use reqwest::{Body, Method, RequestBuilder, Response, StatusCode};
-use sha2::{Digest as _, Sha256};
 
 use super::wire::{ProblemBody, token};
 use crate::clock;
-use crate::digest::hex;
+use crate::digest::{Digest, Hasher};
 use crate::storage::concurrency::AdaptiveConcurrency;
 use crate::storage::error::StorageError;
 use crate::storage::http::{causes, client};
 use crate::storage::keys::keyring;
 use crate::storage::location::EdgeAddress;
 use crate::storage::object::{Slice, Upload, UploadBody, is_other_bytes};
-use crate::storage::{Chunks, ObjectDigest, retry};
+use crate::storage::{Chunks, retry};
 
 const LINK_LIFE: Duration = Duration::from_secs(3600);
 /// A link is replaced while it still outlives the longest request.
@@ -213,7 +212,7 @@ impl EdgeClient {
     }
 
     /// Reads an object a piece at a time, from its beginning for every attempt.
-    pub(super) async fn digest(&self, path: &str, url: &str) -> Result<ObjectDigest, StorageError> {
+    pub(super) async fn digest(&self, path: &str, url: &str) -> Result<Digest, StorageError> {
         self.until_answered(async || {
             // Without a time for the whole of it.
             let response = self
@@ -270,20 +269,12 @@ impl EdgeClient {
         }
     }
 
-    async fn drain(&self, mut response: Response) -> Result<ObjectDigest, Attempt> {
-        let (mut hash, mut bytes) = (Sha256::new(), 0);
+    async fn drain(&self, mut response: Response) -> Result<Digest, Attempt> {
+        let mut hasher = Hasher::default();
         loop {
             match self.chunk(&mut response).await {
-                Ok(Some(chunk)) => {
-                    hash.update(&chunk);
-                    bytes += chunk.len() as u64;
-                }
-                Ok(None) => {
-                    return Ok(ObjectDigest {
-                        bytes,
-                        sha256: hex(&hash.finalize()),
-                    });
-                }
+                Ok(Some(chunk)) => hasher.update(&chunk),
+                Ok(None) => return Ok(hasher.finish()),
                 Err(error) => return Err(Attempt::Passing(error, None)),
             }
         }

@@ -19,7 +19,8 @@ use super::error::StorageError;
 use super::journal::{BegunUpload, Journal};
 use super::location::EdgeAddress;
 use super::object::{PutCondition, Slice, Upload, Version};
-use super::{Chunks, ObjectDigest, ObjectHead, StoredEntry, StoredObject};
+use super::{Chunks, ObjectHead, StoredEntry, StoredObject};
+use crate::digest::Digest;
 
 /// Above this an object goes up in parts.
 const LARGE: u64 = 64 << 20;
@@ -188,7 +189,7 @@ impl EdgeStore {
         }
     }
 
-    pub(crate) async fn digest(&self, path: &str) -> Result<Option<ObjectDigest>, StorageError> {
+    pub(crate) async fn digest(&self, path: &str) -> Result<Option<Digest>, StorageError> {
         let url = format!("{}?as=stored", self.url(path));
         found(self.client.digest(path, &url).await)
     }
