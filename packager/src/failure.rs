@@ -1,7 +1,6 @@
 //! The exit code of an error, and what to do next.
 
 use crate::check::CheckError;
-use crate::command::verify::Broken;
 use crate::cost::CostError;
 use crate::encode::completeness::CompletenessError;
 use crate::exit::{DISK_FULL, Exit};
@@ -24,10 +23,15 @@ use std::io::ErrorKind;
 #[error("interrupted")]
 pub(crate) struct Interrupted;
 
-/// `explain` found that a URL does not open: its report has said so.
+/// A report on standard output has said what is wrong: only the exit code is left to say.
 #[derive(Debug, thiserror::Error)]
-#[error("the URL does not open")]
-pub(crate) struct Unopened;
+#[error("the report says what is wrong")]
+pub(crate) struct Reported(pub(crate) Exit);
+
+/// Whether the recording itself is no good, so that another try fails as well.
+pub(crate) fn is_in_input(error: &anyhow::Error) -> bool {
+    of(error).0 == Exit::Input
+}
 
 /// The exit code of an error and what to do next, taken from the first cause that knows.
 pub(crate) fn of(error: &anyhow::Error) -> (Exit, Option<String>) {
@@ -85,11 +89,8 @@ pub(crate) fn of_cause(
     if let Some(error) = cause.downcast_ref::<CheckError>() {
         return Some((error.exit(), error.hint().map(Into::into)));
     }
-    if cause.is::<Broken>() {
-        return Some((Exit::Broken, None));
-    }
-    if cause.is::<Unopened>() {
-        return Some((Exit::Refused, None));
+    if let Some(Reported(exit)) = cause.downcast_ref() {
+        return Some((*exit, None));
     }
     if cause.is::<BoxError>() {
         return Some((Exit::Failed, None));

@@ -266,7 +266,7 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::encode::plan::testing;
+    use crate::source::testing;
 
     #[test]
     fn sizes_have_a_number_and_a_unit() {
@@ -322,7 +322,7 @@ mod tests {
     #[test]
     fn frames_are_limited_by_number_and_by_what_a_recording_weighs() {
         let source = |hours: f64| {
-            let mut video = testing::picture().video;
+            let mut video = testing::video();
             video.average_rate = Some(crate::media::Rate::new(30, 1));
             video.duration = Some(hours * 3600.0);
             Source {

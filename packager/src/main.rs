@@ -37,12 +37,11 @@ use anyhow::{Context as _, Result};
 use clap::Parser as _;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::check::CheckError;
 use crate::command::print;
 use crate::exit::Exit;
 use crate::redact::on_one_line;
 use command::{Cli, Verb};
-use failure::{Interrupted, Unopened};
+use failure::{Interrupted, Reported};
 
 fn main() -> ExitCode {
     keep_memory_private();
@@ -88,7 +87,7 @@ async fn run(cli: Cli) -> Result<()> {
         Verb::Prune(args) => command::prune::run(args).await,
         Verb::Verify(args) => command::verify::run(args).await,
         Verb::Check(args) => command::check::run(args).await,
-        Verb::Cost(args) => cost::run(&args),
+        Verb::Cost(args) => command::cost::run(&args),
         Verb::Link(args) => print(&command::link::run(&args)?),
         Verb::Explain(args) => command::explain::run(&args),
         Verb::Keys(args) => print(&command::keys::run(args.verb)?),
@@ -110,10 +109,7 @@ async fn interrupted() -> Result<()> {
 
 fn report(error: &anyhow::Error) -> Exit {
     let (exit, hint) = failure::of(error);
-    if error.is::<Unopened>()
-        || error.is::<command::verify::Broken>()
-        || matches!(error.downcast_ref(), Some(CheckError::Broken))
-    {
+    if error.is::<Reported>() {
         return exit;
     }
     let mut stderr = std::io::stderr();

@@ -116,3 +116,32 @@ pub(crate) const LONGEST_GOP: u32 = 2;
 pub(crate) fn key_frame_interval(segment_duration: u32) -> (u32, u32) {
     (segment_duration, segment_duration.div_ceil(LONGEST_GOP))
 }
+
+/// A Rendition as it is on disk.
+#[derive(Debug)]
+pub(crate) struct Rendition {
+    pub(crate) folder: String,
+    pub(crate) codec: String,
+    /// Ticks a second, and how many of them each segment is shown.
+    pub(crate) timescale: u32,
+    pub(crate) ticks: Vec<u64>,
+    /// Ticks that pictures are decoded before they are shown, where boxes call the first of them 0.
+    pub(crate) reordering: u64,
+    pub(crate) segments: Vec<Segment>,
+    /// The Media Initialization Section and the segments; paths from the revision's folder.
+    pub(crate) objects: Vec<Object>,
+}
+
+impl Rendition {
+    /// The same without what it has on disk.
+    pub(crate) fn emptied(&self) -> Self {
+        Self {
+            folder: self.folder.clone(),
+            codec: self.codec.clone(),
+            ticks: vec![],
+            segments: vec![],
+            objects: vec![],
+            ..*self
+        }
+    }
+}

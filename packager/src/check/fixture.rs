@@ -12,11 +12,10 @@ use mp4_atom::{
     Trex, Trun, TrunEntry, Visual,
 };
 use serde_json::json;
-use sha2::Digest as _;
 
-use super::transport::testing::{TsBuilder, bare_key, picture, voice};
 use crate::digest::sha256;
 use crate::mpegts::muxer::Writer;
+use crate::mpegts::testing::{TsBuilder, bare_key, picture, voice};
 
 const SYNC: u32 = 0x0200_0000;
 const NON_SYNC: u32 = 0x0101_0000;

@@ -46,9 +46,6 @@ pub(crate) enum CheckError {
     NoPlaylist(PathBuf),
     #[error("`{}` holds several Multivariant Playlists and no `master.m3u8`", .0.display())]
     ManyPlaylists(PathBuf),
-    /// `check` has told which.
-    #[error("rules are broken")]
-    Broken,
     /// `package` and `ship` make what they should not.
     #[error("our own package breaks {0}")]
     OwnBroken(String),
@@ -57,7 +54,7 @@ pub(crate) enum CheckError {
 impl CheckError {
     pub(crate) fn exit(&self) -> Exit {
         match self {
-            Self::Broken | Self::OwnBroken(_) => Exit::Broken,
+            Self::OwnBroken(_) => Exit::Broken,
             Self::PlainHttp(_) => Exit::Usage,
             _ => Exit::Input,
         }
@@ -73,7 +70,6 @@ impl CheckError {
                 "use `https://`; where the way to it is your own, --allow-plain-http sends the link all the same",
             ),
             Self::NoPlaylist(_) | Self::ManyPlaylists(_) => Some("name the .m3u8 file"),
-            Self::Broken => None,
             Self::OwnBroken(_) => Some(
                 "this is a fault of lectern's: nothing was published; please report it with what the recording is",
             ),

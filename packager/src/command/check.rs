@@ -2,8 +2,10 @@
 
 use anyhow::{Context as _, Result};
 
-use crate::check::{CheckError, of, refuse_plain_http};
+use crate::check::{of, refuse_plain_http};
 use crate::command;
+use crate::exit::Exit;
+use crate::failure::Reported;
 use crate::redact::redacted;
 use clap::Args;
 
@@ -19,7 +21,7 @@ pub(crate) async fn run(args: CheckArgs) -> Result<()> {
         command::print(report.to_string().trim_end())?;
     }
     match report.is_broken() {
-        true => Err(CheckError::Broken.into()),
+        true => Err(Reported(Exit::Broken).into()),
         false => Ok(()),
     }
 }

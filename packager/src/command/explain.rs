@@ -16,7 +16,8 @@ use lectern::request::{Request, split_url};
 use serde::Serialize;
 
 use crate::clock;
-use crate::failure::Unopened;
+use crate::exit::Exit;
+use crate::failure::Reported;
 use crate::storage::keys::{KeysError, keys_text};
 use clap::Args;
 
@@ -69,7 +70,7 @@ pub(crate) fn run(args: &ExplainArgs) -> Result<()> {
         super::print(text(&report).trim_end())?;
     }
     match report.opens {
-        Some(false) => Err(Unopened.into()),
+        Some(false) => Err(Reported(Exit::Refused).into()),
         _ => Ok(()),
     }
 }

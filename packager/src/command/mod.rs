@@ -2,6 +2,7 @@
 
 pub(crate) mod args;
 pub(crate) mod check;
+pub(crate) mod cost;
 pub(crate) mod explain;
 pub(crate) mod keys;
 pub(crate) mod link;

@@ -3,11 +3,15 @@
 use anyhow::{Context as _, Result};
 use std::path::Path;
 
+use crate::check;
 use crate::encode::settings::EncodeArgs;
+use crate::extras::ExtrasArgs;
+use crate::failure;
 use crate::input::{FetchedInput, HlsArgs};
 use crate::layout::MULTIVARIANT;
 use crate::limits::{LimitArgs, Limits};
 use crate::package::PackageJob;
+use crate::package::manifest_json::Package;
 use crate::package::output::{self, FolderContents};
 use crate::progress::{Progress, megabytes};
 use crate::redact::redacted;
@@ -39,7 +43,8 @@ pub(crate) async fn run(args: PackageArgs) -> Result<()> {
         )
     })?;
     let packaged = package(input.file(), &args, &folder, &limits, progress).await;
-    input.settle(packaged, &limits)
+    let is_hopeless = packaged.as_ref().is_err_and(failure::is_in_input);
+    input.settle(packaged, is_hopeless)
 }
 
 pub(crate) async fn package(
@@ -49,7 +54,13 @@ pub(crate) async fn package(
     limits: &Limits,
     progress: Progress,
 ) -> Result<()> {
-    let job = limits.within(PackageJob::prepare(input, &args.encode, limits, progress));
+    let job = limits.within(PackageJob::prepare(
+        input,
+        &args.encode,
+        &args.extras,
+        limits,
+        progress,
+    ));
     let mut job = job.await?;
     let master = args.output.join(MULTIVARIANT);
     let mut found = FolderContents::Nothing;
@@ -78,9 +89,13 @@ pub(crate) async fn package(
     let writing = || format!("cannot write into `{}`", args.output.display());
     let package = loop {
         let workdir = WorkDir::beside(folder, &job.revision, progress).with_context(writing)?;
-        match limits.within(job.make(&workdir, progress)).await {
+        match limits.within(make(&job, &workdir, progress)).await {
             Ok(package) => {
-                workdir.commit(folder, &package).with_context(writing)?;
+                let own = package.own_path();
+                let paths = package.objects.iter().map(|object| object.path.as_str());
+                workdir
+                    .commit(folder, paths.chain([own.as_str()]))
+                    .with_context(writing)?;
                 break package;
             }
             Err(error) => match job.as_a_whole(&error, progress) {
@@ -88,7 +103,10 @@ pub(crate) async fn package(
                     workdir.discard();
                     job = whole;
                 }
-                None => return Err(workdir.abandon(error)),
+                None => {
+                    workdir.abandon(failure::is_in_input(&error));
+                    return Err(error);
+                }
             },
         }
     };
@@ -103,6 +121,13 @@ pub(crate) async fn package(
     Ok(())
 }
 
+async fn make(job: &PackageJob, workdir: &WorkDir, progress: Progress) -> Result<Package> {
+    let warnings = job.encode(workdir, progress, |_| {}).await?;
+    let package = job.finish(workdir, &warnings, progress).await?;
+    check::own(workdir.root()).await?;
+    Ok(package)
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct PackageArgs {
     /// The recording: a file; an object, as `r2://bucket/uploads/talk.mov` or `https://edge/uploads/talk.mov`; or one that was
@@ -115,6 +140,8 @@ pub(crate) struct PackageArgs {
     pub(crate) output: PathBuf,
     #[command(flatten)]
     pub(crate) encode: EncodeArgs,
+    #[command(flatten)]
+    pub(crate) extras: ExtrasArgs,
     #[command(flatten)]
     pub(crate) reach: ReachArgs,
     /// Replace whatever the folder holds.

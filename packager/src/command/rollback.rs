@@ -93,3 +93,28 @@ pub(crate) struct RollbackArgs {
     #[arg(long)]
     pub(crate) json: bool,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::publish::inventory::tests::entry;
+
+    #[test]
+    fn a_rollback_takes_the_revision_that_was_replaced_last_or_the_one_asked_for() {
+        let inventory = Inventory::new(
+            "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\nv/bb/480p/playlist.m3u8\n",
+            "<BaseURL>v/cc/480p/</BaseURL>",
+            vec![
+                entry("v/aa/package.json", 1),
+                entry("v/aa/replaced.json", 99),
+                entry("v/bb/package.json", 8),
+                entry("v/cc/package.json", 10),
+                entry("v/dd/seg", 12),
+            ],
+        );
+        let found = |wanted| chosen(&inventory, wanted).map(|revision| revision.name.as_str());
+        assert_eq!(found(None).expect("there is one"), "aa");
+        assert_eq!(found(Some("cc")).expect("there is one"), "cc");
+        assert!(found(Some("zz")).is_err());
+    }
+}

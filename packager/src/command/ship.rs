@@ -7,9 +7,12 @@ use anyhow::{Context as _, Result};
 use futures_util::future;
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 
+use crate::check;
 use crate::command::args::TargetArgs;
 use crate::encode::ladder::Rung;
 use crate::encode::settings::EncodeArgs;
+use crate::extras::ExtrasArgs;
+use crate::failure;
 use crate::input::{FetchedInput, HlsArgs};
 use crate::instant::{self, Provisional, RungUpgrade};
 use crate::limits::{LimitArgs, Limits};
@@ -46,6 +49,7 @@ pub(crate) async fn run_within(args: ShipArgs, limits: &Limits) -> Result<()> {
     let job = limits.within(PackageJob::prepare(
         input.file(),
         &args.encode,
+        &args.extras,
         limits,
         progress,
     ));
@@ -53,7 +57,8 @@ pub(crate) async fn run_within(args: ShipArgs, limits: &Limits) -> Result<()> {
         Ok(job) => ship(job, &args, &target, &work, limits, began).await,
         Err(error) => Err(error),
     };
-    input.settle(shipped, limits)
+    let is_hopeless = limits.is_queued || shipped.as_ref().is_err_and(failure::is_in_input);
+    input.settle(shipped, is_hopeless)
 }
 
 fn shipping(args: &ShipArgs) -> String {
@@ -88,7 +93,7 @@ async fn ship(
             .await
             .with_context(shipping)?;
         if let Some(upgrade) = &upgrade {
-            job.prioritize(&upgrade.provisional);
+            job.prioritize(|video| upgrade.provisional.wanted(video));
         }
     }
     loop {
@@ -109,7 +114,10 @@ async fn ship(
                     job = whole;
                     publication = begin(&job, work, target).await.with_context(shipping)?;
                 }
-                None => return Err(workdir.abandon(error).context(shipping())),
+                None => {
+                    workdir.abandon(failure::is_in_input(&error));
+                    return Err(error.context(shipping()));
+                }
             },
         }
     }
@@ -142,11 +150,9 @@ async fn at_once<'a>(
         progress,
         began,
     };
-    if let Some(load_provisional) =
-        publication.load_provisional(|load_provisional: &Provisional| &load_provisional.revision)
-    {
+    if let Some(provisional) = publication.load_provisional(|left: &Provisional| &left.revision) {
         instant.tell();
-        return Ok((publication, Some(upgrade(load_provisional))));
+        return Ok((publication, Some(upgrade(provisional))));
     }
     // Its journal is ours again after that.
     drop(publication);
@@ -196,6 +202,7 @@ async fn send(
     )
     .await?;
     let package = job.finish(workdir, &said, progress).await?;
+    check::own(workdir.root()).await?;
     progress.note(format_args!(
         "{} of {} objects went up while encoding",
         publication.written(),
@@ -250,6 +257,8 @@ pub(crate) struct ShipArgs {
     pub(crate) target: TargetArgs,
     #[command(flatten)]
     pub(crate) encode: EncodeArgs,
+    #[command(flatten)]
+    pub(crate) extras: ExtrasArgs,
     /// Let something play within seconds, while the lecture proper is made: the recording's own streams where players take
     /// them, else 480 lines.
     #[arg(long)]

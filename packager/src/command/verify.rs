@@ -8,6 +8,8 @@ use serde::Serialize;
 
 use crate::command::args::TargetArgs;
 use crate::digest::Digest;
+use crate::exit::Exit;
+use crate::failure::Reported;
 use crate::files::package_folder;
 use crate::layout::{MULTIVARIANT, is_mutable};
 use crate::media::Object;
@@ -23,11 +25,6 @@ use crate::storage::journal::Journal;
 use crate::storage::object::{PutCondition, Upload};
 use clap::Args;
 use std::path::PathBuf;
-
-/// The report has said what is wrong.
-#[derive(Debug, thiserror::Error)]
-#[error("what is published is not what its `package.json` says")]
-pub(crate) struct Broken;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -121,7 +118,7 @@ pub(crate) async fn run(args: VerifyArgs) -> Result<()> {
     }
     report(progress, &package, objects.len(), &findings);
     if findings.iter().any(|finding| !finding.mended) {
-        return Err(Broken.into());
+        return Err(Reported(Exit::Broken).into());
     }
     Ok(())
 }

@@ -22,6 +22,7 @@ use crate::storage::{Store, retry};
 use crate::workdir;
 
 use crate::encode::settings::EncodeArgs;
+use crate::extras::ExtrasArgs;
 use crate::failure;
 use crate::limits::{LimitArgs, duration, size};
 use crate::queue::QueueError;
@@ -184,6 +185,7 @@ async fn attempt(
         },
         hls: HlsArgs::default(),
         encode: args.encode.clone(),
+        extras: args.extras.clone(),
         instant: args.instant,
         work: args.work.clone(),
         json: args.json,
@@ -258,6 +260,8 @@ pub(crate) struct WorkArgs {
     pub(crate) queue: String,
     #[command(flatten)]
     pub(crate) encode: EncodeArgs,
+    #[command(flatten)]
+    pub(crate) extras: ExtrasArgs,
     /// As in `lectern ship`.
     #[arg(long)]
     pub(crate) instant: bool,

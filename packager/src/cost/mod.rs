@@ -3,11 +3,11 @@
 //!
 //! Prices are data, with the day on which they were seen: `prices.json`. It does not ask anybody.
 
-mod args;
+pub(crate) mod args;
 mod lecture;
 mod money;
 mod month;
-mod prices;
+pub(crate) mod prices;
 mod quotes;
 mod report;
 #[cfg(test)]
@@ -19,16 +19,8 @@ pub(crate) use args::{CostArgs, CostError};
 use prices::Prices;
 use report::CostReport;
 
-use crate::command;
-
-pub(crate) fn run(args: &CostArgs) -> Result<()> {
-    let prices = Prices::known()?;
-    let printed = answer(args, &prices).context("cannot say what it costs")?;
-    command::print(printed.trim_end())
-}
-
 /// Pure.
-fn answer(args: &CostArgs, prices: &Prices) -> Result<String> {
+pub(crate) fn answer(args: &CostArgs, prices: &Prices) -> Result<String> {
     let assumptions = &prices.assumptions;
     let question = args.question(assumptions)?;
     let month = question.month(assumptions);

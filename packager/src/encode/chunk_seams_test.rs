@@ -4,23 +4,16 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use clap::Parser as _;
-
 use super::chunk::Chunk;
 use super::plan::EncodePlan;
 use super::plan_chunks;
 use super::settings::EncodeArgs;
+use super::settings::testing::encode_args;
 use super::task::EncodeTask;
-use crate::command::{Cli, Verb};
 use crate::source::{file_url, probe};
 
 fn args() -> EncodeArgs {
-    let words = "lectern package in -o out --segment-duration 1 --ladder 96";
-    let cli = Cli::try_parse_from(words.split(' ')).expect("it parses");
-    match cli.verb {
-        Verb::Package(args) => args.encode,
-        other => panic!("{other:?}"),
-    }
+    encode_args("--segment-duration 1 --ladder 96")
 }
 
 fn ffmpeg(folder: &Path, args: &[OsString]) {

@@ -2,7 +2,7 @@
 //! Pure.
 
 use crate::layout;
-use crate::media::{IFrame, Segment};
+use crate::media::{IFrame, Rendition, Segment};
 
 /// Seconds, or the share of the source, by which an encoded Rendition may differ from what the source's header says:
 /// headers round, and count a last picture's duration or not.
@@ -65,7 +65,15 @@ pub(crate) struct EncodedRendition<'a> {
     pub(crate) segments: &'a [Segment],
 }
 
-impl EncodedRendition<'_> {
+impl<'a> EncodedRendition<'a> {
+    pub(crate) fn of(rendition: &'a Rendition, expected: Option<f64>) -> Self {
+        Self {
+            folder: &rendition.folder,
+            expected,
+            segments: &rendition.segments,
+        }
+    }
+
     fn seconds(&self) -> f64 {
         seconds(self.segments)
     }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::media::{Codec, Rate};
+use crate::media::Codec;
 
 /// Caps by short side, in kbit/s: capped CRF uses less where the picture allows, and these keep a segment from being
 /// heavier than its Variant Stream promises.

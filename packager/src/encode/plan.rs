@@ -232,22 +232,7 @@ pub(crate) mod testing {
             rungs: ladder(1280, 720, &[720, 480]),
             first: vec![],
             frame_rate: Rate::new(30_000, 1001),
-            video: Video {
-                index: 0,
-                codec: "h264".into(),
-                width: 1280,
-                height: 720,
-                rotation: 0,
-                average_rate: None,
-                nominal_rate: None,
-                pixel_format: "yuv420p".into(),
-                color_space: None,
-                color_transfer: None,
-                interlaced: false,
-                still: false,
-                is_held: false,
-                duration: None,
-            },
+            video: crate::source::testing::video(),
             hold: None,
             chunks: vec![Chunk::WHOLE],
         }
@@ -256,21 +241,8 @@ pub(crate) mod testing {
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser as _;
-
     use super::*;
-    use crate::command::{Cli, Verb};
-
-    fn args(words: &str) -> EncodeArgs {
-        let words = format!("lectern package in.mp4 -o out {words}");
-        match Cli::try_parse_from(words.split_whitespace())
-            .expect("it parses")
-            .verb
-        {
-            Verb::Package(args) => args.encode,
-            other => panic!("{other:?}"),
-        }
-    }
+    use crate::encode::settings::testing::encode_args as args;
 
     fn audio(language: &str, duration: Option<f64>) -> Audio {
         Audio {

@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
-use super::completeness::{self, CompletenessError, EncodedRendition};
+use super::completeness::{self, CompletenessError};
 use crate::encode::plan::VideoPlan;
 use crate::layout;
 use crate::manifest::hls;
-use crate::media::{Object, Segment};
+use crate::media::{Object, Rendition, Segment};
 use crate::mp4::iframe_track::IFrameTrack;
 use crate::mp4::{self, Init};
 
@@ -18,113 +18,76 @@ use crate::mp4::{self, Init};
 /// or the last few pictures.
 pub(crate) const STUB_MICROS: u64 = 250_000;
 
-/// A Rendition as it is on disk.
-#[derive(Debug)]
-pub(crate) struct Rendition {
-    pub(crate) folder: String,
-    pub(crate) codec: String,
-    /// Ticks a second, and how many of them each segment is shown.
-    pub(crate) timescale: u32,
-    pub(crate) ticks: Vec<u64>,
-    /// Ticks that pictures are decoded before they are shown, where boxes call the first of them 0.
-    pub(crate) reordering: u64,
-    pub(crate) segments: Vec<Segment>,
-    /// The Media Initialization Section and the segments; paths from the revision's folder.
-    pub(crate) objects: Vec<Object>,
-}
-
-impl Rendition {
-    pub(crate) fn encoded(&self, expected: Option<f64>) -> EncodedRendition<'_> {
-        EncodedRendition {
-            folder: &self.folder,
-            expected,
-            segments: &self.segments,
-        }
-    }
-
-    /// The same without what it has on disk.
-    pub(crate) fn emptied(&self) -> Self {
-        Self {
-            folder: self.folder.clone(),
-            codec: self.codec.clone(),
-            ticks: vec![],
-            segments: vec![],
-            objects: vec![],
-            ..*self
-        }
-    }
-
-    /// Reads one object at a time: memory does not grow with the lecture.
-    async fn measure(revision: &Path, folder: String, said: &str) -> Result<Self> {
-        let path = revision.join(&folder);
-        let reading = |name: &str| format!("cannot read `{folder}/{name}`");
-        let empty = || CompletenessError::Empty {
-            folder: folder.clone(),
-            said: completeness::said(said),
-        };
-        let Ok(bytes) = fs::read(path.join("init.mp4")) else {
-            return Err(empty().into());
-        };
-        if bytes.is_empty() {
-            return Err(empty().into());
-        }
-        let init = Init::parse(&bytes).with_context(|| reading("init.mp4"))?;
-        let mut objects = vec![Object::of_bytes(format!("{folder}/init.mp4"), &bytes)];
-        let (mut segments, mut ticks) = (vec![], vec![]);
-        let (mut end, mut reordering) = (0, 0);
-        loop {
-            let name = hls::segment_name(segments.len());
-            let bytes = match fs::read(path.join(&name)) {
-                Ok(bytes) => bytes,
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => break,
-                Err(error) => return Err(error).with_context(|| reading(&name)),
-            };
-            let times = init.times(&bytes).with_context(|| reading(&name))?;
-            if times.start.abs_diff(end) > u64::from(init.timescale) / 10 {
-                return Err(CompletenessError::Hole {
-                    folder,
-                    segment: segments.len(),
-                    said: completeness::said(said),
-                }
-                .into());
-            }
-            segments.push(Segment {
-                micros: init.micros(end + times.duration) - init.micros(end),
-                bytes: bytes.len() as u64,
-            });
-            ticks.push(match segments.len() {
-                // What an edit list leaves out is not shown.
-                1 => times.duration.saturating_sub(init.trimmed),
-                _ => times.duration,
-            });
-            end += times.duration;
-            reordering = times.reordering.max(reordering);
-            objects.push(Object::of_bytes(format!("{folder}/{name}"), &bytes));
-            tokio::task::yield_now().await;
-        }
-        Ok(Self {
-            folder,
-            codec: init.codec,
-            timescale: init.timescale,
-            ticks,
-            reordering,
-            segments,
-            objects,
-        })
-    }
-}
-
 /// Measures a Rendition whose last segment is worth a request of its own, or is made a part of the one before. All rungs
 /// have the same segments, so that they stay aligned.
 pub(crate) async fn measure(revision: &Path, folder: String, said: &str) -> Result<Rendition> {
-    let measured = Rendition::measure(revision, folder.clone(), said).await?;
+    let measured = read_folder(revision, folder.clone(), said).await?;
     let count = measured.segments.len();
     let is_stub = |last: &Segment| (1..STUB_MICROS).contains(&last.micros);
     if count < 2 || !measured.segments.last().is_some_and(is_stub) {
         return Ok(measured);
     }
     merge_trailing_stub(&revision.join(&folder), count)?;
-    Rendition::measure(revision, folder, said).await
+    read_folder(revision, folder, said).await
+}
+
+/// Reads one object at a time: memory does not grow with the lecture.
+async fn read_folder(revision: &Path, folder: String, said: &str) -> Result<Rendition> {
+    let path = revision.join(&folder);
+    let reading = |name: &str| format!("cannot read `{folder}/{name}`");
+    let empty = || CompletenessError::Empty {
+        folder: folder.clone(),
+        said: completeness::said(said),
+    };
+    let Ok(bytes) = fs::read(path.join("init.mp4")) else {
+        return Err(empty().into());
+    };
+    if bytes.is_empty() {
+        return Err(empty().into());
+    }
+    let init = Init::parse(&bytes).with_context(|| reading("init.mp4"))?;
+    let mut objects = vec![Object::of_bytes(format!("{folder}/init.mp4"), &bytes)];
+    let (mut segments, mut ticks) = (vec![], vec![]);
+    let (mut end, mut reordering) = (0, 0);
+    loop {
+        let name = hls::segment_name(segments.len());
+        let bytes = match fs::read(path.join(&name)) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => break,
+            Err(error) => return Err(error).with_context(|| reading(&name)),
+        };
+        let times = init.times(&bytes).with_context(|| reading(&name))?;
+        if times.start.abs_diff(end) > u64::from(init.timescale) / 10 {
+            return Err(CompletenessError::Hole {
+                folder,
+                segment: segments.len(),
+                said: completeness::said(said),
+            }
+            .into());
+        }
+        segments.push(Segment {
+            micros: init.micros(end + times.duration) - init.micros(end),
+            bytes: bytes.len() as u64,
+        });
+        ticks.push(match segments.len() {
+            // What an edit list leaves out is not shown.
+            1 => times.duration.saturating_sub(init.trimmed),
+            _ => times.duration,
+        });
+        end += times.duration;
+        reordering = times.reordering.max(reordering);
+        objects.push(Object::of_bytes(format!("{folder}/{name}"), &bytes));
+        tokio::task::yield_now().await;
+    }
+    Ok(Rendition {
+        folder,
+        codec: init.codec,
+        timescale: init.timescale,
+        ticks,
+        reordering,
+        segments,
+        objects,
+    })
 }
 
 /// The last of `count` segments becomes part of the one before it.

@@ -1,6 +1,5 @@
 //! What a person chooses for an encoding.
 
-use crate::extras::subtitles::captions::CaptionsFile;
 use crate::manifest::container::Container;
 use crate::media::Codec;
 use clap::{Args, ValueEnum};
@@ -49,16 +48,6 @@ pub(crate) struct EncodeArgs {
     /// Encoders at once, each with one thread; the result is the same [default: one per core].
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=64))]
     threads: Option<u16>,
-    /// Captions or a translation, as WebVTT or SubRip; may be repeated. Text subtitles that the recording has are kept
-    /// where none are given in their language.
-    #[arg(long, value_name = "LANG=FILE", value_parser = CaptionsFile::parse)]
-    pub(crate) captions: Vec<CaptionsFile>,
-    /// Do not make `lecture.mp4`, the one file to take home.
-    #[arg(long)]
-    pub(crate) no_mp4: bool,
-    /// Do not make the storyboard: small pictures to look through.
-    #[arg(long)]
-    pub(crate) no_storyboard: bool,
 }
 
 impl EncodeArgs {
@@ -193,6 +182,25 @@ pub(crate) fn codecs(wanted: &[Codec]) -> Vec<Codec> {
         }
     }
     codecs
+}
+
+/// Settings as a command line has them.
+#[cfg(test)]
+pub(crate) mod testing {
+    use clap::Parser;
+
+    use super::EncodeArgs;
+
+    pub(crate) fn encode_args(words: &str) -> EncodeArgs {
+        #[derive(Parser)]
+        struct Line {
+            #[command(flatten)]
+            encode: EncodeArgs,
+        }
+        let line = format!("lectern {words}");
+        let parsed = Line::try_parse_from(line.split_whitespace());
+        parsed.expect("it parses").encode
+    }
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::encode::settings::EncodeArgs;
+use crate::extras::subtitles::captions::CaptionsFile;
 use crate::ffmpeg::process::{self, ProcessError};
 use crate::manifest::container::Container;
 use crate::manifest::presentation::{SessionData, Subtitles};
@@ -26,6 +26,7 @@ use crate::media::{Object, Segment};
 use crate::progress::Progress;
 use crate::source::{Source, Subtitle};
 use chapters::Chapter;
+use clap::Args;
 use concat_input::ConcatInput;
 use subtitles::captions::{Captions, CaptionsFacts};
 use thumbnail_score::{BestThumbnail, ThumbnailStats};
@@ -42,6 +43,21 @@ const SESSION_DATA: [(&str, &str); 3] = [
 pub(crate) enum ExtrasError {
     #[error("ffmpeg found no key frame")]
     NoPicture,
+}
+
+/// Extras that a person asks for or leaves out.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct ExtrasArgs {
+    /// Captions or a translation, as WebVTT or SubRip; may be repeated. Text subtitles that the recording has are kept
+    /// where none are given in their language.
+    #[arg(long, value_name = "LANG=FILE", value_parser = CaptionsFile::parse)]
+    pub(crate) captions: Vec<CaptionsFile>,
+    /// Do not make `lecture.mp4`, the one file to take home.
+    #[arg(long)]
+    pub(crate) no_mp4: bool,
+    /// Do not make the storyboard: small pictures to look through.
+    #[arg(long)]
+    pub(crate) no_storyboard: bool,
 }
 
 /// What is to be made, known before anything is encoded.
@@ -134,7 +150,7 @@ impl Extras {
     pub(crate) async fn prepare(
         input: &Path,
         source: &Source,
-        args: &EncodeArgs,
+        args: &ExtrasArgs,
         progress: Progress,
     ) -> Result<Self> {
         let mut captions = subtitles::captions::read_all(&args.captions)?;

@@ -21,8 +21,6 @@ pub(crate) use self::error::FetchError;
 use self::objects::InputPart;
 use self::recording::{Recording, RecordingError, RecordingPlaylist};
 
-use crate::exit::Exit;
-use crate::failure;
 use crate::limits::Limits;
 use crate::progress::Progress;
 use crate::storage::error::StorageError;
@@ -120,11 +118,8 @@ impl FetchedInput {
     }
 
     /// What was fetched stays for another try only where that may help.
-    pub(crate) fn settle<T>(mut self, outcome: Result<T>, limits: &Limits) -> Result<T> {
-        let is_over = match &outcome {
-            Ok(_) => true,
-            Err(error) => limits.is_queued || failure::of(error).0 == Exit::Input,
-        };
+    pub(crate) fn settle<T>(mut self, outcome: Result<T>, is_hopeless: bool) -> Result<T> {
+        let is_over = outcome.is_ok() || is_hopeless;
         if is_over && let Some(download) = self.download.take() {
             download.discard();
         }

@@ -5,12 +5,13 @@ use std::time::Instant as Clock;
 use anyhow::{Context as _, Result};
 
 use super::{Provisional, master, send};
-use crate::encode::completeness;
+use crate::encode::completeness::{self, EncodedRendition};
 use crate::encode::ladder::Rung;
 use crate::encode::plan::{EncodePlan, VideoPlan};
-use crate::encode::rendition::{Rendition, measure};
+use crate::encode::rendition::measure;
 use crate::manifest::presentation::{Track, VideoTrack};
 use crate::manifest::{bandwidth, hls};
+use crate::media::Rendition;
 use crate::progress::Progress;
 use crate::publish::{Publication, upload_of};
 use crate::storage::Store;
@@ -80,7 +81,7 @@ impl RungUpgrade<'_> {
         };
         let folder = workdir.revision_folder();
         let rendition = measure(&folder, name.clone(), "").await?;
-        let encoded = rendition.encoded(plan.expected().0);
+        let encoded = EncodedRendition::of(&rendition, plan.expected().0);
         completeness::verify(None, &[encoded], &[], "")?;
         let target = self.provisional.target_duration;
         if bandwidth::target_duration(&rendition.segments) > target {

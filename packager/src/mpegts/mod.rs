@@ -3,3 +3,5 @@
 pub(crate) mod access_unit;
 pub(crate) mod muxer;
 pub(crate) mod remux;
+#[cfg(test)]
+pub(crate) mod testing;

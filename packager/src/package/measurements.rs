@@ -6,11 +6,10 @@ use anyhow::Result;
 
 use crate::encode::ladder::Rung;
 use crate::encode::plan::VideoPlan;
-use crate::encode::rendition::Rendition;
 use crate::layout;
 use crate::manifest::presentation::{IFrames, Track};
 use crate::manifest::{bandwidth, hls};
-use crate::media::{self, Object, Segment};
+use crate::media::{self, Object, Rendition, Segment};
 use crate::mp4::iframe_track::IFrameTrack;
 use crate::mpegts::remux;
 use crate::progress::{Progress, StepUnit};

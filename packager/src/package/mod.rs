@@ -13,29 +13,27 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
-use crate::check;
 use crate::digest;
 use crate::encode::chunk::Chunk;
-use crate::encode::completeness::{self, seconds};
+use crate::encode::completeness::{self, EncodedRendition, seconds};
 use crate::encode::ladder::Rung;
-use crate::encode::plan::EncodePlan;
-use crate::encode::rendition::{Rendition, measure, pictures};
+use crate::encode::plan::{EncodePlan, VideoPlan};
+use crate::encode::rendition::{measure, pictures};
 use crate::encode::settings::{EncodeArgs, Settings};
 use crate::encode::task::EncodeTask;
 use crate::encode::{ChunkMismatch, Encoding, plan_chunks};
-use crate::extras::{self, EncodedLadder, Extras, ExtrasOutput};
+use crate::extras::{self, EncodedLadder, Extras, ExtrasArgs, ExtrasOutput};
 use crate::ffmpeg::version::ffmpeg_version;
 use crate::files::regular::open_regular;
-use crate::instant::Provisional;
 use crate::layout::{self, MPD, MULTIVARIANT};
 use crate::limits::Limits;
 use crate::manifest::bandwidth::{self, shown_rate};
 use crate::manifest::container::{Container, ContainerError};
 use crate::manifest::presentation::{AudioTrack, Presentation, Track, VideoTrack};
 use crate::manifest::{dash, hls};
-use crate::media::{AUDIO_CHANNELS, Codec, Object};
+use crate::media::{AUDIO_CHANNELS, Codec, Object, Rendition};
 use crate::progress::{Progress, StepUnit};
-use crate::source::frame_rate::{SPARSE, frame_rate};
+use crate::source::frame_rate::frame_rate;
 use crate::source::{Pace, Video, probe};
 use crate::workdir::{WorkDir, scratch};
 use manifest_json::{Package, RenditionFacts, RootFile, SourceFacts, Tools, VideoFacts};
@@ -63,6 +61,7 @@ impl PackageJob {
     pub(crate) async fn prepare(
         input: &Path,
         args: &EncodeArgs,
+        extras: &ExtrasArgs,
         limits: &Limits,
         progress: Progress,
     ) -> Result<Self> {
@@ -81,7 +80,7 @@ impl PackageJob {
             .check_frames(&media, end, bytes)
             .with_context(cannot)?;
         let ffmpeg = ffmpeg_version().await.with_context(cannot)?;
-        let extras = Extras::prepare(input, &media, args, progress)
+        let extras = Extras::prepare(input, &media, extras, progress)
             .await
             .with_context(cannot)?;
         let step = progress.step("reading", StepUnit::Bytes, bytes);
@@ -114,12 +113,12 @@ impl PackageJob {
     }
 
     /// Some of the rungs are to be had before the others. The bytes are the same, and so is the name.
-    pub(crate) fn prioritize(&mut self, stopgap: &Provisional) {
+    pub(crate) fn prioritize(&mut self, wanted: impl FnOnce(&VideoPlan) -> Vec<Vec<Rung>>) {
         // Transport streams are made when all else is.
         if self.plan.settings.container == Container::Cmaf
             && let Some(picture) = &mut self.plan.picture
         {
-            picture.first = stopgap.wanted(picture);
+            picture.first = wanted(picture);
         }
     }
 
@@ -141,11 +140,6 @@ impl PackageJob {
         let sha256 = &job.source.sha256;
         job.revision = revision(sha256, &job.ffmpeg, &job.plan, job.extras.recipe());
         Some(job)
-    }
-
-    pub(crate) async fn make(&self, workdir: &WorkDir, progress: Progress) -> Result<Package> {
-        let said = self.encode(workdir, progress, |_| {}).await?;
-        self.finish(workdir, &said, progress).await
     }
 
     /// Runs ffmpeg, and tells of each rung that is all there; returns what it complained about.
@@ -210,11 +204,8 @@ impl PackageJob {
                 .map_err(disk)
                 .context("cannot make transport streams")?,
         };
-        let package = self
-            .describe(workdir, &measured, made)
-            .context("cannot write the playlists")?;
-        check::own(root).await?;
-        Ok(package)
+        self.describe(workdir, &measured, made)
+            .context("cannot write the playlists")
     }
 
     /// The ladder for what is made of it: its pictures in H.264, which everything plays.
@@ -265,7 +256,7 @@ impl PackageJob {
         for name in self.plan.audio_folders() {
             audio.push(measure(&folder, name, said).await?);
         }
-        let encoded = |(rendition, expected)| Rendition::encoded(rendition, expected);
+        let encoded = |(rendition, expected)| EncodedRendition::of(rendition, expected);
         let (shown, heard) = self.plan.expected();
         completeness::verify(
             self.source.media.duration,

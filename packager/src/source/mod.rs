@@ -223,3 +223,28 @@ fn argv(path: &Path) -> Vec<OsString> {
     args.push(file_url(path));
     args
 }
+
+/// Streams as ffprobe finds them in a short recording.
+#[cfg(test)]
+pub(crate) mod testing {
+    use super::Video;
+
+    pub(crate) fn video() -> Video {
+        Video {
+            index: 0,
+            codec: "h264".into(),
+            width: 1280,
+            height: 720,
+            rotation: 0,
+            average_rate: None,
+            nominal_rate: None,
+            pixel_format: "yuv420p".into(),
+            color_space: None,
+            color_transfer: None,
+            interlaced: false,
+            still: false,
+            is_held: false,
+            duration: None,
+        }
+    }
+}

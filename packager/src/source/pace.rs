@@ -108,10 +108,10 @@ fn argv(path: &Path, stream: u32) -> Vec<OsString> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::encode::plan::testing;
+    use crate::source::testing;
 
     fn source(average: Option<Rate>, duration: Option<f64>) -> Source {
-        let mut video = testing::picture().video;
+        let mut video = testing::video();
         (video.average_rate, video.nominal_rate) = (average, Some(Rate::new(60, 1)));
         video.duration = duration;
         Source {

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use super::location::LocationError;
 use crate::exit::{DISK_FULL, Exit};
-use crate::package::manifest_json::PackageJsonError;
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StorageError {
@@ -21,7 +20,7 @@ pub(crate) enum StorageError {
     #[error("`{path}` has other bytes than its `package.json` says, and was not sent")]
     Changed { path: String },
     #[error("`{path}` is not used: {why}")]
-    BadPackage { path: String, why: PackageJsonError },
+    BadPackage { path: String, why: String },
     #[error("`{}` is no path below a target", .0.escape_debug())]
     Outside(String),
     #[error("the answer for `{path}` is larger than {most} bytes")]

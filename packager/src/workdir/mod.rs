@@ -14,10 +14,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-use crate::exit::Exit;
-use crate::failure;
 use crate::media::Object;
-use crate::package::manifest_json::Package;
 use crate::progress::Progress;
 use crate::workdir::scratch::remove_folder;
 use error::FolderError;
@@ -171,7 +168,11 @@ impl WorkDir {
 
     /// Takes the final name. What had it before is moved aside first and removed last, so that a failure in between
     /// loses neither.
-    pub(crate) fn commit(mut self, folder: &Path, package: &Package) -> Result<()> {
+    pub(crate) fn commit<'a>(
+        mut self,
+        folder: &Path,
+        objects: impl IntoIterator<Item = &'a str>,
+    ) -> Result<()> {
         let mut aside = self.root.clone().into_os_string();
         aside.push(".old");
         let aside = PathBuf::from(aside);
@@ -189,9 +190,7 @@ impl WorkDir {
         self.is_done = true;
         // Only now: whoever waits for the lock shall not find the folder without one, and what objects are made of may
         // still be needed.
-        let objects = package.objects.iter();
-        let mut kept: HashSet<PathBuf> = objects.map(|object| folder.join(&object.path)).collect();
-        kept.insert(folder.join(package.own_path()));
+        let kept = objects.into_iter().map(|path| folder.join(path)).collect();
         sweep(folder, &kept)?;
         remove(&aside)?;
         remove_stale(folder)
@@ -204,11 +203,10 @@ impl WorkDir {
     }
 
     /// What failed, and whether what is finished is worth keeping: not if the recording is no good.
-    pub(crate) fn abandon(self, error: anyhow::Error) -> anyhow::Error {
-        if failure::of(&error).0 == Exit::Input {
+    pub(crate) fn abandon(self, is_hopeless: bool) {
+        if is_hopeless {
             self.discard();
         }
-        error
     }
 }
 
@@ -374,19 +372,6 @@ mod tests {
         names
     }
 
-    fn package(objects: &[&str]) -> Package {
-        let objects = objects
-            .iter()
-            .map(|path| serde_json::json!({"path": path, "bytes": 1, "sha256": "", "type": ""}));
-        let json = serde_json::json!({
-            "revision": REVISION, "duration": 1.0, "renditions": [], "objects": objects.collect::<Vec<_>>(),
-            "source": {"bytes": 1, "sha256": "", "container": "", "audio": [], "subtitles": []},
-            "settings": {"ladder": [], "segment_duration": 4, "preset": "", "crf": 23, "codecs": []},
-            "tools": {"lectern": "", "ffmpeg": ""},
-        });
-        serde_json::from_value(json).expect("a package")
-    }
-
     /// A part of one file.
     async fn finish(partial: &WorkDir, task: &str) -> PathBuf {
         let file = partial.revision_folder().join(task);
@@ -433,8 +418,7 @@ mod tests {
         assert!(names(root.path()).is_empty());
         let partial = open(&out, REVISION).expect("it is made");
         finish(&partial, "a").await;
-        let error = crate::source::SourceError::Empty;
-        let _ = partial.abandon(error.into());
+        partial.abandon(true);
         assert!(names(root.path()).is_empty());
     }
 
@@ -453,8 +437,7 @@ mod tests {
             for name in ["a", "made-of"] {
                 fs::write(partial.root().join(name), content).expect("it is written");
             }
-            let package = package(&["a"]);
-            partial.commit(&out, &package).expect("it is renamed");
+            partial.commit(&out, ["a"]).expect("it is renamed");
             assert_eq!(
                 fs::read_to_string(out.join("a")).expect("it is there"),
                 content

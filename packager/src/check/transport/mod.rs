@@ -2,9 +2,9 @@
 //! For anybody's bytes. Pure.
 
 mod elementary;
-mod packets;
 #[cfg(test)]
-pub(crate) mod testing;
+mod muxer_test;
+mod packets;
 
 use super::fmp4::{CheckedTrack, Medium, SegmentSamples};
 use elementary::{ElementaryAudio, ElementaryVideo};
@@ -159,8 +159,8 @@ fn fragments(start: u64, duration: u64, samples: u64, longest_sample: u64) -> Se
 
 #[cfg(test)]
 mod tests {
-    use super::testing::{TsBuilder, picture, voice};
     use super::*;
+    use crate::mpegts::testing::{TsBuilder, picture, voice};
 
     fn read(stream: &TsBuilder) -> Transport {
         Transport::read(&stream.bytes())

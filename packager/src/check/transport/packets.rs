@@ -238,7 +238,7 @@ pub(super) fn unpack(pes: &[u8]) -> Option<PesPayload<'_>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::transport::testing::TsBuilder as Made;
+    use crate::mpegts::testing::TsBuilder as Made;
 
     #[test]
     fn a_transport_stream_is_packets_that_begin_with_its_tables() {

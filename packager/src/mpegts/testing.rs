@@ -1,6 +1,6 @@
 //! Transport streams for tests, as they should be and otherwise.
 
-use super::{AAC, H264};
+use super::muxer::{AAC, H264};
 use crate::mpegts::access_unit::AccessUnit;
 use crate::mpegts::muxer::Writer;
 

@@ -1,0 +1,86 @@
+//! What the muxer writes, read by the check.
+
+use super::Transport;
+use crate::mpegts::access_unit::AccessUnit;
+use crate::mpegts::remux::{CLOCK, SegmentMuxer};
+use crate::mpegts::testing::{picture, voice};
+
+/// Pictures that are this many ticks apart from `start` on, the first a keyframe.
+fn pictures(start: u64, apart: u64, count: u64) -> Vec<AccessUnit> {
+    (0..count)
+        .map(|at| AccessUnit {
+            pts: start + at * apart + 6_000,
+            dts: start + at * apart,
+            is_key: at == 0,
+            data: picture(at == 0),
+        })
+        .collect()
+}
+
+fn voices(start: u64, count: u64) -> Vec<AccessUnit> {
+    (0..count)
+        .map(|at| AccessUnit {
+            pts: start + at * 1_920,
+            dts: start + at * 1_920,
+            is_key: true,
+            data: voice(1, 2),
+        })
+        .collect()
+}
+
+fn read(bytes: &[u8]) -> Transport {
+    Transport::read(bytes).expect("a transport stream").0
+}
+
+#[test]
+fn segments_read_as_what_was_put_into_them_and_counters_go_on() {
+    let mut muxer = SegmentMuxer::new(true, true);
+    let (one, first) = muxer.segment(&pictures(894_000, 3_000, 30), &voices(898_080, 47));
+    let (two, _) = muxer.segment(&pictures(984_000, 3_000, 30), &voices(988_320, 47));
+    let (found, next) = (read(&one), read(&two));
+    let video = found.video.expect("pictures");
+    assert_eq!(
+        (video.start, video.duration, video.samples),
+        (900_000, 90_000, 30)
+    );
+    let audio = found.audio.expect("sound");
+    assert_eq!(
+        (audio.start, audio.samples, audio.has_hole),
+        (898_080, 47, false)
+    );
+    assert_eq!(found.counters.jump, None);
+    assert_eq!(found.counters.jump_to(&next.counters), None);
+    assert!(next.counters.jump_to(&next.counters).is_some());
+    // What an I-frame playlist names.
+    let shown = read(&one[..first]).video.expect("a picture");
+    assert_eq!((shown.samples, shown.starts_with_idr), (1, Some(true)));
+}
+
+#[test]
+fn a_clock_comes_every_tenth_of_a_second_though_pictures_do_not() {
+    for (video, voices, seconds) in [
+        (pictures(900_000, 90_000, 4), vec![], 3),
+        (pictures(900_000, 3_600, 100), voices(900_000, 187), 3),
+        (vec![], voices(900_000, 187), 3),
+    ] {
+        let mut muxer = SegmentMuxer::new(!video.is_empty(), !voices.is_empty());
+        let (bytes, _) = muxer.segment(&video, &voices);
+        let clocks: Vec<u64> = bytes.chunks(188).filter_map(clock).collect();
+        let lasts = clocks.last().expect("a clock") - clocks[0];
+        assert!(lasts >= seconds * 90_000, "{lasts}");
+        assert!(
+            clocks
+                .windows(2)
+                .all(|pair| (1..=CLOCK).contains(&(pair[1] - pair[0])))
+        );
+    }
+}
+
+/// The clock of a packet (ISO/IEC 13818-1 §2.4.3.5).
+fn clock(packet: &[u8]) -> Option<u64> {
+    let has_clock = packet[3] & 0x20 != 0 && packet[4] > 0 && packet[5] & 0x10 != 0;
+    let bytes = packet[6..11]
+        .iter()
+        .fold(0, |sum, byte| sum << 8 | u64::from(*byte));
+    has_clock.then_some(bytes >> 7)
+}

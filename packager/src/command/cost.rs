@@ -1,0 +1,51 @@
+//! `lectern cost`: what a month of lectures and views costs.
+
+use crate::command;
+use crate::cost::answer;
+use crate::cost::args::CostArgs;
+use crate::cost::prices::Prices;
+use anyhow::{Context as _, Result};
+
+pub(crate) fn run(args: &CostArgs) -> Result<()> {
+    let prices = Prices::known()?;
+    let printed = answer(args, &prices).context("cannot say what it costs")?;
+    command::print(printed.trim_end())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use crate::command::Cli;
+
+    #[test]
+    fn its_help_says_what_it_has_to_be_told() {
+        let mut command = Cli::command();
+        let cost = command.find_subcommand_mut("cost").expect("the verb");
+        let help = cost.render_help().to_string();
+        // What ends every verb's help is shown elsewhere.
+        let (help, _) = help.split_once("\nExit codes:").expect("exit codes");
+        insta::assert_snapshot!(help, @r#"
+        Say what a month of lectures and views costs, here and with others
+
+        Usage: cost [OPTIONS] --minutes <MINUTES> --views <NUMBER>
+
+        Options:
+              --minutes <MINUTES>           Minutes of lectures that are stored
+              --views <NUMBER>              Views a month
+              --lecture-minutes <MINUTES>   Minutes of a lecture [default: 45]
+              --watched <MINUTES>           Minutes that a view lasts on average [default: all of the lecture]
+              --new-minutes <MINUTES>       Minutes of lectures that are published in this month, of those that are stored [default: 0]
+              --gigabytes <NUMBER>          What the lectures take in the bucket [default: estimated from minutes and rungs]
+              --rungs <SIZES>               Sizes that are offered, by their short side: of 1080, 720, 480, 360 and 240 [default: 1080,720,480]
+              --segment-duration <SECONDS>  Seconds of a Media Segment [default: 4]
+              --container <CONTAINER>       What segments are wrapped in: sound has segments of its own in `cmaf`, and none in `ts` [default: cmaf]
+              --hit-ratio <SHARE>           Share of reads of segments that the data centre's cache answers, from 0 to 1: 0 is the worst case [default: 0]
+              --cpu-ms <MS>                 CPU milliseconds of a request, as the Worker's metrics show them [default: estimated]
+              --plan <PLAN>                 The Workers plan [default: paid] [possible values: free, paid]
+              --no-included                 Charge for everything, as where something else of the account uses up what is free
+              --json                        Print one JSON object, with every charge of every provider
+          -h, --help                        Print help (see more with '--help')
+        "#);
+    }
+}
