@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use reqwest::Url;
 use serde::Deserialize;
 
-use super::facts::CheckedRendition;
 use super::playlist::shown;
+use super::rendition::CheckedRendition;
 use super::source::{MOST_PLAYLIST, PackageSource};
 use super::xml::{self, Element};
 use crate::layout;

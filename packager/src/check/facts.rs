@@ -8,12 +8,13 @@ use reqwest::Url;
 
 use super::CheckError;
 use super::dash::{self, Manifest};
-use super::fmp4::{CheckedInit, CheckedTrack, Medium, SegmentSamples, is_boxes};
+use super::fmp4::{CheckedInit, CheckedTrack, is_boxes};
 use super::playlist::{CheckedPlaylist, ListedSegment, shown};
-use super::session::SessionObject;
+use super::session_object::SessionObject;
 use super::source::{MOST_INIT, MOST_PLAYLIST, MOST_SEGMENT, PackageSource, Unread, resolve};
 use super::transport::Transport;
-use super::webvtt::{WebVtt, web_vtt};
+use super::webvtt::web_vtt;
+use crate::check::rendition::{CheckedRendition, CheckedSegment, ListedAs, SegmentBody};
 use crate::digest::sha256;
 
 /// Requests under way at once, and so segments in memory.
@@ -38,157 +39,6 @@ pub(crate) struct PackageFacts {
     pub(crate) listed: Option<Vec<(String, String)>>,
     /// Objects that were read whole: size and SHA-256.
     digests: BTreeMap<String, (u64, String)>,
-}
-
-/// What lists a Media Playlist: the index of a Variant Stream, of an `EXT-X-MEDIA` or of an I-frame Variant Stream.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum ListedAs {
-    Variant(usize),
-    Media(usize),
-    IFrames(usize),
-    /// Given on its own.
-    Alone,
-}
-
-#[derive(Debug)]
-pub(crate) struct CheckedRendition {
-    pub(crate) name: String,
-    pub(crate) at: Url,
-    pub(crate) uses: Vec<ListedAs>,
-    pub(crate) playlist: CheckedPlaylist,
-    /// As the playlist's `maps`; `None` where one could not be read or understood.
-    pub(crate) inits: Vec<Option<CheckedInit>>,
-    /// Of the first transport stream.
-    pub(crate) transported: Vec<CheckedTrack>,
-    /// As the playlist's segments.
-    pub(crate) segments: Vec<CheckedSegment>,
-    pub(crate) is_subtitles: bool,
-}
-
-#[derive(Debug)]
-pub(crate) struct CheckedSegment {
-    pub(crate) bytes: u64,
-    pub(crate) body: SegmentBody,
-}
-
-#[derive(Debug)]
-pub(crate) enum SegmentBody {
-    Fragments(SegmentSamples),
-    Transport(Transport),
-    /// What begins as a transport stream and is none.
-    NoTransport(String),
-    WebVtt(WebVtt),
-    /// Boxes that are none, or no container that is known.
-    Wrong(String),
-    /// Encrypted, or sound without a container: nothing is looked for.
-    Opaque,
-    Unread,
-}
-
-impl CheckedRendition {
-    pub(crate) fn is_i_frames(&self) -> bool {
-        self.uses
-            .iter()
-            .any(|kind| matches!(kind, ListedAs::IFrames(_)))
-    }
-
-    /// Every track that is understood.
-    pub(crate) fn tracks(&self) -> impl Iterator<Item = &CheckedTrack> {
-        let inits = self.inits.iter().flatten();
-        inits.flat_map(|init| &init.tracks).chain(&self.transported)
-    }
-
-    /// The track that its segments are measured by.
-    pub(crate) fn track(&self) -> Option<&CheckedTrack> {
-        let init = self.inits.iter().flatten().next().map(CheckedInit::main);
-        init.or(self.transported.first())
-    }
-
-    /// Nothing is in its segments that is not one of its tracks.
-    pub(crate) fn is_known(&self) -> bool {
-        self.track().is_some() && self.transports().all(|(.., found)| !found.is_partly_known)
-    }
-
-    pub(crate) fn medium(&self) -> Option<Medium> {
-        self.track().map(|track| track.medium)
-    }
-
-    /// What its segments have of the track that they are measured by, with their number, as they are listed and with
-    /// that track.
-    pub(crate) fn fragments(
-        &self,
-    ) -> impl DoubleEndedIterator<Item = (usize, &ListedSegment, &CheckedTrack, &SegmentSamples)>
-    {
-        let both = self.playlist.segments.iter().zip(&self.segments);
-        both.enumerate().filter_map(|(at, (listed, segment))| {
-            let (track, found) = match &segment.body {
-                SegmentBody::Fragments(found) => {
-                    (self.inits.get(listed.map?)?.as_ref()?.main(), found)
-                }
-                SegmentBody::Transport(found) => {
-                    let track = self.transported.first()?;
-                    (track, found.of(track.medium)?)
-                }
-                _ => return None,
-            };
-            Some((at, listed, track, found))
-        })
-    }
-
-    /// What the transport streams of pictures have of sound.
-    pub(crate) fn muxed(
-        &self,
-    ) -> impl Iterator<Item = (usize, &ListedSegment, &CheckedTrack, &SegmentSamples)> {
-        // The picture's is the first, where there is one.
-        let track = self.transported.get(1);
-        self.transports().filter_map(move |(at, listed, found)| {
-            Some((at, listed, track?, found.audio.as_ref()?))
-        })
-    }
-
-    /// Segments that are transport streams.
-    pub(crate) fn transports(&self) -> impl Iterator<Item = (usize, &ListedSegment, &Transport)> {
-        let both = self.playlist.segments.iter().zip(&self.segments);
-        both.enumerate()
-            .filter_map(|(at, (listed, segment))| match &segment.body {
-                SegmentBody::Transport(found) => Some((at, listed, found)),
-                _ => None,
-            })
-    }
-
-    /// Segments that are fragmented MP4, with the track of their own init.
-    pub(crate) fn boxes(
-        &self,
-    ) -> impl DoubleEndedIterator<Item = (usize, &ListedSegment, &CheckedTrack, &SegmentSamples)>
-    {
-        let both = self.playlist.segments.iter().zip(&self.segments);
-        both.enumerate().filter_map(|(at, (listed, segment))| {
-            let SegmentBody::Fragments(fragments) = &segment.body else {
-                return None;
-            };
-            let init = self.inits.get(listed.map?)?.as_ref()?;
-            Some((at, listed, init.main(), fragments))
-        })
-    }
-
-    pub(crate) fn has_video(&self) -> bool {
-        !self.is_i_frames() && self.medium() == Some(Medium::Video)
-    }
-
-    pub(crate) fn has_audio_only(&self) -> bool {
-        self.medium() == Some(Medium::Audio)
-    }
-
-    /// Seconds, as it is listed.
-    pub(crate) fn seconds(&self) -> f64 {
-        let micros: u64 = self
-            .playlist
-            .segments
-            .iter()
-            .map(|listed| listed.micros)
-            .sum();
-        micros as f64 / 1e6
-    }
 }
 
 impl PackageFacts {
@@ -409,7 +259,7 @@ pub(crate) fn is_plain(uri: &str) -> bool {
 }
 
 /// Every Media Playlist that a Multivariant Playlist lists, once.
-fn listed(playlist: &CheckedPlaylist) -> Vec<(String, Vec<ListedAs>, bool)> {
+pub(crate) fn listed(playlist: &CheckedPlaylist) -> Vec<(String, Vec<ListedAs>, bool)> {
     let variants = playlist.variants.iter().map(|entry| (entry, false));
     let media = playlist.media.iter().map(|entry| {
         let is_subtitles = entry.get("TYPE") == Some("SUBTITLES");
@@ -442,7 +292,7 @@ fn listed(playlist: &CheckedPlaylist) -> Vec<(String, Vec<ListedAs>, bool)> {
 }
 
 /// `transported` becomes the tracks of the first transport stream.
-fn body(
+pub(crate) fn body(
     bytes: &[u8],
     listed: &ListedSegment,
     inits: &[Option<CheckedInit>],

@@ -5,7 +5,6 @@
 use mp4_atom::{Atom as _, Ftyp, Moof, Moov, Trak, Trex, Trun};
 
 use super::codec::{self, Coding};
-use super::transport;
 
 const SAMPLE_IS_NON_SYNC: u32 = 0x0001_0000;
 
@@ -234,7 +233,7 @@ impl CheckedTrack {
         Self {
             id: 0,
             medium,
-            timescale: transport::CLOCK,
+            timescale: CLOCK,
             codec,
             sizes: [(0, 0); 2],
             channels: 0,
@@ -250,7 +249,7 @@ impl CheckedTrack {
     pub(crate) fn apart(&self, one: u64, other: u64) -> u64 {
         let apart = one.abs_diff(other);
         match self.is_transport {
-            true => apart.min(transport::WRAPS_AT.abs_diff(apart)),
+            true => apart.min(WRAPS_AT.abs_diff(apart)),
             false => apart,
         }
     }
@@ -398,6 +397,11 @@ impl SampleReader<'_> {
         self.bytes.get(start..end)
     }
 }
+
+/// Ticks a second of its timestamps, which are 33 bits long.
+pub(crate) const CLOCK: u32 = 90_000;
+
+pub(crate) const WRAPS_AT: u64 = 1 << 33;
 
 #[cfg(test)]
 mod tests {

@@ -10,9 +10,11 @@ mod fixture;
 mod fmp4;
 mod h264_sps;
 mod playlist;
+pub(crate) mod rendition;
 pub(crate) mod report;
 mod rules;
 mod session;
+pub(crate) mod session_object;
 mod source;
 #[cfg(test)]
 mod tests;

@@ -11,23 +11,7 @@ use super::facts::PackageFacts;
 use super::playlist::{CheckedPlaylist, TagEntry, shown};
 use super::source::{MOST_SEGMENT, PackageSource};
 use super::webvtt::web_vtt;
-
-/// What session data name.
-#[derive(Debug)]
-pub(crate) struct SessionObject {
-    pub(crate) name: String,
-    pub(crate) kind: SessionKind,
-    /// Why it is none of its kind.
-    pub(crate) fault: Option<String>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum SessionKind {
-    Json,
-    Storyboard,
-    /// Bytes of which nothing is known.
-    Raw,
-}
+use crate::check::session_object::{SessionKind, SessionObject};
 
 impl PackageFacts {
     /// Reads what session data name.
@@ -84,7 +68,7 @@ impl PackageFacts {
     }
 }
 
-fn kind(data: &TagEntry, at: &Url) -> SessionKind {
+pub(crate) fn kind(data: &TagEntry, at: &Url) -> SessionKind {
     let name = at.path().rsplit('/').next().unwrap_or("");
     match data.get("FORMAT") {
         Some("RAW") if is_storyboard_name(name) => SessionKind::Storyboard,
@@ -94,7 +78,7 @@ fn kind(data: &TagEntry, at: &Url) -> SessionKind {
 }
 
 /// Why this is no storyboard.
-fn fault(board: &[u8]) -> Option<String> {
+pub(crate) fn fault(board: &[u8]) -> Option<String> {
     let found = web_vtt(board);
     if !found.has_header {
         return Some("it does not begin with `WEBVTT`".to_owned());

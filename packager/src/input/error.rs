@@ -2,7 +2,6 @@
 
 use lectern::object::key::ObjectKeyError;
 
-use super::recording::RecordingError;
 use crate::exit::Exit;
 
 #[derive(Debug, thiserror::Error)]
@@ -66,3 +65,56 @@ impl FetchError {
         }
     }
 }
+
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub(crate) enum RecordingError {
+    #[error("`{0}` is no playlist")]
+    NoPlaylist(String),
+    #[error("`{playlist}` names `{uri}`, which does not lie in its own folder")]
+    Foreign { playlist: String, uri: String },
+    #[error("`{playlist}` names `{path}`, which is not there")]
+    Absent { playlist: String, path: String },
+    #[error("`{0}` is encrypted")]
+    Encrypted(String),
+    #[error("`{0}` names parts of a file that are not the whole of it")]
+    Ranges(String),
+    #[error("`{0}` begins anew in the middle, with another Media Initialization Section")]
+    Runs(String),
+    #[error("it has {0} sound tracks")]
+    Sounds(usize),
+    #[error("there are several: {0}")]
+    Several(String),
+    #[error("`{0}` lists more than {MOST_SEGMENTS} segments")]
+    TooMany(String),
+    #[error(
+        "nothing there is a recording: neither a playlist nor an initialization section with numbered segments"
+    )]
+    Nothing,
+    #[error("segment {0} is missing, and later ones are there")]
+    Gap(u64),
+}
+
+impl RecordingError {
+    pub(super) fn hint(&self) -> &'static str {
+        match self {
+            Self::NoPlaylist(_) => "check the name",
+            Self::Foreign { .. } => "only what lies beside a playlist is fetched; copy it there",
+            Self::Absent { .. } => "wait until it is uploaded, and run this again",
+            Self::Encrypted(_) => "decrypt it with the tool that made it",
+            Self::Ranges(_) => "give the name of the file",
+            Self::Runs(_) => "ship each run by itself, from a folder of its own",
+            Self::Sounds(_) => {
+                "give the URL of one Variant Stream's playlist, in place of what lists them"
+            }
+            Self::Several(_) => "give the name of one, in place of the folder's",
+            Self::TooMany(_) => {
+                "join its segments, with `ffmpeg -i IN -c copy OUT.mkv`, and ship that"
+            }
+            Self::Nothing => "check the name of the folder",
+            Self::Gap(_) => "upload it, or name a playlist that lists what is to be taken",
+        }
+    }
+}
+
+/// A day of segments of half a second has 172,800.
+pub(crate) const MOST_SEGMENTS: usize = 200_000;

@@ -19,7 +19,8 @@ pub(crate) use self::address::InputAddress;
 use self::download::Download;
 pub(crate) use self::error::FetchError;
 use self::objects::InputPart;
-use self::recording::{Recording, RecordingError, RecordingPlaylist};
+use self::recording::{Recording, RecordingPlaylist};
+use error::RecordingError;
 
 use crate::limits::Limits;
 use crate::progress::Progress;

@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result};
 use reqwest::{Client, Response, Url};
 
 use super::download::Download;
-use super::recording::RecordingError;
+use super::error::RecordingError;
 use super::remux::{finished, remux};
 use super::variant::{HlsPlaylist, MediaPlaylist, VariantStreams, parse_playlist};
 use super::{FetchError, LARGEST_PLAYLIST};

@@ -2,7 +2,8 @@
 
 use std::collections::HashSet;
 
-use super::recording::{MOST_SEGMENTS, RecordingError};
+use super::error::RecordingError;
+use crate::input::error::MOST_SEGMENTS;
 
 /// More than any lecture has languages.
 const MOST_SOUNDS: usize = 16;

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::location::LocationError;
 use crate::exit::{DISK_FULL, Exit};
+use lectern::object::key::ObjectKeyError;
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StorageError {
@@ -164,4 +164,35 @@ impl StorageError {
         };
         Some(hint.to_owned())
     }
+}
+
+/// Why a text is no target.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LocationError {
+    #[error("`{0}` is not a URL")]
+    NotAUrl(String),
+    #[error("`{0}` targets are not supported")]
+    UnknownScheme(String),
+    #[error("`{0}` is not of the form `file:///folder`")]
+    NotAFolder(String),
+    #[error("a target has no user, password, query or fragment")]
+    Decorated,
+    #[error(
+        "a target needs a prefix, as in `https://edge.example/courses/rails` or `r2://bucket/courses/rails`"
+    )]
+    NoPrefix,
+    #[error("--endpoint is for `r2://` and `s3://` targets")]
+    Endpoint,
+    #[error(
+        "`{0}` is reached over HTTP without TLS, where everybody on the way can read and use the link that opens it"
+    )]
+    PlainHttp(String),
+    #[error("`{0}` is no endpoint such as `https://s3.example`")]
+    BadEndpoint(String),
+    #[error("the prefix of `{target}` is not acceptable")]
+    BadPrefix {
+        target: String,
+        #[source]
+        source: ObjectKeyError,
+    },
 }

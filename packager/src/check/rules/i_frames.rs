@@ -1,9 +1,9 @@
 //! I-frame playlists: single pictures to show while somebody drags the playhead.
 
 use super::super::codec::is_same;
-use super::super::facts::{CheckedRendition, ListedAs};
 use super::super::playlist::shown;
 use super::{Rule, rates, segment};
+use crate::check::rendition::{CheckedRendition, ListedAs};
 
 pub(super) const RULES: &[Rule] = &[
     Rule {

@@ -1,9 +1,10 @@
 //! Codecs and rates that every player has.
 
-use super::super::facts::{CheckedRendition, PackageFacts};
+use super::super::facts::PackageFacts;
 use super::super::playlist::shown;
 use super::{Rule, frame_rate};
 use crate::check::fmp4::{CheckedTrack, Medium};
+use crate::check::rendition::CheckedRendition;
 
 const HIGHEST_RATE: f64 = 60.0;
 const VIDEO: [&str; 5] = ["avc1.", "hvc1.", "av01.", "dvh1.", "encv"];

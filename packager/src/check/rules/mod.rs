@@ -12,8 +12,9 @@ mod subtitles;
 mod timing;
 mod transport;
 
-use super::facts::{CheckedRendition, CheckedSegment, ListedAs, PackageFacts, SegmentBody};
+use super::facts::PackageFacts;
 use super::playlist::shown;
+use super::rendition::{CheckedRendition, CheckedSegment, ListedAs, SegmentBody};
 
 /// What a report shows of a rule that is broken in a thousand places.
 const MOST_FINDINGS: usize = 5;

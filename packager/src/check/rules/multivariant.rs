@@ -1,9 +1,10 @@
 //! Variant Streams: what is said of them is what their bytes are.
 
 use super::super::codec::is_same;
-use super::super::facts::{CheckedRendition, PackageFacts};
+use super::super::facts::PackageFacts;
 use super::super::playlist::{TagEntry, shown};
 use super::{Findings, Rule, frame_rate, of_variant, rates, sound_of};
+use crate::check::rendition::CheckedRendition;
 
 /// What a line that starts on a phone's network is sure to carry.
 const FIRST: u64 = 2_000_000;

@@ -1,8 +1,9 @@
 //! Media Playlists, and what holds of any playlist.
 
-use super::super::facts::{CheckedRendition, PackageFacts};
+use super::super::facts::PackageFacts;
 use super::super::playlist::CheckedPlaylist;
 use super::{Rule, segment};
+use crate::check::rendition::CheckedRendition;
 
 /// Apple recommends 6 s; beyond this a change of Variant Stream and a seek take too long.
 const LONGEST_TARGET: u64 = 10;

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::facts::{CheckedRendition, ListedAs, PackageFacts};
+use super::super::facts::PackageFacts;
 use super::super::playlist::{TagEntry, shown};
 use super::Rule;
+use crate::check::rendition::{CheckedRendition, ListedAs};
 
 pub(super) const RULES: &[Rule] = &[
     Rule {

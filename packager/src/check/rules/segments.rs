@@ -1,7 +1,7 @@
 //! The bytes of segments and initialization sections.
 
-use super::super::facts::SegmentBody;
 use super::{Rule, segment};
+use crate::check::rendition::SegmentBody;
 
 /// Brands of files whose fragments stand alone: `tfdt` since iso6 (iso5 with offsets from the `moof`), and CMAF.
 const BRANDS: [&str; 10] = [

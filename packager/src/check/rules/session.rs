@@ -2,8 +2,8 @@
 
 use super::super::facts::PackageFacts;
 use super::super::playlist::{TagEntry, shown};
-use super::super::session::SessionKind;
 use super::{Findings, Rule};
+use crate::check::session_object::SessionKind;
 
 pub(super) const RULES: &[Rule] = &[
     Rule {

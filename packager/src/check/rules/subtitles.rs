@@ -1,9 +1,10 @@
 //! Subtitles as WebVTT.
 
-use super::super::facts::{PackageFacts, SegmentBody};
-use super::super::transport::CLOCK;
+use super::super::facts::PackageFacts;
 use super::timing::START;
 use super::{Findings, Rule, segment};
+use crate::check::fmp4::CLOCK;
+use crate::check::rendition::SegmentBody;
 use crate::check::webvtt::WebVtt;
 
 pub(super) const RULES: &[Rule] = &[

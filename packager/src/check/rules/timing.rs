@@ -1,10 +1,11 @@
 //! When things play: playlists, boxes and Renditions agree.
 
-use super::super::facts::{CheckedRendition, PackageFacts};
+use super::super::facts::PackageFacts;
 use super::super::playlist::ListedSegment;
 use super::playlists::av;
 use super::{Findings, Rule, segment};
 use crate::check::fmp4::{CheckedTrack, SegmentSamples};
+use crate::check::rendition::CheckedRendition;
 
 /// Seconds from 0, and from picture to sound, that nobody sees or hears (ITU-R BT.1359-1: 0.09 s of sound too early).
 pub(super) const START: f64 = 0.1;

@@ -1,8 +1,8 @@
 //! MPEG-2 Transport Streams.
 
-use super::super::facts::SegmentBody;
 use super::super::transport::Counters;
 use super::{Rule, segment};
+use crate::check::rendition::SegmentBody;
 
 pub(super) const RULES: &[Rule] = &[
     Rule {

@@ -1,8 +1,8 @@
 //! Access units of H.264 (ITU-T H.264, Annex B) and AAC (ISO/IEC 13818-7, ADTS), as PES packets bring them.
 
 use super::packets::{PesPayload, unpack};
-use super::{CLOCK, fragments, since};
-use crate::check::fmp4::{CheckedTrack, Medium, SegmentSamples};
+use super::{fragments, since};
+use crate::check::fmp4::{self, CLOCK, CheckedTrack, Medium, SegmentSamples};
 use crate::check::h264_sps;
 
 /// §7.4.1, Table 7-1.
@@ -98,7 +98,7 @@ impl ElementaryVideo {
         let from = std::iter::once(first).chain(keys.iter().copied());
         let to = keys.iter().copied().chain([end]);
         let longest_gap = from.zip(to).map(|(from, to)| to.abs_diff(from)).max();
-        let start = base.wrapping_add_signed(first) % super::WRAPS_AT;
+        let start = base.wrapping_add_signed(first) % fmp4::WRAPS_AT;
         let is_idr = self.starts_with_idr && !self.is_cut_in;
         Some(SegmentSamples {
             starts_with_sync: is_idr,

@@ -7,13 +7,10 @@ mod muxer_test;
 mod packets;
 
 use super::fmp4::{CheckedTrack, Medium, SegmentSamples};
+use crate::check::fmp4::WRAPS_AT;
 use elementary::{ElementaryAudio, ElementaryVideo};
 pub(crate) use packets::Counters;
 use packets::{PACKET, Pes, TsTables};
-
-/// Ticks a second of its timestamps, which are 33 bits long.
-pub(crate) const CLOCK: u32 = 90_000;
-pub(crate) const WRAPS_AT: u64 = 1 << 33;
 
 /// What a segment has. Of streams that are not looked into here nothing is said.
 #[derive(Debug, Clone, PartialEq, Eq)]
