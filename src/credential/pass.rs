@@ -24,7 +24,7 @@
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use hmac::Mac as _;
-use lectern_hot::{
+use hmac_lanes::{
     LANES, MAC_CHARACTERS, MAX_MESSAGE_BYTES, MacKey, Message, append_room, base64url,
 };
 

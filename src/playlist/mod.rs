@@ -14,7 +14,7 @@ mod uri;
 
 pub use asset_list::rewrite_asset_list;
 pub use filter::Entitlements;
-pub use lectern_hot::scan::{Role, UriSpan, uris};
+pub use hls_lexer::scan::{Role, UriSpan, uris};
 pub use manifest::check_manifest;
 pub use resolve::Base;
 pub use rewrite::{

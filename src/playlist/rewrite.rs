@@ -15,7 +15,7 @@ use crate::http::problem::Problem;
 use crate::object::content_type;
 use crate::object::key::Directory;
 use crate::text::split_once;
-use lectern_hot::scan::{Item, Role, UriSpan, hazards, scan};
+use hls_lexer::scan::{Item, Role, UriSpan, hazards, scan};
 
 /// The largest playlist that is rewritten: ten hours of two-second segments take about a quarter of it.
 pub const MAX_PLAYLIST_BYTES: usize = 8 * 1024 * 1024;

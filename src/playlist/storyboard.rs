@@ -4,7 +4,7 @@
 
 use std::ops::Range;
 
-use lectern_hot::scan::{Item, Role, UriSpan, lines};
+use hls_lexer::scan::{Item, Role, UriSpan, lines};
 
 /// Whether an object of this name is a storyboard: these are the names that packagers and players give to them, and a file
 /// of captions is called by its language or by its number.

@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use lectern_hot::attributes::attributes;
-use lectern_hot::scan::lines;
+use hls_lexer::attributes::attributes;
+use hls_lexer::scan::lines;
 
 /// More segments than a day of them; what is beyond is not read.
 const MOST_SEGMENTS: usize = 100_000;

@@ -7,8 +7,8 @@ pub(crate) mod multivariant;
 use std::collections::BinaryHeap;
 use std::ops::Range;
 
-use lectern_hot::attributes::attributes;
-use lectern_hot::scan::lines;
+use hls_lexer::attributes::attributes;
+use hls_lexer::scan::lines;
 
 pub(super) use media::media;
 pub(super) use multivariant::multivariant;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use lectern_hot::attributes::attributes;
+use hls_lexer::attributes::attributes;
 
 use super::{Edit, Entitlements, attribute, sorted, tag, trim_line, whole_lines};
 use crate::playlist::PlaylistError;
