@@ -67,9 +67,12 @@ impl LogRecord<'_> {
         if let Some(source) = self.source {
             member("cache", source.word());
         }
-        if let Some(Refusal { problem, reason }) = self.refusal {
+        if let Some(Refusal {
+            problem, detail, ..
+        }) = self.refusal
+        {
             member("code", problem.code());
-            let cut: String = reason.chars().take(MAX_REASON_CHARACTERS).collect();
+            let cut: String = detail.chars().take(MAX_REASON_CHARACTERS).collect();
             member("reason", &cut);
         }
         if let Some(note) = self.note {

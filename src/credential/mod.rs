@@ -7,7 +7,7 @@ pub mod link;
 pub mod pass;
 
 use crate::config::Config;
-use crate::http::problem::{Problem, Refusal};
+use crate::http::problem::{Problem, Reason, Refusal};
 use crate::object::key::ObjectKey;
 use crate::request::{Request, parameter};
 use claims::{Claims, Purpose};
@@ -65,11 +65,12 @@ pub(crate) fn open_pass(
     let (network, country) = pass::decode(text).map_or((false, false), |pass| pass.bound);
     let place = request.place(network, country);
     pass::verify(text, key, place, &config.keys, now).map_err(|error| {
-        let problem = match error {
-            PassError::Expired(_) => Problem::Expired,
-            _ => Problem::Forbidden,
+        let (problem, reason) = match error {
+            PassError::Expired(at) => (Problem::Expired, Reason::Expired { at }),
+            PassError::BadMac => (Problem::Forbidden, Reason::WrongMac),
+            PassError::Malformed | PassError::UnknownKey => (Problem::Forbidden, Reason::Other),
         };
-        Refusal::new(problem, error)
+        Refusal::because(problem, reason, error)
     })
 }
 
@@ -83,31 +84,51 @@ pub(crate) fn open_link(
     now: u64,
 ) -> Result<Claims, Refusal> {
     let claims = link::verify(link, &config.keys, now, config.max_link_age).map_err(|error| {
-        let problem = match error {
-            LinkError::Expired(_) => Problem::Expired,
-            _ => Problem::Forbidden,
+        let (problem, reason) = match error {
+            LinkError::Expired(at) => (Problem::Expired, Reason::Expired { at }),
+            LinkError::NotYetValid(before) => (Problem::Forbidden, Reason::NotYetValid { before }),
+            LinkError::UnknownKey | LinkError::BadSignature => {
+                (Problem::Forbidden, Reason::WrongKey)
+            }
+            LinkError::TooFarAhead(_) => (Problem::Forbidden, Reason::TooFarAhead),
+            _ => (Problem::Forbidden, Reason::Other),
         };
-        Refusal::new(problem, error)
+        Refusal::because(problem, reason, error)
     })?;
     let refused = if !uses.contains(&claims.purpose) {
-        Some("the link is for another use")
+        Some((Reason::Purpose, "the link is for another use"))
     } else if !claims.path.contains(key) {
-        Some("the link's path does not contain this object")
+        Some((Reason::Path, "the link's path does not contain this object"))
     } else if claims.sessions.is_some() {
-        Some("the link has `sessions`, which this version does not enforce")
+        Some((
+            Reason::Other,
+            "the link has `sessions`, which this version does not enforce",
+        ))
     } else if claims.max_bytes.is_some() {
-        Some("the link has `max_bytes`, which this version does not enforce")
+        Some((
+            Reason::Other,
+            "the link has `max_bytes`, which this version does not enforce",
+        ))
     } else if !address_allowed(&claims, request) {
-        Some("the link's `ip` does not contain the address")
+        Some((
+            Reason::Address,
+            "the link's `ip` does not contain the address",
+        ))
     } else if !country_allowed(&claims, request) {
-        Some("the link's `country` does not name the country")
+        Some((
+            Reason::Country,
+            "the link's `country` does not name the country",
+        ))
     } else if !origin_allowed(&claims, request) {
-        Some("the link's `origin` does not name the page's origin")
+        Some((
+            Reason::Origin,
+            "the link's `origin` does not name the page's origin",
+        ))
     } else {
         None
     };
     match refused {
-        Some(reason) => Err(Refusal::new(Problem::Forbidden, reason)),
+        Some((reason, detail)) => Err(Refusal::because(Problem::Forbidden, reason, detail)),
         None => Ok(claims),
     }
 }

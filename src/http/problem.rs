@@ -172,18 +172,52 @@ impl Problem {
     }
 }
 
-/// A refusal: what the client is told, and what the operator's log is.
+/// The check that failed, for programs that say what to do about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Reason {
+    /// The problem or the detail says all.
+    #[default]
+    Other,
+    /// No key made the link's signature.
+    WrongKey,
+    /// No key made the pass's MAC for this object.
+    WrongMac,
+    /// The link's `path` does not contain the object.
+    Path,
+    /// The link's `use` is another.
+    Purpose,
+    /// The link expires later than the edge accepts.
+    TooFarAhead,
+    /// The link's `ip` does not contain the address.
+    Address,
+    /// The link's `country` does not name the country.
+    Country,
+    /// The link's `origin` does not name the page's.
+    Origin,
+    /// The credential expired at this second.
+    Expired { at: u64 },
+    /// The link opens nothing before this second.
+    NotYetValid { before: u64 },
+}
+
+/// A refusal: the client's answer, the check that failed, and a detail for the operator's log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
     pub problem: Problem,
-    pub reason: String,
+    pub reason: Reason,
+    pub detail: String,
 }
 
 impl Refusal {
-    pub(crate) fn new(problem: Problem, reason: impl Display) -> Self {
+    pub(crate) fn new(problem: Problem, detail: impl Display) -> Self {
+        Self::because(problem, Reason::Other, detail)
+    }
+
+    pub(crate) fn because(problem: Problem, reason: Reason, detail: impl Display) -> Self {
         Self {
             problem,
-            reason: format!("{reason}"),
+            reason,
+            detail: format!("{detail}"),
         }
     }
 }

@@ -338,7 +338,7 @@ mod tests {
                 (Ok(parts), Ok(count)) => assert_eq!(parts.len(), count),
                 (Err(refusal), Err(reason)) => {
                     assert_eq!(refusal.problem, Problem::BadRequest);
-                    assert!(refusal.reason.contains(reason), "{}", refusal.reason);
+                    assert!(refusal.detail.contains(reason), "{}", refusal.detail);
                 }
                 _ => panic!("{found:?} instead of {expected:?}"),
             }

@@ -54,7 +54,7 @@ async fn fetch(request: web_sys::Request, env: Env, context: Context) -> Result<
     let (config, bucket) = match (config, Bucket::of(&env)) {
         (Ok(config), Ok(bucket)) => (config, bucket),
         (Err(error), _) => return misconfigured(&error.to_string()),
-        (Ok(_), Err(Refusal { reason, .. })) => return misconfigured(&reason),
+        (Ok(_), Err(Refusal { detail, .. })) => return misconfigured(&detail),
     };
     let responder = Responder::new(&config.allowed_origins, header("origin").as_deref());
     let Some((origin, path, query)) = split_url(requested.url()) else {

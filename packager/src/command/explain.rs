@@ -11,6 +11,7 @@ use lectern::credential::claims::Claims;
 use lectern::credential::link;
 use lectern::credential::pass::{self, Pass, PassKind};
 use lectern::decide::{Decision, decide};
+use lectern::http::problem::{Reason, Refusal};
 use lectern::object::key::ObjectKey;
 use lectern::request::{Request, split_url};
 use serde::Serialize;
@@ -131,9 +132,9 @@ fn report(url: &str, from: &Requester<'_>, config: Option<&Config>, now: u64) ->
                 format!(
                     "refused, {} `{code}`: {}",
                     refusal.problem.status(),
-                    in_words(&refusal.reason, now)
+                    in_words(&refusal, now)
                 ),
-                advice(code, &refusal.reason),
+                advice(code, refusal.reason),
             )
         }
         Some(Decision::Redirect(_)) => (
@@ -231,39 +232,37 @@ fn of_pass(name: &str, text: &str, now: u64) -> (Option<String>, Vec<(&'static s
 }
 
 /// What to do next.
-fn advice(code: &str, reason: &str) -> Option<&'static str> {
-    Some(match code {
-        "missing_token" => "mint a link: `lectern link URL`",
-        "expired" => "mint a new link; a lecture that is open goes on for its `watch`",
-        "bad_path" => "upload it under a plain name, and link to that",
-        "bad_request" => "give one `token` or one `p`, once",
-        "method_not_allowed" => "the edge has GET, HEAD, PUT, POST, DELETE and OPTIONS",
-        _ if reason.contains("signature") || reason.contains("`kid`") => {
-            "compare the edge's LECTERN_KEYS with the course app's"
-        }
-        _ if reason.contains("MAC") => {
+fn advice(code: &str, reason: Reason) -> Option<&'static str> {
+    Some(match (code, reason) {
+        ("missing_token", _) => "mint a link: `lectern link URL`",
+        ("expired", _) => "mint a new link; a lecture that is open goes on for its `watch`",
+        ("bad_path", _) => "upload it under a plain name, and link to that",
+        ("bad_request", _) => "give one `token` or one `p`, once",
+        ("method_not_allowed", _) => "the edge has GET, HEAD, PUT, POST, DELETE and OPTIONS",
+        (_, Reason::WrongKey) => "compare the edge's LECTERN_KEYS with the course app's",
+        (_, Reason::WrongMac) => {
             "a pass opens the one URL it stands on: reload the playlist that lists it"
         }
-        _ if reason.contains("path") => "mint a link whose `path` is this object or its folder",
-        _ if reason.contains("use") => "mint a link for this `use`",
-        _ if reason.contains("seconds ahead") => "let it expire sooner, or raise MAX_LINK_AGE",
-        _ if reason.contains("`ip`") => "say whose address it is: `--address`",
-        _ if reason.contains("`country`") => "say which country it is: `--country`",
-        _ if reason.contains("`origin`") => "say whose page it is: `--page`",
-        _ => return None,
+        (_, Reason::Path) => "mint a link whose `path` is this object or its folder",
+        (_, Reason::Purpose) => "mint a link for this `use`",
+        (_, Reason::TooFarAhead) => "let it expire sooner, or raise MAX_LINK_AGE",
+        (_, Reason::Address) => "say whose address it is: `--address`",
+        (_, Reason::Country) => "say which country it is: `--country`",
+        (_, Reason::Origin) => "say whose page it is: `--page`",
+        (_, Reason::Expired { .. } | Reason::NotYetValid { .. } | Reason::Other) => return None,
     })
 }
 
-/// A reason with its seconds since 1970 told in words.
-fn in_words(reason: &str, now: u64) -> String {
-    let Some((before, number)) = reason.rsplit_once(' ') else {
-        return reason.to_owned();
+/// The detail of a refusal, with its seconds since 1970 as a date.
+fn in_words(refusal: &Refusal, now: u64) -> String {
+    let detail = &refusal.detail;
+    let (Reason::Expired { at: time } | Reason::NotYetValid { before: time }) = refusal.reason
+    else {
+        return detail.clone();
     };
-    match number.parse::<u64>() {
-        Ok(time) if before.ends_with(" at") || before.ends_with("before") => {
-            format!("{before} {}", when(time, now))
-        }
-        _ => reason.to_owned(),
+    match detail.strip_suffix(&time.to_string()) {
+        Some(before) => format!("{before}{}", when(time, now)),
+        None => detail.clone(),
     }
 }
 
