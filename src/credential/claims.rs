@@ -12,6 +12,16 @@ const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
 const MAX_NAME_BYTES: usize = 256;
 const MAX_LIST_ENTRIES: usize = 32;
 
+/// The bounds of claims, in words, in the order in which a link is held to them.
+const RULES: [&str; 6] = [
+    "a number is beyond 2^53",
+    "`sub` and `jti` have 1 to 256 bytes",
+    "a list has 1 to 32 entries",
+    "`langs` are BCP 47 tags such as `en` or `pt-BR`",
+    "`preview` is `[from, to]`, the first before the second",
+    "`watch`, `max_height`, `sessions` and `max_bytes` are at least 1",
+];
+
 /// What a link may be used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -168,47 +178,56 @@ impl Claims {
     /// # Errors
     /// The rule that does not hold, in words.
     pub fn check(&self) -> Result<(), &'static str> {
-        fn any<T>(values: &[&Option<T>], breaks: impl Fn(&T) -> bool) -> bool {
-            values.iter().copied().flatten().any(breaks)
-        }
-        let numbers = [
-            &Some(self.exp),
-            &self.nbf,
-            &self.iat,
-            &self.watch,
-            &self.max_bytes,
+        let first = self.broken().min_by_key(|(_, rule)| *rule);
+        first.map_or(Ok(()), |(_, rule)| Err(RULES[rule]))
+    }
+
+    /// The first claim that breaks a bound of its own, and the rule, in words. Reserved claims are none of these.
+    pub(crate) fn first_broken(&self) -> Option<(&'static str, &'static str)> {
+        let mut broken = self.broken();
+        let found = broken.find(|(claim, _)| !matches!(*claim, "sessions" | "max_bytes"));
+        found.map(|(claim, rule)| (claim, RULES[rule]))
+    }
+
+    /// Each claim that breaks a bound, with the index of its rule, in the order of the claims.
+    fn broken(&self) -> impl Iterator<Item = (&'static str, usize)> {
+        let number = |claim, number: Option<u64>| {
+            let is_beyond = number.is_some_and(|number| number > MAX_SAFE_INTEGER);
+            is_beyond.then_some((claim, 0))
+        };
+        let name = |claim, name: &Option<String>| {
+            let length = name.as_ref().map(String::len);
+            let is_beyond = length.is_some_and(|length| !(1..=MAX_NAME_BYTES).contains(&length));
+            is_beyond.then_some((claim, 1))
+        };
+        let list = |claim, length: Option<usize>| {
+            let is_beyond = length.is_some_and(|length| !(1..=MAX_LIST_ENTRIES).contains(&length));
+            is_beyond.then_some((claim, 2))
+        };
+        let mut langs = self.langs.iter().flatten();
+        let is_no_language = langs.any(|lang| !is_language(lang));
+        let is_backwards = self.preview.is_some_and(|(from, to)| from >= to);
+        let least = |claim, number: Option<u64>| (number == Some(0)).then_some((claim, 5));
+        let broken = [
+            number("exp", Some(self.exp)),
+            number("nbf", self.nbf),
+            number("iat", self.iat),
+            name("sub", &self.sub),
+            name("jti", &self.jti),
+            number("watch", self.watch),
+            least("watch", self.watch),
+            least("max_height", self.max_height.map(u64::from)),
+            is_backwards.then_some(("preview", 4)),
+            list("langs", self.langs.as_ref().map(Vec::len)),
+            is_no_language.then_some(("langs", 3)),
+            list("ip", self.ip.as_ref().map(Vec::len)),
+            list("country", self.country.as_ref().map(Vec::len)),
+            list("origin", self.origin.as_ref().map(Vec::len)),
+            least("sessions", self.sessions.map(u64::from)),
+            number("max_bytes", self.max_bytes),
+            least("max_bytes", self.max_bytes),
         ];
-        if any(&numbers, |number| *number > MAX_SAFE_INTEGER) {
-            return Err("a number is beyond 2^53");
-        }
-        if any(&[&self.sub, &self.jti], |name| {
-            !(1..=MAX_NAME_BYTES).contains(&name.len())
-        }) {
-            return Err("`sub` and `jti` have 1 to 256 bytes");
-        }
-        let lengths = [
-            self.langs.as_ref().map(Vec::len),
-            self.ip.as_ref().map(Vec::len),
-            self.country.as_ref().map(Vec::len),
-            self.origin.as_ref().map(Vec::len),
-        ];
-        if any(&lengths.each_ref(), |length| {
-            !(1..=MAX_LIST_ENTRIES).contains(length)
-        }) {
-            return Err("a list has 1 to 32 entries");
-        }
-        if self.langs.iter().flatten().any(|lang| !is_language(lang)) {
-            return Err("`langs` are BCP 47 tags such as `en` or `pt-BR`");
-        }
-        if any(&[&self.preview], |(from, to)| from >= to) {
-            return Err("`preview` is `[from, to]`, the first before the second");
-        }
-        if [self.watch, self.max_bytes].contains(&Some(0))
-            || [self.max_height, self.sessions].contains(&Some(0))
-        {
-            return Err("`watch`, `max_height`, `sessions` and `max_bytes` are at least 1");
-        }
-        Ok(())
+        broken.into_iter().flatten()
     }
 }
 

@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
-use lectern::credential::claims::{Claims, Purpose};
+use anyhow::{Context as _, Result};
+use lectern::credential::claims::Purpose;
 use lectern::credential::link::mint;
-use lectern::object::key::{ObjectKey, Scope};
-use lectern::sdk::openable;
+use lectern::sdk::{Options, link_claims, with_token};
 use reqwest::Url;
 
 use crate::clock;
@@ -31,68 +30,44 @@ impl From<LinkUse> for Purpose {
 }
 
 pub(crate) fn run(args: &LinkArgs) -> Result<String> {
-    let url = Url::parse(&args.url).with_context(|| format!("`{}` is not a URL", args.url))?;
+    let linking = || format!("cannot link to `{}`", args.url);
     let now = clock::unix(clock::now());
-    let claims = claims(&url, args, now).with_context(|| format!("cannot link to `{url}`"))?;
+    let claims = link_claims(&args.url, &options(args), now).with_context(linking)?;
     if claims.exp < now {
         Progress::new(false).note("warning: this link has expired already");
     }
-    if !is_private(&url) {
+    if Url::parse(&args.url).is_ok_and(|url| !is_private(&url)) {
         Progress::new(false).note(
             "warning: the URL begins with http://, so that everybody between viewer and edge can read and use the link",
         );
     }
-    let keys = keyring()?;
-    Ok(with_token(url, &mint(keys.minting(), &claims)))
+    let token = mint(keyring()?.minting(), &claims);
+    with_token(&args.url, &token).with_context(linking)
 }
 
-/// What the link says. Pure.
-fn claims(url: &Url, args: &LinkArgs, now: u64) -> Result<Claims> {
-    if !matches!(url.scheme(), "http" | "https") {
-        bail!("it does not begin with `http://` or `https://`");
+/// Arguments as the SDK has them. Pure.
+fn options(args: &LinkArgs) -> Options {
+    let expires_at = args.expires_at.map(clock::unix);
+    Options {
+        viewer: args.viewer.clone(),
+        expires_in: expires_at.is_none().then_some(args.lasts.as_secs()),
+        expires_at,
+        watch: args.watch.as_ref().map(Duration::as_secs),
+        max_height: args.max_height,
+        preview: args.preview,
+        langs: given(&args.langs),
+        ip: given(&args.ip),
+        country: given(&args.country),
+        origin: given(&args.origin),
+        jti: args.jti.clone(),
+        purpose: args.purpose.into(),
+        directory: args.directory,
+        ..Options::default()
     }
-    let exp = args
-        .expires_at
-        .map_or(now.saturating_add(args.lasts.as_secs()), clock::unix);
-    let mut claims = Claims::new(scope(url.path(), args.directory)?, exp);
-    claims.iat = Some(now.min(exp));
-    claims.purpose = args.purpose.into();
-    claims.sub.clone_from(&args.viewer);
-    claims.watch = args.watch.as_ref().map(Duration::as_secs);
-    claims.max_height = args.max_height;
-    claims.preview = args.preview;
-    claims.langs = given(&args.langs);
-    claims.ip = given(&args.ip);
-    claims.country = given(&args.country);
-    claims.origin = given(&args.origin);
-    claims.jti.clone_from(&args.jti);
-    claims.check().map_err(anyhow::Error::msg)?;
-    openable(&claims)?;
-    Ok(claims)
 }
 
 fn given<T: Clone>(values: &[T]) -> Option<Vec<T>> {
     (!values.is_empty()).then(|| values.to_vec())
-}
-
-/// A URL that ends in a slash is a folder already.
-fn scope(path: &str, is_directory: bool) -> Result<Scope> {
-    let text = match path.strip_suffix('/') {
-        Some(folder) => format!("/{}/", ObjectKey::from_url_path(folder)?),
-        None => {
-            let key = ObjectKey::from_url_path(path)?;
-            match is_directory {
-                true => format!("/{}", key.directory().as_str()),
-                false => format!("/{key}"),
-            }
-        }
-    };
-    Ok(Scope::parse(&text)?)
-}
-
-fn with_token(mut url: Url, token: &str) -> String {
-    url.query_pairs_mut().append_pair("token", token);
-    url.into()
 }
 
 #[derive(Debug, Args)]
@@ -179,23 +154,27 @@ mod tests {
     use super::*;
     use crate::command::{Cli, Verb};
     use clap::Parser as _;
+    use lectern::credential::claims::Claims;
+    use lectern::object::key::Scope;
+    use lectern::sdk::Error;
 
-    fn parsed(line: &str) -> (Url, LinkArgs) {
+    fn claims(line: &str, now: u64) -> Result<Claims, Error> {
         let words = ["lectern", "link"].into_iter().chain(line.split(' '));
         match Cli::try_parse_from(words).expect(line).verb {
-            Verb::Link(args) => (Url::parse(&args.url).expect(line), args),
+            Verb::Link(args) => link_claims(&args.url, &options(&args), now),
             other => panic!("{other:?}"),
         }
     }
 
     #[test]
     fn a_link_says_what_was_asked_for() {
-        let (url, args) = parsed(
+        let claims = claims(
             "http://h/a%20b/master.m3u8 --directory --for 1h --viewer s42 --watch 2h --max-height 720 --use download",
+            1000,
         );
-        let claims = claims(&url, &args, 1000).expect("claims");
+        let claims = claims.expect("claims");
         assert_eq!(claims.path, Scope::parse("/a b/").expect("a scope"));
-        assert_eq!((claims.exp, claims.iat), (4600, Some(1000)));
+        assert_eq!((claims.exp, claims.iat), (4600, None));
         assert_eq!((claims.watch, claims.max_height), (Some(7200), Some(720)));
         assert_eq!(
             (claims.purpose, claims.sub.as_deref()),
@@ -205,13 +184,14 @@ mod tests {
 
     #[test]
     fn a_link_carries_its_restrictions() {
-        let (url, args) = parsed(
+        let claims = claims(
             "https://h/a/ --preview 0-60 --lang en --lang de --ip 192.0.2.0/24 --country DE --origin https://*.s.example --jti l1",
+            0,
         );
-        let claims = claims(&url, &args, 0).expect("claims");
+        let claims = claims.expect("claims");
         assert_eq!(
             serde_json::to_string(&claims).expect("JSON"),
-            r#"{"path":"/a/","exp":21600,"iat":0,"jti":"l1","preview":[0,60],"langs":["en","de"],"ip":["192.0.2.0/24"],"country":["DE"],"origin":["https://*.s.example"]}"#
+            r#"{"path":"/a/","exp":21600,"jti":"l1","preview":[0,60],"langs":["en","de"],"ip":["192.0.2.0/24"],"country":["DE"],"origin":["https://*.s.example"]}"#
         );
     }
 
@@ -232,19 +212,15 @@ mod tests {
             ),
             ("ftp://h/a", None),
         ] {
-            let (url, args) = parsed(line);
-            let path = claims(&url, &args, 0)
-                .ok()
-                .map(|claims| claims.path.to_string());
+            let path = claims(line, 0).ok().map(|claims| claims.path.to_string());
             assert_eq!(path.as_deref(), expected, "{line}");
         }
     }
 
     #[test]
     fn a_time_in_the_past_is_allowed() {
-        let (url, args) = parsed("https://h/a --expires-at 1970-01-01T00:01:00Z");
-        let claims = claims(&url, &args, 1000).expect("claims");
-        assert_eq!((claims.exp, claims.iat), (60, Some(60)));
+        let claims = claims("https://h/a --expires-at 1970-01-01T00:01:00Z", 1000);
+        assert_eq!(claims.expect("claims").exp, 60);
     }
 
     #[test]
@@ -253,8 +229,7 @@ mod tests {
             ("https://h/a", "https://h/a?token=t.o-k_n"),
             ("https://h/a?start=90", "https://h/a?start=90&token=t.o-k_n"),
         ] {
-            let url = Url::parse(url).expect(url);
-            assert_eq!(with_token(url, "t.o-k_n"), expected);
+            assert_eq!(with_token(url, "t.o-k_n").as_deref(), Ok(expected));
         }
     }
 }
