@@ -1,7 +1,15 @@
 //! Whether a text is well-formed XML (XML 1.0 §2.1), and what is in it: as much as a DASH manifest needs. A document type
 //! is refused, so that no entity is ever expanded. Pure.
 
+use std::fmt::Display;
+
+use quick_xml::escape::resolve_predefined_entity;
+use quick_xml::events::{BytesStart, Event};
+use quick_xml::{Reader, XmlVersion};
+
 const DEEPEST: usize = 32;
+/// Far more than an element of a manifest has; comparing each with the others stays cheap.
+const MOST_ATTRIBUTES: usize = 64;
 
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Element {
@@ -32,46 +40,45 @@ impl Element {
 
 /// The document's element.
 pub(crate) fn parse(text: &str) -> Result<Element, String> {
-    let mut rest = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut reader = Reader::from_str(text.strip_prefix('\u{feff}').unwrap_or(text));
+    let config = reader.config_mut();
+    config.expand_empty_elements = true;
+    config.enable_all_checks(true);
     let mut open: Vec<Element> = vec![];
     let mut root = None;
-    while !rest.is_empty() {
-        let (before, tag) = rest.split_at(rest.find('<').unwrap_or(rest.len()));
-        match open.last_mut() {
-            Some(element) => element.text += &unescape(before)?,
-            None if before.trim().is_empty() => {}
-            None => return Err("text stands outside the first element".to_owned()),
-        }
-        if tag.is_empty() {
-            break;
-        }
-        if let Some(inside) = tag.strip_prefix("<!--") {
-            rest = after(inside, "-->")?.1;
-        } else if let Some(inside) = tag.strip_prefix("<?") {
-            rest = after(inside, "?>")?.1;
-        } else if let Some(inside) = tag.strip_prefix("<![CDATA[") {
-            let (data, behind) = after(inside, "]]>")?;
-            open.last_mut().ok_or("CDATA stands outside")?.text += data;
-            rest = behind;
-        } else if tag.starts_with("<!") {
-            return Err("it has a document type".to_owned());
-        } else if let Some(inside) = tag.strip_prefix("</") {
-            let (name, behind) = after(inside, ">")?;
-            let element = open.pop().filter(|element| element.name == name.trim_end());
-            let element = element.ok_or_else(|| format!("`</{}>` closes nothing", name.trim()))?;
-            close(element, &mut open, &mut root)?;
-            rest = behind;
-        } else {
-            let (element, is_empty, behind) = start(&tag[1..])?;
-            if open.len() == DEEPEST {
-                return Err(format!("elements stand more than {DEEPEST} deep"));
+    loop {
+        match reader.read_event().map_err(|error| error.to_string())? {
+            Event::Start(start) if open.len() == DEEPEST => {
+                let name = start.name();
+                return Err(format!("`<{name:?}>` stands more than {DEEPEST} deep"));
             }
-            if is_empty {
-                close(element, &mut open, &mut root)?;
-            } else {
-                open.push(element);
+            Event::Start(start) => open.push(element(&start)?),
+            Event::End(_) => {
+                let element = open.pop().ok_or("an end tag closes nothing")?;
+                match open.last_mut() {
+                    Some(parent) => parent.children.push(element),
+                    None if root.is_some() => {
+                        return Err("it has two elements at the top".to_owned());
+                    }
+                    None => root = Some(element),
+                }
             }
-            rest = behind;
+            Event::Text(text) => add(&mut open, &text.decode().map_err(plain)?)?,
+            Event::CData(data) => add(&mut open, &data.decode().map_err(plain)?)?,
+            Event::GeneralRef(reference) => {
+                let name = reference.decode().map_err(plain)?;
+                let character = reference.resolve_char_ref().map_err(plain)?;
+                let text = match resolve_predefined_entity(&name) {
+                    Some(text) => text.to_owned(),
+                    None => character.ok_or("a `&` begins no reference")?.to_string(),
+                };
+                add(&mut open, &text)?;
+            }
+            Event::DocType(_) => return Err("it has a document type".to_owned()),
+            Event::Decl(_) | Event::PI(_) | Event::Comment(_) => {}
+            // Expanded into a start and an end.
+            Event::Empty(_) => {}
+            Event::Eof => break,
         }
     }
     match open.pop() {
@@ -80,85 +87,68 @@ pub(crate) fn parse(text: &str) -> Result<Element, String> {
     }
 }
 
-fn close(element: Element, open: &mut [Element], root: &mut Option<Element>) -> Result<(), String> {
+fn plain(error: impl Display) -> String {
+    error.to_string()
+}
+
+/// Adds text to the innermost element; outside of all there is blank space alone.
+fn add(open: &mut [Element], text: &str) -> Result<(), String> {
     match open.last_mut() {
-        Some(parent) => parent.children.push(element),
-        None if root.is_some() => return Err("it has two elements at the top".to_owned()),
-        None => *root = Some(element),
+        Some(element) => element.text += text,
+        None if text.trim().is_empty() => {}
+        None => return Err("text stands outside the first element".to_owned()),
     }
     Ok(())
 }
 
-/// The element of a start tag, whether it is empty, and what is behind it.
-fn start(tag: &str) -> Result<(Element, bool, &str), String> {
-    let is_name = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | ':');
-    let name_ends = |text: &str| text.find(|c| !is_name(c)).unwrap_or(text.len());
-    let (name, mut rest) = tag.split_at(name_ends(tag));
-    if name.is_empty() || name.starts_with(|c: char| c.is_ascii_digit() || c == '-' || c == '.') {
-        return Err("a `<` begins no tag".to_owned());
-    }
-    let mut element = Element {
-        name: name.to_owned(),
+fn element(start: &BytesStart<'_>) -> Result<Element, String> {
+    let mut found = Element {
+        name: named(start.name().as_ref())?,
         ..Element::default()
     };
-    let unclosed = || format!("the tag `<{name}` is not well-formed");
-    loop {
-        let trimmed = rest.trim_start();
-        if let Some(behind) = trimmed.strip_prefix("/>") {
-            return Ok((element, true, behind));
-        }
-        if let Some(behind) = trimmed.strip_prefix('>') {
-            return Ok((element, false, behind));
-        }
-        let (attribute, behind) = trimmed.split_at(name_ends(trimmed));
-        if attribute.is_empty() || trimmed.len() == rest.len() {
-            return Err(unclosed());
-        }
-        let value = behind.trim_start().strip_prefix('=').ok_or_else(unclosed)?;
-        let value = value.trim_start();
-        let quote = value.chars().next().filter(|c| matches!(c, '"' | '\''));
-        let quote = quote.ok_or_else(unclosed)?;
-        let (value, behind) = value[1..].split_once(quote).ok_or_else(unclosed)?;
-        if value.contains('<') || element.get(attribute).is_some() {
-            return Err(unclosed());
-        }
-        let value = unescape(value)?;
-        element.attributes.push((attribute.to_owned(), value));
-        rest = behind;
+    if !are_apart(start.attributes_raw()) {
+        return Err(format!("the tag `<{}` is not well-formed", found.name));
     }
+    for attribute in start.attributes() {
+        let attribute = attribute.map_err(plain)?;
+        if found.attributes.len() == MOST_ATTRIBUTES || attribute.value.contains(&b'<') {
+            return Err(format!("the tag `<{}` is not well-formed", found.name));
+        }
+        let name = named(attribute.key.as_ref())?;
+        let value = attribute.normalized_value(XmlVersion::Implicit1_0);
+        let value = value.map_err(plain)?.into_owned();
+        found.attributes.push((name, value));
+    }
+    Ok(found)
 }
 
-fn after<'text>(text: &'text str, end: &str) -> Result<(&'text str, &'text str), String> {
-    text.split_once(end)
-        .ok_or_else(|| format!("`{end}` is missing"))
+/// Whether white space follows each value: the parser takes attributes that touch.
+fn are_apart(attributes: &[u8]) -> bool {
+    let (mut quote, mut is_after_value) = (None, false);
+    for byte in attributes {
+        let was_after_value = std::mem::take(&mut is_after_value);
+        match quote {
+            Some(open) => {
+                is_after_value = open == byte;
+                quote = quote.filter(|_| !is_after_value);
+            }
+            None if was_after_value && !byte.is_ascii_whitespace() => return false,
+            None => quote = Some(byte).filter(|byte| matches!(byte, b'"' | b'\'')),
+        }
+    }
+    true
 }
 
-fn unescape(text: &str) -> Result<String, String> {
-    let mut out = String::with_capacity(text.len());
-    let mut parts = text.split('&');
-    out += parts.next().unwrap_or("");
-    for part in parts {
-        let wrong = || "a `&` begins no reference".to_owned();
-        let (name, rest) = part.split_once(';').ok_or_else(wrong)?;
-        let number = name.strip_prefix('#').map(|number| {
-            let code = match number.strip_prefix('x') {
-                Some(hex) => u32::from_str_radix(hex, 16),
-                None => number.parse(),
-            };
-            code.ok().and_then(char::from_u32)
-        });
-        out.push(match (name, number) {
-            ("amp", _) => '&',
-            ("lt", _) => '<',
-            ("gt", _) => '>',
-            ("quot", _) => '"',
-            ("apos", _) => '\'',
-            (_, Some(Some(c))) => c,
-            _ => return Err(wrong()),
-        });
-        out += rest;
+/// A name, which begins with a letter (XML 1.0 §2.3, as far as DASH needs it).
+fn named(name: &[u8]) -> Result<String, String> {
+    let name = String::from_utf8_lossy(name).into_owned();
+    let is_first = |first: char| first.is_alphabetic() || matches!(first, '_' | ':');
+    let is_name =
+        |letter: char| letter.is_alphanumeric() || matches!(letter, '_' | '-' | '.' | ':');
+    match name.starts_with(is_first) && name.chars().all(is_name) {
+        true => Ok(name),
+        false => Err("a `<` begins no tag".to_owned()),
     }
-    Ok(out)
 }
 
 #[cfg(test)]

@@ -2,7 +2,10 @@
 //!
 //! Every URL in it is relative, so that all of them inherit the pass that the edge puts into the MPD's own path.
 
-use std::fmt::{Display, Write as _};
+use std::fmt::Display;
+
+use quick_xml::Writer;
+use quick_xml::events::{BytesDecl, BytesEnd, BytesStart, BytesText, Event};
 
 use super::language_names::names;
 use super::presentation::{AudioTrack, IFrames, Presentation, Subtitles, Track, VideoTrack};
@@ -68,7 +71,7 @@ pub(crate) fn mpd(presentation: &Presentation) -> Vec<u8> {
     }
     xml.close("Period");
     xml.close("MPD");
-    xml.text.into_bytes()
+    xml.into_bytes()
 }
 
 /// Players switch within an Adaptation Set, and not from one codec to another.
@@ -242,54 +245,55 @@ fn duration(micros: u64) -> String {
     format!("PT{}.{:06}S", micros / 1_000_000, micros % 1_000_000)
 }
 
-/// An XML document, an element a line.
+/// An XML document, an element a line. Writing into memory does not fail.
 struct Xml {
-    text: String,
-    depth: usize,
+    writer: Writer<Vec<u8>>,
 }
 
 impl Xml {
     fn new() -> Self {
-        Self {
-            text: "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n".to_owned(),
-            depth: 0,
-        }
+        let mut writer = Writer::new_with_indent(vec![], b' ', 2);
+        let _ = writer.write_event(Event::Decl(BytesDecl::new("1.0", Some("UTF-8"), None)));
+        Self { writer }
     }
 
     fn open(&mut self, element: Element) {
-        self.line(format_args!("{}>", element.0));
-        self.depth += 1;
+        let _ = self.writer.write_event(Event::Start(element.0));
     }
 
     fn close(&mut self, name: &str) {
-        self.depth -= 1;
-        self.line(format_args!("</{name}>"));
+        let _ = self.writer.write_event(Event::End(BytesEnd::new(name)));
     }
 
     fn empty(&mut self, element: Element) {
-        self.line(format_args!("{}/>", element.0));
+        let _ = self.writer.write_event(Event::Empty(element.0));
     }
 
     fn content(&mut self, name: &str, content: &str) {
-        self.line(format_args!("<{name}>{}</{name}>", escaped(content)));
+        self.open(Element::new(name));
+        let text = BytesText::from_escaped(escaped(content));
+        let _ = self.writer.write_event(Event::Text(text));
+        self.close(name);
     }
 
-    fn line(&mut self, line: impl Display) {
-        // Writing into a String does not fail.
-        let _ = writeln!(self.text, "{:1$}{line}", "", self.depth * 2);
+    fn into_bytes(self) -> Vec<u8> {
+        let mut bytes = self.writer.into_inner();
+        bytes.push(b'\n');
+        bytes
     }
 }
 
-/// A start tag without its end.
-struct Element(String);
+/// A start tag.
+struct Element(BytesStart<'static>);
 
 impl Element {
     fn new(name: &str) -> Self {
-        Self(format!("<{name}"))
+        Self(BytesStart::new(name.to_owned()))
     }
 
     fn with(mut self, name: &str, value: impl Display) -> Self {
-        let _ = write!(self.0, " {name}=\"{}\"", escaped(&value.to_string()));
+        let value = escaped(&value.to_string());
+        self.0.push_attribute((name.as_bytes(), value.as_bytes()));
         self
     }
 }
