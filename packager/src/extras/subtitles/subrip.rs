@@ -2,8 +2,6 @@
 
 use super::webvtt::{Cue, SyntaxError, WebVttTrack, timing};
 
-const LONGEST_TAG: usize = 1_000;
-
 /// Reads normalized SubRip: numbers and blank lines may be missing, and what stands outside of cues is left out.
 pub(crate) fn parse(text: &str) -> Result<WebVttTrack, SyntaxError> {
     let mut cues: Vec<Cue> = vec![];
@@ -83,9 +81,12 @@ fn cue_text(mut line: &str) -> String {
     out + line
 }
 
-/// Where a tag ends, if it does so soon: a line may have a million that do not.
+/// Where a tag ends. One that another begins in does not end: a line may have millions of these.
 fn find(text: &str, end: u8) -> Option<usize> {
-    text.bytes().take(LONGEST_TAG).position(|byte| byte == end)
+    let begin = text.as_bytes()[0];
+    let mut bytes = text.bytes().enumerate().skip(1);
+    let (at, found) = bytes.find(|(_, byte)| *byte == end || *byte == begin)?;
+    (found == end).then_some(at)
 }
 
 /// A tag at the start of the text: its length, and what becomes of it.
