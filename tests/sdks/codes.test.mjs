@@ -24,7 +24,7 @@ test('the guide explains every code, and no other', () => {
 test('the types of each language name every code of its edition, and no other', () => {
     const javascript = part(read('sdk/javascript/lectern.d.ts'), 'type ErrorCode =', ';');
     assert.deepEqual(all(javascript, /'(\w+)'/g).sort(), of('javascript'));
-    const python = part(read('sdk/python/lectern/__init__.py'), 'ErrorCode = Literal[', ']');
+    const python = part(read('sdk/python/lectern/_types.py'), 'ErrorCode = Literal[', ']');
     assert.deepEqual(all(python, /"(\w+)"/g).sort(), of('python'));
     const ruby = part(read('sdk/ruby/sig/lectern.rbs'), 'type code =', 'class Error');
     assert.deepEqual(all(ruby, /"(\w+)"/g).sort(), of('ruby'));

@@ -8,6 +8,7 @@ require "minitest/autorun"
 require "minitest/mock"
 require "rack/test"
 require_relative "../app"
+require_relative "../../../sdk/ruby/lib/lectern/verify"
 
 class SchoolTest < Minitest::Test
   include Rack::Test::Methods
