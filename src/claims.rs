@@ -72,6 +72,9 @@ pub struct Claims {
     /// How many players may watch at once.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sessions: Option<u32>,
+    /// How many bytes all uploads under the link may have together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_bytes: Option<u64>,
 }
 
 impl Use {
@@ -103,6 +106,7 @@ impl Claims {
             country: None,
             origin: None,
             sessions: None,
+            max_bytes: None,
         }
     }
 
@@ -143,6 +147,7 @@ impl Claims {
                 "country" => set(&mut claims.country, list(value, Country::parse)),
                 "origin" => set(&mut claims.origin, list(value, OriginPattern::parse)),
                 "sessions" => set(&mut claims.sessions, small(value)),
+                "max_bytes" => set(&mut claims.max_bytes, value.as_integer()),
                 _ => true,
             };
             if !ok {
@@ -164,7 +169,13 @@ impl Claims {
         fn any<T>(values: &[&Option<T>], breaks: impl Fn(&T) -> bool) -> bool {
             values.iter().copied().flatten().any(breaks)
         }
-        let numbers = [&Some(self.exp), &self.nbf, &self.iat, &self.watch];
+        let numbers = [
+            &Some(self.exp),
+            &self.nbf,
+            &self.iat,
+            &self.watch,
+            &self.max_bytes,
+        ];
         if any(&numbers, |number| *number > MAX_SAFE_INTEGER) {
             return Err("a number is beyond 2^53");
         }
@@ -190,8 +201,10 @@ impl Claims {
         if any(&[&self.preview], |(from, to)| from >= to) {
             return Err("`preview` is `[from, to]`, the first before the second");
         }
-        if self.watch == Some(0) || self.max_height == Some(0) || self.sessions == Some(0) {
-            return Err("`watch`, `max_height` and `sessions` are at least 1");
+        if [self.watch, self.max_bytes].contains(&Some(0))
+            || [self.max_height, self.sessions].contains(&Some(0))
+        {
+            return Err("`watch`, `max_height`, `sessions` and `max_bytes` are at least 1");
         }
         Ok(())
     }
@@ -211,7 +224,7 @@ fn rule(name: &str) -> &'static str {
         "ip" => "`ip` is a list of addresses or of ranges such as `192.0.2.0/24`",
         "country" => "`country` is a list of ISO 3166 codes such as `DE`",
         "origin" => "`origin` is a list of origins such as `https://*.school.example`",
-        _ => "`nbf`, `iat`, `watch`, `max_height` and `sessions` are whole numbers",
+        _ => "`nbf`, `iat`, `watch`, `max_height`, `sessions` and `max_bytes` are whole numbers",
     }
 }
 
@@ -239,7 +252,7 @@ fn list<T>(value: &Value<'_>, parse: impl Fn(&str) -> Option<T>) -> Option<Vec<T
 }
 
 /// The names of all claims. What a header's `crit` may list too: every one of them is read.
-pub const CLAIMS: [&str; 15] = [
+pub const CLAIMS: [&str; 16] = [
     "path",
     "use",
     "exp",
@@ -255,6 +268,7 @@ pub const CLAIMS: [&str; 15] = [
     "country",
     "origin",
     "sessions",
+    "max_bytes",
 ];
 
 /// RFC 5646 §2.1, as far as a range is concerned: subtags of letters and digits.
@@ -310,6 +324,8 @@ mod tests {
                 "`max_height`",
             ),
             (r#"{"path":"/a","exp":1,"sessions":0}"#, "`sessions`"),
+            (r#"{"path":"/a","exp":1,"max_bytes":0}"#, "`max_bytes`"),
+            (r#"{"path":"/a","exp":1,"max_bytes":"1"}"#, "`max_bytes`"),
         ] {
             let error = Claims::from_json(json.as_bytes()).expect_err(json);
             assert!(error.contains(expected), "{json}: {error}");

@@ -11,6 +11,8 @@ pub struct Config {
     pub keys: Keyring,
     /// `BUCKET_NAME`: part of what the edge's cache keeps an object under.
     pub bucket_name: String,
+    /// `HOSTNAMES`: the names that the edge serves, in small letters. A write forgets what the cache keeps under each.
+    pub hostnames: Vec<String>,
     /// `ALLOWED_ORIGINS`: pages that may read answers.
     pub allowed_origins: AllowedOrigins,
     /// `WATCH_WINDOW`: seconds that a link's passes last, where the link does not say.
@@ -38,6 +40,8 @@ pub struct ConfigError {
 
 const KEYS_EXAMPLE: &str = r#"[{"kid":"2026-11","secret":"<43 characters of base64url>"}], as printed by lectern keys new"#;
 
+/// Each costs every write a request to the cache.
+const MAX_HOSTNAMES: usize = 16;
 const HOUR: u64 = 3600;
 const DAY: u64 = 24 * HOUR;
 const MIB: u64 = 1 << 20;
@@ -75,6 +79,7 @@ impl Config {
                 example: "school-video",
             });
         }
+        let hostnames = hostnames(&set("HOSTNAMES").unwrap_or_default())?;
         let number = |variable: &'static str, default: u64, example: &'static str| {
             let Some(value) = set(variable) else {
                 return Ok(default);
@@ -100,6 +105,7 @@ impl Config {
         Ok(Self {
             keys,
             bucket_name,
+            hostnames,
             allowed_origins,
             watch_window: number("WATCH_WINDOW", 6 * HOUR, "21600")?,
             max_watch: number("MAX_WATCH", DAY, "86400")?,
@@ -109,6 +115,31 @@ impl Config {
             uploads: uploads.transpose()?,
         })
     }
+}
+
+/// Reads `HOSTNAMES`: names separated by commas, without scheme, port and path.
+fn hostnames(list: &str) -> Result<Vec<String>, ConfigError> {
+    let error = |problem: String| ConfigError {
+        variable: "HOSTNAMES",
+        problem,
+        example: "video.school.example, video.school.org",
+    };
+    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-.".contains(&byte);
+    let mut names = Vec::new();
+    for name in list
+        .split(',')
+        .map(str::trim)
+        .filter(|name| !name.is_empty())
+    {
+        if !name.bytes().all(is_name) {
+            return Err(error(format!("has `{name}`, which is no hostname")));
+        }
+        names.push(name.to_ascii_lowercase());
+    }
+    if names.len() > MAX_HOSTNAMES {
+        return Err(error(format!("has over {MAX_HOSTNAMES} names")));
+    }
+    Ok(names)
 }
 
 #[cfg(test)]
@@ -132,6 +163,31 @@ mod tests {
         assert_eq!(config.watch_window, 6 * HOUR);
         assert_eq!(config.allowed_origins, AllowedOrigins::Any);
         assert_eq!(config.uploads, None);
+        assert!(config.hostnames.is_empty());
+    }
+
+    #[test]
+    fn hostnames_are_separated_by_commas() {
+        let hostnames = |list: &str| {
+            let config = config(&[("LECTERN_KEYS", KEYS), ("HOSTNAMES", list)]);
+            config.map(|config| config.hostnames)
+        };
+        let found = hostnames(" Video.school.example, video.school.org ,");
+        assert_eq!(
+            found.expect("names"),
+            ["video.school.example", "video.school.org"]
+        );
+        for list in [
+            "https://a.example",
+            "a.example:8080",
+            "a.example/",
+            "*.example",
+            "a example",
+        ] {
+            assert!(hostnames(list).is_err(), "{list}");
+        }
+        assert!(hostnames(&"a.example,".repeat(MAX_HOSTNAMES)).is_ok());
+        assert!(hostnames(&"a.example,".repeat(MAX_HOSTNAMES + 1)).is_err());
     }
 
     #[test]

@@ -88,6 +88,8 @@ pub(crate) fn open_link(
         Some("the link's path does not contain this object")
     } else if claims.sessions.is_some() {
         Some("the link has `sessions`, which this version does not enforce")
+    } else if claims.max_bytes.is_some() {
+        Some("the link has `max_bytes`, which this version does not enforce")
     } else if !address_allowed(&claims, request) {
         Some("the link's `ip` does not contain the address")
     } else if !country_allowed(&claims, request) {

@@ -317,7 +317,7 @@ fn write(request: &Request<'_>, config: &Config, now: u64) -> Result<Write, Refu
             return Err(Refusal::new(Problem::Forbidden, "a pass writes nothing"));
         }
     }
-    Write::parse(request, key, config)
+    Write::parse(request, key, config, now)
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //! was verified, and holds stored bytes alone: what is made of them for one viewer is never in it.
 
 use crate::object_key::{ObjectKey, is_in_revision};
+use crate::text::split_once;
 
 /// How long a viewer may be shown a playlist that has changed since: `master.m3u8`, and playlists that still grow.
 pub const PLAYLIST_SECONDS: u32 = 2;
@@ -52,11 +53,44 @@ fn is_complete(playlist: &[u8]) -> bool {
         })
 }
 
-/// Under which URL the cache keeps an object: below the edge's own folder, which it serves to nobody, so that the cache
-/// cannot be asked past the check. Neither query nor token is in it; host and bucket are.
+/// The URL under which the cache keeps an object for requests to `origin`. It lies below the edge's own folder, which the edge
+/// serves to nobody, so that the cache cannot be asked past the check. It holds hostname, bucket and object key, and neither
+/// query nor token. Scheme and port are left out, so that HTTP and HTTPS share an entry.
+///
+/// The hostname is the request's own, because Cloudflare advises against any other: a name that the Worker does not serve
+/// costs a DNS look-up.
 #[must_use]
 pub fn url(origin: &str, bucket: &str, key: &ObjectKey) -> String {
-    format!("{origin}/_lectern/cache/{bucket}{}", key.to_url_path())
+    url_at(hostname(origin), bucket, key)
+}
+
+/// The URLs of an object's entries: for requests to `origin`, and for each of the other hostnames that the edge serves.
+#[must_use]
+pub fn urls(origin: &str, hostnames: &[String], bucket: &str, key: &ObjectKey) -> Vec<String> {
+    let own = hostname(origin);
+    let others = hostnames
+        .iter()
+        .filter(|other| !other.eq_ignore_ascii_case(own));
+    [own]
+        .into_iter()
+        .chain(others.map(String::as_str))
+        .map(|hostname| url_at(hostname, bucket, key))
+        .collect()
+}
+
+fn url_at(hostname: &str, bucket: &str, key: &ObjectKey) -> String {
+    let path = key.to_url_path();
+    format!("https://{hostname}/_lectern/cache/{bucket}{path}")
+}
+
+/// The host of an origin, without its scheme and port.
+fn hostname(origin: &str) -> &str {
+    let host = split_once(origin, "://").map_or(origin, |(_, host)| host);
+    // The colons of an IPv6 address stand in brackets.
+    match host.rsplit_once(':') {
+        Some((hostname, port)) if !port.ends_with(']') => hostname,
+        _ => host,
+    }
 }
 
 #[cfg(test)]
@@ -120,6 +154,27 @@ mod tests {
             of("https://a.example", "b", "d e"),
         ] {
             assert_ne!(first, other);
+        }
+    }
+
+    #[test]
+    fn a_write_forgets_the_entry_of_every_hostname_once() {
+        let key = ObjectKey::new("c/a").expect("a key");
+        let hostnames = ["a.example".to_owned(), "b.example".to_owned()];
+        let at = |hostname: &str| format!("https://{hostname}/_lectern/cache/b/c/a");
+        for (origin, expected) in [
+            ("https://a.example", vec!["a.example", "b.example"]),
+            ("http://B.example:8080", vec!["B.example", "a.example"]),
+            (
+                "https://c.example",
+                vec!["c.example", "a.example", "b.example"],
+            ),
+            ("http://[::1]:8787", vec!["[::1]", "a.example", "b.example"]),
+            ("http://[::1]", vec!["[::1]", "a.example", "b.example"]),
+        ] {
+            let expected: Vec<String> = expected.into_iter().map(at).collect();
+            assert_eq!(urls(origin, &hostnames, "b", &key), expected, "{origin}");
+            assert_eq!(url(origin, "b", &key), expected[0], "{origin}");
         }
     }
 }

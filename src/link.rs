@@ -215,6 +215,7 @@ mod tests {
             country: Country::parse("DE").map(|country| vec![country]),
             origin: OriginPattern::parse("https://*.example.org").map(|origin| vec![origin]),
             sessions: Some(2),
+            max_bytes: Some(1 << 40),
             ..claims("/courses/rails/")
         };
         for expected in [claims("/a/master.m3u8"), full] {

@@ -91,8 +91,8 @@ pub enum Error {
     },
     #[error("`expires_in` and `expires_at` are both set")]
     TwoTimes,
-    #[error("`sessions` is reserved: the edge refuses a link that has it")]
-    ReservedClaim,
+    #[error("`{0}` is reserved: the edge refuses a link that has it")]
+    ReservedClaim(&'static str),
     #[error("`watch` is {0} s, and the edge counts {1} at most (`MAX_WATCH`)")]
     WatchTooLong(u64, u64),
     #[error("the link would be longer than {MAX_LINK_BYTES} bytes, which the edge refuses unread")]
@@ -152,7 +152,7 @@ impl Error {
                 _ => "bad_exp",
             },
             Self::TwoTimes => "bad_exp",
-            Self::ReservedClaim => "reserved_claim",
+            Self::ReservedClaim(_) => "reserved_claim",
             Self::WatchTooLong(..) => "watch_too_long",
             Self::LinkTooLong | Self::Link(LinkError::TooLong) => "link_too_long",
             Self::Link(LinkError::NotAJwt) => "malformed",
@@ -314,7 +314,10 @@ fn scope(path: &str, directory: bool) -> Result<Scope, Error> {
 /// What is well-formed, and opens nothing, whoever asks.
 pub fn openable(claims: &Claims) -> Result<(), Error> {
     if claims.sessions.is_some() {
-        return Err(Error::ReservedClaim);
+        return Err(Error::ReservedClaim("sessions"));
+    }
+    if claims.max_bytes.is_some() {
+        return Err(Error::ReservedClaim("max_bytes"));
     }
     let text = claims.path.to_string();
     if [RESERVED, "~"]

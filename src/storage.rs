@@ -1,5 +1,6 @@
 //! What storage says: of an object, and when it refuses.
 
+use crate::http::precondition::{EntityTag, Validators};
 use crate::http::problem::Problem;
 
 /// How long storage may take to begin an answer to a read, in milliseconds. Players give a segment about 10 s.
@@ -19,6 +20,15 @@ pub struct Stored {
 }
 
 impl Stored {
+    /// The validators of the object as it is stored.
+    #[must_use]
+    pub fn validators(&self) -> Validators {
+        Validators {
+            etag: EntityTag::strong(&self.etag),
+            last_modified: self.uploaded / 1000,
+        }
+    }
+
     /// As one header value: `<etag> <size> <uploaded> [<content type>]`.
     #[must_use]
     pub fn to_header(&self) -> String {
@@ -75,6 +85,8 @@ impl StorageError {
             Some(10011 | 10024 | 10025 | 10048 | 10029 | 10030) => {
                 Self::BadUpload(message.to_owned())
             }
+            // The binding checks it by itself, without a code.
+            None if message.contains("Part number must be") => Self::BadUpload(message.to_owned()),
             _ => Self::Unavailable(message.to_owned()),
         }
     }
@@ -113,6 +125,10 @@ mod tests {
             ),
             (
                 "uploadPart: The specified multipart upload does not exist. (10024)",
+                Problem::BadUpload,
+            ),
+            (
+                "Part number must be between 1 and 10000 (inclusive). Actual value was: 0",
                 Problem::BadUpload,
             ),
             (

@@ -8,15 +8,19 @@
 //! POST   /key?uploadId=…                  {"parts":[…]}    201
 //! DELETE /key?uploadId=…                                   204
 //! ```
+//!
+//! The requests that change the object take conditions (RFC 9110 §13): `PUT` and `DELETE` of the object, and the `POST` that
+//! completes an upload. The others concern an upload, which has no entity-tag; a condition there is refused.
 
 use crate::config::Config;
 use crate::content_type;
-use crate::http::precondition::{EntityTag, EntityTags};
+use crate::http::precondition::WriteConditions;
 use crate::http::problem::Problem;
 use crate::http::problem::Refusal;
 use crate::json::{Value, quoted};
 use crate::object_key::ObjectKey;
 use crate::request::{Request, parameter};
+use crate::storage::Stored;
 
 /// The most parts that an upload may have.
 const MAX_PARTS: u16 = 10_000;
@@ -30,10 +34,11 @@ pub enum Write {
     Put {
         key: ObjectKey,
         content_type: String,
-        condition: Option<Condition>,
+        conditions: WriteConditions,
     },
     Delete {
         key: ObjectKey,
+        conditions: WriteConditions,
     },
     Create {
         key: ObjectKey,
@@ -47,7 +52,7 @@ pub enum Write {
     Complete {
         key: ObjectKey,
         upload: String,
-        condition: Option<Condition>,
+        conditions: WriteConditions,
     },
     Abort {
         key: ObjectKey,
@@ -55,26 +60,28 @@ pub enum Write {
     },
 }
 
-/// What must hold of the stored object for a write to happen.
+/// The stored object as the conditions of a write were evaluated on it. Storage compares it once more when it writes, so that
+/// no other write comes between.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Condition {
-    /// `If-None-Match: *`.
+pub enum Evaluated {
     Absent,
-    /// `If-Match: *`.
-    Present,
-    /// `If-Match` with one strong entity-tag; without quotes here.
-    Is(String),
+    /// An entity-tag without its quotes.
+    Present(String),
 }
 
-impl Condition {
-    /// Whether the condition holds of what is stored, by its entity-tag.
-    #[must_use]
-    pub fn holds(&self, stored: Option<&str>) -> bool {
-        match self {
-            Self::Absent => stored.is_none(),
-            Self::Present => stored.is_some(),
-            Self::Is(etag) => stored == Some(etag),
+impl Evaluated {
+    /// Evaluates the conditions of a write on what is stored.
+    ///
+    /// # Errors
+    /// Where they do not hold.
+    pub fn of(conditions: &WriteConditions, stored: Option<&Stored>) -> Result<Self, Refusal> {
+        if !conditions.hold(stored.map(Stored::validators).as_ref()) {
+            return Err(Refusal::new(
+                Problem::PreconditionFailed,
+                "the conditions do not hold",
+            ));
         }
+        Ok(stored.map_or(Self::Absent, |stored| Self::Present(stored.etag.clone())))
     }
 }
 
@@ -132,7 +139,7 @@ impl Write {
     pub fn key(&self) -> &ObjectKey {
         match self {
             Self::Put { key, .. }
-            | Self::Delete { key }
+            | Self::Delete { key, .. }
             | Self::Create { key, .. }
             | Self::Part { key, .. }
             | Self::Complete { key, .. }
@@ -145,6 +152,7 @@ impl Write {
         request: &Request<'_>,
         key: ObjectKey,
         config: &Config,
+        now: u64,
     ) -> Result<Self, Refusal> {
         let bad = |reason: &str| Err(Refusal::new(Problem::BadRequest, reason));
         let creates = parameter(request.query, "uploads")?.is_some();
@@ -165,15 +173,21 @@ impl Write {
                 body_length(request, config.max_upload_bytes)?;
                 Ok(Self::Put {
                     content_type: stored_content_type(request, &key),
-                    condition: condition(request)?,
+                    conditions: conditions(request, now)?,
                     key,
                 })
             }
-            ("DELETE", false, None, None) => Ok(Self::Delete { key }),
-            ("POST", true, None, None) => Ok(Self::Create {
-                content_type: stored_content_type(request, &key),
+            ("DELETE", false, None, None) => Ok(Self::Delete {
+                conditions: conditions(request, now)?,
                 key,
             }),
+            ("POST", true, None, None) => {
+                without_conditions(request, now)?;
+                Ok(Self::Create {
+                    content_type: stored_content_type(request, &key),
+                    key,
+                })
+            }
             ("PUT", false, Some(upload), Some(number)) => {
                 let number = number
                     .parse()
@@ -191,6 +205,7 @@ impl Write {
                         "the parts make more than `MAX_OBJECT_BYTES`",
                     ));
                 }
+                without_conditions(request, now)?;
                 Ok(Self::Part {
                     key,
                     upload,
@@ -200,12 +215,15 @@ impl Write {
             ("POST", false, Some(upload), None) => {
                 body_length(request, MAX_COMPLETE_BYTES)?;
                 Ok(Self::Complete {
-                    condition: condition(request)?,
+                    conditions: conditions(request, now)?,
                     key,
                     upload,
                 })
             }
-            ("DELETE", false, Some(upload), None) => Ok(Self::Abort { key, upload }),
+            ("DELETE", false, Some(upload), None) => {
+                without_conditions(request, now)?;
+                Ok(Self::Abort { key, upload })
+            }
             _ => bad("the query does not go with the method"),
         }
     }
@@ -237,31 +255,23 @@ fn stored_content_type(request: &Request<'_>, key: &ObjectKey) -> String {
         .unwrap_or_else(|| content_type::for_key(key.as_str()).to_owned())
 }
 
-fn condition(request: &Request<'_>) -> Result<Option<Condition>, Refusal> {
-    let refuse = || {
-        Err(Refusal::new(
-            Problem::BadRequest,
-            "a write takes `If-None-Match: *`, or `If-Match` with `*` or one strong entity-tag",
-        ))
-    };
-    let none_match = (request.header)("if-none-match");
-    let is_match = (request.header)("if-match");
-    match (none_match, is_match) {
-        (None, None) => Ok(None),
-        (Some(value), None) => match EntityTags::parse(&value) {
-            Some(EntityTags::Any) => Ok(Some(Condition::Absent)),
-            _ => refuse(),
-        },
-        (None, Some(value)) => match EntityTags::parse(&value) {
-            Some(EntityTags::Any) => Ok(Some(Condition::Present)),
-            Some(EntityTags::List(tags)) => match tags.as_slice() {
-                [tag] if tag.matches_strongly(&EntityTag::strong(tag.opaque())) => {
-                    Ok(Some(Condition::Is(tag.opaque().to_owned())))
-                }
-                _ => refuse(),
-            },
-            None => refuse(),
-        },
-        (Some(_), Some(_)) => refuse(),
+/// The conditions of a request that changes the object.
+fn conditions(request: &Request<'_>, now: u64) -> Result<WriteConditions, Refusal> {
+    WriteConditions::parse(request.header, now).map_err(|name| {
+        Refusal::new(
+            Problem::BadCondition,
+            format_args!("`{name}` cannot be read"),
+        )
+    })
+}
+
+/// Refuses conditions on a request that changes no object.
+fn without_conditions(request: &Request<'_>, now: u64) -> Result<(), Refusal> {
+    if conditions(request, now)?.is_empty() {
+        return Ok(());
     }
+    Err(Refusal::new(
+        Problem::BadCondition,
+        "a condition on a request that changes no object",
+    ))
 }

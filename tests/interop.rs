@@ -99,7 +99,8 @@ fn all_claims() -> [Value; 2] {
             "path": "/courses/caf\u{e9} \"1\"/m.m3u8", "exp": EXP, "nbf": PAST, "iat": PAST, "use": "download",
             "sub": "s/42 <\u{65e5}\u{672c}> \u{1f393}", "jti": "l&1", "watch": 3600, "max_height": 720,
             "preview": [0, 300], "langs": ["en", "pt-BR"], "ip": ["10.0.0.0/8", "2001:db8::/32"],
-            "country": ["DE", "BR"], "origin": ["https://*.example.org"], "sessions": 2
+            "country": ["DE", "BR"], "origin": ["https://*.example.org"], "sessions": 2,
+            "max_bytes": 1073741824
         }),
     ]
 }

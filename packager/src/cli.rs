@@ -240,9 +240,8 @@ pub(crate) struct PackageArgs {
     pub(crate) output: PathBuf,
     #[command(flatten)]
     pub(crate) encode: EncodeArgs,
-    /// Where the bucket's S3 API is, for an INPUT in one [default: as for a target].
-    #[arg(long, value_name = "URL")]
-    pub(crate) endpoint: Option<String>,
+    #[command(flatten)]
+    pub(crate) reach: ReachArgs,
     /// Replace whatever the folder holds.
     #[arg(long)]
     pub(crate) force: bool,
@@ -262,25 +261,59 @@ pub(crate) struct HlsArgs {
     pub(crate) allow_host: Vec<String>,
 }
 
+/// How a bucket or an edge is reached.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct ReachArgs {
+    /// Where the bucket's S3 API is, for `r2://` [default: R2_ACCOUNT_ID's] and `s3://` [default: AWS_ENDPOINT_URL, else Amazon's].
+    #[arg(long, value_name = "URL")]
+    pub(crate) endpoint: Option<String>,
+    /// Send links to another machine over HTTP without TLS, where everybody on the way can read and use them.
+    #[arg(long)]
+    pub(crate) allow_plain_http: bool,
+}
+
+impl ReachArgs {
+    /// The same without an endpoint.
+    fn without_endpoint(&self) -> Self {
+        Self {
+            endpoint: None,
+            ..self.clone()
+        }
+    }
+
+    /// The same for this place: an endpoint is for buckets.
+    pub(crate) fn of(&self, place: &str) -> Self {
+        match is_bucket(place) {
+            true => self.clone(),
+            false => self.without_endpoint(),
+        }
+    }
+}
+
+fn is_bucket(place: &str) -> bool {
+    place.starts_with("r2:") || place.starts_with("s3:")
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct TargetArgs {
     /// Where to: `r2://bucket/prefix`, `s3://bucket/prefix`, `file:///dir`, or `http(s)://edge/prefix` through the edge.
     pub(crate) target: String,
-    /// Where the bucket's S3 API is, for `r2://` [default: R2_ACCOUNT_ID's] and `s3://` [default: AWS_ENDPOINT_URL, else Amazon's].
-    #[arg(long, value_name = "URL")]
-    pub(crate) endpoint: Option<String>,
+    #[command(flatten)]
+    pub(crate) reach: ReachArgs,
 }
 
 impl TargetArgs {
     pub(crate) fn open(&self) -> anyhow::Result<Target> {
-        Target::open(&self.target, self.endpoint.as_deref())
+        Target::open(&self.target, &self.reach)
     }
 
     /// The endpoint may be the input's alone.
     pub(crate) fn open_for(&self, input: &Path) -> anyhow::Result<Target> {
-        let is_bucket = |text: &str| text.starts_with("r2:") || text.starts_with("s3:");
         let of_input = !is_bucket(&self.target) && input.to_str().is_some_and(is_bucket);
-        Target::open(&self.target, self.endpoint.as_deref().filter(|_| !of_input))
+        match of_input {
+            true => Target::open(&self.target, &self.reach.without_endpoint()),
+            false => self.open(),
+        }
     }
 }
 
@@ -415,6 +448,9 @@ pub(crate) struct CheckArgs {
     /// Follow URIs and redirects to other origins.
     #[arg(long)]
     pub(crate) follow: bool,
+    /// Send the URL's link to another machine over HTTP without TLS, where everybody on the way can read and use it.
+    #[arg(long)]
+    pub(crate) allow_plain_http: bool,
 }
 
 #[derive(Debug, Args)]

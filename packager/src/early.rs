@@ -96,6 +96,7 @@ impl Early {
                     break;
                 };
                 sending.push(async move {
+                    let upload = upload.with_hash().await?;
                     publication.send(&upload).await?;
                     growing.sending.update(|sending| sending - 1);
                     Ok(upload.bytes)
@@ -146,6 +147,7 @@ impl Growing {
             path,
             source: Source::File(file),
             bytes,
+            sha256: None,
         })
     }
 }

@@ -12,6 +12,7 @@ use crate::cli::{LinkArgs, LinkUse};
 use crate::clock;
 use crate::keys::keyring;
 use crate::progress::Progress;
+use crate::publish::is_private;
 
 impl From<LinkUse> for Use {
     fn from(value: LinkUse) -> Self {
@@ -30,6 +31,11 @@ pub(crate) fn run(args: &LinkArgs) -> Result<String> {
     let claims = claims(&url, args, now).with_context(|| format!("cannot link to `{url}`"))?;
     if claims.exp < now {
         Progress::new(false).note("warning: this link has expired already");
+    }
+    if !is_private(&url) {
+        Progress::new(false).note(
+            "warning: the URL begins with http://, so that everybody between viewer and edge can read and use the link",
+        );
     }
     let keys = keyring()?;
     Ok(with_token(url, &mint(keys.minting(), &claims)))

@@ -27,6 +27,7 @@ mod measured;
 mod mpd;
 mod output;
 mod package;
+mod package_file;
 mod package_json;
 mod partial;
 mod parts;

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::exit::Exit;
+use crate::package_file::{self, PackageFiles};
 use crate::package_json::{self, Package};
 use crate::partial::remove_folder;
 
@@ -60,16 +61,19 @@ pub(crate) fn inspect(folder: &Path, revision: &str) -> std::io::Result<Found> {
 }
 
 /// The package of a revision, if there is one.
-pub(crate) fn read(folder: &Path, revision: &str) -> Option<Package> {
-    let json = fs::read(folder.join(package_json::own_path(revision))).ok()?;
-    let package: Package = serde_json::from_slice(&json).ok()?;
-    (package.revision == revision).then_some(package)
+fn read(folder: &Path, revision: &str) -> Option<Package> {
+    let own = package_json::own_path(revision);
+    let json = package_file::read(folder, &own, package_json::MAX_BYTES).ok()?;
+    Package::parse(&json, revision).ok()
 }
 
 fn is_complete(folder: &Path, package: &Package) -> bool {
-    package.objects.iter().all(|object| {
-        fs::metadata(folder.join(&object.path))
-            .is_ok_and(|metadata| metadata.is_file() && metadata.len() == object.bytes)
+    let mut files = PackageFiles::new(folder);
+    let mut objects = package.objects.iter();
+    objects.all(|object| {
+        files
+            .size(&object.path)
+            .is_ok_and(|bytes| bytes == object.bytes)
     })
 }
 

@@ -46,15 +46,9 @@ pub(crate) async fn run(args: PackageArgs) -> Result<()> {
     let folder = std::path::absolute(&args.output)
         .with_context(|| format!("cannot use `{}` as a folder", args.output.display()))?;
     let beside = folder.parent().unwrap_or(&folder);
-    let input = Fetched::of(
-        &args.input,
-        &args.hls,
-        args.endpoint.as_deref(),
-        beside,
-        progress,
-    )
-    .await
-    .with_context(|| format!("cannot package `{}`", args.input.display()))?;
+    let input = Fetched::of(&args.input, &args.hls, &args.reach, beside, progress)
+        .await
+        .with_context(|| format!("cannot package `{}`", args.input.display()))?;
     let packaged = package(input.file(), &args, &folder, progress).await;
     input.settle(packaged)
 }

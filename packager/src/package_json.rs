@@ -1,14 +1,54 @@
-//! `package.json`: what made a package, and every object in it.
+//! `package.json`: what made a package, and every object in it. Whoever writes below a target, or hands over a folder, may
+//! have written this file too, so [`Package::parse`] is the only way to read it.
 
+use std::collections::HashSet;
+
+use lectern::object_key::ObjectKey;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 use crate::extras::ExtrasFacts;
 use crate::plan::Settings;
 use crate::probe::{Rate, Source};
+use crate::revision::hex;
 
 pub(crate) const NAME: &str = "package.json";
 pub(crate) const MULTIVARIANT: &str = "master.m3u8";
 pub(crate) const MPD: &str = "manifest.mpd";
+
+/// The largest `package.json` that is read: 100,000 objects take 20 MB.
+pub(crate) const MAX_BYTES: u64 = 64 << 20;
+/// The largest object that storage takes, and more than all of a package: 5 TiB.
+const MAX_OBJECT_BYTES: u64 = 5 << 40;
+const MAX_OBJECTS: usize = 1_000_000;
+/// A revision is 16 characters long; what plays at once has a longer name.
+const MAX_REVISION_CHARACTERS: usize = 64;
+const MAX_CONTENT_TYPE_BYTES: usize = 256;
+
+/// Why a `package.json` is not used. What it names is shown without its control characters.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum PackageJsonError {
+    #[error("it is larger than {MAX_BYTES} bytes")]
+    TooLarge,
+    #[error("it is not understood: {0}")]
+    NotUnderstood(String),
+    #[error("it is that of another revision")]
+    OtherRevision,
+    #[error("it has more than {MAX_OBJECTS} objects")]
+    TooManyObjects,
+    #[error("it names `{}`, which is no object of the package", .0.escape_debug())]
+    Foreign(String),
+    #[error("it names `{}` twice", .0.escape_debug())]
+    Twice(String),
+    #[error("what it says of `{}` cannot be: {why}", path.escape_debug())]
+    Impossible { path: String, why: &'static str },
+}
+
+/// Whether a text may name a revision, and so a folder below `v/`.
+pub(crate) fn is_revision(name: &str) -> bool {
+    (1..=MAX_REVISION_CHARACTERS).contains(&name.len())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric())
+}
 
 /// Whether this is the same in every revision's place, and not under `v/`: it is replaced, and written last.
 pub(crate) fn is_mutable(path: &str) -> bool {
@@ -88,6 +128,53 @@ pub(crate) struct Object {
 }
 
 impl Package {
+    /// Reads the `package.json` of a revision. Every path in the result lies below the package's root: an object is one of
+    /// the two files at the root or lies below `v/<revision>/`, and `root` has none but those two, with the bytes that the list
+    /// of objects says.
+    ///
+    /// # Errors
+    /// Where anything in it cannot be so.
+    pub(crate) fn parse(json: &[u8], revision: &str) -> Result<Self, PackageJsonError> {
+        if json.len() as u64 > MAX_BYTES {
+            return Err(PackageJsonError::TooLarge);
+        }
+        let package: Self = serde_json::from_slice(json)
+            .map_err(|error| PackageJsonError::NotUnderstood(error.to_string()))?;
+        if package.revision != revision || !is_revision(revision) {
+            return Err(PackageJsonError::OtherRevision);
+        }
+        if package.objects.len() > MAX_OBJECTS {
+            return Err(PackageJsonError::TooManyObjects);
+        }
+        let prefix = format!("v/{revision}/");
+        let mut paths = HashSet::new();
+        for object in &package.objects {
+            object.check(&prefix)?;
+            if !paths.insert(&*object.path) {
+                return Err(PackageJsonError::Twice(object.path.clone()));
+            }
+        }
+        let mut roots = HashSet::new();
+        for file in &package.root {
+            if !is_mutable(&file.path) {
+                return Err(PackageJsonError::Foreign(file.path.clone()));
+            }
+            if !roots.insert(&*file.path) {
+                return Err(PackageJsonError::Twice(file.path.clone()));
+            }
+            let mut objects = package.objects.iter();
+            let object = objects.find(|object| object.path == file.path);
+            if object.is_none_or(|object| !object.is(file.text.as_bytes())) {
+                let why = "its text is not the object that is listed";
+                return Err(PackageJsonError::Impossible {
+                    path: file.path.clone(),
+                    why,
+                });
+            }
+        }
+        Ok(package)
+    }
+
     /// Where this file is, from the package's root.
     pub(crate) fn own_path(&self) -> String {
         own_path(&self.revision)
@@ -98,6 +185,166 @@ impl Package {
     }
 }
 
+impl Object {
+    fn check(&self, prefix: &str) -> Result<(), PackageJsonError> {
+        let is_ours = is_mutable(&self.path) || self.path.starts_with(prefix);
+        if !is_ours || ObjectKey::new(&*self.path).is_err() {
+            return Err(PackageJsonError::Foreign(self.path.clone()));
+        }
+        let is_hash = self.sha256.len() == 64
+            && (self.sha256.bytes()).all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        let is_type = self.content_type.len() <= MAX_CONTENT_TYPE_BYTES
+            && (self.content_type.bytes()).all(|byte| (b' '..=b'~').contains(&byte));
+        let why = match (is_hash, is_type) {
+            _ if self.bytes > MAX_OBJECT_BYTES => "it is too large",
+            (false, _) => "`sha256` is no SHA-256",
+            (_, false) => "`type` is no content type",
+            (true, true) => return Ok(()),
+        };
+        Err(PackageJsonError::Impossible {
+            path: self.path.clone(),
+            why,
+        })
+    }
+
+    /// Whether these are the object's bytes.
+    fn is(&self, bytes: &[u8]) -> bool {
+        self.bytes == bytes.len() as u64 && self.sha256 == hex(&Sha256::digest(bytes))
+    }
+}
+
 pub(crate) fn own_path(revision: &str) -> String {
     format!("v/{revision}/{NAME}")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const REVISION: &str = "0a1b";
+    const MASTER: &str = "#EXTM3U\n";
+
+    fn object(path: &str, text: &str) -> Value {
+        json!({
+            "path": path, "bytes": text.len(), "sha256": hex(&Sha256::digest(text)), "type": "video/mp4",
+        })
+    }
+
+    fn package() -> Value {
+        json!({
+            "revision": REVISION, "duration": 1.0, "renditions": [],
+            "root": [{"path": MULTIVARIANT, "text": MASTER}],
+            "objects": [object("v/0a1b/480p/seg00000.m4s", "a"), object(MULTIVARIANT, MASTER)],
+            "source": {"bytes": 1, "sha256": "", "container": "", "audio": [], "subtitles": []},
+            "settings": {"ladder": [], "segment_duration": 4, "preset": "", "crf": 23, "codecs": []},
+            "tools": {"lectern": "", "ffmpeg": ""},
+        })
+    }
+
+    fn parsed(package: &Value) -> Result<Package, PackageJsonError> {
+        Package::parse(package.to_string().as_bytes(), REVISION)
+    }
+
+    #[test]
+    fn a_package_names_nothing_but_its_own_objects() {
+        assert!(parsed(&package()).is_ok());
+        for path in [
+            "../outside",
+            "../../../etc/cron.d/x",
+            "/etc/passwd",
+            "v/0a1b/../../../outside",
+            "v/0a1b/./a",
+            "v/0a1b//a",
+            "v/0a1b/",
+            "v/0a1b",
+            "v/other/480p/seg00000.m4s",
+            "v/0a1bx/a",
+            "V/0a1b/a",
+            "v\\0a1b\\a",
+            "v/0a1b/a\u{0}",
+            "v/0a1b/\u{1b}[2J",
+            "v/0a1b/%2e%2e/a",
+            "",
+            ".",
+            "..",
+            "master.m3u8/",
+            "./master.m3u8",
+            "master.m3u8\n",
+            "manifest.mpd.bak",
+            "package.json",
+        ] {
+            let mut hostile = package();
+            hostile["objects"][0]["path"] = path.into();
+            let found = parsed(&hostile);
+            let foreign = Err(PackageJsonError::Foreign(path.to_owned()));
+            assert_eq!(found, foreign, "object {path:?}");
+            let mut hostile = package();
+            hostile["root"][0]["path"] = path.into();
+            let found = parsed(&hostile);
+            assert_eq!(found, foreign, "root {path:?}");
+            let shown = found.expect_err("refused").to_string();
+            assert!(!shown.chars().any(char::is_control), "{shown:?}");
+        }
+        // An object of the revision is no file at the root.
+        let mut hostile = package();
+        hostile["root"][0]["path"] = "v/0a1b/480p/seg00000.m4s".into();
+        assert!(parsed(&hostile).is_err());
+    }
+
+    #[test]
+    fn a_package_says_nothing_that_cannot_be() {
+        type Spoil = fn(&mut Value);
+        let spoiled: [(&str, Spoil); 11] = [
+            ("another revision", |package| {
+                package["revision"] = "0a1c".into();
+            }),
+            ("an object twice", |package| {
+                package["objects"][0] = package["objects"][1].clone();
+            }),
+            ("a file at the root twice", |package| {
+                let file = package["root"][0].clone();
+                package["root"] = json!([file, file]);
+            }),
+            ("a file at the root that is no object", |package| {
+                package["root"][0]["path"] = MPD.into();
+            }),
+            ("another text", |package| {
+                package["root"][0]["text"] = "#EXTM3V\n".into();
+            }),
+            ("no hash", |package| {
+                package["objects"][0]["sha256"] = "".into();
+            }),
+            ("a hash in capitals", |package| {
+                package["objects"][0]["sha256"] = "A".repeat(64).into();
+            }),
+            ("a header in a content type", |package| {
+                package["objects"][0]["type"] = "video/mp4\r\nX: y".into();
+            }),
+            ("a huge content type", |package| {
+                package["objects"][0]["type"] = "x".repeat(257).into();
+            }),
+            ("more bytes than there are", |package| {
+                package["objects"][0]["bytes"] = u64::MAX.into();
+            }),
+            ("fewer than none", |package| {
+                package["objects"][0]["bytes"] = (-1).into();
+            }),
+        ];
+        for (what, spoil) in spoiled {
+            let mut package = package();
+            spoil(&mut package);
+            assert!(parsed(&package).is_err(), "{what}");
+        }
+        for revision in ["", "..", "a/b", "a b", "é", &"a".repeat(65)] {
+            let mut package = package();
+            package["revision"] = revision.into();
+            let json = package.to_string();
+            assert!(Package::parse(json.as_bytes(), revision).is_err());
+        }
+        for json in ["", "null", "[]", "{}"] {
+            assert!(Package::parse(json.as_bytes(), REVISION).is_err());
+        }
+    }
 }

@@ -31,8 +31,8 @@ pub(crate) async fn run(args: ShipArgs) -> Result<()> {
     let target = args.target.open_for(&args.input).with_context(shipping)?;
     let work = args.work.clone().unwrap_or_else(std::env::temp_dir);
     let work = std::path::absolute(work).with_context(shipping)?;
-    let endpoint = args.target.endpoint.as_deref();
-    let input = Fetched::of(&args.input, &args.hls, endpoint, &work, progress)
+    let reach = &args.target.reach;
+    let input = Fetched::of(&args.input, &args.hls, reach, &work, progress)
         .await
         .with_context(shipping)?;
     let job = Job::prepare(input.file(), &args.encode, progress).await;

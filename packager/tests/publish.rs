@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use common::{Run, clip, command, lectern, run, text};
+use sha2::{Digest as _, Sha256};
 
 /// What the edge holds and has seen.
 #[derive(Default)]
@@ -244,6 +245,11 @@ fn answer(
 
 const KEYS: &str = r#"[{"kid":"test","secret":"AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE"}]"#;
 
+fn sha256(bytes: &[u8]) -> String {
+    let digest = Sha256::digest(bytes);
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 fn with_keys(args: &[&str]) -> Run {
     run(command(args).env("LECTERN_KEYS", KEYS))
 }
@@ -339,7 +345,9 @@ fn an_object_too_large_for_one_request_goes_up_in_equal_parts_with_a_link_that_w
     );
     package["objects"].as_array_mut().expect("a list").insert(
         0,
-        serde_json::json!({"path": path, "bytes": large.len(), "sha256": "", "type": "video/mp4"}),
+        serde_json::json!({
+            "path": path, "bytes": large.len(), "sha256": sha256(&large), "type": "video/mp4",
+        }),
     );
     fs::write(&json, package.to_string()).expect("it is written");
     let edge = Edge::start(Mood::Good);
@@ -600,4 +608,230 @@ fn what_is_missing_is_said_with_what_to_do_about_it() {
         assert!(error.contains(said), "{target}: {error}");
         assert!(shown.contains(hint), "{target}: {shown}");
     }
+}
+
+/// The only revision in a folder that was published to.
+fn revision_folder(served: &Path) -> PathBuf {
+    let mut revisions = fs::read_dir(served.join("v")).expect("a folder");
+    let revision = revisions.next().expect("a revision").expect("an entry");
+    revision.path()
+}
+
+/// All files below a folder, with what they hold.
+fn files(folder: &Path) -> HashMap<PathBuf, Vec<u8>> {
+    let mut found = HashMap::new();
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        match path.is_dir() {
+            true => found.extend(files(&path)),
+            false => {
+                let bytes = fs::read(&path).expect("a file");
+                found.insert(path, bytes);
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn what_lies_at_a_target_makes_no_verb_write_outside_of_it() {
+    let root = tempfile::tempdir().expect("a temporary folder");
+    let out = package(root.path());
+    let served = root.path().join("a/b/served");
+    let target = format!("file://{}", text(&served));
+    let run = lectern(&["publish", text(&out), &target]);
+    assert_eq!(run.code, 0, "{run:?}");
+    let own = revision_folder(&served).join("package.json");
+    let json = fs::read(&own).expect("it is there");
+    let json: serde_json::Value = serde_json::from_slice(&json).expect("JSON");
+    let named = json["revision"].as_str().expect("a name");
+    for path in [
+        "../outside",
+        "../../outside",
+        "v/../../outside",
+        text(&root.path().join("outside")),
+        "package.json",
+        "master.m3u8/../../outside",
+    ] {
+        let mut hostile = json.clone();
+        let file = serde_json::json!({"path": path, "text": "owned"});
+        hostile["root"].as_array_mut().expect("a list").push(file);
+        fs::write(&own, hostile.to_string()).expect("it is written");
+        // Where nothing plays, nothing has to be what it was.
+        for name in ["master.m3u8", "manifest.mpd"] {
+            fs::remove_file(served.join(name)).expect("it is removed");
+        }
+        let before = files(root.path());
+        let run = lectern(&["rollback", &target, "--revision", named]);
+        assert_eq!(run.code, 5, "{path}: {run:?}");
+        assert!(files(root.path()) == before, "{path}");
+        for name in ["master.m3u8", "manifest.mpd"] {
+            fs::copy(out.join(name), served.join(name)).expect("it is copied");
+        }
+        let before = files(root.path());
+        for args in [
+            &["rollback", &target, "--revision", named][..],
+            &["verify", &target],
+            &["verify", &target, "--revision", named],
+        ] {
+            let run = lectern(args);
+            assert_eq!(run.code, 5, "{args:?} {path}: {run:?}");
+            assert!(run.stderr.contains("which is no object"), "{run:?}");
+        }
+        let run = lectern(&["prune", &target, "--keep", "1"]);
+        assert_eq!(run.code, 0, "{path}: {run:?}");
+        let run = lectern(&["revisions", &target]);
+        assert_eq!(run.code, 0, "{path}: {run:?}");
+        assert!(files(root.path()) == before, "{path}");
+    }
+    // The folder that it was published from mends it.
+    let run = lectern(&["verify", &target, "--repair", text(&out)]);
+    assert_eq!(run.code, 0, "{run:?}");
+    let mended = fs::read(&own).expect("it is there");
+    assert_eq!(
+        mended,
+        fs::read(revision_folder(&out).join("package.json")).expect("it is there")
+    );
+}
+
+#[test]
+fn a_package_folder_sends_nothing_that_lies_outside_of_it_or_never_ends() {
+    use std::os::unix::fs::symlink;
+    let root = tempfile::tempdir().expect("a temporary folder");
+    let out = package(root.path());
+    let secret = root.path().join("secret");
+    let edge = Edge::start(Mood::Good);
+    let revision = revision_folder(&out);
+    let segment = revision.join("240p/seg00000.m4s");
+    let bytes = fs::read(&segment).expect("a segment");
+    // As long as the segment, so that no length gives it away.
+    fs::write(&secret, vec![b'S'; bytes.len()]).expect("it is written");
+    let moved = root.path().join("moved");
+    type Change<'a> = &'a dyn Fn();
+    let put_back = || {
+        let _ = fs::remove_file(&segment);
+        if moved.exists() {
+            let folder = segment.parent().expect("a folder");
+            fs::remove_file(folder).expect("a link");
+            fs::rename(&moved, folder).expect("it is moved");
+        }
+        fs::write(&segment, &bytes).expect("it is written");
+    };
+    let changes: [(&str, Change<'_>); 4] = [
+        ("it is a symbolic link", &|| {
+            fs::remove_file(&segment).expect("it is removed");
+            symlink(&secret, &segment).expect("a link");
+        }),
+        ("it is a symbolic link", &|| {
+            let folder = segment.parent().expect("a folder");
+            fs::rename(folder, &moved).expect("it is moved");
+            symlink(&moved, folder).expect("a link");
+        }),
+        ("it is no regular file", &|| {
+            fs::remove_file(&segment).expect("it is removed");
+            let made = std::process::Command::new("mkfifo").arg(&segment).status();
+            assert!(made.expect("mkfifo runs").success());
+        }),
+        ("has other bytes than its `package.json` says", &|| {
+            fs::copy(&secret, &segment).expect("it is copied");
+        }),
+    ];
+    let served = root.path().join("served");
+    for target in [
+        format!("{}/courses/a", edge.origin),
+        format!("file://{}", text(&served)),
+    ] {
+        for (said, change) in &changes {
+            change();
+            let run = with_keys(&["publish", text(&out), &target]);
+            put_back();
+            assert_eq!(run.code, 3, "{target} {said}: {run:?}");
+            assert!(run.stderr.contains(said), "{target} {said}: {run:?}");
+            let is_secret = |bytes: &Vec<u8>| bytes.starts_with(b"SSSS");
+            let bucket = edge.bucket();
+            assert!(!bucket.objects.values().any(is_secret), "{target} {said}");
+            assert!(
+                bucket
+                    .objects
+                    .keys()
+                    .all(|path| !path.ends_with("master.m3u8"))
+            );
+            if served.exists() {
+                assert!(!files(&served).values().any(is_secret), "{target} {said}");
+                assert!(!served.join("master.m3u8").exists(), "{target} {said}");
+            }
+        }
+    }
+    // What it was is published.
+    for target in [
+        format!("{}/courses/a", edge.origin),
+        format!("file://{}", text(&served)),
+    ] {
+        let run = with_keys(&["publish", text(&out), &target]);
+        assert_eq!(run.code, 0, "{run:?}");
+    }
+}
+
+#[test]
+fn no_verb_sends_a_link_over_http_to_another_machine() {
+    let root = tempfile::tempdir().expect("a temporary folder");
+    let out = package(root.path());
+    let clip = root.path().join("clip.mp4");
+    let folder = root.path().join("other");
+    // A name that is never looked up (RFC 6761).
+    const TARGET: &str = "http://edge.invalid/courses/a";
+    for args in [
+        &["publish", text(&out), TARGET][..],
+        &["ship", text(&clip), TARGET],
+        &[
+            "ship",
+            "http://edge.invalid/uploads/a.mp4",
+            "file:///nowhere/a",
+        ],
+        &[
+            "package",
+            "http://edge.invalid/uploads/a.mp4",
+            "-o",
+            text(&folder),
+        ],
+        &["revisions", TARGET],
+        &["rollback", TARGET],
+        &["prune", TARGET],
+        &["verify", TARGET],
+        &[
+            "work",
+            "http://edge.invalid/uploads/",
+            "http://edge.invalid/courses/",
+            "--queue",
+            "http://127.0.0.1:9",
+            "--once",
+        ],
+        &[
+            "work",
+            "http://edge.invalid/uploads/",
+            "file:///nowhere",
+            "--queue",
+            "http://127.0.0.1:9",
+            "--once",
+        ],
+        &["check", "http://edge.invalid/a.m3u8?token=a.b.c"],
+    ] {
+        let run = with_keys(args);
+        assert_eq!(run.code, 2, "{args:?}: {run:?}");
+        assert!(
+            run.stderr.contains("over HTTP without TLS"),
+            "{args:?}: {run:?}"
+        );
+        assert!(
+            run.stderr.contains("--allow-plain-http"),
+            "{args:?}: {run:?}"
+        );
+        assert!(!run.stderr.contains("a.b.c"), "{args:?}: {run:?}");
+    }
+    let allowed = with_keys(&["revisions", TARGET, "--allow-plain-http"]);
+    assert_eq!(allowed.code, 5, "{allowed:?}");
+    assert!(
+        allowed.stderr.contains("cannot reach the edge"),
+        "{allowed:?}"
+    );
 }

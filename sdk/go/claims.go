@@ -30,11 +30,18 @@ type Claims struct {
 	Origin    []string   `json:"origin"`
 	// Sessions is reserved. The edge refuses a link that has it.
 	Sessions uint32 `json:"sessions"`
+	// MaxBytes is reserved. The edge refuses a link that has it.
+	MaxBytes int64 `json:"max_bytes"`
 }
 
+// Refuses restrictions that the edge does not enforce yet.
 func (c *Claims) checkReserved() error {
+	const reserved = "the claim `%s` is reserved: remove it"
 	if c.Sessions != 0 {
-		return fail("reserved_claim", "the claim `sessions` is reserved: remove it")
+		return fail("reserved_claim", reserved, "sessions")
+	}
+	if c.MaxBytes != 0 {
+		return fail("reserved_claim", reserved, "max_bytes")
 	}
 	return nil
 }
@@ -79,9 +86,10 @@ var rules = map[string]string{
 	"langs":      "`langs` must be a list of 1 to 32 BCP 47 tags such as `en` or `pt-BR`",
 	"ip": "`ip` must be a list of 1 to 32 ranges such as `192.0.2.0/24`, without bits after " +
 		"the prefix",
-	"country":  "`country` must be a list of 1 to 32 ISO 3166 codes such as `DE`",
-	"origin":   "`origin` must be a list of 1 to 32 origins such as `https://*.school.example`",
-	"sessions": "`sessions` must be a whole number, at least 1",
+	"country":   "`country` must be a list of 1 to 32 ISO 3166 codes such as `DE`",
+	"origin":    "`origin` must be a list of 1 to 32 origins such as `https://*.school.example`",
+	"sessions":  "`sessions` must be a whole number, at least 1",
+	"max_bytes": "`max_bytes` must be a whole number of bytes, at least 1",
 }
 
 func (u Use) isKnown() bool {

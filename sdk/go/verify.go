@@ -196,6 +196,8 @@ func readClaims(text []byte) (Claims, error) {
 			claims.Origin, ok = textsOf(raw)
 		case "sessions":
 			claims.Sessions, ok = small(raw, 1)
+		case "max_bytes":
+			claims.MaxBytes, ok = number(raw, 1, maxSafeInteger)
 		}
 		if !ok {
 			return claims, fail("bad_"+name, "%s", rules[name])

@@ -1,7 +1,7 @@
 /** Rules for the options, claims and times of a link, which the edge has too. */
 
 import { LecternError } from './error.js';
-import { isObject } from './keys.js';
+import { copyOwn, isPlain } from './keys.js';
 import { badPath, checkPath, countBytes, isText } from './urls.js';
 
 /** Defaults of the edge's variables with the same names, in seconds. */
@@ -16,15 +16,17 @@ const MEDIA =
     /\.(m4s|mp4|cmfv|m4v|m4a|cmfa|ts|aac|mp3|webm|mov|mkv|vtt|mpd|json|jpe?g|png|webp|avif|gif)$/i;
 
 /**
- * Own options of an object. Refuses an unknown name: a misspelt restriction would restrict nothing.
+ * Own options of a plain object. Refuses an unknown name, and an object with inherited members: a
+ * restriction that is misspelt or inherited would restrict nothing.
  * @param {any} options @param {string[]} known @returns {Record<string, any>}
  */
 export function readOptions(options = {}, known) {
-    if (!isObject(options)) {
-        throw new LecternError('bad_option', 'options must be an object: { viewer, expiresIn, … }');
+    if (!isPlain(options)) {
+        const rule = 'options must be a plain object: { viewer, expiresIn, … }';
+        throw new LecternError('bad_option', rule);
     }
     const unknown = Object.keys(options).find((name) => !known.includes(name));
-    if (unknown === undefined) return Object.assign(Object.create(null), options);
+    if (unknown === undefined) return copyOwn(options);
     const camel = unknown.replace(/_([a-z])/g, (_, letter) => letter.toUpperCase());
     const hint = known.includes(camel) ? `\`${camel}\`` : `one of ${known.join(', ')}`;
     throw new LecternError('unknown_option', `no option is called \`${unknown}\`: write ${hint}`);
@@ -73,10 +75,11 @@ export function check(claims) {
     return checked;
 }
 
-/** @param {Record<string, any>} claims */
+/** Refuses restrictions that the edge does not enforce yet. @param {Record<string, any>} claims */
 export function checkReserved(claims) {
-    if (!Object.hasOwn(claims, 'sessions')) return;
-    throw new LecternError('reserved_claim', 'the claim `sessions` is reserved: remove it');
+    const reserved = ['sessions', 'max_bytes'].find((name) => Object.hasOwn(claims, name));
+    if (!reserved) return;
+    throw new LecternError('reserved_claim', `the claim \`${reserved}\` is reserved: remove it`);
 }
 
 /** Refuses claims that are well-formed and open nothing. @param {Record<string, any>} claims */
@@ -223,4 +226,8 @@ export const RULES = new Map([
         'must be a list of 1 to 32 origins such as `https://*.school.example`',
     ]],
     ['sessions', [whole(1, 2 ** 32 - 1), 'must be a whole number, at least 1']],
+    ['max_bytes', [
+        whole(1, Number.MAX_SAFE_INTEGER),
+        'must be a whole number of bytes, at least 1',
+    ]],
 ]);

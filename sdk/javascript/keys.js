@@ -33,7 +33,9 @@ export function keyring(text = environment() ?? '') {
 /** LECTERN_KEYS of Node, Deno or what else has an environment. @returns {string | undefined} */
 function environment() {
     const { process, Deno } = /** @type {any} */ (globalThis);
-    return process?.env?.LECTERN_KEYS ?? Deno?.env.get('LECTERN_KEYS');
+    const variables = process?.env ?? {};
+    const isSet = Object.hasOwn(variables, 'LECTERN_KEYS');
+    return isSet ? variables.LECTERN_KEYS : Deno?.env.get('LECTERN_KEYS');
 }
 
 /** @param {any} text @returns {{ kid: string, secret: string }[]} */
@@ -87,6 +89,16 @@ export function decode(text) {
 export const isObject = (value) =>
     typeof value === 'object' && value !== null && !Array.isArray(value);
 
+/** True for an object without inherited members. @param {any} value */
+export function isPlain(value) {
+    const prototype = isObject(value) ? Object.getPrototypeOf(value) : undefined;
+    if (prototype === undefined) return false;
+    return prototype === null || Object.getPrototypeOf(prototype) === null;
+}
+
+/** Own members of an object. @param {any} value @returns {Record<string, any>} */
+export const copyOwn = (value) => Object.assign(Object.create(null), value);
+
 /** Tokens of JSON (RFC 8259). No string has an unpaired surrogate. */
 const TOKENS = new RegExp(
     [
@@ -119,7 +131,7 @@ export function readJson(text = '') {
             if (token === '{' || token === '[') open.push(new Set());
             return /^-|^[0-9]+[.eE]/.test(token) ? 'null' : token;
         });
-        return JSON.parse(read.join(''));
+        return JSON.parse(read.join(''), (_, value) => (isObject(value) ? copyOwn(value) : value));
     } catch {
         return undefined;
     }

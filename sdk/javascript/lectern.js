@@ -21,7 +21,7 @@ import {
     MAX_WATCH, readBound, readInstant, readNow, readOptions, RULES,
 } from './claims.js';
 import { LecternError } from './error.js';
-import { encode, keyring, sign } from './keys.js';
+import { encode, isPlain, keyring, sign } from './keys.js';
 import { addToken, readPath, splitUrl } from './urls.js';
 
 export { EXPIRES_IN, LecternError, MAX_LINK_AGE, MAX_LINK_BYTES, MAX_WATCH };
@@ -76,6 +76,9 @@ export const mint = async (claims, options) => {
     const now = readNow(given.now);
     const maxLinkAge = readBound('maxLinkAge', given.maxLinkAge ?? MAX_LINK_AGE);
     const maxWatch = readBound('maxWatch', given.maxWatch ?? MAX_WATCH);
+    if (!isPlain(claims ?? {})) {
+        throw new LecternError('bad_claims', 'claims must be a plain object: { path, exp, … }');
+    }
     const present = Object.entries(claims ?? {}).filter(([, value]) => (value ?? null) !== null);
     const unknown = present.find(([name]) => !RULES.has(name));
     if (unknown) throw new LecternError('unknown_claim', `no claim is called \`${unknown[0]}\``);

@@ -102,20 +102,6 @@ test('a misspelt option is refused, and the message names the right one', async 
     }
 });
 
-test('inherited options and claims are ignored', async () => {
-    const inherited = { viewer: 's42', use: 'admin', max_height: 480, exp: 60, url: 'https://h/b', maxHeight: 480 };
-    const bare = await lectern.link('https://h/a', { keys, now: 0 });
-    assert.equal(await lectern.link('https://h/a', Object.assign(Object.create(inherited), { keys, now: 0 })), bare);
-    Object.assign(Object.prototype, inherited);
-    try {
-        assert.equal(await lectern.link('https://h/a', { keys, now: 0 }), bare);
-        await refused({ error: 'bad_exp' }, () => lectern.mint({ path: '/a' }, { keys, now: 0 }));
-        assert.equal(Object.keys(await lectern.verify(bare, { keys, now: 0 })).join(), 'use,path,exp');
-    } finally {
-        for (const name of Object.keys(inherited)) delete Object.prototype[name];
-    }
-});
-
 test('an invalid time is refused', async () => {
     const expired = await lectern.mint({ path: '/a', exp: 60 }, { keys, now: 0 });
     for (const none of [NaN, Infinity, -Infinity, -1, 2 ** 53, new Date('x'), new Date(-1), 'x', '1', true, [], {}]) {
@@ -174,4 +160,62 @@ test('the SDK uses nothing of Node, so that it runs in Workers and browsers', ()
         const source = readFileSync(new URL(name, folder), 'utf8');
         assert.doesNotMatch(source, /^(?:import|\}) .*from '(?!\.\/)|node:|require\(|\bBuffer\b/m, name);
     }
+});
+
+test('inherited options, claims, headers and keys are ignored', async () => {
+    const options = { keys, now: 0 };
+    const plain = await lectern.link('https://h/a/', options);
+    const minted = await lectern.mint({ path: '/a/', exp: 60 }, options);
+    const claims = await lectern.verify(minted, options);
+    const kidless = [{ alg: 'HS256', typ: 'JWT' }, { path: '/a/', exp: 60 }];
+    const sign = async (parts) => {
+        const [{ kid, secret }] = JSON.parse(keys);
+        const encode = (bytes) => Buffer.from(bytes).toString('base64url');
+        const signed = parts.map((part) => encode(JSON.stringify(part))).join('.');
+        const key = await crypto.subtle.importKey('raw', Buffer.from(secret, 'base64url'), { name: 'HMAC', hash: 'SHA-256' }, false, ['sign']);
+        return { kid, token: `${signed}.${encode(await crypto.subtle.sign('HMAC', key, new TextEncoder().encode(signed)))}` };
+    };
+    const { kid, token } = await sign(kidless);
+    const { token: pathless } = await sign([{ alg: 'HS256', typ: 'JWT', kid }, { exp: 60 }]);
+    delete process.env.LECTERN_KEYS;
+    const polluted = {
+        use: 'admin', viewer: 'eve', sub: 'eve', directory: true, expiresIn: 86_400, expiresAt: 86_400, watch: 99, maxWatch: 1,
+        maxHeight: 1, max_height: 1, preview: [0, 1], langs: ['xx'], path: '/', exp: 99, kid, alg: 'none', crit: [], sessions: 2,
+        url: 'https://h/other', maxLinkAge: 1, LECTERN_KEYS: keys, secret: 'x',
+    };
+    for (const [name, value] of Object.entries(polluted)) {
+        Object.defineProperty(Object.prototype, name, { value, enumerable: false, configurable: true, writable: true });
+        try {
+            assert.equal(await lectern.link('https://h/a/', options), plain, name);
+            assert.equal(await lectern.mint({ path: '/a/', exp: 60 }, options), minted, name);
+            assert.deepEqual(Object.entries(await lectern.verify(minted, options)), Object.entries(claims), name);
+            await refused({ error: 'bad_header' }, () => lectern.verify(token, options));
+            await refused({ error: 'bad_claims' }, () => lectern.verify(pathless, options));
+            await refused({ error: 'path_not_absolute' }, () => lectern.mint({ exp: 60 }, options));
+            await refused({ error: 'no_keys' }, () => lectern.link('https://h/a/', { now: 0 }));
+            await refused({ error: 'path_not_a_folder' }, () => lectern.uploadLink('https://h/a', options));
+            await refused({ error: 'bad_keys' }, () => lectern.keyIds('[{"kid":"a"}]'));
+        } finally {
+            delete Object.prototype[name];
+        }
+    }
+    // A restriction in a prototype would be lost.
+    class Restricted {
+        get maxHeight() {
+            return 480;
+        }
+    }
+    for (const inherits of [Object.create({ maxHeight: 480 }), new Restricted(), new Map([['maxHeight', 480]]), new Date(0)]) {
+        for (const call of ['link', 'uploadLink', 'verify']) await refused({ error: 'bad_option' }, () => lectern[call]('https://h/a/', inherits));
+        await refused({ error: 'bad_option' }, () => lectern.mint({ path: '/a/', exp: 60 }, inherits));
+        await refused({ error: 'bad_claims' }, () => lectern.mint(inherits, options));
+    }
+    const without = Object.assign(Object.create(null), options);
+    assert.equal(await lectern.link('https://h/a/', without), plain);
+    // In JSON, `__proto__` is a member like any other.
+    const named = JSON.parse('{"path":"/a/","exp":60,"__proto__":{"use":"admin"}}');
+    await refused({ error: 'unknown_claim' }, () => lectern.mint(named, options));
+    await refused({ error: 'unknown_option' }, () => lectern.link('https://h/a/', JSON.parse('{"__proto__":{"use":"admin"}}')));
+    const { token: proto } = await sign([{ alg: 'HS256', kid }, JSON.parse('{"path":"/a/","exp":60,"__proto__":{"use":"admin"}}')]);
+    assert.equal((await lectern.verify(proto, options)).use, 'play');
 });

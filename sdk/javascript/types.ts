@@ -15,6 +15,8 @@ await link("https://h/a", { preview: [0] });
 await mint({ path: "/a/", exp: 1, maxHeight: 720 });
 // @ts-expect-error `sessions` is reserved
 await mint({ path: "/a/", exp: 1, sessions: 2 });
+// @ts-expect-error `max_bytes` is reserved
+await mint({ path: "/a/", exp: 1, use: "upload", max_bytes: 1 });
 // @ts-expect-error an upload link has no other use
 await uploadLink("https://h/a/", { use: "play" });
 // @ts-expect-error options are in camel case

@@ -4,6 +4,7 @@ import inspect
 import json
 import os
 import unittest
+from collections import defaultdict
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -132,6 +133,13 @@ class Vectors(unittest.TestCase):
     def test_upload_link_takes_the_options_of_link(self):
         given, taken = (inspect.signature(mint).parameters for mint in (lectern.upload_link, lectern.link))
         self.assertEqual({**given, "use": taken["use"]}, dict(taken))
+
+    def test_the_default_of_a_mapping_is_no_claim(self):
+        claims = defaultdict(lambda: "/other/", {"path": "/a/", "exp": 60})
+        plain = lectern.mint({"path": "/a/", "exp": 60}, keys=KEYS, now=0)
+        self.assertEqual(lectern.mint(claims, keys=KEYS, now=0), plain)
+        del claims["path"]
+        self.refused({"error": "path_not_absolute"}, lambda: lectern.mint(claims, keys=KEYS, now=0))
 
     def test_an_unpaired_surrogate_is_refused(self):
         for code, refuse in (

@@ -172,6 +172,7 @@ fn a_link_opens_only_from_where_it_says() {
             "forbidden",
         ),
         (r#""sessions":1"#, vec![], "forbidden"),
+        (r#""max_bytes":1"#, vec![], "forbidden"),
     ] {
         let token = link::mint(config.keys.minting(), &claims(restriction));
         let url = format!("https://a.example/a/b?token={token}");
@@ -393,13 +394,39 @@ fn a_write_says_what_it_wants() {
             "PUT",
             "",
             vec![("content-length", "1"), ("if-none-match", "\"a\"")],
-            "bad_request",
+            "write",
         ),
         (
             "PUT",
             "",
-            vec![("content-length", "1"), ("if-match", "W/\"a\"")],
-            "bad_request",
+            vec![("content-length", "1"), ("if-match", "a")],
+            "bad_condition",
+        ),
+        ("DELETE", "", vec![("if-none-match", "a")], "bad_condition"),
+        (
+            "DELETE",
+            "",
+            vec![("if-unmodified-since", "yesterday")],
+            "bad_condition",
+        ),
+        // An upload has no entity-tag.
+        (
+            "POST",
+            "uploads",
+            vec![("if-none-match", "*")],
+            "bad_condition",
+        ),
+        (
+            "PUT",
+            "uploadId=u&partNumber=1",
+            vec![("content-length", "1"), ("if-match", "*")],
+            "bad_condition",
+        ),
+        (
+            "DELETE",
+            "uploadId=u",
+            vec![("if-match", "\"a\"")],
+            "bad_condition",
         ),
         ("POST", "uploads", vec![], "write"),
         ("POST", "", vec![], "bad_request"),
@@ -418,6 +445,18 @@ fn a_write_says_what_it_wants() {
         (
             "PUT",
             "uploadId=u&partNumber=0",
+            vec![("content-length", "5")],
+            "bad_request",
+        ),
+        (
+            "PUT",
+            "uploadId=u&partNumber=10001",
+            vec![("content-length", "5")],
+            "bad_request",
+        ),
+        (
+            "PUT",
+            "uploadId=u&partNumber=65537",
             vec![("content-length", "5")],
             "bad_request",
         ),

@@ -12,8 +12,8 @@ pub const METHODS: &str = "GET, HEAD, PUT, POST, DELETE, OPTIONS";
 const EXPOSED: &str = "Accept-Ranges, Content-Length, Content-Range, Date, ETag, Server-Timing";
 
 /// What players and uploaders send beyond the safelisted headers.
-const ALLOWED_HEADERS: &str =
-    "Authorization, Content-Type, If-Match, If-Modified-Since, If-None-Match, If-Range, Range";
+const ALLOWED_HEADERS: &str = "Authorization, Content-Type, If-Match, If-Modified-Since, If-None-Match, If-Range, \
+     If-Unmodified-Since, Range";
 
 /// `ALLOWED_ORIGINS`: everybody, or a list.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -207,6 +207,67 @@ impl Conditions {
     }
 }
 
+/// The conditions of a write, as its headers have them (§13.1). `If-Modified-Since` and `If-Range` are not among them: they
+/// have a meaning for `GET` and `HEAD` alone (§13.1.3, §14.2).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct WriteConditions {
+    if_match: Option<EntityTags>,
+    if_unmodified_since: Option<u64>,
+    if_none_match: Option<EntityTags>,
+}
+
+impl WriteConditions {
+    /// Reads the headers of a write at `now`. A `GET` may ignore a condition that cannot be read; a write may not, because it
+    /// would replace or remove what the client meant to protect.
+    ///
+    /// # Errors
+    /// The name of the header that cannot be read.
+    pub fn parse(header: impl Fn(&str) -> Option<String>, now: u64) -> Result<Self, &'static str> {
+        fn read<T>(
+            name: &'static str,
+            value: Option<String>,
+            parse: impl Fn(&str) -> Option<T>,
+        ) -> Result<Option<T>, &'static str> {
+            value.map(|value| parse(&value).ok_or(name)).transpose()
+        }
+        Ok(Self {
+            if_match: read("If-Match", header("if-match"), EntityTags::parse)?,
+            if_unmodified_since: read(
+                "If-Unmodified-Since",
+                header("if-unmodified-since"),
+                |value| parse_date(value, now),
+            )?,
+            if_none_match: read("If-None-Match", header("if-none-match"), EntityTags::parse)?,
+        })
+    }
+
+    /// Whether the request has no condition, so that what is stored need not be looked at.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Evaluates the conditions in the order of §13.2.2; where one is false, the answer is 412. `stored` is `None` where there
+    /// is no object.
+    ///
+    /// 1. `If-Match`, else 2. `If-Unmodified-Since`, which says nothing of what has no date (§13.1.4);
+    /// 3. `If-None-Match`.
+    #[must_use]
+    pub fn hold(&self, stored: Option<&Validators>) -> bool {
+        let is_expected = match (&self.if_match, self.if_unmodified_since) {
+            (Some(tags), _) => {
+                stored.is_some_and(|stored| tags.any(|tag| tag.matches_strongly(&stored.etag)))
+            }
+            (None, Some(date)) => stored.is_none_or(|stored| stored.last_modified <= date),
+            (None, None) => true,
+        };
+        let is_known = |tags: &EntityTags| {
+            stored.is_some_and(|stored| tags.any(|tag| tag.matches_weakly(&stored.etag)))
+        };
+        is_expected && !self.if_none_match.as_ref().is_some_and(is_known)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::date::format_date;
@@ -308,6 +369,68 @@ mod tests {
             };
             let conditions = Conditions::parse(header, MODIFIED);
             assert_eq!(conditions.evaluate(&validators()), expected, "{headers:?}");
+        }
+    }
+
+    #[test]
+    fn conditions_of_a_write_are_looked_at_in_the_order_of_rfc_9110() {
+        let before = format_date(MODIFIED - 1);
+        let same = format_date(MODIFIED);
+        // Each with whether it holds of what is stored, and of nothing.
+        for (headers, expected) in [
+            (vec![], Ok([true, true])),
+            (vec![("if-match", r#""a""#)], Ok([true, false])),
+            (vec![("if-match", r#""b", "a""#)], Ok([true, false])),
+            (vec![("if-match", r#""b""#)], Ok([false, false])),
+            (vec![("if-match", r#"W/"a""#)], Ok([false, false])),
+            (vec![("if-match", "*")], Ok([true, false])),
+            (vec![("if-unmodified-since", &*same)], Ok([true, true])),
+            (vec![("if-unmodified-since", &before)], Ok([false, true])),
+            (
+                vec![("if-match", r#""a""#), ("if-unmodified-since", &before)],
+                Ok([true, false]),
+            ),
+            (
+                vec![("if-match", r#""b""#), ("if-unmodified-since", &same)],
+                Ok([false, false]),
+            ),
+            (vec![("if-none-match", "*")], Ok([false, true])),
+            (vec![("if-none-match", r#""a""#)], Ok([false, true])),
+            (vec![("if-none-match", r#"W/"a""#)], Ok([false, true])),
+            (vec![("if-none-match", r#""b", "c""#)], Ok([true, true])),
+            (
+                vec![("if-match", r#""a""#), ("if-none-match", r#""a""#)],
+                Ok([false, false]),
+            ),
+            (
+                vec![("if-match", r#""a""#), ("if-none-match", r#""b""#)],
+                Ok([true, false]),
+            ),
+            (
+                vec![("if-unmodified-since", &same), ("if-none-match", "*")],
+                Ok([false, true]),
+            ),
+            // A write has no use for these.
+            (vec![("if-modified-since", &same)], Ok([true, true])),
+            (vec![("if-range", r#""b""#)], Ok([true, true])),
+            (vec![("if-match", "a")], Err("If-Match")),
+            (vec![("if-match", "")], Err("If-Match")),
+            (vec![("if-none-match", r#"w/"a""#)], Err("If-None-Match")),
+            (
+                vec![("if-unmodified-since", "yesterday")],
+                Err("If-Unmodified-Since"),
+            ),
+        ] {
+            let header = |name: &str| {
+                let mut headers = headers.iter();
+                headers
+                    .find(|(known, _)| *known == name)
+                    .map(|(_, value)| (*value).to_owned())
+            };
+            let conditions = WriteConditions::parse(header, MODIFIED);
+            let found = conditions
+                .map(|conditions| [conditions.hold(Some(&validators())), conditions.hold(None)]);
+            assert_eq!(found, expected, "{headers:?}");
         }
     }
 }

@@ -24,6 +24,8 @@ pub enum Problem {
     MethodNotAllowed,
     LengthRequired,
     PreconditionFailed,
+    /// A condition of a write that cannot be read, or that stands on a request which changes no object.
+    BadCondition,
     PayloadTooLarge,
     RangeNotSatisfiable {
         length: u64,
@@ -42,7 +44,7 @@ impl Problem {
     #[must_use]
     pub fn status(self) -> u16 {
         match self {
-            Self::BadPath | Self::BadRequest | Self::BadUpload => 400,
+            Self::BadPath | Self::BadRequest | Self::BadUpload | Self::BadCondition => 400,
             Self::MissingToken => 401,
             Self::Forbidden | Self::Expired | Self::NoVariant | Self::NoPreview => 403,
             Self::NotFound => 404,
@@ -71,6 +73,7 @@ impl Problem {
             Self::MethodNotAllowed => "method_not_allowed",
             Self::LengthRequired => "length_required",
             Self::PreconditionFailed => "precondition_failed",
+            Self::BadCondition => "bad_condition",
             Self::PayloadTooLarge => "payload_too_large",
             Self::RangeNotSatisfiable { .. } => "range_not_satisfiable",
             Self::BadUpload => "bad_upload",
@@ -96,6 +99,10 @@ impl Problem {
             Self::MethodNotAllowed => "This cannot be done here.",
             Self::LengthRequired => "An upload has to say how long it is.",
             Self::PreconditionFailed => "What is stored is not what the request expects.",
+            Self::BadCondition => {
+                "This condition cannot be kept. Send `If-Match` or `If-None-Match` with `*` or entity-tags in quotes, or \
+                 `If-Unmodified-Since` with a date, on the request that writes, completes or removes the object."
+            }
             Self::PayloadTooLarge => "This is larger than one request may be. Upload it in parts.",
             Self::RangeNotSatisfiable { .. } => "This has fewer bytes than were asked for.",
             Self::BadUpload => "These parts do not make an upload.",

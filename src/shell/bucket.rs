@@ -13,7 +13,7 @@ use crate::json::quoted;
 use crate::list::List;
 use crate::object_key::ObjectKey;
 use crate::storage::{RETRIES_MS, StorageError, Stored, TIMEOUT_MS};
-use crate::write::{Condition, UploadedPart};
+use crate::write::{Evaluated, UploadedPart};
 
 /// The name of the binding in `wrangler.toml`.
 const BINDING: &str = "BUCKET";
@@ -89,19 +89,20 @@ impl Bucket {
         js::listed(&page).map_err(storage_error)
     }
 
-    /// `None` where the condition does not hold.
+    /// `None` where the object is not what the conditions were evaluated on.
     pub(super) async fn put(
         &self,
         key: &ObjectKey,
         body: JsValue,
         content_type: &str,
-        condition: Option<Condition>,
+        evaluated: Option<Evaluated>,
     ) -> Result<Option<Stored>, StorageError> {
-        let only_if = match &condition {
+        let only_if = match &evaluated {
             None => String::new(),
-            Some(Condition::Absent) => r#","onlyIf":{"etagDoesNotMatch":"*"}"#.to_owned(),
-            Some(Condition::Present) => r#","onlyIf":{"etagMatches":"*"}"#.to_owned(),
-            Some(Condition::Is(etag)) => format!(r#","onlyIf":{{"etagMatches":{}}}"#, quoted(etag)),
+            Some(Evaluated::Absent) => r#","onlyIf":{"etagDoesNotMatch":"*"}"#.to_owned(),
+            Some(Evaluated::Present(etag)) => {
+                format!(r#","onlyIf":{{"etagMatches":{}}}"#, quoted(etag))
+            }
         };
         let options = options(content_type, &only_if)?;
         let written = answer(&self.0, "put", &[&name(key), &body, &options]).await?;

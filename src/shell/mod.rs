@@ -99,11 +99,12 @@ async fn answer(request: &JsValue, env: &JsValue, context: &JsValue) -> Result<R
         }
         Decision::List(list) => list::list(&list, &bucket, &reply).await.map(Done::plain),
         Decision::Write(write) => {
-            let entry = edge_cache::url(origin, &config.bucket_name, write.key());
+            let entries =
+                edge_cache::urls(origin, &config.hostnames, &config.bucket_name, write.key());
             let queue = Queue { env, config };
             let body = request.unchecked_ref();
             let written = write::write(write, body, &bucket, &queue, &reply).await;
-            if let Some(entry) = Entry::new(entry) {
+            for entry in entries.into_iter().filter_map(Entry::new) {
                 entry.forget(context);
             }
             written.map(Done::plain)

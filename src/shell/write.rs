@@ -7,13 +7,13 @@ use super::bucket::Bucket;
 use super::js::Body;
 use super::queue::Queue;
 use super::reply::{self, Reply, failed};
-use crate::http::precondition::EntityTag;
+use crate::http::precondition::{EntityTag, WriteConditions};
 use crate::http::problem::Problem;
 use crate::http::problem::Refusal;
 use crate::object_key::ObjectKey;
 use crate::read::Headers;
 use crate::storage::StorageError;
-use crate::write::{Condition, Write, created_json, parse_parts};
+use crate::write::{Evaluated, Write, created_json, parse_parts};
 
 pub(super) async fn write(
     write: Write,
@@ -26,24 +26,25 @@ pub(super) async fn write(
         Write::Put {
             key,
             content_type,
-            condition,
+            conditions,
         } => {
-            let is_new = condition == Some(Condition::Absent);
             // What is refused anyway is refused before its body is read.
-            if condition.is_some() {
-                check(&key, condition.as_ref(), bucket).await?;
-            }
+            let evaluated = evaluate(&key, &conditions, bucket).await?;
+            let is_new = evaluated == Some(Evaluated::Absent);
             let body = request.body().map_or(JsValue::from_str(""), JsValue::from);
             let written = bucket
-                .put(&key, body, &content_type, condition)
+                .put(&key, body, &content_type, evaluated)
                 .await
                 .map_err(refused)?;
-            let stored = written.ok_or_else(precondition_failed)?;
+            let changed = || Refusal::new(Problem::PreconditionFailed, "another write came first");
+            let stored = written.ok_or_else(changed)?;
             queue.tell(&key, &stored).await?;
             let status = if is_new { 201 } else { 200 };
             json(reply, status, vec![etag(&stored.etag)], "{}".to_owned())
         }
-        Write::Delete { key } => {
+        Write::Delete { key, conditions } => {
+            // R2 removes without a condition: what is written between this look and the removal is removed.
+            evaluate(&key, &conditions, bucket).await?;
             bucket.delete(&key).await.map_err(refused)?;
             empty(reply)
         }
@@ -72,12 +73,12 @@ pub(super) async fn write(
         Write::Complete {
             key,
             upload,
-            condition,
+            conditions,
         } => {
             let list = request.bytes().await.map_err(failed)?;
             let parts = parse_parts(&list)?;
-            // The binding takes no condition here, so two completions at once may both pass this check.
-            check(&key, condition.as_ref(), bucket).await?;
+            // The binding completes without a condition: of two completions at once both may pass this look.
+            evaluate(&key, &conditions, bucket).await?;
             let stored = bucket
                 .complete_upload(&key, &upload, &parts)
                 .await
@@ -93,20 +94,17 @@ pub(super) async fn write(
     }
 }
 
-/// Whether `condition` holds of what is stored now.
-async fn check(
+/// Evaluates the conditions of a write on what is stored now; without any, nothing is looked at.
+async fn evaluate(
     key: &ObjectKey,
-    condition: Option<&Condition>,
+    conditions: &WriteConditions,
     bucket: &Bucket,
-) -> Result<(), Refusal> {
-    let Some(condition) = condition else {
-        return Ok(());
-    };
-    let stored = bucket.head(key).await.map_err(refused)?;
-    if condition.holds(stored.as_ref().map(|stored| stored.etag.as_str())) {
-        return Ok(());
+) -> Result<Option<Evaluated>, Refusal> {
+    if conditions.is_empty() {
+        return Ok(None);
     }
-    Err(precondition_failed())
+    let stored = bucket.head(key).await.map_err(refused)?;
+    Evaluated::of(conditions, stored.as_ref()).map(Some)
 }
 
 fn etag(opaque: &str) -> (&'static str, String) {
@@ -129,10 +127,6 @@ fn json(
 fn empty(reply: &Reply) -> Result<Response, Refusal> {
     let headers = vec![("Cache-Control", "no-store".to_owned())];
     reply.send(204, headers, reply::Body::Empty).map_err(failed)
-}
-
-fn precondition_failed() -> Refusal {
-    Refusal::new(Problem::PreconditionFailed, "the condition does not hold")
 }
 
 fn refused(error: StorageError) -> Refusal {

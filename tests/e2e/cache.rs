@@ -226,6 +226,36 @@ fn a_revised_lecture_is_seen_within_two_seconds() {
     }
 }
 
+#[test]
+fn what_is_removed_through_one_hostname_leaves_the_cache_of_every_other() {
+    const PATH: &str = "/c/v/1/media.mp4";
+    const HOSTNAMES: [&str; 2] = ["a.example", "b.example"];
+    let edge = Edge::with_variable(&format!("HOSTNAMES:{}", HOSTNAMES.join(",")));
+    let upload = edge.token("/c/", Use::Upload);
+    let url = format!("{PATH}?token={}", edge.token(PATH, Use::Play));
+    let at = |hostname| edge.send("GET", &url, &[("host", hostname)], &[]);
+    let put = edge.send("PUT", &format!("{PATH}?token={upload}"), &[], b"media");
+    assert_eq!(put.verdict(), "200");
+    for hostname in HOSTNAMES {
+        let began = Instant::now();
+        while timing(&at(hostname)) != Some("hit") {
+            assert!(began.elapsed() < Duration::from_secs(10), "{hostname}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+    let target = format!("{PATH}?token={upload}");
+    let removed = edge.send("DELETE", &target, &[("host", HOSTNAMES[0])], &[]);
+    assert_eq!(removed.verdict(), "204");
+    // An entry is forgotten after the answer.
+    for hostname in HOSTNAMES {
+        let began = Instant::now();
+        while at(hostname).verdict() != "404 not_found" {
+            assert!(began.elapsed() < Duration::from_secs(10), "{hostname}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
 fn timing(reply: &super::edge::Reply) -> Option<&str> {
     let timing = reply.header("server-timing")?;
     timing.strip_prefix("cache;desc=")?.split(',').next()

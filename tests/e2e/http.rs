@@ -29,7 +29,7 @@ fn range_and_conditional_requests_are_answered_as_rfc_9110_says() {
         }
     }
     let began = Instant::now();
-    let rows = http_table::run(&edge.keys, expires, |method, url, headers| {
+    let rows = http_table::run(&edge.keys, expires, |method, url, headers, body| {
         let mut headers: Vec<(&str, &str)> = headers
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_str()))
@@ -37,7 +37,7 @@ fn range_and_conditional_requests_are_answered_as_rfc_9110_says() {
         if !headers.iter().any(|(name, _)| *name == "Accept-Encoding") {
             headers.push(("Accept-Encoding", "identity"));
         }
-        let reply = edge.send(method, url, &headers, &[]);
+        let reply = edge.send(method, url, &headers, body);
         assert!(!reply.broke_off, "{method} {url} {headers:?} broke off");
         let is_gzipped = reply.header("content-encoding") == Some("gzip");
         let body = if is_gzipped && !reply.body.is_empty() {

@@ -1,5 +1,7 @@
 //! Range and conditional requests as one table, `rows.txt`, for whatever answers them: the pure code and the Worker.
 
+mod writes;
+
 use std::collections::HashMap;
 
 use lectern::http::date::{format_date, parse_date};
@@ -120,16 +122,20 @@ pub(crate) fn opened(keys: &Keyring, path: &str, expires: u64) -> String {
 }
 
 /// Asks everything in the table, of all objects at the same time, and says how many rows that were. `ask` has a method, a path
-/// with its query and headers; a request without `Accept-Encoding` is for the bytes as they are.
+/// with its query, headers and a body; a request without `Accept-Encoding` is for the bytes as they are.
 ///
 /// # Panics
 /// With every row whose answer is another than the table's.
 pub(crate) fn run(
     keys: &Keyring,
     expires: u64,
-    ask: impl Fn(&str, &str, &[Header]) -> Reply + Sync,
+    ask: impl Fn(&str, &str, &[Header], &[u8]) -> Reply + Sync,
 ) -> usize {
-    let rows: Vec<Row> = ROWS.lines().filter_map(Row::parse).collect();
+    let (writes, reads): (Vec<&str>, Vec<&str>) = ROWS
+        .lines()
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+        .partition(|line| writes::is_row(line));
+    let rows: Vec<Row> = reads.into_iter().map(Row::parse).collect();
     assert!(rows.len() >= MIN_ROWS, "{} rows", rows.len());
     let mut objects = objects();
     objects.push(Object {
@@ -143,20 +149,22 @@ pub(crate) fn run(
         assert!(is_known, "no object is called `{}`", row.object);
     }
     let asked: Vec<Asked> = std::thread::scope(|scope| {
-        let (rows, ask) = (&rows, &ask);
+        let (rows, writes, ask) = (&rows, &writes, &ask);
+        let written = scope.spawn(move || writes::ask_all(writes, keys, expires, ask));
         let threads: Vec<_> = objects
             .iter()
             .map(|object| {
                 scope.spawn(move || {
                     let url = opened(keys, &object.path, expires);
                     Asked::all(rows, object, |method, headers| {
-                        ask(method, &url, headers).lasting()
+                        ask(method, &url, headers, &[]).lasting()
                     })
                 })
             })
             .collect();
         threads
             .into_iter()
+            .chain([written])
             .map(|thread| thread.join().expect("a thread"))
             .collect()
     });
@@ -168,8 +176,9 @@ pub(crate) fn run(
         wrong.join("\n"),
         wrong.len()
     );
-    eprintln!("{} rows, {answers} answers", rows.len());
-    rows.len()
+    let count = rows.len() + writes.len();
+    eprintln!("{count} rows, {answers} answers");
+    count
 }
 
 type Header = (String, String);
@@ -262,36 +271,38 @@ enum Answer {
 }
 
 impl Row {
-    /// `None` where the line is empty or a comment.
-    fn parse(line: &'static str) -> Option<Self> {
-        if line.is_empty() || line.starts_with('#') {
-            return None;
-        }
+    fn parse(line: &'static str) -> Self {
         let columns: Vec<&str> = line.split(" | ").map(str::trim).collect();
         let [what, target, headers, answer] = columns[..] else {
             panic!("not four columns: {line}");
         };
         let (method, object) = target.split_once(' ').expect(line);
-        Some(Self {
+        Self {
             what,
             method,
             object,
             headers,
             answer: Answer::parse(answer).expect(line),
-        })
+        }
     }
 
     fn headers(&self, facts: Option<&Facts>) -> Vec<Header> {
-        self.headers
-            .split(" & ")
-            .filter(|header| !header.is_empty())
-            .map(|header| {
-                let (name, value) = header.split_once(": ").unwrap_or((header, ""));
-                let value = facts.map_or_else(|| value.to_owned(), |facts| facts.fill_in(value));
-                (name.trim_end_matches(':').to_owned(), value)
-            })
-            .collect()
+        headers(self.headers, |value| {
+            facts.map_or_else(|| value.to_owned(), |facts| facts.fill_in(value))
+        })
     }
+}
+
+/// A column of headers, between ` & `, with its placeholders filled in.
+fn headers(column: &str, fill_in: impl Fn(&str) -> String) -> Vec<Header> {
+    column
+        .split(" & ")
+        .filter(|header| !header.is_empty())
+        .map(|header| {
+            let (name, value) = header.split_once(": ").unwrap_or((header, ""));
+            (name.trim_end_matches(':').to_owned(), fill_in(value))
+        })
+        .collect()
 }
 
 impl Answer {

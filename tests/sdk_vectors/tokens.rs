@@ -464,6 +464,12 @@ pub(crate) fn bad() -> Vec<Value> {
         ("langs as an object", more(r#","langs":{"0":"en"}"#)),
         ("preview as an object", more(r#","preview":{"0":0,"1":60}"#)),
         ("sessions, which is reserved", more(r#","sessions":1"#)),
+        ("max_bytes 0", more(r#","max_bytes":0"#)),
+        ("max_bytes as text", more(r#","max_bytes":"1""#)),
+        (
+            "max_bytes, which is reserved",
+            more(r#","use":"upload","max_bytes":1073741824"#),
+        ),
         (
             "the edge's own folder",
             claimed(&format!(r#"{{"path":"/_lectern/x","exp":{NOW}}}"#)),

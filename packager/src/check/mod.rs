@@ -23,9 +23,11 @@ mod xml;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
+use reqwest::Url;
 
 use crate::cli::CheckArgs;
 use crate::exit::Exit;
+use crate::publish::is_private;
 use facts::Facts;
 pub(crate) use report::Report;
 use source::Source;
@@ -37,6 +39,10 @@ pub(crate) enum CheckError {
     NotAUrl(String),
     #[error("cannot read `{name}`: {why}")]
     Unreadable { name: String, why: String },
+    #[error(
+        "`{0}` is reached over HTTP without TLS, where everybody on the way can read and use the link in the URL"
+    )]
+    PlainHttp(String),
     #[error("`{}` holds no Multivariant Playlist", .0.display())]
     NoPlaylist(PathBuf),
     #[error("`{}` holds several Multivariant Playlists and no `master.m3u8`", .0.display())]
@@ -53,6 +59,7 @@ impl CheckError {
     pub(crate) fn exit(&self) -> Exit {
         match self {
             Self::Broken | Self::OwnBroken(_) => Exit::Broken,
+            Self::PlainHttp(_) => Exit::Usage,
             _ => Exit::Input,
         }
     }
@@ -62,6 +69,9 @@ impl CheckError {
             Self::NotAUrl(_) => Some("give a folder, a .m3u8 file or an http(s) URL"),
             Self::Unreadable { .. } => Some(
                 "check the path or the URL; a URL of an edge needs its link: `lectern explain URL`",
+            ),
+            Self::PlainHttp(_) => Some(
+                "use `https://`; where the way to it is your own, --allow-plain-http sends the link all the same",
             ),
             Self::NoPlaylist(_) | Self::ManyPlaylists(_) => Some("name the .m3u8 file"),
             Self::Broken => None,
@@ -73,9 +83,13 @@ impl CheckError {
 }
 
 pub(crate) async fn run(args: CheckArgs) -> Result<()> {
-    let report = of(&args.input, args.follow)
-        .await
-        .with_context(|| format!("cannot check `{}`", args.input))?;
+    // Without the query, which may hold a link.
+    let name = args.input.split('?').next().unwrap_or_default();
+    let checking = || format!("cannot check `{name}`");
+    if !args.allow_plain_http {
+        refuse_plain_http(&args.input).with_context(checking)?;
+    }
+    let report = of(&args.input, args.follow).await.with_context(checking)?;
     if args.json {
         crate::print(&serde_json::to_string(&report).context("cannot write JSON")?)?;
     } else {
@@ -85,6 +99,21 @@ pub(crate) async fn run(args: CheckArgs) -> Result<()> {
         true => Err(CheckError::Broken.into()),
         false => Ok(()),
     }
+}
+
+/// Refuses a URL that would send a link or a pass in clear.
+fn refuse_plain_http(input: &str) -> Result<(), CheckError> {
+    let Ok(url) = Url::parse(input) else {
+        return Ok(());
+    };
+    let mut parameters = url.query_pairs();
+    let has_credential = url.path().starts_with("/~")
+        || !url.username().is_empty()
+        || parameters.any(|(name, _)| matches!(&*name, "token" | "p"));
+    if url.scheme() == "http" && has_credential && !is_private(&url) {
+        return Err(CheckError::PlainHttp(url.origin().ascii_serialization()));
+    }
+    Ok(())
 }
 
 /// The package in a folder.

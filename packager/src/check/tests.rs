@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use super::sample::Sample;
-use super::{Report, package, rules};
+use super::{Report, package, refuse_plain_http, rules};
 
 type Spoil = fn(&mut Sample);
 
@@ -296,4 +296,21 @@ fn the_list_of_rules_in_the_documentation_is_the_list_of_rules() {
         shown == expected,
         "write docs/check.md with LECTERN_BLESS=1 and read the diff"
     );
+}
+
+#[test]
+fn a_link_is_sent_over_http_to_this_machine_alone() {
+    for (input, expected) in [
+        ("https://edge.example/a.m3u8?token=a.b.c", true),
+        ("http://edge.example/a.m3u8", true),
+        ("http://edge.example/a.m3u8?x=1", true),
+        ("http://127.0.0.1:8787/a.m3u8?token=a.b.c", true),
+        ("http://edge.example/a.m3u8?token=a.b.c", false),
+        ("http://edge.example/a.m3u8?x=1&p=AAAA", false),
+        ("http://edge.example/~AAAA/a.m3u8", false),
+        ("http://user:word@edge.example/a.m3u8", false),
+        ("out/master.m3u8", true),
+    ] {
+        assert_eq!(refuse_plain_http(input).is_ok(), expected, "{input}");
+    }
 }

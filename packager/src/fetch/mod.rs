@@ -21,7 +21,7 @@ use self::hls::Streams;
 use self::join::{join, joined};
 use self::objects::Piece;
 use self::recording::{Playlist, Recording, RecordingError};
-use crate::cli::HlsArgs;
+use crate::cli::{HlsArgs, ReachArgs};
 use crate::exit::{self, Exit};
 use crate::progress::Progress;
 use crate::publish::{Entry, PublishError, Target};
@@ -45,11 +45,11 @@ struct Tracks {
 }
 
 impl Fetched {
-    /// `endpoint` is that of buckets, and `work` the folder to fetch into.
+    /// `reach` says how a bucket or an edge is reached, and `work` is the folder to fetch into.
     pub(crate) async fn of(
         input: &Path,
         hls: &HlsArgs,
-        endpoint: Option<&str>,
+        reach: &ReachArgs,
         work: &Path,
         progress: Progress,
     ) -> Result<Self> {
@@ -62,8 +62,7 @@ impl Fetched {
             Address::File(file) => return Ok(Self::here(file)),
             Address::Object { place, name } => (place, name),
         };
-        let is_bucket = place.starts_with("r2:") || place.starts_with("s3:");
-        let target = Target::open(&place, endpoint.filter(|_| is_bucket))?;
+        let target = Target::open(&place, &reach.of(&place))?;
         if !target.is_readable() {
             return Err(PublishError::WriteOnly.into());
         }

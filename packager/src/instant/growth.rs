@@ -118,6 +118,7 @@ impl Growth {
                 path,
                 bytes: segment.bytes,
                 source: Source::File(self.folder.join(name)),
+                sha256: None,
             });
         }
         Ok(uploads)

@@ -15,9 +15,9 @@ use super::upload::Condition;
 use super::{PublishError, Target, Upload, named_revision, open};
 use crate::cli::VerifyArgs;
 use crate::package::megabytes;
-use crate::package_json::{MULTIVARIANT, Object, Package, is_mutable};
+use crate::package_file;
+use crate::package_json::{self, MULTIVARIANT, Object, Package, is_mutable};
 use crate::progress::{Progress, Step, Unit};
-use crate::revision::hash_file;
 
 /// The report has said what is wrong.
 #[derive(Debug, thiserror::Error)]
@@ -61,10 +61,13 @@ pub(crate) async fn run(args: VerifyArgs) -> Result<()> {
         .with_context(verifying)?;
     let local = local.filter(|package| package.revision == wanted);
     let published = package(&target, &wanted).await;
-    let (package, own_is_missing) = match (published, &local) {
-        (Ok(package), _) => (package, false),
-        // What says what should be there is itself not there.
-        (Err(PublishError::NoRevision(_)), Some(local)) => (local.clone(), true),
+    let (package, own_fault) = match (published, &local) {
+        (Ok(package), _) => (package, None),
+        // What says what should be there is itself not there, or not what it was.
+        (Err(PublishError::NoRevision(_)), Some(local)) => (local.clone(), Some(Fault::Missing)),
+        (Err(PublishError::BadPackage { .. }), Some(local)) => {
+            (local.clone(), Some(Fault::Changed))
+        }
         (Err(error), _) => return Err(error).with_context(verifying),
     };
     let is_live = live.is_none_or(|live| live == wanted);
@@ -95,14 +98,15 @@ pub(crate) async fn run(args: VerifyArgs) -> Result<()> {
         });
     }
     let own = package.own_path();
-    if own_is_missing && let Some(folder) = &args.repair {
-        let json = std::fs::read(folder.join(&own)).with_context(verifying)?;
+    if let (Some(fault), Some(folder)) = (own_fault, &args.repair) {
+        let json =
+            package_file::read(folder, &own, package_json::MAX_BYTES).with_context(verifying)?;
         let upload = Upload::of_bytes(&own, json);
         let put = target.put(&upload, &Condition::Any, &Journal::none()).await;
         put.with_context(verifying)?;
         findings.push(Finding {
             path: &own,
-            fault: Fault::Missing,
+            fault,
             mended: true,
         });
     }
@@ -152,19 +156,14 @@ async fn mend(
     let root = package.root.iter().find(|file| file.path == object.path);
     let upload = match (root, local) {
         (Some(file), _) => Upload::of_bytes(&file.path, file.text.clone()),
-        (None, Some(_)) => {
-            let step = Progress::quiet_step();
-            let hash = hash_file(&folder.join(&object.path), &step).await?;
-            if hash != object.sha256 {
-                return Ok(false);
-            }
-            upload(folder, object)
-        }
+        (None, Some(_)) => upload(folder, object),
         (None, None) => return Ok(false),
     };
-    target
-        .put(&upload, &Condition::Any, &Journal::none())
-        .await?;
+    match target.put(&upload, &Condition::Any, &Journal::none()).await {
+        // The folder has no better one.
+        Err(PublishError::Changed { .. }) => return Ok(false),
+        put => put?,
+    };
     let found = target.digest(&object.path).await?;
     Ok(fault(object, found.as_ref()).is_none())
 }

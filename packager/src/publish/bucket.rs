@@ -104,7 +104,7 @@ impl BucketTarget {
         };
         let key = self.key(&upload.path)?;
         let _room = self.room(upload.bytes).await;
-        let body = upload.read(upload.whole()).await?;
+        let body = upload.read(&upload.whole()).await?;
         let put = self.repeated(&upload.path, async || {
             let options = PutOptions {
                 mode: mode.clone(),
@@ -183,7 +183,7 @@ impl BucketTarget {
         journal: &Journal,
     ) -> Result<(), PublishError> {
         let Begun { id, part, parts } = begun;
-        let slices: Vec<_> = (0_usize..).zip(upload.parts(part)).collect();
+        let slices: Vec<_> = (0_usize..).zip(upload.parts(part).await?).collect();
         let sent: Vec<PartId> = stream::iter(slices)
             .map(|(at, slice)| {
                 let number = u32::try_from(at + 1).unwrap_or(u32::MAX);
@@ -193,7 +193,7 @@ impl BucketTarget {
                         return Ok(PartId { content_id });
                     }
                     let _room = self.room(slice.length).await;
-                    let body = upload.read(slice).await?;
+                    let body = upload.read(&slice).await?;
                     let sent = self.repeated(&upload.path, async || {
                         let payload = PutPayload::from_bytes(body.clone());
                         self.store.put_part(key, id, at, payload).await

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::target::TargetError;
 use crate::exit::{DISK_FULL, Exit};
+use crate::package_json::PackageJsonError;
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PublishError {
@@ -17,6 +18,14 @@ pub(crate) enum PublishError {
         #[source]
         source: std::io::Error,
     },
+    #[error("`{path}` has other bytes than its `package.json` says, and was not sent")]
+    Changed { path: String },
+    #[error("`{path}` is not used: {why}")]
+    BadPackage { path: String, why: PackageJsonError },
+    #[error("`{}` is no path below a target", .0.escape_debug())]
+    Outside(String),
+    #[error("the answer for `{path}` is larger than {most} bytes")]
+    LongAnswer { path: String, most: usize },
     #[error("cannot write `{}`", path.display())]
     Storage {
         path: PathBuf,
@@ -65,7 +74,7 @@ impl PublishError {
     pub(crate) fn exit(&self) -> Exit {
         match self {
             Self::Target(_) => Exit::Usage,
-            Self::Incomplete { .. } => Exit::Input,
+            Self::Incomplete { .. } | Self::Changed { .. } => Exit::Input,
             Self::Read { .. } => Exit::Failed,
             Self::BadUploadLink
             | Self::WriteOnly
@@ -82,6 +91,9 @@ impl PublishError {
             | Self::Bucket { .. }
             | Self::Lost { .. }
             | Self::Differs { .. }
+            | Self::BadPackage { .. }
+            | Self::Outside(_)
+            | Self::LongAnswer { .. }
             | Self::Nothing(_)
             | Self::NoRevision(_)
             | Self::NotWhole { .. }
@@ -91,10 +103,20 @@ impl PublishError {
 
     pub(crate) fn hint(&self) -> Option<String> {
         let hint = match self {
+            Self::Target(TargetError::PlainHttp(_)) => {
+                "use `https://`; where the way to it is your own, --allow-plain-http sends the link all the same"
+            }
             Self::Target(_) => {
                 "a target is `r2://bucket/prefix`, `s3://bucket/prefix`, `file:///folder` or `https://edge.example/prefix`"
             }
-            Self::Incomplete { .. } => "make it again with `lectern package --force`",
+            Self::Incomplete { .. } | Self::Changed { .. } => {
+                "make it again with `lectern package --force`"
+            }
+            Self::BadPackage { .. } => {
+                "look at who may write there; `lectern verify --repair` mends it from the folder it was published from"
+            }
+            Self::Outside(_) => "look at who may write there",
+            Self::LongAnswer { .. } => "is this the edge's address?",
             Self::BadUploadLink => "mint one with `lectern link URL/ --use upload`",
             Self::WriteOnly => {
                 "set LECTERN_KEYS, or an upload link made with `lectern link URL/ --use admin`"

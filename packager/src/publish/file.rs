@@ -12,8 +12,9 @@ use tokio::io::AsyncSeekExt as _;
 use tokio_util::io::ReaderStream;
 
 use super::store::{Chunks, Digested, Entry, Head, Stored};
-use super::upload::{Condition, Source, Upload, Version};
+use super::upload::{Condition, Source, Upload, Version, is_other_bytes, other_bytes};
 use super::{PublishError, TEMPORARY};
+use crate::package_file::{self, is_below};
 use crate::revision::hex;
 
 /// Held while what may be replaced is compared and replaced.
@@ -30,15 +31,25 @@ impl FileTarget {
         upload: &Upload,
         condition: &Condition,
     ) -> Result<bool, PublishError> {
-        let (target, upload, condition) = (self.clone(), upload.clone(), condition.clone());
-        let path = self.folder.join(&upload.path);
-        blocking(move || target.put_now(&upload, &condition))
-            .await
-            .map_err(|source| PublishError::Storage { path, source })
+        let (target, sent, condition) = (self.clone(), upload.clone(), condition.clone());
+        let path = self.path(&upload.path)?;
+        let to = path.clone();
+        let put = blocking(move || target.put_now(&sent, &condition, &to)).await;
+        put.map_err(|source| match is_other_bytes(&source) {
+            true => upload.told(source),
+            false => PublishError::Storage { path, source },
+        })
     }
 
-    fn put_now(&self, upload: &Upload, condition: &Condition) -> io::Result<bool> {
-        let to = self.folder.join(&upload.path);
+    /// Where an object is: below the folder, whatever what was read from it says.
+    fn path(&self, path: &str) -> Result<PathBuf, PublishError> {
+        match is_below(path) {
+            true => Ok(self.folder.join(path)),
+            false => Err(PublishError::Outside(path.to_owned())),
+        }
+    }
+
+    fn put_now(&self, upload: &Upload, condition: &Condition, to: &Path) -> io::Result<bool> {
         let _lock = match condition {
             Condition::Any => None,
             // What is immutable is the same whoever comes first.
@@ -48,14 +59,14 @@ impl FileTarget {
         let holds = match condition {
             Condition::Any => true,
             Condition::Absent => !to.exists(),
-            Condition::Is(version) => match fs::read(&to) {
+            Condition::Is(version) => match fs::read(to) {
                 Ok(bytes) => version_of(&bytes) == *version,
                 Err(error) if error.kind() == ErrorKind::NotFound => false,
                 Err(error) => return Err(error),
             },
         };
         if holds {
-            place(&upload.source, &to)?;
+            place(upload, to)?;
         }
         Ok(holds)
     }
@@ -76,7 +87,7 @@ impl FileTarget {
 
     /// What is not there is as good as removed.
     pub(crate) fn remove(&self, path: &str) -> Result<(), PublishError> {
-        let path = self.folder.join(path);
+        let path = self.path(path)?;
         match fs::remove_file(&path) {
             Err(source) if source.kind() != ErrorKind::NotFound => {
                 Err(PublishError::Storage { path, source })
@@ -96,7 +107,7 @@ impl FileTarget {
     }
 
     pub(crate) fn get(&self, path: &str) -> Result<Option<Stored>, PublishError> {
-        let path = self.folder.join(path);
+        let path = self.path(path)?;
         match fs::read(&path) {
             Ok(bytes) => Ok(Some(Stored {
                 version: version_of(&bytes),
@@ -108,7 +119,7 @@ impl FileTarget {
     }
 
     pub(crate) fn head(&self, path: &str) -> Option<Head> {
-        let found = fs::metadata(self.folder.join(path)).ok()?;
+        let found = fs::metadata(self.path(path).ok()?).ok()?;
         let modified = DateTime::<Utc>::from(found.modified().ok()?);
         found.is_file().then(|| Head {
             bytes: found.len(),
@@ -126,7 +137,7 @@ impl FileTarget {
         if head.is_none_or(|head| version.is_some_and(|version| *version != head.version)) {
             return Ok(None);
         }
-        let path = self.folder.join(path);
+        let path = self.path(path)?;
         let opened = tokio::fs::File::open(&path).await;
         let read = move |source| PublishError::Read {
             path: path.clone(),
@@ -139,7 +150,7 @@ impl FileTarget {
     }
 
     pub(crate) async fn digest(&self, path: &str) -> Result<Option<Digested>, PublishError> {
-        let path = self.folder.join(path);
+        let path = self.path(path)?;
         let file = path.clone();
         let digested = blocking(move || {
             let mut file = File::open(file)?;
@@ -226,16 +237,26 @@ fn walk(folder: &Path, root: &Path, found: &mut Vec<Entry>) -> io::Result<()> {
 }
 
 /// A temporary name beside the final one, on disk before it gets that.
-fn place(from: &Source, to: &Path) -> io::Result<()> {
+fn place(upload: &Upload, to: &Path) -> io::Result<()> {
     let folder = to.parent().unwrap_or(to);
     fs::create_dir_all(folder)?;
     let temporary = tempfile::Builder::new()
         .prefix(TEMPORARY)
         .tempfile_in(folder)?;
-    let mode = match from {
+    let mode = match &upload.source {
         Source::File(from) => {
-            io::copy(&mut File::open(from)?, &mut temporary.as_file())?;
-            fs::metadata(from)?.permissions()
+            let from = package_file::open(from)?;
+            let mut hash = Sha256::new();
+            copy(&from, &mut temporary.as_file(), &mut hash)?;
+            let found = hex(&hash.finalize());
+            if upload
+                .sha256
+                .as_ref()
+                .is_some_and(|sha256| *sha256 != found)
+            {
+                return Err(other_bytes());
+            }
+            from.metadata()?.permissions()
         }
         Source::Bytes(bytes) => {
             io::Write::write_all(&mut temporary.as_file(), bytes)?;
@@ -247,4 +268,17 @@ fn place(from: &Source, to: &Path) -> io::Result<()> {
     temporary.as_file().sync_all()?;
     temporary.persist(to)?;
     File::open(folder)?.sync_all()
+}
+
+/// Copies a file, and takes its hash on the way.
+fn copy(mut from: &File, to: &mut impl io::Write, hash: &mut Sha256) -> io::Result<()> {
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        let read = from.read(&mut buffer)?;
+        if read == 0 {
+            return Ok(());
+        }
+        hash.update(&buffer[..read]);
+        to.write_all(&buffer[..read])?;
+    }
 }

@@ -18,16 +18,14 @@ mod store;
 mod target;
 mod upload;
 
-use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use lectern::object_key::ObjectKey;
 
 use crate::cli::PublishArgs;
-use crate::output;
 use crate::package::megabytes;
-use crate::package_json::{MULTIVARIANT, Package, is_mutable};
+use crate::package_file::{self, PackageFiles};
+use crate::package_json::{self, MULTIVARIANT, Package, is_revision};
 use crate::progress::{Progress, Unit};
 
 pub(crate) use audit::{Broken, run as verify};
@@ -38,10 +36,13 @@ pub(crate) use prune::run as prune;
 pub(crate) use publication::{Publication, upload};
 pub(crate) use revisions::{rollback, run as revisions};
 pub(crate) use store::{Entry, Target};
+pub(crate) use target::is_private;
 pub(crate) use upload::{Source, Upload, Version};
 
 /// What a file is called before it is whole.
 const TEMPORARY: &str = ".lectern-";
+/// More than any Multivariant Playlist has.
+const MAX_MASTER_BYTES: u64 = 8 << 20;
 /// Says, in a revision's folder, until when it played at least.
 const REPLACED: &str = "replaced.json";
 
@@ -78,35 +79,33 @@ pub(crate) fn report(progress: Progress, target: &Target, package: &Package) {
     );
 }
 
-/// Reads what a folder holds, and checks that it is all there.
+/// Reads what a folder holds, and checks that it is all there: every object a regular file, none behind a symbolic link.
 fn open(folder: &Path) -> Result<Package, PublishError> {
     let incomplete = |why: String| PublishError::Incomplete {
         folder: folder.to_owned(),
         why,
     };
-    let master = fs::read_to_string(folder.join(MULTIVARIANT))
-        .map_err(|error| incomplete(format!("`{MULTIVARIANT}` cannot be read ({error})")))?;
-    let package = named_revision(&master)
-        .and_then(|revision| output::read(folder, revision))
-        .ok_or_else(|| incomplete("its `package.json` is not there or not understood".into()))?;
-    if let Some(path) = foreign(&package) {
-        return Err(incomplete(format!("its `package.json` names `{path}`")));
-    }
+    let read = |path: &str, most| {
+        package_file::read(folder, path, most)
+            .map_err(|error| incomplete(format!("`{path}` cannot be read ({error})")))
+    };
+    let master = read(MULTIVARIANT, MAX_MASTER_BYTES)?;
+    let master = String::from_utf8_lossy(&master);
+    let revision = named_revision(&master)
+        .ok_or_else(|| incomplete(format!("its `{MULTIVARIANT}` names no revision")))?;
+    let own = package_json::own_path(revision);
+    let package = Package::parse(&read(&own, package_json::MAX_BYTES)?, revision)
+        .map_err(|error| incomplete(format!("of its `{own}`, {error}")))?;
+    let mut files = PackageFiles::new(folder);
     for object in &package.objects {
         let path = &object.path;
-        if !fs::metadata(folder.join(path)).is_ok_and(|found| found.len() == object.bytes) {
-            return Err(incomplete(format!("`{path}` is missing or cut short")));
+        match files.size(path) {
+            Ok(bytes) if bytes == object.bytes => {}
+            Ok(_) => return Err(incomplete(format!("`{path}` is cut short"))),
+            Err(error) => return Err(incomplete(format!("`{path}` is missing ({error})"))),
         }
     }
     Ok(package)
-}
-
-/// What is not the revision's own: a package that names `../../secret` would publish it.
-fn foreign(package: &Package) -> Option<&str> {
-    let prefix = format!("v/{}/", package.revision);
-    let is_ours = |path: &str| is_mutable(path) || path.starts_with(&prefix);
-    let mut paths = package.objects.iter().map(|object| object.path.as_str());
-    paths.find(|path| !is_ours(path) || ObjectKey::new(*path).is_err())
 }
 
 /// The revision that a Multivariant Playlist names first.
@@ -115,7 +114,7 @@ fn named_revision(master: &str) -> Option<&str> {
         .lines()
         .find_map(|line| line.strip_prefix("v/")?.split_once('/'))
         .map(|(revision, _)| revision)
-        .filter(|revision| revision.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+        .filter(|revision| is_revision(revision))
 }
 
 #[cfg(test)]
@@ -131,6 +130,7 @@ mod tests {
             ),
             ("v/0a1b/480p/playlist.m3u8?p=x\n", Some("0a1b")),
             ("v/../480p/playlist.m3u8", None),
+            ("v//480p/playlist.m3u8", None),
             ("480p/playlist.m3u8", None),
         ] {
             assert_eq!(named_revision(master), expected, "{master}");

@@ -1,7 +1,7 @@
 //! One revision on its way: what is there before, what went up, and the switch at the end. Media Segments first, the
 //! Multivariant Playlist last, so that nobody ever sees a playlist or an MPD that names an absent object.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -16,7 +16,8 @@ use super::store::Stored;
 use super::upload::{Condition, Outcome, Source, Upload};
 use super::{PublishError, REPLACED, Target, named_revision};
 use crate::clock;
-use crate::package_json::{MPD, MULTIVARIANT, Object, Package, is_mutable};
+use crate::package_file;
+use crate::package_json::{self, MPD, MULTIVARIANT, Object, Package, is_mutable};
 use crate::progress::Step;
 
 pub(crate) struct Publication<'a> {
@@ -25,8 +26,8 @@ pub(crate) struct Publication<'a> {
     journal: Journal,
     /// What was there under `v/<revision>/` when this began, with its sizes.
     present: HashMap<String, u64>,
-    /// What was sent, or found to be there.
-    settled: Mutex<HashSet<String>>,
+    /// What was sent, or found to be there, and the hash that it was sent with.
+    settled: Mutex<HashMap<String, Option<String>>>,
     written: AtomicUsize,
     /// None where the target reads nothing.
     before: Option<Before>,
@@ -127,7 +128,7 @@ impl<'a> Publication<'a> {
             Some(_) => self.present.get(&upload.path) == Some(&upload.bytes),
             None => self.journal.was_sent(&upload.path),
         };
-        if is_there || self.is_settled(&upload.path) {
+        if is_there || self.is_settled(upload)? {
             self.settle(upload);
             return Ok(());
         }
@@ -143,15 +144,28 @@ impl<'a> Publication<'a> {
         Ok(())
     }
 
-    fn is_settled(&self, path: &str) -> bool {
-        self.settled().contains(path)
+    /// Whether it was sent. What was sent while the encoder ran must be what `package.json` lists in the end.
+    fn is_settled(&self, upload: &Upload) -> Result<bool, PublishError> {
+        match self.settled().get(&upload.path) {
+            None => Ok(false),
+            Some(Some(sent)) if upload.sha256.as_ref().is_some_and(|sha256| sha256 != sent) => {
+                Err(PublishError::Changed {
+                    path: upload.path.clone(),
+                })
+            }
+            Some(_) => Ok(true),
+        }
     }
 
     fn settle(&self, upload: &Upload) {
-        self.settled().insert(upload.path.clone());
+        let mut settled = self.settled();
+        let hash = settled.entry(upload.path.clone()).or_default();
+        if hash.is_none() {
+            hash.clone_from(&upload.sha256);
+        }
     }
 
-    fn settled(&self) -> MutexGuard<'_, HashSet<String>> {
+    fn settled(&self) -> MutexGuard<'_, HashMap<String, Option<String>>> {
         self.settled.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -163,18 +177,22 @@ impl<'a> Publication<'a> {
         step: &Step,
     ) -> Result<(), PublishError> {
         let own = package.own_path();
-        let file = folder.join(&own);
-        let json = std::fs::read(&file).map_err(|source| PublishError::Read {
-            path: file.clone(),
-            source,
+        let json = package_file::read(folder, &own, package_json::MAX_BYTES).map_err(|source| {
+            PublishError::Read {
+                path: folder.join(&own),
+                source,
+            }
         })?;
+        if Package::parse(&json, &package.revision).as_ref() != Ok(package) {
+            return Err(PublishError::Changed { path: own });
+        }
         let own = Upload::of_bytes(&own, json);
         let [media, playlists, last] = stages(folder, package);
         for stage in [media, playlists, vec![own]] {
             stream::iter(stage.into_iter().map(Ok::<_, PublishError>))
                 .try_for_each_concurrent(MOST, |upload| async move {
                     // What went up early was counted then.
-                    if !self.is_settled(&upload.path) {
+                    if !self.is_settled(&upload)? {
                         self.send(&upload).await?;
                         step.add(upload.bytes);
                     }
@@ -197,7 +215,7 @@ impl<'a> Publication<'a> {
     pub(crate) async fn go_on_with(&self, master: &Upload) -> Result<(), PublishError> {
         self.put_last(master, self.master()).await?;
         if self.before.is_some() {
-            let own = master.read(master.whole()).await?;
+            let own = master.read(&master.whole()).await?;
             let stored = self.target.get(MULTIVARIANT).await?;
             let stored = stored.filter(|stored| stored.bytes == own);
             *self.meanwhile() = Some(stored.ok_or_else(|| PublishError::Lost {
@@ -249,7 +267,7 @@ impl<'a> Publication<'a> {
         upload: &Upload,
         stored: Option<Option<Stored>>,
     ) -> Result<(), PublishError> {
-        let own = upload.read(upload.whole()).await?;
+        let own = upload.read(&upload.whole()).await?;
         let condition = match stored {
             None => Condition::Any,
             Some(None) => Condition::Absent,
@@ -281,6 +299,7 @@ pub(crate) fn upload(folder: &Path, object: &Object) -> Upload {
         source: Source::File(folder.join(&object.path)),
         bytes: object.bytes,
         content_type: object.content_type.clone(),
+        sha256: Some(object.sha256.clone()),
     }
 }
 

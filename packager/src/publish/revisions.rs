@@ -7,10 +7,10 @@ use chrono::{DateTime, SubsecRound as _, Utc};
 use serde::Serialize;
 
 use super::store::Entry;
-use super::{Publication, PublishError, REPLACED, Target, Upload, foreign, named_revision};
+use super::{Publication, PublishError, REPLACED, Target, Upload, named_revision};
 use crate::cli::{RevisionsArgs, RollbackArgs};
 use crate::package::megabytes;
-use crate::package_json::{self, MPD, MULTIVARIANT, Package};
+use crate::package_json::{self, MPD, MULTIVARIANT, Package, is_revision};
 use crate::progress::Progress;
 
 /// Everything below a target.
@@ -65,7 +65,8 @@ impl Inventory {
         let mut others = vec![];
         for entry in entries {
             let folder = (entry.path.strip_prefix("v/")).and_then(|rest| rest.split_once('/'));
-            match folder.map(|(name, _)| name.to_owned()) {
+            let name = folder.map(|(name, _)| name.to_owned());
+            match name.filter(|name| is_revision(name)) {
                 Some(name) => folders.entry(name).or_default().push(entry),
                 None => others.push(entry),
             }
@@ -229,12 +230,13 @@ fn chosen<'a>(
 
 /// What a revision's `package.json` says.
 pub(super) async fn package(target: &Target, revision: &str) -> Result<Package, PublishError> {
+    let none = || PublishError::NoRevision(revision.to_owned());
+    if !is_revision(revision) {
+        return Err(none());
+    }
     let path = package_json::own_path(revision);
-    let stored = target.get(&path).await?;
-    let package = stored.and_then(|stored| serde_json::from_slice::<Package>(&stored.bytes).ok());
-    package
-        .filter(|package| package.revision == revision && foreign(package).is_none())
-        .ok_or_else(|| PublishError::NoRevision(revision.to_owned()))
+    let stored = target.get(&path).await?.ok_or_else(none)?;
+    Package::parse(&stored.bytes, revision).map_err(|why| PublishError::BadPackage { path, why })
 }
 
 /// How many objects are not there, or are of another size.
@@ -276,6 +278,8 @@ pub(super) mod tests {
                 entry("v/cc/package.json", 10),
                 entry("v/dd/seg", 12),
                 entry("v/loose", 1),
+                entry("v/\u{1b}[2J/package.json", 20),
+                entry("v/../package.json", 20),
             ],
         );
         assert_eq!(inventory.live.as_deref(), Some("bb"));
@@ -284,7 +288,7 @@ pub(super) mod tests {
             .map(|revision| revision.name.as_str())
             .collect();
         assert_eq!(names, ["bb", "dd", "cc", "aa"]);
-        assert_eq!(inventory.others.len(), 2);
+        assert_eq!(inventory.others.len(), 4);
         let found = |wanted| chosen(&inventory, wanted).map(|revision| revision.name.as_str());
         assert_eq!(found(None).expect("there is one"), "aa");
         assert_eq!(found(Some("cc")).expect("there is one"), "cc");

@@ -11,8 +11,14 @@ use super::journal::Journal;
 use super::target::Place;
 use super::upload::{Condition, Outcome, Upload, Version};
 use super::{PublishError, retry};
+use crate::cli::ReachArgs;
 use crate::package_json::MULTIVARIANT;
+use crate::progress::Progress;
 
+/// Signed requests show no key, so that they are sent.
+const PLAIN_BUCKET: &str = "warning: the bucket's endpoint is reached over HTTP without TLS: the key is not sent, but everybody on \
+    the way can read what is stored, change what is answered, and repeat a request for 15 minutes; use https://, or \
+    --allow-plain-http to be told no more";
 /// How often an object is looked for that is there and then is not.
 const LOOKS: u32 = 3;
 
@@ -57,8 +63,14 @@ pub(crate) struct Digested {
 
 impl Target {
     /// Parses a target, and finds what opens it.
-    pub(crate) fn open(text: &str, endpoint: Option<&str>) -> anyhow::Result<Self> {
-        let place = Place::parse(text, endpoint)?;
+    pub(crate) fn open(text: &str, reach: &ReachArgs) -> anyhow::Result<Self> {
+        let place = Place::parse(text, reach)?;
+        if let Place::Bucket(address) = &place
+            && !reach.allow_plain_http
+            && !address.is_protected()
+        {
+            Progress::new(false).note(PLAIN_BUCKET);
+        }
         Ok(match place {
             Place::Folder(folder) => Self::Folder(FileTarget { folder }),
             Place::Bucket(address) => Self::Bucket(Box::new(BucketTarget::open(address)?)),
@@ -128,7 +140,7 @@ impl Target {
             } else {
                 // The answer to a write of ours may have been lost.
                 let there = self.get(&upload.path).await?;
-                let own = upload.read(upload.whole()).await?;
+                let own = upload.read(&upload.whole()).await?;
                 if there.is_some_and(|there| there.bytes == own) {
                     return Ok(Outcome::AlreadyThere);
                 }

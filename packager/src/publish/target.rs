@@ -1,5 +1,6 @@
 //! Where a package goes: a folder, a prefix of a bucket, or one behind an edge. Pure but for what the environment says of S3.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use lectern::object_key::{ObjectKey, ObjectKeyError};
@@ -7,6 +8,7 @@ use reqwest::Url;
 
 use super::PublishError;
 use super::credentials::variable;
+use crate::cli::ReachArgs;
 
 /// Why a text is no target.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +27,10 @@ pub(crate) enum TargetError {
     NoPrefix,
     #[error("--endpoint is for `r2://` and `s3://` targets")]
     Endpoint,
+    #[error(
+        "`{0}` is reached over HTTP without TLS, where everybody on the way can read and use the link that opens it"
+    )]
+    PlainHttp(String),
     #[error("`{0}` is no endpoint such as `https://s3.example`")]
     BadEndpoint(String),
     #[error("the prefix of `{target}` is not acceptable")]
@@ -63,7 +69,8 @@ pub(crate) struct Prefix {
 }
 
 impl Place {
-    pub(crate) fn parse(text: &str, endpoint: Option<&str>) -> Result<Self, PublishError> {
+    pub(crate) fn parse(text: &str, reach: &ReachArgs) -> Result<Self, PublishError> {
+        let endpoint = reach.endpoint.as_deref();
         let url = Url::parse(text).map_err(|_| TargetError::NotAUrl(text.to_owned()))?;
         if !url.username().is_empty()
             || url.password().is_some()
@@ -106,10 +113,14 @@ impl Place {
                     Address::s3(bucket, prefix, endpoint)?
                 }))
             }
-            "http" | "https" => Ok(Self::Edge(Prefix {
-                origin: url.origin().ascii_serialization(),
-                prefix: prefix()?,
-            })),
+            "http" | "https" => {
+                let origin = url.origin().ascii_serialization();
+                let prefix = prefix()?;
+                if !is_private(&url) && !reach.allow_plain_http {
+                    return Err(TargetError::PlainHttp(origin).into());
+                }
+                Ok(Self::Edge(Prefix { origin, prefix }))
+            }
             other => Err(TargetError::UnknownScheme(other.to_owned()).into()),
         }
     }
@@ -151,18 +162,21 @@ impl Address {
         let Some(endpoint) = &self.endpoint else {
             return true;
         };
-        let Ok(url) = Url::parse(endpoint) else {
-            return false;
-        };
-        let host = url.host_str().unwrap_or_default();
-        let is_loopback = matches!(host, "localhost" | "127.0.0.1" | "[::1]");
-        url.scheme() == "https" || is_loopback
+        Url::parse(endpoint).is_ok_and(|url| is_private(&url))
     }
 
     /// An object as a person finds it.
     pub(crate) fn name(&self, path: &str) -> String {
         format!("{}://{}/{}/{path}", self.scheme, self.bucket, self.prefix)
     }
+}
+
+/// Whether nobody on the way reads what is sent: TLS, or this machine.
+pub(crate) fn is_private(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    let is_loopback = (address.parse::<IpAddr>()).is_ok_and(|address| address.is_loopback());
+    url.scheme() == "https" || host == "localhost" || is_loopback
 }
 
 fn checked(endpoint: String) -> Result<String, TargetError> {
@@ -241,6 +255,10 @@ mod tests {
                 "https://edge.example/a%2fb",
                 "the prefix of `https://edge.example/a%2fb` is not acceptable",
             ),
+            (
+                "http://edge.example/a",
+                "`http://edge.example` is reached over HTTP without TLS, where everybody on the way can read and use the link that opens it",
+            ),
             ("ftp://host/a", "`ftp` targets are not supported"),
             ("r2:///a", "`r2:///a` is not a URL"),
             (
@@ -249,7 +267,7 @@ mod tests {
             ),
             ("/srv/lectures", "`/srv/lectures` is not a URL"),
         ] {
-            let got = match Place::parse(text, None) {
+            let got = match Place::parse(text, &ReachArgs::default()) {
                 Ok(Place::Folder(folder)) => format!("folder {}", folder.display()),
                 Ok(Place::Bucket(address)) => address.name("a"),
                 Ok(Place::Edge(prefix)) => format!(
@@ -263,9 +281,44 @@ mod tests {
         }
     }
 
+    fn at(endpoint: Option<&str>) -> ReachArgs {
+        ReachArgs {
+            endpoint: endpoint.map(str::to_owned),
+            ..ReachArgs::default()
+        }
+    }
+
+    #[test]
+    fn a_link_goes_over_http_to_this_machine_alone_unless_it_is_said() {
+        let allowed = ReachArgs {
+            allow_plain_http: true,
+            ..ReachArgs::default()
+        };
+        for (text, expected) in [
+            ("https://edge.example/a", true),
+            ("http://localhost:8787/a", true),
+            ("http://LOCALHOST/a", true),
+            ("http://127.0.0.1/a", true),
+            ("http://127.9.9.9/a", true),
+            ("http://0x7f.1/a", true),
+            ("http://[::1]:8787/a", true),
+            ("http://edge.example/a", false),
+            ("http://localhost.example/a", false),
+            ("http://edge.localhost.example/a", false),
+            ("http://192.168.1.7/a", false),
+            ("http://0.0.0.0/a", false),
+            ("http://[::]/a", false),
+            ("http://[::ffff:192.168.1.7]/a", false),
+        ] {
+            let found = Place::parse(text, &ReachArgs::default());
+            assert_eq!(found.is_ok(), expected, "{text}: {found:?}");
+            assert!(Place::parse(text, &allowed).is_ok(), "{text}");
+        }
+    }
+
     #[test]
     fn buckets_have_an_endpoint() {
-        let r2 = |endpoint| match Place::parse("r2://video/courses/caf%C3%A9/", endpoint) {
+        let r2 = |endpoint| match Place::parse("r2://video/courses/caf%C3%A9/", &at(endpoint)) {
             Ok(Place::Bucket(address)) => format!(
                 "{} {} {}",
                 address.name("v/1/a"),
@@ -298,13 +351,13 @@ mod tests {
             ("http://s3.example", false),
             ("http://localhost.example", false),
         ] {
-            let place = Place::parse("s3://b/a", Some(endpoint)).expect("a target");
+            let place = Place::parse("s3://b/a", &at(Some(endpoint))).expect("a target");
             let Place::Bucket(address) = place else {
                 panic!("{place:?}");
             };
             assert_eq!(address.is_protected(), expected, "{endpoint}");
         }
-        let edge = Place::parse("https://edge.example/a", Some("http://localhost"));
+        let edge = Place::parse("https://edge.example/a", &at(Some("http://localhost")));
         let said = edge.expect_err("no bucket").to_string();
         assert_eq!(said, "--endpoint is for `r2://` and `s3://` targets");
     }

@@ -1,14 +1,23 @@
 //! One object on its way, and what must hold of what is there for it to be written.
 
-use std::io::SeekFrom;
-use std::path::PathBuf;
+use std::io::{self, ErrorKind, Seek as _, SeekFrom};
+use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
+use futures_util::stream::{self, BoxStream, StreamExt as _, TryStreamExt as _};
+use sha2::{Digest as _, Sha256};
 use tokio::fs::File;
-use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
+use tokio::io::AsyncReadExt as _;
+use tokio_util::io::ReaderStream;
 
 use super::PublishError;
+use crate::package_file;
 use crate::package_json::is_mutable;
+use crate::progress::Progress;
+use crate::revision::{hash_file, hex};
+
+/// How much of a file is read at once.
+const CHUNK: usize = 64 << 10;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Upload {
@@ -17,6 +26,9 @@ pub(crate) struct Upload {
     pub(crate) source: Source,
     pub(crate) bytes: u64,
     pub(crate) content_type: String,
+    /// The hash that the bytes must have, in hexadecimal: what `package.json` says of a file. It is compared while they are
+    /// sent, and an object of other bytes does not come into being.
+    pub(crate) sha256: Option<String>,
 }
 
 #[derive(Debug, Clone)]
@@ -43,11 +55,18 @@ pub(crate) enum Outcome {
 }
 
 /// A run of an upload's bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Slice {
     pub(crate) from: u64,
     pub(crate) length: u64,
+    /// The hash that it must have, in hexadecimal, where that is known.
+    pub(crate) sha256: Option<String>,
 }
+
+/// The bytes of a file are others than `package.json` says.
+#[derive(Debug, thiserror::Error)]
+#[error("its SHA-256 is not the one that `package.json` says")]
+pub(crate) struct OtherBytes;
 
 impl Upload {
     pub(crate) fn of_bytes(path: &str, bytes: impl Into<Bytes>) -> Self {
@@ -57,7 +76,20 @@ impl Upload {
             bytes: bytes.len() as u64,
             source: Source::Bytes(bytes),
             content_type: lectern::content_type::for_key(path).to_owned(),
+            sha256: None,
         }
+    }
+
+    /// A file, which must keep the bytes that it has now.
+    pub(crate) async fn with_hash(self) -> Result<Self, PublishError> {
+        let sha256 = match &self.source {
+            Source::Bytes(_) => None,
+            Source::File(file) => {
+                let hash = hash_file(file, &Progress::quiet_step()).await;
+                Some(hash.map_err(|source| unread(file, source))?)
+            }
+        };
+        Ok(Self { sha256, ..self })
     }
 
     /// Under `v/`: what is there already is this.
@@ -69,41 +101,170 @@ impl Upload {
         Slice {
             from: 0,
             length: self.bytes,
+            sha256: self.sha256.clone(),
         }
     }
 
     /// R2 wants all parts but the last equally large.
-    pub(crate) fn parts(&self, part: u64) -> impl Iterator<Item = Slice> + use<> {
+    fn slices(&self, part: u64) -> impl Iterator<Item = Slice> + use<> {
         let bytes = self.bytes;
         (0..bytes.div_ceil(part)).map(move |at| Slice {
             from: at * part,
             length: part.min(bytes - at * part),
+            sha256: None,
         })
     }
 
+    /// The parts that it goes up in. Parts are sent side by side, and one hash cannot be taken of them so: the file is read once
+    /// before, and each part is held to what was read then.
+    pub(crate) async fn parts(&self, part: u64) -> Result<Vec<Slice>, PublishError> {
+        let mut slices: Vec<Slice> = self.slices(part).collect();
+        let (Source::File(path), Some(expected)) = (&self.source, &self.sha256) else {
+            return Ok(slices);
+        };
+        let mut whole = Sha256::new();
+        for slice in &mut slices {
+            let mut hash = Sha256::new();
+            let mut chunks = file_chunks(path, slice)?;
+            while let Some(chunk) = chunks.try_next().await.map_err(|error| self.told(error))? {
+                whole.update(&chunk);
+                hash.update(&chunk);
+            }
+            slice.sha256 = Some(hex(&hash.finalize()));
+        }
+        if hex(&whole.finalize()) != *expected {
+            return Err(self.told(other_bytes()));
+        }
+        Ok(slices)
+    }
+
     /// A run of it, in memory.
-    pub(crate) async fn read(&self, slice: Slice) -> Result<Bytes, PublishError> {
-        let file = match &self.source {
+    pub(crate) async fn read(&self, slice: &Slice) -> Result<Bytes, PublishError> {
+        match &self.source {
             Source::Bytes(bytes) => {
                 let range = usize::try_from(slice.from).unwrap_or(usize::MAX)
                     ..usize::try_from(slice.from + slice.length).unwrap_or(usize::MAX);
-                return Ok(bytes.slice(range));
+                Ok(bytes.slice(range))
             }
-            Source::File(file) => file,
-        };
-        let read = |source| PublishError::Read {
-            path: file.clone(),
-            source,
-        };
-        let mut open = File::open(file).await.map_err(read)?;
-        open.seek(SeekFrom::Start(slice.from)).await.map_err(read)?;
-        let mut bytes = Vec::with_capacity(usize::try_from(slice.length).unwrap_or(0));
-        let got = open.take(slice.length).read_to_end(&mut bytes).await;
-        if got.map_err(read)? as u64 != slice.length {
-            return Err(read(std::io::ErrorKind::UnexpectedEof.into()));
+            Source::File(path) => {
+                let mut bytes = Vec::with_capacity(usize::try_from(slice.length).unwrap_or(0));
+                let mut chunks = file_chunks(path, slice)?;
+                while let Some(chunk) = chunks.try_next().await.map_err(|error| self.told(error))? {
+                    bytes.extend_from_slice(&chunk);
+                }
+                Ok(bytes.into())
+            }
         }
-        Ok(bytes.into())
     }
+
+    /// A run of it, as it is read.
+    pub(crate) async fn stream(&self, slice: &Slice) -> Result<Chunks, PublishError> {
+        match &self.source {
+            Source::Bytes(_) => {
+                let bytes = self.read(slice).await?;
+                Ok(stream::once(async { Ok(bytes) }).boxed())
+            }
+            Source::File(path) => file_chunks(path, slice),
+        }
+    }
+
+    /// The error of reading it.
+    pub(crate) fn told(&self, error: io::Error) -> PublishError {
+        if is_other_bytes(&error) {
+            return PublishError::Changed {
+                path: self.path.clone(),
+            };
+        }
+        match &self.source {
+            Source::File(path) => unread(path, error),
+            Source::Bytes(_) => unread(Path::new(&self.path), error),
+        }
+    }
+}
+
+pub(crate) type Chunks = BoxStream<'static, io::Result<Bytes>>;
+
+/// A run of a file as it is read. The last chunk comes when all of it was held to its hash, so that whoever gets other bytes
+/// does not get all of them.
+struct FileChunks {
+    reader: ReaderStream<tokio::io::Take<File>>,
+    hash: Sha256,
+    sha256: Option<String>,
+    left: u64,
+    held: Option<Bytes>,
+    is_over: bool,
+}
+
+impl FileChunks {
+    async fn next(&mut self) -> io::Result<Option<Bytes>> {
+        while !self.is_over {
+            if let Some(chunk) = self.reader.try_next().await? {
+                self.left = self.left.saturating_sub(chunk.len() as u64);
+                self.hash.update(&chunk);
+                if let Some(before) = self.held.replace(chunk) {
+                    return Ok(Some(before));
+                }
+                continue;
+            }
+            self.is_over = true;
+            if self.left > 0 {
+                return Err(ErrorKind::UnexpectedEof.into());
+            }
+            let found = hex(&std::mem::take(&mut self.hash).finalize());
+            if self.sha256.as_ref().is_some_and(|sha256| *sha256 != found) {
+                return Err(other_bytes());
+            }
+            return Ok(self.held.take());
+        }
+        Ok(None)
+    }
+}
+
+fn file_chunks(path: &Path, slice: &Slice) -> Result<Chunks, PublishError> {
+    let opened = package_file::open(path).and_then(|mut file| {
+        file.seek(SeekFrom::Start(slice.from))?;
+        Ok(File::from_std(file).take(slice.length))
+    });
+    let file = opened.map_err(|source| unread(path, source))?;
+    let chunks = FileChunks {
+        reader: ReaderStream::with_capacity(file, CHUNK),
+        hash: Sha256::new(),
+        sha256: slice.sha256.clone(),
+        left: slice.length,
+        held: None,
+        is_over: false,
+    };
+    let next = |mut chunks: FileChunks| async move {
+        let next = chunks.next().await?;
+        Ok(next.map(|chunk| (chunk, chunks)))
+    };
+    Ok(stream::try_unfold(chunks, next).boxed())
+}
+
+fn unread(path: &Path, source: io::Error) -> PublishError {
+    PublishError::Read {
+        path: path.to_owned(),
+        source,
+    }
+}
+
+pub(crate) fn other_bytes() -> io::Error {
+    io::Error::new(ErrorKind::InvalidData, OtherBytes)
+}
+
+/// Whether an error, or what caused it, is that a file has other bytes.
+pub(crate) fn is_other_bytes(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        let inner = error
+            .downcast_ref::<io::Error>()
+            .and_then(io::Error::get_ref);
+        if inner.is_some_and(|inner| inner.is::<OtherBytes>() || is_other_bytes(inner)) {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
 }
 
 #[cfg(test)]
@@ -118,7 +279,7 @@ mod tests {
                 bytes,
                 ..Upload::of_bytes("v/1/a", "")
             };
-            let parts: Vec<Slice> = upload.parts(PART).collect();
+            let parts: Vec<Slice> = upload.slices(PART).collect();
             assert_eq!(parts.iter().map(|part| part.length).sum::<u64>(), bytes);
             let (last, others) = parts.split_last().expect("there are parts");
             assert!(others.iter().all(|part| part.length == PART), "{bytes}");
@@ -129,5 +290,59 @@ mod tests {
                     .all(|pair| pair[0].from + PART == pair[1].from)
             );
         }
+    }
+
+    async fn all(upload: &Upload, slice: &Slice) -> (Vec<u8>, Option<PublishError>) {
+        let mut chunks = upload.stream(slice).await.expect("it is opened");
+        let mut got = vec![];
+        loop {
+            match chunks.try_next().await {
+                Ok(Some(chunk)) => got.extend_from_slice(&chunk),
+                Ok(None) => return (got, None),
+                Err(error) => return (got, Some(upload.told(error))),
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_of_other_bytes_is_never_sent_whole() {
+        let root = tempfile::tempdir().expect("a temporary folder");
+        let file = root.path().join("a");
+        let bytes: Vec<u8> = (0..3 * CHUNK + 7).map(|at| at as u8).collect();
+        std::fs::write(&file, &bytes).expect("it is written");
+        let upload = Upload {
+            path: "v/1/a".into(),
+            source: Source::File(file.clone()),
+            bytes: bytes.len() as u64,
+            content_type: String::new(),
+            sha256: None,
+        };
+        let upload = upload.with_hash().await.expect("it is read");
+        let (got, error) = all(&upload, &upload.whole()).await;
+        assert!(got == bytes && error.is_none(), "{error:?}");
+        let parts = upload.parts(CHUNK as u64).await.expect("it is read");
+        assert_eq!(parts.len(), 4);
+
+        let mut other = bytes.clone();
+        other[2 * CHUNK + 1] ^= 1;
+        std::fs::write(&file, &other).expect("it is written");
+        let (got, error) = all(&upload, &upload.whole()).await;
+        assert!(got.len() < bytes.len(), "{} bytes", got.len());
+        assert!(
+            matches!(error, Some(PublishError::Changed { .. })),
+            "{error:?}"
+        );
+        let changed = |error| matches!(error, Some(PublishError::Changed { .. }));
+        assert!(changed(upload.read(&upload.whole()).await.err()));
+        assert!(changed(upload.parts(CHUNK as u64).await.err()));
+        for (at, part) in parts.iter().enumerate() {
+            let (got, error) = all(&upload, part).await;
+            assert_eq!(changed(error), at == 2, "part {at}");
+            assert_eq!(got.len() as u64 == part.length, at != 2, "part {at}");
+        }
+        std::fs::write(&file, &bytes[..bytes.len() - 1]).expect("it is written");
+        let (_, error) = all(&upload, &upload.whole()).await;
+        let is_short = matches!(error, Some(PublishError::Read { .. }));
+        assert!(is_short, "{error:?}");
     }
 }

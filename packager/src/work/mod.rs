@@ -16,7 +16,7 @@ use crate::cli::{HlsArgs, ShipArgs, TargetArgs, WorkArgs};
 use crate::exit::{self, Exit};
 use crate::partial;
 use crate::progress::Progress;
-use crate::publish::retry;
+use crate::publish::{Target, retry};
 use crate::ship;
 
 pub(crate) use self::job::JobError;
@@ -37,6 +37,7 @@ pub(crate) async fn run(
     let uploads = Uploads::parse(&args.from)?;
     let queue = Queue::open(&args.queue)?;
     // What cannot be opened is found out before anything is taken.
+    Target::open(&args.from, &args.target.reach.of(&args.from))?;
     args.target.open()?;
     let mut interrupted = std::pin::pin!(interrupted);
     loop {
@@ -124,7 +125,7 @@ async fn attempt(
         input: job.input.into(),
         target: TargetArgs {
             target: job.target,
-            endpoint: args.target.endpoint.clone(),
+            reach: args.target.reach.clone(),
         },
         hls: HlsArgs::default(),
         encode: args.encode.clone(),

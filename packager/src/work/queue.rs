@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use crate::exit::Exit;
 use crate::publish::client::{causes, client};
 use crate::publish::credentials::variable;
+use crate::publish::is_private;
 use crate::publish::retry;
 
 const API: &str = "https://api.cloudflare.com/client/v4";
@@ -169,8 +170,7 @@ fn base(queue: &str, variable: impl Fn(&str) -> Option<String>) -> Result<String
         };
     }
     let url = Url::parse(queue).map_err(|_| bad())?;
-    let is_here = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
-    let is_safe = url.scheme() == "https" || url.scheme() == "http" && is_here;
+    let is_safe = matches!(url.scheme(), "http" | "https") && is_private(&url);
     let is_plain = url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
     if !is_safe || !is_plain {
         return Err(bad());

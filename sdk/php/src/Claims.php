@@ -29,6 +29,7 @@ final class Claims
         'country' => 'must be a list of 1 to 32 ISO 3166 codes such as `DE`',
         'origin' => 'must be a list of 1 to 32 origins such as `https://*.school.example`',
         'sessions' => 'must be a whole number, at least 1',
+        'max_bytes' => 'must be a whole number of bytes, at least 1',
     ];
 
     /** Extensions of objects that are not playlists. */
@@ -59,12 +60,18 @@ final class Claims
         return $checked;
     }
 
-    /** @param array<string, mixed> $claims */
+    /**
+     * Refuses restrictions that the edge does not enforce yet.
+     *
+     * @param array<string, mixed> $claims
+     */
     public static function checkReserved(array $claims): void
     {
-        if (isset($claims['sessions'])) {
-            $rule = 'the claim `sessions` is reserved: remove it';
-            throw new LecternException('reserved_claim', $rule);
+        foreach (['sessions', 'max_bytes'] as $name) {
+            if (isset($claims[$name])) {
+                $rule = "the claim `$name` is reserved: remove it";
+                throw new LecternException('reserved_claim', $rule);
+            }
         }
     }
 
@@ -133,7 +140,7 @@ final class Claims
         return match ($name) {
             'path' => Urls::checkPath($value),
             'exp', 'nbf', 'iat' => self::readWhole($value, 0, self::MAX_SAFE_INTEGER),
-            'watch' => self::readWhole($value, 1, self::MAX_SAFE_INTEGER),
+            'watch', 'max_bytes' => self::readWhole($value, 1, self::MAX_SAFE_INTEGER),
             'max_height', 'sessions' => self::readWhole($value, 1, 2 ** 32 - 1),
             'use' => in_array($value, self::USES, true) ? $value : null,
             'sub', 'jti' => self::readLabel($value),

@@ -33,9 +33,10 @@ def check(claims: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def check_reserved(claims: Mapping[str, Any]) -> None:
-    """Refuse a claim that no link may have yet."""
-    if "sessions" in claims:
-        raise LecternError("reserved_claim", "the claim `sessions` is reserved: remove it")
+    """Refuse restrictions that the edge does not enforce yet."""
+    for name in ("sessions", "max_bytes"):
+        if name in claims:
+            raise LecternError("reserved_claim", f"the claim `{name}` is reserved: remove it")
 
 
 def check_target(claims: Mapping[str, Any]) -> None:
@@ -196,4 +197,5 @@ RULES: dict[str, tuple[Callable[[Any], Any], str]] = {
         'must be a list of 1 to 32 origins such as "https://*.school.example"',
     ),
     "sessions": (_POSITIVE, "must be a whole number, at least 1"),
+    "max_bytes": (_whole(1, 2**53 - 1), "must be a whole number of bytes, at least 1"),
 }

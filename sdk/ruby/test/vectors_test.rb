@@ -128,6 +128,15 @@ class VectorsTest < Minitest::Test
     refused("error" => "bad_sub") { Lectern.mint({ path: "/a", exp: 60, sub: "\xFF" }, keys: KEYS, now: 0) }
   end
 
+  def test_the_default_of_a_hash_is_no_claim
+    defaults = { "use" => "admin", use: "admin", "path" => "/other/", path: "/other/", "watch" => 1, "sessions" => 2 }
+    claims = Hash.new { |_, name| defaults[name] }.merge("path" => "/a/", "exp" => 60)
+    plain = Lectern.mint({ path: "/a/", exp: 60 }, keys: KEYS, now: 0)
+    assert_equal plain, Lectern.mint(claims, keys: KEYS, now: 0)
+    claims.delete("path")
+    refused("error" => "path_not_absolute") { Lectern.mint(claims, keys: KEYS, now: 0) }
+  end
+
   def test_the_rails_helper_links_to_a_path_of_the_edge
     view = Object.new.extend(Lectern::Helper)
     assert_equal "no_edge", assert_raises(Lectern::Error) { view.lectern_url("/a/m.m3u8") }.code

@@ -15,7 +15,6 @@ use reqwest::header::{
 };
 use reqwest::{Body, Method, RequestBuilder, Response, StatusCode};
 use sha2::{Digest as _, Sha256};
-use tokio_util::io::ReaderStream;
 
 use super::wire::{Problem, token};
 use crate::clock;
@@ -24,14 +23,15 @@ use crate::publish::client::{causes, client};
 use crate::publish::lanes::Lanes;
 use crate::publish::store::{Chunks, Digested};
 use crate::publish::target::Prefix;
-use crate::publish::upload::{Slice, Source, Upload};
+use crate::publish::upload::{Slice, Source, Upload, is_other_bytes};
 use crate::publish::{PublishError, retry};
 use crate::revision::hex;
 
 const LINK_LIFE: Duration = Duration::from_secs(3600);
 /// A link is replaced while it still outlives the longest request.
 const LINK_USE: Duration = Duration::from_secs(1800);
-const LONGEST_ANSWER: usize = 32 << 20;
+/// As large as the largest `package.json`.
+const LONGEST_ANSWER: usize = 64 << 20;
 
 #[derive(Debug)]
 pub(super) struct Client {
@@ -121,13 +121,17 @@ impl Client {
         &self,
         url: &str,
         upload: &Upload,
-        slice: Slice,
+        slice: &Slice,
     ) -> Result<RequestBuilder, PublishError> {
         let request = self.request(Method::PUT, url);
+        let body = match &upload.source {
+            Source::Bytes(_) => upload.read(slice).await?.into(),
+            Source::File(_) => Body::wrap_stream(upload.stream(slice).await?),
+        };
         Ok(request
             .timeout(retry::time_for(slice.length))
             .header(CONTENT_LENGTH, slice.length)
-            .body(body(upload, slice).await?))
+            .body(body))
     }
 
     /// Sends a request, made anew for every attempt, until it is answered for good.
@@ -153,7 +157,11 @@ impl Client {
         let response = self.answer(path, use_, request).await?;
         let headers = response.headers().clone();
         match read_body(response).await {
-            Ok(body) => Ok(Sent { headers, body }),
+            Ok(Some(body)) => Ok(Sent { headers, body }),
+            Ok(None) => Err(Tried::Final(PublishError::LongAnswer {
+                path: path.to_owned(),
+                most: LONGEST_ANSWER,
+            })),
             Err(error) => Err(Tried::Passing(self.unreachable(error), None)),
         }
     }
@@ -170,6 +178,10 @@ impl Client {
             None => request,
         };
         let response = request.send().await.map_err(|error| {
+            if is_other_bytes(&error) {
+                let path = path.to_owned();
+                return Tried::Final(PublishError::Changed { path });
+            }
             self.lanes.was_too_much();
             Tried::Passing(self.unreachable(error), None)
         })?;
@@ -185,7 +197,7 @@ impl Client {
         }
         let retry_after = response.headers().get(RETRY_AFTER);
         let retry_after = retry_after.and_then(|value| Some(value.to_str().ok()?.to_owned()));
-        let body = read_body(response).await.unwrap_or_default();
+        let body = read_body(response).await.ok().flatten().unwrap_or_default();
         let problem = Problem::parse(&body, status);
         let is_final = !retry::is_worthwhile(status.as_u16()) || problem.code == "misconfigured";
         let error = PublishError::Refused {
@@ -347,33 +359,16 @@ fn bearer(token: &str) -> Option<HeaderValue> {
     Some(value)
 }
 
-async fn body(upload: &Upload, slice: Slice) -> Result<Body, PublishError> {
-    use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
-    let Source::File(path) = &upload.source else {
-        return Ok(upload.read(slice).await?.into());
-    };
-    let read = |source| PublishError::Read {
-        path: path.clone(),
-        source,
-    };
-    let mut file = tokio::fs::File::open(path).await.map_err(read)?;
-    let start = std::io::SeekFrom::Start(slice.from);
-    file.seek(start).await.map_err(read)?;
-    Ok(Body::wrap_stream(ReaderStream::with_capacity(
-        file.take(slice.length),
-        64 << 10,
-    )))
-}
-
-async fn read_body(mut response: Response) -> Result<Vec<u8>, reqwest::Error> {
+/// `None` where it is longer than anything that is asked for.
+async fn read_body(mut response: Response) -> Result<Option<Vec<u8>>, reqwest::Error> {
     let mut body = vec![];
     while let Some(chunk) = response.chunk().await? {
         if body.len() + chunk.len() > LONGEST_ANSWER {
-            break;
+            return Ok(None);
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(body)
+    Ok(Some(body))
 }
 
 #[cfg(test)]

@@ -63,7 +63,7 @@ impl EdgeTarget {
             let url = self.url(&upload.path);
             let whole = upload.whole();
             let sent = self.client.send(&upload.path, Use::Upload, async || {
-                let request = self.client.put(&url, upload, whole).await?;
+                let request = self.client.put(&url, upload, &whole).await?;
                 Ok(conditional(request, condition).header(CONTENT_TYPE, &upload.content_type))
             });
             sent.await.map(drop)
@@ -113,7 +113,7 @@ impl EdgeTarget {
     ) -> Result<(), PublishError> {
         let Begun { id, part, parts } = begun;
         let (url, id) = (self.url(&upload.path), escaped(&id));
-        let slices: Vec<(u32, Slice)> = (1..).zip(upload.parts(part)).collect();
+        let slices: Vec<(u32, Slice)> = (1..).zip(upload.parts(part).await?).collect();
         let parts: Vec<Part> = stream::iter(slices)
             .map(|(part_number, slice)| {
                 let url = format!("{url}?partNumber={part_number}&uploadId={id}");
@@ -123,7 +123,7 @@ impl EdgeTarget {
                         return Ok(Part { part_number, etag });
                     }
                     let sent = self.client.send(&upload.path, Use::Upload, async || {
-                        self.client.put(&url, upload, slice).await
+                        self.client.put(&url, upload, &slice).await
                     });
                     let part: Part = wire::understood(&sent.await?.body, &upload.path)?;
                     journal.part(&upload.path, part_number, &part.etag);

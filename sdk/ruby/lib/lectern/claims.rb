@@ -23,10 +23,12 @@ module Lectern
         end
       end
 
+      # Refuses restrictions that the edge does not enforce yet.
       def check_reserved(claims)
-        return unless claims.key?("sessions")
+        reserved = (%w[sessions max_bytes] & claims.keys).first
+        return unless reserved
 
-        raise Error.new("reserved_claim", "the claim `sessions` is reserved: remove it")
+        raise Error.new("reserved_claim", "the claim `#{reserved}` is reserved: remove it")
       end
 
       # Refuses claims that are well-formed and open nothing.
@@ -150,7 +152,8 @@ module Lectern
                     "must be a list of 1 to 32 ISO 3166 codes such as \"DE\""],
       "origin" => [list(method(:read_origin)), "must be a list of 1 to 32 origins such as " \
                                                "\"https://*.school.example\""],
-      "sessions" => [whole(1..2**32 - 1), "must be a whole number, at least 1"]
+      "sessions" => [whole(1..2**32 - 1), "must be a whole number, at least 1"],
+      "max_bytes" => [whole(1..2**53 - 1), "must be a whole number of bytes, at least 1"]
     }.freeze
     NAMES = RULES.keys.freeze
   end

@@ -1,0 +1,152 @@
+//! Files of a package that lies in a folder. Whoever made the folder may have put anything into it, so a symbolic link is not
+//! followed, wherever in the folder it stands: it may lead out of it. A pipe or a device is not opened: it may have no end.
+
+use std::collections::HashSet;
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Read as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Component, Path, PathBuf};
+
+/// Opens a regular file, without waiting for one that is none.
+pub(crate) fn open(path: &Path) -> io::Result<File> {
+    let opened = File::options()
+        .read(true)
+        .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
+        .open(path);
+    let file = opened.map_err(|error| match error.raw_os_error() {
+        Some(libc::ELOOP) => is_a_link(),
+        _ => error,
+    })?;
+    if !file.metadata()?.is_file() {
+        return Err(no_regular_file());
+    }
+    Ok(file)
+}
+
+/// Reads a file of at most `most` bytes.
+pub(crate) fn read(folder: &Path, path: &str, most: u64) -> io::Result<Vec<u8>> {
+    PackageFiles::new(folder).check_folders(path)?;
+    let mut bytes = vec![];
+    let file = open(&folder.join(path))?;
+    file.take(most + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > most {
+        let why = format!("it is larger than {most} bytes");
+        return Err(io::Error::new(ErrorKind::FileTooLarge, why));
+    }
+    Ok(bytes)
+}
+
+/// Looks at the files of one folder, and at each folder on the way to them once.
+#[derive(Debug)]
+pub(crate) struct PackageFiles<'a> {
+    root: &'a Path,
+    real: HashSet<PathBuf>,
+}
+
+impl<'a> PackageFiles<'a> {
+    /// `root` may be a symbolic link: it is named by whoever runs the command.
+    pub(crate) fn new(root: &'a Path) -> Self {
+        Self {
+            root,
+            real: HashSet::new(),
+        }
+    }
+
+    /// The size of a regular file, reached without a symbolic link.
+    pub(crate) fn size(&mut self, path: &str) -> io::Result<u64> {
+        self.check_folders(path)?;
+        let found = fs::symlink_metadata(self.root.join(path))?;
+        match found.file_type() {
+            kind if kind.is_file() => Ok(found.len()),
+            kind if kind.is_symlink() => Err(is_a_link()),
+            _ => Err(no_regular_file()),
+        }
+    }
+
+    /// Whether the folders on the way to a file are folders.
+    fn check_folders(&mut self, path: &str) -> io::Result<()> {
+        if !is_below(path) {
+            let why = "it lies outside the folder";
+            return Err(io::Error::new(ErrorKind::InvalidFilename, why));
+        }
+        let folders: Vec<&Path> = Path::new(path)
+            .ancestors()
+            .skip(1)
+            .filter(|folder| *folder != Path::new(""))
+            .collect();
+        for folder in folders.into_iter().rev() {
+            if self.real.contains(folder) {
+                continue;
+            }
+            if fs::symlink_metadata(self.root.join(folder))?.is_symlink() {
+                return Err(is_a_link());
+            }
+            self.real.insert(folder.to_owned());
+        }
+        Ok(())
+    }
+}
+
+/// Whether a relative path leads to something below where it begins.
+pub(crate) fn is_below(path: &str) -> bool {
+    let mut parts = Path::new(path).components().peekable();
+    parts.peek().is_some() && parts.all(|part| matches!(part, Component::Normal(_)))
+}
+
+fn is_a_link() -> io::Error {
+    let why = "it is a symbolic link, or lies behind one, and is not followed";
+    io::Error::new(ErrorKind::InvalidInput, why)
+}
+
+fn no_regular_file() -> io::Error {
+    io::Error::new(ErrorKind::InvalidInput, "it is no regular file")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn only_regular_files_below_the_folder_are_opened() -> io::Result<()> {
+        let root = tempfile::tempdir()?;
+        let package = root.path().join("package");
+        fs::create_dir_all(package.join("v/1"))?;
+        fs::write(package.join("v/1/a"), "segment")?;
+        fs::write(root.path().join("secret"), "hunter2")?;
+        symlink(root.path().join("secret"), package.join("v/1/out"))?;
+        symlink("a", package.join("v/1/in"))?;
+        symlink(root.path(), package.join("v/2"))?;
+        let pipe = std::process::Command::new("mkfifo")
+            .arg(package.join("v/1/pipe"))
+            .status()?;
+        assert!(pipe.success());
+        for (path, expected) in [
+            ("v/1/a", "segment"),
+            ("v/1/out", "symbolic link"),
+            ("v/1/in", "symbolic link"),
+            ("v/2/secret", "symbolic link"),
+            ("v/1/pipe", "no regular file"),
+            ("v/1", "no regular file"),
+            ("../secret", "outside the folder"),
+            ("v/../../secret", "outside the folder"),
+            ("/etc/passwd", "outside the folder"),
+            ("", "outside the folder"),
+        ] {
+            let found = match read(&package, path, 100) {
+                Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+                Err(error) => error.to_string(),
+            };
+            assert!(found.contains(expected), "{path}: {found}");
+            let size = PackageFiles::new(&package).size(path);
+            assert_eq!(size.ok(), (path == "v/1/a").then_some(7), "{path}");
+        }
+        assert!(read(&package, "v/1/a", 6).is_err());
+        // The folder itself is named on the command line.
+        symlink(&package, root.path().join("latest"))?;
+        let latest = root.path().join("latest");
+        assert_eq!(read(&latest, "v/1/a", 7)?, b"segment");
+        Ok(())
+    }
+}
