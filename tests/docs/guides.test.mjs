@@ -4,13 +4,14 @@
 // commands name is looked up.
 
 import assert from 'node:assert/strict';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, test } from 'node:test';
 
-import { keyIds, mint, verify } from '../../sdk/javascript/lectern.js';
+import { keyIds, mint } from '../../sdk/javascript/lectern.js';
+import { verify } from '../../sdk/javascript/verify.js';
 import { parseOrigins } from '../../web/origins.mjs';
 import { blocks } from './blocks.mjs';
 import { answers, Edge, execute, folder, freePort, lookUp, root, run as runs, shell, Terminal } from './shell.mjs';
@@ -100,16 +101,17 @@ const guides = {
         },
         async function worker({ language, code }) {
             assert.equal(language, 'js');
-            // In workerd, beside one that asks it.
+            // In workerd, beside one that asks it. `lectern` is the package's own name for `lectern.js`.
+            const modules = ['lectern.js', 'claims.js', 'error.js', 'keys.js', 'urls.js'];
             const files = {
                 'index.js': code,
-                'lectern.js': readFileSync(join(root, 'sdk/javascript/lectern.js'), 'utf8'),
                 'asks.js': `export default { async test(_, env) { console.log('answered ' + (await (await env.APP.fetch('https://app.example/')).text())); } };`,
                 'config.capnp': `using Workerd = import "/workerd/workerd.capnp";
                     const config :Workerd.Config = (services = [
                         (name = "app", worker = (compatibilityDate = "2026-01-01", bindings = [
                             (name = "LECTERN_EDGE", text = "${edge}"), (name = "LECTERN_KEYS", text = ${JSON.stringify(keys)}),
-                        ], modules = [(name = "index.js", esModule = embed "index.js"), (name = "lectern", esModule = embed "lectern.js")])),
+                        ], modules = [(name = "index.js", esModule = embed "index.js"),
+                            ${modules.map((name) => `(name = "${name.replace('lectern.js', 'lectern')}", esModule = embed "${name}")`)}])),
                         (name = "asks", worker = (compatibilityDate = "2026-01-01", bindings = [(name = "APP", service = "app")],
                             modules = [(name = "asks.js", esModule = embed "asks.js")])),
                     ]);`,
@@ -118,6 +120,7 @@ const guides = {
                 mkdirSync(join(folder, 'worker'), { recursive: true });
                 writeFileSync(join(folder, 'worker', name), text);
             }
+            for (const name of modules) cpSync(join(root, 'sdk/javascript', name), join(folder, 'worker', name));
             const said = await execute([join(root, 'node_modules/workerd/bin/workerd'), 'test', 'worker/config.capnp'], { both: true });
             await opens(JSON.parse(/answered (\{.*\})/.exec(said)[1]).video, '/courses/workers/intro/master.m3u8', 's42');
         },
@@ -675,15 +678,15 @@ async function stumble(language, { change = (code) => code, options = [], before
     const name = /^(?:#|\/\/) (\S+)\n/.exec(code)[1];
     // Not below a `node_modules`.
     const cwd = mkdtempSync(join(tmpdir(), 'lectern-stumble-'));
-    const edition = { Ruby: ['sdk/ruby/lib/lectern.rb', 'lectern.rb', 'ruby'], Node: ['sdk/javascript/lectern.js', 'lectern.mjs', 'node'] }[language];
-    writeFileSync(join(cwd, edition[1]), paper(edition[0]));
+    const [sdk, program] = { Ruby: ['sdk/ruby/lib', 'ruby'], Node: ['sdk/javascript', 'node'] }[language];
+    cpSync(join(root, sdk), join(cwd, 'lectern'), { recursive: true });
     writeFileSync(join(cwd, '.dev.vars'), `LECTERN_KEYS='${keys}'\n`);
     const text = change(code);
     const file = typeof text === 'string' ? name : text.file;
     writeFileSync(join(cwd, file), typeof text === 'string' ? text : text.code);
     const port = await freePort();
     // The page is asked for once: some stumble only then.
-    const command = `${before}\n${edition[2]} ${options.join(' ')} ${file} & page=$!
+    const command = `${before}\n${program} ${options.join(' ')} ${file} & page=$!
         for _ in $(seq 100); do
             kill -0 $page 2>/dev/null || break
             curl --silent --output /dev/null --max-time 5 http://localhost:${port}/ && break
@@ -710,7 +713,7 @@ const stumbles = {
     'There is nothing here.': 'tests/browser/first-embed.mjs',
     'cannot load such file -- webrick': [['Ruby', { options: ['--disable-gems'] }]],
     "undefined method 'hours'": [['Ruby', { change: (code) => code.replace('600', '6.hours') }]],
-    "Cannot find package 'lectern'": [['Node', { change: (code) => code.replace('./lectern.mjs', 'lectern') }]],
+    "Cannot find package 'lectern'": [['Node', { change: (code) => code.replace('./lectern/lectern.js', 'lectern') }]],
     'Cannot use import statement outside a module': [
         ['Node', { change: (code) => ({ file: 'school.js', code }), options: ['--no-experimental-detect-module'] }],
     ],

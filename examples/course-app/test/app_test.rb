@@ -9,6 +9,7 @@ require "objspace"
 require "minitest/mock"
 require "rack/test"
 require_relative "../app"
+require_relative "../../../sdk/ruby/lib/lectern/verify"
 
 class SchoolTest < Minitest::Test
   include Rack::Test::Methods
