@@ -295,6 +295,33 @@ print(lesson(request, "intro").content.decode())`);
             const claims = await verify(url, { keys: made });
             assert.equal(claims.sub, 's42');
         },
+        async function localKeys({ language, code }) {
+            assert.equal(language, 'sh');
+            const said = await shell(`${code}\nprintf %s "$LECTERN_KEYS"`, { cwd: root, env: { LECTERN_KEYS: '' } });
+            // As the demo prints it.
+            assert.ok(paper('tools/demo.sh').replaceAll('\\$', '$').includes(code.trim()));
+            assert.equal(keyIds(said).length > 0, true);
+        },
+        async function frame({ language, code }) {
+            assert.equal(language, 'html');
+            // tests/browser/first-embed.mjs plays the same frame.
+            const frame = code.trim().replace('https://edge', '${edge}').replace('#LINK', '#${video}');
+            assert.ok(paper('docs/first-embed.md').includes(frame), frame);
+        },
+    ],
+    'docs/reference/claims.md': [
+        async function claims({ language, code }) {
+            assert.equal(language, 'json');
+            const [header, claims] = code.trim().split('\n').map((line) => JSON.parse(line));
+            const [, secret, kid] = /With the key `(\S+)` \(base64url\) as `(\w+)`/.exec(paper('docs/reference/claims.md'));
+            shownLink = await mint(claims, { keys: JSON.stringify([{ kid, secret }]), now: 1_799_999_000 });
+            assert.deepEqual(JSON.parse(Buffer.from(shownLink.split('.')[0], 'base64url')), header);
+        },
+        async function link({ language, code }) {
+            assert.deepEqual([language, code], ['text', `${shownLink}\n`]);
+        },
+    ],
+    'docs/reference/cli.md': [
         async function broken({ language, code }) {
             assert.equal(language, 'text');
             // Keyframes at 4 s in one size, and at 4.6 s in the other.
@@ -322,30 +349,9 @@ print(lesson(request, "intro").content.decode())`);
                 lines.splice(0, at + 1);
             }
         },
-        async function claims({ language, code }) {
-            assert.equal(language, 'json');
-            const [header, claims] = code.trim().split('\n').map((line) => JSON.parse(line));
-            const [, secret, kid] = /With the key `(\S+)` \(base64url\) as `(\w+)`/.exec(paper('README.md'));
-            shownLink = await mint(claims, { keys: JSON.stringify([{ kid, secret }]), now: 1_799_999_000 });
-            assert.deepEqual(JSON.parse(Buffer.from(shownLink.split('.')[0], 'base64url')), header);
-        },
-        async function link({ language, code }) {
-            assert.deepEqual([language, code], ['text', `${shownLink}\n`]);
-        },
-        async function localKeys({ language, code }) {
-            assert.equal(language, 'sh');
-            const said = await shell(`${code}\nprintf %s "$LECTERN_KEYS"`, { cwd: root, env: { LECTERN_KEYS: '' } });
-            // As the demo prints it.
-            assert.ok(paper('tools/demo.sh').replaceAll('\\$', '$').includes(code.trim()));
-            assert.equal(keyIds(said).length > 0, true);
-        },
-        async function frame({ language, code }) {
-            assert.equal(language, 'html');
-            // tests/browser/first-embed.mjs plays the same frame.
-            const frame = code.trim().replace('https://edge', '${edge}').replace('#LINK', '#${video}');
-            assert.ok(paper('docs/first-embed.md').includes(frame), frame);
-        },
     ],
+    'docs/reference/configuration.md': [],
+    'docs/reference/http.md': [],
     'examples/course-app/README.md': [courseApp],
     'CONTRIBUTING.md': [unable('sh', 'each takes minutes, or is where this runs')],
     'docs/check.md': [
@@ -643,7 +649,7 @@ async function plays(url) {
 after(() => Promise.all(running.map((one) => one.end())));
 
 test('every guide is listed here, and README', () => {
-    const papers = readdirSync(join(root, 'docs')).filter((name) => name.endsWith('.md')).map((name) => `docs/${name}`);
+    const papers = readdirSync(join(root, 'docs'), { recursive: true }).filter((name) => name.endsWith('.md')).map((name) => `docs/${name}`);
     assert.deepEqual(Object.keys(guides).filter((name) => name.startsWith('docs/')).sort(), papers.sort());
     assert.ok('README.md' in guides);
 });
@@ -734,7 +740,7 @@ test('all that one stumbles over in the first embed happens as it is told', asyn
 });
 
 test('every link to a file leads somewhere', () => {
-    const papers = [...readdirSync(join(root, 'docs')).map((name) => `docs/${name}`), 'README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'examples/course-app/README.md'];
+    const papers = [...readdirSync(join(root, 'docs'), { recursive: true }).filter((name) => name.endsWith('.md')).map((name) => `docs/${name}`), 'README.md', 'DESIGN.md', 'CONTRIBUTING.md', 'SECURITY.md', 'examples/course-app/README.md'];
     for (const paper of papers) {
         const text = readFileSync(join(root, paper), 'utf8');
         for (const [, to, anchor] of text.matchAll(/\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)/g)) {
