@@ -231,6 +231,7 @@ print(lesson(request, "intro").content.decode())`);
             await local.terminal.interrupt(local.port);
         },
     ],
+    'docs/measurements.md': [],
     'docs/protection.md': [],
     'docs/first-embed.md': ['sh', 'sh', 'ruby', 'sh', 'sh', 'js'].map((language) => elsewhere(language, 'tests/browser/first-embed.mjs')),
     'docs/embed.md': [
