@@ -276,12 +276,6 @@ print(lesson(request, "intro").content.decode())`);
                 rmSync(join(root, '.demo/packages/a-lecture'), { recursive: true, force: true });
             }
         },
-        async function tasks(block) {
-            // `make test` is where this runs, `make deploy-check` asks an account, and `make serve` is docs/local.md's.
-            await lookUp(block);
-            const said = await execute(['node', 'tools/deploy/check.mjs', '--offline'], { cwd: root });
-            assert.match(said, /✔ a dry run of the deploy/);
-        },
         courseApp,
         async function publishing({ language, code }) {
             assert.equal(language, 'sh');
@@ -296,6 +290,16 @@ print(lesson(request, "intro").content.decode())`);
             const claims = await verify(url, { keys: made });
             assert.equal(claims.sub, 's42');
         },
+        async function embed({ language, code }) {
+            assert.equal(language, 'ruby');
+            await opens(await ruby(`${code}\nprint link`), '/courses/rails/intro/master.m3u8', 's42');
+        },
+        async function frame({ language, code }) {
+            assert.equal(language, 'html');
+            // tests/browser/first-embed.mjs plays the same frame.
+            const frame = code.trim().replace('https://edge', '${edge}').replace('#LINK', '#${video}');
+            assert.ok(paper('docs/first-embed.md').includes(frame), frame);
+        },
         async function localKeys({ language, code }) {
             assert.equal(language, 'sh');
             const said = await shell(`${code}\nprintf %s "$LECTERN_KEYS"`, { cwd: root, env: { LECTERN_KEYS: '' } });
@@ -303,11 +307,11 @@ print(lesson(request, "intro").content.decode())`);
             assert.ok(paper('tools/demo.sh').replaceAll('\\$', '$').includes(code.trim()));
             assert.equal(keyIds(said).length > 0, true);
         },
-        async function frame({ language, code }) {
-            assert.equal(language, 'html');
-            // tests/browser/first-embed.mjs plays the same frame.
-            const frame = code.trim().replace('https://edge', '${edge}').replace('#LINK', '#${video}');
-            assert.ok(paper('docs/first-embed.md').includes(frame), frame);
+        async function deployCheck(block) {
+            // Online, it asks an account.
+            await lookUp(block);
+            const said = await execute(['node', 'tools/deploy/check.mjs', '--offline'], { cwd: root });
+            assert.match(said, /✔ a dry run of the deploy/);
         },
     ],
     'docs/reference/claims.md': [
@@ -353,6 +357,20 @@ print(lesson(request, "intro").content.decode())`);
     ],
     'docs/reference/configuration.md': [],
     'docs/reference/http.md': [],
+    'docs/reference/package.md': [
+        async function tree({ language, code }) {
+            assert.equal(language, 'text');
+            const made = readdirSync(await packaged(), { recursive: true }).map((name) => name.replace(/^v\/\w+\//, ''));
+            const [lines, names] = [code.split('\n').slice(1), []];
+            for (const [, prefix, rest] of lines.map((line) => /^  (?:v\/<revision>\/)?((?:[\w<>]+\/)*)(.*)$/.exec(line) ?? [])) {
+                names.push(...(rest ?? '').split(/\s+/).filter((name) => /^[\w/]+\.\w+$/.test(name)).map((name) => prefix + name));
+            }
+            assert.ok(names.length > 12, names.join(' '));
+            // The sample has neither captions nor chapters.
+            const missing = names.filter((name) => !made.includes(name) && !/^subs\/|^chapters\./.test(name));
+            assert.deepEqual(missing, [], made.join(' '));
+        },
+    ],
     'examples/course-app/README.md': [courseApp],
     'CONTRIBUTING.md': [unable('sh', 'each takes minutes, or is where this runs')],
     'docs/check.md': [
