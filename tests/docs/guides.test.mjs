@@ -625,16 +625,16 @@ async function courseApp({ language, code }) {
     try {
         const [, address] = await terminal.shows(/^The course app: (\S+)$/m);
         assert.equal(address, `http://localhost:${app}/`);
-        assert.match(await (await fetch(address)).text(), /Rails from an empty folder/);
+        assert.match(await (await fetch(address)).text(), /Rails for beginners/);
         // The free preview of a lecture that it published.
         // And the broadcast whose preview is refused.
-        for (const [page, lecture] of [['lessons/rails/intro', 'courses/rails/intro'], ['refusals/no_preview', 'samples/broadcast']]) {
+        for (const [page, lecture] of [['lessons/rails/intro', 'courses/rails/intro'], ['error-pages/no_preview', 'samples/broadcast']]) {
             const video = await embedded(address + page);
             assert.ok(video.startsWith(`http://localhost:${port}/${lecture}/`), video);
             await plays(video);
         }
         // The lecture whose smallest version is too large.
-        const refused = await fetch(await embedded(`${address}refusals/no_variant`));
+        const refused = await fetch(await embedded(`${address}error-pages/no_variant`));
         assert.equal((await refused.json()).code, 'no_variant');
     } finally {
         await terminal.interrupt(port, app);
