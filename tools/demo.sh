@@ -39,7 +39,7 @@ cat <<TEXT
 
 4. For links of your own, in this folder (docs/mint.md):
    export LECTERN_EDGE=$origin
-   export LECTERN_KEYS="\$(sed -n "s/^LECTERN_KEYS='\(.*\)'\$/\1/p" .dev.vars)"
+   eval "\$(target/release/lectern keys env)"
 
 The links open for six hours. ^C ends the demo.
 TEXT
