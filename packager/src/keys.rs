@@ -36,7 +36,7 @@ pub(crate) enum KeysError {
         #[source]
         source: KeyringError,
     },
-    #[error("cannot read `{}`: {source}", path.display())]
+    #[error("cannot read `{}`", path.display())]
     Unreadable { path: PathBuf, source: io::Error },
     #[error("cannot make a key")]
     New(#[source] KeyringError),
