@@ -8,7 +8,7 @@ import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rea
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { after, test } from 'node:test';
+import { test } from 'node:test';
 
 import { keyIds, mint } from '../../sdk/javascript/lectern.js';
 import { verify } from '../../sdk/javascript/verify.js';
@@ -289,7 +289,7 @@ print(lesson(request, "intro").content.decode())`);
             const [first, ...others] = code.split('\n');
             const made = await shell(`${first}\nprintf %s "$LECTERN_KEYS"`);
             // The Worker gets the same value.
-            const { origin } = await started('readme', made);
+            const { origin } = await Edge.start('readme', made);
             await shell('lectern sample -o lecture.mov');
             const said = await shell(others.join('\n').replaceAll('https://video.example.org', origin), { env: { LECTERN_KEYS: made } });
             const [url] = said.match(/^http.*token=.*$/m);
@@ -447,7 +447,7 @@ print(lesson(request, "intro").content.decode())`);
             await shell(block.code, { before: 'wrangler() { cat >secret; }' });
             assert.equal(readFileSync(join(folder, 'secret'), 'utf8'), readFileSync(join(folder, 'lectern-keys.json'), 'utf8'));
             assert.equal(statSync(join(folder, 'lectern-keys.json')).mode & 0o777, 0o600);
-            deployed = await started('deploy', readFileSync(join(folder, 'secret'), 'utf8').trim());
+            deployed = await Edge.start('deploy', readFileSync(join(folder, 'secret'), 'utf8').trim());
         },
         configures,
         configures,
@@ -476,7 +476,7 @@ print(lesson(request, "intro").content.decode())`);
             const [before, after] = ['lectern-keys.json', 'secret'].map((name) => readFileSync(join(folder, name), 'utf8').trim());
             assert.deepEqual(keyIds(after).slice(1), keyIds(before));
             await deployed.end();
-            deployed = await started('rotated', after);
+            deployed = await Edge.start('rotated', after);
         },
         async function listsBoth({ language, code }) {
             assert.equal(language, 'sh');
@@ -647,13 +647,6 @@ let costs, deployed, healthy, shownLink;
 
 const literal = (text) => text.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&');
 
-const running = [];
-async function started(...all) {
-    const one = await Edge.start(...all);
-    running.push(one);
-    return one;
-}
-
 /** A package of some seconds, made once. */
 let made;
 function packaged() {
@@ -663,7 +656,7 @@ function packaged() {
 
 /** An edge with the keys of the SDK's vectors and a lecture. */
 async function published(name, prefix, ...options) {
-    const one = await started(name, keys, ...options);
+    const one = await Edge.start(name, keys, ...options);
     await execute(['lectern', 'publish', await packaged(), one.origin + prefix], { env: { LECTERN_KEYS: keys } });
     return one;
 }
@@ -676,8 +669,6 @@ async function plays(url) {
     const text = await answer.text();
     assert.ok(answer.ok && text.includes('#EXT-X-STREAM-INF'), `${answer.status} ${text}`);
 }
-
-after(() => Promise.all(running.map((one) => one.end())));
 
 test('every guide is listed here, and README', () => {
     const papers = readdirSync(join(root, 'docs'), { recursive: true }).filter((name) => name.endsWith('.md')).map((name) => `docs/${name}`);
