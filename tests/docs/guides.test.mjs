@@ -206,6 +206,7 @@ print(lesson(request, "intro").content.decode())`);
     'docs/local.md': [
         async function serve({ language, code }) {
             assert.equal(language, 'sh');
+            assert.match(code, /^make serve\b/);
             local.port = await freePort();
             local.terminal = new Terminal('serve', code, { env: { PORT: String(local.port), STATE: join(folder, 'local-state') } });
             const health = await answers(`http://localhost:${local.port}/_lectern/health`, local.terminal);
@@ -264,6 +265,7 @@ print(lesson(request, "intro").content.decode())`);
         drawing,
         async function demo({ language, code }) {
             assert.equal(language, 'sh');
+            assert.match(code, /^make demo\b/);
             const short = join(folder, 'a lecture.mp4');
             await shell(`lectern sample -o '${short}'`);
             const port = await freePort();
@@ -281,9 +283,8 @@ print(lesson(request, "intro").content.decode())`);
                 rmSync(join(root, '.demo/packages/a-lecture'), { recursive: true, force: true });
             }
         },
-        courseApp,
-        // `make test` is where this runs, and `make serve` is docs/local.md's.
         unable('sh', 'it runs this test'),
+        courseApp,
         async function publishing({ language, code }) {
             assert.equal(language, 'sh');
             const [first, ...others] = code.split('\n');
@@ -619,6 +620,7 @@ async function configures({ language, code }) {
 /** `make course-app`: one command makes lectures, edge and app; it prints an address, which answers, and ^C ends all of it. */
 async function courseApp({ language, code }) {
     assert.equal(language, 'sh');
+    assert.match(code, /^make course-app\b/);
     const [port, app] = [await freePort(), await freePort()];
     const embedded = async (page) => /<iframe src="[^"#]*#([^"]*)"/.exec(await (await fetch(page)).text())[1];
     const terminal = new Terminal('course-app', code, { env: { PORT: String(port), APP_PORT: String(app), STATE: join(folder, 'course-state') } });
