@@ -577,6 +577,12 @@ pub(crate) enum KeysVerb {
         #[arg(long, value_name = "NAME")]
         kid: Option<String>,
     },
+    /// Print the keys of a local edge as a shell command: `eval "$(lectern keys env)"` sets LECTERN_KEYS.
+    Env {
+        /// The file that holds LECTERN_KEYS, as `make serve` writes it.
+        #[arg(value_name = "FILE", default_value = ".dev.vars")]
+        file: PathBuf,
+    },
 }
 
 #[derive(Debug, Args)]

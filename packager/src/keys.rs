@@ -1,6 +1,7 @@
 //! `lectern keys`, and where the keys come from.
 
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use chrono::{DateTime, Utc};
@@ -27,6 +28,16 @@ pub(crate) enum KeysError {
         #[source]
         source: KeyringError,
     },
+    #[error("`{}` has no {VARIABLE}", .0.display())]
+    NoneIn(PathBuf),
+    #[error("{VARIABLE} in `{}` is not acceptable", path.display())]
+    BadIn {
+        path: PathBuf,
+        #[source]
+        source: KeyringError,
+    },
+    #[error("cannot read `{}`", path.display())]
+    Unreadable { path: PathBuf, source: io::Error },
     #[error("cannot make a key")]
     New(#[source] KeyringError),
     #[error("the system gives no randomness: {0}")]
@@ -37,7 +48,10 @@ impl KeysError {
     pub(crate) fn hint(&self) -> &'static str {
         match self {
             Self::None => "`lectern keys new` prints what to set",
-            Self::Bad { .. } => {
+            Self::NoneIn(_) | Self::Unreadable { .. } => {
+                "`make serve` writes the keys of a local edge into .dev.vars of the project's folder; name that file"
+            }
+            Self::Bad { .. } | Self::BadIn { .. } => {
                 "it is a list such as [{\"kid\":\"2026-11\",\"secret\":\"…\"}]; `lectern keys new` prints a new one"
             }
             Self::New(_) => "choose another --kid, or set LECTERN_KEYS right first",
@@ -59,8 +73,37 @@ pub(crate) fn run(verb: KeysVerb) -> Result<String> {
             let kid = kid.unwrap_or_else(|| free(&month(now), &taken));
             with_new_key(&text, &kid, &secret)
         }
+        KeysVerb::Env { file } => return Ok(export_keys(&file)?),
     };
     Ok(list.map_err(KeysError::New)?)
+}
+
+/// Returns a shell command that exports the keys of a dotenv file. The environment's own value does not count.
+fn export_keys(path: &Path) -> Result<String, KeysError> {
+    let unreadable = |source| KeysError::Unreadable {
+        path: path.to_owned(),
+        source,
+    };
+    let bytes = read_regular(path, MOST_BYTES)
+        .and_then(|bytes| bytes.ok_or_else(|| io::ErrorKind::FileTooLarge.into()))
+        .map_err(unreadable)?;
+    let text = String::from_utf8(bytes).map_err(|error| {
+        unreadable(io::Error::new(
+            io::ErrorKind::InvalidData,
+            error.utf8_error(),
+        ))
+    })?;
+    let keys = in_file(&text).ok_or_else(|| KeysError::NoneIn(path.to_owned()))?;
+    Keyring::from_json(&keys).map_err(|source| KeysError::BadIn {
+        path: path.to_owned(),
+        source,
+    })?;
+    Ok(format!("export {VARIABLE}={}", quote_for_shell(&keys)))
+}
+
+/// Quotes a text as one word of a POSIX shell.
+fn quote_for_shell(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 /// The keys in force: of the environment, else of `.dev.vars`, which `make serve` reads too.
@@ -148,6 +191,41 @@ mod tests {
         ] {
             assert_eq!(in_file(text).as_deref(), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn keys_of_a_file_are_exported_as_one_word_of_a_shell() {
+        const KEYS: &str =
+            r#"[{"kid":"local","secret":"MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY"}]"#;
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("the keys.vars");
+        let export = |text: &str| {
+            std::fs::write(&file, text).expect("the file");
+            export_keys(&file)
+        };
+        for text in [
+            format!("A='b'\nLECTERN_KEYS='{KEYS}'\n"),
+            format!("export LECTERN_KEYS={KEYS}\n"),
+        ] {
+            let command = export(&text).expect("keys");
+            assert_eq!(command, format!("export LECTERN_KEYS='{KEYS}'"));
+            let shell = std::process::Command::new("sh")
+                .args(["-c", r#"eval "$1"; printenv LECTERN_KEYS"#, "sh", &command])
+                .output()
+                .expect("a shell");
+            assert_eq!(shell.stdout, format!("{KEYS}\n").as_bytes());
+        }
+        assert!(matches!(export("A=b\n"), Err(KeysError::NoneIn(path)) if path == file));
+        assert!(matches!(
+            export("LECTERN_KEYS='[]; id'"),
+            Err(KeysError::BadIn { .. })
+        ));
+        let none = export_keys(folder.path());
+        assert!(
+            matches!(none, Err(KeysError::Unreadable { .. })),
+            "{none:?}"
+        );
+        assert_eq!(quote_for_shell("a'$b"), r"'a'\''$b'");
     }
 
     #[test]
