@@ -36,7 +36,7 @@ const PLACES: [(&str, &str, usize); 5] = [
     ("https://priv.example.com", "master.m3u8", 0),
 ];
 
-/// The tags and attributes of DESIGN.md's list.
+/// The tags and attributes of the playlist rewriter's list.
 const ATTRIBUTES: [(&str, &[&str]); 11] = [
     ("EXT-X-MAP", &["URI"]),
     ("EXT-X-KEY", &["URI"]),

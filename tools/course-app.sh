@@ -28,8 +28,8 @@ for name in 480p.m3u8 master.m3u8; do
 done
 
 # As docs/local.md has it: the app gets the keys that the edge has, and its address.
-LECTERN_KEYS=$(sed -n "s/^LECTERN_KEYS='\(.*\)'$/\1/p" .dev.vars)
-export LECTERN_KEYS LECTERN_EDGE=$origin
+eval "$("$lectern" keys env)"
+export LECTERN_EDGE=$origin
 puma --quiet --environment production --bind "tcp://localhost:$APP_PORT" examples/course-app/config.ru >.demo/course-app.log 2>&1 &
 app=$!
 for _ in $(seq 100); do

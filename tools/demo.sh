@@ -37,9 +37,9 @@ cat <<TEXT
 3. The same link expired, to see the refusal:
    $("$lectern" link "$master" --expires-at 2026-01-01T00:00:00Z 2>/dev/null)
 
-4. For links of your own, in this folder (README.md, Links):
+4. For links of your own, in this folder (docs/mint.md):
    export LECTERN_EDGE=$origin
-   export LECTERN_KEYS="\$(sed -n "s/^LECTERN_KEYS='\(.*\)'\$/\1/p" .dev.vars)"
+   eval "\$(target/release/lectern keys env)"
 
 The links open for six hours. ^C ends the demo.
 TEXT

@@ -16,18 +16,17 @@ class School < Sinatra::Base
   RECORDINGS = %w[mp4 mov webm mkv].freeze
   # MAX_UPLOAD_BYTES of the edge.
   LARGEST = 100 << 20
-  # Each with why, which the edge's own sentence leaves out where it would help a forger.
-  REFUSALS = {
-    "missing_token" => ["A page without a link", "The page has the address alone: who may watch is given a link by the course."],
-    "expired" => ["A link that is over", "Whoever opens the lesson again gets a new one."],
-    "not_yet" => ["A link that opens in an hour", "A lesson that opens on a day says so in the course, and gives no link before."],
-    "forbidden" => ["A link to another lesson", "A link opens the lesson that it was made for."],
-    "tampered" => ["A link that somebody has changed", "The signature does not fit any more."],
-    "not_found" => ["A link to a lecture that is not there", "It was removed, or has not been published yet."],
-    "no_variant" => ["A link to fewer lines than the lecture has", "240 lines at most, and it begins at 480."],
-    "no_preview" => ["A preview of a broadcast", "While it goes on, its first seconds are others at every moment."]
+  # Title and reason of each. The edge's own sentence leaves the reason out where it would help a forger.
+  ERROR_PAGES = {
+    "missing_token" => ["No link", "The page has only the address of the lecture. The course gives each student a link."],
+    "expired" => ["Expired link", "The student opens the lesson again and gets a new link."],
+    "not_yet" => ["Link that opens later", "This link opens in an hour. The course gives no link before its lesson opens."],
+    "forbidden" => ["Link to another lesson", "A link opens only the lesson that it was made for."],
+    "tampered" => ["Altered link", "One letter differs, so the signature does not match."],
+    "not_found" => ["Missing lecture", "The lecture was removed, or it has not been published yet."],
+    "no_variant" => ["Quality that does not exist", "This link allows up to 240p, and the lecture starts at 480p."],
+    "no_preview" => ["Preview of a live lecture", "The first seconds of a live lecture change while it runs."]
   }.freeze
-
   # Seconds after which a session needs a password again.
   SESSION_SECONDS = 86_400
 
@@ -45,7 +44,7 @@ class School < Sinatra::Base
   set :attempts, LoginAttempts.new
   set :session_secret, ENV["SESSION_SECRET"] || SecureRandom.hex(64)
   set :sessions, cookie(ENV.fetch("SCHOOL_ORIGIN", "http://localhost:3000"))
-  use Rack::Protection::AuthenticityToken, message: "This form is too old. Go back, load the page again and send it once more."
+  use Rack::Protection::AuthenticityToken, message: "This form has expired. Go back, reload the page and send it again."
 
   helpers do
     def account
@@ -88,16 +87,16 @@ class School < Sinatra::Base
       name.scrub("-").gsub(/[^A-Za-z0-9._-]/, "-").chars.last(100).join.delete_prefix(".")
     end
 
-    # As many lines as the viewer asks for, and may have.
+    # The height that the viewer asks for, and may have.
     def height
       asked = params[:height].to_s
       return if asked.empty?
 
-      lines = Video::HEIGHTS.find { |height| height.to_s == asked } or
-        refuse(400, "There is no such size: choose #{Video::HEIGHTS.join(", ")}.")
-      account.trial? && lines > account.max_height and
-        refuse(403, "A trial account plays up to #{account.max_height} lines. #{lines} lines need a full account.")
-      lines
+      height = Video::HEIGHTS.find { |one| one.to_s == asked } or
+        refuse(400, "This quality does not exist. Choose #{Video::HEIGHTS.map { |one| "#{one}p" }.join(", ")}.")
+      account.trial? && height > account.max_height and
+        refuse(403, "Your trial account plays up to #{account.max_height}p. A full account plays #{height}p.")
+      height
     end
   end
 
@@ -122,7 +121,7 @@ class School < Sinatra::Base
       halt 429, erb(:login, locals: { sentence: "Too many wrong passwords. Try again in #{(wait / 60.0).ceil} minutes." })
     end
     found = Account.log_in(name, params[:password].to_s) or
-      halt 401, erb(:login, locals: { sentence: "Name or password is wrong." })
+      halt 401, erb(:login, locals: { sentence: "Wrong name or password." })
     settings.attempts.give_back(name, address)
     to = session[:to]
     # A session from before is nobody's afterwards.
@@ -146,14 +145,14 @@ class School < Sinatra::Base
 
   get "/lessons/:course/:lesson/download" do
     refuse_until_open
-    log_in_to("take “#{lesson.title}” home", to: path_of(lesson))
-    # The file has 720 lines, more than a trial account may see.
-    refuse(403, "A trial account watches here. Taking a lecture home needs a full account.") if account.trial?
+    log_in_to("download “#{lesson.title}”", to: path_of(lesson))
+    # The file is 720p, more than a trial account may see.
+    refuse(403, "Your trial account plays lectures here. A full account downloads them.") if account.trial?
     redirect Video.download(lesson, account), 303
   end
 
   get "/upload" do
-    log_in_to("hand in a recording")
+    log_in_to("submit a recording")
     erb :upload, locals: { accepted: RECORDINGS.map { |ending| ".#{ending}" }.join(",") }
   end
 
@@ -161,18 +160,18 @@ class School < Sinatra::Base
   post "/upload" do
     content_type :json
     refuse = ->(status, sentence) { halt status, JSON.generate(sentence: sentence) }
-    refuse.(401, "Log in to hand in a recording.") unless account
+    refuse.(401, "Log in to submit a recording.") unless account
     name = object_name(params[:name].to_s)
-    refuse.(415, "Recordings only: #{RECORDINGS.join(", ")}.") unless RECORDINGS.include?(name[/[^.]\.(\w+)\z/, 1].to_s.downcase)
-    refuse.(413, "The file is too large: #{LARGEST >> 20} MiB at most.") if params[:bytes].to_i > LARGEST
-    JSON.generate(url: Video.hand_in(account, name))
+    refuse.(415, "This file is not a recording. Choose one of these types: #{RECORDINGS.join(", ")}.") unless RECORDINGS.include?(name[/[^.]\.(\w+)\z/, 1].to_s.downcase)
+    refuse.(413, "This file is too large. Choose one of up to #{LARGEST >> 20} MiB.") if params[:bytes].to_i > LARGEST
+    JSON.generate(url: Video.upload_link(account, name))
   end
 
-  get("/refusals") { erb :refusals, locals: { video: nil, kind: nil } }
+  get("/error-pages") { erb :error_pages, locals: { video: nil, kind: nil } }
 
-  get "/refusals/:kind" do |kind|
-    video = Video.refused(kind) or raise Sinatra::NotFound
-    erb :refusals, locals: { video: video, kind: kind }
+  get "/error-pages/:kind" do |kind|
+    video = Video.wrong_link(kind) or raise Sinatra::NotFound
+    erb :error_pages, locals: { video: video, kind: kind }
   end
 
   error Video::Unavailable do
@@ -182,10 +181,10 @@ class School < Sinatra::Base
 
   error Video::Missing do
     status 404
-    erb :message, locals: { sentence: "This lecture is not here yet. It will be, once it has been published." }
+    erb :message, locals: { sentence: "This lecture has not been published yet." }
   end
 
-  not_found { erb :message, locals: { sentence: "There is no such page." } }
+  not_found { erb :message, locals: { sentence: "This page does not exist." } }
 
-  error { erb :message, locals: { sentence: "Something went wrong here. It has been noted." } }
+  error { erb :message, locals: { sentence: "Something went wrong. Try again in a moment." } }
 end

@@ -15,13 +15,13 @@ Lesson = Struct.new(:course, :slug, :title, :free, :opens, keyword_init: true) d
 end
 
 COURSES = [
-  Course.new(slug: "rails", title: "Rails from an empty folder", lessons: [
-    Lesson.new(course: "rails", slug: "intro", title: "What happens to a request", free: true),
-    Lesson.new(course: "rails", slug: "models", title: "Models, and what they are not", free: false),
-    # It opens on a day, and its recording has not been handed in yet.
-    Lesson.new(course: "rails", slug: "jobs", title: "Work that can wait", free: false, opens: Time.utc(2030, 1, 1))
+  Course.new(slug: "rails", title: "Rails for beginners", lessons: [
+    Lesson.new(course: "rails", slug: "intro", title: "The life of a request", free: true),
+    Lesson.new(course: "rails", slug: "models", title: "Models and the database", free: false),
+    # It opens on a day, and its recording does not exist yet.
+    Lesson.new(course: "rails", slug: "jobs", title: "Background jobs", free: false, opens: Time.utc(2030, 1, 1))
   ]),
-  Course.new(slug: "video", title: "Video for people who write", lessons: [
-    Lesson.new(course: "video", slug: "segments", title: "Why a lecture comes in pieces", free: false)
+  Course.new(slug: "video", title: "Video on the web", lessons: [
+    Lesson.new(course: "video", slug: "segments", title: "Why video comes in segments", free: false)
   ])
 ].freeze

@@ -5,7 +5,7 @@ require "securerandom"
 require "uri"
 require_relative "../../sdk/ruby/lib/lectern"
 
-# All that the school has to do with the edge: it mints links, and asks once where a file to take home lies.
+# All that the school has to do with the edge: it mints links, and asks once where the file of a download lies.
 module Video
   EDGE = ENV.fetch("LECTERN_EDGE", "http://localhost:8787").chomp("/")
   PLAYER = "#{EDGE}/_lectern/play"
@@ -43,13 +43,13 @@ module Video
     end
 
     # Where a browser may PUT one object, which is in a folder of its own, so that no name is taken.
-    def hand_in(account, name)
+    def upload_link(account, name)
       folder = "#{UPLOADS}#{account.id}/#{Time.now.utc.strftime("%Y%m%d-%H%M%S")}-#{SecureRandom.hex(4)}"
       Lectern.link("#{folder}/#{name}", viewer: account.id, expires_in: TO_BEGIN, use: "upload")
     end
 
     # Links that are wrong on purpose, to see what a viewer is told. Each is for a sample: what is wrong with a link can be mended.
-    def refused(kind)
+    def wrong_link(kind)
       case kind
       when "missing_token" then embed(SAMPLE)
       when "expired" then embed(Lectern.link(SAMPLE, expires_in: 60, now: Time.now - 3600))

@@ -1,6 +1,6 @@
 package lectern
 
-// ../vectors.json, and what the vectors do not say.
+// ../vectors.json, and cases that JSON cannot express.
 
 import (
 	"bytes"
@@ -56,7 +56,7 @@ func (all vectors) edge(v vector) Edge {
 	return Edge{Keys: all.Keys, Now: time.Unix(v.Now, 0), MaxLinkAge: time.Duration(v.MaxLinkAge) * time.Second}
 }
 
-// What a vector's options say of the edge; false where Go's types cannot say it.
+// Sets the options of a vector on the edge. Returns false if Go's types cannot express them.
 func asked(v vector, edge *Edge) bool {
 	for name, raw := range v.Options {
 		var seconds int64
@@ -81,7 +81,7 @@ func asked(v vector, edge *Edge) bool {
 	return true
 }
 
-// The claims of a vector; false where Go's types cannot say them.
+// Claims of a vector. Returns false if Go's types cannot express them.
 func claims(t *testing.T, v vector) (claims Claims, ok bool) {
 	t.Helper()
 	decoder := json.NewDecoder(bytes.NewReader(v.Claims))
@@ -89,7 +89,7 @@ func claims(t *testing.T, v vector) (claims Claims, ok bool) {
 	if decoder.Decode(&claims) != nil {
 		return claims, false
 	}
-	// What is zero is not set; an array of Go takes a list of any length.
+	// A zero value is not set. An array of Go takes a list of any length.
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal(v.Claims, &members); err != nil {
 		t.Fatal(err)
@@ -109,7 +109,7 @@ func claims(t *testing.T, v vector) (claims Claims, ok bool) {
 	return claims, true
 }
 
-// What a vector asks for; false where Go's types cannot say it.
+// Calls what a vector asks for. Returns false if Go's types cannot express it.
 func (all vectors) call(v vector) (string, error, bool) {
 	options := Options{Edge: all.edge(v)}
 	if !asked(v, &options.Edge) {
@@ -188,15 +188,15 @@ func refused(t *testing.T, v vector, found any, err error) {
 	}
 }
 
-func TestClaimsGiveExactlyTheTokenOfTheEdge(t *testing.T) {
+func TestMintReturnsTheTokenOfTheEdge(t *testing.T) {
 	all := load(t)
 	for _, v := range all.Mint {
 		claims, ok := claims(t, v)
 		if !ok {
-			t.Fatalf("%s: not to be said in Go", v.Name)
+			t.Fatalf("%s: Go cannot express it", v.Name)
 		}
 		if v.MaxWatch != 0 {
-			// Longer than any duration of Go.
+			// Exceeds the longest duration of Go.
 			continue
 		}
 		token, err := Mint(claims, all.edge(v))
@@ -206,7 +206,7 @@ func TestClaimsGiveExactlyTheTokenOfTheEdge(t *testing.T) {
 	}
 }
 
-func TestAURLGivesExactlyTheLinkOfTheEdgeWhichOpensIt(t *testing.T) {
+func TestLinkReturnsTheLinkOfTheEdge(t *testing.T) {
 	all := load(t)
 	for _, v := range all.Link {
 		link, err, ok := all.call(v)
@@ -219,7 +219,7 @@ func TestAURLGivesExactlyTheLinkOfTheEdgeWhichOpensIt(t *testing.T) {
 	}
 }
 
-func TestATokenSaysItsClaims(t *testing.T) {
+func TestVerifyReturnsTheClaimsOfAToken(t *testing.T) {
 	all := load(t)
 	for _, v := range all.Verify {
 		expected, _ := claims(t, v)
@@ -233,7 +233,7 @@ func TestATokenSaysItsClaims(t *testing.T) {
 	}
 }
 
-func TestClaimsThatOpenNothingAreNotMinted(t *testing.T) {
+func TestMintRefusesClaimsThatOpenNothing(t *testing.T) {
 	all := load(t)
 	tested := 0
 	for _, v := range all.RefusedClaims {
@@ -244,11 +244,11 @@ func TestClaimsThatOpenNothingAreNotMinted(t *testing.T) {
 		}
 	}
 	if tested < 80 {
-		t.Errorf("only %d of %d are to be said in Go", tested, len(all.RefusedClaims))
+		t.Errorf("only %d of %d can be expressed in Go", tested, len(all.RefusedClaims))
 	}
 }
 
-func TestAURLThatCannotBeLinkedToIsRefused(t *testing.T) {
+func TestLinkRefusesAWrongURL(t *testing.T) {
 	all := load(t)
 	tested := 0
 	for _, v := range all.RefusedLinks {
@@ -258,11 +258,11 @@ func TestAURLThatCannotBeLinkedToIsRefused(t *testing.T) {
 		}
 	}
 	if tested < 40 {
-		t.Errorf("only %d of %d are to be said in Go", tested, len(all.RefusedLinks))
+		t.Errorf("only %d of %d can be expressed in Go", tested, len(all.RefusedLinks))
 	}
 }
 
-func TestATokenThatOpensNothingIsRefusedWithItsReason(t *testing.T) {
+func TestVerifyRefusesATokenThatOpensNothing(t *testing.T) {
 	all := load(t)
 	tested := 0
 	for _, v := range all.RefusedTokens {
@@ -274,11 +274,11 @@ func TestATokenThatOpensNothingIsRefusedWithItsReason(t *testing.T) {
 		}
 	}
 	if tested < 110 {
-		t.Errorf("only %d of %d are to be said in Go", tested, len(all.RefusedTokens))
+		t.Errorf("only %d of %d can be expressed in Go", tested, len(all.RefusedTokens))
 	}
 }
 
-func TestKeysThatMintNothingAreRefused(t *testing.T) {
+func TestKeyIDsRefusesWrongKeys(t *testing.T) {
 	all := load(t)
 	for _, v := range all.RefusedKeys {
 		ids, err := KeyIDs(v.Keys)
@@ -293,7 +293,7 @@ func TestKeysThatMintNothingAreRefused(t *testing.T) {
 	}
 }
 
-func TestTextThatIsNotUTF8IsNoText(t *testing.T) {
+func TestTextMustBeUTF8(t *testing.T) {
 	edge := Edge{Keys: load(t).Keys, Now: time.Unix(0, 0)}
 	for code, claims := range map[string]Claims{
 		"bad_sub":       {Path: "/a", Exp: 60, Sub: "\xff"},
@@ -306,7 +306,7 @@ func TestTextThatIsNotUTF8IsNoText(t *testing.T) {
 	refused(t, vector{Name: "bad_url", Error: "bad_url"}, link, err)
 }
 
-func TestADurationWithoutItsUnitIsRefusedWithTheUnit(t *testing.T) {
+func TestADurationWithoutItsUnitIsRefused(t *testing.T) {
 	edge := Edge{Keys: load(t).Keys, Now: time.Unix(1_800_000_000, 0)}
 	for _, duration := range []time.Duration{7200, 3600, 1, -1, -900 * time.Millisecond, 900 * time.Millisecond, time.Second - 1} {
 		for code, options := range map[string]Options{

@@ -1,10 +1,13 @@
-// sdk/vectors.json, and what the vectors do not say: node --test
+// sdk/vectors.json, and cases that JSON cannot express: node --test
 
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 
-import * as lectern from './lectern.js';
+import * as minting from './lectern.js';
+import { verify } from './verify.js';
+
+const lectern = { ...minting, verify };
 
 const vectors = JSON.parse(readFileSync(new URL('../vectors.json', import.meta.url), 'utf8'));
 const { keys } = vectors;
@@ -27,36 +30,36 @@ const refused = (vector, refuse) =>
         return true;
     }, JSON.stringify(vector));
 
-test('claims give exactly the token of the edge', async () => {
+test('mint returns the token of the edge', async () => {
     for (const vector of vectors.mint) assert.equal(await lectern.mint(vector.claims, edge(vector)), vector.token, vector.name);
 });
 
-test('a URL gives exactly the link of the edge', async () => {
+test('link returns the link of the edge', async () => {
     for (const vector of vectors.link) assert.equal(await call(vector), vector.link, vector.name);
 });
 
-test('a token says its claims', async () => {
+test('verify returns the claims of a token', async () => {
     for (const vector of vectors.verify) {
         const claims = await lectern.verify(vector.token, { url: vector.url, ...edge(vector) });
         assert.deepEqual(claims, { use: 'play', ...vector.claims }, vector.name);
     }
 });
 
-test('claims that open nothing are not minted', async () => {
+test('mint refuses claims that open nothing', async () => {
     for (const vector of vectors.refused_claims) await refused(vector, () => lectern.mint(vector.claims, edge(vector)));
 });
 
-test('a URL that cannot be linked to is refused', async () => {
+test('link refuses a wrong URL', async () => {
     for (const vector of vectors.refused_links) await refused(vector, () => call(vector));
 });
 
-test('a token that opens nothing is refused with its reason', async () => {
+test('verify refuses a token that opens nothing', async () => {
     for (const vector of vectors.refused_tokens) {
         await refused(vector, () => lectern.verify(vector.token, { url: vector.url, ...edge(vector) }));
     }
 });
 
-test('keys that mint nothing are refused', async () => {
+test('keyIds refuses wrong keys', async () => {
     for (const vector of vectors.refused_keys) await refused(vector, () => lectern.keyIds(vector.keys));
     await refused({ error: 'no_keys' }, () => lectern.keyIds(' '));
     assert.deepEqual(lectern.keyIds(keys), ['2026-11', 'old._-']);
@@ -66,7 +69,7 @@ test('every link opens its own URL', async () => {
     for (const vector of vectors.link) assert.ok(await lectern.verify(vector.link, edge({ ...vector, options: {} })), vector.name);
 });
 
-test('keys come from the environment, and times may be dates', async () => {
+test('keys come from the environment', async () => {
     delete process.env.LECTERN_KEYS;
     await refused({ error: 'no_keys' }, () => lectern.link('https://h/a'));
     process.env.LECTERN_KEYS = keys;
@@ -75,17 +78,17 @@ test('keys come from the environment, and times may be dates', async () => {
     delete process.env.LECTERN_KEYS;
 });
 
-test('an option that is misspelt is no option, and the one that is meant is named', async () => {
+test('a misspelt option is refused, and the message names the right one', async () => {
     const options = { keys, now: 0 };
     const unknown = { error: 'unknown_option' };
     for (const [call, name, says] of [
-        ['link', 'max_height', '`maxHeight` is meant'],
-        ['link', 'expires_in', '`expiresIn` is meant'],
+        ['link', 'max_height', 'write `maxHeight`'],
+        ['link', 'expires_in', 'write `expiresIn`'],
         ['link', 'Viewer', 'viewer'],
         ['link', 'url', 'viewer'],
-        ['uploadLink', 'max_watch', '`maxWatch` is meant'],
+        ['uploadLink', 'max_watch', 'write `maxWatch`'],
         ['uploadLink', 'use', 'viewer'],
-        ['mint', 'max_link_age', '`maxLinkAge` is meant'],
+        ['mint', 'max_link_age', 'write `maxLinkAge`'],
         ['mint', 'url', 'maxWatch'],
         ['verify', 'maxWatch', 'url'],
         ['verify', 'constructor', 'url'],
@@ -99,7 +102,7 @@ test('an option that is misspelt is no option, and the one that is meant is name
     }
 });
 
-test('what is no time and no number of seconds is refused, and nothing is accepted for it', async () => {
+test('an invalid time is refused', async () => {
     const expired = await lectern.mint({ path: '/a', exp: 60 }, { keys, now: 0 });
     for (const none of [NaN, Infinity, -Infinity, -1, 2 ** 53, new Date('x'), new Date(-1), 'x', '1', true, [], {}]) {
         for (const options of [{ now: none }, { now: 1000, maxLinkAge: none }, { now: 1000, maxWatch: none }]) {
@@ -121,7 +124,7 @@ test('what is no time and no number of seconds is refused, and nothing is accept
     }
 });
 
-test('what is not there and what is huge is refused with a code', async () => {
+test('missing and huge values are refused', async () => {
     const options = { keys, now: 0 };
     const huge = 'a'.repeat(400_000);
     for (const token of [null, undefined, 42, {}, []]) await refused({ error: 'malformed' }, () => lectern.verify(token, options));
@@ -142,19 +145,24 @@ test('what is not there and what is huge is refused with a code', async () => {
     await refused({ error: 'link_too_long' }, () => lectern.link('https://h/a', { ...options, origin: [`https://${huge}`] }));
 });
 
-test('half of a surrogate pair is no text', async () => {
+test('an unpaired surrogate is refused', async () => {
     const options = { keys, now: 0 };
     await refused({ error: 'bad_sub' }, () => lectern.mint({ path: '/a', exp: 60, sub: '\ud83c' }, options));
     await refused({ error: 'path_not_utf8' }, () => lectern.mint({ path: '/\udf93', exp: 60 }, options));
     await refused({ error: 'bad_url' }, () => lectern.link('https://h/\ud83c', options));
 });
 
-test('nothing of Node is used, so that it runs in Workers and browsers too', () => {
-    const source = readFileSync(new URL('./lectern.js', import.meta.url), 'utf8');
-    assert.doesNotMatch(source, /^import |node:|require\(|\bBuffer\b/m);
+test('the SDK uses nothing of Node, so that it runs in Workers and browsers', () => {
+    const folder = new URL('.', import.meta.url);
+    const sources = readdirSync(folder).filter((name) => name.endsWith('.js') && !name.endsWith('.test.js'));
+    assert.ok(sources.includes('lectern.js'));
+    for (const name of sources) {
+        const source = readFileSync(new URL(name, folder), 'utf8');
+        assert.doesNotMatch(source, /^(?:import|\}) .*from '(?!\.\/)|node:|require\(|\bBuffer\b/m, name);
+    }
 });
 
-test('nothing is taken that options, claims, tokens or keys only inherit', async () => {
+test('inherited options, claims, headers and keys are ignored', async () => {
     const options = { keys, now: 0 };
     const plain = await lectern.link('https://h/a/', options);
     const minted = await lectern.mint({ path: '/a/', exp: 60 }, options);
@@ -191,7 +199,7 @@ test('nothing is taken that options, claims, tokens or keys only inherit', async
             delete Object.prototype[name];
         }
     }
-    // What stands in a prototype of their own would be left out, and a restriction with it.
+    // A restriction in a prototype would be lost.
     class Restricted {
         get maxHeight() {
             return 480;
@@ -204,7 +212,7 @@ test('nothing is taken that options, claims, tokens or keys only inherit', async
     }
     const without = Object.assign(Object.create(null), options);
     assert.equal(await lectern.link('https://h/a/', without), plain);
-    // As JSON has it, a member of this name is one like any other.
+    // In JSON, `__proto__` is a member like any other.
     const named = JSON.parse('{"path":"/a/","exp":60,"__proto__":{"use":"admin"}}');
     await refused({ error: 'unknown_claim' }, () => lectern.mint(named, options));
     await refused({ error: 'unknown_option' }, () => lectern.link('https://h/a/', JSON.parse('{"__proto__":{"use":"admin"}}')));

@@ -1,5 +1,6 @@
-// What TypeScript makes of lectern.d.ts: checked by tsc, never run.
-import { keyIds, LecternError, link, mint, uploadLink, verify, type Claims } from "./lectern.js";
+// Types of lectern.d.ts and verify.d.ts: checked by tsc, never run.
+import { keyIds, LecternError, link, mint, uploadLink, type Claims } from "./lectern.js";
+import { verify } from "./verify.js";
 
 const url: string = await link("https://h/a", { viewer: "s42", preview: [0, 300], expiresAt: new Date(), use: "download" });
 const { sub, use }: { sub?: string; use: string } = await verify(url, { now: 0 });
@@ -16,7 +17,7 @@ await mint({ path: "/a/", exp: 1, maxHeight: 720 });
 await mint({ path: "/a/", exp: 1, sessions: 2 });
 // @ts-expect-error `max_bytes` is reserved
 await mint({ path: "/a/", exp: 1, use: "upload", max_bytes: 1 });
-// @ts-expect-error an upload link is for nothing else
+// @ts-expect-error an upload link has no other use
 await uploadLink("https://h/a/", { use: "play" });
 // @ts-expect-error options are in camel case
 await link("https://h/a", { max_height: 480 });

@@ -1,13 +1,14 @@
 <?php
 
-// sdk/vectors.json, and what the vectors do not say: php test.php
+// sdk/vectors.json, and cases that JSON cannot express: php test.php
 
 declare(strict_types=1);
 
 use Lectern\Lectern;
 use Lectern\LecternException;
+use Lectern\Verifier;
 
-require __DIR__ . '/src/Lectern.php';
+require __DIR__ . '/src/Verifier.php';
 
 error_reporting(E_ALL);
 set_error_handler(static fn (int $level, string $message) => error_reporting() & $level ? throw new ErrorException($message) : true);
@@ -22,7 +23,7 @@ function camel(string $name): string
     return lcfirst(str_replace('_', '', ucwords($name, '_')));
 }
 
-/** The edge of a vector, and its options. */
+/** Options of a vector's call. */
 function edge(array $vector): array
 {
     global $keys;
@@ -53,7 +54,7 @@ function same(mixed $expected, mixed $found, string $what): void
     }
 }
 
-/** What a vector's wrong type meets first in a typed language is the type. */
+/** PHP refuses a wrong type before the SDK does. */
 function refused(array $vector, Closure $refuse): void
 {
     try {
@@ -78,10 +79,10 @@ foreach ($vectors['mint'] as $vector) {
 }
 foreach ($vectors['link'] as $vector) {
     same($vector['link'], call($vector), $vector['name']);
-    same(true, Lectern::verify($vector['link'], ...edge(['options' => []] + $vector)) !== [], $vector['name']);
+    same(true, Verifier::verify($vector['link'], ...edge(['options' => []] + $vector)) !== [], $vector['name']);
 }
 foreach ($vectors['verify'] as $vector) {
-    $claims = Lectern::verify($vector['token'], $vector['url'] ?? null, ...edge($vector));
+    $claims = Verifier::verify($vector['token'], $vector['url'] ?? null, ...edge($vector));
     same(sorted($vector['claims'] + ['use' => 'play']), sorted($claims), $vector['name']);
 }
 foreach ($vectors['refused_claims'] as $vector) {
@@ -91,7 +92,7 @@ foreach ($vectors['refused_links'] as $vector) {
     refused($vector, static fn () => call($vector));
 }
 foreach ($vectors['refused_tokens'] as $vector) {
-    refused($vector, static fn () => Lectern::verify($vector['token'], $vector['url'] ?? null, ...edge($vector)));
+    refused($vector, static fn () => Verifier::verify($vector['token'], $vector['url'] ?? null, ...edge($vector)));
 }
 foreach ($vectors['refused_keys'] as $vector) {
     refused($vector, static fn () => Lectern::keyIds($vector['keys']));
@@ -100,13 +101,13 @@ refused(['error' => 'no_keys'], static fn () => Lectern::keyIds(' '));
 same(['2026-11', 'old._-'], Lectern::keyIds($keys), 'key ids');
 same(['2026'], Lectern::keyIds(str_replace(['2026-11', 'old._-'], ['2026', '2027'], substr($keys, 0, (int) strpos($keys, '},') + 1) . ']')), 'an id of digits');
 
-// Keys come from the environment, and times may be objects.
+// Keys come from the environment. Times may be objects.
 putenv("LECTERN_KEYS=$keys");
 $at = new DateTimeImmutable('+1 minute');
-same($at->getTimestamp(), Lectern::verify(Lectern::link('https://h/a', expiresAt: $at))['exp'], 'a time as an object');
+same($at->getTimestamp(), Verifier::verify(Lectern::link('https://h/a', expiresAt: $at))['exp'], 'a time as an object');
 putenv('LECTERN_KEYS');
 
-// An error goes on as the cause of another, as any of PHP does.
+// An error can be the cause of another.
 try {
     Lectern::keyIds(' ');
 } catch (LecternException $error) {
@@ -114,7 +115,7 @@ try {
     same([0, 'no_keys'], [$other->getCode(), $error->reason], 'the code of an error');
 }
 
-// What is written about a call says no keys: neither those of a wrong call nor those of a right one.
+// A stack trace has no keys, neither wrong nor right ones.
 ini_set('zend.exception_ignore_args', '0');
 $secret = json_decode($keys)[0]->secret;
 foreach ([
@@ -122,7 +123,7 @@ foreach ([
     'uploadLink' => static fn () => Lectern::uploadLink('https://h/a/', viewer: '', keys: $keys),
     'uploadLink of no folder' => static fn () => Lectern::uploadLink('https://h/a', keys: $keys),
     'mint' => static fn () => Lectern::mint(['path' => '/a'], $keys),
-    'verify' => static fn () => Lectern::verify('a', keys: $keys),
+    'verify' => static fn () => Verifier::verify('a', keys: $keys),
     'keyIds' => static fn () => Lectern::keyIds($keys . '!'),
 ] as $call => $ask) {
     try {
@@ -134,14 +135,14 @@ foreach ([
     }
 }
 
-// An upload link takes what a link takes, but `use`.
+// uploadLink takes the options of link except `use`.
 $types = static fn (string $call): array => array_reduce(
     (new ReflectionMethod(Lectern::class, $call))->getParameters(),
     static fn (array $types, ReflectionParameter $one): array => $types + [$one->getName() => (string) $one->getType()],
     [],
 );
 same(sorted(array_diff_key($types('link'), ['use' => 0])), sorted($types('uploadLink')), 'the options of uploadLink');
-same('s42', Lectern::verify(Lectern::uploadLink('https://h/a/m.m3u8', true, 's42', keys: $keys), keys: $keys)['sub'], 'uploadLink by position');
+same('s42', Verifier::verify(Lectern::uploadLink('https://h/a/m.m3u8', true, 's42', keys: $keys), keys: $keys)['sub'], 'uploadLink by position');
 foreach (['maxheight' => 480, 'use' => 'play'] as $name => $value) {
     try {
         same('refused', Lectern::uploadLink('https://h/a/', ...[$name => $value], keys: $keys), $name);
@@ -150,15 +151,15 @@ foreach (['maxheight' => 480, 'use' => 'play'] as $name => $value) {
     }
 }
 
-// What is not there, and what is huge.
+// Missing and huge values.
 $huge = str_repeat('a', 400_000);
-refused(['error' => 'malformed'], static fn () => Lectern::verify(null, keys: $keys));
-refused(['error' => 'bad_option'], static fn () => Lectern::verify('a', keys: $keys, now: new DateTimeImmutable('1969-12-31')));
+refused(['error' => 'malformed'], static fn () => Verifier::verify(null, keys: $keys));
+refused(['error' => 'bad_option'], static fn () => Verifier::verify('a', keys: $keys, now: new DateTimeImmutable('1969-12-31')));
 refused(['error' => 'bad_keys'], static fn () => Lectern::keyIds($huge));
 refused(['error' => 'key_too_long'], static fn () => Lectern::keyIds(json_encode([['kid' => 'k', 'secret' => $huge]])));
 refused(['error' => 'link_too_long'], static fn () => Lectern::link('https://h/a', langs: ['a' . str_repeat('-a', 200_000)], keys: $keys));
 
-// Text that is not UTF-8 is no text.
+// Text must be UTF-8.
 refused(['error' => 'bad_sub'], static fn () => Lectern::mint(['path' => '/a', 'exp' => 60, 'sub' => "\xff"], $keys, 0));
 refused(['error' => 'path_not_utf8'], static fn () => Lectern::mint(['path' => "/\xff", 'exp' => 60], $keys, 0));
 refused(['error' => 'bad_url'], static fn () => Lectern::link("https://h/\xff", keys: $keys, now: 0));

@@ -14,7 +14,7 @@ const [app, folder, how] = process.argv.slice(2);
 const LIMIT_MS = Number(process.env.PLAY_LIMIT_MS ?? 60_000);
 const RECORDING = Buffer.from("a small recording");
 
-const said = (page) => page.locator("main > [role=alert]:visible").textContent();
+const said = (page) => page.locator("main [role=alert]:visible").textContent();
 const embed = "iframe";
 
 async function logIn(page, name, password) {
@@ -58,10 +58,10 @@ async function listed(page) {
   return [...playlist.matchAll(/^#EXT-X-STREAM-INF:.*RESOLUTION=\d+x(\d+)/gm)].map(([, height]) => Number(height));
 }
 
-async function handIn(page, file) {
+async function submit(page, file) {
   await page.goto(`${app}/upload`);
   await page.getByLabel("Recording").setInputFiles(file);
-  await page.getByRole("button", { name: "Hand in" }).click();
+  await page.getByRole("button", { name: "Submit" }).click();
 }
 
 /** What the edge's page says in the frame. */
@@ -95,14 +95,14 @@ function wire() {
 
 async function breakOff(page, line) {
   line.breaksAfter = 4 << 20;
-  await handIn(page, { name: "long.mp4", mimeType: "video/mp4", buffer: Buffer.alloc(7 << 20) });
+  await submit(page, { name: "long.mp4", mimeType: "video/mp4", buffer: Buffer.alloc(7 << 20) });
   const sentence = await said(page);
   line.breaksAfter = Infinity;
   return sentence.replace(/\d+ %/, "N %");
 }
 
-/** Hands in with a link that is over, as one is that lay in a page for too long. */
-async function handInLate(page) {
+/** Submits with a link that is over, as one is that lay in a page for too long. */
+async function submitLate(page) {
   const late = async (route) => {
     const { url } = await (await route.fetch()).json();
     const over = await link(url, { use: "upload", expiresIn: 60, now: Math.floor(Date.now() / 1000) - 3600 });
@@ -112,7 +112,7 @@ async function handInLate(page) {
   await page.goto(`${app}/upload`);
   await page.route(isAsk, (route) => (route.request().method() === "POST" ? late(route) : route.continue()));
   await page.getByLabel("Recording").setInputFiles({ name: "late.mp4", mimeType: "video/mp4", buffer: RECORDING });
-  await page.getByRole("button", { name: "Hand in" }).click();
+  await page.getByRole("button", { name: "Submit" }).click();
   const sentence = await said(page);
   await page.unroute(isAsk);
   return sentence;
@@ -144,7 +144,7 @@ async function expireInPlay(page) {
 
 /** Tries links until the edge has enough of it. */
 async function tryLinks(page) {
-  await page.goto(`${app}/refusals/forbidden`);
+  await page.goto(`${app}/error-pages/forbidden`);
   const link = new URL(await page.locator(embed).getAttribute("src")).hash.slice(1);
   for (let tried = 0; tried < 400; tried += 1) {
     const { status } = await fetch(link);
@@ -163,11 +163,11 @@ async function visit(context, page, line) {
 
   await page.goto(app);
   seen.courses = await page.getByRole("heading").allTextContents();
-  await page.getByRole("link", { name: "What happens to a request" }).click();
+  await page.getByRole("link", { name: "The life of a request" }).click();
   seen.preview = await watch(page);
   seen.previewListed = await listed(page);
 
-  await page.getByRole("link", { name: "A school" }).click();
+  await page.getByRole("link", { name: "Birch Hill School" }).click();
   await page.getByRole("link", { name: "Models" }).click();
   refused.withoutLogin = await said(page);
   await logIn(page, "ada", "wrong");
@@ -183,37 +183,37 @@ async function visit(context, page, line) {
 
   const [put] = await Promise.all([
     page.waitForRequest((request) => request.method() === "PUT"),
-    handIn(page, { name: "my talk.mp4", mimeType: "video/mp4", buffer: RECORDING }),
+    submit(page, { name: "my talk.mp4", mimeType: "video/mp4", buffer: RECORDING }),
   ]);
-  await page.getByRole("status").filter({ hasText: "has arrived" }).waitFor();
-  seen.handedIn = { path: new URL(put.url()).pathname, said: await page.getByRole("status").textContent() };
+  await page.getByRole("status").filter({ hasText: "was submitted" }).waitFor();
+  seen.submitted = { path: new URL(put.url()).pathname, said: await page.getByRole("status").textContent() };
 
-  await handIn(page, { name: "notes.pdf", mimeType: "application/pdf", buffer: RECORDING });
+  await submit(page, { name: "notes.pdf", mimeType: "application/pdf", buffer: RECORDING });
   refused.wrongType = await said(page);
   const large = `${folder}/large.mp4`;
   const file = await open(large, "w");
   await file.truncate((100 << 20) + 1);
   await file.close();
-  await handIn(page, large);
+  await submit(page, large);
   refused.tooLarge = await said(page);
   // Of this edge, which takes less than the school believes.
-  await handIn(page, { name: "larger.mp4", mimeType: "video/mp4", buffer: Buffer.alloc(9 << 20) });
+  await submit(page, { name: "larger.mp4", mimeType: "video/mp4", buffer: Buffer.alloc(9 << 20) });
   refused.tooLargeForTheEdge = await said(page);
 
-  refused.tooLate = await handInLate(page);
+  refused.tooLate = await submitLate(page);
   refused.brokenOff = await breakOff(page, line);
-  await handIn(page, { name: "again.mp4", mimeType: "video/mp4", buffer: RECORDING });
-  await page.getByRole("status").filter({ hasText: "again.mp4 has arrived" }).waitFor();
+  await submit(page, { name: "again.mp4", mimeType: "video/mp4", buffer: RECORDING });
+  await page.getByRole("status").filter({ hasText: "again.mp4 was submitted" }).waitFor();
 
-  await page.goto(`${app}/refusals`);
+  await page.goto(`${app}/error-pages`);
   const kinds = await page.locator("main li a").evaluateAll((links) => links.map((link) => link.getAttribute("href").split("/").at(-1)));
   for (const kind of kinds) {
-    await page.goto(`${app}/refusals/${kind}`);
+    await page.goto(`${app}/error-pages/${kind}`);
     refused[kind] = await framed(page);
   }
   seen.expiredInPlay = await expireInPlay(page);
   await page.goto(app);
-  await page.getByRole("link", { name: "Work that can wait" }).click();
+  await page.getByRole("link", { name: "Background jobs" }).click();
   refused.opensLater = await said(page);
 
   await page.getByRole("button", { name: "Log out" }).click();
@@ -222,12 +222,12 @@ async function visit(context, page, line) {
   await page.getByRole("link", { name: "Models" }).click();
   seen.trialListed = await listed(page);
   seen.trial = await watch(page, 2);
-  await page.getByLabel("At most").selectOption("1080");
-  await page.getByRole("button", { name: "Play" }).click();
+  await page.getByLabel("Quality").selectOption("1080");
+  await page.getByRole("button", { name: "Apply" }).click();
   refused.trialAsksForMore = await said(page);
   await page.goBack();
   await page.getByRole("link", { name: "Download" }).click();
-  refused.trialTakesHome = await said(page);
+  refused.trialDownloads = await said(page);
   seen.tried = await tryLinks(page);
   return seen;
 }
@@ -241,7 +241,7 @@ async function visitWithoutEdge(context, page) {
   const lesson = await said(page);
   await page.getByRole("link", { name: "Download" }).click();
   const download = await said(page);
-  await handIn(page, { name: "talk.mp4", mimeType: "video/mp4", buffer: RECORDING });
+  await submit(page, { name: "talk.mp4", mimeType: "video/mp4", buffer: RECORDING });
   return { preview, lesson, download, upload: await said(page) };
 }
 

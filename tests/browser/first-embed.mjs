@@ -14,11 +14,12 @@ const LIMIT_MS = Number(process.env.PLAY_LIMIT_MS ?? 60_000);
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const guide = await readFile(`${root}/docs/first-embed.md`, "utf8");
 
-/** The project's folder as the guide has it: the SDK, and what `make serve` keeps its keys in. */
+/** The project's folder as the guide has it: the SDK, the built command, and the keys of `make serve`. */
 async function project(name, keys) {
   const lectern = `${folder}/${name}`;
   await mkdir(lectern);
   await symlink(`${root}/sdk`, `${lectern}/sdk`);
+  await symlink(`${root}/target`, `${lectern}/target`);
   await writeFile(`${lectern}/.dev.vars`, `LECTERN_KEYS='${keys}'\n`);
   return lectern;
 }

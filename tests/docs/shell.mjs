@@ -12,7 +12,12 @@ import { promisify } from 'node:util';
 
 export const root = join(import.meta.dirname, '../..');
 export const folder = mkdtempSync(join(tmpdir(), 'lectern-docs-'));
-after(() => rmSync(folder, { recursive: true, force: true }));
+/** Every terminal. A test that fails leaves its own running, and this process would wait for it forever. */
+const terminals = [];
+after(async () => {
+    await Promise.all(terminals.map((terminal) => terminal.kill()));
+    rmSync(folder, { recursive: true, force: true });
+});
 
 const wrangler = join(root, 'node_modules/wrangler/bin/wrangler.js');
 /** As the Makefile has it, with the `lectern` that was built. */
@@ -90,6 +95,8 @@ export class Terminal {
         // However this process ends, the pipe closes, and then all of it is gone.
         this.watcher = spawn('sh', ['-c', `cat >/dev/null; kill -9 -${this.child.pid} 2>/dev/null`], { detached: true, stdio: ['pipe', 'ignore', 'ignore'] });
         this.ended = new Promise((resolve) => this.child.on('exit', (code, signal) => resolve(code ?? signal)));
+        this.gone = new Promise((resolve) => this.watcher.on('exit', resolve));
+        terminals.push(this);
     }
 
     runs() {
@@ -126,10 +133,10 @@ export class Terminal {
         return how;
     }
 
+    /** Kills all of it. It may have ended already. */
     kill() {
-        const gone = new Promise((resolve) => this.watcher.on('exit', resolve));
         this.watcher.stdin.destroy();
-        return Promise.all([gone, this.ended]);
+        return Promise.all([this.gone, this.ended]);
     }
 }
 
@@ -156,7 +163,7 @@ export class Edge {
 /** Waits until an address answers; returns the answer. */
 export async function answers(url, terminal) {
     for (let waited = 0; waited < 900 && terminal.runs(); waited += 1) {
-        const answer = await fetch(url).catch(() => undefined);
+        const answer = await fetch(url, { signal: AbortSignal.timeout(30_000) }).catch(() => undefined);
         if (answer) return answer;
         await later(100);
     }

@@ -125,8 +125,8 @@ fn the_course_app_is_used_from_login_to_the_last_frame_and_says_each_refusal_in_
     let seconds = media::duration(taken_home.to_str().expect("UTF-8"));
     assert!((seconds - media::SECONDS).abs() < 0.2, "{seconds} s");
 
-    assert_eq!(seen["handedIn"]["said"], "my talk.mp4 has arrived.");
-    let path = seen["handedIn"]["path"].as_str().expect("a path");
+    assert_eq!(seen["submitted"]["said"], "my talk.mp4 was submitted.");
+    let path = seen["submitted"]["path"].as_str().expect("a path");
     assert!(
         path.starts_with("/uploads/u1/") && path.ends_with("/my-talk.mp4"),
         "{path}"
@@ -138,13 +138,13 @@ fn the_course_app_is_used_from_login_to_the_last_frame_and_says_each_refusal_in_
     assert_eq!(stored.text(), "a small recording");
 
     let expected = json!({
-        "withoutLogin": "Log in to watch “Models, and what they are not”.",
-        "wrongPassword": "Name or password is wrong.",
-        "wrongType": "Recordings only: mp4, mov, webm, mkv.",
-        "tooLarge": "The file is too large: 100 MiB at most.",
+        "withoutLogin": "Log in to watch “Models and the database”.",
+        "wrongPassword": "Wrong name or password.",
+        "wrongType": "This file is not a recording. Choose one of these types: mp4, mov, webm, mkv.",
+        "tooLarge": "This file is too large. Choose one of up to 100 MiB.",
         "tooLargeForTheEdge": "The file is too large for the video server.",
-        "tooLate": "The time to hand this in is over. Load the page again.",
-        "brokenOff": "The upload broke off at N %. Nothing was kept: hand it in again.",
+        "tooLate": "This page was open for too long. Reload it and submit again.",
+        "brokenOff": "The upload stopped at N %. Nothing was stored: submit it again.",
         "missing_token": "A link is needed to open this.",
         "expired": "This link has expired. Open the lecture from the course again.",
         "not_yet": "This link does not open this.",
@@ -153,9 +153,9 @@ fn the_course_app_is_used_from_login_to_the_last_frame_and_says_each_refusal_in_
         "not_found": "There is nothing here.",
         "no_variant": "This lecture has no version that this link opens.",
         "no_preview": "This lecture cannot be shown in part.",
-        "opensLater": "“Work that can wait” opens on 1 January 2030.",
-        "trialAsksForMore": "A trial account plays up to 480 lines. 1080 lines need a full account.",
-        "trialTakesHome": "A trial account watches here. Taking a lecture home needs a full account.",
+        "opensLater": "“Background jobs” opens on 1 January 2030.",
+        "trialAsksForMore": "Your trial account plays up to 480p. A full account plays 1080p.",
+        "trialDownloads": "Your trial account plays lectures here. A full account downloads them.",
     });
     assert_eq!(seen["refused"], expected, "{shown}");
     // Of what broke off and of what came too late, nothing.

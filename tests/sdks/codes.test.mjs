@@ -1,7 +1,7 @@
 // The codes of errors: those that the vectors ask for, that docs/mint.md explains, that types name and that sources raise are the same.
 
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 
 const read = (path) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
@@ -24,23 +24,23 @@ test('the guide explains every code, and no other', () => {
 test('the types of each language name every code of its edition, and no other', () => {
     const javascript = part(read('sdk/javascript/lectern.d.ts'), 'type ErrorCode =', ';');
     assert.deepEqual(all(javascript, /'(\w+)'/g).sort(), of('javascript'));
-    const python = part(read('sdk/python/lectern/__init__.py'), 'ErrorCode = Literal[', ']');
+    const python = part(read('sdk/python/lectern/_types.py'), 'ErrorCode = Literal[', ']');
     assert.deepEqual(all(python, /"(\w+)"/g).sort(), of('python'));
     const ruby = part(read('sdk/ruby/sig/lectern.rbs'), 'type code =', 'class Error');
     assert.deepEqual(all(ruby, /"(\w+)"/g).sort(), of('ruby'));
 });
 
 test('every code that a source raises by its name is explained', () => {
-    for (const [language, path, raised] of [
-        ['ruby', 'sdk/ruby/lib/lectern.rb', /(?:Error\.new|bad_path)\("(\w+)"/g],
-        ['ruby', 'sdk/ruby/lib/lectern/rails.rb', /Error\.new\("(\w+)"/g],
-        ['javascript', 'sdk/javascript/lectern.js', /(?:LecternError|badPath)\('(\w+)'/g],
-        ['python', 'sdk/python/lectern/__init__.py', /(?:LecternError|_bad_path)\("(\w+)"/g],
-        ['php', 'sdk/php/src/Lectern.php', /(?:LecternException|badPath)\('(\w+)'/g],
-        ['go', 'sdk/go/lectern.go', /(?:fail|badPath)\("(\w+)"/g],
+    for (const [language, folder, source, raised] of [
+        ['ruby', 'sdk/ruby/lib', /\.rb$/, /(?:Error\.new|bad_path)\("(\w+)"/g],
+        ['javascript', 'sdk/javascript', /^(?!.*\.test).*\.js$/, /(?:LecternError|badPath)\('(\w+)'/g],
+        ['python', 'sdk/python/lectern', /\.py$/, /(?:LecternError|bad_path)\("(\w+)"/g],
+        ['php', 'sdk/php/src', /\.php$/, /(?:LecternException|badPath)\('(\w+)'/g],
+        ['go', 'sdk/go', /^(?!.*_test).*\.go$/, /(?:fail|badPath)\("(\w+)"/g],
     ]) {
-        const codes = all(read(path), raised).filter((code) => code !== 'bad_');
-        assert.ok(codes.length > 0, path);
-        assert.deepEqual(sorted(codes.filter((code) => !of(language).includes(code))), [], path);
+        const paths = readdirSync(new URL(`../../${folder}`, import.meta.url), { recursive: true }).filter((path) => source.test(path));
+        const codes = paths.flatMap((path) => all(read(`${folder}/${path}`), raised)).filter((code) => code !== 'bad_');
+        assert.ok(codes.length > 20, `${folder}: ${codes.length}`);
+        assert.deepEqual(sorted(codes.filter((code) => !of(language).includes(code))), [], folder);
     }
 });

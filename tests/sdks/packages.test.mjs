@@ -61,39 +61,53 @@ test('the gem is built, installed and required', () =>
         assert.deepEqual((stdout + stderr).split('\n').filter((line) => line.startsWith('WARNING') && !line.includes('See https')), ['WARNING:  no homepage specified']);
         await run('gem', 'install', '--local', '--no-document', 'third_party/lectern/lectern-0.1.0.gem');
         const listed = (await run('gem', 'contents', 'lectern')).stdout;
-        for (const file of ['LICENSE', 'lib/lectern.rb', 'lib/lectern/rails.rb', 'sig/lectern.rbs', 'initializer.rb']) assert.ok(listed.includes(`/${file}\n`), listed);
+        for (const file of ['LICENSE', 'lib/lectern.rb', 'lib/lectern/rails.rb', 'lib/lectern/verify.rb', 'sig/lectern.rbs', 'sig/lectern/verify.rbs', 'initializer.rb']) {
+            assert.ok(listed.includes(`/${file}\n`), listed);
+        }
         assert.equal((await run('ruby', '-W', '-e', 'require "lectern"; require "lectern/rails"; print Lectern.key_ids')).stdout, '["2026-11", "old._-"]');
+        const verified = 'require "lectern/verify"; print Lectern.verify(Lectern.link("https://h/a", viewer: "s42"))[:sub]';
+        assert.equal((await run('ruby', '-W', '-e', verified)).stdout, 's42');
     }));
 
 test('the npm package is packed, installed and imported, with its types', () =>
     inApp('javascript', { 'package.json': '{ "type": "module" }', 'app.mjs': "import { keyIds } from 'lectern';\nconsole.log(...keyIds());\n" }, async (run, app) => {
         const [packed] = JSON.parse((await run('npm', 'pack', './third_party/lectern', '--json')).stdout);
-        assert.deepEqual(packed.files.map(({ path }) => path).sort(), ['LICENSE', 'lectern.d.ts', 'lectern.js', 'package.json']);
+        assert.deepEqual(packed.files.map(({ path }) => path).sort(), [
+            'LICENSE', 'claims.js', 'error.js', 'keys.js', 'lectern.d.ts', 'lectern.js', 'package.json', 'urls.js', 'verify.d.ts', 'verify.js',
+        ]);
         await run('npm', 'install', '--no-audit', '--no-fund', packed.filename);
         assert.equal((await run('node', 'app.mjs')).stdout, '2026-11 old._-\n');
-        writeFileSync(join(app, 'app.ts'), "import { link, type ErrorCode } from 'lectern';\nexport const made: Promise<string> = link('https://h/a');\nexport const code: ErrorCode = 'expired';\n");
+        writeFileSync(join(app, 'verify.mjs'), "import { link } from 'lectern';\nimport { verify } from 'lectern/verify';\nconsole.log((await verify(await link('https://h/a', { viewer: 's42' }))).sub);\n");
+        assert.equal((await run('node', 'verify.mjs')).stdout, 's42\n');
+        writeFileSync(join(app, 'app.ts'), `import { link, type ErrorCode } from 'lectern';
+            import { verify } from 'lectern/verify';
+            export const made: Promise<string> = link('https://h/a');
+            export const sub: Promise<string | undefined> = made.then(verify).then((claims) => claims.sub);
+            export const code: ErrorCode = 'expired';`);
         await run(join(root, 'node_modules/.bin/tsc'), '--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2022', 'app.ts');
     }));
 
 test('the wheel is built, installed and imported, with its types', () =>
-    inApp('python', { 'app.py': 'from lectern import key_ids, link\nmade: str = link("https://h/a")\nprint(*key_ids())\n' }, async (run, app) => {
+    inApp('python', { 'app.py': 'from lectern import key_ids, link\nfrom lectern.verify import verify\nmade: str = link("https://h/a", viewer="s42")\nprint(*key_ids(), verify(made)["sub"])\n' }, async (run, app) => {
         await run(python, '-m', 'pip', 'wheel', '--quiet', '--no-index', '--no-deps', '--no-build-isolation', '-w', 'wheels', './third_party/lectern');
         const [wheel] = readdirSync(join(app, 'wheels'));
         await run(python, '-m', 'pip', 'install', '--quiet', '--no-index', '--target', 'site', `wheels/${wheel}`);
         const installed = readdirSync(join(app, 'site'), { recursive: true }).filter((name) => !name.includes('__pycache__') && name.includes('.')).sort();
-        for (const file of ['lectern/__init__.py', 'lectern/py.typed', 'lectern-0.1.0.dist-info/licenses/LICENSE']) assert.ok(installed.includes(file), installed.join(' '));
+        for (const file of ['lectern/__init__.py', 'lectern/verify.py', 'lectern/py.typed', 'lectern-0.1.0.dist-info/licenses/LICENSE']) assert.ok(installed.includes(file), installed.join(' '));
         assert.ok(!installed.some((name) => /typed\.py$|test_/.test(name)), installed.join(' '));
         const path = `import sys; sys.path.insert(0, "site"); exec(open("app.py").read())`;
-        assert.equal((await run(python, '-W', 'error', '-c', path)).stdout, '2026-11 old._-\n');
+        assert.equal((await run(python, '-W', 'error', '-c', path)).stdout, '2026-11 old._- s42\n');
     }));
 
 test('the Composer package is valid, required and loaded', () => {
     const composer = { repositories: [{ type: 'path', url: 'third_party/lectern' }, { 'packagist.org': false }] };
-    const app = "<?php\nrequire 'vendor/autoload.php';\necho implode(' ', Lectern\\Lectern::keyIds());\n";
+    const app = `<?php
+        require 'vendor/autoload.php';
+        echo Lectern\\Verifier::verify(Lectern\\Lectern::link('https://h/a', viewer: 's42'))['sub'], ' ', implode(' ', Lectern\\Lectern::keyIds());`;
     return inApp('php', { 'composer.json': JSON.stringify(composer), 'app.php': app }, async (run) => {
         await run('composer', 'validate', '--strict', '--no-interaction', 'third_party/lectern/composer.json');
         await run('composer', 'require', '--no-interaction', '--no-plugins', '--quiet', 'lectern/lectern:@dev');
-        assert.equal((await run('php', 'app.php')).stdout, '2026-11 old._-');
+        assert.equal((await run('php', 'app.php')).stdout, 's42 2026-11 old._-');
     });
 });
 

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,8 +12,8 @@ import { promisify } from 'node:util';
 
 import { withChromium } from '../browser/chromium.mjs';
 
-const edition = readFileSync(new URL('../../sdk/javascript/lectern.js', import.meta.url), 'utf8');
-const types = readFileSync(new URL('../../sdk/javascript/lectern.d.ts', import.meta.url), 'utf8');
+const sdk = fileURLToPath(new URL('../../sdk/javascript/', import.meta.url));
+const modules = readdirSync(sdk).filter((name) => name.endsWith('.js') && !name.endsWith('.test.js'));
 const vectors = readFileSync(new URL('../../sdk/vectors.json', import.meta.url), 'utf8');
 // What differs from what the vectors say, and how many of each list were asked. `lectern` and `vectors` are in scope.
 const ask = `async () => {
@@ -48,15 +48,17 @@ const check = ({ wrong, asked }) => {
 };
 
 test('in Node the JavaScript edition does what the vectors say', async () => {
-    check(await new Function('lectern', 'vectors', `return (${ask})()`)(await import('../../sdk/javascript/lectern.js'), JSON.parse(vectors)));
+    const lectern = { ...(await import('../../sdk/javascript/lectern.js')), ...(await import('../../sdk/javascript/verify.js')) };
+    check(await new Function('lectern', 'vectors', `return (${ask})()`)(lectern, JSON.parse(vectors)));
 });
 
 test('in Deno the JavaScript edition does what the vectors say, and finds its keys in the environment', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'lectern-deno-'));
     try {
-        writeFileSync(join(folder, 'lectern.js'), edition);
-        writeFileSync(join(folder, 'lectern.d.ts'), types);
-        writeFileSync(join(folder, 'main.js'), `import * as lectern from './lectern.js';
+        cpSync(sdk, join(folder, 'lectern'), { recursive: true });
+        writeFileSync(join(folder, 'main.js'), `import * as minting from './lectern/lectern.js';
+            import { verify } from './lectern/verify.js';
+            const lectern = { ...minting, verify };
             const vectors = ${vectors};
             const found = await (${ask})();
             console.log(JSON.stringify({ ...found, ids: lectern.keyIds() }));`);
@@ -68,7 +70,9 @@ test('in Deno the JavaScript edition does what the vectors say, and finds its ke
         check(found);
         assert.deepEqual(ids, ['2026-11', 'old._-']);
         // The types are found without a package too.
-        writeFileSync(join(folder, 'app.ts'), `import { link, type ErrorCode } from './lectern.js';
+        writeFileSync(join(folder, 'app.ts'), `import { link, type ErrorCode } from './lectern/lectern.js';
+            import { verify } from './lectern/verify.js';
+            export const sub: Promise<string | undefined> = link('https://h/a').then(verify).then((claims) => claims.sub);
             export const code: ErrorCode = 'expired';
             // @ts-expect-error options are in camel case
             link('https://h/a', { max_height: 480 });`);
@@ -81,16 +85,19 @@ test('in Deno the JavaScript edition does what the vectors say, and finds its ke
 test('in workerd the JavaScript edition does what the vectors say', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'lectern-workerd-'));
     const files = {
-        'lectern.js': edition,
-        'worker.js': `import * as lectern from './lectern.js';
+        'worker.js': `import * as minting from './lectern.js';
+            import { verify } from './verify.js';
+            const lectern = { ...minting, verify };
             const vectors = ${vectors};
             export default { async test() { console.log('found ' + JSON.stringify(await (${ask})())); } };`,
         'config.capnp': `using Workerd = import "/workerd/workerd.capnp";
             const config :Workerd.Config = (services = [(name = "app", worker = (compatibilityDate = "2026-01-01", modules = [
-                (name = "worker.js", esModule = embed "worker.js"), (name = "lectern.js", esModule = embed "lectern.js"),
+                (name = "worker.js", esModule = embed "worker.js"),
+                ${modules.map((name) => `(name = "${name}", esModule = embed "${name}"),`).join(' ')}
             ]))]);`,
     };
     try {
+        for (const name of modules) cpSync(join(sdk, name), join(folder, name));
         for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
         const workerd = fileURLToPath(new URL('../../node_modules/workerd/bin/workerd', import.meta.url));
         const { stdout, stderr } = await promisify(execFile)(workerd, ['test', join(folder, 'config.capnp')]);
@@ -102,16 +109,21 @@ test('in workerd the JavaScript edition does what the vectors say', async () => 
 
 test('in Chromium the JavaScript edition does what the vectors say', async () => {
     const server = createServer((request, response) => {
-        const isPage = request.url === '/';
+        const name = request.url.slice(1);
+        const isPage = !modules.includes(name);
         response.setHeader('content-type', isPage ? 'text/html' : 'text/javascript');
-        response.end(isPage ? '<!doctype html><title>An app</title>' : edition);
+        response.end(isPage ? '<!doctype html><title>An app</title>' : readFileSync(join(sdk, name)));
     });
     await new Promise((listening) => server.listen(0, '127.0.0.1', listening));
     try {
         await withChromium(async (context) => {
             const page = await context.newPage();
             await page.goto(`http://127.0.0.1:${server.address().port}/`);
-            check(await page.evaluate(`import('/lectern.js').then((lectern) => { const vectors = ${vectors}; return (${ask})(); })`));
+            check(await page.evaluate(`Promise.all([import('/lectern.js'), import('/verify.js')]).then(([minting, { verify }]) => {
+                const lectern = { ...minting, verify };
+                const vectors = ${vectors};
+                return (${ask})();
+            })`));
         });
     } finally {
         server.close();

@@ -8,8 +8,8 @@ const button = form.querySelector("button");
 /** What the edge's refusals mean here, by their `code`; of others its own sentence is shown. */
 const SENTENCES = {
   payload_too_large: "The file is too large for the video server.",
-  expired: "The time to hand this in is over. Load the page again.",
-  storage_unavailable: "The video server cannot keep the file at the moment. Hand it in again in a minute.",
+  expired: "This page was open for too long. Reload it and submit again.",
+  storage_unavailable: "The video server cannot store the file now. Submit it again in a minute.",
 };
 
 /** The upload link, or an error with the school's sentence. */
@@ -52,7 +52,7 @@ function put(url, file) {
       }
       reject(new Error(SENTENCES[problem.code] ?? problem.title ?? `The video server refused the file (${request.status}).`));
     };
-    const broken = () => (sent ? `The upload broke off at ${sent} %. Nothing was kept: hand it in again.` : "The video server cannot be reached. Try again in a moment.");
+    const broken = () => (sent ? `The upload stopped at ${sent} %. Nothing was stored: submit it again.` : "The video server cannot be reached. Try again in a moment.");
     request.onerror = request.onabort = () => reject(new Error(broken()));
     request.onloadend = () => clearTimeout(still);
     request.open("PUT", url);
@@ -70,7 +70,7 @@ form.addEventListener("submit", async (event) => {
     const url = await ask(file);
     progress.hidden = false;
     await put(url, file);
-    status.textContent = `${file.name} has arrived.`;
+    status.textContent = `${file.name} was submitted.`;
   } catch (error) {
     status.textContent = "";
     alert.textContent = error.message;

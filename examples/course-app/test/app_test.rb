@@ -9,6 +9,7 @@ require "objspace"
 require "minitest/mock"
 require "rack/test"
 require_relative "../app"
+require_relative "../../../sdk/ruby/lib/lectern/verify"
 
 class SchoolTest < Minitest::Test
   include Rack::Test::Methods
@@ -37,7 +38,7 @@ class SchoolTest < Minitest::Test
   # The claims of the link in a page's frame.
   def claims(html) = Lectern.verify(html[%r{<iframe src="https://video\.school\.example/_lectern/play#([^"]+)"}, 1])
 
-  def hand_in(fields)
+  def submit(fields)
     page "/upload"
     header "X-CSRF-Token", token
     post "/upload", fields
@@ -51,7 +52,7 @@ class SchoolTest < Minitest::Test
   end
 
   def test_every_other_lesson_needs_a_login_which_leads_back_to_it
-    assert_includes page("/lessons/video/segments"), "Log in to watch “Why a lecture comes in pieces”."
+    assert_includes page("/lessons/video/segments"), "Log in to watch “Why video comes in segments”."
     assert_equal 401, last_response.status
     log_in "ada"
     assert_equal "/lessons/video/segments", last_response["Location"]
@@ -61,28 +62,28 @@ class SchoolTest < Minitest::Test
   end
 
   def test_who_logs_in_to_download_comes_to_the_lesson_since_a_form_leads_to_no_other_origin
-    assert_includes page("/lessons/rails/models/download"), "Log in to take “Models, and what they are not” home."
+    assert_includes page("/lessons/rails/models/download"), "Log in to download “Models and the database”."
     log_in "ada"
     assert_equal "/lessons/rails/models", last_response["Location"]
   end
 
-  def test_a_trial_account_gets_no_link_to_more_than_480_lines
+  def test_a_trial_account_gets_no_link_to_more_than_480p
     log_in "tom"
     ["", "?height=", "?height=480"].each { |query| assert_equal 480, claims(page("/lessons/rails/models#{query}"))[:max_height], query }
-    %w[720 1080].each do |lines|
-      assert_includes page("/lessons/rails/models?height=#{lines}"), "A trial account plays up to 480 lines."
+    %w[720 1080].each do |height|
+      assert_includes page("/lessons/rails/models?height=#{height}"), "Your trial account plays up to 480p. A full account plays #{height}p."
       assert_equal 403, last_response.status
     end
-    assert_includes page("/lessons/rails/models/download"), "Taking a lecture home needs a full account."
+    assert_includes page("/lessons/rails/models/download"), "A full account downloads them."
     assert_equal 403, last_response.status
   end
 
   def test_a_lesson_that_opens_on_a_day_says_so_and_gives_no_link_before
-    assert_match %r{Work that can wait</a>\s+\(opens on 1 January 2030\)}, page("/")
+    assert_match %r{Background jobs</a>\s+<span class="badge">Opens on 1 January 2030</span>}, page("/")
     log_in "ada"
     ["", "/download"].each do |what|
       refute_includes page("/lessons/rails/jobs#{what}"), "token="
-      assert_includes last_response.body, "“Work that can wait” opens on 1 January 2030."
+      assert_includes last_response.body, "“Background jobs” opens on 1 January 2030."
       assert_equal 403, last_response.status
     end
     Time.stub(:now, Time.utc(2030, 1, 1)) do
@@ -91,12 +92,12 @@ class SchoolTest < Minitest::Test
     end
   end
 
-  def test_every_refusal_shows_a_link_and_says_why
-    School::REFUSALS.each do |kind, (_, why)|
-      assert_match %r{<iframe src="https://video\.school\.example/_lectern/play#https://[^"]+/master\.m3u8(\?token=[^"]+)?"}, page("/refusals/#{kind}"), kind
+  def test_every_error_page_shows_a_link_and_says_why
+    School::ERROR_PAGES.each do |kind, (_, why)|
+      assert_match %r{<iframe src="https://video\.school\.example/_lectern/play#https://[^"]+/master\.m3u8(\?token=[^"]+)?"}, page("/error-pages/#{kind}"), kind
       assert_includes last_response.body, Rack::Utils.escape_html(why), kind
     end
-    link = page("/refusals/tampered")[/play#([^"]+)"/, 1]
+    link = page("/error-pages/tampered")[/play#([^"]+)"/, 1]
     assert_equal "bad_signature", assert_raises(Lectern::Error) { Lectern.verify(link) }.code
   end
 
@@ -113,8 +114,8 @@ class SchoolTest < Minitest::Test
 
   def test_no_link_of_an_error_page_opens_a_lesson_at_any_time_or_after_a_guess
     lessons = COURSES.flat_map(&:lessons)
-    School::REFUSALS.each_key do |kind|
-      link = page("/refusals/#{kind}")[/<iframe src="[^"#]*#([^"]+)"/, 1]
+    School::ERROR_PAGES.each_key do |kind|
+      link = page("/error-pages/#{kind}")[/<iframe src="[^"#]*#([^"]+)"/, 1]
       lessons.each { |lesson| refute_includes link, lesson.folder, kind }
       token = link[/token=(.+)/, 1] or next
       signed_neighbours(token).each do |signed|
@@ -248,7 +249,7 @@ class SchoolTest < Minitest::Test
   def test_a_full_account_chooses_among_the_sizes_that_there_are
     log_in "ada"
     assert_equal 720, claims(page("/lessons/rails/models?height=720"))[:max_height]
-    assert_includes page("/lessons/rails/models?height=%22%3E%3Cb%3E"), "There is no such size"
+    assert_includes page("/lessons/rails/models?height=%22%3E%3Cb%3E"), "This quality does not exist. Choose 480p, 720p, 1080p."
     assert_equal 400, last_response.status
   end
 
@@ -256,14 +257,14 @@ class SchoolTest < Minitest::Test
     [%w[ada only-trying], ["nobody", "x"], ["", ""]].each do |name, password|
       log_in name, password
       assert_equal 401, last_response.status
-      assert_includes last_response.body, "Name or password is wrong."
+      assert_includes last_response.body, "Wrong name or password."
     end
     assert_includes page("/lessons/rails/models"), "Log in to watch"
   end
 
   def test_a_form_without_its_token_does_nothing
     post "/login", name: "ada", password: PASSWORDS["ada"]
-    assert_equal [403, "This form is too old. Go back, load the page again and send it once more."],
+    assert_equal [403, "This form has expired. Go back, reload the page and send it again."],
                  [last_response.status, last_response.body]
     log_in "ada"
     post "/upload", name: "talk.mp4", bytes: 1
@@ -290,7 +291,7 @@ class SchoolTest < Minitest::Test
 
   def test_an_upload_link_opens_one_object_of_the_viewers_own_and_reads_nothing
     log_in "ada"
-    links = Array.new(2) { hand_in(name: "mein Vortrag é.MP4", bytes: 1000).fetch("url") }
+    links = Array.new(2) { submit(name: "mein Vortrag é.MP4", bytes: 1000).fetch("url") }
     paths = links.map do |link|
       assert_match %r{/mein-Vortrag--\.MP4\?token=}, link
       claims = Lectern.verify(link)
@@ -303,15 +304,15 @@ class SchoolTest < Minitest::Test
   end
 
   def test_no_upload_link_is_given_for_what_is_no_recording_is_too_large_or_comes_from_nobody
-    assert_includes page("/upload"), "Log in to hand in a recording."
+    assert_includes page("/upload"), "Log in to submit a recording."
     log_in "ada"
     ["notes.pdf", "mp4", ".mp4", "..mp4", "", "a.mp4.exe", "../../a/.mp4\n"].each do |name|
-      assert_equal({ "sentence" => "Recordings only: mp4, mov, webm, mkv." }, hand_in(name: name, bytes: 1), name)
+      assert_equal({ "sentence" => "This file is not a recording. Choose one of these types: mp4, mov, webm, mkv." }, submit(name: name, bytes: 1), name)
       assert_equal 415, last_response.status
     end
-    assert_equal({ "sentence" => "The file is too large: 100 MiB at most." }, hand_in(name: "a.mp4", bytes: (100 << 20) + 1))
+    assert_equal({ "sentence" => "This file is too large. Choose one of up to 100 MiB." }, submit(name: "a.mp4", bytes: (100 << 20) + 1))
     assert_equal 413, last_response.status
-    path = URI(hand_in(name: "../../u2/a.mp4", bytes: 1).fetch("url")).path
+    path = URI(submit(name: "../../u2/a.mp4", bytes: 1).fetch("url")).path
     assert_match %r{\A/uploads/u1/[^/]+/[^/]+\z}, path
   end
 
@@ -328,14 +329,14 @@ class SchoolTest < Minitest::Test
 
   def test_no_page_has_a_key_in_it
     log_in "ada"
-    %w[/ /login /lessons/rails/intro /upload /refusals /refusals/expired /nowhere].each do |path|
+    %w[/ /login /lessons/rails/intro /upload /error-pages /error-pages/expired /nowhere].each do |path|
       refute_match(/MDEyMzQ1|"secret"|LECTERN_KEYS/, page(path), path)
     end
   end
 
   def test_a_page_that_is_not_there_says_so
-    %w[/nowhere /lessons/rails/none /lessons/none/intro /refusals/none].each do |path|
-      assert_includes page(path), "There is no such page.", path
+    %w[/nowhere /lessons/rails/none /lessons/none/intro /error-pages/none].each do |path|
+      assert_includes page(path), "This page does not exist.", path
       assert_equal 404, last_response.status, path
     end
   end
@@ -350,7 +351,7 @@ class SchoolTest < Minitest::Test
   def test_a_download_of_what_is_not_published_says_so
     log_in "ada"
     answer = Struct.new(:body, :code).new('{"code":"not_found"}', "404")
-    Net::HTTP.stub(:start, ->(*, **) { answer }) { assert_includes page("/lessons/rails/models/download"), "This lecture is not here yet." }
+    Net::HTTP.stub(:start, ->(*, **) { answer }) { assert_includes page("/lessons/rails/models/download"), "This lecture has not been published yet." }
     assert_equal 404, last_response.status
   end
 

@@ -1,12 +1,16 @@
 //! `lectern keys`, and where the keys come from.
 
+use std::io;
+use std::path::{Path, PathBuf};
+
 use anyhow::Result;
 use chrono::{DateTime, Utc};
-use lectern::credential::keyring::{Key, with_new_key};
+use clap::{Args, Subcommand};
+use lectern::credential::keyring::{Key, Keyring, with_new_key};
 
 use crate::clock;
-use crate::storage::keys::{KeysError, KeysValue, parse, value};
-use clap::{Args, Subcommand};
+use crate::files::regular::read_regular;
+use crate::storage::keys::{KeysError, KeysValue, MOST_BYTES, VARIABLE, in_file, parse, value};
 
 const SECRET_BYTES: usize = 32;
 
@@ -23,8 +27,37 @@ pub(crate) fn run(verb: KeysVerb) -> Result<String> {
             let kid = kid.unwrap_or_else(|| free(&month(now), &taken));
             with_new_key(&text, &kid, &secret)
         }
+        KeysVerb::Env { file } => return Ok(export_keys(&file)?),
     };
     Ok(list.map_err(KeysError::New)?)
+}
+
+/// Returns a shell command that exports the keys of a dotenv file. The environment's own value does not count.
+fn export_keys(path: &Path) -> Result<String, KeysError> {
+    let unreadable = |source| KeysError::Unreadable {
+        path: path.to_owned(),
+        source,
+    };
+    let bytes = read_regular(path, MOST_BYTES)
+        .and_then(|bytes| bytes.ok_or_else(|| io::ErrorKind::FileTooLarge.into()))
+        .map_err(unreadable)?;
+    let text = String::from_utf8(bytes).map_err(|error| {
+        unreadable(io::Error::new(
+            io::ErrorKind::InvalidData,
+            error.utf8_error(),
+        ))
+    })?;
+    let keys = in_file(&text).ok_or_else(|| KeysError::NoneIn(path.to_owned()))?;
+    Keyring::from_json(&keys).map_err(|source| KeysError::BadIn {
+        path: path.to_owned(),
+        source,
+    })?;
+    Ok(format!("export {VARIABLE}={}", quote_for_shell(&keys)))
+}
+
+/// Quotes a text as one word of a POSIX shell.
+fn quote_for_shell(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 /// `2026-11`.
@@ -62,12 +95,17 @@ pub(crate) enum KeysVerb {
         #[arg(long, value_name = "NAME")]
         kid: Option<String>,
     },
+    /// Print the keys of a local edge as a shell command: `eval "$(lectern keys env)"` sets LECTERN_KEYS.
+    Env {
+        /// The file that holds LECTERN_KEYS, as `make serve` writes it.
+        #[arg(value_name = "FILE", default_value = ".dev.vars")]
+        file: PathBuf,
+    },
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::storage::keys::in_file;
 
     #[test]
     fn keys_are_found_in_a_dotenv_file_however_they_are_quoted() {
@@ -81,6 +119,41 @@ mod tests {
         ] {
             assert_eq!(in_file(text).as_deref(), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn keys_of_a_file_are_exported_as_one_word_of_a_shell() {
+        const KEYS: &str =
+            r#"[{"kid":"local","secret":"MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY"}]"#;
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("the keys.vars");
+        let export = |text: &str| {
+            std::fs::write(&file, text).expect("the file");
+            export_keys(&file)
+        };
+        for text in [
+            format!("A='b'\nLECTERN_KEYS='{KEYS}'\n"),
+            format!("export LECTERN_KEYS={KEYS}\n"),
+        ] {
+            let command = export(&text).expect("keys");
+            assert_eq!(command, format!("export LECTERN_KEYS='{KEYS}'"));
+            let shell = std::process::Command::new("sh")
+                .args(["-c", r#"eval "$1"; printenv LECTERN_KEYS"#, "sh", &command])
+                .output()
+                .expect("a shell");
+            assert_eq!(shell.stdout, format!("{KEYS}\n").as_bytes());
+        }
+        assert!(matches!(export("A=b\n"), Err(KeysError::NoneIn(path)) if path == file));
+        assert!(matches!(
+            export("LECTERN_KEYS='[]; id'"),
+            Err(KeysError::BadIn { .. })
+        ));
+        let none = export_keys(folder.path());
+        assert!(
+            matches!(none, Err(KeysError::Unreadable { .. })),
+            "{none:?}"
+        );
+        assert_eq!(quote_for_shell("a'$b"), r"'a'\''$b'");
     }
 
     #[test]

@@ -3,7 +3,8 @@
 use crate::files::regular::read_regular;
 use anyhow::Result;
 use lectern::credential::keyring::{Keyring, KeyringError};
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
 
 pub(crate) const VARIABLE: &str = "LECTERN_KEYS";
 
@@ -21,6 +22,16 @@ pub(crate) enum KeysError {
         #[source]
         source: KeyringError,
     },
+    #[error("`{}` has no {VARIABLE}", .0.display())]
+    NoneIn(PathBuf),
+    #[error("{VARIABLE} in `{}` is not acceptable", path.display())]
+    BadIn {
+        path: PathBuf,
+        #[source]
+        source: KeyringError,
+    },
+    #[error("cannot read `{}`", path.display())]
+    Unreadable { path: PathBuf, source: io::Error },
     #[error("cannot make a key")]
     New(#[source] KeyringError),
     #[error("the system gives no randomness: {0}")]
@@ -31,7 +42,10 @@ impl KeysError {
     pub(crate) fn hint(&self) -> &'static str {
         match self {
             Self::None => "`lectern keys new` prints what to set",
-            Self::Bad { .. } => {
+            Self::NoneIn(_) | Self::Unreadable { .. } => {
+                "`make serve` writes the keys of a local edge into .dev.vars of the project's folder; name that file"
+            }
+            Self::Bad { .. } | Self::BadIn { .. } => {
                 "it is a list such as [{\"kid\":\"2026-11\",\"secret\":\"…\"}]; `lectern keys new` prints a new one"
             }
             Self::New(_) => "choose another --kid, or set LECTERN_KEYS right first",

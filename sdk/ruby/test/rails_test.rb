@@ -1,12 +1,13 @@
 # frozen_string_literal: true
 
-# The helper and the initializer in a Rails that boots: ruby -Ilib test/rails_test.rb
+# The helpers and the initializer in a Rails app: ruby -Ilib test/rails_test.rb
 
 require "logger"
 require "minitest/autorun"
 require "rails"
 require "action_controller/railtie"
 require "lectern/rails"
+require "lectern/verify"
 require "fileutils"
 require "tmpdir"
 
@@ -43,25 +44,25 @@ class RailsTest < Minitest::Test
     CGI.unescapeHTML(text)
   end
 
-  def test_controllers_and_views_link_with_the_edge_and_the_keys_of_the_initializer
+  def test_helpers_use_the_edge_and_the_keys_of_the_initializer
     claims = Lectern.verify(page[/src="([^"]*)"/, 1], url: "https://video.school.example/courses/rails/intro/master.m3u8")
     assert_equal ["u42", 7200, "play"], claims.values_at(:sub, :watch, :use)
     assert_in_delta Time.now.to_i + 6 * 3600, claims.fetch(:exp), 5
   end
 
-  def test_an_upload_link_is_to_a_folder
+  def test_an_upload_link_opens_a_folder
     claims = Lectern.verify(page[/href="([^"]*)"/, 1])
     assert_equal ["/courses/rails/", "upload"], claims.values_at(:path, :use)
   end
 
-  def test_times_may_be_those_of_rails
+  def test_times_of_rails_are_accepted
     Time.zone = "Berlin"
     at = 1.hour.from_now
     claims = Lectern.verify(Lectern.link("https://h/a", expires_at: at, not_before: Time.current))
     assert_equal at.to_i, claims.fetch(:exp)
   end
 
-  def test_an_app_with_keys_that_mint_nothing_does_not_boot
+  def test_an_app_with_wrong_keys_does_not_boot
     program = "require 'rails'; require 'lectern/rails'; class A < Rails::Application; config.eager_load = false; end; A.initialize!"
     said = IO.popen([{ "LECTERN_KEYS" => "[{\"kid\":\"a\",\"secret\":\"AAAA\"}]" }, RbConfig.ruby, "-I", $LOAD_PATH.find { |path| path.end_with?("lib") && File.exist?("#{path}/lectern.rb") },
                      "-r", "logger", "-e", program, { chdir: ROOT, err: %i[child out] }], &:read)

@@ -1,10 +1,11 @@
 # frozen_string_literal: true
 
-# sdk/vectors.json, and what the vectors do not say: ruby -Ilib test/vectors_test.rb
+# sdk/vectors.json, and cases that JSON cannot express: ruby -Ilib test/vectors_test.rb
 
 require "date"
 require "minitest/autorun"
 require "lectern"
+require "lectern/verify"
 require "lectern/rails"
 
 class VectorsTest < Minitest::Test
@@ -31,15 +32,15 @@ class VectorsTest < Minitest::Test
     vector.fetch("options", {}).transform_keys(&:to_sym)
   end
 
-  def test_claims_give_exactly_the_token_of_the_edge
+  def test_mint_returns_the_token_of_the_edge
     each("mint") { |vector, options| assert_equal vector["token"], Lectern.mint(vector["claims"], **options), vector["name"] }
   end
 
-  def test_a_url_gives_exactly_the_link_of_the_edge
+  def test_link_returns_the_link_of_the_edge
     each("link") { |vector, options| assert_equal vector["link"], call(vector, options), vector["name"] }
   end
 
-  def test_a_token_says_its_claims
+  def test_verify_returns_the_claims_of_a_token
     each("verify") do |vector, options|
       expected = { "use" => "play" }.merge(vector["claims"])
       found = Lectern.verify(vector["token"], url: vector["url"], **options)
@@ -47,19 +48,19 @@ class VectorsTest < Minitest::Test
     end
   end
 
-  def test_claims_that_open_nothing_are_not_minted
+  def test_mint_refuses_claims_that_open_nothing
     each("refused_claims") { |vector, options| refused(vector) { Lectern.mint(vector["claims"], **options) } }
   end
 
-  def test_a_url_that_cannot_be_linked_to_is_refused
+  def test_link_refuses_a_wrong_url
     each("refused_links") { |vector, options| refused(vector) { call(vector, options) } }
   end
 
-  def test_a_token_that_opens_nothing_is_refused_with_its_reason
+  def test_verify_refuses_a_token_that_opens_nothing
     each("refused_tokens") { |vector, options| refused(vector) { Lectern.verify(vector["token"], url: vector["url"], **options, **options_of(vector)) } }
   end
 
-  def test_keys_that_mint_nothing_are_refused
+  def test_key_ids_refuses_wrong_keys
     each("refused_keys") { |vector, _| refused(vector) { Lectern.key_ids(vector["keys"]) } }
     refused("error" => "no_keys") { Lectern.key_ids(" ") }
     assert_equal ["2026-11", "old._-"], Lectern.key_ids(KEYS)
@@ -69,7 +70,7 @@ class VectorsTest < Minitest::Test
     each("link") { |vector, options| assert Lectern.verify(vector["link"], **options), vector["name"] }
   end
 
-  def test_keys_come_from_the_environment_and_times_may_be_times
+  def test_keys_come_from_the_environment
     ENV["LECTERN_KEYS"] = KEYS
     link = Lectern.link("https://h/a", expires_at: Time.now + 60)
     assert_operator Lectern.verify(link, keys: nil, now: nil).fetch(:exp), :<=, Time.now.to_i + 60
@@ -77,7 +78,7 @@ class VectorsTest < Minitest::Test
     ENV.delete("LECTERN_KEYS")
   end
 
-  def test_what_is_no_time_is_refused_and_nothing_is_accepted_for_it
+  def test_an_invalid_time_is_refused
     expired = Lectern.mint({ path: "/a", exp: 60 }, keys: KEYS, now: 0)
     ["abc", "1", Float::NAN, Float::INFINITY, -1, 2**53, true, false, [], {}, Object.new].each do |none|
       options = [{ now: none }, { now: 1000, max_link_age: none }, { now: 1000, max_watch: none }]
@@ -97,14 +98,14 @@ class VectorsTest < Minitest::Test
     assert_equal [120, 60], Lectern.verify(link, keys: KEYS, now: at).values_at(:exp, :nbf)
   end
 
-  def test_a_claim_that_is_there_twice_is_refused
+  def test_a_claim_given_twice_is_refused
     claims = { :path => "/free/", "path" => "/paid/", :exp => 60 }
     refused("error" => "duplicate_claim") { Lectern.mint(claims, keys: KEYS, now: 0) }
     refused("error" => "duplicate_claim") { Lectern.mint(claims.merge("path" => nil), keys: KEYS, now: 0) }
     assert Lectern.mint({ :path => "/free/", "exp" => 60 }, keys: KEYS, now: 0)
   end
 
-  def test_an_option_that_is_misspelt_is_refused
+  def test_a_misspelt_option_is_refused
     %i[link upload_link].each do |call|
       error = assert_raises(ArgumentError) { Lectern.public_send(call, "https://h/a/", maxHeight: 480, keys: KEYS) }
       assert_match(/unknown keyword: :maxHeight/, error.message)
@@ -112,7 +113,7 @@ class VectorsTest < Minitest::Test
     assert_raises(ArgumentError) { Lectern.upload_link("https://h/a/", use: "play", keys: KEYS) }
   end
 
-  def test_what_is_not_there_is_refused_with_a_code
+  def test_missing_and_huge_values_are_refused
     [nil, 42, :a, []].each { |token| refused("error" => "malformed") { Lectern.verify(token, keys: KEYS) } }
     refused("error" => "path_not_absolute") { Lectern.mint(nil, keys: KEYS) }
     refused("error" => "bad_keys") { Lectern.key_ids("\xFF") }
@@ -120,7 +121,7 @@ class VectorsTest < Minitest::Test
     refused("error" => "link_too_long") { Lectern.link("https://h/a", langs: ["a#{"-a" * 200_000}"], keys: KEYS) }
   end
 
-  def test_text_of_another_encoding_is_the_same_text
+  def test_text_may_have_another_encoding
     latin = "J\xFCrgen".dup.force_encoding("ISO-8859-1")
     token = Lectern.mint({ path: "/a", exp: 60, sub: latin }, keys: KEYS, now: 0)
     assert_equal "Jürgen", Lectern.verify(token, keys: KEYS, now: 0).fetch(:sub)
@@ -136,7 +137,7 @@ class VectorsTest < Minitest::Test
     refused("error" => "path_not_absolute") { Lectern.mint(claims, keys: KEYS, now: 0) }
   end
 
-  def test_the_helper_links_to_a_path_of_the_edge
+  def test_the_rails_helper_links_to_a_path_of_the_edge
     view = Object.new.extend(Lectern::Helper)
     assert_equal "no_edge", assert_raises(Lectern::Error) { view.lectern_url("/a/m.m3u8") }.code
     Lectern::Rails.config = { edge: "https://video.school.example/", keys: KEYS, max_link_age: 3600 }

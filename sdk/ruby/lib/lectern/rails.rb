@@ -3,24 +3,25 @@
 require "lectern"
 
 module Lectern
-  # For views and controllers:
+  # Helpers for views and controllers.
   #
-  #   <video controls src="<%= lectern_url "/courses/rails/intro/master.m3u8", viewer: current_user.to_gid_param, expires_in: 6.hours %>">
+  #   <video controls src="<%= lectern_url "/courses/rails/intro/master.m3u8", viewer: viewer %>">
   #
-  # `config.lectern.edge` is the edge's address, LECTERN_EDGE in the environment where it is not set.
+  # `config.lectern.edge` is the address of the edge. It defaults to LECTERN_EDGE of the
+  # environment.
   module Helper
-    # A link to a path of the edge, or to a whole URL. Options as for Lectern.link.
+    # Returns a link to a path of the edge, or to a URL. Takes the options of Lectern.link.
     def lectern_url(path, **options)
       Lectern.link(Lectern::Rails.url(path), **Lectern::Rails.bounds, **options)
     end
 
-    # An upload link to a folder of the edge.
+    # Returns an upload link to a folder of the edge. Takes the options of Lectern.upload_link.
     def lectern_upload_url(path, **options)
       Lectern.upload_link(Lectern::Rails.url(path), **Lectern::Rails.bounds, **options)
     end
   end
 
-  # What `config.lectern` says: edge, keys, max_link_age, max_watch.
+  # Settings of `config.lectern`: edge, keys, max_link_age, max_watch.
   module Rails
     class << self
       attr_writer :config
@@ -31,7 +32,10 @@ module Lectern
         return path unless path.start_with?("/")
 
         edge = config[:edge] || ENV["LECTERN_EDGE"]
-        edge or raise Error.new("no_edge", "no edge is named: set config.lectern.edge in config/initializers/lectern.rb, or LECTERN_EDGE")
+        unless edge
+          raise Error.new("no_edge", "no edge is set: set config.lectern.edge in " \
+                                     "config/initializers/lectern.rb, or LECTERN_EDGE")
+        end
         edge.chomp("/") + path
       end
 
@@ -42,7 +46,7 @@ module Lectern
   end
 
   if defined?(::Rails::Railtie)
-    # Gives helpers to views and controllers, and refuses to boot with keys that mint nothing.
+    # Adds the helpers to views and controllers. Stops the boot if the keys are wrong.
     class Railtie < ::Rails::Railtie
       config.lectern = ActiveSupport::OrderedOptions.new
 
@@ -53,9 +57,9 @@ module Lectern
 
       config.after_initialize do |app|
         Lectern::Rails.config = app.config.lectern
-        # Not `.keys`, which of a Hash is something else.
+        # `config.lectern.keys` would call Hash#keys.
         keys = app.config.lectern[:keys] || ENV["LECTERN_KEYS"]
-        # Tasks such as assets:precompile run where no secrets are.
+        # Tasks such as assets:precompile run without secrets.
         Lectern.key_ids(keys) if keys
       end
     end

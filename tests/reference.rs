@@ -1,32 +1,33 @@
-//! What README shows is true.
+//! The reference in `docs/reference/` is true.
 
 use lectern::config::Config;
 use lectern::credential::keyring::Keyring;
 use lectern::credential::link;
 
-const README: &str = include_str!("../README.md");
+const CLAIMS: &str = include_str!("../docs/reference/claims.md");
+const CONFIGURATION: &str = include_str!("../docs/reference/configuration.md");
 
 /// The only line between fences that looks like a link.
 fn example() -> &'static str {
-    README
+    CLAIMS
         .lines()
         .find(|line| line.starts_with("eyJ"))
-        .expect("README shows a link")
+        .expect("the reference shows a link")
 }
 
 #[test]
-fn the_link_in_the_readme_is_what_its_claims_and_key_give() {
-    let secret = README
+fn the_link_in_the_reference_is_what_its_claims_and_key_give() {
+    let secret = CLAIMS
         .split('`')
         .find(|text| text.starts_with("MDEy"))
-        .expect("README names the key");
+        .expect("the reference names the key");
     let keys = Keyring::from_json(&format!(r#"[{{"kid":"docs","secret":"{secret}"}}]"#))
         .expect("a key ring");
-    let claims = README
+    let claims = CLAIMS
         .lines()
         .find(|line| line.starts_with(r#"{ "path""#))
-        .expect("README shows claims");
-    let claims = lectern::credential::claims::Claims::from_json(claims.as_bytes()).expect("claims");
+        .expect("the reference shows claims");
+    let claims = link::Claims::from_json(claims.as_bytes()).expect("claims");
     assert_eq!(link::mint(keys.minting(), &claims), example());
     assert_eq!(link::verify(example(), &keys, claims.exp, 0), Ok(claims));
 }
@@ -74,8 +75,8 @@ fn shipped_variables_are_right(section: &str) {
     assert_eq!(config.allowed_origins, defaults.allowed_origins);
     for name in asked.get_mut() {
         assert!(
-            README.contains(&format!("| `{name}` |")),
-            "README does not name {name}"
+            CONFIGURATION.contains(&format!("| `{name}` |")),
+            "docs/reference/configuration.md does not name {name}"
         );
         assert!(
             name == "LECTERN_KEYS" || shipped.iter().any(|(known, _)| known == name),
