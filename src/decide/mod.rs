@@ -120,6 +120,10 @@ fn read<'config>(
             let mut grant = grant_by_link(config, &claims, &key, request, now)?;
             let shape = shape(request, &key, &claims, &grant)?;
             if shape == Shape::BelowPass {
+                if key.directory().depth() == 0 {
+                    let reason = "a directory's pass for the whole bucket";
+                    return Err(Refusal::new(Problem::Forbidden, reason));
+                }
                 return location(&key, &grant).map(Decision::Redirect);
             }
             is_direct = shape == Shape::Stored;

@@ -335,6 +335,10 @@ fn a_manifest_is_read_below_a_directorys_pass() {
         let url = format!("https://a.example/~{pass}{path}");
         assert_eq!(decided(&config, "GET", &url, &[]), expected, "{path}");
     }
+    // A directory's pass of the top opens the whole bucket.
+    let top = link(&config, "/manifest.mpd", Purpose::Play);
+    let url = format!("https://a.example/manifest.mpd?token={top}");
+    assert_eq!(decided(&config, "GET", &url, &[]), "forbidden");
     let inside = "https://a.example/c/v/1/480p/seg00000.m4s";
     for (url, expected) in [
         (format!("{inside}?p={pass}"), "forbidden"),
