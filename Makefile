@@ -67,7 +67,7 @@ soak: build
 bench-package: cli .tools/vmaf.ok
 	@tools/bench-package.sh $(if $(QUICK),--quick)
 
-# Each fuzz target for SECONDS seconds; needs a nightly Rust.
+# Each fuzz target for SECONDS seconds; takes a nightly Rust where there is one.
 SECONDS ?= 60
 fuzz:
 	@tools/fuzz.sh $(SECONDS)

@@ -6,16 +6,19 @@ cd "$(dirname "$0")/.."
 seconds=${1:-60}
 [ $# -gt 0 ] && shift
 targets=("$@")
-[ ${#targets[@]} -gt 0 ] || targets=(json object_key link pass playlist range storyboard)
+[ ${#targets[@]} -gt 0 ] || targets=(json object_key link pass playlist range storyboard readings linear bounded)
 work=$PWD/.tools/fuzz
 playlists=${LECTERN_PLAYLISTS:-../shared/playlists}
 triple=$(rustc -vV | sed -n 's/^host: //p')
 build=${CARGO_TARGET_DIR:-$work}/fuzz-build
 export PATH="$PWD/.tools/bin:$PATH"
 
+# A sanitizer needs options that only a nightly compiler takes, or a stable one that is told to (The Unstable Book).
+toolchain=(+nightly)
 if ! cargo +nightly --version >/dev/null 2>&1; then
-    echo 'a nightly Rust is missing: rustup toolchain install nightly' >&2
-    exit 4
+    echo '    no nightly Rust here: fuzzing with the stable one (RUSTC_BOOTSTRAP=1)'
+    toolchain=()
+    export RUSTC_BOOTSTRAP=1
 fi
 if ! command -v cargo-fuzz >/dev/null; then
     echo '==> installing cargo-fuzz 0.13.2 from crates.io (a minute, once)'
@@ -25,7 +28,7 @@ fi
 
 mkdir -p "$work"
 echo '==> building the fuzz targets'
-cargo +nightly fuzz build --target-dir "$build" 2>"$work/build.log" || { cat "$work/build.log" >&2; exit 1; }
+cargo "${toolchain[@]}" fuzz build --target-dir "$build" 2>"$work/build.log" || { cat "$work/build.log" >&2; exit 1; }
 
 # A copy of every playlist there is, named by its hash: equal ones count once.
 seed_playlists() {
@@ -55,6 +58,13 @@ for target in "${targets[@]}"; do
             cp "$board" "$work/$target/seeds/$(sha1sum <"$board" | cut -c-16)"
         done
         limits=(-max_len=4096)
+    elif [ "$target" = readings ]; then
+        seed_playlists "$work/$target/seeds"
+        cp tests/storyboards/*/in.vtt "$work/$target/seeds/" 2>/dev/null || true
+        limits=(-max_len=4096 -dict=fuzz/playlists.dict)
+    elif [ "$target" = linear ] || [ "$target" = bounded ]; then
+        # What a unit repeats is short.
+        limits=(-max_len=1024 -dict=fuzz/playlists.dict)
     fi
     if ! "$build/$triple/release/$target" "$work/$target/corpus" "$work/$target/seeds" \
         -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 "${limits[@]}" \

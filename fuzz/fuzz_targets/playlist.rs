@@ -1,6 +1,7 @@
-//! The rewriter, without limits and under each. Four oracles: without the passes the output is the input, byte for byte; rewriting twice is
-//! rewriting once; each pass opens the object that the WHATWG URL parser, which players use, makes of its URI; and no
-//! pass in a restricted playlist opens an unrestricted one.
+//! The rewriter, without limits and under each. Four oracles: without the passes the output is the input, byte for byte,
+//! where there are neither variables nor assets nor steering; rewriting twice is rewriting once; each pass opens the object
+//! that the WHATWG URL parser, which players use, makes of its URI; and no pass in a restricted playlist opens an
+//! unrestricted one.
 #![no_main]
 
 use lectern::credential::keyring::Keyring;
@@ -30,7 +31,11 @@ fuzz_target!(|playlist: &[u8]| {
     let Ok(once) = rewrite(playlist, &base, &grant) else {
         return;
     };
-    let twice = rewrite(&once, &base, &grant).expect("passes make no line too long here");
+    let changes = once.removed_steering || changes_more_than_passes(playlist);
+    let once = once.bytes;
+    let twice = rewrite(&once, &base, &grant)
+        .expect("passes make no line too long here")
+        .bytes;
     assert_eq!(
         text(&once),
         text(&twice),
@@ -39,7 +44,7 @@ fuzz_target!(|playlist: &[u8]| {
 
     // A pass that is there already is replaced, which is no addition.
     let has_a_pass = has_a_pass(playlist);
-    if !has_a_pass {
+    if !has_a_pass && !changes {
         assert_eq!(text(&without_passes(&once)), text(playlist));
     }
 
@@ -72,6 +77,7 @@ fuzz_target!(|playlist: &[u8]| {
         let Ok(output) = rewrite(playlist, &base, &grant) else {
             continue;
         };
+        let output = output.bytes;
         let restricted = PassKind::Restricted {
             depth: 2,
             preview: entitlements.preview,
@@ -86,3 +92,9 @@ fuzz_target!(|playlist: &[u8]| {
         }
     }
 });
+
+/// Variables are written out, and assets are written as URLs.
+fn changes_more_than_passes(playlist: &[u8]) -> bool {
+    let holds = |text: &[u8]| playlist.windows(text.len()).any(|window| window == text);
+    holds(b"{$") || holds(b"X-ASSET-")
+}

@@ -1,10 +1,13 @@
 //! What the targets that rewrite have in common.
 
-use lectern::credential::keyring::Keyring;
 use lectern::credential::binding::Binding;
-use lectern::object::key::ObjectKey;
-use lectern::credential::pass::{self, PassKind, Pass};
-use lectern::playlist::{UriSpan, is_playlist_name};
+use lectern::credential::keyring::Keyring;
+use lectern::credential::pass::{self, Pass, PassKind};
+use lectern::object::key::{Directory, ObjectKey};
+use lectern::playlist::{
+    Base, Entitlements, Grant, Limits, UriSpan, is_playlist_name, pictures, rewrite,
+    rewrite_asset_list, uris,
+};
 use url::Url;
 
 pub const KEYS: &str = r#"[{"kid":"fuzz","secret":"ZnV6eiBmdXp6IGZ1enogZnV6eiBmdXp6IGZ1enogZnU"}]"#;
@@ -96,4 +99,122 @@ pub fn without_passes(output: &[u8]) -> Vec<u8> {
 
 pub fn text(playlist: &[u8]) -> String {
     playlist.escape_ascii().to_string()
+}
+
+/// Something that an uploader stores, and the limits under which it is answered.
+#[derive(Debug, Clone)]
+pub enum Stored {
+    Playlist(Limits),
+    AssetList,
+}
+
+impl Stored {
+    /// The one that a byte says.
+    pub fn of(form: u8) -> Self {
+        let entitlements = |max_height, langs: Option<&str>, preview| {
+            Limits::Multivariant(Entitlements {
+                max_height,
+                langs: langs.map(|lang| vec![lang.to_owned()]),
+                preview,
+            })
+        };
+        let limits = match form % 10 {
+            0 => Limits::None,
+            1 => entitlements(Some(480), None, None),
+            2 => entitlements(None, Some("en"), None),
+            3 => entitlements(None, None, Some((0, 600))),
+            4 => entitlements(Some(480), Some("en"), Some((4, 12))),
+            5 => Limits::Media { preview: None },
+            6 => Limits::Media {
+                preview: Some((0, 600)),
+            },
+            7 => Limits::Media {
+                preview: Some((4, 12)),
+            },
+            8 => Limits::Storyboard,
+            _ => return Self::AssetList,
+        };
+        Self::Playlist(limits)
+    }
+
+    /// A unit as often as it takes, with its number in place of 0x01, between what makes it be read at all.
+    pub fn repeated(&self, unit: &[u8], bytes: usize) -> Vec<u8> {
+        let (head, tail): (&[u8], &[u8]) = match self {
+            Self::AssetList => (b"{\"ASSETS\":[{}", b"]}"),
+            Self::Playlist(Limits::Storyboard) => (b"WEBVTT\n\n0 --> 1\n", b"\n"),
+            Self::Playlist(Limits::Media { .. }) => (
+                b"#EXTM3U\n#EXT-X-TARGETDURATION:4\n",
+                b"\n#EXTINF:4,\ns.ts\n",
+            ),
+            Self::Playlist(Limits::Multivariant(_)) => (
+                b"#EXTM3U\n",
+                b"\n#EXT-X-STREAM-INF:BANDWIDTH=1,RESOLUTION=1x1\nv.m3u8\n",
+            ),
+            Self::Playlist(_) => (b"#EXTM3U\n", b"\n"),
+        };
+        let mut text = head.to_vec();
+        for number in 0_u32.. {
+            if text.len() >= bytes {
+                break;
+            }
+            for &byte in unit {
+                match byte {
+                    // As wide in every place, so that all units are as long.
+                    1 => text.extend_from_slice(format!("{number:05}").as_bytes()),
+                    byte => text.push(byte),
+                }
+            }
+        }
+        text.extend_from_slice(tail);
+        text
+    }
+
+    /// What the edge answers; `None` for a refusal.
+    pub fn answer(&self, keys: &Keyring, stored: &[u8]) -> Option<Vec<u8>> {
+        let key = ObjectKey::new("courses/a b/v/1/playlist.m3u8").expect("an object key");
+        let base = Base {
+            origin: ORIGIN,
+            key: &key,
+        };
+        let grant = |limits| Grant {
+            key: keys.minting(),
+            expires: NOW,
+            root: Directory::ancestor_of(&key, 2).expect("a directory"),
+            depth: 2,
+            place: Binding::default(),
+            limits,
+        };
+        match self {
+            Self::Playlist(limits) => {
+                let rewritten = rewrite(stored, &base, &grant(limits.clone()));
+                rewritten.ok().map(|rewritten| rewritten.bytes)
+            }
+            Self::AssetList => Some(rewrite_asset_list(stored, &base, &grant(Limits::None))),
+        }
+    }
+
+    /// URIs that may get a pass.
+    pub fn uris(&self, stored: &[u8]) -> usize {
+        match self {
+            Self::Playlist(Limits::Storyboard) => pictures(stored).len(),
+            Self::Playlist(_) => uris(stored).len(),
+            Self::AssetList => memchr::memmem::find_iter(stored, b"URI").count(),
+        }
+    }
+
+    /// URIs that are written as URLs, or of which escapes are written out.
+    pub fn assets(&self, stored: &[u8]) -> usize {
+        match self {
+            Self::Playlist(_) => memchr::memmem::find_iter(stored, b"X-ASSET").count(),
+            Self::AssetList => self.uris(stored),
+        }
+    }
+
+    /// Bytes of the tags that a preview adds.
+    pub fn tags_bytes(&self) -> usize {
+        match self {
+            Self::Playlist(Limits::Media { .. }) => 256,
+            _ => 0,
+        }
+    }
 }

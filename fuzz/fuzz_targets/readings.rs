@@ -1,0 +1,36 @@
+//! Playlists as players read them. The oracle is hls.js's and Shaka Player's own parsers, in a Node process: no pass that
+//! the edge mints stands in a URL of another host, and each URL with a pass names the object that the pass opens.
+//!
+//! An input that begins like a playlist, a storyboard or a list of assets is one. Any other is a row of pieces of hostile
+//! playlists. Needs `npm install`.
+#![no_main]
+
+use std::sync::{LazyLock, Mutex};
+
+use libfuzzer_sys::fuzz_target;
+
+#[path = "../../tests/player_readings/mod.rs"]
+mod player_readings;
+
+use player_readings::{Players, check, check_asset_list, check_storyboard, playlists};
+
+static PLAYERS: LazyLock<Mutex<Players>> = LazyLock::new(|| {
+    let players = Players::start().expect("Node, hls.js and shaka-player: npm install");
+    Mutex::new(players)
+});
+
+fuzz_target!(|data: &[u8]| {
+    let mut players = PLAYERS.lock().expect("one thread");
+    let found = match data {
+        [b'{', ..] => check_asset_list(data),
+        [b'W', b'E', ..] => check_storyboard(data),
+        [b'#', ..] | [0xEF | 0xFE | 0xFF, ..] => check(&mut players, data, data),
+        _ => {
+            let [multivariant, media] = playlists(data);
+            check(&mut players, &multivariant, &media)
+        }
+    };
+    if let Err(found) = found {
+        panic!("{found}");
+    }
+});
