@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read as _, SeekFrom};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -227,8 +228,10 @@ fn place(upload: &Upload, to: &Path) -> io::Result<()> {
     fs::create_dir_all(folder)?;
     let temporary = tempfile::Builder::new()
         .prefix(TEMPORARY_PREFIX)
+        // As every new file has it: a web server runs as another user, and a package's file may have bits that run programs.
+        .permissions(fs::Permissions::from_mode(0o666))
         .tempfile_in(folder)?;
-    let mode = match &upload.source {
+    match &upload.source {
         UploadBody::File(from) => {
             let from = package_folder::open(from)?;
             let found = copy(&from, &mut temporary.as_file())?.sha256;
@@ -239,15 +242,9 @@ fn place(upload: &Upload, to: &Path) -> io::Result<()> {
             {
                 return Err(other_bytes());
             }
-            from.metadata()?.permissions()
         }
-        UploadBody::Bytes(bytes) => {
-            io::Write::write_all(&mut temporary.as_file(), bytes)?;
-            std::os::unix::fs::PermissionsExt::from_mode(0o644)
-        }
-    };
-    // A web server runs as somebody else; temporary files are private to who made them.
-    temporary.as_file().set_permissions(mode)?;
+        UploadBody::Bytes(bytes) => io::Write::write_all(&mut temporary.as_file(), bytes)?,
+    }
     temporary.as_file().sync_all()?;
     temporary.persist(to)?;
     File::open(folder)?.sync_all()
@@ -263,5 +260,49 @@ fn copy(mut from: &File, to: &mut impl io::Write) -> io::Result<Digest> {
         }
         hasher.update(&buffer[..read]);
         to.write_all(&buffer[..read])?;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn store(folder: &Path) -> FolderStore {
+        FolderStore {
+            folder: folder.to_owned(),
+        }
+    }
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path)
+            .expect("it is there")
+            .permissions()
+            .mode()
+    }
+
+    #[tokio::test]
+    async fn a_file_at_a_target_has_the_mode_of_a_new_file() {
+        let root = tempfile::tempdir().expect("a temporary folder");
+        let path = |name: &str| root.path().join(name);
+        for name in ["new", "hostile"] {
+            fs::write(path(name), "segment").expect("it is written");
+        }
+        let hostile = fs::Permissions::from_mode(0o6755);
+        fs::set_permissions(path("hostile"), hostile).expect("it is set");
+        let uploads = [
+            Upload {
+                source: UploadBody::File(path("hostile")),
+                ..Upload::of_bytes("v/1/a", "segment")
+            },
+            Upload::of_bytes("master.m3u8", "segment"),
+        ];
+        for upload in uploads {
+            let put = store(&path("served"))
+                .put(&upload, &PutCondition::Any)
+                .await;
+            assert!(put.expect("it is written"));
+            let found = mode(&path("served").join(&upload.path));
+            assert_eq!(found, mode(&path("new")), "{found:o} {}", upload.path);
+        }
     }
 }
