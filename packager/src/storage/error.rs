@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::exit::{DISK_FULL, Exit};
+use crate::redact::redacted_target;
 use lectern::object::key::ObjectKeyError;
 
 #[derive(Debug, thiserror::Error)]
@@ -169,11 +170,11 @@ impl StorageError {
 /// Why a text is no target.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LocationError {
-    #[error("`{0}` is not a URL")]
+    #[error("`{}` is not a URL", redacted_target(.0))]
     NotAUrl(String),
     #[error("`{0}` targets are not supported")]
     UnknownScheme(String),
-    #[error("`{0}` is not of the form `file:///folder`")]
+    #[error("`{}` is not of the form `file:///folder`", redacted_target(.0))]
     NotAFolder(String),
     #[error("a target has no user, password, query or fragment")]
     Decorated,
@@ -187,9 +188,9 @@ pub(crate) enum LocationError {
         "`{0}` is reached over HTTP without TLS, where everybody on the way can read and use the link that opens it"
     )]
     PlainHttp(String),
-    #[error("`{0}` is no endpoint such as `https://s3.example`")]
+    #[error("`{}` is no endpoint such as `https://s3.example`", redacted_target(.0))]
     BadEndpoint(String),
-    #[error("the prefix of `{target}` is not acceptable")]
+    #[error("the prefix of `{}` is not acceptable", redacted_target(target))]
     BadPrefix {
         target: String,
         #[source]
