@@ -26,6 +26,8 @@ pub(crate) enum StorageError {
     Outside(String),
     #[error("the answer for `{path}` is larger than {most} bytes")]
     LongAnswer { path: String, most: usize },
+    #[error("the list of `{path}` does not end: {why}")]
+    EndlessList { path: String, why: String },
     #[error("cannot write `{}`", path.display())]
     Storage {
         path: PathBuf,
@@ -94,6 +96,7 @@ impl StorageError {
             | Self::BadPackage { .. }
             | Self::Outside(_)
             | Self::LongAnswer { .. }
+            | Self::EndlessList { .. }
             | Self::Nothing(_)
             | Self::NoRevision(_)
             | Self::NotWhole { .. }
@@ -115,8 +118,8 @@ impl StorageError {
             Self::BadPackage { .. } => {
                 "look at who may write there; `lectern verify --repair` mends it from the folder it was published from"
             }
-            Self::Outside(_) => "look at who may write there",
-            Self::LongAnswer { .. } => "is this the edge's address?",
+            Self::Outside(_) | Self::EndlessList { .. } => "look at who may write there",
+            Self::LongAnswer { .. } => "is this the right address? Look at who may write there",
             Self::BadUploadLink => "mint one with `lectern link URL/ --use upload`",
             Self::WriteOnly => {
                 "set LECTERN_KEYS, or an upload link made with `lectern link URL/ --use admin`"
