@@ -707,7 +707,7 @@ fn no_verb_waits_for_a_pipe_or_follows_a_link_at_a_target() {
     let (served, outside) = (root.path().join("served"), root.path().join("outside"));
     let target = format!("file://{}", text(&served));
     let segment = revision_folder(&out).join("240p/seg00000.m4s");
-    let hostile = fs::Permissions::from(std::os::unix::fs::PermissionsExt::from_mode(0o6755));
+    let hostile: fs::Permissions = std::os::unix::fs::PermissionsExt::from_mode(0o6755);
     fs::set_permissions(&segment, hostile).expect("it is set");
     let run = lectern(&["publish", text(&out), &target]);
     assert_eq!(run.code, 0, "{run:?}");
