@@ -21,6 +21,27 @@ pub(crate) fn redacted(text: &str) -> String {
     format!("{}{end}", shown(&format!("{scheme}://{host}{path}")))
 }
 
+/// A text that should have been a URL and is not: what may be a query, a fragment or a user goes, even where no scheme says so.
+pub(crate) fn redacted_target(text: &str) -> String {
+    let (plain, end) = match text.find(['?', '#']) {
+        Some(end) => (&text[..end], "?…"),
+        None => (text, ""),
+    };
+    let (scheme, rest) = match plain.split_once("://") {
+        Some((scheme, rest)) if !scheme.contains(['@', '/']) => (format!("{scheme}://"), rest),
+        _ => (String::new(), plain),
+    };
+    let rest = match rest.rsplit_once('@') {
+        Some((_, rest)) => format!("…@{rest}"),
+        None => rest.to_owned(),
+    };
+    let shown: String = format!("{scheme}{rest}")
+        .chars()
+        .take(MOST_CHARACTERS)
+        .collect();
+    shown + end
+}
+
 /// A text on one line: names come from uploaders, and a line of a log is one event.
 pub(crate) fn on_one_line(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -64,6 +85,23 @@ mod tests {
             assert_eq!(redacted(text), expected, "{text}");
         }
         assert_eq!(redacted(&"x".repeat(999)).len(), MOST_CHARACTERS);
+    }
+
+    #[test]
+    fn what_is_no_url_is_shown_without_what_may_open_one() {
+        for (text, expected) in [
+            ("/srv/lectures", "/srv/lectures"),
+            ("https:?token=s", "https:?…"),
+            ("h/a?next=https://b&token=s", "h/a?…"),
+            ("https://h:99999/#s", "https://h:99999/?…"),
+            ("https://u:s@h:99999/", "https://…@h:99999/"),
+            ("https://u:s/@h", "https://…@h"),
+            ("u:s@h/a", "…@h/a"),
+            ("u:s@https://h", "…@https://h"),
+        ] {
+            assert_eq!(redacted_target(text), expected, "{text}");
+        }
+        assert_eq!(redacted_target(&"x".repeat(999)).len(), MOST_CHARACTERS);
     }
 
     #[test]

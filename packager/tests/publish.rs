@@ -34,6 +34,8 @@ enum Mood {
     Forbidding,
     /// Of what is read, every answer breaks off half-way.
     Dropping,
+    /// Every page of a list is the first one.
+    Endless,
 }
 
 struct Edge {
@@ -190,7 +192,10 @@ fn answer(
         number.parse().expect("a number")
     };
     match (method, query) {
-        ("GET", query) if query.starts_with("as=list") => (200, list(&bucket, &path, query)),
+        ("GET", query) if query.starts_with("as=list") => match mood {
+            Mood::Endless => (200, list(&bucket, &path, "as=list")),
+            _ => (200, list(&bucket, &path, query)),
+        },
         ("GET" | "HEAD", "as=stored") => match bucket.objects.get(&path) {
             Some(object) => (200, object.clone()),
             None => problem(404, "not_found"),
@@ -692,6 +697,75 @@ fn what_lies_at_a_target_makes_no_verb_write_outside_of_it() {
         mended,
         fs::read(revision_folder(&out).join("package.json")).expect("it is there")
     );
+}
+
+#[test]
+fn no_verb_waits_for_a_pipe_or_follows_a_link_at_a_target() {
+    use std::os::unix::fs::symlink;
+    let root = tempfile::tempdir().expect("a temporary folder");
+    let out = package(root.path());
+    let (served, outside) = (root.path().join("served"), root.path().join("outside"));
+    let target = format!("file://{}", text(&served));
+    let segment = revision_folder(&out).join("240p/seg00000.m4s");
+    let hostile: fs::Permissions = std::os::unix::fs::PermissionsExt::from_mode(0o6755);
+    fs::set_permissions(&segment, hostile).expect("it is set");
+    let run = lectern(&["publish", text(&out), &target]);
+    assert_eq!(run.code, 0, "{run:?}");
+    let sent = revision_folder(&served).join("240p/seg00000.m4s");
+    let mode = |path: &Path| {
+        let found = fs::metadata(path).expect("it is there").permissions();
+        std::os::unix::fs::PermissionsExt::mode(&found) & 0o7777
+    };
+    assert_eq!(mode(&sent), mode(&served.join("master.m3u8")));
+    let all = [
+        &["revisions", &target][..],
+        &["rollback", &target],
+        &["verify", &target],
+        &["prune", &target],
+        &["publish", text(&out), &target],
+    ];
+    let assert_refused = |verbs: &[&[&str]], said: &str| {
+        for args in verbs {
+            let run = lectern(args);
+            assert_ne!(run.code, 0, "{args:?}: {run:?}");
+            assert!(run.stderr.contains(said), "{args:?}: {run:?}");
+        }
+    };
+    let pipe = |path: &Path| {
+        fs::remove_file(path).expect("it is removed");
+        let made = std::process::Command::new("mkfifo").arg(path).status();
+        assert!(made.expect("mkfifo runs").success());
+    };
+    pipe(&sent);
+    assert_refused(&all[2..3], "no regular file");
+    let master = served.join("master.m3u8");
+    pipe(&master);
+    assert_refused(&all, "no regular file");
+    fs::remove_file(&master).expect("it is removed");
+    symlink("/dev/zero", &master).expect("a link");
+    assert_refused(&all, "symbolic link");
+
+    fs::remove_dir_all(&served).expect("it is removed");
+    for (planted, to) in [("v", ""), (".lectern-lock", "lock")] {
+        fs::create_dir_all(&served).expect("a folder");
+        fs::create_dir_all(&outside).expect("a folder");
+        symlink(outside.join(to), served.join(planted)).expect("a link");
+        assert_refused(&all[4..], "symbolic link");
+        assert!(files(&outside).is_empty(), "{planted}");
+        fs::remove_dir_all(&served).expect("it is removed");
+    }
+}
+
+#[test]
+fn a_list_that_never_ends_is_given_up() {
+    let edge = Edge::start(Mood::Endless);
+    for name in ["a", "b", "c", "d"] {
+        let path = format!("/courses/a/v/{name}");
+        edge.bucket().objects.insert(path, vec![]);
+    }
+    let run = with_keys(&["revisions", &format!("{}/courses/a", edge.origin)]);
+    assert_eq!(run.code, 5, "{run:?}");
+    assert!(run.stderr.contains("does not end"), "{run:?}");
 }
 
 #[test]

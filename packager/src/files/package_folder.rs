@@ -13,14 +13,21 @@ pub(crate) fn open(path: &Path) -> io::Result<File> {
         .read(true)
         .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
         .open(path);
-    let file = opened.map_err(|error| match error.raw_os_error() {
-        Some(libc::ELOOP) => is_a_link(),
-        _ => error,
-    })?;
+    let file = opened.map_err(told_of_link)?;
     if !file.metadata()?.is_file() {
         return Err(no_regular_file());
     }
     Ok(file)
+}
+
+/// The error of opening without following a symbolic link, in words.
+pub(crate) fn told_of_link(error: io::Error) -> io::Error {
+    match error.raw_os_error() {
+        Some(libc::ELOOP) => is_a_link(),
+        // What a socket, or a pipe without a reader, answers.
+        Some(libc::ENXIO) => no_regular_file(),
+        _ => error,
+    }
 }
 
 /// Reads a file of at most `most` bytes.
@@ -64,7 +71,7 @@ impl<'a> PackageFiles<'a> {
     }
 
     /// Whether the folders on the way to a file are folders.
-    fn check_folders(&mut self, path: &str) -> io::Result<()> {
+    pub(crate) fn check_folders(&mut self, path: &str) -> io::Result<()> {
         if !is_below(path) {
             let why = "it lies outside the folder";
             return Err(io::Error::new(ErrorKind::InvalidFilename, why));
@@ -98,7 +105,7 @@ fn is_a_link() -> io::Error {
     io::Error::new(ErrorKind::InvalidInput, why)
 }
 
-fn no_regular_file() -> io::Error {
+pub(crate) fn no_regular_file() -> io::Error {
     io::Error::new(ErrorKind::InvalidInput, "it is no regular file")
 }
 

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::exit::{DISK_FULL, Exit};
+use crate::redact::redacted_target;
 use lectern::object::key::ObjectKeyError;
 
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +26,8 @@ pub(crate) enum StorageError {
     Outside(String),
     #[error("the answer for `{path}` is larger than {most} bytes")]
     LongAnswer { path: String, most: usize },
+    #[error("the list of `{path}` does not end: {why}")]
+    EndlessList { path: String, why: String },
     #[error("cannot write `{}`", path.display())]
     Storage {
         path: PathBuf,
@@ -93,6 +96,7 @@ impl StorageError {
             | Self::BadPackage { .. }
             | Self::Outside(_)
             | Self::LongAnswer { .. }
+            | Self::EndlessList { .. }
             | Self::Nothing(_)
             | Self::NoRevision(_)
             | Self::NotWhole { .. }
@@ -114,8 +118,8 @@ impl StorageError {
             Self::BadPackage { .. } => {
                 "look at who may write there; `lectern verify --repair` mends it from the folder it was published from"
             }
-            Self::Outside(_) => "look at who may write there",
-            Self::LongAnswer { .. } => "is this the edge's address?",
+            Self::Outside(_) | Self::EndlessList { .. } => "look at who may write there",
+            Self::LongAnswer { .. } => "is this the right address? Look at who may write there",
             Self::BadUploadLink => "mint one with `lectern link URL/ --use upload`",
             Self::WriteOnly => {
                 "set LECTERN_KEYS, or an upload link made with `lectern link URL/ --use admin`"
@@ -169,11 +173,11 @@ impl StorageError {
 /// Why a text is no target.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LocationError {
-    #[error("`{0}` is not a URL")]
+    #[error("`{}` is not a URL", redacted_target(.0))]
     NotAUrl(String),
     #[error("`{0}` targets are not supported")]
     UnknownScheme(String),
-    #[error("`{0}` is not of the form `file:///folder`")]
+    #[error("`{}` is not of the form `file:///folder`", redacted_target(.0))]
     NotAFolder(String),
     #[error("a target has no user, password, query or fragment")]
     Decorated,
@@ -187,9 +191,9 @@ pub(crate) enum LocationError {
         "`{0}` is reached over HTTP without TLS, where everybody on the way can read and use the link that opens it"
     )]
     PlainHttp(String),
-    #[error("`{0}` is no endpoint such as `https://s3.example`")]
+    #[error("`{}` is no endpoint such as `https://s3.example`", redacted_target(.0))]
     BadEndpoint(String),
-    #[error("the prefix of `{target}` is not acceptable")]
+    #[error("the prefix of `{}` is not acceptable", redacted_target(target))]
     BadPrefix {
         target: String,
         #[source]

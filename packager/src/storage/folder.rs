@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read as _, SeekFrom};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -13,9 +14,9 @@ use tokio_util::io::ReaderStream;
 
 use super::error::StorageError;
 use super::object::{PutCondition, Upload, UploadBody, Version, is_other_bytes, other_bytes};
-use super::{Chunks, ObjectHead, StoredEntry, StoredObject};
+use super::{Chunks, LONGEST_IN_MEMORY, MOST_ENTRIES, ObjectHead, StoredEntry, StoredObject};
 use crate::digest::{self, Digest, Hasher, sha256};
-use crate::files::package_folder::{self, is_below};
+use crate::files::package_folder::{self, PackageFiles, is_below};
 use crate::layout::TEMPORARY_PREFIX;
 
 /// Held while what may be replaced is compared and replaced.
@@ -34,12 +35,43 @@ impl FolderStore {
     ) -> Result<bool, StorageError> {
         let (target, sent, condition) = (self.clone(), upload.clone(), condition.clone());
         let path = self.path(&upload.path)?;
+        self.check_folders(&upload.path)?;
         let to = path.clone();
         let put = blocking(move || target.put_now(&sent, &condition, &to)).await;
         put.map_err(|source| match is_other_bytes(&source) {
             true => upload.told(source),
             false => StorageError::Storage { path, source },
         })
+    }
+
+    /// Checks that no folder on the way to an object is a symbolic link. The target's own may be one.
+    fn check_folders(&self, path: &str) -> Result<(), StorageError> {
+        let checked = PackageFiles::new(&self.folder).check_folders(path);
+        match checked {
+            Err(error) if !is_absent(&error) => Err(self.unread(path, error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Opens an object, if it is there. A link, a pipe or a device in its place is refused.
+    fn open(&self, path: &str) -> Result<Option<File>, StorageError> {
+        let at = self.path(path)?;
+        self.check_folders(path)?;
+        if fs::symlink_metadata(&at).is_ok_and(|found| found.is_dir()) {
+            return Ok(None);
+        }
+        match package_folder::open(&at) {
+            Ok(file) => Ok(Some(file)),
+            Err(error) if is_absent(&error) => Ok(None),
+            Err(source) => Err(self.unread(path, source)),
+        }
+    }
+
+    fn unread(&self, path: &str, source: io::Error) -> StorageError {
+        StorageError::Read {
+            path: self.folder.join(path),
+            source,
+        }
     }
 
     /// Where an object is: below the folder, whatever what was read from it says.
@@ -57,14 +89,19 @@ impl FolderStore {
             PutCondition::Absent if upload.is_immutable() => None,
             _ => Some(self.lock()?),
         };
-        let holds = match condition {
-            PutCondition::Any => true,
-            PutCondition::Absent => !to.exists(),
-            PutCondition::Is(version) => match fs::read(to) {
-                Ok(bytes) => version_of(&bytes) == *version,
-                Err(error) if error.kind() == ErrorKind::NotFound => false,
-                Err(error) => return Err(error),
-            },
+        let there = match package_folder::open(to) {
+            Ok(file) => Some(file),
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
+            Err(error) => return Err(error),
+        };
+        let holds = match (condition, there) {
+            (PutCondition::Any, _) => true,
+            (PutCondition::Absent, there) => there.is_none(),
+            (PutCondition::Is(_), None) => false,
+            // What is larger is no version of what was read before.
+            (PutCondition::Is(version), Some(file)) => {
+                read_bounded(file)?.is_some_and(|bytes| version_of(&bytes) == *version)
+            }
         };
         if holds {
             place(upload, to)?;
@@ -78,7 +115,12 @@ impl FolderStore {
             .create(true)
             .truncate(false)
             .write(true)
-            .open(self.folder.join(LOCK))?;
+            .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
+            .open(self.folder.join(LOCK))
+            .map_err(package_folder::told_of_link)?;
+        if !file.metadata()?.is_file() {
+            return Err(package_folder::no_regular_file());
+        }
         match file.lock() {
             // Some network file systems have no locks.
             Err(error) if error.kind() != ErrorKind::Unsupported => Err(error),
@@ -88,14 +130,15 @@ impl FolderStore {
 
     /// What is not there is as good as removed.
     pub(crate) fn remove(&self, path: &str) -> Result<(), StorageError> {
-        let path = self.path(path)?;
-        match fs::remove_file(&path) {
+        let at = self.path(path)?;
+        self.check_folders(path)?;
+        match fs::remove_file(&at) {
             Err(source) if source.kind() != ErrorKind::NotFound => {
-                Err(StorageError::Storage { path, source })
+                Err(StorageError::Storage { path: at, source })
             }
             _ => {
                 // Folders that are empty now go too, as they do where there are none.
-                let mut folder = path.parent();
+                let mut folder = at.parent();
                 while let Some(empty) = folder.filter(|folder| *folder != self.folder) {
                     if fs::remove_dir(empty).is_err() {
                         break;
@@ -108,24 +151,27 @@ impl FolderStore {
     }
 
     pub(crate) fn get(&self, path: &str) -> Result<Option<StoredObject>, StorageError> {
-        let path = self.path(path)?;
-        match fs::read(&path) {
-            Ok(bytes) => Ok(Some(StoredObject {
-                version: version_of(&bytes),
-                bytes: bytes.into(),
-            })),
-            Err(error) if is_absent(&error) => Ok(None),
-            Err(source) => Err(StorageError::Read { path, source }),
-        }
+        let Some(file) = self.open(path)? else {
+            return Ok(None);
+        };
+        let bytes = read_bounded(file).map_err(|source| self.unread(path, source))?;
+        let bytes = bytes.ok_or_else(|| StorageError::LongAnswer {
+            path: path.to_owned(),
+            most: LONGEST_IN_MEMORY,
+        })?;
+        Ok(Some(StoredObject {
+            version: version_of(&bytes),
+            bytes: bytes.into(),
+        }))
     }
 
-    pub(crate) fn head(&self, path: &str) -> Option<ObjectHead> {
-        let found = fs::metadata(self.path(path).ok()?).ok()?;
-        let modified = DateTime::<Utc>::from(found.modified().ok()?);
-        found.is_file().then(|| ObjectHead {
-            bytes: found.len(),
-            version: Version(modified.to_rfc3339()),
-        })
+    pub(crate) fn head(&self, path: &str) -> Result<Option<ObjectHead>, StorageError> {
+        let Some(file) = self.open(path)? else {
+            return Ok(None);
+        };
+        head_of(&file)
+            .map(Some)
+            .map_err(|source| self.unread(path, source))
     }
 
     pub(crate) async fn read(
@@ -134,37 +180,42 @@ impl FolderStore {
         from: u64,
         version: Option<&Version>,
     ) -> Result<Option<Chunks<'_>>, StorageError> {
-        let head = self.head(path);
-        if head.is_none_or(|head| version.is_some_and(|version| *version != head.version)) {
+        let Some(file) = self.open(path)? else {
             return Ok(None);
-        }
+        };
         let path = self.path(path)?;
-        let opened = tokio::fs::File::open(&path).await;
         let read = move |source| StorageError::Read {
             path: path.clone(),
             source,
         };
-        let mut file = opened.map_err(&read)?;
+        let head = head_of(&file).map_err(&read)?;
+        if version.is_some_and(|version| *version != head.version) {
+            return Ok(None);
+        }
+        let mut file = tokio::fs::File::from_std(file);
         file.seek(SeekFrom::Start(from)).await.map_err(&read)?;
         let chunks = ReaderStream::with_capacity(file, 1 << 20).map_err(read);
         Ok(Some(chunks.boxed()))
     }
 
     pub(crate) async fn digest(&self, path: &str) -> Result<Option<Digest>, StorageError> {
-        let path = self.path(path)?;
-        let file = path.clone();
-        let digested = blocking(move || digest::of_reader_blocking(File::open(file)?));
-        match digested.await {
-            Ok(digested) => Ok(Some(digested)),
-            Err(error) if is_absent(&error) => Ok(None),
-            Err(source) => Err(StorageError::Read { path, source }),
-        }
+        let Some(file) = self.open(path)? else {
+            return Ok(None);
+        };
+        let digested = blocking(move || digest::of_reader_blocking(file)).await;
+        digested
+            .map(Some)
+            .map_err(|source| self.unread(path, source))
     }
 
     /// Everything below a folder of it, by name.
     pub(crate) fn list(&self, prefix: &str) -> Result<Vec<StoredEntry>, StorageError> {
         let mut found = vec![];
         let start = self.folder.join(prefix);
+        if !prefix.is_empty() {
+            // A name in it, so that the folder itself is looked at too.
+            self.check_folders(&format!("{}/{LOCK}", prefix.trim_end_matches('/')))?;
+        }
         walk(&start, &self.folder, &mut found).map_err(|source| StorageError::Read {
             path: start,
             source,
@@ -186,6 +237,23 @@ fn is_absent(error: &io::Error) -> bool {
         error.kind(),
         ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::IsADirectory
     )
+}
+
+fn head_of(file: &File) -> io::Result<ObjectHead> {
+    let found = file.metadata()?;
+    let modified = DateTime::<Utc>::from(found.modified()?);
+    Ok(ObjectHead {
+        bytes: found.len(),
+        version: Version(modified.to_rfc3339()),
+    })
+}
+
+/// All of a file; none where it is larger than what is read into memory.
+fn read_bounded(file: File) -> io::Result<Option<Vec<u8>>> {
+    let mut bytes = vec![];
+    let most = LONGEST_IN_MEMORY as u64;
+    file.take(most + 1).read_to_end(&mut bytes)?;
+    Ok((bytes.len() as u64 <= most).then_some(bytes))
 }
 
 fn version_of(bytes: &[u8]) -> Version {
@@ -212,6 +280,12 @@ fn walk(folder: &Path, root: &Path, found: &mut Vec<StoredEntry>) -> io::Result<
         if name == Path::new(LOCK) {
             continue;
         }
+        if found.len() >= MOST_ENTRIES {
+            return Err(io::Error::new(
+                ErrorKind::FileTooLarge,
+                "it holds too many files",
+            ));
+        }
         found.push(StoredEntry {
             path: name.to_string_lossy().into_owned(),
             bytes: metadata.len(),
@@ -227,8 +301,10 @@ fn place(upload: &Upload, to: &Path) -> io::Result<()> {
     fs::create_dir_all(folder)?;
     let temporary = tempfile::Builder::new()
         .prefix(TEMPORARY_PREFIX)
+        // As every new file has it: a web server runs as another user, and a package's file may have bits that run programs.
+        .permissions(fs::Permissions::from_mode(0o666))
         .tempfile_in(folder)?;
-    let mode = match &upload.source {
+    match &upload.source {
         UploadBody::File(from) => {
             let from = package_folder::open(from)?;
             let found = copy(&from, &mut temporary.as_file())?.sha256;
@@ -239,15 +315,9 @@ fn place(upload: &Upload, to: &Path) -> io::Result<()> {
             {
                 return Err(other_bytes());
             }
-            from.metadata()?.permissions()
         }
-        UploadBody::Bytes(bytes) => {
-            io::Write::write_all(&mut temporary.as_file(), bytes)?;
-            std::os::unix::fs::PermissionsExt::from_mode(0o644)
-        }
-    };
-    // A web server runs as somebody else; temporary files are private to who made them.
-    temporary.as_file().set_permissions(mode)?;
+        UploadBody::Bytes(bytes) => io::Write::write_all(&mut temporary.as_file(), bytes)?,
+    }
     temporary.as_file().sync_all()?;
     temporary.persist(to)?;
     File::open(folder)?.sync_all()
@@ -263,5 +333,162 @@ fn copy(mut from: &File, to: &mut impl io::Write) -> io::Result<Digest> {
         }
         hasher.update(&buffer[..read]);
         to.write_all(&buffer[..read])?;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+    use std::process::Command;
+
+    use super::*;
+
+    fn store(folder: &Path) -> FolderStore {
+        FolderStore {
+            folder: folder.to_owned(),
+        }
+    }
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path)
+            .expect("it is there")
+            .permissions()
+            .mode()
+    }
+
+    fn words(error: &StorageError) -> String {
+        let cause = std::error::Error::source(error).map(ToString::to_string);
+        format!("{error}: {}", cause.unwrap_or_default())
+    }
+
+    /// The error of each way to read, list or write an object.
+    async fn errors(store: &FolderStore, path: &str) -> Vec<(&'static str, Option<String>)> {
+        let upload = Upload::of_bytes(path, "new");
+        let told = |error: StorageError| words(&error);
+        vec![
+            ("get", store.get(path).err().map(told)),
+            ("head", store.head(path).err().map(told)),
+            ("read", store.read(path, 0, None).await.err().map(told)),
+            ("digest", store.digest(path).await.err().map(told)),
+            (
+                "put",
+                store.put(&upload, &PutCondition::Any).await.err().map(told),
+            ),
+            (
+                "put new",
+                store
+                    .put(&upload, &PutCondition::Absent)
+                    .await
+                    .err()
+                    .map(told),
+            ),
+        ]
+    }
+
+    #[tokio::test]
+    async fn a_file_at_a_target_has_the_mode_of_a_new_file() {
+        let root = tempfile::tempdir().expect("a temporary folder");
+        let path = |name: &str| root.path().join(name);
+        for name in ["new", "hostile"] {
+            fs::write(path(name), "segment").expect("it is written");
+        }
+        let hostile = fs::Permissions::from_mode(0o6755);
+        fs::set_permissions(path("hostile"), hostile).expect("it is set");
+        let uploads = [
+            Upload {
+                source: UploadBody::File(path("hostile")),
+                ..Upload::of_bytes("v/1/a", "segment")
+            },
+            Upload::of_bytes("master.m3u8", "segment"),
+        ];
+        for upload in uploads {
+            let put = store(&path("served"))
+                .put(&upload, &PutCondition::Any)
+                .await;
+            assert!(put.expect("it is written"));
+            let found = mode(&path("served").join(&upload.path));
+            assert_eq!(found, mode(&path("new")), "{found:o} {}", upload.path);
+        }
+    }
+
+    #[tokio::test]
+    async fn no_symbolic_link_below_a_target_is_followed() {
+        for planted in ["v", "v/1", "v/1/a"] {
+            let root = tempfile::tempdir().expect("a temporary folder");
+            let (served, outside) = (root.path().join("served"), root.path().join("outside"));
+            fs::create_dir_all(outside.join("1")).expect("a folder");
+            for name in ["a", "1/a"] {
+                fs::write(outside.join(name), "victim").expect("it is written");
+            }
+            let link = served.join(planted);
+            fs::create_dir_all(link.parent().expect("a folder")).expect("a folder");
+            let to = match planted {
+                "v/1/a" => outside.join("a"),
+                _ => outside.clone(),
+            };
+            symlink(to, &link).expect("a link");
+            // The target's own name may be one.
+            symlink(&served, root.path().join("latest")).expect("a link");
+            let store = store(&root.path().join("latest"));
+            for (verb, error) in errors(&store, "v/1/a").await {
+                let error = error.unwrap_or_default();
+                assert!(error.contains("symbolic link"), "{planted} {verb}: {error}");
+            }
+            if planted != "v/1/a" {
+                let removed = store.remove("v/1/a").map_err(|error| words(&error));
+                let removed = removed.expect_err("it lies behind a link");
+                assert!(removed.contains("symbolic link"), "{planted}: {removed}");
+                let listed = store.list("v/1/").map_err(|error| words(&error));
+                assert!(listed.expect_err("a link").contains("symbolic link"));
+            }
+            for name in ["a", "1/a"] {
+                let victim = fs::read(outside.join(name)).expect("it is there");
+                assert_eq!(victim, b"victim", "{planted}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn the_lock_of_a_target_is_no_symbolic_link() {
+        let root = tempfile::tempdir().expect("a temporary folder");
+        let (served, outside) = (root.path().join("served"), root.path().join("outside"));
+        fs::create_dir(&served).expect("a folder");
+        symlink(&outside, served.join(LOCK)).expect("a link");
+        let upload = Upload::of_bytes("master.m3u8", "new");
+        let put = store(&served).put(&upload, &PutCondition::Absent).await;
+        let error = words(&put.expect_err("a link"));
+        assert!(error.contains("symbolic link"), "{error}");
+        assert!(!outside.exists());
+    }
+
+    #[tokio::test]
+    async fn what_is_no_file_at_a_target_is_not_waited_for() {
+        let root = tempfile::tempdir().expect("a temporary folder");
+        let pipe = root.path().join("pipe");
+        let made = Command::new("mkfifo").arg(&pipe).status();
+        assert!(made.expect("mkfifo runs").success());
+        for (verb, error) in errors(&store(root.path()), "pipe").await {
+            let error = error.unwrap_or_default();
+            assert!(error.contains("no regular file"), "{verb}: {error}");
+        }
+        fs::rename(&pipe, root.path().join(LOCK)).expect("it is moved");
+        let upload = Upload::of_bytes("master.m3u8", "new");
+        let put = store(root.path()).put(&upload, &PutCondition::Absent).await;
+        put.expect_err("no file");
+        // A folder is no object, and is not in the way of what reads.
+        fs::create_dir(root.path().join("folder")).expect("a folder");
+        let found = store(root.path()).get("folder").expect("it is looked at");
+        assert_eq!(found, None);
+    }
+
+    #[test]
+    fn what_is_read_into_memory_has_a_bound() {
+        let root = tempfile::tempdir().expect("a temporary folder");
+        let file = File::create(root.path().join("master.m3u8")).expect("a file");
+        file.set_len(1 << 40).expect("a file with a hole");
+        let error = store(root.path())
+            .get("master.m3u8")
+            .expect_err("too large");
+        assert!(matches!(error, StorageError::LongAnswer { .. }), "{error}");
     }
 }

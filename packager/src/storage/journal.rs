@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -159,7 +160,17 @@ fn prefix(folder: &Path) -> std::ffi::OsString {
 
 impl JournalState {
     fn read(path: &Path) -> io::Result<Self> {
-        let mut file = File::options().append(true).read(true).open(path)?;
+        // The folder beside a package may be one where others write too.
+        let mut file = File::options()
+            .append(true)
+            .read(true)
+            .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
+            .open(path)?;
+        let found = file.metadata()?;
+        let is_ours = found.uid() == rustix::process::geteuid().as_raw();
+        if !found.is_file() || found.nlink() > 1 || !is_ours {
+            return Err(ErrorKind::PermissionDenied.into());
+        }
         own(&file)?;
         let mut text = vec![];
         file.read_to_end(&mut text)?;
@@ -290,5 +301,27 @@ mod tests {
         assert!(elsewhere.path.exists());
         Journal::remove_all(&folder);
         assert!(!elsewhere.path.exists());
+    }
+
+    #[test]
+    fn a_journal_is_written_through_no_link() {
+        let root = tempfile::tempdir().expect("a temporary folder");
+        let folder = root.path().join("out");
+        let open = || Journal::open(&folder, "0a", "s3://b/c");
+        let path = open().path;
+        let victim = root.path().join("victim");
+        fs::write(&victim, "mine\n").expect("it is written");
+        let hard = |from: &Path, to: &Path| fs::hard_link(from, to);
+        let soft = |from: &Path, to: &Path| std::os::unix::fs::symlink(from, to);
+        let links: [&dyn Fn(&Path, &Path) -> io::Result<()>; 2] = [&soft, &hard];
+        for link in links {
+            link(&victim, &path).expect("a link");
+            let journal = open();
+            journal.sent("v/0a/a");
+            journal.finish();
+            drop(journal);
+            assert_eq!(fs::read(&victim).expect("it is there"), b"mine\n");
+            fs::remove_file(&path).expect("a link");
+        }
     }
 }

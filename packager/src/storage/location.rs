@@ -154,7 +154,9 @@ fn checked(endpoint: String) -> Result<String, LocationError> {
         matches!(url.scheme(), "http" | "https")
             && url.path() == "/"
             && url.query().is_none()
+            && url.fragment().is_none()
             && url.username().is_empty()
+            && url.password().is_none()
     });
     match is_plain {
         true => Ok(endpoint.trim_end_matches('/').to_owned()),
@@ -316,6 +318,37 @@ mod tests {
             let found = Location::parse(text, &ReachArgs::default());
             assert_eq!(found.is_ok(), expected, "{text}: {found:?}");
             assert!(Location::parse(text, &allowed).is_ok(), "{text}");
+        }
+    }
+
+    #[test]
+    fn no_error_of_a_target_or_an_endpoint_shows_what_opens_it() {
+        for (target, endpoint) in [
+            ("https://evil.test:99999/?token=SECRET", None),
+            ("https://SECRET:SECRET@evil.test:99999/a#SECRET", None),
+            ("https://u:SECRET/@evil.test/a", None),
+            ("https:?token=SECRET", None),
+            ("edge.example/a?next=https://b&token=SECRET", None),
+            ("SECRET:SECRET@edge.example/a", None),
+            ("u@v:SECRET@edge.example/a", None),
+            ("r2:///a?token=SECRET", None),
+            ("r2://u:SECRET@/a", None),
+            ("file://srv/x?SECRET", None),
+            ("https://edge.example/a%2fb?SECRET", None),
+            ("r2://b/c", Some("http://u:SECRET@evil.test/?k=SECRET")),
+            ("s3://b/c", Some("https://evil.test/p?x=SECRET")),
+            ("s3://b/c", Some("https://:SECRET@evil.test")),
+            ("s3://b/c", Some("https://evil.test/#SECRET")),
+            ("s3://b/c", Some("u:SECRET@evil.test")),
+        ] {
+            let error = Location::parse(target, &at(endpoint)).expect_err(target);
+            let mut shown = format!("{error} {:?}", error.hint());
+            let mut cause = std::error::Error::source(&error);
+            while let Some(next) = cause {
+                shown = format!("{shown} {next}");
+                cause = next.source();
+            }
+            assert!(!shown.contains("SECRET"), "{target} {endpoint:?}: {shown}");
         }
     }
 

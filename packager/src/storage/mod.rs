@@ -34,6 +34,10 @@ use s3::S3Store;
 const PLAIN_BUCKET: &str = "warning: the bucket's endpoint is reached over HTTP without TLS: the key is not sent, but everybody on \
     the way can read what is stored, change what is answered, and repeat a request for 15 minutes; use https://, or \
     --allow-plain-http to be told no more";
+/// What is read into memory at once: lists, playlists and what describes a package are far smaller.
+const LONGEST_IN_MEMORY: usize = 64 << 20;
+/// What a list may hold. A thousand lectures of many hours have fewer.
+const MOST_ENTRIES: usize = 10_000_000;
 /// How often an object is looked for that is there and then is not.
 const LOOKS: u32 = 3;
 
@@ -178,7 +182,7 @@ impl Store {
 
     pub(crate) async fn head(&self, path: &str) -> Result<Option<ObjectHead>, StorageError> {
         match self {
-            Self::Folder(target) => Ok(target.head(path)),
+            Self::Folder(target) => target.head(path),
             Self::Bucket(target) => target.head(path).await,
             Self::Edge(target) => target.head(path).await,
         }

@@ -4,8 +4,10 @@ use std::error::Error as _;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::BytesMut;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use object_store::aws::{AmazonS3, AmazonS3Builder};
+use object_store::list::{PaginatedListOptions, PaginatedListStore as _};
 use object_store::multipart::{MultipartStore as _, PartId};
 use object_store::path::Path;
 use object_store::{
@@ -17,13 +19,15 @@ use object_store::{
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::concurrency::{AdaptiveConcurrency, MAX_REQUESTS};
-use super::credentials::credentials;
+use super::credentials::{Credentials, credentials};
 use super::error::StorageError;
 use super::journal::{BegunUpload, Journal};
 use super::location::BucketAddress;
 use super::object::{PutCondition, Upload, Version};
 use super::s3_http::Connector;
-use super::{Chunks, ObjectHead, StoredEntry, StoredObject, retry};
+use super::{
+    Chunks, LONGEST_IN_MEMORY, MOST_ENTRIES, ObjectHead, StoredEntry, StoredObject, retry,
+};
 use crate::digest::{Digest, Hasher};
 
 /// Above this an object goes up in parts of this, so that no body in memory is larger.
@@ -36,6 +40,8 @@ const MIB: u64 = 1 << 20;
 /// On top of what `object_store` does: it does not repeat a conditional write whose answer was lost, since it cannot know
 /// what became of it. We can: what is there is compared.
 const ATTEMPTS: u32 = 3;
+/// Pages of a list that hold nothing, one after the other: removed objects may leave some.
+const MOST_EMPTY_PAGES: usize = 1_000;
 
 #[derive(Debug)]
 pub(crate) struct S3Store {
@@ -47,6 +53,10 @@ pub(crate) struct S3Store {
 impl S3Store {
     pub(crate) fn open(address: BucketAddress) -> anyhow::Result<Self> {
         let credentials = credentials(address.scheme)?;
+        Self::opened_with(address, credentials)
+    }
+
+    fn opened_with(address: BucketAddress, credentials: Credentials) -> anyhow::Result<Self> {
         let mut builder = AmazonS3Builder::new()
             .with_bucket_name(&address.bucket)
             .with_region(&address.region)
@@ -227,15 +237,30 @@ impl S3Store {
 
     pub(crate) async fn get(&self, path: &str) -> Result<Option<StoredObject>, StorageError> {
         let key = self.key(path)?;
-        self.repeated(path, async || {
+        let found = self.repeated(path, async || {
             let found = absent(self.store.get(&key).await)?;
             let Some(found) = found else { return Ok(None) };
             let version = Version(found.meta.e_tag.clone().unwrap_or_default());
-            let bytes = found.bytes().await?;
-            Ok(Some(StoredObject { bytes, version }))
-        })
-        .await
-        .map(Option::flatten)
+            if found.meta.size > LONGEST_IN_MEMORY as u64 {
+                return Ok(Some(None));
+            }
+            let (mut bytes, mut chunks) = (BytesMut::new(), found.into_stream());
+            while let Some(chunk) = chunks.try_next().await? {
+                if bytes.len() + chunk.len() > LONGEST_IN_MEMORY {
+                    return Ok(Some(None));
+                }
+                bytes.extend_from_slice(&chunk);
+            }
+            let bytes = bytes.freeze();
+            Ok(Some(Some(StoredObject { bytes, version })))
+        });
+        match found.await?.flatten() {
+            Some(None) => Err(StorageError::LongAnswer {
+                path: path.to_owned(),
+                most: LONGEST_IN_MEMORY,
+            }),
+            found => Ok(found.flatten()),
+        }
     }
 
     pub(crate) async fn head(&self, path: &str) -> Result<Option<ObjectHead>, StorageError> {
@@ -287,20 +312,45 @@ impl S3Store {
     }
 
     pub(crate) async fn list(&self, prefix: &str) -> Result<Vec<StoredEntry>, StorageError> {
-        let folder = self.key(prefix.trim_end_matches('/'))?;
+        let folder = format!("{}/", self.key(prefix.trim_end_matches('/'))?);
         let root = format!("{}/", self.address.prefix);
-        let listed = self.repeated(prefix, async || {
-            self.store.list(Some(&folder)).try_collect::<Vec<_>>().await
-        });
-        let mut entries: Vec<StoredEntry> = (listed.await?.into_iter().flatten())
-            .filter_map(|found| {
+        let endless = |why: &str| StorageError::EndlessList {
+            path: self.address.name(prefix),
+            why: why.to_owned(),
+        };
+        let (mut entries, mut objects, mut empty_pages) = (vec![], 0, 0);
+        let mut token: Option<String> = None;
+        loop {
+            let page = self.repeated(prefix, async || {
+                let options = PaginatedListOptions {
+                    page_token: token.clone(),
+                    ..PaginatedListOptions::default()
+                };
+                self.store.list_paginated(Some(&folder), options).await
+            });
+            let Some(page) = page.await? else { break };
+            let found = page.result.objects;
+            objects += found.len();
+            empty_pages = if found.is_empty() { empty_pages + 1 } else { 0 };
+            entries.extend(found.into_iter().filter_map(|found| {
                 Some(StoredEntry {
                     path: found.location.as_ref().strip_prefix(&root)?.to_owned(),
                     bytes: found.size,
                     modified: found.last_modified,
                 })
-            })
-            .collect();
+            }));
+            let Some(next) = page.page_token else { break };
+            if token.as_ref() == Some(&next) {
+                return Err(endless("it goes on where it was"));
+            }
+            if objects > MOST_ENTRIES {
+                return Err(endless("it has too many objects"));
+            }
+            if empty_pages > MOST_EMPTY_PAGES {
+                return Err(endless("its pages are empty"));
+            }
+            token = Some(next);
+        }
         entries.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(entries)
     }
@@ -449,6 +499,10 @@ fn words(error: &Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{BufRead as _, BufReader, Write as _};
+    use std::net::TcpListener;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
 
     #[test]
@@ -463,5 +517,70 @@ mod tests {
             assert_eq!(part, expected, "{bytes}");
             assert!(bytes.div_ceil(part) <= MOST_PARTS, "{bytes}");
         }
+    }
+
+    /// A bucket that answers everything with these headers and this, and the requests that it gets.
+    fn bucket(answer: &'static str) -> (S3Store, Arc<AtomicUsize>) {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        let counted = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&counted);
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                count.fetch_add(1, Ordering::Relaxed);
+                let mut lines = BufReader::new(&stream).lines();
+                while lines
+                    .next()
+                    .is_some_and(|line| !line.unwrap_or_default().is_empty())
+                {}
+                let _ = (&stream).write_all(answer.as_bytes());
+            }
+        });
+        let address = BucketAddress {
+            scheme: "s3",
+            bucket: "b".into(),
+            prefix: lectern::object::key::ObjectKey::new("c".to_owned()).expect("a prefix"),
+            endpoint: Some(format!("http://{address}")),
+            region: "auto".into(),
+        };
+        let credentials = Credentials {
+            key_id: "k".into(),
+            secret: "s".into(),
+            session: None,
+        };
+        let store = S3Store::opened_with(address, credentials).expect("it is opened");
+        (store, counted)
+    }
+
+    #[tokio::test]
+    async fn no_room_is_made_for_whatever_size_a_bucket_announces() {
+        let (store, _) = bucket(
+            "HTTP/1.1 200 OK\r\nContent-Length: 10000000000000\r\nETag: \"a\"\r\n\
+             Last-Modified: Sun, 29 Nov 2026 12:00:00 GMT\r\nConnection: close\r\n\r\n",
+        );
+        let error = store.get("master.m3u8").await.expect_err("too large");
+        assert!(matches!(error, StorageError::LongAnswer { .. }), "{error}");
+    }
+
+    #[tokio::test]
+    async fn no_room_is_made_for_whatever_size_a_list_announces() {
+        for answer in [
+            "HTTP/1.1 200 OK\r\nContent-Length: 10000000000000\r\nConnection: close\r\n\r\n<",
+            "HTTP/1.1 400 No\r\nContent-Length: 10000000000000\r\nConnection: close\r\n\r\n<",
+        ] {
+            let (store, _) = bucket(answer);
+            store.list("").await.expect_err("it is cut short");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_list_that_goes_on_where_it_was_is_given_up() {
+        let (store, asked) = bucket(
+            "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n<ListBucketResult><IsTruncated>true\
+             </IsTruncated><NextContinuationToken>t</NextContinuationToken></ListBucketResult>",
+        );
+        let error = store.list("").await.expect_err("it has no end").to_string();
+        assert!(error.contains("it goes on where it was"), "{error}");
+        assert_eq!(asked.load(Ordering::Relaxed), 2);
     }
 }

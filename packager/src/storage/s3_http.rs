@@ -4,15 +4,17 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use futures_util::TryStreamExt as _;
 use object_store::ClientOptions;
 use object_store::client::{
     HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpService,
 };
+use reqwest::Method;
 use reqwest::header::RETRY_AFTER;
 
 use super::concurrency::AdaptiveConcurrency;
 use super::http::client;
-use super::retry;
+use super::{LONGEST_IN_MEMORY, retry};
 
 #[derive(Debug)]
 pub(crate) struct Connector(pub(crate) Arc<AdaptiveConcurrency>);
@@ -45,6 +47,10 @@ const ANSWERED: u32 = u32::MAX;
 #[error("no answer in time")]
 struct Late;
 
+#[derive(Debug, thiserror::Error)]
+#[error("the answer is larger than {LONGEST_IN_MEMORY} bytes")]
+struct Large;
+
 impl HttpService for Service {
     fn call<'this, 'call>(
         &'this self,
@@ -61,6 +67,10 @@ impl HttpService for Service {
 impl Service {
     async fn ask(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         let _lane = self.lanes.enter().await;
+        // Lists and errors are read whole, with room made for as many bytes as are announced.
+        let is_list = (request.uri().query()).is_some_and(|query| query.contains("list-type="));
+        let is_object = request.method() == Method::GET && !is_list;
+        let is_head = request.method() == Method::HEAD;
         let time = retry::time_for(request.body().content_length() as u64);
         let answer = match tokio::time::timeout(time, self.client.call(request)).await {
             Ok(answer) => answer,
@@ -74,6 +84,10 @@ impl Service {
             }
         };
         self.failures.store(ANSWERED, Ordering::Relaxed);
+        let answer = match is_head || is_object && answer.status().is_success() {
+            true => answer,
+            false => bounded(answer).await?,
+        };
         if !retry::is_too_much(answer.status().as_u16()) {
             self.lanes.on_success();
             return Ok(answer);
@@ -100,4 +114,17 @@ impl Service {
         }
         HttpError::new(HttpErrorKind::Unknown, error)
     }
+}
+
+/// An answer in memory, which is never larger than what may be there.
+async fn bounded(answer: HttpResponse) -> Result<HttpResponse, HttpError> {
+    let (parts, body) = answer.into_parts();
+    let (mut bytes, mut chunks) = (vec![], body.bytes_stream());
+    while let Some(chunk) = chunks.try_next().await? {
+        if bytes.len() + chunk.len() > LONGEST_IN_MEMORY {
+            return Err(HttpError::new(HttpErrorKind::Unknown, Large));
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(HttpResponse::from_parts(parts, bytes.into()))
 }

@@ -31,7 +31,7 @@ const LINK_LIFE: Duration = Duration::from_secs(3600);
 /// A link is replaced while it still outlives the longest request.
 const LINK_USE: Duration = Duration::from_secs(1800);
 /// As large as the largest `package.json`.
-const LONGEST_ANSWER: usize = 64 << 20;
+const LONGEST_ANSWER: usize = crate::storage::LONGEST_IN_MEMORY;
 
 #[derive(Debug)]
 pub(super) struct EdgeClient {

@@ -19,7 +19,7 @@ use super::error::StorageError;
 use super::journal::{BegunUpload, Journal};
 use super::location::EdgeAddress;
 use super::object::{PutCondition, Slice, Upload, Version};
-use super::{Chunks, ObjectHead, StoredEntry, StoredObject};
+use super::{Chunks, MOST_ENTRIES, ObjectHead, StoredEntry, StoredObject};
 use crate::digest::Digest;
 
 /// Above this an object goes up in parts.
@@ -201,6 +201,10 @@ impl EdgeStore {
         let directory = self.prefix.directory_url(prefix);
         let mut entries: Vec<StoredEntry> = vec![];
         let mut after = String::new();
+        let endless = |why: &str| StorageError::EndlessList {
+            path: directory.clone(),
+            why: why.to_owned(),
+        };
         loop {
             let url = format!("{directory}?as=list{after}");
             let sent = self.client.send(prefix, Purpose::Admin, async || {
@@ -215,10 +219,16 @@ impl EdgeStore {
                     modified: time(object.uploaded),
                 })
             }));
+            if entries.len() > MOST_ENTRIES {
+                return Err(endless("it has too many objects"));
+            }
             match entries.last() {
                 Some(last) if truncated && entries.len() > count => {
                     let below = last.path.strip_prefix(prefix).unwrap_or(&last.path);
-                    after = format!("&after={}", escaped_path(below));
+                    let next = format!("&after={}", escaped_path(below));
+                    if std::mem::replace(&mut after, next) == after {
+                        return Err(endless("it goes on where it was"));
+                    }
                 }
                 _ => return Ok(entries),
             }
