@@ -9,20 +9,20 @@ use std::path::Path;
 use super::LadderRung;
 use super::concat_input::ConcatInput;
 use super::storyboard::words;
+use crate::layout::DOWNLOAD_MP4;
 use crate::mp4::walk::BoxHeader;
 
-pub(crate) const NAME: &str = "lecture.mp4";
 const LINES: u32 = 720;
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Mp4Error {
-    #[error("cannot read `{NAME}`")]
+    #[error("cannot read `{DOWNLOAD_MP4}`")]
     Io(#[from] std::io::Error),
-    #[error("`{NAME}` does not begin with its index")]
+    #[error("`{DOWNLOAD_MP4}` does not begin with its index")]
     NoIndex,
-    #[error("`{NAME}` is cut short")]
+    #[error("`{DOWNLOAD_MP4}` is cut short")]
     Cut,
-    #[error("`{NAME}` lasts {actual:.1} s instead of {expected:.1} s")]
+    #[error("`{DOWNLOAD_MP4}` lasts {actual:.1} s instead of {expected:.1} s")]
     Duration { expected: f64, actual: f64 },
 }
 
@@ -56,7 +56,7 @@ pub(crate) fn argv(
     args.extend(words(
         "-map_metadata -1 -c copy -movflags +faststart -fflags +bitexact -f mp4",
     ));
-    args.push(NAME.into());
+    args.push(DOWNLOAD_MP4.into());
     args
 }
 
@@ -145,7 +145,7 @@ mod tests {
     #[test]
     fn a_file_is_whole_as_long_as_the_lecture_and_its_index_comes_first() {
         let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join(NAME);
+        let path = folder.path().join(DOWNLOAD_MP4);
         let (brand, media) = (atom(b"ftyp", b"isom"), atom(b"mdat", b"media"));
         let whole = [brand.clone(), index(), media.clone()].concat();
         for (bytes, expected) in [
