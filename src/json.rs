@@ -4,6 +4,7 @@
 //! Not `serde_json`, because its errors print numbers of every kind: with it the Worker was 36 kB larger, gzipped. A
 //! property test and a fuzz target hold this reader to what `serde_json` reads.
 
+use serde::Serialize;
 use std::borrow::Cow;
 use std::ops::Range;
 
@@ -302,25 +303,15 @@ fn has_duplicates(members: &[(Cow<'_, str>, JsonValue<'_>)]) -> bool {
     })
 }
 
+/// A value as JSON. Strings, numbers and structs of them always have one.
+pub(crate) fn written(value: &impl Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_default()
+}
+
 /// A string with its quotes, as JSON has it.
 #[must_use]
 pub fn quoted(text: &str) -> String {
-    let mut json = String::with_capacity(text.len() + 2);
-    json.push('"');
-    for character in text.chars() {
-        match character {
-            '"' | '\\' => json.extend(['\\', character]),
-            '\0'..='\x1F' => {
-                json.push_str("\\u00");
-                for digit in [character as u32 / 16, character as u32 % 16] {
-                    json.push(char::from_digit(digit, 16).unwrap_or('0'));
-                }
-            }
-            _ => json.push(character),
-        }
-    }
-    json.push('"');
-    json
+    written(&text)
 }
 
 #[cfg(test)]

@@ -1,9 +1,11 @@
 //! What is written down of a request: one line, and a data point. Neither has a link, a pass, a query or an address in
 //! it; a viewer is a keyed hash.
 
+use serde::Serialize;
+
 use crate::credential::keyring::Keyring;
 use crate::http::problem::Refusal;
-use crate::json::quoted;
+use crate::json::written;
 use crate::object::key::ObjectKey;
 use crate::playlist::is_storyboard_name;
 use crate::text::split_once;
@@ -47,39 +49,43 @@ pub struct LogRecord<'request> {
     pub note: Option<&'request str>,
 }
 
+#[derive(Serialize)]
+struct LogLine<'record> {
+    method: &'record str,
+    status: u16,
+    bytes: u64,
+    viewer: &'record str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<&'record str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cache: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<&'record str>,
+}
+
 impl LogRecord<'_> {
     /// The line: a JSON object.
     #[must_use]
     pub fn line(&self) -> String {
-        let mut line = format!(
-            r#"{{"method":{},"status":{},"bytes":{},"viewer":{}"#,
-            quoted(self.method),
-            self.status,
-            self.bytes,
-            quoted(self.viewer)
-        );
-        let mut member = |name: &str, value: &str| {
-            line.push_str(&format!(r#","{name}":{}"#, quoted(value)));
+        let cut = |refusal: &Refusal| -> String {
+            let characters = refusal.detail.chars();
+            characters.take(MAX_REASON_CHARACTERS).collect()
         };
-        if let Some(key) = self.key {
-            member("key", key.as_str());
-        }
-        if let Some(source) = self.source {
-            member("cache", source.word());
-        }
-        if let Some(Refusal {
-            problem, detail, ..
-        }) = self.refusal
-        {
-            member("code", problem.code());
-            let cut: String = detail.chars().take(MAX_REASON_CHARACTERS).collect();
-            member("reason", &cut);
-        }
-        if let Some(note) = self.note {
-            member("note", note);
-        }
-        line.push('}');
-        line
+        written(&LogLine {
+            method: self.method,
+            status: self.status,
+            bytes: self.bytes,
+            viewer: self.viewer,
+            key: self.key.map(ObjectKey::as_str),
+            cache: self.source.map(ServedFrom::word),
+            code: self.refusal.map(|refusal| refusal.problem.code()),
+            reason: self.refusal.map(cut),
+            note: self.note,
+        })
     }
 
     /// The data point: its index, blobs and doubles, in the order that `docs/analytics.md` gives.

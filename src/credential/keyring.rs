@@ -10,7 +10,9 @@ use hkdf::Hkdf;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::{Digest as _, Sha256};
 
-use crate::json::{JsonValue, quoted};
+use serde::Serialize;
+
+use crate::json::{JsonValue, written};
 
 pub(crate) type HmacSha256 = Hmac<Sha256>;
 
@@ -200,11 +202,16 @@ pub fn with_new_key(present: &str, kid: &str, secret: &[u8]) -> Result<String, K
         json => entries(json)?,
     };
     entries.insert(0, (kid.to_owned(), URL_SAFE_NO_PAD.encode(secret)));
-    let entries: Vec<String> = entries
+    #[derive(Serialize)]
+    struct Entry<'key> {
+        kid: &'key str,
+        secret: &'key str,
+    }
+    let entries: Vec<Entry<'_>> = entries
         .iter()
-        .map(|(kid, secret)| format!(r#"{{"kid":{},"secret":{}}}"#, quoted(kid), quoted(secret)))
+        .map(|(kid, secret)| Entry { kid, secret })
         .collect();
-    let json = format!("[{}]", entries.join(","));
+    let json = written(&entries);
     Keyring::from_json(&json)?;
     Ok(json)
 }

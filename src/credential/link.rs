@@ -8,6 +8,8 @@ use hmac::Mac as _;
 
 pub use super::claims::{CLAIMS, Claims, Purpose};
 use super::keyring::{Key, Keyring};
+use serde::Serialize;
+
 use crate::json::{self, JsonValue};
 
 /// A link longer than this is refused unread.
@@ -40,12 +42,22 @@ pub enum LinkError {
     TooFarAhead(u64),
 }
 
+#[derive(Serialize)]
+struct Header<'key> {
+    alg: &'static str,
+    typ: &'static str,
+    kid: &'key str,
+}
+
 /// Mints a link. Equal claims and key give an equal link.
 #[must_use]
 pub fn mint(key: &Key, claims: &Claims) -> String {
     let mut token = String::with_capacity(256);
-    let kid = json::quoted(key.kid());
-    let header = format!(r#"{{"alg":"HS256","typ":"JWT","kid":{kid}}}"#);
+    let header = json::written(&Header {
+        alg: "HS256",
+        typ: "JWT",
+        kid: key.kid(),
+    });
     // Strings and integers serialize without fail; an empty part would be refused by `verify`.
     let payload = serde_json::to_vec(claims).unwrap_or_default();
     URL_SAFE_NO_PAD.encode_string(header, &mut token);

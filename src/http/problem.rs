@@ -3,6 +3,10 @@
 
 use std::fmt::Display;
 
+use serde::Serialize;
+
+use crate::json::written;
+
 /// Every way in which the edge refuses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Problem {
@@ -138,12 +142,17 @@ impl Problem {
     /// The body, RFC 9457 §3. `type` is left out, which stands for `about:blank`.
     #[must_use]
     pub fn body(self) -> String {
-        format!(
-            r#"{{"title":"{}","status":{},"code":"{}"}}"#,
-            self.title(),
-            self.status(),
-            self.code()
-        )
+        #[derive(Serialize)]
+        struct Body {
+            title: &'static str,
+            status: u16,
+            code: &'static str,
+        }
+        written(&Body {
+            title: self.title(),
+            status: self.status(),
+            code: self.code(),
+        })
     }
 
     /// The headers that this answer has besides those of every answer.

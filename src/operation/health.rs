@@ -1,9 +1,11 @@
 //! What `/_lectern/health` says: enough for an operator to see that a deploy or a rotation of keys has arrived, and
 //! nothing that is secret.
 
+use serde::Serialize;
+
 use super::read::Headers;
-use crate::credential::keyring::Keyring;
-use crate::json::quoted;
+use crate::credential::keyring::{Key, Keyring};
+use crate::json::written;
 
 /// Which build this is, where it was said at build time.
 const BUILD: &str = match option_env!("LECTERN_BUILD") {
@@ -31,14 +33,19 @@ impl<'config> Health<'config> {
     /// `{"version":"0.1.0","build":"…","keys":["2026-11"],"bucket":true}`; the first key mints.
     #[must_use]
     pub fn body(&self) -> String {
-        let keys: Vec<String> = self.keys.iter().map(|key| quoted(key.kid())).collect();
-        format!(
-            r#"{{"version":"{}","build":{},"keys":[{}],"bucket":{}}}"#,
-            env!("CARGO_PKG_VERSION"),
-            quoted(BUILD),
-            keys.join(","),
-            self.bucket
-        )
+        #[derive(Serialize)]
+        struct Body<'config> {
+            version: &'static str,
+            build: &'static str,
+            keys: Vec<&'config str>,
+            bucket: bool,
+        }
+        written(&Body {
+            version: env!("CARGO_PKG_VERSION"),
+            build: BUILD,
+            keys: self.keys.iter().map(Key::kid).collect(),
+            bucket: self.bucket,
+        })
     }
 
     #[must_use]

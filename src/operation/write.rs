@@ -12,10 +12,12 @@
 //! The requests that change the object take conditions (RFC 9110 §13): `PUT` and `DELETE` of the object, and the `POST` that
 //! completes an upload. The others concern an upload, which has no entity-tag; a condition there is refused.
 
+use serde::Serialize;
+
 use crate::config::Config;
 use crate::http::precondition::WriteConditions;
 use crate::http::problem::{Problem, Refusal};
-use crate::json::{JsonValue, quoted};
+use crate::json::{JsonValue, written};
 use crate::object::content_type;
 use crate::object::key::ObjectKey;
 use crate::object::stored::ObjectMetadata;
@@ -90,7 +92,8 @@ impl Evaluated {
 }
 
 /// A part that was uploaded, as the client lists it to complete the upload.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct UploadedPart {
     pub part_number: u16,
     pub etag: String,
@@ -100,15 +103,19 @@ impl UploadedPart {
     /// `{"partNumber":1,"etag":"…"}`.
     #[must_use]
     pub fn json(&self) -> String {
-        let etag = quoted(&self.etag);
-        format!(r#"{{"partNumber":{},"etag":{etag}}}"#, self.part_number)
+        written(self)
     }
 }
 
 /// The body that answers the creation of an upload in parts.
 #[must_use]
 pub fn created_json(upload: &str) -> String {
-    format!(r#"{{"uploadId":{}}}"#, quoted(upload))
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Created<'upload> {
+        upload_id: &'upload str,
+    }
+    written(&Created { upload_id: upload })
 }
 
 /// Parses the body that completes an upload: parts in ascending order, each once.

@@ -1,4 +1,4 @@
-//! Codec names as `CODECS` has them (RFC 6381; ISO/IEC 14496-15 Annex E; AV1 in ISO-BMFF §5), from the sample entries. Pure.
+//! What sample entries say of samples: how NAL units stand in them, how many channels they have. Pure.
 
 use mp4_atom::{Avcc, Codec, Hvcc};
 
@@ -58,77 +58,6 @@ impl Coding {
     }
 }
 
-/// `avc1.64001f`; of what is not known here only the four characters.
-pub(crate) fn name(entry: &Codec) -> String {
-    match entry {
-        Codec::Avc1(entry) => avc("avc1", &entry.avcc),
-        Codec::Avc3(entry) => avc("avc3", &entry.avcc),
-        Codec::Hvc1(entry) => hevc("hvc1", &entry.hvcc),
-        Codec::Hev1(entry) => hevc("hev1", &entry.hvcc),
-        Codec::Av01(entry) => {
-            let config = &entry.av1c;
-            let depth = match (config.high_bitdepth, config.twelve_bit) {
-                (true, true) => 12,
-                (true, false) => 10,
-                (false, _) => 8,
-            };
-            format!(
-                "av01.{}.{:02}{}.{depth:02}",
-                config.seq_profile,
-                config.seq_level_idx_0,
-                if config.seq_tier_0 { 'H' } else { 'M' }
-            )
-        }
-        Codec::Vp09(_) => "vp09".to_owned(),
-        Codec::Vp08(_) => "vp08".to_owned(),
-        Codec::Mp4a(entry) => {
-            let config = &entry.esds.es_desc.dec_config;
-            match &config.dec_specific {
-                Some(specific) if config.object_type_indication == 0x40 => {
-                    format!("mp4a.40.{}", specific.profile)
-                }
-                _ => format!("mp4a.{:x}", config.object_type_indication),
-            }
-        }
-        Codec::Mp3(_) => "mp3".to_owned(),
-        Codec::Opus(_) => "opus".to_owned(),
-        Codec::Flac(_) => "flac".to_owned(),
-        Codec::Ac3(_) => "ac-3".to_owned(),
-        Codec::Eac3(_) => "ec-3".to_owned(),
-        Codec::Wvtt(_) => "wvtt".to_owned(),
-        Codec::Unknown(kind, _) => kind.to_string(),
-        _ => "unknown".to_owned(),
-    }
-}
-
-fn avc(entry: &str, config: &Avcc) -> String {
-    format!(
-        "{entry}.{:02x}{:02x}{:02x}",
-        config.avc_profile_indication, config.profile_compatibility, config.avc_level_indication
-    )
-}
-
-fn hevc(entry: &str, config: &Hvcc) -> String {
-    let space = match config.general_profile_space {
-        1 => "A",
-        2 => "B",
-        3 => "C",
-        _ => "",
-    };
-    let flags = u32::from_be_bytes(config.general_profile_compatibility_flags).reverse_bits();
-    let tier = if config.general_tier_flag { 'H' } else { 'L' };
-    let constraints = config.general_constraint_indicator_flags;
-    let kept = constraints.iter().rposition(|byte| *byte != 0);
-    let mut name = format!(
-        "{entry}.{space}{}.{flags:x}.{tier}{}",
-        config.general_profile_idc, config.general_level_idc
-    );
-    for byte in &constraints[..kept.map_or(0, |last| last + 1)] {
-        name += &format!(".{byte:x}");
-    }
-    name
-}
-
 /// Channels as AAC's own configuration has them (ISO/IEC 14496-3, Table 1.19).
 pub(crate) fn channels(entry: &Codec) -> Option<u16> {
     let Codec::Mp4a(entry) = entry else {
@@ -175,18 +104,6 @@ mod tests {
         ] {
             assert_eq!(coding.is_idr(sample), expected, "{sample:?}");
         }
-    }
-
-    #[test]
-    fn an_hevc_name_has_reversed_flags_and_no_zeros_at_its_end() {
-        let config = Hvcc {
-            general_profile_idc: 1,
-            general_profile_compatibility_flags: [0x60, 0, 0, 0],
-            general_constraint_indicator_flags: [0x90, 0, 0, 0, 0, 0],
-            general_level_idc: 93,
-            ..Hvcc::new()
-        };
-        assert_eq!(hevc("hvc1", &config), "hvc1.1.6.L93.90");
     }
 
     #[test]

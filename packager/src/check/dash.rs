@@ -12,7 +12,6 @@ use super::xml::{self, Element};
 use crate::layout;
 use crate::media;
 
-const MANIFEST: &str = "manifest.mpd";
 const MOST_SEGMENTS: u64 = 100_000;
 /// What a report shows of a long list.
 const MOST_SHOWN: usize = 5;
@@ -34,7 +33,7 @@ pub(crate) async fn find(
     renditions: &[CheckedRendition],
 ) -> Option<Manifest> {
     for folder in folders {
-        let Ok(at) = source.root().join(&format!("{folder}{MANIFEST}")) else {
+        let Ok(at) = source.root().join(&format!("{folder}{}", layout::MPD)) else {
             continue;
         };
         if let Ok(bytes) = source.read(&at, None, MOST_PLAYLIST).await {

@@ -5,6 +5,8 @@
 use mp4_atom::{Atom as _, Ftyp, Moof, Moov, Trak, Trex, Trun};
 
 use super::codec::{self, Coding};
+use crate::mp4::codec_string::codec_string;
+use crate::mp4::walk::{FoundBox, walk};
 
 const SAMPLE_IS_NON_SYNC: u32 = 0x0001_0000;
 
@@ -71,46 +73,15 @@ pub(crate) struct SegmentSamples {
     pub(crate) has_first_sample: bool,
 }
 
-/// A box at the top level.
-struct TopBox<'bytes> {
-    kind: [u8; 4],
-    /// Where it starts, header included.
-    at: usize,
-    body: &'bytes [u8],
-    is_cut: bool,
-}
-
 /// The boxes at the top level; `Err` for what is no box.
-fn top(bytes: &[u8]) -> impl Iterator<Item = Result<TopBox<'_>, String>> {
-    let mut at = 0;
-    std::iter::from_fn(move || {
-        let rest = bytes.get(at..).filter(|rest| !rest.is_empty())?;
-        let start = at;
-        at = bytes.len();
-        let Some((header, kind)) = rest.get(..4).zip(rest.get(4..8)) else {
-            return Some(Err(format!("bytes from {start} on are no box")));
-        };
-        let size = u32::from_be_bytes([header[0], header[1], header[2], header[3]]);
-        let kind = [kind[0], kind[1], kind[2], kind[3]];
-        let large = rest.get(8..16).and_then(|large| large.try_into().ok());
-        let (skipped, size) = match (size, large.map(u64::from_be_bytes)) {
-            (0, _) => (8, rest.len() as u64),
-            (1, Some(large)) => (16, large),
-            (small, _) => (8, u64::from(small)),
-        };
-        if size < skipped as u64 || !kind.iter().all(u8::is_ascii_graphic) {
-            return Some(Err(format!("bytes from {start} on are no box")));
-        }
-        let end = usize::try_from(size).unwrap_or(usize::MAX);
-        if end <= rest.len() {
-            at = start + end;
-        }
-        Some(Ok(TopBox {
-            kind,
-            at: start,
-            body: &rest[skipped..end.min(rest.len())],
-            is_cut: end > rest.len(),
-        }))
+fn top(bytes: &[u8]) -> impl Iterator<Item = Result<FoundBox, String>> {
+    walk(bytes, 0..bytes.len()).map(|found| {
+        found
+            .and_then(|found| match found.kind.iter().all(u8::is_ascii_graphic) {
+                true => Ok(found),
+                false => Err(found.start),
+            })
+            .map_err(|start| format!("bytes from {start} on are no box"))
     })
 }
 
@@ -135,11 +106,14 @@ impl CheckedInit {
             let unread = |error| format!("its boxes cannot be read: {error}");
             match &found.kind {
                 b"ftyp" => {
-                    let ftyp = Ftyp::decode_body(&mut &*found.body).map_err(unread)?;
+                    let ftyp =
+                        Ftyp::decode_body(&mut &bytes[found.body.clone()]).map_err(unread)?;
                     let all = ftyp.compatible_brands.iter().chain([&ftyp.major_brand]);
                     brands = all.take(64).map(ToString::to_string).collect();
                 }
-                b"moov" => moov = Some(Moov::decode_body(&mut &*found.body).map_err(unread)?),
+                b"moov" => {
+                    moov = Some(Moov::decode_body(&mut &bytes[found.body.clone()]).map_err(unread)?)
+                }
                 _ => {}
             }
         }
@@ -208,7 +182,7 @@ impl CheckedTrack {
                 _ => Medium::Other,
             },
             timescale,
-            codec: entry.map_or_else(|| "none".to_owned(), codec::name),
+            codec: entry.map_or_else(|| "none".to_owned(), codec_string),
             sizes: [
                 visual.map_or((0, 0), |visual| (visual.width.into(), visual.height.into())),
                 (
@@ -279,12 +253,12 @@ impl CheckedTrack {
             let found = found?;
             is_cut |= found.is_cut;
             match &found.kind {
-                b"styp" => reader.has_styp |= found.at == 0,
+                b"styp" => reader.has_styp |= found.start == 0,
                 b"moof" if found.is_cut => return Err("its `moof` is cut short".to_owned()),
                 b"moof" => {
-                    let moof = Moof::decode_body(&mut &*found.body)
+                    let moof = Moof::decode_body(&mut &bytes[found.body.clone()])
                         .map_err(|error| format!("its `moof` cannot be read: {error}"))?;
-                    unheld = unheld.saturating_add(reader.moof(&moof, found.at)?);
+                    unheld = unheld.saturating_add(reader.moof(&moof, found.start)?);
                 }
                 b"mdat" => unheld = unheld.saturating_sub(found.body.len() as u64),
                 _ => {}

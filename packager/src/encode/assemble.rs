@@ -10,8 +10,7 @@ use super::chunk::FrameTimeline;
 use super::ladder::Rung;
 use super::plan::VideoPlan;
 use super::task::VideoTask;
-use crate::layout;
-use crate::manifest::hls::segment_name;
+use crate::layout::{self, segment_name};
 use crate::mp4::fragments::{Layout, read};
 use crate::mp4::retime::retime;
 use crate::mp4::{Init, iframe_track};
@@ -144,7 +143,7 @@ impl ChunkOutput<'_> {
         };
         fs::create_dir_all(to)?;
         let part = self.from.join("part");
-        let init = to.join("init.mp4");
+        let init = to.join(layout::INIT);
         match fs::read(&init) {
             Ok(there) if there != written.head => {
                 return Err(ChunkError::Init(name.to_owned()).into());

@@ -147,7 +147,7 @@ impl Encoding<'_> {
                 on_progress((before + done) / passes);
             })
             .await?;
-        let init = folder.join(&sound.folder).join("init.mp4");
+        let init = folder.join(&sound.folder).join(layout::INIT);
         if let Ok(bytes) = fs::read(&init)
             && !bytes.is_empty()
         {

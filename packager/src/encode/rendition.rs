@@ -9,7 +9,6 @@ use anyhow::{Context as _, Result};
 use super::completeness::{self, CompletenessError};
 use crate::encode::plan::VideoPlan;
 use crate::layout;
-use crate::manifest::hls;
 use crate::media::{Object, Rendition, Segment};
 use crate::mp4::iframe_track::IFrameTrack;
 use crate::mp4::{self, Init};
@@ -39,18 +38,18 @@ async fn read_folder(revision: &Path, folder: String, said: &str) -> Result<Rend
         folder: folder.clone(),
         said: completeness::said(said),
     };
-    let Ok(bytes) = fs::read(path.join("init.mp4")) else {
+    let Ok(bytes) = fs::read(path.join(layout::INIT)) else {
         return Err(empty().into());
     };
     if bytes.is_empty() {
         return Err(empty().into());
     }
-    let init = Init::parse(&bytes).with_context(|| reading("init.mp4"))?;
-    let mut objects = vec![Object::of_bytes(format!("{folder}/init.mp4"), &bytes)];
+    let init = Init::parse(&bytes).with_context(|| reading(layout::INIT))?;
+    let mut objects = vec![Object::of_bytes(layout::init(&folder), &bytes)];
     let (mut segments, mut ticks) = (vec![], vec![]);
     let (mut end, mut reordering) = (0, 0);
     loop {
-        let name = hls::segment_name(segments.len());
+        let name = layout::segment_name(segments.len());
         let bytes = match fs::read(path.join(&name)) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => break,
@@ -92,8 +91,8 @@ async fn read_folder(revision: &Path, folder: String, said: &str) -> Result<Rend
 
 /// The last of `count` segments becomes part of the one before it.
 fn merge_trailing_stub(folder: &Path, count: usize) -> Result<()> {
-    let before = folder.join(hls::segment_name(count - 2));
-    let last = folder.join(hls::segment_name(count - 1));
+    let before = folder.join(layout::segment_name(count - 2));
+    let last = folder.join(layout::segment_name(count - 1));
     let joined = mp4::join(&fs::read(&before)?, &fs::read(&last)?)?;
     fs::write(&before, joined)?;
     fs::remove_file(&last)?;

@@ -11,8 +11,6 @@ use super::subtitles::webvtt::{self, Cue};
 use crate::ffmpeg::process::{self, ProcessError};
 use crate::source::{file_url, input_options};
 
-pub(crate) const NAME: &str = "chapters.vtt";
-pub(crate) const JSON_NAME: &str = "chapters.json";
 /// A chapter a minute for sixteen hours.
 pub(super) const MOST: usize = 1_000;
 const LONGEST_TITLE: usize = 200;

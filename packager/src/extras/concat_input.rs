@@ -6,7 +6,7 @@ use std::path::Path;
 
 use tempfile::NamedTempFile;
 
-use crate::manifest::hls::segment_name;
+use crate::layout::{self, segment_name};
 
 /// The Media Initialization Section and Media Segments in the order of a list, which is removed when this is dropped.
 /// A list and not a playlist: what is read is one MP4 file, so nothing depends on how a demuxer of playlists counts time.
@@ -26,7 +26,7 @@ impl ConcatInput {
         let mut list = tempfile::Builder::new()
             .prefix("list-")
             .tempfile_in(revision.join(folder))?;
-        writeln!(list, "file:{folder}/init.mp4")?;
+        writeln!(list, "file:{}", layout::init(folder))?;
         for at in segments {
             writeln!(list, "file:{folder}/{}", segment_name(at))?;
         }

@@ -9,19 +9,20 @@ use std::path::Path;
 use super::LadderRung;
 use super::concat_input::ConcatInput;
 use super::storyboard::words;
+use crate::layout::DOWNLOAD_MP4;
+use crate::mp4::walk::BoxHeader;
 
-pub(crate) const NAME: &str = "lecture.mp4";
 const LINES: u32 = 720;
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Mp4Error {
-    #[error("cannot read `{NAME}`")]
+    #[error("cannot read `{DOWNLOAD_MP4}`")]
     Io(#[from] std::io::Error),
-    #[error("`{NAME}` does not begin with its index")]
+    #[error("`{DOWNLOAD_MP4}` does not begin with its index")]
     NoIndex,
-    #[error("`{NAME}` is cut short")]
+    #[error("`{DOWNLOAD_MP4}` is cut short")]
     Cut,
-    #[error("`{NAME}` lasts {actual:.1} s instead of {expected:.1} s")]
+    #[error("`{DOWNLOAD_MP4}` lasts {actual:.1} s instead of {expected:.1} s")]
     Duration { expected: f64, actual: f64 },
 }
 
@@ -55,7 +56,7 @@ pub(crate) fn argv(
     args.extend(words(
         "-map_metadata -1 -c copy -movflags +faststart -fflags +bitexact -f mp4",
     ));
-    args.push(NAME.into());
+    args.push(DOWNLOAD_MP4.into());
     args
 }
 
@@ -66,9 +67,9 @@ pub(crate) fn verify(path: &Path, expected: f64) -> Result<(), Mp4Error> {
     let length = file.metadata()?.len();
     let (mut at, mut duration, mut is_whole) = (0, None, false);
     while at < length {
-        let header = header(&mut file, at)?;
+        let header = header(&mut file, at, length)?;
         match &header.kind {
-            b"moov" => duration = Some(movie_duration(&mut file, at + header.length)?),
+            b"moov" => duration = Some(movie_duration(&mut file, at + header.length, length)?),
             b"mdat" if duration.is_none() => return Err(Mp4Error::NoIndex),
             b"mdat" => is_whole = true,
             _ => {}
@@ -86,35 +87,18 @@ pub(crate) fn verify(path: &Path, expected: f64) -> Result<(), Mp4Error> {
     Ok(())
 }
 
-struct Header {
-    kind: [u8; 4],
-    /// Of the box, and of this header.
-    size: u64,
-    length: u64,
-}
-
-/// ISO/IEC 14496-12 §4.2.
-fn header(file: &mut File, at: u64) -> Result<Header, Mp4Error> {
-    let mut bytes = [0; 8];
-    read(file, at, &mut bytes)?;
-    let [a, b, c, d, kind @ ..] = bytes;
-    let (size, length) = match u32::from_be_bytes([a, b, c, d]) {
-        1 => {
-            let mut long = [0; 8];
-            read(file, at + 8, &mut long)?;
-            (u64::from_be_bytes(long), 16)
-        }
-        size => (size.into(), 8),
-    };
-    if size < length {
-        return Err(Mp4Error::Cut);
-    }
-    Ok(Header { kind, size, length })
+fn header(file: &mut File, at: u64, end: u64) -> Result<BoxHeader, Mp4Error> {
+    let mut head = [0; BoxHeader::LONGEST];
+    let length = head
+        .len()
+        .min(usize::try_from(end - at).unwrap_or(usize::MAX));
+    read(file, at, &mut head[..length])?;
+    BoxHeader::parse(&head[..length], end - at).ok_or(Mp4Error::Cut)
 }
 
 /// Seconds, from `mvhd`, which is the first box of `moov` as ffmpeg writes it.
-fn movie_duration(file: &mut File, at: u64) -> Result<f64, Mp4Error> {
-    let header = header(file, at)?;
+fn movie_duration(file: &mut File, at: u64, end: u64) -> Result<f64, Mp4Error> {
+    let header = header(file, at, end)?;
     if &header.kind != b"mvhd" {
         return Err(Mp4Error::NoIndex);
     }
@@ -161,7 +145,7 @@ mod tests {
     #[test]
     fn a_file_is_whole_as_long_as_the_lecture_and_its_index_comes_first() {
         let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join(NAME);
+        let path = folder.path().join(DOWNLOAD_MP4);
         let (brand, media) = (atom(b"ftyp", b"isom"), atom(b"mdat", b"media"));
         let whole = [brand.clone(), index(), media.clone()].concat();
         for (bytes, expected) in [

@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::extras::subtitles::captions::CaptionsFile;
 use crate::ffmpeg::process::{self, ProcessError};
+use crate::layout;
 use crate::manifest::container::Container;
 use crate::manifest::presentation::{SessionData, Subtitles};
 use crate::media::{Object, Segment};
@@ -34,9 +35,9 @@ use thumbnail_score::{BestThumbnail, ThumbnailStats};
 /// What players are told of as `EXT-X-SESSION-DATA`. Apple's chapters have a `DATA-ID` of Apple's. Its poster has one as well,
 /// but as a `VALUE`, which no edge signs; and a storyboard has none that anybody knows.
 const SESSION_DATA: [(&str, &str); 3] = [
-    ("com.apple.hls.chapters", chapters::JSON_NAME),
-    ("lectern.storyboard", storyboard::NAME),
-    ("lectern.poster", poster::NAME),
+    ("com.apple.hls.chapters", layout::CHAPTERS_JSON),
+    ("lectern.storyboard", layout::STORYBOARD_VTT),
+    ("lectern.poster", layout::POSTER_JPG),
 ];
 
 #[derive(Debug, thiserror::Error)]
@@ -112,8 +113,8 @@ impl ExtrasFacts {
         self.captions
             .iter()
             .map(|facts| Subtitles {
-                playlist: format!("{prefix}/{}/playlist.m3u8", facts.folder),
-                file: format!("{prefix}/{}/{}", facts.folder, subtitles::captions::WHOLE),
+                playlist: layout::media_playlist(&format!("{prefix}/{}", facts.folder)),
+                file: format!("{prefix}/{}/{}", facts.folder, layout::CAPTIONS_VTT),
                 id: format!("subtitles-{}", facts.language),
                 language: facts.language.clone(),
                 title: facts.title.clone(),
@@ -139,7 +140,7 @@ impl ExtrasOutput {
             .map(|(id, name)| SessionData {
                 id,
                 file: format!("{prefix}/{name}"),
-                is_json: name == chapters::JSON_NAME,
+                is_json: name == layout::CHAPTERS_JSON,
             })
             .collect()
     }
@@ -201,9 +202,9 @@ impl Extras {
         if self.has_mp4 {
             join(revision, ladder)
                 .await
-                .with_context(|| format!("cannot make `{}`", download_mp4::NAME))?;
+                .with_context(|| format!("cannot make `{}`", layout::DOWNLOAD_MP4))?;
             made.objects
-                .push(Object::of_file(revision, download_mp4::NAME).await?);
+                .push(Object::of_file(revision, layout::DOWNLOAD_MP4).await?);
         }
         Ok(made)
     }
@@ -230,8 +231,8 @@ impl Extras {
         let chapters = chapters::within(&self.chapters, ladder.micros);
         if !chapters.is_empty() {
             for (name, text) in [
-                (chapters::NAME, chapters::vtt(&chapters)),
-                (chapters::JSON_NAME, chapters::json(&chapters)),
+                (layout::CHAPTERS_VTT, chapters::vtt(&chapters)),
+                (layout::CHAPTERS_JSON, chapters::json(&chapters)),
             ] {
                 fs::write(revision.join(name), &text)?;
                 made.objects
@@ -254,7 +255,7 @@ impl Extras {
         let plan =
             storyboard::StoryboardPlan::new(ladder.micros, ladder.segment_duration, width, height);
         if self.has_storyboard {
-            fs::create_dir_all(revision.join(storyboard::FOLDER))?;
+            fs::create_dir_all(revision.join(layout::STORYBOARD_FOLDER))?;
         }
         let input = ConcatInput::of(revision, smallest.folder, 0..smallest.segments.len())?;
         let (bytes, line) = plan.judged_frame();
@@ -271,7 +272,7 @@ impl Extras {
             let input = ConcatInput::of(revision, rung.folder, segments)?;
             run(poster::argv(&input, micros, rung), revision).await?;
             made.objects
-                .push(Object::of_file(revision, poster::NAME).await?);
+                .push(Object::of_file(revision, layout::POSTER_JPG).await?);
         }
         if self.has_storyboard {
             for at in 0..plan.sprites(best.seen()) {
@@ -279,9 +280,9 @@ impl Extras {
                 made.objects.push(Object::of_file(revision, &name).await?);
             }
             let vtt = plan.vtt(best.seen(), ladder.micros);
-            fs::write(revision.join(storyboard::NAME), &vtt)?;
+            fs::write(revision.join(layout::STORYBOARD_VTT), &vtt)?;
             made.objects.push(Object::of_bytes(
-                storyboard::NAME.to_owned(),
+                layout::STORYBOARD_VTT.to_owned(),
                 vtt.as_bytes(),
             ));
             made.facts.storyboard = Some(plan.facts(best.seen()));
@@ -323,7 +324,7 @@ async fn join(revision: &Path, ladder: &EncodedLadder<'_>) -> Result<()> {
     let argv = download_mp4::argv(video.as_ref(), reordering, audio.as_ref());
     run(argv, revision).await?;
     download_mp4::verify(
-        &revision.join(download_mp4::NAME),
+        &revision.join(layout::DOWNLOAD_MP4),
         ladder.micros as f64 / 1e6,
     )?;
     Ok(())

@@ -6,9 +6,9 @@ use std::ops::Range;
 use super::LadderRung;
 use super::concat_input::ConcatInput;
 use super::storyboard::{jpeg, words};
+use crate::layout::POSTER_JPG;
 use crate::media::Segment;
 
-pub(crate) const NAME: &str = "poster.jpg";
 /// Pixels of the longer side: what a course page shows at twice the density.
 const LONGEST: u32 = 1280;
 
@@ -44,7 +44,7 @@ pub(crate) fn argv(input: &ConcatInput, micros: u64, rung: &LadderRung<'_>) -> V
     args.extend(words(
         "-frames:v 1 -fps_mode passthrough -c:v mjpeg -q:v 3 -flags +bitexact -f image2 -update 1",
     ));
-    args.push(NAME.into());
+    args.push(POSTER_JPG.into());
     args
 }
 

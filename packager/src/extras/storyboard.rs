@@ -6,10 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::concat_input::ConcatInput;
 use super::subtitles::webvtt::{self, Cue};
+use crate::layout::STORYBOARD_FOLDER;
 use crate::media::key_frame_interval;
 
-pub(crate) const NAME: &str = "storyboard.vtt";
-pub(crate) const FOLDER: &str = "storyboard";
 /// Pixels of a picture's longer side.
 const SIDE: u32 = 160;
 /// Pictures in a row and in a column: a sprite of 45 minutes is then some 150 kB, and three of them are the lecture.
@@ -106,7 +105,7 @@ impl StoryboardPlan {
             args.extend(words(
                 "-map [sprites] -fps_mode passthrough -c:v mjpeg -q:v 5 -flags +bitexact -f image2 -start_number 0",
             ));
-            args.push(format!("{FOLDER}/%05d.jpg").into());
+            args.push(format!("{STORYBOARD_FOLDER}/%05d.jpg").into());
         }
         args
     }
@@ -176,7 +175,7 @@ impl StoryboardPlan {
 
 /// From the revision's folder.
 pub(crate) fn sprite_name(at: usize) -> String {
-    format!("{FOLDER}/{at:05}.jpg")
+    format!("{STORYBOARD_FOLDER}/{at:05}.jpg")
 }
 
 /// JFIF has the matrix of BT.601 and all of the range, whatever the video has.

@@ -9,8 +9,9 @@ use anyhow::{Context as _, Result};
 use bytes::Bytes;
 
 use crate::encode::rendition::STUB_MICROS;
+use crate::layout::{self, segment_name};
 use crate::manifest::bandwidth::bandwidth;
-use crate::manifest::hls::{growing, segment_name};
+use crate::manifest::hls::growing;
 use crate::media::Segment;
 use crate::mp4::retime::retime;
 use crate::mp4::{Init, join, trim, trim_priming};
@@ -185,7 +186,7 @@ impl EventRendition {
     }
 
     fn begin(&mut self) -> Result<Upload> {
-        let read = fs::read(self.folder.join("init.mp4")).context("cannot read `init.mp4`")?;
+        let read = fs::read(self.folder.join(layout::INIT)).context("cannot read `init.mp4`")?;
         let bytes = match self.beginning {
             StreamStart::Primed => trim_priming(&read)?,
             StreamStart::Unheard(seconds) => {
@@ -195,12 +196,12 @@ impl EventRendition {
             StreamStart::At(_) => read,
         };
         self.init = Some(Init::parse(&bytes)?);
-        let path = format!("{}/init.mp4", self.path);
+        let path = layout::init(&self.path);
         Ok(Upload::of_bytes(&path, Bytes::from(bytes)))
     }
 
     pub(crate) fn playlist(&self, is_ended: bool) -> Upload {
-        let path = format!("{}/playlist.m3u8", self.path);
+        let path = layout::media_playlist(&self.path);
         Upload::of_bytes(&path, growing(&self.segments, self.target, is_ended))
     }
 

@@ -20,7 +20,7 @@ use crate::clock;
 use crate::digest::Hasher;
 use crate::encode::settings::EncodeArgs;
 use crate::ffmpeg::process;
-use crate::layout::MULTIVARIANT;
+use crate::layout::{self, MULTIVARIANT};
 use crate::manifest::hls;
 use crate::manifest::presentation::{AudioTrack, Presentation, Track, VideoTrack};
 use crate::progress::{Progress, StepUnit};
@@ -110,7 +110,7 @@ impl InstantPublisher<'_> {
         let publication = Publication::without_folder(self.target, revision).await?;
         let mut renditions: Vec<EventRendition> = (plan.streams())
             .map(|(name, beginning, lasts)| {
-                let path = format!("v/{revision}/{name}");
+                let path = layout::in_revision(revision, name);
                 let target = plan.target_duration;
                 EventRendition::new(&folder, path, name, beginning, target, lasts)
             })
@@ -248,7 +248,7 @@ fn presentation(
             .filter(|_| is_ended)
             .map_or((guess, guess), EventRendition::bandwidth);
         Track {
-            folder: format!("v/{revision}/{folder}"),
+            folder: layout::in_revision(revision, folder),
             id: folder.replace('/', "-"),
             codec: rendition.map_or_else(String::new, |rendition| rendition.codec().to_owned()),
             peak_bandwidth: peak,

@@ -9,6 +9,7 @@ use crate::encode::completeness::{self, EncodedRendition};
 use crate::encode::ladder::Rung;
 use crate::encode::plan::{EncodePlan, VideoPlan};
 use crate::encode::rendition::measure;
+use crate::layout;
 use crate::manifest::presentation::{Track, VideoTrack};
 use crate::manifest::{bandwidth, hls};
 use crate::media::Rendition;
@@ -87,16 +88,16 @@ impl RungUpgrade<'_> {
         if bandwidth::target_duration(&rendition.segments) > target {
             return Ok(None);
         }
-        let source = format!("v/{}", publication.revision());
+        let source = layout::revision_folder(publication.revision());
         let objects = rendition.objects.iter().map(|object| Upload {
             path: format!("{source}/{}", object.path),
             ..upload_of(&folder, object)
         });
         send(publication, objects.collect()).await?;
-        let own = format!("v/{}/{OWN}/{name}", self.provisional.revision);
+        let own = layout::in_revision(&self.provisional.revision, &format!("{OWN}/{name}"));
         let way = format!("../../../{}/{name}/", publication.revision());
         let listed = hls::media_in(&way, &rendition.segments, target);
-        let playlist = Upload::of_bytes(&format!("{own}/playlist.m3u8"), listed);
+        let playlist = Upload::of_bytes(&layout::media_playlist(&own), listed);
         publication.send(&playlist).await?;
         Ok(Some(self.track(own, rung, picture, rendition)))
     }

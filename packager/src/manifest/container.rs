@@ -3,6 +3,8 @@
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
+use crate::layout;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Container {
@@ -26,8 +28,8 @@ impl Container {
     /// Where the segment with this number is, from its Media Playlist.
     pub(crate) fn segment_name(self, at: usize) -> String {
         match self {
-            Self::Cmaf => format!("seg{at:05}.m4s"),
-            Self::Ts => format!("seg{at:05}.ts"),
+            Self::Cmaf => layout::segment_name(at),
+            Self::Ts => layout::ts_segment_name(at),
         }
     }
 

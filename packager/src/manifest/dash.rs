@@ -9,6 +9,7 @@ use quick_xml::events::{BytesDecl, BytesEnd, BytesStart, BytesText, Event};
 
 use super::language_names::names;
 use super::presentation::{AudioTrack, IFrames, Presentation, Subtitles, Track, VideoTrack};
+use crate::layout;
 use crate::media::{AUDIO_SAMPLE_RATE, Rate};
 
 /// What segments and their addresses conform to, and what the rest does: whole files of captions and of pictures.
@@ -213,7 +214,7 @@ fn list_segments(xml: &mut Xml, track: &Track) {
     xml.open(
         Element::new("SegmentTemplate")
             .with("timescale", track.timescale)
-            .with("initialization", format_args!("{folder}/init.mp4"))
+            .with("initialization", layout::init(&folder))
             .with("media", format_args!("{folder}/seg$Number%05d$.m4s"))
             .with("startNumber", 0),
     );

@@ -44,7 +44,7 @@ pub(crate) struct Track {
 impl Track {
     /// Its Media Playlist, from the package's root.
     pub(crate) fn playlist(&self) -> String {
-        format!("{}/playlist.m3u8", self.folder)
+        layout::media_playlist(&self.folder)
     }
 
     /// How long it is.

@@ -3,9 +3,8 @@
 use std::io::{Read, Seek, SeekFrom};
 use std::ops::Range;
 
-use mp4_atom::{Atom as _, Decode as _, Header, Moof};
-
 use super::BoxError;
+use super::walk::BoxHeader;
 
 #[derive(Debug, Default)]
 pub(crate) struct Layout {
@@ -29,16 +28,13 @@ impl Layout {
         let length = file.seek(SeekFrom::End(0))?;
         let (mut layout, mut at) = (Self::default(), 0);
         while at < length {
-            // A size of 64 bits has 16 bytes.
-            let head = read(file, at..length.min(at + 16))?;
-            let mut rest = &head[..];
-            let header = Header::decode(&mut rest).map_err(BoxError::from)?;
-            let body = at + (head.len() - rest.len()) as u64;
-            let size = header.size.map_or(length - body, |size| size as u64);
-            let end = body.checked_add(size).filter(|end| *end <= length);
-            let end = end.ok_or_else(|| BoxError::from(mp4_atom::Error::OutOfBounds))?;
+            let head = read(file, at..length.min(at + BoxHeader::LONGEST as u64))?;
+            let out = || BoxError::from(mp4_atom::Error::OutOfBounds);
+            let header = BoxHeader::parse(&head, length - at).ok_or_else(out)?;
+            let end = at.checked_add(header.size).filter(|end| *end <= length);
+            let end = end.ok_or_else(out)?;
             match layout.fragments.last_mut() {
-                _ if header.kind == Moof::KIND => layout.fragments.push(at..end),
+                _ if &header.kind == b"moof" => layout.fragments.push(at..end),
                 Some(fragment) => fragment.end = end,
                 None => layout.head.end = end,
             }

@@ -1,15 +1,19 @@
 //! What the encoded bytes say about themselves: timescale and codec of a Media Initialization Section, exact times of a
 //! Media Segment (ISO/IEC 14496-12), and the two places where ffmpeg's bytes are improved on.
 
+pub(crate) mod codec_string;
 pub(crate) mod fragments;
 pub(crate) mod iframe_track;
 pub(crate) mod retime;
 pub(crate) mod samples;
+pub(crate) mod walk;
 
+use codec_string::codec_string;
 use mp4_atom::{
-    Atom as _, Av1c, Codec, Decode as _, Edts, Elst, ElstEntry, Encode as _, Header, Hvcc, Moof,
-    Moov, Sidx, Styp, Tfhd, Trex,
+    Atom as _, Codec, Decode as _, Edts, Elst, ElstEntry, Encode as _, Header, Moof, Moov, Sidx,
+    Styp, Tfhd, Trex,
 };
+use walk::walk;
 
 /// An AAC encoder's first access unit holds no sound of the source.
 const AAC_PRIMING: u64 = 1024;
@@ -62,7 +66,7 @@ impl Init {
             .ok_or(BoxError::Missing("stsd"))?;
         Ok(Self {
             timescale: track.mdia.mdhd.timescale.max(1),
-            codec: codec_string(codec)?,
+            codec: own_codec(codec)?,
             trimmed: track
                 .edts
                 .as_ref()
@@ -176,80 +180,35 @@ pub(crate) fn moov(bytes: &[u8]) -> Result<Moov, BoxError> {
 }
 
 /// The boxes at the top level.
-pub(crate) fn boxes(mut bytes: &[u8]) -> Result<Vec<(Header, &[u8])>, BoxError> {
+pub(crate) fn boxes(bytes: &[u8]) -> Result<Vec<(Header, &[u8])>, BoxError> {
     let mut found = vec![];
-    while !bytes.is_empty() {
-        let header = Header::decode(&mut bytes)?;
-        let size = header.size.unwrap_or(bytes.len());
-        let (body, rest) = bytes
-            .split_at_checked(size)
-            .ok_or(mp4_atom::Error::OutOfBounds)?;
-        found.push((header, body));
-        bytes = rest;
+    for at in walk(bytes, 0..bytes.len()) {
+        let at = at.map_err(|_| mp4_atom::Error::OutOfBounds)?;
+        if at.is_cut {
+            return Err(mp4_atom::Error::OutOfBounds.into());
+        }
+        let header = Header::decode(&mut &bytes[at.start..])?;
+        found.push((header, &bytes[at.body]));
     }
     Ok(found)
 }
 
-fn codec_string(codec: &Codec) -> Result<String, BoxError> {
+/// The codec string of what the packager makes.
+fn own_codec(codec: &Codec) -> Result<String, BoxError> {
     match codec {
-        // RFC 6381 §3.3: profile, constraints and level as the decoder configuration has them.
-        Codec::Avc1(entry) => Ok(format!(
-            "avc1.{:02x}{:02x}{:02x}",
-            entry.avcc.avc_profile_indication,
-            entry.avcc.profile_compatibility,
-            entry.avcc.avc_level_indication
-        )),
-        Codec::Hvc1(entry) => Ok(hevc("hvc1", &entry.hvcc)),
-        Codec::Hev1(entry) => Ok(hevc("hev1", &entry.hvcc)),
-        Codec::Av01(entry) => Ok(av1(&entry.av1c)),
-        Codec::Mp4a(entry) => {
-            let config = &entry.esds.es_desc.dec_config;
-            let specific = config
-                .dec_specific
-                .as_ref()
-                .ok_or(BoxError::Missing("esds"))?;
-            Ok(format!(
-                "mp4a.{:x}.{}",
-                config.object_type_indication, specific.profile
-            ))
+        Codec::Avc1(_) | Codec::Hvc1(_) | Codec::Hev1(_) | Codec::Av01(_) => {
+            Ok(codec_string(codec))
         }
+        Codec::Mp4a(entry) => match &entry.esds.es_desc.dec_config.dec_specific {
+            Some(_) => Ok(codec_string(codec)),
+            None => Err(BoxError::Missing("esds")),
+        },
         other => {
             let mut name = format!("{other:?}");
             name.truncate(40);
             Err(BoxError::UnexpectedCodec(name))
         }
     }
-}
-
-/// ISO/IEC 14496-15, annex E.3.
-fn hevc(name: &str, config: &Hvcc) -> String {
-    let space = ["", "A", "B", "C"][usize::from(config.general_profile_space & 3)];
-    let compatible = u32::from_be_bytes(config.general_profile_compatibility_flags).reverse_bits();
-    let tier = if config.general_tier_flag { 'H' } else { 'L' };
-    let mut text = format!(
-        "{name}.{space}{}.{compatible:X}.{tier}{}",
-        config.general_profile_idc, config.general_level_idc
-    );
-    let constraints = config.general_constraint_indicator_flags;
-    let last = constraints.iter().rposition(|byte| *byte != 0);
-    for byte in &constraints[..last.map_or(0, |at| at + 1)] {
-        text += &format!(".{byte:X}");
-    }
-    text
-}
-
-/// AV1 in ISO-BMFF, §5: the mandatory fields.
-fn av1(config: &Av1c) -> String {
-    let tier = if config.seq_tier_0 { 'H' } else { 'M' };
-    let depth = match (config.high_bitdepth, config.twelve_bit) {
-        (false, _) => 8,
-        (true, false) => 10,
-        (true, true) => 12,
-    };
-    format!(
-        "av01.{}.{:02}{tier}.{depth:02}",
-        config.seq_profile, config.seq_level_idx_0
-    )
 }
 
 #[cfg(test)]
@@ -375,30 +334,6 @@ mod tests {
             .map(|(header, _)| header.kind.to_string())
             .collect();
         assert_eq!(kinds, ["styp", "moof", "mdat", "moof", "mdat"]);
-    }
-
-    #[test]
-    fn codecs_are_named_as_players_ask_for_them() {
-        let main = Hvcc {
-            general_profile_idc: 1,
-            general_profile_compatibility_flags: [0x60, 0, 0, 0],
-            general_constraint_indicator_flags: [0x90, 0, 0, 0, 0, 0],
-            general_level_idc: 93,
-            ..Hvcc::default()
-        };
-        assert_eq!(hevc("hvc1", &main), "hvc1.1.6.L93.90");
-        let none = Hvcc {
-            general_profile_space: 1,
-            general_tier_flag: true,
-            general_constraint_indicator_flags: [0xB0, 0, 4, 0, 0, 0],
-            ..main
-        };
-        assert_eq!(hevc("hvc1", &none), "hvc1.A1.6.H93.B0.0.4");
-        let av1c = Av1c {
-            seq_level_idx_0: 8,
-            ..Av1c::default()
-        };
-        assert_eq!(av1(&av1c), "av01.0.08M.08");
     }
 
     #[test]

@@ -4,21 +4,22 @@
 use std::ops::Range;
 
 use super::BoxError;
+use super::walk::{FoundBox, walk};
 
 /// Adds to when each fragment is shown (`tfdt` §8.8.12, `sidx` §8.16.3) and to its number (`mfhd` §8.8.5).
 pub(crate) fn retime(bytes: &mut [u8], ticks: u64, fragments: u64) -> Result<(), BoxError> {
-    for BoxRange { kind, body } in children(bytes, 0..bytes.len())? {
+    for FoundBox { kind, body, .. } in children(bytes, 0..bytes.len())? {
         match &kind {
             b"sidx" => {
                 // The version and flags, the reference's id and the timescale come before.
                 add(bytes, &body, 12, ticks)?;
             }
             b"moof" => {
-                for BoxRange { kind, body } in children(bytes, body)? {
+                for FoundBox { kind, body, .. } in children(bytes, body)? {
                     match &kind {
                         b"mfhd" => add_u32(bytes, body.start + 4, fragments)?,
                         b"traf" => {
-                            for BoxRange { kind, body } in children(bytes, body)? {
+                            for FoundBox { kind, body, .. } in children(bytes, body)? {
                                 if &kind == b"tfdt" {
                                     add(bytes, &body, 4, ticks)?;
                                 }
@@ -56,41 +57,13 @@ fn add_u32(bytes: &mut [u8], at: usize, more: u64) -> Result<(), BoxError> {
     Ok(())
 }
 
-/// A box, and where its body is.
-struct BoxRange {
-    kind: [u8; 4],
-    body: Range<usize>,
-}
-
 /// The boxes in a range.
-fn children(bytes: &[u8], within: Range<usize>) -> Result<Vec<BoxRange>, BoxError> {
-    let mut found = vec![];
-    let mut at = within.start;
-    while at < within.end {
-        let field = |from: usize, to: usize| bytes.get(at + from..at + to).ok_or_else(cut_short);
-        let kind: [u8; 4] = field(4, 8)?.try_into().map_err(|_| cut_short())?;
-        let size: [u8; 4] = field(0, 4)?.try_into().map_err(|_| cut_short())?;
-        let (header, size) = match u32::from_be_bytes(size) {
-            0 => (8, within.end - at),
-            1 => {
-                let size: [u8; 8] = field(8, 16)?.try_into().map_err(|_| cut_short())?;
-                let size = usize::try_from(u64::from_be_bytes(size)).map_err(|_| cut_short())?;
-                (16, size)
-            }
-            size => (8, usize::try_from(size).map_err(|_| cut_short())?),
-        };
-        let end = at.checked_add(size).filter(|end| *end <= within.end);
-        let end = end.ok_or_else(cut_short)?;
-        if size < header {
-            return Err(cut_short());
-        }
-        found.push(BoxRange {
-            kind,
-            body: at + header..end,
-        });
-        at = end;
-    }
-    Ok(found)
+fn children(bytes: &[u8], within: Range<usize>) -> Result<Vec<FoundBox>, BoxError> {
+    let found = walk(bytes, within).map(|found| match found {
+        Ok(found) if !found.is_cut => Ok(found),
+        _ => Err(cut_short()),
+    });
+    found.collect()
 }
 
 fn cut_short() -> BoxError {

@@ -9,8 +9,8 @@ use anyhow::{Context as _, Result};
 
 use super::access_unit::{AccessUnit, SampleKind};
 use super::muxer::Writer;
+use crate::layout::{self, segment_name};
 use crate::manifest::container::Container;
-use crate::manifest::hls::segment_name;
 use crate::media::{IFrame, Object, Rendition, Segment};
 use crate::mp4::Init;
 use crate::progress::Step;
@@ -146,7 +146,7 @@ struct SegmentReader<'a> {
 
 impl<'a> SegmentReader<'a> {
     fn open(revision: &'a Path, rendition: &'a Rendition) -> Result<Self> {
-        let name = format!("{}/init.mp4", rendition.folder);
+        let name = layout::init(&rendition.folder);
         let reading = || format!("cannot read `{name}`");
         let bytes = fs::read(revision.join(&name)).with_context(reading)?;
         Ok(Self {

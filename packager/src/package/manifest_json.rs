@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use crate::encode::settings::Settings;
 use crate::extras::ExtrasFacts;
-use crate::layout::{is_mutable, package_json_path};
+use crate::layout::{self, is_mutable, package_json_path};
 use crate::media::{Object, Rate};
 use crate::source::Source;
 use lectern::object::key::ObjectKey;
@@ -126,7 +126,7 @@ impl Package {
         if package.objects.len() > MAX_OBJECTS {
             return Err(PackageJsonError::TooManyObjects);
         }
-        let prefix = format!("v/{revision}/");
+        let prefix = layout::in_revision(revision, "");
         let mut paths = HashSet::new();
         for object in &package.objects {
             check_object(object, &prefix)?;

@@ -76,7 +76,7 @@ impl Measurements {
             (Some(IFrameSource::First(_)), Some(smallest)) => {
                 format!("{}/iframes.m3u8", smallest.folder)
             }
-            _ => format!("{}/playlist.m3u8", layout::IFRAMES_FOLDER),
+            _ => layout::media_playlist(layout::IFRAMES_FOLDER),
         }
     }
 

@@ -310,7 +310,7 @@ impl PackageJob {
         let target = bandwidth::target_duration(all().flat_map(|rendition| &rendition.segments));
         let mut objects: Vec<Object> = vec![];
         let mut playlist_objects = vec![];
-        let prefix = format!("v/{}", self.revision);
+        let prefix = layout::revision_folder(&self.revision);
         for rendition in all() {
             let name = &rendition.folder;
             objects.extend(rendition.objects.iter().map(|object| Object {
@@ -318,9 +318,9 @@ impl PackageJob {
                 ..object.clone()
             }));
             let playlist = hls::media(&rendition.segments, target, container);
-            fs::write(folder.join(name).join("playlist.m3u8"), &playlist)?;
+            fs::write(folder.join(name).join(layout::MEDIA_PLAYLIST), &playlist)?;
             playlist_objects.push(Object::of_bytes(
-                format!("{prefix}/{name}/playlist.m3u8"),
+                layout::media_playlist(&format!("{prefix}/{name}")),
                 &playlist,
             ));
         }

@@ -48,7 +48,8 @@ impl Inventory {
         let mut folders: BTreeMap<String, Vec<StoredEntry>> = BTreeMap::new();
         let mut others = vec![];
         for entry in entries {
-            let folder = (entry.path.strip_prefix("v/")).and_then(|rest| rest.split_once('/'));
+            let folder =
+                (entry.path.strip_prefix(layout::REVISIONS)).and_then(|rest| rest.split_once('/'));
             let name = folder.map(|(name, _)| name.to_owned());
             match name.filter(|name| is_revision(name)) {
                 Some(name) => folders.entry(name).or_default().push(entry),
@@ -56,7 +57,7 @@ impl Inventory {
             }
         }
         let is_named = |name: &&String| {
-            let folder = format!("v/{name}/");
+            let folder = layout::in_revision(name, "");
             master.contains(&folder) || manifest.contains(&folder)
         };
         let named = folders.keys().filter(is_named).cloned().collect();
@@ -90,7 +91,7 @@ impl Revision {
 
     /// When anything of it was last written, but for the note that it was replaced.
     pub(crate) fn newest(&self) -> Option<DateTime<Utc>> {
-        let note = format!("v/{}/{REPLACED_JSON}", self.name);
+        let note = layout::in_revision(&self.name, REPLACED_JSON);
         let entries = self.entries.iter().filter(|entry| entry.path != note);
         entries.map(|entry| entry.modified).max()
     }
@@ -100,7 +101,7 @@ impl Revision {
     }
 
     fn modified(&self, name: &str) -> Option<DateTime<Utc>> {
-        let path = format!("v/{}/{name}", self.name);
+        let path = layout::in_revision(&self.name, name);
         let mut entries = self.entries.iter();
         Some(entries.find(|entry| entry.path == path)?.modified)
     }

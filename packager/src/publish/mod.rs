@@ -69,7 +69,7 @@ pub(crate) fn open(folder: &Path) -> Result<Package, StorageError> {
 pub(crate) fn named_revision(master: &str) -> Option<&str> {
     master
         .lines()
-        .find_map(|line| line.strip_prefix("v/")?.split_once('/'))
+        .find_map(|line| line.strip_prefix(layout::REVISIONS)?.split_once('/'))
         .map(|(revision, _)| revision)
         .filter(|revision| is_revision(revision))
 }

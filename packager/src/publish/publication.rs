@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use super::named_revision;
 use crate::clock;
 use crate::files::package_folder;
-use crate::layout::{MPD, MULTIVARIANT, REPLACED_JSON, is_mutable};
+use crate::layout::{self, MPD, MULTIVARIANT, REPLACED_JSON, is_mutable};
 use crate::media::Object;
 use crate::package::manifest_json::{self, Package};
 use crate::progress::Step;
@@ -71,7 +71,7 @@ impl<'a> Publication<'a> {
     ) -> Result<Self, StorageError> {
         let (mut before, mut present) = (None, HashMap::new());
         if target.is_readable() {
-            let prefix = format!("v/{revision}/");
+            let prefix = layout::in_revision(revision, "");
             let (master, manifest, listed) = future::try_join3(
                 target.get(MULTIVARIANT),
                 target.get(MPD),
@@ -291,7 +291,7 @@ impl<'a> Publication<'a> {
             return Ok(());
         };
         let note = serde_json::json!({"at": clock::now().to_rfc3339(), "by": self.revision});
-        let upload = Upload::of_bytes(&format!("v/{live}/{REPLACED_JSON}"), note.to_string());
+        let upload = Upload::of_bytes(&layout::in_revision(&live, REPLACED_JSON), note.to_string());
         self.target
             .put(&upload, &PutCondition::Any, &self.journal)
             .await

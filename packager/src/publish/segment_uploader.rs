@@ -11,8 +11,8 @@ use futures_util::stream::{FuturesUnordered, StreamExt as _};
 
 use crate::encode::chunk::Chunk;
 use crate::encode::task::EncodeTask;
+use crate::layout::{self, segment_name};
 use crate::manifest::container::Container;
-use crate::manifest::hls::segment_name;
 use crate::package::PackageJob;
 use crate::progress::Step;
 use crate::publish::Publication;
@@ -50,7 +50,7 @@ impl SegmentUploader {
         let growing = |name: &str, chunk: Chunk| PendingSegments {
             name: name.to_owned(),
             folder: workdir.revision_folder().join(name),
-            path: format!("v/{}/{name}", job.revision),
+            path: layout::in_revision(&job.revision, name),
             next: Cell::new(number(chunk.first)),
             end: chunk.end.map(number),
             sending: Cell::new(0),

@@ -13,12 +13,11 @@ use super::webvtt::{self, Cue, SyntaxError, WebVttTrack};
 use crate::digest::sha256;
 use crate::exit::Exit;
 use crate::files::regular::read_regular;
+use crate::layout::{self, CAPTIONS_VTT};
 use crate::manifest::container::Container;
 use crate::media::Object;
 use crate::source::LONGEST;
 
-/// All cues in one file: for players of the MPD, and to take home beside `lecture.mp4`.
-pub(crate) const WHOLE: &str = "captions.vtt";
 /// Ten hours of captions are under a megabyte.
 pub(crate) const MOST_BYTES: u64 = 16 << 20;
 /// What all segments may have. Each holds the cues that are shown while it lasts, and the styles of all.
@@ -127,7 +126,7 @@ impl fmt::Debug for Captions {
 /// A Rendition of captions as `package.json` lists it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct CaptionsFacts {
-    /// `subs/en`: `playlist.m3u8`, its segments, and [`WHOLE`].
+    /// `subs/en`: `playlist.m3u8`, its segments, and [`CAPTIONS_VTT`].
     pub(crate) folder: String,
     pub(crate) language: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -226,11 +225,11 @@ impl Captions {
         };
         let segments = self.segments(micros, container.origin());
         for (at, segment) in segments.iter().enumerate() {
-            write(&segment_name(at), segment.clone())?;
+            write(&layout::vtt_segment_name(at), segment.clone())?;
         }
         let WebVttTrack { head, cues } = &self.track;
-        write(WHOLE, webvtt::file(head, cues))?;
-        write("playlist.m3u8", playlist(micros, container))?;
+        write(CAPTIONS_VTT, webvtt::file(head, cues))?;
+        write(layout::MEDIA_PLAYLIST, playlist(micros, container))?;
         let facts = CaptionsFacts {
             folder,
             language: self.language.clone(),
@@ -275,10 +274,6 @@ fn written(track: &WebVttTrack) -> u64 {
     cues.fold(head as u64 * MOST_SEGMENTS, u64::saturating_add)
 }
 
-fn segment_name(at: usize) -> String {
-    format!("seg{at:05}.vtt")
-}
-
 /// Microseconds of each segment.
 fn lengths(micros: u64) -> Vec<u64> {
     let segment = SEGMENT_MILLIS * 1000;
@@ -300,7 +295,10 @@ fn playlist(micros: u64, container: Container) -> String {
     );
     for (at, micros) in lengths.iter().enumerate() {
         let (seconds, rest) = (micros / 1_000_000, micros % 1_000_000);
-        out += &format!("#EXTINF:{seconds}.{rest:06},\n{}\n", segment_name(at));
+        out += &format!(
+            "#EXTINF:{seconds}.{rest:06},\n{}\n",
+            layout::vtt_segment_name(at)
+        );
     }
     out + "#EXT-X-ENDLIST\n"
 }

@@ -1,6 +1,7 @@
 //! Media Playlists (RFC 8216bis §4.4.3).
 
 use super::tags::{Tag, seconds};
+use crate::layout;
 use crate::manifest::container::Container;
 use crate::media::Segment;
 
@@ -26,7 +27,7 @@ fn listed(
     );
     if container == Container::Cmaf {
         Tag::new("EXT-X-MAP")
-            .quoted("URI", &format!("{folder}init.mp4"))
+            .quoted("URI", &format!("{folder}{}", layout::INIT))
             .end(&mut out);
     }
     for (at, segment) in segments.iter().enumerate() {
@@ -48,7 +49,7 @@ pub(crate) fn growing(segments: &[Segment], target_duration: u64, is_ended: bool
          #EXT-X-PLAYLIST-TYPE:EVENT\n#EXT-X-START:TIME-OFFSET=0\n"
     );
     Tag::new("EXT-X-MAP")
-        .quoted("URI", "init.mp4")
+        .quoted("URI", layout::INIT)
         .end(&mut out);
     for (at, segment) in segments.iter().enumerate() {
         let name = Container::Cmaf.segment_name(at);

@@ -13,13 +13,6 @@ pub(crate) use iframes::{first_iframes, iframes};
 pub(crate) use media::{growing, media, media_in};
 pub(crate) use multivariant::multivariant;
 
-use super::container::Container;
-
-/// Where the CMAF segment with this number is, from its Media Playlist.
-pub(crate) fn segment_name(at: usize) -> String {
-    Container::Cmaf.segment_name(at)
-}
-
 #[cfg(test)]
 mod testing {
     use crate::media::Segment;
