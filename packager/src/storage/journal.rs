@@ -311,11 +311,12 @@ mod tests {
         let path = open().path;
         let victim = root.path().join("victim");
         fs::write(&victim, "mine\n").expect("it is written");
-        let hard = |from: &Path, to: &Path| fs::hard_link(from, to);
-        let soft = |from: &Path, to: &Path| std::os::unix::fs::symlink(from, to);
-        let links: [&dyn Fn(&Path, &Path) -> io::Result<()>; 2] = [&soft, &hard];
-        for link in links {
-            link(&victim, &path).expect("a link");
+        for is_symbolic in [true, false] {
+            let linked = match is_symbolic {
+                true => std::os::unix::fs::symlink(&victim, &path),
+                false => fs::hard_link(&victim, &path),
+            };
+            linked.expect("a link");
             let journal = open();
             journal.sent("v/0a/a");
             journal.finish();

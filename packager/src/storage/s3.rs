@@ -569,7 +569,8 @@ mod tests {
             "HTTP/1.1 400 No\r\nContent-Length: 10000000000000\r\nConnection: close\r\n\r\n<",
         ] {
             let (store, _) = bucket(answer);
-            store.list("").await.expect_err("it is cut short");
+            let error = store.list("").await.expect_err("too large").to_string();
+            assert!(error.contains("the answer is larger than"), "{error}");
         }
     }
 

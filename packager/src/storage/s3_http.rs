@@ -10,7 +10,7 @@ use object_store::client::{
     HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpService,
 };
 use reqwest::Method;
-use reqwest::header::RETRY_AFTER;
+use reqwest::header::{CONTENT_LENGTH, RETRY_AFTER};
 
 use super::concurrency::AdaptiveConcurrency;
 use super::http::client;
@@ -118,6 +118,11 @@ impl Service {
 
 /// An answer in memory, which is never larger than what may be there.
 async fn bounded(answer: HttpResponse) -> Result<HttpResponse, HttpError> {
+    let announced = answer.headers().get(CONTENT_LENGTH);
+    let announced = announced.and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    if announced.is_some_and(|bytes| bytes > LONGEST_IN_MEMORY as u64) {
+        return Err(HttpError::new(HttpErrorKind::Unknown, Large));
+    }
     let (parts, body) = answer.into_parts();
     let (mut bytes, mut chunks) = (vec![], body.bytes_stream());
     while let Some(chunk) = chunks.try_next().await? {
