@@ -112,7 +112,8 @@ impl CheckedInit {
                     brands = all.take(64).map(ToString::to_string).collect();
                 }
                 b"moov" => {
-                    moov = Some(Moov::decode_body(&mut &bytes[found.body.clone()]).map_err(unread)?)
+                    moov =
+                        Some(Moov::decode_body(&mut &bytes[found.body.clone()]).map_err(unread)?);
                 }
                 _ => {}
             }
