@@ -37,6 +37,13 @@ impl Request<'_> {
         (self.header)("cf-connecting-ip")?.trim().parse().ok()
     }
 
+    /// Whether a script of a page sends the request. Browsers name the page's origin (Fetch standard, `Origin`) when the page
+    /// is another site's, and an empty destination (`Sec-Fetch-Dest`) when a script fetches.
+    pub(crate) fn is_by_script(&self) -> bool {
+        (self.header)("origin").is_some()
+            || (self.header)("sec-fetch-dest").is_some_and(|destination| destination == "empty")
+    }
+
     /// The name under which refusals of an address are counted: its /24 or /64, since whoever has one address of a /64 has
     /// them all.
     #[must_use]

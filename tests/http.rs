@@ -201,6 +201,7 @@ fn answer(
     match read.answer(&object.stored()) {
         ReadAnswer::NotModified(headers) => (304, headers, Vec::new()),
         ReadAnswer::Refuse(problem) => refused(problem),
+        ReadAnswer::Redirect(location) => panic!("no script asks, and it leads to {location}"),
         ReadAnswer::Whole(headers) => (200, headers, object.bytes.clone()),
         ReadAnswer::Part(range, headers) => {
             let part = range.first as usize..=range.last as usize;

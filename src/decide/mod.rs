@@ -70,6 +70,7 @@ fn read<'config>(
     let key = object_key(path)?;
     let mut attachment = false;
     let mut is_direct = false;
+    let mut hides_link = false;
     let mut by_pass = true;
     let mut sub = None;
     let (treatment, expires, grant) = match Credential::of(request, in_path)? {
@@ -81,9 +82,8 @@ fn read<'config>(
                     "an object's pass in the path",
                 ));
             };
-            let is_manifest = is_playlist_name(key.split().1) || key.has_extension("mpd");
             let treatment = match by_name(&key) {
-                _ if is_manifest => Treatment::Playlist,
+                _ if is_manifest_name(&key) => Treatment::Playlist,
                 Treatment::ByContentType => Treatment::ByContentType,
                 _ => Treatment::AsStored,
             };
@@ -118,7 +118,14 @@ fn read<'config>(
             let uses = [Purpose::Play, Purpose::Download, Purpose::Admin];
             let claims = open_link(&link, &key, &uses, request, config, now)?;
             let mut grant = grant_by_link(config, &claims, &key, request, now)?;
-            let shape = shape(request, &key, &claims, &grant)?;
+            // Players of a page read manifests under any name, and manifests can send the URL that they came by to another
+            // host. A script gets such an object by a URL that opens this object alone.
+            let is_manifest = is_manifest_name(&key) || is_storyboard_name(key.split().1);
+            hides_link = request.is_by_script() && !is_manifest;
+            let mut shape = shape(request, &key, &claims, &grant)?;
+            if hides_link && shape == Shape::BelowPass {
+                shape = Shape::Usual;
+            }
             if shape == Shape::BelowPass {
                 if key.directory().depth() == 0 {
                     let reason = "a directory's pass for the whole bucket";
@@ -156,6 +163,7 @@ fn read<'config>(
         treatment,
         by_pass,
         is_direct,
+        hides_link,
         attachment,
         conditions,
         range,
@@ -242,6 +250,11 @@ fn by_name(key: &ObjectKey) -> Treatment {
     } else {
         Treatment::AsStored
     }
+}
+
+/// Whether the object has the name of a playlist or of a DASH manifest.
+fn is_manifest_name(key: &ObjectKey) -> bool {
+    is_playlist_name(key.split().1) || key.has_extension("mpd")
 }
 
 /// What a pass lets its playlist hand on: no more than it says itself.

@@ -211,6 +211,51 @@ fn a_name_says_what_an_object_is_and_else_its_stored_type_does() {
 }
 
 #[test]
+fn a_script_gets_what_may_be_a_manifest_without_the_link() {
+    let config = config();
+    let token = link(&config, "/a/", Purpose::Play);
+    let page = ("origin", "https://app.example");
+    let script = ("sec-fetch-dest", "empty");
+    let element = ("sec-fetch-dest", "video");
+    for (url, header, expected) in [
+        ("/a/x.mp4?", Some(page), Some(true)),
+        ("/a/x.mp4?", Some(script), Some(true)),
+        ("/a/x.mp4?", Some(element), Some(false)),
+        ("/a/x.mp4?", None, Some(false)),
+        ("/a/x?", Some(script), Some(true)),
+        ("/a/p.m3u8?", Some(page), Some(false)),
+        ("/a/storyboard.vtt?", Some(page), Some(false)),
+        // Below a directory's pass.
+        ("/a/p.mpd?", Some(page), None),
+        ("/a/p.m3u8?as=directory&", Some(page), None),
+        ("/a/x.mp4?as=directory&", None, None),
+        ("/a/x.mp4?as=directory&", Some(page), Some(true)),
+        ("/a/x?as=directory&", Some(script), Some(true)),
+    ] {
+        let (path, query) = url.split_once('?').expect("a query");
+        let query = format!("{query}token={token}");
+        let request = Request {
+            method: "GET",
+            origin: "https://edge.example",
+            path,
+            query: Some(&query),
+            header: &|name| {
+                header
+                    .filter(|(known, _)| *known == name)
+                    .map(|(_, value)| value.to_owned())
+            },
+            country: &|| None,
+        };
+        let hides_link = match decide(&request, &config, NOW) {
+            Decision::Read(read) => Some(read.hides_link),
+            Decision::Redirect(_) => None,
+            decision => panic!("{url}: {decision:?}"),
+        };
+        assert_eq!(hides_link, expected, "{url} {header:?}");
+    }
+}
+
+#[test]
 fn a_storyboard_hands_on_pictures_and_a_restricted_link_does_not_open_it() {
     let config = config();
     let key = ObjectKey::new("c/v/1/storyboard.vtt").expect("a key");

@@ -3,6 +3,7 @@
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest as _, Sha256};
 
+use crate::credential::pass::{Minter, PassKind};
 use crate::http::date::format_date;
 use crate::http::precondition::{Conditions, EntityTag, Validators, Verdict};
 use crate::http::problem::Problem;
@@ -28,6 +29,8 @@ pub struct Read<'config> {
     pub by_pass: bool,
     /// Whether storage itself is asked, and not the cache.
     pub is_direct: bool,
+    /// Whether a script may read the answer as a manifest, and its own URL with the link in it.
+    pub hides_link: bool,
     /// Whether a browser should save the object rather than show it.
     pub attachment: bool,
     pub conditions: Conditions,
@@ -65,6 +68,8 @@ pub enum ReadAnswer {
     Rewritten(Headers),
     /// 304.
     NotModified(Headers),
+    /// 307 to this path: the object's own pass.
+    Redirect(String),
     Refuse(Problem),
 }
 
@@ -138,6 +143,16 @@ impl Read<'_> {
         if !is_rewritten && matches!(self.grant.limits, Limits::Multivariant(_)) {
             return ReadAnswer::Refuse(Problem::Forbidden);
         }
+        if !is_rewritten && !self.by_pass && !self.is_direct {
+            let content_type = stored.content_type.as_deref();
+            // Players may believe the content type, whatever the name: they would read the playlist with the link.
+            if content_type.is_some_and(content_type::is_hls_playlist) {
+                return ReadAnswer::Refuse(Problem::UnsafePlaylist);
+            }
+            if self.hides_link {
+                return ReadAnswer::Redirect(self.path_with_pass());
+            }
+        }
         let content_type = if is_rewritten {
             self.rewritten_content_type().to_owned()
         } else {
@@ -209,6 +224,24 @@ impl Read<'_> {
         }
     }
 
+    /// The object's path with a pass for it alone, which opens it as it is stored.
+    fn path_with_pass(&self) -> String {
+        let Grant {
+            key,
+            expires,
+            place,
+            ..
+        } = &self.grant;
+        let (directory, name) = self.key.split();
+        let mut pass = vec![];
+        Minter::new(key, *expires, *place).mint(PassKind::Object, directory, name, &mut pass);
+        format!(
+            "{}?p={}",
+            self.key.to_url_path(),
+            String::from_utf8_lossy(&pass)
+        )
+    }
+
     /// What is rewritten is a function of the stored bytes and the grant, so its strong validator is too.
     fn rewritten_etag(&self, stored: &ObjectMetadata) -> String {
         let Grant {
@@ -267,6 +300,7 @@ mod tests {
     use crate::credential::binding::Binding;
     use crate::credential::keyring::Keyring;
     use crate::credential::keyring::testing::ring;
+    use crate::credential::pass::verify;
     use crate::http::precondition::EntityTags;
     use crate::playlist::Entitlements;
 
@@ -286,6 +320,7 @@ mod tests {
             treatment,
             by_pass: treatment == Treatment::AsStored,
             is_direct: false,
+            hides_link: false,
             attachment: false,
             conditions: Conditions::default(),
             range: None,
@@ -502,6 +537,55 @@ mod tests {
             let refused = ReadAnswer::Refuse(Problem::RangeNotSatisfiable { length: 0 });
             assert_eq!(with(range, 0), refused, "{range}");
         }
+    }
+
+    #[test]
+    fn a_link_to_what_may_be_a_manifest_is_hidden_from_scripts() {
+        let keys = ring(&["k"]);
+        let (mp4, hls) = (Some("video/mp4"), Some("application/x-mpegURL"));
+        for (key, treatment, content_type, hides_link, expected) in [
+            ("c/x.mp4", Treatment::AsStored, mp4, true, "307"),
+            ("c/x.mp4", Treatment::AsStored, mp4, false, "200"),
+            ("c/x.mp4", Treatment::AsStored, hls, true, "403"),
+            ("c/x.mp4", Treatment::AsStored, hls, false, "403"),
+            ("c/x", Treatment::ByContentType, mp4, true, "307"),
+            ("c/x", Treatment::ByContentType, None, true, "307"),
+            ("c/x", Treatment::ByContentType, mp4, false, "200"),
+            ("c/x", Treatment::ByContentType, hls, true, "rewritten"),
+            ("c/x.m3u8", Treatment::Playlist, mp4, false, "rewritten"),
+        ] {
+            let mut read = read(&keys, key, treatment);
+            (read.by_pass, read.hides_link) = (false, hides_link);
+            let found = match read.answer(&stored(content_type, 5)) {
+                ReadAnswer::Redirect(location) => {
+                    let pass = location
+                        .strip_prefix(&format!("/{key}?p="))
+                        .expect("a pass");
+                    assert!(
+                        verify(pass, &read.key, Binding::default(), &keys, 0)
+                            .is_ok_and(|pass| pass.kind == PassKind::Object),
+                        "{key}: {location}"
+                    );
+                    "307"
+                }
+                ReadAnswer::Refuse(Problem::UnsafePlaylist) => "403",
+                ReadAnswer::Whole(_) => "200",
+                ReadAnswer::Rewritten(_) => "rewritten",
+                answer => panic!("{key}: {answer:?}"),
+            };
+            assert_eq!(found, expected, "{key} {content_type:?} {hides_link}");
+        }
+        // An administrator gets what is stored, and a pass opens what the edge listed.
+        let mut stored_one = read(&keys, "c/x.mp4", Treatment::AsStored);
+        assert!(matches!(
+            stored_one.answer(&stored(hls, 5)),
+            ReadAnswer::Whole(_)
+        ));
+        (stored_one.by_pass, stored_one.is_direct) = (false, true);
+        assert!(matches!(
+            stored_one.answer(&stored(hls, 5)),
+            ReadAnswer::Whole(_)
+        ));
     }
 
     #[test]

@@ -115,6 +115,11 @@ pub(super) async fn read(read: &Read<'_>, place: &ReadContext<'_>) -> Result<Ser
             found.discard();
             send(304, headers, ResponseBody::Empty, 0)
         }
+        ReadAnswer::Redirect(location) => {
+            found.discard();
+            let response = place.responder.redirect(location).map_err(failed)?;
+            Ok(Served::plain(response))
+        }
         ReadAnswer::Refuse(problem) => {
             found.discard();
             Err(Refusal::new(problem, "what is stored does not allow it"))

@@ -1,5 +1,5 @@
 // Opens hostile playlists in players, on a page of another origin, and tells what the browser asked for.
-//   node hostile.mjs < [{ "player": "hlsjs" | "shaka" | "native" | "page", "link": URL }, …]
+//   node hostile.mjs < [{ "player": "hlsjs" | "shaka" | "dashjs" | "native" | "page", "link": URL }, …]
 // Prints a list in the same order: { player, link, requests: [{ url, headers, body }, …] }, without what the page itself
 // needs. A play ends when its page asks for nothing more.
 import { createReadStream, readFileSync } from "node:fs";
@@ -10,6 +10,7 @@ const root = new URL("../../node_modules/", import.meta.url);
 const scripts = {
   hlsjs: new URL("hls.js/dist/hls.min.js", root),
   shaka: new URL("shaka-player/dist/shaka-player.compiled.js", root),
+  dashjs: new URL("dashjs/dist/modern/umd/dash.all.min.js", root),
 };
 /** Pages that are open at once. */
 const PAGES = Number(process.env.PAGES ?? 4);
@@ -68,6 +69,12 @@ function begin([player, link]) {
         .then(() => player.load(link))
         .then(() => video.play())
         .catch(() => {});
+    },
+    dashjs() {
+      const player = dashjs.MediaPlayer().create();
+      const none = { MPD: 0, XLinkExpansion: 0, InitializationSegment: 0, IndexSegment: 0, MediaSegment: 0, other: 0 };
+      player.updateSettings({ streaming: { retryAttempts: none }, debug: { logLevel: 0 } });
+      player.initialize(video, link, true);
     },
     native() {
       video.src = link;

