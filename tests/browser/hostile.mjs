@@ -1,5 +1,5 @@
 // Opens hostile playlists in players, on a page of another origin, and tells what the browser asked for.
-//   node hostile.mjs < [{ "player": "hlsjs" | "shaka" | "dashjs" | "native" | "page", "link": URL }, …]
+//   node hostile.mjs < [{ "player": "hlsjs" | "shaka" | "dashjs" | "native" | "page", "link": URL, "type": the type that Shaka is told }, …]
 // Prints a list in the same order: { player, link, requests: [{ url, headers, body }, …] }, without what the page itself
 // needs. A play ends when its page asks for nothing more.
 import { createReadStream, readFileSync } from "node:fs";
@@ -38,7 +38,7 @@ await new Promise((listening) => server.listen(0, "127.0.0.1", listening));
 const origin = `http://127.0.0.1:${server.address().port}`;
 
 /** Begins to play, in the page. */
-function begin([player, link]) {
+function begin([player, link, type]) {
   const video = document.querySelector("video");
   const players = {
     hlsjs() {
@@ -66,7 +66,7 @@ function begin([player, link]) {
       });
       player
         .attach(video)
-        .then(() => player.load(link))
+        .then(() => player.load(link, null, type))
         .then(() => video.play())
         .catch(() => {});
     },
@@ -84,7 +84,7 @@ function begin([player, link]) {
   players[player]();
 }
 
-async function play(context, { player, link }) {
+async function play(context, { player, link, type }) {
   const page = await context.newPage();
   const requests = [];
   let waiting = 0;
@@ -107,7 +107,7 @@ async function play(context, { player, link }) {
     await page.goto(`${edge}/_lectern/play#${link.replace(edge, "")}`);
   } else {
     await page.goto(`${origin}/${player}`);
-    await page.evaluate(begin, [player, link]);
+    await page.evaluate(begin, [player, link, type]);
   }
   // Quiet counts from the first request on. A stream that never ends is ended by the limit.
   const isOpened = () => requests.some(({ url }) => url.startsWith(`${edge}/uploads/`));
