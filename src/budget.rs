@@ -1,58 +1,60 @@
-//! Bytes that requests hold in an isolate's memory at once: bodies on their way into the cache and to slower viewers,
-//! playlists that are read and rewritten, lists that complete an upload. A platform ends an isolate that takes more than
-//! 128 MB, with every request in it; so a request reserves what it is going to hold, and waits or is refused where there
-//! is no room.
+//! Memory that requests hold in an isolate: bodies that fill the cache or wait for slow viewers,
+//! playlists that are rewritten, and lists that complete uploads. The platform ends an isolate that
+//! exceeds 128 MB, with every request in it. So a request reserves its memory first, and waits or
+//! is refused if there is no room.
 //!
-//! The reckoning: 80 MiB are held here at the most. The Worker's own memory (WebAssembly) grows once to what rewriting
-//! the largest playlist takes, about 30 MiB, because requests do that one after the other.
+//! At most 80 MiB are reserved. WebAssembly memory grows once, to about 30 MiB for the largest
+//! playlist, because rewrites run one after the other.
 //!
-//! A hold is renewed by timers of its own request. The platform drops a request whose client left together with its
-//! timers, its streams and the bytes in them, and runs nothing of it again: so a hold that was not renewed for
-//! [`LAPSE_MS`] holds nothing any more. One that was is counted for as long as it takes.
+//! Timers of a request renew its hold. When a client disconnects, the platform drops the request,
+//! its timers and its streams, and runs no destructor. So a hold lapses if it is not renewed for
+//! [`LAPSE_MS`].
 
 use std::collections::BTreeMap;
 
-/// All that is held at once.
+/// The limit of all holds together.
 pub const MAX_HELD_BYTES: u64 = 80 << 20;
-/// The last of it is for small reservations, so that a lecture's playlists are served while slow readers hold large ones.
+/// Room that only small reservations may use, so that slow readers of large bodies do not block
+/// playlists.
 pub const FOR_SMALL_BYTES: u64 = 8 << 20;
-/// A playlist of 350 kB, which is 20 hours in segments of six seconds, reserves so much.
+/// The limit of a small reservation: a playlist of 350 kB, or 20 hours in segments of six seconds.
 pub const SMALL_BYTES: u64 = 1 << 20;
-/// Bodies on their way into the cache; beyond, they are streamed and not kept.
+/// The limit of bodies that fill the cache. Beyond it, bodies are streamed and not cached.
 pub const MAX_FILLING_BYTES: u64 = 48 << 20;
-/// Lists that complete uploads. Whoever may upload decides how slowly they arrive, so they never crowd out viewers.
+/// The limit of lists that complete uploads. An uploader decides how slowly they arrive, so they
+/// must not block viewers.
 pub const MAX_PART_LIST_BYTES: u64 = 8 << 20;
 
-/// How often a request renews its hold.
+/// The interval at which a request renews its hold.
 pub const RENEW_MS: u32 = 2_000;
-/// A hold that was not renewed for so long was dropped with its request. Several times [`RENEW_MS`], since a timer comes
-/// late where another request computes.
+/// The time after which a hold lapses. It is several times [`RENEW_MS`], because a busy isolate
+/// delays timers.
 pub const LAPSE_MS: u64 = 15_000;
-/// After how many milliseconds a request that found no room looks again: 4.6 s in all. Players wait for ten.
+/// The delays between attempts of a request that found no room: 4.6 s in all. Players wait for ten.
 pub const WAITS_MS: [u32; 24] = [
     4, 8, 16, 32, 64, 128, 256, 256, 256, 256, 256, 256, 256, 256, 256, 256, 256, 256, 256, 256,
     256, 256, 256, 256,
 ];
-/// How long a viewer may take to receive a large rewritten playlist before it is broken off. A player has given it up by then.
+/// The time limit for a viewer to receive a large rewritten playlist. A player gives up earlier.
 pub const MAX_SENDING_MS: u32 = 60_000;
 
 /// The purpose of a reservation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HoldPurpose {
-    /// An object that streams into the cache and to a viewer. It takes its size: what one of both has read and the other
-    /// has not.
+    /// An object that streams into the cache and to a viewer. It holds its size: bytes that one of
+    /// the two has read and the other has not.
     CacheFill,
-    /// A playlist, a storyboard or an asset list that is rewritten.
+    /// A rewritten playlist, storyboard or asset list.
     Rewrite,
-    /// The list that completes an upload in parts.
+    /// The list that completes a multipart upload.
     PartList,
 }
 
 impl HoldPurpose {
-    /// The bytes that a body of `size` bytes takes before its result is known.
+    /// The bytes to reserve for a body of `size` bytes.
     ///
-    /// A body that is rewritten counts three times. While it is read, the platform has its chunks and the whole. Then there are
-    /// the copy that goes into the cache and the result, which is up to twice as long.
+    /// A rewritten body counts three times. While it is read, the platform holds its chunks and the
+    /// whole. Then there are the copy for the cache and the result, which may be twice as long.
     #[must_use]
     pub fn bytes_for(self, size: u64) -> u64 {
         match self {
@@ -62,7 +64,7 @@ impl HoldPurpose {
     }
 }
 
-/// A reservation that was granted. It is given back with [`Budget::release`].
+/// A granted reservation. [`Budget::release`] returns it.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Hold {
     number: u64,
@@ -70,16 +72,16 @@ pub struct Hold {
     bytes: u64,
 }
 
-/// Accounts of what an isolate's requests hold.
+/// Accounts of the memory that an isolate's requests hold.
 #[derive(Debug, Default)]
 pub struct Budget {
     holds: BTreeMap<u64, Account>,
-    /// What all holds have in sum, by purpose.
+    /// The sums of all holds, by purpose.
     filling: u64,
     rewriting: u64,
     part_lists: u64,
     last_number: u64,
-    /// When lapsed holds were looked for last.
+    /// The last search for lapsed holds.
     swept_ms: u64,
 }
 
@@ -91,7 +93,7 @@ struct Account {
 }
 
 impl Budget {
-    /// An isolate's budget when it starts.
+    /// Creates the budget of a new isolate.
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -105,7 +107,7 @@ impl Budget {
     }
 
     /// Reserves bytes, if there is room.
-    pub fn mint_deferred(&mut self, purpose: HoldPurpose, bytes: u64, now_ms: u64) -> Option<Hold> {
+    pub fn reserve(&mut self, purpose: HoldPurpose, bytes: u64, now_ms: u64) -> Option<Hold> {
         if !self.has_room(purpose, bytes) {
             self.forget_dropped(now_ms);
             self.has_room(purpose, bytes).then_some(())?;
@@ -120,7 +122,7 @@ impl Budget {
         Some(hold)
     }
 
-    /// Changes how much is held. A hold may always shrink; whether it grew is the answer.
+    /// Resizes a hold and returns whether it fits. A hold may always shrink.
     pub fn resize(&mut self, hold: &mut Hold, bytes: u64, now_ms: u64) -> bool {
         self.remove(hold.number);
         let may_resize = bytes <= hold.bytes || self.has_room(hold.purpose, bytes);
@@ -131,8 +133,8 @@ impl Budget {
         may_resize
     }
 
-    /// Says that a hold's request is alive. A hold that had lapsed all the same, since timers of a busy isolate come late,
-    /// counts again.
+    /// Renews the hold of a running request. A hold that lapsed in a busy isolate, where timers are
+    /// late, counts again.
     pub fn renew(&mut self, hold: &Hold, now_ms: u64) {
         let (purpose, bytes) = (hold.purpose, hold.bytes);
         let account = Account {
@@ -145,12 +147,12 @@ impl Budget {
         }
     }
 
-    /// Gives a hold back.
+    /// Returns a hold.
     pub fn release(&mut self, hold: &Hold) {
         self.remove(hold.number);
     }
 
-    /// All that is held.
+    /// The sum of all holds.
     #[must_use]
     pub fn held_bytes(&self) -> u64 {
         self.filling + self.rewriting + self.part_lists
@@ -168,7 +170,7 @@ impl Budget {
         fits(of_purpose, for_purpose) && fits(self.held_bytes(), for_all)
     }
 
-    /// Forgets holds whose requests the platform has dropped. Looks at all of them, and so at most once a second.
+    /// Removes the holds of dropped requests. It scans all holds, so it runs at most once a second.
     fn forget_dropped(&mut self, now_ms: u64) {
         if now_ms.saturating_sub(self.swept_ms) < 1_000 {
             return;
@@ -217,7 +219,7 @@ mod tests {
             (vec![(CacheFill, 48 * MIB)], (CacheFill, 1), false),
             (vec![(CacheFill, 48 * MIB)], (CacheFill, 0), true),
             (vec![], (CacheFill, 48 * MIB + 1), false),
-            // However much is on its way into the cache, the largest playlist is still served.
+            // The largest playlist fits beside a full share of cache fills.
             (vec![(CacheFill, 48 * MIB)], (Rewrite, largest), true),
             (
                 vec![(CacheFill, 48 * MIB), (Rewrite, largest)],
@@ -228,7 +230,7 @@ mod tests {
             (vec![(Rewrite, largest); 3], (Rewrite, largest), false),
             (vec![(Rewrite, largest); 3], (CacheFill, 1), false),
             (vec![(Rewrite, largest); 3], (PartList, 1), false),
-            // However many large ones there are, small ones are.
+            // A small reservation fits beside the large ones.
             (vec![(Rewrite, largest); 3], (Rewrite, SMALL_BYTES), true),
             (
                 vec![(Rewrite, largest); 3],
@@ -253,9 +255,9 @@ mod tests {
         ] {
             let mut budget = Budget::new();
             for (purpose, bytes) in &held {
-                budget.mint_deferred(*purpose, *bytes, 0).expect("room");
+                budget.reserve(*purpose, *bytes, 0).expect("room");
             }
-            let found = budget.mint_deferred(asked.0, asked.1, 0);
+            let found = budget.reserve(asked.0, asked.1, 0);
             assert_eq!(found.is_some(), expected, "{held:?} {asked:?}");
         }
     }
@@ -263,18 +265,18 @@ mod tests {
     #[test]
     fn a_hold_is_counted_for_as_long_as_it_is_renewed_and_no_longer() {
         let mut budget = Budget::new();
-        let slow = budget.mint_deferred(CacheFill, 40 * MIB, 0).expect("room");
-        let dropped = budget.mint_deferred(CacheFill, 8 * MIB, 0).expect("room");
+        let slow = budget.reserve(CacheFill, 40 * MIB, 0).expect("room");
+        let dropped = budget.reserve(CacheFill, 8 * MIB, 0).expect("room");
         let mut now = 0;
         while now < 10 * LAPSE_MS {
             now += u64::from(RENEW_MS);
             budget.renew(&slow, now);
-            assert!(budget.mint_deferred(CacheFill, 8 * MIB + 1, now).is_none());
+            assert!(budget.reserve(CacheFill, 8 * MIB + 1, now).is_none());
         }
-        // What the platform dropped has lapsed, and what is held has not.
+        // The dropped hold has lapsed, and the renewed one has not.
         assert_eq!(budget.held_bytes(), 40 * MIB);
-        let next = budget.mint_deferred(CacheFill, 8 * MIB, now).expect("room");
-        // Who comes late gives back nothing that is not his.
+        let next = budget.reserve(CacheFill, 8 * MIB, now).expect("room");
+        // A late release returns only its own hold.
         budget.release(&dropped);
         assert_eq!(budget.held_bytes(), 48 * MIB);
         budget.release(&next);
@@ -285,10 +287,8 @@ mod tests {
     #[test]
     fn a_hold_that_lapsed_while_the_isolate_was_busy_counts_again() {
         let mut budget = Budget::new();
-        let busy = budget.mint_deferred(Rewrite, 72 * MIB, 0).expect("room");
-        let other = budget
-            .mint_deferred(Rewrite, 2 * MIB, LAPSE_MS)
-            .expect("room");
+        let busy = budget.reserve(Rewrite, 72 * MIB, 0).expect("room");
+        let other = budget.reserve(Rewrite, 2 * MIB, LAPSE_MS).expect("room");
         assert_eq!(budget.held_bytes(), 2 * MIB);
         budget.renew(&busy, LAPSE_MS);
         budget.renew(&busy, LAPSE_MS);
@@ -303,8 +303,8 @@ mod tests {
     #[test]
     fn a_hold_shrinks_always_and_grows_where_there_is_room() {
         let mut budget = Budget::new();
-        let mut hold = budget.mint_deferred(Rewrite, 24 * MIB, 0).expect("room");
-        let other = budget.mint_deferred(CacheFill, 48 * MIB, 0).expect("room");
+        let mut hold = budget.reserve(Rewrite, 24 * MIB, 0).expect("room");
+        let other = budget.reserve(CacheFill, 48 * MIB, 0).expect("room");
         assert!(!budget.resize(&mut hold, 25 * MIB, 0));
         assert_eq!(budget.held_bytes(), 72 * MIB);
         assert!(budget.resize(&mut hold, 20 * MIB, 0));
@@ -324,7 +324,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever happens in whatever order: sums are those of the holds, and what is granted is within its bounds.
+        /// In any order of operations, sums equal the holds, and grants are within their limits.
         #[test]
         fn sums_are_those_of_the_holds(
             steps in prop::collection::vec((0_u8..4, 0_usize..3, 0_u64..(32 << 20), 0_u64..4_000), 1..200)
@@ -334,14 +334,14 @@ mod tests {
             let mut now = 0;
             for (step, at, bytes, later) in steps {
                 now += later;
-                // Every request is alive, and renews in time.
+                // Every request runs, and renews in time.
                 for hold in &holds {
                     budget.renew(hold, now);
                 }
                 match step {
                     0 | 1 => {
                         let purpose = [CacheFill, Rewrite, PartList][at];
-                        holds.extend(budget.mint_deferred(purpose, bytes, now));
+                        holds.extend(budget.reserve(purpose, bytes, now));
                     }
                     2 if !holds.is_empty() => {
                         let at = at % holds.len();

@@ -1,35 +1,36 @@
-//! Configuration: strings to types, once. Nothing else reads a variable.
+//! Configuration, parsed once into types. No other module reads a variable.
 
 use crate::credential::keyring::Keyring;
 use crate::http::cors::AllowedOrigins;
 use crate::object::key::{Directory, Scope};
 
-/// What the Worker is told by its variables and secrets.
+/// Settings of the Worker, from its variables and secrets.
 #[derive(Debug)]
 pub struct Config {
     /// `LECTERN_KEYS`.
     pub keys: Keyring,
-    /// `BUCKET_NAME`: part of what the edge's cache keeps an object under.
+    /// `BUCKET_NAME`: a part of the cache's keys.
     pub bucket_name: String,
-    /// `HOSTNAMES`: the names that the edge serves, in small letters. A write forgets what the cache keeps under each.
+    /// `HOSTNAMES`: the lower-case names that the edge serves. A write purges its object from the
+    /// cache under each.
     pub hostnames: Vec<String>,
     /// `ALLOWED_ORIGINS`: pages that may read answers.
     pub allowed_origins: AllowedOrigins,
-    /// `WATCH_WINDOW`: seconds that a link's passes last, where the link does not say.
+    /// `WATCH_WINDOW`: seconds that passes last when the link has no `watch`.
     pub watch_window: u64,
-    /// `MAX_WATCH`: the most seconds that a link may say.
+    /// `MAX_WATCH`: the largest `watch` of a link, in seconds.
     pub max_watch: u64,
     /// `MAX_LINK_AGE`: how many seconds ahead a link may expire.
     pub max_link_age: u64,
     /// `MAX_UPLOAD_BYTES`: the largest body of one request.
     pub max_upload_bytes: u64,
-    /// `MAX_OBJECT_BYTES`: the largest object that an upload in parts may make.
+    /// `MAX_OBJECT_BYTES`: the largest object that a multipart upload may create.
     pub max_object_bytes: u64,
-    /// `UPLOADS_PREFIX`: the folder of which packagers are told what is complete in it.
+    /// `UPLOADS_PREFIX`: the edge announces each upload that completes below this folder.
     pub uploads: Option<Directory>,
 }
 
-/// A variable that cannot be used. The message never carries a secret's value.
+/// An unusable variable. The message never contains a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{variable}` {problem}; for example `{example}`")]
 pub struct ConfigError {
@@ -40,17 +41,17 @@ pub struct ConfigError {
 
 const KEYS_EXAMPLE: &str = r#"[{"kid":"2026-11","secret":"<43 characters of base64url>"}], as printed by lectern keys new"#;
 
-/// Each costs every write a request to the cache.
+/// Each write purges the cache once for every hostname.
 const MAX_HOSTNAMES: usize = 16;
 const HOUR: u64 = 3600;
 const DAY: u64 = 24 * HOUR;
 const MIB: u64 = 1 << 20;
 
 impl Config {
-    /// Reads every variable through `lookup`; an unset or empty one has its default, but `LECTERN_KEYS` has none.
+    /// Parses every variable that `lookup` returns. All have defaults except `LECTERN_KEYS`.
     ///
     /// # Errors
-    /// The first variable that cannot be used.
+    /// The first unusable variable.
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let set = |variable: &str| lookup(variable).filter(|value| !value.trim().is_empty());
         let keys = set("LECTERN_KEYS")
@@ -67,7 +68,7 @@ impl Config {
             AllowedOrigins::parse(&set("ALLOWED_ORIGINS").unwrap_or_else(|| "*".to_owned()))
                 .map_err(|entry| ConfigError {
                     variable: "ALLOWED_ORIGINS",
-                    problem: format!("has `{entry}`, which is no origin"),
+                    problem: format!("has `{entry}`, which is not an origin"),
                     example: "https://school.example, https://*.school.example",
                 })?;
         let bucket_name = set("BUCKET_NAME").unwrap_or_else(|| "bucket".to_owned());
@@ -75,11 +76,11 @@ impl Config {
         if !bucket_name.bytes().all(is_name) {
             return Err(ConfigError {
                 variable: "BUCKET_NAME",
-                problem: format!("is `{bucket_name}`, which is no bucket's name"),
+                problem: format!("is `{bucket_name}`, which is not a bucket name"),
                 example: "school-video",
             });
         }
-        let hostnames = hostnames(&set("HOSTNAMES").unwrap_or_default())?;
+        let hostnames = parse_hostnames(&set("HOSTNAMES").unwrap_or_default())?;
         let number = |variable: &'static str, default: u64, example: &'static str| {
             let Some(value) = set(variable) else {
                 return Ok(default);
@@ -87,7 +88,7 @@ impl Config {
             let parsed = value.trim().parse().ok().filter(|&number: &u64| number > 0);
             parsed.ok_or_else(|| ConfigError {
                 variable,
-                problem: format!("is `{value}`, which is no whole number above 0"),
+                problem: format!("is `{value}`, which is not a whole number above 0"),
                 example,
             })
         };
@@ -98,7 +99,7 @@ impl Config {
             };
             folder.ok_or_else(|| ConfigError {
                 variable: "UPLOADS_PREFIX",
-                problem: format!("is `{prefix}`, which is no folder with its slash"),
+                problem: format!("is `{prefix}`, which is not a folder that ends in a slash"),
                 example: "uploads/",
             })
         });
@@ -117,8 +118,8 @@ impl Config {
     }
 }
 
-/// Reads `HOSTNAMES`: names separated by commas, without scheme, port and path.
-fn hostnames(list: &str) -> Result<Vec<String>, ConfigError> {
+/// Parses `HOSTNAMES`: comma-separated names without scheme, port or path.
+fn parse_hostnames(list: &str) -> Result<Vec<String>, ConfigError> {
     let error = |problem: String| ConfigError {
         variable: "HOSTNAMES",
         problem,
@@ -132,7 +133,7 @@ fn hostnames(list: &str) -> Result<Vec<String>, ConfigError> {
         .filter(|name| !name.is_empty())
     {
         if !name.bytes().all(is_name) {
-            return Err(error(format!("has `{name}`, which is no hostname")));
+            return Err(error(format!("has `{name}`, which is not a hostname")));
         }
         names.push(name.to_ascii_lowercase());
     }
@@ -199,18 +200,18 @@ mod tests {
             ),
             (
                 vec![("LECTERN_KEYS", KEYS), ("MAX_WATCH", "6h")],
-                "`MAX_WATCH` is `6h`, which is no whole number above 0; for example `86400`",
+                "`MAX_WATCH` is `6h`, which is not a whole number above 0; for example `86400`",
             ),
             (
                 vec![("LECTERN_KEYS", KEYS), ("UPLOADS_PREFIX", "uploads")],
-                "`UPLOADS_PREFIX` is `uploads`, which is no folder with its slash; for example `uploads/`",
+                "`UPLOADS_PREFIX` is `uploads`, which is not a folder that ends in a slash; for example `uploads/`",
             ),
             (
                 vec![
                     ("LECTERN_KEYS", KEYS),
                     ("ALLOWED_ORIGINS", "school.example"),
                 ],
-                "`ALLOWED_ORIGINS` has `school.example`, which is no origin; for example `https://school.example, https://*.school.example`",
+                "`ALLOWED_ORIGINS` has `school.example`, which is not an origin; for example `https://school.example, https://*.school.example`",
             ),
         ] {
             let error = config(&variables).expect_err("refused");

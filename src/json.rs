@@ -1,19 +1,20 @@
-//! JSON (RFC 8259), read strictly. Links, keys and lists come from strangers, and two readers of one text must not
-//! differ: a member that is there twice is refused, and so are lone surrogates, deep nesting and what follows the value.
+//! JSON (RFC 8259), parsed strictly. Links, keys and lists come from strangers, and all parsers
+//! must agree on them. So duplicate members, lone surrogates, deep nesting and trailing data are
+//! refused.
 //!
-//! Not `serde_json`, because its errors print numbers of every kind: with it the Worker was 36 kB larger, gzipped. A
-//! property test and a fuzz target hold this reader to what `serde_json` reads.
+//! `serde_json` made the Worker 36 kB larger, gzipped, because its errors print numbers of every
+//! kind. A property test and a fuzz target compare this parser with it.
 
 use serde::Serialize;
 use std::borrow::Cow;
 use std::ops::Range;
 
-/// Nesting beyond this is no claim, key or list.
+/// The maximum nesting. No claim, key or list is deeper.
 const MAX_DEPTH: usize = 16;
-/// More values than this are refused, so that a body of brackets takes no more memory than an isolate has.
+/// The maximum number of values, so that a body of brackets fits into an isolate's memory.
 const MAX_VALUES: usize = 100_000;
-/// Names of so few members are compared pair by pair. Those of more are sorted, which takes `n log n` comparisons for
-/// any names: a hash table with a seed that a stranger knows takes `n²` for names that he chose.
+/// Objects of at most this many members are compared pair by pair. Larger ones are sorted, in `n
+/// log n` comparisons for any names. A hash table with a known seed takes `n²` for chosen names.
 const FEW_MEMBERS: usize = 8;
 
 /// A JSON value.
@@ -21,7 +22,7 @@ const FEW_MEMBERS: usize = 8;
 pub enum JsonValue<'json> {
     Null,
     Bool(bool),
-    /// A whole number of 0 to 2^64 - 1, written without fraction, exponent or sign.
+    /// An integer of 0 to 2^64 - 1, without fraction, exponent or sign.
     Integer(u64),
     /// Any other number.
     Number,
@@ -31,7 +32,7 @@ pub enum JsonValue<'json> {
     Object(Vec<(Cow<'json, str>, JsonValue<'json>)>),
 }
 
-/// A string: what it says, and where it stands between its quotes.
+/// A string: its decoded text, and its range between the quotes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Text<'json> {
     pub text: Cow<'json, str>,
@@ -39,7 +40,8 @@ pub struct Text<'json> {
 }
 
 impl<'json> JsonValue<'json> {
-    /// Reads `json`, which is one value. `None` where it is not, or is larger or deeper than anything that is read here.
+    /// Parses `json`, which must be one value. Returns `None` if it is invalid, too large or too
+    /// deep.
     #[must_use]
     pub fn parse(json: &'json [u8]) -> Option<Self> {
         let mut reader = JsonReader {
@@ -171,7 +173,7 @@ impl<'json> JsonReader<'json> {
         }
     }
 
-    /// §6: `[ minus ] int [ frac ] [ exp ]`.
+    /// Parses a number (§6): `[ minus ] int [ frac ] [ exp ]`.
     fn number(&mut self) -> Option<JsonValue<'json>> {
         let start = self.at;
         let negative = self.take("-");
@@ -195,7 +197,7 @@ impl<'json> JsonReader<'json> {
         Some(integer.map_or(JsonValue::Number, JsonValue::Integer))
     }
 
-    /// Skips digits; says how many.
+    /// Skips digits and returns their number.
     fn digits(&mut self) -> usize {
         let rest = &self.json.as_bytes()[self.at..];
         let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
@@ -203,7 +205,7 @@ impl<'json> JsonReader<'json> {
         digits
     }
 
-    /// §7.
+    /// Parses a string (§7).
     fn string(&mut self) -> Option<Text<'json>> {
         if !self.take("\"") {
             return None;
@@ -237,7 +239,7 @@ impl<'json> JsonReader<'json> {
         }
     }
 
-    /// What stands behind a backslash.
+    /// Parses an escape after its backslash.
     fn escape(&mut self) -> Option<char> {
         let escape = self.peek()?;
         self.at += 1;
@@ -250,7 +252,7 @@ impl<'json> JsonReader<'json> {
             b't' => '\t',
             b'u' => {
                 let first = self.unit()?;
-                // A character outside the Basic Multilingual Plane is a pair; half of one is no character.
+                // A surrogate pair is one character; a lone surrogate is invalid.
                 if (0xD800..0xDC00).contains(&first) {
                     let second = self.take("\\u").then(|| self.unit())??;
                     let low = second.checked_sub(0xDC00).filter(|low| *low < 0x400)?;
@@ -263,7 +265,7 @@ impl<'json> JsonReader<'json> {
         })
     }
 
-    /// Four hexadecimal digits.
+    /// Parses four hexadecimal digits.
     fn unit(&mut self) -> Option<u32> {
         let digits = self.json.get(self.at..self.at + 4)?;
         self.at += 4;
@@ -289,7 +291,7 @@ impl<'json> JsonReader<'json> {
     }
 }
 
-/// Whether two members have one name.
+/// Returns whether two members have the same name.
 fn has_duplicates(members: &[(Cow<'_, str>, JsonValue<'_>)]) -> bool {
     let mut names: Vec<&str> = Vec::new();
     if members.len() > FEW_MEMBERS {
@@ -303,12 +305,12 @@ fn has_duplicates(members: &[(Cow<'_, str>, JsonValue<'_>)]) -> bool {
     })
 }
 
-/// A value as JSON. Strings, numbers and structs of them always have one.
+/// Serializes a value. Strings, numbers and structs of them never fail.
 pub(crate) fn written(value: &impl Serialize) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }
 
-/// A string with its quotes, as JSON has it.
+/// A string in quotes, escaped as JSON.
 #[must_use]
 pub fn quoted(text: &str) -> String {
     written(&text)

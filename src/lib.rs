@@ -7,11 +7,12 @@
 //!      link, pass, object_key               playlist, http
 //! ```
 //!
-//! Everything outside the shell is pure: no clock, no randomness, no I/O; the time, the keys and the bytes are
-//! arguments. The shell exists on wasm32 only, and is the only place that names `worker`, so the compiler
-//! guards the border. Modules in reading order:
+//! Everything outside the shell is pure: no clock, no randomness, no I/O. The time, the keys and
+//! the bytes are arguments. Only the shell names `worker`, and it compiles for wasm32 only, so the
+//! compiler enforces the border. Modules in reading order:
 
-// A cut in the middle of a character is a panic that prints the text, and with it come core's tables of what is printable.
+// Slicing inside a character panics and prints the text. That links core's tables of printable
+// characters.
 #![cfg_attr(not(test), warn(clippy::string_slice))]
 
 pub mod budget;

@@ -1,5 +1,5 @@
-//! What is written down of a request: one line, and a data point. Neither has a link, a pass, a query or an address in
-//! it; a viewer is a keyed hash.
+//! One log line and one data point per request. Neither contains a link, a pass, a query or an
+//! address. A viewer is a keyed hash.
 
 use serde::Serialize;
 
@@ -10,11 +10,11 @@ use crate::object::key::ObjectKey;
 use crate::playlist::is_storyboard_name;
 use crate::text::split_once;
 
-/// A client's own text in a log is cut here.
+/// Text that a client sent is truncated to this in a log.
 const MAX_REASON_CHARACTERS: usize = 200;
 const DAY_SECONDS: u64 = 86_400;
 
-/// Where the bytes came from.
+/// The source of the bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ServedFrom {
     Cache,
@@ -22,7 +22,7 @@ pub enum ServedFrom {
 }
 
 impl ServedFrom {
-    /// As `Server-Timing` and the log have it.
+    /// The word in `Server-Timing` and in the log.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
@@ -32,20 +32,20 @@ impl ServedFrom {
     }
 }
 
-/// A request that was answered.
+/// An answered request.
 #[derive(Debug)]
 pub struct LogRecord<'request> {
     pub method: &'request str,
-    /// `None` where the path names no object.
+    /// `None` if the path names no object.
     pub key: Option<&'request ObjectKey>,
     pub status: u16,
-    /// How many bytes of the object were asked for and granted.
+    /// The bytes of the object that were requested and granted.
     pub bytes: u64,
     pub source: Option<ServedFrom>,
     /// From [`viewer`].
     pub viewer: &'request str,
     pub refusal: Option<&'request Refusal>,
-    /// How the answer differs from what is stored, where the operator should know.
+    /// A difference between the answer and the stored object that concerns the operator.
     pub note: Option<&'request str>,
 }
 
@@ -88,7 +88,7 @@ impl LogRecord<'_> {
         })
     }
 
-    /// The data point: its index, blobs and doubles, in the order that `docs/analytics.md` gives.
+    /// The data point: index, blobs and doubles, in the order of `docs/analytics.md`.
     #[must_use]
     pub fn data_point(&self) -> Option<DataPoint<'_>> {
         let key = self.key?;
@@ -106,17 +106,17 @@ impl LogRecord<'_> {
     }
 }
 
-/// What Workers Analytics Engine is told.
+/// A data point of Workers Analytics Engine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DataPoint<'request> {
     pub index: &'request str,
     /// Lecture, viewer, kind.
     pub blobs: [&'request str; 3],
-    /// Height, bytes, status, and the segment's number; -1 for what is no segment.
+    /// Height, bytes, status, and segment number. The number is -1 for other objects.
     pub doubles: [i64; 4],
 }
 
-/// The lecture that an object belongs to: the folder of its revisions, or its own.
+/// The lecture of an object: the folder of its revisions, or its own.
 fn asset(key: &ObjectKey) -> &str {
     match split_once(key.as_str(), "/v/") {
         Some((asset, _)) if key.is_in_revision() => asset,
@@ -138,7 +138,7 @@ fn kind(key: &ObjectKey) -> &'static str {
     }
 }
 
-/// The rung that an object belongs to, `480` of `…/480p/seg00000.m4s`; 0 where it belongs to none.
+/// The rung of an object: 480 of `…/480p/seg00000.m4s`, or 0 without one.
 fn height(key: &ObjectKey) -> u16 {
     let rung = key.split().0.trim_end_matches('/').rsplit('/').next();
     rung.and_then(|rung| rung.strip_suffix('p')?.parse().ok())
@@ -151,8 +151,8 @@ fn number(key: &ObjectKey) -> Option<u32> {
     stem.parse().ok()
 }
 
-/// A name for a viewer that says nothing about him: a keyed hash of the link's `sub`, or, where there is none, of address
-/// and browser, another one every day.
+/// An anonymous name for a viewer: a keyed hash of the link's `sub`. Without `sub`, it hashes
+/// address and browser, and changes daily.
 #[must_use]
 pub fn viewer(
     keys: &Keyring,
@@ -261,7 +261,7 @@ mod tests {
             of(None, "192.0.2.2", "a", 86_400),
             of(None, "192.0.2.1", "b", 86_400),
             of(None, "192.0.2.1", "a", 2 * 86_400),
-            // Not the same text cut elsewhere.
+            // Moving the boundary between two fields changes the hash.
             of(None, "192.0.2.", "1a", 86_400),
             viewer(&ring(&["j"]), None, "192.0.2.1", "a", 86_400),
         ] {

@@ -1,4 +1,4 @@
-//! A request as a set of facts, and how its URL is read.
+//! A request as a set of facts, and the parsing of its URL.
 
 use std::net::IpAddr;
 
@@ -9,13 +9,13 @@ use crate::http::problem::{Problem, Refusal};
 use crate::object::key::ObjectKey;
 use crate::text::split_once;
 
-/// A query longer than this is none that a player sends: a link has at most 4 KiB, and metrics (CMCD) less.
+/// The maximum length of a query. A link has at most 4 KiB, and metrics (CMCD) less.
 const MAX_QUERY_BYTES: usize = 8 * 1024;
 
-/// Object keys below this are the edge's own: pages, health.
+/// The prefix of the edge's own paths: pages, health.
 pub(crate) const RESERVED: &str = "_lectern/";
 
-/// A request as it came in.
+/// An incoming request.
 #[derive(Clone, Copy)]
 pub struct Request<'request> {
     pub method: &'request str,
@@ -25,27 +25,28 @@ pub struct Request<'request> {
     pub path: &'request str,
     /// The query without its question mark.
     pub query: Option<&'request str>,
-    /// A header's value by its name in lower case.
+    /// Looks up a header by its lower-case name.
     pub header: &'request dyn Fn(&str) -> Option<String>,
-    /// The country that the client's address is in, as the platform says it.
+    /// The country of the client's address, according to the platform.
     pub country: &'request dyn Fn() -> Option<String>,
 }
 
 impl Request<'_> {
-    /// The client's address. Cloudflare sets the header on every request, whatever the client sent.
+    /// The client's address. Cloudflare overwrites this header on every request.
     pub(crate) fn address(&self) -> Option<IpAddr> {
         (self.header)("cf-connecting-ip")?.trim().parse().ok()
     }
 
-    /// Whether a script of a page sends the request. Browsers name the page's origin (Fetch standard, `Origin`) when the page
-    /// is another site's, and an empty destination (`Sec-Fetch-Dest`) when a script fetches.
+    /// Returns whether a script of a page sends the request. Browsers name the page's origin (Fetch
+    /// standard, `Origin`) if the page is another site's, and an empty destination
+    /// (`Sec-Fetch-Dest`) if a script fetches.
     pub(crate) fn is_by_script(&self) -> bool {
         (self.header)("origin").is_some()
             || (self.header)("sec-fetch-dest").is_some_and(|destination| destination == "empty")
     }
 
-    /// The name under which refusals of an address are counted: its /24 or /64, since whoever has one address of a /64 has
-    /// them all.
+    /// The key that counts the refusals of an address: its /24 or /64, because a client often
+    /// controls a whole /64.
     #[must_use]
     pub fn limited_as(&self) -> Option<String> {
         let network = Network::of(self.address()?);
@@ -56,7 +57,7 @@ impl Request<'_> {
         Country::parse(&(self.country)()?)
     }
 
-    /// Where the request comes from, as far as it is asked for.
+    /// The network and country of the request, as far as they are needed.
     pub(crate) fn place(&self, network: bool, country: bool) -> Binding {
         Binding {
             network: network.then(|| self.address()).flatten().map(Network::of),
@@ -66,7 +67,7 @@ impl Request<'_> {
 }
 
 impl std::fmt::Debug for Request<'_> {
-    /// Neither query nor headers: they carry credentials.
+    /// Omits query and headers, because they carry credentials.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Request")
             .field("method", &self.method)
@@ -75,7 +76,7 @@ impl std::fmt::Debug for Request<'_> {
     }
 }
 
-/// Splits an absolute URL into origin, path and query; a fragment is left out.
+/// Splits an absolute URL into origin, path and query, without the fragment.
 ///
 /// ```
 /// use lectern::request::split_url;
@@ -94,13 +95,13 @@ pub fn split_url(url: &str) -> Option<(&str, &str, Option<&str>)> {
     })
 }
 
-/// The value of a query parameter that may be there once.
+/// The value of a query parameter, which may occur once.
 pub(crate) fn parameter<'query>(
     query: Option<&'query str>,
     name: &str,
 ) -> Result<Option<&'query str>, Refusal> {
     if query.is_some_and(|query| query.len() > MAX_QUERY_BYTES) {
-        return Err(Refusal::new(Problem::BadRequest, "a query of over 8 KiB"));
+        return Err(Refusal::new(Problem::BadRequest, "the query exceeds 8 KiB"));
     }
     let mut values = query
         .into_iter()
@@ -113,13 +114,13 @@ pub(crate) fn parameter<'query>(
     if values.next().is_some() {
         return Err(Refusal::new(
             Problem::BadRequest,
-            format!("the parameter `{name}` is there twice"),
+            format!("the parameter `{name}` occurs twice"),
         ));
     }
     Ok(first)
 }
 
-/// A directory's pass in the path, `/~<pass>/…`, and the path behind it.
+/// Splits `/~<pass>/…`, a directory's pass in the path, from the rest of the path.
 pub(crate) fn split_path_pass(path: &str) -> (Option<&str>, &str) {
     path.strip_prefix("/~")
         .and_then(|rest| rest.split_at_checked(rest.find('/')?))

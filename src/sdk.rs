@@ -1,8 +1,8 @@
-//! Minting as a course app does it: the Rust edition of `sdk/`, with the same names, the same refusals and the same bytes.
-//! `sdk/vectors.json`, which every edition is held to, is made from this one.
+//! Minting for course apps: the Rust edition of `sdk/`, with the same names, refusals and bytes. It
+//! generates `sdk/vectors.json`, which tests every edition.
 //!
-//! A link that the edge would refuse whoever opens it is refused here, where somebody can still mend it. Every error has a
-//! code that is the same in all editions.
+//! Minting refuses a link that the edge would refuse for every client, so that the developer sees
+//! the reason. Every error has a code that is the same in all editions.
 //!
 //! ```
 //! use lectern::sdk::{Options, Sdk};
@@ -24,17 +24,17 @@ use crate::object::content_type;
 use crate::object::key::{ObjectKeyError, Scope, percent_decode};
 use crate::request::RESERVED;
 
-/// What the edge has where its own variables are not set.
+/// The edge's default for `MAX_LINK_AGE`.
 pub const MAX_LINK_AGE: u64 = 30 * 86_400;
 pub const MAX_WATCH: u64 = 86_400;
-/// How long a link opens where nothing is said.
+/// The validity of a link without `expires_in` and `expires_at`, in seconds.
 pub const EXPIRES_IN: u64 = 6 * 3600;
-/// What the link is called in a query.
+/// The query parameter of a link.
 const PARAMETER: &str = "token";
-/// A pass says in one byte how deep its folder lies.
+/// A pass stores the depth of its folder in one byte.
 const MAX_DEPTH: usize = 255;
 
-/// Keys, and the bounds of the edge that links are minted for.
+/// Keys, and the limits of the edge that verifies the links.
 #[derive(Debug)]
 pub struct Sdk {
     keys: Keyring,
@@ -42,11 +42,11 @@ pub struct Sdk {
     pub max_watch: u64,
 }
 
-/// What a link says beside what it opens. Times are seconds, instants seconds since 1970.
+/// Options of a link. Durations are seconds, instants are seconds since 1970.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Options {
     pub viewer: Option<String>,
-    /// [`EXPIRES_IN`] where `expires_at` is not set either.
+    /// Defaults to [`EXPIRES_IN`] if `expires_at` is not set.
     pub expires_in: Option<u64>,
     pub expires_at: Option<u64>,
     pub not_before: Option<u64>,
@@ -59,11 +59,11 @@ pub struct Options {
     pub origin: Option<Vec<OriginPattern>>,
     pub jti: Option<String>,
     pub purpose: Purpose,
-    /// The link opens the folder that the URL's object is in. A URL that ends in a slash is a folder already.
+    /// Opens the folder of the URL's object. A URL that ends in a slash already is a folder.
     pub directory: bool,
 }
 
-/// Why a link is not minted, or opens nothing.
+/// The reason why a link is not minted, or opens nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     #[error("`LECTERN_KEYS` is wrong: {0}")]
@@ -104,7 +104,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// The same in every edition.
+    /// The code, which is the same in every edition.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
@@ -170,10 +170,10 @@ impl Error {
 }
 
 impl Sdk {
-    /// An edition for the edge that has these keys: the value of `LECTERN_KEYS`.
+    /// Creates an edition for the edge whose `LECTERN_KEYS` is `keys`.
     ///
     /// # Errors
-    /// When the value is no list of keys.
+    /// When the value is not a list of keys.
     pub fn new(keys: &str) -> Result<Self, Error> {
         Ok(Self {
             keys: Keyring::from_json(keys).map_err(Error::Keys)?,
@@ -182,13 +182,13 @@ impl Sdk {
         })
     }
 
-    /// The ids of the keys, the minting one first, as `/_lectern/health` says them.
+    /// The ids of the keys, the minting one first, as in `/_lectern/health`.
     #[must_use]
     pub fn key_ids(&self) -> Vec<&str> {
         self.keys.iter().map(Key::kid).collect()
     }
 
-    /// The URL with `?token=…` in its query.
+    /// Mints a link and returns the URL with `?token=…` in its query.
     ///
     /// # Errors
     /// When the edge would refuse the link.
@@ -198,10 +198,10 @@ impl Sdk {
         Ok(url.with_token(&self.mint(&claims, now)?))
     }
 
-    /// A link that writes below a folder, and reads nothing.
+    /// Mints a link that writes below a folder. It permits no reads.
     ///
     /// # Errors
-    /// When the edge would refuse the link, or the URL is no folder.
+    /// When the edge would refuse the link, or the URL is not a folder.
     pub fn upload_link(&self, url: &str, options: &Options, now: u64) -> Result<String, Error> {
         let url = Url::parse(url)?;
         let options = Options {
@@ -215,7 +215,7 @@ impl Sdk {
         Ok(url.with_token(&self.mint(&claims, now)?))
     }
 
-    /// A token over these claims.
+    /// Mints a token with these claims.
     ///
     /// # Errors
     /// When the edge would refuse it.
@@ -238,7 +238,7 @@ impl Sdk {
         }
     }
 
-    /// The claims of a token, or of a URL that has one, which then has to open that URL; `url` is what it has to open else.
+    /// Verifies a token, or a URL that carries one. The token must open `url`, or else that URL.
     ///
     /// # Errors
     /// The first check that fails, in the edge's order.
@@ -265,10 +265,11 @@ impl Sdk {
     }
 }
 
-/// The claims of a link to a URL, which [`link::mint`] signs. Times are not held to an edge's bounds.
+/// The claims of a link to a URL, for [`link::mint`]. Times are not checked against an edge's
+/// limits.
 ///
 /// # Errors
-/// What opens nothing, whoever asks and however the edge is set up.
+/// When no client and no configuration could open the link.
 pub fn link_claims(url: &str, options: &Options, now: u64) -> Result<Claims, Error> {
     let claims = claims(Url::parse(url)?.path, options, now)?;
     check(&claims)?;
@@ -276,7 +277,7 @@ pub fn link_claims(url: &str, options: &Options, now: u64) -> Result<Claims, Err
     Ok(claims)
 }
 
-/// The URL with this token, in place of one that it has.
+/// Replaces the token of a URL.
 ///
 /// # Errors
 /// When it is not a URL of an edge.
@@ -284,7 +285,7 @@ pub fn with_token(url: &str, token: &str) -> Result<String, Error> {
     Ok(Url::parse(url)?.with_token(token))
 }
 
-/// What a link to a URL's path says.
+/// The claims of a link to a URL's path.
 fn claims(path: &str, options: &Options, now: u64) -> Result<Claims, Error> {
     let exp = match (options.expires_in, options.expires_at) {
         (Some(_), Some(_)) => return Err(Error::TwoTimes),
@@ -307,7 +308,7 @@ fn claims(path: &str, options: &Options, now: u64) -> Result<Claims, Error> {
     })
 }
 
-/// What a URL's path names, decoded once.
+/// The object or directory that a URL's path names, decoded once.
 fn scope(path: &str, directory: bool) -> Result<Scope, Error> {
     let encoded = path
         .strip_prefix('/')
@@ -326,11 +327,10 @@ fn scope(path: &str, directory: bool) -> Result<Scope, Error> {
     }
 }
 
-/// Whether there is anything that claims open at the edge, by what can be known without it.
+/// Checks that some object could open with these claims, without asking the edge.
 ///
 /// # Errors
-///
-/// What is well-formed, and opens nothing, whoever asks.
+/// When no client and no configuration could open the link.
 fn openable(claims: &Claims) -> Result<(), Error> {
     if claims.sessions.is_some() {
         return Err(Error::ReservedClaim("sessions"));
@@ -348,7 +348,8 @@ fn openable(claims: &Claims) -> Result<(), Error> {
     if claims.path.root().depth() > MAX_DEPTH {
         return Err(Error::PathTooDeep);
     }
-    // Where the name says nothing, the stored content type decides, and only the edge knows that.
+    // If the name has no known extension, the stored content type decides, and only the edge knows
+    // it.
     let says = content_type::for_key(&text);
     let is_restricted =
         claims.max_height.is_some() || claims.preview.is_some() || claims.langs.is_some();
@@ -360,15 +361,15 @@ fn openable(claims: &Claims) -> Result<(), Error> {
     Ok(())
 }
 
-/// The bounds of each claim, so that an error names it.
+/// Checks each claim, so that an error names it.
 fn check(claims: &Claims) -> Result<(), Error> {
-    match claims.first_broken() {
+    match claims.first_violation() {
         Some((claim, rule)) => Err(Error::Claim { claim, rule }),
         None => Ok(()),
     }
 }
 
-/// A URL taken apart as text (RFC 3986 §3), so that what is not the token stays as it was.
+/// A URL split as text (RFC 3986 §3), so that all but the token stays unchanged.
 struct Url<'url> {
     origin: &'url str,
     path: &'url str,
@@ -410,7 +411,7 @@ impl<'url> Url<'url> {
         parameters.find_map(|parameter| parameter.strip_prefix(PARAMETER)?.strip_prefix('='))
     }
 
-    /// With this token instead of what there was, and with what may not stand in a path encoded.
+    /// The URL with its token replaced, and invalid path characters percent-encoded.
     fn with_token(&self, token: &str) -> String {
         let mut url = self.origin.to_owned();
         for byte in self.path.bytes() {

@@ -1,7 +1,7 @@
-//! What is needed of text beside `str`'s own methods.
+//! Text functions beside those of `str`.
 
-/// As [`str::split_once`], for separators of two or three characters. The standard library's search is made for long ones, and
-/// is 2.3 kB of code before compression.
+/// As [`str::split_once`], for separators of two or three characters. The standard library's search
+/// is optimized for long ones, and takes 2.3 kB of code before compression.
 pub(crate) fn split_once<'text>(
     text: &'text str,
     separator: &str,

@@ -1,7 +1,8 @@
-//! Size and memory of what is answered for what an uploader stores. The oracle is arithmetic: a pass for each URI, what
-//! variables may make, and buffers of a fixed number of times input and output.
+//! Size and memory of the answers to stored input. The oracle is arithmetic: a pass for each URI,
+//! the limit of variables, and buffers of a fixed multiple of input and output.
 //!
-//! The first byte says which code, as for `linear`. The rest is a unit that is repeated up to 256 KiB, or once.
+//! The first byte selects the code, as in `linear`. The rest is repeated up to 256 KiB, or occurs
+//! once.
 #![no_main]
 
 use allocation_counter::measure;
@@ -13,16 +14,17 @@ use libfuzzer_sys::fuzz_target;
 const PASS_BYTES: usize = 3 + 43;
 /// The longest object key, percent-encoded.
 const KEY_BYTES: usize = 3 * 1024;
-/// The longest URI that variables make, and all that they make in one playlist: DESIGN.md, "Playlists".
+/// The limits of an expanded URI, and of all expansions in one playlist: DESIGN.md, "Playlists".
 const EXPANDED_BYTES: usize = 8 << 10;
 const EXPANSION_BYTES: usize = 8 << 20;
-/// Bytes of memory for each byte of input and output, for each line, for each URI, and in any case. Filters remember
-/// where lines and Media Segments begin; a compiler for 64 bits doubles what the Worker takes for it.
+/// Bytes of memory for each byte of input and output, for each line, for each URI, and a constant.
+/// Filters store the ranges of lines and Media Segments. A 64-bit target doubles what the Worker
+/// needs for them.
 const PER_BYTE: usize = 4;
 const PER_LINE: usize = 128;
 const PER_URI: usize = 256;
 const ANYWAY_BYTES: usize = 512 << 10;
-/// The values of a list of assets, of which 100,000 are read at most.
+/// The values of an asset list, of which at most 100,000 are read.
 const VALUES_BYTES: usize = 16 << 20;
 
 fuzz_target!(|data: &[u8]| {
@@ -39,14 +41,14 @@ fuzz_target!(|data: &[u8]| {
     for input in inputs.into_iter().flatten() {
         let mut output = None;
         let used = measure(|| output = stored.answer(&keys, &input));
-        // No URI takes less than a byte and a line's end, or two quotes.
+        // A URI takes at least one byte and a line ending, or two quotes.
         let uris = stored.uris(&input);
         let expanded = if memchr::memmem::find(&input, b"{$").is_some() {
             (uris * EXPANDED_BYTES).min(EXPANSION_BYTES + EXPANDED_BYTES)
         } else {
             0
         };
-        // Assets are written as URLs with the edge's origin.
+        // Assets become URLs with the edge's origin.
         let absolute = stored.assets(&input) * (ORIGIN.len() + KEY_BYTES);
         let length = output.as_ref().map_or(0, Vec::len);
         let most = input.len() + uris * PASS_BYTES + expanded + absolute;

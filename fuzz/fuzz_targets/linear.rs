@@ -1,8 +1,9 @@
-//! Work for what an uploader stores: eight times the input takes about eight times as much. A unit is repeated, with its
-//! number where the byte 0x01 stands, so that names differ; what is counted is bytes allocated, bytes held at the peak,
-//! and CPU time of the thread. The oracle is the same code, on the smaller input, in the same process.
+//! Work for stored input: an input eight times as long takes about eight times the work. A unit is
+//! repeated, and its number replaces the byte 0x01, so that names differ. The target counts
+//! allocated bytes, peak bytes, and CPU time of the thread. The oracle is the same code on the
+//! smaller input, in the same process.
 //!
-//! The first byte says which code: the rewriter under each limit, storyboards, or lists of assets.
+//! The first byte selects the code: the rewriter under each limit, storyboards, or asset lists.
 #![no_main]
 
 use std::hint::black_box;
@@ -17,12 +18,13 @@ use rustix::time::{ClockId, clock_gettime};
 /// Bytes of the smaller input. The larger one is STEP times as long.
 const SMALL_BYTES: usize = 24 << 10;
 const STEP: usize = 8;
-/// Growth that is linear still: buffers double, caches fill, and a sanitizer looks at every byte.
+/// The growth that still counts as linear: buffers double, caches fill, and a sanitizer checks
+/// every byte.
 const MAX_GROWTH: usize = 3 * STEP;
-/// Allocations of fixed size do not count, nor does time that no clock measures well.
+/// Allocations of fixed size, and times too short for a clock, are not counted.
 const SLACK_BYTES: u64 = 64 << 10;
 const SLACK_CPU: Duration = Duration::from_millis(3);
-/// How often a growth is measured before it is believed.
+/// The number of measurements before a growth counts.
 const ATTEMPTS: usize = 5;
 
 fuzz_target!(|data: &[u8]| {
@@ -54,7 +56,8 @@ fuzz_target!(|data: &[u8]| {
     }
     let (mut least, mut most) = (Duration::MAX, Duration::ZERO);
     for _ in 0..ATTEMPTS {
-        // Noise only adds: the least of the larger one's times, and the most of the smaller one's.
+        // Noise only adds: compares the least of the larger input's times with the most of the
+        // smaller one's.
         least = least.min(cpu(|| work(&large)));
         most = most.max(cpu(|| work(&small)));
         if least <= most * MAX_GROWTH as u32 + SLACK_CPU {
@@ -74,7 +77,7 @@ fn cpu(work: impl FnOnce()) -> Duration {
     thread_cpu() - began
 }
 
-/// CPU time of this thread alone, whatever else the machine does.
+/// CPU time of this thread only.
 fn thread_cpu() -> Duration {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     Duration::new(

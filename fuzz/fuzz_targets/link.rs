@@ -1,5 +1,5 @@
-//! Links. The input is a token as a stranger sends it, or, where it has a line feed, a header and a payload which are
-//! rightly signed here: so the parsers behind the MAC are reached too.
+//! Links. The input is a stranger's token. If it has a line feed, it is a header and a payload,
+//! which are validly signed here, to reach the parsers behind the MAC.
 #![no_main]
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -20,7 +20,7 @@ fuzz_target!(|data: &[u8]| {
     };
     let keys = keys();
     let Some((header, payload)) = text.split_once('\n') else {
-        // The secret is not in the corpus.
+        // The corpus does not contain the secret.
         assert!(link::verify(text, &keys, NOW, DAY).is_err(), "forged");
         return;
     };
@@ -35,8 +35,8 @@ fuzz_target!(|data: &[u8]| {
         return;
     };
 
-    // What is not understood is passed over, numbers that `Value` cannot hold included.
-    let (Ok(header), Ok(said)) = (
+    // Unknown claims are ignored, and so are numbers that `Value` cannot hold.
+    let (Ok(header), Ok(decoded)) = (
         serde_json::from_str::<Value>(header),
         serde_json::from_str::<Value>(payload),
     ) else {
@@ -44,16 +44,16 @@ fuzz_target!(|data: &[u8]| {
     };
     assert_eq!(header["alg"], "HS256");
     assert_eq!(header["kid"], "fuzz");
-    assert_eq!(said["exp"].as_u64(), Some(claims.exp));
+    assert_eq!(decoded["exp"].as_u64(), Some(claims.exp));
     assert_eq!(
-        said["path"].as_str(),
+        decoded["path"].as_str(),
         Some(claims.path.to_string().as_str())
     );
     assert_eq!(
-        said["max_height"].as_u64(),
+        decoded["max_height"].as_u64(),
         claims.max_height.map(u64::from)
     );
-    assert_eq!(said["sub"].as_str(), claims.sub.as_deref());
+    assert_eq!(decoded["sub"].as_str(), claims.sub.as_deref());
     assert_eq!(claims.check(), Ok(()));
     for range in claims.ip.iter().flatten() {
         for address in ["192.0.2.7", "2001:db8::7", "::ffff:192.0.2.7"] {

@@ -1,5 +1,5 @@
-//! Object keys and scopes. The oracle is the WHATWG URL parser: a path that we read must be the path that a browser
-//! sends for it.
+//! Object keys and scopes. The oracle is the WHATWG URL parser: a path that the edge accepts must
+//! be the path that a browser sends for it.
 #![no_main]
 
 use lectern::object::key::{Directory, MAX_OBJECT_KEY_BYTES, ObjectKey, Scope};
@@ -35,7 +35,7 @@ fuzz_target!(|data: &[u8]| {
         Ok(&key)
     );
     assert_eq!(browsers_reading(&key.to_url_path()).as_deref(), Some(text));
-    // A request's path holds neither: they end it. A space at the end of a URL is not part of it.
+    // Both characters end a request's path. A trailing space is not part of a URL.
     if !path.contains(['?', '#']) && !path.ends_with(' ') {
         assert_eq!(browsers_reading(path).as_deref(), Some(text), "{path}");
     }

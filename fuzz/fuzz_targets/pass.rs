@@ -1,4 +1,4 @@
-//! Passes. The input is lines: an object key, another object key, and a pass as a stranger sends it.
+//! Passes. The input is lines: an object key, another object key, and a stranger's pass.
 #![no_main]
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -23,7 +23,7 @@ fuzz_target!(|data: &[u8]| {
         return;
     };
     let keys = Keyring::from_json(KEYS).expect("a key ring");
-    // libFuzzer sees what is compared, and so learns passes that were minted here: these alone are accepted.
+    // libFuzzer sees comparisons, and so learns passes minted here. No other pass is accepted.
     if let Ok(pass) = pass::verify_mac(sent, &key, Binding::default(), &keys) {
         let honest = keys
             .iter()

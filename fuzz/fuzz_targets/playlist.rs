@@ -1,7 +1,7 @@
-//! The rewriter, without limits and under each. Four oracles: without the passes the output is the input, byte for byte,
-//! where there are neither variables nor assets nor steering; rewriting twice is rewriting once; each pass opens the object
-//! that the WHATWG URL parser, which players use, makes of its URI; and no pass in a restricted playlist opens an
-//! unrestricted one.
+//! The rewriter, without limits and under each. Four oracles. Without variables, assets and
+//! steering, the output minus its passes is the input, byte for byte. Rewriting twice equals
+//! rewriting once. Each pass opens the object that the WHATWG URL parser, as used by players,
+//! resolves. No pass in a restricted playlist opens an unrestricted one.
 #![no_main]
 
 use lectern::credential::keyring::Keyring;
@@ -42,7 +42,7 @@ fuzz_target!(|playlist: &[u8]| {
         "rewriting again changes something"
     );
 
-    // A pass that is there already is replaced, which is no addition.
+    // An existing pass is replaced, so the output has no additional one.
     let has_a_pass = has_a_pass(playlist);
     if !has_a_pass && !changes {
         assert_eq!(text(&without_passes(&once)), text(playlist));
@@ -93,7 +93,7 @@ fuzz_target!(|playlist: &[u8]| {
     }
 });
 
-/// Variables are written out, and assets are written as URLs.
+/// Variables are expanded, and assets become URLs.
 fn changes_more_than_passes(playlist: &[u8]) -> bool {
     let holds = |text: &[u8]| playlist.windows(text.len()).any(|window| window == text);
     holds(b"{$") || holds(b"X-ASSET-")

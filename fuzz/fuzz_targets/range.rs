@@ -1,5 +1,5 @@
-//! Range headers. The input is a length in decimal, a line feed, and a header; the oracle is RFC 9110 §14.1.2 written
-//! again over numbers that cannot overflow.
+//! Range headers. The input is a decimal length, a line feed, and a header. The oracle is a second
+//! implementation of RFC 9110 §14.1.2, with numbers that cannot overflow.
 #![no_main]
 
 use lectern::http::range::ByteRange;
@@ -33,7 +33,7 @@ fuzz_target!(|data: &[u8]| {
     }
 });
 
-/// First and last position as they are written.
+/// The first and last position, as written.
 fn parse(header: &str) -> Option<(Option<u128>, Option<u128>)> {
     let (unit, range) = header.split_once('=')?;
     let (first, last) = range.trim().split_once('-')?;
@@ -42,7 +42,7 @@ fn parse(header: &str) -> Option<(Option<u128>, Option<u128>)> {
         && [first, last]
             .iter()
             .all(|position| position.chars().all(|digit| digit.is_ascii_digit()));
-    // Beyond what fits: larger than any length, which is all that counts.
+    // A number that overflows is larger than any length, which suffices.
     let number =
         |digits: &str| (!digits.is_empty()).then(|| digits.parse().unwrap_or(u128::MAX / 2));
     let magnitude = |digits: &str| {

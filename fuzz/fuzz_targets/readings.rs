@@ -1,8 +1,9 @@
-//! Playlists as players read them. The oracle is hls.js's and Shaka Player's own parsers, in a Node process: no pass that
-//! the edge mints stands in a URL of another host, and each URL with a pass names the object that the pass opens.
+//! Playlists as players read them. The oracle is the parsers of hls.js and Shaka Player, in a Node
+//! process. No minted pass occurs in a URL of another host, and each URL with a pass names the
+//! object that the pass opens.
 //!
-//! An input that begins like a playlist, a storyboard or a list of assets is one. Any other is a row of pieces of hostile
-//! playlists. Needs `npm install`.
+//! An input that begins like a playlist, a storyboard or an asset list is used as it is. Any other
+//! selects pieces of hostile playlists. Needs `npm install`.
 #![no_main]
 
 use std::sync::{LazyLock, Mutex};

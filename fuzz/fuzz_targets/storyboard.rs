@@ -1,5 +1,6 @@
-//! Storyboards. Three oracles: without the passes the output is the input, byte for byte; rewriting twice is rewriting once;
-//! each pass opens one picture, the one that the WHATWG URL parser makes of its line.
+//! Storyboards. Three oracles. The output minus its passes is the input, byte for byte. Rewriting
+//! twice equals rewriting once. Each pass opens one image, the one that the WHATWG URL parser
+//! resolves.
 #![no_main]
 
 use lectern::object::content_type::is_picture;
@@ -41,7 +42,7 @@ fuzz_target!(|board: &[u8]| {
         text(&twice),
         "rewriting again changes something"
     );
-    // A pass that is there already is replaced, which is no addition.
+    // An existing pass is replaced, so the output has no additional one.
     let has_a_pass = has_a_pass(board);
     if !has_a_pass && !removed_steering {
         assert_eq!(text(&without_passes(&once)), text(board));
@@ -52,7 +53,7 @@ fuzz_target!(|board: &[u8]| {
     if removed_steering {
         return;
     }
-    // What is no picture is as it was.
+    // Lines that name no image stay unchanged.
     let url = Url::parse(&format!("{ORIGIN}{}", key.to_url_path())).expect("a URL");
     for (before, after) in pictures(board).into_iter().zip(pictures(&once)) {
         let (before, after) = (&board[before.at], &once[after.at]);

@@ -1,4 +1,4 @@
-//! What the targets that rewrite have in common.
+//! Helpers of the targets that rewrite.
 
 use lectern::credential::binding::Binding;
 use lectern::credential::keyring::Keyring;
@@ -14,12 +14,12 @@ pub const KEYS: &str = r#"[{"kid":"fuzz","secret":"ZnV6eiBmdXp6IGZ1enogZnV6eiBmd
 pub const ORIGIN: &str = "https://video.example.org";
 pub const NOW: u64 = 1_800_000_000;
 
-/// Whether there may be a pass already.
+/// Returns whether a text may contain a pass already.
 pub fn has_a_pass(text: &[u8]) -> bool {
     text.windows(2).any(|pair| matches!(pair, b"?p" | b"&p"))
 }
 
-/// Every pass that stands on one of these URIs. Each opens what the URL parser makes of its URI.
+/// Every pass in these URIs. Asserts that it opens the object that the URL parser resolves.
 pub fn passes(
     output: &[u8],
     uris: Vec<UriSpan>,
@@ -33,7 +33,7 @@ pub fn passes(
         let Ok(uri) = str::from_utf8(&output[span.at]) else {
             continue;
         };
-        // What a variable stands for is the fixtures' matter.
+        // Fixtures test the values of variables.
         if uri.contains("{$") {
             continue;
         }
@@ -69,12 +69,14 @@ pub fn passes(
     found
 }
 
-/// Passes of one expiry have it in the same place: bytes 2 to 5, of which these four characters are the last three.
+/// Returns whether a pass has the expiry of the tests: bytes 2 to 5, of which these characters are
+/// the last three.
 fn looks_minted(pass: &str) -> bool {
     matches!(pass.len(), 30..=43) && pass.starts_with('E') && pass.get(4..8) == Some("SdIA")
 }
 
-/// `output` without every `?p=…` and `&p=…`: a run of the pass alphabet, which nothing that ends a URI is of.
+/// Removes every `?p=…` and `&p=…` from `output`: a run of the pass alphabet, which no character
+/// after a URI is in.
 pub fn without_passes(output: &[u8]) -> Vec<u8> {
     let mut kept = Vec::with_capacity(output.len());
     let mut rest = output;
@@ -101,7 +103,7 @@ pub fn text(playlist: &[u8]) -> String {
     playlist.escape_ascii().to_string()
 }
 
-/// Something that an uploader stores, and the limits under which it is answered.
+/// A stored object, and the limits under which it is read.
 #[derive(Debug, Clone)]
 pub enum Stored {
     Playlist(Limits),
@@ -109,7 +111,7 @@ pub enum Stored {
 }
 
 impl Stored {
-    /// The one that a byte says.
+    /// The variant that a byte selects.
     pub fn of(form: u8) -> Self {
         let entitlements = |max_height, langs: Option<&str>, preview| {
             Limits::Multivariant(Entitlements {
@@ -137,7 +139,8 @@ impl Stored {
         Self::Playlist(limits)
     }
 
-    /// A unit as often as it takes, with its number in place of 0x01, between what makes it be read at all.
+    /// Repeats a unit up to `bytes`, with its number in place of 0x01, inside a valid head and
+    /// tail.
     pub fn repeated(&self, unit: &[u8], bytes: usize) -> Vec<u8> {
         let (head, tail): (&[u8], &[u8]) = match self {
             Self::AssetList => (b"{\"ASSETS\":[{}", b"]}"),
@@ -159,7 +162,7 @@ impl Stored {
             }
             for &byte in unit {
                 match byte {
-                    // As wide in every place, so that all units are as long.
+                    // Fixed width, so that all units have the same length.
                     1 => text.extend_from_slice(format!("{number:05}").as_bytes()),
                     byte => text.push(byte),
                 }
@@ -169,7 +172,7 @@ impl Stored {
         text
     }
 
-    /// What the edge answers; `None` for a refusal.
+    /// The edge's answer; `None` for a refusal.
     pub fn answer(&self, keys: &Keyring, stored: &[u8]) -> Option<Vec<u8>> {
         let key = ObjectKey::new("courses/a b/v/1/playlist.m3u8").expect("an object key");
         let base = Base {
@@ -193,7 +196,7 @@ impl Stored {
         }
     }
 
-    /// URIs that may get a pass.
+    /// The number of URIs that may get a pass.
     pub fn uris(&self, stored: &[u8]) -> usize {
         match self {
             Self::Playlist(Limits::Storyboard) => pictures(stored).len(),
@@ -202,7 +205,7 @@ impl Stored {
         }
     }
 
-    /// URIs that are written as URLs, or of which escapes are written out.
+    /// The number of URIs that become URLs, or whose escapes are expanded.
     pub fn assets(&self, stored: &[u8]) -> usize {
         match self {
             Self::Playlist(_) => memchr::memmem::find_iter(stored, b"X-ASSET").count(),
@@ -210,7 +213,7 @@ impl Stored {
         }
     }
 
-    /// Bytes of the tags that a preview adds.
+    /// The length of the tags that a preview adds.
     pub fn tags_bytes(&self) -> usize {
         match self {
             Self::Playlist(Limits::Media { .. }) => 256,

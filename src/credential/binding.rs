@@ -1,10 +1,11 @@
-//! Where a request comes from: addresses, the ranges that a link allows, and what a pass is bound to.
+//! The origin of a request: addresses, the ranges that a link allows, and the binding of a pass.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use serde::Serialize;
 
-/// An address range in CIDR notation (RFC 4632, RFC 4291 §2.3). Invariant: no bit behind the prefix is set.
+/// An address range in CIDR notation (RFC 4632, RFC 4291 §2.3). Invariant: every bit after the
+/// prefix is zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(into = "String")]
 pub struct Cidr {
@@ -13,8 +14,8 @@ pub struct Cidr {
 }
 
 impl Cidr {
-    /// Parses `192.0.2.0/24`, `2001:db8::/32`, or a single address. `None` for anything else, a range whose base has
-    /// bits behind the prefix included: whoever wrote `10.0.0.1/8` may have meant either.
+    /// Parses `192.0.2.0/24`, `2001:db8::/32`, or a single address. Refuses bits after the prefix,
+    /// because `10.0.0.1/8` may mean one address or its network.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let (base, length) = match text.split_once('/') {
@@ -22,7 +23,7 @@ impl Cidr {
             None => (text, None),
         };
         let base: IpAddr = base.parse().ok()?;
-        // An IPv4 address written as IPv6: a prefix of which of the two?
+        // In an IPv4-mapped IPv6 address, the prefix length is ambiguous.
         if base.to_canonical() != base {
             return None;
         }
@@ -44,8 +45,8 @@ impl Cidr {
     }
 }
 
-/// What a pass is bound to of where its link was opened; also, what a request that shows a pass comes from. An address
-/// counts with its /24 or /64: phones change the rest between cells.
+/// The network and country that a pass is bound to, or that a request comes from. Networks are
+/// compared by /24 or /64, because a phone's address changes between cells.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Binding {
     pub network: Option<Network>,
@@ -53,7 +54,7 @@ pub struct Binding {
 }
 
 impl Binding {
-    /// What tells places apart.
+    /// Bytes that differ between bindings.
     pub(crate) fn bytes(self) -> Vec<u8> {
         let mut bytes = self.network.map(Network::bytes).unwrap_or_default();
         bytes.push(0xFF);

@@ -1,4 +1,4 @@
-//! What a link says.
+//! The claims of a link (RFC 7519 §4).
 
 use serde::Serialize;
 
@@ -12,7 +12,7 @@ const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
 const MAX_NAME_BYTES: usize = 256;
 const MAX_LIST_ENTRIES: usize = 32;
 
-/// The bounds of claims, in words, in the order in which a link is held to them.
+/// Rules for the values of claims, in the order in which they are checked.
 const RULES: [&str; 6] = [
     "a number is beyond 2^53",
     "`sub` and `jti` have 1 to 256 bytes",
@@ -22,49 +22,49 @@ const RULES: [&str; 6] = [
     "`watch`, `max_height`, `sessions` and `max_bytes` are at least 1",
 ];
 
-/// What a link may be used for.
+/// The purpose that a link permits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Purpose {
     /// `GET` and `HEAD`.
     #[default]
     Play,
-    /// `PUT`, `DELETE` and the parts of an upload; reads nothing.
+    /// `PUT`, `DELETE` and multipart uploads. Permits no reads.
     Upload,
-    /// As `play`, plus the MP4 as an attachment.
+    /// As `Play`, and the MP4 as an attachment.
     Download,
     /// The operator's own tools.
     Admin,
 }
 
-/// What a link says. Times are seconds since 1970 (RFC 7519 `NumericDate`), whole.
+/// The claims of a link. Times are whole seconds since 1970 (RFC 7519 `NumericDate`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Claims {
-    /// What the link opens.
+    /// The object or directory that the link opens.
     pub path: Scope,
-    /// The last second at which it opens anything.
+    /// The last second of validity.
     pub exp: u64,
-    /// The link opens nothing before this second, less 30 of leeway.
+    /// The first second of validity, with 30 seconds of leeway.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub nbf: Option<u64>,
-    /// When the link was minted; not in the future, less 30 s of leeway.
+    /// The second of minting. It must not lie in the future, with 30 seconds of leeway.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub iat: Option<u64>,
     #[serde(rename = "use", skip_serializing_if = "is_play")]
     pub purpose: Purpose,
-    /// The viewer, opaque to us.
+    /// An opaque viewer id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sub: Option<String>,
-    /// The link's own id.
+    /// The id of the link.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jti: Option<String>,
-    /// Seconds that URLs issued from this link keep working after it was opened.
+    /// Seconds that URLs issued from this link keep working after it is opened.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub watch: Option<u64>,
-    /// Variant Streams taller than this, in pixels, are not listed.
+    /// The tallest Variant Stream to list, in pixels.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_height: Option<u32>,
-    /// Only Media Segments between these seconds are listed.
+    /// The range of seconds whose Media Segments are listed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub preview: Option<(u32, u32)>,
     /// Audio and subtitle Renditions to list, as BCP 47 tags.
@@ -79,10 +79,10 @@ pub struct Claims {
     /// Origins whose pages may open the link.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub origin: Option<Vec<OriginPattern>>,
-    /// How many players may watch at once.
+    /// The number of simultaneous players.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sessions: Option<u32>,
-    /// How many bytes all uploads under the link may have together.
+    /// The sum of bytes that uploads under the link may have.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_bytes: Option<u64>,
 }
@@ -97,7 +97,7 @@ impl Purpose {
 }
 
 impl Claims {
-    /// The two claims that every link has.
+    /// Claims with the two that every link requires.
     #[must_use]
     pub fn new(path: Scope, exp: u64) -> Self {
         Self {
@@ -120,17 +120,19 @@ impl Claims {
         }
     }
 
-    /// Reads the claims of a link. A claim that is not known is left aside; one that is known and cannot be meant, `null`
-    /// included, is an error.
+    /// Parses the claims of a link. An unknown claim is ignored. A known claim with an invalid
+    /// value is an error, and `null` is invalid.
     ///
     /// # Errors
-    /// The rule that does not hold, in words.
+    /// The violated rule, in words.
     pub fn from_json(json: &[u8]) -> Result<Self, &'static str> {
-        let members = JsonValue::parse(json).ok_or("the claims are no JSON")?;
-        let members = members.as_object().ok_or("the claims are no JSON object")?;
+        let members = JsonValue::parse(json).ok_or("the claims are not JSON")?;
+        let members = members
+            .as_object()
+            .ok_or("the claims are not a JSON object")?;
         let mut path = None;
         let mut exp = None;
-        // Both are there in the end, or this is not returned.
+        // The placeholders are replaced, or the function returns an error.
         let mut claims = Self::new(Scope::Directory(Directory::default()), 0);
         for (name, value) in members {
             let ok = match &**name {
@@ -152,13 +154,16 @@ impl Claims {
                 "sub" => set(&mut claims.sub, value.as_str().map(str::to_owned)),
                 "jti" => set(&mut claims.jti, value.as_str().map(str::to_owned)),
                 "watch" => set(&mut claims.watch, value.as_integer()),
-                "max_height" => set(&mut claims.max_height, small(value)),
-                "preview" => set(&mut claims.preview, pair(value)),
-                "langs" => set(&mut claims.langs, list(value, |lang| Some(lang.to_owned()))),
-                "ip" => set(&mut claims.ip, list(value, Cidr::parse)),
-                "country" => set(&mut claims.country, list(value, Country::parse)),
-                "origin" => set(&mut claims.origin, list(value, OriginPattern::parse)),
-                "sessions" => set(&mut claims.sessions, small(value)),
+                "max_height" => set(&mut claims.max_height, parse_u32(value)),
+                "preview" => set(&mut claims.preview, parse_pair(value)),
+                "langs" => set(
+                    &mut claims.langs,
+                    parse_list(value, |lang| Some(lang.to_owned())),
+                ),
+                "ip" => set(&mut claims.ip, parse_list(value, Cidr::parse)),
+                "country" => set(&mut claims.country, parse_list(value, Country::parse)),
+                "origin" => set(&mut claims.origin, parse_list(value, OriginPattern::parse)),
+                "sessions" => set(&mut claims.sessions, parse_u32(value)),
                 "max_bytes" => set(&mut claims.max_bytes, value.as_integer()),
                 _ => true,
             };
@@ -172,25 +177,25 @@ impl Claims {
         Ok(claims)
     }
 
-    /// The bounds that the types do not say. `mint` does not check them, so that tests can mint what must be refused;
-    /// the tools that people mint with do.
+    /// Checks the rules that the types cannot express. [`mint`](super::link::mint) skips them, so
+    /// that tests can mint invalid links. The command and the SDKs check them.
     ///
     /// # Errors
-    /// The rule that does not hold, in words.
+    /// The violated rule, in words.
     pub fn check(&self) -> Result<(), &'static str> {
-        let first = self.broken().min_by_key(|(_, rule)| *rule);
+        let first = self.violations().min_by_key(|(_, rule)| *rule);
         first.map_or(Ok(()), |(_, rule)| Err(RULES[rule]))
     }
 
-    /// The first claim that breaks a bound of its own, and the rule, in words. Reserved claims are none of these.
-    pub(crate) fn first_broken(&self) -> Option<(&'static str, &'static str)> {
-        let mut broken = self.broken();
-        let found = broken.find(|(claim, _)| !matches!(*claim, "sessions" | "max_bytes"));
+    /// The first claim that violates a rule of its own, and that rule. Reserved claims are skipped.
+    pub(crate) fn first_violation(&self) -> Option<(&'static str, &'static str)> {
+        let mut violations = self.violations();
+        let found = violations.find(|(claim, _)| !matches!(*claim, "sessions" | "max_bytes"));
         found.map(|(claim, rule)| (claim, RULES[rule]))
     }
 
-    /// Each claim that breaks a bound, with the index of its rule, in the order of the claims.
-    fn broken(&self) -> impl Iterator<Item = (&'static str, usize)> {
+    /// Each invalid claim with the index of its rule, in the order of the claims.
+    fn violations(&self) -> impl Iterator<Item = (&'static str, usize)> {
         let number = |claim, number: Option<u64>| {
             let is_beyond = number.is_some_and(|number| number > MAX_SAFE_INTEGER);
             is_beyond.then_some((claim, 0))
@@ -208,7 +213,7 @@ impl Claims {
         let is_no_language = langs.any(|lang| !is_language(lang));
         let is_backwards = self.preview.is_some_and(|(from, to)| from >= to);
         let least = |claim, number: Option<u64>| (number == Some(0)).then_some((claim, 5));
-        let broken = [
+        let violations = [
             number("exp", Some(self.exp)),
             number("nbf", self.nbf),
             number("iat", self.iat),
@@ -227,11 +232,11 @@ impl Claims {
             number("max_bytes", self.max_bytes),
             least("max_bytes", self.max_bytes),
         ];
-        broken.into_iter().flatten()
+        violations.into_iter().flatten()
     }
 }
 
-/// What a claim has to be.
+/// The rule for a claim's type, in words.
 fn rule(name: &str) -> &'static str {
     match name {
         "path" => "`path` is an object or a folder, such as `/courses/rails/`",
@@ -249,30 +254,31 @@ fn rule(name: &str) -> &'static str {
     }
 }
 
-/// Sets a claim; whether there was something to set it to.
+/// Sets a claim. Returns `false` if there is no value.
 fn set<T>(claim: &mut Option<T>, value: Option<T>) -> bool {
     *claim = value;
     claim.is_some()
 }
 
-fn small(value: &JsonValue<'_>) -> Option<u32> {
+fn parse_u32(value: &JsonValue<'_>) -> Option<u32> {
     value
         .as_integer()
         .and_then(|number| u32::try_from(number).ok())
 }
 
-fn pair(value: &JsonValue<'_>) -> Option<(u32, u32)> {
+fn parse_pair(value: &JsonValue<'_>) -> Option<(u32, u32)> {
     match value.as_array()? {
-        [from, to] => Some((small(from)?, small(to)?)),
+        [from, to] => Some((parse_u32(from)?, parse_u32(to)?)),
         _ => None,
     }
 }
 
-fn list<T>(value: &JsonValue<'_>, parse: impl Fn(&str) -> Option<T>) -> Option<Vec<T>> {
+fn parse_list<T>(value: &JsonValue<'_>, parse: impl Fn(&str) -> Option<T>) -> Option<Vec<T>> {
     value.as_strings()?.into_iter().map(parse).collect()
 }
 
-/// The names of all claims. What a header's `crit` may list too: every one of them is read.
+/// The names of all claims. The `crit` header may list any of them, because the edge reads them
+/// all.
 pub const CLAIMS: [&str; 16] = [
     "path",
     "use",
@@ -292,7 +298,7 @@ pub const CLAIMS: [&str; 16] = [
     "max_bytes",
 ];
 
-/// RFC 5646 §2.1, as far as a range is concerned: subtags of letters and digits.
+/// Returns whether a language tag has the syntax of RFC 5646 §2.1: subtags of letters and digits.
 fn is_language(tag: &str) -> bool {
     tag.split('-').all(|subtag| {
         (1..=8).contains(&subtag.len()) && subtag.bytes().all(|byte| byte.is_ascii_alphanumeric())
@@ -318,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_claim_is_told_with_its_rule() {
+    fn a_refused_claim_names_its_rule() {
         for (json, expected) in [
             ("", "JSON"),
             ("[]", "object"),

@@ -1,7 +1,7 @@
 //! Secrets, key ids and derivation (RFC 5869).
 //!
-//! `LECTERN_KEYS` is a JSON list of `{"kid", "secret"}`. The first key mints, all verify: rotation is adding a key in
-//! front, waiting for the old links to expire, and dropping the old one.
+//! `LECTERN_KEYS` is a JSON list of `{"kid", "secret"}`. The first key mints, and all verify. To
+//! rotate, prepend a key, wait until the old links expire, and remove the old key.
 
 use std::fmt;
 
@@ -16,26 +16,26 @@ use crate::json::{JsonValue, written};
 
 pub(crate) type HmacSha256 = Hmac<Sha256>;
 
-/// RFC 7518 §3.2: a key of the hash's size or more must be used with HS256.
+/// RFC 7518 §3.2 requires HS256 keys of at least 32 bytes.
 pub const MIN_SECRET_BYTES: usize = 32;
 /// A key longer than this is a mistake, not a stronger key.
 const MAX_SECRET_BYTES: usize = 1024;
 const MAX_KID_BYTES: usize = 64;
 
-/// A key of the ring: signs links with the secret itself, so that any JWT library can, and passes with a key derived
-/// from it, so that a link's MAC is never a pass's.
+/// A key of the ring. Its secret signs links, so that any JWT library can mint them. A derived key
+/// signs passes, so that a link's MAC is never a pass's.
 pub struct Key {
     kid: String,
-    /// A hint at the key, carried by passes in one byte.
+    /// One byte of a pass that selects the key.
     hint: u8,
     link: HmacSha256,
     pass: HmacSha256,
-    /// For names of viewers in logs.
+    /// Hashes viewers for logs.
     viewer: HmacSha256,
 }
 
 impl Key {
-    /// A key from its id and secret.
+    /// Creates a key from its id and secret.
     ///
     /// # Errors
     /// When the id is not 1 to 64 characters of `A-Za-z0-9._-`, or the secret is shorter than 32 bytes.
@@ -55,7 +55,7 @@ impl Key {
         }
         let derive = |label: &str| {
             let mut derived = [0_u8; 32];
-            // Only an output of more than 255 hashes' length fails, and this is one hash.
+            // HKDF fails only for outputs of over 255 hashes, and this is one.
             Hkdf::<Sha256>::new(None, secret)
                 .expand(label.as_bytes(), &mut derived)
                 .map_err(|_| KeyringError::BadKid)?;
@@ -83,7 +83,7 @@ impl Key {
         self.link.clone()
     }
 
-    /// A keyed hash of these texts, in 12 characters.
+    /// A keyed hash of `parts`, in 12 characters.
     pub(crate) fn viewer(&self, parts: &[&str]) -> String {
         let mut mac = self.viewer.clone();
         for part in parts {
@@ -98,8 +98,8 @@ impl Key {
     }
 }
 
-/// HMAC takes keys of any length (RFC 2104 §2), so this cannot fail; the fallback keeps the promise visible without a
-/// panic in the Worker.
+/// Creates an HMAC. It accepts keys of any length (RFC 2104 §2), so the fallback is unreachable. It
+/// spares the Worker a panic.
 pub(crate) fn keyed(secret: &[u8]) -> HmacSha256 {
     HmacSha256::new_from_slice(secret).unwrap_or_else(|_| HmacSha256::new(&Default::default()))
 }
@@ -119,7 +119,7 @@ pub struct Keyring {
     older: Vec<Key>,
 }
 
-/// Why `LECTERN_KEYS` is not a key ring. No message carries a part of a secret.
+/// An error in `LECTERN_KEYS`. The message contains no part of a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KeyringError {
     #[error("not a JSON list of `{{\"kid\": …, \"secret\": …}}`")]
@@ -128,7 +128,7 @@ pub enum KeyringError {
     Empty,
     #[error("a `kid` is not 1 to 64 characters of `A-Za-z0-9._-`")]
     BadKid,
-    #[error("the `kid` `{0}` is there twice")]
+    #[error("two keys have the `kid` `{0}`")]
     DuplicateKid(String),
     #[error("the secret of `{0}` is not base64url without padding")]
     NotBase64url(String),
@@ -140,7 +140,7 @@ pub enum KeyringError {
 fn entries(json: &str) -> Result<Vec<(String, String)>, KeyringError> {
     let entry = |entry: &JsonValue<'_>| {
         let text = |name| entry.member(name)?.as_str().map(str::to_owned);
-        // A member of another name is a misspelt one.
+        // Any further member is a misspelt name.
         let members = entry.as_object()?.len();
         Some((text("kid")?, text("secret")?)).filter(|_| members == 2)
     };
@@ -155,7 +155,7 @@ impl Keyring {
     /// Parses the value of `LECTERN_KEYS`.
     ///
     /// # Errors
-    /// When the value is no list of keys, a key is too short, or an id is there twice.
+    /// When the value is not a list of keys, a key is too short, or an id occurs twice.
     pub fn from_json(json: &str) -> Result<Self, KeyringError> {
         let entries = entries(json)?;
         let mut keys: Vec<Key> = Vec::with_capacity(entries.len());
@@ -182,7 +182,7 @@ impl Keyring {
         &self.minting
     }
 
-    /// Every key that verifies, the minting one first.
+    /// All keys, the minting one first.
     pub fn iter(&self) -> impl Iterator<Item = &Key> {
         std::iter::once(&self.minting).chain(&self.older)
     }
@@ -192,7 +192,7 @@ impl Keyring {
     }
 }
 
-/// The value of `LECTERN_KEYS` with a new key in front of those in `present` (a list, or empty text).
+/// Prepends a new key to `present`, a value of `LECTERN_KEYS` or empty text.
 ///
 /// # Errors
 /// When `present` is not a list, or the new key is refused or its id taken.
@@ -220,7 +220,7 @@ pub fn with_new_key(present: &str, kid: &str, secret: &[u8]) -> Result<String, K
 pub(crate) mod testing {
     use super::*;
 
-    /// A ring of keys with these ids, whose secrets follow from them.
+    /// A ring of keys with these ids. Each secret derives from its id.
     pub(crate) fn ring(kids: &[&str]) -> Keyring {
         let key = |kid: &&str| Key::new(kid, kid.repeat(32).as_bytes()).expect("a key");
         let mut keys = kids.iter().map(key);

@@ -1,7 +1,8 @@
-//! Links: the credential that a course app mints and a player opens. A JWT (RFC 7519) with `alg` HS256 only.
+//! Links: the credential that a course app mints and a player opens. A link is a JWT (RFC 7519)
+//! with `alg` HS256.
 //!
-//! Verification fixes the algorithm by the key, never by the token, bounds every length before anything is hashed,
-//! and says `expired` only of a link whose signature was right.
+//! The key fixes the algorithm, never the token. Every length is bounded before anything is hashed.
+//! Only a link with a valid signature gets the answer `expired`.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use hmac::Mac as _;
@@ -12,12 +13,13 @@ use serde::Serialize;
 
 use crate::json::{self, JsonValue};
 
-/// A link longer than this is refused unread.
+/// The maximum length of a link. Longer ones are refused unread.
 pub const MAX_LINK_BYTES: usize = 4096;
-/// RFC 7519 §4.1.5 allows for clock skew; `exp` gets none, since it is the last second by definition.
+/// Leeway for clock skew (RFC 7519 §4.1.5). `exp` has none: it is the last second by definition.
 const LEEWAY_SECONDS: u64 = 30;
 
-/// Why a link opens nothing. The viewer sees `expired` or `forbidden`; the rest is for the operator.
+/// The reason why a link opens nothing. The viewer sees `expired` or `forbidden`; the operator's
+/// log has the rest.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LinkError {
     #[error("the link is longer than {MAX_LINK_BYTES} bytes")]
@@ -26,13 +28,13 @@ pub enum LinkError {
     NotAJwt,
     #[error("the link's header is not `{{\"alg\":\"HS256\",\"kid\":…}}`")]
     BadHeader,
-    #[error("the link's header lists `{0}` in `crit`, which is not understood here")]
+    #[error("the link's header lists `{0}` in `crit`, which this edge does not support")]
     UnknownCritical(String),
     #[error("no key has the link's `kid`")]
     UnknownKey,
     #[error("the signature is wrong")]
     BadSignature,
-    #[error("the claims are not acceptable: {0}")]
+    #[error("the claims are invalid: {0}")]
     BadClaims(&'static str),
     #[error("the link expired at {0}")]
     Expired(u64),
@@ -49,7 +51,7 @@ struct Header<'key> {
     kid: &'key str,
 }
 
-/// Mints a link. Equal claims and key give an equal link.
+/// Mints a link. The same claims and key always make the same link.
 #[must_use]
 pub fn mint(key: &Key, claims: &Claims) -> String {
     let mut token = String::with_capacity(256);
@@ -58,7 +60,7 @@ pub fn mint(key: &Key, claims: &Claims) -> String {
         typ: "JWT",
         kid: key.kid(),
     });
-    // Strings and integers serialize without fail; an empty part would be refused by `verify`.
+    // Strings and integers always serialize. `verify` would refuse an empty payload.
     let payload = serde_json::to_vec(claims).unwrap_or_default();
     URL_SAFE_NO_PAD.encode_string(header, &mut token);
     token.push('.');
@@ -69,7 +71,8 @@ pub fn mint(key: &Key, claims: &Claims) -> String {
     token
 }
 
-/// Verifies a link: form, algorithm, key, signature, claims and times. Which request it opens is the caller's question.
+/// Verifies form, algorithm, key, signature, claims and times. The caller checks which request the
+/// link opens.
 ///
 /// # Errors
 /// The first check that fails, in the order above.
@@ -94,19 +97,19 @@ pub fn verify(
     Ok(claims)
 }
 
-/// What a link claims to say, unverified: key id and claims, for the operator's tools, which have no secrets.
+/// Decodes a link without verifying it: key id and claims. The operator's tools have no secrets.
 ///
 /// # Errors
-/// When form or claims are not right.
+/// When form or claims are invalid.
 pub fn decode(token: &str) -> Result<(String, Claims), LinkError> {
     let LinkParts { kid, payload, .. } = LinkParts::of(token)?;
     Ok((kid, parse_claims(&payload)?))
 }
 
-/// The claims of a link whose signature is right, whatever the time.
+/// Verifies a link's signature and returns its claims, at any time.
 ///
 /// # Errors
-/// When form, algorithm, key, signature or claims are not right.
+/// When form, algorithm, key, signature or claims are invalid.
 pub fn verify_signature(token: &str, keys: &Keyring) -> Result<Claims, LinkError> {
     let LinkParts {
         signed,
@@ -114,7 +117,8 @@ pub fn verify_signature(token: &str, keys: &Keyring) -> Result<Claims, LinkError
         payload,
         signature,
     } = LinkParts::of(token)?;
-    // An unknown `kid` takes as long as a wrong signature: the MAC is computed with the minting key and thrown away.
+    // An unknown `kid` takes as long as a wrong signature: a MAC with the minting key is computed
+    // and discarded.
     let key = keys.by_kid(&kid);
     let mac = key.unwrap_or(keys.minting()).link_mac();
     let right = mac
@@ -128,7 +132,7 @@ pub fn verify_signature(token: &str, keys: &Keyring) -> Result<Claims, LinkError
     }
 }
 
-/// A token taken apart, with its header checked.
+/// A token split into its parts, with a checked header.
 struct LinkParts<'token> {
     signed: &'token str,
     kid: String,
@@ -154,7 +158,7 @@ impl<'token> LinkParts<'token> {
     }
 }
 
-/// Reads a header that says what it must, and nothing that this edge would have to understand; returns its `kid`.
+/// Parses a header that has the required members and no critical extension. Returns its `kid`.
 fn parse_header(header: &[u8]) -> Result<String, LinkError> {
     let header = JsonValue::parse(header).ok_or(LinkError::BadHeader)?;
     let text = |name| match header.member(name) {
@@ -192,7 +196,7 @@ mod tests {
     const NOW: u64 = 1_800_000_000;
     const DAY: u64 = 86_400;
 
-    /// A token over any header and payload, rightly signed.
+    /// A token with any header and payload, and a valid signature.
     fn sign(key: &Key, header: &str, payload: &str) -> String {
         let signed = format!(
             "{}.{}",
@@ -396,7 +400,7 @@ mod tests {
             let padding = "x".repeat(length);
             sign(
                 ring.minting(),
-                // A space, for the lengths of base64url to come out even.
+                // A space makes the lengths of base64url even.
                 r#"{"alg":"HS256", "kid":"k"}"#,
                 &format!(r#"{{"path":"/a","exp":{NOW},"x":"{padding}"}}"#),
             )

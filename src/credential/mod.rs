@@ -1,4 +1,5 @@
-//! Which credential a request shows, and whether it opens an object to whoever asks.
+//! The credential of a request: which one it carries, and whether it opens an object for this
+//! client.
 
 pub mod binding;
 pub mod claims;
@@ -14,8 +15,7 @@ use claims::{Claims, Purpose};
 use link::LinkError;
 use pass::{Pass, PassError};
 
-/// The credential of a request: a directory's pass in the path, a pass or a link in the query, or a link in
-/// `Authorization`.
+/// A directory's pass in the path, a pass or a link in the query, or a link in `Authorization`.
 pub(crate) enum Credential<'request> {
     PathPass(&'request str),
     Pass(&'request str),
@@ -61,7 +61,7 @@ pub(crate) fn open_pass(
     config: &Config,
     now: u64,
 ) -> Result<Pass, Refusal> {
-    // Where the request comes from is only asked of what is bound to a place.
+    // Only bound passes need the request's network and country.
     let (network, country) = pass::decode(text).map_or((false, false), |pass| pass.bound);
     let place = request.place(network, country);
     pass::verify(text, key, place, &config.keys, now).map_err(|error| {
@@ -74,7 +74,7 @@ pub(crate) fn open_pass(
     })
 }
 
-/// Verifies a link, and that it opens `key` for one of `uses` to whoever asks.
+/// Verifies a link, and that it opens `key` for one of `uses` and this client.
 pub(crate) fn open_link(
     link: &str,
     key: &ObjectKey,
@@ -149,8 +149,8 @@ fn country_allowed(claims: &Claims, request: &Request<'_>) -> bool {
     })
 }
 
-/// Browsers say which page asks: in `Origin` across origins, in `Sec-Fetch-Site` on the same one. Players that are no
-/// browser say nothing, and a link for certain pages is not for them.
+/// Browsers name the page: in `Origin` across origins, in `Sec-Fetch-Site` on the same one. Other
+/// players name none, so a link with `origin` refuses them.
 fn origin_allowed(claims: &Claims, request: &Request<'_>) -> bool {
     let Some(patterns) = &claims.origin else {
         return true;

@@ -1,6 +1,6 @@
-//! Passes: the credential that the edge mints, one per URL in a playlist. A pass names exactly one object (or, in a URL's
-//! path, one directory) and an expiry; a playlist's pass also says below which directory the objects that it lists may lie,
-//! and what the link that it came from restricts.
+//! Passes: the credential that the edge mints, one per URL in a playlist. A pass names exactly one
+//! object and an expiry; in a URL's path it names one directory. A playlist's pass also carries the
+//! directory of its entries and the restrictions of its link.
 //!
 //! ```text
 //! pass     = base64url( tag(1) hint(1) expires(4) fields(0…10) mac(16) )   30 characters for a segment, 43 at most
@@ -17,10 +17,11 @@
 //! pass key = HKDF-SHA-256( secret, info "lectern/pass/1" )
 //! ```
 //!
-//! The MAC covers every field: `tag` fixes which fields there are, what varies in length is length-prefixed, and the last
-//! segment is a message of its own. `K` is the same for all segments of a directory, so a playlist of 9,000 segments
-//! derives it once. `hint` only picks the key to try; a wrong hint finds no key or the wrong one. The network and the
-//! country are not carried: the request has to come from the same ones again.
+//! The MAC covers every field. `tag` determines the fields, variable lengths are prefixed, and the
+//! last segment is the message. `K` is the same for all segments of a directory, so a playlist of
+//! 9,000 segments derives it once. `hint` only selects the key to try; a wrong hint selects no key
+//! or the wrong one. A pass does not carry network and country: the request must come from the same
+//! ones again.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use hmac::Mac as _;
@@ -32,8 +33,8 @@ use super::binding::Binding;
 use super::keyring::{HmacSha256, Key, Keyring, keyed};
 use crate::object::key::{Directory, ObjectKey};
 
-/// Expiries are rounded up to this many seconds, so that a viewer who comes back gets the URLs that his browser has
-/// in its cache.
+/// Expiries are rounded up to this many seconds, so that a returning viewer gets URLs that his
+/// browser has cached.
 pub const EXPIRY_STEP: u64 = 900;
 
 const MAC_BYTES: usize = 16;
@@ -47,28 +48,29 @@ const HEAD_BYTES: usize = 6;
 const MAX_FIELD_BYTES: usize = 10;
 const MAX_BYTES: usize = HEAD_BYTES + MAX_FIELD_BYTES + MAC_BYTES;
 
-/// What a pass opens.
+/// The object or directory that a pass opens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PassKind {
-    /// An object as it is stored.
+    /// An object, served as stored.
     Object,
-    /// A playlist, which is rewritten. What it lists must lie below its first `depth` directories.
+    /// A playlist, which is rewritten. Its entries must lie below its first `depth` directories.
     Playlist { depth: u8 },
-    /// Everything below the first `depth` directories, as it is stored; stands in a URL's path.
+    /// A directory: everything below the first `depth` directories, served as stored. It stands in
+    /// a URL's path.
     Directory { depth: u8 },
-    /// A Media Playlist opened through a restricted link: it hands on no playlists, and with a preview only the Media
-    /// Segments between these seconds.
+    /// A Media Playlist of a restricted link. It grants no playlists. With a preview, it grants
+    /// only the Media Segments between these seconds.
     Restricted {
         depth: u8,
         preview: Option<(u32, u32)>,
     },
-    /// The JSON body of an `X-ASSET-LIST` (RFC 8216bis appendix D), whose URIs are signed.
+    /// The JSON body of an `X-ASSET-LIST` (RFC 8216bis appendix D). Its URIs are signed.
     AssetList { depth: u8 },
-    /// A storyboard, whose pictures are signed.
+    /// A storyboard. Its images are signed.
     Storyboard { depth: u8 },
 }
 
-/// The fields of a pass between its head and its MAC.
+/// The fields between the head and the MAC.
 struct Fields {
     bytes: [u8; MAX_FIELD_BYTES],
     length: usize,
@@ -146,16 +148,17 @@ impl PassKind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pass {
     pub kind: PassKind,
-    /// The last second at which it opens its object.
+    /// The last second of validity.
     pub expires: u64,
-    /// Whether it opens only in the network, and only in the country, in which its link was opened.
+    /// Flags: bound to the network, and to the country, of the request that opened the link.
     pub bound: (bool, bool),
 }
 
-/// Why a pass opens nothing. The viewer sees `expired` or `forbidden`; the rest is for the operator.
+/// The reason why a pass opens nothing. The viewer sees `expired` or `forbidden`; the operator's
+/// log has the rest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PassError {
-    #[error("the pass is not one that this edge mints")]
+    #[error("the pass is malformed")]
     Malformed,
     #[error("no key has the pass's hint")]
     UnknownKey,
@@ -165,7 +168,7 @@ pub enum PassError {
     Expired(u64),
 }
 
-/// The last second of a pass minted at `now` for `seconds` of watching, rounded up to [`EXPIRY_STEP`].
+/// The last second of a pass minted at `now` for `seconds`, rounded up to [`EXPIRY_STEP`].
 #[must_use]
 pub fn expiry(now: u64, seconds: u64) -> u64 {
     now.saturating_add(seconds)
@@ -174,17 +177,17 @@ pub fn expiry(now: u64, seconds: u64) -> u64 {
         .min(u64::from(u32::MAX))
 }
 
-/// Mints passes that all expire at the same second, and remembers what it derived for the directory it minted for last.
+/// Mints passes with one expiry. It keeps the key that it derived for the last directory.
 #[derive(Debug)]
 pub struct Minter<'key> {
     key: &'key Key,
     expires: u32,
     place: Binding,
     derived: Option<Derived>,
-    waiting: Waiting,
+    pending: PendingPasses,
 }
 
-/// What holds for all passes of a kind in a directory.
+/// The parts that all passes of one kind in one directory share.
 struct Derived {
     kind: PassKind,
     directory: String,
@@ -194,13 +197,14 @@ struct Derived {
     /// The fields before the MAC.
     fields: [u8; HEAD_BYTES + MAX_FIELD_BYTES],
     fields_length: usize,
-    /// The head in base64url. Six bytes are eight characters, so what follows begins with a character of its own.
+    /// The head in base64url. Six bytes are eight characters, so the next field starts at a
+    /// character boundary.
     head: [u8; HEAD_CHARACTERS],
 }
 
-/// Passes that were reserved and have no MAC yet: what the MAC is over, and where it goes.
+/// Passes without their MACs: the messages, and where each MAC goes.
 #[derive(Debug)]
-struct Waiting {
+struct PendingPasses {
     length: usize,
     messages: [Message; LANES],
     places: [usize; LANES],
@@ -216,7 +220,7 @@ impl std::fmt::Debug for Derived {
 }
 
 impl<'key> Minter<'key> {
-    /// Passes under `key` that expire after the second `expires` and are bound to what `place` names.
+    /// Creates a minter of passes under `key` that expire at `expires` and are bound to `binding`.
     #[must_use]
     pub fn new(key: &'key Key, expires: u64, place: Binding) -> Self {
         Self {
@@ -224,7 +228,7 @@ impl<'key> Minter<'key> {
             expires: u32::try_from(expires).unwrap_or(u32::MAX),
             place,
             derived: None,
-            waiting: Waiting {
+            pending: PendingPasses {
                 length: 0,
                 messages: [Message::NONE; LANES],
                 places: [0; LANES],
@@ -240,7 +244,7 @@ impl<'key> Minter<'key> {
         }
     }
 
-    /// What the next passes open, and in which directory. Fills what was reserved before.
+    /// Selects the kind and directory of the next passes. Writes the MACs of deferred ones first.
     pub fn select(&mut self, kind: PassKind, directory: &str, out: &mut [u8]) {
         let is_turned = |derived: &Derived| derived.kind == kind && derived.directory == directory;
         if !self.derived.as_ref().is_some_and(is_turned) {
@@ -255,9 +259,9 @@ impl<'key> Minter<'key> {
         }
     }
 
-    /// As [`Minter::mint`], for an object `name` where [`Minter::turn_to`] turned. The MAC may be missing until
-    /// [`Minter::fill`], which has to come last and with the same `out`: four MACs at once take little more than half the
-    /// time of one after the other. A pass that was not filled opens nothing.
+    /// Appends the pass for `name` in the selected directory. Its MAC may be missing until
+    /// [`Minter::flush`] runs on the same `out`. Four MACs at once take little more than half the
+    /// time of four in sequence. A pass without its MAC opens nothing.
     pub fn mint_deferred(&mut self, name: &str, out: &mut Vec<u8>) {
         let Some(derived) = &self.derived else {
             return;
@@ -265,29 +269,29 @@ impl<'key> Minter<'key> {
         if derived.kind != PassKind::Object || name.len() > MAX_MESSAGE_BYTES {
             return derived.mint(name, out);
         }
-        let waiting = &mut self.waiting;
-        waiting.messages[waiting.length].set(name.as_bytes());
-        waiting.places[waiting.length] = out.len() + HEAD_CHARACTERS;
-        waiting.length += 1;
+        let pending = &mut self.pending;
+        pending.messages[pending.length].set(name.as_bytes());
+        pending.places[pending.length] = out.len() + HEAD_CHARACTERS;
+        pending.length += 1;
         append_room(&derived.head, out);
-        if waiting.length == LANES {
+        if pending.length == LANES {
             self.flush(out);
         }
     }
 
-    /// Writes the MACs that are missing in `out`.
+    /// Writes the missing MACs into `out`.
     pub fn flush(&mut self, out: &mut [u8]) {
-        let Some(derived) = self.derived.as_ref().filter(|_| self.waiting.length > 0) else {
+        let Some(derived) = self.derived.as_ref().filter(|_| self.pending.length > 0) else {
             return;
         };
-        let macs = derived.lanes.macs(&self.waiting.messages);
-        let places = self.waiting.places.into_iter();
-        for (mac, at) in macs.iter().zip(places).take(self.waiting.length) {
-            if let Some(place) = out.get_mut(at..at + MAC_CHARACTERS) {
-                place.copy_from_slice(mac);
+        let macs = derived.lanes.macs(&self.pending.messages);
+        let places = self.pending.places.into_iter();
+        for (mac, at) in macs.iter().zip(places).take(self.pending.length) {
+            if let Some(slot) = out.get_mut(at..at + MAC_CHARACTERS) {
+                slot.copy_from_slice(mac);
             }
         }
-        self.waiting.length = 0;
+        self.pending.length = 0;
     }
 }
 
@@ -326,17 +330,17 @@ impl Derived {
 fn append_base64url(bytes: &[u8], out: &mut Vec<u8>) {
     let start = out.len();
     out.resize(start + bytes.len().div_ceil(3) * 4, 0);
-    // The slice has room for the padded form, which is longer than the unpadded one that is written.
+    // The slice has room for the padded form, which is longer than the unpadded text.
     let written = URL_SAFE_NO_PAD
         .encode_slice(bytes, &mut out[start..])
         .unwrap_or(0);
     out.truncate(start + written);
 }
 
-/// Verifies the pass `text` for `key`, shown by a request from `place`.
+/// Verifies the pass `text` for `key`, in a request from `binding`.
 ///
 /// # Errors
-/// When it is malformed, forged, for another object or place, or expired.
+/// When it is malformed, forged, expired, or for another object or binding.
 pub fn verify(
     text: &str,
     key: &ObjectKey,
@@ -351,10 +355,10 @@ pub fn verify(
     Ok(pass)
 }
 
-/// What a pass says, if its MAC is right for `key` and `place`, whatever the time.
+/// Verifies the MAC of a pass for `key` and `binding`, at any time.
 ///
 /// # Errors
-/// When it is malformed, forged, or for another object or place.
+/// When it is malformed, forged, or for another object or binding.
 pub fn verify_mac(
     text: &str,
     key: &ObjectKey,
@@ -391,7 +395,7 @@ pub fn verify_mac(
     Err(outcome)
 }
 
-/// What a pass claims to say, unverified: for the operator's tools, which have no secrets.
+/// Decodes a pass without verifying it. The operator's tools have no secrets.
 ///
 /// # Errors
 /// When it is malformed.
@@ -538,7 +542,7 @@ mod tests {
         let minter = || Minter::new(ring.minting(), NOW, Binding::default());
         let (mut reserving, mut minting) = (minter(), minter());
         let (mut reserved, mut minted) = (Vec::new(), Vec::new());
-        // Names that fit a block and names that do not, groups that are full and groups that are cut short.
+        // Names that fit one block and longer ones, in full and partial groups.
         for (at, length) in (0..200).map(|at| (at, at * 7 % 70 + 1)) {
             let directory = ["", "c/", "c/v/"][at / 3 % 3];
             let kind = KINDS[at / 11 % KINDS.len()];
@@ -700,8 +704,8 @@ mod tests {
         assert_eq!(decode("AAAA"), Err(PassError::Malformed));
     }
 
-    /// What was handed out yesterday opens today: these change only with the version in the tag. Computed by a second
-    /// implementation, in another language, from this module's description.
+    /// Passes minted by earlier versions open until the version in the tag changes. A second
+    /// implementation, in another language, computed these from this module's description.
     #[test]
     fn passes_stay_what_they_are() {
         let ring = ring(&["k"]);

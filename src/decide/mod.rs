@@ -1,5 +1,5 @@
-//! The decision: from the facts of a request, the configuration and the time to everything that can happen, as one
-//! enum. No storage is touched before a credential was verified here.
+//! The decision: request, configuration and time make one enum of all outcomes. Storage is not
+//! accessed before a credential is verified here.
 
 use crate::config::Config;
 use crate::credential::claims::{Claims, Purpose};
@@ -17,26 +17,26 @@ use crate::operation::write::Write;
 use crate::playlist::{Entitlements, Grant, Limits, is_playlist_name, is_storyboard_name};
 use crate::request::{Request, object_key, parameter, split_path_pass};
 
-/// Where the operator looks first.
+/// The path of the health check.
 pub const HEALTH: &str = "/_lectern/health";
 
-/// Everything that can happen.
+/// Every outcome of a request.
 #[derive(Debug)]
 pub enum Decision<'config> {
-    /// `OPTIONS`: say what may be done here; nobody needs a link for that.
+    /// `OPTIONS`: describes methods and headers. Needs no credential.
     Options,
-    /// `GET /_lectern/health`: how the edge is; nobody needs a link for that.
+    /// `GET /_lectern/health`: the state of the edge. Needs no credential.
     Health,
-    /// 307 to this path on our own origin.
+    /// 307 to this path on the same origin.
     Redirect(String),
     Read(Box<Read<'config>>),
-    /// 200 with the names of what lies below a directory.
+    /// 200 with the names of the objects below a directory.
     List(List),
     Write(Write),
     Refuse(Refusal),
 }
 
-/// Decides what happens to a request at `now`.
+/// Decides the outcome of a request at `now`.
 #[must_use]
 pub fn decide<'config>(
     request: &Request<'_>,
@@ -137,7 +137,7 @@ fn read<'config>(
             attachment = claims.purpose == Purpose::Download && key.has_extension("mp4");
             by_pass = false;
             sub = claims.sub;
-            // A restricted link opens Multivariant Playlists alone, whatever they are called.
+            // A restricted link opens Multivariant Playlists only, under any name.
             if grant.limits == Limits::None && is_storyboard_name(key.split().1) {
                 grant.limits = Limits::Storyboard;
             }
@@ -153,7 +153,7 @@ fn read<'config>(
     let conditions = Conditions::parse(header, now);
     let gzip = header("accept-encoding").is_some_and(|value| accepts_gzip(&value));
     let head = request.method == "HEAD";
-    // RFC 9110 §14.2: `Range` has a meaning for GET only.
+    // RFC 9110 §14.2 defines `Range` for `GET` only.
     let range = header("range")
         .filter(|_| !head)
         .and_then(|value| ByteRange::parse(&value));
@@ -174,19 +174,20 @@ fn read<'config>(
     })))
 }
 
-/// In which shape a link gives what it opens.
+/// The form in which a link serves its object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Shape {
     Usual,
     /// Below a directory's pass in the path.
     BelowPass,
-    /// As storage has it now, playlists too.
+    /// As storage holds it now, playlists included.
     Stored,
 }
 
-/// Below a directory's pass in the path come a DASH manifest, as far as the link opens it, and what is asked for with
-/// `as=directory`, for players that keep a path but no query (casting, downloads). `as=stored` is for who administers: what
-/// is there, and its entity-tag, to be replaced by `If-Match`.
+/// The form in which a link serves `key`. A DASH manifest comes below a directory's pass in the
+/// path. So does `as=directory`, for players that keep a path but no query (casting, downloads).
+/// `as=stored` lets administrators replace an object with `If-Match`: it returns the stored bytes
+/// and their entity-tag.
 fn shape(
     request: &Request<'_>,
     key: &ObjectKey,
@@ -211,12 +212,12 @@ fn shape(
         )),
         Some(_) => Err(Refusal::new(
             Problem::BadRequest,
-            "`as` is `directory`, `stored`, `list`, or is left out",
+            "`as` must be `directory`, `stored` or `list`",
         )),
     }
 }
 
-/// What a directory holds is told to who administers all of it.
+/// Lists a directory for a link that administers all of it.
 fn list(
     request: &Request<'_>,
     in_path: Option<&str>,
@@ -226,7 +227,7 @@ fn list(
 ) -> Result<List, Refusal> {
     let list = List::parse(request, path)?;
     let Credential::Link(link) = Credential::of(request, in_path)? else {
-        return Err(Refusal::new(Problem::Forbidden, "a pass lists nothing"));
+        return Err(Refusal::new(Problem::Forbidden, "a pass cannot list"));
     };
     let claims = open_link(&link, &list.any, &[Purpose::Admin], request, config, now)?;
     let unrestricted =
@@ -240,7 +241,8 @@ fn list(
     Ok(list)
 }
 
-/// What a link that names the object makes of it: only where the name says nothing, the stored content type counts.
+/// The treatment of an object by its name. If the name does not decide, the stored content type
+/// does.
 fn by_name(key: &ObjectKey) -> Treatment {
     let name = key.split().1;
     if is_playlist_name(name) || is_storyboard_name(name) {
@@ -252,12 +254,12 @@ fn by_name(key: &ObjectKey) -> Treatment {
     }
 }
 
-/// Whether the object has the name of a playlist or of a DASH manifest.
+/// Returns whether the object has the name of a playlist or of a DASH manifest.
 fn is_manifest_name(key: &ObjectKey) -> bool {
     is_playlist_name(key.split().1) || key.has_extension("mpd")
 }
 
-/// What a pass lets its playlist hand on: no more than it says itself.
+/// The grant of a pass: its playlist grants no more than the pass itself.
 fn grant_of<'config>(
     config: &'config Config,
     key: &ObjectKey,
@@ -280,8 +282,8 @@ fn grant_of<'config>(
 
 /// The grant of a link that opens `key`.
 ///
-/// Its root is the object's own folder, however far the link reaches: whoever may write a playlist somewhere below a link's
-/// folder hands on what lies beside that playlist, and nothing of the folders around it.
+/// Its root is the object's own folder, however far the link reaches. Otherwise, an uploader's
+/// playlist could grant the folders around it.
 fn grant_by_link<'config>(
     config: &'config Config,
     claims: &Claims,
@@ -314,7 +316,7 @@ fn grant_by_link<'config>(
     })
 }
 
-/// Where a DASH manifest is read: below a directory's pass in the path, which its relative URLs inherit.
+/// The path of a DASH manifest below a directory's pass, which its relative URLs inherit.
 fn location(key: &ObjectKey, grant: &Grant<'_>) -> Result<String, Refusal> {
     let directory = key.directory();
     let depth = depth(&directory)?;
@@ -325,13 +327,13 @@ fn location(key: &ObjectKey, grant: &Grant<'_>) -> Result<String, Refusal> {
         "",
         &mut location,
     );
-    // A pass is base64url, so this is text.
+    // A pass is base64url, so this is UTF-8.
     let mut location = String::from_utf8(location).unwrap_or_default();
     location.push_str(&key.to_url_path());
     Ok(location)
 }
 
-/// How deep a directory lies. A pass says it in one byte; a deeper one must not become a wider one.
+/// The depth of a directory. A pass stores it in one byte, and truncation would widen the scope.
 fn depth(directory: &Directory) -> Result<u8, Refusal> {
     u8::try_from(directory.depth())
         .map_err(|_| Refusal::new(Problem::Forbidden, "a path that is over 255 folders deep"))
@@ -346,7 +348,7 @@ fn write(request: &Request<'_>, config: &Config, now: u64) -> Result<Write, Refu
             open_link(&link, &key, &uses, request, config, now)?;
         }
         Credential::Pass(_) | Credential::PathPass(_) => {
-            return Err(Refusal::new(Problem::Forbidden, "a pass writes nothing"));
+            return Err(Refusal::new(Problem::Forbidden, "a pass cannot write"));
         }
     }
     Write::parse(request, key, config, now)

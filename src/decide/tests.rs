@@ -25,7 +25,7 @@ fn link(config: &Config, path: &str, purpose: Purpose) -> String {
     link::mint(config.keys.minting(), &claims)
 }
 
-/// What is decided, in a word: `read`, `write`, `options` or the refusal's code.
+/// The decision in a word: `read`, `write`, `options` or the refusal's code.
 fn decided(config: &Config, method: &str, url: &str, headers: &[(&str, &str)]) -> String {
     let (origin, path, query) = split_url(url).expect("a URL");
     let header = |name: &str| {
@@ -296,7 +296,7 @@ fn a_storyboard_hands_on_pictures_and_a_restricted_link_does_not_open_it() {
             Limits::Storyboard,
             "c/v/",
         ),
-        // As it is stored: its pictures do not open.
+        // In a stored storyboard, the images have no passes.
         (
             format!("p={}", pass(PassKind::Object)),
             Treatment::AsStored,
@@ -380,7 +380,7 @@ fn a_manifest_is_read_below_a_directorys_pass() {
         let url = format!("https://a.example/~{pass}{path}");
         assert_eq!(decided(&config, "GET", &url, &[]), expected, "{path}");
     }
-    // A directory's pass of the top opens the whole bucket.
+    // A directory's pass of the root would open the whole bucket.
     let top = link(&config, "/manifest.mpd", Purpose::Play);
     let url = format!("https://a.example/manifest.mpd?token={top}");
     assert_eq!(decided(&config, "GET", &url, &[]), "forbidden");
@@ -426,7 +426,7 @@ fn a_pass_opens_its_object_and_writes_nothing() {
 }
 
 #[test]
-fn a_write_says_what_it_wants() {
+fn a_write_has_one_meaning_or_is_refused() {
     let config = config();
     let token = link(&config, "/a/", Purpose::Upload);
     for (method, query, headers, expected) in [
@@ -522,7 +522,7 @@ fn a_write_says_what_it_wants() {
             vec![("content-length", "5")],
             "bad_request",
         ),
-        // 300 parts of 100 MiB are more than 20 GiB.
+        // 300 parts of 100 MiB exceed 20 GiB.
         (
             "PUT",
             "uploadId=u&partNumber=300",

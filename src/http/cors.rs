@@ -1,21 +1,21 @@
-//! Which pages may read answers (Fetch standard, CORS protocol). Every answer has these headers, refusals included:
-//! without them a player cannot tell an expired link from a dead network.
+//! Pages that may read answers (Fetch standard, CORS protocol). Every answer has these headers,
+//! refusals included: without them a player cannot tell an expired link from a dead network.
 
 use serde::Serialize;
 
 use crate::text::split_once;
 
-/// The methods that the edge has.
+/// The methods that the edge supports.
 pub const METHODS: &str = "GET, HEAD, PUT, POST, DELETE, OPTIONS";
 
-/// What players and uploaders read of an answer beyond the safelisted headers.
+/// Response headers that players and uploaders read, beyond the safelisted ones.
 const EXPOSED: &str = "Accept-Ranges, Content-Length, Content-Range, Date, ETag, Server-Timing";
 
-/// What players and uploaders send beyond the safelisted headers.
+/// Request headers that players and uploaders send, beyond the safelisted ones.
 const ALLOWED_HEADERS: &str = "Authorization, Content-Type, If-Match, If-Modified-Since, If-None-Match, If-Range, \
      If-Unmodified-Since, Range";
 
-/// `ALLOWED_ORIGINS`: everybody, or a list.
+/// `ALLOWED_ORIGINS`: any origin, or a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AllowedOrigins {
     Any,
@@ -32,7 +32,8 @@ pub struct OriginPattern {
 }
 
 impl OriginPattern {
-    /// `None` where the text is no origin: no scheme, a path, or a wildcard elsewhere than at the start of the host.
+    /// Parses a pattern. Returns `None` without a scheme, with a path, or with a wildcard inside
+    /// the host.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let (scheme, host) = split_once(text, "://")?;
@@ -53,7 +54,7 @@ impl OriginPattern {
         })
     }
 
-    /// Whether an `Origin` header's value is one of these. Browsers send it in lower case.
+    /// Returns whether an `Origin` header matches. Browsers send it in lower case.
     #[must_use]
     pub fn matches(&self, origin: &str) -> bool {
         let Some((scheme, host)) = split_once(origin, "://") else {
@@ -76,10 +77,10 @@ impl From<OriginPattern> for String {
 }
 
 impl AllowedOrigins {
-    /// Parses a list separated by commas; `*` is everybody.
+    /// Parses a comma-separated list; `*` is any origin.
     ///
     /// # Errors
-    /// The entry that is no origin.
+    /// The first invalid entry.
     pub fn parse(list: &str) -> Result<Self, String> {
         let entries: Vec<&str> = list
             .split(',')
@@ -96,7 +97,7 @@ impl AllowedOrigins {
         Ok(Self::List(patterns))
     }
 
-    /// The CORS headers of an answer to a request with this `Origin`.
+    /// The CORS headers of the answer to a request with this `Origin`.
     #[must_use]
     pub fn headers(&self, origin: Option<&str>) -> Vec<(&'static str, String)> {
         let allowed = match (self, origin) {
@@ -120,13 +121,13 @@ impl AllowedOrigins {
     }
 }
 
-/// The further headers of a preflight's answer.
+/// The additional headers of a preflight's answer.
 #[must_use]
 pub fn preflight_headers() -> Vec<(&'static str, String)> {
     vec![
         ("Access-Control-Allow-Methods", METHODS.to_owned()),
         ("Access-Control-Allow-Headers", ALLOWED_HEADERS.to_owned()),
-        // Browsers cap it: Chromium at two hours.
+        // Browsers limit the age: Chromium to two hours.
         ("Access-Control-Max-Age", "7200".to_owned()),
         ("Allow", METHODS.to_owned()),
     ]

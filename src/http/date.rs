@@ -1,36 +1,36 @@
-//! HTTP-dates (RFC 9110 §5.6.7), and the calendar that they are in. By hand, because a library of dates brings
-//! tables and format strings for what is not needed here; the tests hold it to chrono.
+//! HTTP-dates (RFC 9110 §5.6.7) and their calendar. A date library brings tables and format strings
+//! that are not needed here. The tests compare this module with chrono.
 
 const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 const MONTHS: [&str; 12] = [
     "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
 ];
 
-/// Seconds of a year of the Gregorian calendar.
+/// Seconds of an average Gregorian year.
 const YEAR: u64 = 31_556_952;
 const DAY: u64 = 86_400;
 /// The last second of the year 9999: an HTTP-date's year has four digits.
 const LAST: u64 = 253_402_300_799;
-/// The number of the 1st of January 1970. Days are counted from the 1st of March 400 years before the year 0: nothing that a
-/// text can say is earlier, and where leap days come last, the days of months add up without a table.
+/// The day number of 1 January 1970. Day 0 is 1 March, 400 years before the year 0, so that no date
+/// is negative. With leap days at the end of a year, the days of months need no table.
 const DAYS_TO_1970: u64 = 865_565;
 
-/// Parses an HTTP-date in its three forms, `now` being what a year of two digits is near to. `None` where it is not one: the
-/// condition that has it is then ignored.
+/// Parses an HTTP-date in its three forms. Years of two digits are near `now`. Returns `None` if it
+/// is invalid: the caller ignores the condition.
 ///
 /// ```text
 /// Sun, 06 Nov 1994 08:49:37 GMT        Sunday, 06-Nov-94 08:49:37 GMT        Sun Nov  6 08:49:37 1994
 /// ```
 #[must_use]
 pub fn parse_date(text: &str, now: u64) -> Option<u64> {
-    // No form has more than six.
+    // No form has more than six words.
     let words: Vec<&str> = text.split_ascii_whitespace().take(7).collect();
     let (day_name, year, month, day, time) = match *words.as_slice() {
         [name, day, month, year, time, "GMT"] => (name, number(year, 4)?, month, day, time),
         [name, date, time, "GMT"] => {
             let (day, rest) = date.split_once('-')?;
             let (month, year) = rest.split_once('-')?;
-            // §5.6.7: what would be more than 50 years ahead was in the last century.
+            // §5.6.7: a date over 50 years ahead is of the last century.
             let year = 2000 + number(year, 2)?;
             let is_past = year >= 1970 + now / YEAR + 50;
             (name, year - if is_past { 100 } else { 0 }, month, day, time)
@@ -49,23 +49,23 @@ pub fn parse_date(text: &str, now: u64) -> Option<u64> {
         return None;
     }
     let days = days(year, month, day);
-    // The 30th of February has the number of another day.
+    // 30 February has the number of another day.
     if date(days) != (year, month, day) {
         return None;
     }
-    // A leap second is the last second of its minute here.
+    // A leap second counts as the last second of its minute.
     let seconds = days * DAY + (hour * 60 + minute) * 60 + second.min(59);
-    // Before 1970 is before everything that is stored.
+    // No object is older than 1970.
     Some(seconds.saturating_sub(DAYS_TO_1970 * DAY))
 }
 
-/// An HTTP-date in its preferred form: `Sun, 06 Nov 1994 08:49:37 GMT`.
+/// Formats an HTTP-date in its preferred form: `Sun, 06 Nov 1994 08:49:37 GMT`.
 #[must_use]
 pub fn format_date(seconds: u64) -> String {
     let seconds = seconds.min(LAST);
     let days = seconds / DAY + DAYS_TO_1970;
     let (year, month, day) = date(days);
-    // The day that days are counted from was a Wednesday.
+    // Day 0 was a Wednesday.
     format!(
         "{}, {day:02} {} {year:04} {:02}:{:02}:{:02} GMT",
         DAYS[(days + 2) as usize % 7],
@@ -76,14 +76,14 @@ pub fn format_date(seconds: u64) -> String {
     )
 }
 
-/// The number of a day. Months and days count from 1.
+/// The day number of a date. Months and days count from 1.
 fn days(year: u64, month: u64, day: u64) -> u64 {
-    // January and February end a year that begins with March.
+    // January and February belong to the year that began in March.
     let year = year + 400 - u64::from(month < 3);
     first_day(year) + first_day_of_month((month + 9) % 12) + day - 1
 }
 
-/// The year, month and day of the month that have this number.
+/// The year, month and day of a day number.
 fn date(days: u64) -> (u64, u64, u64) {
     let mut year = days / 365;
     while first_day(year) > days {
@@ -97,17 +97,17 @@ fn date(days: u64) -> (u64, u64, u64) {
     (year + u64::from(is_next_year) - 400, month, day)
 }
 
-/// The number of a 1st of March.
+/// The day number of 1 March in a year.
 fn first_day(year: u64) -> u64 {
     year * 365 + year / 4 - year / 100 + year / 400
 }
 
-/// How many days there are from the 1st of March to the first of a month, March being 0: five months have 153 days.
+/// The days from 1 March to the first of a month. March is 0; five months have 153 days.
 fn first_day_of_month(month: u64) -> u64 {
     (month * 153 + 2) / 5
 }
 
-/// A number of exactly `digits` digits.
+/// Parses a number of exactly `digits` digits.
 fn number(text: &str, digits: usize) -> Option<u64> {
     if text.len() != digits || !text.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
@@ -156,7 +156,7 @@ mod tests {
 
     #[test]
     fn a_year_of_two_digits_is_less_than_fifty_years_ahead() {
-        // It is January 2027.
+        // `now` is January 2027.
         for (text, expected) in [
             ("Friday, 31-Dec-76 23:59:59 GMT", 2076),
             ("Saturday, 01-Jan-77 00:00:00 GMT", 1977),
@@ -170,7 +170,7 @@ mod tests {
 
     #[test]
     fn the_calendar_is_chronos() {
-        // The calendar repeats itself after four hundred years.
+        // The calendar repeats every 400 years.
         let first = chrono::NaiveDate::from_ymd_opt(1970, 1, 1).expect("a day");
         for (number, day) in first.iter_days().take(146_097 + 366).enumerate() {
             let seconds = number as u64 * DAY + 86_399;

@@ -1,7 +1,7 @@
-//! `Accept-Encoding` (RFC 9110 §12.5.3): whether a client takes gzip.
+//! `Accept-Encoding` (RFC 9110 §12.5.3): whether a client accepts gzip.
 
-/// Whether gzip is accepted, and nothing but an explicit word says so: a client that names no encoding, or only `*`,
-/// gets the bytes as they are.
+/// Returns whether gzip is accepted explicitly. A client that names no encoding, or only `*`, gets
+/// the stored bytes.
 ///
 /// ```text
 /// Accept-Encoding: gzip, deflate, br      gzip;q=0.5      identity;q=1, gzip;q=0
@@ -16,7 +16,7 @@ pub fn accepts_gzip(header: &str) -> bool {
     })
 }
 
-/// `q=0`, `q=0.000`: not acceptable (§12.4.2).
+/// Returns whether a weight is zero, which means not acceptable (§12.4.2): `q=0`, `q=0.000`.
 fn is_zero(parameter: &str) -> bool {
     let Some((name, weight)) = parameter.split_once('=') else {
         return false;

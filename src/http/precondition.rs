@@ -1,4 +1,4 @@
-//! Conditional requests (RFC 9110 §13): validators, and the order in which conditions are looked at (§13.2.2).
+//! Conditional requests (RFC 9110 §13): validators, and the order of evaluation (§13.2.2).
 
 use super::date::parse_date;
 
@@ -10,7 +10,7 @@ pub struct EntityTag {
 }
 
 impl EntityTag {
-    /// A strong entity-tag around `opaque`, which has no quotes.
+    /// A strong entity-tag with the opaque tag `opaque`, which has no quotes.
     #[must_use]
     pub fn strong(opaque: &str) -> Self {
         Self {
@@ -19,39 +19,39 @@ impl EntityTag {
         }
     }
 
-    /// §8.8.3.2: equal and neither is weak.
+    /// Strong comparison (§8.8.3.2): equal, and neither is weak.
     #[must_use]
     pub fn matches_strongly(&self, other: &Self) -> bool {
         !self.weak && !other.weak && self.opaque == other.opaque
     }
 
-    /// §8.8.3.2: equal, weak or not.
+    /// Weak comparison (§8.8.3.2): equal, weak or not.
     #[must_use]
     pub fn matches_weakly(&self, other: &Self) -> bool {
         self.opaque == other.opaque
     }
 
-    /// What stands between the quotes.
+    /// The opaque tag, without quotes.
     #[must_use]
     pub fn opaque(&self) -> &str {
         &self.opaque
     }
 
-    /// The tag as a header has it.
+    /// The header's value.
     #[must_use]
     pub fn header(&self) -> String {
         let weak = if self.weak { "W/" } else { "" };
         format!("{weak}\"{}\"", self.opaque)
     }
 
-    /// Parses one tag at the start of `text`; returns what follows.
+    /// Parses one tag at the start of `text` and returns the rest.
     fn parse_prefix(text: &str) -> Option<(Self, &str)> {
         let (weak, quoted) = match text.strip_prefix("W/") {
             Some(rest) => (true, rest),
             None => (false, text),
         };
         let (opaque, rest) = quoted.strip_prefix('"')?.split_once('"')?;
-        // etagc = %x21 / %x23-7E / obs-text: no space and no control.
+        // etagc = %x21 / %x23-7E / obs-text: no space and no control character.
         if opaque.bytes().any(|byte| byte <= b' ' || byte == 0x7F) {
             return None;
         }
@@ -68,7 +68,8 @@ pub enum EntityTags {
 }
 
 impl EntityTags {
-    /// Parses the header. Tags may hold commas, so the list is read tag by tag; `None` where it is not a list.
+    /// Parses the header tag by tag, because tags may contain commas. Returns `None` if it is not a
+    /// list.
     #[must_use]
     pub fn parse(header: &str) -> Option<Self> {
         if header.trim() == "*" {
@@ -103,7 +104,7 @@ impl EntityTags {
 pub enum IfRange {
     Tag(EntityTag),
     Date(u64),
-    /// Not a validator: the condition is false and the whole representation is sent.
+    /// Not a validator: the condition is false, and the whole representation is sent.
     Invalid,
 }
 
@@ -120,7 +121,8 @@ impl IfRange {
     fn holds(&self, validators: &Validators) -> bool {
         match self {
             Self::Tag(tag) => tag.matches_strongly(&validators.etag),
-            // §13.1.5: an exact match, and R2's time of upload is a strong validator only to the second.
+            // §13.1.5 requires an exact match. R2's upload time is a strong validator only to the
+            // second.
             Self::Date(date) => *date == validators.last_modified,
             Self::Invalid => false,
         }
@@ -135,7 +137,7 @@ pub struct Validators {
     pub last_modified: u64,
 }
 
-/// The conditions of a request, as its headers have them.
+/// The conditions of a request's headers.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Conditions {
     pub if_match: Option<EntityTags>,
@@ -145,10 +147,10 @@ pub struct Conditions {
     pub if_range: Option<IfRange>,
 }
 
-/// What the conditions of a `GET` or `HEAD` make of it.
+/// The result of the conditions of a `GET` or `HEAD`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// Answer; `Range` counts only if `ranges` is true.
+    /// Sends the representation. `Range` applies only if `ranges` is true.
     Proceed { ranges: bool },
     /// 304.
     NotModified,
@@ -157,8 +159,9 @@ pub enum Verdict {
 }
 
 impl Conditions {
-    /// Reads the headers of a request at `now`. A date that is none is ignored (§13.1.3, §13.1.4). What should be a list of tags
-    /// and is none is a list without any: it matches nothing, and the date beside it is ignored all the same.
+    /// Parses the headers of a request at `now`. An invalid date is ignored (§13.1.3, §13.1.4). An
+    /// invalid list of tags counts as an empty list: it matches nothing, and still overrides the
+    /// date.
     #[must_use]
     pub fn parse(header: impl Fn(&str) -> Option<String>, now: u64) -> Self {
         let tags = |name| {
@@ -179,7 +182,7 @@ impl Conditions {
     ///
     /// 1. `If-Match`, else 2. `If-Unmodified-Since`: 412 when false;
     /// 3. `If-None-Match`, else 4. `If-Modified-Since`: 304 when false;
-    /// 5. `If-Range`: whether `Range` counts.
+    /// 5. `If-Range`: decides whether `Range` applies.
     #[must_use]
     pub fn evaluate(&self, validators: &Validators) -> Verdict {
         let holds = match (&self.if_match, self.if_unmodified_since) {
@@ -207,8 +210,8 @@ impl Conditions {
     }
 }
 
-/// The conditions of a write, as its headers have them (§13.1). `If-Modified-Since` and `If-Range` are not among them: they
-/// have a meaning for `GET` and `HEAD` alone (§13.1.3, §14.2).
+/// The conditions of a write's headers (§13.1). `If-Modified-Since` and `If-Range` apply only to
+/// `GET` and `HEAD` (§13.1.3, §14.2).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct WriteConditions {
     if_match: Option<EntityTags>,
@@ -217,11 +220,11 @@ pub struct WriteConditions {
 }
 
 impl WriteConditions {
-    /// Reads the headers of a write at `now`. A `GET` may ignore a condition that cannot be read; a write may not, because it
-    /// would replace or remove what the client meant to protect.
+    /// Parses the headers of a write at `now`. A `GET` may ignore an unreadable condition. A write
+    /// must refuse it, or it would replace what the client meant to protect.
     ///
     /// # Errors
-    /// The name of the header that cannot be read.
+    /// The name of the unreadable header.
     pub fn parse(header: impl Fn(&str) -> Option<String>, now: u64) -> Result<Self, &'static str> {
         fn read<T>(
             name: &'static str,
@@ -241,16 +244,17 @@ impl WriteConditions {
         })
     }
 
-    /// Whether the request has no condition, so that what is stored need not be looked at.
+    /// Returns whether the request has no condition, so that the stored object need not be read.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 
-    /// Evaluates the conditions in the order of §13.2.2; where one is false, the answer is 412. `stored` is `None` where there
-    /// is no object.
+    /// Evaluates the conditions in the order of §13.2.2; a false one makes the answer 412. `stored`
+    /// is `None` if there is no object.
     ///
-    /// 1. `If-Match`, else 2. `If-Unmodified-Since`, which says nothing of what has no date (§13.1.4);
+    /// 1. `If-Match`, else 2. `If-Unmodified-Since`, which is ignored if there is no date
+    /// (§13.1.4);
     /// 3. `If-None-Match`.
     #[must_use]
     pub fn hold(&self, stored: Option<&Validators>) -> bool {
@@ -345,7 +349,7 @@ mod tests {
                 vec![("if-match", r#""b""#), ("if-none-match", r#""a""#)],
                 Verdict::Failed,
             ),
-            // What is no list of tags matches nothing, and stands before the date all the same.
+            // An invalid list of tags matches nothing, and still overrides the date.
             (
                 vec![("if-match", "a"), ("if-unmodified-since", &same)],
                 Verdict::Failed,
@@ -376,7 +380,7 @@ mod tests {
     fn conditions_of_a_write_are_looked_at_in_the_order_of_rfc_9110() {
         let before = format_date(MODIFIED - 1);
         let same = format_date(MODIFIED);
-        // Each with whether it holds of what is stored, and of nothing.
+        // Each row: the result for a stored object, and for none.
         for (headers, expected) in [
             (vec![], Ok([true, true])),
             (vec![("if-match", r#""a""#)], Ok([true, false])),
@@ -410,7 +414,7 @@ mod tests {
                 vec![("if-unmodified-since", &same), ("if-none-match", "*")],
                 Ok([false, true]),
             ),
-            // A write has no use for these.
+            // A write ignores these.
             (vec![("if-modified-since", &same)], Ok([true, true])),
             (vec![("if-range", r#""b""#)], Ok([true, true])),
             (vec![("if-match", "a")], Err("If-Match")),

@@ -1,5 +1,5 @@
-//! Refusals as `application/problem+json` (RFC 9457): a stable `code` for programs, a sentence for people, and
-//! nothing that helps a forger.
+//! Refusals as `application/problem+json` (RFC 9457): a stable `code` for programs, a sentence for
+//! people, and nothing that helps a forger.
 
 use std::fmt::Display;
 
@@ -7,43 +7,43 @@ use serde::Serialize;
 
 use crate::json::written;
 
-/// Every way in which the edge refuses.
+/// Every kind of refusal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Problem {
-    /// The path names no object in any reading.
+    /// The path cannot name an object.
     BadPath,
-    /// The query or a header cannot be understood.
+    /// The query or a header is invalid.
     BadRequest,
-    /// No link and no pass.
+    /// The request has neither link nor pass.
     MissingToken,
-    /// A link or pass that does not open this; one answer for every reason.
+    /// The credential does not open this object; one answer for every reason.
     Forbidden,
-    /// A link or pass that was right and is over.
+    /// The credential was valid and has expired.
     Expired,
     /// The link's restrictions leave no Variant Stream to play.
     NoVariant,
-    /// The playlist cannot be shown in part, which is all that the link allows.
+    /// The playlist cannot be shown in part, as the link requires.
     NoPreview,
-    /// A stored playlist that could hand the viewer's credential to another host.
+    /// A stored playlist could send the viewer's credential to another host.
     UnsafePlaylist,
     NotFound,
     MethodNotAllowed,
     LengthRequired,
     PreconditionFailed,
-    /// A condition of a write that cannot be read, or that stands on a request which changes no object.
+    /// A condition of a write that is unreadable, or of a request that changes no object.
     BadCondition,
     PayloadTooLarge,
     RangeNotSatisfiable {
         length: u64,
     },
-    /// An upload in parts that storage does not know or cannot put together.
+    /// Storage does not know the multipart upload, or cannot complete it.
     BadUpload,
-    /// A stored playlist that is too large to be rewritten.
+    /// A stored playlist is too large to rewrite.
     PlaylistTooLarge,
-    /// More refusals than an address may have in a minute.
+    /// The address exceeded its refusals per minute.
     RateLimited,
     StorageUnavailable,
-    /// Other requests hold the memory that this one takes.
+    /// Other requests hold the memory that this one needs.
     Busy,
     Misconfigured,
 }
@@ -98,12 +98,12 @@ impl Problem {
         }
     }
 
-    /// A sentence for the person in front of the player.
+    /// A sentence for the viewer.
     #[must_use]
     pub fn title(self) -> &'static str {
         match self {
-            Self::BadPath => "This path names nothing that can be served.",
-            Self::BadRequest => "This request cannot be understood.",
+            Self::BadPath => "This path is not valid.",
+            Self::BadRequest => "This request is not valid.",
             Self::MissingToken => "A link is needed to open this.",
             Self::Forbidden => "This link does not open this.",
             Self::Expired => "This link has expired. Open the lecture from the course again.",
@@ -111,26 +111,28 @@ impl Problem {
             Self::NoPreview => "This lecture cannot be shown in part.",
             Self::UnsafePlaylist => "This lecture's playlist is not safe to play.",
             Self::NotFound => "There is nothing here.",
-            Self::MethodNotAllowed => "This cannot be done here.",
-            Self::LengthRequired => "An upload has to say how long it is.",
-            Self::PreconditionFailed => "What is stored is not what the request expects.",
+            Self::MethodNotAllowed => "This method is not allowed here.",
+            Self::LengthRequired => "An upload must state its length.",
+            Self::PreconditionFailed => {
+                "The stored object does not match the request's conditions."
+            }
             Self::BadCondition => {
-                "This condition cannot be kept. Send `If-Match` or `If-None-Match` with `*` or entity-tags in quotes, or \
+                "This condition is not valid here. Send `If-Match` or `If-None-Match` with `*` or quoted entity-tags, or \
                  `If-Unmodified-Since` with a date, on the request that writes, completes or removes the object."
             }
-            Self::PayloadTooLarge => "This is larger than one request may be. Upload it in parts.",
-            Self::RangeNotSatisfiable { .. } => "This has fewer bytes than were asked for.",
-            Self::BadUpload => "These parts do not make an upload.",
+            Self::PayloadTooLarge => "This is too large for one request. Upload it in parts.",
+            Self::RangeNotSatisfiable { .. } => "The requested range lies outside the object.",
+            Self::BadUpload => "These parts do not form an upload.",
             Self::PlaylistTooLarge => "This playlist is too large to be served.",
-            Self::RateLimited => "Too many requests that were refused. Try again in a minute.",
+            Self::RateLimited => "Too many refused requests. Try again in a minute.",
             Self::StorageUnavailable => "The storage does not answer. Try again in a moment.",
-            Self::Busy => "There is too much to do at once. Try again in a moment.",
+            Self::Busy => "The server is busy. Try again in a moment.",
             Self::Misconfigured => "This site is not set up correctly.",
         }
     }
 
-    /// Whether a refusal for this counts against the address that it comes from: what somebody who tries links makes, and
-    /// somebody who was given one does not.
+    /// Returns whether this refusal counts against the client's address. Only guessed links cause
+    /// such refusals, not links from an app.
     #[must_use]
     pub fn counts(self) -> bool {
         matches!(
@@ -139,7 +141,7 @@ impl Problem {
         )
     }
 
-    /// The body, RFC 9457 §3. `type` is left out, which stands for `about:blank`.
+    /// The body (RFC 9457 §3). `type` is omitted, which means `about:blank`.
     #[must_use]
     pub fn body(self) -> String {
         #[derive(Serialize)]
@@ -155,13 +157,14 @@ impl Problem {
         })
     }
 
-    /// The headers that this answer has besides those of every answer.
+    /// The additional headers of this answer.
     #[must_use]
     pub fn headers(self) -> Vec<(&'static str, String)> {
         let mut headers = vec![
             ("Content-Type", "application/problem+json".to_owned()),
             ("Cache-Control", "no-store".to_owned()),
-            // RFC 9110 §9.3.2: the platform tells it to GET alone, and HEAD has what GET has.
+            // RFC 9110 §9.3.2: `HEAD` has the headers of `GET`, but the platform sets this one for
+            // `GET` only.
             ("Content-Length", self.body().len().to_string()),
         ];
         match self {
@@ -181,19 +184,19 @@ impl Problem {
     }
 }
 
-/// The check that failed, for programs that say what to do about it.
+/// The failed check, for programs that suggest a remedy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Reason {
-    /// The problem or the detail says all.
+    /// The problem or the detail is sufficient.
     #[default]
     Other,
-    /// No key made the link's signature.
+    /// The signature matches no key.
     WrongKey,
-    /// No key made the pass's MAC for this object.
+    /// The pass's MAC matches no key and this object.
     WrongMac,
     /// The link's `path` does not contain the object.
     Path,
-    /// The link's `use` is another.
+    /// The link's `use` does not permit the request.
     Purpose,
     /// The link expires later than the edge accepts.
     TooFarAhead,
@@ -201,7 +204,7 @@ pub enum Reason {
     Address,
     /// The link's `country` does not name the country.
     Country,
-    /// The link's `origin` does not name the page's.
+    /// The link's `origin` does not match the page's origin.
     Origin,
     /// The credential expired at this second.
     Expired { at: u64 },

@@ -1,4 +1,5 @@
-//! `Range` (RFC 9110 §14): single byte ranges. Anything else is ignored, as §14.2 allows, and the whole is sent.
+//! `Range` (RFC 9110 §14): single byte ranges. Others are ignored, as §14.2 allows, and the whole
+//! is sent.
 
 /// A `Range` header that asks for one byte range.
 ///
@@ -31,7 +32,8 @@ pub struct Unsatisfiable {
 }
 
 impl ByteRange {
-    /// Parses a `Range` header. `None` where it is to be ignored: another unit, several ranges, not a range.
+    /// Parses a `Range` header. Returns `None` if it must be ignored: another unit, several ranges,
+    /// or invalid.
     #[must_use]
     pub fn parse(header: &str) -> Option<Self> {
         let (unit, set) = header.split_once('=')?;
@@ -50,10 +52,10 @@ impl ByteRange {
         }
     }
 
-    /// The bytes that this range selects of a representation of `length` bytes.
+    /// Resolves the range against a representation of `length` bytes.
     ///
     /// # Errors
-    /// When it selects none (§14.1.2).
+    /// When the range selects no byte (§14.1.2).
     pub fn resolve(self, length: u64) -> Result<ContentRange, Unsatisfiable> {
         let (first, last) = match self {
             Self::FromTo { first, last } => (first, last.min(length.saturating_sub(1))),
@@ -74,14 +76,15 @@ impl ByteRange {
     }
 }
 
-/// What orders numbers of any length: how many digits there are without leading zeros, then the digits.
+/// A sort key for numbers of any length: the number of digits without leading zeros, then the
+/// digits.
 fn digits(text: &str) -> Option<(usize, &str)> {
     number(text)?;
     let digits = text.trim_start_matches('0');
     Some((digits.len(), digits))
 }
 
-/// Digits only: no sign, no space. A number beyond what fits is beyond every object too.
+/// Parses digits without sign or space. A number that overflows is beyond every object too.
 fn number(digits: &str) -> Option<u64> {
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
@@ -90,7 +93,7 @@ fn number(digits: &str) -> Option<u64> {
 }
 
 impl ContentRange {
-    /// How many bytes the range has.
+    /// The length of the range in bytes.
     #[must_use]
     pub fn size(self) -> u64 {
         self.last - self.first + 1

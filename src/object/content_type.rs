@@ -1,6 +1,7 @@
-//! Content types by file name: one source for what the packager stores and what the edge sends.
+//! Content types by file name: one table for the packager, which stores them, and the edge, which
+//! sends them.
 
-/// The media type of an object by its extension; `application/octet-stream` where the name says nothing.
+/// The media type of an object by its extension; `application/octet-stream` for unknown ones.
 ///
 /// Playlists: RFC 8216bis §4. CMAF segments: `video/mp4` for `.m4s` and `.mp4` alike, since a Media Segment's
 /// extension does not tell audio from video and players look at the initialization section.
@@ -30,20 +31,20 @@ pub fn for_key(key: &str) -> &'static str {
     }
 }
 
-/// Whether the extension is one of sound, moving pictures, or a DASH manifest, which leads to both.
+/// Returns whether the extension is one of audio, video, or a DASH manifest, which leads to both.
 #[must_use]
 pub fn is_media(key: &str) -> bool {
     is_one_of(key, &["video/", "audio/", "application/dash"])
 }
 
-/// Whether the extension is one of pictures.
+/// Returns whether the extension is one of images.
 #[must_use]
 pub fn is_picture(key: &str) -> bool {
     is_one_of(key, &["image/"])
 }
 
-/// Whether the extension is one of what may show or tell any minute of a lecture without being media: pictures, and text
-/// with times.
+/// Returns whether the extension may reveal any minute of a lecture without being media: images,
+/// and timed text.
 #[must_use]
 pub fn is_telling(key: &str) -> bool {
     is_one_of(key, &["image/", "text/vtt"])
@@ -54,12 +55,12 @@ fn is_one_of(key: &str, kinds: &[&str]) -> bool {
     kinds.iter().any(|kind| of_key.starts_with(kind))
 }
 
-/// RFC 2046 §4.5.1: bytes of which nothing else is known.
+/// The type of unknown bytes (RFC 2046 §4.5.1).
 pub const UNKNOWN: &str = "application/octet-stream";
 
 pub const HLS_PLAYLIST: &str = "application/vnd.apple.mpegurl";
 
-/// Whether a stored content type says that the object is an HLS playlist, under any of the names in use.
+/// Returns whether a stored content type is one of those in use for HLS playlists.
 #[must_use]
 pub fn is_hls_playlist(content_type: &str) -> bool {
     let essence = content_type.split(';').next().unwrap_or("").trim();
@@ -73,14 +74,14 @@ pub fn is_hls_playlist(content_type: &str) -> bool {
     .any(|known| essence.eq_ignore_ascii_case(known))
 }
 
-/// Whether a stored content type says that the object is a DASH manifest.
+/// Returns whether a stored content type is that of a DASH manifest.
 #[must_use]
 pub fn is_dash_manifest(content_type: &str) -> bool {
     let essence = content_type.split(';').next().unwrap_or("").trim();
     essence.eq_ignore_ascii_case("application/dash+xml")
 }
 
-/// Whether a body of this type is text, which compresses: playlists, manifests, captions.
+/// Returns whether a body of this type is text, which compresses: playlists, manifests, captions.
 #[must_use]
 pub fn is_text(content_type: &str) -> bool {
     let essence = content_type.split(';').next().unwrap_or("").trim();

@@ -1,8 +1,8 @@
-//! Object keys and scopes: what a URL's path names, and what a credential opens.
+//! Object keys and scopes: the names in URL paths, and the scope of a credential.
 //!
-//! A URL's path is decoded exactly once, here, into an [`ObjectKey`]. Request paths, `path` claims and the URIs
-//! inside playlists all pass through the same door, so there is one reading of a path and no second one to confuse
-//! it with. This module does not know what is stored.
+//! A URL's path is decoded exactly once, here, into an [`ObjectKey`]. Request paths, `path` claims
+//! and the URIs in playlists all use the same decoder, so a path has one meaning. This module does
+//! not access storage.
 
 use std::fmt::{self, Write as _};
 
@@ -33,7 +33,8 @@ pub const MAX_OBJECT_KEY_BYTES: usize = 1024;
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ObjectKey(String);
 
-/// Why a path names no object. The viewer learns only `bad_path`; the operator's tools show which rule it was.
+/// The reason why a path names no object. The viewer sees `bad_path`; the operator's tools show the
+/// rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ObjectKeyError {
     #[error("the path does not start with a slash")]
@@ -61,7 +62,7 @@ pub enum ObjectKeyError {
 }
 
 impl ObjectKey {
-    /// A key from its decoded text, as the packager builds one.
+    /// Creates a key from its decoded text, as the packager builds it.
     ///
     /// # Errors
     /// When an invariant of [`ObjectKey`] does not hold.
@@ -86,7 +87,7 @@ impl ObjectKey {
         &self.0
     }
 
-    /// The path of this object's URL, with a leading slash. Decoding it gives this key back.
+    /// The path of this object's URL, with a leading slash. Decoding it returns this key.
     #[must_use]
     pub fn to_url_path(&self) -> String {
         percent_encode_path(&self.0)
@@ -96,7 +97,7 @@ impl ObjectKey {
     #[must_use]
     pub fn split(&self) -> (&str, &str) {
         let at = self.0.rfind('/').map_or(0, |slash| slash + 1);
-        // A slash is a character of its own, so this is always one of its places.
+        // A slash is one byte, so the index is a character boundary.
         self.0.split_at_checked(at).unwrap_or_default()
     }
 
@@ -106,13 +107,14 @@ impl ObjectKey {
         Directory(self.split().0.to_owned())
     }
 
-    /// Whether the object belongs to a revision, `…/v/<revision>/…`: such objects never change.
+    /// Returns whether the object belongs to a revision, `…/v/<revision>/…`. Such objects never
+    /// change.
     #[must_use]
     pub fn is_in_revision(&self) -> bool {
         is_in_revision(&self.0)
     }
 
-    /// Whether the name ends in `.extension`, in any case.
+    /// Returns whether the name ends in `.extension`, ignoring case.
     #[must_use]
     pub fn has_extension(&self, extension: &str) -> bool {
         self.split()
@@ -138,14 +140,15 @@ impl Directory {
         &self.0
     }
 
-    /// Whether `key` lies below this directory. The slash at the end of [`Directory`] is the segment boundary:
-    /// `course1/` does not hold `course10/a`. No key ends in a slash, so none is a directory.
+    /// Returns whether `key` lies below this directory. The trailing slash of a [`Directory`] is
+    /// the segment boundary: `course1/` does not contain `course10/a`. A key never ends in a slash,
+    /// so no key is a directory.
     #[must_use]
     pub fn contains(&self, key: &ObjectKey) -> bool {
         key.0.starts_with(&self.0)
     }
 
-    /// How many segments deep this directory is; the whole bucket is 0.
+    /// The number of segments; 0 for the whole bucket.
     #[must_use]
     pub fn depth(&self) -> usize {
         self.0.matches('/').count()
@@ -162,9 +165,9 @@ impl Directory {
     }
 }
 
-/// What a credential opens: one object, or everything below a directory.
+/// The scope of a credential: one object, or everything below a directory.
 ///
-/// In text, as the `path` claim has it, a directory ends in a slash and an object does not.
+/// In the text of the `path` claim, a directory ends in a slash and an object does not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(into = "String")]
 pub enum Scope {
@@ -176,8 +179,8 @@ impl Scope {
     /// Parses the decoded text of a `path` claim: `/courses/rails/` or `/courses/rails/master.m3u8`.
     ///
     /// # Errors
-    /// When the text is not absolute, or what it names breaks a rule of [`ObjectKey`]. `/` alone, the whole bucket,
-    /// is refused as well: a link that opens everything is more likely a mistake than a wish.
+    /// When the text is not absolute or violates a rule of [`ObjectKey`]. `/` alone, the whole
+    /// bucket, is refused too: a link that opens everything is probably a mistake.
     pub fn parse(path: &str) -> Result<Self, ObjectKeyError> {
         let path = path.strip_prefix('/').ok_or(ObjectKeyError::NotAbsolute)?;
         match path.strip_suffix('/') {
@@ -197,7 +200,7 @@ impl Scope {
         }
     }
 
-    /// The directory below which a playlist opened under this scope may name objects.
+    /// The directory that must contain the entries of a playlist opened under this scope.
     #[must_use]
     pub fn root(&self) -> Directory {
         match self {
@@ -222,7 +225,7 @@ impl fmt::Display for Scope {
     }
 }
 
-/// Of a whole key, or of a path from a package's root.
+/// Returns whether a key, or a path from a package's root, belongs to a revision.
 pub(crate) fn is_in_revision(key: &str) -> bool {
     let rest = match key.strip_prefix("v/") {
         Some(rest) => Some(rest),
@@ -231,9 +234,9 @@ pub(crate) fn is_in_revision(key: &str) -> bool {
     rest.is_some_and(|rest| rest.contains('/'))
 }
 
-/// Decodes every `%XX` of a path, refusing what would change the path's structure after decoding.
+/// Decodes every `%XX` of a path. Refuses escapes that would change the path's structure.
 pub(crate) fn percent_decode(path: &str) -> Result<String, ObjectKeyError> {
-    // Three bytes of text for one of key is the worst honest case.
+    // In the longest valid path, every byte is an escape of three characters.
     if path.len() > 3 * MAX_OBJECT_KEY_BYTES {
         return Err(ObjectKeyError::TooLong);
     }
@@ -261,8 +264,8 @@ pub(crate) fn percent_decode(path: &str) -> Result<String, ObjectKeyError> {
     String::from_utf8(bytes).map_err(|_| ObjectKeyError::NotUtf8)
 }
 
-/// Encodes all but RFC 3986's unreserved characters, the slash and the sub-delimiters and `:`, `@` that a path
-/// segment may hold as they are (§3.3): readable names stay readable.
+/// Percent-encodes all but unreserved characters, the slash, sub-delimiters, `:` and `@` (RFC 3986
+/// §3.3), so that readable names stay readable.
 fn percent_encode_path(key: &str) -> String {
     let mut path = String::with_capacity(key.len() + 8);
     path.push('/');
@@ -270,7 +273,7 @@ fn percent_encode_path(key: &str) -> String {
         if byte.is_ascii_alphanumeric() || b"-._~/!$&'()*+,=:@".contains(&byte) {
             path.push(char::from(byte));
         } else {
-            // Writing to a String cannot fail.
+            // Writing to a `String` cannot fail.
             let _ = write!(path, "%{byte:02X}");
         }
     }

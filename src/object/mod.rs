@@ -1,4 +1,4 @@
-//! Objects: their keys, their types, and what storage says of them.
+//! Objects: keys, content types and stored metadata.
 
 pub mod content_type;
 pub mod key;

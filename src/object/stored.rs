@@ -1,17 +1,19 @@
-//! What storage says: of an object, and when it refuses.
+//! Stored metadata of an object, and errors of storage.
 
 use crate::http::precondition::{EntityTag, Validators};
 use crate::http::problem::Problem;
 
-/// How long storage may take to begin an answer to a read, in milliseconds. Players give a segment about 10 s.
+/// The time limit for storage to start its answer to a read, in milliseconds. Players give a
+/// segment about 10 s.
 pub const TIMEOUT_MS: u32 = 8_000;
-/// After how many milliseconds a read that failed is tried again. Players try again as well, so these are few.
+/// The delays before a failed read is retried, in milliseconds. They are few, because players retry
+/// as well.
 pub const RETRIES_MS: [u32; 2] = [50, 250];
 
-/// What storage says of an object.
+/// The metadata of a stored object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObjectMetadata {
-    /// Without quotes.
+    /// The entity-tag, without quotes.
     pub etag: String,
     pub size: u64,
     /// Milliseconds since 1970.
@@ -20,7 +22,7 @@ pub struct ObjectMetadata {
 }
 
 impl ObjectMetadata {
-    /// The validators of the object as it is stored.
+    /// The validators of the stored object.
     #[must_use]
     pub fn validators(&self) -> Validators {
         Validators {
@@ -29,7 +31,7 @@ impl ObjectMetadata {
         }
     }
 
-    /// As one header value: `<etag> <size> <uploaded> [<content type>]`.
+    /// One header value: `<etag> <size> <uploaded> [<content type>]`.
     #[must_use]
     pub fn to_header(&self) -> String {
         let content_type = self.content_type.as_deref().unwrap_or_default();
@@ -39,7 +41,7 @@ impl ObjectMetadata {
         )
     }
 
-    /// Reads what [`ObjectMetadata::to_header`] wrote.
+    /// Parses the result of [`ObjectMetadata::to_header`].
     #[must_use]
     pub fn from_header(header: &str) -> Option<Self> {
         let mut parts = header.splitn(4, ' ');
@@ -55,22 +57,23 @@ impl ObjectMetadata {
     }
 }
 
-/// Why storage did not do what it was asked.
+/// The reason why storage did not serve a request.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BucketError {
     #[error("the range lies outside the object")]
     RangeNotSatisfiable,
-    #[error("the upload in parts is not acceptable: {0}")]
+    #[error("storage refused the multipart upload: {0}")]
     BadUpload(String),
     #[error("storage failed: {0}")]
     Unavailable(String),
-    /// An answer without R2's error code.
+    /// A failure without R2's error code.
     #[error("storage failed: {0}")]
     Unspecified(String),
 }
 
 impl BucketError {
-    /// Reads the message of an R2 binding's exception, which ends in R2's error code: `get: … (10039)`.
+    /// Parses the message of an R2 binding's exception, which ends in R2's error code: `get: …
+    /// (10039)`.
     #[must_use]
     pub fn from_message(message: &str) -> Self {
         let code = message
@@ -81,17 +84,17 @@ impl BucketError {
         match code {
             Some(10039) => Self::RangeNotSatisfiable,
             Some(0) => Self::Unspecified(message.to_owned()),
-            // EntityTooSmall, NoSuchUpload, InvalidPart, unequal parts, and their relatives.
+            // EntityTooSmall, NoSuchUpload, InvalidPart, unequal parts, and related errors.
             Some(10011 | 10024 | 10025 | 10048 | 10029 | 10030) => {
                 Self::BadUpload(message.to_owned())
             }
-            // The binding checks it by itself, without a code.
+            // The binding checks the part number itself, without a code.
             None if message.contains("Part number must be") => Self::BadUpload(message.to_owned()),
             _ => Self::Unavailable(message.to_owned()),
         }
     }
 
-    /// Whether the same question may have another answer in a moment.
+    /// Returns whether a retry may succeed.
     #[must_use]
     pub fn may_pass(&self) -> bool {
         matches!(self, Self::Unavailable(_) | Self::Unspecified(_))
@@ -158,7 +161,7 @@ mod tests {
             };
             let header = stored.to_header();
             assert_eq!(ObjectMetadata::from_header(&header), Some(stored.clone()));
-            // Headers lose white space at their end.
+            // Headers lose trailing white space.
             assert_eq!(ObjectMetadata::from_header(header.trim_end()), Some(stored));
         }
         for header in ["", "e", "e 5", "e x 7", "e 5 -7 a"] {

@@ -1,24 +1,25 @@
-//! What the data centre's cache keeps, under which name and for how long. The cache is looked at only after a credential
-//! was verified, and holds stored bytes alone: what is made of them for one viewer is never in it.
+//! The cache of the data centre: keys and lifetimes of its entries. The edge reads it only after it
+//! verified a credential. It holds stored bytes only, never a result for one viewer.
 
 use std::collections::BTreeMap;
 
 use crate::object::key::{ObjectKey, is_in_revision};
 use crate::text::split_once;
 
-/// A request that has not filled its entry after so long was dropped, or reads from storage that is slow: another one
-/// may fill it too. Bytes that the first one holds still count: see [`crate::budget`].
+/// The time after which another request may fill an entry too. The first one was dropped, or
+/// storage is slow. Its memory stays reserved: see [`crate::budget`].
 const FILL_LAPSES_MS: u64 = 15_000;
 
-/// How long a viewer may be shown a playlist that has changed since: `master.m3u8`, and playlists that still grow.
+/// The lifetime of a playlist that may change: `master.m3u8`, and playlists that still grow.
 pub const PLAYLIST_SECONDS: u32 = 2;
-/// What never changes is kept for a day: one read a day and data centre is next to nothing, and what was taken down is
-/// gone everywhere a day later without being purged.
+/// The lifetime of an immutable object. One read per day and data centre costs next to nothing, and
+/// a removed object disappears everywhere within a day without a purge.
 const IMMUTABLE_SECONDS: u32 = 86_400;
-/// Larger objects are read by ranges, and would crowd out what many watch: 16 MiB are 20 s at 6.7 Mbit/s.
+/// The largest cached object: 16 MiB are 20 s at 6.7 Mbit/s. Larger objects are read by ranges, and
+/// would evict segments that many viewers share.
 const MAX_CACHED_BYTES: u64 = 16 << 20;
 
-/// How many seconds an object that was published under this name may be kept by whoever serves it in another way.
+/// The seconds that another server may cache an object published under this name.
 #[must_use]
 pub fn seconds(key: &str) -> u32 {
     if is_in_revision(key) {
@@ -28,19 +29,19 @@ pub fn seconds(key: &str) -> u32 {
     }
 }
 
-/// Whether the cache may hold this object at all: asking costs time.
+/// Returns whether the cache may hold this object, because a look-up takes time.
 #[must_use]
 pub fn may_hold(key: &ObjectKey, is_playlist: bool) -> bool {
     is_playlist || key.is_in_revision()
 }
 
-/// How many seconds an object that is no playlist is kept.
+/// The lifetime of an object other than a playlist, in seconds.
 #[must_use]
 pub fn object_seconds(key: &ObjectKey, size: u64) -> Option<u32> {
     (key.is_in_revision() && size <= MAX_CACHED_BYTES).then_some(IMMUTABLE_SECONDS)
 }
 
-/// How many seconds a stored playlist, or a list of assets, is kept.
+/// The lifetime of a stored playlist or asset list, in seconds.
 #[must_use]
 pub fn playlist_seconds(key: &ObjectKey, playlist: &[u8]) -> u32 {
     if key.is_in_revision() && is_complete(playlist) {
@@ -50,7 +51,8 @@ pub fn playlist_seconds(key: &ObjectKey, playlist: &[u8]) -> u32 {
     }
 }
 
-/// A Media Playlist that has ended (RFC 8216bis §4.4.3.4), a Multivariant Playlist, or a storyboard.
+/// Returns whether a playlist no longer grows: a Media Playlist with `EXT-X-ENDLIST` (RFC 8216bis
+/// §4.4.3.4), a Multivariant Playlist, or a storyboard.
 fn is_complete(playlist: &[u8]) -> bool {
     let mut lines = playlist.split(|byte| matches!(byte, b'\n' | b'\r'));
     playlist.starts_with(b"WEBVTT")
@@ -59,18 +61,19 @@ fn is_complete(playlist: &[u8]) -> bool {
         })
 }
 
-/// The URL under which the cache keeps an object for requests to `origin`. It lies below the edge's own folder, which the edge
-/// serves to nobody, so that the cache cannot be asked past the check. It holds hostname, bucket and object key, and neither
-/// query nor token. Scheme and port are left out, so that HTTP and HTTPS share an entry.
+/// The URL of an object's cache entry for requests to `origin`. It lies below the edge's reserved
+/// folder, which the edge never serves, so that no request reaches the cache unchecked. It contains
+/// hostname, bucket and object key, but neither query nor token. HTTP and HTTPS share an entry,
+/// because scheme and port are left out.
 ///
-/// The hostname is the request's own, because Cloudflare advises against any other: a name that the Worker does not serve
-/// costs a DNS look-up.
+/// The hostname is that of the request. Cloudflare advises against others: a name that the Worker
+/// does not serve costs a DNS look-up.
 #[must_use]
 pub fn url(origin: &str, bucket: &str, key: &ObjectKey) -> String {
     url_at(hostname(origin), bucket, key)
 }
 
-/// The URLs of an object's entries: for requests to `origin`, and for each of the other hostnames that the edge serves.
+/// The URLs of an object's entries: for `origin`, and for each other hostname of the edge.
 #[must_use]
 pub fn urls(origin: &str, hostnames: &[String], bucket: &str, key: &ObjectKey) -> Vec<String> {
     let own = hostname(origin);
@@ -89,26 +92,26 @@ fn url_at(hostname: &str, bucket: &str, key: &ObjectKey) -> String {
     format!("https://{hostname}/_lectern/cache/{bucket}{path}")
 }
 
-/// The host of an origin, without its scheme and port.
+/// The host of an origin, without scheme and port.
 fn hostname(origin: &str) -> &str {
     let host = split_once(origin, "://").map_or(origin, |(_, host)| host);
-    // The colons of an IPv6 address stand in brackets.
+    // An IPv6 address has its colons in brackets.
     match host.rsplit_once(':') {
         Some((hostname, port)) if !port.ends_with(']') => hostname,
         _ => host,
     }
 }
 
-/// Which entries of the cache requests are filling, so that of those that miss together one reads storage.
+/// The cache entries that requests are filling. Of simultaneous misses, one reads storage.
 #[derive(Debug, Default)]
 pub struct FillRights {
     rights: BTreeMap<String, Given>,
     last_number: u64,
-    /// When lapsed rights were looked for last.
+    /// The last search for lapsed rights.
     swept_ms: u64,
 }
 
-/// The right to fill an entry. It is given back with [`FillRights::end`].
+/// The right to fill an entry. [`FillRights::end`] returns it.
 #[derive(Debug, PartialEq, Eq)]
 pub struct FillRight {
     url: String,
@@ -122,7 +125,7 @@ struct Given {
 }
 
 impl FillRights {
-    /// An isolate's rights when it starts: none.
+    /// Creates the empty rights of a new isolate.
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -132,10 +135,10 @@ impl FillRights {
         }
     }
 
-    /// Asks for the right to fill an entry. `None` while another request has it.
+    /// Requests the right to fill an entry. Returns `None` while another request has it.
     pub fn begin(&mut self, url: &str, now_ms: u64) -> Option<FillRight> {
         let has_lapsed = |given: &Given| now_ms.saturating_sub(given.since_ms) >= FILL_LAPSES_MS;
-        // Rights that were dropped with their requests, for entries that nothing asks for again.
+        // Removes rights of dropped requests, because their entries may never be requested again.
         if now_ms.saturating_sub(self.swept_ms) >= FILL_LAPSES_MS {
             self.swept_ms = now_ms;
             self.rights.retain(|_, given| !has_lapsed(given));
@@ -151,7 +154,7 @@ impl FillRights {
         Some(FillRight { url, number })
     }
 
-    /// Gives a right back. One that has lapsed may be another request's by now, which keeps it.
+    /// Returns a right. If it lapsed and another request has it now, that request keeps it.
     pub fn end(&mut self, right: &FillRight) {
         let given = self.rights.get(&right.url);
         if given.is_some_and(|given| given.number == right.number) {
@@ -173,7 +176,7 @@ mod tests {
         assert!(rights.begin("a", FILL_LAPSES_MS - 1).is_none());
         rights.end(&first);
         let second = rights.begin("a", FILL_LAPSES_MS - 1).expect("a right");
-        // A right lapses, and who had it takes nothing from who has it then.
+        // The previous owner of a lapsed right does not end the new one.
         let third = rights
             .begin("a", 2 * FILL_LAPSES_MS - 1)
             .expect("a right that lapsed");

@@ -1,5 +1,5 @@
-//! What `/_lectern/health` says: enough for an operator to see that a deploy or a rotation of keys has arrived, and
-//! nothing that is secret.
+//! The answer to `/_lectern/health`. It shows the operator that a deploy or a key rotation has
+//! arrived, and no secret.
 
 use serde::Serialize;
 
@@ -7,7 +7,7 @@ use super::read::Headers;
 use crate::credential::keyring::{Key, Keyring};
 use crate::json::written;
 
-/// Which build this is, where it was said at build time.
+/// The build, if it was set at compile time.
 const BUILD: &str = match option_env!("LECTERN_BUILD") {
     Some(build) => build,
     None => "unknown",

@@ -1,4 +1,4 @@
-//! Listing, for who administers: `GET /directory/?as=list`, a page at a time.
+//! Listings for administrators: `GET /directory/?as=list`, one page at a time.
 
 use serde::Serialize;
 
@@ -10,18 +10,19 @@ use crate::request::{Request, object_key, parameter};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct List {
     pub directory: Directory,
-    /// The last object of the page before.
+    /// The last object of the previous page.
     pub after: Option<ObjectKey>,
-    /// What the link must open: anything that lies in the directory.
+    /// An arbitrary object of the directory, which the link must open.
     pub(crate) any: ObjectKey,
 }
 
 impl List {
-    /// `path` ends in a slash; `after` is the path of an object below it, as it is in the object's URL.
+    /// Parses a list request. `path` ends in a slash; `after` is the URL path of an object below
+    /// it.
     pub(crate) fn parse(request: &Request<'_>, path: &str) -> Result<Self, Refusal> {
         let bad = |reason: &str| Refusal::new(Problem::BadRequest, reason);
         if !path.ends_with('/') {
-            return Err(bad("a list is of a directory, with its slash"));
+            return Err(bad("`as=list` requires a path that ends in a slash"));
         }
         let any = object_key(&format!("{path}any"))?;
         let after = parameter(request.query, "after")?
@@ -35,11 +36,11 @@ impl List {
     }
 }
 
-/// A page of a list, as the client gets it.
+/// A page of a list, as sent to the client.
 #[derive(Debug, Serialize)]
 pub struct Page {
     pub objects: Vec<Listed>,
-    /// Whether there are more behind the last of them.
+    /// More objects follow on the next page.
     pub truncated: bool,
 }
 
@@ -56,7 +57,7 @@ pub struct Listed {
 impl Page {
     #[must_use]
     pub fn json(&self) -> String {
-        // Texts and numbers serialize without fail.
+        // Strings and numbers always serialize.
         serde_json::to_string(self).unwrap_or_default()
     }
 }

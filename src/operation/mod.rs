@@ -1,4 +1,4 @@
-//! What the edge does for a request whose credential was verified.
+//! Operations that the edge performs after it verified a credential.
 
 pub mod cache_policy;
 pub mod health;

@@ -1,4 +1,5 @@
-//! What a queue is told of an upload that is complete, so that a packager somewhere takes it up: `lectern work`.
+//! Upload events: the queue message that makes a packager (`lectern work`) process a complete
+//! upload.
 
 use serde::Serialize;
 
@@ -6,7 +7,7 @@ use crate::object::content_type;
 use crate::object::key::{Directory, ObjectKey};
 use crate::object::stored::ObjectMetadata;
 
-/// Name of the object that a recorder puts beside the parts of a recording when it ends.
+/// The name of the object that a recorder stores beside a recording's parts at its end.
 pub const ENDED: &str = "ended";
 
 /// Extensions of recordings, besides those that [`content_type`] knows as video or audio.
@@ -27,17 +28,17 @@ pub struct UploadMessage<'upload> {
     pub uploaded: u64,
 }
 
-/// The message, where the object is a recording below `uploads`.
+/// The message for an object, if it is a recording below `uploads`.
 ///
-/// A name without an extension says nothing: its content type has to.
+/// If the name has no extension, the content type must be one of media.
 #[must_use]
 pub fn message<'upload>(
     uploads: Option<&Directory>,
     key: &'upload ObjectKey,
     stored: &'upload ObjectMetadata,
 ) -> Option<UploadMessage<'upload>> {
-    let is_said = || is_media(stored.content_type.as_deref().unwrap_or_default());
-    let has_kind = extension(key).is_some() || is_ended(key) || is_said();
+    let has_media_type = || is_media(stored.content_type.as_deref().unwrap_or_default());
+    let has_kind = extension(key).is_some() || is_ended(key) || has_media_type();
     if !uploads?.contains(key) || !may_be_recording(key) || !has_kind {
         return None;
     }
@@ -49,8 +50,9 @@ pub fn message<'upload>(
     })
 }
 
-/// Whether a name may be that of a whole recording: it has the extension of one, or none. Of a recording that is stored in
-/// parts only [`ENDED`] says that it is whole; segments and initialization sections are none.
+/// Returns whether a name may be that of a whole recording: it has the extension of one, or none.
+/// Segments and initialization sections are not. [`ENDED`] completes a recording that is stored in
+/// parts.
 #[must_use]
 pub fn may_be_recording(key: &ObjectKey) -> bool {
     const SEGMENTS: [&str; 3] = ["m4s", "ts", "aac"];
@@ -70,7 +72,7 @@ fn is_ended(key: &ObjectKey) -> bool {
     key.split().1 == ENDED
 }
 
-/// The extension of a name, in letters and digits. `1. Introduction` has none.
+/// The extension of a name, if it consists of letters and digits. `1. Introduction` has none.
 #[must_use]
 pub fn extension(key: &ObjectKey) -> Option<&str> {
     let (_, extension) = key.split().1.rsplit_once('.')?;
@@ -91,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_queue_is_told_of_whole_recordings_below_the_folder_for_uploads() {
+    fn whole_recordings_below_the_uploads_folder_are_announced() {
         let key = |key: &str| ObjectKey::new(key).expect("a key");
         let uploads = key("uploads/any").directory();
         let stored = ObjectMetadata {
@@ -101,9 +103,9 @@ mod tests {
             content_type: None,
         };
         let recording = key("uploads/é/a.mov");
-        let told = message(Some(&uploads), &recording, &stored).expect("a message");
+        let announced = message(Some(&uploads), &recording, &stored).expect("a message");
         assert_eq!(
-            serde_json::to_string(&told).ok().as_deref(),
+            serde_json::to_string(&announced).ok().as_deref(),
             Some(r#"{"key":"uploads/é/a.mov","etag":"e\"1","bytes":7,"uploaded":9}"#)
         );
         assert_eq!(message(None, &key("uploads/a.mov"), &stored), None);
@@ -115,7 +117,7 @@ mod tests {
             ("uploads/a", "Audio/ogg", true),
             ("uploads/initial.mp4", "", true),
             ("uploads/live/ended", "", true),
-            // Nothing says that these are recordings.
+            // Neither name nor type indicates a recording.
             ("uploads/a", "", false),
             ("uploads/a", "application/octet-stream", false),
             ("uploads/a", "vidéo/mp4", false),
@@ -142,8 +144,8 @@ mod tests {
                 content_type: (!content_type.is_empty()).then(|| content_type.to_owned()),
                 ..stored.clone()
             };
-            let is_told = message(Some(&uploads), &key(name), &stored).is_some();
-            assert_eq!(is_told, expected, "{name} {content_type}");
+            let is_announced = message(Some(&uploads), &key(name), &stored).is_some();
+            assert_eq!(is_announced, expected, "{name} {content_type}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Writing: `PUT` and `DELETE`, and uploads in parts. The parts' interface has S3's parameter names, which people know:
+//! Writes: `PUT`, `DELETE` and multipart uploads, with the parameter names of S3:
 //!
 //! ```text
 //! PUT    /key                             body             201, or 200 where an object may have been replaced
@@ -9,8 +9,9 @@
 //! DELETE /key?uploadId=…                                   204
 //! ```
 //!
-//! The requests that change the object take conditions (RFC 9110 §13): `PUT` and `DELETE` of the object, and the `POST` that
-//! completes an upload. The others concern an upload, which has no entity-tag; a condition there is refused.
+//! Requests that change the object accept conditions (RFC 9110 §13): its `PUT` and `DELETE`, and
+//! the `POST` that completes an upload. The others concern an upload, which has no entity-tag, so
+//! they refuse conditions.
 
 use serde::Serialize;
 
@@ -23,9 +24,9 @@ use crate::object::key::ObjectKey;
 use crate::object::stored::ObjectMetadata;
 use crate::request::{Request, parameter};
 
-/// The most parts that an upload may have.
+/// The maximum number of parts of an upload.
 const MAX_PARTS: u16 = 10_000;
-/// A list of 10,000 parts takes about 600 kB.
+/// The maximum length of a completion body. A list of 10,000 parts has about 600 kB.
 const MAX_COMPLETE_BYTES: u64 = 1 << 20;
 const MAX_UPLOAD_ID_BYTES: usize = 2048;
 
@@ -63,20 +64,20 @@ pub enum Write {
     },
 }
 
-/// The stored object as the conditions of a write were evaluated on it. Storage compares it once more when it writes, so that
-/// no other write comes between.
+/// The stored object on which the conditions of a write were evaluated. Storage compares it again
+/// as it writes, so that no other write comes between.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Evaluated {
     Absent,
-    /// An entity-tag without its quotes.
+    /// The entity-tag, without quotes.
     Present(String),
 }
 
 impl Evaluated {
-    /// Evaluates the conditions of a write on what is stored.
+    /// Evaluates the conditions of a write on the stored object.
     ///
     /// # Errors
-    /// Where they do not hold.
+    /// When a condition is false.
     pub fn of(
         conditions: &WriteConditions,
         stored: Option<&ObjectMetadata>,
@@ -91,7 +92,7 @@ impl Evaluated {
     }
 }
 
-/// A part that was uploaded, as the client lists it to complete the upload.
+/// An uploaded part, as listed by the client that completes the upload.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct UploadedPart {
@@ -107,7 +108,7 @@ impl UploadedPart {
     }
 }
 
-/// The body that answers the creation of an upload in parts.
+/// The body of the answer that creates a multipart upload.
 #[must_use]
 pub fn created_json(upload: &str) -> String {
     #[derive(Serialize)]
@@ -121,12 +122,12 @@ pub fn created_json(upload: &str) -> String {
 /// Parses the body that completes an upload: parts in ascending order, each once.
 ///
 /// # Errors
-/// When it is no such list.
+/// When the body is not such a list.
 pub fn parse_parts(body: &[u8]) -> Result<Vec<UploadedPart>, Refusal> {
     let bad = |reason: &str| Refusal::new(Problem::BadRequest, reason);
     let part = |part: &JsonValue<'_>| {
         Some(UploadedPart {
-            // What is beyond the type is beyond the bound, which is told below.
+            // A number beyond the type is beyond the limit, which is checked below.
             part_number: part
                 .member("partNumber")?
                 .as_integer()?
@@ -184,7 +185,7 @@ impl Write {
             return bad("`uploadId` is empty or too long");
         }
         if (request.header)("content-range").is_some() {
-            // RFC 9110 §14.5: a partial PUT that is not understood is refused, not taken for the whole.
+            // RFC 9110 §14.5: a partial `PUT` must be refused, not treated as a whole one.
             return bad("`Content-Range` on a write");
         }
         match (request.method, creates, upload, number) {
@@ -216,8 +217,8 @@ impl Write {
                         Refusal::new(Problem::BadRequest, "`partNumber` is 1 to 10000")
                     })?;
                 let length = body_length(request, config.max_upload_bytes)?;
-                // All parts but the last are equally large, so this bounds the whole without remembering anything:
-                // the last part that is not shorter than the others is checked as if all were as large as it is.
+                // All parts but the last have the same length, so this bounds the whole without
+                // state: the longest part's check counts as if all parts had its length.
                 if length.saturating_mul(number.into()) > config.max_object_bytes {
                     return Err(Refusal::new(
                         Problem::PayloadTooLarge,
@@ -241,7 +242,7 @@ impl Write {
                 without_conditions(request, now)?;
                 Ok(Self::Abort { key, upload })
             }
-            _ => bad("the query does not go with the method"),
+            _ => bad("the query does not fit the method"),
         }
     }
 }
@@ -250,7 +251,7 @@ fn is_part_number(number: u16) -> bool {
     (1..=MAX_PARTS).contains(&number)
 }
 
-/// The length of the body, which storage has to know before the first byte.
+/// The length of the body, which storage requires before the first byte.
 fn body_length(request: &Request<'_>, limit: u64) -> Result<u64, Refusal> {
     let length = (request.header)("content-length")
         .and_then(|value| value.trim().parse::<u64>().ok())
@@ -264,7 +265,7 @@ fn body_length(request: &Request<'_>, limit: u64) -> Result<u64, Refusal> {
     Ok(length)
 }
 
-/// What the request says, unless it says what tools say of any body: then the name knows better.
+/// The request's content type. If it is a default that tools send for any body, the name decides.
 fn stored_content_type(request: &Request<'_>, key: &ObjectKey) -> String {
     const SAYS_NOTHING: [&str; 3] = [
         "",
@@ -278,12 +279,8 @@ fn stored_content_type(request: &Request<'_>, key: &ObjectKey) -> String {
 
 /// The conditions of a request that changes the object.
 fn conditions(request: &Request<'_>, now: u64) -> Result<WriteConditions, Refusal> {
-    WriteConditions::parse(request.header, now).map_err(|name| {
-        Refusal::new(
-            Problem::BadCondition,
-            format_args!("`{name}` cannot be read"),
-        )
-    })
+    WriteConditions::parse(request.header, now)
+        .map_err(|name| Refusal::new(Problem::BadCondition, format_args!("`{name}` is invalid")))
 }
 
 /// Refuses conditions on a request that changes no object.

@@ -1,4 +1,4 @@
-//! The data centre's cache (Cache API). A cache that fails is a cache that has nothing: every error here is a miss.
+//! The cache of the data centre (Cache API). Every error counts as a miss.
 
 use std::rc::Rc;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -19,26 +19,27 @@ use crate::http::range::ContentRange;
 use crate::object::stored::ObjectMetadata;
 use crate::operation::cache_policy::{FillRight, FillRights};
 
-/// How long the cache may take to say what it has, in milliseconds.
+/// The time limit of a look-up, in milliseconds.
 const TIMEOUT_MS: u32 = 1_000;
-/// Carries what storage said of the object.
+/// The header that carries the metadata of the stored object.
 const STORED: &str = "X-Lectern-Stored";
 
-/// What this isolate is filling the cache with.
+/// The entries that this isolate is filling.
 static RIGHTS: Mutex<FillRights> = Mutex::new(FillRights::new());
 
-/// Locked for a moment and by one: an isolate has one thread, and nothing waits here.
+/// Locks briefly and without contention: an isolate has one thread, and no code awaits under the
+/// lock.
 fn rights() -> MutexGuard<'static, FillRights> {
     RIGHTS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// An entry of the cache, by the URL that it is under.
+/// A cache entry, by its URL.
 pub(super) struct CacheEntry {
     cache: Cache,
     url: String,
 }
 
-/// What the cache has.
+/// A hit.
 pub(super) struct Cached {
     pub(super) stored: ObjectMetadata,
     body: ReadableStream,
@@ -47,11 +48,11 @@ pub(super) struct Cached {
 /// Whether this request fills the cache.
 pub(super) enum FillStart {
     Filling(Filling),
-    /// Another request does.
+    /// Another request fills it.
     Elsewhere,
 }
 
-/// The right to fill an entry, given to one request at a time.
+/// The right to fill an entry. One request has it at a time.
 pub(super) struct Filling(FillRight);
 
 impl Drop for Filling {
@@ -72,7 +73,7 @@ impl CacheEntry {
         self.found(CacheKey::Url(self.url.clone()), 200).await
     }
 
-    /// A part of what [`CacheEntry::look_up`] found.
+    /// Reads a part of the entry that [`CacheEntry::look_up`] found.
     pub(super) async fn look_up_part(&self, part: ContentRange) -> Option<Cached> {
         let mut request = Request::new(&self.url, Method::Get).ok()?;
         let range = format!("bytes={}-{}", part.first, part.last);
@@ -95,7 +96,7 @@ impl CacheEntry {
         Some(Cached { stored, body })
     }
 
-    /// Asks for the right to fill this entry.
+    /// Requests the right to fill this entry.
     pub(super) fn begin(&self) -> FillStart {
         match rights().begin(&self.url, now_ms()) {
             Some(right) => FillStart::Filling(Filling(right)),
@@ -103,7 +104,8 @@ impl CacheEntry {
         }
     }
 
-    /// Keeps bytes for so many seconds, after the answer. Memory for them is held until the cache has them.
+    /// Caches bytes for some seconds, after the answer. Their memory is held until the cache has
+    /// them.
     pub(super) fn keep_bytes(
         self,
         filling: Filling,
@@ -115,7 +117,7 @@ impl CacheEntry {
     ) {
         let array = Uint8Array::from(bytes);
         let body = web_sys::Response::new_with_opt_js_u8_array(Some(&array));
-        // The response has a copy of its own.
+        // The response has its own copy.
         streams::free(&array.buffer());
         let Some(body) = body.ok().and_then(|response| response.body()) else {
             return;
@@ -129,8 +131,9 @@ impl CacheEntry {
         });
     }
 
-    /// Keeps a body for so many seconds while it streams to the viewer; returns the viewer's stream. What one of both has read and
-    /// the other has not waits in memory: where there is no room for it, the body goes to the viewer alone.
+    /// Caches a body while it streams to the viewer, whose stream is returned. Bytes that one of
+    /// the two has read and the other has not wait in memory. Without room for them, the body goes
+    /// to the viewer alone.
     pub(super) fn keep_stream(
         self,
         right: Filling,
@@ -146,7 +149,8 @@ impl CacheEntry {
         let response = kept(stored, seconds, body)?;
         context.wait_until(async move {
             let _ = held.during(self.put(response)).await;
-            // The cache has it: who misses it now may fill it again. The viewer's copy may still be on its way.
+            // The cache has the body, so another request may fill the entry again. The viewer's
+            // copy may still be streaming.
             drop(right);
             let _ = held.during(JsFuture::from(sent)).await;
         });
@@ -157,7 +161,7 @@ impl CacheEntry {
         self.cache.put(&self.url, response).await
     }
 
-    /// Forgets the entry, in this data centre.
+    /// Deletes the entry in this data centre.
     pub(super) fn forget(self, context: &Context) {
         context.wait_until(async move {
             let _ = self.cache.delete(&self.url, false).await;
@@ -179,7 +183,7 @@ impl Cached {
     }
 }
 
-/// How a body is kept. Its length is said, so that the cache can serve ranges of it.
+/// The response to cache. It has a length, so that the cache can serve ranges.
 fn kept(stored: &ObjectMetadata, seconds: u32, body: ReadableStream) -> Result<Response> {
     let headers = Headers::new();
     headers.set("Cache-Control", &format!("public, max-age={seconds}"))?;

@@ -1,4 +1,4 @@
-//! `/_lectern/health`: what runs here, with which keys, and whether the bucket answers.
+//! `/_lectern/health`: version, keys, and whether the bucket answers.
 
 use web_sys::Response;
 
@@ -14,7 +14,7 @@ pub(super) async fn health(
     bucket: &Bucket,
     responder: &Responder,
 ) -> Result<Response, Refusal> {
-    // Any name will do: that there is nothing under it is an answer as well.
+    // Any key works: a missing object is an answer too.
     let is_reachable = match ObjectKey::new("_lectern/health") {
         Ok(key) => bucket.head(&key).await.is_ok(),
         Err(_) => false,

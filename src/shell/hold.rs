@@ -1,4 +1,4 @@
-//! Memory that a request holds beyond its own turn: reserved before, renewed while, given back however it ends. See
+//! Memory of a request: reserved before use, renewed during it, and released at its end. See
 //! [`crate::budget`].
 
 use std::cell::RefCell;
@@ -15,29 +15,31 @@ use super::time::{now_ms, sleep, within};
 use crate::budget::{Budget, Hold, HoldPurpose, MAX_SENDING_MS, RENEW_MS, WAITS_MS};
 use crate::http::problem::{Problem, Refusal};
 
-/// A result of so many bytes goes to the platform at once, which sends it from its own buffers.
+/// The largest result without a hold. The platform takes it at once and sends it from its own
+/// buffers.
 const MAX_UNHELD_BYTES: usize = 64 << 10;
 
-/// This isolate's accounts.
+/// The budget of this isolate.
 static BUDGET: Mutex<Budget> = Mutex::new(Budget::new());
 
-/// Locked for a moment and by one: an isolate has one thread, and nothing waits here.
+/// Locks briefly and without contention: an isolate has one thread, and no code awaits under the
+/// lock.
 fn budget() -> MutexGuard<'static, Budget> {
     BUDGET.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A reservation. It is given back when this is dropped, and lapses where the platform drops the request instead.
+/// A reservation. Dropping it releases the memory. If the platform drops the request, it lapses.
 pub(super) struct Held(RefCell<Hold>);
 
 impl Held {
-    /// Reserves what a body of `size` bytes takes, if there is room.
+    /// Reserves the memory of a body of `size` bytes, if there is room.
     pub(super) fn now(purpose: HoldPurpose, size: u64) -> Option<Self> {
-        let hold = budget().mint_deferred(purpose, purpose.bytes_for(size), now_ms())?;
+        let hold = budget().reserve(purpose, purpose.bytes_for(size), now_ms())?;
         Some(Self(RefCell::new(hold)))
     }
 
-    /// Reserves what a body of `size` bytes takes, and waits for others to end where there is no room. It waits by the
-    /// clock, because one request may not wait for another's promise on this platform.
+    /// Reserves the memory of a body of `size` bytes, and waits for room. It polls, because a
+    /// request may not await another request's promise on this platform.
     pub(super) async fn in_time(purpose: HoldPurpose, size: u64) -> Result<Self, Refusal> {
         for wait in WAITS_MS {
             if let Some(held) = Self::now(purpose, size) {
@@ -48,13 +50,13 @@ impl Held {
         Self::now(purpose, size).ok_or_else(busy)
     }
 
-    /// Changes how much is held.
+    /// Resizes the hold.
     pub(super) fn resize(&self, bytes: u64) -> Result<(), Refusal> {
         let resized = budget().resize(&mut self.0.borrow_mut(), bytes, now_ms());
         resized.then_some(()).ok_or_else(busy)
     }
 
-    /// Does some work, and holds the reservation meanwhile.
+    /// Holds the reservation while `work` runs.
     pub(super) async fn during<T>(&self, work: impl Future<Output = T>) -> T {
         let mut work = pin!(work);
         loop {
@@ -65,8 +67,8 @@ impl Held {
         }
     }
 
-    /// A stream of bytes that holds the reservation until the client has received all of it, has left, or has taken too
-    /// long.
+    /// Streams bytes to the client. The reservation is held until the client has received all,
+    /// disconnects, or exceeds the time limit.
     pub(super) fn send(held: Rc<Self>, bytes: &[u8], context: &Context) -> Result<ReadableStream> {
         let (stream, sending) = Sending::of(bytes)?;
         context.wait_until(async move {
@@ -78,7 +80,7 @@ impl Held {
         Ok(stream)
     }
 
-    /// Whether a result is so large that it is held until it was sent.
+    /// Returns whether a result is so large that its memory is held until it was sent.
     pub(super) fn is_needed_for(bytes: &[u8]) -> bool {
         bytes.len() > MAX_UNHELD_BYTES
     }
@@ -93,6 +95,6 @@ impl Drop for Held {
 fn busy() -> Refusal {
     Refusal::new(
         Problem::Busy,
-        "other requests hold the memory that this one takes",
+        "other requests hold the memory that this one needs",
     )
 }

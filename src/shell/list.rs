@@ -1,4 +1,4 @@
-//! Lists: what R2 says of what lies below a directory, as JSON.
+//! Lists: the objects that R2 names below a directory, as JSON.
 
 use web_sys::Response;
 

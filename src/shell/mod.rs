@@ -1,4 +1,4 @@
-//! The shell: turns a request into facts, asks the pure part what happens, and does it. One `match`.
+//! The shell: parses a request into facts, lets the pure part decide, and acts in one `match`.
 
 mod cache;
 mod health;
@@ -36,7 +36,7 @@ use time::{microseconds, now_ms};
 /// Variables and secrets do not change while an isolate lives.
 static CONFIG: OnceLock<Result<Config, ConfigError>> = OnceLock::new();
 
-/// Called by `entry.mjs`. The request and the answer are those of `web_sys`: see [`raw`].
+/// The handler that `entry.mjs` calls. Request and answer are those of `web_sys`: see [`raw`].
 #[event(fetch)]
 async fn fetch(request: web_sys::Request, env: Env, context: Context) -> Result<Response> {
     let began = microseconds();
@@ -133,7 +133,7 @@ async fn fetch(request: web_sys::Request, env: Env, context: Context) -> Result<
     }
 }
 
-/// Every answer of an edge that is not set up: what is wrong stands in the log alone.
+/// The answer of a misconfigured edge. Only the log names the error.
 fn misconfigured(error: &str) -> Result<Response> {
     console::error_1(&format!("misconfigured: {error}").into());
     Ok(Responder::public().refuse(Problem::Misconfigured)?)

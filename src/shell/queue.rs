@@ -1,4 +1,4 @@
-//! The queue that packagers take their work from.
+//! The queue of jobs for packagers.
 
 use worker::Env;
 
@@ -9,7 +9,7 @@ use crate::object::key::ObjectKey;
 use crate::object::stored::{BucketError, ObjectMetadata};
 use crate::operation::upload_event;
 
-/// The name of the binding in `wrangler.toml`. It may be missing where no prefix is set.
+/// The name of the binding in `wrangler.toml`. It is optional without `UPLOADS_PREFIX`.
 const JOBS: &str = "JOBS";
 
 pub(super) struct UploadQueue<'request> {
@@ -18,8 +18,9 @@ pub(super) struct UploadQueue<'request> {
 }
 
 impl UploadQueue<'_> {
-    /// Tells of an object that was stored. Whoever wrote it is told when nobody was, so that he writes it again.
-    pub(super) async fn tell(
+    /// Announces a stored upload. If that fails, the uploader gets an error, so that he uploads
+    /// again.
+    pub(super) async fn announce(
         &self,
         key: &ObjectKey,
         stored: &ObjectMetadata,
@@ -32,11 +33,11 @@ impl UploadQueue<'_> {
             let reason = format!("UPLOADS_PREFIX is set, and no queue is bound as `{JOBS}`");
             Refusal::new(Problem::Misconfigured, reason)
         })?;
-        let told = ask(|| queue.send(&message)).await;
-        told.map_err(|error: BucketError| {
+        let sent = ask(|| queue.send(&message)).await;
+        sent.map_err(|error: BucketError| {
             Refusal::new(
                 Problem::StorageUnavailable,
-                format!("the queue was not told: {error}"),
+                format!("the queue did not accept the message: {error}"),
             )
         })
     }

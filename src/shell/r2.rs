@@ -1,6 +1,6 @@
-//! The R2 binding, with our types for options and errors. Traps of the binding that this module closes: a `Range` header that
-//! is forwarded unparsed returns the whole object, and `object.range` is always set; so ranges are parsed before they
-//! come here, and `range` is never read back.
+//! The R2 binding, with typed options and errors. The binding returns the whole object for a
+//! `Range` header that is forwarded unparsed, and always sets `object.range`. So ranges are parsed
+//! before they arrive here, and `range` is never read.
 
 use web_sys::ReadableStream;
 use worker::{Conditional, Data, Env, Error, HttpMetadata, Range, ResponseBody};
@@ -20,14 +20,14 @@ const BINDING: &str = "BUCKET";
 
 pub(super) struct Bucket(worker::Bucket);
 
-/// An object as R2 gave it.
+/// An object that R2 returned.
 pub(super) struct R2Object {
     pub(super) stored: ObjectMetadata,
     body: Option<ReadableStream>,
 }
 
 impl R2Object {
-    /// The stream goes from R2 to the client without entering wasm.
+    /// The stream runs from R2 to the client without entering wasm.
     pub(super) fn body(&self) -> Result<&ReadableStream, BucketError> {
         let without = || BucketError::Unavailable("an object without its body".to_owned());
         self.body.as_ref().ok_or_else(without)
@@ -45,7 +45,8 @@ impl R2Object {
     }
 }
 
-/// The message alone: the crate puts the exception's name in front, and R2's error code stands at the end.
+/// The message alone. The crate prepends the exception's name, and R2's error code ends the
+/// message.
 pub(super) fn message(error: &Error) -> String {
     match error {
         Error::UnknownJsError { message, .. } => message.clone(),
@@ -105,7 +106,7 @@ impl Bucket {
         }))
     }
 
-    /// A page of what lies below a directory.
+    /// Lists one page of a directory.
     pub(super) async fn list(&self, list: &List) -> Result<Page, BucketError> {
         let found = ask(|| {
             let all = self.0.list().prefix(list.directory.as_str());
@@ -127,7 +128,8 @@ impl Bucket {
         })
     }
 
-    /// `None` where the object is not what the conditions were evaluated on.
+    /// Writes an object. Returns `None` if it is no longer the one on which the conditions were
+    /// evaluated.
     pub(super) async fn put(
         &self,
         key: &ObjectKey,
@@ -206,8 +208,8 @@ impl Bucket {
     }
 }
 
-/// Asks for something that can be asked again: nothing was sent to the client yet. An answer that does not come is not waited
-/// for a second time.
+/// Sends a read, and retries it if it fails, because nothing was sent to the client yet. A timeout
+/// is not retried.
 pub(super) async fn ask<T, F>(question: impl Fn() -> F) -> Result<T, BucketError>
 where
     F: Future<Output = worker::Result<T>>,
@@ -258,14 +260,14 @@ fn only_if(evaluated: Evaluated) -> Conditional {
 }
 
 fn range_option(range: ByteRange) -> Range {
-    /// JavaScript numbers are exact up to 2^53; what lies beyond is beyond every object, and stays so.
+    /// Clamps to 2^53, above which JavaScript numbers are inexact. No object is that large.
     fn number(number: u64) -> u64 {
         number.min((1 << 53) - 1)
     }
     match range {
         ByteRange::FromTo { first, last } => Range::OffsetWithLength {
             offset: number(first),
-            // `last` may be as large as numbers are.
+            // `last` may be the largest integer.
             length: number((last - first).saturating_add(1)),
         },
         ByteRange::From { first } => Range::OffsetToEnd {

@@ -1,4 +1,4 @@
-//! What is noted of a request when it was answered, and how often an address may be refused.
+//! The log of a request, and the limit of refusals per address.
 
 use web_sys::console;
 use worker::{AnalyticsEngineDataPointBuilder, Env};
@@ -8,7 +8,7 @@ use crate::http::problem::{Problem, Refusal};
 use crate::log::{LogRecord, ServedFrom, viewer};
 use crate::request::{Request, object_key, split_path_pass};
 
-/// The names of the bindings in `wrangler.toml`. Both may be missing.
+/// The names of the bindings in `wrangler.toml`. Both are optional.
 const REFUSALS: &str = "REFUSALS";
 const ANALYTICS: &str = "ANALYTICS";
 
@@ -17,13 +17,13 @@ pub(super) struct RequestLog<'request> {
     pub(super) env: &'request Env,
     pub(super) config: &'request Config,
     pub(super) now: u64,
-    /// The viewer, where a link names him.
+    /// The viewer, if a link names one.
     pub(super) sub: Option<String>,
 }
 
 impl RequestLog<'_> {
-    /// What a refusal is told as: an address that was refused too often is told to wait, whatever it asked for. Who has a
-    /// link is never counted, so that a school behind one address is not shut out by somebody who tries.
+    /// Replaces a refusal by `RateLimited` if the address exceeded its limit. Requests with a valid
+    /// link never count, so one guesser cannot lock out a school that shares his address.
     pub(super) async fn limited(&self, problem: Problem) -> Problem {
         if !problem.counts() {
             return problem;
@@ -32,14 +32,14 @@ impl RequestLog<'_> {
         else {
             return problem;
         };
-        // A limiter that fails limits nobody.
+        // If the limiter fails, the request passes.
         match limiter.limit(key).await {
             Ok(outcome) if !outcome.success => Problem::RateLimited,
             _ => problem,
         }
     }
 
-    /// Writes the log's line and the data point.
+    /// Writes the log line and the data point.
     pub(super) fn record(
         &self,
         status: u16,

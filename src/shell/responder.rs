@@ -1,4 +1,4 @@
-//! Responses: the headers that every answer has, and the body.
+//! Responses: the headers of every answer, and the body.
 
 use wasm_bindgen::JsValue;
 use web_sys::{ReadableStream, Response};
@@ -9,7 +9,8 @@ use crate::http::cors::{AllowedOrigins, preflight_headers};
 use crate::http::problem::{Problem, Refusal};
 use crate::operation::read::Headers;
 
-/// Headers that every answer has: a stored object is never a page that runs, whatever its content type claims.
+/// The headers of every answer. They keep a stored object from running as a page, whatever its
+/// content type.
 const ALWAYS: [(&str, &str); 4] = [
     ("X-Content-Type-Options", "nosniff"),
     ("Referrer-Policy", "no-referrer"),
@@ -17,7 +18,7 @@ const ALWAYS: [(&str, &str); 4] = [
     ("Content-Security-Policy", "default-src 'none'; sandbox"),
 ];
 
-/// Answers to one request.
+/// Sends the answers to one request.
 pub(super) struct Responder {
     cors: Headers,
 }
@@ -36,7 +37,7 @@ impl Responder {
         }
     }
 
-    /// For answers that hold nothing but a refusal.
+    /// Creates a responder for refusals only.
     pub(super) fn public() -> Self {
         Self::new(&AllowedOrigins::Any, None)
     }
@@ -67,7 +68,7 @@ impl Responder {
         )
     }
 
-    /// 307 (RFC 9110 §15.4.8) to a path on our own origin.
+    /// Redirects with 307 (RFC 9110 §15.4.8) to a path on the same origin.
     pub(super) fn redirect(&self, location: String) -> Result<Response, JsValue> {
         let headers = vec![
             ("Location", location),
@@ -81,7 +82,7 @@ impl Responder {
     }
 }
 
-/// An exception while answering is our own fault, and is told as storage's: nothing of it reaches the client.
+/// An exception in the Worker. The client sees a storage error without details.
 pub(super) fn failed(error: impl Into<worker::Error>) -> Refusal {
     Refusal::new(Problem::StorageUnavailable, message(&error.into()))
 }

@@ -9,8 +9,8 @@ use worker_sys::FixedLengthStream;
 
 use super::hold::Held;
 
-/// All of a body, which `held` was reserved for. The platform's buffer is freed at once, and not when the garbage
-/// collector next looks.
+/// Reads a body, for which `held` was reserved. It frees the platform's buffer at once, without
+/// waiting for the garbage collector.
 pub(super) async fn read(stream: &ReadableStream, held: &Held) -> Result<Vec<u8>> {
     let body = Response::new_with_opt_readable_stream(Some(stream))?;
     let buffer = held.during(JsFuture::from(body.array_buffer()?)).await?;
@@ -20,7 +20,7 @@ pub(super) async fn read(stream: &ReadableStream, held: &Held) -> Result<Vec<u8>
     Ok(bytes)
 }
 
-/// Says that a body is not wanted.
+/// Cancels an unused body.
 pub(super) fn discard(stream: &ReadableStream) {
     let _ = stream.cancel();
 }
@@ -29,7 +29,7 @@ pub(super) fn free(buffer: &ArrayBuffer) {
     let _ = buffer.transfer_with_length(0);
 }
 
-/// Two copies of a stream, and when the first is out of memory: it goes through a pipe of known length, whose end says so.
+/// Splits a stream. The pipe of known length signals when the first copy has left memory.
 pub(super) fn fork(
     stream: &ReadableStream,
     length: u64,
@@ -49,7 +49,7 @@ pub(super) struct Sending {
 }
 
 impl Sending {
-    /// Sends bytes through a stream, whose end says when they are out of memory.
+    /// Sends bytes through a stream, whose end signals that they have left memory.
     pub(super) fn of(bytes: &[u8]) -> Result<(ReadableStream, Self)> {
         let pipe = pipe(bytes.len() as u64)?;
         let bytes = Uint8Array::from(bytes);
@@ -64,12 +64,12 @@ impl Sending {
         Ok((pipe.readable(), sending))
     }
 
-    /// Waits until they were read, or will not be.
+    /// Waits until the bytes were read, or the client disconnected.
     pub(super) async fn end(&self) {
         let _ = JsFuture::from(self.sent.clone()).await;
     }
 
-    /// Ends the stream without its end, which every client takes for what it is.
+    /// Aborts the stream before its length, which every client recognizes as an error.
     pub(super) async fn abort(&self) {
         let reason = JsValue::from_str("not read in time");
         let _ = JsFuture::from(self.writer.abort_with_reason(&reason)).await;

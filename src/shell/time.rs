@@ -13,7 +13,7 @@ pub(super) async fn sleep(milliseconds: u32) {
     Delay::from(Duration::from_millis(milliseconds.into())).await;
 }
 
-/// The outcome of some work, if it is there within so many milliseconds.
+/// Returns the result of `work`, unless it exceeds the time limit.
 pub(super) async fn within<T>(milliseconds: u32, work: impl Future<Output = T>) -> Option<T> {
     match select(pin!(work), pin!(sleep(milliseconds))).await {
         Either::Left((served, _)) => Some(served),
@@ -26,7 +26,7 @@ pub(super) fn now_ms() -> u64 {
     Date::now() as u64
 }
 
-/// Microseconds, for differences. The platform lets them move with I/O alone.
+/// Microseconds, for differences. The platform advances them only with I/O.
 pub(super) fn microseconds() -> u64 {
     let global: WorkerGlobalScope = js_sys::global().unchecked_into();
     let performance = global.performance();

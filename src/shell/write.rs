@@ -28,7 +28,7 @@ pub(super) async fn write(
             content_type,
             conditions,
         } => {
-            // What is refused anyway is refused before its body is read.
+            // A request that fails its conditions is refused before its body is read.
             let evaluated = evaluate(&key, &conditions, bucket).await?;
             let is_new = evaluated == Some(Evaluated::Absent);
             let written = bucket
@@ -37,12 +37,12 @@ pub(super) async fn write(
                 .map_err(refused)?;
             let changed = || Refusal::new(Problem::PreconditionFailed, "another write came first");
             let stored = written.ok_or_else(changed)?;
-            queue.tell(&key, &stored).await?;
+            queue.announce(&key, &stored).await?;
             let status = if is_new { 201 } else { 200 };
             json(responder, status, vec![etag(&stored.etag)], "{}".to_owned())
         }
         Write::Delete { key, conditions } => {
-            // R2 removes without a condition: what is written between this look and the removal is removed.
+            // R2 deletes unconditionally: it removes an object that was written after this check.
             evaluate(&key, &conditions, bucket).await?;
             bucket.delete(&key).await.map_err(refused)?;
             empty(responder)
@@ -82,13 +82,14 @@ pub(super) async fn write(
             };
             let parts = parse_parts(&list)?;
             drop(list);
-            // The binding completes without a condition: of two completions at once both may pass this look.
+            // The binding completes unconditionally: two simultaneous completions may both pass
+            // this check.
             evaluate(&key, &conditions, bucket).await?;
             let stored = bucket
                 .complete_upload(&key, &upload, parts)
                 .await
                 .map_err(refused)?;
-            queue.tell(&key, &stored).await?;
+            queue.announce(&key, &stored).await?;
             let body = format!(r#"{{"size":{}}}"#, stored.size);
             json(responder, 201, vec![etag(&stored.etag)], body)
         }
@@ -99,7 +100,8 @@ pub(super) async fn write(
     }
 }
 
-/// Evaluates the conditions of a write on what is stored now; without any, nothing is looked at.
+/// Evaluates the conditions of a write on the stored object. Without conditions, storage is not
+/// read.
 async fn evaluate(
     key: &ObjectKey,
     conditions: &WriteConditions,

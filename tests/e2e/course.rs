@@ -176,7 +176,7 @@ fn the_course_app_is_used_from_login_to_the_last_frame_and_says_each_refusal_in_
     let sentence = "This link has expired. Open the lecture from the course again.";
     assert_eq!(expired["sentence"], sentence, "{shown}");
     assert!(expired["reached"].as_f64() > Some(0.0), "{shown}");
-    let sentence = "Too many requests that were refused. Try again in a minute.";
+    let sentence = "Too many refused requests. Try again in a minute.";
     assert_eq!(seen["tried"]["sentence"], sentence, "{shown}");
     assert_eq!(seen["tried"]["lesson"]["how"], "enough", "{shown}");
 

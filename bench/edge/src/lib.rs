@@ -1,6 +1,8 @@
-//! What the benchmark times: the library's rewriter and its two verifications, as many times as one request asks.
+//! The benchmark's workload: the library's rewriter and its two verifications, repeated within one
+//! request.
 //!
-//! The library brings the Worker's own `fetch`; `bench/edge/worker.js` puts these functions in its place.
+//! The library exports the Worker's own `fetch`; `bench/edge/worker.js` replaces it with these
+//! functions.
 
 use lectern::credential::keyring::{Key, Keyring};
 use lectern::credential::link;
@@ -17,7 +19,8 @@ const SECRET: [u8; 32] = [7; 32];
 const PLAYLIST: &str = "courses/rails-patterns-101/v/0f3c9a71d2b4/1080p/playlist.m3u8";
 const SEGMENT: &str = "courses/rails-patterns-101/v/0f3c9a71d2b4/1080p/seg00042.m4s";
 
-/// Rewrites a Media Playlist of `segments` segments `rounds` times; the bytes written in all.
+/// Rewrites a Media Playlist of `segments` segments `rounds` times. Returns the bytes written in
+/// all.
 #[wasm_bindgen]
 pub fn rewritten(segments: u32, rounds: u32) -> f64 {
     let (key, object, playlist) = (key(), object(PLAYLIST), media_playlist(segments));
@@ -26,7 +29,7 @@ pub fn rewritten(segments: u32, rounds: u32) -> f64 {
     (0..rounds).map(written).sum::<usize>() as f64
 }
 
-/// The playlist that [`rewritten`] writes, to look at.
+/// The playlist that [`rewritten`] writes, for inspection.
 #[wasm_bindgen]
 pub fn sample(segments: u32) -> String {
     let (key, object) = (key(), object(PLAYLIST));
@@ -54,7 +57,7 @@ fn grant<'key>(key: &'key Key, object: &ObjectKey) -> Grant<'key> {
     }
 }
 
-/// Verifies one link `rounds` times; how often it held.
+/// Verifies one link `rounds` times. Returns how often it was valid.
 #[wasm_bindgen]
 pub fn verified_links(rounds: u32) -> u32 {
     let scope = Scope::parse("/courses/rails-patterns-101/master.m3u8").expect("a scope");
@@ -68,7 +71,7 @@ pub fn verified_links(rounds: u32) -> u32 {
     (0..rounds).filter(holds).count() as u32
 }
 
-/// Verifies one pass `rounds` times; how often it held.
+/// Verifies one pass `rounds` times. Returns how often it was valid.
 #[wasm_bindgen]
 pub fn verified_passes(rounds: u32) -> u32 {
     let (key, object, ring) = (key(), object(SEGMENT), ring());
@@ -84,7 +87,7 @@ fn key() -> Key {
     Key::new("2026-11", &SECRET).expect("a key")
 }
 
-/// The key that is used and an older one, as after a rotation.
+/// The key in use and an older one, as after a rotation.
 fn ring() -> Keyring {
     let json = r#"[{"kid":"2026-11","secret":"BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc"},
         {"kid":"2026-10","secret":"CQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQk"}]"#;

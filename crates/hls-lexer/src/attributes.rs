@@ -2,22 +2,22 @@
 
 use std::ops::Range;
 
-/// An attribute of a tag: its name, and where its value stands in the line, without quotes.
+/// An attribute of a tag: its name, and the range of its value in the line, without quotes.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Attribute<'line> {
     pub name: &'line [u8],
     pub value: Range<usize>,
 }
 
-/// The attributes of `line` from byte `start` on, which is behind the tag's colon.
+/// Iterates over the attributes of `line` from byte `start`, which follows the tag's colon.
 ///
-/// Lenient as players are: white space around names and values is passed over, and an unterminated quoted string ends
-/// with the line.
+/// Lenient, as players are: white space around names and values is skipped, and an unterminated
+/// quoted string ends with the line.
 pub fn attributes(line: &[u8], start: usize) -> impl Iterator<Item = Attribute<'_>> {
     let mut at = start.min(line.len());
     std::iter::from_fn(move || {
         let equals = at + line[at..].iter().position(|&byte| byte == b'=')?;
-        // A name never holds a comma: what stands before one is an entry without a value.
+        // A name contains no comma. Text before one is an entry without a value.
         let name_start = line[at..equals]
             .iter()
             .rposition(|&byte| byte == b',')
@@ -50,16 +50,17 @@ pub fn attributes(line: &[u8], start: usize) -> impl Iterator<Item = Attribute<'
     })
 }
 
-/// The most attributes of one tag that are compared with each other.
+/// The maximum number of attributes that are compared with each other.
 const MAX_STRICT_ATTRIBUTES: usize = 100;
 
-/// Reads the attributes of `line` from byte `start` on into `found`, and returns whether the list is one that every parser
-/// reads alike.
+/// Parses the attributes of `line` from byte `start` into `found`. Returns whether every parser
+/// reads the list alike.
 ///
-/// Such a list is valid by RFC 8216bis §4.2: names of capitals, digits and hyphens, each once; quoted strings that end
-/// right before a comma or the line's end; other values without quotes and white space. Spaces may stand behind a comma
-/// and underscores in a name, as public playlists have them. Beyond the RFC, a list holds no control characters, no backslash (FFmpeg takes one for an
-/// escape), and no second tag (hls.js finds `#EXT-X-…` anywhere in a line).
+/// Such a list is valid by RFC 8216bis §4.2: names of capitals, digits and hyphens, each once;
+/// quoted strings that end before a comma or the line's end; other values without quotes and white
+/// space. Public playlists also have spaces after a comma and underscores in a name. Beyond the
+/// RFC, a list has no control character, no backslash (FFmpeg reads an escape), and no second tag
+/// (hls.js finds `#EXT-X-…` anywhere in a line).
 pub fn read_strictly<'line>(
     line: &'line [u8],
     start: usize,
@@ -121,7 +122,7 @@ pub fn read_strictly<'line>(
     }
 }
 
-/// Returns whether `text` holds what some parser takes for a tag.
+/// Returns whether some parser finds a tag in `text`.
 fn holds_tag(text: &[u8]) -> bool {
     memchr::memchr_iter(b'#', text).any(|at| text[at..].starts_with(b"#EXT"))
 }
@@ -143,7 +144,7 @@ mod tests {
             ("URI", false),
             ("A=", false),
             ("=1", false),
-            // Text behind a closing quote, and lists that some parsers end elsewhere.
+            // Text after a closing quote, and lists that parsers end in different places.
             (
                 r#"URI="https://evil/?a="x,URI=/uploads/u2/essay.mp4,z=""#,
                 false,
@@ -160,7 +161,7 @@ mod tests {
             // An attribute twice.
             (r#"VALUE="",VALUE="x""#, false),
             (r#"URI="a",URI="b""#, false),
-            // Names in other letters, and white space in other places.
+            // Names in lower case, and white space in other places.
             (r#"uri="a""#, false),
             (r#"URI ="a""#, false),
             (r#"URI= "a""#, false),

@@ -1,5 +1,6 @@
-//! Lines, attribute lists and URIs of HLS playlists. Runs for every byte of a playlist, so it is a crate of its own: Cargo
-//! chooses between size and speed by the crate, and the rest of the Worker is better small.
+//! Lines, attribute lists and URIs of HLS playlists. This code reads every byte of a playlist. It
+//! is a crate of its own, because Cargo optimizes each crate for either size or speed, and the rest
+//! of the Worker is optimized for size.
 
 pub mod attributes;
 pub mod scan;

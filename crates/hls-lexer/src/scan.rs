@@ -1,4 +1,4 @@
-//! Where the URIs of a playlist stand (RFC 8216bis §4.1, §4.4).
+//! Positions of the URIs of a playlist (RFC 8216bis §4.1, §4.4).
 
 use std::ops::Range;
 
@@ -6,10 +6,10 @@ use memchr::{memchr, memchr_iter, memrchr};
 
 use super::attributes::read_strictly;
 
-/// What a URI names, by where it stands.
+/// The role of a URI, which follows from its position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// A playlist, which is rewritten in its turn.
+    /// A playlist, which is rewritten when it is read.
     Playlist,
     /// The playlist of an interstitial (RFC 8216bis appendix D).
     Asset,
@@ -19,7 +19,7 @@ pub enum Role {
     Object,
 }
 
-/// A URI of a playlist: the bytes it takes, without quotes and surrounding white space.
+/// A URI of a playlist: its range of bytes, without quotes and surrounding white space.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UriSpan {
     pub at: Range<usize>,
@@ -28,7 +28,7 @@ pub struct UriSpan {
 
 type UriAttributes = &'static [(&'static [u8], Role)];
 
-/// Tags whose attribute lists hold URIs. A title, a comment or an unknown tag holds none.
+/// Tags whose attribute lists contain URIs. A title, a comment or an unknown tag contains none.
 const TAGS: [(&[u8], UriAttributes); 11] = [
     (b"#EXT-X-MAP", &[(b"URI", Role::Object)]),
     (b"#EXT-X-KEY", &[(b"URI", Role::Object)]),
@@ -49,10 +49,10 @@ const TAGS: [(&[u8], UriAttributes); 11] = [
     ),
 ];
 
-/// Lines of a playlist: where each stands, without its line ending (LF or CRLF). Other bytes, a lone CR included,
-/// belong to the line.
+/// Iterates over the lines of a playlist: ranges without the line ending (LF or CRLF). Other bytes,
+/// a lone CR included, belong to the line.
 pub fn lines(playlist: &[u8]) -> impl Iterator<Item = Range<usize>> {
-    // §4.1 forbids a byte-order mark; where there is one, it is not a part of the first line.
+    // §4.1 forbids a byte-order mark. If there is one, the first line starts after it.
     let mut at = if playlist.starts_with(b"\xEF\xBB\xBF") {
         3
     } else {
@@ -79,28 +79,28 @@ pub fn lines(playlist: &[u8]) -> impl Iterator<Item = Range<usize>> {
     })
 }
 
-/// What the rewriter needs to know of a playlist, in the order in which it stands there.
+/// The parts of a playlist that the rewriter reads, in their order.
 #[derive(Debug)]
 pub enum Item<'playlist> {
     Uri(UriSpan),
-    /// An attribute list that may hold a URI, and that parsers read differently.
+    /// An attribute list that may contain a URI, and that parsers read differently.
     AmbiguousList,
     /// `EXT-X-DEFINE` with a `NAME` and a `VALUE` (RFC 8216bis §4.4.2.3).
     Define {
         name: &'playlist [u8],
         value: &'playlist [u8],
     },
-    /// `EXT-X-DEFINE` with an `IMPORT`: its value stands in another playlist.
+    /// `EXT-X-DEFINE` with an `IMPORT`: another playlist has its value.
     Import {
         name: &'playlist [u8],
     },
-    /// `EXT-X-DEFINE` that is none of these.
+    /// Any other `EXT-X-DEFINE`.
     BadDefine,
-    /// A line of more bytes than any honest one.
+    /// A line longer than [`MAX_LINE_BYTES`].
     LongLine,
 }
 
-/// The longest line that is read; RFC 8216bis sets no bound, this one is forty times the longest URL in use.
+/// The maximum length of a line. RFC 8216bis sets none; this is forty times the longest URL in use.
 const MAX_LINE_BYTES: usize = 64 * 1024;
 
 /// Calls `visit` with every [`Item`] of a playlist.
@@ -130,7 +130,7 @@ pub fn scan<'playlist>(playlist: &'playlist [u8], visit: &mut dyn FnMut(Item<'pl
             }));
             continue;
         }
-        // Most tag lines are EXTINF: one comparison sends them on.
+        // Most tags are `EXTINF`. One comparison skips them.
         if !line.starts_with(b"#EXT-X-") {
             continue;
         }
@@ -161,7 +161,7 @@ pub fn scan<'playlist>(playlist: &'playlist [u8], visit: &mut dyn FnMut(Item<'pl
     }
 }
 
-/// Reads an `EXT-X-DEFINE` whose attributes begin at byte `list`.
+/// Parses an `EXT-X-DEFINE` whose attributes begin at byte `list`.
 fn define(line: &[u8], list: usize) -> Item<'_> {
     let mut found = Vec::new();
     if !read_strictly(line, list, &mut found) {
@@ -186,7 +186,8 @@ fn define(line: &[u8], list: usize) -> Item<'_> {
     }
 }
 
-/// RFC 8216bis §4.3: letters, digits, hyphens and underscores.
+/// Returns whether a name has the characters of RFC 8216bis §4.3: letters, digits, hyphens and
+/// underscores.
 fn is_variable_name(name: &[u8]) -> bool {
     let is_allowed = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     !name.is_empty() && name.iter().all(is_allowed)
@@ -195,13 +196,15 @@ fn is_variable_name(name: &[u8]) -> bool {
 /// Content of a playlist, or of a storyboard, that players read differently or that reaches beyond what a link opens.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Hazards {
-    /// A character that ends a line for some readers and not for others: a lone CR, U+2028, U+2029, a control character.
+    /// A character that ends a line for some parsers only: a lone CR, U+2028, U+2029, a control
+    /// character.
     pub ambiguous_line: bool,
-    /// An `EXT-X-DEFINE` that takes a parameter of the playlist's URL, where the viewer's credential stands.
+    /// An `EXT-X-DEFINE` that reads a parameter of the playlist's URL, which contains the viewer's
+    /// credential.
     pub takes_query: bool,
-    /// An `EXT-X-CONTENT-STEERING` in a line that is a URI for other readers.
+    /// An `EXT-X-CONTENT-STEERING` in a line that other parsers read as a URI.
     pub hides_steering: bool,
-    /// Lines with an `EXT-X-CONTENT-STEERING` (§4.4.6.6), line endings included, in their order.
+    /// Lines with an `EXT-X-CONTENT-STEERING` (§4.4.6.6), with line endings, in their order.
     pub steering: Vec<Range<usize>>,
 }
 
@@ -211,7 +214,7 @@ const QUERY_PARAMETER: &[u8] = b"QUERYPARAM";
 
 /// Finds the [`Hazards`] of a playlist.
 ///
-/// Tags are looked for anywhere in a line, comments included, because hls.js finds them there.
+/// Tags are searched anywhere in a line, comments included, as hls.js does.
 #[must_use]
 pub fn hazards(playlist: &[u8]) -> Hazards {
     let mut hazards = Hazards {
@@ -228,7 +231,7 @@ pub fn hazards(playlist: &[u8]) -> Hazards {
         }
         let begins = memrchr(b'\n', &playlist[..tag]).map_or(0, |newline| newline + 1);
         let ends = memchr(b'\n', &playlist[tag..]).map_or(playlist.len(), |to| tag + to + 1);
-        // The whole line is looked at once, so that a line of many tags costs no more than another.
+        // Each line is scanned once, so that a line of many tags costs no more than another.
         at = ends;
         let line = &playlist[begins..ends];
         let holds = |wanted: &[u8]| memchr::memmem::find(line, wanted).is_some();
@@ -462,7 +465,7 @@ mod tests {
                 r#"#EXT-X-CONTENT-STEERING:SERVER-URI="/s",PATHWAY-ID="a""#,
                 vec![],
             ),
-            // Lists that parsers read differently, and URIs without their quotes.
+            // Lists that parsers read differently, and URIs without quotes.
             (
                 r#"#EXT-X-MAP:URI="https://evil/?a="x,URI=/u2/e.mp4,z=""#,
                 vec![],

@@ -1,17 +1,17 @@
 //! HMAC-SHA-256 (RFC 2104, FIPS 180-4) of short messages, four at a time.
 //!
-//! A playlist of ten hours has 9,000 URIs, each with a MAC of its own, and a request may use 10 ms. With the key's two
-//! blocks hashed once, a message of at most 55 bytes costs two more blocks. In workerd sha2 takes 0.31 µs for two, one
-//! after the other; this module takes those of four messages together, each in a lane of a vector, for 0.18 µs a
-//! message. Longer messages, links and every verification stay with the crate `hmac`, which is also what the tests here
-//! compare with.
+//! A playlist of ten hours has 9,000 URIs, each with its own MAC, and a request may use 10 ms. With
+//! the key's two blocks hashed once, a message of at most 55 bytes costs two more blocks. In
+//! workerd, sha2 takes 0.31 µs for them. This module hashes four messages at once, each in a lane
+//! of a vector, in 0.18 µs a message. Longer messages, links and verifications use the crate
+//! `hmac`, with which the tests compare this one.
 
 use std::fmt;
 
 use sha2::block_api::compress256;
 use wide::u32x4;
 
-/// How many messages are taken together: the lanes of a 128-bit vector, the widest that wasm has.
+/// The number of messages hashed at once: the lanes of a 128-bit vector, the widest in wasm.
 pub const LANES: usize = 4;
 /// The first 16 bytes of a MAC, in base64url.
 pub const MAC_CHARACTERS: usize = 22;
@@ -21,13 +21,13 @@ pub const MAX_MESSAGE_BYTES: usize = BLOCK_BYTES - 9;
 const BLOCK_BYTES: usize = 64;
 type Block = [u8; BLOCK_BYTES];
 
-/// FIPS 180-4 §5.3.3.
+/// The initial hash value (FIPS 180-4 §5.3.3).
 #[rustfmt::skip]
 const INITIAL: [u32; 8] = [
     0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19,
 ];
 
-/// FIPS 180-4 §4.2.2.
+/// The round constants (FIPS 180-4 §4.2.2).
 #[rustfmt::skip]
 static ROUND_CONSTANTS: [[u32x4; 16]; 4] = lanes([
     [
@@ -48,7 +48,7 @@ static ROUND_CONSTANTS: [[u32x4; 16]; 4] = lanes([
     ],
 ]);
 
-/// Each constant in every lane.
+/// Copies each constant into every lane.
 const fn lanes(constants: [[u32; 16]; 4]) -> [[u32x4; 16]; 4] {
     let mut lanes = [[u32x4::ZERO; 16]; 4];
     let mut at = 0;
@@ -60,7 +60,7 @@ const fn lanes(constants: [[u32; 16]; 4]) -> [[u32x4; 16]; 4] {
     lanes
 }
 
-/// A MAC key, as the two states in which SHA-256 is after the key's blocks.
+/// A MAC key: the two states of SHA-256 after the key's blocks.
 #[derive(Clone)]
 pub struct MacKey {
     inner: [u32; 8],
@@ -95,7 +95,7 @@ impl MacKey {
     #[must_use]
     pub fn macs(&self, messages: &[Message; LANES]) -> [[u8; MAC_CHARACTERS]; LANES] {
         let hash = compress(self.inner.map(u32x4::splat), transposed(messages));
-        // The inner hash is what the outer one has as its message, so its padding is always the same.
+        // The outer hash takes the inner one as its message, so its padding is constant.
         let mut words = [u32x4::ZERO; 16];
         words[..8].copy_from_slice(&hash);
         words[8] = u32x4::splat(0x8000_0000);
@@ -111,7 +111,7 @@ impl MacKey {
     }
 }
 
-/// base64url (RFC 4648 §5) without padding, of lengths that the compiler knows.
+/// Encodes base64url (RFC 4648 §5) without padding, with lengths known at compile time.
 #[must_use]
 pub fn base64url<const BYTES: usize, const CHARACTERS: usize>(
     bytes: &[u8; BYTES],
@@ -126,15 +126,15 @@ pub fn base64url<const BYTES: usize, const CHARACTERS: usize>(
     })
 }
 
-/// Appends a head of eight characters and room for a MAC.
+/// Appends a head of eight characters and space for a MAC.
 pub fn append_room(head: &[u8; 8], out: &mut Vec<u8>) {
     let mut room = [b'A'; 8 + MAC_CHARACTERS];
     room[..8].copy_from_slice(head);
     out.extend_from_slice(&room);
 }
 
-/// A short message in its block, with its padding (FIPS 180-4 §5.1.1). SHA-256 reads big-endian words: each word's bytes
-/// stand turned round here, so that four words are one load where they are read.
+/// A short message in its block, with its padding (FIPS 180-4 §5.1.1). SHA-256 reads big-endian
+/// words. The bytes of each word are stored in reverse, so that one load reads four words.
 #[derive(Debug, Clone, Copy)]
 pub struct Message {
     block: Block,
@@ -142,16 +142,16 @@ pub struct Message {
 }
 
 impl Message {
-    /// A lane that nobody asks for.
+    /// An unused lane.
     pub const NONE: Self = Self {
         block: [0; BLOCK_BYTES],
         length: 0,
     };
 
-    /// Replaces the message. `message` has at most [`MAX_MESSAGE_BYTES`]; more is left out.
+    /// Replaces the message. Bytes beyond [`MAX_MESSAGE_BYTES`] are left out.
     ///
-    /// Byte by byte: copying and clearing a length that is not known is a call into the runtime in wasm, and what has to
-    /// be cleared is what a longer message left, which is mostly nothing.
+    /// It copies byte by byte. In wasm, copying or clearing a variable length calls the runtime,
+    /// and a longer previous message rarely leaves bytes to clear.
     pub fn set(&mut self, message: &[u8]) {
         let message = &message[..message.len().min(MAX_MESSAGE_BYTES)];
         for (at, byte) in message.iter().enumerate() {
@@ -176,12 +176,12 @@ impl Message {
     }
 }
 
-/// The length in bits of a message that comes behind the key's block.
+/// The length in bits of a message after the key's block.
 const fn bits_with_key(bytes: usize) -> u32 {
     ((BLOCK_BYTES + bytes) * 8) as u32
 }
 
-/// The words of four blocks: the first of each in the first vector, and so on.
+/// Transposes four blocks: the first word of each into the first vector, and so on.
 #[inline(always)]
 fn transposed(messages: &[Message; LANES]) -> [u32x4; 16] {
     let quarter =
@@ -191,15 +191,15 @@ fn transposed(messages: &[Message; LANES]) -> [u32x4; 16] {
     [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p]
 }
 
-/// FIPS 180-4 §6.2.2, for four blocks.
+/// Compresses four blocks (FIPS 180-4 §6.2.2).
 fn compress(before: [u32x4; 8], mut words: [u32x4; 16]) -> [u32x4; 8] {
     let [mut a, mut b, mut c, mut d, mut e, mut f, mut g, mut h] = before;
     for (sixteen, constants) in ROUND_CONSTANTS.iter().enumerate() {
         if sixteen > 0 {
             expand(&mut words);
         }
-        // Written out, with the names moving instead of the values, and indices that are constants: optimised for size
-        // or for speed, the state stays in registers.
+        // Unrolled: names rotate instead of values, and indices are constants. So the state stays
+        // in registers, whether optimized for size or speed.
         macro_rules! round {
             ($a:ident $b:ident $c:ident $d:ident $e:ident $f:ident $g:ident $h:ident, $at:expr) => {
                 let sigma_1 = rotated($e, 6) ^ rotated($e, 11) ^ rotated($e, 25);
@@ -239,7 +239,7 @@ fn compress(before: [u32x4; 8], mut words: [u32x4; 16]) -> [u32x4; 8] {
     ]
 }
 
-/// The next sixteen words of the message schedule, in place.
+/// Computes the next sixteen words of the message schedule, in place.
 #[inline(always)]
 fn expand(words: &mut [u32x4; 16]) {
     macro_rules! expand {
@@ -270,7 +270,7 @@ mod tests {
         let key: [u8; 32] = std::array::from_fn(|at| (at * 37 + 1) as u8);
         let lanes = MacKey::new(&key);
         let mut messages = [Message::NONE; LANES];
-        // Down as well as up: a message replaces a longer one.
+        // Descending lengths as well: a message replaces a longer one.
         for length in (0..=MAX_MESSAGE_BYTES).chain((0..=MAX_MESSAGE_BYTES).rev().step_by(7)) {
             let texts: [Vec<u8>; LANES] = std::array::from_fn(|lane| {
                 let length = length.saturating_sub(lane);
