@@ -38,14 +38,14 @@ fn range_and_conditional_requests_are_decided_as_rfc_9110_says() {
             headers: headers
                 .map(|(name, value)| (name.to_ascii_lowercase(), value))
                 .collect(),
-            // A platform drops it.
+            // The platform drops it.
             body: if method == "HEAD" { Vec::new() } else { body },
         }
     });
     assert!(rows >= 300, "{rows} rows");
 }
 
-/// Objects and uploads in parts, in memory.
+/// Objects and multipart uploads, in memory.
 struct Storage {
     objects: HashMap<String, Object>,
     uploads: HashMap<String, Vec<u8>>,
@@ -89,7 +89,7 @@ impl Storage {
         }
     }
 
-    /// What the shell does of a write: the answer's status and body.
+    /// Performs a write as the shell does. Returns the answer's status and body.
     fn write(&mut self, write: Write, body: &[u8]) -> Result<(u16, String), Problem> {
         let key = write.key().as_str().to_owned();
         let stored = self.objects.get(&key).map(Object::stored);
@@ -147,7 +147,7 @@ impl Storage {
     }
 }
 
-/// What the shell does, without a platform; what would be gzipped is not.
+/// Answers a read as the shell does, without a platform. Does not gzip.
 fn answer(
     config: &Config,
     storage: &Mutex<Storage>,

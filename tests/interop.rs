@@ -1,4 +1,5 @@
-//! Links are JWTs: five public libraries, in five languages, mint what opens here and verify what was minted here.
+//! Links are JWTs: five public libraries, in five languages, mint links for the edge and verify
+//! links of the edge.
 
 #[path = "interop/libraries.rs"]
 mod libraries;
@@ -11,10 +12,10 @@ use libraries::{Answer, for_each_library};
 use serde_json::{Value, json};
 
 const KID: &str = "2026-11";
-/// Bytes that are neither text nor free of what base64url writes its own way.
+/// Bytes that are not UTF-8, and whose base64 contains characters that base64url replaces.
 const SECRET: [u8; 33] = [0xfb; 33];
 const NOW: u64 = 1_800_000_000;
-/// The libraries ask the wall clock: from 2023 to 2100.
+/// The libraries use the wall clock: from 2023 to 2100.
 const PAST: u64 = 1_700_000_000;
 const EXP: u64 = 4_102_444_800;
 

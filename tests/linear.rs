@@ -1,13 +1,13 @@
-//! Work that grows with its input and no faster: every parser that reads what a stranger wrote takes eight times the
-//! work for eight times the input, from 16 KiB to 8 MiB.
+//! Linear work: for eight times the input, every parser of strangers' text takes about eight times
+//! the work, from 16 KiB to 8 MiB.
 //!
-//! Work is counted three ways. Bytes allocated and bytes held at the peak are the same in every run. CPU time of the
-//! thread is not, so it is never held to a number of seconds, only to what the same code took for an eighth of the
-//! input in the same process. A loop inside a loop takes 64 times; the bound lies at 16, and what is over it is
-//! measured again before it counts.
+//! Work is measured in three ways. Allocated bytes and peak bytes are the same in every run. CPU
+//! time varies, so it is compared only with the same code on an eighth of the input in the same
+//! process. A loop within a loop takes 64 times as long. The limit is 16 times, and a larger growth
+//! is measured again before it counts.
 //!
-//! A case is one line of `assert_linear(name, input, work)`. Its input repeats what may stand in a loop of the parser,
-//! and is accepted by it: what is refused at the first byte is linear, and shows nothing.
+//! A case is one line of `assert_linear(name, input, work)`. Its input repeats text for a loop of
+//! the parser, and the parser accepts it: a refusal at the first byte would show nothing.
 
 use std::hint::black_box;
 use std::time::Duration;
@@ -18,18 +18,18 @@ use rustix::time::{ClockId, clock_gettime};
 /// Each is eight times the one before.
 const SIZES: [usize; 4] = [16 << 10, 128 << 10, 1 << 20, 8 << 20];
 const STEP: f64 = 8.0;
-/// Eight times the input may take so many times the work. Caches, and vectors that double, take their share of it.
+/// The limit of growth per step. Caches and vectors that double cause part of it.
 const MAX_GROWTH: f64 = 2.0 * STEP;
-/// From the smallest input to the largest: what a small growth at every step must not add up to.
+/// The limit of growth from the smallest input to the largest, so that small growths do not add up.
 const MAX_WHOLE_GROWTH: f64 = 4.0 * STEP * STEP * STEP;
-/// A measurement repeats the work until it has taken so long, for the clock to be exact enough.
+/// The least CPU time of a measurement. The work is repeated up to it, because the clock is coarse.
 const LEAST_CPU: Duration = Duration::from_millis(2);
-/// How often a growth that is too large is measured before it is believed.
+/// The number of measurements before a growth counts.
 const ATTEMPTS: usize = 5;
-/// Allocations of fixed size do not count.
+/// Allocations of fixed size are not counted.
 const SLACK_BYTES: u64 = 16 << 10;
 
-/// Asserts that `work` on `input(bytes)` is linear in `bytes`. Inputs are about as long as they are asked to be.
+/// Asserts that `work` on `input(bytes)` is linear in `bytes`. Inputs have about that length.
 fn assert_linear<I, T>(name: &str, input: impl Fn(usize) -> I, work: impl Fn(&I) -> T) {
     if let Err(error) = check_linear(input, work) {
         panic!("{name} is not linear: {error}");
@@ -45,7 +45,8 @@ fn check_linear<I, T>(input: impl Fn(usize) -> I, work: impl Fn(&I) -> T) -> Res
         if let (Some(first), Some((smaller, before))) = (&mut first, &mut before) {
             before.allows(&found, MAX_GROWTH)?;
             first.allows(&found, MAX_WHOLE_GROWTH)?;
-            // Noise only ever adds to a time, so the least of several is the truest. A loop in a loop stays one.
+            // Noise only adds to a time, so the least of several is the most exact. A loop within a
+            // loop remains visible.
             for attempt in 1.. {
                 let growth = found.cpu.div_duration_f64(before.cpu);
                 let whole = found.cpu.div_duration_f64(first.cpu);
@@ -92,7 +93,7 @@ impl Measured {
         }
     }
 
-    /// Holds what a larger input allocates against what this one did.
+    /// Compares the allocations for a larger input with these.
     fn allows(&self, larger: &Self, growth: f64) -> Result<(), String> {
         for (what, small, large) in [
             ("allocate", self.allocated_bytes, larger.allocated_bytes),
@@ -109,7 +110,7 @@ impl Measured {
     }
 }
 
-/// CPU time that the work takes once.
+/// The CPU time of one run.
 fn cpu<I, T>(input: &I, work: &impl Fn(&I) -> T) -> Duration {
     let mut times = 0;
     let began = thread_cpu();
@@ -123,7 +124,7 @@ fn cpu<I, T>(input: &I, work: &impl Fn(&I) -> T) -> Duration {
     }
 }
 
-/// CPU time of this thread alone, whatever else the machine does.
+/// The CPU time of this thread only.
 fn thread_cpu() -> Duration {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     Duration::new(
@@ -180,12 +181,12 @@ mod json {
 
     use super::*;
 
-    /// More values than this are refused, and what is refused takes no time.
+    /// The parser refuses more values than this, and a refusal takes no time.
     const MOST_VALUES: usize = 90_000;
-    /// Bytes of a member or an entry, where there may be as many as fit.
+    /// The length of a member or an entry, if as many as possible are to fit.
     const SHORT: usize = 40;
 
-    /// `count` texts of `bytes` in all, which differ in their last bytes alone.
+    /// Texts of `bytes` in all, which differ in their last bytes only.
     fn texts(bytes: usize, most: usize) -> impl Iterator<Item = String> {
         let count = (bytes / SHORT).clamp(1, most);
         let width = (bytes / count).saturating_sub(8).max(8);
@@ -280,7 +281,7 @@ mod json {
 
     #[test]
     fn lists_of_parts_are_read_in_linear_time() {
-        // 10,000 parts at the most; larger lists have longer entity-tags, or members that are not asked for.
+        // At most 10,000 parts. Larger lists have longer entity-tags, or unknown members.
         assert_linear(
             "entity-tags",
             |bytes| {
@@ -319,9 +320,9 @@ mod asset_lists {
 
     use super::*;
 
-    /// Bytes of memory for each byte of a list: what its escapes say, and the result.
+    /// Bytes of memory for each byte of a list: decoded escapes, and the result.
     const MOST_PER_BYTE: usize = 3;
-    /// The values themselves, of which there are only so many.
+    /// Memory of the values, whose number is limited.
     const MOST_FOR_VALUES: usize = 16 << 20;
 
     #[test]
@@ -343,7 +344,7 @@ mod asset_lists {
             place: Binding::default(),
             limits: Limits::None,
         };
-        // Each with as many entries as are read at all, and entries that get longer beyond.
+        // Each input has the maximum number of entries, and beyond that longer ones.
         for (name, entry, padding) in [
             ("URIs", r#"{"URI":"a.m3u8"}"#, "nothing"),
             ("URIs with a query", r#"{"URI":"a.m3u8?PAD"}"#, "PAD"),
@@ -393,10 +394,10 @@ mod playlists {
 
     use super::*;
 
-    /// More URIs than this are refused.
+    /// The rewriter refuses more URIs than this.
     const MOST_URIS: usize = 140_000;
-    /// Bytes of memory for each byte of a playlist: the result, and the filters' notes of each line. The edge needs half of
-    /// it, since its addresses have 32 bits.
+    /// Bytes of memory for each byte of a playlist: the result, and the filters' records of each
+    /// line. The edge needs half of it, because its addresses have 32 bits.
     const MOST_PER_BYTE: usize = 10;
     const SLACK: usize = 1 << 20;
 
@@ -408,8 +409,8 @@ mod playlists {
         })
     }
 
-    /// A playlist of about `bytes`: `head`, and `lines` again and again. `N` stands for the number of the repetition, and
-    /// `PAD` for text that makes each long enough, so that no more than [`MOST_URIS`] fit.
+    /// A playlist of about `bytes`: `head`, and `lines` repeatedly. `N` stands for the number of
+    /// the repetition, and `PAD` for text that limits the URIs to [`MOST_URIS`].
     fn playlist(head: &str, lines: &str, bytes: usize) -> String {
         let count = (bytes / (lines.len() + 8)).clamp(1, MOST_URIS / 2);
         let pad = "x".repeat((bytes / count).saturating_sub(lines.len() + 16).max(1));
@@ -589,7 +590,7 @@ mod requests {
         .expect("a configuration")
     }
 
-    /// Decides a request by a right link, with one more header.
+    /// Decides a request with a valid link and one more header.
     fn decided<'config>(
         config: &'config Config,
         bearer: &str,

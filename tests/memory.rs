@@ -1,5 +1,5 @@
-//! How much memory rewriting takes: the playlist, what is made of it, and little else. An isolate has 128 MB, and serves
-//! many viewers at once.
+//! The memory of rewriting: the playlist, the result, and little else. An isolate has 128 MB and
+//! serves many viewers at once.
 
 use lectern::credential::binding::Binding;
 use lectern::credential::keyring::Keyring;
@@ -9,7 +9,7 @@ use lectern::playlist::{Base, Grant, Limits, rewrite};
 #[global_allocator]
 static ALLOCATOR: dhat::Alloc = dhat::Alloc;
 
-/// What rewriting may take besides the playlist and the result.
+/// The memory of rewriting beside the playlist and the result.
 const SLACK: usize = 64 * 1024;
 
 #[test]
@@ -64,7 +64,7 @@ fn rewriting_takes_the_result_and_little_else() {
             stats.max_bytes,
             result.len()
         );
-        // The result, what the minter derived, and nothing that grows with the playlist.
+        // The result and the minter's keys. Nothing else grows with the playlist.
         assert!(stats.total_blocks < 20, "{} blocks", stats.total_blocks);
     }
 }

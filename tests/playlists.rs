@@ -12,7 +12,8 @@ use lectern::playlist::{Base, Entitlements, Grant, Limits, PlaylistError, rewrit
 
 const KEYS: &str = r#"[{"kid":"golden","secret":"Z29sZGVuIGdvbGRlbiBnb2xkZW4gZ29sZGVuIGdvbGQ"}]"#;
 
-/// What the case's `limits.json` restricts: `{"multivariant":{…}}`, `{"preview":[from,to]}`, or `{"media":true}`.
+/// Limits in the case's `limits.json`: `{"multivariant":{…}}`, `{"preview":[from,to]}`, or
+/// `{"media":true}`.
 fn limits(case: &Path) -> Limits {
     let Ok(text) = fs::read_to_string(case.join("limits.json")) else {
         return Limits::None;
@@ -225,17 +226,17 @@ fn variables_make_no_more_than_their_bounds() {
         let playlist = format!("#EXTM3U\n#EXT-X-DEFINE:NAME=\"a\",VALUE=\"{value}\"\n{uris}");
         rewrite(playlist.as_bytes(), &base, &grant)
     };
-    // One URI, up to 8 KiB of it.
+    // One URI, up to 8 KiB.
     assert_eq!(rewritten(1000, 8, 1).map(|found| found.unsigned), Ok(0));
     assert_eq!(rewritten(1000, 9, 1).map(|found| found.unsigned), Ok(1));
-    // All of them, up to 8 MiB.
+    // All URIs together, up to 8 MiB.
     let out = rewritten(1000, 8, 1000).expect("a playlist").bytes.len();
     assert!((8_000_000..8_200_000).contains(&out), "{out}");
     assert_eq!(
         rewritten(1000, 8, 2000).err(),
         Some(PlaylistError::TooLarge)
     );
-    // A bomb: 84 kB of playlist that would be a gigabyte.
+    // A bomb: a playlist of 84 kB that would expand to a gigabyte.
     assert_eq!(
         rewritten(60_000, 100, 50).map(|found| found.unsigned),
         Ok(50)

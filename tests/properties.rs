@@ -33,7 +33,7 @@ fn grant<'keys>(keys: &'keys Keyring, key: &ObjectKey) -> Grant<'keys> {
     }
 }
 
-/// Names as people give them, and such as attackers do.
+/// Names that people choose, and names that attackers choose.
 fn segment() -> impl Strategy<Value = String> {
     prop_oneof![
         "[a-zA-Z0-9._-]{1,12}",
@@ -50,7 +50,7 @@ fn object_key() -> impl Strategy<Value = ObjectKey> {
     })
 }
 
-/// Lines of playlists, well-formed and not.
+/// Lines of playlists, valid and invalid.
 fn playlist() -> impl Strategy<Value = String> {
     let line = prop_oneof![
         Just("#EXTM3U".to_owned()),
@@ -72,7 +72,7 @@ fn playlist() -> impl Strategy<Value = String> {
     })
 }
 
-/// Lines of storyboards, well-formed and not.
+/// Lines of storyboards, valid and invalid.
 fn storyboard() -> impl Strategy<Value = String> {
     let line = prop_oneof![
         Just(String::new()),
@@ -98,7 +98,7 @@ fn storyboard() -> impl Strategy<Value = String> {
     })
 }
 
-/// Pieces of JSON texts, in orders that make sense and in such that do not.
+/// Pieces of JSON texts, in valid and invalid orders.
 fn json() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         Just("{".to_owned()),
@@ -119,7 +119,7 @@ fn json() -> impl Strategy<Value = String> {
     prop::collection::vec(piece, 1..8).prop_map(|pieces| pieces.concat())
 }
 
-/// `text` without the passes that `rewrite` puts in.
+/// Removes the passes of `rewrite` from `text`.
 fn without_passes(text: &str, original: &str) -> String {
     let mut kept = String::new();
     let mut rest = text;
@@ -135,7 +135,7 @@ fn without_passes(text: &str, original: &str) -> String {
             .strip_prefix("?p=")
             .or_else(|| rest.strip_prefix("&p="))
             .expect("only passes are added");
-        // The low bits of the tag, which say the kind, are the high bits of the second character.
+        // The kind is the low bits of the tag, and the high bits of the second character.
         let is_object = matches!(after.as_bytes()[1], b'A'..=b'P');
         let length = if is_object { 30 } else { 31 };
         rest = &after[length..];
@@ -202,7 +202,7 @@ proptest! {
         let key = ObjectKey::new("c/v/p.m3u8").expect("an object key");
         let grant = grant(&keys, &key);
         let base = Base { origin: ORIGIN, key: &key };
-        // U+2028 and U+2029 end a line for some readers: such a text is refused.
+        // U+2028 and U+2029 end a line for some parsers, so the text is refused.
         let Ok(Rewritten { bytes: once, .. }) = rewrite(text.as_bytes(), &base, &grant) else {
             prop_assert!(text.contains(['\u{2028}', '\u{2029}']), "{}", text);
             return Ok(());
@@ -210,7 +210,7 @@ proptest! {
         let twice = rewrite(&once, &base, &grant).expect("rewritten").bytes;
         prop_assert_eq!(String::from_utf8_lossy(&once), String::from_utf8_lossy(&twice));
         prop_assert_eq!(uris(&once).len(), uris(text.as_bytes()).len());
-        // Passes and variables in the input are replaced, which is no addition: such inputs are left to the fixtures.
+        // Passes and variables in the input are replaced, not added. Fixtures test such inputs.
         if !text.contains("p=") && !text.contains('?') && !text.contains("{$") {
             let once = String::from_utf8(once).expect("UTF-8");
             prop_assert_eq!(without_passes(&once, &text), text);
@@ -223,7 +223,7 @@ proptest! {
         let key = ObjectKey::new("c/v/storyboard.vtt").expect("an object key");
         let grant = Grant { limits: Limits::Storyboard, ..grant(&keys, &key) };
         let base = Base { origin: ORIGIN, key: &key };
-        // U+2028 and U+2029 end a line for some readers: such a text is refused.
+        // U+2028 and U+2029 end a line for some parsers, so the text is refused.
         let Ok(Rewritten { bytes: once, .. }) = rewrite(text.as_bytes(), &base, &grant) else {
             prop_assert!(text.contains(['\u{2028}', '\u{2029}']), "{}", text);
             return Ok(());
@@ -281,7 +281,7 @@ proptest! {
             .filter_map(|line| line.strip_prefix("seg")?.split_once(".ts?p=")?.0.parse().ok())
             .collect();
         prop_assert_eq!(&found, &expected);
-        // RFC 8216bis §4.4.3.2, §4.4.3.3: the numbers of what is first, §4.4.3.4: it ends.
+        // RFC 8216bis §4.4.3.2 and §4.4.3.3: the numbers of the first segment; §4.4.3.4: the end.
         let number_of = |tag: &str| {
             shown.lines().find_map(|line| line.strip_prefix(tag)).map_or(0, |n| n.parse().expect("a number"))
         };
@@ -317,7 +317,7 @@ proptest! {
             text += &format!("#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"g{group}\",LANGUAGE=\"{}\",NAME=\"n{at}\",URI=\"a{at}.m3u8\"\n", LANGS[*lang]);
         }
         for (at, (height, group, subtitled)) in variants.iter().enumerate() {
-            // A group that is there, or none: the input satisfies what the output has to.
+            // A group that exists, or none: the input satisfies the property of the output.
             let audio = if renditions.iter().any(|(found, _)| found == group) {
                 format!(",AUDIO=\"g{group}\"")
             } else {
@@ -328,7 +328,7 @@ proptest! {
         }
         text += "#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID=\"s\",LANGUAGE=\"de\",NAME=\"s\",URI=\"s.m3u8\"\n";
         let Ok(Rewritten { bytes: shown, .. }) = rewrite(text.as_bytes(), &base, &grant) else {
-            // Nothing is left only where everything is too tall or in another language.
+            // The result is empty only if every entry is too tall or in another language.
             let playable = variants.iter().any(|(height, group, _)| {
                 let mut sounds = renditions.iter().filter(|(found, _)| found == group).peekable();
                 max_height.is_none_or(|most| *height <= most)

@@ -1,7 +1,7 @@
-//! Playlists that nobody here wrote: whatever is in them, rewriting adds passes to the URIs that must have one, and
-//! does nothing else. The line scanner, the resolver and the parsers below are not the ones under test.
+//! Public playlists. Whatever they contain, rewriting adds the required passes and changes nothing
+//! else. The line scanner, the resolver and the parsers in this file are not those under test.
 //!
-//! The playlists are other people's and are not copied: `LECTERN_PLAYLISTS` names their folder.
+//! The playlists are not copied, because others own them: `LECTERN_PLAYLISTS` names their folder.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -22,8 +22,8 @@ const KEYS: &str =
     r#"[{"kid":"public","secret":"cHVibGljIHB1YmxpYyBwdWJsaWMgcHVibGljIHB1YmxpYw"}]"#;
 const EXPIRES: u64 = 1_800_000_000;
 
-/// Where a playlist might be served from: origin, object key, and how many directories deep the root is. The third and
-/// fourth own the absolute URIs that most of these playlists have.
+/// URLs of a playlist: origin, object key, and the depth of the root. The third and fourth have the
+/// origin of most absolute URIs in these playlists.
 const PLACES: [(&str, &str, usize); 5] = [
     (
         "https://video.example.org",
@@ -36,7 +36,7 @@ const PLACES: [(&str, &str, usize); 5] = [
     ("https://priv.example.com", "master.m3u8", 0),
 ];
 
-/// The tags and attributes of the playlist rewriter's list.
+/// The tags and attributes of the rewriter.
 const ATTRIBUTES: [(&str, &[&str]); 11] = [
     ("EXT-X-MAP", &["URI"]),
     ("EXT-X-KEY", &["URI"]),
@@ -174,14 +174,14 @@ fn hls_js_reads_the_same_uris_before_and_after() {
     );
 }
 
-/// What a parser made of a rewritten playlist.
+/// The reading of a rewritten playlist by a parser.
 struct Read {
     passes: usize,
-    /// What it takes for URIs and no line or attribute is.
+    /// URIs that the parser found outside of URI lines and attributes.
     misread: usize,
 }
 
-/// A playlist's URL, and what may be signed there.
+/// The URL of a playlist, and the scope in which URIs are signed.
 #[derive(Clone)]
 struct Place {
     url: Url,
@@ -190,7 +190,8 @@ struct Place {
 }
 
 impl Place {
-    /// The object that `uri` names, if it must be signed: of our origin, a legal key, and below the root.
+    /// The object of `uri`, if it must be signed: of the edge's origin, a valid key, and below the
+    /// root.
     fn signs(&self, uri: &str) -> Option<ObjectKey> {
         let resolved = self.url.join(uri).ok()?;
         if uri.is_empty() || resolved.origin() != self.url.origin() {
@@ -200,8 +201,8 @@ impl Place {
         key.as_str().starts_with(&self.root).then_some(key)
     }
 
-    /// Compares what a parser read before and after: equal but for passes, one on each URI that must have one and
-    /// none elsewhere.
+    /// Compares readings before and after. They are equal except for passes: one on each URI that
+    /// must have one.
     fn compare(&self, name: &str, input: &[u8], before: &[String], after: &[String]) -> Read {
         let resolved = |uri: &str| self.url.join(uri).map(String::from).ok();
         let there: BTreeSet<_> = uris(input).iter().map(|(_, uri)| resolved(uri)).collect();
@@ -213,7 +214,7 @@ impl Place {
         for uri in after {
             let (without, found) = strip(uri.as_bytes());
             let without = String::from_utf8(without).expect("UTF-8");
-            // m3u8-rs 6.0.1 and hls.js 1.7.4 take some parts of EXTINF's title for URIs.
+            // m3u8-rs 6.0.1 and hls.js 1.7.4 read parts of `EXTINF`'s title as URIs.
             let key = if there.contains(&resolved(&without)) {
                 self.signs(&without)
             } else {
@@ -242,8 +243,8 @@ impl Place {
     }
 }
 
-/// Calls `check` with each place, a playlist's name, its bytes and the rewritten bytes. How many playlists there are;
-/// `None`, said plainly, where they are not at hand.
+/// Calls `check` with each URL, a playlist's name, its bytes and the rewritten bytes. Returns the
+/// number of playlists, or prints a line and returns `None` without their folder.
 fn for_each_rewritten(mut check: impl FnMut(&Place, &str, &[u8], &[u8])) -> Option<usize> {
     let folder = std::env::var_os("LECTERN_PLAYLISTS").map_or_else(
         || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/playlists"),
@@ -286,7 +287,7 @@ fn for_each_rewritten(mut check: impl FnMut(&Place, &str, &[u8], &[u8])) -> Opti
     Some(files.len())
 }
 
-/// The playlist without its lines of Content Steering, which are not served.
+/// Removes the lines of Content Steering, which the edge does not serve.
 fn without_steering(playlist: &[u8]) -> Vec<u8> {
     let is_steering = |line: &[u8]| line.starts_with(b"#EXT-X-CONTENT-STEERING");
     let lines = playlist.split_inclusive(|byte| *byte == b'\n');
@@ -314,8 +315,8 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
     }
 }
 
-/// Takes every `?p=…` and `&p=…` out: the bytes without, and each pass with where it stood in them. None of these
-/// playlists has a `p` of its own.
+/// Removes every `?p=…` and `&p=…`. Returns the other bytes, and each pass with its offset in them.
+/// None of these playlists has a `p` of its own.
 fn strip(bytes: &[u8]) -> (Vec<u8>, Vec<(usize, String)>) {
     let mut kept = Vec::new();
     let mut passes = Vec::new();
@@ -338,7 +339,7 @@ fn strip(bytes: &[u8]) -> (Vec<u8>, Vec<(usize, String)>) {
     (kept, passes)
 }
 
-/// Every URI of a playlist, with where its pass belongs: at its end, before a fragment.
+/// Every URI of a playlist, with the offset for its pass: its end, before a fragment.
 fn uris(playlist: &[u8]) -> Vec<(usize, String)> {
     let mut found = Vec::new();
     let mut line_starts = 0;
@@ -346,7 +347,7 @@ fn uris(playlist: &[u8]) -> Vec<(usize, String)> {
         let text = str::from_utf8(line).expect("these playlists are UTF-8");
         let text = text.trim_end_matches('\n').trim_end_matches('\r');
         for uri in uris_of_line(text) {
-            // Both are slices of the playlist, so their addresses tell where the URI stands.
+            // Both are slices of the playlist, so their addresses give the offset of the URI.
             let start = uri.as_ptr().addr() - text.as_ptr().addr();
             let length = uri.find('#').unwrap_or(uri.len());
             found.push((line_starts + start + length, uri.to_owned()));
@@ -417,7 +418,7 @@ fn uris_of_media(playlist: MediaPlaylist) -> Vec<String> {
     playlist.segments.into_iter().flat_map(of_segment).collect()
 }
 
-/// The URLs that hls.js reads in each playlist. `None` where there is no Node.
+/// The URLs that hls.js reads in each playlist; `None` without Node.
 fn uris_by_hls_js(script: &Path, playlists: &Value) -> Option<Vec<Vec<String>>> {
     let mut node = Command::new("node")
         .arg(script)
@@ -443,7 +444,7 @@ fn skip_library(reason: &str) {
     say(&format!("skipped: {reason}"));
 }
 
-/// Past the test harness, which would keep it to itself.
+/// Bypasses the test harness, which would hide the line.
 fn say(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }

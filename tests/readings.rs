@@ -1,7 +1,9 @@
-//! No player reads a pass into a URL of another host, whatever an uploader stores: hls.js's and Shaka Player's own parsers
-//! read what the rewriter answers. The fuzz target `readings` asks the same of more inputs.
+//! No player reads a pass into a URL of another host, whatever an uploader stores. The parsers of
+//! hls.js and Shaka Player read the rewriter's output. The fuzz target `readings` tests the same
+//! with more inputs.
 //!
-//! Public playlists are other people's and are not copied: `LECTERN_PLAYLISTS` names their folder.
+//! Public playlists are not copied, because others own them: `LECTERN_PLAYLISTS` names their
+//! folder.
 
 use std::cell::RefCell;
 use std::fs;
@@ -32,7 +34,7 @@ const PLACE: Place<'_> = Place {
     others: "/c/u2",
 };
 
-/// Players, or `None` with the reason on standard error.
+/// The players. Without them, prints the reason and returns `None`.
 fn players() -> Option<Players> {
     let players = Players::start();
     if players.is_none() {
@@ -89,7 +91,7 @@ fn no_attack_by_hand_takes_a_pass_or_the_viewers_link_to_another_host() {
             .join("\n"),
         failed[0]
     );
-    // Most of what they name is signed or foreign: the readers read.
+    // Most of their URLs are signed or foreign, so the parsers did read them.
     assert!(
         seen.passes > 1_000 && seen.signed > 1_000 && seen.foreign > 1_000,
         "{seen:?}"
@@ -132,7 +134,7 @@ fn the_attacks_that_were_handed_in_take_nothing_to_another_host() {
     assert!(failed.is_empty(), "{}", failed.join("\n"));
 }
 
-/// Generated hostile playlists: indices of pieces, with few bytes beyond the tables.
+/// Hostile playlists: indices of pieces, and a few bytes beyond the tables.
 fn pieces() -> impl Strategy<Value = Vec<u8>> {
     let piece = prop_oneof![
         // Lines and tags, attributes, URIs, and anything.
@@ -203,7 +205,7 @@ fn no_public_playlist_and_no_hostile_variation_of_one_takes_a_pass_to_another_ho
             };
             let listed = multivariant("");
             let other = media("");
-            // As what a link opens, and as what that lists.
+            // Opened by a link, and listed by another playlist.
             for (multivariant, media) in [(&text[..], other.as_bytes()), (listed.as_bytes(), &text)]
             {
                 match check(&mut players, multivariant, media) {
@@ -237,7 +239,7 @@ fn no_public_playlist_and_no_hostile_variation_of_one_takes_a_pass_to_another_ho
 
 /// A playlist with up to four hostile pieces at the ends of lines or within them.
 fn varied(text: &[u8], random: &mut TestRng) -> Vec<u8> {
-    // Long playlists say nothing that their first lines do not.
+    // The first lines of a long playlist are enough.
     let mut out = text[..text.len().min(4096)].to_vec();
     for _ in 0..=random.random_below(3) {
         let at = random.random_below(out.len());
@@ -279,7 +281,8 @@ fn sum(one: Seen, other: Seen) -> Seen {
     }
 }
 
-/// A folder that a variable names, or that stands beside the repository. `None` with the reason on standard error.
+/// The folder that a variable names, or one beside the repository. Without it, prints the reason
+/// and returns `None`.
 fn folder(variable: &str, beside: &str) -> Option<PathBuf> {
     let folder = std::env::var_os(variable).map_or_else(
         || Path::new(env!("CARGO_MANIFEST_DIR")).join(beside),
@@ -313,7 +316,7 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
     }
 }
 
-/// Writes past the test harness, which shows no output of a test that passes.
+/// Bypasses the test harness, which hides the output of passing tests.
 fn say(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }

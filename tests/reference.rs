@@ -1,4 +1,4 @@
-//! The reference in `docs/reference/` is true.
+//! The reference in `docs/reference/` matches the code.
 
 use lectern::config::Config;
 use lectern::credential::keyring::Keyring;
@@ -64,7 +64,7 @@ fn shipped_variables_are_right(section: &str) {
         lookup(name)
     })
     .expect("the shipped configuration");
-    // What is shipped are the defaults, so that the comments on them are true.
+    // The shipped values are the defaults, so that their comments are true.
     let defaults = Config::from_lookup(|name| (name == "LECTERN_KEYS").then(|| keys.to_owned()))
         .expect("the defaults");
     assert_eq!(config.watch_window, defaults.watch_window);

@@ -1,6 +1,6 @@
-//! Vectors that nobody here wrote: Wycheproof's HMAC-SHA-256 and JWS with HS256, and RFC 4231.
+//! Public test vectors: Wycheproof's HMAC-SHA-256 and JWS with HS256, and RFC 4231.
 //!
-//! `LECTERN_VECTORS` names their folder; see the README there for their sources and licences.
+//! `LECTERN_VECTORS` names their folder. Its README has their sources and licences.
 
 use std::fs;
 use std::io::Write as _;
@@ -30,7 +30,7 @@ fn the_hmac_that_signs_links_and_passes_is_that_of_rfc_4231() {
             "case {}",
             case["n"]
         );
-        // As passes do it (RFC 2104 §5).
+        // Truncated, as passes are (RFC 2104 §5).
         assert!(
             hmac(&key, &message)
                 .verify_truncated_left(&tag[..16])
@@ -72,8 +72,8 @@ fn the_hmac_that_signs_links_and_passes_is_wycheproofs() {
     assert_eq!(file["numberOfTests"], seen);
 }
 
-/// None of these payloads has the claims of a link, so none opens anything, and the error tells how far it came:
-/// [`LinkError::BadClaims`] is said only after the signature was found right.
+/// No payload here has the claims of a link, so none opens anything. [`LinkError::BadClaims`]
+/// proves a valid signature, because the edge checks it first.
 #[test]
 fn a_jws_is_refused_where_wycheproof_says_so_and_else_for_its_claims_alone() {
     let Some(file) = read("json_web_signature_test.json") else {
@@ -93,9 +93,11 @@ fn a_jws_is_refused_where_wycheproof_says_so_and_else_for_its_claims_alone() {
             let found = link::verify_signature(test["jws"].as_str().expect("a JWS"), &keys);
             let signature_is_right = matches!(found, Err(LinkError::BadClaims(_)));
             let expected = match id {
-                // Called invalid for their padding, but in this file they are byte for byte test 357, which is valid.
+                // Marked invalid for their padding, but in this file they equal test 357, which is
+                // valid.
                 367 | 370 => true,
-                // Called valid, but a `?` stands in a part: RFC 7515 §2 leaves no other character in base64url.
+                // Marked valid, but a part contains `?`, which RFC 7515 §2 does not allow in
+                // base64url.
                 372 | 373 => false,
                 _ => test["result"] == "valid",
             };
@@ -111,7 +113,8 @@ fn a_jws_is_refused_where_wycheproof_says_so_and_else_for_its_claims_alone() {
     assert_eq!((valid, invalid), (10, 30));
 }
 
-/// A public key of another algorithm is no secret: tokens made with it (RFC 8725 §2.1) know no key here.
+/// The public key of another algorithm is not a secret: tokens made with it (RFC 8725 §2.1) match
+/// no key.
 #[test]
 fn a_jws_of_another_algorithm_is_no_link() {
     let Some(file) = read("json_web_signature_test.json") else {
@@ -154,14 +157,14 @@ fn hmac(key: &[u8], message: &[u8]) -> Hmac<Sha256> {
         .chain_update(message)
 }
 
-/// A file of vectors; `None`, said plainly, where they are not at hand.
+/// Reads a file of vectors. Without it, prints a line and returns `None`.
 fn read(name: &str) -> Option<Value> {
     let folder = std::env::var_os("LECTERN_VECTORS").map_or_else(
         || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/vectors"),
         PathBuf::from,
     );
     let Ok(text) = fs::read_to_string(folder.join(name)) else {
-        // Past the test harness, which would keep it to itself.
+        // Bypasses the test harness, which would hide the line.
         let _ = writeln!(
             std::io::stderr(),
             "skipped: no {name} in {} (LECTERN_VECTORS)",
@@ -176,7 +179,7 @@ fn list(value: &Value) -> &[Value] {
     value.as_array().expect("a list")
 }
 
-/// Bytes in hexadecimal digits; `aa*131` is a byte that many times.
+/// Parses hexadecimal digits; `aa*131` repeats a byte.
 fn bytes(hex: &Value) -> Vec<u8> {
     let hex = hex.as_str().expect("hexadecimal digits");
     let (hex, times) = hex.split_once('*').unwrap_or((hex, "1"));

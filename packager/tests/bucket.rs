@@ -1,4 +1,5 @@
-//! Publishing into a bucket: a real S3 server behind a proxy that is as strict as R2 and fails by a seeded plan.
+//! Publishing into a bucket: a real S3 server behind a proxy that is as strict as R2 and injects
+//! faults by a seed.
 
 mod common;
 mod copying;
@@ -24,10 +25,10 @@ use serde_json::Value;
 use suite::{Place, suite};
 
 const TARGET: &str = "r2://video/courses/café";
-/// Of `TARGET`, in the server's folder.
+/// The folder of `TARGET` on the server.
 const FOLDER: &str = "video/courses/café";
 
-/// A bucket, its server and what stands before it.
+/// A bucket with its server and proxy.
 struct Bucket {
     strict: Strict,
     root: tempfile::TempDir,
@@ -58,7 +59,8 @@ impl Bucket {
         self.root.path().join(FOLDER)
     }
 
-    /// The revision that plays, if it plays whole: every object that its `package.json` names is there as it says.
+    /// The current revision, if it is complete: every object in its `package.json` exists with its
+    /// digest.
     fn plays(&self) -> Result<String, String> {
         whole(&self.folder())
     }
@@ -81,7 +83,7 @@ fn whole(folder: &Path) -> Result<String, String> {
     let package: Value = serde_json::from_slice(&json).map_err(|error| error.to_string())?;
     for object in package["objects"].as_array().ok_or("no objects")? {
         let path = object["path"].as_str().ok_or("no path")?;
-        // An MPD of the next revision may be there already, whole.
+        // The next revision's MPD may exist already, complete.
         if path == "manifest.mpd" {
             continue;
         }
@@ -122,7 +124,7 @@ fn a_bucket_does_all_that_a_target_does() {
     bucket.assert_lawful();
 }
 
-/// Ended with the test.
+/// The server process. Dropping it ends it.
 struct Moto(Child);
 
 impl Drop for Moto {
@@ -158,7 +160,7 @@ fn a_server_that_others_wrote_takes_it_the_same_way() {
             .spawn()
             .expect("moto starts"),
     );
-    // It keeps buckets in memory, and takes requests that are not signed.
+    // It holds buckets in memory, and accepts unsigned requests.
     let ask = |method: &str, path: &str, body: &[u8]| -> Option<Vec<u8>> {
         let mut stream = TcpStream::connect(format!("127.0.0.1:{port}")).ok()?;
         let path = path.replace('é', "%C3%A9");
@@ -236,7 +238,7 @@ fn what_goes_wrong_on_the_way_is_tried_again_until_all_is_there() {
 fn a_request_that_nobody_answers_is_given_up_and_made_again() {
     let root = tempfile::tempdir().expect("a temporary folder");
     let [first, _] = packages(root.path());
-    // Several at once, so that they are waited for together.
+    // Several at once, so that their waits overlap.
     let bucket = Bucket::start(|number| match number {
         5..8 => Fault::Never,
         _ => Fault::None,
@@ -255,7 +257,7 @@ fn of_two_publishers_at_once_one_wins_and_the_other_is_told() {
     let root = tempfile::tempdir().expect("a temporary folder");
     let [first, second] = packages(root.path());
     let bucket = Arc::new(Bucket::start(|_| Fault::None));
-    // As the first is about to switch, the second does all that it does.
+    // Before the first publisher switches, the second one finishes.
     let inner = Arc::clone(&bucket);
     let (other, is_done) = (second.clone(), Mutex::new(false));
     bucket.strict.on_request(Some(Arc::new(move |_, moment| {
@@ -274,7 +276,7 @@ fn of_two_publishers_at_once_one_wins_and_the_other_is_told() {
             assert_eq!(run.code, 0, "{run:?}");
         }
     })));
-    // The hook runs while others ask: `lectern` asks through threads of their own.
+    // The hook runs while other requests continue: `lectern` sends from its own threads.
     let lost = bucket.run(&["publish", text(&first), TARGET]);
     bucket.strict.on_request(None);
     assert_eq!(lost.code, 5, "{lost:?}");
@@ -291,7 +293,7 @@ fn of_two_publishers_at_once_one_wins_and_the_other_is_told() {
     assert_ne!(bucket.plays().expect("it plays whole"), won);
 }
 
-/// What a bucket holds and the proxy knows of it, to begin from again and again.
+/// The state of the bucket and the proxy, to restore between runs.
 struct Snapshot {
     folder: PathBuf,
     etags: HashMap<String, String>,
@@ -377,7 +379,7 @@ fn killed_at_any_point_the_old_lecture_plays_and_the_same_command_goes_on() {
         }
     }
     bucket.assert_lawful();
-    // Only where nothing had gone up yet is everything sent.
+    // Everything is sent only if nothing was stored.
     assert!(resumed_less > POINTS * 3 / 4, "{resumed_less}");
     let pruned = bucket.run(&["prune", TARGET, "--keep", "1", "--max-watch", "0s"]);
     assert_eq!(pruned.code, 0, "{pruned:?}");
@@ -414,7 +416,7 @@ fn a_large_object_goes_up_in_equal_parts_and_goes_on_with_those_that_are_there()
     let (victim, inner) = (Arc::clone(&child), Arc::clone(&bucket));
     bucket.strict.on_request(Some(Arc::new(move |_, moment| {
         if moment == Moment::Done && inner.strict.state().received > 20 << 20 {
-            // The first two parts are written down meanwhile.
+            // The first two parts are recorded meanwhile.
             std::thread::sleep(Duration::from_millis(500));
             while let Ok(mut child) = victim.lock() {
                 if let Some(child) = child.as_mut() {

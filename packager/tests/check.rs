@@ -1,4 +1,4 @@
-//! `lectern check` on packages that the real ffmpeg made: our own, and others'.
+//! `lectern check` on packages of the real ffmpeg: our own and others.
 
 mod common;
 
@@ -66,7 +66,7 @@ fn our_own_package_keeps_every_rule_and_a_spoiled_one_ends_with_6() {
     .expect("it is written");
     let (code, report) = rules(&[text(&master)]);
     assert_eq!(code, 6);
-    // Its bytes are not the listed ones any more, either.
+    // Its bytes also differ from the listed ones.
     assert_eq!(with(&report, "broken"), ["OB-04", "MV-05"], "{report}");
     let run = lectern(&["check", text(&out)]);
     assert_eq!((run.code, run.stderr.as_str()), (6, ""));
@@ -97,7 +97,7 @@ fn what_ffmpeg_writes_by_itself_is_told_what_it_lacks() {
             "ts/media.m3u8",
         ],
     );
-    // The only playlist there that lists Variant Streams.
+    // The only playlist that lists Variant Streams.
     let (code, report) = rules(&[text(&folder)]);
     assert_eq!(code, 6);
     let broken = with(&report, "broken");
@@ -145,7 +145,7 @@ fn what_is_no_package_is_refused_in_a_sentence() {
             "{name}: {run:?}"
         );
     }
-    // A playlist that leads to a device or out of the folder is told of, and nothing is opened.
+    // A URI of a device or outside the folder is reported, and not opened.
     let listing = "#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXTINF:4,\nlink.ts\n#EXTINF:4,\n/dev/zero\n#EXT-X-ENDLIST\n";
     fs::write(path("media.m3u8"), listing).expect("a file");
     std::os::unix::fs::symlink("/dev/zero", path("link.ts")).expect("a link");
@@ -162,7 +162,7 @@ fn what_is_no_package_is_refused_in_a_sentence() {
     );
 }
 
-/// Serves the files of a folder, as plainly as a web server can, to as many as ask.
+/// Serves the files of a folder over plain HTTP, concurrently.
 fn serve(root: PathBuf) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let origin = format!("http://{}", listener.local_addr().expect("an address"));
@@ -235,7 +235,7 @@ fn a_url_is_followed_on_its_own_origin_and_elsewhere_only_when_asked() {
     let (here, there) = (serve(out.clone()), serve(out.clone()));
     let (code, report) = rules(&[&format!("{here}/master.m3u8?token=x")]);
     assert_eq!(code, 0, "{report}");
-    // The manifest and `package.json` are no part of what a player reads.
+    // Players read neither the manifest nor `package.json`.
     let mut passed = with(&folder, "pass");
     passed.retain(|id| !["OB-04", "OB-05", "OB-06"].contains(&id.as_str()));
     assert_eq!(with(&report, "pass"), passed);

@@ -1,4 +1,4 @@
-//! What a package has beside its ladder, made by the real ffmpeg.
+//! The extras of a package beside its ladder, made with the real ffmpeg.
 
 mod common;
 
@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 const CAPTIONS: &str = "\u{feff}1\r\n00:00:01,000 --> 00:00:02,500\r\n<font color=red>Hello</font> & <i>welcome</i>\r\n\r\n\
                         00:00:06,000 --> 00:00:07,000\r\nno number\r\n";
 
-/// Standard output of a command that succeeds.
+/// The standard output of a command that must succeed.
 fn output(tool: &str, args: &[&str], file: &Path, end: &[&str]) -> Vec<u8> {
     let output = Command::new(tool).args(args).arg(file).args(end).output();
     let output = output.expect("ffmpeg is installed");
@@ -21,7 +21,7 @@ fn output(tool: &str, args: &[&str], file: &Path, end: &[&str]) -> Vec<u8> {
     output.stdout
 }
 
-/// What ffprobe says of a file, a value a line.
+/// The values that ffprobe reads from a file, one per line.
 fn probed(file: &Path, entries: &str) -> Vec<String> {
     let args = [
         "-v",
@@ -174,7 +174,7 @@ fn a_package_has_a_poster_a_storyboard_a_file_to_take_home_captions_and_chapters
             format!("DATA-ID=\"lectern.poster\",URI=\"{name}/poster.jpg\",FORMAT=RAW"),
         ]
     );
-    // ffmpeg 5.1 reads no captions of a playlist, but it reads all of them in one file.
+    // ffmpeg 5.1 cannot read captions of a playlist, but it reads all of them in one file.
     let file = folder.join("subs/en/captions.vtt");
     let args = ["-v", "error", "-nostdin", "-i"];
     let said = output("ffmpeg", &args, &file, &["-f", "srt", "-"]);
@@ -183,7 +183,7 @@ fn a_package_has_a_poster_a_storyboard_a_file_to_take_home_captions_and_chapters
 
     every_object_is_described(&out, &folder);
 
-    // What the captions say is a part of the revision's name.
+    // The text of the captions determines the revision.
     let again = package(&input, &out, &more);
     assert!(again.stderr.contains("already packaged"), "{again:?}");
     fs::write(&captions, CAPTIONS.replace("Hello", "Good day")).expect("captions");
@@ -238,7 +238,7 @@ fn storyboard_is_of_key_frames(folder: &Path) {
         found.push((x, y, width, height));
     }
     assert_eq!(found, [0, 160, 320, 480].map(|x| (x, 0, 160, 90)));
-    // The first two are of the black beginning, the others are not.
+    // The first two are of the black beginning.
     let end = ["-f", "rawvideo", "-pix_fmt", "gray", "-"];
     let file = folder.join("storyboard/00000.jpg");
     let grey = output("ffmpeg", &["-v", "error", "-nostdin", "-i"], &file, &end);
@@ -282,7 +282,8 @@ fn file_to_take_home_is_in_sync(file: &Path) {
     let frames = [&frames[..], &["-show_entries", "stream=nb_read_packets"]].concat();
     let frames = String::from_utf8(output("ffprobe", &frames, file, &[])).expect("text");
     assert_eq!(frames.trim(), "240");
-    // The clicks are where they were, to a thousandth of a second: the encoder's priming of 0.021 s is cut off.
+    // The clicks keep their times, to a thousandth of a second: the encoder's priming of 0.021 s is
+    // removed.
     let end = ["-map", "0:a", "-ac", "1", "-f", "s16le", "-"];
     let sound = output("ffmpeg", &["-v", "error", "-nostdin", "-i"], file, &end);
     let samples: Vec<i16> = sound

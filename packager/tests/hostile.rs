@@ -1,5 +1,5 @@
-//! What was made to do harm: paths that are no files, recordings that are worth nothing and cost much, and programs that ask
-//! for keys.
+//! Attacks on the packager: paths that are not files, costly recordings without content, and
+//! programs that ask for keys.
 
 mod common;
 
@@ -28,7 +28,7 @@ fn facts(out: &Path) -> Value {
     serde_json::from_slice(&json).expect("JSON")
 }
 
-/// Runs `lectern`, which is killed if it waits for a pipe that nothing is written into.
+/// Runs `lectern`, and kills it if it waits for an idle pipe.
 fn patiently(folder: &Path, args: &[&str]) -> Run {
     run(Command::new("timeout")
         .args(["--signal=KILL", "120", env!("CARGO_BIN_EXE_lectern")])
@@ -82,7 +82,7 @@ fn a_path_that_is_no_file_is_refused_at_once() {
         (&["check", "link"], 3),
         (&["check", "folder/x.m3u8"], 3),
         (&["check", "/dev/zero"], 3),
-        // Their folder is a pipe.
+        // Their folder is a named pipe.
         (&["package", "clip.mp4", "-o", "pipe"], 2),
         (&["package", "clip.mp4", "-o", "pipe/out"], 2),
         (
@@ -97,7 +97,7 @@ fn a_path_that_is_no_file_is_refused_at_once() {
     }
 }
 
-/// Programs that write down what they are given, and then do what they are there for.
+/// Programs that record their environment before they act.
 fn curious(folder: &Path, tools: &[&str]) -> (PathBuf, PathBuf) {
     let (bin, seen) = (folder.join("bin"), folder.join("seen"));
     fs::create_dir(&bin).expect("a folder");
@@ -167,7 +167,7 @@ fn programs_are_given_no_key_and_find_none() {
     }
 }
 
-/// Half a second at 60 frames a second, of which the second half comes so many seconds later.
+/// Half a second at 60 frames a second. The second half starts `gap` seconds later.
 fn held(folder: &Path, name: &str, gap: u32) -> PathBuf {
     ffmpeg(
         folder,
@@ -206,7 +206,7 @@ fn a_picture_that_is_held_for_minutes_is_encoded_at_a_low_rate_and_stays_whole()
         );
         let lasts = facts["duration"].as_f64().expect("seconds");
         assert!((lasts - 300.5).abs() < 0.5, "{name}: {lasts}");
-        // Its second half is there, and different.
+        // Its second half is present and differs.
         let count = Command::new("ffmpeg")
             .args([
                 "-v",
@@ -350,7 +350,7 @@ fn limits_may_be_asked_for_and_what_exceeds_them_is_not_read() {
         assert_eq!(refused.code, code, "{limit:?}: {refused:?}");
         assert!(refused.stderr.contains(said), "{limit:?}: {refused:?}");
     }
-    // Nothing is left of it.
+    // It leaves nothing.
     let left = fs::read_dir(root.path()).expect("a folder").count();
     assert_eq!(left, 1, "{left}");
     let mut from_environment = command(&args);

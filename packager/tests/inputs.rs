@@ -1,4 +1,5 @@
-//! What comes out of phones, recorders and broken downloads: each becomes a package that plays, or a refusal.
+//! Recordings of phones and recorders, and broken downloads: each becomes a playable package, or a
+//! refusal.
 
 mod common;
 mod copying;
@@ -145,7 +146,7 @@ fn an_encoder_does_not_outlive_a_packager_that_is_killed() {
     wait("the encoder goes on", &|| encoders() == 0);
 }
 
-/// SplitMix64: the cases are the same every time.
+/// SplitMix64. The cases are the same in every run.
 struct Random(u64);
 
 impl Random {
@@ -159,7 +160,7 @@ impl Random {
     }
 }
 
-/// Cut off, or with some bits turned, most of them where the headers are.
+/// Truncated, or with flipped bits, most of them in the headers.
 fn damaged(whole: &[u8], seed: u64) -> Vec<u8> {
     let mut random = Random(seed);
     if random.below(3) == 0 {
@@ -240,7 +241,7 @@ fn damaged_recordings_never_hang_nor_crash_nor_become_packages_that_do_not_play(
             });
         }
     });
-    // Neither all nor none: the damage is such that it matters.
+    // Some succeed and some fail, so the damage is effective.
     let packaged = packaged.into_inner();
     assert!(
         (20..180).contains(&packaged),

@@ -1,4 +1,4 @@
-//! `lectern ship --instant`: something plays within seconds, and the lecture proper follows.
+//! `lectern ship --instant`: the recording plays within seconds, and the finished lecture follows.
 
 mod common;
 mod tree;
@@ -11,10 +11,10 @@ use std::process::{Command, Stdio};
 use common::{clip, command, lectern, run, text};
 use serde_json::Value;
 
-/// What is copied, and takes more than a rung of 720 lines.
+/// A stream that is copied, and exceeds the bitrate of a 720p rung.
 const HEAVY: &[&str] = &["-c:v", "libx264", "-qp", "12", "-c:a", "aac"];
 
-/// A recording whose sound no player takes as it is, or neither that nor its picture.
+/// A recording whose audio, or audio and video, no player decodes.
 fn other(folder: &Path, name: &str, codec: &str) -> PathBuf {
     let codecs = ["-c:v", codec, "-c:a", "mp3"];
     recording(folder, &format!("{name}.mkv"), &codecs, "640x360", 9)
@@ -49,8 +49,8 @@ fn recording(folder: &Path, name: &str, codecs: &[&str], size: &str, seconds: u3
     out
 }
 
-/// Runs the command and hands over its events as they come, until it ends or is killed since one was not liked; whether it
-/// ended well.
+/// Runs the command and passes on its events, until it ends or `on_event` returns `false`. Returns
+/// whether it succeeded.
 fn events(args: &[&str], on_event: &mut dyn FnMut(&Value) -> bool) -> bool {
     let mut child = command(args)
         .stdout(Stdio::piped())
@@ -66,7 +66,7 @@ fn events(args: &[&str], on_event: &mut dyn FnMut(&Value) -> bool) -> bool {
     child.wait().expect("it ends").success()
 }
 
-/// What a target shows at one moment: that it names only what is there.
+/// The playlists of a target at one moment. Asserts that it names only existing files.
 fn look(served: &Path) -> Option<(String, bool)> {
     let master = fs::read_to_string(served.join("master.m3u8")).ok()?;
     let playlists = master.lines().filter(|line| line.starts_with("v/"));
@@ -143,7 +143,7 @@ fn what_players_take_is_copied_and_what_they_do_not_grows_and_then_the_lecture_p
             .status();
         assert!(played.expect("ffmpeg runs").success(), "{name}");
         assert_eq!(fs::read_dir(&work).expect("a folder").count(), 0, "{name}");
-        // Again, there is nothing to do, and nothing worse plays meanwhile.
+        // A second run has nothing to do, and never switches to a worse revision.
         let again = run(&mut command(&args));
         assert_eq!(again.code, 0, "{again:?}");
         assert!(again.stdout.contains("already there"), "{again:?}");
@@ -158,7 +158,7 @@ fn what_players_take_is_copied_and_what_they_do_not_grows_and_then_the_lecture_p
     }
 }
 
-/// What a Multivariant Playlist names, as `480p`, and the target durations of all of that.
+/// The entries of a Multivariant Playlist, such as `480p`, and their target durations.
 fn listed(served: &Path) -> (Vec<String>, Vec<String>) {
     let master = fs::read_to_string(served.join("master.m3u8")).expect("something plays");
     let names = master.lines().filter(|line| line.starts_with("v/"));
@@ -180,7 +180,7 @@ fn listed(served: &Path) -> (Vec<String>, Vec<String>) {
     (names.iter().map(rung).collect(), targets)
 }
 
-/// The worst likeness of two pictures that are shown at the same time, in dB.
+/// The worst similarity of two videos at the same time, in dB.
 fn likeness(one: &Path, other: &Path) -> f64 {
     let output = Command::new("ffmpeg")
         .args(["-v", "error", "-nostdin", "-i"])
@@ -239,12 +239,12 @@ fn rungs_are_listed_one_by_one_beside_what_plays_and_come_out_as_they_would_have
     assert!(ended);
     assert_eq!(seen, [vec!["360p"], vec!["360p", "480p"]]);
     assert_eq!(listed(&served).0, ["360p", "480p", "720p"]);
-    // What is switched between shows the same at the same time.
+    // Both revisions show the same frame at the same time.
     let first = served.join(format!("v/{}", first.expect("it plays at once")));
     let playlist = |rung: &str| first.join(rung).join("playlist.m3u8");
     let worst = likeness(&playlist("720p"), &playlist("lecture/480p"));
     assert!(worst > 30.0, "{worst} dB");
-    // The lecture is the one that is made when nobody is in a hurry.
+    // The lecture equals that of a run without `--instant`.
     let target = format!("file://{}", text(&plain));
     let ship = ["ship", text(&input), &target, "--ladder", "720,480,360"];
     let shipped = lectern(&[&ship[..], &["--work", text(&work)]].concat());
@@ -321,7 +321,7 @@ fn a_picture_that_begins_late_is_not_copied_since_nothing_would_be_shown_until_t
         let playlist = first
             .expect("what played at once")
             .join("360p/playlist.m3u8");
-        // Encoded, it has frames from the beginning on.
+        // An encoded rung has frames from the beginning.
         let probed = Command::new("ffprobe")
             .args([
                 "-v",
@@ -336,7 +336,7 @@ fn a_picture_that_begins_late_is_not_copied_since_nothing_would_be_shown_until_t
         let start = String::from_utf8_lossy(&probed.expect("ffprobe runs").stdout).into_owned();
         let start: f64 = start.trim().parse().expect("a number");
         let expected = if is_copied { 0.06 } else { 0.0 };
-        // ffprobe counts from where decoding begins, two frames before.
+        // ffprobe counts from the start of decoding, two frames earlier.
         assert!((start - 0.08 - expected).abs() < 0.001, "{delay}: {start}");
     }
 }

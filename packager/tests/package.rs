@@ -11,7 +11,7 @@ use std::process::Command;
 use common::{clip, command, lectern, run, text};
 use tree::files;
 
-/// Every file below a folder, with the revision's name taken out.
+/// Every file below a folder, without the revision in its name.
 fn names(root: &Path) -> Vec<String> {
     let names =
         files(root).into_keys().map(
@@ -66,7 +66,8 @@ fn a_recording_becomes_a_package_that_plays_and_a_second_run_does_nothing() {
     let first = lectern(&args);
     assert_eq!(first.code, 0, "{first:?}");
     assert_eq!(first.stdout.trim(), text(&out.join("master.m3u8")));
-    // 8 s of sound are 376 access units with the encoder's priming, one more than two segments hold: it is not a third.
+    // 8 s of audio are 376 access units with the encoder's priming. That is one more than two
+    // segments hold, and must not be a third.
     assert_eq!(
         names(&out),
         [
@@ -104,7 +105,7 @@ fn a_recording_becomes_a_package_that_plays_and_a_second_run_does_nothing() {
         playlist("480p/playlist.m3u8"),
         playlist("720p/playlist.m3u8")
     );
-    // 8.008 s at 29.97 frames a second: every 60th frame, and the last until the end.
+    // 8.008 s at 29.97 frames a second: every 60th frame, and the last one up to the end.
     let pictures = playlist("iframes/playlist.m3u8");
     let shown: Vec<&str> = pictures
         .lines()
@@ -138,13 +139,13 @@ fn a_recording_becomes_a_package_that_plays_and_a_second_run_does_nothing() {
     assert_eq!(second.code, 0, "{second:?}");
     assert!(second.stderr.contains("already packaged"), "{second:?}");
 
-    // The same input and settings give the same bytes, however many encoders run at once.
+    // The same input and settings make the same bytes, with any number of encoders.
     let again = root.path().join("again");
     let third = lectern(&[&args[..3], &[text(&again)], &args[4..7], &["1"]].concat());
     assert_eq!(third.code, 0, "{third:?}");
     assert_eq!(files(&out), files(&again));
 
-    // A package that lost an object is made again only when asked.
+    // A package that lost an object is rebuilt only on request.
     fs::remove_file(revision.join("480p/seg00001.m4s")).expect("it is there");
     let refused = lectern(&args);
     assert_eq!(refused.code, 2, "{refused:?}");
@@ -156,7 +157,7 @@ fn a_recording_becomes_a_package_that_plays_and_a_second_run_does_nothing() {
 #[test]
 fn where_pieces_join_no_frame_is_missing_or_twice() {
     let root = tempfile::tempdir().expect("a temporary folder");
-    // 1 s is 29.97 frames: pieces of four segments begin up to a frame late.
+    // 1 s is 29.97 frames: chunks of four segments begin up to one frame late.
     let input = root.path().join("dense.mp4");
     let made = Command::new("ffmpeg")
         .args(["-v", "error", "-nostdin", "-i"])
@@ -201,7 +202,7 @@ fn where_pieces_join_no_frame_is_missing_or_twice() {
         };
         let [mut shown, decoded, lasting] = [0, 1, 2].map(field);
         shown.sort_unstable();
-        // As many as the recording has.
+        // The number of frames equals the recording's.
         assert_eq!(shown.len(), 839, "{rung}");
         for times in [shown, decoded] {
             let steps = times.windows(2).map(|pair| pair[1] - pair[0]);
@@ -380,7 +381,7 @@ fn real_recordings_package_and_play_or_are_refused() {
     ] {
         let input = clips.join(name);
         if !input.exists() {
-            // `println!` is shown only when a test fails.
+            // `println!` is visible only if a test fails.
             let _ = writeln!(
                 std::io::stderr(),
                 "SKIPPED: {} is not there (set LECTERN_CLIPS)",

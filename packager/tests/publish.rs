@@ -1,4 +1,4 @@
-//! `lectern publish` and `lectern ship`, against an edge that misbehaves on purpose.
+//! `lectern publish` and `lectern ship` against an edge with injected faults.
 
 mod common;
 mod suite;
@@ -13,26 +13,26 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use common::{Run, clip, command, lectern, run, text};
 use sha2::{Digest as _, Sha256};
 
-/// What the edge holds and has seen.
+/// The objects of the edge, and its requests.
 #[derive(Default)]
 struct Bucket {
     objects: HashMap<String, Vec<u8>>,
-    /// Paths in the order in which they became visible.
+    /// Paths in the order of their writes.
     order: Vec<String>,
     parts: HashMap<u32, Vec<u8>>,
     requests: usize,
     tokens: Vec<String>,
 }
 
-/// How the edge behaves.
+/// The faults of the edge.
 #[derive(Clone, Copy, PartialEq)]
 enum Mood {
     Good,
-    /// Every third request is answered with 503.
+    /// Every third request gets a 503.
     Busy,
-    /// The fifth upload and all after it are refused.
+    /// The fifth upload and all later ones are refused.
     Forbidding,
-    /// Of what is read, every answer breaks off half-way.
+    /// Every answer to a read is truncated.
     Dropping,
     /// Every page of a list is the first one.
     Endless,
@@ -111,7 +111,7 @@ fn serve(stream: &TcpStream, mood: Mood, bucket: &Mutex<Bucket>) {
         )
         .expect("an answer");
         if mood == Mood::Dropping && line.contains("/uploads/") && answer.len() > 50_000 {
-            // The client goes on without it.
+            // The client disconnects.
             let _ = (&*stream).write_all(&answer[..answer.len() / 2]);
             return;
         }
@@ -131,7 +131,7 @@ fn etag(object: &[u8]) -> String {
     )
 }
 
-/// Three objects a page.
+/// Returns three objects per page.
 fn list(bucket: &Bucket, path: &str, query: &str) -> Vec<u8> {
     let after = query
         .split_once("&after=")
@@ -459,7 +459,7 @@ fn an_upload_behind_the_edge_is_fetched_by_ranges_and_shipped_as_the_file_that_i
     let missing = ship(&format!("{}/uploads/none.mp4", edge.origin), "c");
     assert_eq!(missing.code, 3, "{missing:?}");
     assert!(missing.stderr.contains("there is no object"), "{missing:?}");
-    // Whoever may only write does not read.
+    // A link that permits only writes does not read.
     let link = run(
         command(&["ship", &uploaded, &format!("{}/courses/d", edge.origin)])
             .env("LECTERN_UPLOAD_LINK", "a.b.c"),
@@ -547,7 +547,8 @@ fn transport_streams_are_shipped_whole_and_leave_no_manifest_of_what_was_there_b
         "{:?}",
         bucket.order
     );
-    // Of transport streams, only what they were made of appears while the encoder runs; it is not part of the package.
+    // Of transport streams, only their CMAF source is uploaded during encoding. It is not part of
+    // the package.
     assert_eq!(sent("240p/seg00001.m4s"), 1, "{:?}", bucket.order);
 }
 
@@ -615,14 +616,14 @@ fn what_is_missing_is_said_with_what_to_do_about_it() {
     }
 }
 
-/// The only revision in a folder that was published to.
+/// The only revision in a published folder.
 fn revision_folder(served: &Path) -> PathBuf {
     let mut revisions = fs::read_dir(served.join("v")).expect("a folder");
     let revision = revisions.next().expect("a revision").expect("an entry");
     revision.path()
 }
 
-/// All files below a folder, with what they hold.
+/// All files below a folder, with their bytes.
 fn files(folder: &Path) -> HashMap<PathBuf, Vec<u8>> {
     let mut found = HashMap::new();
     for entry in fs::read_dir(folder).expect("a folder") {
@@ -662,7 +663,7 @@ fn what_lies_at_a_target_makes_no_verb_write_outside_of_it() {
         let file = serde_json::json!({"path": path, "text": "owned"});
         hostile["root"].as_array_mut().expect("a list").push(file);
         fs::write(&own, hostile.to_string()).expect("it is written");
-        // Where nothing plays, nothing has to be what it was.
+        // Without a playing revision, nothing is compared.
         for name in ["master.m3u8", "manifest.mpd"] {
             fs::remove_file(served.join(name)).expect("it is removed");
         }
@@ -689,7 +690,7 @@ fn what_lies_at_a_target_makes_no_verb_write_outside_of_it() {
         assert_eq!(run.code, 0, "{path}: {run:?}");
         assert!(files(root.path()) == before, "{path}");
     }
-    // The folder that it was published from mends it.
+    // The folder that it was published from repairs it.
     let run = lectern(&["verify", &target, "--repair", text(&out)]);
     assert_eq!(run.code, 0, "{run:?}");
     let mended = fs::read(&own).expect("it is there");
@@ -778,7 +779,7 @@ fn a_package_folder_sends_nothing_that_lies_outside_of_it_or_never_ends() {
     let revision = revision_folder(&out);
     let segment = revision.join("240p/seg00000.m4s");
     let bytes = fs::read(&segment).expect("a segment");
-    // As long as the segment, so that no length gives it away.
+    // The same length as the segment, so that only the digest differs.
     fs::write(&secret, vec![b'S'; bytes.len()]).expect("it is written");
     let moved = root.path().join("moved");
     type Change<'a> = &'a dyn Fn();
@@ -836,7 +837,7 @@ fn a_package_folder_sends_nothing_that_lies_outside_of_it_or_never_ends() {
             }
         }
     }
-    // What it was is published.
+    // The unchanged package is published.
     for target in [
         format!("{}/courses/a", edge.origin),
         format!("file://{}", text(&served)),
@@ -852,7 +853,7 @@ fn no_verb_sends_a_link_over_http_to_another_machine() {
     let out = package(root.path());
     let clip = root.path().join("clip.mp4");
     let folder = root.path().join("other");
-    // A name that is never looked up (RFC 6761).
+    // A name that resolvers never look up (RFC 6761).
     const TARGET: &str = "http://edge.invalid/courses/a";
     for args in [
         &["publish", text(&out), TARGET][..],

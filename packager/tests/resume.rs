@@ -1,4 +1,4 @@
-//! Work that is interrupted goes on where it stopped, and its package is the same to the byte.
+//! Interrupted work resumes, and the package is identical to the byte.
 
 mod common;
 mod tree;
@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use common::{Run, clip, command, lectern, run, text};
 use tree::files;
 
-/// Noise, which takes more bits than the ladder allows: the encoder's rate control has something to do.
+/// Noise, which exceeds the ladder's bitrate: it exercises the rate control.
 fn noise(root: &Path) -> PathBuf {
     let file = root.join("noise.mp4");
     let made = Command::new("ffmpeg")
@@ -39,7 +39,7 @@ fn args(input: &Path, out: &Path, threads: &str) -> Vec<String> {
     words.map(str::to_owned).collect()
 }
 
-/// The folder that work for an output is done in, if there is one.
+/// The working folder of an output, if it exists.
 fn partial(out: &Path) -> Option<PathBuf> {
     let prefix = format!("{}.partial-", text(out));
     let folder = fs::read_dir(out.parent().expect("a parent")).expect("a folder");
@@ -47,7 +47,7 @@ fn partial(out: &Path) -> Option<PathBuf> {
     paths.find(|path| text(path).starts_with(&prefix))
 }
 
-/// Names of the finished parts.
+/// Names of the finished chunks.
 fn finished(out: &Path) -> Vec<String> {
     let Some(Ok(work)) = partial(out).map(|partial| fs::read_dir(partial.join("work"))) else {
         return vec![];
@@ -59,7 +59,7 @@ fn finished(out: &Path) -> Vec<String> {
     names
 }
 
-/// Starts it, and waits until something is so.
+/// Starts a run and waits for a condition.
 fn start(args: &[String], what: &str, is: impl Fn() -> bool) -> Child {
     let mut child = command(args);
     let child = child.stdout(Stdio::null()).stderr(Stdio::piped());
@@ -95,7 +95,7 @@ fn interrupted_work_goes_on_and_the_package_is_the_same_to_the_byte() {
     assert_eq!(run.code, 0, "{run:?}");
     let whole = files(&whole);
 
-    // Killed, it can say nothing; whoever works on it has it alone.
+    // A killed run prints nothing. It held an exclusive lock.
     let out = root.path().join("out");
     let again = args(&input, &out, "1");
     let child = start(&again, "two parts finish", || finished(&out).len() >= 2);
@@ -110,7 +110,7 @@ fn interrupted_work_goes_on_and_the_package_is_the_same_to_the_byte() {
     assert!(!killed.stderr.contains("goes on"), "{killed:?}");
     assert!(!out.exists());
 
-    // What was damaged in between is made again, and what is finished is not.
+    // Damaged chunks are rebuilt, and finished ones are kept.
     let before = finished(&out);
     assert!((2..6).contains(&before.len()), "{before:?}");
     let folder = partial(&out).expect("it is kept");
@@ -234,7 +234,7 @@ fn a_picture_whose_pieces_do_not_fit_is_encoded_as_a_whole_under_a_name_of_its_o
     assert_eq!(partial(&out), None);
     let again = lectern(&words);
     assert!(again.stderr.contains("already packaged"), "{again:?}");
-    // Sought where it should be it is in pieces, which have another name.
+    // With exact seeks, the video is encoded in chunks, which have other names.
     let other = root.path().join("other");
     let pieces = lectern(&[&words[..3], &[text(&other)], &words[4..]].concat());
     assert_eq!(pieces.code, 0, "{pieces:?}");

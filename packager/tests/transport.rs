@@ -1,4 +1,4 @@
-//! Packages for devices that know neither CMAF nor pictures on a thin line, made by the real ffmpeg.
+//! Packages for devices without CMAF, and audio for slow networks, made with the real ffmpeg.
 
 mod common;
 mod copying;
@@ -10,7 +10,7 @@ use std::process::Command;
 use common::{clip, lectern, text};
 use copying::copying;
 
-/// A recording of 9 s with two sound tracks, whose pictures are decoded before they are shown.
+/// A recording of 9 s with two audio tracks and reordered frames.
 fn lecture(folder: &Path) -> PathBuf {
     let (input, file) = (clip(folder, "480x360", 9), folder.join("lecture.mkv"));
     let made = Command::new("ffmpeg")
@@ -23,7 +23,7 @@ fn lecture(folder: &Path) -> PathBuf {
     file
 }
 
-/// Packages into a folder and checks it; the folder of the revision.
+/// Packages into a folder and checks it. Returns the folder of the revision.
 fn package(input: &Path, out: &Path, more: &[&str]) -> PathBuf {
     let args = [
         "package",
@@ -54,7 +54,7 @@ fn durations(playlist: &str) -> Vec<&str> {
     lines.filter(|line| line.starts_with("#EXTINF")).collect()
 }
 
-/// What ffprobe says of packets, a line each.
+/// The packets that ffprobe reads, one per line.
 fn packets(file: &Path, stream: &str, entries: &str) -> Vec<String> {
     let output = Command::new("ffprobe")
         .args([
@@ -105,7 +105,7 @@ fn a_lecture_plays_as_transport_streams_with_the_times_of_its_cmaf_segments() {
         }
     };
     listed("#EXT-X-VERSION:4", &[]);
-    // The first track is in the segments of pictures; the other one has its own.
+    // The video segments contain the first track; the other one has its own.
     assert_eq!(master.matches("TYPE=AUDIO").count(), 2, "{master}");
     assert_eq!(master.matches("/audio/").count(), 1, "{master}");
     listed(
@@ -139,8 +139,8 @@ fn a_lecture_plays_as_transport_streams_with_the_times_of_its_cmaf_segments() {
         assert_eq!(durations(&playlist), durations(&expected), "{name}");
         assert_eq!(durations(&playlist).len(), 3, "{name}");
     }
-    // Pictures are decoded before they are shown, no sound comes before the first of them, and a segment starts 4.004 s after
-    // the one before.
+    // Frames are decoded before they are shown, no audio precedes the first frame, and a segment
+    // starts 4.004 s after the previous one.
     for name in ["240p", "360p"] {
         for (at, expected) in [(0, "900000"), (1, "1260360"), (2, "1620720")] {
             let file = folder.join(format!("{name}/seg{at:05}.ts"));
@@ -154,7 +154,7 @@ fn a_lecture_plays_as_transport_streams_with_the_times_of_its_cmaf_segments() {
     }
     let sound = folder.join("audio/de/seg00000.ts");
     assert_eq!(packets(&sound, "a", "packet=pts")[0], "898080");
-    // Nothing is lost: all segments one behind the other are one stream.
+    // The segments in sequence are one stream without loss.
     let all = ["seg00000.ts", "seg00001.ts", "seg00002.ts"];
     let all = all.map(|name| fs::read(folder.join("240p").join(name)).expect(name));
     let whole = root.path().join("whole.ts");
@@ -183,7 +183,7 @@ fn sound_alone_is_a_variant_stream_that_no_player_starts_with() {
         assert!(pictures.contains("RESOLUTION=320x240"), "{master}");
         assert!(!sound.contains("RESOLUTION"), "{master}");
         assert!(sound.contains(r#"CODECS="mp4a.40.2",STABLE-VARIANT-ID="audio-en",AUDIO="audio""#));
-        // Apple's HLS Authoring Specification: one of at most 192 kbit/s, for lines that carry no picture.
+        // Apple's HLS Authoring Specification: one audio-only Variant Stream of at most 192 kbit/s.
         let rate = sound
             .split("BANDWIDTH=")
             .nth(1)
@@ -222,7 +222,7 @@ fn a_talk_without_pictures_and_pictures_without_sound_are_transport_streams_too(
             master.matches("TYPE=AUDIO").count(),
             expected.len() * usize::from(map == "0:a")
         );
-        // Two Renditions have segments of their own, or pictures to look through.
+        // Two Renditions have their own segments or I-frames.
         let entries = master.lines().filter(|line| {
             let kinds = ["#EXT-X-MEDIA", "#EXT-X-I-FRAME-STREAM-INF"];
             kinds.iter().any(|kind| line.starts_with(kind)) && line.contains(",URI=")
@@ -255,7 +255,7 @@ fn the_file_to_take_home_shows_its_first_picture_when_its_sound_begins() {
         |stream: &str| packets(&file, stream, "frame=best_effort_timestamp_time")[0].clone();
     assert_eq!(first("v").parse::<f64>().expect("seconds"), 0.0);
     assert!(first("a").parse::<f64>().expect("seconds").abs() < 0.001);
-    // That it holds for pictures that are decoded before they are shown is what this is about.
+    // The test requires reordered frames.
     let reordered = packets(&file, "v", "stream=has_b_frames");
     assert_eq!(reordered, ["2"]);
 }

@@ -1,4 +1,4 @@
-//! What every answer has, and how bodies are sent.
+//! Headers of every answer, and the encoding of bodies.
 
 use lectern::credential::claims::Purpose;
 
@@ -57,13 +57,13 @@ fn text_goes_out_gzipped_to_who_takes_it_and_media_never_does() {
         assert_eq!(encoded.header("vary"), Some("Accept-Encoding"), "{url}");
         assert!(encoded.body.len() < plain.body.len(), "{url}");
         assert_eq!(media::gunzip(&encoded.body), plain.body, "{url}");
-        // Another representation with a validator of its own, which holds.
+        // Another representation, with its own validator.
         let etag = encoded.header("etag").expect("a tag");
         assert_ne!(Some(etag), plain.header("etag"), "{url}");
         let again = edge.send("GET", url, &[gzip, ("if-none-match", etag)], &[]);
         assert_eq!(again.status, 304, "{url}");
     }
-    // A range is of the bytes as they are stored.
+    // Ranges are of the stored bytes.
     let part = edge.send("GET", &captions, &[gzip, ("range", "bytes=0-5")], &[]);
     assert_eq!((part.status, part.text()), (206, "WEBVTT"));
     assert_eq!(part.header("content-encoding"), None);

@@ -1,5 +1,6 @@
-//! Requests that open nothing: forged links, paths with two readings, headers and methods that other servers obey, uploads
-//! into another's upload. Sent as bytes, since clients tidy what they send. Each is refused in words, and breaks nothing.
+//! Requests that open nothing: forged links, ambiguous paths, headers and methods that other
+//! servers obey, uploads into another user's upload. They are sent as bytes, because clients
+//! normalize requests. The edge refuses each in words, and keeps working.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -16,7 +17,7 @@ use super::edge::{Edge, now};
 const SECRET: &str = "what only u2 and the viewer may read";
 const PATH: &str = "/uploads/u2/essay.mp4";
 
-/// An edge with an object of another's.
+/// An edge with another user's object.
 fn stage() -> Edge {
     let edge = Edge::start();
     let token = edge.token("/uploads/u2/", Purpose::Upload);
@@ -30,7 +31,7 @@ fn stage() -> Edge {
     edge
 }
 
-/// Sends bytes, and returns the status and everything that came.
+/// Sends bytes. Returns the status and the whole answer.
 fn raw(edge: &Edge, request: &[u8]) -> (u16, String) {
     let address = edge.origin.trim_start_matches("http://");
     let mut stream = TcpStream::connect(address).expect("a connection");
@@ -38,7 +39,7 @@ fn raw(edge: &Edge, request: &[u8]) -> (u16, String) {
     stream.set_read_timeout(patience).expect("a timeout");
     stream.write_all(request).expect("written");
     let mut answer = Vec::new();
-    // Ends with the connection: each request asks for that.
+    // Each request asks the server to close the connection.
     let _ = stream.read_to_end(&mut answer);
     let text = String::from_utf8_lossy(&answer).into_owned();
     let status = text
@@ -48,7 +49,7 @@ fn raw(edge: &Edge, request: &[u8]) -> (u16, String) {
     (status, text)
 }
 
-/// Attempts of a kind, and what came of them.
+/// Attempts of one kind, and their results.
 #[derive(Default)]
 struct Attempts {
     sent: usize,
@@ -56,7 +57,8 @@ struct Attempts {
 }
 
 impl Attempts {
-    /// Sends a request with a target and header lines. Refusals are counted by network, so each comes from another.
+    /// Sends a request with a target and header lines. Each comes from another network, because
+    /// refusals are counted.
     fn refused(&mut self, edge: &Edge, name: &str, method: &str, target: &str, lines: &str) {
         self.sent += 1;
         let address = format!("198.{}.{}.1", self.sent / 200, self.sent % 200);
@@ -66,7 +68,8 @@ impl Attempts {
              Connection: close\r\n{lines}\r\n"
         );
         let (status, text) = raw(edge, request.as_bytes());
-        // A refusal in words, or one by the server in front of the Worker, which closes.
+        // A refusal in words, or one by the server in front of the Worker, which closes the
+        // connection.
         let is_refusal = matches!(
             status,
             0 | 400 | 401 | 403 | 404 | 405 | 411 | 414 | 431 | 501
@@ -81,7 +84,7 @@ impl Attempts {
     fn judge(&self, kind: &str, edge: &Edge) {
         let _ = writeln!(std::io::stderr(), "{} attempts: {kind}", self.sent);
         assert!(self.failed.is_empty(), "{}", self.failed.join("\n"));
-        // Nothing broke: who may, still reads.
+        // A valid link still opens its object.
         let reply = edge.get(&format!(
             "{PATH}?token={}",
             edge.token("/uploads/u2/", Purpose::Play)
@@ -94,7 +97,8 @@ fn base64(bytes: impl AsRef<[u8]>) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-/// The edge's own secret, as forgers do not have it; with it, all but one thing of a link is right.
+/// The edge's own secret, which a forger does not have. Each of these links is invalid in one point
+/// only.
 fn secret(edge: &Edge) -> Vec<u8> {
     let ring: Value = serde_json::from_str(edge.keys_json()).expect("JSON");
     URL_SAFE_NO_PAD
@@ -269,7 +273,7 @@ fn no_forged_or_misread_link_opens_anything() {
         add("claims", hs256(&secret, header, &payload));
     }
 
-    // The same link, written in another way (RFC 7515 §2, §5.2).
+    // The same link in another notation (RFC 7515 §2, §5.2).
     add("nothing", String::new());
     add("no signature", format!("{}.{}.", parts[0], parts[1]));
     add("two parts", format!("{}.{}", parts[0], parts[1]));
@@ -420,7 +424,7 @@ fn no_header_and_no_method_changes_what_a_link_opens() {
     let upload = edge.token("/uploads/u1/", Purpose::Upload);
     let own = edge.token("/uploads/u2/", Purpose::Play);
     let mut attempts = Attempts::default();
-    // What proxies and frameworks obey, on a request that opens nothing.
+    // Headers that proxies and frameworks obey, on a request that opens nothing.
     for lines in [
         "X-Original-URL: /uploads/u1/a.mp4\r\n",
         "X-Rewrite-URL: /uploads/u1/a.mp4\r\n",
@@ -484,7 +488,7 @@ fn no_header_and_no_method_changes_what_a_link_opens() {
         &format!("{PATH}?token={play}"),
         &format!("Authorization: Bearer {own}\r\n"),
     );
-    // Methods that none of these links is for, and methods that do not exist.
+    // Methods that none of these links permits, and unknown methods.
     for method in [
         "PATCH", "TRACE", "PROPFIND", "MKCOL", "COPY", "MOVE", "LOCK", "PURGE", "LINK", "QUERY",
         "get", "Get", "FOO",
@@ -539,7 +543,7 @@ fn no_upload_in_parts_writes_what_its_link_does_not() {
     let mut failed = Vec::new();
     let mut refused = |method: &str, target: String, body: &[u8]| {
         let reply = edge.send(method, &target, &[], body);
-        // Storage tells an upload that it does not know from one that fails in no way.
+        // Storage reports an unknown upload differently from an outage.
         let is_unknown = method == "POST" && reply.status == 503;
         if !matches!(reply.status, 400 | 403 | 404 | 411 | 413) && !is_unknown {
             failed.push(format!("{method} {target}: {}", reply.verdict()));
@@ -553,7 +557,7 @@ fn no_upload_in_parts_writes_what_its_link_does_not() {
         &"../u2".to_owned(),
         &"a".repeat(4000),
     ] {
-        // Another's object by one's own link, and one's own object by another's upload.
+        // Another user's object by one's own link, and one's own object by another user's upload.
         refused(
             "PUT",
             format!("{PATH}?token={own}&uploadId={id}&partNumber=1"),
@@ -624,7 +628,7 @@ fn no_upload_in_parts_writes_what_its_link_does_not() {
         );
     }
     assert!(failed.is_empty(), "{}", failed.join("\n"));
-    // Their upload is as it was, and goes on.
+    // The other upload is unchanged and continues.
     let put = edge.send(
         "PUT",
         &format!("{PATH}?token={other}&uploadId={theirs}&partNumber=1"),

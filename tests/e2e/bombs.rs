@@ -1,5 +1,5 @@
-//! Bombs: what an uploader stores, or sends, to take the isolate's time and memory away from other viewers. Each is
-//! answered, other viewers are served meanwhile, and the isolate holds no more than it may.
+//! Bombs: objects or requests of an uploader that exhaust time or memory of the isolate. The edge
+//! answers each, serves other viewers meanwhile, and stays within its memory.
 
 use std::io::Write as _;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -12,21 +12,21 @@ use super::edge::Edge;
 
 const HLS: &str = "application/vnd.apple.mpegurl";
 const MIB: usize = 1 << 20;
-/// Bytes of the largest playlist that is rewritten.
+/// The length of the largest playlist that is rewritten.
 const LARGEST: usize = 8 * MIB;
-/// Bytes that the runtime may have resident at most, beyond what it had before. The platform ends an isolate at 128 MB;
-/// the simulated bucket and cache are in the same process.
+/// The limit of the runtime's resident memory, beyond its initial value. The platform ends an
+/// isolate at 128 MB. The simulated bucket and cache are in the same process.
 const MAX_MORE: u64 = 128 << 20;
-/// The same for twelve of the largest playlists at once, which the simulated bucket holds as well: unbounded, it was
-/// 340 MiB.
+/// The same for twelve of the largest playlists at once, which the simulated bucket holds too.
+/// Without budgets it was 340 MiB.
 const MAX_MORE_AT_ONCE: u64 = 256 << 20;
-/// Times that a bomb may take longer than an honest playlist of the largest size. A linear one takes about as long.
+/// The factor by which a bomb may be slower than an honest playlist of the largest size.
 const MAX_TIMES: u32 = 4;
 
-/// A playlist or a list that an uploader stores, and the claims of the link that opens it.
+/// A stored playlist or list, and the claims of the link that opens it.
 struct Bomb {
     name: &'static str,
-    /// What is opened, and what that lists, if that is the bomb.
+    /// The opened file, and the bomb that it lists, if it is not the bomb itself.
     files: Vec<(&'static str, Vec<u8>)>,
     claims: serde_json::Value,
 }
@@ -79,12 +79,12 @@ fn media(lines: &str) -> Vec<u8> {
     format!("#EXTM3U\n#EXT-X-TARGETDURATION:4\n{lines}#EXTINF:4,\ns.m4s\n#EXT-X-ENDLIST\n").into()
 }
 
-/// So many lines, numbered.
+/// Numbered lines.
 fn lines(count: usize, line: impl Fn(usize) -> String) -> String {
     (0..count).map(line).collect()
 }
 
-/// Objects of 999 members each, in so many bytes. Names are as long as fit, and differ at their ends.
+/// Objects of 999 members each, of `bytes` in all. Their names are long and differ at the end.
 fn objects(bytes: usize) -> String {
     let length = (bytes / 99 / 999).saturating_sub(10).max(3);
     let object = |_| {
@@ -243,7 +243,7 @@ fn bombs() -> Vec<Bomb> {
     ]
 }
 
-/// Seconds of the slowest request of another viewer, who asks for a segment all the time.
+/// The slowest request of another viewer, who repeatedly asks for a segment.
 struct Viewer<'edge> {
     edge: &'edge Edge,
     url: String,
@@ -307,7 +307,7 @@ fn no_bomb_takes_the_isolate_from_other_viewers() {
     let answers = |name: &str, url: &str| {
         let began = Instant::now();
         let reply = edge.send("GET", url, &[], &[]);
-        // Nothing breaks: an answer, or a refusal in words.
+        // The edge still works: an answer, or a refusal in words.
         let is_answer = matches!(reply.status, 200 | 400 | 403 | 413 | 422 | 503)
             || reply.verdict() == "500 playlist_too_large";
         assert!(
@@ -368,20 +368,20 @@ fn no_bomb_takes_the_isolate_from_other_viewers() {
                 let (start, _) = edge.resident();
                 let url = opened(number, &bomb.claims);
                 let (_, reply) = answers(bomb.name, &url);
-                // What it lists may be the bomb, and may be refused with all that is in it.
+                // A listed file may be the bomb, and may be refused.
                 let listed = String::from_utf8_lossy(&reply.body).into_owned();
                 let uri = listed
                     .split(['\n', '"'])
                     .find(|uri| uri.starts_with("bomb."));
                 let url = uri.map_or(url, |uri| format!("/uploads/u1/{number}/{uri}"));
-                // Something else may have been slow: the faster of two counts.
+                // The faster of two counts, because another process may be slow.
                 let (first, reply) = answers(bomb.name, &url);
                 let took = match first {
                     first if first > longest * MAX_TIMES => first.min(answers(bomb.name, &url).0),
                     first => first,
                 };
                 let verdict = reply.verdict();
-                // The request that waited for the bomb is over when the next one is.
+                // The viewer's request that waited for the bomb ends before the next one.
                 let served = viewer.served.load(Ordering::Relaxed);
                 while viewer.served.load(Ordering::Relaxed) < served + 2 && !watching.is_finished()
                 {
@@ -407,7 +407,7 @@ fn no_bomb_takes_the_isolate_from_other_viewers() {
                 }
             }
         };
-        // The viewer stops whatever happens, or the scope would wait for him.
+        // The viewer must stop in any case, because the scope waits for him.
         let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(explode));
         viewer.is_over.store(true, Ordering::Relaxed);
         watching.join().expect("another viewer");
@@ -434,7 +434,7 @@ fn twelve_of_the_largest_playlists_at_once_are_answered_within_the_isolates_memo
         assert!(matches!(put.status, 200 | 201), "{}", put.verdict());
     }
     let token = edge.token("/uploads/u1/", Purpose::Play);
-    // One was opened before: its memory is the isolate's for good.
+    // One was opened before: the isolate keeps its memory.
     let first = edge.get(&format!("/uploads/u1/0/p.m3u8?token={token}"));
     assert_eq!(first.verdict(), "200");
     let (before, _) = edge.resident();
@@ -451,7 +451,7 @@ fn twelve_of_the_largest_playlists_at_once_are_answered_within_the_isolates_memo
                         if reply.status == 200 {
                             return;
                         }
-                        // Told when to come again.
+                        // The answer says when to retry.
                         assert_eq!(reply.status, 503, "{}", reply.verdict());
                         let seconds = reply.header("retry-after").expect("when to try again");
                         std::thread::sleep(Duration::from_secs(seconds.parse().expect("seconds")));
@@ -496,7 +496,7 @@ fn an_upload_link_alone_takes_no_time_by_what_it_sends() {
         );
         (began.elapsed(), reply.verdict())
     };
-    // As many values, in as many bytes, with no names to compare.
+    // As many values and bytes, without names to compare.
     let plain = format!("{{\"parts\":[{}0]}}", "1000000000,".repeat(MIB / 11 - 10));
     let usual = (0..3).map(|_| post(&plain).0).max().expect("a time");
     for (name, body) in [

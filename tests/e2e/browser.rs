@@ -4,7 +4,7 @@ use std::process::Command;
 
 use crate::edge::{Edge, built, root, run};
 
-/// Plays a link in Chromium until it ends or the page says why not; returns what happened.
+/// Plays a link in Chromium until it ends or the page shows an error. Returns the events.
 pub(crate) fn play(edge: &Edge, link: &str) -> serde_json::Value {
     let printed = run(Command::new(built("node_modules/node/bin/node"))
         .arg(root().join("tests/browser/play.mjs"))
@@ -12,7 +12,7 @@ pub(crate) fn play(edge: &Edge, link: &str) -> serde_json::Value {
     serde_json::from_str(&printed).expect("JSON")
 }
 
-/// Plays links in players that are not ours, three at a time.
+/// Plays links in other players, three at a time.
 pub(crate) fn play_elsewhere(plays: &[(&str, &String)]) -> Vec<serde_json::Value> {
     let printed = run(Command::new(built("node_modules/node/bin/node"))
         .arg(root().join("tests/browser/others.mjs"))
@@ -21,7 +21,7 @@ pub(crate) fn play_elsewhere(plays: &[(&str, &String)]) -> Vec<serde_json::Value
     serde_json::from_str(&printed).expect("JSON")
 }
 
-/// So many viewers of a link, who say when all have begun and how it went.
+/// Viewers of a link. They print when all have begun, and their results.
 pub(crate) fn viewers(count: usize, link: &str) -> Command {
     let mut command = Command::new(built("node_modules/node/bin/node"));
     command

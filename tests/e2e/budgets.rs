@@ -1,4 +1,4 @@
-//! Memory that an isolate holds at once: many large bodies, and viewers who do not receive theirs.
+//! Memory of an isolate: many large bodies, and viewers who do not read theirs.
 
 use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -11,12 +11,12 @@ use lectern::credential::claims::Purpose;
 use super::edge::Edge;
 
 const FOLDER: &str = "/courses/large/v/1/";
-/// Slow readers outlast every lapse.
+/// Longer than any hold or right that is not renewed.
 const BEYOND_LAPSES: Duration = Duration::from_secs(18);
-/// What waits for the edge to notice something gives up after so long.
+/// The time limit for the edge to notice a change.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Growth of workerd, which simulates bucket and cache in the same process, with copies of its own. Without bounds it was
-/// 1,024 MiB, with them 270 to 300.
+/// The limit of workerd's growth. It simulates bucket and cache in the same process, with its own
+/// copies. Without budgets it was 1,024 MiB, with them 270 to 300.
 const MAX_GROWTH_BYTES: u64 = 480 << 20;
 
 /// An edge, and tokens to write and read what lies in [`FOLDER`].
@@ -46,7 +46,7 @@ impl Large {
         format!("{FOLDER}{name}?token={}", self.play)
     }
 
-    /// Reads until the answer is another: `wanted` of it.
+    /// Reads until `wanted` accepts the answer.
     fn until(&self, name: &str, wanted: impl Fn(&super::edge::Reply) -> bool) {
         let began = Instant::now();
         loop {
@@ -64,8 +64,8 @@ impl Large {
         }
     }
 
-    /// Asks for an object and receives the head of the answer alone. The rest stays where it is, until [`Large::resume`]
-    /// or until this is dropped.
+    /// Requests an object and receives only the head of the answer. The body waits until
+    /// [`Large::resume`] or a drop.
     fn stall(&self, name: &str, number: u32) -> Stalled {
         let address = self.edge.origin.trim_start_matches("http://");
         let mut stream = TcpStream::connect(address).expect("a connection");
@@ -88,7 +88,7 @@ impl Large {
     }
 }
 
-/// A viewer who does not receive what he asked for.
+/// A viewer who does not read his answer.
 struct Stalled {
     head: String,
     number: u32,
@@ -105,7 +105,7 @@ impl Stalled {
         head.starts_with("http/1.1 503") && head.contains("\r\nretry-after: ")
     }
 
-    /// Receives the rest: chunks, of which the last is empty.
+    /// Receives the remaining chunks, of which the last is empty.
     fn receive(mut self, edge: &Edge) {
         edge.get(&format!("/__faults/resume/{}", self.number));
         let mut last = [0; 5];
@@ -119,7 +119,7 @@ impl Stalled {
     }
 }
 
-/// A playlist of about so many bytes, with segments as honest ones have them.
+/// A playlist of about `bytes`, with ordinary segments.
 fn playlist(bytes: usize) -> Vec<u8> {
     let mut playlist = "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXT-X-PLAYLIST-TYPE:VOD\n".to_owned();
     let title = "a lecture that has a title in every line";
@@ -198,9 +198,9 @@ fn large_playlists_that_are_not_received_are_held_within_a_bound_that_does_not_l
     let first = stall(0..12);
     let served = first.iter().filter(|one| one.is_served()).count();
     let refused = first.iter().filter(|one| one.is_told_to_retry()).count();
-    // 8 MiB and the 12 MiB that become of them, three times: a fourth would be over 72 MiB.
+    // 8 MiB, and 12 MiB of their results, three times: a fourth would exceed 72 MiB.
     assert_eq!((served, refused), (3, 9));
-    // Everything that is not large is served meanwhile.
+    // Small answers are served meanwhile.
     let small = || large.edge.get(&large.url("small.m3u8")).verdict();
     assert_eq!(small(), "200");
     std::thread::sleep(BEYOND_LAPSES);
@@ -208,7 +208,8 @@ fn large_playlists_that_are_not_received_are_held_within_a_bound_that_does_not_l
     assert!(second.iter().all(Stalled::is_told_to_retry));
     assert_eq!(small(), "200");
 
-    // One receives all of it, and there is room for one again. The others leave, and there is room for three.
+    // One viewer receives everything, which makes room for one. The others leave, which makes room
+    // for three.
     let mut held = first.into_iter().filter(Stalled::is_served);
     held.next().expect("a viewer").receive(&large.edge);
     large.until("large.m3u8", |reply| reply.status == 200);
@@ -234,7 +235,7 @@ fn slow_readers_do_not_lift_the_bound_on_what_is_on_its_way_into_the_cache() {
         let timing = reply.header("server-timing").unwrap_or_default().to_owned();
         timing.contains("cache;desc=hit")
     };
-    // 48 MiB are on their way into the cache and to viewers who do not receive them.
+    // 48 MiB stream into the cache and to viewers who do not read them.
     let slow: Vec<_> = (0..3)
         .map(|at| large.stall(&format!("seg{at}.m4s"), at))
         .collect();
@@ -247,7 +248,7 @@ fn slow_readers_do_not_lift_the_bound_on_what_is_on_its_way_into_the_cache() {
         assert!(!timing("seg3.m4s"), "the bound is lifted by time");
         assert!(!timing("seg4.m4s"), "the bound is lifted by time");
     }
-    // The cache has what the slow readers have not.
+    // The cache has the bytes that the slow viewers have not read.
     assert!(timing("seg0.m4s"));
     drop(slow);
     large.until("seg3.m4s", |reply| {

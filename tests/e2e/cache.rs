@@ -1,4 +1,4 @@
-//! The data centre's cache: who is served from it, and that nobody is served what he may not see.
+//! The data centre's cache: which requests it serves, and that it never serves a forbidden object.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -20,7 +20,7 @@ fn published() -> Edge {
 /// Objects by their paths.
 type Bodies = Vec<(String, Vec<u8>)>;
 
-/// How often each object was read from the bucket since the last time this was asked: as a whole, and by ranges.
+/// The reads of each object since the last call: whole ones and ranges.
 fn reads(edge: &Edge) -> BTreeMap<String, (u64, u64)> {
     let counts = edge.get("/__faults/counts").json();
     let counts = counts.as_object().expect("an object");
@@ -76,7 +76,7 @@ fn fifty_viewers_cost_one_read_of_each_object_and_each_sees_what_his_link_says()
     });
     let took = began.elapsed();
 
-    // Everything was read once; what may change, once in two seconds.
+    // Each object was read once; changeable ones, once in two seconds.
     let reads = reads(&edge);
     let mutable = 1 + took.as_secs() / 2;
     for (key, (whole, ranges)) in &reads {
@@ -91,10 +91,11 @@ fn fifty_viewers_cost_one_read_of_each_object_and_each_sees_what_his_link_says()
         );
         assert_eq!(*ranges, 0, "{key}");
     }
-    // Three rungs and the sound: playlists, initialization sections and four segments each, and the master.
+    // Three rungs and the audio: playlists, initialization sections and four segments each, and the
+    // master.
     assert!(reads.len() >= 25, "{reads:#?}");
 
-    // And everybody got his own.
+    // Each viewer got his own passes.
     let rungs = |bodies: &[(String, Vec<u8>)], rung: &str| {
         bodies
             .iter()
@@ -182,7 +183,7 @@ fn a_range_of_what_is_cached_is_cut_from_the_whole_and_one_of_what_is_not_reads_
     assert_eq!(again.body, whole.body);
     assert!(reads(&edge).is_empty());
 
-    // What is cached is for nobody who could not get it from the bucket, and under no name of its own.
+    // A cached object opens only with a credential, and has no public name.
     let path = url.split('?').next().expect("a path");
     let shelf = format!("/_lectern/cache/bucket{path}");
     for (url, expected) in [
@@ -205,7 +206,7 @@ fn a_revised_lecture_is_seen_within_two_seconds() {
     let url = format!("{MASTER}?token={token}");
     let first = edge.get(&url);
     assert_eq!(first.verdict(), "200");
-    // Past the edge, as another data centre's cache sees it: this one would forget its entry.
+    // Written without the edge, as from another data centre: this one would purge its entry.
     let revised = "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\nv/2/480p/playlist.m3u8\n";
     let put = edge.send(
         "PUT",
@@ -246,7 +247,7 @@ fn what_is_removed_through_one_hostname_leaves_the_cache_of_every_other() {
     let target = format!("{PATH}?token={upload}");
     let removed = edge.send("DELETE", &target, &[("host", HOSTNAMES[0])], &[]);
     assert_eq!(removed.verdict(), "204");
-    // An entry is forgotten after the answer.
+    // The edge purges an entry after its answer.
     for hostname in HOSTNAMES {
         let began = Instant::now();
         while at(hostname).verdict() != "404 not_found" {

@@ -1,4 +1,4 @@
-//! What the suite of publishing shares with the packager's own tests.
+//! Helpers of the publishing suite, shared with the packager's tests.
 
 use std::path::Path;
 

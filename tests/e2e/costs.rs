@@ -1,4 +1,4 @@
-//! What `lectern cost` reckons with is what the edge counts.
+//! `lectern cost` counts the same requests as the edge.
 
 use std::collections::HashSet;
 
@@ -8,11 +8,11 @@ use tempfile::TempDir;
 use crate::browser;
 use crate::edge::{Edge, lectern, run};
 
-/// Two segments and a rest.
+/// Two segments and a partial one.
 const SECONDS: &str = "9";
 const MINUTES: &str = "0.15";
 
-/// Keys below `prefix` that were asked for by this method, and what the cache said of each.
+/// The keys below `prefix` that were requested by this method, with the cache's result for each.
 fn logged(edge: &Edge, method: &str, prefix: &str) -> Vec<(String, String)> {
     edge.log()
         .lines()
@@ -26,7 +26,7 @@ fn logged(edge: &Edge, method: &str, prefix: &str) -> Vec<(String, String)> {
         .collect()
 }
 
-/// Puts a line into the log that comes behind all others.
+/// Appends a marker to the log.
 fn mark(edge: &Edge, prefix: &str, name: &str) {
     edge.get(&format!("/{prefix}{name}"));
     edge.logged(&format!(r#""{prefix}{name}""#));
@@ -40,7 +40,7 @@ fn reckoned(arguments: &[&str]) -> Value {
     serde_json::from_str(&answer).expect("JSON")
 }
 
-/// Segments of pictures that were asked for in more than one size, as a player does that changes its mind; and the sizes.
+/// Video segments requested in more than one rung, because the player switched; and the rungs.
 fn sizes<'a>(keys: impl Iterator<Item = &'a str>) -> (usize, usize) {
     let parts = keys.filter_map(|key| {
         let (folder, name) = key.rsplit_once('/')?;
@@ -95,19 +95,19 @@ fn a_lecture_is_published_and_played_in_the_requests_that_its_cost_is_reckoned_w
         let written = logged(&edge, "PUT", &prefix);
         assert_eq!(written.len(), number("/lecture/writes"), "{written:#?}");
 
-        // `publish` looks whether it is there already.
+        // `publish` checks whether it exists.
         let mut asked = logged(&edge, "GET", &prefix).split_off(looks);
         asked.retain(|(key, _)| key != "played");
         let (again, seen) = sizes(asked.iter().map(|(key, _)| key.as_str()));
         let offered = reckoned["lecture"]["rungs"].as_array().expect("rungs");
-        // A playlist and an initialization section of each size that was not looked at.
+        // A playlist and an initialization section of each rung that was not requested.
         let spared = (offered.len() - seen) * 2;
         assert_eq!(
             asked.len() - again + spared,
             number("/view/requests"),
             "{again} {spared} {asked:#?}"
         );
-        // The first viewer finds nothing in the cache: each is a read of the bucket.
+        // The first viewer finds an empty cache: each request reads the bucket.
         assert!(asked.iter().all(|(_, cache)| cache == "miss"), "{asked:#?}");
     }
 }

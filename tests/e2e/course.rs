@@ -1,4 +1,4 @@
-//! The example course app beside the running Worker, as its visitors see it in Chromium.
+//! The example course app beside the running Worker, as visitors see it in Chromium.
 
 use std::fs;
 use std::net::{SocketAddr, TcpListener};
@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use crate::edge::{Edge, built, now, root, run};
 use crate::media::{self, Playlist};
 
-/// The app on a port of its own, which ends with this process, however that ends.
+/// The app on its own port. It ends with this process in any case.
 struct School {
     supervisor: Child,
     origin: String,
@@ -29,7 +29,7 @@ fn free_address() -> SocketAddr {
 }
 
 impl School {
-    /// The app, which knows the edge at this address.
+    /// Starts the app for the edge at this address.
     fn open(edge: &Edge, origin: &str) -> Self {
         let address = free_address();
         let log = fs::File::create(edge.folder().join("school.log")).expect("a log");
@@ -84,7 +84,7 @@ impl Drop for School {
     }
 }
 
-/// What the app has written on its terminal.
+/// The app's output.
 fn said(edge: &Edge) -> String {
     fs::read_to_string(edge.folder().join("school.log")).unwrap_or_default()
 }
@@ -109,7 +109,7 @@ fn the_course_app_is_used_from_login_to_the_last_frame_and_says_each_refusal_in_
     let shown = format!("{seen:#}\n{}\n{}", said(&edge), edge.log());
     assert_eq!(seen["errors"], json!([]), "{shown}");
 
-    // A preview ends where it is cut, and has one size.
+    // A preview ends at its cut and has one rung.
     assert_eq!(seen["previewListed"], json!([480]), "{shown}");
     assert_plays(&seen["preview"], 8.0, &shown);
     assert_eq!(seen["preview"]["asked"], json!([480]), "{shown}");
@@ -158,7 +158,7 @@ fn the_course_app_is_used_from_login_to_the_last_frame_and_says_each_refusal_in_
         "trialDownloads": "Your trial account plays lectures here. A full account downloads them.",
     });
     assert_eq!(seen["refused"], expected, "{shown}");
-    // Of what broke off and of what came too late, nothing.
+    // Interrupted and late uploads leave nothing.
     let uploads = format!(
         "/uploads/u1/?as=list&token={}",
         edge.token("/uploads/u1/", Purpose::Admin)
@@ -188,7 +188,7 @@ fn the_course_app_is_used_from_login_to_the_last_frame_and_says_each_refusal_in_
     assert_eq!(school.visited(folder.path(), Some("down"), &[]), expected);
 }
 
-/// The playlists of a broadcast that goes on, as `make course-app` puts them there.
+/// The playlists of a running broadcast, as `make course-app` stores them.
 fn broadcast(edge: &Edge) {
     let folder = "/samples/broadcast/";
     let token = edge.token(folder, Purpose::Upload);
@@ -205,7 +205,7 @@ fn broadcast(edge: &Edge) {
     }
 }
 
-/// Passes that are over, for every segment of a lecture but the first ones.
+/// Expired passes for every segment of a lecture except the first ones.
 fn expired_passes(edge: &Edge, folder: &str) -> Value {
     let token = edge.token(folder, Purpose::Play);
     let master = Playlist::open(edge, &format!("{folder}master.m3u8?token={token}"));
@@ -248,7 +248,7 @@ fn a_visitor_is_told_that_the_storage_does_not_answer_and_watches_when_it_does()
     assert_eq!(seen["errors"], json!([]), "{shown}");
 }
 
-/// That it ended after so many seconds, with the pictures of all of them.
+/// Asserts that playback ended after `seconds`, with the frames of all of them.
 fn assert_plays(played: &Value, seconds: f64, shown: &str) {
     assert_eq!(played["how"], "ended", "{shown}");
     let reached = played["currentTime"].as_f64().expect("a number");
@@ -269,7 +269,7 @@ fn who_follows_the_guide_from_an_empty_folder_has_a_playing_embed() {
         .arg(root().join("tests/browser/first-embed.mjs"))
         .arg(&edge.origin)
         .arg(folder.path())
-        // Debian's Node is older than the guide asks for.
+        // Debian's Node is older than the guide requires.
         .env(
             "PATH",
             format!("{node}:{}", std::env::var("PATH").unwrap_or_default()),
@@ -279,12 +279,12 @@ fn who_follows_the_guide_from_an_empty_folder_has_a_playing_embed() {
     for language in ["Ruby", "Node"] {
         let shown = format!("{seen:#}\n{}", edge.log());
         assert_plays(&seen[language], media::SECONDS, &shown);
-        // The edge's key, and the one that the SDK mints with.
+        // The edge's key, and the SDK's.
         let printed = seen[language]["printed"].as_str().expect("a text");
         assert!(printed.contains(r#""keys":["e2e"]"#), "{shown}");
         let (_, ids) = printed.split_once('}').expect("the edge's answer");
         assert!(ids.contains("e2e"), "{shown}");
-        // In the words of its table.
+        // The output is that of the guide's table.
         let guide = include_str!("../../docs/first-embed.md");
         for (stumble, sentence) in [
             ("otherKeys", "This link does not open this."),

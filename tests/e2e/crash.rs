@@ -1,8 +1,8 @@
-//! The runtime is killed in the middle of writes and reads, and started again with what it left on the disk: what was said
-//! to be stored is there to the last byte, and what was not is absent or whole.
+//! The runtime is killed during writes and reads, and restarted on its remaining files. Every
+//! acknowledged write is complete, and every other one is complete or absent.
 //!
-//! Here it is workerd's bucket that keeps this promise; what is Lectern's is that it never says more than storage said, and
-//! that neither its cache nor an upload in parts is spoilt by an end without a word.
+//! Here, workerd's bucket keeps this promise. Lectern's part is that it acknowledges no more than
+//! storage did, and that neither its cache nor a multipart upload is corrupted.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -16,13 +16,14 @@ use super::edge::{Edge, Reply};
 
 const FOLDER: &str = "/crash/";
 const PART: usize = 5 << 20;
-/// The last part's.
+/// The length of the last part.
 const REST: usize = 300_000;
-/// When the runtime is killed: after so many answers, of which so many are parts', and up to [`LATER_MS`] later.
+/// The moments of a kill: after this many answers, of which so many are parts', and up to
+/// [`LATER_MS`] later.
 const ROUNDS: [(u64, u64); 4] = [(3, 0), (10, 1), (40, 0), (10, 3)];
 const LATER_MS: u64 = 150;
 
-/// The bytes that a seed stands for.
+/// The bytes that a seed generates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Content {
     seed: u64,
@@ -57,7 +58,7 @@ impl Random {
     }
 }
 
-/// What is known of an object: what was said to be stored, and what was sent and never answered.
+/// The acknowledged state of an object, and the unanswered write.
 #[derive(Debug, Clone)]
 struct Known {
     path: String,
@@ -65,15 +66,15 @@ struct Known {
     pending: Option<Content>,
 }
 
-/// An upload in parts that was begun.
+/// A multipart upload in progress.
 #[derive(Debug)]
 struct Upload {
     path: String,
     content: Content,
     id: String,
-    /// The answers, by part.
+    /// The answers for the parts.
     parts: Vec<Value>,
-    /// Whether its completion was asked for.
+    /// Its completion was requested.
     is_completing: bool,
     is_complete: bool,
 }
@@ -86,7 +87,7 @@ struct Load<'edge> {
     is_over: AtomicBool,
     answered: AtomicU64,
     parts: AtomicU64,
-    /// Objects that readers read, and that nobody writes again.
+    /// Objects that readers read, and that are not written again.
     settled: Mutex<Vec<(String, Content)>>,
 }
 
@@ -103,7 +104,7 @@ impl<'edge> Load<'edge> {
         }
     }
 
-    /// A write's answer, if there was a whole one. While nothing was killed there has to be.
+    /// The answer to a write, if it is complete. Without a kill it must be.
     fn write(
         &self,
         method: &str,
@@ -141,7 +142,7 @@ impl<'edge> Load<'edge> {
         self.is_over.load(Ordering::SeqCst)
     }
 
-    /// Writes new objects, and one again and again.
+    /// Writes new objects, and rewrites one of them.
     fn put(&self, seed: u64) -> Vec<Known> {
         let mut random = Random(seed);
         let again = Known {
@@ -156,7 +157,7 @@ impl<'edge> Load<'edge> {
                 seed: random.next(),
                 length: 1 + random.below(1 << scale) as usize,
             };
-            // Half of the new ones are of a kind that the cache keeps.
+            // The cache keeps half of the new objects.
             let folder = ["", "v/1/"][number % 2];
             let is_new = number % 3 != 0;
             if is_new {
@@ -195,7 +196,7 @@ impl<'edge> Load<'edge> {
         all
     }
 
-    /// Uploads in parts, one after the other; the last is the one that was interrupted.
+    /// Uploads in parts, in sequence. The last upload is the interrupted one.
     fn upload(&self, seed: u64) -> Vec<Upload> {
         let mut all: Vec<Upload> = Vec::new();
         let mut random = Random(seed);
@@ -231,7 +232,7 @@ impl<'edge> Load<'edge> {
         )
     }
 
-    /// Sends what is missing of an upload, and completes it. `None` where it was interrupted.
+    /// Sends the missing parts of an upload and completes it. `None` if it is interrupted.
     fn go_on(&self, upload: &mut Upload) -> Option<()> {
         let bytes = upload.content.bytes();
         for (number, body) in (1..).zip(bytes.chunks(PART)).skip(upload.parts.len()) {
@@ -250,7 +251,7 @@ impl<'edge> Load<'edge> {
         Some(())
     }
 
-    /// Reads what is stored, whole and in ranges.
+    /// Reads stored objects, whole and in ranges.
     fn watch(&self, seed: u64) {
         let mut random = Random(seed);
         while !self.is_over() {
@@ -288,7 +289,7 @@ impl<'edge> Load<'edge> {
     }
 }
 
-/// Kills the runtime in the middle of its work, and starts it again.
+/// Kills the runtime during its work, and restarts it.
 fn interrupt(
     edge: &mut Edge,
     seed: u64,
@@ -337,7 +338,7 @@ fn interrupt(
     (known, uploads)
 }
 
-/// What is under `path` now.
+/// The bytes stored under `path`.
 fn found(load: &Load<'_>, path: &str) -> Option<Vec<u8>> {
     let reply = load.read(path, &[]).expect("an answer");
     match reply.status {
@@ -381,7 +382,7 @@ fn what_was_said_to_be_stored_outlives_a_killed_runtime_and_nothing_is_ever_half
         } in known
         {
             let body = found(&load, &path);
-            // What was sent and not answered may be there, or what was there before.
+            // An unanswered write is stored, or the previous object is.
             let possible: Vec<_> = [Some(stored), pending.map(Some)]
                 .into_iter()
                 .flatten()
@@ -409,7 +410,7 @@ fn what_was_said_to_be_stored_outlives_a_killed_runtime_and_nothing_is_ever_half
                 load.go_on(&mut upload)
                     .expect("an upload that can be continued");
                 assert_is(&path, found(&load, &path).as_deref(), &[whole]);
-                // And it can be begun again.
+                // The upload can be started again.
                 upload.id = load.begin(&path).expect("an id");
                 upload.parts.clear();
                 load.go_on(&mut upload)
@@ -423,7 +424,7 @@ fn what_was_said_to_be_stored_outlives_a_killed_runtime_and_nothing_is_ever_half
         }
     }
 
-    // The later ends took nothing away from what the earlier ones had left, in the bucket and in the cache.
+    // Later kills removed nothing that survived earlier ones, in the bucket and in the cache.
     let load = Load::new(&edge, Vec::new());
     assert!(everything.len() > 20, "only {} objects", everything.len());
     for Known { path, stored, .. } in &everything {

@@ -26,7 +26,7 @@ pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// What `make build` made. These tests run it as people do, so they do not build it.
+/// The result of `make build`. The tests run it as users do, so they do not build it.
 pub(crate) fn built(path: &str) -> PathBuf {
     let path = root().join(path);
     assert!(
@@ -43,34 +43,34 @@ pub(crate) struct Edge {
     pub(crate) keys: Keyring,
     keys_json: String,
     folder: TempDir,
-    /// What `wrangler dev` was given besides its folder and its port.
+    /// Arguments of `wrangler dev` beside its folder and port.
     arguments: Vec<String>,
     start: Start,
 }
 
-/// How `wrangler dev` is started.
+/// The way to start `wrangler dev`.
 #[derive(Debug, Clone, Copy)]
 enum Start {
-    /// As these tests do, without what wrangler has beside the Worker.
+    /// Without wrangler's additions to the Worker.
     Bare,
-    /// With wrangler's explorer and its traces, as it starts by itself.
+    /// With wrangler's explorer and traces, its defaults.
     AsShipped,
-    /// By the script of `make serve`.
+    /// With the script of `make serve`.
     MakeServe,
 }
 
 impl Edge {
-    /// The Worker as it is deployed.
+    /// Starts the Worker as it is deployed.
     pub(crate) fn start() -> Self {
         Self::launch("wrangler.toml", true, &["--log-level", "warn"])
     }
 
-    /// The Worker for the pages of these origins alone.
+    /// Starts the Worker for the pages of these origins only.
     pub(crate) fn for_pages_of(origins: &str) -> Self {
         Self::with_variable(&format!("ALLOWED_ORIGINS:{origins}"))
     }
 
-    /// The Worker with another value of a variable.
+    /// Starts the Worker with another value of a variable.
     pub(crate) fn with_variable(variable: &str) -> Self {
         Self::launch(
             "wrangler.toml",
@@ -79,47 +79,48 @@ impl Edge {
         )
     }
 
-    /// The Worker for bodies of so many bytes.
+    /// Starts the Worker for bodies of at most `bytes`.
     pub(crate) fn for_bodies_of(bytes: usize) -> Self {
         Self::with_variable(&format!("MAX_UPLOAD_BYTES:{bytes}"))
     }
 
-    /// The Worker with other pages than `make build` made.
+    /// Starts the Worker with other pages than those of `make build`.
     pub(crate) fn with_pages(folder: &Path) -> Self {
         let folder = folder.to_str().expect("UTF-8");
         let options = ["--log-level", "warn", "--assets", folder];
         Self::launch("wrangler.toml", true, &options)
     }
 
-    /// The Worker with a queue, and the Worker that the queue's messages go to.
+    /// Starts the Worker with a queue, and the Worker that consumes its messages.
     pub(crate) fn with_queue(consumer: &Path) -> Self {
         let consumer = consumer.to_str().expect("UTF-8");
         let options = ["--log-level", "warn", "--config", consumer];
         Self::launch("tests/queue/wrangler.toml", true, &options)
     }
 
-    /// The Worker with its log, which is a line for every request.
+    /// Starts the Worker with its log, one line per request.
     pub(crate) fn talkative() -> Self {
         Self::launch("wrangler.toml", true, &["--log-level", "log"])
     }
 
-    /// The Worker with a bucket, a cache and a limiter that fail as a test says: `tests/faults/worker.mjs`.
+    /// Starts the Worker with a bucket, a cache and a limiter that fail on demand:
+    /// `tests/faults/worker.mjs`.
     pub(crate) fn with_faults() -> Self {
         Self::launch("tests/faults/wrangler.toml", true, &["--log-level", "warn"])
     }
 
-    /// The Worker as somebody deploys it who forgot the keys.
+    /// Starts the Worker without keys.
     pub(crate) fn without_keys() -> Self {
         Self::launch("wrangler.toml", false, &["--log-level", "warn"])
     }
 
-    /// The Worker as wrangler starts it by itself.
+    /// Starts the Worker with wrangler's defaults.
     pub(crate) fn as_wrangler_ships() -> Self {
         let options = ["--log-level", "warn"];
         Self::launch_by(Start::AsShipped, "wrangler.toml", true, &options)
     }
 
-    /// The Worker as `make serve` starts it.
+    /// Starts the Worker with `make serve`.
     pub(crate) fn as_make_serves() -> Self {
         Self::launch_by(Start::MakeServe, "wrangler.toml", true, &[])
     }
@@ -162,19 +163,19 @@ impl Edge {
         edge
     }
 
-    /// Ends the runtime as the kernel does where memory is short: at once, and without a word to anybody.
+    /// Kills the runtime, as the kernel does without memory.
     pub(crate) fn kill_runtime(&self) {
         let group = self.supervisor.id();
         let pids = self.runtimes();
         assert!(!pids.is_empty(), "no workerd runs:\n{}", self.log());
-        // And what stands around it, which would keep clients waiting for another one.
+        // And its parents, which would keep clients waiting for a new one.
         run(Command::new("kill")
             .args(["-KILL", "--"])
             .args(&pids)
             .arg(format!("-{group}")));
     }
 
-    /// The processes of the runtime: one that listens, and one that runs the Worker.
+    /// The processes of the runtime: one listens, and one runs the Worker.
     fn runtimes(&self) -> Vec<String> {
         let group = self.supervisor.id().to_string();
         // pid (comm) state ppid pgrp …
@@ -192,12 +193,12 @@ impl Edge {
             .collect()
     }
 
-    /// Memory that the runtime has resident, the simulated bucket and cache included.
+    /// The runtime's resident memory, with the simulated bucket and cache.
     pub(crate) fn resident_bytes(&self) -> u64 {
         self.status_bytes("VmRSS:")
     }
 
-    /// The most that it ever had.
+    /// The peak of resident memory.
     pub(crate) fn most_resident_bytes(&self) -> u64 {
         self.status_bytes("VmHWM:")
     }
@@ -212,7 +213,7 @@ impl Edge {
         self.runtimes().iter().map(of).sum::<u64>() * 1024
     }
 
-    /// Ends what is left of it, and starts it again at the same address with the same state.
+    /// Ends the remaining processes, and restarts at the same address with the same state.
     pub(crate) fn restart(&mut self) {
         self.end();
         let (_, port) = self.origin.rsplit_once(':').expect("a port");
@@ -224,7 +225,7 @@ impl Edge {
     fn end(&mut self) {
         drop(self.supervisor.stdin.take());
         let _ = self.supervisor.wait();
-        // The others of the group are reaped by somebody else, and hold the port until they are.
+        // Init reaps the other processes of the group. They hold the port until then.
         let address = self.origin.trim_start_matches("http://");
         let started = Instant::now();
         while TcpStream::connect(address).is_ok() && started.elapsed() < Duration::from_secs(10) {
@@ -247,7 +248,7 @@ impl Edge {
         fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
 
-    /// Waits for the log to say something: it comes through a pipe or two.
+    /// Waits until the log contains `text`, which passes through pipes.
     pub(crate) fn logged(&self, text: &str) {
         let started = Instant::now();
         while !self.log().contains(text) {
@@ -261,7 +262,7 @@ impl Edge {
         }
     }
 
-    /// Sets the secret as `wrangler secret put` does: the same state, another ring.
+    /// Sets the secret as `wrangler secret put` does: the same state, and new keys.
     pub(crate) fn set_keys(&mut self, json: String) {
         let line = format!("LECTERN_KEYS='{json}'\n");
         fs::write(self.folder.path().join("secrets"), line).expect("written");
@@ -275,7 +276,7 @@ impl Edge {
         );
     }
 
-    /// Bytes that the runtime has resident, and the most it had since [`Edge::forget_peak`].
+    /// The runtime's resident memory, and its peak since [`Edge::forget_peak`].
     pub(crate) fn resident(&self) -> (u64, u64) {
         let of = |pid: &String| {
             let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
@@ -290,7 +291,7 @@ impl Edge {
         all.into_iter().max().expect("a runtime")
     }
 
-    /// Begins to look for the peak anew.
+    /// Resets the peak.
     pub(crate) fn forget_peak(&self) {
         for pid in self.runtimes() {
             // proc_pid_clear_refs(5): 5 sets the peak back to what is resident.
@@ -306,7 +307,7 @@ impl Edge {
         self.folder.path()
     }
 
-    /// A link to `path`, as claims; the token is for `Authorization` or `?token=`.
+    /// A token for `path`, for `Authorization` or `?token=`.
     pub(crate) fn token(&self, path: &str, purpose: Purpose) -> String {
         let scope = Scope::parse(path).expect("a scope");
         let claims = Claims {
@@ -316,7 +317,7 @@ impl Edge {
         link::mint(self.keys.minting(), &claims)
     }
 
-    /// A token over claims in JSON, to which an `exp` is added.
+    /// A token with claims in JSON and a valid `exp`.
     pub(crate) fn token_of(&self, mut claims: serde_json::Value) -> String {
         claims["exp"] = (now() + 3600).into();
         let claims = Claims::from_json(claims.to_string().as_bytes()).expect("claims");
@@ -338,7 +339,7 @@ impl Edge {
         reply
     }
 
-    /// Sends a request; a connection that fails is status 0.
+    /// Sends a request. A failed connection has status 0.
     pub(crate) fn send(
         &self,
         method: &str,
@@ -407,8 +408,8 @@ impl Drop for Edge {
     }
 }
 
-/// `wrangler dev` with the state, the secrets and the log in `folder`, below a shell that ends the whole group when its
-/// standard input closes, which happens however this process ends.
+/// `wrangler dev` with state, secrets and log in `folder`. Its parent is a shell that ends the
+/// group when its standard input closes, so it ends with this process in any case.
 fn spawn(start: Start, folder: &Path, port: u16, arguments: &[String]) -> Child {
     let log = fs::File::options()
         .create(true)
@@ -470,7 +471,7 @@ pub(crate) fn lectern() -> Command {
     command
 }
 
-/// Runs a command that has to succeed; returns what it printed.
+/// Runs a command that must succeed. Returns its output.
 pub(crate) fn run(command: &mut Command) -> String {
     let output = command.output().expect("the command starts");
     assert!(
@@ -487,7 +488,7 @@ pub(crate) struct Reply {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
-    /// Whether the connection ended before the body did.
+    /// The connection ended before the body did.
     pub(crate) broke_off: bool,
 }
 
@@ -507,7 +508,7 @@ impl Reply {
         serde_json::from_slice(&self.body).expect("JSON")
     }
 
-    /// Status and problem code, `200` alone for what is no problem.
+    /// Status and problem code; the status alone for other answers.
     pub(crate) fn verdict(&self) -> String {
         match self.header("content-type") {
             Some("application/problem+json") => {

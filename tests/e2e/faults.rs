@@ -1,4 +1,5 @@
-//! What a viewer is told when something behind the edge fails: the truth, and nothing that looks like the whole and is not.
+//! Answers when a service behind the edge fails: an error that is true, and never a truncated body
+//! that looks whole.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +8,7 @@ use lectern::credential::claims::Purpose;
 use super::edge::{Edge, Reply};
 use super::{LECTURE, MASTER, Walk, media, walk};
 
-/// An edge with a lecture, and the URLs of a playlist and of two segments that nobody has asked for.
+/// An edge with a lecture, and the URLs of a playlist and of two unread segments.
 struct Faulty {
     edge: Edge,
     playlist: String,
@@ -31,7 +32,7 @@ impl Faulty {
         self.edge.send("GET", url, &[("x-faults", faults)], &[])
     }
 
-    /// A segment that is not in the cache yet.
+    /// A segment that the cache does not have.
     fn fresh(&mut self) -> String {
         self.segments.pop().expect("a segment")
     }
@@ -83,7 +84,7 @@ fn a_read_that_fails_is_tried_again_and_then_told_as_unavailable() {
         assert_eq!(reply.header("cache-control"), Some("no-store"));
         assert_eq!(reply.header("access-control-allow-origin"), Some("*"));
         assert!(!reply.text().contains("10001"), "{}", reply.text());
-        // Nothing of the failure stays.
+        // The failure leaves no trace.
         let after = faulty.get(&segment, "");
         assert_eq!(after.verdict(), "200");
         assert!(whole(&after));
@@ -94,7 +95,7 @@ fn a_read_that_fails_is_tried_again_and_then_told_as_unavailable() {
         .send("HEAD", &head, &[("x-faults", "head:error")], &[]);
     assert_eq!(reply.status, 503);
 
-    // Storage that does not answer is not waited for beyond what a player waits.
+    // The edge stops waiting for storage before a player does.
     let began = Instant::now();
     let segment = faulty.fresh();
     let hung = faulty.get(&segment, "get:hang");
@@ -121,7 +122,7 @@ fn a_body_that_breaks_off_is_never_taken_for_the_whole() {
             reply.body.len(),
             reply.status
         );
-        // The cache did not keep the beginning of it.
+        // The cache did not keep the truncated body.
         let after = faulty.get(&segment, "");
         assert_eq!(after.verdict(), "200");
         assert!(!after.broke_off);
@@ -131,7 +132,7 @@ fn a_body_that_breaks_off_is_never_taken_for_the_whole() {
         );
         assert!(after.body.len() > 1000);
     }
-    // A playlist is read before anything is sent of it, so that it can be read again.
+    // A playlist is read whole before its answer starts, so a read can be repeated.
     let token = faulty.edge.token(LECTURE, Purpose::Play);
     let other = faulty
         .playlist
@@ -181,18 +182,19 @@ fn an_address_that_tries_links_is_told_to_wait_and_one_that_has_a_link_is_not() 
             .send("GET", url, &[("cf-connecting-ip", address)], &[])
     };
     assert_eq!(from("192.0.2.1", MASTER).verdict(), "401 missing_token");
-    // The limit is 20 a minute, and minutes begin whatever a test does: so the answer is awaited, not counted.
+    // The limit is 20 a minute of the clock, so the test waits for the answer and does not count.
     let limited = (0..100).find_map(|number| {
         from("192.0.2.1", &format!("{MASTER}?token=x{number}"));
         let neighbour = from("192.0.2.77", MASTER);
         (neighbour.status == 429).then_some((number, neighbour))
     });
     let (rounds, limited) = limited.expect("an address of the same /24 that is told to wait");
-    // One try before the rounds, and two in each: nobody is told to wait before the twenty-first.
+    // One attempt before the rounds, and two in each: the twenty-first is the first refusal with
+    // `Retry-After`.
     assert!(rounds >= 9, "told to wait in round {rounds}");
     assert_eq!(limited.verdict(), "429 rate_limited");
     assert_eq!(limited.header("retry-after"), Some("60"));
-    // Who was given a link is served from the same address, and others may try.
+    // A valid link from the same address still opens, and so do attempts from others.
     assert_eq!(from("192.0.2.1", &faulty.playlist).verdict(), "200");
     assert_eq!(
         from("192.0.3.1", &format!("{MASTER}?token=x")).verdict(),

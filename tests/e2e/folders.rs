@@ -1,5 +1,5 @@
-//! Links for folders: one for a whole course opens all of each lecture in it, and a restricted one is not widened by a
-//! playlist of somebody who may write below it.
+//! Links for folders: one for a course opens every lecture in it. Another user's playlist within
+//! the folder does not widen a restricted link.
 
 use std::collections::BTreeSet;
 
@@ -23,7 +23,7 @@ fn a_link_for_a_whole_course_opens_all_of_each_lecture() {
     for folder in COURSES {
         let token = edge.token(folder, Purpose::Play);
         let link = |path: &str| format!("{path}?token={token}");
-        // By the Multivariant Playlist: all that a link for the lecture alone leads to.
+        // By the Multivariant Playlist: everything that a link for the lecture alone opens.
         let master = Playlist::open(&edge, &link(MASTER));
         let playlists = master.listed();
         let paths = |urls: &[String]| -> BTreeSet<String> {
@@ -39,7 +39,7 @@ fn a_link_for_a_whole_course_opens_all_of_each_lecture() {
         for url in &objects {
             assert_eq!(edge.get(url).verdict(), "200", "{folder}: {url}");
         }
-        // What it is looked through by, and each picture.
+        // The storyboard, the poster, and each image.
         for id in ["lectern.storyboard", "lectern.poster"] {
             let url = master.told(id).expect("it is listed");
             assert_eq!(edge.get(&url).verdict(), "200", "{folder}: {url}");
@@ -54,7 +54,7 @@ fn a_link_for_a_whole_course_opens_all_of_each_lecture() {
         let sprite = board.beside(sprite.split('#').next().expect("a URI"));
         assert_eq!(edge.get(&sprite).verdict(), "200", "{folder}: {sprite}");
 
-        // A Media Playlist and a storyboard that the link opens by themselves.
+        // A Media Playlist and a storyboard that the link opens directly.
         for playlist in paths(&first.playlists) {
             let opened = Playlist::open(&edge, &link(&playlist));
             for url in opened.listed() {
@@ -79,7 +79,7 @@ fn a_link_for_a_whole_course_opens_all_of_each_lecture() {
         }
     }
 
-    // And players play it.
+    // Players play it.
     let course = |path: &str, more: &str| {
         let token = edge.token(COURSES[0], Purpose::Play);
         format!("{}{path}?token={token}{more}", edge.origin)
@@ -147,7 +147,7 @@ fn a_restricted_link_for_a_whole_course_opens_each_lecture_as_it_says() {
 fn no_playlist_of_somebody_who_writes_below_a_restricted_links_folder_widens_it() {
     let edge = published();
     let first = walk(&edge);
-    // 720p and 1080p, and what lies behind a preview of four seconds.
+    // 720p and 1080p, and the part after a preview of four seconds.
     let path = |url: &String| url.split('?').next().unwrap_or_default().to_owned();
     let forbidden: Vec<String> = first
         .objects
@@ -239,7 +239,7 @@ fn no_playlist_of_somebody_who_writes_below_a_restricted_links_folder_widens_it(
     );
 }
 
-/// Forbidden objects that open by what a restricted link's playlists are answered.
+/// Forbidden objects that the answers to a restricted link's playlists open.
 fn widened(
     edge: &Edge,
     folder: &str,
@@ -253,7 +253,7 @@ fn widened(
     let opened = edge.get(&format!("{own}p.m3u8?token={token}"));
     assert_eq!(opened.verdict(), "200", "{claims}");
     let mut texts = vec![opened.text().to_owned()];
-    // Every playlist that it leads to.
+    // Every playlist that it lists.
     let base = url::Url::parse(&format!("{}{own}p.m3u8", edge.origin)).expect("a URL");
     for uri in texts[0]
         .clone()
@@ -280,7 +280,7 @@ fn widened(
     let mut found = Vec::new();
     for path in forbidden {
         let key = ObjectKey::from_url_path(path).expect("a key");
-        // A pass for a playlist opens no segment, whatever it stands on.
+        // A pass for a playlist opens no segment, on any URL.
         let opens = |pass: &&&str| {
             pass::verify(pass, &key, Binding::default(), &edge.keys, now())
                 .is_ok_and(|pass| pass.kind == PassKind::Object || key.has_extension("m3u8"))

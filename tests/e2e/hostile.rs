@@ -1,5 +1,6 @@
-//! Attacks on the running Worker by an uploader: playlists that he stores in his own folder, opened by a viewer whose link
-//! opens the folder above. No other host may be shown what opens anything, and no pass may open what is beside his folder.
+//! Attacks on the running Worker by an uploader. The viewer's link opens the folder above the
+//! uploader's. No other host may receive a credential, and no pass may open an object outside the
+//! uploader's folder.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -32,7 +33,7 @@ const OTHERS: [&str; 6] = [
     "/uploads/u2/v/1/720p/seg00000.m4s",
 ];
 
-/// A foreign host: answers every request with something plausible, and remembers it.
+/// A foreign host: it gives every request a plausible answer and records it.
 struct Foreign {
     origin: String,
     seen: Arc<Mutex<Vec<String>>>,
@@ -44,7 +45,7 @@ impl Foreign {
         let origin = format!("http://{}", listener.local_addr().expect("an address"));
         let seen = Arc::new(Mutex::new(Vec::new()));
         let log = seen.clone();
-        // Ends with the process: it waits for nothing else.
+        // The thread ends with the process.
         std::thread::spawn(move || {
             for stream in listener.incoming() {
                 let Ok(stream) = stream else { continue };
@@ -60,7 +61,7 @@ impl Foreign {
     }
 }
 
-/// Reads one request, head and body as far as they come, and answers it.
+/// Reads one request, head and available body, and answers it.
 fn answer(mut stream: TcpStream, log: &Mutex<Vec<String>>) {
     let mut request = Vec::new();
     let mut piece = [0; 4096];
@@ -90,8 +91,8 @@ fn answer(mut stream: TcpStream, log: &Mutex<Vec<String>>) {
     log.lock().expect("a list").push(text);
 }
 
-/// A steering manifest (RFC 8216bis §7.1) that clones the pathway `.` onto a foreign host. It names no port: hls.js
-/// keeps the one of the URI that it replaces.
+/// A steering manifest (RFC 8216bis §7.1) that clones the pathway `.` to a foreign host. It names
+/// no port, because hls.js keeps that of the replaced URI.
 fn steering() -> String {
     json!({
         "VERSION": 1,
@@ -104,7 +105,7 @@ fn steering() -> String {
     .to_string()
 }
 
-/// What an uploader stores: files in a folder of their own, the first of which the viewer opens.
+/// An uploader's files, of which the viewer opens the first.
 struct Case {
     name: String,
     /// Name, content type, bytes.
@@ -136,7 +137,7 @@ impl Case {
         self
     }
 
-    /// Stores a file as another content type.
+    /// Stores a file with another content type.
     fn typed(mut self, name: &str, kind: &str) -> Self {
         for file in &mut self.files {
             if file.0 == name {
@@ -147,7 +148,7 @@ impl Case {
     }
 }
 
-/// Attacks that are opened in players: of each kind one or a few. `tests/readings.rs` has all.
+/// Attacks for players, one or a few of each kind. `tests/readings.rs` has all.
 fn cases(place: &Place<'_>) -> Vec<Case> {
     let Place { evil, others, .. } = *place;
     let host = evil.trim_start_matches("http://");
@@ -326,7 +327,7 @@ fn cases(place: &Place<'_>) -> Vec<Case> {
         cases.push(Case::new(name, &plain, &media(&line)));
     }
 
-    // Content types that players decode by, and names that say something else than the bytes.
+    // Content types that players decode by, and names that contradict the bytes.
     let wide = |text: &str| {
         text.encode_utf16()
             .flat_map(u16::to_le_bytes)
@@ -356,12 +357,12 @@ fn cases(place: &Place<'_>) -> Vec<Case> {
     cases
 }
 
-/// The attacks that were handed in, if they are at hand.
+/// Attacks from a folder of files, if it exists.
 fn handed_in(place: &Place<'_>) -> Vec<Case> {
     let folder = std::env::var_os("LECTERN_ATTACKS")
         .map_or_else(|| root().join("../shared/attacks"), Into::into);
     let Ok(entries) = fs::read_dir(&folder) else {
-        // `println!` is shown only when a test fails.
+        // `println!` is visible only if a test fails.
         let _ = writeln!(
             std::io::stderr(),
             "SKIPPED: {} is not there (set LECTERN_ATTACKS)",
@@ -394,11 +395,11 @@ fn handed_in(place: &Place<'_>) -> Vec<Case> {
         .collect()
 }
 
-/// An edge with another's objects, a foreign host, and the attacks in `/uploads/u1/`.
+/// An edge with another user's objects, a foreign host, and the attacks in `/uploads/u1/`.
 struct Stage {
     edge: Edge,
     foreign: Foreign,
-    /// Name and path of what is opened.
+    /// Name and path of each opened file.
     opened: Vec<(String, String)>,
     /// Everything that the uploader stored, as text.
     stored: String,
@@ -429,7 +430,7 @@ impl Stage {
         let mut opened = Vec::new();
         let mut stored = String::new();
         let segment = fs::read(segment()).expect("a segment");
-        // To look at some alone: `LECTERN_HOSTILE=steering`.
+        // Selects attacks by name: `LECTERN_HOSTILE=steering`.
         let wanted = std::env::var("LECTERN_HOSTILE").unwrap_or_default();
         let cases = cases(&place)
             .into_iter()
@@ -461,7 +462,7 @@ impl Stage {
         }
     }
 
-    /// A link of the viewer's for the folder above, with a claim that tells cases apart.
+    /// A viewer's link for the folder above, with a claim that differs per case.
     fn link(&self, name: &str, path: &str, claims: &Value) -> String {
         let mut all = json!({ "path": "/uploads/", "sub": name });
         for (name, value) in claims.as_object().into_iter().flatten() {
@@ -474,7 +475,7 @@ impl Stage {
         )
     }
 
-    /// What is in a text that opens something: links and passes that the uploader did not write himself.
+    /// Credentials in a text: links and passes that the uploader did not write himself.
     fn credentials<'a>(&self, text: &'a str) -> BTreeSet<&'a str> {
         let of_credential =
             |character: char| character.is_ascii_alphanumeric() || "-_.".contains(character);
@@ -486,7 +487,7 @@ impl Stage {
             .collect()
     }
 
-    /// Tells whether what was sent to a foreign host opens anything, in any of the ways in which it may be written.
+    /// Returns whether a request to a foreign host contains a credential, in any encoding.
     fn gives_away(&self, sent: &str) -> bool {
         let decoded: Vec<u8> = percent_encoding::percent_decode_str(sent).collect();
         let text = String::from_utf8_lossy(&decoded).into_owned();
@@ -536,7 +537,7 @@ impl Stage {
             let (own, foreign): (Vec<_>, Vec<_>) = requests
                 .iter()
                 .partition(|request| url(request).starts_with(&format!("{}/", self.edge.origin)));
-            // Each has opened what it was given, or nothing was tried.
+            // Each player opened its playlist, or the attack was not tried.
             let opened = own
                 .iter()
                 .any(|request| url(request).contains("/uploads/u1/"));
@@ -558,7 +559,7 @@ impl Stage {
         (sent, asked)
     }
 
-    /// Judges everything that went to another host.
+    /// Checks all requests to another host.
     fn judge(&self, sent: impl IntoIterator<Item = (String, String)>) -> Vec<String> {
         sent.into_iter()
             .filter(|(_, sent)| self.gives_away(sent))
@@ -570,7 +571,7 @@ impl Stage {
     }
 }
 
-/// A segment that every player takes.
+/// A segment that every player accepts.
 fn segment() -> std::path::PathBuf {
     let package = lecture::package();
     let revision = fs::read_dir(package.join("v"))
@@ -587,7 +588,7 @@ fn no_player_shows_another_host_what_the_edge_gave_its_viewer() {
     let stage = Stage::new(cases);
     let mut plays = Vec::new();
     for (name, path) in &stage.opened {
-        // The page is hls.js again, with a policy of its own.
+        // The page is hls.js with its own policy.
         let is_for_page = ["QUERYPARAM of token", "UTF-16", "leak", "steering"]
             .iter()
             .any(|start| name.starts_with(start));
@@ -627,7 +628,7 @@ fn no_player_shows_another_host_what_the_edge_gave_its_viewer() {
         failed.len(),
         failed.join("\n")
     );
-    // The page's policy lets nothing out; the others ask whom they are told to.
+    // The page's policy blocks every foreign request. The other players send them.
     for player in ["hlsjs", "shaka"] {
         assert!(asked[player].1 >= 10, "{asked:?}");
     }
@@ -776,7 +777,7 @@ fn neither_ffmpeg_nor_vlc_shows_another_host_what_the_edge_gave_its_viewer() {
     fs::create_dir(&home).expect("a folder");
     for (name, path) in &stage.opened {
         let link = stage.link(&format!("ffmpeg: {name}"), path, &json!({}));
-        // Ends by itself, with an error: the foreign host has no media.
+        // The player ends with an error: the foreign host has no media.
         let _ = Command::new("timeout")
             .args(["20", "ffmpeg", "-v", "quiet", "-nostdin", "-i", &link])
             .args(["-map", "0", "-f", "null", "-"])
@@ -840,7 +841,7 @@ fn no_pass_that_an_uploaders_playlist_is_given_opens_what_is_beside_his_folder()
                 if !opened.insert(path.clone()) {
                     continue;
                 }
-                // From one network, so many refusals would be told to wait.
+                // From one network, so many refusals would exceed the limit.
                 let address = format!("198.{}.{}.1", asked / 200 % 200, asked % 200);
                 asked += 1;
                 let reply = edge.send("GET", &url, &[("cf-connecting-ip", &address)], &[]);
@@ -865,7 +866,7 @@ fn no_pass_that_an_uploaders_playlist_is_given_opens_what_is_beside_his_folder()
                 for pass in stage.credentials(&text) {
                     passes.insert(pass.to_owned(), (format!("{name} {claims}"), path.clone()));
                 }
-                // What it lists beside itself, as a player resolves it.
+                // Its relative URIs, as a player resolves them.
                 let base = url::Url::parse(&format!("{}{path}", edge.origin)).expect("a URL");
                 for uri in text.split(['\n', '"']).filter(|uri| uri.contains("p=")) {
                     if let Ok(found) = base.join(uri)
@@ -904,7 +905,7 @@ fn no_pass_that_an_uploaders_playlist_is_given_opens_what_is_beside_his_folder()
     assert!(passes.len() > 50, "{}", passes.len());
 }
 
-/// Objects whose names say something else than their bytes or their content types do.
+/// Objects whose names contradict their bytes or content types.
 fn disguised(place: &Place<'_>) -> Vec<Case> {
     let others = place.others;
     let board = |lines: &str| format!("WEBVTT\n\n00:00.000 --> 00:02.000\n{lines}\n");

@@ -1,4 +1,5 @@
-//! Range and conditional requests (RFC 9110 §13, §14) to the Worker. The pure code is asked the same.
+//! Range and conditional requests (RFC 9110 §13, §14) to the Worker, with the table of the pure
+//! code.
 
 use std::time::{Duration, Instant};
 
@@ -55,7 +56,7 @@ fn range_and_conditional_requests_are_answered_as_rfc_9110_says() {
     assert!(rows >= 80, "{rows} rows");
 }
 
-/// Objects of a revision are in the data centre's cache once they were read.
+/// Objects of a revision are in the data centre's cache after one read.
 fn wait_until_cached(edge: &Edge, url: &str) {
     let began = Instant::now();
     loop {

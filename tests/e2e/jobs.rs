@@ -1,5 +1,5 @@
-//! What is uploaded is told to packagers, and plays: the Worker's queue, the pull API that stands in for Cloudflare's on this
-//! machine, and `lectern work`.
+//! Uploads become jobs and lectures: the Worker's queue, a local stand-in for Cloudflare's pull
+//! API, and `lectern work`.
 
 use std::fs;
 use std::net::{TcpListener, TcpStream};
@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use super::edge::{Edge, built, lectern, root, run};
 use super::media;
 
-/// `tools/queue/` on ports of its own. It ends with this.
+/// `tools/queue/` on its own ports. Dropping it ends it.
 struct Queue {
     pull: Child,
     url: String,
@@ -64,7 +64,7 @@ impl Drop for Queue {
     }
 }
 
-/// What is shipped of the queue, a URL each.
+/// Packages the queued uploads. Returns their URLs.
 fn work(edge: &Edge, queue: &Queue, folder: &Path) -> Vec<String> {
     let shipped = run(edge
         .lectern()
@@ -92,7 +92,7 @@ fn what_is_uploaded_is_shipped_by_whoever_works_and_plays() {
     let elsewhere = format!("Bearer {}", edge.token("/courses/", Purpose::Upload));
     let put = edge.send("PUT", "/uploads/rails/whole.mp4", &auth, &sample);
     assert_eq!(put.verdict(), "200");
-    // Nobody is told of these.
+    // These uploads are not announced.
     for (path, auth) in [
         ("/uploads/live/segment-1-1.m4s", auth),
         ("/uploads/live/init-1.mp4", auth),

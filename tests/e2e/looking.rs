@@ -1,4 +1,4 @@
-//! What a lecture is looked through by, beside what plays: storyboard and poster.
+//! Images to navigate a lecture: storyboard and poster.
 
 use lectern::credential::claims::Purpose;
 use serde_json::json;
@@ -21,7 +21,7 @@ fn master(edge: &Edge, claims: serde_json::Value) -> Playlist {
     Playlist::open(edge, &format!("{MASTER}?token={token}"))
 }
 
-/// The paths and queries of the pictures in a storyboard, each once.
+/// The paths and queries of the images in a storyboard, each once.
 fn sprites(board: &Playlist) -> Vec<String> {
     let lines = board.text.lines().filter(|line| line.contains("#xywh="));
     let mut found: Vec<String> = lines
@@ -38,7 +38,7 @@ fn path(url: &str) -> &str {
 #[test]
 fn a_link_leads_to_the_storyboard_and_each_picture_opens_by_its_own_pass_alone() {
     let edge = published();
-    // With each, as far as it is a link that may see all of the lecture.
+    // With each link that permits the whole lecture.
     for claims in [
         json!({ "path": MASTER }),
         json!({ "path": LECTURE, "max_height": 480 }),
@@ -72,7 +72,7 @@ fn a_link_leads_to_the_storyboard_and_each_picture_opens_by_its_own_pass_alone()
             assert_eq!(picture.header("content-type"), Some("image/jpeg"));
             assert!(picture.body.starts_with(b"\xff\xd8"), "{url}");
         }
-        // Without its pass, and with another's, nothing opens.
+        // Without its pass, or with another's, nothing opens.
         for (url, other) in [
             (&pictures[0], &board),
             (&pictures[0], &poster),
@@ -97,7 +97,7 @@ fn a_storyboard_opens_by_a_link_of_its_own_and_captions_are_as_they_were() {
         let opened = Playlist::open(&edge, &format!("{board}?token={token}"));
         assert_eq!(edge.get(&sprites(&opened)[0]).verdict(), "200");
     }
-    // In the path, pictures inherit the pass, and the storyboard is the stored one.
+    // In the path, images inherit the pass, and the stored storyboard is served.
     let token = edge.token(LECTURE, Purpose::Play);
     let moved = edge.get(&format!("{board}?token={token}&as=directory"));
     let below = moved.header("location").expect("a location");
@@ -132,7 +132,7 @@ fn a_preview_opens_nothing_of_the_storyboard() {
     .into_iter()
     .enumerate()
     {
-        // From one network, so many refusals would be told to wait.
+        // From one network, so many refusals would exceed the limit.
         let address = format!("198.51.{at}.1");
         let address = [("cf-connecting-ip", address.as_str())];
         let token = edge.token_of(claims);

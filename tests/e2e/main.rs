@@ -1,4 +1,5 @@
-//! Promises to users, kept end to end: the built Worker in workerd, the built `lectern` command, real players.
+//! Promises to users, tested end to end: the built Worker in workerd, the built `lectern` command,
+//! and real players.
 //! Needs `make build`.
 
 mod answers;
@@ -60,7 +61,7 @@ fn published() -> Edge {
     edge
 }
 
-/// The playlists, initialization sections and segments behind a master playlist's link.
+/// The playlists, initialization sections and segments that a link of a master playlist opens.
 struct Walk {
     playlists: Vec<String>,
     objects: Vec<String>,
@@ -123,7 +124,7 @@ fn sound_alone_is_left_to_lines_and_links_that_carry_no_picture() {
     edge.publish(&package, LECTURE);
     plays_with_pictures(&edge, &edge.link(MASTER));
 
-    // A height is that of pictures: sound is left where no picture is low enough.
+    // `max_height` limits video. If none is low enough, the audio remains.
     let claims = serde_json::json!({ "path": LECTURE, "max_height": 100 });
     let query = format!("{MASTER}?token={}", edge.token_of(claims));
     let listed = Playlist::open(&edge, &query).text;
@@ -136,7 +137,7 @@ fn sound_alone_is_left_to_lines_and_links_that_carry_no_picture() {
     assert_eq!(played["height"], 0, "{played:#}");
 }
 
-/// Plays a link of 480p in Chromium to its end.
+/// Plays a 480p link in Chromium to its end.
 fn plays_with_pictures(edge: &Edge, link: &str) {
     let played = browser::play(edge, link);
     assert_eq!(played["how"], "ended", "{played:#}\n{}", edge.log());
@@ -157,7 +158,7 @@ fn a_published_lecture_plays_to_the_end_in_players_of_others_by_hls_and_by_dash(
         ("shaka", &hls),
         ("shaka", &dash),
         ("dashjs", &dash),
-        // Looking through it, by the I-frames.
+        // Trick play, by the I-frames.
         ("shaka-pictures", &hls),
         ("shaka-pictures", &dash),
     ];
@@ -199,7 +200,7 @@ fn the_file_to_take_home_plays_and_seeks_in_a_plain_video_element() {
     );
     let lasts = played["duration"].as_f64().expect("a number");
     assert!((lasts - media::SECONDS).abs() < 0.2, "{played:#}");
-    // Five of fourteen seconds at 30 frames a second: it did not play what it was not asked for.
+    // Five of fourteen seconds at 30 frames a second: the player skipped the rest.
     let frames = played["frames"].as_u64().expect("a number");
     assert!((100..200).contains(&frames), "{played:#}");
 }
@@ -225,7 +226,8 @@ fn the_page_says_why_a_lecture_does_not_open() {
 fn every_segment_url_is_different_and_opens_exactly_one_object() {
     let edge = published();
     let Walk { playlists, objects } = walk(&edge);
-    // Three rungs and the audio, four segments and an initialization section each, and the pictures to look through.
+    // Three rungs and the audio, four segments and an initialization section each, and the
+    // I-frames.
     assert_eq!(playlists.len(), 5);
     assert!(objects.len() >= 20, "{objects:#?}");
 
@@ -308,7 +310,7 @@ fn nothing_opens_without_the_right_credential() {
                 assert_eq!(reply.header("cache-control"), Some("no-store"));
             }
         }
-        // A pass of yesterday, rightly signed.
+        // An expired pass with a valid signature.
         let key = ObjectKey::from_url_path(path).expect("an object key");
         let (directory, name) = key.split();
         let mut pass = Vec::new();
@@ -320,7 +322,7 @@ fn nothing_opens_without_the_right_credential() {
             "403 expired"
         );
     }
-    // An object's link opens what its playlists list through passes, and nothing directly.
+    // An object's link opens the entries of its playlists through passes, and none directly.
     let token = edge.token(MASTER, Purpose::Play);
     let path = segment.split('?').next().expect("a path");
     assert_eq!(
@@ -332,7 +334,7 @@ fn nothing_opens_without_the_right_credential() {
 #[test]
 fn a_restricted_link_cannot_be_walked_around() {
     let edge = published();
-    // What an unrestricted viewer sees, as the attacker knows it.
+    // The playlists of an unrestricted viewer, as an attacker knows them.
     let Walk { playlists, objects } = walk(&edge);
     let path_of = |url: &str| url.split('?').next().expect("a path").to_owned();
     let listed = |token: &str| Playlist::open(&edge, &format!("{MASTER}?token={token}")).listed();
@@ -363,7 +365,7 @@ fn a_restricted_link_cannot_be_walked_around() {
         { "path": LECTURE, "langs": ["und"] },
     ]);
     for (at, claims) in restrictions.as_array().expect("a list").iter().enumerate() {
-        // From one network, so many refusals would be told to wait.
+        // From one network, so many refusals would exceed the limit.
         let address = format!("198.51.{at}.1");
         let get = |url: &str, headers: &[(&str, &str)]| {
             let headers = [headers, &[("cf-connecting-ip", &address)]].concat();
@@ -371,7 +373,7 @@ fn a_restricted_link_cannot_be_walked_around() {
         };
         let token = edge.token_of(claims.clone());
         let bearer = format!("Bearer {token}");
-        // Nothing but the Multivariant Playlist opens directly, whatever the way of asking.
+        // Only the Multivariant Playlist opens directly, by any request.
         for path in [
             tall.clone(),
             tall_segment.clone(),
@@ -394,7 +396,7 @@ fn a_restricted_link_cannot_be_walked_around() {
                 );
             }
         }
-        // No pass that the link gives opens anything that it does not stand on.
+        // No pass of the link opens another URL than its own.
         for playlist in listed(&token) {
             let (path, pass) = playlist.split_once("?p=").expect("a pass");
             for other in [&tall, &tall_segment, &tall_init, &MASTER.to_owned()] {
@@ -426,7 +428,7 @@ fn a_restricted_link_cannot_be_walked_around() {
         "403 no_variant"
     );
 
-    // A preview is playable, ends, and hands out nothing behind its end.
+    // A preview plays, ends, and reveals nothing after its end.
     let preview = edge.token_of(serde_json::json!({ "path": LECTURE, "preview": [0, 4] }));
     for playlist in listed(&preview) {
         let media = Playlist::open(&edge, &playlist);
@@ -471,7 +473,7 @@ fn a_link_for_an_address_opens_there_alone_and_so_do_its_passes() {
     let segments = Playlist::open(&edge, &playlists[0]).listed();
     assert_eq!(edge.get(&segments[0]).verdict(), "200");
     media::decode(&format!("{}{MASTER}?token={here}", edge.origin));
-    // The pass alone does not say where it is bound to: minted for another network, it does not open here.
+    // A pass does not carry its network: minted for another one, it does not open here.
     let (path, _) = segments[0].split_once("?p=").expect("a pass");
     let key = ObjectKey::from_url_path(path).expect("an object key");
     let place = Binding {
@@ -495,7 +497,7 @@ fn a_link_for_an_address_opens_there_alone_and_so_do_its_passes() {
 
 #[test]
 fn keys_are_rotated_without_an_outage() {
-    // As docs/deploy.md has it: a new key in front, then the course app follows, then the old one goes.
+    // As in docs/deploy.md: prepend a new key, update the course app, remove the old key.
     let mut edge = published();
     let opens = |edge: &Edge, token: &str| edge.get(&format!("{MASTER}?token={token}")).verdict();
     let old = edge.token(MASTER, Purpose::Play);
@@ -563,7 +565,7 @@ fn the_same_viewer_gets_the_same_urls_and_is_spared_what_he_has() {
     let first = edge.get(&url);
     let tag = first.header("etag").expect("an entity-tag");
     let again = edge.send("GET", &url, &[("if-none-match", tag)], &[]);
-    // A step of the expiries may lie between the two: then the URLs, and the tag, are new.
+    // An expiry step may lie between the two. Then the URLs and the entity-tag are new.
     if again.status != 304 {
         let tag = again.header("etag").expect("an entity-tag");
         assert_eq!(
@@ -718,7 +720,7 @@ fn an_upload_link_writes_within_its_scope_and_reads_nothing() {
         "404 not_found"
     );
 
-    // Announced as larger than one request may be: refused before the body is read.
+    // Its `Content-Length` exceeds one request, so it is refused before the body is read.
     let large = vec![0; (100 << 20) + 1];
     assert_eq!(
         put("/uploads/s42/large.mp4", &[], &large).verdict(),
@@ -777,7 +779,7 @@ fn a_large_upload_goes_up_in_parts() {
     assert!(read.body == bytes, "{} bytes", read.body.len());
     assert_eq!(read.header("content-type"), Some("video/quicktime"));
 
-    // Parts that storage cannot put together, and parts of nothing.
+    // Parts that storage cannot join, and parts of no upload.
     let unequal = create();
     let parts = [
         part(&unequal, 1, &bytes[..PART]),
@@ -809,7 +811,7 @@ fn a_large_upload_goes_up_in_parts() {
         let reply = edge.send("PUT", &format!("{path}{query}"), &auth, b"x");
         assert_eq!(reply.verdict(), "400 bad_request", "{query}");
     }
-    // What was there is still whole.
+    // The previous object is unchanged.
     assert!(edge.get(&edge.link(path)[edge.origin.len()..]).body == bytes);
 }
 

@@ -1,4 +1,4 @@
-//! Lectures to publish, and playlists to walk through.
+//! Lectures to publish, and playlists to read.
 
 use std::collections::HashSet;
 use std::io::Write as _;
@@ -13,14 +13,15 @@ use crate::edge::{Edge, lectern, run};
 /// Seconds of the sample lecture.
 pub(crate) const SECONDS: f64 = 14.0;
 
-/// A package of a short sample lecture, made once.
+/// A package of a short sample lecture, built once.
 pub(crate) fn package() -> &'static Path {
     static MADE: OnceLock<(TempDir, PathBuf)> = OnceLock::new();
     let (_, package) = MADE.get_or_init(|| packaged(1, &[]));
     package
 }
 
-/// A package of the sample lecture with so many sound tracks, made in another way, and the folder that it is gone with.
+/// A package of the sample lecture with `tracks` audio tracks and further options, and its
+/// temporary folder.
 pub(crate) fn packaged(tracks: usize, args: &[&str]) -> (TempDir, PathBuf) {
     let folder = TempDir::new().expect("a folder");
     let mut input = folder.path().join("sample.mp4");
@@ -47,14 +48,14 @@ pub(crate) fn packaged(tracks: usize, args: &[&str]) -> (TempDir, PathBuf) {
     (folder, package)
 }
 
-/// A playlist as the edge serves it.
+/// A playlist as served by the edge.
 pub(crate) struct Playlist {
     path: String,
     pub(crate) text: String,
 }
 
 impl Playlist {
-    /// Fetches `path_and_query`, which has to open.
+    /// Fetches `path_and_query`, which must open.
     pub(crate) fn open(edge: &Edge, path_and_query: &str) -> Self {
         let reply = edge.get(path_and_query);
         assert_eq!(reply.status, 200, "{path_and_query}: {}", reply.text());
@@ -65,7 +66,7 @@ impl Playlist {
         }
     }
 
-    /// The path and query of the session data of this `DATA-ID`.
+    /// The path and query of the session data with this `DATA-ID`.
     pub(crate) fn told(&self, id: &str) -> Option<String> {
         let start = format!("#EXT-X-SESSION-DATA:DATA-ID=\"{id}\",URI=\"");
         let line = self
@@ -75,13 +76,13 @@ impl Playlist {
         Some(self.beside(line.split('"').next()?))
     }
 
-    /// The path and query of a relative URI in it.
+    /// The path and query of a relative URI.
     pub(crate) fn beside(&self, uri: &str) -> String {
         let (folder, _) = self.path.rsplit_once('/').expect("an absolute path");
         format!("{folder}/{uri}")
     }
 
-    /// The paths and queries of what it lists to be played, each once: URI lines and `URI` attributes.
+    /// The paths and queries of its playable entries, each once: URI lines and `URI` attributes.
     pub(crate) fn listed(&self) -> Vec<String> {
         let mut seen = HashSet::new();
         self.text
@@ -97,7 +98,7 @@ impl Playlist {
     }
 }
 
-/// What ffprobe and ffmpeg read, as people's scripts call them.
+/// The duration that ffprobe reads.
 pub(crate) fn duration(url: &str) -> f64 {
     run(Command::new("ffprobe")
         .args([
@@ -114,7 +115,7 @@ pub(crate) fn duration(url: &str) -> f64 {
     .expect("seconds")
 }
 
-/// Decodes everything behind `url`; any error of any segment fails.
+/// Decodes everything behind `url`. Any error in any segment fails.
 pub(crate) fn decode(url: &str) {
     run(Command::new("ffmpeg")
         .args(["-v", "error", "-xerror", "-nostdin", "-i", url])

@@ -1,4 +1,4 @@
-//! The player page loads files of its own origin and of configured ones, and of no other, in Chromium.
+//! The player page in Chromium loads files of its own and of configured origins, and of no other.
 
 use std::fs;
 use std::net::TcpListener;
@@ -17,7 +17,7 @@ const FOREIGN_LINK: &str =
 const FOREIGN_FILE: &str =
     "This lecture has files on another site. This page loads files of its own site only.";
 
-/// A listener that stands for another site, and counts the connections that arrive.
+/// A listener that acts as another site and counts connections.
 struct ForeignSite {
     origin: String,
     arrived: Arc<AtomicUsize>,
@@ -35,7 +35,7 @@ impl ForeignSite {
             }
         });
         Self {
-            // A handshake that fails is a connection all the same.
+            // A failed handshake is a connection too.
             origin: format!("https://{address}"),
             arrived,
         }
@@ -54,7 +54,7 @@ fn open_links(origin: &str, foreign: &ForeignSite, links: &[String]) -> Value {
     serde_json::from_str(&printed).expect("JSON")
 }
 
-/// Stores a playlist, as an uploader can, and returns its path and query with a link.
+/// Stores a playlist as an uploader. Returns its path and query with a link.
 fn store(edge: &Edge, path: &str, playlist: &str) -> String {
     let upload = edge.token(path, Purpose::Upload);
     let put = edge.send(
@@ -99,7 +99,7 @@ fn the_page_asks_no_other_site_whatever_link_or_playlist_it_is_given() {
     let key = media_playlist(&format!(
         "#EXT-X-KEY:METHOD=AES-128,URI=\"{site}/key\"\n#EXTINF:4,\nseg0.ts"
     ));
-    // Beside a lecture that is whole: it plays, and what lies elsewhere stays there.
+    // The lecture plays, and its foreign files are not requested.
     let beside = format!(
         "{head}#EXT-X-CONTENT-STEERING:SERVER-URI=\"{site}/steering\"\n\
          #EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID=\"s\",NAME=\"x\",LANGUAGE=\"x\",DEFAULT=YES,\
@@ -148,7 +148,7 @@ fn the_page_asks_no_other_site_whatever_link_or_playlist_it_is_given() {
     for at in [8, 9] {
         assert_eq!(seen["settled"][at]["how"], "ended", "{at}: {shown}");
     }
-    // The policy alone stops what a script of the page might ask for.
+    // The policy itself blocks requests by a script of the page.
     assert_eq!(
         seen["stopped"],
         json!(["connect-src", "img-src", "media-src"]),

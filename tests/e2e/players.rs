@@ -1,5 +1,5 @@
-//! What is odd about a recording never reaches a player: each plays to its end, with no error told and nothing refused, in
-//! hls.js, Shaka Player (HLS and DASH), dash.js, and in Chromium's own player, as HLS and as `lecture.mp4`.
+//! Unusual recordings play to their end without an error or a refusal in hls.js, Shaka Player (HLS
+//! and DASH), dash.js, and in Chromium's own player, as HLS and as `lecture.mp4`.
 
 use std::fs;
 use std::io::Write as _;
@@ -12,7 +12,7 @@ use crate::edge::{Edge, lectern, run};
 use crate::oddities;
 use crate::{browser, media};
 
-/// What is opened, and by which player.
+/// The opened file, and the player.
 const MASTER: &str = "master.m3u8";
 const MPD: &str = "manifest.mpd";
 const MP4: &str = "lecture.mp4";
@@ -25,7 +25,7 @@ const PLAYERS: [(&str, &str); 6] = [
     ("native-seek", MP4),
 ];
 
-/// A package on the edge, and what is expected of it.
+/// A published package, and its expected properties.
 struct Lecture {
     name: String,
     revision: String,
@@ -33,7 +33,7 @@ struct Lecture {
     has_picture: bool,
 }
 
-/// Packages and publishes a recording; None where it is refused as the manual says.
+/// Packages and publishes a recording. Returns `None` if it is refused, as the manual says.
 fn lecture(edge: &Edge, root: &Path, input: &Path, arguments: &[&str]) -> Option<Lecture> {
     let name = input.file_name().expect("a name").to_string_lossy();
     let out = root.join(format!("{name}.out"));
@@ -76,7 +76,7 @@ impl Lecture {
         }
     }
 
-    /// Whether it played as it has to.
+    /// Returns whether it played as expected.
     fn is_fine(&self, player: &str, played: &Value) -> bool {
         let number = |name: &str| played[name].as_f64().unwrap_or(f64::NAN);
         played["how"] == "ended"
@@ -88,7 +88,7 @@ impl Lecture {
     }
 }
 
-/// Plays each lecture in each of these players, and says how it went.
+/// Plays each lecture in each of these players. Returns the results.
 fn play_all(edge: &Edge, lectures: &[Lecture], players: &[(&str, &str)]) -> Vec<Value> {
     let mut plays = vec![];
     for lecture in lectures {
@@ -143,7 +143,7 @@ fn every_real_recording_plays_to_the_end_in_every_player_or_is_refused() {
         PathBuf::from,
     );
     let Ok(entries) = fs::read_dir(&clips) else {
-        // `println!` is shown only when a test fails.
+        // `println!` is visible only if a test fails.
         let _ = writeln!(
             std::io::stderr(),
             "SKIPPED: {} is not there (set LECTERN_CLIPS)",
@@ -223,7 +223,7 @@ fn captions_languages_and_another_codec_are_there_in_every_player() {
     ];
     let all = play_all(&edge, &[lecture], &players);
     for ((player, object), played) in players.iter().zip(&all) {
-        // It says nothing of what it chose, and shows no captions.
+        // The player reports no choice and shows no captions.
         if player.starts_with("native") {
             continue;
         }

@@ -1,4 +1,4 @@
-//! Publishing through the edge, and what those who watch meanwhile notice of it.
+//! Publishing through the edge, and its effect on current viewers.
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
@@ -48,7 +48,7 @@ fn the_edge_does_all_that_a_target_does() {
     suite(&packages, &place);
 }
 
-/// A class in front of a lecture, of which all have begun.
+/// The viewers of a lecture, after all have begun.
 struct Class(Child, BufReader<std::process::ChildStdout>);
 
 impl Class {
@@ -93,7 +93,7 @@ fn a_class_that_watches_while_a_lecture_is_replaced_and_pruned_notices_nothing()
     }
 }
 
-/// Of a size and so many seconds.
+/// A recording of this size and duration.
 fn recording(folder: &Path, name: &str, [size, seconds]: [&str; 2], codecs: &[&str]) -> PathBuf {
     let out = folder.join(name);
     let made = Command::new("ffmpeg")
@@ -112,7 +112,7 @@ fn recording(folder: &Path, name: &str, [size, seconds]: [&str; 2], codecs: &[&s
 fn who_opens_a_lecture_while_it_is_shipped_sees_all_of_it_and_who_comes_later_sees_it_better() {
     let edge = Edge::start();
     let folder = tempfile::TempDir::new().expect("a folder");
-    // What no browser plays as it is.
+    // Codecs that no browser plays.
     let codecs = ["-c:v", "mpeg4", "-q:v", "6", "-c:a", "mp3"];
     let input = recording(folder.path(), "screen.mkv", ["1920x1080", "20"], &codecs);
     let target = format!("{}{LECTURE}", edge.origin);
@@ -173,7 +173,7 @@ fn who_opens_a_lecture_while_it_is_shipped_sees_all_of_it_and_who_comes_later_se
 fn what_plays_while_a_lecture_is_shipped_does_so_in_players_of_others() {
     let edge = Edge::start();
     let folder = tempfile::TempDir::new().expect("a folder");
-    // What is copied, and takes more than a rung of 720 lines.
+    // A stream that is copied, and exceeds the bitrate of a 720p rung.
     let codecs = "-c:v libx264 -preset superfast -g 60 -qp 14 -pix_fmt yuv420p -c:a aac";
     let codecs: Vec<&str> = codecs.split(' ').collect();
     let input = recording(folder.path(), "lecture.mp4", ["1280x720", "24"], &codecs);
@@ -191,7 +191,7 @@ fn what_plays_while_a_lecture_is_shipped_does_so_in_players_of_others() {
     let is_better = |line: &String| line.contains("\"event\":\"better\"");
     let better = output.lines().map_while(Result::ok).filter(is_better);
     assert_eq!(better.take(2).count(), 2);
-    // Two rungs of the lecture with the recording's own sound, and nothing else for now.
+    // Two rungs of the lecture with the recording's own audio, so far.
     ship.kill().expect("it is killed");
     ship.wait().expect("it ends");
     let link = edge.link(MASTER);

@@ -1,4 +1,5 @@
-//! Whoever mints a link, an edition of the SDK or a public JWT library: the running Worker opens what it says, and no more.
+//! Links of every SDK edition and public JWT library: the running Worker opens what they permit,
+//! and no more.
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};
@@ -10,7 +11,7 @@ use serde_json::{Value, json};
 use super::edge::{Edge, now, root};
 use super::libraries::{Answer, for_each_library};
 
-/// Each edition's folder below `sdk/`, where it is run, its program, and its arguments; call and URL follow.
+/// Each edition's folder below `sdk/`, its program, and its arguments. Call and URL follow.
 const EDITIONS: [(&str, &str, &[&str]); 5] = [
     ("ruby", "ruby", &["-I", "lib", "../../tests/sdks/link.rb"]),
     ("javascript", "node", &["../../tests/sdks/link.mjs"]),
@@ -24,7 +25,7 @@ fn a_link_of_every_sdk_opens_the_running_worker() {
     let edge = Edge::start();
     for name in EDITIONS.map(|(name, ..)| name).into_iter().chain(["rust"]) {
         let folder = format!("{}/{name}/", edge.origin);
-        // What each language escapes in its own way.
+        // Characters that each language escapes differently.
         let object = format!("{folder}it's (é) + ~1/v/1/a<b>&.m4s");
         let Some(upload) = minted(&edge, name, "upload_link", &folder) else {
             continue;
@@ -66,7 +67,7 @@ fn a_link_of_every_sdk_opens_the_running_worker() {
     }
 }
 
-/// What an edition prints; `None` where its language is not installed.
+/// The output of an edition; `None` if its language is not installed.
 fn minted(edge: &Edge, name: &str, call: &str, url: &str) -> Option<String> {
     let mut editions = EDITIONS.iter();
     let Some((name, program, arguments)) = editions.find(|(other, ..)| *other == name) else {
@@ -103,13 +104,13 @@ fn minted(edge: &Edge, name: &str, call: &str, url: &str) -> Option<String> {
     Some(String::from_utf8(output.stdout).expect("UTF-8"))
 }
 
-/// Where `make test` runs, everything is installed.
+/// Fails under `make test`, where everything is installed. Elsewhere prints a line.
 fn missing(what: &str) {
     assert!(
         std::env::var_os("LECTERN_REQUIRE_INTEROP").is_none(),
         "{what} is not installed: apt-get install ruby python3 php-cli golang-go, or make .tools/sdk.ok .tools/interop.ok"
     );
-    // Past the test harness, which would keep it to itself.
+    // Bypasses the test harness, which would hide the line.
     let _ = writeln!(std::io::stderr(), "skipped: {what} is not installed");
 }
 

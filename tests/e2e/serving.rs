@@ -1,4 +1,4 @@
-//! `make serve` on this machine: what `wrangler dev` has beside the Worker opens nothing and keeps no link.
+//! `make serve`: the additions of `wrangler dev` open nothing and store no link.
 
 use std::fs;
 use std::path::Path;
@@ -11,7 +11,7 @@ use super::edge::Edge;
 const OBJECT: &str = "/courses/rails/intro/v/1/lecture.mp4";
 const EXPLORER: &str = "/cdn-cgi/local/explorer/api/r2/buckets/lectern/objects";
 
-/// Stores an object, reads it with a link, and returns the signature of that link.
+/// Stores an object and reads it with a link. Returns the link's signature.
 fn read_with_a_link(edge: &Edge) -> String {
     let upload = edge.token("/courses/", Purpose::Upload);
     let put = edge.send(
@@ -30,14 +30,14 @@ fn read_with_a_link(edge: &Edge) -> String {
     signature.to_owned()
 }
 
-/// Whether a file below a folder has this text in it.
+/// Returns whether a file below a folder contains this text.
 fn is_kept(text: &str, folder: &Path) -> bool {
     fs::read_dir(folder).expect("a folder").any(|entry| {
         let path = entry.expect("an entry").path();
         if path.is_dir() {
             return is_kept(text, &path);
         }
-        // A database may be renamed under way.
+        // A database may be renamed during the search.
         let bytes = fs::read(&path).unwrap_or_default();
         bytes
             .windows(text.len())
@@ -57,7 +57,7 @@ fn explored(edge: &Edge) -> [String; 3] {
 
 #[test]
 fn make_serve_has_no_explorer_of_the_bucket_and_keeps_no_link_on_the_disk() {
-    // What wrangler has by itself, so that the same questions below ask for what is there.
+    // wrangler's defaults show that the requests below are effective.
     let edge = Edge::as_wrangler_ships();
     let signature = read_with_a_link(&edge);
     let [listed, read, _] = explored(&edge);
@@ -85,7 +85,8 @@ fn make_serve_has_no_explorer_of_the_bucket_and_keeps_no_link_on_the_disk() {
     }
     let link = format!("{OBJECT}?token={}", edge.token(OBJECT, Purpose::Play));
     assert_eq!(edge.get(&link).text(), "a lecture");
-    // wrangler gives no switch for the bucket's public address, which reads. Pages of other sites are refused there.
+    // wrangler has no switch for the bucket's public address, which reads. It refuses pages of
+    // other sites.
     let public = format!("/cdn-cgi/local/r2/public/lectern{OBJECT}");
     for header in [("origin", "https://evil.example"), ("host", "evil.example")] {
         assert_eq!(
@@ -95,7 +96,7 @@ fn make_serve_has_no_explorer_of_the_bucket_and_keeps_no_link_on_the_disk() {
         );
     }
     assert_eq!(edge.send("DELETE", &public, &[], &[]).status, 401);
-    // What was written before the runtime ended is there.
+    // Data written before the runtime ended exists.
     let folder = edge.folder().join("state");
     edge.kill_runtime();
     assert!(!is_kept(&signature, &folder), "{}", edge.log());

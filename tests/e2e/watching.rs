@@ -1,4 +1,4 @@
-//! What is noted of requests: for the operator, and nothing that opens anything.
+//! Logs of requests: they serve the operator and contain no credential.
 
 use serde_json::{Value, json};
 
@@ -51,7 +51,7 @@ fn a_request_is_a_line_in_the_log_and_no_line_opens_anything() {
     assert_eq!(segment["cache"], "miss");
     assert!(segment["bytes"].as_u64().expect("a number") > 500);
     assert_eq!(of(MASTER.trim_start_matches('/'))["code"], "forbidden");
-    // What opens something: links and passes, in queries and in paths; and who watches.
+    // Credentials and viewers: links and passes, in queries and in paths; and names.
     let ours: String = lines.iter().map(Value::to_string).collect();
     let secrets = urls.iter().flat_map(|url| {
         let credentials = url.split(['?', '&', '/', '=']);

@@ -1,4 +1,4 @@
-//! Range and conditional requests as one table, `rows.txt`, for whatever answers them: the pure code and the Worker.
+//! Range and conditional requests as one table, `rows.txt`, for the pure code and the Worker.
 
 mod writes;
 
@@ -14,12 +14,12 @@ use lectern::object::key::{ObjectKey, Scope};
 
 const ROWS: &str = include_str!("rows.txt");
 const DIRECTORY: &str = "/http/table/";
-/// Fewer rows than this were not read.
+/// The least number of rows, so that a truncated table fails.
 const MIN_ROWS: usize = 200;
 
-/// An object that the table is about.
+/// An object of the table.
 pub(crate) struct Object {
-    /// What the table calls it.
+    /// The name in the table.
     name: &'static str,
     pub(crate) path: String,
     pub(crate) content_type: &'static str,
@@ -36,7 +36,8 @@ pub(crate) struct Reply {
 }
 
 impl Reply {
-    /// Leaves out what is of the connection or of the moment, so that the same question has the same answer again.
+    /// Removes headers of the connection and the moment, so that repeated requests have equal
+    /// answers.
     fn lasting(mut self) -> Self {
         self.headers.retain_mut(|(name, value)| {
             if name == "cache-control"
@@ -62,8 +63,8 @@ impl Reply {
     }
 }
 
-/// The objects that have to be there. Each is in several places, which are read in different ways: a name that says what it
-/// is, one that does not, and a revision, which the data centre's cache keeps.
+/// The objects to store. Each is stored three times: under a name that determines its type, under
+/// one that does not, and in a revision, which the data centre's cache keeps.
 pub(crate) fn objects() -> Vec<Object> {
     let media: Vec<u8> = (0..1000_u16).map(|at| (at % 251) as u8).collect();
     let captions = "WEBVTT\n\n".to_owned() + &"00:00.000 --> 00:01.000\nYes.\n\n".repeat(50);
@@ -102,8 +103,8 @@ pub(crate) fn objects() -> Vec<Object> {
     .collect()
 }
 
-/// The path and query that opens an object: for a playlist a pass, whose end is a second and not an hour, so that what is
-/// made of the playlist does not change while the table runs.
+/// The path and query that open an object. For a playlist that is a pass with an expiry in seconds,
+/// so that the rewritten playlist does not change while the table runs.
 pub(crate) fn opened(keys: &Keyring, path: &str, expires: u64) -> String {
     if !path.ends_with(".m3u8") {
         let scope = Scope::parse(DIRECTORY).expect("a scope");
@@ -122,11 +123,12 @@ pub(crate) fn opened(keys: &Keyring, path: &str, expires: u64) -> String {
     format!("{path}?p={}", String::from_utf8(pass).expect("ASCII"))
 }
 
-/// Asks everything in the table, of all objects at the same time, and says how many rows that were. `ask` has a method, a path
-/// with its query, headers and a body; a request without `Accept-Encoding` is for the bytes as they are.
+/// Sends every request of the table, for all objects at once. Returns the number of rows. `ask`
+/// takes a method, a path with its query, headers and a body. A request without `Accept-Encoding`
+/// asks for the stored bytes.
 ///
 /// # Panics
-/// With every row whose answer is another than the table's.
+/// With every row whose answer differs from the table's.
 pub(crate) fn run(
     keys: &Keyring,
     expires: u64,
@@ -184,7 +186,7 @@ pub(crate) fn run(
 
 type Header = (String, String);
 
-/// What came of the rows about one object in one place.
+/// The results of the rows for one object in one place.
 #[derive(Default)]
 struct Asked {
     answers: usize,
@@ -210,7 +212,7 @@ impl Asked {
                 let get = if whole_headers == headers {
                     &reply
                 } else {
-                    // Many rows have the same.
+                    // Many rows share them.
                     wholes.entry(whole_headers).or_insert_with_key(|headers| {
                         all.answers += 1;
                         ask("GET", headers)
@@ -228,7 +230,7 @@ impl Asked {
     }
 }
 
-/// How the answer to a `HEAD` differs from that to the `GET`.
+/// The differences between the answers to `HEAD` and `GET`.
 fn head_differences(head: &Reply, get: &Reply) -> Vec<String> {
     let mut found = Vec::new();
     if head.status != get.status {
@@ -294,7 +296,7 @@ impl Row {
     }
 }
 
-/// A column of headers, between ` & `, with its placeholders filled in.
+/// Parses a column of headers, separated by ` & `, and fills in its placeholders.
 fn headers(column: &str, fill_in: impl Fn(&str) -> String) -> Vec<Header> {
     column
         .split(" & ")
@@ -329,13 +331,13 @@ impl Answer {
         })
     }
 
-    /// What of `reply` is not as it has to be.
+    /// The differences between `reply` and the row.
     fn differences(&self, reply: &Reply, facts: Option<&Facts>, method: &str) -> Vec<String> {
         let (status, mut headers, mut body) = match facts {
             Some(facts) => self.expected(facts),
             None => (404, problem(), String::new().into_bytes()),
         };
-        // Whoever may read a lecture may read why it does not play.
+        // A page that may read a lecture may also read why it does not play.
         headers.push(("access-control-allow-origin", Some("*".to_owned())));
         if reply.status != status {
             return vec![format!("{} is not {status}", reply.status)];
@@ -354,7 +356,7 @@ impl Answer {
         if method == "HEAD" {
             body.clear();
         }
-        // A refusal's body is told by its type.
+        // The content type identifies a refusal's body.
         if status < 400 && reply.body != body {
             let (ours, theirs) = (reply.body.len(), body.len());
             found.push(format!("a body of {ours} bytes, not the {theirs}"));
@@ -362,7 +364,7 @@ impl Answer {
         found
     }
 
-    /// Status, headers (`None`: not there) and body.
+    /// Status, headers (`None` for absent ones) and body.
     fn expected(&self, facts: &Facts) -> (u16, Headers, Vec<u8>) {
         let known = |gzip: bool| {
             let etag = if gzip { &facts.gzip_etag } else { &facts.etag };
@@ -427,10 +429,10 @@ fn problem() -> Headers {
     ]
 }
 
-/// What the plain answers say of an object.
+/// Properties of an object, from plain answers.
 struct Facts {
     etag: String,
-    /// As `etag` where the object is not gzipped.
+    /// The same as `etag` if the object is not gzipped.
     gzip_etag: String,
     date: u64,
     cache_control: String,

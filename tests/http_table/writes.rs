@@ -1,5 +1,5 @@
-//! The rows that write. Each begins with the same object, or with none, and what is stored is looked at afterwards: a
-//! refusal must leave it as it was.
+//! The rows that write. Each begins with the same object or none, and checks the stored object
+//! afterwards: a refusal must leave it unchanged.
 
 use lectern::credential::claims::{Claims, Purpose};
 use lectern::credential::keyring::Keyring;
@@ -12,7 +12,7 @@ use super::{Asked, DIRECTORY, Header, Reply, headers};
 const BEFORE: &[u8] = b"what is stored before a row";
 const AFTER: &[u8] = b"what a row writes";
 
-/// Whether a row of the table changes what is stored.
+/// Returns whether a row of the table changes the stored object.
 pub(super) fn is_row(line: &str) -> bool {
     let (_, target) = line.split_once(" | ").unwrap_or_default();
     ["PUT ", "POST ", "DELETE "]
@@ -23,20 +23,20 @@ pub(super) fn is_row(line: &str) -> bool {
 struct Row<'table> {
     what: &'table str,
     method: &'table str,
-    /// Whether there is an object before.
+    /// The object exists before the request.
     is_stored: bool,
     query: &'table str,
     headers: &'table str,
     answer: &'table str,
 }
 
-/// What is known before a row is asked.
+/// Properties of the storage before a row.
 struct Facts {
-    /// Of the object, where there is one.
+    /// The entity-tag of the object, if it exists.
     etag: String,
     date: u64,
     upload: String,
-    /// The list that completes the upload.
+    /// The body that completes the upload.
     parts: String,
 }
 
@@ -66,7 +66,7 @@ impl<'table> Row<'table> {
         match self.method {
             _ if status >= 300 || !changes => before,
             "DELETE" if self.query.is_empty() => None,
-            // An upload that is given up changes no object.
+            // An aborted upload changes no object.
             "DELETE" => before,
             _ => Some(AFTER),
         }
@@ -92,7 +92,7 @@ impl Facts {
     }
 }
 
-/// Asks all rows, one after the other.
+/// Sends all rows in sequence.
 pub(super) fn ask_all(
     rows: &[&str],
     keys: &Keyring,
@@ -144,7 +144,7 @@ pub(super) fn ask_all(
     all
 }
 
-/// Puts back what a row begins with.
+/// Restores the state in which a row begins.
 fn prepare(row: &Row<'_>, send: &impl Fn(&str, &str, &[Header], &[u8]) -> Reply) -> Facts {
     let reset = match row.is_stored {
         true => send("PUT", "", &[], BEFORE),

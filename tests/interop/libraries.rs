@@ -1,6 +1,7 @@
 //! Five public JWT libraries, in five languages, asked to mint and to verify.
 //!
-//! A library that is not installed is passed over, and the test says so; with `LECTERN_REQUIRE_INTEROP=1` it fails.
+//! The test skips a library that is not installed, and prints that. With
+//! `LECTERN_REQUIRE_INTEROP=1` it fails.
 //! Secrets go through stdin, never through arguments, which every process of the machine can read.
 
 use std::io::Write as _;
@@ -12,7 +13,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde_json::Value;
 
 pub(crate) enum Library {
-    /// A script, and the programs that may run it, the first that is there.
+    /// A script, and the programs that may run it. The first installed one does.
     Script(&'static str, &'static [&'static str]),
     Jsonwebtoken,
 }
@@ -31,7 +32,7 @@ const LIBRARIES: [(&str, Library); 5] = [
     ("crate jsonwebtoken", Library::Jsonwebtoken),
 ];
 
-/// Calls `check`, which says whether the library was there.
+/// Calls `check`, which returns whether the library is installed.
 pub(crate) fn for_each_library(check: impl Fn(&str, &Library) -> bool) {
     for (name, library) in &LIBRARIES {
         if check(name, library) {
@@ -41,13 +42,13 @@ pub(crate) fn for_each_library(check: impl Fn(&str, &Library) -> bool) {
             std::env::var_os("LECTERN_REQUIRE_INTEROP").is_none(),
             "{name} is not installed"
         );
-        // Past the test harness, which would keep it to itself.
+        // Bypasses the test harness, which would hide the line.
         let _ = writeln!(std::io::stderr(), "skipped: {name} is not installed");
     }
 }
 
 pub(crate) enum Answer {
-    /// What the library said; `None` where it refused.
+    /// The output of the library; `None` for a refusal.
     Said(Option<String>),
     NotInstalled,
 }
@@ -79,7 +80,7 @@ fn run(script: &str, programs: &[&str], mode: &str, asked: &Value) -> Answer {
             .spawn();
         let Ok(mut child) = spawned else { continue };
         let mut stdin = child.stdin.take().expect("a pipe");
-        // Where the library is missing, nobody reads.
+        // A missing library reads nothing.
         let _ = stdin.write_all(asked.to_string().as_bytes());
         drop(stdin);
         let output = child.wait_with_output().expect("an answer");

@@ -1,11 +1,12 @@
-//! What `serde_json` reads of a text, under the rules of [`lectern::json`]: shared by a property test and a fuzz target.
+//! The values that `serde_json` reads under the rules of [`lectern::json`], for a property test and
+//! a fuzz target.
 
 use std::fmt;
 
 use lectern::json::JsonValue;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
-/// Reads `json` both ways and holds one against the other.
+/// Parses `json` with both and compares the results.
 pub(crate) fn compare(json: &[u8]) {
     let found = JsonValue::parse(json);
     let expected = serde_json::from_slice::<Tree>(json);
@@ -16,9 +17,9 @@ pub(crate) fn compare(json: &[u8]) {
             String::from_utf8_lossy(json)
         ),
         (None, Err(_)) => {}
-        // More digits than a float has room for: still a number, and none that is asked for here.
+        // A number beyond a float's range is a number, but no value that the edge accepts.
         (Some(_), Err(error)) if error.to_string().starts_with("number out of range") => {}
-        // What is large or deep is refused here and not there.
+        // Only this parser refuses large or deep values.
         (None, Ok(expected)) if expected.depth() > 16 || expected.size() > 100_000 => {}
         _ => panic!(
             "{}: {found:?}, expected {expected:?}",

@@ -1,25 +1,26 @@
-//! Recordings as phones, cameras and old software make them, seconds long, for the packager's tests and for players.
+//! Short recordings as phones, cameras and old software make them, for tests of the packager and of
+//! players.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 pub(crate) struct Oddity {
-    /// What its container is, ffmpeg sees from the name.
+    /// The name, whose extension selects the container.
     pub(crate) name: &'static str,
-    /// Each a source in the language of ffmpeg's filters.
+    /// Sources in ffmpeg's filter syntax.
     inputs: &'static [&'static str],
-    /// For ffmpeg.
+    /// Options of ffmpeg.
     options: &'static [&'static str],
-    /// What it becomes: `320x180@25 audio/en`, of all Renditions.
+    /// The expected Renditions: `320x180@25 audio/en`.
     pub(crate) renditions: &'static str,
-    /// How long that is.
+    /// The expected duration.
     pub(crate) seconds: f64,
 }
 
 const PICTURE: &str = "testsrc2=s=320x180:r=25:d=3";
 const TONE: &str = "sine=f=440:r=48000:d=3";
 const H264: &str = "-c:v libx264 -preset ultrafast";
-/// As most recorders do.
+/// Options of most recorders.
 const MP4: &str = "-c:v libx264 -preset ultrafast -pix_fmt yuv420p -c:a aac";
 
 pub(crate) const ALL: [Oddity; 20] = [
@@ -179,13 +180,13 @@ pub(crate) const ALL: [Oddity; 20] = [
 ];
 
 impl Oddity {
-    /// Has ffmpeg make it in a folder.
+    /// Creates the recording with ffmpeg in a folder.
     pub(crate) fn make(&self, folder: &Path) -> PathBuf {
         make(folder, self.name, self.inputs, &self.options.join(" "))
     }
 }
 
-/// A recording that ffmpeg makes: each of `inputs` is a source in the language of its filters.
+/// Creates a recording with ffmpeg. Each of `inputs` is a source in its filter syntax.
 pub(crate) fn make(folder: &Path, name: &str, inputs: &[&str], options: &str) -> PathBuf {
     let file = folder.join(name);
     let mut ffmpeg = Command::new("ffmpeg");

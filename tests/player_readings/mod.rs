@@ -1,7 +1,7 @@
 //! Readings of one playlist: the edge's, hls.js's and Shaka Player's. Players run in one Node process.
 //!
-//! The property: a pass that the edge mints stands in no URL of another host, in none of the three readings, and each
-//! URL that carries it is, in each reading, a URL of the object that the pass opens.
+//! The property: in none of the three readings does a minted pass occur in a URL of another host.
+//! Each URL with a pass names the object that the pass opens.
 
 mod generate;
 
@@ -25,7 +25,7 @@ pub(crate) use generate::{ORIGIN, playlists};
 
 const KEYS: &str = r#"[{"kid":"read","secret":"cmVhZGluZ3MgcmVhZGluZ3MgcmVhZGluZ3MgcmVhZGluZ3M"}]"#;
 const NOW: u64 = 1_800_000_000;
-/// A link and a pass that the viewer's own requests carry. No other host may see them.
+/// The link and the pass of the viewer's own requests. No other host may see them.
 const TOKEN: &str = "eyJhbGciOiJIUzI1NiJ9.viewers-link.c2lnbmF0dXJl";
 const OPENED: &str = "viewers-pass-of-the-playlist-itself";
 /// Object keys of a Multivariant Playlist and of the Media Playlist that it lists; the link opens the folder `c/`.
@@ -34,7 +34,7 @@ const MEDIA: &str = "c/u1/s.m3u8";
 /// Variables of a query that the author of a listing playlist chooses.
 const CHOSEN: &str = "h=https%3A%2F%2Fevil.example&o=https%3A%2F%2Fvideo.example.org&e=&x=1";
 
-/// A Node process with the players' own parsers.
+/// A Node process with the players' parsers.
 #[derive(Debug)]
 pub(crate) struct Players {
     process: Child,
@@ -49,7 +49,7 @@ impl Players {
     /// Starts the process. `None` without Node or without the players' packages.
     pub(crate) fn start() -> Option<Self> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        // The fuzz targets are a crate in a folder of their own.
+        // The fuzz targets are a crate in a subfolder.
         let root = if root.ends_with("fuzz") {
             root.parent()?
         } else {
@@ -79,7 +79,7 @@ impl Players {
         })
     }
 
-    /// Reads playlists, each of which is listed by the one before.
+    /// Reads playlists, each of which the previous one lists.
     ///
     /// # Panics
     /// When the process does not answer.
@@ -105,7 +105,7 @@ impl Drop for Players {
     }
 }
 
-/// Counts of what a check looked at, so that a test can tell that it looked at something.
+/// Counts of checked items, so that a test can assert that a check had any.
 #[derive(Debug, Default, Clone, Copy)]
 pub(crate) struct Seen {
     /// Passes that the edge minted.
@@ -119,7 +119,7 @@ pub(crate) struct Seen {
 /// Checks the property for a Multivariant Playlist and a Media Playlist that it lists.
 ///
 /// # Errors
-/// When a reading breaks the property: what was read, and by whom.
+/// When a reading breaks the property: the URL and the player.
 pub(crate) fn check(
     players: &mut Players,
     multivariant: &[u8],
@@ -150,7 +150,7 @@ pub(crate) fn check(
         if done.contains(&outputs) {
             continue;
         }
-        // What the edge refuses no player reads; the other one of the two may still be opened by itself.
+        // Players do not read a refused playlist. The other one may still be opened by itself.
         let shown: Vec<(String, &[u8])> = opened
             .iter()
             .zip(&outputs)
@@ -214,7 +214,8 @@ pub(crate) fn check_storyboard(board: &[u8]) -> Result<Seen, String> {
         return Ok(Seen::default());
     };
     let base = Url::parse(&url_of(key)).expect("a URL");
-    // Cue text as WebVTT has it: CR, LF and CRLF end a line (§4.1), and players take one line for a picture.
+    // Cue text is split as WebVTT does: CR, LF and CRLF end a line (§4.1), and players read one
+    // line as an image.
     let text = String::from_utf8_lossy(&output);
     let lines = text
         .split(['\r', '\n'])
@@ -270,7 +271,7 @@ fn rewritten(keys: &Keyring, key: &str, input: &[u8], limits: Limits) -> Option<
         .map(|rewritten| rewritten.bytes)
 }
 
-/// URLs that a browser makes of these URIs.
+/// The URLs that a browser resolves from these URIs.
 fn resolved(base: &Url, output: &[u8], uris: Vec<lectern::playlist::UriSpan>) -> Vec<String> {
     uris.into_iter()
         .filter_map(|span| {
@@ -286,20 +287,20 @@ fn resolved(base: &Url, output: &[u8], uris: Vec<lectern::playlist::UriSpan>) ->
 /// Length of the shortest pass.
 const SHORTEST: usize = 30;
 
-/// Passes of an answer that are not in what is stored.
+/// The passes of an answer that the stored text does not contain.
 #[derive(Debug, Default)]
 struct Minted {
     passes: BTreeSet<String>,
-    /// Their first bytes, to find them in the middle of other text.
+    /// Their first bytes, which are searched in other text.
     beginnings: HashSet<[u8; SHORTEST]>,
-    /// The viewer's own credentials, unless the author of the input knows them.
+    /// The viewer's own credentials, unless the input's author knows them.
     viewers: Vec<&'static str>,
 }
 
 impl Minted {
-    /// `inputs` is all that the author stored.
+    /// Collects them. `inputs` is everything that the author stored.
     fn of(inputs: &[&[u8]], output: &[u8]) -> Self {
-        // A fuzzer learns passes, and writes them in the middle of other text. Each begins with its version.
+        // A fuzzer learns passes and writes them inside other text. Each begins with its version.
         let known: HashSet<&[u8]> = inputs
             .iter()
             .flat_map(|input| input.windows(SHORTEST))
@@ -323,7 +324,7 @@ impl Minted {
         }
     }
 
-    /// Tells whether a text holds a pass, or the credential of the viewer's own request.
+    /// Returns whether a text contains a pass, or the credential of the viewer's request.
     fn is_in(&self, text: &[u8]) -> bool {
         let held = text
             .windows(SHORTEST)
@@ -331,7 +332,7 @@ impl Minted {
         held || self.viewers.iter().any(|secret| holds(text, secret))
     }
 
-    /// Tells whether a URL holds one: as text, percent-encoded, or as UTF-16 that was bytes.
+    /// Returns whether a URL contains one: as text, percent-encoded, or as UTF-16 in bytes.
     fn is_in_url(&self, url: &str) -> bool {
         if self.is_in(url.as_bytes()) {
             return true;
@@ -356,12 +357,12 @@ fn holds(text: &[u8], secret: &str) -> bool {
         .any(|window| window == secret.as_bytes())
 }
 
-/// Runs of the characters that a pass has.
+/// Runs of characters of the pass alphabet.
 fn runs(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     text.split(|byte| !byte.is_ascii_alphanumeric() && !matches!(byte, b'-' | b'_'))
 }
 
-/// Judges readings by the property.
+/// Checks the property for readings.
 fn judge(
     keys: &Keyring,
     minted: &Minted,

@@ -1,8 +1,9 @@
-//! `sdk/vectors.json`: what every edition of the SDK is held to. Claims and URLs with the exact token or link that they give;
-//! tokens, claims, URLs and keys with the refusal that each must get.
+//! `sdk/vectors.json` tests every edition of the SDK: claims and URLs with the exact token or link;
+//! tokens, claims, URLs and keys with the expected refusal.
 //!
-//! What stands in the file is asked of the Rust edition, and the answer is written beside it: to add a vector, add what
-//! to ask, and run `LECTERN_BLESS=1 cargo test --test sdk_vectors`. Tokens, which have to be signed, are in `tokens.rs`.
+//! The Rust edition answers the questions in the file, and the test writes the answers. To add a
+//! vector, add its question and run `LECTERN_BLESS=1 cargo test --test sdk_vectors`. Signed tokens
+//! come from `tokens.rs`.
 
 mod tokens;
 
@@ -20,7 +21,8 @@ use serde_json::{Map, Value, json};
 
 const NOW: u64 = 1_800_000_000;
 const EDGE: &str = "https://video.school.example";
-/// Bytes that are neither text nor free of what base64url writes its own way; and the shortest key.
+/// Bytes that are not UTF-8, and whose base64 contains characters that base64url replaces; and the
+/// shortest key.
 const SECRETS: [(&str, &[u8]); 2] = [("2026-11", &[0xfb; 33]), ("old._-", &[7; 32])];
 /// The lists of the file, and the members of each that are answers.
 const LISTS: [(&str, &str); 7] = [
@@ -109,7 +111,7 @@ fn list_of<'vectors>(vectors: &'vectors Value, list: &str) -> &'vectors [Value] 
     vectors[list].as_array().expect(list)
 }
 
-/// A line a vector.
+/// Formats one vector per line.
 fn text(vectors: &Value) -> String {
     let lists = LISTS.map(|(list, _)| {
         let lines: Vec<String> = list_of(vectors, list)
@@ -125,7 +127,7 @@ fn text(vectors: &Value) -> String {
     )
 }
 
-/// The vectors with the answers of the Rust edition.
+/// Adds the answers of the Rust edition to the vectors.
 fn answered(vectors: &Value) -> Value {
     let answer = |list: &str, vector: &Value| match list {
         "mint" => right(
@@ -192,7 +194,7 @@ fn keys() -> String {
     json!(ring).to_string()
 }
 
-/// An edition whose bounds a vector may widen.
+/// An edition with the limits that a vector sets.
 fn sdk_for(vector: &Value) -> Sdk {
     let mut sdk = Sdk::new(&keys()).expect("a key ring");
     sdk.max_link_age = vector["max_link_age"].as_u64().unwrap_or(sdk.max_link_age);
@@ -210,7 +212,7 @@ fn read(claims: &Value) -> Claims {
     Claims::from_json(claims.to_string().as_bytes()).expect("claims")
 }
 
-/// What a vector's options are in Rust; `None` where its types cannot say them.
+/// Converts a vector's options to Rust; `None` if the types cannot express them.
 fn options(json: &Value) -> Option<Options> {
     let text = |name: &str| match &json[name] {
         Value::Null => Some(None),
@@ -277,7 +279,7 @@ fn call(vector: &Value) -> Option<Result<String, Error>> {
     })
 }
 
-/// The code of an option about the edge that Rust's types cannot say. They stand in vectors to be refused.
+/// The code of an edge option that Rust's types cannot express. The vectors expect a refusal.
 fn unsayable(options: &Value) -> Option<&'static str> {
     let has = |name: &str| !options[name].is_null();
     let directory = &options["directory"];
@@ -292,7 +294,7 @@ fn unsayable(options: &Value) -> Option<&'static str> {
     }
 }
 
-/// The claims that options ask for, where Rust's types cannot say the options.
+/// The claims of options that Rust's types cannot express.
 fn said(options: &Value) -> Value {
     let mut claims = json!({ "path": "/a", "exp": NOW });
     for (name, value) in options.as_object().expect("an object") {
@@ -310,7 +312,8 @@ fn said(options: &Value) -> Value {
     claims
 }
 
-/// The code with which each edition refuses these claims: that of the first claim that is refused alone, or of the whole.
+/// The code with which each edition refuses these claims: that of the first invalid claim, or of
+/// all together.
 fn refusal(vector: &Value) -> String {
     let claims = &vector["claims"];
     let members = claims.as_object().expect("an object");

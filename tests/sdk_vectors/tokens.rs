@@ -1,4 +1,4 @@
-//! Tokens that are rightly signed and say what they should not, and some that are not signed at all.
+//! Validly signed tokens with invalid contents, and some unsigned ones.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -7,7 +7,7 @@ use sha2::Sha256;
 
 use super::{EDGE, NOW, SECRETS};
 
-/// A token over any header and payload, rightly signed.
+/// A token with any header and payload, and a valid signature.
 fn sign(key: usize, header: &str, payload: &str) -> String {
     let signed = format!(
         "{}.{}",
@@ -25,7 +25,7 @@ fn seal(key: usize, signed: &str) -> String {
 
 const HEADER: &str = r#"{"alg":"HS256","typ":"JWT","kid":"2026-11"}"#;
 
-/// A claim that nobody knows, so many levels deep.
+/// An unknown claim, nested this deep.
 fn deep(levels: usize, inmost: &str) -> String {
     payload(&format!(
         r#","x":{}{inmost}{}"#,
@@ -223,7 +223,7 @@ pub(crate) fn bad() -> Vec<Value> {
         )
     };
     let last = |from: &str| {
-        // The last character of 32 bytes carries two bits that say nothing.
+        // The last character of 32 bytes has two unused bits.
         let alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
         let at = alphabet.find(&from[from.len() - 1..]).expect("base64url");
         format!("{}{}", &from[..from.len() - 1], &alphabet[at + 1..=at + 1])

@@ -1,4 +1,4 @@
-//! What the tests of the real binary share.
+//! Helpers of the tests that run the real binary.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ pub(crate) fn command<S: AsRef<OsStr>>(args: &[S]) -> Command {
         .args(args)
         .env_remove("LECTERN_KEYS")
         .env_remove("LECTERN_UPLOAD_LINK")
-        // `.dev.vars` is looked for in the working folder.
+        // `lectern` looks for `.dev.vars` in the working folder.
         .current_dir(std::env::temp_dir())
         .stdin(Stdio::null());
     command
@@ -41,7 +41,7 @@ pub(crate) fn lectern<S: AsRef<OsStr>>(args: &[S]) -> Run {
     run(&mut command(args))
 }
 
-/// A generated recording: moving picture, tone.
+/// A generated recording: moving video and a tone.
 pub(crate) fn clip(folder: &Path, size: &str, seconds: u32) -> PathBuf {
     let clip = folder.join("clip.mp4");
     let made = Command::new("ffmpeg")

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-/// An ffmpeg that copies it; what it becomes follows.
+/// An ffmpeg command that copies the stream. The caller adds the output.
 pub(crate) fn copying(input: &Path, stream: &str) -> Command {
     let mut command = Command::new("ffmpeg");
     command

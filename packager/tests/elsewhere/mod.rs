@@ -1,4 +1,4 @@
-//! `--hls`: a lecture of another platform, and nobody else is asked.
+//! `--hls`: a lecture of another platform, which receives all requests.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -11,7 +11,7 @@ use crate::common::{Run, clip, command, run, text};
 use crate::copying::copying;
 use crate::facts;
 
-/// Serves a folder, and counts what it is asked.
+/// Serves a folder and counts requests.
 struct Platform {
     host: String,
     state: Arc<Mutex<State>>,
@@ -20,7 +20,7 @@ struct Platform {
 #[derive(Default)]
 struct State {
     asked: Vec<String>,
-    /// What ends so is not there any more.
+    /// The suffix of removed paths.
     gone: Option<&'static str>,
 }
 
@@ -43,7 +43,7 @@ impl Platform {
         self.state.lock().expect("no panic").asked.len()
     }
 
-    /// What was asked for since, by its end.
+    /// The number of requests since `from` whose path ends in `end`.
     fn asked_since(&self, from: usize, end: &str) -> usize {
         let state = self.state.lock().expect("no panic");
         let paths = state.asked[from..]
@@ -79,7 +79,7 @@ impl Platform {
     }
 }
 
-/// One request. Every third one is told to come again, and `/moved` leads to `/`.
+/// Serves one request. Every third one gets a `Retry-After`, and `/moved` redirects to `/`.
 fn serve(stream: &TcpStream, folder: &Path, state: &mut State) -> std::io::Result<()> {
     let mut reader = BufReader::new(stream);
     let mut line = String::new();
@@ -208,7 +208,7 @@ fn a_lecture_of_another_platform_is_fetched_from_the_hosts_that_are_named_and_no
         "{}",
         platform.asked() - first
     );
-    // What opens a lecture elsewhere is nobody's business but the platform's.
+    // The credential of the platform occurs in no output.
     assert!(!done.stderr.contains("secret"), "{done:?}");
     let unnamed = package("master.m3u8", &[]);
     assert_eq!(unnamed.code, 2, "{unnamed:?}");
@@ -225,7 +225,7 @@ fn what_does_not_end_or_comes_packed_takes_neither_memory_nor_disk() {
             .map(|at| format!("{at}.ts\n"))
             .collect::<String>()
     };
-    // A megabyte of line breaks, packed.
+    // A megabyte of line breaks, compressed.
     let packed = Command::new("sh")
         .args([
             "-c",
@@ -264,7 +264,8 @@ fn what_does_not_end_or_comes_packed_takes_neither_memory_nor_disk() {
     }
 }
 
-/// Black and silent for three seconds, then bright with two tones; as Media Playlists of their own, and what lists them.
+/// A lecture that is black and silent for three seconds, then bright with two tones: Media
+/// Playlists, and their Multivariant Playlist.
 fn lecture_apart(root: &Path, name: &str, options: &str) -> PathBuf {
     let folder = root.join(name);
     fs::create_dir(&folder).expect("a folder");
@@ -312,7 +313,7 @@ fn lecture_apart(root: &Path, name: &str, options: &str) -> PathBuf {
     folder
 }
 
-/// Where the picture is not black any more, and where each sound is heard.
+/// The times at which the video stops being black and each audio track starts.
 fn begins(master: &Path) -> Vec<f64> {
     let said = |filter: &str, stream: &str| {
         let output = Command::new("ffmpeg")
@@ -360,7 +361,7 @@ fn sound_that_lies_apart_is_put_beside_its_picture_and_stays_in_step_with_it() {
         let platform = Platform::start(&folder);
         let out = root.path().join(format!("{name}.out"));
         if name != "ranges" {
-            // A sound that begins later than its picture.
+            // Audio that begins later than its video.
             let playlist = fs::read_to_string(folder.join("b.m3u8")).expect("a playlist");
             let gap = playlist.replacen("#EXTINF", "#EXT-X-GAP\n#EXTINF", 1);
             fs::write(folder.join("b.m3u8"), gap).expect("it is written");
@@ -415,7 +416,7 @@ fn a_lecture_that_was_fetched_in_part_goes_on_with_another_signature() {
             .contains("taking up where it stopped: 3 of 5 parts are there"),
         "{done:?}"
     );
-    // None of the picture, and of the sounds what was missing; some of it twice.
+    // No video, and only the missing audio, some of it twice.
     for (end, most) in [
         ("v0.ts", 0),
         ("a0.ts", 0),

@@ -1,4 +1,5 @@
-//! INPUT that is an object of a bucket, or a recording in parts: a real S3 server behind a proxy that fails by a seeded plan.
+//! INPUT from a bucket, as an object or a recording in parts: a real S3 server behind a proxy that
+//! injects faults.
 
 use std::collections::HashMap;
 use std::fs;
@@ -18,7 +19,7 @@ impl Bucket {
         self.root.path().join("video").join(key)
     }
 
-    /// Puts an object there, past everybody.
+    /// Stores an object directly in the server.
     pub(crate) fn hold(&self, key: &str, bytes: &[u8]) {
         let path = self.path(key);
         fs::create_dir_all(path.parent().expect("a folder")).expect("it is made");
@@ -42,7 +43,7 @@ impl Bucket {
         run
     }
 
-    /// Names and hashes of what was published below a prefix.
+    /// Names and digests of the objects published below a prefix.
     pub(crate) fn published(&self, prefix: &str) -> HashMap<String, String> {
         let folder = self.path(prefix);
         let names = files(&folder).into_iter();
@@ -73,7 +74,7 @@ fn an_object_is_shipped_as_the_file_that_it_was_whatever_fails_on_the_way() {
     let bucket = Bucket::start(|number| match number {
         1 | 6 => Fault::Status(503, None),
         2 => Fault::Reset,
-        // The first answer to a question about the object's bytes, and two more.
+        // The first answer about the object's bytes, and two more.
         4 | 5 | 7 => Fault::HalfAnswer,
         _ => Fault::None,
     });
@@ -90,7 +91,7 @@ fn a_fetch_that_was_killed_goes_on_unless_the_object_is_another() {
     let root = tempfile::tempdir().expect("a temporary folder");
     let input = clip(root.path(), "320x240", 6);
     let mut bytes = fs::read(&input).expect("a clip");
-    // What follows the last box is nobody's.
+    // No box contains the bytes after the last one.
     let length = u32::try_from(24_usize << 20).expect("a length");
     bytes.extend(length.to_be_bytes());
     bytes.extend(b"free");
@@ -120,7 +121,7 @@ fn a_fetch_that_was_killed_goes_on_unless_the_object_is_another() {
         child.kill().expect("it is killed");
         child.wait().expect("it ends");
     };
-    // The proxy hands on what it has whole, so that a kill at once leaves a part.
+    // The proxy forwards complete bodies only, so an immediate kill leaves a part.
     kill();
     let had = fs::metadata(part().expect("a part"))
         .expect("it is there")
@@ -131,7 +132,7 @@ fn a_fetch_that_was_killed_goes_on_unless_the_object_is_another() {
     assert!(again.stderr.contains(&said), "{said}: {again:?}");
     assert!(is_empty(&work));
 
-    // Replaced between the question and the answer.
+    // The object is replaced between the question and the answer.
     let bucket = Arc::new(bucket);
     let inner = Arc::clone(&bucket);
     bucket.strict.reset();
@@ -155,7 +156,7 @@ fn a_fetch_that_was_killed_goes_on_unless_the_object_is_another() {
     assert!(!bucket.path("courses/b").exists());
 }
 
-/// Seconds of a stream.
+/// The duration of a stream in seconds.
 fn lasts(file: &Path, stream: &str) -> f64 {
     let output = Command::new("ffmpeg")
         .args(["-v", "error", "-nostdin", "-progress", "-", "-i"])
@@ -180,7 +181,7 @@ fn a_recording_whose_sound_was_stored_apart_is_one_lecture_too() {
     let bucket = Bucket::start(|_| Fault::None);
     let parts = root.path().join("parts");
     fs::create_dir(&parts).expect("a folder");
-    // As mediabunny names what it writes in live mode: a playlist a track.
+    // The names that mediabunny uses in live mode: one playlist per track.
     for (track, stream) in [(1, "0:v"), (2, "0:a")] {
         let made = copying(&input, stream)
             .args("-f hls -hls_segment_type fmp4 -hls_time 2 -hls_playlist_type event".split(' '))
@@ -250,10 +251,10 @@ fn a_recording_that_was_stored_in_parts_is_one_lecture() {
     for name in names.iter().map(String::as_str).chain(["init-1.m4s"]) {
         bucket.hold(&format!("live/7/{name}"), &read(name));
     }
-    // The tab died before its first playlist was up.
+    // The tab closed before it uploaded its first playlist.
     bucket.shipped("r2://video/live/7/", "r2://video/courses/names", &work);
     assert_eq!(bucket.published("courses/names"), expected);
-    // It died before its last one was.
+    // The tab closed before it uploaded its last playlist.
     let playlist = String::from_utf8(read("playlist-1.m3u8")).expect("text");
     let (last, _) = playlist.rsplit_once("#EXTINF").expect("a segment");
     bucket.hold("live/7/playlist-1.m3u8", last.as_bytes());
@@ -268,7 +269,7 @@ fn a_recording_that_was_stored_in_parts_is_one_lecture() {
         assert!(run.stderr.contains("already there"), "{input}: {run:?}");
         assert!(is_empty(&work), "{input}: {:?}", files(&work));
     }
-    // It plays to its end.
+    // The recording plays to its end.
     let lasts = lasts(&bucket.path("courses/names/master.m3u8"), "v:0");
     assert!((lasts - 13.0).abs() < 0.2, "{lasts}");
 

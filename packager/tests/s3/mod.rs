@@ -1,4 +1,4 @@
-//! A bucket for the tests.
+//! A bucket for tests.
 
 pub(crate) mod server;
 pub(crate) mod strict;
@@ -27,7 +27,8 @@ pub(crate) fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// Every file below a folder, by name; what the server keeps beside them has a dot in front.
+/// Every file below a folder, by name, without the server's own files, whose names start with a
+/// dot.
 pub(crate) fn files(folder: &Path) -> Vec<String> {
     fn walk(folder: &Path, prefix: &str, found: &mut Vec<String>) {
         for entry in fs::read_dir(folder).expect("a folder") {

@@ -1,6 +1,7 @@
-//! What stands in front of the S3 server: R2's rules, which the server has not, and faults by a seeded plan.
+//! A proxy in front of the S3 server: R2's rules, which the server lacks, and faults by a seed.
 //!
-//! R2: conditional writes; parts of one size but the last; not two checksums; one write a second a key; no chunked bodies.
+//! R2's rules: conditional writes, equal part lengths except the last, one checksum, one write per
+//! second and key, no chunked bodies.
 
 use std::collections::HashMap;
 use std::io::{BufReader, Read as _, Write as _};
@@ -10,25 +11,25 @@ use std::time::{Duration, Instant};
 
 use sha2::{Digest as _, Sha256};
 
-/// What happens to a request, by its number.
+/// The fault of a request, chosen by its number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
     None,
-    /// Refused, with this status and perhaps a time to wait.
+    /// Refused with this status, and possibly `Retry-After`.
     Status(u16, Option<u32>),
-    /// Held, and given up by a gateway.
+    /// Delayed until a gateway times out.
     Late,
-    /// Half of the body is read, and the connection reset.
+    /// Half of the body is read, then the connection is reset.
     Reset,
-    /// Done, and the answer breaks off.
+    /// Executed, and the answer is truncated.
     HalfAnswer,
-    /// Done, and nobody is ever told.
+    /// Executed, and the answer is dropped.
     Never,
 }
 
 type Hook = Arc<dyn Fn(usize, Moment) + Send + Sync>;
 
-/// Before a request reaches the server, or before its answer leaves.
+/// The moment of a hook: before a request reaches the server, or before its answer leaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Moment {
     Arrived,
@@ -51,17 +52,17 @@ struct Shared {
 pub(crate) struct State {
     pub(crate) requests: usize,
     pub(crate) faults: usize,
-    /// Requests that have come and are not answered yet.
+    /// Requests without an answer so far.
     busy: usize,
-    /// Bytes of bodies that were written.
+    /// Bytes of all written bodies.
     pub(crate) received: u64,
-    /// Keys in the order in which they were written.
+    /// Keys in the order of their writes.
     pub(crate) order: Vec<String>,
-    /// What R2 would not have taken.
+    /// Requests that violate R2's rules.
     pub(crate) violations: Vec<String>,
     etags: HashMap<String, String>,
     written: HashMap<String, Instant>,
-    /// Lengths of parts by upload and number.
+    /// Lengths of parts, by upload and number.
     parts: HashMap<String, HashMap<u32, usize>>,
 }
 
@@ -83,7 +84,7 @@ impl Strict {
             for stream in listener.incoming().flatten() {
                 let shared = Arc::clone(&own);
                 std::thread::spawn(move || {
-                    // A client that is killed is no reason to end.
+                    // A killed client does not end the proxy.
                     let _ = shared.serve(&stream);
                 });
             }
@@ -99,7 +100,7 @@ impl Strict {
         self.shared.state()
     }
 
-    /// Forgets what it has seen, but not what is stored.
+    /// Clears the records, and keeps the stored objects.
     pub(crate) fn reset(&self) {
         let mut state = self.state();
         (state.requests, state.faults, state.received) = (0, 0, 0);
@@ -107,7 +108,7 @@ impl Strict {
         state.written.clear();
     }
 
-    /// Takes the folder for what is stored.
+    /// Registers the objects in the server's folder.
     pub(crate) fn adopt(&self, etags: HashMap<String, String>) {
         self.state().etags = etags;
     }
@@ -116,7 +117,7 @@ impl Strict {
         self.state().etags.clone()
     }
 
-    /// Waits until nothing is on its way any more: what a client that was killed had asked for may still be done.
+    /// Waits until no request is active. Those of a killed client may still complete.
     pub(crate) fn settle(&self) {
         let mut quiet = 0;
         while quiet < 10 {
@@ -194,7 +195,7 @@ impl Shared {
         if fault == Fault::Reset {
             let mut half = vec![0; length / 2];
             reader.read_exact(&mut half)?;
-            // What is left unread makes this a reset.
+            // Unread bytes turn this into a reset.
             return stream.shutdown(Shutdown::Both);
         }
         request.body = vec![0; length];
@@ -213,7 +214,7 @@ impl Shared {
         };
         self.tell(number, Moment::Done);
         if fault == Fault::Never {
-            // Until the client has had enough.
+            // Waits until the client disconnects.
             return reader.read(&mut [0]).map(drop);
         }
         let answer = match fault {
@@ -226,14 +227,14 @@ impl Shared {
     }
 
     fn tell(&self, number: usize, moment: Moment) {
-        // A hook may ask the server something itself.
+        // A hook may send requests to the server.
         let hook = self.hook.lock().expect("no panic in a hook").clone();
         if let Some(hook) = hook {
             hook(number, moment);
         }
     }
 
-    /// By R2's rules, else by the server.
+    /// Answers by R2's rules, else with the server's answer.
     fn answer(&self, request: &Request) -> std::io::Result<Vec<u8>> {
         let key = request.path_and_query().0.to_owned();
         let upload = request.parameter("uploadId").map(str::to_owned);
@@ -342,7 +343,7 @@ impl Shared {
         backend.write_all(&request.body)?;
         let mut answer = vec![];
         backend.read_to_end(&mut answer)?;
-        // The server leaves it out where a client only asks about an object.
+        // The server omits it in answers to `HEAD`.
         if request.method() == "HEAD" && header(&answer, "etag").is_none() {
             let etag = self.state().etags.get(request.path_and_query().0).cloned();
             let line = format!("\r\nETag: {}", etag.unwrap_or_default());
@@ -399,7 +400,7 @@ fn element(answer: &[u8], name: &str) -> Option<String> {
     Some(rest.split_once("</")?.0.replace("&quot;", "\""))
 }
 
-/// A number from a seed, the same on every machine.
+/// A number from a seed, equal on every machine.
 pub(crate) fn drawn(seed: u64, number: usize) -> u64 {
     let digest = Sha256::digest(format!("{seed} {number}"));
     digest

@@ -1,4 +1,4 @@
-//! What every target does, whatever it is.
+//! The suite that every target must pass.
 
 use std::path::{Path, PathBuf};
 
@@ -6,12 +6,12 @@ use serde_json::Value;
 
 use crate::common::{Run, text};
 
-/// A target, and the way past it.
+/// A target, and direct access to its storage.
 pub(crate) struct Place<'a> {
     pub(crate) target: String,
     pub(crate) run: &'a dyn Fn(&[&str]) -> Run,
     pub(crate) read: &'a dyn Fn(&str) -> Option<Vec<u8>>,
-    /// Writes other bytes, or removes an object.
+    /// Replaces or removes an object.
     pub(crate) damage: &'a dyn Fn(&str, Option<&[u8]>),
 }
 
@@ -69,7 +69,7 @@ pub(crate) fn suite([first, second]: &[PathBuf; 2], place: &Place<'_>) {
         "{shown}"
     );
 
-    // Nobody is watching the old one a day later, but today somebody may be.
+    // A day later the old revision has no viewers, but today it may have some.
     let kept = good(&["prune", target, "--keep", "1"]);
     assert_eq!(kept.stdout.trim(), "");
     let back = good(&["rollback", target]);

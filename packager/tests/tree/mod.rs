@@ -1,4 +1,4 @@
-//! What is in a folder.
+//! The files of a folder.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::common::text;
 
-/// Every file below a folder, by its path from there.
+/// Every file below a folder, by its relative path.
 pub(crate) fn files(root: &Path) -> BTreeMap<String, Vec<u8>> {
     fn walk(root: &Path, folder: &Path, found: &mut BTreeMap<String, Vec<u8>>) {
         for entry in fs::read_dir(folder).expect("a folder") {

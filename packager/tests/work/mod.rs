@@ -1,4 +1,4 @@
-//! `lectern work`: jobs from a queue, done once whoever fails.
+//! `lectern work`: jobs from a queue, each completed once despite failures.
 
 mod queue;
 
@@ -91,7 +91,7 @@ fn the_job_of_a_worker_that_is_killed_is_done_elsewhere_to_the_same_bytes() {
     assert!(queue.state().leases >= 2);
     assert_eq!(fs::read_dir(&second).expect("a folder").count(), 0);
 
-    // Handed out once more, as queues may, it is there.
+    // The queue delivers it twice, and the package exists already.
     queue.uploaded("uploads/rails/talk.mp4");
     let again = run(&mut worker(
         &bucket,
@@ -162,7 +162,7 @@ fn a_worker_gives_its_job_back_where_it_is_told_to_end_or_can_do_none() {
     assert_eq!(told.code, 130, "{told:?}");
     assert_eq!(queue.state().delays, [0], "{told:?}");
 
-    // No ffmpeg: the next job would fail as well.
+    // Without ffmpeg, the next job would fail as well.
     let bare = root.path().join("bare");
     fs::create_dir(&bare).expect("a folder");
     let unable = run(worker(&bucket, &queue, &bare, &["--once"]).env("PATH", &bare));
@@ -241,13 +241,13 @@ fn a_job_that_exceeds_a_limit_is_given_up_and_the_next_one_is_done() {
             "{name}: {done:?}"
         );
     }
-    // Their segments were not asked for, and nobody gets these jobs again.
+    // Their segments were not requested, and the queue does not deliver these jobs again.
     assert!(!done.stderr.contains("a recording in"), "{done:?}");
     assert_eq!(queue.state().acknowledged.len(), 4);
     assert!(queue.is_empty() && queue.state().dead.is_empty());
     assert_eq!(fs::read_dir(&work).expect("a folder").count(), 0);
 
-    // What is found out later is given up as well, and leaves nothing.
+    // A limit found later ends the job too, and leaves nothing.
     for (limit, said) in [
         (
             ["--max-frames", "9"],
@@ -278,7 +278,7 @@ fn a_job_that_exceeds_a_limit_is_given_up_and_the_next_one_is_done() {
 fn what_a_failed_job_fetched_is_removed() {
     let root = tempfile::tempdir().expect("a temporary folder");
     let bucket = Bucket::start(|_| Fault::None);
-    // A playlist leads to no host, no path of this machine and no other folder.
+    // A playlist cannot name another host, a local path or another folder.
     for (at, uri) in [
         "http://127.0.0.1:1/a.ts",
         "http://169.254.169.254/latest/meta-data/",
@@ -308,7 +308,7 @@ fn what_a_failed_job_fetched_is_removed() {
     assert!(queue.is_empty(), "{done:?}");
     assert_eq!(queue.state().acknowledged.len(), 0);
 
-    // The bucket does not take the package: what was fetched for it goes all the same.
+    // The bucket refuses the package. The downloaded input is removed too.
     let input = clip(root.path(), "320x240", 2);
     let bucket = Bucket::start(|number| match number {
         0..=6 => Fault::None,
@@ -357,7 +357,7 @@ fn a_worker_whose_disk_is_nearly_full_makes_room_and_else_takes_no_job() {
     assert!(!left.exists() && own.exists());
     assert_eq!(queue.state().leases, 0);
 
-    // Without `--once` it goes on looking.
+    // Without `--once`, it continues to poll.
     let log = root.path().join("log");
     let mut waiting = worker(&bucket, &queue, &work, &full);
     waiting.stderr(fs::File::create(&log).expect("a log"));

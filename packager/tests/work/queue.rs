@@ -1,4 +1,4 @@
-//! Cloudflare Queues' pull API as its documentation describes it, in this process.
+//! Cloudflare Queues' pull API as documented, in this process.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -18,11 +18,11 @@ pub(crate) struct Queue {
 
 #[derive(Default)]
 pub(crate) struct State {
-    /// What waits or is leased, each with how often it was handed out and when it may be again.
+    /// Messages that wait or are leased, with their attempts and the time of their next delivery.
     messages: Vec<Message>,
     pub(crate) acknowledged: Vec<String>,
     pub(crate) dead: Vec<String>,
-    /// Seconds after which what was given back may be tried again.
+    /// The requested retry delays, in seconds.
     pub(crate) delays: Vec<u64>,
     pub(crate) leases: usize,
     most_attempts: u32,
@@ -48,7 +48,7 @@ impl Queue {
             for stream in listener.incoming().flatten() {
                 let shared = Arc::clone(&shared);
                 std::thread::spawn(move || {
-                    // Workers are killed.
+                    // Clients may be killed.
                     let _ = serve(&stream, &shared);
                 });
             }
@@ -69,7 +69,7 @@ impl Queue {
         });
     }
 
-    /// What the edge says of an upload.
+    /// Enqueues the edge's message for an upload.
     pub(crate) fn uploaded(&self, key: &str) {
         self.send(&json!({"key": key, "etag": "e", "bytes": 1, "uploaded": 2}).to_string());
     }
@@ -158,7 +158,7 @@ impl State {
         json!({"messages": leased})
     }
 
-    /// A lease that has lapsed still counts.
+    /// A lapsed lease still counts.
     fn ack(&mut self, body: &Value) -> Value {
         let ids = |list: &Value| {
             let list = list.as_array().expect("a list").clone();
@@ -176,7 +176,7 @@ impl State {
         for (id, delay) in ids(&body["retries"]) {
             let mut messages = self.messages.iter_mut();
             if let Some(message) = messages.find(|message| message.leases.contains(&id)) {
-                // Nobody waits here.
+                // The test does not wait.
                 message.visible = Instant::now();
                 self.delays.push(delay);
             }
