@@ -1,4 +1,4 @@
-// What the platform calls. `index.js` is wasm-bindgen's.
+// The entry that the platform calls. wasm-bindgen generates `index.js`.
 import { fetch } from "./index.js";
 
 export default { fetch };

@@ -1,8 +1,8 @@
-// What the benchmarks and the soak share: links, quantiles, tables, and connections that stay open.
+// Helpers of the benchmarks and the soak: links, quantiles, tables, and persistent connections.
 import { createHmac } from "node:crypto";
 import { Agent, request } from "node:http";
 
-/** A link, as any course app mints one. */
+/** Mints a link as a course app does. */
 export function linkToken(secret, claims) {
   const part = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");
   const signed = `${part({ alg: "HS256", typ: "JWT", kid: "bench" })}.${part(claims)}`;
@@ -29,7 +29,7 @@ export function print(rows) {
   console.log();
 }
 
-/** So many connections to one origin, kept open. `node:http` costs this process less than `fetch` does. */
+/** Persistent connections to one origin. `node:http` costs this process less than `fetch` does. */
 export class Client {
   constructor(origin, connections) {
     this.origin = origin;
@@ -37,8 +37,8 @@ export class Client {
   }
 
   /**
-   * Sends a request, hands over each chunk of the body, and says what came. A connection that breaks off is `broke` and
-   * no exception; where `onChunk` says `false`, nothing more is wanted.
+   * Sends a request and passes each chunk of the body to `onChunk`. A broken connection is `broke`
+   * and no exception. If `onChunk` returns `false`, the rest is not read.
    */
   send(path, { method = "GET", headers = {}, body, onChunk = () => {} } = {}) {
     return new Promise((resolve) => {

@@ -1,5 +1,5 @@
-// What an isolate itself holds. The memory of its process does not show it: the simulated bucket and cache live there too.
-// Asked over the inspector of `wrangler dev`.
+// Memory of an isolate, from the inspector of `wrangler dev`. The memory of its process does not
+// show it, because the simulated bucket and cache are in the same process.
 
 const GROUP = "look";
 const LONGEST_ANSWER_MS = 20_000;
@@ -10,7 +10,7 @@ export class Heap {
     const [{ webSocketDebuggerUrl }] = await (await fetch(`http://127.0.0.1:${port}/json`)).json();
     const heap = new Heap();
     heap.waiting = new Map();
-    // Only pages of the machine itself may look.
+    // The inspector accepts only local pages.
     heap.socket = new WebSocket(webSocketDebuggerUrl, { headers: { Origin: "http://localhost" } });
     heap.socket.addEventListener("message", ({ data }) => heap.told(JSON.parse(data)));
     await new Promise((opened, failed) => {
@@ -21,14 +21,14 @@ export class Heap {
     return heap;
   }
 
-  /** Bytes of what JavaScript holds, and of the WebAssembly memories. Garbage is collected before. */
+  /** Bytes of the JavaScript heap and of the WebAssembly memories, after a garbage collection. */
   async look() {
     const prototype = await this.call("Runtime.evaluate", {
       expression: "WebAssembly.Memory.prototype",
       contextId: this.context,
       objectGroup: GROUP,
     });
-    // This collects garbage, or it would list what nobody can reach.
+    // This collects garbage. Otherwise unreachable objects would count.
     const { objects } = await this.call("Runtime.queryObjects", { prototypeObjectId: prototype.result.objectId, objectGroup: GROUP });
     const sizes = await this.call("Runtime.callFunctionOn", {
       objectId: objects.objectId,

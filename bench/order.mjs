@@ -1,7 +1,8 @@
-// In which order Variant Streams are best listed: `node bench/order.mjs [--rounds 5] [--orders 480,720,1080/480,1080,720]`,
-// after `make build`. On bad networks a film is played in hls.js and in Chromium's own player, with all orders at once, on
-// pages that Chromium throttles each by itself. It is a clip of LECTERN_CLIPS, over and over; without it the sample lecture,
-// whose slides are too light for these networks to tell.
+// The best order of Variant Streams: `node bench/order.mjs [--rounds 5] [--orders
+// 480,720,1080/480,1080,720]`, after `make build`. A film plays on slow networks in hls.js and in
+// Chromium's own player, with all orders at once, on pages that Chromium throttles separately. It
+// is a clip of LECTERN_CLIPS, looped, or the sample lecture, whose slides are too light for these
+// networks.
 import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { createReadStream, existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -25,7 +26,7 @@ const { values: options } = parseArgs({
 const orders = options.orders.split("/");
 const root = resolve(import.meta.dirname, "..");
 const MBIT = 1e6 / 8;
-/** Bytes a second, each for a while, in turns. */
+/** Bytes per second, in turns. */
 const NETWORKS = { "1 Mbit/s": [MBIT], "3 and 0.6 Mbit/s": [3 * MBIT, 0.6 * MBIT] };
 const TURN_MS = 8000;
 const LATENCY_MS = 60;
@@ -45,7 +46,7 @@ function packaged(folder) {
   } else {
     execFileSync(lectern, ["sample", "--seconds", "60", "-o", film], { stdio: "ignore" });
   }
-  // A preset that makes it about as heavy as film is: 0.8, 1.8 and 3.3 Mbit/s.
+  // A preset that makes it about as heavy as film: 0.8, 1.8 and 3.3 Mbit/s.
   const how = ["--preset", "superfast", "--no-mp4", "--no-storyboard"];
   execFileSync(lectern, ["package", film, "-o", out, ...how], { stdio: "ignore" });
   return out;
@@ -75,7 +76,7 @@ async function play(context, page, player, link, network) {
         downloadThroughput: rates[at % rates.length],
         uploadThroughput: MBIT,
       })
-      // The page may be gone.
+      // The page may be closed.
       .catch(() => {});
   let turns = 0;
   await turn(turns);

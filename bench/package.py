@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What `lectern package` costs beside its peers, all in the same run: `make bench-package [QUICK=1]`.
+"""The cost of `lectern package` beside its peers, in one run: `make bench-package [QUICK=1]`.
 
 a) Time: the three commands of HLS tutorials, one for each size, with a fixed bitrate each (5, 2 and 1 Mbit/s) and x264's
    preset that we use.
@@ -40,12 +40,12 @@ FURTHEST_CRFS = (10, 38)
 EXTRAS = ["--no-loudnorm", "--no-storyboard", "--no-mp4"]
 MEMORY_MB = 64
 QUIET = ["ffmpeg", "-nostdin", "-v", "error", "-y"]
-# What is compared has the source's size and range, and starts at nought.
+# Both sides have the source's size and range, and start at zero.
 ALIKE = "scale={width}:{height}:flags=bicubic:out_range=tv,format=yuv420p,settb=AVTB,setpts=PTS-STARTPTS"
 
 
 def run(args, cwd=None, env=None):
-    """Seconds that passed, and of CPU, of a command and of all that it started and waited for."""
+    """Wall and CPU seconds of a command and its children."""
     begun = time.monotonic()
     with tempfile.TemporaryFile() as said:
         child = subprocess.Popen([str(arg) for arg in args], cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
@@ -74,7 +74,7 @@ def spread(values, digits=2):
 
 
 def footage(folder, lectern, clips, seconds, quick):
-    """Name, file and where it is from: real clips, looped, where they are there, and the sample lecture."""
+    """Name, file and source: real clips, looped, if present, and the sample lecture."""
     found = []
     for name, file in [("film", "bbb-1080p25-fullrange-5s.mp4"), ("camera", "hevc-1080p30-10s.mp4")]:
         if (clips / file).exists() and not (quick and name == "camera"):
@@ -94,7 +94,7 @@ def size(file):
     return int(width), int(height)
 
 
-# What is run
+# Commands
 
 
 def fixed_command(source, folder, height, rate, most, buffer):
@@ -117,7 +117,7 @@ def ours(lectern, source, folder, *flags, env=None):
 
 
 def seen_commands(lectern, source, folder):
-    """The arguments of every ffmpeg that encodes, without loudness; those of pictures first."""
+    """The arguments of every ffmpeg that encodes, without loudness; video first."""
     stand_in, seen = folder / "bin", folder / "seen"
     stand_in.mkdir()
     (stand_in / "ffmpeg").write_text(f"#!/bin/sh\nprintf '%s\\0' \"$@\" '' >>'{seen}'\nexec {shutil.which('ffmpeg')} \"$@\"\n")
@@ -135,7 +135,7 @@ def known_flags(lectern):
 
 
 class Command:
-    """ffmpeg's arguments, taken apart."""
+    """The parsed arguments of ffmpeg."""
 
     def __init__(self, args):
         first = args.index("-map")
@@ -153,7 +153,7 @@ class Command:
         return [args for args in self.outputs if args[1].startswith("[v")]
 
     def ladder_alone(self):
-        """Rungs or sound, without other outputs and the filters that lead to nothing but them."""
+        """Rungs or audio, without other outputs and their filters."""
         kept = self.rungs() or [args for args in self.outputs if "hls" in args]
         head = list(self.head)
         if "-filter_complex" not in head:
@@ -181,7 +181,7 @@ class Command:
         """For each rung, its encoder's options."""
         options = []
         for args in self.rungs():
-            # Pieces have options of their container before its name.
+            # Chunks have options of their container before its name.
             start, end = args.index("-c:v"), args.index("-force_key_frames") + 2
             options.append(args[start:end])
         return options
@@ -191,7 +191,7 @@ class Command:
 
 
 def side_by_side(runs):
-    """Seconds that passed, and of CPU, of as many at once as there are cores."""
+    """Wall and CPU seconds of one process per core."""
     begun = time.monotonic()
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         cpu = sum(pair[1] for pair in pool.map(lambda each: each(), runs))
@@ -199,7 +199,7 @@ def side_by_side(runs):
 
 
 def raw_frames(command, folder):
-    """The frames of a piece in the sizes of its rungs, as our filters make them."""
+    """The frames of a chunk in the sizes of its rungs, from the packager's filters."""
     ladder = Command(command.ladder_alone())
     folder.mkdir()
     files, args = [], ["ffmpeg", *ladder.head]
@@ -225,7 +225,7 @@ def ladder_alone(command, folder):
     return run(["ffmpeg", *command.ladder_alone()], cwd=folder)
 
 
-# What is measured
+# Measurements
 
 
 def measure_cost(lectern, source, folder, rounds):
@@ -277,14 +277,14 @@ def measure_cost(lectern, source, folder, rounds):
 
 
 class Quality:
-    """VMAF and bytes of what was encoded, against a source."""
+    """VMAF and bytes of an encoded file, against a source."""
 
     def __init__(self, ffmpeg, source, folder, step):
         self.ffmpeg, self.source, self.folder, self.step = ffmpeg, source, folder, step
         self.width, self.height = size(source)
 
     def of(self, parts):
-        """Bytes of the picture, and VMAF, of a rung in parts: what a player would have put together."""
+        """Video bytes and VMAF of a rung, from its joined segments."""
         joined = self.folder / "joined"
         with joined.open("wb") as out:
             for part in parts:
@@ -302,7 +302,7 @@ class Quality:
 
 
 def bytes_at(points, vmaf):
-    """Bytes at a VMAF, from (bytes, VMAF) of several CRFs; and whether it was reached."""
+    """Bytes at a VMAF, from (bytes, VMAF) of several CRFs; and True if it was reached."""
     points = sorted(points, key=lambda point: point[1])
     if vmaf > points[-1][1]:
         return points[-1][0], False
@@ -368,7 +368,7 @@ def number(path):
 
 
 def peak_memory(lectern, source, folder):
-    """MB at most of our own process: the kernel keeps the highest mark, which is read until the process is gone."""
+    """Peak MB of the packager's process, read from the kernel until it ends."""
     shutil.rmtree(folder, ignore_errors=True)
     args = [lectern, "package", source, "-o", folder, "--ladder", "240", "--preset", "ultrafast"]
     child = subprocess.Popen(args, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -409,8 +409,8 @@ def main():
     parser.add_argument("--lectern", type=Path, default=Path("target/release/lectern"))
     parser.add_argument("--vmaf-ffmpeg", help="an ffmpeg with libvmaf")
     parser.add_argument("--clips", type=Path, default=Path(os.environ.get("LECTERN_CLIPS", "../shared/clips")))
-    parser.add_argument("--only", default="costs,bytes,memory", help="what to measure")
-    parser.add_argument("--seconds", type=int, help="of each footage")
+    parser.add_argument("--only", default="costs,bytes,memory", help="measurements to run")
+    parser.add_argument("--seconds", type=int, help="duration of each footage")
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--quick", action="store_true")
     args = parser.parse_args()

@@ -1,9 +1,9 @@
-// What a pass costs, beside the JavaScript that most people would write, both under the same `wrangler dev`; and what a
-// signed playlist costs through the real Worker beside an unsigned file.
+// The cost of a pass, beside a simple JavaScript Worker, under the same `wrangler dev`; and the
+// cost of a signed playlist through the real Worker, beside an unsigned file.
 //
-// workerd's clock stands still while code computes, so a request repeats its work many times and is timed from outside.
-// From each figure the floor is taken away: the same request with no round. Where there is /proc, it is workerd's CPU
-// time that counts, which another busy process disturbs little; elsewhere the time that passed.
+// workerd's clock stands still during computation, so a request repeats its work many times, and an
+// outer clock times it. The floor is subtracted: the same request with no round. With /proc, the
+// time is workerd's CPU, which other processes disturb little; elsewhere it is wall time.
 import { randomBytes } from "node:crypto";
 import { parseArgs } from "node:util";
 
@@ -14,7 +14,7 @@ const { quick } = parseArgs({ options: { quick: { type: "boolean", default: fals
 const samples = quick ? 7 : 25;
 const fetches = quick ? 60 : 400;
 
-// Rounds are such that each request computes for about 0.1 to 0.2 seconds.
+// Rounds are chosen so that each request computes for about 0.1 to 0.2 seconds.
 const cases = [
   { name: "rewrite, 675 segments", path: "/rewrite?segments=675", per: 676, rounds: { wasm: 600, js: 20 } },
   { name: "rewrite, 9,000 segments", path: "/rewrite?segments=9000", per: 9001, rounds: { wasm: 40, js: 2 } },
@@ -29,12 +29,12 @@ async function timed(server, path, encoding = "identity") {
   if (answer.status !== 200) {
     throw new Error(`${path}: ${answer.status} ${body}`);
   }
-  // workerd's threads have come to rest when the answer is there.
+  // workerd's threads are idle when the answer arrives.
   const micros = cpu === undefined ? (performance.now() - wall) * 1000 : (server.cpu() - cpu) / 1000;
   return { micros, wall: performance.now() - wall, body };
 }
 
-/** Microseconds for each round, the floor taken away. */
+/** Microseconds for each round, without the floor. */
 async function perRound(server, path, rounds) {
   const floor = await timed(server, `${path}&rounds=0`);
   const full = await timed(server, `${path}&rounds=${rounds}`);
@@ -51,7 +51,7 @@ async function measureCompute() {
     for (let sample = -2; sample < samples; sample++) {
       for (const side of ["wasm", "js"]) {
         const micros = await perRound(servers[side], path, rounds[side]);
-        // The first ones warm up: workerd compiles wasm twice, quickly and then well.
+        // The first requests warm up: workerd compiles wasm twice, first quickly and then well.
         if (sample >= 0) {
           found[side].push(micros);
         }

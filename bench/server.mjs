@@ -1,4 +1,4 @@
-// A Worker under `wrangler dev`: a free port, a folder of its own, and an end that comes whatever happens.
+// A Worker under `wrangler dev`: a free port, its own folder, and an end in any case.
 import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, openSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
@@ -8,7 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 const root = resolve(import.meta.dirname, "..");
 const running = new Set();
-// Nothing is told to anybody, and nothing is looked up.
+// No telemetry, and no look-ups.
 const quiet = {
   WRANGLER_SEND_METRICS: "false",
   WRANGLER_SEND_ERROR_REPORTS: "false",
@@ -22,17 +22,17 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
 process.on("exit", () => running.forEach((server) => server.stop()));
 
 export class Server {
-  /** Serves the module `main` alone. */
+  /** Serves only the module `main`. */
   static async ofModule(main) {
     const folder = mkdtempSync(join(tmpdir(), "lectern-bench-"));
     const config = join(folder, "wrangler.json");
-    // The project's own date, so that the runtime behaves as it does for the Worker.
+    // The project's own date, so that the runtime behaves as for the Worker.
     const [, date] = /^compatibility_date = "(.*)"/m.exec(readFileSync(join(root, "wrangler.toml"), "utf8"));
     writeFileSync(config, JSON.stringify({ name: "bench", main: join(root, main), compatibility_date: date }));
     return new Server(folder, ["--config", config]).started();
   }
 
-  /** Serves the Worker that `make build` made, with `keys` as its key ring; or `main` in its place, with all its bindings. */
+  /** Serves the Worker of `make build` with `keys` as its key ring, or `main` with the same bindings. */
   static async ofProject(keys, main) {
     const folder = mkdtempSync(join(tmpdir(), "lectern-bench-"));
     const secrets = join(folder, "secrets");
@@ -54,7 +54,8 @@ export class Server {
     const log = openSync(this.log, "w");
     const wrangler = join(root, "node_modules/wrangler/bin/wrangler.js");
     const options = ["--ip", "127.0.0.1", "--port", port, "--inspector-port", inspector, "--log-level", "warn"];
-    // The shell ends the whole group when its standard input closes, which happens however this process ends.
+    // The shell ends the group when its standard input closes, so it ends with this process in any
+    // case.
     this.shell = spawn(
       "sh",
       ["-c", '("$@" </dev/null; kill -KILL -- -$$) & cat >/dev/null; kill -KILL -- -$$', "bench", process.execPath, wrangler, "dev"]
@@ -74,18 +75,18 @@ export class Server {
     throw new Error(`the server did not start:\n${readFileSync(this.log, "utf8")}`);
   }
 
-  /** Nanoseconds of CPU that the server's workerd has used, all threads; `undefined` where there is no /proc. */
+  /** Nanoseconds of CPU of the server's workerd, all threads; `undefined` without /proc. */
   cpu() {
     this.runtimes ??= descendants(this.shell.pid).filter((pid) => commandOf(pid) === "workerd");
     return cpuOf(this.runtimes);
   }
 
-  /** As `cpu`, of the workerd that runs the Worker alone: `wrangler dev` has another in front, which listens. */
+  /** As `cpu`, only of the workerd that runs the Worker: `wrangler dev` has another one that listens. */
   cpuOfWorker() {
     return cpuOf([this.worker()].filter(Boolean));
   }
 
-  /** Bytes of memory that the workerd has resident that runs the Worker, its bucket and its cache. */
+  /** Resident bytes of the workerd that runs the Worker, its bucket and its cache. */
   rss() {
     const status = readOr(`/proc/${this.worker()}/status`, "");
     return Number(/^VmRSS:\s*(\d+) kB/m.exec(status)?.[1] ?? NaN) * 1024;
@@ -103,7 +104,7 @@ export class Server {
     try {
       process.kill(-this.shell.pid, "SIGKILL");
     } catch {
-      // It never started, or ended by itself.
+      // It never started, or it has ended.
     }
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
   }

@@ -1,8 +1,8 @@
-// A class that watches for as long as it is told to: `make soak [SECONDS=600]`. A package is published into a local edge and
-// read over 64 connections; every answer is compared with what was published, byte for byte. The memory of the runtime is
-// looked at every five seconds, and what the Worker's own isolate holds every thirty.
+// A class that watches for a given time: `make soak [SECONDS=600]`. A package is published to a
+// local edge and read over 64 connections. Every answer is compared with the published bytes. The
+// runtime's memory is sampled every five seconds, and that of the Worker's isolate every thirty.
 //
-// It fails where an answer is a 5xx or not what was published, where a connection breaks off, and where memory grows.
+// It fails on a 5xx, a wrong byte, a broken connection, or growing memory.
 import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { readFileSync, readdirSync } from "node:fs";
@@ -25,12 +25,12 @@ const { values: options } = parseArgs({
 });
 const [seconds, connections] = [Number(options.seconds), Number(options.connections)];
 const SAMPLE_SECONDS = 5;
-/** A look at the isolate collects its garbage, which takes it a tenth of a second. */
+/** Sampling the isolate collects garbage, which takes a tenth of a second. */
 const SAMPLES_A_LOOK = 6;
-/** The last quarter's mean may be so much more than the second quarter's. The first quarter fills caches and heaps, which a
+/** The limit of the last quarter's mean, relative to the second. The first quarter fills caches and heaps, which a
  * short run does to its end. */
 const MAY_GROW = { factor: 1.15, afterSeconds: 300 };
-/** What is watched, and how many bytes more than that it may grow: the process has the simulated bucket and cache in it. */
+/** The sampled memory, and its allowed growth in bytes. The process contains the simulated bucket and cache. */
 const WATCHED = {
   process: { name: "workerd, resident, each 5 s", bytes: 16e6, samples: [] },
   javascript: { name: "the isolate's JavaScript, after collecting garbage, each 30 s", bytes: 1e6, samples: [] },
@@ -47,14 +47,14 @@ const entityTags = {};
 const random = generator(Number(options.seed));
 const pick = (list) => list[Math.floor(random() * list.length)];
 
-/** What was published, by URL path. */
+/** Published bytes, by URL path. */
 const published = new Map();
 publishPackage("/soak/lecture/");
 await publishLong("/soak/long/");
 const loose = "/soak/loose.bin";
 await put(loose, "application/octet-stream", randomBytes(300_000));
 
-// What a viewer may ask for, found as a player finds it: from the master playlists down.
+// URLs of a viewer, collected as a player does: from the master playlists down.
 const masters = [...published.keys()].filter((path) => path.endsWith("/master.m3u8"));
 const playlists = [];
 const objects = [];
@@ -164,7 +164,7 @@ async function notModified(url) {
   return { told, problem: expected(told, 304) ?? (told.length === 0 ? undefined : `${told.length} bytes`) };
 }
 
-/** A viewer who goes elsewhere in the middle of a segment. */
+/** A viewer who leaves in the middle of a segment. */
 async function left(url) {
   const told = await client.send(url, { onChunk: () => false });
   return { told, problem: expected(told, 200) };
@@ -179,7 +179,7 @@ function expected(told, status) {
   return told.broke ?? (told.status === status ? undefined : `not ${status}`);
 }
 
-/** A gzipped answer's length is not known beforehand. */
+/** A gzipped answer has no known length. */
 function sameLength({ headers, length }) {
   const said = headers["content-length"];
   return said === undefined || Number(said) === length ? undefined : `${length} bytes of ${said}`;
@@ -199,7 +199,7 @@ async function sample() {
   }
 }
 
-/** An inspector that does not answer is asked anew the next time. */
+/** If the inspector does not answer, the next sample connects again. */
 async function look() {
   try {
     const { javascript, wasm } = await heap.look();
@@ -277,7 +277,7 @@ function publishPackage(prefix) {
   }
 }
 
-/** A lecture of 45 minutes, of which the first eight segments are there: 3 MiB each. */
+/** A lecture of 45 minutes with its first eight segments of 3 MiB each. */
 async function publishLong(prefix) {
   const type = "application/vnd.apple.mpegurl";
   const entry = (_, at) => `#EXTINF:4.000000,\nseg${String(at).padStart(5, "0")}.m4s\n`;
@@ -323,7 +323,7 @@ function megabytes(bytes) {
   return (bytes / 1e6).toFixed(bytes < 1e8 ? 2 : 0);
 }
 
-/** Mulberry32: equal seeds ask for the same in the same order. */
+/** Mulberry32: equal seeds make the same requests in the same order. */
 function generator(seed) {
   let state = seed;
   return () => {

@@ -1,10 +1,11 @@
-// What standing in front of a bucket costs: `make bench-stream [QUICK=1]`. The Worker and JavaScript Workers that check
-// nothing run under the same `wrangler dev`, with the same bindings, and are asked in turns.
+// The cost of a Worker in front of a bucket: `make bench-stream [QUICK=1]`. The Worker and
+// unchecked JavaScript Workers run under the same `wrangler dev` with the same bindings, and get
+// requests in turns.
 //
-// - How fast large bodies pass: MB/s at one and at sixteen connections, from the bucket, from the cache, and from the bucket
+// - Throughput of large bodies: MB/s at one and at sixteen connections, from the bucket, from the cache, and from the bucket
 //   into the cache.
-// - What verifying and headers cost: CPU of the runtime for each request of a small object.
-// - What a start costs: CPU of the runtime from its start until its first answer.
+// - Cost of verification and headers: CPU of the runtime for each request of a small object.
+// - Cost of a start: CPU of the runtime from its start until its first answer.
 //
 // CPU is that of the workerd that runs the Worker, where there is a /proc. The bucket and the cache are simulated in the
 // same process, and so are a part of every figure but the differences.
@@ -31,12 +32,12 @@ const keys = [{ kid: "bench", secret: secret.toString("base64url") }];
 const exp = Math.floor(Date.now() / 1000) + 86_400;
 const mint = (claims) => linkToken(secret, { exp, path: "/bench/", ...claims });
 
-// What lies under `v/<revision>/` may be kept by the cache; what lies elsewhere is always read from the bucket.
+// The cache may keep objects below `v/<revision>/`; others are always read from the bucket.
 const large = Array.from({ length: requests.large }, (_, at) => `large-${at}.bin`);
 const names = { bucket: large.map((name) => `loose/${name}`), hit: large.map((name) => `v/hit/${name}`), miss: large.map((name) => `v/miss/${name}`) };
 const small = { bucket: "loose/small.bin", told: "loose/told.bin", hit: "v/hit/small.bin" };
 
-/** The Worker, asked with passes as a player asks. */
+/** The Worker, with passes as in a player's requests. */
 class Lectern {
   static async start() {
     const lectern = new Lectern();
@@ -64,7 +65,7 @@ class Lectern {
   }
 }
 
-/** JavaScript that checks nothing. */
+/** Unchecked JavaScript. */
 class Bare {
   static async start() {
     const bare = new Bare();
@@ -90,7 +91,7 @@ async function put(client, name, body, headers) {
   }
 }
 
-/** Reads `names` over the client's connections; what it took. */
+/** Reads `names` over the client's connections. Returns the time. */
 async function ask(side, client, connections, names, length, source) {
   const [cpu, wall] = [side.server.cpuOfWorker(), performance.now()];
   const queue = names.values();
@@ -105,7 +106,7 @@ async function ask(side, client, connections, names, length, source) {
   };
   await Promise.all(Array.from({ length: connections }, reader));
   const took = performance.now() - wall;
-  // Filling the cache and writing the log go on behind the last byte.
+  // Filling the cache and writing the log continue after the last byte.
   await sleep(30);
   const micros = cpu === undefined ? NaN : (side.server.cpuOfWorker() - cpu) / 1000;
   return { rate: (names.length * length) / 1e3 / took, micros: micros / names.length };
@@ -122,7 +123,7 @@ async function measureBodies(sides) {
       for (const [at, side] of sides.entries()) {
         await Promise.all(names[kind].map((name) => side.put(clients[at], name, bytes)));
       }
-      // The cache forgets what was there behind the answer.
+      // The cache deletes the old entry after the answer.
       await sleep(100);
     };
     await rest("bucket");
@@ -131,7 +132,7 @@ async function measureBodies(sides) {
     for (let round = -2; round < rounds; round++) {
       await rest("miss");
       for (const kind of ["bucket", "hit", "miss"]) {
-        // Who is asked first is asked second the next time.
+        // The order of the sides alternates.
         for (const at of round % 2 === 0 ? [0, 1] : [1, 0]) {
           const source = kind === "hit" && round > -2 ? "hit" : "miss";
           const taken = await ask(sides[at], clients[at], connections, names[kind], LARGE, source);

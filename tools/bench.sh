@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# Cargo reads these from the outermost workspace only, so they are there twice.
+# Cargo reads these from the outermost workspace only, so both files have them.
 settings() { sed -n '/^\[profile.release\]/,$p' "$1"; }
 if ! diff <(settings Cargo.toml) <(settings bench/edge/Cargo.toml); then
     echo 'bench/edge/Cargo.toml has other release settings than Cargo.toml: copy them, from [profile.release] on' >&2

@@ -19,15 +19,15 @@ start_edge
 publish .demo/packages/lesson-1 /courses/rails/intro/
 publish .demo/packages/lesson-2 /courses/rails/models/
 publish .demo/packages/lesson-1 /courses/video/segments/
-# What the error pages link to: a lecture that is no lesson, and a broadcast that goes on, of which playlists are all that
-# is asked for.
+# Samples for the error pages: a lecture that is not a lesson, and a running broadcast, of which
+# only playlists are read.
 publish .demo/packages/lesson-2 /samples/lecture/
 upload=$("$lectern" link "$origin/samples/broadcast/" --use upload)
 for name in 480p.m3u8 master.m3u8; do
     curl --silent --show-error --fail --upload-file "examples/course-app/broadcast/$name" "${upload/\/broadcast\//\/broadcast\/$name}" >/dev/null
 done
 
-# As docs/local.md has it: the app gets the keys that the edge has, and its address.
+# As in docs/local.md: the app gets the keys and the address of the edge.
 eval "$("$lectern" keys env)"
 export LECTERN_EDGE=$origin
 puma --quiet --environment production --bind "tcp://localhost:$APP_PORT" examples/course-app/config.ru >.demo/course-app.log 2>&1 &

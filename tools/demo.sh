@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# From nothing to a lecture that plays: `make demo [INPUT=lecture.mov] [PORT=8787]`. What is done is not done again.
+# Packages and plays a lecture: `make demo [INPUT=lecture.mov] [PORT=8787]`. Finished steps are
+# skipped.
 set -euo pipefail
 PORT=${PORT:-8787} STATE=${STATE:-.wrangler/state}
-# INPUT is relative to where `make` was called, which is the project's folder.
+# INPUT is relative to the project's folder.
 cd "$(dirname "$0")/.."
 . tools/local.sh
 mkdir -p .demo
-# Before the minutes of packaging, not after.
+# Checked before the minutes of packaging.
 tools/port.sh "$PORT"
 if [ -n "${INPUT:-}" ] && [ ! -f "$INPUT" ]; then
     echo "there is no file $INPUT: INPUT is relative to the project's folder" >&2
@@ -15,7 +16,7 @@ fi
 
 input=${INPUT:-.demo/sample.mp4}
 [ -n "${INPUT:-}" ] || sample "$input" 60
-# A name that is safe in a path, from the file's.
+# A name that is safe in a path, from that of the file.
 name=$(basename "${input%.*}" | tr -c 'A-Za-z0-9._\n-' '-')
 package "$input" ".demo/packages/$name"
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Makes .dev.vars with a random key, where there is none: the secrets of local work, which git ignores.
+# Creates .dev.vars with a random key, if it does not exist: the secrets of local work, which git
+# ignores.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

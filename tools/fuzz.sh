@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs each fuzz target for a bounded time: tools/fuzz.sh [seconds-per-target] [target …]. A crash ends the run, and its
-# input is kept in .tools/fuzz/<target>/artifacts/, where corpora grow from run to run as well.
+# Runs each fuzz target for a limited time: tools/fuzz.sh [seconds-per-target] [target …]. A crash
+# ends the run. .tools/fuzz/<target>/ keeps its input in artifacts/, and the growing corpus.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 seconds=${1:-60}
@@ -13,10 +13,11 @@ triple=$(rustc -vV | sed -n 's/^host: //p')
 build=${CARGO_TARGET_DIR:-$work}/fuzz-build
 export PATH="$PWD/.tools/bin:$PATH"
 
-# A sanitizer needs options that only a nightly compiler takes, or a stable one that is told to (The Unstable Book).
+# A sanitizer needs options of a nightly compiler, or of a stable one with RUSTC_BOOTSTRAP (The
+# Unstable Book).
 toolchain=(+nightly)
 if ! cargo +nightly --version >/dev/null 2>&1; then
-    echo '    no nightly Rust here: fuzzing with the stable one (RUSTC_BOOTSTRAP=1)'
+    echo '    no nightly Rust: fuzzing with the stable one (RUSTC_BOOTSTRAP=1)'
     toolchain=()
     export RUSTC_BOOTSTRAP=1
 fi
@@ -30,14 +31,14 @@ mkdir -p "$work"
 echo '==> building the fuzz targets'
 cargo "${toolchain[@]}" fuzz build --target-dir "$build" 2>"$work/build.log" || { cat "$work/build.log" >&2; exit 1; }
 
-# A copy of every playlist there is, named by its hash: equal ones count once.
+# Copies every playlist under its hash, so that duplicates count once.
 seed_playlists() {
     local playlist
     for playlist in tests/playlists/*/in.m3u8; do
         cp "$playlist" "$1/$(sha1sum <"$playlist" | cut -c-16)"
     done
     if [ ! -d "$playlists" ]; then
-        echo "    public playlists are not here ($playlists): fuzzing without them"
+        echo "    no public playlists in $playlists: fuzzing without them"
         return
     fi
     find "$playlists" -name '*.m3u8' -print0 | while IFS= read -r -d '' playlist; do
@@ -63,7 +64,7 @@ for target in "${targets[@]}"; do
         cp tests/storyboards/*/in.vtt "$work/$target/seeds/" 2>/dev/null || true
         limits=(-max_len=4096 -dict=fuzz/playlists.dict)
     elif [ "$target" = linear ] || [ "$target" = bounded ]; then
-        # What a unit repeats is short.
+        # Units are short.
         limits=(-max_len=1024 -dict=fuzz/playlists.dict)
     fi
     if ! "$build/$triple/release/$target" "$work/$target/corpus" "$work/$target/seeds" \

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Installs one set of tools, where it is missing: node, build, media, voice, browser, interop, sdk, course, vmaf, deny. Asks nothing, says what it does.
-# Only package registries are used: Debian's, crates.io, npm, PyPI.
+# Installs one missing set of tools: node, build, media, voice, browser, interop, sdk, course, vmaf,
+# deny. Asks no questions and prints each step.
+# It uses package registries only: Debian's, crates.io, npm, PyPI.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 mkdir -p .tools
@@ -32,7 +33,7 @@ debian() {
         { tail -n 20 .tools/apt.log >&2; exit 4; }
 }
 
-# Debian's packages that are no commands.
+# Debian packages without a command.
 debian_library() {
     local name pairs=()
     for name in "$@"; do
@@ -48,7 +49,7 @@ crate() {
         return
     fi
     echo "==> installing $name $version from crates.io (minutes, once)"
-    # On a terminal cargo shows a bar; elsewhere its hundreds of lines say nothing.
+    # On a terminal, cargo shows a bar; elsewhere it would print hundreds of lines.
     local quiet=(--quiet)
     [ -t 2 ] && quiet=()
     cargo install "${quiet[@]}" --root .tools --target-dir .tools/target --force "$name@$version"
@@ -77,7 +78,7 @@ media)
     debian cc=gcc ffmpeg=ffmpeg ffprobe=ffmpeg
     ;;
 voice)
-    # Nice to have: without it the sample lecture has tones for a voice.
+    # Optional: without it, the sample lecture has tones for a voice.
     (debian espeak-ng=espeak-ng) || true
     if command -v fc-list >/dev/null && [ -z "$(fc-list 2>/dev/null)" ]; then
         (debian fonts-dejavu-core=fonts-dejavu-core) || true
@@ -87,7 +88,7 @@ browser)
     debian chromium=chromium
     ;;
 interop)
-    # Public JWT libraries, whose links have to open here and ours there, and another S3 server.
+    # Public JWT libraries for interoperability tests, and another S3 server.
     debian ruby=ruby python3=python3
     debian_library ruby-jwt libcrypt-jwt-perl python3-venv
     if [ ! -x .tools/venv/bin/python ]; then
@@ -97,8 +98,8 @@ interop)
     .tools/venv/bin/pip install --quiet --disable-pip-version-check PyJWT==2.15.1 'moto[s3]==5.2.5' Flask==3.1.3 flask-cors==6.0.5
     ;;
 sdk)
-    # The languages that links are minted in, what packs and checks their packages, the frameworks that docs/mint.md shows,
-    # and the player that docs/embed.md does.
+    # The languages of the SDK, the packagers of its packages, the frameworks of docs/mint.md, and
+    # the player of docs/embed.md.
     debian ruby=ruby python3=python3 php=php-cli composer=composer go=golang-go cvlc=vlc-bin
     debian_library ruby-minitest ruby-railties php-laravel-framework python3-venv vlc-plugin-base
     if [ ! -x .tools/venv/bin/python ]; then

@@ -1,8 +1,9 @@
-# What makes a lecture play on this machine; `. tools/local.sh` in the project's folder. PORT and STATE from the environment.
+# Functions to play a lecture locally; `. tools/local.sh` in the project's folder. PORT and STATE
+# from the environment.
 lectern=target/release/lectern
 origin=http://localhost:$PORT
 
-# A sample lecture of so many seconds, made once: sample FILE SECONDS
+# Creates a sample lecture once: sample FILE SECONDS
 sample() {
     [ -f "$1" ] && return
     tools/install.sh voice

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Every edition of the SDK against sdk/vectors.json, its types and its package, what docs/ shows, and the example that mints with one. A
-# language that is missing fails the run.
+# Tests every edition of the SDK: sdk/vectors.json, its types, its package, the guides, and the
+# example that mints with one. A missing language fails the run.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -14,7 +14,7 @@ if [ ${#missing[@]} -gt 0 ]; then
     exit 4
 fi
 [ -x .tools/venv/bin/mypy ] || { echo 'mypy is missing: make .tools/sdk.ok' >&2; exit 4; }
-# Nothing is fetched: the standard library is all there is.
+# Nothing is fetched: the SDKs use the standard library only.
 export GOCACHE=$PWD/.tools/go GOPROXY=off GOFLAGS=-mod=mod GOTOOLCHAIN=local PYTHONDONTWRITEBYTECODE=1 CGO_ENABLED=0
 
 quietly() {

@@ -1,14 +1,16 @@
 #!/usr/bin/env bash
-# The built Worker in workerd with a local bucket, in the foreground. PORT and STATE from the environment; options are those of
-# `wrangler dev`. Where wrangler.toml binds a queue, the pull API that `lectern work` asks is on PORT + 2.
+# The built Worker in workerd with a local bucket, in the foreground. PORT and STATE from the
+# environment; options are those of `wrangler dev`. With a queue in wrangler.toml, the pull API for
+# `lectern work` listens on PORT + 2.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 tools/dev-vars.sh
 tools/port.sh "$PORT"
-# wrangler's explorer reads and writes the bucket without a link, and its traces keep each URL on the disk, with the link in it.
+# wrangler's explorer accesses the bucket without a link, and its traces store each URL with its
+# link.
 export X_LOCAL_EXPLORER=false X_LOCAL_OBSERVABILITY=false
-# A course app on another port of this machine reads answers, whatever wrangler.toml says of production.
+# A local course app on another port may read answers, whatever wrangler.toml allows in production.
 dev=(node node_modules/wrangler/bin/wrangler.js dev --port "$PORT" --persist-to "$STATE"
     --var 'ALLOWED_ORIGINS:*' --inspector-port 0 --show-interactive-dev-session=false --log-level "${LOG_LEVEL:-log}" "$@")
 grep -q '^binding = "JOBS"' wrangler.toml || exec "${dev[@]}"

@@ -1,5 +1,5 @@
-// Compares the gzipped size of what is sent or started with size-budget.json. A change that needs more raises the number
-// there, on purpose.
+// Compares the gzipped size of the Worker and the page with size-budget.json. A change that needs
+// more raises the number there, on purpose.
 import { readFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 

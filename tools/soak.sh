@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A local edge under load for so many seconds: tools/soak.sh [seconds]. What it publishes is made once, in .demo/soak/.
+# A local edge under load: tools/soak.sh [seconds]. .demo/soak/ keeps the package.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 lectern=target/release/lectern

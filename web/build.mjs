@@ -1,6 +1,6 @@
-// Bundles the pages into web/dist, which the Worker serves as static assets. Everything lies below `_lectern/`, so that
-// no page can stand where an object's key leads. `--origins FILE` takes another list than web/origins.txt, `--outdir DIR`
-// another folder than web/dist.
+// Bundles the pages into web/dist, which the Worker serves as static assets. All pages are below
+// `_lectern/`, so that no page shadows an object. `--origins FILE` replaces web/origins.txt,
+// `--outdir DIR` replaces web/dist.
 import { cp, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
 import { build } from "esbuild";

@@ -1,11 +1,11 @@
-// Reads web/origins.txt. Pure: text in, origins out.
+// Parses web/origins.txt. Pure: text in, origins out.
 
 const HOST = /^([a-z0-9-]+\.)*[a-z0-9-]+$/;
 const LOOPBACK = new Set(["localhost", "127.0.0.1", "[::1]"]);
 
 /**
- * Origins of a list: one a line, `#` begins a comment. Each origin becomes a source of the page's Content-Security-Policy,
- * so a line that is anything but one exact origin is an error.
+ * Parses a list of origins: one per line, `#` begins a comment. Each origin becomes a source of the
+ * page's Content-Security-Policy, so a line must be exactly one origin.
  * @param {string} text
  * @returns {string[]}
  */
@@ -24,11 +24,11 @@ export function parseOrigins(text) {
 /** @param {string} entry */
 function problemOf(entry) {
   const example = "write it as https://video.school.example";
-  if (!URL.canParse(entry)) return `this is no origin: ${example}`;
+  if (!URL.canParse(entry)) return `this is not an origin: ${example}`;
   const { origin, protocol, hostname } = new URL(entry);
   const isLoopback = LOOPBACK.has(hostname);
-  if (!isLoopback && !HOST.test(hostname)) return `a host has letters, digits, dots and hyphens, and no pattern: ${example}`;
-  if (protocol !== "https:" && !(protocol === "http:" && isLoopback)) return `only https protects a link on its way: ${example}`;
-  if (origin !== entry) return `an origin has no path and no slash behind it, and no default port: write it as ${origin}`;
+  if (!isLoopback && !HOST.test(hostname)) return `a host has only letters, digits, dots and hyphens: ${example}`;
+  if (protocol !== "https:" && !(protocol === "http:" && isLoopback)) return `a link needs https: ${example}`;
+  if (origin !== entry) return `an origin has no path, no trailing slash and no default port: write it as ${origin}`;
   return undefined;
 }

@@ -1,6 +1,6 @@
-// The peers of the stream benchmark: the bucket's bodies are passed through without any check, and with `?cached` the data
-// centre's cache stands in front, as most people write it. With `?told` an answer has the headers that the Worker's have,
-// and the log a line of the same length: what those cost by themselves in the simulator.
+// The peers of the stream benchmark. They stream the bucket's bodies unchecked; `?cached` puts the
+// data centre's cache in front, as most Workers do. `?told` adds the Worker's headers and a log
+// line of the same length, to measure their cost in the simulator.
 const TOLD = {
   "X-Content-Type-Options": "nosniff",
   "Referrer-Policy": "no-referrer",

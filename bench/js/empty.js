@@ -1,4 +1,4 @@
-// The peer of the start: as little as a Worker can be.
+// The peer of the start benchmark: the smallest Worker.
 export default {
   fetch: () => new Response(""),
 };

@@ -1,4 +1,5 @@
-// The peer: a signing Worker as most people write one. Lines are split, and WebCrypto signs once a segment.
+// The peer of the pass benchmark: a simple signing Worker. It splits lines, and WebCrypto signs
+// once per segment.
 
 const encoder = new TextEncoder();
 const directory = "/courses/rails-patterns-101/v/0f3c9a71d2b4/1080p/";

@@ -3,7 +3,7 @@
 require "base64"
 require "openssl"
 
-# Who may log in, and what of a lecture is theirs. Passwords are kept as scrypt makes them (RFC 7914).
+# Accounts and their permissions. Passwords are stored as scrypt hashes (RFC 7914).
 class Account
   attr_reader :id, :name, :max_height
 
@@ -21,7 +21,7 @@ class Account
     OpenSSL.fixed_length_secure_compare(Account.hash(password, @salt), @hash)
   end
 
-  # 16 MiB and some hundredths of a second a guess.
+  # 16 MiB and a few hundredths of a second per guess.
   def self.hash(password, salt)
     OpenSSL::KDF.scrypt(password, salt: salt, N: 2**14, r: 8, p: 1, length: 32)
   end
@@ -33,7 +33,7 @@ class Account
 
   def self.find(id) = ALL.find { |account| account.id == id }
 
-  # The account of this name and password. A name that nobody has takes as long as one that somebody has.
+  # The account of this name and password. An unknown name takes as long as a known one.
   def self.log_in(name, password)
     account = ALL.find { |candidate| candidate.name == name }
     right = (account || ALL.first).password?(password)

@@ -2,21 +2,21 @@
 
 require "json"
 require "sinatra/base"
-# Escapes what templates print; without it `escape_html` would be passed over in silence.
+# Escapes output of templates. Without it, Sinatra silently ignores `escape_html`.
 require "erubi"
 require_relative "accounts"
 require_relative "attempts"
 require_relative "catalogue"
 require_relative "video"
 
-# Wrong keys are told when the school opens, not when a student does.
+# Invalid keys fail at start, not at the first request of a student.
 Lectern.key_ids
 
 class School < Sinatra::Base
   RECORDINGS = %w[mp4 mov webm mkv].freeze
   # MAX_UPLOAD_BYTES of the edge.
   LARGEST = 100 << 20
-  # Title and reason of each. The edge's own sentence leaves the reason out where it would help a forger.
+  # Title and reason of each. The edge's own sentence omits reasons that would help a forger.
   ERROR_PAGES = {
     "missing_token" => ["No link", "The page has only the address of the lecture. The course gives each student a link."],
     "expired" => ["Expired link", "The student opens the lesson again and gets a new link."],
@@ -30,7 +30,8 @@ class School < Sinatra::Base
   # Seconds after which a session needs a password again.
   SESSION_SECONDS = 86_400
 
-  # Signed; and JSON, since a cookie is nothing to unmarshal. A school behind TLS gives it to no connection without.
+  # A signed cookie in JSON, which needs no unmarshalling. A school behind TLS sends it over TLS
+  # only.
   def self.cookie(origin)
     { coder: Rack::Session::Cookie::Base64::JSON.new, hmac: OpenSSL::Digest::SHA256, same_site: :lax, httponly: true,
       secure: origin.start_with?("https://") }
@@ -39,7 +40,8 @@ class School < Sinatra::Base
   set :root, __dir__
   set :environment, :production
   set :erb, escape_html: true
-  # A redirect names a path. An address would be that of the request's headers, which anybody can write.
+  # A redirect contains a path only. A full URL would come from request headers, which a client
+  # chooses.
   set :absolute_redirects, false
   set :attempts, LoginAttempts.new
   set :session_secret, ENV["SESSION_SECRET"] || SecureRandom.hex(64)
@@ -56,7 +58,7 @@ class School < Sinatra::Base
     def form_token = Rack::Protection::AuthenticityToken.token(session)
     def path_of(lesson) = "/lessons/#{lesson.course}/#{lesson.slug}"
 
-    # A refusal, in words.
+    # Refuses with a sentence.
     def refuse(status, sentence)
       halt status, erb(:message, locals: { sentence: sentence })
     end
@@ -67,7 +69,7 @@ class School < Sinatra::Base
 
     def day(time) = time.strftime("%-d %B %Y")
 
-    # Afterwards, `to` is shown: a page, for a form leads to nothing of the edge's (form-action).
+    # Then shows `to`. It must be a page, because form-action forbids a redirect to the edge.
     def log_in_to(what, to: request.path_info)
       return if account
 
@@ -79,15 +81,15 @@ class School < Sinatra::Base
       Course.find(params[:course])&.lesson(params[:lesson]) or raise Sinatra::NotFound
     end
 
-    # The address that the connection has, and not one that a header tells.
+    # The address of the connection. A client could forge a header.
     def address = request.env["REMOTE_ADDR"].to_s
 
-    # A name as objects have them, from one as files have them.
+    # Converts a file name to an object name.
     def object_name(name)
       name.scrub("-").gsub(/[^A-Za-z0-9._-]/, "-").chars.last(100).join.delete_prefix(".")
     end
 
-    # The height that the viewer asks for, and may have.
+    # The height that the viewer selected, if his account allows it.
     def height
       asked = params[:height].to_s
       return if asked.empty?
@@ -105,7 +107,7 @@ class School < Sinatra::Base
                                          "frame-src #{Video::PLAYER}; connect-src 'self' #{Video::HEALTH} #{Video::UPLOADS}; " \
                                          "base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
             "Referrer-Policy" => "same-origin",
-            # Pages have links in them.
+            # Pages contain links.
             "Cache-Control" => "no-store"
   end
 
@@ -124,7 +126,7 @@ class School < Sinatra::Base
       halt 401, erb(:login, locals: { sentence: "Wrong name or password." })
     settings.attempts.give_back(name, address)
     to = session[:to]
-    # A session from before is nobody's afterwards.
+    # A session from before the log-in ends.
     session.clear
     session[:account] = found.id
     session[:since] = Time.now.to_i
@@ -146,7 +148,7 @@ class School < Sinatra::Base
   get "/lessons/:course/:lesson/download" do
     refuse_until_open
     log_in_to("download “#{lesson.title}”", to: path_of(lesson))
-    # The file is 720p, more than a trial account may see.
+    # The file is 720p, which exceeds a trial account.
     refuse(403, "Your trial account plays lectures here. A full account downloads them.") if account.trial?
     redirect Video.download(lesson, account), 303
   end
@@ -156,7 +158,7 @@ class School < Sinatra::Base
     erb :upload, locals: { accepted: RECORDINGS.map { |ending| ".#{ending}" }.join(",") }
   end
 
-  # The page asks before a byte is sent; the file itself goes to the edge and never comes here.
+  # The page asks before it sends a byte. The file goes directly to the edge.
   post "/upload" do
     content_type :json
     refuse = ->(status, sentence) { halt status, JSON.generate(sentence: sentence) }

@@ -4,12 +4,13 @@ require "ipaddr"
 require "openssl"
 require "securerandom"
 
-# Bounds wrong passwords, for each account and for each address. A count stands in a table of fixed size, at a place that a
-# secret hash chooses: names and addresses that are made up take no memory, and push no other count out. Two that share a
-# place share a bound. The table is that of one process: several processes need one that they share.
+# Limits wrong passwords per account and per address. A count stands in a table of fixed size, in
+# the slot that a keyed hash chooses. Invented names and addresses take no memory and evict no
+# count. Two that share a slot share a limit. The table belongs to one process; several processes
+# need a shared one.
 class LoginAttempts
   PER_ACCOUNT = 10
-  # A class has one address.
+  # A class shares an address.
   PER_ADDRESS = 100
   WINDOW_SECONDS = 900
   PLACES = 4096
@@ -21,7 +22,8 @@ class LoginAttempts
     @accounts, @addresses = Array.new(2) { { counts: Array.new(PLACES, 0), since: Array.new(PLACES, 0) } }
   end
 
-  # Counts an attempt before its password is looked at. Returns nil, or the seconds until the next one where there is none left.
+  # Counts an attempt before its password is checked. Returns nil, or the seconds until the next one
+  # is allowed.
   def take(name, address)
     @lock.synchronize do
       places = places_of(name, address)
@@ -31,7 +33,8 @@ class LoginAttempts
     end
   end
 
-  # Takes back the attempt of a right password. It leaves wrong ones counted: who has an account could guess without end.
+  # Uncounts the attempt of a correct password. Wrong ones stay counted, or an account holder could
+  # guess without limit.
   def give_back(name, address)
     @lock.synchronize do
       places_of(name, address).each { |table, at,| table[:counts][at] -= 1 if table[:counts][at].positive? }

@@ -5,35 +5,35 @@ require "securerandom"
 require "uri"
 require_relative "../../sdk/ruby/lib/lectern"
 
-# All that the school has to do with the edge: it mints links, and asks once where the file of a download lies.
+# The school's use of the edge: it mints links, and reads the location of a download once.
 module Video
   EDGE = ENV.fetch("LECTERN_EDGE", "http://localhost:8787").chomp("/")
   PLAYER = "#{EDGE}/_lectern/play"
   HEALTH = "#{EDGE}/_lectern/health"
   UPLOADS = "#{EDGE}/uploads/"
-  # Lectures that the error pages link to, published for them. Whoever mends such a link sees a sample, and no lesson.
+  # Sample lectures for the error pages. A repaired link opens a sample, never a lesson.
   SAMPLE = "#{EDGE}/samples/lecture/master.m3u8"
   SAMPLE_BROADCAST = "#{EDGE}/samples/broadcast/master.m3u8"
   NO_LECTURE = "#{EDGE}/samples/none/master.m3u8"
-  # Seconds between the page and the first frame; what was opened in time goes on playing (WATCH_WINDOW).
+  # Seconds from the page to the first frame. An opened lecture continues to play (WATCH_WINDOW).
   TO_BEGIN = 600
   FREE = { preview: [0, 8], max_height: 480 }.freeze
   HEIGHTS = [480, 720, 1080].freeze
 
-  # The edge cannot be asked.
+  # The edge does not answer.
   class Unavailable < StandardError; end
-  # It has no such lecture.
+  # The edge has no such lecture.
   class Missing < StandardError; end
 
   class << self
-    # The edge's own page with the link in its fragment, for an <iframe>.
+    # The edge's player page for an <iframe>, with the link in its fragment.
     def embed(link) = "#{PLAYER}##{link}"
 
     def watch(lesson, account, max_height = nil)
       embed(Lectern.link(playlist(lesson), viewer: account.id, expires_in: TO_BEGIN, max_height: max_height || account.max_height))
     end
 
-    # The same for everybody, and nobody's in the statistics.
+    # The same link for all visitors, without a viewer in the statistics.
     def free(lesson) = embed(Lectern.link(playlist(lesson), expires_in: TO_BEGIN, **FREE))
 
     # `use: "download"` makes the answer an attachment, which browsers save.
@@ -42,13 +42,14 @@ module Video
       Lectern.link(file, viewer: account.id, expires_in: TO_BEGIN, use: "download")
     end
 
-    # Where a browser may PUT one object, which is in a folder of its own, so that no name is taken.
+    # A link to PUT one object. Each object gets its own folder, so that names never collide.
     def upload_link(account, name)
       folder = "#{UPLOADS}#{account.id}/#{Time.now.utc.strftime("%Y%m%d-%H%M%S")}-#{SecureRandom.hex(4)}"
       Lectern.link("#{folder}/#{name}", viewer: account.id, expires_in: TO_BEGIN, use: "upload")
     end
 
-    # Links that are wrong on purpose, to see what a viewer is told. Each is for a sample: what is wrong with a link can be mended.
+    # Invalid links that show the error messages. Each is for a sample, because a link can be
+    # repaired.
     def wrong_link(kind)
       case kind
       when "missing_token" then embed(SAMPLE)
@@ -67,7 +68,7 @@ module Video
 
     def playlist(lesson) = "#{EDGE}#{lesson.folder}master.m3u8"
 
-    # What plays now lies in `v/<revision>/`, and the playlist names it.
+    # The current revision is in `v/<revision>/`, and the playlist names it.
     def revision(lesson)
       url = URI(Lectern.link(playlist(lesson), expires_in: 60))
       answer = Net::HTTP.start(url.host, url.port, use_ssl: url.scheme == "https", open_timeout: 5, read_timeout: 10) do |http|

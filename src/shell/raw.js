@@ -1,5 +1,6 @@
-// The hot border: a request's facts and an answer's headers cross between WebAssembly and JavaScript as one text each. Each text
-// that crosses is decoded by the platform, and headers one by one are about fifty a request: see raw.rs for the measurement.
+// The hot border: a request's facts and an answer's headers cross between WebAssembly and
+// JavaScript as one text each. The platform decodes every text, and single headers would make about
+// fifty per request: raw.rs has the measurement.
 
 export const requested = ({ method, url, headers, cf }) => {
   let lines = `${method}\n${url}\n${cf?.country ?? ""}\n${cf?.clientAcceptEncoding ?? headers.get("accept-encoding") ?? ""}`;

@@ -1,4 +1,4 @@
-// Goes through the example course app in Chromium, as its visitors do.
+// Visits the example course app in Chromium, as a student does.
 //   node course.mjs APP FOLDER        from the courses to the last frame, with an upload, a download and every refusal
 //   node course.mjs APP FOLDER down   while the edge does not answer
 //   node course.mjs APP FOLDER ill    while its storage does not, where it is the edge of tests/faults
@@ -64,10 +64,10 @@ async function submit(page, file) {
   await page.getByRole("button", { name: "Submit" }).click();
 }
 
-/** What the edge's page says in the frame. */
+/** The sentence of the edge's page in the frame. */
 const framed = (page) => page.frameLocator(embed).locator("[role=alert]:visible").textContent();
 
-/** A line that can break, like those that people have: an upload slows down, and is cut off. */
+/** A connection that can break: an upload slows down and is interrupted. */
 function wire() {
   const [port, edge] = process.env.WIRE.split(" ");
   const { hostname, port: behind } = new URL(edge);
@@ -101,7 +101,7 @@ async function breakOff(page, line) {
   return sentence.replace(/\d+ %/, "N %");
 }
 
-/** Submits with a link that is over, as one is that lay in a page for too long. */
+/** Submits with an expired link, as from a page that was open for too long. */
 async function submitLate(page) {
   const late = async (route) => {
     const { url } = await (await route.fetch()).json();
@@ -118,7 +118,7 @@ async function submitLate(page) {
   return sentence;
 }
 
-/** Watches while what the first playlist gave passes to is over, as after a night with the picture held. */
+/** Watches with expired passes, as after a paused night. */
 async function expireInPlay(page) {
   const passes = JSON.parse(process.env.EXPIRED_PASSES);
   const isOver = (url) => url.pathname in passes;
@@ -142,7 +142,7 @@ async function expireInPlay(page) {
   return { sentence, reached };
 }
 
-/** Tries links until the edge has enough of it. */
+/** Tries links until the edge limits the address. */
 async function tryLinks(page) {
   await page.goto(`${app}/error-pages/forbidden`);
   const link = new URL(await page.locator(embed).getAttribute("src")).hash.slice(1);
@@ -152,7 +152,7 @@ async function tryLinks(page) {
   }
   await page.reload();
   const sentence = await framed(page);
-  // Who has a link is served all the same.
+  // A request with a link is served all the same.
   await page.goto(`${app}/lessons/rails/models`);
   return { sentence, lesson: await watch(page, 1) };
 }
@@ -196,7 +196,7 @@ async function visit(context, page, line) {
   await file.close();
   await submit(page, large);
   refused.tooLarge = await said(page);
-  // Of this edge, which takes less than the school believes.
+  // This edge accepts less than the school expects.
   await submit(page, { name: "larger.mp4", mimeType: "video/mp4", buffer: Buffer.alloc(9 << 20) });
   refused.tooLargeForTheEdge = await said(page);
 
@@ -245,7 +245,7 @@ async function visitWithoutEdge(context, page) {
   return { preview, lesson, download, upload: await said(page) };
 }
 
-/** The edge answers, and what it keeps lectures in does not. */
+/** The edge answers, but its storage does not. */
 async function visitWithoutStorage(context, page) {
   await page.route(/\.m3u8/, (route) => route.continue({ headers: { ...route.request().headers(), "x-faults": "get:error" } }));
   await page.goto(`${app}/lessons/rails/intro`);

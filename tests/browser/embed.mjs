@@ -25,7 +25,7 @@ const server = createServer((request, response) => {
 });
 await new Promise((listening) => server.listen(0, "127.0.0.1", listening));
 
-/** What jsDelivr has at an address such as https://cdn.jsdelivr.net/npm/hls.js@1/dist/hls.min.js; `/+esm` is a bundle of a module. */
+/** The file of jsDelivr at an address such as https://cdn.jsdelivr.net/npm/hls.js@1/dist/hls.min.js; `/+esm` is a bundle of a module. */
 async function fromCdn(url) {
   const [, name, path, bundled] = /^\/npm\/([^@/]+)@[^/]*\/(.*?)(\/\+esm)?$/.exec(decodeURIComponent(url.pathname)) ?? [];
   const file = `${root}${name}/${path}`;

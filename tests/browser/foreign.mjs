@@ -1,4 +1,4 @@
-// Opens links in the player page, one after the other, and says what became of each.
+// Opens links in the player page, in sequence, and prints the result of each.
 //   node foreign.mjs ORIGIN FOREIGN LINK…
 // FOREIGN is an address of another site, which the page is asked to reach in every other way too. Prints one JSON object.
 import { withChromium } from "./chromium.mjs";

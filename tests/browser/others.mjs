@@ -1,4 +1,4 @@
-// Plays links to their ends in players that are not ours, on a page of another origin.
+// Plays links to their ends in other players, on a page of another origin.
 //   node others.mjs PLAYER LINK [PLAYER LINK …]
 // PLAYER is one of `page.js`. Prints what happened as one JSON list. PAGES=3 plays three at once.
 import { createReadStream } from "node:fs";

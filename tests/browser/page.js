@@ -1,8 +1,8 @@
-// The page of `others.mjs`: `play` plays a link to its end, or says why not.
+// The page of `others.mjs`: `play` plays a link to its end, or returns the error.
 
-/** Times the speed at which it was filmed: what is tested is that every segment comes, in order. */
+/** Playback speed. The test checks that every segment arrives, in order. */
 const SPEED = 4;
-/** The language of captions that are shown, where there are any. */
+/** The language of the captions to show, if there are any. */
 const CAPTIONS = "fr";
 
 /**
@@ -89,12 +89,12 @@ const players = {
   },
 };
 
-/** Looks through the lecture by its I-frames. */
+/** Seeks through the lecture by its I-frames. */
 players["shaka-pictures"] = (video, link, tell) => players.shaka(video, link, tell, { speed: 2 * SPEED });
 for (const player of ["hlsjs", "shaka", "dashjs"]) {
   players[`${player}-av1-de`] = (video, link, tell) => players[player](video, link, tell, { codec: "av01", lang: "de" });
 }
-/** Plays from a place in the second half on. */
+/** Plays from a point in the second half. */
 players["native-seek"] = (video, link) => {
   video.addEventListener("loadedmetadata", () => (video.currentTime = video.duration * 0.64), { once: true });
   video.addEventListener("seeked", () => void video.play(), { once: true });

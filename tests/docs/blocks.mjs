@@ -3,7 +3,7 @@
 /** @typedef {{ language: string, code: string, line: number }} Block */
 
 /**
- * Every fenced block, whatever its language, its fence and its indentation. What a reader would see as code and this does not is
+ * Every fenced block, whatever its language, its fence and its indentation. Code that this parser cannot read is
  * an error: an open fence, one in a quotation, code that is only indented.
  * @param {string} text
  * @returns {Block[]}

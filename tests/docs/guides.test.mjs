@@ -45,7 +45,7 @@ const py = (text, env) => run('example.py', text, [python, '-W', 'error'], { env
 const php = (text) => run('example.php', text, ['php', '-d', 'display_errors=stderr']);
 const go = (text) => run('example.go', text, ['go', 'run'], { cwd: join(root, 'sdk/go') });
 
-/** That a link opens this path, to this viewer, for six hours. */
+/** Asserts that a link opens this path, for this viewer, for six hours. */
 async function opens(link, path, viewer, lasts = 6 * 3600) {
     const now = Math.floor(Date.now() / 1000);
     const claims = await verify(link, { keys });
@@ -665,7 +665,7 @@ async function published(name, prefix, ...options) {
 
 const link = async (origin) => (await execute(['lectern', 'link', `${origin}/courses/rails/intro/master.m3u8`], { env: { LECTERN_KEYS: keys } })).trim();
 
-/** That a link opens a Multivariant Playlist. */
+/** Asserts that a link opens a Multivariant Playlist. */
 async function plays(url) {
     const answer = await fetch(url);
     const text = await answer.text();
@@ -692,7 +692,7 @@ for (const [guide, examples] of Object.entries(guides)) {
     examples.forEach((example, at) => test(`${guide}: example ${at + 1} (${example.name})`, (t) => example(found[at], t, guide)));
 }
 
-/** What comes of the first embed's page, in a folder of its own, where something is otherwise than the guide has it. */
+/** Returns the result of the first embed's page in its own folder, with one deviation from the guide. */
 async function stumble(language, { change = (code) => code, options = [], before = '', env = {} }) {
     const section = paper('docs/first-embed.md').split(`\n## ${language}\n`)[1].split('\n## ')[0];
     const { code } = blocks(section).find((block) => block.language !== 'sh');
@@ -722,7 +722,7 @@ async function stumble(language, { change = (code) => code, options = [], before
 }
 
 const both = (how) => [['Ruby', how], ['Node', how]];
-/** What is seen, by its first words in the guide; each is brought about here, or in the frame by the browser test. */
+/** Symptoms, by their first words in the guide. Each is caused here, or in the frame by the browser test. */
 const stumbles = {
     'LECTERN_KEYS is not set': both({ before: '. ./.dev.vars', env: { LECTERN_KEYS: undefined } }),
     'LECTERN_KEYS is not a JSON list': [

@@ -1,5 +1,5 @@
-// What the guides' commands are run with: a shell, an edge, servers that are started as people start them; and the look-up of
-// commands that cannot be run here.
+// Runs the guides' commands: a shell, an edge, and servers that a user would start. Looks up the
+// commands that cannot run here.
 
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
@@ -85,7 +85,7 @@ function listens(port) {
     });
 }
 
-/** Commands that go on, as in a terminal of their own. */
+/** Commands that keep running, as in their own terminal. */
 export class Terminal {
     constructor(name, command, { cwd = root, env = {} } = {}) {
         this.file = join(folder, `${name}.log`);
@@ -107,7 +107,7 @@ export class Terminal {
         return readFileSync(this.file, 'utf8');
     }
 
-    /** What it prints that fits, awaited. */
+    /** Waits for output that matches. */
     async shows(pattern, seconds = 300) {
         for (let waited = 0; waited < 10 * seconds && this.runs(); waited += 1) {
             const found = pattern.exec(this.said());
@@ -117,7 +117,7 @@ export class Terminal {
         return assert.fail(`no ${pattern} in\n${this.said()}`);
     }
 
-    /** ^C: everybody in front of the terminal gets it, and nothing is left of what listened. */
+    /** ^C: every process of the terminal gets it, and no listener remains. */
     async interrupt(...ports) {
         process.kill(-this.child.pid, 'SIGINT');
         const late = new Promise((resolve) => setTimeout(resolve, 30_000, 'nothing for 30 s').unref());
@@ -186,7 +186,7 @@ function help(program, words) {
 /** Lines of programs that do what every system's do. */
 const KNOWN = ['curl', 'umask', 'export', 'cd'];
 
-/** That what a shell would run is there: make's targets, verbs and options of lectern and of wrangler. */
+/** Asserts that a command exists: targets of make, verbs and options of lectern and wrangler. */
 export async function lookUp({ language, code }) {
     assert.equal(language, 'sh');
     await run('example.sh', code, ['bash', '-n']);

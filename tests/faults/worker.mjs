@@ -1,4 +1,5 @@
-// The built Worker with a bucket, a cache and a limiter that fail as a test says. The Worker itself knows nothing of it.
+// The built Worker with a bucket, a cache and a limiter that fail on demand. The Worker has no code
+// for it.
 //
 // A request says what fails in `x-faults`, separated by commas: `get:error:2` (the first two calls reject), `get:hang`,
 // `head:error:9`, `body:break:1000` (every body breaks off after so many bytes), `body:break-once:1000`, `limit:error`, `trap`, `client:stall:3` (the client
@@ -61,8 +62,8 @@ function broken(body, length) {
   );
 }
 
-/// A body that a client takes byte by byte until it is resumed, as if nothing between here and him had buffers. Where
-/// he leaves, the next byte tells.
+/// A body that a client reads byte by byte until it is resumed, as if no proxy buffered it. If
+/// the client leaves, the next byte fails.
 function stalled(body, number) {
   const reader = body.getReader();
   let rest = new Uint8Array();
@@ -85,7 +86,7 @@ function stalled(body, number) {
   );
 }
 
-/// A request that traps whoever looks at it, as a panic in the middle of an answer would.
+/// A request that traps when it is read, as a panic during an answer would.
 function trapped(request) {
   return new Proxy(request, {
     get() {

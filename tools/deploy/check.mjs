@@ -1,6 +1,6 @@
-// `make deploy-check`: refuses what must not be deployed, and names what to do. `--offline` asks no account, `--env NAME`
-// takes another environment, `--config FILE` another file, `--url ORIGIN` asks a Worker that runs how it is. `--any-origin`
-// confirms ALLOWED_ORIGINS = "*".
+// `make deploy-check`: refuses an unsafe configuration and prints remedies. `--offline` asks no
+// account, `--env NAME` selects another environment, `--config FILE` another file. `--url ORIGIN`
+// checks a running Worker. `--any-origin` confirms ALLOWED_ORIGINS = "*".
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -68,7 +68,7 @@ if (!options.offline) {
   const listed = wrangler("r2", "bucket", "list");
   done("the account", listed.ok ? [] : [`wrangler says: ${listed.said}`, "`wrangler login`, or set CLOUDFLARE_API_TOKEN and CLOUDFLARE_ACCOUNT_ID"]);
   const buckets = [...listed.stdout.matchAll(/^name:\s+(\S+)/gm)].map(([, name]) => name);
-  // A Worker that was never deployed and has no secret is not there to be asked.
+  // A Worker that was never deployed and has no secret cannot be asked.
   const kept = wrangler("secret", "list", "--format", "json", ...environment);
   const secrets = kept.ok ? JSON.parse(kept.stdout.slice(kept.stdout.indexOf("["))).map(({ name }) => name) : [];
   done("the bucket and the keys", accountErrors(bucket, { buckets, secrets }));

@@ -1,7 +1,7 @@
-// What must be right before the Worker may be deployed. Pure: facts in, complaints out.
+// Rules for a deployment. Pure: facts in, complaints out.
 
 const KEYS = "LECTERN_KEYS";
-/** The environment to try things in. Every other one is production. */
+/** The test environment. Every other one is production. */
 const TRIAL = "staging";
 
 /**
@@ -9,7 +9,7 @@ const TRIAL = "staging";
  * @param {object[]} others the file's other environments
  * @param {{ environment?: string, anyOrigin?: boolean }} asked the environment's name, empty for the file's first, and
  *   the confirmation that every page may read answers
- * @returns {string[]} what is wrong, each with what to do
+ * @returns {string[]} complaints with remedies
  */
 export function configurationErrors(config, others = [], { environment = "", anyOrigin = false } = {}) {
   const errors = [...addressErrors(config, others, environment)];
@@ -58,7 +58,7 @@ export function configurationErrors(config, others = [], { environment = "", any
   return [...errors, ...logErrors(config)];
 }
 
-/** Addresses that lead to the Worker: its own domain in production, and no other. */
+/** Addresses of the Worker: in production, only its own domain. */
 function addressErrors(config, others, environment) {
   const errors = [];
   const routes = domains(config);
@@ -83,7 +83,7 @@ function addressErrors(config, others, environment) {
 
 const domains = ({ routes, route }) => (routes ?? (route ? [route] : [])).map((one) => one.pattern ?? one);
 
-/** Logs of the platform, which has each request's URL: links in its query, and passes in some paths. */
+/** Logs of the platform. They contain each URL, with links in queries and passes in some paths. */
 function logErrors({ observability, logpush, tail_consumers, streaming_tail_consumers }) {
   const errors = [];
   if (logpush) errors.push("logpush is true: it sends the URL of each request, with links and passes, to another place; take it out");
@@ -109,7 +109,7 @@ function logErrors({ observability, logpush, tail_consumers, streaming_tail_cons
   return errors;
 }
 
-/** As the Worker reads it: one entry, `*`, or nothing set. */
+/** Parses as the Worker does: one entry, `*`, or unset. */
 function isAnyOrigin(list) {
   const entries = (list ?? "*").split(",").map((entry) => entry.trim()).filter(Boolean);
   return entries.length === 1 && entries[0] === "*";
@@ -117,7 +117,7 @@ function isAnyOrigin(list) {
 
 /**
  * @param {string} bucket its name
- * @param {{ buckets: string[], secrets: string[] }} account what the account has
+ * @param {{ buckets: string[], secrets: string[] }} account buckets and secrets of the account
  */
 export function accountErrors(bucket, { buckets, secrets }) {
   const errors = [];

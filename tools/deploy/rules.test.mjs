@@ -1,4 +1,4 @@
-// Each rule, by a configuration that breaks just that rule.
+// Each rule, with a configuration that breaks only that rule.
 import assert from "node:assert/strict";
 import { execFile, spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -122,7 +122,7 @@ test("a Worker that is not well is not called deployed", () => {
 const check = (args, env = {}) =>
   spawnSync(process.execPath, ["tools/deploy/check.mjs", ...args], { encoding: "utf8", env: { ...process.env, ...env } });
 
-/** The shipped file with the lines that a school writes (docs/deploy.md), and more changes; removed when the test ends. */
+/** The shipped file with the lines of docs/deploy.md and further changes. The test removes it at its end. */
 function configured(t, change = (text) => text) {
   const folder = mkdtempSync(join(tmpdir(), "lectern-"));
   t.after(() => rmSync(folder, { recursive: true }));
@@ -189,7 +189,7 @@ for (const [what, change, expected] of [
   });
 }
 
-// Cloudflare's API is stood in for: there is no account here.
+// A stand-in for Cloudflare's API.
 test("the account is asked for its bucket and the Worker's keys", async (t) => {
   const file = configured(t);
   const account = { buckets: [], secrets: [] };

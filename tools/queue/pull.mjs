@@ -1,6 +1,7 @@
-// Cloudflare Queues' pull API on this machine, since `wrangler dev` has a queue's producers and push consumers only. worker.mjs
-// hands over what the Worker sends; `lectern work --queue http://127.0.0.1:PORT` takes it. Messages are in memory, and gone
-// when this ends. PORT from the environment; RETRIES as a consumer's `max_retries`.
+// A local stand-in for Cloudflare Queues' pull API, because `wrangler dev` has only producers and
+// push consumers. worker.mjs forwards messages of the Worker; `lectern work --queue
+// http://127.0.0.1:PORT` pulls them. Messages are in memory. PORT from the environment; RETRIES as
+// a consumer's `max_retries`.
 import { randomUUID } from "node:crypto";
 import { createServer } from "node:http";
 
@@ -27,7 +28,7 @@ const routes = {
       const lease_id = randomUUID();
       message.leases.push(lease_id);
       pulled.push({
-        // As Cloudflare hands out messages of the content type `json`.
+        // Cloudflare encodes messages of the content type `json` like this.
         body: Buffer.from(JSON.stringify(message.body)).toString("base64"),
         id: message.id,
         timestamp_ms: message.at,
@@ -38,7 +39,7 @@ const routes = {
     }
     return { messages: pulled, message_backlog_count: messages.length };
   },
-  // A lease that has lapsed still counts.
+  // A lapsed lease still counts.
   "/messages/ack": ({ acks = [], retries: back = [] }) => {
     const of = (id) => messages.find(({ leases }) => leases.includes(id));
     for (const { lease_id } of acks) {

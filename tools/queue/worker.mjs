@@ -1,4 +1,4 @@
-// The consumer that stands in for Cloudflare's pull API on this machine: hands every message to pull.mjs.
+// The consumer for the local pull API: forwards every message to pull.mjs.
 export default {
   async queue({ messages }, { PULL }) {
     const body = JSON.stringify({ bodies: messages.map(({ body }) => body) });

@@ -1,11 +1,11 @@
-// The player page: `/_lectern/play#/courses/…/master.m3u8?token=…`. The link stands in the fragment, which browsers
-// never send, so that no log of the page's host has it.
+// The player page: `/_lectern/play#/courses/…/master.m3u8?token=…`. The link is in the fragment,
+// which browsers never send, so that no server log contains it.
 import Hls, { type ErrorData, type LoaderCallbacks, type LoaderConfiguration, type LoaderContext } from "hls.js";
 
 const video = document.querySelector("video")!;
 const alert = document.querySelector<HTMLElement>("[role=alert]")!;
 
-/** How often a network error is taken for a dip of the signal before it is shown. */
+/** The number of network errors to recover from before the page shows one. */
 const MAX_RECOVERIES = 6;
 
 function say(sentence: string): void {
@@ -14,14 +14,14 @@ function say(sentence: string): void {
   video.hidden = true;
 }
 
-/** The origins of web/origins.txt, which web/build.mjs writes here and into the Content-Security-Policy. */
+/** The origins of web/origins.txt. web/build.mjs writes them here and into the Content-Security-Policy. */
 declare const ORIGINS: readonly string[];
 
-/** Origins that a lecture may come from, file by file. */
+/** Origins that every file of a lecture must have. */
 const allowed: ReadonlySet<string> = new Set([location.origin, ...ORIGINS]);
 
 function isAllowed(url: URL): boolean {
-  // A `blob:` URL has the origin of its page, and no server behind it.
+  // A `blob:` URL has the origin of its page, but no server.
   return (url.protocol === "https:" || url.protocol === "http:") && allowed.has(url.origin);
 }
 
@@ -34,7 +34,7 @@ function link(): URL | undefined {
   }
 }
 
-/** A loader that answers for a file on another site as a server would that refuses it, without asking that site. */
+/** Refuses files on other sites with 403, without a request. */
 class AllowedOriginsLoader extends Hls.DefaultConfig.loader {
   override load(context: LoaderContext, config: LoaderConfiguration, callbacks: LoaderCallbacks<LoaderContext>): void {
     if (isAllowed(new URL(context.url, location.href))) {
@@ -50,7 +50,7 @@ const NO_CONNECTION = "There is no connection. Try again in a moment.";
 const FOREIGN_LINK = "This link leads to another site. This page plays lectures of its own site only.";
 const FOREIGN_FILE = "This lecture has files on another site. This page loads files of its own site only.";
 
-/** Why something does not open, in words: what the edge says, or, where it opens, what is known here. */
+/** Returns the reason why a URL does not open: the edge's sentence, or `otherwise` if it does open. */
 async function reason(url: URL, otherwise: string): Promise<string> {
   try {
     const answer = await fetch(url, { cache: "no-store" });
@@ -63,9 +63,9 @@ async function reason(url: URL, otherwise: string): Promise<string> {
 }
 
 function play(url: URL): void {
-  // Not the other way round: today's Chrome says "maybe" to native HLS, and plays it worse.
+  // hls.js comes first: Chrome answers "maybe" to native HLS, and plays it worse.
   if (Hls.isSupported()) {
-    // Measured on bad networks: the lowest rung first starts in 2 s where the middle one takes 12.
+    // Measured on slow networks: the lowest rung starts in 2 s, the middle one in 12 s.
     const hls = new Hls({ startLevel: 0, capLevelToPlayerSize: true, loader: AllowedOriginsLoader });
     let recoveries = 0;
     let opened = false;
@@ -77,14 +77,14 @@ function play(url: URL): void {
       const refused = data.response?.code !== undefined && data.response.code >= 400 && data.response.code < 500;
       if (network && !refused && recoveries < MAX_RECOVERIES) {
         recoveries += 1;
-        // `startLoad` asks for nothing before the Multivariant Playlist is there.
+        // `startLoad` requests nothing before the Multivariant Playlist has loaded.
         setTimeout(() => (opened ? hls.startLoad() : hls.loadSource(url.href)), 1000 * recoveries);
       } else if (data.type === Hls.ErrorTypes.MEDIA_ERROR && recoveries < MAX_RECOVERIES) {
         recoveries += 1;
         hls.recoverMediaError();
       } else {
         hls.destroy();
-        // What failed may lie behind a link that opens: the edge says why it did.
+        // The failed URL may differ from the link. The edge gives the reason.
         const failed = new URL((network && data.response?.url) || url, url);
         const arrived = !network || data.response?.code === 200;
         if (isAllowed(failed)) void reason(failed, arrived ? UNPLAYABLE : NO_CONNECTION).then(say);
@@ -97,7 +97,7 @@ function play(url: URL): void {
     video.addEventListener("error", () => void reason(url, UNPLAYABLE).then(say));
     video.src = url.href;
   } else {
-    say("This browser cannot play video of this kind. Any browser of the last years can.");
+    say("This browser cannot play this video. Use a current browser.");
   }
 }
 

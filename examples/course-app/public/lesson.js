@@ -1,4 +1,4 @@
-// An <iframe> does not say that its server is down: the browser's own error page stands in it. So the server is asked.
+// An <iframe> fires no error event for an unreachable server, so the page asks the server itself.
 const frame = document.querySelector("iframe");
 
 try {

@@ -1,18 +1,18 @@
-// Asks the school for an upload link, and sends the file to the edge with it.
+// Requests an upload link from the school, and sends the file to the edge with it.
 const form = document.querySelector("#upload");
 const status = document.querySelector("[role=status]");
 const alert = document.querySelector("[role=alert]");
 const progress = document.querySelector("progress");
 const button = form.querySelector("button");
 
-/** What the edge's refusals mean here, by their `code`; of others its own sentence is shown. */
+/** Sentences for refusals of the edge, by `code`. For others, the page shows the edge's own sentence. */
 const SENTENCES = {
   payload_too_large: "The file is too large for the video server.",
   expired: "This page was open for too long. Reload it and submit again.",
   storage_unavailable: "The video server cannot store the file now. Submit it again in a minute.",
 };
 
-/** The upload link, or an error with the school's sentence. */
+/** Returns the upload link, or throws with the school's sentence. */
 async function ask(file) {
   const body = new URLSearchParams({ name: file.name, bytes: file.size });
   const headers = { "X-CSRF-Token": form.elements.authenticity_token.value };
@@ -26,10 +26,10 @@ async function ask(file) {
   return url;
 }
 
-/** So long nothing may go: a connection that is gone does not always say so. */
+/** The time limit without progress, because a lost connection may raise no event. */
 const STILL_MS = 20_000;
 
-/** Not `fetch`, which does not tell how much has gone. */
+/** Sends the file with XMLHttpRequest, because `fetch` reports no upload progress. */
 function put(url, file) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
@@ -48,7 +48,7 @@ function put(url, file) {
       try {
         problem = JSON.parse(request.responseText);
       } catch {
-        // Of something between here and the edge, which speaks otherwise.
+        // A proxy between the browser and the edge may answer without JSON.
       }
       reject(new Error(SENTENCES[problem.code] ?? problem.title ?? `The video server refused the file (${request.status}).`));
     };

@@ -1,6 +1,6 @@
 # frozen_string_literal: true
 
-# The school without an edge: what pages say, and what the links in them open.
+# Tests of the school without an edge: the pages' texts, and the links in them.
 ENV["LECTERN_EDGE"] = "https://video.school.example"
 ENV["LECTERN_KEYS"] = '[{"kid":"k","secret":"MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY"}]'
 
@@ -103,7 +103,7 @@ class SchoolTest < Minitest::Test
 
   LETTERS = [*"A".."Z", *"a".."z", *"0".."9", "-", "_"].freeze
 
-  # Every token that differs from this one in a letter of its signature at most, and is signed by the school.
+  # Tokens that the school signed and whose signature has at most one other letter.
   def signed_neighbours(token)
     head, signature = token.match(/\A(.*\.)([^.]+)\z/).captures
     secret = "0123456789abcdef0123456789abcdef"
@@ -165,7 +165,7 @@ class SchoolTest < Minitest::Test
     assert_equal [401] * 10 + [429] * 2, statuses
     assert_includes last_response.body, "Too many wrong passwords. Try again in 15 minutes."
     assert_includes 1..900, last_response["Retry-After"].to_i
-    # The right password too: an answer to it would be an answer to a guess.
+    # The right password too, or the answer would confirm a guess.
     assert_equal 429, try("ada", PASSWORDS["ada"], address: "198.51.100.7")
     assert_equal 303, try("tom", PASSWORDS["tom"])
   end
@@ -211,7 +211,7 @@ class SchoolTest < Minitest::Test
     assert_equal 900, attempts.take("ada", "c")
     before = ObjectSpace.memsize_of(attempts.instance_variable_get(:@accounts))
     20_000.times { |at| attempts.take("name-#{at}", "address-#{at}") }
-    # No name that was tried since has pushed it out.
+    # No later name has evicted it.
     assert_equal 900, attempts.take("ada", "c")
     assert_equal before, ObjectSpace.memsize_of(attempts.instance_variable_get(:@accounts))
     now = 900
