@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Everything that CI runs, in the order in which it fails fastest. `make test` builds first.
+# Every check of CI, the fastest failures first. `make test` builds first.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 step() { echo "==> $*"; }
@@ -12,14 +12,14 @@ step 'lints, on the host'
 cargo clippy --quiet --locked --workspace --all-targets -- -D warnings
 step 'lints, on wasm32'
 cargo clippy --quiet --locked -p lectern --target wasm32-unknown-unknown -- -D warnings
-step 'licences and sources of what is depended on'
+step 'licences and sources of dependencies'
 cargo-deny --log-level error --locked check licenses bans sources
 step 'sizes'
 node tools/size.mjs
-step 'what is committed'
+step 'committed files'
 tools/hygiene.sh
-step 'what is deployed'
-node --test --test-reporter=dot tools/deploy/*.test.mjs web/*.test.mjs
+step 'deployment, pages and tools'
+node --test --test-reporter=dot tools/*.test.mjs tools/deploy/*.test.mjs web/*.test.mjs
 step 'sdks'
 tools/sdks.sh
 step 'tests'
