@@ -58,7 +58,7 @@ impl Request<'_> {
     }
 
     /// The network and country of the request, as far as they are needed.
-    pub(crate) fn place(&self, network: bool, country: bool) -> Binding {
+    pub(crate) fn binding(&self, network: bool, country: bool) -> Binding {
         Binding {
             network: network.then(|| self.address()).flatten().map(Network::of),
             country: country.then(|| self.country()).flatten(),

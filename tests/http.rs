@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Mutex;
 
-use http_table::Reply;
+use http_table::TableReply;
 use lectern::config::Config;
 use lectern::decide::{Decision, decide};
 use lectern::http::cors::preflight_headers;
@@ -33,7 +33,7 @@ fn range_and_conditional_requests_are_decided_as_rfc_9110_says() {
             .headers(None)
             .into_iter()
             .chain(headers);
-        Reply {
+        TableReply {
             status,
             headers: headers
                 .map(|(name, value)| (name.to_ascii_lowercase(), value))
@@ -47,16 +47,16 @@ fn range_and_conditional_requests_are_decided_as_rfc_9110_says() {
 
 /// Objects and multipart uploads, in memory.
 struct Storage {
-    objects: HashMap<String, Object>,
+    objects: HashMap<String, MemoryObject>,
     uploads: HashMap<String, Vec<u8>>,
 }
 
-struct Object {
+struct MemoryObject {
     content_type: String,
     bytes: Vec<u8>,
 }
 
-impl Object {
+impl MemoryObject {
     fn stored(&self) -> ObjectMetadata {
         let mut hasher = DefaultHasher::new();
         self.bytes.hash(&mut hasher);
@@ -71,13 +71,13 @@ impl Object {
 
 impl Storage {
     fn new() -> Self {
-        let object = |object: http_table::Object| {
+        let object = |object: http_table::TableObject| {
             let key = object.path.trim_start_matches('/').to_owned();
             let content_type = object.content_type.to_owned();
             let bytes = object.bytes;
             (
                 key,
-                Object {
+                MemoryObject {
                     content_type,
                     bytes,
                 },
@@ -92,7 +92,7 @@ impl Storage {
     /// Performs a write as the shell does. Returns the answer's status and body.
     fn write(&mut self, write: Write, body: &[u8]) -> Result<(u16, String), Problem> {
         let key = write.key().as_str().to_owned();
-        let stored = self.objects.get(&key).map(Object::stored);
+        let stored = self.objects.get(&key).map(MemoryObject::stored);
         let evaluate = |conditions: &WriteConditions| {
             Evaluated::of(conditions, stored.as_ref()).map_err(|refusal| refusal.problem)
         };
@@ -139,7 +139,7 @@ impl Storage {
         let content_type = "video/mp4".to_owned();
         self.objects.insert(
             key,
-            Object {
+            MemoryObject {
                 content_type,
                 bytes,
             },
@@ -211,7 +211,11 @@ fn answer(
     }
 }
 
-fn rewritten(read: &Read<'_>, object: &Object, mut headers: Headers) -> (u16, Headers, Vec<u8>) {
+fn rewritten(
+    read: &Read<'_>,
+    object: &MemoryObject,
+    mut headers: Headers,
+) -> (u16, Headers, Vec<u8>) {
     let body = read
         .rewrite(&object.bytes, ORIGIN)
         .expect("a playlist")

@@ -8,7 +8,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use lectern::credential::claims::Claims;
 use lectern::credential::keyring::Keyring;
 use lectern::credential::link;
-use libraries::{Answer, for_each_library};
+use libraries::{LibraryAnswer, for_each_library};
 use serde_json::{Value, json};
 
 const KID: &str = "2026-11";
@@ -25,7 +25,7 @@ fn a_link_minted_by_any_public_library_opens_here() {
     for_each_library(|name, library| {
         for claims in all_claims() {
             let asked = json!({ "secret": secret(), "kid": KID, "claims": claims });
-            let Answer::Said(token) = library.ask("mint", &asked) else {
+            let LibraryAnswer::Output(token) = library.ask("mint", &asked) else {
                 return false;
             };
             let token = token.expect(name);
@@ -44,7 +44,7 @@ fn a_link_minted_here_verifies_in_any_public_library() {
         for claims in all_claims() {
             let said = Claims::from_json(claims.to_string().as_bytes()).expect("claims");
             let token = link::mint(keys.minting(), &said);
-            let Answer::Said(found) =
+            let LibraryAnswer::Output(found) =
                 library.ask("verify", &json!({ "secret": secret(), "token": token }))
             else {
                 return false;
@@ -62,7 +62,7 @@ fn a_forged_link_is_refused_by_every_library_as_it_is_here() {
     for_each_library(|name, library| {
         for claims in all_claims() {
             let asked = json!({ "secret": secret(), "kid": KID, "claims": claims });
-            let Answer::Said(theirs) = library.ask("mint", &asked) else {
+            let LibraryAnswer::Output(theirs) = library.ask("mint", &asked) else {
                 return false;
             };
             let said = Claims::from_json(claims.to_string().as_bytes()).expect("claims");
@@ -74,7 +74,7 @@ fn a_forged_link_is_refused_by_every_library_as_it_is_here() {
                     "{name}: {forged}"
                 );
                 let asked = json!({ "secret": secret(), "token": forged });
-                let Answer::Said(found) = library.ask("verify", &asked) else {
+                let LibraryAnswer::Output(found) = library.ask("verify", &asked) else {
                     return false;
                 };
                 assert_eq!(found, None, "{name}: {forged}");

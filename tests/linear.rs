@@ -341,7 +341,7 @@ mod asset_lists {
             expires: 1_800_000_000,
             root: key.directory(),
             depth: 2,
-            place: Binding::default(),
+            binding: Binding::default(),
             limits: Limits::None,
         };
         // Each input has the maximum number of entries, and beyond that longer ones.
@@ -441,7 +441,7 @@ mod playlists {
             expires: 1_800_000_000,
             root: key.directory(),
             depth: 2,
-            place: Binding::default(),
+            binding: Binding::default(),
             limits: limits.clone(),
         };
         let input = |bytes: usize| playlist(head, lines, bytes);

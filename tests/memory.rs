@@ -36,7 +36,7 @@ fn rewriting_takes_the_result_and_little_else() {
             expires: 1_800_000_000,
             root: key.directory(),
             depth: 5,
-            place: Binding::default(),
+            binding: Binding::default(),
             limits,
         };
         let mut playlist = "#EXTM3U\n#EXT-X-PLAYLIST-TYPE:VOD\n".to_owned();

@@ -55,7 +55,7 @@ fn rewritten_playlists_are_as_they_were_written_down() {
             expires: 1_800_000_000,
             root: Directory::ancestor_of(&key, 2).expect("a directory"),
             depth: 2,
-            place: Binding::default(),
+            binding: Binding::default(),
             limits,
         };
         let base = Base {
@@ -88,7 +88,7 @@ fn a_playlist_beyond_its_bounds_is_refused_and_not_cut() {
         expires: 0,
         root: key.directory(),
         depth: 1,
-        place: Binding::default(),
+        binding: Binding::default(),
         limits: Limits::None,
     };
     let base = Base {
@@ -131,7 +131,7 @@ fn a_playlist_that_takes_the_viewers_credential_or_is_read_differently_is_refuse
         expires: 0,
         root: key.directory(),
         depth: 1,
-        place: Binding::default(),
+        binding: Binding::default(),
         limits,
     };
     let base = Base {
@@ -178,7 +178,7 @@ fn below_a_directorys_pass_nothing_is_signed_and_nothing_steers_elsewhere() {
         expires: 0,
         root: key.directory(),
         depth: 1,
-        place: Binding::default(),
+        binding: Binding::default(),
         limits: Limits::BelowPass,
     };
     let base = Base {
@@ -212,7 +212,7 @@ fn variables_make_no_more_than_their_bounds() {
         expires: 0,
         root: key.directory(),
         depth: 1,
-        place: Binding::default(),
+        binding: Binding::default(),
         limits: Limits::None,
     };
     let base = Base {

@@ -28,7 +28,7 @@ fn grant<'keys>(keys: &'keys Keyring, key: &ObjectKey) -> Grant<'keys> {
         root: Directory::ancestor_of(key, key.as_str().matches('/').count().min(1))
             .expect("a directory"),
         depth: 1,
-        place: Binding::default(),
+        binding: Binding::default(),
         limits: Limits::None,
     }
 }

@@ -53,9 +53,9 @@ const ATTRIBUTES: [(&str, &[&str]); 11] = [
 
 #[test]
 fn without_its_passes_a_rewritten_playlist_is_the_input() {
-    for_each_rewritten(|place, name, input, output| {
+    for_each_rewritten(|location, name, input, output| {
         let (stripped, _) = strip(output);
-        assert!(stripped == input, "{name} at {}", place.url);
+        assert!(stripped == input, "{name} at {}", location.url);
     });
 }
 
@@ -63,34 +63,34 @@ fn without_its_passes_a_rewritten_playlist_is_the_input() {
 fn every_uri_that_must_be_signed_has_one_pass_that_opens_it_and_nothing_else_has() {
     let mut passes = 0;
     let mut left_alone = 0;
-    let files = for_each_rewritten(|place, name, input, output| {
+    let files = for_each_rewritten(|location, name, input, output| {
         let (_, found) = strip(output);
         let uris = uris(input);
         let expected: BTreeMap<usize, ObjectKey> = uris
             .iter()
-            .filter_map(|(end, uri)| Some((*end, place.signs(uri)?)))
+            .filter_map(|(end, uri)| Some((*end, location.signs(uri)?)))
             .collect();
         let positions: Vec<_> = found.iter().map(|(at, _)| at).collect();
         assert_eq!(
             positions,
             expected.keys().collect::<Vec<_>>(),
             "{name} at {}",
-            place.url
+            location.url
         );
         for (at, pass) in &found {
             let key = &expected[at];
-            let verified = pass::verify(pass, key, Seen::default(), &place.keys, EXPIRES);
+            let verified = pass::verify(pass, key, Seen::default(), &location.keys, EXPIRES);
             assert!(
                 verified.is_ok(),
                 "{name} at {}: {key}: {verified:?}",
-                place.url
+                location.url
             );
         }
         passes += found.len();
         left_alone += uris.len() - found.len();
     });
     if let Some(files) = files {
-        say(&format!(
+        print_line(&format!(
             "{files} playlists in {} places: {passes} URIs signed, {left_alone} left alone",
             PLACES.len()
         ));
@@ -106,7 +106,7 @@ fn m3u8_rs_reads_the_same_uris_before_and_after() {
     let mut parsed = 0;
     let mut passes = 0;
     let mut misread = 0;
-    let files = for_each_rewritten(|place, name, input, output| {
+    let files = for_each_rewritten(|location, name, input, output| {
         let read = |playlist| {
             m3u8_rs::parse_playlist_res(playlist)
                 .ok()
@@ -115,18 +115,18 @@ fn m3u8_rs_reads_the_same_uris_before_and_after() {
         let (before, after) = match (read(input), read(output)) {
             (Some(before), Some(after)) => (before, after),
             (before, after) => {
-                assert_eq!(before, after, "{name} at {}", place.url);
+                assert_eq!(before, after, "{name} at {}", location.url);
                 return;
             }
         };
         parsed += 1;
-        let read = place.compare(name, input, &before, &after);
+        let read = location.compare(name, input, &before, &after);
         passes += read.passes;
         misread += read.misread;
     });
     if let Some(files) = files {
         let readings = files * PLACES.len();
-        say(&format!(
+        print_line(&format!(
             "m3u8-rs read {parsed} of {readings}, met {passes} passes and misread {misread} titles"
         ));
         assert!(
@@ -145,10 +145,12 @@ fn hls_js_reads_the_same_uris_before_and_after() {
     }
     let mut names = Vec::new();
     let mut texts = Vec::new();
-    let files = for_each_rewritten(|place, name, input, output| {
-        names.push((place.clone(), name.to_owned(), input.to_vec()));
+    let files = for_each_rewritten(|location, name, input, output| {
+        names.push((location.clone(), name.to_owned(), input.to_vec()));
         for text in [input, output] {
-            texts.push(json!({ "url": place.url.as_str(), "text": String::from_utf8_lossy(text) }));
+            texts.push(
+                json!({ "url": location.url.as_str(), "text": String::from_utf8_lossy(text) }),
+            );
         }
     });
     let Some(files) = files else { return };
@@ -159,12 +161,12 @@ fn hls_js_reads_the_same_uris_before_and_after() {
     assert_eq!(read.len(), 2 * names.len());
     let mut passes = 0;
     let mut misread = 0;
-    for ((place, name, input), read) in names.iter().zip(read.chunks_exact(2)) {
-        let read = place.compare(name, input, &read[0], &read[1]);
+    for ((location, name, input), read) in names.iter().zip(read.chunks_exact(2)) {
+        let read = location.compare(name, input, &read[0], &read[1]);
         passes += read.passes;
         misread += read.misread;
     }
-    say(&format!(
+    print_line(&format!(
         "hls.js read {files} playlists in {} places, met {passes} passes and misread {misread} titles",
         PLACES.len()
     ));
@@ -175,7 +177,7 @@ fn hls_js_reads_the_same_uris_before_and_after() {
 }
 
 /// The reading of a rewritten playlist by a parser.
-struct Read {
+struct ParserReading {
     passes: usize,
     /// URIs that the parser found outside of URI lines and attributes.
     misread: usize,
@@ -183,13 +185,13 @@ struct Read {
 
 /// The URL of a playlist, and the scope in which URIs are signed.
 #[derive(Clone)]
-struct Place {
+struct PlaylistLocation {
     url: Url,
     root: String,
     keys: std::rc::Rc<Keyring>,
 }
 
-impl Place {
+impl PlaylistLocation {
     /// The object of `uri`, if it must be signed: of the edge's origin, a valid key, and below the
     /// root.
     fn signs(&self, uri: &str) -> Option<ObjectKey> {
@@ -203,10 +205,16 @@ impl Place {
 
     /// Compares readings before and after. They are equal except for passes: one on each URI that
     /// must have one.
-    fn compare(&self, name: &str, input: &[u8], before: &[String], after: &[String]) -> Read {
+    fn compare(
+        &self,
+        name: &str,
+        input: &[u8],
+        before: &[String],
+        after: &[String],
+    ) -> ParserReading {
         let resolved = |uri: &str| self.url.join(uri).map(String::from).ok();
         let there: BTreeSet<_> = uris(input).iter().map(|(_, uri)| resolved(uri)).collect();
-        let mut read = Read {
+        let mut read = ParserReading {
             passes: 0,
             misread: 0,
         };
@@ -245,13 +253,15 @@ impl Place {
 
 /// Calls `check` with each URL, a playlist's name, its bytes and the rewritten bytes. Returns the
 /// number of playlists, or prints a line and returns `None` without their folder.
-fn for_each_rewritten(mut check: impl FnMut(&Place, &str, &[u8], &[u8])) -> Option<usize> {
+fn for_each_rewritten(
+    mut check: impl FnMut(&PlaylistLocation, &str, &[u8], &[u8]),
+) -> Option<usize> {
     let folder = std::env::var_os("LECTERN_PLAYLISTS").map_or_else(
         || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/playlists"),
         PathBuf::from,
     );
     if !folder.is_dir() {
-        say(&format!(
+        print_line(&format!(
             "skipped: no public playlists in {} (LECTERN_PLAYLISTS)",
             folder.display()
         ));
@@ -264,7 +274,7 @@ fn for_each_rewritten(mut check: impl FnMut(&Place, &str, &[u8], &[u8])) -> Opti
         let key = ObjectKey::new(key).expect("an object key");
         let root = Directory::ancestor_of(&key, depth).expect("a directory");
         let base = Base { origin, key: &key };
-        let place = Place {
+        let location = PlaylistLocation {
             url: Url::parse(&format!("{origin}{}", key.to_url_path())).expect("a URL"),
             root: root.as_str().to_owned(),
             keys: keys.clone(),
@@ -274,14 +284,14 @@ fn for_each_rewritten(mut check: impl FnMut(&Place, &str, &[u8], &[u8])) -> Opti
             expires: EXPIRES,
             root,
             depth: u8::try_from(depth).expect("a depth"),
-            place: Seen::default(),
+            binding: Seen::default(),
             limits: Limits::None,
         };
         for file in &files {
             let input = fs::read(file).expect("a playlist");
             let name = file.display().to_string();
             let output = rewrite(&input, &base, &grant).expect(&name).bytes;
-            check(&place, &name, &without_steering(&input), &output);
+            check(&location, &name, &without_steering(&input), &output);
         }
     }
     Some(files.len())
@@ -441,10 +451,10 @@ fn skip_library(reason: &str) {
         std::env::var_os("LECTERN_REQUIRE_INTEROP").is_none(),
         "{reason}"
     );
-    say(&format!("skipped: {reason}"));
+    print_line(&format!("skipped: {reason}"));
 }
 
 /// Bypasses the test harness, which would hide the line.
-fn say(line: &str) {
+fn print_line(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }

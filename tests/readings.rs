@@ -17,7 +17,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 mod attacks;
 mod player_readings;
 
-use attacks::{Attack, Place, asset_lists, attacks, media, multivariant, storyboards};
+use attacks::{Attack, AttackSite, asset_lists, attacks, media, multivariant, storyboards};
 use player_readings::{
     ORIGIN, Players, Seen, check, check_asset_list, check_storyboard, playlists,
 };
@@ -27,7 +27,7 @@ const CASES: u32 = 3_000;
 /// Hostile variations of each public playlist.
 const VARIATIONS: usize = 8;
 
-const PLACE: Place<'_> = Place {
+const SITE: AttackSite<'_> = AttackSite {
     origin: ORIGIN,
     evil: "https://evil.example",
     own: "/c/u1",
@@ -42,7 +42,7 @@ fn players() -> Option<Players> {
             std::env::var_os("LECTERN_REQUIRE_INTEROP").is_none(),
             "the players are not installed (npm install)"
         );
-        say("skipped: Node, hls.js or shaka-player is not installed (npm install)");
+        print_line("skipped: Node, hls.js or shaka-player is not installed (npm install)");
     }
     players
 }
@@ -52,7 +52,7 @@ fn no_attack_by_hand_takes_a_pass_or_the_viewers_link_to_another_host() {
     let Some(mut players) = players() else { return };
     let mut seen = Seen::default();
     let mut failed = Vec::new();
-    let attacks = attacks(&PLACE);
+    let attacks = attacks(&SITE);
     for Attack {
         name,
         multivariant,
@@ -64,17 +64,17 @@ fn no_attack_by_hand_takes_a_pass_or_the_viewers_link_to_another_host() {
             Err(found) => failed.push(format!("=== {name}\n{found}")),
         }
     }
-    for (name, body) in asset_lists(&PLACE) {
+    for (name, body) in asset_lists(&SITE) {
         if let Err(found) = check_asset_list(&body) {
             failed.push(format!("=== {name}\n{found}"));
         }
     }
-    for (name, board) in storyboards(&PLACE) {
+    for (name, board) in storyboards(&SITE) {
         if let Err(found) = check_storyboard(&board) {
             failed.push(format!("=== {name}\n{found}"));
         }
     }
-    say(&format!(
+    print_line(&format!(
         "{} attacks by hand, {} fail: {seen:?}",
         attacks.len(),
         failed.len()
@@ -125,7 +125,7 @@ fn the_attacks_that_were_handed_in_take_nothing_to_another_host() {
             failed.push(format!("=== {}\n{found}", master.display()));
         }
     }
-    say(&format!(
+    print_line(&format!(
         "{} attacks that were handed in, {} fail",
         names.len(),
         failed.len()
@@ -174,7 +174,7 @@ fn no_generated_playlist_takes_a_pass_or_the_viewers_link_to_another_host() {
         }
     });
     let seen = seen.into_inner();
-    say(&format!("{CASES} generated pairs of playlists: {seen:?}"));
+    print_line(&format!("{CASES} generated pairs of playlists: {seen:?}"));
     if let Err(error) = outcome {
         panic!("{error}");
     }
@@ -220,7 +220,7 @@ fn no_public_playlist_and_no_hostile_variation_of_one_takes_a_pass_to_another_ho
             }
         }
     }
-    say(&format!(
+    print_line(&format!(
         "{} public playlists with {VARIATIONS} variations each, {} fail: {seen:?}",
         files.len(),
         failed.len()
@@ -291,7 +291,7 @@ fn folder(variable: &str, beside: &str) -> Option<PathBuf> {
     if folder.is_dir() {
         return Some(folder);
     }
-    say(&format!(
+    print_line(&format!(
         "skipped: {} is not there ({variable})",
         folder.display()
     ));
@@ -317,6 +317,6 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
 }
 
 /// Bypasses the test harness, which hides the output of passing tests.
-fn say(line: &str) {
+fn print_line(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }

@@ -26,7 +26,7 @@ fn rewritten(keys: &Keyring, board: &[u8]) -> Result<Vec<u8>, PlaylistError> {
         expires: EXPIRES,
         root: Directory::ancestor_of(&key, 2).expect("a directory"),
         depth: 2,
-        place: Binding::default(),
+        binding: Binding::default(),
         limits: Limits::Storyboard,
     };
     let base = Base {

@@ -52,7 +52,7 @@ fuzz_target!(|data: &[u8]| {
         PassKind::AssetList { depth },
         PassKind::Storyboard { depth },
     ];
-    let place = Binding {
+    let binding = Binding {
         network: (depth & 1 == 1).then(|| Network::of([a, b, c, d].into())),
         country: (depth & 2 == 2).then(|| Country::parse("DE").expect("a code")),
     };
@@ -60,15 +60,15 @@ fuzz_target!(|data: &[u8]| {
         network: Some(Network::of([a ^ 1, b, c, d].into())),
         country: Country::parse("BR"),
     };
-    let bound = (place.network.is_some(), place.country.is_some());
+    let bound = (binding.network.is_some(), binding.country.is_some());
     let mut minted_so_far: Vec<String> = Vec::new();
     for kind in kinds {
         for minting in keys.iter() {
-            let minted = mint(minting, kind, expires, place, &key);
+            let minted = mint(minting, kind, expires, binding, &key);
             assert!(minted.len() <= if kind == PassKind::Object { 40 } else { 43 });
             assert_eq!(
                 minted,
-                mint(minting, kind, expires, place, &key),
+                mint(minting, kind, expires, binding, &key),
                 "not deterministic"
             );
             assert!(!minted_so_far.contains(&minted), "two kinds, one pass");
@@ -77,15 +77,15 @@ fuzz_target!(|data: &[u8]| {
                 expires,
                 bound,
             };
-            assert_eq!(pass::verify(&minted, &key, place, &keys, expires), Ok(pass));
+            assert_eq!(pass::verify(&minted, &key, binding, &keys, expires), Ok(pass));
             assert_eq!(
-                pass::verify(&minted, &key, place, &keys, expires + 1),
+                pass::verify(&minted, &key, binding, &keys, expires + 1),
                 Err(PassError::Expired(expires))
             );
             let away = pass::verify_mac(&minted, &key, elsewhere, &keys);
             assert_eq!(away.is_ok(), bound == (false, false), "bound {bound:?}");
             if key != other {
-                let replayed = pass::verify_mac(&minted, &other, place, &keys);
+                let replayed = pass::verify_mac(&minted, &other, binding, &keys);
                 assert!(replayed.is_err(), "{key} opens {other}");
             }
             let mut bytes = URL_SAFE_NO_PAD.decode(&minted).expect("base64url");
@@ -93,7 +93,7 @@ fuzz_target!(|data: &[u8]| {
             bytes[bit / 8] ^= 1 << (bit % 8);
             let forged = URL_SAFE_NO_PAD.encode(bytes);
             assert!(
-                pass::verify_mac(&forged, &key, place, &keys).is_err(),
+                pass::verify_mac(&forged, &key, binding, &keys).is_err(),
                 "bit {bit}"
             );
             minted_so_far.push(minted);
@@ -105,11 +105,11 @@ fn mint(
     minting: &lectern::credential::keyring::Key,
     kind: PassKind,
     expires: u64,
-    place: Binding,
+    binding: Binding,
     key: &ObjectKey,
 ) -> String {
     let (directory, name) = key.split();
     let mut out = Vec::new();
-    Minter::new(minting, expires, place).mint(kind, directory, name, &mut out);
+    Minter::new(minting, expires, binding).mint(kind, directory, name, &mut out);
     String::from_utf8(out).expect("ASCII")
 }

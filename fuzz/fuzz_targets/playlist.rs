@@ -24,7 +24,7 @@ fuzz_target!(|playlist: &[u8]| {
         expires: NOW,
         root: Directory::ancestor_of(&key, 2).expect("a directory"),
         depth: 2,
-        place: Binding::default(),
+        binding: Binding::default(),
         limits: Limits::None,
     };
     let _ = rewrite_asset_list(playlist, &base, &grant);

@@ -25,7 +25,7 @@ fuzz_target!(|board: &[u8]| {
         expires: NOW,
         root: Directory::ancestor_of(&key, 2).expect("a directory"),
         depth: 2,
-        place: Binding::default(),
+        binding: Binding::default(),
         limits: Limits::Storyboard,
     };
     // Control characters in it are refused.

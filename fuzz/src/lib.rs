@@ -184,7 +184,7 @@ impl Stored {
             expires: NOW,
             root: Directory::ancestor_of(&key, 2).expect("a directory"),
             depth: 2,
-            place: Binding::default(),
+            binding: Binding::default(),
             limits,
         };
         match self {

@@ -22,19 +22,19 @@ use s3::server::{KEY_ID, SECRET, serve};
 use s3::strict::{Fault, Moment, Strict, drawn};
 use s3::{add, copy, files, sha256};
 use serde_json::Value;
-use suite::{Place, suite};
+use suite::{SuiteTarget, suite};
 
 const TARGET: &str = "r2://video/courses/café";
 /// The folder of `TARGET` on the server.
 const FOLDER: &str = "video/courses/café";
 
 /// A bucket with its server and proxy.
-struct Bucket {
+struct S3Bucket {
     strict: Strict,
     root: tempfile::TempDir,
 }
 
-impl Bucket {
+impl S3Bucket {
     fn start(plan: impl Fn(usize) -> Fault + Send + Sync + 'static) -> Self {
         let root = tempfile::tempdir().expect("a temporary folder");
         fs::create_dir(root.path().join("video")).expect("a bucket");
@@ -110,8 +110,8 @@ fn packages(root: &Path) -> [PathBuf; 2] {
 #[test]
 fn a_bucket_does_all_that_a_target_does() {
     let root = tempfile::tempdir().expect("a temporary folder");
-    let bucket = Bucket::start(|_| Fault::None);
-    let place = Place {
+    let bucket = S3Bucket::start(|_| Fault::None);
+    let access = SuiteTarget {
         target: TARGET.to_owned(),
         run: &|args| bucket.run(args),
         read: &|path| fs::read(bucket.folder().join(path)).ok(),
@@ -120,7 +120,7 @@ fn a_bucket_does_all_that_a_target_does() {
             None => fs::remove_file(bucket.folder().join(path)).expect("it is removed"),
         },
     };
-    suite(&packages(root.path()), &place);
+    suite(&packages(root.path()), &access);
     bucket.assert_lawful();
 }
 
@@ -183,7 +183,7 @@ fn a_server_that_others_wrote_takes_it_the_same_way() {
         std::thread::sleep(Duration::from_millis(200));
     }
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let place = Place {
+    let access = SuiteTarget {
         target: "s3://video/courses/café".to_owned(),
         run: &|args| {
             let endpoint = format!("http://127.0.0.1:{port}");
@@ -204,7 +204,7 @@ fn a_server_that_others_wrote_takes_it_the_same_way() {
             assert!(done.is_some(), "{path}");
         },
     };
-    suite(&packages(folder.path()), &place);
+    suite(&packages(folder.path()), &access);
 }
 
 #[test]
@@ -212,7 +212,7 @@ fn what_goes_wrong_on_the_way_is_tried_again_until_all_is_there() {
     let root = tempfile::tempdir().expect("a temporary folder");
     let [first, second] = packages(root.path());
     for seed in 0..4 {
-        let bucket = Bucket::start(move |number| match drawn(seed, number) % 20 {
+        let bucket = S3Bucket::start(move |number| match drawn(seed, number) % 20 {
             0 => Fault::Status(500, None),
             1 => Fault::Status(429, Some(1)),
             2 => Fault::Status(503, None),
@@ -239,7 +239,7 @@ fn a_request_that_nobody_answers_is_given_up_and_made_again() {
     let root = tempfile::tempdir().expect("a temporary folder");
     let [first, _] = packages(root.path());
     // Several at once, so that their waits overlap.
-    let bucket = Bucket::start(|number| match number {
+    let bucket = S3Bucket::start(|number| match number {
         5..8 => Fault::Never,
         _ => Fault::None,
     });
@@ -256,7 +256,7 @@ fn a_request_that_nobody_answers_is_given_up_and_made_again() {
 fn of_two_publishers_at_once_one_wins_and_the_other_is_told() {
     let root = tempfile::tempdir().expect("a temporary folder");
     let [first, second] = packages(root.path());
-    let bucket = Arc::new(Bucket::start(|_| Fault::None));
+    let bucket = Arc::new(S3Bucket::start(|_| Fault::None));
     // Before the first publisher switches, the second one finishes.
     let inner = Arc::clone(&bucket);
     let (other, is_done) = (second.clone(), Mutex::new(false));
@@ -304,7 +304,7 @@ fn killed_at_any_point_the_old_lecture_plays_and_the_same_command_goes_on() {
     const POINTS: usize = 100;
     let root = tempfile::tempdir().expect("a temporary folder");
     let [first, second] = packages(root.path());
-    let bucket = Arc::new(Bucket::start(|_| Fault::None));
+    let bucket = Arc::new(S3Bucket::start(|_| Fault::None));
     assert_eq!(bucket.run(&["publish", text(&first), TARGET]).code, 0);
     let old = bucket.plays().expect("it plays whole");
     let snapshot = Snapshot {
@@ -358,7 +358,7 @@ fn killed_at_any_point_the_old_lecture_plays_and_the_same_command_goes_on() {
             std::thread::sleep(Duration::from_millis(2));
         };
         bucket.strict.on_request(None);
-        bucket.strict.settle();
+        bucket.strict.wait_until_idle();
         assert!(
             !status.success() || at == requests,
             "{point}: it was not killed"
@@ -411,7 +411,7 @@ fn a_large_object_goes_up_in_equal_parts_and_goes_on_with_those_that_are_there()
     let [folder, _] = packages(root.path());
     let large: Vec<u8> = (0_u32..(37 << 18)).flat_map(u32::to_be_bytes).collect();
     let path = add(&folder, "large.mp4", &large);
-    let bucket = Arc::new(Bucket::start(|_| Fault::None));
+    let bucket = Arc::new(S3Bucket::start(|_| Fault::None));
     let child: Arc<Mutex<Option<Child>>> = Arc::default();
     let (victim, inner) = (Arc::clone(&child), Arc::clone(&bucket));
     bucket.strict.on_request(Some(Arc::new(move |_, moment| {
@@ -454,7 +454,7 @@ fn a_large_object_goes_up_in_equal_parts_and_goes_on_with_those_that_are_there()
 fn what_is_wrong_with_a_bucket_is_said_with_what_to_do() {
     let root = tempfile::tempdir().expect("a temporary folder");
     let [folder, _] = packages(root.path());
-    let bucket = Bucket::start(|_| Fault::None);
+    let bucket = S3Bucket::start(|_| Fault::None);
     let endpoint = bucket.strict.endpoint();
     let empty = root.path().join("credentials");
     fs::write(&empty, "[default]\naws_access_key_id = A\n").expect("it is written");

@@ -29,7 +29,7 @@ fn facts(out: &Path) -> Value {
 }
 
 /// Runs `lectern`, and kills it if it waits for an idle pipe.
-fn patiently(folder: &Path, args: &[&str]) -> Run {
+fn run_with_timeout(folder: &Path, args: &[&str]) -> Run {
     run(Command::new("timeout")
         .args(["--signal=KILL", "120", env!("CARGO_BIN_EXE_lectern")])
         .args(args)
@@ -62,8 +62,8 @@ fn a_path_that_is_no_file_is_refused_at_once() {
         (&in_folder, 3, "nothing there is a recording"),
         (&playlist, 3, "there is no object"),
     ] {
-        let packaged = patiently(folder, &["package", what, "-o", "out"]);
-        let shipped = patiently(folder, &["ship", what, "file:///tmp/none/at/all"]);
+        let packaged = run_with_timeout(folder, &["package", what, "-o", "out"]);
+        let shipped = run_with_timeout(folder, &["ship", what, "file:///tmp/none/at/all"]);
         for run in [packaged, shipped] {
             assert_eq!(run.code, code, "{what}: {run:?}");
             assert!(run.stderr.contains(said), "{what}: {run:?}");
@@ -73,7 +73,7 @@ fn a_path_that_is_no_file_is_refused_at_once() {
         }
         let captions = format!("en={what}");
         let args = ["package", "clip.mp4", "-o", "out", "--captions", &captions];
-        let captioned = patiently(folder, &args);
+        let captioned = run_with_timeout(folder, &args);
         assert_eq!(captioned.code, 3, "{what}: {captioned:?}");
         assert!(captioned.stderr.contains(said), "{what}: {captioned:?}");
     }
@@ -91,14 +91,14 @@ fn a_path_that_is_no_file_is_refused_at_once() {
         ),
         (&["link", "https://edge.example/a/master.m3u8"], 4),
     ] {
-        let refused = patiently(folder, args);
+        let refused = run_with_timeout(folder, args);
         assert_eq!(refused.code, code, "{args:?}: {refused:?}");
         assert!(refused.stderr.contains("error: "), "{args:?}: {refused:?}");
     }
 }
 
 /// Programs that record their environment before they act.
-fn curious(folder: &Path, tools: &[&str]) -> (PathBuf, PathBuf) {
+fn recording_tools(folder: &Path, tools: &[&str]) -> (PathBuf, PathBuf) {
     let (bin, seen) = (folder.join("bin"), folder.join("seen"));
     fs::create_dir(&bin).expect("a folder");
     let path = std::env::var("PATH").expect("a PATH");
@@ -124,7 +124,7 @@ fn programs_are_given_no_key_and_find_none() {
     let root = tempfile::tempdir().expect("a temporary folder");
     let input = clip(root.path(), "320x180", 2);
     let tools = ["ffmpeg", "ffprobe", "espeak-ng"];
-    let (bin, seen) = curious(root.path(), &tools);
+    let (bin, seen) = recording_tools(root.path(), &tools);
     let path = format!("{}:{}", text(&bin), std::env::var("PATH").expect("a PATH"));
     let work = root.path().join("work");
     let target = format!("file://{}/published", text(root.path()));

@@ -147,9 +147,9 @@ fn an_encoder_does_not_outlive_a_packager_that_is_killed() {
 }
 
 /// SplitMix64. The cases are the same in every run.
-struct Random(u64);
+struct DamageRandom(u64);
 
-impl Random {
+impl DamageRandom {
     fn below(&mut self, end: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
@@ -162,7 +162,7 @@ impl Random {
 
 /// Truncated, or with flipped bits, most of them in the headers.
 fn damaged(whole: &[u8], seed: u64) -> Vec<u8> {
-    let mut random = Random(seed);
+    let mut random = DamageRandom(seed);
     if random.below(3) == 0 {
         return whole[..random.below(whole.len())].to_vec();
     }

@@ -67,7 +67,7 @@ fn events(args: &[&str], on_event: &mut dyn FnMut(&Value) -> bool) -> bool {
 }
 
 /// The playlists of a target at one moment. Asserts that it names only existing files.
-fn look(served: &Path) -> Option<(String, bool)> {
+fn read_served(served: &Path) -> Option<(String, bool)> {
     let master = fs::read_to_string(served.join("master.m3u8")).ok()?;
     let playlists = master.lines().filter(|line| line.starts_with("v/"));
     let mut found = None;
@@ -111,7 +111,7 @@ fn what_players_take_is_copied_and_what_they_do_not_grows_and_then_the_lecture_p
         ];
         let (mut first, mut done) = (None, None);
         let ended = events(&args, &mut |event| {
-            let seen = look(&served);
+            let seen = read_served(&served);
             match event["event"].as_str().expect("an event") {
                 "playable" => {
                     assert!(event["seconds"].as_f64().expect("a time") > 0.0);
@@ -149,7 +149,7 @@ fn what_players_take_is_copied_and_what_they_do_not_grows_and_then_the_lecture_p
         assert!(again.stdout.contains("already there"), "{again:?}");
         assert!(!again.stdout.contains("playable"), "{again:?}");
         assert_eq!(again.stderr, "");
-        assert_eq!(look(&served).expect("it plays").0, last);
+        assert_eq!(read_served(&served).expect("it plays").0, last);
         let revisions = lectern(&["revisions", &target]).stdout;
         for (revision, state) in [(&last, "plays"), (&first, "replaced ")] {
             let line = revisions.lines().find(|line| line.starts_with(revision));
@@ -224,10 +224,10 @@ fn rungs_are_listed_one_by_one_beside_what_plays_and_come_out_as_they_would_have
     let (mut first, mut seen) = (None, vec![]);
     let ended = events(&args, &mut |event| {
         if event["event"] == "playable" {
-            first = Some(look(&served).expect("it plays").0);
+            first = Some(read_served(&served).expect("it plays").0);
         }
         if event["event"] == "better" {
-            let (revision, is_ended) = look(&served).expect("it plays");
+            let (revision, is_ended) = read_served(&served).expect("it plays");
             assert_eq!(Some(revision), first);
             assert!(is_ended);
             let (rungs, targets) = listed(&served);
@@ -249,7 +249,7 @@ fn rungs_are_listed_one_by_one_beside_what_plays_and_come_out_as_they_would_have
     let ship = ["ship", text(&input), &target, "--ladder", "720,480,360"];
     let shipped = lectern(&[&ship[..], &["--work", text(&work)]].concat());
     assert_eq!(shipped.code, 0, "{shipped:?}");
-    let (revision, _) = look(&plain).expect("it plays");
+    let (revision, _) = read_served(&plain).expect("it plays");
     let own = |served: &Path| tree::files(&served.join("v").join(&revision));
     assert!(own(&served) == own(&plain), "the same bytes");
 }
@@ -264,14 +264,14 @@ fn what_was_killed_goes_on_with_what_plays_already() {
     let ship = ["ship", text(&input), &target, "--ladder", "720,480,360"];
     let args = [&ship[..], &["--work", text(&work), "--instant", "--json"]].concat();
     assert!(!events(&args, &mut |event| event["event"] != "better"));
-    let (first, _) = look(&served).expect("it plays");
+    let (first, _) = read_served(&served).expect("it plays");
     assert_eq!(listed(&served).0, ["360p"]);
     let mut seen = vec![];
     let ended = events(&args, &mut |event| {
         let rungs = listed(&served).0;
         assert!(rungs.contains(&"360p".to_owned()), "{rungs:?}");
         if event["event"] == "playable" || event["event"] == "better" {
-            assert_eq!(look(&served).expect("it plays").0, first);
+            assert_eq!(read_served(&served).expect("it plays").0, first);
             seen.push(rungs.len());
         }
         true
@@ -314,7 +314,7 @@ fn a_picture_that_begins_late_is_not_copied_since_nothing_would_be_shown_until_t
         ];
         let shipped = lectern(&args);
         assert_eq!(shipped.code, 0, "{shipped:?}");
-        let last = look(&served).expect("it plays").0;
+        let last = read_served(&served).expect("it plays").0;
         let folders = fs::read_dir(served.join("v")).expect("revisions");
         let mut folders = folders.map(|entry| entry.expect("an entry").path());
         let first = folders.find(|folder| !folder.ends_with(&last));

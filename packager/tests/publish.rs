@@ -15,7 +15,7 @@ use sha2::{Digest as _, Sha256};
 
 /// The objects of the edge, and its requests.
 #[derive(Default)]
-struct Bucket {
+struct EdgeState {
     objects: HashMap<String, Vec<u8>>,
     /// Paths in the order of their writes.
     order: Vec<String>,
@@ -38,16 +38,16 @@ enum Mood {
     Endless,
 }
 
-struct Edge {
+struct FaultyEdge {
     origin: String,
-    bucket: Arc<Mutex<Bucket>>,
+    bucket: Arc<Mutex<EdgeState>>,
 }
 
-impl Edge {
+impl FaultyEdge {
     fn start(mood: Mood) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let origin = format!("http://{}", listener.local_addr().expect("an address"));
-        let bucket = Arc::new(Mutex::new(Bucket::default()));
+        let bucket = Arc::new(Mutex::new(EdgeState::default()));
         let shared = Arc::clone(&bucket);
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
@@ -58,12 +58,12 @@ impl Edge {
         Self { origin, bucket }
     }
 
-    fn bucket(&self) -> MutexGuard<'_, Bucket> {
+    fn bucket(&self) -> MutexGuard<'_, EdgeState> {
         self.bucket.lock().expect("no panic at the edge")
     }
 }
 
-fn serve(stream: &TcpStream, mood: Mood, bucket: &Mutex<Bucket>) {
+fn serve(stream: &TcpStream, mood: Mood, bucket: &Mutex<EdgeState>) {
     let mut reader = BufReader::new(stream);
     loop {
         let mut line = String::new();
@@ -132,7 +132,7 @@ fn etag(object: &[u8]) -> String {
 }
 
 /// Returns three objects per page.
-fn list(bucket: &Bucket, path: &str, query: &str) -> Vec<u8> {
+fn list(bucket: &EdgeState, path: &str, query: &str) -> Vec<u8> {
     let after = query
         .split_once("&after=")
         .map(|(_, after)| format!("{path}{after}"));
@@ -160,7 +160,7 @@ fn answer(
     headers: &HashMap<String, String>,
     body: Vec<u8>,
     mood: Mood,
-    bucket: &Mutex<Bucket>,
+    bucket: &Mutex<EdgeState>,
 ) -> (u16, Vec<u8>) {
     let problem = |status: u16, code: &str| {
         (
@@ -293,7 +293,7 @@ fn assert_last(order: &[String], prefix: &str) {
 fn a_busy_edge_gets_everything_in_order_and_nothing_the_second_time() {
     let root = tempfile::tempdir().expect("a temporary folder");
     let out = package(root.path());
-    let edge = Edge::start(Mood::Busy);
+    let edge = FaultyEdge::start(Mood::Busy);
     let target = format!("{}/courses/caf%C3%A9/", edge.origin);
     let first = with_keys(&["publish", text(&out), &target]);
     assert_eq!(first.code, 0, "{first:?}");
@@ -319,7 +319,7 @@ fn a_busy_edge_gets_everything_in_order_and_nothing_the_second_time() {
 fn a_refusal_is_shown_and_no_playlist_becomes_visible() {
     let root = tempfile::tempdir().expect("a temporary folder");
     let out = package(root.path());
-    let edge = Edge::start(Mood::Forbidding);
+    let edge = FaultyEdge::start(Mood::Forbidding);
     let target = format!("{}/courses/a", edge.origin);
     let run = with_keys(&["publish", text(&out), &target]);
     assert_eq!(run.code, 5, "{run:?}");
@@ -355,7 +355,7 @@ fn an_object_too_large_for_one_request_goes_up_in_equal_parts_with_a_link_that_w
         }),
     );
     fs::write(&json, package.to_string()).expect("it is written");
-    let edge = Edge::start(Mood::Good);
+    let edge = FaultyEdge::start(Mood::Good);
     let target = format!("{}/a", edge.origin);
     let run = run(command(&["publish", text(&out), &target])
         .env("LECTERN_UPLOAD_LINK", "https://edge.example/a/?token=h.p.s"));
@@ -372,7 +372,7 @@ fn shipping_is_packaging_and_publishing_and_goes_on_where_it_was_refused() {
     let root = tempfile::tempdir().expect("a temporary folder");
     let input = clip(root.path(), "640x480", 13);
     let work = root.path().join("work");
-    let edge = Edge::start(Mood::Good);
+    let edge = FaultyEdge::start(Mood::Good);
     let target = format!("{}/courses/b", edge.origin);
     let args = ["ship", text(&input), &target, "--work", text(&work)];
     let first = with_keys(&args);
@@ -395,7 +395,7 @@ fn shipping_is_packaging_and_publishing_and_goes_on_where_it_was_refused() {
     assert!(second.stderr.contains("already there"), "{second:?}");
     assert_eq!(edge.bucket().order.len(), names.len());
 
-    let refusing = Edge::start(Mood::Forbidding);
+    let refusing = FaultyEdge::start(Mood::Forbidding);
     let target = format!("{}/courses/b", refusing.origin);
     let refused = with_keys(&["ship", text(&input), &target, "--work", text(&work)]);
     assert_eq!(refused.code, 5, "{refused:?}");
@@ -408,7 +408,7 @@ fn shipping_is_packaging_and_publishing_and_goes_on_where_it_was_refused() {
         2,
         "the folder and its journal"
     );
-    let other = Edge::start(Mood::Good);
+    let other = FaultyEdge::start(Mood::Good);
     let target = format!("{}/courses/b", other.origin);
     let taken_up = with_keys(&["ship", text(&input), &target, "--work", text(&work)]);
     assert_eq!(taken_up.code, 0, "{taken_up:?}");
@@ -428,7 +428,7 @@ fn an_upload_behind_the_edge_is_fetched_by_ranges_and_shipped_as_the_file_that_i
     let root = tempfile::tempdir().expect("a temporary folder");
     let input = clip(root.path(), "320x240", 6);
     let work = root.path().join("work");
-    let edge = Edge::start(Mood::Dropping);
+    let edge = FaultyEdge::start(Mood::Dropping);
     let bytes = fs::read(&input).expect("a clip");
     assert!(bytes.len() > 200_000, "{}", bytes.len());
     let path = "/uploads/caf%C3%A9/talk.mp4".to_owned();
@@ -480,7 +480,7 @@ fn a_folder_does_all_that_a_target_does() {
         out
     });
     let served = root.path().join("served");
-    let place = suite::Place {
+    let access = suite::SuiteTarget {
         target: format!("file://{}", text(&served)),
         run: &|args| lectern(args),
         read: &|path| fs::read(served.join(path)).ok(),
@@ -489,7 +489,7 @@ fn a_folder_does_all_that_a_target_does() {
             None => fs::remove_file(served.join(path)).expect("it is removed"),
         },
     };
-    suite::suite(&packages, &place);
+    suite::suite(&packages, &access);
 }
 
 #[test]
@@ -515,7 +515,7 @@ fn a_folder_gets_the_same_objects_and_replaces_only_what_can_change() {
 fn transport_streams_are_shipped_whole_and_leave_no_manifest_of_what_was_there_before() {
     let root = tempfile::tempdir().expect("a temporary folder");
     let input = clip(root.path(), "320x240", 6);
-    let edge = Edge::start(Mood::Good);
+    let edge = FaultyEdge::start(Mood::Good);
     let served = root.path().join("served");
     let manifest = "/courses/b/manifest.mpd";
     for target in [
@@ -759,7 +759,7 @@ fn no_verb_waits_for_a_pipe_or_follows_a_link_at_a_target() {
 
 #[test]
 fn a_list_that_never_ends_is_given_up() {
-    let edge = Edge::start(Mood::Endless);
+    let edge = FaultyEdge::start(Mood::Endless);
     for name in ["a", "b", "c", "d"] {
         let path = format!("/courses/a/v/{name}");
         edge.bucket().objects.insert(path, vec![]);
@@ -775,14 +775,14 @@ fn a_package_folder_sends_nothing_that_lies_outside_of_it_or_never_ends() {
     let root = tempfile::tempdir().expect("a temporary folder");
     let out = package(root.path());
     let secret = root.path().join("secret");
-    let edge = Edge::start(Mood::Good);
+    let edge = FaultyEdge::start(Mood::Good);
     let revision = revision_folder(&out);
     let segment = revision.join("240p/seg00000.m4s");
     let bytes = fs::read(&segment).expect("a segment");
     // The same length as the segment, so that only the digest differs.
     fs::write(&secret, vec![b'S'; bytes.len()]).expect("it is written");
     let moved = root.path().join("moved");
-    type Change<'a> = &'a dyn Fn();
+    type Damage<'a> = &'a dyn Fn();
     let put_back = || {
         let _ = fs::remove_file(&segment);
         if moved.exists() {
@@ -792,7 +792,7 @@ fn a_package_folder_sends_nothing_that_lies_outside_of_it_or_never_ends() {
         }
         fs::write(&segment, &bytes).expect("it is written");
     };
-    let changes: [(&str, Change<'_>); 4] = [
+    let changes: [(&str, Damage<'_>); 4] = [
         ("it is a symbolic link", &|| {
             fs::remove_file(&segment).expect("it is removed");
             symlink(&secret, &segment).expect("a link");

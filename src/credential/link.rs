@@ -45,7 +45,7 @@ pub enum LinkError {
 }
 
 #[derive(Serialize)]
-struct Header<'key> {
+struct JoseHeader<'key> {
     alg: &'static str,
     typ: &'static str,
     kid: &'key str,
@@ -55,7 +55,7 @@ struct Header<'key> {
 #[must_use]
 pub fn mint(key: &Key, claims: &Claims) -> String {
     let mut token = String::with_capacity(256);
-    let header = json::written(&Header {
+    let header = json::written(&JoseHeader {
         alg: "HS256",
         typ: "JWT",
         kid: key.kid(),

@@ -63,8 +63,8 @@ pub(crate) fn open_pass(
 ) -> Result<Pass, Refusal> {
     // Only bound passes need the request's network and country.
     let (network, country) = pass::decode(text).map_or((false, false), |pass| pass.bound);
-    let place = request.place(network, country);
-    pass::verify(text, key, place, &config.keys, now).map_err(|error| {
+    let binding = request.binding(network, country);
+    pass::verify(text, key, binding, &config.keys, now).map_err(|error| {
         let (problem, reason) = match error {
             PassError::Expired(at) => (Problem::Expired, Reason::Expired { at }),
             PassError::BadMac => (Problem::Forbidden, Reason::WrongMac),

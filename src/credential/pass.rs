@@ -182,7 +182,7 @@ pub fn expiry(now: u64, seconds: u64) -> u64 {
 pub struct Minter<'key> {
     key: &'key Key,
     expires: u32,
-    place: Binding,
+    binding: Binding,
     derived: Option<Derived>,
     pending: PendingPasses,
 }
@@ -222,11 +222,11 @@ impl std::fmt::Debug for Derived {
 impl<'key> Minter<'key> {
     /// Creates a minter of passes under `key` that expire at `expires` and are bound to `binding`.
     #[must_use]
-    pub fn new(key: &'key Key, expires: u64, place: Binding) -> Self {
+    pub fn new(key: &'key Key, expires: u64, binding: Binding) -> Self {
         Self {
             key,
             expires: u32::try_from(expires).unwrap_or(u32::MAX),
-            place,
+            binding,
             derived: None,
             pending: PendingPasses {
                 length: 0,
@@ -253,7 +253,7 @@ impl<'key> Minter<'key> {
                 self.key,
                 kind,
                 self.expires,
-                self.place,
+                self.binding,
                 directory,
             ));
         }
@@ -296,16 +296,16 @@ impl<'key> Minter<'key> {
 }
 
 impl Derived {
-    fn new(key: &Key, kind: PassKind, expires: u32, place: Binding, directory: &str) -> Self {
+    fn new(key: &Key, kind: PassKind, expires: u32, binding: Binding, directory: &str) -> Self {
         let mut fields = [0; HEAD_BYTES + MAX_FIELD_BYTES];
-        fields[0] = tag(kind, place);
+        fields[0] = tag(kind, binding);
         fields[1] = key.hint();
         fields[2..HEAD_BYTES].copy_from_slice(&expires.to_be_bytes());
         let head: [u8; HEAD_BYTES] = std::array::from_fn(|at| fields[at]);
         let of_kind = kind.fields();
         let fields_length = HEAD_BYTES + of_kind.length;
         fields[HEAD_BYTES..fields_length].copy_from_slice(of_kind.as_slice());
-        let key = derive(key, kind, expires, place, directory);
+        let key = derive(key, kind, expires, binding, directory);
         Self {
             kind,
             directory: directory.to_owned(),
@@ -344,11 +344,11 @@ fn append_base64url(bytes: &[u8], out: &mut Vec<u8>) {
 pub fn verify(
     text: &str,
     key: &ObjectKey,
-    place: Binding,
+    binding: Binding,
     keys: &Keyring,
     now: u64,
 ) -> Result<Pass, PassError> {
-    let pass = verify_mac(text, key, place, keys)?;
+    let pass = verify_mac(text, key, binding, keys)?;
     if now > pass.expires {
         return Err(PassError::Expired(pass.expires));
     }
@@ -362,16 +362,16 @@ pub fn verify(
 pub fn verify_mac(
     text: &str,
     key: &ObjectKey,
-    place: Binding,
+    binding: Binding,
     keys: &Keyring,
 ) -> Result<Pass, PassError> {
     let (pass, hint, mac) = decode_parts(text)?;
     let (network_bound, country_bound) = pass.bound;
-    let place = Binding {
-        network: place.network.filter(|_| network_bound),
-        country: place.country.filter(|_| country_bound),
+    let binding = Binding {
+        network: binding.network.filter(|_| network_bound),
+        country: binding.country.filter(|_| country_bound),
     };
-    if network_bound != place.network.is_some() || country_bound != place.country.is_some() {
+    if network_bound != binding.network.is_some() || country_bound != binding.country.is_some() {
         return Err(PassError::BadMac);
     }
     let root;
@@ -385,7 +385,7 @@ pub fn verify_mac(
     let expires = u32::try_from(pass.expires).unwrap_or(u32::MAX);
     let mut outcome = PassError::UnknownKey;
     for candidate in keys.iter().filter(|candidate| candidate.hint() == hint) {
-        let key = derive(candidate, pass.kind, expires, place, directory);
+        let key = derive(candidate, pass.kind, expires, binding, directory);
         let expected = keyed(&key).chain_update(name);
         if expected.verify_truncated_left(&mac).is_ok() {
             return Ok(pass);
@@ -423,13 +423,13 @@ fn decode_parts(text: &str) -> Result<(Pass, u8, [u8; MAC_BYTES]), PassError> {
     Ok((pass, *hint, *mac))
 }
 
-fn tag(kind: PassKind, place: Binding) -> u8 {
-    let network = if place.network.is_some() {
+fn tag(kind: PassKind, binding: Binding) -> u8 {
+    let network = if binding.network.is_some() {
         NETWORK_BOUND
     } else {
         0
     };
-    let country = if place.country.is_some() {
+    let country = if binding.country.is_some() {
         COUNTRY_BOUND
     } else {
         0
@@ -437,18 +437,18 @@ fn tag(kind: PassKind, place: Binding) -> u8 {
     VERSION + network + country + kind.tag()
 }
 
-fn derive(key: &Key, kind: PassKind, expires: u32, place: Binding, directory: &str) -> [u8; 32] {
+fn derive(key: &Key, kind: PassKind, expires: u32, binding: Binding, directory: &str) -> [u8; 32] {
     let mut mac = key
         .pass_mac()
-        .chain_update([tag(kind, place)])
+        .chain_update([tag(kind, binding)])
         .chain_update(expires.to_be_bytes())
         .chain_update(kind.fields().as_slice());
-    if let Some(network) = place.network {
+    if let Some(network) = binding.network {
         let bytes = network.bytes();
         mac.update(&[if bytes.len() == 4 { 4 } else { 16 }]);
         mac.update(&bytes);
     }
-    if let Some(country) = place.country {
+    if let Some(country) = binding.country {
         mac.update(&[2]);
         mac.update(&country.bytes());
     }
@@ -664,25 +664,33 @@ mod tests {
     fn a_bound_pass_opens_only_where_its_link_was_opened() {
         let ring = ring(&["k"]);
         let segment = object("a/b");
-        let place = |address: &str, country: &str| Binding {
+        let binding = |address: &str, country: &str| Binding {
             network: address
                 .parse()
                 .ok()
                 .map(crate::credential::binding::Network::of),
             country: crate::credential::binding::Country::parse(country),
         };
-        let home = place("192.0.2.1", "DE");
+        let home = binding("192.0.2.1", "DE");
         for (bound, seen, opens) in [
             (home, home, true),
-            (home, place("192.0.2.99", "DE"), true),
-            (home, place("192.0.3.1", "DE"), false),
-            (home, place("192.0.2.1", "FR"), false),
-            (home, place("", "DE"), false),
+            (home, binding("192.0.2.99", "DE"), true),
+            (home, binding("192.0.3.1", "DE"), false),
+            (home, binding("192.0.2.1", "FR"), false),
+            (home, binding("", "DE"), false),
             (home, Binding::default(), false),
-            (place("", "DE"), home, true),
-            (place("", "DE"), place("", "FR"), false),
-            (place("2001:db8::1", ""), place("2001:db8::2", "FR"), true),
-            (place("2001:db8::1", ""), place("2001:db8:1::1", ""), false),
+            (binding("", "DE"), home, true),
+            (binding("", "DE"), binding("", "FR"), false),
+            (
+                binding("2001:db8::1", ""),
+                binding("2001:db8::2", "FR"),
+                true,
+            ),
+            (
+                binding("2001:db8::1", ""),
+                binding("2001:db8:1::1", ""),
+                false,
+            ),
             (Binding::default(), home, true),
         ] {
             let mut minted = Vec::new();
@@ -709,41 +717,41 @@ mod tests {
     #[test]
     fn passes_stay_what_they_are() {
         let ring = ring(&["k"]);
-        let place = |address: &str, country: &str| Binding {
+        let binding = |address: &str, country: &str| Binding {
             network: address
                 .parse()
                 .ok()
                 .map(crate::credential::binding::Network::of),
             country: crate::credential::binding::Country::parse(country),
         };
-        for (place, kind, expected) in [
+        for (binding, kind, expected) in [
             (
                 Binding::default(),
                 PassKind::Object,
                 "EIJrSdIA9uNOqBbM_HkLwLJtfH998w",
             ),
             (
-                place("192.0.2.1", ""),
+                binding("192.0.2.1", ""),
                 PassKind::Object,
                 "GIJrSdIAXmbjxghULegZdpPpxsZJNQ",
             ),
             (
-                place("2001:db8::1", ""),
+                binding("2001:db8::1", ""),
                 PassKind::Object,
                 "GIJrSdIAigHi5a3eIP0b1et1uruaCQ",
             ),
             (
-                place("", "DE"),
+                binding("", "DE"),
                 PassKind::Object,
                 "FIJrSdIACKs_e6nki2q0_sBToTG74g",
             ),
             (
-                place("192.0.2.1", "DE"),
+                binding("192.0.2.1", "DE"),
                 KINDS[1],
                 "HYJrSdIAAZHeH71SvBp6_sfuL5jN2wM",
             ),
             (
-                place("2001:db8::1", "DE"),
+                binding("2001:db8::1", "DE"),
                 KINDS[3],
                 "H4JrSdIAAQEAAAAAAAAAPEyU2iukkw7uII6USPHnd4E",
             ),
@@ -769,11 +777,11 @@ mod tests {
             ),
         ] {
             let mut minted = Vec::new();
-            Minter::new(ring.minting(), NOW, place).mint(kind, "a/", "b", &mut minted);
+            Minter::new(ring.minting(), NOW, binding).mint(kind, "a/", "b", &mut minted);
             assert_eq!(
                 String::from_utf8_lossy(&minted),
                 expected,
-                "{place:?} {kind:?}"
+                "{binding:?} {kind:?}"
             );
         }
     }

@@ -275,7 +275,7 @@ fn grant_of<'config>(
         expires: pass.expires,
         root,
         depth,
-        place: request.place(pass.bound.0, pass.bound.1),
+        binding: request.binding(pass.bound.0, pass.bound.1),
         limits,
     })
 }
@@ -307,7 +307,7 @@ fn grant_by_link<'config>(
         expires: pass::expiry(now, watch),
         root,
         depth,
-        place: request.place(claims.ip.is_some(), claims.country.is_some()),
+        binding: request.binding(claims.ip.is_some(), claims.country.is_some()),
         limits: if entitlements == Entitlements::default() {
             Limits::None
         } else {
@@ -321,7 +321,7 @@ fn location(key: &ObjectKey, grant: &Grant<'_>) -> Result<String, Refusal> {
     let directory = key.directory();
     let depth = depth(&directory)?;
     let mut location = b"/~".to_vec();
-    Minter::new(grant.key, grant.expires, grant.place).mint(
+    Minter::new(grant.key, grant.expires, grant.binding).mint(
         PassKind::Directory { depth },
         directory.as_str(),
         "",

@@ -145,12 +145,12 @@ impl Problem {
     #[must_use]
     pub fn body(self) -> String {
         #[derive(Serialize)]
-        struct Body {
+        struct ProblemDetails {
             title: &'static str,
             status: u16,
             code: &'static str,
         }
-        written(&Body {
+        written(&ProblemDetails {
             title: self.title(),
             status: self.status(),
             code: self.code(),

@@ -34,13 +34,13 @@ impl<'config> Health<'config> {
     #[must_use]
     pub fn body(&self) -> String {
         #[derive(Serialize)]
-        struct Body<'config> {
+        struct HealthBody<'config> {
             version: &'static str,
             build: &'static str,
             keys: Vec<&'config str>,
             bucket: bool,
         }
-        written(&Body {
+        written(&HealthBody {
             version: env!("CARGO_PKG_VERSION"),
             build: BUILD,
             keys: self.keys.iter().map(Key::kid).collect(),

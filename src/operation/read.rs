@@ -229,12 +229,12 @@ impl Read<'_> {
         let Grant {
             key,
             expires,
-            place,
+            binding,
             ..
         } = &self.grant;
         let (directory, name) = self.key.split();
         let mut pass = vec![];
-        Minter::new(key, *expires, *place).mint(PassKind::Object, directory, name, &mut pass);
+        Minter::new(key, *expires, *binding).mint(PassKind::Object, directory, name, &mut pass);
         format!(
             "{}?p={}",
             self.key.to_url_path(),
@@ -247,14 +247,16 @@ impl Read<'_> {
         let Grant {
             key, expires, root, ..
         } = &self.grant;
-        let Grant { place, limits, .. } = &self.grant;
+        let Grant {
+            binding, limits, ..
+        } = &self.grant;
         let digest = Sha256::new()
             .chain_update(key.kid())
             .chain_update([0])
             .chain_update(expires.to_be_bytes())
             .chain_update(root.as_str())
             .chain_update([0])
-            .chain_update(place.bytes())
+            .chain_update(binding.bytes())
             .chain_update([0])
             .chain_update(limits.bytes())
             .finalize();
@@ -312,7 +314,7 @@ mod tests {
                 expires: 1_800_000_000,
                 root: key.directory(),
                 depth: 1,
-                place: Binding::default(),
+                binding: Binding::default(),
                 limits: Limits::None,
             },
             key,
@@ -473,14 +475,14 @@ mod tests {
         later.grant.expires += 900;
         assert_ne!(first, tag(&later, "e"));
         later.grant.expires -= 900;
-        for place in ["192.0.2.1", "192.0.3.1", "2001:db8::1"] {
-            later.grant.place.network = place
+        for address in ["192.0.2.1", "192.0.3.1", "2001:db8::1"] {
+            later.grant.binding.network = address
                 .parse()
                 .ok()
                 .map(crate::credential::binding::Network::of);
-            assert!(tags.insert(tag(&later, "e")), "{place}");
+            assert!(tags.insert(tag(&later, "e")), "{address}");
         }
-        later.grant.place = Binding::default();
+        later.grant.binding = Binding::default();
         let preview = |preview| Limits::Media { preview };
         let of = |max_height, langs: Option<&str>, preview| {
             let langs = langs.map(|lang| vec![lang.to_owned()]);

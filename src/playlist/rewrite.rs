@@ -49,8 +49,8 @@ pub struct Grant<'key> {
     /// What is listed must lie below this directory, which is `depth` deep.
     pub root: Directory,
     pub depth: u8,
-    /// Where passes are bound to.
-    pub place: Binding,
+    /// The network and country that passes are bound to.
+    pub binding: Binding,
     pub limits: Limits,
 }
 
@@ -263,7 +263,7 @@ pub fn rewrite(
         base,
         directory: base.key.split().0,
         grant,
-        minter: Minter::new(grant.key, grant.expires, grant.place),
+        minter: Minter::new(grant.key, grant.expires, grant.binding),
         turned_to: None,
         edits: edits.into_iter().peekable(),
         variables,

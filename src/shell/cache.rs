@@ -45,7 +45,7 @@ pub(super) struct Cached {
     body: ReadableStream,
 }
 
-/// Whether this request fills the cache.
+/// The answer to a request for the right to fill.
 pub(super) enum FillStart {
     Filling(Filling),
     /// Another request fills it.

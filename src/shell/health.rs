@@ -2,7 +2,7 @@
 
 use web_sys::Response;
 
-use super::r2::Bucket;
+use super::r2::R2Bucket;
 use super::responder::{Responder, ResponseBody, failed};
 use crate::config::Config;
 use crate::http::problem::Refusal;
@@ -11,7 +11,7 @@ use crate::operation::health::Health;
 
 pub(super) async fn health(
     config: &Config,
-    bucket: &Bucket,
+    bucket: &R2Bucket,
     responder: &Responder,
 ) -> Result<Response, Refusal> {
     // Any key works: a missing object is an answer too.

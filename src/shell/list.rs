@@ -2,14 +2,14 @@
 
 use web_sys::Response;
 
-use super::r2::Bucket;
+use super::r2::R2Bucket;
 use super::responder::{Responder, ResponseBody, failed};
 use crate::http::problem::Refusal;
 use crate::operation::list::List;
 
 pub(super) async fn list(
     list: &List,
-    bucket: &Bucket,
+    bucket: &R2Bucket,
     responder: &Responder,
 ) -> Result<Response, Refusal> {
     let page = bucket.list(list).await;

@@ -26,7 +26,7 @@ use crate::operation::cache_policy;
 use crate::request::{Request, split_url};
 use cache::CacheEntry;
 use queue::UploadQueue;
-use r2::Bucket;
+use r2::R2Bucket;
 use raw::Requested;
 use read::{ReadContext, Served};
 use request_log::RequestLog;
@@ -51,7 +51,7 @@ async fn fetch(request: web_sys::Request, env: Env, context: Context) -> Result<
     let config = CONFIG.get_or_init(|| {
         Config::from_lookup(|name| env.var(name).ok().map(|value| value.to_string()))
     });
-    let (config, bucket) = match (config, Bucket::of(&env)) {
+    let (config, bucket) = match (config, R2Bucket::of(&env)) {
         (Ok(config), Ok(bucket)) => (config, bucket),
         (Err(error), _) => return misconfigured(&error.to_string()),
         (Ok(_), Err(Refusal { detail, .. })) => return misconfigured(&detail),
@@ -89,7 +89,7 @@ async fn fetch(request: web_sys::Request, env: Env, context: Context) -> Result<
         Decision::Refuse(refusal) => Err(refusal),
         Decision::Read(read) => {
             request_log.sub.clone_from(&read.sub);
-            let place = ReadContext {
+            let context = ReadContext {
                 origin,
                 bucket_name: &config.bucket_name,
                 bucket: &bucket,
@@ -97,7 +97,7 @@ async fn fetch(request: web_sys::Request, env: Env, context: Context) -> Result<
                 responder: &responder,
                 verified_in: microseconds() - began,
             };
-            read::read(&read, &place).await
+            read::read(&read, &context).await
         }
         Decision::List(list) => list::list(&list, &bucket, &responder)
             .await

@@ -18,7 +18,7 @@ use crate::operation::write::{Evaluated, UploadedPart};
 /// The name of the binding in `wrangler.toml`.
 const BINDING: &str = "BUCKET";
 
-pub(super) struct Bucket(worker::Bucket);
+pub(super) struct R2Bucket(worker::Bucket);
 
 /// An object that R2 returned.
 pub(super) struct R2Object {
@@ -58,7 +58,7 @@ pub(super) fn storage_error(error: Error) -> BucketError {
     BucketError::from_message(&message(&error))
 }
 
-impl Bucket {
+impl R2Bucket {
     pub(super) fn of(env: &Env) -> Result<Self, Refusal> {
         env.bucket(BINDING).map(Self).map_err(|_| {
             Refusal::new(

@@ -7,7 +7,7 @@ use worker::Context;
 
 use super::cache::{CacheEntry, Cached, FillStart, Filling};
 use super::hold::Held;
-use super::r2::{Bucket, R2Object};
+use super::r2::{R2Bucket, R2Object};
 use super::responder::{Responder, ResponseBody, failed};
 use super::time::{microseconds, sleep};
 use crate::budget::HoldPurpose;
@@ -25,7 +25,7 @@ const LOOK_AGAIN_MS: [u32; 9] = [4, 8, 16, 32, 64, 128, 256, 512, 1024];
 pub(super) struct ReadContext<'request> {
     pub(super) origin: &'request str,
     pub(super) bucket_name: &'request str,
-    pub(super) bucket: &'request Bucket,
+    pub(super) bucket: &'request R2Bucket,
     pub(super) context: &'request Context,
     pub(super) responder: &'request Responder,
     /// What verifying took, in microseconds.

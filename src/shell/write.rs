@@ -4,7 +4,7 @@ use web_sys::{Request, Response};
 
 use super::hold::Held;
 use super::queue::UploadQueue;
-use super::r2::Bucket;
+use super::r2::R2Bucket;
 use super::responder::{self, Responder, failed};
 use super::streams;
 use crate::budget::HoldPurpose;
@@ -18,7 +18,7 @@ use crate::operation::write::{Evaluated, Write, created_json, parse_parts};
 pub(super) async fn write(
     write: Write,
     request: &Request,
-    bucket: &Bucket,
+    bucket: &R2Bucket,
     queue: &UploadQueue<'_>,
     responder: &Responder,
 ) -> Result<Response, Refusal> {
@@ -105,7 +105,7 @@ pub(super) async fn write(
 async fn evaluate(
     key: &ObjectKey,
     conditions: &WriteConditions,
-    bucket: &Bucket,
+    bucket: &R2Bucket,
 ) -> Result<Option<Evaluated>, Refusal> {
     if conditions.is_empty() {
         return Ok(None);

@@ -20,13 +20,13 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const MAX_GROWTH_BYTES: u64 = 480 << 20;
 
 /// An edge, and tokens to write and read what lies in [`FOLDER`].
-struct Large {
+struct LargeObjects {
     edge: Edge,
     upload: String,
     play: String,
 }
 
-impl Large {
+impl LargeObjects {
     fn start() -> Self {
         let edge = Edge::with_faults();
         Self {
@@ -136,7 +136,7 @@ fn playlist(bytes: usize) -> Vec<u8> {
 #[test]
 fn many_large_playlists_at_once_are_served_or_told_to_come_again_in_bounded_memory() {
     const PLAYLISTS: usize = 24;
-    let large = Large::start();
+    let large = LargeObjects::start();
     let stored = playlist(8 << 20);
     for number in 0..PLAYLISTS {
         large.put(&format!("{number}.m3u8"), &stored);
@@ -181,7 +181,7 @@ fn many_large_playlists_at_once_are_served_or_told_to_come_again_in_bounded_memo
 
 #[test]
 fn large_playlists_that_are_not_received_are_held_within_a_bound_that_does_not_lapse() {
-    let large = Large::start();
+    let large = LargeObjects::start();
     large.put("large.m3u8", &playlist(8 << 20));
     large.put("small.m3u8", &playlist(100 << 10));
     let stall = |numbers: Range<u32>| -> Vec<Stalled> {
@@ -224,7 +224,7 @@ fn large_playlists_that_are_not_received_are_held_within_a_bound_that_does_not_l
 
 #[test]
 fn slow_readers_do_not_lift_the_bound_on_what_is_on_its_way_into_the_cache() {
-    let large = Large::start();
+    let large = LargeObjects::start();
     let segment: Vec<u8> = (0..16_usize << 20).map(|at| (at % 251) as u8).collect();
     for number in 0..5 {
         large.put(&format!("seg{number}.m4s"), &segment);
@@ -260,7 +260,7 @@ fn slow_readers_do_not_lift_the_bound_on_what_is_on_its_way_into_the_cache() {
 
 #[test]
 fn a_list_of_parts_that_no_upload_has_is_the_clients_fault() {
-    let large = Large::start();
+    let large = LargeObjects::start();
     let path = format!("{FOLDER}a.mp4?token={}", large.upload);
     for number in [0, 10_001, 65_536] {
         let body = format!(r#"{{"parts":[{{"partNumber":{number},"etag":"e"}}]}}"#);

@@ -61,7 +61,7 @@ fn a_lecture_is_published_and_played_in_the_requests_that_its_cost_is_reckoned_w
     run(lectern()
         .args(["sample", "--seconds", SECONDS, "-o"])
         .arg(&sample));
-    let edge = Edge::talkative();
+    let edge = Edge::with_log();
     for (name, packaging, asking) in [
         ("one", &["--ladder", "480"][..], &["--rungs", "480"][..]),
         (

@@ -60,7 +60,7 @@ impl School {
             assert!(
                 started.elapsed() < Duration::from_secs(30),
                 "the app did not start; is all installed (make .tools/course.ok)?\n{}",
-                said(edge)
+                app_output(edge)
             );
             std::thread::sleep(Duration::from_millis(50));
         }
@@ -85,7 +85,7 @@ impl Drop for School {
 }
 
 /// The app's output.
-fn said(edge: &Edge) -> String {
+fn app_output(edge: &Edge) -> String {
     fs::read_to_string(edge.folder().join("school.log")).unwrap_or_default()
 }
 
@@ -106,7 +106,7 @@ fn the_course_app_is_used_from_login_to_the_last_frame_and_says_each_refusal_in_
         ("WIRE", &format!("{} {}", wire.port(), edge.origin)),
     ];
     let seen = school.visited(folder.path(), None, &env);
-    let shown = format!("{seen:#}\n{}\n{}", said(&edge), edge.log());
+    let shown = format!("{seen:#}\n{}\n{}", app_output(&edge), edge.log());
     assert_eq!(seen["errors"], json!([]), "{shown}");
 
     // A preview ends at its cut and has one rung.
@@ -241,7 +241,7 @@ fn a_visitor_is_told_that_the_storage_does_not_answer_and_watches_when_it_does()
     let school = School::open(&edge, &edge.origin);
     let folder = tempfile::TempDir::new().expect("a folder");
     let seen = school.visited(folder.path(), Some("ill"), &[]);
-    let shown = format!("{seen:#}\n{}\n{}", said(&edge), edge.log());
+    let shown = format!("{seen:#}\n{}\n{}", app_output(&edge), edge.log());
     let sentence = "The storage does not answer. Try again in a moment.";
     assert_eq!(seen["preview"], sentence, "{shown}");
     assert_eq!(seen["after"]["how"], "enough", "{shown}");

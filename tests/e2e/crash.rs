@@ -32,7 +32,7 @@ struct Content {
 
 impl Content {
     fn bytes(self) -> Vec<u8> {
-        let mut random = Random(self.seed);
+        let mut random = LoadRandom(self.seed);
         let mut bytes = vec![0; self.length.next_multiple_of(8)];
         for eight in bytes.chunks_exact_mut(8) {
             eight.copy_from_slice(&random.next().to_le_bytes());
@@ -43,9 +43,9 @@ impl Content {
 }
 
 /// SplitMix64.
-struct Random(u64);
+struct LoadRandom(u64);
 
-impl Random {
+impl LoadRandom {
     fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -68,7 +68,7 @@ struct Known {
 
 /// A multipart upload in progress.
 #[derive(Debug)]
-struct Upload {
+struct MultipartUpload {
     path: String,
     content: Content,
     id: String,
@@ -115,17 +115,17 @@ impl<'edge> Load<'edge> {
         let mut all = vec![("authorization", self.write.as_str())];
         all.extend(headers);
         let reply = self.edge.send(method, url, &all, body);
-        self.told(url, reply)
+        self.complete_answer(url, reply)
     }
 
     fn read(&self, url: &str, headers: &[(&str, &str)]) -> Option<Reply> {
         let mut all = vec![("authorization", self.read.as_str())];
         all.extend(headers);
         let reply = self.edge.send("GET", url, &all, &[]);
-        self.told(url, reply)
+        self.complete_answer(url, reply)
     }
 
-    fn told(&self, url: &str, reply: Reply) -> Option<Reply> {
+    fn complete_answer(&self, url: &str, reply: Reply) -> Option<Reply> {
         let is_whole = reply.status != 0 && reply.status < 500 && !reply.broke_off;
         assert!(
             is_whole || self.is_over.load(Ordering::SeqCst),
@@ -144,7 +144,7 @@ impl<'edge> Load<'edge> {
 
     /// Writes new objects, and rewrites one of them.
     fn put(&self, seed: u64) -> Vec<Known> {
-        let mut random = Random(seed);
+        let mut random = LoadRandom(seed);
         let again = Known {
             path: format!("{FOLDER}again-{seed:x}.bin"),
             stored: None,
@@ -197,9 +197,9 @@ impl<'edge> Load<'edge> {
     }
 
     /// Uploads in parts, in sequence. The last upload is the interrupted one.
-    fn upload(&self, seed: u64) -> Vec<Upload> {
-        let mut all: Vec<Upload> = Vec::new();
-        let mut random = Random(seed);
+    fn upload(&self, seed: u64) -> Vec<MultipartUpload> {
+        let mut all: Vec<MultipartUpload> = Vec::new();
+        let mut random = LoadRandom(seed);
         while !self.is_over() {
             let path = format!("{FOLDER}parts-{seed:x}-{}.mov", all.len());
             let content = Content {
@@ -207,7 +207,7 @@ impl<'edge> Load<'edge> {
                 length: PART + REST,
             };
             let Some(id) = self.begin(&path) else { break };
-            all.push(Upload {
+            all.push(MultipartUpload {
                 path,
                 content,
                 id,
@@ -216,7 +216,7 @@ impl<'edge> Load<'edge> {
                 is_complete: false,
             });
             let upload = all.last_mut().expect("just pushed");
-            self.go_on(upload);
+            self.resume(upload);
         }
         all
     }
@@ -233,7 +233,7 @@ impl<'edge> Load<'edge> {
     }
 
     /// Sends the missing parts of an upload and completes it. `None` if it is interrupted.
-    fn go_on(&self, upload: &mut Upload) -> Option<()> {
+    fn resume(&self, upload: &mut MultipartUpload) -> Option<()> {
         let bytes = upload.content.bytes();
         for (number, body) in (1..).zip(bytes.chunks(PART)).skip(upload.parts.len()) {
             let url = format!("{}?uploadId={}&partNumber={number}", upload.path, upload.id);
@@ -253,7 +253,7 @@ impl<'edge> Load<'edge> {
 
     /// Reads stored objects, whole and in ranges.
     fn watch(&self, seed: u64) {
-        let mut random = Random(seed);
+        let mut random = LoadRandom(seed);
         while !self.is_over() {
             let settled = {
                 let settled = self.settled.lock().expect("a list");
@@ -295,7 +295,7 @@ fn interrupt(
     seed: u64,
     after: (u64, u64),
     settled: &mut Vec<(String, Content)>,
-) -> (Vec<Known>, Vec<Upload>) {
+) -> (Vec<Known>, Vec<MultipartUpload>) {
     let load = Load::new(edge, std::mem::take(settled));
     let (known, uploads) = std::thread::scope(|scope| {
         let load = &load;
@@ -316,7 +316,7 @@ fn interrupt(
         {
             std::thread::sleep(Duration::from_millis(1));
         }
-        let later = Random(seed).below(LATER_MS);
+        let later = LoadRandom(seed).below(LATER_MS);
         std::thread::sleep(Duration::from_millis(later));
         load.is_over.store(true, Ordering::SeqCst);
         load.edge.kill_runtime();
@@ -407,13 +407,13 @@ fn what_was_said_to_be_stored_outlives_a_killed_runtime_and_nothing_is_ever_half
                 (false, false) => assert_is(&path, body.as_deref(), &[None]),
             }
             if body.is_none() {
-                load.go_on(&mut upload)
+                load.resume(&mut upload)
                     .expect("an upload that can be continued");
                 assert_is(&path, found(&load, &path).as_deref(), &[whole]);
                 // The upload can be started again.
                 upload.id = load.begin(&path).expect("an id");
                 upload.parts.clear();
-                load.go_on(&mut upload)
+                load.resume(&mut upload)
                     .expect("an upload that can be begun again");
             }
             everything.push(Known {

@@ -99,7 +99,7 @@ impl Edge {
     }
 
     /// Starts the Worker with its log, one line per request.
-    pub(crate) fn talkative() -> Self {
+    pub(crate) fn with_log() -> Self {
         Self::launch("wrangler.toml", true, &["--log-level", "log"])
     }
 

@@ -41,10 +41,12 @@ fn a_link_for_a_whole_course_opens_all_of_each_lecture() {
         }
         // The storyboard, the poster, and each image.
         for id in ["lectern.storyboard", "lectern.poster"] {
-            let url = master.told(id).expect("it is listed");
+            let url = master.session_data(id).expect("it is listed");
             assert_eq!(edge.get(&url).verdict(), "200", "{folder}: {url}");
         }
-        let board = master.told("lectern.storyboard").expect("a storyboard");
+        let board = master
+            .session_data("lectern.storyboard")
+            .expect("a storyboard");
         let board = Playlist::open(&edge, &board);
         let sprite = board
             .text

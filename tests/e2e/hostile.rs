@@ -17,7 +17,7 @@ use lectern::credential::pass::{self, PassKind};
 use lectern::object::key::ObjectKey;
 use serde_json::{Value, json};
 
-use super::attacks::{self, Attack, Place, media, multivariant};
+use super::attacks::{self, Attack, AttackSite, media, multivariant};
 use super::edge::{Edge, built, now, root};
 use super::media as lecture;
 
@@ -149,8 +149,8 @@ impl Case {
 }
 
 /// Attacks for players, one or a few of each kind. `tests/readings.rs` has all.
-fn cases(place: &Place<'_>) -> Vec<Case> {
-    let Place { evil, others, .. } = *place;
+fn cases(site: &AttackSite<'_>) -> Vec<Case> {
+    let AttackSite { evil, others, .. } = *site;
     let host = evil.trim_start_matches("http://");
     let plain = multivariant("");
     let is_wanted = |attack: &Attack| {
@@ -176,7 +176,7 @@ fn cases(place: &Place<'_>) -> Vec<Case> {
                 format!("{:?}", format!("//{host}{others}/essay.mp4")),
                 format!("{:?}", format!("/\t/{host}{others}/essay.mp4")),
                 format!("{:?}", format!(".//{host}{others}/essay.mp4")),
-                format!("{:?}", format!("{}@{host}{others}/essay.mp4", place.origin)),
+                format!("{:?}", format!("{}@{host}{others}/essay.mp4", site.origin)),
             ]
             .iter()
             .any(|uri| name.ends_with(uri.as_str()));
@@ -188,7 +188,7 @@ fn cases(place: &Place<'_>) -> Vec<Case> {
             || list
             || uri
     };
-    let mut cases: Vec<Case> = attacks::attacks(place)
+    let mut cases: Vec<Case> = attacks::attacks(site)
         .into_iter()
         .filter(is_wanted)
         .map(Case::of)
@@ -353,12 +353,12 @@ fn cases(place: &Place<'_>) -> Vec<Case> {
         )
         .typed("p.m3u8", &format!("{HLS}; charset=iso-2022-jp")),
     );
-    cases.extend(handed_in(place));
+    cases.extend(attacks_from_folder(site));
     cases
 }
 
 /// Attacks from a folder of files, if it exists.
-fn handed_in(place: &Place<'_>) -> Vec<Case> {
+fn attacks_from_folder(site: &AttackSite<'_>) -> Vec<Case> {
     let folder = std::env::var_os("LECTERN_ATTACKS")
         .map_or_else(|| root().join("../shared/attacks"), Into::into);
     let Ok(entries) = fs::read_dir(&folder) else {
@@ -370,11 +370,11 @@ fn handed_in(place: &Place<'_>) -> Vec<Case> {
         );
         return Vec::new();
     };
-    let host = place.evil.trim_start_matches("http://");
+    let host = site.evil.trim_start_matches("http://");
     let text = |path: &Path| {
         let text = fs::read_to_string(path).ok()?;
         Some(
-            text.replace("https://127.0.0.1:8898", place.evil)
+            text.replace("https://127.0.0.1:8898", site.evil)
                 .replace("127.0.0.2:28811", host),
         )
     };
@@ -406,7 +406,7 @@ struct Stage {
 }
 
 impl Stage {
-    fn new(cases: impl Fn(&Place<'_>) -> Vec<Case>) -> Self {
+    fn new(cases: impl Fn(&AttackSite<'_>) -> Vec<Case>) -> Self {
         let edge = Edge::start();
         let foreign = Foreign::start();
         let admin = edge.token("/uploads/u2/", Purpose::Admin);
@@ -420,7 +420,7 @@ impl Stage {
             let put = edge.send("PUT", &url, &[], body.as_bytes());
             assert!(matches!(put.status, 200 | 201), "{path}: {}", put.verdict());
         }
-        let place = Place {
+        let site = AttackSite {
             origin: &edge.origin,
             evil: &foreign.origin,
             own: "/uploads/u1",
@@ -432,7 +432,7 @@ impl Stage {
         let segment = fs::read(segment()).expect("a segment");
         // Selects attacks by name: `LECTERN_HOSTILE=steering`.
         let wanted = std::env::var("LECTERN_HOSTILE").unwrap_or_default();
-        let cases = cases(&place)
+        let cases = cases(&site)
             .into_iter()
             .filter(|case| case.name.contains(&wanted));
         for (number, case) in cases.enumerate() {
@@ -636,8 +636,8 @@ fn no_player_shows_another_host_what_the_edge_gave_its_viewer() {
 
 /// Manifests under names of other objects. Each sends what stands in its own URL to another host, in the way that its format
 /// has for that.
-fn misnamed(place: &Place<'_>) -> Vec<Case> {
-    let evil = place.evil;
+fn misnamed(site: &AttackSite<'_>) -> Vec<Case> {
+    let evil = site.evil;
     let hls = |variables: &str, query: &str| {
         format!(
             "#EXTM3U\n{variables}#EXT-X-CONTENT-STEERING:SERVER-URI=\"steer.json\",PATHWAY-ID=\".\"\n\
@@ -756,7 +756,7 @@ fn no_player_shows_another_host_the_link_to_a_manifest_under_another_name() {
 
 #[test]
 fn neither_ffmpeg_nor_vlc_shows_another_host_what_the_edge_gave_its_viewer() {
-    let stage = Stage::new(|place| {
+    let stage = Stage::new(|site| {
         let wanted = |name: &str| {
             [
                 "QUERYPARAM of token in a",
@@ -769,7 +769,7 @@ fn neither_ffmpeg_nor_vlc_shows_another_host_what_the_edge_gave_its_viewer() {
             .iter()
             .any(|start| name.starts_with(start))
         };
-        let mut cases = cases(place);
+        let mut cases = cases(site);
         cases.retain(|case| wanted(&case.name));
         cases
     });
@@ -817,9 +817,9 @@ fn neither_ffmpeg_nor_vlc_shows_another_host_what_the_edge_gave_its_viewer() {
 
 #[test]
 fn no_pass_that_an_uploaders_playlist_is_given_opens_what_is_beside_his_folder() {
-    let stage = Stage::new(|place| {
-        let mut cases = cases(place);
-        cases.extend(disguised(place));
+    let stage = Stage::new(|site| {
+        let mut cases = cases(site);
+        cases.extend(disguised(site));
         cases
     });
     let edge = &stage.edge;
@@ -906,8 +906,8 @@ fn no_pass_that_an_uploaders_playlist_is_given_opens_what_is_beside_his_folder()
 }
 
 /// Objects whose names contradict their bytes or content types.
-fn disguised(place: &Place<'_>) -> Vec<Case> {
-    let others = place.others;
+fn disguised(site: &AttackSite<'_>) -> Vec<Case> {
+    let others = site.others;
     let board = |lines: &str| format!("WEBVTT\n\n00:00.000 --> 00:02.000\n{lines}\n");
     let list = format!("#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXTINF:4,\n{others}/essay.mp4\n");
     let one = |name: &str, file: &str, kind: &str, bytes: String| Case {
@@ -966,7 +966,7 @@ fn disguised(place: &Place<'_>) -> Vec<Case> {
             json!({ "ASSETS": [{ "URI": format!("{others}/master.m3u8") }] }).to_string(),
         ),
     ];
-    for (name, bytes) in attacks::storyboards(place) {
+    for (name, bytes) in attacks::storyboards(site) {
         cases.push(one(
             &format!("a storyboard of {name:?}"),
             "storyboard.vtt",
@@ -974,7 +974,7 @@ fn disguised(place: &Place<'_>) -> Vec<Case> {
             String::from_utf8_lossy(&bytes).into_owned(),
         ));
     }
-    for (name, bytes) in attacks::asset_lists(place) {
+    for (name, bytes) in attacks::asset_lists(site) {
         let list = media(
             "#EXT-X-DATERANGE:ID=\"i\",CLASS=\"com.apple.hls.interstitial\",\
              START-DATE=\"2026-01-01T00:00:00Z\",X-ASSET-LIST=\"a.json\"",

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use lectern::credential::claims::Purpose;
 
 use super::edge::{Edge, now};
-use super::http_table::{self, Reply};
+use super::http_table::{self, TableReply};
 use super::media;
 
 #[test]
@@ -46,7 +46,7 @@ fn range_and_conditional_requests_are_answered_as_rfc_9110_says() {
         } else {
             reply.body
         };
-        Reply {
+        TableReply {
             status: reply.status,
             headers: reply.headers,
             body,

@@ -15,13 +15,13 @@ use super::edge::{Edge, built, lectern, root, run};
 use super::media;
 
 /// `tools/queue/` on its own ports. Dropping it ends it.
-struct Queue {
+struct LocalQueue {
     pull: Child,
     url: String,
     folder: TempDir,
 }
 
-impl Queue {
+impl LocalQueue {
     fn start() -> Self {
         let folder = TempDir::new().expect("a folder");
         let address = TcpListener::bind("127.0.0.1:0")
@@ -57,7 +57,7 @@ impl Queue {
     }
 }
 
-impl Drop for Queue {
+impl Drop for LocalQueue {
     fn drop(&mut self) {
         let _ = self.pull.kill();
         let _ = self.pull.wait();
@@ -65,7 +65,7 @@ impl Drop for Queue {
 }
 
 /// Packages the queued uploads. Returns their URLs.
-fn work(edge: &Edge, queue: &Queue, folder: &Path) -> Vec<String> {
+fn work(edge: &Edge, queue: &LocalQueue, folder: &Path) -> Vec<String> {
     let shipped = run(edge
         .lectern()
         .arg("work")
@@ -78,7 +78,7 @@ fn work(edge: &Edge, queue: &Queue, folder: &Path) -> Vec<String> {
 
 #[test]
 fn what_is_uploaded_is_shipped_by_whoever_works_and_plays() {
-    let queue = Queue::start();
+    let queue = LocalQueue::start();
     let edge = Edge::with_queue(&queue.config());
     let folder = queue.folder.path();
     let sample = folder.join("sample.mp4");

@@ -45,7 +45,7 @@ fn a_link_leads_to_the_storyboard_and_each_picture_opens_by_its_own_pass_alone()
         json!({ "path": MASTER, "ip": ["127.0.0.0/8", "::1"] }),
     ] {
         let master = master(&edge, claims.clone());
-        let board = master.told(BOARD).expect("a storyboard");
+        let board = master.session_data(BOARD).expect("a storyboard");
         let stored = edge.send("GET", &board, &[("accept-encoding", "identity")], &[]);
         assert_eq!(stored.verdict(), "200", "{claims}");
         assert_eq!(stored.header("cache-control"), Some("no-store"));
@@ -62,7 +62,7 @@ fn a_link_leads_to_the_storyboard_and_each_picture_opens_by_its_own_pass_alone()
         assert_eq!(zipped.header("content-encoding"), Some("gzip"));
         assert_eq!(media::gunzip(&zipped.body), stored.body);
 
-        let poster = master.told(POSTER).expect("a poster");
+        let poster = master.session_data(POSTER).expect("a poster");
         let opened = Playlist::open(&edge, &board);
         let pictures = sprites(&opened);
         assert_eq!(pictures.len(), 1, "{}", opened.text);
@@ -90,7 +90,7 @@ fn a_link_leads_to_the_storyboard_and_each_picture_opens_by_its_own_pass_alone()
 #[test]
 fn a_storyboard_opens_by_a_link_of_its_own_and_captions_are_as_they_were() {
     let edge = published();
-    let board = master(&edge, json!({ "path": MASTER })).told(BOARD);
+    let board = master(&edge, json!({ "path": MASTER })).session_data(BOARD);
     let board = path(&board.expect("a storyboard")).to_owned();
     for claims in [json!({ "path": board }), json!({ "path": LECTURE })] {
         let token = edge.token_of(claims);
@@ -122,9 +122,9 @@ fn a_storyboard_opens_by_a_link_of_its_own_and_captions_are_as_they_were() {
 fn a_preview_opens_nothing_of_the_storyboard() {
     let edge = published();
     let whole = master(&edge, json!({ "path": MASTER }));
-    let board = whole.told(BOARD).expect("a storyboard");
+    let board = whole.session_data(BOARD).expect("a storyboard");
     let pictures = sprites(&Playlist::open(&edge, &board));
-    let poster = whole.told(POSTER).expect("a poster");
+    let poster = whole.session_data(POSTER).expect("a poster");
     for (at, claims) in [
         json!({ "path": LECTURE, "preview": [0, 4] }),
         json!({ "path": LECTURE, "preview": [0, 4], "max_height": 480 }),
@@ -137,8 +137,8 @@ fn a_preview_opens_nothing_of_the_storyboard() {
         let address = [("cf-connecting-ip", address.as_str())];
         let token = edge.token_of(claims);
         let master = Playlist::open(&edge, &format!("{MASTER}?token={token}"));
-        assert_eq!(master.told(BOARD), None, "{}", master.text);
-        assert_eq!(master.told(POSTER), None, "{}", master.text);
+        assert_eq!(master.session_data(BOARD), None, "{}", master.text);
+        assert_eq!(master.session_data(POSTER), None, "{}", master.text);
         assert!(!master.text.contains(".vtt"), "{}", master.text);
         let mut passes = master.listed();
         passes.extend(
@@ -164,7 +164,7 @@ fn a_preview_opens_nothing_of_the_storyboard() {
 fn explain_says_what_a_storyboards_pass_opens_and_check_follows_it() {
     let edge = published();
     let master = master(&edge, json!({ "path": MASTER }));
-    let board = master.told(BOARD).expect("a storyboard");
+    let board = master.session_data(BOARD).expect("a storyboard");
     let said = run(edge
         .lectern()
         .arg("explain")

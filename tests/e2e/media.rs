@@ -67,7 +67,7 @@ impl Playlist {
     }
 
     /// The path and query of the session data with this `DATA-ID`.
-    pub(crate) fn told(&self, id: &str) -> Option<String> {
+    pub(crate) fn session_data(&self, id: &str) -> Option<String> {
         let start = format!("#EXT-X-SESSION-DATA:DATA-ID=\"{id}\",URI=\"");
         let line = self
             .text

@@ -26,7 +26,7 @@ const PLAYERS: [(&str, &str); 6] = [
 ];
 
 /// A published package, and its expected properties.
-struct Lecture {
+struct PublishedLecture {
     name: String,
     revision: String,
     seconds: f64,
@@ -34,7 +34,7 @@ struct Lecture {
 }
 
 /// Packages and publishes a recording. Returns `None` if it is refused, as the manual says.
-fn lecture(edge: &Edge, root: &Path, input: &Path, arguments: &[&str]) -> Option<Lecture> {
+fn lecture(edge: &Edge, root: &Path, input: &Path, arguments: &[&str]) -> Option<PublishedLecture> {
     let name = input.file_name().expect("a name").to_string_lossy();
     let out = root.join(format!("{name}.out"));
     let output = lectern()
@@ -57,7 +57,7 @@ fn lecture(edge: &Edge, root: &Path, input: &Path, arguments: &[&str]) -> Option
     let facts = fs::read(revision.path().join("package.json")).expect("package.json");
     let facts: Value = serde_json::from_slice(&facts).expect("JSON");
     let renditions = facts["renditions"].as_array().expect("a list");
-    let lecture = Lecture {
+    let lecture = PublishedLecture {
         name: name.into_owned(),
         revision: revision.file_name().to_string_lossy().into_owned(),
         seconds: facts["duration"].as_f64().expect("a number"),
@@ -67,7 +67,7 @@ fn lecture(edge: &Edge, root: &Path, input: &Path, arguments: &[&str]) -> Option
     Some(lecture)
 }
 
-impl Lecture {
+impl PublishedLecture {
     fn link(&self, edge: &Edge, object: &str) -> String {
         let Self { name, revision, .. } = self;
         match object {
@@ -89,7 +89,7 @@ impl Lecture {
 }
 
 /// Plays each lecture in each of these players. Returns the results.
-fn play_all(edge: &Edge, lectures: &[Lecture], players: &[(&str, &str)]) -> Vec<Value> {
+fn play_all(edge: &Edge, lectures: &[PublishedLecture], players: &[(&str, &str)]) -> Vec<Value> {
     let mut plays = vec![];
     for lecture in lectures {
         for (player, object) in players {
@@ -118,7 +118,7 @@ fn play_all(edge: &Edge, lectures: &[Lecture], players: &[(&str, &str)]) -> Vec<
 fn every_odd_recording_plays_to_the_end_in_every_player() {
     let root = TempDir::new().expect("a folder");
     let edge = Edge::start();
-    let lectures: Vec<Lecture> = oddities::ALL
+    let lectures: Vec<PublishedLecture> = oddities::ALL
         .iter()
         .map(|oddity| {
             let input = oddity.make(root.path());

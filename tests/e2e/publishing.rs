@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::browser::{play_elsewhere, viewers};
 use super::common::Run;
 use super::edge::Edge;
-use super::suite::{Place, suite};
+use super::suite::{SuiteTarget, suite};
 use super::{LECTURE, MASTER, media};
 
 /// Viewers of one lecture.
@@ -32,7 +32,7 @@ fn the_edge_does_all_that_a_target_does() {
     let packages: [PathBuf; 2] = [media::package().to_owned(), other];
     let token = edge.token(LECTURE, Purpose::Admin);
     let url = |path: &str, more: &str| format!("{LECTURE}{path}?token={token}{more}");
-    let place = Place {
+    let access = SuiteTarget {
         target: format!("{}{LECTURE}", edge.origin),
         run: &|args| lectern(&edge, args),
         read: &|path| {
@@ -45,7 +45,7 @@ fn the_edge_does_all_that_a_target_does() {
             assert!(reply.status < 300, "{}", reply.verdict());
         },
     };
-    suite(&packages, &place);
+    suite(&packages, &access);
 }
 
 /// The viewers of a lecture, after all have begun.

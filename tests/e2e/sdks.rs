@@ -9,7 +9,7 @@ use lectern::sdk::{Options, Sdk};
 use serde_json::{Value, json};
 
 use super::edge::{Edge, now, root};
-use super::libraries::{Answer, for_each_library};
+use super::libraries::{LibraryAnswer, for_each_library};
 
 /// Each edition's folder below `sdk/`, its program, and its arguments. Call and URL follow.
 const EDITIONS: [(&str, &str, &[&str]); 5] = [
@@ -96,7 +96,7 @@ fn minted(edge: &Edge, name: &str, call: &str, url: &str) -> Option<String> {
         .stdin(Stdio::null())
         .output();
     let Ok(output) = output else {
-        missing(program);
+        require_installed(program);
         return None;
     };
     let said = String::from_utf8_lossy(&output.stderr);
@@ -105,7 +105,7 @@ fn minted(edge: &Edge, name: &str, call: &str, url: &str) -> Option<String> {
 }
 
 /// Fails under `make test`, where everything is installed. Elsewhere prints a line.
-fn missing(what: &str) {
+fn require_installed(what: &str) {
     assert!(
         std::env::var_os("LECTERN_REQUIRE_INTEROP").is_none(),
         "{what} is not installed: apt-get install ruby python3 php-cli golang-go, or make .tools/sdk.ok .tools/interop.ok"
@@ -142,7 +142,7 @@ fn a_link_of_five_public_jwt_libraries_opens_the_running_worker() {
     let asked = json!({ "secret": secret, "kid": kid, "claims": claims });
 
     for_each_library(|name, library| {
-        let Answer::Said(token) = library.ask("mint", &asked) else {
+        let LibraryAnswer::Output(token) = library.ask("mint", &asked) else {
             return false;
         };
         let token = token.expect(name);

@@ -31,11 +31,11 @@ fn read_with_a_link(edge: &Edge) -> String {
 }
 
 /// Returns whether a file below a folder contains this text.
-fn is_kept(text: &str, folder: &Path) -> bool {
+fn contains_text(text: &str, folder: &Path) -> bool {
     fs::read_dir(folder).expect("a folder").any(|entry| {
         let path = entry.expect("an entry").path();
         if path.is_dir() {
-            return is_kept(text, &path);
+            return contains_text(text, &path);
         }
         // A database may be renamed during the search.
         let bytes = fs::read(&path).unwrap_or_default();
@@ -64,7 +64,7 @@ fn make_serve_has_no_explorer_of_the_bucket_and_keeps_no_link_on_the_disk() {
     assert!(listed.contains(&OBJECT[1..]), "{listed}");
     assert_eq!(read, "200 a lecture");
     let started = Instant::now();
-    while !is_kept(&signature, edge.folder()) {
+    while !contains_text(&signature, edge.folder()) {
         assert!(
             started.elapsed() < Duration::from_secs(30),
             "{}",
@@ -99,5 +99,5 @@ fn make_serve_has_no_explorer_of_the_bucket_and_keeps_no_link_on_the_disk() {
     // Data written before the runtime ended exists.
     let folder = edge.folder().join("state");
     edge.kill_runtime();
-    assert!(!is_kept(&signature, &folder), "{}", edge.log());
+    assert!(!contains_text(&signature, &folder), "{}", edge.log());
 }

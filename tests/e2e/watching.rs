@@ -8,7 +8,7 @@ use super::{LECTURE, MASTER, Walk, walk};
 
 #[test]
 fn a_request_is_a_line_in_the_log_and_no_line_opens_anything() {
-    let edge = Edge::talkative();
+    let edge = Edge::with_log();
     edge.publish(media::package(), LECTURE);
     let Walk { playlists, objects } = walk(&edge);
     let token = edge.token_of(json!({"path": LECTURE, "sub": "ada@school.example"}));

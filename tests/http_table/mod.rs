@@ -18,7 +18,7 @@ const DIRECTORY: &str = "/http/table/";
 const MIN_ROWS: usize = 200;
 
 /// An object of the table.
-pub(crate) struct Object {
+pub(crate) struct TableObject {
     /// The name in the table.
     name: &'static str,
     pub(crate) path: String,
@@ -28,14 +28,14 @@ pub(crate) struct Object {
 
 /// An answer. The body is decoded.
 #[derive(Debug)]
-pub(crate) struct Reply {
+pub(crate) struct TableReply {
     pub(crate) status: u16,
     /// Names are in lower case.
-    pub(crate) headers: Vec<Header>,
+    pub(crate) headers: Vec<HeaderField>,
     pub(crate) body: Vec<u8>,
 }
 
-impl Reply {
+impl TableReply {
     /// Removes headers of the connection and the moment, so that repeated requests have equal
     /// answers.
     fn lasting(mut self) -> Self {
@@ -65,7 +65,7 @@ impl Reply {
 
 /// The objects to store. Each is stored three times: under a name that determines its type, under
 /// one that does not, and in a revision, which the data centre's cache keeps.
-pub(crate) fn objects() -> Vec<Object> {
+pub(crate) fn objects() -> Vec<TableObject> {
     let media: Vec<u8> = (0..1000_u16).map(|at| (at % 251) as u8).collect();
     let captions = "WEBVTT\n\n".to_owned() + &"00:00.000 --> 00:01.000\nYes.\n\n".repeat(50);
     let playlist = "#EXTM3U\n#EXT-X-TARGETDURATION:4\n".to_owned()
@@ -94,7 +94,7 @@ pub(crate) fn objects() -> Vec<Object> {
         ),
     ]
     .into_iter()
-    .map(|(name, path, content_type, bytes)| Object {
+    .map(|(name, path, content_type, bytes)| TableObject {
         name,
         path: format!("{DIRECTORY}{path}"),
         content_type,
@@ -132,7 +132,7 @@ pub(crate) fn opened(keys: &Keyring, path: &str, expires: u64) -> String {
 pub(crate) fn run(
     keys: &Keyring,
     expires: u64,
-    ask: impl Fn(&str, &str, &[Header], &[u8]) -> Reply + Sync,
+    ask: impl Fn(&str, &str, &[HeaderField], &[u8]) -> TableReply + Sync,
 ) -> usize {
     let (writes, reads): (Vec<&str>, Vec<&str>) = ROWS
         .lines()
@@ -141,7 +141,7 @@ pub(crate) fn run(
     let rows: Vec<Row> = reads.into_iter().map(Row::parse).collect();
     assert!(rows.len() >= MIN_ROWS, "{} rows", rows.len());
     let mut objects = objects();
-    objects.push(Object {
+    objects.push(TableObject {
         name: "missing",
         path: format!("{DIRECTORY}missing.mp4"),
         content_type: "",
@@ -184,7 +184,7 @@ pub(crate) fn run(
     count
 }
 
-type Header = (String, String);
+type HeaderField = (String, String);
 
 /// The results of the rows for one object in one place.
 #[derive(Default)]
@@ -194,9 +194,13 @@ struct Asked {
 }
 
 impl Asked {
-    fn all(rows: &[Row], object: &Object, ask: impl Fn(&str, &[Header]) -> Reply) -> Self {
+    fn all(
+        rows: &[Row],
+        object: &TableObject,
+        ask: impl Fn(&str, &[HeaderField]) -> TableReply,
+    ) -> Self {
         let mut all = Self::default();
-        let facts = (object.name != "missing").then(|| Facts::of(object, &ask));
+        let facts = (object.name != "missing").then(|| ObjectFacts::of(object, &ask));
         let mut wholes = HashMap::new();
         for row in rows.iter().filter(|row| row.object == object.name) {
             let headers = row.headers(facts.as_ref());
@@ -231,12 +235,12 @@ impl Asked {
 }
 
 /// The differences between the answers to `HEAD` and `GET`.
-fn head_differences(head: &Reply, get: &Reply) -> Vec<String> {
+fn head_differences(head: &TableReply, get: &TableReply) -> Vec<String> {
     let mut found = Vec::new();
     if head.status != get.status {
         found.push(format!("HEAD has {}, GET {}", head.status, get.status));
     }
-    let lacks = |one: &Reply, other: &Reply| -> Vec<String> {
+    let lacks = |one: &TableReply, other: &TableReply| -> Vec<String> {
         let headers = one
             .headers
             .iter()
@@ -260,10 +264,10 @@ struct Row {
     method: &'static str,
     object: &'static str,
     headers: &'static str,
-    answer: Answer,
+    answer: ExpectedAnswer,
 }
 
-enum Answer {
+enum ExpectedAnswer {
     Whole { gzip: bool },
     Part { first: usize, last: usize },
     NotModified { gzip: bool },
@@ -285,11 +289,11 @@ impl Row {
             method,
             object,
             headers,
-            answer: Answer::parse(answer).expect(line),
+            answer: ExpectedAnswer::parse(answer).expect(line),
         }
     }
 
-    fn headers(&self, facts: Option<&Facts>) -> Vec<Header> {
+    fn headers(&self, facts: Option<&ObjectFacts>) -> Vec<HeaderField> {
         headers(self.headers, |value| {
             facts.map_or_else(|| value.to_owned(), |facts| facts.fill_in(value))
         })
@@ -297,7 +301,7 @@ impl Row {
 }
 
 /// Parses a column of headers, separated by ` & `, and fills in its placeholders.
-fn headers(column: &str, fill_in: impl Fn(&str) -> String) -> Vec<Header> {
+fn headers(column: &str, fill_in: impl Fn(&str) -> String) -> Vec<HeaderField> {
     column
         .split(" & ")
         .filter(|header| !header.is_empty())
@@ -308,7 +312,7 @@ fn headers(column: &str, fill_in: impl Fn(&str) -> String) -> Vec<Header> {
         .collect()
 }
 
-impl Answer {
+impl ExpectedAnswer {
     fn parse(text: &str) -> Option<Self> {
         Some(match text {
             "200" | "200 gzip" => Self::Whole {
@@ -332,7 +336,12 @@ impl Answer {
     }
 
     /// The differences between `reply` and the row.
-    fn differences(&self, reply: &Reply, facts: Option<&Facts>, method: &str) -> Vec<String> {
+    fn differences(
+        &self,
+        reply: &TableReply,
+        facts: Option<&ObjectFacts>,
+        method: &str,
+    ) -> Vec<String> {
         let (status, mut headers, mut body) = match facts {
             Some(facts) => self.expected(facts),
             None => (404, problem(), String::new().into_bytes()),
@@ -365,7 +374,7 @@ impl Answer {
     }
 
     /// Status, headers (`None` for absent ones) and body.
-    fn expected(&self, facts: &Facts) -> (u16, Headers, Vec<u8>) {
+    fn expected(&self, facts: &ObjectFacts) -> (u16, ExpectedHeaders, Vec<u8>) {
         let known = |gzip: bool| {
             let etag = if gzip { &facts.gzip_etag } else { &facts.etag };
             vec![
@@ -417,10 +426,10 @@ impl Answer {
     }
 }
 
-type Headers = Vec<(&'static str, Option<String>)>;
+type ExpectedHeaders = Vec<(&'static str, Option<String>)>;
 
 /// The headers of a refusal.
-fn problem() -> Headers {
+fn problem() -> ExpectedHeaders {
     vec![
         ("content-type", Some("application/problem+json".to_owned())),
         ("cache-control", Some("no-store".to_owned())),
@@ -430,7 +439,7 @@ fn problem() -> Headers {
 }
 
 /// Properties of an object, from plain answers.
-struct Facts {
+struct ObjectFacts {
     etag: String,
     /// The same as `etag` if the object is not gzipped.
     gzip_etag: String,
@@ -442,8 +451,8 @@ struct Facts {
     body: Vec<u8>,
 }
 
-impl Facts {
-    fn of(object: &Object, ask: impl Fn(&str, &[Header]) -> Reply) -> Self {
+impl ObjectFacts {
+    fn of(object: &TableObject, ask: impl Fn(&str, &[HeaderField]) -> TableReply) -> Self {
         let path = &object.path;
         let plain = ask("GET", &[]);
         let gzip = ask("GET", &[("Accept-Encoding".to_owned(), "gzip".to_owned())]);

@@ -7,7 +7,7 @@ use lectern::credential::link;
 use lectern::http::date::{format_date, parse_date};
 use lectern::object::key::Scope;
 
-use super::{Asked, DIRECTORY, Header, Reply, headers};
+use super::{Asked, DIRECTORY, HeaderField, TableReply, headers};
 
 const BEFORE: &[u8] = b"what is stored before a row";
 const AFTER: &[u8] = b"what a row writes";
@@ -20,7 +20,7 @@ pub(super) fn is_row(line: &str) -> bool {
         .any(|method| target.starts_with(method))
 }
 
-struct Row<'table> {
+struct WriteRow<'table> {
     what: &'table str,
     method: &'table str,
     /// The object exists before the request.
@@ -31,7 +31,7 @@ struct Row<'table> {
 }
 
 /// Properties of the storage before a row.
-struct Facts {
+struct StorageFacts {
     /// The entity-tag of the object, if it exists.
     etag: String,
     date: u64,
@@ -40,7 +40,7 @@ struct Facts {
     parts: String,
 }
 
-impl<'table> Row<'table> {
+impl<'table> WriteRow<'table> {
     fn parse(line: &'table str) -> Self {
         let columns: Vec<&str> = line.split(" | ").map(str::trim).collect();
         let [what, target, headers, answer] = columns[..] else {
@@ -73,7 +73,7 @@ impl<'table> Row<'table> {
     }
 }
 
-impl Facts {
+impl StorageFacts {
     fn fill_in(&self, value: &str) -> String {
         let mut value = value.to_owned();
         for (name, meaning) in [
@@ -97,14 +97,14 @@ pub(super) fn ask_all(
     rows: &[&str],
     keys: &Keyring,
     expires: u64,
-    ask: &impl Fn(&str, &str, &[Header], &[u8]) -> Reply,
+    ask: &impl Fn(&str, &str, &[HeaderField], &[u8]) -> TableReply,
 ) -> Asked {
     let mut claims = Claims::new(Scope::parse(DIRECTORY).expect("a scope"), expires);
     claims.purpose = Purpose::Admin;
     let token = link::mint(keys.minting(), &claims);
     let mut all = Asked::default();
-    for row in rows.iter().map(|line| Row::parse(line)) {
-        let send = |method: &str, query: &str, headers: &[Header], body: &[u8]| {
+    for row in rows.iter().map(|line| WriteRow::parse(line)) {
+        let send = |method: &str, query: &str, headers: &[HeaderField], body: &[u8]| {
             let url = format!("{DIRECTORY}written.mp4?token={token}&{query}");
             ask(method, &url, headers, body)
         };
@@ -145,7 +145,10 @@ pub(super) fn ask_all(
 }
 
 /// Restores the state in which a row begins.
-fn prepare(row: &Row<'_>, send: &impl Fn(&str, &str, &[Header], &[u8]) -> Reply) -> Facts {
+fn prepare(
+    row: &WriteRow<'_>,
+    send: &impl Fn(&str, &str, &[HeaderField], &[u8]) -> TableReply,
+) -> StorageFacts {
     let reset = match row.is_stored {
         true => send("PUT", "", &[], BEFORE),
         false => send("DELETE", "", &[], &[]),
@@ -153,7 +156,7 @@ fn prepare(row: &Row<'_>, send: &impl Fn(&str, &str, &[Header], &[u8]) -> Reply)
     assert!(reset.status < 300, "{}: {reset:?}", row.what);
     let stored = send("GET", "as=stored", &[], &[]);
     let header = |name| stored.header(name).unwrap_or_default();
-    let mut facts = Facts {
+    let mut facts = StorageFacts {
         etag: header("etag").to_owned(),
         date: parse_date(header("last-modified"), 0).unwrap_or_default(),
         upload: String::new(),
@@ -169,13 +172,13 @@ fn prepare(row: &Row<'_>, send: &impl Fn(&str, &str, &[Header], &[u8]) -> Reply)
     facts
 }
 
-fn json(reply: &Reply) -> serde_json::Value {
+fn json(reply: &TableReply) -> serde_json::Value {
     assert!(reply.status < 300, "{reply:?}");
     serde_json::from_slice(&reply.body).expect("JSON")
 }
 
 /// A status, and the code of a refusal.
-fn verdict(reply: &Reply) -> String {
+fn verdict(reply: &TableReply) -> String {
     let problem: Option<serde_json::Value> = serde_json::from_slice(&reply.body).ok();
     let code = problem.and_then(|problem| Some(problem["code"].as_str()?.to_owned()));
     match code {

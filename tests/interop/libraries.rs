@@ -47,22 +47,22 @@ pub(crate) fn for_each_library(check: impl Fn(&str, &Library) -> bool) {
     }
 }
 
-pub(crate) enum Answer {
+pub(crate) enum LibraryAnswer {
     /// The output of the library; `None` for a refusal.
-    Said(Option<String>),
+    Output(Option<String>),
     NotInstalled,
 }
 
 impl Library {
-    pub(crate) fn ask(&self, mode: &str, asked: &Value) -> Answer {
+    pub(crate) fn ask(&self, mode: &str, asked: &Value) -> LibraryAnswer {
         match self {
             Self::Script(script, programs) => run(script, programs, mode, asked),
-            Self::Jsonwebtoken => Answer::Said(jsonwebtoken(mode, asked)),
+            Self::Jsonwebtoken => LibraryAnswer::Output(jsonwebtoken(mode, asked)),
         }
     }
 }
 
-fn run(script: &str, programs: &[&str], mode: &str, asked: &Value) -> Answer {
+fn run(script: &str, programs: &[&str], mode: &str, asked: &Value) -> LibraryAnswer {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     for program in programs {
         let beside = root.join(program);
@@ -88,9 +88,9 @@ fn run(script: &str, programs: &[&str], mode: &str, asked: &Value) -> Answer {
             continue;
         }
         let said = String::from_utf8(output.stdout).expect("UTF-8");
-        return Answer::Said(output.status.success().then_some(said));
+        return LibraryAnswer::Output(output.status.success().then_some(said));
     }
-    Answer::NotInstalled
+    LibraryAnswer::NotInstalled
 }
 
 fn jsonwebtoken(mode: &str, asked: &Value) -> Option<String> {

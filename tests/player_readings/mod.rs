@@ -159,7 +159,7 @@ pub(crate) fn check(
         let mut readings = players.read(&shown).into_iter();
         for ((key, input), output) in opened.iter().zip(&outputs) {
             let Some(output) = output else { continue };
-            let minted = Minted::of(&[multivariant, media], output);
+            let minted = MintedPasses::of(&[multivariant, media], output);
             seen.passes += minted.passes.len();
             let mut read = readings.next().expect("a reading");
             let base = Url::parse(&url_of(key)).expect("a URL");
@@ -197,7 +197,7 @@ pub(crate) fn check_asset_list(body: &[u8]) -> Result<Seen, String> {
         })
         .collect();
     let mut seen = Seen::default();
-    let minted = Minted::of(&[body], &output);
+    let minted = MintedPasses::of(&[body], &output);
     let read = Readings::from([("JSON".to_owned(), found)]);
     judge(&keys, &minted, &read, &mut seen).map_err(|found| report(&found, body, &output))?;
     Ok(seen)
@@ -225,7 +225,7 @@ pub(crate) fn check_storyboard(board: &[u8]) -> Result<Seen, String> {
         .filter_map(|line| Some(base.join(line).ok()?.into()))
         .collect();
     let mut seen = Seen::default();
-    let minted = Minted::of(&[board], &output);
+    let minted = MintedPasses::of(&[board], &output);
     let read = Readings::from([
         ("WebVTT".to_owned(), found),
         (
@@ -259,7 +259,7 @@ fn grant<'keys>(keys: &'keys Keyring, key: &ObjectKey, limits: Limits) -> Grant<
         expires: NOW,
         root: Directory::ancestor_of(key, 1).expect("a directory"),
         depth: 1,
-        place: Binding::default(),
+        binding: Binding::default(),
         limits,
     }
 }
@@ -289,7 +289,7 @@ const SHORTEST: usize = 30;
 
 /// The passes of an answer that the stored text does not contain.
 #[derive(Debug, Default)]
-struct Minted {
+struct MintedPasses {
     passes: BTreeSet<String>,
     /// Their first bytes, which are searched in other text.
     beginnings: HashSet<[u8; SHORTEST]>,
@@ -297,7 +297,7 @@ struct Minted {
     viewers: Vec<&'static str>,
 }
 
-impl Minted {
+impl MintedPasses {
     /// Collects them. `inputs` is everything that the author stored.
     fn of(inputs: &[&[u8]], output: &[u8]) -> Self {
         // A fuzzer learns passes and writes them inside other text. Each begins with its version.
@@ -365,7 +365,7 @@ fn runs(text: &[u8]) -> impl Iterator<Item = &[u8]> {
 /// Checks the property for readings.
 fn judge(
     keys: &Keyring,
-    minted: &Minted,
+    minted: &MintedPasses,
     readings: &Readings,
     seen: &mut Seen,
 ) -> Result<(), String> {

@@ -140,12 +140,15 @@ fn answered(vectors: &Value) -> Value {
             serde_json::to_value(claims).expect("JSON")
         }
         "refused_claims" => refusal(vector).into(),
-        "refused_links" | "refused_tokens" if unsayable(&vector["options"]).is_some() => {
-            unsayable(&vector["options"]).into()
+        "refused_links" | "refused_tokens" if inexpressible_code(&vector["options"]).is_some() => {
+            inexpressible_code(&vector["options"]).into()
         }
         "refused_links" => match call(vector) {
             Some(found) => wrong(vector, found),
-            None => refusal(&json!({ "claims": said(&vector["options"]), "now": NOW })).into(),
+            None => {
+                refusal(&json!({ "claims": inexpressible_claims(&vector["options"]), "now": NOW }))
+                    .into()
+            }
         },
         "refused_tokens" => wrong(vector, verify(vector)),
         _ => wrong(vector, Sdk::new(vector["keys"].as_str().expect("a text"))),
@@ -280,7 +283,7 @@ fn call(vector: &Value) -> Option<Result<String, Error>> {
 }
 
 /// The code of an edge option that Rust's types cannot express. The vectors expect a refusal.
-fn unsayable(options: &Value) -> Option<&'static str> {
+fn inexpressible_code(options: &Value) -> Option<&'static str> {
     let has = |name: &str| !options[name].is_null();
     let directory = &options["directory"];
     if has("keys") {
@@ -295,7 +298,7 @@ fn unsayable(options: &Value) -> Option<&'static str> {
 }
 
 /// The claims of options that Rust's types cannot express.
-fn said(options: &Value) -> Value {
+fn inexpressible_claims(options: &Value) -> Value {
     let mut claims = json!({ "path": "/a", "exp": NOW });
     for (name, value) in options.as_object().expect("an object") {
         let claim = match name.as_str() {

@@ -52,7 +52,7 @@ fn grant<'key>(key: &'key Key, object: &ObjectKey) -> Grant<'key> {
         expires: EXPIRES,
         depth: u8::try_from(root.depth()).expect("not deep"),
         root,
-        place: Binding::default(),
+        binding: Binding::default(),
         limits: Limits::None,
     }
 }

@@ -14,11 +14,11 @@ use crate::facts;
 /// Serves a folder and counts requests.
 struct Platform {
     host: String,
-    state: Arc<Mutex<State>>,
+    state: Arc<Mutex<PlatformState>>,
 }
 
 #[derive(Default)]
-struct State {
+struct PlatformState {
     asked: Vec<String>,
     /// The suffix of removed paths.
     gone: Option<&'static str>,
@@ -28,7 +28,7 @@ impl Platform {
     fn start(folder: &Path) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let host = listener.local_addr().expect("an address").to_string();
-        let state = Arc::new(Mutex::new(State::default()));
+        let state = Arc::new(Mutex::new(PlatformState::default()));
         let (shared, folder) = (Arc::clone(&state), folder.to_owned());
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
@@ -80,7 +80,7 @@ impl Platform {
 }
 
 /// Serves one request. Every third one gets a `Retry-After`, and `/moved` redirects to `/`.
-fn serve(stream: &TcpStream, folder: &Path, state: &mut State) -> std::io::Result<()> {
+fn serve(stream: &TcpStream, folder: &Path, state: &mut PlatformState) -> std::io::Result<()> {
     let mut reader = BufReader::new(stream);
     let mut line = String::new();
     reader.read_line(&mut line)?;
@@ -315,7 +315,7 @@ fn lecture_apart(root: &Path, name: &str, options: &str) -> PathBuf {
 
 /// The times at which the video stops being black and each audio track starts.
 fn begins(master: &Path) -> Vec<f64> {
-    let said = |filter: &str, stream: &str| {
+    let measure = |filter: &str, stream: &str| {
         let output = Command::new("ffmpeg")
             .args(["-v", "info", "-nostats", "-nostdin", "-i"])
             .arg(master)
@@ -343,9 +343,9 @@ fn begins(master: &Path) -> Vec<f64> {
         number.parse().expect("seconds")
     };
     vec![
-        found(&said("blackdetect=d=0.5", "0:v:0"), "black_end:"),
-        found(&said("silencedetect=d=0.5", "0:a:0"), "silence_end:"),
-        found(&said("silencedetect=d=0.5", "0:a:1"), "silence_end:"),
+        found(&measure("blackdetect=d=0.5", "0:v:0"), "black_end:"),
+        found(&measure("silencedetect=d=0.5", "0:a:0"), "silence_end:"),
+        found(&measure("silencedetect=d=0.5", "0:a:1"), "silence_end:"),
     ]
 }
 

@@ -8,13 +8,13 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::Bucket;
+use crate::S3Bucket;
 use crate::common::{Run, clip, run, text};
 use crate::copying::copying;
 use crate::s3::strict::{Fault, Moment};
 use crate::s3::{files, sha256};
 
-impl Bucket {
+impl S3Bucket {
     pub(crate) fn path(&self, key: &str) -> PathBuf {
         self.root.path().join("video").join(key)
     }
@@ -67,11 +67,11 @@ fn an_object_is_shipped_as_the_file_that_it_was_whatever_fails_on_the_way() {
     let bytes = fs::read(&input).expect("a clip");
     let work = root.path().join("work");
     let expected = {
-        let bucket = Bucket::start(|_| Fault::None);
+        let bucket = S3Bucket::start(|_| Fault::None);
         bucket.shipped(text(&input), "r2://video/courses/a", &work);
         bucket.published("courses/a")
     };
-    let bucket = Bucket::start(|number| match number {
+    let bucket = S3Bucket::start(|number| match number {
         1 | 6 => Fault::Status(503, None),
         2 => Fault::Reset,
         // The first answer about the object's bytes, and two more.
@@ -97,7 +97,7 @@ fn a_fetch_that_was_killed_goes_on_unless_the_object_is_another() {
     bytes.extend(b"free");
     bytes.resize(bytes.len() + (24 << 20) - 8, 7);
     let work = root.path().join("work");
-    let bucket = Bucket::start(|_| Fault::None);
+    let bucket = S3Bucket::start(|_| Fault::None);
     bucket.hold("uploads/clip.mp4", &bytes);
 
     let part = || {
@@ -178,7 +178,7 @@ fn lasts(file: &Path, stream: &str) -> f64 {
 fn a_recording_whose_sound_was_stored_apart_is_one_lecture_too() {
     let root = tempfile::tempdir().expect("a temporary folder");
     let input = clip(root.path(), "320x240", 13);
-    let bucket = Bucket::start(|_| Fault::None);
+    let bucket = S3Bucket::start(|_| Fault::None);
     let parts = root.path().join("parts");
     fs::create_dir(&parts).expect("a folder");
     // The names that mediabunny uses in live mode: one playlist per track.
@@ -244,7 +244,7 @@ fn a_recording_that_was_stored_in_parts_is_one_lecture() {
     let file = root.path().join("recording.mp4");
     fs::write(&file, whole).expect("it is written");
 
-    let bucket = Bucket::start(|_| Fault::None);
+    let bucket = S3Bucket::start(|_| Fault::None);
     let work = root.path().join("work");
     bucket.shipped(text(&file), "r2://video/courses/file", &work);
     let expected = bucket.published("courses/file");

@@ -43,13 +43,13 @@ pub(crate) struct Strict {
 
 struct Shared {
     backend: SocketAddr,
-    state: Mutex<State>,
+    state: Mutex<ProxyState>,
     plan: Box<dyn Fn(usize) -> Fault + Send + Sync>,
     hook: Mutex<Option<Hook>>,
 }
 
 #[derive(Default)]
-pub(crate) struct State {
+pub(crate) struct ProxyState {
     pub(crate) requests: usize,
     pub(crate) faults: usize,
     /// Requests without an answer so far.
@@ -96,7 +96,7 @@ impl Strict {
         format!("http://{}", self.address)
     }
 
-    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+    pub(crate) fn state(&self) -> MutexGuard<'_, ProxyState> {
         self.shared.state()
     }
 
@@ -118,7 +118,7 @@ impl Strict {
     }
 
     /// Waits until no request is active. Those of a killed client may still complete.
-    pub(crate) fn settle(&self) {
+    pub(crate) fn wait_until_idle(&self) {
         let mut quiet = 0;
         while quiet < 10 {
             std::thread::sleep(Duration::from_millis(3));
@@ -134,14 +134,14 @@ impl Strict {
     }
 }
 
-struct Request {
+struct ProxyRequest {
     line: String,
     head: Vec<u8>,
     headers: HashMap<String, String>,
     body: Vec<u8>,
 }
 
-impl Request {
+impl ProxyRequest {
     fn method(&self) -> &str {
         self.line.split(' ').next().unwrap_or_default()
     }
@@ -161,7 +161,7 @@ impl Request {
 }
 
 impl Shared {
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, ProxyState> {
         self.state.lock().expect("no panic at the server")
     }
 
@@ -183,7 +183,7 @@ impl Shared {
         &self,
         stream: &TcpStream,
         reader: &mut impl std::io::Read,
-        request: &mut Request,
+        request: &mut ProxyRequest,
         number: usize,
     ) -> std::io::Result<()> {
         let fault = (self.plan)(number);
@@ -235,7 +235,7 @@ impl Shared {
     }
 
     /// Answers by R2's rules, else with the server's answer.
-    fn answer(&self, request: &Request) -> std::io::Result<Vec<u8>> {
+    fn answer(&self, request: &ProxyRequest) -> std::io::Result<Vec<u8>> {
         let key = request.path_and_query().0.to_owned();
         let upload = request.parameter("uploadId").map(str::to_owned);
         let part: Option<u32> =
@@ -274,7 +274,7 @@ impl Shared {
 
     fn rules(
         &self,
-        request: &Request,
+        request: &ProxyRequest,
         key: &str,
         upload: Option<&str>,
         part: Option<u32>,
@@ -285,7 +285,7 @@ impl Shared {
         let checksums = (request.headers.keys())
             .filter(|name| name.starts_with("x-amz-checksum-") || *name == "content-md5")
             .count();
-        let violate = |state: &mut State, what: &str| {
+        let violate = |state: &mut ProxyState, what: &str| {
             state
                 .violations
                 .push(format!("{what}: {}", request.line.trim()));
@@ -336,7 +336,7 @@ impl Shared {
         unmet.then(|| refusal(412, "PreconditionFailed", ""))
     }
 
-    fn forward(&self, request: &Request) -> std::io::Result<Vec<u8>> {
+    fn forward(&self, request: &ProxyRequest) -> std::io::Result<Vec<u8>> {
         let mut backend = TcpStream::connect(self.backend)?;
         backend.write_all(&request.head)?;
         backend.write_all(b"Connection: close\r\n\r\n")?;
@@ -354,7 +354,7 @@ impl Shared {
     }
 }
 
-fn read_head(reader: &mut impl std::io::BufRead) -> std::io::Result<Request> {
+fn read_head(reader: &mut impl std::io::BufRead) -> std::io::Result<ProxyRequest> {
     let mut line = String::new();
     reader.read_line(&mut line)?;
     let (mut head, mut headers) = (line.clone().into_bytes(), HashMap::new());
@@ -369,7 +369,7 @@ fn read_head(reader: &mut impl std::io::BufRead) -> std::io::Result<Request> {
         headers.insert(name.to_ascii_lowercase(), value.trim().to_owned());
         head.extend_from_slice(header.as_bytes());
     }
-    Ok(Request {
+    Ok(ProxyRequest {
         line,
         head,
         headers,

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::common::{Run, text};
 
 /// A target, and direct access to its storage.
-pub(crate) struct Place<'a> {
+pub(crate) struct SuiteTarget<'a> {
     pub(crate) target: String,
     pub(crate) run: &'a dyn Fn(&[&str]) -> Run,
     pub(crate) read: &'a dyn Fn(&str) -> Option<Vec<u8>>,
@@ -25,21 +25,21 @@ fn revision(folder: &Path) -> String {
         .into_owned()
 }
 
-pub(crate) fn suite([first, second]: &[PathBuf; 2], place: &Place<'_>) {
-    let target = place.target.as_str();
+pub(crate) fn suite([first, second]: &[PathBuf; 2], access: &SuiteTarget<'_>) {
+    let target = access.target.as_str();
     let good = |args: &[&str]| {
-        let run = (place.run)(args);
+        let run = (access.run)(args);
         assert_eq!(run.code, 0, "{args:?}: {run:?}");
         run
     };
     let [old, new] = [revision(first), revision(second)];
     let plays = |revision: &str| {
-        let master = (place.read)("master.m3u8").expect("it is there");
-        let manifest = (place.read)("manifest.mpd").expect("it is there");
+        let master = (access.read)("master.m3u8").expect("it is there");
+        let manifest = (access.read)("manifest.mpd").expect("it is there");
         let names = |text: &[u8]| String::from_utf8_lossy(text).contains(&format!("v/{revision}/"));
         names(&master) && names(&manifest)
     };
-    let nothing = (place.run)(&["revisions", target]);
+    let nothing = (access.run)(&["revisions", target]);
     assert_eq!(nothing.code, 5, "{nothing:?}");
     assert!(
         nothing.stderr.contains("there is no lecture"),
@@ -80,7 +80,7 @@ pub(crate) fn suite([first, second]: &[PathBuf; 2], place: &Place<'_>) {
     assert!(plays(&old));
     good(&["rollback", target, "--revision", &new]);
     assert!(plays(&new));
-    let none = (place.run)(&["rollback", target, "--revision", "0000"]);
+    let none = (access.run)(&["rollback", target, "--revision", "0000"]);
     assert_eq!(none.code, 5, "{none:?}");
 
     let verified = good(&["verify", target]);
@@ -97,11 +97,11 @@ pub(crate) fn suite([first, second]: &[PathBuf; 2], place: &Place<'_>) {
         segments.next().expect("one"),
         segments.next().expect("another"),
     );
-    let mut bytes = (place.read)(changed).expect("it is there");
+    let mut bytes = (access.read)(changed).expect("it is there");
     bytes[9] ^= 1;
-    (place.damage)(gone, None);
-    (place.damage)(changed, Some(&bytes));
-    let broken = (place.run)(&["verify", target]);
+    (access.damage)(gone, None);
+    (access.damage)(changed, Some(&bytes));
+    let broken = (access.run)(&["verify", target]);
     assert_eq!(broken.code, 6, "{broken:?}");
     for line in [
         format!("✘ {gone} is missing"),
@@ -109,7 +109,7 @@ pub(crate) fn suite([first, second]: &[PathBuf; 2], place: &Place<'_>) {
     ] {
         assert!(broken.stdout.contains(&line), "{line}: {broken:?}");
     }
-    let wrong = (place.run)(&["verify", target, "--repair", text(first)]);
+    let wrong = (access.run)(&["verify", target, "--repair", text(first)]);
     assert_eq!(
         wrong.code, 6,
         "another revision's folder mends nothing: {wrong:?}"
@@ -128,12 +128,12 @@ pub(crate) fn suite([first, second]: &[PathBuf; 2], place: &Place<'_>) {
         "--dry-run",
     ]);
     assert_eq!(dry.stdout.trim(), old);
-    assert!((place.read)(&format!("v/{old}/package.json")).is_some());
+    assert!((access.read)(&format!("v/{old}/package.json")).is_some());
     let pruned = good(&["prune", target, "--keep", "1", "--max-watch", "0s"]);
     assert_eq!(pruned.stdout.trim(), old);
-    assert!((place.read)(&format!("v/{old}/package.json")).is_none());
+    assert!((access.read)(&format!("v/{old}/package.json")).is_none());
     assert!(plays(&new));
     good(&["verify", target]);
-    let gone = (place.run)(&["rollback", target]);
+    let gone = (access.run)(&["rollback", target]);
     assert_eq!(gone.code, 5, "there is nothing to go back to: {gone:?}");
 }

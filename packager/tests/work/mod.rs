@@ -7,13 +7,13 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use queue::{Queue, TOKEN};
+use queue::{QueueServer, TOKEN};
 
-use crate::Bucket;
+use crate::S3Bucket;
 use crate::common::{Run, clip, run, text};
 use crate::s3::strict::Fault;
 
-fn worker(bucket: &Bucket, queue: &Queue, work: &Path, more: &[&str]) -> Command {
+fn worker(bucket: &S3Bucket, queue: &QueueServer, work: &Path, more: &[&str]) -> Command {
     let from = "r2://video/uploads/";
     let words = ["work", from, "r2://video/courses", "--queue", &queue.url];
     let words = [&words[..], &["--work", text(work)], more].concat();
@@ -56,16 +56,16 @@ fn the_job_of_a_worker_that_is_killed_is_done_elsewhere_to_the_same_bytes() {
     let [direct, first, second] = ["direct", "first", "second"].map(|name| root.path().join(name));
     let settings = ["--preset", "medium"];
     let expected = {
-        let bucket = Bucket::start(|_| Fault::None);
+        let bucket = S3Bucket::start(|_| Fault::None);
         let words = ["ship", text(&input), "r2://video/courses/rails/talk"];
         let words = [&words[..], &["--work", text(&direct)], &settings].concat();
         let shipped = bucket.run(&words);
         assert_eq!(shipped.code, 0, "{shipped:?}");
         bucket.published("courses/rails/talk")
     };
-    let bucket = Bucket::start(|_| Fault::None);
+    let bucket = S3Bucket::start(|_| Fault::None);
     bucket.hold("uploads/rails/talk.mp4", &fs::read(&input).expect("a clip"));
-    let queue = Queue::start(3);
+    let queue = QueueServer::start(3);
     queue.uploaded("uploads/rails/talk.mp4");
 
     let more = ["--lease", "4s", "--pause", "1s", "--threads", "1"];
@@ -109,10 +109,10 @@ fn the_job_of_a_worker_that_is_killed_is_done_elsewhere_to_the_same_bytes() {
 fn what_cannot_be_done_ends_among_the_dead_letters_and_holds_nothing_up() {
     let root = tempfile::tempdir().expect("a temporary folder");
     let input = clip(root.path(), "320x240", 2);
-    let bucket = Bucket::start(|_| Fault::None);
+    let bucket = S3Bucket::start(|_| Fault::None);
     bucket.hold("uploads/talk.mp4", &fs::read(&input).expect("a clip"));
     bucket.hold("uploads/notes.mp4", b"no recording");
-    let queue = Queue::start(3);
+    let queue = QueueServer::start(3);
     queue.send("hello");
     queue.uploaded("uploads/notes.mp4");
     queue.uploaded("uploads/page.html");
@@ -147,9 +147,9 @@ fn what_cannot_be_done_ends_among_the_dead_letters_and_holds_nothing_up() {
 fn a_worker_gives_its_job_back_where_it_is_told_to_end_or_can_do_none() {
     let root = tempfile::tempdir().expect("a temporary folder");
     let input = clip(root.path(), "320x240", 25);
-    let bucket = Bucket::start(|_| Fault::None);
+    let bucket = S3Bucket::start(|_| Fault::None);
     bucket.hold("uploads/talk.mp4", &fs::read(&input).expect("a clip"));
-    let queue = Queue::start(9);
+    let queue = QueueServer::start(9);
     queue.uploaded("uploads/talk.mp4");
     let work = root.path().join("work");
 
@@ -191,7 +191,7 @@ fn a_worker_gives_its_job_back_where_it_is_told_to_end_or_can_do_none() {
 fn a_job_that_exceeds_a_limit_is_given_up_and_the_next_one_is_done() {
     let root = tempfile::tempdir().expect("a temporary folder");
     let input = clip(root.path(), "320x240", 9);
-    let bucket = Bucket::start(|_| Fault::None);
+    let bucket = S3Bucket::start(|_| Fault::None);
     bucket.hold("uploads/talk.mp4", &fs::read(&input).expect("a clip"));
     let playlist = |segments: &str| format!("#EXTM3U\n{segments}#EXT-X-ENDLIST\n");
     let names = |segments: String| playlist(&segments);
@@ -207,7 +207,7 @@ fn a_job_that_exceeds_a_limit_is_given_up_and_the_next_one_is_done() {
             "segments are listed again and again",
         ),
     ];
-    let queue = Queue::start(3);
+    let queue = QueueServer::start(3);
     for (name, playlist, _) in &hostile {
         let folder = format!("uploads/{name}");
         bucket.hold(&format!("{folder}/x.m3u8"), playlist.as_bytes());
@@ -277,7 +277,7 @@ fn a_job_that_exceeds_a_limit_is_given_up_and_the_next_one_is_done() {
 #[test]
 fn what_a_failed_job_fetched_is_removed() {
     let root = tempfile::tempdir().expect("a temporary folder");
-    let bucket = Bucket::start(|_| Fault::None);
+    let bucket = S3Bucket::start(|_| Fault::None);
     // A playlist cannot name another host, a local path or another folder.
     for (at, uri) in [
         "http://127.0.0.1:1/a.ts",
@@ -293,7 +293,7 @@ fn what_a_failed_job_fetched_is_removed() {
         let playlist = format!("#EXTM3U\n#EXTINF:4,\n{uri}\n#EXT-X-ENDLIST\n");
         bucket.hold(&format!("uploads/{at}/x.m3u8"), playlist.as_bytes());
     }
-    let queue = Queue::start(1);
+    let queue = QueueServer::start(1);
     for at in 0..6 {
         queue.uploaded(&format!("uploads/{at}/ended"));
     }
@@ -310,12 +310,12 @@ fn what_a_failed_job_fetched_is_removed() {
 
     // The bucket refuses the package. The downloaded input is removed too.
     let input = clip(root.path(), "320x240", 2);
-    let bucket = Bucket::start(|number| match number {
+    let bucket = S3Bucket::start(|number| match number {
         0..=6 => Fault::None,
         _ => Fault::Status(403, None),
     });
     bucket.hold("uploads/talk.mp4", &fs::read(&input).expect("a clip"));
-    let queue = Queue::start(1);
+    let queue = QueueServer::start(1);
     queue.uploaded("uploads/talk.mp4");
     let once = ["--once", "--preset", "ultrafast"];
     let failed = run(&mut worker(&bucket, &queue, &work, &once));
@@ -331,8 +331,8 @@ fn what_a_failed_job_fetched_is_removed() {
 #[test]
 fn a_worker_whose_disk_is_nearly_full_makes_room_and_else_takes_no_job() {
     let root = tempfile::tempdir().expect("a temporary folder");
-    let bucket = Bucket::start(|_| Fault::None);
-    let queue = Queue::start(3);
+    let bucket = S3Bucket::start(|_| Fault::None);
+    let queue = QueueServer::start(3);
     queue.uploaded("uploads/talk.mp4");
     let work = root.path().join("work");
     let left = work.join("lectern-input-0123456789abcdef");

@@ -11,15 +11,15 @@ use serde_json::{Value, json};
 
 pub(crate) const TOKEN: &str = "a-token-that-no-line-may-show";
 
-pub(crate) struct Queue {
+pub(crate) struct QueueServer {
     pub(crate) url: String,
-    state: Arc<Mutex<State>>,
+    state: Arc<Mutex<QueueState>>,
 }
 
 #[derive(Default)]
-pub(crate) struct State {
+pub(crate) struct QueueState {
     /// Messages that wait or are leased, with their attempts and the time of their next delivery.
-    messages: Vec<Message>,
+    messages: Vec<QueueMessage>,
     pub(crate) acknowledged: Vec<String>,
     pub(crate) dead: Vec<String>,
     /// The requested retry delays, in seconds.
@@ -28,20 +28,20 @@ pub(crate) struct State {
     most_attempts: u32,
 }
 
-struct Message {
+struct QueueMessage {
     body: String,
     attempts: u32,
     visible: Instant,
     leases: Vec<String>,
 }
 
-impl Queue {
+impl QueueServer {
     pub(crate) fn start(most_attempts: u32) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let url = format!("http://{}/q", listener.local_addr().expect("an address"));
-        let state = Arc::new(Mutex::new(State {
+        let state = Arc::new(Mutex::new(QueueState {
             most_attempts,
-            ..State::default()
+            ..QueueState::default()
         }));
         let shared = Arc::clone(&state);
         std::thread::spawn(move || {
@@ -56,12 +56,12 @@ impl Queue {
         Self { url, state }
     }
 
-    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+    pub(crate) fn state(&self) -> MutexGuard<'_, QueueState> {
         self.state.lock().expect("no panic at the queue")
     }
 
     pub(crate) fn send(&self, body: &str) {
-        self.state().messages.push(Message {
+        self.state().messages.push(QueueMessage {
             body: body.to_owned(),
             attempts: 0,
             visible: Instant::now(),
@@ -79,7 +79,7 @@ impl Queue {
     }
 }
 
-fn serve(stream: &TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
+fn serve(stream: &TcpStream, state: &Mutex<QueueState>) -> std::io::Result<()> {
     let mut reader = BufReader::new(stream);
     loop {
         let mut line = String::new();
@@ -122,7 +122,7 @@ fn serve(stream: &TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
     }
 }
 
-impl State {
+impl QueueState {
     fn answer(&mut self, line: &str, body: &Value) -> Value {
         match line.split(' ').nth(1) {
             Some("/q/messages/pull") => self.pull(body),
@@ -137,7 +137,7 @@ impl State {
         let now = Instant::now();
         let most_attempts = self.most_attempts;
         let is_dead =
-            |message: &Message| message.visible <= now && message.attempts >= most_attempts;
+            |message: &QueueMessage| message.visible <= now && message.attempts >= most_attempts;
         let (dead, alive): (Vec<_>, Vec<_>) = self.messages.drain(..).partition(is_dead);
         self.messages = alive;
         self.dead
@@ -168,7 +168,7 @@ impl State {
             })
         };
         for (id, _) in ids(&body["acks"]) {
-            let is_it = |message: &Message| message.leases.contains(&id);
+            let is_it = |message: &QueueMessage| message.leases.contains(&id);
             if let Some(at) = self.messages.iter().position(is_it) {
                 self.acknowledged.push(self.messages.remove(at).body);
             }
