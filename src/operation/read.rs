@@ -1,4 +1,4 @@
-//! Reading: from what storage says of an object to the answer.
+//! Reads: stored metadata decides the answer.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest as _, Sha256};
@@ -16,7 +16,7 @@ use crate::playlist::{
     rewrite_asset_list,
 };
 
-/// Headers of an answer.
+/// The headers of an answer.
 pub type Headers = Vec<(&'static str, String)>;
 
 /// An authorised `GET` or `HEAD`.
@@ -25,35 +25,35 @@ pub struct Read<'config> {
     pub key: ObjectKey,
     pub head: bool,
     pub treatment: Treatment,
-    /// Whether the credential is a pass, which the edge minted for this object as it is now.
+    /// The credential is a pass, which the edge minted for this version of the object.
     pub by_pass: bool,
-    /// Whether storage itself is asked, and not the cache.
+    /// The read bypasses the cache.
     pub is_direct: bool,
-    /// Whether a script may read the answer as a manifest, and its own URL with the link in it.
+    /// A script could read the answer as a manifest, and its URL with the link.
     pub hides_link: bool,
-    /// Whether a browser should save the object rather than show it.
+    /// The browser should save the object.
     pub attachment: bool,
     pub conditions: Conditions,
     pub range: Option<ByteRange>,
-    /// Whether the client takes gzip.
+    /// The client accepts gzip.
     pub gzip: bool,
-    /// The viewer, as the link names him.
+    /// The viewer in the link's `sub`.
     pub sub: Option<String>,
-    /// How long the credential will still open this.
+    /// Seconds until the credential expires.
     pub seconds_left: u64,
-    /// What a playlist may hand on.
+    /// The objects for which a playlist may carry passes.
     pub grant: Grant<'config>,
 }
 
-/// Whether the object is rewritten on its way out.
+/// The treatment of an object before it is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Treatment {
     AsStored,
-    /// A playlist or a storyboard: the grant's limits say which.
+    /// Rewritten as a playlist or a storyboard, as the grant's limits say.
     Playlist,
     /// The JSON body of an `X-ASSET-LIST`.
     AssetList,
-    /// A playlist if its stored content type says so.
+    /// Rewritten if its stored content type is that of a playlist.
     ByContentType,
 }
 
@@ -62,25 +62,27 @@ pub enum Treatment {
 pub enum ReadAnswer {
     /// 200 with the stored bytes.
     Whole(Headers),
-    /// 206 with these of the stored bytes.
+    /// 206 with this range of the stored bytes.
     Part(ContentRange, Headers),
-    /// 200 with what [`Read::rewrite`] makes of the stored bytes; `Content-Length` is that of the result, unless it is encoded.
+    /// 200 with the result of [`Read::rewrite`]. `Content-Length` is that of the result, unless it
+    /// is encoded.
     Rewritten(Headers),
     /// 304.
     NotModified(Headers),
-    /// 307 to this path: the object's own pass.
+    /// 307 to this path, which has the object's own pass.
     Redirect(String),
     Refuse(Problem),
 }
 
 impl Read<'_> {
-    /// The range to ask storage for, where it is known before the object is seen that it is not a playlist.
+    /// The range to read from storage, if the request alone shows that the object is not a
+    /// playlist.
     #[must_use]
     pub fn storage_range(&self) -> Option<ByteRange> {
         self.range.filter(|_| self.treatment == Treatment::AsStored)
     }
 
-    /// Whether the object is rewritten.
+    /// Returns whether the object is rewritten.
     #[must_use]
     pub fn is_rewritten(&self, stored: &ObjectMetadata) -> bool {
         match self.treatment {
@@ -96,18 +98,18 @@ impl Read<'_> {
         }
     }
 
-    /// Whether it is refused whatever is stored: a restricted link opens playlists, and what these list it opens through
-    /// their passes; this has the name of something else.
+    /// Returns whether the request is refused for any stored object. A restricted link opens
+    /// playlists, and the passes in them open their entries; this name is not a playlist's.
     #[must_use]
     pub fn opens_nothing(&self) -> bool {
         let is_restricted = matches!(self.grant.limits, Limits::Multivariant(_));
         self.treatment == Treatment::AsStored && is_restricted
     }
 
-    /// Rewrites the stored bytes of what [`ReadAnswer::Rewritten`] answers.
+    /// Rewrites the stored bytes for [`ReadAnswer::Rewritten`].
     ///
     /// # Errors
-    /// When the playlist is none that this credential opens, or one that cannot be rewritten.
+    /// When the credential does not open this kind of playlist, or it cannot be rewritten.
     pub fn rewrite(&self, bytes: &[u8], origin: &str) -> Result<Rewritten, PlaylistError> {
         let base = Base {
             origin,
@@ -119,7 +121,7 @@ impl Read<'_> {
                 unsigned: 0,
                 removed_steering: false,
             }),
-            // Below a directory's pass, what is no HLS playlist is a DASH manifest.
+            // Below a directory's pass, any other text is a DASH manifest.
             _ if self.grant.limits == Limits::BelowPass && !bytes.starts_with(b"#EXTM3U") => {
                 check_manifest(bytes)?;
                 Ok(Rewritten {
@@ -132,20 +134,21 @@ impl Read<'_> {
         }
     }
 
-    /// Decides the answer by what storage says.
+    /// Decides the answer for the stored metadata.
     #[must_use]
     pub fn answer(&self, stored: &ObjectMetadata) -> ReadAnswer {
         let is_rewritten = self.is_rewritten(stored);
         if is_rewritten && stored.size > MAX_PLAYLIST_BYTES as u64 {
             return ReadAnswer::Refuse(Problem::PlaylistTooLarge);
         }
-        // A restricted link opens playlists; what these list it opens through their passes.
+        // A restricted link opens playlists, and the passes in them open their entries.
         if !is_rewritten && matches!(self.grant.limits, Limits::Multivariant(_)) {
             return ReadAnswer::Refuse(Problem::Forbidden);
         }
         if !is_rewritten && !self.by_pass && !self.is_direct {
             let content_type = stored.content_type.as_deref();
-            // Players may believe the content type, whatever the name: they would read the playlist with the link.
+            // Some players trust the content type over the name: they would read the playlist with
+            // the link.
             if content_type.is_some_and(content_type::is_hls_playlist) {
                 return ReadAnswer::Refuse(Problem::UnsafePlaylist);
             }
@@ -161,9 +164,9 @@ impl Read<'_> {
                 .clone()
                 .unwrap_or_else(|| content_type::for_key(self.key.as_str()).to_owned())
         };
-        // Who replaces an object wants its own entity-tag.
+        // A client that replaces the object needs its own entity-tag.
         let may_gzip = !self.is_direct && (is_rewritten || content_type::is_text(&content_type));
-        // Ranges are of the bytes as they are stored.
+        // Ranges apply to the stored bytes.
         let gzip = may_gzip && self.gzip && (is_rewritten || self.range.is_none());
         let mut opaque = if is_rewritten {
             self.rewritten_etag(stored)
@@ -193,7 +196,7 @@ impl Read<'_> {
         };
         headers.push(("Content-Type", content_type));
         if gzip {
-            // The platform does it, on the way out.
+            // The platform compresses the body.
             headers.push(("Content-Encoding", "gzip".to_owned()));
         }
         if is_rewritten {
@@ -203,7 +206,7 @@ impl Read<'_> {
             headers.push(("Content-Disposition", self.disposition()));
         }
         headers.push(("Accept-Ranges", "bytes".to_owned()));
-        // §14.1.2: a suffix of nothing is satisfiable, and no 206 has no byte, so it is the whole.
+        // §14.1.2: an empty suffix is satisfiable, but no 206 is empty, so the answer is the whole.
         let is_nothing =
             stored.size == 0 && matches!(self.range, Some(ByteRange::Suffix { length: 1.. }));
         let Some(range) = self.range.filter(|_| ranges && !is_nothing) else {
@@ -224,7 +227,7 @@ impl Read<'_> {
         }
     }
 
-    /// The object's path with a pass for it alone, which opens it as it is stored.
+    /// The object's path with a pass for this object only, which serves it as stored.
     fn path_with_pass(&self) -> String {
         let Grant {
             key,
@@ -242,7 +245,8 @@ impl Read<'_> {
         )
     }
 
-    /// What is rewritten is a function of the stored bytes and the grant, so its strong validator is too.
+    /// The entity-tag of a rewritten object. The result is a function of the stored bytes and the
+    /// grant, so it is strong.
     fn rewritten_etag(&self, stored: &ObjectMetadata) -> String {
         let Grant {
             key, expires, root, ..
@@ -263,8 +267,8 @@ impl Read<'_> {
         format!("{}-{}", stored.etag, URL_SAFE_NO_PAD.encode(&digest[..12]))
     }
 
-    /// The content type of a rewritten object. Never the stored one: an uploader's `charset` would have a browser read
-    /// other characters than the edge did.
+    /// The content type of a rewritten object. It never comes from storage, because an uploader's
+    /// `charset` would change the characters that a browser reads.
     fn rewritten_content_type(&self) -> &'static str {
         match (self.treatment, &self.grant.limits) {
             (Treatment::AssetList, _) => "application/json",
@@ -274,7 +278,7 @@ impl Read<'_> {
         }
     }
 
-    /// RFC 6266, with the object's own name.
+    /// The value of `Content-Disposition` (RFC 6266), with the object's name.
     fn disposition(&self) -> String {
         let name = ObjectKey::new(self.key.split().1)
             .map(|name| name.to_url_path().split_off(1))
@@ -577,7 +581,7 @@ mod tests {
             };
             assert_eq!(found, expected, "{key} {content_type:?} {hides_link}");
         }
-        // An administrator gets what is stored, and a pass opens what the edge listed.
+        // An administrator gets the stored bytes, and a pass opens an object that the edge listed.
         let mut stored_one = read(&keys, "c/x.mp4", Treatment::AsStored);
         assert!(matches!(
             stored_one.answer(&stored(hls, 5)),

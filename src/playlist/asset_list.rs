@@ -9,8 +9,8 @@ use crate::json::{JsonValue, Text, quoted};
 /// `?p=` and the longest pass of a playlist.
 const PASS_ROOM: usize = 3 + 32;
 
-/// Gives each asset's playlist a pass; every other byte stays. JSON that is no list of assets comes back as it was: what
-/// it means is the player's business.
+/// Adds a pass to each asset's playlist. Every other byte stays. JSON that is not an asset list is
+/// returned unchanged.
 #[must_use]
 pub fn rewrite_asset_list(body: &[u8], base: &Base<'_>, grant: &Grant<'_>) -> Vec<u8> {
     let list = JsonValue::parse(body);
@@ -32,8 +32,8 @@ pub fn rewrite_asset_list(body: &[u8], base: &Base<'_>, grant: &Grant<'_>) -> Ve
     out
 }
 
-/// `None` for what is not ours to sign. Clients drop control characters from a URL, each in its own places, and JSON writes
-/// them longer than they came in.
+/// Signs an asset's URI. Returns `None` for foreign URIs, and for control characters: clients drop
+/// them in different places, and JSON lengthens them.
 fn sign(uri: &str, base: &Base<'_>, grant: &Grant<'_>, minter: &mut Minter<'_>) -> Option<String> {
     if uri.bytes().any(|byte| byte.is_ascii_control()) {
         return None;

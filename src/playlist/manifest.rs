@@ -1,13 +1,13 @@
-//! DASH manifests (ISO/IEC 23009-1) that are read below a directory's pass, which their relative URLs inherit.
+//! DASH manifests (ISO/IEC 23009-1) below a directory's pass, which their relative URLs inherit.
 //!
-//! A manifest is served as it is stored, so it must not lead players to another host with the pass in the path: Content
-//! Steering, reports of metrics, client data, other locations and XLinks all can. The check is a list of what manifests of
-//! recordings are made of, and refuses everything else. It reads bytes and not XML: what any parser takes for an element
-//! begins with `<` and the element's name.
+//! A manifest is served as stored, so it must not send players, with the pass in the path, to
+//! another host. Content Steering, metrics reporting, client data, other locations and XLinks can.
+//! The check allows the elements that recordings use, and refuses all others. It reads bytes, not
+//! XML: for every parser an element begins with `<` and its name.
 
 use super::rewrite::{MAX_PLAYLIST_BYTES, PlaylistError};
 
-/// Elements that lead to nothing but Media Segments, by the host that they name themselves.
+/// Elements that can lead to Media Segments only, or to a host that they name themselves.
 const ELEMENTS: [&[u8]; 46] = [
     b"MPD",
     b"ProgramInformation",
@@ -57,19 +57,19 @@ const ELEMENTS: [&[u8]; 46] = [
     b"OperatingBandwidth",
 ];
 
-/// Text of attributes that leads elsewhere: XLinks, and parameters that are copied from the manifest's URL.
+/// Attributes that lead elsewhere: XLinks, and parameters copied from the manifest's URL.
 const ATTRIBUTES: [&[u8]; 2] = [b":href", b"urlparam"];
 
 /// Checks a manifest.
 ///
 /// # Errors
-/// When it is larger than any honest one, or has what may lead players to another host.
+/// When it is too large, or may lead players to another host.
 pub fn check_manifest(manifest: &[u8]) -> Result<(), PlaylistError> {
     if manifest.len() > MAX_PLAYLIST_BYTES {
         return Err(PlaylistError::TooLarge);
     }
     let is_control = |byte: &u8| byte.is_ascii_control() && !matches!(byte, b'\t' | b'\r' | b'\n');
-    // Control characters switch the character sets of some encodings.
+    // Some encodings use control characters to switch character sets.
     let is_text = str::from_utf8(manifest).is_ok() && !manifest.iter().any(is_control);
     let has = |wanted: &&[u8]| memchr::memmem::find(manifest, wanted).is_some();
     let is_safe = is_text

@@ -1,8 +1,9 @@
-//! HLS playlists (RFC 8216bis), rewritten by splicing bytes: lines are scanned, URIs get a pass, and every other byte
-//! stays as it was. Nothing is parsed and printed again, so what is not understood passes through unchanged.
+//! HLS playlists (RFC 8216bis), rewritten by splicing bytes: lines are scanned, URIs get a pass,
+//! and every other byte stays. A playlist is never parsed and printed again, so unknown tags pass
+//! unchanged.
 //!
-//! Playlists are hostile. The rule for all of this module: text that two parsers may read differently is refused or left
-//! unsigned, and nothing that the edge signs may become a part of a URL to another host.
+//! Playlists are hostile. This module refuses text that two parsers may read differently, or leaves
+//! it unsigned. No signed text may become a part of a URL to another host.
 
 mod asset_list;
 mod filter;

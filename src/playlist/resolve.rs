@@ -1,19 +1,20 @@
-//! From a URI in a playlist to the object it names (RFC 3986 §5.2), if it names one of ours.
+//! Resolution of a playlist's URI to an object key (RFC 3986 §5.2).
 
 use crate::object::key::{Directory, MAX_OBJECT_KEY_BYTES, ObjectKey};
 
-/// Where a playlist was fetched from: what its URIs are relative to.
+/// The URL of a playlist, to which its URIs are relative.
 #[derive(Debug, Clone)]
 pub struct Base<'request> {
-    /// Scheme, host and port as the client wrote them, without a slash at the end: `https://video.example.org`.
+    /// Scheme, host and port as the client wrote them, without a trailing slash:
+    /// `https://video.example.org`.
     pub origin: &'request str,
     pub key: &'request ObjectKey,
 }
 
-/// The object that a URI names: a directory (with its slash, or empty) and a name, both decoded.
+/// The object of a URI: a directory (with its slash, or empty) and a name, both decoded.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum ResolvedUri<'playlist> {
-    /// A sibling of the playlist. Nearly every segment is one, and it costs no allocation.
+    /// A sibling of the playlist, like nearly every segment. It costs no allocation.
     Sibling(&'playlist str),
     Elsewhere(ObjectKey),
 }
@@ -28,8 +29,8 @@ impl ResolvedUri<'_> {
     }
 }
 
-/// Resolves the path of a URI (without query and fragment). `None` for a URI of another origin or scheme, one outside
-/// `root`, and one whose path a client could read in two ways: none of these is ever signed.
+/// Resolves the path of a URI (without query and fragment). Returns `None` for another origin or
+/// scheme, for an object outside `root`, and for an ambiguous path: none of these is ever signed.
 pub(super) fn resolve<'playlist>(
     base: &Base<'_>,
     root: &Directory,
@@ -38,7 +39,7 @@ pub(super) fn resolve<'playlist>(
     if is_plain_name(path) {
         return fits(base.key.split().0, path).then_some(ResolvedUri::Sibling(path));
     }
-    // Clients drop white space around a URI (WHATWG URL, basic parser), in an attribute's value too.
+    // Clients drop white space around a URI (WHATWG URL, basic parser), also in an attribute.
     if path.trim_ascii() != path {
         return None;
     }
@@ -51,8 +52,8 @@ pub(super) fn resolve<'playlist>(
             path
         }
     };
-    // The base's own segments are decoded and the reference's are not; nothing but `..` looks at them before both are
-    // told apart again below.
+    // The base's segments are decoded, and the reference's are not. Only `..` reads them before
+    // they are separated below.
     let from_base = segments.len();
     let mut kept_of_base = from_base;
     for segment in relative.split('/') {
@@ -62,8 +63,8 @@ pub(super) fn resolve<'playlist>(
                 segments.pop();
                 kept_of_base = kept_of_base.min(segments.len());
             }
-            // Looked at one by one, since what `..` takes away again would not be looked at later, and a client may
-            // read it otherwise: `%2e%2e` is `..` to a browser.
+            // Each segment is checked, also those that `..` removes later, because clients may read
+            // them differently: `%2e%2e` is `..` to a browser.
             segment => {
                 ObjectKey::new(crate::object::key::percent_decode(segment).ok()?).ok()?;
                 segments.push(segment);
@@ -84,31 +85,31 @@ pub(super) fn resolve<'playlist>(
     root.contains(&key).then_some(ResolvedUri::Elsewhere(key))
 }
 
-/// The URL of an object on our own origin, without a query.
+/// The URL of an object on the edge's origin, without a query.
 pub(super) fn absolute_url(base: &Base<'_>, directory: &str, name: &str) -> String {
     let key = ObjectKey::new(format!("{directory}{name}"));
     let path = key.map(|key| key.to_url_path()).unwrap_or_default();
     format!("{}{path}", base.origin)
 }
 
-/// Whether a name makes an object key in its directory: no key is longer than R2's bound.
+/// Returns whether a name makes an object key in its directory, within R2's limit.
 pub(super) fn fits(directory: &str, name: &str) -> bool {
     directory.len() + name.len() <= MAX_OBJECT_KEY_BYTES
 }
 
-/// A name that needs no decoding and no resolving.
+/// Returns whether a name needs neither decoding nor resolving.
 pub(super) fn is_plain_name(path: &str) -> bool {
     path.bytes()
         .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
         && !matches!(path, "" | "." | "..")
 }
 
-/// The path of a URI reference, if the reference is to our own origin.
+/// The path of a URI reference, if it is to the edge's origin.
 fn path_on_our_origin<'uri>(origin: &str, uri: &'uri str) -> Option<&'uri str> {
     let scheme_ends = origin.find('/').unwrap_or(0);
     let (our_scheme, our_authority) = origin.split_at_checked(scheme_ends)?;
     let after_scheme = match uri.split_once(':') {
-        // A colon in a later segment is no scheme (RFC 3986 §4.2).
+        // A colon in a later segment is not a scheme's (RFC 3986 §4.2).
         Some((scheme, after)) if !scheme.contains('/') => {
             if !our_scheme
                 .strip_suffix(':')
@@ -116,7 +117,7 @@ fn path_on_our_origin<'uri>(origin: &str, uri: &'uri str) -> Option<&'uri str> {
             {
                 return None;
             }
-            // `https:path` is read in two ways (RFC 3986 §5.2.2), so only the full form counts.
+            // `https:path` is ambiguous (RFC 3986 §5.2.2), so only the full form counts.
             after.starts_with("//").then_some(after)?
         }
         _ => uri,
@@ -132,7 +133,7 @@ fn path_on_our_origin<'uri>(origin: &str, uri: &'uri str) -> Option<&'uri str> {
         ":80"
     };
     let authority = authority.strip_suffix(default_port).unwrap_or(authority);
-    // `our_authority` has the slashes in front, as `authority` does.
+    // Both `our_authority` and `authority` begin with the slashes.
     authority
         .eq_ignore_ascii_case(our_authority)
         .then_some(path)
@@ -175,7 +176,7 @@ mod tests {
             ("/courses/a%20bc/s.ts", None),
             ("../../a bc/s.ts", None),
             ("/../../s.ts", None),
-            // Elsewhere.
+            // Other origins.
             ("http://video.example.org/courses/a%20b/s.ts", None),
             ("https://video.example.org:8443/courses/a%20b/s.ts", None),
             ("https://user@video.example.org/courses/a%20b/s.ts", None),
@@ -188,7 +189,7 @@ mod tests {
             ("skd://key", None),
             ("urn:uuid:1", None),
             ("b:c.ts", None),
-            // Read in two ways, or naming nothing.
+            // Ambiguous, or not the name of an object.
             ("", None),
             (".", None),
             ("..", None),

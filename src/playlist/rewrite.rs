@@ -1,4 +1,4 @@
-//! The rewriter: gives every URI of a playlist that names an object of ours a pass of its own.
+//! The rewriter: adds a pass to every URI of a playlist that names an object within the grant.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -17,36 +17,37 @@ use crate::object::key::Directory;
 use crate::text::split_once;
 use hls_lexer::scan::{Item, Role, UriSpan, hazards, scan};
 
-/// The largest playlist that is rewritten: ten hours of two-second segments take about a quarter of it.
+/// The largest playlist that is rewritten. Ten hours of two-second segments take about a quarter of
+/// it.
 pub const MAX_PLAYLIST_BYTES: usize = 8 * 1024 * 1024;
 
-/// The most URIs that are signed: ten hours of quarter-second parts. Without it 8 MiB of one-letter URIs would take more
-/// memory for their passes than an isolate has.
+/// The maximum number of signed URIs: ten hours of quarter-second parts. Without it, the passes of
+/// 8 MiB of one-letter URIs would exceed an isolate's memory.
 const MAX_URIS: usize = 150_000;
 
-/// The most lines of a playlist: ten hours of quarter-second parts, with ten lines each.
+/// The maximum number of lines: ten hours of quarter-second parts, with ten lines each.
 const MAX_LINES: usize = 1_500_000;
 
-/// The longest URI that variables make; URLs in use are far shorter.
+/// The maximum length of a URI with expanded variables. URLs in use are far shorter.
 const MAX_EXPANDED_BYTES: usize = 8 * 1024;
 
-/// The most bytes that variables make in one playlist.
+/// The maximum of bytes from variables in one playlist.
 const MAX_EXPANSION_BYTES: usize = 8 * 1024 * 1024;
 
-/// `?p=` and the pass of an object as it is stored.
+/// `?p=` and the pass of an object.
 const OBJECT_ROOM: usize = 3 + 30;
-/// `?p=` and the longest pass of a playlist, of a list of assets or of a storyboard.
+/// `?p=` and the longest pass of a playlist, an asset list or a storyboard.
 const PLAYLIST_ROOM: usize = 3 + 32;
 /// `?p=` and the longest pass of a restricted playlist.
 const RESTRICTED_ROOM: usize = 3 + 43;
 
-/// What an opened credential lets a playlist hand on.
+/// The authority that a playlist passes on to its entries.
 #[derive(Debug, Clone)]
 pub struct Grant<'key> {
     pub key: &'key Key,
     /// The last second of every pass.
     pub expires: u64,
-    /// What is listed must lie below this directory, which is `depth` deep.
+    /// The directory, `depth` deep, that must contain the entries.
     pub root: Directory,
     pub depth: u8,
     /// The network and country that passes are bound to.
@@ -54,25 +55,25 @@ pub struct Grant<'key> {
     pub limits: Limits,
 }
 
-/// What a playlist may be, and what of it is shown.
+/// Limits on the kind of a playlist, and on its visible parts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Limits {
-    /// Any playlist, all of it.
+    /// Any playlist, completely.
     #[default]
     None,
-    /// A Multivariant Playlist, opened by a restricted link; the playlists that it lists are [`Limits::Media`].
+    /// A Multivariant Playlist of a restricted link. Its playlists get [`Limits::Media`].
     Multivariant(Entitlements),
-    /// A Media Playlist that a restricted Multivariant Playlist listed. It hands on no playlists.
+    /// A Media Playlist from a restricted Multivariant Playlist. It grants no playlists.
     Media { preview: Option<(u32, u32)> },
-    /// A storyboard, and no playlist. It hands on pictures alone.
+    /// A storyboard, and no playlist. It grants images only.
     Storyboard,
-    /// Any playlist or DASH manifest, read below a directory's pass in the path, which its relative URIs inherit: none of
-    /// them is signed.
+    /// Any playlist or DASH manifest below a directory's pass in the path. Its relative URIs
+    /// inherit the pass, so none is signed.
     BelowPass,
 }
 
 impl Limits {
-    /// What tells limits apart.
+    /// Bytes that differ between limits.
     pub(crate) fn bytes(&self) -> Vec<u8> {
         let (tag, max_height, langs, preview) = match self {
             Self::None => return vec![0],
@@ -96,7 +97,7 @@ impl Limits {
     }
 }
 
-/// Why a playlist is not rewritten.
+/// The reason why a playlist is not rewritten.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PlaylistError {
     #[error(
@@ -116,11 +117,9 @@ pub enum PlaylistError {
         "below a directory's pass, a playlist has variables or interstitials, or lists what is not named `.m3u8`"
     )]
     LeadsElsewhere,
-    #[error(
-        "the DASH manifest has what may lead players, with the pass in their path, to another host"
-    )]
+    #[error("the DASH manifest may lead players, with the pass in their path, to another host")]
     UnsafeManifest,
-    #[error("a restricted link opens Multivariant Playlists, and what these list, alone")]
+    #[error("a restricted link opens only Multivariant Playlists and their entries")]
     NotForRestricted,
     #[error("the link's restrictions leave no Variant Stream")]
     NoVariant,
@@ -149,14 +148,14 @@ impl PlaylistError {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rewritten {
     pub bytes: Vec<u8>,
-    /// How many URIs were left as they are: of other hosts, outside the root, or read differently by different players.
+    /// The number of unsigned URIs: of other hosts, outside the root, or ambiguous.
     pub unsigned: usize,
-    /// Whether `EXT-X-CONTENT-STEERING` was removed.
+    /// `EXT-X-CONTENT-STEERING` was removed.
     pub removed_steering: bool,
 }
 
 impl Rewritten {
-    /// A sentence for the operator's log, where the playlist is not served as it was written.
+    /// A sentence for the operator's log, if the playlist is not served as written.
     #[must_use]
     pub fn note(&self) -> Option<String> {
         let steering = self
@@ -174,13 +173,13 @@ impl Rewritten {
 
 /// Rewrites `playlist`, fetched from `base`, under `grant`.
 ///
-/// Each URI that names an object below the grant's root gets a pass; where it holds variables, it is written out with
-/// their values. Lines with `EXT-X-CONTENT-STEERING` go, because a steering manifest may send players, and with them the
-/// passes, to any host. All other bytes are those of the input.
+/// Each URI of an object below the grant's root gets a pass, and its variables are expanded. Lines
+/// with `EXT-X-CONTENT-STEERING` are removed, because a steering manifest may send players, with
+/// their passes, to any host. All other bytes are those of the input.
 ///
 /// # Errors
-/// When the playlist or one of its lines is larger than any honest one, when it takes the viewer's credential or is read
-/// differently by different players, and when the grant's limits do not let it be shown.
+/// When the playlist or a line is too large, takes the viewer's credential, or is ambiguous to
+/// players, and when the grant's limits refuse it.
 pub fn rewrite(
     playlist: &[u8],
     base: &Base<'_>,
@@ -208,7 +207,7 @@ pub fn rewrite(
         _ => scan,
     };
     let mut count = 0;
-    // Counted before, so that the output is one allocation, and no larger than it has to be.
+    // Counts URIs first, so that the output is one allocation without spare room.
     let mut room = playlist.len();
     let playlist_room = match &grant.limits {
         Limits::None | Limits::Storyboard | Limits::BelowPass => PLAYLIST_ROOM,
@@ -285,8 +284,9 @@ pub fn rewrite(
     })
 }
 
-/// Refuses a playlist that leads players, below a directory's pass, to a playlist that was not looked at: it could steer
-/// them, with the pass in their path, to another host. A playlist is looked at if it is named like one.
+/// Refuses a playlist below a directory's pass that leads to an unchecked playlist: it could steer
+/// players, with the pass in their path, to another host. The edge checks playlists that are named
+/// as such.
 fn check_below_pass(playlist: &[u8]) -> Result<(), PlaylistError> {
     let mut leads_elsewhere = false;
     scan(playlist, &mut |item| {
@@ -313,37 +313,37 @@ fn check_below_pass(playlist: &[u8]) -> Result<(), PlaylistError> {
     Ok(())
 }
 
-/// What finds the URIs: one function for playlists, another for storyboards.
+/// A scanner of URIs: one for playlists, another for storyboards.
 type Scan = for<'a> fn(&'a [u8], &mut dyn FnMut(Item<'a>));
 
 struct Rewriter<'a> {
     playlist: &'a [u8],
     base: &'a Base<'a>,
-    /// The playlist's own, where nearly all that it lists is.
+    /// The playlist's directory, which contains nearly all of its entries.
     directory: &'a str,
     grant: &'a Grant<'a>,
     minter: Minter<'a>,
-    /// The kind to which the minter is turned, if it is for the playlist's own directory.
+    /// The kind that the minter has selected, if it is for the playlist's own directory.
     turned_to: Option<PassKind>,
     edits: std::iter::Peekable<std::vec::IntoIter<Edit>>,
     variables: Variables<'a>,
     out: Vec<u8>,
-    /// How much of the input has been copied.
+    /// The length of the copied input.
     copied: usize,
-    /// How many URIs were left as they are.
+    /// The number of unsigned URIs.
     unsigned: usize,
 }
 
 /// The variables of a playlist (RFC 8216bis §4.3).
 #[derive(Default)]
 struct Variables<'a> {
-    /// How often each name is defined or imported, in all of the playlist.
+    /// The number of definitions and imports of each name in the whole playlist.
     counts: BTreeMap<&'a [u8], usize>,
-    /// An `EXT-X-DEFINE` is not valid: players may take any name to be defined by it.
+    /// An `EXT-X-DEFINE` is invalid, so players may read a definition of any name.
     are_bad: bool,
     /// Values so far, of names that are defined once.
     values: BTreeMap<&'a [u8], &'a str>,
-    /// How many bytes were made of values.
+    /// The number of bytes from values.
     expanded: usize,
 }
 
@@ -360,8 +360,8 @@ impl<'a> Variables<'a> {
         }
     }
 
-    /// Replaces each `{$name}` by its value. `None` where a name has none yet, where a tag leaves in doubt which it has,
-    /// and where the result is longer than any URI.
+    /// Replaces each `{$name}` by its value. Returns `None` if a name has no value yet, if its
+    /// definition is ambiguous, or if the result is too long.
     fn expand<'uri>(&mut self, uri: &'uri str) -> Option<Cow<'uri, str>> {
         let Some((mut before, mut rest)) = split_once(uri, "{$") else {
             return Some(Cow::Borrowed(uri));
@@ -394,14 +394,14 @@ impl<'a> Rewriter<'a> {
     fn uri(&mut self, span: &UriSpan) {
         self.edit_up_to(span.at.start);
         if span.at.start < self.copied {
-            // It went with its entry.
+            // The entry was removed.
             return;
         }
         let Ok(written) = str::from_utf8(&self.playlist[span.at.clone()]) else {
             self.unsigned += 1;
             return;
         };
-        // Nearly every segment's: nothing to look for, neither variables nor a query.
+        // A plain name, like nearly every segment's, has neither variables nor a query.
         if is_plain_name(written) && fits(self.directory, written) {
             let signed = self.sign(
                 span,
@@ -425,7 +425,8 @@ impl<'a> Rewriter<'a> {
         self.unsigned += usize::from(!signed);
     }
 
-    /// Writes the URI with a pass, and before it all that stands before it; returns whether the grant hands it on.
+    /// Copies the input up to the URI, and writes it with a pass. Returns `false` outside the
+    /// grant.
     fn sign(&mut self, span: &UriSpan, parts: &UriParts<'_>, target: &ResolvedUri<'_>) -> bool {
         let (directory, name) = target.split(self.directory);
         let Some(kind) = self.kind(span.role, name) else {
@@ -443,7 +444,7 @@ impl<'a> Rewriter<'a> {
             }
         }
         parts.write_query(&mut self.out);
-        // A playlist's own directory is not compared with itself again.
+        // Skips the comparison of the playlist's own directory with itself.
         let own = matches!(target, ResolvedUri::Sibling(_)).then_some(kind);
         if own.is_none() || own != self.turned_to {
             self.minter.select(kind, directory, &mut self.out);
@@ -455,11 +456,12 @@ impl<'a> Rewriter<'a> {
         true
     }
 
-    /// What the pass for the object `name` opens; `None` where a restricted link's playlist must not hand it on.
+    /// The kind of the pass for the object `name`; `None` if a restricted link's playlist must not
+    /// grant it.
     fn kind(&self, role: Role, name: &str) -> Option<PassKind> {
         let depth = self.grant.depth;
         let role = if role == Role::Object && is_playlist_name(name) {
-            // Only what stands where a playlist is expected was looked at by the filters.
+            // The filters checked only URIs of playlists.
             if self.grant.limits != Limits::None {
                 return None;
             }
@@ -468,9 +470,10 @@ impl<'a> Rewriter<'a> {
             role
         };
         match (role, &self.grant.limits) {
-            // A whole lecture in one file, which no filter looks into; keys and chapters are no media.
+            // One file may contain a whole lecture, which no filter checks. Keys and chapters are
+            // not media.
             (Role::Object, Limits::Multivariant(_)) if content_type::is_media(name) => None,
-            // Pictures and words of both sides of a preview.
+            // Images and text from both sides of a preview.
             (Role::Object, Limits::Multivariant(entitlements))
                 if entitlements.preview.is_some() && content_type::is_telling(name) =>
             {
@@ -526,8 +529,8 @@ impl<'a> Rewriter<'a> {
     }
 }
 
-/// A playlist that stands where another object is expected is still rewritten when it is fetched, so that none is
-/// ever handed out with bare URIs.
+/// Returns whether a name is that of a playlist. A playlist in the role of another object is
+/// rewritten when it is read, so that no answer contains bare URIs.
 #[must_use]
 pub fn is_playlist_name(name: &str) -> bool {
     if !may_be_rewritten(name.as_bytes()) {
@@ -537,7 +540,8 @@ pub fn is_playlist_name(name: &str) -> bool {
     extension.eq_ignore_ascii_case("m3u8") || extension.eq_ignore_ascii_case("m3u")
 }
 
-/// Whether a name may be a playlist's or a storyboard's. Asked of every URI, and nearly always answered by the last byte.
+/// Returns whether a name may be a playlist's or a storyboard's. Every URI is checked, and the last
+/// byte nearly always decides.
 fn may_be_rewritten(name: &[u8]) -> bool {
     matches!(name.last(), Some(b'8' | b'u' | b'U' | b't'))
 }

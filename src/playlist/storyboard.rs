@@ -1,30 +1,30 @@
-//! Storyboards: WebVTT (<https://www.w3.org/TR/webvtt1/>) whose cues name pictures to look through, mostly a part of one:
-//! `storyboard/00000.jpg#xywh=160,0,160,90` (Media Fragments URI 1.0 §4.2.2). Captions are the same format and are never
-//! looked into: what counts is the name, or a pass that was given by the name.
+//! Storyboards: WebVTT (<https://www.w3.org/TR/webvtt1/>) whose cues name images, mostly a region
+//! of one: `storyboard/00000.jpg#xywh=160,0,160,90` (Media Fragments URI 1.0 §4.2.2). Captions have
+//! the same format and are never parsed: the name decides, or a pass that was minted by the name.
 
 use std::ops::Range;
 
 use hls_lexer::scan::{Item, Role, UriSpan, lines};
 
-/// Whether an object of this name is a storyboard: these are the names that packagers and players give to them, and a file
-/// of captions is called by its language or by its number.
+/// Returns whether an object of this name is a storyboard. Packagers and players use these names,
+/// and name captions by language or number.
 #[must_use]
 pub fn is_storyboard_name(name: &str) -> bool {
     matches!(name, "storyboard.vtt" | "thumbnails.vtt")
 }
 
-/// Calls `visit` with every cue's text that may be a URI: it is one line without white space.
+/// Calls `visit` with the text of every cue that may be a URI: one line without white space.
 ///
-/// A cue is read where every reader reads the same one: in a block between empty lines that is an identifier, if any, one
-/// line of times, and one line of text. Readers join text of more lines to one URL, and differ in what ends a cue. A file
-/// that does not begin as WebVTT (§4.1) has no cues.
+/// A cue counts only if all readers agree on it: a block between empty lines with an optional
+/// identifier, one line of times, and one line of text. Readers join several lines of text to one
+/// URL, and differ in the end of a cue. A file without WebVTT's signature (§4.1) has no cues.
 pub(super) fn scan<'board>(board: &'board [u8], visit: &mut dyn FnMut(Item<'board>)) {
     let text = board.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(board);
     if !text.starts_with(b"WEBVTT") {
         return;
     }
     let mut block = Block::default();
-    // An empty line more, so that the last block ends as the others do.
+    // An additional empty line ends the last block.
     let end = board.len()..board.len();
     for at in lines(board).chain(std::iter::once(end)) {
         if !at.is_empty() {
@@ -36,14 +36,14 @@ pub(super) fn scan<'board>(board: &'board [u8], visit: &mut dyn FnMut(Item<'boar
     }
 }
 
-/// Lines of a storyboard between empty lines.
+/// A block of lines between empty lines.
 #[derive(Default)]
 struct Block {
     lines: usize,
     /// The number of the line of times, counted from 1.
     times: Option<usize>,
     has_times_again: bool,
-    /// The last line, if it may be a URI: where it stands, without white space around it.
+    /// The range of the last line without white space around it, if it may be a URI.
     last: Option<Range<usize>>,
 }
 
@@ -60,7 +60,7 @@ impl Block {
         self.last = is_one_word.then_some(start..start + trimmed.len());
     }
 
-    /// The text of a cue, if the block is one.
+    /// The text of the cue, if the block is one.
     fn uri(self) -> Option<Range<usize>> {
         let has_identifier_at_most = matches!(self.times, Some(1 | 2));
         let ends_with_text = self.times.is_some_and(|times| times + 1 == self.lines);
@@ -69,7 +69,7 @@ impl Block {
     }
 }
 
-/// Every line of a storyboard that may name a picture, in order.
+/// The URIs in a storyboard, in order.
 #[must_use]
 pub fn pictures(board: &[u8]) -> Vec<UriSpan> {
     let mut found = Vec::new();
@@ -120,14 +120,15 @@ mod tests {
                 vec!["<i>b.jpg</i>"],
             ),
             ("WEBVTT\n0 --> 1\na.jpg", vec!["a.jpg"]),
-            // Text that readers join to one URL, or take for another cue.
+            // Text that readers join to one URL, or read as another cue.
             ("WEBVTT\n\n0 --> 1\nhttps://evil/?\na.jpg\n", vec![]),
             ("WEBVTT\n\n0 --> 1\nhttps://evil/-->?\na.jpg\n", vec![]),
             ("WEBVTT\n0 --> 1\na.jpg\n2 --> 3\nb.jpg", vec![]),
             ("WEBVTT\n\nx\ny\n0 --> 1\na.jpg", vec![]),
             ("WEBVTT\n\n0 --> 1\n \na.jpg\n", vec![]),
             ("WEBVTT\n\n0 --> 1\na.jpg\n \n", vec![]),
-            // A lone CR ends a line too, but nobody writes it today: what it divides is left alone.
+            // A lone CR ends a line too, but current files have none. The text around it stays
+            // unsigned.
             ("WEBVTT\r\r0 --> 1\ra.jpg\r", vec![]),
             ("WEBVTT\n\n0 --> 1\na.jpg\rb.jpg\n", vec![]),
             ("#EXTM3U\n\n0 --> 1\na.jpg\n", vec![]),

@@ -1,4 +1,4 @@
-//! The parts of a URI reference, and where a pass goes among them.
+//! The parts of a URI reference, and the position of a pass in it.
 
 /// The query parameter that carries a pass.
 const PASS_PARAMETER: &str = "p";
@@ -7,14 +7,15 @@ const PASS_PARAMETER: &str = "p";
 pub(super) struct UriParts<'uri> {
     pub(super) path: &'uri str,
     query: Option<&'uri str>,
-    /// The fragment, with its `#`; empty where there is none.
+    /// The fragment with its `#`, or empty.
     pub(super) fragment: &'uri str,
 }
 
-/// Returns whether every reader takes a URI for the same one, variables and all.
+/// Returns whether every reader reads a URI alike, with its variables.
 ///
-/// Not so is a URI with characters that some readers trim or end a line at, with what may be a reference to a variable
-/// (Shaka Player takes `%7B` for `{`), and with what may be a tag (hls.js finds tags anywhere in a line).
+/// A URI is ambiguous with characters that some readers trim or break a line at, with a possible
+/// variable (Shaka Player reads `%7B` as `{`), and with a possible tag (hls.js finds tags anywhere
+/// in a line).
 pub(super) fn is_unambiguous(uri: &str) -> bool {
     let is_odd = |character: char| {
         character.is_control()
@@ -49,7 +50,7 @@ impl<'uri> UriParts<'uri> {
         }
     }
 
-    /// The parts of what is only a path.
+    /// The parts of a plain path.
     pub(super) fn plain(path: &'uri str) -> Self {
         Self {
             path,
@@ -58,7 +59,7 @@ impl<'uri> UriParts<'uri> {
         }
     }
 
-    /// Writes the query, without a pass that is in it already, up to where the new pass goes.
+    /// Writes the query without an existing pass, up to the position of the new one.
     pub(super) fn write_query(&self, out: &mut Vec<u8>) {
         if self.query.is_none() {
             return out.extend_from_slice(b"?p=");

@@ -93,7 +93,7 @@ async fn fetch(request: web_sys::Request, env: Env, context: Context) -> Result<
                 origin,
                 bucket_name: &config.bucket_name,
                 bucket: &bucket,
-                context: &context,
+                platform: &context,
                 responder: &responder,
                 verified_in: microseconds() - began,
             };

@@ -1,4 +1,4 @@
-//! Reads: the cache is asked, else storage, and the pure part says what to make of what it said.
+//! Reads: from the cache or storage; the pure part decides the answer.
 
 use std::rc::Rc;
 
@@ -18,31 +18,31 @@ use crate::object::stored::{BucketError, ObjectMetadata};
 use crate::operation::cache_policy::{may_hold, object_seconds, playlist_seconds, url};
 use crate::operation::read::{Headers, Read, ReadAnswer, Treatment};
 
-/// After how many milliseconds a request looks again whether another one has filled the cache.
+/// The delays before a waiting request reads the cache again, in milliseconds.
 const LOOK_AGAIN_MS: [u32; 9] = [4, 8, 16, 32, 64, 128, 256, 512, 1024];
 
-/// Where a read happens.
+/// The context of a read.
 pub(super) struct ReadContext<'request> {
     pub(super) origin: &'request str,
     pub(super) bucket_name: &'request str,
     pub(super) bucket: &'request R2Bucket,
-    pub(super) context: &'request Context,
+    pub(super) platform: &'request Context,
     pub(super) responder: &'request Responder,
-    /// What verifying took, in microseconds.
+    /// The duration of the verification, in microseconds.
     pub(super) verified_in: u64,
 }
 
-/// A read that was answered.
+/// An answered read.
 pub(super) struct Served {
     pub(super) response: Response,
     pub(super) bytes: u64,
     pub(super) source: Option<ServedFrom>,
-    /// How the answer differs from what is stored, where the operator should know.
+    /// A difference between the answer and the stored object that concerns the operator.
     pub(super) note: Option<String>,
 }
 
 impl Served {
-    /// An answer that holds nothing of an object.
+    /// An answer without an object.
     pub(super) fn plain(response: Response) -> Self {
         Self {
             response,
@@ -53,18 +53,18 @@ impl Served {
     }
 }
 
-/// What was found of an object, and where.
+/// A found object and its source.
 struct FoundObject {
     stored: ObjectMetadata,
     body: FoundBody,
 }
 
 enum FoundBody {
-    /// From the cache: always the whole.
+    /// From the cache: always the whole object.
     Cached(CacheEntry, Cached),
-    /// From storage: the range that was asked for, else the whole; with the right to keep it, where it may be kept.
+    /// From storage: the requested range or the whole, with the right to cache it, if it has one.
     Stored(R2Object, Option<ByteRange>, Option<(CacheEntry, Filling)>),
-    /// Storage was asked about the object and not for it.
+    /// From storage: metadata only.
     Absent,
 }
 
@@ -85,21 +85,21 @@ impl FoundObject {
     }
 }
 
-pub(super) async fn read(read: &Read<'_>, place: &ReadContext<'_>) -> Result<Served, Refusal> {
-    let found = find(read, place).await?;
+pub(super) async fn read(read: &Read<'_>, context: &ReadContext<'_>) -> Result<Served, Refusal> {
+    let found = find(read, context).await?;
     let source = found.source();
     let mut headers = vec![(
         "Server-Timing",
         format!(
             "cache;desc={}, verify;dur={}",
             source.word(),
-            milliseconds(place.verified_in)
+            milliseconds(context.verified_in)
         ),
     )];
     let mut send = |status: u16, more: Headers, body: ResponseBody, bytes: u64| {
         headers.extend(more);
         let headers = std::mem::take(&mut headers);
-        let response = place
+        let response = context
             .responder
             .send(status, headers, body)
             .map_err(failed)?;
@@ -117,12 +117,12 @@ pub(super) async fn read(read: &Read<'_>, place: &ReadContext<'_>) -> Result<Ser
         }
         ReadAnswer::Redirect(location) => {
             found.discard();
-            let response = place.responder.redirect(location).map_err(failed)?;
+            let response = context.responder.redirect(location).map_err(failed)?;
             Ok(Served::plain(response))
         }
         ReadAnswer::Refuse(problem) => {
             found.discard();
-            Err(Refusal::new(problem, "what is stored does not allow it"))
+            Err(Refusal::new(problem, "the stored object does not allow it"))
         }
         ReadAnswer::Whole(headers) if read.head => {
             found.discard();
@@ -130,11 +130,11 @@ pub(super) async fn read(read: &Read<'_>, place: &ReadContext<'_>) -> Result<Ser
         }
         ReadAnswer::Whole(headers) => {
             let size = found.stored.size;
-            let body = whole(read, found, place).await?;
+            let body = whole(read, found, context).await?;
             send(200, headers, ResponseBody::Stream(body), size)
         }
         ReadAnswer::Part(range, headers) => {
-            let body = part(read, found, range, place).await?;
+            let body = part(read, found, range, context).await?;
             send(206, headers, ResponseBody::Stream(body), range.size())
         }
         ReadAnswer::Rewritten(mut headers) => {
@@ -145,10 +145,10 @@ pub(super) async fn read(read: &Read<'_>, place: &ReadContext<'_>) -> Result<Ser
                     return Err(refusal);
                 }
             };
-            let bytes = stored_bytes(read, found, place, &held).await?;
+            let bytes = stored_bytes(read, found, context, &held).await?;
             let began = microseconds();
             let rewritten = read
-                .rewrite(&bytes, place.origin)
+                .rewrite(&bytes, context.origin)
                 .map_err(|error| Refusal::new(error.problem(), error))?;
             let took = microseconds() - began;
             headers.push((
@@ -160,14 +160,14 @@ pub(super) async fn read(read: &Read<'_>, place: &ReadContext<'_>) -> Result<Ser
             if !headers.iter().any(|(name, _)| *name == "Content-Encoding") {
                 headers.push(("Content-Length", length.to_string()));
             }
-            // What the cache is given, and what the viewer is.
+            // The copies for the cache and for the viewer.
             held.resize(bytes.len() as u64 + length)?;
             drop(bytes);
             let body = if read.head {
                 ResponseBody::Empty
             } else if Held::is_needed_for(&rewritten.bytes) {
                 ResponseBody::Stream(
-                    Held::send(held, &rewritten.bytes, place.context).map_err(failed)?,
+                    Held::send(held, &rewritten.bytes, context.platform).map_err(failed)?,
                 )
             } else {
                 ResponseBody::Bytes(rewritten.bytes)
@@ -178,14 +178,14 @@ pub(super) async fn read(read: &Read<'_>, place: &ReadContext<'_>) -> Result<Ser
     }
 }
 
-/// Looks an object up: in the cache if it may be there, else in storage, which is asked once. Of the requests that miss
-/// the cache at the same time one reads storage and fills the cache, and the others wait for it.
-async fn find(read: &Read<'_>, place: &ReadContext<'_>) -> Result<FoundObject, Refusal> {
+/// Looks an object up in the cache, if it may be there, else in storage. Of simultaneous misses,
+/// one reads storage and fills the cache, and the others wait for it.
+async fn find(read: &Read<'_>, context: &ReadContext<'_>) -> Result<FoundObject, Refusal> {
     let is_playlist = matches!(read.treatment, Treatment::Playlist | Treatment::AssetList);
     let mut entry = (!read.is_direct && may_hold(&read.key, is_playlist))
-        .then(|| url(place.origin, place.bucket_name, &read.key))
+        .then(|| url(context.origin, context.bucket_name, &read.key))
         .map(CacheEntry::new);
-    // The length of a playlist is only known once it was rewritten, so its `HEAD` reads it.
+    // The length of a playlist is known only after it is rewritten, so `HEAD` reads it.
     let asks_only = read.head && !is_playlist;
     let range = read.storage_range();
     let mut filling = None;
@@ -196,7 +196,7 @@ async fn find(read: &Read<'_>, place: &ReadContext<'_>) -> Result<FoundObject, R
             let body = FoundBody::Cached(entry.take().ok_or_else(gone)?, cached);
             return Ok(FoundObject { stored, body });
         }
-        // A range is not the whole that the cache wants.
+        // The cache keeps whole objects, not ranges.
         if asks_only || range.is_some() {
             break;
         }
@@ -212,18 +212,19 @@ async fn find(read: &Read<'_>, place: &ReadContext<'_>) -> Result<FoundObject, R
         }
     }
     if asks_only {
-        let stored = place.bucket.head(&read.key).await.map_err(refused)?;
+        let stored = context.bucket.head(&read.key).await.map_err(refused)?;
         let stored = stored.ok_or_else(not_found)?;
         if !read.is_rewritten(&stored) {
             let body = FoundBody::Absent;
             return Ok(FoundObject { stored, body });
         }
     }
-    match place.bucket.get(&read.key, range).await {
-        // R2 refuses a range that selects nothing without saying how long the object is; conditions still come first. Where
-        // the range begins right behind the object's end, wrangler's simulation of R2 fails without saying why.
+    match context.bucket.get(&read.key, range).await {
+        // R2 refuses an unsatisfiable range without the object's length, and conditions come first.
+        // For a range that begins right after the object's end, wrangler's simulation of R2 fails
+        // without a code.
         Err(BucketError::RangeNotSatisfiable | BucketError::Unspecified(_)) if range.is_some() => {
-            let stored = place.bucket.head(&read.key).await.map_err(refused)?;
+            let stored = context.bucket.head(&read.key).await.map_err(refused)?;
             let stored = stored.ok_or_else(not_found)?;
             let body = FoundBody::Absent;
             Ok(FoundObject { stored, body })
@@ -238,11 +239,11 @@ async fn find(read: &Read<'_>, place: &ReadContext<'_>) -> Result<FoundObject, R
     }
 }
 
-/// The body of 200.
+/// The body of a 200.
 async fn whole(
     read: &Read<'_>,
     found: FoundObject,
-    place: &ReadContext<'_>,
+    context: &ReadContext<'_>,
 ) -> Result<ReadableStream, Refusal> {
     let stored = found.stored;
     match found.body {
@@ -252,26 +253,26 @@ async fn whole(
             let seconds = object_seconds(&read.key, stored.size);
             match kept.zip(seconds) {
                 Some(((entry, filling), seconds)) => entry
-                    .keep_stream(filling, &stored, &body, seconds, place.context)
+                    .keep_stream(filling, &stored, &body, seconds, context.platform)
                     .map_err(failed),
                 None => Ok(body),
             }
         }
-        // `If-Range` did not hold: the range that came is not the whole.
+        // `If-Range` was false: the answer needs the whole, not the range.
         FoundBody::Stored(object, Some(_), _) => {
             object.discard();
-            stream(&fetch(read, None, &stored, place).await?)
+            stream(&fetch(read, None, &stored, context).await?)
         }
-        FoundBody::Absent => stream(&fetch(read, None, &stored, place).await?),
+        FoundBody::Absent => stream(&fetch(read, None, &stored, context).await?),
     }
 }
 
-/// The body of 206.
+/// The body of a 206.
 async fn part(
     read: &Read<'_>,
     found: FoundObject,
     part: ContentRange,
-    place: &ReadContext<'_>,
+    context: &ReadContext<'_>,
 ) -> Result<ReadableStream, Refusal> {
     let stored = found.stored;
     match found.body {
@@ -283,7 +284,7 @@ async fn part(
             }
         }
         FoundBody::Stored(object, Some(_), _) => return stream(&object),
-        // The stored content type decided that this is no playlist, so its range is only asked for now.
+        // The stored content type shows that this is not a playlist, so the range is read now.
         FoundBody::Stored(object, None, _) => object.discard(),
         FoundBody::Absent => {}
     }
@@ -291,14 +292,15 @@ async fn part(
         first: part.first,
         last: part.last,
     };
-    stream(&fetch(read, Some(range), &stored, place).await?)
+    stream(&fetch(read, Some(range), &stored, context).await?)
 }
 
-/// The stored bytes of what is rewritten. Nothing was sent yet, so that a body that breaks off is read again, once.
+/// The stored bytes of a rewritten object. Nothing was sent yet, so a truncated body is read again,
+/// once.
 async fn stored_bytes(
     read: &Read<'_>,
     found: FoundObject,
-    place: &ReadContext<'_>,
+    context: &ReadContext<'_>,
     held: &Rc<Held>,
 ) -> Result<Vec<u8>, Refusal> {
     let stored = found.stored;
@@ -311,16 +313,16 @@ async fn stored_bytes(
         }
         FoundBody::Stored(object, _, kept) => {
             if let Ok(bytes) = object.bytes(held).await {
-                keep(read, kept, held, &stored, &bytes, place);
+                keep(read, kept, held, &stored, &bytes, context);
                 return Ok(bytes);
             }
             kept
         }
         FoundBody::Absent => None,
     };
-    let object = fetch(read, None, &stored, place).await?;
+    let object = fetch(read, None, &stored, context).await?;
     let bytes = object.bytes(held).await.map_err(refused)?;
-    keep(read, kept, held, &stored, &bytes, place);
+    keep(read, kept, held, &stored, &bytes, context);
     Ok(bytes)
 }
 
@@ -330,23 +332,27 @@ fn keep(
     held: &Rc<Held>,
     stored: &ObjectMetadata,
     bytes: &[u8],
-    place: &ReadContext<'_>,
+    context: &ReadContext<'_>,
 ) {
     if let Some((entry, filling)) = kept {
         let seconds = playlist_seconds(&read.key, bytes);
         let held = Rc::clone(held);
-        entry.keep_bytes(filling, held, stored, bytes, seconds, place.context);
+        entry.keep_bytes(filling, held, stored, bytes, seconds, context.platform);
     }
 }
 
-/// Reads the same object again, or another part of it.
+/// Reads the same version of the object again, or another part of it.
 async fn fetch(
     read: &Read<'_>,
     range: Option<ByteRange>,
     expected: &ObjectMetadata,
-    place: &ReadContext<'_>,
+    context: &ReadContext<'_>,
 ) -> Result<R2Object, Refusal> {
-    let object = place.bucket.get(&read.key, range).await.map_err(refused)?;
+    let object = context
+        .bucket
+        .get(&read.key, range)
+        .await
+        .map_err(refused)?;
     let object = object.ok_or_else(not_found)?;
     if object.stored.etag != expected.etag {
         object.discard();
@@ -359,7 +365,7 @@ fn stream(object: &R2Object) -> Result<ReadableStream, Refusal> {
     object.body().cloned().map_err(refused)
 }
 
-/// `Server-Timing` has milliseconds.
+/// Formats milliseconds for `Server-Timing`.
 fn milliseconds(microseconds: u64) -> String {
     format!("{}.{:03}", microseconds / 1000, microseconds % 1000)
 }

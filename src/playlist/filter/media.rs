@@ -1,4 +1,4 @@
-//! The filter of a Media Playlist: Media Segments outside a preview.
+//! The filter of a Media Playlist by a preview.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -12,16 +12,17 @@ struct FilteredSegment {
     /// Lines, endings included.
     lines: Vec<Range<usize>>,
     uri: Option<Range<usize>>,
-    /// Microseconds.
+    /// In microseconds.
     duration: u64,
     discontinuity: bool,
-    /// The line, and the length and offset that it says.
+    /// The line, and its length and offset.
     byte_range: Option<(Range<usize>, u64, Option<u64>)>,
 }
 
-/// The filter of a Media Playlist by a preview: Media Segments that do not touch `[from, to)` go, with the tags that
-/// belong to them. `EXT-X-MAP`, `EXT-X-KEY` and `EXT-X-BITRATE` that still hold stay, byte ranges that counted on the segment
-/// before get their offset, the sequence numbers count what went, and a playlist that was cut at its end ends.
+/// Removes the Media Segments that do not touch the preview `[from, to)`, with their tags.
+/// `EXT-X-MAP`, `EXT-X-KEY` and `EXT-X-BITRATE` stay while they apply. Byte ranges that continue a
+/// removed segment get an offset. Sequence numbers count the removed segments, and a playlist that
+/// is cut at its end gets `EXT-X-ENDLIST`.
 pub(in crate::playlist) fn media(
     playlist: &[u8],
     (from, to): (u32, u32),
@@ -30,7 +31,7 @@ pub(in crate::playlist) fn media(
     let to = u64::from(to) * 1_000_000;
     let mut edits = Vec::new();
     let mut segments: Vec<FilteredSegment> = vec![FilteredSegment::default()];
-    // Tags that hold until the next of their kind: at which segment, and what it replaces.
+    // Tags that apply until the next of their kind: the segment, the range, and the kind.
     let mut states: Vec<(usize, Range<usize>, Vec<u8>)> = Vec::new();
     let mut sequence: Option<Range<usize>> = None;
     let mut discontinuities: Option<Range<usize>> = None;
@@ -93,7 +94,8 @@ pub(in crate::playlist) fn media(
             }
         }
     }
-    // Where a playlist forgets its beginning, the seconds of a preview count from another point at every reload.
+    // If a playlist drops its beginning, a preview's seconds start at another point in every
+    // reload.
     if !ended && !grows_only {
         return Err(PlaylistError::NoPreview);
     }
@@ -113,7 +115,7 @@ pub(in crate::playlist) fn media(
     let last = kept.iter().rposition(|keep| *keep);
     let cut_at_end = last.is_none_or(|last| last + 1 < segments.len()) && !segments.is_empty();
 
-    // A pass opens an object whole: a file that holds segments of both sides cannot be shown in part.
+    // A pass opens a whole object, so a file with segments of both sides cannot be shown in part.
     let files = segments.iter().zip(&kept).filter_map(|(segment, keep)| {
         let uri = segment.byte_range.as_ref().and_then(|_| uri_of(segment))?;
         Some((uri, *keep))
@@ -151,8 +153,8 @@ pub(in crate::playlist) fn media(
     if cut_at_end {
         edits.extend(tail.lines.into_iter().map(Edit::drop));
     }
-    // Of the tags before the first kept segment only those that hold for it, and none behind the last. Read from the end,
-    // so that a set says which kinds come again.
+    // Keeps the tags before the first kept segment that apply to it, and none after the last. Reads
+    // backwards, so that a set records the kinds that occur again.
     let mut again: BTreeSet<&[u8]> = BTreeSet::new();
     for (number, at, kind) in states.iter().rev() {
         let is_before = Some(*number) <= first;
@@ -190,7 +192,7 @@ pub(in crate::playlist) fn media(
     Ok(sorted(edits))
 }
 
-/// Adds what went to a sequence number, or says it where the playlist counted from nothing.
+/// Adds the removed segments to a sequence number. Without a tag, it writes one.
 fn count(
     playlist: &[u8],
     line: Option<Range<usize>>,
@@ -215,7 +217,7 @@ fn count(
     Ok(Some(Edit::replace(at, with)))
 }
 
-/// `EXTINF`'s duration, an integer or a decimal number of seconds.
+/// Parses the duration of `EXTINF`, an integer or a decimal number of seconds.
 fn microseconds(value: &[u8]) -> Option<u64> {
     let value = str::from_utf8(value).ok()?;
     let (whole, fraction) = value
@@ -228,12 +230,12 @@ fn microseconds(value: &[u8]) -> Option<u64> {
         return None;
     }
     let micros: u64 = format!("{fraction:0<6.6}").parse().ok()?;
-    // A segment of a year is no segment; the bound keeps the sums from overflowing.
+    // No segment lasts a year. The limit prevents an overflow of the sums.
     let seconds: u64 = whole.parse().ok().filter(|seconds| *seconds < 31_536_000)?;
     Some(seconds * 1_000_000 + micros)
 }
 
-/// `<n>[@<o>]` (RFC 8216bis §4.4.4.2).
+/// Parses `<n>[@<o>]` (RFC 8216bis §4.4.4.2).
 fn byte_range(value: &[u8]) -> Option<(u64, Option<u64>)> {
     let value = str::from_utf8(value).ok()?.trim();
     match value.split_once('@') {
@@ -270,9 +272,9 @@ mod tests {
         let vod = "#EXT-X-PLAYLIST-TYPE:VOD\n";
         for (playlist, window, expected) in [
             (segments(vod), (0, 8), Ok(())),
-            // A live playlist forgets its beginning.
+            // A live playlist drops its beginning.
             (segments(""), (0, 4), Err(PlaylistError::NoPreview)),
-            // A delta update does not say what it left out.
+            // A delta update does not contain the skipped segments.
             (
                 segments(&format!("{vod}#EXT-X-SKIP:SKIPPED-SEGMENTS=3\n")),
                 (0, 4),
@@ -283,7 +285,7 @@ mod tests {
                 (0, 4),
                 Err(PlaylistError::NoPreview),
             ),
-            // One file holds what is shown and what is not.
+            // One file contains shown and removed segments.
             (
                 format!(
                     "#EXTM3U\n{vod}#EXTINF:4,\n#EXT-X-BYTERANGE:9@0\na.ts\n#EXTINF:4,\n#EXT-X-BYTERANGE:9\na.ts\n"
@@ -307,19 +309,19 @@ mod tests {
     #[test]
     fn what_is_cut_is_counted_and_what_holds_stays() {
         for (playlist, window, expected) in [
-            // The sequence numbers count what went; an end that was there is not there twice.
+            // Sequence numbers count removed segments; an existing end is not repeated.
             (
                 "#EXTM3U\n#EXT-X-DISCONTINUITY-SEQUENCE:7\n#EXT-X-MEDIA-SEQUENCE:3\n#EXT-X-DISCONTINUITY\n#EXTINF:4,\na\n#EXTINF:4,\nb\n#EXTINF:4,\nc\n#EXT-X-ENDLIST\n",
                 (4, 8),
                 "#EXTM3U\n#EXT-X-DISCONTINUITY-SEQUENCE:8\n#EXT-X-MEDIA-SEQUENCE:4\n#EXTINF:4,\nb\n#EXT-X-ENDLIST\n",
             ),
-            // Blank lines and comments are no segments, and go with theirs.
+            // Blank lines and comments are not segments, and are removed with theirs.
             (
                 "#EXTM3U\n#EXTINF:4,\n\n# one\n \n # and\na\n#EXTINF:4,\n\n# two\nb\n#EXT-X-ENDLIST\n",
                 (4, 8),
                 "#EXTM3U\n#EXT-X-MEDIA-SEQUENCE:1\n#EXTINF:4,\n\n# two\nb\n#EXT-X-ENDLIST\n",
             ),
-            // A segment without duration is shown where its instant is.
+            // A segment without duration is shown if the preview contains its time.
             (
                 "#EXTM3U\n#EXTINF:4,\na\n#EXTINF:0,\nb\n#EXTINF:4,\nc\n#EXTINF:0,\nd\n#EXT-X-ENDLIST\n",
                 (4, 8),
@@ -330,7 +332,7 @@ mod tests {
                 (1, 4),
                 "#EXTM3U\n#EXT-X-MEDIA-SEQUENCE:1\n#EXTINF:4,\nb\n#EXT-X-ENDLIST\n",
             ),
-            // Of the keys before the first segment shown, those that hold: `NONE` ends every other.
+            // Of the keys before the first shown segment, those that apply: `NONE` ends all others.
             (
                 "#EXTM3U\n#EXT-X-KEY:METHOD=SAMPLE-AES,URI=\"k1\",KEYFORMAT=\"urn:uuid:1\"\n#EXTINF:4,\na\n#EXT-X-KEY:METHOD=NONE\n#EXTINF:4,\nb\n#EXT-X-ENDLIST\n",
                 (4, 8),
@@ -341,7 +343,7 @@ mod tests {
                 (4, 8),
                 "#EXTM3U\n#EXT-X-MEDIA-SEQUENCE:1\n#EXT-X-KEY:METHOD=SAMPLE-AES,URI=\"k1\",KEYFORMAT=\"com.apple.streamingkeydelivery\"\n#EXT-X-KEY:METHOD=SAMPLE-AES,URI=\"k2\",KEYFORMAT=\"urn:uuid:1\"\n#EXTINF:4,\nb\n#EXT-X-ENDLIST\n",
             ),
-            // What the first segment shown says itself is left as it is, and a map is no key.
+            // Tags of the first shown segment stay, and a map is not a key.
             (
                 "#EXTM3U\n#EXTINF:4,\na\n#EXT-X-MAP:URI=\"i1\"\n#EXT-X-MAP:URI=\"i2\"\n#EXT-X-KEY:METHOD=NONE\n#EXTINF:4,\nb\n#EXT-X-ENDLIST\n",
                 (4, 8),

@@ -1,5 +1,6 @@
-//! Entitlement filters: which lines of a playlist a restricted link's holder does not get. Whole entries go; what stays
-//! stays byte for byte, but for the numbers that count what went.
+//! Entitlement filters: they remove the lines of a playlist that a restricted link does not open.
+//! Entries are removed as a whole. All other bytes stay, except for numbers that count removed
+//! entries.
 
 pub(crate) mod media;
 pub(crate) mod multivariant;
@@ -13,18 +14,19 @@ use hls_lexer::scan::lines;
 pub(super) use media::media;
 pub(super) use multivariant::multivariant;
 
-/// What a link restricts.
+/// The restrictions of a link.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Entitlements {
-    /// The most lines of a Variant Stream, by its shorter side: 720 for 1280×720 and for 720×1280 alike.
+    /// The maximum height of a Variant Stream, by its shorter side: 720 for 1280×720 and for
+    /// 720×1280.
     pub max_height: Option<u32>,
     /// Audio and subtitle Renditions, as BCP 47 language ranges.
     pub langs: Option<Vec<String>>,
-    /// Seconds from and to which Media Segments are listed.
+    /// The range of seconds whose Media Segments are listed.
     pub preview: Option<(u32, u32)>,
 }
 
-/// A change to a playlist: these bytes become those. In the order of where it begins.
+/// A replacement of a range of the playlist. Edits are in ascending order.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Edit {
     pub(super) start: usize,
@@ -46,8 +48,8 @@ impl Edit {
     }
 }
 
-/// Which of the two playlists of RFC 8216bis §4.1 this is. `None` where it is neither or claims to be both, which
-/// clients must refuse, and which a restricted link never opens.
+/// The kind of a playlist by RFC 8216bis §4.1; `None` for neither or both. Clients must refuse such
+/// a playlist, and a restricted link never opens it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
     Multivariant,
@@ -73,7 +75,7 @@ pub(super) fn form(playlist: &[u8]) -> Option<Form> {
     }
 }
 
-/// A line's tag and the rest behind its colon. A line that is no tag has an empty one.
+/// Splits a line into its tag and the text after the colon. Other lines have an empty tag.
 fn tag(line: &[u8]) -> (&[u8], &[u8]) {
     if !line.starts_with(b"#EXT") {
         return (b"", line);
@@ -84,7 +86,7 @@ fn tag(line: &[u8]) -> (&[u8], &[u8]) {
     }
 }
 
-/// The value of an attribute of a tag's line.
+/// The value of an attribute in a tag's line.
 fn attribute<'line>(line: &'line [u8], name: &[u8]) -> Option<&'line str> {
     let start = line.iter().position(|&byte| byte == b':')? + 1;
     let mut found = attributes(line, start).filter(|attribute| attribute.name == name);
@@ -92,12 +94,13 @@ fn attribute<'line>(line: &'line [u8], name: &[u8]) -> Option<&'line str> {
     str::from_utf8(&line[value]).ok()
 }
 
-/// In ascending order. The standard library's sorts are faster on long lists, and ten times as much code.
+/// Sorts in ascending order. The standard library's sorts are faster on long lists, and ten times
+/// as much code.
 fn sorted<T: Ord>(values: Vec<T>) -> Vec<T> {
     BinaryHeap::from(values).into_sorted_vec()
 }
 
-/// Lines with their endings.
+/// Iterates over lines with their endings.
 fn whole_lines(playlist: &[u8]) -> impl Iterator<Item = Range<usize>> {
     let mut lines = lines(playlist).map(|line| line.start).peekable();
     std::iter::from_fn(move || {
@@ -106,7 +109,7 @@ fn whole_lines(playlist: &[u8]) -> impl Iterator<Item = Range<usize>> {
     })
 }
 
-/// Adds a range to ranges in their order; one that touches the last makes it longer.
+/// Appends a range to a sorted list, or extends the last range that it touches.
 fn add_range(ranges: &mut Vec<Range<usize>>, at: Range<usize>) {
     match ranges.last_mut() {
         Some(last) if last.end == at.start => last.end = at.end,
@@ -114,7 +117,7 @@ fn add_range(ranges: &mut Vec<Range<usize>>, at: Range<usize>) {
     }
 }
 
-/// The edits, and those that take out `ranges`.
+/// Adds edits that remove `ranges`.
 pub(super) fn without(mut edits: Vec<Edit>, ranges: Vec<Range<usize>>) -> Vec<Edit> {
     if ranges.is_empty() {
         return edits;

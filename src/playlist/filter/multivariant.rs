@@ -1,4 +1,5 @@
-//! The filter of a Multivariant Playlist: Variant Streams and Renditions that a link does not open.
+//! The filter of a Multivariant Playlist: removes Variant Streams and Renditions that a link does
+//! not open.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -11,9 +12,9 @@ use crate::playlist::PlaylistError;
 /// A Rendition Group: its type and id.
 type Group<'playlist> = (&'playlist str, &'playlist str);
 
-/// An `EXT-X-STREAM-INF` with its URI line, or an entry that is one line.
+/// An `EXT-X-STREAM-INF` with its URI line, or an entry of one line.
 struct Variant {
-    /// From the tag's line to the end of the URI's, line endings included.
+    /// From the tag to the end of the URI, with line endings.
     at: Range<usize>,
     /// The tag's line.
     tag: Range<usize>,
@@ -21,8 +22,8 @@ struct Variant {
     keep: bool,
 }
 
-/// The filter of a Multivariant Playlist. Variant Streams that are too tall go with their URI lines, Renditions in other
-/// languages go, and so do those whose group no Variant Stream that is left names.
+/// Removes Variant Streams that are too tall, Renditions in other languages, and Renditions whose
+/// group no remaining Variant Stream names.
 pub(in crate::playlist) fn multivariant(
     playlist: &[u8],
     entitlements: &Entitlements,
@@ -32,7 +33,7 @@ pub(in crate::playlist) fn multivariant(
             .max_height
             .is_some_and(|most| height(line).is_none_or(|height| height > most))
     };
-    // Renditions that are in a language of the link's.
+    // Renditions, with `true` for those in a language of the link.
     let mut renditions: Vec<(Range<usize>, Group<'_>, bool)> = Vec::new();
     let mut variants: Vec<Variant> = Vec::new();
     let mut edits = Vec::new();
@@ -41,14 +42,15 @@ pub(in crate::playlist) fn multivariant(
         let line = trim_line(&playlist[at.clone()]);
         match tag(line).0 {
             b"#EXT-X-STREAM-INF" => open = Some((at.start..at.start + line.len(), at.start)),
-            // Pictures of a whole lecture are mostly in one file, which a preview does not open.
+            // I-frames of a whole lecture are mostly in one file, which a preview does not open.
             b"#EXT-X-I-FRAME-STREAM-INF" | b"#EXT-X-IMAGE-STREAM-INF"
                 if entitlements.preview.is_some() || too_tall(line) =>
             {
                 edits.push(Edit::drop(at.clone()));
             }
-            // §4.4.6.4: what is no JSON. Pictures and words of a whole lecture are; by their names the rewriter signs none
-            // of them, and this spares players to ask for them.
+            // §4.4.6.4: `RAW` data is not JSON. Storyboards, posters and captions are `RAW`. The
+            // rewriter leaves them unsigned by their names, and the removal saves players a
+            // request.
             b"#EXT-X-SESSION-DATA"
                 if entitlements.preview.is_some() && attribute(line, b"FORMAT") == Some("RAW") =>
             {
@@ -78,11 +80,11 @@ pub(in crate::playlist) fn multivariant(
             _ => {}
         }
     }
-    // A tag without its URI line is not an entry that anything could play.
+    // A tag without a URI line is not playable.
     if let Some((_, start)) = open {
         edits.push(Edit::drop(start..playlist.len()));
     }
-    // Whether a Rendition of each group is listed.
+    // The groups, with `true` for those that have a listed Rendition.
     let mut groups: BTreeMap<Group<'_>, bool> = BTreeMap::new();
     for (_, group, listed) in &renditions {
         *groups.entry(*group).or_default() |= listed;
@@ -97,10 +99,11 @@ pub(in crate::playlist) fn multivariant(
     let mut used: BTreeSet<Group<'_>> = BTreeSet::new();
     for variant in &mut variants {
         let line = &playlist[variant.tag.clone()];
-        // A Variant Stream of sound alone may be a Rendition by another name, and goes with it.
+        // An audio-only Variant Stream may be the same resource as a Rendition, and is removed with
+        // it.
         let uri = playlist[variant.uri.clone()].trim_ascii();
         variant.keep &= unlisted.binary_search(&uri).is_err();
-        // Its sound is only in other languages: it cannot be played as the link says.
+        // Its audio exists in other languages only, so the link does not permit it.
         if let Some(group) = attribute(line, b"AUDIO") {
             variant.keep &= groups.get(&("AUDIO", group)) != Some(&false);
         }
@@ -133,8 +136,8 @@ pub(in crate::playlist) fn multivariant(
     Ok(sorted(edits))
 }
 
-/// The shorter side of `RESOLUTION`. An entry that does not say is none of the video's only if its codecs are all of
-/// sound: then it has no height, which every link allows.
+/// The shorter side of `RESOLUTION`. Without it, an entry with audio codecs only has no height, so
+/// every link permits it.
 fn height(line: &[u8]) -> Option<u32> {
     const AUDIO: [&str; 7] = ["mp4a", "ac-3", "ec-3", "ac-4", "opus", "flac", "alac"];
     if let Some(resolution) = attribute(line, b"RESOLUTION") {
@@ -157,7 +160,8 @@ fn height(line: &[u8]) -> Option<u32> {
         .then_some(0)
 }
 
-/// Basic filtering of RFC 4647 §3.3.1: `en` speaks `en-GB`, `en-GB` does not speak `en`.
+/// Matches language ranges (RFC 4647 §3.3.1, basic filtering): `en` matches `en-GB`, but `en-GB`
+/// does not match `en`.
 fn speaks(ranges: &[String], language: &str) -> bool {
     ranges.iter().any(|range| {
         language
@@ -167,7 +171,7 @@ fn speaks(ranges: &[String], language: &str) -> bool {
     })
 }
 
-/// Where an attribute stands in a line, with the comma that separates it from its neighbour.
+/// The range of an attribute in a line, with the comma that separates it from its neighbour.
 fn attribute_with_comma(line: &[u8], name: &[u8]) -> Option<Range<usize>> {
     let start = line.iter().position(|&byte| byte == b':')? + 1;
     let value = attributes(line, start)
@@ -179,7 +183,7 @@ fn attribute_with_comma(line: &[u8], name: &[u8]) -> Option<Range<usize>> {
         .map_or(start, |comma| start + comma);
     let quoted = line.get(value.end) == Some(&b'"');
     let mut to = value.end + usize::from(quoted);
-    // The first of the list takes the comma behind it along.
+    // The first attribute takes the comma after it.
     if from == start && line.get(to) == Some(&b',') {
         to += 1;
     }
