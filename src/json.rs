@@ -417,7 +417,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_deep_or_large_is_refused() {
+    fn deep_or_large_json_is_refused() {
         let nested = |depth: usize| format!("{}0{}", "[".repeat(depth), "]".repeat(depth));
         assert!(JsonValue::parse(nested(MAX_DEPTH).as_bytes()).is_some());
         assert!(JsonValue::parse(nested(MAX_DEPTH + 1).as_bytes()).is_none());
@@ -470,7 +470,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_quoted_reads_as_it_was() {
+    fn a_quoted_string_parses_to_itself() {
         for text in ["", "a\"b\\c", "\u{0}\u{1f}\n é 😀", "</script>"] {
             let json = quoted(text);
             let found = JsonValue::parse(json.as_bytes());

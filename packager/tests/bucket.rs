@@ -208,7 +208,7 @@ fn a_server_that_others_wrote_takes_it_the_same_way() {
 }
 
 #[test]
-fn what_goes_wrong_on_the_way_is_tried_again_until_all_is_there() {
+fn failed_requests_are_retried_until_the_package_is_complete() {
     let root = tempfile::tempdir().expect("a temporary folder");
     let [first, second] = packages(root.path());
     for seed in 0..4 {
@@ -235,7 +235,7 @@ fn what_goes_wrong_on_the_way_is_tried_again_until_all_is_there() {
 }
 
 #[test]
-fn a_request_that_nobody_answers_is_given_up_and_made_again() {
+fn a_request_without_an_answer_times_out_and_is_retried() {
     let root = tempfile::tempdir().expect("a temporary folder");
     let [first, _] = packages(root.path());
     // Several at once, so that their waits overlap.
@@ -451,7 +451,7 @@ fn a_large_object_goes_up_in_equal_parts_and_goes_on_with_those_that_are_there()
 }
 
 #[test]
-fn what_is_wrong_with_a_bucket_is_said_with_what_to_do() {
+fn a_bucket_error_comes_with_a_remedy() {
     let root = tempfile::tempdir().expect("a temporary folder");
     let [folder, _] = packages(root.path());
     let bucket = S3Bucket::start(|_| Fault::None);

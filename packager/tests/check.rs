@@ -78,7 +78,7 @@ fn our_own_package_keeps_every_rule_and_a_spoiled_one_ends_with_6() {
 }
 
 #[test]
-fn what_ffmpeg_writes_by_itself_is_told_what_it_lacks() {
+fn a_plain_ffmpeg_package_is_reported_with_its_gaps() {
     let root = tempfile::tempdir().expect("a temporary folder");
     clip(root.path(), "320x240", 9);
     let folder = root.path().join("ts");
@@ -120,7 +120,7 @@ fn what_ffmpeg_writes_by_itself_is_told_what_it_lacks() {
 }
 
 #[test]
-fn what_is_no_package_is_refused_in_a_sentence() {
+fn a_folder_without_a_package_is_refused_in_a_sentence() {
     let root = tempfile::tempdir().expect("a temporary folder");
     let path = |name: &str| root.path().join(name);
     fs::write(path("page.m3u8"), "<html>").expect("a file");

@@ -89,7 +89,7 @@ fn read_served(served: &Path) -> Option<(String, bool)> {
 }
 
 #[test]
-fn what_players_take_is_copied_and_what_they_do_not_grows_and_then_the_lecture_plays() {
+fn playable_streams_are_copied_others_grow_and_the_lecture_follows() {
     let root = tempfile::tempdir().expect("a temporary folder");
     let h264 = clip(root.path(), "640x360", 9);
     for (name, input, folder) in [
@@ -128,7 +128,7 @@ fn what_players_take_is_copied_and_what_they_do_not_grows_and_then_the_lecture_p
         assert_ne!(first, last, "{name}");
         assert!(is_ended);
         let grown = served.join(format!("v/{first}/{folder}/playlist.m3u8"));
-        let grown = fs::read_to_string(grown).expect("it stays for who watches it");
+        let grown = fs::read_to_string(grown).expect("it stays for current viewers");
         assert!(grown.contains("#EXT-X-PLAYLIST-TYPE:EVENT\n"), "{grown}");
         assert!(grown.ends_with("#EXT-X-ENDLIST\n"), "{grown}");
         let seconds: f64 = (grown.lines())
@@ -255,7 +255,7 @@ fn rungs_are_listed_one_by_one_beside_what_plays_and_come_out_as_they_would_have
 }
 
 #[test]
-fn what_was_killed_goes_on_with_what_plays_already() {
+fn a_killed_run_resumes_with_the_playing_revision() {
     let root = tempfile::tempdir().expect("a temporary folder");
     let input = recording(root.path(), "lecture.mp4", HEAVY, "1280x720", 16);
     let served = root.path().join("served");

@@ -553,7 +553,7 @@ fn transport_streams_are_shipped_whole_and_leave_no_manifest_of_what_was_there_b
 }
 
 #[test]
-fn what_is_missing_is_said_with_what_to_do_about_it() {
+fn a_missing_object_is_reported_with_a_remedy() {
     let root = tempfile::tempdir().expect("a temporary folder");
     let out = package(root.path());
     let closed = {
@@ -640,7 +640,7 @@ fn files(folder: &Path) -> HashMap<PathBuf, Vec<u8>> {
 }
 
 #[test]
-fn what_lies_at_a_target_makes_no_verb_write_outside_of_it() {
+fn no_verb_writes_outside_its_target() {
     let root = tempfile::tempdir().expect("a temporary folder");
     let out = package(root.path());
     let served = root.path().join("a/b/served");

@@ -703,7 +703,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_decoded_without_keys_is_what_was_minted() {
+    fn a_pass_decodes_without_keys_to_its_fields() {
         let ring = ring(&["k"]);
         for kind in KINDS {
             let pass = decode(&mint(ring.minting(), kind, NOW, &object("a/b"))).expect("a pass");

@@ -571,7 +571,7 @@ fn a_directorys_pass_is_given_to_whom_the_directory_is_open() {
 }
 
 #[test]
-fn what_is_stored_is_shown_to_who_administers_it() {
+fn only_an_administrator_reads_stored_bytes() {
     let config = config();
     let restricted = format!(r#"{{"path":"/c/","exp":{NOW},"use":"admin","max_height":480}}"#);
     let restricted = Claims::from_json(restricted.as_bytes()).expect("claims");
@@ -612,12 +612,12 @@ fn what_is_stored_is_shown_to_who_administers_it() {
         let case = format!("{method} {path} {query}");
         assert_eq!(decided(&config, method, &url, &[]), expected, "{case}");
     }
-    let anybody = "https://a.example/c/?as=list";
-    assert_eq!(decided(&config, "GET", anybody, &[]), "missing_token");
+    let without_link = "https://a.example/c/?as=list";
+    assert_eq!(decided(&config, "GET", without_link, &[]), "missing_token");
 }
 
 #[test]
-fn what_was_right_and_is_over_is_expired_and_what_is_wrong_is_not() {
+fn only_a_valid_credential_can_be_expired() {
     let config = config();
     let key = config.keys.minting();
     let claims = Claims::new(Scope::parse("/a/").expect("a scope"), NOW - 1);

@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_origin_is_not_allowed_to_be_one() {
+    fn an_entry_that_is_not_an_origin_is_refused() {
         for entry in [
             "a.example",
             "https://",

@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_before_1970_is_1970_and_what_has_no_four_digits_is_9999() {
+    fn dates_are_clamped_to_1970_and_to_9999() {
         for early in [
             "Wed, 01 Jan 1969 00:00:00 GMT",
             "Wed, 31 Dec 1969 23:59:60 GMT",

@@ -34,7 +34,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn gzip_is_taken_by_who_says_so() {
+    fn gzip_is_accepted_only_explicitly() {
         for (header, expected) in [
             ("gzip", true),
             ("GZIP", true),

@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_single_byte_range_is_ignored() {
+    fn a_header_without_a_single_byte_range_is_ignored() {
         for header in [
             "",
             "bytes",

@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_stored_is_read_as_it_was_written() {
+    fn metadata_survives_the_round_trip() {
         for content_type in [None, Some("text/vtt; charset=utf-8")] {
             let stored = ObjectMetadata {
                 etag: "e".to_owned(),

@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn what_never_changes_is_kept_and_what_may_change_is_kept_for_seconds() {
+    fn immutable_objects_are_cached_for_a_day_and_changeable_ones_for_seconds() {
         const MEDIA: &str = "#EXTM3U\n#EXTINF:4,\na\n#EXT-X-ENDLIST\n";
         const GROWING: &str = "#EXTM3U\n#EXT-X-PLAYLIST-TYPE:EVENT\n#EXTINF:4,\na\n";
         const BOARD: &str = "WEBVTT\n\n00:00.000 --> 00:02.000\na.jpg\n";

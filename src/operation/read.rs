@@ -353,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn an_uploaders_charset_is_not_passed_on_with_what_is_rewritten() {
+    fn a_rewritten_object_does_not_keep_the_uploaders_charset() {
         let keys = ring(&["k"]);
         let hls = "application/vnd.apple.mpegurl";
         for (key, treatment, limits, expected) in [
@@ -389,7 +389,7 @@ mod tests {
     }
 
     #[test]
-    fn what_never_changes_is_kept_as_long_as_the_credential_holds() {
+    fn an_immutable_object_is_cached_until_the_credential_expires() {
         let keys = ring(&["k"]);
         for (key, treatment, expected) in [
             (
@@ -456,7 +456,7 @@ mod tests {
     }
 
     #[test]
-    fn a_playlists_validator_changes_with_what_is_in_it() {
+    fn a_playlists_validator_changes_with_its_contents() {
         let keys = ring(&["k"]);
         let playlist = read(&keys, "c/p.m3u8", Treatment::Playlist);
         let tag = |read: &Read<'_>, etag: &str| {
@@ -630,7 +630,7 @@ mod tests {
     }
 
     #[test]
-    fn text_goes_out_encoded_to_who_takes_it_and_media_never_does() {
+    fn text_is_gzipped_for_clients_that_accept_it_and_media_never_is() {
         let keys = ring(&["k"]);
         for (key, treatment, gzip, range, expected) in [
             ("c/p.m3u8", Treatment::Playlist, true, None, true),

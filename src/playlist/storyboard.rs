@@ -23,7 +23,7 @@ pub(super) fn scan<'board>(board: &'board [u8], visit: &mut dyn FnMut(Item<'boar
     if !text.starts_with(b"WEBVTT") {
         return;
     }
-    let mut block = Block::default();
+    let mut block = CueBlock::default();
     // An additional empty line ends the last block.
     let end = board.len()..board.len();
     for at in lines(board).chain(std::iter::once(end)) {
@@ -38,7 +38,7 @@ pub(super) fn scan<'board>(board: &'board [u8], visit: &mut dyn FnMut(Item<'boar
 
 /// A block of lines between empty lines.
 #[derive(Default)]
-struct Block {
+struct CueBlock {
     lines: usize,
     /// The number of the line of times, counted from 1.
     times: Option<usize>,
@@ -47,7 +47,7 @@ struct Block {
     last: Option<Range<usize>>,
 }
 
-impl Block {
+impl CueBlock {
     fn add(&mut self, line: &[u8], at: Range<usize>) {
         self.lines += 1;
         if line.windows(3).any(|bytes| bytes == b"-->") {

@@ -6,7 +6,7 @@ use super::edge::Edge;
 use super::{LECTURE, MASTER, Walk, media, walk};
 
 #[test]
-fn text_goes_out_gzipped_to_who_takes_it_and_media_never_does() {
+fn text_is_gzipped_for_clients_that_accept_it_and_media_never_is() {
     let edge = Edge::start();
     edge.publish(media::package(), LECTURE);
     let upload = edge.token(LECTURE, Purpose::Upload);

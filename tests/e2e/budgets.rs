@@ -223,7 +223,7 @@ fn large_playlists_that_are_not_received_are_held_within_a_bound_that_does_not_l
 }
 
 #[test]
-fn slow_readers_do_not_lift_the_bound_on_what_is_on_its_way_into_the_cache() {
+fn slow_readers_do_not_exceed_the_limit_of_cache_fills() {
     let large = LargeObjects::start();
     let segment: Vec<u8> = (0..16_usize << 20).map(|at| (at % 251) as u8).collect();
     for number in 0..5 {

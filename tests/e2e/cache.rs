@@ -124,7 +124,7 @@ fn fifty_viewers_cost_one_read_of_each_object_and_each_sees_what_his_link_says()
 }
 
 #[test]
-fn a_range_of_what_is_cached_is_cut_from_the_whole_and_one_of_what_is_not_reads_just_that() {
+fn a_range_comes_from_the_cached_object_or_reads_only_its_bytes() {
     let edge = published();
     let Walk { objects, .. } = walk(&edge);
     let url = objects
@@ -228,7 +228,7 @@ fn a_revised_lecture_is_seen_within_two_seconds() {
 }
 
 #[test]
-fn what_is_removed_through_one_hostname_leaves_the_cache_of_every_other() {
+fn a_removal_through_one_hostname_purges_the_cache_of_all() {
     const PATH: &str = "/c/v/1/media.mp4";
     const HOSTNAMES: [&str; 2] = ["a.example", "b.example"];
     let edge = Edge::with_variable(&format!("HOSTNAMES:{}", HOSTNAMES.join(",")));

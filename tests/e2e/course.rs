@@ -259,7 +259,7 @@ fn assert_plays(played: &Value, seconds: f64, shown: &str) {
 }
 
 #[test]
-fn who_follows_the_guide_from_an_empty_folder_has_a_playing_embed() {
+fn the_first_embed_guide_leads_to_a_playing_embed() {
     let edge = Edge::start();
     edge.publish(media::package(), "/courses/rails/intro/");
     let folder = tempfile::TempDir::new().expect("a folder");

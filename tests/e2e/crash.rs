@@ -367,7 +367,7 @@ fn assert_is(path: &str, found: Option<&[u8]>, contents: &[Option<Content>]) {
 }
 
 #[test]
-fn what_was_said_to_be_stored_outlives_a_killed_runtime_and_nothing_is_ever_half_there() {
+fn acknowledged_writes_survive_a_killed_runtime_and_no_object_is_partial() {
     let mut edge = Edge::start();
     let mut settled = Vec::new();
     let mut everything: Vec<Known> = Vec::new();

@@ -146,7 +146,7 @@ fn a_restricted_link_for_a_whole_course_opens_each_lecture_as_it_says() {
 }
 
 #[test]
-fn no_playlist_of_somebody_who_writes_below_a_restricted_links_folder_widens_it() {
+fn no_playlist_below_a_restricted_links_folder_widens_the_link() {
     let edge = published();
     let first = walk(&edge);
     // 720p and 1080p, and the part after a preview of four seconds.

@@ -246,7 +246,7 @@ fn cases(site: &AttackSite<'_>) -> Vec<Case> {
             &range(&format!("X-ASSET-URI=\"{evil}/x.m3u8\"")),
         ),
         Case::new(
-            "somebody else's asset",
+            "another user's asset",
             &plain,
             &range(&format!("X-ASSET-URI=\"{others}/master.m3u8\"")),
         ),
@@ -284,7 +284,7 @@ fn cases(site: &AttackSite<'_>) -> Vec<Case> {
             format!("#EXT-X-SESSION-KEY:METHOD=AES-128,URI=\"{evil}/key\""),
         ),
         (
-            "somebody else's sound",
+            "another user's audio",
             format!(
                 "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"a\",NAME=\"n\",DEFAULT=YES,AUTOSELECT=YES,URI=\"{others}/a.m3u8\"\n#EXT-X-STREAM-INF:BANDWIDTH=900,CODECS=\"avc1.64001e,mp4a.40.2\",AUDIO=\"a\"\ns.m3u8"
             ),
@@ -816,7 +816,7 @@ fn neither_ffmpeg_nor_vlc_shows_another_host_what_the_edge_gave_its_viewer() {
 }
 
 #[test]
-fn no_pass_that_an_uploaders_playlist_is_given_opens_what_is_beside_his_folder() {
+fn no_pass_in_an_uploaders_playlist_opens_objects_outside_his_folder() {
     let stage = Stage::new(|site| {
         let mut cases = cases(site);
         cases.extend(disguised(site));

@@ -77,7 +77,7 @@ fn work(edge: &Edge, queue: &LocalQueue, folder: &Path) -> Vec<String> {
 }
 
 #[test]
-fn what_is_uploaded_is_shipped_by_whoever_works_and_plays() {
+fn an_upload_becomes_a_job_and_a_lecture_that_plays() {
     let queue = LocalQueue::start();
     let edge = Edge::with_queue(&queue.config());
     let folder = queue.folder.path();
@@ -138,7 +138,7 @@ fn what_is_uploaded_is_shipped_by_whoever_works_and_plays() {
 }
 
 #[test]
-fn who_uploads_is_told_where_nobody_else_can_be() {
+fn an_uploader_gets_an_error_if_the_queue_does_not_accept_the_message() {
     let edge = Edge::with_variable("UPLOADS_PREFIX:uploads/");
     let auth = format!("Bearer {}", edge.token("/uploads/", Purpose::Upload));
     let put = edge.send("PUT", "/uploads/a.mov", &[("authorization", &auth)], b"x");

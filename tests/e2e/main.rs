@@ -517,7 +517,7 @@ fn keys_are_rotated_without_an_outage() {
 }
 
 #[test]
-fn what_the_edge_refuses_and_opens_explain_tells_the_same_way() {
+fn explain_agrees_with_the_edge() {
     let edge = published();
     let Walk { objects, .. } = walk(&edge);
     let expired = Claims::new(Scope::parse(MASTER).expect("a scope"), now() - 240);

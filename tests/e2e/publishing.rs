@@ -109,7 +109,7 @@ fn recording(folder: &Path, name: &str, [size, seconds]: [&str; 2], codecs: &[&s
 }
 
 #[test]
-fn who_opens_a_lecture_while_it_is_shipped_sees_all_of_it_and_who_comes_later_sees_it_better() {
+fn early_viewers_see_the_whole_lecture_and_later_ones_see_it_in_better_quality() {
     let edge = Edge::start();
     let folder = tempfile::TempDir::new().expect("a folder");
     // Codecs that no browser plays.
@@ -170,7 +170,7 @@ fn who_opens_a_lecture_while_it_is_shipped_sees_all_of_it_and_who_comes_later_se
 }
 
 #[test]
-fn what_plays_while_a_lecture_is_shipped_does_so_in_players_of_others() {
+fn a_provisional_lecture_plays_in_other_players() {
     let edge = Edge::start();
     let folder = tempfile::TempDir::new().expect("a folder");
     // A stream that is copied, and exceeds the bitrate of a 720p rung.

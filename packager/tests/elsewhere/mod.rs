@@ -215,7 +215,7 @@ fn a_lecture_of_another_platform_is_fetched_from_the_hosts_that_are_named_and_no
 }
 
 #[test]
-fn what_does_not_end_or_comes_packed_takes_neither_memory_nor_disk() {
+fn endless_and_compressed_answers_exhaust_neither_memory_nor_disk() {
     let root = tempfile::tempdir().expect("a temporary folder");
     let folder = root.path().join("platform");
     fs::create_dir(&folder).expect("a folder");

@@ -28,7 +28,7 @@ pub(crate) fn serve(root: &Path) -> SocketAddr {
             let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await;
             let listener = listener.expect("a free port");
             let address = listener.local_addr().expect("an address");
-            sender.send(address).expect("somebody waits");
+            sender.send(address).expect("the receiver waits");
             loop {
                 let Ok((socket, _)) = listener.accept().await else {
                     continue;

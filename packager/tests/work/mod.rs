@@ -106,7 +106,7 @@ fn the_job_of_a_worker_that_is_killed_is_done_elsewhere_to_the_same_bytes() {
 }
 
 #[test]
-fn what_cannot_be_done_ends_among_the_dead_letters_and_holds_nothing_up() {
+fn an_impossible_job_becomes_a_dead_letter_and_blocks_no_other() {
     let root = tempfile::tempdir().expect("a temporary folder");
     let input = clip(root.path(), "320x240", 2);
     let bucket = S3Bucket::start(|_| Fault::None);
@@ -275,7 +275,7 @@ fn a_job_that_exceeds_a_limit_is_given_up_and_the_next_one_is_done() {
 }
 
 #[test]
-fn what_a_failed_job_fetched_is_removed() {
+fn the_download_of_a_failed_job_is_removed() {
     let root = tempfile::tempdir().expect("a temporary folder");
     let bucket = S3Bucket::start(|_| Fault::None);
     // A playlist cannot name another host, a local path or another folder.

@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_shown_in_part_is_not_shown() {
+    fn a_playlist_that_cannot_be_split_is_refused() {
         let segments = |tags: &str| format!("#EXTM3U\n{tags}#EXTINF:4,\na.ts\n#EXTINF:4,\nb.ts\n");
         let vod = "#EXT-X-PLAYLIST-TYPE:VOD\n";
         for (playlist, window, expected) in [
@@ -307,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_is_counted_and_what_holds_stays() {
+    fn sequence_numbers_count_removed_segments_and_active_tags_stay() {
         for (playlist, window, expected) in [
             // Sequence numbers count removed segments; an existing end is not repeated.
             (
