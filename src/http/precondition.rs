@@ -253,8 +253,7 @@ impl WriteConditions {
     /// Evaluates the conditions in the order of §13.2.2; a false one makes the answer 412. `stored`
     /// is `None` if there is no object.
     ///
-    /// 1. `If-Match`, else 2. `If-Unmodified-Since`, which is ignored if there is no date
-    /// (§13.1.4);
+    /// 1. `If-Match`, else 2. `If-Unmodified-Since`, ignored if there is no date (§13.1.4);
     /// 3. `If-None-Match`.
     #[must_use]
     pub fn hold(&self, stored: Option<&Validators>) -> bool {
