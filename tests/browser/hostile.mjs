@@ -1,4 +1,5 @@
-// Opens hostile playlists in players, on a page of another origin, and tells what the browser asked for.
+// Opens hostile playlists in players, on a page of another origin, and prints the browser's
+// requests.
 //   node hostile.mjs < [{ "player": "hlsjs" | "shaka" | "dashjs" | "native" | "page", "link": URL, "type": the type that Shaka is told }, …]
 // Prints a list in the same order: { player, link, requests: [{ url, headers, body }, …] }, without what the page itself
 // needs. A play ends when its page asks for nothing more.

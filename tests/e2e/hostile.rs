@@ -23,7 +23,7 @@ use super::media as lecture;
 
 const HLS: &str = "application/vnd.apple.mpegurl";
 const DASH: &str = "application/dash+xml";
-/// Objects that nobody but their owner and the viewer may read.
+/// Objects that only their owner and the viewer may read.
 const OTHERS: [&str; 6] = [
     "/uploads/u2/essay.mp4",
     "/uploads/u2/essay2.mp4",
@@ -395,6 +395,9 @@ fn attacks_from_folder(site: &AttackSite<'_>) -> Vec<Case> {
         .collect()
 }
 
+/// Requests to the edge and to other hosts, by player.
+type RequestCounts = BTreeMap<String, (usize, usize)>;
+
 /// An edge with another user's objects, a foreign host, and the attacks in `/uploads/u1/`.
 struct Stage {
     edge: Edge,
@@ -505,12 +508,9 @@ impl Stage {
         .any(|text| !self.credentials(text).is_empty())
     }
 
-    /// Opens links in players of a foreign page, each by a name. Returns the requests to other hosts by that name, and how
-    /// many requests each player sent to the edge and to others.
-    fn play(
-        &self,
-        plays: &[(String, Value)],
-    ) -> (Vec<(String, String)>, BTreeMap<String, (usize, usize)>) {
+    /// Opens named links in players of a foreign page. Returns the requests to other hosts, by that
+    /// name, and the counts of each player.
+    fn play(&self, plays: &[(String, Value)]) -> (Vec<(String, String)>, RequestCounts) {
         let mut node = Command::new(built("node_modules/node/bin/node"))
             .arg(root().join("tests/browser/hostile.mjs"))
             .stdin(Stdio::piped())
@@ -530,7 +530,7 @@ impl Stage {
         assert_eq!(played.len(), plays.len());
 
         let mut sent = Vec::new();
-        let mut asked: BTreeMap<String, (usize, usize)> = BTreeMap::new();
+        let mut asked = RequestCounts::new();
         for ((name, _), play) in plays.iter().zip(&played) {
             let requests = play["requests"].as_array().expect("a list");
             let url = |request: &Value| request["url"].as_str().unwrap_or_default().to_owned();
