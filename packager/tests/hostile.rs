@@ -31,7 +31,7 @@ fn facts(out: &Path) -> Value {
 /// Runs `lectern`, which is killed if it waits for a pipe that nothing is written into.
 fn patiently(folder: &Path, args: &[&str]) -> Run {
     run(Command::new("timeout")
-        .args(["--signal=KILL", "120", env!("CARGO_BIN_EXE_lectern")])
+        .args(["--signal=KILL", "600", env!("CARGO_BIN_EXE_lectern")])
         .args(args)
         .current_dir(folder)
         .env_remove("LECTERN_KEYS")

@@ -5,9 +5,10 @@ mod tree;
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use common::{Run, clip, command, lectern, run, text};
 use tree::files;
@@ -35,7 +36,7 @@ fn args(input: &Path, out: &Path, threads: &str) -> Vec<String> {
         "--threads",
         threads,
     ];
-    let words = words.into_iter().chain(["--preset", "slower"]);
+    let words = words.into_iter().chain(["--preset", "medium"]);
     words.map(str::to_owned).collect()
 }
 
@@ -59,18 +60,53 @@ fn finished(out: &Path) -> Vec<String> {
     names
 }
 
-/// Starts it, and waits until something is so.
-fn start(args: &[String], what: &str, is: impl Fn() -> bool) -> Child {
-    let mut child = command(args);
-    let child = child.stdout(Stdio::null()).stderr(Stdio::piped());
-    let mut child = child.spawn().expect("lectern starts");
-    let deadline = Instant::now() + Duration::from_secs(120);
-    while !is() {
-        assert!(Instant::now() < deadline, "{what}");
-        assert!(child.try_wait().expect("a child").is_none(), "{what}");
-        std::thread::sleep(Duration::from_millis(10));
+/// An ffmpeg that encodes as many parts as it is allowed to, and then waits: work is interrupted at one point, on any machine.
+struct Encoder(PathBuf);
+
+impl Encoder {
+    fn install(root: &Path) -> Self {
+        let encoder = Self(root.join("encoder"));
+        fs::create_dir_all(encoder.0.join("allowed")).expect("a folder");
+        let path = std::env::var("PATH").expect("a PATH");
+        let script = format!(
+            "#!/bin/sh\n\
+             case \"$*\" in *'-c:v libx264'*|*'-c:a aac'*)\n\
+             until for one in '{own}'/allowed/*; do rmdir \"$one\" 2>/dev/null && break; done; do\n\
+             : >'{own}/waits'; sleep 0.02\n\
+             done;;\n\
+             esac\n\
+             PATH='{path}' exec ffmpeg \"$@\"\n",
+            own = text(&encoder.0),
+        );
+        executable(&encoder.0.join("ffmpeg"), &script);
+        encoder
     }
-    child
+
+    /// Starts `lectern`, and waits until it has encoded so many parts and waits with the next one.
+    fn start(&self, args: &[String], parts: usize) -> Child {
+        let waits = self.0.join("waits");
+        let _ = fs::remove_file(&waits);
+        for part in 0..parts {
+            fs::create_dir(self.0.join(format!("allowed/{part}"))).expect("a folder");
+        }
+        let path = std::env::var("PATH").expect("a PATH");
+        let mut child = command(args)
+            .env("PATH", format!("{}:{path}", text(&self.0)))
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("lectern starts");
+        while !waits.exists() {
+            assert!(child.try_wait().expect("a child").is_none(), "it ended");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        child
+    }
+}
+
+fn executable(file: &Path, script: &str) {
+    fs::write(file, script).expect("it is written");
+    fs::set_permissions(file, fs::Permissions::from_mode(0o755)).expect("it may be run");
 }
 
 fn signal(child: Child, name: &str) -> Run {
@@ -98,7 +134,8 @@ fn interrupted_work_goes_on_and_the_package_is_the_same_to_the_byte() {
     // Killed, it can say nothing; whoever works on it has it alone.
     let out = root.path().join("out");
     let again = args(&input, &out, "1");
-    let child = start(&again, "two parts finish", || finished(&out).len() >= 2);
+    let encoder = Encoder::install(root.path());
+    let child = encoder.start(&again, 2);
     let second = lectern(&again);
     assert_eq!(second.code, 4, "{second:?}");
     assert!(
@@ -120,9 +157,7 @@ fn interrupted_work_goes_on_and_the_package_is_the_same_to_the_byte() {
         .expect("the first piece is finished");
     *bytes.last_mut().expect("it has bytes") ^= 1;
     fs::write(folder.join(segment), bytes).expect("it is written");
-    let child = start(&again, "a part finishes", || {
-        finished(&out).len() > before.len()
-    });
+    let child = encoder.start(&again, 2);
     let stopped = signal(child, "-TERM");
     assert_eq!(stopped.code, 130, "{stopped:?}");
     let kept = format!(
@@ -166,13 +201,8 @@ fn nothing_is_left_of_work_that_was_interrupted_before_anything_was_finished() {
     let root = tempfile::tempdir().expect("a temporary folder");
     let input = noise(root.path());
     let out = root.path().join("out");
-    let words = [
-        args(&input, &out, "1"),
-        vec!["--preset".into(), "veryslow".into()],
-    ];
-    let mut words = words.concat();
-    words.drain(6..8);
-    let child = start(&words, "it begins", || partial(&out).is_some());
+    let child = Encoder::install(root.path()).start(&args(&input, &out, "1"), 0);
+    assert!(partial(&out).is_some());
     let stopped = signal(child, "-INT");
     assert_eq!(stopped.code, 130, "{stopped:?}");
     assert_eq!(partial(&out), None, "{stopped:?}");
@@ -184,9 +214,7 @@ fn a_package_leaves_nothing_of_interrupted_work_under_another_recipe() {
     let root = tempfile::tempdir().expect("a temporary folder");
     let input = clip(root.path(), "320x240", 12);
     let out = root.path().join("out");
-    let child = start(&args(&input, &out, "1"), "a part finishes", || {
-        !finished(&out).is_empty()
-    });
+    let child = Encoder::install(root.path()).start(&args(&input, &out, "1"), 1);
     signal(child, "-KILL");
     assert!(partial(&out).is_some());
     let words = ["package", text(&input), "-o", text(&out)];
@@ -208,12 +236,7 @@ fn a_picture_whose_pieces_do_not_fit_is_encoded_as_a_whole_under_a_name_of_its_o
         "#!/bin/sh\nfor word; do shift; [ \"$before\" = -ss ] && word=9; before=$word; set -- \"$@\" \"$word\"; done\n\
          PATH='{path}' exec ffmpeg \"$@\"\n"
     );
-    fs::write(bin.join("ffmpeg"), script).expect("it is written");
-    let executable = Command::new("chmod")
-        .arg("+x")
-        .arg(bin.join("ffmpeg"))
-        .status();
-    assert!(executable.expect("chmod runs").success());
+    executable(&bin.join("ffmpeg"), &script);
     let out = root.path().join("out");
     let words = [
         "package",

@@ -5,13 +5,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use crate::Bucket;
 use crate::common::{Run, clip, run, text};
 use crate::copying::copying;
-use crate::s3::strict::{Fault, Moment};
+use crate::s3::strict::{Answers, Fault, Moment};
 use crate::s3::{files, sha256};
+use crate::{Bucket, PATIENCE};
 
 impl Bucket {
     pub(crate) fn path(&self, key: &str) -> PathBuf {
@@ -105,6 +105,7 @@ fn a_fetch_that_was_killed_goes_on_unless_the_object_is_another() {
         parts.find(|part| part.exists())
     };
     let kill = || {
+        let held = bucket.strict.hold(Answers::Large);
         let mut child = bucket
             .ship("r2://video/uploads/clip.mp4", "r2://video/courses/a", &work)
             .stdout(Stdio::null())
@@ -114,13 +115,13 @@ fn a_fetch_that_was_killed_goes_on_unless_the_object_is_another() {
         let started = Instant::now();
         let is_some = |part: PathBuf| fs::metadata(part).is_ok_and(|found| found.len() > 0);
         while !part().is_some_and(is_some) {
-            assert!(started.elapsed() < Duration::from_secs(60), "nothing comes");
+            assert!(started.elapsed() < PATIENCE, "nothing comes");
             assert!(child.try_wait().expect("a child").is_none(), "it ended");
         }
         child.kill().expect("it is killed");
         child.wait().expect("it ends");
+        drop(held);
     };
-    // The proxy hands on what it has whole, so that a kill at once leaves a part.
     kill();
     let had = fs::metadata(part().expect("a part"))
         .expect("it is there")

@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::io::{BufReader, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use sha2::{Digest as _, Sha256};
@@ -35,6 +35,27 @@ pub(crate) enum Moment {
     Done,
 }
 
+/// Answers that [`Strict::hold`] holds back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Answers {
+    /// To writes, which are done.
+    Writes,
+    /// To parts, after so many of them.
+    PartsAfter(usize),
+    /// The second half of each that is longer than a megabyte.
+    Large,
+}
+
+/// Answers that are held back until this is dropped.
+pub(crate) struct Held<'a>(&'a Shared);
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        *self.0.held() = None;
+        self.0.released.notify_all();
+    }
+}
+
 pub(crate) struct Strict {
     pub(crate) address: SocketAddr,
     shared: Arc<Shared>,
@@ -45,14 +66,18 @@ struct Shared {
     state: Mutex<State>,
     plan: Box<dyn Fn(usize) -> Fault + Send + Sync>,
     hook: Mutex<Option<Hook>>,
+    held: Mutex<Option<Answers>>,
+    released: Condvar,
 }
 
 #[derive(Default)]
 pub(crate) struct State {
     pub(crate) requests: usize,
     pub(crate) faults: usize,
-    /// Requests that have come and are not answered yet.
+    /// Connections that were accepted and are not over.
     busy: usize,
+    /// The other end of the one that was accepted last.
+    accepted: Option<SocketAddr>,
     /// Bytes of bodies that were written.
     pub(crate) received: u64,
     /// Keys in the order in which they were written.
@@ -61,6 +86,8 @@ pub(crate) struct State {
     pub(crate) violations: Vec<String>,
     etags: HashMap<String, String>,
     written: HashMap<String, Instant>,
+    /// Parts that have come.
+    numbered: usize,
     /// Lengths of parts by upload and number.
     parts: HashMap<String, HashMap<u32, usize>>,
 }
@@ -77,14 +104,21 @@ impl Strict {
             state: Mutex::default(),
             plan: Box::new(plan),
             hook: Mutex::new(None),
+            held: Mutex::new(None),
+            released: Condvar::new(),
         });
         let own = Arc::clone(&shared);
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let shared = Arc::clone(&own);
+                let mut state = own.state();
+                state.busy += 1;
+                state.accepted = stream.peer_addr().ok();
+                drop(state);
                 std::thread::spawn(move || {
                     // A client that is killed is no reason to end.
                     let _ = shared.serve(&stream);
+                    shared.state().busy -= 1;
                 });
             }
         });
@@ -103,6 +137,7 @@ impl Strict {
     pub(crate) fn reset(&self) {
         let mut state = self.state();
         (state.requests, state.faults, state.received) = (0, 0, 0);
+        state.numbered = 0;
         state.order.clear();
         state.written.clear();
     }
@@ -118,14 +153,22 @@ impl Strict {
 
     /// Waits until nothing is on its way any more: what a client that was killed had asked for may still be done.
     pub(crate) fn settle(&self) {
-        let mut quiet = 0;
-        while quiet < 10 {
+        // Connections are accepted in their order: what came before this one was accepted before it.
+        let last = TcpStream::connect(self.address).expect("the server listens");
+        let own = last.local_addr().ok();
+        while self.state().accepted != own {
             std::thread::sleep(Duration::from_millis(3));
-            quiet = match self.state().busy {
-                0 => quiet + 1,
-                _ => 0,
-            };
         }
+        drop(last);
+        while self.state().busy > 0 {
+            std::thread::sleep(Duration::from_millis(3));
+        }
+    }
+
+    /// Holds answers back, so that what waits for them is not over before a test is.
+    pub(crate) fn hold(&self, answers: Answers) -> Held<'_> {
+        *self.shared.held() = Some(answers);
+        Held(&self.shared)
     }
 
     pub(crate) fn on_request(&self, hook: Option<Hook>) {
@@ -164,18 +207,26 @@ impl Shared {
         self.state.lock().expect("no panic at the server")
     }
 
+    fn held(&self) -> MutexGuard<'_, Option<Answers>> {
+        self.held.lock().expect("no panic at the server")
+    }
+
+    /// Waits while such answers are held.
+    fn wait_while(&self, is_held: impl Fn(Answers) -> bool) {
+        let held = self.held();
+        let released = (self.released).wait_while(held, |held| held.is_some_and(&is_held));
+        drop(released.expect("no panic at the server"));
+    }
+
     fn serve(&self, stream: &TcpStream) -> std::io::Result<()> {
         let mut reader = BufReader::new(stream);
         let mut request = read_head(&mut reader)?;
         let number = {
             let mut state = self.state();
             state.requests += 1;
-            state.busy += 1;
             state.requests
         };
-        let served = self.serve_one(stream, &mut reader, &mut request, number);
-        self.state().busy -= 1;
-        served
+        self.serve_one(stream, &mut reader, &mut request, number)
     }
 
     fn serve_one(
@@ -220,8 +271,25 @@ impl Shared {
             Fault::HalfAnswer => &answer[..answer.len().min(20).max(answer.len() / 2)],
             _ => &answer[..],
         };
-        let mut stream = stream;
-        stream.write_all(answer)?;
+        let is_write = !matches!(request.method(), "GET" | "HEAD");
+        let part = request.parameter("partNumber").map(|_| {
+            let mut state = self.state();
+            state.numbered += 1;
+            state.numbered
+        });
+        self.wait_while(|held| match held {
+            Answers::Writes => is_write,
+            Answers::PartsAfter(most) => part.is_some_and(|part| part > most),
+            Answers::Large => false,
+        });
+        let (mut stream, mut rest) = (stream, answer);
+        if answer.len() > 1 << 20 {
+            let (first, second) = answer.split_at(answer.len() / 2);
+            stream.write_all(first)?;
+            self.wait_while(|held| held == Answers::Large);
+            rest = second;
+        }
+        stream.write_all(rest)?;
         stream.flush()
     }
 
