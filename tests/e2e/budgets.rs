@@ -8,13 +8,11 @@ use std::time::{Duration, Instant};
 
 use lectern::credential::claims::Purpose;
 
-use super::edge::Edge;
+use super::edge::{Edge, PATIENCE};
 
 const FOLDER: &str = "/courses/large/v/1/";
 /// Slow readers outlast every lapse.
 const BEYOND_LAPSES: Duration = Duration::from_secs(18);
-/// What waits for the edge to notice something gives up after so long.
-const PATIENCE: Duration = Duration::from_secs(60);
 /// Growth of workerd, which simulates bucket and cache in the same process, with copies of its own. Without bounds it was
 /// 1,024 MiB, with them 270 to 300.
 const MAX_GROWTH_BYTES: u64 = 480 << 20;

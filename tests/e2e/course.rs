@@ -13,7 +13,7 @@ use lectern::credential::pass::{Minter, PassKind};
 use lectern::object::key::ObjectKey;
 use serde_json::{Value, json};
 
-use crate::edge::{Edge, built, now, root, run};
+use crate::edge::{Edge, PATIENCE, built, now, root, run};
 use crate::media::{self, Playlist};
 
 /// The app on a port of its own, which ends with this process, however that ends.
@@ -58,7 +58,7 @@ impl School {
         let started = Instant::now();
         while ureq::get(&self.origin).call().is_err() {
             assert!(
-                started.elapsed() < Duration::from_secs(30),
+                started.elapsed() < PATIENCE,
                 "the app did not start; is all installed (make .tools/course.ok)?\n{}",
                 said(edge)
             );

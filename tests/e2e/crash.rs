@@ -12,7 +12,7 @@ use lectern::credential::claims::Purpose;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::edge::{Edge, Reply};
+use super::edge::{Edge, PATIENCE, Reply};
 
 const FOLDER: &str = "/crash/";
 const PART: usize = 5 << 20;
@@ -311,7 +311,7 @@ fn interrupt(
         let reached = |count: &AtomicU64, bound| count.load(Ordering::SeqCst) >= bound;
         let started = Instant::now();
         while !(reached(&load.answered, after.0) && reached(&load.parts, after.1))
-            && started.elapsed() < Duration::from_secs(10)
+            && started.elapsed() < PATIENCE
         {
             std::thread::sleep(Duration::from_millis(1));
         }

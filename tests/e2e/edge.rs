@@ -14,6 +14,9 @@ use lectern::credential::link;
 use lectern::object::key::Scope;
 use tempfile::TempDir;
 
+/// How long a test waits for what surely comes. It ends a test that hangs, and judges no machine.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(600);
+
 /// The only clock of these tests.
 pub(crate) fn now() -> u64 {
     std::time::UNIX_EPOCH
@@ -227,14 +230,14 @@ impl Edge {
         // The others of the group are reaped by somebody else, and hold the port until they are.
         let address = self.origin.trim_start_matches("http://");
         let started = Instant::now();
-        while TcpStream::connect(address).is_ok() && started.elapsed() < Duration::from_secs(10) {
+        while TcpStream::connect(address).is_ok() && started.elapsed() < PATIENCE {
             std::thread::sleep(Duration::from_millis(20));
         }
     }
 
     fn wait(&self) {
         let started = Instant::now();
-        while started.elapsed() < Duration::from_secs(90) {
+        while started.elapsed() < PATIENCE {
             if matches!(self.get("/_lectern/health").status, 200 | 500) {
                 return;
             }
@@ -252,11 +255,7 @@ impl Edge {
         let started = Instant::now();
         while !self.log().contains(text) {
             let waited = started.elapsed();
-            assert!(
-                waited < Duration::from_secs(30),
-                "no `{text}` in\n{}",
-                self.log()
-            );
+            assert!(waited < PATIENCE, "no `{text}` in\n{}", self.log());
             std::thread::sleep(Duration::from_millis(20));
         }
     }
@@ -350,7 +349,7 @@ impl Edge {
             .http_status_as_error(false)
             .allow_non_standard_methods(true)
             .max_redirects(0)
-            .timeout_global(Some(Duration::from_secs(60)))
+            .timeout_global(Some(PATIENCE))
             .build()
             .into();
         let mut request = ureq::http::Request::builder()

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use lectern::credential::claims::Purpose;
 
-use super::edge::{Edge, now};
+use super::edge::{Edge, PATIENCE, now};
 use super::http_table::{self, Reply};
 use super::media;
 
@@ -65,7 +65,7 @@ fn wait_until_cached(edge: &Edge, url: &str) {
         if timing.contains("cache;desc=hit") {
             return;
         }
-        assert!(began.elapsed() < Duration::from_secs(10), "{url}: {timing}");
+        assert!(began.elapsed() < PATIENCE, "{url}: {timing}");
         std::thread::sleep(Duration::from_millis(20));
     }
 }

@@ -11,7 +11,7 @@ use lectern::credential::claims::Purpose;
 use serde_json::json;
 use tempfile::TempDir;
 
-use super::edge::{Edge, built, lectern, root, run};
+use super::edge::{Edge, PATIENCE, built, lectern, root, run};
 use super::media;
 
 /// `tools/queue/` on ports of its own. It ends with this.
@@ -46,7 +46,7 @@ impl Queue {
         fs::write(queue.config(), config).expect("written");
         let started = Instant::now();
         while TcpStream::connect(address).is_err() {
-            assert!(started.elapsed() < Duration::from_secs(30), "no pull API");
+            assert!(started.elapsed() < PATIENCE, "no pull API");
             std::thread::sleep(Duration::from_millis(20));
         }
         queue
@@ -119,11 +119,7 @@ fn what_is_uploaded_is_shipped_by_whoever_works_and_plays() {
     let mut shipped = vec![];
     let started = Instant::now();
     while shipped.len() < 2 {
-        assert!(
-            started.elapsed() < Duration::from_secs(90),
-            "{}",
-            edge.log()
-        );
+        assert!(started.elapsed() < PATIENCE, "{}", edge.log());
         shipped.extend(work(&edge, &queue, &folder.join("work")));
     }
     shipped.sort();

@@ -815,7 +815,8 @@ fn a_large_upload_goes_up_in_parts() {
 
 #[test]
 fn an_interrupted_publish_leaves_the_lecture_as_it_was() {
-    let edge = published();
+    let edge = Edge::with_faults();
+    edge.publish(media::package(), LECTURE);
     let token = edge.token(MASTER, Purpose::Play);
     let before = edge.get(&format!("{MASTER}?token={token}")).body;
 
@@ -823,6 +824,9 @@ fn an_interrupted_publish_leaves_the_lecture_as_it_was() {
     run(edge::lectern()
         .args(["sample", "--seconds", "30", "-o"])
         .arg(&other));
+    // In the middle of it on any machine: the next object is on its way, and waits.
+    let allowed = 5;
+    edge.get(&format!("/__faults/puts?most={allowed}"));
     let mut ship = edge
         .lectern()
         .arg("ship")
@@ -832,13 +836,14 @@ fn an_interrupted_publish_leaves_the_lecture_as_it_was() {
         .stdout(Stdio::null())
         .spawn()
         .expect("ship starts");
-    std::thread::sleep(Duration::from_secs(4));
-    assert!(
-        ship.try_wait().expect("a status").is_none(),
-        "ship was over before it was killed"
-    );
+    while edge.get("/__faults/puts").json().as_u64() <= Some(allowed) {
+        let status = ship.try_wait().expect("a status");
+        assert!(status.is_none(), "ship ended: {status:?}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
     ship.kill().expect("killed");
     ship.wait().expect("reaped");
+    edge.get("/__faults/puts?most=Infinity");
 
     assert_eq!(edge.get(&format!("{MASTER}?token={token}")).body, before);
     media::decode(&edge.link(MASTER));

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use lectern::credential::claims::Purpose;
 
-use super::edge::Edge;
+use super::edge::{Edge, PATIENCE};
 
 const OBJECT: &str = "/courses/rails/intro/v/1/lecture.mp4";
 const EXPLORER: &str = "/cdn-cgi/local/explorer/api/r2/buckets/lectern/objects";
@@ -65,11 +65,7 @@ fn make_serve_has_no_explorer_of_the_bucket_and_keeps_no_link_on_the_disk() {
     assert_eq!(read, "200 a lecture");
     let started = Instant::now();
     while !is_kept(&signature, edge.folder()) {
-        assert!(
-            started.elapsed() < Duration::from_secs(30),
-            "{}",
-            edge.log()
-        );
+        assert!(started.elapsed() < PATIENCE, "{}", edge.log());
         std::thread::sleep(Duration::from_millis(100));
     }
     drop(edge);
