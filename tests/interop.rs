@@ -1,14 +1,11 @@
 //! Links are JWTs: five public libraries, in five languages, mint what opens here and verify what was minted here.
 
-#[path = "interop/libraries.rs"]
-mod libraries;
-
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use lectern::credential::claims::Claims;
 use lectern::credential::keyring::Keyring;
 use lectern::credential::link;
-use libraries::{Answer, for_each_library};
 use serde_json::{Value, json};
+use testkit::jwt_libraries::{Answer, for_each_library};
 
 const KID: &str = "2026-11";
 /// Bytes that are neither text nor free of what base64url writes its own way.

@@ -5,10 +5,11 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::ops::Range;
 use std::time::{Duration, Instant};
+use testkit::process::PATIENCE;
 
 use lectern::credential::claims::Purpose;
 
-use super::edge::{Edge, PATIENCE};
+use super::edge::Edge;
 
 const FOLDER: &str = "/courses/large/v/1/";
 /// Slow readers outlast every lapse.

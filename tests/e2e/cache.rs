@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
+use testkit::process::PATIENCE;
 
 use lectern::credential::claims::Purpose;
 use serde_json::{Value, json};
 
-use super::edge::{Edge, PATIENCE};
+use super::edge::Edge;
 use super::media::{self, Playlist};
 use super::{LECTURE, MASTER, Walk, walk};
 

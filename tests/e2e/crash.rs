@@ -7,12 +7,13 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
+use testkit::process::PATIENCE;
 
 use lectern::credential::claims::Purpose;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::edge::{Edge, PATIENCE, Reply};
+use super::edge::{Edge, Reply};
 
 const FOLDER: &str = "/crash/";
 const PART: usize = 5 << 20;

@@ -7,6 +7,8 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+use testkit::process::{PATIENCE, succeed, wait_until};
+use testkit::root;
 
 use lectern::credential::claims::{Claims, Purpose};
 use lectern::credential::keyring::{Key, Keyring, with_new_key};
@@ -14,19 +16,12 @@ use lectern::credential::link;
 use lectern::object::key::Scope;
 use tempfile::TempDir;
 
-/// How long a test waits for what surely comes. It ends a test that hangs, and judges no machine.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(600);
-
 /// The only clock of these tests.
 pub(crate) fn now() -> u64 {
     std::time::UNIX_EPOCH
         .elapsed()
         .expect("after 1970")
         .as_secs()
-}
-
-pub(crate) fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
 /// What `make build` made. These tests run it as people do, so they do not build it.
@@ -171,10 +166,12 @@ impl Edge {
         let pids = self.runtimes();
         assert!(!pids.is_empty(), "no workerd runs:\n{}", self.log());
         // And what stands around it, which would keep clients waiting for another one.
-        run(Command::new("kill")
-            .args(["-KILL", "--"])
-            .args(&pids)
-            .arg(format!("-{group}")));
+        succeed(
+            Command::new("kill")
+                .args(["-KILL", "--"])
+                .args(&pids)
+                .arg(format!("-{group}")),
+        );
     }
 
     /// The processes of the runtime: one that listens, and one that runs the Worker.
@@ -230,20 +227,16 @@ impl Edge {
         // The others of the group are reaped by somebody else, and hold the port until they are.
         let address = self.origin.trim_start_matches("http://");
         let started = Instant::now();
-        while TcpStream::connect(address).is_ok() && started.elapsed() < PATIENCE {
+        while TcpStream::connect(address).is_ok() && started.elapsed() < Duration::from_secs(60) {
             std::thread::sleep(Duration::from_millis(20));
         }
     }
 
     fn wait(&self) {
-        let started = Instant::now();
-        while started.elapsed() < PATIENCE {
-            if matches!(self.get("/_lectern/health").status, 200 | 500) {
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(100));
-        }
-        panic!("the Worker did not start:\n{}", self.log());
+        wait_until(
+            || format!("the Worker did not start:\n{}", self.log()),
+            || matches!(self.get("/_lectern/health").status, 200 | 500),
+        );
     }
 
     pub(crate) fn log(&self) -> String {
@@ -252,12 +245,10 @@ impl Edge {
 
     /// Waits for the log to say something: it comes through a pipe or two.
     pub(crate) fn logged(&self, text: &str) {
-        let started = Instant::now();
-        while !self.log().contains(text) {
-            let waited = started.elapsed();
-            assert!(waited < PATIENCE, "no `{text}` in\n{}", self.log());
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        wait_until(
+            || format!("no `{text}` in\n{}", self.log()),
+            || self.log().contains(text),
+        );
     }
 
     /// Sets the secret as `wrangler secret put` does: the same state, another ring.
@@ -392,11 +383,12 @@ impl Edge {
 
     /// Publishes a package below `prefix`.
     pub(crate) fn publish(&self, package: &Path, prefix: &str) {
-        run(self
-            .lectern()
-            .arg("publish")
-            .arg(package)
-            .arg(format!("{}{prefix}", self.origin)));
+        succeed(
+            self.lectern()
+                .arg("publish")
+                .arg(package)
+                .arg(format!("{}{prefix}", self.origin)),
+        );
     }
 }
 
@@ -467,18 +459,6 @@ pub(crate) fn lectern() -> Command {
     let mut command = Command::new(built("target/release/lectern"));
     command.stdin(Stdio::null());
     command
-}
-
-/// Runs a command that has to succeed; returns what it printed.
-pub(crate) fn run(command: &mut Command) -> String {
-    let output = command.output().expect("the command starts");
-    assert!(
-        output.status.success(),
-        "{command:?}: {}\n{}",
-        output.status,
-        String::from_utf8_lossy(&output.stderr)
-    );
-    String::from_utf8(output.stdout).expect("UTF-8")
 }
 
 #[derive(Debug, Default)]

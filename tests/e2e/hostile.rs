@@ -9,6 +9,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
+use testkit::root;
 
 use lectern::credential::binding::Binding as Seen;
 use lectern::credential::claims::Purpose;
@@ -16,9 +17,9 @@ use lectern::credential::pass;
 use lectern::object::key::ObjectKey;
 use serde_json::{Value, json};
 
-use super::attacks::{self, Attack, Place, media, multivariant};
-use super::edge::{Edge, built, now, root};
+use super::edge::{Edge, built, now};
 use super::media as lecture;
+use testkit::attacks::{self, Attack, Place, media, multivariant};
 
 const HLS: &str = "application/vnd.apple.mpegurl";
 /// Objects that nobody but their owner and the viewer may read.

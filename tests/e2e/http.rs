@@ -1,12 +1,13 @@
 //! Range and conditional requests (RFC 9110 §13, §14) to the Worker. The pure code is asked the same.
 
 use std::time::{Duration, Instant};
+use testkit::process::PATIENCE;
 
 use lectern::credential::claims::Purpose;
 
-use super::edge::{Edge, PATIENCE, now};
-use super::http_table::{self, Reply};
+use super::edge::{Edge, now};
 use super::media;
+use testkit::http_table::{self, Reply};
 
 #[test]
 fn range_and_conditional_requests_are_answered_as_rfc_9110_says() {

@@ -6,12 +6,14 @@ use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+use testkit::process::{PATIENCE, succeed};
+use testkit::root;
 
 use lectern::credential::claims::Purpose;
 use serde_json::json;
 use tempfile::TempDir;
 
-use super::edge::{Edge, PATIENCE, built, lectern, root, run};
+use super::edge::{Edge, built, lectern};
 use super::media;
 
 /// `tools/queue/` on ports of its own. It ends with this.
@@ -66,13 +68,14 @@ impl Drop for Queue {
 
 /// What is shipped of the queue, a URL each.
 fn work(edge: &Edge, queue: &Queue, folder: &Path) -> Vec<String> {
-    let shipped = run(edge
-        .lectern()
-        .arg("work")
-        .args(["/uploads/", "/courses"].map(|path| format!("{}{path}", edge.origin)))
-        .args(["--queue", &queue.url, "--once", "--preset", "ultrafast"])
-        .arg("--work")
-        .arg(folder));
+    let shipped = succeed(
+        edge.lectern()
+            .arg("work")
+            .args(["/uploads/", "/courses"].map(|path| format!("{}{path}", edge.origin)))
+            .args(["--queue", &queue.url, "--once", "--preset", "ultrafast"])
+            .arg("--work")
+            .arg(folder),
+    );
     shipped.lines().map(str::to_owned).collect()
 }
 
@@ -82,9 +85,11 @@ fn what_is_uploaded_is_shipped_by_whoever_works_and_plays() {
     let edge = Edge::with_queue(&queue.config());
     let folder = queue.folder.path();
     let sample = folder.join("sample.mp4");
-    run(lectern()
-        .args(["sample", "--seconds", "6", "-o"])
-        .arg(&sample));
+    succeed(
+        lectern()
+            .args(["sample", "--seconds", "6", "-o"])
+            .arg(&sample),
+    );
     let sample = fs::read(sample).expect("a sample");
 
     let auth = format!("Bearer {}", edge.token("/uploads/", Purpose::Upload));

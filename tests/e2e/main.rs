@@ -2,14 +2,11 @@
 //! Needs `make build`.
 
 mod answers;
-#[path = "../player_readings/attacks.rs"]
-mod attacks;
 mod attempts;
 mod bombs;
 mod browser;
 mod budgets;
 mod cache;
-mod common;
 mod costs;
 mod course;
 mod crash;
@@ -19,29 +16,22 @@ mod faults;
 mod folders;
 mod hostile;
 mod http;
-#[path = "../http_table/mod.rs"]
-mod http_table;
 mod jobs;
-#[path = "../interop/libraries.rs"]
-mod libraries;
 mod looking;
 mod media;
-#[path = "../oddities/mod.rs"]
-mod oddities;
 mod pages;
 mod players;
 mod publishing;
 mod sdks;
 mod serving;
-#[path = "../../packager/tests/suite/mod.rs"]
-mod suite;
 mod watching;
 
 use std::collections::HashSet;
 use std::process::Stdio;
 use std::time::Duration;
+use testkit::process::succeed;
 
-use edge::{Edge, now, run};
+use edge::{Edge, now};
 use lectern::credential::binding::{Binding, Network};
 use lectern::credential::claims::{Claims, Purpose};
 use lectern::credential::keyring::with_new_key;
@@ -821,9 +811,11 @@ fn an_interrupted_publish_leaves_the_lecture_as_it_was() {
     let before = edge.get(&format!("{MASTER}?token={token}")).body;
 
     let other = edge.folder().join("other.mp4");
-    run(edge::lectern()
-        .args(["sample", "--seconds", "30", "-o"])
-        .arg(&other));
+    succeed(
+        edge::lectern()
+            .args(["sample", "--seconds", "30", "-o"])
+            .arg(&other),
+    );
     // In the middle of it on any machine: the next object is on its way, and waits.
     let allowed = 5;
     edge.get(&format!("/__faults/puts?most={allowed}"));
@@ -848,11 +840,12 @@ fn an_interrupted_publish_leaves_the_lecture_as_it_was() {
     assert_eq!(edge.get(&format!("{MASTER}?token={token}")).body, before);
     media::decode(&edge.link(MASTER));
 
-    run(edge
-        .lectern()
-        .arg("ship")
-        .arg(&other)
-        .arg(format!("{}{LECTURE}", edge.origin)));
+    succeed(
+        edge.lectern()
+            .arg("ship")
+            .arg(&other)
+            .arg(format!("{}{LECTURE}", edge.origin)),
+    );
     let seconds = media::duration(&edge.link(MASTER));
     assert!((seconds - 30.0).abs() < 0.2, "{seconds} s");
     media::decode(&edge.link(MASTER));

@@ -3,10 +3,11 @@
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
+use testkit::process::PATIENCE;
 
 use lectern::credential::claims::Purpose;
 
-use super::edge::{Edge, PATIENCE};
+use super::edge::Edge;
 
 const OBJECT: &str = "/courses/rails/intro/v/1/lecture.mp4";
 const EXPLORER: &str = "/cdn-cgi/local/explorer/api/r2/buckets/lectern/objects";
