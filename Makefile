@@ -12,7 +12,8 @@ export WRANGLER_SEND_ERROR_REPORTS := false
 export WRANGLER_HIDE_BANNER := true
 export CLOUDFLARE_CF_FETCH_ENABLED := false
 
-WORKER_SOURCES := entry.mjs tools/worker.sh Cargo.toml Cargo.lock .cargo/config.toml $(wildcard crates/*/Cargo.toml) $(shell find src crates -name '*.rs' -o -name '*.js')
+WORKER_CRATES := crates/hls-lexer crates/hmac-lanes
+WORKER_SOURCES := entry.mjs tools/worker.sh Cargo.toml Cargo.lock .cargo/config.toml $(addsuffix /Cargo.toml,$(WORKER_CRATES)) $(shell find src $(WORKER_CRATES) -name '*.rs' -o -name '*.js')
 WEB_SOURCES := $(shell find web -path web/dist -prune -o -type f -print)
 
 .PHONY: demo course-app test build worker cli web serve bench bench-package bench-stream soak deploy deploy-check fuzz fmt audit clean

@@ -1,12 +1,9 @@
 //! Range and conditional requests (RFC 9110 §13, §14) on the pure code. The Worker answers the same table end to end.
 
-mod http_table;
-
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Mutex;
 
-use http_table::TableReply;
 use lectern::config::Config;
 use lectern::decide::{Decision, decide};
 use lectern::http::cors::preflight_headers;
@@ -16,6 +13,7 @@ use lectern::object::stored::ObjectMetadata;
 use lectern::operation::read::{Headers, Read, ReadAnswer};
 use lectern::operation::write::{Evaluated, Write, created_json};
 use lectern::request::{Request, split_url};
+use testkit::http_table::{self, TableReply};
 
 const NOW: u64 = 1_800_000_000;
 const ORIGIN: &str = "https://video.example";

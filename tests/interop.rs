@@ -1,15 +1,12 @@
 //! Links are JWTs: five public libraries, in five languages, mint links for the edge and verify
 //! links of the edge.
 
-#[path = "interop/libraries.rs"]
-mod libraries;
-
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use lectern::credential::claims::Claims;
 use lectern::credential::keyring::Keyring;
 use lectern::credential::link;
-use libraries::{LibraryAnswer, for_each_library};
 use serde_json::{Value, json};
+use testkit::jwt_libraries::{LibraryAnswer, for_each_library};
 
 const KID: &str = "2026-11";
 /// Bytes that are not UTF-8, and whose base64 contains characters that base64url replaces.

@@ -124,7 +124,7 @@ fn cpu<I, T>(input: &I, work: &impl Fn(&I) -> T) -> Duration {
     }
 }
 
-/// The CPU time of this thread only.
+/// CPU time of this thread only.
 fn thread_cpu() -> Duration {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     Duration::new(

@@ -9,8 +9,7 @@ use lectern::http::range::ByteRange;
 use lectern::object::key::{Directory, ObjectKey, Scope};
 use lectern::playlist::{Base, Entitlements, Grant, Limits, Rewritten, pictures, rewrite, uris};
 use proptest::prelude::*;
-
-mod json_oracle;
+use testkit::json_oracle;
 
 const KEYS: &str = r#"[{"kid":"p","secret":"cHJvcGVydGllcyBwcm9wZXJ0aWVzIHByb3BlcnRpZXM"}]"#;
 const ORIGIN: &str = "https://video.example.org";

@@ -13,12 +13,10 @@ use std::path::{Path, PathBuf};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
-#[path = "player_readings/attacks.rs"]
-mod attacks;
-mod player_readings;
-
-use attacks::{Attack, AttackSite, asset_lists, attacks, media, multivariant, storyboards};
-use player_readings::{
+use testkit::attacks::{
+    Attack, AttackSite, asset_lists, attacks, media, multivariant, storyboards,
+};
+use testkit::player_readings::{
     ORIGIN, Players, Seen, check, check_asset_list, check_storyboard, playlists,
 };
 

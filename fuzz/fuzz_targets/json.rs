@@ -2,8 +2,6 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-
-#[path = "../../tests/json_oracle/mod.rs"]
-mod json_oracle;
+use testkit::json_oracle;
 
 fuzz_target!(|data: &[u8]| json_oracle::compare(data));

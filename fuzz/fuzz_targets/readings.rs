@@ -9,11 +9,7 @@
 use std::sync::{LazyLock, Mutex};
 
 use libfuzzer_sys::fuzz_target;
-
-#[path = "../../tests/player_readings/mod.rs"]
-mod player_readings;
-
-use player_readings::{Players, check, check_asset_list, check_storyboard, playlists};
+use testkit::player_readings::{Players, check, check_asset_list, check_storyboard, playlists};
 
 static PLAYERS: LazyLock<Mutex<Players>> = LazyLock::new(|| {
     let players = Players::start().expect("Node, hls.js and shaka-player: npm install");

@@ -423,7 +423,7 @@ print(lesson(request, "intro").content.decode())`);
             // The first, of all of it, leaves it in the cache.
             for (const headers of [{}, { range: 'bytes=0-999' }]) await (await fetch(url, { headers })).arrayBuffer();
             const shown = JSON.parse(code);
-            const [text] = await terminal.shows(/^\{"method":"GET","status":206.*"cache":"hit"\}$/m, 30);
+            const [text] = await terminal.shows(/^\{"method":"GET","status":206.*"cache":"hit"\}$/m);
             const found = JSON.parse(text);
             assert.deepEqual(Object.keys(found), Object.keys(shown));
             assert.equal(found.bytes, 1000);
@@ -706,14 +706,15 @@ async function stumble(language, { change = (code) => code, options = [], before
     const file = typeof text === 'string' ? name : text.file;
     writeFileSync(join(cwd, file), typeof text === 'string' ? text : text.code);
     const port = await freePort();
-    // The page is asked for once: some stumble only then.
+    // The page is asked for: some stumble only then. When it answers again, it has printed what it says of the first time.
+    const ask = `curl --silent --output /dev/null --max-time 60 http://localhost:${port}/`;
     const command = `${before}\n${program} ${options.join(' ')} ${file} & page=$!
-        for _ in $(seq 100); do
+        for _ in $(seq 6000); do
             kill -0 $page 2>/dev/null || break
-            curl --silent --output /dev/null --max-time 5 http://localhost:${port}/ && break
+            ${ask} && break
             sleep 0.1
         done
-        sleep 0.3; kill $page 2>/dev/null; wait $page || true`;
+        ${ask}; kill $page 2>/dev/null; wait $page || true`;
     try {
         return await execute(['bash', '-c', command], { cwd, both: true, env: { LECTERN_EDGE: edge, LECTERN_KEYS: keys, PORT: String(port), ...env } });
     } finally {

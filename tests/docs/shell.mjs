@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
-import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -77,6 +77,8 @@ export async function freePort() {
     return port;
 }
 
+/** What prints nothing for so long is taken to hang; what goes on printing is waited for. */
+const LONGEST_SILENCE_MS = 600_000;
 const later = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 function listens(port) {
@@ -107,24 +109,35 @@ export class Terminal {
         return readFileSync(this.file, 'utf8');
     }
 
-    /** Waits for output that matches. */
-    async shows(pattern, seconds = 300) {
-        for (let waited = 0; waited < 10 * seconds && this.runs(); waited += 1) {
-            const found = pattern.exec(this.said());
-            if (found) return found;
+    /** Waits until `found` finds something, while the commands run and print; returns it. */
+    async until(found) {
+        let [printed, since] = [0, performance.now()];
+        for (;;) {
+            const runs = this.runs();
+            const it = await found();
+            if (it || !runs) return it;
+            const { size } = statSync(this.file);
+            if (size !== printed) [printed, since] = [size, performance.now()];
+            if (performance.now() - since > LONGEST_SILENCE_MS) return undefined;
             await later(100);
         }
-        return assert.fail(`no ${pattern} in\n${this.said()}`);
+    }
+
+    /** Waits for output that matches. */
+    async shows(pattern) {
+        const found = await this.until(() => pattern.exec(this.said()));
+        return found ?? assert.fail(`no ${pattern} in\n${this.said()}`);
     }
 
     /** ^C: every process of the terminal gets it, and no listener remains. */
     async interrupt(...ports) {
         process.kill(-this.child.pid, 'SIGINT');
-        const late = new Promise((resolve) => setTimeout(resolve, 30_000, 'nothing for 30 s').unref());
+        const late = new Promise((resolve) => setTimeout(resolve, LONGEST_SILENCE_MS, 'it does not end').unref());
         const how = await Promise.race([this.ended, late]);
         try {
             for (const port of ports) {
-                for (let waited = 0; waited < 50 && (await listens(port)); waited += 1) await later(100);
+                const since = performance.now();
+                while (performance.now() - since < LONGEST_SILENCE_MS && (await listens(port))) await later(100);
                 assert.equal(await listens(port), false, `something still listens on ${port}`);
             }
         } finally {
@@ -162,12 +175,8 @@ export class Edge {
 
 /** Waits until an address answers; returns the answer. */
 export async function answers(url, terminal) {
-    for (let waited = 0; waited < 900 && terminal.runs(); waited += 1) {
-        const answer = await fetch(url, { signal: AbortSignal.timeout(30_000) }).catch(() => undefined);
-        if (answer) return answer;
-        await later(100);
-    }
-    return assert.fail(`${url} does not answer\n${terminal.said()}`);
+    const answer = await terminal.until(() => fetch(url, { signal: AbortSignal.timeout(30_000) }).catch(() => undefined));
+    return answer ?? assert.fail(`${url} does not answer\n${terminal.said()}`);
 }
 
 /** The command of a line, without what stands before and behind it. */

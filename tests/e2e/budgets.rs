@@ -5,6 +5,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::ops::Range;
 use std::time::{Duration, Instant};
+use testkit::process::PATIENCE;
 
 use lectern::credential::claims::Purpose;
 
@@ -13,8 +14,6 @@ use super::edge::Edge;
 const FOLDER: &str = "/courses/large/v/1/";
 /// Longer than any hold or right that is not renewed.
 const BEYOND_LAPSES: Duration = Duration::from_secs(18);
-/// The time limit for the edge to notice a change.
-const PATIENCE: Duration = Duration::from_secs(60);
 /// The limit of workerd's growth. It simulates bucket and cache in the same process, with its own
 /// copies. Without budgets it was 1,024 MiB, with them 270 to 300.
 const MAX_GROWTH_BYTES: u64 = 480 << 20;

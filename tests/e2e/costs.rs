@@ -1,12 +1,13 @@
 //! `lectern cost` counts the same requests as the edge.
 
 use std::collections::HashSet;
+use testkit::process::succeed;
 
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::browser;
-use crate::edge::{Edge, lectern, run};
+use crate::edge::{Edge, lectern};
 
 /// Two segments and a partial one.
 const SECONDS: &str = "9";
@@ -33,10 +34,12 @@ fn mark(edge: &Edge, prefix: &str, name: &str) {
 }
 
 fn reckoned(arguments: &[&str]) -> Value {
-    let answer = run(lectern()
-        .args(["cost", "--json", "--views", "1", "--minutes", MINUTES])
-        .args(["--lecture-minutes", MINUTES])
-        .args(arguments));
+    let answer = succeed(
+        lectern()
+            .args(["cost", "--json", "--views", "1", "--minutes", MINUTES])
+            .args(["--lecture-minutes", MINUTES])
+            .args(arguments),
+    );
     serde_json::from_str(&answer).expect("JSON")
 }
 
@@ -58,9 +61,11 @@ fn sizes<'a>(keys: impl Iterator<Item = &'a str>) -> (usize, usize) {
 fn a_lecture_is_published_and_played_in_the_requests_that_its_cost_is_reckoned_with() {
     let folder = TempDir::new().expect("a folder");
     let sample = folder.path().join("sample.mp4");
-    run(lectern()
-        .args(["sample", "--seconds", SECONDS, "-o"])
-        .arg(&sample));
+    succeed(
+        lectern()
+            .args(["sample", "--seconds", SECONDS, "-o"])
+            .arg(&sample),
+    );
     let edge = Edge::with_log();
     for (name, packaging, asking) in [
         ("one", &["--ladder", "480"][..], &["--rungs", "480"][..]),
@@ -72,13 +77,15 @@ fn a_lecture_is_published_and_played_in_the_requests_that_its_cost_is_reckoned_w
         ("three", &[], &[]),
     ] {
         let package = folder.path().join(name);
-        run(lectern()
-            .arg("package")
-            .arg(&sample)
-            .arg("-o")
-            .arg(&package)
-            .args(["--preset", "ultrafast"])
-            .args(packaging));
+        succeed(
+            lectern()
+                .arg("package")
+                .arg(&sample)
+                .arg("-o")
+                .arg(&package)
+                .args(["--preset", "ultrafast"])
+                .args(packaging),
+        );
         let prefix = format!("{name}/");
         edge.publish(&package, &format!("/{prefix}"));
         mark(&edge, &prefix, "published");

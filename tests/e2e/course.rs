@@ -6,6 +6,8 @@ use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+use testkit::process::{PATIENCE, succeed};
+use testkit::root;
 
 use lectern::credential::binding::Binding;
 use lectern::credential::claims::Purpose;
@@ -13,7 +15,7 @@ use lectern::credential::pass::{Minter, PassKind};
 use lectern::object::key::ObjectKey;
 use serde_json::{Value, json};
 
-use crate::edge::{Edge, built, now, root, run};
+use crate::edge::{Edge, built, now};
 use crate::media::{self, Playlist};
 
 /// The app on its own port. It ends with this process in any case.
@@ -58,7 +60,7 @@ impl School {
         let started = Instant::now();
         while ureq::get(&self.origin).call().is_err() {
             assert!(
-                started.elapsed() < Duration::from_secs(30),
+                started.elapsed() < PATIENCE,
                 "the app did not start; is all installed (make .tools/course.ok)?\n{}",
                 app_output(edge)
             );
@@ -67,12 +69,14 @@ impl School {
     }
 
     fn visited(&self, folder: &Path, how: Option<&str>, env: &[(&str, &str)]) -> Value {
-        let printed = run(Command::new(built("node_modules/node/bin/node"))
-            .arg(root().join("tests/browser/course.mjs"))
-            .arg(&self.origin)
-            .arg(folder)
-            .args(how)
-            .envs(env.iter().copied()));
+        let printed = succeed(
+            Command::new(built("node_modules/node/bin/node"))
+                .arg(root().join("tests/browser/course.mjs"))
+                .arg(&self.origin)
+                .arg(folder)
+                .args(how)
+                .envs(env.iter().copied()),
+        );
         serde_json::from_str(&printed).expect("JSON")
     }
 }
@@ -265,16 +269,18 @@ fn the_first_embed_guide_leads_to_a_playing_embed() {
     let folder = tempfile::TempDir::new().expect("a folder");
     let node = built("node_modules/node/bin");
     let node = node.to_str().expect("UTF-8");
-    let printed = run(Command::new(built("node_modules/node/bin/node"))
-        .arg(root().join("tests/browser/first-embed.mjs"))
-        .arg(&edge.origin)
-        .arg(folder.path())
-        // Debian's Node is older than the guide requires.
-        .env(
-            "PATH",
-            format!("{node}:{}", std::env::var("PATH").unwrap_or_default()),
-        )
-        .env("LECTERN_KEYS", edge.keys_json()));
+    let printed = succeed(
+        Command::new(built("node_modules/node/bin/node"))
+            .arg(root().join("tests/browser/first-embed.mjs"))
+            .arg(&edge.origin)
+            .arg(folder.path())
+            // Debian's Node is older than the guide requires.
+            .env(
+                "PATH",
+                format!("{node}:{}", std::env::var("PATH").unwrap_or_default()),
+            )
+            .env("LECTERN_KEYS", edge.keys_json()),
+    );
     let seen: Value = serde_json::from_str(&printed).expect("JSON");
     for language in ["Ruby", "Node"] {
         let shown = format!("{seen:#}\n{}", edge.log());

@@ -7,6 +7,7 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
+use testkit::process::PATIENCE;
 
 use lectern::credential::claims::Purpose;
 use serde_json::{Value, json};
@@ -312,7 +313,7 @@ fn interrupt(
         let reached = |count: &AtomicU64, bound| count.load(Ordering::SeqCst) >= bound;
         let started = Instant::now();
         while !(reached(&load.answered, after.0) && reached(&load.parts, after.1))
-            && started.elapsed() < Duration::from_secs(10)
+            && started.elapsed() < PATIENCE
         {
             std::thread::sleep(Duration::from_millis(1));
         }

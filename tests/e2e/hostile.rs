@@ -10,6 +10,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
+use testkit::root;
 
 use lectern::credential::binding::Binding as Seen;
 use lectern::credential::claims::Purpose;
@@ -17,9 +18,9 @@ use lectern::credential::pass::{self, PassKind};
 use lectern::object::key::ObjectKey;
 use serde_json::{Value, json};
 
-use super::attacks::{self, Attack, AttackSite, media, multivariant};
-use super::edge::{Edge, built, now, root};
+use super::edge::{Edge, built, now};
 use super::media as lecture;
+use testkit::attacks::{self, Attack, AttackSite, media, multivariant};
 
 const HLS: &str = "application/vnd.apple.mpegurl";
 const DASH: &str = "application/dash+xml";
@@ -508,8 +509,8 @@ impl Stage {
         .any(|text| !self.credentials(text).is_empty())
     }
 
-    /// Opens named links in players of a foreign page. Returns the requests to other hosts, by that
-    /// name, and the counts of each player.
+    /// Opens links in players of a foreign page, each by a name. Returns the requests to other hosts by that name, and how
+    /// many requests each player sent to the edge and to others.
     fn play(&self, plays: &[(String, Value)]) -> (Vec<(String, String)>, RequestCounts) {
         let mut node = Command::new(built("node_modules/node/bin/node"))
             .arg(root().join("tests/browser/hostile.mjs"))

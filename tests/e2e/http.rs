@@ -2,12 +2,13 @@
 //! code.
 
 use std::time::{Duration, Instant};
+use testkit::process::PATIENCE;
 
 use lectern::credential::claims::Purpose;
 
 use super::edge::{Edge, now};
-use super::http_table::{self, TableReply};
 use super::media;
+use testkit::http_table::{self, TableReply};
 
 #[test]
 fn range_and_conditional_requests_are_answered_as_rfc_9110_says() {
@@ -66,7 +67,7 @@ fn wait_until_cached(edge: &Edge, url: &str) {
         if timing.contains("cache;desc=hit") {
             return;
         }
-        assert!(began.elapsed() < Duration::from_secs(10), "{url}: {timing}");
+        assert!(began.elapsed() < PATIENCE, "{url}: {timing}");
         std::thread::sleep(Duration::from_millis(20));
     }
 }

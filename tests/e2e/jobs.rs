@@ -6,12 +6,14 @@ use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+use testkit::process::{PATIENCE, succeed};
+use testkit::root;
 
 use lectern::credential::claims::Purpose;
 use serde_json::json;
 use tempfile::TempDir;
 
-use super::edge::{Edge, built, lectern, root, run};
+use super::edge::{Edge, built, lectern};
 use super::media;
 
 /// `tools/queue/` on its own ports. Dropping it ends it.
@@ -46,7 +48,7 @@ impl LocalQueue {
         fs::write(queue.config(), config).expect("written");
         let started = Instant::now();
         while TcpStream::connect(address).is_err() {
-            assert!(started.elapsed() < Duration::from_secs(30), "no pull API");
+            assert!(started.elapsed() < PATIENCE, "no pull API");
             std::thread::sleep(Duration::from_millis(20));
         }
         queue
@@ -66,13 +68,14 @@ impl Drop for LocalQueue {
 
 /// Packages the queued uploads. Returns their URLs.
 fn work(edge: &Edge, queue: &LocalQueue, folder: &Path) -> Vec<String> {
-    let shipped = run(edge
-        .lectern()
-        .arg("work")
-        .args(["/uploads/", "/courses"].map(|path| format!("{}{path}", edge.origin)))
-        .args(["--queue", &queue.url, "--once", "--preset", "ultrafast"])
-        .arg("--work")
-        .arg(folder));
+    let shipped = succeed(
+        edge.lectern()
+            .arg("work")
+            .args(["/uploads/", "/courses"].map(|path| format!("{}{path}", edge.origin)))
+            .args(["--queue", &queue.url, "--once", "--preset", "ultrafast"])
+            .arg("--work")
+            .arg(folder),
+    );
     shipped.lines().map(str::to_owned).collect()
 }
 
@@ -82,9 +85,11 @@ fn an_upload_becomes_a_job_and_a_lecture_that_plays() {
     let edge = Edge::with_queue(&queue.config());
     let folder = queue.folder.path();
     let sample = folder.join("sample.mp4");
-    run(lectern()
-        .args(["sample", "--seconds", "6", "-o"])
-        .arg(&sample));
+    succeed(
+        lectern()
+            .args(["sample", "--seconds", "6", "-o"])
+            .arg(&sample),
+    );
     let sample = fs::read(sample).expect("a sample");
 
     let auth = format!("Bearer {}", edge.token("/uploads/", Purpose::Upload));
@@ -119,11 +124,7 @@ fn an_upload_becomes_a_job_and_a_lecture_that_plays() {
     let mut shipped = vec![];
     let started = Instant::now();
     while shipped.len() < 2 {
-        assert!(
-            started.elapsed() < Duration::from_secs(90),
-            "{}",
-            edge.log()
-        );
+        assert!(started.elapsed() < PATIENCE, "{}", edge.log());
         shipped.extend(work(&edge, &queue, &folder.join("work")));
     }
     shipped.sort();

@@ -2,8 +2,9 @@
 
 use lectern::credential::claims::Purpose;
 use serde_json::json;
+use testkit::process::succeed;
 
-use super::edge::{Edge, run};
+use super::edge::Edge;
 use super::media::{self, Playlist};
 use super::{LECTURE, MASTER};
 
@@ -165,18 +166,20 @@ fn explain_says_what_a_storyboards_pass_opens_and_check_follows_it() {
     let edge = published();
     let master = master(&edge, json!({ "path": MASTER }));
     let board = master.session_data(BOARD).expect("a storyboard");
-    let said = run(edge
-        .lectern()
-        .arg("explain")
-        .arg(format!("{}{board}", edge.origin)));
+    let said = succeed(
+        edge.lectern()
+            .arg("explain")
+            .arg(format!("{}{board}", edge.origin)),
+    );
     assert!(
         said.contains("this storyboard, and through passes the pictures that it names"),
         "{said}"
     );
-    let report = run(edge
-        .lectern()
-        .args(["check", "--json"])
-        .arg(edge.link(MASTER)));
+    let report = succeed(
+        edge.lectern()
+            .args(["check", "--json"])
+            .arg(edge.link(MASTER)),
+    );
     let report: serde_json::Value = serde_json::from_str(&report).expect("JSON");
     let rules = report["rules"].as_array().expect("rules");
     let result = |id: &str| {

@@ -5,10 +5,11 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
+use testkit::process::succeed;
 
 use tempfile::TempDir;
 
-use crate::edge::{Edge, lectern, run};
+use crate::edge::{Edge, lectern};
 
 /// Seconds of the sample lecture.
 pub(crate) const SECONDS: f64 = 14.0;
@@ -25,26 +26,32 @@ pub(crate) fn package() -> &'static Path {
 pub(crate) fn packaged(tracks: usize, args: &[&str]) -> (TempDir, PathBuf) {
     let folder = TempDir::new().expect("a folder");
     let mut input = folder.path().join("sample.mp4");
-    run(lectern()
-        .args(["sample", "--seconds", &SECONDS.to_string(), "-o"])
-        .arg(&input));
+    succeed(
+        lectern()
+            .args(["sample", "--seconds", &SECONDS.to_string(), "-o"])
+            .arg(&input),
+    );
     if tracks > 1 {
         let sample = std::mem::replace(&mut input, folder.path().join("tracks.mp4"));
-        run(Command::new("ffmpeg")
-            .args(["-v", "error", "-nostdin", "-i"])
-            .arg(&sample)
-            .args(["-map", "0:v"])
-            .args(["-map", "0:a"].repeat(tracks))
-            .args(["-c", "copy"])
-            .arg(&input));
+        succeed(
+            Command::new("ffmpeg")
+                .args(["-v", "error", "-nostdin", "-i"])
+                .arg(&sample)
+                .args(["-map", "0:v"])
+                .args(["-map", "0:a"].repeat(tracks))
+                .args(["-c", "copy"])
+                .arg(&input),
+        );
     }
     let package = folder.path().join("package");
-    run(lectern()
-        .arg("package")
-        .arg(&input)
-        .arg("-o")
-        .arg(&package)
-        .args(args));
+    succeed(
+        lectern()
+            .arg("package")
+            .arg(&input)
+            .arg("-o")
+            .arg(&package)
+            .args(args),
+    );
     (folder, package)
 }
 
@@ -100,16 +107,18 @@ impl Playlist {
 
 /// The duration that ffprobe reads.
 pub(crate) fn duration(url: &str) -> f64 {
-    run(Command::new("ffprobe")
-        .args([
-            "-v",
-            "error",
-            "-show_entries",
-            "format=duration",
-            "-of",
-            "csv=p=0",
-        ])
-        .arg(url))
+    succeed(
+        Command::new("ffprobe")
+            .args([
+                "-v",
+                "error",
+                "-show_entries",
+                "format=duration",
+                "-of",
+                "csv=p=0",
+            ])
+            .arg(url),
+    )
     .trim()
     .parse()
     .expect("seconds")
@@ -117,9 +126,11 @@ pub(crate) fn duration(url: &str) -> f64 {
 
 /// Decodes everything behind `url`. Any error in any segment fails.
 pub(crate) fn decode(url: &str) {
-    run(Command::new("ffmpeg")
-        .args(["-v", "error", "-xerror", "-nostdin", "-i", url])
-        .args(["-map", "0", "-f", "null", "-"]));
+    succeed(
+        Command::new("ffmpeg")
+            .args(["-v", "error", "-xerror", "-nostdin", "-i", url])
+            .args(["-map", "0", "-f", "null", "-"]),
+    );
 }
 
 pub(crate) fn gunzip(bytes: &[u8]) -> Vec<u8> {

@@ -5,11 +5,13 @@ use std::net::TcpListener;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use testkit::process::succeed;
+use testkit::root;
 
 use lectern::credential::claims::Purpose;
 use serde_json::{Value, json};
 
-use super::edge::{Edge, built, root, run};
+use super::edge::{Edge, built};
 use super::{LECTURE, MASTER, media};
 
 const FOREIGN_LINK: &str =
@@ -47,10 +49,12 @@ impl ForeignSite {
 }
 
 fn open_links(origin: &str, foreign: &ForeignSite, links: &[String]) -> Value {
-    let printed = run(Command::new(built("node_modules/node/bin/node"))
-        .arg(root().join("tests/browser/foreign.mjs"))
-        .args([origin, &foreign.origin])
-        .args(links));
+    let printed = succeed(
+        Command::new(built("node_modules/node/bin/node"))
+            .arg(root().join("tests/browser/foreign.mjs"))
+            .args([origin, &foreign.origin])
+            .args(links),
+    );
     serde_json::from_str(&printed).expect("JSON")
 }
 
@@ -169,12 +173,14 @@ fn the_page_plays_a_lecture_with_captions_of_an_origin_that_is_configured() {
     let origins = folder.path().join("origins.txt");
     fs::write(&origins, format!("{}\n", edge.origin)).expect("written");
     let pages = folder.path().join("pages");
-    run(Command::new(built("node_modules/node/bin/node"))
-        .arg(root().join("web/build.mjs"))
-        .arg("--origins")
-        .arg(&origins)
-        .arg("--outdir")
-        .arg(&pages));
+    succeed(
+        Command::new(built("node_modules/node/bin/node"))
+            .arg(root().join("web/build.mjs"))
+            .arg("--origins")
+            .arg(&origins)
+            .arg("--outdir")
+            .arg(&pages),
+    );
     let other = Edge::with_pages(&pages);
     let foreign = ForeignSite::listen();
     let seen = open_links(&other.origin, &foreign, &[edge.link(MASTER)]);

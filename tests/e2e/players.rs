@@ -4,13 +4,16 @@
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use testkit::process::succeed;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::edge::{Edge, lectern, run};
-use crate::oddities;
+use crate::edge::{Edge, lectern};
 use crate::{browser, media};
+use testkit::oddities;
+use testkit::recording::make;
+use testkit::root;
 
 /// The opened file, and the player.
 const MASTER: &str = "master.m3u8";
@@ -49,7 +52,7 @@ fn lecture(edge: &Edge, root: &Path, input: &Path, arguments: &[&str]) -> Option
         return None;
     }
     assert!(output.status.success(), "{name}: {said}");
-    run(lectern().arg("check").arg(&out));
+    succeed(lectern().arg("check").arg(&out));
     media::decode(out.join(MASTER).to_str().expect("UTF-8"));
     edge.publish(&out, &format!("/{name}/"));
     let mut revisions = fs::read_dir(out.join("v")).expect("a revision");
@@ -138,10 +141,8 @@ fn every_odd_recording_plays_to_the_end_in_every_player() {
 
 #[test]
 fn every_real_recording_plays_to_the_end_in_every_player_or_is_refused() {
-    let clips = std::env::var_os("LECTERN_CLIPS").map_or_else(
-        || crate::edge::root().join("../shared/clips"),
-        PathBuf::from,
-    );
+    let clips = std::env::var_os("LECTERN_CLIPS")
+        .map_or_else(|| root().join("../shared/clips"), PathBuf::from);
     let Ok(entries) = fs::read_dir(&clips) else {
         // `println!` is visible only if a test fails.
         let _ = writeln!(
@@ -176,7 +177,7 @@ fn transport_streams_and_sound_beside_pictures_play_to_the_end_in_every_player()
     let pictures = ["testsrc2=s=854x480:r=25:d=5", "sine=d=5"];
     let options = "-c:v libx264 -preset ultrafast -pix_fmt yuv420p -c:a aac";
     let of = |name: &str, arguments: &[&str]| {
-        let input = oddities::make(root.path(), name, &pictures, options);
+        let input = make(root.path(), name, &pictures, options);
         lecture(&edge, root.path(), &input, arguments).expect("no refusal")
     };
     let old = of("old.mp4", &["--container", "ts", "--ladder", "480,240"]);
@@ -190,7 +191,7 @@ fn transport_streams_and_sound_beside_pictures_play_to_the_end_in_every_player()
 fn captions_languages_and_another_codec_are_there_in_every_player() {
     let root = TempDir::new().expect("a folder");
     let edge = Edge::start();
-    let input = oddities::make(
+    let input = make(
         root.path(),
         "everything.mkv",
         &["testsrc2=s=854x480:r=25:d=3", "sine=d=3", "sine=f=880:d=3"],

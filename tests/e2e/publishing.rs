@@ -2,27 +2,23 @@
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 
 use lectern::credential::claims::Purpose;
 use serde_json::Value;
 
 use super::browser::{play_elsewhere, viewers};
-use super::common::Run;
 use super::edge::Edge;
-use super::suite::{SuiteTarget, suite};
 use super::{LECTURE, MASTER, media};
+use testkit::process::{Run, run};
+use testkit::recording::make;
+use testkit::target_suite::{SuiteTarget, suite};
 
 /// Viewers of one lecture.
 const CLASS: usize = 20;
 
 fn lectern(edge: &Edge, args: &[&str]) -> Run {
-    let output = edge.lectern().args(args).output().expect("lectern starts");
-    Run {
-        code: output.status.code().unwrap_or(-1),
-        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-    }
+    run(edge.lectern().args(args))
 }
 
 #[test]
@@ -95,17 +91,11 @@ fn a_class_that_watches_while_a_lecture_is_replaced_and_pruned_notices_nothing()
 
 /// A recording of this size and duration.
 fn recording(folder: &Path, name: &str, [size, seconds]: [&str; 2], codecs: &[&str]) -> PathBuf {
-    let out = folder.join(name);
-    let made = Command::new("ffmpeg")
-        .args(["-v", "error", "-nostdin", "-f", "lavfi", "-i"])
-        .arg(format!("testsrc2=s={size}:r=25:d={seconds}"))
-        .args(["-f", "lavfi", "-i"])
-        .arg(format!("sine=f=330:r=44100:d={seconds}"))
-        .args(codecs)
-        .arg(&out)
-        .status();
-    assert!(made.expect("ffmpeg is installed").success());
-    out
+    let inputs = [
+        format!("testsrc2=s={size}:r=25:d={seconds}"),
+        format!("sine=f=330:r=44100:d={seconds}"),
+    ];
+    make(folder, name, &inputs, &codecs.join(" "))
 }
 
 #[test]

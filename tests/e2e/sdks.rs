@@ -3,13 +3,14 @@
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};
+use testkit::root;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use lectern::sdk::{Options, Sdk};
 use serde_json::{Value, json};
 
-use super::edge::{Edge, now, root};
-use super::libraries::{LibraryAnswer, for_each_library};
+use super::edge::{Edge, now};
+use testkit::jwt_libraries::{LibraryAnswer, for_each_library};
 
 /// Each edition's folder below `sdk/`, its program, and its arguments. Call and URL follow.
 const EDITIONS: [(&str, &str, &[&str]); 5] = [

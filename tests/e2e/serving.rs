@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
+use testkit::process::PATIENCE;
 
 use lectern::credential::claims::Purpose;
 
@@ -65,11 +66,7 @@ fn make_serve_has_no_explorer_of_the_bucket_and_keeps_no_link_on_the_disk() {
     assert_eq!(read, "200 a lecture");
     let started = Instant::now();
     while !contains_text(&signature, edge.folder()) {
-        assert!(
-            started.elapsed() < Duration::from_secs(30),
-            "{}",
-            edge.log()
-        );
+        assert!(started.elapsed() < PATIENCE, "{}", edge.log());
         std::thread::sleep(Duration::from_millis(100));
     }
     drop(edge);

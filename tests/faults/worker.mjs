@@ -6,7 +6,8 @@
 // receives 20 bytes a second, and the rest once `/__faults/resume/3` was asked for).
 // `/__faults/points` tells what was written to Analytics Engine and forgets it;
 // `/__faults/put/KEY` writes past the Worker; `/__faults/counts` tells how often each object was read and forgets it; `/__faults/cache?fail=match|put|hang|` sets
-// how the cache fails.
+// how the cache fails; `/__faults/puts?most=2` holds every put after so many, until more are allowed; `/__faults/puts` tells how
+// many came since.
 import { WorkerEntrypoint } from "cloudflare:workers";
 import Built from "../../build/index.js";
 
@@ -14,6 +15,7 @@ let counts = {};
 let cacheFault = "";
 let points = [];
 let resumed = new Set();
+let puts = { came: 0, most: Infinity };
 
 const failed = () => new Error("get: We encountered an internal error. Please try again. (10001)");
 const never = () => new Promise(() => {});
@@ -128,7 +130,10 @@ class R2Bucket {
     return this.bucket.list(options);
   }
 
-  put(...all) {
+  async put(...all) {
+    puts.came += 1;
+    const number = puts.came;
+    while (number > puts.most) await scheduler.wait(50);
     return this.bucket.put(...all);
   }
 
@@ -159,6 +164,10 @@ export default class extends WorkerEntrypoint {
     if (url.pathname === "/__faults/cache") {
       cacheFault = url.searchParams.get("fail") ?? "";
       return new Response("");
+    }
+    if (url.pathname === "/__faults/puts") {
+      if (url.search) puts = { came: 0, most: Number(url.searchParams.get("most")) };
+      return Response.json(puts.came);
     }
     if (url.pathname.startsWith("/__faults/resume/")) {
       resumed.add(Number(url.pathname.slice("/__faults/resume/".length)));

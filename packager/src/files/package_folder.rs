@@ -1,11 +1,12 @@
 //! Files of a package that lies in a folder. Whoever made the folder may have put anything into it, so a symbolic link is not
 //! followed, wherever in the folder it stands: it may lead out of it. A pipe or a device is not opened: it may have no end.
 
-use std::collections::HashSet;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, ErrorKind, Read as _};
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Component, Path};
+
+use super::open_folder::OpenFolder;
 
 /// Opens a regular file, without waiting for one that is none.
 pub(crate) fn open(path: &Path) -> io::Result<File> {
@@ -21,7 +22,7 @@ pub(crate) fn open(path: &Path) -> io::Result<File> {
 }
 
 /// The error of opening without following a symbolic link, in words.
-pub(crate) fn told_of_link(error: io::Error) -> io::Error {
+fn told_of_link(error: io::Error) -> io::Error {
     match error.raw_os_error() {
         Some(libc::ELOOP) => is_a_link(),
         // What a socket, or a pipe without a reader, answers.
@@ -32,9 +33,8 @@ pub(crate) fn told_of_link(error: io::Error) -> io::Error {
 
 /// Reads a file of at most `most` bytes.
 pub(crate) fn read(folder: &Path, path: &str, most: u64) -> io::Result<Vec<u8>> {
-    PackageFiles::new(folder).check_folders(path)?;
     let mut bytes = vec![];
-    let file = open(&folder.join(path))?;
+    let file = OpenFolder::open(folder)?.open_object(path)?;
     file.take(most + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > most {
         let why = format!("it is larger than {most} bytes");
@@ -43,74 +43,24 @@ pub(crate) fn read(folder: &Path, path: &str, most: u64) -> io::Result<Vec<u8>> 
     Ok(bytes)
 }
 
-/// Looks at the files of one folder, and at each folder on the way to them once.
-#[derive(Debug)]
-pub(crate) struct PackageFiles<'a> {
-    root: &'a Path,
-    real: HashSet<PathBuf>,
-}
-
-impl<'a> PackageFiles<'a> {
-    /// `root` may be a symbolic link: it is named by whoever runs the command.
-    pub(crate) fn new(root: &'a Path) -> Self {
-        Self {
-            root,
-            real: HashSet::new(),
-        }
-    }
-
-    /// The size of a regular file, reached without a symbolic link.
-    pub(crate) fn size(&mut self, path: &str) -> io::Result<u64> {
-        self.check_folders(path)?;
-        let found = fs::symlink_metadata(self.root.join(path))?;
-        match found.file_type() {
-            kind if kind.is_file() => Ok(found.len()),
-            kind if kind.is_symlink() => Err(is_a_link()),
-            _ => Err(no_regular_file()),
-        }
-    }
-
-    /// Whether the folders on the way to a file are folders.
-    pub(crate) fn check_folders(&mut self, path: &str) -> io::Result<()> {
-        if !is_below(path) {
-            let why = "it lies outside the folder";
-            return Err(io::Error::new(ErrorKind::InvalidFilename, why));
-        }
-        let folders: Vec<&Path> = Path::new(path)
-            .ancestors()
-            .skip(1)
-            .filter(|folder| *folder != Path::new(""))
-            .collect();
-        for folder in folders.into_iter().rev() {
-            if self.real.contains(folder) {
-                continue;
-            }
-            if fs::symlink_metadata(self.root.join(folder))?.is_symlink() {
-                return Err(is_a_link());
-            }
-            self.real.insert(folder.to_owned());
-        }
-        Ok(())
-    }
-}
-
 /// Whether a relative path leads to something below where it begins.
 pub(crate) fn is_below(path: &str) -> bool {
     let mut parts = Path::new(path).components().peekable();
     parts.peek().is_some() && parts.all(|part| matches!(part, Component::Normal(_)))
 }
 
-fn is_a_link() -> io::Error {
+pub(super) fn is_a_link() -> io::Error {
     let why = "it is a symbolic link, or lies behind one, and is not followed";
     io::Error::new(ErrorKind::InvalidInput, why)
 }
 
-pub(crate) fn no_regular_file() -> io::Error {
+pub(super) fn no_regular_file() -> io::Error {
     io::Error::new(ErrorKind::InvalidInput, "it is no regular file")
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::os::unix::fs::symlink;
 
     use super::*;
@@ -146,7 +96,7 @@ mod tests {
                 Err(error) => error.to_string(),
             };
             assert!(found.contains(expected), "{path}: {found}");
-            let size = PackageFiles::new(&package).size(path);
+            let size = OpenFolder::open(&package)?.size(path);
             assert_eq!(size.ok(), (path == "v/1/a").then_some(7), "{path}");
         }
         assert!(read(&package, "v/1/a", 6).is_err());

@@ -4,7 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use super::manifest_json::{self, Package};
-use crate::files::package_folder::{self, PackageFiles};
+use crate::files::open_folder::OpenFolder;
+use crate::files::package_folder;
 use crate::layout;
 
 /// What a folder holds, as far as a revision is concerned.
@@ -45,7 +46,9 @@ pub(crate) fn read(folder: &Path, revision: &str) -> Option<Package> {
 }
 
 fn is_complete(folder: &Path, package: &Package) -> bool {
-    let mut files = PackageFiles::new(folder);
+    let Ok(files) = OpenFolder::open(folder) else {
+        return false;
+    };
     let mut objects = package.objects.iter();
     objects.all(|object| {
         files

@@ -8,7 +8,8 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use crate::files::package_folder::{self, PackageFiles};
+use crate::files::open_folder::OpenFolder;
+use crate::files::package_folder;
 use crate::layout::MULTIVARIANT;
 use crate::package::manifest_json::{self, Package, is_revision};
 use crate::progress::{Progress, megabytes};
@@ -53,7 +54,7 @@ pub(crate) fn open(folder: &Path) -> Result<Package, StorageError> {
     let own = layout::package_json_path(revision);
     let package = Package::parse(&read(&own, manifest_json::MAX_BYTES)?, revision)
         .map_err(|error| incomplete(format!("of its `{own}`, {error}")))?;
-    let mut files = PackageFiles::new(folder);
+    let files = OpenFolder::open(folder).map_err(|error| incomplete(error.to_string()))?;
     for object in &package.objects {
         let path = &object.path;
         match files.size(path) {

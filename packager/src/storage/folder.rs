@@ -1,10 +1,11 @@
-//! Publishing into a folder: every object appears whole, under its name, or not at all.
+//! Publishing into a folder: every object appears whole, under its name, or not at all. Others may write below it too, so
+//! nothing below it is reached by its path: [`OpenFolder`] follows no link.
 
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read as _, SeekFrom};
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::sync::{Arc, OnceLock};
 
 use chrono::{DateTime, Utc};
 use futures_util::{StreamExt as _, TryStreamExt as _};
@@ -16,7 +17,8 @@ use super::error::StorageError;
 use super::object::{PutCondition, Upload, UploadBody, Version, is_other_bytes, other_bytes};
 use super::{Chunks, LONGEST_IN_MEMORY, MOST_ENTRIES, ObjectHead, StoredEntry, StoredObject};
 use crate::digest::{self, Digest, Hasher, sha256};
-use crate::files::package_folder::{self, PackageFiles, is_below};
+use crate::files::open_folder::OpenFolder;
+use crate::files::package_folder::{self, is_below};
 use crate::layout::TEMPORARY_PREFIX;
 
 /// Held while what may be replaced is compared and replaced.
@@ -24,10 +26,19 @@ const LOCK: &str = ".lectern-lock";
 
 #[derive(Debug, Clone)]
 pub(crate) struct FolderStore {
-    pub(crate) folder: PathBuf,
+    folder: PathBuf,
+    /// Opened once, as soon as it is there.
+    root: Arc<OnceLock<OpenFolder>>,
 }
 
 impl FolderStore {
+    pub(crate) fn new(folder: PathBuf) -> Self {
+        Self {
+            folder,
+            root: Arc::default(),
+        }
+    }
+
     pub(crate) async fn put(
         &self,
         upload: &Upload,
@@ -35,32 +46,40 @@ impl FolderStore {
     ) -> Result<bool, StorageError> {
         let (target, sent, condition) = (self.clone(), upload.clone(), condition.clone());
         let path = self.path(&upload.path)?;
-        self.check_folders(&upload.path)?;
-        let to = path.clone();
-        let put = blocking(move || target.put_now(&sent, &condition, &to)).await;
+        let put = blocking(move || target.put_now(&sent, &condition)).await;
         put.map_err(|source| match is_other_bytes(&source) {
             true => upload.told(source),
             false => StorageError::Storage { path, source },
         })
     }
 
-    /// Checks that no folder on the way to an object is a symbolic link. The target's own may be one.
-    fn check_folders(&self, path: &str) -> Result<(), StorageError> {
-        let checked = PackageFiles::new(&self.folder).check_folders(path);
-        match checked {
-            Err(error) if !is_absent(&error) => Err(self.unread(path, error)),
-            _ => Ok(()),
+    /// An object as a person finds it.
+    pub(crate) fn name(&self, path: &str) -> String {
+        self.folder.join(path).display().to_string()
+    }
+
+    fn root(&self) -> io::Result<&OpenFolder> {
+        if let Some(root) = self.root.get() {
+            return Ok(root);
+        }
+        let root = OpenFolder::open(&self.folder)?;
+        Ok(self.root.get_or_init(|| root))
+    }
+
+    fn root_or_make(&self) -> io::Result<&OpenFolder> {
+        match self.root() {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                fs::create_dir_all(&self.folder)?;
+                self.root()
+            }
+            root => root,
         }
     }
 
     /// Opens an object, if it is there. A link, a pipe or a device in its place is refused.
     fn open(&self, path: &str) -> Result<Option<File>, StorageError> {
-        let at = self.path(path)?;
-        self.check_folders(path)?;
-        if fs::symlink_metadata(&at).is_ok_and(|found| found.is_dir()) {
-            return Ok(None);
-        }
-        match package_folder::open(&at) {
+        self.path(path)?;
+        match self.root().and_then(|root| root.open_object(path)) {
             Ok(file) => Ok(Some(file)),
             Err(error) if is_absent(&error) => Ok(None),
             Err(source) => Err(self.unread(path, source)),
@@ -82,14 +101,15 @@ impl FolderStore {
         }
     }
 
-    fn put_now(&self, upload: &Upload, condition: &PutCondition, to: &Path) -> io::Result<bool> {
+    fn put_now(&self, upload: &Upload, condition: &PutCondition) -> io::Result<bool> {
+        let root = self.root_or_make()?;
         let _lock = match condition {
             PutCondition::Any => None,
             // What is immutable is the same whoever comes first.
             PutCondition::Absent if upload.is_immutable() => None,
-            _ => Some(self.lock()?),
+            _ => Some(lock(root)?),
         };
-        let there = match package_folder::open(to) {
+        let there = match root.open_object(&upload.path) {
             Ok(file) => Some(file),
             Err(error) if error.kind() == ErrorKind::NotFound => None,
             Err(error) => return Err(error),
@@ -104,49 +124,21 @@ impl FolderStore {
             }
         };
         if holds {
-            place(upload, to)?;
+            let (folders, name) = root.walk_or_make(&upload.path)?;
+            place(upload, folders.last().unwrap_or(root), name)?;
         }
         Ok(holds)
-    }
-
-    fn lock(&self) -> io::Result<File> {
-        fs::create_dir_all(&self.folder)?;
-        let file = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
-            .open(self.folder.join(LOCK))
-            .map_err(package_folder::told_of_link)?;
-        if !file.metadata()?.is_file() {
-            return Err(package_folder::no_regular_file());
-        }
-        match file.lock() {
-            // Some network file systems have no locks.
-            Err(error) if error.kind() != ErrorKind::Unsupported => Err(error),
-            _ => Ok(file),
-        }
     }
 
     /// What is not there is as good as removed.
     pub(crate) fn remove(&self, path: &str) -> Result<(), StorageError> {
         let at = self.path(path)?;
-        self.check_folders(path)?;
-        match fs::remove_file(&at) {
+        let removed = self.root().and_then(|root| remove(root, path));
+        match removed {
             Err(source) if source.kind() != ErrorKind::NotFound => {
                 Err(StorageError::Storage { path: at, source })
             }
-            _ => {
-                // Folders that are empty now go too, as they do where there are none.
-                let mut folder = at.parent();
-                while let Some(empty) = folder.filter(|folder| *folder != self.folder) {
-                    if fs::remove_dir(empty).is_err() {
-                        break;
-                    }
-                    folder = empty.parent();
-                }
-                Ok(())
-            }
+            _ => Ok(()),
         }
     }
 
@@ -211,17 +203,23 @@ impl FolderStore {
     /// Everything below a folder of it, by name.
     pub(crate) fn list(&self, prefix: &str) -> Result<Vec<StoredEntry>, StorageError> {
         let mut found = vec![];
-        let start = self.folder.join(prefix);
-        if !prefix.is_empty() {
-            // A name in it, so that the folder itself is looked at too.
-            self.check_folders(&format!("{}/{LOCK}", prefix.trim_end_matches('/')))?;
+        match self.list_now(prefix, &mut found) {
+            Err(error) if !is_absent(&error) => return Err(self.unread(prefix, error)),
+            _ => {}
         }
-        walk(&start, &self.folder, &mut found).map_err(|source| StorageError::Read {
-            path: start,
-            source,
-        })?;
         found.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(found)
+    }
+
+    fn list_now(&self, prefix: &str, found: &mut Vec<StoredEntry>) -> io::Result<()> {
+        let root = self.root()?;
+        let prefix = prefix.trim_end_matches('/');
+        if prefix.is_empty() {
+            return walk(root, "", found);
+        }
+        let (folders, name) = root.walk(prefix)?;
+        let folder = folders.last().unwrap_or(root).enter(name)?;
+        walk(&folder, &format!("{prefix}/"), found)
     }
 }
 
@@ -260,24 +258,44 @@ fn version_of(bytes: &[u8]) -> Version {
     Version(sha256(bytes))
 }
 
-fn walk(folder: &Path, root: &Path, found: &mut Vec<StoredEntry>) -> io::Result<()> {
-    let entries = match fs::read_dir(folder) {
-        Err(error) if is_absent(&error) => return Ok(()),
-        entries => entries?,
-    };
-    for entry in entries {
+fn lock(root: &OpenFolder) -> io::Result<File> {
+    let file = root.open_lock(OsStr::new(LOCK))?;
+    match file.lock() {
+        // Some network file systems have no locks.
+        Err(error) if error.kind() != ErrorKind::Unsupported => Err(error),
+        _ => Ok(file),
+    }
+}
+
+/// Removes an object, and the folders that are empty without it.
+fn remove(root: &OpenFolder, path: &str) -> io::Result<()> {
+    let (folders, name) = root.walk(path)?;
+    folders.last().unwrap_or(root).remove_file(name)?;
+    let holders = std::iter::once(root).chain(&folders);
+    let names: Vec<(&OpenFolder, &OsStr)> = holders.zip(Path::new(path).iter()).collect();
+    // Without the last, which is the object's own.
+    for (holder, name) in names.iter().rev().skip(1) {
+        if holder.remove_empty_folder(name).is_err() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn walk(folder: &OpenFolder, prefix: &str, found: &mut Vec<StoredEntry>) -> io::Result<()> {
+    for entry in folder.entries()? {
         let entry = entry?;
-        let path = entry.path();
-        if entry.file_type()?.is_dir() {
-            walk(&path, root, found)?;
+        let path = format!("{prefix}{}", entry.name.to_string_lossy());
+        if entry.is_folder {
+            match folder.enter(&entry.name) {
+                Ok(folder) => walk(&folder, &format!("{path}/"), found)?,
+                // It was removed in between.
+                Err(error) if is_absent(&error) => {}
+                Err(error) => return Err(error),
+            }
             continue;
         }
-        let Ok(metadata) = entry.metadata() else {
-            // It was renamed or removed in between.
-            continue;
-        };
-        let name = path.strip_prefix(root).unwrap_or(&path);
-        if name == Path::new(LOCK) {
+        if path == LOCK {
             continue;
         }
         if found.len() >= MOST_ENTRIES {
@@ -286,28 +304,50 @@ fn walk(folder: &Path, root: &Path, found: &mut Vec<StoredEntry>) -> io::Result<
                 "it holds too many files",
             ));
         }
+        let nanoseconds = entry.stat.st_mtime_nsec as u32;
+        let modified = DateTime::from_timestamp(entry.stat.st_mtime, nanoseconds);
         found.push(StoredEntry {
-            path: name.to_string_lossy().into_owned(),
-            bytes: metadata.len(),
-            modified: metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH).into(),
+            path,
+            bytes: entry.stat.st_size.unsigned_abs(),
+            modified: modified.unwrap_or_default(),
         });
     }
     Ok(())
 }
 
+/// A file that has no final name yet, and goes with this where it gets none.
+struct Temporary<'a> {
+    folder: &'a OpenFolder,
+    name: OsString,
+    file: File,
+}
+
+impl<'a> Temporary<'a> {
+    fn create(folder: &'a OpenFolder) -> io::Result<Self> {
+        let mut random = [0; 8];
+        getrandom::fill(&mut random).map_err(io::Error::other)?;
+        let name = format!("{TEMPORARY_PREFIX}{:016x}", u64::from_ne_bytes(random));
+        let name = OsString::from(name);
+        let file = folder.create_file(&name)?;
+        Ok(Self { folder, name, file })
+    }
+}
+
+impl Drop for Temporary<'_> {
+    fn drop(&mut self) {
+        // It has none where it was renamed.
+        let _ = self.folder.remove_file(&self.name);
+    }
+}
+
 /// A temporary name beside the final one, on disk before it gets that.
-fn place(upload: &Upload, to: &Path) -> io::Result<()> {
-    let folder = to.parent().unwrap_or(to);
-    fs::create_dir_all(folder)?;
-    let temporary = tempfile::Builder::new()
-        .prefix(TEMPORARY_PREFIX)
-        // As every new file has it: a web server runs as another user, and a package's file may have bits that run programs.
-        .permissions(fs::Permissions::from_mode(0o666))
-        .tempfile_in(folder)?;
+fn place(upload: &Upload, folder: &OpenFolder, name: &OsStr) -> io::Result<()> {
+    // With the mode of every new file: a web server runs as another user, and a package's file may have bits that run programs.
+    let temporary = Temporary::create(folder)?;
     match &upload.source {
         UploadBody::File(from) => {
             let from = package_folder::open(from)?;
-            let found = copy(&from, &mut temporary.as_file())?.sha256;
+            let found = copy(&from, &mut &temporary.file)?.sha256;
             if upload
                 .sha256
                 .as_ref()
@@ -316,11 +356,11 @@ fn place(upload: &Upload, to: &Path) -> io::Result<()> {
                 return Err(other_bytes());
             }
         }
-        UploadBody::Bytes(bytes) => io::Write::write_all(&mut temporary.as_file(), bytes)?,
+        UploadBody::Bytes(bytes) => io::Write::write_all(&mut &temporary.file, bytes)?,
     }
-    temporary.as_file().sync_all()?;
-    temporary.persist(to)?;
-    File::open(folder)?.sync_all()
+    temporary.file.sync_all()?;
+    folder.rename(&temporary.name, name)?;
+    folder.sync()
 }
 
 /// Copies a file, and computes its digest on the way.
@@ -344,9 +384,7 @@ mod tests {
     use super::*;
 
     fn store(folder: &Path) -> FolderStore {
-        FolderStore {
-            folder: folder.to_owned(),
-        }
+        FolderStore::new(folder.to_owned())
     }
 
     fn mode(path: &Path) -> u32 {
@@ -446,6 +484,70 @@ mod tests {
                 assert_eq!(victim, b"victim", "{planted}");
             }
         }
+    }
+
+    /// Another process swaps a folder of the target for a link out of it, and back, all the time.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_folder_that_becomes_a_link_meanwhile_leads_nowhere() {
+        use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+        use rustix::fs::{CWD, RenameFlags, renameat_with};
+
+        /// Ends what runs beside the test, also where that fails.
+        struct Ending<'a>(&'a AtomicBool);
+
+        impl Drop for Ending<'_> {
+            fn drop(&mut self) {
+                self.0.store(true, Ordering::Relaxed);
+            }
+        }
+
+        const ROUNDS: usize = 400;
+        let root = tempfile::tempdir().expect("a temporary folder");
+        let path = |name: &str| root.path().join(name);
+        let (folder, link) = (path("served/v"), path("served/link"));
+        fs::create_dir_all(folder.join("1")).expect("a folder");
+        fs::create_dir_all(path("outside/1")).expect("a folder");
+        symlink(path("outside"), &link).expect("a link");
+        let victim = path("outside/1/victim");
+        fs::write(&victim, "victim").expect("it is written");
+        let (is_over, swaps) = (AtomicBool::new(false), AtomicUsize::new(0));
+        let (mut written, mut refused) = (0, 0);
+        std::thread::scope(|scope| {
+            let _ending = Ending(&is_over);
+            scope.spawn(|| {
+                while !is_over.load(Ordering::Relaxed) {
+                    renameat_with(CWD, &folder, CWD, &link, RenameFlags::EXCHANGE)
+                        .expect("they are swapped");
+                    swaps.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+            let runtime = tokio::runtime::Builder::new_current_thread().build();
+            let runtime = runtime.expect("a runtime");
+            let store = store(&path("served"));
+            for round in 0..ROUNDS {
+                let seen = swaps.load(Ordering::Relaxed);
+                while swaps.load(Ordering::Relaxed) == seen {
+                    std::thread::yield_now();
+                }
+                let new = Upload::of_bytes(&format!("v/1/{round}"), "new");
+                match runtime.block_on(store.put(&new, &PutCondition::Absent)) {
+                    Ok(_) => written += 1,
+                    Err(_) => refused += 1,
+                }
+                let read = store.get("v/1/victim");
+                assert!(!matches!(read, Ok(Some(_))), "{round}: it was read");
+                let _ = store.remove("v/1/victim");
+                let listed = store.list("v/1").unwrap_or_default();
+                assert!(listed.iter().all(|entry| !entry.path.ends_with("victim")));
+            }
+        });
+        assert!(written > 0 && refused > 0, "{written} and {refused}");
+        let outside = fs::read_dir(path("outside/1")).expect("a folder");
+        let outside: Vec<_> = outside.map(|entry| entry.expect("an entry")).collect();
+        assert_eq!(outside.len(), 1, "{outside:?}");
+        assert_eq!(fs::read(&victim).expect("it is there"), b"victim");
     }
 
     #[tokio::test]

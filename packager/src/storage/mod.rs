@@ -85,7 +85,7 @@ impl Store {
             Progress::new(false).note(PLAIN_BUCKET);
         }
         Ok(match place {
-            Location::Folder(folder) => Self::Folder(FolderStore { folder }),
+            Location::Folder(folder) => Self::Folder(FolderStore::new(folder)),
             Location::Bucket(address) => Self::Bucket(Box::new(S3Store::open(address)?)),
             Location::Edge(prefix) => Self::Edge(Box::new(EdgeStore::open(prefix)?)),
         })
@@ -99,7 +99,7 @@ impl Store {
     /// An object as a person finds it.
     pub(crate) fn name(&self, path: &str) -> String {
         match self {
-            Self::Folder(target) => target.folder.join(path).display().to_string(),
+            Self::Folder(target) => target.name(path),
             Self::Bucket(target) => target.name(path),
             Self::Edge(target) => target.url(path),
         }

@@ -1,0 +1,17 @@
+//! The `lectern` command, as a process. One binary: each would link all that the stand-in for a bucket needs.
+
+mod bucket;
+mod check;
+mod common;
+mod elsewhere;
+mod extras;
+mod hostile;
+mod inputs;
+mod instant;
+mod objects;
+mod package;
+mod publish;
+mod resume;
+mod rooms;
+mod transport;
+mod work;
