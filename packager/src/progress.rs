@@ -113,7 +113,7 @@ impl Progress {
                 done: 0,
                 total,
                 started: Instant::now(),
-                said: Instant::now(),
+                printed_at: Instant::now(),
             }),
         }))
     }
@@ -178,7 +178,7 @@ struct StepState {
     done: u64,
     total: u64,
     started: Instant,
-    said: Instant,
+    printed_at: Instant,
 }
 
 impl Step {
@@ -231,10 +231,10 @@ impl Step {
             },
             Instant::now(),
         );
-        if now.duration_since(state.said) < between {
+        if now.duration_since(state.printed_at) < between {
             return;
         }
-        state.said = now;
+        state.printed_at = now;
         if inner.mode == Mode::Json {
             event(&json!({
                 "event": "progress", "step": inner.name, "done": state.done,

@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_picture_is_an_idr_picture_by_its_first_slice() {
+    fn an_idr_picture_is_recognized_by_its_first_slice() {
         let avc = Coding::Avc { length_size: 4 };
         let hevc = Coding::Hevc { length_size: 2 };
         for (coding, sample, expected) in [

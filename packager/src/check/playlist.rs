@@ -386,7 +386,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_playlist_is_told_in_sentences() {
+    fn a_text_that_is_no_playlist_is_reported_in_sentences() {
         for (text, expected) in [
             ("", "it is empty"),
             ("<html>", "its first line is not `#EXTM3U`"),

@@ -118,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_storyboard_is_told_what_is_wrong_with_it() {
+    fn faults_of_a_storyboard_are_reported() {
         const TIMES: &str = "00:00.000 --> 00:02.000";
         for (text, expected) in [
             (format!("WEBVTT\n\n{TIMES}\na.jpg?p=x#xywh=0,0,1,1\n"), None),

@@ -65,7 +65,7 @@ const SPOILED: &[(&str, Spoil)] = &[
         s.is_high_first = true;
     }),
     ("MV-11", |s| s.high = s.low.clone()),
-    ("MV-12", |s| s.is_sound_first = true),
+    ("MV-12", |s| s.is_audio_first = true),
     ("RG-01", |s| {
         s.text(MASTER, ",URI=\"subs/en/playlist.m3u8\"", "");
     }),
@@ -270,7 +270,7 @@ fn every_rule_is_broken_by_one_change_that_breaks_no_other() {
 }
 
 #[test]
-fn a_picture_that_a_storyboard_names_and_is_not_there_is_told() {
+fn a_sprite_that_a_storyboard_names_and_is_missing_is_reported() {
     assert_eq!(check(|s| s.remove("sprites/0.jpg")).broken_ids(), ["OB-01"]);
 }
 

@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_well_formed_is_told_and_never_a_panic() {
+    fn malformed_xml_is_an_error_and_never_a_panic() {
         for text in [
             "",
             "x",

@@ -19,7 +19,7 @@ mod tests {
     use crate::command::Cli;
 
     #[test]
-    fn its_help_says_what_it_has_to_be_told() {
+    fn its_help_lists_every_input() {
         let mut command = Cli::command();
         let cost = command.find_subcommand_mut("cost").expect("the verb");
         let help = cost.render_help().to_string();

@@ -478,7 +478,7 @@ mod tests {
     }
 
     #[test]
-    fn spans_are_told_in_their_largest_unit() {
+    fn spans_are_shown_in_their_largest_unit() {
         for (seconds, expected) in [
             (0, "0 seconds"),
             (1, "1 second"),

@@ -151,7 +151,7 @@ async fn at_once<'a>(
         began,
     };
     if let Some(provisional) = publication.load_provisional(|left: &Provisional| &left.revision) {
-        instant.tell();
+        instant.report_playable();
         return Ok((publication, Some(upgrade(provisional))));
     }
     // Its journal is ours again after that.
@@ -196,12 +196,12 @@ async fn send(
         let _ = whole.send(rung.clone());
     });
     let uploader = SegmentUploader::new(job, workdir);
-    let (said, ()) = future::try_join(
+    let (warnings, ()) = future::try_join(
         uploader.send_during(publication, &step, encoding),
         list_what_is(there, job, workdir, publication, upgrade, &uploader),
     )
     .await?;
-    let package = job.finish(workdir, &said, progress).await?;
+    let package = job.finish(workdir, &warnings, progress).await?;
     check::own(workdir.root()).await?;
     progress.note(format_args!(
         "{} of {} objects went up while encoding",

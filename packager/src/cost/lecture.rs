@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lecture_of_45_minutes_is_675_segments_and_as_many_of_sound() {
+    fn a_lecture_of_45_minutes_has_675_video_and_675_audio_segments() {
         use Container::{Cmaf, Ts};
         for (container, rungs, watched, expected) in [
             (Ts, 1, 2_700, (2, 0, 675, 0)),

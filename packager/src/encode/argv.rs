@@ -22,11 +22,11 @@ impl EncodePlan {
         let mut args = Args(vec![]);
         args.add("-hide_banner -nostdin -nostats -y -v warning -progress pipe:1");
         match task {
-            EncodeTask::Audio(sound) => {
+            EncodeTask::Audio(audio) => {
                 args.input(input);
-                self.sound(&mut args, sound);
+                self.push_audio_args(&mut args, audio);
             }
-            EncodeTask::Video(picture, cut) => self.picture(&mut args, picture, cut, input),
+            EncodeTask::Video(video, cut) => self.push_video_args(&mut args, video, cut, input),
         }
         if self.is_mended {
             self.others(&mut args, task);
@@ -37,16 +37,13 @@ impl EncodePlan {
     /// Where a clock jumps, ffmpeg mends it by the streams that it reads, so that all commands have to read the same ones:
     /// sound was 0.8 s from its picture after six jumps. `-t 0`: nothing of these is written.
     fn others(&self, args: &mut Args, task: &EncodeTask<'_>) {
-        let picture = self.picture.iter().map(|picture| picture.video.index);
-        let sound = self.sound.iter().map(|sound| sound.audio.index);
+        let video = self.video.iter().map(|video| video.stream.index);
+        let audio = self.audio.iter().map(|audio| audio.stream.index);
         let own = match task {
-            EncodeTask::Audio(sound) => sound.audio.index,
-            EncodeTask::Video(picture, _) => picture.video.index,
+            EncodeTask::Audio(audio) => audio.stream.index,
+            EncodeTask::Video(video, _) => video.stream.index,
         };
-        let mut others = picture
-            .chain(sound)
-            .filter(|index| *index != own)
-            .peekable();
+        let mut others = video.chain(audio).filter(|index| *index != own).peekable();
         if others.peek().is_none() {
             return;
         }
@@ -56,20 +53,26 @@ impl EncodePlan {
         args.add("-c copy -t 0 -f null -");
     }
 
-    fn sound(&self, args: &mut Args, sound: &AudioPlan) {
-        args.pair("-map", format!("0:{}", sound.audio.index));
+    fn push_audio_args(&self, args: &mut Args, audio: &AudioPlan) {
+        args.pair("-map", format!("0:{}", audio.stream.index));
         args.add("-map_metadata -1 -map_chapters -1 -c:a aac");
         args.pair("-ac", AUDIO_CHANNELS);
         args.pair("-b:a", format!("{AUDIO_KBITS}k"));
         args.pair("-ar", AUDIO_SAMPLE_RATE);
-        args.pair("-af", sound.filters());
-        self.hls(args, &sound.folder);
+        args.pair("-af", audio.filters());
+        self.hls(args, &audio.folder);
     }
 
     /// All sizes from one decode: measured against a command for each, 11.3 s instead of 15.4 s. Every stage has one
     /// thread: with more of them x264 looks at how far the others are where the cap binds, and bytes differ from run to run.
-    fn picture(&self, args: &mut Args, picture: &VideoPlan, cut: &VideoTask, input: OsString) {
-        let timeline = self.timeline(picture);
+    fn push_video_args(
+        &self,
+        args: &mut Args,
+        video: &VideoPlan,
+        cut: &VideoTask,
+        input: OsString,
+    ) {
+        let timeline = self.timeline(video);
         args.add("-filter_complex_threads 1");
         if !cut.chunk.is_whole() {
             // A time is the same time wherever decoding begins.
@@ -81,7 +84,7 @@ impl EncodePlan {
         }
         args.add("-threads 1");
         args.input(input);
-        args.pair("-filter_complex", picture.filters(cut, timeline));
+        args.pair("-filter_complex", video.filters(cut, timeline));
         for (at, rung) in cut.rungs.iter().enumerate() {
             args.pair("-map", format!("[v{at}]"));
             args.add("-map_metadata -1 -map_chapters -1");
@@ -273,17 +276,17 @@ mod tests {
     }
 
     /// In pieces from segment 15 on, the second one to the end.
-    fn in_pieces() -> EncodePlan {
+    fn chunked_plan() -> EncodePlan {
         let mut plan = testing::plan();
-        let picture = plan.picture.as_mut().expect("it has a picture");
+        let video = plan.video.as_mut().expect("it has a picture");
         let chunk = |first, end| Chunk { first, end };
-        picture.chunks = vec![chunk(0, Some(15)), chunk(15, None)];
+        video.chunks = vec![chunk(0, Some(15)), chunk(15, None)];
         plan
     }
 
     #[test]
-    fn a_piece_is_one_command_with_one_decode_and_all_rungs() {
-        insta::assert_snapshot!(argv(&in_pieces(), 2), @r#"
+    fn a_chunk_is_one_command_with_one_decode_and_all_rungs() {
+        insta::assert_snapshot!(argv(&chunked_plan(), 2), @r#"
         -hide_banner
         -nostdin
         -nostats
@@ -350,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sound_track_is_a_command_of_its_own() {
+    fn an_audio_track_is_a_command_of_its_own() {
         insta::assert_snapshot!(argv(&testing::plan(), 0), @r#"
         -hide_banner
         -nostdin
@@ -381,7 +384,7 @@ mod tests {
     }
 
     #[test]
-    fn a_picture_in_one_piece_has_its_own_clock() {
+    fn video_in_one_chunk_has_its_own_clock() {
         // Containers whose times jump are mended by ffmpeg unless they are copied.
         let args = argv(&testing::plan(), 1);
         assert!(
@@ -404,7 +407,7 @@ mod tests {
         assert!(args.ends_with(others), "{args}");
         let args = argv(&plan, 0).replace('\n', " ");
         assert!(args.ends_with(&others.replace("0:1", "0:0")), "{args}");
-        plan.picture = None;
+        plan.video = None;
         assert!(!argv(&plan, 0).contains("-f null"));
     }
 
@@ -417,7 +420,7 @@ mod tests {
             (1, "n*1001,n_forced*30000"),
             (3, "n*2002,n_forced*90000"),
         ] {
-            let mut plan = in_pieces();
+            let mut plan = chunked_plan();
             plan.settings.segment_duration = segment;
             let args = argv(&plan, 1);
             let expected = format!("-force_key_frames expr:gte({expected})\n");
@@ -427,11 +430,11 @@ mod tests {
 
     #[test]
     fn no_encoder_has_more_than_one_thread() {
-        let mut plan = in_pieces();
-        let picture = plan.picture.as_mut().expect("it has a picture");
+        let mut plan = chunked_plan();
+        let video = plan.video.as_mut().expect("it has a picture");
         for codec in [Codec::Hevc, Codec::Av1] {
-            let rung = picture.rungs[1].with(codec);
-            picture.rungs.push(rung);
+            let rung = video.rungs[1].with(codec);
+            video.rungs.push(rung);
         }
         let args = argv(&plan, 1);
         // The decoder, x264 for two rungs and the pictures, and libaom.
@@ -443,10 +446,10 @@ mod tests {
     }
 
     #[test]
-    fn a_lecture_without_a_picture_has_no_filter_graph() {
+    fn a_lecture_without_video_has_no_filter_graph() {
         let mut plan = testing::plan();
-        plan.picture = None;
-        plan.sound[0].length = Some(60.0);
+        plan.video = None;
+        plan.audio[0].length = Some(60.0);
         assert_eq!(plan.tasks().len(), 1);
         let args = argv(&plan, 0);
         assert!(

@@ -28,7 +28,7 @@ pub(crate) enum ChunkError {
     #[error("segment {segment} of `{name}` does not begin where it should")]
     Astray { name: String, segment: u64 },
     #[error("the pictures to look through do not begin where they should")]
-    Stills,
+    IFrames,
     #[error("the initialization section of `{0}` is another than that of other pieces")]
     Init(String),
 }
@@ -115,7 +115,7 @@ impl ChunkOutput<'_> {
         if is_right {
             return Ok(());
         }
-        Err(ChunkError::Stills.into())
+        Err(ChunkError::IFrames.into())
     }
 
     /// Moves it into the revision's folder, and the pictures to look through to `iframe_files`; returns the files.

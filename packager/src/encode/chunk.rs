@@ -76,13 +76,14 @@ impl Chunk {
 }
 
 /// Where a picture of so many seconds would be cut: the segments that pieces after the first begin with.
-pub(crate) fn starts(lasts: f64, timeline: FrameTimeline) -> Vec<u64> {
+pub(crate) fn starts(duration_seconds: f64, timeline: FrameTimeline) -> Vec<u64> {
     if timeline.rate.as_f64() < SLOWEST {
         return vec![];
     }
-    let length = length(lasts, timeline.segment);
+    let length = length(duration_seconds, timeline.segment);
     // A header may promise a little more than there is, and that must not be a piece.
-    let is_there = |start: &u64| lasts - timeline.start(*start) >= tolerance(lasts);
+    let is_there =
+        |start: &u64| duration_seconds - timeline.start(*start) >= tolerance(duration_seconds);
     (1..)
         .map(|chunk| chunk * length)
         .take_while(is_there)
@@ -92,18 +93,19 @@ pub(crate) fn starts(lasts: f64, timeline: FrameTimeline) -> Vec<u64> {
 /// The pieces, given for each of [`starts`] the time of the key frame that decoding would begin with, where that can be
 /// trusted. One that begins far back would be decoded twice, and is left to the piece before.
 pub(crate) fn chunks(
-    lasts: f64,
+    duration_seconds: f64,
     timeline: FrameTimeline,
     key_frames: &[Option<f64>],
 ) -> Vec<Chunk> {
-    let farthest = length(lasts, timeline.segment) as f64 * f64::from(timeline.segment) / 2.0;
+    let farthest =
+        length(duration_seconds, timeline.segment) as f64 * f64::from(timeline.segment) / 2.0;
     let is_near = |start: u64, key_frame: f64| {
         let target = timeline.start(start) - PREROLL;
         key_frame <= target && target - key_frame <= farthest
     };
     let mut firsts = vec![0];
     firsts.extend(
-        starts(lasts, timeline)
+        starts(duration_seconds, timeline)
             .into_iter()
             .zip(key_frames)
             .filter(|(start, key_frame)| key_frame.is_some_and(|at| is_near(*start, at)))
@@ -118,19 +120,24 @@ pub(crate) fn chunks(
     let longest = chunks
         .iter()
         .map(|chunk| {
-            chunk.end.map_or(lasts, |end| timeline.start(end)) - timeline.start(chunk.first)
+            chunk
+                .end
+                .map_or(duration_seconds, |end| timeline.start(end))
+                - timeline.start(chunk.first)
         })
         .fold(0.0, f64::max);
     // Two cores have nothing of pieces of which one is most of the whole.
-    if longest * 3.0 > lasts * 2.0 {
+    if longest * 3.0 > duration_seconds * 2.0 {
         return vec![Chunk::WHOLE];
     }
     chunks
 }
 
 /// Segments of a piece.
-fn length(lasts: f64, segment: u32) -> u64 {
-    let segments = (lasts / CHUNKS / f64::from(segment)).ceil().max(1.0) as u64;
+fn length(duration_seconds: f64, segment: u32) -> u64 {
+    let segments = (duration_seconds / CHUNKS / f64::from(segment))
+        .ceil()
+        .max(1.0) as u64;
     segments.min(u64::from((LONGEST / segment).max(1)))
 }
 
@@ -148,13 +155,13 @@ mod tests {
     };
 
     /// `0-4 4-`, with key frames every so many seconds.
-    fn cut(lasts: f64, timeline: FrameTimeline, key_frames: f64) -> String {
-        let key_frames: Vec<Option<f64>> = starts(lasts, timeline)
+    fn cut(duration_seconds: f64, timeline: FrameTimeline, key_frames: f64) -> String {
+        let key_frames: Vec<Option<f64>> = starts(duration_seconds, timeline)
             .into_iter()
             .map(|start| timeline.start(start) - PREROLL)
             .map(|target| Some((target / key_frames).floor() * key_frames))
             .collect();
-        chunks(lasts, timeline, &key_frames)
+        chunks(duration_seconds, timeline, &key_frames)
             .iter()
             .map(|Chunk { first, end }| match end {
                 Some(end) => format!("{first}-{end}"),
@@ -165,15 +172,19 @@ mod tests {
     }
 
     #[test]
-    fn a_piece_is_an_eighth_of_the_picture_a_whole_segment_and_a_minute_at_most() {
-        for (lasts, expected) in [
+    fn a_chunk_is_an_eighth_of_the_video_whole_segments_and_a_minute_at_most() {
+        for (duration_seconds, expected) in [
             (3.0, "0-"),
             (8.0, "0-1 1-"),
             (20.0, "0-1 1-2 2-3 3-4 4-"),
             (60.0, "0-2 2-4 4-6 6-8 8-10 10-12 12-14 14-"),
             (300.0, "0-10 10-20 20-30 30-40 40-50 50-60 60-70 70-"),
         ] {
-            assert_eq!(cut(lasts, PAL, 0.5), expected, "{lasts} s");
+            assert_eq!(
+                cut(duration_seconds, PAL, 0.5),
+                expected,
+                "{duration_seconds} s"
+            );
         }
         let hours = cut(7200.0, PAL, 2.0);
         assert!(hours.starts_with("0-15 15-30 "), "{hours}");
@@ -194,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn a_place_that_cannot_be_sought_is_part_of_the_piece_before() {
+    fn a_boundary_that_cannot_be_sought_joins_the_chunk_before() {
         let near = |at: f64| Some(at - 1.0);
         let key_frames = [near(4.0), None, near(12.0), Some(16.1)];
         let found = chunks(20.0, PAL, &key_frames);

@@ -55,7 +55,7 @@ fn frames(folder: &Path, source: &Path, plan: &EncodePlan, task: &EncodeTask<'_>
 type Frames = [Vec<(u64, String)>; 2];
 
 #[tokio::test]
-async fn pieces_joined_have_every_frame_of_the_whole_and_no_other() {
+async fn joined_chunks_have_every_frame_of_the_whole_and_no_other() {
     let root = tempfile::tempdir().expect("a temporary folder");
     let source = |rate: &str, seconds: u32| {
         format!("-f lavfi -i testsrc2=s=160x96:r={rate} -t {seconds} -pix_fmt yuv420p")
@@ -141,7 +141,7 @@ async fn pieces_joined_have_every_frame_of_the_whole_and_no_other() {
     for (name, source, least) in sources {
         let media = probe(&source).await.expect(name);
         let mut plan = EncodePlan::new(&media, &args());
-        plan.sound.clear();
+        plan.audio.clear();
         plan_chunks(&mut plan, &source, &media).await;
         let tasks = plan.tasks();
         assert!(
@@ -150,8 +150,8 @@ async fn pieces_joined_have_every_frame_of_the_whole_and_no_other() {
             tasks.len()
         );
         let mut whole = plan.clone();
-        let picture = whole.picture.as_mut().expect("it has a picture");
-        picture.chunks = vec![Chunk::WHOLE];
+        let video = whole.video.as_mut().expect("it has a picture");
+        video.chunks = vec![Chunk::WHOLE];
         let whole = frames(root.path(), &source, &whole, &whole.tasks()[0]);
         assert!(whole[0].len() > 100 && whole[1].len() >= 3, "{name}");
         let mut joined = Frames::default();

@@ -17,27 +17,29 @@ pub(crate) fn tolerance(promised: f64) -> f64 {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CompletenessError {
     #[error(
-        "the source says that it lasts {expected:.1} s and `{folder}` came out {actual:.1} s long{said}"
+        "the source says that it lasts {expected:.1} s and `{folder}` came out {actual:.1} s long{warnings}"
     )]
     Duration {
         folder: String,
         expected: f64,
         actual: f64,
-        said: String,
+        warnings: String,
     },
-    #[error("`{folder}` came out empty{said}")]
-    Empty { folder: String, said: String },
-    #[error("the segments of `{folder}` do not begin and end where those of `{other}` do{said}")]
+    #[error("`{folder}` came out empty{warnings}")]
+    Empty { folder: String, warnings: String },
+    #[error(
+        "the segments of `{folder}` do not begin and end where those of `{other}` do{warnings}"
+    )]
     Unaligned {
         folder: String,
         other: String,
-        said: String,
+        warnings: String,
     },
-    #[error("`{folder}` has a hole before segment {segment}{said}")]
+    #[error("`{folder}` has a hole before segment {segment}{warnings}")]
     Hole {
         folder: String,
         segment: usize,
-        said: String,
+        warnings: String,
     },
 }
 
@@ -49,7 +51,7 @@ impl CompletenessError {
 }
 
 /// What ffmpeg said, for the end of an error.
-pub(crate) fn said(text: &str) -> String {
+pub(crate) fn warnings_suffix(text: &str) -> String {
     if text.is_empty() {
         String::new()
     } else {
@@ -97,7 +99,7 @@ pub(crate) fn verify(
         if encoded.segments.is_empty() || encoded.segments.iter().any(is_empty) {
             return Err(CompletenessError::Empty {
                 folder: encoded.folder.to_owned(),
-                said: said(ffmpeg),
+                warnings: warnings_suffix(ffmpeg),
             });
         }
     }
@@ -114,7 +116,7 @@ pub(crate) fn verify(
             return Err(CompletenessError::Unaligned {
                 folder: encoded.folder.to_owned(),
                 other: other.folder.to_owned(),
-                said: said(ffmpeg),
+                warnings: warnings_suffix(ffmpeg),
             });
         }
     }
@@ -124,7 +126,7 @@ pub(crate) fn verify(
                 folder: encoded.folder.to_owned(),
                 expected,
                 actual: encoded.seconds(),
-                said: said(ffmpeg),
+                warnings: warnings_suffix(ffmpeg),
             })
         }
         _ => Ok(()),
@@ -142,31 +144,28 @@ pub(crate) fn verify(
 
 /// Whether there is a picture every `step` seconds, from the beginning to the end of what `lasts` so many microseconds.
 pub(crate) fn verify_iframes(
-    pictures: &[IFrame],
-    lasts: u64,
+    iframes: &[IFrame],
+    duration_micros: u64,
     step: f64,
     ffmpeg: &str,
 ) -> Result<(), CompletenessError> {
     let most = step * 1e6 + 2.0;
-    let is_shown = |picture: &IFrame| (1.0..most).contains(&(picture.segment.micros as f64));
-    let shown: u64 = pictures.iter().map(|picture| picture.segment.micros).sum();
-    if shown == lasts && pictures.iter().all(is_shown) {
+    let is_shown = |iframe: &IFrame| (1.0..most).contains(&(iframe.segment.micros as f64));
+    let shown: u64 = iframes.iter().map(|iframe| iframe.segment.micros).sum();
+    if shown == duration_micros && iframes.iter().all(is_shown) {
         return Ok(());
     }
     let folder = layout::IFRAMES_FOLDER.to_owned();
-    Err(if pictures.is_empty() {
+    Err(if iframes.is_empty() {
         CompletenessError::Empty {
             folder,
-            said: said(ffmpeg),
+            warnings: warnings_suffix(ffmpeg),
         }
     } else {
         CompletenessError::Hole {
             folder,
-            segment: pictures
-                .iter()
-                .take_while(|picture| is_shown(picture))
-                .count(),
-            said: said(ffmpeg),
+            segment: iframes.iter().take_while(|iframe| is_shown(iframe)).count(),
+            warnings: warnings_suffix(ffmpeg),
         }
     })
 }
@@ -187,7 +186,7 @@ mod tests {
     #[test]
     fn only_all_of_the_source_in_aligned_segments_passes() {
         const FOUR: u64 = 4_000_000;
-        for ((duration, picture), first, second, said) in [
+        for ((duration, video), first, second, expected) in [
             (
                 (Some(8.0), Some(8.0)),
                 vec![FOUR, FOUR],
@@ -225,24 +224,24 @@ mod tests {
             let video = [
                 EncodedRendition {
                     folder: "1080p",
-                    expected: picture,
+                    expected: video,
                     segments: &first,
                 },
                 EncodedRendition {
                     folder: "480p",
-                    expected: picture,
+                    expected: video,
                     segments: &second,
                 },
             ];
             let error = verify(duration, &video, &[], "partial file")
                 .err()
                 .map_or_else(String::new, |error| error.to_string());
-            assert_eq!(error, said);
+            assert_eq!(error, expected);
         }
     }
 
     #[test]
-    fn sound_that_stops_early_is_noticed_though_the_picture_is_whole() {
+    fn audio_that_stops_early_is_noticed_though_the_video_is_whole() {
         let (video, audio) = (segments(&[8_000_000]), segments(&[2_000_000]));
         let error = verify(
             Some(8.0),

@@ -16,12 +16,17 @@ impl VideoPlan {
     /// and the frames of a piece are cut out by their numbers.
     pub(crate) fn filters(&self, cut: &VideoTask, timeline: FrameTimeline) -> String {
         let Rate { num, den } = self.frame_rate;
-        let mut graph = format!("[0:{}]{}fps={num}/{den}", self.video.index, self.source());
+        let mut graph = format!("[0:{}]{}fps={num}/{den}", self.stream.index, self.source());
         if cut.chunk.first == 0 {
             // What is shown first is shown from the beginning on; other pieces have what comes before their first frame.
             graph += ":start_time=0";
         }
-        if self.video.still || self.video.duration.is_some_and(|lasts| lasts < SHORT) {
+        if self.stream.still
+            || self
+                .stream
+                .duration
+                .is_some_and(|duration_seconds| duration_seconds < SHORT)
+        {
             // What is shown for less than half a frame would be no frame.
             graph += ":eof_action=pass";
         }
@@ -41,7 +46,7 @@ impl VideoPlan {
                 0 => String::new(),
                 frames => format!("trim=start_frame={frames},"),
             };
-            let Rung { width, height, .. } = self.pictures();
+            let Rung { width, height, .. } = self.iframe_rung();
             graph += &format!(
                 ";[si]{skipped}framestep={},scale={width}:{height}:flags=bicubic,setsar=1[i]",
                 self.iframe_interval_frames()
@@ -53,11 +58,11 @@ impl VideoPlan {
     /// What is done before the frame rate is made constant.
     fn source(&self) -> String {
         let mut chain = String::new();
-        if self.video.interlaced {
+        if self.stream.interlaced {
             // One frame for two fields: a lecture has no motion that 50 frames a second would show.
             chain += "bwdif=mode=send_frame:deint=interlaced,";
         }
-        if self.video.is_hdr() {
+        if self.stream.is_hdr() {
             chain += "zscale=t=linear:npl=100,format=gbrpf32le,zscale=p=bt709,tonemap=hable:desat=0,\
                       zscale=t=bt709:m=bt709:r=tv,format=yuv420p,";
         }
@@ -81,7 +86,7 @@ impl VideoPlan {
             // for 0.1 to 0.5 VMAF in the smallest of three.
             let scale = format!("scale={width}:{height}:flags=bicubic");
             *graph += &match at {
-                0 if self.video.is_full_range() => {
+                0 if self.stream.is_full_range() => {
                     // zimg converts the range with SIMD, swscale a sample at a time: 0.7 against 3.7 ms a frame.
                     format!(",{scale}{to_matrix},zscale=rin=full:r=limited,setsar=1,format=yuv420p")
                 }
@@ -111,7 +116,7 @@ impl VideoPlan {
     /// What `scale` converts to, and what is said of it. Players guess the matrix of a picture that names none by its
     /// height, so that the rungs of one lecture would differ in colour; a screen grab in RGB has no matrix to keep.
     fn colours(&self) -> (String, String) {
-        let video = &self.video;
+        let video = &self.stream;
         let is_rgb = ["rgb", "bgr", "gbr", "argb", "abgr", "pal8", "0rgb", "0bgr"]
             .iter()
             .any(|name| video.pixel_format.starts_with(name));
@@ -154,20 +159,20 @@ mod tests {
 
     #[test]
     fn colours_are_named_only_where_the_source_does_not_name_them_and_hdr_is_mapped_to_sdr() {
-        let mut plan = testing::picture();
-        plan.video.color_space = Some("bt709".into());
+        let mut plan = testing::video_plan();
+        plan.stream.color_space = Some("bt709".into());
         assert!(!whole(&plan).contains("colorspace"));
-        plan.video.color_transfer = Some("arib-std-b67".into());
+        plan.stream.color_transfer = Some("arib-std-b67".into());
         assert!(whole(&plan).contains("tonemap=hable"));
-        plan.video.color_transfer = None;
-        plan.video.pixel_format = "gbrp".into();
+        plan.stream.color_transfer = None;
+        plan.stream.pixel_format = "gbrp".into();
         assert!(whole(&plan).contains("out_color_matrix=bt709"));
     }
 
     #[test]
-    fn two_fields_become_a_frame_and_a_picture_that_ends_early_is_held() {
-        let mut plan = testing::picture();
-        plan.video.interlaced = true;
+    fn two_fields_become_a_frame_and_video_that_ends_early_is_held() {
+        let mut plan = testing::video_plan();
+        plan.stream.interlaced = true;
         plan.hold = Some(12.5);
         let filters = whole(&plan);
         assert!(
@@ -182,8 +187,8 @@ mod tests {
 
     #[test]
     fn full_range_becomes_limited_once() {
-        let mut plan = testing::picture();
-        plan.video.pixel_format = "yuvj420p".into();
+        let mut plan = testing::video_plan();
+        plan.stream.pixel_format = "yuvj420p".into();
         let filters = whole(&plan);
         assert_eq!(
             filters.matches("rin=full:r=limited").count(),
@@ -195,7 +200,7 @@ mod tests {
 
     #[test]
     fn a_size_is_scaled_to_once_for_all_its_codecs() {
-        let mut plan = testing::picture();
+        let mut plan = testing::video_plan();
         let others: Vec<Rung> = plan
             .rungs
             .iter()
@@ -210,7 +215,7 @@ mod tests {
 
     #[test]
     fn a_size_that_is_encoded_by_itself_is_scaled_from_the_same_ones_all_the_same() {
-        let mut plan = testing::picture();
+        let mut plan = testing::video_plan();
         plan.rungs = ladder(1920, 1080, &[1080, 720, 480]);
         for (rungs, has_iframes, expected) in [
             (
@@ -250,8 +255,8 @@ mod tests {
     }
 
     #[test]
-    fn a_piece_has_its_frames_and_a_picture_wherever_the_whole_has_one() {
-        let mut plan = testing::picture();
+    fn a_chunk_has_its_frames_and_the_iframes_of_the_whole() {
+        let mut plan = testing::video_plan();
         plan.hold = Some(12.5);
         let timeline = testing::plan().timeline(&plan);
         let mut cut = VideoTask {

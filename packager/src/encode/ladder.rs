@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn caps_are_those_of_the_design_and_grow_with_the_picture() {
+    fn caps_are_those_of_the_design_and_grow_with_the_rung() {
         for (side, expected) in [
             (1080, 5_000),
             (720, 2_800),

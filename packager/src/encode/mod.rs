@@ -51,7 +51,7 @@ pub(crate) struct Encoding<'a> {
     pub(crate) plan: &'a EncodePlan,
     pub(crate) input: &'a Path,
     /// Seconds, as the source says.
-    pub(crate) lasts: Option<f64>,
+    pub(crate) duration_seconds: Option<f64>,
     pub(crate) workdir: &'a WorkDir,
     pub(crate) progress: Progress,
 }
@@ -69,23 +69,23 @@ impl Encoding<'_> {
                 tasks.len()
             ));
         }
-        let total = self.lasts.map_or(0, millis);
+        let total = self.duration_seconds.map_or(0, millis);
         let step = self
             .progress
             .step("encoding", StepUnit::Milliseconds, total);
         let encoded_so_far = EncodeProgress::new(&tasks, step);
-        let said: Vec<Cell<String>> = tasks.iter().map(|_| Cell::default()).collect();
+        let warnings: Vec<Cell<String>> = tasks.iter().map(|_| Cell::default()).collect();
         let mut pending = PendingRungs::new(&tasks);
         let mut waiting = vec![];
         for (at, (task, record)) in tasks.iter().zip(kept).enumerate() {
             match record {
                 Some(record) => {
-                    said[at].set(record.said);
+                    warnings[at].set(record.warnings);
                     encoded_so_far.add(at, self.length(task));
                     pending.without(task).for_each(&on_rung);
                 }
                 None => {
-                    let making = self.make(at, task, &encoded_so_far, &said[at]);
+                    let making = self.make(at, task, &encoded_so_far, &warnings[at]);
                     waiting.push(async move { making.await.map(|()| task) });
                 }
             }
@@ -98,7 +98,7 @@ impl Encoding<'_> {
             })
             .await?;
         encoded_so_far.finish();
-        Ok(said.into_iter().map(Cell::into_inner).collect())
+        Ok(warnings.into_iter().map(Cell::into_inner).collect())
     }
 
     async fn make(
@@ -106,7 +106,7 @@ impl Encoding<'_> {
         at: usize,
         task: &EncodeTask<'_>,
         encoded_so_far: &EncodeProgress,
-        said: &Cell<String>,
+        warnings: &Cell<String>,
     ) -> Result<()> {
         let length = self.length(task);
         let on_progress = |millis: u64| match length {
@@ -114,8 +114,8 @@ impl Encoding<'_> {
             most => encoded_so_far.set(at, millis.min(most)),
         };
         let made = match task {
-            EncodeTask::Audio(sound) => self.sound(sound, on_progress).await,
-            EncodeTask::Video(picture, cut) => self.picture(picture, cut, on_progress).await,
+            EncodeTask::Audio(audio) => self.encode_audio(audio, on_progress).await,
+            EncodeTask::Video(video, cut) => self.encode_video(video, cut, on_progress).await,
         };
         let disk = |error| full_disk(self.workdir.root()).map_or(error, Into::into);
         let TaskOutput { words, files } = made.map_err(disk)?;
@@ -123,46 +123,50 @@ impl Encoding<'_> {
             .workdir
             .record_finished(&task.name(), words, &files)
             .await;
-        said.set(record.map_err(disk)?.said);
+        warnings.set(record.map_err(disk)?.warnings);
         encoded_so_far.set(at, length);
         Ok(())
     }
 
-    async fn sound(&self, sound: &AudioPlan, on_progress: impl Fn(u64)) -> Result<TaskOutput> {
+    async fn encode_audio(
+        &self,
+        audio: &AudioPlan,
+        on_progress: impl Fn(u64),
+    ) -> Result<TaskOutput> {
         // It is listened to once before.
         let passes = if self.plan.settings.loudness.is_some() {
             2
         } else {
             1
         };
-        let before = self.length(&EncodeTask::Audio(sound)) * (passes - 1);
-        let sound = AudioPlan {
-            gain: self.gain(sound, |done| on_progress(done / passes)).await?,
-            ..sound.clone()
+        let before = self.length(&EncodeTask::Audio(audio)) * (passes - 1);
+        let audio = AudioPlan {
+            gain: self.gain(audio, |done| on_progress(done / passes)).await?,
+            ..audio.clone()
         };
         let folder = self.workdir.revision_folder();
-        fs::create_dir_all(folder.join(&sound.folder)).context("cannot make the folders")?;
+        fs::create_dir_all(folder.join(&audio.folder)).context("cannot make the folders")?;
         let FfmpegWarnings(words) = self
-            .ffmpeg(&EncodeTask::Audio(&sound), &folder, |done| {
+            .ffmpeg(&EncodeTask::Audio(&audio), &folder, |done| {
                 on_progress((before + done) / passes);
             })
             .await?;
-        let init = folder.join(&sound.folder).join(layout::INIT);
+        let init = folder.join(&audio.folder).join(layout::INIT);
         if let Ok(bytes) = fs::read(&init)
             && !bytes.is_empty()
         {
             fs::write(&init, trim_priming(&bytes)?)?;
         }
-        let files = self.folded(&sound.folder, &words).await?;
+        let files = self.folded(&audio.folder, &words).await?;
         Ok(TaskOutput { words, files })
     }
 
     /// By how much a track is changed, for which all of it is listened to.
-    async fn gain(&self, sound: &AudioPlan, on_progress: impl Fn(u64)) -> Result<Option<Gain>> {
+    async fn gain(&self, audio: &AudioPlan, on_progress: impl Fn(u64)) -> Result<Option<Gain>> {
         let Some(target) = self.plan.settings.loudness else {
             return Ok(None);
         };
-        let loudness = loudness::measure(self.input, sound.audio.index, |done| {
+        let loudness = loudness::measure(self.input, audio.stream.index, |done| {
             on_progress(in_millis(done));
         })
         .await
@@ -171,7 +175,7 @@ impl Encoding<'_> {
         if let Some(loudness) = loudness {
             self.progress.note(format_args!(
                 "sound `{}` is at {:.1} LUFS{}",
-                sound.audio.language,
+                audio.stream.language,
                 loudness.integrated,
                 if gain.is_some() {
                     format!(" and is brought to {target}")
@@ -183,16 +187,16 @@ impl Encoding<'_> {
         Ok(gain)
     }
 
-    async fn picture(
+    async fn encode_video(
         &self,
-        picture: &VideoPlan,
+        video: &VideoPlan,
         cut: &VideoTask,
         on_progress: impl Fn(u64),
     ) -> Result<TaskOutput> {
         if cut.chunk.is_whole() {
-            return self.whole(picture, cut, on_progress).await;
+            return self.whole(video, cut, on_progress).await;
         }
-        let task = EncodeTask::Video(picture, cut.clone());
+        let task = EncodeTask::Video(video, cut.clone());
         let name = task.name();
         let scratch = self.workdir.scratch(&name)?;
         make_folders(&scratch, cut)?;
@@ -205,9 +209,9 @@ impl Encoding<'_> {
                 })?;
         let output = ChunkOutput {
             from: &scratch,
-            plan: picture,
+            plan: video,
             cut,
-            timeline: self.plan.timeline(picture),
+            timeline: self.plan.timeline(video),
         };
         output.verify().context(ChunkMismatch)?;
         let iframe_files = self.workdir.task_file(&name);
@@ -223,13 +227,13 @@ impl Encoding<'_> {
     /// What is in one piece is written to its output at once, for `ship` to send.
     async fn whole(
         &self,
-        picture: &VideoPlan,
+        video: &VideoPlan,
         cut: &VideoTask,
         on_progress: impl Fn(u64),
     ) -> Result<TaskOutput> {
         let folder = self.workdir.revision_folder();
         make_folders(&folder, cut)?;
-        let task = EncodeTask::Video(picture, cut.clone());
+        let task = EncodeTask::Video(video, cut.clone());
         let FfmpegWarnings(words) = self.ffmpeg(&task, &folder, on_progress).await?;
         let mut files = vec![];
         for rung in &cut.rungs {
@@ -275,13 +279,13 @@ impl Encoding<'_> {
 
     /// Milliseconds of a part, as far as the source says.
     fn length(&self, task: &EncodeTask<'_>) -> u64 {
-        let lasts = self.lasts.unwrap_or(0.0);
-        let EncodeTask::Video(picture, cut) = task else {
-            return millis(lasts);
+        let duration_seconds = self.duration_seconds.unwrap_or(0.0);
+        let EncodeTask::Video(video, cut) = task else {
+            return millis(duration_seconds);
         };
-        let timeline = self.plan.timeline(picture);
+        let timeline = self.plan.timeline(video);
         let (first, end) = cut.chunk.frames(timeline);
-        let end = end.map_or(lasts, |end| timeline.seconds(end));
+        let end = end.map_or(duration_seconds, |end| timeline.seconds(end));
         millis((end - timeline.seconds(first)).max(0.0))
     }
 
@@ -318,20 +322,20 @@ fn millis(seconds: f64) -> u64 {
 
 /// Cuts the picture into pieces, where its source can be decoded from the middle on.
 pub(crate) async fn plan_chunks(plan: &mut EncodePlan, input: &Path, source: &Source) {
-    let Some(picture) = &plan.picture else {
+    let Some(video) = &plan.video else {
         return;
     };
-    let Some(lasts) = picture.video.duration.filter(|_| is_seekable(source)) else {
+    let Some(duration_seconds) = video.stream.duration.filter(|_| is_seekable(source)) else {
         return;
     };
-    let timeline = plan.timeline(picture);
-    let targets: Vec<f64> = chunk::starts(lasts, timeline)
+    let timeline = plan.timeline(video);
+    let targets: Vec<f64> = chunk::starts(duration_seconds, timeline)
         .into_iter()
         .filter_map(|first| Chunk { first, end: None }.target(timeline))
         .collect();
-    let key_frames = keyframes_before(input, source, picture.video.index, &targets).await;
-    let found = chunk::chunks(lasts, timeline, &key_frames);
-    if let Some(picture) = &mut plan.picture {
-        picture.chunks = found;
+    let key_frames = keyframes_before(input, source, video.stream.index, &targets).await;
+    let found = chunk::chunks(duration_seconds, timeline, &key_frames);
+    if let Some(video) = &mut plan.video {
+        video.chunks = found;
     }
 }

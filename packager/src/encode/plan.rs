@@ -14,23 +14,23 @@ use crate::source::{Audio, Source, Video};
 /// Seconds by which one stream may end before another without being filled up: less is the end of a last frame.
 const LEAST_GAP: f64 = 0.5;
 /// Seconds between pictures to look through a lecture by, and lines of each on its short side.
-const PICTURE_STEP: f64 = 2.0;
-const PICTURE_SIDE: u32 = 240;
+const IFRAME_STEP_SECONDS: f64 = 2.0;
+const IFRAME_SIDE: u32 = 240;
 
 /// Everything that shapes the encoded bytes, but for the source and ffmpeg itself.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct EncodePlan {
     pub(crate) settings: Settings,
     /// None: a lecture to listen to.
-    pub(crate) picture: Option<VideoPlan>,
-    pub(crate) sound: Vec<AudioPlan>,
+    pub(crate) video: Option<VideoPlan>,
+    pub(crate) audio: Vec<AudioPlan>,
     /// Whether the clock of such a container may jump, and is mended by ffmpeg.
     pub(crate) is_mended: bool,
 }
 
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct VideoPlan {
-    pub(crate) video: Video,
+    pub(crate) stream: Video,
     /// Largest first; never empty.
     pub(crate) rungs: Vec<Rung>,
     /// Those of them that are to be had before the others, if any, in that order, largest first where they are to be had
@@ -45,7 +45,7 @@ pub(crate) struct VideoPlan {
 
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct AudioPlan {
-    pub(crate) audio: Audio,
+    pub(crate) stream: Audio,
     /// `audio/en`, `audio/en-2`.
     pub(crate) folder: String,
     /// Seconds that it is made to last, with silence, where the picture lasts longer.
@@ -69,18 +69,18 @@ impl EncodePlan {
         let end = source.end();
         let missing = |own: Option<f64>| Some(end? - own?).filter(|gap| *gap > LEAST_GAP);
         Self {
-            picture: source.video.as_ref().map(|video| VideoPlan {
-                video: video.clone(),
+            video: source.video.as_ref().map(|video| VideoPlan {
+                stream: video.clone(),
                 rungs: rungs(video, &settings),
                 first: vec![],
                 frame_rate: frame_rate(video),
                 hold: missing(video.duration),
                 chunks: vec![Chunk::WHOLE],
             }),
-            sound: audio_folders(&source.audio)
+            audio: audio_folders(&source.audio)
                 .zip(&source.audio)
                 .map(|(folder, audio)| AudioPlan {
-                    audio: audio.clone(),
+                    stream: audio.clone(),
                     folder,
                     length: missing(audio.duration).and(end),
                     gain: None,
@@ -93,57 +93,57 @@ impl EncodePlan {
 
     /// Folders of the video Renditions, largest first.
     pub(crate) fn video_folders(&self) -> Vec<String> {
-        let rungs = self.picture.iter().flat_map(|picture| &picture.rungs);
+        let rungs = self.video.iter().flat_map(|video| &video.rungs);
         rungs.map(Rung::name).collect()
     }
 
     /// Folders of the audio Renditions.
     pub(crate) fn audio_folders(&self) -> Vec<String> {
-        self.sound
+        self.audio
             .iter()
-            .map(|sound| sound.folder.clone())
+            .map(|audio| audio.folder.clone())
             .collect()
     }
 
-    pub(crate) fn timeline(&self, picture: &VideoPlan) -> FrameTimeline {
+    pub(crate) fn timeline(&self, video: &VideoPlan) -> FrameTimeline {
         FrameTimeline {
             segment: self.settings.segment_duration,
-            rate: picture.frame_rate,
+            rate: video.frame_rate,
         }
     }
 
     /// Seconds that the picture and each sound track have to last, where that is known.
     pub(crate) fn expected(&self) -> (Option<f64>, Vec<Option<f64>>) {
-        let picture = self.picture.as_ref().and_then(|picture| {
-            picture
-                .video
+        let video = self.video.as_ref().and_then(|video| {
+            video
+                .stream
                 .duration
-                .map(|own| own + picture.hold.unwrap_or(0.0))
+                .map(|own| own + video.hold.unwrap_or(0.0))
         });
-        let sound = self.sound.iter();
-        let sound = sound.map(|sound| sound.length.or(sound.audio.duration));
-        (picture, sound.collect())
+        let audio = self.audio.iter();
+        let audio = audio.map(|audio| audio.length.or(audio.stream.duration));
+        (video, audio.collect())
     }
 
     /// `1280×720, 854×480 at 25 frames a second, sound `en``
-    pub(crate) fn told(&self) -> String {
+    pub(crate) fn describe(&self) -> String {
         let mut tasks = vec![];
-        if let Some(picture) = &self.picture {
-            let sizes: Vec<String> = (picture.rungs.iter())
+        if let Some(video) = &self.video {
+            let sizes: Vec<String> = (video.rungs.iter())
                 .map(|rung| match rung.codec {
                     Codec::H264 => format!("{}×{}", rung.width, rung.height),
                     _ => rung.name(),
                 })
                 .collect();
-            let rate = shown_rate(picture.frame_rate);
+            let rate = shown_rate(video.frame_rate);
             tasks.push(format!("{} at {rate} frames a second", sizes.join(", ")));
         } else {
             tasks.push("no picture".to_owned());
         }
-        for sound in &self.sound {
-            tasks.push(format!("sound `{}`", sound.audio.language));
+        for audio in &self.audio {
+            tasks.push(format!("sound `{}`", audio.stream.language));
         }
-        if self.sound.is_empty() {
+        if self.audio.is_empty() {
             tasks.push("no sound".to_owned());
         }
         tasks.join(", ")
@@ -152,13 +152,13 @@ impl EncodePlan {
 
 impl VideoPlan {
     /// The size of the pictures to look through the lecture by.
-    pub(crate) fn pictures(&self) -> Rung {
-        let side = self.rungs.last().map_or(PICTURE_SIDE, Rung::short_side);
+    pub(crate) fn iframe_rung(&self) -> Rung {
+        let side = self.rungs.last().map_or(IFRAME_SIDE, Rung::short_side);
         // There is always a first rung.
         ladder(
-            self.video.width,
-            self.video.height,
-            &[side.min(PICTURE_SIDE)],
+            self.stream.width,
+            self.stream.height,
+            &[side.min(IFRAME_SIDE)],
         )
         .swap_remove(0)
     }
@@ -169,7 +169,9 @@ impl VideoPlan {
     }
 
     pub(crate) fn iframe_interval_frames(&self) -> u32 {
-        (PICTURE_STEP * self.frame_rate.as_f64()).round().max(1.0) as u32
+        (IFRAME_STEP_SECONDS * self.frame_rate.as_f64())
+            .round()
+            .max(1.0) as u32
     }
 }
 
@@ -209,9 +211,9 @@ pub(crate) mod testing {
                 container: Container::Cmaf,
                 audio_only_variant: false,
             },
-            picture: Some(picture()),
-            sound: vec![AudioPlan {
-                audio: Audio {
+            video: Some(video_plan()),
+            audio: vec![AudioPlan {
+                stream: Audio {
                     index: 1,
                     codec: "opus".into(),
                     channels: 2,
@@ -227,12 +229,12 @@ pub(crate) mod testing {
         }
     }
 
-    pub(crate) fn picture() -> VideoPlan {
+    pub(crate) fn video_plan() -> VideoPlan {
         VideoPlan {
             rungs: ladder(1280, 720, &[720, 480]),
             first: vec![],
             frame_rate: Rate::new(30_000, 1001),
-            video: crate::source::testing::video(),
+            stream: crate::source::testing::video(),
             hold: None,
             chunks: vec![Chunk::WHOLE],
         }
@@ -288,27 +290,27 @@ mod tests {
 
     #[test]
     fn what_ends_early_is_filled_up() {
-        for (picture, sound, hold, length) in [
+        for (video_seconds, audio_seconds, hold, length) in [
             (Some(60.0), Some(60.02), None, None),
             (Some(60.0), Some(90.0), Some(30.0), None),
             (Some(60.0), Some(20.0), None, Some(60.0)),
             (None, Some(20.0), None, None),
             (Some(60.0), None, None, None),
         ] {
-            let source = source(Some(video(picture)), vec![audio("en", sound)]);
+            let source = source(Some(video(video_seconds)), vec![audio("en", audio_seconds)]);
             let plan = EncodePlan::new(&source, &args(""));
-            let said = format!("{picture:?} {sound:?}");
+            let case = format!("{video_seconds:?} {audio_seconds:?}");
             assert_eq!(
-                plan.picture.as_ref().and_then(|plan| plan.hold),
+                plan.video.as_ref().and_then(|plan| plan.hold),
                 hold,
-                "{said}"
+                "{case}"
             );
-            assert_eq!(plan.sound[0].length, length, "{said}");
+            assert_eq!(plan.audio[0].length, length, "{case}");
         }
     }
 
     #[test]
-    fn every_sound_track_has_a_folder_of_its_own() {
+    fn every_audio_track_has_a_folder_of_its_own() {
         let tracks = ["en", "de", "en", "en"].map(|language| audio(language, None));
         let plan = EncodePlan::new(&source(None, tracks.into()), &args(""));
         let expected = ["audio/en", "audio/de", "audio/en-2", "audio/en-3"];
@@ -325,7 +327,7 @@ mod tests {
             ["720p", "480p", "720p-hevc", "480p-hevc"]
         );
         assert_eq!(
-            plan.told(),
+            plan.describe(),
             "1280×720, 854×480, 720p-hevc, 480p-hevc at 25 frames a second, no sound"
         );
     }

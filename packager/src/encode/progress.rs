@@ -58,11 +58,11 @@ enum TaskShare {
 
 impl EncodeProgress {
     pub(crate) fn new(tasks: &[EncodeTask<'_>], step: Step) -> Self {
-        let is_picture = |task: &EncodeTask<'_>| matches!(task, EncodeTask::Video(..));
-        let has_picture = tasks.iter().any(is_picture);
+        let is_video = |task: &EncodeTask<'_>| matches!(task, EncodeTask::Video(..));
+        let has_video = tasks.iter().any(is_video);
         let share = |task: &EncodeTask<'_>| match task {
             EncodeTask::Video(_, cut) => TaskShare::Of(cut.share),
-            EncodeTask::Audio(_) if has_picture => TaskShare::Beside,
+            EncodeTask::Audio(_) if has_video => TaskShare::Beside,
             EncodeTask::Audio(_) => TaskShare::Of(1.0 / tasks.len() as f64),
         };
         Self {
@@ -113,8 +113,8 @@ mod tests {
             (vec![(Beside, 9000), (Beside, 1000), (Of(1.0), 4000)], 1000),
             (vec![], 0),
         ] {
-            let said = format!("{tasks:?}");
-            assert_eq!(of_all(tasks.into_iter()), expected, "{said}");
+            let case = format!("{tasks:?}");
+            assert_eq!(of_all(tasks.into_iter()), expected, "{case}");
         }
     }
 }

@@ -30,13 +30,13 @@ impl EncodePlan {
     /// What is encoded by a command of its own, in the order in which they are best begun: what is waited for, and then
     /// sound, since it cannot be cut and is done long before the picture.
     pub(crate) fn tasks(&self) -> Vec<EncodeTask<'_>> {
-        let tasks = self.picture.iter().flat_map(|picture| {
-            let tasks = picture.tasks().into_iter();
-            tasks.map(move |cut| EncodeTask::Video(picture, cut))
+        let tasks = self.video.iter().flat_map(|video| {
+            let tasks = video.tasks().into_iter();
+            tasks.map(move |cut| EncodeTask::Video(video, cut))
         });
         let mut tasks: Vec<EncodeTask> = tasks.collect();
-        let first = self.picture.as_ref().map_or(0, VideoPlan::waited_for);
-        tasks.splice(first..first, self.sound.iter().map(EncodeTask::Audio));
+        let first = self.video.as_ref().map_or(0, VideoPlan::waited_for);
+        tasks.splice(first..first, self.audio.iter().map(EncodeTask::Audio));
         tasks
     }
 }
@@ -45,7 +45,7 @@ impl EncodeTask<'_> {
     /// What its record and its folder are called: `audio-en`, `00015-1080p+720p`.
     pub(crate) fn name(&self) -> String {
         match self {
-            Self::Audio(sound) => sound.folder.replace('/', "-"),
+            Self::Audio(audio) => audio.folder.replace('/', "-"),
             Self::Video(_, cut) => cut.name(),
         }
     }
@@ -144,7 +144,7 @@ mod tests {
     use crate::encode::plan::testing;
 
     #[test]
-    fn a_picture_is_encoded_in_pieces_or_else_its_largest_sizes_apart() {
+    fn video_is_encoded_in_chunks_or_else_its_largest_rungs_apart() {
         let mut plan = testing::plan();
         let names = |plan: &EncodePlan| -> Vec<String> {
             let of = |task: &EncodeTask<'_>| match task {
@@ -157,14 +157,14 @@ mod tests {
             };
             plan.tasks().iter().map(of).collect()
         };
-        let picture = plan.picture.as_mut().expect("it has a picture");
-        picture.rungs = ladder(1920, 1080, &[1080, 720, 480]);
-        let others: Vec<Rung> = picture
+        let video = plan.video.as_mut().expect("it has a picture");
+        video.rungs = ladder(1920, 1080, &[1080, 720, 480]);
+        let others: Vec<Rung> = video
             .rungs
             .iter()
             .map(|rung| rung.with(Codec::Hevc))
             .collect();
-        picture.rungs.extend(others);
+        video.rungs.extend(others);
         let expected = [
             "audio-en",
             "00000-1080p 1080p",
@@ -173,12 +173,12 @@ mod tests {
             "00000-720p-hevc+480p-hevc 720p-hevc,480p-hevc",
         ];
         assert_eq!(names(&plan), expected);
-        let picture = plan.picture.as_mut().expect("it has a picture");
-        picture.rungs.truncate(1);
+        let video = plan.video.as_mut().expect("it has a picture");
+        video.rungs.truncate(1);
         assert_eq!(names(&plan), ["audio-en", "00000-1080p 1080p+"]);
-        let picture = plan.picture.as_mut().expect("it has a picture");
-        picture.rungs = ladder(1920, 1080, &[1080, 720]);
-        picture.chunks = vec![
+        let video = plan.video.as_mut().expect("it has a picture");
+        video.rungs = ladder(1920, 1080, &[1080, 720]);
+        video.chunks = vec![
             Chunk {
                 first: 0,
                 end: Some(15),
@@ -195,9 +195,9 @@ mod tests {
         ];
         assert_eq!(names(&plan), expected);
         // What is to be had first comes before the sound.
-        let picture = plan.picture.as_mut().expect("it has a picture");
-        picture.rungs = ladder(1920, 1080, &[1080, 720, 480]);
-        picture.first = vec![ladder(1920, 1080, &[480])];
+        let video = plan.video.as_mut().expect("it has a picture");
+        video.rungs = ladder(1920, 1080, &[1080, 720, 480]);
+        video.first = vec![ladder(1920, 1080, &[480])];
         let expected = [
             "00000-480p 480p+",
             "00015-480p 480p+",

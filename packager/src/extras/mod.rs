@@ -43,7 +43,7 @@ const SESSION_DATA: [(&str, &str); 3] = [
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ExtrasError {
     #[error("ffmpeg found no key frame")]
-    NoPicture,
+    NoFrame,
 }
 
 /// Extras that a person asks for or leaves out.
@@ -265,7 +265,7 @@ impl Extras {
             best.add(ThumbnailStats::of(frame, line).score());
         })
         .await?;
-        let at = best.at().ok_or(ExtrasError::NoPicture)?;
+        let at = best.at().ok_or(ExtrasError::NoFrame)?;
         let micros = plan.micros(at);
         if let Some(rung) = poster::rung(&ladder.video) {
             let segments = poster::segments(rung.segments, micros);

@@ -52,7 +52,7 @@ pub(crate) fn argv(input: &ConcatInput, micros: u64, rung: &LadderRung<'_>) -> V
 mod tests {
     use super::*;
 
-    fn pictures(sizes: &[(u32, u32)]) -> Vec<LadderRung<'static>> {
+    fn rungs_of(sizes: &[(u32, u32)]) -> Vec<LadderRung<'static>> {
         sizes
             .iter()
             .map(|(width, height)| LadderRung {
@@ -74,7 +74,7 @@ mod tests {
             (&[(1920, 1080)], 1920),
             (&[(320, 240)], 320),
         ] {
-            let rungs = pictures(sizes);
+            let rungs = rungs_of(sizes);
             let width = rung(&rungs).map(|rung| rung.width);
             assert_eq!(width, Some(expected), "{sizes:?}");
         }

@@ -14,7 +14,7 @@ const SIDE: u32 = 160;
 /// Pictures in a row and in a column: a sprite of 45 minutes is then some 150 kB, and three of them are the lecture.
 const GRID: usize = 10;
 /// As many pictures as three sprites hold, unless they would then be further apart than this.
-const PICTURES: u64 = 300;
+const MAX_THUMBNAILS: u64 = 300;
 const LONGEST_MICROS: u64 = 10_000_000;
 /// Pixels of the longer side that a picture is judged by.
 const JUDGED: u32 = 640;
@@ -40,7 +40,8 @@ pub(crate) struct StoryboardPlan {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct StoryboardFacts {
     /// Pictures, and what they lie in.
-    pub(crate) pictures: usize,
+    #[serde(rename = "pictures")]
+    pub(crate) thumbnails: usize,
     pub(crate) sprites: usize,
     pub(crate) width: u32,
     pub(crate) height: u32,
@@ -55,10 +56,10 @@ impl StoryboardPlan {
         let last = micros.saturating_sub(1);
         let every = |times: u64| last * u64::from(parts) / (interval * times);
         let is_enough = |times: &u64| {
-            every(*times) < PICTURES || interval * times >= LONGEST_MICROS * u64::from(parts)
+            every(*times) < MAX_THUMBNAILS || interval * times >= LONGEST_MICROS * u64::from(parts)
         };
         let times = (1..).find(is_enough).unwrap_or(1);
-        let pictures = usize::try_from(every(times))
+        let thumbnails = usize::try_from(every(times))
             .unwrap_or(usize::MAX)
             .saturating_add(1);
         // In lowest terms, as it is shown in the filters.
@@ -67,16 +68,16 @@ impl StoryboardPlan {
             .rev()
             .find(|by| seconds % by == 0 && parts % by == 0)
             .unwrap_or(1);
-        let (picture, judged) = (fit(width, height, SIDE), fit(width, height, JUDGED));
-        let columns = pictures.min(GRID);
+        let (thumbnail, judged) = (fit(width, height, SIDE), fit(width, height, JUDGED));
+        let columns = thumbnails.min(GRID);
         Self {
             seconds: seconds / divisor,
             parts: parts / divisor,
-            width: picture.0,
-            height: picture.1,
+            width: thumbnail.0,
+            height: thumbnail.1,
             judged,
             columns,
-            rows: pictures.div_ceil(columns).min(GRID),
+            rows: thumbnails.div_ceil(columns).min(GRID),
         }
     }
 
@@ -129,29 +130,29 @@ impl StoryboardPlan {
     }
 
     /// How many sprites hold so many pictures.
-    pub(crate) fn sprites(&self, pictures: usize) -> usize {
-        pictures.div_ceil(self.columns * self.rows)
+    pub(crate) fn sprites(&self, thumbnails: usize) -> usize {
+        thumbnails.div_ceil(self.columns * self.rows)
     }
 
-    pub(crate) fn facts(&self, pictures: usize) -> StoryboardFacts {
+    pub(crate) fn facts(&self, thumbnails: usize) -> StoryboardFacts {
         StoryboardFacts {
-            pictures,
-            sprites: self.sprites(pictures),
+            thumbnails,
+            sprites: self.sprites(thumbnails),
             width: self.width,
             height: self.height,
         }
     }
 
     /// A cue a picture (Media Fragments URI 1.0 §4.2.2); its URI is relative to the file.
-    pub(crate) fn vtt(&self, pictures: usize, micros: u64) -> String {
-        let cues: Vec<Cue> = (0..pictures)
+    pub(crate) fn vtt(&self, thumbnails: usize, micros: u64) -> String {
+        let cues: Vec<Cue> = (0..thumbnails)
             .map(|at| {
                 let (sprite, within) = (
                     at / (self.columns * self.rows),
                     at % (self.columns * self.rows),
                 );
                 let (width, height) = (self.width as usize, self.height as usize);
-                let end = if at + 1 == pictures {
+                let end = if at + 1 == thumbnails {
                     micros
                 } else {
                     self.micros(at + 1)
@@ -208,7 +209,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pictures_are_key_frames_and_a_lecture_of_45_minutes_has_three_sprites() {
+    fn thumbnails_are_key_frames_and_a_lecture_of_45_minutes_has_three_sprites() {
         for (seconds, segment, size, expected) in [
             (60, 4, (854, 480), "every 2/1 s of 160x90 in 10x3"),
             (9, 4, (854, 480), "every 2/1 s of 160x90 in 5x1"),
@@ -231,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn one_pass_over_key_frames_judges_pictures_and_makes_sprites() {
+    fn one_pass_over_key_frames_scores_frames_and_makes_sprites() {
         let plan = StoryboardPlan::new(60_000_000, 5, 854, 480);
         insta::assert_snapshot!(plan.filters(true).replace(';', "\n"), @r"
         [0:v]select='isnan(prev_selected_t)+gt(floor((t+0.002)*3/5),floor((prev_selected_t+0.002)*3/5))',split[a][b]
@@ -242,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cue_names_the_rectangle_of_its_picture_and_the_last_lasts_to_the_end() {
+    fn a_cue_names_the_rectangle_of_its_thumbnail_and_the_last_cue_reaches_the_end() {
         let plan = StoryboardPlan::new(25_000_000, 4, 854, 480);
         insta::assert_snapshot!(plan.vtt(3, 5_500_000), @r"
         WEBVTT

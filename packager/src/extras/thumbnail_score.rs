@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_picture_that_shows_something_has_a_good_score() {
+    fn only_a_frame_that_shows_something_has_a_good_score() {
         let faded = |frame: &[u8], to: f64| -> Vec<u8> {
             frame
                 .iter()
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn of_equally_good_pictures_the_first_is_taken() {
+    fn of_equally_good_frames_the_first_is_taken() {
         let best = |scores: &[f64]| {
             let mut best = BestThumbnail::default();
             scores.iter().for_each(|score| best.add(*score));

@@ -41,15 +41,15 @@ pub(crate) enum ProcessError {
     Stuck { tool: &'static str, after: Duration },
     #[error("`{tool}` has more than {} MiB to say of it", MOST_OUTPUT >> 20)]
     Verbose { tool: &'static str },
-    #[error("the disk is full; {tool} said: {said}")]
-    DiskFull { tool: &'static str, said: String },
+    #[error("the disk is full; {tool} said: {stderr}")]
+    DiskFull { tool: &'static str, stderr: String },
     #[error("`{tool}` was ended ({status})")]
     Killed {
         tool: &'static str,
         status: ExitStatus,
     },
-    #[error("{said}")]
-    Failed { tool: &'static str, said: String },
+    #[error("{stderr}")]
+    Failed { tool: &'static str, stderr: String },
 }
 
 impl ProcessError {
@@ -112,14 +112,14 @@ pub(crate) async fn capture(
         )
     };
     let after = LONGEST_LOOK;
-    let (read, said) = tokio::time::timeout(after, reading)
+    let (read, stderr) = tokio::time::timeout(after, reading)
         .await
         .map_err(|_| ProcessError::Stuck { tool, after })?;
     read.map_err(io)?;
     if output.len() as u64 > MOST_OUTPUT {
         return Err(ProcessError::Verbose { tool });
     }
-    finish(tool, child, said).await?;
+    finish(tool, child, stderr).await?;
     Ok(output)
 }
 
@@ -146,7 +146,7 @@ pub(crate) async fn encode_with_tail(
         tool,
         after: LONGEST_SILENCE,
     };
-    let ((), said) = tokio::try_join!(
+    let ((), stderr) = tokio::try_join!(
         async {
             let Some(stdout) = stdout else { return Ok(()) };
             let mut lines = BufReader::new(stdout).lines();
@@ -169,7 +169,7 @@ pub(crate) async fn encode_with_tail(
         },
         async { Ok(tail(stderr, lines).await) }
     )?;
-    finish(tool, child, said).await.map(FfmpegWarnings)
+    finish(tool, child, stderr).await.map(FfmpegWarnings)
 }
 
 /// Runs a command to its end, handing on the lines of its standard output.
@@ -181,7 +181,7 @@ pub(crate) async fn lines(
     let mut child = spawn(tool, args, Path::new("."))?;
     let (stdout, stderr) = pipes(&mut child);
     let after = LONGEST_SILENCE;
-    let ((), said) = tokio::try_join!(
+    let ((), stderr) = tokio::try_join!(
         async {
             let Some(stdout) = stdout else { return Ok(()) };
             let mut lines = BufReader::new(stdout).lines();
@@ -195,7 +195,7 @@ pub(crate) async fn lines(
         },
         async { Ok(tail(stderr, TAIL_LINES).await) }
     )?;
-    finish(tool, child, said).await.map(drop)
+    finish(tool, child, stderr).await.map(drop)
 }
 
 /// Runs ffmpeg in a folder, handing on frames of so many bytes from its standard output, one at a time.
@@ -209,7 +209,7 @@ pub(crate) async fn frames(
     let mut child = spawn(tool, args, folder)?;
     let (stdout, stderr) = pipes(&mut child);
     let after = LONGEST_SILENCE;
-    let ((), said) = tokio::try_join!(
+    let ((), stderr) = tokio::try_join!(
         async {
             let Some(mut stdout) = stdout else {
                 return Ok(());
@@ -225,7 +225,7 @@ pub(crate) async fn frames(
         },
         async { Ok(tail(stderr, TAIL_LINES).await) }
     )?;
-    finish(tool, child, said).await.map(drop)
+    finish(tool, child, stderr).await.map(drop)
 }
 
 fn spawn(tool: &'static str, args: Vec<OsString>, folder: &Path) -> Result<Child, ProcessError> {
@@ -313,27 +313,27 @@ fn pipes(
 async fn finish(
     tool: &'static str,
     mut child: Child,
-    said: String,
+    stderr: String,
 ) -> Result<String, ProcessError> {
     let status = child
         .wait()
         .await
         .map_err(|source| ProcessError::Io { tool, source })?;
-    if said.contains("No space left on device") {
-        return Err(ProcessError::DiskFull { tool, said });
+    if stderr.contains("No space left on device") {
+        return Err(ProcessError::DiskFull { tool, stderr });
     }
     if status.signal().is_some() {
         return Err(ProcessError::Killed { tool, status });
     }
     if !status.success() {
-        let said = if said.is_empty() {
+        let stderr = if stderr.is_empty() {
             format!("{tool} ended with {status}")
         } else {
-            said
+            stderr
         };
-        return Err(ProcessError::Failed { tool, said });
+        return Err(ProcessError::Failed { tool, stderr });
     }
-    Ok(said)
+    Ok(stderr)
 }
 
 /// The last different lines of a stream, however long it is.
@@ -400,7 +400,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_failure_carries_what_the_command_said() {
+    async fn a_failure_carries_the_stderr_of_the_command() {
         let args = |script: &str| vec!["-c".into(), script.into()];
         let error = capture(
             "sh",

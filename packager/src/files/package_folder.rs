@@ -13,7 +13,7 @@ pub(crate) fn open(path: &Path) -> io::Result<File> {
         .read(true)
         .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
         .open(path);
-    let file = opened.map_err(told_of_link)?;
+    let file = opened.map_err(describe_open_error)?;
     if !file.metadata()?.is_file() {
         return Err(no_regular_file());
     }
@@ -21,7 +21,7 @@ pub(crate) fn open(path: &Path) -> io::Result<File> {
 }
 
 /// The error of opening without following a symbolic link, in words.
-pub(crate) fn told_of_link(error: io::Error) -> io::Error {
+pub(crate) fn describe_open_error(error: io::Error) -> io::Error {
     match error.raw_os_error() {
         Some(libc::ELOOP) => is_a_link(),
         // What a socket, or a pipe without a reader, answers.

@@ -81,7 +81,7 @@ pub(crate) enum RecordingError {
     #[error("`{0}` begins anew in the middle, with another Media Initialization Section")]
     Runs(String),
     #[error("it has {0} sound tracks")]
-    Sounds(usize),
+    TooManyAudioTracks(usize),
     #[error("there are several: {0}")]
     Several(String),
     #[error("`{0}` lists more than {MOST_SEGMENTS} segments")]
@@ -103,7 +103,7 @@ impl RecordingError {
             Self::Encrypted(_) => "decrypt it with the tool that made it",
             Self::Ranges(_) => "give the name of the file",
             Self::Runs(_) => "ship each run by itself, from a folder of its own",
-            Self::Sounds(_) => {
+            Self::TooManyAudioTracks(_) => {
                 "give the URL of one Variant Stream's playlist, in place of what lists them"
             }
             Self::Several(_) => "give the name of one, in place of the folder's",

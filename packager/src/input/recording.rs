@@ -200,7 +200,7 @@ mod tests {
         names.split_whitespace().map(entry).collect()
     }
 
-    fn told(recording: Result<Recording, RecordingError>) -> String {
+    fn describe(recording: Result<Recording, RecordingError>) -> String {
         match recording {
             Ok(recording) => {
                 let paths = recording.parts.iter().map(|entry| entry.path.as_str());
@@ -273,7 +273,7 @@ mod tests {
                 RecordingPlaylist::Media(recording) => recording,
                 RecordingPlaylist::Multivariant(path) => panic!("{path:?}"),
             });
-            assert_eq!(told(read), expected, "{text}");
+            assert_eq!(describe(read), expected, "{text}");
         }
     }
 
@@ -309,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_without_a_playlist_is_told_by_names() {
+    fn a_folder_without_a_playlist_is_sorted_by_names() {
         for (found, expected) in [
             (
                 "segment-1-10.m4s segment-1-9.m4s init-1.m4s segment-1-8.m4s sub/segment-1-1.m4s",
@@ -344,7 +344,11 @@ mod tests {
                 "nothing there is a recording: neither a playlist nor an initialization section with numbered segments",
             ),
         ] {
-            assert_eq!(told(without_playlist(&entries(found))), expected, "{found}");
+            assert_eq!(
+                describe(without_playlist(&entries(found))),
+                expected,
+                "{found}"
+            );
         }
     }
 }

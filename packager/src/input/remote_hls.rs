@@ -107,10 +107,10 @@ fn identity(text: &str, url: &Url, urls: &[Url]) -> String {
     let mut identity = shown(url);
     for line in text.lines() {
         identity.push('\n');
-        for (at, piece) in line.split('?').enumerate() {
+        for (at, part) in line.split('?').enumerate() {
             // What follows a quoted URI belongs to the playlist.
-            let rest = piece.find('"').map_or("", |end| &piece[end..]);
-            identity.push_str(if at == 0 { piece } else { rest });
+            let rest = part.find('"').map_or("", |end| &part[end..]);
+            identity.push_str(if at == 0 { part } else { rest });
         }
     }
     identity

@@ -66,13 +66,13 @@ fn argv(streams: &VariantStreams, files: &[PathBuf], out: &Path) -> Vec<OsString
         args.extend(["-i".into(), file_url(file)]);
     }
     args.extend(["-map", "0:v?"].map(Into::into));
-    if streams.has_own_sound {
+    if streams.has_muxed_audio {
         args.extend(["-map", "0:a?"].map(Into::into));
     }
-    for (at, AudioChoice { name, language, .. }) in streams.sounds.iter().enumerate() {
+    for (at, AudioChoice { name, language, .. }) in streams.audio_tracks.iter().enumerate() {
         args.extend(["-map".into(), format!("{}:a:0", at + 1).into()]);
         // Where the Variant Stream has one of its own, these come after it.
-        let stream = at + usize::from(streams.has_own_sound);
+        let stream = at + usize::from(streams.has_muxed_audio);
         for (key, value) in [("title", name), ("language", language)] {
             args.push(format!("-metadata:s:a:{stream}").into());
             args.push(format!("{key}={value}").into());
@@ -92,16 +92,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sounds_come_after_the_picture_and_its_own_with_their_names() {
-        let sound = |name: &str, language: &str| AudioChoice {
+    fn audio_tracks_come_after_the_video_and_its_own_with_their_names() {
+        let audio = |name: &str, language: &str| AudioChoice {
             name: name.into(),
             language: language.into(),
             ..AudioChoice::default()
         };
-        let said = |has_own_sound, packed: &str| {
+        let argv_of = |has_muxed_audio, packed: &str| {
             let streams = VariantStreams {
-                has_own_sound,
-                sounds: vec![sound("Deutsch", "de"), sound("-y", "")],
+                has_muxed_audio,
+                audio_tracks: vec![audio("Deutsch", "de"), audio("-y", "")],
                 ..VariantStreams::default()
             };
             let files = ["v.mp4", "a.mp4", packed].map(|name| Path::new("/f").join(name));
@@ -109,7 +109,7 @@ mod tests {
             let words: Vec<_> = args.iter().map(|arg| arg.to_string_lossy()).collect();
             words.join(" ")
         };
-        let apart = said(false, "b.mp4");
+        let apart = argv_of(false, "b.mp4");
         assert!(
             apart.contains("-y -copyts -protocol_whitelist file"),
             "{apart}"
@@ -121,7 +121,7 @@ mod tests {
             ),
             "{apart}"
         );
-        let own = said(true, "b.aac");
+        let own = argv_of(true, "b.aac");
         assert!(!own.contains("-copyts"), "{own}");
         assert!(
             own.contains("-map 0:v? -map 0:a? -map 1:a:0 -metadata:s:a:1 title=Deutsch"),

@@ -6,7 +6,7 @@ use super::error::RecordingError;
 use crate::input::error::MOST_SEGMENTS;
 
 /// More than any lecture has languages.
-const MOST_SOUNDS: usize = 16;
+const MAX_AUDIO_TRACKS: usize = 16;
 
 /// What a playlist turns out to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,9 +21,9 @@ pub(super) struct VariantStreams {
     /// Its best Variant Stream.
     pub(super) variant: String,
     /// Whether a sound of the Variant Stream's own belongs to it.
-    pub(super) has_own_sound: bool,
+    pub(super) has_muxed_audio: bool,
     /// The Renditions of its group that are Media Playlists of their own.
-    pub(super) sounds: Vec<AudioChoice>,
+    pub(super) audio_tracks: Vec<AudioChoice>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -35,8 +35,8 @@ pub(super) struct AudioChoice {
 
 impl VariantStreams {
     pub(super) fn addresses(&self) -> impl Iterator<Item = &str> {
-        let sounds = self.sounds.iter().map(|sound| sound.address.as_str());
-        std::iter::once(self.variant.as_str()).chain(sounds)
+        let audio_tracks = self.audio_tracks.iter().map(|audio| audio.address.as_str());
+        std::iter::once(self.variant.as_str()).chain(audio_tracks)
     }
 
     pub(super) fn resolved<E>(
@@ -44,8 +44,8 @@ impl VariantStreams {
         resolve: impl Fn(&str) -> Result<String, E>,
     ) -> Result<Self, E> {
         self.variant = resolve(&self.variant)?;
-        for sound in &mut self.sounds {
-            sound.address = resolve(&sound.address)?;
+        for audio in &mut self.audio_tracks {
+            audio.address = resolve(&audio.address)?;
         }
         Ok(self)
     }
@@ -103,13 +103,13 @@ fn streams<'text>(
         variant: variant.to_owned(),
         ..VariantStreams::default()
     };
-    let (mut is_alone, mut sounds) = (true, vec![]);
+    let (mut is_alone, mut audio_tracks) = (true, vec![]);
     for attributes in media.into_iter().filter(of_group) {
         is_alone = false;
         let of = |name| attribute(attributes, name).unwrap_or_default().to_owned();
         match attribute(attributes, "URI") {
             // A Variant Stream without a picture is a Rendition too.
-            Some(uri) if uri != variant => sounds.push((
+            Some(uri) if uri != variant => audio_tracks.push((
                 of("DEFAULT") == "YES",
                 AudioChoice {
                     address: uri.to_owned(),
@@ -118,15 +118,15 @@ fn streams<'text>(
                 },
             )),
             // RFC 8216bis §4.4.6.1: without a URI it lies in the Variant Stream.
-            _ => streams.has_own_sound = true,
+            _ => streams.has_muxed_audio = true,
         }
     }
-    streams.has_own_sound |= is_alone;
-    sounds.sort_by_key(|(is_default, _)| !is_default);
-    streams.sounds = sounds.into_iter().map(|(_, sound)| sound).collect();
-    match streams.sounds.len() {
-        0..=MOST_SOUNDS => Ok(streams),
-        many => Err(RecordingError::Sounds(many)),
+    streams.has_muxed_audio |= is_alone;
+    audio_tracks.sort_by_key(|(is_default, _)| !is_default);
+    streams.audio_tracks = audio_tracks.into_iter().map(|(_, audio)| audio).collect();
+    match streams.audio_tracks.len() {
+        0..=MAX_AUDIO_TRACKS => Ok(streams),
+        many => Err(RecordingError::TooManyAudioTracks(many)),
     }
 }
 
@@ -250,7 +250,7 @@ pub(super) fn attribute<'text>(list: &'text str, name: &str) -> Option<&'text st
 mod tests {
     use super::*;
 
-    fn told(text: &str) -> String {
+    fn describe(text: &str) -> String {
         match parse_playlist(text, "x.m3u8") {
             Ok(HlsPlaylist::Media(listed)) => {
                 let parts = listed.map.iter().chain(&listed.segments);
@@ -258,35 +258,39 @@ mod tests {
                 format!("{}: {}", listed.extension, parts.join(" "))
             }
             Ok(HlsPlaylist::Multivariant(streams)) => {
-                let own = if streams.has_own_sound {
+                let own = if streams.has_muxed_audio {
                     " with sound"
                 } else {
                     ""
                 };
-                let sounds = streams.sounds.iter();
-                let sounds = sounds.map(|sound| {
-                    format!(", {} ({}, {})", sound.address, sound.name, sound.language)
+                let audio_tracks = streams.audio_tracks.iter();
+                let audio_tracks = audio_tracks.map(|audio| {
+                    format!(", {} ({}, {})", audio.address, audio.name, audio.language)
                 });
-                format!("{}{own}{}", streams.variant, sounds.collect::<String>())
+                format!(
+                    "{}{own}{}",
+                    streams.variant,
+                    audio_tracks.collect::<String>()
+                )
             }
             Err(error) => error.to_string(),
         }
     }
 
     #[test]
-    fn a_multivariant_playlist_leads_to_its_best_variant_and_the_sounds_of_its_group() {
+    fn a_multivariant_playlist_leads_to_its_best_variant_and_its_audio_group() {
         let stream = |bandwidth: u32, rest: &str| {
             format!(
                 "#EXT-X-STREAM-INF:CODECS=\"avc1.42c01e,BANDWIDTH=9\",BANDWIDTH={bandwidth}{rest}\n{bandwidth}.m3u8\n"
             )
         };
-        let sound = |group: &str, rest: &str| {
+        let audio = |group: &str, rest: &str| {
             format!("#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"{group}\",NAME=\"N\"{rest}\n")
         };
         let [low, high] = [stream(500, ""), stream(900, "")];
         let grouped = stream(900, ",AUDIO=\"a\"");
-        let english = sound("a", ",LANGUAGE=\"en\",URI=\"en.m3u8\"");
-        let german = sound("a", ",LANGUAGE=\"de\",DEFAULT=YES,URI=\"de.m3u8?x\"");
+        let english = audio("a", ",LANGUAGE=\"en\",URI=\"en.m3u8\"");
+        let german = audio("a", ",LANGUAGE=\"de\",DEFAULT=YES,URI=\"de.m3u8?x\"");
         for (text, expected) in [
             (low.clone(), "500.m3u8 with sound"),
             (format!("{low}{high}"), "900.m3u8 with sound"),
@@ -302,11 +306,11 @@ mod tests {
                 "900.m3u8, de.m3u8?x (N, de), en.m3u8 (N, en)",
             ),
             (
-                format!("{}{german}{grouped}", sound("a", "")),
+                format!("{}{german}{grouped}", audio("a", "")),
                 "900.m3u8 with sound, de.m3u8?x (N, de)",
             ),
             (
-                format!("{}{grouped}", sound("a", ",URI=\"900.m3u8\"")),
+                format!("{}{grouped}", audio("a", ",URI=\"900.m3u8\"")),
                 "900.m3u8 with sound",
             ),
             (format!("{}{grouped}", english.repeat(17)), "`17` sounds"),
@@ -315,8 +319,11 @@ mod tests {
                 "nothing there is a recording: neither a playlist nor an initialization section with numbered segments",
             ),
         ] {
-            let expected = expected.replace("`17` sounds", &RecordingError::Sounds(17).to_string());
-            assert_eq!(told(&format!("#EXTM3U\n{text}")), expected, "{text}");
+            let expected = expected.replace(
+                "`17` sounds",
+                &RecordingError::TooManyAudioTracks(17).to_string(),
+            );
+            assert_eq!(describe(&format!("#EXTM3U\n{text}")), expected, "{text}");
         }
     }
 
@@ -361,7 +368,7 @@ mod tests {
             ),
         ] {
             let text = lines.replace("EXT-X-", "#EXT-X-").replace(' ', "\n");
-            assert_eq!(told(&format!("#EXTM3U\n{text}\n")), expected, "{lines}");
+            assert_eq!(describe(&format!("#EXTM3U\n{text}\n")), expected, "{lines}");
         }
     }
 }

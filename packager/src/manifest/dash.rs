@@ -21,7 +21,7 @@ pub(crate) fn mpd(presentation: &Presentation) -> Vec<u8> {
         let video = presentation.video.iter().map(|video| &video.track);
         video.chain(presentation.audio.iter().map(|audio| &audio.track))
     };
-    let lasts = tracks().map(Track::micros).max().unwrap_or(0);
+    let duration_micros = tracks().map(Track::micros).max().unwrap_or(0);
     let buffer = tracks()
         .flat_map(|track| track.ticks.iter().map(|ticks| track.in_micros(*ticks)))
         .max()
@@ -32,16 +32,16 @@ pub(crate) fn mpd(presentation: &Presentation) -> Vec<u8> {
             .with("xmlns", "urn:mpeg:dash:schema:mpd:2011")
             .with("profiles", format_args!("{LIVE},{FULL}"))
             .with("type", "static")
-            .with("mediaPresentationDuration", duration(lasts))
+            .with("mediaPresentationDuration", duration(duration_micros))
             .with("minBufferTime", duration(buffer)),
     );
     xml.open(Element::new("Period").with("id", 0).with("start", "PT0S"));
     let mut sets = 0..;
     let mut id = || sets.next().unwrap_or(0);
-    let mut pictures = vec![];
+    let mut video_sets = vec![];
     for family in families(&presentation.video) {
         let set = id();
-        pictures.push(set.to_string());
+        video_sets.push(set.to_string());
         list_video(&mut xml, set, &family);
     }
     let labels = presentation
@@ -68,7 +68,7 @@ pub(crate) fn mpd(presentation: &Presentation) -> Vec<u8> {
         list_subtitles(&mut xml, id(), subtitles, &name);
     }
     if let Some(iframes) = &presentation.iframes {
-        list_iframes(&mut xml, id(), iframes, &pictures.join(" "));
+        list_iframes(&mut xml, id(), iframes, &video_sets.join(" "));
     }
     xml.close("Period");
     xml.close("MPD");

@@ -22,7 +22,7 @@ pub(crate) struct IFrameTrack {
     /// The Media Initialization Section.
     pub(crate) map: Range<u64>,
     pub(crate) index: Range<u64>,
-    pub(crate) pictures: Vec<IFrame>,
+    pub(crate) iframes: Vec<IFrame>,
     /// How long each is shown.
     pub(crate) ticks: Vec<u64>,
 }
@@ -43,7 +43,7 @@ impl IFrameTrack {
     pub(crate) fn from_ffmpeg(
         written: &mut [impl Read + Seek],
         file: &mut impl Write,
-        lasts: u64,
+        duration_micros: u64,
     ) -> Result<Self, FragmentsError> {
         let (mut head, mut fragments) = (vec![], vec![]);
         for (at, written) in written.iter_mut().enumerate() {
@@ -54,7 +54,7 @@ impl IFrameTrack {
             fragments.extend(more);
         }
         let init = Init::parse(&head)?;
-        let end = ticks(lasts, init.timescale);
+        let end = ticks(duration_micros, init.timescale);
         let starts: Vec<u64> = fragments.iter().map(|fragment| fragment.start).collect();
         let ends = starts.iter().skip(1).copied().chain([end]);
         let shown: Vec<u64> = starts
@@ -96,10 +96,10 @@ impl IFrameTrack {
         .encode(&mut head)
         .map_err(BoxError::from)?;
         let index = map.end..head.len() as u64;
-        let (mut pictures, mut before, mut offset) = (vec![], 0, index.end);
+        let (mut iframes, mut before, mut offset) = (vec![], 0, index.end);
         for (size, shown) in sizes.iter().zip(&shown) {
             let until = before + shown;
-            pictures.push(IFrame {
+            iframes.push(IFrame {
                 offset,
                 segment: Segment {
                     micros: init.micros(until) - init.micros(before),
@@ -128,7 +128,7 @@ impl IFrameTrack {
             init,
             map,
             index,
-            pictures,
+            iframes,
             ticks: shown,
         })
     }
@@ -174,18 +174,18 @@ fn start_of(fragment: &[u8]) -> Result<u64, BoxError> {
     let (_, body) = boxes.next().ok_or(BoxError::Missing("moof"))?;
     let moof = Moof::decode_body(&mut &*body)?;
     let [traf] = moof.traf.as_slice() else {
-        return Err(BoxError::NotOnePicture);
+        return Err(BoxError::NotOneFrame);
     };
     let samples: usize = traf.trun.iter().map(|trun| trun.samples.len()).sum();
     match (samples, &traf.tfdt) {
         (1, Some(tfdt)) => Ok(tfdt.base_media_decode_time),
-        _ => Err(BoxError::NotOnePicture),
+        _ => Err(BoxError::NotOneFrame),
     }
 }
 
 fn small(from: &mut (impl Read + Seek), at: Range<u64>) -> Result<Vec<u8>, FragmentsError> {
     if at.end - at.start > LARGEST {
-        return Err(BoxError::NotOnePicture.into());
+        return Err(BoxError::NotOneFrame.into());
     }
     Ok(read(from, at)?)
 }
@@ -206,7 +206,7 @@ fn show_for(fragment: &[u8], ticks: u64) -> Result<Vec<u8>, BoxError> {
         moof.encode(&mut out)?;
         // The picture is found by its distance from the beginning of `moof`, which must not grow.
         if out.len() != body.len() + 8 {
-            return Err(BoxError::NotOnePicture);
+            return Err(BoxError::NotOneFrame);
         }
     }
     Ok(out)
@@ -226,41 +226,37 @@ mod tests {
     use std::io::Cursor;
 
     use super::*;
-    use crate::mp4::testing::{init, picture};
+    use crate::mp4::testing::{init, one_frame};
 
     #[test]
-    fn the_last_picture_ends_with_the_lecture_and_an_index_finds_them_all() {
+    fn the_last_iframe_ends_with_the_lecture_and_an_index_finds_them_all() {
         // Of three pieces, the last of which is too short for a picture.
         let mut written = [&[0, 2000][..], &[4000], &[]].map(|starts| {
             let mut bytes = init(1000);
             for start in starts {
-                bytes.extend(picture(*start, 2000, b"jpeg"));
+                bytes.extend(one_frame(*start, 2000, b"jpeg"));
             }
             Cursor::new(bytes)
         });
         let mut file = vec![];
-        let pictures = IFrameTrack::from_ffmpeg(&mut written, &mut file, 4_500_000);
-        let pictures = pictures.expect("pictures");
-        assert_eq!(pictures.ticks, [2000, 2000, 500]);
-        assert_eq!(pictures.map.end, pictures.index.start);
-        let mut at = pictures.index.end;
-        for (picture, micros) in pictures
-            .pictures
-            .iter()
-            .zip([2_000_000, 2_000_000, 500_000])
-        {
-            assert_eq!((picture.offset, picture.segment.micros), (at, micros));
-            let bytes = &file[at as usize..][..picture.segment.bytes as usize];
-            let times = pictures.init.times(bytes).expect("a fragment");
+        let iframes = IFrameTrack::from_ffmpeg(&mut written, &mut file, 4_500_000);
+        let iframes = iframes.expect("pictures");
+        assert_eq!(iframes.ticks, [2000, 2000, 500]);
+        assert_eq!(iframes.map.end, iframes.index.start);
+        let mut at = iframes.index.end;
+        for (iframe, micros) in iframes.iframes.iter().zip([2_000_000, 2_000_000, 500_000]) {
+            assert_eq!((iframe.offset, iframe.segment.micros), (at, micros));
+            let bytes = &file[at as usize..][..iframe.segment.bytes as usize];
+            let times = iframes.init.times(bytes).expect("a fragment");
             assert_eq!(times.duration, micros / 1000);
-            at += picture.segment.bytes;
+            at += iframe.segment.bytes;
         }
         assert_eq!(at, file.len() as u64);
     }
 
     #[test]
-    fn what_is_no_file_of_single_pictures_is_refused() {
-        let whole = [init(1000), picture(0, 2000, b"jpeg")].concat();
+    fn a_file_of_other_than_single_frames_is_refused() {
+        let whole = [init(1000), one_frame(0, 2000, b"jpeg")].concat();
         for end in 0..whole.len() {
             let mut written = Cursor::new(&whole[..end]);
             let _ = IFrameTrack::from_ffmpeg(

@@ -25,7 +25,7 @@ pub(crate) enum BoxError {
     #[error("the boxes cannot be read: {0}")]
     Malformed(#[from] mp4_atom::Error),
     #[error("a fragment holds no picture or more than one")]
-    NotOnePicture,
+    NotOneFrame,
     #[error("codec `{0}` was not asked for")]
     UnexpectedCodec(String),
 }
@@ -233,7 +233,7 @@ pub(crate) mod testing {
     }
 
     /// A fragment of one picture.
-    pub(crate) fn picture(start: u64, duration: u32, data: &[u8; 4]) -> Vec<u8> {
+    pub(crate) fn one_frame(start: u64, duration: u32, data: &[u8; 4]) -> Vec<u8> {
         let samples = TrunSamples::Inherited {
             count: 1,
             first_flags: None,
@@ -316,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn a_segment_lasts_as_long_as_its_samples() {
+    fn the_duration_of_a_segment_is_that_of_its_samples() {
         let times = init()
             .times(&segment(7, &[1024, 1024, 500]))
             .expect("times");

@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_picture_that_a_player_may_begin_with_has_its_parameter_sets_before_it() {
+    fn a_random_access_point_has_its_parameter_sets_before_it() {
         let key = avc()
             .unwrapped(b"\0\0\0\x02\x09\x10\0\0\0\x02\x65\x01")
             .expect("a unit");
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_of_sound_says_how_long_it_is() {
+    fn an_audio_frame_has_its_duration() {
         // AAC-LC, 48 kHz, stereo.
         let kind = SampleKind::Aac([0xff, 0xf1, 0x4c, 0x80, 0, 0x1f, 0xfc]);
         let (_, data) = kind.unwrapped(&[0xaa; 300]).expect("a unit");

@@ -10,8 +10,8 @@ pub(crate) const H264: u8 = 0x1b;
 const PACKET: usize = 188;
 const PMT: u16 = 0x1000;
 /// Stream ids of PES packets (Table 2-22).
-const SOUND: u8 = 0xc0;
-const PICTURE: u8 = 0xe0;
+const AUDIO_STREAM_ID: u8 = 0xc0;
+const VIDEO_STREAM_ID: u8 = 0xe0;
 
 #[derive(Debug, Default)]
 pub(crate) struct Writer {
@@ -61,7 +61,7 @@ impl Writer {
         self.packets(pid, &[], &section);
     }
 
-    pub(crate) fn picture(&mut self, pid: u16, unit: &AccessUnit, clock: Option<u64>) {
+    pub(crate) fn write_video(&mut self, pid: u16, unit: &AccessUnit, clock: Option<u64>) {
         let mut adaptation = vec![];
         if unit.is_key || clock.is_some() {
             // Random access, and whether there is a clock (§2.4.3.4).
@@ -69,13 +69,13 @@ impl Writer {
             adaptation.push(key | if clock.is_some() { 0x10 } else { 0 });
             adaptation.extend(clock.map(reference).into_iter().flatten());
         }
-        let mut pes = header(PICTURE, unit.pts, Some(unit.dts), 0);
+        let mut pes = header(VIDEO_STREAM_ID, unit.pts, Some(unit.dts), 0);
         pes.extend_from_slice(&unit.data);
         self.packets(pid, &adaptation, &pes);
     }
 
     /// Frames of sound in one PES packet.
-    pub(crate) fn voice(&mut self, pid: u16, frames: &[AccessUnit], clock: Option<u64>) {
+    pub(crate) fn write_audio(&mut self, pid: u16, frames: &[AccessUnit], clock: Option<u64>) {
         let Some(first) = frames.first() else { return };
         let mut adaptation = vec![];
         if let Some(clock) = clock {
@@ -83,7 +83,7 @@ impl Writer {
             adaptation.extend(reference(clock));
         }
         let length = frames.iter().map(|frame| frame.data.len()).sum();
-        let mut pes = header(SOUND, first.pts, None, length);
+        let mut pes = header(AUDIO_STREAM_ID, first.pts, None, length);
         for frame in frames {
             pes.extend_from_slice(&frame.data);
         }
@@ -229,9 +229,9 @@ mod tests {
     fn every_length_fills_whole_packets_and_counters_go_on() {
         for length in 1..600 {
             let mut writer = Writer::default();
-            writer.picture(0x100, &unit(length), Some(45_000));
+            writer.write_video(0x100, &unit(length), Some(45_000));
             writer.clock(0x100, 54_000);
-            writer.picture(0x100, &unit(length), None);
+            writer.write_video(0x100, &unit(length), None);
             let bytes = writer.take();
             assert!(bytes.len().is_multiple_of(PACKET), "{length}");
             let (mut expected, mut data) = (0, 0);

@@ -33,7 +33,7 @@ pub(crate) struct TsRenditions {
     /// The first has no segments of its own where it plays in those of the pictures.
     pub(crate) audio: Vec<Rendition>,
     /// The first picture of each segment of the smallest rung: where it is in its segment.
-    pub(crate) pictures: Vec<IFrame>,
+    pub(crate) iframes: Vec<IFrame>,
 }
 
 /// Wraps all Renditions in the revision's folder, beside what they are made of. With pictures, the first sound
@@ -49,20 +49,20 @@ pub(crate) async fn wrap(
     let mut streams = TsRenditions {
         video: vec![],
         audio: vec![],
-        pictures: vec![],
+        iframes: vec![],
     };
     for rendition in &video {
-        let made = picture(revision, rendition, audio.first(), step).await;
-        let (made, pictures) = made.with_context(|| cannot(rendition))?;
+        let made = remux_video(revision, rendition, audio.first(), step).await;
+        let (made, iframes) = made.with_context(|| cannot(rendition))?;
         streams.video.push(made);
         // The last one is the smallest.
-        streams.pictures = pictures;
+        streams.iframes = iframes;
     }
     for (at, rendition) in audio.iter().enumerate() {
         streams
             .audio
             .push(if at > 0 || video.is_empty() || is_alone {
-                let made = sound(revision, rendition, step).await;
+                let made = remux_audio(revision, rendition, step).await;
                 made.with_context(|| cannot(rendition))?
             } else {
                 rendition.emptied()
@@ -71,18 +71,18 @@ pub(crate) async fn wrap(
     Ok(streams)
 }
 
-async fn picture(
+async fn remux_video(
     revision: &Path,
     rendition: &Rendition,
-    sound: Option<&Rendition>,
+    audio: Option<&Rendition>,
     step: &Step,
 ) -> Result<(Rendition, Vec<IFrame>)> {
     let source = SegmentReader::open(revision, rendition)?;
-    let mut voices = sound
-        .map(|sound| AudioReader::open(revision, sound))
+    let mut audio_frames = audio
+        .map(|audio| AudioReader::open(revision, audio))
         .transpose()?;
-    let mut muxer = SegmentMuxer::new(true, sound.is_some());
-    let (mut made, mut pictures, mut micros) = (rendition.emptied(), vec![], 0);
+    let mut muxer = SegmentMuxer::new(true, audio.is_some());
+    let (mut made, mut iframes, mut micros) = (rendition.emptied(), vec![], 0);
     for (at, segment) in rendition.segments.iter().enumerate() {
         micros += segment.micros;
         let is_last = at + 1 == rendition.segments.len();
@@ -91,14 +91,14 @@ async fn picture(
         } else {
             Container::Ts.origin() + micros * 9 / 100
         };
-        let voices = match &mut voices {
-            Some(voices) => voices.until(end)?,
+        let audio_frames = match &mut audio_frames {
+            Some(audio_frames) => audio_frames.until(end)?,
             None => vec![],
         };
-        let (bytes, first) = muxer.segment(&source.units(at)?, &voices);
+        let (bytes, first) = muxer.segment(&source.units(at)?, &audio_frames);
         keep(revision, &mut made, segment.micros, &bytes)?;
         step.add(bytes.len() as u64);
-        pictures.push(IFrame {
+        iframes.push(IFrame {
             segment: Segment {
                 micros: segment.micros,
                 bytes: first as u64,
@@ -107,10 +107,10 @@ async fn picture(
         });
         tokio::task::yield_now().await;
     }
-    Ok((made, pictures))
+    Ok((made, iframes))
 }
 
-async fn sound(revision: &Path, rendition: &Rendition, step: &Step) -> Result<Rendition> {
+async fn remux_audio(revision: &Path, rendition: &Rendition, step: &Step) -> Result<Rendition> {
     let source = SegmentReader::open(revision, rendition)?;
     let mut muxer = SegmentMuxer::new(false, true);
     let mut made = rendition.emptied();
@@ -231,37 +231,37 @@ impl SegmentMuxer {
     /// A Media Segment, and how many of its bytes a player needs for its first picture.
     pub(crate) fn segment(
         &mut self,
-        pictures: &[AccessUnit],
-        voices: &[AccessUnit],
+        video: &[AccessUnit],
+        audio_frames: &[AccessUnit],
     ) -> (Vec<u8>, usize) {
         self.writer.tables(&self.streams);
-        let mut voices = voices.chunks(FRAMES).peekable();
+        let mut audio_frames = audio_frames.chunks(FRAMES).peekable();
         let mut first = 0;
-        for (at, picture) in pictures.iter().enumerate() {
+        for (at, unit) in video.iter().enumerate() {
             // The first picture comes first of all, whatever is heard before it: it is what an I-frame playlist names.
             while at > 0
-                && let Some(frames) = voices.next_if(|frames| frames[0].pts <= picture.dts)
+                && let Some(frames) = audio_frames.next_if(|frames| frames[0].pts <= unit.dts)
             {
-                self.voice(frames);
+                self.write_audio(frames);
             }
-            self.tick(VIDEO, picture.dts);
-            self.writer.picture(VIDEO, picture, self.clock);
+            self.tick(VIDEO, unit.dts);
+            self.writer.write_video(VIDEO, unit, self.clock);
             if at == 0 {
                 first = self.writer.len();
             }
         }
-        for frames in voices {
-            if pictures.is_empty() {
+        for frames in audio_frames {
+            if video.is_empty() {
                 self.tick(AUDIO, frames[0].pts);
             }
-            self.voice(frames);
+            self.write_audio(frames);
         }
         (self.writer.take(), first)
     }
 
-    fn voice(&mut self, frames: &[AccessUnit]) {
+    fn write_audio(&mut self, frames: &[AccessUnit]) {
         let clock = self.clock.filter(|_| self.streams.len() == 1);
-        self.writer.voice(AUDIO, frames, clock);
+        self.writer.write_audio(AUDIO, frames, clock);
     }
 
     /// Brings the clock to what is decoded then, with clocks in between where the last is long ago.

@@ -55,10 +55,10 @@ impl TsBuilder {
         let mut out = writer.take();
         for part in &self.parts {
             match part {
-                TsPart::Video(unit) => writer.picture(VIDEO, unit, Some(unit.dts)),
-                TsPart::Audio(unit) => writer.voice(AUDIO, std::slice::from_ref(unit), None),
+                TsPart::Video(unit) => writer.write_video(VIDEO, unit, Some(unit.dts)),
+                TsPart::Audio(unit) => writer.write_audio(AUDIO, std::slice::from_ref(unit), None),
                 TsPart::Lost => {
-                    writer.picture(VIDEO, &unit(0, 0, b"lost"), None);
+                    writer.write_video(VIDEO, &unit(0, 0, b"lost"), None);
                     writer.take();
                 }
             }
@@ -78,7 +78,7 @@ fn unit(pts: u64, dts: u64, data: &[u8]) -> AccessUnit {
 }
 
 /// An access unit of H.264, 256x144: a keyframe with its parameter sets, or another picture.
-pub(crate) fn picture(is_key: bool) -> Vec<u8> {
+pub(crate) fn h264_unit(is_key: bool) -> Vec<u8> {
     match is_key {
         true => [SPS, PPS, &bare_key()].concat(),
         false => slice(0x41),
@@ -98,7 +98,7 @@ fn slice(kind: u8) -> Vec<u8> {
 }
 
 /// Frames of AAC-LC, 48 kHz.
-pub(crate) fn voice(count: usize, channels: u8) -> Vec<u8> {
+pub(crate) fn aac_frames(count: usize, channels: u8) -> Vec<u8> {
     let [high, low] = [channels >> 2, channels << 6];
     let mut frame = vec![
         0xff,

@@ -243,7 +243,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_turned_picture_with_oblong_pixels_is_reported_as_it_is_shown() {
+    fn rotated_video_with_oblong_pixels_has_its_display_size() {
         let json = br#"{"streams":[
             {"index":0,"codec_type":"video","codec_name":"mjpeg","width":300,"height":300,"disposition":{"attached_pic":1}},
             {"index":1,"codec_type":"video","codec_name":"h264","width":1440,"height":1080,"sample_aspect_ratio":"4:3",

@@ -78,13 +78,14 @@ pub(crate) async fn measure(
     args.push("-af".into());
     args.push(format!("{RESAMPLED_STEREO},ebur128=framelog=verbose:peak=sample").into());
     args.extend(["-f", "null", "-"].map(Into::into));
-    let said = process::encode_with_tail(SUMMARY_LINES, args, Path::new("."), on_progress).await?;
-    Ok(parse(&said.0))
+    let stderr =
+        process::encode_with_tail(SUMMARY_LINES, args, Path::new("."), on_progress).await?;
+    Ok(parse(&stderr.0))
 }
 
 /// ffmpeg's summary: `Integrated loudness:; I: -23.0 LUFS; …; Sample peak:; Peak: -3.1 dBFS`.
-fn parse(said: &str) -> Option<Loudness> {
-    let (_, summary) = said.rsplit_once("Integrated loudness:")?;
+fn parse(stderr: &str) -> Option<Loudness> {
+    let (_, summary) = stderr.rsplit_once("Integrated loudness:")?;
     let value = |name: &str| {
         let (_, rest) = summary.split_once(name)?;
         let number: f64 = rest.split_whitespace().next()?.parse().ok()?;
@@ -107,19 +108,19 @@ mod tests {
 
     #[test]
     fn the_summary_is_read_and_silence_is_none() {
-        let said = "[Parsed_ebur128_2 @ 0x5] Summary:; Integrated loudness:; I: -27.4 LUFS; Threshold: -37.5 LUFS; \
+        let stderr = "[Parsed_ebur128_2 @ 0x5] Summary:; Integrated loudness:; I: -27.4 LUFS; Threshold: -37.5 LUFS; \
                     Loudness range:; LRA: 3.0 LU; Sample peak:; Peak: -9.0 dBFS";
         let loudness = Loudness {
             integrated: -27.4,
             peak: -9.0,
         };
-        assert_eq!(parse(said), Some(loudness));
-        assert_eq!(parse(&said.replace("-9.0", "-inf")), None);
+        assert_eq!(parse(stderr), Some(loudness));
+        assert_eq!(parse(&stderr.replace("-9.0", "-inf")), None);
         assert_eq!(parse("Output file is empty"), None);
     }
 
     #[test]
-    fn sound_is_brought_to_the_target_and_peaks_stay_below_the_limit() {
+    fn audio_reaches_the_target_and_peaks_stay_below_the_limit() {
         for (integrated, peak, expected) in [
             (-20.0, -9.0, "volume=4.00dB"),
             (-12.5, -0.1, "volume=-3.50dB"),

@@ -191,8 +191,8 @@ pub(crate) async fn probe(path: &Path) -> Result<Source, anyhow::Error> {
     }
     match process::capture("ffprobe", argv(path)).await {
         Ok(json) => Ok(ffprobe::parse(&json)?),
-        Err(ProcessError::Failed { said, .. }) => Err(SourceError::Unreadable(
-            said.replace(&format!("{}: ", file_url(path).to_string_lossy()), ""),
+        Err(ProcessError::Failed { stderr, .. }) => Err(SourceError::Unreadable(
+            stderr.replace(&format!("{}: ", file_url(path).to_string_lossy()), ""),
         )
         .into()),
         Err(error) => Err(error.into()),

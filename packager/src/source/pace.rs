@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rate_is_sparse_where_a_picture_is_held_for_most_of_the_time() {
+    fn a_rate_is_sparse_if_frames_are_held_for_most_of_the_time() {
         for (frames, end, moving, expected) in [
             (30, 600.4, 2, Some(Rate::new(30, 601))),
             (599, 600.0, 0, Some(Rate::new(599, 600))),

@@ -39,7 +39,7 @@ impl FolderStore {
         let to = path.clone();
         let put = blocking(move || target.put_now(&sent, &condition, &to)).await;
         put.map_err(|source| match is_other_bytes(&source) {
-            true => upload.told(source),
+            true => upload.read_error(source),
             false => StorageError::Storage { path, source },
         })
     }
@@ -117,7 +117,7 @@ impl FolderStore {
             .write(true)
             .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
             .open(self.folder.join(LOCK))
-            .map_err(package_folder::told_of_link)?;
+            .map_err(package_folder::describe_open_error)?;
         if !file.metadata()?.is_file() {
             return Err(package_folder::no_regular_file());
         }
@@ -364,15 +364,19 @@ mod tests {
     /// The error of each way to read, list or write an object.
     async fn errors(store: &FolderStore, path: &str) -> Vec<(&'static str, Option<String>)> {
         let upload = Upload::of_bytes(path, "new");
-        let told = |error: StorageError| words(&error);
+        let describe = |error: StorageError| words(&error);
         vec![
-            ("get", store.get(path).err().map(told)),
-            ("head", store.head(path).err().map(told)),
-            ("read", store.read(path, 0, None).await.err().map(told)),
-            ("digest", store.digest(path).await.err().map(told)),
+            ("get", store.get(path).err().map(describe)),
+            ("head", store.head(path).err().map(describe)),
+            ("read", store.read(path, 0, None).await.err().map(describe)),
+            ("digest", store.digest(path).await.err().map(describe)),
             (
                 "put",
-                store.put(&upload, &PutCondition::Any).await.err().map(told),
+                store
+                    .put(&upload, &PutCondition::Any)
+                    .await
+                    .err()
+                    .map(describe),
             ),
             (
                 "put new",
@@ -380,7 +384,7 @@ mod tests {
                     .put(&upload, &PutCondition::Absent)
                     .await
                     .err()
-                    .map(told),
+                    .map(describe),
             ),
         ]
     }

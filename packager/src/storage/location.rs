@@ -294,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_goes_over_http_to_this_machine_alone_unless_it_is_said() {
+    fn plain_http_is_for_this_machine_unless_it_is_allowed() {
         let allowed = ReachArgs {
             allow_plain_http: true,
             ..ReachArgs::default()
@@ -394,7 +394,7 @@ mod tests {
             assert_eq!(address.is_protected(), expected, "{endpoint}");
         }
         let edge = Location::parse("https://edge.example/a", &at(Some("http://localhost")));
-        let said = edge.expect_err("no bucket").to_string();
-        assert_eq!(said, "--endpoint is for `r2://` and `s3://` targets");
+        let expected = edge.expect_err("no bucket").to_string();
+        assert_eq!(expected, "--endpoint is for `r2://` and `s3://` targets");
     }
 }

@@ -130,14 +130,18 @@ impl Upload {
         for slice in &mut slices {
             let mut part = Hasher::default();
             let mut chunks = file_chunks(path, slice)?;
-            while let Some(chunk) = chunks.try_next().await.map_err(|error| self.told(error))? {
+            while let Some(chunk) = chunks
+                .try_next()
+                .await
+                .map_err(|error| self.read_error(error))?
+            {
                 whole.update(&chunk);
                 part.update(&chunk);
             }
             slice.sha256 = Some(part.finish().sha256);
         }
         if whole.finish().sha256 != *expected {
-            return Err(self.told(other_bytes()));
+            return Err(self.read_error(other_bytes()));
         }
         Ok(slices)
     }
@@ -153,7 +157,11 @@ impl Upload {
             UploadBody::File(path) => {
                 let mut bytes = Vec::with_capacity(usize::try_from(slice.length).unwrap_or(0));
                 let mut chunks = file_chunks(path, slice)?;
-                while let Some(chunk) = chunks.try_next().await.map_err(|error| self.told(error))? {
+                while let Some(chunk) = chunks
+                    .try_next()
+                    .await
+                    .map_err(|error| self.read_error(error))?
+                {
                     bytes.extend_from_slice(&chunk);
                 }
                 Ok(bytes.into())
@@ -173,7 +181,7 @@ impl Upload {
     }
 
     /// The error of reading it.
-    pub(crate) fn told(&self, error: io::Error) -> StorageError {
+    pub(crate) fn read_error(&self, error: io::Error) -> StorageError {
         if is_other_bytes(&error) {
             return StorageError::Changed {
                 path: self.path.clone(),
@@ -303,7 +311,7 @@ mod tests {
             match chunks.try_next().await {
                 Ok(Some(chunk)) => got.extend_from_slice(&chunk),
                 Ok(None) => return (got, None),
-                Err(error) => return (got, Some(upload.told(error))),
+                Err(error) => return (got, Some(upload.read_error(error))),
             }
         }
     }

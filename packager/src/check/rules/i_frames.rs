@@ -13,12 +13,12 @@ pub(super) const RULES: &[Rule] = &[
         advice: "add the tag, or list the playlist with EXT-X-I-FRAME-STREAM-INF",
         check: |facts, findings| {
             for rendition in &facts.renditions {
-                let (is_listed, is_said) =
+                let (is_listed, is_declared) =
                     (rendition.is_i_frames(), rendition.playlist.is_i_frames_only);
-                if is_listed || is_said {
+                if is_listed || is_declared {
                     let is_alone = rendition.uses.contains(&ListedAs::Alone);
-                    findings.expect(is_said && (is_listed || is_alone), || {
-                        let what = match is_said {
+                    findings.expect(is_declared && (is_listed || is_alone), || {
+                        let what = match is_declared {
                             true => "it says so and is not listed so",
                             false => "`EXT-X-I-FRAMES-ONLY` is missing",
                         };

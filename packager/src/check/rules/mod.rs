@@ -97,7 +97,7 @@ fn of_variant(facts: &PackageFacts, at: usize) -> Option<&CheckedRendition> {
 }
 
 /// The Media Playlists of sound that may play beside a Variant Stream; `None` where one of them could not be read.
-fn sound_of(facts: &PackageFacts, variant: usize) -> Option<Vec<&CheckedRendition>> {
+fn audio_group(facts: &PackageFacts, variant: usize) -> Option<Vec<&CheckedRendition>> {
     let playlist = facts.multivariant.as_ref()?;
     let Some(group) = playlist.variants[variant].get("AUDIO") else {
         return Some(vec![]);

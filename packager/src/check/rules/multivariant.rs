@@ -3,7 +3,7 @@
 use super::super::codec::is_same;
 use super::super::facts::PackageFacts;
 use super::super::playlist::{TagEntry, shown};
-use super::{Findings, Rule, frame_rate, of_variant, rates, sound_of};
+use super::{Findings, Rule, audio_group, frame_rate, of_variant, rates};
 use crate::check::rendition::CheckedRendition;
 
 /// What a line that starts on a phone's network is sure to carry.
@@ -80,7 +80,7 @@ pub(super) const RULES: &[Rule] = &[
         advice: "write the picture's width and height",
         check: |facts, findings| {
             each(facts, |variant, rendition, name| {
-                if !has_pictures(variant, rendition) {
+                if !has_video(variant, rendition) {
                     return;
                 }
                 let listed = variant.resolution();
@@ -108,7 +108,7 @@ pub(super) const RULES: &[Rule] = &[
         advice: "write the highest rate, with three decimals",
         check: |facts, findings| {
             each(facts, |variant, rendition, name| {
-                if !has_pictures(variant, rendition) {
+                if !has_video(variant, rendition) {
                     return;
                 }
                 let listed = variant
@@ -147,12 +147,12 @@ pub(super) const RULES: &[Rule] = &[
             let is_none = |variant: &TagEntry| variant.get("CLOSED-CAPTIONS") == Some("NONE");
             let some_none = playlist.variants.iter().any(is_none);
             each(facts, |variant, rendition, name| {
-                if !has_pictures(variant, rendition) {
+                if !has_video(variant, rendition) {
                     return;
                 }
-                let is_said = variant.get("CLOSED-CAPTIONS").is_some();
-                findings.expect(is_said && is_none(variant) == some_none, || {
-                    let what = if is_said {
+                let is_declared = variant.get("CLOSED-CAPTIONS").is_some();
+                findings.expect(is_declared && is_none(variant) == some_none, || {
+                    let what = if is_declared {
                         "it names captions, and another Variant Stream says `NONE`"
                     } else {
                         "`CLOSED-CAPTIONS` is missing"
@@ -254,12 +254,12 @@ pub(super) const RULES: &[Rule] = &[
         check: |facts, findings| {
             let mut all = vec![];
             each(facts, |variant, rendition, name| {
-                all.push((has_pictures(variant, rendition), name));
+                all.push((has_video(variant, rendition), name));
             });
-            if let [(has_pictures, name), ..] = &all[..]
-                && all.iter().any(|(has_pictures, _)| *has_pictures)
+            if let [(has_video, name), ..] = &all[..]
+                && all.iter().any(|(has_video, _)| *has_video)
             {
-                findings.expect(*has_pictures, || {
+                findings.expect(*has_video, || {
                     (name.clone(), "it is sound alone".to_owned())
                 });
             }
@@ -280,7 +280,7 @@ fn each(facts: &PackageFacts, mut visit: impl FnMut(&TagEntry, Option<&CheckedRe
     }
 }
 
-fn has_pictures(variant: &TagEntry, rendition: Option<&CheckedRendition>) -> bool {
+fn has_video(variant: &TagEntry, rendition: Option<&CheckedRendition>) -> bool {
     rendition.is_some_and(CheckedRendition::has_video)
         || variant
             .codecs()
@@ -306,12 +306,15 @@ fn bandwidth(
         };
         // The heaviest sound that may play beside it; or instead of it, where it is one of these itself. A muxed one has no
         // playlist of its own.
-        let Some(group) = sound_of(facts, at) else {
+        let Some(group) = audio_group(facts, at) else {
             continue;
         };
-        let sound: Option<Vec<u64>> = group.iter().map(|audio| rates(audio).map(which)).collect();
-        let Some(sound) = sound else { continue };
-        let audio = sound.into_iter().max().unwrap_or(0);
+        let audio_rates: Option<Vec<u64>> =
+            group.iter().map(|audio| rates(audio).map(which)).collect();
+        let Some(audio_rates) = audio_rates else {
+            continue;
+        };
+        let audio = audio_rates.into_iter().max().unwrap_or(0);
         let is_member = group.iter().any(|audio| std::ptr::eq(*audio, rendition));
         let measured = if is_member {
             own.max(audio)
@@ -344,7 +347,7 @@ fn codecs(facts: &PackageFacts, findings: &mut Findings) {
     };
     for (at, variant) in playlist.variants.iter().enumerate() {
         let own = of_variant(facts, at);
-        let beside = sound_of(facts, at);
+        let beside = audio_group(facts, at);
         let is_read = own.is_some() && beside.is_some();
         let parts: Vec<&CheckedRendition> = own
             .into_iter()

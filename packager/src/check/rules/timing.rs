@@ -98,16 +98,19 @@ pub(super) const RULES: &[Rule] = &[
                 });
             });
             for rendition in facts.renditions.iter().filter(|one| one.has_video()) {
-                let sound = rendition
+                let audio_micros = rendition
                     .muxed()
                     .map(|(_, _, track, found)| track.micros(found.duration));
-                let sound: Vec<u64> = sound.collect();
+                let audio_micros: Vec<u64> = audio_micros.collect();
                 // What could not be read is another rule's.
-                if sound.is_empty() || sound.len() < rendition.segments.len() {
+                if audio_micros.is_empty() || audio_micros.len() < rendition.segments.len() {
                     continue;
                 }
                 let target = rendition.playlist.target_duration.unwrap_or(0) as f64;
-                let (long, short) = (rendition.seconds(), sound.iter().sum::<u64>() as f64 / 1e6);
+                let (long, short) = (
+                    rendition.seconds(),
+                    audio_micros.iter().sum::<u64>() as f64 / 1e6,
+                );
                 findings.expect((long - short).abs() <= target, || {
                     let what =
                         format!("its sound lasts {short:.1} s, and its pictures {long:.1} s");
@@ -212,17 +215,18 @@ fn durations(facts: &PackageFacts, findings: &mut Findings) {
     for rendition in av(facts) {
         let (mut listed_all, mut found_all, mut longest) = (0_u64, 0_u64, MILLISECOND);
         for (at, listed, track, found) in rendition.fragments() {
-            let lasts = track.micros(found.duration);
+            let duration_micros = track.micros(found.duration);
             let frame = track.micros(found.longest_sample).max(MILLISECOND);
-            findings.expect(listed.micros.abs_diff(lasts) <= frame, || {
-                let (says, lasts) = (listed.micros as f64 / 1e6, lasts as f64 / 1e6);
+            findings.expect(listed.micros.abs_diff(duration_micros) <= frame, || {
+                let (says, actual_seconds) =
+                    (listed.micros as f64 / 1e6, duration_micros as f64 / 1e6);
                 (
                     segment(rendition, at),
-                    format!("it says {says} s and lasts {lasts} s"),
+                    format!("it says {says} s and lasts {actual_seconds} s"),
                 )
             });
             listed_all = listed_all.saturating_add(listed.micros);
-            found_all = found_all.saturating_add(lasts);
+            found_all = found_all.saturating_add(duration_micros);
             longest = longest.max(frame);
         }
         // What is a rounding in one segment is a drift in thousands.
@@ -241,8 +245,8 @@ fn findings_of_sum(
         // Three decimals are as many as most write.
         let rounding = rendition.segments.len() as u64 * MILLISECOND / 2;
         findings.expect(listed.abs_diff(found) <= frame.max(rounding), || {
-            let (says, lasts) = (listed as f64 / 1e6, found as f64 / 1e6);
-            let what = format!("all say {says:.3} s together and last {lasts:.3} s");
+            let (says, actual_seconds) = (listed as f64 / 1e6, found as f64 / 1e6);
+            let what = format!("all say {says:.3} s together and last {actual_seconds:.3} s");
             (rendition.name.clone(), what)
         });
     }

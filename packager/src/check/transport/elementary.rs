@@ -21,7 +21,7 @@ pub(super) struct ElementaryVideo {
     idr: Vec<i64>,
     decoded: Option<i64>,
     is_out_of_order: bool,
-    pictures: u64,
+    frames: u64,
     starts_with_idr: bool,
     sps: Option<Vec<u8>>,
     /// The first picture has a sequence parameter set and one of the picture before it.
@@ -50,12 +50,12 @@ impl ElementaryVideo {
             }
         }
         let is_idr = slice == Some(IDR);
-        if self.pictures == 0 {
+        if self.frames == 0 {
             self.starts_with_idr = is_idr;
             self.sets = (has_sps, has_pps);
         }
         // A packet is a picture, unless it has several or is the rest of one.
-        self.pictures += match slice {
+        self.frames += match slice {
             Some(_) => delimiters.max(1),
             None => 0,
         };
@@ -105,7 +105,7 @@ impl ElementaryVideo {
             starts_with_idr: Some(is_idr),
             longest_gap: longest_gap.unwrap_or(0),
             has_hole: self.is_out_of_order,
-            ..fragments(start, end.abs_diff(first), self.pictures, longest)
+            ..fragments(start, end.abs_diff(first), self.frames, longest)
         })
     }
 }

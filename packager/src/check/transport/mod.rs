@@ -30,7 +30,7 @@ impl Transport {
     /// Reads a segment; its tracks are the picture's and the sound's, as far as they are there.
     pub(crate) fn read(bytes: &[u8]) -> Result<(Self, Vec<CheckedTrack>), String> {
         let tables = TsTables::read(bytes)?;
-        let (mut video, mut sound) = (ElementaryVideo::default(), ElementaryAudio::default());
+        let (mut video, mut audio) = (ElementaryVideo::default(), ElementaryAudio::default());
         let mut counters = Counters::default();
         let pid = |kind| {
             let mut streams = tables.streams.iter();
@@ -38,21 +38,21 @@ impl Transport {
                 .find(|stream| stream.kind == kind)
                 .map(|stream| stream.pid)
         };
-        let (picture, voice) = (pid(H264), pid(AAC));
-        let (mut pictures, mut voices) = (Pes::default(), Pes::default());
+        let (video_pid, audio_pid) = (pid(H264), pid(AAC));
+        let (mut video_pes, mut audio_pes) = (Pes::default(), Pes::default());
         for packet in bytes.chunks_exact(PACKET) {
             counters.count(packet);
             let at = Some(packets::pid(packet));
-            if at == picture {
-                pictures.push(packet, |pes| video.add(pes));
-            } else if at == voice {
-                voices.push(packet, |pes| sound.add(pes));
+            if at == video_pid {
+                video_pes.push(packet, |pes| video.add(pes));
+            } else if at == audio_pid {
+                audio_pes.push(packet, |pes| audio.add(pes));
             }
         }
-        video.is_cut_in |= pictures.is_cut_in;
-        pictures.finish(|pes| video.add(pes));
-        voices.finish(|pes| sound.add(pes));
-        let tracks: Vec<CheckedTrack> = [video.track(), sound.track()]
+        video.is_cut_in |= video_pes.is_cut_in;
+        video_pes.finish(|pes| video.add(pes));
+        audio_pes.finish(|pes| audio.add(pes));
+        let tracks: Vec<CheckedTrack> = [video.track(), audio.track()]
             .into_iter()
             .flatten()
             .collect();
@@ -66,9 +66,9 @@ impl Transport {
             Self {
                 is_partly_known: known != tracks.len(),
                 stranger: stranger(&tables),
-                has_parameter_sets: picture.map(|_| video.has_parameter_sets()),
+                has_parameter_sets: video_pid.map(|_| video.has_parameter_sets()),
                 video: video.fragments(),
-                audio: sound.fragments(),
+                audio: audio.fragments(),
                 counters,
             },
             tracks,
@@ -157,7 +157,7 @@ fn fragments(start: u64, duration: u64, samples: u64, longest_sample: u64) -> Se
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mpegts::testing::{TsBuilder, picture, voice};
+    use crate::mpegts::testing::{TsBuilder, aac_frames, h264_unit};
 
     fn read(stream: &TsBuilder) -> Transport {
         Transport::read(&stream.bytes())
@@ -169,10 +169,10 @@ mod tests {
     fn a_segment_says_what_it_carries_and_when_it_plays() {
         // Three pictures out of order, and sound that begins before them.
         let mut stream = TsBuilder::new();
-        stream.video(900_000, 900_000, &picture(true));
-        stream.audio(898_080, &voice(3, 2));
-        stream.video(907_200, 903_600, &picture(false));
-        stream.video(903_600, 907_200, &picture(false));
+        stream.video(900_000, 900_000, &h264_unit(true));
+        stream.audio(898_080, &aac_frames(3, 2));
+        stream.video(907_200, 903_600, &h264_unit(false));
+        stream.video(903_600, 907_200, &h264_unit(false));
         let (found, tracks) = Transport::read(&stream.bytes()).expect("a transport stream");
         let video = found.video.expect("pictures");
         assert_eq!(
@@ -199,21 +199,21 @@ mod tests {
     #[test]
     fn what_is_wrong_in_a_segment_is_noticed() {
         let mut stream = TsBuilder::new();
-        stream.video(0, 0, &picture(false));
+        stream.video(0, 0, &h264_unit(false));
         let found = read(&stream);
         assert_eq!(found.video.map(|video| video.starts_with_sync), Some(false));
         assert_eq!(found.has_parameter_sets, Some(false));
 
         // 0.1 s of sound are missing between two packets of it.
         let mut stream = TsBuilder::new();
-        stream.audio(0, &voice(2, 2));
-        stream.audio(3_840 + 9_000, &voice(2, 2));
+        stream.audio(0, &aac_frames(2, 2));
+        stream.audio(3_840 + 9_000, &aac_frames(2, 2));
         assert_eq!(read(&stream).audio.map(|audio| audio.has_hole), Some(true));
 
         let mut stream = TsBuilder::new();
-        stream.video(0, 0, &picture(true));
+        stream.video(0, 0, &h264_unit(true));
         stream.skip_counter();
-        stream.video(3_600, 3_600, &picture(false));
+        stream.video(3_600, 3_600, &h264_unit(false));
         assert!(read(&stream).counters.jump.is_some());
 
         let mut stream = TsBuilder::new();
@@ -228,8 +228,8 @@ mod tests {
     #[test]
     fn timestamps_go_on_where_they_wrap() {
         let mut stream = TsBuilder::new();
-        stream.video(WRAPS_AT - 3_600, WRAPS_AT - 3_600, &picture(true));
-        stream.video(0, 0, &picture(false));
+        stream.video(WRAPS_AT - 3_600, WRAPS_AT - 3_600, &h264_unit(true));
+        stream.video(0, 0, &h264_unit(false));
         let video = read(&stream).video.expect("pictures");
         assert_eq!((video.start, video.duration), (WRAPS_AT - 3_600, 7_200));
         assert_eq!((since(5, 3), since(WRAPS_AT - 1, 1)), (-2, 2));
@@ -238,8 +238,8 @@ mod tests {
     #[test]
     fn damaged_bytes_are_an_error_or_a_number_and_never_a_panic() {
         let mut stream = TsBuilder::new();
-        stream.video(900_000, 900_000, &picture(true));
-        stream.audio(900_000, &voice(3, 2));
+        stream.video(900_000, 900_000, &h264_unit(true));
+        stream.audio(900_000, &aac_frames(3, 2));
         let good = stream.bytes();
         for at in 0..good.len() {
             let _ = Transport::read(&good[..at]);

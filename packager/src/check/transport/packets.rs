@@ -147,11 +147,11 @@ impl Counters {
         }
         let counter = packet[3] & 0x0f;
         // What says itself that it does not go on.
-        let is_said = packet[3] & 0x20 != 0 && packet[4] > 0 && packet[5] & 0x80 != 0;
+        let is_signaled = packet[3] & 0x20 != 0 && packet[4] > 0 && packet[5] & 0x80 != 0;
         if let Some((_, _, last)) = self.each.iter_mut().find(|(known, ..)| *known == pid) {
             // A packet may be there twice.
             let is_next = counter == (*last + 1) & 0x0f || counter == *last;
-            if !is_next && !is_said && self.jump.is_none() {
+            if !is_next && !is_signaled && self.jump.is_none() {
                 self.jump = Some(jump(pid, *last, counter));
             }
             *last = counter;

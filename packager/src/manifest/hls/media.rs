@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn what_grows_keeps_what_it_said_and_ends_with_a_last_line() {
+    fn a_growing_playlist_keeps_its_lines_and_ends_with_endlist() {
         let segments = [segment(2_000_000, 1), segment(1_322_666, 1)];
         let begun = text(growing(&segments[..1], 2, false));
         insta::assert_snapshot!(begun, @r#"

@@ -39,7 +39,7 @@ pub(crate) fn multivariant(presentation: &Presentation) -> Vec<u8> {
     // With a picture, what has none is left to who chooses it: a slide is most of a lecture. Players start with what is
     // listed first, so it is last.
     if presentation.video.is_empty() || *has_audio_only {
-        list_sound(&mut out, audio, !subtitles.is_empty());
+        list_audio_only(&mut out, audio, !subtitles.is_empty());
     }
     if let Some(iframes) = iframes {
         list_iframes(&mut out, iframes);
@@ -125,7 +125,7 @@ fn beside(audio: &[AudioTrack]) -> (u64, u64) {
 }
 
 /// A lecture without a picture: its Variant Stream is the first of the Renditions.
-fn list_sound(out: &mut String, audio: &[AudioTrack], has_subtitles: bool) {
+fn list_audio_only(out: &mut String, audio: &[AudioTrack], has_subtitles: bool) {
     let Some(first) = audio.first() else { return };
     // One of the Renditions plays instead of it, unless it is none of them.
     let (mut peak, mut average) = beside(audio);
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn sound_alone_is_a_variant_of_its_own() {
+    fn audio_alone_is_a_variant_stream_of_its_own() {
         let talk = Presentation {
             audio: vec![audio("und")],
             ..Presentation::default()
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn sound_alone_beside_pictures_is_listed_last() {
+    fn audio_alone_beside_video_is_listed_last() {
         let lecture = Presentation {
             video: vec![video(854, 480, "avc1.64001e")],
             audio: vec![audio("en")],
@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn sound_in_the_segments_of_pictures_has_no_uri() {
+    fn audio_in_video_segments_has_no_uri() {
         let mut english = audio("en");
         english.is_muxed = true;
         let lecture = Presentation {
@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn a_picture_without_sound_names_no_group() {
+    fn video_without_audio_names_no_group() {
         let mute = Presentation {
             video: vec![video(854, 480, "avc1.64001e")],
             ..Presentation::default()
