@@ -88,11 +88,11 @@ pub(crate) fn fault(board: &[u8]) -> Option<String> {
     }
     let named = named(board);
     if let Some(uri) = named.iter().find(|uri| !is_picture(path(uri))) {
-        return Some(format!("`{}` names no picture", shown(uri)));
+        return Some(format!("`{}` names no image", shown(uri)));
     }
     let text = String::from_utf8_lossy(board);
     let cues = text.lines().filter(|line| line.contains("-->")).count();
-    (cues != named.len()).then(|| format!("{} of {cues} cues name a picture", named.len()))
+    (cues != named.len()).then(|| format!("{} of {cues} cues name an image", named.len()))
 }
 
 /// The pictures that are named, each once and without what part of it is meant.
@@ -133,11 +133,11 @@ mod tests {
             ),
             (
                 format!("WEBVTT\n\n{TIMES}\nHello\n"),
-                Some("`Hello` names no picture"),
+                Some("`Hello` names no image"),
             ),
             (
                 format!("WEBVTT\n\n{TIMES}\n\n{TIMES}\na.jpg\n"),
-                Some("1 of 2 cues name a picture"),
+                Some("1 of 2 cues name an image"),
             ),
         ] {
             assert_eq!(fault(text.as_bytes()).as_deref(), expected, "{text}");

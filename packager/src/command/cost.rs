@@ -39,7 +39,7 @@ mod tests {
               --gigabytes <NUMBER>          What the lectures take in the bucket [default: estimated from minutes and rungs]
               --rungs <SIZES>               Sizes that are offered, by their short side: of 1080, 720, 480, 360 and 240 [default: 1080,720,480]
               --segment-duration <SECONDS>  Seconds of a Media Segment [default: 4]
-              --container <CONTAINER>       What segments are wrapped in: sound has segments of its own in `cmaf`, and none in `ts` [default: cmaf]
+              --container <CONTAINER>       Container of the segments: `cmaf` has separate audio segments, `ts` has none [default: cmaf]
               --hit-ratio <SHARE>           Share of reads of segments that the data centre's cache answers, from 0 to 1: 0 is the worst case [default: 0]
               --cpu-ms <MS>                 CPU milliseconds of a request, as the Worker's metrics show them [default: estimated]
               --plan <PLAN>                 The Workers plan [default: paid] [possible values: free, paid]

@@ -212,7 +212,7 @@ fn of_pass(name: &str, text: &str, now: u64) -> (Option<String>, Vec<(&'static s
         PassKind::Playlist { .. } => "this playlist, and through passes what it lists".to_owned(),
         PassKind::AssetList { .. } => "this list of assets".to_owned(),
         PassKind::Storyboard { .. } => {
-            "this storyboard, and through passes the pictures that it names".to_owned()
+            "this storyboard, and through passes the images that it names".to_owned()
         }
         PassKind::Directory { depth } => format!("everything below the first {depth} folders"),
         PassKind::Restricted { preview: None, .. } => "this Media Playlist alone".to_owned(),

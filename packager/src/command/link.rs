@@ -92,7 +92,7 @@ pub(crate) struct LinkArgs {
     /// How long what was opened in time keeps playing, e.g. `6h` [default: the edge's].
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub(crate) watch: Option<Duration>,
-    /// List no Variant Stream with more lines than this, by its shorter side.
+    /// List Variant Streams up to this height only, measured on the shorter side.
     #[arg(long, value_name = "LINES")]
     pub(crate) max_height: Option<u32>,
     /// List only what lies between these seconds, e.g. `0-60`.

@@ -129,7 +129,7 @@ pub(crate) async fn run(args: SampleArgs) -> Result<()> {
 /// Makes `out.mp4` in a folder.
 async fn record(folder: &Path, seconds: u32, progress: Progress) -> Result<()> {
     if !can_draw_text().await? {
-        progress.note("this ffmpeg draws no text, or finds no font: a test picture instead");
+        progress.note("this ffmpeg draws no text, or finds no font: using a test pattern");
         return Ok(encode(folder, test_pattern(seconds), seconds, progress).await?);
     }
     let voice = speak(folder, progress).await?;

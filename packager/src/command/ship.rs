@@ -259,8 +259,7 @@ pub(crate) struct ShipArgs {
     pub(crate) encode: EncodeArgs,
     #[command(flatten)]
     pub(crate) extras: ExtrasArgs,
-    /// Let something play within seconds, while the lecture proper is made: the recording's own streams where players take
-    /// them, else 480 lines.
+    /// Publish a provisional lecture within seconds: the recording's own streams if players decode them, else 480p.
     #[arg(long)]
     pub(crate) instant: bool,
     /// Where to encode; the folder made there is removed at the end [default: the system's temporary folder].

@@ -48,7 +48,7 @@ pub(crate) struct CostArgs {
     /// Seconds of a Media Segment.
     #[arg(long, value_name = "SECONDS", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=10))]
     segment_duration: u32,
-    /// What segments are wrapped in: sound has segments of its own in `cmaf`, and none in `ts`.
+    /// Container of the segments: `cmaf` has separate audio segments, `ts` has none.
     #[arg(
         long,
         value_name = "CONTAINER",
@@ -90,7 +90,7 @@ pub(crate) enum CostError {
     New,
     #[error("lectures of more than 86,400 seconds are not packaged")]
     Long,
-    #[error("what `{0}` lines take is not known")]
+    #[error("the bit rate of `{0}p` is not known")]
     Rung(u32),
     #[error("`--gigabytes` are more than 10 for each minute that is stored")]
     Heavy,

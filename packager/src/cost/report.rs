@@ -68,7 +68,7 @@ impl CostReport<'_> {
         format!(
             "{} minutes of lectures ({}: {} GB), {} views a month of {} of {} minutes.\n\
              A view is {} requests: {playlists} playlists, {initialization_sections} initialization sections, \
-             {segments} segments of pictures, {audio_segments} of sound.\n",
+             {segments} video segments, {audio_segments} audio segments.\n",
             hundredths(question.stored_seconds),
             rungs.join(", "),
             amount(month.stored_bytes, 1_000_000_000),

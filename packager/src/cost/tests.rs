@@ -346,7 +346,7 @@ fn what_cannot_be_is_refused_with_a_way_out() {
         ),
         (
             "--minutes 45 --views 1 --rungs 1080,721",
-            "what `721` lines take is not known",
+            "the bit rate of `721p` is not known",
         ),
         (
             "--minutes 9000 --lecture-minutes 1441 --views 1",
@@ -381,7 +381,7 @@ fn the_answer_is_a_table() {
         asked("--minutes 4500 --views 4500 --container ts --rungs 480 --plan free --no-included"),
         @r#"
         4,500 minutes of lectures (480: 36.45 GB), 4,500 views a month of 45 of 45 minutes.
-        A view is 677 requests: 2 playlists, 0 initialization sections, 675 segments of pictures, 0 of sound.
+        A view is 677 requests: 2 playlists, 0 initialization sections, 675 video segments, 0 audio segments.
 
         Lectern (R2 and Workers)            amount  of                    each  included        cost
         R2 storage                           36.45  GB-month            $0.015                 $0.56

@@ -278,7 +278,7 @@ mod tests {
     /// In pieces from segment 15 on, the second one to the end.
     fn chunked_plan() -> EncodePlan {
         let mut plan = testing::plan();
-        let video = plan.video.as_mut().expect("it has a picture");
+        let video = plan.video.as_mut().expect("it has video");
         let chunk = |first, end| Chunk { first, end };
         video.chunks = vec![chunk(0, Some(15)), chunk(15, None)];
         plan
@@ -431,7 +431,7 @@ mod tests {
     #[test]
     fn no_encoder_has_more_than_one_thread() {
         let mut plan = chunked_plan();
-        let video = plan.video.as_mut().expect("it has a picture");
+        let video = plan.video.as_mut().expect("it has video");
         for codec in [Codec::Hevc, Codec::Av1] {
             let rung = video.rungs[1].with(codec);
             video.rungs.push(rung);

@@ -27,9 +27,9 @@ pub(crate) enum ChunkError {
     Length(String),
     #[error("segment {segment} of `{name}` does not begin where it should")]
     Astray { name: String, segment: u64 },
-    #[error("the pictures to look through do not begin where they should")]
+    #[error("the I-frames do not begin at the boundary of the chunk")]
     IFrames,
-    #[error("the initialization section of `{0}` is another than that of other pieces")]
+    #[error("the initialization section of `{0}` differs between chunks")]
     Init(String),
 }
 
@@ -57,11 +57,11 @@ impl ChunkOutput<'_> {
         for rung in &self.cut.rungs {
             let name = rung.name();
             self.verify_rung(&name)
-                .with_context(|| format!("cannot use a piece of `{name}`"))?;
+                .with_context(|| format!("cannot use a chunk of `{name}`"))?;
         }
         if self.cut.has_iframes {
             self.verify_iframes()
-                .context("cannot use the pictures to look through of a piece")?;
+                .context("cannot use the I-frames of a chunk")?;
         }
         Ok(())
     }
@@ -123,7 +123,7 @@ impl ChunkOutput<'_> {
         let mut files = vec![];
         for name in self.cut.rungs.iter().map(Rung::name) {
             self.install_rung(&name, &revision.join(&name), &mut files)
-                .with_context(|| format!("cannot move a piece of `{name}`"))?;
+                .with_context(|| format!("cannot move a chunk of `{name}`"))?;
         }
         if self.cut.has_iframes {
             let written = self.iframe_files();

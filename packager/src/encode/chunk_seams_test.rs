@@ -150,7 +150,7 @@ async fn joined_chunks_have_every_frame_of_the_whole_and_no_other() {
             tasks.len()
         );
         let mut whole = plan.clone();
-        let video = whole.video.as_mut().expect("it has a picture");
+        let video = whole.video.as_mut().expect("it has video");
         video.chunks = vec![Chunk::WHOLE];
         let whole = frames(root.path(), &source, &whole, &whole.tasks()[0]);
         assert!(whole[0].len() > 100 && whole[1].len() >= 3, "{name}");

@@ -43,7 +43,7 @@ use task::{EncodeTask, VideoTask};
 
 /// A piece is not what it must be, whatever the reason: the picture has to be encoded as a whole.
 #[derive(Debug, thiserror::Error)]
-#[error("the picture cannot be encoded in pieces")]
+#[error("the video cannot be encoded in chunks")]
 pub(crate) struct ChunkMismatch;
 
 /// What is encoded, from where to where.
@@ -170,11 +170,11 @@ impl Encoding<'_> {
             on_progress(in_millis(done));
         })
         .await
-        .with_context(|| format!("ffmpeg failed on the sound of `{}`", self.input_name()))?;
+        .with_context(|| format!("ffmpeg failed on the audio of `{}`", self.input_name()))?;
         let gain = loudness.and_then(|loudness| Gain::new(loudness, target));
         if let Some(loudness) = loudness {
             self.progress.note(format_args!(
-                "sound `{}` is at {:.1} LUFS{}",
+                "audio `{}` is at {:.1} LUFS{}",
                 audio.stream.language,
                 loudness.integrated,
                 if gain.is_some() {

@@ -138,13 +138,13 @@ impl EncodePlan {
             let rate = shown_rate(video.frame_rate);
             tasks.push(format!("{} at {rate} frames a second", sizes.join(", ")));
         } else {
-            tasks.push("no picture".to_owned());
+            tasks.push("no video".to_owned());
         }
         for audio in &self.audio {
-            tasks.push(format!("sound `{}`", audio.stream.language));
+            tasks.push(format!("audio `{}`", audio.stream.language));
         }
         if self.audio.is_empty() {
-            tasks.push("no sound".to_owned());
+            tasks.push("no audio".to_owned());
         }
         tasks.join(", ")
     }
@@ -328,7 +328,7 @@ mod tests {
         );
         assert_eq!(
             plan.describe(),
-            "1280×720, 854×480, 720p-hevc, 480p-hevc at 25 frames a second, no sound"
+            "1280×720, 854×480, 720p-hevc, 480p-hevc at 25 frames a second, no audio"
         );
     }
 

@@ -157,7 +157,7 @@ mod tests {
             };
             plan.tasks().iter().map(of).collect()
         };
-        let video = plan.video.as_mut().expect("it has a picture");
+        let video = plan.video.as_mut().expect("it has video");
         video.rungs = ladder(1920, 1080, &[1080, 720, 480]);
         let others: Vec<Rung> = video
             .rungs
@@ -173,10 +173,10 @@ mod tests {
             "00000-720p-hevc+480p-hevc 720p-hevc,480p-hevc",
         ];
         assert_eq!(names(&plan), expected);
-        let video = plan.video.as_mut().expect("it has a picture");
+        let video = plan.video.as_mut().expect("it has video");
         video.rungs.truncate(1);
         assert_eq!(names(&plan), ["audio-en", "00000-1080p 1080p+"]);
-        let video = plan.video.as_mut().expect("it has a picture");
+        let video = plan.video.as_mut().expect("it has video");
         video.rungs = ladder(1920, 1080, &[1080, 720]);
         video.chunks = vec![
             Chunk {
@@ -195,7 +195,7 @@ mod tests {
         ];
         assert_eq!(names(&plan), expected);
         // What is to be had first comes before the sound.
-        let video = plan.video.as_mut().expect("it has a picture");
+        let video = plan.video.as_mut().expect("it has video");
         video.rungs = ladder(1920, 1080, &[1080, 720, 480]);
         video.first = vec![ladder(1920, 1080, &[480])];
         let expected = [

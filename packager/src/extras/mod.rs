@@ -49,14 +49,14 @@ pub(crate) enum ExtrasError {
 /// Extras that a person asks for or leaves out.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct ExtrasArgs {
-    /// Captions or a translation, as WebVTT or SubRip; may be repeated. Text subtitles that the recording has are kept
-    /// where none are given in their language.
+    /// Add captions or a translation in WebVTT or SubRip; may be repeated. Text subtitles of the recording stay
+    /// in languages that have no file.
     #[arg(long, value_name = "LANG=FILE", value_parser = CaptionsFile::parse)]
     pub(crate) captions: Vec<CaptionsFile>,
-    /// Do not make `lecture.mp4`, the one file to take home.
+    /// Do not make the download `lecture.mp4`.
     #[arg(long)]
     pub(crate) no_mp4: bool,
-    /// Do not make the storyboard: small pictures to look through.
+    /// Do not make the storyboard, whose thumbnails players show above the seek bar.
     #[arg(long)]
     pub(crate) no_storyboard: bool,
 }

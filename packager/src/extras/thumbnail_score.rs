@@ -160,7 +160,7 @@ mod tests {
                 faded(&slide(5, 230), 0.2),
                 0.0..0.3,
             ),
-            ("a camera's picture", camera, 0.7..1.1),
+            ("a camera's frame", camera, 0.7..1.1),
             (
                 "a blurred edge",
                 blurred(&frame(|x, _| if x < 32 { 30 } else { 220 }), 6),

@@ -80,7 +80,7 @@ pub(crate) enum RecordingError {
     Ranges(String),
     #[error("`{0}` begins anew in the middle, with another Media Initialization Section")]
     Runs(String),
-    #[error("it has {0} sound tracks")]
+    #[error("it has {0} audio tracks")]
     TooManyAudioTracks(usize),
     #[error("there are several: {0}")]
     Several(String),

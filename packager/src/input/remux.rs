@@ -36,7 +36,7 @@ pub(super) async fn remux(
         |_| (),
     )
     .await
-    .context("cannot put the picture and its sound together")?;
+    .context("cannot join video and audio")?;
     let joined = File::open(place.part())?;
     let whole = place.become_whole(&joined)?;
     for file in files {

@@ -259,7 +259,7 @@ mod tests {
             }
             Ok(HlsPlaylist::Multivariant(streams)) => {
                 let own = if streams.has_muxed_audio {
-                    " with sound"
+                    " with muxed audio"
                 } else {
                     ""
                 };
@@ -292,11 +292,11 @@ mod tests {
         let english = audio("a", ",LANGUAGE=\"en\",URI=\"en.m3u8\"");
         let german = audio("a", ",LANGUAGE=\"de\",DEFAULT=YES,URI=\"de.m3u8?x\"");
         for (text, expected) in [
-            (low.clone(), "500.m3u8 with sound"),
-            (format!("{low}{high}"), "900.m3u8 with sound"),
-            (format!("{high}{low}"), "900.m3u8 with sound"),
+            (low.clone(), "500.m3u8 with muxed audio"),
+            (format!("{low}{high}"), "900.m3u8 with muxed audio"),
+            (format!("{high}{low}"), "900.m3u8 with muxed audio"),
             // A group that it does not name is another's.
-            (format!("{english}{low}"), "500.m3u8 with sound"),
+            (format!("{english}{low}"), "500.m3u8 with muxed audio"),
             (
                 format!("{english}{low}{grouped}"),
                 "900.m3u8, en.m3u8 (N, en)",
@@ -307,20 +307,23 @@ mod tests {
             ),
             (
                 format!("{}{german}{grouped}", audio("a", "")),
-                "900.m3u8 with sound, de.m3u8?x (N, de)",
+                "900.m3u8 with muxed audio, de.m3u8?x (N, de)",
             ),
             (
                 format!("{}{grouped}", audio("a", ",URI=\"900.m3u8\"")),
-                "900.m3u8 with sound",
+                "900.m3u8 with muxed audio",
             ),
-            (format!("{}{grouped}", english.repeat(17)), "`17` sounds"),
+            (
+                format!("{}{grouped}", english.repeat(17)),
+                "`17` audio tracks",
+            ),
             (
                 "#EXT-X-STREAM-INF:BANDWIDTH=1\n".to_owned(),
                 "nothing there is a recording: neither a playlist nor an initialization section with numbered segments",
             ),
         ] {
             let expected = expected.replace(
-                "`17` sounds",
+                "`17` audio tracks",
                 &RecordingError::TooManyAudioTracks(17).to_string(),
             );
             assert_eq!(describe(&format!("#EXTM3U\n{text}")), expected, "{text}");

@@ -24,7 +24,7 @@ pub(crate) enum BoxError {
     Missing(&'static str),
     #[error("the boxes cannot be read: {0}")]
     Malformed(#[from] mp4_atom::Error),
-    #[error("a fragment holds no picture or more than one")]
+    #[error("a fragment holds no video or more than one")]
     NotOneFrame,
     #[error("codec `{0}` was not asked for")]
     UnexpectedCodec(String),

@@ -252,7 +252,7 @@ mod tests {
             {"index":3,"codec_type":"audio","codec_name":"aac","channels":6,"disposition":{"default":1},"tags":{"language":"deu","DURATION":"00:01:30.5"}}
         ],"format":{"format_name":"matroska,webm","duration":"N/A"}}"#;
         let source = parse(json).expect("it is a source");
-        let video = source.video.expect("it has a picture");
+        let video = source.video.expect("it has video");
         assert_eq!((video.index, video.width, video.height), (1, 810, 1440));
         assert_eq!(video.average_rate, Some(Rate::new(30000, 1001)));
         assert_eq!((video.nominal_rate, &video.color_space), (None, &None));
@@ -285,14 +285,14 @@ mod tests {
     #[test]
     fn what_cannot_be_a_lecture_is_refused_in_a_sentence() {
         for (json, expected) in [
-            (r#"{}"#, "it has neither picture nor sound"),
+            (r#"{}"#, "it has neither video nor audio"),
             (
                 r#"{"streams":[{"index":0,"codec_type":"video","codec_name":"h264","width":1,"height":1}]}"#,
-                "its picture is 1×1, and the smallest that can be packaged is 16×16",
+                "its video is 1×1, and the smallest that can be packaged is 16×16",
             ),
             (
                 r#"{"streams":[{"index":0,"codec_type":"video","codec_name":"h264","width":65535,"height":65535}]}"#,
-                "its picture is 65535×65535, and the largest that can be packaged is 7680×4320",
+                "its video is 65535×65535, and the largest that can be packaged is 7680×4320",
             ),
             (
                 r#"{"streams":[{"index":0,"codec_type":"audio","codec_name":"aac"}],"format":{"duration":"9999999"}}"#,
@@ -300,7 +300,7 @@ mod tests {
             ),
             (
                 r#"{"streams":[{"index":0,"codec_type":"video","width":640,"height":480}]}"#,
-                "it has neither picture nor sound",
+                "it has neither video nor audio",
             ),
         ] {
             let error = parse(json.as_bytes()).expect_err(json);

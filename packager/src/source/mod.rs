@@ -45,13 +45,13 @@ pub(crate) enum SourceError {
     Unopenable(#[source] std::io::Error),
     #[error("ffmpeg cannot read it: {0}")]
     Unreadable(String),
-    #[error("it has neither picture nor sound")]
+    #[error("it has neither video nor audio")]
     NoMedia,
     #[error(
-        "its picture is {width}×{height}, and the smallest that can be packaged is {SMALLEST_SIDE}×{SMALLEST_SIDE}"
+        "its video is {width}×{height}, and the smallest that can be packaged is {SMALLEST_SIDE}×{SMALLEST_SIDE}"
     )]
     TooSmall { width: u32, height: u32 },
-    #[error("its picture is {width}×{height}, and the largest that can be packaged is 7680×4320")]
+    #[error("its video is {width}×{height}, and the largest that can be packaged is 7680×4320")]
     TooLarge { width: u32, height: u32 },
     #[error("it says that it lasts {:.1} hours, and the longest that can be packaged is 24", .0 / 3600.0)]
     TooLong(f64),

@@ -135,7 +135,7 @@ mod tests {
             (Some(Rate::new(60, 1201)), Some(600.0), 100_000_000, true),
         ] {
             let source = source(average, duration);
-            let video = source.video.as_ref().expect("it has a picture");
+            let video = source.video.as_ref().expect("it has video");
             let found = may_be_slow(video, &source, bytes);
             assert_eq!(found, expected, "{average:?} {duration:?} {bytes}");
         }

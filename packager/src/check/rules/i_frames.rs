@@ -37,11 +37,11 @@ pub(super) const RULES: &[Rule] = &[
             for rendition in facts.renditions.iter().filter(|one| one.is_i_frames()) {
                 for (at, _, _, found) in rendition.fragments() {
                     let wrong = if !found.starts_with_sync || found.starts_with_idr == Some(false) {
-                        Some("its picture needs others".to_owned())
+                        Some("its frame depends on others".to_owned())
                     } else if !found.has_first_sample {
-                        Some("its picture is cut short".to_owned())
+                        Some("its frame is cut short".to_owned())
                     } else if !found.is_cut && found.samples != 1 {
-                        Some(format!("it has {} pictures", found.samples))
+                        Some(format!("it has {} frames", found.samples))
                     } else {
                         None
                     };
@@ -105,9 +105,9 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         id: "IF-04",
-        title: "there is an I-frame playlist where there are pictures",
+        title: "an I-frame playlist accompanies video",
         source: "Apple HLS Authoring Specification, Trick Play",
-        advice: "list single pictures with EXT-X-I-FRAME-STREAM-INF, to show while somebody drags the playhead",
+        advice: "list I-frames with EXT-X-I-FRAME-STREAM-INF, which players show during seeking",
         check: |facts, findings| {
             let Some(playlist) = &facts.multivariant else {
                 return;

@@ -42,7 +42,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         id: "AV-02",
-        title: "pictures are H.264, HEVC or AV1, in MP4 with parameter sets in the initialization section",
+        title: "video is H.264, HEVC or AV1, in MP4 with parameter sets in the initialization section",
         source: "Apple HLS Authoring Specification, Video",
         advice: "encode as `avc1`, `hvc1` or `av01`; `avc3` and `hev1` do not play everywhere",
         check: |facts, findings| {
@@ -59,7 +59,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         id: "AV-03",
-        title: "sound is AAC-LC, HE-AAC, xHE-AAC, AC-3, E-AC-3, FLAC, ALAC or Opus",
+        title: "audio is AAC-LC, HE-AAC, xHE-AAC, AC-3, E-AC-3, FLAC, ALAC or Opus",
         source: "Apple HLS Authoring Specification, Audio; Opus in MP4",
         advice: "encode as AAC-LC (`mp4a.40.2`)",
         check: |facts, findings| {
@@ -75,7 +75,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         id: "AV-04",
-        title: "sound is sampled 44,100 or 48,000 times a second",
+        title: "the audio sample rate is 44,100 or 48,000 Hz",
         source: "Lectern: what phones play without resampling; HE-AAC says half of it",
         advice: "resample to 48 kHz",
         check: |facts, findings| {
@@ -95,7 +95,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         id: "AV-05",
-        title: "there is sound in mono or stereo",
+        title: "audio has a mono or stereo Rendition",
         source: "Apple HLS Authoring Specification, Audio",
         advice: "add a stereo Rendition, or mix down to two channels",
         check: |facts, findings| {

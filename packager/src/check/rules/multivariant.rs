@@ -17,7 +17,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "MV-01",
         title: "the Multivariant Playlist lists a Variant Stream",
         source: "RFC 8216bis §4.4.6.2",
-        advice: "list each Media Playlist of pictures with `EXT-X-STREAM-INF`",
+        advice: "list each video Media Playlist with `EXT-X-STREAM-INF`",
         check: |facts, findings| {
             if let Some(playlist) = &facts.multivariant {
                 findings.expect(!playlist.variants.is_empty(), || {
@@ -70,14 +70,14 @@ pub(super) const RULES: &[Rule] = &[
         id: "MV-05",
         title: "`CODECS` are those of the initialization sections or transport streams",
         source: "RFC 8216bis §4.4.6.2; RFC 6381 §3.3",
-        advice: "write what the sample entries say, or parameter sets and ADTS headers, for picture and sound",
+        advice: "copy the codec strings from the sample entries, or from parameter sets and ADTS headers",
         check: codecs,
     },
     Rule {
         id: "MV-06",
-        title: "`RESOLUTION` is that of the pictures",
+        title: "`RESOLUTION` is that of the video",
         source: "RFC 8216bis §4.4.6.2",
-        advice: "write the picture's width and height",
+        advice: "write the width and height of the video",
         check: |facts, findings| {
             each(facts, |variant, rendition, name| {
                 if !has_video(variant, rendition) {
@@ -91,7 +91,7 @@ pub(super) const RULES: &[Rule] = &[
                     let size = track.map_or((0, 0), |track| track.sizes[0]);
                     let listed = variant.get("RESOLUTION").unwrap_or("missing");
                     let what = format!(
-                        "it is {}, and the pictures are {}x{}",
+                        "it is {}, and the video is {}x{}",
                         shown(listed),
                         size.0,
                         size.1
@@ -103,7 +103,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         id: "MV-07",
-        title: "`FRAME-RATE` is that of the pictures",
+        title: "`FRAME-RATE` is that of the video",
         source: "RFC 8216bis §4.4.6.2",
         advice: "write the highest rate, with three decimals",
         check: |facts, findings| {
@@ -126,10 +126,7 @@ pub(super) const RULES: &[Rule] = &[
                         found.map_or_else(|| "unknown".to_owned(), |rate| format!("{rate:.3}"));
                     (
                         name,
-                        format!(
-                            "it is {}, and that of the pictures is {found}",
-                            shown(listed)
-                        ),
+                        format!("it is {}, and that of the video is {found}", shown(listed)),
                     )
                 });
             });
@@ -248,9 +245,9 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         id: "MV-12",
-        title: "what is listed first has pictures, where there are any",
+        title: "the first Variant Stream has video, if any has",
         source: "Apple HLS Authoring Specification, Multivariant Playlist: players start with it",
-        advice: "list sound alone behind the Variant Streams of pictures",
+        advice: "list the audio-only Variant Stream behind those with video",
         check: |facts, findings| {
             let mut all = vec![];
             each(facts, |variant, rendition, name| {
@@ -260,7 +257,7 @@ pub(super) const RULES: &[Rule] = &[
                 && all.iter().any(|(has_video, _)| *has_video)
             {
                 findings.expect(*has_video, || {
-                    (name.clone(), "it is sound alone".to_owned())
+                    (name.clone(), "it has audio only".to_owned())
                 });
             }
         },

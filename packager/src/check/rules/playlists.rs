@@ -45,7 +45,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "PL-03",
         title: "one target duration for all",
         source: "RFC 8216bis §6.2.4",
-        advice: "write the longest one into every Media Playlist of picture and sound",
+        advice: "write the longest one into every video and audio Media Playlist",
         check: |facts, findings| {
             let mut all = av(facts).filter_map(|one| Some((one, one.playlist.target_duration?)));
             let Some((first, expected)) = all.next() else {
@@ -99,7 +99,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         id: "PL-06",
-        title: "segments of picture and sound last 10 s at most",
+        title: "video and audio segments last 10 s at most",
         source: "Apple HLS Authoring Specification, Media Segmentation: 6 s",
         advice: "cut it into segments of 4 to 6 s",
         check: |facts, findings| {

@@ -60,7 +60,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         id: "RG-03",
-        title: "sound and subtitles say their LANGUAGE, as BCP 47 has it",
+        title: "audio and subtitles declare their LANGUAGE in BCP 47",
         source: "RFC 8216bis §4.4.6.1; RFC 5646 §2.1",
         advice: "write a tag such as `en`, `pt-BR` or `und`",
         check: |facts, findings| {
@@ -81,7 +81,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         id: "RG-04",
-        title: "a group of sound has one DEFAULT, any other at most one, and it may be selected",
+        title: "an audio group has one DEFAULT, any other group at most one, and none is AUTOSELECT=NO",
         source: "RFC 8216bis §4.4.6.1, §4.4.6.1.1",
         advice: "set DEFAULT=YES on one, with AUTOSELECT=YES",
         check: |facts, findings| {
@@ -136,7 +136,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "RG-06",
         title: "`CHANNELS` is the number of channels",
         source: "RFC 8216bis §4.4.6.1",
-        advice: "write how many channels the sound has",
+        advice: "write the number of audio channels",
         check: |facts, findings| {
             let Some(playlist) = &facts.multivariant else {
                 return;
@@ -146,7 +146,7 @@ pub(super) const RULES: &[Rule] = &[
                 let count = listed.and_then(|text| text.split('/').next()?.parse::<u16>().ok());
                 findings.expect(count == Some(channels), || {
                     let listed = shown(listed.unwrap_or("missing"));
-                    let what = format!("`CHANNELS` is {listed}, and the sound has {channels}");
+                    let what = format!("`CHANNELS` is {listed}, and the audio has {channels}");
                     (rendition.name.clone(), what)
                 });
             };

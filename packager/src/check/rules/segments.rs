@@ -96,7 +96,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         id: "SG-05",
-        title: "every segment of pictures starts with one that needs no other",
+        title: "every video segment starts with an independent frame",
         source: "RFC 8216bis §4.4.2.1, §3",
         advice: "force a closed keyframe (IDR) wherever a segment starts, and flag it as a sync sample",
         check: |facts, findings| {
@@ -105,8 +105,10 @@ pub(super) const RULES: &[Rule] = &[
                     let is_right = found.starts_with_sync && found.starts_with_idr != Some(false);
                     findings.expect(is_right, || {
                         let what = match found.starts_with_sync {
-                            true => "its first picture is flagged as a sync sample and is no IDR picture",
-                            false => "its first picture is no keyframe",
+                            true => {
+                                "its first frame is flagged as a sync sample and is no IDR picture"
+                            }
+                            false => "its first frame is no keyframe",
                         };
                         (segment(rendition, at), what.to_owned())
                     });

@@ -54,7 +54,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         id: "SD-04",
-        title: "every cue of a storyboard names a picture",
+        title: "every cue of a storyboard names an image",
         source: "WebVTT §4.1; Media Fragments URI 1.0 §4.2.2",
         advice: "write `sprite.jpg#xywh=0,0,160,90` below each cue's times",
         check: |facts, findings| each(facts, findings, SessionKind::Storyboard),

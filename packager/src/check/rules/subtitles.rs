@@ -51,9 +51,9 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         id: "SB-04",
-        title: "subtitles call 0 what pictures and sound do",
+        title: "subtitles share the zero of video and audio",
         source: "RFC 8216bis §3.1.4",
-        advice: "map `LOCAL:00:00:00.000` to the timestamp of the first picture",
+        advice: "map `LOCAL:00:00:00.000` to the timestamp of the first frame",
         check: |facts, findings| {
             let Some((track, first)) = facts.renditions.iter().find_map(|one| {
                 let (at, _, track, first) = one.fragments().next()?;
@@ -72,9 +72,7 @@ pub(super) const RULES: &[Rule] = &[
                 };
                 let seconds = origin as f64 / f64::from(CLOCK);
                 ((seconds - expected).abs() > START).then(|| {
-                    format!(
-                        "its 0 is at {seconds:.3} s, and the first picture is at {expected:.3} s"
-                    )
+                    format!("its 0 is at {seconds:.3} s, and the first frame is at {expected:.3} s")
                 })
             });
         },

@@ -36,8 +36,8 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         id: "TM-03",
-        title: "picture and sound start at 0",
-        source: "Lectern: what a player shows as 0:00 is the first picture",
+        title: "video and audio start at 0",
+        source: "Lectern: a player shows the first frame at 0:00",
         advice: "write a `tfdt` of 0, and an edit list that takes off priming and reordering",
         check: |facts, findings| {
             // A transport stream may start anywhere: what is first is shown as 0.
@@ -53,9 +53,9 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         id: "TM-04",
-        title: "picture and sound start together, within 0.1 s",
+        title: "video and audio start together, within 0.1 s",
         source: "RFC 8216bis §6.2.4",
-        advice: "start both at the same time, with silence where there is no sound yet",
+        advice: "start both at the same time, and fill late audio with silence",
         check: |facts, findings| {
             let mut expect = |video: &CheckedRendition, audio: &CheckedRendition, apart: f64| {
                 findings.expect(apart <= START, || {
@@ -82,9 +82,9 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         id: "TM-05",
-        title: "picture and sound end together, within a segment",
+        title: "video and audio end together, within a segment",
         source: "RFC 8216bis §6.2.4",
-        advice: "lengthen the shorter one with silence or the last picture, or cut the longer one",
+        advice: "lengthen the shorter one with silence or the last frame, or cut the longer one",
         check: |facts, findings| {
             pairs(facts, |video, audio| {
                 let target = video.playlist.target_duration.unwrap_or(0) as f64;
@@ -112,8 +112,7 @@ pub(super) const RULES: &[Rule] = &[
                     audio_micros.iter().sum::<u64>() as f64 / 1e6,
                 );
                 findings.expect((long - short).abs() <= target, || {
-                    let what =
-                        format!("its sound lasts {short:.1} s, and its pictures {long:.1} s");
+                    let what = format!("its audio lasts {short:.1} s, and its video {long:.1} s");
                     (rendition.name.clone(), what)
                 });
             }

@@ -67,7 +67,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         id: "SG-09",
-        title: "transport streams of H.264 have its parameter sets in front of the first picture",
+        title: "transport streams of H.264 have parameter sets before the first frame",
         source: "RFC 8216bis §3; Apple HLS Authoring Specification, Video",
         advice: "repeat SPS and PPS before every keyframe",
         check: |facts, findings| {
@@ -75,7 +75,7 @@ pub(super) const RULES: &[Rule] = &[
                 for (at, _, found) in rendition.transports() {
                     if let Some(has_them) = found.has_parameter_sets {
                         findings.expect(has_them, || {
-                            let what = "SPS or PPS is missing before its first picture";
+                            let what = "SPS or PPS is missing before its first frame";
                             (segment(rendition, at), what.to_owned())
                         });
                     }
