@@ -1,4 +1,5 @@
-//! The encoders' argument lists. Pure: what is run is what the tests show, and what the revision is made of.
+//! Argument lists of the encoders. Pure: the tests show the commands that run, and the revision
+//! hashes them.
 
 use std::ffi::OsString;
 
@@ -13,11 +14,13 @@ use crate::source::input_options;
 use crate::source::loudness::RESAMPLED_STEREO;
 
 const AUDIO_KBITS: u32 = 128;
-/// What is added to x264's CRF: the scales differ. Chosen by bytes on a test picture, not by a measured quality.
+/// Offset between the CRF scales of x264 and x265, chosen by bytes on a test pattern instead of
+/// measured quality.
 const HEVC_CRF: u32 = 4;
 const AV1_CRF: u32 = 14;
 impl EncodePlan {
-    /// The command that makes a part. It runs in the folder that it writes into, so that no path of a machine is in it.
+    /// Builds the command of a task. ffmpeg runs in its output folder, so the arguments hold no
+    /// path of the machine.
     pub(crate) fn argv(&self, task: &EncodeTask<'_>, input: OsString) -> Vec<OsString> {
         let mut args = Args(vec![]);
         args.add("-hide_banner -nostdin -nostats -y -v warning -progress pipe:1");
@@ -34,8 +37,9 @@ impl EncodePlan {
         args.0
     }
 
-    /// Where a clock jumps, ffmpeg mends it by the streams that it reads, so that all commands have to read the same ones:
-    /// sound was 0.8 s from its picture after six jumps. `-t 0`: nothing of these is written.
+    /// Selects the other streams of a source with clock jumps, and discards them with `-t 0`.
+    /// ffmpeg corrects jumps by the streams that it reads, so every command must read the same
+    /// ones. Otherwise audio was 0.8 s off after six jumps.
     fn others(&self, args: &mut Args, task: &EncodeTask<'_>) {
         let video = self.video.iter().map(|video| video.stream.index);
         let audio = self.audio.iter().map(|audio| audio.stream.index);
@@ -63,8 +67,9 @@ impl EncodePlan {
         self.hls(args, &audio.folder);
     }
 
-    /// All sizes from one decode: measured against a command for each, 11.3 s instead of 15.4 s. Every stage has one
-    /// thread: with more of them x264 looks at how far the others are where the cap binds, and bytes differ from run to run.
+    /// Encodes all rungs from one decode: 11.3 s instead of 15.4 s with a command for each. Every
+    /// stage has one thread. With more threads, x264 reads the progress of the others at the cap,
+    /// so bytes differ between runs.
     fn push_video_args(
         &self,
         args: &mut Args,
@@ -75,7 +80,7 @@ impl EncodePlan {
         let timeline = self.timeline(video);
         args.add("-filter_complex_threads 1");
         if !cut.chunk.is_whole() {
-            // A time is the same time wherever decoding begins.
+            // Keeps timestamps independent of the point at which decoding begins.
             args.add("-copyts -start_at_zero");
         }
         if let Some(target) = cut.chunk.target(timeline) {
@@ -114,7 +119,8 @@ impl EncodePlan {
                 args.add("-threads 1 -flags +cgop -sc_threshold 0 -g 600");
             }
             Codec::Hevc => {
-                // `hvc1`, with the parameter sets in the initialization section alone, is what Apple's players open.
+                // Apple's players need `hvc1`, with parameter sets in the initialization section
+                // only.
                 args.add("-c:v libx265 -tag:v hvc1");
                 args.pair("-preset", preset);
                 args.pair("-crf", crf + HEVC_CRF);
@@ -136,8 +142,8 @@ impl EncodePlan {
         }
     }
 
-    /// The first frame at or after each multiple of the interval, counted in whole numbers, which do not round: in all
-    /// rungs the same, and one of them wherever a segment starts.
+    /// Forces a key frame at the first frame at or after each multiple of the interval. Integer
+    /// arithmetic avoids rounding, so all rungs agree and every segment starts with a key frame.
     fn key_frames(&self, cut: &VideoTask, timeline: FrameTimeline) -> String {
         let (segment, parts) = key_frame_interval(self.settings.segment_duration);
         let frames = match cut.chunk.frames(timeline).0 {
@@ -157,9 +163,10 @@ impl EncodePlan {
         args.0.extend(hls(folder, self.settings.segment_duration));
     }
 
-    /// A fragment for each segment, in one file. ffmpeg's segments are counted from where the piece begins, which is up to a
-    /// frame later than the time of its first one, so that others would begin at the key frame after theirs. A fragment is
-    /// cut at the first key frame after so long in itself: a little less than a segment, and more than one interval less.
+    /// Writes each segment as a fragment of one file. ffmpeg's HLS muxer counts from the start of
+    /// the chunk, which is up to a frame after the first timestamp, so boundaries could move by one
+    /// key frame. A fragment ends at the first key frame after its minimum duration: slightly less
+    /// than a segment, and more than one key frame interval less.
     fn fragments(&self, args: &mut Args, cut: &VideoTask, name: &str) {
         let segment = self.settings.segment_duration;
         let (interval, parts) = key_frame_interval(segment);
@@ -171,14 +178,14 @@ impl EncodePlan {
     }
 }
 
-/// Segments of so many seconds, as they come.
+/// HLS muxer options for segments of `segment_duration` seconds.
 pub(crate) fn hls(folder: &str, segment_duration: u32) -> Vec<OsString> {
     let mut args = Args(vec![]);
     args.add("-f hls -hls_segment_type fmp4 -hls_playlist_type vod");
     args.pair("-hls_time", segment_duration);
-    // `temp_file`: what exists under its final name is complete.
+    // `temp_file`: a file with its final name is complete.
     args.add("-hls_flags independent_segments+temp_file");
-    // Without it the first picture is shown 0.07 s late, after an empty edit.
+    // Without this flag, an empty edit delays the first frame by 0.07 s.
     args.add("-hls_segment_options movflags=+cmaf");
     args.add("-hls_fmp4_init_filename init.mp4");
     args.pair("-hls_segment_filename", format!("{folder}/seg%05d.m4s"));
@@ -186,7 +193,7 @@ pub(crate) fn hls(folder: &str, segment_duration: u32) -> Vec<OsString> {
     args.0
 }
 
-/// `frag_discont`: the first fragment is not at 0.
+/// MP4 muxer flags; `frag_discont` lets the first fragment start after 0.
 fn movflags(cut: &VideoTask) -> &'static str {
     match cut.chunk.first {
         0 => "+cmaf+frag_keyframe+skip_trailer",
@@ -194,15 +201,16 @@ fn movflags(cut: &VideoTask) -> &'static str {
     }
 }
 
-/// ffmpeg's own playlist, which is of no use.
+/// The playlist that ffmpeg writes, which is discarded.
 pub(crate) const FFMPEG_PLAYLIST: &str = "ffmpeg.m3u8";
 
-/// A fragment for each, in one file. One picture in two seconds at this size costs nothing, so it is made well.
+/// Writes each I-frame as a fragment of one file. One small frame in two seconds is cheap, so its
+/// quality is high.
 fn iframes(args: &mut Args, cut: &VideoTask, timeline: FrameTimeline) {
     args.add("-map [i] -map_metadata -1 -map_chapters -1 -c:v libx264 -profile:v main");
     args.add("-preset medium -crf 27 -threads 1 -g 1");
     args.pair("-movflags", movflags(cut));
-    // As fine as the rungs', or else the last picture's end would be rounded.
+    // The rungs' timescale, because a coarser one rounds the end of the last frame.
     let num = timeline.rate.num.max(1);
     let doublings = (0..14).find(|doublings| num << doublings >= 10_000);
     args.pair("-video_track_timescale", num << doublings.unwrap_or(14));
@@ -224,7 +232,7 @@ impl AudioPlan {
     }
 }
 
-/// libaom's `cpu-used` that takes about as many times longer than x264 as its picture is worth.
+/// libaom's `cpu-used`, whose slowdown against x264 matches the gain in quality.
 fn av1_speed(preset: &str) -> u32 {
     match preset {
         "ultrafast" | "superfast" | "veryfast" | "faster" => 8,
@@ -256,7 +264,7 @@ mod tests {
     use crate::encode::chunk::Chunk;
     use crate::encode::plan::testing;
 
-    /// One option and its value a line.
+    /// One option with its value on each line.
     fn lines(args: &[OsString]) -> String {
         let mut text = String::new();
         for arg in args {
@@ -275,7 +283,7 @@ mod tests {
         lines(&plan.argv(&plan.tasks()[task], "file:/lecture.mov".into()))
     }
 
-    /// In pieces from segment 15 on, the second one to the end.
+    /// A plan with two chunks, split at segment 15.
     fn chunked_plan() -> EncodePlan {
         let mut plan = testing::plan();
         let video = plan.video.as_mut().expect("it has video");
@@ -385,7 +393,7 @@ mod tests {
 
     #[test]
     fn video_in_one_chunk_has_its_own_clock() {
-        // Containers whose times jump are mended by ffmpeg unless they are copied.
+        // ffmpeg corrects clock jumps of these containers unless it copies streams.
         let args = argv(&testing::plan(), 1);
         assert!(
             !args.contains("-copyts") && !args.contains("trim="),
@@ -437,7 +445,7 @@ mod tests {
             video.rungs.push(rung);
         }
         let args = argv(&plan, 1);
-        // The decoder, x264 for two rungs and the pictures, and libaom.
+        // The decoder, x264 for two rungs and the I-frames, and libaom.
         assert_eq!(args.matches("-threads 1\n").count(), 5, "{args}");
         assert!(args.contains("pools=none:frame-threads=1:wpp=0"), "{args}");
         assert!(args.contains("-row-mt 0"), "{args}");

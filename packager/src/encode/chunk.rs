@@ -1,28 +1,30 @@
-//! Where a picture is cut into pieces that are encoded one by one, side by side. Pure: it follows from the source and the
-//! settings, and never from the machine, so that the bytes do not either.
+//! Boundaries of the chunks that are encoded in parallel. Pure: they follow from the source and the
+//! settings, so all machines produce the same bytes.
 
 use super::completeness::tolerance;
 use crate::media::Rate;
 
-/// Into how many pieces, roughly: enough for eight cores, few enough that starting one costs nothing beside it.
+/// Approximate number of chunks: enough for eight cores, and few enough to make startup cost
+/// negligible.
 const CHUNKS: f64 = 8.0;
-/// Seconds of a piece at most: what an interruption costs.
+/// Maximum seconds of a chunk, which bounds the work that an interruption loses.
 const LONGEST: u32 = 60;
-/// Seconds before a piece at which its decoding begins at the latest: the deinterlacer looks at the picture before.
+/// Minimum seconds of decoding before a chunk: the deinterlacer reads the previous frame.
 pub(crate) const PREROLL: f64 = 0.2;
-/// Slower than this, a frame is not much shorter than the tolerance by which fragments are cut (see `ffmpeg`).
+/// Frame rate below which a frame is almost as long as the tolerance of fragment boundaries (see
+/// `argv`).
 const SLOWEST: f64 = 5.0;
 
-/// Frames and segments on one line of time.
+/// Frame numbers and segment boundaries of a lecture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct FrameTimeline {
-    /// Seconds.
+    /// Seconds of a segment.
     pub(crate) segment: u32,
     pub(crate) rate: Rate,
 }
 
 impl FrameTimeline {
-    /// The frame that a segment begins with: the first that is not before its time.
+    /// The first frame of a segment, at or after its start time.
     pub(crate) fn first_frame(self, segment: u64) -> u64 {
         let Rate { num, den } = self.rate;
         (segment * u64::from(self.segment) * u64::from(num)).div_ceil(u64::from(den))
@@ -32,7 +34,7 @@ impl FrameTimeline {
         frame as f64 / self.rate.as_f64()
     }
 
-    /// What a frame begins at in a track's own unit.
+    /// Start of a frame in ticks of a track.
     pub(crate) fn ticks(self, frame: u64, timescale: u32) -> u64 {
         let Rate { num, den } = self.rate;
         let (frame, num) = (u128::from(frame), u128::from(num.max(1)));
@@ -49,7 +51,7 @@ impl FrameTimeline {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Chunk {
     pub(crate) first: u64,
-    /// The segment after its last one; none where it goes to the end, wherever that is.
+    /// The segment after the last one; `None` if the chunk reaches the end of the source.
     pub(crate) end: Option<u64>,
 }
 
@@ -63,25 +65,25 @@ impl Chunk {
         self == Self::WHOLE
     }
 
-    /// The number of its first frame, and of the one after its last.
+    /// Numbers of its first frame and of the frame after its last.
     pub(crate) fn frames(self, timeline: FrameTimeline) -> (u64, Option<u64>) {
         let end = self.end.map(|end| timeline.first_frame(end));
         (timeline.first_frame(self.first), end)
     }
 
-    /// When the demuxer is asked to begin; none at the beginning.
+    /// Seek target for the demuxer; `None` at the start of the source.
     pub(crate) fn target(self, timeline: FrameTimeline) -> Option<f64> {
         (self.first > 0).then(|| (timeline.start(self.first) - PREROLL).max(0.0))
     }
 }
 
-/// Where a picture of so many seconds would be cut: the segments that pieces after the first begin with.
+/// Candidate boundaries: the first segment of each chunk after the first.
 pub(crate) fn starts(duration_seconds: f64, timeline: FrameTimeline) -> Vec<u64> {
     if timeline.rate.as_f64() < SLOWEST {
         return vec![];
     }
     let length = length(duration_seconds, timeline.segment);
-    // A header may promise a little more than there is, and that must not be a piece.
+    // A header may promise slightly more than the file holds, which must not become a chunk.
     let is_there =
         |start: &u64| duration_seconds - timeline.start(*start) >= tolerance(duration_seconds);
     (1..)
@@ -90,8 +92,9 @@ pub(crate) fn starts(duration_seconds: f64, timeline: FrameTimeline) -> Vec<u64>
         .collect()
 }
 
-/// The pieces, given for each of [`starts`] the time of the key frame that decoding would begin with, where that can be
-/// trusted. One that begins far back would be decoded twice, and is left to the piece before.
+/// Splits the video at the [`starts`] with a usable key frame. `key_frames` holds the time of the
+/// preceding key frame for each start, or `None`. A start far behind its key frame would be decoded
+/// twice, so it joins the previous chunk.
 pub(crate) fn chunks(
     duration_seconds: f64,
     timeline: FrameTimeline,
@@ -126,14 +129,14 @@ pub(crate) fn chunks(
                 - timeline.start(chunk.first)
         })
         .fold(0.0, f64::max);
-    // Two cores have nothing of pieces of which one is most of the whole.
+    // If one chunk is most of the video, two cores gain nothing.
     if longest * 3.0 > duration_seconds * 2.0 {
         return vec![Chunk::WHOLE];
     }
     chunks
 }
 
-/// Segments of a piece.
+/// Segments of a chunk.
 fn length(duration_seconds: f64, segment: u32) -> u64 {
     let segments = (duration_seconds / CHUNKS / f64::from(segment))
         .ceil()
@@ -154,7 +157,7 @@ mod tests {
         rate: Rate::new(30_000, 1001),
     };
 
-    /// `0-4 4-`, with key frames every so many seconds.
+    /// Formats chunks as `0-4 4-`, with a key frame every `key_frames` seconds.
     fn cut(duration_seconds: f64, timeline: FrameTimeline, key_frames: f64) -> String {
         let key_frames: Vec<Option<f64>> = starts(duration_seconds, timeline)
             .into_iter()
@@ -193,7 +196,7 @@ mod tests {
 
     #[test]
     fn what_would_be_decoded_twice_or_leave_a_core_idle_stays_whole() {
-        // One key frame at the beginning; one in ten seconds; most of it in one piece.
+        // One key frame at the beginning; one in ten seconds; one chunk with most of the video.
         assert_eq!(cut(600.0, PAL, 10_000.0), "0-");
         assert_eq!(cut(60.0, PAL, 10.0), "0-6 6-8 8-");
         assert_eq!(cut(5.0, PAL, 0.5), "0-");

@@ -1,4 +1,5 @@
-//! Whether pieces joined are the whole: every frame that reaches an encoder, of sources of all kinds, from the real ffmpeg.
+//! Compares joined chunks with the whole: every frame that reaches an encoder, for all kinds of
+//! sources, with the real ffmpeg.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -29,8 +30,8 @@ fn make(folder: &Path, name: &str, args: &str) -> PathBuf {
     folder.join(name)
 }
 
-/// A line for each frame that a part hands to the encoder of its largest rung, and to that of the pictures to look through:
-/// its number in the lecture and its MD5.
+/// One line for each frame that reaches the encoders of the largest rung and of the I-frames: frame
+/// number and MD5.
 fn frames(folder: &Path, source: &Path, plan: &EncodePlan, task: &EncodeTask<'_>) -> Frames {
     let mut args = plan.argv(task, file_url(source));
     let outputs = args.iter().position(|arg| arg == "-map");
@@ -66,7 +67,7 @@ async fn joined_chunks_have_every_frame_of_the_whole_and_no_other() {
     let mut sources = vec![
         ("ntsc.mp4", root.path().join("ntsc.mp4"), 5),
         (
-            // Most frames are left out, and for two seconds there is none.
+            // Most frames are dropped, and for two seconds there is none.
             "variable.mkv",
             make(
                 root.path(),
@@ -91,7 +92,7 @@ async fn joined_chunks_have_every_frame_of_the_whole_and_no_other() {
             5,
         ),
         (
-            // An edit list leaves out what comes before zero.
+            // An edit list removes everything before zero.
             "edited.mp4",
             make(
                 root.path(),

@@ -1,15 +1,15 @@
-//! Whether what ffmpeg made is all of the source: its exit code 0 does not say so (a truncated MP4 gave 2.7 s of 12).
-//! Pure.
+//! Detects incomplete encodings. Exit code 0 of ffmpeg is no proof: a truncated MP4 gave 2.7 s of
+//! 12. Pure.
 
 use crate::layout;
 use crate::media::{IFrame, Rendition, Segment};
 
-/// Seconds, or the share of the source, by which an encoded Rendition may differ from what the source's header says:
-/// headers round, and count a last picture's duration or not.
+/// Tolerance of a Rendition's duration against the source's header, in seconds or as a share.
+/// Headers round, and some omit the duration of the last frame.
 const SECONDS: f64 = 1.0;
 const SHARE: f64 = 0.01;
 
-/// Seconds by which what is encoded may differ from what was promised.
+/// Seconds by which an encoding may differ from the promised duration.
 pub(crate) fn tolerance(promised: f64) -> f64 {
     SECONDS.max(promised * SHARE)
 }
@@ -50,7 +50,7 @@ impl CompletenessError {
     }
 }
 
-/// What ffmpeg said, for the end of an error.
+/// Formats ffmpeg's warnings as the end of an error.
 pub(crate) fn warnings_suffix(text: &str) -> String {
     if text.is_empty() {
         String::new()
@@ -59,7 +59,8 @@ pub(crate) fn warnings_suffix(text: &str) -> String {
     }
 }
 
-/// A Rendition's folder, its segments, and how many seconds they have to be, where the source says.
+/// Folder and segments of a Rendition, with the expected duration in seconds, if the source
+/// declares one.
 #[derive(Debug)]
 pub(crate) struct EncodedRendition<'a> {
     pub(crate) folder: &'a str,
@@ -87,7 +88,8 @@ pub(crate) fn seconds(segments: &[Segment]) -> f64 {
     micros / 1e6
 }
 
-/// `duration` is that of the source's container.
+/// Verifies that Renditions are not empty, that rungs are aligned, and that durations match.
+/// `duration` is the duration of the source's container.
 pub(crate) fn verify(
     duration: Option<f64>,
     video: &[EncodedRendition<'_>],
@@ -134,7 +136,8 @@ pub(crate) fn verify(
     for encoded in video.iter().chain(audio) {
         check(encoded, encoded.expected)?;
     }
-    // A container's duration is that of its longest stream; one without any is as long as what was decoded.
+    // The duration of a container is that of its longest stream. Without a declared one, the
+    // decoded duration counts.
     let longest = video
         .iter()
         .chain(audio)
@@ -142,7 +145,7 @@ pub(crate) fn verify(
     longest.map_or(Ok(()), |encoded| check(encoded, duration))
 }
 
-/// Whether there is a picture every `step` seconds, from the beginning to the end of what `lasts` so many microseconds.
+/// Verifies that an I-frame comes every `step` seconds until `duration_micros`.
 pub(crate) fn verify_iframes(
     iframes: &[IFrame],
     duration_micros: u64,

@@ -1,4 +1,4 @@
-//! The filter graph of a picture: from what a source has to the sizes that are encoded. Pure.
+//! The filter graph of a video task, from source frames to rungs. Pure.
 
 use super::chunk::FrameTimeline;
 use super::ladder::Rung;
@@ -10,15 +10,16 @@ use crate::media::Rate;
 pub(crate) const SHORT: f64 = 0.5;
 
 impl VideoPlan {
-    /// The frames of a part in all its sizes, `[v0]`, `[v1]`, …, and `[i]`, those to look through the lecture by.
+    /// Filter graph of a task with outputs `[v0]`, `[v1]`, … for rungs and `[i]` for I-frames.
     ///
-    /// Wherever decoding begins, frame N of the lecture is the same picture: times count from the beginning of the source,
-    /// and the frames of a piece are cut out by their numbers.
+    /// Frame N is the same wherever decoding begins: timestamps count from the start of the source,
+    /// and `trim` selects frames by number.
     pub(crate) fn filters(&self, cut: &VideoTask, timeline: FrameTimeline) -> String {
         let Rate { num, den } = self.frame_rate;
         let mut graph = format!("[0:{}]{}fps={num}/{den}", self.stream.index, self.source());
         if cut.chunk.first == 0 {
-            // What is shown first is shown from the beginning on; other pieces have what comes before their first frame.
+            // The first frame is shown from the beginning. Later chunks have a frame before their
+            // first one.
             graph += ":start_time=0";
         }
         if self.stream.still
@@ -27,7 +28,7 @@ impl VideoPlan {
                 .duration
                 .is_some_and(|duration_seconds| duration_seconds < SHORT)
         {
-            // What is shown for less than half a frame would be no frame.
+            // A frame that is shown for less than half a frame interval is dropped.
             graph += ":eof_action=pass";
         }
         if let (Some(hold), None) = (self.hold, cut.chunk.end) {
@@ -55,7 +56,7 @@ impl VideoPlan {
         graph
     }
 
-    /// What is done before the frame rate is made constant.
+    /// Filters that run before the conversion to a constant frame rate.
     fn source(&self) -> String {
         let mut chain = String::new();
         if self.stream.interlaced {
@@ -70,7 +71,7 @@ impl VideoPlan {
     }
 
     fn scale(&self, graph: &mut String, cut: &VideoTask) {
-        // Sizes are scaled to once, however many codecs they are encoded with, and down to the last that is needed.
+        // Each size is scaled once for all codecs, down to the smallest that the task needs.
         let mut sizes: Vec<(u32, u32)> = vec![];
         for rung in &cut.chain {
             if !sizes.contains(&rung.size()) {
@@ -82,12 +83,12 @@ impl VideoPlan {
         sizes.truncate(last.map_or(0, |last| last + 1));
         let (to_matrix, named) = self.colours();
         for (at, (width, height)) in sizes.iter().enumerate() {
-            // Each size from the next larger one: measured, 6 to 9 % less CPU in all than from the source every time,
-            // for 0.1 to 0.5 VMAF in the smallest of three.
+            // Each size is scaled from the next larger one. This saves 6 to 9 % of all CPU, and
+            // costs 0.1 to 0.5 VMAF in the smallest of three rungs.
             let scale = format!("scale={width}:{height}:flags=bicubic");
             *graph += &match at {
                 0 if self.stream.is_full_range() => {
-                    // zimg converts the range with SIMD, swscale a sample at a time: 0.7 against 3.7 ms a frame.
+                    // zimg converts the range with SIMD in 0.7 ms a frame; swscale takes 3.7 ms.
                     format!(",{scale}{to_matrix},zscale=rin=full:r=limited,setsar=1,format=yuv420p")
                 }
                 0 => format!(",{scale}:out_range=tv{to_matrix},setsar=1,format=yuv420p"),
@@ -103,7 +104,7 @@ impl VideoPlan {
             if at + 1 < sizes.len() {
                 outputs.push(format!("[s{}]", at + 1));
             } else if cut.has_iframes {
-                // The pictures to look through are made of the smallest size.
+                // I-frames are scaled from the smallest rung.
                 outputs.push("[si]".to_owned());
             }
             *graph += &match outputs.len() {
@@ -113,8 +114,8 @@ impl VideoPlan {
         }
     }
 
-    /// What `scale` converts to, and what is said of it. Players guess the matrix of a picture that names none by its
-    /// height, so that the rungs of one lecture would differ in colour; a screen grab in RGB has no matrix to keep.
+    /// Target of `scale` and the colour metadata. Players guess an undeclared matrix by height, so
+    /// rungs would differ in colour. A screen recording in RGB has no matrix to keep.
     fn colours(&self) -> (String, String) {
         let video = &self.stream;
         let is_rgb = ["rgb", "bgr", "gbr", "argb", "abgr", "pal8", "0rgb", "0bgr"]
@@ -270,7 +271,8 @@ mod tests {
             share: 1.0,
         };
         let filters = plan.filters(&cut, timeline);
-        // Frame 1799 is the first at 60 s, and the 30th picture of 60 frames each is frame 1800.
+        // Frame 1799 is the first at 60 s, and frame 1800 is the 30th I-frame at a distance of 60
+        // frames.
         assert!(
             filters.starts_with("[0:0]fps=30000/1001,trim=start_pts=1799:end_pts=3597,scale="),
             "{filters}"

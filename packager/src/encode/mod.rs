@@ -1,4 +1,5 @@
-//! Encoding: parts wait in a queue, as many at once as there are cores, and what an earlier run finished is not made again.
+//! Encodes the tasks of a plan on one worker per core, and keeps the tasks that an earlier run
+//! finished.
 
 pub(crate) mod argv;
 mod assemble;
@@ -41,23 +42,24 @@ use progress::{EncodeProgress, PendingRungs};
 use rendition::measure;
 use task::{EncodeTask, VideoTask};
 
-/// A piece is not what it must be, whatever the reason: the picture has to be encoded as a whole.
+/// Mismatch of a chunk, for any reason: the video must be encoded whole.
 #[derive(Debug, thiserror::Error)]
 #[error("the video cannot be encoded in chunks")]
 pub(crate) struct ChunkMismatch;
 
-/// What is encoded, from where to where.
+/// Encoding of one source by one plan.
 pub(crate) struct Encoding<'a> {
     pub(crate) plan: &'a EncodePlan,
     pub(crate) input: &'a Path,
-    /// Seconds, as the source says.
+    /// Duration of the source in seconds, if its header declares one.
     pub(crate) duration_seconds: Option<f64>,
     pub(crate) workdir: &'a WorkDir,
     pub(crate) progress: Progress,
 }
 
 impl Encoding<'_> {
-    /// Encodes what is not there yet, and tells of each rung that is all there; returns what ffmpeg complained about.
+    /// Encodes the unfinished tasks and calls `on_rung` for each complete rung; returns ffmpeg's
+    /// warnings by task.
     pub(crate) async fn run(&self, workers: usize, on_rung: impl Fn(&Rung)) -> Result<Vec<String>> {
         let tasks = self.plan.tasks();
         let names: Vec<String> = tasks.iter().map(EncodeTask::name).collect();
@@ -133,7 +135,7 @@ impl Encoding<'_> {
         audio: &AudioPlan,
         on_progress: impl Fn(u64),
     ) -> Result<TaskOutput> {
-        // It is listened to once before.
+        // Measuring loudness decodes the audio once before.
         let passes = if self.plan.settings.loudness.is_some() {
             2
         } else {
@@ -161,7 +163,7 @@ impl Encoding<'_> {
         Ok(TaskOutput { words, files })
     }
 
-    /// By how much a track is changed, for which all of it is listened to.
+    /// Measures the loudness of a whole track, and returns its gain.
     async fn gain(&self, audio: &AudioPlan, on_progress: impl Fn(u64)) -> Result<Option<Gain>> {
         let Some(target) = self.plan.settings.loudness else {
             return Ok(None);
@@ -224,7 +226,8 @@ impl Encoding<'_> {
         Ok(TaskOutput { words, files })
     }
 
-    /// What is in one piece is written to its output at once, for `ship` to send.
+    /// Encodes video without chunks directly into the revision, so that `ship` can upload finished
+    /// segments.
     async fn whole(
         &self,
         video: &VideoPlan,
@@ -252,7 +255,7 @@ impl Encoding<'_> {
         Ok(TaskOutput { words, files })
     }
 
-    /// The files of a Rendition that is complete.
+    /// Measures a complete Rendition, and returns its files.
     async fn folded(&self, name: &str, words: &str) -> Result<Vec<PathBuf>> {
         let folder = self.workdir.revision_folder();
         let _ = fs::remove_file(folder.join(name).join(FFMPEG_PLAYLIST));
@@ -277,7 +280,7 @@ impl Encoding<'_> {
         .with_context(|| format!("ffmpeg failed on `{}`", self.input_name()))
     }
 
-    /// Milliseconds of a part, as far as the source says.
+    /// Milliseconds of a task, as far as the source declares a duration.
     fn length(&self, task: &EncodeTask<'_>) -> u64 {
         let duration_seconds = self.duration_seconds.unwrap_or(0.0);
         let EncodeTask::Video(video, cut) = task else {
@@ -295,13 +298,13 @@ impl Encoding<'_> {
     }
 }
 
-/// What a part left behind.
+/// Files and warnings of a finished task.
 struct TaskOutput {
     words: String,
     files: Vec<PathBuf>,
 }
 
-/// Folders that ffmpeg writes into: a piece's rungs are files.
+/// Creates ffmpeg's output folders; rungs of a chunk are files instead.
 fn make_folders(folder: &Path, cut: &VideoTask) -> Result<()> {
     let rungs = cut.rungs.iter().filter(|_| cut.chunk.is_whole());
     let rungs = rungs.map(Rung::name);
@@ -320,7 +323,7 @@ fn millis(seconds: f64) -> u64 {
     (seconds * 1000.0) as u64
 }
 
-/// Cuts the picture into pieces, where its source can be decoded from the middle on.
+/// Splits the video into chunks if its source can be decoded from the middle.
 pub(crate) async fn plan_chunks(plan: &mut EncodePlan, input: &Path, source: &Source) {
     let Some(video) = &plan.video else {
         return;

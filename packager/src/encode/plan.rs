@@ -1,4 +1,4 @@
-//! From what a source is and what the person chose to what is encoded. Pure.
+//! The encoding plan, from source facts and chosen settings. Pure.
 
 use super::chunk::{Chunk, FrameTimeline};
 use super::ladder::{Rung, ladder};
@@ -11,20 +11,20 @@ use crate::source::loudness::{Gain, TARGET_LUFS};
 use crate::source::seek_points::is_seekable;
 use crate::source::{Audio, Source, Video};
 
-/// Seconds by which one stream may end before another without being filled up: less is the end of a last frame.
+/// Seconds by which a stream may end early without padding; less is the end of a last frame.
 const LEAST_GAP: f64 = 0.5;
-/// Seconds between pictures to look through a lecture by, and lines of each on its short side.
+/// Seconds between I-frames, and the maximum of their short side.
 const IFRAME_STEP_SECONDS: f64 = 2.0;
 const IFRAME_SIDE: u32 = 240;
 
-/// Everything that shapes the encoded bytes, but for the source and ffmpeg itself.
+/// All parameters of the encoded bytes, except for the source and ffmpeg itself.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct EncodePlan {
     pub(crate) settings: Settings,
-    /// None: a lecture to listen to.
+    /// `None` for an audio-only lecture.
     pub(crate) video: Option<VideoPlan>,
     pub(crate) audio: Vec<AudioPlan>,
-    /// Whether the clock of such a container may jump, and is mended by ffmpeg.
+    /// ffmpeg corrects the clock of this container, which may jump.
     pub(crate) is_mended: bool,
 }
 
@@ -33,11 +33,11 @@ pub(crate) struct VideoPlan {
     pub(crate) stream: Video,
     /// Largest first; never empty.
     pub(crate) rungs: Vec<Rung>,
-    /// Those of them that are to be had before the others, if any, in that order, largest first where they are to be had
-    /// together: each time costs a decode of its own, and the bytes are the same.
+    /// Rungs encoded in earlier passes: one inner list per pass, largest first. Each pass decodes
+    /// once more, and the bytes are the same.
     pub(crate) first: Vec<Vec<Rung>>,
     pub(crate) frame_rate: Rate,
-    /// Seconds that its last frame is shown on, where the sound lasts longer.
+    /// Seconds to hold the last frame, if audio lasts longer.
     pub(crate) hold: Option<f64>,
     /// From the first segment to the end; never empty.
     pub(crate) chunks: Vec<Chunk>,
@@ -48,7 +48,7 @@ pub(crate) struct AudioPlan {
     pub(crate) stream: Audio,
     /// `audio/en`, `audio/en-2`.
     pub(crate) folder: String,
-    /// Seconds that it is made to last, with silence, where the picture lasts longer.
+    /// Duration in seconds after padding with silence, if video lasts longer.
     pub(crate) length: Option<f64>,
     pub(crate) gain: Option<Gain>,
 }
@@ -65,7 +65,8 @@ impl EncodePlan {
             container: args.container,
             audio_only_variant: args.audio_only_variant,
         };
-        // Players stop where the first stream ends, so that a picture that ends early would take the sound with it.
+        // Players stop at the end of the first stream, so video that ends early would cut off the
+        // audio.
         let end = source.end();
         let missing = |own: Option<f64>| Some(end? - own?).filter(|gap| *gap > LEAST_GAP);
         Self {
@@ -112,7 +113,7 @@ impl EncodePlan {
         }
     }
 
-    /// Seconds that the picture and each sound track have to last, where that is known.
+    /// Expected seconds of the video and of each audio track, if known.
     pub(crate) fn expected(&self) -> (Option<f64>, Vec<Option<f64>>) {
         let video = self.video.as_ref().and_then(|video| {
             video
@@ -125,7 +126,7 @@ impl EncodePlan {
         (video, audio.collect())
     }
 
-    /// `1280×720, 854×480 at 25 frames a second, sound `en``
+    /// `1280×720, 854×480 at 25 frames a second, audio `en``
     pub(crate) fn describe(&self) -> String {
         let mut tasks = vec![];
         if let Some(video) = &self.video {
@@ -151,10 +152,10 @@ impl EncodePlan {
 }
 
 impl VideoPlan {
-    /// The size of the pictures to look through the lecture by.
+    /// Size of the I-frames.
     pub(crate) fn iframe_rung(&self) -> Rung {
         let side = self.rungs.last().map_or(IFRAME_SIDE, Rung::short_side);
-        // There is always a first rung.
+        // `ladder` never returns an empty list.
         ladder(
             self.stream.width,
             self.stream.height,
@@ -163,7 +164,7 @@ impl VideoPlan {
         .swap_remove(0)
     }
 
-    /// Seconds between these, a whole number of frames.
+    /// Seconds between I-frames, a whole number of frames.
     pub(crate) fn iframe_interval_seconds(&self) -> f64 {
         f64::from(self.iframe_interval_frames()) / self.frame_rate.as_f64()
     }
@@ -182,7 +183,7 @@ fn rungs(video: &Video, settings: &Settings) -> Vec<Rung> {
     sizes.iter().cloned().chain(others).collect()
 }
 
-/// `audio/en`, and `audio/en-2` for the second of a language.
+/// `audio/en`, and `audio/en-2` for the second track of a language.
 pub(crate) fn audio_folders(audio: &[Audio]) -> impl Iterator<Item = String> {
     audio.iter().enumerate().map(|(at, track)| {
         let language = &track.language;

@@ -1,4 +1,4 @@
-//! What is done of an encoding: how much of it all, and which rungs are all there.
+//! Progress of an encoding as a whole, and the rungs that it has completed.
 
 use std::cell::Cell;
 
@@ -6,7 +6,7 @@ use super::ladder::Rung;
 use super::task::EncodeTask;
 use crate::progress::Step;
 
-/// How many parts each rung still lacks.
+/// Number of unfinished tasks of each rung.
 pub(crate) struct PendingRungs<'a>(Vec<(&'a Rung, usize)>);
 
 impl<'a> PendingRungs<'a> {
@@ -21,7 +21,7 @@ impl<'a> PendingRungs<'a> {
         Self(pending)
     }
 
-    /// What is all there with this part, which is.
+    /// Counts a task as finished, and returns the rungs that are complete with it.
     pub(crate) fn without(&mut self, task: &'a EncodeTask<'_>) -> impl Iterator<Item = &'a Rung> {
         let pending = self.0.iter_mut();
         pending.filter_map(move |(rung, count)| {
@@ -41,7 +41,7 @@ fn rungs<'a>(task: &'a EncodeTask<'_>) -> &'a [Rung] {
     }
 }
 
-/// How much is done of each part.
+/// Progress of each task.
 pub(crate) struct EncodeProgress {
     shares: Vec<TaskShare>,
     done: Vec<Cell<u64>>,
@@ -50,9 +50,9 @@ pub(crate) struct EncodeProgress {
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum TaskShare {
-    /// So much of all that have the same time.
+    /// Share of the tasks that cover the same time.
     Of(f64),
-    /// Sound beside a picture: as a rule it is done long before, and else it is what is waited for.
+    /// Audio beside video. It usually finishes long before, or is what remains.
     Beside,
 }
 
@@ -87,7 +87,7 @@ impl EncodeProgress {
     }
 }
 
-/// How much is done of all, from what is done of each.
+/// Overall progress from the progress of each task.
 fn of_all(tasks: impl Iterator<Item = (TaskShare, u64)>) -> u64 {
     let (mut shared, mut beside) = (0.0, u64::MAX);
     for (share, millis) in tasks {

@@ -1,4 +1,4 @@
-//! A Rendition as the encoder left it: measured from its bytes, and mended where that makes it better.
+//! Measures encoded Renditions, and merges short trailing segments.
 
 use std::fs;
 use std::io::{BufWriter, Write as _};
@@ -13,12 +13,12 @@ use crate::media::{Object, Rendition, Segment};
 use crate::mp4::iframe_track::IFrameTrack;
 use crate::mp4::{self, Init};
 
-/// A last segment below this becomes part of the one before: what the audio encoder's priming pushed over the boundary,
-/// or the last few pictures.
+/// Duration below which the last segment joins the previous one. Such stubs come from the audio
+/// encoder's priming or a few last frames.
 pub(crate) const STUB_MICROS: u64 = 250_000;
 
-/// Measures a Rendition whose last segment is worth a request of its own, or is made a part of the one before. All rungs
-/// have the same segments, so that they stay aligned.
+/// Measures a Rendition, and merges a last segment that is too short for a request of its own. All
+/// rungs have the same segments, so they stay aligned.
 pub(crate) async fn measure(revision: &Path, folder: String, warnings: &str) -> Result<Rendition> {
     let measured = read_folder(revision, folder.clone(), warnings).await?;
     let count = measured.segments.len();
@@ -30,7 +30,7 @@ pub(crate) async fn measure(revision: &Path, folder: String, warnings: &str) -> 
     read_folder(revision, folder, warnings).await
 }
 
-/// Reads one object at a time: memory does not grow with the lecture.
+/// Reads one object at a time, so memory does not grow with the lecture.
 async fn read_folder(revision: &Path, folder: String, warnings: &str) -> Result<Rendition> {
     let path = revision.join(&folder);
     let reading = |name: &str| format!("cannot read `{folder}/{name}`");
@@ -69,7 +69,7 @@ async fn read_folder(revision: &Path, folder: String, warnings: &str) -> Result<
             bytes: bytes.len() as u64,
         });
         ticks.push(match segments.len() {
-            // What an edit list leaves out is not shown.
+            // An edit list hides the trimmed ticks.
             1 => times.duration.saturating_sub(init.trimmed),
             _ => times.duration,
         });
@@ -89,7 +89,7 @@ async fn read_folder(revision: &Path, folder: String, warnings: &str) -> Result<
     })
 }
 
-/// The last of `count` segments becomes part of the one before it.
+/// Merges the last of `count` segments into the previous one.
 fn merge_trailing_stub(folder: &Path, count: usize) -> Result<()> {
     let before = folder.join(layout::segment_name(count - 2));
     let last = folder.join(layout::segment_name(count - 1));
@@ -99,7 +99,7 @@ fn merge_trailing_stub(folder: &Path, count: usize) -> Result<()> {
     Ok(())
 }
 
-/// The pictures to look through the lecture by, of what was written for each piece, and the file of them.
+/// Joins the I-frames of all chunks in one file, and measures them.
 pub(crate) async fn measure_iframes(
     plan: &VideoPlan,
     folder: &Path,

@@ -11,11 +11,13 @@ pub(crate) const MAX_WORKERS: usize = 16;
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct EncodeArgs {
-    /// Sizes to offer, by their short side, never larger than the source: `lecture` (1080,720,480), `mobile`
-    /// (720,480,240), `full` (2160,1440,1080,720,480,360,240), or a list such as `1080,480`.
+    /// Sizes to offer, by short side, never larger than the source: `lecture` (1080,720,480),
+    /// `mobile` (720,480,240), `full` (2160,1440,1080,720,480,360,240), or a list such as
+    /// `1080,480`.
     #[arg(long, value_name = "SIZES", default_value = "lecture", value_parser = ladder_sizes)]
     pub(crate) ladder: LadderSizes,
-    /// Codecs to offer besides H.264, for players that have them: `hevc`, `av1`. They take several times longer.
+    /// Codecs to offer besides H.264, for players that decode them: `hevc`, `av1`. They take
+    /// several times longer.
     #[arg(long, value_name = "CODEC", value_delimiter = ',')]
     pub(crate) codec: Vec<Codec>,
     /// Container of the segments: `cmaf` for current devices, `ts` (MPEG-2 Transport Streams of H.264, no DASH)
@@ -39,13 +41,13 @@ pub(crate) struct EncodeArgs {
     /// Seconds of a Media Segment.
     #[arg(long, value_name = "SECONDS", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=10))]
     pub(crate) segment_duration: u32,
-    /// x264's speed: slower is smaller [default: the quality's].
+    /// x264's preset: slower is smaller [default: the quality's].
     #[arg(long)]
     preset: Option<Preset>,
-    /// x264's quality: lower is better and larger [default: the quality's].
+    /// x264's CRF: lower is better and larger [default: the quality's].
     #[arg(long, value_parser = clap::value_parser!(u32).range(10..=40))]
     crf: Option<u32>,
-    /// Encoders at once, each with one thread; the result is the same [default: one per core].
+    /// Parallel encoders, each with one thread; the result is the same [default: one per core].
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=64))]
     threads: Option<u16>,
 }
@@ -159,7 +161,7 @@ pub(crate) struct Settings {
     pub(crate) segment_duration: u32,
     pub(crate) preset: String,
     pub(crate) crf: u32,
-    /// Besides H.264.
+    /// Codecs besides H.264.
     pub(crate) codecs: Vec<Codec>,
     /// Target loudness in LUFS; absent if it is not normalized.
     pub(crate) loudness: Option<i32>,
@@ -170,7 +172,7 @@ pub(crate) struct Settings {
     pub(crate) audio_only_variant: bool,
 }
 
-/// H.264 goes without saying.
+/// Removes duplicates and H.264, which every package has.
 pub(crate) fn codecs(wanted: &[Codec]) -> Vec<Codec> {
     let mut codecs: Vec<Codec> = vec![];
     for codec in wanted {
@@ -181,7 +183,7 @@ pub(crate) fn codecs(wanted: &[Codec]) -> Vec<Codec> {
     codecs
 }
 
-/// Settings as a command line has them.
+/// Settings parsed from a command line.
 #[cfg(test)]
 pub(crate) mod testing {
     use clap::Parser;

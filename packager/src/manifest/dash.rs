@@ -1,6 +1,7 @@
-//! The MPD (ISO/IEC 23009-1): the segments that the HLS playlists list, for players that read DASH. Pure.
+//! The MPD (ISO/IEC 23009-1), which lists the segments of the HLS playlists for DASH players. Pure.
 //!
-//! Every URL in it is relative, so that all of them inherit the pass that the edge puts into the MPD's own path.
+//! Every URL is relative, so all of them inherit the pass that the edge puts into the path of the
+//! MPD.
 
 use std::fmt::Display;
 
@@ -12,7 +13,7 @@ use super::presentation::{AudioTrack, IFrames, Presentation, Subtitles, Track, V
 use crate::layout;
 use crate::media::{AUDIO_SAMPLE_RATE, Rate};
 
-/// What segments and their addresses conform to, and what the rest does: whole files of captions and of pictures.
+/// Profiles of segments and their addresses, and of whole files for captions and I-frames.
 const LIVE: &str = "urn:mpeg:dash:profile:isoff-live:2011";
 const FULL: &str = "urn:mpeg:dash:profile:full:2011";
 
@@ -75,7 +76,7 @@ pub(crate) fn mpd(presentation: &Presentation) -> Vec<u8> {
     xml.into_bytes()
 }
 
-/// Players switch within an Adaptation Set, and not from one codec to another.
+/// Groups tracks by codec: players switch within an Adaptation Set, and not between codecs.
 fn families(video: &[VideoTrack]) -> Vec<Vec<&VideoTrack>> {
     let codec = |video: &VideoTrack| video.track.codec.split('.').next().map(str::to_owned);
     let mut families: Vec<Vec<&VideoTrack>> = vec![];
@@ -142,7 +143,7 @@ fn list_subtitles(xml: &mut Xml, id: u32, subtitles: &Subtitles, name: &str) {
     );
     xml.content("Label", name);
     role(xml, "subtitle");
-    // The bandwidth is mandatory, and there is nothing to choose by it.
+    // The attribute is mandatory, and a single Representation needs no choice.
     xml.open(
         Element::new("Representation")
             .with("id", &subtitles.id)
@@ -153,8 +154,8 @@ fn list_subtitles(xml: &mut Xml, id: u32, subtitles: &Subtitles, name: &str) {
     xml.close("AdaptationSet");
 }
 
-/// DASH-IF IOP §3.2.9: pictures to look through what the Adaptation Sets `of` show. Essential: a player that does not know
-/// of it must not play these.
+/// I-frames of the Adaptation Sets `of` (DASH-IF IOP §3.2.9). The property is essential, so players
+/// that do not know it ignore the set.
 fn list_iframes(xml: &mut Xml, id: u32, iframes: &IFrames, of: &str) {
     xml.open(
         set(id, "video", "video/mp4")
@@ -246,7 +247,7 @@ fn duration(micros: u64) -> String {
     format!("PT{}.{:06}S", micros / 1_000_000, micros % 1_000_000)
 }
 
-/// An XML document, an element a line. Writing into memory does not fail.
+/// An XML document with one element a line. Writes to memory do not fail.
 struct Xml {
     writer: Writer<Vec<u8>>,
 }
@@ -299,7 +300,7 @@ impl Element {
     }
 }
 
-/// XML 1.0 §2.2, §2.4: what has a meaning is escaped, and what no document may hold is left out.
+/// Escapes markup, and removes characters that no document may hold (XML 1.0 §2.2, §2.4).
 fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for letter in text.chars() {

@@ -1,4 +1,4 @@
-//! I-frame playlists (RFC 8216bis §4.4.3.6): pictures to look through a lecture by.
+//! I-frame playlists (RFC 8216bis §4.4.3.6).
 
 use std::ops::Range;
 
@@ -7,8 +7,8 @@ use crate::manifest::bandwidth::target_duration;
 use crate::manifest::container::Container;
 use crate::media::IFrame;
 
-/// All pictures are in one file: the edge signs one URL for all of them, and publishing them takes one request instead
-/// of 1,800 an hour.
+/// Lists I-frames as byte ranges of one file. The edge signs one URL for all of them, and one
+/// request publishes them instead of 1,800 an hour.
 pub(crate) fn iframes(file: &str, map: &Range<u64>, frames: &[IFrame]) -> Vec<u8> {
     let mut out = head(Container::Cmaf.version(), frames);
     Tag::new("EXT-X-MAP")
@@ -22,7 +22,8 @@ pub(crate) fn iframes(file: &str, map: &Range<u64>, frames: &[IFrame]) -> Vec<u8
     out.into_bytes()
 }
 
-/// A picture of each transport stream, in the order of their names: they are in segments that are there anyway.
+/// Lists the first frame of each transport stream in order, as a byte range of the existing
+/// segment.
 pub(crate) fn first_iframes(frames: &[IFrame]) -> Vec<u8> {
     // §8: byte ranges and I-frames need 4.
     let mut out = head(4, frames);
