@@ -1,4 +1,5 @@
-//! Runs a command: nothing on its standard input, the end of its standard error kept, killed when it is dropped.
+//! Runs ffmpeg and ffprobe with bounded resources and no standard input; keeps the end of standard
+//! error, and kills the process on drop.
 
 use std::collections::VecDeque;
 use std::ffi::OsString;
@@ -13,18 +14,18 @@ use tokio::process::{Child, Command};
 
 use crate::exit::{DISK_FULL, Exit};
 
-/// ffprobe's answer about a file with hundreds of streams is tens of kilobytes.
+/// Maximum bytes of output: ffprobe's answer about hundreds of streams takes tens of kilobytes.
 const MOST_OUTPUT: u64 = 16 << 20;
 const TAIL_LINES: usize = 6;
 const LONGEST_LINE: usize = 400;
-/// Address space of ffmpeg, far above what a lecture takes (138 MB resident for three hours of small pictures): a bound
-/// for uploads that were made to take all memory.
+/// Maximum address space of ffmpeg, far above a lecture's need (138 MB resident for three hours of
+/// small video). It stops uploads that try to take all memory.
 const MOST_MEMORY: u64 = 16 << 30;
-/// One file that ffmpeg writes; a day at 14 Mbit/s has 150 GB.
+/// Maximum size of a file from ffmpeg; a day at 14 Mbit/s takes 150 GB.
 const MOST_FILE: u64 = 200 << 30;
-/// ffprobe reads a header; only a file that leads it astray takes longer.
+/// ffprobe reads a header; only a hostile or damaged file takes longer.
 const LONGEST_LOOK: Duration = Duration::from_secs(120);
-/// ffmpeg tells twice a second how far it is; this long without progress is more than a slow machine.
+/// ffmpeg reports progress twice a second; a longer silence is more than a slow machine.
 const LONGEST_SILENCE: Duration = Duration::from_secs(600);
 
 #[derive(Debug, thiserror::Error)]
@@ -86,7 +87,7 @@ impl ProcessError {
     }
 }
 
-/// What a command that succeeded complained about.
+/// Warnings of a successful command.
 #[derive(Debug)]
 pub(crate) struct FfmpegWarnings(pub(crate) String);
 
@@ -103,7 +104,7 @@ pub(crate) async fn capture(
         tokio::join!(
             async {
                 match stdout {
-                    // One byte more shows that it would go on.
+                    // One more byte reveals longer output.
                     Some(stdout) => stdout.take(MOST_OUTPUT + 1).read_to_end(&mut output).await,
                     None => Ok(0),
                 }
@@ -123,7 +124,7 @@ pub(crate) async fn capture(
     Ok(output)
 }
 
-/// Runs ffmpeg with `-progress pipe:1` in a folder, telling how much of the output's time is done.
+/// Runs ffmpeg with `-progress pipe:1` in a folder, and reports the encoded duration.
 pub(crate) async fn encode(
     args: Vec<OsString>,
     folder: &Path,
@@ -132,7 +133,7 @@ pub(crate) async fn encode(
     encode_with_tail(TAIL_LINES, args, folder, on_progress).await
 }
 
-/// As [`encode`], with so many of the last lines that it says.
+/// Runs ffmpeg as [`encode`] does, and keeps the last `lines` of its messages.
 pub(crate) async fn encode_with_tail(
     lines: usize,
     args: Vec<OsString>,
@@ -172,7 +173,7 @@ pub(crate) async fn encode_with_tail(
     finish(tool, child, stderr).await.map(FfmpegWarnings)
 }
 
-/// Runs a command to its end, handing on the lines of its standard output.
+/// Runs a command to its end, and passes each line of its standard output to `on_line`.
 pub(crate) async fn lines(
     tool: &'static str,
     args: Vec<OsString>,
@@ -198,7 +199,8 @@ pub(crate) async fn lines(
     finish(tool, child, stderr).await.map(drop)
 }
 
-/// Runs ffmpeg in a folder, handing on frames of so many bytes from its standard output, one at a time.
+/// Runs ffmpeg in a folder, and passes frames of `size` bytes from its standard output one at a
+/// time.
 pub(crate) async fn frames(
     args: Vec<OsString>,
     folder: &Path,
@@ -242,7 +244,8 @@ fn spawn(tool: &'static str, args: Vec<OsString>, folder: &Path) -> Result<Child
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
-        // A ^C on the terminal is ours to handle: ffmpeg would end its files in good order and leave them.
+        // The packager handles ^C. ffmpeg would finish its files in good order, and they would look
+        // complete.
         .process_group(0)
         .kill_on_drop(true)
         .spawn()
@@ -252,8 +255,8 @@ fn spawn(tool: &'static str, args: Vec<OsString>, folder: &Path) -> Result<Child
         })
 }
 
-/// Variables that a command is given: where programs, fonts and libraries are, and in which language it speaks. The others
-/// may hold keys, and what decodes an upload needs none.
+/// Environment of a command: paths of programs, fonts and libraries, and the language. Other
+/// variables may hold keys, which no decoder of uploads needs.
 const ENVIRONMENT: [&str; 18] = [
     "DYLD_FALLBACK_LIBRARY_PATH",
     "DYLD_LIBRARY_PATH",
@@ -281,8 +284,8 @@ fn environment() -> impl Iterator<Item = (&'static str, OsString)> {
     ENVIRONMENT.into_iter().filter_map(set)
 }
 
-/// A command that may not take all memory, nor write without end, and that dies with us even if we are killed: Linux
-/// has words for that, and a fork hook would be unsafe code. Elsewhere a command is not bounded.
+/// Limits memory and file sizes, and kills the command even if the packager is killed. Linux has
+/// tools for that; a fork hook would be unsafe code. On other systems nothing is limited.
 fn bounded(tool: &str) -> Command {
     if !(is_on_path("setpriv") && is_on_path("prlimit")) {
         return Command::new(tool);
@@ -336,7 +339,7 @@ async fn finish(
     Ok(stderr)
 }
 
-/// The last different lines of a stream, however long it is.
+/// The last distinct lines of a stream of any length.
 async fn tail(stream: Option<impl AsyncRead + Unpin>, lines: usize) -> String {
     let Some(stream) = stream else {
         return String::new();
@@ -373,7 +376,7 @@ async fn tail(stream: Option<impl AsyncRead + Unpin>, lines: usize) -> String {
     Vec::from(last).join("; ")
 }
 
-/// `out_time_us=5312000` of `-progress`; it is negative or `N/A` before the first frame.
+/// Parses `out_time_us=5312000` of `-progress`, which is negative or `N/A` before the first frame.
 fn out_time(line: &str) -> Option<Duration> {
     let micros = line.strip_prefix("out_time_us=")?.trim().parse().ok()?;
     Some(Duration::from_micros(micros))

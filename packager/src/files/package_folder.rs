@@ -1,5 +1,5 @@
-//! Files of a package that lies in a folder. Whoever made the folder may have put anything into it, so a symbolic link is not
-//! followed, wherever in the folder it stands: it may lead out of it. A pipe or a device is not opened: it may have no end.
+//! Files of a package in a folder. Its contents are untrusted, so no symbolic link below the root
+//! is followed, and no pipe or device is opened.
 
 use std::collections::HashSet;
 use std::fs::{self, File};
@@ -7,7 +7,7 @@ use std::io::{self, ErrorKind, Read as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Component, Path, PathBuf};
 
-/// Opens a regular file, without waiting for one that is none.
+/// Opens a regular file without waiting for a pipe.
 pub(crate) fn open(path: &Path) -> io::Result<File> {
     let opened = File::options()
         .read(true)
@@ -20,11 +20,11 @@ pub(crate) fn open(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// The error of opening without following a symbolic link, in words.
+/// Describes the error of opening without following symbolic links.
 pub(crate) fn describe_open_error(error: io::Error) -> io::Error {
     match error.raw_os_error() {
         Some(libc::ELOOP) => is_a_link(),
-        // What a socket, or a pipe without a reader, answers.
+        // A socket, or a pipe without a reader, answers this.
         Some(libc::ENXIO) => no_regular_file(),
         _ => error,
     }
@@ -43,7 +43,7 @@ pub(crate) fn read(folder: &Path, path: &str, most: u64) -> io::Result<Vec<u8>> 
     Ok(bytes)
 }
 
-/// Looks at the files of one folder, and at each folder on the way to them once.
+/// Checks files of one folder, and each folder on their paths once.
 #[derive(Debug)]
 pub(crate) struct PackageFiles<'a> {
     root: &'a Path,
@@ -51,7 +51,7 @@ pub(crate) struct PackageFiles<'a> {
 }
 
 impl<'a> PackageFiles<'a> {
-    /// `root` may be a symbolic link: it is named by whoever runs the command.
+    /// `root` may be a symbolic link, because the user names it.
     pub(crate) fn new(root: &'a Path) -> Self {
         Self {
             root,
@@ -59,7 +59,7 @@ impl<'a> PackageFiles<'a> {
         }
     }
 
-    /// The size of a regular file, reached without a symbolic link.
+    /// Size of a regular file that no symbolic link leads to.
     pub(crate) fn size(&mut self, path: &str) -> io::Result<u64> {
         self.check_folders(path)?;
         let found = fs::symlink_metadata(self.root.join(path))?;
@@ -70,7 +70,7 @@ impl<'a> PackageFiles<'a> {
         }
     }
 
-    /// Whether the folders on the way to a file are folders.
+    /// Verifies that the folders on the path are folders and no links.
     pub(crate) fn check_folders(&mut self, path: &str) -> io::Result<()> {
         if !is_below(path) {
             let why = "it lies outside the folder";
@@ -94,7 +94,7 @@ impl<'a> PackageFiles<'a> {
     }
 }
 
-/// Whether a relative path leads to something below where it begins.
+/// Accepts relative paths that stay below their start.
 pub(crate) fn is_below(path: &str) -> bool {
     let mut parts = Path::new(path).components().peekable();
     parts.peek().is_some() && parts.all(|part| matches!(part, Component::Normal(_)))
@@ -150,7 +150,7 @@ mod tests {
             assert_eq!(size.ok(), (path == "v/1/a").then_some(7), "{path}");
         }
         assert!(read(&package, "v/1/a", 6).is_err());
-        // The folder itself is named on the command line.
+        // The user names the folder itself.
         symlink(&package, root.path().join("latest"))?;
         let latest = root.path().join("latest");
         assert_eq!(read(&latest, "v/1/a", 7)?, b"segment");

@@ -1,8 +1,8 @@
-//! The file of pictures to look through a lecture by: what ffmpeg writes, made into what players ask for.
+//! The file of I-frames, made of ffmpeg's output.
 //!
-//! ffmpeg writes a fragment for each picture, a file for each piece, and lets the last be shown as long as the others. Here
-//! that one ends with the lecture, and an index (ISO/IEC 14496-12 §8.16.3) comes before the fragments, by which DASH players
-//! find them.
+//! ffmpeg writes a fragment for each I-frame and a file for each chunk, and gives the last I-frame
+//! a full interval. This module ends it with the lecture. An index (ISO/IEC 14496-12 §8.16.3)
+//! precedes the fragments, because DASH players find I-frames by it.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -15,7 +15,7 @@ use super::fragments::{FragmentsError, Layout, read};
 use super::{BoxError, Init, boxes};
 use crate::media::{IFrame, Segment};
 
-/// Where in a file of pictures is what.
+/// Layout of the I-frame file.
 #[derive(Debug)]
 pub(crate) struct IFrameTrack {
     pub(crate) init: Init,
@@ -23,23 +23,23 @@ pub(crate) struct IFrameTrack {
     pub(crate) map: Range<u64>,
     pub(crate) index: Range<u64>,
     pub(crate) iframes: Vec<IFrame>,
-    /// How long each is shown.
+    /// Duration of each I-frame.
     pub(crate) ticks: Vec<u64>,
 }
 
-/// `moof` and `mdat` of one picture, in a file that ffmpeg wrote.
+/// `moof` and `mdat` of an I-frame, in a file from ffmpeg.
 struct IFrameFragment {
     file: usize,
     start: u64,
     at: Range<u64>,
 }
 
-/// A Media Initialization Section or a picture that is larger is none.
+/// Maximum bytes of a Media Initialization Section or an I-frame.
 const LARGEST: u64 = 4 << 20;
 
 impl IFrameTrack {
-    /// Writes the file itself, a fragment at a time, of what was written for each piece; `lasts` is how long the lecture's
-    /// picture is, in microseconds.
+    /// Writes the file from the I-frames of all chunks, one fragment at a time. `duration_micros`
+    /// is the duration of the video.
     pub(crate) fn from_ffmpeg(
         written: &mut [impl Read + Seek],
         file: &mut impl Write,
@@ -110,7 +110,7 @@ impl IFrameTrack {
             offset += size;
         }
         file.write_all(&head)?;
-        // Those of a file lie side by side.
+        // Fragments of one file are contiguous.
         for run in fragments.chunk_by(|one, next| one.file == next.file) {
             let (Some(first), Some(end)) = (run.first(), run.last()) else {
                 continue;
@@ -134,7 +134,8 @@ impl IFrameTrack {
     }
 }
 
-/// When the first picture of a file is shown, and in which unit; none where there is none.
+/// Presentation time of the first I-frame in a file, with its timescale; `None` for a file without
+/// fragments.
 pub(crate) fn first(path: &Path) -> Result<Option<(u64, u32)>, FragmentsError> {
     let (head, fragments) = parts(0, &mut File::open(path)?)?;
     let Some(first) = fragments.first() else {
@@ -143,7 +144,7 @@ pub(crate) fn first(path: &Path) -> Result<Option<(u64, u32)>, FragmentsError> {
     Ok(Some((first.start, Init::parse(&head)?.timescale)))
 }
 
-/// The Media Initialization Section, without the encoder's name, and where the fragments are.
+/// The Media Initialization Section without the encoder's name, and the ranges of the fragments.
 fn parts(
     file: usize,
     written: &mut (impl Read + Seek),
@@ -168,7 +169,7 @@ fn parts(
     Ok((init, fragments))
 }
 
-/// When the one picture of a fragment is shown.
+/// Presentation time of a fragment with a single frame.
 fn start_of(fragment: &[u8]) -> Result<u64, BoxError> {
     let mut boxes = boxes(fragment)?.into_iter();
     let (_, body) = boxes.next().ok_or(BoxError::Missing("moof"))?;
@@ -190,7 +191,7 @@ fn small(from: &mut (impl Read + Seek), at: Range<u64>) -> Result<Vec<u8>, Fragm
     Ok(read(from, at)?)
 }
 
-/// A fragment of one picture that is shown this long.
+/// Sets the duration of a fragment with a single frame.
 fn show_for(fragment: &[u8], ticks: u64) -> Result<Vec<u8>, BoxError> {
     let mut out = Vec::with_capacity(fragment.len());
     for (header, body) in boxes(fragment)? {
@@ -204,7 +205,7 @@ fn show_for(fragment: &[u8], ticks: u64) -> Result<Vec<u8>, BoxError> {
             traf.tfhd.default_sample_duration = Some(saturated(ticks));
         }
         moof.encode(&mut out)?;
-        // The picture is found by its distance from the beginning of `moof`, which must not grow.
+        // `trun` finds the frame by its distance from the start of `moof`, which must not grow.
         if out.len() != body.len() + 8 {
             return Err(BoxError::NotOneFrame);
         }
@@ -230,7 +231,7 @@ mod tests {
 
     #[test]
     fn the_last_iframe_ends_with_the_lecture_and_an_index_finds_them_all() {
-        // Of three pieces, the last of which is too short for a picture.
+        // Three chunks, of which the last is too short for an I-frame.
         let mut written = [&[0, 2000][..], &[4000], &[]].map(|starts| {
             let mut bytes = init(1000);
             for start in starts {

@@ -1,4 +1,4 @@
-//! ffprobe's JSON, parsed once. Pure.
+//! Parses ffprobe's JSON into facts. Pure.
 
 use std::collections::BTreeMap;
 
@@ -56,11 +56,11 @@ struct SideData {
     rotation: Option<f64>,
 }
 
-/// Captions that ffmpeg turns into WebVTT.
+/// Text subtitle codecs that ffmpeg converts.
 const TEXT_SUBTITLES: [&str; 7] = ["ass", "mov_text", "srt", "ssa", "subrip", "text", "webvtt"];
 const LONGEST_TITLE: usize = 64;
 
-/// ffprobe's JSON to facts.
+/// Parses ffprobe's JSON.
 pub(super) fn parse(json: &[u8]) -> Result<Source, SourceError> {
     let probed: ProbedSource = serde_json::from_slice(json).map_err(|error| {
         SourceError::Unreadable(format!("ffprobe's answer is not understood ({error})"))
@@ -124,7 +124,8 @@ pub(super) fn parse(json: &[u8]) -> Result<Source, SourceError> {
 }
 
 impl ProbedStream {
-    /// A stream that ffmpeg has no decoder for has no `codec_name`.
+    /// Compares the stream type. A stream without a decoder has no `codec_name`, and does not
+    /// count.
     fn is(&self, kind: &str) -> bool {
         self.codec_type.as_deref() == Some(kind) && self.codec_name.is_some()
     }
@@ -160,7 +161,7 @@ impl ProbedStream {
         language(self.tags.get("language").map_or("", String::as_str))
     }
 
-    /// As a name in a playlist, where a quote would end it.
+    /// Title as a playlist name, which cannot hold a quotation mark.
     fn title(&self) -> Option<String> {
         let title: String = self
             .tags
@@ -177,7 +178,8 @@ impl ProbedStream {
         self.disposition.get(name) == Some(&1)
     }
 
-    /// When it ends, in seconds after the source begins: what comes before it is filled with a still or with silence.
+    /// End in seconds after the start of the source. Earlier gaps are filled with a still frame or
+    /// silence.
     fn end(&self, start: f64) -> Option<f64> {
         let delay = self
             .start_time
@@ -186,7 +188,7 @@ impl ProbedStream {
             .map_or(0.0, |own| (own - start).max(0.0));
         let end = match (seconds(self.duration.as_deref()), self.tagged()) {
             (Some(length), _) => length + delay,
-            // mkvmerge tags how long a track lasts, ffmpeg when it ends.
+            // mkvmerge tags the duration of a track, ffmpeg its end.
             (None, Some(length)) if self.tags.contains_key("_STATISTICS_TAGS") => length + delay,
             (None, Some(end)) => end - start.max(0.0),
             (None, None) => return None,
@@ -194,7 +196,7 @@ impl ProbedStream {
         (end > 0.0).then_some(end)
     }
 
-    /// What Matroska has in a tag, `00:00:30.003000000`, in seconds.
+    /// Seconds of a Matroska tag such as `00:00:30.003000000`.
     fn tagged(&self) -> Option<f64> {
         let mut parts = self.tags.get("DURATION")?.split(':');
         let (hours, minutes, rest): (f64, f64, f64) = (
@@ -212,7 +214,7 @@ impl ProbedStream {
             let (x, y): (f64, f64) = (x.parse().ok()?, y.parse().ok()?);
             (x > 0.0 && y > 0.0).then_some((x, y))
         }) {
-            // The longer of the two stays, so that nothing is scaled up.
+            // The longer side stays, so nothing is upscaled.
             if x > y {
                 height = (f64::from(height) * y / x).round() as u32;
             } else {

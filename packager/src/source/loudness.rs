@@ -1,5 +1,5 @@
-//! How loud a lecture is, and by how much that is changed (EBU R 128): measured over all of it, then one gain from
-//! the first word to the last, so that nothing pumps.
+//! Loudness of a lecture and its correction (EBU R 128): one measured gain for the whole, so the
+//! level does not pump.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -11,19 +11,19 @@ use super::{file_url, input_options};
 
 use crate::ffmpeg::process::{self, ProcessError};
 
-/// What players and phones are made for; EBU R 128's -23 is for living rooms.
+/// Loudness for players and phones; EBU R 128's -23 is for living rooms.
 pub(crate) const TARGET_LUFS: i32 = -16;
-/// Peaks above this are cut by encoders and loudspeakers.
+/// Encoders and loudspeakers clip peaks above this.
 const MOST_PEAK_DB: f64 = -1.0;
-/// More than this would bring up the room's noise rather than the voice.
+/// A higher gain amplifies the noise of the room more than the voice.
 const MOST_GAIN_DB: f64 = 30.0;
-/// A difference that nobody hears is left.
+/// A smaller change is inaudible.
 const LEAST_GAIN_DB: f64 = 0.5;
-/// Below EBU R 128's absolute gate there is nothing but silence.
+/// EBU R 128's absolute gate, below which there is only silence.
 const SILENCE_LUFS: f64 = -70.0;
 const SUMMARY_LINES: usize = 20;
 
-/// What was measured.
+/// Measured loudness.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Loudness {
     /// Integrated, LUFS.
@@ -35,7 +35,7 @@ pub(crate) struct Loudness {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Gain {
     db: f64,
-    /// Whether peaks would be cut off without a limiter.
+    /// Peaks would clip without a limiter.
     is_limited: bool,
 }
 
@@ -62,7 +62,7 @@ impl Gain {
     }
 }
 
-/// Decodes a sound track of a source once.
+/// Decodes an audio track of the source once.
 pub(crate) async fn measure(
     source: &Path,
     stream: u32,
@@ -83,7 +83,8 @@ pub(crate) async fn measure(
     Ok(parse(&stderr.0))
 }
 
-/// ffmpeg's summary: `Integrated loudness:; I: -23.0 LUFS; …; Sample peak:; Peak: -3.1 dBFS`.
+/// Parses ffmpeg's summary: `Integrated loudness:; I: -23.0 LUFS; …; Sample peak:; Peak: -3.1
+/// dBFS`.
 fn parse(stderr: &str) -> Option<Loudness> {
     let (_, summary) = stderr.rsplit_once("Integrated loudness:")?;
     let value = |name: &str| {
@@ -97,8 +98,8 @@ fn parse(stderr: &str) -> Option<Loudness> {
     })
 }
 
-/// Silence where the source has none, so that sound and picture start together and stay so; two channels, in which it
-/// is measured as well.
+/// Fills gaps with silence, so audio and video start together and stay in sync. Loudness is
+/// measured on the same two channels.
 pub(crate) const RESAMPLED_STEREO: &str =
     "aresample=async=1:first_pts=0,aformat=channel_layouts=stereo";
 
