@@ -1,4 +1,4 @@
-//! Prices and sums that are known from elsewhere.
+//! Prices and sums from independent sources.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -17,7 +17,7 @@ fn prices() -> Prices {
     Prices::known().expect("prices")
 }
 
-/// What `lectern cost` answers to a line of arguments.
+/// Output of `lectern cost` with a line of arguments.
 fn asked(line: &str) -> String {
     tried(line).expect("an answer")
 }
@@ -37,7 +37,7 @@ fn json(line: &str) -> Value {
     serde_json::from_str(&asked(&format!("{line} --json"))).expect("JSON")
 }
 
-/// What a provider charges for, by its name.
+/// A provider's charge by its name.
 fn charge<'a>(quote: &'a Value, what: &str) -> &'a Value {
     let mut charges = quote["charges"].as_array().expect("charges").iter();
     charges
@@ -215,7 +215,7 @@ fn every_price_says_when_and_where_it_was_seen() {
         .iter()
         .map(|price| price["what"].to_string())
         .collect();
-    // Mux has two sets of the same.
+    // Mux has two sets of the same prices.
     assert_eq!(names.len(), 24 - 3);
 }
 
@@ -245,8 +245,8 @@ fn the_sums_of_the_tutorial_come_out() {
 
 #[test]
 fn what_the_tutorial_leaves_out_are_675_requests_a_view() {
-    // Sound in the pictures' segments, as in the tutorial: $0.46 for a thousand views, of which $0.2025 are the Worker's
-    // requests, $0.243 reads, and the rest playlists and CPU.
+    // Audio in the video segments, as in the tutorial: $0.46 for a thousand views, of which $0.2025
+    // are the Worker's requests, $0.243 reads, and the rest playlists and CPU.
     let muxed = json("--minutes 45 --views 1000 --rungs 480 --container ts");
     assert_eq!(muxed["view"]["segments"], 675);
     assert_eq!(muxed["view"]["requests"], 677);
@@ -257,12 +257,12 @@ fn what_the_tutorial_leaves_out_are_675_requests_a_view() {
         Some("$0.46".to_owned())
     );
 
-    // Our packages have the sound apart, for which players ask as often.
+    // CMAF packages have separate audio segments, which players request as often.
     let apart = json("--minutes 45 --views 1000");
     assert_eq!(apart["view"]["audio_segments"], 675);
     assert_eq!(apart["view"]["requests"], 1_359);
     assert_eq!(apart["lectern"]["thousand_views"], "0.92412");
-    // Three quarters from the cache: reads of what never changes.
+    // Three quarters from the cache: reads of immutable objects.
     let cached = json("--minutes 45 --views 1000 --hit-ratio 0.75");
     let reads = &charge(&cached["lectern"], "R2 Class B operations")["amount"];
     assert_eq!(reads, "0.3435", "5 playlists and a quarter of 1,354");
@@ -277,7 +277,7 @@ fn who_leaves_early_has_loaded_ten_minutes_more_and_is_charged_by_services_for_w
     let stream = elsewhere(&early, "Cloudflare Stream");
     let delivered = charge(stream, "Cloudflare Stream, delivered");
     assert_eq!(delivered["cost"], "5.00");
-    // Nobody loads more than there is.
+    // A view never loads more than the lecture.
     let nearly = json("--minutes 45 --views 1000 --watched 40");
     assert_eq!(nearly["view"]["segments"], 675);
 }
@@ -285,7 +285,7 @@ fn who_leaves_early_has_loaded_ten_minutes_more_and_is_charged_by_services_for_w
 #[test]
 fn the_free_plan_ends_at_100_000_requests_a_day() {
     let line = "--minutes 45 --lecture-minutes 45 --container ts --rungs 480 --plan free --views";
-    // Of 677 requests each, in thirty days.
+    // 677 requests each, in thirty days.
     let fits = json(&format!("{line} 4431"));
     assert_eq!(fits["fits_plan"], true);
     assert_eq!(fits["lectern"]["cost"], "0.00");

@@ -1,4 +1,4 @@
-//! Why an INPUT was not fetched, how the command ends then, and what to do.
+//! Errors of downloading INPUT, with their exit codes and hints.
 
 use lectern::object::key::ObjectKeyError;
 
@@ -116,5 +116,5 @@ impl RecordingError {
     }
 }
 
-/// A day of segments of half a second has 172,800.
+/// Maximum number of segments; a day of half-second segments has 172,800.
 pub(crate) const MOST_SEGMENTS: usize = 200_000;

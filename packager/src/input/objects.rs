@@ -1,4 +1,5 @@
-//! Objects of a target that become one file, one after the other. What is there when this is interrupted is not fetched again.
+//! Downloads objects of a target into one file, one after the other. An interrupted download
+//! resumes.
 
 use std::fs::File;
 use std::io::Write as _;
@@ -14,17 +15,17 @@ use crate::storage::error::StorageError;
 use crate::storage::object::Version;
 use crate::storage::{Store, retry};
 
-/// An object of which a file is made.
+/// An object that is a part of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct InputPart {
     pub(super) path: String,
     pub(super) bytes: u64,
-    /// None where a list told of it: it is held against its length alone.
+    /// Version to read; `None` after a listing, which only reveals the length.
     pub(super) version: Option<Version>,
 }
 
 impl InputPart {
-    /// What changes when it does.
+    /// Changes with the object's contents.
     pub(super) fn identity(&self, target: &Store) -> String {
         let version = self.version.as_ref().map_or("", |version| &version.0);
         let name = target.name(&self.path);
@@ -32,7 +33,7 @@ impl InputPart {
     }
 }
 
-/// Fetches what is missing of the pieces.
+/// Downloads the missing bytes of all parts.
 pub(super) async fn fetch(
     download: &Download,
     name: &str,
@@ -68,7 +69,7 @@ pub(super) async fn fetch(
                 Ok(()) => continue,
                 Err(error) => error,
             };
-            // Whoever gets on is not given up.
+            // Progress resets the count of failures.
             failures = if from > before { 1 } else { failures + 1 };
             if failures >= retry::ATTEMPTS || !is_passing(&error) {
                 return Err(error);
@@ -80,7 +81,7 @@ pub(super) async fn fetch(
     place.become_whole(&file)
 }
 
-/// Appends what comes of a piece, from `from` on.
+/// Appends the bytes of a part from `from` on.
 async fn append(
     target: &Store,
     part: &InputPart,
@@ -119,7 +120,7 @@ fn cut_short(part: &InputPart) -> StorageError {
     }
 }
 
-/// Whether the rest may come when it is asked for anew.
+/// Errors after which another request may deliver the rest.
 fn is_passing(error: &anyhow::Error) -> bool {
     matches!(
         error.downcast_ref(),
@@ -127,7 +128,7 @@ fn is_passing(error: &anyhow::Error) -> bool {
     )
 }
 
-/// The pieces that a file of `had` bytes lacks, and from which byte on each.
+/// Parts that a file of `had` bytes lacks, each with its first missing byte.
 fn missing(parts: &[InputPart], had: u64) -> impl Iterator<Item = (&InputPart, u64)> {
     let mut left = had;
     parts.iter().map(move |part| {

@@ -1,4 +1,4 @@
-//! Sound that lies apart from its picture, put beside it: copied, by the clock that both have.
+//! Joins video with separate audio by copying, on their common clock.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -11,16 +11,16 @@ use super::variant::{AudioChoice, VariantStreams};
 use crate::ffmpeg::process;
 use crate::source::{file_url, input_options};
 
-/// Matroska takes whatever HLS may hold, and the names of tracks.
+/// Matroska holds every codec of HLS, and names of tracks.
 const NAME: &str = "recording.mkv";
 
-/// Where it is if it was joined before.
+/// The joined file of an earlier run.
 pub(super) fn finished(download: &Download) -> Option<PathBuf> {
     let place = download.file(NAME);
     place.is_whole().then(|| place.whole().to_owned())
 }
 
-/// Makes one file of a Variant Stream's and one of each sound, which are gone then.
+/// Joins the file of a Variant Stream with those of its audio tracks, and removes them.
 pub(super) async fn remux(
     download: &Download,
     streams: Option<&VariantStreams>,
@@ -50,8 +50,8 @@ fn argv(streams: &VariantStreams, files: &[PathBuf], out: &Path) -> Vec<OsString
         .split(' ')
         .map(Into::into)
         .collect();
-    // RFC 8216bis §6.2.4: what belongs together has matching timestamps. Packed audio (§3.4) has none that ffmpeg reads,
-    // and begins with its Variant Stream: then every file begins at 0.
+    // RFC 8216bis §6.2.4: Renditions have matching timestamps. ffmpeg reads no timestamp from
+    // packed audio (§3.4), which begins with its Variant Stream, so every file then begins at 0.
     let is_packed = |file: &PathBuf| {
         let extension = file.extension().unwrap_or_default();
         ["aac", "mp3", "ac3"]
@@ -71,7 +71,7 @@ fn argv(streams: &VariantStreams, files: &[PathBuf], out: &Path) -> Vec<OsString
     }
     for (at, AudioChoice { name, language, .. }) in streams.audio_tracks.iter().enumerate() {
         args.extend(["-map".into(), format!("{}:a:0", at + 1).into()]);
-        // Where the Variant Stream has one of its own, these come after it.
+        // These follow the audio that is muxed with the Variant Stream.
         let stream = at + usize::from(streams.has_muxed_audio);
         for (key, value) in [("title", name), ("language", language)] {
             args.push(format!("-metadata:s:a:{stream}").into());

@@ -1,28 +1,29 @@
-//! What a playlist says of a recording, in its own words. Pure.
+//! Selects the streams to download from a playlist. Pure.
 
 use std::collections::HashSet;
 
 use super::error::RecordingError;
 use crate::input::error::MOST_SEGMENTS;
 
-/// More than any lecture has languages.
+/// Maximum number of audio tracks.
 const MAX_AUDIO_TRACKS: usize = 16;
 
-/// What a playlist turns out to be.
+/// Kinds of playlists.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum HlsPlaylist<'text> {
     Multivariant(VariantStreams),
     Media(MediaPlaylist<'text>),
 }
 
-/// What is taken of a Multivariant Playlist. Addresses are URIs, or the paths that they were resolved to.
+/// Streams selected from a Multivariant Playlist. Addresses are URIs or the paths that they resolve
+/// to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct VariantStreams {
-    /// Its best Variant Stream.
+    /// The best Variant Stream.
     pub(super) variant: String,
-    /// Whether a sound of the Variant Stream's own belongs to it.
+    /// The Variant Stream has muxed audio that belongs to the recording.
     pub(super) has_muxed_audio: bool,
-    /// The Renditions of its group that are Media Playlists of their own.
+    /// Renditions of its audio group with their own Media Playlists.
     pub(super) audio_tracks: Vec<AudioChoice>,
 }
 
@@ -53,14 +54,14 @@ impl VariantStreams {
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct MediaPlaylist<'text> {
-    /// The URI of its Media Initialization Section.
+    /// URI of the Media Initialization Section.
     pub(super) map: Option<&'text str>,
     pub(super) segments: Vec<&'text str>,
     pub(super) is_ended: bool,
     pub(super) extension: &'static str,
 }
 
-/// Reads a playlist, which errors call `name`.
+/// Parses a playlist; errors call it `name`.
 pub(super) fn parse_playlist<'text>(
     text: &'text str,
     name: &str,
@@ -108,7 +109,7 @@ fn streams<'text>(
         is_alone = false;
         let of = |name| attribute(attributes, name).unwrap_or_default().to_owned();
         match attribute(attributes, "URI") {
-            // A Variant Stream without a picture is a Rendition too.
+            // The Media Playlist of an audio-only Variant Stream is also a Rendition.
             Some(uri) if uri != variant => audio_tracks.push((
                 of("DEFAULT") == "YES",
                 AudioChoice {
@@ -117,7 +118,7 @@ fn streams<'text>(
                     language: of("LANGUAGE"),
                 },
             )),
-            // RFC 8216bis §4.4.6.1: without a URI it lies in the Variant Stream.
+            // RFC 8216bis §4.4.6.1: without a URI, the audio is in the Variant Stream.
             _ => streams.has_muxed_audio = true,
         }
     }
@@ -154,7 +155,7 @@ fn listed<'text>(
             "#EXT-X-GAP" => is_gap = true,
             "#EXT-X-ENDLIST" => listed.is_ended = true,
             _ if line.starts_with('#') => {}
-            // RFC 8216bis §4.4.4.7: a segment that is marked so is not there.
+            // RFC 8216bis §4.4.4.7: the marked segment is missing.
             _ if std::mem::take(&mut is_gap) => ranges.next = None,
             _ => match ranges.follows(line) {
                 None => return Err(RecordingError::Ranges(name.to_owned())),
@@ -174,7 +175,7 @@ fn listed<'text>(
         None => extension(first),
     };
     if ranges.map {
-        // The file begins with it.
+        // The file begins with its Media Initialization Section.
         match &listed.segments[..] {
             [file] if Some(*file) == listed.map => listed.map = None,
             _ => return Err(RecordingError::Ranges(name.to_owned())),
@@ -183,26 +184,28 @@ fn listed<'text>(
     Ok(listed)
 }
 
-/// Segments that are ranges of a file, from its begin and one after the other, are that file.
+/// Consecutive byte ranges of a file, from its beginning: together they are that file.
 #[derive(Debug, Default)]
 struct Ranges<'text> {
-    /// Whether the Media Initialization Section is one: then an index may come between it and the first segment.
+    /// The Media Initialization Section is a range, so an index may separate it from the first
+    /// segment.
     map: bool,
-    /// Of the segment that comes.
+    /// Byte range of the next segment.
     next: Option<&'text str>,
-    /// The file of the last one, and where that ended.
+    /// File of the last range, and its end.
     last: Option<(&'text str, u64)>,
     begun: HashSet<&'text str>,
 }
 
 impl<'text> Ranges<'text> {
-    /// Whether a segment is the next range of a file that is listed already; None where something is left out.
+    /// Tells if a segment continues a listed file; `None` if a range leaves bytes out.
     fn follows(&mut self, uri: &'text str) -> Option<bool> {
         let last = self.last.take().filter(|(file, _)| *file == uri);
         let Some(range) = self.next.take() else {
             return Some(false);
         };
-        // RFC 8216bis §4.4.4.2: `n@o`; without `@o` it begins where the last one of the same file ended.
+        // RFC 8216bis §4.4.4.2: `n@o`; without `@o`, it begins at the end of the previous range of
+        // the same file.
         let (length, from) = range.split_once('@').unwrap_or((range, ""));
         let length: u64 = length.trim().parse().ok()?;
         let from: Option<u64> = from.trim().parse().ok();
@@ -216,7 +219,8 @@ impl<'text> Ranges<'text> {
     }
 }
 
-/// Of the file that segments without a Media Initialization Section make: ffmpeg looks at it.
+/// Extension of a file of segments without a Media Initialization Section, by which ffmpeg selects
+/// a demuxer.
 fn extension(uri: &str) -> &'static str {
     let path = uri.split(['?', '#']).next().unwrap_or_default();
     match path.rsplit_once('.') {
@@ -227,7 +231,7 @@ fn extension(uri: &str) -> &'static str {
     }
 }
 
-/// RFC 8216bis §4.2: `NAME=value` or `NAME="value"`, separated by commas.
+/// Value of an attribute (RFC 8216bis §4.2): `NAME=value` or `NAME="value"`, separated by commas.
 pub(super) fn attribute<'text>(list: &'text str, name: &str) -> Option<&'text str> {
     let mut rest = list;
     loop {
@@ -295,7 +299,7 @@ mod tests {
             (low.clone(), "500.m3u8 with muxed audio"),
             (format!("{low}{high}"), "900.m3u8 with muxed audio"),
             (format!("{high}{low}"), "900.m3u8 with muxed audio"),
-            // A group that it does not name is another's.
+            // A group that the Variant Stream does not reference.
             (format!("{english}{low}"), "500.m3u8 with muxed audio"),
             (
                 format!("{english}{low}{grouped}"),

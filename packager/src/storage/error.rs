@@ -1,4 +1,4 @@
-//! Why something was not published, how the command ends then, and what to do.
+//! Errors of stores, with their exit codes and hints.
 
 use std::path::PathBuf;
 
@@ -170,7 +170,7 @@ impl StorageError {
     }
 }
 
-/// Why a text is no target.
+/// Faults in the text of a target.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LocationError {
     #[error("`{}` is not a URL", redacted_target(.0))]

@@ -1,4 +1,4 @@
-//! Publishing into a folder: every object appears whole, under its name, or not at all.
+//! Publishes into a folder: every object appears complete under its name, or not at all.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read as _, SeekFrom};
@@ -19,7 +19,7 @@ use crate::digest::{self, Digest, Hasher, sha256};
 use crate::files::package_folder::{self, PackageFiles, is_below};
 use crate::layout::TEMPORARY_PREFIX;
 
-/// Held while what may be replaced is compared and replaced.
+/// Held while a mutable object is compared and replaced.
 const LOCK: &str = ".lectern-lock";
 
 #[derive(Debug, Clone)]
@@ -44,7 +44,8 @@ impl FolderStore {
         })
     }
 
-    /// Checks that no folder on the way to an object is a symbolic link. The target's own may be one.
+    /// Verifies that no folder on the path of an object is a symbolic link. The target itself may
+    /// be one.
     fn check_folders(&self, path: &str) -> Result<(), StorageError> {
         let checked = PackageFiles::new(&self.folder).check_folders(path);
         match checked {
@@ -53,7 +54,7 @@ impl FolderStore {
         }
     }
 
-    /// Opens an object, if it is there. A link, a pipe or a device in its place is refused.
+    /// Opens an existing object. Refuses a link, a pipe or a device in its place.
     fn open(&self, path: &str) -> Result<Option<File>, StorageError> {
         let at = self.path(path)?;
         self.check_folders(path)?;
@@ -74,7 +75,7 @@ impl FolderStore {
         }
     }
 
-    /// Where an object is: below the folder, whatever what was read from it says.
+    /// Path of an object, always below the folder, whatever name the package has.
     fn path(&self, path: &str) -> Result<PathBuf, StorageError> {
         match is_below(path) {
             true => Ok(self.folder.join(path)),
@@ -85,7 +86,7 @@ impl FolderStore {
     fn put_now(&self, upload: &Upload, condition: &PutCondition, to: &Path) -> io::Result<bool> {
         let _lock = match condition {
             PutCondition::Any => None,
-            // What is immutable is the same whoever comes first.
+            // An immutable object is the same from every publisher.
             PutCondition::Absent if upload.is_immutable() => None,
             _ => Some(self.lock()?),
         };
@@ -248,7 +249,7 @@ fn head_of(file: &File) -> io::Result<ObjectHead> {
     })
 }
 
-/// All of a file; none where it is larger than what is read into memory.
+/// Reads a whole file; `None` if it exceeds the limit for memory.
 fn read_bounded(file: File) -> io::Result<Option<Vec<u8>>> {
     let mut bytes = vec![];
     let most = LONGEST_IN_MEMORY as u64;
@@ -273,7 +274,7 @@ fn walk(folder: &Path, root: &Path, found: &mut Vec<StoredEntry>) -> io::Result<
             continue;
         }
         let Ok(metadata) = entry.metadata() else {
-            // It was renamed or removed in between.
+            // The file was renamed or removed in between.
             continue;
         };
         let name = path.strip_prefix(root).unwrap_or(&path);
@@ -295,13 +296,14 @@ fn walk(folder: &Path, root: &Path, found: &mut Vec<StoredEntry>) -> io::Result<
     Ok(())
 }
 
-/// A temporary name beside the final one, on disk before it gets that.
+/// Writes a temporary file beside the final one, and syncs it before the rename.
 fn place(upload: &Upload, to: &Path) -> io::Result<()> {
     let folder = to.parent().unwrap_or(to);
     fs::create_dir_all(folder)?;
     let temporary = tempfile::Builder::new()
         .prefix(TEMPORARY_PREFIX)
-        // As every new file has it: a web server runs as another user, and a package's file may have bits that run programs.
+        // Default permissions of new files: a web server runs as another user, and a package's file
+        // may have executable bits.
         .permissions(fs::Permissions::from_mode(0o666))
         .tempfile_in(folder)?;
     match &upload.source {
@@ -323,7 +325,7 @@ fn place(upload: &Upload, to: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-/// Copies a file, and computes its digest on the way.
+/// Copies a file and computes its digest.
 fn copy(mut from: &File, to: &mut impl io::Write) -> io::Result<Digest> {
     let (mut hasher, mut buffer) = (Hasher::default(), vec![0; 1 << 20]);
     loop {
@@ -361,7 +363,7 @@ mod tests {
         format!("{error}: {}", cause.unwrap_or_default())
     }
 
-    /// The error of each way to read, list or write an object.
+    /// Errors of each way to read, list or write an object.
     async fn errors(store: &FolderStore, path: &str) -> Vec<(&'static str, Option<String>)> {
         let upload = Upload::of_bytes(path, "new");
         let describe = |error: StorageError| words(&error);
@@ -431,7 +433,7 @@ mod tests {
                 _ => outside.clone(),
             };
             symlink(to, &link).expect("a link");
-            // The target's own name may be one.
+            // The target itself may be a link.
             symlink(&served, root.path().join("latest")).expect("a link");
             let store = store(&root.path().join("latest"));
             for (verb, error) in errors(&store, "v/1/a").await {
@@ -479,7 +481,7 @@ mod tests {
         let upload = Upload::of_bytes("master.m3u8", "new");
         let put = store(root.path()).put(&upload, &PutCondition::Absent).await;
         put.expect_err("no file");
-        // A folder is no object, and is not in the way of what reads.
+        // A folder is no object, and does not disturb reading.
         fs::create_dir(root.path().join("folder")).expect("a folder");
         let found = store(root.path()).get("folder").expect("it is looked at");
         assert_eq!(found, None);

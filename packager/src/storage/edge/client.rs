@@ -1,4 +1,4 @@
-//! Asking the edge: with a link that fits, in our lanes, again where that can help.
+//! Sends requests to the edge with a fitting link, within the concurrency limit, and retries them.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -28,9 +28,9 @@ use crate::storage::object::{Slice, Upload, UploadBody, is_other_bytes};
 use crate::storage::{Chunks, retry};
 
 const LINK_LIFE: Duration = Duration::from_secs(3600);
-/// A link is replaced while it still outlives the longest request.
+/// Time before a link is replaced, so it outlives the longest request.
 const LINK_USE: Duration = Duration::from_secs(1800);
-/// As large as the largest `package.json`.
+/// Maximum bytes of a response: those of the largest `package.json`.
 const LONGEST_ANSWER: usize = crate::storage::LONGEST_IN_MEMORY;
 
 #[derive(Debug)]
@@ -42,7 +42,7 @@ pub(super) struct EdgeClient {
     has_answered: AtomicBool,
 }
 
-/// What opens the edge.
+/// Credentials for the edge.
 enum EdgeCredential {
     /// Links minted here, each used for a while.
     Keys {
@@ -51,7 +51,7 @@ enum EdgeCredential {
         upload: Minted,
         admin: Minted,
     },
-    /// A link that was handed over, and whether it reads.
+    /// A link from the user; the flag tells if it permits reading.
     Link(HeaderValue, bool),
 }
 
@@ -66,7 +66,7 @@ impl std::fmt::Debug for EdgeCredential {
     }
 }
 
-/// An answer.
+/// A response and the attempts that it took.
 pub(super) struct SentRequest {
     headers: HeaderMap,
     pub(super) body: Vec<u8>,
@@ -116,7 +116,7 @@ impl EdgeClient {
         request.timeout(retry::time_for(0))
     }
 
-    /// A run of an upload's bytes, streamed.
+    /// Streams a range of an upload.
     pub(super) async fn put(
         &self,
         url: &str,
@@ -134,7 +134,7 @@ impl EdgeClient {
             .body(body))
     }
 
-    /// Sends a request, made anew for every attempt, until it is answered for good.
+    /// Sends a request, rebuilt for every attempt, until the response is final.
     pub(super) async fn send(
         &self,
         path: &str,
@@ -166,7 +166,7 @@ impl EdgeClient {
         }
     }
 
-    /// An answer that is a success, before its body.
+    /// Returns a successful response before its body.
     async fn answer(
         &self,
         path: &str,
@@ -211,10 +211,10 @@ impl EdgeClient {
         })
     }
 
-    /// Reads an object a piece at a time, from its beginning for every attempt.
+    /// Hashes an object in chunks; every attempt starts from the beginning.
     pub(super) async fn digest(&self, path: &str, url: &str) -> Result<Digest, StorageError> {
         self.until_answered(async || {
-            // Without a time for the whole of it.
+            // No timeout for the whole response.
             let response = self
                 .answer(path, Purpose::Admin, self.client.get(url))
                 .await?;
@@ -223,7 +223,7 @@ impl EdgeClient {
         .await
     }
 
-    /// An object's bytes as they come.
+    /// Streams an object.
     pub(super) async fn read(
         &self,
         path: &str,
@@ -334,10 +334,10 @@ impl EdgeClient {
     }
 }
 
-/// Why an attempt failed, and whether another may not.
+/// Failure of an attempt, final or transient.
 enum Attempt {
     Final(StorageError),
-    /// With what the edge says of when.
+    /// Holds the edge's `Retry-After`.
     Passing(StorageError, Option<String>),
 }
 
@@ -353,7 +353,7 @@ fn bearer(token: &str) -> Option<HeaderValue> {
     Some(value)
 }
 
-/// `None` where it is longer than anything that is asked for.
+/// Reads a body; `None` if it exceeds the maximum.
 async fn read_body(mut response: Response) -> Result<Option<Vec<u8>>, reqwest::Error> {
     let mut body = vec![];
     while let Some(chunk) = response.chunk().await? {

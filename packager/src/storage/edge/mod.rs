@@ -1,4 +1,4 @@
-//! Publishing through the edge, with a link: streamed from disk, tried again where that can help.
+//! Publishes through the edge with a link: streams from disk, and retries.
 
 mod client;
 mod wire;
@@ -22,10 +22,10 @@ use super::object::{PutCondition, Slice, Upload, Version};
 use super::{Chunks, MOST_ENTRIES, ObjectHead, StoredEntry, StoredObject};
 use crate::digest::Digest;
 
-/// Above this an object goes up in parts.
+/// Larger objects are uploaded in parts.
 const LARGE: u64 = 64 << 20;
 const PART: u64 = 16 << 20;
-/// Parts of one object at the same time.
+/// Parallel parts of one object.
 const PARTS_AT_ONCE: usize = 4;
 
 #[derive(Debug)]
@@ -43,7 +43,7 @@ impl EdgeStore {
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
-        // Paths of a package are keys; `open` and `Job` make no others.
+        // Package paths are valid keys; `open` and `Job` create no others.
         self.prefix.url(path).unwrap_or_default()
     }
 
@@ -51,7 +51,7 @@ impl EdgeStore {
         self.client.is_readable()
     }
 
-    /// False where the condition does not hold.
+    /// Returns `false` if the condition does not hold.
     pub(crate) async fn put(
         &self,
         upload: &Upload,
@@ -84,7 +84,8 @@ impl EdgeStore {
     ) -> Result<(), StorageError> {
         if let Some(begun) = journal.under_way(&upload.path) {
             match self.send_parts(upload, condition, begun, journal).await {
-                // It may have been given up in between, by us or by the bucket, which does so after some days.
+                // The upload may have been aborted, by this command or by the bucket after some
+                // days.
                 Err(StorageError::Refused { status: 400, .. }) => {}
                 sent => return sent,
             }
@@ -104,7 +105,8 @@ impl EdgeStore {
         self.send_parts(upload, condition, begun, journal).await
     }
 
-    /// Parts that the journal has are there; if this is interrupted, those that are there stay for the next time.
+    /// Sends the parts that the journal lacks. After an interruption, stored parts stay for the
+    /// next run.
     async fn send_parts(
         &self,
         upload: &Upload,
@@ -196,7 +198,7 @@ impl EdgeStore {
 
     pub(crate) async fn list(&self, prefix: &str) -> Result<Vec<StoredEntry>, StorageError> {
         let root = self.prefix.directory();
-        // As object keys have it.
+        // Object keys have no leading slash.
         let root = root.trim_start_matches('/');
         let directory = self.prefix.directory_url(prefix);
         let mut entries: Vec<StoredEntry> = vec![];
@@ -235,7 +237,7 @@ impl EdgeStore {
         }
     }
 
-    /// What is not there is as good as removed.
+    /// Removes an object; a missing one counts as removed.
     pub(crate) async fn remove(&self, path: &str) -> Result<(), StorageError> {
         let url = self.url(path);
         let sent = self.client.send(path, Purpose::Upload, async || {
@@ -276,7 +278,7 @@ fn time(milliseconds: i64) -> DateTime<Utc> {
         .unwrap_or_default()
 }
 
-/// A path in a query, where `&` and `+` mean something else.
+/// Escapes a path for a query, in which `&` and `+` have a meaning.
 fn escaped_path(path: &str) -> String {
     path.split('/').map(escaped).collect::<Vec<_>>().join("/")
 }

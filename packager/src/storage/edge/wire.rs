@@ -1,4 +1,4 @@
-//! What the edge and we tell each other.
+//! Messages between edge and packager.
 
 use reqwest::StatusCode;
 use serde::{Deserialize, Serialize};
@@ -49,7 +49,7 @@ pub(super) fn understood<T: for<'de> Deserialize<'de>>(
     })
 }
 
-/// RFC 3986 §2.1: everything that is not unreserved.
+/// Percent-encodes everything but unreserved characters (RFC 3986 §2.1).
 pub(super) fn escaped(text: &str) -> String {
     text.bytes()
         .map(|byte| match byte {
