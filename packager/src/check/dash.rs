@@ -1,4 +1,4 @@
-//! What else a package may have: a DASH manifest (ISO/IEC 23009-1) of the same segments, and `package.json`.
+//! Checks a DASH manifest (ISO/IEC 23009-1) of the same segments, and `package.json`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,20 +13,20 @@ use crate::layout;
 use crate::media;
 
 const MOST_SEGMENTS: u64 = 100_000;
-/// What a report shows of a long list.
+/// Maximum items of a list in a report.
 const MOST_SHOWN: usize = 5;
 
 #[derive(Debug)]
 pub(crate) struct Manifest {
     pub(crate) name: String,
-    /// Why it is no XML.
+    /// XML syntax error.
     pub(crate) fault: Option<String>,
-    /// What is listed in it and not in the playlists, or the other way round; `None` where it says its segments in a way
-    /// that is not understood here.
+    /// Segments that only one of manifest and playlists lists; `None` if the manifest uses an
+    /// unsupported form of addressing.
     pub(crate) differs: Option<Vec<String>>,
 }
 
-/// The first manifest in these folders.
+/// Reads the first manifest in these folders.
 pub(crate) async fn find(
     source: &PackageSource,
     folders: &[String],
@@ -88,7 +88,7 @@ fn differences(
     lacking.chain(unknown).take(MOST_SHOWN).collect()
 }
 
-/// Every initialization section and segment of pictures and sound.
+/// Every initialization section and segment of video and audio.
 fn segments(mpd: &Element, at: &Url) -> Option<BTreeSet<Url>> {
     let base = base(mpd, at)?;
     let total = mpd.get("mediaPresentationDuration").and_then(seconds);
@@ -122,7 +122,7 @@ fn base(element: &Element, outer: &Url) -> Option<Url> {
     }
 }
 
-/// The URIs of a Representation, from the innermost level that says each thing.
+/// URIs of a Representation; the innermost level overrides.
 fn uris(levels: [&Element; 3], total: Option<f64>) -> Option<Vec<String>> {
     let representation = levels[0];
     let lists: Vec<&Element> = levels
@@ -140,7 +140,7 @@ fn uris(levels: [&Element; 3], total: Option<f64>) -> Option<Vec<String>> {
         .iter()
         .filter_map(|level| level.child("SegmentTemplate"))
         .collect();
-    // One file, whose index says what is where in it.
+    // One file, whose index locates its segments.
     if templates.is_empty() && representation.child("SegmentBase").is_some() {
         return Some(vec![String::new()]);
     }
@@ -177,7 +177,7 @@ fn uris(levels: [&Element; 3], total: Option<f64>) -> Option<Vec<String>> {
     Some(found)
 }
 
-/// When each segment of a `SegmentTimeline` starts.
+/// Start times in a `SegmentTimeline`.
 fn timeline_times(timeline: &Element) -> Option<Vec<u64>> {
     let mut times = vec![];
     let mut time = 0_u64;
@@ -187,7 +187,7 @@ fn timeline_times(timeline: &Element) -> Option<Vec<u64>> {
             time = start.ok()?;
         }
         let duration = whole("d")?.ok()?;
-        // -1 means as many as there are, which only the next entry tells.
+        // -1 repeats the segment up to the start of the next entry.
         let repeated = whole("r").map_or(Some(0), Result::ok)?;
         if times.len() as u64 + repeated >= MOST_SEGMENTS {
             return None;
@@ -240,13 +240,14 @@ fn seconds(text: &str) -> Option<f64> {
     rest.is_empty().then_some(total)
 }
 
-/// What of `package.json` is read: anything else may have that name too, and is not ours without `objects`.
+/// The checked members of `package.json`. A file of this name without `objects` belongs to another
+/// tool.
 #[derive(Deserialize)]
 struct Listing {
     objects: Vec<media::Object>,
 }
 
-/// What is not as the first `package.json` in these folders has it.
+/// Compares the objects with the first `package.json` in these folders.
 pub(crate) async fn package_json(
     source: &PackageSource,
     folders: &[String],

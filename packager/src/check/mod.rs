@@ -1,6 +1,7 @@
-//! `lectern check`: whether a package, ours or anybody's, keeps the rules that players rely on, by its bytes.
+//! `lectern check`: checks a package from any tool against the rules that players rely on, by its
+//! bytes.
 //!
-//! In two steps: [`facts`] reads every object once, a segment at a time, and [`rules`] look at what was found.
+//! [`facts`] reads every object once, a segment at a time. [`rules`] then examine the facts.
 
 mod codec;
 mod dash;
@@ -33,7 +34,7 @@ use facts::PackageFacts;
 pub(crate) use report::CheckReport;
 use source::PackageSource;
 
-/// What keeps a check from being made.
+/// Errors that prevent a check.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CheckError {
     #[error("`{0}` is neither a URL nor a file")]
@@ -48,7 +49,7 @@ pub(crate) enum CheckError {
     NoPlaylist(PathBuf),
     #[error("`{}` holds several Multivariant Playlists and no `master.m3u8`", .0.display())]
     ManyPlaylists(PathBuf),
-    /// `package` and `ship` make what they should not.
+    /// `package` or `ship` made a package that breaks a rule.
     #[error("our own package breaks {0}")]
     OwnBroken(String),
 }
@@ -94,12 +95,12 @@ pub(crate) fn refuse_plain_http(input: &str) -> Result<(), CheckError> {
     Ok(())
 }
 
-/// The package in a folder.
+/// Checks the package in a folder.
 pub(crate) async fn package(root: &Path) -> Result<CheckReport, CheckError> {
     of(&root.to_string_lossy(), false).await
 }
 
-/// Refuses a package of our own that breaks a rule.
+/// Refuses a package of this tool that breaks a rule.
 pub(crate) async fn own(root: &Path) -> Result<(), CheckError> {
     let report = package(root).await?;
     match report.is_broken() {

@@ -1,5 +1,4 @@
-//! What a Multivariant Playlist tells of the lecture as a whole: `EXT-X-SESSION-DATA` (RFC 8216bis §4.4.6.4), and the
-//! pictures of a storyboard that is among it.
+//! Checks `EXT-X-SESSION-DATA` (RFC 8216bis §4.4.6.4), and the sprites of a storyboard in it.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +13,7 @@ use super::webvtt::web_vtt;
 use crate::check::session_object::{SessionKind, SessionObject};
 
 impl PackageFacts {
-    /// Reads what session data name.
+    /// Reads the objects of session data.
     pub(super) async fn session(
         &mut self,
         source: &PackageSource,
@@ -47,7 +46,7 @@ impl PackageFacts {
         }
     }
 
-    /// Reads an object whole.
+    /// Reads a whole object.
     async fn object(
         &mut self,
         source: &PackageSource,
@@ -77,7 +76,7 @@ pub(crate) fn kind(data: &TagEntry, at: &Url) -> SessionKind {
     }
 }
 
-/// Why this is no storyboard.
+/// Fault of a storyboard.
 pub(crate) fn fault(board: &[u8]) -> Option<String> {
     let found = web_vtt(board);
     if !found.has_header {
@@ -95,7 +94,7 @@ pub(crate) fn fault(board: &[u8]) -> Option<String> {
     (cues != named.len()).then(|| format!("{} of {cues} cues name an image", named.len()))
 }
 
-/// The pictures that are named, each once and without what part of it is meant.
+/// Sprites of a storyboard without fragments, each once.
 fn sprites(board: &[u8]) -> BTreeSet<String> {
     let named = named(board).into_iter();
     let uris = named.map(|uri| uri.split('#').next().unwrap_or("").to_owned());

@@ -1,4 +1,4 @@
-//! Each rule is broken by one change to a good package, and by that change no other rule is.
+//! Each rule is broken by one change to a good package, which breaks no other rule.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -17,7 +17,7 @@ const AV: [&str; 4] = [
     "ts/playlist.m3u8",
 ];
 
-/// A rule, and what breaks it alone.
+/// A rule, with a change that breaks only this one.
 const SPOILED: &[(&str, Spoil)] = &[
     ("OB-01", |s| s.remove("subs/en/seg00000.vtt")),
     ("OB-02", |s| {
@@ -128,7 +128,7 @@ const SPOILED: &[(&str, Spoil)] = &[
         s.bytes("ts/seg00000.ts", |bytes| bytes[188] = 0);
     }),
     ("SG-07", |s| {
-        // The stream type of its sound becomes that of MPEG-4's other transport of AAC.
+        // The stream type of AAC becomes that of its LATM transport.
         s.bytes("ts/seg00001.ts", |bytes| {
             assert_eq!(bytes[210], 0x0f);
             bytes[210] = 0x11;
@@ -189,7 +189,7 @@ const SPOILED: &[(&str, Spoil)] = &[
     ("IF-02", |s| {
         s.bytes("low/iframes.m3u8", |bytes| {
             let text = String::from_utf8_lossy(bytes).into_owned();
-            // One byte less than the picture.
+            // One byte less than the frame.
             let (head, tail) = text.split_once("BYTERANGE:").expect("a byte range");
             let (length, tail) = tail.split_once('@').expect("an offset");
             let length = length.parse::<u64>().expect("a length") - 1;

@@ -1,5 +1,5 @@
-//! Whether a text is well-formed XML (XML 1.0 §2.1), and what is in it: as much as a DASH manifest needs. A document type
-//! is refused, so that no entity is ever expanded. Pure.
+//! Parses well-formed XML (XML 1.0 §2.1) as far as a DASH manifest needs it. A document type is
+//! refused, so no entity is ever expanded. Pure.
 
 use std::fmt::Display;
 
@@ -8,7 +8,7 @@ use quick_xml::events::{BytesStart, Event};
 use quick_xml::{Reader, XmlVersion};
 
 const DEEPEST: usize = 32;
-/// Far more than an element of a manifest has; comparing each with the others stays cheap.
+/// Maximum number of attributes, which bounds their pairwise comparison.
 const MOST_ATTRIBUTES: usize = 64;
 
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -38,7 +38,7 @@ impl Element {
     }
 }
 
-/// The document's element.
+/// Parses the root element.
 pub(crate) fn parse(text: &str) -> Result<Element, String> {
     let mut reader = Reader::from_str(text.strip_prefix('\u{feff}').unwrap_or(text));
     let config = reader.config_mut();
@@ -76,7 +76,7 @@ pub(crate) fn parse(text: &str) -> Result<Element, String> {
             }
             Event::DocType(_) => return Err("it has a document type".to_owned()),
             Event::Decl(_) | Event::PI(_) | Event::Comment(_) => {}
-            // Expanded into a start and an end.
+            // The parser expands it into a start and an end.
             Event::Empty(_) => {}
             Event::Eof => break,
         }
@@ -91,7 +91,7 @@ fn plain(error: impl Display) -> String {
     error.to_string()
 }
 
-/// Adds text to the innermost element; outside of all there is blank space alone.
+/// Adds text to the innermost element; outside the root, only white space is allowed.
 fn add(open: &mut [Element], text: &str) -> Result<(), String> {
     match open.last_mut() {
         Some(element) => element.text += text,
@@ -122,7 +122,7 @@ fn element(start: &BytesStart<'_>) -> Result<Element, String> {
     Ok(found)
 }
 
-/// Whether white space follows each value: the parser takes attributes that touch.
+/// Verifies white space between attributes, which the parser does not require.
 fn are_apart(attributes: &[u8]) -> bool {
     let (mut quote, mut is_after_value) = (None, false);
     for byte in attributes {

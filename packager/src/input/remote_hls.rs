@@ -117,7 +117,7 @@ fn identity(text: &str, url: &Url, urls: &[Url]) -> String {
     identity
 }
 
-/// A verified part of a download, according to its journal of segment lengths.
+/// Complete segments of a file, according to the journal of their lengths.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct FinishedDownload {
     segments: usize,

@@ -99,7 +99,7 @@ impl FolderStore {
             (PutCondition::Any, _) => true,
             (PutCondition::Absent, there) => there.is_none(),
             (PutCondition::Is(_), None) => false,
-            // What is larger is no version of what was read before.
+            // A larger object cannot be the expected version.
             (PutCondition::Is(version), Some(file)) => {
                 read_bounded(file)?.is_some_and(|bytes| version_of(&bytes) == *version)
             }
@@ -129,7 +129,7 @@ impl FolderStore {
         }
     }
 
-    /// What is not there is as good as removed.
+    /// Removes an object; a missing one counts as removed.
     pub(crate) fn remove(&self, path: &str) -> Result<(), StorageError> {
         let at = self.path(path)?;
         self.check_folders(path)?;
@@ -138,7 +138,7 @@ impl FolderStore {
                 Err(StorageError::Storage { path: at, source })
             }
             _ => {
-                // Folders that are empty now go too, as they do where there are none.
+                // Removes empty folders, because other stores have none.
                 let mut folder = at.parent();
                 while let Some(empty) = folder.filter(|folder| *folder != self.folder) {
                     if fs::remove_dir(empty).is_err() {
@@ -209,12 +209,12 @@ impl FolderStore {
             .map_err(|source| self.unread(path, source))
     }
 
-    /// Everything below a folder of it, by name.
+    /// Lists everything below a folder, sorted by name.
     pub(crate) fn list(&self, prefix: &str) -> Result<Vec<StoredEntry>, StorageError> {
         let mut found = vec![];
         let start = self.folder.join(prefix);
         if !prefix.is_empty() {
-            // A name in it, so that the folder itself is looked at too.
+            // The name makes the check include the folder itself.
             self.check_folders(&format!("{}/{LOCK}", prefix.trim_end_matches('/')))?;
         }
         walk(&start, &self.folder, &mut found).map_err(|source| StorageError::Read {

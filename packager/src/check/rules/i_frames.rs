@@ -1,4 +1,4 @@
-//! I-frame playlists: single pictures to show while somebody drags the playhead.
+//! Rules for I-frame playlists.
 
 use super::super::codec::is_same;
 use super::super::playlist::shown;

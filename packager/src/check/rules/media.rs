@@ -1,4 +1,4 @@
-//! Codecs and rates that every player has.
+//! Rules for codecs and rates that every player supports.
 
 use super::super::facts::PackageFacts;
 use super::super::playlist::shown;
@@ -20,7 +20,7 @@ const AUDIO: [&str; 10] = [
     "opus",
     "enca",
 ];
-/// Two channels at most: what any phone and any headset plays.
+/// Maximum number of channels that every phone and headset plays.
 const STEREO: u16 = 2;
 
 pub(super) const RULES: &[Rule] = &[

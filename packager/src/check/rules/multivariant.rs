@@ -1,4 +1,4 @@
-//! Variant Streams: what is said of them is what their bytes are.
+//! Rules that compare the attributes of Variant Streams with their bytes.
 
 use super::super::codec::is_same;
 use super::super::facts::PackageFacts;
@@ -6,7 +6,7 @@ use super::super::playlist::{TagEntry, shown};
 use super::{Findings, Rule, audio_group, frame_rate, of_variant, rates};
 use crate::check::rendition::CheckedRendition;
 
-/// What a line that starts on a phone's network is sure to carry.
+/// Bit rate that every phone network carries at the start.
 const FIRST: u64 = 2_000_000;
 const VIDEO: [&str; 8] = [
     "avc1", "avc3", "hvc1", "hev1", "av01", "vp09", "dvh1", "dvhe",
@@ -264,7 +264,7 @@ pub(super) const RULES: &[Rule] = &[
     },
 ];
 
-/// Every Variant Stream with its Media Playlist, if that was read, and its name.
+/// Visits every Variant Stream with its name, and its Media Playlist if it was readable.
 fn each(facts: &PackageFacts, mut visit: impl FnMut(&TagEntry, Option<&CheckedRendition>, String)) {
     let Some(playlist) = &facts.multivariant else {
         return;
@@ -301,8 +301,8 @@ fn bandwidth(
         let Some(own) = rates(rendition).map(which) else {
             continue;
         };
-        // The heaviest sound that may play beside it; or instead of it, where it is one of these itself. A muxed one has no
-        // playlist of its own.
+        // The heaviest audio that may play beside it, or instead of it if it is one of these
+        // Renditions. Muxed audio has no playlist of its own.
         let Some(group) = audio_group(facts, at) else {
             continue;
         };
@@ -321,7 +321,7 @@ fn bandwidth(
         let listed = variant.number(attribute);
         let is_right = listed.is_some_and(|listed| {
             let (listed, measured) = (listed as f64, measured as f64);
-            // A few bits of rounding matter to a stream of a few bits.
+            // Rounding by a few bits matters to a stream of a few bits.
             (listed - measured).abs() <= measured * 0.1 + 8.0
         });
         findings.expect(is_right, || {
@@ -336,7 +336,7 @@ fn bandwidth(
 }
 
 fn codecs(facts: &PackageFacts, findings: &mut Findings) {
-    /// Of these the sample entry does not say what is inside.
+    /// Sample entries that hide the codec.
     const SEALED: [&str; 4] = ["encv", "enca", "unknown", "none"];
     const TEXT: [&str; 3] = ["wvtt", "stpp", "tx3g"];
     let Some(playlist) = &facts.multivariant else {

@@ -1,4 +1,4 @@
-//! What lies there, and under which names.
+//! Rules for objects and their names.
 
 use super::super::facts::is_plain;
 use super::Rule;

@@ -1,11 +1,11 @@
-//! Media Playlists, and what holds of any playlist.
+//! Rules for Media Playlists, and for playlists of any kind.
 
 use super::super::facts::PackageFacts;
 use super::super::playlist::CheckedPlaylist;
 use super::{Rule, segment};
 use crate::check::rendition::CheckedRendition;
 
-/// Apple recommends 6 s; beyond this a change of Variant Stream and a seek take too long.
+/// Apple recommends 6 s; longer ones delay switches and seeks.
 const LONGEST_TARGET: u64 = 10;
 
 pub(super) const RULES: &[Rule] = &[
@@ -131,7 +131,7 @@ fn playlists(facts: &PackageFacts) -> impl Iterator<Item = (&str, &CheckedPlayli
     multivariant.chain(media)
 }
 
-/// Media Playlists of picture and sound: the others may have target durations of their own.
+/// Video and audio Media Playlists: the others may have target durations of their own.
 pub(super) fn av(facts: &PackageFacts) -> impl Iterator<Item = &CheckedRendition> {
     let others = |one: &&CheckedRendition| !one.is_i_frames() && !one.is_subtitles;
     facts.renditions.iter().filter(others)

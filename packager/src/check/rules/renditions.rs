@@ -1,4 +1,4 @@
-//! Renditions: sound and subtitles to choose from.
+//! Rules for audio and subtitle Renditions.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -91,7 +91,7 @@ pub(super) const RULES: &[Rule] = &[
                 let counts = groups.entry(key).or_default();
                 let is_default = media.is_yes("DEFAULT");
                 counts.0 += usize::from(is_default);
-                // §4.4.6.1: AUTOSELECT must be YES where DEFAULT is, if it is there.
+                // §4.4.6.1: with DEFAULT=YES, a present AUTOSELECT must be YES.
                 counts.1 += usize::from(is_default && media.get("AUTOSELECT") == Some("NO"));
             }
             for ([kind, group], (defaults, barred)) in groups {
@@ -157,7 +157,7 @@ pub(super) const RULES: &[Rule] = &[
                     expect(rendition, &playlist.media[*at], channels);
                 }
             }
-            // Without a URI it is the sound in the segments of the Variant Streams that name its group.
+            // Without a URI, it is the audio in the segments of the Variant Streams with its group.
             for rendition in &facts.renditions {
                 let Some((_, _, track, _)) = rendition.muxed().next() else {
                     continue;
@@ -181,7 +181,7 @@ pub(super) const RULES: &[Rule] = &[
     },
 ];
 
-/// Every `EXT-X-MEDIA` with how it is called.
+/// Every `EXT-X-MEDIA` with its name.
 fn media(facts: &PackageFacts) -> impl Iterator<Item = (String, &TagEntry)> {
     let all = facts
         .multivariant
@@ -196,7 +196,8 @@ fn media(facts: &PackageFacts) -> impl Iterator<Item = (String, &TagEntry)> {
     })
 }
 
-/// RFC 5646 §2.1, well-formed: a language of 2 to 8 letters, or `x` and `i`, and subtags of 1 to 8 letters and digits.
+/// RFC 5646 §2.1, well-formed: a language of 2 to 8 letters, or `x` and `i`, and subtags of 1 to 8
+/// letters and digits.
 fn is_language(tag: &str) -> bool {
     let mut parts = tag.split('-');
     let primary = parts.next().unwrap_or("");

@@ -1,9 +1,10 @@
-//! The bytes of segments and initialization sections.
+//! Rules for the bytes of segments and initialization sections.
 
 use super::{Rule, segment};
 use crate::check::rendition::SegmentBody;
 
-/// Brands of files whose fragments stand alone: `tfdt` since iso6 (iso5 with offsets from the `moof`), and CMAF.
+/// Brands of files with independent fragments: `tfdt` since iso6 (iso5 with offsets from the
+/// `moof`), and CMAF.
 const BRANDS: [&str; 10] = [
     "iso5", "iso6", "iso7", "iso8", "iso9", "cmfc", "cmf2", "dash", "msdh", "hlsf",
 ];

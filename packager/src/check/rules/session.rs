@@ -1,4 +1,4 @@
-//! Session data: what is told of the lecture as a whole.
+//! Rules for session data.
 
 use super::super::facts::PackageFacts;
 use super::super::playlist::{TagEntry, shown};

@@ -1,4 +1,4 @@
-//! Subtitles as WebVTT.
+//! Rules for WebVTT subtitles.
 
 use super::super::facts::PackageFacts;
 use super::timing::START;
@@ -26,7 +26,7 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 8216bis §3.1.4",
         advice: "add `X-TIMESTAMP-MAP=MPEGTS:0,LOCAL:00:00:00.000` below `WEBVTT`",
         check: |facts, findings| {
-            // What is no WebVTT has no header to look into.
+            // Other formats have no header to examine.
             each(facts, findings, |found| {
                 match found.has_timestamp_map || !found.has_header {
                     true => None,
@@ -63,7 +63,7 @@ pub(super) const RULES: &[Rule] = &[
             };
             let expected = track.seconds(first.shown_from);
             each(facts, findings, |found| {
-                // That there is a map is another rule's.
+                // Another rule requires the map.
                 if !found.has_timestamp_map || !found.has_header {
                     return None;
                 }

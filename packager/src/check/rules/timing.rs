@@ -1,4 +1,4 @@
-//! When things play: playlists, boxes and Renditions agree.
+//! Rules for the agreement of times in playlists, boxes and Renditions.
 
 use super::super::facts::PackageFacts;
 use super::super::playlist::ListedSegment;
@@ -7,9 +7,10 @@ use super::{Findings, Rule, segment};
 use crate::check::fmp4::{CheckedTrack, SegmentSamples};
 use crate::check::rendition::CheckedRendition;
 
-/// Seconds from 0, and from picture to sound, that nobody sees or hears (ITU-R BT.1359-1: 0.09 s of sound too early).
+/// Seconds of a start offset, or between video and audio, that viewers do not notice (ITU-R
+/// BT.1359-1: audio 0.09 s early).
 pub(super) const START: f64 = 0.1;
-/// Seconds that a seek decodes at most.
+/// Maximum seconds that a seek decodes.
 const LONGEST_GOP: f64 = 2.0;
 const STUB_MICROS: u64 = 250_000;
 const MILLISECOND: u64 = 1_000;
@@ -40,7 +41,7 @@ pub(super) const RULES: &[Rule] = &[
         source: "Lectern: a player shows the first frame at 0:00",
         advice: "write a `tfdt` of 0, and an edit list that takes off priming and reordering",
         check: |facts, findings| {
-            // A transport stream may start anywhere: what is first is shown as 0.
+            // A transport stream may start anywhere, and players show its start as 0.
             let is_boxes = |one: &&CheckedRendition| one.transported.is_empty();
             for rendition in av(facts).filter(is_boxes) {
                 if let Some(start) = start(rendition) {
@@ -64,7 +65,7 @@ pub(super) const RULES: &[Rule] = &[
                 });
             };
             pairs(facts, |video, audio| {
-                // Boxes and transport streams have clocks of their own.
+                // Boxes and transport streams have separate clocks.
                 if video.transported.is_empty() == audio.transported.is_empty()
                     && let (Some(from), Some(to)) = (start(video), start(audio))
                 {
@@ -102,7 +103,7 @@ pub(super) const RULES: &[Rule] = &[
                     .muxed()
                     .map(|(_, _, track, found)| track.micros(found.duration));
                 let audio_micros: Vec<u64> = audio_micros.collect();
-                // What could not be read is another rule's.
+                // Another rule reports unreadable segments.
                 if audio_micros.is_empty() || audio_micros.len() < rendition.segments.len() {
                     continue;
                 }
@@ -153,7 +154,8 @@ pub(super) const RULES: &[Rule] = &[
                 for (at, _, track, found) in rendition.fragments() {
                     let seconds = |ticks: u64| ticks as f64 / f64::from(track.timescale);
                     let gap = seconds(found.longest_gap);
-                    // A keyframe is at a frame, and 2 s are no whole number of frames at 29.97 a second.
+                    // A keyframe is at a frame, and 2 s are no whole number of frames at 29.97 a
+                    // second.
                     let is_right = gap <= LONGEST_GOP + seconds(found.longest_sample) + 0.001;
                     findings.expect(is_right, || {
                         (
@@ -167,7 +169,7 @@ pub(super) const RULES: &[Rule] = &[
     },
 ];
 
-/// Segments that stand side by side start where the one before ended.
+/// Verifies that consecutive segments start where the previous one ended.
 fn follow<'a>(
     findings: &mut Findings,
     rendition: &CheckedRendition,
@@ -190,12 +192,12 @@ fn follow<'a>(
         {
             let end = ended.start.saturating_add(ended.duration);
             let ticks = track.apart(found.start, end);
-            // A clock whose ticks are longer than that rounds.
+            // A clock with longer ticks rounds.
             if ticks > 1 {
                 gap = ticks as f64 / f64::from(track.timescale);
             }
             if track.is_transport {
-                // It does not say how long its last picture is shown.
+                // The duration of the last frame is unknown.
                 most = ended.longest_sample as f64 / f64::from(track.timescale) / 2.0;
             }
         }
@@ -228,7 +230,7 @@ fn durations(facts: &PackageFacts, findings: &mut Findings) {
             found_all = found_all.saturating_add(duration_micros);
             longest = longest.max(frame);
         }
-        // What is a rounding in one segment is a drift in thousands.
+        // A rounding error of one segment becomes a drift in thousands.
         findings_of_sum(findings, rendition, listed_all, found_all, longest);
     }
 }
@@ -241,7 +243,7 @@ fn findings_of_sum(
     frame: u64,
 ) {
     if found > 0 {
-        // Three decimals are as many as most write.
+        // Most tools write three decimals.
         let rounding = rendition.segments.len() as u64 * MILLISECOND / 2;
         findings.expect(listed.abs_diff(found) <= frame.max(rounding), || {
             let (says, actual_seconds) = (listed as f64 / 1e6, found as f64 / 1e6);
@@ -251,13 +253,13 @@ fn findings_of_sum(
     }
 }
 
-/// When the first of it is shown.
+/// Presentation time of its first sample.
 fn start(rendition: &CheckedRendition) -> Option<f64> {
     let (at, _, track, found) = rendition.fragments().next()?;
     (at == 0).then(|| track.seconds(found.shown_from))
 }
 
-/// Every Media Playlist of sound beside the first of pictures: that all of these agree is another rule's.
+/// Every audio Media Playlist with the first one of video; another rule requires that rungs agree.
 fn pairs(facts: &PackageFacts, mut visit: impl FnMut(&CheckedRendition, &CheckedRendition)) {
     let Some(video) = facts.renditions.iter().find(|one| one.has_video()) else {
         return;
@@ -270,7 +272,8 @@ fn pairs(facts: &PackageFacts, mut visit: impl FnMut(&CheckedRendition, &Checked
 fn aligned(facts: &PackageFacts, findings: &mut Findings) {
     let mut all = facts.renditions.iter().filter(|one| one.has_video());
     let Some(first) = all.next() else { return };
-    // Boxes and transport streams have clocks of their own: what is compared then is how long after the first it is.
+    // Boxes and transport streams have separate clocks, so distances from the first segment are
+    // compared.
     let starts = |rendition: &CheckedRendition, is_alike: bool| -> Vec<(f64, f64)> {
         let mut all = rendition.fragments();
         let origin = all.next().filter(|_| !is_alike);
@@ -287,7 +290,7 @@ fn aligned(facts: &PackageFacts, findings: &mut Findings) {
     for rendition in all {
         let is_alike = first.transported.is_empty() == rendition.transported.is_empty();
         let (expected, found) = (starts(first, is_alike), starts(rendition, is_alike));
-        // What could not be read is another rule's.
+        // Another rule reports unreadable segments.
         if expected.len() != first.segments.len() || found.len() != rendition.segments.len() {
             continue;
         }

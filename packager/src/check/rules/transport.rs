@@ -1,4 +1,4 @@
-//! MPEG-2 Transport Streams.
+//! Rules for MPEG-2 Transport Streams.
 
 use super::super::transport::Counters;
 use super::{Rule, segment};

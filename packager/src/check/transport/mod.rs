@@ -1,5 +1,5 @@
-//! MPEG-2 Transport Streams as Media Segments (ISO/IEC 13818-1; RFC 8216bis §3.1.1): what they carry, and when it plays.
-//! For anybody's bytes. Pure.
+//! Reads MPEG-2 Transport Streams as Media Segments (ISO/IEC 13818-1; RFC 8216bis §3.1.1): tracks
+//! and times of untrusted bytes. Pure.
 
 mod elementary;
 #[cfg(test)]
@@ -12,22 +12,22 @@ use elementary::{ElementaryAudio, ElementaryVideo};
 pub(crate) use packets::Counters;
 use packets::{PACKET, Pes, TsTables};
 
-/// What a segment has. Of streams that are not looked into here nothing is said.
+/// Contents of a segment, except for streams of other kinds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Transport {
     pub(crate) video: Option<SegmentSamples>,
     pub(crate) audio: Option<SegmentSamples>,
     pub(crate) counters: Counters,
-    /// What players of transport streams do not know.
+    /// A feature that players of transport streams do not support.
     pub(crate) stranger: Option<String>,
-    /// Streams of sound or pictures that are not looked into.
+    /// The segment has audio or video streams of other codecs.
     pub(crate) is_partly_known: bool,
-    /// H.264's parameter sets stand before its first picture; none where there is no H.264.
+    /// H.264 has parameter sets before its first frame; `None` without H.264.
     pub(crate) has_parameter_sets: Option<bool>,
 }
 
 impl Transport {
-    /// Reads a segment; its tracks are the picture's and the sound's, as far as they are there.
+    /// Reads a segment; its tracks are video and audio, as far as they are present.
     pub(crate) fn read(bytes: &[u8]) -> Result<(Self, Vec<CheckedTrack>), String> {
         let tables = TsTables::read(bytes)?;
         let (mut video, mut audio) = (ElementaryVideo::default(), ElementaryAudio::default());
@@ -92,8 +92,8 @@ const PRIVATE_DATA: u8 = 0x06;
 const METADATA: u8 = 0x15;
 const SPLICES: u8 = 0x86;
 
-/// RFC 8216bis §3.1.1 has one program; what may be in it, Apple's HLS Authoring Specification and "MPEG-2 Stream Encryption
-/// Format for HTTP Live Streaming" say.
+/// RFC 8216bis §3.1.1 requires one program. Apple's HLS Authoring Specification and "MPEG-2 Stream
+/// Encryption Format for HTTP Live Streaming" name its codecs.
 fn stranger(tables: &TsTables) -> Option<String> {
     const KNOWN: [u8; 12] = [
         0x03,
@@ -122,7 +122,7 @@ fn stranger(tables: &TsTables) -> Option<String> {
     })
 }
 
-/// How far a timestamp lies behind another, the shorter way round.
+/// Signed distance of a timestamp from another, the shorter way round.
 fn since(base: u64, time: u64) -> i64 {
     let apart = time.wrapping_sub(base) % WRAPS_AT;
     let apart = i64::try_from(apart).unwrap_or(0);
@@ -167,7 +167,7 @@ mod tests {
 
     #[test]
     fn a_segment_says_what_it_carries_and_when_it_plays() {
-        // Three pictures out of order, and sound that begins before them.
+        // Three frames out of order, and audio that begins before them.
         let mut stream = TsBuilder::new();
         stream.video(900_000, 900_000, &h264_unit(true));
         stream.audio(898_080, &aac_frames(3, 2));
@@ -204,7 +204,7 @@ mod tests {
         assert_eq!(found.video.map(|video| video.starts_with_sync), Some(false));
         assert_eq!(found.has_parameter_sets, Some(false));
 
-        // 0.1 s of sound are missing between two packets of it.
+        // 0.1 s of audio are missing between two of its packets.
         let mut stream = TsBuilder::new();
         stream.audio(0, &aac_frames(2, 2));
         stream.audio(3_840 + 9_000, &aac_frames(2, 2));

@@ -1,11 +1,11 @@
-//! What the muxer writes, read by the check.
+//! The check reads the output of the muxer.
 
 use super::Transport;
 use crate::mpegts::access_unit::AccessUnit;
 use crate::mpegts::remux::{CLOCK, SegmentMuxer};
 use crate::mpegts::testing::{aac_frames, h264_unit};
 
-/// Pictures that are this many ticks apart from `start` on, the first a keyframe.
+/// Frames at a distance of `apart` ticks from `start` on, the first a keyframe.
 fn h264_units(start: u64, apart: u64, count: u64) -> Vec<AccessUnit> {
     (0..count)
         .map(|at| AccessUnit {
@@ -51,7 +51,7 @@ fn segments_read_as_what_was_put_into_them_and_counters_go_on() {
     assert_eq!(found.counters.jump, None);
     assert_eq!(found.counters.jump_to(&next.counters), None);
     assert!(next.counters.jump_to(&next.counters).is_some());
-    // What an I-frame playlist names.
+    // The byte range of an I-frame playlist.
     let shown = read(&one[..first]).video.expect("a picture");
     assert_eq!((shown.samples, shown.starts_with_idr), (1, Some(true)));
 }
@@ -76,7 +76,7 @@ fn a_pcr_comes_every_tenth_of_a_second_even_between_sparse_frames() {
     }
 }
 
-/// The clock of a packet (ISO/IEC 13818-1 §2.4.3.5).
+/// The clock reference of a packet (ISO/IEC 13818-1 §2.4.3.5).
 fn clock(packet: &[u8]) -> Option<u64> {
     let has_clock = packet[3] & 0x20 != 0 && packet[4] > 0 && packet[5] & 0x10 != 0;
     let bytes = packet[6..11]

@@ -66,13 +66,13 @@ impl std::fmt::Debug for EdgeCredential {
     }
 }
 
-/// A response and the attempts that it took.
-pub(super) struct SentRequest {
+/// A response of the edge.
+pub(super) struct EdgeResponse {
     headers: HeaderMap,
     pub(super) body: Vec<u8>,
 }
 
-impl SentRequest {
+impl EdgeResponse {
     pub(super) fn header(&self, name: impl AsHeaderName) -> &str {
         let value = self.headers.get(name);
         value
@@ -140,7 +140,7 @@ impl EdgeClient {
         path: &str,
         purpose: Purpose,
         make: impl AsyncFn() -> Result<RequestBuilder, StorageError>,
-    ) -> Result<SentRequest, StorageError> {
+    ) -> Result<EdgeResponse, StorageError> {
         self.until_answered(async || {
             let request = make().await.map_err(Attempt::Final)?;
             self.try_once(path, purpose, request).await
@@ -153,11 +153,11 @@ impl EdgeClient {
         path: &str,
         purpose: Purpose,
         request: RequestBuilder,
-    ) -> Result<SentRequest, Attempt> {
+    ) -> Result<EdgeResponse, Attempt> {
         let response = self.answer(path, purpose, request).await?;
         let headers = response.headers().clone();
         match read_body(response).await {
-            Ok(Some(body)) => Ok(SentRequest { headers, body }),
+            Ok(Some(body)) => Ok(EdgeResponse { headers, body }),
             Ok(None) => Err(Attempt::Final(StorageError::LongAnswer {
                 path: path.to_owned(),
                 most: LONGEST_ANSWER,

@@ -13,7 +13,7 @@ use reqwest::header::{
 };
 use reqwest::{Method, StatusCode};
 
-use self::client::{EdgeClient, SentRequest};
+use self::client::{EdgeClient, EdgeResponse};
 use self::wire::{Completed, CreatedUpload, ListAnswer, UploadedPart, escaped};
 use super::error::StorageError;
 use super::journal::{BegunUpload, Journal};
@@ -247,7 +247,7 @@ impl EdgeStore {
     }
 }
 
-fn version(sent: &SentRequest) -> Version {
+fn version(sent: &EdgeResponse) -> Version {
     Version(sent.header(ETAG).trim_matches('"').to_owned())
 }
 
