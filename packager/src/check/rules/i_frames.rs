@@ -8,7 +8,7 @@ use crate::check::rendition::{CheckedRendition, ListedAs};
 pub(super) const RULES: &[Rule] = &[
     Rule {
         id: "IF-01",
-        title: "what is listed as I-frames says `EXT-X-I-FRAMES-ONLY`, and nothing else does",
+        title: "I-frame playlists, and no others, have `EXT-X-I-FRAMES-ONLY`",
         source: "RFC 8216bis §4.4.3.6, §4.4.6.3",
         advice: "add the tag, or list the playlist with EXT-X-I-FRAME-STREAM-INF",
         check: |facts, findings| {
@@ -32,7 +32,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "IF-02",
         title: "each segment of an I-frame playlist is one keyframe",
         source: "RFC 8216bis §4.4.3.6",
-        advice: "let each byte range be the fragment of one sync sample, or reach to its end",
+        advice: "set each byte range to the fragment of one sync sample, or to its end",
         check: |facts, findings| {
             for rendition in facts.renditions.iter().filter(|one| one.is_i_frames()) {
                 for (at, _, _, found) in rendition.fragments() {
@@ -54,7 +54,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         id: "IF-03",
-        title: "an I-frame Variant Stream says its rate, codec and size as they are",
+        title: "an I-frame Variant Stream declares its measured rate, codec and size",
         source: "RFC 8216bis §4.4.6.3",
         advice: "write the measured peak, and codec and size of the initialization section",
         check: |facts, findings| {

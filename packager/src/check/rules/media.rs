@@ -26,7 +26,7 @@ const STEREO: u16 = 2;
 pub(super) const RULES: &[Rule] = &[
     Rule {
         id: "AV-01",
-        title: "60 frames a second at most",
+        title: "video has at most 60 frames a second",
         source: "Apple HLS Authoring Specification, Video",
         advice: "encode at 60 frames a second or fewer",
         check: |facts, findings| {
@@ -76,7 +76,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         id: "AV-04",
         title: "the audio sample rate is 44,100 or 48,000 Hz",
-        source: "Lectern: what phones play without resampling; HE-AAC says half of it",
+        source: "Lectern: phones play these without resampling; HE-AAC declares half of it",
         advice: "resample to 48 kHz",
         check: |facts, findings| {
             for (rendition, track) in tracks(facts, Medium::Audio) {

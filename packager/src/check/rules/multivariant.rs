@@ -31,7 +31,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         id: "MV-02",
-        title: "segments are said to be independent",
+        title: "the Multivariant Playlist has `EXT-X-INDEPENDENT-SEGMENTS`",
         source: "RFC 8216bis §4.4.2.1; Apple HLS Authoring Specification, Multivariant Playlist",
         advice: "add `EXT-X-INDEPENDENT-SEGMENTS` to the Multivariant Playlist",
         check: |facts, findings| {
@@ -134,7 +134,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         id: "MV-08",
-        title: "every Variant Stream says whether it has closed captions",
+        title: "every Variant Stream declares its closed captions",
         source: "RFC 8216bis §4.4.6.2: `NONE` on all, or on none",
         advice: "add `CLOSED-CAPTIONS=NONE` to all, or name a group",
         check: |facts, findings| {
@@ -161,7 +161,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         id: "MV-09",
-        title: "the groups that Variant Streams name are there",
+        title: "Variant Streams reference existing groups",
         source: "RFC 8216bis §4.4.6.2",
         advice: "add an `EXT-X-MEDIA` of that type and GROUP-ID, or drop the attribute",
         check: |facts, findings| {
@@ -188,7 +188,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         id: "MV-10",
-        title: "the Variant Stream that is listed first starts on a slow line",
+        title: "the first Variant Stream suits a slow connection",
         source: "Apple HLS Authoring Specification, Multivariant Playlist: 2 Mbit/s at most",
         advice: "list one of at most 2 Mbit/s first: players start with it",
         check: |facts, findings| {
@@ -212,7 +212,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         id: "MV-11",
-        title: "no two Variant Streams are alike",
+        title: "Variant Streams differ from each other",
         source: "Apple HLS Authoring Specification, Multivariant Playlist: rates a step apart",
         advice: "drop one, or give it another size, codec or at least 10 % more bits",
         check: |facts, findings| {

@@ -43,7 +43,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         id: "PL-03",
-        title: "one target duration for all",
+        title: "all video and audio playlists have one target duration",
         source: "RFC 8216bis §6.2.4",
         advice: "write the longest one into every video and audio Media Playlist",
         check: |facts, findings| {
@@ -82,7 +82,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         id: "PL-05",
-        title: "a recording is said to be whole: `VOD` and `EXT-X-ENDLIST`",
+        title: "a recording has `EXT-X-PLAYLIST-TYPE:VOD` and `EXT-X-ENDLIST`",
         source: "RFC 8216bis §4.4.3.4, §4.4.3.5",
         advice: "add `EXT-X-PLAYLIST-TYPE:VOD` and, as the last line, `EXT-X-ENDLIST`",
         check: |facts, findings| {

@@ -10,7 +10,7 @@ use crate::check::rendition::{CheckedRendition, ListedAs};
 pub(super) const RULES: &[Rule] = &[
     Rule {
         id: "RG-01",
-        title: "every Rendition has a type, a group, and what its type needs",
+        title: "every Rendition has a type, a group, and the attributes of its type",
         source: "RFC 8216bis §4.4.6.1",
         advice: "add TYPE and GROUP-ID; a URI to subtitles; an INSTREAM-ID and no URI to closed captions",
         check: |facts, findings| {
@@ -39,9 +39,9 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         id: "RG-02",
-        title: "every Rendition has a NAME of its own in its group",
+        title: "every Rendition has a unique NAME in its group",
         source: "RFC 8216bis §4.4.6.1.1",
-        advice: "give each a NAME that people can choose by",
+        advice: "give each a distinct NAME for the menu",
         check: |facts, findings| {
             let mut known = BTreeSet::new();
             for (name, media) in media(facts) {

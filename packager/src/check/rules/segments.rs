@@ -12,7 +12,7 @@ const BRANDS: [&str; 10] = [
 pub(super) const RULES: &[Rule] = &[
     Rule {
         id: "SG-01",
-        title: "segments are whole, and of a kind that players know",
+        title: "segments are complete, in a container that players support",
         source: "RFC 8216bis §3.1",
         advice: "write the segment again",
         check: |facts, findings| {
@@ -38,7 +38,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         id: "SG-02",
-        title: "initialization sections are of fragmented MP4, and say so",
+        title: "initialization sections declare fragmented MP4",
         source: "RFC 8216bis §3.1.2; ISO/IEC 23000-19",
         advice: "write it with `mvex` and a brand such as `cmfc` or `iso6`",
         check: |facts, findings| {
@@ -76,7 +76,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         id: "SG-04",
-        title: "fragments are numbered in their order",
+        title: "fragments are numbered in order",
         source: "ISO/IEC 14496-12 §8.8.5",
         advice: "number `mfhd` upwards through all segments of a playlist",
         check: |facts, findings| {

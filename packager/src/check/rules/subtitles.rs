@@ -22,7 +22,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         id: "SB-02",
-        title: "subtitles say which time is 0",
+        title: "subtitles map their zero to a timestamp",
         source: "RFC 8216bis §3.1.4",
         advice: "add `X-TIMESTAMP-MAP=MPEGTS:0,LOCAL:00:00:00.000` below `WEBVTT`",
         check: |facts, findings| {

@@ -18,16 +18,16 @@ const MILLISECOND: u64 = 1_000;
 pub(super) const RULES: &[Rule] = &[
     Rule {
         id: "TM-01",
-        title: "`EXTINF` is what a segment lasts, within a frame",
+        title: "`EXTINF` is the duration of the segment, within a frame",
         source: "RFC 8216bis §4.4.4.1",
         advice: "write the sum of the segment's sample durations",
         check: durations,
     },
     Rule {
         id: "TM-02",
-        title: "segments follow each other without hole or overlap",
+        title: "segments follow each other without gap or overlap",
         source: "RFC 8216bis §3; ISO/IEC 14496-12 §8.8.12",
-        advice: "let each `tfdt` or timestamp be the end of what came before, or mark an `EXT-X-DISCONTINUITY`",
+        advice: "start each segment at the end of the previous one, or add `EXT-X-DISCONTINUITY`",
         check: |facts, findings| {
             for rendition in av(facts) {
                 follow(findings, rendition, rendition.fragments());
@@ -39,7 +39,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "TM-03",
         title: "video and audio start at 0",
         source: "Lectern: a player shows the first frame at 0:00",
-        advice: "write a `tfdt` of 0, and an edit list that takes off priming and reordering",
+        advice: "write a `tfdt` of 0, and an edit list that trims priming and reordering",
         check: |facts, findings| {
             // A transport stream may start anywhere, and players show its start as 0.
             let is_boxes = |one: &&CheckedRendition| one.transported.is_empty();
@@ -128,9 +128,9 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         id: "TM-07",
-        title: "no last segment below 0.25 s",
+        title: "the last segment lasts at least 0.25 s",
         source: "Lectern: a request for a few frames",
-        advice: "join it to the one before",
+        advice: "merge it into the previous segment",
         check: |facts, findings| {
             for rendition in av(facts) {
                 let [_, .., last] = &rendition.playlist.segments[..] else {
@@ -146,7 +146,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         id: "TM-08",
-        title: "a keyframe every 2 s",
+        title: "keyframes come every 2 s",
         source: "Apple HLS Authoring Specification, Video",
         advice: "encode with a keyframe interval of 2 s at most",
         check: |facts, findings| {

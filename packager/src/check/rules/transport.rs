@@ -7,7 +7,7 @@ use crate::check::rendition::SegmentBody;
 pub(super) const RULES: &[Rule] = &[
     Rule {
         id: "SG-06",
-        title: "transport streams are whole packets, with PAT and PMT before the media",
+        title: "transport streams consist of whole packets, with PAT and PMT before the media",
         source: "RFC 8216bis §3.1.1; ISO/IEC 13818-1 §2.4.3",
         advice: "write the segment again, with its tables in front",
         check: |facts, findings| {
@@ -27,9 +27,9 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         id: "SG-07",
-        title: "transport streams have one program, of what players know in them",
+        title: "transport streams have one program of supported codecs",
         source: "RFC 8216bis §3.1.1; Apple HLS Authoring Specification, Video: HEVC in fragmented MP4 alone",
-        advice: "carry H.264 with AAC, AC-3 or MP3, and all else as fragmented MP4",
+        advice: "mux H.264 with AAC, AC-3 or MP3, and use fragmented MP4 for other codecs",
         check: |facts, findings| {
             for rendition in &facts.renditions {
                 for (at, _, found) in rendition.transports() {
