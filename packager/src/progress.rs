@@ -66,7 +66,7 @@ impl Progress {
     pub(crate) fn given_up(self, why: &str) {
         match self.mode {
             Mode::Json => event(&json!({"event": "given-up", "text": why})),
-            Mode::Bars | Mode::Lines => narrate(&format_args!("given up for good: {why}")),
+            Mode::Bars | Mode::Lines => narrate(&format_args!("not retried: {why}")),
         }
     }
 

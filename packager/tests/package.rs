@@ -262,7 +262,13 @@ fn unacceptable_input_is_refused_in_a_sentence_and_leaves_nothing() {
             "it is a folder, and not a file",
             "check the path",
         ),
-        ("empty.mp4", "out", 3, "it is empty", "fetch the file again"),
+        (
+            "empty.mp4",
+            "out",
+            3,
+            "it is empty",
+            "download the file again",
+        ),
         (
             "garbage.mp4",
             "out",
@@ -274,7 +280,7 @@ fn unacceptable_input_is_refused_in_a_sentence_and_leaves_nothing() {
             "cut.mp4",
             "out",
             3,
-            "the source says that it lasts 20.0 s",
+            "the source declares 20.0 s",
             "cut short",
         ),
         (

@@ -84,7 +84,7 @@ fn differences(
         .map(|url| format!("`{}` is not in it", source.name(&url)));
     let unknown = manifest
         .difference(&known)
-        .map(|url| format!("`{}` is in it and in no playlist", source.name(url)));
+        .map(|url| format!("`{}` is in no playlist", source.name(url)));
     lacking.chain(unknown).take(MOST_SHOWN).collect()
 }
 
@@ -287,7 +287,7 @@ async fn compare(
     for object in &listing.objects {
         let name = shown(&object.path);
         let Ok(at) = source.root().join(&object.path) else {
-            found.push((name, "its path is none".to_owned()));
+            found.push((name, "its path is not valid".to_owned()));
             continue;
         };
         let digest = match digests.get(at.as_str()) {
@@ -306,10 +306,7 @@ async fn compare(
                 ));
             }
             Ok((_, sha256)) if sha256 != object.sha256 => {
-                found.push((
-                    name,
-                    "its SHA-256 is another than the listed one".to_owned(),
-                ));
+                found.push((name, "its SHA-256 differs from the listed one".to_owned()));
             }
             Ok(_) => {}
         }

@@ -82,7 +82,7 @@ impl PackageFacts {
             facts.digest(source, &at, &bytes);
             let media = CheckedPlaylist::parse(&bytes);
             if media.is_multivariant() {
-                let why = "a Multivariant Playlist stands where a Media Playlist is meant";
+                let why = "it is a Multivariant Playlist instead of a Media Playlist";
                 facts.unread.push((source.name(&at), why.to_owned()));
                 continue;
             }

@@ -69,9 +69,9 @@ impl CheckError {
             Self::Unreadable { .. } => Some(
                 "check the path or the URL; a URL of an edge needs its link: `lectern explain URL`",
             ),
-            Self::PlainHttp(_) => Some(
-                "use `https://`; where the way to it is your own, --allow-plain-http sends the link all the same",
-            ),
+            Self::PlainHttp(_) => {
+                Some("use `https://`, or --allow-plain-http on a network of your own")
+            }
             Self::NoPlaylist(_) | Self::ManyPlaylists(_) => Some("name the .m3u8 file"),
             Self::OwnBroken(_) => Some(
                 "this is a fault of lectern's: nothing was published; please report it with what the recording is",

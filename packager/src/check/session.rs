@@ -83,7 +83,7 @@ pub(crate) fn fault(board: &[u8]) -> Option<String> {
         return Some("it does not begin with `WEBVTT`".to_owned());
     }
     if let Some(cue) = found.bad_cue {
-        return Some(format!("`{cue}` is no time of a cue"));
+        return Some(format!("`{cue}` is no valid cue time"));
     }
     let named = named(board);
     if let Some(uri) = named.iter().find(|uri| !is_picture(path(uri))) {
@@ -128,7 +128,7 @@ mod tests {
             ),
             (
                 "WEBVTT\n\n0 --> 2\na.jpg\n".to_owned(),
-                Some("`0 --> 2` is no time of a cue"),
+                Some("`0 --> 2` is no valid cue time"),
             ),
             (
                 format!("WEBVTT\n\n{TIMES}\nHello\n"),

@@ -172,7 +172,7 @@ impl PackageSource {
             None => (most + 1, 0),
         };
         if length > most + 1 {
-            return Err("the server knows no byte ranges".to_owned());
+            return Err("the server does not support byte ranges".to_owned());
         }
         let mut bytes = vec![];
         while let Some(chunk) = response.chunk().await.map_err(network)? {

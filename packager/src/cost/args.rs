@@ -100,9 +100,7 @@ pub(crate) enum CostError {
 impl CostError {
     pub(crate) fn hint(&self) -> &'static str {
         match self {
-            Self::Watched => {
-                "give minutes up to those of `--lecture-minutes`, which are 45 unless you say so"
-            }
+            Self::Watched => "give minutes up to those of `--lecture-minutes`, 45 by default",
             Self::New => "give minutes up to those of `--minutes`",
             Self::Long => "give `--lecture-minutes` up to 1440",
             Self::Rung(_) => {

@@ -24,9 +24,9 @@ const MOST_REORDERED: u64 = 16;
 /// Mismatches between the output of a chunk and its frames.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ChunkError {
-    #[error("`{0}` has not all of its frames, or more")]
+    #[error("`{0}` has too few or too many frames")]
     Length(String),
-    #[error("segment {segment} of `{name}` does not begin where it should")]
+    #[error("segment {segment} of `{name}` does not begin with its expected frame")]
     Astray { name: String, segment: u64 },
     #[error("the I-frames do not begin at the boundary of the chunk")]
     IFrames,

@@ -16,26 +16,22 @@ pub(crate) fn tolerance(promised: f64) -> f64 {
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CompletenessError {
-    #[error(
-        "the source says that it lasts {expected:.1} s and `{folder}` came out {actual:.1} s long{warnings}"
-    )]
+    #[error("`{folder}` is {actual:.1} s long, and the source declares {expected:.1} s{warnings}")]
     Duration {
         folder: String,
         expected: f64,
         actual: f64,
         warnings: String,
     },
-    #[error("`{folder}` came out empty{warnings}")]
+    #[error("`{folder}` is empty{warnings}")]
     Empty { folder: String, warnings: String },
-    #[error(
-        "the segments of `{folder}` do not begin and end where those of `{other}` do{warnings}"
-    )]
+    #[error("the segments of `{folder}` are not aligned with those of `{other}`{warnings}")]
     Unaligned {
         folder: String,
         other: String,
         warnings: String,
     },
-    #[error("`{folder}` has a hole before segment {segment}{warnings}")]
+    #[error("`{folder}` has a gap before segment {segment}{warnings}")]
     Hole {
         folder: String,
         segment: usize,
@@ -45,7 +41,7 @@ pub(crate) enum CompletenessError {
 
 impl CompletenessError {
     pub(crate) fn hint(&self) -> &'static str {
-        "the recording may be cut short or damaged: play it to its end, fetch it again if it stops early, or re-mux it \
+        "play the recording to its end, download it again if it stops early, or re-mux it \
          with `ffmpeg -i IN -c copy OUT.mkv` and package that"
     }
 }
@@ -55,7 +51,7 @@ pub(crate) fn warnings_suffix(text: &str) -> String {
     if text.is_empty() {
         String::new()
     } else {
-        format!("; ffmpeg said: {text}")
+        format!("; ffmpeg warned: {text}")
     }
 }
 
@@ -202,25 +198,25 @@ mod tests {
                 (Some(12.0), Some(12.0)),
                 vec![2_700_000],
                 vec![2_700_000],
-                "the source says that it lasts 12.0 s and `1080p` came out 2.7 s long; ffmpeg said: partial file",
+                "`1080p` is 2.7 s long, and the source declares 12.0 s; ffmpeg warned: partial file",
             ),
             (
                 (Some(12.0), None),
                 vec![FOUR],
                 vec![FOUR],
-                "the source says that it lasts 12.0 s and `480p` came out 4.0 s long; ffmpeg said: partial file",
+                "`480p` is 4.0 s long, and the source declares 12.0 s; ffmpeg warned: partial file",
             ),
             (
                 (Some(8.0), None),
                 vec![FOUR, FOUR],
                 vec![2 * FOUR],
-                "the segments of `480p` do not begin and end where those of `1080p` do; ffmpeg said: partial file",
+                "the segments of `480p` are not aligned with those of `1080p`; ffmpeg warned: partial file",
             ),
             (
                 (Some(8.0), None),
                 vec![],
                 vec![],
-                "`1080p` came out empty; ffmpeg said: partial file",
+                "`1080p` is empty; ffmpeg warned: partial file",
             ),
         ] {
             let (first, second) = (segments(&first), segments(&second));
@@ -262,7 +258,7 @@ mod tests {
         )
         .expect_err("two of eight seconds");
         assert!(
-            error.to_string().contains("`audio/und` came out 2.0 s"),
+            error.to_string().contains("`audio/und` is 2.0 s long"),
             "{error}"
         );
     }

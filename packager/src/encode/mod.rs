@@ -67,7 +67,7 @@ impl Encoding<'_> {
         let count = kept.iter().flatten().count();
         if count > 0 {
             self.progress.note(format_args!(
-                "taking up where it stopped: {count} of {} parts are there",
+                "resuming: {count} of {} parts are finished",
                 tasks.len()
             ));
         }

@@ -38,11 +38,11 @@ pub(crate) enum ProcessError {
         #[source]
         source: std::io::Error,
     },
-    #[error("`{tool}` made no progress for {} s and was ended", .after.as_secs())]
+    #[error("`{tool}` made no progress for {} s and was stopped", .after.as_secs())]
     Stuck { tool: &'static str, after: Duration },
-    #[error("`{tool}` has more than {} MiB to say of it", MOST_OUTPUT >> 20)]
+    #[error("`{tool}` printed more than {} MiB", MOST_OUTPUT >> 20)]
     Verbose { tool: &'static str },
-    #[error("the disk is full; {tool} said: {stderr}")]
+    #[error("the disk is full; {tool} printed: {stderr}")]
     DiskFull { tool: &'static str, stderr: String },
     #[error("`{tool}` was ended ({status})")]
     Killed {
@@ -72,14 +72,14 @@ impl ProcessError {
             Self::Missing { tool } => Some(format!("apt-get install {tool}")),
             Self::DiskFull { .. } => Some(DISK_FULL.to_owned()),
             Self::Stuck { .. } => Some(
-                "the recording may be damaged: play it to its end, or re-mux it with `ffmpeg -i IN -c copy OUT.mkv`"
+                "play the recording to its end, or re-mux it with `ffmpeg -i IN -c copy OUT.mkv`"
                     .to_owned(),
             ),
             Self::Killed { .. } => Some(
-                "was there too little memory? the same command goes on; `--threads 1` takes less".to_owned(),
+                "free some memory, or use `--threads 1`; the same command resumes".to_owned(),
             ),
             Self::Verbose { .. } => Some(
-                "it has thousands of tracks or chapters: keep those that are needed, with `ffmpeg -i IN -map 0:v:0 -map 0:a:0 -map_chapters -1 -c copy OUT.mkv`"
+                "keep only the needed tracks, and no chapters: `ffmpeg -i IN -map 0:v:0 -map 0:a:0 -map_chapters -1 -c copy OUT.mkv`"
                     .to_owned(),
             ),
             Self::Io { .. } | Self::Failed { .. } => None,

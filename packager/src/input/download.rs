@@ -106,7 +106,7 @@ impl Drop for Download {
     fn drop(&mut self) {
         if self.has_files() {
             self.progress.note(format_args!(
-                "what was fetched stays in `{}`: the same command goes on from there",
+                "the download stays in `{}`: the same command resumes it",
                 self.root.display()
             ));
         } else {

@@ -52,7 +52,7 @@ pub(super) async fn fetch(
         file.set_len(0)?;
     } else if had > 0 {
         progress.note(format_args!(
-            "taking up where it stopped: {had} of {whole} bytes are there"
+            "resuming: {had} of {whole} bytes are downloaded"
         ));
     }
     let step = progress.step("fetching", StepUnit::Bytes, whole);
@@ -103,7 +103,7 @@ async fn append(
             return Err(changed().into());
         }
         file.write_all(&chunk)
-            .context("cannot write what is fetched")?;
+            .context("cannot write the download")?;
         *from += length;
         on_bytes(length);
     }
@@ -116,7 +116,7 @@ async fn append(
 fn cut_short(part: &InputPart) -> StorageError {
     StorageError::Bucket {
         path: part.path.clone(),
-        why: "it stopped in the middle of an answer".to_owned(),
+        why: "the response ended early".to_owned(),
     }
 }
 

@@ -232,7 +232,7 @@ mod tests {
             (
                 LIVE,
                 "init-1.m4s segment-1-2.m4s",
-                "`x.m3u8` names `segment-1-1.m4s`, which is not there",
+                "`x.m3u8` names `segment-1-1.m4s`, which is missing",
             ),
             (
                 &format!("{map}#EXT-X-GAP\nsegment-1-1.m4s\nsegment-1-2.m4s\n#EXT-X-ENDLIST"),
@@ -242,12 +242,12 @@ mod tests {
             (
                 &format!("{map}a/seg%2001.m4s?p=x"),
                 "init-1.m4s",
-                "`x.m3u8` names `a/seg 01.m4s`, which is not there",
+                "`x.m3u8` names `a/seg 01.m4s`, which is missing",
             ),
             (
                 &format!("{map}#EXT-X-MAP:URI=\"init-2.m4s\"\nb.m4s"),
                 all,
-                "`x.m3u8` begins anew in the middle, with another Media Initialization Section",
+                "`x.m3u8` changes its Media Initialization Section in the middle",
             ),
             (
                 &format!("{map}#EXT-X-KEY:METHOD=AES-128,URI=\"k\"\nsegment-1-1.m4s"),
@@ -267,7 +267,7 @@ mod tests {
             (
                 map,
                 all,
-                "nothing there is a recording: neither a playlist nor an initialization section with numbered segments",
+                "the folder holds no recording: neither a playlist nor an initialization section with numbered segments",
             ),
             ("<html>", all, "`x.m3u8` is no playlist"),
         ] {
@@ -315,7 +315,7 @@ mod tests {
         for (found, expected) in [
             (
                 "segment-1-10.m4s segment-1-9.m4s init-1.m4s segment-1-8.m4s sub/segment-1-1.m4s",
-                "segment 1 is missing, and later ones are there",
+                "segment 1 is missing before later ones",
             ),
             (
                 "init.mp4 seg00000.m4s seg00001.m4s poster.jpg notes-7.txt",
@@ -327,7 +327,7 @@ mod tests {
             ),
             (
                 "init.mp4 s-1.m4s s-3.m4s",
-                "segment 2 is missing, and later ones are there",
+                "segment 2 is missing before later ones",
             ),
             (
                 "init.mp4 a-1.m4s b-1.m4s",
@@ -339,11 +339,11 @@ mod tests {
             ),
             (
                 "a-1.m4s",
-                "nothing there is a recording: neither a playlist nor an initialization section with numbered segments",
+                "the folder holds no recording: neither a playlist nor an initialization section with numbered segments",
             ),
             (
                 "init.mp4",
-                "nothing there is a recording: neither a playlist nor an initialization section with numbered segments",
+                "the folder holds no recording: neither a playlist nor an initialization section with numbered segments",
             ),
         ] {
             assert_eq!(

@@ -243,7 +243,7 @@ impl RemoteClient<'_> {
         if finished.segments > 0 {
             let (had, all) = (finished.segments, track.urls.len());
             progress.note(format_args!(
-                "taking up where it stopped: {had} of {all} parts are there"
+                "resuming: {had} of {all} parts are downloaded"
             ));
         }
         let step = progress.step("fetching", StepUnit::Bytes, 0);
@@ -314,7 +314,7 @@ impl RemoteClient<'_> {
             let all = before.saturating_add(had);
             self.limits.check_input(all, all)?;
             file.write_all(&chunk)
-                .context("cannot write what is fetched")?;
+                .context("cannot write the download")?;
         }
         Ok(())
     }

@@ -323,7 +323,7 @@ mod tests {
             ),
             (
                 "#EXT-X-STREAM-INF:BANDWIDTH=1\n".to_owned(),
-                "nothing there is a recording: neither a playlist nor an initialization section with numbered segments",
+                "the folder holds no recording: neither a playlist nor an initialization section with numbered segments",
             ),
         ] {
             let expected = expected.replace(
@@ -336,7 +336,7 @@ mod tests {
 
     #[test]
     fn ranges_of_a_file_from_its_begin_are_the_file() {
-        let ranges = "`x.m3u8` names parts of a file that are not the whole of it";
+        let ranges = "the byte ranges in `x.m3u8` do not cover their file";
         for (lines, expected) in [
             (
                 "EXT-X-BYTERANGE:5@0 a EXT-X-BYTERANGE:7@5 a EXT-X-BYTERANGE:7 a",

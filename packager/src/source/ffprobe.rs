@@ -290,15 +290,15 @@ mod tests {
             (r#"{}"#, "it has neither video nor audio"),
             (
                 r#"{"streams":[{"index":0,"codec_type":"video","codec_name":"h264","width":1,"height":1}]}"#,
-                "its video is 1×1, and the smallest that can be packaged is 16×16",
+                "its video is 1×1, and the minimum is 16×16",
             ),
             (
                 r#"{"streams":[{"index":0,"codec_type":"video","codec_name":"h264","width":65535,"height":65535}]}"#,
-                "its video is 65535×65535, and the largest that can be packaged is 7680×4320",
+                "its video is 65535×65535, and the maximum is 7680×4320",
             ),
             (
                 r#"{"streams":[{"index":0,"codec_type":"audio","codec_name":"aac"}],"format":{"duration":"9999999"}}"#,
-                "it says that it lasts 2777.8 hours, and the longest that can be packaged is 24",
+                "its duration is 2777.8 hours, and the maximum is 24",
             ),
             (
                 r#"{"streams":[{"index":0,"codec_type":"video","width":640,"height":480}]}"#,

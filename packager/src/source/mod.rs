@@ -48,13 +48,11 @@ pub(crate) enum SourceError {
     Unreadable(String),
     #[error("it has neither video nor audio")]
     NoMedia,
-    #[error(
-        "its video is {width}×{height}, and the smallest that can be packaged is {SMALLEST_SIDE}×{SMALLEST_SIDE}"
-    )]
+    #[error("its video is {width}×{height}, and the minimum is {SMALLEST_SIDE}×{SMALLEST_SIDE}")]
     TooSmall { width: u32, height: u32 },
-    #[error("its video is {width}×{height}, and the largest that can be packaged is 7680×4320")]
+    #[error("its video is {width}×{height}, and the maximum is 7680×4320")]
     TooLarge { width: u32, height: u32 },
-    #[error("it says that it lasts {:.1} hours, and the longest that can be packaged is 24", .0 / 3600.0)]
+    #[error("its duration is {:.1} hours, and the maximum is 24", .0 / 3600.0)]
     TooLong(f64),
 }
 
@@ -62,7 +60,7 @@ impl SourceError {
     pub(crate) fn hint(&self) -> Option<&'static str> {
         Some(match self {
             Self::Missing | Self::NotAFile(_) => "check the path of the recording",
-            Self::Empty => "the copy or the upload may not have finished; fetch the file again",
+            Self::Empty => "finish the copy or the upload, or download the file again",
             Self::Unopenable(_) => "check who may read the file",
             Self::Unreadable(_) | Self::NoMedia => {
                 "check that it is a finished recording, e.g. MP4, MOV, MKV, WebM or AVI, and that it plays"
@@ -70,7 +68,7 @@ impl SourceError {
             Self::TooSmall { .. } => "check that this is the recording and not a placeholder",
             Self::TooLarge { .. } => "scale it down: ffmpeg -i IN -vf scale=3840:-2 OUT.mp4",
             Self::TooLong(_) => {
-                "its times may be damaged: re-mux it with `ffmpeg -i IN -c copy OUT.mkv`, or cut it into parts"
+                "correct its timestamps with `ffmpeg -i IN -c copy OUT.mkv`, or cut it into parts"
             }
         })
     }

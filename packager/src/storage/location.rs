@@ -265,7 +265,7 @@ mod tests {
             ),
             (
                 "http://edge.example/a",
-                "`http://edge.example` is reached over HTTP without TLS, where everybody on the way can read and use the link that opens it",
+                "`http://edge.example` uses HTTP without TLS: everybody on the network path can read and use the link",
             ),
             ("ftp://host/a", "`ftp` targets are not supported"),
             ("r2:///a", "`r2:///a` is not a URL"),

@@ -31,9 +31,9 @@ use object::{PutCondition, PutOutcome, Upload, Version};
 use s3::S3Store;
 
 /// Requests are signed and reveal no key, so this is a warning only.
-const PLAIN_BUCKET: &str = "warning: the bucket's endpoint is reached over HTTP without TLS: the key is not sent, but everybody on \
-    the way can read what is stored, change what is answered, and repeat a request for 15 minutes; use https://, or \
-    --allow-plain-http to be told no more";
+const PLAIN_BUCKET: &str = "warning: the bucket's endpoint uses HTTP without TLS: requests do not reveal the key, but everybody \
+    on the network path can read objects, change responses, and repeat a request for 15 minutes; use https://, or \
+    silence this warning with --allow-plain-http";
 /// Maximum bytes of an object in memory; lists, playlists and package descriptions are far smaller.
 const LONGEST_IN_MEMORY: usize = 64 << 20;
 /// Maximum entries of a list; a thousand lectures of many hours have fewer.

@@ -127,7 +127,7 @@ fn a_fetch_that_was_killed_goes_on_unless_the_object_is_another() {
         .len();
     assert!(had < bytes.len() as u64, "{had}");
     let again = bucket.shipped("r2://video/uploads/clip.mp4", "r2://video/courses/a", &work);
-    let said = format!("{had} of {} bytes are there", bytes.len());
+    let said = format!("{had} of {} bytes are downloaded", bytes.len());
     assert!(again.stderr.contains(&said), "{said}: {again:?}");
     assert!(is_empty(&work));
 

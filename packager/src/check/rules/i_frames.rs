@@ -19,7 +19,7 @@ pub(super) const RULES: &[Rule] = &[
                     let is_alone = rendition.uses.contains(&ListedAs::Alone);
                     findings.expect(is_declared && (is_listed || is_alone), || {
                         let what = match is_declared {
-                            true => "it says so and is not listed so",
+                            true => "it has the tag, and no I-frame entry lists it",
                             false => "`EXT-X-I-FRAMES-ONLY` is missing",
                         };
                         (rendition.name.clone(), what.to_owned())

@@ -150,7 +150,7 @@ pub(super) const RULES: &[Rule] = &[
                 let is_declared = variant.get("CLOSED-CAPTIONS").is_some();
                 findings.expect(is_declared && is_none(variant) == some_none, || {
                     let what = if is_declared {
-                        "it names captions, and another Variant Stream says `NONE`"
+                        "it names captions, and another Variant Stream has `NONE`"
                     } else {
                         "`CLOSED-CAPTIONS` is missing"
                     };
@@ -238,7 +238,7 @@ pub(super) const RULES: &[Rule] = &[
                 findings.expect(twin.is_none(), || {
                     let twin = twin.and_then(|twin| twin.uri.as_deref()).unwrap_or("");
                     let name = shown(variant.uri.as_deref().unwrap_or(""));
-                    (name, format!("it is what `{}` is", shown(twin)))
+                    (name, format!("it equals `{}`", shown(twin)))
                 });
             }
         },

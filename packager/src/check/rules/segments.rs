@@ -86,8 +86,7 @@ pub(super) const RULES: &[Rule] = &[
                     let is_after = last.is_none_or(|last| found.sequence.0 > last);
                     let is_right = found.is_rising && (is_after || listed.is_discontinuous);
                     findings.expect(is_right, || {
-                        let what =
-                            format!("fragment {} stands behind a later one", found.sequence.0);
+                        let what = format!("fragment {} follows a later one", found.sequence.0);
                         (segment(rendition, at), what)
                     });
                     last = Some(found.sequence.1);

@@ -45,7 +45,7 @@ pub(super) const RULES: &[Rule] = &[
                 found
                     .bad_cue
                     .as_ref()
-                    .map(|cue| format!("`{cue}` is no time of a cue"))
+                    .map(|cue| format!("`{cue}` is no valid cue time"))
             });
         },
     },

@@ -203,8 +203,8 @@ fn follow<'a>(
         }
         findings.expect(gap <= most && !found.has_hole, || {
             let what = match found.has_hole {
-                true => "its parts do not follow each other".to_owned(),
-                false => format!("it starts {gap:.3} s off the end of the one before"),
+                true => "its fragments leave a gap".to_owned(),
+                false => format!("it starts {gap:.3} s from the end of the previous segment"),
             };
             (segment(rendition, at), what)
         });
@@ -223,7 +223,7 @@ fn durations(facts: &PackageFacts, findings: &mut Findings) {
                     (listed.micros as f64 / 1e6, duration_micros as f64 / 1e6);
                 (
                     segment(rendition, at),
-                    format!("it says {says} s and lasts {actual_seconds} s"),
+                    format!("`EXTINF` is {says} s, and the segment lasts {actual_seconds} s"),
                 )
             });
             listed_all = listed_all.saturating_add(listed.micros);
@@ -247,7 +247,9 @@ fn findings_of_sum(
         let rounding = rendition.segments.len() as u64 * MILLISECOND / 2;
         findings.expect(listed.abs_diff(found) <= frame.max(rounding), || {
             let (says, actual_seconds) = (listed as f64 / 1e6, found as f64 / 1e6);
-            let what = format!("all say {says:.3} s together and last {actual_seconds:.3} s");
+            let what = format!(
+                "the sum of `EXTINF` is {says:.3} s, and that of the segments {actual_seconds:.3} s"
+            );
             (rendition.name.clone(), what)
         });
     }

@@ -45,8 +45,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "SG-08",
         title: "no packet of a transport stream is missing, from the first segment to the last",
         source: "RFC 8216bis §3; ISO/IEC 13818-1 §2.4.3.3",
-        advice: "let continuity counters go on from packet to packet and from segment to segment, or mark an \
-                 `EXT-X-DISCONTINUITY`",
+        advice: "continue the counters through all packets and segments, or add `EXT-X-DISCONTINUITY`",
         check: |facts, findings| {
             for rendition in facts.renditions.iter().filter(|one| !one.is_i_frames()) {
                 let mut before = None;

@@ -66,7 +66,7 @@ pub(crate) enum CaptionsError {
     Unreadable(#[source] std::io::Error),
     #[error("it is larger than {} MiB", MOST_BYTES >> 20)]
     TooLarge,
-    #[error("its cues last so long that they would be {} MB in segments of a minute", .0 / 1_000_000)]
+    #[error("its long cues would take {} MB in segments of a minute", .0 / 1_000_000)]
     TooMuch(u64),
     #[error("it is not UTF-8 (byte {0})")]
     NotUtf8(usize),
@@ -76,7 +76,7 @@ pub(crate) enum CaptionsError {
     NoCue,
     #[error(transparent)]
     Syntax(#[from] SyntaxError),
-    #[error("there are two captions in `{0}`")]
+    #[error("`{0}` has two captions files")]
     Twice(String),
 }
 
@@ -91,7 +91,7 @@ impl CaptionsError {
     pub(crate) fn hint(&self) -> &'static str {
         match self {
             Self::Missing => "check the path behind the language, as in `--captions en=talk.vtt`",
-            Self::Unreadable(_) => "check that it is a file, and who may read it",
+            Self::Unreadable(_) => "check that it is a readable file",
             Self::NotUtf8(_) => {
                 "convert it: iconv -f WINDOWS-1252 -t UTF-8 talk.srt > talk.utf8.srt"
             }

@@ -239,7 +239,8 @@ impl EdgeClient {
             return Err(StorageError::Refused {
                 path: path.to_owned(),
                 status: response.status().as_u16(),
-                problem: "it sent all of it where the rest was asked for".to_owned(),
+                problem: "the server sent the whole object instead of the requested range"
+                    .to_owned(),
             });
         }
         let chunks = stream::try_unfold(response, |mut response| async {
@@ -284,7 +285,7 @@ impl EdgeClient {
         let why = match tokio::time::timeout(retry::ANSWER_TIMEOUT, response.chunk()).await {
             Ok(Ok(chunk)) => return Ok(chunk),
             Ok(Err(error)) => causes(error),
-            Err(_) => "it stopped in the middle of an answer".to_owned(),
+            Err(_) => "the response ended early".to_owned(),
         };
         let origin = self.origin.clone();
         Err(StorageError::Unreachable { origin, why })

@@ -45,7 +45,7 @@ pub(super) fn understood<T: for<'de> Deserialize<'de>>(
     serde_json::from_slice(body).map_err(|error| StorageError::Refused {
         path: path.to_owned(),
         status: 200,
-        problem: format!("its answer is not that of an edge ({error})"),
+        problem: format!("the response is not from an edge ({error})"),
     })
 }
 
