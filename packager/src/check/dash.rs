@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::playlist::shown;
 use super::rendition::CheckedRendition;
 use super::source::{MOST_PLAYLIST, PackageSource};
-use super::xml::{self, Element};
+use super::xml::{self, XmlElement};
 use crate::layout;
 use crate::media;
 
@@ -89,7 +89,7 @@ fn differences(
 }
 
 /// Every initialization section and segment of video and audio.
-fn segments(mpd: &Element, at: &Url) -> Option<BTreeSet<Url>> {
+fn segments(mpd: &XmlElement, at: &Url) -> Option<BTreeSet<Url>> {
     let base = base(mpd, at)?;
     let total = mpd.get("mediaPresentationDuration").and_then(seconds);
     let mut found = BTreeSet::new();
@@ -115,7 +115,7 @@ fn segments(mpd: &Element, at: &Url) -> Option<BTreeSet<Url>> {
     Some(found)
 }
 
-fn base(element: &Element, outer: &Url) -> Option<Url> {
+fn base(element: &XmlElement, outer: &Url) -> Option<Url> {
     match element.child("BaseURL") {
         Some(base) => outer.join(base.text.trim()).ok(),
         None => Some(outer.clone()),
@@ -123,9 +123,9 @@ fn base(element: &Element, outer: &Url) -> Option<Url> {
 }
 
 /// URIs of a Representation; the innermost level overrides.
-fn uris(levels: [&Element; 3], total: Option<f64>) -> Option<Vec<String>> {
+fn uris(levels: [&XmlElement; 3], total: Option<f64>) -> Option<Vec<String>> {
     let representation = levels[0];
-    let lists: Vec<&Element> = levels
+    let lists: Vec<&XmlElement> = levels
         .iter()
         .filter_map(|level| level.child("SegmentList"))
         .collect();
@@ -136,7 +136,7 @@ fn uris(levels: [&Element; 3], total: Option<f64>) -> Option<Vec<String>> {
         let media = list.all("SegmentURL").filter_map(|url| url.get("media"));
         return Some(init.into_iter().chain(media).map(str::to_owned).collect());
     }
-    let templates: Vec<&Element> = levels
+    let templates: Vec<&XmlElement> = levels
         .iter()
         .filter_map(|level| level.child("SegmentTemplate"))
         .collect();
@@ -178,7 +178,7 @@ fn uris(levels: [&Element; 3], total: Option<f64>) -> Option<Vec<String>> {
 }
 
 /// Start times in a `SegmentTimeline`.
-fn timeline_times(timeline: &Element) -> Option<Vec<u64>> {
+fn timeline_times(timeline: &XmlElement) -> Option<Vec<u64>> {
     let mut times = vec![];
     let mut time = 0_u64;
     for entry in timeline.all("S") {
@@ -201,7 +201,7 @@ fn timeline_times(timeline: &Element) -> Option<Vec<u64>> {
 }
 
 /// `$RepresentationID$`, `$Number%05d$` (§5.3.9.4.4).
-fn fill(template: &str, representation: &Element, number: u64, time: u64) -> String {
+fn fill(template: &str, representation: &XmlElement, number: u64, time: u64) -> String {
     let mut out = String::new();
     for (at, part) in template.split('$').enumerate() {
         let (name, width) = match part.split_once("%0") {

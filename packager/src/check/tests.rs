@@ -7,7 +7,7 @@ use std::path::Path;
 use super::fixture::Fixture;
 use super::{CheckReport, package, refuse_plain_http, rules};
 
-type Spoil = fn(&mut Fixture);
+type FixtureChange = fn(&mut Fixture);
 
 const MASTER: &str = "master.m3u8";
 const AV: [&str; 4] = [
@@ -18,7 +18,7 @@ const AV: [&str; 4] = [
 ];
 
 /// A rule, with a change that breaks only this one.
-const SPOILED: &[(&str, Spoil)] = &[
+const SPOILED: &[(&str, FixtureChange)] = &[
     ("OB-01", |s| s.remove("subs/en/seg00000.vtt")),
     ("OB-02", |s| {
         s.text("ts/playlist.m3u8", "seg00000.ts", "../../seg00000.ts");
@@ -228,7 +228,7 @@ const SPOILED: &[(&str, Spoil)] = &[
     }),
 ];
 
-fn check(spoil: Spoil) -> CheckReport {
+fn check(spoil: FixtureChange) -> CheckReport {
     let root = tempfile::tempdir().expect("a temporary folder");
     let folder = root.path().join("package");
     let mut sample = Fixture::new();

@@ -12,14 +12,14 @@ const DEEPEST: usize = 32;
 const MOST_ATTRIBUTES: usize = 64;
 
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Element {
+pub(crate) struct XmlElement {
     pub(crate) name: String,
     attributes: Vec<(String, String)>,
-    pub(crate) children: Vec<Element>,
+    pub(crate) children: Vec<XmlElement>,
     pub(crate) text: String,
 }
 
-impl Element {
+impl XmlElement {
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         let mut all = self.attributes.iter();
         all.find(|(known, _)| known == name)
@@ -29,22 +29,22 @@ impl Element {
     pub(crate) fn all<'element>(
         &'element self,
         name: &'element str,
-    ) -> impl Iterator<Item = &'element Element> {
+    ) -> impl Iterator<Item = &'element XmlElement> {
         self.children.iter().filter(move |child| child.name == name)
     }
 
-    pub(crate) fn child(&self, name: &str) -> Option<&Element> {
+    pub(crate) fn child(&self, name: &str) -> Option<&XmlElement> {
         self.children.iter().find(|child| child.name == name)
     }
 }
 
 /// Parses the root element.
-pub(crate) fn parse(text: &str) -> Result<Element, String> {
+pub(crate) fn parse(text: &str) -> Result<XmlElement, String> {
     let mut reader = Reader::from_str(text.strip_prefix('\u{feff}').unwrap_or(text));
     let config = reader.config_mut();
     config.expand_empty_elements = true;
     config.enable_all_checks(true);
-    let mut open: Vec<Element> = vec![];
+    let mut open: Vec<XmlElement> = vec![];
     let mut root = None;
     loop {
         match reader.read_event().map_err(|error| error.to_string())? {
@@ -92,7 +92,7 @@ fn plain(error: impl Display) -> String {
 }
 
 /// Adds text to the innermost element; outside the root, only white space is allowed.
-fn add(open: &mut [Element], text: &str) -> Result<(), String> {
+fn add(open: &mut [XmlElement], text: &str) -> Result<(), String> {
     match open.last_mut() {
         Some(element) => element.text += text,
         None if text.trim().is_empty() => {}
@@ -101,10 +101,10 @@ fn add(open: &mut [Element], text: &str) -> Result<(), String> {
     Ok(())
 }
 
-fn element(start: &BytesStart<'_>) -> Result<Element, String> {
-    let mut found = Element {
+fn element(start: &BytesStart<'_>) -> Result<XmlElement, String> {
+    let mut found = XmlElement {
         name: named(start.name().as_ref())?,
-        ..Element::default()
+        ..XmlElement::default()
     };
     if !are_apart(start.attributes_raw()) {
         return Err(format!("the tag `<{}` is not well-formed", found.name));

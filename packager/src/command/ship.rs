@@ -15,7 +15,7 @@ use crate::extras::ExtrasArgs;
 use crate::failure;
 use crate::input::{FetchedInput, HlsArgs};
 use crate::instant::{self, Provisional, RungUpgrade};
-use crate::limits::{LimitArgs, Limits};
+use crate::limits::{LimitArgs, ResourceLimits};
 use crate::package::PackageJob;
 use crate::package::manifest_json::Package;
 use crate::progress::{Progress, StepUnit};
@@ -35,7 +35,7 @@ pub(crate) async fn run(args: ShipArgs) -> Result<()> {
 }
 
 /// As [`run`], within the limits of a job.
-pub(crate) async fn run_within(args: ShipArgs, limits: &Limits) -> Result<()> {
+pub(crate) async fn run_within(args: ShipArgs, limits: &ResourceLimits) -> Result<()> {
     let began = Instant::now();
     let progress = Progress::new(args.json);
     let shipping = || shipping(&args);
@@ -71,7 +71,7 @@ async fn ship(
     args: &ShipArgs,
     target: &Store,
     work: &Path,
-    limits: &Limits,
+    limits: &ResourceLimits,
     began: Instant,
 ) -> Result<()> {
     let progress = Progress::new(args.json);

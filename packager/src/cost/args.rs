@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::lecture::Lecture;
+use super::lecture::LectureProfile;
 use super::money::decimal;
 use super::month::Question;
 use super::prices::Assumptions;
@@ -146,7 +146,7 @@ impl CostArgs {
             return Err(CostError::Rung(*side));
         }
         Ok(Question {
-            lecture: Lecture {
+            lecture: LectureProfile {
                 seconds: lecture,
                 segment_seconds: u64::from(self.segment_duration),
                 container: self.container,

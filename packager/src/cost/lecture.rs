@@ -20,7 +20,7 @@ const PART: u64 = 16 << 20;
 /// A packaged lecture. All durations are positive. It has at least one rung, all are of measured
 /// sizes, and the largest is first.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Lecture {
+pub(crate) struct LectureProfile {
     pub(crate) seconds: u64,
     pub(crate) segment_seconds: u64,
     pub(crate) container: Container,
@@ -48,7 +48,7 @@ impl Requests {
     }
 }
 
-impl Lecture {
+impl LectureProfile {
     /// Requests of a player that loads the first `seconds` and plays `rungs` rungs. It reads
     /// `master.m3u8`, and a Media Playlist, a Media Initialization Section and segments of every
     /// rung and of the audio. Transport streams mux audio into video segments, and have no
@@ -146,8 +146,8 @@ impl LadderRates {
 mod tests {
     use super::*;
 
-    fn lecture(seconds: u64, container: Container, rungs: &[u32]) -> Lecture {
-        Lecture {
+    fn lecture(seconds: u64, container: Container, rungs: &[u32]) -> LectureProfile {
+        LectureProfile {
             seconds,
             segment_seconds: 4,
             container,

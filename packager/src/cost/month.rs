@@ -1,6 +1,6 @@
 //! A month of storage, publishing and views in the units of providers. Pure.
 
-use super::lecture::{Lecture, Requests};
+use super::lecture::{LectureProfile, Requests};
 use super::prices::Assumptions;
 
 const MILLION: u64 = 1_000_000;
@@ -8,7 +8,7 @@ const MILLION: u64 = 1_000_000;
 /// The inputs of a month.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Question {
-    pub(crate) lecture: Lecture,
+    pub(crate) lecture: LectureProfile,
     /// Seconds of stored lectures, and of those published in this month.
     pub(crate) stored_seconds: u64,
     pub(crate) new_seconds: u64,

@@ -25,11 +25,11 @@ fn asked(line: &str) -> String {
 fn tried(line: &str) -> anyhow::Result<String> {
     let words = ["cost"].into_iter().chain(line.split_whitespace());
     #[derive(clap::Parser)]
-    struct Line {
+    struct CostCli {
         #[command(flatten)]
         args: CostArgs,
     }
-    let line = Line::try_parse_from(words).expect("arguments");
+    let line = CostCli::try_parse_from(words).expect("arguments");
     answer(&line.args, &prices())
 }
 

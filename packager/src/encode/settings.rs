@@ -192,12 +192,12 @@ pub(crate) mod testing {
 
     pub(crate) fn encode_args(words: &str) -> EncodeArgs {
         #[derive(Parser)]
-        struct Line {
+        struct EncodeCli {
             #[command(flatten)]
             encode: EncodeArgs,
         }
         let line = format!("lectern {words}");
-        let parsed = Line::try_parse_from(line.split_whitespace());
+        let parsed = EncodeCli::try_parse_from(line.split_whitespace());
         parsed.expect("it parses").encode
     }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 
 use crate::digest::sha256;
-use crate::limits::{LimitError, Limits};
+use crate::limits::{LimitError, ResourceLimits};
 use crate::progress::Progress;
 use crate::workdir;
 use crate::workdir::error::FolderError;
@@ -68,7 +68,7 @@ impl Download {
     /// would be refused as well.
     pub(super) async fn filled(
         self,
-        limits: &Limits,
+        limits: &ResourceLimits,
         fetch: impl AsyncFnOnce(&Self) -> Result<PathBuf>,
     ) -> Result<(Self, PathBuf)> {
         match limits.within(fetch(&self)).await {

@@ -22,7 +22,7 @@ use self::objects::InputPart;
 use self::recording::{Recording, RecordingPlaylist};
 use error::RecordingError;
 
-use crate::limits::Limits;
+use crate::limits::ResourceLimits;
 use crate::progress::Progress;
 use crate::storage::error::StorageError;
 use crate::storage::location::ReachArgs;
@@ -56,7 +56,7 @@ impl FetchedInput {
         hls: &HlsArgs,
         reach: &ReachArgs,
         work: &Path,
-        limits: &Limits,
+        limits: &ResourceLimits,
         progress: Progress,
     ) -> Result<Self> {
         if hls.hls {
@@ -143,7 +143,7 @@ async fn in_parts(
     target: &Store,
     tracks: RecordingTracks,
     work: &Path,
-    limits: &Limits,
+    limits: &ResourceLimits,
     progress: Progress,
 ) -> Result<(Download, PathBuf)> {
     let parts = |recording: Recording| -> Vec<InputPart> {

@@ -15,7 +15,7 @@ use super::error::RecordingError;
 use super::remux::{finished, remux};
 use super::variant::{HlsPlaylist, MediaPlaylist, VariantStreams, parse_playlist};
 use super::{FetchError, LARGEST_PLAYLIST};
-use crate::limits::Limits;
+use crate::limits::ResourceLimits;
 use crate::progress::{Progress, StepUnit};
 use crate::redact::redacted;
 use crate::storage::http::{causes, client};
@@ -53,7 +53,7 @@ pub(super) async fn fetch(
     input: &str,
     hosts: &[String],
     work: &Path,
-    limits: &Limits,
+    limits: &ResourceLimits,
     progress: Progress,
 ) -> Result<(Download, PathBuf)> {
     let asker = RemoteClient {
@@ -170,7 +170,7 @@ struct RemoteClient<'a> {
     hosts: AllowedHosts<'a>,
     /// Follows no redirect, which may lead to a host that the user did not name.
     client: Client,
-    limits: &'a Limits,
+    limits: &'a ResourceLimits,
 }
 
 impl RemoteClient<'_> {

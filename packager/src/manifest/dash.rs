@@ -29,14 +29,14 @@ pub(crate) fn mpd(presentation: &Presentation) -> Vec<u8> {
         .unwrap_or(0);
     let mut xml = Xml::new();
     xml.open(
-        Element::new("MPD")
+        StartTag::new("MPD")
             .with("xmlns", "urn:mpeg:dash:schema:mpd:2011")
             .with("profiles", format_args!("{LIVE},{FULL}"))
             .with("type", "static")
             .with("mediaPresentationDuration", duration(duration_micros))
             .with("minBufferTime", duration(buffer)),
     );
-    xml.open(Element::new("Period").with("id", 0).with("start", "PT0S"));
+    xml.open(StartTag::new("Period").with("id", 0).with("start", "PT0S"));
     let mut sets = 0..;
     let mut id = || sets.next().unwrap_or(0);
     let mut video_sets = vec![];
@@ -126,7 +126,7 @@ fn list_audio(xml: &mut Xml, id: u32, audio: &AudioTrack, name: &str, is_main: b
     role(xml, if is_main { "main" } else { "alternate" });
     xml.open(representation(&audio.track).with("audioSamplingRate", AUDIO_SAMPLE_RATE));
     xml.empty(
-        Element::new("AudioChannelConfiguration")
+        StartTag::new("AudioChannelConfiguration")
             .with("schemeIdUri", "urn:mpeg:mpegB:cicp:ChannelConfiguration")
             .with("value", audio.channels),
     );
@@ -145,7 +145,7 @@ fn list_subtitles(xml: &mut Xml, id: u32, subtitles: &Subtitles, name: &str) {
     role(xml, "subtitle");
     // The attribute is mandatory, and a single Representation needs no choice.
     xml.open(
-        Element::new("Representation")
+        StartTag::new("Representation")
             .with("id", &subtitles.id)
             .with("bandwidth", 256),
     );
@@ -163,7 +163,7 @@ fn list_iframes(xml: &mut Xml, id: u32, iframes: &IFrames, of: &str) {
             .with("profiles", FULL),
     );
     xml.empty(
-        Element::new("EssentialProperty")
+        StartTag::new("EssentialProperty")
             .with("schemeIdUri", "http://dashif.org/guidelines/trickmode")
             .with("value", of),
     );
@@ -177,18 +177,18 @@ fn list_iframes(xml: &mut Xml, id: u32, iframes: &IFrames, of: &str) {
     xml.content("BaseURL", &iframes.file());
     let range = |range: &std::ops::Range<u64>| format!("{}-{}", range.start, range.end - 1);
     xml.open(
-        Element::new("SegmentBase")
+        StartTag::new("SegmentBase")
             .with("timescale", iframes.track.timescale)
             .with("indexRange", range(&iframes.index)),
     );
-    xml.empty(Element::new("Initialization").with("range", range(&iframes.map)));
+    xml.empty(StartTag::new("Initialization").with("range", range(&iframes.map)));
     xml.close("SegmentBase");
     xml.close("Representation");
     xml.close("AdaptationSet");
 }
 
-fn set(id: u32, content: &str, mime: &str) -> Element {
-    Element::new("AdaptationSet")
+fn set(id: u32, content: &str, mime: &str) -> StartTag {
+    StartTag::new("AdaptationSet")
         .with("id", id)
         .with("contentType", content)
         .with("mimeType", mime)
@@ -196,14 +196,14 @@ fn set(id: u32, content: &str, mime: &str) -> Element {
 
 fn role(xml: &mut Xml, value: &str) {
     xml.empty(
-        Element::new("Role")
+        StartTag::new("Role")
             .with("schemeIdUri", "urn:mpeg:dash:role:2011")
             .with("value", value),
     );
 }
 
-fn representation(track: &Track) -> Element {
-    Element::new("Representation")
+fn representation(track: &Track) -> StartTag {
+    StartTag::new("Representation")
         .with("id", &track.id)
         .with("codecs", &track.codec)
         .with("bandwidth", track.peak_bandwidth)
@@ -213,15 +213,15 @@ fn list_segments(xml: &mut Xml, track: &Track) {
     // `$` is an escape character of templates (§5.3.9.4.4).
     let folder = track.folder.replace('$', "$$");
     xml.open(
-        Element::new("SegmentTemplate")
+        StartTag::new("SegmentTemplate")
             .with("timescale", track.timescale)
             .with("initialization", layout::init(&folder))
             .with("media", format_args!("{folder}/seg$Number%05d$.m4s"))
             .with("startNumber", 0),
     );
-    xml.open(Element::new("SegmentTimeline"));
+    xml.open(StartTag::new("SegmentTimeline"));
     for (at, run) in track.ticks.chunk_by(|one, other| one == other).enumerate() {
-        let mut element = Element::new("S");
+        let mut element = StartTag::new("S");
         if at == 0 {
             element = element.with("t", 0);
         }
@@ -259,7 +259,7 @@ impl Xml {
         Self { writer }
     }
 
-    fn open(&mut self, element: Element) {
+    fn open(&mut self, element: StartTag) {
         let _ = self.writer.write_event(Event::Start(element.0));
     }
 
@@ -267,12 +267,12 @@ impl Xml {
         let _ = self.writer.write_event(Event::End(BytesEnd::new(name)));
     }
 
-    fn empty(&mut self, element: Element) {
+    fn empty(&mut self, element: StartTag) {
         let _ = self.writer.write_event(Event::Empty(element.0));
     }
 
     fn content(&mut self, name: &str, content: &str) {
-        self.open(Element::new(name));
+        self.open(StartTag::new(name));
         let text = BytesText::from_escaped(escaped(content));
         let _ = self.writer.write_event(Event::Text(text));
         self.close(name);
@@ -286,9 +286,9 @@ impl Xml {
 }
 
 /// A start tag.
-struct Element(BytesStart<'static>);
+struct StartTag(BytesStart<'static>);
 
-impl Element {
+impl StartTag {
     fn new(name: &str) -> Self {
         Self(BytesStart::new(name.to_owned()))
     }

@@ -26,7 +26,7 @@ use crate::extras::{self, EncodedLadder, Extras, ExtrasArgs, ExtrasOutput};
 use crate::ffmpeg::version::ffmpeg_version;
 use crate::files::regular::open_regular;
 use crate::layout::{self, MPD, MULTIVARIANT};
-use crate::limits::Limits;
+use crate::limits::ResourceLimits;
 use crate::manifest::bandwidth::{self, shown_rate};
 use crate::manifest::container::{Container, ContainerError};
 use crate::manifest::presentation::{AudioTrack, Presentation, Track, VideoTrack};
@@ -62,7 +62,7 @@ impl PackageJob {
         input: &Path,
         args: &EncodeArgs,
         extras: &ExtrasArgs,
-        limits: &Limits,
+        limits: &ResourceLimits,
         progress: Progress,
     ) -> Result<Self> {
         let cannot = || format!("cannot package `{}`", input.display());

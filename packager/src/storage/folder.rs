@@ -14,7 +14,7 @@ use tokio_util::io::ReaderStream;
 
 use super::error::StorageError;
 use super::object::{PutCondition, Upload, UploadBody, Version, is_other_bytes, other_bytes};
-use super::{Chunks, LONGEST_IN_MEMORY, MOST_ENTRIES, ObjectHead, StoredEntry, StoredObject};
+use super::{LONGEST_IN_MEMORY, MOST_ENTRIES, ObjectHead, ObjectStream, StoredEntry, StoredObject};
 use crate::digest::{self, Digest, Hasher, sha256};
 use crate::files::package_folder::{self, PackageFiles, is_below};
 use crate::layout::TEMPORARY_PREFIX;
@@ -180,7 +180,7 @@ impl FolderStore {
         path: &str,
         from: u64,
         version: Option<&Version>,
-    ) -> Result<Option<Chunks<'_>>, StorageError> {
+    ) -> Result<Option<ObjectStream<'_>>, StorageError> {
         let Some(file) = self.open(path)? else {
             return Ok(None);
         };

@@ -63,7 +63,7 @@ pub(crate) struct ObjectHead {
 }
 
 /// Bytes of an object as a stream. After an error, the caller requests the rest.
-pub(crate) type Chunks<'a> = BoxStream<'a, Result<Bytes, StorageError>>;
+pub(crate) type ObjectStream<'a> = BoxStream<'a, Result<Bytes, StorageError>>;
 
 /// An object in a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -198,7 +198,7 @@ impl Store {
         path: &str,
         from: u64,
         version: Option<&Version>,
-    ) -> Result<Option<Chunks<'_>>, StorageError> {
+    ) -> Result<Option<ObjectStream<'_>>, StorageError> {
         match self {
             Self::Folder(target) => target.read(path, from, version).await,
             Self::Bucket(target) => target.read(path, from, version).await,

@@ -170,7 +170,7 @@ impl Upload {
     }
 
     /// Streams a range.
-    pub(crate) async fn stream(&self, slice: &Slice) -> Result<Chunks, StorageError> {
+    pub(crate) async fn stream(&self, slice: &Slice) -> Result<UploadStream, StorageError> {
         match &self.source {
             UploadBody::Bytes(_) => {
                 let bytes = self.read(slice).await?;
@@ -194,7 +194,7 @@ impl Upload {
     }
 }
 
-pub(crate) type Chunks = BoxStream<'static, io::Result<Bytes>>;
+pub(crate) type UploadStream = BoxStream<'static, io::Result<Bytes>>;
 
 /// Streams a range of a file. The last chunk follows the comparison of the hash, so no receiver
 /// gets all bytes of a wrong file.
@@ -232,7 +232,7 @@ impl FileChunks {
     }
 }
 
-fn file_chunks(path: &Path, slice: &Slice) -> Result<Chunks, StorageError> {
+fn file_chunks(path: &Path, slice: &Slice) -> Result<UploadStream, StorageError> {
     let opened = package_folder::open(path).and_then(|mut file| {
         file.seek(SeekFrom::Start(slice.from))?;
         Ok(File::from_std(file).take(slice.length))

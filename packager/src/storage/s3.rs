@@ -26,7 +26,7 @@ use super::location::BucketAddress;
 use super::object::{PutCondition, Upload, Version};
 use super::s3_http::Connector;
 use super::{
-    Chunks, LONGEST_IN_MEMORY, MOST_ENTRIES, ObjectHead, StoredEntry, StoredObject, retry,
+    LONGEST_IN_MEMORY, MOST_ENTRIES, ObjectHead, ObjectStream, StoredEntry, StoredObject, retry,
 };
 use crate::digest::{Digest, Hasher};
 
@@ -277,7 +277,7 @@ impl S3Store {
         path: &str,
         from: u64,
         version: Option<&Version>,
-    ) -> Result<Option<Chunks<'_>>, StorageError> {
+    ) -> Result<Option<ObjectStream<'_>>, StorageError> {
         let key = self.key(path)?;
         let found = self.repeated(path, async || {
             let options = GetOptions {

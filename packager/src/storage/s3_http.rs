@@ -49,7 +49,7 @@ struct Late;
 
 #[derive(Debug, thiserror::Error)]
 #[error("the answer is larger than {LONGEST_IN_MEMORY} bytes")]
-struct Large;
+struct ResponseTooLarge;
 
 impl HttpService for Service {
     fn call<'this, 'call>(
@@ -121,13 +121,13 @@ async fn bounded(answer: HttpResponse) -> Result<HttpResponse, HttpError> {
     let announced = answer.headers().get(CONTENT_LENGTH);
     let announced = announced.and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     if announced.is_some_and(|bytes| bytes > LONGEST_IN_MEMORY as u64) {
-        return Err(HttpError::new(HttpErrorKind::Unknown, Large));
+        return Err(HttpError::new(HttpErrorKind::Unknown, ResponseTooLarge));
     }
     let (parts, body) = answer.into_parts();
     let (mut bytes, mut chunks) = (vec![], body.bytes_stream());
     while let Some(chunk) = chunks.try_next().await? {
         if bytes.len() + chunk.len() > LONGEST_IN_MEMORY {
-            return Err(HttpError::new(HttpErrorKind::Unknown, Large));
+            return Err(HttpError::new(HttpErrorKind::Unknown, ResponseTooLarge));
         }
         bytes.extend_from_slice(&chunk);
     }

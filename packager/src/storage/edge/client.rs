@@ -25,7 +25,7 @@ use crate::storage::http::{causes, client};
 use crate::storage::keys::keyring;
 use crate::storage::location::EdgeAddress;
 use crate::storage::object::{Slice, Upload, UploadBody, is_other_bytes};
-use crate::storage::{Chunks, retry};
+use crate::storage::{ObjectStream, retry};
 
 const LINK_LIFE: Duration = Duration::from_secs(3600);
 /// Time before a link is replaced, so it outlives the longest request.
@@ -48,14 +48,14 @@ enum EdgeCredential {
     Keys {
         keys: Box<Keyring>,
         scope: Scope,
-        upload: Minted,
-        admin: Minted,
+        upload: MintedLink,
+        admin: MintedLink,
     },
     /// A link from the user; the flag tells if it permits reading.
     Link(HeaderValue, bool),
 }
 
-type Minted = Mutex<Option<(HeaderValue, Instant)>>;
+type MintedLink = Mutex<Option<(HeaderValue, Instant)>>;
 
 impl std::fmt::Debug for EdgeCredential {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -91,8 +91,8 @@ impl EdgeClient {
             None => EdgeCredential::Keys {
                 keys: Box::new(keyring()?),
                 scope: Scope::parse(&prefix.directory())?,
-                upload: Minted::default(),
-                admin: Minted::default(),
+                upload: MintedLink::default(),
+                admin: MintedLink::default(),
             },
         };
         Ok(Self {
@@ -229,7 +229,7 @@ impl EdgeClient {
         path: &str,
         url: &str,
         headers: &HeaderMap,
-    ) -> Result<Chunks<'_>, StorageError> {
+    ) -> Result<ObjectStream<'_>, StorageError> {
         let response = self.until_answered(async || {
             let request = self.client.get(url).headers(headers.clone());
             self.answer(path, Purpose::Admin, request).await

@@ -14,12 +14,12 @@ use reqwest::header::{
 use reqwest::{Method, StatusCode};
 
 use self::client::{EdgeClient, EdgeResponse};
-use self::wire::{Completed, CreatedUpload, ListAnswer, UploadedPart, escaped};
+use self::wire::{CompletedPart, CompletedUpload, CreatedUpload, ListAnswer, escaped};
 use super::error::StorageError;
 use super::journal::{BegunUpload, Journal};
 use super::location::EdgeAddress;
 use super::object::{PutCondition, Slice, Upload, Version};
-use super::{Chunks, MOST_ENTRIES, ObjectHead, StoredEntry, StoredObject};
+use super::{MOST_ENTRIES, ObjectHead, ObjectStream, StoredEntry, StoredObject};
 use crate::digest::Digest;
 
 /// Larger objects are uploaded in parts.
@@ -117,18 +117,18 @@ impl EdgeStore {
         let BegunUpload { id, part, parts } = begun;
         let (url, id) = (self.url(&upload.path), escaped(&id));
         let slices: Vec<(u32, Slice)> = (1..).zip(upload.parts(part).await?).collect();
-        let parts: Vec<UploadedPart> = stream::iter(slices)
+        let parts: Vec<CompletedPart> = stream::iter(slices)
             .map(|(part_number, slice)| {
                 let url = format!("{url}?partNumber={part_number}&uploadId={id}");
                 let known = parts.get(&part_number).cloned();
                 async move {
                     if let Some(etag) = known {
-                        return Ok(UploadedPart { part_number, etag });
+                        return Ok(CompletedPart { part_number, etag });
                     }
                     let sent = self.client.send(&upload.path, Purpose::Upload, async || {
                         self.client.put(&url, upload, &slice).await
                     });
-                    let part: UploadedPart = wire::understood(&sent.await?.body, &upload.path)?;
+                    let part: CompletedPart = wire::understood(&sent.await?.body, &upload.path)?;
                     journal.part(&upload.path, part_number, &part.etag);
                     Ok::<_, StorageError>(part)
                 }
@@ -136,7 +136,7 @@ impl EdgeStore {
             .buffered(PARTS_AT_ONCE)
             .try_collect()
             .await?;
-        let body = serde_json::to_vec(&Completed { parts }).unwrap_or_default();
+        let body = serde_json::to_vec(&CompletedUpload { parts }).unwrap_or_default();
         let completed = self.client.send(&upload.path, Purpose::Upload, async || {
             let url = format!("{url}?uploadId={id}");
             let request = self.client.request(Method::POST, &url);
@@ -177,7 +177,7 @@ impl EdgeStore {
         path: &str,
         from: u64,
         version: Option<&Version>,
-    ) -> Result<Option<Chunks<'_>>, StorageError> {
+    ) -> Result<Option<ObjectStream<'_>>, StorageError> {
         let url = format!("{}?as=stored", self.url(path));
         let mut headers = HeaderMap::new();
         let condition = version.map(|Version(etag)| (IF_MATCH, format!("\"{etag}\"")));

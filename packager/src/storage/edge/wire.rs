@@ -13,14 +13,14 @@ pub(super) struct CreatedUpload {
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct UploadedPart {
+pub(super) struct CompletedPart {
     pub(super) part_number: u32,
     pub(super) etag: String,
 }
 
 #[derive(Serialize)]
-pub(super) struct Completed {
-    pub(super) parts: Vec<UploadedPart>,
+pub(super) struct CompletedUpload {
+    pub(super) parts: Vec<CompletedPart>,
 }
 
 /// A page of `?as=list`.
