@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use hls_lexer::attributes::attributes;
+
 use super::error::RecordingError;
 use crate::input::error::MOST_SEGMENTS;
 
@@ -71,12 +73,12 @@ pub(super) fn parse_playlist<'text>(
     }
     let lines = || text.lines().map(str::trim).filter(|line| !line.is_empty());
     if lines().any(|line| line.starts_with("#EXT-X-STREAM-INF:")) {
-        return streams(lines()).map(HlsPlaylist::Multivariant);
+        return select_streams(lines()).map(HlsPlaylist::Multivariant);
     }
-    listed(lines(), name).map(HlsPlaylist::Media)
+    read_media_playlist(lines(), name).map(HlsPlaylist::Media)
 }
 
-fn streams<'text>(
+fn select_streams<'text>(
     lines: impl Iterator<Item = &'text str>,
 ) -> Result<VariantStreams, RecordingError> {
     let mut best: Option<(u64, &str, Option<&str>)> = None;
@@ -131,7 +133,7 @@ fn streams<'text>(
     }
 }
 
-fn listed<'text>(
+fn read_media_playlist<'text>(
     lines: impl Iterator<Item = &'text str>,
     name: &str,
 ) -> Result<MediaPlaylist<'text>, RecordingError> {
@@ -157,7 +159,7 @@ fn listed<'text>(
             _ if line.starts_with('#') => {}
             // RFC 8216bis §4.4.4.7: the marked segment is missing.
             _ if std::mem::take(&mut is_gap) => ranges.next = None,
-            _ => match ranges.follows(line) {
+            _ => match ranges.continues(line) {
                 None => return Err(RecordingError::Ranges(name.to_owned())),
                 Some(true) => {}
                 Some(false) if listed.segments.len() >= MOST_SEGMENTS => {
@@ -199,7 +201,7 @@ struct Ranges<'text> {
 
 impl<'text> Ranges<'text> {
     /// Tells if a segment continues a listed file; `None` if a range leaves bytes out.
-    fn follows(&mut self, uri: &'text str) -> Option<bool> {
+    fn continues(&mut self, uri: &'text str) -> Option<bool> {
         let last = self.last.take().filter(|(file, _)| *file == uri);
         let Some(range) = self.next.take() else {
             return Some(false);
@@ -231,23 +233,11 @@ fn extension(uri: &str) -> &'static str {
     }
 }
 
-/// Value of an attribute (RFC 8216bis §4.2): `NAME=value` or `NAME="value"`, separated by commas.
-pub(super) fn attribute<'text>(list: &'text str, name: &str) -> Option<&'text str> {
-    let mut rest = list;
-    loop {
-        let (found, tail) = rest.split_once('=')?;
-        let (value, tail) = match tail.strip_prefix('"') {
-            Some(quoted) => {
-                let (value, tail) = quoted.split_once('"')?;
-                (value, tail.strip_prefix(',').unwrap_or(tail))
-            }
-            None => tail.split_once(',').unwrap_or((tail, "")),
-        };
-        if found.trim() == name {
-            return Some(value);
-        }
-        rest = tail;
-    }
+/// Value of an attribute (RFC 8216bis §4.2), the first of its name.
+fn attribute<'text>(list: &'text str, name: &str) -> Option<&'text str> {
+    let mut found = attributes(list.as_bytes(), 0);
+    let attribute = found.find(|attribute| attribute.name == name.as_bytes())?;
+    list.get(attribute.value)
 }
 
 #[cfg(test)]
