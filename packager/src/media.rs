@@ -137,7 +137,7 @@ pub(crate) struct Rendition {
 
 impl Rendition {
     /// The Rendition without its segments and objects.
-    pub(crate) fn emptied(&self) -> Self {
+    pub(crate) fn without_segments(&self) -> Self {
         Self {
             folder: self.folder.clone(),
             codec: self.codec.clone(),

@@ -6,7 +6,7 @@ use super::prices::LadderRates;
 use crate::manifest::container::Container;
 
 /// Maximum short side of `lecture.mp4`.
-const TO_TAKE_HOME: u32 = 720;
+const MAX_DOWNLOAD_SIDE: u32 = 720;
 /// Objects beside Renditions, sprites and `lecture.mp4`: `master.m3u8`, `package.json`,
 /// `poster.jpg` and `storyboard.vtt`; with CMAF also `manifest.mpd` and `pictures.mp4`; and the
 /// I-frame playlist.
@@ -83,7 +83,7 @@ impl LectureProfile {
             Container::Cmaf => (rungs + 1, segments + 2, BESIDE_CMAF),
             Container::Ts => (rungs, segments + 1, BESIDE_TS),
         };
-        let mp4 = self.to_take_home(rates) * self.seconds * 125;
+        let mp4 = self.download_rate(rates) * self.seconds * 125;
         renditions * each + beside + self.sprites() + writes(mp4)
     }
 
@@ -99,11 +99,11 @@ impl LectureProfile {
     /// Stored kbit/s: the ladder, audio, I-frames and `lecture.mp4`.
     pub(crate) fn stored(&self, rates: &LadderRates) -> u64 {
         let ladder: u64 = self.rungs.iter().filter_map(|side| rates.of(*side)).sum();
-        let sound = match self.container {
+        let audio = match self.container {
             Container::Cmaf => rates.audio + rates.iframes,
             Container::Ts => rates.audio * self.rungs.len() as u64,
         };
-        ladder + sound + self.to_take_home(rates)
+        ladder + audio + self.download_rate(rates)
     }
 
     /// kbit/s of a view: those of the middle rung, or the smaller of two, and of audio.
@@ -113,9 +113,9 @@ impl LectureProfile {
     }
 
     /// kbit/s of `lecture.mp4`.
-    fn to_take_home(&self, rates: &LadderRates) -> u64 {
+    fn download_rate(&self, rates: &LadderRates) -> u64 {
         let side = (self.rungs.iter().copied())
-            .find(|side| *side <= TO_TAKE_HOME)
+            .find(|side| *side <= MAX_DOWNLOAD_SIDE)
             .or(self.rungs.last().copied());
         side.and_then(|side| rates.of(side)).unwrap_or_default() + rates.audio
     }

@@ -230,7 +230,7 @@ impl Price {
     }
 
     /// Listed price of `more` beyond `amount`, without free units and rounding.
-    pub(crate) fn further(&self, more: u128, amount: u128) -> Money {
+    pub(crate) fn marginal_price(&self, more: u128, amount: u128) -> Money {
         let size = self.unit.size();
         self.tiers()
             .find(|(_, to, _)| amount < *to)
@@ -239,7 +239,7 @@ impl Price {
     }
 
     /// The price without free units, which the rest of the account uses up.
-    pub(crate) fn used_up(&self) -> Self {
+    pub(crate) fn without_included(&self) -> Self {
         Self {
             included: 0,
             ..self.clone()

@@ -80,12 +80,12 @@ impl Included {
     fn line(self, price: &Price, amount: u128, thousand: u128) -> CostLine {
         let price = match self {
             Self::Free => price.clone(),
-            Self::UsedUp => price.used_up(),
+            Self::UsedUp => price.without_included(),
         };
         CostLine {
             amount,
             cost: price.charge(amount),
-            thousand_views: price.further(thousand, amount),
+            thousand_views: price.marginal_price(thousand, amount),
             price,
         }
     }
@@ -122,9 +122,9 @@ pub(crate) fn lectern(
 /// Cost of publishing everything once, at listed prices, without free amounts.
 pub(crate) fn publishing(month: &Month, prices: &Prices) -> Money {
     let (writes, workers) = (month.all_writes, &prices.workers);
-    prices.r2.class_a.further(writes, 0)
-        + workers.requests.further(writes, 0)
-        + workers.cpu.further(writes * month.cpu_micros, 0)
+    prices.r2.class_a.marginal_price(writes, 0)
+        + workers.requests.marginal_price(writes, 0)
+        + workers.cpu.marginal_price(writes * month.cpu_micros, 0)
 }
 
 /// Compares the requests of this month, spread evenly over its days, with the free plan.

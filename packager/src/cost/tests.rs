@@ -181,7 +181,7 @@ fn services_are_charged_by_minutes() {
 #[test]
 fn what_is_used_up_is_free_no_more_and_what_comes_on_top_has_the_price_of_its_tier() {
     let Prices { r2, s3, .. } = prices();
-    let used_up = |price: &Price, amount| price.used_up().charge(amount).exact();
+    let used_up = |price: &Price, amount| price.without_included().charge(amount).exact();
     assert_eq!(used_up(&r2.storage, 700 * GB), "10.50");
     assert_eq!(used_up(&r2.class_b, 1), "0.36");
     for (amount, expected) in [
@@ -190,10 +190,10 @@ fn what_is_used_up_is_free_no_more_and_what_comes_on_top_has_the_price_of_its_ti
         (10_000 * GB, "85.00"),
         (1_000_000 * GB, "50.00"),
     ] {
-        let more = s3.out.further(1_000 * GB, amount).exact();
+        let more = s3.out.marginal_price(1_000 * GB, amount).exact();
         assert_eq!(more, expected, "{amount}");
     }
-    assert_eq!(r2.class_b.further(675_000, 0).exact(), "0.243");
+    assert_eq!(r2.class_b.marginal_price(675_000, 0).exact(), "0.243");
 }
 
 #[test]
@@ -239,7 +239,7 @@ fn the_sums_of_the_tutorial_come_out() {
     );
 
     // $90 for a TB that leaves S3.
-    let terabyte = prices().s3.out.used_up().charge(1_000 * GB);
+    let terabyte = prices().s3.out.without_included().charge(1_000 * GB);
     assert_eq!(terabyte.exact(), "90.00");
 }
 

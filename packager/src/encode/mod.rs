@@ -84,7 +84,7 @@ impl Encoding<'_> {
                 Some(record) => {
                     warnings[at].set(record.warnings);
                     encoded_so_far.add(at, self.length(task));
-                    pending.without(task).for_each(&on_rung);
+                    pending.finish_task(task).for_each(&on_rung);
                 }
                 None => {
                     let making = self.make(at, task, &encoded_so_far, &warnings[at]);
@@ -95,7 +95,7 @@ impl Encoding<'_> {
         stream::iter(waiting)
             .buffer_unordered(workers)
             .try_for_each(|task| {
-                pending.without(task).for_each(&on_rung);
+                pending.finish_task(task).for_each(&on_rung);
                 future::ok(())
             })
             .await?;
@@ -108,7 +108,7 @@ impl Encoding<'_> {
         at: usize,
         task: &EncodeTask<'_>,
         encoded_so_far: &EncodeProgress,
-        warnings: &Cell<String>,
+        recorded: &Cell<String>,
     ) -> Result<()> {
         let length = self.length(task);
         let on_progress = |millis: u64| match length {
@@ -120,12 +120,12 @@ impl Encoding<'_> {
             EncodeTask::Video(video, cut) => self.encode_video(video, cut, on_progress).await,
         };
         let disk = |error| full_disk(self.workdir.root()).map_or(error, Into::into);
-        let TaskOutput { words, files } = made.map_err(disk)?;
+        let TaskOutput { warnings, files } = made.map_err(disk)?;
         let record = self
             .workdir
-            .record_finished(&task.name(), words, &files)
+            .record_finished(&task.name(), warnings, &files)
             .await;
-        warnings.set(record.map_err(disk)?.warnings);
+        recorded.set(record.map_err(disk)?.warnings);
         encoded_so_far.set(at, length);
         Ok(())
     }
@@ -148,7 +148,7 @@ impl Encoding<'_> {
         };
         let folder = self.workdir.revision_folder();
         fs::create_dir_all(folder.join(&audio.folder)).context("cannot make the folders")?;
-        let FfmpegWarnings(words) = self
+        let FfmpegWarnings(warnings) = self
             .ffmpeg(&EncodeTask::Audio(&audio), &folder, |done| {
                 on_progress((before + done) / passes);
             })
@@ -159,8 +159,8 @@ impl Encoding<'_> {
         {
             fs::write(&init, trim_priming(&bytes)?)?;
         }
-        let files = self.folded(&audio.folder, &words).await?;
-        Ok(TaskOutput { words, files })
+        let files = self.measure_files(&audio.folder, &warnings).await?;
+        Ok(TaskOutput { warnings, files })
     }
 
     /// Measures the loudness of a whole track, and returns its gain.
@@ -202,7 +202,7 @@ impl Encoding<'_> {
         let name = task.name();
         let scratch = self.workdir.scratch(&name)?;
         make_folders(&scratch, cut)?;
-        let FfmpegWarnings(words) =
+        let FfmpegWarnings(warnings) =
             self.ffmpeg(&task, &scratch, on_progress)
                 .await
                 .map_err(|error| match error.downcast_ref() {
@@ -223,7 +223,7 @@ impl Encoding<'_> {
             _ => error,
         })?;
         fs::remove_dir_all(&scratch)?;
-        Ok(TaskOutput { words, files })
+        Ok(TaskOutput { warnings, files })
     }
 
     /// Encodes video without chunks directly into the revision, so that `ship` can upload finished
@@ -237,10 +237,10 @@ impl Encoding<'_> {
         let folder = self.workdir.revision_folder();
         make_folders(&folder, cut)?;
         let task = EncodeTask::Video(video, cut.clone());
-        let FfmpegWarnings(words) = self.ffmpeg(&task, &folder, on_progress).await?;
+        let FfmpegWarnings(warnings) = self.ffmpeg(&task, &folder, on_progress).await?;
         let mut files = vec![];
         for rung in &cut.rungs {
-            files.extend(self.folded(&rung.name(), &words).await?);
+            files.extend(self.measure_files(&rung.name(), &warnings).await?);
         }
         if cut.has_iframes {
             let iframe_files = self.workdir.task_file(&task.name());
@@ -252,14 +252,14 @@ impl Encoding<'_> {
             )?;
             files.push(iframe_files);
         }
-        Ok(TaskOutput { words, files })
+        Ok(TaskOutput { warnings, files })
     }
 
     /// Measures a complete Rendition, and returns its files.
-    async fn folded(&self, name: &str, words: &str) -> Result<Vec<PathBuf>> {
+    async fn measure_files(&self, name: &str, warnings: &str) -> Result<Vec<PathBuf>> {
         let folder = self.workdir.revision_folder();
         let _ = fs::remove_file(folder.join(name).join(FFMPEG_PLAYLIST));
-        let rendition = measure(&folder, name.to_owned(), words)
+        let rendition = measure(&folder, name.to_owned(), warnings)
             .await
             .with_context(|| format!("the encoding of `{}` is not complete", self.input_name()))?;
         let objects = rendition.objects.iter();
@@ -300,7 +300,7 @@ impl Encoding<'_> {
 
 /// Files and warnings of a finished task.
 struct TaskOutput {
-    words: String,
+    warnings: String,
     files: Vec<PathBuf>,
 }
 

@@ -22,7 +22,10 @@ impl<'a> PendingRungs<'a> {
     }
 
     /// Counts a task as finished, and returns the rungs that are complete with it.
-    pub(crate) fn without(&mut self, task: &'a EncodeTask<'_>) -> impl Iterator<Item = &'a Rung> {
+    pub(crate) fn finish_task(
+        &mut self,
+        task: &'a EncodeTask<'_>,
+    ) -> impl Iterator<Item = &'a Rung> {
         let pending = self.0.iter_mut();
         pending.filter_map(move |(rung, count)| {
             if !rungs(task).contains(*rung) {
@@ -79,7 +82,8 @@ impl EncodeProgress {
     pub(crate) fn set(&self, task: usize, millis: u64) {
         self.add(task, millis);
         let done = self.done.iter().map(Cell::get);
-        self.step.set(of_all(self.shares.iter().copied().zip(done)));
+        self.step
+            .set(overall(self.shares.iter().copied().zip(done)));
     }
 
     pub(crate) fn finish(self) {
@@ -88,7 +92,7 @@ impl EncodeProgress {
 }
 
 /// Overall progress from the progress of each task.
-fn of_all(tasks: impl Iterator<Item = (TaskShare, u64)>) -> u64 {
+fn overall(tasks: impl Iterator<Item = (TaskShare, u64)>) -> u64 {
     let (mut shared, mut beside) = (0.0, u64::MAX);
     for (share, millis) in tasks {
         match share {
@@ -114,7 +118,7 @@ mod tests {
             (vec![], 0),
         ] {
             let case = format!("{tasks:?}");
-            assert_eq!(of_all(tasks.into_iter()), expected, "{case}");
+            assert_eq!(overall(tasks.into_iter()), expected, "{case}");
         }
     }
 }

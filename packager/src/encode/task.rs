@@ -36,7 +36,7 @@ impl EncodePlan {
             tasks.map(move |cut| EncodeTask::Video(video, cut))
         });
         let mut tasks: Vec<EncodeTask> = tasks.collect();
-        let first = self.video.as_ref().map_or(0, VideoPlan::waited_for);
+        let first = self.video.as_ref().map_or(0, VideoPlan::early_task_count);
         tasks.splice(first..first, self.audio.iter().map(EncodeTask::Audio));
         tasks
     }
@@ -75,7 +75,7 @@ impl VideoPlan {
             }
         };
         let smallest = self.rungs.iter().rfind(|rung| rung.codec == Codec::H264);
-        let all: f64 = groups.iter().map(|(rungs, _)| work(rungs)).sum();
+        let all: f64 = groups.iter().map(|(rungs, _)| pixels(rungs)).sum();
         let mut tasks = vec![];
         for (rungs, chain) in &groups {
             tasks.extend(self.chunks.iter().map(|chunk| VideoTask {
@@ -83,7 +83,7 @@ impl VideoPlan {
                 rungs: rungs.clone(),
                 chain: chain.clone(),
                 has_iframes: smallest.is_some_and(|smallest| rungs.contains(smallest)),
-                share: work(rungs) / all,
+                share: pixels(rungs) / all,
             }));
         }
         tasks
@@ -98,7 +98,7 @@ impl VideoPlan {
     }
 
     /// Number of leading tasks that encode early rungs.
-    fn waited_for(&self) -> usize {
+    fn early_task_count(&self) -> usize {
         match self.first.as_slice() {
             [] => 0,
             _ if self.chunks.len() == 1 => 0,
@@ -133,7 +133,7 @@ impl VideoPlan {
 }
 
 /// Pixels of a frame in all rungs, an estimate of encoding time.
-fn work(rungs: &[Rung]) -> f64 {
+fn pixels(rungs: &[Rung]) -> f64 {
     let pixels = rungs.iter().map(|rung| f64::from(rung.width * rung.height));
     pixels.sum()
 }

@@ -147,7 +147,7 @@ impl FinishedDownload {
 }
 
 /// Retries an operation while another attempt may succeed.
-async fn patiently<T>(mut ask: impl AsyncFnMut() -> Result<T>) -> Result<T> {
+async fn with_retries<T>(mut ask: impl AsyncFnMut() -> Result<T>) -> Result<T> {
     let mut attempt = 0;
     loop {
         let error = match ask().await {
@@ -249,7 +249,7 @@ impl RemoteClient<'_> {
         let step = progress.step("fetching", StepUnit::Bytes, 0);
         let mut from = finished.bytes;
         for url in track.urls.iter().skip(finished.segments) {
-            patiently(async || {
+            with_retries(async || {
                 file.set_len(from)?;
                 self.append(url, &mut file, before + from).await
             })
@@ -283,7 +283,7 @@ impl RemoteClient<'_> {
     }
 
     async fn text(&self, url: &Url) -> Result<String> {
-        patiently(async || {
+        with_retries(async || {
             let mut response = self.ask(url).await?;
             let mut bytes = vec![];
             while let Some(chunk) = response.chunk().await.map_err(|error| failed(url, error))? {

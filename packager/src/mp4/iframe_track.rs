@@ -64,7 +64,7 @@ impl IFrameTrack {
             .collect();
         let last = match (fragments.pop(), shown.last()) {
             (Some(last), Some(shown)) => {
-                show_for(&small(&mut written[last.file], last.at)?, *shown)?
+                set_duration(&small(&mut written[last.file], last.at)?, *shown)?
             }
             _ => vec![],
         };
@@ -192,7 +192,7 @@ fn small(from: &mut (impl Read + Seek), at: Range<u64>) -> Result<Vec<u8>, Fragm
 }
 
 /// Sets the duration of a fragment with a single frame.
-fn show_for(fragment: &[u8], ticks: u64) -> Result<Vec<u8>, BoxError> {
+fn set_duration(fragment: &[u8], ticks: u64) -> Result<Vec<u8>, BoxError> {
     let mut out = Vec::with_capacity(fragment.len());
     for (header, body) in boxes(fragment)? {
         if header.kind != Moof::KIND {

@@ -93,7 +93,7 @@ impl SampleKind {
     }
 
     /// Converts a sample to the data of a unit; the flag marks a random access point.
-    pub(crate) fn unwrapped(&self, sample: &[u8]) -> Result<(bool, Vec<u8>), BoxError> {
+    pub(crate) fn convert(&self, sample: &[u8]) -> Result<(bool, Vec<u8>), BoxError> {
         match self {
             Self::H264(config) => annex_b(config, sample),
             Self::Aac(header) => {
@@ -160,7 +160,7 @@ mod tests {
     #[test]
     fn a_random_access_point_has_its_parameter_sets_before_it() {
         let key = avc()
-            .unwrapped(b"\0\0\0\x02\x09\x10\0\0\0\x02\x65\x01")
+            .convert(b"\0\0\0\x02\x09\x10\0\0\0\x02\x65\x01")
             .expect("a unit");
         assert_eq!(
             key,
@@ -170,13 +170,13 @@ mod tests {
                     .to_vec()
             )
         );
-        let other = avc().unwrapped(b"\0\0\0\x02\x41\x01").expect("a unit");
+        let other = avc().convert(b"\0\0\0\x02\x41\x01").expect("a unit");
         assert_eq!(
             other,
             (false, b"\0\0\0\x01\x09\xf0\0\0\0\x01\x41\x01".to_vec())
         );
         for cut in [&b"\0\0\0"[..], b"\0\0\0\x03\x41"] {
-            assert!(avc().unwrapped(cut).is_err(), "{cut:?}");
+            assert!(avc().convert(cut).is_err(), "{cut:?}");
         }
     }
 
@@ -184,10 +184,10 @@ mod tests {
     fn an_audio_frame_has_its_duration() {
         // AAC-LC, 48 kHz, stereo.
         let kind = SampleKind::Aac([0xff, 0xf1, 0x4c, 0x80, 0, 0x1f, 0xfc]);
-        let (_, data) = kind.unwrapped(&[0xaa; 300]).expect("a unit");
+        let (_, data) = kind.convert(&[0xaa; 300]).expect("a unit");
         assert_eq!(data[..7], [0xff, 0xf1, 0x4c, 0x80, 0x26, 0x7f, 0xfc]);
         assert_eq!(data.len(), 307);
-        assert!(kind.unwrapped(&[0; 8200]).is_err());
+        assert!(kind.convert(&[0; 8200]).is_err());
     }
 
     #[test]

@@ -69,7 +69,7 @@ impl Writer {
             // Flags for random access and the clock reference (§2.4.3.4).
             let key = if unit.is_key { 0x40 } else { 0 };
             adaptation.push(key | if clock.is_some() { 0x10 } else { 0 });
-            adaptation.extend(clock.map(reference).into_iter().flatten());
+            adaptation.extend(clock.map(encode_pcr).into_iter().flatten());
         }
         let mut pes = header(VIDEO_STREAM_ID, unit.pts, Some(unit.dts), 0);
         pes.extend_from_slice(&unit.data);
@@ -82,7 +82,7 @@ impl Writer {
         let mut adaptation = vec![];
         if let Some(clock) = clock {
             adaptation.push(0x50);
-            adaptation.extend(reference(clock));
+            adaptation.extend(encode_pcr(clock));
         }
         let length = frames.iter().map(|frame| frame.data.len()).sum();
         let mut pes = header(AUDIO_STREAM_ID, first.pts, None, length);
@@ -103,7 +103,7 @@ impl Writer {
         let end = self.out.len() + PACKET;
         self.out
             .extend([0x47, high, low, 0x20 | counter, 183, 0x10]);
-        self.out.extend(reference(ticks));
+        self.out.extend(encode_pcr(ticks));
         self.out.resize(end, 0xff);
     }
 
@@ -168,13 +168,17 @@ fn header(id: u8, pts: u64, dts: Option<u64>, length: usize) -> Vec<u8> {
         flags,
         if dts.is_some() { 10 } else { 5 },
     ];
-    out.extend(stamp(if dts.is_some() { 3 } else { 2 }, pts));
-    out.extend(dts.map(|dts| stamp(1, dts)).into_iter().flatten());
+    out.extend(encode_timestamp(if dts.is_some() { 3 } else { 2 }, pts));
+    out.extend(
+        dts.map(|dts| encode_timestamp(1, dts))
+            .into_iter()
+            .flatten(),
+    );
     out
 }
 
 /// Encodes 33 bits in five bytes, with marker bits between.
-fn stamp(prefix: u8, ticks: u64) -> [u8; 5] {
+fn encode_timestamp(prefix: u8, ticks: u64) -> [u8; 5] {
     let part = |shift: u32, mask: u64| (ticks >> shift & mask) as u8;
     [
         prefix << 4 | part(30, 7) << 1 | 1,
@@ -186,7 +190,7 @@ fn stamp(prefix: u8, ticks: u64) -> [u8; 5] {
 }
 
 /// A program clock reference (§2.4.3.5) without its extension.
-fn reference(ticks: u64) -> [u8; 6] {
+fn encode_pcr(ticks: u64) -> [u8; 6] {
     let part = |shift: u32| (ticks >> shift) as u8;
     [part(25), part(17), part(9), part(1), part(0) << 7 | 0x7e, 0]
 }
@@ -255,10 +259,13 @@ mod tests {
 
     #[test]
     fn a_timestamp_is_33_bits_with_markers_between() {
-        assert_eq!(stamp(2, 0), [0x21, 0, 1, 0, 1]);
-        assert_eq!(stamp(2, (1 << 33) - 1), [0x2f, 0xff, 0xff, 0xff, 0xff]);
-        assert_eq!(stamp(1, 1 << 33 | 1), [0x11, 0, 1, 0, 3]);
-        assert_eq!(reference(1), [0, 0, 0, 0, 0xfe, 0]);
-        assert_eq!(reference(1 << 32), [0x80, 0, 0, 0, 0x7e, 0]);
+        assert_eq!(encode_timestamp(2, 0), [0x21, 0, 1, 0, 1]);
+        assert_eq!(
+            encode_timestamp(2, (1 << 33) - 1),
+            [0x2f, 0xff, 0xff, 0xff, 0xff]
+        );
+        assert_eq!(encode_timestamp(1, 1 << 33 | 1), [0x11, 0, 1, 0, 3]);
+        assert_eq!(encode_pcr(1), [0, 0, 0, 0, 0xfe, 0]);
+        assert_eq!(encode_pcr(1 << 32), [0x80, 0, 0, 0, 0x7e, 0]);
     }
 }

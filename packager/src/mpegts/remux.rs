@@ -66,7 +66,7 @@ pub(crate) async fn wrap(
                 let made = remux_audio(revision, rendition, step).await;
                 made.with_context(|| cannot(rendition))?
             } else {
-                rendition.emptied()
+                rendition.without_segments()
             });
     }
     Ok(streams)
@@ -83,7 +83,7 @@ async fn remux_video(
         .map(|audio| AudioReader::open(revision, audio))
         .transpose()?;
     let mut muxer = SegmentMuxer::new(true, audio.is_some());
-    let (mut made, mut iframes, mut micros) = (rendition.emptied(), vec![], 0);
+    let (mut made, mut iframes, mut micros) = (rendition.without_segments(), vec![], 0);
     for (at, segment) in rendition.segments.iter().enumerate() {
         micros += segment.micros;
         let is_last = at + 1 == rendition.segments.len();
@@ -97,7 +97,7 @@ async fn remux_video(
             None => vec![],
         };
         let (bytes, first) = muxer.segment(&source.units(at)?, &audio_frames);
-        keep(revision, &mut made, segment.micros, &bytes)?;
+        write_segment(revision, &mut made, segment.micros, &bytes)?;
         step.add(bytes.len() as u64);
         iframes.push(IFrame {
             segment: Segment {
@@ -114,10 +114,10 @@ async fn remux_video(
 async fn remux_audio(revision: &Path, rendition: &Rendition, step: &Step) -> Result<Rendition> {
     let source = SegmentReader::open(revision, rendition)?;
     let mut muxer = SegmentMuxer::new(false, true);
-    let mut made = rendition.emptied();
+    let mut made = rendition.without_segments();
     for (at, segment) in rendition.segments.iter().enumerate() {
         let (bytes, _) = muxer.segment(&[], &source.units(at)?);
-        keep(revision, &mut made, segment.micros, &bytes)?;
+        write_segment(revision, &mut made, segment.micros, &bytes)?;
         step.add(bytes.len() as u64);
         tokio::task::yield_now().await;
     }
@@ -125,7 +125,7 @@ async fn remux_audio(revision: &Path, rendition: &Rendition, step: &Step) -> Res
 }
 
 /// Writes a segment with the duration of its CMAF segment.
-fn keep(revision: &Path, made: &mut Rendition, micros: u64, bytes: &[u8]) -> Result<()> {
+fn write_segment(revision: &Path, made: &mut Rendition, micros: u64, bytes: &[u8]) -> Result<()> {
     let name = Container::Ts.segment_name(made.segments.len());
     let path = format!("{}/{name}", made.folder);
     fs::write(revision.join(&path), bytes)?;
@@ -164,7 +164,7 @@ impl<'a> SegmentReader<'a> {
         let bytes = fs::read(self.revision.join(&name)).with_context(reading)?;
         let samples = self.init.samples(&bytes).with_context(reading)?;
         let units = samples.iter().map(|sample| {
-            let data = self.kind.unwrapped(sample.data)?;
+            let data = self.kind.convert(sample.data)?;
             Ok(AccessUnit::new(
                 sample,
                 &self.init,
@@ -246,7 +246,7 @@ impl SegmentMuxer {
             {
                 self.write_audio(frames);
             }
-            self.tick(VIDEO, unit.dts);
+            self.advance_clock(VIDEO, unit.dts);
             self.writer.write_video(VIDEO, unit, self.clock);
             if at == 0 {
                 first = self.writer.len();
@@ -254,7 +254,7 @@ impl SegmentMuxer {
         }
         for frames in audio_frames {
             if video.is_empty() {
-                self.tick(AUDIO, frames[0].pts);
+                self.advance_clock(AUDIO, frames[0].pts);
             }
             self.write_audio(frames);
         }
@@ -267,7 +267,7 @@ impl SegmentMuxer {
     }
 
     /// Advances the clock to a decode time, and fills long gaps with clock references.
-    fn tick(&mut self, pid: u16, decoded: u64) {
+    fn advance_clock(&mut self, pid: u16, decoded: u64) {
         let now = decoded.saturating_sub(AHEAD);
         while let Some(last) = self.clock
             && last + CLOCK < now

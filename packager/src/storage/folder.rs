@@ -49,7 +49,7 @@ impl FolderStore {
     fn check_folders(&self, path: &str) -> Result<(), StorageError> {
         let checked = PackageFiles::new(&self.folder).check_folders(path);
         match checked {
-            Err(error) if !is_absent(&error) => Err(self.unread(path, error)),
+            Err(error) if !is_absent(&error) => Err(self.read_error(path, error)),
             _ => Ok(()),
         }
     }
@@ -64,11 +64,11 @@ impl FolderStore {
         match package_folder::open(&at) {
             Ok(file) => Ok(Some(file)),
             Err(error) if is_absent(&error) => Ok(None),
-            Err(source) => Err(self.unread(path, source)),
+            Err(source) => Err(self.read_error(path, source)),
         }
     }
 
-    fn unread(&self, path: &str, source: io::Error) -> StorageError {
+    fn read_error(&self, path: &str, source: io::Error) -> StorageError {
         StorageError::Read {
             path: self.folder.join(path),
             source,
@@ -155,7 +155,7 @@ impl FolderStore {
         let Some(file) = self.open(path)? else {
             return Ok(None);
         };
-        let bytes = read_bounded(file).map_err(|source| self.unread(path, source))?;
+        let bytes = read_bounded(file).map_err(|source| self.read_error(path, source))?;
         let bytes = bytes.ok_or_else(|| StorageError::LongAnswer {
             path: path.to_owned(),
             most: LONGEST_IN_MEMORY,
@@ -172,7 +172,7 @@ impl FolderStore {
         };
         head_of(&file)
             .map(Some)
-            .map_err(|source| self.unread(path, source))
+            .map_err(|source| self.read_error(path, source))
     }
 
     pub(crate) async fn read(
@@ -206,7 +206,7 @@ impl FolderStore {
         let digested = blocking(move || digest::of_reader_blocking(file)).await;
         digested
             .map(Some)
-            .map_err(|source| self.unread(path, source))
+            .map_err(|source| self.read_error(path, source))
     }
 
     /// Lists everything below a folder, sorted by name.

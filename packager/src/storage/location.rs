@@ -109,7 +109,7 @@ impl BucketAddress {
             scheme: "r2",
             bucket,
             prefix,
-            endpoint: Some(checked(endpoint)?),
+            endpoint: Some(validate_endpoint(endpoint)?),
             region: "auto".to_owned(),
         })
     }
@@ -122,7 +122,7 @@ impl BucketAddress {
             scheme: "s3",
             bucket,
             prefix,
-            endpoint: endpoint.map(checked).transpose()?,
+            endpoint: endpoint.map(validate_endpoint).transpose()?,
             region: region.unwrap_or_else(|| "us-east-1".to_owned()),
         })
     }
@@ -150,7 +150,7 @@ pub(crate) fn is_private(url: &Url) -> bool {
     url.scheme() == "https" || host == "localhost" || is_loopback
 }
 
-fn checked(endpoint: String) -> Result<String, LocationError> {
+fn validate_endpoint(endpoint: String) -> Result<String, LocationError> {
     let is_plain = Url::parse(&endpoint).is_ok_and(|url| {
         matches!(url.scheme(), "http" | "https")
             && url.path() == "/"

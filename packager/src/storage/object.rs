@@ -90,7 +90,7 @@ impl Upload {
                     Err(error) => Err(error),
                 }
                 .map(|found| found.sha256);
-                Some(hash.map_err(|source| unread(file, source))?)
+                Some(hash.map_err(|source| read_error_at(file, source))?)
             }
         };
         Ok(Self { sha256, ..self })
@@ -188,8 +188,8 @@ impl Upload {
             };
         }
         match &self.source {
-            UploadBody::File(path) => unread(path, error),
-            UploadBody::Bytes(_) => unread(Path::new(&self.path), error),
+            UploadBody::File(path) => read_error_at(path, error),
+            UploadBody::Bytes(_) => read_error_at(Path::new(&self.path), error),
         }
     }
 }
@@ -237,7 +237,7 @@ fn file_chunks(path: &Path, slice: &Slice) -> Result<UploadStream, StorageError>
         file.seek(SeekFrom::Start(slice.from))?;
         Ok(File::from_std(file).take(slice.length))
     });
-    let file = opened.map_err(|source| unread(path, source))?;
+    let file = opened.map_err(|source| read_error_at(path, source))?;
     let chunks = FileChunks {
         reader: ReaderStream::with_capacity(file, CHUNK),
         hasher: Hasher::default(),
@@ -253,7 +253,7 @@ fn file_chunks(path: &Path, slice: &Slice) -> Result<UploadStream, StorageError>
     Ok(stream::try_unfold(chunks, next).boxed())
 }
 
-fn unread(path: &Path, source: io::Error) -> StorageError {
+fn read_error_at(path: &Path, source: io::Error) -> StorageError {
     StorageError::Read {
         path: path.to_owned(),
         source,

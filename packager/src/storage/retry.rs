@@ -20,17 +20,17 @@ pub(crate) fn is_worthwhile(status: u16) -> bool {
 }
 
 /// Statuses that report overload.
-pub(crate) fn is_too_much(status: u16) -> bool {
+pub(crate) fn is_overload(status: u16) -> bool {
     matches!(status, 429 | 503)
 }
 
 /// Timeout of a request with a body of so many bytes.
-pub(crate) fn time_for(bytes: u64) -> Duration {
+pub(crate) fn timeout_for(bytes: u64) -> Duration {
     ANSWER_TIMEOUT + Duration::from_secs(bytes / SLOWEST)
 }
 
 /// Parses `Retry-After`.
-pub(crate) fn asked(retry_after: Option<&str>) -> Option<Duration> {
+pub(crate) fn parse_retry_after(retry_after: Option<&str>) -> Option<Duration> {
     // RFC 9110 §10.2.3 also allows a date, which no server here sends.
     let seconds = retry_after?.trim().parse().ok()?;
     Some(Duration::from_secs(seconds).min(LONGEST_ASKED))
@@ -39,7 +39,7 @@ pub(crate) fn asked(retry_after: Option<&str>) -> Option<Duration> {
 /// Delay after attempt number `attempt` (from 0): `Retry-After`, or a random share of a doubling
 /// time, so that parallel failures do not return together. `random` is any byte.
 pub(crate) fn delay(attempt: u32, retry_after: Option<&str>, random: u8) -> Duration {
-    if let Some(asked) = asked(retry_after) {
+    if let Some(asked) = parse_retry_after(retry_after) {
         return asked;
     }
     let ceiling = FIRST.saturating_mul(1 << attempt.min(10)).min(LONGEST);

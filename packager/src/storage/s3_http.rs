@@ -71,7 +71,7 @@ impl Service {
         let is_list = (request.uri().query()).is_some_and(|query| query.contains("list-type="));
         let is_object = request.method() == Method::GET && !is_list;
         let is_head = request.method() == Method::HEAD;
-        let time = retry::time_for(request.body().content_length() as u64);
+        let time = retry::timeout_for(request.body().content_length() as u64);
         let answer = match tokio::time::timeout(time, self.client.call(request)).await {
             Ok(answer) => answer,
             Err(_) => Err(HttpError::new(HttpErrorKind::Timeout, Late)),
@@ -88,13 +88,13 @@ impl Service {
             true => answer,
             false => bounded(answer).await?,
         };
-        if !retry::is_too_much(answer.status().as_u16()) {
+        if !retry::is_overload(answer.status().as_u16()) {
             self.lanes.on_success();
             return Ok(answer);
         }
         self.lanes.on_overload();
         let retry_after = answer.headers().get(RETRY_AFTER);
-        let asked = retry::asked(retry_after.and_then(|value| value.to_str().ok()));
+        let asked = retry::parse_retry_after(retry_after.and_then(|value| value.to_str().ok()));
         if let Some(asked) = asked {
             // What follows is a wait of `object_store`'s own, which knows nothing of this one.
             tokio::time::sleep(asked).await;

@@ -195,7 +195,7 @@ impl ElementaryAudio {
         let mut at = 0;
         while let Some(frame) = bytes.get(at..).and_then(Adts::parse) {
             if let Some((pts, _)) = due.take_if(|(_, from)| at >= *from) {
-                self.meet(pts);
+                self.check_timestamp(pts);
             }
             if bytes.len() - at < frame.length {
                 break;
@@ -209,7 +209,7 @@ impl ElementaryAudio {
     }
 
     /// Compares the timestamp of a frame with its expected time.
-    fn meet(&mut self, pts: u64) {
+    fn check_timestamp(&mut self, pts: u64) {
         let Some(start) = self.start else {
             self.start = Some(pts);
             return;

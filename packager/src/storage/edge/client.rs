@@ -87,7 +87,7 @@ impl EdgeClient {
             .ok()
             .filter(|link| !link.is_empty());
         let credential = match link {
-            Some(link) => handed_over(&link).ok_or(StorageError::BadUploadLink)?,
+            Some(link) => parse_upload_link(&link).ok_or(StorageError::BadUploadLink)?,
             None => EdgeCredential::Keys {
                 keys: Box::new(keyring()?),
                 scope: Scope::parse(&prefix.directory())?,
@@ -113,7 +113,7 @@ impl EdgeClient {
 
     pub(super) fn request(&self, method: Method, url: &str) -> RequestBuilder {
         let request = self.client.request(method, url);
-        request.timeout(retry::time_for(0))
+        request.timeout(retry::timeout_for(0))
     }
 
     /// Streams a range of an upload.
@@ -129,7 +129,7 @@ impl EdgeClient {
             UploadBody::File(_) => Body::wrap_stream(upload.stream(slice).await?),
         };
         Ok(request
-            .timeout(retry::time_for(slice.length))
+            .timeout(retry::timeout_for(slice.length))
             .header(CONTENT_LENGTH, slice.length)
             .body(body))
     }
@@ -141,7 +141,7 @@ impl EdgeClient {
         purpose: Purpose,
         make: impl AsyncFn() -> Result<RequestBuilder, StorageError>,
     ) -> Result<EdgeResponse, StorageError> {
-        self.until_answered(async || {
+        self.retry_until_final(async || {
             let request = make().await.map_err(Attempt::Final)?;
             self.try_once(path, purpose, request).await
         })
@@ -187,7 +187,7 @@ impl EdgeClient {
         })?;
         self.has_answered.store(true, Ordering::Relaxed);
         let status = response.status();
-        if retry::is_too_much(status.as_u16()) {
+        if retry::is_overload(status.as_u16()) {
             self.lanes.on_overload();
         } else {
             self.lanes.on_success();
@@ -213,7 +213,7 @@ impl EdgeClient {
 
     /// Hashes an object in chunks; every attempt starts from the beginning.
     pub(super) async fn digest(&self, path: &str, url: &str) -> Result<Digest, StorageError> {
-        self.until_answered(async || {
+        self.retry_until_final(async || {
             // No timeout for the whole response.
             let response = self
                 .answer(path, Purpose::Admin, self.client.get(url))
@@ -230,7 +230,7 @@ impl EdgeClient {
         url: &str,
         headers: &HeaderMap,
     ) -> Result<ObjectStream<'_>, StorageError> {
-        let response = self.until_answered(async || {
+        let response = self.retry_until_final(async || {
             let request = self.client.get(url).headers(headers.clone());
             self.answer(path, Purpose::Admin, request).await
         });
@@ -250,7 +250,7 @@ impl EdgeClient {
         Ok(chunks.boxed())
     }
 
-    async fn until_answered<T>(
+    async fn retry_until_final<T>(
         &self,
         ask: impl AsyncFn() -> Result<T, Attempt>,
     ) -> Result<T, StorageError> {
@@ -342,7 +342,7 @@ enum Attempt {
     Passing(StorageError, Option<String>),
 }
 
-fn handed_over(link: &str) -> Option<EdgeCredential> {
+fn parse_upload_link(link: &str) -> Option<EdgeCredential> {
     let token = token(link)?;
     let reads = link::decode(token).is_ok_and(|(_, claims)| claims.purpose == Purpose::Admin);
     Some(EdgeCredential::Link(bearer(token)?, reads))
@@ -372,7 +372,7 @@ mod tests {
 
     #[test]
     fn debug_output_holds_no_credential() {
-        let link = handed_over("a.b.c").expect("a header");
+        let link = parse_upload_link("a.b.c").expect("a header");
         assert_eq!(format!("{link:?}"), "Link(..)");
     }
 }

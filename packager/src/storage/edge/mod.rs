@@ -14,7 +14,7 @@ use reqwest::header::{
 use reqwest::{Method, StatusCode};
 
 use self::client::{EdgeClient, EdgeResponse};
-use self::wire::{CompletedPart, CompletedUpload, CreatedUpload, ListAnswer, escaped};
+use self::wire::{CompletedPart, CompletedUpload, CreatedUpload, ListAnswer, percent_encode};
 use super::error::StorageError;
 use super::journal::{BegunUpload, Journal};
 use super::location::EdgeAddress;
@@ -95,7 +95,7 @@ impl EdgeStore {
             let request = self.client.request(Method::POST, &format!("{url}?uploads"));
             Ok(request.header(CONTENT_TYPE, &upload.content_type))
         });
-        let CreatedUpload { upload_id } = wire::understood(&answer.await?.body, &upload.path)?;
+        let CreatedUpload { upload_id } = wire::parse_body(&answer.await?.body, &upload.path)?;
         journal.begun(&upload.path, &upload_id, PART);
         let begun = BegunUpload {
             id: upload_id,
@@ -115,7 +115,7 @@ impl EdgeStore {
         journal: &Journal,
     ) -> Result<(), StorageError> {
         let BegunUpload { id, part, parts } = begun;
-        let (url, id) = (self.url(&upload.path), escaped(&id));
+        let (url, id) = (self.url(&upload.path), percent_encode(&id));
         let slices: Vec<(u32, Slice)> = (1..).zip(upload.parts(part).await?).collect();
         let parts: Vec<CompletedPart> = stream::iter(slices)
             .map(|(part_number, slice)| {
@@ -128,7 +128,7 @@ impl EdgeStore {
                     let sent = self.client.send(&upload.path, Purpose::Upload, async || {
                         self.client.put(&url, upload, &slice).await
                     });
-                    let part: CompletedPart = wire::understood(&sent.await?.body, &upload.path)?;
+                    let part: CompletedPart = wire::parse_body(&sent.await?.body, &upload.path)?;
                     journal.part(&upload.path, part_number, &part.etag);
                     Ok::<_, StorageError>(part)
                 }
@@ -212,7 +212,7 @@ impl EdgeStore {
             let sent = self.client.send(prefix, Purpose::Admin, async || {
                 Ok(self.client.request(Method::GET, &url))
             });
-            let ListAnswer { objects, truncated } = wire::understood(&sent.await?.body, prefix)?;
+            let ListAnswer { objects, truncated } = wire::parse_body(&sent.await?.body, prefix)?;
             let count = entries.len();
             entries.extend(objects.into_iter().filter_map(|object| {
                 Some(StoredEntry {
@@ -280,5 +280,8 @@ fn time(milliseconds: i64) -> DateTime<Utc> {
 
 /// Escapes a path for a query, in which `&` and `+` have a meaning.
 fn escaped_path(path: &str) -> String {
-    path.split('/').map(escaped).collect::<Vec<_>>().join("/")
+    path.split('/')
+        .map(percent_encode)
+        .collect::<Vec<_>>()
+        .join("/")
 }

@@ -38,7 +38,7 @@ pub(super) struct ListedObject {
     pub(super) uploaded: i64,
 }
 
-pub(super) fn understood<T: for<'de> Deserialize<'de>>(
+pub(super) fn parse_body<T: for<'de> Deserialize<'de>>(
     body: &[u8],
     path: &str,
 ) -> Result<T, StorageError> {
@@ -50,7 +50,7 @@ pub(super) fn understood<T: for<'de> Deserialize<'de>>(
 }
 
 /// Percent-encodes everything but unreserved characters (RFC 3986 §2.1).
-pub(super) fn escaped(text: &str) -> String {
+pub(super) fn percent_encode(text: &str) -> String {
     text.bytes()
         .map(|byte| match byte {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
