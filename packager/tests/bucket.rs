@@ -279,7 +279,7 @@ fn of_two_publishers_at_once_one_wins_and_the_other_is_told() {
     bucket.strict.on_request(None);
     assert_eq!(lost.code, 5, "{lost:?}");
     assert!(
-        lost.stderr.contains("somebody else published meanwhile"),
+        lost.stderr.contains("another publish changed"),
         "{lost:?}"
     );
     let won = bucket.plays().expect("it plays whole");
@@ -473,7 +473,7 @@ fn what_is_wrong_with_a_bucket_is_said_with_what_to_do() {
             SECRET,
             5,
             "NoSuchBucket",
-            "make the bucket",
+            "create the bucket",
         ),
         (
             TARGET,
@@ -482,7 +482,7 @@ fn what_is_wrong_with_a_bucket_is_said_with_what_to_do() {
             SECRET,
             5,
             "the bucket failed",
-            "continues",
+            "it resumes",
         ),
         (
             TARGET,

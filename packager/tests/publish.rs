@@ -324,7 +324,7 @@ fn a_refusal_is_shown_and_no_playlist_becomes_visible() {
     let run = with_keys(&["publish", text(&out), &target]);
     assert_eq!(run.code, 5, "{run:?}");
     assert!(run.stderr.contains("with 403: forbidden: No"), "{run:?}");
-    assert!(run.stderr.contains("\n\nhint: LECTERN_KEYS"), "{run:?}");
+    assert!(run.stderr.contains("\n\nhint: use the LECTERN_KEYS"), "{run:?}");
     assert!(
         edge.bucket()
             .objects
@@ -413,7 +413,7 @@ fn shipping_is_packaging_and_publishing_and_goes_on_where_it_was_refused() {
     let taken_up = with_keys(&["ship", text(&input), &target, "--work", text(&work)]);
     assert_eq!(taken_up.code, 0, "{taken_up:?}");
     assert!(
-        taken_up.stderr.contains("taking up where it stopped"),
+        taken_up.stderr.contains("resuming: "),
         "{taken_up:?}"
     );
     assert_eq!(fs::read_dir(&work).expect("a folder").count(), 0);

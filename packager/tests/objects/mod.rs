@@ -278,13 +278,13 @@ fn a_recording_that_was_stored_in_parts_is_one_lecture() {
         (
             "r2://video/live/8/x.m3u8",
             3,
-            "names `http://127.0.0.1:1/init.mp4`, which does not lie",
-            "copy it there",
+            "names `http://127.0.0.1:1/init.mp4`, which is outside",
+            "copy it into",
         ),
         (
             "r2://video/live/9/",
             3,
-            "nothing there is a recording",
+            "the folder holds no recording",
             "check the name",
         ),
         (
