@@ -1,4 +1,5 @@
-//! Names of a package's files and folders. Paths count from the package's root unless a comment says otherwise.
+//! Names of a package's files and folders. Paths count from the package's root unless a comment
+//! says otherwise.
 
 /// The Multivariant Playlist, which each publish replaces last.
 pub(crate) const MULTIVARIANT: &str = "master.m3u8";

@@ -42,7 +42,7 @@ pub(crate) enum CheckError {
     #[error("cannot read `{name}`: {why}")]
     Unreadable { name: String, why: String },
     #[error(
-        "`{0}` is reached over HTTP without TLS, where everybody on the way can read and use the link in the URL"
+        "`{0}` uses HTTP without TLS: everybody on the network path can read and use the link in the URL"
     )]
     PlainHttp(String),
     #[error("`{}` holds no Multivariant Playlist", .0.display())]
@@ -50,7 +50,7 @@ pub(crate) enum CheckError {
     #[error("`{}` holds several Multivariant Playlists and no `master.m3u8`", .0.display())]
     ManyPlaylists(PathBuf),
     /// `package` or `ship` made a package that breaks a rule.
-    #[error("our own package breaks {0}")]
+    #[error("the packaged output breaks {0}")]
     OwnBroken(String),
 }
 

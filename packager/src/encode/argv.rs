@@ -164,9 +164,9 @@ impl EncodePlan {
     }
 
     /// Writes each segment as a fragment of one file. ffmpeg's HLS muxer counts from the start of
-    /// the chunk, which is up to a frame after the first timestamp, so boundaries could move by one
-    /// key frame. A fragment ends at the first key frame after its minimum duration: slightly less
-    /// than a segment, and more than one key frame interval less.
+    /// the chunk, up to a frame after the first timestamp. Its boundaries could therefore move by
+    /// one key frame. A fragment ends at the first key frame after its minimum duration: slightly
+    /// less than a segment, and more than one key frame interval less.
     fn fragments(&self, args: &mut Args, cut: &VideoTask, name: &str) {
         let segment = self.settings.segment_duration;
         let (interval, parts) = key_frame_interval(segment);

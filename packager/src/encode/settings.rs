@@ -20,8 +20,8 @@ pub(crate) struct EncodeArgs {
     /// several times longer.
     #[arg(long, value_name = "CODEC", value_delimiter = ',')]
     pub(crate) codec: Vec<Codec>,
-    /// Container of the segments: `cmaf` for current devices, `ts` (MPEG-2 Transport Streams of H.264, no DASH)
-    /// for very old ones.
+    /// Container of the segments: `cmaf` for current devices, `ts` (MPEG-2 Transport Streams of
+    /// H.264, no DASH) for very old ones.
     #[arg(
         long,
         value_name = "CONTAINER",

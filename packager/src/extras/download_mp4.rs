@@ -44,7 +44,7 @@ pub(crate) fn argv(
     let mut args: Vec<OsString> =
         words("-hide_banner -nostdin -nostats -y -v error -progress pipe:1").collect();
     // By default ffmpeg moves every input to 0. Audio begins with 1024 priming samples that its
-    // edit list cuts off, so it would come 0.021 s late and lose that list.
+    // edit list cuts off. It would come 0.021 s late and lose that list.
     args.push("-copyts".into());
     // CMAF shows the first frame at 0, and earlier decoded frames have negative offsets. ffmpeg 5.1
     // delays all frames by the lowest offset.

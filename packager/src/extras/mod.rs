@@ -49,8 +49,8 @@ pub(crate) enum ExtrasError {
 /// Options for extras.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct ExtrasArgs {
-    /// Add captions or a translation in WebVTT or SubRip; may be repeated. Text subtitles of the recording stay
-    /// in languages that have no file.
+    /// Add captions or a translation in WebVTT or SubRip; may be repeated. Text subtitles of the
+    /// recording stay in languages that have no file.
     #[arg(long, value_name = "LANG=FILE", value_parser = CaptionsFile::parse)]
     pub(crate) captions: Vec<CaptionsFile>,
     /// Do not make the download `lecture.mp4`.

@@ -5,9 +5,9 @@
 const BRIGHT_ENOUGH: f64 = 24.0;
 const DARK_ENOUGH: f64 = 245.0;
 const CONTRAST_ENOUGH: f64 = 30.0;
-/// Sharpness measured at 640 pixels a line: slides have 0.25 to 0.3, camera frames 0.02 to 0.08,
-/// and the same blurred over 4 pixels a half to a third of that. All slides are therefore sharp
-/// enough, and the sharpest camera frame wins.
+/// Sharpness measured at 640 pixels a line: slides have 0.25 to 0.3, and camera frames 0.02 to
+/// 0.08. The same frames blurred over 4 pixels have a half to a third of that. All slides are
+/// therefore sharp enough, and the sharpest camera frame wins.
 const SHARP_ENOUGH: f64 = 0.2;
 
 /// Statistics of a grey frame.

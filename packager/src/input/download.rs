@@ -64,8 +64,8 @@ impl Download {
     }
 
     /// Downloads within the limits, and returns the folder with the file that `fetch` made. Removes
-    /// the folder if a job from a queue fails or if the input exceeds a limit, because another try
-    /// would be refused as well.
+    /// the folder after the failure of a queue's job or an exceeded limit, which another try would
+    /// meet again.
     pub(super) async fn filled(
         self,
         limits: &ResourceLimits,

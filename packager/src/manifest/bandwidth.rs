@@ -17,9 +17,9 @@ pub(crate) fn shown_rate(rate: Rate) -> f64 {
     (rate.as_f64() * 1000.0).round() / 1000.0
 }
 
-/// Peak and average in bit/s. The peak (RFC 8216bis §4.1) is the highest rate of any run of
-/// segments between half and one and a half target durations. A last segment of one frame is
-/// therefore no peak.
+/// Peak and average in bit/s. The peak is the highest rate of a run of segments (RFC 8216bis §4.1).
+/// A run lasts between half and one and a half target durations, so a last segment of one frame is
+/// no peak.
 pub(crate) fn bandwidth(segments: &[Segment], target_duration: u64) -> (u64, u64) {
     let (least, most) = (target_duration * 500_000, target_duration * 1_500_000);
     let mut peak = 0;

@@ -195,7 +195,7 @@ impl<'a> AudioReader<'a> {
     }
 
     /// Reads the remaining frames before `end`. Priming is dropped, although an edit list would
-    /// hide it. As the first frames of a segment it would define the start, and hls.js and Shaka
+    /// hide it. As the first frames of a segment, it would define the start. hls.js and Shaka
     /// Player then jumped to the first video frame.
     fn until(&mut self, end: u64) -> Result<Vec<AccessUnit>> {
         while self.next < self.source.rendition.segments.len()

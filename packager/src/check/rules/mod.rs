@@ -115,8 +115,9 @@ fn audio_group(facts: &PackageFacts, variant: usize) -> Option<Vec<&CheckedRendi
         .collect()
 }
 
-/// Peak and average rate in bit/s, if every segment was readable. The peak (RFC 8216bis §4.1) is
-/// the highest rate of any run of segments between half and one and a half target durations.
+/// Peak and average rate in bit/s, if every segment was readable. The peak is the highest rate of a
+/// run of segments (RFC 8216bis §4.1). A run lasts between half and one and a half target
+/// durations.
 fn rates(rendition: &CheckedRendition) -> Option<(u64, u64)> {
     const LONGEST_RUN: usize = 1_000;
     let is_unread = |segment: &CheckedSegment| matches!(segment.body, SegmentBody::Unread);
