@@ -74,7 +74,7 @@ impl CheckError {
             }
             Self::NoPlaylist(_) | Self::ManyPlaylists(_) => Some("name the .m3u8 file"),
             Self::OwnBroken(_) => Some(
-                "this is a fault of lectern's: nothing was published; please report it with what the recording is",
+                "report this fault of lectern with the format of the recording; nothing was published",
             ),
         }
     }
