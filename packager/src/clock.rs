@@ -1,4 +1,4 @@
-//! The only place that asks what time it is.
+//! The only module that reads the clock.
 
 use std::time::SystemTime;
 
@@ -8,7 +8,7 @@ pub(crate) fn now() -> DateTime<Utc> {
     SystemTime::now().into()
 }
 
-/// Seconds since 1970, as links count them.
+/// Seconds since 1970, the unit of links.
 pub(crate) fn unix(time: DateTime<Utc>) -> u64 {
     u64::try_from(time.timestamp()).unwrap_or(0)
 }

@@ -4,7 +4,7 @@ use std::io::{self, Read};
 
 use sha2::{Digest as _, Sha256};
 
-/// Bytes that are read at once.
+/// Bytes of one read.
 const CHUNK: usize = 1 << 20;
 
 /// Length and SHA-256 of bytes.
@@ -40,7 +40,7 @@ pub(crate) fn sha256(bytes: impl AsRef<[u8]>) -> String {
     hex(&Sha256::digest(bytes))
 }
 
-/// Digest of everything that a reader gives. A signal is noticed between chunks.
+/// Digest of a whole reader. Signals are handled between chunks.
 pub(crate) async fn of_reader(
     mut reader: impl Read,
     mut on_bytes: impl FnMut(u64),
@@ -57,7 +57,7 @@ pub(crate) async fn of_reader(
     }
 }
 
-/// As [`of_reader`], on a thread that may block.
+/// Digest as in [`of_reader`], on a thread that may block.
 pub(crate) fn of_reader_blocking(mut reader: impl Read) -> io::Result<Digest> {
     let (mut hasher, mut buffer) = (Hasher::default(), vec![0; CHUNK]);
     loop {

@@ -1,15 +1,16 @@
-//! Names of a package's files and folders. Paths count from the package's root unless a comment says otherwise.
+//! Names of a package's files and folders. Paths count from the package's root unless a comment
+//! says otherwise.
 
-/// The Multivariant Playlist, which is replaced with each revision and written last.
+/// The Multivariant Playlist, which each publish replaces last.
 pub(crate) const MULTIVARIANT: &str = "master.m3u8";
-/// The DASH manifest, which is replaced just before.
+/// The DASH manifest, which each publish replaces just before.
 pub(crate) const MPD: &str = "manifest.mpd";
 /// The folder of all revisions, with its slash.
 pub(crate) const REVISIONS: &str = "v/";
 
 // From a revision's folder.
 pub(crate) const PACKAGE_JSON: &str = "package.json";
-/// Says until when a revision played at least.
+/// Earliest end of the time in which viewers may still play a revision.
 pub(crate) const REPLACED_JSON: &str = "replaced.json";
 pub(crate) const IFRAMES_FOLDER: &str = "iframes";
 pub(crate) const POSTER_JPG: &str = "poster.jpg";
@@ -24,13 +25,14 @@ pub(crate) const MEDIA_PLAYLIST: &str = "playlist.m3u8";
 /// The Media Initialization Section.
 pub(crate) const INIT: &str = "init.mp4";
 pub(crate) const IFRAMES_FILE: &str = "pictures.mp4";
-/// All cues in one file: for players of the MPD, and for downloads.
+/// All cues in one file, for DASH players and downloads.
 pub(crate) const CAPTIONS_VTT: &str = "captions.vtt";
 
-/// Prefix of a file that is not whole yet.
+/// Prefix of an incomplete file.
 pub(crate) const TEMPORARY_PREFIX: &str = ".lectern-";
 
-/// Whether a path is the same for every revision, and so replaced: everything below [`REVISIONS`] never changes.
+/// Distinguishes objects that each publish replaces from those below [`REVISIONS`], which never
+/// change.
 pub(crate) fn is_mutable(path: &str) -> bool {
     matches!(path, MULTIVARIANT | MPD)
 }
@@ -59,17 +61,17 @@ pub(crate) fn init(folder: &str) -> String {
     format!("{folder}/{INIT}")
 }
 
-/// The CMAF segment with this number.
+/// Name of a CMAF segment.
 pub(crate) fn segment_name(at: usize) -> String {
     format!("seg{at:05}.m4s")
 }
 
-/// The transport stream with this number.
+/// Name of a transport stream.
 pub(crate) fn ts_segment_name(at: usize) -> String {
     format!("seg{at:05}.ts")
 }
 
-/// The segment of subtitles with this number.
+/// Name of a subtitle segment.
 pub(crate) fn vtt_segment_name(at: usize) -> String {
     format!("seg{at:05}.vtt")
 }

@@ -97,7 +97,7 @@ pub(crate) struct DiskError {
 
 /// Limits of one job.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Limits {
+pub(crate) struct ResourceLimits {
     input: Option<u64>,
     frames: Option<u64>,
     /// Whether a recording's size limits its frames too.
@@ -111,19 +111,19 @@ pub(crate) struct Limits {
 
 impl LimitArgs {
     /// Limits of a command that a person runs: those that were asked for.
-    pub(crate) fn asked_for(&self) -> Limits {
-        Limits {
+    pub(crate) fn asked_for(&self) -> ResourceLimits {
+        ResourceLimits {
             input: self.max_input,
             frames: self.max_frames,
             time: self.max_time.map(|time| (time, Instant::now() + time)),
-            ..Limits::default()
+            ..ResourceLimits::default()
         }
     }
 
     /// Limits of a job that begins now.
-    pub(crate) fn of_job(&self, min_free: u64) -> Limits {
+    pub(crate) fn of_job(&self, min_free: u64) -> ResourceLimits {
         let time = self.max_time.unwrap_or(WORK_TIME);
-        Limits {
+        ResourceLimits {
             input: Some(self.max_input.unwrap_or(WORK_INPUT)),
             frames: Some(self.max_frames.unwrap_or(WORK_FRAMES)),
             frames_by_size: self.max_frames.is_none(),
@@ -134,7 +134,7 @@ impl LimitArgs {
     }
 }
 
-impl Limits {
+impl ResourceLimits {
     /// Checks what a recording has to fetch: the bytes that are stored, and those that its playlists name.
     pub(crate) fn check_input(&self, stored: u64, named: u64) -> Result<(), LimitError> {
         let Some(limit) = self.input else {
@@ -384,7 +384,7 @@ mod tests {
     #[test]
     fn a_disk_has_room_or_says_how_much_it_lacks() {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let own = Limits::default();
+        let own = ResourceLimits::default();
         own.check_disk(folder.path(), 1).expect("there is a byte");
         let error = own
             .check_disk(folder.path(), u64::MAX)

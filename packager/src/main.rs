@@ -1,6 +1,6 @@
 //! `lectern`: packages a recording as HLS, publishes it, and mints the links that open it.
 //!
-//! Standard output is data, standard error is narration. Read on in `package`, which names the steps.
+//! Data goes to standard output, narration to standard error. `package` names the steps.
 
 mod check;
 mod clock;
@@ -53,9 +53,10 @@ fn main() -> ExitCode {
         .context("cannot start")
         .and_then(|runtime| {
             runtime.block_on(async {
-                // A worker gives back what it has taken.
+                // A worker returns its leased jobs.
                 let is_patient = matches!(cli.verb, Verb::Work(_));
-                // Whichever comes first; the other is dropped, and with it ffmpeg and the folder it wrote into.
+                // The first branch to finish drops the other one, and with it ffmpeg and its
+                // folder.
                 tokio::select! {
                     ended = run(cli) => ended,
                     ended = interrupted(), if !is_patient => ended,
@@ -68,10 +69,10 @@ fn main() -> ExitCode {
     }
 }
 
-/// Keeps the programs that are run, which have our user, out of our memory and out of our environment under `/proc`: both
+/// Protects memory and `/proc/PID/environ` from child processes, which run as the same user: both
 /// hold keys.
 fn keep_memory_private() {
-    // Without it all is as it was; `process::spawn` hands no key on.
+    // Failure is harmless: `process::spawn` passes no key on.
     #[cfg(any(target_os = "linux", target_os = "android"))]
     let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
 }

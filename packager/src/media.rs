@@ -1,4 +1,4 @@
-//! Nouns of the field that several folders share: rates, codecs, Media Segments, I-frames, objects.
+//! Types that several folders share: rates, codecs, Media Segments, I-frames, objects.
 
 use serde::{Deserialize, Serialize};
 
@@ -26,7 +26,7 @@ impl Rate {
         f64::from(self.num) / f64::from(self.den)
     }
 
-    /// `30000/1001` as ffprobe writes it; `0/0` is how it says that it does not know.
+    /// Parses ffprobe's `30000/1001`; `0/0` means unknown.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let (num, den) = text.split_once('/')?;
         let (num, den) = (num.parse().ok()?, den.parse().ok()?);
@@ -34,7 +34,7 @@ impl Rate {
     }
 }
 
-/// What a picture is encoded with.
+/// Video codecs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Codec {
@@ -50,7 +50,7 @@ pub(crate) struct Segment {
     pub(crate) bytes: u64,
 }
 
-/// A fragment that holds one picture, and where in its file it begins.
+/// A fragment with a single frame, and its offset in the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct IFrame {
     pub(crate) segment: Segment,
@@ -59,7 +59,7 @@ pub(crate) struct IFrame {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Object {
-    /// From the package's root, with `/`.
+    /// Path from the package's root, with `/`.
     pub(crate) path: String,
     pub(crate) bytes: u64,
     pub(crate) sha256: String,
@@ -67,7 +67,7 @@ pub(crate) struct Object {
     pub(crate) content_type: String,
 }
 
-/// An object that ffmpeg did not write, though it ended well.
+/// An object that ffmpeg did not write, despite exit code 0.
 #[derive(Debug, thiserror::Error)]
 #[error("`{0}` was not written")]
 pub(crate) struct NotWritten(String);
@@ -82,7 +82,8 @@ impl Object {
         }
     }
 
-    /// Describes a file below a folder. An empty one was not written: ffmpeg's exit code 0 does not say that it did.
+    /// Describes a file below a folder. An empty file counts as missing, because ffmpeg exits with
+    /// code 0 without writing.
     pub(crate) async fn of_file(folder: &Path, path: &str) -> Result<Self> {
         let not_written = || NotWritten(path.to_owned());
         let file = File::open(folder.join(path)).with_context(not_written)?;
@@ -99,7 +100,7 @@ impl Object {
         })
     }
 
-    /// Whether these are the object's bytes.
+    /// Compares bytes with the object's length and hash.
     pub(crate) fn is(&self, bytes: &[u8]) -> bool {
         self.bytes == bytes.len() as u64 && self.sha256 == sha256(bytes)
     }
@@ -109,23 +110,25 @@ pub(crate) const AUDIO_SAMPLE_RATE: u32 = 48_000;
 
 pub(crate) const AUDIO_CHANNELS: u32 = 2;
 
-/// Random access every two seconds at most: a seek decodes that much, and a segment starts on one of them.
+/// Maximum seconds between random access points: a seek decodes so much, and each segment starts
+/// with one.
 pub(crate) const LONGEST_GOP: u32 = 2;
 
-/// Seconds between key frames, as a numerator and a denominator, for segments of so many seconds.
+/// Seconds between key frames, as numerator and denominator, for segments of `segment_duration`
+/// seconds.
 pub(crate) fn key_frame_interval(segment_duration: u32) -> (u32, u32) {
     (segment_duration, segment_duration.div_ceil(LONGEST_GOP))
 }
 
-/// A Rendition as it is on disk.
+/// A Rendition on disk.
 #[derive(Debug)]
 pub(crate) struct Rendition {
     pub(crate) folder: String,
     pub(crate) codec: String,
-    /// Ticks a second, and how many of them each segment is shown.
+    /// Ticks a second, and the duration of each segment in them.
     pub(crate) timescale: u32,
     pub(crate) ticks: Vec<u64>,
-    /// Ticks that pictures are decoded before they are shown, where boxes call the first of them 0.
+    /// Ticks by which decoding precedes presentation, if boxes present the first frame at 0.
     pub(crate) reordering: u64,
     pub(crate) segments: Vec<Segment>,
     /// The Media Initialization Section and the segments; paths from the revision's folder.
@@ -133,8 +136,8 @@ pub(crate) struct Rendition {
 }
 
 impl Rendition {
-    /// The same without what it has on disk.
-    pub(crate) fn emptied(&self) -> Self {
+    /// The Rendition without its segments and objects.
+    pub(crate) fn without_segments(&self) -> Self {
         Self {
             folder: self.folder.clone(),
             codec: self.codec.clone(),

@@ -1,4 +1,4 @@
-//! What the person sees meanwhile: bars on a terminal, plain lines elsewhere, NDJSON for machines.
+//! Progress for the user: bars on a terminal, plain lines elsewhere, NDJSON for machines.
 
 use std::fmt::Display;
 use std::io::{IsTerminal as _, Write as _};
@@ -11,11 +11,11 @@ use serde_json::json;
 
 use crate::redact::on_one_line;
 
-/// At most one plain line or event of a step in this time.
+/// Minimum time between two plain lines or events of a step.
 const BETWEEN_LINES: Duration = Duration::from_secs(5);
 const BETWEEN_EVENTS: Duration = Duration::from_millis(500);
 
-/// All bars there are, one below the other: the encoder's and the upload's grow at the same time.
+/// All bars, one below the other: encoder and upload progress at the same time.
 static BARS: LazyLock<MultiProgress> =
     LazyLock::new(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(5)));
 
@@ -26,7 +26,7 @@ enum Mode {
     Json,
 }
 
-/// Where narration goes: standard error, or events on standard output.
+/// Narration on standard error, or events on standard output.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Progress {
     mode: Mode,
@@ -44,7 +44,7 @@ impl Progress {
         Self { mode }
     }
 
-    /// A sentence about what is going on.
+    /// Prints a sentence.
     pub(crate) fn note(self, text: impl Display) {
         match self.mode {
             Mode::Json => event(&json!({"event": "note", "text": text.to_string()})),
@@ -52,7 +52,7 @@ impl Progress {
         }
     }
 
-    /// The data that the command was run for: a line on standard output, or the last event.
+    /// Prints the result of the command: a line on standard output, or the last event.
     pub(crate) fn result(self, line: impl Display, facts: &impl Serialize) {
         match self.mode {
             Mode::Json => event(&json!({"event": "done", "result": facts})),
@@ -62,15 +62,15 @@ impl Progress {
         }
     }
 
-    /// That a job will not be tried again, and why.
+    /// Reports a job that will not be retried, with the reason.
     pub(crate) fn given_up(self, why: &str) {
         match self.mode {
             Mode::Json => event(&json!({"event": "given-up", "text": why})),
-            Mode::Bars | Mode::Lines => narrate(&format_args!("given up for good: {why}")),
+            Mode::Bars | Mode::Lines => narrate(&format_args!("not retried: {why}")),
         }
     }
 
-    /// That something plays before the command is over: a line on standard output, or an event.
+    /// Reports playback before the end of the command: a line on standard output, or an event.
     pub(crate) fn playable(self, url: &str, seconds: f64) {
         match self.mode {
             Mode::Json => event(&json!({"event": "playable", "url": url, "seconds": seconds})),
@@ -80,14 +80,14 @@ impl Progress {
         }
     }
 
-    /// That more plays than before.
+    /// Reports additional rungs.
     pub(crate) fn better(self, rungs: &[String], seconds: f64) {
         if self.mode == Mode::Json {
             event(&json!({"event": "better", "rungs": rungs, "seconds": seconds}));
         }
     }
 
-    /// A long step; `total` is in the step's own unit, `0` when unknown.
+    /// Starts a long step; `total` is in the step's own unit, and `0` means unknown.
     pub(crate) fn step(self, name: &'static str, unit: StepUnit, total: u64) -> Step {
         let bar = match self.mode {
             Mode::Bars => {
@@ -113,17 +113,17 @@ impl Progress {
                 done: 0,
                 total,
                 started: Instant::now(),
-                said: Instant::now(),
+                printed_at: Instant::now(),
             }),
         }))
     }
 }
 
-/// What a step counts.
+/// Unit of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum StepUnit {
     Bytes,
-    /// Of the lecture.
+    /// Milliseconds of the lecture.
     Milliseconds,
 }
 
@@ -160,7 +160,7 @@ impl StepUnit {
     }
 }
 
-/// A long step under way; clones share it.
+/// A long step in progress; clones share it.
 #[derive(Debug, Clone)]
 pub(crate) struct Step(Arc<Inner>);
 
@@ -178,7 +178,7 @@ struct StepState {
     done: u64,
     total: u64,
     started: Instant,
-    said: Instant,
+    printed_at: Instant,
 }
 
 impl Step {
@@ -190,12 +190,12 @@ impl Step {
         self.update(|state| state.done += more);
     }
 
-    /// How much there will be, which was not known before.
+    /// Sets a total that was unknown at the start.
     pub(crate) fn set_total(&self, total: u64) {
         let inner = &self.0;
         inner.bar.set_length(total);
         inner.bar.set_style(inner.unit.style(true));
-        // What was done before says nothing of how fast it goes now.
+        // Earlier progress does not predict the current speed.
         inner.bar.reset_eta();
         self.update(|state| state.total = total);
     }
@@ -231,10 +231,10 @@ impl Step {
             },
             Instant::now(),
         );
-        if now.duration_since(state.said) < between {
+        if now.duration_since(state.printed_at) < between {
             return;
         }
-        state.said = now;
+        state.printed_at = now;
         if inner.mode == Mode::Json {
             event(&json!({
                 "event": "progress", "step": inner.name, "done": state.done,
@@ -260,9 +260,9 @@ impl Drop for Inner {
     }
 }
 
-/// A closed standard error or output is no reason to stop working.
+/// Prints a sentence; a closed standard error or output does not stop the work.
 fn narrate(text: &impl Display) {
-    // Bars are taken away while a line is written above them.
+    // `suspend` hides the bars while a line is written above them.
     BARS.suspend(|| {
         let _ = writeln!(std::io::stderr(), "{}", on_one_line(&text.to_string()));
     });

@@ -1,9 +1,10 @@
-//! Text that may be shown: URLs without what opens them, lines without what moves a terminal's cursor. Pure.
+//! Text that is safe to show: URLs without credentials, lines without terminal control. Pure.
 
-/// Longer names say no more.
+/// Maximum characters of a name in a message.
 const MOST_CHARACTERS: usize = 200;
 
-/// A URL without its user, query and fragment, each of which may open what it names. Anything else is a name and stays.
+/// Removes user, query and fragment from a URL, because each may be a credential. Other text is a
+/// name and stays.
 pub(crate) fn redacted(text: &str) -> String {
     let shown = |text: &str| text.chars().take(MOST_CHARACTERS).collect::<String>();
     let Some((scheme, rest)) = text.split_once("://") else {
@@ -21,7 +22,8 @@ pub(crate) fn redacted(text: &str) -> String {
     format!("{}{end}", shown(&format!("{scheme}://{host}{path}")))
 }
 
-/// A text that should have been a URL and is not: what may be a query, a fragment or a user goes, even where no scheme says so.
+/// Removes possible credentials from a malformed URL: a query, a fragment or a user, even without a
+/// scheme.
 pub(crate) fn redacted_target(text: &str) -> String {
     let (plain, end) = match text.find(['?', '#']) {
         Some(end) => (&text[..end], "?…"),
@@ -42,7 +44,7 @@ pub(crate) fn redacted_target(text: &str) -> String {
     shown + end
 }
 
-/// A text on one line: names come from uploaders, and a line of a log is one event.
+/// Puts text on one line: names come from uploaders, and a line of a log is one event.
 pub(crate) fn on_one_line(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for character in text.chars() {
@@ -55,7 +57,7 @@ pub(crate) fn on_one_line(text: &str) -> String {
     out
 }
 
-/// Control characters, and those that turn the direction of a line (Unicode TR 9), are not.
+/// Rejects control characters and bidirectional controls (Unicode TR 9).
 fn is_harmless(character: char) -> bool {
     !character.is_control()
         && !matches!(

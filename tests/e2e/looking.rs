@@ -172,7 +172,7 @@ fn explain_says_what_a_storyboards_pass_opens_and_check_follows_it() {
             .arg(format!("{}{board}", edge.origin)),
     );
     assert!(
-        said.contains("this storyboard, and through passes the pictures that it names"),
+        said.contains("this storyboard, and through passes the images that it names"),
         "{said}"
     );
     let report = succeed(

@@ -1,8 +1,8 @@
-//! What sample entries say of samples: how NAL units stand in them, how many channels they have. Pure.
+//! Facts about samples from their sample entries: framing of NAL units, number of channels. Pure.
 
 use mp4_atom::{Avcc, Codec, Hvcc};
 
-/// How NAL units stand in a sample.
+/// Framing of NAL units in a sample.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Coding {
     Avc { length_size: u8 },
@@ -26,11 +26,11 @@ pub(crate) fn coding(entry: &Codec) -> Option<Coding> {
 }
 
 impl Coding {
-    /// Whether a sample is a picture that needs no other, by its first slice; `None` where there is no slice.
+    /// Recognizes an IDR picture by its first slice; `None` without a slice.
     pub(crate) fn is_idr(self, sample: &[u8]) -> Option<bool> {
         let (Self::Avc { length_size } | Self::Hevc { length_size }) = self;
         let mut rest = sample;
-        // Parameter sets, delimiters and messages stand before the first slice; there are never many.
+        // Parameter sets, delimiters and messages precede the first slice; their number is small.
         for _ in 0..64 {
             let (length, after) = rest.split_at_checked(length_size.into())?;
             let length = length
@@ -46,7 +46,8 @@ impl Coding {
                     1..=4 => return Some(false),
                     _ => {}
                 },
-                // Table 7-1: below 16 are trailing and leading pictures, 16 to 21 random access points.
+                // Table 7-1: below 16 are trailing and leading pictures, 16 to 21 random access
+                // points.
                 Self::Hevc { .. } => match header >> 1 & 0x3f {
                     16..=21 => return Some(true),
                     0..=9 => return Some(false),
@@ -58,7 +59,7 @@ impl Coding {
     }
 }
 
-/// Channels as AAC's own configuration has them (ISO/IEC 14496-3, Table 1.19).
+/// Channels in AAC's own configuration (ISO/IEC 14496-3, Table 1.19).
 pub(crate) fn channels(entry: &Codec) -> Option<u16> {
     let Codec::Mp4a(entry) = entry else {
         return None;
@@ -71,8 +72,8 @@ pub(crate) fn channels(entry: &Codec) -> Option<u16> {
     }
 }
 
-/// Whether a name of `CODECS` is this codec. Upper and lower case are one, as players have it, and what is only known by
-/// its four characters is compared by these.
+/// Compares an element of `CODECS` with a codec. Case does not matter to players. A codec known by
+/// its four characters only is compared by these.
 pub(crate) fn is_same(listed: &str, found: &str) -> bool {
     let (listed, found) = (listed.to_ascii_lowercase(), found.to_ascii_lowercase());
     if found.contains('.') && !found.starts_with("av01") {
@@ -90,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_picture_is_an_idr_picture_by_its_first_slice() {
+    fn an_idr_picture_is_recognized_by_its_first_slice() {
         let avc = Coding::Avc { length_size: 4 };
         let hevc = Coding::Hevc { length_size: 2 };
         for (coding, sample, expected) in [

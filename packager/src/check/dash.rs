@@ -1,4 +1,4 @@
-//! What else a package may have: a DASH manifest (ISO/IEC 23009-1) of the same segments, and `package.json`.
+//! Checks a DASH manifest (ISO/IEC 23009-1) of the same segments, and `package.json`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,25 +8,25 @@ use serde::Deserialize;
 use super::playlist::shown;
 use super::rendition::CheckedRendition;
 use super::source::{MOST_PLAYLIST, PackageSource};
-use super::xml::{self, Element};
+use super::xml::{self, XmlElement};
 use crate::layout;
 use crate::media;
 
 const MOST_SEGMENTS: u64 = 100_000;
-/// What a report shows of a long list.
+/// Maximum items of a list in a report.
 const MOST_SHOWN: usize = 5;
 
 #[derive(Debug)]
 pub(crate) struct Manifest {
     pub(crate) name: String,
-    /// Why it is no XML.
+    /// XML syntax error.
     pub(crate) fault: Option<String>,
-    /// What is listed in it and not in the playlists, or the other way round; `None` where it says its segments in a way
-    /// that is not understood here.
+    /// Segments that only one of manifest and playlists lists; `None` if the manifest uses an
+    /// unsupported form of addressing.
     pub(crate) differs: Option<Vec<String>>,
 }
 
-/// The first manifest in these folders.
+/// Reads the first manifest in these folders.
 pub(crate) async fn find(
     source: &PackageSource,
     folders: &[String],
@@ -84,12 +84,12 @@ fn differences(
         .map(|url| format!("`{}` is not in it", source.name(&url)));
     let unknown = manifest
         .difference(&known)
-        .map(|url| format!("`{}` is in it and in no playlist", source.name(url)));
+        .map(|url| format!("`{}` is in no playlist", source.name(url)));
     lacking.chain(unknown).take(MOST_SHOWN).collect()
 }
 
-/// Every initialization section and segment of pictures and sound.
-fn segments(mpd: &Element, at: &Url) -> Option<BTreeSet<Url>> {
+/// Every initialization section and segment of video and audio.
+fn segments(mpd: &XmlElement, at: &Url) -> Option<BTreeSet<Url>> {
     let base = base(mpd, at)?;
     let total = mpd.get("mediaPresentationDuration").and_then(seconds);
     let mut found = BTreeSet::new();
@@ -115,17 +115,17 @@ fn segments(mpd: &Element, at: &Url) -> Option<BTreeSet<Url>> {
     Some(found)
 }
 
-fn base(element: &Element, outer: &Url) -> Option<Url> {
+fn base(element: &XmlElement, outer: &Url) -> Option<Url> {
     match element.child("BaseURL") {
         Some(base) => outer.join(base.text.trim()).ok(),
         None => Some(outer.clone()),
     }
 }
 
-/// The URIs of a Representation, from the innermost level that says each thing.
-fn uris(levels: [&Element; 3], total: Option<f64>) -> Option<Vec<String>> {
+/// URIs of a Representation; the innermost level overrides.
+fn uris(levels: [&XmlElement; 3], total: Option<f64>) -> Option<Vec<String>> {
     let representation = levels[0];
-    let lists: Vec<&Element> = levels
+    let lists: Vec<&XmlElement> = levels
         .iter()
         .filter_map(|level| level.child("SegmentList"))
         .collect();
@@ -136,11 +136,11 @@ fn uris(levels: [&Element; 3], total: Option<f64>) -> Option<Vec<String>> {
         let media = list.all("SegmentURL").filter_map(|url| url.get("media"));
         return Some(init.into_iter().chain(media).map(str::to_owned).collect());
     }
-    let templates: Vec<&Element> = levels
+    let templates: Vec<&XmlElement> = levels
         .iter()
         .filter_map(|level| level.child("SegmentTemplate"))
         .collect();
-    // One file, whose index says what is where in it.
+    // One file, whose index locates its segments.
     if templates.is_empty() && representation.child("SegmentBase").is_some() {
         return Some(vec![String::new()]);
     }
@@ -177,8 +177,8 @@ fn uris(levels: [&Element; 3], total: Option<f64>) -> Option<Vec<String>> {
     Some(found)
 }
 
-/// When each segment of a `SegmentTimeline` starts.
-fn timeline_times(timeline: &Element) -> Option<Vec<u64>> {
+/// Start times in a `SegmentTimeline`.
+fn timeline_times(timeline: &XmlElement) -> Option<Vec<u64>> {
     let mut times = vec![];
     let mut time = 0_u64;
     for entry in timeline.all("S") {
@@ -187,7 +187,7 @@ fn timeline_times(timeline: &Element) -> Option<Vec<u64>> {
             time = start.ok()?;
         }
         let duration = whole("d")?.ok()?;
-        // -1 means as many as there are, which only the next entry tells.
+        // -1 repeats the segment up to the start of the next entry.
         let repeated = whole("r").map_or(Some(0), Result::ok)?;
         if times.len() as u64 + repeated >= MOST_SEGMENTS {
             return None;
@@ -201,7 +201,7 @@ fn timeline_times(timeline: &Element) -> Option<Vec<u64>> {
 }
 
 /// `$RepresentationID$`, `$Number%05d$` (§5.3.9.4.4).
-fn fill(template: &str, representation: &Element, number: u64, time: u64) -> String {
+fn fill(template: &str, representation: &XmlElement, number: u64, time: u64) -> String {
     let mut out = String::new();
     for (at, part) in template.split('$').enumerate() {
         let (name, width) = match part.split_once("%0") {
@@ -240,13 +240,14 @@ fn seconds(text: &str) -> Option<f64> {
     rest.is_empty().then_some(total)
 }
 
-/// What of `package.json` is read: anything else may have that name too, and is not ours without `objects`.
+/// The checked members of `package.json`. A file of this name without `objects` belongs to another
+/// tool.
 #[derive(Deserialize)]
 struct Listing {
     objects: Vec<media::Object>,
 }
 
-/// What is not as the first `package.json` in these folders has it.
+/// Compares the objects with the first `package.json` in these folders.
 pub(crate) async fn package_json(
     source: &PackageSource,
     folders: &[String],
@@ -286,7 +287,7 @@ async fn compare(
     for object in &listing.objects {
         let name = shown(&object.path);
         let Ok(at) = source.root().join(&object.path) else {
-            found.push((name, "its path is none".to_owned()));
+            found.push((name, "its path is not valid".to_owned()));
             continue;
         };
         let digest = match digests.get(at.as_str()) {
@@ -305,10 +306,7 @@ async fn compare(
                 ));
             }
             Ok((_, sha256)) if sha256 != object.sha256 => {
-                found.push((
-                    name,
-                    "its SHA-256 is another than the listed one".to_owned(),
-                ));
+                found.push((name, "its SHA-256 differs from the listed one".to_owned()));
             }
             Ok(_) => {}
         }

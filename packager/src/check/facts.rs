@@ -1,4 +1,4 @@
-//! Everything that the rules look at, gathered by reading each object once: facts of a few dozen bytes a segment, so that
+//! Facts for the rules. Each object is read once, and facts take a few dozen bytes a segment, so
 //! memory does not grow with the lecture.
 
 use std::collections::BTreeMap;
@@ -17,27 +17,28 @@ use super::webvtt::web_vtt;
 use crate::check::rendition::{CheckedRendition, CheckedSegment, ListedAs, SegmentBody};
 use crate::digest::sha256;
 
-/// Requests under way at once, and so segments in memory.
+/// Parallel requests, which bound the segments in memory.
 const AHEAD: usize = 4;
 const MOST_PLAYLISTS: usize = 200;
 
 #[derive(Debug, Default)]
 pub(crate) struct PackageFacts {
     pub(crate) name: String,
-    /// `None` where a Media Playlist alone was given.
+    /// `None` if the input is a Media Playlist.
     pub(crate) multivariant: Option<CheckedPlaylist>,
-    /// Every Media Playlist once, in the order in which they are listed.
+    /// Every Media Playlist once, in listed order.
     pub(crate) renditions: Vec<CheckedRendition>,
-    /// What was listed and could not be read: its name and why.
+    /// Listed objects that could not be read, with the reason.
     pub(crate) unread: Vec<(String, Unread)>,
-    /// URIs with the name of the playlist that has them, and whether they stay below the Multivariant Playlist.
+    /// URIs with the name of their playlist; the flag tells if they stay below the Multivariant
+    /// Playlist.
     pub(crate) uris: Vec<(String, String, bool)>,
-    /// What session data name.
+    /// Objects of session data.
     pub(crate) session: Vec<SessionObject>,
     pub(crate) manifest: Option<Manifest>,
-    /// What is not as `package.json` has it: name and why.
+    /// Differences from `package.json`: names and reasons.
     pub(crate) listed: Option<Vec<(String, String)>>,
-    /// Objects that were read whole: size and SHA-256.
+    /// Size and SHA-256 of objects that were read completely.
     digests: BTreeMap<String, (u64, String)>,
 }
 
@@ -81,7 +82,7 @@ impl PackageFacts {
             facts.digest(source, &at, &bytes);
             let media = CheckedPlaylist::parse(&bytes);
             if media.is_multivariant() {
-                let why = "a Multivariant Playlist stands where a Media Playlist is meant";
+                let why = "it is a Multivariant Playlist instead of a Media Playlist";
                 facts.unread.push((source.name(&at), why.to_owned()));
                 continue;
             }
@@ -98,7 +99,8 @@ impl PackageFacts {
         Ok(facts)
     }
 
-    /// Folders in which `manifest.mpd` and `package.json` may be: those above the Media Playlists, from the root.
+    /// Folders that may hold `manifest.mpd` and `package.json`: those above the Media Playlists,
+    /// from the root.
     fn folders(&self) -> Vec<String> {
         let mut found = vec![String::new()];
         for rendition in self.renditions.iter().take(20) {
@@ -190,7 +192,7 @@ impl PackageFacts {
                 (Ok(_), None) => continue,
             };
             segments.push(segment);
-            // A signal is noticed between segments.
+            // Signals are handled between segments.
             tokio::task::yield_now().await;
         }
         drop(reading);
@@ -206,7 +208,7 @@ impl PackageFacts {
         });
     }
 
-    /// Notes a URI, and says where it leads.
+    /// Records a URI, and resolves it.
     pub(super) fn uri(&mut self, source: &PackageSource, base: &Url, uri: &str) -> Option<Url> {
         let url = base.join(uri).ok();
         match &url {
@@ -216,7 +218,8 @@ impl PackageFacts {
         url
     }
 
-    /// What lies outside a folder is not opened: that it does is another rule's.
+    /// Records an unreadable object. Another rule reports objects outside the folder, which are not
+    /// opened.
     pub(super) fn unread(&mut self, source: &PackageSource, at: &Url, why: Unread) {
         if !source.is_folder() || source.is_below(at) {
             self.unread.push((source.name(at), why));
@@ -225,11 +228,11 @@ impl PackageFacts {
 
     fn used(&mut self, source: &PackageSource, base: &Url, uri: &str, url: &Url) {
         let is_below = source.is_below(url);
-        // Thousands of segments have names of one kind: only what is odd is kept.
+        // Thousands of segments have similar names, so only unusual ones are kept.
         if !is_below || !is_plain(uri) {
             self.uris.push((source.name(base), shown(uri), is_below));
         } else if self.uris.is_empty() {
-            // That there are URIs is what makes the rule apply.
+            // One entry makes the rule apply.
             self.uris.push((source.name(base), String::new(), true));
         }
     }
@@ -242,7 +245,8 @@ impl PackageFacts {
     }
 }
 
-/// Letters, digits and what no shell, cache or proxy reads in two ways; a query may follow.
+/// Accepts letters, digits and characters that shells, caches and proxies read alike; a query may
+/// follow.
 pub(crate) fn is_plain(uri: &str) -> bool {
     let path = uri.split('?').next().unwrap_or(uri);
     let path = path
@@ -258,7 +262,7 @@ pub(crate) fn is_plain(uri: &str) -> bool {
         && uri.is_ascii()
 }
 
-/// Every Media Playlist that a Multivariant Playlist lists, once.
+/// Every Media Playlist of a Multivariant Playlist, once.
 pub(crate) fn listed(playlist: &CheckedPlaylist) -> Vec<(String, Vec<ListedAs>, bool)> {
     let variants = playlist.variants.iter().map(|entry| (entry, false));
     let media = playlist.media.iter().map(|entry| {
@@ -291,7 +295,7 @@ pub(crate) fn listed(playlist: &CheckedPlaylist) -> Vec<(String, Vec<ListedAs>, 
     found
 }
 
-/// `transported` becomes the tracks of the first transport stream.
+/// Parses the body of a segment. `transported` becomes the tracks of the first transport stream.
 pub(crate) fn body(
     bytes: &[u8],
     listed: &ListedSegment,

@@ -15,7 +15,7 @@ use serde_json::json;
 
 use crate::digest::sha256;
 use crate::mpegts::muxer::Writer;
-use crate::mpegts::testing::{TsBuilder, bare_key, picture, voice};
+use crate::mpegts::testing::{TsBuilder, aac_frames, bare_key, h264_unit};
 
 const SYNC: u32 = 0x0200_0000;
 const NON_SYNC: u32 = 0x0101_0000;
@@ -317,14 +317,14 @@ fn transport_streams(spec: &Spec) -> Vec<Vec<u8>> {
     for (at, count) in spec.samples.iter().enumerate() {
         let mut stream = TsBuilder::new();
         for sample in 0..*count {
-            let picture = match (sample.is_multiple_of(spec.gop), spec.bare == Some(at)) {
+            let unit = match (sample.is_multiple_of(spec.gop), spec.bare == Some(at)) {
                 (true, true) => bare_key(),
-                (is_key, _) => picture(is_key),
+                (is_key, _) => h264_unit(is_key),
             };
-            stream.video(ORIGIN + now, ORIGIN + now, &picture);
+            stream.video(ORIGIN + now, ORIGIN + now, &unit);
             now += tick;
             while heard < now {
-                stream.audio(ORIGIN + heard, &voice(1, spec.channels));
+                stream.audio(ORIGIN + heard, &aac_frames(1, spec.channels));
                 heard += FRAME;
             }
         }
@@ -342,7 +342,7 @@ pub(crate) struct Fixture {
     pub(crate) audio: Spec,
     pub(crate) ts: Spec,
     pub(crate) is_high_first: bool,
-    pub(crate) is_sound_first: bool,
+    pub(crate) is_audio_first: bool,
     /// Changes to files before `package.json` lists them, and after.
     changes: Vec<(&'static str, Change)>,
     late_changes: Vec<(&'static str, Change)>,
@@ -357,7 +357,7 @@ impl Fixture {
             audio: Spec::audio(),
             ts: Spec::video(256, 144),
             is_high_first: false,
-            is_sound_first: false,
+            is_audio_first: false,
             changes: vec![],
             late_changes: vec![],
             renamed: vec![],
@@ -509,7 +509,7 @@ impl Fixture {
             self.audio.channels
         );
         let mut variants = [("low", &self.low), ("high", &self.high)];
-        if self.is_sound_first {
+        if self.is_audio_first {
             let (rate, codec) = (rates["audio/en"], self.audio.codec());
             let _ = writeln!(
                 out,
@@ -555,8 +555,8 @@ impl Fixture {
         let mut out = head(7, longest.round() as u64);
         out += "#EXT-X-I-FRAMES-ONLY\n#EXT-X-MAP:URI=\"init.mp4\"\n";
         for at in 0..spec.samples.len() {
-            let pictures = (spec.samples[at] - 1) * spec.bytes;
-            let length = files[&format!("low/seg{at:05}.m4s")].len() - pictures as usize;
+            let samples = (spec.samples[at] - 1) * spec.bytes;
+            let length = files[&format!("low/seg{at:05}.m4s")].len() - samples as usize;
             let _ = writeln!(
                 out,
                 "#EXTINF:{:.6},\n#EXT-X-BYTERANGE:{length}@0\nseg{at:05}.m4s",

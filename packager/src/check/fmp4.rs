@@ -1,6 +1,6 @@
-//! What fragmented MP4 says about itself (ISO/IEC 14496-12, 14496-15, 23000-19): tracks of a Media Initialization Section,
-//! samples of a Media Segment. For anybody's bytes: numbers may be anything, and sizes are believed only as far as there
-//! are bytes. Pure.
+//! Reads fragmented MP4 (ISO/IEC 14496-12, 14496-15, 23000-19): tracks of a Media Initialization
+//! Section, samples of a Media Segment. The bytes are untrusted: numbers may be anything, and sizes
+//! count only as far as there are bytes. Pure.
 
 use mp4_atom::{Atom as _, Ftyp, Moof, Moov, Trak, Trex, Trun};
 
@@ -33,7 +33,7 @@ pub(crate) struct CheckedTrack {
     /// Ticks a second; never 0.
     pub(crate) timescale: u32,
     pub(crate) codec: String,
-    /// As encoded, and as shown.
+    /// Coded size and display size.
     pub(crate) sizes: [(u32, u32); 2],
     pub(crate) channels: u16,
     pub(crate) sample_rate: u32,
@@ -41,39 +41,39 @@ pub(crate) struct CheckedTrack {
     edit: i64,
     coding: Option<Coding>,
     trex: Trex,
-    /// It is a transport stream's, whose times are 33 bits long and begin anywhere.
+    /// A track of a transport stream, whose times have 33 bits and begin anywhere.
     pub(crate) is_transport: bool,
 }
 
-/// The samples that a Media Segment has of one track; times in ticks of that track.
+/// Samples of one track in a Media Segment; times in ticks of the track.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct SegmentSamples {
     pub(crate) start: u64,
     pub(crate) duration: u64,
     pub(crate) samples: u64,
     pub(crate) longest_sample: u64,
-    /// When the first of it is shown, after the edit list.
+    /// Presentation time of the first sample after the edit list.
     pub(crate) shown_from: i64,
     pub(crate) starts_with_sync: bool,
-    /// What the first sample's NAL units say, where they were understood.
+    /// Kind of the first sample by its NAL units, if they were readable.
     pub(crate) starts_with_idr: Option<bool>,
-    /// The longest time from one sync sample to the next.
+    /// Longest time between sync samples.
     pub(crate) longest_gap: u64,
-    /// The first and last `mfhd` sequence number.
+    /// First and last `mfhd` sequence number.
     pub(crate) sequence: (u32, u32),
     pub(crate) is_rising: bool,
-    /// Fragments in it do not follow each other.
+    /// Consecutive fragments leave a gap.
     pub(crate) has_hole: bool,
     pub(crate) has_styp: bool,
     /// The last box has more bytes than there are.
     pub(crate) is_cut: bool,
-    /// Bytes that samples are said to have and `mdat` has not.
+    /// Bytes that samples declare and `mdat` lacks.
     pub(crate) missing: u64,
-    /// The first sample is all there.
+    /// The first sample is complete.
     pub(crate) has_first_sample: bool,
 }
 
-/// The boxes at the top level; `Err` for what is no box.
+/// Boxes at the top level; `Err` for other bytes.
 fn top(bytes: &[u8]) -> impl Iterator<Item = Result<FoundBox, String>> {
     walk(bytes, 0..bytes.len()).map(|found| {
         found
@@ -85,7 +85,7 @@ fn top(bytes: &[u8]) -> impl Iterator<Item = Result<FoundBox, String>> {
     })
 }
 
-/// Whether bytes begin as a segment or an initialization section does.
+/// Recognizes the beginning of a segment or an initialization section.
 pub(crate) fn is_boxes(bytes: &[u8]) -> bool {
     let kinds = [
         b"styp", b"moof", b"sidx", b"emsg", b"prft", b"ftyp", b"moov",
@@ -142,7 +142,7 @@ impl CheckedInit {
         })
     }
 
-    /// The track that segments are measured by: the picture, or else the first.
+    /// The track that measures segments: video, or else the first.
     pub(crate) fn main(&self) -> &CheckedTrack {
         let video = |track: &&CheckedTrack| track.medium == Medium::Video;
         self.tracks.iter().find(video).unwrap_or(&self.tracks[0])
@@ -203,7 +203,7 @@ impl CheckedTrack {
         }
     }
 
-    /// A transport stream's, of which nothing but its codec is known.
+    /// A track of a transport stream, of which only the codec is known.
     pub(crate) fn of_transport(medium: Medium, codec: String) -> Self {
         Self {
             id: 0,
@@ -239,7 +239,7 @@ impl CheckedTrack {
         u64::try_from(micros).unwrap_or(u64::MAX)
     }
 
-    /// What a Media Segment, or the part of one that a byte range names, has of this track.
+    /// Reads this track's samples of a Media Segment or a byte range of one.
     pub(crate) fn read(&self, bytes: &[u8]) -> Result<SegmentSamples, String> {
         let mut reader = SampleReader {
             track: self,
@@ -283,7 +283,7 @@ struct SampleReader<'bytes> {
 }
 
 impl SampleReader<'_> {
-    /// Returns how many bytes its samples are said to have, of all tracks.
+    /// Reads a fragment, and returns the declared bytes of all samples.
     fn moof(&mut self, moof: &Moof, at: usize) -> Result<u64, String> {
         let mut bytes = 0_u64;
         let sequence = moof.mfhd.sequence_number;
@@ -292,7 +292,7 @@ impl SampleReader<'_> {
             let (tfhd, trex) = (&traf.tfhd, &self.track.trex);
             let size = tfhd.default_sample_size.unwrap_or(trex.default_sample_size);
             for run in &traf.trun {
-                // A count without entries takes no room, and may say billions.
+                // A count without entries takes no space, and may be billions.
                 if run.samples.len() > self.bytes.len() {
                     return Err("it lists more samples than it has bytes".to_owned());
                 }
@@ -364,7 +364,7 @@ impl SampleReader<'_> {
         Ok(bytes)
     }
 
-    /// The bytes of the first sample of a run, whose offset counts from its `moof`.
+    /// Bytes of the first sample of a run, whose offset counts from its `moof`.
     fn data(&self, run: &Trun, moof: usize, size: u32) -> Option<&[u8]> {
         let offset = usize::try_from(run.data_offset?).ok()?;
         let start = moof.checked_add(offset)?;
@@ -373,7 +373,7 @@ impl SampleReader<'_> {
     }
 }
 
-/// Ticks a second of its timestamps, which are 33 bits long.
+/// Ticks a second of 33-bit timestamps.
 pub(crate) const CLOCK: u32 = 90_000;
 
 pub(crate) const WRAPS_AT: u64 = 1 << 33;

@@ -1,4 +1,5 @@
-//! The sequence parameter set of H.264 (ITU-T H.264 §7.3.2.1.1): profile, level and size. For anybody's bytes. Pure.
+//! Reads profile, level and size from an H.264 sequence parameter set (ITU-T H.264 §7.3.2.1.1) of
+//! untrusted bytes. Pure.
 
 use h264_reader::nal::sps::SeqParameterSet;
 use h264_reader::rbsp::{BitReader, decode_nal};
@@ -9,11 +10,11 @@ pub(crate) fn codec(sps: &[u8]) -> Option<String> {
     Some(format!("avc1.{profile:02x}{constraints:02x}{level:02x}"))
 }
 
-/// Width and height of what is shown.
+/// Display width and height.
 pub(crate) fn size(sps: &[u8]) -> Option<(u32, u32)> {
-    // The reader wants a header and more.
+    // The parser requires a header and more.
     sps.get(3)?;
-    // Without the header, and the bytes that keep a start code from appearing (§7.4.1).
+    // Removes the header and the emulation prevention bytes (§7.4.1).
     let payload = decode_nal(sps).ok()?;
     let parsed = SeqParameterSet::from_bits(BitReader::new(&payload[..])).ok()?;
     parsed.pixel_dimensions().ok()

@@ -1,6 +1,7 @@
-//! `lectern check`: whether a package, ours or anybody's, keeps the rules that players rely on, by its bytes.
+//! `lectern check`: checks a package from any tool against the rules that players rely on, by its
+//! bytes.
 //!
-//! In two steps: [`facts`] reads every object once, a segment at a time, and [`rules`] look at what was found.
+//! [`facts`] reads every object once, a segment at a time. [`rules`] then examine the facts.
 
 mod codec;
 mod dash;
@@ -33,7 +34,7 @@ use facts::PackageFacts;
 pub(crate) use report::CheckReport;
 use source::PackageSource;
 
-/// What keeps a check from being made.
+/// Errors that prevent a check.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CheckError {
     #[error("`{0}` is neither a URL nor a file")]
@@ -41,15 +42,15 @@ pub(crate) enum CheckError {
     #[error("cannot read `{name}`: {why}")]
     Unreadable { name: String, why: String },
     #[error(
-        "`{0}` is reached over HTTP without TLS, where everybody on the way can read and use the link in the URL"
+        "`{0}` uses HTTP without TLS: everybody on the network path can read and use the link in the URL"
     )]
     PlainHttp(String),
     #[error("`{}` holds no Multivariant Playlist", .0.display())]
     NoPlaylist(PathBuf),
     #[error("`{}` holds several Multivariant Playlists and no `master.m3u8`", .0.display())]
     ManyPlaylists(PathBuf),
-    /// `package` and `ship` make what they should not.
-    #[error("our own package breaks {0}")]
+    /// `package` or `ship` made a package that breaks a rule.
+    #[error("the packaged output breaks {0}")]
     OwnBroken(String),
 }
 
@@ -68,12 +69,12 @@ impl CheckError {
             Self::Unreadable { .. } => Some(
                 "check the path or the URL; a URL of an edge needs its link: `lectern explain URL`",
             ),
-            Self::PlainHttp(_) => Some(
-                "use `https://`; where the way to it is your own, --allow-plain-http sends the link all the same",
-            ),
+            Self::PlainHttp(_) => {
+                Some("use `https://`, or --allow-plain-http on a network of your own")
+            }
             Self::NoPlaylist(_) | Self::ManyPlaylists(_) => Some("name the .m3u8 file"),
             Self::OwnBroken(_) => Some(
-                "this is a fault of lectern's: nothing was published; please report it with what the recording is",
+                "report this fault of lectern with the format of the recording; nothing was published",
             ),
         }
     }
@@ -94,12 +95,12 @@ pub(crate) fn refuse_plain_http(input: &str) -> Result<(), CheckError> {
     Ok(())
 }
 
-/// The package in a folder.
+/// Checks the package in a folder.
 pub(crate) async fn package(root: &Path) -> Result<CheckReport, CheckError> {
     of(&root.to_string_lossy(), false).await
 }
 
-/// Refuses a package of our own that breaks a rule.
+/// Refuses a package of this tool that breaks a rule.
 pub(crate) async fn own(root: &Path) -> Result<(), CheckError> {
     let report = package(root).await?;
     match report.is_broken() {

@@ -1,25 +1,25 @@
-//! Playlists as they are written (RFC 8216bis §4), anybody's: what is not understood is passed over, what is wrong is kept
-//! as a sentence. Pure.
+//! Parses playlists (RFC 8216bis §4) of any origin: skips unknown lines, and keeps faults as
+//! sentences. Pure.
 
 use std::collections::BTreeMap;
 
 use hls_lexer::attributes::attributes;
 use hls_lexer::scan::lines;
 
-/// More segments than a day of them; what is beyond is not read.
+/// Maximum number of segments, more than a day of them; further ones are not read.
 const MOST_SEGMENTS: usize = 100_000;
 const MOST_ENTRIES: usize = 1_000;
-/// An `EXTINF` beyond a day is no duration.
+/// Maximum `EXTINF`, a day.
 const LONGEST_MICROS: f64 = 86_400e6;
 
 /// A playlist of either kind.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct CheckedPlaylist {
     pub(crate) version: Option<u64>,
-    /// The lowest `EXT-X-VERSION` that its tags allow (§8), and the tag that asks for it.
+    /// Lowest `EXT-X-VERSION` for its tags (§8), with the tag that requires it.
     pub(crate) needs: (u64, &'static str),
     pub(crate) is_independent: bool,
-    /// What is no playlist's syntax.
+    /// Syntax errors.
     pub(crate) problems: Vec<String>,
     pub(crate) variants: Vec<TagEntry>,
     pub(crate) media: Vec<TagEntry>,
@@ -33,15 +33,15 @@ pub(crate) struct CheckedPlaylist {
     pub(crate) segments: Vec<ListedSegment>,
 }
 
-/// A tag with attributes that lists a playlist, `EXT-X-STREAM-INF`, `EXT-X-MEDIA` or `EXT-X-I-FRAME-STREAM-INF`, or an
-/// `EXT-X-SESSION-DATA`.
+/// A tag that lists a playlist or an object: `EXT-X-STREAM-INF`, `EXT-X-MEDIA`,
+/// `EXT-X-I-FRAME-STREAM-INF` or `EXT-X-SESSION-DATA`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct TagEntry {
     pub(crate) uri: Option<String>,
     attributes: BTreeMap<String, String>,
 }
 
-/// An object, or a part of it.
+/// An object, or a range of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct UriRange {
     pub(crate) uri: String,
@@ -49,16 +49,16 @@ pub(crate) struct UriRange {
     pub(crate) range: Option<(u64, u64)>,
 }
 
-/// A Media Segment as a Media Playlist lists it.
+/// A Media Segment in a Media Playlist.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ListedSegment {
     pub(crate) place: UriRange,
     pub(crate) micros: u64,
-    /// Which of the playlist's `maps`.
+    /// Index in the playlist's `maps`.
     pub(crate) map: Option<usize>,
-    /// Timestamps may start anew here.
+    /// Timestamps may restart here.
     pub(crate) is_discontinuous: bool,
-    /// Its bytes are encrypted whole, so that nothing can be said of them.
+    /// The whole segment is encrypted, so its contents stay unknown.
     pub(crate) is_encrypted: bool,
 }
 
@@ -75,7 +75,7 @@ impl TagEntry {
         self.get(name) == Some("YES")
     }
 
-    /// The elements of `CODECS`.
+    /// Elements of `CODECS`.
     pub(crate) fn codecs(&self) -> Vec<&str> {
         self.get("CODECS").map_or_else(Vec::new, |codecs| {
             codecs.split(',').map(str::trim).collect()
@@ -132,7 +132,7 @@ struct PlaylistReader {
     map: Option<usize>,
     is_discontinuous: bool,
     is_encrypted: bool,
-    /// Where the last byte range ended, and of what.
+    /// End of the last byte range, with its URI.
     end: (String, u64),
 }
 
@@ -279,7 +279,7 @@ impl PlaylistReader {
             return self.problem(format!("`{}` has no `EXTINF`", shown(uri)));
         };
         let range = self.range.take().map(|(length, offset)| {
-            // §4.4.4.2: without an offset it begins where the previous one ended.
+            // §4.4.4.2: without an offset, it begins where the previous one ended.
             let after = if self.end.0 == uri { self.end.1 } else { 0 };
             (length, offset.unwrap_or(after))
         });
@@ -347,7 +347,7 @@ fn byte_range(text: &str) -> Option<(u64, Option<u64>)> {
     }
 }
 
-/// A stranger's text, short and without control characters, as it may be shown on a terminal.
+/// Shortens untrusted text and removes control characters, for a terminal.
 pub(crate) fn shown(text: &str) -> String {
     const MOST: usize = 80;
     let mut short: String = text
@@ -386,7 +386,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_playlist_is_told_in_sentences() {
+    fn a_text_that_is_no_playlist_is_reported_in_sentences() {
         for (text, expected) in [
             ("", "it is empty"),
             ("<html>", "its first line is not `#EXTM3U`"),

@@ -1,4 +1,4 @@
-//! A Rendition of a package as a check found it: its playlist, its tracks, and facts of each segment.
+//! A checked Rendition: its playlist, its tracks, and facts about each segment.
 
 use crate::check::fmp4::{CheckedInit, CheckedTrack, Medium, SegmentSamples};
 use crate::check::playlist::{CheckedPlaylist, ListedSegment};
@@ -6,13 +6,14 @@ use crate::check::transport::Transport;
 use crate::check::webvtt::WebVtt;
 use reqwest::Url;
 
-/// What lists a Media Playlist: the index of a Variant Stream, of an `EXT-X-MEDIA` or of an I-frame Variant Stream.
+/// Reference to a Media Playlist: the index of a Variant Stream, of an `EXT-X-MEDIA` or of an
+/// I-frame Variant Stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ListedAs {
     Variant(usize),
     Media(usize),
     IFrames(usize),
-    /// Given on its own.
+    /// The input itself.
     Alone,
 }
 
@@ -22,11 +23,11 @@ pub(crate) struct CheckedRendition {
     pub(crate) at: Url,
     pub(crate) uses: Vec<ListedAs>,
     pub(crate) playlist: CheckedPlaylist,
-    /// As the playlist's `maps`; `None` where one could not be read or understood.
+    /// Parallel to the playlist's `maps`; `None` for an unreadable one.
     pub(crate) inits: Vec<Option<CheckedInit>>,
-    /// Of the first transport stream.
+    /// Tracks of the first transport stream.
     pub(crate) transported: Vec<CheckedTrack>,
-    /// As the playlist's segments.
+    /// Parallel to the playlist's segments.
     pub(crate) segments: Vec<CheckedSegment>,
     pub(crate) is_subtitles: bool,
 }
@@ -41,12 +42,12 @@ pub(crate) struct CheckedSegment {
 pub(crate) enum SegmentBody {
     Fragments(SegmentSamples),
     Transport(Transport),
-    /// What begins as a transport stream and is none.
+    /// A transport stream with a fault.
     NoTransport(String),
     WebVtt(WebVtt),
-    /// Boxes that are none, or no container that is known.
+    /// Malformed boxes, or an unknown container.
     Wrong(String),
-    /// Encrypted, or sound without a container: nothing is looked for.
+    /// Encrypted, or audio without a container, which is not examined.
     Opaque,
     Unread,
 }
@@ -58,19 +59,19 @@ impl CheckedRendition {
             .any(|kind| matches!(kind, ListedAs::IFrames(_)))
     }
 
-    /// Every track that is understood.
+    /// All understood tracks.
     pub(crate) fn tracks(&self) -> impl Iterator<Item = &CheckedTrack> {
         let inits = self.inits.iter().flatten();
         inits.flat_map(|init| &init.tracks).chain(&self.transported)
     }
 
-    /// The track that its segments are measured by.
+    /// The track that measures segments.
     pub(crate) fn track(&self) -> Option<&CheckedTrack> {
         let init = self.inits.iter().flatten().next().map(CheckedInit::main);
         init.or(self.transported.first())
     }
 
-    /// Nothing is in its segments that is not one of its tracks.
+    /// All tracks in its segments are understood.
     pub(crate) fn is_known(&self) -> bool {
         self.track().is_some() && self.transports().all(|(.., found)| !found.is_partly_known)
     }
@@ -79,8 +80,8 @@ impl CheckedRendition {
         self.track().map(|track| track.medium)
     }
 
-    /// What its segments have of the track that they are measured by, with their number, as they are listed and with
-    /// that track.
+    /// Samples of the measuring track in each segment, with its number, its playlist entry and the
+    /// track.
     pub(crate) fn fragments(
         &self,
     ) -> impl DoubleEndedIterator<Item = (usize, &ListedSegment, &CheckedTrack, &SegmentSamples)>
@@ -101,11 +102,11 @@ impl CheckedRendition {
         })
     }
 
-    /// What the transport streams of pictures have of sound.
+    /// Audio samples in the transport streams of video.
     pub(crate) fn muxed(
         &self,
     ) -> impl Iterator<Item = (usize, &ListedSegment, &CheckedTrack, &SegmentSamples)> {
-        // The picture's is the first, where there is one.
+        // Video is the first track, if there is any.
         let track = self.transported.get(1);
         self.transports().filter_map(move |(at, listed, found)| {
             Some((at, listed, track?, found.audio.as_ref()?))
@@ -122,7 +123,7 @@ impl CheckedRendition {
             })
     }
 
-    /// Segments that are fragmented MP4, with the track of their own init.
+    /// Segments of fragmented MP4, with the track of their own initialization section.
     pub(crate) fn boxes(
         &self,
     ) -> impl DoubleEndedIterator<Item = (usize, &ListedSegment, &CheckedTrack, &SegmentSamples)>
@@ -145,7 +146,7 @@ impl CheckedRendition {
         self.medium() == Some(Medium::Audio)
     }
 
-    /// Seconds, as it is listed.
+    /// Listed seconds.
     pub(crate) fn seconds(&self) -> f64 {
         let micros: u64 = self
             .playlist

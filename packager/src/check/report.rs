@@ -1,4 +1,4 @@
-//! What came of a check: a line a rule, for people; one object for programs.
+//! Result of a check: a line for each rule for people, one object for programs.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use super::rules::{self, Findings};
 
 #[derive(Debug, Serialize)]
 pub(crate) struct CheckReport {
-    /// The playlist that was read first.
+    /// The first playlist.
     playlist: String,
     passed: usize,
     broken: usize,
@@ -25,7 +25,7 @@ struct RuleLine {
     result: RuleResult,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     findings: Vec<RuleFinding>,
-    /// Findings beyond those that are listed.
+    /// Number of findings that are not listed.
     #[serde(skip_serializing_if = "is_zero")]
     more: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -46,7 +46,7 @@ enum RuleResult {
     NotApplicable,
 }
 
-// The signature that serde asks for.
+// serde requires this signature.
 #[expect(clippy::trivially_copy_pass_by_ref)]
 fn is_zero(count: &usize) -> bool {
     *count == 0
@@ -92,13 +92,13 @@ impl CheckReport {
         self.broken > 0
     }
 
-    /// The numbers of what is broken.
+    /// Numbers of broken rules.
     #[cfg(test)]
     pub(super) fn broken_ids(&self) -> Vec<&'static str> {
         self.broken_lines().map(|line| line.id).collect()
     }
 
-    /// What is broken, in a sentence.
+    /// Broken rules as a sentence.
     pub(super) fn broken(&self) -> String {
         let all: Vec<String> = self
             .broken_lines()

@@ -1,5 +1,4 @@
-//! What a Multivariant Playlist tells of the lecture as a whole: `EXT-X-SESSION-DATA` (RFC 8216bis §4.4.6.4), and the
-//! pictures of a storyboard that is among it.
+//! Checks `EXT-X-SESSION-DATA` (RFC 8216bis §4.4.6.4), and the sprites of a storyboard in it.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +13,7 @@ use super::webvtt::web_vtt;
 use crate::check::session_object::{SessionKind, SessionObject};
 
 impl PackageFacts {
-    /// Reads what session data name.
+    /// Reads the objects of session data.
     pub(super) async fn session(
         &mut self,
         source: &PackageSource,
@@ -47,7 +46,7 @@ impl PackageFacts {
         }
     }
 
-    /// Reads an object whole.
+    /// Reads a whole object.
     async fn object(
         &mut self,
         source: &PackageSource,
@@ -77,25 +76,25 @@ pub(crate) fn kind(data: &TagEntry, at: &Url) -> SessionKind {
     }
 }
 
-/// Why this is no storyboard.
+/// Fault of a storyboard.
 pub(crate) fn fault(board: &[u8]) -> Option<String> {
     let found = web_vtt(board);
     if !found.has_header {
         return Some("it does not begin with `WEBVTT`".to_owned());
     }
     if let Some(cue) = found.bad_cue {
-        return Some(format!("`{cue}` is no time of a cue"));
+        return Some(format!("`{cue}` is no valid cue time"));
     }
     let named = named(board);
     if let Some(uri) = named.iter().find(|uri| !is_picture(path(uri))) {
-        return Some(format!("`{}` names no picture", shown(uri)));
+        return Some(format!("`{}` names no image", shown(uri)));
     }
     let text = String::from_utf8_lossy(board);
     let cues = text.lines().filter(|line| line.contains("-->")).count();
-    (cues != named.len()).then(|| format!("{} of {cues} cues name a picture", named.len()))
+    (cues != named.len()).then(|| format!("{} of {cues} cues name an image", named.len()))
 }
 
-/// The pictures that are named, each once and without what part of it is meant.
+/// Sprites of a storyboard without fragments, each once.
 fn sprites(board: &[u8]) -> BTreeSet<String> {
     let named = named(board).into_iter();
     let uris = named.map(|uri| uri.split('#').next().unwrap_or("").to_owned());
@@ -118,7 +117,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_storyboard_is_told_what_is_wrong_with_it() {
+    fn faults_of_a_storyboard_are_reported() {
         const TIMES: &str = "00:00.000 --> 00:02.000";
         for (text, expected) in [
             (format!("WEBVTT\n\n{TIMES}\na.jpg?p=x#xywh=0,0,1,1\n"), None),
@@ -129,15 +128,15 @@ mod tests {
             ),
             (
                 "WEBVTT\n\n0 --> 2\na.jpg\n".to_owned(),
-                Some("`0 --> 2` is no time of a cue"),
+                Some("`0 --> 2` is no valid cue time"),
             ),
             (
                 format!("WEBVTT\n\n{TIMES}\nHello\n"),
-                Some("`Hello` names no picture"),
+                Some("`Hello` names no image"),
             ),
             (
                 format!("WEBVTT\n\n{TIMES}\n\n{TIMES}\na.jpg\n"),
-                Some("1 of 2 cues name a picture"),
+                Some("1 of 2 cues name an image"),
             ),
         ] {
             assert_eq!(fault(text.as_bytes()).as_deref(), expected, "{text}");

@@ -1,11 +1,11 @@
-//! What session data name.
+//! An object of session data.
 
-/// What session data name.
+/// An object of session data.
 #[derive(Debug)]
 pub(crate) struct SessionObject {
     pub(crate) name: String,
     pub(crate) kind: SessionKind,
-    /// Why it is none of its kind.
+    /// Fault in its format.
     pub(crate) fault: Option<String>,
 }
 
@@ -13,6 +13,6 @@ pub(crate) struct SessionObject {
 pub(crate) enum SessionKind {
     Json,
     Storyboard,
-    /// Bytes of which nothing is known.
+    /// An object of an unknown kind.
     Raw,
 }

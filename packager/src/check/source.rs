@@ -1,5 +1,5 @@
-//! Where the objects of a package are read from, and how much of each: a folder, or a web server as a player sees it.
-//! Whoever wrote the playlist chose its URIs, so nothing outside the folder or the origin is opened.
+//! Reads objects of a package from a folder or a web server. URIs in playlists are untrusted, so
+//! nothing outside the folder or the origin is opened.
 
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
@@ -20,26 +20,27 @@ use crate::redact::redacted;
 pub(crate) const MOST_PLAYLIST: u64 = 8 << 20;
 pub(crate) const MOST_INIT: u64 = 1 << 20;
 pub(crate) const MOST_SEGMENT: u64 = 64 << 20;
-/// More entries than any package's folder has.
+/// Maximum entries of a package's folder.
 const MOST_FILES: usize = 10_000;
 const REDIRECTS: usize = 5;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Why an object was not read: a fragment of a sentence.
+/// Reason for an unread object: a fragment of a sentence.
 pub(crate) type Unread = String;
 
 #[derive(Debug)]
 pub(crate) struct PackageSource {
-    /// The folder of what was given, with its slash. Folders are `file:` URLs, so that both resolve URIs alike.
+    /// Folder of the input, with a trailing slash. A local folder is a `file:` URL, so both resolve
+    /// URIs alike.
     root: Url,
     client: Option<Client>,
-    /// Whether other origins may be asked.
+    /// Permits requests to other origins.
     follows: bool,
 }
 
 impl PackageSource {
-    /// What is to be checked, and where its first playlist is.
+    /// Opens the input, and locates its first playlist.
     pub(crate) fn open(input: &str, follows: bool) -> Result<(Self, Url), CheckError> {
         let (entry, client) = if input.starts_with("http://") || input.starts_with("https://") {
             let url = Url::parse(input).map_err(|_| CheckError::NotAUrl(redacted(input)))?;
@@ -53,7 +54,7 @@ impl PackageSource {
             let path = path
                 .canonicalize()
                 .map_err(|source| unreadable(&path, &source))?;
-            // Canonical paths are absolute, which is all that it asks for.
+            // Canonical paths are absolute, the only requirement.
             let url =
                 Url::from_file_path(&path).map_err(|()| CheckError::NotAUrl(input.to_owned()))?;
             (url, None)
@@ -78,7 +79,7 @@ impl PackageSource {
         &self.root
     }
 
-    /// How an object is called in a report: from the root, without its pass.
+    /// Name of an object in a report: from the root, without its pass.
     pub(crate) fn name(&self, at: &Url) -> String {
         let mut plain = at.clone();
         plain.set_query(None);
@@ -86,9 +87,9 @@ impl PackageSource {
         shown(text.strip_prefix(self.root.as_str()).unwrap_or(text))
     }
 
-    /// Whether an object lies in the folder of what was given, or below it.
+    /// Accepts objects in the folder of the input or below it.
     pub(crate) fn is_below(&self, at: &Url) -> bool {
-        // The origin of a `file:` URL is opaque, and so like no other.
+        // The origin of a `file:` URL is opaque, and equals no other.
         let place = |url: &Url| {
             let host = url.host_str().map(str::to_owned);
             (url.scheme().to_owned(), host, url.port_or_known_default())
@@ -96,7 +97,7 @@ impl PackageSource {
         place(at) == place(&self.root) && at.path().starts_with(self.root.path())
     }
 
-    /// Reads an object, or a part of it, of at most `most` bytes.
+    /// Reads an object, or a range of it, of at most `most` bytes.
     pub(crate) async fn read(
         &self,
         at: &Url,
@@ -163,7 +164,7 @@ impl PackageSource {
         if !status.is_success() {
             return Err(format!("the server answers {}", status.as_u16()));
         }
-        // A server without ranges sends the whole, of which a bounded beginning is read.
+        // A server without ranges sends the whole object, of which a bounded beginning is read.
         let is_whole = range.is_some() && status != StatusCode::PARTIAL_CONTENT;
         let (length, skipped) = match range {
             Some((length, offset)) if is_whole => (offset.saturating_add(length), offset),
@@ -171,7 +172,7 @@ impl PackageSource {
             None => (most + 1, 0),
         };
         if length > most + 1 {
-            return Err("the server knows no byte ranges".to_owned());
+            return Err("the server does not support byte ranges".to_owned());
         }
         let mut bytes = vec![];
         while let Some(chunk) = response.chunk().await.map_err(network)? {
@@ -225,7 +226,7 @@ fn network(error: reqwest::Error) -> Unread {
 }
 
 fn client(entry: &Url, follows: bool) -> Result<Client> {
-    // Already installed when publishing came before, which is as good.
+    // Publishing may have installed the provider before.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let origin = entry.origin();
     Client::builder()
@@ -246,7 +247,8 @@ fn client(entry: &Url, follows: bool) -> Result<Client> {
         .context("cannot make an HTTP client")
 }
 
-/// The playlist that a path means: itself, or of a folder `master.m3u8`, or the only one there that lists Variant Streams.
+/// Playlist of a path: the file itself, `master.m3u8` in a folder, or its only Multivariant
+/// Playlist.
 fn playlist_of(path: &Path) -> Result<PathBuf, CheckError> {
     let about = std::fs::metadata(path).map_err(|source| unreadable(path, &source))?;
     if !about.is_dir() {
@@ -286,7 +288,7 @@ fn unreadable(path: &Path, error: &std::io::Error) -> CheckError {
     }
 }
 
-/// Where the URI of a playlist leads.
+/// Resolves the URI of a playlist.
 pub(crate) fn resolve(base: &Url, place: &UriRange) -> Option<Url> {
     base.join(&place.uri).ok()
 }

@@ -1,4 +1,4 @@
-//! Each rule is broken by one change to a good package, and by that change no other rule is.
+//! Each rule is broken by one change to a good package, which breaks no other rule.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -7,7 +7,7 @@ use std::path::Path;
 use super::fixture::Fixture;
 use super::{CheckReport, package, refuse_plain_http, rules};
 
-type Spoil = fn(&mut Fixture);
+type FixtureChange = fn(&mut Fixture);
 
 const MASTER: &str = "master.m3u8";
 const AV: [&str; 4] = [
@@ -17,8 +17,8 @@ const AV: [&str; 4] = [
     "ts/playlist.m3u8",
 ];
 
-/// A rule, and what breaks it alone.
-const SPOILED: &[(&str, Spoil)] = &[
+/// A rule, with a change that breaks only this one.
+const SPOILED: &[(&str, FixtureChange)] = &[
     ("OB-01", |s| s.remove("subs/en/seg00000.vtt")),
     ("OB-02", |s| {
         s.text("ts/playlist.m3u8", "seg00000.ts", "../../seg00000.ts");
@@ -65,7 +65,7 @@ const SPOILED: &[(&str, Spoil)] = &[
         s.is_high_first = true;
     }),
     ("MV-11", |s| s.high = s.low.clone()),
-    ("MV-12", |s| s.is_sound_first = true),
+    ("MV-12", |s| s.is_audio_first = true),
     ("RG-01", |s| {
         s.text(MASTER, ",URI=\"subs/en/playlist.m3u8\"", "");
     }),
@@ -128,7 +128,7 @@ const SPOILED: &[(&str, Spoil)] = &[
         s.bytes("ts/seg00000.ts", |bytes| bytes[188] = 0);
     }),
     ("SG-07", |s| {
-        // The stream type of its sound becomes that of MPEG-4's other transport of AAC.
+        // The stream type of AAC becomes that of its LATM transport.
         s.bytes("ts/seg00001.ts", |bytes| {
             assert_eq!(bytes[210], 0x0f);
             bytes[210] = 0x11;
@@ -189,7 +189,7 @@ const SPOILED: &[(&str, Spoil)] = &[
     ("IF-02", |s| {
         s.bytes("low/iframes.m3u8", |bytes| {
             let text = String::from_utf8_lossy(bytes).into_owned();
-            // One byte less than the picture.
+            // One byte less than the frame.
             let (head, tail) = text.split_once("BYTERANGE:").expect("a byte range");
             let (length, tail) = tail.split_once('@').expect("an offset");
             let length = length.parse::<u64>().expect("a length") - 1;
@@ -228,7 +228,7 @@ const SPOILED: &[(&str, Spoil)] = &[
     }),
 ];
 
-fn check(spoil: Spoil) -> CheckReport {
+fn check(spoil: FixtureChange) -> CheckReport {
     let root = tempfile::tempdir().expect("a temporary folder");
     let folder = root.path().join("package");
     let mut sample = Fixture::new();
@@ -270,7 +270,7 @@ fn every_rule_is_broken_by_one_change_that_breaks_no_other() {
 }
 
 #[test]
-fn a_picture_that_a_storyboard_names_and_is_not_there_is_told() {
+fn a_sprite_that_a_storyboard_names_and_is_missing_is_reported() {
     assert_eq!(check(|s| s.remove("sprites/0.jpg")).broken_ids(), ["OB-01"]);
 }
 

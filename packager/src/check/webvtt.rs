@@ -1,13 +1,13 @@
-//! WebVTT as Media Segments have it. Pure.
+//! WebVTT in Media Segments. Pure.
 
-/// What a WebVTT segment says of itself.
+/// Facts of a WebVTT segment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct WebVtt {
     pub(crate) has_header: bool,
     pub(crate) has_timestamp_map: bool,
-    /// The MPEG-2 timestamp of time 0 by that map, in ticks of 90 kHz; `None` where it cannot be read.
+    /// MPEG-2 timestamp of time 0 in that map, in ticks of 90 kHz; `None` if unreadable.
     pub(crate) origin: Option<i64>,
-    /// The first cue whose times are none, or end before they begin.
+    /// First cue with invalid times, or an end before its start.
     pub(crate) bad_cue: Option<String>,
 }
 

@@ -1,5 +1,5 @@
-//! Whether a text is well-formed XML (XML 1.0 §2.1), and what is in it: as much as a DASH manifest needs. A document type
-//! is refused, so that no entity is ever expanded. Pure.
+//! Parses well-formed XML (XML 1.0 §2.1) as far as a DASH manifest needs it. A document type is
+//! refused, so no entity is ever expanded. Pure.
 
 use std::fmt::Display;
 
@@ -8,18 +8,18 @@ use quick_xml::events::{BytesStart, Event};
 use quick_xml::{Reader, XmlVersion};
 
 const DEEPEST: usize = 32;
-/// Far more than an element of a manifest has; comparing each with the others stays cheap.
+/// Maximum number of attributes, which bounds their pairwise comparison.
 const MOST_ATTRIBUTES: usize = 64;
 
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Element {
+pub(crate) struct XmlElement {
     pub(crate) name: String,
     attributes: Vec<(String, String)>,
-    pub(crate) children: Vec<Element>,
+    pub(crate) children: Vec<XmlElement>,
     pub(crate) text: String,
 }
 
-impl Element {
+impl XmlElement {
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         let mut all = self.attributes.iter();
         all.find(|(known, _)| known == name)
@@ -29,22 +29,22 @@ impl Element {
     pub(crate) fn all<'element>(
         &'element self,
         name: &'element str,
-    ) -> impl Iterator<Item = &'element Element> {
+    ) -> impl Iterator<Item = &'element XmlElement> {
         self.children.iter().filter(move |child| child.name == name)
     }
 
-    pub(crate) fn child(&self, name: &str) -> Option<&Element> {
+    pub(crate) fn child(&self, name: &str) -> Option<&XmlElement> {
         self.children.iter().find(|child| child.name == name)
     }
 }
 
-/// The document's element.
-pub(crate) fn parse(text: &str) -> Result<Element, String> {
+/// Parses the root element.
+pub(crate) fn parse(text: &str) -> Result<XmlElement, String> {
     let mut reader = Reader::from_str(text.strip_prefix('\u{feff}').unwrap_or(text));
     let config = reader.config_mut();
     config.expand_empty_elements = true;
     config.enable_all_checks(true);
-    let mut open: Vec<Element> = vec![];
+    let mut open: Vec<XmlElement> = vec![];
     let mut root = None;
     loop {
         match reader.read_event().map_err(|error| error.to_string())? {
@@ -76,7 +76,7 @@ pub(crate) fn parse(text: &str) -> Result<Element, String> {
             }
             Event::DocType(_) => return Err("it has a document type".to_owned()),
             Event::Decl(_) | Event::PI(_) | Event::Comment(_) => {}
-            // Expanded into a start and an end.
+            // The parser expands it into a start and an end.
             Event::Empty(_) => {}
             Event::Eof => break,
         }
@@ -91,8 +91,8 @@ fn plain(error: impl Display) -> String {
     error.to_string()
 }
 
-/// Adds text to the innermost element; outside of all there is blank space alone.
-fn add(open: &mut [Element], text: &str) -> Result<(), String> {
+/// Adds text to the innermost element; outside the root, only white space is allowed.
+fn add(open: &mut [XmlElement], text: &str) -> Result<(), String> {
     match open.last_mut() {
         Some(element) => element.text += text,
         None if text.trim().is_empty() => {}
@@ -101,10 +101,10 @@ fn add(open: &mut [Element], text: &str) -> Result<(), String> {
     Ok(())
 }
 
-fn element(start: &BytesStart<'_>) -> Result<Element, String> {
-    let mut found = Element {
+fn element(start: &BytesStart<'_>) -> Result<XmlElement, String> {
+    let mut found = XmlElement {
         name: named(start.name().as_ref())?,
-        ..Element::default()
+        ..XmlElement::default()
     };
     if !are_apart(start.attributes_raw()) {
         return Err(format!("the tag `<{}` is not well-formed", found.name));
@@ -122,7 +122,7 @@ fn element(start: &BytesStart<'_>) -> Result<Element, String> {
     Ok(found)
 }
 
-/// Whether white space follows each value: the parser takes attributes that touch.
+/// Verifies white space between attributes, which the parser does not require.
 fn are_apart(attributes: &[u8]) -> bool {
     let (mut quote, mut is_after_value) = (None, false);
     for byte in attributes {
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_well_formed_is_told_and_never_a_panic() {
+    fn malformed_xml_is_an_error_and_never_a_panic() {
         for text in [
             "",
             "x",

@@ -19,7 +19,7 @@ mod tests {
     use crate::command::Cli;
 
     #[test]
-    fn its_help_says_what_it_has_to_be_told() {
+    fn its_help_lists_every_input() {
         let mut command = Cli::command();
         let cost = command.find_subcommand_mut("cost").expect("the verb");
         let help = cost.render_help().to_string();
@@ -31,19 +31,19 @@ mod tests {
         Usage: cost [OPTIONS] --minutes <MINUTES> --views <NUMBER>
 
         Options:
-              --minutes <MINUTES>           Minutes of lectures that are stored
+              --minutes <MINUTES>           Minutes of stored lectures
               --views <NUMBER>              Views a month
               --lecture-minutes <MINUTES>   Minutes of a lecture [default: 45]
-              --watched <MINUTES>           Minutes that a view lasts on average [default: all of the lecture]
-              --new-minutes <MINUTES>       Minutes of lectures that are published in this month, of those that are stored [default: 0]
-              --gigabytes <NUMBER>          What the lectures take in the bucket [default: estimated from minutes and rungs]
-              --rungs <SIZES>               Sizes that are offered, by their short side: of 1080, 720, 480, 360 and 240 [default: 1080,720,480]
+              --watched <MINUTES>           Average minutes of a view [default: all of the lecture]
+              --new-minutes <MINUTES>       Minutes of stored lectures that are published in this month [default: 0]
+              --gigabytes <NUMBER>          Gigabytes of lectures in the bucket [default: estimated from minutes and rungs]
+              --rungs <SIZES>               Rungs by short side, out of 1080, 720, 480, 360 and 240 [default: 1080,720,480]
               --segment-duration <SECONDS>  Seconds of a Media Segment [default: 4]
-              --container <CONTAINER>       What segments are wrapped in: sound has segments of its own in `cmaf`, and none in `ts` [default: cmaf]
-              --hit-ratio <SHARE>           Share of reads of segments that the data centre's cache answers, from 0 to 1: 0 is the worst case [default: 0]
-              --cpu-ms <MS>                 CPU milliseconds of a request, as the Worker's metrics show them [default: estimated]
+              --container <CONTAINER>       Container of the segments: `cmaf` has separate audio segments, `ts` has none [default: cmaf]
+              --hit-ratio <SHARE>           Share of segment reads that the data centre's cache answers, from 0 to 1; 0 is the worst case [default: 0]
+              --cpu-ms <MS>                 CPU milliseconds of a request, from the Worker's metrics [default: estimated]
               --plan <PLAN>                 The Workers plan [default: paid] [possible values: free, paid]
-              --no-included                 Charge for everything, as where something else of the account uses up what is free
+              --no-included                 Charge for everything, because the rest of the account uses up the free amounts
               --json                        Print one JSON object, with every charge of every provider
           -h, --help                        Print help (see more with '--help')
         "#);

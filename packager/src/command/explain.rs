@@ -212,7 +212,7 @@ fn of_pass(name: &str, text: &str, now: u64) -> (Option<String>, Vec<(&'static s
         PassKind::Playlist { .. } => "this playlist, and through passes what it lists".to_owned(),
         PassKind::AssetList { .. } => "this list of assets".to_owned(),
         PassKind::Storyboard { .. } => {
-            "this storyboard, and through passes the pictures that it names".to_owned()
+            "this storyboard, and through passes the images that it names".to_owned()
         }
         PassKind::Directory { depth } => format!("everything below the first {depth} folders"),
         PassKind::Restricted { preview: None, .. } => "this Media Playlist alone".to_owned(),
@@ -478,7 +478,7 @@ mod tests {
     }
 
     #[test]
-    fn spans_are_told_in_their_largest_unit() {
+    fn spans_are_shown_in_their_largest_unit() {
         for (seconds, expected) in [
             (0, "0 seconds"),
             (1, "1 second"),

@@ -50,7 +50,7 @@ fn options(args: &LinkArgs) -> Options {
     let expires_at = args.expires_at.map(clock::unix);
     Options {
         viewer: args.viewer.clone(),
-        expires_in: expires_at.is_none().then_some(args.lasts.as_secs()),
+        expires_in: expires_at.is_none().then_some(args.lifetime.as_secs()),
         expires_at,
         watch: args.watch.as_ref().map(Duration::as_secs),
         max_height: args.max_height,
@@ -76,7 +76,7 @@ pub(crate) struct LinkArgs {
     pub(crate) url: String,
     /// How long it opens, e.g. `30m`, `6h`, `7d`.
     #[arg(long = "for", value_name = "TIME", default_value = "6h", value_parser = duration, conflicts_with = "expires_at")]
-    pub(crate) lasts: Duration,
+    pub(crate) lifetime: Duration,
     /// Until when it opens (RFC 3339), e.g. `2027-01-31T18:00:00Z`.
     #[arg(long, value_name = "TIME", value_parser = instant)]
     pub(crate) expires_at: Option<DateTime<Utc>>,
@@ -92,7 +92,7 @@ pub(crate) struct LinkArgs {
     /// How long what was opened in time keeps playing, e.g. `6h` [default: the edge's].
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub(crate) watch: Option<Duration>,
-    /// List no Variant Stream with more lines than this, by its shorter side.
+    /// List Variant Streams up to this height only, measured on the shorter side.
     #[arg(long, value_name = "LINES")]
     pub(crate) max_height: Option<u32>,
     /// List only what lies between these seconds, e.g. `0-60`.

@@ -9,7 +9,7 @@ use crate::extras::ExtrasArgs;
 use crate::failure;
 use crate::input::{FetchedInput, HlsArgs};
 use crate::layout::MULTIVARIANT;
-use crate::limits::{LimitArgs, Limits};
+use crate::limits::{LimitArgs, ResourceLimits};
 use crate::package::PackageJob;
 use crate::package::manifest_json::Package;
 use crate::package::output::{self, FolderContents};
@@ -51,7 +51,7 @@ pub(crate) async fn package(
     input: &Path,
     args: &PackageArgs,
     folder: &Path,
-    limits: &Limits,
+    limits: &ResourceLimits,
     progress: Progress,
 ) -> Result<()> {
     let job = limits.within(PackageJob::prepare(

@@ -33,7 +33,7 @@ pub(crate) async fn run(args: RevisionsArgs) -> Result<()> {
         return Err(StorageError::Nothing(args.target.target.clone())).with_context(looking);
     }
     let seconds = |time: Option<DateTime<Utc>>| time.map(|time| time.trunc_subsecs(0));
-    let told: Vec<ListedRevision> = (inventory.revisions.iter())
+    let listed: Vec<ListedRevision> = (inventory.revisions.iter())
         .map(|revision| ListedRevision {
             revision: &revision.name,
             live: inventory.live.as_ref() == Some(&revision.name),
@@ -44,18 +44,18 @@ pub(crate) async fn run(args: RevisionsArgs) -> Result<()> {
         })
         .collect();
     if args.json {
-        println_json(&told)?;
+        println_json(&listed)?;
         return Ok(());
     }
-    for revision in told {
+    for revision in listed {
         command::print(&line(&revision))?;
     }
     Ok(())
 }
 
-pub(crate) fn line(told: &ListedRevision) -> String {
+pub(crate) fn line(revision: &ListedRevision) -> String {
     let shown = |time: DateTime<Utc>| time.format("%Y-%m-%d %H:%M:%S").to_string();
-    let state = match (told.live, told.published, told.replaced) {
+    let state = match (revision.live, revision.published, revision.replaced) {
         (true, ..) => "plays".to_owned(),
         (false, _, Some(replaced)) => format!("replaced {}", shown(replaced)),
         (false, None, None) => "never complete".to_owned(),
@@ -63,10 +63,10 @@ pub(crate) fn line(told: &ListedRevision) -> String {
     };
     format!(
         "{}  {:19}  {:5} objects  {:9.1} MB  {state}",
-        told.revision,
-        told.published.map(shown).unwrap_or_default(),
-        told.objects,
-        megabytes(told.bytes)
+        revision.revision,
+        revision.published.map(shown).unwrap_or_default(),
+        revision.objects,
+        megabytes(revision.bytes)
     )
 }
 

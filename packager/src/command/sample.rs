@@ -129,8 +129,8 @@ pub(crate) async fn run(args: SampleArgs) -> Result<()> {
 /// Makes `out.mp4` in a folder.
 async fn record(folder: &Path, seconds: u32, progress: Progress) -> Result<()> {
     if !can_draw_text().await? {
-        progress.note("this ffmpeg draws no text, or finds no font: a test picture instead");
-        return Ok(encode(folder, test_picture(seconds), seconds, progress).await?);
+        progress.note("this ffmpeg draws no text, or finds no font: using a test pattern");
+        return Ok(encode(folder, test_pattern(seconds), seconds, progress).await?);
     }
     let voice = speak(folder, progress).await?;
     for (at, slide) in SLIDES.iter().enumerate() {
@@ -245,7 +245,7 @@ fn repeated(seconds: u32) -> Vec<OsString> {
     args
 }
 
-fn test_picture(seconds: u32) -> Vec<OsString> {
+fn test_pattern(seconds: u32) -> Vec<OsString> {
     words(&format!(
         "-hide_banner -nostdin -nostats -y -v error -progress pipe:1 -f lavfi -i testsrc=s=1920x1080:r={RATE} \
          -f lavfi -i sine=f=330:b=4:r=48000 {ENCODER} -t {seconds} out.mp4"
@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_said_on_a_slide_fits_its_seconds() {
+    fn the_speech_of_a_slide_fits_its_seconds() {
         for slide in &SLIDES {
             let words = slide.speech.split_whitespace().count();
             // 165 words a minute are 22 in eight seconds.

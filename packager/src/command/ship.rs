@@ -15,7 +15,7 @@ use crate::extras::ExtrasArgs;
 use crate::failure;
 use crate::input::{FetchedInput, HlsArgs};
 use crate::instant::{self, Provisional, RungUpgrade};
-use crate::limits::{LimitArgs, Limits};
+use crate::limits::{LimitArgs, ResourceLimits};
 use crate::package::PackageJob;
 use crate::package::manifest_json::Package;
 use crate::progress::{Progress, StepUnit};
@@ -35,7 +35,7 @@ pub(crate) async fn run(args: ShipArgs) -> Result<()> {
 }
 
 /// As [`run`], within the limits of a job.
-pub(crate) async fn run_within(args: ShipArgs, limits: &Limits) -> Result<()> {
+pub(crate) async fn run_within(args: ShipArgs, limits: &ResourceLimits) -> Result<()> {
     let began = Instant::now();
     let progress = Progress::new(args.json);
     let shipping = || shipping(&args);
@@ -71,7 +71,7 @@ async fn ship(
     args: &ShipArgs,
     target: &Store,
     work: &Path,
-    limits: &Limits,
+    limits: &ResourceLimits,
     began: Instant,
 ) -> Result<()> {
     let progress = Progress::new(args.json);
@@ -151,7 +151,7 @@ async fn at_once<'a>(
         began,
     };
     if let Some(provisional) = publication.load_provisional(|left: &Provisional| &left.revision) {
-        instant.tell();
+        instant.report_playable();
         return Ok((publication, Some(upgrade(provisional))));
     }
     // Its journal is ours again after that.
@@ -196,12 +196,12 @@ async fn send(
         let _ = whole.send(rung.clone());
     });
     let uploader = SegmentUploader::new(job, workdir);
-    let (said, ()) = future::try_join(
+    let (warnings, ()) = future::try_join(
         uploader.send_during(publication, &step, encoding),
         list_what_is(there, job, workdir, publication, upgrade, &uploader),
     )
     .await?;
-    let package = job.finish(workdir, &said, progress).await?;
+    let package = job.finish(workdir, &warnings, progress).await?;
     check::own(workdir.root()).await?;
     progress.note(format_args!(
         "{} of {} objects went up while encoding",
@@ -259,8 +259,7 @@ pub(crate) struct ShipArgs {
     pub(crate) encode: EncodeArgs,
     #[command(flatten)]
     pub(crate) extras: ExtrasArgs,
-    /// Let something play within seconds, while the lecture proper is made: the recording's own streams where players take
-    /// them, else 480 lines.
+    /// Publish a provisional lecture within seconds: the recording's own streams if players decode them, else 480p.
     #[arg(long)]
     pub(crate) instant: bool,
     /// Where to encode; the folder made there is removed at the end [default: the system's temporary folder].

@@ -113,11 +113,11 @@ pub(crate) async fn run(
 
 /// Waits until the disk has room for a job. What others have left there makes some.
 async fn wait_for_room(folder: &Path, args: &WorkArgs, progress: Progress) -> Result<()> {
-    let mut said = false;
+    let mut has_reported = false;
     loop {
         let limits = args.limits.of_job(args.min_free);
         let Err(error) = limits.check_disk(folder, 0) else {
-            if said {
+            if has_reported {
                 progress.note("the disk has room again");
             }
             return Ok(());
@@ -128,12 +128,12 @@ async fn wait_for_room(folder: &Path, args: &WorkArgs, progress: Progress) -> Re
         if args.once || !error.is::<DiskError>() {
             return Err(error.context("no job is taken"));
         }
-        if !said {
+        if !has_reported {
             progress.note(format_args!(
                 "no job is taken: {error:#}; looking again every {} s",
                 args.pause.as_secs()
             ));
-            said = true;
+            has_reported = true;
         }
         tokio::time::sleep(args.pause).await;
     }

@@ -1,25 +1,25 @@
-//! What `lectern cost` is asked.
+//! Inputs of `lectern cost`.
 
 use clap::Args;
 
-use super::lecture::Lecture;
+use super::lecture::LectureProfile;
 use super::money::decimal;
 use super::month::Question;
 use super::prices::Assumptions;
 use super::quotes::{Included, PricePlan};
 use crate::manifest::container::Container;
 
-/// Beyond these it is no longer a school, and sums would no longer fit.
+/// Maximum values: beyond them, it is no longer a school, and sums would overflow.
 const MOST_MINUTES: u128 = 1_000_000_000;
 const MOST_VIEWS: u64 = 1_000_000_000;
 const MOST_GIGABYTES: u64 = 1_000_000_000;
 const LONGEST_SECONDS: u64 = 86_400;
-/// Bytes a second that no lecture takes: 10 GB a minute.
+/// Maximum bytes a second of a lecture: 10 GB a minute.
 const HEAVIEST: u64 = 10_000_000_000 / 60;
 
 #[derive(Debug, Args)]
 pub(crate) struct CostArgs {
-    /// Minutes of lectures that are stored.
+    /// Minutes of stored lectures.
     #[arg(long, value_name = "MINUTES", value_parser = minutes)]
     minutes: Seconds,
     /// Views a month.
@@ -28,16 +28,16 @@ pub(crate) struct CostArgs {
     /// Minutes of a lecture.
     #[arg(long, value_name = "MINUTES", default_value = "45", value_parser = minutes)]
     lecture_minutes: Seconds,
-    /// Minutes that a view lasts on average [default: all of the lecture].
+    /// Average minutes of a view [default: all of the lecture].
     #[arg(long, value_name = "MINUTES", value_parser = minutes)]
     watched: Option<Seconds>,
-    /// Minutes of lectures that are published in this month, of those that are stored.
+    /// Minutes of stored lectures that are published in this month.
     #[arg(long, value_name = "MINUTES", default_value = "0", value_parser = minutes_or_none)]
     new_minutes: Seconds,
-    /// What the lectures take in the bucket [default: estimated from minutes and rungs].
+    /// Gigabytes of lectures in the bucket [default: estimated from minutes and rungs].
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..=MOST_GIGABYTES))]
     gigabytes: Option<u64>,
-    /// Sizes that are offered, by their short side: of 1080, 720, 480, 360 and 240.
+    /// Rungs by short side, out of 1080, 720, 480, 360 and 240.
     #[arg(
         long,
         value_name = "SIZES",
@@ -48,7 +48,7 @@ pub(crate) struct CostArgs {
     /// Seconds of a Media Segment.
     #[arg(long, value_name = "SECONDS", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=10))]
     segment_duration: u32,
-    /// What segments are wrapped in: sound has segments of its own in `cmaf`, and none in `ts`.
+    /// Container of the segments: `cmaf` has separate audio segments, `ts` has none.
     #[arg(
         long,
         value_name = "CONTAINER",
@@ -56,16 +56,17 @@ pub(crate) struct CostArgs {
         hide_possible_values = true
     )]
     container: Container,
-    /// Share of reads of segments that the data centre's cache answers, from 0 to 1: 0 is the worst case.
+    /// Share of segment reads that the data centre's cache answers, from 0 to 1; 0 is the worst
+    /// case.
     #[arg(long, value_name = "SHARE", default_value = "0", value_parser = share)]
     hit_ratio: Millionths,
-    /// CPU milliseconds of a request, as the Worker's metrics show them [default: estimated].
+    /// CPU milliseconds of a request, from the Worker's metrics [default: estimated].
     #[arg(long, value_name = "MS", value_parser = milliseconds)]
     cpu_ms: Option<Micros>,
     /// The Workers plan.
     #[arg(long, value_name = "PLAN", default_value = "paid")]
     pub(super) plan: PricePlan,
-    /// Charge for everything, as where something else of the account uses up what is free.
+    /// Charge for everything, because the rest of the account uses up the free amounts.
     #[arg(long)]
     no_included: bool,
     /// Print one JSON object, with every charge of every provider.
@@ -73,7 +74,7 @@ pub(crate) struct CostArgs {
     pub(super) json: bool,
 }
 
-/// So that none is taken for another.
+/// Units as types, so they cannot be confused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Seconds(u64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,7 +82,7 @@ struct Millionths(u64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Micros(u64);
 
-/// What cannot be answered.
+/// Inputs without an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum CostError {
     #[error("`--watched` is longer than a lecture")]
@@ -90,7 +91,7 @@ pub(crate) enum CostError {
     New,
     #[error("lectures of more than 86,400 seconds are not packaged")]
     Long,
-    #[error("what `{0}` lines take is not known")]
+    #[error("the bit rate of `{0}p` is not known")]
     Rung(u32),
     #[error("`--gigabytes` are more than 10 for each minute that is stored")]
     Heavy,
@@ -99,9 +100,7 @@ pub(crate) enum CostError {
 impl CostError {
     pub(crate) fn hint(&self) -> &'static str {
         match self {
-            Self::Watched => {
-                "give minutes up to those of `--lecture-minutes`, which are 45 unless you say so"
-            }
+            Self::Watched => "give minutes up to those of `--lecture-minutes`, 45 by default",
             Self::New => "give minutes up to those of `--minutes`",
             Self::Long => "give `--lecture-minutes` up to 1440",
             Self::Rung(_) => {
@@ -147,7 +146,7 @@ impl CostArgs {
             return Err(CostError::Rung(*side));
         }
         Ok(Question {
-            lecture: Lecture {
+            lecture: LectureProfile {
                 seconds: lecture,
                 segment_seconds: u64::from(self.segment_duration),
                 container: self.container,
@@ -166,7 +165,7 @@ impl CostArgs {
     }
 }
 
-/// Whole seconds, of minutes to the hundredth.
+/// Parses minutes with up to two decimals into whole seconds.
 fn minutes_or_none(text: &str) -> Result<Seconds, String> {
     decimal(text, 2)
         .filter(|hundredths| *hundredths <= MOST_MINUTES * 100)

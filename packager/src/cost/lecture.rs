@@ -1,24 +1,26 @@
-//! What a lecture is counted in: requests of a view, objects and bytes of a package. Pure.
+//! Requests of a view, and objects and bytes of a package. Pure.
 
 use serde::Serialize;
 
 use super::prices::LadderRates;
 use crate::manifest::container::Container;
 
-/// Short side of what `lecture.mp4` holds at most.
-const TO_TAKE_HOME: u32 = 720;
-/// What a package has beside its Renditions, sprites and `lecture.mp4`: `master.m3u8`, `package.json`, `poster.jpg` and
-/// `storyboard.vtt`; with CMAF also `manifest.mpd` and `pictures.mp4`; and the I-frames' playlist.
+/// Maximum short side of `lecture.mp4`.
+const MAX_DOWNLOAD_SIDE: u32 = 720;
+/// Objects beside Renditions, sprites and `lecture.mp4`: `master.m3u8`, `package.json`,
+/// `poster.jpg` and `storyboard.vtt`; with CMAF also `manifest.mpd` and `pictures.mp4`; and the
+/// I-frame playlist.
 const BESIDE_CMAF: u64 = 7;
 const BESIDE_TS: u64 = 5;
 
-/// What `publish` sends to the Worker in parts, and how large these are.
+/// Bytes above which `publish` sends an object in parts, and the bytes of a part.
 const LARGE: u64 = 64 << 20;
 const PART: u64 = 16 << 20;
 
-/// A lecture as it is packaged. No time in it is 0; there is a rung, of a size that was measured, and the largest is first.
+/// A packaged lecture. All durations are positive. It has at least one rung, all are of measured
+/// sizes, and the largest is first.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Lecture {
+pub(crate) struct LectureProfile {
     pub(crate) seconds: u64,
     pub(crate) segment_seconds: u64,
     pub(crate) container: Container,
@@ -26,7 +28,7 @@ pub(crate) struct Lecture {
     pub(crate) rungs: Vec<u32>,
 }
 
-/// What one player asks for.
+/// Requests of one player.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub(crate) struct Requests {
     pub(crate) playlists: u64,
@@ -40,16 +42,17 @@ impl Requests {
         self.playlists + self.objects()
     }
 
-    /// What lies in a revision and never changes, so that it is for the data centre's cache.
+    /// Immutable objects of a revision, which the data centre's cache may hold.
     pub(crate) fn objects(self) -> u64 {
         self.initialization_sections + self.segments + self.audio_segments
     }
 }
 
-impl Lecture {
-    /// A player that loads this many seconds from the start and shows pictures of this many rungs: it reads
-    /// `master.m3u8`, and of every rung and of the sound a Media Playlist, a Media Initialization Section and segments.
-    /// Transport streams have the sound in the pictures' segments, and no initialization sections.
+impl LectureProfile {
+    /// Requests of a player that loads the first `seconds` and plays `rungs` rungs. It reads
+    /// `master.m3u8`, and a Media Playlist, a Media Initialization Section and segments of every
+    /// rung and of the audio. Transport streams mux audio into video segments, and have no
+    /// initialization sections.
     pub(crate) fn view(&self, seconds: u64, rungs: u64) -> Requests {
         let segments = self.segments(seconds.min(self.seconds));
         match self.container {
@@ -68,23 +71,23 @@ impl Lecture {
         }
     }
 
-    /// Of one Rendition.
+    /// Segments of one Rendition.
     pub(crate) fn segments(&self, seconds: u64) -> u64 {
         seconds.div_ceil(self.segment_seconds)
     }
 
-    /// Requests that put a package into the bucket.
+    /// Write requests for a package.
     pub(crate) fn writes(&self, rates: &LadderRates) -> u64 {
         let (segments, rungs) = (self.segments(self.seconds), self.rungs.len() as u64);
         let (renditions, each, beside) = match self.container {
             Container::Cmaf => (rungs + 1, segments + 2, BESIDE_CMAF),
             Container::Ts => (rungs, segments + 1, BESIDE_TS),
         };
-        let mp4 = self.to_take_home(rates) * self.seconds * 125;
+        let mp4 = self.download_rate(rates) * self.seconds * 125;
         renditions * each + beside + self.sprites() + writes(mp4)
     }
 
-    /// Sprites of the storyboard: a hundred pictures each, two seconds apart and up to ten.
+    /// Sprites of the storyboard, with a hundred thumbnails each, two to ten seconds apart.
     fn sprites(&self) -> u64 {
         let apart = (2..10)
             .step_by(2)
@@ -93,26 +96,26 @@ impl Lecture {
         self.seconds.div_ceil(apart).div_ceil(100)
     }
 
-    /// kbit/s that are stored: the ladder, the sound, the pictures to look through and `lecture.mp4`.
+    /// Stored kbit/s: the ladder, audio, I-frames and `lecture.mp4`.
     pub(crate) fn stored(&self, rates: &LadderRates) -> u64 {
         let ladder: u64 = self.rungs.iter().filter_map(|side| rates.of(*side)).sum();
-        let sound = match self.container {
+        let audio = match self.container {
             Container::Cmaf => rates.audio + rates.iframes,
             Container::Ts => rates.audio * self.rungs.len() as u64,
         };
-        ladder + sound + self.to_take_home(rates)
+        ladder + audio + self.download_rate(rates)
     }
 
-    /// kbit/s of a view: those of the rung in the middle, of two the smaller one, and the sound.
+    /// kbit/s of a view: those of the middle rung, or the smaller of two, and of audio.
     pub(crate) fn watched(&self, rates: &LadderRates) -> u64 {
         let middle = self.rungs.get(self.rungs.len() / 2);
         middle.and_then(|side| rates.of(*side)).unwrap_or_default() + rates.audio
     }
 
     /// kbit/s of `lecture.mp4`.
-    fn to_take_home(&self, rates: &LadderRates) -> u64 {
+    fn download_rate(&self, rates: &LadderRates) -> u64 {
         let side = (self.rungs.iter().copied())
-            .find(|side| *side <= TO_TAKE_HOME)
+            .find(|side| *side <= MAX_DOWNLOAD_SIDE)
             .or(self.rungs.last().copied());
         side.and_then(|side| rates.of(side)).unwrap_or_default() + rates.audio
     }
@@ -123,7 +126,7 @@ impl Lecture {
     }
 }
 
-/// Requests that write an object: one, or one a part between one that begins and one that ends it.
+/// Write requests of an object: one, or one for each part, and two to start and complete them.
 fn writes(bytes: u64) -> u64 {
     match bytes {
         ..=LARGE => 1,
@@ -132,7 +135,7 @@ fn writes(bytes: u64) -> u64 {
 }
 
 impl LadderRates {
-    /// kbit/s of the pictures alone, where this size was measured.
+    /// kbit/s of video without audio, if this size was measured.
     pub(crate) fn of(&self, side: u32) -> Option<u64> {
         let rung = self.rungs.iter().find(|rung| rung.side == side);
         rung.map(|rung| rung.kbits)
@@ -143,8 +146,8 @@ impl LadderRates {
 mod tests {
     use super::*;
 
-    fn lecture(seconds: u64, container: Container, rungs: &[u32]) -> Lecture {
-        Lecture {
+    fn lecture(seconds: u64, container: Container, rungs: &[u32]) -> LectureProfile {
+        LectureProfile {
             seconds,
             segment_seconds: 4,
             container,
@@ -153,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lecture_of_45_minutes_is_675_segments_and_as_many_of_sound() {
+    fn a_lecture_of_45_minutes_has_675_video_and_675_audio_segments() {
         use Container::{Cmaf, Ts};
         for (container, rungs, watched, expected) in [
             (Ts, 1, 2_700, (2, 0, 675, 0)),
@@ -199,7 +202,7 @@ mod tests {
     fn what_is_stored_is_the_ladder_and_what_lies_beside_it() {
         let rates = rates();
         for (container, rungs, expected) in [
-            // Three pictures, the sound, the I-frames, and 720p with its sound to take home.
+            // Three rungs, audio, I-frames, and 720p with audio to download.
             (
                 Container::Cmaf,
                 vec![1080, 720, 480],
@@ -219,7 +222,8 @@ mod tests {
 
     #[test]
     fn large_files_are_written_in_parts() {
-        // 900 kbit/s are 304 MB in 45 minutes: 19 parts of 16 MiB, what begins them and what ends them.
+        // 900 kbit/s are 304 MB in 45 minutes: 19 parts of 16 MiB, and two requests to start and
+        // complete them.
         let long = lecture(2_700, Container::Cmaf, &[1080, 720, 480]);
         assert_eq!(long.writes(&rates()), 4 * 677 + 7 + 3 + 21);
         let short = lecture(15, Container::Cmaf, &[480]);

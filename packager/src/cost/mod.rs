@@ -1,7 +1,8 @@
-//! `lectern cost`: what a month of lectures and views costs, here and with others. Amounts are whole numbers of what is
-//! smallest and money is whole numbers of 10⁻¹² dollars, so that what is printed can be added up again.
+//! `lectern cost`: monthly costs of lectures and views with Lectern and other providers. Amounts
+//! are integers of the smallest unit, and money is in units of 10⁻¹² dollars, so printed sums add
+//! up.
 //!
-//! Prices are data, with the day on which they were seen: `prices.json`. It does not ask anybody.
+//! Prices are data with the day of their observation: `prices.json`. The command sends no request.
 
 pub(crate) mod args;
 mod lecture;

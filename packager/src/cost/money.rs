@@ -1,4 +1,4 @@
-//! Dollars, exactly. Pure.
+//! Exact dollars. Pure.
 
 use std::fmt;
 use std::iter::Sum;
@@ -11,22 +11,23 @@ const DECIMALS: usize = 12;
 const DOLLAR: u128 = 1_000_000_000_000;
 const CENT: u128 = DOLLAR / 100;
 
-/// Dollars in units of 10⁻¹²: list prices of a byte or a request are whole numbers of these, so that sums never drift.
+/// Dollars in units of 10⁻¹²: list prices of a byte or a request are integers in it, so sums are
+/// exact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub(crate) struct Money(u128);
 
 impl Money {
-    /// `0.015`: digits, and up to twelve of them behind a point.
+    /// `0.015`: digits, with up to twelve decimals.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         decimal(text, DECIMALS).map(Self)
     }
 
-    /// The price of `amount` where this is the price of `per`, rounded up to 10⁻¹² dollars.
+    /// Price of `amount` at this price for `per`, rounded up to 10⁻¹² dollars.
     pub(crate) fn for_each(self, amount: u128, per: u128) -> Self {
         Self((self.0 * amount).div_ceil(per))
     }
 
-    /// Every digit, and two behind the point at least.
+    /// All digits, with at least two decimals.
     pub(crate) fn exact(self) -> String {
         let (whole, fraction) = (self.0 / DOLLAR, self.0 % DOLLAR);
         let digits = format!("{fraction:012}");
@@ -49,7 +50,7 @@ impl Sum for Money {
     }
 }
 
-/// To the cent, halves up: `$1,234.50`.
+/// Rounds to cents, halves up: `$1,234.50`.
 impl fmt::Display for Money {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let cents = (self.0 + CENT / 2) / CENT;
@@ -71,8 +72,8 @@ impl<'de> Deserialize<'de> for Money {
     }
 }
 
-/// A decimal number as a whole number of 10⁻ᵈ. `None` for what is no such number, or finer, or of more than twelve digits
-/// before its point.
+/// Parses a decimal number into units of 10⁻ᵈ. `None` for other text, more decimals, or more than
+/// twelve digits before the point.
 pub(crate) fn decimal(text: &str, decimals: usize) -> Option<u128> {
     let (whole, fraction) = match text.split_once('.') {
         Some((_, "")) => return None,

@@ -1,28 +1,28 @@
-//! A month: what is stored, published and watched, in what providers count. Pure.
+//! A month of storage, publishing and views in the units of providers. Pure.
 
-use super::lecture::{Lecture, Requests};
+use super::lecture::{LectureProfile, Requests};
 use super::prices::Assumptions;
 
 const MILLION: u64 = 1_000_000;
 
-/// What is asked.
+/// The inputs of a month.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Question {
-    pub(crate) lecture: Lecture,
-    /// Seconds of lectures that are stored, and of those that are published in this month.
+    pub(crate) lecture: LectureProfile,
+    /// Seconds of stored lectures, and of those published in this month.
     pub(crate) stored_seconds: u64,
     pub(crate) new_seconds: u64,
     pub(crate) views: u64,
-    /// Seconds that a view lasts, at most a lecture's.
+    /// Seconds of a view, at most those of a lecture.
     pub(crate) watched_seconds: u64,
-    /// What is stored, where that is known.
+    /// Stored bytes, if known.
     pub(crate) bytes: Option<u64>,
-    /// Of a million reads of what the data centre's cache may hold, those that it answers.
+    /// Cache hits in a million reads of cacheable objects.
     pub(crate) hits: u64,
     pub(crate) cpu_micros: u64,
 }
 
-/// The answer, in bytes, requests, microseconds of CPU and seconds of video.
+/// The month in bytes, requests, CPU microseconds and seconds of video.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Month {
     pub(crate) stored_seconds: u128,
@@ -30,12 +30,12 @@ pub(crate) struct Month {
     pub(crate) new_seconds: u128,
     pub(crate) new_writes: u128,
     pub(crate) views: u128,
-    /// What a request takes.
+    /// CPU microseconds of a request.
     pub(crate) cpu_micros: u128,
-    /// Writes that put all of it into the bucket, once.
+    /// Write requests to publish everything once.
     pub(crate) all_writes: u128,
     pub(crate) view: Requests,
-    /// What a thousand views take.
+    /// Amounts of a thousand views.
     pub(crate) thousand: Watching,
     pub(crate) month: Watching,
 }
@@ -45,7 +45,7 @@ pub(crate) struct Watching {
     pub(crate) requests: u128,
     /// Requests that the cache does not answer.
     pub(crate) reads: u128,
-    /// Bytes that a player of ours loads, and those that are watched.
+    /// Bytes that the player page loads, and those that are watched.
     pub(crate) loaded_bytes: u128,
     pub(crate) watched_bytes: u128,
     pub(crate) watched_seconds: u128,
@@ -63,7 +63,7 @@ impl Question {
             false => (self.watched_seconds + assumptions.player.ahead_seconds).min(lecture.seconds),
         };
         let view = lecture.view(loaded_seconds, lecture.rungs.len() as u64);
-        // Where the bytes are known and not estimated, a view is of as many more or fewer.
+        // Known stored bytes scale the bytes of a view.
         let bytes = |seconds: u64, views: u128| {
             let estimated_bytes = u128::from(seconds * lecture.watched(rates)) * 125;
             match (self.bytes, estimated) {

@@ -1,4 +1,4 @@
-//! What is charged for what: `prices.json`, and the rules by which an amount becomes a charge. Pure.
+//! Prices in `prices.json`, and the calculation of charges. Pure.
 
 use anyhow::{Context as _, Result};
 use serde::Deserialize;
@@ -21,7 +21,7 @@ pub(crate) struct Prices {
     pub(crate) bunny: Bunny,
 }
 
-/// What is not a price and has to be known all the same; each says where it is from.
+/// Assumptions other than prices, each with its source.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Assumptions {
@@ -30,13 +30,13 @@ pub(crate) struct Assumptions {
     pub(crate) player: PlayerBuffer,
 }
 
-/// Average kbit/s of what the packager makes.
+/// Average kbit/s of the packager's output.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct LadderRates {
     pub(crate) rungs: Vec<RungRate>,
     pub(crate) audio: u64,
-    /// The pictures to look through.
+    /// I-frames.
     pub(crate) iframes: u64,
     pub(crate) source: String,
 }
@@ -58,7 +58,7 @@ pub(crate) struct WorkerTime {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PlayerBuffer {
-    /// How far ahead a player loads: what a viewer who leaves has asked for and not seen.
+    /// Seconds that a player loads ahead, which a leaving viewer requested without watching.
     pub(crate) ahead_seconds: u64,
     pub(crate) source: String,
 }
@@ -116,7 +116,7 @@ pub(crate) struct PerMinute {
 pub(crate) struct Bunny {
     pub(crate) storage: Price,
     pub(crate) out: Price,
-    /// The least that is charged for a month.
+    /// Minimum charge for a month.
     pub(crate) minimum: Price,
 }
 
@@ -126,7 +126,8 @@ impl Prices {
     }
 }
 
-/// What prices are for. Amounts are counted in what is smallest: bytes, requests, microseconds of CPU, seconds of video.
+/// Units of prices. Amounts are in the smallest unit: bytes, requests, CPU microseconds, seconds of
+/// video.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub(crate) enum PriceUnit {
     #[serde(rename = "month")]
@@ -150,8 +151,8 @@ pub(crate) enum PriceUnit {
 }
 
 impl PriceUnit {
-    /// How many bytes, requests, microseconds or seconds one is. A GB is 10⁹ bytes with everybody: AWS counts 2³⁰, which
-    /// makes the same bytes 7 % fewer.
+    /// Bytes, requests, microseconds or seconds in a unit. A GB is 10⁹ bytes for every provider;
+    /// AWS counts 2³⁰, which would be 7 % fewer units.
     pub(crate) fn size(self) -> u128 {
         match self {
             Self::Month => 1,
@@ -180,26 +181,26 @@ impl PriceUnit {
     }
 }
 
-/// A price as it is listed.
+/// A listed price.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Price {
     pub(crate) what: String,
     pub(crate) dollars: Money,
     pub(crate) unit: PriceUnit,
-    /// Lower prices for what is above so many units, in ascending order.
+    /// Lower prices above so many units, in ascending order.
     #[serde(default)]
     pub(crate) then: Vec<Tier>,
-    /// Units that are free every month: the first ones.
+    /// Free units of every month, counted first.
     #[serde(default)]
     pub(crate) included: u64,
-    /// Whether a unit that was begun is charged as a whole one.
+    /// A started unit is charged as a whole one.
     #[serde(default)]
     pub(crate) whole_units: bool,
-    /// When the price was last seen listed, and where it is listed.
+    /// Day on which the price was last seen, and its address.
     pub(crate) as_of: String,
     pub(crate) source: String,
-    /// Whether it is from memory or of a third party, and not from the provider's own page.
+    /// The price comes from memory or a third party instead of the provider's own page.
     #[serde(default)]
     pub(crate) estimate: bool,
 }
@@ -212,7 +213,7 @@ pub(crate) struct Tier {
 }
 
 impl Price {
-    /// What `amount` bytes, requests, microseconds or seconds cost in a month.
+    /// Monthly charge for `amount` bytes, requests, microseconds or seconds.
     pub(crate) fn charge(&self, amount: u128) -> Money {
         let size = self.unit.size();
         let amount = match self.whole_units {
@@ -228,8 +229,8 @@ impl Price {
             .sum()
     }
 
-    /// The listed price of so much more, to whom uses `amount` already: nothing is free and nothing rounded.
-    pub(crate) fn further(&self, more: u128, amount: u128) -> Money {
+    /// Listed price of `more` beyond `amount`, without free units and rounding.
+    pub(crate) fn marginal_price(&self, more: u128, amount: u128) -> Money {
         let size = self.unit.size();
         self.tiers()
             .find(|(_, to, _)| amount < *to)
@@ -237,15 +238,15 @@ impl Price {
             .for_each(more, size)
     }
 
-    /// The same where something else of the account uses up what is free.
-    pub(crate) fn used_up(&self) -> Self {
+    /// The price without free units, which the rest of the account uses up.
+    pub(crate) fn without_included(&self) -> Self {
         Self {
             included: 0,
             ..self.clone()
         }
     }
 
-    /// Each price, and from where to where it holds.
+    /// Each price with its range.
     fn tiers(&self) -> impl Iterator<Item = (u128, u128, Money)> {
         let size = self.unit.size();
         let begins = move |at: usize| self.then.get(at).map(|tier| u128::from(tier.above) * size);

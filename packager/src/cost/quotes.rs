@@ -1,25 +1,25 @@
-//! What a month costs with Lectern, and what it would cost with others. Pure.
+//! Costs of a month with Lectern and with other providers. Pure.
 
 use super::money::Money;
 use super::month::Month;
 use super::prices::{Price, Prices};
 
-/// What one provider charges for the month.
+/// A provider's charge for the month.
 #[derive(Debug, Clone)]
 pub(crate) struct Quote {
     pub(crate) name: &'static str,
     pub(crate) lines: Vec<CostLine>,
-    /// The least that is charged.
+    /// Minimum charge.
     pub(crate) minimum: Option<Price>,
 }
 
-/// Something that is charged for.
+/// One item of a charge.
 #[derive(Debug, Clone)]
 pub(crate) struct CostLine {
     pub(crate) price: Price,
     pub(crate) amount: u128,
     pub(crate) cost: Money,
-    /// What a thousand further views add, at the listed price.
+    /// Charge of a thousand more views, at the listed price.
     pub(crate) thousand_views: Money,
 }
 
@@ -38,12 +38,12 @@ impl Quote {
         minimum.unwrap_or_default().max(lines)
     }
 
-    /// What a thousand further views cost, to whom has used up what is free.
+    /// Charge of a thousand more views after the free amounts.
     pub(crate) fn thousand_views(&self) -> Money {
         self.lines.iter().map(|line| line.thousand_views).sum()
     }
 
-    /// Whether one of its prices was not read on the provider's own page.
+    /// At least one price is not from the provider's own page.
     pub(crate) fn is_estimate(&self) -> bool {
         let minimum = self.minimum.iter();
         (self.lines.iter().map(|line| &line.price))
@@ -52,40 +52,40 @@ impl Quote {
     }
 }
 
-/// How the Worker is paid for.
+/// Plans of Workers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum PricePlan {
-    /// Nothing, and no more than 100,000 requests a day.
+    /// No charge, and at most 100,000 requests a day.
     Free,
-    /// $5 a month, and what is beyond its included requests and CPU time.
+    /// $5 a month, and a charge beyond its included requests and CPU time.
     Paid,
 }
 
-/// Whether a month's free amounts are this month's.
+/// Availability of the month's free amounts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Included {
     Free,
-    /// Something else of the account uses them up.
+    /// The rest of the account uses them up.
     UsedUp,
 }
 
 impl Included {
-    /// A charge for what is there whether it is watched or not.
+    /// A charge that does not depend on views.
     fn fixed(self, price: &Price, amount: u128) -> CostLine {
         self.line(price, amount, 0)
     }
 
-    /// A charge that grows with views: for this amount, and what a thousand further ones take.
+    /// A charge that grows with views, for this amount and for a thousand more.
     fn line(self, price: &Price, amount: u128, thousand: u128) -> CostLine {
         let price = match self {
             Self::Free => price.clone(),
-            Self::UsedUp => price.used_up(),
+            Self::UsedUp => price.without_included(),
         };
         CostLine {
             amount,
             cost: price.charge(amount),
-            thousand_views: price.further(thousand, amount),
+            thousand_views: price.marginal_price(thousand, amount),
             price,
         }
     }
@@ -119,22 +119,23 @@ pub(crate) fn lectern(
     Quote::new("Lectern (R2 and Workers)", lines)
 }
 
-/// What publishing all of it once costs, at listed prices, with nothing free.
+/// Cost of publishing everything once, at listed prices, without free amounts.
 pub(crate) fn publishing(month: &Month, prices: &Prices) -> Money {
     let (writes, workers) = (month.all_writes, &prices.workers);
-    prices.r2.class_a.further(writes, 0)
-        + workers.requests.further(writes, 0)
-        + workers.cpu.further(writes * month.cpu_micros, 0)
+    prices.r2.class_a.marginal_price(writes, 0)
+        + workers.requests.marginal_price(writes, 0)
+        + workers.cpu.marginal_price(writes * month.cpu_micros, 0)
 }
 
-/// Whether the free plan has the requests of this month, spread evenly over its days.
+/// Compares the requests of this month, spread evenly over its days, with the free plan.
 pub(crate) fn fits_free_plan(month: &Month, prices: &Prices) -> bool {
     let price = &prices.workers.free_requests;
     month.month.requests + month.new_writes <= u128::from(price.included) * price.unit.size()
 }
 
-/// The same month elsewhere. What serves our packages to our players loads what they load; services with players of their own
-/// are charged with what is watched, and what they keep beside the ladder is left out.
+/// The same month with other providers. Providers that serve our packages are charged for loaded
+/// bytes. Services with their own players are charged for watched bytes, and their storage beside
+/// the ladder is left out.
 pub(crate) fn elsewhere(
     month: &Month,
     prices: &Prices,

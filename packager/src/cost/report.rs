@@ -1,4 +1,4 @@
-//! The answer: a table for people, JSON for programs. Pure.
+//! Formats the answer as a table or JSON. Pure.
 
 use std::fmt::Write as _;
 
@@ -19,7 +19,7 @@ pub(crate) struct CostReport<'a> {
     pub(crate) ours: Quote,
     pub(crate) elsewhere: Vec<Quote>,
     pub(crate) publishing: Money,
-    /// Whether the Worker may answer so many requests by its plan.
+    /// The plan of the Worker permits so many requests.
     pub(crate) fits: bool,
 }
 
@@ -68,7 +68,7 @@ impl CostReport<'_> {
         format!(
             "{} minutes of lectures ({}: {} GB), {} views a month of {} of {} minutes.\n\
              A view is {} requests: {playlists} playlists, {initialization_sections} initialization sections, \
-             {segments} segments of pictures, {audio_segments} of sound.\n",
+             {segments} video segments, {audio_segments} audio segments.\n",
             hundredths(question.stored_seconds),
             rungs.join(", "),
             amount(month.stored_bytes, 1_000_000_000),
@@ -99,7 +99,7 @@ impl CostReport<'_> {
         out
     }
 
-    /// When the oldest and the newest price were seen.
+    /// Days of the oldest and the newest price.
     fn dates(&self) -> (&str, &str) {
         let dates = || {
             (std::iter::once(&self.ours).chain(&self.elsewhere))
@@ -206,7 +206,7 @@ fn quote(quote: &Quote) -> Value {
     })
 }
 
-/// In units, to the thousandth, rounded up: `1,234.5`.
+/// Amount in units with up to three decimals, rounded up: `1,234.5`.
 fn amount(amount: u128, size: u128) -> String {
     let thousandths = (amount * 1_000).div_ceil(size);
     decimals(thousandths, 3)
@@ -226,7 +226,7 @@ fn decimals(number: u128, digits: usize) -> String {
     }
 }
 
-/// In units, as a decimal that loses nothing but what is below 10⁻¹².
+/// Amount in units, exact to 10⁻¹².
 fn exact(amount: u128, size: u128) -> String {
     let (whole, rest) = (amount / size, amount % size);
     let fraction = format!("{:012}", rest * 1_000_000_000_000 / size);
@@ -236,7 +236,7 @@ fn exact(amount: u128, size: u128) -> String {
     }
 }
 
-/// JSON has numbers of 64 bits; the bounds of what is asked keep these below.
+/// Converts to 64-bit JSON numbers, which the bounds of the inputs never exceed.
 fn number(number: u128) -> u64 {
     u64::try_from(number).unwrap_or(u64::MAX)
 }

@@ -1,4 +1,4 @@
-//! Prices and sums that are known from elsewhere.
+//! Prices and sums from independent sources.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -17,7 +17,7 @@ fn prices() -> Prices {
     Prices::known().expect("prices")
 }
 
-/// What `lectern cost` answers to a line of arguments.
+/// Output of `lectern cost` with a line of arguments.
 fn asked(line: &str) -> String {
     tried(line).expect("an answer")
 }
@@ -25,11 +25,11 @@ fn asked(line: &str) -> String {
 fn tried(line: &str) -> anyhow::Result<String> {
     let words = ["cost"].into_iter().chain(line.split_whitespace());
     #[derive(clap::Parser)]
-    struct Line {
+    struct CostCli {
         #[command(flatten)]
         args: CostArgs,
     }
-    let line = Line::try_parse_from(words).expect("arguments");
+    let line = CostCli::try_parse_from(words).expect("arguments");
     answer(&line.args, &prices())
 }
 
@@ -37,7 +37,7 @@ fn json(line: &str) -> Value {
     serde_json::from_str(&asked(&format!("{line} --json"))).expect("JSON")
 }
 
-/// What a provider charges for, by its name.
+/// A provider's charge by its name.
 fn charge<'a>(quote: &'a Value, what: &str) -> &'a Value {
     let mut charges = quote["charges"].as_array().expect("charges").iter();
     charges
@@ -181,7 +181,7 @@ fn services_are_charged_by_minutes() {
 #[test]
 fn what_is_used_up_is_free_no_more_and_what_comes_on_top_has_the_price_of_its_tier() {
     let Prices { r2, s3, .. } = prices();
-    let used_up = |price: &Price, amount| price.used_up().charge(amount).exact();
+    let used_up = |price: &Price, amount| price.without_included().charge(amount).exact();
     assert_eq!(used_up(&r2.storage, 700 * GB), "10.50");
     assert_eq!(used_up(&r2.class_b, 1), "0.36");
     for (amount, expected) in [
@@ -190,10 +190,10 @@ fn what_is_used_up_is_free_no_more_and_what_comes_on_top_has_the_price_of_its_ti
         (10_000 * GB, "85.00"),
         (1_000_000 * GB, "50.00"),
     ] {
-        let more = s3.out.further(1_000 * GB, amount).exact();
+        let more = s3.out.marginal_price(1_000 * GB, amount).exact();
         assert_eq!(more, expected, "{amount}");
     }
-    assert_eq!(r2.class_b.further(675_000, 0).exact(), "0.243");
+    assert_eq!(r2.class_b.marginal_price(675_000, 0).exact(), "0.243");
 }
 
 #[test]
@@ -215,7 +215,7 @@ fn every_price_says_when_and_where_it_was_seen() {
         .iter()
         .map(|price| price["what"].to_string())
         .collect();
-    // Mux has two sets of the same.
+    // Mux has two sets of the same prices.
     assert_eq!(names.len(), 24 - 3);
 }
 
@@ -239,14 +239,14 @@ fn the_sums_of_the_tutorial_come_out() {
     );
 
     // $90 for a TB that leaves S3.
-    let terabyte = prices().s3.out.used_up().charge(1_000 * GB);
+    let terabyte = prices().s3.out.without_included().charge(1_000 * GB);
     assert_eq!(terabyte.exact(), "90.00");
 }
 
 #[test]
 fn what_the_tutorial_leaves_out_are_675_requests_a_view() {
-    // Sound in the pictures' segments, as in the tutorial: $0.46 for a thousand views, of which $0.2025 are the Worker's
-    // requests, $0.243 reads, and the rest playlists and CPU.
+    // Audio in the video segments, as in the tutorial: $0.46 for a thousand views, of which $0.2025
+    // are the Worker's requests, $0.243 reads, and the rest playlists and CPU.
     let muxed = json("--minutes 45 --views 1000 --rungs 480 --container ts");
     assert_eq!(muxed["view"]["segments"], 675);
     assert_eq!(muxed["view"]["requests"], 677);
@@ -257,12 +257,12 @@ fn what_the_tutorial_leaves_out_are_675_requests_a_view() {
         Some("$0.46".to_owned())
     );
 
-    // Our packages have the sound apart, for which players ask as often.
+    // CMAF packages have separate audio segments, which players request as often.
     let apart = json("--minutes 45 --views 1000");
     assert_eq!(apart["view"]["audio_segments"], 675);
     assert_eq!(apart["view"]["requests"], 1_359);
     assert_eq!(apart["lectern"]["thousand_views"], "0.92412");
-    // Three quarters from the cache: reads of what never changes.
+    // Three quarters from the cache: reads of immutable objects.
     let cached = json("--minutes 45 --views 1000 --hit-ratio 0.75");
     let reads = &charge(&cached["lectern"], "R2 Class B operations")["amount"];
     assert_eq!(reads, "0.3435", "5 playlists and a quarter of 1,354");
@@ -277,7 +277,7 @@ fn who_leaves_early_has_loaded_ten_minutes_more_and_is_charged_by_services_for_w
     let stream = elsewhere(&early, "Cloudflare Stream");
     let delivered = charge(stream, "Cloudflare Stream, delivered");
     assert_eq!(delivered["cost"], "5.00");
-    // Nobody loads more than there is.
+    // A view never loads more than the lecture.
     let nearly = json("--minutes 45 --views 1000 --watched 40");
     assert_eq!(nearly["view"]["segments"], 675);
 }
@@ -285,7 +285,7 @@ fn who_leaves_early_has_loaded_ten_minutes_more_and_is_charged_by_services_for_w
 #[test]
 fn the_free_plan_ends_at_100_000_requests_a_day() {
     let line = "--minutes 45 --lecture-minutes 45 --container ts --rungs 480 --plan free --views";
-    // Of 677 requests each, in thirty days.
+    // 677 requests each, in thirty days.
     let fits = json(&format!("{line} 4431"));
     assert_eq!(fits["fits_plan"], true);
     assert_eq!(fits["lectern"]["cost"], "0.00");
@@ -346,7 +346,7 @@ fn what_cannot_be_is_refused_with_a_way_out() {
         ),
         (
             "--minutes 45 --views 1 --rungs 1080,721",
-            "what `721` lines take is not known",
+            "the bit rate of `721p` is not known",
         ),
         (
             "--minutes 9000 --lecture-minutes 1441 --views 1",
@@ -381,7 +381,7 @@ fn the_answer_is_a_table() {
         asked("--minutes 4500 --views 4500 --container ts --rungs 480 --plan free --no-included"),
         @r#"
         4,500 minutes of lectures (480: 36.45 GB), 4,500 views a month of 45 of 45 minutes.
-        A view is 677 requests: 2 playlists, 0 initialization sections, 675 segments of pictures, 0 of sound.
+        A view is 677 requests: 2 playlists, 0 initialization sections, 675 video segments, 0 audio segments.
 
         Lectern (R2 and Workers)            amount  of                    each  included        cost
         R2 storage                           36.45  GB-month            $0.015                 $0.56

@@ -1,4 +1,5 @@
-//! The encoders' argument lists. Pure: what is run is what the tests show, and what the revision is made of.
+//! Argument lists of the encoders. Pure: the tests show the commands that run, and the revision
+//! hashes them.
 
 use std::ffi::OsString;
 
@@ -13,20 +14,22 @@ use crate::source::input_options;
 use crate::source::loudness::RESAMPLED_STEREO;
 
 const AUDIO_KBITS: u32 = 128;
-/// What is added to x264's CRF: the scales differ. Chosen by bytes on a test picture, not by a measured quality.
+/// Offset between the CRF scales of x264 and x265, chosen by bytes on a test pattern instead of
+/// measured quality.
 const HEVC_CRF: u32 = 4;
 const AV1_CRF: u32 = 14;
 impl EncodePlan {
-    /// The command that makes a part. It runs in the folder that it writes into, so that no path of a machine is in it.
+    /// Builds the command of a task. ffmpeg runs in its output folder, so the arguments hold no
+    /// path of the machine.
     pub(crate) fn argv(&self, task: &EncodeTask<'_>, input: OsString) -> Vec<OsString> {
         let mut args = Args(vec![]);
         args.add("-hide_banner -nostdin -nostats -y -v warning -progress pipe:1");
         match task {
-            EncodeTask::Audio(sound) => {
+            EncodeTask::Audio(audio) => {
                 args.input(input);
-                self.sound(&mut args, sound);
+                self.push_audio_args(&mut args, audio);
             }
-            EncodeTask::Video(picture, cut) => self.picture(&mut args, picture, cut, input),
+            EncodeTask::Video(video, cut) => self.push_video_args(&mut args, video, cut, input),
         }
         if self.is_mended {
             self.others(&mut args, task);
@@ -34,19 +37,17 @@ impl EncodePlan {
         args.0
     }
 
-    /// Where a clock jumps, ffmpeg mends it by the streams that it reads, so that all commands have to read the same ones:
-    /// sound was 0.8 s from its picture after six jumps. `-t 0`: nothing of these is written.
+    /// Selects the other streams of a source with clock jumps, and discards them with `-t 0`.
+    /// ffmpeg corrects jumps by the streams that it reads, so every command must read the same
+    /// ones. Otherwise audio was 0.8 s off after six jumps.
     fn others(&self, args: &mut Args, task: &EncodeTask<'_>) {
-        let picture = self.picture.iter().map(|picture| picture.video.index);
-        let sound = self.sound.iter().map(|sound| sound.audio.index);
+        let video = self.video.iter().map(|video| video.stream.index);
+        let audio = self.audio.iter().map(|audio| audio.stream.index);
         let own = match task {
-            EncodeTask::Audio(sound) => sound.audio.index,
-            EncodeTask::Video(picture, _) => picture.video.index,
+            EncodeTask::Audio(audio) => audio.stream.index,
+            EncodeTask::Video(video, _) => video.stream.index,
         };
-        let mut others = picture
-            .chain(sound)
-            .filter(|index| *index != own)
-            .peekable();
+        let mut others = video.chain(audio).filter(|index| *index != own).peekable();
         if others.peek().is_none() {
             return;
         }
@@ -56,23 +57,30 @@ impl EncodePlan {
         args.add("-c copy -t 0 -f null -");
     }
 
-    fn sound(&self, args: &mut Args, sound: &AudioPlan) {
-        args.pair("-map", format!("0:{}", sound.audio.index));
+    fn push_audio_args(&self, args: &mut Args, audio: &AudioPlan) {
+        args.pair("-map", format!("0:{}", audio.stream.index));
         args.add("-map_metadata -1 -map_chapters -1 -c:a aac");
         args.pair("-ac", AUDIO_CHANNELS);
         args.pair("-b:a", format!("{AUDIO_KBITS}k"));
         args.pair("-ar", AUDIO_SAMPLE_RATE);
-        args.pair("-af", sound.filters());
-        self.hls(args, &sound.folder);
+        args.pair("-af", audio.filters());
+        self.hls(args, &audio.folder);
     }
 
-    /// All sizes from one decode: measured against a command for each, 11.3 s instead of 15.4 s. Every stage has one
-    /// thread: with more of them x264 looks at how far the others are where the cap binds, and bytes differ from run to run.
-    fn picture(&self, args: &mut Args, picture: &VideoPlan, cut: &VideoTask, input: OsString) {
-        let timeline = self.timeline(picture);
+    /// Encodes all rungs from one decode: 11.3 s instead of 15.4 s with a command for each. Every
+    /// stage has one thread. With more threads, x264 reads the progress of the others at the cap,
+    /// so bytes differ between runs.
+    fn push_video_args(
+        &self,
+        args: &mut Args,
+        video: &VideoPlan,
+        cut: &VideoTask,
+        input: OsString,
+    ) {
+        let timeline = self.timeline(video);
         args.add("-filter_complex_threads 1");
         if !cut.chunk.is_whole() {
-            // A time is the same time wherever decoding begins.
+            // Keeps timestamps independent of the point at which decoding begins.
             args.add("-copyts -start_at_zero");
         }
         if let Some(target) = cut.chunk.target(timeline) {
@@ -81,7 +89,7 @@ impl EncodePlan {
         }
         args.add("-threads 1");
         args.input(input);
-        args.pair("-filter_complex", picture.filters(cut, timeline));
+        args.pair("-filter_complex", video.filters(cut, timeline));
         for (at, rung) in cut.rungs.iter().enumerate() {
             args.pair("-map", format!("[v{at}]"));
             args.add("-map_metadata -1 -map_chapters -1");
@@ -111,7 +119,8 @@ impl EncodePlan {
                 args.add("-threads 1 -flags +cgop -sc_threshold 0 -g 600");
             }
             Codec::Hevc => {
-                // `hvc1`, with the parameter sets in the initialization section alone, is what Apple's players open.
+                // Apple's players need `hvc1`, with parameter sets in the initialization section
+                // only.
                 args.add("-c:v libx265 -tag:v hvc1");
                 args.pair("-preset", preset);
                 args.pair("-crf", crf + HEVC_CRF);
@@ -133,8 +142,8 @@ impl EncodePlan {
         }
     }
 
-    /// The first frame at or after each multiple of the interval, counted in whole numbers, which do not round: in all
-    /// rungs the same, and one of them wherever a segment starts.
+    /// Forces a key frame at the first frame at or after each multiple of the interval. Integer
+    /// arithmetic avoids rounding, so all rungs agree and every segment starts with a key frame.
     fn key_frames(&self, cut: &VideoTask, timeline: FrameTimeline) -> String {
         let (segment, parts) = key_frame_interval(self.settings.segment_duration);
         let frames = match cut.chunk.frames(timeline).0 {
@@ -154,9 +163,10 @@ impl EncodePlan {
         args.0.extend(hls(folder, self.settings.segment_duration));
     }
 
-    /// A fragment for each segment, in one file. ffmpeg's segments are counted from where the piece begins, which is up to a
-    /// frame later than the time of its first one, so that others would begin at the key frame after theirs. A fragment is
-    /// cut at the first key frame after so long in itself: a little less than a segment, and more than one interval less.
+    /// Writes each segment as a fragment of one file. ffmpeg's HLS muxer counts from the start of
+    /// the chunk, up to a frame after the first timestamp. Its boundaries could therefore move by
+    /// one key frame. A fragment ends at the first key frame after its minimum duration: slightly
+    /// less than a segment, and more than one key frame interval less.
     fn fragments(&self, args: &mut Args, cut: &VideoTask, name: &str) {
         let segment = self.settings.segment_duration;
         let (interval, parts) = key_frame_interval(segment);
@@ -168,14 +178,14 @@ impl EncodePlan {
     }
 }
 
-/// Segments of so many seconds, as they come.
+/// HLS muxer options for segments of `segment_duration` seconds.
 pub(crate) fn hls(folder: &str, segment_duration: u32) -> Vec<OsString> {
     let mut args = Args(vec![]);
     args.add("-f hls -hls_segment_type fmp4 -hls_playlist_type vod");
     args.pair("-hls_time", segment_duration);
-    // `temp_file`: what exists under its final name is complete.
+    // `temp_file`: a file with its final name is complete.
     args.add("-hls_flags independent_segments+temp_file");
-    // Without it the first picture is shown 0.07 s late, after an empty edit.
+    // Without this flag, an empty edit delays the first frame by 0.07 s.
     args.add("-hls_segment_options movflags=+cmaf");
     args.add("-hls_fmp4_init_filename init.mp4");
     args.pair("-hls_segment_filename", format!("{folder}/seg%05d.m4s"));
@@ -183,7 +193,7 @@ pub(crate) fn hls(folder: &str, segment_duration: u32) -> Vec<OsString> {
     args.0
 }
 
-/// `frag_discont`: the first fragment is not at 0.
+/// MP4 muxer flags; `frag_discont` lets the first fragment start after 0.
 fn movflags(cut: &VideoTask) -> &'static str {
     match cut.chunk.first {
         0 => "+cmaf+frag_keyframe+skip_trailer",
@@ -191,15 +201,16 @@ fn movflags(cut: &VideoTask) -> &'static str {
     }
 }
 
-/// ffmpeg's own playlist, which is of no use.
+/// The playlist that ffmpeg writes, which is discarded.
 pub(crate) const FFMPEG_PLAYLIST: &str = "ffmpeg.m3u8";
 
-/// A fragment for each, in one file. One picture in two seconds at this size costs nothing, so it is made well.
+/// Writes each I-frame as a fragment of one file. One small frame in two seconds is cheap, so its
+/// quality is high.
 fn iframes(args: &mut Args, cut: &VideoTask, timeline: FrameTimeline) {
     args.add("-map [i] -map_metadata -1 -map_chapters -1 -c:v libx264 -profile:v main");
     args.add("-preset medium -crf 27 -threads 1 -g 1");
     args.pair("-movflags", movflags(cut));
-    // As fine as the rungs', or else the last picture's end would be rounded.
+    // The rungs' timescale, because a coarser one rounds the end of the last frame.
     let num = timeline.rate.num.max(1);
     let doublings = (0..14).find(|doublings| num << doublings >= 10_000);
     args.pair("-video_track_timescale", num << doublings.unwrap_or(14));
@@ -221,7 +232,7 @@ impl AudioPlan {
     }
 }
 
-/// libaom's `cpu-used` that takes about as many times longer than x264 as its picture is worth.
+/// libaom's `cpu-used`, whose slowdown against x264 matches the gain in quality.
 fn av1_speed(preset: &str) -> u32 {
     match preset {
         "ultrafast" | "superfast" | "veryfast" | "faster" => 8,
@@ -253,7 +264,7 @@ mod tests {
     use crate::encode::chunk::Chunk;
     use crate::encode::plan::testing;
 
-    /// One option and its value a line.
+    /// One option with its value on each line.
     fn lines(args: &[OsString]) -> String {
         let mut text = String::new();
         for arg in args {
@@ -272,18 +283,18 @@ mod tests {
         lines(&plan.argv(&plan.tasks()[task], "file:/lecture.mov".into()))
     }
 
-    /// In pieces from segment 15 on, the second one to the end.
-    fn in_pieces() -> EncodePlan {
+    /// A plan with two chunks, split at segment 15.
+    fn chunked_plan() -> EncodePlan {
         let mut plan = testing::plan();
-        let picture = plan.picture.as_mut().expect("it has a picture");
+        let video = plan.video.as_mut().expect("it has video");
         let chunk = |first, end| Chunk { first, end };
-        picture.chunks = vec![chunk(0, Some(15)), chunk(15, None)];
+        video.chunks = vec![chunk(0, Some(15)), chunk(15, None)];
         plan
     }
 
     #[test]
-    fn a_piece_is_one_command_with_one_decode_and_all_rungs() {
-        insta::assert_snapshot!(argv(&in_pieces(), 2), @r#"
+    fn a_chunk_is_one_command_with_one_decode_and_all_rungs() {
+        insta::assert_snapshot!(argv(&chunked_plan(), 2), @r#"
         -hide_banner
         -nostdin
         -nostats
@@ -350,7 +361,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sound_track_is_a_command_of_its_own() {
+    fn an_audio_track_is_a_command_of_its_own() {
         insta::assert_snapshot!(argv(&testing::plan(), 0), @r#"
         -hide_banner
         -nostdin
@@ -381,8 +392,8 @@ mod tests {
     }
 
     #[test]
-    fn a_picture_in_one_piece_has_its_own_clock() {
-        // Containers whose times jump are mended by ffmpeg unless they are copied.
+    fn video_in_one_chunk_has_its_own_clock() {
+        // ffmpeg corrects clock jumps of these containers unless it copies streams.
         let args = argv(&testing::plan(), 1);
         assert!(
             !args.contains("-copyts") && !args.contains("trim="),
@@ -404,7 +415,7 @@ mod tests {
         assert!(args.ends_with(others), "{args}");
         let args = argv(&plan, 0).replace('\n', " ");
         assert!(args.ends_with(&others.replace("0:1", "0:0")), "{args}");
-        plan.picture = None;
+        plan.video = None;
         assert!(!argv(&plan, 0).contains("-f null"));
     }
 
@@ -417,7 +428,7 @@ mod tests {
             (1, "n*1001,n_forced*30000"),
             (3, "n*2002,n_forced*90000"),
         ] {
-            let mut plan = in_pieces();
+            let mut plan = chunked_plan();
             plan.settings.segment_duration = segment;
             let args = argv(&plan, 1);
             let expected = format!("-force_key_frames expr:gte({expected})\n");
@@ -427,14 +438,14 @@ mod tests {
 
     #[test]
     fn no_encoder_has_more_than_one_thread() {
-        let mut plan = in_pieces();
-        let picture = plan.picture.as_mut().expect("it has a picture");
+        let mut plan = chunked_plan();
+        let video = plan.video.as_mut().expect("it has video");
         for codec in [Codec::Hevc, Codec::Av1] {
-            let rung = picture.rungs[1].with(codec);
-            picture.rungs.push(rung);
+            let rung = video.rungs[1].with(codec);
+            video.rungs.push(rung);
         }
         let args = argv(&plan, 1);
-        // The decoder, x264 for two rungs and the pictures, and libaom.
+        // The decoder, x264 for two rungs and the I-frames, and libaom.
         assert_eq!(args.matches("-threads 1\n").count(), 5, "{args}");
         assert!(args.contains("pools=none:frame-threads=1:wpp=0"), "{args}");
         assert!(args.contains("-row-mt 0"), "{args}");
@@ -443,10 +454,10 @@ mod tests {
     }
 
     #[test]
-    fn a_lecture_without_a_picture_has_no_filter_graph() {
+    fn a_lecture_without_video_has_no_filter_graph() {
         let mut plan = testing::plan();
-        plan.picture = None;
-        plan.sound[0].length = Some(60.0);
+        plan.video = None;
+        plan.audio[0].length = Some(60.0);
         assert_eq!(plan.tasks().len(), 1);
         let args = argv(&plan, 0);
         assert!(

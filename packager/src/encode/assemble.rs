@@ -1,4 +1,4 @@
-//! A piece's segments: held against the frames that they must have, and moved to their place in the lecture.
+//! Verifies the segments of a chunk against its expected frames, and moves them into the revision.
 
 use std::fs::{self, File};
 use std::io::ErrorKind;
@@ -15,25 +15,26 @@ use crate::mp4::fragments::{Layout, read};
 use crate::mp4::retime::retime;
 use crate::mp4::{Init, iframe_track};
 
-/// A Media Segment's first box: `styp`, of the brand `msdh` (ISO/IEC 23009-1 §6.3.4.2).
+/// First box of a Media Segment: `styp` with the brand `msdh` (ISO/IEC 23009-1 §6.3.4.2).
 const STYP: &[u8] = b"\0\0\0\x14stypmsdh\0\0\0\0msdh";
-/// Frames by which decoding may be ahead of what is shown (ITU-T H.264 §A.3.1, `max_dec_frame_buffering`).
+/// Maximum distance of decoding before presentation, in frames (ITU-T H.264 §A.3.1,
+/// `max_dec_frame_buffering`).
 const MOST_REORDERED: u64 = 16;
 
-/// What came out of a piece is not its frames.
+/// Mismatches between the output of a chunk and its frames.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ChunkError {
-    #[error("`{0}` has not all of its frames, or more")]
+    #[error("`{0}` has too few or too many frames")]
     Length(String),
-    #[error("segment {segment} of `{name}` does not begin where it should")]
+    #[error("segment {segment} of `{name}` does not begin with its expected frame")]
     Astray { name: String, segment: u64 },
-    #[error("the pictures to look through do not begin where they should")]
-    Stills,
-    #[error("the initialization section of `{0}` is another than that of other pieces")]
+    #[error("the I-frames do not begin at the boundary of the chunk")]
+    IFrames,
+    #[error("the initialization section of `{0}` differs between chunks")]
     Init(String),
 }
 
-/// A piece as ffmpeg left it in a folder of its own.
+/// Output of a chunk in its scratch folder.
 pub(crate) struct ChunkOutput<'a> {
     pub(crate) from: &'a Path,
     pub(crate) plan: &'a VideoPlan,
@@ -41,7 +42,7 @@ pub(crate) struct ChunkOutput<'a> {
     pub(crate) timeline: FrameTimeline,
 }
 
-/// A rung's file, and when its first fragment is decoded.
+/// A rung's file with the decode time of its first fragment.
 struct RungFile {
     file: File,
     layout: Layout,
@@ -51,17 +52,17 @@ struct RungFile {
 }
 
 impl ChunkOutput<'_> {
-    /// Whether every segment begins with the frame that it must begin with, and none is missing. How long the last piece
-    /// is nobody knows before.
+    /// Verifies that no segment is missing and that each begins with its expected frame. The length
+    /// of the last chunk is unknown in advance.
     pub(crate) fn verify(&self) -> Result<()> {
         for rung in &self.cut.rungs {
             let name = rung.name();
             self.verify_rung(&name)
-                .with_context(|| format!("cannot use a piece of `{name}`"))?;
+                .with_context(|| format!("cannot use a chunk of `{name}`"))?;
         }
         if self.cut.has_iframes {
             self.verify_iframes()
-                .context("cannot use the pictures to look through of a piece")?;
+                .context("cannot use the I-frames of a chunk")?;
         }
         Ok(())
     }
@@ -70,7 +71,7 @@ impl ChunkOutput<'_> {
         let chunk = self.cut.chunk;
         let (first, end) = chunk.frames(self.timeline);
         let Some(mut written) = self.open(name)? else {
-            // Nothing was encoded, since there is nothing.
+            // The source ended before this chunk.
             return match end {
                 None => Ok(()),
                 Some(_) => Err(ChunkError::Length(name.to_owned()).into()),
@@ -81,7 +82,8 @@ impl ChunkOutput<'_> {
             name: name.to_owned(),
             segment,
         };
-        // Times are the lecture's own, and frames are decoded before they are shown, but for the very first.
+        // Timestamps count from the start of the lecture. Frames are decoded before they are shown,
+        // except for the first one.
         let earliest = ticks(first.saturating_sub(MOST_REORDERED));
         if !(earliest..=ticks(first)).contains(&written.start) {
             return Err(astray(chunk.first).into());
@@ -104,7 +106,8 @@ impl ChunkOutput<'_> {
         }
     }
 
-    /// Their times are the lecture's own, so that they tell whether the piece begins where it should.
+    /// Verifies that the I-frames begin at the boundary of the chunk. Their timestamps count from
+    /// the start of the lecture.
     fn verify_iframes(&self) -> Result<()> {
         let first = self.plan.first_iframe(self.cut, self.timeline);
         let found = iframe_track::first(&self.iframe_files())?;
@@ -115,15 +118,16 @@ impl ChunkOutput<'_> {
         if is_right {
             return Ok(());
         }
-        Err(ChunkError::Stills.into())
+        Err(ChunkError::IFrames.into())
     }
 
-    /// Moves it into the revision's folder, and the pictures to look through to `iframe_files`; returns the files.
+    /// Moves the segments into the revision's folder, and the I-frames to `iframe_files`; returns
+    /// the installed files.
     pub(crate) fn install(&self, revision: &Path, iframe_files: &Path) -> Result<Vec<PathBuf>> {
         let mut files = vec![];
         for name in self.cut.rungs.iter().map(Rung::name) {
             self.install_rung(&name, &revision.join(&name), &mut files)
-                .with_context(|| format!("cannot move a piece of `{name}`"))?;
+                .with_context(|| format!("cannot move a chunk of `{name}`"))?;
         }
         if self.cut.has_iframes {
             let written = self.iframe_files();
@@ -170,7 +174,7 @@ impl ChunkOutput<'_> {
         Ok(())
     }
 
-    /// None where nothing was encoded.
+    /// Opens a rung's file; `None` if the encoder wrote no frame.
     fn open(&self, name: &str) -> Result<Option<RungFile>> {
         let mut file = File::open(self.from.join(format!("{name}.mp4")))?;
         let layout = Layout::of(&mut file)?;

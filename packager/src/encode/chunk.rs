@@ -1,28 +1,30 @@
-//! Where a picture is cut into pieces that are encoded one by one, side by side. Pure: it follows from the source and the
-//! settings, and never from the machine, so that the bytes do not either.
+//! Boundaries of the chunks that are encoded in parallel. Pure: they follow from the source and the
+//! settings, so all machines produce the same bytes.
 
 use super::completeness::tolerance;
 use crate::media::Rate;
 
-/// Into how many pieces, roughly: enough for eight cores, few enough that starting one costs nothing beside it.
+/// Approximate number of chunks: enough for eight cores, and few enough to make startup cost
+/// negligible.
 const CHUNKS: f64 = 8.0;
-/// Seconds of a piece at most: what an interruption costs.
+/// Maximum seconds of a chunk, which bounds the work that an interruption loses.
 const LONGEST: u32 = 60;
-/// Seconds before a piece at which its decoding begins at the latest: the deinterlacer looks at the picture before.
+/// Minimum seconds of decoding before a chunk: the deinterlacer reads the previous frame.
 pub(crate) const PREROLL: f64 = 0.2;
-/// Slower than this, a frame is not much shorter than the tolerance by which fragments are cut (see `ffmpeg`).
+/// Frame rate below which a frame is almost as long as the tolerance of fragment boundaries (see
+/// `argv`).
 const SLOWEST: f64 = 5.0;
 
-/// Frames and segments on one line of time.
+/// Frame numbers and segment boundaries of a lecture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct FrameTimeline {
-    /// Seconds.
+    /// Seconds of a segment.
     pub(crate) segment: u32,
     pub(crate) rate: Rate,
 }
 
 impl FrameTimeline {
-    /// The frame that a segment begins with: the first that is not before its time.
+    /// The first frame of a segment, at or after its start time.
     pub(crate) fn first_frame(self, segment: u64) -> u64 {
         let Rate { num, den } = self.rate;
         (segment * u64::from(self.segment) * u64::from(num)).div_ceil(u64::from(den))
@@ -32,7 +34,7 @@ impl FrameTimeline {
         frame as f64 / self.rate.as_f64()
     }
 
-    /// What a frame begins at in a track's own unit.
+    /// Start of a frame in ticks of a track.
     pub(crate) fn ticks(self, frame: u64, timescale: u32) -> u64 {
         let Rate { num, den } = self.rate;
         let (frame, num) = (u128::from(frame), u128::from(num.max(1)));
@@ -49,7 +51,7 @@ impl FrameTimeline {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Chunk {
     pub(crate) first: u64,
-    /// The segment after its last one; none where it goes to the end, wherever that is.
+    /// The segment after the last one; `None` if the chunk reaches the end of the source.
     pub(crate) end: Option<u64>,
 }
 
@@ -63,47 +65,50 @@ impl Chunk {
         self == Self::WHOLE
     }
 
-    /// The number of its first frame, and of the one after its last.
+    /// Numbers of its first frame and of the frame after its last.
     pub(crate) fn frames(self, timeline: FrameTimeline) -> (u64, Option<u64>) {
         let end = self.end.map(|end| timeline.first_frame(end));
         (timeline.first_frame(self.first), end)
     }
 
-    /// When the demuxer is asked to begin; none at the beginning.
+    /// Seek target for the demuxer; `None` at the start of the source.
     pub(crate) fn target(self, timeline: FrameTimeline) -> Option<f64> {
         (self.first > 0).then(|| (timeline.start(self.first) - PREROLL).max(0.0))
     }
 }
 
-/// Where a picture of so many seconds would be cut: the segments that pieces after the first begin with.
-pub(crate) fn starts(lasts: f64, timeline: FrameTimeline) -> Vec<u64> {
+/// Candidate boundaries: the first segment of each chunk after the first.
+pub(crate) fn starts(duration_seconds: f64, timeline: FrameTimeline) -> Vec<u64> {
     if timeline.rate.as_f64() < SLOWEST {
         return vec![];
     }
-    let length = length(lasts, timeline.segment);
-    // A header may promise a little more than there is, and that must not be a piece.
-    let is_there = |start: &u64| lasts - timeline.start(*start) >= tolerance(lasts);
+    let length = length(duration_seconds, timeline.segment);
+    // A header may promise slightly more than the file holds, which must not become a chunk.
+    let is_there =
+        |start: &u64| duration_seconds - timeline.start(*start) >= tolerance(duration_seconds);
     (1..)
         .map(|chunk| chunk * length)
         .take_while(is_there)
         .collect()
 }
 
-/// The pieces, given for each of [`starts`] the time of the key frame that decoding would begin with, where that can be
-/// trusted. One that begins far back would be decoded twice, and is left to the piece before.
+/// Splits the video at the [`starts`] with a usable key frame. `key_frames` holds the time of the
+/// preceding key frame for each start, or `None`. A start far behind its key frame would be decoded
+/// twice, so it joins the previous chunk.
 pub(crate) fn chunks(
-    lasts: f64,
+    duration_seconds: f64,
     timeline: FrameTimeline,
     key_frames: &[Option<f64>],
 ) -> Vec<Chunk> {
-    let farthest = length(lasts, timeline.segment) as f64 * f64::from(timeline.segment) / 2.0;
+    let farthest =
+        length(duration_seconds, timeline.segment) as f64 * f64::from(timeline.segment) / 2.0;
     let is_near = |start: u64, key_frame: f64| {
         let target = timeline.start(start) - PREROLL;
         key_frame <= target && target - key_frame <= farthest
     };
     let mut firsts = vec![0];
     firsts.extend(
-        starts(lasts, timeline)
+        starts(duration_seconds, timeline)
             .into_iter()
             .zip(key_frames)
             .filter(|(start, key_frame)| key_frame.is_some_and(|at| is_near(*start, at)))
@@ -118,19 +123,24 @@ pub(crate) fn chunks(
     let longest = chunks
         .iter()
         .map(|chunk| {
-            chunk.end.map_or(lasts, |end| timeline.start(end)) - timeline.start(chunk.first)
+            chunk
+                .end
+                .map_or(duration_seconds, |end| timeline.start(end))
+                - timeline.start(chunk.first)
         })
         .fold(0.0, f64::max);
-    // Two cores have nothing of pieces of which one is most of the whole.
-    if longest * 3.0 > lasts * 2.0 {
+    // If one chunk is most of the video, two cores gain nothing.
+    if longest * 3.0 > duration_seconds * 2.0 {
         return vec![Chunk::WHOLE];
     }
     chunks
 }
 
-/// Segments of a piece.
-fn length(lasts: f64, segment: u32) -> u64 {
-    let segments = (lasts / CHUNKS / f64::from(segment)).ceil().max(1.0) as u64;
+/// Segments of a chunk.
+fn length(duration_seconds: f64, segment: u32) -> u64 {
+    let segments = (duration_seconds / CHUNKS / f64::from(segment))
+        .ceil()
+        .max(1.0) as u64;
     segments.min(u64::from((LONGEST / segment).max(1)))
 }
 
@@ -147,14 +157,14 @@ mod tests {
         rate: Rate::new(30_000, 1001),
     };
 
-    /// `0-4 4-`, with key frames every so many seconds.
-    fn cut(lasts: f64, timeline: FrameTimeline, key_frames: f64) -> String {
-        let key_frames: Vec<Option<f64>> = starts(lasts, timeline)
+    /// Formats chunks as `0-4 4-`, with a key frame every `key_frames` seconds.
+    fn cut(duration_seconds: f64, timeline: FrameTimeline, key_frames: f64) -> String {
+        let key_frames: Vec<Option<f64>> = starts(duration_seconds, timeline)
             .into_iter()
             .map(|start| timeline.start(start) - PREROLL)
             .map(|target| Some((target / key_frames).floor() * key_frames))
             .collect();
-        chunks(lasts, timeline, &key_frames)
+        chunks(duration_seconds, timeline, &key_frames)
             .iter()
             .map(|Chunk { first, end }| match end {
                 Some(end) => format!("{first}-{end}"),
@@ -165,15 +175,19 @@ mod tests {
     }
 
     #[test]
-    fn a_piece_is_an_eighth_of_the_picture_a_whole_segment_and_a_minute_at_most() {
-        for (lasts, expected) in [
+    fn a_chunk_is_an_eighth_of_the_video_whole_segments_and_a_minute_at_most() {
+        for (duration_seconds, expected) in [
             (3.0, "0-"),
             (8.0, "0-1 1-"),
             (20.0, "0-1 1-2 2-3 3-4 4-"),
             (60.0, "0-2 2-4 4-6 6-8 8-10 10-12 12-14 14-"),
             (300.0, "0-10 10-20 20-30 30-40 40-50 50-60 60-70 70-"),
         ] {
-            assert_eq!(cut(lasts, PAL, 0.5), expected, "{lasts} s");
+            assert_eq!(
+                cut(duration_seconds, PAL, 0.5),
+                expected,
+                "{duration_seconds} s"
+            );
         }
         let hours = cut(7200.0, PAL, 2.0);
         assert!(hours.starts_with("0-15 15-30 "), "{hours}");
@@ -182,7 +196,7 @@ mod tests {
 
     #[test]
     fn what_would_be_decoded_twice_or_leave_a_core_idle_stays_whole() {
-        // One key frame at the beginning; one in ten seconds; most of it in one piece.
+        // One key frame at the beginning; one in ten seconds; one chunk with most of the video.
         assert_eq!(cut(600.0, PAL, 10_000.0), "0-");
         assert_eq!(cut(60.0, PAL, 10.0), "0-6 6-8 8-");
         assert_eq!(cut(5.0, PAL, 0.5), "0-");
@@ -194,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn a_place_that_cannot_be_sought_is_part_of_the_piece_before() {
+    fn a_boundary_that_cannot_be_sought_joins_the_chunk_before() {
         let near = |at: f64| Some(at - 1.0);
         let key_frames = [near(4.0), None, near(12.0), Some(16.1)];
         let found = chunks(20.0, PAL, &key_frames);

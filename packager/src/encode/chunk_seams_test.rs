@@ -1,4 +1,5 @@
-//! Whether pieces joined are the whole: every frame that reaches an encoder, of sources of all kinds, from the real ffmpeg.
+//! Compares joined chunks with the whole: every frame that reaches an encoder, for all kinds of
+//! sources, with the real ffmpeg.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -29,8 +30,8 @@ fn make(folder: &Path, name: &str, args: &str) -> PathBuf {
     folder.join(name)
 }
 
-/// A line for each frame that a part hands to the encoder of its largest rung, and to that of the pictures to look through:
-/// its number in the lecture and its MD5.
+/// One line for each frame that reaches the encoders of the largest rung and of the I-frames: frame
+/// number and MD5.
 fn frames(folder: &Path, source: &Path, plan: &EncodePlan, task: &EncodeTask<'_>) -> Frames {
     let mut args = plan.argv(task, file_url(source));
     let outputs = args.iter().position(|arg| arg == "-map");
@@ -55,7 +56,7 @@ fn frames(folder: &Path, source: &Path, plan: &EncodePlan, task: &EncodeTask<'_>
 type Frames = [Vec<(u64, String)>; 2];
 
 #[tokio::test]
-async fn pieces_joined_have_every_frame_of_the_whole_and_no_other() {
+async fn joined_chunks_have_every_frame_of_the_whole_and_no_other() {
     let root = tempfile::tempdir().expect("a temporary folder");
     let source = |rate: &str, seconds: u32| {
         format!("-f lavfi -i testsrc2=s=160x96:r={rate} -t {seconds} -pix_fmt yuv420p")
@@ -66,7 +67,7 @@ async fn pieces_joined_have_every_frame_of_the_whole_and_no_other() {
     let mut sources = vec![
         ("ntsc.mp4", root.path().join("ntsc.mp4"), 5),
         (
-            // Most frames are left out, and for two seconds there is none.
+            // Most frames are dropped, and for two seconds there is none.
             "variable.mkv",
             make(
                 root.path(),
@@ -91,7 +92,7 @@ async fn pieces_joined_have_every_frame_of_the_whole_and_no_other() {
             5,
         ),
         (
-            // An edit list leaves out what comes before zero.
+            // An edit list removes everything before zero.
             "edited.mp4",
             make(
                 root.path(),
@@ -141,7 +142,7 @@ async fn pieces_joined_have_every_frame_of_the_whole_and_no_other() {
     for (name, source, least) in sources {
         let media = probe(&source).await.expect(name);
         let mut plan = EncodePlan::new(&media, &args());
-        plan.sound.clear();
+        plan.audio.clear();
         plan_chunks(&mut plan, &source, &media).await;
         let tasks = plan.tasks();
         assert!(
@@ -150,8 +151,8 @@ async fn pieces_joined_have_every_frame_of_the_whole_and_no_other() {
             tasks.len()
         );
         let mut whole = plan.clone();
-        let picture = whole.picture.as_mut().expect("it has a picture");
-        picture.chunks = vec![Chunk::WHOLE];
+        let video = whole.video.as_mut().expect("it has video");
+        video.chunks = vec![Chunk::WHOLE];
         let whole = frames(root.path(), &source, &whole, &whole.tasks()[0]);
         assert!(whole[0].len() > 100 && whole[1].len() >= 3, "{name}");
         let mut joined = Frames::default();

@@ -1,63 +1,62 @@
-//! Whether what ffmpeg made is all of the source: its exit code 0 does not say so (a truncated MP4 gave 2.7 s of 12).
-//! Pure.
+//! Detects incomplete encodings. Exit code 0 of ffmpeg is no proof: a truncated MP4 gave 2.7 s of
+//! 12. Pure.
 
 use crate::layout;
 use crate::media::{IFrame, Rendition, Segment};
 
-/// Seconds, or the share of the source, by which an encoded Rendition may differ from what the source's header says:
-/// headers round, and count a last picture's duration or not.
+/// Tolerance of a Rendition's duration against the source's header, in seconds or as a share.
+/// Headers round, and some omit the duration of the last frame.
 const SECONDS: f64 = 1.0;
 const SHARE: f64 = 0.01;
 
-/// Seconds by which what is encoded may differ from what was promised.
+/// Seconds by which an encoding may differ from the promised duration.
 pub(crate) fn tolerance(promised: f64) -> f64 {
     SECONDS.max(promised * SHARE)
 }
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CompletenessError {
-    #[error(
-        "the source says that it lasts {expected:.1} s and `{folder}` came out {actual:.1} s long{said}"
-    )]
+    #[error("`{folder}` is {actual:.1} s long, and the source declares {expected:.1} s{warnings}")]
     Duration {
         folder: String,
         expected: f64,
         actual: f64,
-        said: String,
+        warnings: String,
     },
-    #[error("`{folder}` came out empty{said}")]
-    Empty { folder: String, said: String },
-    #[error("the segments of `{folder}` do not begin and end where those of `{other}` do{said}")]
+    #[error("`{folder}` is empty{warnings}")]
+    Empty { folder: String, warnings: String },
+    #[error("the segments of `{folder}` are not aligned with those of `{other}`{warnings}")]
     Unaligned {
         folder: String,
         other: String,
-        said: String,
+        warnings: String,
     },
-    #[error("`{folder}` has a hole before segment {segment}{said}")]
+    #[error("`{folder}` has a gap before segment {segment}{warnings}")]
     Hole {
         folder: String,
         segment: usize,
-        said: String,
+        warnings: String,
     },
 }
 
 impl CompletenessError {
     pub(crate) fn hint(&self) -> &'static str {
-        "the recording may be cut short or damaged: play it to its end, fetch it again if it stops early, or re-mux it \
+        "play the recording to its end, download it again if it stops early, or re-mux it \
          with `ffmpeg -i IN -c copy OUT.mkv` and package that"
     }
 }
 
-/// What ffmpeg said, for the end of an error.
-pub(crate) fn said(text: &str) -> String {
+/// Formats ffmpeg's warnings as the end of an error.
+pub(crate) fn warnings_suffix(text: &str) -> String {
     if text.is_empty() {
         String::new()
     } else {
-        format!("; ffmpeg said: {text}")
+        format!("; ffmpeg warned: {text}")
     }
 }
 
-/// A Rendition's folder, its segments, and how many seconds they have to be, where the source says.
+/// Folder and segments of a Rendition, with the expected duration in seconds, if the source
+/// declares one.
 #[derive(Debug)]
 pub(crate) struct EncodedRendition<'a> {
     pub(crate) folder: &'a str,
@@ -85,7 +84,8 @@ pub(crate) fn seconds(segments: &[Segment]) -> f64 {
     micros / 1e6
 }
 
-/// `duration` is that of the source's container.
+/// Verifies that Renditions are not empty, that rungs are aligned, and that durations match.
+/// `duration` is the duration of the source's container.
 pub(crate) fn verify(
     duration: Option<f64>,
     video: &[EncodedRendition<'_>],
@@ -97,7 +97,7 @@ pub(crate) fn verify(
         if encoded.segments.is_empty() || encoded.segments.iter().any(is_empty) {
             return Err(CompletenessError::Empty {
                 folder: encoded.folder.to_owned(),
-                said: said(ffmpeg),
+                warnings: warnings_suffix(ffmpeg),
             });
         }
     }
@@ -114,7 +114,7 @@ pub(crate) fn verify(
             return Err(CompletenessError::Unaligned {
                 folder: encoded.folder.to_owned(),
                 other: other.folder.to_owned(),
-                said: said(ffmpeg),
+                warnings: warnings_suffix(ffmpeg),
             });
         }
     }
@@ -124,7 +124,7 @@ pub(crate) fn verify(
                 folder: encoded.folder.to_owned(),
                 expected,
                 actual: encoded.seconds(),
-                said: said(ffmpeg),
+                warnings: warnings_suffix(ffmpeg),
             })
         }
         _ => Ok(()),
@@ -132,7 +132,8 @@ pub(crate) fn verify(
     for encoded in video.iter().chain(audio) {
         check(encoded, encoded.expected)?;
     }
-    // A container's duration is that of its longest stream; one without any is as long as what was decoded.
+    // The duration of a container is that of its longest stream. Without a declared one, the
+    // decoded duration counts.
     let longest = video
         .iter()
         .chain(audio)
@@ -140,33 +141,30 @@ pub(crate) fn verify(
     longest.map_or(Ok(()), |encoded| check(encoded, duration))
 }
 
-/// Whether there is a picture every `step` seconds, from the beginning to the end of what `lasts` so many microseconds.
+/// Verifies that an I-frame comes every `step` seconds until `duration_micros`.
 pub(crate) fn verify_iframes(
-    pictures: &[IFrame],
-    lasts: u64,
+    iframes: &[IFrame],
+    duration_micros: u64,
     step: f64,
     ffmpeg: &str,
 ) -> Result<(), CompletenessError> {
     let most = step * 1e6 + 2.0;
-    let is_shown = |picture: &IFrame| (1.0..most).contains(&(picture.segment.micros as f64));
-    let shown: u64 = pictures.iter().map(|picture| picture.segment.micros).sum();
-    if shown == lasts && pictures.iter().all(is_shown) {
+    let is_shown = |iframe: &IFrame| (1.0..most).contains(&(iframe.segment.micros as f64));
+    let shown: u64 = iframes.iter().map(|iframe| iframe.segment.micros).sum();
+    if shown == duration_micros && iframes.iter().all(is_shown) {
         return Ok(());
     }
     let folder = layout::IFRAMES_FOLDER.to_owned();
-    Err(if pictures.is_empty() {
+    Err(if iframes.is_empty() {
         CompletenessError::Empty {
             folder,
-            said: said(ffmpeg),
+            warnings: warnings_suffix(ffmpeg),
         }
     } else {
         CompletenessError::Hole {
             folder,
-            segment: pictures
-                .iter()
-                .take_while(|picture| is_shown(picture))
-                .count(),
-            said: said(ffmpeg),
+            segment: iframes.iter().take_while(|iframe| is_shown(iframe)).count(),
+            warnings: warnings_suffix(ffmpeg),
         }
     })
 }
@@ -187,7 +185,7 @@ mod tests {
     #[test]
     fn only_all_of_the_source_in_aligned_segments_passes() {
         const FOUR: u64 = 4_000_000;
-        for ((duration, picture), first, second, said) in [
+        for ((duration, video), first, second, expected) in [
             (
                 (Some(8.0), Some(8.0)),
                 vec![FOUR, FOUR],
@@ -200,49 +198,49 @@ mod tests {
                 (Some(12.0), Some(12.0)),
                 vec![2_700_000],
                 vec![2_700_000],
-                "the source says that it lasts 12.0 s and `1080p` came out 2.7 s long; ffmpeg said: partial file",
+                "`1080p` is 2.7 s long, and the source declares 12.0 s; ffmpeg warned: partial file",
             ),
             (
                 (Some(12.0), None),
                 vec![FOUR],
                 vec![FOUR],
-                "the source says that it lasts 12.0 s and `480p` came out 4.0 s long; ffmpeg said: partial file",
+                "`480p` is 4.0 s long, and the source declares 12.0 s; ffmpeg warned: partial file",
             ),
             (
                 (Some(8.0), None),
                 vec![FOUR, FOUR],
                 vec![2 * FOUR],
-                "the segments of `480p` do not begin and end where those of `1080p` do; ffmpeg said: partial file",
+                "the segments of `480p` are not aligned with those of `1080p`; ffmpeg warned: partial file",
             ),
             (
                 (Some(8.0), None),
                 vec![],
                 vec![],
-                "`1080p` came out empty; ffmpeg said: partial file",
+                "`1080p` is empty; ffmpeg warned: partial file",
             ),
         ] {
             let (first, second) = (segments(&first), segments(&second));
             let video = [
                 EncodedRendition {
                     folder: "1080p",
-                    expected: picture,
+                    expected: video,
                     segments: &first,
                 },
                 EncodedRendition {
                     folder: "480p",
-                    expected: picture,
+                    expected: video,
                     segments: &second,
                 },
             ];
             let error = verify(duration, &video, &[], "partial file")
                 .err()
                 .map_or_else(String::new, |error| error.to_string());
-            assert_eq!(error, said);
+            assert_eq!(error, expected);
         }
     }
 
     #[test]
-    fn sound_that_stops_early_is_noticed_though_the_picture_is_whole() {
+    fn audio_that_stops_early_is_noticed_though_the_video_is_whole() {
         let (video, audio) = (segments(&[8_000_000]), segments(&[2_000_000]));
         let error = verify(
             Some(8.0),
@@ -260,7 +258,7 @@ mod tests {
         )
         .expect_err("two of eight seconds");
         assert!(
-            error.to_string().contains("`audio/und` came out 2.0 s"),
+            error.to_string().contains("`audio/und` is 2.0 s long"),
             "{error}"
         );
     }

@@ -1,4 +1,4 @@
-//! The filter graph of a picture: from what a source has to the sizes that are encoded. Pure.
+//! The filter graph of a video task, from source frames to rungs. Pure.
 
 use super::chunk::FrameTimeline;
 use super::ladder::Rung;
@@ -10,19 +10,25 @@ use crate::media::Rate;
 pub(crate) const SHORT: f64 = 0.5;
 
 impl VideoPlan {
-    /// The frames of a part in all its sizes, `[v0]`, `[v1]`, …, and `[i]`, those to look through the lecture by.
+    /// Filter graph of a task with outputs `[v0]`, `[v1]`, … for rungs and `[i]` for I-frames.
     ///
-    /// Wherever decoding begins, frame N of the lecture is the same picture: times count from the beginning of the source,
-    /// and the frames of a piece are cut out by their numbers.
+    /// Frame N is the same wherever decoding begins: timestamps count from the start of the source,
+    /// and `trim` selects frames by number.
     pub(crate) fn filters(&self, cut: &VideoTask, timeline: FrameTimeline) -> String {
         let Rate { num, den } = self.frame_rate;
-        let mut graph = format!("[0:{}]{}fps={num}/{den}", self.video.index, self.source());
+        let mut graph = format!("[0:{}]{}fps={num}/{den}", self.stream.index, self.source());
         if cut.chunk.first == 0 {
-            // What is shown first is shown from the beginning on; other pieces have what comes before their first frame.
+            // The first frame is shown from the beginning. Later chunks have a frame before their
+            // first one.
             graph += ":start_time=0";
         }
-        if self.video.still || self.video.duration.is_some_and(|lasts| lasts < SHORT) {
-            // What is shown for less than half a frame would be no frame.
+        if self.stream.still
+            || self
+                .stream
+                .duration
+                .is_some_and(|duration_seconds| duration_seconds < SHORT)
+        {
+            // A frame that is shown for less than half a frame interval is dropped.
             graph += ":eof_action=pass";
         }
         if let (Some(hold), None) = (self.hold, cut.chunk.end) {
@@ -41,7 +47,7 @@ impl VideoPlan {
                 0 => String::new(),
                 frames => format!("trim=start_frame={frames},"),
             };
-            let Rung { width, height, .. } = self.pictures();
+            let Rung { width, height, .. } = self.iframe_rung();
             graph += &format!(
                 ";[si]{skipped}framestep={},scale={width}:{height}:flags=bicubic,setsar=1[i]",
                 self.iframe_interval_frames()
@@ -50,14 +56,14 @@ impl VideoPlan {
         graph
     }
 
-    /// What is done before the frame rate is made constant.
+    /// Filters that run before the conversion to a constant frame rate.
     fn source(&self) -> String {
         let mut chain = String::new();
-        if self.video.interlaced {
+        if self.stream.interlaced {
             // One frame for two fields: a lecture has no motion that 50 frames a second would show.
             chain += "bwdif=mode=send_frame:deint=interlaced,";
         }
-        if self.video.is_hdr() {
+        if self.stream.is_hdr() {
             chain += "zscale=t=linear:npl=100,format=gbrpf32le,zscale=p=bt709,tonemap=hable:desat=0,\
                       zscale=t=bt709:m=bt709:r=tv,format=yuv420p,";
         }
@@ -65,7 +71,7 @@ impl VideoPlan {
     }
 
     fn scale(&self, graph: &mut String, cut: &VideoTask) {
-        // Sizes are scaled to once, however many codecs they are encoded with, and down to the last that is needed.
+        // Each size is scaled once for all codecs, down to the smallest that the task needs.
         let mut sizes: Vec<(u32, u32)> = vec![];
         for rung in &cut.chain {
             if !sizes.contains(&rung.size()) {
@@ -77,12 +83,12 @@ impl VideoPlan {
         sizes.truncate(last.map_or(0, |last| last + 1));
         let (to_matrix, named) = self.colours();
         for (at, (width, height)) in sizes.iter().enumerate() {
-            // Each size from the next larger one: measured, 6 to 9 % less CPU in all than from the source every time,
-            // for 0.1 to 0.5 VMAF in the smallest of three.
+            // Each size is scaled from the next larger one. This saves 6 to 9 % of all CPU, and
+            // costs 0.1 to 0.5 VMAF in the smallest of three rungs.
             let scale = format!("scale={width}:{height}:flags=bicubic");
             *graph += &match at {
-                0 if self.video.is_full_range() => {
-                    // zimg converts the range with SIMD, swscale a sample at a time: 0.7 against 3.7 ms a frame.
+                0 if self.stream.is_full_range() => {
+                    // zimg converts the range with SIMD in 0.7 ms a frame; swscale takes 3.7 ms.
                     format!(",{scale}{to_matrix},zscale=rin=full:r=limited,setsar=1,format=yuv420p")
                 }
                 0 => format!(",{scale}:out_range=tv{to_matrix},setsar=1,format=yuv420p"),
@@ -98,7 +104,7 @@ impl VideoPlan {
             if at + 1 < sizes.len() {
                 outputs.push(format!("[s{}]", at + 1));
             } else if cut.has_iframes {
-                // The pictures to look through are made of the smallest size.
+                // I-frames are scaled from the smallest rung.
                 outputs.push("[si]".to_owned());
             }
             *graph += &match outputs.len() {
@@ -108,10 +114,10 @@ impl VideoPlan {
         }
     }
 
-    /// What `scale` converts to, and what is said of it. Players guess the matrix of a picture that names none by its
-    /// height, so that the rungs of one lecture would differ in colour; a screen grab in RGB has no matrix to keep.
+    /// Target of `scale` and the colour metadata. Players guess an undeclared matrix by height, so
+    /// rungs would differ in colour. A screen recording in RGB has no matrix to keep.
     fn colours(&self) -> (String, String) {
-        let video = &self.video;
+        let video = &self.stream;
         let is_rgb = ["rgb", "bgr", "gbr", "argb", "abgr", "pal8", "0rgb", "0bgr"]
             .iter()
             .any(|name| video.pixel_format.starts_with(name));
@@ -154,20 +160,20 @@ mod tests {
 
     #[test]
     fn colours_are_named_only_where_the_source_does_not_name_them_and_hdr_is_mapped_to_sdr() {
-        let mut plan = testing::picture();
-        plan.video.color_space = Some("bt709".into());
+        let mut plan = testing::video_plan();
+        plan.stream.color_space = Some("bt709".into());
         assert!(!whole(&plan).contains("colorspace"));
-        plan.video.color_transfer = Some("arib-std-b67".into());
+        plan.stream.color_transfer = Some("arib-std-b67".into());
         assert!(whole(&plan).contains("tonemap=hable"));
-        plan.video.color_transfer = None;
-        plan.video.pixel_format = "gbrp".into();
+        plan.stream.color_transfer = None;
+        plan.stream.pixel_format = "gbrp".into();
         assert!(whole(&plan).contains("out_color_matrix=bt709"));
     }
 
     #[test]
-    fn two_fields_become_a_frame_and_a_picture_that_ends_early_is_held() {
-        let mut plan = testing::picture();
-        plan.video.interlaced = true;
+    fn two_fields_become_a_frame_and_video_that_ends_early_is_held() {
+        let mut plan = testing::video_plan();
+        plan.stream.interlaced = true;
         plan.hold = Some(12.5);
         let filters = whole(&plan);
         assert!(
@@ -182,8 +188,8 @@ mod tests {
 
     #[test]
     fn full_range_becomes_limited_once() {
-        let mut plan = testing::picture();
-        plan.video.pixel_format = "yuvj420p".into();
+        let mut plan = testing::video_plan();
+        plan.stream.pixel_format = "yuvj420p".into();
         let filters = whole(&plan);
         assert_eq!(
             filters.matches("rin=full:r=limited").count(),
@@ -195,7 +201,7 @@ mod tests {
 
     #[test]
     fn a_size_is_scaled_to_once_for_all_its_codecs() {
-        let mut plan = testing::picture();
+        let mut plan = testing::video_plan();
         let others: Vec<Rung> = plan
             .rungs
             .iter()
@@ -210,7 +216,7 @@ mod tests {
 
     #[test]
     fn a_size_that_is_encoded_by_itself_is_scaled_from_the_same_ones_all_the_same() {
-        let mut plan = testing::picture();
+        let mut plan = testing::video_plan();
         plan.rungs = ladder(1920, 1080, &[1080, 720, 480]);
         for (rungs, has_iframes, expected) in [
             (
@@ -250,8 +256,8 @@ mod tests {
     }
 
     #[test]
-    fn a_piece_has_its_frames_and_a_picture_wherever_the_whole_has_one() {
-        let mut plan = testing::picture();
+    fn a_chunk_has_its_frames_and_the_iframes_of_the_whole() {
+        let mut plan = testing::video_plan();
         plan.hold = Some(12.5);
         let timeline = testing::plan().timeline(&plan);
         let mut cut = VideoTask {
@@ -265,7 +271,8 @@ mod tests {
             share: 1.0,
         };
         let filters = plan.filters(&cut, timeline);
-        // Frame 1799 is the first at 60 s, and the 30th picture of 60 frames each is frame 1800.
+        // Frame 1799 is the first at 60 s, and frame 1800 is the 30th I-frame at a distance of 60
+        // frames.
         assert!(
             filters.starts_with("[0:0]fps=30000/1001,trim=start_pts=1799:end_pts=3597,scale="),
             "{filters}"

@@ -1,11 +1,11 @@
-//! Which sizes a source is encoded in. Pure.
+//! The rungs of a source. Pure.
 
 use serde::{Deserialize, Serialize};
 
 use crate::media::Codec;
 
-/// Caps by short side, in kbit/s: capped CRF uses less where the picture allows, and these keep a segment from being
-/// heavier than its Variant Stream promises.
+/// Bit rate caps in kbit/s by short side. Capped CRF uses less for simple video, and the caps bound
+/// segments by the declared peak.
 const CAPS: [(u32, u32); 5] = [
     (240, 450),
     (480, 1_200),
@@ -14,13 +14,13 @@ const CAPS: [(u32, u32); 5] = [
     (2160, 14_000),
 ];
 
-/// One size of the picture in one codec.
+/// One size of the video in one codec.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Rung {
     pub(crate) codec: Codec,
     pub(crate) width: u32,
     pub(crate) height: u32,
-    /// kbit/s that the encoder may not exceed for long.
+    /// Maximum bit rate of the encoder's buffer model, in kbit/s.
     pub(crate) max_rate: u32,
 }
 
@@ -34,7 +34,7 @@ impl Rung {
         }
     }
 
-    /// The same picture in another codec, which needs fewer bits for it; the shares are chosen and not measured.
+    /// The same size in another codec with a lower cap; the shares are chosen, not measured.
     pub(crate) fn with(&self, codec: Codec) -> Self {
         let share = match codec {
             Codec::H264 => 100,
@@ -56,7 +56,7 @@ impl Rung {
         (self.width, self.height)
     }
 
-    /// The folder's name: `1080p`, `1080p-hevc`.
+    /// Folder name: `1080p`, `1080p-hevc`.
     pub(crate) fn name(&self) -> String {
         let side = self.short_side();
         match self.codec {
@@ -67,10 +67,9 @@ impl Rung {
     }
 }
 
-/// The rungs for a picture of this size, largest first: `wanted` are short sides.
-///
-/// Never upscaled and never two of a size. A source up to a tenth smaller than a rung takes it at its own size (a
-/// 1072-line recording is not cut down to 720), and a source below all rungs gets one of its own size.
+/// Rungs for a video of this size, largest first; `wanted` are short sides. Rungs are never
+/// upscaled, and sizes are unique. A source up to a tenth below a rung keeps its own size (1072p is
+/// not scaled to 720p). A source below all rungs has one rung of its own size.
 pub(crate) fn ladder(width: u32, height: u32, wanted: &[u32]) -> Vec<Rung> {
     let short = width.min(height);
     let mut sides: Vec<u32> = wanted
@@ -90,7 +89,8 @@ pub(crate) fn ladder(width: u32, height: u32, wanted: &[u32]) -> Vec<Rung> {
     rungs
 }
 
-/// 4:2:0 wants even sizes: the nearest one, but for a source's own size, which goes down so that nothing is scaled up.
+/// Scales to the nearest even size for 4:2:0. The source's own size rounds down, so that nothing is
+/// upscaled.
 fn scale(length: u32, side: u32, short: u32) -> u32 {
     if side == short {
         return length & !1;
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn caps_are_those_of_the_design_and_grow_with_the_picture() {
+    fn caps_are_those_of_the_design_and_grow_with_the_rung() {
         for (side, expected) in [
             (1080, 5_000),
             (720, 2_800),

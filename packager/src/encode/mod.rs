@@ -1,4 +1,5 @@
-//! Encoding: parts wait in a queue, as many at once as there are cores, and what an earlier run finished is not made again.
+//! Encodes the tasks of a plan on one worker per core, and keeps the tasks that an earlier run
+//! finished.
 
 pub(crate) mod argv;
 mod assemble;
@@ -41,23 +42,24 @@ use progress::{EncodeProgress, PendingRungs};
 use rendition::measure;
 use task::{EncodeTask, VideoTask};
 
-/// A piece is not what it must be, whatever the reason: the picture has to be encoded as a whole.
+/// Mismatch of a chunk, for any reason: the video must be encoded whole.
 #[derive(Debug, thiserror::Error)]
-#[error("the picture cannot be encoded in pieces")]
+#[error("the video cannot be encoded in chunks")]
 pub(crate) struct ChunkMismatch;
 
-/// What is encoded, from where to where.
+/// Encoding of one source by one plan.
 pub(crate) struct Encoding<'a> {
     pub(crate) plan: &'a EncodePlan,
     pub(crate) input: &'a Path,
-    /// Seconds, as the source says.
-    pub(crate) lasts: Option<f64>,
+    /// Duration of the source in seconds, if its header declares one.
+    pub(crate) duration_seconds: Option<f64>,
     pub(crate) workdir: &'a WorkDir,
     pub(crate) progress: Progress,
 }
 
 impl Encoding<'_> {
-    /// Encodes what is not there yet, and tells of each rung that is all there; returns what ffmpeg complained about.
+    /// Encodes the unfinished tasks and calls `on_rung` for each complete rung; returns ffmpeg's
+    /// warnings by task.
     pub(crate) async fn run(&self, workers: usize, on_rung: impl Fn(&Rung)) -> Result<Vec<String>> {
         let tasks = self.plan.tasks();
         let names: Vec<String> = tasks.iter().map(EncodeTask::name).collect();
@@ -65,27 +67,27 @@ impl Encoding<'_> {
         let count = kept.iter().flatten().count();
         if count > 0 {
             self.progress.note(format_args!(
-                "taking up where it stopped: {count} of {} parts are there",
+                "resuming: {count} of {} parts are finished",
                 tasks.len()
             ));
         }
-        let total = self.lasts.map_or(0, millis);
+        let total = self.duration_seconds.map_or(0, millis);
         let step = self
             .progress
             .step("encoding", StepUnit::Milliseconds, total);
         let encoded_so_far = EncodeProgress::new(&tasks, step);
-        let said: Vec<Cell<String>> = tasks.iter().map(|_| Cell::default()).collect();
+        let warnings: Vec<Cell<String>> = tasks.iter().map(|_| Cell::default()).collect();
         let mut pending = PendingRungs::new(&tasks);
         let mut waiting = vec![];
         for (at, (task, record)) in tasks.iter().zip(kept).enumerate() {
             match record {
                 Some(record) => {
-                    said[at].set(record.said);
+                    warnings[at].set(record.warnings);
                     encoded_so_far.add(at, self.length(task));
-                    pending.without(task).for_each(&on_rung);
+                    pending.finish_task(task).for_each(&on_rung);
                 }
                 None => {
-                    let making = self.make(at, task, &encoded_so_far, &said[at]);
+                    let making = self.make(at, task, &encoded_so_far, &warnings[at]);
                     waiting.push(async move { making.await.map(|()| task) });
                 }
             }
@@ -93,12 +95,12 @@ impl Encoding<'_> {
         stream::iter(waiting)
             .buffer_unordered(workers)
             .try_for_each(|task| {
-                pending.without(task).for_each(&on_rung);
+                pending.finish_task(task).for_each(&on_rung);
                 future::ok(())
             })
             .await?;
         encoded_so_far.finish();
-        Ok(said.into_iter().map(Cell::into_inner).collect())
+        Ok(warnings.into_iter().map(Cell::into_inner).collect())
     }
 
     async fn make(
@@ -106,7 +108,7 @@ impl Encoding<'_> {
         at: usize,
         task: &EncodeTask<'_>,
         encoded_so_far: &EncodeProgress,
-        said: &Cell<String>,
+        recorded: &Cell<String>,
     ) -> Result<()> {
         let length = self.length(task);
         let on_progress = |millis: u64| match length {
@@ -114,64 +116,68 @@ impl Encoding<'_> {
             most => encoded_so_far.set(at, millis.min(most)),
         };
         let made = match task {
-            EncodeTask::Audio(sound) => self.sound(sound, on_progress).await,
-            EncodeTask::Video(picture, cut) => self.picture(picture, cut, on_progress).await,
+            EncodeTask::Audio(audio) => self.encode_audio(audio, on_progress).await,
+            EncodeTask::Video(video, cut) => self.encode_video(video, cut, on_progress).await,
         };
         let disk = |error| full_disk(self.workdir.root()).map_or(error, Into::into);
-        let TaskOutput { words, files } = made.map_err(disk)?;
+        let TaskOutput { warnings, files } = made.map_err(disk)?;
         let record = self
             .workdir
-            .record_finished(&task.name(), words, &files)
+            .record_finished(&task.name(), warnings, &files)
             .await;
-        said.set(record.map_err(disk)?.said);
+        recorded.set(record.map_err(disk)?.warnings);
         encoded_so_far.set(at, length);
         Ok(())
     }
 
-    async fn sound(&self, sound: &AudioPlan, on_progress: impl Fn(u64)) -> Result<TaskOutput> {
-        // It is listened to once before.
+    async fn encode_audio(
+        &self,
+        audio: &AudioPlan,
+        on_progress: impl Fn(u64),
+    ) -> Result<TaskOutput> {
+        // Measuring loudness decodes the audio once before.
         let passes = if self.plan.settings.loudness.is_some() {
             2
         } else {
             1
         };
-        let before = self.length(&EncodeTask::Audio(sound)) * (passes - 1);
-        let sound = AudioPlan {
-            gain: self.gain(sound, |done| on_progress(done / passes)).await?,
-            ..sound.clone()
+        let before = self.length(&EncodeTask::Audio(audio)) * (passes - 1);
+        let audio = AudioPlan {
+            gain: self.gain(audio, |done| on_progress(done / passes)).await?,
+            ..audio.clone()
         };
         let folder = self.workdir.revision_folder();
-        fs::create_dir_all(folder.join(&sound.folder)).context("cannot make the folders")?;
-        let FfmpegWarnings(words) = self
-            .ffmpeg(&EncodeTask::Audio(&sound), &folder, |done| {
+        fs::create_dir_all(folder.join(&audio.folder)).context("cannot make the folders")?;
+        let FfmpegWarnings(warnings) = self
+            .ffmpeg(&EncodeTask::Audio(&audio), &folder, |done| {
                 on_progress((before + done) / passes);
             })
             .await?;
-        let init = folder.join(&sound.folder).join(layout::INIT);
+        let init = folder.join(&audio.folder).join(layout::INIT);
         if let Ok(bytes) = fs::read(&init)
             && !bytes.is_empty()
         {
             fs::write(&init, trim_priming(&bytes)?)?;
         }
-        let files = self.folded(&sound.folder, &words).await?;
-        Ok(TaskOutput { words, files })
+        let files = self.measure_files(&audio.folder, &warnings).await?;
+        Ok(TaskOutput { warnings, files })
     }
 
-    /// By how much a track is changed, for which all of it is listened to.
-    async fn gain(&self, sound: &AudioPlan, on_progress: impl Fn(u64)) -> Result<Option<Gain>> {
+    /// Measures the loudness of a whole track, and returns its gain.
+    async fn gain(&self, audio: &AudioPlan, on_progress: impl Fn(u64)) -> Result<Option<Gain>> {
         let Some(target) = self.plan.settings.loudness else {
             return Ok(None);
         };
-        let loudness = loudness::measure(self.input, sound.audio.index, |done| {
+        let loudness = loudness::measure(self.input, audio.stream.index, |done| {
             on_progress(in_millis(done));
         })
         .await
-        .with_context(|| format!("ffmpeg failed on the sound of `{}`", self.input_name()))?;
+        .with_context(|| format!("ffmpeg failed on the audio of `{}`", self.input_name()))?;
         let gain = loudness.and_then(|loudness| Gain::new(loudness, target));
         if let Some(loudness) = loudness {
             self.progress.note(format_args!(
-                "sound `{}` is at {:.1} LUFS{}",
-                sound.audio.language,
+                "audio `{}` is at {:.1} LUFS{}",
+                audio.stream.language,
                 loudness.integrated,
                 if gain.is_some() {
                     format!(" and is brought to {target}")
@@ -183,20 +189,20 @@ impl Encoding<'_> {
         Ok(gain)
     }
 
-    async fn picture(
+    async fn encode_video(
         &self,
-        picture: &VideoPlan,
+        video: &VideoPlan,
         cut: &VideoTask,
         on_progress: impl Fn(u64),
     ) -> Result<TaskOutput> {
         if cut.chunk.is_whole() {
-            return self.whole(picture, cut, on_progress).await;
+            return self.whole(video, cut, on_progress).await;
         }
-        let task = EncodeTask::Video(picture, cut.clone());
+        let task = EncodeTask::Video(video, cut.clone());
         let name = task.name();
         let scratch = self.workdir.scratch(&name)?;
         make_folders(&scratch, cut)?;
-        let FfmpegWarnings(words) =
+        let FfmpegWarnings(warnings) =
             self.ffmpeg(&task, &scratch, on_progress)
                 .await
                 .map_err(|error| match error.downcast_ref() {
@@ -205,9 +211,9 @@ impl Encoding<'_> {
                 })?;
         let output = ChunkOutput {
             from: &scratch,
-            plan: picture,
+            plan: video,
             cut,
-            timeline: self.plan.timeline(picture),
+            timeline: self.plan.timeline(video),
         };
         output.verify().context(ChunkMismatch)?;
         let iframe_files = self.workdir.task_file(&name);
@@ -217,23 +223,24 @@ impl Encoding<'_> {
             _ => error,
         })?;
         fs::remove_dir_all(&scratch)?;
-        Ok(TaskOutput { words, files })
+        Ok(TaskOutput { warnings, files })
     }
 
-    /// What is in one piece is written to its output at once, for `ship` to send.
+    /// Encodes video without chunks directly into the revision, so that `ship` can upload finished
+    /// segments.
     async fn whole(
         &self,
-        picture: &VideoPlan,
+        video: &VideoPlan,
         cut: &VideoTask,
         on_progress: impl Fn(u64),
     ) -> Result<TaskOutput> {
         let folder = self.workdir.revision_folder();
         make_folders(&folder, cut)?;
-        let task = EncodeTask::Video(picture, cut.clone());
-        let FfmpegWarnings(words) = self.ffmpeg(&task, &folder, on_progress).await?;
+        let task = EncodeTask::Video(video, cut.clone());
+        let FfmpegWarnings(warnings) = self.ffmpeg(&task, &folder, on_progress).await?;
         let mut files = vec![];
         for rung in &cut.rungs {
-            files.extend(self.folded(&rung.name(), &words).await?);
+            files.extend(self.measure_files(&rung.name(), &warnings).await?);
         }
         if cut.has_iframes {
             let iframe_files = self.workdir.task_file(&task.name());
@@ -245,14 +252,14 @@ impl Encoding<'_> {
             )?;
             files.push(iframe_files);
         }
-        Ok(TaskOutput { words, files })
+        Ok(TaskOutput { warnings, files })
     }
 
-    /// The files of a Rendition that is complete.
-    async fn folded(&self, name: &str, words: &str) -> Result<Vec<PathBuf>> {
+    /// Measures a complete Rendition, and returns its files.
+    async fn measure_files(&self, name: &str, warnings: &str) -> Result<Vec<PathBuf>> {
         let folder = self.workdir.revision_folder();
         let _ = fs::remove_file(folder.join(name).join(FFMPEG_PLAYLIST));
-        let rendition = measure(&folder, name.to_owned(), words)
+        let rendition = measure(&folder, name.to_owned(), warnings)
             .await
             .with_context(|| format!("the encoding of `{}` is not complete", self.input_name()))?;
         let objects = rendition.objects.iter();
@@ -273,15 +280,15 @@ impl Encoding<'_> {
         .with_context(|| format!("ffmpeg failed on `{}`", self.input_name()))
     }
 
-    /// Milliseconds of a part, as far as the source says.
+    /// Milliseconds of a task, as far as the source declares a duration.
     fn length(&self, task: &EncodeTask<'_>) -> u64 {
-        let lasts = self.lasts.unwrap_or(0.0);
-        let EncodeTask::Video(picture, cut) = task else {
-            return millis(lasts);
+        let duration_seconds = self.duration_seconds.unwrap_or(0.0);
+        let EncodeTask::Video(video, cut) = task else {
+            return millis(duration_seconds);
         };
-        let timeline = self.plan.timeline(picture);
+        let timeline = self.plan.timeline(video);
         let (first, end) = cut.chunk.frames(timeline);
-        let end = end.map_or(lasts, |end| timeline.seconds(end));
+        let end = end.map_or(duration_seconds, |end| timeline.seconds(end));
         millis((end - timeline.seconds(first)).max(0.0))
     }
 
@@ -291,13 +298,13 @@ impl Encoding<'_> {
     }
 }
 
-/// What a part left behind.
+/// Files and warnings of a finished task.
 struct TaskOutput {
-    words: String,
+    warnings: String,
     files: Vec<PathBuf>,
 }
 
-/// Folders that ffmpeg writes into: a piece's rungs are files.
+/// Creates ffmpeg's output folders; rungs of a chunk are files instead.
 fn make_folders(folder: &Path, cut: &VideoTask) -> Result<()> {
     let rungs = cut.rungs.iter().filter(|_| cut.chunk.is_whole());
     let rungs = rungs.map(Rung::name);
@@ -316,22 +323,22 @@ fn millis(seconds: f64) -> u64 {
     (seconds * 1000.0) as u64
 }
 
-/// Cuts the picture into pieces, where its source can be decoded from the middle on.
+/// Splits the video into chunks if its source can be decoded from the middle.
 pub(crate) async fn plan_chunks(plan: &mut EncodePlan, input: &Path, source: &Source) {
-    let Some(picture) = &plan.picture else {
+    let Some(video) = &plan.video else {
         return;
     };
-    let Some(lasts) = picture.video.duration.filter(|_| is_seekable(source)) else {
+    let Some(duration_seconds) = video.stream.duration.filter(|_| is_seekable(source)) else {
         return;
     };
-    let timeline = plan.timeline(picture);
-    let targets: Vec<f64> = chunk::starts(lasts, timeline)
+    let timeline = plan.timeline(video);
+    let targets: Vec<f64> = chunk::starts(duration_seconds, timeline)
         .into_iter()
         .filter_map(|first| Chunk { first, end: None }.target(timeline))
         .collect();
-    let key_frames = keyframes_before(input, source, picture.video.index, &targets).await;
-    let found = chunk::chunks(lasts, timeline, &key_frames);
-    if let Some(picture) = &mut plan.picture {
-        picture.chunks = found;
+    let key_frames = keyframes_before(input, source, video.stream.index, &targets).await;
+    let found = chunk::chunks(duration_seconds, timeline, &key_frames);
+    if let Some(video) = &mut plan.video {
+        video.chunks = found;
     }
 }

@@ -1,4 +1,4 @@
-//! From what a source is and what the person chose to what is encoded. Pure.
+//! The encoding plan, from source facts and chosen settings. Pure.
 
 use super::chunk::{Chunk, FrameTimeline};
 use super::ladder::{Rung, ladder};
@@ -11,33 +11,33 @@ use crate::source::loudness::{Gain, TARGET_LUFS};
 use crate::source::seek_points::is_seekable;
 use crate::source::{Audio, Source, Video};
 
-/// Seconds by which one stream may end before another without being filled up: less is the end of a last frame.
+/// Seconds by which a stream may end early without padding; less is the end of a last frame.
 const LEAST_GAP: f64 = 0.5;
-/// Seconds between pictures to look through a lecture by, and lines of each on its short side.
-const PICTURE_STEP: f64 = 2.0;
-const PICTURE_SIDE: u32 = 240;
+/// Seconds between I-frames, and the maximum of their short side.
+const IFRAME_STEP_SECONDS: f64 = 2.0;
+const IFRAME_SIDE: u32 = 240;
 
-/// Everything that shapes the encoded bytes, but for the source and ffmpeg itself.
+/// All parameters of the encoded bytes, except for the source and ffmpeg itself.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct EncodePlan {
     pub(crate) settings: Settings,
-    /// None: a lecture to listen to.
-    pub(crate) picture: Option<VideoPlan>,
-    pub(crate) sound: Vec<AudioPlan>,
-    /// Whether the clock of such a container may jump, and is mended by ffmpeg.
+    /// `None` for an audio-only lecture.
+    pub(crate) video: Option<VideoPlan>,
+    pub(crate) audio: Vec<AudioPlan>,
+    /// ffmpeg corrects the clock of this container, which may jump.
     pub(crate) is_mended: bool,
 }
 
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct VideoPlan {
-    pub(crate) video: Video,
+    pub(crate) stream: Video,
     /// Largest first; never empty.
     pub(crate) rungs: Vec<Rung>,
-    /// Those of them that are to be had before the others, if any, in that order, largest first where they are to be had
-    /// together: each time costs a decode of its own, and the bytes are the same.
+    /// Rungs encoded in earlier passes: one inner list per pass, largest first. Each pass decodes
+    /// once more, and the bytes are the same.
     pub(crate) first: Vec<Vec<Rung>>,
     pub(crate) frame_rate: Rate,
-    /// Seconds that its last frame is shown on, where the sound lasts longer.
+    /// Seconds to hold the last frame, if audio lasts longer.
     pub(crate) hold: Option<f64>,
     /// From the first segment to the end; never empty.
     pub(crate) chunks: Vec<Chunk>,
@@ -45,10 +45,10 @@ pub(crate) struct VideoPlan {
 
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct AudioPlan {
-    pub(crate) audio: Audio,
+    pub(crate) stream: Audio,
     /// `audio/en`, `audio/en-2`.
     pub(crate) folder: String,
-    /// Seconds that it is made to last, with silence, where the picture lasts longer.
+    /// Duration in seconds after padding with silence, if video lasts longer.
     pub(crate) length: Option<f64>,
     pub(crate) gain: Option<Gain>,
 }
@@ -65,22 +65,23 @@ impl EncodePlan {
             container: args.container,
             audio_only_variant: args.audio_only_variant,
         };
-        // Players stop where the first stream ends, so that a picture that ends early would take the sound with it.
+        // Players stop at the end of the first stream, so video that ends early would cut off the
+        // audio.
         let end = source.end();
         let missing = |own: Option<f64>| Some(end? - own?).filter(|gap| *gap > LEAST_GAP);
         Self {
-            picture: source.video.as_ref().map(|video| VideoPlan {
-                video: video.clone(),
+            video: source.video.as_ref().map(|video| VideoPlan {
+                stream: video.clone(),
                 rungs: rungs(video, &settings),
                 first: vec![],
                 frame_rate: frame_rate(video),
                 hold: missing(video.duration),
                 chunks: vec![Chunk::WHOLE],
             }),
-            sound: audio_folders(&source.audio)
+            audio: audio_folders(&source.audio)
                 .zip(&source.audio)
                 .map(|(folder, audio)| AudioPlan {
-                    audio: audio.clone(),
+                    stream: audio.clone(),
                     folder,
                     length: missing(audio.duration).and(end),
                     gain: None,
@@ -93,83 +94,85 @@ impl EncodePlan {
 
     /// Folders of the video Renditions, largest first.
     pub(crate) fn video_folders(&self) -> Vec<String> {
-        let rungs = self.picture.iter().flat_map(|picture| &picture.rungs);
+        let rungs = self.video.iter().flat_map(|video| &video.rungs);
         rungs.map(Rung::name).collect()
     }
 
     /// Folders of the audio Renditions.
     pub(crate) fn audio_folders(&self) -> Vec<String> {
-        self.sound
+        self.audio
             .iter()
-            .map(|sound| sound.folder.clone())
+            .map(|audio| audio.folder.clone())
             .collect()
     }
 
-    pub(crate) fn timeline(&self, picture: &VideoPlan) -> FrameTimeline {
+    pub(crate) fn timeline(&self, video: &VideoPlan) -> FrameTimeline {
         FrameTimeline {
             segment: self.settings.segment_duration,
-            rate: picture.frame_rate,
+            rate: video.frame_rate,
         }
     }
 
-    /// Seconds that the picture and each sound track have to last, where that is known.
+    /// Expected seconds of the video and of each audio track, if known.
     pub(crate) fn expected(&self) -> (Option<f64>, Vec<Option<f64>>) {
-        let picture = self.picture.as_ref().and_then(|picture| {
-            picture
-                .video
+        let video = self.video.as_ref().and_then(|video| {
+            video
+                .stream
                 .duration
-                .map(|own| own + picture.hold.unwrap_or(0.0))
+                .map(|own| own + video.hold.unwrap_or(0.0))
         });
-        let sound = self.sound.iter();
-        let sound = sound.map(|sound| sound.length.or(sound.audio.duration));
-        (picture, sound.collect())
+        let audio = self.audio.iter();
+        let audio = audio.map(|audio| audio.length.or(audio.stream.duration));
+        (video, audio.collect())
     }
 
-    /// `1280×720, 854×480 at 25 frames a second, sound `en``
-    pub(crate) fn told(&self) -> String {
+    /// `1280×720, 854×480 at 25 frames a second, audio `en``
+    pub(crate) fn describe(&self) -> String {
         let mut tasks = vec![];
-        if let Some(picture) = &self.picture {
-            let sizes: Vec<String> = (picture.rungs.iter())
+        if let Some(video) = &self.video {
+            let sizes: Vec<String> = (video.rungs.iter())
                 .map(|rung| match rung.codec {
                     Codec::H264 => format!("{}×{}", rung.width, rung.height),
                     _ => rung.name(),
                 })
                 .collect();
-            let rate = shown_rate(picture.frame_rate);
+            let rate = shown_rate(video.frame_rate);
             tasks.push(format!("{} at {rate} frames a second", sizes.join(", ")));
         } else {
-            tasks.push("no picture".to_owned());
+            tasks.push("no video".to_owned());
         }
-        for sound in &self.sound {
-            tasks.push(format!("sound `{}`", sound.audio.language));
+        for audio in &self.audio {
+            tasks.push(format!("audio `{}`", audio.stream.language));
         }
-        if self.sound.is_empty() {
-            tasks.push("no sound".to_owned());
+        if self.audio.is_empty() {
+            tasks.push("no audio".to_owned());
         }
         tasks.join(", ")
     }
 }
 
 impl VideoPlan {
-    /// The size of the pictures to look through the lecture by.
-    pub(crate) fn pictures(&self) -> Rung {
-        let side = self.rungs.last().map_or(PICTURE_SIDE, Rung::short_side);
-        // There is always a first rung.
+    /// Size of the I-frames.
+    pub(crate) fn iframe_rung(&self) -> Rung {
+        let side = self.rungs.last().map_or(IFRAME_SIDE, Rung::short_side);
+        // `ladder` never returns an empty list.
         ladder(
-            self.video.width,
-            self.video.height,
-            &[side.min(PICTURE_SIDE)],
+            self.stream.width,
+            self.stream.height,
+            &[side.min(IFRAME_SIDE)],
         )
         .swap_remove(0)
     }
 
-    /// Seconds between these, a whole number of frames.
+    /// Seconds between I-frames, a whole number of frames.
     pub(crate) fn iframe_interval_seconds(&self) -> f64 {
         f64::from(self.iframe_interval_frames()) / self.frame_rate.as_f64()
     }
 
     pub(crate) fn iframe_interval_frames(&self) -> u32 {
-        (PICTURE_STEP * self.frame_rate.as_f64()).round().max(1.0) as u32
+        (IFRAME_STEP_SECONDS * self.frame_rate.as_f64())
+            .round()
+            .max(1.0) as u32
     }
 }
 
@@ -180,7 +183,7 @@ fn rungs(video: &Video, settings: &Settings) -> Vec<Rung> {
     sizes.iter().cloned().chain(others).collect()
 }
 
-/// `audio/en`, and `audio/en-2` for the second of a language.
+/// `audio/en`, and `audio/en-2` for the second track of a language.
 pub(crate) fn audio_folders(audio: &[Audio]) -> impl Iterator<Item = String> {
     audio.iter().enumerate().map(|(at, track)| {
         let language = &track.language;
@@ -209,9 +212,9 @@ pub(crate) mod testing {
                 container: Container::Cmaf,
                 audio_only_variant: false,
             },
-            picture: Some(picture()),
-            sound: vec![AudioPlan {
-                audio: Audio {
+            video: Some(video_plan()),
+            audio: vec![AudioPlan {
+                stream: Audio {
                     index: 1,
                     codec: "opus".into(),
                     channels: 2,
@@ -227,12 +230,12 @@ pub(crate) mod testing {
         }
     }
 
-    pub(crate) fn picture() -> VideoPlan {
+    pub(crate) fn video_plan() -> VideoPlan {
         VideoPlan {
             rungs: ladder(1280, 720, &[720, 480]),
             first: vec![],
             frame_rate: Rate::new(30_000, 1001),
-            video: crate::source::testing::video(),
+            stream: crate::source::testing::video(),
             hold: None,
             chunks: vec![Chunk::WHOLE],
         }
@@ -288,27 +291,27 @@ mod tests {
 
     #[test]
     fn what_ends_early_is_filled_up() {
-        for (picture, sound, hold, length) in [
+        for (video_seconds, audio_seconds, hold, length) in [
             (Some(60.0), Some(60.02), None, None),
             (Some(60.0), Some(90.0), Some(30.0), None),
             (Some(60.0), Some(20.0), None, Some(60.0)),
             (None, Some(20.0), None, None),
             (Some(60.0), None, None, None),
         ] {
-            let source = source(Some(video(picture)), vec![audio("en", sound)]);
+            let source = source(Some(video(video_seconds)), vec![audio("en", audio_seconds)]);
             let plan = EncodePlan::new(&source, &args(""));
-            let said = format!("{picture:?} {sound:?}");
+            let case = format!("{video_seconds:?} {audio_seconds:?}");
             assert_eq!(
-                plan.picture.as_ref().and_then(|plan| plan.hold),
+                plan.video.as_ref().and_then(|plan| plan.hold),
                 hold,
-                "{said}"
+                "{case}"
             );
-            assert_eq!(plan.sound[0].length, length, "{said}");
+            assert_eq!(plan.audio[0].length, length, "{case}");
         }
     }
 
     #[test]
-    fn every_sound_track_has_a_folder_of_its_own() {
+    fn every_audio_track_has_a_folder_of_its_own() {
         let tracks = ["en", "de", "en", "en"].map(|language| audio(language, None));
         let plan = EncodePlan::new(&source(None, tracks.into()), &args(""));
         let expected = ["audio/en", "audio/de", "audio/en-2", "audio/en-3"];
@@ -325,8 +328,8 @@ mod tests {
             ["720p", "480p", "720p-hevc", "480p-hevc"]
         );
         assert_eq!(
-            plan.told(),
-            "1280×720, 854×480, 720p-hevc, 480p-hevc at 25 frames a second, no sound"
+            plan.describe(),
+            "1280×720, 854×480, 720p-hevc, 480p-hevc at 25 frames a second, no audio"
         );
     }
 

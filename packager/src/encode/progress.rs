@@ -1,4 +1,4 @@
-//! What is done of an encoding: how much of it all, and which rungs are all there.
+//! Progress of an encoding as a whole, and the rungs that it has completed.
 
 use std::cell::Cell;
 
@@ -6,7 +6,7 @@ use super::ladder::Rung;
 use super::task::EncodeTask;
 use crate::progress::Step;
 
-/// How many parts each rung still lacks.
+/// Number of unfinished tasks of each rung.
 pub(crate) struct PendingRungs<'a>(Vec<(&'a Rung, usize)>);
 
 impl<'a> PendingRungs<'a> {
@@ -21,8 +21,11 @@ impl<'a> PendingRungs<'a> {
         Self(pending)
     }
 
-    /// What is all there with this part, which is.
-    pub(crate) fn without(&mut self, task: &'a EncodeTask<'_>) -> impl Iterator<Item = &'a Rung> {
+    /// Counts a task as finished, and returns the rungs that are complete with it.
+    pub(crate) fn finish_task(
+        &mut self,
+        task: &'a EncodeTask<'_>,
+    ) -> impl Iterator<Item = &'a Rung> {
         let pending = self.0.iter_mut();
         pending.filter_map(move |(rung, count)| {
             if !rungs(task).contains(*rung) {
@@ -41,7 +44,7 @@ fn rungs<'a>(task: &'a EncodeTask<'_>) -> &'a [Rung] {
     }
 }
 
-/// How much is done of each part.
+/// Progress of each task.
 pub(crate) struct EncodeProgress {
     shares: Vec<TaskShare>,
     done: Vec<Cell<u64>>,
@@ -50,19 +53,19 @@ pub(crate) struct EncodeProgress {
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum TaskShare {
-    /// So much of all that have the same time.
+    /// Share of the tasks that cover the same time.
     Of(f64),
-    /// Sound beside a picture: as a rule it is done long before, and else it is what is waited for.
+    /// Audio beside video. It usually finishes long before, or is what remains.
     Beside,
 }
 
 impl EncodeProgress {
     pub(crate) fn new(tasks: &[EncodeTask<'_>], step: Step) -> Self {
-        let is_picture = |task: &EncodeTask<'_>| matches!(task, EncodeTask::Video(..));
-        let has_picture = tasks.iter().any(is_picture);
+        let is_video = |task: &EncodeTask<'_>| matches!(task, EncodeTask::Video(..));
+        let has_video = tasks.iter().any(is_video);
         let share = |task: &EncodeTask<'_>| match task {
             EncodeTask::Video(_, cut) => TaskShare::Of(cut.share),
-            EncodeTask::Audio(_) if has_picture => TaskShare::Beside,
+            EncodeTask::Audio(_) if has_video => TaskShare::Beside,
             EncodeTask::Audio(_) => TaskShare::Of(1.0 / tasks.len() as f64),
         };
         Self {
@@ -79,7 +82,8 @@ impl EncodeProgress {
     pub(crate) fn set(&self, task: usize, millis: u64) {
         self.add(task, millis);
         let done = self.done.iter().map(Cell::get);
-        self.step.set(of_all(self.shares.iter().copied().zip(done)));
+        self.step
+            .set(overall(self.shares.iter().copied().zip(done)));
     }
 
     pub(crate) fn finish(self) {
@@ -87,8 +91,8 @@ impl EncodeProgress {
     }
 }
 
-/// How much is done of all, from what is done of each.
-fn of_all(tasks: impl Iterator<Item = (TaskShare, u64)>) -> u64 {
+/// Overall progress from the progress of each task.
+fn overall(tasks: impl Iterator<Item = (TaskShare, u64)>) -> u64 {
     let (mut shared, mut beside) = (0.0, u64::MAX);
     for (share, millis) in tasks {
         match share {
@@ -113,8 +117,8 @@ mod tests {
             (vec![(Beside, 9000), (Beside, 1000), (Of(1.0), 4000)], 1000),
             (vec![], 0),
         ] {
-            let said = format!("{tasks:?}");
-            assert_eq!(of_all(tasks.into_iter()), expected, "{said}");
+            let case = format!("{tasks:?}");
+            assert_eq!(overall(tasks.into_iter()), expected, "{case}");
         }
     }
 }

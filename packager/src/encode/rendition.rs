@@ -1,4 +1,4 @@
-//! A Rendition as the encoder left it: measured from its bytes, and mended where that makes it better.
+//! Measures encoded Renditions, and merges short trailing segments.
 
 use std::fs;
 use std::io::{BufWriter, Write as _};
@@ -13,30 +13,30 @@ use crate::media::{Object, Rendition, Segment};
 use crate::mp4::iframe_track::IFrameTrack;
 use crate::mp4::{self, Init};
 
-/// A last segment below this becomes part of the one before: what the audio encoder's priming pushed over the boundary,
-/// or the last few pictures.
+/// Duration below which the last segment joins the previous one. Such stubs come from the audio
+/// encoder's priming or a few last frames.
 pub(crate) const STUB_MICROS: u64 = 250_000;
 
-/// Measures a Rendition whose last segment is worth a request of its own, or is made a part of the one before. All rungs
-/// have the same segments, so that they stay aligned.
-pub(crate) async fn measure(revision: &Path, folder: String, said: &str) -> Result<Rendition> {
-    let measured = read_folder(revision, folder.clone(), said).await?;
+/// Measures a Rendition, and merges a last segment that is too short for a request of its own. All
+/// rungs have the same segments, so they stay aligned.
+pub(crate) async fn measure(revision: &Path, folder: String, warnings: &str) -> Result<Rendition> {
+    let measured = read_folder(revision, folder.clone(), warnings).await?;
     let count = measured.segments.len();
     let is_stub = |last: &Segment| (1..STUB_MICROS).contains(&last.micros);
     if count < 2 || !measured.segments.last().is_some_and(is_stub) {
         return Ok(measured);
     }
     merge_trailing_stub(&revision.join(&folder), count)?;
-    read_folder(revision, folder, said).await
+    read_folder(revision, folder, warnings).await
 }
 
-/// Reads one object at a time: memory does not grow with the lecture.
-async fn read_folder(revision: &Path, folder: String, said: &str) -> Result<Rendition> {
+/// Reads one object at a time, so memory does not grow with the lecture.
+async fn read_folder(revision: &Path, folder: String, warnings: &str) -> Result<Rendition> {
     let path = revision.join(&folder);
     let reading = |name: &str| format!("cannot read `{folder}/{name}`");
     let empty = || CompletenessError::Empty {
         folder: folder.clone(),
-        said: completeness::said(said),
+        warnings: completeness::warnings_suffix(warnings),
     };
     let Ok(bytes) = fs::read(path.join(layout::INIT)) else {
         return Err(empty().into());
@@ -60,7 +60,7 @@ async fn read_folder(revision: &Path, folder: String, said: &str) -> Result<Rend
             return Err(CompletenessError::Hole {
                 folder,
                 segment: segments.len(),
-                said: completeness::said(said),
+                warnings: completeness::warnings_suffix(warnings),
             }
             .into());
         }
@@ -69,7 +69,7 @@ async fn read_folder(revision: &Path, folder: String, said: &str) -> Result<Rend
             bytes: bytes.len() as u64,
         });
         ticks.push(match segments.len() {
-            // What an edit list leaves out is not shown.
+            // An edit list hides the trimmed ticks.
             1 => times.duration.saturating_sub(init.trimmed),
             _ => times.duration,
         });
@@ -89,7 +89,7 @@ async fn read_folder(revision: &Path, folder: String, said: &str) -> Result<Rend
     })
 }
 
-/// The last of `count` segments becomes part of the one before it.
+/// Merges the last of `count` segments into the previous one.
 fn merge_trailing_stub(folder: &Path, count: usize) -> Result<()> {
     let before = folder.join(layout::segment_name(count - 2));
     let last = folder.join(layout::segment_name(count - 1));
@@ -99,28 +99,32 @@ fn merge_trailing_stub(folder: &Path, count: usize) -> Result<()> {
     Ok(())
 }
 
-/// The pictures to look through the lecture by, of what was written for each piece, and the file of them.
-pub(crate) async fn pictures(
+/// Joins the I-frames of all chunks in one file, and measures them.
+pub(crate) async fn measure_iframes(
     plan: &VideoPlan,
     folder: &Path,
     written: &[PathBuf],
     video: &[Segment],
-    said: &str,
+    warnings: &str,
 ) -> Result<(IFrameTrack, Object)> {
     let name = format!("{}/{}", layout::IFRAMES_FOLDER, layout::IFRAMES_FILE);
     let reading = || format!("cannot read `{name}`");
-    let lasts = video.iter().map(|segment| segment.micros).sum();
+    let duration_micros = video.iter().map(|segment| segment.micros).sum();
     fs::create_dir_all(folder.join(layout::IFRAMES_FOLDER))?;
     let mut file = BufWriter::new(fs::File::create(folder.join(&name))?);
     let opened: std::io::Result<Vec<fs::File>> = written.iter().map(fs::File::open).collect();
-    let pictures = IFrameTrack::from_ffmpeg(&mut opened.with_context(reading)?, &mut file, lasts)
-        .with_context(reading)?;
+    let iframes = IFrameTrack::from_ffmpeg(
+        &mut opened.with_context(reading)?,
+        &mut file,
+        duration_micros,
+    )
+    .with_context(reading)?;
     file.flush()?;
     completeness::verify_iframes(
-        &pictures.pictures,
-        lasts,
+        &iframes.iframes,
+        duration_micros,
         plan.iframe_interval_seconds(),
-        said,
+        warnings,
     )?;
-    Ok((pictures, Object::of_file(folder, &name).await?))
+    Ok((iframes, Object::of_file(folder, &name).await?))
 }

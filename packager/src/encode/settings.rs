@@ -1,4 +1,4 @@
-//! What a person chooses for an encoding.
+//! Encoding options of the command line.
 
 use crate::manifest::container::Container;
 use crate::media::Codec;
@@ -6,20 +6,22 @@ use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// Unless somebody wants more: each has the pictures of a whole ladder_sizes in its memory.
-pub(crate) const MOST_WORKERS: usize = 16;
+/// The default maximum: each worker holds decoded frames of every rung in memory.
+pub(crate) const MAX_WORKERS: usize = 16;
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct EncodeArgs {
-    /// Sizes to offer, by their short side, never larger than the source: `lecture` (1080,720,480), `mobile`
-    /// (720,480,240), `full` (2160,1440,1080,720,480,360,240), or a list such as `1080,480`.
+    /// Sizes to offer, by short side, never larger than the source: `lecture` (1080,720,480),
+    /// `mobile` (720,480,240), `full` (2160,1440,1080,720,480,360,240), or a list such as
+    /// `1080,480`.
     #[arg(long, value_name = "SIZES", default_value = "lecture", value_parser = ladder_sizes)]
     pub(crate) ladder: LadderSizes,
-    /// Codecs to offer besides H.264, for players that have them: `hevc`, `av1`. They take several times longer.
+    /// Codecs to offer besides H.264, for players that decode them: `hevc`, `av1`. They take
+    /// several times longer.
     #[arg(long, value_name = "CODEC", value_delimiter = ',')]
     pub(crate) codec: Vec<Codec>,
-    /// What segments are wrapped in: `cmaf` for all that is sold today, `ts` (MPEG-2 Transport Streams of H.264, no DASH)
-    /// for very old devices.
+    /// Container of the segments: `cmaf` for current devices, `ts` (MPEG-2 Transport Streams of
+    /// H.264, no DASH) for very old ones.
     #[arg(
         long,
         value_name = "CONTAINER",
@@ -27,25 +29,25 @@ pub(crate) struct EncodeArgs {
         hide_possible_values = true
     )]
     pub(crate) container: Container,
-    /// Offer sound alone as well, for lines that carry no picture: players choose it only then.
+    /// Add an audio-only Variant Stream, which players choose on connections too slow for video.
     #[arg(long)]
     pub(crate) audio_only_variant: bool,
-    /// How much time to spend on a smaller and better picture; --preset and --crf say it in x264's terms.
+    /// Encoding time against size and quality; --preset and --crf set x264's own options.
     #[arg(long, value_name = "QUALITY", default_value = "standard")]
     pub(crate) quality: Quality,
-    /// Leave sound as loud as it is, instead of bringing it to -16 LUFS (EBU R 128).
+    /// Keep the loudness of the source, instead of normalizing to -16 LUFS (EBU R 128).
     #[arg(long)]
     pub(crate) no_loudnorm: bool,
     /// Seconds of a Media Segment.
     #[arg(long, value_name = "SECONDS", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=10))]
     pub(crate) segment_duration: u32,
-    /// x264's speed: slower is smaller [default: the quality's].
+    /// x264's preset: slower is smaller [default: the quality's].
     #[arg(long)]
     preset: Option<Preset>,
-    /// x264's quality: lower is better and larger [default: the quality's].
+    /// x264's CRF: lower is better and larger [default: the quality's].
     #[arg(long, value_parser = clap::value_parser!(u32).range(10..=40))]
     crf: Option<u32>,
-    /// Encoders at once, each with one thread; the result is the same [default: one per core].
+    /// Parallel encoders, each with one thread; the result is the same [default: one per core].
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=64))]
     threads: Option<u16>,
 }
@@ -53,19 +55,16 @@ pub(crate) struct EncodeArgs {
 impl EncodeArgs {
     pub(crate) fn workers(&self) -> usize {
         self.threads.map_or_else(
-            || {
-                std::thread::available_parallelism()
-                    .map_or(2, |cores| cores.get().min(MOST_WORKERS))
-            },
+            || std::thread::available_parallelism().map_or(2, |cores| cores.get().min(MAX_WORKERS)),
             usize::from,
         )
     }
 
-    /// One rung of at most so many lines, as soon as it can be had.
+    /// Settings for a single rung of at most `side`p that is ready early.
     pub(crate) fn small(&self, side: u32, segment_duration: u32) -> Self {
         Self {
             segment_duration,
-            // It would be listened to first.
+            // Measuring loudness decodes the whole audio first.
             no_loudnorm: true,
             ladder: LadderSizes(vec![side]),
             codec: vec![],
@@ -153,7 +152,7 @@ impl fmt::Display for Preset {
     }
 }
 
-/// What the person chose.
+/// Settings of an encoding, as `package.json` stores them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Settings {
     /// Short sides.
@@ -162,18 +161,18 @@ pub(crate) struct Settings {
     pub(crate) segment_duration: u32,
     pub(crate) preset: String,
     pub(crate) crf: u32,
-    /// Besides H.264.
+    /// Codecs besides H.264.
     pub(crate) codecs: Vec<Codec>,
-    /// LUFS that sound is brought to, if at all.
+    /// Target loudness in LUFS; absent if it is not normalized.
     pub(crate) loudness: Option<i32>,
     #[serde(default)]
     pub(crate) container: Container,
-    /// Sound alone is a Variant Stream beside those of pictures.
+    /// An audio-only Variant Stream accompanies those with video.
     #[serde(default)]
     pub(crate) audio_only_variant: bool,
 }
 
-/// H.264 goes without saying.
+/// Removes duplicates and H.264, which every package has.
 pub(crate) fn codecs(wanted: &[Codec]) -> Vec<Codec> {
     let mut codecs: Vec<Codec> = vec![];
     for codec in wanted {
@@ -184,7 +183,7 @@ pub(crate) fn codecs(wanted: &[Codec]) -> Vec<Codec> {
     codecs
 }
 
-/// Settings as a command line has them.
+/// Settings parsed from a command line.
 #[cfg(test)]
 pub(crate) mod testing {
     use clap::Parser;
@@ -193,12 +192,12 @@ pub(crate) mod testing {
 
     pub(crate) fn encode_args(words: &str) -> EncodeArgs {
         #[derive(Parser)]
-        struct Line {
+        struct EncodeCli {
             #[command(flatten)]
             encode: EncodeArgs,
         }
         let line = format!("lectern {words}");
-        let parsed = Line::try_parse_from(line.split_whitespace());
+        let parsed = EncodeCli::try_parse_from(line.split_whitespace());
         parsed.expect("it parses").encode
     }
 }

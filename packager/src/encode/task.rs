@@ -1,51 +1,52 @@
-//! What is encoded by a command of its own: a sound track, or a piece of the picture. Pure.
+//! Encode tasks: an audio track, or a chunk of the video, for one ffmpeg command each. Pure.
 
 use super::chunk::{Chunk, FrameTimeline};
 use super::ladder::Rung;
 use super::plan::{AudioPlan, EncodePlan, VideoPlan};
 use crate::media::Codec;
 
-/// What one command encodes, from one decode.
+/// Work of one command, from one decode.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum EncodeTask<'a> {
     Audio(&'a AudioPlan),
     Video(&'a VideoPlan, VideoTask),
 }
 
-/// A piece of the picture in some of its sizes.
+/// A chunk of the video in some of its rungs.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct VideoTask {
     pub(crate) chunk: Chunk,
     /// Largest first; never empty.
     pub(crate) rungs: Vec<Rung>,
-    /// What each size is scaled from is the one before it, whether it is encoded or not: these and the rungs, largest first.
+    /// Sizes of the scaling chain, largest first: each is scaled from the previous one, encoded or
+    /// not.
     pub(crate) chain: Vec<Rung>,
-    /// Whether the pictures to look through are made of it.
+    /// This task also encodes the I-frames.
     pub(crate) has_iframes: bool,
-    /// How much of the work on the piece it is, from 0 to 1.
+    /// Share of this task in the work on its chunk, from 0 to 1.
     pub(crate) share: f64,
 }
 
 impl EncodePlan {
-    /// What is encoded by a command of its own, in the order in which they are best begun: what is waited for, and then
-    /// sound, since it cannot be cut and is done long before the picture.
+    /// Tasks in their starting order: early rungs first, and then audio, which cannot be split and
+    /// finishes long before video.
     pub(crate) fn tasks(&self) -> Vec<EncodeTask<'_>> {
-        let tasks = self.picture.iter().flat_map(|picture| {
-            let tasks = picture.tasks().into_iter();
-            tasks.map(move |cut| EncodeTask::Video(picture, cut))
+        let tasks = self.video.iter().flat_map(|video| {
+            let tasks = video.tasks().into_iter();
+            tasks.map(move |cut| EncodeTask::Video(video, cut))
         });
         let mut tasks: Vec<EncodeTask> = tasks.collect();
-        let first = self.picture.as_ref().map_or(0, VideoPlan::waited_for);
-        tasks.splice(first..first, self.sound.iter().map(EncodeTask::Audio));
+        let first = self.video.as_ref().map_or(0, VideoPlan::early_task_count);
+        tasks.splice(first..first, self.audio.iter().map(EncodeTask::Audio));
         tasks
     }
 }
 
 impl EncodeTask<'_> {
-    /// What its record and its folder are called: `audio-en`, `00015-1080p+720p`.
+    /// Name of its record and its folder: `audio-en`, `00015-1080p+720p`.
     pub(crate) fn name(&self) -> String {
         match self {
-            Self::Audio(sound) => sound.folder.replace('/', "-"),
+            Self::Audio(audio) => audio.folder.replace('/', "-"),
             Self::Video(_, cut) => cut.name(),
         }
     }
@@ -59,10 +60,10 @@ impl VideoTask {
 }
 
 impl VideoPlan {
-    /// Pieces in all sizes, or in those first that are to be had first; of a picture that is in one piece, the largest size
-    /// of each codec and the others apart, so that two cores have something to do: it costs a second decode.
+    /// Splits the video by chunks and passes. Video in one chunk splits by rungs: the largest of
+    /// each codec apart, to occupy two cores, at the price of a second decode.
     fn tasks(&self) -> Vec<VideoTask> {
-        // What is encoded together, and what that is a part of.
+        // Rungs of one task, with the scaling chain that they belong to.
         let groups: Vec<(Vec<Rung>, Vec<Rung>)> = match self.chunks.as_slice() {
             [_] => {
                 let groups = self.groups().into_iter();
@@ -74,7 +75,7 @@ impl VideoPlan {
             }
         };
         let smallest = self.rungs.iter().rfind(|rung| rung.codec == Codec::H264);
-        let all: f64 = groups.iter().map(|(rungs, _)| work(rungs)).sum();
+        let all: f64 = groups.iter().map(|(rungs, _)| pixels(rungs)).sum();
         let mut tasks = vec![];
         for (rungs, chain) in &groups {
             tasks.extend(self.chunks.iter().map(|chunk| VideoTask {
@@ -82,13 +83,13 @@ impl VideoPlan {
                 rungs: rungs.clone(),
                 chain: chain.clone(),
                 has_iframes: smallest.is_some_and(|smallest| rungs.contains(smallest)),
-                share: work(rungs) / all,
+                share: pixels(rungs) / all,
             }));
         }
         tasks
     }
 
-    /// What is encoded together of a piece: what is to be had first, and then all else.
+    /// Rungs of a chunk by pass: the early ones, and then the rest.
     fn passes(&self) -> Vec<Vec<Rung>> {
         let is_first = |rung: &&Rung| self.first.iter().flatten().any(|first| first == *rung);
         let others = self.rungs.iter().filter(|rung| !is_first(rung));
@@ -96,8 +97,8 @@ impl VideoPlan {
         first.chain([others.cloned().collect()]).collect()
     }
 
-    /// How many cuts the first of these are.
-    fn waited_for(&self) -> usize {
+    /// Number of leading tasks that encode early rungs.
+    fn early_task_count(&self) -> usize {
         match self.first.as_slice() {
             [] => 0,
             _ if self.chunks.len() == 1 => 0,
@@ -119,20 +120,20 @@ impl VideoPlan {
         groups
     }
 
-    /// How many of them come before a piece, which is the number of its first.
+    /// Number of I-frames before a chunk, which is the number of its first one.
     pub(crate) fn iframes_before(&self, chunk: Chunk, timeline: FrameTimeline) -> u64 {
         let step = u64::from(self.iframe_interval_frames());
         chunk.frames(timeline).0.div_ceil(step)
     }
 
-    /// The number of the frame that is the first of them in a piece.
+    /// Frame number of the first I-frame in a chunk.
     pub(crate) fn first_iframe(&self, cut: &VideoTask, timeline: FrameTimeline) -> u64 {
         self.iframes_before(cut.chunk, timeline) * u64::from(self.iframe_interval_frames())
     }
 }
 
-/// Pixels of a frame in all of these: what encoding takes goes by that, roughly.
-fn work(rungs: &[Rung]) -> f64 {
+/// Pixels of a frame in all rungs, an estimate of encoding time.
+fn pixels(rungs: &[Rung]) -> f64 {
     let pixels = rungs.iter().map(|rung| f64::from(rung.width * rung.height));
     pixels.sum()
 }
@@ -144,7 +145,7 @@ mod tests {
     use crate::encode::plan::testing;
 
     #[test]
-    fn a_picture_is_encoded_in_pieces_or_else_its_largest_sizes_apart() {
+    fn video_is_encoded_in_chunks_or_else_its_largest_rungs_apart() {
         let mut plan = testing::plan();
         let names = |plan: &EncodePlan| -> Vec<String> {
             let of = |task: &EncodeTask<'_>| match task {
@@ -157,14 +158,14 @@ mod tests {
             };
             plan.tasks().iter().map(of).collect()
         };
-        let picture = plan.picture.as_mut().expect("it has a picture");
-        picture.rungs = ladder(1920, 1080, &[1080, 720, 480]);
-        let others: Vec<Rung> = picture
+        let video = plan.video.as_mut().expect("it has video");
+        video.rungs = ladder(1920, 1080, &[1080, 720, 480]);
+        let others: Vec<Rung> = video
             .rungs
             .iter()
             .map(|rung| rung.with(Codec::Hevc))
             .collect();
-        picture.rungs.extend(others);
+        video.rungs.extend(others);
         let expected = [
             "audio-en",
             "00000-1080p 1080p",
@@ -173,12 +174,12 @@ mod tests {
             "00000-720p-hevc+480p-hevc 720p-hevc,480p-hevc",
         ];
         assert_eq!(names(&plan), expected);
-        let picture = plan.picture.as_mut().expect("it has a picture");
-        picture.rungs.truncate(1);
+        let video = plan.video.as_mut().expect("it has video");
+        video.rungs.truncate(1);
         assert_eq!(names(&plan), ["audio-en", "00000-1080p 1080p+"]);
-        let picture = plan.picture.as_mut().expect("it has a picture");
-        picture.rungs = ladder(1920, 1080, &[1080, 720]);
-        picture.chunks = vec![
+        let video = plan.video.as_mut().expect("it has video");
+        video.rungs = ladder(1920, 1080, &[1080, 720]);
+        video.chunks = vec![
             Chunk {
                 first: 0,
                 end: Some(15),
@@ -194,10 +195,10 @@ mod tests {
             "00015-1080p+720p 1080p,720p+",
         ];
         assert_eq!(names(&plan), expected);
-        // What is to be had first comes before the sound.
-        let picture = plan.picture.as_mut().expect("it has a picture");
-        picture.rungs = ladder(1920, 1080, &[1080, 720, 480]);
-        picture.first = vec![ladder(1920, 1080, &[480])];
+        // Early rungs come before audio.
+        let video = plan.video.as_mut().expect("it has video");
+        video.rungs = ladder(1920, 1080, &[1080, 720, 480]);
+        video.first = vec![ladder(1920, 1080, &[480])];
         let expected = [
             "00000-480p 480p+",
             "00015-480p 480p+",

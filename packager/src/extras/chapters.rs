@@ -1,4 +1,4 @@
-//! The chapters of a source: `chapters.vtt` for pages, and `chapters.json` as players of HLS read them.
+//! Chapters of a source: `chapters.vtt` for pages, and `chapters.json` for HLS players.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -11,7 +11,7 @@ use super::subtitles::webvtt::{self, Cue};
 use crate::ffmpeg::process::{self, ProcessError};
 use crate::source::{file_url, input_options};
 
-/// A chapter a minute for sixteen hours.
+/// Maximum number of chapters: one a minute for sixteen hours.
 pub(super) const MOST: usize = 1_000;
 const LONGEST_TITLE: usize = 200;
 
@@ -25,7 +25,7 @@ pub(crate) struct Chapter {
     pub(crate) title: String,
 }
 
-/// Asks ffprobe.
+/// Reads the chapters with ffprobe.
 pub(crate) async fn probe(input: &Path) -> Result<Vec<Chapter>, ProcessError> {
     let mut args: Vec<OsString> = ["-v", "error"].map(Into::into).to_vec();
     args.extend(input_options().map(Into::into));
@@ -56,15 +56,15 @@ struct ProbedChapter {
     tags: BTreeMap<String, String>,
 }
 
-/// ffprobe's JSON, with `chapters` and the `format`'s `start_time`, to chapters in order, one ending before the next
-/// begins. Chapters are an aid: what is not understood of them is left out.
+/// Parses ffprobe's `chapters` and the `start_time` of its `format` into ordered chapters without
+/// overlap. Chapters are an aid, so unreadable ones are skipped.
 pub(crate) fn parse(json: &[u8]) -> Vec<Chapter> {
     let Ok(probed) = serde_json::from_slice::<ProbedChapters>(json) else {
         return vec![];
     };
     let seconds = |text: Option<&str>| text?.parse::<f64>().ok().filter(|time| time.is_finite());
     let start_time = probed.format.and_then(|format| format.start_time);
-    // The encoder counts from where the source begins.
+    // The encoder counts from the start of the source.
     let begin = seconds(start_time.as_deref()).unwrap_or(0.0);
     let millis = |text: Option<&str>| {
         seconds(text).map(|time| ((time - begin).max(0.0) * 1000.0).round() as u64)
@@ -102,7 +102,7 @@ pub(crate) fn parse(json: &[u8]) -> Vec<Chapter> {
     chapters
 }
 
-/// As far as the lecture lasts.
+/// Chapters clipped to the duration of the lecture.
 pub(crate) fn within(chapters: &[Chapter], micros: u64) -> Vec<Chapter> {
     let last = micros.div_ceil(1000);
     chapters
@@ -115,7 +115,7 @@ pub(crate) fn within(chapters: &[Chapter], micros: u64) -> Vec<Chapter> {
         .collect()
 }
 
-/// WebVTT §1.4: a cue a chapter, its text the title.
+/// WebVTT §1.4: one cue a chapter, with the title as its text.
 pub(crate) fn vtt(chapters: &[Chapter]) -> String {
     let cues: Vec<Cue> = chapters
         .iter()
@@ -129,8 +129,8 @@ pub(crate) fn vtt(chapters: &[Chapter]) -> String {
     webvtt::file(&[], &cues)
 }
 
-/// As Apple's players read them ("Providing JavaScript Object Notation (JSON) chapters"), times in seconds. The language of
-/// a title is not known.
+/// Apple's chapter format ("Providing JavaScript Object Notation (JSON) chapters"), with times in
+/// seconds. The language of a title is unknown.
 pub(crate) fn json(chapters: &[Chapter]) -> String {
     let seconds = |millis: u64| millis as f64 / 1000.0;
     let chapters: Vec<_> = chapters

@@ -1,4 +1,4 @@
-//! The encoded segments of a Rendition, as an input of ffmpeg.
+//! Encoded segments of a Rendition as an input of ffmpeg.
 
 use std::ffi::OsString;
 use std::io::Write as _;
@@ -8,8 +8,8 @@ use tempfile::NamedTempFile;
 
 use crate::layout::{self, segment_name};
 
-/// The Media Initialization Section and Media Segments in the order of a list, which is removed when this is dropped.
-/// A list and not a playlist: what is read is one MP4 file, so nothing depends on how a demuxer of playlists counts time.
+/// A concat list of the Media Initialization Section and Media Segments, removed on drop. ffmpeg
+/// reads one MP4 file through it, so no playlist demuxer counts time.
 #[derive(Debug)]
 pub(crate) struct ConcatInput {
     list: NamedTempFile,
@@ -17,7 +17,7 @@ pub(crate) struct ConcatInput {
 }
 
 impl ConcatInput {
-    /// These segments of the Rendition in `folder`, a path from the revision's.
+    /// Lists these segments of the Rendition in `folder`, a path from the revision's folder.
     pub(crate) fn of(
         revision: &Path,
         folder: &str,
@@ -37,8 +37,8 @@ impl ConcatInput {
         })
     }
 
-    /// What comes before the output, with more options of the input; run in the revision's folder. These are our own
-    /// files, and they are read as what they are or not at all.
+    /// Input arguments with further options; ffmpeg runs in the revision's folder. They allow only
+    /// the format and protocols of these files.
     pub(crate) fn args(&self, options: &str) -> Vec<OsString> {
         let name = self.list.path().file_name().unwrap_or_default();
         let mut url = OsString::from(format!("concatf:file:{}/", self.folder));

@@ -1,5 +1,5 @@
-//! `lecture.mp4`: one file to take home, and for players that know nothing else. The ladder's own access units, its index
-//! in front.
+//! `lecture.mp4`, a download that also plays where HLS does not. It holds the ladder's own access
+//! units, with the index in front.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -26,7 +26,7 @@ pub(crate) enum Mp4Error {
     Duration { expected: f64, actual: f64 },
 }
 
-/// The largest rung of at most 720 lines, else the smallest one.
+/// The largest rung up to 720p, else the smallest one.
 pub(crate) fn rung<'a, 'b>(rungs: &'b [LadderRung<'a>]) -> Option<&'b LadderRung<'a>> {
     rungs
         .iter()
@@ -34,7 +34,8 @@ pub(crate) fn rung<'a, 'b>(rungs: &'b [LadderRung<'a>]) -> Option<&'b LadderRung
         .or(rungs.last())
 }
 
-/// The picture, with the seconds that it is decoded before it is shown, and the sound; either may be missing.
+/// Copies video and audio, either of which may be missing. `reordering` is the number of seconds
+/// from decoding to presentation.
 pub(crate) fn argv(
     video: Option<&ConcatInput>,
     reordering: f64,
@@ -42,11 +43,11 @@ pub(crate) fn argv(
 ) -> Vec<OsString> {
     let mut args: Vec<OsString> =
         words("-hide_banner -nostdin -nostats -y -v error -progress pipe:1").collect();
-    // Without it ffmpeg lets every input begin at 0: the sound, which begins with 1024 samples of priming that its edit
-    // list cuts off, would come 0.021 s late, and the edit list would be gone.
+    // By default ffmpeg moves every input to 0. Audio begins with 1024 priming samples that its
+    // edit list cuts off. It would come 0.021 s late and lose that list.
     args.push("-copyts".into());
-    // CMAF's first picture is shown at 0 and those that are decoded before they are shown have offsets below 0; ffmpeg
-    // 5.1 reads all of them later by the lowest one.
+    // CMAF shows the first frame at 0, and earlier decoded frames have negative offsets. ffmpeg 5.1
+    // delays all frames by the lowest offset.
     let early = format!("-itsoffset -{reordering:.6}");
     args.extend(video.iter().flat_map(|input| input.args(&early)));
     args.extend(audio.iter().flat_map(|input| input.args("")));
@@ -60,8 +61,8 @@ pub(crate) fn argv(
     args
 }
 
-/// Whether the file is whole, with the index before the media: RFC 9110's ranges then do for seeking, and playing begins
-/// before the end was read. Reads a few bytes of each box.
+/// Verifies that the file is complete with its index before the media. Players can then seek by
+/// ranges (RFC 9110) and start early. Reads a few bytes of each box.
 pub(crate) fn verify(path: &Path, expected: f64) -> Result<(), Mp4Error> {
     let mut file = File::open(path)?;
     let length = file.metadata()?.len();
@@ -80,7 +81,7 @@ pub(crate) fn verify(path: &Path, expected: f64) -> Result<(), Mp4Error> {
         return Err(Mp4Error::Cut);
     }
     let actual = duration.ok_or(Mp4Error::NoIndex)?;
-    // The last access unit of the sound goes on behind the end.
+    // The last audio access unit extends past the end.
     if (actual - expected).abs() > 0.25 {
         return Err(Mp4Error::Duration { expected, actual });
     }
@@ -96,7 +97,7 @@ fn header(file: &mut File, at: u64, end: u64) -> Result<BoxHeader, Mp4Error> {
     BoxHeader::parse(&head[..length], end - at).ok_or(Mp4Error::Cut)
 }
 
-/// Seconds, from `mvhd`, which is the first box of `moov` as ffmpeg writes it.
+/// Seconds, from `mvhd`, which ffmpeg writes as the first box of `moov`.
 fn movie_duration(file: &mut File, at: u64, end: u64) -> Result<f64, Mp4Error> {
     let header = header(file, at, end)?;
     if &header.kind != b"mvhd" {

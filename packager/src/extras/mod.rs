@@ -1,6 +1,6 @@
-//! What a package has beside its ladder, made of the ladder's own segments: a poster, a storyboard, a file to take home,
-//! captions and chapters. Together they cost a few hundredths of the ladder's time, since only key frames of the smallest
-//! rung are decoded.
+//! Extras of a package, made of the ladder's segments: poster, storyboard, download, captions and
+//! chapters. They take a few hundredths of the encoding time, because only key frames of the
+//! smallest rung are decoded.
 
 mod chapters;
 mod concat_input;
@@ -32,8 +32,8 @@ use concat_input::ConcatInput;
 use subtitles::captions::{Captions, CaptionsFacts};
 use thumbnail_score::{BestThumbnail, ThumbnailStats};
 
-/// What players are told of as `EXT-X-SESSION-DATA`. Apple's chapters have a `DATA-ID` of Apple's. Its poster has one as well,
-/// but as a `VALUE`, which no edge signs; and a storyboard has none that anybody knows.
+/// Files in `EXT-X-SESSION-DATA`. Chapters have Apple's `DATA-ID`. Apple's poster is a `VALUE`,
+/// which no edge signs, and storyboards have no established id.
 const SESSION_DATA: [(&str, &str); 3] = [
     ("com.apple.hls.chapters", layout::CHAPTERS_JSON),
     ("lectern.storyboard", layout::STORYBOARD_VTT),
@@ -43,25 +43,25 @@ const SESSION_DATA: [(&str, &str); 3] = [
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ExtrasError {
     #[error("ffmpeg found no key frame")]
-    NoPicture,
+    NoFrame,
 }
 
-/// Extras that a person asks for or leaves out.
+/// Options for extras.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct ExtrasArgs {
-    /// Captions or a translation, as WebVTT or SubRip; may be repeated. Text subtitles that the recording has are kept
-    /// where none are given in their language.
+    /// Add captions or a translation in WebVTT or SubRip; may be repeated. Text subtitles of the
+    /// recording stay in languages that have no file.
     #[arg(long, value_name = "LANG=FILE", value_parser = CaptionsFile::parse)]
     pub(crate) captions: Vec<CaptionsFile>,
-    /// Do not make `lecture.mp4`, the one file to take home.
+    /// Do not make the download `lecture.mp4`.
     #[arg(long)]
     pub(crate) no_mp4: bool,
-    /// Do not make the storyboard: small pictures to look through.
+    /// Do not make the storyboard, whose thumbnails players show above the seek bar.
     #[arg(long)]
     pub(crate) no_storyboard: bool,
 }
 
-/// What is to be made, known before anything is encoded.
+/// Planned extras, known before encoding.
 #[derive(Debug, Clone)]
 pub(crate) struct Extras {
     captions: Vec<Captions>,
@@ -70,33 +70,33 @@ pub(crate) struct Extras {
     has_storyboard: bool,
 }
 
-/// The ladder as it was encoded.
+/// The encoded ladder.
 #[derive(Debug)]
 pub(crate) struct EncodedLadder<'a> {
-    /// Largest first; none where the lecture has no picture.
+    /// Largest first; empty for an audio-only lecture.
     pub(crate) video: Vec<LadderRung<'a>>,
-    /// The folder of the Rendition that plays first, and its number of segments.
+    /// Folder of the default audio Rendition, with its number of segments.
     pub(crate) audio: Option<(&'a str, usize)>,
-    /// How long the lecture is.
+    /// Duration of the lecture.
     pub(crate) micros: u64,
-    /// Seconds, as they were asked for.
+    /// Requested seconds of a segment.
     pub(crate) segment_duration: u32,
-    /// What players will get, whatever it is made of.
+    /// Container of the published segments, whatever the extras are made of.
     pub(crate) container: Container,
 }
 
-/// A rung.
+/// A rung of the encoded ladder.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct LadderRung<'a> {
     pub(crate) folder: &'a str,
     pub(crate) width: u32,
     pub(crate) height: u32,
     pub(crate) segments: &'a [Segment],
-    /// Seconds that pictures are decoded before they are shown.
+    /// Seconds by which decoding precedes presentation.
     pub(crate) reordering: f64,
 }
 
-/// What `package.json` says of them, beside the objects.
+/// Extras in `package.json`, beside the objects.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub(crate) struct ExtrasFacts {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -108,7 +108,7 @@ pub(crate) struct ExtrasFacts {
 }
 
 impl ExtrasFacts {
-    /// The captions as players are told of them; `prefix` is the revision's folder from the package's root.
+    /// Captions for the manifests; `prefix` is the revision's folder from the package's root.
     pub(crate) fn subtitles(&self, prefix: &str) -> Vec<Subtitles> {
         self.captions
             .iter()
@@ -123,7 +123,7 @@ impl ExtrasFacts {
     }
 }
 
-/// What was made.
+/// Files and facts of finished extras.
 #[derive(Debug, Default)]
 pub(crate) struct ExtrasOutput {
     /// Paths from the revision's folder.
@@ -132,7 +132,7 @@ pub(crate) struct ExtrasOutput {
 }
 
 impl ExtrasOutput {
-    /// What of it players are told of; `prefix` is the revision's folder from the package's root.
+    /// Session data for the manifests; `prefix` is the revision's folder from the package's root.
     pub(crate) fn session_data(&self, prefix: &str) -> Vec<SessionData> {
         SESSION_DATA
             .into_iter()
@@ -147,7 +147,7 @@ impl ExtrasOutput {
 }
 
 impl Extras {
-    /// Reads what was asked for and what the source has.
+    /// Reads the requested captions and those of the source.
     pub(crate) async fn prepare(
         input: &Path,
         source: &Source,
@@ -170,7 +170,8 @@ impl Extras {
         })
     }
 
-    /// What shapes the package beside the source, in which chapters and subtitle streams are.
+    /// Inputs of the revision's hash beside the source, which holds the chapters and subtitle
+    /// streams.
     pub(crate) fn recipe(&self) -> Vec<String> {
         let captions = self
             .captions
@@ -184,7 +185,7 @@ impl Extras {
         captions.chain(flags).collect()
     }
 
-    /// Makes all of it in the revision's folder.
+    /// Makes all extras in the revision's folder.
     pub(crate) async fn make(
         &self,
         revision: &Path,
@@ -243,7 +244,8 @@ impl Extras {
         Ok(())
     }
 
-    /// One pass over the key frames of the smallest rung makes the storyboard and finds the poster.
+    /// Makes the storyboard and selects the poster in one pass over the key frames of the smallest
+    /// rung.
     async fn make_images(
         &self,
         revision: &Path,
@@ -265,7 +267,7 @@ impl Extras {
             best.add(ThumbnailStats::of(frame, line).score());
         })
         .await?;
-        let at = best.at().ok_or(ExtrasError::NoPicture)?;
+        let at = best.at().ok_or(ExtrasError::NoFrame)?;
         let micros = plan.micros(at);
         if let Some(rung) = poster::rung(&ladder.video) {
             let segments = poster::segments(rung.segments, micros);
@@ -291,7 +293,7 @@ impl Extras {
     }
 }
 
-/// The chapters of a source, as many as a person may look through.
+/// Chapters of a source, up to a maximum that fits a menu.
 async fn chapters(input: &Path, progress: Progress) -> Result<Vec<Chapter>> {
     let mut found = match chapters::probe(input).await {
         Err(error @ ProcessError::Verbose { .. }) => {

@@ -1,4 +1,4 @@
-//! The one picture of a lecture.
+//! The poster of a lecture.
 
 use std::ffi::OsString;
 use std::ops::Range;
@@ -9,10 +9,10 @@ use super::storyboard::{jpeg, words};
 use crate::layout::POSTER_JPG;
 use crate::media::Segment;
 
-/// Pixels of the longer side: what a course page shows at twice the density.
+/// Maximum pixels of the longer side: the width on a course page at twice the density.
 const LONGEST: u32 = 1280;
 
-/// The largest rung that is small enough, else the smallest one.
+/// The largest rung within the maximum, else the smallest one.
 pub(crate) fn rung<'a, 'b>(rungs: &'b [LadderRung<'a>]) -> Option<&'b LadderRung<'a>> {
     rungs
         .iter()
@@ -20,8 +20,8 @@ pub(crate) fn rung<'a, 'b>(rungs: &'b [LadderRung<'a>]) -> Option<&'b LadderRung
         .or(rungs.last())
 }
 
-/// The segments in which the key frame that was asked for at a time is: it is the first frame at or after it, so that it
-/// may begin the next one.
+/// Segments that may hold the key frame requested at `micros`. It is the first frame at or after
+/// that time, so the next segment may start with it.
 pub(crate) fn segments(lengths: &[Segment], micros: u64) -> Range<usize> {
     let mut end = 0;
     let at = lengths.iter().position(|segment| {
@@ -32,7 +32,7 @@ pub(crate) fn segments(lengths: &[Segment], micros: u64) -> Range<usize> {
     at..(at + 2).min(lengths.len())
 }
 
-/// The key frame that was asked for at a time, of the [`segments`] that hold it.
+/// Extracts the key frame requested at `micros` from the [`segments`] that hold it.
 pub(crate) fn argv(input: &ConcatInput, micros: u64, rung: &LadderRung<'_>) -> Vec<OsString> {
     let mut args: Vec<OsString> =
         words("-hide_banner -nostdin -nostats -y -v error -progress pipe:1 -copyts").collect();
@@ -52,7 +52,7 @@ pub(crate) fn argv(input: &ConcatInput, micros: u64, rung: &LadderRung<'_>) -> V
 mod tests {
     use super::*;
 
-    fn pictures(sizes: &[(u32, u32)]) -> Vec<LadderRung<'static>> {
+    fn rungs_of(sizes: &[(u32, u32)]) -> Vec<LadderRung<'static>> {
         sizes
             .iter()
             .map(|(width, height)| LadderRung {
@@ -74,7 +74,7 @@ mod tests {
             (&[(1920, 1080)], 1920),
             (&[(320, 240)], 320),
         ] {
-            let rungs = pictures(sizes);
+            let rungs = rungs_of(sizes);
             let width = rung(&rungs).map(|rung| rung.width);
             assert_eq!(width, Some(expected), "{sizes:?}");
         }

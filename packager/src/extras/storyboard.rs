@@ -1,4 +1,5 @@
-//! Small pictures at equal distances, to look through: sprites, and `storyboard.vtt` that says what is where in them.
+//! Thumbnails at equal distances: sprites, and `storyboard.vtt` that maps times to rectangles in
+//! them.
 
 use std::ffi::OsString;
 
@@ -9,90 +10,93 @@ use super::subtitles::webvtt::{self, Cue};
 use crate::layout::STORYBOARD_FOLDER;
 use crate::media::key_frame_interval;
 
-/// Pixels of a picture's longer side.
+/// Pixels of a thumbnail's longer side.
 const SIDE: u32 = 160;
-/// Pictures in a row and in a column: a sprite of 45 minutes is then some 150 kB, and three of them are the lecture.
+/// Thumbnails in a row and in a column. A lecture of 45 minutes then has three sprites of about 150
+/// kB.
 const GRID: usize = 10;
-/// As many pictures as three sprites hold, unless they would then be further apart than this.
-const PICTURES: u64 = 300;
+/// Maximum number of thumbnails (three sprites), unless their distance would exceed
+/// [`LONGEST_MICROS`].
+const MAX_THUMBNAILS: u64 = 300;
 const LONGEST_MICROS: u64 = 10_000_000;
-/// Pixels of the longer side that a picture is judged by.
+/// Pixels of the longer side of a frame during scoring.
 const JUDGED: u32 = 640;
-/// A key frame that was asked for at a time is the first frame at or after it.
+/// Tolerance in seconds: a forced key frame is the first frame at or after its time.
 const SLACK: &str = "0.002";
 
-/// Where pictures are taken, and how large they are. All of them are key frames of the ladder.
+/// Times and sizes of the thumbnails, which are key frames of the ladder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct StoryboardPlan {
-    /// Between pictures: `seconds / parts`.
+    /// Distance between thumbnails: `seconds / parts`.
     seconds: u32,
     parts: u32,
-    /// Of one picture.
+    /// Width of a thumbnail.
     width: u32,
     height: u32,
-    /// Of one picture as it is judged.
+    /// Size of a frame during scoring.
     judged: (u32, u32),
     columns: usize,
     rows: usize,
 }
 
-/// As `package.json` has it.
+/// Storyboard facts in `package.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct StoryboardFacts {
-    /// Pictures, and what they lie in.
-    pub(crate) pictures: usize,
+    /// Number of thumbnails; the other members describe their sprites.
+    #[serde(rename = "pictures")]
+    pub(crate) thumbnails: usize,
     pub(crate) sprites: usize,
     pub(crate) width: u32,
     pub(crate) height: u32,
 }
 
 impl StoryboardPlan {
-    /// For a rung of this size.
+    /// Plans the storyboard for a rung of this size.
     pub(crate) fn new(micros: u64, segment_duration: u32, width: u32, height: u32) -> Self {
         let (segment, parts) = key_frame_interval(segment_duration);
         let interval = u64::from(segment) * 1_000_000;
-        // How many there are behind the first: none begins at the very end.
+        // Number of thumbnails after the first; none is at the very end.
         let last = micros.saturating_sub(1);
         let every = |times: u64| last * u64::from(parts) / (interval * times);
         let is_enough = |times: &u64| {
-            every(*times) < PICTURES || interval * times >= LONGEST_MICROS * u64::from(parts)
+            every(*times) < MAX_THUMBNAILS || interval * times >= LONGEST_MICROS * u64::from(parts)
         };
         let times = (1..).find(is_enough).unwrap_or(1);
-        let pictures = usize::try_from(every(times))
+        let thumbnails = usize::try_from(every(times))
             .unwrap_or(usize::MAX)
             .saturating_add(1);
-        // In lowest terms, as it is shown in the filters.
+        // The filters take the fraction in lowest terms.
         let seconds = segment * u32::try_from(times).unwrap_or(1);
         let divisor = (1..=parts)
             .rev()
             .find(|by| seconds % by == 0 && parts % by == 0)
             .unwrap_or(1);
-        let (picture, judged) = (fit(width, height, SIDE), fit(width, height, JUDGED));
-        let columns = pictures.min(GRID);
+        let (thumbnail, judged) = (fit(width, height, SIDE), fit(width, height, JUDGED));
+        let columns = thumbnails.min(GRID);
         Self {
             seconds: seconds / divisor,
             parts: parts / divisor,
-            width: picture.0,
-            height: picture.1,
+            width: thumbnail.0,
+            height: thumbnail.1,
             judged,
             columns,
-            rows: pictures.div_ceil(columns).min(GRID),
+            rows: thumbnails.div_ceil(columns).min(GRID),
         }
     }
 
-    /// When the picture with this number is shown first.
+    /// Presentation time of a thumbnail.
     pub(crate) fn micros(&self, at: usize) -> u64 {
         at as u64 * u64::from(self.seconds) * 1_000_000 / u64::from(self.parts)
     }
 
-    /// Bytes and pixels a line of a frame as it is judged.
+    /// Bytes and line width of a scored frame.
     pub(crate) fn judged_frame(&self) -> (usize, usize) {
         let (width, height) = self.judged;
         (width as usize * height as usize, width as usize)
     }
 
-    /// One pass over the key frames of a small rung: every picture in grey on standard output, and, where they are
-    /// wanted, the sprites.
+    /// Decodes the key frames of a small rung once: grey frames go to standard output, and
+    /// `with_sprites` adds the sprites.
     pub(crate) fn argv(&self, input: &ConcatInput, with_sprites: bool) -> Vec<OsString> {
         let mut args: Vec<OsString> =
             words("-hide_banner -nostdin -nostats -y -v error -copyts").collect();
@@ -128,30 +132,30 @@ impl StoryboardPlan {
         graph + &format!(",tile={}x{}[sprites]", self.columns, self.rows)
     }
 
-    /// How many sprites hold so many pictures.
-    pub(crate) fn sprites(&self, pictures: usize) -> usize {
-        pictures.div_ceil(self.columns * self.rows)
+    /// Number of sprites for so many thumbnails.
+    pub(crate) fn sprites(&self, thumbnails: usize) -> usize {
+        thumbnails.div_ceil(self.columns * self.rows)
     }
 
-    pub(crate) fn facts(&self, pictures: usize) -> StoryboardFacts {
+    pub(crate) fn facts(&self, thumbnails: usize) -> StoryboardFacts {
         StoryboardFacts {
-            pictures,
-            sprites: self.sprites(pictures),
+            thumbnails,
+            sprites: self.sprites(thumbnails),
             width: self.width,
             height: self.height,
         }
     }
 
-    /// A cue a picture (Media Fragments URI 1.0 §4.2.2); its URI is relative to the file.
-    pub(crate) fn vtt(&self, pictures: usize, micros: u64) -> String {
-        let cues: Vec<Cue> = (0..pictures)
+    /// One cue a thumbnail (Media Fragments URI 1.0 §4.2.2); its URI is relative to the file.
+    pub(crate) fn vtt(&self, thumbnails: usize, micros: u64) -> String {
+        let cues: Vec<Cue> = (0..thumbnails)
             .map(|at| {
                 let (sprite, within) = (
                     at / (self.columns * self.rows),
                     at % (self.columns * self.rows),
                 );
                 let (width, height) = (self.width as usize, self.height as usize);
-                let end = if at + 1 == pictures {
+                let end = if at + 1 == thumbnails {
                     micros
                 } else {
                     self.micros(at + 1)
@@ -173,17 +177,17 @@ impl StoryboardPlan {
     }
 }
 
-/// From the revision's folder.
+/// File name, from the revision's folder.
 pub(crate) fn sprite_name(at: usize) -> String {
     format!("{STORYBOARD_FOLDER}/{at:05}.jpg")
 }
 
-/// JFIF has the matrix of BT.601 and all of the range, whatever the video has.
+/// JPEG output options: JFIF has the matrix of BT.601 and full range, whatever the video has.
 pub(crate) fn jpeg(width: u32, height: u32) -> String {
     format!("scale={width}:{height}:flags=area:out_color_matrix=bt601:out_range=pc,format=yuvj420p")
 }
 
-/// The size at which the longer side is at most `side`, and even.
+/// Largest even size with a longer side of at most `side`.
 fn fit(width: u32, height: u32, side: u32) -> (u32, u32) {
     let longer = u64::from(width.max(height).max(1));
     let scaled = |length: u32| {
@@ -208,7 +212,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pictures_are_key_frames_and_a_lecture_of_45_minutes_has_three_sprites() {
+    fn thumbnails_are_key_frames_and_a_lecture_of_45_minutes_has_three_sprites() {
         for (seconds, segment, size, expected) in [
             (60, 4, (854, 480), "every 2/1 s of 160x90 in 10x3"),
             (9, 4, (854, 480), "every 2/1 s of 160x90 in 5x1"),
@@ -231,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn one_pass_over_key_frames_judges_pictures_and_makes_sprites() {
+    fn one_pass_over_key_frames_scores_frames_and_makes_sprites() {
         let plan = StoryboardPlan::new(60_000_000, 5, 854, 480);
         insta::assert_snapshot!(plan.filters(true).replace(';', "\n"), @r"
         [0:v]select='isnan(prev_selected_t)+gt(floor((t+0.002)*3/5),floor((prev_selected_t+0.002)*3/5))',split[a][b]
@@ -242,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cue_names_the_rectangle_of_its_picture_and_the_last_lasts_to_the_end() {
+    fn a_cue_names_the_rectangle_of_its_thumbnail_and_the_last_cue_reaches_the_end() {
         let plan = StoryboardPlan::new(25_000_000, 4, 854, 480);
         insta::assert_snapshot!(plan.vtt(3, 5_500_000), @r"
         WEBVTT

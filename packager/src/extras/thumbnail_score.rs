@@ -1,28 +1,29 @@
-//! How good a picture looks as the one picture of a lecture. Pure.
+//! Scores frames as candidates for the poster. Pure.
 
-/// Where each measure is as good as it needs to be: beyond that a picture is not better, and the earlier one is taken.
-/// A dark slide with white text has a mean of some 20.
+/// Thresholds at which a measure is sufficient: beyond them, the earlier frame wins. A dark slide
+/// with white text has a mean of about 20.
 const BRIGHT_ENOUGH: f64 = 24.0;
 const DARK_ENOUGH: f64 = 245.0;
 const CONTRAST_ENOUGH: f64 = 30.0;
-/// Measured at 640 pixels a line: slides have 0.25 to 0.3, a camera's pictures 0.02 to 0.08, and the same blurred over 4
-/// pixels a half to a third of that. So slides are all sharp enough, and of a camera's pictures the sharpest is taken.
+/// Sharpness measured at 640 pixels a line: slides have 0.25 to 0.3, and camera frames 0.02 to
+/// 0.08. The same frames blurred over 4 pixels have a half to a third of that. All slides are
+/// therefore sharp enough, and the sharpest camera frame wins.
 const SHARP_ENOUGH: f64 = 0.2;
 
-/// What is measured of a frame of grey values.
+/// Statistics of a grey frame.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(crate) struct ThumbnailStats {
     /// 0 is black, 255 white.
     pub(crate) mean: f64,
     /// The standard deviation.
     pub(crate) contrast: f64,
-    /// How much of the contrast is between neighbours: the Laplacian's root mean square by the standard deviation. What is
-    /// faded out loses contrast and not this; what is blurred loses this and not contrast.
+    /// Local share of the contrast: the Laplacian's root mean square by the standard deviation. A
+    /// faded frame has low contrast, a blurred one low sharpness.
     pub(crate) sharpness: f64,
 }
 
 impl ThumbnailStats {
-    /// Of a frame `width` pixels wide.
+    /// Measures a frame `width` pixels wide.
     pub(crate) fn of(frame: &[u8], width: usize) -> Self {
         if width < 3 || frame.len() < 3 * width {
             return Self::default();
@@ -61,7 +62,7 @@ impl ThumbnailStats {
         }
     }
 
-    /// Between 0, which shows nothing, and 1.
+    /// Between 0 for an empty frame and 1.
     pub(crate) fn score(&self) -> f64 {
         let ramp = |value: f64, enough: f64| (value / enough).clamp(0.0, 1.0);
         ramp(self.mean, BRIGHT_ENOUGH)
@@ -71,7 +72,7 @@ impl ThumbnailStats {
     }
 }
 
-/// The best of frames that come one after another; of equally good ones the first.
+/// The best frame of a sequence; the first of equally good ones.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct BestThumbnail {
     seen: usize,
@@ -80,19 +81,19 @@ pub(crate) struct BestThumbnail {
 
 impl BestThumbnail {
     pub(crate) fn add(&mut self, score: f64) {
-        // A hair better is the same slide once more.
+        // A slightly better score is the same slide again.
         if self.best.is_none_or(|(_, best)| score > best * 1.02) {
             self.best = Some((self.seen, score));
         }
         self.seen += 1;
     }
 
-    /// How many frames there were.
+    /// Number of frames scored.
     pub(crate) fn seen(&self) -> usize {
         self.seen
     }
 
-    /// The best one's number.
+    /// Index of the best frame.
     pub(crate) fn at(&self) -> Option<usize> {
         self.best.map(|(at, _)| at)
     }
@@ -110,7 +111,7 @@ mod tests {
             .collect()
     }
 
-    /// Lines of text on a slide.
+    /// A slide with lines of text.
     fn slide(paper: u8, ink: u8) -> Vec<u8> {
         frame(|x, y| {
             let is_ink = y % 6 < 3 && x % 3 == 0 && (8..56).contains(&x);
@@ -136,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_picture_that_shows_something_has_a_good_score() {
+    fn only_a_frame_that_shows_something_has_a_good_score() {
         let faded = |frame: &[u8], to: f64| -> Vec<u8> {
             frame
                 .iter()
@@ -160,7 +161,7 @@ mod tests {
                 faded(&slide(5, 230), 0.2),
                 0.0..0.3,
             ),
-            ("a camera's picture", camera, 0.7..1.1),
+            ("a camera's frame", camera, 0.7..1.1),
             (
                 "a blurred edge",
                 blurred(&frame(|x, _| if x < 32 { 30 } else { 220 }), 6),
@@ -183,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn of_equally_good_pictures_the_first_is_taken() {
+    fn of_equally_good_frames_the_first_is_taken() {
         let best = |scores: &[f64]| {
             let mut best = BestThumbnail::default();
             scores.iter().for_each(|score| best.add(*score));

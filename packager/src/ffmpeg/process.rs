@@ -1,4 +1,5 @@
-//! Runs a command: nothing on its standard input, the end of its standard error kept, killed when it is dropped.
+//! Runs ffmpeg and ffprobe with bounded resources and no standard input; keeps the end of standard
+//! error, and kills the process on drop.
 
 use std::collections::VecDeque;
 use std::ffi::OsString;
@@ -13,18 +14,18 @@ use tokio::process::{Child, Command};
 
 use crate::exit::{DISK_FULL, Exit};
 
-/// ffprobe's answer about a file with hundreds of streams is tens of kilobytes.
+/// Maximum bytes of output: ffprobe's answer about hundreds of streams takes tens of kilobytes.
 const MOST_OUTPUT: u64 = 16 << 20;
 const TAIL_LINES: usize = 6;
 const LONGEST_LINE: usize = 400;
-/// Address space of ffmpeg, far above what a lecture takes (138 MB resident for three hours of small pictures): a bound
-/// for uploads that were made to take all memory.
+/// Maximum address space of ffmpeg, far above a lecture's need (138 MB resident for three hours of
+/// small video). It stops uploads that try to take all memory.
 const MOST_MEMORY: u64 = 16 << 30;
-/// One file that ffmpeg writes; a day at 14 Mbit/s has 150 GB.
+/// Maximum size of a file from ffmpeg; a day at 14 Mbit/s takes 150 GB.
 const MOST_FILE: u64 = 200 << 30;
-/// ffprobe reads a header; only a file that leads it astray takes longer.
+/// ffprobe reads a header; only a hostile or damaged file takes longer.
 const LONGEST_LOOK: Duration = Duration::from_secs(120);
-/// ffmpeg tells twice a second how far it is; this long without progress is more than a slow machine.
+/// ffmpeg reports progress twice a second; a longer silence is more than a slow machine.
 const LONGEST_SILENCE: Duration = Duration::from_secs(600);
 
 #[derive(Debug, thiserror::Error)]
@@ -37,19 +38,19 @@ pub(crate) enum ProcessError {
         #[source]
         source: std::io::Error,
     },
-    #[error("`{tool}` made no progress for {} s and was ended", .after.as_secs())]
+    #[error("`{tool}` made no progress for {} s and was stopped", .after.as_secs())]
     Stuck { tool: &'static str, after: Duration },
-    #[error("`{tool}` has more than {} MiB to say of it", MOST_OUTPUT >> 20)]
+    #[error("`{tool}` printed more than {} MiB", MOST_OUTPUT >> 20)]
     Verbose { tool: &'static str },
-    #[error("the disk is full; {tool} said: {said}")]
-    DiskFull { tool: &'static str, said: String },
+    #[error("the disk is full; {tool} printed: {stderr}")]
+    DiskFull { tool: &'static str, stderr: String },
     #[error("`{tool}` was ended ({status})")]
     Killed {
         tool: &'static str,
         status: ExitStatus,
     },
-    #[error("{said}")]
-    Failed { tool: &'static str, said: String },
+    #[error("{stderr}")]
+    Failed { tool: &'static str, stderr: String },
 }
 
 impl ProcessError {
@@ -71,14 +72,14 @@ impl ProcessError {
             Self::Missing { tool } => Some(format!("apt-get install {tool}")),
             Self::DiskFull { .. } => Some(DISK_FULL.to_owned()),
             Self::Stuck { .. } => Some(
-                "the recording may be damaged: play it to its end, or re-mux it with `ffmpeg -i IN -c copy OUT.mkv`"
+                "play the recording to its end, or re-mux it with `ffmpeg -i IN -c copy OUT.mkv`"
                     .to_owned(),
             ),
             Self::Killed { .. } => Some(
-                "was there too little memory? the same command goes on; `--threads 1` takes less".to_owned(),
+                "free some memory, or use `--threads 1`; the same command resumes".to_owned(),
             ),
             Self::Verbose { .. } => Some(
-                "it has thousands of tracks or chapters: keep those that are needed, with `ffmpeg -i IN -map 0:v:0 -map 0:a:0 -map_chapters -1 -c copy OUT.mkv`"
+                "keep only the needed tracks, and no chapters: `ffmpeg -i IN -map 0:v:0 -map 0:a:0 -map_chapters -1 -c copy OUT.mkv`"
                     .to_owned(),
             ),
             Self::Io { .. } | Self::Failed { .. } => None,
@@ -86,7 +87,7 @@ impl ProcessError {
     }
 }
 
-/// What a command that succeeded complained about.
+/// Warnings of a successful command.
 #[derive(Debug)]
 pub(crate) struct FfmpegWarnings(pub(crate) String);
 
@@ -103,7 +104,7 @@ pub(crate) async fn capture(
         tokio::join!(
             async {
                 match stdout {
-                    // One byte more shows that it would go on.
+                    // One more byte reveals longer output.
                     Some(stdout) => stdout.take(MOST_OUTPUT + 1).read_to_end(&mut output).await,
                     None => Ok(0),
                 }
@@ -112,18 +113,18 @@ pub(crate) async fn capture(
         )
     };
     let after = LONGEST_LOOK;
-    let (read, said) = tokio::time::timeout(after, reading)
+    let (read, stderr) = tokio::time::timeout(after, reading)
         .await
         .map_err(|_| ProcessError::Stuck { tool, after })?;
     read.map_err(io)?;
     if output.len() as u64 > MOST_OUTPUT {
         return Err(ProcessError::Verbose { tool });
     }
-    finish(tool, child, said).await?;
+    finish(tool, child, stderr).await?;
     Ok(output)
 }
 
-/// Runs ffmpeg with `-progress pipe:1` in a folder, telling how much of the output's time is done.
+/// Runs ffmpeg with `-progress pipe:1` in a folder, and reports the encoded duration.
 pub(crate) async fn encode(
     args: Vec<OsString>,
     folder: &Path,
@@ -132,7 +133,7 @@ pub(crate) async fn encode(
     encode_with_tail(TAIL_LINES, args, folder, on_progress).await
 }
 
-/// As [`encode`], with so many of the last lines that it says.
+/// Runs ffmpeg as [`encode`] does, and keeps the last `lines` of its messages.
 pub(crate) async fn encode_with_tail(
     lines: usize,
     args: Vec<OsString>,
@@ -146,7 +147,7 @@ pub(crate) async fn encode_with_tail(
         tool,
         after: LONGEST_SILENCE,
     };
-    let ((), said) = tokio::try_join!(
+    let ((), stderr) = tokio::try_join!(
         async {
             let Some(stdout) = stdout else { return Ok(()) };
             let mut lines = BufReader::new(stdout).lines();
@@ -169,10 +170,10 @@ pub(crate) async fn encode_with_tail(
         },
         async { Ok(tail(stderr, lines).await) }
     )?;
-    finish(tool, child, said).await.map(FfmpegWarnings)
+    finish(tool, child, stderr).await.map(FfmpegWarnings)
 }
 
-/// Runs a command to its end, handing on the lines of its standard output.
+/// Runs a command to its end, and passes each line of its standard output to `on_line`.
 pub(crate) async fn lines(
     tool: &'static str,
     args: Vec<OsString>,
@@ -181,7 +182,7 @@ pub(crate) async fn lines(
     let mut child = spawn(tool, args, Path::new("."))?;
     let (stdout, stderr) = pipes(&mut child);
     let after = LONGEST_SILENCE;
-    let ((), said) = tokio::try_join!(
+    let ((), stderr) = tokio::try_join!(
         async {
             let Some(stdout) = stdout else { return Ok(()) };
             let mut lines = BufReader::new(stdout).lines();
@@ -195,10 +196,11 @@ pub(crate) async fn lines(
         },
         async { Ok(tail(stderr, TAIL_LINES).await) }
     )?;
-    finish(tool, child, said).await.map(drop)
+    finish(tool, child, stderr).await.map(drop)
 }
 
-/// Runs ffmpeg in a folder, handing on frames of so many bytes from its standard output, one at a time.
+/// Runs ffmpeg in a folder, and passes frames of `size` bytes from its standard output one at a
+/// time.
 pub(crate) async fn frames(
     args: Vec<OsString>,
     folder: &Path,
@@ -209,7 +211,7 @@ pub(crate) async fn frames(
     let mut child = spawn(tool, args, folder)?;
     let (stdout, stderr) = pipes(&mut child);
     let after = LONGEST_SILENCE;
-    let ((), said) = tokio::try_join!(
+    let ((), stderr) = tokio::try_join!(
         async {
             let Some(mut stdout) = stdout else {
                 return Ok(());
@@ -225,7 +227,7 @@ pub(crate) async fn frames(
         },
         async { Ok(tail(stderr, TAIL_LINES).await) }
     )?;
-    finish(tool, child, said).await.map(drop)
+    finish(tool, child, stderr).await.map(drop)
 }
 
 fn spawn(tool: &'static str, args: Vec<OsString>, folder: &Path) -> Result<Child, ProcessError> {
@@ -242,7 +244,8 @@ fn spawn(tool: &'static str, args: Vec<OsString>, folder: &Path) -> Result<Child
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
-        // A ^C on the terminal is ours to handle: ffmpeg would end its files in good order and leave them.
+        // The packager handles ^C. ffmpeg would finish its files in good order, and they would look
+        // complete.
         .process_group(0)
         .kill_on_drop(true)
         .spawn()
@@ -252,8 +255,8 @@ fn spawn(tool: &'static str, args: Vec<OsString>, folder: &Path) -> Result<Child
         })
 }
 
-/// Variables that a command is given: where programs, fonts and libraries are, and in which language it speaks. The others
-/// may hold keys, and what decodes an upload needs none.
+/// Environment of a command: paths of programs, fonts and libraries, and the language. Other
+/// variables may hold keys, which no decoder of uploads needs.
 const ENVIRONMENT: [&str; 18] = [
     "DYLD_FALLBACK_LIBRARY_PATH",
     "DYLD_LIBRARY_PATH",
@@ -281,8 +284,8 @@ fn environment() -> impl Iterator<Item = (&'static str, OsString)> {
     ENVIRONMENT.into_iter().filter_map(set)
 }
 
-/// A command that may not take all memory, nor write without end, and that dies with us even if we are killed: Linux
-/// has words for that, and a fork hook would be unsafe code. Elsewhere a command is not bounded.
+/// Limits memory and file sizes, and kills the command even if the packager is killed. Linux has
+/// tools for that; a fork hook would be unsafe code. On other systems nothing is limited.
 fn bounded(tool: &str) -> Command {
     if !(is_on_path("setpriv") && is_on_path("prlimit")) {
         return Command::new(tool);
@@ -313,30 +316,30 @@ fn pipes(
 async fn finish(
     tool: &'static str,
     mut child: Child,
-    said: String,
+    stderr: String,
 ) -> Result<String, ProcessError> {
     let status = child
         .wait()
         .await
         .map_err(|source| ProcessError::Io { tool, source })?;
-    if said.contains("No space left on device") {
-        return Err(ProcessError::DiskFull { tool, said });
+    if stderr.contains("No space left on device") {
+        return Err(ProcessError::DiskFull { tool, stderr });
     }
     if status.signal().is_some() {
         return Err(ProcessError::Killed { tool, status });
     }
     if !status.success() {
-        let said = if said.is_empty() {
+        let stderr = if stderr.is_empty() {
             format!("{tool} ended with {status}")
         } else {
-            said
+            stderr
         };
-        return Err(ProcessError::Failed { tool, said });
+        return Err(ProcessError::Failed { tool, stderr });
     }
-    Ok(said)
+    Ok(stderr)
 }
 
-/// The last different lines of a stream, however long it is.
+/// The last distinct lines of a stream of any length.
 async fn tail(stream: Option<impl AsyncRead + Unpin>, lines: usize) -> String {
     let Some(stream) = stream else {
         return String::new();
@@ -373,7 +376,7 @@ async fn tail(stream: Option<impl AsyncRead + Unpin>, lines: usize) -> String {
     Vec::from(last).join("; ")
 }
 
-/// `out_time_us=5312000` of `-progress`; it is negative or `N/A` before the first frame.
+/// Parses `out_time_us=5312000` of `-progress`, which is negative or `N/A` before the first frame.
 fn out_time(line: &str) -> Option<Duration> {
     let micros = line.strip_prefix("out_time_us=")?.trim().parse().ok()?;
     Some(Duration::from_micros(micros))
@@ -400,7 +403,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_failure_carries_what_the_command_said() {
+    async fn a_failure_carries_the_stderr_of_the_command() {
         let args = |script: &str| vec!["-c".into(), script.into()];
         let error = capture(
             "sh",

@@ -1,4 +1,4 @@
-//! ffmpeg's version, a part of every revision.
+//! ffmpeg's version, which every revision hashes.
 
 use crate::ffmpeg::process::{self, ProcessError};
 

@@ -1,4 +1,4 @@
-//! Files that are files: neither links out of a folder, nor pipes that never end.
+//! Opens regular files only: no link out of a folder, no endless pipe.
 
 pub(crate) mod open_folder;
 pub(crate) mod package_folder;

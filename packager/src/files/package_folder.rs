@@ -1,5 +1,5 @@
-//! Files of a package that lies in a folder. Whoever made the folder may have put anything into it, so a symbolic link is not
-//! followed, wherever in the folder it stands: it may lead out of it. A pipe or a device is not opened: it may have no end.
+//! Files of a package in a folder. Its contents are untrusted, so no symbolic link below the root
+//! is followed, and no pipe or device is opened.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read as _};
@@ -8,24 +8,24 @@ use std::path::{Component, Path};
 
 use super::open_folder::OpenFolder;
 
-/// Opens a regular file, without waiting for one that is none.
+/// Opens a regular file without waiting for a pipe.
 pub(crate) fn open(path: &Path) -> io::Result<File> {
     let opened = File::options()
         .read(true)
         .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
         .open(path);
-    let file = opened.map_err(told_of_link)?;
+    let file = opened.map_err(describe_open_error)?;
     if !file.metadata()?.is_file() {
         return Err(no_regular_file());
     }
     Ok(file)
 }
 
-/// The error of opening without following a symbolic link, in words.
-fn told_of_link(error: io::Error) -> io::Error {
+/// Describes the error of opening without following symbolic links.
+fn describe_open_error(error: io::Error) -> io::Error {
     match error.raw_os_error() {
         Some(libc::ELOOP) => is_a_link(),
-        // What a socket, or a pipe without a reader, answers.
+        // A socket, or a pipe without a reader, answers this.
         Some(libc::ENXIO) => no_regular_file(),
         _ => error,
     }
@@ -43,7 +43,7 @@ pub(crate) fn read(folder: &Path, path: &str, most: u64) -> io::Result<Vec<u8>> 
     Ok(bytes)
 }
 
-/// Whether a relative path leads to something below where it begins.
+/// Accepts relative paths that stay below their start.
 pub(crate) fn is_below(path: &str) -> bool {
     let mut parts = Path::new(path).components().peekable();
     parts.peek().is_some() && parts.all(|part| matches!(part, Component::Normal(_)))
@@ -100,7 +100,7 @@ mod tests {
             assert_eq!(size.ok(), (path == "v/1/a").then_some(7), "{path}");
         }
         assert!(read(&package, "v/1/a", 6).is_err());
-        // The folder itself is named on the command line.
+        // The user names the folder itself.
         symlink(&package, root.path().join("latest"))?;
         let latest = root.path().join("latest");
         assert_eq!(read(&latest, "v/1/a", 7)?, b"segment");

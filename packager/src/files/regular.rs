@@ -1,4 +1,5 @@
-//! Opening files that are files. A named pipe, a device or a socket may have no end, and opening one may wait for ever.
+//! Opens regular files. A named pipe, a device or a socket may have no end, and opening one may
+//! block forever.
 
 use std::fs::{self, File, FileType, OpenOptions};
 use std::io::{self, ErrorKind, Read as _};
@@ -7,15 +8,16 @@ use std::path::Path;
 
 use rustix::fs::OFlags;
 
-/// A path that leads to something else than a file.
+/// A path to something other than a file.
 #[derive(Debug, thiserror::Error)]
 #[error("it is {0}, and not a file")]
 pub(crate) struct NotRegular(&'static str);
 
-/// Opens a regular file to read it, also through a symbolic link, and refuses everything else without waiting for it.
+/// Opens a regular file for reading, also through a symbolic link. Refuses everything else without
+/// blocking.
 pub(crate) fn open_regular(path: &Path) -> io::Result<File> {
     check_kind(fs::metadata(path)?.file_type())?;
-    // Between the two it may become a pipe, which without the flag would be waited for.
+    // The flag prevents blocking if the path becomes a pipe in between.
     let file = OpenOptions::new()
         .read(true)
         .custom_flags(OFlags::NONBLOCK.bits().cast_signed())
@@ -24,7 +26,7 @@ pub(crate) fn open_regular(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Reads a regular file of at most `most` bytes; none where it has more.
+/// Reads a regular file of at most `most` bytes; `None` if it is larger.
 pub(crate) fn read_regular(path: &Path, most: u64) -> io::Result<Option<Vec<u8>>> {
     let mut bytes = vec![];
     open_regular(path)?.take(most + 1).read_to_end(&mut bytes)?;

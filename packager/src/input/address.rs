@@ -1,4 +1,4 @@
-//! What an INPUT is: a file here, an object, or the folder of a recording in parts. Pure.
+//! Parses INPUT: a local file, an object, or the folder of a segmented recording. Pure.
 
 use std::path::{Path, PathBuf};
 
@@ -11,9 +11,9 @@ use crate::redact::redacted;
 pub(crate) enum InputAddress {
     File(PathBuf),
     Object {
-        /// The folder that the object lies in, as a target is written.
+        /// Folder of the object, in the notation of a target.
         place: String,
-        /// Its name in that folder; none is the folder itself.
+        /// Name in that folder; `None` for the folder itself.
         name: Option<String>,
     },
 }
@@ -27,7 +27,7 @@ impl InputAddress {
             return Ok(Self::File(input.to_owned()));
         };
         if !matches!(scheme, "r2" | "s3" | "http" | "https" | "file") {
-            // A file may be called so.
+            // A file may have this name.
             return Ok(Self::File(input.to_owned()));
         }
         if text.contains(['?', '#']) {
@@ -35,7 +35,7 @@ impl InputAddress {
         }
         let in_no_folder = || FetchError::NoFolder(redacted(text));
         let (place, name) = text.rsplit_once('/').ok_or_else(in_no_folder)?;
-        // Of `r2://bucket` and `https://edge.example` nothing is left but the host.
+        // Without its last element, `r2://bucket` or `https://edge.example` has only the host.
         let (_, rest) = place.split_once("://").ok_or_else(in_no_folder)?;
         if !rest.contains('/') {
             return Err(in_no_folder());

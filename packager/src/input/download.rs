@@ -1,4 +1,4 @@
-//! The folder in which what is fetched becomes files. It outlives what interrupts the fetch, so that the same command goes on.
+//! The download folder. It survives an interruption, so the same command resumes the download.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -6,27 +6,27 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 
 use crate::digest::sha256;
-use crate::limits::{LimitError, Limits};
+use crate::limits::{LimitError, ResourceLimits};
 use crate::progress::Progress;
 use crate::workdir;
 use crate::workdir::error::FolderError;
 use crate::workdir::scratch::remove_folder;
 
-/// Of a name on most file systems 255; a longer one says no more.
+/// Maximum bytes of a name; most file systems allow 255.
 const LONGEST_NAME: usize = 120;
-/// Where the lock is.
+/// Folder of the lock.
 const DESK: &str = "work";
 
-/// A folder with the files, which one process works in at a time. Dropped, it stays if anything is in it.
+/// A folder of files that one process works in at a time. Dropped, it stays unless it is empty.
 #[derive(Debug)]
 pub(crate) struct Download {
     root: PathBuf,
     progress: Progress,
-    /// Held until this is dropped, or we are killed.
+    /// Held until this is dropped or the process ends.
     _lock: File,
 }
 
-/// A file that is not whole yet, and what it is called then.
+/// An incomplete file with its temporary name.
 #[derive(Debug)]
 pub(super) struct PartialFile {
     part: PathBuf,
@@ -34,7 +34,7 @@ pub(super) struct PartialFile {
 }
 
 impl Download {
-    /// In a folder below `work`, of which the name changes when what is fetched does.
+    /// Opens the folder below `work`; its name is derived from the identity of the input.
     pub(super) fn begin(work: &Path, identity: &str, progress: Progress) -> Result<Self> {
         let mut digest = sha256(identity);
         digest.truncate(16);
@@ -63,11 +63,12 @@ impl Download {
         &self.root
     }
 
-    /// Fetches into it, within the limits, and returns it with the file that it is for. What a job from a queue has fetched
-    /// goes where it fails, and so does what exceeds a limit: the same would be refused again.
+    /// Downloads within the limits, and returns the folder with the file that `fetch` made. Removes
+    /// the folder after the failure of a queue's job or an exceeded limit, which another try would
+    /// meet again.
     pub(super) async fn filled(
         self,
-        limits: &Limits,
+        limits: &ResourceLimits,
         fetch: impl AsyncFnOnce(&Self) -> Result<PathBuf>,
     ) -> Result<(Self, PathBuf)> {
         match limits.within(fetch(&self)).await {
@@ -81,7 +82,7 @@ impl Download {
         }
     }
 
-    /// How many of so many bytes are not there yet.
+    /// Number of missing bytes.
     pub(super) fn lacks(&self, bytes: u64) -> u64 {
         let entries = fs::read_dir(&self.root).into_iter().flatten().flatten();
         let had: u64 = entries
@@ -90,7 +91,7 @@ impl Download {
         bytes.saturating_sub(had)
     }
 
-    /// Removes it: what is in it is of no use any more.
+    /// Removes the folder, whose contents are useless.
     pub(super) fn discard(self) {
         remove_folder(&self.root);
     }
@@ -105,7 +106,7 @@ impl Drop for Download {
     fn drop(&mut self) {
         if self.has_files() {
             self.progress.note(format_args!(
-                "what was fetched stays in `{}`: the same command goes on from there",
+                "the download stays in `{}`: the same command resumes it",
                 self.root.display()
             ));
         } else {
@@ -139,7 +140,7 @@ impl PartialFile {
     }
 }
 
-/// The end of a name, which has the extension: ffmpeg looks at it.
+/// The end of a name, which keeps the extension for ffmpeg.
 fn shortened(name: &str) -> &str {
     let from = name.len().saturating_sub(LONGEST_NAME);
     let from = (from..name.len()).find(|at| name.is_char_boundary(*at));

@@ -1,4 +1,4 @@
-//! Why an INPUT was not fetched, how the command ends then, and what to do.
+//! Errors of downloading INPUT, with their exit codes and hints.
 
 use lectern::object::key::ObjectKeyError;
 
@@ -46,21 +46,21 @@ impl FetchError {
     pub(crate) fn hint(&self) -> &'static str {
         match self {
             Self::NoFolder(_) => {
-                "a link opens no whole bucket: let it lie in a folder, as in `r2://bucket/uploads/talk.mov`"
+                "store it in a folder, as in `r2://bucket/uploads/talk.mov`: no link opens a whole bucket"
             }
             Self::Decorated(_) => {
-                "leave the link away, since LECTERN_KEYS opens it; in a name write `?` as %3F and `#` as %23"
+                "remove the query, because LECTERN_KEYS opens the object; in a name write `?` as %3F and `#` as %23"
             }
             Self::BadName { .. } => "give the object another name",
             Self::Missing(_) => {
-                "check its name; an upload in parts is there when it was completed. A recording in parts is named by its playlist, or by its folder with a slash"
+                "check its name, and complete an upload in parts first; name a recording in parts by its playlist, or by its folder with a slash"
             }
             Self::Changed(_) => "run this again",
             Self::NotAllowed(_) => {
-                "name every host that it may be fetched from: the playlist's, and that of the segments"
+                "name every host with --allow-host: the playlist's, and that of the segments"
             }
-            Self::Elsewhere { .. } => "does it play in a browser? its link may have expired",
-            Self::LargePlaylist(_) => "is it a playlist?",
+            Self::Elsewhere { .. } => "play it in a browser: its link may have expired",
+            Self::LargePlaylist(_) => "check that it is a playlist",
             Self::Recording(error) => error.hint(),
         }
     }
@@ -70,27 +70,27 @@ impl FetchError {
 pub(crate) enum RecordingError {
     #[error("`{0}` is no playlist")]
     NoPlaylist(String),
-    #[error("`{playlist}` names `{uri}`, which does not lie in its own folder")]
+    #[error("`{playlist}` names `{uri}`, which is outside its folder")]
     Foreign { playlist: String, uri: String },
-    #[error("`{playlist}` names `{path}`, which is not there")]
+    #[error("`{playlist}` names `{path}`, which is missing")]
     Absent { playlist: String, path: String },
     #[error("`{0}` is encrypted")]
     Encrypted(String),
-    #[error("`{0}` names parts of a file that are not the whole of it")]
+    #[error("the byte ranges in `{0}` do not cover their file")]
     Ranges(String),
-    #[error("`{0}` begins anew in the middle, with another Media Initialization Section")]
+    #[error("`{0}` changes its Media Initialization Section in the middle")]
     Runs(String),
-    #[error("it has {0} sound tracks")]
-    Sounds(usize),
+    #[error("it has {0} audio tracks")]
+    TooManyAudioTracks(usize),
     #[error("there are several: {0}")]
     Several(String),
     #[error("`{0}` lists more than {MOST_SEGMENTS} segments")]
     TooMany(String),
     #[error(
-        "nothing there is a recording: neither a playlist nor an initialization section with numbered segments"
+        "the folder holds no recording: neither a playlist nor an initialization section with numbered segments"
     )]
     Nothing,
-    #[error("segment {0} is missing, and later ones are there")]
+    #[error("segment {0} is missing before later ones")]
     Gap(u64),
 }
 
@@ -98,23 +98,21 @@ impl RecordingError {
     pub(super) fn hint(&self) -> &'static str {
         match self {
             Self::NoPlaylist(_) => "check the name",
-            Self::Foreign { .. } => "only what lies beside a playlist is fetched; copy it there",
+            Self::Foreign { .. } => "copy it into the playlist's folder, the only one that is read",
             Self::Absent { .. } => "wait until it is uploaded, and run this again",
             Self::Encrypted(_) => "decrypt it with the tool that made it",
             Self::Ranges(_) => "give the name of the file",
-            Self::Runs(_) => "ship each run by itself, from a folder of its own",
-            Self::Sounds(_) => {
-                "give the URL of one Variant Stream's playlist, in place of what lists them"
-            }
-            Self::Several(_) => "give the name of one, in place of the folder's",
+            Self::Runs(_) => "ship each part separately, from its own folder",
+            Self::TooManyAudioTracks(_) => "give the URL of one Variant Stream's playlist instead",
+            Self::Several(_) => "give the name of one instead of the folder's",
             Self::TooMany(_) => {
                 "join its segments, with `ffmpeg -i IN -c copy OUT.mkv`, and ship that"
             }
             Self::Nothing => "check the name of the folder",
-            Self::Gap(_) => "upload it, or name a playlist that lists what is to be taken",
+            Self::Gap(_) => "upload it, or name a playlist that lists the other segments",
         }
     }
 }
 
-/// A day of segments of half a second has 172,800.
+/// Maximum number of segments; a day of half-second segments has 172,800.
 pub(crate) const MOST_SEGMENTS: usize = 200_000;

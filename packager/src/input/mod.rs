@@ -22,7 +22,7 @@ use self::objects::InputPart;
 use self::recording::{Recording, RecordingPlaylist};
 use error::RecordingError;
 
-use crate::limits::Limits;
+use crate::limits::ResourceLimits;
 use crate::progress::Progress;
 use crate::storage::error::StorageError;
 use crate::storage::location::ReachArgs;
@@ -56,7 +56,7 @@ impl FetchedInput {
         hls: &HlsArgs,
         reach: &ReachArgs,
         work: &Path,
-        limits: &Limits,
+        limits: &ResourceLimits,
         progress: Progress,
     ) -> Result<Self> {
         if hls.hls {
@@ -84,12 +84,12 @@ impl FetchedInput {
                 return Ok(Self::here(target.name(name).into()));
             }
             Some(name) => {
-                let piece = whole(&target, name).await?;
-                limits.check_input(piece.bytes, piece.bytes)?;
-                let download = Download::begin(work, &piece.identity(&target), progress)?;
+                let part = whole(&target, name).await?;
+                limits.check_input(part.bytes, part.bytes)?;
+                let download = Download::begin(work, &part.identity(&target), progress)?;
                 let fetched = async |download: &Download| {
-                    limits.check_disk(download.folder(), download.lacks(piece.bytes))?;
-                    objects::fetch(download, name, &target, &[piece], progress).await
+                    limits.check_disk(download.folder(), download.lacks(part.bytes))?;
+                    objects::fetch(download, name, &target, &[part], progress).await
                 };
                 let (download, file) = download.filled(limits, fetched).await?;
                 return Ok(Self::downloaded(download, file));
@@ -143,26 +143,26 @@ async fn in_parts(
     target: &Store,
     tracks: RecordingTracks,
     work: &Path,
-    limits: &Limits,
+    limits: &ResourceLimits,
     progress: Progress,
 ) -> Result<(Download, PathBuf)> {
-    let pieces = |recording: Recording| -> Vec<InputPart> {
-        let pieces = recording.parts.into_iter().map(|part| InputPart {
+    let parts = |recording: Recording| -> Vec<InputPart> {
+        let parts = recording.parts.into_iter().map(|part| InputPart {
             path: part.path,
             bytes: part.bytes,
             version: None,
         });
-        pieces.collect()
+        parts.collect()
     };
     let files = tracks.files.into_iter();
     let files: Vec<(&str, Vec<InputPart>)> = files
-        .map(|recording| (recording.extension, pieces(recording)))
+        .map(|recording| (recording.extension, parts(recording)))
         .collect();
-    let all = || files.iter().flat_map(|(_, pieces)| pieces);
-    let named: u64 = all().map(|piece| piece.bytes).sum();
-    let stored: HashMap<&str, u64> = all().map(|piece| (&*piece.path, piece.bytes)).collect();
+    let all = || files.iter().flat_map(|(_, parts)| parts);
+    let named: u64 = all().map(|part| part.bytes).sum();
+    let stored: HashMap<&str, u64> = all().map(|part| (&*part.path, part.bytes)).collect();
     limits.check_input(stored.values().sum(), named)?;
-    let identity: String = all().map(|piece| piece.identity(target)).collect();
+    let identity: String = all().map(|part| part.identity(target)).collect();
     let download = Download::begin(work, &identity, progress)?;
     let fetched = async |download: &Download| {
         if let Some(file) = finished(download) {
@@ -174,9 +174,9 @@ async fn in_parts(
         limits.check_disk(download.folder(), needed)?;
         progress.note(format_args!("a recording in {} parts", all().count()));
         let mut paths = vec![];
-        for (at, (extension, pieces)) in files.iter().enumerate() {
+        for (at, (extension, parts)) in files.iter().enumerate() {
             let name = format!("recording-{at}.{extension}");
-            paths.push(objects::fetch(download, &name, target, pieces, progress).await?);
+            paths.push(objects::fetch(download, &name, target, parts, progress).await?);
         }
         remux(download, tracks.streams.as_ref(), paths).await
     };

@@ -1,4 +1,5 @@
-//! Objects of a target that become one file, one after the other. What is there when this is interrupted is not fetched again.
+//! Downloads objects of a target into one file, one after the other. An interrupted download
+//! resumes.
 
 use std::fs::File;
 use std::io::Write as _;
@@ -14,17 +15,17 @@ use crate::storage::error::StorageError;
 use crate::storage::object::Version;
 use crate::storage::{Store, retry};
 
-/// An object of which a file is made.
+/// An object that is a part of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct InputPart {
     pub(super) path: String,
     pub(super) bytes: u64,
-    /// None where a list told of it: it is held against its length alone.
+    /// Version to read; `None` after a listing, which only reveals the length.
     pub(super) version: Option<Version>,
 }
 
 impl InputPart {
-    /// What changes when it does.
+    /// Changes with the object's contents.
     pub(super) fn identity(&self, target: &Store) -> String {
         let version = self.version.as_ref().map_or("", |version| &version.0);
         let name = target.name(&self.path);
@@ -32,35 +33,35 @@ impl InputPart {
     }
 }
 
-/// Fetches what is missing of the pieces.
+/// Downloads the missing bytes of all parts.
 pub(super) async fn fetch(
     download: &Download,
     name: &str,
     target: &Store,
-    pieces: &[InputPart],
+    parts: &[InputPart],
     progress: Progress,
 ) -> Result<PathBuf> {
     let place = download.file(name);
     if place.is_whole() {
         return Ok(place.whole().to_owned());
     }
-    let whole = pieces.iter().map(|piece| piece.bytes).sum();
+    let whole = parts.iter().map(|part| part.bytes).sum();
     let mut file = place.open()?;
     let had = file.metadata()?.len();
     if had > whole {
         file.set_len(0)?;
     } else if had > 0 {
         progress.note(format_args!(
-            "taking up where it stopped: {had} of {whole} bytes are there"
+            "resuming: {had} of {whole} bytes are downloaded"
         ));
     }
     let step = progress.step("fetching", StepUnit::Bytes, whole);
-    for (piece, from) in missing(pieces, file.metadata()?.len()) {
+    for (part, from) in missing(parts, file.metadata()?.len()) {
         let mut from = from;
         let mut failures = 0;
-        while from < piece.bytes {
+        while from < part.bytes {
             let before = from;
-            let error = match append(target, piece, &mut from, &mut file, |bytes| {
+            let error = match append(target, part, &mut from, &mut file, |bytes| {
                 step.add(bytes);
             })
             .await
@@ -68,7 +69,7 @@ pub(super) async fn fetch(
                 Ok(()) => continue,
                 Err(error) => error,
             };
-            // Whoever gets on is not given up.
+            // Progress resets the count of failures.
             failures = if from > before { 1 } else { failures + 1 };
             if failures >= retry::ATTEMPTS || !is_passing(&error) {
                 return Err(error);
@@ -80,46 +81,46 @@ pub(super) async fn fetch(
     place.become_whole(&file)
 }
 
-/// Appends what comes of a piece, from `from` on.
+/// Appends the bytes of a part from `from` on.
 async fn append(
     target: &Store,
-    piece: &InputPart,
+    part: &InputPart,
     from: &mut u64,
     file: &mut File,
-    told: impl Fn(u64),
+    on_bytes: impl Fn(u64),
 ) -> Result<()> {
-    let changed = || FetchError::Changed(target.name(&piece.path));
-    let read = target.read(&piece.path, *from, piece.version.as_ref());
+    let changed = || FetchError::Changed(target.name(&part.path));
+    let read = target.read(&part.path, *from, part.version.as_ref());
     let mut chunks = read.await?.ok_or_else(changed)?;
     loop {
         let next = tokio::time::timeout(retry::ANSWER_TIMEOUT, chunks.next());
-        let Some(chunk) = next.await.map_err(|_| cut_short(piece))? else {
+        let Some(chunk) = next.await.map_err(|_| cut_short(part))? else {
             break;
         };
         let chunk = chunk?;
         let length = chunk.len() as u64;
-        if *from + length > piece.bytes {
+        if *from + length > part.bytes {
             return Err(changed().into());
         }
         file.write_all(&chunk)
-            .context("cannot write what is fetched")?;
+            .context("cannot write the download")?;
         *from += length;
-        told(length);
+        on_bytes(length);
     }
-    if *from < piece.bytes {
-        return Err(cut_short(piece).into());
+    if *from < part.bytes {
+        return Err(cut_short(part).into());
     }
     Ok(())
 }
 
-fn cut_short(piece: &InputPart) -> StorageError {
+fn cut_short(part: &InputPart) -> StorageError {
     StorageError::Bucket {
-        path: piece.path.clone(),
-        why: "it stopped in the middle of an answer".to_owned(),
+        path: part.path.clone(),
+        why: "the response ended early".to_owned(),
     }
 }
 
-/// Whether the rest may come when it is asked for anew.
+/// Errors after which another request may deliver the rest.
 fn is_passing(error: &anyhow::Error) -> bool {
     matches!(
         error.downcast_ref(),
@@ -127,13 +128,13 @@ fn is_passing(error: &anyhow::Error) -> bool {
     )
 }
 
-/// The pieces that a file of `had` bytes lacks, and from which byte on each.
-fn missing(pieces: &[InputPart], had: u64) -> impl Iterator<Item = (&InputPart, u64)> {
+/// Parts that a file of `had` bytes lacks, each with its first missing byte.
+fn missing(parts: &[InputPart], had: u64) -> impl Iterator<Item = (&InputPart, u64)> {
     let mut left = had;
-    pieces.iter().map(move |piece| {
-        let from = left.min(piece.bytes);
+    parts.iter().map(move |part| {
+        let from = left.min(part.bytes);
         left -= from;
-        (piece, from)
+        (part, from)
     })
 }
 
@@ -141,7 +142,7 @@ fn missing(pieces: &[InputPart], had: u64) -> impl Iterator<Item = (&InputPart, 
 mod tests {
     use super::*;
 
-    fn piece(path: &str, bytes: u64) -> InputPart {
+    fn part(path: &str, bytes: u64) -> InputPart {
         InputPart {
             path: path.to_owned(),
             bytes,
@@ -151,7 +152,7 @@ mod tests {
 
     #[test]
     fn what_is_there_is_not_fetched_again() {
-        let pieces = [piece("init", 10), piece("a", 0), piece("b", 20)];
+        let parts = [part("init", 10), part("a", 0), part("b", 20)];
         for (had, expected) in [
             (0, [0, 0, 0]),
             (4, [4, 0, 0]),
@@ -159,7 +160,7 @@ mod tests {
             (25, [10, 0, 15]),
             (30, [10, 0, 20]),
         ] {
-            let from: Vec<u64> = missing(&pieces, had).map(|(_, from)| from).collect();
+            let from: Vec<u64> = missing(&parts, had).map(|(_, from)| from).collect();
             assert_eq!(from, expected, "{had}");
         }
     }

@@ -1,7 +1,8 @@
-//! A recording that was stored segment by segment while it was made: HLS of fragmented MP4, as browsers write it. Which objects,
-//! one after the other, are the recording as one file. Pure.
+//! Finds the objects of a recording that a browser stored segment by segment as HLS of fragmented
+//! MP4. Joined in order, they are one file. Pure.
 //!
-//! A tab that dies leaves a Media Playlist without `EXT-X-ENDLIST`, segments that it does not list yet, or no playlist.
+//! A crashed tab leaves a Media Playlist without `EXT-X-ENDLIST`, unlisted segments, or no
+//! playlist.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -12,26 +13,26 @@ use crate::input::error::RecordingError;
 use crate::redact::redacted;
 use crate::storage::StoredEntry;
 
-/// Names that an error tells, of a folder that may have any number of them.
+/// Maximum number of names in an error.
 const MOST_NAMES: usize = 8;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Recording {
-    /// From the folder that was listed, in their order.
+    /// Entries of the listed folder, in order.
     pub(super) parts: Vec<StoredEntry>,
-    /// Of the file that they make.
+    /// Extension of the joined file.
     pub(super) extension: &'static str,
 }
 
-/// What a playlist turns out to be.
+/// Kinds of a recording's playlist.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum RecordingPlaylist {
-    /// By their paths.
+    /// Paths instead of URIs.
     Multivariant(VariantStreams),
     Media(Recording),
 }
 
-/// Reads a playlist that lies at `path`, beside what was `found`.
+/// Reads the playlist at `path`, given the entries `found` beside it.
 pub(super) fn read(
     text: &str,
     path: &str,
@@ -74,7 +75,7 @@ fn media(
     })
 }
 
-/// Segments that follow by their number and that the playlist does not list yet.
+/// Unlisted segments that continue the numbering of the playlist.
 fn continuation(last: &str, found: &HashMap<&str, &StoredEntry>) -> Vec<String> {
     let Some((before, number, after)) = numbered(last) else {
         return vec![];
@@ -87,7 +88,7 @@ fn continuation(last: &str, found: &HashMap<&str, &StoredEntry>) -> Vec<String> 
     (number.saturating_add(1)..).map_while(named).collect()
 }
 
-/// What a folder without a playlist holds, by the names of what lies in itself.
+/// Finds the recording in a folder without a playlist, by the names of its entries.
 pub(super) fn without_playlist(found: &[StoredEntry]) -> Result<Recording, RecordingError> {
     const EXTENSIONS: [&str; 3] = ["m4s", "mp4", "cmfv"];
     let own = found.iter().filter(|entry| {
@@ -119,7 +120,7 @@ pub(super) fn without_playlist(found: &[StoredEntry]) -> Result<Recording, Recor
     }
     segments.sort_by_key(|(number, _)| *number);
     let (first, _) = *segments.first().ok_or(RecordingError::Nothing)?;
-    // Some count from 0, and some from 1.
+    // Recorders count from 0 or from 1.
     for (expected, (number, _)) in (first.min(1)..).zip(&segments) {
         if expected != *number {
             return Err(RecordingError::Gap(expected));
@@ -134,7 +135,7 @@ pub(super) fn without_playlist(found: &[StoredEntry]) -> Result<Recording, Recor
     })
 }
 
-/// Playlists that lie in the folder itself.
+/// Playlists directly in the folder.
 pub(super) fn playlists(found: &[StoredEntry]) -> Vec<&StoredEntry> {
     let is_own = |entry: &&StoredEntry| !entry.path.contains('/') && entry.path.ends_with(".m3u8");
     found.iter().filter(is_own).collect()
@@ -144,7 +145,7 @@ pub(super) fn names(entries: &[&StoredEntry]) -> String {
     enumerated(entries.iter().map(|entry| entry.path.clone()))
 }
 
-/// The first of several names, and how many more there are.
+/// The first of several names, and the number of the others.
 fn enumerated(names: impl ExactSizeIterator<Item = String>) -> String {
     let more = names.len().saturating_sub(MOST_NAMES);
     let shown: Vec<String> = names
@@ -157,14 +158,15 @@ fn enumerated(names: impl ExactSizeIterator<Item = String>) -> String {
     }
 }
 
-/// The path of what a playlist names, which lies in the playlist's folder or below.
+/// Resolves a URI to a path, which must be in the playlist's folder or below.
 fn resolve(uri: &str, playlist: &str) -> Result<String, RecordingError> {
     // A query may be a pass.
     let foreign = || RecordingError::Foreign {
         playlist: playlist.to_owned(),
         uri: redacted(uri.split(['?', '#']).next().unwrap_or_default()),
     };
-    // RFC 3986 §4.2: what has a colon before its first slash is absolute, and what begins with a slash lies elsewhere.
+    // RFC 3986 §4.2: a colon before the first slash makes a URI absolute, and a leading slash
+    // refers to another folder.
     let plain = uri.split(['?', '#']).next().unwrap_or_default();
     if plain
         .split('/')
@@ -178,7 +180,7 @@ fn resolve(uri: &str, playlist: &str) -> Result<String, RecordingError> {
     Ok(folder.map_or_else(|| key.to_string(), |folder| format!("{folder}/{key}")))
 }
 
-/// `live/segment-1-`, 12 and `.m4s` of `live/segment-1-12.m4s`.
+/// Splits `live/segment-1-12.m4s` into `live/segment-1-`, 12 and `.m4s`.
 fn numbered(path: &str) -> Option<(&str, u64, &str)> {
     let at = path.rfind('.').filter(|at| !path[*at..].contains('/'))?;
     let (stem, after) = path.split_at(at);
@@ -200,7 +202,7 @@ mod tests {
         names.split_whitespace().map(entry).collect()
     }
 
-    fn told(recording: Result<Recording, RecordingError>) -> String {
+    fn describe(recording: Result<Recording, RecordingError>) -> String {
         match recording {
             Ok(recording) => {
                 let paths = recording.parts.iter().map(|entry| entry.path.as_str());
@@ -210,7 +212,7 @@ mod tests {
         }
     }
 
-    /// As mediabunny 1.61 writes it in live mode.
+    /// Live output of mediabunny 1.61.
     const LIVE: &str = "#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-TARGETDURATION:2\n#EXT-X-INDEPENDENT-SEGMENTS\n\
         #EXT-X-MAP:URI=\"init-1.m4s\"\n\n#EXTINF:2,\nsegment-1-1.m4s\n#EXTINF:2,\nsegment-1-2.m4s\n";
 
@@ -220,7 +222,7 @@ mod tests {
         let ended = format!("{LIVE}\n#EXT-X-ENDLIST\n");
         let map = "#EXTM3U\n#EXT-X-MAP:URI=\"init-1.m4s\"\n";
         for (text, found, expected) in [
-            // A tab that died had uploaded more than its playlist says.
+            // A crashed tab had uploaded more than its playlist lists.
             (
                 LIVE,
                 all,
@@ -230,7 +232,7 @@ mod tests {
             (
                 LIVE,
                 "init-1.m4s segment-1-2.m4s",
-                "`x.m3u8` names `segment-1-1.m4s`, which is not there",
+                "`x.m3u8` names `segment-1-1.m4s`, which is missing",
             ),
             (
                 &format!("{map}#EXT-X-GAP\nsegment-1-1.m4s\nsegment-1-2.m4s\n#EXT-X-ENDLIST"),
@@ -240,12 +242,12 @@ mod tests {
             (
                 &format!("{map}a/seg%2001.m4s?p=x"),
                 "init-1.m4s",
-                "`x.m3u8` names `a/seg 01.m4s`, which is not there",
+                "`x.m3u8` names `a/seg 01.m4s`, which is missing",
             ),
             (
                 &format!("{map}#EXT-X-MAP:URI=\"init-2.m4s\"\nb.m4s"),
                 all,
-                "`x.m3u8` begins anew in the middle, with another Media Initialization Section",
+                "`x.m3u8` changes its Media Initialization Section in the middle",
             ),
             (
                 &format!("{map}#EXT-X-KEY:METHOD=AES-128,URI=\"k\"\nsegment-1-1.m4s"),
@@ -265,7 +267,7 @@ mod tests {
             (
                 map,
                 all,
-                "nothing there is a recording: neither a playlist nor an initialization section with numbered segments",
+                "the folder holds no recording: neither a playlist nor an initialization section with numbered segments",
             ),
             ("<html>", all, "`x.m3u8` is no playlist"),
         ] {
@@ -273,7 +275,7 @@ mod tests {
                 RecordingPlaylist::Media(recording) => recording,
                 RecordingPlaylist::Multivariant(path) => panic!("{path:?}"),
             });
-            assert_eq!(told(read), expected, "{text}");
+            assert_eq!(describe(read), expected, "{text}");
         }
     }
 
@@ -309,11 +311,11 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_without_a_playlist_is_told_by_names() {
+    fn a_folder_without_a_playlist_is_sorted_by_names() {
         for (found, expected) in [
             (
                 "segment-1-10.m4s segment-1-9.m4s init-1.m4s segment-1-8.m4s sub/segment-1-1.m4s",
-                "segment 1 is missing, and later ones are there",
+                "segment 1 is missing before later ones",
             ),
             (
                 "init.mp4 seg00000.m4s seg00001.m4s poster.jpg notes-7.txt",
@@ -325,7 +327,7 @@ mod tests {
             ),
             (
                 "init.mp4 s-1.m4s s-3.m4s",
-                "segment 2 is missing, and later ones are there",
+                "segment 2 is missing before later ones",
             ),
             (
                 "init.mp4 a-1.m4s b-1.m4s",
@@ -337,14 +339,18 @@ mod tests {
             ),
             (
                 "a-1.m4s",
-                "nothing there is a recording: neither a playlist nor an initialization section with numbered segments",
+                "the folder holds no recording: neither a playlist nor an initialization section with numbered segments",
             ),
             (
                 "init.mp4",
-                "nothing there is a recording: neither a playlist nor an initialization section with numbered segments",
+                "the folder holds no recording: neither a playlist nor an initialization section with numbered segments",
             ),
         ] {
-            assert_eq!(told(without_playlist(&entries(found))), expected, "{found}");
+            assert_eq!(
+                describe(without_playlist(&entries(found))),
+                expected,
+                "{found}"
+            );
         }
     }
 }

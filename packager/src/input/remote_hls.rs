@@ -1,4 +1,5 @@
-//! A lecture on another platform, by the URL of its playlist: opt-in, and no host is asked that was not named.
+//! Downloads a lecture from another platform by the URL of its playlist. It is opt-in, and only
+//! named hosts receive requests.
 
 use std::collections::HashSet;
 use std::fs;
@@ -14,22 +15,22 @@ use super::error::RecordingError;
 use super::remux::{finished, remux};
 use super::variant::{HlsPlaylist, MediaPlaylist, VariantStreams, parse_playlist};
 use super::{FetchError, LARGEST_PLAYLIST};
-use crate::limits::Limits;
+use crate::limits::ResourceLimits;
 use crate::progress::{Progress, StepUnit};
 use crate::redact::redacted;
 use crate::storage::http::{causes, client};
 use crate::storage::retry;
 
-/// A segment of a minute at 100 Mbit/s has less.
+/// Maximum bytes of a segment: a minute at 100 Mbit/s takes less.
 const LARGEST_SEGMENT: u64 = 1 << 30;
-/// For the whole of an answer.
+/// Timeout of a whole response.
 const LONGEST_ANSWER: Duration = Duration::from_secs(600);
 
-/// Who may be asked.
+/// Hosts that may receive requests.
 struct AllowedHosts<'a>(&'a [String]);
 
 impl AllowedHosts<'_> {
-    /// A URL that may be asked. HTTP without TLS is for this machine alone.
+    /// Verifies that a URL is allowed. HTTP without TLS is for this machine only.
     fn check(&self, url: &Url) -> Result<(), FetchError> {
         let host = url.host_str().unwrap_or_default();
         let with_port = url.port().map(|port| format!("{host}:{port}"));
@@ -47,12 +48,12 @@ impl AllowedHosts<'_> {
     }
 }
 
-/// Fetches it into files of a folder below `work`.
+/// Downloads the lecture into files of a folder below `work`.
 pub(super) async fn fetch(
     input: &str,
     hosts: &[String],
     work: &Path,
-    limits: &Limits,
+    limits: &ResourceLimits,
     progress: Progress,
 ) -> Result<(Download, PathBuf)> {
     let asker = RemoteClient {
@@ -84,9 +85,9 @@ pub(super) async fn fetch(
     download.filled(limits, fetched).await
 }
 
-/// What becomes one file.
+/// A Media Playlist that becomes one file.
 struct RemoteTrack {
-    /// The same for the same recording, however often it is asked for.
+    /// Equal for equal recordings, however often they are downloaded.
     identity: String,
     urls: Vec<Url>,
     extension: &'static str,
@@ -97,8 +98,8 @@ fn resolved(base: &Url, uri: &str) -> Result<Url, FetchError> {
         .map_err(|_| FetchError::NotAllowed(redacted(uri)))
 }
 
-/// A playlist without its queries, which are others every time where they are signatures; with them where they alone tell
-/// one segment from another.
+/// A playlist without queries, because signatures change with every request. Queries stay if they
+/// alone tell segments apart.
 fn identity(text: &str, url: &Url, urls: &[Url]) -> String {
     let mut paths = HashSet::new();
     if !urls.iter().all(|url| paths.insert(shown(url))) {
@@ -107,22 +108,22 @@ fn identity(text: &str, url: &Url, urls: &[Url]) -> String {
     let mut identity = shown(url);
     for line in text.lines() {
         identity.push('\n');
-        for (at, piece) in line.split('?').enumerate() {
-            // What follows a quoted URI belongs to the playlist.
-            let rest = piece.find('"').map_or("", |end| &piece[end..]);
-            identity.push_str(if at == 0 { piece } else { rest });
+        for (at, part) in line.split('?').enumerate() {
+            // The text after a quoted URI belongs to the playlist.
+            let rest = part.find('"').map_or("", |end| &part[end..]);
+            identity.push_str(if at == 0 { part } else { rest });
         }
     }
     identity
 }
 
-/// What a journal of lengths says of the file beside it.
+/// Complete segments of a file, according to the journal of their lengths.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct FinishedDownload {
     segments: usize,
-    /// That they have together.
+    /// Bytes of all complete segments.
     bytes: u64,
-    /// As far as the journal is whole.
+    /// Bytes of the intact part of the journal.
     journal: u64,
 }
 
@@ -145,8 +146,8 @@ impl FinishedDownload {
     }
 }
 
-/// Asks again where that may help.
-async fn patiently<T>(mut ask: impl AsyncFnMut() -> Result<T>) -> Result<T> {
+/// Retries an operation while another attempt may succeed.
+async fn with_retries<T>(mut ask: impl AsyncFnMut() -> Result<T>) -> Result<T> {
     let mut attempt = 0;
     loop {
         let error = match ask().await {
@@ -167,13 +168,13 @@ async fn patiently<T>(mut ask: impl AsyncFnMut() -> Result<T>) -> Result<T> {
 
 struct RemoteClient<'a> {
     hosts: AllowedHosts<'a>,
-    /// Follows no redirect: it may lead to a host that was not named.
+    /// Follows no redirect, which may lead to a host that the user did not name.
     client: Client,
-    limits: &'a Limits,
+    limits: &'a ResourceLimits,
 }
 
 impl RemoteClient<'_> {
-    /// What a playlist leads to: its best Variant Stream with the sounds that lie apart, or itself.
+    /// Loads the best Variant Stream with its separate audio, or the Media Playlist itself.
     async fn tracks(&self, url: &Url) -> Result<(Option<VariantStreams>, Vec<RemoteTrack>)> {
         let text = self.text(url).await?;
         match parse_playlist(&text, &shown(url)).map_err(FetchError::from)? {
@@ -199,7 +200,7 @@ impl RemoteClient<'_> {
         }
     }
 
-    /// All of its URLs are allowed before the first is asked for.
+    /// Checks all URLs of a track before the first request.
     fn track(
         &self,
         text: &str,
@@ -219,8 +220,8 @@ impl RemoteClient<'_> {
         })
     }
 
-    /// Fetches what is missing of a track, after so many bytes of others. Beside its file are the lengths of the segments
-    /// that are whole in it.
+    /// Downloads the missing segments of a track. `before` counts the bytes of earlier tracks. A
+    /// journal beside the file holds the lengths of complete segments.
     async fn fetch(
         &self,
         download: &Download,
@@ -242,13 +243,13 @@ impl RemoteClient<'_> {
         if finished.segments > 0 {
             let (had, all) = (finished.segments, track.urls.len());
             progress.note(format_args!(
-                "taking up where it stopped: {had} of {all} parts are there"
+                "resuming: {had} of {all} parts are downloaded"
             ));
         }
         let step = progress.step("fetching", StepUnit::Bytes, 0);
         let mut from = finished.bytes;
         for url in track.urls.iter().skip(finished.segments) {
-            patiently(async || {
+            with_retries(async || {
                 file.set_len(from)?;
                 self.append(url, &mut file, before + from).await
             })
@@ -282,7 +283,7 @@ impl RemoteClient<'_> {
     }
 
     async fn text(&self, url: &Url) -> Result<String> {
-        patiently(async || {
+        with_retries(async || {
             let mut response = self.ask(url).await?;
             let mut bytes = vec![];
             while let Some(chunk) = response.chunk().await.map_err(|error| failed(url, error))? {
@@ -296,7 +297,7 @@ impl RemoteClient<'_> {
         .await
     }
 
-    /// Appends a segment to a file, after so many bytes in all.
+    /// Appends a segment to a file; `before` counts the bytes of all tracks so far.
     async fn append(&self, url: &Url, file: &mut fs::File, before: u64) -> Result<()> {
         let mut response = self.ask(url).await?;
         let mut had = 0;
@@ -313,7 +314,7 @@ impl RemoteClient<'_> {
             let all = before.saturating_add(had);
             self.limits.check_input(all, all)?;
             file.write_all(&chunk)
-                .context("cannot write what is fetched")?;
+                .context("cannot write the download")?;
         }
         Ok(())
     }
@@ -327,7 +328,7 @@ fn failed(url: &Url, error: reqwest::Error) -> FetchError {
     }
 }
 
-/// Without its query, which may open it.
+/// The URL without its query, which may be a credential.
 fn shown(url: &Url) -> String {
     let mut url = url.clone();
     url.set_query(None);

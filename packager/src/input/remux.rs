@@ -1,4 +1,4 @@
-//! Sound that lies apart from its picture, put beside it: copied, by the clock that both have.
+//! Joins video with separate audio by copying, on their common clock.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -11,16 +11,16 @@ use super::variant::{AudioChoice, VariantStreams};
 use crate::ffmpeg::process;
 use crate::source::{file_url, input_options};
 
-/// Matroska takes whatever HLS may hold, and the names of tracks.
+/// Matroska holds every codec of HLS, and names of tracks.
 const NAME: &str = "recording.mkv";
 
-/// Where it is if it was joined before.
+/// The joined file of an earlier run.
 pub(super) fn finished(download: &Download) -> Option<PathBuf> {
     let place = download.file(NAME);
     place.is_whole().then(|| place.whole().to_owned())
 }
 
-/// Makes one file of a Variant Stream's and one of each sound, which are gone then.
+/// Joins the file of a Variant Stream with those of its audio tracks, and removes them.
 pub(super) async fn remux(
     download: &Download,
     streams: Option<&VariantStreams>,
@@ -36,7 +36,7 @@ pub(super) async fn remux(
         |_| (),
     )
     .await
-    .context("cannot put the picture and its sound together")?;
+    .context("cannot join video and audio")?;
     let joined = File::open(place.part())?;
     let whole = place.become_whole(&joined)?;
     for file in files {
@@ -50,8 +50,8 @@ fn argv(streams: &VariantStreams, files: &[PathBuf], out: &Path) -> Vec<OsString
         .split(' ')
         .map(Into::into)
         .collect();
-    // RFC 8216bis §6.2.4: what belongs together has matching timestamps. Packed audio (§3.4) has none that ffmpeg reads,
-    // and begins with its Variant Stream: then every file begins at 0.
+    // RFC 8216bis §6.2.4: Renditions have matching timestamps. ffmpeg reads no timestamp from
+    // packed audio (§3.4), which begins with its Variant Stream, so every file then begins at 0.
     let is_packed = |file: &PathBuf| {
         let extension = file.extension().unwrap_or_default();
         ["aac", "mp3", "ac3"]
@@ -66,13 +66,13 @@ fn argv(streams: &VariantStreams, files: &[PathBuf], out: &Path) -> Vec<OsString
         args.extend(["-i".into(), file_url(file)]);
     }
     args.extend(["-map", "0:v?"].map(Into::into));
-    if streams.has_own_sound {
+    if streams.has_muxed_audio {
         args.extend(["-map", "0:a?"].map(Into::into));
     }
-    for (at, AudioChoice { name, language, .. }) in streams.sounds.iter().enumerate() {
+    for (at, AudioChoice { name, language, .. }) in streams.audio_tracks.iter().enumerate() {
         args.extend(["-map".into(), format!("{}:a:0", at + 1).into()]);
-        // Where the Variant Stream has one of its own, these come after it.
-        let stream = at + usize::from(streams.has_own_sound);
+        // These follow the audio that is muxed with the Variant Stream.
+        let stream = at + usize::from(streams.has_muxed_audio);
         for (key, value) in [("title", name), ("language", language)] {
             args.push(format!("-metadata:s:a:{stream}").into());
             args.push(format!("{key}={value}").into());
@@ -92,16 +92,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sounds_come_after_the_picture_and_its_own_with_their_names() {
-        let sound = |name: &str, language: &str| AudioChoice {
+    fn audio_tracks_come_after_the_video_and_its_own_with_their_names() {
+        let audio = |name: &str, language: &str| AudioChoice {
             name: name.into(),
             language: language.into(),
             ..AudioChoice::default()
         };
-        let said = |has_own_sound, packed: &str| {
+        let argv_of = |has_muxed_audio, packed: &str| {
             let streams = VariantStreams {
-                has_own_sound,
-                sounds: vec![sound("Deutsch", "de"), sound("-y", "")],
+                has_muxed_audio,
+                audio_tracks: vec![audio("Deutsch", "de"), audio("-y", "")],
                 ..VariantStreams::default()
             };
             let files = ["v.mp4", "a.mp4", packed].map(|name| Path::new("/f").join(name));
@@ -109,7 +109,7 @@ mod tests {
             let words: Vec<_> = args.iter().map(|arg| arg.to_string_lossy()).collect();
             words.join(" ")
         };
-        let apart = said(false, "b.mp4");
+        let apart = argv_of(false, "b.mp4");
         assert!(
             apart.contains("-y -copyts -protocol_whitelist file"),
             "{apart}"
@@ -121,7 +121,7 @@ mod tests {
             ),
             "{apart}"
         );
-        let own = said(true, "b.aac");
+        let own = argv_of(true, "b.aac");
         assert!(!own.contains("-copyts"), "{own}");
         assert!(
             own.contains("-map 0:v? -map 0:a? -map 1:a:0 -metadata:s:a:1 title=Deutsch"),

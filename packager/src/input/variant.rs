@@ -1,29 +1,32 @@
-//! What a playlist says of a recording, in its own words. Pure.
+//! Selects the streams to download from a playlist. Pure.
 
 use std::collections::HashSet;
+
+use hls_lexer::attributes::attributes;
 
 use super::error::RecordingError;
 use crate::input::error::MOST_SEGMENTS;
 
-/// More than any lecture has languages.
-const MOST_SOUNDS: usize = 16;
+/// Maximum number of audio tracks.
+const MAX_AUDIO_TRACKS: usize = 16;
 
-/// What a playlist turns out to be.
+/// Kinds of playlists.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum HlsPlaylist<'text> {
     Multivariant(VariantStreams),
     Media(MediaPlaylist<'text>),
 }
 
-/// What is taken of a Multivariant Playlist. Addresses are URIs, or the paths that they were resolved to.
+/// Streams selected from a Multivariant Playlist. Addresses are URIs or the paths that they resolve
+/// to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct VariantStreams {
-    /// Its best Variant Stream.
+    /// The best Variant Stream.
     pub(super) variant: String,
-    /// Whether a sound of the Variant Stream's own belongs to it.
-    pub(super) has_own_sound: bool,
-    /// The Renditions of its group that are Media Playlists of their own.
-    pub(super) sounds: Vec<AudioChoice>,
+    /// The Variant Stream has muxed audio that belongs to the recording.
+    pub(super) has_muxed_audio: bool,
+    /// Renditions of its audio group with their own Media Playlists.
+    pub(super) audio_tracks: Vec<AudioChoice>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -35,8 +38,8 @@ pub(super) struct AudioChoice {
 
 impl VariantStreams {
     pub(super) fn addresses(&self) -> impl Iterator<Item = &str> {
-        let sounds = self.sounds.iter().map(|sound| sound.address.as_str());
-        std::iter::once(self.variant.as_str()).chain(sounds)
+        let audio_tracks = self.audio_tracks.iter().map(|audio| audio.address.as_str());
+        std::iter::once(self.variant.as_str()).chain(audio_tracks)
     }
 
     pub(super) fn resolved<E>(
@@ -44,8 +47,8 @@ impl VariantStreams {
         resolve: impl Fn(&str) -> Result<String, E>,
     ) -> Result<Self, E> {
         self.variant = resolve(&self.variant)?;
-        for sound in &mut self.sounds {
-            sound.address = resolve(&sound.address)?;
+        for audio in &mut self.audio_tracks {
+            audio.address = resolve(&audio.address)?;
         }
         Ok(self)
     }
@@ -53,14 +56,14 @@ impl VariantStreams {
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct MediaPlaylist<'text> {
-    /// The URI of its Media Initialization Section.
+    /// URI of the Media Initialization Section.
     pub(super) map: Option<&'text str>,
     pub(super) segments: Vec<&'text str>,
     pub(super) is_ended: bool,
     pub(super) extension: &'static str,
 }
 
-/// Reads a playlist, which errors call `name`.
+/// Parses a playlist; errors call it `name`.
 pub(super) fn parse_playlist<'text>(
     text: &'text str,
     name: &str,
@@ -70,12 +73,12 @@ pub(super) fn parse_playlist<'text>(
     }
     let lines = || text.lines().map(str::trim).filter(|line| !line.is_empty());
     if lines().any(|line| line.starts_with("#EXT-X-STREAM-INF:")) {
-        return streams(lines()).map(HlsPlaylist::Multivariant);
+        return select_streams(lines()).map(HlsPlaylist::Multivariant);
     }
-    listed(lines(), name).map(HlsPlaylist::Media)
+    read_media_playlist(lines(), name).map(HlsPlaylist::Media)
 }
 
-fn streams<'text>(
+fn select_streams<'text>(
     lines: impl Iterator<Item = &'text str>,
 ) -> Result<VariantStreams, RecordingError> {
     let mut best: Option<(u64, &str, Option<&str>)> = None;
@@ -103,13 +106,13 @@ fn streams<'text>(
         variant: variant.to_owned(),
         ..VariantStreams::default()
     };
-    let (mut is_alone, mut sounds) = (true, vec![]);
+    let (mut is_alone, mut audio_tracks) = (true, vec![]);
     for attributes in media.into_iter().filter(of_group) {
         is_alone = false;
         let of = |name| attribute(attributes, name).unwrap_or_default().to_owned();
         match attribute(attributes, "URI") {
-            // A Variant Stream without a picture is a Rendition too.
-            Some(uri) if uri != variant => sounds.push((
+            // The Media Playlist of an audio-only Variant Stream is also a Rendition.
+            Some(uri) if uri != variant => audio_tracks.push((
                 of("DEFAULT") == "YES",
                 AudioChoice {
                     address: uri.to_owned(),
@@ -117,20 +120,20 @@ fn streams<'text>(
                     language: of("LANGUAGE"),
                 },
             )),
-            // RFC 8216bis §4.4.6.1: without a URI it lies in the Variant Stream.
-            _ => streams.has_own_sound = true,
+            // RFC 8216bis §4.4.6.1: without a URI, the audio is in the Variant Stream.
+            _ => streams.has_muxed_audio = true,
         }
     }
-    streams.has_own_sound |= is_alone;
-    sounds.sort_by_key(|(is_default, _)| !is_default);
-    streams.sounds = sounds.into_iter().map(|(_, sound)| sound).collect();
-    match streams.sounds.len() {
-        0..=MOST_SOUNDS => Ok(streams),
-        many => Err(RecordingError::Sounds(many)),
+    streams.has_muxed_audio |= is_alone;
+    audio_tracks.sort_by_key(|(is_default, _)| !is_default);
+    streams.audio_tracks = audio_tracks.into_iter().map(|(_, audio)| audio).collect();
+    match streams.audio_tracks.len() {
+        0..=MAX_AUDIO_TRACKS => Ok(streams),
+        many => Err(RecordingError::TooManyAudioTracks(many)),
     }
 }
 
-fn listed<'text>(
+fn read_media_playlist<'text>(
     lines: impl Iterator<Item = &'text str>,
     name: &str,
 ) -> Result<MediaPlaylist<'text>, RecordingError> {
@@ -154,9 +157,9 @@ fn listed<'text>(
             "#EXT-X-GAP" => is_gap = true,
             "#EXT-X-ENDLIST" => listed.is_ended = true,
             _ if line.starts_with('#') => {}
-            // RFC 8216bis §4.4.4.7: a segment that is marked so is not there.
+            // RFC 8216bis §4.4.4.7: the marked segment is missing.
             _ if std::mem::take(&mut is_gap) => ranges.next = None,
-            _ => match ranges.follows(line) {
+            _ => match ranges.continues(line) {
                 None => return Err(RecordingError::Ranges(name.to_owned())),
                 Some(true) => {}
                 Some(false) if listed.segments.len() >= MOST_SEGMENTS => {
@@ -174,7 +177,7 @@ fn listed<'text>(
         None => extension(first),
     };
     if ranges.map {
-        // The file begins with it.
+        // The file begins with its Media Initialization Section.
         match &listed.segments[..] {
             [file] if Some(*file) == listed.map => listed.map = None,
             _ => return Err(RecordingError::Ranges(name.to_owned())),
@@ -183,26 +186,28 @@ fn listed<'text>(
     Ok(listed)
 }
 
-/// Segments that are ranges of a file, from its begin and one after the other, are that file.
+/// Consecutive byte ranges of a file, from its beginning: together they are that file.
 #[derive(Debug, Default)]
 struct Ranges<'text> {
-    /// Whether the Media Initialization Section is one: then an index may come between it and the first segment.
+    /// The Media Initialization Section is a range, so an index may separate it from the first
+    /// segment.
     map: bool,
-    /// Of the segment that comes.
+    /// Byte range of the next segment.
     next: Option<&'text str>,
-    /// The file of the last one, and where that ended.
+    /// File of the last range, and its end.
     last: Option<(&'text str, u64)>,
     begun: HashSet<&'text str>,
 }
 
 impl<'text> Ranges<'text> {
-    /// Whether a segment is the next range of a file that is listed already; None where something is left out.
-    fn follows(&mut self, uri: &'text str) -> Option<bool> {
+    /// Tells if a segment continues a listed file; `None` if a range leaves bytes out.
+    fn continues(&mut self, uri: &'text str) -> Option<bool> {
         let last = self.last.take().filter(|(file, _)| *file == uri);
         let Some(range) = self.next.take() else {
             return Some(false);
         };
-        // RFC 8216bis §4.4.4.2: `n@o`; without `@o` it begins where the last one of the same file ended.
+        // RFC 8216bis §4.4.4.2: `n@o`; without `@o`, it begins at the end of the previous range of
+        // the same file.
         let (length, from) = range.split_once('@').unwrap_or((range, ""));
         let length: u64 = length.trim().parse().ok()?;
         let from: Option<u64> = from.trim().parse().ok();
@@ -216,7 +221,8 @@ impl<'text> Ranges<'text> {
     }
 }
 
-/// Of the file that segments without a Media Initialization Section make: ffmpeg looks at it.
+/// Extension of a file of segments without a Media Initialization Section, by which ffmpeg selects
+/// a demuxer.
 fn extension(uri: &str) -> &'static str {
     let path = uri.split(['?', '#']).next().unwrap_or_default();
     match path.rsplit_once('.') {
@@ -227,30 +233,18 @@ fn extension(uri: &str) -> &'static str {
     }
 }
 
-/// RFC 8216bis §4.2: `NAME=value` or `NAME="value"`, separated by commas.
-pub(super) fn attribute<'text>(list: &'text str, name: &str) -> Option<&'text str> {
-    let mut rest = list;
-    loop {
-        let (found, tail) = rest.split_once('=')?;
-        let (value, tail) = match tail.strip_prefix('"') {
-            Some(quoted) => {
-                let (value, tail) = quoted.split_once('"')?;
-                (value, tail.strip_prefix(',').unwrap_or(tail))
-            }
-            None => tail.split_once(',').unwrap_or((tail, "")),
-        };
-        if found.trim() == name {
-            return Some(value);
-        }
-        rest = tail;
-    }
+/// Value of an attribute (RFC 8216bis §4.2), the first of its name.
+fn attribute<'text>(list: &'text str, name: &str) -> Option<&'text str> {
+    let mut found = attributes(list.as_bytes(), 0);
+    let attribute = found.find(|attribute| attribute.name == name.as_bytes())?;
+    list.get(attribute.value)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn told(text: &str) -> String {
+    fn describe(text: &str) -> String {
         match parse_playlist(text, "x.m3u8") {
             Ok(HlsPlaylist::Media(listed)) => {
                 let parts = listed.map.iter().chain(&listed.segments);
@@ -258,41 +252,45 @@ mod tests {
                 format!("{}: {}", listed.extension, parts.join(" "))
             }
             Ok(HlsPlaylist::Multivariant(streams)) => {
-                let own = if streams.has_own_sound {
-                    " with sound"
+                let own = if streams.has_muxed_audio {
+                    " with muxed audio"
                 } else {
                     ""
                 };
-                let sounds = streams.sounds.iter();
-                let sounds = sounds.map(|sound| {
-                    format!(", {} ({}, {})", sound.address, sound.name, sound.language)
+                let audio_tracks = streams.audio_tracks.iter();
+                let audio_tracks = audio_tracks.map(|audio| {
+                    format!(", {} ({}, {})", audio.address, audio.name, audio.language)
                 });
-                format!("{}{own}{}", streams.variant, sounds.collect::<String>())
+                format!(
+                    "{}{own}{}",
+                    streams.variant,
+                    audio_tracks.collect::<String>()
+                )
             }
             Err(error) => error.to_string(),
         }
     }
 
     #[test]
-    fn a_multivariant_playlist_leads_to_its_best_variant_and_the_sounds_of_its_group() {
+    fn a_multivariant_playlist_leads_to_its_best_variant_and_its_audio_group() {
         let stream = |bandwidth: u32, rest: &str| {
             format!(
                 "#EXT-X-STREAM-INF:CODECS=\"avc1.42c01e,BANDWIDTH=9\",BANDWIDTH={bandwidth}{rest}\n{bandwidth}.m3u8\n"
             )
         };
-        let sound = |group: &str, rest: &str| {
+        let audio = |group: &str, rest: &str| {
             format!("#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"{group}\",NAME=\"N\"{rest}\n")
         };
         let [low, high] = [stream(500, ""), stream(900, "")];
         let grouped = stream(900, ",AUDIO=\"a\"");
-        let english = sound("a", ",LANGUAGE=\"en\",URI=\"en.m3u8\"");
-        let german = sound("a", ",LANGUAGE=\"de\",DEFAULT=YES,URI=\"de.m3u8?x\"");
+        let english = audio("a", ",LANGUAGE=\"en\",URI=\"en.m3u8\"");
+        let german = audio("a", ",LANGUAGE=\"de\",DEFAULT=YES,URI=\"de.m3u8?x\"");
         for (text, expected) in [
-            (low.clone(), "500.m3u8 with sound"),
-            (format!("{low}{high}"), "900.m3u8 with sound"),
-            (format!("{high}{low}"), "900.m3u8 with sound"),
-            // A group that it does not name is another's.
-            (format!("{english}{low}"), "500.m3u8 with sound"),
+            (low.clone(), "500.m3u8 with muxed audio"),
+            (format!("{low}{high}"), "900.m3u8 with muxed audio"),
+            (format!("{high}{low}"), "900.m3u8 with muxed audio"),
+            // A group that the Variant Stream does not reference.
+            (format!("{english}{low}"), "500.m3u8 with muxed audio"),
             (
                 format!("{english}{low}{grouped}"),
                 "900.m3u8, en.m3u8 (N, en)",
@@ -302,27 +300,33 @@ mod tests {
                 "900.m3u8, de.m3u8?x (N, de), en.m3u8 (N, en)",
             ),
             (
-                format!("{}{german}{grouped}", sound("a", "")),
-                "900.m3u8 with sound, de.m3u8?x (N, de)",
+                format!("{}{german}{grouped}", audio("a", "")),
+                "900.m3u8 with muxed audio, de.m3u8?x (N, de)",
             ),
             (
-                format!("{}{grouped}", sound("a", ",URI=\"900.m3u8\"")),
-                "900.m3u8 with sound",
+                format!("{}{grouped}", audio("a", ",URI=\"900.m3u8\"")),
+                "900.m3u8 with muxed audio",
             ),
-            (format!("{}{grouped}", english.repeat(17)), "`17` sounds"),
+            (
+                format!("{}{grouped}", english.repeat(17)),
+                "`17` audio tracks",
+            ),
             (
                 "#EXT-X-STREAM-INF:BANDWIDTH=1\n".to_owned(),
-                "nothing there is a recording: neither a playlist nor an initialization section with numbered segments",
+                "the folder holds no recording: neither a playlist nor an initialization section with numbered segments",
             ),
         ] {
-            let expected = expected.replace("`17` sounds", &RecordingError::Sounds(17).to_string());
-            assert_eq!(told(&format!("#EXTM3U\n{text}")), expected, "{text}");
+            let expected = expected.replace(
+                "`17` audio tracks",
+                &RecordingError::TooManyAudioTracks(17).to_string(),
+            );
+            assert_eq!(describe(&format!("#EXTM3U\n{text}")), expected, "{text}");
         }
     }
 
     #[test]
     fn ranges_of_a_file_from_its_begin_are_the_file() {
-        let ranges = "`x.m3u8` names parts of a file that are not the whole of it";
+        let ranges = "the byte ranges in `x.m3u8` do not cover their file";
         for (lines, expected) in [
             (
                 "EXT-X-BYTERANGE:5@0 a EXT-X-BYTERANGE:7@5 a EXT-X-BYTERANGE:7 a",
@@ -361,7 +365,7 @@ mod tests {
             ),
         ] {
             let text = lines.replace("EXT-X-", "#EXT-X-").replace(' ', "\n");
-            assert_eq!(told(&format!("#EXTM3U\n{text}\n")), expected, "{lines}");
+            assert_eq!(describe(&format!("#EXTM3U\n{text}\n")), expected, "{lines}");
         }
     }
 }

@@ -65,9 +65,10 @@ impl EventRendition {
         name: &str,
         beginning: StreamStart,
         target: u64,
-        lasts: Option<f64>,
+        duration_seconds: Option<f64>,
     ) -> Self {
-        let held_from = lasts.map_or(u64::MAX, |lasts| (lasts * 1e6) as u64);
+        let held_from =
+            duration_seconds.map_or(u64::MAX, |duration_seconds| (duration_seconds * 1e6) as u64);
         Self {
             folder: revision.join(name),
             path,

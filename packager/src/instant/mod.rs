@@ -109,10 +109,10 @@ impl InstantPublisher<'_> {
         }
         let publication = Publication::without_folder(self.target, revision).await?;
         let mut renditions: Vec<EventRendition> = (plan.streams())
-            .map(|(name, beginning, lasts)| {
+            .map(|(name, beginning, duration_seconds)| {
                 let path = layout::in_revision(revision, name);
                 let target = plan.target_duration;
-                EventRendition::new(&folder, path, name, beginning, target, lasts)
+                EventRendition::new(&folder, path, name, beginning, target, duration_seconds)
             })
             .collect();
         let total = (self.source.duration).map_or(0, |seconds| (seconds * 1000.0) as u64);
@@ -173,7 +173,7 @@ impl InstantPublisher<'_> {
                 if written.is_none() {
                     let presentation = presentation(plan, revision, &renditions, is_ended);
                     publication.start_provisional(master(&presentation)).await?;
-                    self.tell();
+                    self.report_playable();
                 }
                 written = Some(Clock::now());
             }
@@ -198,7 +198,7 @@ impl InstantPublisher<'_> {
     }
 
     /// That something plays.
-    pub(crate) fn tell(&self) {
+    pub(crate) fn report_playable(&self) {
         let seconds = self.began.elapsed().as_secs_f64();
         self.progress.note(format_args!(
             "plays now, {seconds:.2} s after the start: {}",

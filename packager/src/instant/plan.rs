@@ -49,7 +49,7 @@ pub(crate) struct InstantVideo {
     pub(crate) bandwidth: u64,
     /// Seconds from the beginning of the lecture to its own.
     pub(crate) start: f64,
-    pub(crate) lasts: Option<f64>,
+    pub(crate) duration_seconds: Option<f64>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -59,7 +59,7 @@ pub(crate) struct InstantAudio {
     pub(crate) bandwidth: u64,
     /// Less than 0 where what comes first is not heard; none where it is the encoder's priming.
     pub(crate) start: Option<f64>,
-    pub(crate) lasts: Option<f64>,
+    pub(crate) duration_seconds: Option<f64>,
 }
 
 /// What the revision is named by.
@@ -118,7 +118,7 @@ impl InstantPlan {
                 frame_rate: frame_rate(video),
                 bandwidth: (average * 2.0) as u64,
                 start: start.max(0.0),
-                lasts: video.duration,
+                duration_seconds: video.duration,
             }
         });
         let audio = (crate::encode::plan::audio_folders(&source.audio).zip(&source.audio))
@@ -136,7 +136,7 @@ impl InstantPlan {
                 }
                 InstantAudio {
                     folder,
-                    lasts: audio.duration,
+                    duration_seconds: audio.duration,
                     audio,
                     bandwidth: 2 * AUDIO_KBITS * 1000,
                     start,
@@ -155,10 +155,10 @@ impl InstantPlan {
     fn encoded(plan: &EncodePlan, input: &OsString) -> Self {
         let mut commands = vec![];
         let mut video = None;
-        let (lasts, sounds) = plan.expected();
+        let (duration_seconds, audio_tracks) = plan.expected();
         for task in plan.tasks() {
             let task = match task {
-                EncodeTask::Video(picture, mut video_task) => {
+                EncodeTask::Video(plan, mut video_task) => {
                     video_task.has_iframes = false;
                     let Some(Rung {
                         width,
@@ -173,24 +173,24 @@ impl InstantPlan {
                         folder: video_task.rungs[0].name(),
                         width,
                         height,
-                        frame_rate: picture.frame_rate,
+                        frame_rate: plan.frame_rate,
                         bandwidth: u64::from(max_rate) * 1000,
                         start: 0.0,
-                        lasts,
+                        duration_seconds,
                     });
-                    EncodeTask::Video(picture, video_task)
+                    EncodeTask::Video(plan, video_task)
                 }
-                sound => sound,
+                audio @ EncodeTask::Audio(_) => audio,
             };
             commands.push(multithreaded(plan.argv(&task, input.clone())));
         }
-        let audio = (plan.sound.iter().zip(sounds))
-            .map(|(sound, lasts)| InstantAudio {
-                lasts,
-                folder: sound.folder.clone(),
+        let audio = (plan.audio.iter().zip(audio_tracks))
+            .map(|(audio, duration_seconds)| InstantAudio {
+                duration_seconds,
+                folder: audio.folder.clone(),
                 audio: Audio {
                     channels: AUDIO_CHANNELS,
-                    ..sound.audio.clone()
+                    ..audio.stream.clone()
                 },
                 bandwidth: AUDIO_KBITS * 1000,
                 start: None,
@@ -209,7 +209,7 @@ impl InstantPlan {
     pub(crate) fn streams(&self) -> impl Iterator<Item = (&str, StreamStart, Option<f64>)> {
         let video = self.video.iter().map(|video| {
             let beginning = StreamStart::At(video.start);
-            (video.folder.as_str(), beginning, video.lasts)
+            (video.folder.as_str(), beginning, video.duration_seconds)
         });
         let audio = self.audio.iter().map(|audio| {
             let beginning = audio
@@ -218,7 +218,7 @@ impl InstantPlan {
                     true => StreamStart::Unheard(-start),
                     false => StreamStart::At(start),
                 });
-            (audio.folder.as_str(), beginning, audio.lasts)
+            (audio.folder.as_str(), beginning, audio.duration_seconds)
         });
         video.chain(audio)
     }
@@ -260,7 +260,7 @@ fn multithreaded(args: Vec<OsString>) -> Vec<OsString> {
 
 /// Whether every player takes the picture as it is.
 pub(crate) fn is_copyable(source: &Source) -> bool {
-    let takes_picture = |video: &Video| {
+    let is_plain_h264 = |video: &Video| {
         video.codec == "h264"
             && video.pixel_format == "yuv420p"
             && video.rotation == 0
@@ -270,7 +270,7 @@ pub(crate) fn is_copyable(source: &Source) -> bool {
     };
     is_seekable(source)
         && source.end().is_some()
-        && source.video.as_ref().is_some_and(takes_picture)
+        && source.video.as_ref().is_some_and(is_plain_h264)
 }
 
 fn is_copyable_audio(audio: &Audio) -> bool {

@@ -29,8 +29,8 @@ pub(crate) struct Provisional {
 impl Provisional {
     /// The rungs that are worth having before the others, in the order and together as they are listed: what everything
     /// decodes, the smallest first, without the largest, with which all is there, and without what plays already.
-    pub(crate) fn wanted(&self, picture: &VideoPlan) -> Vec<Vec<Rung>> {
-        let rungs = picture.rungs.iter();
+    pub(crate) fn wanted(&self, video: &VideoPlan) -> Vec<Vec<Rung>> {
+        let rungs = video.rungs.iter();
         let h264 = rungs.filter(|rung| rung.codec == Codec::H264);
         let smaller: Vec<&Rung> = h264.skip(1).filter(|rung| !self.has_grown(rung)).collect();
         let (mut wanted, mut waiting) = (vec![], vec![]);
@@ -128,9 +128,9 @@ mod tests {
 
     #[test]
     fn what_is_worth_having_first_is_all_but_the_largest_and_what_plays_already() {
-        let mut picture = crate::encode::plan::testing::picture();
-        picture.rungs = crate::encode::ladder::ladder(1920, 1080, &[1080, 720, 480, 240]);
-        picture.rungs.push(picture.rungs[2].with(Codec::Hevc));
+        let mut video = crate::encode::plan::testing::video_plan();
+        video.rungs = crate::encode::ladder::ladder(1920, 1080, &[1080, 720, 480, 240]);
+        video.rungs.push(video.rungs[2].with(Codec::Hevc));
         for (grown, is_aligned, expected) in [
             ((1080, HEAVY), false, "240p 480p 720p"),
             ((1080, LIGHT), false, "720p+480p+240p"),
@@ -142,19 +142,19 @@ mod tests {
                 let names: Vec<String> = rungs.iter().map(Rung::name).collect();
                 names.join("+")
             };
-            let wanted: Vec<String> = provisional.wanted(&picture).into_iter().map(name).collect();
+            let wanted: Vec<String> = provisional.wanted(&video).into_iter().map(name).collect();
             assert_eq!(wanted.join(" "), expected, "{grown:?}");
-            assert!(!provisional.wants(&picture.rungs[3]), "it is listed");
+            assert!(!provisional.wants(&video.rungs[3]), "it is listed");
             assert!(
-                !provisional.wants(&picture.rungs[4]),
+                !provisional.wants(&video.rungs[4]),
                 "not everything decodes it"
             );
-            assert_eq!(provisional.wants(&picture.rungs[2]), !is_aligned);
+            assert_eq!(provisional.wants(&video.rungs[2]), !is_aligned);
         }
         // The recording's own stream, of little, is as good as all but the whole.
-        picture.rungs = crate::encode::ladder::ladder(854, 480, &[480, 360, 240]);
+        video.rungs = crate::encode::ladder::ladder(854, 480, &[480, 360, 240]);
         assert_eq!(
-            provisional((480, LIGHT), &[], false).wanted(&picture),
+            provisional((480, LIGHT), &[], false).wanted(&video),
             Vec::<Vec<Rung>>::new()
         );
     }

@@ -77,7 +77,7 @@ impl RungUpgrade<'_> {
         rung: &Rung,
         publication: &Publication<'_>,
     ) -> Result<Option<VideoTrack>> {
-        let (Some(picture), name) = (&plan.picture, rung.name()) else {
+        let (Some(video), name) = (&plan.video, rung.name()) else {
             return Ok(None);
         };
         let folder = workdir.revision_folder();
@@ -99,14 +99,14 @@ impl RungUpgrade<'_> {
         let listed = hls::media_in(&way, &rendition.segments, target);
         let playlist = Upload::of_bytes(&layout::media_playlist(&own), listed);
         publication.send(&playlist).await?;
-        Ok(Some(self.track(own, rung, picture, rendition)))
+        Ok(Some(self.track(own, rung, video, rendition)))
     }
 
     fn track(
         &self,
         folder: String,
         rung: &Rung,
-        picture: &VideoPlan,
+        video: &VideoPlan,
         rendition: Rendition,
     ) -> VideoTrack {
         let (peak, average) =
@@ -124,7 +124,7 @@ impl RungUpgrade<'_> {
             },
             width: rung.width,
             height: rung.height,
-            frame_rate: picture.frame_rate,
+            frame_rate: video.frame_rate,
         }
     }
 }

@@ -1,8 +1,8 @@
-//! Bandwidths, target durations and frame rates as manifests list them.
+//! Bandwidths, target durations and frame rates in manifests.
 
 use crate::media::{Rate, Segment};
 
-/// RFC 8216bis §4.4.3.1: every `EXTINF`, rounded to the nearest integer, is at most this.
+/// Target duration: at least every `EXTINF`, rounded to the nearest integer (RFC 8216bis §4.4.3.1).
 pub(crate) fn target_duration<'a>(segments: impl IntoIterator<Item = &'a Segment>) -> u64 {
     segments
         .into_iter()
@@ -12,13 +12,14 @@ pub(crate) fn target_duration<'a>(segments: impl IntoIterator<Item = &'a Segment
         .max(1)
 }
 
-/// Three decimals, as RFC 8216bis §4.4.6.2 has it.
+/// Rounds to three decimals (RFC 8216bis §4.4.6.2).
 pub(crate) fn shown_rate(rate: Rate) -> f64 {
     (rate.as_f64() * 1000.0).round() / 1000.0
 }
 
-/// The peak and the average in bit/s. Peak (RFC 8216bis §4.1): the highest rate of any run of segments that lasts between
-/// half and one and a half target durations, so that a last segment of one picture does not count as a peak.
+/// Peak and average in bit/s. The peak is the highest rate of a run of segments (RFC 8216bis §4.1).
+/// A run lasts between half and one and a half target durations, so a last segment of one frame is
+/// no peak.
 pub(crate) fn bandwidth(segments: &[Segment], target_duration: u64) -> (u64, u64) {
     let (least, most) = (target_duration * 500_000, target_duration * 1_500_000);
     let mut peak = 0;

@@ -1,4 +1,4 @@
-//! What Media Segments are wrapped in, and what follows from it for playlists.
+//! Segment containers, and their consequences for playlists.
 
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
@@ -11,13 +11,13 @@ pub(crate) enum Container {
     /// Fragmented MP4 (CMAF), the same segments for HLS and DASH.
     #[default]
     Cmaf,
-    /// MPEG-2 Transport Streams, for devices that know nothing else.
+    /// MPEG-2 Transport Streams, for devices that read nothing else.
     Ts,
 }
 
 impl Container {
-    /// RFC 8216bis §8: `EXT-X-MAP` in a playlist of whole segments needs 6, durations with a fraction need 3, and nothing
-    /// else here needs more.
+    /// `EXT-X-VERSION` (RFC 8216bis §8): `EXT-X-MAP` in a playlist of whole segments needs 6,
+    /// fractional durations need 3.
     pub(crate) fn version(self) -> u32 {
         match self {
             Self::Cmaf => 6,
@@ -25,7 +25,7 @@ impl Container {
         }
     }
 
-    /// Where the segment with this number is, from its Media Playlist.
+    /// URI of a segment in its Media Playlist.
     pub(crate) fn segment_name(self, at: usize) -> String {
         match self {
             Self::Cmaf => layout::segment_name(at),
@@ -33,8 +33,9 @@ impl Container {
         }
     }
 
-    /// The MPEG-2 timestamp, in ticks of 90 kHz, at which the lecture is at 0. Timestamps of a transport stream have no
-    /// sign, and priming and reordering come before the first picture: 10 s is what Apple's own tools start at.
+    /// MPEG-2 timestamp of the start of the lecture, in ticks of 90 kHz. These timestamps are
+    /// unsigned, and priming and reordering precede the first frame. Apple's tools also start at 10
+    /// s.
     pub(crate) fn origin(self) -> u64 {
         match self {
             Self::Cmaf => 0,
@@ -43,7 +44,7 @@ impl Container {
     }
 }
 
-/// What a container does not hold.
+/// A codec that the container does not hold.
 #[derive(Debug, thiserror::Error)]
 #[error("`--container ts` holds H.264 alone, and `--codec` asks for another")]
 pub(crate) struct ContainerError;

@@ -1,6 +1,7 @@
-//! The MPD (ISO/IEC 23009-1): the segments that the HLS playlists list, for players that read DASH. Pure.
+//! The MPD (ISO/IEC 23009-1), which lists the segments of the HLS playlists for DASH players. Pure.
 //!
-//! Every URL in it is relative, so that all of them inherit the pass that the edge puts into the MPD's own path.
+//! Every URL is relative, so all of them inherit the pass that the edge puts into the path of the
+//! MPD.
 
 use std::fmt::Display;
 
@@ -12,7 +13,7 @@ use super::presentation::{AudioTrack, IFrames, Presentation, Subtitles, Track, V
 use crate::layout;
 use crate::media::{AUDIO_SAMPLE_RATE, Rate};
 
-/// What segments and their addresses conform to, and what the rest does: whole files of captions and of pictures.
+/// Profiles of segments and their addresses, and of whole files for captions and I-frames.
 const LIVE: &str = "urn:mpeg:dash:profile:isoff-live:2011";
 const FULL: &str = "urn:mpeg:dash:profile:full:2011";
 
@@ -21,27 +22,27 @@ pub(crate) fn mpd(presentation: &Presentation) -> Vec<u8> {
         let video = presentation.video.iter().map(|video| &video.track);
         video.chain(presentation.audio.iter().map(|audio| &audio.track))
     };
-    let lasts = tracks().map(Track::micros).max().unwrap_or(0);
+    let duration_micros = tracks().map(Track::micros).max().unwrap_or(0);
     let buffer = tracks()
         .flat_map(|track| track.ticks.iter().map(|ticks| track.in_micros(*ticks)))
         .max()
         .unwrap_or(0);
     let mut xml = Xml::new();
     xml.open(
-        Element::new("MPD")
+        StartTag::new("MPD")
             .with("xmlns", "urn:mpeg:dash:schema:mpd:2011")
             .with("profiles", format_args!("{LIVE},{FULL}"))
             .with("type", "static")
-            .with("mediaPresentationDuration", duration(lasts))
+            .with("mediaPresentationDuration", duration(duration_micros))
             .with("minBufferTime", duration(buffer)),
     );
-    xml.open(Element::new("Period").with("id", 0).with("start", "PT0S"));
+    xml.open(StartTag::new("Period").with("id", 0).with("start", "PT0S"));
     let mut sets = 0..;
     let mut id = || sets.next().unwrap_or(0);
-    let mut pictures = vec![];
+    let mut video_sets = vec![];
     for family in families(&presentation.video) {
         let set = id();
-        pictures.push(set.to_string());
+        video_sets.push(set.to_string());
         list_video(&mut xml, set, &family);
     }
     let labels = presentation
@@ -68,14 +69,14 @@ pub(crate) fn mpd(presentation: &Presentation) -> Vec<u8> {
         list_subtitles(&mut xml, id(), subtitles, &name);
     }
     if let Some(iframes) = &presentation.iframes {
-        list_iframes(&mut xml, id(), iframes, &pictures.join(" "));
+        list_iframes(&mut xml, id(), iframes, &video_sets.join(" "));
     }
     xml.close("Period");
     xml.close("MPD");
     xml.into_bytes()
 }
 
-/// Players switch within an Adaptation Set, and not from one codec to another.
+/// Groups tracks by codec: players switch within an Adaptation Set, and not between codecs.
 fn families(video: &[VideoTrack]) -> Vec<Vec<&VideoTrack>> {
     let codec = |video: &VideoTrack| video.track.codec.split('.').next().map(str::to_owned);
     let mut families: Vec<Vec<&VideoTrack>> = vec![];
@@ -125,7 +126,7 @@ fn list_audio(xml: &mut Xml, id: u32, audio: &AudioTrack, name: &str, is_main: b
     role(xml, if is_main { "main" } else { "alternate" });
     xml.open(representation(&audio.track).with("audioSamplingRate", AUDIO_SAMPLE_RATE));
     xml.empty(
-        Element::new("AudioChannelConfiguration")
+        StartTag::new("AudioChannelConfiguration")
             .with("schemeIdUri", "urn:mpeg:mpegB:cicp:ChannelConfiguration")
             .with("value", audio.channels),
     );
@@ -142,9 +143,9 @@ fn list_subtitles(xml: &mut Xml, id: u32, subtitles: &Subtitles, name: &str) {
     );
     xml.content("Label", name);
     role(xml, "subtitle");
-    // The bandwidth is mandatory, and there is nothing to choose by it.
+    // The attribute is mandatory, and a single Representation needs no choice.
     xml.open(
-        Element::new("Representation")
+        StartTag::new("Representation")
             .with("id", &subtitles.id)
             .with("bandwidth", 256),
     );
@@ -153,8 +154,8 @@ fn list_subtitles(xml: &mut Xml, id: u32, subtitles: &Subtitles, name: &str) {
     xml.close("AdaptationSet");
 }
 
-/// DASH-IF IOP §3.2.9: pictures to look through what the Adaptation Sets `of` show. Essential: a player that does not know
-/// of it must not play these.
+/// I-frames of the Adaptation Sets `of` (DASH-IF IOP §3.2.9). The property is essential, so players
+/// that do not know it ignore the set.
 fn list_iframes(xml: &mut Xml, id: u32, iframes: &IFrames, of: &str) {
     xml.open(
         set(id, "video", "video/mp4")
@@ -162,7 +163,7 @@ fn list_iframes(xml: &mut Xml, id: u32, iframes: &IFrames, of: &str) {
             .with("profiles", FULL),
     );
     xml.empty(
-        Element::new("EssentialProperty")
+        StartTag::new("EssentialProperty")
             .with("schemeIdUri", "http://dashif.org/guidelines/trickmode")
             .with("value", of),
     );
@@ -176,18 +177,18 @@ fn list_iframes(xml: &mut Xml, id: u32, iframes: &IFrames, of: &str) {
     xml.content("BaseURL", &iframes.file());
     let range = |range: &std::ops::Range<u64>| format!("{}-{}", range.start, range.end - 1);
     xml.open(
-        Element::new("SegmentBase")
+        StartTag::new("SegmentBase")
             .with("timescale", iframes.track.timescale)
             .with("indexRange", range(&iframes.index)),
     );
-    xml.empty(Element::new("Initialization").with("range", range(&iframes.map)));
+    xml.empty(StartTag::new("Initialization").with("range", range(&iframes.map)));
     xml.close("SegmentBase");
     xml.close("Representation");
     xml.close("AdaptationSet");
 }
 
-fn set(id: u32, content: &str, mime: &str) -> Element {
-    Element::new("AdaptationSet")
+fn set(id: u32, content: &str, mime: &str) -> StartTag {
+    StartTag::new("AdaptationSet")
         .with("id", id)
         .with("contentType", content)
         .with("mimeType", mime)
@@ -195,14 +196,14 @@ fn set(id: u32, content: &str, mime: &str) -> Element {
 
 fn role(xml: &mut Xml, value: &str) {
     xml.empty(
-        Element::new("Role")
+        StartTag::new("Role")
             .with("schemeIdUri", "urn:mpeg:dash:role:2011")
             .with("value", value),
     );
 }
 
-fn representation(track: &Track) -> Element {
-    Element::new("Representation")
+fn representation(track: &Track) -> StartTag {
+    StartTag::new("Representation")
         .with("id", &track.id)
         .with("codecs", &track.codec)
         .with("bandwidth", track.peak_bandwidth)
@@ -212,15 +213,15 @@ fn list_segments(xml: &mut Xml, track: &Track) {
     // `$` is an escape character of templates (§5.3.9.4.4).
     let folder = track.folder.replace('$', "$$");
     xml.open(
-        Element::new("SegmentTemplate")
+        StartTag::new("SegmentTemplate")
             .with("timescale", track.timescale)
             .with("initialization", layout::init(&folder))
             .with("media", format_args!("{folder}/seg$Number%05d$.m4s"))
             .with("startNumber", 0),
     );
-    xml.open(Element::new("SegmentTimeline"));
+    xml.open(StartTag::new("SegmentTimeline"));
     for (at, run) in track.ticks.chunk_by(|one, other| one == other).enumerate() {
-        let mut element = Element::new("S");
+        let mut element = StartTag::new("S");
         if at == 0 {
             element = element.with("t", 0);
         }
@@ -246,7 +247,7 @@ fn duration(micros: u64) -> String {
     format!("PT{}.{:06}S", micros / 1_000_000, micros % 1_000_000)
 }
 
-/// An XML document, an element a line. Writing into memory does not fail.
+/// An XML document with one element a line. Writes to memory do not fail.
 struct Xml {
     writer: Writer<Vec<u8>>,
 }
@@ -258,7 +259,7 @@ impl Xml {
         Self { writer }
     }
 
-    fn open(&mut self, element: Element) {
+    fn open(&mut self, element: StartTag) {
         let _ = self.writer.write_event(Event::Start(element.0));
     }
 
@@ -266,12 +267,12 @@ impl Xml {
         let _ = self.writer.write_event(Event::End(BytesEnd::new(name)));
     }
 
-    fn empty(&mut self, element: Element) {
+    fn empty(&mut self, element: StartTag) {
         let _ = self.writer.write_event(Event::Empty(element.0));
     }
 
     fn content(&mut self, name: &str, content: &str) {
-        self.open(Element::new(name));
+        self.open(StartTag::new(name));
         let text = BytesText::from_escaped(escaped(content));
         let _ = self.writer.write_event(Event::Text(text));
         self.close(name);
@@ -285,9 +286,9 @@ impl Xml {
 }
 
 /// A start tag.
-struct Element(BytesStart<'static>);
+struct StartTag(BytesStart<'static>);
 
-impl Element {
+impl StartTag {
     fn new(name: &str) -> Self {
         Self(BytesStart::new(name.to_owned()))
     }
@@ -299,7 +300,7 @@ impl Element {
     }
 }
 
-/// XML 1.0 §2.2, §2.4: what has a meaning is escaped, and what no document may hold is left out.
+/// Escapes markup, and removes characters that no document may hold (XML 1.0 §2.2, §2.4).
 fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for letter in text.chars() {

@@ -1,6 +1,6 @@
-//! What a language is called in itself: a person looks for his own language by the name that he knows.
+//! Names of languages in themselves, which their speakers recognize in a menu.
 
-/// ISO 639-1 and the languages' own names, as CLDR has them at the beginning of a line of their own.
+/// ISO 639-1 codes with CLDR's own names, capitalized as at the beginning of a line.
 const NAMES: [(&str, &str); 48] = [
     ("ar", "العربية"),
     ("bg", "Български"),
@@ -52,8 +52,8 @@ const NAMES: [(&str, &str); 48] = [
     ("zh", "中文"),
 ];
 
-/// Names for a menu, each a different one (RFC 8216bis §4.4.6.1.1): titles where there are, else languages, else
-/// `unknown`. Of equal ones the later are counted.
+/// Unique names for a menu (RFC 8216bis §4.4.6.1.1): titles, else languages, else `unknown`.
+/// Duplicates are numbered.
 pub(crate) fn names<'a>(
     tracks: impl IntoIterator<Item = (Option<&'a str>, &'a str)>,
     unknown: &str,
@@ -68,7 +68,7 @@ pub(crate) fn names<'a>(
         let free = std::iter::once(name.clone())
             .chain(counted)
             .find(|name| !names.contains(name));
-        // The counting does not end before a free one is found.
+        // The search ends only with a free name.
         names.push(free.unwrap_or(name));
     }
     names

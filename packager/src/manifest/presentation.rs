@@ -1,5 +1,5 @@
-//! What a package offers its players: the one source of its Multivariant Playlist and of its MPD, so that the two never
-//! say different things.
+//! Contents of a package for players. The Multivariant Playlist and the MPD share this source, so
+//! they never contradict each other.
 
 use std::ops::Range;
 
@@ -9,14 +9,14 @@ use super::container::Container;
 use crate::layout;
 use crate::media::Rate;
 
-/// Everything that is listed, each list in the order in which it is written.
+/// All tracks and files, each list in written order.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Presentation {
     pub(crate) container: Container,
     pub(crate) video: Vec<VideoTrack>,
-    /// The first is what plays unless somebody chooses another.
+    /// The first one is the default.
     pub(crate) audio: Vec<AudioTrack>,
-    /// The first sound track may be chosen without a picture, where there is one.
+    /// The first audio track is also an audio-only Variant Stream.
     pub(crate) has_audio_only: bool,
     pub(crate) subtitles: Vec<Subtitles>,
     pub(crate) iframes: Option<IFrames>,
@@ -26,33 +26,33 @@ pub(crate) struct Presentation {
 /// A Rendition in segments.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Track {
-    /// From the package's root: `v/0123456789abcdef/480p`.
+    /// Path from the package's root: `v/0123456789abcdef/480p`.
     pub(crate) folder: String,
-    /// The same in every revision, of letters, digits and `+/=.-_`: `480p`, `audio-en`.
+    /// Identifier for all revisions, made of letters, digits and `+/=.-_`: `480p`, `audio-en`.
     pub(crate) id: String,
     /// RFC 6381.
     pub(crate) codec: String,
-    /// bit/s, of this Rendition alone.
+    /// bit/s of this Rendition alone.
     pub(crate) peak_bandwidth: u64,
     pub(crate) average_bandwidth: u64,
     /// Ticks a second.
     pub(crate) timescale: u32,
-    /// How long each segment is shown.
+    /// Duration of each segment.
     pub(crate) ticks: Vec<u64>,
 }
 
 impl Track {
-    /// Its Media Playlist, from the package's root.
+    /// Media Playlist, from the package's root.
     pub(crate) fn playlist(&self) -> String {
         layout::media_playlist(&self.folder)
     }
 
-    /// How long it is.
+    /// Duration in microseconds.
     pub(crate) fn micros(&self) -> u64 {
         self.in_micros(self.ticks.iter().sum())
     }
 
-    /// Rounded up: of no use for sums.
+    /// Converts ticks to microseconds, rounded up: unsuitable for sums.
     pub(crate) fn in_micros(&self, ticks: u64) -> u64 {
         let micros = (u128::from(ticks) * 1_000_000).div_ceil(u128::from(self.timescale.max(1)));
         u64::try_from(micros).unwrap_or(u64::MAX)
@@ -76,62 +76,63 @@ impl VideoTrack {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct AudioTrack {
     pub(crate) track: Track,
-    /// BCP 47; `und` where nobody knows.
+    /// BCP 47; `und` if unknown.
     pub(crate) language: String,
-    /// What its author calls it; else it is called by its language.
+    /// Title from the source; the language's name replaces a missing one.
     pub(crate) title: Option<String>,
     pub(crate) channels: u32,
-    /// It is in the pictures' segments. It may have segments of its own as well.
+    /// The audio is in the video segments. It may have segments of its own as well.
     pub(crate) is_muxed: bool,
 }
 
 /// Captions or a translation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Subtitles {
-    /// Their Media Playlist, from the package's root.
+    /// Media Playlist, from the package's root.
     pub(crate) playlist: String,
-    /// All of them in one WebVTT file, for players that read the MPD; from the package's root.
+    /// One WebVTT file with all cues, for DASH players; from the package's root.
     pub(crate) file: String,
-    /// The same in every revision: `subtitles-en`.
+    /// Identifier for all revisions: `subtitles-en`.
     pub(crate) id: String,
     /// BCP 47.
     pub(crate) language: String,
     pub(crate) title: Option<String>,
 }
 
-/// Still pictures, small and far apart, to look through: one file of fragments that hold a picture each, or the first
-/// pictures of transport streams.
+/// Small I-frames at a fixed distance: one file of single-frame fragments, or the first frames of
+/// transport streams.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct IFrames {
-    /// Its segments are the pictures.
+    /// A track with one segment for each I-frame.
     pub(crate) track: Track,
-    /// Its Media Playlist, from the package's root.
+    /// Media Playlist, from the package's root.
     pub(crate) playlist: String,
     pub(crate) width: u32,
     pub(crate) height: u32,
-    /// Where its Media Initialization Section and its index are in the file; transport streams have neither.
+    /// Ranges of the Media Initialization Section and the index in the file; transport streams have
+    /// neither.
     pub(crate) map: Range<u64>,
     pub(crate) index: Range<u64>,
 }
 
-/// A file that tells of the whole lecture and is no part of what plays.
+/// Metadata of the whole lecture in a file that does not play.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SessionData {
-    /// Its `DATA-ID`: what players look for.
+    /// `DATA-ID`, by which players find it.
     pub(crate) id: &'static str,
-    /// From the package's root.
+    /// Path from the package's root.
     pub(crate) file: String,
     pub(crate) is_json: bool,
 }
 
 impl IFrames {
-    /// From the package's root.
+    /// Path from the package's root.
     pub(crate) fn file(&self) -> String {
         format!("{}/{}", self.track.folder, layout::IFRAMES_FILE)
     }
 }
 
-/// Tracks as a short lecture has them.
+/// Tracks of a short lecture.
 #[cfg(test)]
 pub(crate) mod testing {
     use super::*;

@@ -1,8 +1,9 @@
-//! Codec strings as `CODECS` has them (RFC 6381; ISO/IEC 14496-15 Annex E; AV1 in ISO-BMFF §5), from sample entries. Pure.
+//! Codec strings for `CODECS` (RFC 6381; ISO/IEC 14496-15 Annex E; AV1 in ISO-BMFF §5) from sample
+//! entries. Pure.
 
 use mp4_atom::{Av1c, Avcc, Codec, Hvcc};
 
-/// `avc1.64001f`; only the four characters of a codec that is not known here.
+/// `avc1.64001f`; for an unknown codec, its four characters only.
 pub(crate) fn codec_string(entry: &Codec) -> String {
     match entry {
         Codec::Avc1(entry) => avc("avc1", &entry.avcc),
@@ -32,7 +33,7 @@ pub(crate) fn codec_string(entry: &Codec) -> String {
     }
 }
 
-/// Profile, constraints and level as the decoder configuration has them (RFC 6381 §3.3).
+/// Profile, constraints and level of the decoder configuration (RFC 6381 §3.3).
 fn avc(entry: &str, config: &Avcc) -> String {
     format!(
         "{entry}.{:02x}{:02x}{:02x}",

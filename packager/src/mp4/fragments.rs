@@ -1,4 +1,4 @@
-//! Where in a fragmented file is what (ISO/IEC 14496-12), found from the sizes of its boxes: the file is not read.
+//! Finds the fragments of a file (ISO/IEC 14496-12) from box sizes, without reading the file.
 
 use std::io::{Read, Seek, SeekFrom};
 use std::ops::Range;
@@ -8,13 +8,13 @@ use super::walk::BoxHeader;
 
 #[derive(Debug, Default)]
 pub(crate) struct Layout {
-    /// What comes before the first fragment: the Media Initialization Section.
+    /// The Media Initialization Section, which precedes the first fragment.
     pub(crate) head: Range<u64>,
-    /// Each from its `moof` on to the next.
+    /// Ranges of fragments, each from its `moof` to the next one.
     pub(crate) fragments: Vec<Range<u64>>,
 }
 
-/// What cannot be taken apart.
+/// Files without a readable fragment structure.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum FragmentsError {
     #[error(transparent)]
@@ -63,7 +63,7 @@ mod tests {
 
     #[test]
     fn a_fragment_goes_on_to_the_next_and_what_is_cut_short_is_an_error() {
-        // A segment begins with its type: here it belongs to what comes before.
+        // A segment begins with its type box, which belongs to the range before it.
         let (head, part) = (init(1000), segment(0, &[40, 40]));
         let (first, length) = (head.len() + 16, part.len());
         let whole = [head, part.clone(), part].concat();

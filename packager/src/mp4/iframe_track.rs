@@ -1,8 +1,8 @@
-//! The file of pictures to look through a lecture by: what ffmpeg writes, made into what players ask for.
+//! The file of I-frames, made of ffmpeg's output.
 //!
-//! ffmpeg writes a fragment for each picture, a file for each piece, and lets the last be shown as long as the others. Here
-//! that one ends with the lecture, and an index (ISO/IEC 14496-12 §8.16.3) comes before the fragments, by which DASH players
-//! find them.
+//! ffmpeg writes a fragment for each I-frame and a file for each chunk, and gives the last I-frame
+//! a full interval. This module ends it with the lecture. An index (ISO/IEC 14496-12 §8.16.3)
+//! precedes the fragments, because DASH players find I-frames by it.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -15,35 +15,35 @@ use super::fragments::{FragmentsError, Layout, read};
 use super::{BoxError, Init, boxes};
 use crate::media::{IFrame, Segment};
 
-/// Where in a file of pictures is what.
+/// Layout of the I-frame file.
 #[derive(Debug)]
 pub(crate) struct IFrameTrack {
     pub(crate) init: Init,
     /// The Media Initialization Section.
     pub(crate) map: Range<u64>,
     pub(crate) index: Range<u64>,
-    pub(crate) pictures: Vec<IFrame>,
-    /// How long each is shown.
+    pub(crate) iframes: Vec<IFrame>,
+    /// Duration of each I-frame.
     pub(crate) ticks: Vec<u64>,
 }
 
-/// `moof` and `mdat` of one picture, in a file that ffmpeg wrote.
+/// `moof` and `mdat` of an I-frame, in a file from ffmpeg.
 struct IFrameFragment {
     file: usize,
     start: u64,
     at: Range<u64>,
 }
 
-/// A Media Initialization Section or a picture that is larger is none.
+/// Maximum bytes of a Media Initialization Section or an I-frame.
 const LARGEST: u64 = 4 << 20;
 
 impl IFrameTrack {
-    /// Writes the file itself, a fragment at a time, of what was written for each piece; `lasts` is how long the lecture's
-    /// picture is, in microseconds.
+    /// Writes the file from the I-frames of all chunks, one fragment at a time. `duration_micros`
+    /// is the duration of the video.
     pub(crate) fn from_ffmpeg(
         written: &mut [impl Read + Seek],
         file: &mut impl Write,
-        lasts: u64,
+        duration_micros: u64,
     ) -> Result<Self, FragmentsError> {
         let (mut head, mut fragments) = (vec![], vec![]);
         for (at, written) in written.iter_mut().enumerate() {
@@ -54,7 +54,7 @@ impl IFrameTrack {
             fragments.extend(more);
         }
         let init = Init::parse(&head)?;
-        let end = ticks(lasts, init.timescale);
+        let end = ticks(duration_micros, init.timescale);
         let starts: Vec<u64> = fragments.iter().map(|fragment| fragment.start).collect();
         let ends = starts.iter().skip(1).copied().chain([end]);
         let shown: Vec<u64> = starts
@@ -64,7 +64,7 @@ impl IFrameTrack {
             .collect();
         let last = match (fragments.pop(), shown.last()) {
             (Some(last), Some(shown)) => {
-                show_for(&small(&mut written[last.file], last.at)?, *shown)?
+                set_duration(&small(&mut written[last.file], last.at)?, *shown)?
             }
             _ => vec![],
         };
@@ -96,10 +96,10 @@ impl IFrameTrack {
         .encode(&mut head)
         .map_err(BoxError::from)?;
         let index = map.end..head.len() as u64;
-        let (mut pictures, mut before, mut offset) = (vec![], 0, index.end);
+        let (mut iframes, mut before, mut offset) = (vec![], 0, index.end);
         for (size, shown) in sizes.iter().zip(&shown) {
             let until = before + shown;
-            pictures.push(IFrame {
+            iframes.push(IFrame {
                 offset,
                 segment: Segment {
                     micros: init.micros(until) - init.micros(before),
@@ -110,7 +110,7 @@ impl IFrameTrack {
             offset += size;
         }
         file.write_all(&head)?;
-        // Those of a file lie side by side.
+        // Fragments of one file are contiguous.
         for run in fragments.chunk_by(|one, next| one.file == next.file) {
             let (Some(first), Some(end)) = (run.first(), run.last()) else {
                 continue;
@@ -128,13 +128,14 @@ impl IFrameTrack {
             init,
             map,
             index,
-            pictures,
+            iframes,
             ticks: shown,
         })
     }
 }
 
-/// When the first picture of a file is shown, and in which unit; none where there is none.
+/// Presentation time of the first I-frame in a file, with its timescale; `None` for a file without
+/// fragments.
 pub(crate) fn first(path: &Path) -> Result<Option<(u64, u32)>, FragmentsError> {
     let (head, fragments) = parts(0, &mut File::open(path)?)?;
     let Some(first) = fragments.first() else {
@@ -143,7 +144,7 @@ pub(crate) fn first(path: &Path) -> Result<Option<(u64, u32)>, FragmentsError> {
     Ok(Some((first.start, Init::parse(&head)?.timescale)))
 }
 
-/// The Media Initialization Section, without the encoder's name, and where the fragments are.
+/// The Media Initialization Section without the encoder's name, and the ranges of the fragments.
 fn parts(
     file: usize,
     written: &mut (impl Read + Seek),
@@ -168,30 +169,30 @@ fn parts(
     Ok((init, fragments))
 }
 
-/// When the one picture of a fragment is shown.
+/// Presentation time of a fragment with a single frame.
 fn start_of(fragment: &[u8]) -> Result<u64, BoxError> {
     let mut boxes = boxes(fragment)?.into_iter();
     let (_, body) = boxes.next().ok_or(BoxError::Missing("moof"))?;
     let moof = Moof::decode_body(&mut &*body)?;
     let [traf] = moof.traf.as_slice() else {
-        return Err(BoxError::NotOnePicture);
+        return Err(BoxError::NotOneFrame);
     };
     let samples: usize = traf.trun.iter().map(|trun| trun.samples.len()).sum();
     match (samples, &traf.tfdt) {
         (1, Some(tfdt)) => Ok(tfdt.base_media_decode_time),
-        _ => Err(BoxError::NotOnePicture),
+        _ => Err(BoxError::NotOneFrame),
     }
 }
 
 fn small(from: &mut (impl Read + Seek), at: Range<u64>) -> Result<Vec<u8>, FragmentsError> {
     if at.end - at.start > LARGEST {
-        return Err(BoxError::NotOnePicture.into());
+        return Err(BoxError::NotOneFrame.into());
     }
     Ok(read(from, at)?)
 }
 
-/// A fragment of one picture that is shown this long.
-fn show_for(fragment: &[u8], ticks: u64) -> Result<Vec<u8>, BoxError> {
+/// Sets the duration of a fragment with a single frame.
+fn set_duration(fragment: &[u8], ticks: u64) -> Result<Vec<u8>, BoxError> {
     let mut out = Vec::with_capacity(fragment.len());
     for (header, body) in boxes(fragment)? {
         if header.kind != Moof::KIND {
@@ -204,9 +205,9 @@ fn show_for(fragment: &[u8], ticks: u64) -> Result<Vec<u8>, BoxError> {
             traf.tfhd.default_sample_duration = Some(saturated(ticks));
         }
         moof.encode(&mut out)?;
-        // The picture is found by its distance from the beginning of `moof`, which must not grow.
+        // `trun` finds the frame by its distance from the start of `moof`, which must not grow.
         if out.len() != body.len() + 8 {
-            return Err(BoxError::NotOnePicture);
+            return Err(BoxError::NotOneFrame);
         }
     }
     Ok(out)
@@ -226,41 +227,37 @@ mod tests {
     use std::io::Cursor;
 
     use super::*;
-    use crate::mp4::testing::{init, picture};
+    use crate::mp4::testing::{init, one_frame};
 
     #[test]
-    fn the_last_picture_ends_with_the_lecture_and_an_index_finds_them_all() {
-        // Of three pieces, the last of which is too short for a picture.
+    fn the_last_iframe_ends_with_the_lecture_and_an_index_finds_them_all() {
+        // Three chunks, of which the last is too short for an I-frame.
         let mut written = [&[0, 2000][..], &[4000], &[]].map(|starts| {
             let mut bytes = init(1000);
             for start in starts {
-                bytes.extend(picture(*start, 2000, b"jpeg"));
+                bytes.extend(one_frame(*start, 2000, b"jpeg"));
             }
             Cursor::new(bytes)
         });
         let mut file = vec![];
-        let pictures = IFrameTrack::from_ffmpeg(&mut written, &mut file, 4_500_000);
-        let pictures = pictures.expect("pictures");
-        assert_eq!(pictures.ticks, [2000, 2000, 500]);
-        assert_eq!(pictures.map.end, pictures.index.start);
-        let mut at = pictures.index.end;
-        for (picture, micros) in pictures
-            .pictures
-            .iter()
-            .zip([2_000_000, 2_000_000, 500_000])
-        {
-            assert_eq!((picture.offset, picture.segment.micros), (at, micros));
-            let bytes = &file[at as usize..][..picture.segment.bytes as usize];
-            let times = pictures.init.times(bytes).expect("a fragment");
+        let iframes = IFrameTrack::from_ffmpeg(&mut written, &mut file, 4_500_000);
+        let iframes = iframes.expect("pictures");
+        assert_eq!(iframes.ticks, [2000, 2000, 500]);
+        assert_eq!(iframes.map.end, iframes.index.start);
+        let mut at = iframes.index.end;
+        for (iframe, micros) in iframes.iframes.iter().zip([2_000_000, 2_000_000, 500_000]) {
+            assert_eq!((iframe.offset, iframe.segment.micros), (at, micros));
+            let bytes = &file[at as usize..][..iframe.segment.bytes as usize];
+            let times = iframes.init.times(bytes).expect("a fragment");
             assert_eq!(times.duration, micros / 1000);
-            at += picture.segment.bytes;
+            at += iframe.segment.bytes;
         }
         assert_eq!(at, file.len() as u64);
     }
 
     #[test]
-    fn what_is_no_file_of_single_pictures_is_refused() {
-        let whole = [init(1000), picture(0, 2000, b"jpeg")].concat();
+    fn a_file_of_other_than_single_frames_is_refused() {
+        let whole = [init(1000), one_frame(0, 2000, b"jpeg")].concat();
         for end in 0..whole.len() {
             let mut written = Cursor::new(&whole[..end]);
             let _ = IFrameTrack::from_ffmpeg(

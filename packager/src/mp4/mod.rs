@@ -1,5 +1,5 @@
-//! What the encoded bytes say about themselves: timescale and codec of a Media Initialization Section, exact times of a
-//! Media Segment (ISO/IEC 14496-12), and the two places where ffmpeg's bytes are improved on.
+//! Reads encoded MP4: timescale and codec of a Media Initialization Section, and exact times of a
+//! Media Segment (ISO/IEC 14496-12). Also corrects two of ffmpeg's boxes.
 
 pub(crate) mod codec_string;
 pub(crate) mod fragments;
@@ -15,7 +15,7 @@ use mp4_atom::{
 };
 use walk::walk;
 
-/// An AAC encoder's first access unit holds no sound of the source.
+/// Samples of priming in an AAC encoder's first access unit.
 const AAC_PRIMING: u64 = 1024;
 
 #[derive(Debug, thiserror::Error)]
@@ -24,31 +24,31 @@ pub(crate) enum BoxError {
     Missing(&'static str),
     #[error("the boxes cannot be read: {0}")]
     Malformed(#[from] mp4_atom::Error),
-    #[error("a fragment holds no picture or more than one")]
-    NotOnePicture,
+    #[error("a fragment holds no video or more than one")]
+    NotOneFrame,
     #[error("codec `{0}` was not asked for")]
     UnexpectedCodec(String),
 }
 
-/// What a Media Initialization Section says.
+/// Facts of a Media Initialization Section.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Init {
     /// Ticks a second.
     pub(crate) timescale: u32,
     /// RFC 6381: `avc1.640028`, `hvc1.1.6.L93.90`, `av01.0.04M.08`, `mp4a.40.2`.
     pub(crate) codec: String,
-    /// Ticks at the beginning that an edit list leaves out.
+    /// Ticks that an edit list removes at the beginning.
     pub(crate) trimmed: u64,
-    /// What samples are unless they say otherwise.
+    /// Defaults of samples.
     pub(crate) trex: Trex,
 }
 
-/// When a Media Segment plays, in ticks.
+/// Times of a Media Segment in ticks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Times {
     pub(crate) start: u64,
     pub(crate) duration: u64,
-    /// How long before it is shown a picture is decoded at most, by offsets below 0.
+    /// Maximum ticks by which decoding precedes presentation, from negative offsets.
     pub(crate) reordering: u64,
 }
 
@@ -80,7 +80,7 @@ impl Init {
         })
     }
 
-    /// Rounded: what is between two of these is exact over thousands of segments.
+    /// Converts ticks with rounding, so differences stay exact over thousands of segments.
     pub(crate) fn micros(&self, ticks: u64) -> u64 {
         let scale = u128::from(self.timescale);
         u64::try_from((u128::from(ticks) * 1_000_000 + scale / 2) / scale).unwrap_or(u64::MAX)
@@ -112,20 +112,20 @@ impl Init {
         })
     }
 
-    /// Ticks of a sample, from what it says itself.
+    /// Duration of a sample, from its own box or the defaults.
     pub(crate) fn duration_of(&self, own: Option<u32>, tfhd: &Tfhd) -> u32 {
         let default = tfhd.default_sample_duration;
         own.or(default).unwrap_or(self.trex.default_sample_duration)
     }
 }
 
-/// An audio Media Initialization Section with an edit list that trims the encoder's priming, so that sound is not 0.02 s
-/// late, and without the encoder's name.
+/// Adds an edit list that trims the encoder's priming, which would delay audio by 0.02 s. Also
+/// removes the encoder's name.
 pub(crate) fn trim_priming(init: &[u8]) -> Result<Vec<u8>, BoxError> {
     trim(init, AAC_PRIMING)
 }
 
-/// The same of any number of samples.
+/// Adds an edit list that trims so many samples.
 pub(crate) fn trim(init: &[u8], samples: u64) -> Result<Vec<u8>, BoxError> {
     let mut moov = moov(init)?;
     moov.udta = None;
@@ -133,7 +133,7 @@ pub(crate) fn trim(init: &[u8], samples: u64) -> Result<Vec<u8>, BoxError> {
         track.edts = Some(Edts {
             elst: Some(Elst {
                 entries: vec![ElstEntry {
-                    // To the end, however long the fragments turn out to be.
+                    // To the end, whatever the number of fragments.
                     segment_duration: 0,
                     media_time: Some(samples),
                     media_rate: 1.into(),
@@ -153,7 +153,8 @@ pub(crate) fn trim(init: &[u8], samples: u64) -> Result<Vec<u8>, BoxError> {
     Ok(out)
 }
 
-/// Two consecutive Media Segments as one. Indexes are left out: they would count only the first.
+/// Joins two consecutive Media Segments. Indexes are dropped, because they would cover the first
+/// only.
 pub(crate) fn join(first: &[u8], second: &[u8]) -> Result<Vec<u8>, BoxError> {
     let mut out = Vec::with_capacity(first.len() + second.len());
     for (header, body) in boxes(first)? {
@@ -179,7 +180,7 @@ pub(crate) fn moov(bytes: &[u8]) -> Result<Moov, BoxError> {
     Ok(Moov::decode_body(&mut &*body)?)
 }
 
-/// The boxes at the top level.
+/// Boxes at the top level.
 pub(crate) fn boxes(bytes: &[u8]) -> Result<Vec<(Header, &[u8])>, BoxError> {
     let mut found = vec![];
     for at in walk(bytes, 0..bytes.len()) {
@@ -193,7 +194,7 @@ pub(crate) fn boxes(bytes: &[u8]) -> Result<Vec<(Header, &[u8])>, BoxError> {
     Ok(found)
 }
 
-/// The codec string of what the packager makes.
+/// Codec string of the packager's own output.
 fn own_codec(codec: &Codec) -> Result<String, BoxError> {
     match codec {
         Codec::Avc1(_) | Codec::Hvc1(_) | Codec::Hev1(_) | Codec::Av01(_) => {
@@ -232,8 +233,8 @@ pub(crate) mod testing {
         bytes
     }
 
-    /// A fragment of one picture.
-    pub(crate) fn picture(start: u64, duration: u32, data: &[u8; 4]) -> Vec<u8> {
+    /// A fragment with a single frame.
+    pub(crate) fn one_frame(start: u64, duration: u32, data: &[u8; 4]) -> Vec<u8> {
         let samples = TrunSamples::Inherited {
             count: 1,
             first_flags: None,
@@ -316,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn a_segment_lasts_as_long_as_its_samples() {
+    fn the_duration_of_a_segment_is_that_of_its_samples() {
         let times = init()
             .times(&segment(7, &[1024, 1024, 500]))
             .expect("times");

@@ -1,17 +1,18 @@
-//! Fragments that ffmpeg wrote as if they were the first, moved to their place in the lecture (ISO/IEC 14496-12). In place:
-//! every other byte stays.
+//! Moves fragments to their time in the lecture (ISO/IEC 14496-12), because ffmpeg writes each
+//! chunk as if it were the first. Every other byte stays.
 
 use std::ops::Range;
 
 use super::BoxError;
 use super::walk::{FoundBox, walk};
 
-/// Adds to when each fragment is shown (`tfdt` §8.8.12, `sidx` §8.16.3) and to its number (`mfhd` §8.8.5).
+/// Adds to the time of each fragment (`tfdt` §8.8.12, `sidx` §8.16.3) and to its number (`mfhd`
+/// §8.8.5).
 pub(crate) fn retime(bytes: &mut [u8], ticks: u64, fragments: u64) -> Result<(), BoxError> {
     for FoundBox { kind, body, .. } in children(bytes, 0..bytes.len())? {
         match &kind {
             b"sidx" => {
-                // The version and flags, the reference's id and the timescale come before.
+                // Version, flags, reference id and timescale precede the time.
                 add(bytes, &body, 12, ticks)?;
             }
             b"moof" => {
@@ -35,7 +36,7 @@ pub(crate) fn retime(bytes: &mut [u8], ticks: u64, fragments: u64) -> Result<(),
     Ok(())
 }
 
-/// Adds to a number of 64 bits, or of 32 in a box of version 0, so far into the body of a box.
+/// Adds to a number at an offset in a box: 64 bits, or 32 in version 0.
 fn add(bytes: &mut [u8], body: &Range<usize>, at: usize, ticks: u64) -> Result<(), BoxError> {
     if *bytes.get(body.start).ok_or_else(cut_short)? == 0 {
         return add_u32(bytes, body.start + at, ticks);
@@ -57,7 +58,7 @@ fn add_u32(bytes: &mut [u8], at: usize, more: u64) -> Result<(), BoxError> {
     Ok(())
 }
 
-/// The boxes in a range.
+/// Child boxes of a range.
 fn children(bytes: &[u8], within: Range<usize>) -> Result<Vec<FoundBox>, BoxError> {
     let found = walk(bytes, within).map(|found| match found {
         Ok(found) if !found.is_cut => Ok(found),
@@ -95,7 +96,7 @@ mod tests {
     #[test]
     fn a_fragment_is_moved_in_time_and_number_and_nothing_else_changes() {
         let whole = |start| [sidx(start), segment(start, &[40, 40])].concat();
-        // mp4-atom writes times of 32 bits where they fit, and ffmpeg those of 64.
+        // mp4-atom writes 32-bit times if they fit, and ffmpeg writes 64-bit times.
         for (start, ticks) in [(0, 7), (1 << 33, 1 << 40)] {
             let mut bytes = whole(start);
             retime(&mut bytes, ticks, 41).expect("it is moved");

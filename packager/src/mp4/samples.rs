@@ -1,4 +1,4 @@
-//! The samples of a Media Segment (ISO/IEC 14496-12 §8.8): when each is decoded and shown, and its bytes.
+//! Samples of a Media Segment (ISO/IEC 14496-12 §8.8), with their times and bytes.
 
 use mp4_atom::{Atom as _, Moof};
 
@@ -6,15 +6,15 @@ use super::{BoxError, Init, boxes};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Sample<'bytes> {
-    /// Ticks.
+    /// Decode time in ticks.
     pub(crate) decoded: u64,
-    /// Ticks from then until it is shown; below 0 where CMAF lets the first picture be shown at 0.
+    /// Ticks from decoding to presentation; negative offsets let CMAF show the first frame at 0.
     pub(crate) offset: i64,
     pub(crate) data: &'bytes [u8],
 }
 
 impl Init {
-    /// In the order in which they are decoded.
+    /// Samples in decoding order.
     pub(crate) fn samples<'bytes>(
         &self,
         segment: &'bytes [u8],
@@ -22,7 +22,7 @@ impl Init {
         let mut found = vec![];
         let mut end = 0;
         for (header, body) in boxes(segment)? {
-            // Offsets count from the beginning of `moof`, which is where the box before ended.
+            // Offsets count from the start of `moof`, which is the end of the previous box.
             let start = end;
             end = body.as_ptr() as usize + body.len() - segment.as_ptr() as usize;
             if header.kind != Moof::KIND {

@@ -1,4 +1,4 @@
-//! Boxes one after the other (ISO/IEC 14496-12 §4.2), by their sizes alone. Pure: numbers may be anything.
+//! Walks consecutive boxes (ISO/IEC 14496-12 §4.2) by their sizes. Pure: any number may be hostile.
 
 use std::ops::Range;
 
@@ -8,16 +8,16 @@ pub(crate) struct BoxHeader {
     pub(crate) kind: [u8; 4],
     /// Bytes of the header.
     pub(crate) length: u64,
-    /// Bytes of the box, this header included, as it says.
+    /// Declared bytes of the box, including its header.
     pub(crate) size: u64,
 }
 
 impl BoxHeader {
-    /// Bytes of the longest header, which has a size of 64 bits.
+    /// Bytes of the longest header, which has a 64-bit size.
     pub(crate) const LONGEST: usize = 16;
 
-    /// Parses a header from the first bytes of a box; `left` is how many there are to the end of what holds the box. `None`
-    /// stands for what is no box.
+    /// Parses a header from the first bytes of a box; `left` is the number of bytes to the end of
+    /// its container. `None` means that no box begins here.
     pub(crate) fn parse(head: &[u8], left: u64) -> Option<Self> {
         let [a, b, c, d, kind @ ..] = *head.first_chunk::<8>()?;
         let (length, size) = match u32::from_be_bytes([a, b, c, d]) {
@@ -29,19 +29,20 @@ impl BoxHeader {
     }
 }
 
-/// A box among others.
+/// A box with its position.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FoundBox {
     pub(crate) kind: [u8; 4],
-    /// Where its header begins.
+    /// Start of its header.
     pub(crate) start: usize,
     /// Its body, as far as there are bytes.
     pub(crate) body: Range<usize>,
-    /// It says that it has more bytes than there are; it is the last one.
+    /// The declared size exceeds the bytes; only the last box may be cut.
     pub(crate) is_cut: bool,
 }
 
-/// Walks the boxes in a range of bytes. The error is where bytes begin that are no box; nothing follows it.
+/// Walks the boxes in a range. An error is the position of bytes that are no box, and ends the
+/// walk.
 pub(crate) fn walk(
     bytes: &[u8],
     within: Range<usize>,

@@ -1,5 +1,5 @@
-//! Access units as transport streams have them: H.264 behind start codes (ITU-T H.264, Annex B), AAC behind ADTS headers
-//! (ISO/IEC 13818-7), where MP4 has lengths and says the rest once. Pure.
+//! Access units in transport streams: H.264 with start codes (ITU-T H.264, Annex B), AAC with ADTS
+//! headers (ISO/IEC 13818-7). MP4 has lengths instead, and stores parameters once. Pure.
 
 use mp4_atom::{Avcc, Codec};
 
@@ -8,7 +8,8 @@ use crate::mp4::samples::Sample;
 use crate::mp4::{BoxError, Init, moov};
 
 const START_CODE: [u8; 4] = [0, 0, 0, 1];
-/// An access unit delimiter before a picture of any kind (§7.3.2.4), which transport streams want (ISO/IEC 13818-1 §2.14.1).
+/// An access unit delimiter for any slice type (§7.3.2.4), which transport streams require (ISO/IEC
+/// 13818-1 §2.14.1).
 const DELIMITER: [u8; 2] = [9, 0xf0];
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,13 +17,14 @@ pub(crate) struct AccessUnit {
     /// Ticks of 90 kHz.
     pub(crate) pts: u64,
     pub(crate) dts: u64,
-    /// A player may begin here.
+    /// A random access point.
     pub(crate) is_key: bool,
     pub(crate) data: Vec<u8>,
 }
 
 impl AccessUnit {
-    /// `reordering` is by how many ticks of the track pictures are decoded before they are shown.
+    /// Converts a sample. `reordering` is the number of ticks by which decoding precedes
+    /// presentation.
     pub(crate) fn new(
         sample: &Sample<'_>,
         init: &Init,
@@ -31,13 +33,13 @@ impl AccessUnit {
     ) -> Self {
         let at = |ticks: i64| {
             let scale = i128::from(init.timescale);
-            // Rounded, from the origin: the difference of two is off by a tick at most, however late.
+            // Rounds from the origin, so a difference is off by at most a tick, however late.
             let origin = i128::from(Container::Ts.origin()) * scale;
             let ticks = (i128::from(ticks) * 90_000 + origin + scale / 2).div_euclid(scale);
             u64::try_from(ticks).unwrap_or(0)
         };
         let decoded = i64::try_from(sample.decoded).unwrap_or(i64::MAX);
-        // Priming is heard before the lecture begins.
+        // Priming precedes the start of the lecture.
         let trimmed = i64::try_from(init.trimmed).unwrap_or(i64::MAX);
         let reordering = i64::try_from(reordering).unwrap_or(i64::MAX);
         Self {
@@ -51,16 +53,16 @@ impl AccessUnit {
     }
 }
 
-/// What MP4 says once and a transport stream with every unit.
+/// Parameters that MP4 stores once and a transport stream repeats in every unit.
 #[derive(Debug, Clone)]
 pub(crate) enum SampleKind {
     H264(Box<Avcc>),
-    /// The header of a frame without data.
+    /// ADTS header of a frame without data.
     Aac([u8; 7]),
 }
 
 impl SampleKind {
-    /// From a Media Initialization Section.
+    /// Reads the parameters of a Media Initialization Section.
     pub(crate) fn of(init: &[u8]) -> Result<Self, BoxError> {
         let moov = moov(init)?;
         let track = moov.trak.first().ok_or(BoxError::Missing("trak"))?;
@@ -90,8 +92,8 @@ impl SampleKind {
         }
     }
 
-    /// A sample as a unit's data, and whether a player may begin with it.
-    pub(crate) fn unwrapped(&self, sample: &[u8]) -> Result<(bool, Vec<u8>), BoxError> {
+    /// Converts a sample to the data of a unit; the flag marks a random access point.
+    pub(crate) fn convert(&self, sample: &[u8]) -> Result<(bool, Vec<u8>), BoxError> {
         match self {
             Self::H264(config) => annex_b(config, sample),
             Self::Aac(header) => {
@@ -156,9 +158,9 @@ mod tests {
     }
 
     #[test]
-    fn a_picture_that_a_player_may_begin_with_has_its_parameter_sets_before_it() {
+    fn a_random_access_point_has_its_parameter_sets_before_it() {
         let key = avc()
-            .unwrapped(b"\0\0\0\x02\x09\x10\0\0\0\x02\x65\x01")
+            .convert(b"\0\0\0\x02\x09\x10\0\0\0\x02\x65\x01")
             .expect("a unit");
         assert_eq!(
             key,
@@ -168,24 +170,24 @@ mod tests {
                     .to_vec()
             )
         );
-        let other = avc().unwrapped(b"\0\0\0\x02\x41\x01").expect("a unit");
+        let other = avc().convert(b"\0\0\0\x02\x41\x01").expect("a unit");
         assert_eq!(
             other,
             (false, b"\0\0\0\x01\x09\xf0\0\0\0\x01\x41\x01".to_vec())
         );
         for cut in [&b"\0\0\0"[..], b"\0\0\0\x03\x41"] {
-            assert!(avc().unwrapped(cut).is_err(), "{cut:?}");
+            assert!(avc().convert(cut).is_err(), "{cut:?}");
         }
     }
 
     #[test]
-    fn a_frame_of_sound_says_how_long_it_is() {
+    fn an_audio_frame_has_its_duration() {
         // AAC-LC, 48 kHz, stereo.
         let kind = SampleKind::Aac([0xff, 0xf1, 0x4c, 0x80, 0, 0x1f, 0xfc]);
-        let (_, data) = kind.unwrapped(&[0xaa; 300]).expect("a unit");
+        let (_, data) = kind.convert(&[0xaa; 300]).expect("a unit");
         assert_eq!(data[..7], [0xff, 0xf1, 0x4c, 0x80, 0x26, 0x7f, 0xfc]);
         assert_eq!(data.len(), 307);
-        assert!(kind.unwrapped(&[0; 8200]).is_err());
+        assert!(kind.convert(&[0; 8200]).is_err());
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Packets of a transport stream (ISO/IEC 13818-1 §2.4.3, §2.4.4): tables, PES packets, clocks. Pure.
+//! Packets of a transport stream (ISO/IEC 13818-1 §2.4.3, §2.4.4): tables, PES packets, clock
+//! references. Pure.
 
 use std::collections::BTreeMap;
 
@@ -10,18 +11,18 @@ pub(crate) const H264: u8 = 0x1b;
 const PACKET: usize = 188;
 const PMT: u16 = 0x1000;
 /// Stream ids of PES packets (Table 2-22).
-const SOUND: u8 = 0xc0;
-const PICTURE: u8 = 0xe0;
+const AUDIO_STREAM_ID: u8 = 0xc0;
+const VIDEO_STREAM_ID: u8 = 0xe0;
 
 #[derive(Debug, Default)]
 pub(crate) struct Writer {
     out: Vec<u8>,
-    /// The next counter of each PID.
+    /// The next continuity counter of each PID.
     counters: BTreeMap<u16, u8>,
 }
 
 impl Writer {
-    /// What was written since this was last asked for.
+    /// Takes the bytes written since the last call.
     pub(crate) fn take(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.out)
     }
@@ -30,7 +31,7 @@ impl Writer {
         self.out.len()
     }
 
-    /// PAT and PMT of these stream types and PIDs, the first of which has the clock.
+    /// Writes PAT and PMT of these stream types and PIDs, the first of which carries the clock.
     pub(crate) fn tables(&mut self, streams: &[(u8, u16)]) {
         let [high, low] = PMT.to_be_bytes();
         // Transport stream 1, program 1.
@@ -50,10 +51,11 @@ impl Writer {
         self.section(PMT, &pmt);
     }
 
-    /// A section of a table, whose length and checksum are filled in here; it is far shorter than a packet.
+    /// Completes a table section with its length and checksum. Sections are far shorter than a
+    /// packet.
     fn section(&mut self, pid: u16, section: &[u8]) {
         let mut section = section.to_vec();
-        // What follows the length, with the checksum.
+        // Length of the rest, including the checksum.
         section[2] = u8::try_from(section.len() + 1).unwrap_or(u8::MAX);
         section.extend(crc(&section).to_be_bytes());
         section.insert(0, 0);
@@ -61,39 +63,39 @@ impl Writer {
         self.packets(pid, &[], &section);
     }
 
-    pub(crate) fn picture(&mut self, pid: u16, unit: &AccessUnit, clock: Option<u64>) {
+    pub(crate) fn write_video(&mut self, pid: u16, unit: &AccessUnit, clock: Option<u64>) {
         let mut adaptation = vec![];
         if unit.is_key || clock.is_some() {
-            // Random access, and whether there is a clock (§2.4.3.4).
+            // Flags for random access and the clock reference (§2.4.3.4).
             let key = if unit.is_key { 0x40 } else { 0 };
             adaptation.push(key | if clock.is_some() { 0x10 } else { 0 });
-            adaptation.extend(clock.map(reference).into_iter().flatten());
+            adaptation.extend(clock.map(encode_pcr).into_iter().flatten());
         }
-        let mut pes = header(PICTURE, unit.pts, Some(unit.dts), 0);
+        let mut pes = header(VIDEO_STREAM_ID, unit.pts, Some(unit.dts), 0);
         pes.extend_from_slice(&unit.data);
         self.packets(pid, &adaptation, &pes);
     }
 
-    /// Frames of sound in one PES packet.
-    pub(crate) fn voice(&mut self, pid: u16, frames: &[AccessUnit], clock: Option<u64>) {
+    /// Writes audio frames in one PES packet.
+    pub(crate) fn write_audio(&mut self, pid: u16, frames: &[AccessUnit], clock: Option<u64>) {
         let Some(first) = frames.first() else { return };
         let mut adaptation = vec![];
         if let Some(clock) = clock {
             adaptation.push(0x50);
-            adaptation.extend(reference(clock));
+            adaptation.extend(encode_pcr(clock));
         }
         let length = frames.iter().map(|frame| frame.data.len()).sum();
-        let mut pes = header(SOUND, first.pts, None, length);
+        let mut pes = header(AUDIO_STREAM_ID, first.pts, None, length);
         for frame in frames {
             pes.extend_from_slice(&frame.data);
         }
         self.packets(pid, &adaptation, &pes);
     }
 
-    /// A packet of nothing but a clock.
+    /// Writes a packet with only a clock reference.
     pub(crate) fn clock(&mut self, pid: u16, ticks: u64) {
         let [high, low] = pid.to_be_bytes();
-        // Without a payload its counter is that of the packet before (§2.4.3.3).
+        // Without a payload, the counter is that of the previous packet (§2.4.3.3).
         let counter = self
             .counters
             .get(&pid)
@@ -101,11 +103,12 @@ impl Writer {
         let end = self.out.len() + PACKET;
         self.out
             .extend([0x47, high, low, 0x20 | counter, 183, 0x10]);
-        self.out.extend(reference(ticks));
+        self.out.extend(encode_pcr(ticks));
         self.out.resize(end, 0xff);
     }
 
-    /// Packets of a payload; the adaptation field, without its length, goes into the first.
+    /// Writes the packets of a payload. The first one holds the adaptation field, given without its
+    /// length.
     fn packets(&mut self, pid: u16, adaptation: &[u8], payload: &[u8]) {
         let counter = self.counters.entry(pid).or_default();
         let (mut rest, mut adaptation) = (payload, Some(adaptation));
@@ -114,7 +117,7 @@ impl Writer {
             let field = adaptation.take();
             let start = if field.is_some() { 0x40 } else { 0 };
             let field = field.unwrap_or_default();
-            // With its length, if there is any.
+            // Includes the length byte of a present field.
             let taken = if field.is_empty() { 0 } else { field.len() + 1 };
             let room = PACKET - 4 - taken;
             let (now, later) = rest.split_at(room.min(rest.len()));
@@ -144,11 +147,11 @@ impl Writer {
     }
 }
 
-/// The header of a PES packet (§2.4.3.6) whose data begins with an access unit.
+/// Header of a PES packet (§2.4.3.6) whose data begins with an access unit.
 fn header(id: u8, pts: u64, dts: Option<u64>, length: usize) -> Vec<u8> {
     let dts = dts.filter(|dts| *dts != pts);
     let (flags, stamps) = if dts.is_some() { (0xc0, 10) } else { (0x80, 5) };
-    // Where it is not known, or too long, it may be left open for pictures.
+    // Video packets may leave an unknown or excessive length open.
     let length = match length {
         0 => 0,
         length => u16::try_from(length + 3 + stamps).unwrap_or(0),
@@ -165,13 +168,17 @@ fn header(id: u8, pts: u64, dts: Option<u64>, length: usize) -> Vec<u8> {
         flags,
         if dts.is_some() { 10 } else { 5 },
     ];
-    out.extend(stamp(if dts.is_some() { 3 } else { 2 }, pts));
-    out.extend(dts.map(|dts| stamp(1, dts)).into_iter().flatten());
+    out.extend(encode_timestamp(if dts.is_some() { 3 } else { 2 }, pts));
+    out.extend(
+        dts.map(|dts| encode_timestamp(1, dts))
+            .into_iter()
+            .flatten(),
+    );
     out
 }
 
-/// 33 bits in five bytes, with marker bits between.
-fn stamp(prefix: u8, ticks: u64) -> [u8; 5] {
+/// Encodes 33 bits in five bytes, with marker bits between.
+fn encode_timestamp(prefix: u8, ticks: u64) -> [u8; 5] {
     let part = |shift: u32, mask: u64| (ticks >> shift & mask) as u8;
     [
         prefix << 4 | part(30, 7) << 1 | 1,
@@ -182,13 +189,13 @@ fn stamp(prefix: u8, ticks: u64) -> [u8; 5] {
     ]
 }
 
-/// A program clock reference (§2.4.3.5) without its fine part.
-fn reference(ticks: u64) -> [u8; 6] {
+/// A program clock reference (§2.4.3.5) without its extension.
+fn encode_pcr(ticks: u64) -> [u8; 6] {
     let part = |shift: u32| (ticks >> shift) as u8;
     [part(25), part(17), part(9), part(1), part(0) << 7 | 0x7e, 0]
 }
 
-/// CRC-32 as tables have it (Annex A).
+/// CRC-32 of table sections (Annex A).
 fn crc(bytes: &[u8]) -> u32 {
     bytes.iter().fold(u32::MAX, |crc, byte| {
         (0..8).fold(crc ^ u32::from(*byte) << 24, |crc, _| {
@@ -229,9 +236,9 @@ mod tests {
     fn every_length_fills_whole_packets_and_counters_go_on() {
         for length in 1..600 {
             let mut writer = Writer::default();
-            writer.picture(0x100, &unit(length), Some(45_000));
+            writer.write_video(0x100, &unit(length), Some(45_000));
             writer.clock(0x100, 54_000);
-            writer.picture(0x100, &unit(length), None);
+            writer.write_video(0x100, &unit(length), None);
             let bytes = writer.take();
             assert!(bytes.len().is_multiple_of(PACKET), "{length}");
             let (mut expected, mut data) = (0, 0);
@@ -252,10 +259,13 @@ mod tests {
 
     #[test]
     fn a_timestamp_is_33_bits_with_markers_between() {
-        assert_eq!(stamp(2, 0), [0x21, 0, 1, 0, 1]);
-        assert_eq!(stamp(2, (1 << 33) - 1), [0x2f, 0xff, 0xff, 0xff, 0xff]);
-        assert_eq!(stamp(1, 1 << 33 | 1), [0x11, 0, 1, 0, 3]);
-        assert_eq!(reference(1), [0, 0, 0, 0, 0xfe, 0]);
-        assert_eq!(reference(1 << 32), [0x80, 0, 0, 0, 0x7e, 0]);
+        assert_eq!(encode_timestamp(2, 0), [0x21, 0, 1, 0, 1]);
+        assert_eq!(
+            encode_timestamp(2, (1 << 33) - 1),
+            [0x2f, 0xff, 0xff, 0xff, 0xff]
+        );
+        assert_eq!(encode_timestamp(1, 1 << 33 | 1), [0x11, 0, 1, 0, 3]);
+        assert_eq!(encode_pcr(1), [0, 0, 0, 0, 0xfe, 0]);
+        assert_eq!(encode_pcr(1 << 32), [0x80, 0, 0, 0, 0x7e, 0]);
     }
 }

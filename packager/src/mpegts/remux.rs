@@ -1,5 +1,5 @@
-//! A package as MPEG-2 Transport Streams, for devices that know nothing else: the access units of its CMAF segments,
-//! wrapped anew, segment by segment. Nothing is encoded again, and times are the ones that were measured.
+//! Remuxes a package to MPEG-2 Transport Streams, for devices that read nothing else. Access units
+//! and times of the CMAF segments stay, and nothing is encoded again.
 
 use std::collections::VecDeque;
 use std::fs;
@@ -15,29 +15,30 @@ use crate::media::{IFrame, Object, Rendition, Segment};
 use crate::mp4::Init;
 use crate::progress::Step;
 
-/// PIDs, as most muxers have them.
+/// Common PIDs.
 const VIDEO: u16 = 0x100;
 const AUDIO: u16 = 0x101;
-/// Frames of sound in a PES packet: 85 ms, so that a clock comes with each where there is no picture (ISO/IEC 13818-1
-/// §2.7.2: every 0.1 s), and few bytes are lost to whole packets.
+/// Audio frames in a PES packet: 85 ms. Without video, each packet carries a clock reference
+/// (ISO/IEC 13818-1 §2.7.2: every 0.1 s), and padding stays small.
 const FRAMES: usize = 4;
-/// Ticks that bytes arrive before they are decoded; a second is the most that §2.4.2.6 allows.
+/// Ticks by which bytes arrive before decoding; §2.4.2.6 allows a second.
 const AHEAD: u64 = 45_000;
-/// Ticks between clocks.
+/// Ticks between clock references.
 pub(crate) const CLOCK: u64 = 9_000;
 
-/// Renditions as they are on disk then.
+/// Remuxed Renditions.
 #[derive(Debug)]
 pub(crate) struct TsRenditions {
     pub(crate) video: Vec<Rendition>,
-    /// The first has no segments of its own where it plays in those of the pictures.
+    /// The first Rendition has no segments of its own if it is muxed with video.
     pub(crate) audio: Vec<Rendition>,
-    /// The first picture of each segment of the smallest rung: where it is in its segment.
-    pub(crate) pictures: Vec<IFrame>,
+    /// The first frame of each segment of the smallest rung, as a range of its segment.
+    pub(crate) iframes: Vec<IFrame>,
 }
 
-/// Wraps all Renditions in the revision's folder, beside what they are made of. With pictures, the first sound
-/// track goes into their segments, and has segments of its own only where it `is_alone` as well.
+/// Remuxes all Renditions in the revision's folder, beside their CMAF segments. The first audio
+/// track goes into the video segments, if there are any. It has segments of its own as well if
+/// `is_alone`.
 pub(crate) async fn wrap(
     revision: &Path,
     video: Vec<Rendition>,
@@ -49,40 +50,40 @@ pub(crate) async fn wrap(
     let mut streams = TsRenditions {
         video: vec![],
         audio: vec![],
-        pictures: vec![],
+        iframes: vec![],
     };
     for rendition in &video {
-        let made = picture(revision, rendition, audio.first(), step).await;
-        let (made, pictures) = made.with_context(|| cannot(rendition))?;
+        let made = remux_video(revision, rendition, audio.first(), step).await;
+        let (made, iframes) = made.with_context(|| cannot(rendition))?;
         streams.video.push(made);
-        // The last one is the smallest.
-        streams.pictures = pictures;
+        // The last Rendition is the smallest.
+        streams.iframes = iframes;
     }
     for (at, rendition) in audio.iter().enumerate() {
         streams
             .audio
             .push(if at > 0 || video.is_empty() || is_alone {
-                let made = sound(revision, rendition, step).await;
+                let made = remux_audio(revision, rendition, step).await;
                 made.with_context(|| cannot(rendition))?
             } else {
-                rendition.emptied()
+                rendition.without_segments()
             });
     }
     Ok(streams)
 }
 
-async fn picture(
+async fn remux_video(
     revision: &Path,
     rendition: &Rendition,
-    sound: Option<&Rendition>,
+    audio: Option<&Rendition>,
     step: &Step,
 ) -> Result<(Rendition, Vec<IFrame>)> {
     let source = SegmentReader::open(revision, rendition)?;
-    let mut voices = sound
-        .map(|sound| AudioReader::open(revision, sound))
+    let mut audio_frames = audio
+        .map(|audio| AudioReader::open(revision, audio))
         .transpose()?;
-    let mut muxer = SegmentMuxer::new(true, sound.is_some());
-    let (mut made, mut pictures, mut micros) = (rendition.emptied(), vec![], 0);
+    let mut muxer = SegmentMuxer::new(true, audio.is_some());
+    let (mut made, mut iframes, mut micros) = (rendition.without_segments(), vec![], 0);
     for (at, segment) in rendition.segments.iter().enumerate() {
         micros += segment.micros;
         let is_last = at + 1 == rendition.segments.len();
@@ -91,14 +92,14 @@ async fn picture(
         } else {
             Container::Ts.origin() + micros * 9 / 100
         };
-        let voices = match &mut voices {
-            Some(voices) => voices.until(end)?,
+        let audio_frames = match &mut audio_frames {
+            Some(audio_frames) => audio_frames.until(end)?,
             None => vec![],
         };
-        let (bytes, first) = muxer.segment(&source.units(at)?, &voices);
-        keep(revision, &mut made, segment.micros, &bytes)?;
+        let (bytes, first) = muxer.segment(&source.units(at)?, &audio_frames);
+        write_segment(revision, &mut made, segment.micros, &bytes)?;
         step.add(bytes.len() as u64);
-        pictures.push(IFrame {
+        iframes.push(IFrame {
             segment: Segment {
                 micros: segment.micros,
                 bytes: first as u64,
@@ -107,24 +108,24 @@ async fn picture(
         });
         tokio::task::yield_now().await;
     }
-    Ok((made, pictures))
+    Ok((made, iframes))
 }
 
-async fn sound(revision: &Path, rendition: &Rendition, step: &Step) -> Result<Rendition> {
+async fn remux_audio(revision: &Path, rendition: &Rendition, step: &Step) -> Result<Rendition> {
     let source = SegmentReader::open(revision, rendition)?;
     let mut muxer = SegmentMuxer::new(false, true);
-    let mut made = rendition.emptied();
+    let mut made = rendition.without_segments();
     for (at, segment) in rendition.segments.iter().enumerate() {
         let (bytes, _) = muxer.segment(&[], &source.units(at)?);
-        keep(revision, &mut made, segment.micros, &bytes)?;
+        write_segment(revision, &mut made, segment.micros, &bytes)?;
         step.add(bytes.len() as u64);
         tokio::task::yield_now().await;
     }
     Ok(made)
 }
 
-/// Writes a segment that lasts as long as the one it was made of.
-fn keep(revision: &Path, made: &mut Rendition, micros: u64, bytes: &[u8]) -> Result<()> {
+/// Writes a segment with the duration of its CMAF segment.
+fn write_segment(revision: &Path, made: &mut Rendition, micros: u64, bytes: &[u8]) -> Result<()> {
     let name = Container::Ts.segment_name(made.segments.len());
     let path = format!("{}/{name}", made.folder);
     fs::write(revision.join(&path), bytes)?;
@@ -136,7 +137,7 @@ fn keep(revision: &Path, made: &mut Rendition, micros: u64, bytes: &[u8]) -> Res
     Ok(())
 }
 
-/// The CMAF segments of a Rendition.
+/// Reader for the CMAF segments of a Rendition.
 struct SegmentReader<'a> {
     revision: &'a Path,
     rendition: &'a Rendition,
@@ -163,7 +164,7 @@ impl<'a> SegmentReader<'a> {
         let bytes = fs::read(self.revision.join(&name)).with_context(reading)?;
         let samples = self.init.samples(&bytes).with_context(reading)?;
         let units = samples.iter().map(|sample| {
-            let data = self.kind.unwrapped(sample.data)?;
+            let data = self.kind.convert(sample.data)?;
             Ok(AccessUnit::new(
                 sample,
                 &self.init,
@@ -177,7 +178,7 @@ impl<'a> SegmentReader<'a> {
     }
 }
 
-/// The sound that plays beside pictures, as far as they have come.
+/// Reader for the audio that is muxed with video.
 struct AudioReader<'a> {
     source: SegmentReader<'a>,
     next: usize,
@@ -193,8 +194,9 @@ impl<'a> AudioReader<'a> {
         })
     }
 
-    /// What is heard before `end` and has not been given yet. Priming, which an edit list would cut off, is left out: as the
-    /// first of its segment it would be where time begins, and hls.js and Shaka Player jumped from there to the first picture.
+    /// Reads the remaining frames before `end`. Priming is dropped, although an edit list would
+    /// hide it. As the first frames of a segment, it would define the start. hls.js and Shaka
+    /// Player then jumped to the first video frame.
     fn until(&mut self, end: u64) -> Result<Vec<AccessUnit>> {
         while self.next < self.source.rendition.segments.len()
             && self.read.back().is_none_or(|last| last.pts < end)
@@ -209,11 +211,11 @@ impl<'a> AudioReader<'a> {
     }
 }
 
-/// Segments of one Rendition, whose counters go on from one to the next (RFC 8216bis §3).
+/// Muxer of one Rendition, whose continuity counters run through all segments (RFC 8216bis §3).
 pub(crate) struct SegmentMuxer {
     writer: Writer,
     streams: Vec<(u8, u16)>,
-    /// When the last clock was.
+    /// Time of the last clock reference.
     clock: Option<u64>,
 }
 
@@ -228,44 +230,44 @@ impl SegmentMuxer {
         }
     }
 
-    /// A Media Segment, and how many of its bytes a player needs for its first picture.
+    /// Muxes a Media Segment; the number is the length in bytes up to the end of its first frame.
     pub(crate) fn segment(
         &mut self,
-        pictures: &[AccessUnit],
-        voices: &[AccessUnit],
+        video: &[AccessUnit],
+        audio_frames: &[AccessUnit],
     ) -> (Vec<u8>, usize) {
         self.writer.tables(&self.streams);
-        let mut voices = voices.chunks(FRAMES).peekable();
+        let mut audio_frames = audio_frames.chunks(FRAMES).peekable();
         let mut first = 0;
-        for (at, picture) in pictures.iter().enumerate() {
-            // The first picture comes first of all, whatever is heard before it: it is what an I-frame playlist names.
+        for (at, unit) in video.iter().enumerate() {
+            // The first frame precedes all audio, because an I-frame playlist refers to it.
             while at > 0
-                && let Some(frames) = voices.next_if(|frames| frames[0].pts <= picture.dts)
+                && let Some(frames) = audio_frames.next_if(|frames| frames[0].pts <= unit.dts)
             {
-                self.voice(frames);
+                self.write_audio(frames);
             }
-            self.tick(VIDEO, picture.dts);
-            self.writer.picture(VIDEO, picture, self.clock);
+            self.advance_clock(VIDEO, unit.dts);
+            self.writer.write_video(VIDEO, unit, self.clock);
             if at == 0 {
                 first = self.writer.len();
             }
         }
-        for frames in voices {
-            if pictures.is_empty() {
-                self.tick(AUDIO, frames[0].pts);
+        for frames in audio_frames {
+            if video.is_empty() {
+                self.advance_clock(AUDIO, frames[0].pts);
             }
-            self.voice(frames);
+            self.write_audio(frames);
         }
         (self.writer.take(), first)
     }
 
-    fn voice(&mut self, frames: &[AccessUnit]) {
+    fn write_audio(&mut self, frames: &[AccessUnit]) {
         let clock = self.clock.filter(|_| self.streams.len() == 1);
-        self.writer.voice(AUDIO, frames, clock);
+        self.writer.write_audio(AUDIO, frames, clock);
     }
 
-    /// Brings the clock to what is decoded then, with clocks in between where the last is long ago.
-    fn tick(&mut self, pid: u16, decoded: u64) {
+    /// Advances the clock to a decode time, and fills long gaps with clock references.
+    fn advance_clock(&mut self, pid: u16, decoded: u64) {
         let now = decoded.saturating_sub(AHEAD);
         while let Some(last) = self.clock
             && last + CLOCK < now

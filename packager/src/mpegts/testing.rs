@@ -1,4 +1,4 @@
-//! Transport streams for tests, as they should be and otherwise.
+//! Valid and damaged transport streams for tests.
 
 use super::muxer::{AAC, H264};
 use crate::mpegts::access_unit::AccessUnit;
@@ -11,7 +11,7 @@ const SPS: &[u8] =
     b"\0\0\0\x01\x67\x42\xc0\x0c\xd9\x01\x01\x3b\x01\x10\0\0\x03\0\x10\0\0\x03\x03\x20\xf1\x42\xa4\x80";
 const PPS: &[u8] = b"\0\0\0\x01\x68\xcb\x83\xcb\x20";
 
-/// A segment, to which PES packets are added in the order of its bytes.
+/// A segment whose PES packets are added in byte order.
 pub(crate) struct TsBuilder {
     /// Stream types and PIDs.
     pub(crate) kinds: Vec<(u8, u16)>,
@@ -21,7 +21,7 @@ pub(crate) struct TsBuilder {
 enum TsPart {
     Video(AccessUnit),
     Audio(AccessUnit),
-    /// A packet of pictures that is lost.
+    /// A lost video packet.
     Lost,
 }
 
@@ -49,16 +49,16 @@ impl TsBuilder {
         self.bytes_after(&mut Writer::default())
     }
 
-    /// As the segment after those that were written already.
+    /// Bytes of a segment that follows the ones already written.
     pub(crate) fn bytes_after(&self, writer: &mut Writer) -> Vec<u8> {
         writer.tables(&self.kinds);
         let mut out = writer.take();
         for part in &self.parts {
             match part {
-                TsPart::Video(unit) => writer.picture(VIDEO, unit, Some(unit.dts)),
-                TsPart::Audio(unit) => writer.voice(AUDIO, std::slice::from_ref(unit), None),
+                TsPart::Video(unit) => writer.write_video(VIDEO, unit, Some(unit.dts)),
+                TsPart::Audio(unit) => writer.write_audio(AUDIO, std::slice::from_ref(unit), None),
                 TsPart::Lost => {
-                    writer.picture(VIDEO, &unit(0, 0, b"lost"), None);
+                    writer.write_video(VIDEO, &unit(0, 0, b"lost"), None);
                     writer.take();
                 }
             }
@@ -77,15 +77,15 @@ fn unit(pts: u64, dts: u64, data: &[u8]) -> AccessUnit {
     }
 }
 
-/// An access unit of H.264, 256x144: a keyframe with its parameter sets, or another picture.
-pub(crate) fn picture(is_key: bool) -> Vec<u8> {
+/// An H.264 access unit, 256x144: a keyframe with its parameter sets, or another frame.
+pub(crate) fn h264_unit(is_key: bool) -> Vec<u8> {
     match is_key {
         true => [SPS, PPS, &bare_key()].concat(),
         false => slice(0x41),
     }
 }
 
-/// A keyframe whose parameter sets are not there.
+/// A keyframe without its parameter sets.
 pub(crate) fn bare_key() -> Vec<u8> {
     slice(0x65)
 }
@@ -98,7 +98,7 @@ fn slice(kind: u8) -> Vec<u8> {
 }
 
 /// Frames of AAC-LC, 48 kHz.
-pub(crate) fn voice(count: usize, channels: u8) -> Vec<u8> {
+pub(crate) fn aac_frames(count: usize, channels: u8) -> Vec<u8> {
     let [high, low] = [channels >> 2, channels << 6];
     let mut frame = vec![
         0xff,

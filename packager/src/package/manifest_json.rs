@@ -90,8 +90,8 @@ pub(crate) struct RenditionFacts {
     /// `1080p`, `audio/en`.
     pub(crate) folder: String,
     pub(crate) codec: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) picture: Option<VideoFacts>,
+    #[serde(rename = "picture", skip_serializing_if = "Option::is_none")]
+    pub(crate) video: Option<VideoFacts>,
     pub(crate) duration: f64,
     pub(crate) segments: usize,
     pub(crate) bytes: u64,

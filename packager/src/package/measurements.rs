@@ -18,7 +18,7 @@ pub(crate) struct Measurements {
     /// As the plan has them, largest first.
     pub(crate) video: Vec<Rendition>,
     pub(crate) audio: Vec<Rendition>,
-    pub(crate) pictures: Option<IFrameSource>,
+    pub(crate) iframes: Option<IFrameSource>,
 }
 
 /// The pictures to look through the lecture by.
@@ -30,17 +30,17 @@ pub(crate) enum IFrameSource {
 }
 
 impl IFrameSource {
-    fn pictures(&self) -> &[media::IFrame] {
+    fn iframes(&self) -> &[media::IFrame] {
         match self {
-            Self::File(file, _) => &file.pictures,
-            Self::First(pictures) => pictures,
+            Self::File(file, _) => &file.iframes,
+            Self::First(iframes) => iframes,
         }
     }
 
     pub(crate) fn playlist(&self) -> Vec<u8> {
         match self {
-            Self::File(file, _) => hls::iframes(layout::IFRAMES_FILE, &file.map, &file.pictures),
-            Self::First(pictures) => hls::first_iframes(pictures),
+            Self::File(file, _) => hls::iframes(layout::IFRAMES_FILE, &file.map, &file.iframes),
+            Self::First(iframes) => hls::first_iframes(iframes),
         }
     }
 }
@@ -51,7 +51,7 @@ impl Measurements {
     pub(crate) async fn wrapped(
         self,
         revision: &Path,
-        is_sound_alone: bool,
+        has_audio_alone: bool,
         progress: Progress,
     ) -> Result<Self> {
         let bytes = |rendition: &Rendition| -> u64 {
@@ -61,18 +61,18 @@ impl Measurements {
         let Self { video, audio, .. } = self;
         let total = video.iter().chain(&audio).map(bytes).sum();
         let step = progress.step("wrapping", StepUnit::Bytes, total);
-        let streams = remux::wrap(revision, video, audio, is_sound_alone, &step).await?;
+        let streams = remux::wrap(revision, video, audio, has_audio_alone, &step).await?;
         step.finish();
         Ok(Self {
-            pictures: (!streams.video.is_empty()).then_some(IFrameSource::First(streams.pictures)),
+            iframes: (!streams.video.is_empty()).then_some(IFrameSource::First(streams.iframes)),
             video: streams.video,
             audio: streams.audio,
         })
     }
 
     /// The I-frame playlist, from the revision's folder: beside the segments that it is about.
-    pub(crate) fn pictures_playlist(&self) -> String {
-        match (&self.pictures, self.video.last()) {
+    pub(crate) fn iframes_playlist(&self) -> String {
+        match (&self.iframes, self.video.last()) {
             (Some(IFrameSource::First(_)), Some(smallest)) => {
                 format!("{}/iframes.m3u8", smallest.folder)
             }
@@ -82,8 +82,8 @@ impl Measurements {
 
     /// The pictures to look through the lecture by, as players are told of them.
     pub(crate) fn listed(&self, plan: &VideoPlan, shown: &IFrameSource, prefix: &str) -> IFrames {
-        let segments: Vec<Segment> = (shown.pictures().iter())
-            .map(|picture| picture.segment)
+        let segments: Vec<Segment> = (shown.iframes().iter())
+            .map(|iframe| iframe.segment)
             .collect();
         let target = bandwidth::target_duration(&segments);
         let (peak_bandwidth, average_bandwidth) = bandwidth::bandwidth(&segments, target);
@@ -96,7 +96,7 @@ impl Measurements {
             timescale: 1,
             ticks: vec![],
         };
-        let (mut rung, mut map, mut index) = (plan.pictures(), 0..0, 0..0);
+        let (mut rung, mut map, mut index) = (plan.iframe_rung(), 0..0, 0..0);
         match shown {
             IFrameSource::File(file, _) => {
                 track.codec.clone_from(&file.init.codec);
@@ -115,7 +115,7 @@ impl Measurements {
         let Rung { width, height, .. } = rung;
         IFrames {
             track,
-            playlist: format!("{prefix}/{}", self.pictures_playlist()),
+            playlist: format!("{prefix}/{}", self.iframes_playlist()),
             width,
             height,
             map,

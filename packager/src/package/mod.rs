@@ -18,7 +18,7 @@ use crate::encode::chunk::Chunk;
 use crate::encode::completeness::{self, EncodedRendition, seconds};
 use crate::encode::ladder::Rung;
 use crate::encode::plan::{EncodePlan, VideoPlan};
-use crate::encode::rendition::{measure, pictures};
+use crate::encode::rendition::{measure, measure_iframes};
 use crate::encode::settings::{EncodeArgs, Settings};
 use crate::encode::task::EncodeTask;
 use crate::encode::{ChunkMismatch, Encoding, plan_chunks};
@@ -26,7 +26,7 @@ use crate::extras::{self, EncodedLadder, Extras, ExtrasArgs, ExtrasOutput};
 use crate::ffmpeg::version::ffmpeg_version;
 use crate::files::regular::open_regular;
 use crate::layout::{self, MPD, MULTIVARIANT};
-use crate::limits::Limits;
+use crate::limits::ResourceLimits;
 use crate::manifest::bandwidth::{self, shown_rate};
 use crate::manifest::container::{Container, ContainerError};
 use crate::manifest::presentation::{AudioTrack, Presentation, Track, VideoTrack};
@@ -41,7 +41,7 @@ use measurements::{IFrameSource, Measurements};
 use revision::revision;
 
 /// Parts of which what ffmpeg said is repeated in an error.
-const MOST_SAID: usize = 3;
+const MAX_WARNINGS: usize = 3;
 /// 1024 samples at 48 kHz, rounded up.
 const ACCESS_UNIT_MICROS: u64 = 21_334;
 
@@ -62,7 +62,7 @@ impl PackageJob {
         input: &Path,
         args: &EncodeArgs,
         extras: &ExtrasArgs,
-        limits: &Limits,
+        limits: &ResourceLimits,
         progress: Progress,
     ) -> Result<Self> {
         let cannot = || format!("cannot package `{}`", input.display());
@@ -116,9 +116,9 @@ impl PackageJob {
     pub(crate) fn prioritize(&mut self, wanted: impl FnOnce(&VideoPlan) -> Vec<Vec<Rung>>) {
         // Transport streams are made when all else is.
         if self.plan.settings.container == Container::Cmaf
-            && let Some(picture) = &mut self.plan.picture
+            && let Some(video) = &mut self.plan.video
         {
-            picture.first = wanted(picture);
+            video.first = wanted(video);
         }
     }
 
@@ -132,11 +132,11 @@ impl PackageJob {
 
     fn whole(&self) -> Option<Self> {
         let mut job = self.clone();
-        let picture = job.plan.picture.as_mut()?;
-        if picture.chunks == [Chunk::WHOLE] {
+        let video = job.plan.video.as_mut()?;
+        if video.chunks == [Chunk::WHOLE] {
             return None;
         }
-        picture.chunks = vec![Chunk::WHOLE];
+        video.chunks = vec![Chunk::WHOLE];
         let sha256 = &job.source.sha256;
         job.revision = revision(sha256, &job.ffmpeg, &job.plan, job.extras.recipe());
         Some(job)
@@ -151,35 +151,35 @@ impl PackageJob {
     ) -> Result<String> {
         progress.note(format_args!(
             "encoding {}, in {} parts",
-            self.plan.told(),
+            self.plan.describe(),
             self.plan.tasks().len()
         ));
         let encoding = Encoding {
             plan: &self.plan,
             input: &self.input,
-            lasts: self.source.media.duration,
+            duration_seconds: self.source.media.duration,
             workdir,
             progress,
         };
-        let mut said = encoding.run(self.workers, on_rung).await?;
+        let mut warnings = encoding.run(self.workers, on_rung).await?;
         // Parts of one source complain about the same.
         let mut before = HashSet::new();
-        said.retain(|words| !words.is_empty() && before.insert(words.clone()));
-        said.truncate(MOST_SAID);
-        Ok(said.join("; "))
+        warnings.retain(|words| !words.is_empty() && before.insert(words.clone()));
+        warnings.truncate(MAX_WARNINGS);
+        Ok(warnings.join("; "))
     }
 
     /// Verifies what was encoded, and writes everything else that a package has.
     pub(crate) async fn finish(
         &self,
         workdir: &WorkDir,
-        said: &str,
+        warnings: &str,
         progress: Progress,
     ) -> Result<Package> {
         let root = workdir.root();
         let disk = |error| scratch::full_disk(root).map_or(error, Into::into);
         let measured = self
-            .measure(workdir, said)
+            .measure(workdir, warnings)
             .await
             .map_err(disk)
             .with_context(|| format!("the encoding of `{}` is not complete", self.input_name()))?;
@@ -210,13 +210,13 @@ impl PackageJob {
 
     /// The ladder for what is made of it: its pictures in H.264, which everything plays.
     fn ladder<'a>(&self, measured: &'a Measurements) -> EncodedLadder<'a> {
-        let rungs = self.plan.picture.iter().flat_map(|picture| &picture.rungs);
+        let rungs = self.plan.video.iter().flat_map(|video| &video.rungs);
         let micros = |rendition: &Rendition| -> u64 {
             let segments = rendition.segments.iter();
             segments.map(|segment| segment.micros).sum()
         };
-        let picture = measured.video.first().map_or(0, micros);
-        let sound = measured.audio.first();
+        let video = measured.video.first().map_or(0, micros);
+        let audio = measured.audio.first();
         EncodedLadder {
             video: rungs
                 .zip(&measured.video)
@@ -229,10 +229,10 @@ impl PackageJob {
                     reordering: rendition.reordering as f64 / f64::from(rendition.timescale),
                 })
                 .collect(),
-            audio: sound.map(|sound| (sound.folder.as_str(), sound.segments.len())),
+            audio: audio.map(|audio| (audio.folder.as_str(), audio.segments.len())),
             // Priming and the last access unit are no sound of the lecture.
-            micros: picture.max(
-                sound
+            micros: video.max(
+                audio
                     .map_or(0, micros)
                     .saturating_sub(2 * ACCESS_UNIT_MICROS),
             ),
@@ -246,15 +246,15 @@ impl PackageJob {
         name.to_string_lossy().into_owned()
     }
 
-    async fn measure(&self, workdir: &WorkDir, said: &str) -> Result<Measurements> {
+    async fn measure(&self, workdir: &WorkDir, warnings: &str) -> Result<Measurements> {
         let folder = workdir.revision_folder();
         let mut video = vec![];
         for name in self.plan.video_folders() {
-            video.push(measure(&folder, name, said).await?);
+            video.push(measure(&folder, name, warnings).await?);
         }
         let mut audio = vec![];
         for name in self.plan.audio_folders() {
-            audio.push(measure(&folder, name, said).await?);
+            audio.push(measure(&folder, name, warnings).await?);
         }
         let encoded = |(rendition, expected)| EncodedRendition::of(rendition, expected);
         let (shown, heard) = self.plan.expected();
@@ -265,21 +265,22 @@ impl PackageJob {
                 .map(|video| encoded((video, shown)))
                 .collect::<Vec<_>>(),
             &audio.iter().zip(heard).map(encoded).collect::<Vec<_>>(),
-            said,
+            warnings,
         )?;
-        let pictures = match (&self.plan.picture, video.first()) {
+        let iframes = match (&self.plan.video, video.first()) {
             (Some(plan), Some(video)) => {
                 let iframe_files = self.iframe_files(workdir);
-                let (pictures, file) =
-                    pictures(plan, &folder, &iframe_files, &video.segments, said).await?;
-                Some(IFrameSource::File(Box::new(pictures), file))
+                let (iframes, file) =
+                    measure_iframes(plan, &folder, &iframe_files, &video.segments, warnings)
+                        .await?;
+                Some(IFrameSource::File(Box::new(iframes), file))
             }
             _ => None,
         };
         Ok(Measurements {
             video,
             audio,
-            pictures,
+            iframes,
         })
     }
 
@@ -324,8 +325,8 @@ impl PackageJob {
                 &playlist,
             ));
         }
-        if let Some(shown) = &measured.pictures {
-            let (name, playlist) = (measured.pictures_playlist(), shown.playlist());
+        if let Some(shown) = &measured.iframes {
+            let (name, playlist) = (measured.iframes_playlist(), shown.playlist());
             fs::write(folder.join(&name), &playlist)?;
             playlist_objects.push(Object::of_bytes(format!("{prefix}/{name}"), &playlist));
             if let IFrameSource::File(_, file) = shown {
@@ -383,19 +384,19 @@ impl PackageJob {
 
     fn facts(&self, rendition: &Rendition, target: u64) -> RenditionFacts {
         let (peak, average) = bandwidth::bandwidth(&rendition.segments, target);
-        let picture = self.plan.picture.as_ref().and_then(|picture| {
-            let mut rungs = picture.rungs.iter();
+        let video = self.plan.video.as_ref().and_then(|video| {
+            let mut rungs = video.rungs.iter();
             let rung = rungs.find(|rung| rung.name() == rendition.folder)?;
             Some(VideoFacts {
                 width: rung.width,
                 height: rung.height,
-                frame_rate: picture.frame_rate,
+                frame_rate: video.frame_rate,
             })
         });
         RenditionFacts {
             folder: rendition.folder.clone(),
             codec: rendition.codec.clone(),
-            picture,
+            video,
             duration: seconds(&rendition.segments),
             segments: rendition.segments.len(),
             bytes: rendition.segments.iter().map(|segment| segment.bytes).sum(),
@@ -427,26 +428,26 @@ impl PackageJob {
                 timescale: rendition.timescale,
                 ticks: rendition.ticks.clone(),
             };
-            let mut sounds = self.plan.sound.iter().enumerate();
-            let sound = sounds.find(|(_, sound)| sound.folder == facts.folder);
-            match (&facts.picture, sound) {
-                (Some(picture), _) => presentation.video.push(VideoTrack {
+            let mut audio_tracks = self.plan.audio.iter().enumerate();
+            let audio = audio_tracks.find(|(_, audio)| audio.folder == facts.folder);
+            match (&facts.video, audio) {
+                (Some(video), _) => presentation.video.push(VideoTrack {
                     track,
-                    width: picture.width,
-                    height: picture.height,
-                    frame_rate: picture.frame_rate,
+                    width: video.width,
+                    height: video.height,
+                    frame_rate: video.frame_rate,
                 }),
-                (None, Some((at, sound))) => presentation.audio.push(AudioTrack {
+                (None, Some((at, audio))) => presentation.audio.push(AudioTrack {
                     track,
-                    language: sound.audio.language.clone(),
-                    title: sound.audio.title.clone(),
+                    language: audio.stream.language.clone(),
+                    title: audio.stream.title.clone(),
                     channels: AUDIO_CHANNELS,
                     is_muxed: container == Container::Ts && at == 0 && !measured.video.is_empty(),
                 }),
                 (None, None) => {}
             }
         }
-        if let (Some(plan), Some(shown)) = (&self.plan.picture, &measured.pictures) {
+        if let (Some(plan), Some(shown)) = (&self.plan.video, &measured.iframes) {
             presentation.iframes = Some(measured.listed(plan, shown, prefix));
         }
         presentation

@@ -61,7 +61,7 @@ impl SegmentUploader {
         let is_published = job.plan.settings.container == Container::Cmaf;
         for part in job.plan.tasks().into_iter().filter(|_| is_published) {
             match part {
-                EncodeTask::Audio(sound) => renditions.push(growing(&sound.folder, Chunk::WHOLE)),
+                EncodeTask::Audio(audio) => renditions.push(growing(&audio.folder, Chunk::WHOLE)),
                 EncodeTask::Video(_, cut) => {
                     let rungs = cut.rungs.iter();
                     renditions.extend(rungs.map(|rung| growing(&rung.name(), cut.chunk)));

@@ -209,8 +209,8 @@ mod tests {
             "https://edge.example/uploads/a.mp4 → r2://video/courses/a"
         );
         for body in ["", "hello", "{}", "bm8=", r#"["uploads/a.mov"]"#] {
-            let said = "the message is not what an edge says of an upload";
-            assert_eq!(job(body, &uploads), said, "{body}");
+            let expected = "the message is not what an edge says of an upload";
+            assert_eq!(job(body, &uploads), expected, "{body}");
         }
     }
 }

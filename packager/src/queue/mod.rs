@@ -216,8 +216,8 @@ fn settled(lease: &str, outcome: JobOutcome) -> Value {
 /// What Cloudflare's API says of an error.
 fn reason(body: &[u8]) -> Option<String> {
     let answer: Value = serde_json::from_slice(body).ok()?;
-    let said = answer["errors"].get(0)?["message"].as_str()?;
-    let shown = said.chars().filter(|character| !character.is_control());
+    let message = answer["errors"].get(0)?["message"].as_str()?;
+    let shown = message.chars().filter(|character| !character.is_control());
     Some(shown.take(300).collect())
 }
 

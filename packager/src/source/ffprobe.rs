@@ -1,4 +1,4 @@
-//! ffprobe's JSON, parsed once. Pure.
+//! Parses ffprobe's JSON into facts. Pure.
 
 use std::collections::BTreeMap;
 
@@ -56,11 +56,11 @@ struct SideData {
     rotation: Option<f64>,
 }
 
-/// Captions that ffmpeg turns into WebVTT.
+/// Text subtitle codecs that ffmpeg converts.
 const TEXT_SUBTITLES: [&str; 7] = ["ass", "mov_text", "srt", "ssa", "subrip", "text", "webvtt"];
 const LONGEST_TITLE: usize = 64;
 
-/// ffprobe's JSON to facts.
+/// Parses ffprobe's JSON.
 pub(super) fn parse(json: &[u8]) -> Result<Source, SourceError> {
     let probed: ProbedSource = serde_json::from_slice(json).map_err(|error| {
         SourceError::Unreadable(format!("ffprobe's answer is not understood ({error})"))
@@ -124,7 +124,8 @@ pub(super) fn parse(json: &[u8]) -> Result<Source, SourceError> {
 }
 
 impl ProbedStream {
-    /// A stream that ffmpeg has no decoder for has no `codec_name`.
+    /// Compares the stream type. A stream without a decoder has no `codec_name`, and does not
+    /// count.
     fn is(&self, kind: &str) -> bool {
         self.codec_type.as_deref() == Some(kind) && self.codec_name.is_some()
     }
@@ -160,7 +161,7 @@ impl ProbedStream {
         language(self.tags.get("language").map_or("", String::as_str))
     }
 
-    /// As a name in a playlist, where a quote would end it.
+    /// Title as a playlist name, which cannot hold a quotation mark.
     fn title(&self) -> Option<String> {
         let title: String = self
             .tags
@@ -177,7 +178,8 @@ impl ProbedStream {
         self.disposition.get(name) == Some(&1)
     }
 
-    /// When it ends, in seconds after the source begins: what comes before it is filled with a still or with silence.
+    /// End in seconds after the start of the source. Earlier gaps are filled with a still frame or
+    /// silence.
     fn end(&self, start: f64) -> Option<f64> {
         let delay = self
             .start_time
@@ -186,7 +188,7 @@ impl ProbedStream {
             .map_or(0.0, |own| (own - start).max(0.0));
         let end = match (seconds(self.duration.as_deref()), self.tagged()) {
             (Some(length), _) => length + delay,
-            // mkvmerge tags how long a track lasts, ffmpeg when it ends.
+            // mkvmerge tags the duration of a track, ffmpeg its end.
             (None, Some(length)) if self.tags.contains_key("_STATISTICS_TAGS") => length + delay,
             (None, Some(end)) => end - start.max(0.0),
             (None, None) => return None,
@@ -194,7 +196,7 @@ impl ProbedStream {
         (end > 0.0).then_some(end)
     }
 
-    /// What Matroska has in a tag, `00:00:30.003000000`, in seconds.
+    /// Seconds of a Matroska tag such as `00:00:30.003000000`.
     fn tagged(&self) -> Option<f64> {
         let mut parts = self.tags.get("DURATION")?.split(':');
         let (hours, minutes, rest): (f64, f64, f64) = (
@@ -212,7 +214,7 @@ impl ProbedStream {
             let (x, y): (f64, f64) = (x.parse().ok()?, y.parse().ok()?);
             (x > 0.0 && y > 0.0).then_some((x, y))
         }) {
-            // The longer of the two stays, so that nothing is scaled up.
+            // The longer side stays, so nothing is upscaled.
             if x > y {
                 height = (f64::from(height) * y / x).round() as u32;
             } else {
@@ -243,7 +245,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_turned_picture_with_oblong_pixels_is_reported_as_it_is_shown() {
+    fn rotated_video_with_oblong_pixels_has_its_display_size() {
         let json = br#"{"streams":[
             {"index":0,"codec_type":"video","codec_name":"mjpeg","width":300,"height":300,"disposition":{"attached_pic":1}},
             {"index":1,"codec_type":"video","codec_name":"h264","width":1440,"height":1080,"sample_aspect_ratio":"4:3",
@@ -252,7 +254,7 @@ mod tests {
             {"index":3,"codec_type":"audio","codec_name":"aac","channels":6,"disposition":{"default":1},"tags":{"language":"deu","DURATION":"00:01:30.5"}}
         ],"format":{"format_name":"matroska,webm","duration":"N/A"}}"#;
         let source = parse(json).expect("it is a source");
-        let video = source.video.expect("it has a picture");
+        let video = source.video.expect("it has video");
         assert_eq!((video.index, video.width, video.height), (1, 810, 1440));
         assert_eq!(video.average_rate, Some(Rate::new(30000, 1001)));
         assert_eq!((video.nominal_rate, &video.color_space), (None, &None));
@@ -285,22 +287,22 @@ mod tests {
     #[test]
     fn what_cannot_be_a_lecture_is_refused_in_a_sentence() {
         for (json, expected) in [
-            (r#"{}"#, "it has neither picture nor sound"),
+            (r#"{}"#, "it has neither video nor audio"),
             (
                 r#"{"streams":[{"index":0,"codec_type":"video","codec_name":"h264","width":1,"height":1}]}"#,
-                "its picture is 1×1, and the smallest that can be packaged is 16×16",
+                "its video is 1×1, and the minimum is 16×16",
             ),
             (
                 r#"{"streams":[{"index":0,"codec_type":"video","codec_name":"h264","width":65535,"height":65535}]}"#,
-                "its picture is 65535×65535, and the largest that can be packaged is 7680×4320",
+                "its video is 65535×65535, and the maximum is 7680×4320",
             ),
             (
                 r#"{"streams":[{"index":0,"codec_type":"audio","codec_name":"aac"}],"format":{"duration":"9999999"}}"#,
-                "it says that it lasts 2777.8 hours, and the longest that can be packaged is 24",
+                "its duration is 2777.8 hours, and the maximum is 24",
             ),
             (
                 r#"{"streams":[{"index":0,"codec_type":"video","width":640,"height":480}]}"#,
-                "it has neither picture nor sound",
+                "it has neither video nor audio",
             ),
         ] {
             let error = parse(json.as_bytes()).expect_err(json);

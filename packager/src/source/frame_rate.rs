@@ -1,9 +1,9 @@
-//! The constant rate that a source is encoded at.
+//! Selects the constant frame rate of an encoding.
 
 use crate::media::Rate;
 use crate::source::Video;
 
-/// Rates in use; a measured average within half a per cent of one of them is that one.
+/// Standard rates. An average within half a per cent of one is taken for it.
 pub(crate) const STANDARD_RATES: [Rate; 12] = [
     Rate::new(10, 1),
     Rate::new(12, 1),
@@ -21,22 +21,23 @@ pub(crate) const STANDARD_RATES: [Rate; 12] = [
 
 pub(crate) const MOST: f64 = 60.0;
 
-/// What a still picture with sound gets: it costs little, and a seek lands within a tenth of a second.
+/// Rate of a single image with audio. It costs little, and seeks are exact to a tenth of a second.
 pub(crate) const STILL: Rate = Rate::new(10, 1);
 
-/// What a variable-rate source without a credible nominal rate gets: a screen recording that averages 7 frames a
-/// second has bursts of motion in it.
+/// Rate of variable sources without a credible nominal rate: a screen recording that averages 7
+/// frames a second has bursts of motion.
 pub(crate) const VARIABLE: Rate = Rate::new(30, 1);
 
-/// Frames a second below which a picture is held for most of the time: each second costs what is encoded of it, and shows
-/// nothing new.
+/// Average frames a second below which most frames are held: every further encoded frame costs bits
+/// and shows nothing new.
 pub(crate) const SPARSE: f64 = 1.0;
-/// Frames a second below which it is held for most of a minute.
+/// Average frames a second below which frames are held for most of a minute.
 const SPARSEST: f64 = 0.2;
-/// The rate of such a source: chunks need five frames a second, and a seek lands within a fifth of one.
+/// Rate of such a source: chunks need five frames a second, and seeks are exact to a fifth of a
+/// second.
 const HELD: Rate = Rate::new(5, 1);
 
-/// The constant rate to encode at.
+/// Constant rate of the encoding.
 pub(crate) fn frame_rate(video: &Video) -> Rate {
     if video.still {
         return STILL;
@@ -50,7 +51,8 @@ pub(crate) fn frame_rate(video: &Video) -> Rate {
     let nominal = video.nominal_rate.filter(credible);
     let rate = match (average, nominal) {
         (Some(average), Some(nominal)) if close(average, nominal, 0.02) => nominal,
-        // Variable: the nominal rate is the finest step between frames, unless it is far finer than frames come.
+        // Variable: the nominal rate is the finest step between frames, unless it is far finer than
+        // the average.
         (Some(average), Some(nominal)) if nominal.as_f64() <= 2.5 * average.as_f64() => nominal,
         (None, Some(nominal)) => nominal,
         (Some(average), _) if average.as_f64() >= VARIABLE.as_f64() => average,
@@ -137,7 +139,7 @@ mod tests {
             let video = video(average, nominal);
             assert_eq!(frame_rate(&video), expected, "{average:?} {nominal:?}");
         }
-        // A picture in two seconds, and half a second of pictures in ten minutes.
+        // A frame in two seconds, and half a second of frames in ten minutes.
         for (average, expected) in [(rate(1, 2), Rate::new(10, 1)), (rate(60, 1201), HELD)] {
             let mut held = video(average, rate(60, 1));
             assert_eq!(frame_rate(&held), Rate::new(60, 1), "{average:?}");

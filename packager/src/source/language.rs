@@ -1,7 +1,7 @@
-//! Languages, from what containers call them to what playlists do.
+//! Converts language codes of containers to those of playlists.
 
-/// ISO 639-2 of the container to BCP 47, which wants the shortest code (RFC 5646 §2.2.1); it becomes a folder's name
-/// and an attribute, so anything but a plain tag is `und`.
+/// Converts ISO 639-2 to BCP 47, which requires the shortest code (RFC 5646 §2.2.1). The code names
+/// a folder and stands in an attribute, so anything but a plain tag becomes `und`.
 pub(crate) fn language(tag: &str) -> String {
     let tag = tag.trim().to_ascii_lowercase();
     let short = match tag.as_str() {

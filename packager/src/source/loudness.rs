@@ -1,5 +1,5 @@
-//! How loud a lecture is, and by how much that is changed (EBU R 128): measured over all of it, then one gain from
-//! the first word to the last, so that nothing pumps.
+//! Loudness of a lecture and its correction (EBU R 128): one measured gain for the whole, so the
+//! level does not pump.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -11,19 +11,19 @@ use super::{file_url, input_options};
 
 use crate::ffmpeg::process::{self, ProcessError};
 
-/// What players and phones are made for; EBU R 128's -23 is for living rooms.
+/// Loudness for players and phones; EBU R 128's -23 is for living rooms.
 pub(crate) const TARGET_LUFS: i32 = -16;
-/// Peaks above this are cut by encoders and loudspeakers.
+/// Encoders and loudspeakers clip peaks above this.
 const MOST_PEAK_DB: f64 = -1.0;
-/// More than this would bring up the room's noise rather than the voice.
+/// A higher gain amplifies the noise of the room more than the voice.
 const MOST_GAIN_DB: f64 = 30.0;
-/// A difference that nobody hears is left.
+/// A smaller change is inaudible.
 const LEAST_GAIN_DB: f64 = 0.5;
-/// Below EBU R 128's absolute gate there is nothing but silence.
+/// EBU R 128's absolute gate, below which there is only silence.
 const SILENCE_LUFS: f64 = -70.0;
 const SUMMARY_LINES: usize = 20;
 
-/// What was measured.
+/// Measured loudness.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Loudness {
     /// Integrated, LUFS.
@@ -35,7 +35,7 @@ pub(crate) struct Loudness {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Gain {
     db: f64,
-    /// Whether peaks would be cut off without a limiter.
+    /// Peaks would clip without a limiter.
     is_limited: bool,
 }
 
@@ -62,7 +62,7 @@ impl Gain {
     }
 }
 
-/// Decodes a sound track of a source once.
+/// Decodes an audio track of the source once.
 pub(crate) async fn measure(
     source: &Path,
     stream: u32,
@@ -78,13 +78,15 @@ pub(crate) async fn measure(
     args.push("-af".into());
     args.push(format!("{RESAMPLED_STEREO},ebur128=framelog=verbose:peak=sample").into());
     args.extend(["-f", "null", "-"].map(Into::into));
-    let said = process::encode_with_tail(SUMMARY_LINES, args, Path::new("."), on_progress).await?;
-    Ok(parse(&said.0))
+    let stderr =
+        process::encode_with_tail(SUMMARY_LINES, args, Path::new("."), on_progress).await?;
+    Ok(parse(&stderr.0))
 }
 
-/// ffmpeg's summary: `Integrated loudness:; I: -23.0 LUFS; …; Sample peak:; Peak: -3.1 dBFS`.
-fn parse(said: &str) -> Option<Loudness> {
-    let (_, summary) = said.rsplit_once("Integrated loudness:")?;
+/// Parses ffmpeg's summary: `Integrated loudness:; I: -23.0 LUFS; …; Sample peak:; Peak: -3.1
+/// dBFS`.
+fn parse(stderr: &str) -> Option<Loudness> {
+    let (_, summary) = stderr.rsplit_once("Integrated loudness:")?;
     let value = |name: &str| {
         let (_, rest) = summary.split_once(name)?;
         let number: f64 = rest.split_whitespace().next()?.parse().ok()?;
@@ -96,8 +98,8 @@ fn parse(said: &str) -> Option<Loudness> {
     })
 }
 
-/// Silence where the source has none, so that sound and picture start together and stay so; two channels, in which it
-/// is measured as well.
+/// Fills gaps with silence, so audio and video start together and stay in sync. Loudness is
+/// measured on the same two channels.
 pub(crate) const RESAMPLED_STEREO: &str =
     "aresample=async=1:first_pts=0,aformat=channel_layouts=stereo";
 
@@ -107,19 +109,19 @@ mod tests {
 
     #[test]
     fn the_summary_is_read_and_silence_is_none() {
-        let said = "[Parsed_ebur128_2 @ 0x5] Summary:; Integrated loudness:; I: -27.4 LUFS; Threshold: -37.5 LUFS; \
+        let stderr = "[Parsed_ebur128_2 @ 0x5] Summary:; Integrated loudness:; I: -27.4 LUFS; Threshold: -37.5 LUFS; \
                     Loudness range:; LRA: 3.0 LU; Sample peak:; Peak: -9.0 dBFS";
         let loudness = Loudness {
             integrated: -27.4,
             peak: -9.0,
         };
-        assert_eq!(parse(said), Some(loudness));
-        assert_eq!(parse(&said.replace("-9.0", "-inf")), None);
+        assert_eq!(parse(stderr), Some(loudness));
+        assert_eq!(parse(&stderr.replace("-9.0", "-inf")), None);
         assert_eq!(parse("Output file is empty"), None);
     }
 
     #[test]
-    fn sound_is_brought_to_the_target_and_peaks_stay_below_the_limit() {
+    fn audio_reaches_the_target_and_peaks_stay_below_the_limit() {
         for (integrated, peak, expected) in [
             (-20.0, -9.0, "volume=4.00dB"),
             (-12.5, -0.1, "volume=-3.50dB"),

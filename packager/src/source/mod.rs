@@ -1,4 +1,4 @@
-//! What the source is: ffprobe's JSON, parsed once into typed facts.
+//! Facts about the source, parsed once from ffprobe's JSON.
 
 mod ffprobe;
 pub(crate) mod frame_rate;
@@ -19,20 +19,21 @@ use crate::media::Rate;
 pub(crate) use language::language;
 pub(crate) use pace::Pace;
 
-/// An upload named `.mp4` may be a playlist or a concat list, and ffmpeg would then open what it names. Only these
-/// demuxers, which open nothing but the file they were given, may read a source.
+/// Allowed demuxers, which open only the given file. An upload named `.mp4` may be a playlist or a
+/// concat list, and ffmpeg would open the files that it names.
 const DEMUXERS: &str = "mov,matroska,avi,mpegts,mpeg,flv,ogg,wav,mp3,aac,flac,asf,mxf,gif,ac3,h264,hevc,m4v,mpegvideo,nut,aiff,amr,caf,w64,au";
 const PROTOCOLS: &str = "file,pipe";
-/// H.264 works in macroblocks of 16 × 16; anything smaller is a placeholder rather than a picture.
+/// Smaller video is a placeholder: H.264 has macroblocks of 16 × 16.
 const SMALLEST_SIDE: u32 = 16;
-/// 8K. A header may claim anything, and a decoder takes memory for what it claims.
+/// 8K. Headers may claim anything, and a decoder allocates memory for the claim.
 const MOST_PIXELS: u64 = 7680 * 4320;
-/// Two pictures that are years apart would be years of pictures at a constant rate.
+/// Maximum duration in seconds: two frames that are years apart would become years of frames at a
+/// constant rate.
 pub(crate) const LONGEST: u32 = 24 * 3600;
-/// Sound tracks that are kept.
+/// Maximum number of audio tracks.
 const MOST_TRACKS: usize = 16;
 
-/// A source that cannot be packaged.
+/// Reasons to refuse a source.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SourceError {
     #[error("there is no such file")]
@@ -45,15 +46,13 @@ pub(crate) enum SourceError {
     Unopenable(#[source] std::io::Error),
     #[error("ffmpeg cannot read it: {0}")]
     Unreadable(String),
-    #[error("it has neither picture nor sound")]
+    #[error("it has neither video nor audio")]
     NoMedia,
-    #[error(
-        "its picture is {width}×{height}, and the smallest that can be packaged is {SMALLEST_SIDE}×{SMALLEST_SIDE}"
-    )]
+    #[error("its video is {width}×{height}, and the minimum is {SMALLEST_SIDE}×{SMALLEST_SIDE}")]
     TooSmall { width: u32, height: u32 },
-    #[error("its picture is {width}×{height}, and the largest that can be packaged is 7680×4320")]
+    #[error("its video is {width}×{height}, and the maximum is 7680×4320")]
     TooLarge { width: u32, height: u32 },
-    #[error("it says that it lasts {:.1} hours, and the longest that can be packaged is 24", .0 / 3600.0)]
+    #[error("its duration is {:.1} hours, and the maximum is 24", .0 / 3600.0)]
     TooLong(f64),
 }
 
@@ -61,7 +60,7 @@ impl SourceError {
     pub(crate) fn hint(&self) -> Option<&'static str> {
         Some(match self {
             Self::Missing | Self::NotAFile(_) => "check the path of the recording",
-            Self::Empty => "the copy or the upload may not have finished; fetch the file again",
+            Self::Empty => "finish the copy or the upload, or download the file again",
             Self::Unopenable(_) => "check who may read the file",
             Self::Unreadable(_) | Self::NoMedia => {
                 "check that it is a finished recording, e.g. MP4, MOV, MKV, WebM or AVI, and that it plays"
@@ -69,29 +68,29 @@ impl SourceError {
             Self::TooSmall { .. } => "check that this is the recording and not a placeholder",
             Self::TooLarge { .. } => "scale it down: ffmpeg -i IN -vf scale=3840:-2 OUT.mp4",
             Self::TooLong(_) => {
-                "its times may be damaged: re-mux it with `ffmpeg -i IN -c copy OUT.mkv`, or cut it into parts"
+                "correct its timestamps with `ffmpeg -i IN -c copy OUT.mkv`, or cut it into parts"
             }
         })
     }
 }
 
-/// What matters of a source.
+/// Facts about the source.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Source {
     /// ffprobe's name of the container.
     pub(crate) container: String,
-    /// Seconds at which its clock begins.
+    /// Start of its clock in seconds.
     #[serde(skip_serializing_if = "is_zero", default)]
     pub(crate) start: f64,
-    /// Seconds, when the header says.
+    /// Seconds, if the header declares them.
     pub(crate) duration: Option<f64>,
-    /// None: a recording of sound alone.
+    /// `None` for an audio recording.
     pub(crate) video: Option<Video>,
-    /// The one that plays unless another is chosen comes first.
+    /// The default track comes first.
     pub(crate) audio: Vec<Audio>,
-    /// Captions as text; those that are pictures are not kept.
+    /// Text subtitles; image subtitles are dropped.
     pub(crate) subtitles: Vec<Subtitle>,
-    /// The index of a picture that comes with the sound.
+    /// Stream index of the cover image of an audio file.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(crate) cover: Option<u32>,
 }
@@ -101,7 +100,7 @@ fn is_zero(seconds: &f64) -> bool {
 }
 
 impl Source {
-    /// When the last of its streams ends, as far as the headers say.
+    /// End of its last stream, as far as headers declare it.
     pub(crate) fn end(&self) -> Option<f64> {
         let video = self.video.iter().map(|video| video.duration);
         let audio = self.audio.iter().map(|audio| audio.duration);
@@ -112,33 +111,33 @@ impl Source {
     }
 }
 
-/// The picture, as it is shown: rotated, with square pixels.
+/// Video at its display size: rotated, with square pixels.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Video {
-    /// The stream's index in the source.
+    /// Stream index in the source.
     pub(crate) index: u32,
     pub(crate) codec: String,
     pub(crate) width: u32,
     pub(crate) height: u32,
-    /// Degrees by which players turn the coded picture.
+    /// Degrees by which players rotate the coded frame.
     pub(crate) rotation: i32,
     pub(crate) average_rate: Option<Rate>,
     pub(crate) nominal_rate: Option<Rate>,
     pub(crate) pixel_format: String,
-    /// `matrix`, when the source names it.
+    /// The matrix, if the source declares it.
     pub(crate) color_space: Option<String>,
     pub(crate) color_transfer: Option<String>,
     pub(crate) interlaced: bool,
-    /// One picture, however long it is shown.
+    /// A single frame, however long it is shown.
     pub(crate) still: bool,
-    /// Whether each picture is shown for so long that it is encoded at a low rate. The packets say so, and no header.
+    /// Frames are held so long that a low rate suffices. Only the packets reveal it.
     #[serde(skip)]
     pub(crate) is_held: bool,
     pub(crate) duration: Option<f64>,
 }
 
 impl Video {
-    /// PQ or HLG: a curve that ordinary screens do not show.
+    /// PQ or HLG, whose transfer curve ordinary screens do not show.
     pub(crate) fn is_hdr(&self) -> bool {
         matches!(
             self.color_transfer.as_deref(),
@@ -146,7 +145,8 @@ impl Video {
         )
     }
 
-    /// Whether 0 is black and 255 white, as cameras' JPEG pictures have it; HDR is brought to limited range anyway.
+    /// Full-range video (0 is black, 255 white), such as camera JPEG; HDR is converted to limited
+    /// range anyway.
     pub(crate) fn is_full_range(&self) -> bool {
         self.pixel_format.starts_with("yuvj") && !self.is_hdr()
     }
@@ -154,13 +154,13 @@ impl Video {
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Audio {
-    /// The stream's index in the source.
+    /// Stream index in the source.
     pub(crate) index: u32,
     pub(crate) codec: String,
     pub(crate) channels: u32,
-    /// BCP 47; `und` when the source does not say.
+    /// BCP 47; `und` if the source does not declare it.
     pub(crate) language: String,
-    /// What the source calls it.
+    /// Title in the source.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(crate) title: Option<String>,
     pub(crate) duration: Option<f64>,
@@ -168,17 +168,17 @@ pub(crate) struct Audio {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Subtitle {
-    /// The stream's index in the source.
+    /// Stream index in the source.
     pub(crate) index: u32,
     pub(crate) codec: String,
-    /// BCP 47; `und` when the source does not say.
+    /// BCP 47; `und` if the source does not declare it.
     pub(crate) language: String,
-    /// What the source calls it.
+    /// Title in the source.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(crate) title: Option<String>,
 }
 
-/// Looks at a source without decoding it.
+/// Probes a source without decoding it.
 pub(crate) async fn probe(path: &Path) -> Result<Source, anyhow::Error> {
     let opened = open_regular(path).and_then(|file| file.metadata());
     let metadata = opened.map_err(|error| match error.kind() {
@@ -191,15 +191,15 @@ pub(crate) async fn probe(path: &Path) -> Result<Source, anyhow::Error> {
     }
     match process::capture("ffprobe", argv(path)).await {
         Ok(json) => Ok(ffprobe::parse(&json)?),
-        Err(ProcessError::Failed { said, .. }) => Err(SourceError::Unreadable(
-            said.replace(&format!("{}: ", file_url(path).to_string_lossy()), ""),
+        Err(ProcessError::Failed { stderr, .. }) => Err(SourceError::Unreadable(
+            stderr.replace(&format!("{}: ", file_url(path).to_string_lossy()), ""),
         )
         .into()),
         Err(error) => Err(error.into()),
     }
 }
 
-/// The options by which ffmpeg and ffprobe open a source and nothing else.
+/// Options that keep ffmpeg and ffprobe from opening anything but the source.
 pub(crate) fn input_options() -> [&'static str; 4] {
     [
         "-protocol_whitelist",
@@ -209,7 +209,7 @@ pub(crate) fn input_options() -> [&'static str; 4] {
     ]
 }
 
-/// `file:` keeps a name such as `concat:a|b` or `-y` from being read as anything but a file.
+/// The prefix `file:` makes a file name of `concat:a|b` or `-y`.
 pub(crate) fn file_url(path: &Path) -> OsString {
     let mut url = OsString::from("file:");
     url.push(path);
@@ -224,7 +224,7 @@ fn argv(path: &Path) -> Vec<OsString> {
     args
 }
 
-/// Streams as ffprobe finds them in a short recording.
+/// Streams that ffprobe finds in a short recording.
 #[cfg(test)]
 pub(crate) mod testing {
     use super::Video;

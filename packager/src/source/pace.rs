@@ -1,4 +1,4 @@
-//! How often frames really come, and until when: counted in the packets where a header does not say it.
+//! Counts frames in packets, if the header does not reveal the real rate.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -8,28 +8,29 @@ use super::{LONGEST, Source, SourceError, Video, file_url, input_options};
 use crate::ffmpeg::process;
 use crate::media::Rate;
 
-/// Bytes of a source for each frame at its rate, above which it pays for its frames and is not looked at. A film at
-/// 1 Mbit/s has 5,000, slides with speech at 24 kbit/s have 100, and a picture that is held for minutes has none.
+/// Bytes a frame above which the frame rate is credible and packets are not counted. A film at 1
+/// Mbit/s has 5,000, slides with speech at 24 kbit/s have 100, and held frames have almost none.
 const LEAST_BYTES_A_FRAME: f64 = 2_000.0;
-/// Seconds below which nothing is held for long.
+/// Seconds below which no frame is held for long.
 const SHORT: f64 = 10.0;
-/// Frames in a second from which on something moves.
+/// Frames in a second that count as motion.
 const MOTION: u16 = 5;
-/// Share of its seconds in which something may move in a picture that is held: a minute of an hour is worth its rate.
+/// Maximum share of seconds with motion in video with held frames: a minute of motion in an hour
+/// justifies its rate.
 const MOST_MOTION: f64 = 0.01;
 
-/// Frames of a source, and when the last one begins.
+/// Number of frames, and the start of the last one.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Pace {
     pub(crate) frames: u64,
-    /// Seconds from the source's beginning.
+    /// Seconds from the start of the source.
     pub(crate) end: f64,
-    /// Seconds in which something moves.
+    /// Seconds with motion.
     moving: u32,
 }
 
 impl Pace {
-    /// Counts the frames of a source of so many bytes, unless header and size say that they come at its rate.
+    /// Counts the frames of a source, unless its header and size make its rate credible.
     pub(crate) async fn of(
         path: &Path,
         source: &Source,
@@ -57,7 +58,7 @@ impl Pace {
                 seconds[second] = seconds[second].saturating_add(1);
             }
         };
-        // What ffprobe cannot read to its end is found out when it is encoded.
+        // The encoder reports a source that ffprobe cannot read to its end.
         if let Err(error) = process::lines("ffprobe", argv(path, video.index), on_line).await {
             return match error {
                 process::ProcessError::Failed { .. } => Ok(None),
@@ -77,7 +78,7 @@ impl Pace {
         Ok(end.is_finite().then_some(pace))
     }
 
-    /// The average rate, where it is so low that a picture is held for most of the time.
+    /// The average rate, if frames are held for most of the time.
     pub(crate) fn sparse_rate(self) -> Option<Rate> {
         let frames = u32::try_from(self.frames).ok()?;
         let rate = Rate::new(frames, self.end.ceil().max(1.0) as u32);
@@ -87,7 +88,7 @@ impl Pace {
 }
 
 fn may_be_slow(video: &Video, source: &Source, bytes: u64) -> bool {
-    // A header may say so wrongly.
+    // A header may declare a wrong rate.
     let is_sparse = video
         .average_rate
         .is_some_and(|rate| rate.as_f64() < SPARSE);
@@ -135,14 +136,14 @@ mod tests {
             (Some(Rate::new(60, 1201)), Some(600.0), 100_000_000, true),
         ] {
             let source = source(average, duration);
-            let video = source.video.as_ref().expect("it has a picture");
+            let video = source.video.as_ref().expect("it has video");
             let found = may_be_slow(video, &source, bytes);
             assert_eq!(found, expected, "{average:?} {duration:?} {bytes}");
         }
     }
 
     #[test]
-    fn a_rate_is_sparse_where_a_picture_is_held_for_most_of_the_time() {
+    fn a_rate_is_sparse_if_frames_are_held_for_most_of_the_time() {
         for (frames, end, moving, expected) in [
             (30, 600.4, 2, Some(Rate::new(30, 601))),
             (599, 600.0, 0, Some(Rate::new(599, 600))),

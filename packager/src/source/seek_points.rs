@@ -1,4 +1,4 @@
-//! Where decoding begins when a time is sought, and whether that can be trusted: a look at one frame a place.
+//! Finds the key frames at which decoding begins after a seek, and checks them with one frame each.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::{Source, file_url, input_options};
 use crate::ffmpeg::process;
 
-/// Demuxers that have an index of key frames, and find the one before a time.
+/// Demuxers with an index of key frames, which find the one before a time.
 const INDEXED: [&str; 2] = ["mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"];
 
 #[derive(Deserialize)]
@@ -29,7 +29,8 @@ struct ProbedFrame {
     side_data_list: Vec<HdrMetadata>,
 }
 
-/// What the encoders' settings are made of. The encoder of a piece sees its first frame and not the lecture's.
+/// Properties of a frame that determine encoder settings. The encoder of a chunk sees its own first
+/// frame instead of the lecture's.
 #[derive(Deserialize, PartialEq)]
 struct PictureFormat {
     width: u32,
@@ -41,7 +42,7 @@ struct PictureFormat {
     color_transfer: Option<String>,
 }
 
-/// What HDR is mapped by.
+/// HDR metadata that controls tone mapping.
 #[derive(Deserialize, PartialEq)]
 struct HdrMetadata {
     max_luminance: Option<Value>,
@@ -60,13 +61,14 @@ impl ProbedFrame {
     }
 }
 
-/// Whether a picture can be decoded from the middle on.
+/// Containers in which decoding can begin in the middle.
 pub(crate) fn is_seekable(source: &Source) -> bool {
     INDEXED.contains(&source.container.as_str())
 }
 
-/// For each time the time of the key frame that is found, counted as these are from the source's beginning; none where it
-/// is no key frame, or does not look like the first. Nothing at all where the source cannot be sought.
+/// Finds the key frame before each time, counted from the start of the source. An entry is `None`
+/// if decoding there starts without a key frame, or in another format than the first frame. The
+/// result is empty for a source without reliable seeking.
 pub(crate) async fn keyframes_before(
     path: &Path,
     source: &Source,
@@ -76,7 +78,7 @@ pub(crate) async fn keyframes_before(
     if times.is_empty() {
         return vec![];
     }
-    // A source that ffprobe cannot seek in is encoded in one piece, and what is wrong with it shows there.
+    // A source that ffprobe cannot seek is encoded in one chunk, whose encoder reports the fault.
     let json = process::capture("ffprobe", argv(path, source.start, stream, times)).await;
     json.ok()
         .and_then(|json| parse(&json, source.start, times.len()))
@@ -88,7 +90,7 @@ fn argv(path: &Path, start: f64, stream: u32, times: &[f64]) -> Vec<OsString> {
     args.extend(input_options().map(Into::into));
     args.extend(["-threads", "1", "-select_streams"].map(Into::into));
     args.push(stream.to_string().into());
-    // One packet at the beginning, and one at each place.
+    // One packet at the beginning, and one at each time.
     let mut intervals = "%+#1".to_owned();
     for time in times {
         intervals += &format!(",{:.6}%+#1", start + time);
@@ -109,8 +111,8 @@ fn argv(path: &Path, start: f64, stream: u32, times: &[f64]) -> Vec<OsString> {
     args
 }
 
-/// None where places gave no frame or several: it is then not known which is whose. The beginning gives none where an edit
-/// list leaves it out.
+/// Parses one frame for each time; `None` if a time gave none or several, because the frames are
+/// then ambiguous. The beginning gives none if an edit list removes it.
 fn parse(json: &[u8], start: f64, places: usize) -> Option<Vec<Option<f64>>> {
     let ProbedFrames { frames } = serde_json::from_slice(json).ok()?;
     let first = frames.first()?;
@@ -145,7 +147,7 @@ mod tests {
         for (sought, expected) in [
             (frame(1, "I", "12.5", ""), Some(2.5)),
             (frame(0, "P", "12.5", ""), None),
-            // A gradual refresh is no picture yet.
+            // A gradual refresh starts without a complete frame.
             (frame(1, "P", "12.5", ""), None),
             (frame(1, "I", "N/A", ""), None),
             (frame(1, "I", "12.5", light), None),

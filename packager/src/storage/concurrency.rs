@@ -1,5 +1,5 @@
-//! How many requests are on their way at once: as many as the other side takes. Each answer that came in time makes room for
-//! a little more, and a refusal for want of capacity halves it (additive increase, multiplicative decrease).
+//! Adapts the number of parallel requests to the server (additive increase, multiplicative
+//! decrease). Each timely response raises the limit slightly, and an overload response halves it.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -7,10 +7,10 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-/// At first.
+/// Initial limit.
 const FIRST: usize = 8;
 pub(crate) const MAX_REQUESTS: usize = 32;
-/// Requests that were on their way together are refused together, and say one thing.
+/// Requests sent together are refused together, and count as one refusal.
 const BETWEEN_CUTS: Duration = Duration::from_millis(500);
 
 #[derive(Debug)]
@@ -22,14 +22,14 @@ pub(crate) struct AdaptiveConcurrency {
 #[derive(Debug)]
 struct ConcurrencyState {
     limit: usize,
-    /// Answers since the limit last moved.
+    /// Responses since the last change of the limit.
     good: usize,
-    /// Lanes that are closed as soon as they are free.
+    /// Permits to remove on their return.
     closing: usize,
     cut: Option<Instant>,
 }
 
-/// The right to have one request on its way.
+/// Permit for one request.
 #[derive(Debug)]
 pub(crate) struct ConcurrencySlot<'a>(&'a AdaptiveConcurrency);
 
@@ -49,14 +49,14 @@ impl Default for AdaptiveConcurrency {
 
 impl AdaptiveConcurrency {
     pub(crate) async fn enter(&self) -> ConcurrencySlot<'_> {
-        // Nobody closes it.
+        // The semaphore is never closed.
         if let Ok(permit) = self.free.acquire().await {
             permit.forget();
         }
         ConcurrencySlot(self)
     }
 
-    /// An answer came.
+    /// Records a response.
     pub(crate) fn on_success(&self) {
         let mut state = self.state();
         state.good += 1;
@@ -71,7 +71,7 @@ impl AdaptiveConcurrency {
         }
     }
 
-    /// The other side had too much to do, or said nothing.
+    /// Records an overload response or a timeout.
     pub(crate) fn on_overload(&self) {
         let mut state = self.state();
         let now = Instant::now();
@@ -79,7 +79,7 @@ impl AdaptiveConcurrency {
             return;
         }
         let half = (state.limit / 2).max(1);
-        // Those that are free are closed at once.
+        // Removes idle permits at once.
         state.closing += state.limit - half;
         state.closing -= self.free.forget_permits(state.closing);
         state.limit = half;
@@ -106,7 +106,7 @@ impl Drop for ConcurrencySlot<'_> {
 mod tests {
     use super::*;
 
-    /// How many may enter now.
+    /// Number of permits that are free now.
     async fn room(lanes: &AdaptiveConcurrency) -> usize {
         let mut inside = vec![];
         while let Ok(lane) = tokio::time::timeout(Duration::from_millis(1), lanes.enter()).await {

@@ -1,11 +1,11 @@
-//! What opens a bucket: from the environment, else from the file that other tools for S3 read. Never from the command line, which
-//! everybody on the machine sees.
+//! Bucket credentials from the environment, else from the file of other S3 tools. A command line
+//! would reveal them to all users of the machine.
 
 use std::path::PathBuf;
 
 use super::error::StorageError;
 
-/// Neither shown nor logged.
+/// Never shown or logged.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Credentials {
     pub(crate) key_id: String,
@@ -19,7 +19,7 @@ impl std::fmt::Debug for Credentials {
     }
 }
 
-/// `name` of the environment, unless it is empty.
+/// An environment variable, unless it is empty.
 pub(crate) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
@@ -49,7 +49,7 @@ pub(crate) fn credentials(scheme: &'static str) -> Result<Credentials, StorageEr
     in_file(&text, &profile).map_err(|why| StorageError::BadCredentials { path, why })
 }
 
-/// A section of an INI file.
+/// Reads a section of an INI file.
 fn in_file(text: &str, profile: &str) -> Result<Credentials, String> {
     let mut section = "";
     let mut has_section = false;

@@ -1,4 +1,4 @@
-//! Why something was not published, how the command ends then, and what to do.
+//! Errors of stores, with their exit codes and hints.
 
 use std::path::PathBuf;
 
@@ -56,19 +56,19 @@ pub(crate) enum StorageError {
     Denied { path: String, why: String },
     #[error("the bucket failed at `{path}`: {why}")]
     Bucket { path: String, why: String },
-    #[error("somebody else published meanwhile: `{path}` is not what it was when this began")]
+    #[error("another publish changed `{path}` while this one was running")]
     Lost { path: String },
-    #[error("`{path}` is there already, and is another object of that name")]
+    #[error("`{path}` already exists with other contents")]
     Differs { path: String },
     #[error("there is no lecture at `{0}`")]
     Nothing(String),
     #[error("there is no revision `{0}`")]
     NoRevision(String),
     #[error(
-        "revision `{revision}` is not whole: {missing} of its objects are missing or cut short"
+        "revision `{revision}` is incomplete: {missing} of its objects are missing or cut short"
     )]
     NotWhole { revision: String, missing: usize },
-    #[error("revision `{0}` does not say what `master.m3u8` was")]
+    #[error("revision `{0}` does not contain its `master.m3u8`")]
     NoMaster(String),
 }
 
@@ -107,7 +107,7 @@ impl StorageError {
     pub(crate) fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::Target(LocationError::PlainHttp(_)) => {
-                "use `https://`; where the way to it is your own, --allow-plain-http sends the link all the same"
+                "use `https://`, or --allow-plain-http on a network of your own"
             }
             Self::Target(_) => {
                 "a target is `r2://bucket/prefix`, `s3://bucket/prefix`, `file:///folder` or `https://edge.example/prefix`"
@@ -116,10 +116,10 @@ impl StorageError {
                 "make it again with `lectern package --force`"
             }
             Self::BadPackage { .. } => {
-                "look at who may write there; `lectern verify --repair` mends it from the folder it was published from"
+                "check who may write there, and repair it from the published folder with `lectern verify --repair`"
             }
-            Self::Outside(_) | Self::EndlessList { .. } => "look at who may write there",
-            Self::LongAnswer { .. } => "is this the right address? Look at who may write there",
+            Self::Outside(_) | Self::EndlessList { .. } => "check who may write there",
+            Self::LongAnswer { .. } => "check the address, and who may write there",
             Self::BadUploadLink => "mint one with `lectern link URL/ --use upload`",
             Self::WriteOnly => {
                 "set LECTERN_KEYS, or an upload link made with `lectern link URL/ --use admin`"
@@ -128,10 +128,10 @@ impl StorageError {
                 "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or write them into `~/.aws/credentials`; for R2 they are those of an API token"
             }
             Self::BadCredentials { .. } => {
-                "it has sections such as `[default]` with `aws_access_key_id = …` and `aws_secret_access_key = …`"
+                "write sections such as `[default]` with `aws_access_key_id = …` and `aws_secret_access_key = …`"
             }
             Self::NoEndpoint(_) => {
-                "it is the account's id: the first part of the host name of the bucket's S3 address; or give that with --endpoint"
+                "set it to the account's id, the first label of the bucket's S3 host name; or give --endpoint"
             }
             Self::Storage { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
                 DISK_FULL
@@ -139,29 +139,25 @@ impl StorageError {
             Self::Storage { .. } => "check that the folder is there and who may write into it",
             Self::Refused {
                 status: 401 | 403, ..
-            } => {
-                "LECTERN_KEYS here and at the edge must be the same, or the upload link must cover this prefix"
-            }
+            } => "use the LECTERN_KEYS of the edge, or an upload link for this prefix",
             Self::Refused { status: 413, .. } => "raise the edge's size limit",
-            Self::Refused { .. } => {
-                "the edge's log says more; running this again continues where it stopped"
-            }
-            Self::Unreachable { .. } => "is the edge running? `make serve` starts one here",
+            Self::Refused { .. } => "read the edge's log, and run this again: it resumes",
+            Self::Unreachable { .. } => "start the edge, for example with `make serve`",
             Self::Denied { .. } => {
-                "the key needs to read, write, list and delete objects in this bucket"
+                "give the key the rights to read, write, list and delete objects in this bucket"
             }
             Self::Bucket { why, .. } if why.starts_with("NoSuchBucket") => {
-                "check the name, the account and the region, or make the bucket"
+                "check the name, the account and the region, or create the bucket"
             }
-            Self::Bucket { .. } => "running this again continues where it stopped",
+            Self::Bucket { .. } => "run this again: it resumes",
             Self::Lost { .. } => {
-                "look at it with `lectern revisions`; running this again replaces it"
+                "list the stored revisions with `lectern revisions`; run this again to replace the lecture"
             }
-            Self::Differs { .. } => "`lectern verify --repair` mends what is there",
+            Self::Differs { .. } => "repair the stored objects with `lectern verify --repair`",
             Self::Nothing(_) => "publish one with `lectern ship`",
-            Self::NoRevision(_) => "`lectern revisions` lists those that are there",
+            Self::NoRevision(_) => "list the stored revisions with `lectern revisions`",
             Self::NotWhole { .. } => {
-                "`lectern verify --repair` mends it from the folder it was published from"
+                "repair it from the published folder with `lectern verify --repair`"
             }
             Self::NoMaster(_) => "publish its package again",
             Self::Read { .. } => return None,
@@ -170,7 +166,7 @@ impl StorageError {
     }
 }
 
-/// Why a text is no target.
+/// Faults in the text of a target.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LocationError {
     #[error("`{}` is not a URL", redacted_target(.0))]
@@ -187,9 +183,7 @@ pub(crate) enum LocationError {
     NoPrefix,
     #[error("--endpoint is for `r2://` and `s3://` targets")]
     Endpoint,
-    #[error(
-        "`{0}` is reached over HTTP without TLS, where everybody on the way can read and use the link that opens it"
-    )]
+    #[error("`{0}` uses HTTP without TLS: everybody on the network path can read and use the link")]
     PlainHttp(String),
     #[error("`{}` is no endpoint such as `https://s3.example`", redacted_target(.0))]
     BadEndpoint(String),

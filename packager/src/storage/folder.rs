@@ -1,5 +1,5 @@
-//! Publishing into a folder: every object appears whole, under its name, or not at all. Others may write below it too, so
-//! nothing below it is reached by its path: [`OpenFolder`] follows no link.
+//! Publishes into a folder: every object appears complete under its name, or not at all. Others may
+//! write below the folder too, so [`OpenFolder`] opens what is below it and follows no link.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
@@ -15,13 +15,13 @@ use tokio_util::io::ReaderStream;
 
 use super::error::StorageError;
 use super::object::{PutCondition, Upload, UploadBody, Version, is_other_bytes, other_bytes};
-use super::{Chunks, LONGEST_IN_MEMORY, MOST_ENTRIES, ObjectHead, StoredEntry, StoredObject};
+use super::{LONGEST_IN_MEMORY, MOST_ENTRIES, ObjectHead, ObjectStream, StoredEntry, StoredObject};
 use crate::digest::{self, Digest, Hasher, sha256};
 use crate::files::open_folder::OpenFolder;
 use crate::files::package_folder::{self, is_below};
 use crate::layout::TEMPORARY_PREFIX;
 
-/// Held while what may be replaced is compared and replaced.
+/// Held while a mutable object is compared and replaced.
 const LOCK: &str = ".lectern-lock";
 
 #[derive(Debug, Clone)]
@@ -48,12 +48,12 @@ impl FolderStore {
         let path = self.path(&upload.path)?;
         let put = blocking(move || target.put_now(&sent, &condition)).await;
         put.map_err(|source| match is_other_bytes(&source) {
-            true => upload.told(source),
+            true => upload.read_error(source),
             false => StorageError::Storage { path, source },
         })
     }
 
-    /// An object as a person finds it.
+    /// Path of an object, for messages.
     pub(crate) fn name(&self, path: &str) -> String {
         self.folder.join(path).display().to_string()
     }
@@ -76,24 +76,24 @@ impl FolderStore {
         }
     }
 
-    /// Opens an object, if it is there. A link, a pipe or a device in its place is refused.
+    /// Opens an existing object. Refuses a link, a pipe or a device in its place.
     fn open(&self, path: &str) -> Result<Option<File>, StorageError> {
         self.path(path)?;
         match self.root().and_then(|root| root.open_object(path)) {
             Ok(file) => Ok(Some(file)),
             Err(error) if is_absent(&error) => Ok(None),
-            Err(source) => Err(self.unread(path, source)),
+            Err(source) => Err(self.read_error(path, source)),
         }
     }
 
-    fn unread(&self, path: &str, source: io::Error) -> StorageError {
+    fn read_error(&self, path: &str, source: io::Error) -> StorageError {
         StorageError::Read {
             path: self.folder.join(path),
             source,
         }
     }
 
-    /// Where an object is: below the folder, whatever what was read from it says.
+    /// Path of an object, always below the folder, whatever name the package has.
     fn path(&self, path: &str) -> Result<PathBuf, StorageError> {
         match is_below(path) {
             true => Ok(self.folder.join(path)),
@@ -105,7 +105,7 @@ impl FolderStore {
         let root = self.root_or_make()?;
         let _lock = match condition {
             PutCondition::Any => None,
-            // What is immutable is the same whoever comes first.
+            // An immutable object is the same from every publisher.
             PutCondition::Absent if upload.is_immutable() => None,
             _ => Some(lock(root)?),
         };
@@ -118,7 +118,7 @@ impl FolderStore {
             (PutCondition::Any, _) => true,
             (PutCondition::Absent, there) => there.is_none(),
             (PutCondition::Is(_), None) => false,
-            // What is larger is no version of what was read before.
+            // A larger object cannot be the expected version.
             (PutCondition::Is(version), Some(file)) => {
                 read_bounded(file)?.is_some_and(|bytes| version_of(&bytes) == *version)
             }
@@ -130,7 +130,7 @@ impl FolderStore {
         Ok(holds)
     }
 
-    /// What is not there is as good as removed.
+    /// Removes an object; a missing one counts as removed.
     pub(crate) fn remove(&self, path: &str) -> Result<(), StorageError> {
         let at = self.path(path)?;
         let removed = self.root().and_then(|root| remove(root, path));
@@ -146,7 +146,7 @@ impl FolderStore {
         let Some(file) = self.open(path)? else {
             return Ok(None);
         };
-        let bytes = read_bounded(file).map_err(|source| self.unread(path, source))?;
+        let bytes = read_bounded(file).map_err(|source| self.read_error(path, source))?;
         let bytes = bytes.ok_or_else(|| StorageError::LongAnswer {
             path: path.to_owned(),
             most: LONGEST_IN_MEMORY,
@@ -163,7 +163,7 @@ impl FolderStore {
         };
         head_of(&file)
             .map(Some)
-            .map_err(|source| self.unread(path, source))
+            .map_err(|source| self.read_error(path, source))
     }
 
     pub(crate) async fn read(
@@ -171,7 +171,7 @@ impl FolderStore {
         path: &str,
         from: u64,
         version: Option<&Version>,
-    ) -> Result<Option<Chunks<'_>>, StorageError> {
+    ) -> Result<Option<ObjectStream<'_>>, StorageError> {
         let Some(file) = self.open(path)? else {
             return Ok(None);
         };
@@ -197,10 +197,10 @@ impl FolderStore {
         let digested = blocking(move || digest::of_reader_blocking(file)).await;
         digested
             .map(Some)
-            .map_err(|source| self.unread(path, source))
+            .map_err(|source| self.read_error(path, source))
     }
 
-    /// Everything below a folder of it, by name.
+    /// Lists everything below a folder, sorted by name.
     pub(crate) fn list(&self, prefix: &str) -> Result<Vec<StoredEntry>, StorageError> {
         let mut found = vec![];
         match self.list_now(prefix, &mut found) {
@@ -246,7 +246,7 @@ fn head_of(file: &File) -> io::Result<ObjectHead> {
     })
 }
 
-/// All of a file; none where it is larger than what is read into memory.
+/// Reads a whole file; `None` if it exceeds the limit for memory.
 fn read_bounded(file: File) -> io::Result<Option<Vec<u8>>> {
     let mut bytes = vec![];
     let most = LONGEST_IN_MEMORY as u64;
@@ -315,7 +315,7 @@ fn walk(folder: &OpenFolder, prefix: &str, found: &mut Vec<StoredEntry>) -> io::
     Ok(())
 }
 
-/// A file that has no final name yet, and goes with this where it gets none.
+/// A file without its final name. Dropping it removes a file that was not renamed.
 struct Temporary<'a> {
     folder: &'a OpenFolder,
     name: OsString,
@@ -335,14 +335,15 @@ impl<'a> Temporary<'a> {
 
 impl Drop for Temporary<'_> {
     fn drop(&mut self) {
-        // It has none where it was renamed.
+        // A renamed file no longer has this name.
         let _ = self.folder.remove_file(&self.name);
     }
 }
 
-/// A temporary name beside the final one, on disk before it gets that.
+/// Writes a temporary file beside the final one, and syncs it before the rename.
 fn place(upload: &Upload, folder: &OpenFolder, name: &OsStr) -> io::Result<()> {
-    // With the mode of every new file: a web server runs as another user, and a package's file may have bits that run programs.
+    // Default permissions of new files: a web server runs as another user, and a package's file may
+    // have executable bits.
     let temporary = Temporary::create(folder)?;
     match &upload.source {
         UploadBody::File(from) => {
@@ -363,7 +364,7 @@ fn place(upload: &Upload, folder: &OpenFolder, name: &OsStr) -> io::Result<()> {
     folder.sync()
 }
 
-/// Copies a file, and computes its digest on the way.
+/// Copies a file and computes its digest.
 fn copy(mut from: &File, to: &mut impl io::Write) -> io::Result<Digest> {
     let (mut hasher, mut buffer) = (Hasher::default(), vec![0; 1 << 20]);
     loop {
@@ -399,18 +400,22 @@ mod tests {
         format!("{error}: {}", cause.unwrap_or_default())
     }
 
-    /// The error of each way to read, list or write an object.
+    /// Errors of each way to read, list or write an object.
     async fn errors(store: &FolderStore, path: &str) -> Vec<(&'static str, Option<String>)> {
         let upload = Upload::of_bytes(path, "new");
-        let told = |error: StorageError| words(&error);
+        let describe = |error: StorageError| words(&error);
         vec![
-            ("get", store.get(path).err().map(told)),
-            ("head", store.head(path).err().map(told)),
-            ("read", store.read(path, 0, None).await.err().map(told)),
-            ("digest", store.digest(path).await.err().map(told)),
+            ("get", store.get(path).err().map(describe)),
+            ("head", store.head(path).err().map(describe)),
+            ("read", store.read(path, 0, None).await.err().map(describe)),
+            ("digest", store.digest(path).await.err().map(describe)),
             (
                 "put",
-                store.put(&upload, &PutCondition::Any).await.err().map(told),
+                store
+                    .put(&upload, &PutCondition::Any)
+                    .await
+                    .err()
+                    .map(describe),
             ),
             (
                 "put new",
@@ -418,7 +423,7 @@ mod tests {
                     .put(&upload, &PutCondition::Absent)
                     .await
                     .err()
-                    .map(told),
+                    .map(describe),
             ),
         ]
     }
@@ -465,7 +470,7 @@ mod tests {
                 _ => outside.clone(),
             };
             symlink(to, &link).expect("a link");
-            // The target's own name may be one.
+            // The target itself may be a link.
             symlink(&served, root.path().join("latest")).expect("a link");
             let store = store(&root.path().join("latest"));
             for (verb, error) in errors(&store, "v/1/a").await {
@@ -577,7 +582,7 @@ mod tests {
         let upload = Upload::of_bytes("master.m3u8", "new");
         let put = store(root.path()).put(&upload, &PutCondition::Absent).await;
         put.expect_err("no file");
-        // A folder is no object, and is not in the way of what reads.
+        // A folder is no object, and does not disturb reading.
         fs::create_dir(root.path().join("folder")).expect("a folder");
         let found = store(root.path()).get("folder").expect("it is looked at");
         assert_eq!(found, None);

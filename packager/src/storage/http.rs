@@ -1,4 +1,4 @@
-//! The HTTP client that edges and buckets are asked with.
+//! The HTTP client for edges and buckets.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use reqwest::Client;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(crate) fn client() -> reqwest::Result<Client> {
-    // Already installed when a second target is opened, which is as good.
+    // A second target finds the provider installed.
     let _ = rustls::crypto::ring::default_provider().install_default();
     Client::builder()
         .connect_timeout(CONNECT_TIMEOUT)
@@ -17,7 +17,7 @@ pub(crate) fn client() -> reqwest::Result<Client> {
         .build()
 }
 
-/// What went wrong, to the last cause; without the URL, which the reader knows.
+/// Causes of an error without the URL, which the message already names.
 pub(crate) fn causes(error: reqwest::Error) -> String {
     let error = error.without_url();
     let mut why = error.to_string();

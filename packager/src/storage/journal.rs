@@ -1,5 +1,5 @@
-//! What went up so far, beside the package: one line an object or part, so that what is interrupted goes on from there. Lines
-//! are appended as they come; the last one may be torn.
+//! Journal of a publication beside the package: one line for each finished object or part, so an
+//! interrupted upload resumes. Lines are appended, and the last one may be torn.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::{self, File, TryLockError};
@@ -16,17 +16,17 @@ use crate::digest::sha256;
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum JournalLine {
-    /// An object that is there.
+    /// A stored object.
     Sent(String),
-    /// An upload in parts that was begun: path, id, length of a part.
+    /// A started multipart upload: path, id, length of a part.
     Begun(String, String, u64),
-    /// A part of it that is there: path, number from 1, entity-tag.
+    /// A stored part: path, number from 1, entity-tag.
     Part(String, u32, String),
-    /// What plays until all is there.
+    /// The provisional lecture that plays during the upload.
     Meanwhile(Value),
 }
 
-/// An upload in parts under way.
+/// A multipart upload in progress.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct BegunUpload {
     pub(crate) id: String,
@@ -43,10 +43,10 @@ pub(crate) struct Journal {
 
 #[derive(Debug, Default)]
 enum JournalFile {
-    /// It cannot be written, or another process writes it, or it is kept in memory alone.
+    /// The journal is unwritable, held by another process, or in memory only.
     #[default]
     Nowhere,
-    /// From the first line on.
+    /// Created with its first line.
     NotYet(PathBuf),
     File(File),
 }
@@ -60,7 +60,7 @@ struct JournalState {
 }
 
 impl Journal {
-    /// Of a folder's package on its way to a target.
+    /// Opens the journal of a package in a folder on its way to a target.
     pub(crate) fn open(folder: &Path, revision: &str, target: &str) -> Self {
         let hash = sha256(target);
         let mut name = prefix(folder);
@@ -80,7 +80,7 @@ impl Journal {
         }
     }
 
-    /// One that is kept in memory alone.
+    /// A journal in memory.
     pub(crate) fn none() -> Self {
         Self {
             path: PathBuf::new(),
@@ -129,14 +129,14 @@ impl Journal {
         state.take(line);
     }
 
-    /// All is there: nobody will go on from here.
+    /// Removes the journal of a complete publication.
     pub(crate) fn finish(&self) {
         if matches!(self.state().file, JournalFile::File(_)) {
             let _ = fs::remove_file(&self.path);
         }
     }
 
-    /// Of a folder that is there no more, on whatever way its package was.
+    /// Removes all journals of a removed folder.
     pub(crate) fn remove_all(folder: &Path) {
         let prefix = prefix(folder).to_string_lossy().into_owned();
         let entries = folder.parent().map(fs::read_dir);
@@ -160,7 +160,7 @@ fn prefix(folder: &Path) -> std::ffi::OsString {
 
 impl JournalState {
     fn read(path: &Path) -> io::Result<Self> {
-        // The folder beside a package may be one where others write too.
+        // Others may write to the parent folder of a package.
         let mut file = File::options()
             .append(true)
             .read(true)
@@ -180,7 +180,7 @@ impl JournalState {
                 state.take(line);
             }
         }
-        // What follows a torn line begins a line of its own.
+        // A line after a torn one begins on its own line.
         if text.last().is_some_and(|byte| *byte != b'\n') {
             file.write_all(b"\n")?;
         }
@@ -217,7 +217,8 @@ impl JournalState {
         }
     }
 
-    /// One write a line, so that a process that is killed leaves whole lines; what is not written down is sent again.
+    /// Writes a line at once, so a killed process leaves whole lines. A failed write only causes
+    /// another upload.
     fn try_write(&mut self, line: &JournalLine) -> io::Result<()> {
         if let JournalFile::NotYet(path) = &self.file {
             let file = File::options().create_new(true).append(true).open(path)?;
@@ -233,7 +234,7 @@ impl JournalState {
     }
 }
 
-/// Until we end, whatever way.
+/// Locks the file until the process ends.
 fn own(file: &File) -> io::Result<()> {
     match file.try_lock() {
         Ok(()) => Ok(()),
@@ -267,7 +268,7 @@ mod tests {
         assert!(!elsewhere.was_sent("v/0a/a"));
         assert!(!elsewhere.path.exists(), "there is nothing to write down");
         elsewhere.sent("v/0a/a");
-        // Another process at the same thing writes nothing down.
+        // A second process that publishes the same package keeps no journal.
         let second = open();
         assert!(!second.was_sent("v/0a/a"));
         second.finish();

@@ -1,4 +1,4 @@
-//! Where the keys come from.
+//! Reads the link keys.
 
 use crate::files::regular::read_regular;
 use anyhow::Result;
@@ -54,13 +54,13 @@ impl KeysError {
     }
 }
 
-/// The keys in force: of the environment, else of `.dev.vars`, which `make serve` reads too.
+/// Current keys from the environment, else from `.dev.vars`, which `make serve` also reads.
 pub(crate) fn keyring() -> Result<Keyring, KeysError> {
     let KeysValue { text, place } = value()?;
     parse(&text, place)
 }
 
-/// The value of LECTERN_KEYS, found as [`keyring`] finds it.
+/// Text of LECTERN_KEYS, from the same sources as [`keyring`].
 pub(crate) fn keys_text() -> Result<String, KeysError> {
     value().map(|KeysValue { text, .. }| text)
 }

@@ -1,4 +1,5 @@
-//! Where a package goes: a folder, a prefix of a bucket, or one behind an edge. Pure but for what the environment says of S3.
+//! Parses a target: a folder, a prefix of a bucket, or one behind an edge. Pure except for the S3
+//! variables of the environment.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -19,21 +20,21 @@ pub(crate) enum Location {
     Edge(EdgeAddress),
 }
 
-/// The objects below one directory of a bucket that speaks S3.
+/// Objects below a directory of an S3 bucket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct BucketAddress {
     pub(crate) scheme: &'static str,
     pub(crate) bucket: String,
     pub(crate) prefix: ObjectKey,
-    /// None is Amazon's own.
+    /// `None` means Amazon's endpoint.
     pub(crate) endpoint: Option<String>,
     pub(crate) region: String,
 }
 
-/// An edge, and the objects below one directory of it.
+/// Objects below a directory of an edge.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct EdgeAddress {
-    /// `https://edge.example`, without a slash at the end.
+    /// `https://edge.example`, without a trailing slash.
     pub(crate) origin: String,
     prefix: ObjectKey,
 }
@@ -108,7 +109,7 @@ impl BucketAddress {
             scheme: "r2",
             bucket,
             prefix,
-            endpoint: Some(checked(endpoint)?),
+            endpoint: Some(validate_endpoint(endpoint)?),
             region: "auto".to_owned(),
         })
     }
@@ -121,13 +122,13 @@ impl BucketAddress {
             scheme: "s3",
             bucket,
             prefix,
-            endpoint: endpoint.map(checked).transpose()?,
+            endpoint: endpoint.map(validate_endpoint).transpose()?,
             region: region.unwrap_or_else(|| "us-east-1".to_owned()),
         })
     }
 
-    /// Whether bodies arrive as they were sent by TLS, or because they do not leave the machine. Elsewhere their hash is part of
-    /// the signature, which costs both sides a reading of every byte.
+    /// Bodies are protected by TLS or stay on this machine. Otherwise the signature covers their
+    /// hash, at the cost of another pass over every byte for both sides.
     pub(crate) fn is_protected(&self) -> bool {
         let Some(endpoint) = &self.endpoint else {
             return true;
@@ -135,13 +136,13 @@ impl BucketAddress {
         Url::parse(endpoint).is_ok_and(|url| is_private(&url))
     }
 
-    /// An object as a person finds it.
+    /// Name of an object for the user.
     pub(crate) fn name(&self, path: &str) -> String {
         format!("{}://{}/{}/{path}", self.scheme, self.bucket, self.prefix)
     }
 }
 
-/// Whether nobody on the way reads what is sent: TLS, or this machine.
+/// Private connections: TLS, or this machine.
 pub(crate) fn is_private(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default();
     let address = host.trim_start_matches('[').trim_end_matches(']');
@@ -149,7 +150,7 @@ pub(crate) fn is_private(url: &Url) -> bool {
     url.scheme() == "https" || host == "localhost" || is_loopback
 }
 
-fn checked(endpoint: String) -> Result<String, LocationError> {
+fn validate_endpoint(endpoint: String) -> Result<String, LocationError> {
     let is_plain = Url::parse(&endpoint).is_ok_and(|url| {
         matches!(url.scheme(), "http" | "https")
             && url.path() == "/"
@@ -165,7 +166,7 @@ fn checked(endpoint: String) -> Result<String, LocationError> {
 }
 
 impl EdgeAddress {
-    /// The URL of a folder below the prefix, which is empty or ends in a slash.
+    /// URL of a folder below the prefix, which is empty or ends in a slash.
     pub(crate) fn directory_url(&self, folder: &str) -> String {
         let key = match folder.trim_end_matches('/') {
             "" => Ok(self.prefix.clone()),
@@ -175,31 +176,33 @@ impl EdgeAddress {
         format!("{}{path}/", self.origin)
     }
 
-    /// The directory as the `path` claim of an upload link has it.
+    /// Directory in the form of an upload link's `path` claim.
     pub(crate) fn directory(&self) -> String {
         format!("/{}/", self.prefix)
     }
 
-    /// The URL of an object below the prefix.
+    /// URL of an object below the prefix.
     pub(crate) fn url(&self, path: &str) -> Result<String, ObjectKeyError> {
         let key = ObjectKey::new(format!("{}/{path}", self.prefix))?;
         Ok(format!("{}{}", self.origin, key.to_url_path()))
     }
 }
 
-/// How a bucket or an edge is reached.
+/// Connection options for a bucket or an edge.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct ReachArgs {
-    /// Where the bucket's S3 API is, for `r2://` [default: R2_ACCOUNT_ID's] and `s3://` [default: AWS_ENDPOINT_URL, else Amazon's].
+    /// Endpoint of the bucket's S3 API, for `r2://` [default: R2_ACCOUNT_ID's] and `s3://`
+    /// [default: AWS_ENDPOINT_URL, else Amazon's].
     #[arg(long, value_name = "URL")]
     pub(crate) endpoint: Option<String>,
-    /// Send links to another machine over HTTP without TLS, where everybody on the way can read and use them.
+    /// Send links to another machine over HTTP without TLS, where everybody on the network path can
+    /// read and use them.
     #[arg(long)]
     pub(crate) allow_plain_http: bool,
 }
 
 impl ReachArgs {
-    /// The same without an endpoint.
+    /// The same options without an endpoint.
     pub(crate) fn without_endpoint(&self) -> Self {
         Self {
             endpoint: None,
@@ -207,7 +210,7 @@ impl ReachArgs {
         }
     }
 
-    /// The same for this place: an endpoint is for buckets.
+    /// Options for this location: an endpoint is for buckets only.
     pub(crate) fn of(&self, place: &str) -> Self {
         match is_bucket(place) {
             true => self.clone(),
@@ -262,7 +265,7 @@ mod tests {
             ),
             (
                 "http://edge.example/a",
-                "`http://edge.example` is reached over HTTP without TLS, where everybody on the way can read and use the link that opens it",
+                "`http://edge.example` uses HTTP without TLS: everybody on the network path can read and use the link",
             ),
             ("ftp://host/a", "`ftp` targets are not supported"),
             ("r2:///a", "`r2:///a` is not a URL"),
@@ -294,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_goes_over_http_to_this_machine_alone_unless_it_is_said() {
+    fn plain_http_is_for_this_machine_unless_it_is_allowed() {
         let allowed = ReachArgs {
             allow_plain_http: true,
             ..ReachArgs::default()
@@ -394,7 +397,7 @@ mod tests {
             assert_eq!(address.is_protected(), expected, "{endpoint}");
         }
         let edge = Location::parse("https://edge.example/a", &at(Some("http://localhost")));
-        let said = edge.expect_err("no bucket").to_string();
-        assert_eq!(said, "--endpoint is for `r2://` and `s3://` targets");
+        let expected = edge.expect_err("no bucket").to_string();
+        assert_eq!(expected, "--endpoint is for `r2://` and `s3://` targets");
     }
 }

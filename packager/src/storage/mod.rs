@@ -1,4 +1,4 @@
-//! Where a lecture is published: a folder, a bucket, or a prefix behind an edge. What all of them can do, and nothing else.
+//! Stores: a folder, a bucket, or a prefix behind an edge, with their common operations.
 
 pub(crate) mod concurrency;
 pub(crate) mod credentials;
@@ -30,15 +30,15 @@ use location::ReachArgs;
 use object::{PutCondition, PutOutcome, Upload, Version};
 use s3::S3Store;
 
-/// Signed requests show no key, so that they are sent.
-const PLAIN_BUCKET: &str = "warning: the bucket's endpoint is reached over HTTP without TLS: the key is not sent, but everybody on \
-    the way can read what is stored, change what is answered, and repeat a request for 15 minutes; use https://, or \
-    --allow-plain-http to be told no more";
-/// What is read into memory at once: lists, playlists and what describes a package are far smaller.
+/// Requests are signed and reveal no key, so this is a warning only.
+const PLAIN_BUCKET: &str = "warning: the bucket's endpoint uses HTTP without TLS: requests do not reveal the key, but everybody \
+    on the network path can read objects, change responses, and repeat a request for 15 minutes; use https://, or \
+    silence this warning with --allow-plain-http";
+/// Maximum bytes of an object in memory; lists, playlists and package descriptions are far smaller.
 const LONGEST_IN_MEMORY: usize = 64 << 20;
-/// What a list may hold. A thousand lectures of many hours have fewer.
+/// Maximum entries of a list; a thousand lectures of many hours have fewer.
 const MOST_ENTRIES: usize = 10_000_000;
-/// How often an object is looked for that is there and then is not.
+/// Attempts to read an object that appears and disappears.
 const LOOKS: u32 = 3;
 
 #[derive(Debug)]
@@ -48,34 +48,34 @@ pub(crate) enum Store {
     Edge(Box<EdgeStore>),
 }
 
-/// An object that was read.
+/// A stored object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct StoredObject {
     pub(crate) bytes: Bytes,
     pub(crate) version: Version,
 }
 
-/// What is known of an object before it is read.
+/// Metadata of an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ObjectHead {
     pub(crate) bytes: u64,
     pub(crate) version: Version,
 }
 
-/// An object's bytes as they come. After an error the rest is asked for anew.
-pub(crate) type Chunks<'a> = BoxStream<'a, Result<Bytes, StorageError>>;
+/// Bytes of an object as a stream. After an error, the caller requests the rest.
+pub(crate) type ObjectStream<'a> = BoxStream<'a, Result<Bytes, StorageError>>;
 
-/// What a list says of an object.
+/// An object in a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct StoredEntry {
-    /// From the package's root.
+    /// Path from the package's root.
     pub(crate) path: String,
     pub(crate) bytes: u64,
     pub(crate) modified: DateTime<Utc>,
 }
 
 impl Store {
-    /// Parses a target, and finds what opens it.
+    /// Parses a target, and reads its credentials.
     pub(crate) fn open(text: &str, reach: &ReachArgs) -> anyhow::Result<Self> {
         let place = Location::parse(text, reach)?;
         if let Location::Bucket(address) = &place
@@ -91,12 +91,12 @@ impl Store {
         })
     }
 
-    /// Where the lecture is played from.
+    /// URL or path of the Multivariant Playlist.
     pub(crate) fn master(&self) -> String {
         self.name(MULTIVARIANT)
     }
 
-    /// An object as a person finds it.
+    /// Name of an object for the user.
     pub(crate) fn name(&self, path: &str) -> String {
         match self {
             Self::Folder(target) => target.name(path),
@@ -105,7 +105,7 @@ impl Store {
         }
     }
 
-    /// Whether what is there can be looked at: an upload link reads nothing.
+    /// Reading is possible; an upload link only writes.
     pub(crate) fn is_readable(&self) -> bool {
         match self {
             Self::Folder(_) | Self::Bucket(_) => true,
@@ -113,8 +113,8 @@ impl Store {
         }
     }
 
-    /// Writes an object, if the condition holds. What cannot change counts as written where it is already there; what can,
-    /// only where the same bytes are.
+    /// Writes an object if the condition holds. An existing immutable object counts as written. A
+    /// mutable one counts if it has the same bytes.
     pub(crate) async fn put(
         &self,
         upload: &Upload,
@@ -142,7 +142,7 @@ impl Store {
                             path: upload.path.clone(),
                         });
                     }
-                    // Some answer two writers at once with a conflict.
+                    // Some servers answer two parallel writers with a conflict.
                     None if look < LOOKS => {
                         look += 1;
                         retry::wait(look, None).await;
@@ -151,7 +151,7 @@ impl Store {
                     None => {}
                 }
             } else {
-                // The answer to a write of ours may have been lost.
+                // The response to an earlier write may have been lost.
                 let there = self.get(&upload.path).await?;
                 let own = upload.read(&upload.whole()).await?;
                 if there.is_some_and(|there| there.bytes == own) {
@@ -164,14 +164,14 @@ impl Store {
         }
     }
 
-    /// Writes an object, whatever is there.
+    /// Writes an object unconditionally.
     pub(crate) async fn replace(&self, upload: &Upload) -> Result<(), StorageError> {
         self.put(upload, &PutCondition::Any, &Journal::none())
             .await
             .map(drop)
     }
 
-    /// An object as it is stored now, in memory.
+    /// Reads the current object into memory.
     pub(crate) async fn get(&self, path: &str) -> Result<Option<StoredObject>, StorageError> {
         match self {
             Self::Folder(target) => target.get(path),
@@ -192,13 +192,13 @@ impl Store {
         Ok(self.head(path).await?.map(|head| head.bytes))
     }
 
-    /// An object's bytes from `from` on. None where it is gone, or is not of that version any more.
+    /// Streams an object from byte `from` on; `None` if it is gone or has another version.
     pub(crate) async fn read(
         &self,
         path: &str,
         from: u64,
         version: Option<&Version>,
-    ) -> Result<Option<Chunks<'_>>, StorageError> {
+    ) -> Result<Option<ObjectStream<'_>>, StorageError> {
         match self {
             Self::Folder(target) => target.read(path, from, version).await,
             Self::Bucket(target) => target.read(path, from, version).await,
@@ -206,7 +206,7 @@ impl Store {
         }
     }
 
-    /// Size and hash of an object, of which a piece at a time is in memory.
+    /// Size and hash of an object, computed chunk by chunk.
     pub(crate) async fn digest(&self, path: &str) -> Result<Option<Digest>, StorageError> {
         match self {
             Self::Folder(target) => target.digest(path).await,
@@ -215,7 +215,7 @@ impl Store {
         }
     }
 
-    /// Everything below a folder, which is empty or ends in a slash, by name.
+    /// Lists everything below a folder, which is empty or ends in a slash, sorted by name.
     pub(crate) async fn list(&self, prefix: &str) -> Result<Vec<StoredEntry>, StorageError> {
         match self {
             Self::Folder(target) => target.list(prefix),
@@ -224,7 +224,7 @@ impl Store {
         }
     }
 
-    /// What is not there is as good as removed.
+    /// Removes an object; a missing one counts as removed.
     pub(crate) async fn remove(&self, path: &str) -> Result<(), StorageError> {
         match self {
             Self::Folder(target) => target.remove(path),

@@ -1,4 +1,4 @@
-//! One object on its way, and what must hold of what is there for it to be written.
+//! An object to upload, and the conditions of its write.
 
 use std::io::{self, ErrorKind, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -16,18 +16,18 @@ use crate::files::package_folder;
 use crate::files::regular::open_regular;
 use crate::layout::is_mutable;
 
-/// How much of a file is read at once.
+/// Bytes of one read.
 const CHUNK: usize = 64 << 10;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Upload {
-    /// From the package's root.
+    /// Path from the package's root.
     pub(crate) path: String,
     pub(crate) source: UploadBody,
     pub(crate) bytes: u64,
     pub(crate) content_type: String,
-    /// The hash that the bytes must have, in hexadecimal: what `package.json` says of a file. It is compared while they are
-    /// sent, and an object of other bytes does not come into being.
+    /// Expected SHA-256 in hexadecimal, from `package.json`. It is compared during the upload, and
+    /// a mismatch aborts the write.
     pub(crate) sha256: Option<String>,
 }
 
@@ -37,7 +37,7 @@ pub(crate) enum UploadBody {
     Bytes(Bytes),
 }
 
-/// What is there, as the target tells it from what may replace it: an entity-tag without its quotes, or a hash.
+/// Identifies one version of an object: an entity-tag without its quotes, or a hash.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Version(pub(crate) String);
 
@@ -54,16 +54,16 @@ pub(crate) enum PutOutcome {
     AlreadyThere,
 }
 
-/// A run of an upload's bytes.
+/// A range of an upload's bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Slice {
     pub(crate) from: u64,
     pub(crate) length: u64,
-    /// The hash that it must have, in hexadecimal, where that is known.
+    /// Expected SHA-256 in hexadecimal, if known.
     pub(crate) sha256: Option<String>,
 }
 
-/// The bytes of a file are others than `package.json` says.
+/// A file with other bytes than `package.json` describes.
 #[derive(Debug, thiserror::Error)]
 #[error("its SHA-256 is not the one that `package.json` says")]
 pub(crate) struct OtherBytes;
@@ -80,7 +80,7 @@ impl Upload {
         }
     }
 
-    /// A file, which must keep the bytes that it has now.
+    /// Fixes the current contents of a file by their hash.
     pub(crate) async fn with_hash(self) -> Result<Self, StorageError> {
         let sha256 = match &self.source {
             UploadBody::Bytes(_) => None,
@@ -90,13 +90,13 @@ impl Upload {
                     Err(error) => Err(error),
                 }
                 .map(|found| found.sha256);
-                Some(hash.map_err(|source| unread(file, source))?)
+                Some(hash.map_err(|source| read_error_at(file, source))?)
             }
         };
         Ok(Self { sha256, ..self })
     }
 
-    /// Under `v/`: what is there already is this.
+    /// Objects under `v/` never change, so an existing one is this one.
     pub(crate) fn is_immutable(&self) -> bool {
         !is_mutable(&self.path)
     }
@@ -109,7 +109,7 @@ impl Upload {
         }
     }
 
-    /// R2 wants all parts but the last equally large.
+    /// Parts of equal length, except for the last: R2 requires it.
     fn slices(&self, part: u64) -> impl Iterator<Item = Slice> + use<> {
         let bytes = self.bytes;
         (0..bytes.div_ceil(part)).map(move |at| Slice {
@@ -119,8 +119,8 @@ impl Upload {
         })
     }
 
-    /// The parts that it goes up in. Parts are sent side by side, and one hash cannot be taken of them so: the file is read once
-    /// before, and each part is held to what was read then.
+    /// Parts of the upload. They are sent in parallel, so one hash cannot cover them: the file is
+    /// read once before, and each part must match that reading.
     pub(crate) async fn parts(&self, part: u64) -> Result<Vec<Slice>, StorageError> {
         let mut slices: Vec<Slice> = self.slices(part).collect();
         let (UploadBody::File(path), Some(expected)) = (&self.source, &self.sha256) else {
@@ -130,19 +130,23 @@ impl Upload {
         for slice in &mut slices {
             let mut part = Hasher::default();
             let mut chunks = file_chunks(path, slice)?;
-            while let Some(chunk) = chunks.try_next().await.map_err(|error| self.told(error))? {
+            while let Some(chunk) = chunks
+                .try_next()
+                .await
+                .map_err(|error| self.read_error(error))?
+            {
                 whole.update(&chunk);
                 part.update(&chunk);
             }
             slice.sha256 = Some(part.finish().sha256);
         }
         if whole.finish().sha256 != *expected {
-            return Err(self.told(other_bytes()));
+            return Err(self.read_error(other_bytes()));
         }
         Ok(slices)
     }
 
-    /// A run of it, in memory.
+    /// Reads a range into memory.
     pub(crate) async fn read(&self, slice: &Slice) -> Result<Bytes, StorageError> {
         match &self.source {
             UploadBody::Bytes(bytes) => {
@@ -153,7 +157,11 @@ impl Upload {
             UploadBody::File(path) => {
                 let mut bytes = Vec::with_capacity(usize::try_from(slice.length).unwrap_or(0));
                 let mut chunks = file_chunks(path, slice)?;
-                while let Some(chunk) = chunks.try_next().await.map_err(|error| self.told(error))? {
+                while let Some(chunk) = chunks
+                    .try_next()
+                    .await
+                    .map_err(|error| self.read_error(error))?
+                {
                     bytes.extend_from_slice(&chunk);
                 }
                 Ok(bytes.into())
@@ -161,8 +169,8 @@ impl Upload {
         }
     }
 
-    /// A run of it, as it is read.
-    pub(crate) async fn stream(&self, slice: &Slice) -> Result<Chunks, StorageError> {
+    /// Streams a range.
+    pub(crate) async fn stream(&self, slice: &Slice) -> Result<UploadStream, StorageError> {
         match &self.source {
             UploadBody::Bytes(_) => {
                 let bytes = self.read(slice).await?;
@@ -172,24 +180,24 @@ impl Upload {
         }
     }
 
-    /// The error of reading it.
-    pub(crate) fn told(&self, error: io::Error) -> StorageError {
+    /// Converts an error of reading the source.
+    pub(crate) fn read_error(&self, error: io::Error) -> StorageError {
         if is_other_bytes(&error) {
             return StorageError::Changed {
                 path: self.path.clone(),
             };
         }
         match &self.source {
-            UploadBody::File(path) => unread(path, error),
-            UploadBody::Bytes(_) => unread(Path::new(&self.path), error),
+            UploadBody::File(path) => read_error_at(path, error),
+            UploadBody::Bytes(_) => read_error_at(Path::new(&self.path), error),
         }
     }
 }
 
-pub(crate) type Chunks = BoxStream<'static, io::Result<Bytes>>;
+pub(crate) type UploadStream = BoxStream<'static, io::Result<Bytes>>;
 
-/// A run of a file as it is read. The last chunk comes when all of it was held to its hash, so that whoever gets other bytes
-/// does not get all of them.
+/// Streams a range of a file. The last chunk follows the comparison of the hash, so no receiver
+/// gets all bytes of a wrong file.
 struct FileChunks {
     reader: ReaderStream<tokio::io::Take<File>>,
     hasher: Hasher,
@@ -224,12 +232,12 @@ impl FileChunks {
     }
 }
 
-fn file_chunks(path: &Path, slice: &Slice) -> Result<Chunks, StorageError> {
+fn file_chunks(path: &Path, slice: &Slice) -> Result<UploadStream, StorageError> {
     let opened = package_folder::open(path).and_then(|mut file| {
         file.seek(SeekFrom::Start(slice.from))?;
         Ok(File::from_std(file).take(slice.length))
     });
-    let file = opened.map_err(|source| unread(path, source))?;
+    let file = opened.map_err(|source| read_error_at(path, source))?;
     let chunks = FileChunks {
         reader: ReaderStream::with_capacity(file, CHUNK),
         hasher: Hasher::default(),
@@ -245,7 +253,7 @@ fn file_chunks(path: &Path, slice: &Slice) -> Result<Chunks, StorageError> {
     Ok(stream::try_unfold(chunks, next).boxed())
 }
 
-fn unread(path: &Path, source: io::Error) -> StorageError {
+fn read_error_at(path: &Path, source: io::Error) -> StorageError {
     StorageError::Read {
         path: path.to_owned(),
         source,
@@ -256,7 +264,7 @@ pub(crate) fn other_bytes() -> io::Error {
     io::Error::new(ErrorKind::InvalidData, OtherBytes)
 }
 
-/// Whether an error, or what caused it, is that a file has other bytes.
+/// Recognizes an error whose cause is a file with other bytes.
 pub(crate) fn is_other_bytes(error: &(dyn std::error::Error + 'static)) -> bool {
     let mut cause = Some(error);
     while let Some(error) = cause {
@@ -303,7 +311,7 @@ mod tests {
             match chunks.try_next().await {
                 Ok(Some(chunk)) => got.extend_from_slice(&chunk),
                 Ok(None) => return (got, None),
-                Err(error) => return (got, Some(upload.told(error))),
+                Err(error) => return (got, Some(upload.read_error(error))),
             }
         }
     }

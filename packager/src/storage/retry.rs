@@ -1,45 +1,45 @@
-//! When to try again, and after how long. Pure but for the waiting.
+//! Decides on retries and their delays. Pure except for the waiting.
 
 use std::time::Duration;
 
 pub(crate) const ATTEMPTS: u32 = 6;
-/// Before anything answered: more likely a wrong address than a passing trouble.
+/// Attempts before the first response: a wrong address is likelier than a transient failure.
 pub(crate) const FIRST_ATTEMPTS: u32 = 3;
 pub(crate) const FIRST: Duration = Duration::from_millis(250);
 pub(crate) const LONGEST: Duration = Duration::from_secs(8);
-/// A server that asks for more patience than this gets this much.
+/// Maximum of a server's `Retry-After`.
 const LONGEST_ASKED: Duration = Duration::from_secs(60);
-/// How long an answer may take to begin, or to go on.
+/// Timeout for the start of a response, and for gaps in it.
 pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
-/// Bytes a second that a body is given time for on top of that.
+/// Minimum bytes a second of a body, which extends the timeout.
 const SLOWEST: u64 = 32 << 10;
 
-/// Whether the same request may succeed later (RFC 9110 §15.6, RFC 6585 §4).
+/// Statuses after which the same request may succeed (RFC 9110 §15.6, RFC 6585 §4).
 pub(crate) fn is_worthwhile(status: u16) -> bool {
     matches!(status, 408 | 429 | 500 | 502 | 503 | 504)
 }
 
-/// Whether an answer says that too much was asked at once.
-pub(crate) fn is_too_much(status: u16) -> bool {
+/// Statuses that report overload.
+pub(crate) fn is_overload(status: u16) -> bool {
     matches!(status, 429 | 503)
 }
 
-/// How long a request with a body of so many bytes may take.
-pub(crate) fn time_for(bytes: u64) -> Duration {
+/// Timeout of a request with a body of so many bytes.
+pub(crate) fn timeout_for(bytes: u64) -> Duration {
     ANSWER_TIMEOUT + Duration::from_secs(bytes / SLOWEST)
 }
 
-/// What the server asks for.
-pub(crate) fn asked(retry_after: Option<&str>) -> Option<Duration> {
+/// Parses `Retry-After`.
+pub(crate) fn parse_retry_after(retry_after: Option<&str>) -> Option<Duration> {
     // RFC 9110 §10.2.3 also allows a date, which no server here sends.
     let seconds = retry_after?.trim().parse().ok()?;
     Some(Duration::from_secs(seconds).min(LONGEST_ASKED))
 }
 
-/// How long to wait after attempt number `attempt` (from 0): what the server asks for, or a random share of a doubling
-/// time, so that eight uploads that failed together do not return together. `random` is any byte.
+/// Delay after attempt number `attempt` (from 0): `Retry-After`, or a random share of a doubling
+/// time, so that parallel failures do not return together. `random` is any byte.
 pub(crate) fn delay(attempt: u32, retry_after: Option<&str>, random: u8) -> Duration {
-    if let Some(asked) = asked(retry_after) {
+    if let Some(asked) = parse_retry_after(retry_after) {
         return asked;
     }
     let ceiling = FIRST.saturating_mul(1 << attempt.min(10)).min(LONGEST);
@@ -48,7 +48,7 @@ pub(crate) fn delay(attempt: u32, retry_after: Option<&str>, random: u8) -> Dura
 
 pub(crate) async fn wait(attempt: u32, retry_after: Option<&str>) {
     let mut random = [128];
-    // Without randomness the wait is the middle one.
+    // Without randomness, the delay is the middle one.
     let _ = getrandom::fill(&mut random);
     tokio::time::sleep(delay(attempt, retry_after, random[0])).await;
 }

@@ -26,7 +26,7 @@ use super::location::BucketAddress;
 use super::object::{PutCondition, Upload, Version};
 use super::s3_http::Connector;
 use super::{
-    Chunks, LONGEST_IN_MEMORY, MOST_ENTRIES, ObjectHead, StoredEntry, StoredObject, retry,
+    LONGEST_IN_MEMORY, MOST_ENTRIES, ObjectHead, ObjectStream, StoredEntry, StoredObject, retry,
 };
 use crate::digest::{Digest, Hasher};
 
@@ -277,7 +277,7 @@ impl S3Store {
         path: &str,
         from: u64,
         version: Option<&Version>,
-    ) -> Result<Option<Chunks<'_>>, StorageError> {
+    ) -> Result<Option<ObjectStream<'_>>, StorageError> {
         let key = self.key(path)?;
         let found = self.repeated(path, async || {
             let options = GetOptions {
@@ -291,7 +291,7 @@ impl S3Store {
             return Ok(None);
         };
         let path = path.to_owned();
-        let chunks = (found.into_stream()).map_err(move |error| self.told(&path, &error));
+        let chunks = (found.into_stream()).map_err(move |error| self.request_error(&path, &error));
         Ok(Some(chunks.boxed()))
     }
 
@@ -393,17 +393,17 @@ impl S3Store {
                     | Error::NotModified { .. },
                 ) => return Ok(None),
                 Err(error @ Error::Generic { .. }) => error,
-                Err(error) => return Err(self.told(path, &error)),
+                Err(error) => return Err(self.request_error(path, &error)),
             };
             attempt += 1;
             if attempt >= ATTEMPTS || is_final(&error) {
-                return Err(self.told(path, &error));
+                return Err(self.request_error(path, &error));
             }
             retry::wait(attempt, None).await;
         }
     }
 
-    fn told(&self, path: &str, error: &Error) -> StorageError {
+    fn request_error(&self, path: &str, error: &Error) -> StorageError {
         let why = words(error);
         let path = match path {
             "" => self.address.name(""),
@@ -463,8 +463,8 @@ fn is_final(error: &Error) -> bool {
 fn status(error: &Error) -> Option<u16> {
     let mut cause = error.source();
     while let Some(next) = cause {
-        let told = next.to_string();
-        let status = (told.split_once("status code: "))
+        let message = next.to_string();
+        let status = (message.split_once("status code: "))
             .and_then(|(_, rest)| rest.get(..3)?.parse::<u16>().ok());
         if status.is_some() {
             return status;
@@ -476,22 +476,23 @@ fn status(error: &Error) -> Option<u16> {
 
 /// The last cause; of an answer in XML, its code and message.
 fn words(error: &Error) -> String {
-    let mut told = error.to_string();
+    let mut message = error.to_string();
     let mut cause = error.source();
     while let Some(next) = cause {
-        told = next.to_string();
+        message = next.to_string();
         cause = next.source();
     }
     let element = |name: &str| {
-        let (_, rest) = told.split_once(&format!("<{name}>"))?;
+        let (_, rest) = message.split_once(&format!("<{name}>"))?;
         Some(rest.split_once("</")?.0.to_owned())
     };
-    let told = match (element("Code"), element("Message")) {
+    let message = match (element("Code"), element("Message")) {
         (Some(code), Some(message)) => format!("{code}: {message}"),
         (Some(code), None) => code,
-        _ => told,
+        _ => message,
     };
-    told.chars()
+    message
+        .chars()
         .filter(|character| !character.is_control())
         .take(300)
         .collect()

@@ -1,4 +1,4 @@
-//! How `object_store` asks a bucket: with our client, in our lanes, and as patiently as the bucket wishes.
+//! Connects `object_store` to the packager's HTTP client, concurrency limit and retries.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -37,7 +37,7 @@ impl HttpConnector for Connector {
 struct Service {
     client: reqwest::Client,
     lanes: Arc<AdaptiveConcurrency>,
-    /// Before the first answer.
+    /// Failures before the first response.
     failures: AtomicU32,
 }
 
@@ -49,7 +49,7 @@ struct Late;
 
 #[derive(Debug, thiserror::Error)]
 #[error("the answer is larger than {LONGEST_IN_MEMORY} bytes")]
-struct Large;
+struct ResponseTooLarge;
 
 impl HttpService for Service {
     fn call<'this, 'call>(
@@ -67,11 +67,11 @@ impl HttpService for Service {
 impl Service {
     async fn ask(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         let _lane = self.lanes.enter().await;
-        // Lists and errors are read whole, with room made for as many bytes as are announced.
+        // Lists and errors are read completely; their announced size bounds the buffer.
         let is_list = (request.uri().query()).is_some_and(|query| query.contains("list-type="));
         let is_object = request.method() == Method::GET && !is_list;
         let is_head = request.method() == Method::HEAD;
-        let time = retry::time_for(request.body().content_length() as u64);
+        let time = retry::timeout_for(request.body().content_length() as u64);
         let answer = match tokio::time::timeout(time, self.client.call(request)).await {
             Ok(answer) => answer,
             Err(_) => Err(HttpError::new(HttpErrorKind::Timeout, Late)),
@@ -88,21 +88,21 @@ impl Service {
             true => answer,
             false => bounded(answer).await?,
         };
-        if !retry::is_too_much(answer.status().as_u16()) {
+        if !retry::is_overload(answer.status().as_u16()) {
             self.lanes.on_success();
             return Ok(answer);
         }
         self.lanes.on_overload();
         let retry_after = answer.headers().get(RETRY_AFTER);
-        let asked = retry::asked(retry_after.and_then(|value| value.to_str().ok()));
+        let asked = retry::parse_retry_after(retry_after.and_then(|value| value.to_str().ok()));
         if let Some(asked) = asked {
-            // What follows is a wait of `object_store`'s own, which knows nothing of this one.
+            // `object_store` then adds its own delay.
             tokio::time::sleep(asked).await;
         }
         Ok(answer)
     }
 
-    /// A wrong address is not asked as often as one that has answered.
+    /// Ends attempts earlier before the first response, because the address may be wrong.
     fn failed(&self, error: HttpError) -> HttpError {
         let failures = self.failures.load(Ordering::Relaxed);
         if failures == ANSWERED {
@@ -116,18 +116,18 @@ impl Service {
     }
 }
 
-/// An answer in memory, which is never larger than what may be there.
+/// Reads a response into memory, up to a maximum.
 async fn bounded(answer: HttpResponse) -> Result<HttpResponse, HttpError> {
     let announced = answer.headers().get(CONTENT_LENGTH);
     let announced = announced.and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     if announced.is_some_and(|bytes| bytes > LONGEST_IN_MEMORY as u64) {
-        return Err(HttpError::new(HttpErrorKind::Unknown, Large));
+        return Err(HttpError::new(HttpErrorKind::Unknown, ResponseTooLarge));
     }
     let (parts, body) = answer.into_parts();
     let (mut bytes, mut chunks) = (vec![], body.bytes_stream());
     while let Some(chunk) = chunks.try_next().await? {
         if bytes.len() + chunk.len() > LONGEST_IN_MEMORY {
-            return Err(HttpError::new(HttpErrorKind::Unknown, Large));
+            return Err(HttpError::new(HttpErrorKind::Unknown, ResponseTooLarge));
         }
         bytes.extend_from_slice(&chunk);
     }

@@ -27,7 +27,7 @@ const LOCK: &str = "lock";
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct TaskRecord {
     /// What ffmpeg complained about.
-    pub(crate) said: String,
+    pub(crate) warnings: String,
     /// Paths from the package's root.
     pub(crate) files: Vec<Object>,
 }
@@ -139,11 +139,11 @@ impl WorkDir {
     pub(crate) async fn record_finished(
         &self,
         task: &str,
-        said: String,
+        warnings: String,
         files: &[PathBuf],
     ) -> anyhow::Result<TaskRecord> {
         let mut record = TaskRecord {
-            said,
+            warnings,
             files: vec![],
         };
         for file in files {
@@ -405,7 +405,7 @@ mod tests {
         let records = partial.resume(&tasks).await.expect("it is taken up");
         let kept: Vec<bool> = records.iter().map(Option::is_some).collect();
         assert_eq!(kept, [true, false, false]);
-        assert_eq!(records[0].as_ref().expect("a record").said, "said");
+        assert_eq!(records[0].as_ref().expect("a record").warnings, "said");
         assert_eq!(names(&partial.revision_folder()), ["a"]);
         assert_eq!(names(&partial.state_dir()), ["a.json", LOCK]);
     }

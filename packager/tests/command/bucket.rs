@@ -275,10 +275,7 @@ fn of_two_publishers_at_once_one_wins_and_the_other_is_told() {
     let lost = bucket.run(&["publish", text(&first), TARGET]);
     bucket.strict.on_request(None);
     assert_eq!(lost.code, 5, "{lost:?}");
-    assert!(
-        lost.stderr.contains("somebody else published meanwhile"),
-        "{lost:?}"
-    );
+    assert!(lost.stderr.contains("another publish changed"), "{lost:?}");
     let won = bucket.plays().expect("it plays whole");
     let package = fs::read_dir(second.join("v")).expect("a folder").next();
     let name = package.expect("a revision").expect("an entry").file_name();
@@ -458,7 +455,7 @@ fn a_bucket_error_comes_with_a_remedy() {
             SECRET,
             5,
             "NoSuchBucket",
-            "make the bucket",
+            "create the bucket",
         ),
         (
             TARGET,
@@ -467,7 +464,7 @@ fn a_bucket_error_comes_with_a_remedy() {
             SECRET,
             5,
             "the bucket failed",
-            "continues",
+            "it resumes",
         ),
         (
             TARGET,

@@ -71,10 +71,7 @@ fn our_own_package_keeps_every_rule_and_a_spoiled_one_ends_with_6() {
     let run = lectern(&["check", text(&out)]);
     assert_eq!((run.code, run.stderr.as_str()), (6, ""));
     assert!(run.stdout.contains("✘ MV-05  `CODECS` are"), "{run:?}");
-    assert!(
-        run.stdout.contains("→ write what the sample entries say"),
-        "{run:?}"
-    );
+    assert!(run.stdout.contains("→ copy the codec strings"), "{run:?}");
 }
 
 #[test]

@@ -402,9 +402,7 @@ fn a_lecture_that_was_fetched_in_part_goes_on_with_another_signature() {
     assert_eq!(stopped.code, 5, "{stopped:?}");
     assert!(stopped.stderr.contains("it answers 410"), "{stopped:?}");
     assert!(
-        stopped
-            .stderr
-            .contains("the same command goes on from there"),
+        stopped.stderr.contains("the same command resumes it"),
         "{stopped:?}"
     );
     assert!(left());
@@ -414,7 +412,7 @@ fn a_lecture_that_was_fetched_in_part_goes_on_with_another_signature() {
     assert_eq!(done.code, 0, "{done:?}");
     assert!(
         done.stderr
-            .contains("taking up where it stopped: 3 of 5 parts are there"),
+            .contains("resuming: 3 of 5 parts are downloaded"),
         "{done:?}"
     );
     // No video, and only the missing audio, some of it twice.

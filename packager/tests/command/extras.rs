@@ -387,7 +387,7 @@ fn captions_that_cannot_be_used_are_refused_before_anything_is_encoded() {
             format!("en={}", text(root.path())),
             3,
             "it cannot be read",
-            "it is a file",
+            "a readable file",
         ),
         (
             format!("English={}", path("good.vtt")),
@@ -408,7 +408,10 @@ fn captions_that_cannot_be_used_are_refused_before_anything_is_encoded() {
     let good = format!("en={}", path("good.vtt"));
     let run = package(&input, &out, &["--captions", &good, "--captions", &good]);
     assert_eq!(run.code, 2, "{run:?}");
-    assert!(run.stderr.contains("two captions in `en`"), "{run:?}");
+    assert!(
+        run.stderr.contains("`en` has two captions files"),
+        "{run:?}"
+    );
 
     let run = package(&input, &out, &["--no-mp4", "--no-storyboard"]);
     assert_eq!(run.code, 0, "{run:?}");

@@ -51,7 +51,7 @@ fn a_path_that_is_no_file_is_refused_at_once() {
         ("socket", 3, "it is a socket, and not a file"),
         ("/dev/zero", 3, "it is a device, and not a file"),
         ("folder", 3, "it is a folder, and not a file"),
-        (&in_folder, 3, "nothing there is a recording"),
+        (&in_folder, 3, "the folder holds no recording"),
         (&playlist, 3, "there is no object"),
     ] {
         let packaged = run_with_timeout(folder, &["package", what, "-o", "out"]);

@@ -126,7 +126,7 @@ fn a_fetch_that_was_killed_goes_on_unless_the_object_is_another() {
         .len();
     assert!(had < bytes.len() as u64, "{had}");
     let again = bucket.shipped("r2://video/uploads/clip.mp4", "r2://video/courses/a", &work);
-    let said = format!("{had} of {} bytes are there", bytes.len());
+    let said = format!("{had} of {} bytes are downloaded", bytes.len());
     assert!(again.stderr.contains(&said), "{said}: {again:?}");
     assert!(is_empty(&work));
 
@@ -277,13 +277,13 @@ fn a_recording_that_was_stored_in_parts_is_one_lecture() {
         (
             "r2://video/live/8/x.m3u8",
             3,
-            "names `http://127.0.0.1:1/init.mp4`, which does not lie",
-            "copy it there",
+            "names `http://127.0.0.1:1/init.mp4`, which is outside",
+            "copy it into",
         ),
         (
             "r2://video/live/9/",
             3,
-            "nothing there is a recording",
+            "the folder holds no recording",
             "check the name",
         ),
         (

@@ -159,7 +159,7 @@ fn where_pieces_join_no_frame_is_missing_or_twice() {
     let more = "--preset ultrafast --segment-duration 1 --ladder 96,64 --codec hevc --no-mp4";
     let run = run(command(&args).args(more.split(' ')));
     assert_eq!(run.code, 0, "{run:?}");
-    assert!(run.stderr.contains("sound `en`, in 8 parts\n"), "{run:?}");
+    assert!(run.stderr.contains("audio `en`, in 8 parts\n"), "{run:?}");
     let revision = revision_folder(&out);
     for rung in ["96p", "64p", "96p-hevc", "64p-hevc"] {
         let names = (0..28).map(|segment| format!("seg{segment:05}.m4s"));
@@ -251,7 +251,13 @@ fn unacceptable_input_is_refused_in_a_sentence_and_leaves_nothing() {
             "it is a folder, and not a file",
             "check the path",
         ),
-        ("empty.mp4", "out", 3, "it is empty", "fetch the file again"),
+        (
+            "empty.mp4",
+            "out",
+            3,
+            "it is empty",
+            "download the file again",
+        ),
         (
             "garbage.mp4",
             "out",
@@ -263,7 +269,7 @@ fn unacceptable_input_is_refused_in_a_sentence_and_leaves_nothing() {
             "cut.mp4",
             "out",
             3,
-            "the source says that it lasts 20.0 s",
+            "the source declares 20.0 s",
             "cut short",
         ),
         (
@@ -364,7 +370,7 @@ fn real_recordings_package_and_play_or_are_refused() {
             0,
             "2358x1080 1572x720 1048x480 FRAME-RATE=30",
         ),
-        ("one-pixel-444-1fps.mp4", 3, "its picture is 1×1"),
+        ("one-pixel-444-1fps.mp4", 3, "its video is 1×1"),
         ("two-aac-tracks-novideo.mp4", 0, "mp4a.40.2 TYPE=AUDIO"),
     ] {
         let input = clips.join(name);

@@ -136,10 +136,7 @@ fn interrupted_work_goes_on_and_the_package_is_the_same_to_the_byte() {
     let child = encoder.start(&again, 2);
     let stopped = end(child, "-TERM");
     assert_eq!(stopped.code, 130, "{stopped:?}");
-    let kept = format!(
-        "taking up where it stopped: {} of 7 parts are there",
-        before.len() - 1
-    );
+    let kept = format!("resuming: {} of 7 parts are finished", before.len() - 1);
     assert!(stopped.stderr.contains(&kept), "{kept}: {stopped:?}");
     let after = finished(&out).len();
     let stays = format!(
@@ -158,7 +155,7 @@ fn interrupted_work_goes_on_and_the_package_is_the_same_to_the_byte() {
     assert_eq!(run.code, 0, "{run:?}");
     assert!(
         run.stderr
-            .contains(&format!(": {after} of 7 parts are there")),
+            .contains(&format!(": {after} of 7 parts are finished")),
         "{run:?}"
     );
     assert_eq!(run.stdout.trim(), text(&out.join("master.m3u8")));
@@ -196,7 +193,7 @@ fn a_package_leaves_nothing_of_interrupted_work_under_another_recipe() {
     let words = ["package", text(&input), "-o", text(&out)];
     let run = run(command(&words).args(["--preset", "ultrafast"]));
     assert_eq!(run.code, 0, "{run:?}");
-    assert!(!run.stderr.contains("taking up"), "{run:?}");
+    assert!(!run.stderr.contains("resuming: "), "{run:?}");
     assert_eq!(partial(&out), None);
 }
 

@@ -213,7 +213,7 @@ fn a_job_that_exceeds_a_limit_is_given_up_and_the_next_one_is_done() {
     );
     for (name, _, said) in hostile.iter().chain([&large]) {
         let lines = done.stderr.lines();
-        let line = lines.filter(|line| line.starts_with("given up for good: "));
+        let line = lines.filter(|line| line.starts_with("not retried: "));
         let line = line.filter(|line| line.contains(&format!("uploads/{name}")));
         let line: Vec<&str> = line.collect();
         assert!(
@@ -283,10 +283,7 @@ fn the_download_of_a_failed_job_is_removed() {
     let work = root.path().join("work");
     let done = run(&mut worker(&bucket, &queue, &work, &["--once"]));
     assert_eq!(done.code, 0, "{done:?}");
-    let refused = done
-        .stderr
-        .matches("which does not lie in its own folder")
-        .count();
+    let refused = done.stderr.matches("which is outside its folder").count();
     assert_eq!(refused, 6, "{done:?}");
     assert!(queue.is_empty(), "{done:?}");
     assert_eq!(queue.state().acknowledged.len(), 0);

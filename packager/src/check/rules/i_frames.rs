@@ -1,4 +1,4 @@
-//! I-frame playlists: single pictures to show while somebody drags the playhead.
+//! Rules for I-frame playlists.
 
 use super::super::codec::is_same;
 use super::super::playlist::shown;
@@ -8,18 +8,18 @@ use crate::check::rendition::{CheckedRendition, ListedAs};
 pub(super) const RULES: &[Rule] = &[
     Rule {
         id: "IF-01",
-        title: "what is listed as I-frames says `EXT-X-I-FRAMES-ONLY`, and nothing else does",
+        title: "I-frame playlists, and no others, have `EXT-X-I-FRAMES-ONLY`",
         source: "RFC 8216bis §4.4.3.6, §4.4.6.3",
         advice: "add the tag, or list the playlist with EXT-X-I-FRAME-STREAM-INF",
         check: |facts, findings| {
             for rendition in &facts.renditions {
-                let (is_listed, is_said) =
+                let (is_listed, is_declared) =
                     (rendition.is_i_frames(), rendition.playlist.is_i_frames_only);
-                if is_listed || is_said {
+                if is_listed || is_declared {
                     let is_alone = rendition.uses.contains(&ListedAs::Alone);
-                    findings.expect(is_said && (is_listed || is_alone), || {
-                        let what = match is_said {
-                            true => "it says so and is not listed so",
+                    findings.expect(is_declared && (is_listed || is_alone), || {
+                        let what = match is_declared {
+                            true => "it has the tag, and no I-frame entry lists it",
                             false => "`EXT-X-I-FRAMES-ONLY` is missing",
                         };
                         (rendition.name.clone(), what.to_owned())
@@ -32,16 +32,16 @@ pub(super) const RULES: &[Rule] = &[
         id: "IF-02",
         title: "each segment of an I-frame playlist is one keyframe",
         source: "RFC 8216bis §4.4.3.6",
-        advice: "let each byte range be the fragment of one sync sample, or reach to its end",
+        advice: "set each byte range to the fragment of one sync sample, or to its end",
         check: |facts, findings| {
             for rendition in facts.renditions.iter().filter(|one| one.is_i_frames()) {
                 for (at, _, _, found) in rendition.fragments() {
                     let wrong = if !found.starts_with_sync || found.starts_with_idr == Some(false) {
-                        Some("its picture needs others".to_owned())
+                        Some("its frame depends on others".to_owned())
                     } else if !found.has_first_sample {
-                        Some("its picture is cut short".to_owned())
+                        Some("its frame is cut short".to_owned())
                     } else if !found.is_cut && found.samples != 1 {
-                        Some(format!("it has {} pictures", found.samples))
+                        Some(format!("it has {} frames", found.samples))
                     } else {
                         None
                     };
@@ -54,7 +54,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         id: "IF-03",
-        title: "an I-frame Variant Stream says its rate, codec and size as they are",
+        title: "an I-frame Variant Stream declares its measured rate, codec and size",
         source: "RFC 8216bis §4.4.6.3",
         advice: "write the measured peak, and codec and size of the initialization section",
         check: |facts, findings| {
@@ -105,9 +105,9 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         id: "IF-04",
-        title: "there is an I-frame playlist where there are pictures",
+        title: "an I-frame playlist accompanies video",
         source: "Apple HLS Authoring Specification, Trick Play",
-        advice: "list single pictures with EXT-X-I-FRAME-STREAM-INF, to show while somebody drags the playhead",
+        advice: "list I-frames with EXT-X-I-FRAME-STREAM-INF, which players show during seeking",
         check: |facts, findings| {
             let Some(playlist) = &facts.multivariant else {
                 return;

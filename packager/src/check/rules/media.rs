@@ -1,4 +1,4 @@
-//! Codecs and rates that every player has.
+//! Rules for codecs and rates that every player supports.
 
 use super::super::facts::PackageFacts;
 use super::super::playlist::shown;
@@ -20,13 +20,13 @@ const AUDIO: [&str; 10] = [
     "opus",
     "enca",
 ];
-/// Two channels at most: what any phone and any headset plays.
+/// Maximum number of channels that every phone and headset plays.
 const STEREO: u16 = 2;
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
         id: "AV-01",
-        title: "60 frames a second at most",
+        title: "video has at most 60 frames a second",
         source: "Apple HLS Authoring Specification, Video",
         advice: "encode at 60 frames a second or fewer",
         check: |facts, findings| {
@@ -42,7 +42,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         id: "AV-02",
-        title: "pictures are H.264, HEVC or AV1, in MP4 with parameter sets in the initialization section",
+        title: "video is H.264, HEVC or AV1, in MP4 with parameter sets in the initialization section",
         source: "Apple HLS Authoring Specification, Video",
         advice: "encode as `avc1`, `hvc1` or `av01`; `avc3` and `hev1` do not play everywhere",
         check: |facts, findings| {
@@ -59,7 +59,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         id: "AV-03",
-        title: "sound is AAC-LC, HE-AAC, xHE-AAC, AC-3, E-AC-3, FLAC, ALAC or Opus",
+        title: "audio is AAC-LC, HE-AAC, xHE-AAC, AC-3, E-AC-3, FLAC, ALAC or Opus",
         source: "Apple HLS Authoring Specification, Audio; Opus in MP4",
         advice: "encode as AAC-LC (`mp4a.40.2`)",
         check: |facts, findings| {
@@ -75,8 +75,8 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         id: "AV-04",
-        title: "sound is sampled 44,100 or 48,000 times a second",
-        source: "Lectern: what phones play without resampling; HE-AAC says half of it",
+        title: "the audio sample rate is 44,100 or 48,000 Hz",
+        source: "Lectern: phones play these without resampling; HE-AAC declares half of it",
         advice: "resample to 48 kHz",
         check: |facts, findings| {
             for (rendition, track) in tracks(facts, Medium::Audio) {
@@ -95,7 +95,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         id: "AV-05",
-        title: "there is sound in mono or stereo",
+        title: "audio has a mono or stereo Rendition",
         source: "Apple HLS Authoring Specification, Audio",
         advice: "add a stereo Rendition, or mix down to two channels",
         check: |facts, findings| {

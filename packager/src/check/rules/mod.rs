@@ -1,4 +1,4 @@
-//! The rules, in groups by what they are about. A rule is pure: it looks at facts and tells what it found.
+//! The rules, grouped by subject. A rule is a pure function from facts to findings.
 
 mod i_frames;
 mod media;
@@ -16,23 +16,23 @@ use super::facts::PackageFacts;
 use super::playlist::shown;
 use super::rendition::{CheckedRendition, CheckedSegment, ListedAs, SegmentBody};
 
-/// What a report shows of a rule that is broken in a thousand places.
+/// Maximum number of findings of one rule in a report.
 const MOST_FINDINGS: usize = 5;
 
-/// One rule. Its number never changes and is never given to another.
+/// One rule. Its number is permanent.
 #[derive(Debug)]
 pub(crate) struct Rule {
     pub(crate) id: &'static str,
-    /// What is so when it holds.
+    /// The condition that holds.
     pub(crate) title: &'static str,
-    /// Who asks for it.
+    /// The specification that requires it.
     pub(crate) source: &'static str,
-    /// What to do where it is broken.
+    /// The remedy.
     pub(crate) advice: &'static str,
     pub(crate) check: fn(&PackageFacts, &mut Findings),
 }
 
-/// Every rule, in the order in which they are shown.
+/// Every rule in displayed order.
 pub(crate) fn all() -> impl Iterator<Item = &'static Rule> {
     [
         objects::RULES,
@@ -51,18 +51,18 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Rule> {
     .flatten()
 }
 
-/// What a rule found. One that looked at nothing does not apply.
+/// Findings of a rule. A rule without a subject does not apply.
 #[derive(Debug, Default)]
 pub(crate) struct Findings {
     pub(crate) has_looked: bool,
-    /// Where, and what is wrong.
+    /// Name and fault.
     pub(crate) found: Vec<(String, String)>,
-    /// How many more there are.
+    /// Number of further findings.
     pub(crate) more: usize,
 }
 
 impl Findings {
-    /// There is something that the rule applies to, and it is `right` or wrong.
+    /// Records a subject of the rule, and a finding if it is wrong.
     fn expect(&mut self, right: bool, wrong: impl FnOnce() -> (String, String)) {
         self.has_looked = true;
         if right {
@@ -76,7 +76,7 @@ impl Findings {
     }
 }
 
-/// How a segment is called: its playlist, its number, its URI without a pass.
+/// Name of a segment: its playlist, its number, its URI without a pass.
 fn segment(rendition: &CheckedRendition, at: usize) -> String {
     let uri = rendition
         .playlist
@@ -87,7 +87,7 @@ fn segment(rendition: &CheckedRendition, at: usize) -> String {
     format!("{}, segment {at} `{}`", rendition.name, shown(uri))
 }
 
-/// The Media Playlist that a Variant Stream names.
+/// Media Playlist of a Variant Stream.
 fn of_variant(facts: &PackageFacts, at: usize) -> Option<&CheckedRendition> {
     let wanted = ListedAs::Variant(at);
     facts
@@ -96,8 +96,8 @@ fn of_variant(facts: &PackageFacts, at: usize) -> Option<&CheckedRendition> {
         .find(|rendition| rendition.uses.contains(&wanted))
 }
 
-/// The Media Playlists of sound that may play beside a Variant Stream; `None` where one of them could not be read.
-fn sound_of(facts: &PackageFacts, variant: usize) -> Option<Vec<&CheckedRendition>> {
+/// Audio Media Playlists that may play beside a Variant Stream; `None` if one is unreadable.
+fn audio_group(facts: &PackageFacts, variant: usize) -> Option<Vec<&CheckedRendition>> {
     let playlist = facts.multivariant.as_ref()?;
     let Some(group) = playlist.variants[variant].get("AUDIO") else {
         return Some(vec![]);
@@ -106,7 +106,7 @@ fn sound_of(facts: &PackageFacts, variant: usize) -> Option<Vec<&CheckedRenditio
         media.get("TYPE") == Some("AUDIO") && media.get("GROUP-ID") == Some(group)
     });
     members
-        // Without a URI it is muxed into the Variant Stream.
+        // Without a URI, the audio is muxed into the Variant Stream.
         .filter(|(_, media)| media.uri.is_some())
         .map(|(at, _)| {
             let mut all = facts.renditions.iter();
@@ -115,8 +115,9 @@ fn sound_of(facts: &PackageFacts, variant: usize) -> Option<Vec<&CheckedRenditio
         .collect()
 }
 
-/// The highest and the average rate in bit/s, where every segment could be read. The peak is that of RFC 8216bis §4.1: of
-/// any run of segments that lasts between half and one and a half target durations.
+/// Peak and average rate in bit/s, if every segment was readable. The peak is the highest rate of a
+/// run of segments (RFC 8216bis §4.1). A run lasts between half and one and a half target
+/// durations.
 fn rates(rendition: &CheckedRendition) -> Option<(u64, u64)> {
     const LONGEST_RUN: usize = 1_000;
     let is_unread = |segment: &CheckedSegment| matches!(segment.body, SegmentBody::Unread);

@@ -1,12 +1,12 @@
-//! Variant Streams: what is said of them is what their bytes are.
+//! Rules that compare the attributes of Variant Streams with their bytes.
 
 use super::super::codec::is_same;
 use super::super::facts::PackageFacts;
 use super::super::playlist::{TagEntry, shown};
-use super::{Findings, Rule, frame_rate, of_variant, rates, sound_of};
+use super::{Findings, Rule, audio_group, frame_rate, of_variant, rates};
 use crate::check::rendition::CheckedRendition;
 
-/// What a line that starts on a phone's network is sure to carry.
+/// Bit rate that every phone network carries at the start.
 const FIRST: u64 = 2_000_000;
 const VIDEO: [&str; 8] = [
     "avc1", "avc3", "hvc1", "hev1", "av01", "vp09", "dvh1", "dvhe",
@@ -17,7 +17,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "MV-01",
         title: "the Multivariant Playlist lists a Variant Stream",
         source: "RFC 8216bis §4.4.6.2",
-        advice: "list each Media Playlist of pictures with `EXT-X-STREAM-INF`",
+        advice: "list each video Media Playlist with `EXT-X-STREAM-INF`",
         check: |facts, findings| {
             if let Some(playlist) = &facts.multivariant {
                 findings.expect(!playlist.variants.is_empty(), || {
@@ -31,7 +31,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         id: "MV-02",
-        title: "segments are said to be independent",
+        title: "the Multivariant Playlist has `EXT-X-INDEPENDENT-SEGMENTS`",
         source: "RFC 8216bis §4.4.2.1; Apple HLS Authoring Specification, Multivariant Playlist",
         advice: "add `EXT-X-INDEPENDENT-SEGMENTS` to the Multivariant Playlist",
         check: |facts, findings| {
@@ -70,17 +70,17 @@ pub(super) const RULES: &[Rule] = &[
         id: "MV-05",
         title: "`CODECS` are those of the initialization sections or transport streams",
         source: "RFC 8216bis §4.4.6.2; RFC 6381 §3.3",
-        advice: "write what the sample entries say, or parameter sets and ADTS headers, for picture and sound",
+        advice: "copy the codec strings from the sample entries, or from parameter sets and ADTS headers",
         check: codecs,
     },
     Rule {
         id: "MV-06",
-        title: "`RESOLUTION` is that of the pictures",
+        title: "`RESOLUTION` is that of the video",
         source: "RFC 8216bis §4.4.6.2",
-        advice: "write the picture's width and height",
+        advice: "write the width and height of the video",
         check: |facts, findings| {
             each(facts, |variant, rendition, name| {
-                if !has_pictures(variant, rendition) {
+                if !has_video(variant, rendition) {
                     return;
                 }
                 let listed = variant.resolution();
@@ -91,7 +91,7 @@ pub(super) const RULES: &[Rule] = &[
                     let size = track.map_or((0, 0), |track| track.sizes[0]);
                     let listed = variant.get("RESOLUTION").unwrap_or("missing");
                     let what = format!(
-                        "it is {}, and the pictures are {}x{}",
+                        "it is {}, and the video is {}x{}",
                         shown(listed),
                         size.0,
                         size.1
@@ -103,12 +103,12 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         id: "MV-07",
-        title: "`FRAME-RATE` is that of the pictures",
+        title: "`FRAME-RATE` is that of the video",
         source: "RFC 8216bis §4.4.6.2",
         advice: "write the highest rate, with three decimals",
         check: |facts, findings| {
             each(facts, |variant, rendition, name| {
-                if !has_pictures(variant, rendition) {
+                if !has_video(variant, rendition) {
                     return;
                 }
                 let listed = variant
@@ -126,10 +126,7 @@ pub(super) const RULES: &[Rule] = &[
                         found.map_or_else(|| "unknown".to_owned(), |rate| format!("{rate:.3}"));
                     (
                         name,
-                        format!(
-                            "it is {}, and that of the pictures is {found}",
-                            shown(listed)
-                        ),
+                        format!("it is {}, and that of the video is {found}", shown(listed)),
                     )
                 });
             });
@@ -137,7 +134,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         id: "MV-08",
-        title: "every Variant Stream says whether it has closed captions",
+        title: "every Variant Stream declares its closed captions",
         source: "RFC 8216bis §4.4.6.2: `NONE` on all, or on none",
         advice: "add `CLOSED-CAPTIONS=NONE` to all, or name a group",
         check: |facts, findings| {
@@ -147,13 +144,13 @@ pub(super) const RULES: &[Rule] = &[
             let is_none = |variant: &TagEntry| variant.get("CLOSED-CAPTIONS") == Some("NONE");
             let some_none = playlist.variants.iter().any(is_none);
             each(facts, |variant, rendition, name| {
-                if !has_pictures(variant, rendition) {
+                if !has_video(variant, rendition) {
                     return;
                 }
-                let is_said = variant.get("CLOSED-CAPTIONS").is_some();
-                findings.expect(is_said && is_none(variant) == some_none, || {
-                    let what = if is_said {
-                        "it names captions, and another Variant Stream says `NONE`"
+                let is_declared = variant.get("CLOSED-CAPTIONS").is_some();
+                findings.expect(is_declared && is_none(variant) == some_none, || {
+                    let what = if is_declared {
+                        "it names captions, and another Variant Stream has `NONE`"
                     } else {
                         "`CLOSED-CAPTIONS` is missing"
                     };
@@ -164,7 +161,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         id: "MV-09",
-        title: "the groups that Variant Streams name are there",
+        title: "Variant Streams reference existing groups",
         source: "RFC 8216bis §4.4.6.2",
         advice: "add an `EXT-X-MEDIA` of that type and GROUP-ID, or drop the attribute",
         check: |facts, findings| {
@@ -191,7 +188,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         id: "MV-10",
-        title: "the Variant Stream that is listed first starts on a slow line",
+        title: "the first Variant Stream suits a slow connection",
         source: "Apple HLS Authoring Specification, Multivariant Playlist: 2 Mbit/s at most",
         advice: "list one of at most 2 Mbit/s first: players start with it",
         check: |facts, findings| {
@@ -215,7 +212,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         id: "MV-11",
-        title: "no two Variant Streams are alike",
+        title: "Variant Streams differ from each other",
         source: "Apple HLS Authoring Specification, Multivariant Playlist: rates a step apart",
         advice: "drop one, or give it another size, codec or at least 10 % more bits",
         check: |facts, findings| {
@@ -241,33 +238,33 @@ pub(super) const RULES: &[Rule] = &[
                 findings.expect(twin.is_none(), || {
                     let twin = twin.and_then(|twin| twin.uri.as_deref()).unwrap_or("");
                     let name = shown(variant.uri.as_deref().unwrap_or(""));
-                    (name, format!("it is what `{}` is", shown(twin)))
+                    (name, format!("it equals `{}`", shown(twin)))
                 });
             }
         },
     },
     Rule {
         id: "MV-12",
-        title: "what is listed first has pictures, where there are any",
+        title: "the first Variant Stream has video, if any has",
         source: "Apple HLS Authoring Specification, Multivariant Playlist: players start with it",
-        advice: "list sound alone behind the Variant Streams of pictures",
+        advice: "list the audio-only Variant Stream behind those with video",
         check: |facts, findings| {
             let mut all = vec![];
             each(facts, |variant, rendition, name| {
-                all.push((has_pictures(variant, rendition), name));
+                all.push((has_video(variant, rendition), name));
             });
-            if let [(has_pictures, name), ..] = &all[..]
-                && all.iter().any(|(has_pictures, _)| *has_pictures)
+            if let [(has_video, name), ..] = &all[..]
+                && all.iter().any(|(has_video, _)| *has_video)
             {
-                findings.expect(*has_pictures, || {
-                    (name.clone(), "it is sound alone".to_owned())
+                findings.expect(*has_video, || {
+                    (name.clone(), "it has audio only".to_owned())
                 });
             }
         },
     },
 ];
 
-/// Every Variant Stream with its Media Playlist, if that was read, and its name.
+/// Visits every Variant Stream with its name, and its Media Playlist if it was readable.
 fn each(facts: &PackageFacts, mut visit: impl FnMut(&TagEntry, Option<&CheckedRendition>, String)) {
     let Some(playlist) = &facts.multivariant else {
         return;
@@ -280,7 +277,7 @@ fn each(facts: &PackageFacts, mut visit: impl FnMut(&TagEntry, Option<&CheckedRe
     }
 }
 
-fn has_pictures(variant: &TagEntry, rendition: Option<&CheckedRendition>) -> bool {
+fn has_video(variant: &TagEntry, rendition: Option<&CheckedRendition>) -> bool {
     rendition.is_some_and(CheckedRendition::has_video)
         || variant
             .codecs()
@@ -304,14 +301,17 @@ fn bandwidth(
         let Some(own) = rates(rendition).map(which) else {
             continue;
         };
-        // The heaviest sound that may play beside it; or instead of it, where it is one of these itself. A muxed one has no
-        // playlist of its own.
-        let Some(group) = sound_of(facts, at) else {
+        // The heaviest audio that may play beside it, or instead of it if it is one of these
+        // Renditions. Muxed audio has no playlist of its own.
+        let Some(group) = audio_group(facts, at) else {
             continue;
         };
-        let sound: Option<Vec<u64>> = group.iter().map(|audio| rates(audio).map(which)).collect();
-        let Some(sound) = sound else { continue };
-        let audio = sound.into_iter().max().unwrap_or(0);
+        let audio_rates: Option<Vec<u64>> =
+            group.iter().map(|audio| rates(audio).map(which)).collect();
+        let Some(audio_rates) = audio_rates else {
+            continue;
+        };
+        let audio = audio_rates.into_iter().max().unwrap_or(0);
         let is_member = group.iter().any(|audio| std::ptr::eq(*audio, rendition));
         let measured = if is_member {
             own.max(audio)
@@ -321,7 +321,7 @@ fn bandwidth(
         let listed = variant.number(attribute);
         let is_right = listed.is_some_and(|listed| {
             let (listed, measured) = (listed as f64, measured as f64);
-            // A few bits of rounding matter to a stream of a few bits.
+            // Rounding by a few bits matters to a stream of a few bits.
             (listed - measured).abs() <= measured * 0.1 + 8.0
         });
         findings.expect(is_right, || {
@@ -336,7 +336,7 @@ fn bandwidth(
 }
 
 fn codecs(facts: &PackageFacts, findings: &mut Findings) {
-    /// Of these the sample entry does not say what is inside.
+    /// Sample entries that hide the codec.
     const SEALED: [&str; 4] = ["encv", "enca", "unknown", "none"];
     const TEXT: [&str; 3] = ["wvtt", "stpp", "tx3g"];
     let Some(playlist) = &facts.multivariant else {
@@ -344,7 +344,7 @@ fn codecs(facts: &PackageFacts, findings: &mut Findings) {
     };
     for (at, variant) in playlist.variants.iter().enumerate() {
         let own = of_variant(facts, at);
-        let beside = sound_of(facts, at);
+        let beside = audio_group(facts, at);
         let is_read = own.is_some() && beside.is_some();
         let parts: Vec<&CheckedRendition> = own
             .into_iter()

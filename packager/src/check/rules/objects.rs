@@ -1,4 +1,4 @@
-//! What lies there, and under which names.
+//! Rules for objects and their names.
 
 use super::super::facts::is_plain;
 use super::Rule;
@@ -6,9 +6,9 @@ use super::Rule;
 pub(super) const RULES: &[Rule] = &[
     Rule {
         id: "OB-01",
-        title: "everything that is listed can be read",
+        title: "every listed object is readable",
         source: "RFC 8216bis §6.2.1",
-        advice: "put the object there, or take it out of the playlist",
+        advice: "upload the object, or remove it from the playlist",
         check: |facts, findings| {
             findings.has_looked = true;
             for (name, why) in &facts.unread {
@@ -19,8 +19,8 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         id: "OB-02",
         title: "every URI stays below the Multivariant Playlist's folder",
-        source: "Lectern: a link to a folder opens what is in it",
-        advice: "use relative URIs without `..` that lead out",
+        source: "Lectern: a link to a folder opens only its contents",
+        advice: "use relative URIs that do not leave the folder by `..`",
         check: |facts, findings| {
             for (playlist, uri, is_below) in &facts.uris {
                 findings.expect(*is_below, || {
@@ -32,8 +32,8 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         id: "OB-03",
         title: "names are letters, digits and `-._~@+`",
-        source: "RFC 3986 §2.3; Lectern: what two readers may read in two ways is refused",
-        advice: "rename the object, and name it plainly in the playlist",
+        source: "RFC 3986 §2.3; Lectern: the edge refuses ambiguous names",
+        advice: "rename the object, and update the playlist",
         check: |facts, findings| {
             for (playlist, uri, _) in &facts.uris {
                 // One plain name stands for all.
@@ -48,7 +48,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "OB-04",
         title: "`package.json` lists every object with its size and SHA-256",
         source: "Lectern: DESIGN.md, Packages",
-        advice: "package it again, or publish it again where the package is whole",
+        advice: "publish the complete package again, or package the recording again",
         check: |facts, findings| {
             let Some(listed) = &facts.listed else { return };
             findings.has_looked = true;
@@ -76,7 +76,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         id: "OB-06",
-        title: "`manifest.mpd` lists the segments that the playlists list",
+        title: "`manifest.mpd` lists the same segments as the playlists",
         source: "Lectern: one set of CMAF segments (ISO/IEC 23000-19) for HLS and DASH",
         advice: "write the manifest from the same list as the playlists",
         check: |facts, findings| {

@@ -1,11 +1,11 @@
-//! Media Playlists, and what holds of any playlist.
+//! Rules for Media Playlists, and for playlists of any kind.
 
 use super::super::facts::PackageFacts;
 use super::super::playlist::CheckedPlaylist;
 use super::{Rule, segment};
 use crate::check::rendition::CheckedRendition;
 
-/// Apple recommends 6 s; beyond this a change of Variant Stream and a seek take too long.
+/// Apple recommends 6 s; longer ones delay switches and seeks.
 const LONGEST_TARGET: u64 = 10;
 
 pub(super) const RULES: &[Rule] = &[
@@ -43,9 +43,9 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         id: "PL-03",
-        title: "one target duration for all",
+        title: "all video and audio playlists have one target duration",
         source: "RFC 8216bis §6.2.4",
-        advice: "write the longest one into every Media Playlist of picture and sound",
+        advice: "write the longest one into every video and audio Media Playlist",
         check: |facts, findings| {
             let mut all = av(facts).filter_map(|one| Some((one, one.playlist.target_duration?)));
             let Some((first, expected)) = all.next() else {
@@ -82,7 +82,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         id: "PL-05",
-        title: "a recording is said to be whole: `VOD` and `EXT-X-ENDLIST`",
+        title: "a recording has `EXT-X-PLAYLIST-TYPE:VOD` and `EXT-X-ENDLIST`",
         source: "RFC 8216bis §4.4.3.4, §4.4.3.5",
         advice: "add `EXT-X-PLAYLIST-TYPE:VOD` and, as the last line, `EXT-X-ENDLIST`",
         check: |facts, findings| {
@@ -99,7 +99,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         id: "PL-06",
-        title: "segments of picture and sound last 10 s at most",
+        title: "video and audio segments last 10 s at most",
         source: "Apple HLS Authoring Specification, Media Segmentation: 6 s",
         advice: "cut it into segments of 4 to 6 s",
         check: |facts, findings| {
@@ -131,7 +131,7 @@ fn playlists(facts: &PackageFacts) -> impl Iterator<Item = (&str, &CheckedPlayli
     multivariant.chain(media)
 }
 
-/// Media Playlists of picture and sound: the others may have target durations of their own.
+/// Video and audio Media Playlists: the others may have target durations of their own.
 pub(super) fn av(facts: &PackageFacts) -> impl Iterator<Item = &CheckedRendition> {
     let others = |one: &&CheckedRendition| !one.is_i_frames() && !one.is_subtitles;
     facts.renditions.iter().filter(others)

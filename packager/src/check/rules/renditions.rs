@@ -1,4 +1,4 @@
-//! Renditions: sound and subtitles to choose from.
+//! Rules for audio and subtitle Renditions.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +10,7 @@ use crate::check::rendition::{CheckedRendition, ListedAs};
 pub(super) const RULES: &[Rule] = &[
     Rule {
         id: "RG-01",
-        title: "every Rendition has a type, a group, and what its type needs",
+        title: "every Rendition has a type, a group, and the attributes of its type",
         source: "RFC 8216bis §4.4.6.1",
         advice: "add TYPE and GROUP-ID; a URI to subtitles; an INSTREAM-ID and no URI to closed captions",
         check: |facts, findings| {
@@ -39,9 +39,9 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         id: "RG-02",
-        title: "every Rendition has a NAME of its own in its group",
+        title: "every Rendition has a unique NAME in its group",
         source: "RFC 8216bis §4.4.6.1.1",
-        advice: "give each a NAME that people can choose by",
+        advice: "give each a distinct NAME for the menu",
         check: |facts, findings| {
             let mut known = BTreeSet::new();
             for (name, media) in media(facts) {
@@ -60,7 +60,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         id: "RG-03",
-        title: "sound and subtitles say their LANGUAGE, as BCP 47 has it",
+        title: "audio and subtitles declare their LANGUAGE in BCP 47",
         source: "RFC 8216bis §4.4.6.1; RFC 5646 §2.1",
         advice: "write a tag such as `en`, `pt-BR` or `und`",
         check: |facts, findings| {
@@ -81,7 +81,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         id: "RG-04",
-        title: "a group of sound has one DEFAULT, any other at most one, and it may be selected",
+        title: "an audio group has one DEFAULT, any other group at most one, and none is AUTOSELECT=NO",
         source: "RFC 8216bis §4.4.6.1, §4.4.6.1.1",
         advice: "set DEFAULT=YES on one, with AUTOSELECT=YES",
         check: |facts, findings| {
@@ -91,7 +91,7 @@ pub(super) const RULES: &[Rule] = &[
                 let counts = groups.entry(key).or_default();
                 let is_default = media.is_yes("DEFAULT");
                 counts.0 += usize::from(is_default);
-                // §4.4.6.1: AUTOSELECT must be YES where DEFAULT is, if it is there.
+                // §4.4.6.1: with DEFAULT=YES, a present AUTOSELECT must be YES.
                 counts.1 += usize::from(is_default && media.get("AUTOSELECT") == Some("NO"));
             }
             for ([kind, group], (defaults, barred)) in groups {
@@ -136,7 +136,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "RG-06",
         title: "`CHANNELS` is the number of channels",
         source: "RFC 8216bis §4.4.6.1",
-        advice: "write how many channels the sound has",
+        advice: "write the number of audio channels",
         check: |facts, findings| {
             let Some(playlist) = &facts.multivariant else {
                 return;
@@ -146,7 +146,7 @@ pub(super) const RULES: &[Rule] = &[
                 let count = listed.and_then(|text| text.split('/').next()?.parse::<u16>().ok());
                 findings.expect(count == Some(channels), || {
                     let listed = shown(listed.unwrap_or("missing"));
-                    let what = format!("`CHANNELS` is {listed}, and the sound has {channels}");
+                    let what = format!("`CHANNELS` is {listed}, and the audio has {channels}");
                     (rendition.name.clone(), what)
                 });
             };
@@ -157,7 +157,7 @@ pub(super) const RULES: &[Rule] = &[
                     expect(rendition, &playlist.media[*at], channels);
                 }
             }
-            // Without a URI it is the sound in the segments of the Variant Streams that name its group.
+            // Without a URI, it is the audio in the segments of the Variant Streams with its group.
             for rendition in &facts.renditions {
                 let Some((_, _, track, _)) = rendition.muxed().next() else {
                     continue;
@@ -181,7 +181,7 @@ pub(super) const RULES: &[Rule] = &[
     },
 ];
 
-/// Every `EXT-X-MEDIA` with how it is called.
+/// Every `EXT-X-MEDIA` with its name.
 fn media(facts: &PackageFacts) -> impl Iterator<Item = (String, &TagEntry)> {
     let all = facts
         .multivariant
@@ -196,7 +196,8 @@ fn media(facts: &PackageFacts) -> impl Iterator<Item = (String, &TagEntry)> {
     })
 }
 
-/// RFC 5646 §2.1, well-formed: a language of 2 to 8 letters, or `x` and `i`, and subtags of 1 to 8 letters and digits.
+/// RFC 5646 §2.1, well-formed: a language of 2 to 8 letters, or `x` and `i`, and subtags of 1 to 8
+/// letters and digits.
 fn is_language(tag: &str) -> bool {
     let mut parts = tag.split('-');
     let primary = parts.next().unwrap_or("");

@@ -1,9 +1,10 @@
-//! The bytes of segments and initialization sections.
+//! Rules for the bytes of segments and initialization sections.
 
 use super::{Rule, segment};
 use crate::check::rendition::SegmentBody;
 
-/// Brands of files whose fragments stand alone: `tfdt` since iso6 (iso5 with offsets from the `moof`), and CMAF.
+/// Brands of files with independent fragments: `tfdt` since iso6 (iso5 with offsets from the
+/// `moof`), and CMAF.
 const BRANDS: [&str; 10] = [
     "iso5", "iso6", "iso7", "iso8", "iso9", "cmfc", "cmf2", "dash", "msdh", "hlsf",
 ];
@@ -11,7 +12,7 @@ const BRANDS: [&str; 10] = [
 pub(super) const RULES: &[Rule] = &[
     Rule {
         id: "SG-01",
-        title: "segments are whole, and of a kind that players know",
+        title: "segments are complete, in a container that players support",
         source: "RFC 8216bis §3.1",
         advice: "write the segment again",
         check: |facts, findings| {
@@ -37,7 +38,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         id: "SG-02",
-        title: "initialization sections are of fragmented MP4, and say so",
+        title: "initialization sections declare fragmented MP4",
         source: "RFC 8216bis §3.1.2; ISO/IEC 23000-19",
         advice: "write it with `mvex` and a brand such as `cmfc` or `iso6`",
         check: |facts, findings| {
@@ -75,7 +76,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         id: "SG-04",
-        title: "fragments are numbered in their order",
+        title: "fragments are numbered in order",
         source: "ISO/IEC 14496-12 §8.8.5",
         advice: "number `mfhd` upwards through all segments of a playlist",
         check: |facts, findings| {
@@ -85,8 +86,7 @@ pub(super) const RULES: &[Rule] = &[
                     let is_after = last.is_none_or(|last| found.sequence.0 > last);
                     let is_right = found.is_rising && (is_after || listed.is_discontinuous);
                     findings.expect(is_right, || {
-                        let what =
-                            format!("fragment {} stands behind a later one", found.sequence.0);
+                        let what = format!("fragment {} follows a later one", found.sequence.0);
                         (segment(rendition, at), what)
                     });
                     last = Some(found.sequence.1);
@@ -96,7 +96,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         id: "SG-05",
-        title: "every segment of pictures starts with one that needs no other",
+        title: "every video segment starts with an independent frame",
         source: "RFC 8216bis §4.4.2.1, §3",
         advice: "force a closed keyframe (IDR) wherever a segment starts, and flag it as a sync sample",
         check: |facts, findings| {
@@ -105,8 +105,10 @@ pub(super) const RULES: &[Rule] = &[
                     let is_right = found.starts_with_sync && found.starts_with_idr != Some(false);
                     findings.expect(is_right, || {
                         let what = match found.starts_with_sync {
-                            true => "its first picture is flagged as a sync sample and is no IDR picture",
-                            false => "its first picture is no keyframe",
+                            true => {
+                                "its first frame is flagged as a sync sample and is no IDR picture"
+                            }
+                            false => "its first frame is no keyframe",
                         };
                         (segment(rendition, at), what.to_owned())
                     });

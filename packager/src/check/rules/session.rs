@@ -1,4 +1,4 @@
-//! Session data: what is told of the lecture as a whole.
+//! Rules for session data.
 
 use super::super::facts::PackageFacts;
 use super::super::playlist::{TagEntry, shown};
@@ -10,7 +10,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "SD-01",
         title: "session data have a DATA-ID, and a VALUE or a URI",
         source: "RFC 8216bis §4.4.6.4",
-        advice: "add what is missing, or split it into two tags",
+        advice: "add the missing attribute, or split the tag in two",
         check: |facts, findings| {
             for data in listed(facts) {
                 let has = |name| data.get(name).is_some();
@@ -28,9 +28,9 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         id: "SD-02",
-        title: "no two session data have the same DATA-ID and LANGUAGE",
+        title: "session data have unique pairs of DATA-ID and LANGUAGE",
         source: "RFC 8216bis §4.4.6.4",
-        advice: "drop one, or say in which language each is",
+        advice: "drop one, or add a LANGUAGE to each",
         check: |facts, findings| {
             let key = |data: &TagEntry| {
                 let of = |name| data.get(name).unwrap_or_default().to_owned();
@@ -47,14 +47,14 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         id: "SD-03",
-        title: "what session data name is JSON, unless FORMAT says RAW",
+        title: "objects of session data are JSON, unless FORMAT is RAW",
         source: "RFC 8216bis §4.4.6.4",
         advice: "write JSON, or add `FORMAT=RAW`",
         check: |facts, findings| each(facts, findings, SessionKind::Json),
     },
     Rule {
         id: "SD-04",
-        title: "every cue of a storyboard names a picture",
+        title: "every cue of a storyboard names an image",
         source: "WebVTT §4.1; Media Fragments URI 1.0 §4.2.2",
         advice: "write `sprite.jpg#xywh=0,0,160,90` below each cue's times",
         check: |facts, findings| each(facts, findings, SessionKind::Storyboard),

@@ -1,4 +1,4 @@
-//! Subtitles as WebVTT.
+//! Rules for WebVTT subtitles.
 
 use super::super::facts::PackageFacts;
 use super::timing::START;
@@ -22,11 +22,11 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         id: "SB-02",
-        title: "subtitles say which time is 0",
+        title: "subtitles map their zero to a timestamp",
         source: "RFC 8216bis §3.1.4",
         advice: "add `X-TIMESTAMP-MAP=MPEGTS:0,LOCAL:00:00:00.000` below `WEBVTT`",
         check: |facts, findings| {
-            // What is no WebVTT has no header to look into.
+            // Other formats have no header to examine.
             each(facts, findings, |found| {
                 match found.has_timestamp_map || !found.has_header {
                     true => None,
@@ -45,15 +45,15 @@ pub(super) const RULES: &[Rule] = &[
                 found
                     .bad_cue
                     .as_ref()
-                    .map(|cue| format!("`{cue}` is no time of a cue"))
+                    .map(|cue| format!("`{cue}` is no valid cue time"))
             });
         },
     },
     Rule {
         id: "SB-04",
-        title: "subtitles call 0 what pictures and sound do",
+        title: "subtitles share the zero of video and audio",
         source: "RFC 8216bis §3.1.4",
-        advice: "map `LOCAL:00:00:00.000` to the timestamp of the first picture",
+        advice: "map `LOCAL:00:00:00.000` to the timestamp of the first frame",
         check: |facts, findings| {
             let Some((track, first)) = facts.renditions.iter().find_map(|one| {
                 let (at, _, track, first) = one.fragments().next()?;
@@ -63,7 +63,7 @@ pub(super) const RULES: &[Rule] = &[
             };
             let expected = track.seconds(first.shown_from);
             each(facts, findings, |found| {
-                // That there is a map is another rule's.
+                // Another rule requires the map.
                 if !found.has_timestamp_map || !found.has_header {
                     return None;
                 }
@@ -72,9 +72,7 @@ pub(super) const RULES: &[Rule] = &[
                 };
                 let seconds = origin as f64 / f64::from(CLOCK);
                 ((seconds - expected).abs() > START).then(|| {
-                    format!(
-                        "its 0 is at {seconds:.3} s, and the first picture is at {expected:.3} s"
-                    )
+                    format!("its 0 is at {seconds:.3} s, and the first frame is at {expected:.3} s")
                 })
             });
         },

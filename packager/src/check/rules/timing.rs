@@ -1,4 +1,4 @@
-//! When things play: playlists, boxes and Renditions agree.
+//! Rules for the agreement of times in playlists, boxes and Renditions.
 
 use super::super::facts::PackageFacts;
 use super::super::playlist::ListedSegment;
@@ -7,9 +7,10 @@ use super::{Findings, Rule, segment};
 use crate::check::fmp4::{CheckedTrack, SegmentSamples};
 use crate::check::rendition::CheckedRendition;
 
-/// Seconds from 0, and from picture to sound, that nobody sees or hears (ITU-R BT.1359-1: 0.09 s of sound too early).
+/// Seconds of a start offset, or between video and audio, that viewers do not notice (ITU-R
+/// BT.1359-1: audio 0.09 s early).
 pub(super) const START: f64 = 0.1;
-/// Seconds that a seek decodes at most.
+/// Maximum seconds that a seek decodes.
 const LONGEST_GOP: f64 = 2.0;
 const STUB_MICROS: u64 = 250_000;
 const MILLISECOND: u64 = 1_000;
@@ -17,16 +18,16 @@ const MILLISECOND: u64 = 1_000;
 pub(super) const RULES: &[Rule] = &[
     Rule {
         id: "TM-01",
-        title: "`EXTINF` is what a segment lasts, within a frame",
+        title: "`EXTINF` is the duration of the segment, within a frame",
         source: "RFC 8216bis §4.4.4.1",
         advice: "write the sum of the segment's sample durations",
         check: durations,
     },
     Rule {
         id: "TM-02",
-        title: "segments follow each other without hole or overlap",
+        title: "segments follow each other without gap or overlap",
         source: "RFC 8216bis §3; ISO/IEC 14496-12 §8.8.12",
-        advice: "let each `tfdt` or timestamp be the end of what came before, or mark an `EXT-X-DISCONTINUITY`",
+        advice: "start each segment at the end of the previous one, or add `EXT-X-DISCONTINUITY`",
         check: |facts, findings| {
             for rendition in av(facts) {
                 follow(findings, rendition, rendition.fragments());
@@ -36,11 +37,11 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         id: "TM-03",
-        title: "picture and sound start at 0",
-        source: "Lectern: what a player shows as 0:00 is the first picture",
-        advice: "write a `tfdt` of 0, and an edit list that takes off priming and reordering",
+        title: "video and audio start at 0",
+        source: "Lectern: a player shows the first frame at 0:00",
+        advice: "write a `tfdt` of 0, and an edit list that trims priming and reordering",
         check: |facts, findings| {
-            // A transport stream may start anywhere: what is first is shown as 0.
+            // A transport stream may start anywhere, and players show its start as 0.
             let is_boxes = |one: &&CheckedRendition| one.transported.is_empty();
             for rendition in av(facts).filter(is_boxes) {
                 if let Some(start) = start(rendition) {
@@ -53,9 +54,9 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         id: "TM-04",
-        title: "picture and sound start together, within 0.1 s",
+        title: "video and audio start together, within 0.1 s",
         source: "RFC 8216bis §6.2.4",
-        advice: "start both at the same time, with silence where there is no sound yet",
+        advice: "start both at the same time, and fill late audio with silence",
         check: |facts, findings| {
             let mut expect = |video: &CheckedRendition, audio: &CheckedRendition, apart: f64| {
                 findings.expect(apart <= START, || {
@@ -64,7 +65,7 @@ pub(super) const RULES: &[Rule] = &[
                 });
             };
             pairs(facts, |video, audio| {
-                // Boxes and transport streams have clocks of their own.
+                // Boxes and transport streams have separate clocks.
                 if video.transported.is_empty() == audio.transported.is_empty()
                     && let (Some(from), Some(to)) = (start(video), start(audio))
                 {
@@ -82,9 +83,9 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         id: "TM-05",
-        title: "picture and sound end together, within a segment",
+        title: "video and audio end together, within a segment",
         source: "RFC 8216bis §6.2.4",
-        advice: "lengthen the shorter one with silence or the last picture, or cut the longer one",
+        advice: "lengthen the shorter one with silence or the last frame, or cut the longer one",
         check: |facts, findings| {
             pairs(facts, |video, audio| {
                 let target = video.playlist.target_duration.unwrap_or(0) as f64;
@@ -98,19 +99,21 @@ pub(super) const RULES: &[Rule] = &[
                 });
             });
             for rendition in facts.renditions.iter().filter(|one| one.has_video()) {
-                let sound = rendition
+                let audio_micros = rendition
                     .muxed()
                     .map(|(_, _, track, found)| track.micros(found.duration));
-                let sound: Vec<u64> = sound.collect();
-                // What could not be read is another rule's.
-                if sound.is_empty() || sound.len() < rendition.segments.len() {
+                let audio_micros: Vec<u64> = audio_micros.collect();
+                // Another rule reports unreadable segments.
+                if audio_micros.is_empty() || audio_micros.len() < rendition.segments.len() {
                     continue;
                 }
                 let target = rendition.playlist.target_duration.unwrap_or(0) as f64;
-                let (long, short) = (rendition.seconds(), sound.iter().sum::<u64>() as f64 / 1e6);
+                let (long, short) = (
+                    rendition.seconds(),
+                    audio_micros.iter().sum::<u64>() as f64 / 1e6,
+                );
                 findings.expect((long - short).abs() <= target, || {
-                    let what =
-                        format!("its sound lasts {short:.1} s, and its pictures {long:.1} s");
+                    let what = format!("its audio lasts {short:.1} s, and its video {long:.1} s");
                     (rendition.name.clone(), what)
                 });
             }
@@ -125,9 +128,9 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         id: "TM-07",
-        title: "no last segment below 0.25 s",
+        title: "the last segment lasts at least 0.25 s",
         source: "Lectern: a request for a few frames",
-        advice: "join it to the one before",
+        advice: "merge it into the previous segment",
         check: |facts, findings| {
             for rendition in av(facts) {
                 let [_, .., last] = &rendition.playlist.segments[..] else {
@@ -143,7 +146,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         id: "TM-08",
-        title: "a keyframe every 2 s",
+        title: "keyframes come every 2 s",
         source: "Apple HLS Authoring Specification, Video",
         advice: "encode with a keyframe interval of 2 s at most",
         check: |facts, findings| {
@@ -151,7 +154,8 @@ pub(super) const RULES: &[Rule] = &[
                 for (at, _, track, found) in rendition.fragments() {
                     let seconds = |ticks: u64| ticks as f64 / f64::from(track.timescale);
                     let gap = seconds(found.longest_gap);
-                    // A keyframe is at a frame, and 2 s are no whole number of frames at 29.97 a second.
+                    // A keyframe is at a frame, and 2 s are no whole number of frames at 29.97 a
+                    // second.
                     let is_right = gap <= LONGEST_GOP + seconds(found.longest_sample) + 0.001;
                     findings.expect(is_right, || {
                         (
@@ -165,7 +169,7 @@ pub(super) const RULES: &[Rule] = &[
     },
 ];
 
-/// Segments that stand side by side start where the one before ended.
+/// Verifies that consecutive segments start where the previous one ended.
 fn follow<'a>(
     findings: &mut Findings,
     rendition: &CheckedRendition,
@@ -188,19 +192,19 @@ fn follow<'a>(
         {
             let end = ended.start.saturating_add(ended.duration);
             let ticks = track.apart(found.start, end);
-            // A clock whose ticks are longer than that rounds.
+            // A clock with longer ticks rounds.
             if ticks > 1 {
                 gap = ticks as f64 / f64::from(track.timescale);
             }
             if track.is_transport {
-                // It does not say how long its last picture is shown.
+                // The duration of the last frame is unknown.
                 most = ended.longest_sample as f64 / f64::from(track.timescale) / 2.0;
             }
         }
         findings.expect(gap <= most && !found.has_hole, || {
             let what = match found.has_hole {
-                true => "its parts do not follow each other".to_owned(),
-                false => format!("it starts {gap:.3} s off the end of the one before"),
+                true => "its fragments leave a gap".to_owned(),
+                false => format!("it starts {gap:.3} s from the end of the previous segment"),
             };
             (segment(rendition, at), what)
         });
@@ -212,20 +216,21 @@ fn durations(facts: &PackageFacts, findings: &mut Findings) {
     for rendition in av(facts) {
         let (mut listed_all, mut found_all, mut longest) = (0_u64, 0_u64, MILLISECOND);
         for (at, listed, track, found) in rendition.fragments() {
-            let lasts = track.micros(found.duration);
+            let duration_micros = track.micros(found.duration);
             let frame = track.micros(found.longest_sample).max(MILLISECOND);
-            findings.expect(listed.micros.abs_diff(lasts) <= frame, || {
-                let (says, lasts) = (listed.micros as f64 / 1e6, lasts as f64 / 1e6);
+            findings.expect(listed.micros.abs_diff(duration_micros) <= frame, || {
+                let (says, actual_seconds) =
+                    (listed.micros as f64 / 1e6, duration_micros as f64 / 1e6);
                 (
                     segment(rendition, at),
-                    format!("it says {says} s and lasts {lasts} s"),
+                    format!("`EXTINF` is {says} s, and the segment lasts {actual_seconds} s"),
                 )
             });
             listed_all = listed_all.saturating_add(listed.micros);
-            found_all = found_all.saturating_add(lasts);
+            found_all = found_all.saturating_add(duration_micros);
             longest = longest.max(frame);
         }
-        // What is a rounding in one segment is a drift in thousands.
+        // A rounding error of one segment becomes a drift in thousands.
         findings_of_sum(findings, rendition, listed_all, found_all, longest);
     }
 }
@@ -238,23 +243,25 @@ fn findings_of_sum(
     frame: u64,
 ) {
     if found > 0 {
-        // Three decimals are as many as most write.
+        // Most tools write three decimals.
         let rounding = rendition.segments.len() as u64 * MILLISECOND / 2;
         findings.expect(listed.abs_diff(found) <= frame.max(rounding), || {
-            let (says, lasts) = (listed as f64 / 1e6, found as f64 / 1e6);
-            let what = format!("all say {says:.3} s together and last {lasts:.3} s");
+            let (says, actual_seconds) = (listed as f64 / 1e6, found as f64 / 1e6);
+            let what = format!(
+                "the sum of `EXTINF` is {says:.3} s, and that of the segments {actual_seconds:.3} s"
+            );
             (rendition.name.clone(), what)
         });
     }
 }
 
-/// When the first of it is shown.
+/// Presentation time of its first sample.
 fn start(rendition: &CheckedRendition) -> Option<f64> {
     let (at, _, track, found) = rendition.fragments().next()?;
     (at == 0).then(|| track.seconds(found.shown_from))
 }
 
-/// Every Media Playlist of sound beside the first of pictures: that all of these agree is another rule's.
+/// Every audio Media Playlist with the first one of video; another rule requires that rungs agree.
 fn pairs(facts: &PackageFacts, mut visit: impl FnMut(&CheckedRendition, &CheckedRendition)) {
     let Some(video) = facts.renditions.iter().find(|one| one.has_video()) else {
         return;
@@ -267,7 +274,8 @@ fn pairs(facts: &PackageFacts, mut visit: impl FnMut(&CheckedRendition, &Checked
 fn aligned(facts: &PackageFacts, findings: &mut Findings) {
     let mut all = facts.renditions.iter().filter(|one| one.has_video());
     let Some(first) = all.next() else { return };
-    // Boxes and transport streams have clocks of their own: what is compared then is how long after the first it is.
+    // Boxes and transport streams have separate clocks, so distances from the first segment are
+    // compared.
     let starts = |rendition: &CheckedRendition, is_alike: bool| -> Vec<(f64, f64)> {
         let mut all = rendition.fragments();
         let origin = all.next().filter(|_| !is_alike);
@@ -284,7 +292,7 @@ fn aligned(facts: &PackageFacts, findings: &mut Findings) {
     for rendition in all {
         let is_alike = first.transported.is_empty() == rendition.transported.is_empty();
         let (expected, found) = (starts(first, is_alike), starts(rendition, is_alike));
-        // What could not be read is another rule's.
+        // Another rule reports unreadable segments.
         if expected.len() != first.segments.len() || found.len() != rendition.segments.len() {
             continue;
         }

@@ -1,4 +1,4 @@
-//! MPEG-2 Transport Streams.
+//! Rules for MPEG-2 Transport Streams.
 
 use super::super::transport::Counters;
 use super::{Rule, segment};
@@ -7,7 +7,7 @@ use crate::check::rendition::SegmentBody;
 pub(super) const RULES: &[Rule] = &[
     Rule {
         id: "SG-06",
-        title: "transport streams are whole packets, with PAT and PMT before the media",
+        title: "transport streams consist of whole packets, with PAT and PMT before the media",
         source: "RFC 8216bis §3.1.1; ISO/IEC 13818-1 §2.4.3",
         advice: "write the segment again, with its tables in front",
         check: |facts, findings| {
@@ -27,9 +27,9 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         id: "SG-07",
-        title: "transport streams have one program, of what players know in them",
+        title: "transport streams have one program of supported codecs",
         source: "RFC 8216bis §3.1.1; Apple HLS Authoring Specification, Video: HEVC in fragmented MP4 alone",
-        advice: "carry H.264 with AAC, AC-3 or MP3, and all else as fragmented MP4",
+        advice: "mux H.264 with AAC, AC-3 or MP3, and use fragmented MP4 for other codecs",
         check: |facts, findings| {
             for rendition in &facts.renditions {
                 for (at, _, found) in rendition.transports() {
@@ -45,8 +45,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "SG-08",
         title: "no packet of a transport stream is missing, from the first segment to the last",
         source: "RFC 8216bis §3; ISO/IEC 13818-1 §2.4.3.3",
-        advice: "let continuity counters go on from packet to packet and from segment to segment, or mark an \
-                 `EXT-X-DISCONTINUITY`",
+        advice: "continue the counters through all packets and segments, or add `EXT-X-DISCONTINUITY`",
         check: |facts, findings| {
             for rendition in facts.renditions.iter().filter(|one| !one.is_i_frames()) {
                 let mut before = None;
@@ -67,7 +66,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         id: "SG-09",
-        title: "transport streams of H.264 have its parameter sets in front of the first picture",
+        title: "transport streams of H.264 have parameter sets before the first frame",
         source: "RFC 8216bis §3; Apple HLS Authoring Specification, Video",
         advice: "repeat SPS and PPS before every keyframe",
         check: |facts, findings| {
@@ -75,7 +74,7 @@ pub(super) const RULES: &[Rule] = &[
                 for (at, _, found) in rendition.transports() {
                     if let Some(has_them) = found.has_parameter_sets {
                         findings.expect(has_them, || {
-                            let what = "SPS or PPS is missing before its first picture";
+                            let what = "SPS or PPS is missing before its first frame";
                             (segment(rendition, at), what.to_owned())
                         });
                     }

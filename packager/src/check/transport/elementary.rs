@@ -1,4 +1,4 @@
-//! Access units of H.264 (ITU-T H.264, Annex B) and AAC (ISO/IEC 13818-7, ADTS), as PES packets bring them.
+//! Access units of H.264 (ITU-T H.264, Annex B) and AAC (ISO/IEC 13818-7, ADTS) in PES packets.
 
 use super::packets::{PesPayload, unpack};
 use super::{fragments, since};
@@ -12,21 +12,21 @@ const SPS: u8 = 7;
 const PPS: u8 = 8;
 const DELIMITER: u8 = 9;
 
-/// The pictures of a segment.
+/// Video frames of a segment.
 #[derive(Debug, Default)]
 pub(super) struct ElementaryVideo {
-    /// Of the first picture; the others are told by how far they lie behind it.
+    /// Timestamp of the first frame; the others are stored as differences from it.
     base: Option<u64>,
     shown: Vec<i64>,
     idr: Vec<i64>,
     decoded: Option<i64>,
     is_out_of_order: bool,
-    pictures: u64,
+    frames: u64,
     starts_with_idr: bool,
     sps: Option<Vec<u8>>,
-    /// The first picture has a sequence parameter set and one of the picture before it.
+    /// Sequence and picture parameter sets before the first frame.
     sets: (bool, bool),
-    /// The segment begins within a picture.
+    /// The segment begins within a frame.
     pub(super) is_cut_in: bool,
 }
 
@@ -50,12 +50,12 @@ impl ElementaryVideo {
             }
         }
         let is_idr = slice == Some(IDR);
-        if self.pictures == 0 {
+        if self.frames == 0 {
             self.starts_with_idr = is_idr;
             self.sets = (has_sps, has_pps);
         }
-        // A packet is a picture, unless it has several or is the rest of one.
-        self.pictures += match slice {
+        // A packet is one frame, unless it has several or continues one.
+        self.frames += match slice {
             Some(_) => delimiters.max(1),
             None => 0,
         };
@@ -91,7 +91,7 @@ impl ElementaryVideo {
         let (first, last) = (*shown.first()?, *shown.last()?);
         let mut steps = shown.windows(2).map(|pair| pair[1].abs_diff(pair[0]));
         let longest = steps.clone().max().unwrap_or(0);
-        // How long the last is shown nothing says: as long as the one before it.
+        // The duration of the last frame is unknown: it is taken from the one before.
         let end = last.saturating_add_unsigned(steps.next_back().unwrap_or(0));
         let mut keys = self.idr.clone();
         keys.sort_unstable();
@@ -105,7 +105,7 @@ impl ElementaryVideo {
             starts_with_idr: Some(is_idr),
             longest_gap: longest_gap.unwrap_or(0),
             has_hole: self.is_out_of_order,
-            ..fragments(start, end.abs_diff(first), self.pictures, longest)
+            ..fragments(start, end.abs_diff(first), self.frames, longest)
         })
     }
 }
@@ -125,7 +125,7 @@ fn units(data: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// What follows the next `00 00 01`.
+/// Bytes after the next `00 00 01`.
 fn after_start_code(data: &[u8]) -> Option<&[u8]> {
     let mut at = 2;
     while let Some(byte) = data.get(at) {
@@ -139,10 +139,10 @@ fn after_start_code(data: &[u8]) -> Option<&[u8]> {
     None
 }
 
-/// The sound of a segment.
+/// Audio of a segment.
 #[derive(Debug, Default)]
 pub(super) struct ElementaryAudio {
-    /// Bytes of a frame whose end has not come yet.
+    /// Bytes of an incomplete frame.
     rest: Vec<u8>,
     start: Option<u64>,
     frames: u64,
@@ -150,7 +150,7 @@ pub(super) struct ElementaryAudio {
     header: Option<Adts>,
 }
 
-/// What a frame says of itself (ISO/IEC 13818-7 §6.2).
+/// ADTS header of a frame (ISO/IEC 13818-7 §6.2).
 #[derive(Debug, Clone, Copy)]
 struct Adts {
     object_type: u8,
@@ -179,7 +179,7 @@ impl Adts {
         })
     }
 
-    /// Ticks of a frame, times its sample rate: what so many of them last is then exact.
+    /// Ticks of a frame, times its sample rate, which keeps sums exact.
     const FRAME: u64 = 1_024 * CLOCK as u64;
 }
 
@@ -188,14 +188,14 @@ impl ElementaryAudio {
         let Some(PesPayload { pts, data, .. }) = unpack(pes) else {
             return;
         };
-        // The time is that of the first frame that begins in it (13818-1 §2.4.3.7).
+        // The timestamp belongs to the first frame that begins in the packet (13818-1 §2.4.3.7).
         let mut due = pts.map(|pts| (pts, self.rest.len()));
         let mut bytes = std::mem::take(&mut self.rest);
         bytes.extend_from_slice(data);
         let mut at = 0;
         while let Some(frame) = bytes.get(at..).and_then(Adts::parse) {
             if let Some((pts, _)) = due.take_if(|(_, from)| at >= *from) {
-                self.meet(pts);
+                self.check_timestamp(pts);
             }
             if bytes.len() - at < frame.length {
                 break;
@@ -208,8 +208,8 @@ impl ElementaryAudio {
         self.rest = bytes;
     }
 
-    /// A frame is to play at this time.
-    fn meet(&mut self, pts: u64) {
+    /// Compares the timestamp of a frame with its expected time.
+    fn check_timestamp(&mut self, pts: u64) {
         let Some(start) = self.start else {
             self.start = Some(pts);
             return;

@@ -1,5 +1,5 @@
-//! MPEG-2 Transport Streams as Media Segments (ISO/IEC 13818-1; RFC 8216bis §3.1.1): what they carry, and when it plays.
-//! For anybody's bytes. Pure.
+//! Reads MPEG-2 Transport Streams as Media Segments (ISO/IEC 13818-1; RFC 8216bis §3.1.1): tracks
+//! and times of untrusted bytes. Pure.
 
 mod elementary;
 #[cfg(test)]
@@ -12,25 +12,25 @@ use elementary::{ElementaryAudio, ElementaryVideo};
 pub(crate) use packets::Counters;
 use packets::{PACKET, Pes, TsTables};
 
-/// What a segment has. Of streams that are not looked into here nothing is said.
+/// Contents of a segment, except for streams of other kinds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Transport {
     pub(crate) video: Option<SegmentSamples>,
     pub(crate) audio: Option<SegmentSamples>,
     pub(crate) counters: Counters,
-    /// What players of transport streams do not know.
+    /// A feature that players of transport streams do not support.
     pub(crate) stranger: Option<String>,
-    /// Streams of sound or pictures that are not looked into.
+    /// The segment has audio or video streams of other codecs.
     pub(crate) is_partly_known: bool,
-    /// H.264's parameter sets stand before its first picture; none where there is no H.264.
+    /// H.264 has parameter sets before its first frame; `None` without H.264.
     pub(crate) has_parameter_sets: Option<bool>,
 }
 
 impl Transport {
-    /// Reads a segment; its tracks are the picture's and the sound's, as far as they are there.
+    /// Reads a segment; its tracks are video and audio, as far as they are present.
     pub(crate) fn read(bytes: &[u8]) -> Result<(Self, Vec<CheckedTrack>), String> {
         let tables = TsTables::read(bytes)?;
-        let (mut video, mut sound) = (ElementaryVideo::default(), ElementaryAudio::default());
+        let (mut video, mut audio) = (ElementaryVideo::default(), ElementaryAudio::default());
         let mut counters = Counters::default();
         let pid = |kind| {
             let mut streams = tables.streams.iter();
@@ -38,21 +38,21 @@ impl Transport {
                 .find(|stream| stream.kind == kind)
                 .map(|stream| stream.pid)
         };
-        let (picture, voice) = (pid(H264), pid(AAC));
-        let (mut pictures, mut voices) = (Pes::default(), Pes::default());
+        let (video_pid, audio_pid) = (pid(H264), pid(AAC));
+        let (mut video_pes, mut audio_pes) = (Pes::default(), Pes::default());
         for packet in bytes.chunks_exact(PACKET) {
             counters.count(packet);
             let at = Some(packets::pid(packet));
-            if at == picture {
-                pictures.push(packet, |pes| video.add(pes));
-            } else if at == voice {
-                voices.push(packet, |pes| sound.add(pes));
+            if at == video_pid {
+                video_pes.push(packet, |pes| video.add(pes));
+            } else if at == audio_pid {
+                audio_pes.push(packet, |pes| audio.add(pes));
             }
         }
-        video.is_cut_in |= pictures.is_cut_in;
-        pictures.finish(|pes| video.add(pes));
-        voices.finish(|pes| sound.add(pes));
-        let tracks: Vec<CheckedTrack> = [video.track(), sound.track()]
+        video.is_cut_in |= video_pes.is_cut_in;
+        video_pes.finish(|pes| video.add(pes));
+        audio_pes.finish(|pes| audio.add(pes));
+        let tracks: Vec<CheckedTrack> = [video.track(), audio.track()]
             .into_iter()
             .flatten()
             .collect();
@@ -66,9 +66,9 @@ impl Transport {
             Self {
                 is_partly_known: known != tracks.len(),
                 stranger: stranger(&tables),
-                has_parameter_sets: picture.map(|_| video.has_parameter_sets()),
+                has_parameter_sets: video_pid.map(|_| video.has_parameter_sets()),
                 video: video.fragments(),
-                audio: sound.fragments(),
+                audio: audio.fragments(),
                 counters,
             },
             tracks,
@@ -92,8 +92,8 @@ const PRIVATE_DATA: u8 = 0x06;
 const METADATA: u8 = 0x15;
 const SPLICES: u8 = 0x86;
 
-/// RFC 8216bis §3.1.1 has one program; what may be in it, Apple's HLS Authoring Specification and "MPEG-2 Stream Encryption
-/// Format for HTTP Live Streaming" say.
+/// RFC 8216bis §3.1.1 requires one program. Apple's HLS Authoring Specification and "MPEG-2 Stream
+/// Encryption Format for HTTP Live Streaming" name its codecs.
 fn stranger(tables: &TsTables) -> Option<String> {
     const KNOWN: [u8; 12] = [
         0x03,
@@ -122,7 +122,7 @@ fn stranger(tables: &TsTables) -> Option<String> {
     })
 }
 
-/// How far a timestamp lies behind another, the shorter way round.
+/// Signed distance of a timestamp from another, the shorter way round.
 fn since(base: u64, time: u64) -> i64 {
     let apart = time.wrapping_sub(base) % WRAPS_AT;
     let apart = i64::try_from(apart).unwrap_or(0);
@@ -157,7 +157,7 @@ fn fragments(start: u64, duration: u64, samples: u64, longest_sample: u64) -> Se
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mpegts::testing::{TsBuilder, picture, voice};
+    use crate::mpegts::testing::{TsBuilder, aac_frames, h264_unit};
 
     fn read(stream: &TsBuilder) -> Transport {
         Transport::read(&stream.bytes())
@@ -167,12 +167,12 @@ mod tests {
 
     #[test]
     fn a_segment_says_what_it_carries_and_when_it_plays() {
-        // Three pictures out of order, and sound that begins before them.
+        // Three frames out of order, and audio that begins before them.
         let mut stream = TsBuilder::new();
-        stream.video(900_000, 900_000, &picture(true));
-        stream.audio(898_080, &voice(3, 2));
-        stream.video(907_200, 903_600, &picture(false));
-        stream.video(903_600, 907_200, &picture(false));
+        stream.video(900_000, 900_000, &h264_unit(true));
+        stream.audio(898_080, &aac_frames(3, 2));
+        stream.video(907_200, 903_600, &h264_unit(false));
+        stream.video(903_600, 907_200, &h264_unit(false));
         let (found, tracks) = Transport::read(&stream.bytes()).expect("a transport stream");
         let video = found.video.expect("pictures");
         assert_eq!(
@@ -199,21 +199,21 @@ mod tests {
     #[test]
     fn what_is_wrong_in_a_segment_is_noticed() {
         let mut stream = TsBuilder::new();
-        stream.video(0, 0, &picture(false));
+        stream.video(0, 0, &h264_unit(false));
         let found = read(&stream);
         assert_eq!(found.video.map(|video| video.starts_with_sync), Some(false));
         assert_eq!(found.has_parameter_sets, Some(false));
 
-        // 0.1 s of sound are missing between two packets of it.
+        // 0.1 s of audio are missing between two of its packets.
         let mut stream = TsBuilder::new();
-        stream.audio(0, &voice(2, 2));
-        stream.audio(3_840 + 9_000, &voice(2, 2));
+        stream.audio(0, &aac_frames(2, 2));
+        stream.audio(3_840 + 9_000, &aac_frames(2, 2));
         assert_eq!(read(&stream).audio.map(|audio| audio.has_hole), Some(true));
 
         let mut stream = TsBuilder::new();
-        stream.video(0, 0, &picture(true));
+        stream.video(0, 0, &h264_unit(true));
         stream.skip_counter();
-        stream.video(3_600, 3_600, &picture(false));
+        stream.video(3_600, 3_600, &h264_unit(false));
         assert!(read(&stream).counters.jump.is_some());
 
         let mut stream = TsBuilder::new();
@@ -228,8 +228,8 @@ mod tests {
     #[test]
     fn timestamps_go_on_where_they_wrap() {
         let mut stream = TsBuilder::new();
-        stream.video(WRAPS_AT - 3_600, WRAPS_AT - 3_600, &picture(true));
-        stream.video(0, 0, &picture(false));
+        stream.video(WRAPS_AT - 3_600, WRAPS_AT - 3_600, &h264_unit(true));
+        stream.video(0, 0, &h264_unit(false));
         let video = read(&stream).video.expect("pictures");
         assert_eq!((video.start, video.duration), (WRAPS_AT - 3_600, 7_200));
         assert_eq!((since(5, 3), since(WRAPS_AT - 1, 1)), (-2, 2));
@@ -238,8 +238,8 @@ mod tests {
     #[test]
     fn damaged_bytes_are_an_error_or_a_number_and_never_a_panic() {
         let mut stream = TsBuilder::new();
-        stream.video(900_000, 900_000, &picture(true));
-        stream.audio(900_000, &voice(3, 2));
+        stream.video(900_000, 900_000, &h264_unit(true));
+        stream.audio(900_000, &aac_frames(3, 2));
         let good = stream.bytes();
         for at in 0..good.len() {
             let _ = Transport::read(&good[..at]);

@@ -1,11 +1,11 @@
-//! Packets of 188 bytes, their tables, and the PES packets in them (ISO/IEC 13818-1 §2.4.3, §2.4.4).
+//! Packets of 188 bytes, their tables, and their PES packets (ISO/IEC 13818-1 §2.4.3, §2.4.4).
 
 pub(super) const PACKET: usize = 188;
 const SYNC: u8 = 0x47;
-/// Up to here PIDs are those of tables (EN 300 468 §5.1.3).
+/// Last PID of tables (EN 300 468 §5.1.3).
 const LAST_TABLE_PID: u16 = 0x1f;
 const NULL_PID: u16 = 0x1fff;
-/// More streams than any program of a lecture has.
+/// Maximum number of streams in a lecture's program.
 const MOST_STREAMS: usize = 32;
 
 /// The PAT, and the PMT of its first program.
@@ -22,7 +22,7 @@ pub(super) struct TsStream {
 }
 
 impl TsTables {
-    /// Every 188 bytes are a packet, with the PAT and a PMT before any media (RFC 8216bis §3.1.1).
+    /// Reads packets of 188 bytes, with the PAT and a PMT before any media (RFC 8216bis §3.1.1).
     pub(super) fn read(bytes: &[u8]) -> Result<Self, String> {
         if bytes.is_empty() || !bytes.len().is_multiple_of(PACKET) {
             return Err(format!("its {} bytes are no whole packets", bytes.len()));
@@ -31,14 +31,14 @@ impl TsTables {
         if let Some(at) = packets.clone().position(|packet| packet[0] != SYNC) {
             return Err(format!("packet {at} does not start with 0x47"));
         }
-        // Tables of the service may stand before and between: ffmpeg writes the SDT first.
+        // Tables of the service may precede or separate them: ffmpeg writes the SDT first.
         let is_service = |packet: &&[u8]| (1..=LAST_TABLE_PID).contains(&pid(packet));
         let mut all = packets.clone().filter(|packet| !is_service(packet));
         let pat = match all.next() {
             Some(pat) if pid(pat) == 0 => programs(&section(packets.clone(), 0)),
             _ => return Err("it has no PAT before its media".to_owned()),
         };
-        // What does not begin a section is the rest of the PAT's.
+        // Packets that begin no section continue the PAT.
         let next = all.map(pid).find(|pid| *pid != 0);
         if next.is_none_or(|next| !pat.contains(&next)) {
             return Err("it has no PMT of its PAT before its media".to_owned());
@@ -59,7 +59,7 @@ fn is_start(packet: &[u8]) -> bool {
     packet[1] & 0x40 != 0
 }
 
-/// What follows the header and the adaptation field.
+/// Bytes after the header and the adaptation field.
 fn payload(packet: &[u8]) -> Option<&[u8]> {
     let skipped = match packet[3] >> 4 & 3 {
         1 => 4,
@@ -69,7 +69,7 @@ fn payload(packet: &[u8]) -> Option<&[u8]> {
     packet.get(skipped..).filter(|payload| !payload.is_empty())
 }
 
-/// The first section on a PID, without its checksum; empty where there is none that is whole.
+/// The first section on a PID without its checksum; empty if none is complete.
 fn section<'a>(packets: impl Iterator<Item = &'a [u8]>, wanted: u16) -> Vec<u8> {
     let mut found: Vec<u8> = vec![];
     let mut has_begun = false;
@@ -99,7 +99,7 @@ fn section<'a>(packets: impl Iterator<Item = &'a [u8]>, wanted: u16) -> Vec<u8> 
     vec![]
 }
 
-/// The PIDs of the PMTs that a PAT lists.
+/// PIDs of the PMTs in a PAT.
 fn programs(pat: &[u8]) -> Vec<u16> {
     pat.get(8..)
         .unwrap_or_default()
@@ -132,26 +132,26 @@ fn streams(pmt: &[u8]) -> Option<Vec<TsStream>> {
 /// Continuity counters of each PID (§2.4.3.3).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Counters {
-    /// A PID, the first counter on it and the last.
+    /// A PID with its first and its last counter.
     each: Vec<(u16, u8, u8)>,
-    /// The first that does not follow the one before.
+    /// The first counter that does not continue the previous one.
     pub(crate) jump: Option<String>,
 }
 
 impl Counters {
     pub(super) fn count(&mut self, packet: &[u8]) {
         let pid = pid(packet);
-        // Without a payload it counts for nothing.
+        // Packets without a payload do not count.
         if pid == NULL_PID || packet[3] & 0x10 == 0 {
             return;
         }
         let counter = packet[3] & 0x0f;
-        // What says itself that it does not go on.
-        let is_said = packet[3] & 0x20 != 0 && packet[4] > 0 && packet[5] & 0x80 != 0;
+        // The discontinuity indicator permits a jump.
+        let is_signaled = packet[3] & 0x20 != 0 && packet[4] > 0 && packet[5] & 0x80 != 0;
         if let Some((_, _, last)) = self.each.iter_mut().find(|(known, ..)| *known == pid) {
-            // A packet may be there twice.
+            // A packet may be sent twice.
             let is_next = counter == (*last + 1) & 0x0f || counter == *last;
-            if !is_next && !is_said && self.jump.is_none() {
+            if !is_next && !is_signaled && self.jump.is_none() {
                 self.jump = Some(jump(pid, *last, counter));
             }
             *last = counter;
@@ -160,7 +160,7 @@ impl Counters {
         }
     }
 
-    /// What does not go on in the segment after this one.
+    /// First counter that the next segment does not continue.
     pub(crate) fn jump_to(&self, next: &Self) -> Option<String> {
         self.each.iter().find_map(|(pid, _, last)| {
             let (_, first, _) = next.each.iter().find(|(other, ..)| other == pid)?;
@@ -174,7 +174,7 @@ fn jump(pid: u16, from: u8, to: u8) -> String {
     format!("on PID 0x{pid:x} counter {to} follows {from}")
 }
 
-/// Puts PES packets together, one at a time.
+/// Assembles PES packets one at a time.
 #[derive(Debug, Default)]
 pub(super) struct Pes {
     bytes: Vec<u8>,
@@ -206,7 +206,7 @@ impl Pes {
     }
 }
 
-/// The header of a PES packet (§2.4.3.6), and what follows it.
+/// The header of a PES packet (§2.4.3.6), and the bytes after it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct PesPayload<'bytes> {
     pub(super) pts: Option<u64>,

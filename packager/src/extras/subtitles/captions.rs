@@ -1,4 +1,4 @@
-//! Captions and translations: from a file that somebody wrote to a Rendition of WebVTT segments.
+//! Captions and translations: from a file to a Rendition of WebVTT segments.
 
 use std::fmt;
 use std::fs;
@@ -18,23 +18,23 @@ use crate::manifest::container::Container;
 use crate::media::Object;
 use crate::source::LONGEST;
 
-/// Ten hours of captions are under a megabyte.
+/// Maximum bytes of a captions file; ten hours take less than a megabyte.
 pub(crate) const MOST_BYTES: u64 = 16 << 20;
-/// What all segments may have. Each holds the cues that are shown while it lasts, and the styles of all.
+/// Maximum bytes of all segments. Each segment holds its cues and all styles.
 const MOST_WRITTEN: u64 = 64 << 20;
-/// Segments of the longest lecture.
+/// Number of segments of the longest lecture.
 const MOST_SEGMENTS: u64 = LONGEST as u64 * 1_000 / SEGMENT_MILLIS;
-/// Of the line with a cue's times.
+/// Bytes of the line with a cue's times.
 const TIMES_BYTES: u64 = 40;
-/// Captions are read a segment at a time where the link is a preview of a lecture, so that a segment is as much as it
-/// hands out beyond its end; 4 s as the pictures have would be 675 requests in a lecture for some 60 kB. RFC 8216bis §6.2.4
-/// lets subtitles of `EXT-X-PLAYLIST-TYPE:VOD` have a target duration of their own.
+/// Duration of a caption segment. A preview hands out whole segments, so this bounds the text
+/// behind its end. Segments of 4 s would be 675 requests in a lecture for about 60 kB. RFC 8216bis
+/// §6.2.4 allows subtitles of `EXT-X-PLAYLIST-TYPE:VOD` their own target duration.
 const SEGMENT_MILLIS: u64 = 60_000;
 
 /// `--captions LANG=FILE`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct CaptionsFile {
-    /// BCP 47, and a folder's name.
+    /// BCP 47, and the name of a folder.
     pub(crate) language: String,
     pub(crate) file: PathBuf,
 }
@@ -57,7 +57,7 @@ impl CaptionsFile {
     }
 }
 
-/// Captions that cannot be used.
+/// Faults of a captions file.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CaptionsError {
     #[error("there is no such file")]
@@ -66,7 +66,7 @@ pub(crate) enum CaptionsError {
     Unreadable(#[source] std::io::Error),
     #[error("it is larger than {} MiB", MOST_BYTES >> 20)]
     TooLarge,
-    #[error("its cues last so long that they would be {} MB in segments of a minute", .0 / 1_000_000)]
+    #[error("its long cues would take {} MB in segments of a minute", .0 / 1_000_000)]
     TooMuch(u64),
     #[error("it is not UTF-8 (byte {0})")]
     NotUtf8(usize),
@@ -76,7 +76,7 @@ pub(crate) enum CaptionsError {
     NoCue,
     #[error(transparent)]
     Syntax(#[from] SyntaxError),
-    #[error("there are two captions in `{0}`")]
+    #[error("`{0}` has two captions files")]
     Twice(String),
 }
 
@@ -91,7 +91,7 @@ impl CaptionsError {
     pub(crate) fn hint(&self) -> &'static str {
         match self {
             Self::Missing => "check the path behind the language, as in `--captions en=talk.vtt`",
-            Self::Unreadable(_) => "check that it is a file, and who may read it",
+            Self::Unreadable(_) => "check that it is a readable file",
             Self::NotUtf8(_) => {
                 "convert it: iconv -f WINDOWS-1252 -t UTF-8 talk.srt > talk.utf8.srt"
             }
@@ -109,9 +109,9 @@ impl CaptionsError {
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Captions {
     pub(crate) language: String,
-    /// SHA-256 of the file they were read from: a part of the recipe.
+    /// SHA-256 of the source file, which the revision's hash includes.
     pub(crate) sha256: String,
-    /// What its author calls it.
+    /// Title from the source.
     title: Option<String>,
     track: WebVttTrack,
 }
@@ -123,7 +123,7 @@ impl fmt::Debug for Captions {
     }
 }
 
-/// A Rendition of captions as `package.json` lists it.
+/// A captions Rendition in `package.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct CaptionsFacts {
     /// `subs/en`: `playlist.m3u8`, its segments, and [`CAPTIONS_VTT`].
@@ -136,7 +136,7 @@ pub(crate) struct CaptionsFacts {
     pub(crate) bytes: u64,
 }
 
-/// Reads all that was asked for, before anything is encoded.
+/// Reads all captions files before encoding.
 pub(crate) fn read_all(files: &[CaptionsFile]) -> Result<Vec<Captions>> {
     let mut all: Vec<Captions> = vec![];
     for CaptionsFile { language, file } in files {
@@ -159,7 +159,7 @@ fn read(file: &Path) -> Result<Vec<u8>, CaptionsError> {
 }
 
 impl Captions {
-    /// WebVTT by its first line, else SubRip.
+    /// Parses WebVTT by its first line, else SubRip.
     pub(crate) fn parse(language: &str, bytes: &[u8]) -> Result<Self, CaptionsError> {
         let text = std::str::from_utf8(bytes)
             .map_err(|error| CaptionsError::NotUtf8(error.valid_up_to()))?;
@@ -196,18 +196,18 @@ impl Captions {
         &self.track.cues
     }
 
-    /// The folder's name, from the revision's.
+    /// Folder name, from the revision's folder.
     pub(crate) fn folder(&self) -> String {
         format!("subs/{}", self.language)
     }
 
-    /// How many cues begin after the end, where nobody sees them.
+    /// Number of cues that begin after the end and are never shown.
     pub(crate) fn too_late(&self, micros: u64) -> usize {
         let is_late = |cue: &&Cue| cue.start * 1000 >= micros;
         self.track.cues.iter().filter(is_late).count()
     }
 
-    /// Writes the Rendition for a lecture of this length in that container into the revision's folder.
+    /// Writes the Rendition for a lecture of this duration into the revision's folder.
     pub(crate) fn write(
         &self,
         revision: &Path,
@@ -241,7 +241,8 @@ impl Captions {
         Ok((facts, objects))
     }
 
-    /// RFC 8216bis §3.1.4: a segment has every cue that is shown while it lasts, with the cue's whole time.
+    /// RFC 8216bis §3.1.4: a segment holds every cue that is shown during it, with the cue's whole
+    /// time.
     fn segments(&self, micros: u64, origin: u64) -> Vec<String> {
         let WebVttTrack { head, cues } = &self.track;
         let mut shown: Vec<Vec<&Cue>> = vec![vec![]; lengths(micros).len()];
@@ -256,13 +257,13 @@ impl Captions {
     }
 }
 
-/// The first and the last segment of those in which a cue is shown.
+/// Indices of the first and last segment that show a cue.
 fn shown_in(cue: &Cue) -> (usize, usize) {
     let at = |millis: u64| usize::try_from(millis / SEGMENT_MILLIS).unwrap_or(usize::MAX - 1);
     (at(cue.start), at(cue.end.saturating_sub(1)))
 }
 
-/// Bytes of all segments, of a lecture that is as long as lectures may be.
+/// Bytes of all segments in the longest lecture.
 fn written(track: &WebVttTrack) -> u64 {
     let cues = track.cues.iter().map(|cue| {
         let (first, last) = shown_in(cue);
@@ -282,7 +283,7 @@ fn lengths(micros: u64) -> Vec<u64> {
         .collect()
 }
 
-/// The Media Playlist. Not by way of m3u8-rs: a duration of a minute does not fit its `f32` to the microsecond.
+/// The Media Playlist. `f32` durations of m3u8-rs would round a minute by more than a microsecond.
 fn playlist(micros: u64, container: Container) -> String {
     let lengths = lengths(micros);
     let target = lengths.iter().max().map_or(1, |longest| {

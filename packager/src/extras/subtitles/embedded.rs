@@ -1,4 +1,4 @@
-//! Text subtitles inside a source, as captions.
+//! Text subtitles of a source as captions.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -11,10 +11,10 @@ use crate::files::regular::read_regular;
 use crate::progress::Progress;
 use crate::source::{Subtitle, file_url, input_options};
 
-/// Reads the streams as captions, all in one pass over the source. A stream without a cue gives none, and of two in one
-/// language (forced ones beside full ones) the one with more text stays.
+/// Extracts all streams in one pass over the source. A stream without cues is dropped. Of two
+/// streams in one language, such as forced and full, the one with more text stays.
 ///
-/// What is larger than captions are is left out.
+/// Streams above the size limit of captions are dropped.
 pub(crate) async fn extract(
     input: &Path,
     streams: &[Subtitle],
@@ -79,9 +79,10 @@ fn argv(input: &Path, streams: &[Subtitle]) -> Vec<OsString> {
     args.extend(["-i".into(), file_url(input)]);
     for Subtitle { index, .. } in streams {
         args.extend(["-map".into(), format!("0:{index}").into()]);
-        // Not WebVTT: ffmpeg 5.1 writes `a < b` into it as it is, and the rest of the line would be a tag.
+        // SubRip instead of WebVTT: ffmpeg 5.1 copies `a < b` into WebVTT without escaping, which
+        // makes a tag of the rest of the line.
         args.extend(["-map_metadata", "-1", "-c:s", "srt", "-f", "srt"].map(Into::into));
-        // It is cut off soon after that, and then left out.
+        // ffmpeg stops soon after this size, and the stream is dropped.
         args.extend(["-fs".into(), (MOST_BYTES + 1).to_string().into()]);
         args.push(file_name(*index).into());
     }

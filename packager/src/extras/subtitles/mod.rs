@@ -1,4 +1,4 @@
-//! Subtitles: given as files or kept from the recording, stored as WebVTT.
+//! Subtitles: files or streams of the recording, stored as WebVTT.
 
 pub(crate) mod captions;
 pub(crate) mod embedded;

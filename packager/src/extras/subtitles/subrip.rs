@@ -1,18 +1,19 @@
-//! SubRip (`.srt`), which no standard describes, to cues of WebVTT: as tolerant as players are. Pure.
+//! Converts SubRip (`.srt`), which has no standard, to WebVTT cues. As tolerant as players. Pure.
 
 use super::webvtt::{Cue, SyntaxError, WebVttTrack, timing};
 
-/// Reads normalized SubRip: numbers and blank lines may be missing, and what stands outside of cues is left out.
+/// Parses normalized SubRip. Numbers and blank lines may be missing, and text outside cues is
+/// dropped.
 pub(crate) fn parse(text: &str) -> Result<WebVttTrack, SyntaxError> {
     let mut cues: Vec<Cue> = vec![];
-    // The lines of the cue that is being read; none after a blank line.
+    // Lines of the current cue; `None` after a blank line.
     let mut open: Option<Vec<&str>> = None;
     for (at, line) in text.lines().enumerate() {
         let line = line.trim();
         let is_timing = line.contains("-->") && line.starts_with(|c: char| c.is_ascii_digit());
         if is_timing {
             let (start, end, _) = timing(line).ok_or_else(|| SyntaxError::new(at, line))?;
-            // No blank line before it: the last line of the cue before is this one's number.
+            // Without a blank line, the last line of the previous cue is the number of this one.
             let mut lines = open.take();
             if let Some(lines) = &mut lines {
                 lines.pop_if(|last| is_number(last));
@@ -25,7 +26,7 @@ pub(crate) fn parse(text: &str) -> Result<WebVttTrack, SyntaxError> {
             });
             open = Some(vec![]);
         } else if line.is_empty() {
-            // A blank line right behind the times is a slip.
+            // A blank line right after the times is ignored.
             if open.as_ref().is_some_and(|lines| !lines.is_empty()) {
                 close(&mut cues, open.take());
             }
@@ -54,7 +55,8 @@ fn close(cues: &mut [Cue], lines: Option<Vec<&str>>) {
     }
 }
 
-/// Bold, italics and underlines stay; fonts and positions, which WebVTT has in another place, go; all else is text.
+/// Converts a line to cue text. Bold, italics and underlines stay; fonts and positions go; all
+/// other text is escaped.
 fn cue_text(mut line: &str) -> String {
     let mut out = String::with_capacity(line.len());
     while let Some(at) = line.find(['<', '>', '&', '{']) {
@@ -81,7 +83,7 @@ fn cue_text(mut line: &str) -> String {
     out + line
 }
 
-/// Where a tag ends. One that another begins in does not end: a line may have millions of these.
+/// End of a tag. A second start before it makes it plain text: a line may have millions of starts.
 fn find(text: &str, end: u8) -> Option<usize> {
     let begin = text.as_bytes()[0];
     let mut bytes = text.bytes().enumerate().skip(1);
@@ -89,7 +91,7 @@ fn find(text: &str, end: u8) -> Option<usize> {
     (found == end).then_some(at)
 }
 
-/// A tag at the start of the text: its length, and what becomes of it.
+/// Parses a tag at the start of the text: its length and its replacement.
 fn tag(text: &str) -> Option<(usize, String)> {
     let end = find(text, b'>')?;
     let inner = &text[1..end];
@@ -104,7 +106,7 @@ fn tag(text: &str) -> Option<(usize, String)> {
     Some((end + 1, kept.unwrap_or_default()))
 }
 
-/// Whether an ampersand begins a character reference rather than being one.
+/// Distinguishes a character reference from a plain ampersand.
 fn is_reference(text: &str) -> bool {
     const NAMES: [&str; 6] = ["amp;", "lt;", "gt;", "nbsp;", "lrm;", "rlm;"];
     NAMES.iter().any(|name| text[1..].starts_with(name))

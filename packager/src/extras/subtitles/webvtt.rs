@@ -1,21 +1,21 @@
-//! WebVTT (<https://www.w3.org/TR/webvtt1/>): cues from text, and text from cues. Pure.
+//! Parses and writes WebVTT cues (<https://www.w3.org/TR/webvtt1/>). Pure.
 
 use std::fmt::Write as _;
 
 /// A cue, with times in milliseconds.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Cue {
-    /// Empty when it has none.
+    /// Empty without an identifier.
     pub(crate) id: String,
     pub(crate) start: u64,
     pub(crate) end: u64,
     /// `line:0 align:start`.
     pub(crate) settings: String,
-    /// Cue text: markup and escapes as WebVTT has them, no blank line.
+    /// Cue text with WebVTT markup and escapes, without blank lines.
     pub(crate) text: String,
 }
 
-/// What a file holds, by start times.
+/// Contents of a file, sorted by start time.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct WebVttTrack {
     /// `STYLE` and `REGION` blocks.
@@ -39,7 +39,7 @@ impl SyntaxError {
     }
 }
 
-/// Lines without a byte order mark, however they end.
+/// Removes the byte order mark, and unifies line ends.
 pub(crate) fn normalized(text: &str) -> String {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     text.replace("\r\n", "\n")
@@ -47,14 +47,15 @@ pub(crate) fn normalized(text: &str) -> String {
         .replace('\0', "\u{fffd}")
 }
 
-/// Whether a text begins as WebVTT §4.1 has it.
+/// Checks the signature of WebVTT §4.1.
 pub(crate) fn is_webvtt(text: &str) -> bool {
     text.strip_prefix("WEBVTT")
         .is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '\n']))
 }
 
-/// Reads normalized WebVTT. What browsers never show (comments, cues without text or time) is left out; a time that cannot
-/// be read is an error, because what is missing would be noticed in the lecture only.
+/// Parses normalized WebVTT. Comments and cues without text or time are dropped, because browsers
+/// never show them. An unreadable time is an error: the missing cue would otherwise be noticed in
+/// the lecture only.
 pub(crate) fn parse(text: &str) -> Result<WebVttTrack, SyntaxError> {
     let lines: Vec<&str> = text.lines().collect();
     let mut track = WebVttTrack::default();
@@ -85,7 +86,7 @@ pub(crate) fn parse(text: &str) -> Result<WebVttTrack, SyntaxError> {
 fn cue(lines: &[&str], first: usize, times: usize, end: usize) -> Result<Option<Cue>, SyntaxError> {
     let wrong = || SyntaxError::new(times, lines[times]);
     let (start, until, settings) = timing(lines[times]).ok_or_else(wrong)?;
-    // Cue text has no arrow (§4.1), or a reader would take it for the next cue.
+    // Cue text has no arrow (§4.1), because parsers would read it as the next cue.
     if let Some(again) = (times + 1..end).find(|line| lines[*line].contains("-->")) {
         return Err(SyntaxError::new(again, lines[again]));
     }
@@ -116,7 +117,7 @@ pub(crate) fn timing(line: &str) -> Option<(u64, u64, &str)> {
     Some((time(start.trim())?, time(end)?, settings.trim()))
 }
 
-/// `01:02:03.500`, `02:03.500`, and `01:02:03,500` as SubRip has it; the fraction may be short or missing.
+/// `01:02:03.500`, `02:03.500`, or SubRip's `01:02:03,500`; the fraction may be short or missing.
 fn time(text: &str) -> Option<u64> {
     let (clock, fraction) = text.split_once(['.', ',']).unwrap_or((text, "0"));
     let number = |part: &str, longest: usize| {
@@ -133,13 +134,13 @@ fn time(text: &str) -> Option<u64> {
         .then_some(((hours * 60 + minutes) * 60 + seconds) * 1000 + millis)
 }
 
-/// A file of its own.
+/// A standalone WebVTT file.
 pub(crate) fn file<'a>(head: &[String], cues: impl IntoIterator<Item = &'a Cue>) -> String {
     write("", head, cues)
 }
 
-/// A Media Segment. RFC 8216bis §3.1.4 maps cue times to those of the media by MPEG-2's clock, by which the lecture begins
-/// at `origin`: what is right beside transport streams would show every cue of CMAF ten seconds late.
+/// A Media Segment. RFC 8216bis §3.1.4 maps cue times to the media by the MPEG-2 timestamp `origin`
+/// of the start. The origin of transport streams would show cues of CMAF ten seconds late.
 pub(crate) fn segment<'a>(
     head: &[String],
     cues: impl IntoIterator<Item = &'a Cue>,
@@ -156,7 +157,7 @@ fn write<'a>(map: &str, head: &[String], cues: impl IntoIterator<Item = &'a Cue>
         out.push('\n');
     }
     for block in head {
-        // Writing into a string does not fail.
+        // Writes to a `String` do not fail.
         let _ = writeln!(out, "\n{block}");
     }
     for cue in cues {

@@ -1,4 +1,4 @@
-//! I-frame playlists (RFC 8216bis §4.4.3.6): pictures to look through a lecture by.
+//! I-frame playlists (RFC 8216bis §4.4.3.6).
 
 use std::ops::Range;
 
@@ -7,10 +7,10 @@ use crate::manifest::bandwidth::target_duration;
 use crate::manifest::container::Container;
 use crate::media::IFrame;
 
-/// All pictures are in one file: the edge signs one URL for all of them, and publishing them takes one request instead
-/// of 1,800 an hour.
-pub(crate) fn iframes(file: &str, map: &Range<u64>, pictures: &[IFrame]) -> Vec<u8> {
-    let mut out = head(Container::Cmaf.version(), pictures);
+/// Lists I-frames as byte ranges of one file. The edge signs one URL for all of them, and one
+/// request publishes them instead of 1,800 an hour.
+pub(crate) fn iframes(file: &str, map: &Range<u64>, frames: &[IFrame]) -> Vec<u8> {
+    let mut out = head(Container::Cmaf.version(), frames);
     Tag::new("EXT-X-MAP")
         .quoted("URI", file)
         .quoted(
@@ -18,28 +18,29 @@ pub(crate) fn iframes(file: &str, map: &Range<u64>, pictures: &[IFrame]) -> Vec<
             &format!("{}@{}", map.end - map.start, map.start),
         )
         .end(&mut out);
-    list(&mut out, pictures, |_| file.to_owned());
+    list(&mut out, frames, |_| file.to_owned());
     out.into_bytes()
 }
 
-/// A picture of each transport stream, in the order of their names: they are in segments that are there anyway.
-pub(crate) fn first_iframes(pictures: &[IFrame]) -> Vec<u8> {
+/// Lists the first frame of each transport stream in order, as a byte range of the existing
+/// segment.
+pub(crate) fn first_iframes(frames: &[IFrame]) -> Vec<u8> {
     // §8: byte ranges and I-frames need 4.
-    let mut out = head(4, pictures);
-    list(&mut out, pictures, |at| Container::Ts.segment_name(at));
+    let mut out = head(4, frames);
+    list(&mut out, frames, |at| Container::Ts.segment_name(at));
     out.into_bytes()
 }
 
-fn head(version: u32, pictures: &[IFrame]) -> String {
-    let target = target_duration(pictures.iter().map(|picture| &picture.segment));
+fn head(version: u32, frames: &[IFrame]) -> String {
+    let target = target_duration(frames.iter().map(|frame| &frame.segment));
     format!(
         "#EXTM3U\n#EXT-X-VERSION:{version}\n#EXT-X-TARGETDURATION:{target}\n#EXT-X-PLAYLIST-TYPE:VOD\n\
          #EXT-X-I-FRAMES-ONLY\n"
     )
 }
 
-fn list(out: &mut String, pictures: &[IFrame], file: impl Fn(usize) -> String) {
-    for (at, IFrame { segment, offset }) in pictures.iter().enumerate() {
+fn list(out: &mut String, frames: &[IFrame], file: impl Fn(usize) -> String) {
+    for (at, IFrame { segment, offset }) in frames.iter().enumerate() {
         *out += &format!(
             "#EXTINF:{},\n#EXT-X-BYTERANGE:{}@{offset}\n{}\n",
             seconds(segment.micros),
@@ -55,7 +56,7 @@ mod tests {
     use super::super::testing::{parsed, segment, text};
     use super::*;
 
-    fn pictures() -> [IFrame; 2] {
+    fn frames() -> [IFrame; 2] {
         [
             IFrame {
                 segment: segment(2_002_000, 4616),
@@ -69,8 +70,8 @@ mod tests {
     }
 
     #[test]
-    fn pictures_are_byte_ranges_of_one_file_and_last_until_the_next() {
-        insta::assert_snapshot!(text(iframes("pictures.mp4", &(0..778), &pictures())), @r#"
+    fn iframes_are_byte_ranges_of_one_file_and_last_until_the_next() {
+        insta::assert_snapshot!(text(iframes("pictures.mp4", &(0..778), &frames())), @r#"
         #EXTM3U
         #EXT-X-VERSION:6
         #EXT-X-TARGETDURATION:2
@@ -88,12 +89,9 @@ mod tests {
     }
 
     #[test]
-    fn pictures_of_transport_streams_are_the_beginnings_of_segments() {
-        let pictures = pictures().map(|picture| IFrame {
-            offset: 0,
-            ..picture
-        });
-        insta::assert_snapshot!(text(first_iframes(&pictures)), @r#"
+    fn iframes_of_transport_streams_are_the_beginnings_of_segments() {
+        let frames = frames().map(|frame| IFrame { offset: 0, ..frame });
+        insta::assert_snapshot!(text(first_iframes(&frames)), @r#"
         #EXTM3U
         #EXT-X-VERSION:4
         #EXT-X-TARGETDURATION:2
@@ -111,7 +109,7 @@ mod tests {
 
     #[test]
     fn a_parser_of_somebody_else_reads_what_was_meant() {
-        let playlist = iframes("pictures.mp4", &(0..778), &pictures());
+        let playlist = iframes("pictures.mp4", &(0..778), &frames());
         let m3u8_rs::Playlist::MediaPlaylist(playlist) = parsed(&playlist) else {
             panic!("it is a Media Playlist");
         };

@@ -9,7 +9,7 @@ pub(crate) fn media(segments: &[Segment], target_duration: u64, container: Conta
     listed("", segments, target_duration, container)
 }
 
-/// The same of what is in another folder: `../../0123456789abcdef/480p/`.
+/// A Media Playlist whose segments are in another folder: `../../0123456789abcdef/480p/`.
 pub(crate) fn media_in(folder: &str, segments: &[Segment], target_duration: u64) -> Vec<u8> {
     listed(folder, segments, target_duration, Container::Cmaf)
 }
@@ -41,8 +41,8 @@ fn listed(
     out.into_bytes()
 }
 
-/// What grows until it has ended, and is played from its beginning all the same: players begin at the end of what grows
-/// unless they are told (RFC 8216bis §4.4.2.2, §4.4.3.5).
+/// An `EVENT` playlist that players start at its beginning. By default they start near the end of a
+/// growing playlist (RFC 8216bis §4.4.2.2, §4.4.3.5).
 pub(crate) fn growing(segments: &[Segment], target_duration: u64, is_ended: bool) -> Vec<u8> {
     let mut out = format!(
         "#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-INDEPENDENT-SEGMENTS\n#EXT-X-TARGETDURATION:{target_duration}\n\
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn what_grows_keeps_what_it_said_and_ends_with_a_last_line() {
+    fn a_growing_playlist_keeps_its_lines_and_ends_with_endlist() {
         let segments = [segment(2_000_000, 1), segment(1_322_666, 1)];
         let begun = text(growing(&segments[..1], 2, false));
         insta::assert_snapshot!(begun, @r#"

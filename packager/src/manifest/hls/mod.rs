@@ -1,7 +1,7 @@
 //! Playlists from measured facts (RFC 8216bis). Pure: equal facts give equal bytes.
 //!
-//! Written by hand: m3u8-rs prints attributes that it has no field for in an order that changes from run to run. The tests
-//! have it read what is written here.
+//! This code writes tags itself, because m3u8-rs prints unknown attributes in random order. The
+//! tests read its output with m3u8-rs.
 
 pub(crate) mod iframes;
 pub(crate) mod media;
@@ -25,7 +25,7 @@ mod testing {
         Segment { micros, bytes }
     }
 
-    /// What a parser of somebody else's reads.
+    /// Parses a playlist with an independent parser.
     pub(crate) fn parsed(playlist: &[u8]) -> m3u8_rs::Playlist {
         m3u8_rs::parse_playlist_res(playlist).expect("it is a playlist")
     }
@@ -39,7 +39,7 @@ mod tests {
 
     #[test]
     fn the_peak_is_that_of_runs_about_as_long_as_the_target_duration() {
-        // 4 s at 1 Mbit/s, 4 s at 2 Mbit/s, and one picture of 0.04 s that would be 20 Mbit/s on its own.
+        // 4 s at 1 Mbit/s, 4 s at 2 Mbit/s, and one frame of 0.04 s, which alone has 20 Mbit/s.
         let segments = [
             segment(4_000_000, 500_000),
             segment(4_000_000, 1_000_000),

@@ -11,8 +11,9 @@ use crate::manifest::presentation::{
 const AUDIO_GROUP: &str = "audio";
 const SUBTITLES_GROUP: &str = "subtitles";
 
-/// Smallest Variant Stream first: players start with what is listed first, and at 1 Mbit/s that was 2.4 s to the first
-/// picture instead of 12. Of two equally large ones H.264 is first, which everything decodes.
+/// Lists the smallest Variant Stream first, because players start with the first entry: at 1 Mbit/s
+/// the first frame came after 2.4 s instead of 12 s. Of two equal sizes, H.264 comes first, which
+/// everything decodes.
 pub(crate) fn multivariant(presentation: &Presentation) -> Vec<u8> {
     let Presentation {
         container,
@@ -25,7 +26,7 @@ pub(crate) fn multivariant(presentation: &Presentation) -> Vec<u8> {
     } = presentation;
     let version = match container {
         Container::Cmaf => container.version(),
-        // §8: what lists Renditions had better say 4, with which clients came to know them.
+        // §8: clients came to know Renditions with version 4.
         Container::Ts => 4,
     };
     let mut out = format!("#EXTM3U\n#EXT-X-VERSION:{version}\n#EXT-X-INDEPENDENT-SEGMENTS\n");
@@ -36,10 +37,10 @@ pub(crate) fn multivariant(presentation: &Presentation) -> Vec<u8> {
     for video in video {
         list_video(&mut out, video, audio, !subtitles.is_empty());
     }
-    // With a picture, what has none is left to who chooses it: a slide is most of a lecture. Players start with what is
-    // listed first, so it is last.
+    // The audio-only Variant Stream is last: players start with the first entry, and most lectures
+    // need their slides.
     if presentation.video.is_empty() || *has_audio_only {
-        list_sound(&mut out, audio, !subtitles.is_empty());
+        list_audio_only(&mut out, audio, !subtitles.is_empty());
     }
     if let Some(iframes) = iframes {
         list_iframes(&mut out, iframes);
@@ -65,7 +66,7 @@ fn list_audio(out: &mut String, audio: &[AudioTrack]) {
             .plain("DEFAULT", yes(at == 0))
             .plain("AUTOSELECT", yes(is_first_of_its_language))
             .quoted("CHANNELS", &track.channels.to_string());
-        // §4.4.6.2.1: without a URI it is in the Variant Stream's own segments.
+        // §4.4.6.2.1: without a URI, the audio is in the segments of the Variant Stream.
         tag.quoted_if(!track.is_muxed, "URI", &track.track.playlist())
             .end(out);
     }
@@ -114,7 +115,7 @@ fn list_video(out: &mut String, video: &VideoTrack, audio: &[AudioTrack], has_su
     *out += &format!("{}\n", video.track.playlist());
 }
 
-/// §4.4.6.2: what the Rendition that takes most takes at its peak and on average, beside the Variant Stream.
+/// Peak and average bit rates of the largest audio Rendition beside a Variant Stream (§4.4.6.2).
 fn beside(audio: &[AudioTrack]) -> (u64, u64) {
     let others = || audio.iter().filter(|audio| !audio.is_muxed);
     let most = |of: fn(&AudioTrack) -> u64| others().map(of).max().unwrap_or(0);
@@ -124,10 +125,10 @@ fn beside(audio: &[AudioTrack]) -> (u64, u64) {
     )
 }
 
-/// A lecture without a picture: its Variant Stream is the first of the Renditions.
-fn list_sound(out: &mut String, audio: &[AudioTrack], has_subtitles: bool) {
+/// Lists an audio-only Variant Stream, whose Media Playlist is the first audio Rendition.
+fn list_audio_only(out: &mut String, audio: &[AudioTrack], has_subtitles: bool) {
     let Some(first) = audio.first() else { return };
-    // One of the Renditions plays instead of it, unless it is none of them.
+    // Another Rendition may replace the first one, unless that one is muxed.
     let (mut peak, mut average) = beside(audio);
     if first.is_muxed {
         peak += first.track.peak_bandwidth;
@@ -161,7 +162,7 @@ fn list_session_data(out: &mut String, session_data: &[SessionData]) {
         let tag = Tag::new("EXT-X-SESSION-DATA")
             .quoted("DATA-ID", data.id)
             .quoted("URI", &data.file);
-        // §4.4.6.4: JSON unless it says otherwise, and older readers know no other.
+        // §4.4.6.4: the default format is JSON, and older readers support no other.
         let tag = if data.is_json {
             tag
         } else {
@@ -175,7 +176,7 @@ fn resolution(width: u32, height: u32) -> String {
     format!("{width}x{height}")
 }
 
-/// Each codec once, the picture's first.
+/// Codecs without duplicates, video first.
 fn codecs<'a, const N: usize>(video: [&'a str; N], audio: &'a [AudioTrack]) -> String {
     let mut codecs: Vec<&str> = video.into();
     for audio in audio {
@@ -237,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn sound_alone_is_a_variant_of_its_own() {
+    fn audio_alone_is_a_variant_stream_of_its_own() {
         let talk = Presentation {
             audio: vec![audio("und")],
             ..Presentation::default()
@@ -253,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn sound_alone_beside_pictures_is_listed_last() {
+    fn audio_alone_beside_video_is_listed_last() {
         let lecture = Presentation {
             video: vec![video(854, 480, "avc1.64001e")],
             audio: vec![audio("en")],
@@ -273,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn sound_in_the_segments_of_pictures_has_no_uri() {
+    fn audio_in_video_segments_has_no_uri() {
         let mut english = audio("en");
         english.is_muxed = true;
         let lecture = Presentation {
@@ -297,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn a_picture_without_sound_names_no_group() {
+    fn video_without_audio_names_no_group() {
         let mute = Presentation {
             video: vec![video(854, 480, "avc1.64001e")],
             ..Presentation::default()

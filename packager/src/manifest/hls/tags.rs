@@ -1,4 +1,4 @@
-//! Lines of a playlist, attributes in the order in which they are written: equal facts give equal bytes.
+//! Playlist tags with attributes in written order: equal facts give equal bytes.
 
 use std::fmt::{Display, Write as _};
 
@@ -18,13 +18,13 @@ impl Tag {
 
     /// A number, a resolution or an enumerated string.
     pub(super) fn plain(mut self, name: &str, value: impl Display) -> Self {
-        // Writing into a String does not fail.
+        // Writes to a `String` do not fail.
         let _ = write!(self.line, "{}{name}={value}", self.separator);
         self.separator = ',';
         self
     }
 
-    /// A quoted string, which cannot hold a quotation mark or a line break in any way.
+    /// A quoted string; the format cannot express quotation marks and line breaks.
     pub(super) fn quoted(self, name: &str, value: &str) -> Self {
         let value: String = value
             .chars()

@@ -1,4 +1,4 @@
-//! Asking the edge: with a link that fits, in our lanes, again where that can help.
+//! Sends requests to the edge with a fitting link, within the concurrency limit, and retries them.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -25,12 +25,12 @@ use crate::storage::http::{causes, client};
 use crate::storage::keys::keyring;
 use crate::storage::location::EdgeAddress;
 use crate::storage::object::{Slice, Upload, UploadBody, is_other_bytes};
-use crate::storage::{Chunks, retry};
+use crate::storage::{ObjectStream, retry};
 
 const LINK_LIFE: Duration = Duration::from_secs(3600);
-/// A link is replaced while it still outlives the longest request.
+/// Time before a link is replaced, so it outlives the longest request.
 const LINK_USE: Duration = Duration::from_secs(1800);
-/// As large as the largest `package.json`.
+/// Maximum bytes of a response: those of the largest `package.json`.
 const LONGEST_ANSWER: usize = crate::storage::LONGEST_IN_MEMORY;
 
 #[derive(Debug)]
@@ -42,20 +42,20 @@ pub(super) struct EdgeClient {
     has_answered: AtomicBool,
 }
 
-/// What opens the edge.
+/// Credentials for the edge.
 enum EdgeCredential {
     /// Links minted here, each used for a while.
     Keys {
         keys: Box<Keyring>,
         scope: Scope,
-        upload: Minted,
-        admin: Minted,
+        upload: MintedLink,
+        admin: MintedLink,
     },
-    /// A link that was handed over, and whether it reads.
+    /// A link from the user; the flag tells if it permits reading.
     Link(HeaderValue, bool),
 }
 
-type Minted = Mutex<Option<(HeaderValue, Instant)>>;
+type MintedLink = Mutex<Option<(HeaderValue, Instant)>>;
 
 impl std::fmt::Debug for EdgeCredential {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -66,13 +66,13 @@ impl std::fmt::Debug for EdgeCredential {
     }
 }
 
-/// An answer.
-pub(super) struct SentRequest {
+/// A response of the edge.
+pub(super) struct EdgeResponse {
     headers: HeaderMap,
     pub(super) body: Vec<u8>,
 }
 
-impl SentRequest {
+impl EdgeResponse {
     pub(super) fn header(&self, name: impl AsHeaderName) -> &str {
         let value = self.headers.get(name);
         value
@@ -87,12 +87,12 @@ impl EdgeClient {
             .ok()
             .filter(|link| !link.is_empty());
         let credential = match link {
-            Some(link) => handed_over(&link).ok_or(StorageError::BadUploadLink)?,
+            Some(link) => parse_upload_link(&link).ok_or(StorageError::BadUploadLink)?,
             None => EdgeCredential::Keys {
                 keys: Box::new(keyring()?),
                 scope: Scope::parse(&prefix.directory())?,
-                upload: Minted::default(),
-                admin: Minted::default(),
+                upload: MintedLink::default(),
+                admin: MintedLink::default(),
             },
         };
         Ok(Self {
@@ -113,10 +113,10 @@ impl EdgeClient {
 
     pub(super) fn request(&self, method: Method, url: &str) -> RequestBuilder {
         let request = self.client.request(method, url);
-        request.timeout(retry::time_for(0))
+        request.timeout(retry::timeout_for(0))
     }
 
-    /// A run of an upload's bytes, streamed.
+    /// Streams a range of an upload.
     pub(super) async fn put(
         &self,
         url: &str,
@@ -129,19 +129,19 @@ impl EdgeClient {
             UploadBody::File(_) => Body::wrap_stream(upload.stream(slice).await?),
         };
         Ok(request
-            .timeout(retry::time_for(slice.length))
+            .timeout(retry::timeout_for(slice.length))
             .header(CONTENT_LENGTH, slice.length)
             .body(body))
     }
 
-    /// Sends a request, made anew for every attempt, until it is answered for good.
+    /// Sends a request, rebuilt for every attempt, until the response is final.
     pub(super) async fn send(
         &self,
         path: &str,
         purpose: Purpose,
         make: impl AsyncFn() -> Result<RequestBuilder, StorageError>,
-    ) -> Result<SentRequest, StorageError> {
-        self.until_answered(async || {
+    ) -> Result<EdgeResponse, StorageError> {
+        self.retry_until_final(async || {
             let request = make().await.map_err(Attempt::Final)?;
             self.try_once(path, purpose, request).await
         })
@@ -153,11 +153,11 @@ impl EdgeClient {
         path: &str,
         purpose: Purpose,
         request: RequestBuilder,
-    ) -> Result<SentRequest, Attempt> {
+    ) -> Result<EdgeResponse, Attempt> {
         let response = self.answer(path, purpose, request).await?;
         let headers = response.headers().clone();
         match read_body(response).await {
-            Ok(Some(body)) => Ok(SentRequest { headers, body }),
+            Ok(Some(body)) => Ok(EdgeResponse { headers, body }),
             Ok(None) => Err(Attempt::Final(StorageError::LongAnswer {
                 path: path.to_owned(),
                 most: LONGEST_ANSWER,
@@ -166,7 +166,7 @@ impl EdgeClient {
         }
     }
 
-    /// An answer that is a success, before its body.
+    /// Returns a successful response before its body.
     async fn answer(
         &self,
         path: &str,
@@ -187,7 +187,7 @@ impl EdgeClient {
         })?;
         self.has_answered.store(true, Ordering::Relaxed);
         let status = response.status();
-        if retry::is_too_much(status.as_u16()) {
+        if retry::is_overload(status.as_u16()) {
             self.lanes.on_overload();
         } else {
             self.lanes.on_success();
@@ -211,10 +211,10 @@ impl EdgeClient {
         })
     }
 
-    /// Reads an object a piece at a time, from its beginning for every attempt.
+    /// Hashes an object in chunks; every attempt starts from the beginning.
     pub(super) async fn digest(&self, path: &str, url: &str) -> Result<Digest, StorageError> {
-        self.until_answered(async || {
-            // Without a time for the whole of it.
+        self.retry_until_final(async || {
+            // No timeout for the whole response.
             let response = self
                 .answer(path, Purpose::Admin, self.client.get(url))
                 .await?;
@@ -223,14 +223,14 @@ impl EdgeClient {
         .await
     }
 
-    /// An object's bytes as they come.
+    /// Streams an object.
     pub(super) async fn read(
         &self,
         path: &str,
         url: &str,
         headers: &HeaderMap,
-    ) -> Result<Chunks<'_>, StorageError> {
-        let response = self.until_answered(async || {
+    ) -> Result<ObjectStream<'_>, StorageError> {
+        let response = self.retry_until_final(async || {
             let request = self.client.get(url).headers(headers.clone());
             self.answer(path, Purpose::Admin, request).await
         });
@@ -239,7 +239,8 @@ impl EdgeClient {
             return Err(StorageError::Refused {
                 path: path.to_owned(),
                 status: response.status().as_u16(),
-                problem: "it sent all of it where the rest was asked for".to_owned(),
+                problem: "the server sent the whole object instead of the requested range"
+                    .to_owned(),
             });
         }
         let chunks = stream::try_unfold(response, |mut response| async {
@@ -249,7 +250,7 @@ impl EdgeClient {
         Ok(chunks.boxed())
     }
 
-    async fn until_answered<T>(
+    async fn retry_until_final<T>(
         &self,
         ask: impl AsyncFn() -> Result<T, Attempt>,
     ) -> Result<T, StorageError> {
@@ -284,7 +285,7 @@ impl EdgeClient {
         let why = match tokio::time::timeout(retry::ANSWER_TIMEOUT, response.chunk()).await {
             Ok(Ok(chunk)) => return Ok(chunk),
             Ok(Err(error)) => causes(error),
-            Err(_) => "it stopped in the middle of an answer".to_owned(),
+            Err(_) => "the response ended early".to_owned(),
         };
         let origin = self.origin.clone();
         Err(StorageError::Unreachable { origin, why })
@@ -334,14 +335,14 @@ impl EdgeClient {
     }
 }
 
-/// Why an attempt failed, and whether another may not.
+/// Failure of an attempt, final or transient.
 enum Attempt {
     Final(StorageError),
-    /// With what the edge says of when.
+    /// Holds the edge's `Retry-After`.
     Passing(StorageError, Option<String>),
 }
 
-fn handed_over(link: &str) -> Option<EdgeCredential> {
+fn parse_upload_link(link: &str) -> Option<EdgeCredential> {
     let token = token(link)?;
     let reads = link::decode(token).is_ok_and(|(_, claims)| claims.purpose == Purpose::Admin);
     Some(EdgeCredential::Link(bearer(token)?, reads))
@@ -353,7 +354,7 @@ fn bearer(token: &str) -> Option<HeaderValue> {
     Some(value)
 }
 
-/// `None` where it is longer than anything that is asked for.
+/// Reads a body; `None` if it exceeds the maximum.
 async fn read_body(mut response: Response) -> Result<Option<Vec<u8>>, reqwest::Error> {
     let mut body = vec![];
     while let Some(chunk) = response.chunk().await? {
@@ -371,7 +372,7 @@ mod tests {
 
     #[test]
     fn debug_output_holds_no_credential() {
-        let link = handed_over("a.b.c").expect("a header");
+        let link = parse_upload_link("a.b.c").expect("a header");
         assert_eq!(format!("{link:?}"), "Link(..)");
     }
 }

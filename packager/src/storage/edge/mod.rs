@@ -1,4 +1,4 @@
-//! Publishing through the edge, with a link: streamed from disk, tried again where that can help.
+//! Publishes through the edge with a link: streams from disk, and retries.
 
 mod client;
 mod wire;
@@ -13,19 +13,19 @@ use reqwest::header::{
 };
 use reqwest::{Method, StatusCode};
 
-use self::client::{EdgeClient, SentRequest};
-use self::wire::{Completed, CreatedUpload, ListAnswer, UploadedPart, escaped};
+use self::client::{EdgeClient, EdgeResponse};
+use self::wire::{CompletedPart, CompletedUpload, CreatedUpload, ListAnswer, percent_encode};
 use super::error::StorageError;
 use super::journal::{BegunUpload, Journal};
 use super::location::EdgeAddress;
 use super::object::{PutCondition, Slice, Upload, Version};
-use super::{Chunks, MOST_ENTRIES, ObjectHead, StoredEntry, StoredObject};
+use super::{MOST_ENTRIES, ObjectHead, ObjectStream, StoredEntry, StoredObject};
 use crate::digest::Digest;
 
-/// Above this an object goes up in parts.
+/// Larger objects are uploaded in parts.
 const LARGE: u64 = 64 << 20;
 const PART: u64 = 16 << 20;
-/// Parts of one object at the same time.
+/// Parallel parts of one object.
 const PARTS_AT_ONCE: usize = 4;
 
 #[derive(Debug)]
@@ -43,7 +43,7 @@ impl EdgeStore {
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
-        // Paths of a package are keys; `open` and `Job` make no others.
+        // Package paths are valid keys; `open` and `Job` create no others.
         self.prefix.url(path).unwrap_or_default()
     }
 
@@ -51,7 +51,7 @@ impl EdgeStore {
         self.client.is_readable()
     }
 
-    /// False where the condition does not hold.
+    /// Returns `false` if the condition does not hold.
     pub(crate) async fn put(
         &self,
         upload: &Upload,
@@ -84,7 +84,8 @@ impl EdgeStore {
     ) -> Result<(), StorageError> {
         if let Some(begun) = journal.under_way(&upload.path) {
             match self.send_parts(upload, condition, begun, journal).await {
-                // It may have been given up in between, by us or by the bucket, which does so after some days.
+                // The upload may have been aborted, by this command or by the bucket after some
+                // days.
                 Err(StorageError::Refused { status: 400, .. }) => {}
                 sent => return sent,
             }
@@ -94,7 +95,7 @@ impl EdgeStore {
             let request = self.client.request(Method::POST, &format!("{url}?uploads"));
             Ok(request.header(CONTENT_TYPE, &upload.content_type))
         });
-        let CreatedUpload { upload_id } = wire::understood(&answer.await?.body, &upload.path)?;
+        let CreatedUpload { upload_id } = wire::parse_body(&answer.await?.body, &upload.path)?;
         journal.begun(&upload.path, &upload_id, PART);
         let begun = BegunUpload {
             id: upload_id,
@@ -104,7 +105,8 @@ impl EdgeStore {
         self.send_parts(upload, condition, begun, journal).await
     }
 
-    /// Parts that the journal has are there; if this is interrupted, those that are there stay for the next time.
+    /// Sends the parts that the journal lacks. After an interruption, stored parts stay for the
+    /// next run.
     async fn send_parts(
         &self,
         upload: &Upload,
@@ -113,20 +115,20 @@ impl EdgeStore {
         journal: &Journal,
     ) -> Result<(), StorageError> {
         let BegunUpload { id, part, parts } = begun;
-        let (url, id) = (self.url(&upload.path), escaped(&id));
+        let (url, id) = (self.url(&upload.path), percent_encode(&id));
         let slices: Vec<(u32, Slice)> = (1..).zip(upload.parts(part).await?).collect();
-        let parts: Vec<UploadedPart> = stream::iter(slices)
+        let parts: Vec<CompletedPart> = stream::iter(slices)
             .map(|(part_number, slice)| {
                 let url = format!("{url}?partNumber={part_number}&uploadId={id}");
                 let known = parts.get(&part_number).cloned();
                 async move {
                     if let Some(etag) = known {
-                        return Ok(UploadedPart { part_number, etag });
+                        return Ok(CompletedPart { part_number, etag });
                     }
                     let sent = self.client.send(&upload.path, Purpose::Upload, async || {
                         self.client.put(&url, upload, &slice).await
                     });
-                    let part: UploadedPart = wire::understood(&sent.await?.body, &upload.path)?;
+                    let part: CompletedPart = wire::parse_body(&sent.await?.body, &upload.path)?;
                     journal.part(&upload.path, part_number, &part.etag);
                     Ok::<_, StorageError>(part)
                 }
@@ -134,7 +136,7 @@ impl EdgeStore {
             .buffered(PARTS_AT_ONCE)
             .try_collect()
             .await?;
-        let body = serde_json::to_vec(&Completed { parts }).unwrap_or_default();
+        let body = serde_json::to_vec(&CompletedUpload { parts }).unwrap_or_default();
         let completed = self.client.send(&upload.path, Purpose::Upload, async || {
             let url = format!("{url}?uploadId={id}");
             let request = self.client.request(Method::POST, &url);
@@ -175,7 +177,7 @@ impl EdgeStore {
         path: &str,
         from: u64,
         version: Option<&Version>,
-    ) -> Result<Option<Chunks<'_>>, StorageError> {
+    ) -> Result<Option<ObjectStream<'_>>, StorageError> {
         let url = format!("{}?as=stored", self.url(path));
         let mut headers = HeaderMap::new();
         let condition = version.map(|Version(etag)| (IF_MATCH, format!("\"{etag}\"")));
@@ -196,7 +198,7 @@ impl EdgeStore {
 
     pub(crate) async fn list(&self, prefix: &str) -> Result<Vec<StoredEntry>, StorageError> {
         let root = self.prefix.directory();
-        // As object keys have it.
+        // Object keys have no leading slash.
         let root = root.trim_start_matches('/');
         let directory = self.prefix.directory_url(prefix);
         let mut entries: Vec<StoredEntry> = vec![];
@@ -210,7 +212,7 @@ impl EdgeStore {
             let sent = self.client.send(prefix, Purpose::Admin, async || {
                 Ok(self.client.request(Method::GET, &url))
             });
-            let ListAnswer { objects, truncated } = wire::understood(&sent.await?.body, prefix)?;
+            let ListAnswer { objects, truncated } = wire::parse_body(&sent.await?.body, prefix)?;
             let count = entries.len();
             entries.extend(objects.into_iter().filter_map(|object| {
                 Some(StoredEntry {
@@ -235,7 +237,7 @@ impl EdgeStore {
         }
     }
 
-    /// What is not there is as good as removed.
+    /// Removes an object; a missing one counts as removed.
     pub(crate) async fn remove(&self, path: &str) -> Result<(), StorageError> {
         let url = self.url(path);
         let sent = self.client.send(path, Purpose::Upload, async || {
@@ -245,7 +247,7 @@ impl EdgeStore {
     }
 }
 
-fn version(sent: &SentRequest) -> Version {
+fn version(sent: &EdgeResponse) -> Version {
     Version(sent.header(ETAG).trim_matches('"').to_owned())
 }
 
@@ -276,7 +278,10 @@ fn time(milliseconds: i64) -> DateTime<Utc> {
         .unwrap_or_default()
 }
 
-/// A path in a query, where `&` and `+` mean something else.
+/// Escapes a path for a query, in which `&` and `+` have a meaning.
 fn escaped_path(path: &str) -> String {
-    path.split('/').map(escaped).collect::<Vec<_>>().join("/")
+    path.split('/')
+        .map(percent_encode)
+        .collect::<Vec<_>>()
+        .join("/")
 }

@@ -1,4 +1,4 @@
-//! What the edge and we tell each other.
+//! Messages between edge and packager.
 
 use reqwest::StatusCode;
 use serde::{Deserialize, Serialize};
@@ -13,14 +13,14 @@ pub(super) struct CreatedUpload {
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct UploadedPart {
+pub(super) struct CompletedPart {
     pub(super) part_number: u32,
     pub(super) etag: String,
 }
 
 #[derive(Serialize)]
-pub(super) struct Completed {
-    pub(super) parts: Vec<UploadedPart>,
+pub(super) struct CompletedUpload {
+    pub(super) parts: Vec<CompletedPart>,
 }
 
 /// A page of `?as=list`.
@@ -38,19 +38,19 @@ pub(super) struct ListedObject {
     pub(super) uploaded: i64,
 }
 
-pub(super) fn understood<T: for<'de> Deserialize<'de>>(
+pub(super) fn parse_body<T: for<'de> Deserialize<'de>>(
     body: &[u8],
     path: &str,
 ) -> Result<T, StorageError> {
     serde_json::from_slice(body).map_err(|error| StorageError::Refused {
         path: path.to_owned(),
         status: 200,
-        problem: format!("its answer is not that of an edge ({error})"),
+        problem: format!("the response is not from an edge ({error})"),
     })
 }
 
-/// RFC 3986 §2.1: everything that is not unreserved.
-pub(super) fn escaped(text: &str) -> String {
+/// Percent-encodes everything but unreserved characters (RFC 3986 §2.1).
+pub(super) fn percent_encode(text: &str) -> String {
     text.bytes()
         .map(|byte| match byte {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
