@@ -1,49 +1,24 @@
-//! Files of a package in a folder. Its contents are untrusted, so no symbolic link below the root
-//! is followed, and no pipe or device is opened.
+//! Files of a package in a folder. The folder may be a stranger's, so symbolic links in it are not followed: they may lead out
+//! of it.
 
 use std::collections::HashSet;
-use std::fs::{self, File};
-use std::io::{self, ErrorKind, Read as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::fs;
+use std::io::{self, ErrorKind};
 use std::path::{Component, Path, PathBuf};
 
-/// Opens a regular file without waiting for a pipe.
-pub(crate) fn open(path: &Path) -> io::Result<File> {
-    let opened = File::options()
-        .read(true)
-        .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
-        .open(path);
-    let file = opened.map_err(describe_open_error)?;
-    if !file.metadata()?.is_file() {
-        return Err(no_regular_file());
-    }
-    Ok(file)
-}
+use super::regular::{not_regular, open_no_follow, read_at_most, symbolic_link};
 
-/// Describes the error of opening without following symbolic links.
-pub(crate) fn describe_open_error(error: io::Error) -> io::Error {
-    match error.raw_os_error() {
-        Some(libc::ELOOP) => is_a_link(),
-        // A socket, or a pipe without a reader, answers this.
-        Some(libc::ENXIO) => no_regular_file(),
-        _ => error,
-    }
-}
-
-/// Reads a file of at most `most` bytes.
-pub(crate) fn read(folder: &Path, path: &str, most: u64) -> io::Result<Vec<u8>> {
+/// Reads a file of at most `limit` bytes.
+pub(crate) fn read(folder: &Path, path: &str, limit: u64) -> io::Result<Vec<u8>> {
     PackageFiles::new(folder).check_folders(path)?;
-    let mut bytes = vec![];
-    let file = open(&folder.join(path))?;
-    file.take(most + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > most {
-        let why = format!("it is larger than {most} bytes");
-        return Err(io::Error::new(ErrorKind::FileTooLarge, why));
-    }
-    Ok(bytes)
+    let bytes = read_at_most(open_no_follow(&folder.join(path))?, limit)?;
+    bytes.ok_or_else(|| {
+        let why = format!("it is larger than {limit} bytes");
+        io::Error::new(ErrorKind::FileTooLarge, why)
+    })
 }
 
-/// Checks files of one folder, and each folder on their paths once.
+/// Inspects the files of one folder, and each folder on the way to them once.
 #[derive(Debug)]
 pub(crate) struct PackageFiles<'a> {
     root: &'a Path,
@@ -51,7 +26,7 @@ pub(crate) struct PackageFiles<'a> {
 }
 
 impl<'a> PackageFiles<'a> {
-    /// `root` may be a symbolic link, because the user names it.
+    /// `root` may be a symbolic link: the command line names it.
     pub(crate) fn new(root: &'a Path) -> Self {
         Self {
             root,
@@ -65,12 +40,12 @@ impl<'a> PackageFiles<'a> {
         let found = fs::symlink_metadata(self.root.join(path))?;
         match found.file_type() {
             kind if kind.is_file() => Ok(found.len()),
-            kind if kind.is_symlink() => Err(is_a_link()),
-            _ => Err(no_regular_file()),
+            kind if kind.is_symlink() => Err(symbolic_link()),
+            _ => Err(not_regular()),
         }
     }
 
-    /// Verifies that the folders on the path are folders and no links.
+    /// Checks that no folder on the way to a file is a symbolic link.
     pub(crate) fn check_folders(&mut self, path: &str) -> io::Result<()> {
         if !is_below(path) {
             let why = "it lies outside the folder";
@@ -86,7 +61,7 @@ impl<'a> PackageFiles<'a> {
                 continue;
             }
             if fs::symlink_metadata(self.root.join(folder))?.is_symlink() {
-                return Err(is_a_link());
+                return Err(symbolic_link());
             }
             self.real.insert(folder.to_owned());
         }
@@ -94,19 +69,10 @@ impl<'a> PackageFiles<'a> {
     }
 }
 
-/// Accepts relative paths that stay below their start.
+/// Returns true if a path is relative and has no `..`.
 pub(crate) fn is_below(path: &str) -> bool {
     let mut parts = Path::new(path).components().peekable();
     parts.peek().is_some() && parts.all(|part| matches!(part, Component::Normal(_)))
-}
-
-fn is_a_link() -> io::Error {
-    let why = "it is a symbolic link, or lies behind one, and is not followed";
-    io::Error::new(ErrorKind::InvalidInput, why)
-}
-
-pub(crate) fn no_regular_file() -> io::Error {
-    io::Error::new(ErrorKind::InvalidInput, "it is no regular file")
 }
 
 #[cfg(test)]

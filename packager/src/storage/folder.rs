@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read as _, SeekFrom};
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -16,7 +16,8 @@ use super::error::StorageError;
 use super::object::{PutCondition, Upload, UploadBody, Version, is_other_bytes, other_bytes};
 use super::{LONGEST_IN_MEMORY, MOST_ENTRIES, ObjectHead, ObjectStream, StoredEntry, StoredObject};
 use crate::digest::{self, Digest, Hasher, sha256};
-use crate::files::package_folder::{self, PackageFiles, is_below};
+use crate::files::package_folder::{PackageFiles, is_below};
+use crate::files::regular::{open_no_follow, open_no_follow_with};
 use crate::layout::TEMPORARY_PREFIX;
 
 /// Held while a mutable object is compared and replaced.
@@ -61,7 +62,7 @@ impl FolderStore {
         if fs::symlink_metadata(&at).is_ok_and(|found| found.is_dir()) {
             return Ok(None);
         }
-        match package_folder::open(&at) {
+        match open_no_follow(&at) {
             Ok(file) => Ok(Some(file)),
             Err(error) if is_absent(&error) => Ok(None),
             Err(source) => Err(self.read_error(path, source)),
@@ -90,7 +91,7 @@ impl FolderStore {
             PutCondition::Absent if upload.is_immutable() => None,
             _ => Some(self.lock()?),
         };
-        let there = match package_folder::open(to) {
+        let there = match open_no_follow(to) {
             Ok(file) => Some(file),
             Err(error) if error.kind() == ErrorKind::NotFound => None,
             Err(error) => return Err(error),
@@ -112,16 +113,9 @@ impl FolderStore {
 
     fn lock(&self) -> io::Result<File> {
         fs::create_dir_all(&self.folder)?;
-        let file = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
-            .open(self.folder.join(LOCK))
-            .map_err(package_folder::describe_open_error)?;
-        if !file.metadata()?.is_file() {
-            return Err(package_folder::no_regular_file());
-        }
+        let mut options = File::options();
+        options.create(true).truncate(false).write(true);
+        let file = open_no_follow_with(&mut options, &self.folder.join(LOCK))?;
         match file.lock() {
             // Some network file systems have no locks.
             Err(error) if error.kind() != ErrorKind::Unsupported => Err(error),
@@ -308,7 +302,7 @@ fn place(upload: &Upload, to: &Path) -> io::Result<()> {
         .tempfile_in(folder)?;
     match &upload.source {
         UploadBody::File(from) => {
-            let from = package_folder::open(from)?;
+            let from = open_no_follow(from)?;
             let found = copy(&from, &mut temporary.as_file())?.sha256;
             if upload
                 .sha256
