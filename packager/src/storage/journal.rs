@@ -161,7 +161,7 @@ fn prefix(folder: &Path) -> std::ffi::OsString {
 
 impl JournalState {
     fn read(path: &Path) -> io::Result<Self> {
-        // The folder beside a package may be one where others write too.
+        // Others may write to the parent folder of a package.
         let mut file = open_no_follow_with(File::options().append(true).read(true), path)?;
         let found = file.metadata()?;
         let is_ours = found.uid() == rustix::process::geteuid().as_raw();
