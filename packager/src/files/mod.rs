@@ -1,4 +1,5 @@
-//! Opening and reading regular files only: no symbolic link out of a folder, no pipe that never ends.
+//! Opening and reading regular files only: no symbolic link out of a folder, no pipe that never
+//! ends.
 
 pub(crate) mod package_folder;
 pub(crate) mod regular;

@@ -1,5 +1,5 @@
-//! Files of a package in a folder. The folder may be a stranger's, so symbolic links in it are not followed: they may lead out
-//! of it.
+//! Files of a package in a folder. The folder may be a stranger's, so symbolic links in it are not
+//! followed: they may lead out of it.
 
 use std::collections::HashSet;
 use std::fs;

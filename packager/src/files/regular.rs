@@ -1,5 +1,5 @@
-//! The one way to open a file that others may have put there. A named pipe, a device or a socket may never end, and opening
-//! one may block forever.
+//! The one way to open a file that others may have put there. A named pipe, a device or a socket
+//! may never end, and opening one may block forever.
 
 use std::fs::{self, File, FileType, OpenOptions};
 use std::io::{self, ErrorKind, Read as _};
@@ -14,7 +14,8 @@ use rustix::io::Errno;
 #[error("it is {0}, and not a file")]
 struct NotRegular(&'static str);
 
-/// Opens a regular file to read it, also through a symbolic link. Refuses anything else without blocking.
+/// Opens a regular file to read it, also through a symbolic link. Refuses anything else without
+/// blocking.
 pub(crate) fn open_regular(path: &Path) -> io::Result<File> {
     check_kind(fs::metadata(path)?.file_type())?;
     let file = open(OpenOptions::new().read(true), OFlags::empty(), path)?;
@@ -22,12 +23,14 @@ pub(crate) fn open_regular(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Opens a regular file to read it, but not through a symbolic link. Refuses anything else without blocking.
+/// Opens a regular file to read it, but not through a symbolic link. Refuses anything else without
+/// blocking.
 pub(crate) fn open_no_follow(path: &Path) -> io::Result<File> {
     open_no_follow_with(OpenOptions::new().read(true), path)
 }
 
-/// Opens a regular file with these options, but not through a symbolic link. Refuses anything else without blocking.
+/// Opens a regular file with these options, but not through a symbolic link. Refuses anything else
+/// without blocking.
 pub(crate) fn open_no_follow_with(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
     let file = open(options, OFlags::NOFOLLOW, path)?;
     match file.metadata()?.is_file() {

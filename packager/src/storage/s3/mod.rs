@@ -35,8 +35,8 @@ use multipart::PART;
 /// Bodies in memory at the same time.
 const MOST_MEMORY: u64 = 32 << 20;
 const MIB: u64 = 1 << 20;
-/// Attempts beyond those of `object_store`, which never repeats a conditional write whose answer was lost. A repeated write
-/// is safe here, because the caller compares what is stored.
+/// Attempts beyond those of `object_store`, which never repeats a conditional write whose answer
+/// was lost. A repeated write is safe here, because the caller compares what is stored.
 const ATTEMPTS: u32 = 3;
 /// Empty pages of a list in a row. Removed objects may leave some.
 const MOST_EMPTY_PAGES: usize = 1_000;
@@ -263,11 +263,12 @@ impl S3Store {
     }
 
     async fn room(&self, bytes: u64) -> Option<SemaphorePermit<'_>> {
-        let wanted = bytes.div_ceil(MIB).clamp(1, MOST_MEMORY / MIB);
-        self.memory.acquire_many(wanted as u32).await.ok()
+        let mebibytes = bytes.div_ceil(MIB).clamp(1, MOST_MEMORY / MIB);
+        self.memory.acquire_many(mebibytes as u32).await.ok()
     }
 
-    /// Repeats a request that failed for a passing reason. Returns `None` if its condition does not hold.
+    /// Repeats a request that failed for a passing reason. Returns `None` if its condition does not
+    /// hold.
     async fn repeated<T>(
         &self,
         path: &str,

@@ -73,7 +73,8 @@ impl S3Store {
         self.send_parts(upload, key, begun, journal).await
     }
 
-    /// Sends the parts that the journal does not list. An interrupted upload keeps the parts it has.
+    /// Sends the parts that the journal does not list. An interrupted upload keeps the parts it
+    /// has.
     async fn send_parts(
         &self,
         upload: &Upload,
@@ -108,7 +109,8 @@ impl S3Store {
         let completed = self.repeated(&upload.path, async || {
             let completed = self.store.complete_multipart(key, &id, sent.clone()).await;
             match completed {
-                // The upload was completed and its answer lost: the object exists, the upload does not.
+                // The upload was completed and its answer lost: the object exists, the upload does
+                // not.
                 Err(Error::NotFound { .. })
                     if self
                         .store
