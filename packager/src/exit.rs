@@ -1,8 +1,8 @@
-//! How the command ends: the closed set of exit codes, and which error ends it how.
+//! Exit codes.
 
 use std::process::ExitCode;
 
-/// Everything `lectern` ends with.
+/// The exit codes of `lectern`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Exit {
@@ -13,7 +13,7 @@ pub(crate) enum Exit {
     Environment = 4,
     Refused = 5,
     Broken = 6,
-    /// 128 + SIGINT, as shells report it.
+    /// 128 + SIGINT, as in shells.
     Interrupted = 130,
 }
 
@@ -23,4 +23,5 @@ impl From<Exit> for ExitCode {
     }
 }
 
+/// The hint of every error about a full disk.
 pub(crate) const DISK_FULL: &str = "free some space, or write to another disk, and run it again";

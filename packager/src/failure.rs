@@ -1,4 +1,4 @@
-//! The exit code of an error, and what to do next.
+//! Exit codes and hints of all errors.
 
 use crate::check::CheckError;
 use crate::cost::CostError;
@@ -18,22 +18,22 @@ use crate::storage::keys::KeysError;
 use crate::workdir::error::FolderError;
 use std::io::ErrorKind;
 
-/// The command was ended by a signal.
+/// A signal ended the command.
 #[derive(Debug, thiserror::Error)]
 #[error("interrupted")]
 pub(crate) struct Interrupted;
 
-/// A report on standard output has said what is wrong: only the exit code is left to say.
+/// A report on standard output explains the failure, so that only the exit code is missing.
 #[derive(Debug, thiserror::Error)]
 #[error("the report says what is wrong")]
 pub(crate) struct Reported(pub(crate) Exit);
 
-/// Whether the recording itself is no good, so that another try fails as well.
+/// Returns true if the recording is not acceptable, so that another attempt would fail as well.
 pub(crate) fn is_in_input(error: &anyhow::Error) -> bool {
     of(error).0 == Exit::Input
 }
 
-/// The exit code of an error and what to do next, taken from the first cause that knows.
+/// Returns the exit code and the hint of the first cause that has them.
 pub(crate) fn of(error: &anyhow::Error) -> (Exit, Option<String>) {
     error
         .chain()

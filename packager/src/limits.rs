@@ -1,5 +1,5 @@
-//! Limits of a job: bytes to fetch, frames to encode, time, and the disk that has to stay free. Whoever may upload may
-//! upload what was made to fill a disk or to keep a machine busy, so `lectern work` always has limits.
+//! Limits of a job: bytes to fetch, frames to encode, time, and free disk space. An upload may be
+//! made to fill a disk or to keep a machine busy, so `lectern work` always has limits.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -9,51 +9,50 @@ use clap::Args;
 use tokio::time::Instant;
 
 use crate::exit::Exit;
-use crate::source::Source;
-use crate::source::frame_rate::frame_rate;
 
 const MB: u64 = 1_000_000;
 const GB: u64 = 1_000 * MB;
-/// Twelve hours at 8 Mbit/s have 43 GB.
+/// Twelve hours at 8 Mbit/s are 43 GB.
 const WORK_INPUT: u64 = 50 * GB;
 /// Twelve hours at 60 frames a second, 24 at 30.
 const WORK_FRAMES: u64 = 2_600_000;
-/// As long as a queue leases a message at most.
+/// The longest lease of a queue's message.
 const WORK_TIME: Duration = Duration::from_secs(12 * 3600);
-/// An hour at 60 frames a second, which a recording of any size may have.
+/// Frames that a recording of any size may have: an hour at 60 frames a second.
 const FRAMES_OF_ANY_SIZE: u64 = 216_000;
-/// Bytes that a recording has for each further frame. Three hours of a slide at 30 frames a second with speech at
-/// 24 kbit/s have 100 for each.
-const LEAST_BYTES_A_FRAME: u64 = 50;
-/// How many times what is stored a playlist may name it. A recorder names each segment once; a platform may repeat a
-/// slate.
-const MOST_REPEATS: u64 = 2;
+/// The fewest bytes for each further frame. Three hours of a slide at 30 frames a second with
+/// speech at 24 kbit/s have 100.
+const MIN_BYTES_A_FRAME: u64 = 50;
+/// How often a playlist may name each stored byte. A recorder names each segment once; a platform
+/// may repeat a slate.
+const MAX_REPEATS: u64 = 2;
 
-/// Limits as they are typed.
+/// Limits on the command line.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Limits of one recording")]
 pub(crate) struct LimitArgs {
-    /// Bytes to fetch, a segment that a playlist names twice counted twice, e.g. `20GB`
-    /// [default: none; `lectern work`: 50GB].
+    /// Maximum size of the recording, e.g. `20GB`; a segment counts as often as its playlist names
+    /// it [default: none; `lectern work`: 50GB].
     #[arg(long, value_name = "SIZE", env = "LECTERN_MAX_INPUT", value_parser = size)]
     max_input: Option<u64>,
-    /// Video frames to encode [default: none; `lectern work`: 216000, or more by the recording's size up to 2600000].
+    /// Maximum number of video frames [default: none; `lectern work`: 216000, or more by size up to
+    /// 2600000].
     #[arg(long, value_name = "COUNT", env = "LECTERN_MAX_FRAMES")]
     max_frames: Option<u64>,
-    /// Time from the first byte to the end, e.g. `3h` [default: none; `lectern work`: 12h].
+    /// Maximum time from the first byte to the end, e.g. `3h` [default: none; `lectern work`: 12h].
     #[arg(long, value_name = "TIME", env = "LECTERN_MAX_TIME", value_parser = duration)]
     max_time: Option<Duration>,
 }
 
-/// A limit that a recording exceeds. It would exceed it again.
+/// A limit that a recording exceeds. Another attempt would exceed it as well.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum LimitError {
-    #[error("it has {} to fetch, and the limit is {}", shown(*.named), shown(*.limit))]
+    #[error("it has {} to fetch, and the limit is {}", format_bytes(*.named), format_bytes(*.limit))]
     Input { named: u64, limit: u64 },
     #[error(
         "its playlists name {} of segments, and {} are stored: segments are listed again and again",
-        shown(*.named),
-        shown(*.stored)
+        format_bytes(*.named),
+        format_bytes(*.stored)
     )]
     Repeats { named: u64, stored: u64 },
     #[error("its playlists list {named} segments, and only {distinct} of them are different")]
@@ -71,23 +70,23 @@ impl LimitError {
 
     pub(crate) fn hint(&self) -> &'static str {
         match self {
-            Self::Input { .. } => "if the recording is wanted, raise --max-input",
+            Self::Input { .. } => "to accept this recording, raise --max-input",
             Self::Repeats { .. } | Self::RepeatedSegments { .. } => {
-                "if the recording is wanted, package it by hand, without --max-input"
+                "to accept this recording, package it by hand, without --max-input"
             }
-            Self::Frames { .. } => "if the recording is wanted, raise --max-frames",
-            Self::Time(_) => "if the recording is wanted, raise --max-time",
+            Self::Frames { .. } => "to accept this recording, raise --max-frames",
+            Self::Time(_) => "to accept this recording, raise --max-time",
         }
     }
 }
 
-/// A disk that has no room for a recording.
+/// A disk without room for a recording.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "`{}` has {} free, and {} are needed",
     .folder.display(),
-    shown(*.free),
-    shown(*.needed)
+    format_bytes(*.free),
+    format_bytes(*.needed)
 )]
 pub(crate) struct DiskError {
     pub(crate) folder: PathBuf,
@@ -100,18 +99,18 @@ pub(crate) struct DiskError {
 pub(crate) struct ResourceLimits {
     input: Option<u64>,
     frames: Option<u64>,
-    /// Whether a recording's size limits its frames too.
-    frames_by_size: bool,
+    /// A small recording may have fewer frames than `frames`.
+    has_frames_by_size: bool,
     time: Option<(Duration, Instant)>,
-    /// Bytes of the disk that nothing fetched may take.
+    /// Bytes of the disk that a download leaves free.
     min_free: u64,
-    /// Whether the job comes from a queue: what it fetched is removed when it fails.
+    /// The job comes from a queue, which removes its download even if it fails.
     pub(crate) is_queued: bool,
 }
 
 impl LimitArgs {
-    /// Limits of a command that a person runs: those that were asked for.
-    pub(crate) fn asked_for(&self) -> ResourceLimits {
+    /// Limits of a command that a person runs: only those on the command line.
+    pub(crate) fn for_command(&self) -> ResourceLimits {
         ResourceLimits {
             input: self.max_input,
             frames: self.max_frames,
@@ -120,13 +119,13 @@ impl LimitArgs {
         }
     }
 
-    /// Limits of a job that begins now.
-    pub(crate) fn of_job(&self, min_free: u64) -> ResourceLimits {
+    /// Limits of a queue's job that starts now.
+    pub(crate) fn for_queue_job(&self, min_free: u64) -> ResourceLimits {
         let time = self.max_time.unwrap_or(WORK_TIME);
         ResourceLimits {
             input: Some(self.max_input.unwrap_or(WORK_INPUT)),
             frames: Some(self.max_frames.unwrap_or(WORK_FRAMES)),
-            frames_by_size: self.max_frames.is_none(),
+            has_frames_by_size: self.max_frames.is_none(),
             time: Some((time, Instant::now() + time)),
             min_free,
             is_queued: true,
@@ -135,7 +134,8 @@ impl LimitArgs {
 }
 
 impl ResourceLimits {
-    /// Checks what a recording has to fetch: the bytes that are stored, and those that its playlists name.
+    /// Checks the size of a recording: the bytes that are stored, and the bytes that its playlists
+    /// name.
     pub(crate) fn check_input(&self, stored: u64, named: u64) -> Result<(), LimitError> {
         let Some(limit) = self.input else {
             return Ok(());
@@ -143,22 +143,22 @@ impl ResourceLimits {
         if named > limit {
             return Err(LimitError::Input { named, limit });
         }
-        if named > stored.saturating_mul(MOST_REPEATS) {
+        if named > stored.saturating_mul(MAX_REPEATS) {
             return Err(LimitError::Repeats { named, stored });
         }
         Ok(())
     }
 
-    /// Checks what a playlist lists whose segments' sizes are not known.
+    /// Checks a playlist whose segments are of unknown size.
     pub(crate) fn check_segments(&self, named: usize, distinct: usize) -> Result<(), LimitError> {
-        let is_within = named as u64 <= (distinct as u64).saturating_mul(MOST_REPEATS);
+        let is_within = named as u64 <= (distinct as u64).saturating_mul(MAX_REPEATS);
         match self.input {
             Some(_) if !is_within => Err(LimitError::RepeatedSegments { named, distinct }),
             _ => Ok(()),
         }
     }
 
-    /// Checks that a folder's disk has room for so many bytes.
+    /// Checks that a folder's disk has room for this many bytes.
     pub(crate) fn check_disk(&self, folder: &Path, bytes: u64) -> Result<()> {
         let free = free_bytes(folder)?;
         let needed = bytes.saturating_add(self.min_free);
@@ -174,32 +174,24 @@ impl ResourceLimits {
         Ok(())
     }
 
-    /// Checks the frames of a recording of so many bytes, as far as its duration is known. `end` is where its last frame
-    /// was found.
-    pub(crate) fn check_frames(
-        &self,
-        source: &Source,
-        end: Option<f64>,
-        bytes: u64,
-    ) -> Result<(), LimitError> {
-        let (Some(limit), Some(video)) = (self.frames, &source.video) else {
+    /// Checks the number of frames of a recording of this many bytes.
+    pub(crate) fn check_frames(&self, frames: u64, bytes: u64) -> Result<(), LimitError> {
+        let Some(limit) = self.frames else {
             return Ok(());
         };
-        let by_size = FRAMES_OF_ANY_SIZE.max(bytes / LEAST_BYTES_A_FRAME);
-        let limit = if self.frames_by_size {
+        let by_size = FRAMES_OF_ANY_SIZE.max(bytes / MIN_BYTES_A_FRAME);
+        let limit = if self.has_frames_by_size {
             limit.min(by_size)
         } else {
             limit
         };
-        let seconds = source.end().or(source.duration).or(end).unwrap_or(0.0);
-        let frames = (seconds * frame_rate(video).as_f64()).ceil() as u64;
         if frames > limit {
             return Err(LimitError::Frames { frames, limit });
         }
         Ok(())
     }
 
-    /// Ends work that takes longer than its time.
+    /// Runs work, and cancels it at the deadline.
     pub(crate) async fn within<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
         let Some((time, deadline)) = self.time else {
             return work.await;
@@ -211,13 +203,13 @@ impl ResourceLimits {
     }
 }
 
-/// Bytes of a folder's disk that we may write.
+/// Free bytes of a folder's disk.
 pub(crate) fn free_bytes(folder: &Path) -> Result<u64> {
     let disk = rustix::fs::statvfs(folder).map_err(std::io::Error::from)?;
     Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
 }
 
-/// `2GB`, `500MB`: decimal units.
+/// Parses a size in decimal units, such as `2GB` or `500MB`.
 pub(crate) fn size(text: &str) -> Result<u64, String> {
     let wrong = || format!("`{text}` is not a size such as `500MB`, `20GB` or `1TB`");
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
@@ -234,8 +226,8 @@ pub(crate) fn size(text: &str) -> Result<u64, String> {
     amount.checked_mul(unit).ok_or_else(wrong)
 }
 
-/// `20.5 GB`.
-pub(crate) fn shown(bytes: u64) -> String {
+/// Formats a size, such as `20.5 GB`.
+pub(crate) fn format_bytes(bytes: u64) -> String {
     let amount = bytes as f64;
     match bytes {
         0..1_000 => format!("{bytes} bytes"),
@@ -245,7 +237,7 @@ pub(crate) fn shown(bytes: u64) -> String {
     }
 }
 
-/// `90s`, `30m`, `6h`, `7d`.
+/// Parses a time such as `90s`, `30m`, `6h` or `7d`.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let wrong = || format!("`{text}` is not a time such as `90s`, `30m`, `6h` or `7d`");
     let unit = text.chars().last().ok_or_else(wrong)?;
@@ -266,7 +258,6 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::testing;
 
     #[test]
     fn sizes_have_a_number_and_a_unit() {
@@ -283,15 +274,15 @@ mod tests {
         ] {
             assert_eq!(size(text).ok(), expected, "{text}");
         }
-        let sizes = [999, 5_000_000, 500_000_000_000].map(shown);
+        let sizes = [999, 5_000_000, 500_000_000_000].map(format_bytes);
         assert_eq!(sizes, ["999 bytes", "5.0 MB", "500.0 GB"]);
     }
 
     #[test]
-    fn a_job_has_limits_and_a_command_those_that_were_asked_for() {
+    fn a_job_has_limits_and_a_command_only_those_of_its_arguments() {
         let (segment, listed) = (5_000_000, 100_000 * 5_000_000);
-        let job = LimitArgs::default().of_job(0);
-        let own = LimitArgs::default().asked_for();
+        let job = LimitArgs::default().for_queue_job(0);
+        let own = LimitArgs::default().for_command();
         for (limits, stored, named, expected) in [
             (&own, segment, listed, ""),
             (&job, 40 * GB, 40 * GB, ""),
@@ -320,21 +311,8 @@ mod tests {
     }
 
     #[test]
-    fn frames_are_limited_by_number_and_by_what_a_recording_weighs() {
-        let source = |hours: f64| {
-            let mut video = testing::video();
-            video.average_rate = Some(crate::media::Rate::new(30, 1));
-            video.duration = Some(hours * 3600.0);
-            Source {
-                container: "mov".into(),
-                start: 0.0,
-                duration: None,
-                video: Some(video),
-                audio: vec![],
-                subtitles: vec![],
-                cover: None,
-            }
-        };
+    fn frames_are_limited_by_number_and_by_size() {
+        let frames = |hours: f64| (hours * 3600.0 * 30.0) as u64;
         let of = |words: &[&str]| {
             #[derive(clap::Parser)]
             struct Words {
@@ -345,17 +323,27 @@ mod tests {
             <Words as clap::Parser>::parse_from(words).limits
         };
         for (limits, hours, bytes, expected) in [
-            (of(&[]).of_job(0), 2.0, MB, None),
-            (of(&[]).of_job(0), 3.0, MB, Some(216_000)),
-            (of(&[]).of_job(0), 3.0, 17 * MB, None),
-            (of(&[]).of_job(0), 24.0, 40 * GB, None),
-            (of(&[]).of_job(0), 25.0, 40 * GB, Some(2_600_000)),
-            (of(&["--max-frames", "400000"]).of_job(0), 3.0, MB, None),
-            (of(&["--max-frames", "10"]).of_job(0), 1.0, MB, Some(10)),
-            (of(&["--max-frames", "10"]).asked_for(), 1.0, MB, Some(10)),
-            (of(&[]).asked_for(), 24.0, MB, None),
+            (of(&[]).for_queue_job(0), 2.0, MB, None),
+            (of(&[]).for_queue_job(0), 3.0, MB, Some(216_000)),
+            (of(&[]).for_queue_job(0), 3.0, 17 * MB, None),
+            (of(&[]).for_queue_job(0), 24.0, 40 * GB, None),
+            (of(&[]).for_queue_job(0), 25.0, 40 * GB, Some(2_600_000)),
+            (
+                of(&["--max-frames", "400000"]).for_queue_job(0),
+                3.0,
+                MB,
+                None,
+            ),
+            (
+                of(&["--max-frames", "10"]).for_queue_job(0),
+                1.0,
+                MB,
+                Some(10),
+            ),
+            (of(&["--max-frames", "10"]).for_command(), 1.0, MB, Some(10)),
+            (of(&[]).for_command(), 24.0, MB, None),
         ] {
-            let found = match limits.check_frames(&source(hours), None, bytes) {
+            let found = match limits.check_frames(frames(hours), bytes) {
                 Ok(()) => None,
                 Err(LimitError::Frames { limit, .. }) => Some(limit),
                 Err(error) => panic!("{error}"),
@@ -365,12 +353,12 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_takes_longer_than_its_time_is_ended() {
+    async fn work_is_cancelled_at_its_deadline() {
         let limits = LimitArgs {
             max_time: Some(Duration::from_secs(9)),
             ..LimitArgs::default()
         };
-        let limits = limits.asked_for();
+        let limits = limits.for_command();
         let long = limits.within(async {
             tokio::time::sleep(Duration::from_secs(8)).await;
             Ok(())
@@ -382,7 +370,7 @@ mod tests {
     }
 
     #[test]
-    fn a_disk_has_room_or_says_how_much_it_lacks() {
+    fn a_full_disk_is_an_error_that_says_how_much_it_lacks() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let own = ResourceLimits::default();
         own.check_disk(folder.path(), 1).expect("there is a byte");
@@ -390,7 +378,7 @@ mod tests {
             .check_disk(folder.path(), u64::MAX)
             .expect_err("there is not");
         assert!(error.is::<DiskError>(), "{error}");
-        let kept = LimitArgs::default().of_job(u64::MAX);
+        let kept = LimitArgs::default().for_queue_job(u64::MAX);
         assert!(kept.check_disk(folder.path(), 1).is_err());
     }
 

@@ -5,6 +5,7 @@
 mod check;
 mod clock;
 mod command;
+mod context;
 mod cost;
 mod digest;
 mod encode;

@@ -1,4 +1,4 @@
-//! What can be typed.
+//! Arguments that several verbs share.
 
 use std::path::Path;
 
@@ -9,7 +9,8 @@ use crate::storage::location::{ReachArgs, is_bucket};
 
 #[derive(Debug, Args)]
 pub(crate) struct TargetArgs {
-    /// Where to: `r2://bucket/prefix`, `s3://bucket/prefix`, `file:///dir`, or `http(s)://edge/prefix` through the edge.
+    /// Target: `r2://bucket/prefix`, `s3://bucket/prefix`, `file:///dir`, or
+    /// `http(s)://edge/prefix` through the edge.
     pub(crate) target: String,
     #[command(flatten)]
     pub(crate) reach: ReachArgs,
@@ -20,7 +21,7 @@ impl TargetArgs {
         Store::open(&self.target, &self.reach)
     }
 
-    /// The endpoint may be the input's alone.
+    /// Opens the target. If only the input is a bucket, `--endpoint` is the input's.
     pub(crate) fn open_for(&self, input: &Path) -> anyhow::Result<Store> {
         let of_input = !is_bucket(&self.target) && input.to_str().is_some_and(is_bucket);
         match of_input {

@@ -1,8 +1,8 @@
-//! `lectern check`: a report on any package.
+//! `lectern check`: checks a package or playlist, and reports each rule.
 
 use anyhow::{Context as _, Result};
 
-use crate::check::{of, refuse_plain_http};
+use crate::check::{self, CheckReport};
 use crate::command;
 use crate::exit::Exit;
 use crate::failure::Reported;
@@ -11,10 +11,7 @@ use clap::Args;
 
 pub(crate) async fn run(args: CheckArgs) -> Result<()> {
     let checking = || format!("cannot check `{}`", redacted(&args.input));
-    if !args.allow_plain_http {
-        refuse_plain_http(&args.input).with_context(checking)?;
-    }
-    let report = of(&args.input, args.follow).await.with_context(checking)?;
+    let report = check_input(&args).await.with_context(checking)?;
     if args.json {
         command::print(&serde_json::to_string(&report).context("cannot write JSON")?)?;
     } else {
@@ -26,9 +23,16 @@ pub(crate) async fn run(args: CheckArgs) -> Result<()> {
     }
 }
 
+async fn check_input(args: &CheckArgs) -> Result<CheckReport> {
+    if !args.allow_plain_http {
+        check::refuse_plain_http(&args.input)?;
+    }
+    Ok(check::of(&args.input, args.follow).await?)
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct CheckArgs {
-    /// A folder, a .m3u8 file, or an http(s) URL in quotes, with its link.
+    /// Folder, .m3u8 file, or http(s) URL in quotes, with its link.
     #[arg(value_name = "DIR|FILE|URL")]
     pub(crate) input: String,
     /// Print one JSON object.
@@ -37,7 +41,8 @@ pub(crate) struct CheckArgs {
     /// Follow URIs and redirects to other origins.
     #[arg(long)]
     pub(crate) follow: bool,
-    /// Send the URL's link to another machine over HTTP without TLS, where everybody on the way can read and use it.
+    /// Send the URL's link to another machine over HTTP without TLS, where others on the way can
+    /// read and use it.
     #[arg(long)]
     pub(crate) allow_plain_http: bool,
 }

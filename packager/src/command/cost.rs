@@ -1,4 +1,4 @@
-//! `lectern cost`: what a month of lectures and views costs.
+//! `lectern cost`: estimates a month's cost.
 
 use crate::command;
 use crate::cost::answer;
@@ -23,10 +23,10 @@ mod tests {
         let mut command = Cli::command();
         let cost = command.find_subcommand_mut("cost").expect("the verb");
         let help = cost.render_help().to_string();
-        // What ends every verb's help is shown elsewhere.
+        // The exit codes end every verb's help.
         let (help, _) = help.split_once("\nExit codes:").expect("exit codes");
         insta::assert_snapshot!(help, @r#"
-        Say what a month of lectures and views costs, here and with others
+        Estimate a month's cost, here and at other services
 
         Usage: cost [OPTIONS] --minutes <MINUTES> --views <NUMBER>
 

@@ -1,5 +1,5 @@
-//! `lectern explain`: why does this URL (not) open? Without keys it shows what a credential claims to say; with keys,
-//! which check fails first, by the same code that decides at the edge.
+//! `lectern explain`: reports which check of a URL fails first, with the code that decides at the
+//! edge. Without keys it shows the credential's claims only.
 
 use std::fmt::Write as _;
 use std::net::IpAddr;
@@ -22,20 +22,20 @@ use crate::failure::Reported;
 use crate::storage::keys::{KeysError, keys_text};
 use clap::Args;
 
-/// What is known of a URL, in the order in which it is shown.
+/// The report about a URL, in the order in which it is printed.
 #[derive(Debug, Serialize)]
 struct Explanation {
     /// The canonical object key.
     object: Option<String>,
     credential: Option<String>,
     claims: Vec<(&'static str, String)>,
-    /// `None` where there are no keys to check with.
+    /// `None` if there are no keys to check with.
     opens: Option<bool>,
     verdict: String,
     advice: Option<&'static str>,
 }
 
-/// Where the request is supposed to come from.
+/// The assumed origin of the request.
 struct Requester<'args> {
     method: &'args str,
     address: Option<IpAddr>,
@@ -64,11 +64,11 @@ pub(crate) fn run(args: &ExplainArgs) -> Result<()> {
         country: args.country.as_deref(),
         page: args.page.as_deref(),
     };
-    let report = report(&args.url, &from, config.as_ref(), clock::unix(clock::now()));
+    let report = explain(&args.url, &from, config.as_ref(), clock::unix(clock::now()));
     if args.json {
         super::print(&serde_json::to_string(&report).context("cannot write JSON")?)?;
     } else {
-        super::print(text(&report).trim_end())?;
+        super::print(format_text(&report).trim_end())?;
     }
     match report.opens {
         Some(false) => Err(Reported(Exit::Refused).into()),
@@ -76,8 +76,8 @@ pub(crate) fn run(args: &ExplainArgs) -> Result<()> {
     }
 }
 
-/// Everything that can be said of a URL. Pure.
-fn report(url: &str, from: &Requester<'_>, config: Option<&Config>, now: u64) -> Explanation {
+/// Explains a URL. Pure.
+fn explain(url: &str, from: &Requester<'_>, config: Option<&Config>, now: u64) -> Explanation {
     let Some((origin, path, query)) = split_url(url) else {
         return Explanation {
             object: None,
@@ -93,21 +93,21 @@ fn report(url: &str, from: &Requester<'_>, config: Option<&Config>, now: u64) ->
         .strip_prefix("/~")
         .and_then(|rest| rest.split_once('/'));
     let object_path = in_path.map_or(path, |(pass, _)| &path[2 + pass.len()..]);
-    let parameter = |wanted: &str| {
+    let parameter = |name: &str| {
         query?
             .split('&')
-            .find_map(|parameter| parameter.strip_prefix(wanted)?.strip_prefix('='))
+            .find_map(|parameter| parameter.strip_prefix(name)?.strip_prefix('='))
     };
     let (credential, claims) = match (in_path, parameter("p"), parameter("token")) {
-        (Some((text, _)), ..) => of_pass("pass in the path", text, now),
-        (None, Some(text), _) => of_pass("pass", text, now),
-        (None, None, Some(token)) => of_link(token, now),
+        (Some((text, _)), ..) => explain_pass("pass in the path", text, now),
+        (None, Some(text), _) => explain_pass("pass", text, now),
+        (None, None, Some(token)) => explain_link(token, now),
         (None, None, None) => (None, Vec::new()),
     };
     let header = |name: &str| match name {
         "cf-connecting-ip" => from.address.map(|address| address.to_string()),
         "origin" => from.page.map(str::to_owned),
-        // The body itself is not the question.
+        // An upload without a body.
         "content-length" => Some("0".to_owned()),
         _ => None,
     };
@@ -132,7 +132,7 @@ fn report(url: &str, from: &Requester<'_>, config: Option<&Config>, now: u64) ->
                 format!(
                     "refused, {} `{code}`: {}",
                     refusal.problem.status(),
-                    in_words(&refusal, now)
+                    format_detail(&refusal, now)
                 ),
                 advice(code, refusal.reason),
             )
@@ -145,13 +145,13 @@ fn report(url: &str, from: &Requester<'_>, config: Option<&Config>, now: u64) ->
         Some(Decision::Read(read)) if read.opens_nothing() => (
             Some(false),
             "refused, 403 `forbidden`: a link with `max_height`, `preview` or `langs` opens playlists, \
-             and by its name this is none"
+             and this name is not a playlist's"
                 .to_owned(),
-            Some("link to the playlist: what it lists opens through it"),
+            Some("link to the playlist: it opens what it lists"),
         ),
         Some(_) => (
             Some(true),
-            "opens; whether there is such an object only the bucket knows".to_owned(),
+            "opens; only the bucket knows whether the object exists".to_owned(),
             None,
         ),
     };
@@ -167,18 +167,18 @@ fn report(url: &str, from: &Requester<'_>, config: Option<&Config>, now: u64) ->
     }
 }
 
-fn of_link(token: &str, now: u64) -> (Option<String>, Vec<(&'static str, String)>) {
+fn explain_link(token: &str, now: u64) -> (Option<String>, Vec<(&'static str, String)>) {
     match link::decode(token) {
         Ok((kid, claims)) => (
             Some(format!("link under the key `{kid}`")),
-            of_claims(&claims, now),
+            format_claims(&claims, now),
         ),
         Err(error) => (Some(format!("no link: {error}")), Vec::new()),
     }
 }
 
-fn of_claims(claims: &Claims, now: u64) -> Vec<(&'static str, String)> {
-    // Claims serialize without fail, and what is shown is what was minted.
+fn format_claims(claims: &Claims, now: u64) -> Vec<(&'static str, String)> {
+    // Serializing claims never fails, and gives the members that were minted.
     let Ok(serde_json::Value::Object(all)) = serde_json::to_value(claims) else {
         return Vec::new();
     };
@@ -187,8 +187,8 @@ fn of_claims(claims: &Claims, now: u64) -> Vec<(&'static str, String)> {
         .filter_map(|name| {
             let value = all.get(name)?;
             let shown = match (name, value.as_u64()) {
-                ("exp" | "nbf" | "iat", Some(time)) => when(time, now),
-                ("watch", Some(seconds)) => span(seconds),
+                ("exp" | "nbf" | "iat", Some(time)) => format_time(time, now),
+                ("watch", Some(seconds)) => format_span(seconds),
                 _ => value
                     .as_str()
                     .map_or_else(|| value.to_string(), str::to_owned),
@@ -198,7 +198,7 @@ fn of_claims(claims: &Claims, now: u64) -> Vec<(&'static str, String)> {
         .collect()
 }
 
-fn of_pass(name: &str, text: &str, now: u64) -> (Option<String>, Vec<(&'static str, String)>) {
+fn explain_pass(name: &str, text: &str, now: u64) -> (Option<String>, Vec<(&'static str, String)>) {
     let Pass {
         kind,
         expires,
@@ -221,7 +221,7 @@ fn of_pass(name: &str, text: &str, now: u64) -> (Option<String>, Vec<(&'static s
             ..
         } => format!("this Media Playlist, from second {from} to second {to}"),
     };
-    let mut claims = vec![("opens", opens), ("expires", when(expires, now))];
+    let mut claims = vec![("opens", opens), ("expires", format_time(expires, now))];
     if network {
         claims.push(("bound to", "the network its link was opened in".to_owned()));
     }
@@ -231,43 +231,45 @@ fn of_pass(name: &str, text: &str, now: u64) -> (Option<String>, Vec<(&'static s
     (Some(name.to_owned()), claims)
 }
 
-/// What to do next.
+/// The next step after a refusal.
 fn advice(code: &str, reason: Reason) -> Option<&'static str> {
     Some(match (code, reason) {
         ("missing_token", _) => "mint a link: `lectern link URL`",
-        ("expired", _) => "mint a new link; a lecture that is open goes on for its `watch`",
+        ("expired", _) => {
+            "mint a new link; a lecture that is already open keeps playing for its `watch`"
+        }
         ("bad_path", _) => "upload it under a plain name, and link to that",
         ("bad_request", _) => "give one `token` or one `p`, once",
-        ("method_not_allowed", _) => "the edge has GET, HEAD, PUT, POST, DELETE and OPTIONS",
+        ("method_not_allowed", _) => "use GET, HEAD, PUT, POST, DELETE or OPTIONS",
         (_, Reason::WrongKey) => "compare the edge's LECTERN_KEYS with the course app's",
         (_, Reason::WrongMac) => {
-            "a pass opens the one URL it stands on: reload the playlist that lists it"
+            "reload the playlist that lists this URL: a pass opens one URL only"
         }
         (_, Reason::Path) => "mint a link whose `path` is this object or its folder",
         (_, Reason::Purpose) => "mint a link for this `use`",
         (_, Reason::TooFarAhead) => "let it expire sooner, or raise MAX_LINK_AGE",
-        (_, Reason::Address) => "say whose address it is: `--address`",
-        (_, Reason::Country) => "say which country it is: `--country`",
-        (_, Reason::Origin) => "say whose page it is: `--page`",
+        (_, Reason::Address) => "set the viewer's address with `--address`",
+        (_, Reason::Country) => "set the viewer's country with `--country`",
+        (_, Reason::Origin) => "set the page's origin with `--page`",
         (_, Reason::Expired { .. } | Reason::NotYetValid { .. } | Reason::Other) => return None,
     })
 }
 
-/// The detail of a refusal, with its seconds since 1970 as a date.
-fn in_words(refusal: &Refusal, now: u64) -> String {
+/// Formats the detail of a refusal, with its time as a date.
+fn format_detail(refusal: &Refusal, now: u64) -> String {
     let detail = &refusal.detail;
     let (Reason::Expired { at: time } | Reason::NotYetValid { before: time }) = refusal.reason
     else {
         return detail.clone();
     };
     match detail.strip_suffix(&time.to_string()) {
-        Some(before) => format!("{before}{}", when(time, now)),
+        Some(before) => format!("{before}{}", format_time(time, now)),
         None => detail.clone(),
     }
 }
 
-/// A time, and how far it is from now: `2026-11-22T19:00:00Z, 3 minutes ago`.
-fn when(time: u64, now: u64) -> String {
+/// Formats a time and its distance from now, such as `2026-11-22T19:00:00Z, 3 minutes ago`.
+fn format_time(time: u64, now: u64) -> String {
     let date = i64::try_from(time)
         .ok()
         .and_then(|seconds| DateTime::from_timestamp(seconds, 0))
@@ -276,14 +278,14 @@ fn when(time: u64, now: u64) -> String {
             |date| date.format("%Y-%m-%dT%H:%M:%SZ").to_string(),
         );
     match time.cmp(&now) {
-        std::cmp::Ordering::Less => format!("{date}, {} ago", span(now - time)),
+        std::cmp::Ordering::Less => format!("{date}, {} ago", format_span(now - time)),
         std::cmp::Ordering::Equal => format!("{date}, now"),
-        std::cmp::Ordering::Greater => format!("{date}, in {}", span(time - now)),
+        std::cmp::Ordering::Greater => format!("{date}, in {}", format_span(time - now)),
     }
 }
 
-/// A span in its largest unit: `3 minutes`.
-fn span(seconds: u64) -> String {
+/// Formats a span in its largest unit, such as `3 minutes`.
+fn format_span(seconds: u64) -> String {
     let (count, unit) = match seconds {
         0..60 => (seconds, "second"),
         60..3_600 => (seconds / 60, "minute"),
@@ -294,7 +296,7 @@ fn span(seconds: u64) -> String {
     format!("{count} {unit}{plural}")
 }
 
-fn text(report: &Explanation) -> String {
+fn format_text(report: &Explanation) -> String {
     let mut out = String::new();
     let mut line = |name: &str, value: &str| {
         // Writing to a String cannot fail.
@@ -323,18 +325,18 @@ fn text(report: &Explanation) -> String {
 
 #[derive(Debug, Args)]
 pub(crate) struct ExplainArgs {
-    /// The URL, in quotes, with its link or pass.
+    /// URL in quotes, with its link or pass.
     pub(crate) url: String,
-    /// The request's method.
+    /// Method of the request.
     #[arg(long, value_name = "METHOD", default_value = "GET")]
     pub(crate) method: String,
-    /// Where the request comes from, for links and passes that are bound to it.
+    /// Viewer's address, for links and passes that are bound to it.
     #[arg(long, value_name = "IP")]
     pub(crate) address: Option<IpAddr>,
-    /// The country that it comes from.
+    /// Viewer's country.
     #[arg(long, value_name = "CODE")]
     pub(crate) country: Option<String>,
-    /// The origin of the page that asks.
+    /// Origin of the page with the player.
     #[arg(long, value_name = "ORIGIN")]
     pub(crate) page: Option<String>,
     /// Print one JSON object.
@@ -378,11 +380,11 @@ mod tests {
     }
 
     fn explained(url: &str) -> String {
-        text(&report(url, &NOWHERE, Some(&config()), NOW))
+        format_text(&explain(url, &NOWHERE, Some(&config()), NOW))
     }
 
     #[test]
-    fn a_link_that_opens_is_shown_with_its_times_in_words() {
+    fn a_valid_link_is_shown_with_its_times_in_words() {
         let url = format!(
             "https://h/c/caf%C3%A9/master.m3u8?token={}",
             link("/c/café/", NOW + 3 * 3600)
@@ -394,7 +396,7 @@ mod tests {
           exp       2027-01-15T11:00:00Z, in 3 hours
           sub       s42
           watch     2 hours
-        verdict     opens; whether there is such an object only the bucket knows
+        verdict     opens; only the bucket knows whether the object exists
         ");
     }
 
@@ -407,7 +409,7 @@ mod tests {
         let token = mint(config().keys.minting(), &claims);
         let report = |name: &str| {
             let url = format!("https://h/c/{name}?token={token}");
-            report(&url, &NOWHERE, Some(&config()), NOW)
+            explain(&url, &NOWHERE, Some(&config()), NOW)
         };
         let segment = report("v/1/480p/seg00000.m4s");
         assert_eq!(segment.opens, Some(false), "{}", segment.verdict);
@@ -422,7 +424,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_check_that_fails_is_named_with_what_to_do() {
+    fn the_first_failed_check_is_named_with_a_next_step() {
         let expired = link("/c/", NOW - 180);
         let right = link("/c/", NOW + 60);
         let forged = format!("{}AAAA", &right[..right.len() - 4]);
@@ -452,12 +454,12 @@ mod tests {
                 "refused, 403 `forbidden`: no key has the pass's hint",
             ),
         ] {
-            let report = report(&url, &NOWHERE, Some(&config()), NOW);
+            let report = explain(&url, &NOWHERE, Some(&config()), NOW);
             assert_eq!(report.verdict, verdict, "{url}");
             assert_eq!(report.opens, Some(false));
         }
         let forged_url = format!("https://h/c/a?token={forged}");
-        let advice = report(&forged_url, &NOWHERE, Some(&config()), NOW).advice;
+        let advice = explain(&forged_url, &NOWHERE, Some(&config()), NOW).advice;
         assert_eq!(
             advice,
             Some("compare the edge's LECTERN_KEYS with the course app's")
@@ -465,9 +467,9 @@ mod tests {
     }
 
     #[test]
-    fn without_keys_it_shows_what_is_claimed_and_says_that_nothing_was_checked() {
+    fn without_keys_the_claims_are_shown_unchecked() {
         let url = "https://h/c/v/p.m3u8?p=Ed1rSdIAAtV8EJiMDnJs5cVRqi7TVAk";
-        assert_snapshot!(text(&report(url, &NOWHERE, None, NOW)), @r"
+        assert_snapshot!(format_text(&explain(url, &NOWHERE, None, NOW)), @r"
         object      c/v/p.m3u8
         credential  pass
           opens     this playlist, and through passes what it lists
@@ -487,7 +489,7 @@ mod tests {
             (86_400, "1 day"),
             (2_592_000, "30 days"),
         ] {
-            assert_eq!(span(seconds), expected);
+            assert_eq!(format_span(seconds), expected);
         }
     }
 }

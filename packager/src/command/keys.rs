@@ -1,4 +1,4 @@
-//! `lectern keys`, and where the keys come from.
+//! `lectern keys`: makes, rotates and exports keys.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -19,12 +19,14 @@ pub(crate) fn run(verb: KeysVerb) -> Result<String> {
     getrandom::fill(&mut secret).map_err(KeysError::Random)?;
     let now = clock::now();
     let list = match verb {
-        KeysVerb::New { kid } => with_new_key("", &kid.unwrap_or_else(|| month(now)), &secret),
+        KeysVerb::New { kid } => {
+            with_new_key("", &kid.unwrap_or_else(|| format_month(now)), &secret)
+        }
         KeysVerb::Rotate { kid } => {
             let KeysValue { text, place } = value()?;
             let ring = parse(&text, place)?;
             let taken: Vec<&str> = ring.iter().map(Key::kid).collect();
-            let kid = kid.unwrap_or_else(|| free(&month(now), &taken));
+            let kid = kid.unwrap_or_else(|| free_kid(&format_month(now), &taken));
             with_new_key(&text, &kid, &secret)
         }
         KeysVerb::Env { file } => return Ok(export_keys(&file)?),
@@ -32,7 +34,8 @@ pub(crate) fn run(verb: KeysVerb) -> Result<String> {
     Ok(list.map_err(KeysError::New)?)
 }
 
-/// Returns a shell command that exports the keys of a dotenv file. The environment's own value does not count.
+/// Returns a shell command that exports the keys of a dotenv file. Ignores the environment's own
+/// value.
 fn export_keys(path: &Path) -> Result<String, KeysError> {
     let unreadable = |source| KeysError::Unreadable {
         path: path.to_owned(),
@@ -60,16 +63,17 @@ fn quote_for_shell(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
-/// `2026-11`.
-fn month(now: DateTime<Utc>) -> String {
+/// Formats a month, such as `2026-11`.
+fn format_month(now: DateTime<Utc>) -> String {
     now.format("%Y-%m").to_string()
 }
 
-fn free(wanted: &str, taken: &[&str]) -> String {
-    let mut kid = wanted.to_owned();
+/// Returns the preferred id, or the first free one that starts with it.
+fn free_kid(preferred: &str, taken: &[&str]) -> String {
+    let mut kid = preferred.to_owned();
     let mut at = 2;
     while taken.contains(&kid.as_str()) {
-        kid = format!("{wanted}-{at}");
+        kid = format!("{preferred}-{at}");
         at += 1;
     }
     kid
@@ -85,19 +89,21 @@ pub(crate) struct KeysArgs {
 pub(crate) enum KeysVerb {
     /// Print a LECTERN_KEYS with one new key.
     New {
-        /// The key's id [default: this month, as in 2026-11].
+        /// Key's id [default: this month, as in 2026-11].
         #[arg(long, value_name = "NAME")]
         kid: Option<String>,
     },
-    /// Print the present LECTERN_KEYS with a new key in front: it mints, and all verify.
+    /// Print the current LECTERN_KEYS with a new key in front: it mints links, and all keys verify
+    /// them.
     Rotate {
-        /// The new key's id [default: this month, as in 2026-11].
+        /// New key's id [default: this month, as in 2026-11].
         #[arg(long, value_name = "NAME")]
         kid: Option<String>,
     },
-    /// Print the keys of a local edge as a shell command: `eval "$(lectern keys env)"` sets LECTERN_KEYS.
+    /// Print the keys of a local edge as a shell command: `eval "$(lectern keys env)"` sets
+    /// LECTERN_KEYS.
     Env {
-        /// The file that holds LECTERN_KEYS, as `make serve` writes it.
+        /// File with LECTERN_KEYS, as `make serve` writes it.
         #[arg(value_name = "FILE", default_value = ".dev.vars")]
         file: PathBuf,
     },
@@ -157,13 +163,13 @@ mod tests {
     }
 
     #[test]
-    fn a_new_kid_is_one_that_is_not_taken() {
+    fn a_new_kid_is_free() {
         for (taken, expected) in [
             (&[][..], "2026-11"),
             (&["2026-10"], "2026-11"),
             (&["2026-11", "2026-11-2"], "2026-11-3"),
         ] {
-            assert_eq!(free("2026-11", taken), expected, "{taken:?}");
+            assert_eq!(free_kid("2026-11", taken), expected, "{taken:?}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `lectern link`: a URL with a link to it.
+//! `lectern link`: mints a link, and prints its URL.
 
 use std::time::Duration;
 
@@ -38,14 +38,14 @@ pub(crate) fn run(args: &LinkArgs) -> Result<String> {
     }
     if Url::parse(&args.url).is_ok_and(|url| !is_private(&url)) {
         Progress::new(false).note(
-            "warning: the URL begins with http://, so that everybody between viewer and edge can read and use the link",
+            "warning: the URL begins with http://, so that others on the way can read and use the link",
         );
     }
     let token = mint(keyring()?.minting(), &claims);
     with_token(&args.url, &token).with_context(linking)
 }
 
-/// Arguments as the SDK has them. Pure.
+/// Converts arguments to the SDK's options. Pure.
 fn options(args: &LinkArgs) -> Options {
     let expires_at = args.expires_at.map(clock::unix);
     Options {
@@ -55,10 +55,10 @@ fn options(args: &LinkArgs) -> Options {
         watch: args.watch.as_ref().map(Duration::as_secs),
         max_height: args.max_height,
         preview: args.preview,
-        langs: given(&args.langs),
-        ip: given(&args.ip),
-        country: given(&args.country),
-        origin: given(&args.origin),
+        langs: non_empty(&args.langs),
+        ip: non_empty(&args.ip),
+        country: non_empty(&args.country),
+        origin: non_empty(&args.origin),
         jti: args.jti.clone(),
         purpose: args.purpose.into(),
         directory: args.directory,
@@ -66,36 +66,36 @@ fn options(args: &LinkArgs) -> Options {
     }
 }
 
-fn given<T: Clone>(values: &[T]) -> Option<Vec<T>> {
+fn non_empty<T: Clone>(values: &[T]) -> Option<Vec<T>> {
     (!values.is_empty()).then(|| values.to_vec())
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct LinkArgs {
-    /// What to open, e.g. `https://edge.example/courses/rails/master.m3u8`.
+    /// URL to open, e.g. `https://edge.example/courses/rails/master.m3u8`.
     pub(crate) url: String,
-    /// How long it opens, e.g. `30m`, `6h`, `7d`.
+    /// Time until the link expires, e.g. `30m`, `6h`, `7d`.
     #[arg(long = "for", value_name = "TIME", default_value = "6h", value_parser = duration, conflicts_with = "expires_at")]
     pub(crate) lifetime: Duration,
-    /// Until when it opens (RFC 3339), e.g. `2027-01-31T18:00:00Z`.
+    /// Time at which the link expires (RFC 3339), e.g. `2027-01-31T18:00:00Z`.
     #[arg(long, value_name = "TIME", value_parser = instant)]
     pub(crate) expires_at: Option<DateTime<Utc>>,
-    /// Who watches: opaque to us.
+    /// Viewer's id, in any format.
     #[arg(long, value_name = "ID")]
     pub(crate) viewer: Option<String>,
     /// Open everything in the URL's folder, not just the URL.
     #[arg(long)]
     pub(crate) directory: bool,
-    /// What the link may be used for.
+    /// Use that the link allows.
     #[arg(long = "use", value_name = "USE", default_value = "play")]
     pub(crate) purpose: LinkUse,
-    /// How long what was opened in time keeps playing, e.g. `6h` [default: the edge's].
+    /// Time that an opened lecture keeps playing, e.g. `6h` [default: the edge's].
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub(crate) watch: Option<Duration>,
     /// List Variant Streams up to this height only, measured on the shorter side.
     #[arg(long, value_name = "LINES")]
     pub(crate) max_height: Option<u32>,
-    /// List only what lies between these seconds, e.g. `0-60`.
+    /// List only the part between these seconds, e.g. `0-60`.
     #[arg(long, value_name = "FROM-TO", value_parser = preview)]
     pub(crate) preview: Option<(u32, u32)>,
     /// List only audio and subtitles in this language; may be repeated.
@@ -110,7 +110,7 @@ pub(crate) struct LinkArgs {
     /// Open only on pages of this origin, e.g. `https://*.school.example`; may be repeated.
     #[arg(long, value_name = "ORIGIN", value_parser = origin)]
     pub(crate) origin: Vec<OriginPattern>,
-    /// The link's own id.
+    /// Link's own id.
     #[arg(long, value_name = "ID")]
     pub(crate) jti: Option<String>,
 }
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_says_what_was_asked_for() {
+    fn a_link_has_the_claims_of_its_arguments() {
         let claims = claims(
             "http://h/a%20b/master.m3u8 --directory --for 1h --viewer s42 --watch 2h --max-height 720 --use download",
             1000,
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_opens_the_object_its_folder_or_is_refused() {
+    fn a_link_opens_an_object_or_its_folder() {
         for (line, expected) in [
             ("https://h/c/l/master.m3u8", Some("/c/l/master.m3u8")),
             ("https://h/c/l/master.m3u8 --directory", Some("/c/l/")),
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn the_token_is_added_to_whatever_query_there_is() {
+    fn the_token_is_added_to_an_existing_query() {
         for (url, expected) in [
             ("https://h/a", "https://h/a?token=t.o-k_n"),
             ("https://h/a?start=90", "https://h/a?start=90&token=t.o-k_n"),

@@ -1,4 +1,4 @@
-//! The command's verbs, a file each.
+//! The command line: one file for each verb, with its arguments.
 
 pub(crate) mod args;
 pub(crate) mod check;
@@ -16,10 +16,11 @@ pub(crate) mod ship;
 pub(crate) mod verify;
 pub(crate) mod work;
 
-use crate::cost::CostArgs;
-use clap::{Parser, Subcommand};
+use std::io::Write as _;
 
 use anyhow::{Context as _, Result};
+use clap::{Parser, Subcommand};
+
 use check::CheckArgs;
 use explain::ExplainArgs;
 use keys::KeysArgs;
@@ -31,11 +32,16 @@ use revisions::RevisionsArgs;
 use rollback::RollbackArgs;
 use sample::SampleArgs;
 use ship::ShipArgs;
-use std::io::Write as _;
 use verify::VerifyArgs;
 use work::WorkArgs;
 
-/// Packages a recording as HLS, publishes it, and mints the links that open it.
+use crate::cost::CostArgs;
+use crate::encode::ChunkMismatch;
+use crate::failure;
+use crate::package::manifest_json::Package;
+use crate::workdir::WorkDir;
+
+/// Packages recordings as HLS, publishes them, and mints the links that open them.
 #[derive(Debug, Parser)]
 #[command(name = "lectern", version, after_help = EXIT_CODES, max_term_width = 100)]
 pub(crate) struct Cli {
@@ -48,58 +54,74 @@ pub(crate) enum Verb {
     /// Encode and package a recording into a folder.
     #[command(after_help = EXIT_CODES)]
     Package(PackageArgs),
-    /// Put a package where it is served from.
+    /// Publish a package.
     #[command(after_help = EXIT_CODES)]
     Publish(PublishArgs),
-    /// Package and publish at once: segments go up while later ones are encoded.
+    /// Package and publish a recording: uploads segments while it encodes later ones.
     #[command(after_help = EXIT_CODES)]
     Ship(ShipArgs),
-    /// Take recordings from a queue as they are uploaded, and ship them; on any number of machines.
+    /// Ship recordings that a queue announces; runs on any number of machines.
     #[command(after_help = EXIT_CODES)]
     Work(WorkArgs),
-    /// List what was published at a target, and say what plays.
+    /// List the published revisions, and mark the one that plays.
     #[command(after_help = EXIT_CODES)]
     Revisions(RevisionsArgs),
-    /// Let an earlier revision play again.
+    /// Roll back to an earlier revision.
     #[command(after_help = EXIT_CODES)]
     Rollback(RollbackArgs),
-    /// Remove revisions that nobody can be watching any more.
+    /// Remove revisions that no viewer can still be watching.
     #[command(after_help = EXIT_CODES)]
     Prune(PruneArgs),
-    /// Compare every published object with its size and hash, and mend what is not right.
+    /// Compare every published object with its size and hash, and repair it from a folder.
     #[command(after_help = EXIT_CODES)]
     Verify(VerifyArgs),
-    /// Check a package, ours or anybody's, against the rules that players rely on.
+    /// Check a package or playlist against the rules that players rely on.
     #[command(after_help = EXIT_CODES)]
     Check(CheckArgs),
-    /// Mint a link, and print the URL that opens.
+    /// Mint a link, and print its URL.
     #[command(after_help = EXIT_CODES)]
     Link(LinkArgs),
-    /// Say why a URL does (not) open: which check fails, and what to do.
+    /// Report which check of a URL fails, and what to do.
     #[command(after_help = EXIT_CODES)]
     Explain(ExplainArgs),
-    /// Make and rotate the keys that links are minted with.
+    /// Make and rotate the keys that mint links.
     #[command(after_help = EXIT_CODES)]
     Keys(KeysArgs),
-    /// Say what a month of lectures and views costs, here and with others.
+    /// Estimate a month's cost, here and at other services.
     #[command(after_help = EXIT_CODES)]
     Cost(CostArgs),
-    /// Make a recording to try things on: slides, a voice and a running timecode.
+    /// Make a sample recording: slides, a voice and a running timecode.
     #[command(after_help = EXIT_CODES)]
     Sample(SampleArgs),
 }
 
-/// Shown at the end of `--help`.
+/// The end of every `--help`.
 pub(crate) const EXIT_CODES: &str = "\
 Exit codes:
-  0    done
-  1    failed
-  2    usage: the arguments do not fit, or the output folder holds something else
-  3    the input is not acceptable: missing, empty, unreadable, damaged, too small, over a limit
+  0    success
+  1    failure
+  2    wrong arguments, or the output folder holds something else
+  3    the input is missing, empty, unreadable, damaged, too small or over a limit
   4    the environment: no ffmpeg, disk full, no keys
-  5    the edge or the storage refused, or could not be reached
-  6    a package breaks a rule of `lectern check`, or what is published is not what it should be
+  5    the edge or the storage refused, or did not answer
+  6    a package breaks a rule of `lectern check`, or a published object differs from its record
   130  interrupted";
+
+/// Hands the folder of a finished package to `commit`. After an error, finished tasks stay for the
+/// next run, unless that run could not use them.
+fn close_workdir(
+    workdir: WorkDir,
+    packaged: Result<Package>,
+    commit: impl FnOnce(WorkDir, Package) -> Result<Package>,
+) -> Result<Package> {
+    match packaged {
+        Ok(package) => commit(workdir, package),
+        Err(error) => {
+            workdir.abandon(error.is::<ChunkMismatch>() || failure::is_in_input(&error));
+            Err(error)
+        }
+    }
+}
 
 pub(crate) fn print(line: &str) -> Result<()> {
     writeln!(std::io::stdout(), "{line}").context("cannot write to standard output")

@@ -1,77 +1,53 @@
-//! `lectern package`: a recording becomes a folder that can be served.
+//! `lectern package`: prepares, encodes and checks a package, and moves it to the output folder.
+
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use std::path::Path;
+use clap::Args;
 
+use super::close_workdir;
 use crate::check;
+use crate::context::Context;
 use crate::encode::settings::EncodeArgs;
 use crate::extras::ExtrasArgs;
 use crate::failure;
 use crate::input::{FetchedInput, HlsArgs};
 use crate::layout::MULTIVARIANT;
-use crate::limits::{LimitArgs, ResourceLimits};
-use crate::package::PackageJob;
+use crate::limits::LimitArgs;
 use crate::package::manifest_json::Package;
 use crate::package::output::{self, FolderContents};
+use crate::package::{PackagePlan, Packager};
 use crate::progress::{Progress, megabytes};
 use crate::redact::redacted;
 use crate::storage::location::ReachArgs;
 use crate::workdir::WorkDir;
 use crate::workdir::error::FolderError;
-use clap::Args;
-use std::path::PathBuf;
 
 pub(crate) async fn run(args: PackageArgs) -> Result<()> {
-    let progress = Progress::new(args.json);
     let folder = std::path::absolute(&args.output)
         .with_context(|| format!("cannot use `{}` as a folder", args.output.display()))?;
     let beside = folder.parent().unwrap_or(&folder);
-    let limits = args.limits.asked_for();
-    let input = FetchedInput::of(
-        &args.input,
-        &args.hls,
-        &args.reach,
-        beside,
-        &limits,
-        progress,
-    )
-    .await
-    .with_context(|| {
-        format!(
-            "cannot package `{}`",
-            redacted(&args.input.to_string_lossy())
-        )
+    let limits = args.limits.for_command();
+    let context = Context::new(Progress::new(args.json), limits, beside)?;
+    let input = FetchedInput::fetch(&args.input, &args.hls, &args.reach, &context);
+    let input = input.await.with_context(|| {
+        let input = redacted(&args.input.to_string_lossy());
+        format!("cannot package `{input}`")
     })?;
-    let packaged = package(input.file(), &args, &folder, &limits, progress).await;
+    let packaged = package(input.file(), &args, &folder, &context).await;
     let is_hopeless = packaged.as_ref().is_err_and(failure::is_in_input);
-    input.settle(packaged, is_hopeless)
+    input.close(packaged, is_hopeless)
 }
 
-pub(crate) async fn package(
-    input: &Path,
-    args: &PackageArgs,
-    folder: &Path,
-    limits: &ResourceLimits,
-    progress: Progress,
-) -> Result<()> {
-    let job = limits.within(PackageJob::prepare(
-        input,
-        &args.encode,
-        &args.extras,
-        limits,
-        progress,
-    ));
-    let mut job = job.await?;
+/// Prepares the package, then encodes, finishes, checks and moves it, unless the folder holds it
+/// already.
+async fn package(input: &Path, args: &PackageArgs, folder: &Path, context: &Context) -> Result<()> {
+    let progress = context.progress;
+    let plan = PackagePlan::prepare(input, &args.encode, &args.extras, context).await?;
     let master = args.output.join(MULTIVARIANT);
-    let mut found = FolderContents::Nothing;
-    for revision in job.revisions() {
-        found = output::inspect(folder, &revision)
-            .with_context(|| format!("cannot look into `{}`", args.output.display()))?;
-        if matches!(found, FolderContents::Same(_)) {
-            break;
-        }
-    }
-    match found {
+    match inspect(folder, &plan)
+        .with_context(|| format!("cannot look into `{}`", args.output.display()))?
+    {
         FolderContents::Same(package) => {
             progress.note(format_args!(
                 "already packaged: `{}` holds revision {}",
@@ -86,30 +62,10 @@ pub(crate) async fn package(
         }
         FolderContents::SomethingElse | FolderContents::Nothing => {}
     }
-    let writing = || format!("cannot write into `{}`", args.output.display());
-    let package = loop {
-        let workdir = WorkDir::beside(folder, &job.revision, progress).with_context(writing)?;
-        match limits.within(make(&job, &workdir, progress)).await {
-            Ok(package) => {
-                let own = package.own_path();
-                let paths = package.objects.iter().map(|object| object.path.as_str());
-                workdir
-                    .commit(folder, paths.chain([own.as_str()]))
-                    .with_context(writing)?;
-                break package;
-            }
-            Err(error) => match job.as_a_whole(&error, progress) {
-                Some(whole) => {
-                    workdir.discard();
-                    job = whole;
-                }
-                None => {
-                    workdir.abandon(failure::is_in_input(&error));
-                    return Err(error);
-                }
-            },
-        }
-    };
+    let package = plan.run(progress, async |plan| {
+        package_revision(plan, args, folder, context).await
+    });
+    let package = package.await?;
     progress.note(format_args!(
         "packaged revision {}: {:.1} s, {} objects, {:.1} MB",
         package.revision,
@@ -121,21 +77,55 @@ pub(crate) async fn package(
     Ok(())
 }
 
-async fn make(job: &PackageJob, workdir: &WorkDir, progress: Progress) -> Result<Package> {
-    let warnings = job.encode(workdir, progress, |_| {}).await?;
-    let package = job.finish(workdir, &warnings, progress).await?;
-    check::own(workdir.root()).await?;
-    Ok(package)
+/// Inspects the folder for each revision that the plan may become.
+fn inspect(folder: &Path, plan: &PackagePlan) -> std::io::Result<FolderContents> {
+    let mut found = FolderContents::Nothing;
+    for revision in plan.revisions() {
+        found = output::inspect(folder, &revision)?;
+        if matches!(found, FolderContents::Same(_)) {
+            break;
+        }
+    }
+    Ok(found)
+}
+
+/// Encodes, finishes and checks one revision, and moves it to the folder.
+async fn package_revision(
+    plan: &PackagePlan,
+    args: &PackageArgs,
+    folder: &Path,
+    context: &Context,
+) -> Result<Package> {
+    let writing = || format!("cannot write into `{}`", args.output.display());
+    let workdir =
+        WorkDir::beside(folder, &plan.revision, context.progress).with_context(writing)?;
+    let packager = Packager::new(plan, &workdir, context.progress);
+    let work = async {
+        let warnings = packager.encode(|_| {}).await?;
+        let package = packager.finish(&warnings).await?;
+        check::own(workdir.root()).await?;
+        Ok(package)
+    };
+    let packaged = context.limits.within(work).await;
+    close_workdir(workdir, packaged, |workdir, package| {
+        let own = package.own_path();
+        let paths = package.objects.iter().map(|object| object.path.as_str());
+        workdir
+            .commit(folder, paths.chain([own.as_str()]))
+            .with_context(writing)?;
+        Ok(package)
+    })
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct PackageArgs {
-    /// The recording: a file; an object, as `r2://bucket/uploads/talk.mov` or `https://edge/uploads/talk.mov`; or one that was
-    /// stored in parts, by its playlist or by its folder with a slash.
+    /// Recording: a file, or an object such as `r2://bucket/uploads/talk.mov` or
+    /// `https://edge/uploads/talk.mov`. A recording in parts is named by its playlist, or by its
+    /// folder with a slash.
     pub(crate) input: PathBuf,
     #[command(flatten)]
     pub(crate) hls: HlsArgs,
-    /// The folder to make. One that holds this very package is left as it is.
+    /// Folder to make. If it holds this package already, nothing is done.
     #[arg(short, long, value_name = "DIR")]
     pub(crate) output: PathBuf,
     #[command(flatten)]
@@ -144,10 +134,10 @@ pub(crate) struct PackageArgs {
     pub(crate) extras: ExtrasArgs,
     #[command(flatten)]
     pub(crate) reach: ReachArgs,
-    /// Replace whatever the folder holds.
+    /// Replace the folder's contents.
     #[arg(long)]
     pub(crate) force: bool,
-    /// Events as JSON lines on standard output, and nothing else.
+    /// Print events as JSON lines on standard output.
     #[arg(long)]
     pub(crate) json: bool,
     #[command(flatten)]

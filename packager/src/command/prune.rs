@@ -1,4 +1,4 @@
-//! `lectern prune`: removes revisions that nobody can be watching any more.
+//! `lectern prune`: removes revisions that no viewer can still be watching.
 
 use std::time::Duration;
 
@@ -17,28 +17,32 @@ use crate::storage::error::StorageError;
 use clap::Args;
 
 pub(crate) async fn run(args: PruneArgs) -> Result<()> {
-    let progress = Progress::new(args.json);
     let pruning = || format!("cannot prune `{}`", args.target.target);
-    let target = args.target.open().with_context(pruning)?;
-    let inventory = Inventory::of(&target).await.with_context(pruning)?;
+    prune(&args).await.with_context(pruning)
+}
+
+async fn prune(args: &PruneArgs) -> Result<()> {
+    let progress = Progress::new(args.json);
+    let target = args.target.open()?;
+    let inventory = Inventory::list(&target).await?;
     if inventory.live.is_none() {
-        // What looks like rubbish may be the first lecture on its way.
-        return Err(StorageError::Nothing(args.target.target.clone())).with_context(pruning);
+        // The objects may belong to the first publication, which is still running.
+        return Err(StorageError::Nothing(args.target.target.clone()).into());
     }
     let now = clock::now();
-    let doomed = doomed(&inventory, args.keep, args.max_watch, now);
-    let strays = strays(&inventory, args.max_watch, now);
-    let bytes = doomed.iter().map(|revision| revision.bytes()).sum();
-    let names: Vec<&str> = doomed
+    let expired = expired_revisions(&inventory, args.keep, args.max_watch, now);
+    let temporary = expired_temporary_files(&inventory, args.max_watch, now);
+    let bytes = expired.iter().map(|revision| revision.bytes()).sum();
+    let names: Vec<&str> = expired
         .iter()
         .map(|revision| revision.name.as_str())
         .collect();
     if !args.dry_run {
         let step = progress.step("removing", StepUnit::Bytes, bytes);
-        for revision in &doomed {
-            // Without it, it is nothing to go back to; the rest is.
+        for revision in &expired {
+            // `package.json` goes first, so that `rollback` never finds half of a revision.
             let own = layout::package_json_path(&revision.name);
-            target.remove(&own).await.with_context(pruning)?;
+            target.remove(&own).await?;
             let rest = revision.entries.iter().filter(|entry| entry.path != own);
             stream::iter(rest.map(Ok::<_, StorageError>))
                 .try_for_each_concurrent(MAX_REQUESTS, |entry| {
@@ -49,11 +53,10 @@ pub(crate) async fn run(args: PruneArgs) -> Result<()> {
                         Ok(())
                     }
                 })
-                .await
-                .with_context(pruning)?;
+                .await?;
         }
-        for stray in &strays {
-            target.remove(stray).await.with_context(pruning)?;
+        for path in &temporary {
+            target.remove(path).await?;
         }
         step.finish();
     }
@@ -74,9 +77,9 @@ pub(crate) async fn run(args: PruneArgs) -> Result<()> {
     Ok(())
 }
 
-/// What may go: neither what plays, nor the `keep - 1` latest beside it, nor what may still be watched or be on its way. A
-/// revision may be watched for `max_watch` after it was replaced: until then a pass of somebody who opened it opens.
-fn doomed(
+/// Revisions to remove: not the live one, not the `keep - 1` latest beside it, and none that is
+/// being watched or uploaded. Viewers' passes open a replaced revision for `max_watch`.
+fn expired_revisions(
     inventory: &Inventory,
     keep: usize,
     max_watch: Duration,
@@ -100,8 +103,12 @@ fn doomed(
         .collect()
 }
 
-/// What a process that was killed left of a file.
-fn strays(inventory: &Inventory, max_watch: Duration, now: DateTime<Utc>) -> Vec<&str> {
+/// Temporary files of processes that were killed.
+fn expired_temporary_files(
+    inventory: &Inventory,
+    max_watch: Duration,
+    now: DateTime<Utc>,
+) -> Vec<&str> {
     let is_temporary = |path: &str| {
         let name = path.rsplit('/').next().unwrap_or(path);
         name.starts_with(TEMPORARY_PREFIX)
@@ -128,16 +135,16 @@ fn is_over(last: DateTime<Utc>, max_watch: Duration, now: DateTime<Utc>) -> bool
 pub(crate) struct PruneArgs {
     #[command(flatten)]
     pub(crate) target: TargetArgs,
-    /// How many complete revisions stay: the one that plays, and the latest beside it.
+    /// Number of complete revisions to keep: the one that plays, and the latest ones beside it.
     #[arg(long, value_name = "COUNT", default_value_t = 2)]
     pub(crate) keep: usize,
-    /// The edge's MAX_WATCH: how long somebody goes on watching what was replaced.
+    /// The edge's MAX_WATCH: how long viewers may keep watching a replaced revision.
     #[arg(long, value_name = "TIME", default_value = "24h", value_parser = duration)]
     pub(crate) max_watch: Duration,
-    /// Say what would go, and remove nothing.
+    /// Print the revisions to remove, and remove nothing.
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// Events as JSON lines on standard output, and nothing else.
+    /// Print events as JSON lines on standard output.
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -148,7 +155,7 @@ mod tests {
     use crate::publish::inventory::tests::entry;
 
     #[test]
-    fn what_plays_what_is_kept_and_what_may_be_watched_stays() {
+    fn revisions_that_play_are_kept_or_may_be_watched_stay() {
         let inventory = Inventory::new(
             "v/live/480p/playlist.m3u8\n",
             "v/half/",
@@ -184,14 +191,14 @@ mod tests {
         ] {
             let now = entry("", now).modified;
             let watch = Duration::from_secs(minutes * 60);
-            let found: Vec<&str> = doomed(&inventory, keep, watch, now)
+            let found: Vec<&str> = expired_revisions(&inventory, keep, watch, now)
                 .into_iter()
                 .map(|revision| revision.name.as_str())
                 .collect();
             assert_eq!(found, expected, "{keep} {minutes}");
         }
         let watch = Duration::from_secs(3600);
-        let found = strays(&inventory, watch, entry("", 120).modified);
+        let found = expired_temporary_files(&inventory, watch, entry("", 120).modified);
         assert_eq!(found, ["v/old1/.lectern-abc"]);
     }
 }

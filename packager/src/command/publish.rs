@@ -1,28 +1,27 @@
-//! `lectern publish`: a package goes where it is served from.
+//! `lectern publish`: uploads a package and activates its revision.
 
 use anyhow::{Context as _, Result};
 
 use crate::command::args::TargetArgs;
 use crate::progress::{Progress, StepUnit};
 use crate::publish::publication::Publication;
-use crate::publish::{open, report};
+use crate::publish::{open_package, report};
 use clap::Args;
 use std::path::PathBuf;
 
 pub(crate) async fn run(args: PublishArgs) -> Result<()> {
-    let progress = Progress::new(args.json);
     let publishing = || format!("cannot publish `{}`", args.folder.display());
-    let target = args.target.open().with_context(publishing)?;
-    let package = open(&args.folder).with_context(publishing)?;
-    let folder = std::path::absolute(&args.folder).with_context(publishing)?;
-    let publication = Publication::begin(&target, &package.revision, &folder)
-        .await
-        .with_context(publishing)?;
+    publish(&args).await.with_context(publishing)
+}
+
+async fn publish(args: &PublishArgs) -> Result<()> {
+    let progress = Progress::new(args.json);
+    let target = args.target.open()?;
+    let package = open_package(&args.folder)?;
+    let folder = std::path::absolute(&args.folder)?;
+    let publication = Publication::begin(&target, &package.revision, &folder).await?;
     let step = progress.step("publishing", StepUnit::Bytes, package.bytes());
-    publication
-        .complete(&folder, &package, &step)
-        .await
-        .with_context(publishing)?;
+    publication.complete(&folder, &package, &step).await?;
     step.finish();
     report(progress, &target, &package);
     Ok(())
@@ -30,11 +29,11 @@ pub(crate) async fn run(args: PublishArgs) -> Result<()> {
 
 #[derive(Debug, Args)]
 pub(crate) struct PublishArgs {
-    /// A folder made by `lectern package`.
+    /// Folder that `lectern package` made.
     pub(crate) folder: PathBuf,
     #[command(flatten)]
     pub(crate) target: TargetArgs,
-    /// Events as JSON lines on standard output, and nothing else.
+    /// Print events as JSON lines on standard output.
     #[arg(long)]
     pub(crate) json: bool,
 }

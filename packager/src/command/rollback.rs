@@ -1,45 +1,43 @@
-//! `lectern rollback`: an earlier revision plays again.
+//! `lectern rollback`: activates an earlier revision.
 
-use crate::publish::Publication;
-use anyhow::{Context as _, Result};
 use std::collections::HashMap;
+
+use anyhow::{Context as _, Result};
+use clap::Args;
 
 use crate::command::args::TargetArgs;
 use crate::layout::{self, MULTIVARIANT};
 use crate::package::manifest_json::Package;
 use crate::progress::Progress;
-use crate::publish::inventory::{Inventory, Revision, package};
+use crate::publish::Publication;
+use crate::publish::inventory::{Inventory, Revision, read_package};
 use crate::storage::error::StorageError;
 use crate::storage::object::Upload;
-use clap::Args;
 
 pub(crate) async fn run(args: RollbackArgs) -> Result<()> {
+    let rolling_back = || format!("cannot go back at `{}`", args.target.target);
+    roll_back(&args).await.with_context(rolling_back)
+}
+
+async fn roll_back(args: &RollbackArgs) -> Result<()> {
     let progress = Progress::new(args.json);
-    let going_back = || format!("cannot go back at `{}`", args.target.target);
-    let target = args.target.open().with_context(going_back)?;
-    let inventory = Inventory::of(&target).await.with_context(going_back)?;
-    let revision = chosen(&inventory, args.revision.as_deref()).with_context(going_back)?;
-    let package = package(&target, &revision.name)
-        .await
-        .with_context(going_back)?;
-    let missing = missing(revision, &package);
+    let target = args.target.open()?;
+    let inventory = Inventory::list(&target).await?;
+    let revision = select_revision(&inventory, args.revision.as_deref())?;
+    let package = read_package(&target, &revision.name).await?;
+    let missing = count_missing(revision, &package);
     if missing > 0 {
-        return Err(StorageError::NotWhole {
-            revision: revision.name.clone(),
-            missing,
-        })
-        .with_context(going_back);
+        let revision = revision.name.clone();
+        return Err(StorageError::NotWhole { revision, missing }.into());
     }
     if package.root.iter().all(|file| file.path != MULTIVARIANT) {
-        return Err(StorageError::NoMaster(revision.name.clone())).with_context(going_back);
+        return Err(StorageError::NoMaster(revision.name.clone()).into());
     }
-    let publication = Publication::without_folder(&target, &revision.name)
-        .await
-        .with_context(going_back)?;
-    let last = (package.root.iter())
+    let publication = Publication::without_folder(&target, &revision.name).await?;
+    let root_files = (package.root.iter())
         .map(|file| Upload::of_bytes(&file.path, file.text.clone()))
         .collect();
-    publication.activate(last).await.with_context(going_back)?;
+    publication.activate(root_files).await?;
     progress.note(format_args!(
         "revision {} plays again, instead of {}",
         revision.name,
@@ -53,16 +51,16 @@ pub(crate) async fn run(args: RollbackArgs) -> Result<()> {
     Ok(())
 }
 
-/// The one that was asked for, else the one that was replaced last.
-pub(crate) fn chosen<'a>(
+/// Selects the revision with this name, or the one that was replaced last.
+fn select_revision<'a>(
     inventory: &'a Inventory,
-    wanted: Option<&str>,
+    name: Option<&str>,
 ) -> Result<&'a Revision, StorageError> {
     let mut all = inventory.revisions.iter();
-    if let Some(wanted) = wanted {
+    if let Some(name) = name {
         return all
-            .find(|revision| revision.name == wanted)
-            .ok_or_else(|| StorageError::NoRevision(wanted.to_owned()));
+            .find(|revision| revision.name == name)
+            .ok_or_else(|| StorageError::NoRevision(name.to_owned()));
     }
     all.filter(|revision| inventory.live.as_ref() != Some(&revision.name))
         .filter(|revision| revision.published().is_some())
@@ -70,15 +68,15 @@ pub(crate) fn chosen<'a>(
         .ok_or_else(|| StorageError::NoRevision("that played before".to_owned()))
 }
 
-/// How many objects are not there, or are of another size.
-pub(crate) fn missing(revision: &Revision, package: &Package) -> usize {
-    let there: HashMap<&str, u64> = (revision.entries.iter())
+/// Counts the objects that are missing or have another size.
+fn count_missing(revision: &Revision, package: &Package) -> usize {
+    let stored: HashMap<&str, u64> = (revision.entries.iter())
         .map(|entry| (entry.path.as_str(), entry.bytes))
         .collect();
     let own = |path: &str| !layout::is_mutable(path);
     (package.objects.iter())
         .filter(|object| own(&object.path))
-        .filter(|object| there.get(object.path.as_str()) != Some(&object.bytes))
+        .filter(|object| stored.get(object.path.as_str()) != Some(&object.bytes))
         .count()
 }
 
@@ -86,10 +84,10 @@ pub(crate) fn missing(revision: &Revision, package: &Package) -> usize {
 pub(crate) struct RollbackArgs {
     #[command(flatten)]
     pub(crate) target: TargetArgs,
-    /// Which [default: the one that was replaced last].
+    /// Revision to activate [default: the one that was replaced last].
     #[arg(long)]
     pub(crate) revision: Option<String>,
-    /// Events as JSON lines on standard output, and nothing else.
+    /// Print events as JSON lines on standard output.
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -100,7 +98,7 @@ mod tests {
     use crate::publish::inventory::tests::entry;
 
     #[test]
-    fn a_rollback_takes_the_revision_that_was_replaced_last_or_the_one_asked_for() {
+    fn a_rollback_activates_the_revision_that_was_replaced_last_or_the_named_one() {
         let inventory = Inventory::new(
             "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\nv/bb/480p/playlist.m3u8\n",
             "<BaseURL>v/cc/480p/</BaseURL>",
@@ -112,7 +110,7 @@ mod tests {
                 entry("v/dd/seg", 12),
             ],
         );
-        let found = |wanted| chosen(&inventory, wanted).map(|revision| revision.name.as_str());
+        let found = |name| select_revision(&inventory, name).map(|revision| revision.name.as_str());
         assert_eq!(found(None).expect("there is one"), "aa");
         assert_eq!(found(Some("cc")).expect("there is one"), "cc");
         assert!(found(Some("zz")).is_err());

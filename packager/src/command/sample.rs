@@ -1,5 +1,5 @@
-//! `lectern sample`: a recording that looks like a lecture, to try things on. Slides that change, a running timecode, and
-//! a voice where espeak-ng is installed.
+//! `lectern sample`: makes a sample lecture with slides and a running timecode. With espeak-ng it
+//! has a voice too.
 
 use std::ffi::OsString;
 use std::fs;
@@ -16,7 +16,7 @@ use std::path::PathBuf;
 
 const SLIDE_SECONDS: u32 = 8;
 const RATE: u32 = 30;
-/// `ultrafast` is for throwaway sources only: it takes five times the bytes of `veryfast`.
+/// `ultrafast` takes five times the bytes of `veryfast`, which does not matter for a sample.
 const ENCODER: &str = "-c:v libx264 -preset ultrafast -crf 20 -pix_fmt yuv420p -g 60 -c:a aac -b:a 128k -ar 48000 -ac 2 -movflags +faststart";
 
 struct Slide {
@@ -110,29 +110,31 @@ const SLIDES: [Slide; 8] = [
 ];
 
 pub(crate) async fn run(args: SampleArgs) -> Result<()> {
-    let progress = Progress::new(false);
-    let making = || format!("cannot make `{}`", args.output.display());
     if args.output.exists() && !args.force {
         return Err(FolderError::Exists(args.output.clone()).into());
     }
-    let output = std::path::absolute(&args.output).with_context(making)?;
-    let scratch = ScratchDir::beside(&output).with_context(making)?;
+    let making = || format!("cannot make `{}`", args.output.display());
+    make_file(&args).await.with_context(making)
+}
+
+async fn make_file(args: &SampleArgs) -> Result<()> {
+    let progress = Progress::new(false);
+    let output = std::path::absolute(&args.output)?;
+    let scratch = ScratchDir::beside(&output)?;
     let folder = scratch.path();
-    record(folder, args.seconds, progress)
-        .await
-        .with_context(making)?;
-    fs::rename(folder.join("out.mp4"), &output).with_context(making)?;
+    make_sample(folder, args.seconds, progress).await?;
+    fs::rename(folder.join("out.mp4"), &output)?;
     progress.result(args.output.display(), &());
     Ok(())
 }
 
 /// Makes `out.mp4` in a folder.
-async fn record(folder: &Path, seconds: u32, progress: Progress) -> Result<()> {
+async fn make_sample(folder: &Path, seconds: u32, progress: Progress) -> Result<()> {
     if !can_draw_text().await? {
-        progress.note("this ffmpeg draws no text, or finds no font: using a test pattern");
+        progress.note("this ffmpeg cannot draw text, or finds no font: using a test pattern");
         return Ok(encode(folder, test_pattern(seconds), seconds, progress).await?);
     }
-    let voice = speak(folder, progress).await?;
+    let voice = synthesize_speech(folder, progress).await?;
     for (at, slide) in SLIDES.iter().enumerate() {
         fs::write(folder.join(format!("{at}-title.txt")), slide.title)?;
         fs::write(folder.join(format!("{at}-bullets.txt")), bullets(slide))?;
@@ -171,8 +173,8 @@ async fn can_draw_text() -> Result<bool, ProcessError> {
     }
 }
 
-/// One file a slide; `false` without espeak-ng.
-async fn speak(folder: &Path, progress: Progress) -> Result<bool, ProcessError> {
+/// Makes a sound file for each slide. Returns false without espeak-ng.
+async fn synthesize_speech(folder: &Path, progress: Progress) -> Result<bool, ProcessError> {
     for (at, slide) in SLIDES.iter().enumerate() {
         let mut args = words("-v en -s 165 -w");
         args.push(folder.join(format!("{at}.wav")).into());
@@ -180,7 +182,7 @@ async fn speak(folder: &Path, progress: Progress) -> Result<bool, ProcessError> 
         match process::capture("espeak-ng", args).await {
             Ok(_) => {}
             Err(ProcessError::Missing { .. } | ProcessError::Failed { .. }) => {
-                progress.note("no voice, for espeak-ng is not installed: tones instead");
+                progress.note("espeak-ng is not installed: tones instead of a voice");
                 return Ok(false);
             }
             Err(error) => return Err(error),
@@ -198,7 +200,8 @@ fn bullets(slide: &Slide) -> String {
 
 const TIMECODE: &str = r"drawtext=text='%{pts\:hms}':fontsize=40:fontcolor=white:box=1:boxcolor=black@0.5:boxborderw=12:x=w-tw-60:y=h-th-60";
 
-/// The slides once, cut to a length. Texts come from files in the working folder, so that none has to be quoted.
+/// Arguments that make the slides once, cut to a length. Texts are read from files, so that none
+/// needs quoting.
 fn lecture(has_voice: bool, seconds: u32, has_timecode: bool) -> Vec<OsString> {
     let mut args = words("-hide_banner -nostdin -nostats -y -v error -progress pipe:1");
     let mut graph = String::new();
@@ -236,7 +239,7 @@ fn lecture(has_voice: bool, seconds: u32, has_timecode: bool) -> Vec<OsString> {
     args
 }
 
-/// `cycle.mp4` over and over, with the timecode of the whole.
+/// Arguments that repeat `cycle.mp4`, with the timecode of the whole.
 fn repeated(seconds: u32) -> Vec<OsString> {
     let mut args = words("-hide_banner -nostdin -nostats -y -v error -progress pipe:1");
     args.extend(words("-stream_loop -1 -i cycle.mp4 -vf"));
@@ -258,12 +261,13 @@ fn words(text: &str) -> Vec<OsString> {
 
 #[derive(Debug, Args)]
 pub(crate) struct SampleArgs {
-    /// The MP4 file to make.
+    /// MP4 file to make.
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: PathBuf,
+    /// Duration of the sample.
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=36_000))]
     pub(crate) seconds: u32,
-    /// Replace the file if it is there.
+    /// Replace an existing file.
     #[arg(long)]
     pub(crate) force: bool,
 }

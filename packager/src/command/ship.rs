@@ -1,24 +1,27 @@
-//! `lectern ship`: segments go up while later ones are encoded; what makes them visible, only when all is well.
+//! `lectern ship`: prepares, encodes, checks and publishes a recording. Segments are uploaded while
+//! later ones are encoded, and viewers see the lecture once the whole package passed its check.
 
-use std::path::Path;
-use std::time::Instant;
+use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
+use clap::Args;
 use futures_util::future;
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 
+use super::args::TargetArgs;
+use super::close_workdir;
 use crate::check;
-use crate::command::args::TargetArgs;
+use crate::context::Context;
 use crate::encode::ladder::Rung;
 use crate::encode::settings::EncodeArgs;
 use crate::extras::ExtrasArgs;
 use crate::failure;
 use crate::input::{FetchedInput, HlsArgs};
-use crate::instant::{self, Provisional, RungUpgrade};
+use crate::instant::{InstantPublisher, Provisional, RungUpgrade};
 use crate::limits::{LimitArgs, ResourceLimits};
-use crate::package::PackageJob;
 use crate::package::manifest_json::Package;
-use crate::progress::{Progress, StepUnit};
+use crate::package::{PackagePlan, Packager};
+use crate::progress::{Progress, Step, StepUnit};
 use crate::publish::segment_uploader::SegmentUploader;
 use crate::publish::{self, Publication};
 use crate::redact::redacted;
@@ -26,230 +29,249 @@ use crate::storage::Store;
 use crate::storage::error::StorageError;
 use crate::storage::journal::Journal;
 use crate::workdir::WorkDir;
-use clap::Args;
-use std::path::PathBuf;
 
 pub(crate) async fn run(args: ShipArgs) -> Result<()> {
-    let limits = args.limits.asked_for();
-    run_within(args, &limits).await
+    let limits = args.limits.for_command();
+    run_within(args, limits).await
 }
 
-/// As [`run`], within the limits of a job.
-pub(crate) async fn run_within(args: ShipArgs, limits: &ResourceLimits) -> Result<()> {
-    let began = Instant::now();
-    let progress = Progress::new(args.json);
-    let shipping = || shipping(&args);
-    let target = args.target.open_for(&args.input).with_context(shipping)?;
+/// Ships one recording within the limits of its job.
+pub(crate) async fn run_within(args: ShipArgs, limits: ResourceLimits) -> Result<()> {
+    let (context, target, input) = open(&args, limits).await.with_context(|| describe(&args))?;
+    let shipped = ship(&args, &input, &target, &context).await;
+    let is_in_input = shipped.as_ref().is_err_and(failure::is_in_input);
+    input.close(shipped, context.limits.is_queued || is_in_input)
+}
+
+/// Opens the target, and fetches the input.
+async fn open(args: &ShipArgs, limits: ResourceLimits) -> Result<(Context, Store, FetchedInput)> {
     let work = args.work.clone().unwrap_or_else(std::env::temp_dir);
-    let work = std::path::absolute(work).with_context(shipping)?;
+    let context = Context::new(Progress::new(args.json), limits, &work)?;
+    let target = args.target.open_for(&args.input)?;
     let reach = &args.target.reach;
-    let input = FetchedInput::of(&args.input, &args.hls, reach, &work, limits, progress)
-        .await
-        .with_context(shipping)?;
-    let job = limits.within(PackageJob::prepare(
-        input.file(),
-        &args.encode,
-        &args.extras,
-        limits,
-        progress,
-    ));
-    let shipped = match job.await {
-        Ok(job) => ship(job, &args, &target, &work, limits, began).await,
-        Err(error) => Err(error),
-    };
-    let is_hopeless = limits.is_queued || shipped.as_ref().is_err_and(failure::is_in_input);
-    input.settle(shipped, is_hopeless)
+    let input = FetchedInput::fetch(&args.input, &args.hls, reach, &context).await?;
+    Ok((context, target, input))
 }
 
-fn shipping(args: &ShipArgs) -> String {
+fn describe(args: &ShipArgs) -> String {
     let [input, target] = [&args.input.to_string_lossy(), &*args.target.target].map(redacted);
     format!("cannot ship `{input}` to `{target}`")
 }
 
+/// Prepares the package, then encodes, finishes, checks and publishes it.
 async fn ship(
-    mut job: PackageJob,
+    args: &ShipArgs,
+    input: &FetchedInput,
+    target: &Store,
+    context: &Context,
+) -> Result<()> {
+    let plan = PackagePlan::prepare(input.file(), &args.encode, &args.extras, context).await?;
+    let shipped = ship_plan(plan, args, target, context).await;
+    shipped.with_context(|| describe(args))
+}
+
+async fn ship_plan(
+    mut plan: PackagePlan,
     args: &ShipArgs,
     target: &Store,
-    work: &Path,
-    limits: &ResourceLimits,
-    began: Instant,
+    context: &Context,
 ) -> Result<()> {
-    let progress = Progress::new(args.json);
-    let shipping = || shipping(args);
-    let mut publication = begin(&job, work, target).await.with_context(shipping)?;
-    if let Some(revision) = (publication.live()).filter(|live| job.revisions().contains(live)) {
-        progress.note(format_args!(
-            "already there: `{}` serves revision {revision}",
-            redacted(&args.target.target)
-        ));
-        let url = target.master();
-        progress.result(&url, &serde_json::json!({"url": url, "revision": revision}));
+    let progress = context.progress;
+    let mut publication = begin(&plan, target, context).await?;
+    let revisions = plan.revisions();
+    if let Some(live) = publication.live().filter(|live| revisions.contains(live)) {
+        report_published(&live, args, target, progress);
         return Ok(());
     }
     let mut upgrade = None;
     if args.instant {
-        (publication, upgrade) = limits
-            .within(at_once(&job, args, publication, work, began))
-            .await
-            .with_context(shipping)?;
+        let instant = publish_instantly(&plan, args, publication, context);
+        (publication, upgrade) = context.limits.within(instant).await?;
         if let Some(upgrade) = &upgrade {
-            job.prioritize(|video| upgrade.provisional.wanted(video));
+            plan.prioritize(|video| upgrade.provisional.early_rungs(video));
         }
     }
-    loop {
-        let workdir = WorkDir::under(work, &job.revision, progress)
-            .with_context(|| format!("cannot make a folder in `{}`", work.display()))?;
-        let sent = limits.within(send(&job, &workdir, &publication, &mut upgrade, progress));
-        match sent.await {
-            Ok(package) => {
-                workdir.discard();
-                Journal::remove_all(&WorkDir::name_under(work, &job.revision));
-                publish::report(progress, target, &package);
-                return Ok(());
+    let mut publication = Some(publication);
+    let package = plan.run(progress, async |plan| {
+        let publication = match publication.take() {
+            Some(publication) => publication,
+            None => begin(plan, target, context).await?,
+        };
+        ship_revision(plan, &publication, upgrade.as_mut(), context).await
+    });
+    let package = package.await?;
+    publish::report(progress, target, &package);
+    Ok(())
+}
+
+/// Encodes, finishes, checks and publishes one revision.
+async fn ship_revision(
+    plan: &PackagePlan,
+    publication: &Publication<'_>,
+    upgrade: Option<&mut RungUpgrade<'_>>,
+    context: &Context,
+) -> Result<Package> {
+    let work = context.work();
+    let workdir = WorkDir::under(work, &plan.revision, context.progress)
+        .with_context(|| format!("cannot make a folder in `{}`", work.display()))?;
+    let shipment = Shipment {
+        plan,
+        workdir: &workdir,
+        publication,
+        progress: context.progress,
+    };
+    let shipped = context.limits.within(shipment.run(upgrade)).await;
+    close_workdir(workdir, shipped, |workdir, package| {
+        workdir.discard();
+        Journal::remove_all(&WorkDir::name_under(work, &plan.revision));
+        Ok(package)
+    })
+}
+
+/// One revision on its way to a target.
+struct Shipment<'a> {
+    plan: &'a PackagePlan,
+    workdir: &'a WorkDir,
+    publication: &'a Publication<'a>,
+    progress: Progress,
+}
+
+impl Shipment<'_> {
+    async fn run(&self, upgrade: Option<&mut RungUpgrade<'_>>) -> Result<Package> {
+        let root = self.workdir.root();
+        let packager = Packager::new(self.plan, self.workdir, self.progress);
+        let step = self.progress.step("publishing", StepUnit::Bytes, 0);
+        let warnings = self.encode_and_upload(&packager, &step, upgrade).await?;
+        let package = packager.finish(&warnings).await?;
+        check::own(root).await?;
+        self.progress.note(format_args!(
+            "{} of {} objects went up while encoding",
+            self.publication.written(),
+            package.objects.len() + 1
+        ));
+        step.set_total(package.bytes());
+        self.publication.complete(root, &package, &step).await?;
+        step.finish();
+        Ok(package)
+    }
+
+    /// Encodes, and meanwhile uploads segments and lists complete rungs. Returns ffmpeg's warnings.
+    async fn encode_and_upload(
+        &self,
+        packager: &Packager<'_>,
+        step: &Step,
+        upgrade: Option<&mut RungUpgrade<'_>>,
+    ) -> Result<String> {
+        let (sender, complete_rungs) = mpsc::unbounded_channel();
+        let encoding = packager.encode(move |rung| {
+            // Without `--instant` the receiver is gone.
+            let _ = sender.send(rung.clone());
+        });
+        let uploader = SegmentUploader::new(self.plan, self.workdir);
+        let (warnings, ()) = future::try_join(
+            uploader.send_during(self.publication, step, encoding),
+            self.list_rungs(complete_rungs, &uploader, upgrade),
+        )
+        .await?;
+        Ok(warnings)
+    }
+
+    /// Lists each complete rung beside the provisional stream, until the encoder ends.
+    async fn list_rungs(
+        &self,
+        mut complete_rungs: UnboundedReceiver<Rung>,
+        uploader: &SegmentUploader,
+        upgrade: Option<&mut RungUpgrade<'_>>,
+    ) -> Result<()> {
+        let Some(upgrade) = upgrade else {
+            return Ok(());
+        };
+        while let Some(rung) = complete_rungs.recv().await {
+            let mut rungs = vec![rung];
+            rungs.extend(std::iter::from_fn(|| complete_rungs.try_recv().ok()));
+            rungs.retain(|rung| upgrade.is_better(rung));
+            // The last rung completes the package, whose own playlist lists it.
+            if complete_rungs.is_closed() {
+                break;
             }
-            // What went up of the pieces has another name, and nothing lists it.
-            Err(error) => match job.as_a_whole(&error, progress) {
-                Some(whole) => {
-                    workdir.discard();
-                    job = whole;
-                    publication = begin(&job, work, target).await.with_context(shipping)?;
-                }
-                None => {
-                    workdir.abandon(failure::is_in_input(&error));
-                    return Err(error.context(shipping()));
-                }
-            },
+            for rung in &rungs {
+                uploader.finish(&rung.name()).await;
+            }
+            let plan = &self.plan.encode;
+            upgrade
+                .list(plan, self.workdir, &rungs, self.publication)
+                .await?;
         }
+        Ok(())
     }
 }
 
-/// Has something play until the lecture does, or goes on with what an earlier run left.
-async fn at_once<'a>(
-    job: &PackageJob,
+/// Publishes a provisional stream, or continues with the one that an earlier run published.
+async fn publish_instantly<'a>(
+    plan: &PackagePlan,
     args: &ShipArgs,
     publication: Publication<'a>,
-    work: &Path,
-    began: Instant,
+    context: &'a Context,
 ) -> Result<(Publication<'a>, Option<RungUpgrade<'a>>)> {
-    let (target, progress) = (publication.target(), Progress::new(args.json));
-    let instant = instant::InstantPublisher {
-        input: &job.input,
-        source: &job.source.media,
-        bytes: job.source.bytes,
-        sha256: &job.source.sha256,
-        ffmpeg: &job.ffmpeg,
+    let target = publication.target();
+    let instant = InstantPublisher {
+        plan,
         encode: &args.encode,
-        work,
         target,
-        progress,
-        began,
+        context,
     };
     let upgrade = |provisional| RungUpgrade {
         provisional,
         target,
-        progress,
-        began,
+        context,
     };
-    if let Some(provisional) = publication.load_provisional(|left: &Provisional| &left.revision) {
+    if let Some(provisional) = publication.load_provisional(Provisional::revision) {
         instant.report_playable();
         return Ok((publication, Some(upgrade(provisional))));
     }
-    // Its journal is ours again after that.
+    // Dropping it releases the journal, which `begin` opens again.
     drop(publication);
     let provisional = match instant.run().await {
         Ok(provisional) => Some(provisional),
         Err(error) if error.is::<StorageError>() => return Err(error),
-        // The lecture proper may do all the same.
+        // The lecture may still be packaged and published.
         Err(error) => {
-            progress.note(format_args!("nothing plays yet: {error:#}"));
+            let nothing = format_args!("nothing plays yet: {error:#}");
+            context.progress.note(nothing);
             None
         }
     };
-    let publication = begin(job, work, target).await?;
+    let publication = begin(plan, target, context).await?;
     if let Some(provisional) = &provisional {
         publication.save_provisional(provisional);
     }
     Ok((publication, provisional.map(upgrade)))
 }
 
-/// The journal lies beside the folder that is worked in.
+/// Begins to publish a revision. Its journal lies beside the work folder.
 async fn begin<'a>(
-    job: &PackageJob,
-    work: &Path,
+    plan: &PackagePlan,
     target: &'a Store,
+    context: &Context,
 ) -> Result<Publication<'a>, StorageError> {
-    let folder = WorkDir::name_under(work, &job.revision);
-    Publication::begin(target, &job.revision, &folder).await
+    let folder = WorkDir::name_under(context.work(), &plan.revision);
+    Publication::begin(target, &plan.revision, &folder).await
 }
 
-async fn send(
-    job: &PackageJob,
-    workdir: &WorkDir,
-    publication: &Publication<'_>,
-    upgrade: &mut Option<RungUpgrade<'_>>,
-    progress: Progress,
-) -> Result<Package> {
-    let step = progress.step("publishing", StepUnit::Bytes, 0);
-    let (whole, there) = mpsc::unbounded_channel();
-    let encoding = job.encode(workdir, progress, move |rung| {
-        // Nobody listens once it is over.
-        let _ = whole.send(rung.clone());
-    });
-    let uploader = SegmentUploader::new(job, workdir);
-    let (warnings, ()) = future::try_join(
-        uploader.send_during(publication, &step, encoding),
-        list_what_is(there, job, workdir, publication, upgrade, &uploader),
-    )
-    .await?;
-    let package = job.finish(workdir, &warnings, progress).await?;
-    check::own(workdir.root()).await?;
+fn report_published(revision: &str, args: &ShipArgs, target: &Store, progress: Progress) {
     progress.note(format_args!(
-        "{} of {} objects went up while encoding",
-        publication.written(),
-        package.objects.len() + 1
+        "already there: `{}` serves revision {revision}",
+        redacted(&args.target.target)
     ));
-    step.set_total(package.bytes());
-    publication
-        .complete(workdir.root(), &package, &step)
-        .await?;
-    step.finish();
-    Ok(package)
-}
-
-/// Lists rungs that are all there, until the encoder has ended.
-async fn list_what_is(
-    mut there: UnboundedReceiver<Rung>,
-    job: &PackageJob,
-    workdir: &WorkDir,
-    publication: &Publication<'_>,
-    upgrade: &mut Option<RungUpgrade<'_>>,
-    uploader: &SegmentUploader,
-) -> Result<()> {
-    let Some(upgrade) = upgrade else {
-        return Ok(());
-    };
-    while let Some(rung) = there.recv().await {
-        let mut rungs = vec![rung];
-        rungs.extend(std::iter::from_fn(|| there.try_recv().ok()));
-        rungs.retain(|rung| upgrade.wants(rung));
-        // With the last one all of it will be listed.
-        if there.is_closed() {
-            break;
-        }
-        for rung in &rungs {
-            uploader.finish(&rung.name()).await;
-        }
-        upgrade
-            .list(&job.plan, workdir, &rungs, publication)
-            .await?;
-    }
-    Ok(())
+    let url = target.master();
+    progress.result(&url, &serde_json::json!({"url": url, "revision": revision}));
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct ShipArgs {
-    /// The recording: a file; an object, as `r2://bucket/uploads/talk.mov` or `https://edge/uploads/talk.mov`; or one that was
-    /// stored in parts, by its playlist or by its folder with a slash.
+    /// Recording: a file, or an object such as `r2://bucket/uploads/talk.mov` or
+    /// `https://edge/uploads/talk.mov`. A recording in parts is named by its playlist, or by its
+    /// folder with a slash.
     pub(crate) input: PathBuf,
     #[command(flatten)]
     pub(crate) hls: HlsArgs,
@@ -259,13 +281,15 @@ pub(crate) struct ShipArgs {
     pub(crate) encode: EncodeArgs,
     #[command(flatten)]
     pub(crate) extras: ExtrasArgs,
-    /// Publish a provisional lecture within seconds: the recording's own streams if players decode them, else 480p.
+    /// Publish a provisional lecture within seconds: the recording's own streams if players decode
+    /// them, else 480p.
     #[arg(long)]
     pub(crate) instant: bool,
-    /// Where to encode; the folder made there is removed at the end [default: the system's temporary folder].
+    /// Folder to encode in; `lectern` removes its own folder there at the end [default: the
+    /// system's temporary folder].
     #[arg(long, value_name = "DIR")]
     pub(crate) work: Option<PathBuf>,
-    /// Events as JSON lines on standard output, and nothing else.
+    /// Print events as JSON lines on standard output.
     #[arg(long)]
     pub(crate) json: bool,
     #[command(flatten)]

@@ -1,4 +1,5 @@
-//! `lectern verify`: compares every object of a published revision with its `package.json`, and mends what is not right.
+//! `lectern verify`: compares every object of a published revision with its `package.json`, and
+//! repairs what differs.
 
 use std::path::Path;
 
@@ -15,9 +16,9 @@ use crate::layout::{MULTIVARIANT, is_mutable};
 use crate::media::Object;
 use crate::package::manifest_json::{self, Package};
 use crate::progress::{Progress, Step, StepUnit, megabytes};
-use crate::publish::inventory::package;
+use crate::publish::inventory::read_package;
 use crate::publish::publication::upload_of;
-use crate::publish::{named_revision, open};
+use crate::publish::{named_revision, open_package};
 use crate::storage::Store;
 use crate::storage::concurrency::MAX_REQUESTS;
 use crate::storage::error::StorageError;
@@ -30,9 +31,9 @@ use std::path::PathBuf;
 #[serde(rename_all = "snake_case")]
 enum ObjectFault {
     Missing,
-    /// Of another size.
+    /// Has another size.
     CutShort,
-    /// Of the same size, with other bytes.
+    /// Has the same size and other bytes.
     Changed,
 }
 
@@ -43,138 +44,168 @@ struct ObjectFinding<'a> {
     mended: bool,
 }
 
+/// The revision to verify, and the folder to repair it from.
+struct Verification<'a> {
+    target: &'a Store,
+    package: Package,
+    /// The revision plays, so the files at the root belong to it.
+    is_live: bool,
+    /// The fault of `package.json` itself.
+    own_fault: Option<ObjectFault>,
+    /// The folder of `--repair`.
+    folder: Option<&'a Path>,
+    /// The folder holds this revision.
+    is_in_folder: bool,
+}
+
 pub(crate) async fn run(args: VerifyArgs) -> Result<()> {
-    let progress = Progress::new(args.json);
     let verifying = || format!("cannot verify `{}`", args.target.target);
-    let target = args.target.open().with_context(verifying)?;
-    if !target.is_readable() {
-        return Err(StorageError::WriteOnly).with_context(verifying);
+    match verify(&args).await.with_context(verifying)? {
+        true => Ok(()),
+        false => Err(Reported(Exit::Broken).into()),
     }
-    let master = target.get(MULTIVARIANT).await.with_context(verifying)?;
-    let live = master.and_then(|master| {
-        named_revision(&String::from_utf8_lossy(&master.bytes)).map(str::to_owned)
-    });
-    let local = args.repair.as_deref().map(open).transpose();
-    let local = local.with_context(verifying)?;
-    let wanted = (args.revision.clone())
-        .or_else(|| live.clone())
-        .or_else(|| local.as_ref().map(|package| package.revision.clone()))
-        .ok_or_else(|| StorageError::Nothing(args.target.target.clone()))
-        .with_context(verifying)?;
-    let local = local.filter(|package| package.revision == wanted);
-    let published = package(&target, &wanted).await;
-    let (package, own_fault) = match (published, &local) {
-        (Ok(package), _) => (package, None),
-        // What says what should be there is itself not there, or not what it was.
-        (Err(StorageError::NoRevision(_)), Some(local)) => {
-            (local.clone(), Some(ObjectFault::Missing))
-        }
-        (Err(StorageError::BadPackage { .. }), Some(local)) => {
-            (local.clone(), Some(ObjectFault::Changed))
-        }
-        (Err(error), _) => return Err(error).with_context(verifying),
-    };
-    let is_live = live.is_none_or(|live| live == wanted);
-    let objects: Vec<&Object> = (package.objects.iter())
-        .filter(|object| is_live || !is_mutable(&object.path))
-        .collect();
+}
+
+/// Returns true if all objects are right, or are repaired.
+async fn verify(args: &VerifyArgs) -> Result<bool> {
+    let progress = Progress::new(args.json);
+    let target = args.target.open()?;
+    let verification = Verification::open(&target, args).await?;
+    let objects = verification.objects();
     let bytes = objects.iter().map(|object| object.bytes).sum();
     let step = progress.step("verifying", StepUnit::Bytes, bytes);
-    let faults = faults(&target, &objects, &step)
-        .await
-        .with_context(verifying)?;
+    let faults = find_faults(&target, &objects, &step).await?;
     step.finish();
+    let own_path = verification.package.own_path();
     let mut findings = vec![];
     for (object, fault) in faults {
-        let mended = mend(
-            &target,
-            &package,
-            local.as_ref(),
-            args.repair.as_deref(),
-            object,
-        )
-        .await
-        .with_context(verifying)?;
         findings.push(ObjectFinding {
             path: &object.path,
             fault,
-            mended,
+            mended: verification.repair(object).await?,
         });
     }
-    let own = package.own_path();
-    if let (Some(fault), Some(folder)) = (own_fault, &args.repair) {
-        let json =
-            package_folder::read(folder, &own, manifest_json::MAX_BYTES).with_context(verifying)?;
-        let upload = Upload::of_bytes(&own, json);
-        let put = target
-            .put(&upload, &PutCondition::Any, &Journal::none())
-            .await;
-        put.with_context(verifying)?;
-        findings.push(ObjectFinding {
-            path: &own,
-            fault,
-            mended: true,
-        });
+    if let Some(fault) = verification.own_fault {
+        findings.extend(
+            verification
+                .repair_package_json()
+                .await?
+                .then_some(ObjectFinding {
+                    path: &own_path,
+                    fault,
+                    mended: true,
+                }),
+        );
     }
-    report(progress, &package, objects.len(), &findings);
-    if findings.iter().any(|finding| !finding.mended) {
-        return Err(Reported(Exit::Broken).into());
-    }
-    Ok(())
+    report(progress, &verification.package, objects.len(), &findings);
+    Ok(findings.iter().all(|finding| finding.mended))
 }
 
-async fn faults<'a>(
+impl<'a> Verification<'a> {
+    async fn open(target: &'a Store, args: &'a VerifyArgs) -> Result<Self> {
+        if !target.is_readable() {
+            return Err(StorageError::WriteOnly.into());
+        }
+        let master = target.get(MULTIVARIANT).await?;
+        let live = master.and_then(|master| {
+            named_revision(&String::from_utf8_lossy(&master.bytes)).map(str::to_owned)
+        });
+        let folder = args.repair.as_deref();
+        let local = folder.map(open_package).transpose()?;
+        let revision = (args.revision.clone())
+            .or_else(|| live.clone())
+            .or_else(|| local.as_ref().map(|package| package.revision.clone()))
+            .ok_or_else(|| StorageError::Nothing(args.target.target.clone()))?;
+        let local = local.filter(|package| package.revision == revision);
+        let is_in_folder = local.is_some();
+        let (package, own_fault) = match (read_package(target, &revision).await, local) {
+            (Ok(package), _) => (package, None),
+            (Err(StorageError::NoRevision(_)), Some(local)) => (local, Some(ObjectFault::Missing)),
+            (Err(StorageError::BadPackage { .. }), Some(local)) => {
+                (local, Some(ObjectFault::Changed))
+            }
+            (Err(error), _) => return Err(error.into()),
+        };
+        Ok(Self {
+            target,
+            package,
+            is_live: live.is_none_or(|live| live == revision),
+            own_fault,
+            folder,
+            is_in_folder,
+        })
+    }
+
+    /// Objects to compare. The files at the root belong to the live revision.
+    fn objects(&self) -> Vec<&Object> {
+        let objects = self.package.objects.iter();
+        objects
+            .filter(|object| self.is_live || !is_mutable(&object.path))
+            .collect()
+    }
+
+    /// Uploads an object again: a file at the root from `package.json`, any other from the folder.
+    /// Returns true if the stored object is right then.
+    async fn repair(&self, object: &Object) -> Result<bool> {
+        let Some(folder) = self.folder else {
+            return Ok(false);
+        };
+        let mut root = self.package.root.iter();
+        let upload = match root.find(|file| file.path == object.path) {
+            Some(file) => Upload::of_bytes(&file.path, file.text.clone()),
+            None if self.is_in_folder => upload_of(folder, object),
+            None => return Ok(false),
+        };
+        match self.put(&upload).await {
+            // The folder's file differs from `package.json` as well.
+            Err(StorageError::Changed { .. }) => return Ok(false),
+            put => put?,
+        }
+        let found = self.target.digest(&object.path).await?;
+        Ok(compare(object, found.as_ref()).is_none())
+    }
+
+    /// Uploads `package.json` again. Returns false if there is no folder.
+    async fn repair_package_json(&self) -> Result<bool> {
+        let Some(folder) = self.folder else {
+            return Ok(false);
+        };
+        let path = self.package.own_path();
+        let json = package_folder::read(folder, &path, manifest_json::MAX_BYTES)?;
+        self.put(&Upload::of_bytes(&path, json)).await?;
+        Ok(true)
+    }
+
+    async fn put(&self, upload: &Upload) -> Result<(), StorageError> {
+        let journal = Journal::none();
+        let put = self.target.put(upload, &PutCondition::Any, &journal);
+        put.await.map(drop)
+    }
+}
+
+async fn find_faults<'a>(
     target: &Store,
     objects: &[&'a Object],
     step: &Step,
 ) -> Result<Vec<(&'a Object, ObjectFault)>, StorageError> {
-    let looked = stream::iter(objects.iter().copied())
+    let compared = stream::iter(objects.iter().copied())
         .map(|object| async move {
             let found = target.digest(&object.path).await?;
             step.add(object.bytes);
-            Ok(fault(object, found.as_ref()).map(|fault| (object, fault)))
+            Ok(compare(object, found.as_ref()).map(|fault| (object, fault)))
         })
         .buffered(MAX_REQUESTS);
-    let looked: Vec<Result<Option<_>, StorageError>> = looked.collect().await;
-    looked.into_iter().filter_map(Result::transpose).collect()
+    let compared: Vec<Result<Option<_>, StorageError>> = compared.collect().await;
+    compared.into_iter().filter_map(Result::transpose).collect()
 }
 
-fn fault(object: &Object, found: Option<&Digest>) -> Option<ObjectFault> {
+fn compare(object: &Object, found: Option<&Digest>) -> Option<ObjectFault> {
     match found {
         None => Some(ObjectFault::Missing),
         Some(found) if found.bytes != object.bytes => Some(ObjectFault::CutShort),
         Some(found) if found.sha256 != object.sha256 => Some(ObjectFault::Changed),
         Some(_) => None,
     }
-}
-
-/// From the folder that it was published from, if that has it as it should be; what may change, from `package.json`.
-async fn mend(
-    target: &Store,
-    package: &Package,
-    local: Option<&Package>,
-    folder: Option<&Path>,
-    object: &Object,
-) -> Result<bool> {
-    let Some(folder) = folder else {
-        return Ok(false);
-    };
-    let root = package.root.iter().find(|file| file.path == object.path);
-    let upload = match (root, local) {
-        (Some(file), _) => Upload::of_bytes(&file.path, file.text.clone()),
-        (None, Some(_)) => upload_of(folder, object),
-        (None, None) => return Ok(false),
-    };
-    match target
-        .put(&upload, &PutCondition::Any, &Journal::none())
-        .await
-    {
-        // The folder has no better one.
-        Err(StorageError::Changed { .. }) => return Ok(false),
-        put => put?,
-    };
-    let found = target.digest(&object.path).await?;
-    Ok(fault(object, found.as_ref()).is_none())
 }
 
 fn report(progress: Progress, package: &Package, objects: usize, findings: &[ObjectFinding]) {
@@ -211,13 +242,13 @@ fn report(progress: Progress, package: &Package, objects: usize, findings: &[Obj
 pub(crate) struct VerifyArgs {
     #[command(flatten)]
     pub(crate) target: TargetArgs,
-    /// Which [default: the one that plays].
+    /// Revision to verify [default: the one that plays].
     #[arg(long)]
     pub(crate) revision: Option<String>,
-    /// Send what is not right again, from the folder that it was published from.
+    /// Upload missing and wrong objects again, from the folder that they were published from.
     #[arg(long, value_name = "DIR")]
     pub(crate) repair: Option<PathBuf>,
-    /// Events as JSON lines on standard output, and nothing else.
+    /// Print events as JSON lines on standard output.
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -244,7 +275,7 @@ mod tests {
             (Some(found(3, "ab")), Some(ObjectFault::Changed)),
             (Some(found(3, "aa")), None),
         ] {
-            assert_eq!(fault(&object, found.as_ref()), expected, "{found:?}");
+            assert_eq!(compare(&object, found.as_ref()), expected, "{found:?}");
         }
     }
 }

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::prices::LadderRates;
 use crate::manifest::container::Container;
+use crate::storage::edge::{MAX_WHOLE_BYTES, PART_BYTES};
 
 /// Maximum short side of `lecture.mp4`.
 const MAX_DOWNLOAD_SIDE: u32 = 720;
@@ -12,10 +13,6 @@ const MAX_DOWNLOAD_SIDE: u32 = 720;
 /// I-frame playlist.
 const BESIDE_CMAF: u64 = 7;
 const BESIDE_TS: u64 = 5;
-
-/// Bytes above which `publish` sends an object in parts, and the bytes of a part.
-const LARGE: u64 = 64 << 20;
-const PART: u64 = 16 << 20;
 
 /// A packaged lecture. All durations are positive. It has at least one rung, all are of measured
 /// sizes, and the largest is first.
@@ -129,8 +126,8 @@ impl LectureProfile {
 /// Write requests of an object: one, or one for each part, and two to start and complete them.
 fn writes(bytes: u64) -> u64 {
     match bytes {
-        ..=LARGE => 1,
-        _ => bytes.div_ceil(PART) + 2,
+        ..=MAX_WHOLE_BYTES => 1,
+        _ => bytes.div_ceil(PART_BYTES) + 2,
     }
 }
 

@@ -14,7 +14,8 @@ use std::path::Path;
 use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
-use super::package_folder::{is_a_link, is_below, no_regular_file};
+use super::package_folder::is_below;
+use super::regular::{not_regular, symbolic_link};
 
 const FOLDER: OFlags = OFlags::RDONLY
     .union(OFlags::DIRECTORY)
@@ -95,8 +96,8 @@ impl OpenFolder {
         let stat = folders.last().unwrap_or(self).stat(name)?;
         match FileType::from_raw_mode(stat.st_mode) {
             FileType::RegularFile => Ok(stat.st_size.unsigned_abs()),
-            FileType::Symlink => Err(is_a_link()),
-            _ => Err(no_regular_file()),
+            FileType::Symlink => Err(symbolic_link()),
+            _ => Err(not_regular()),
         }
     }
 
@@ -116,10 +117,10 @@ impl OpenFolder {
         match kind {
             kind if kind.is_file() => Ok(file),
             kind if kind.is_dir() => {
-                let why = no_regular_file().to_string();
+                let why = not_regular().to_string();
                 Err(io::Error::new(ErrorKind::IsADirectory, why))
             }
-            _ => Err(no_regular_file()),
+            _ => Err(not_regular()),
         }
     }
 
@@ -185,10 +186,10 @@ impl OpenFolder {
             kind == Ok(FileType::Symlink)
         };
         match error {
-            Errno::LOOP | Errno::MLINK => is_a_link(),
-            Errno::NOTDIR if is_link() => is_a_link(),
+            Errno::LOOP | Errno::MLINK => symbolic_link(),
+            Errno::NOTDIR if is_link() => symbolic_link(),
             // What a socket, or a pipe without a reader, answers.
-            Errno::NXIO | Errno::OPNOTSUPP => no_regular_file(),
+            Errno::NXIO | Errno::OPNOTSUPP => not_regular(),
             error => error.into(),
         }
     }

@@ -1,61 +1,25 @@
-//! Files of a package in a folder. Its contents are untrusted, so no symbolic link below the root
-//! is followed, and no pipe or device is opened.
+//! Files of a package in a folder. The folder may be a stranger's, so symbolic links in it are not
+//! followed: they may lead out of it.
 
-use std::fs::File;
-use std::io::{self, ErrorKind, Read as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::io::{self, ErrorKind};
 use std::path::{Component, Path};
 
 use super::open_folder::OpenFolder;
+use super::regular::read_at_most;
 
-/// Opens a regular file without waiting for a pipe.
-pub(crate) fn open(path: &Path) -> io::Result<File> {
-    let opened = File::options()
-        .read(true)
-        .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
-        .open(path);
-    let file = opened.map_err(describe_open_error)?;
-    if !file.metadata()?.is_file() {
-        return Err(no_regular_file());
-    }
-    Ok(file)
-}
-
-/// Describes the error of opening without following symbolic links.
-fn describe_open_error(error: io::Error) -> io::Error {
-    match error.raw_os_error() {
-        Some(libc::ELOOP) => is_a_link(),
-        // A socket, or a pipe without a reader, answers this.
-        Some(libc::ENXIO) => no_regular_file(),
-        _ => error,
-    }
-}
-
-/// Reads a file of at most `most` bytes.
-pub(crate) fn read(folder: &Path, path: &str, most: u64) -> io::Result<Vec<u8>> {
-    let mut bytes = vec![];
-    let file = OpenFolder::open(folder)?.open_object(path)?;
-    file.take(most + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > most {
-        let why = format!("it is larger than {most} bytes");
-        return Err(io::Error::new(ErrorKind::FileTooLarge, why));
-    }
-    Ok(bytes)
+/// Reads a file of at most `limit` bytes.
+pub(crate) fn read(folder: &Path, path: &str, limit: u64) -> io::Result<Vec<u8>> {
+    let bytes = read_at_most(OpenFolder::open(folder)?.open_object(path)?, limit)?;
+    bytes.ok_or_else(|| {
+        let why = format!("it is larger than {limit} bytes");
+        io::Error::new(ErrorKind::FileTooLarge, why)
+    })
 }
 
 /// Accepts relative paths that stay below their start.
 pub(crate) fn is_below(path: &str) -> bool {
     let mut parts = Path::new(path).components().peekable();
     parts.peek().is_some() && parts.all(|part| matches!(part, Component::Normal(_)))
-}
-
-pub(super) fn is_a_link() -> io::Error {
-    let why = "it is a symbolic link, or lies behind one, and is not followed";
-    io::Error::new(ErrorKind::InvalidInput, why)
-}
-
-pub(super) fn no_regular_file() -> io::Error {
-    io::Error::new(ErrorKind::InvalidInput, "it is no regular file")
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! Opens regular files. A named pipe, a device or a socket may have no end, and opening one may
-//! block forever.
+//! The one way to open a file that others may have put there. A named pipe, a device or a socket
+//! may never end, and opening one may block forever.
 
 use std::fs::{self, File, FileType, OpenOptions};
 use std::io::{self, ErrorKind, Read as _};
@@ -7,30 +7,71 @@ use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
 use rustix::fs::OFlags;
+use rustix::io::Errno;
 
-/// A path to something other than a file.
+/// A path that leads to something other than a file.
 #[derive(Debug, thiserror::Error)]
 #[error("it is {0}, and not a file")]
-pub(crate) struct NotRegular(&'static str);
+struct NotRegular(&'static str);
 
-/// Opens a regular file for reading, also through a symbolic link. Refuses everything else without
+/// Opens a regular file to read it, also through a symbolic link. Refuses anything else without
 /// blocking.
 pub(crate) fn open_regular(path: &Path) -> io::Result<File> {
     check_kind(fs::metadata(path)?.file_type())?;
-    // The flag prevents blocking if the path becomes a pipe in between.
-    let file = OpenOptions::new()
-        .read(true)
-        .custom_flags(OFlags::NONBLOCK.bits().cast_signed())
-        .open(path)?;
+    let file = open(OpenOptions::new().read(true), OFlags::empty(), path)?;
     check_kind(file.metadata()?.file_type())?;
     Ok(file)
 }
 
-/// Reads a regular file of at most `most` bytes; `None` if it is larger.
-pub(crate) fn read_regular(path: &Path, most: u64) -> io::Result<Option<Vec<u8>>> {
+/// Opens a regular file to read it, but not through a symbolic link. Refuses anything else without
+/// blocking.
+pub(crate) fn open_no_follow(path: &Path) -> io::Result<File> {
+    open_no_follow_with(OpenOptions::new().read(true), path)
+}
+
+/// Opens a regular file with these options, but not through a symbolic link. Refuses anything else
+/// without blocking.
+pub(crate) fn open_no_follow_with(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
+    let file = open(options, OFlags::NOFOLLOW, path)?;
+    match file.metadata()?.is_file() {
+        true => Ok(file),
+        false => Err(not_regular()),
+    }
+}
+
+/// Reads a regular file of at most `limit` bytes; `None` if it is larger.
+pub(crate) fn read_regular(path: &Path, limit: u64) -> io::Result<Option<Vec<u8>>> {
+    read_at_most(open_regular(path)?, limit)
+}
+
+/// Reads at most `limit` bytes from an open file; `None` if it is larger.
+pub(crate) fn read_at_most(file: File, limit: u64) -> io::Result<Option<Vec<u8>>> {
     let mut bytes = vec![];
-    open_regular(path)?.take(most + 1).read_to_end(&mut bytes)?;
-    Ok((bytes.len() as u64 <= most).then_some(bytes))
+    file.take(limit + 1).read_to_end(&mut bytes)?;
+    Ok((bytes.len() as u64 <= limit).then_some(bytes))
+}
+
+/// Opens without blocking: a file may be replaced by a pipe after it was inspected.
+fn open(options: &mut OpenOptions, flags: OFlags, path: &Path) -> io::Result<File> {
+    let flags = (flags | OFlags::NONBLOCK).bits().cast_signed();
+    let opened = options.custom_flags(flags).open(path);
+    opened.map_err(
+        |error| match error.raw_os_error().map(Errno::from_raw_os_error) {
+            Some(Errno::LOOP) => symbolic_link(),
+            // A socket, or a pipe without a reader.
+            Some(Errno::NXIO) => not_regular(),
+            _ => error,
+        },
+    )
+}
+
+pub(super) fn symbolic_link() -> io::Error {
+    let why = "it is a symbolic link, or lies behind one, and is not followed";
+    io::Error::new(ErrorKind::InvalidInput, why)
+}
+
+pub(super) fn not_regular() -> io::Error {
+    io::Error::new(ErrorKind::InvalidInput, "it is no regular file")
 }
 
 fn check_kind(kind: FileType) -> io::Result<()> {

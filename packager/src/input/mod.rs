@@ -1,5 +1,5 @@
-//! INPUT that is no file here: an object behind an edge or in a bucket, or a recording in parts. It is fetched into the
-//! folder that is worked in, and then it is a file like any other.
+//! Fetches an INPUT that is not a local file: an object behind an edge or in a bucket, or a
+//! recording in parts. It becomes a file of the work folder.
 
 mod address;
 mod download;
@@ -14,59 +14,57 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use clap::Args;
 
 pub(crate) use self::address::InputAddress;
 use self::download::Download;
 pub(crate) use self::error::FetchError;
+use self::error::RecordingError;
 use self::objects::InputPart;
 use self::recording::{Recording, RecordingPlaylist};
-use error::RecordingError;
-
-use crate::limits::ResourceLimits;
-use crate::progress::Progress;
+use self::remux::{finished, remux};
+use self::variant::VariantStreams;
+use crate::context::Context;
 use crate::storage::error::StorageError;
 use crate::storage::location::ReachArgs;
 use crate::storage::{Store, StoredEntry};
-use clap::Args;
-use remux::{finished, remux};
-use variant::VariantStreams;
 
-/// A day of segments of a second is 3 MB.
-const LARGEST_PLAYLIST: u64 = 16 << 20;
-/// Playlists that are looked into to find the one that names the others.
-const MOST_PLAYLISTS: usize = 8;
+/// The largest playlist that is read. A day of one-second segments takes 3 MB.
+const MAX_PLAYLIST_BYTES: u64 = 16 << 20;
+/// The most playlists of a folder that are read to find its Multivariant Playlist.
+const MAX_PLAYLISTS: usize = 8;
 
-/// A recording on this machine.
+/// A recording on this machine, and its download if it has one.
 #[derive(Debug)]
 pub(crate) struct FetchedInput {
     file: PathBuf,
     download: Option<Download>,
 }
 
-/// What a recording in parts is made of: the file of its Variant Stream, and of each sound that lies apart.
+/// Files that a recording in parts becomes: one for its Variant Stream, and one for each audio
+/// Rendition.
 struct RecordingTracks {
     streams: Option<VariantStreams>,
     files: Vec<Recording>,
 }
 
 impl FetchedInput {
-    /// `reach` says how a bucket or an edge is reached, and `work` is the folder to fetch into.
-    pub(crate) async fn of(
+    /// Fetches INPUT into the work folder, unless it is a file of this machine. `reach` says how to
+    /// reach its storage.
+    pub(crate) async fn fetch(
         input: &Path,
         hls: &HlsArgs,
         reach: &ReachArgs,
-        work: &Path,
-        limits: &ResourceLimits,
-        progress: Progress,
+        context: &Context,
     ) -> Result<Self> {
         if hls.hls {
             let url = input.to_string_lossy();
-            let fetched = remote_hls::fetch(&url, &hls.allow_host, work, limits, progress);
-            let (download, file) = fetched.await?;
-            return Ok(Self::downloaded(download, file));
+            return Ok(remote_hls::fetch(&url, &hls.allow_host, context)
+                .await?
+                .into());
         }
         let (place, name) = match InputAddress::parse(input)? {
-            InputAddress::File(file) => return Ok(Self::here(file)),
+            InputAddress::File(file) => return Ok(Self::local(file)),
             InputAddress::Object { place, name } => (place, name),
         };
         let target = Store::open(&place, &reach.of(&place))?;
@@ -75,42 +73,23 @@ impl FetchedInput {
         }
         let tracks = match &name {
             Some(name) if name.ends_with(".m3u8") => {
-                let found = limits.within(listed(&target)).await?;
-                let tracks = by_playlist(&target, name.clone(), &found);
-                limits.within(tracks).await?
+                let listed = context.limits.within(list(&target)).await?;
+                let tracks = read_tracks(&target, name.clone(), &listed);
+                context.limits.within(tracks).await?
             }
-            // It is here already.
             Some(name) if matches!(target, Store::Folder(_)) => {
-                return Ok(Self::here(target.name(name).into()));
+                return Ok(Self::local(target.name(name).into()));
             }
-            Some(name) => {
-                let part = whole(&target, name).await?;
-                limits.check_input(part.bytes, part.bytes)?;
-                let download = Download::begin(work, &part.identity(&target), progress)?;
-                let fetched = async |download: &Download| {
-                    limits.check_disk(download.folder(), download.lacks(part.bytes))?;
-                    objects::fetch(download, name, &target, &[part], progress).await
-                };
-                let (download, file) = download.filled(limits, fetched).await?;
-                return Ok(Self::downloaded(download, file));
-            }
-            None => limits.within(in_folder(&target)).await?,
+            Some(name) => return Ok(fetch_object(&target, name, context).await?.into()),
+            None => context.limits.within(find_tracks(&target)).await?,
         };
-        let (download, file) = in_parts(&target, tracks, work, limits, progress).await?;
-        Ok(Self::downloaded(download, file))
+        Ok(fetch_tracks(&target, tracks, context).await?.into())
     }
 
-    fn here(file: PathBuf) -> Self {
+    fn local(file: PathBuf) -> Self {
         Self {
             file,
             download: None,
-        }
-    }
-
-    fn downloaded(download: Download, file: PathBuf) -> Self {
-        Self {
-            file,
-            download: Some(download),
         }
     }
 
@@ -118,8 +97,8 @@ impl FetchedInput {
         &self.file
     }
 
-    /// What was fetched stays for another try only where that may help.
-    pub(crate) fn settle<T>(mut self, outcome: Result<T>, is_hopeless: bool) -> Result<T> {
+    /// Removes the download after the work, unless the work failed and another attempt may need it.
+    pub(crate) fn close<T>(mut self, outcome: Result<T>, is_hopeless: bool) -> Result<T> {
         let is_over = outcome.is_ok() || is_hopeless;
         if is_over && let Some(download) = self.download.take() {
             download.discard();
@@ -128,8 +107,35 @@ impl FetchedInput {
     }
 }
 
-/// An object that is a recording.
-async fn whole(target: &Store, name: &str) -> Result<InputPart> {
+impl From<(Download, PathBuf)> for FetchedInput {
+    fn from((download, file): (Download, PathBuf)) -> Self {
+        Self {
+            file,
+            download: Some(download),
+        }
+    }
+}
+
+/// Fetches a recording that is one object.
+async fn fetch_object(
+    target: &Store,
+    name: &str,
+    context: &Context,
+) -> Result<(Download, PathBuf)> {
+    let Context {
+        limits, progress, ..
+    } = context;
+    let object = find_object(target, name).await?;
+    limits.check_input(object.bytes, object.bytes)?;
+    let download = Download::begin(context.work(), &object.identity(target), *progress)?;
+    let fetch = async |download: &Download| {
+        limits.check_disk(download.folder(), download.lacks(object.bytes))?;
+        objects::fetch(download, name, target, &[object], *progress).await
+    };
+    download.filled(limits, fetch).await
+}
+
+async fn find_object(target: &Store, name: &str) -> Result<InputPart> {
     let head = target.head(name).await?;
     let head = head.ok_or_else(|| FetchError::Missing(target.name(name)))?;
     Ok(InputPart {
@@ -139,13 +145,15 @@ async fn whole(target: &Store, name: &str) -> Result<InputPart> {
     })
 }
 
-async fn in_parts(
+/// Fetches the parts of each track into one file, and joins these files.
+async fn fetch_tracks(
     target: &Store,
     tracks: RecordingTracks,
-    work: &Path,
-    limits: &ResourceLimits,
-    progress: Progress,
+    context: &Context,
 ) -> Result<(Download, PathBuf)> {
+    let Context {
+        limits, progress, ..
+    } = context;
     let parts = |recording: Recording| -> Vec<InputPart> {
         let parts = recording.parts.into_iter().map(|part| InputPart {
             path: part.path,
@@ -163,12 +171,12 @@ async fn in_parts(
     let stored: HashMap<&str, u64> = all().map(|part| (&*part.path, part.bytes)).collect();
     limits.check_input(stored.values().sum(), named)?;
     let identity: String = all().map(|part| part.identity(target)).collect();
-    let download = Download::begin(work, &identity, progress)?;
-    let fetched = async |download: &Download| {
+    let download = Download::begin(context.work(), &identity, *progress)?;
+    let fetch = async |download: &Download| {
         if let Some(file) = finished(download) {
             return Ok(file);
         }
-        // What lies apart is there twice while it is put together.
+        // Joining several files needs room for a second copy.
         let copies = if files.len() > 1 { 2 } else { 1 };
         let needed = download.lacks(named.saturating_mul(copies));
         limits.check_disk(download.folder(), needed)?;
@@ -176,15 +184,15 @@ async fn in_parts(
         let mut paths = vec![];
         for (at, (extension, parts)) in files.iter().enumerate() {
             let name = format!("recording-{at}.{extension}");
-            paths.push(objects::fetch(download, &name, target, parts, progress).await?);
+            paths.push(objects::fetch(download, &name, target, parts, *progress).await?);
         }
         remux(download, tracks.streams.as_ref(), paths).await
     };
-    download.filled(limits, fetched).await
+    download.filled(limits, fetch).await
 }
 
-/// Everything below a target. Of a folder here, only what is a file: a pipe may have no end.
-async fn listed(target: &Store) -> Result<Vec<StoredEntry>> {
+/// Lists everything below a target. In a local folder, only files: a pipe may never end.
+async fn list(target: &Store) -> Result<Vec<StoredEntry>> {
     let mut found = target.list("").await?;
     if matches!(target, Store::Folder(_)) {
         found.retain(|entry| Path::new(&target.name(&entry.path)).is_file());
@@ -192,13 +200,13 @@ async fn listed(target: &Store) -> Result<Vec<StoredEntry>> {
     Ok(found)
 }
 
-/// What a playlist names, or the playlists that it leads to.
-async fn by_playlist(
+/// Reads the tracks of a Media Playlist, or of the Variant Stream of a Multivariant Playlist.
+async fn read_tracks(
     target: &Store,
     path: String,
-    found: &[StoredEntry],
+    listed: &[StoredEntry],
 ) -> Result<RecordingTracks> {
-    let streams = match playlist(target, &path, found).await? {
+    let streams = match read_playlist(target, &path, listed).await? {
         RecordingPlaylist::Media(recording) => {
             return Ok(RecordingTracks {
                 streams: None,
@@ -209,11 +217,11 @@ async fn by_playlist(
     };
     let mut files = vec![];
     for path in streams.addresses() {
-        match playlist(target, path, found).await? {
+        match read_playlist(target, path, listed).await? {
             RecordingPlaylist::Media(recording) => files.push(recording),
             // RFC 8216bis §4: Variant Streams are Media Playlists.
             RecordingPlaylist::Multivariant(_) => {
-                return refused(RecordingError::NoPlaylist(path.to_owned()));
+                return reject(RecordingError::NoPlaylist(path.to_owned()));
             }
         }
     }
@@ -223,49 +231,54 @@ async fn by_playlist(
     })
 }
 
-/// What a folder holds: by its Multivariant Playlist, else by its only Media Playlist, else by the names of its segments.
-async fn in_folder(target: &Store) -> Result<RecordingTracks> {
-    let found = listed(target).await?;
-    let playlists = recording::playlists(&found);
+/// Finds the tracks of a folder: from its Multivariant Playlist, else its only Media Playlist, else
+/// the names of its segments.
+async fn find_tracks(target: &Store) -> Result<RecordingTracks> {
+    let listed = list(target).await?;
+    let playlists = recording::playlists(&listed);
     if playlists.is_empty() {
-        let recording = recording::without_playlist(&found).or_else(refused)?;
+        let recording = recording::without_playlist(&listed).or_else(reject)?;
         return Ok(RecordingTracks {
             streams: None,
             files: vec![recording],
         });
     }
-    let several = || refused(RecordingError::Several(recording::names(&playlists)));
-    if playlists.len() > MOST_PLAYLISTS {
+    let several = || reject(RecordingError::Several(recording::names(&playlists)));
+    if playlists.len() > MAX_PLAYLISTS {
         return several();
     }
-    let [mut leading, mut media] = [vec![], vec![]];
+    let [mut multivariant, mut media] = [vec![], vec![]];
     for entry in &playlists {
         let path = &entry.path;
-        match playlist(target, path, &found).await {
-            Ok(RecordingPlaylist::Multivariant(_)) => leading.push(path),
-            // Why it is none is said when it is the only one.
+        match read_playlist(target, path, &listed).await {
+            Ok(RecordingPlaylist::Multivariant(_)) => multivariant.push(path),
+            // If it is the only playlist, `read_tracks` reports why it is not valid.
             Ok(RecordingPlaylist::Media(_)) | Err(_) => media.push(path),
         }
     }
-    match (&leading[..], &media[..]) {
-        ([path], _) | ([], [path]) => by_playlist(target, (*path).clone(), &found).await,
+    match (&multivariant[..], &media[..]) {
+        ([path], _) | ([], [path]) => read_tracks(target, (*path).clone(), &listed).await,
         _ => several(),
     }
 }
 
-fn refused<T>(error: RecordingError) -> Result<T> {
+fn reject<T>(error: RecordingError) -> Result<T> {
     Err(FetchError::from(error).into())
 }
 
-async fn playlist(target: &Store, path: &str, found: &[StoredEntry]) -> Result<RecordingPlaylist> {
-    let text = text(target, path, found).await?;
-    recording::read(&text, path, found).or_else(refused)
+async fn read_playlist(
+    target: &Store,
+    path: &str,
+    listed: &[StoredEntry],
+) -> Result<RecordingPlaylist> {
+    let text = read_text(target, path, listed).await?;
+    recording::read(&text, path, listed).or_else(reject)
 }
 
-async fn text(target: &Store, path: &str, found: &[StoredEntry]) -> Result<String> {
+async fn read_text(target: &Store, path: &str, listed: &[StoredEntry]) -> Result<String> {
     let missing = || FetchError::Missing(target.name(path));
-    let entry = found.iter().find(|entry| entry.path == path);
-    if entry.ok_or_else(missing)?.bytes > LARGEST_PLAYLIST {
+    let entry = listed.iter().find(|entry| entry.path == path);
+    if entry.ok_or_else(missing)?.bytes > MAX_PLAYLIST_BYTES {
         return Err(FetchError::LargePlaylist(path.to_owned()).into());
     }
     let stored = target.get(path).await?.ok_or_else(missing)?;
@@ -274,11 +287,11 @@ async fn text(target: &Store, path: &str, found: &[StoredEntry]) -> Result<Strin
 
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct HlsArgs {
-    /// INPUT is the URL of a playlist of another platform: its best Variant Stream is fetched, with its
-    /// sounds.
+    /// Read INPUT as the URL of another platform's playlist, and fetch its best Variant Stream and
+    /// its audio.
     #[arg(long, requires = "allow_host")]
     pub(crate) hls: bool,
-    /// A host that may be asked for it, with its port if it has one; no other is. May be repeated.
+    /// Host that `--hls` may fetch from, with its port if it has one; may be repeated.
     #[arg(long, value_name = "HOST", requires = "hls")]
     pub(crate) allow_host: Vec<String>,
 }

@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 use std::fs;
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -14,7 +14,8 @@ use super::download::Download;
 use super::error::RecordingError;
 use super::remux::{finished, remux};
 use super::variant::{HlsPlaylist, MediaPlaylist, VariantStreams, parse_playlist};
-use super::{FetchError, LARGEST_PLAYLIST};
+use super::{FetchError, MAX_PLAYLIST_BYTES};
+use crate::context::Context;
 use crate::limits::ResourceLimits;
 use crate::progress::{Progress, StepUnit};
 use crate::redact::redacted;
@@ -48,14 +49,15 @@ impl AllowedHosts<'_> {
     }
 }
 
-/// Downloads the lecture into files of a folder below `work`.
+/// Downloads the lecture into files of the work folder.
 pub(super) async fn fetch(
     input: &str,
     hosts: &[String],
-    work: &Path,
-    limits: &ResourceLimits,
-    progress: Progress,
+    context: &Context,
 ) -> Result<(Download, PathBuf)> {
+    let Context {
+        limits, progress, ..
+    } = context;
     let asker = RemoteClient {
         hosts: AllowedHosts(hosts),
         client: client()?,
@@ -67,7 +69,7 @@ pub(super) async fn fetch(
     let distinct: HashSet<&Url> = all().collect();
     limits.check_segments(all().count(), distinct.len())?;
     let identity: Vec<&str> = tracks.iter().map(|track| &*track.identity).collect();
-    let download = Download::begin(work, &identity.concat(), progress)?;
+    let download = Download::begin(context.work(), &identity.concat(), *progress)?;
     let fetched = async |download: &Download| {
         if let Some(file) = finished(download) {
             return Ok(file);
@@ -76,7 +78,9 @@ pub(super) async fn fetch(
         let (mut files, mut bytes) = (vec![], 0);
         for (at, track) in tracks.iter().enumerate() {
             let name = format!("recording-{at}.{}", track.extension);
-            let file = asker.fetch(download, &name, track, bytes, progress).await?;
+            let file = asker
+                .fetch(download, &name, track, bytes, *progress)
+                .await?;
             bytes += fs::metadata(&file)?.len();
             files.push(file);
         }
@@ -288,7 +292,7 @@ impl RemoteClient<'_> {
             let mut bytes = vec![];
             while let Some(chunk) = response.chunk().await.map_err(|error| failed(url, error))? {
                 bytes.extend_from_slice(&chunk);
-                if bytes.len() as u64 > LARGEST_PLAYLIST {
+                if bytes.len() as u64 > MAX_PLAYLIST_BYTES {
                     return Err(FetchError::LargePlaylist(shown(url)).into());
                 }
             }

@@ -1,4 +1,4 @@
-//! A Rendition that grows on disk, as far as it may be listed.
+//! A Rendition that an encoder is writing, and its segments that may be listed.
 
 use std::collections::VecDeque;
 use std::fs;
@@ -17,7 +17,7 @@ use crate::mp4::retime::retime;
 use crate::mp4::{Init, join, trim, trim_priming};
 use crate::storage::object::{Upload, UploadBody};
 
-/// A segment is longer than its playlist has said that any would be.
+/// A segment is longer than the target duration of its playlist.
 #[derive(Debug, thiserror::Error)]
 #[error("a segment of `{folder}` lasts {:.1} s, and its playlist has promised {target} s", *micros as f64 / 1e6)]
 pub(crate) struct SegmentTooLong {
@@ -26,30 +26,31 @@ pub(crate) struct SegmentTooLong {
     target: u64,
 }
 
-/// Where a stream begins, whose segments ffmpeg has begin at 0.
+/// The start of a stream. ffmpeg writes segments that start at 0.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum StreamStart {
-    /// So many seconds after the lecture.
+    /// Seconds after the start of the lecture.
     At(f64),
-    /// With so many seconds that are not heard.
-    Unheard(f64),
-    /// With the encoder's priming, which is not heard.
+    /// Seconds at the beginning that players discard.
+    Discarded(f64),
+    /// The encoder's priming, which players discard.
     Primed,
 }
 
+/// A growing Rendition.
 pub(crate) struct EventRendition {
     folder: PathBuf,
     /// From the package's root.
     path: String,
-    beginning: StreamStart,
+    start: StreamStart,
     target: u64,
     init: Option<Init>,
     segments: Vec<Segment>,
-    /// What is there and not yet listed, since what comes next may become a part of it.
+    /// Complete segments that are not listed yet, because the next segment may be merged into them.
     held: VecDeque<HeldSegment>,
-    /// Microseconds after which what ends is held until all is there.
-    held_from: u64,
-    end: u64,
+    /// The time from which segments are held until the encoder ends.
+    held_from_micros: u64,
+    end_ticks: u64,
 }
 
 struct HeldSegment {
@@ -58,12 +59,12 @@ struct HeldSegment {
 }
 
 impl EventRendition {
-    /// `lasts` is what is known of how many seconds there will be.
+    /// `duration_seconds` is the source's duration, if it is known.
     pub(crate) fn new(
         revision: &Path,
         path: String,
         name: &str,
-        beginning: StreamStart,
+        start: StreamStart,
         target: u64,
         duration_seconds: Option<f64>,
     ) -> Self {
@@ -72,13 +73,13 @@ impl EventRendition {
         Self {
             folder: revision.join(name),
             path,
-            beginning,
+            start,
             target,
             init: None,
             segments: vec![],
             held: VecDeque::new(),
-            held_from: held_from.saturating_sub(2 * STUB_MICROS),
-            end: 0,
+            held_from_micros: held_from.saturating_sub(2 * STUB_MICROS),
+            end_ticks: 0,
         }
     }
 
@@ -90,19 +91,19 @@ impl EventRendition {
         !self.segments.is_empty()
     }
 
-    /// What may be listed from now on.
-    pub(crate) fn take(&mut self, is_ended: bool) -> Result<Vec<Upload>> {
+    /// Takes the objects that may be listed now.
+    pub(crate) fn take_complete(&mut self, is_ended: bool) -> Result<Vec<Upload>> {
         let mut uploads = vec![];
-        while let Some(held) = self.next(&mut uploads)? {
+        while let Some(held) = self.take_next(&mut uploads)? {
             self.held.push_back(held);
         }
         if is_ended {
             self.merge_trailing_stub()?;
         }
-        let mut end = self.length();
+        let mut end = self.length_micros();
         while let Some(held) = self.held.front() {
             end += held.segment.micros;
-            if end >= self.held_from && !is_ended {
+            if end >= self.held_from_micros && !is_ended {
                 break;
             }
             let (segment, name) = (held.segment, held.name.clone());
@@ -128,8 +129,8 @@ impl EventRendition {
         Ok(uploads)
     }
 
-    /// The next segment that is whole: it is written under another name and renamed.
-    fn next(&mut self, uploads: &mut Vec<Upload>) -> Result<Option<HeldSegment>> {
+    /// Takes the next complete segment. ffmpeg renames a segment when it is complete.
+    fn take_next(&mut self, uploads: &mut Vec<Upload>) -> Result<Option<HeldSegment>> {
         let name = segment_name(self.segments.len() + self.held.len());
         let file = self.folder.join(&name);
         let mut bytes = match fs::read(&file) {
@@ -138,15 +139,15 @@ impl EventRendition {
             Err(error) => return Err(error).with_context(|| format!("cannot read `{name}`")),
         };
         if self.init.is_none() {
-            uploads.push(self.begin()?);
+            uploads.push(self.read_init()?);
         }
         let Some(init) = &self.init else {
             return Ok(None);
         };
-        if let StreamStart::At(start) = self.beginning
-            && start > 0.0
+        if let StreamStart::At(seconds) = self.start
+            && seconds > 0.0
         {
-            let ticks = (start * f64::from(init.timescale)).round() as u64;
+            let ticks = (seconds * f64::from(init.timescale)).round() as u64;
             retime(&mut bytes, ticks, 0).with_context(|| format!("cannot move `{name}`"))?;
             fs::write(&file, &bytes).with_context(|| format!("cannot write `{name}`"))?;
         }
@@ -154,15 +155,15 @@ impl EventRendition {
             .times(&bytes)
             .with_context(|| format!("cannot read `{name}`"))?;
         let segment = Segment {
-            micros: init.micros(self.end + times.duration) - init.micros(self.end),
+            micros: init.micros(self.end_ticks + times.duration) - init.micros(self.end_ticks),
             bytes: bytes.len() as u64,
         };
-        self.end += times.duration;
+        self.end_ticks += times.duration;
         Ok(Some(HeldSegment { segment, name }))
     }
 
-    /// A last segment that is hardly any becomes a part of the one before; players never ask for it. Where that is listed
-    /// already it is left out.
+    /// Merges a very short last segment into the segment before, because players never ask for it.
+    /// If that segment is listed already, the last one is dropped.
     fn merge_trailing_stub(&mut self) -> Result<()> {
         let is_stub = |held: &HeldSegment| held.segment.micros < STUB_MICROS;
         let is_first = self.segments.is_empty() && self.held.len() == 1;
@@ -186,11 +187,12 @@ impl EventRendition {
         Ok(())
     }
 
-    fn begin(&mut self) -> Result<Upload> {
+    /// Reads the Media Initialization Section.
+    fn read_init(&mut self) -> Result<Upload> {
         let read = fs::read(self.folder.join(layout::INIT)).context("cannot read `init.mp4`")?;
-        let bytes = match self.beginning {
+        let bytes = match self.start {
             StreamStart::Primed => trim_priming(&read)?,
-            StreamStart::Unheard(seconds) => {
+            StreamStart::Discarded(seconds) => {
                 let timescale = f64::from(Init::parse(&read)?.timescale);
                 trim(&read, (seconds * timescale).round() as u64)?
             }
@@ -206,12 +208,13 @@ impl EventRendition {
         Upload::of_bytes(&path, growing(&self.segments, self.target, is_ended))
     }
 
-    /// The peak and the average in bit/s, of what is there.
+    /// The peak and the average of the listed segments, in bit/s.
     pub(crate) fn bandwidth(&self) -> (u64, u64) {
         bandwidth(&self.segments, self.target)
     }
 
-    pub(crate) fn length(&self) -> u64 {
+    /// Duration of the listed segments.
+    pub(crate) fn length_micros(&self) -> u64 {
         self.segments.iter().map(|segment| segment.micros).sum()
     }
 }

@@ -1,25 +1,25 @@
-//! What the packets of a recording's beginning tell of it. Pure.
+//! Keyframes and start times in the first packets of a recording. Pure.
 
 use std::collections::BTreeMap;
 
 use crate::source::Source;
 
-/// Seconds by which a stream may begin before or after the lecture does, to be copied: the gap that hls.js jumps over
-/// (`maxBufferHole`).
+/// The most seconds between the start of the lecture and the start of a stream that is copied: the
+/// gap that hls.js skips (`maxBufferHole`).
 const MAX_START_SKEW: f64 = 0.1;
 
-/// What the first packets tell.
+/// Keyframe interval and start times, read from the first packets.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct GopProbe {
-    /// The longest time between key frames.
+    /// The longest time between keyframes, in seconds.
     pub(crate) gap: Option<f64>,
-    /// When each stream's first packet is shown, but not where that is left out or cannot be decoded.
+    /// Time of each stream's first packet, unless players discard it or cannot decode it.
     starts: BTreeMap<u32, f64>,
 }
 
 impl GopProbe {
-    /// From packets, as `stream,time,flags` a line.
-    pub(crate) fn at(packets: &str, video: u32) -> Self {
+    /// Parses packets, one `stream,time,flags` a line.
+    pub(crate) fn parse(packets: &str, video: u32) -> Self {
         let mut gop = Self::default();
         let (mut last_key, mut last, mut longest) = (None, None::<f64>, 0.0_f64);
         let mut seen = vec![];
@@ -49,14 +49,14 @@ impl GopProbe {
             }
             last = Some(last.map_or(time, |last| last.max(time)));
         }
-        // The run that was cut off counts as far as it went.
+        // The packets may end long after the last keyframe.
         if let (Some(last), Some(key)) = (last, last_key) {
             gop.gap = Some(longest.max(last - key));
         }
         gop
     }
 
-    /// Seconds from the lecture's beginning to a stream's, if it may be copied.
+    /// Seconds from the start of the lecture to the start of a stream, if the stream may be copied.
     pub(crate) fn start(&self, stream: u32, source: &Source) -> Option<f64> {
         let start = self.starts.get(&stream)? - source.start;
         Some(start).filter(|start| start.abs() <= MAX_START_SKEW)
@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_longest_gap_is_that_between_key_frames_or_after_the_last() {
+    fn the_longest_gap_is_between_keyframes_or_after_the_last() {
         for (packets, expected) in [
             (
                 "0,0.0,K_\n1,9.9,K_\n0,0.5,__\n0,2.0,K_\n0,5.0,K_\n0,5.5,__\n",
@@ -79,7 +79,7 @@ mod tests {
             ("0,0.5,__\n", None),
             ("", None),
         ] {
-            assert_eq!(GopProbe::at(packets, 0).gap, expected, "{packets}");
+            assert_eq!(GopProbe::parse(packets, 0).gap, expected, "{packets}");
         }
     }
 
@@ -93,7 +93,7 @@ mod tests {
             ("0,-1.3,KD\n0,0.7,K_\n1,0.0,K_\n", vec![(1, 0.0)]),
             ("0,0.0,__\n0,1.0,K_\n", vec![]),
         ] {
-            let starts: Vec<(u32, f64)> = GopProbe::at(packets, 0).starts.into_iter().collect();
+            let starts: Vec<(u32, f64)> = GopProbe::parse(packets, 0).starts.into_iter().collect();
             assert_eq!(starts, expected, "{packets}");
         }
     }

@@ -1,7 +1,9 @@
-//! `lectern ship --instant`: something plays within seconds, and goes on playing while the lecture proper is made.
+//! `lectern ship --instant`: publishes a provisional stream within seconds, which plays until the
+//! lecture is encoded.
 //!
-//! A revision of its own, of growing playlists (EVENT, RFC 8216bis §4.4.3.5). The lecture's own rungs are listed beside it or
-//! in its place as each is there, and then the lecture replaces it as one replaces another: who watches it is not disturbed.
+//! The provisional stream is a revision of its own with growing playlists (EVENT, RFC 8216bis
+//! §4.4.3.5). Complete rungs of the lecture are listed beside it or replace it. The lecture then
+//! replaces it as any revision replaces another, without interrupting viewers.
 
 mod event_rendition;
 mod gop;
@@ -10,22 +12,23 @@ mod provisional;
 mod upgrade;
 
 use std::ffi::OsString;
-use std::path::Path;
 use std::time::{Duration, Instant as Clock};
 
 use anyhow::{Context as _, Result, anyhow};
 use futures_util::stream::{self, FuturesUnordered, StreamExt as _, TryStreamExt as _};
 
 use crate::clock;
+use crate::context::Context;
 use crate::digest::Hasher;
 use crate::encode::settings::EncodeArgs;
 use crate::ffmpeg::process;
 use crate::layout::{self, MULTIVARIANT};
 use crate::manifest::hls;
 use crate::manifest::presentation::{AudioTrack, Presentation, Track, VideoTrack};
-use crate::progress::{Progress, StepUnit};
+use crate::package::PackagePlan;
+use crate::progress::StepUnit;
 use crate::publish::Publication;
-use crate::source::{Source, file_url, input_options};
+use crate::source::{file_url, input_options};
 use crate::storage::Store;
 use crate::storage::concurrency::MAX_REQUESTS as MOST_AT_ONCE;
 use crate::storage::error::StorageError;
@@ -37,40 +40,35 @@ use plan::{InstantPlan, is_copyable};
 pub(crate) use provisional::Provisional;
 pub(crate) use upgrade::RungUpgrade;
 
-/// Between looks at what is there; R2 takes one write a second of a playlist.
-const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
-const BETWEEN_WRITES: Duration = Duration::from_millis(1_500);
-/// Seconds of the beginning in which key frames are looked for.
-const LOOKED_AT: u32 = 20;
+/// Time between scans of the encoders' output.
+const SCAN_INTERVAL: Duration = Duration::from_millis(100);
+/// Time between writes of a playlist. R2 accepts one a second for each object.
+const WRITE_INTERVAL: Duration = Duration::from_millis(1_500);
+/// Seconds of the beginning that are searched for keyframes.
+const PROBED_SECONDS: u32 = 20;
 
+/// Publishes a provisional stream of a plan's source.
 pub(crate) struct InstantPublisher<'a> {
-    pub(crate) input: &'a Path,
-    pub(crate) source: &'a Source,
-    pub(crate) bytes: u64,
-    /// SHA-256 of the input.
-    pub(crate) sha256: &'a str,
-    pub(crate) ffmpeg: &'a str,
+    pub(crate) plan: &'a PackagePlan,
     pub(crate) encode: &'a EncodeArgs,
-    pub(crate) work: &'a Path,
     pub(crate) target: &'a Store,
-    pub(crate) progress: Progress,
-    /// When the command was started.
-    pub(crate) began: Clock,
+    pub(crate) context: &'a Context,
 }
 
 impl InstantPublisher<'_> {
-    /// Publishes it, to its end.
+    /// Publishes the provisional stream to its end.
     pub(crate) async fn run(&self) -> Result<Provisional> {
-        let input = file_url(self.input);
-        let gop = match is_copyable(self.source) {
-            true => self.look().await.unwrap_or_default(),
+        let input = file_url(&self.plan.input);
+        let facts = &self.plan.source;
+        let gop = match is_copyable(&facts.media) {
+            true => self.probe_gop().await.unwrap_or_default(),
             false => GopProbe::default(),
         };
-        let plan = InstantPlan::new(self.source, self.bytes, &gop, self.encode, &input);
-        let revision = self.revision(&plan, &input);
-        let workdir = WorkDir::under(self.work, &revision, self.progress)?;
-        let grown = self.grow(&plan, &revision, &workdir).await;
-        // What is in it is published, or of no use.
+        let plan = InstantPlan::new(&facts.media, facts.bytes, &gop, self.encode, &input);
+        let revision = self.new_revision(&plan, &input);
+        let Context { progress, .. } = self.context;
+        let workdir = WorkDir::under(self.context.work(), &revision, *progress)?;
+        let grown = self.encode_and_publish(&plan, &revision, &workdir).await;
         workdir.discard();
         let Presentation { video, audio, .. } = presentation(&plan, &revision, &grown?, true);
         Ok(Provisional {
@@ -83,10 +81,10 @@ impl InstantPublisher<'_> {
         })
     }
 
-    /// Another one every time: encoders with several threads do not give the same bytes twice, and nobody waits for it to be
-    /// taken up.
-    fn revision(&self, plan: &InstantPlan, input: &OsString) -> String {
-        let recipe = plan.recipe(self.sha256, self.ffmpeg, input);
+    /// Returns a new name every time, because encoders with several threads never give the same
+    /// bytes twice.
+    fn new_revision(&self, plan: &InstantPlan, input: &OsString) -> String {
+        let recipe = plan.recipe(&self.plan.source.sha256, &self.plan.ffmpeg, input);
         let now = clock::now().timestamp_micros();
         let mut hasher = Hasher::default();
         hasher.update(&recipe);
@@ -96,7 +94,8 @@ impl InstantPublisher<'_> {
         revision
     }
 
-    async fn grow(
+    /// Runs the encoders, uploads their segments and lists them until the encoders end.
+    async fn encode_and_publish(
         &self,
         plan: &InstantPlan,
         revision: &str,
@@ -109,40 +108,44 @@ impl InstantPublisher<'_> {
         }
         let publication = Publication::without_folder(self.target, revision).await?;
         let mut renditions: Vec<EventRendition> = (plan.streams())
-            .map(|(name, beginning, duration_seconds)| {
+            .map(|(name, start, duration_seconds)| {
                 let path = layout::in_revision(revision, name);
                 let target = plan.target_duration;
-                EventRendition::new(&folder, path, name, beginning, target, duration_seconds)
+                EventRendition::new(&folder, path, name, start, target, duration_seconds)
             })
             .collect();
-        let total = (self.source.duration).map_or(0, |seconds| (seconds * 1000.0) as u64);
-        let step = self.progress.step("instant", StepUnit::Milliseconds, total);
+        let seconds = self.plan.source.media.duration;
+        let total = seconds.map_or(0, |seconds| (seconds * 1000.0) as u64);
+        let step = self
+            .context
+            .progress
+            .step("instant", StepUnit::Milliseconds, total);
         let mut encoders: FuturesUnordered<_> = (plan.commands.iter())
             .map(|args| process::encode(args.clone(), &folder, |_| {}))
             .collect();
-        let mut looks = tokio::time::interval(BETWEEN_LOOKS);
-        looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut scans = tokio::time::interval(SCAN_INTERVAL);
+        scans.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut written: Option<Clock> = None;
         let mut failed = None;
         loop {
             tokio::select! {
                 ended = encoders.next(), if !encoders.is_empty() => {
-                    // What is there already stays, and ends.
+                    // The playlists then end with the segments they have.
                     if let Some(Err(error)) = ended {
                         failed.get_or_insert(error.into());
                         encoders.clear();
                     }
                 }
-                _ = looks.tick(), if !encoders.is_empty() => {}
+                _ = scans.tick(), if !encoders.is_empty() => {}
             }
             let is_ended = encoders.is_empty();
-            let is_due = written.is_none_or(|written| written.elapsed() >= BETWEEN_WRITES);
+            let is_due = written.is_none_or(|written| written.elapsed() >= WRITE_INTERVAL);
             if !is_due && !is_ended {
                 continue;
             }
             let mut uploads = vec![];
             for rendition in &mut renditions {
-                match rendition.take(is_ended) {
+                match rendition.take_complete(is_ended) {
                     Ok(more) => uploads.extend(more),
                     Err(error) => {
                         failed.get_or_insert(error);
@@ -152,7 +155,7 @@ impl InstantPublisher<'_> {
             }
             let is_ended = is_ended || failed.is_some();
             let has_new = !uploads.is_empty();
-            send(&publication, uploads).await?;
+            send_all(&publication, uploads).await?;
             if renditions.iter().any(|rendition| !rendition.has_begun()) {
                 if is_ended {
                     failed.get_or_insert_with(|| anyhow!("nothing came out of it"));
@@ -165,7 +168,7 @@ impl InstantPublisher<'_> {
                 step.set(
                     renditions
                         .iter()
-                        .map(EventRendition::length)
+                        .map(EventRendition::length_micros)
                         .min()
                         .unwrap_or(0)
                         / 1000,
@@ -197,31 +200,35 @@ impl InstantPublisher<'_> {
             .await
     }
 
-    /// That something plays.
+    /// Reports that the provisional stream plays.
     pub(crate) fn report_playable(&self) {
-        let seconds = self.began.elapsed().as_secs_f64();
-        self.progress.note(format_args!(
+        let seconds = self.context.elapsed_seconds();
+        let progress = self.context.progress;
+        progress.note(format_args!(
             "plays now, {seconds:.2} s after the start: {}",
             self.target.master()
         ));
-        self.progress.playable(&self.target.master(), seconds);
+        progress.playable(&self.target.master(), seconds);
     }
 
-    /// Looks at the packets of the beginning.
-    async fn look(&self) -> Option<GopProbe> {
-        let index = self.source.video.as_ref()?.index;
+    /// Probes the first packets.
+    async fn probe_gop(&self) -> Option<GopProbe> {
+        let index = self.plan.source.media.video.as_ref()?.index;
         let mut args: Vec<OsString> = ["-v", "error"].map(Into::into).to_vec();
         args.extend(input_options().map(Into::into));
-        args.extend(["-read_intervals".into(), format!("%+{LOOKED_AT}").into()]);
-        let shown = "packet=stream_index,pts_time,flags";
-        args.extend(["-show_entries", shown, "-of", "csv=p=0"].map(Into::into));
-        args.push(file_url(self.input));
+        args.extend([
+            "-read_intervals".into(),
+            format!("%+{PROBED_SECONDS}").into(),
+        ]);
+        let entries = "packet=stream_index,pts_time,flags";
+        args.extend(["-show_entries", entries, "-of", "csv=p=0"].map(Into::into));
+        args.push(file_url(&self.plan.input));
         let packets = process::capture("ffprobe", args).await.ok()?;
-        Some(GopProbe::at(&String::from_utf8_lossy(&packets), index))
+        Some(GopProbe::parse(&String::from_utf8_lossy(&packets), index))
     }
 }
 
-async fn send(publication: &Publication<'_>, uploads: Vec<Upload>) -> Result<(), StorageError> {
+async fn send_all(publication: &Publication<'_>, uploads: Vec<Upload>) -> Result<(), StorageError> {
     stream::iter(uploads.into_iter().map(Ok))
         .try_for_each_concurrent(MOST_AT_ONCE, |upload| async move {
             publication.send(&upload).await
@@ -233,20 +240,20 @@ fn master(presentation: &Presentation) -> Upload {
     Upload::of_bytes(MULTIVARIANT, hls::multivariant(presentation))
 }
 
-/// What is known of how much it takes before it has ended is a guess.
+/// The tracks to list. Their bandwidths are estimates until the encoders end.
 fn presentation(
     plan: &InstantPlan,
     revision: &str,
     renditions: &[EventRendition],
     is_ended: bool,
 ) -> Presentation {
-    let track = |folder: &str, guess: u64| {
+    let track = |folder: &str, estimate: u64| {
         let mut grown = plan.folders().zip(renditions);
         let rendition = grown.find(|(name, _)| *name == folder);
         let rendition = rendition.map(|(_, rendition)| rendition);
         let (peak, average) = rendition
             .filter(|_| is_ended)
-            .map_or((guess, guess), EventRendition::bandwidth);
+            .map_or((estimate, estimate), EventRendition::bandwidth);
         Track {
             folder: layout::in_revision(revision, folder),
             id: folder.replace('/', "-"),

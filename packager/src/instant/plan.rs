@@ -1,4 +1,5 @@
-//! What plays within seconds: the source's own streams where players take them as they are, else one small rung. Pure.
+//! The plan of a provisional stream: copies of the source's streams if players decode them, else
+//! one small rung. Pure.
 
 use std::ffi::OsString;
 
@@ -17,25 +18,25 @@ use crate::source::loudness::RESAMPLED_STEREO;
 use crate::source::seek_points::is_seekable;
 use crate::source::{Audio, Source, Video, input_options};
 
-/// Seconds of a segment: the first is there sooner than one of four.
+/// Seconds of a segment. A shorter first segment is complete sooner.
 const SEGMENT: u32 = 2;
-/// The rung that is encoded where nothing can be copied.
+/// The short side of the rung that is encoded if the video cannot be copied.
 const SIDE: u32 = 480;
-/// What a phone's decoder takes for granted.
-const MOST_LINES: u32 = 1080;
-/// Seconds between key frames: what a viewer waits for at a seek, at most.
+/// The largest short side that every phone decodes.
+const MAX_COPIED_SIDE: u32 = 1080;
+/// The most seconds between keyframes of a copied video. A seek loads that much.
 const LONGEST_GAP: f64 = 6.0;
 const AUDIO_KBITS: u64 = 128;
 
-/// How it is made, and what comes of it.
+/// ffmpeg's commands, and the streams that they make.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct InstantPlan {
     pub(crate) commands: Vec<Vec<OsString>>,
-    /// Whether each segment of the lecture begins where one of these does.
+    /// True if each segment of the lecture starts where a provisional segment starts.
     pub(crate) is_aligned: bool,
     pub(crate) video: Option<InstantVideo>,
     pub(crate) audio: Vec<InstantAudio>,
-    /// Seconds that no segment exceeds by half a second or more.
+    /// Target duration of the playlists, in seconds.
     pub(crate) target_duration: u64,
 }
 
@@ -45,9 +46,9 @@ pub(crate) struct InstantVideo {
     pub(crate) width: u32,
     pub(crate) height: u32,
     pub(crate) frame_rate: Rate,
-    /// bit/s, as far as it is known before.
+    /// Estimate in bit/s.
     pub(crate) bandwidth: u64,
-    /// Seconds from the beginning of the lecture to its own.
+    /// Seconds from the start of the lecture to the start of the stream.
     pub(crate) start: f64,
     pub(crate) duration_seconds: Option<f64>,
 }
@@ -57,12 +58,13 @@ pub(crate) struct InstantAudio {
     pub(crate) folder: String,
     pub(crate) audio: Audio,
     pub(crate) bandwidth: u64,
-    /// Less than 0 where what comes first is not heard; none where it is the encoder's priming.
+    /// Seconds from the start of the lecture. Negative if players discard the beginning; `None` if
+    /// the encoder adds priming.
     pub(crate) start: Option<f64>,
     pub(crate) duration_seconds: Option<f64>,
 }
 
-/// What the revision is named by.
+/// The input of the revision's hash.
 #[derive(Serialize)]
 struct InstantRecipe<'a> {
     format: u32,
@@ -88,7 +90,8 @@ impl InstantPlan {
             Some(start) => Self::copied(source, bytes, gop, start, input),
             None => Self::encoded(&EncodePlan::new(source, &args.small(SIDE, SEGMENT)), input),
         };
-        // RFC 8216bis §6.2.4: that of all Variant Streams is the same, and the lecture's own rungs will be beside it.
+        // RFC 8216bis §6.2.4: all Variant Streams have the same target duration, also the lecture's
+        // rungs.
         let own = u64::from(args.segment_duration);
         plan.target_duration = plan.target_duration.max(own);
         plan.is_aligned &= args.segment_duration.is_multiple_of(SEGMENT);
@@ -100,16 +103,16 @@ impl InstantPlan {
         args.extend(words("-progress pipe:1"));
         args.extend(input_options().map(Into::into));
         args.extend(["-i".into(), input.clone()]);
-        let mut stream = |index: u32, folder: &str, how: Vec<OsString>| {
+        let mut stream = |index: u32, folder: &str, codec: Vec<OsString>| {
             args.extend(["-map".into(), format!("0:{index}").into()]);
             args.extend(words("-map_metadata -1 -map_chapters -1"));
-            args.extend(how);
+            args.extend(codec);
             args.extend(hls(folder, SEGMENT));
         };
         let video = source.video.as_ref().map(|video| {
             let folder = format!("{}p", short_side(video));
             stream(video.index, &folder, words("-c copy"));
-            // Twice the average is no worse a guess than another.
+            // The peak is unknown before the end: estimate twice the average.
             let average = bytes as f64 * 8.0 / source.end().unwrap_or(1.0).max(1.0);
             InstantVideo {
                 folder,
@@ -127,7 +130,7 @@ impl InstantPlan {
                 let start = gop
                     .start(audio.index, source)
                     .filter(|_| is_copyable_audio(&audio));
-                // Sound is encoded a hundred times as fast as it is heard.
+                // Encoding audio is a hundred times faster than playing it.
                 if start.is_some() {
                     stream(audio.index, &folder, words("-c copy"));
                 } else {
@@ -205,20 +208,20 @@ impl InstantPlan {
         }
     }
 
-    /// Each of its folders, how that begins, and how many seconds it lasts, as far as that is known.
+    /// Returns the folder, the start and the duration in seconds of each stream.
     pub(crate) fn streams(&self) -> impl Iterator<Item = (&str, StreamStart, Option<f64>)> {
         let video = self.video.iter().map(|video| {
-            let beginning = StreamStart::At(video.start);
-            (video.folder.as_str(), beginning, video.duration_seconds)
+            let start = StreamStart::At(video.start);
+            (video.folder.as_str(), start, video.duration_seconds)
         });
         let audio = self.audio.iter().map(|audio| {
-            let beginning = audio
+            let start = audio
                 .start
                 .map_or(StreamStart::Primed, |start| match start < 0.0 {
-                    true => StreamStart::Unheard(-start),
+                    true => StreamStart::Discarded(-start),
                     false => StreamStart::At(start),
                 });
-            (audio.folder.as_str(), beginning, audio.duration_seconds)
+            (audio.folder.as_str(), start, audio.duration_seconds)
         });
         video.chain(audio)
     }
@@ -228,7 +231,7 @@ impl InstantPlan {
         video.chain(self.audio.iter().map(|audio| audio.folder.as_str()))
     }
 
-    /// What its bytes follow from, but for the input's name.
+    /// Serializes everything that determines the bytes, without the input's name.
     pub(crate) fn recipe(&self, source: &str, ffmpeg: &str, input: &OsString) -> Vec<u8> {
         let shown = |arg: &OsString| match arg == input {
             true => "SOURCE".to_owned(),
@@ -241,24 +244,24 @@ impl InstantPlan {
             ffmpeg,
             argv: argv.map(|args| args.iter().map(shown).collect()).collect(),
         };
-        // A struct of strings always becomes JSON.
+        // Serializing a struct of strings never fails.
         serde_json::to_vec(&recipe).unwrap_or_default()
     }
 }
 
-/// With as many threads as there are cores: the same bytes every time are of no use here.
+/// Removes the limits on threads. Provisional streams need not have the same bytes every time.
 fn multithreaded(args: Vec<OsString>) -> Vec<OsString> {
-    let mut hurried: Vec<OsString> = vec![];
+    let mut unlimited: Vec<OsString> = vec![];
     for arg in args {
-        match hurried.last() {
-            Some(last) if last == "-threads" => drop(hurried.pop()),
-            _ => hurried.push(arg),
+        match unlimited.last() {
+            Some(last) if last == "-threads" => drop(unlimited.pop()),
+            _ => unlimited.push(arg),
         }
     }
-    hurried
+    unlimited
 }
 
-/// Whether every player takes the picture as it is.
+/// Returns true if every player decodes the source's video.
 pub(crate) fn is_copyable(source: &Source) -> bool {
     let is_plain_h264 = |video: &Video| {
         video.codec == "h264"
@@ -266,7 +269,7 @@ pub(crate) fn is_copyable(source: &Source) -> bool {
             && video.rotation == 0
             && !video.interlaced
             && !video.still
-            && short_side(video) <= MOST_LINES
+            && short_side(video) <= MAX_COPIED_SIDE
     };
     is_seekable(source)
         && source.end().is_some()
@@ -299,7 +302,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_encoder_in_a_hurry_takes_all_threads() {
+    fn a_provisional_encoder_takes_all_threads() {
         let args = words("-threads 1 -i a -preset superfast -threads 1 -g 600");
         assert_eq!(multithreaded(args), words("-i a -preset superfast -g 600"));
     }

@@ -1,4 +1,5 @@
-//! What plays until the lecture does: what grew, the lecture's own rungs beside it, or these in its place. Pure.
+//! The provisional lecture: the stream that was published first, rungs beside it, or rungs instead
+//! of it. Pure.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,46 +8,51 @@ use crate::encode::plan::VideoPlan;
 use crate::manifest::presentation::{AudioTrack, Presentation, VideoTrack};
 use crate::media::Codec;
 
-/// Lines of a picture that is as good as the recording's own.
-const GOOD: u32 = 720;
+/// The short side from which a rung is as good as the recording's own stream.
+const GOOD_SIDE: u32 = 720;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Provisional {
     pub(crate) revision: String,
-    /// What it began with: a stream of the recording, or one small rung.
+    /// The stream that was published first: a stream of the recording, or one small rung.
     pub(super) grown: Vec<VideoTrack>,
     pub(super) audio: Vec<AudioTrack>,
-    /// What is there of the lecture itself.
+    /// Complete rungs of the lecture.
     pub(super) rungs: Vec<VideoTrack>,
-    /// Whether these are cut where it is. Where they are not, hls.js stood still at a switch or at the end in six of nine
-    /// plays, and Chromium's own player showed a part of a segment twice: one key frame is in the middle of the other's
-    /// segment, and the frames before it depend on what is replaced.
+    /// True if rungs have segments of the same times as the first stream. If not, hls.js stalled at
+    /// a switch or at the end in six of nine plays, and Chromium's own player showed a part of a
+    /// segment twice: the keyframe of one is in the middle of the other's segment, and the frames
+    /// before it depend on the frames that are replaced.
     pub(super) is_aligned: bool,
-    /// Seconds, in all its Media Playlists.
+    /// The target duration in seconds, in all Media Playlists.
     pub(super) target_duration: u64,
 }
 
 impl Provisional {
-    /// The rungs that are worth having before the others, in the order and together as they are listed: what everything
-    /// decodes, the smallest first, without the largest, with which all is there, and without what plays already.
-    pub(crate) fn wanted(&self, video: &VideoPlan) -> Vec<Vec<Rung>> {
+    pub(crate) fn revision(&self) -> &str {
+        &self.revision
+    }
+
+    /// H.264 rungs to encode early, smallest first, grouped by playlist update. Excludes the
+    /// largest rung (finishing it finishes the lecture) and any rung that already plays.
+    pub(crate) fn early_rungs(&self, video: &VideoPlan) -> Vec<Vec<Rung>> {
         let rungs = video.rungs.iter();
         let h264 = rungs.filter(|rung| rung.codec == Codec::H264);
         let smaller: Vec<&Rung> = h264.skip(1).filter(|rung| !self.has_grown(rung)).collect();
-        let (mut wanted, mut waiting) = (vec![], vec![]);
+        let (mut groups, mut waiting) = (vec![], vec![]);
         for rung in smaller.into_iter().rev() {
             waiting.insert(0, rung.clone());
             if self.is_aligned || self.is_outdone_by(rung.short_side()) {
-                wanted.push(std::mem::take(&mut waiting));
+                groups.push(std::mem::take(&mut waiting));
             }
         }
-        wanted
+        groups
     }
 
-    /// Whether a rung that is there is any better than what plays.
-    pub(super) fn wants(&self, rung: &Rung) -> bool {
-        let is_there = self.rungs.iter().any(|own| own.track.id == rung.name());
-        rung.codec == Codec::H264 && !is_there && !self.has_grown(rung)
+    /// Returns true if a complete rung is not listed yet and every player decodes it.
+    pub(super) fn is_better(&self, rung: &Rung) -> bool {
+        let is_listed = self.rungs.iter().any(|own| own.track.id == rung.name());
+        rung.codec == Codec::H264 && !is_listed && !self.has_grown(rung)
     }
 
     fn has_grown(&self, rung: &Rung) -> bool {
@@ -62,7 +68,7 @@ impl Provisional {
         }
     }
 
-    /// What plays.
+    /// The Variant Streams to list.
     pub(super) fn listed(&self) -> impl Iterator<Item = &VideoTrack> {
         let sides = self.rungs.iter().map(VideoTrack::short_side);
         let is_outdone = sides.max().is_some_and(|best| self.is_outdone_by(best));
@@ -74,12 +80,12 @@ impl Provisional {
         grown.iter().chain(rungs)
     }
 
-    /// Whether those who come now are better off with the lecture's own rungs, of so many lines at most, than with the
-    /// recording's stream: these are as good, or what carries them does not carry that.
-    fn is_outdone_by(&self, lines: u32) -> bool {
-        let is_as_good = |grown: &VideoTrack| lines >= grown.short_side().min(GOOD);
+    /// Returns true if rungs up to this short side serve new viewers better than the first stream:
+    /// they look as good, or need much less bandwidth.
+    fn is_outdone_by(&self, side: u32) -> bool {
+        let is_as_good = |grown: &VideoTrack| side >= grown.short_side().min(GOOD_SIDE);
         let is_heavy =
-            |grown: &VideoTrack| grown.track.peak_bandwidth > u64::from(cap(GOOD)) * 1000;
+            |grown: &VideoTrack| grown.track.peak_bandwidth > u64::from(cap(GOOD_SIDE)) * 1000;
         (self.grown.iter()).all(|grown| is_as_good(grown) || is_heavy(grown))
     }
 }
@@ -107,8 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn rungs_are_listed_beside_what_is_cut_alike_and_else_in_its_place_as_soon_as_they_serve_better()
-     {
+    fn aligned_rungs_are_listed_beside_the_first_stream_and_others_instead_of_it() {
         for (grown, rungs, is_aligned, expected) in [
             ((480, LIGHT), &[][..], true, &[480][..]),
             ((480, LIGHT), &[720], true, &[480, 720]),
@@ -127,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_worth_having_first_is_all_but_the_largest_and_what_plays_already() {
+    fn early_rungs_are_all_but_the_largest_and_those_that_play() {
         let mut video = crate::encode::plan::testing::video_plan();
         video.rungs = crate::encode::ladder::ladder(1920, 1080, &[1080, 720, 480, 240]);
         video.rungs.push(video.rungs[2].with(Codec::Hevc));
@@ -142,19 +147,23 @@ mod tests {
                 let names: Vec<String> = rungs.iter().map(Rung::name).collect();
                 names.join("+")
             };
-            let wanted: Vec<String> = provisional.wanted(&video).into_iter().map(name).collect();
-            assert_eq!(wanted.join(" "), expected, "{grown:?}");
-            assert!(!provisional.wants(&video.rungs[3]), "it is listed");
+            let early: Vec<String> = provisional
+                .early_rungs(&video)
+                .into_iter()
+                .map(name)
+                .collect();
+            assert_eq!(early.join(" "), expected, "{grown:?}");
+            assert!(!provisional.is_better(&video.rungs[3]), "it is listed");
             assert!(
-                !provisional.wants(&video.rungs[4]),
+                !provisional.is_better(&video.rungs[4]),
                 "not everything decodes it"
             );
-            assert_eq!(provisional.wants(&video.rungs[2]), !is_aligned);
+            assert_eq!(provisional.is_better(&video.rungs[2]), !is_aligned);
         }
         // The recording's own stream, of little, is as good as all but the whole.
         video.rungs = crate::encode::ladder::ladder(854, 480, &[480, 360, 240]);
         assert_eq!(
-            provisional((480, LIGHT), &[], false).wanted(&video),
+            provisional((480, LIGHT), &[], false).early_rungs(&video),
             Vec::<Vec<Rung>>::new()
         );
     }

@@ -1,10 +1,9 @@
-//! The lecture's own rungs, published and listed as soon as each is there.
-
-use std::time::Instant as Clock;
+//! Complete rungs of the lecture, listed beside the provisional stream or instead of it.
 
 use anyhow::{Context as _, Result};
 
-use super::{Provisional, master, send};
+use super::{Provisional, master, send_all};
+use crate::context::Context;
 use crate::encode::completeness::{self, EncodedRendition};
 use crate::encode::ladder::Rung;
 use crate::encode::plan::{EncodePlan, VideoPlan};
@@ -13,30 +12,28 @@ use crate::layout;
 use crate::manifest::presentation::{Track, VideoTrack};
 use crate::manifest::{bandwidth, hls};
 use crate::media::Rendition;
-use crate::progress::Progress;
 use crate::publish::{Publication, upload_of};
 use crate::storage::Store;
 use crate::storage::object::Upload;
 use crate::workdir::WorkDir;
 
-/// The folder of their playlists beside what grew.
-const OWN: &str = "lecture";
+/// The folder of their playlists in the provisional revision.
+const FOLDER: &str = "lecture";
 
+/// Lists complete rungs of the lecture in the provisional revision.
 pub(crate) struct RungUpgrade<'a> {
     pub(crate) provisional: Provisional,
     pub(crate) target: &'a Store,
-    pub(crate) progress: Progress,
-    /// When the command was started.
-    pub(crate) began: Clock,
+    pub(crate) context: &'a Context,
 }
 
 impl RungUpgrade<'_> {
-    /// Whether a rung that is there makes what plays any better.
-    pub(crate) fn wants(&self, rung: &Rung) -> bool {
-        self.provisional.wants(rung)
+    /// Returns true if a complete rung improves the lecture that plays.
+    pub(crate) fn is_better(&self, rung: &Rung) -> bool {
+        self.provisional.is_better(rung)
     }
 
-    /// Publishes rungs that are encoded to their ends, and lists them.
+    /// Publishes complete rungs, and lists them.
     pub(crate) async fn list(
         &mut self,
         plan: &EncodePlan,
@@ -59,17 +56,18 @@ impl RungUpgrade<'_> {
         let listing = publication.update_provisional(&master(&presentation)).await;
         listing.with_context(|| format!("cannot list {}", names.join(", ")))?;
         publication.save_provisional(&self.provisional);
-        let seconds = self.began.elapsed().as_secs_f64();
-        self.progress.note(format_args!(
+        let seconds = self.context.elapsed_seconds();
+        let progress = self.context.progress;
+        progress.note(format_args!(
             "{} can be had, {seconds:.1} s after the start: {}",
             names.join(", "),
             self.target.master()
         ));
-        self.progress.better(&names, seconds);
+        progress.better(&names, seconds);
         Ok(())
     }
 
-    /// None where it cannot be beside what plays.
+    /// Publishes a rung. Returns `None` if its segments are too long for the provisional playlists.
     async fn publish(
         &self,
         plan: &EncodePlan,
@@ -93,8 +91,8 @@ impl RungUpgrade<'_> {
             path: format!("{source}/{}", object.path),
             ..upload_of(&folder, object)
         });
-        send(publication, objects.collect()).await?;
-        let own = layout::in_revision(&self.provisional.revision, &format!("{OWN}/{name}"));
+        send_all(publication, objects.collect()).await?;
+        let own = layout::in_revision(&self.provisional.revision, &format!("{FOLDER}/{name}"));
         let way = format!("../../../{}/{name}/", publication.revision());
         let listed = hls::media_in(&way, &rendition.segments, target);
         let playlist = Upload::of_bytes(&layout::media_playlist(&own), listed);
@@ -119,7 +117,7 @@ impl RungUpgrade<'_> {
                 peak_bandwidth: peak,
                 average_bandwidth: average,
                 timescale: rendition.timescale,
-                // Only an MPD needs them.
+                // Only an MPD needs ticks.
                 ticks: vec![],
             },
             width: rung.width,

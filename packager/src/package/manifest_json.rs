@@ -1,5 +1,5 @@
-//! `package.json`: what made a package, and every object in it. Whoever writes below a target, or hands over a folder, may
-//! have written this file too, so [`Package::parse`] is the only way to read it.
+//! `package.json`: the source, the settings and every object of a package. The file may be a
+//! stranger's, so [`Package::parse`] is the only way to read it.
 
 use std::collections::HashSet;
 
@@ -13,14 +13,14 @@ use serde::{Deserialize, Serialize};
 
 /// The largest `package.json` that is read: 100,000 objects take 20 MB.
 pub(crate) const MAX_BYTES: u64 = 64 << 20;
-/// The largest object that storage takes, and more than all of a package: 5 TiB.
+/// The largest object that storage accepts: 5 TiB.
 pub(crate) const MAX_OBJECT_BYTES: u64 = 5 << 40;
 const MAX_OBJECTS: usize = 1_000_000;
-/// A revision is 16 characters long; what plays at once has a longer name.
+/// A revision's name has 16 characters.
 const MAX_REVISION_CHARACTERS: usize = 64;
 pub(crate) const MAX_CONTENT_TYPE_BYTES: usize = 256;
 
-/// Why a `package.json` is not used. What it names is shown without its control characters.
+/// Reasons to reject a `package.json`. Names are shown without control characters.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum PackageJsonError {
     #[error("it is larger than {MAX_BYTES} bytes")]
@@ -39,7 +39,7 @@ pub(crate) enum PackageJsonError {
     Impossible { path: String, why: &'static str },
 }
 
-/// Whether a text may name a revision, and so a folder below `v/`.
+/// Returns true if a text may name a revision, and so a folder below `v/`.
 pub(crate) fn is_revision(name: &str) -> bool {
     (1..=MAX_REVISION_CHARACTERS).contains(&name.len())
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric())
@@ -54,13 +54,13 @@ pub(crate) struct Package {
     pub(crate) settings: Settings,
     pub(crate) tools: Tools,
     pub(crate) renditions: Vec<RenditionFacts>,
-    /// Captions, chapters, the storyboard.
+    /// Captions, chapters and the storyboard.
     #[serde(flatten)]
     pub(crate) extras: ExtrasFacts,
-    /// What makes this revision the lecture, so that it can be made the lecture again.
+    /// The files at the package's root while this revision plays, for a rollback.
     #[serde(default)]
     pub(crate) root: Vec<RootFile>,
-    /// Every object but this one, in the order in which they are published.
+    /// All objects but this file, in the order in which they are published.
     pub(crate) objects: Vec<Object>,
 }
 
@@ -70,7 +70,7 @@ pub(crate) struct RootFile {
     pub(crate) text: String,
 }
 
-/// The name of the file is left out: viewers may read this object.
+/// The source. Its file name is omitted, because viewers may read `package.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct SourceFacts {
     pub(crate) bytes: u64,
@@ -95,7 +95,7 @@ pub(crate) struct RenditionFacts {
     pub(crate) duration: f64,
     pub(crate) segments: usize,
     pub(crate) bytes: u64,
-    /// bit/s, without the audio that plays beside a picture.
+    /// bit/s, without the audio that plays beside a video.
     pub(crate) peak_bandwidth: u64,
     pub(crate) average_bandwidth: u64,
 }
@@ -108,12 +108,13 @@ pub(crate) struct VideoFacts {
 }
 
 impl Package {
-    /// Reads the `package.json` of a revision. Every path in the result lies below the package's root: an object is one of
-    /// the two files at the root or lies below `v/<revision>/`, and `root` has none but those two, with the bytes that the list
-    /// of objects says.
+    /// Parses the `package.json` of a revision.
+    ///
+    /// Each object of the result lies below `v/<revision>/`, or is one of the two files at the
+    /// root. `root` has only those two files, with the listed hashes.
     ///
     /// # Errors
-    /// Where anything in it cannot be so.
+    /// Returns the first rule that the file breaks.
     pub(crate) fn parse(json: &[u8], revision: &str) -> Result<Self, PackageJsonError> {
         if json.len() as u64 > MAX_BYTES {
             return Err(PackageJsonError::TooLarge);
@@ -155,7 +156,7 @@ impl Package {
         Ok(package)
     }
 
-    /// Where this file is, from the package's root.
+    /// The path of this file, from the package's root.
     pub(crate) fn own_path(&self) -> String {
         package_json_path(&self.revision)
     }
@@ -165,7 +166,7 @@ impl Package {
     }
 }
 
-/// Refuses an object that lies outside the revision, or that cannot be.
+/// Rejects an object outside the revision, or with an impossible size, hash or content type.
 fn check_object(object: &Object, prefix: &str) -> Result<(), PackageJsonError> {
     let is_ours = is_mutable(&object.path) || object.path.starts_with(prefix);
     if !is_ours || ObjectKey::new(&*object.path).is_err() {
@@ -266,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn a_package_says_nothing_that_cannot_be() {
+    fn a_package_with_an_impossible_value_is_rejected() {
         type Spoil = fn(&mut Value);
         let spoiled: [(&str, Spoil); 11] = [
             ("another revision", |package| {

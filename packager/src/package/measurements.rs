@@ -1,4 +1,4 @@
-//! What came of an encoding, measured: what players are told of it follows from this.
+//! Measured Renditions, from which playlists and the MPD follow.
 
 use std::path::Path;
 
@@ -15,43 +15,50 @@ use crate::mpegts::remux;
 use crate::progress::{Progress, StepUnit};
 
 pub(crate) struct Measurements {
-    /// As the plan has them, largest first.
+    /// In the plan's order, largest first.
     pub(crate) video: Vec<Rendition>,
     pub(crate) audio: Vec<Rendition>,
     pub(crate) iframes: Option<IFrameSource>,
 }
 
-/// The pictures to look through the lecture by.
+/// The I-frames that players show while a viewer seeks.
 pub(crate) enum IFrameSource {
-    /// In a file of their own, with its path from the revision's folder.
+    /// A file of their own, with its path from the revision's folder.
     File(Box<IFrameTrack>, Object),
-    /// The first of each transport stream of the smallest rung.
+    /// The first I-frame of each transport stream of the smallest rung.
     First(Vec<media::IFrame>),
 }
 
 impl IFrameSource {
-    fn iframes(&self) -> &[media::IFrame] {
+    fn frames(&self) -> &[media::IFrame] {
         match self {
             Self::File(file, _) => &file.iframes,
-            Self::First(iframes) => iframes,
+            Self::First(frames) => frames,
         }
     }
 
     pub(crate) fn playlist(&self) -> Vec<u8> {
         match self {
             Self::File(file, _) => hls::iframes(layout::IFRAMES_FILE, &file.map, &file.iframes),
-            Self::First(iframes) => hls::first_iframes(iframes),
+            Self::First(frames) => hls::first_iframes(frames),
         }
     }
 }
 
 impl Measurements {
-    /// Everything that plays as transport streams. What they are made of stays, for another try, until the package has its
-    /// final name.
-    pub(crate) async fn wrapped(
+    /// Renditions with a playlist. Audio that only the video's transport streams carry has no
+    /// segments of its own.
+    pub(crate) fn renditions(&self) -> impl Iterator<Item = &Rendition> {
+        let all = self.video.iter().chain(&self.audio);
+        all.filter(|rendition| !rendition.segments.is_empty())
+    }
+
+    /// Wraps the CMAF segments in transport streams. The CMAF segments stay until the package has
+    /// its final name, so that an interrupted run can resume.
+    pub(crate) async fn wrap_in_ts(
         self,
         revision: &Path,
-        has_audio_alone: bool,
+        has_audio_only: bool,
         progress: Progress,
     ) -> Result<Self> {
         let bytes = |rendition: &Rendition| -> u64 {
@@ -61,7 +68,7 @@ impl Measurements {
         let Self { video, audio, .. } = self;
         let total = video.iter().chain(&audio).map(bytes).sum();
         let step = progress.step("wrapping", StepUnit::Bytes, total);
-        let streams = remux::wrap(revision, video, audio, has_audio_alone, &step).await?;
+        let streams = remux::wrap(revision, video, audio, has_audio_only, &step).await?;
         step.finish();
         Ok(Self {
             iframes: (!streams.video.is_empty()).then_some(IFrameSource::First(streams.iframes)),
@@ -70,8 +77,8 @@ impl Measurements {
         })
     }
 
-    /// The I-frame playlist, from the revision's folder: beside the segments that it is about.
-    pub(crate) fn iframes_playlist(&self) -> String {
+    /// The path of the I-frame playlist, from the revision's folder: beside its segments.
+    pub(crate) fn iframe_playlist(&self) -> String {
         match (&self.iframes, self.video.last()) {
             (Some(IFrameSource::First(_)), Some(smallest)) => {
                 format!("{}/iframes.m3u8", smallest.folder)
@@ -80,10 +87,15 @@ impl Measurements {
         }
     }
 
-    /// The pictures to look through the lecture by, as players are told of them.
-    pub(crate) fn listed(&self, plan: &VideoPlan, shown: &IFrameSource, prefix: &str) -> IFrames {
-        let segments: Vec<Segment> = (shown.iframes().iter())
-            .map(|iframe| iframe.segment)
+    /// The I-frame Variant Stream, as the Multivariant Playlist and the MPD list it.
+    pub(crate) fn iframe_variant(
+        &self,
+        plan: &VideoPlan,
+        iframes: &IFrameSource,
+        prefix: &str,
+    ) -> IFrames {
+        let segments: Vec<Segment> = (iframes.frames().iter())
+            .map(|frame| frame.segment)
             .collect();
         let target = bandwidth::target_duration(&segments);
         let (peak_bandwidth, average_bandwidth) = bandwidth::bandwidth(&segments, target);
@@ -97,7 +109,7 @@ impl Measurements {
             ticks: vec![],
         };
         let (mut rung, mut map, mut index) = (plan.iframe_rung(), 0..0, 0..0);
-        match shown {
+        match iframes {
             IFrameSource::File(file, _) => {
                 track.codec.clone_from(&file.init.codec);
                 track.timescale = file.init.timescale;
@@ -115,7 +127,7 @@ impl Measurements {
         let Rung { width, height, .. } = rung;
         IFrames {
             track,
-            playlist: format!("{prefix}/{}", self.iframes_playlist()),
+            playlist: format!("{prefix}/{}", self.iframe_playlist()),
             width,
             height,
             map,

@@ -1,4 +1,4 @@
-//! The folder that a package ends up in, and one for work that leaves nothing behind.
+//! The output folder of `lectern package`.
 
 use std::fs;
 use std::path::Path;
@@ -8,11 +8,11 @@ use crate::files::open_folder::OpenFolder;
 use crate::files::package_folder;
 use crate::layout;
 
-/// What a folder holds, as far as a revision is concerned.
+/// Contents of an output folder, compared with a revision.
 #[derive(Debug)]
 pub(crate) enum FolderContents {
     Nothing,
-    /// This very package, complete.
+    /// The complete package of the revision.
     Same(Box<Package>),
     SomethingElse,
 }
@@ -38,7 +38,7 @@ pub(crate) fn inspect(folder: &Path, revision: &str) -> std::io::Result<FolderCo
     })
 }
 
-/// The package of a revision, if there is one.
+/// Reads a revision's `package.json`. Returns `None` if it is missing or not valid.
 pub(crate) fn read(folder: &Path, revision: &str) -> Option<Package> {
     let own = layout::package_json_path(revision);
     let json = package_folder::read(folder, &own, manifest_json::MAX_BYTES).ok()?;

@@ -1,4 +1,5 @@
-//! The name of what will be encoded, known before it is: a hash of the source and of everything that shapes the output.
+//! The name of a revision: a hash of the source and of everything that determines its bytes. It is
+//! known before encoding.
 
 use std::ffi::OsString;
 
@@ -8,7 +9,8 @@ use crate::digest::sha256;
 use crate::encode::plan::EncodePlan;
 use crate::manifest::container::Container;
 
-/// Raised whenever the same recipe would give different bytes: playlists, initialization sections, folding.
+/// Raise this number when the same recipe gives other bytes, as after a change to playlists or
+/// initialization sections.
 const FORMAT: u32 = 6;
 const CHARACTERS: usize = 16;
 
@@ -17,24 +19,24 @@ struct Recipe<'a> {
     format: u32,
     source: &'a str,
     ffmpeg: &'a str,
-    /// The gain follows from the source and from this.
+    /// The target in LUFS. The gain follows from the source and this target.
     loudness: Option<i32>,
     container: Container,
     audio_only_variant: bool,
-    /// Of every part.
+    /// ffmpeg's arguments for each task.
     argv: Vec<Vec<String>>,
     extras: Vec<String>,
 }
 
-/// The first 16 hexadecimal characters of SHA-256 over the recipe.
+/// Returns the first 16 hexadecimal characters of the recipe's SHA-256.
 pub(crate) fn revision(
     source_sha256: &str,
     ffmpeg: &str,
     plan: &EncodePlan,
     extras: Vec<String>,
 ) -> String {
-    let argv = |part| {
-        let args = plan.argv(part, OsString::from("SOURCE"));
+    let argv = |task| {
+        let args = plan.argv(task, OsString::from("SOURCE"));
         let words = args.iter().map(|arg| arg.to_string_lossy().into_owned());
         words.collect()
     };
@@ -48,7 +50,7 @@ pub(crate) fn revision(
         argv: plan.tasks().iter().map(argv).collect(),
         extras,
     };
-    // A struct of strings always becomes JSON.
+    // Serializing a struct of strings never fails.
     let json = serde_json::to_vec(&recipe).unwrap_or_default();
     let mut name = sha256(json);
     name.truncate(CHARACTERS);

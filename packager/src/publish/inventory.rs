@@ -1,4 +1,4 @@
-//! `lectern revisions` and `lectern run`: what lies at a target, what plays, and how to go back.
+//! The revisions at a target, and the one that plays.
 
 use std::collections::BTreeMap;
 
@@ -11,15 +11,16 @@ use crate::package::manifest_json::{Package, is_revision};
 use crate::storage::error::StorageError;
 use crate::storage::{Store, StoredEntry};
 
-/// Everything below a target.
+/// All objects below a target, by revision.
 #[derive(Debug)]
 pub(crate) struct Inventory {
     pub(crate) live: Option<String>,
-    /// What else may be named by what plays: where a publication was interrupted, the MPD's revision is another.
+    /// Every revision that the playlist or the MPD at the root names. After an interrupted
+    /// publication they differ.
     pub(crate) named: Vec<String>,
-    /// What plays, and then the latest first: buckets tell the time of day in whole seconds.
+    /// The live revision, then the others, latest first. Buckets give times in whole seconds.
     pub(crate) revisions: Vec<Revision>,
-    /// What is in no revision.
+    /// Objects of no revision.
     pub(crate) others: Vec<StoredEntry>,
 }
 
@@ -30,7 +31,7 @@ pub(crate) struct Revision {
 }
 
 impl Inventory {
-    pub(crate) async fn of(target: &Store) -> Result<Self, StorageError> {
+    pub(crate) async fn list(target: &Store) -> Result<Self, StorageError> {
         if !target.is_readable() {
             return Err(StorageError::WriteOnly);
         }
@@ -80,7 +81,7 @@ impl Inventory {
 }
 
 impl Revision {
-    /// When its `package.json` was written, which is when all that it lists was there.
+    /// The time at which `package.json` was written. All objects that it lists were stored before.
     pub(crate) fn published(&self) -> Option<DateTime<Utc>> {
         self.modified(layout::PACKAGE_JSON)
     }
@@ -89,7 +90,8 @@ impl Revision {
         self.modified(REPLACED_JSON)
     }
 
-    /// When anything of it was last written, but for the note that it was replaced.
+    /// The latest time at which an object was written, except the note that the revision was
+    /// replaced.
     pub(crate) fn newest(&self) -> Option<DateTime<Utc>> {
         let note = layout::in_revision(&self.name, REPLACED_JSON);
         let entries = self.entries.iter().filter(|entry| entry.path != note);
@@ -107,8 +109,8 @@ impl Revision {
     }
 }
 
-/// What a revision's `package.json` says.
-pub(crate) async fn package(target: &Store, revision: &str) -> Result<Package, StorageError> {
+/// Reads the `package.json` of a revision.
+pub(crate) async fn read_package(target: &Store, revision: &str) -> Result<Package, StorageError> {
     let none = || StorageError::NoRevision(revision.to_owned());
     if !is_revision(revision) {
         return Err(none());
@@ -125,7 +127,7 @@ pub(crate) async fn package(target: &Store, revision: &str) -> Result<Package, S
 pub(crate) mod tests {
     use super::*;
 
-    /// Minutes, for the time at which a thing was written.
+    /// An entry that was written in this minute.
     pub(crate) fn entry(path: &str, minute: i64) -> StoredEntry {
         StoredEntry {
             path: path.to_owned(),
@@ -135,7 +137,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn an_inventory_tells_what_plays_from_what_played_and_what_never_did() {
+    fn an_inventory_puts_the_live_revision_first_and_then_the_latest() {
         let inventory = Inventory::new(
             "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\nv/bb/480p/playlist.m3u8\n",
             "<BaseURL>v/cc/480p/</BaseURL>",

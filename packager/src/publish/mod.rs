@@ -1,4 +1,4 @@
-//! `lectern publish`, and what `ship` and the verbs that look after what is published share with it.
+//! Published packages: uploading one, switching to it, and listing its revisions.
 
 pub(crate) mod inventory;
 pub(crate) mod publication;
@@ -10,19 +10,18 @@ use anyhow::Result;
 
 use crate::files::open_folder::OpenFolder;
 use crate::files::package_folder;
-use crate::layout::MULTIVARIANT;
+use crate::layout::{self, MULTIVARIANT};
 use crate::package::manifest_json::{self, Package, is_revision};
 use crate::progress::{Progress, megabytes};
-
-use crate::storage::error::StorageError;
-
-use crate::layout;
 use crate::storage::Store;
+use crate::storage::error::StorageError;
 
 pub(crate) use publication::{Publication, upload_of};
 
-/// More than any Multivariant Playlist has.
+/// The largest Multivariant Playlist that is read.
 const MAX_MASTER_BYTES: u64 = 8 << 20;
+
+/// Prints the URL of a revision that now plays.
 pub(crate) fn report(progress: Progress, target: &Store, package: &Package) {
     progress.note(format_args!(
         "published revision {}: {} objects, {:.1} MB",
@@ -37,8 +36,8 @@ pub(crate) fn report(progress: Progress, target: &Store, package: &Package) {
     );
 }
 
-/// Reads what a folder holds, and checks that it is all there: every object a regular file, none behind a symbolic link.
-pub(crate) fn open(folder: &Path) -> Result<Package, StorageError> {
+/// Reads the package in a folder, and checks that every object is a regular file of the right size.
+pub(crate) fn open_package(folder: &Path) -> Result<Package, StorageError> {
     let incomplete = |why: String| StorageError::Incomplete {
         folder: folder.to_owned(),
         why,
@@ -66,7 +65,7 @@ pub(crate) fn open(folder: &Path) -> Result<Package, StorageError> {
     Ok(package)
 }
 
-/// The revision that a Multivariant Playlist names first.
+/// The first revision that a Multivariant Playlist names.
 pub(crate) fn named_revision(master: &str) -> Option<&str> {
     master
         .lines()

@@ -1,5 +1,6 @@
-//! One revision on its way: what is there before, what went up, and the switch at the end. Media Segments first, the
-//! Multivariant Playlist last, so that nobody ever sees a playlist or an MPD that names an absent object.
+//! Publishes one revision: uploads its objects, then replaces the files at the root. Media Segments
+//! go first and the Multivariant Playlist last, so that no playlist or MPD ever names a missing
+//! object.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -23,22 +24,23 @@ use crate::storage::journal::Journal;
 use crate::storage::object::{PutCondition, PutOutcome, Upload, UploadBody};
 use crate::storage::{Store, StoredObject};
 
+/// A revision that is being published.
 pub(crate) struct Publication<'a> {
     target: &'a Store,
     revision: String,
     journal: Journal,
-    /// What was there under `v/<revision>/` when this began, with its sizes.
+    /// Sizes of the objects below `v/<revision>/` at the beginning.
     present: HashMap<String, u64>,
-    /// What was sent, or found to be there, and the hash that it was sent with.
-    settled: Mutex<HashMap<String, Option<String>>>,
+    /// Objects that are stored, with the hash that was sent.
+    stored: Mutex<HashMap<String, Option<String>>>,
     written: AtomicUsize,
-    /// None where the target reads nothing.
+    /// The files at the root at the beginning; `None` if the target cannot be read.
     before: Option<ReplacedRoot>,
-    /// What was made to play since then in its place, until all is there.
-    meanwhile: Mutex<Option<StoredObject>>,
+    /// The provisional playlist that this publication wrote since then.
+    provisional: Mutex<Option<StoredObject>>,
 }
 
-/// What played when this began: it alone may be replaced.
+/// Files at the root at the beginning. Only these versions may be replaced.
 #[derive(Debug, Clone, Default)]
 struct ReplacedRoot {
     master: Option<StoredObject>,
@@ -46,7 +48,8 @@ struct ReplacedRoot {
 }
 
 impl<'a> Publication<'a> {
-    /// `folder` is where the package is or will be: its journal lies beside it.
+    /// Begins to publish the package in `folder`, which may not exist yet. Its journal lies beside
+    /// the folder.
     pub(crate) async fn begin(
         target: &'a Store,
         revision: &str,
@@ -56,7 +59,7 @@ impl<'a> Publication<'a> {
         Self::with(target, revision, journal).await
     }
 
-    /// Of what is not in a folder.
+    /// Begins to publish a revision that is not in a folder, and has no journal.
     pub(crate) async fn without_folder(
         target: &'a Store,
         revision: &str,
@@ -86,10 +89,10 @@ impl<'a> Publication<'a> {
             revision: revision.to_owned(),
             journal,
             present,
-            settled: Mutex::default(),
+            stored: Mutex::default(),
             written: AtomicUsize::new(0),
             before,
-            meanwhile: Mutex::default(),
+            provisional: Mutex::default(),
         })
     }
 
@@ -101,41 +104,41 @@ impl<'a> Publication<'a> {
         &self.revision
     }
 
-    /// The revision that played there when this began, as far as that can be read.
+    /// The revision that played at the beginning, if the target can be read.
     pub(crate) fn live(&self) -> Option<String> {
         let master = self.before.as_ref()?.master.as_ref()?;
         named_revision(&String::from_utf8_lossy(&master.bytes)).map(str::to_owned)
     }
 
-    /// What an earlier run made play in the revision's place, if it plays still.
+    /// Loads the provisional lecture of an earlier run, if it still plays.
     pub(crate) fn load_provisional<T: DeserializeOwned>(
         &self,
         revision: impl Fn(&T) -> &str,
     ) -> Option<T> {
-        let load_provisional = serde_json::from_value(self.journal.meanwhile()?).ok()?;
-        (self.live()? == revision(&load_provisional)).then_some(load_provisional)
+        let provisional = serde_json::from_value(self.journal.meanwhile()?).ok()?;
+        (self.live()? == revision(&provisional)).then_some(provisional)
     }
 
-    /// What plays in the revision's place until it does: whoever takes this up goes on with that.
-    pub(crate) fn save_provisional(&self, meanwhile: &impl Serialize) {
-        if let Ok(meanwhile) = serde_json::to_value(meanwhile) {
-            self.journal.plays(meanwhile);
+    /// Saves the provisional lecture in the journal, for the next run.
+    pub(crate) fn save_provisional(&self, provisional: &impl Serialize) {
+        if let Ok(provisional) = serde_json::to_value(provisional) {
+            self.journal.plays(provisional);
         }
     }
 
-    /// How many objects went up.
+    /// Number of objects that this publication uploaded.
     pub(crate) fn written(&self) -> usize {
         self.written.load(Ordering::Relaxed)
     }
 
-    /// Sends what never changes, unless it is there.
+    /// Uploads an immutable object, unless the target has it.
     pub(crate) async fn send(&self, upload: &Upload) -> Result<(), StorageError> {
-        let is_there = match self.before {
+        let is_present = match self.before {
             Some(_) => self.present.get(&upload.path) == Some(&upload.bytes),
             None => self.journal.was_sent(&upload.path),
         };
-        if is_there || self.is_settled(upload)? {
-            self.settle(upload);
+        if is_present || self.is_stored(upload)? {
+            self.record_stored(upload);
             return Ok(());
         }
         let outcome = self
@@ -146,13 +149,16 @@ impl<'a> Publication<'a> {
         if outcome == PutOutcome::Written {
             self.written.fetch_add(1, Ordering::Relaxed);
         }
-        self.settle(upload);
+        self.record_stored(upload);
         Ok(())
     }
 
-    /// Whether it was sent. What was sent while the encoder ran must be what `package.json` lists in the end.
-    fn is_settled(&self, upload: &Upload) -> Result<bool, StorageError> {
-        match self.settled().get(&upload.path) {
+    /// Returns true if this publication stored the object already.
+    ///
+    /// # Errors
+    /// Fails if `package.json` lists another hash than the one that was sent while the encoder ran.
+    fn is_stored(&self, upload: &Upload) -> Result<bool, StorageError> {
+        match self.stored().get(&upload.path) {
             None => Ok(false),
             Some(Some(sent)) if upload.sha256.as_ref().is_some_and(|sha256| sha256 != sent) => {
                 Err(StorageError::Changed {
@@ -163,19 +169,19 @@ impl<'a> Publication<'a> {
         }
     }
 
-    fn settle(&self, upload: &Upload) {
-        let mut settled = self.settled();
-        let hash = settled.entry(upload.path.clone()).or_default();
+    fn record_stored(&self, upload: &Upload) {
+        let mut stored = self.stored();
+        let hash = stored.entry(upload.path.clone()).or_default();
         if hash.is_none() {
             hash.clone_from(&upload.sha256);
         }
     }
 
-    fn settled(&self) -> MutexGuard<'_, HashMap<String, Option<String>>> {
-        self.settled.lock().unwrap_or_else(PoisonError::into_inner)
+    fn stored(&self) -> MutexGuard<'_, HashMap<String, Option<String>>> {
+        self.stored.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Publishes what is left of a package that is in `folder`, and switches to it.
+    /// Uploads the rest of the package in `folder`, and activates it.
     pub(crate) async fn complete(
         &self,
         folder: &Path,
@@ -194,12 +200,12 @@ impl<'a> Publication<'a> {
             return Err(StorageError::Changed { path: own });
         }
         let own = Upload::of_bytes(&own, json);
-        let [media, playlists, last] = stages(folder, package);
+        let [media, playlists, root_files] = stages(folder, package);
         for stage in [media, playlists, vec![own]] {
             stream::iter(stage.into_iter().map(Ok::<_, StorageError>))
                 .try_for_each_concurrent(MAX_REQUESTS, |upload| async move {
-                    // What went up early was counted then.
-                    if !self.is_settled(&upload)? {
+                    // Objects that were uploaded early are counted already.
+                    if !self.is_stored(&upload)? {
                         self.send(&upload).await?;
                         step.add(upload.bytes);
                     }
@@ -207,69 +213,75 @@ impl<'a> Publication<'a> {
                 })
                 .await?;
         }
-        self.activate(last).await?;
+        self.activate(root_files).await?;
         self.journal.finish();
         Ok(())
     }
 
-    /// Makes what has only begun what plays, in HLS: an MPD that is there goes on playing what it names.
+    /// Activates a provisional lecture, in HLS only: an MPD at the root keeps its revision.
     pub(crate) async fn start_provisional(&self, master: Upload) -> Result<(), StorageError> {
         self.note_replaced().await?;
-        self.put_last(&master, self.master()).await
+        self.replace_root_file(&master, self.master()).await
     }
 
-    /// Makes something better play than what plays, of which this will not be the last.
+    /// Replaces the playlist of the provisional lecture.
     pub(crate) async fn update_provisional(&self, master: &Upload) -> Result<(), StorageError> {
-        self.put_last(master, self.master()).await?;
+        self.replace_root_file(master, self.master()).await?;
         if self.before.is_some() {
             let own = master.read(&master.whole()).await?;
             let stored = self.target.get(MULTIVARIANT).await?;
             let stored = stored.filter(|stored| stored.bytes == own);
-            *self.meanwhile() = Some(stored.ok_or_else(|| StorageError::Lost {
+            *self.provisional() = Some(stored.ok_or_else(|| StorageError::Lost {
                 path: master.path.clone(),
             })?);
         }
         Ok(())
     }
 
-    /// What this may replace, if that can be read.
+    /// The Multivariant Playlist that may be replaced; `None` if the target cannot be read.
     fn master(&self) -> Option<Option<StoredObject>> {
         let before = self.before.as_ref()?;
-        let meanwhile = self.meanwhile().clone();
-        Some(meanwhile.or_else(|| before.master.clone()))
+        let provisional = self.provisional().clone();
+        Some(provisional.or_else(|| before.master.clone()))
     }
 
-    fn meanwhile(&self) -> MutexGuard<'_, Option<StoredObject>> {
-        self.meanwhile
+    fn provisional(&self) -> MutexGuard<'_, Option<StoredObject>> {
+        self.provisional
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Makes the revision what plays. The MPD names objects that are all there, so that it may come just before: if the
-    /// two do not both arrive, DASH players have the new revision whole and HLS players the old one, until somebody publishes
-    /// again. Who finds one of them changed since he began has lost against another, and changes nothing more.
-    pub(crate) async fn activate(&self, last: Vec<Upload>) -> Result<(), StorageError> {
+    /// Replaces the files at the root, so that the revision plays.
+    ///
+    /// The MPD goes first: all objects that it names are stored. If only the MPD arrives, DASH
+    /// players read the new revision and HLS players the old one, each of them whole.
+    ///
+    /// # Errors
+    /// Fails if another publication replaced one of the files, and replaces no further file then.
+    pub(crate) async fn activate(&self, root_files: Vec<Upload>) -> Result<(), StorageError> {
         let before = self.before.as_ref();
         self.note_replaced().await?;
-        let (manifest, master): (Vec<Upload>, Vec<Upload>) =
-            last.into_iter().partition(|upload| upload.path == MPD);
+        let (manifest, master): (Vec<Upload>, Vec<Upload>) = root_files
+            .into_iter()
+            .partition(|upload| upload.path == MPD);
         for upload in &manifest {
             let stored = before.map(|before| before.manifest.clone());
-            self.put_last(upload, stored).await?;
+            self.replace_root_file(upload, stored).await?;
         }
         for upload in &master {
-            self.put_last(upload, self.master()).await?;
+            self.replace_root_file(upload, self.master()).await?;
         }
-        // Transport streams have none, and what an earlier package left would go on playing that.
-        let is_there = before.is_none_or(|before| before.manifest.is_some());
-        if manifest.is_empty() && is_there {
+        // Transport streams have no MPD, and an old one would keep an earlier revision playing.
+        let has_mpd = before.is_none_or(|before| before.manifest.is_some());
+        if manifest.is_empty() && has_mpd {
             self.target.remove(MPD).await?;
         }
         Ok(())
     }
 
-    /// Replaces what was there when this began: none where that cannot be read.
-    async fn put_last(
+    /// Replaces a file at the root, if it is still the stored one. Replaces any file if the target
+    /// cannot be read.
+    async fn replace_root_file(
         &self,
         upload: &Upload,
         stored: Option<Option<StoredObject>>,
@@ -285,7 +297,8 @@ impl<'a> Publication<'a> {
         put.await.map(drop)
     }
 
-    /// From now on nobody opens what played until now, and who has opened it goes on for a while: `prune` counts from here.
+    /// Notes in the live revision that it is replaced now. `prune` counts the time that viewers may
+    /// keep watching from here.
     async fn note_replaced(&self) -> Result<(), StorageError> {
         let Some(live) = self.live().filter(|live| *live != self.revision) else {
             return Ok(());
@@ -299,7 +312,7 @@ impl<'a> Publication<'a> {
     }
 }
 
-/// An object of a package that is in a folder.
+/// The upload of an object of a package in a folder.
 pub(crate) fn upload_of(folder: &Path, object: &Object) -> Upload {
     Upload {
         path: object.path.clone(),
@@ -310,16 +323,17 @@ pub(crate) fn upload_of(folder: &Path, object: &Object) -> Upload {
     }
 }
 
-/// Each stage is complete before the next begins; the last is what may change.
+/// The stages of uploading a package. Each is complete before the next begins; the last are the
+/// files at the root.
 fn stages(folder: &Path, package: &Package) -> [Vec<Upload>; 3] {
-    let [mut media, mut playlists, mut last] = [vec![], vec![], vec![]];
+    let [mut media, mut playlists, mut root_files] = [vec![], vec![], vec![]];
     for object in &package.objects {
         let stage = match object.path.as_str() {
-            path if is_mutable(path) => &mut last,
+            path if is_mutable(path) => &mut root_files,
             path if path.ends_with(".m3u8") => &mut playlists,
             _ => &mut media,
         };
         stage.push(upload_of(folder, object));
     }
-    [media, playlists, last]
+    [media, playlists, root_files]
 }

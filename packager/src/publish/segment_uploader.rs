@@ -1,4 +1,4 @@
-//! What `ship` sends before the encoder has ended.
+//! Uploads Media Segments while the encoder runs.
 
 use std::cell::Cell;
 use std::fs;
@@ -13,7 +13,7 @@ use crate::encode::chunk::Chunk;
 use crate::encode::task::EncodeTask;
 use crate::layout::{self, segment_name};
 use crate::manifest::container::Container;
-use crate::package::PackageJob;
+use crate::package::PackagePlan;
 use crate::progress::Step;
 use crate::publish::Publication;
 use crate::storage::concurrency::MAX_REQUESTS as MOST_AT_ONCE;
@@ -21,57 +21,58 @@ use crate::storage::error::StorageError;
 use crate::storage::object::{Upload, UploadBody};
 use crate::workdir::WorkDir;
 
-const BETWEEN_SCANS: Duration = Duration::from_millis(300);
-/// How many segments must exist after one that is final: the last two may yet become one.
+/// Time between scans of the encoder's output.
+const SCAN_INTERVAL: Duration = Duration::from_millis(300);
+/// Segments that must follow a final one: the last two may still be merged.
 const HELD_BACK: usize = 2;
 
-/// Media Segments that are final before the encoder has ended.
+/// Uploads Media Segments as soon as they are final.
 pub(crate) struct SegmentUploader {
     renditions: Vec<PendingSegments>,
 }
 
-/// A run of segments of a Rendition, which appear one after the other.
+/// Segments of a Rendition or of one of its chunks, which appear one after the other.
 struct PendingSegments {
     name: String,
     folder: PathBuf,
     /// From the package's root.
     path: String,
     next: Cell<usize>,
-    /// None where it goes to the end.
+    /// `None` if the chunk is the last one.
     end: Option<usize>,
-    /// How many are on their way.
+    /// Number of uploads under way.
     sending: Cell<usize>,
-    /// The rest is sent by somebody else.
-    is_over: Cell<bool>,
+    /// The caller uploads the rest.
+    is_stopped: Cell<bool>,
 }
 
 impl SegmentUploader {
-    pub(crate) fn new(job: &PackageJob, workdir: &WorkDir) -> Self {
-        let growing = |name: &str, chunk: Chunk| PendingSegments {
+    pub(crate) fn new(plan: &PackagePlan, workdir: &WorkDir) -> Self {
+        let pending = |name: &str, chunk: Chunk| PendingSegments {
             name: name.to_owned(),
             folder: workdir.revision_folder().join(name),
-            path: layout::in_revision(&job.revision, name),
+            path: layout::in_revision(&plan.revision, name),
             next: Cell::new(number(chunk.first)),
             end: chunk.end.map(number),
             sending: Cell::new(0),
-            is_over: Cell::new(false),
+            is_stopped: Cell::new(false),
         };
         let mut renditions = vec![];
-        // Transport streams are made of segments that are not published.
-        let is_published = job.plan.settings.container == Container::Cmaf;
-        for part in job.plan.tasks().into_iter().filter(|_| is_published) {
-            match part {
-                EncodeTask::Audio(audio) => renditions.push(growing(&audio.folder, Chunk::WHOLE)),
-                EncodeTask::Video(_, cut) => {
-                    let rungs = cut.rungs.iter();
-                    renditions.extend(rungs.map(|rung| growing(&rung.name(), cut.chunk)));
+        // Transport streams are made after encoding, and the CMAF segments are not published.
+        let is_published = plan.encode.settings.container == Container::Cmaf;
+        for task in plan.encode.tasks().into_iter().filter(|_| is_published) {
+            match task {
+                EncodeTask::Audio(audio) => renditions.push(pending(&audio.folder, Chunk::WHOLE)),
+                EncodeTask::Video(_, video) => {
+                    let rungs = video.rungs.iter();
+                    renditions.extend(rungs.map(|rung| pending(&rung.name(), video.chunk)));
                 }
             }
         }
         Self { renditions }
     }
 
-    /// Sends what appears while `encoding` runs. The first refusal ends both.
+    /// Uploads segments while `encoding` runs. The first error ends both.
     pub(crate) async fn send_during<T>(
         &self,
         publication: &Publication<'_>,
@@ -79,7 +80,7 @@ impl SegmentUploader {
         encoding: impl Future<Output = Result<T>>,
     ) -> Result<T> {
         let mut encoding = std::pin::pin!(encoding);
-        let mut scans = tokio::time::interval(BETWEEN_SCANS);
+        let mut scans = tokio::time::interval(SCAN_INTERVAL);
         let mut sending = FuturesUnordered::new();
         let mut encoded = None;
         loop {
@@ -95,35 +96,35 @@ impl SegmentUploader {
                 _ = scans.tick(), if encoded.is_none() => {}
             }
             while encoded.is_none() && sending.len() < MOST_AT_ONCE {
-                let Some((growing, upload)) = self.take() else {
+                let Some((pending, upload)) = self.take() else {
                     break;
                 };
                 sending.push(async move {
                     let upload = upload.with_hash().await?;
                     publication.send(&upload).await?;
-                    growing.sending.update(|sending| sending - 1);
+                    pending.sending.update(|sending| sending - 1);
                     Ok(upload.bytes)
                 });
             }
         }
     }
 
-    /// The next segment that is final and not yet on its way.
+    /// Takes the next final segment.
     fn take(&self) -> Option<(&PendingSegments, Upload)> {
-        let mut growing = self.renditions.iter();
-        growing.find_map(|growing| Some((growing, growing.take()?)))
+        let mut pending = self.renditions.iter();
+        pending.find_map(|pending| Some((pending, pending.take()?)))
     }
 
-    /// Sends nothing more of a Rendition, and waits for what is on its way.
+    /// Uploads no more segments of a Rendition, and waits for uploads under way.
     pub(crate) async fn finish(&self, name: &str) {
         let own = || {
             self.renditions
                 .iter()
-                .filter(|growing| growing.name == name)
+                .filter(|pending| pending.name == name)
         };
-        own().for_each(|growing| growing.is_over.set(true));
-        while own().any(|growing| growing.sending.get() > 0) {
-            tokio::time::sleep(BETWEEN_SCANS).await;
+        own().for_each(|pending| pending.is_stopped.set(true));
+        while own().any(|pending| pending.sending.get() > 0) {
+            tokio::time::sleep(SCAN_INTERVAL).await;
         }
     }
 }
@@ -131,12 +132,12 @@ impl SegmentUploader {
 impl PendingSegments {
     fn take(&self) -> Option<Upload> {
         let next = self.next.get();
-        if self.is_over.get() || self.end.is_some_and(|end| next >= end) {
+        if self.is_stopped.get() || self.end.is_some_and(|end| next >= end) {
             return None;
         }
         let name = segment_name(next);
         let file = self.folder.join(&name);
-        // It is written under another name and renamed: what has this one is complete.
+        // ffmpeg renames a segment when it is complete.
         let bytes = fs::metadata(&file).ok()?.len();
         let last = self.folder.join(segment_name(next + HELD_BACK));
         if bytes == 0 || !last.exists() {

@@ -1,7 +1,7 @@
-//! What a message asks for: which upload, and where its package goes. Pure.
+//! A message's job: the upload to ship, and the target of its package. Pure.
 //!
-//! `uploads/rails/intro.mov` becomes the lecture `rails/intro` of the target. An object `ended` beside the parts of a recording
-//! stands for all of them: `uploads/rails/intro/ended` becomes `rails/intro`.
+//! `uploads/rails/intro.mov` becomes the lecture `rails/intro` of the target. An object `ended`
+//! announces a recording in parts: `uploads/rails/intro/ended` becomes `rails/intro`.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -27,21 +27,21 @@ pub(crate) enum JobError {
     NoRecording(String),
 }
 
-/// Where uploads lie.
+/// The folder of the uploads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct UploadsFolder {
     /// `r2://bucket` or `https://edge.example`.
     origin: String,
-    /// `uploads/`, as keys begin with it.
+    /// `uploads/`, the beginning of every upload's key.
     folder: String,
 }
 
-/// What is shipped, and where to, as `lectern ship` is told.
+/// Arguments of `lectern ship` for one upload.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct QueueJob {
     pub(crate) input: String,
     pub(crate) target: String,
-    /// Size of the upload, where it is the recording itself and the message says it.
+    /// Size of the recording, if it is one object and the message contains its size.
     pub(crate) bytes: Option<u64>,
 }
 
@@ -66,7 +66,7 @@ impl UploadsFolder {
 }
 
 impl QueueJob {
-    /// `body` is JSON, or that in Base64, which is how Cloudflare hands it out.
+    /// Parses a message: JSON, or JSON in Base64, as Cloudflare delivers it.
     pub(crate) fn parse(
         body: &str,
         uploads: &UploadsFolder,
@@ -75,7 +75,7 @@ impl QueueJob {
         let decoded = BASE64_STANDARD.decode(body.trim());
         let json = decoded.unwrap_or_else(|_| body.as_bytes().to_vec());
         let message: Option<Value> = serde_json::from_slice(&json).ok();
-        // What else the edge says is for people.
+        // All other members are for people.
         let key = message.as_ref().and_then(|message| message["key"].as_str());
         let key = ObjectKey::new(key.ok_or(JobError::NotUnderstood)?)?;
         let path = key.as_str().strip_prefix(&uploads.folder);
@@ -103,7 +103,7 @@ impl QueueJob {
                 None => path,
             },
         };
-        // A name such as `.mov` leaves a folder or nothing.
+        // Without its extension, `.mov` is empty.
         if name.is_empty() || name.ends_with('/') {
             return Err(no_name());
         }

@@ -1,5 +1,6 @@
-//! Cloudflare Queues' pull API: a message is leased, and gone when it is acknowledged; where its lease lapses, or it is given
-//! back, another gets it. The queue counts attempts, and moves what was tried too often to its dead-letter queue.
+//! Cloudflare Queues' pull API. A message is leased, and removed when it is acknowledged. If its
+//! lease ends, or it is returned, another worker gets it. The queue counts attempts, and moves a
+//! message with too many to its dead-letter queue.
 //! <https://developers.cloudflare.com/queues/configuration/pull-consumers/>
 
 pub(crate) mod job;
@@ -49,22 +50,22 @@ impl QueueError {
     pub(crate) fn hint(&self) -> &'static str {
         match self {
             Self::BadQueue(_) => {
-                "it is the id that `wrangler queues info NAME` shows, or a URL such as `http://127.0.0.1:8789`; HTTP without TLS is for this machine alone"
+                "use the id that `wrangler queues info NAME` shows, or a URL such as `http://127.0.0.1:8789`; use HTTP without TLS on this machine only"
             }
-            Self::NotSet(_) => "docs/scaling.md says which token the queue needs",
+            Self::NotSet(_) => "set it as docs/scaling.md describes",
             Self::Refused {
                 status: 401 | 403, ..
-            } => "CLOUDFLARE_API_TOKEN must be allowed to edit Queues in this account",
+            } => "allow CLOUDFLARE_API_TOKEN to edit Queues in this account",
             Self::Refused { .. } => {
-                "has the queue an HTTP pull consumer? `wrangler queues consumer http add NAME` adds one"
+                "add an HTTP pull consumer to the queue: `wrangler queues consumer http add NAME`"
             }
-            Self::Unreachable { .. } => "is the address right, and the network up?",
-            Self::NotUnderstood(_) => "is this the URL of a queue?",
+            Self::Unreachable { .. } => "check the address and the network",
+            Self::NotUnderstood(_) => "check that this is the URL of a queue",
         }
     }
 
-    /// Whether the same question may be answered later.
-    pub(crate) fn may_pass(&self) -> bool {
+    /// Returns true if a repeated request may succeed.
+    pub(crate) fn is_temporary(&self) -> bool {
         match self {
             Self::Unreachable { .. } => true,
             Self::Refused { status, .. } => retry::is_worthwhile(*status),
@@ -74,14 +75,14 @@ impl QueueError {
 }
 
 pub(crate) struct PullQueue {
-    /// Without a slash at the end.
+    /// The URL, without a slash at the end.
     base: String,
     client: Client,
-    /// Neither shown nor logged.
+    /// Never printed.
     token: Option<String>,
 }
 
-/// A message that is ours for a while.
+/// A message that this worker has leased.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(crate) struct Leased {
     pub(crate) body: String,
@@ -90,17 +91,17 @@ pub(crate) struct Leased {
     lease_id: String,
 }
 
-/// What becomes of a message.
+/// The end of a lease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum JobOutcome {
     Done,
-    /// Another may have it after this time.
-    Back(Duration),
+    /// Returns the message, which the queue delivers again after this time.
+    Retry(Duration),
 }
 
 impl PullQueue {
     pub(crate) fn open(queue: &str) -> anyhow::Result<Self> {
-        let base = base(queue, variable)?;
+        let base = base_url(queue, variable)?;
         let token = variable(TOKEN);
         if token.is_none() && base.starts_with("https:") {
             return Err(QueueError::NotSet(TOKEN).into());
@@ -112,24 +113,25 @@ impl PullQueue {
         })
     }
 
-    /// One message, if there is one.
+    /// Leases one message, if the queue has one.
     pub(crate) async fn pull(&self, lease: Duration) -> Result<Option<Leased>, QueueError> {
         let lease = u64::try_from(lease.as_millis()).unwrap_or(u64::MAX);
-        let wanted = json!({"visibility_timeout_ms": lease, "batch_size": 1});
-        pulled(&self.ask("pull", &wanted).await?)
+        let request = json!({"visibility_timeout_ms": lease, "batch_size": 1});
+        parse_pulled(&self.post("pull", &request).await?)
     }
 
-    pub(crate) async fn settle(
+    /// Acknowledges a message, or returns it to the queue.
+    pub(crate) async fn end_lease(
         &self,
         leased: &Leased,
         outcome: JobOutcome,
     ) -> Result<(), QueueError> {
-        let body = settled(&leased.lease_id, outcome);
+        let body = lease_body(&leased.lease_id, outcome);
         let mut attempt = 0;
         loop {
-            match self.ask("ack", &body).await {
+            match self.post("ack", &body).await {
                 Ok(_) => return Ok(()),
-                Err(error) if error.may_pass() && attempt + 1 < retry::FIRST_ATTEMPTS => {
+                Err(error) if error.is_temporary() && attempt + 1 < retry::FIRST_ATTEMPTS => {
                     retry::wait(attempt, None).await;
                     attempt += 1;
                 }
@@ -138,13 +140,13 @@ impl PullQueue {
         }
     }
 
-    async fn ask(&self, what: &str, body: &Value) -> Result<Vec<u8>, QueueError> {
+    async fn post(&self, verb: &str, body: &Value) -> Result<Vec<u8>, QueueError> {
         let unreachable = |error| QueueError::Unreachable {
             origin: self.base.clone(),
             why: causes(error),
         };
         let mut request = (self.client)
-            .post(format!("{}/messages/{what}", self.base))
+            .post(format!("{}/messages/{verb}", self.base))
             .timeout(retry::ANSWER_TIMEOUT)
             .header("content-type", "application/json")
             .body(body.to_string());
@@ -164,8 +166,8 @@ impl PullQueue {
     }
 }
 
-/// Where a queue's `/messages/…` are.
-fn base(queue: &str, variable: impl Fn(&str) -> Option<String>) -> Result<String, QueueError> {
+/// The URL above a queue's `/messages/…`.
+fn base_url(queue: &str, variable: impl Fn(&str) -> Option<String>) -> Result<String, QueueError> {
     let bad = || QueueError::BadQueue(redacted(queue));
     if !queue.contains("://") {
         let is_id = !queue.is_empty() && queue.bytes().all(|byte| byte.is_ascii_hexdigit());
@@ -188,7 +190,7 @@ fn base(queue: &str, variable: impl Fn(&str) -> Option<String>) -> Result<String
     Ok(queue.trim_end_matches('/').to_owned())
 }
 
-fn pulled(answer: &[u8]) -> Result<Option<Leased>, QueueError> {
+fn parse_pulled(answer: &[u8]) -> Result<Option<Leased>, QueueError> {
     #[derive(Deserialize)]
     struct PullAnswer {
         result: Pulled,
@@ -203,17 +205,17 @@ fn pulled(answer: &[u8]) -> Result<Option<Leased>, QueueError> {
     Ok(answer.result.messages.into_iter().next())
 }
 
-fn settled(lease: &str, outcome: JobOutcome) -> Value {
+fn lease_body(lease: &str, outcome: JobOutcome) -> Value {
     match outcome {
         JobOutcome::Done => json!({"acks": [{"lease_id": lease}], "retries": []}),
-        JobOutcome::Back(after) => json!({
+        JobOutcome::Retry(after) => json!({
             "acks": [],
             "retries": [{"lease_id": lease, "delay_seconds": after.as_secs()}],
         }),
     }
 }
 
-/// What Cloudflare's API says of an error.
+/// The message of an error of Cloudflare's API.
 fn reason(body: &[u8]) -> Option<String> {
     let answer: Value = serde_json::from_slice(body).ok()?;
     let message = answer["errors"].get(0)?["message"].as_str()?;
@@ -248,31 +250,31 @@ mod tests {
             ("jobs", "`jobs` is neither a queue's id nor the URL of one"),
             ("", "`` is neither a queue's id nor the URL of one"),
         ] {
-            let found = base(queue, account).unwrap_or_else(|error| error.to_string());
+            let found = base_url(queue, account).unwrap_or_else(|error| error.to_string());
             assert_eq!(found, expected, "{queue}");
         }
-        let unset = base("0a1b", |_| None).expect_err("no account");
+        let unset = base_url("0a1b", |_| None).expect_err("no account");
         assert_eq!(unset.to_string(), "CLOUDFLARE_ACCOUNT_ID is not set");
     }
 
     #[test]
-    fn a_message_is_taken_and_settled_by_its_lease() {
+    fn a_message_is_taken_and_acknowledged_by_its_lease() {
         // As the documentation shows it.
         let answer = br#"{"success":true,"errors":[],"messages":[],"result":{"messages":[{"body":"aGVsbG8=",
             "id":"1ad2","timestamp_ms":1689615013586,"attempts":2,"metadata":{"CF-Content-Type":"json"},"lease_id":"ey..J"}]}}"#;
-        let leased = pulled(answer).expect("an answer").expect("a message");
+        let leased = parse_pulled(answer).expect("an answer").expect("a message");
         assert_eq!((leased.body.as_str(), leased.attempts), ("aGVsbG8=", 2));
         assert_eq!(
-            pulled(br#"{"result":{"messages":[]}}"#).expect("an answer"),
+            parse_pulled(br#"{"result":{"messages":[]}}"#).expect("an answer"),
             None
         );
-        assert!(pulled(b"<html>").is_err());
+        assert!(parse_pulled(b"<html>").is_err());
         assert_eq!(
-            settled(&leased.lease_id, JobOutcome::Done).to_string(),
+            lease_body(&leased.lease_id, JobOutcome::Done).to_string(),
             r#"{"acks":[{"lease_id":"ey..J"}],"retries":[]}"#
         );
         assert_eq!(
-            settled("l", JobOutcome::Back(Duration::from_secs(60))).to_string(),
+            lease_body("l", JobOutcome::Retry(Duration::from_secs(60))).to_string(),
             r#"{"acks":[],"retries":[{"delay_seconds":60,"lease_id":"l"}]}"#
         );
         let refused =

@@ -18,7 +18,8 @@ use super::object::{PutCondition, Upload, UploadBody, Version, is_other_bytes, o
 use super::{LONGEST_IN_MEMORY, MOST_ENTRIES, ObjectHead, ObjectStream, StoredEntry, StoredObject};
 use crate::digest::{self, Digest, Hasher, sha256};
 use crate::files::open_folder::OpenFolder;
-use crate::files::package_folder::{self, is_below};
+use crate::files::package_folder::is_below;
+use crate::files::regular::open_no_follow;
 use crate::layout::TEMPORARY_PREFIX;
 
 /// Held while a mutable object is compared and replaced.
@@ -204,7 +205,7 @@ impl FolderStore {
     pub(crate) fn list(&self, prefix: &str) -> Result<Vec<StoredEntry>, StorageError> {
         let mut found = vec![];
         match self.list_now(prefix, &mut found) {
-            Err(error) if !is_absent(&error) => return Err(self.unread(prefix, error)),
+            Err(error) if !is_absent(&error) => return Err(self.read_error(prefix, error)),
             _ => {}
         }
         found.sort_by(|a, b| a.path.cmp(&b.path));
@@ -347,7 +348,7 @@ fn place(upload: &Upload, folder: &OpenFolder, name: &OsStr) -> io::Result<()> {
     let temporary = Temporary::create(folder)?;
     match &upload.source {
         UploadBody::File(from) => {
-            let from = package_folder::open(from)?;
+            let from = open_no_follow(from)?;
             let found = copy(&from, &mut &temporary.file)?.sha256;
             if upload
                 .sha256

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind, Read as _, Write as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::digest::sha256;
+use crate::files::regular::open_no_follow_with;
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -161,14 +162,10 @@ fn prefix(folder: &Path) -> std::ffi::OsString {
 impl JournalState {
     fn read(path: &Path) -> io::Result<Self> {
         // Others may write to the parent folder of a package.
-        let mut file = File::options()
-            .append(true)
-            .read(true)
-            .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
-            .open(path)?;
+        let mut file = open_no_follow_with(File::options().append(true).read(true), path)?;
         let found = file.metadata()?;
         let is_ours = found.uid() == rustix::process::geteuid().as_raw();
-        if !found.is_file() || found.nlink() > 1 || !is_ours {
+        if found.nlink() > 1 || !is_ours {
             return Err(ErrorKind::PermissionDenied.into());
         }
         own(&file)?;

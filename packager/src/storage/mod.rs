@@ -2,7 +2,7 @@
 
 pub(crate) mod concurrency;
 pub(crate) mod credentials;
-mod edge;
+pub(crate) mod edge;
 pub(crate) mod error;
 mod folder;
 pub(crate) mod http;

@@ -12,8 +12,7 @@ use tokio_util::io::ReaderStream;
 
 use super::error::StorageError;
 use crate::digest::{self, Hasher};
-use crate::files::package_folder;
-use crate::files::regular::open_regular;
+use crate::files::regular::{open_no_follow, open_regular};
 use crate::layout::is_mutable;
 
 /// Bytes of one read.
@@ -233,7 +232,7 @@ impl FileChunks {
 }
 
 fn file_chunks(path: &Path, slice: &Slice) -> Result<UploadStream, StorageError> {
-    let opened = package_folder::open(path).and_then(|mut file| {
+    let opened = open_no_follow(path).and_then(|mut file| {
         file.seek(SeekFrom::Start(slice.from))?;
         Ok(File::from_std(file).take(slice.length))
     });

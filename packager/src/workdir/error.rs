@@ -1,4 +1,4 @@
-//! Why a folder cannot be worked in.
+//! Errors of output and work folders.
 
 use crate::exit::Exit;
 use std::path::PathBuf;
@@ -14,7 +14,7 @@ pub(crate) enum FolderError {
 impl FolderError {
     pub(crate) fn hint(&self) -> &'static str {
         match self {
-            Self::Exists(_) => "choose another name, or replace what is there with --force",
+            Self::Exists(_) => "choose another name, or replace it with --force",
             Self::Busy(_) => "wait until it has ended, and run this again",
         }
     }

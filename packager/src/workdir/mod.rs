@@ -1,5 +1,6 @@
-//! The folder that a package is made in. It is named by the revision and outlives what interrupts the work, so that the same
-//! command takes up where it stopped: beside each finished part is a record of its files, and what fits its record is kept.
+//! The folder that a package is made in. Its name has the revision, so that an interrupted command
+//! resumes there. Each finished task has a record of its files, and files that match their record
+//! are kept.
 
 pub(crate) mod error;
 pub(crate) mod scratch;
@@ -19,34 +20,35 @@ use crate::progress::Progress;
 use crate::workdir::scratch::remove_folder;
 use error::FolderError;
 
-/// Records, what is being encoded, and the lock: all that is no part of the package.
+/// The subfolder for records, unfinished tasks and the lock, which are not published.
 const STATE_DIR: &str = "work";
 const LOCK: &str = "lock";
 
-/// What is known of a finished part.
+/// The record of a finished task.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct TaskRecord {
-    /// What ffmpeg complained about.
+    /// ffmpeg's warnings.
     pub(crate) warnings: String,
     /// Paths from the package's root.
     pub(crate) files: Vec<Object>,
 }
 
-/// A folder in which one process works at a time. Dropped, it stays if any part of it is finished.
+/// A folder in which one process works at a time. When it is dropped, it stays if a task in it is
+/// finished.
 #[derive(Debug)]
 pub(crate) struct WorkDir {
     root: PathBuf,
     revision: String,
     progress: Progress,
-    /// How many parts are finished, and of how many.
+    /// The number of finished tasks, and of all tasks.
     tasks: Cell<(usize, usize)>,
     is_done: bool,
-    /// Held until this is dropped, or we are killed.
+    /// Held until this is dropped or the process ends.
     _lock: File,
 }
 
 impl WorkDir {
-    /// A sibling of the folder that it becomes, so that it can be renamed to it.
+    /// Opens the work folder beside the output folder, so that it can be renamed to it.
     pub(crate) fn beside(
         folder: &Path,
         revision: &str,
@@ -57,12 +59,12 @@ impl WorkDir {
         Self::open(folder.with_file_name(name), revision, progress)
     }
 
-    /// What [`WorkDir::under`] makes.
+    /// The path of the folder that [`WorkDir::under`] opens.
     pub(crate) fn name_under(folder: &Path, revision: &str) -> PathBuf {
         folder.join(format!("lectern-{revision}"))
     }
 
-    /// In a folder that others may write into.
+    /// Opens the work folder in a folder that others may write into.
     pub(crate) fn under(folder: &Path, revision: &str, progress: Progress) -> anyhow::Result<Self> {
         let root = Self::name_under(folder, revision);
         make_private(folder, &root)?;
@@ -89,12 +91,12 @@ impl WorkDir {
         self.root.join("v").join(&self.revision)
     }
 
-    /// Where a part has what is no object of the package.
+    /// The file of a task that is not published.
     pub(crate) fn task_file(&self, task: &str) -> PathBuf {
         self.state_dir().join(format!("{task}.mp4"))
     }
 
-    /// An empty folder to encode a part in.
+    /// Makes an empty folder to encode a task in.
     pub(crate) fn scratch(&self, task: &str) -> Result<PathBuf> {
         let folder = self.state_dir().join(task);
         match fs::remove_dir_all(&folder) {
@@ -105,12 +107,12 @@ impl WorkDir {
         Ok(folder)
     }
 
-    /// Which of these parts are finished, each file as its record says; everything else is removed.
+    /// Returns the records of finished tasks whose files match, and removes all other files.
     pub(crate) async fn resume(&self, tasks: &[String]) -> Result<Vec<Option<TaskRecord>>> {
         let mut records = vec![];
         let mut kept = HashSet::from([self.state_dir().join(LOCK)]);
         for task in tasks {
-            let record = self.fitting(task).await;
+            let record = self.matching_record(task).await;
             if let Some(record) = &record {
                 kept.insert(self.record(task));
                 kept.extend(record.files.iter().map(|file| self.root.join(&file.path)));
@@ -123,7 +125,7 @@ impl WorkDir {
         Ok(records)
     }
 
-    async fn fitting(&self, task: &str) -> Option<TaskRecord> {
+    async fn matching_record(&self, task: &str) -> Option<TaskRecord> {
         let json = fs::read(self.record(task)).ok()?;
         let record: TaskRecord = serde_json::from_slice(&json).ok()?;
         for file in &record.files {
@@ -135,7 +137,7 @@ impl WorkDir {
         Some(record)
     }
 
-    /// Says that a part is finished; its files are there under their final names.
+    /// Records that a task is finished and its files have their final names.
     pub(crate) async fn record_finished(
         &self,
         task: &str,
@@ -166,8 +168,8 @@ impl WorkDir {
         self.state_dir().join(format!("{task}.json"))
     }
 
-    /// Takes the final name. What had it before is moved aside first and removed last, so that a failure in between
-    /// loses neither.
+    /// Renames the folder to the output folder, and keeps only these objects. The old output folder
+    /// is moved aside first and removed last, so that a failure loses neither.
     pub(crate) fn commit<'a>(
         mut self,
         folder: &Path,
@@ -188,21 +190,21 @@ impl WorkDir {
             return Err(error);
         }
         self.is_done = true;
-        // Only now: whoever waits for the lock shall not find the folder without one, and what objects are made of may
-        // still be needed.
+        // After the rename, because a failed rename still needs these files, and a process that
+        // waits for the lock must find the folder locked.
         let kept = objects.into_iter().map(|path| folder.join(path)).collect();
         sweep(folder, &kept)?;
         remove(&aside)?;
         remove_stale(folder)
     }
 
-    /// Removes it: what is in it is of no use any more.
+    /// Removes the folder.
     pub(crate) fn discard(mut self) {
         self.is_done = true;
         remove_folder(&self.root);
     }
 
-    /// What failed, and whether what is finished is worth keeping: not if the recording is no good.
+    /// Keeps the finished tasks after an error, unless another run cannot use them.
     pub(crate) fn abandon(self, is_hopeless: bool) {
         if is_hopeless {
             self.discard();
@@ -225,7 +227,7 @@ impl Drop for WorkDir {
     }
 }
 
-/// Makes a folder of ours in one that others may write into.
+/// Makes a folder for this user only, in a folder that others may write into.
 pub(crate) fn make_private(folder: &Path, root: &Path) -> anyhow::Result<()> {
     fs::create_dir_all(folder)?;
     match DirBuilder::new().mode(0o700).create(root) {
@@ -241,7 +243,8 @@ pub(crate) fn make_private(folder: &Path, root: &Path) -> anyhow::Result<()> {
     }
 }
 
-/// Removes folders of ours that whoever worked in them was killed in and nobody has come back to.
+/// Removes this user's work folders without a process and without a change in this time. Returns
+/// their number.
 pub(crate) fn remove_abandoned(folder: &Path, after: Duration) -> anyhow::Result<usize> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
@@ -261,7 +264,7 @@ pub(crate) fn remove_abandoned(folder: &Path, after: Duration) -> anyhow::Result
         if !found.is_dir() || found.uid() != own {
             continue;
         }
-        // What is done in it is done in the one or beside the other.
+        // Every task changes one of the two folders.
         let state_dir =
             fs::metadata(root.join(STATE_DIR)).and_then(|state_dir| state_dir.modified());
         let last = found.modified()?.max(state_dir.unwrap_or(UNIX_EPOCH));
@@ -277,7 +280,8 @@ fn is_revision(name: &str) -> bool {
     name.len() == 16 && name.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// The lock of a folder, which is made if it is not there; none where another process has it.
+/// Locks a folder, and makes it if it does not exist. Returns `None` if another process has the
+/// lock.
 pub(crate) fn lock(root: &Path) -> Result<Option<File>> {
     loop {
         fs::create_dir_all(root.join(STATE_DIR))?;
@@ -294,12 +298,12 @@ pub(crate) fn lock(root: &Path) -> Result<Option<File>> {
             Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => {}
             Err(TryLockError::Error(error)) => return Err(error),
         }
-        // Whoever had it may have moved the folder away in between.
-        let is_there = fs::metadata(&path).is_ok_and(|found| {
+        // The process that had the lock may have renamed the folder.
+        let is_same = fs::metadata(&path).is_ok_and(|found| {
             let own = file.metadata();
             own.is_ok_and(|own| (own.dev(), own.ino()) == (found.dev(), found.ino()))
         });
-        if is_there {
+        if is_same {
             return Ok(Some(file));
         }
     }
@@ -311,7 +315,7 @@ fn prefix(folder: &Path) -> std::ffi::OsString {
     name
 }
 
-/// Removes what interrupted work for the same output left behind, unless somebody is at it.
+/// Removes unfinished packages for the same output that no process works in.
 fn remove_stale(folder: &Path) -> Result<()> {
     let prefix = prefix(folder).to_string_lossy().into_owned();
     let Some(parent) = folder.parent() else {
@@ -338,7 +342,7 @@ fn remove(path: &Path) -> Result<()> {
     }
 }
 
-/// Removes every file below a folder but these, and every folder in which nothing is left.
+/// Removes all files below a folder but these, and all empty folders.
 fn sweep(folder: &Path, kept: &HashSet<PathBuf>) -> Result<()> {
     for entry in fs::read_dir(folder)? {
         let (path, kind) = entry.and_then(|entry| Ok((entry.path(), entry.file_type()?)))?;
@@ -372,21 +376,21 @@ mod tests {
         names
     }
 
-    /// A part of one file.
+    /// Finishes a task of one file.
     async fn finish(partial: &WorkDir, task: &str) -> PathBuf {
         let file = partial.revision_folder().join(task);
         fs::create_dir_all(partial.revision_folder()).expect("a folder");
         fs::write(&file, task).expect("it is written");
         let files = std::slice::from_ref(&file);
         partial
-            .record_finished(task, "said".into(), files)
+            .record_finished(task, "a warning".into(), files)
             .await
             .expect("it is kept");
         file
     }
 
     #[tokio::test]
-    async fn what_is_finished_stays_and_what_does_not_fit_its_record_goes() {
+    async fn finished_tasks_stay_and_files_that_differ_from_their_record_go() {
         let root = tempfile::tempdir().expect("a temporary folder");
         let out = root.path().join("out");
         let tasks = ["a", "b", "c"].map(String::from);
@@ -405,13 +409,13 @@ mod tests {
         let records = partial.resume(&tasks).await.expect("it is taken up");
         let kept: Vec<bool> = records.iter().map(Option::is_some).collect();
         assert_eq!(kept, [true, false, false]);
-        assert_eq!(records[0].as_ref().expect("a record").warnings, "said");
+        assert_eq!(records[0].as_ref().expect("a record").warnings, "a warning");
         assert_eq!(names(&partial.revision_folder()), ["a"]);
         assert_eq!(names(&partial.state_dir()), ["a.json", LOCK]);
     }
 
     #[tokio::test]
-    async fn a_folder_without_a_finished_part_or_of_a_bad_recording_is_gone() {
+    async fn a_folder_without_a_finished_task_or_of_a_bad_recording_is_removed() {
         let root = tempfile::tempdir().expect("a temporary folder");
         let out = root.path().join("out");
         drop(open(&out, REVISION).expect("it is made"));
@@ -449,7 +453,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_left_long_ago_is_removed_unless_somebody_is_at_it_or_it_is_not_ours() {
+    fn old_folders_are_removed_unless_they_are_locked_or_have_another_name() {
         const DAY: Duration = Duration::from_secs(24 * 3600);
         let root = tempfile::tempdir().expect("a temporary folder");
         let old = std::time::SystemTime::now() - 2 * DAY;
@@ -465,7 +469,7 @@ mod tests {
             }
         };
         let busy = make("lectern-0000000000000002");
-        let lock = lock(&busy).expect("a lock").expect("nobody has it");
+        let lock = lock(&busy).expect("a lock").expect("a free lock");
         for name in [
             "lectern-0000000000000000",
             "lectern-input-0000000000000001",
@@ -476,7 +480,7 @@ mod tests {
         }
         age(&busy);
         make("lectern-0000000000000003");
-        let removed = remove_abandoned(root.path(), DAY).expect("it is looked through");
+        let removed = remove_abandoned(root.path(), DAY).expect("the folder is readable");
         assert_eq!(removed, 2);
         assert_eq!(
             names(root.path()),

@@ -1,4 +1,4 @@
-//! Folders that leave nothing behind.
+//! Temporary folders.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::io::ErrorKind;
 use std::time::Duration;
 
-/// ffmpeg 5.1 writes cut segments to a full disk, says nothing and ends with 0; whether that is what happened shows in
-/// whether anything more fits.
+/// Returns the error of a full disk, if a write to this folder fails with it. ffmpeg 5.1 writes
+/// truncated segments to a full disk and returns 0.
 pub(crate) fn full_disk(folder: &Path) -> Option<std::io::Error> {
     let file = folder.join("space");
     let tried = fs::write(&file, vec![1; 1 << 20]);
@@ -17,12 +17,12 @@ pub(crate) fn full_disk(folder: &Path) -> Option<std::io::Error> {
         .filter(|error| error.kind() == ErrorKind::StorageFull)
 }
 
-/// A folder that is removed: at the end, on an error, on a signal.
+/// A folder that is removed when it is dropped: at the end, after an error or a signal.
 #[derive(Debug)]
 pub(crate) struct ScratchDir(PathBuf);
 
 impl ScratchDir {
-    /// A sibling of a file, so that what is made in it can be renamed to that.
+    /// Makes a folder beside a file, so that its contents can be renamed to that file.
     pub(crate) fn beside(file: &Path) -> std::io::Result<Self> {
         let mut name = file.file_name().unwrap_or_default().to_owned();
         name.push(format!(".partial-{}", std::process::id()));
@@ -45,8 +45,9 @@ impl Drop for ScratchDir {
     }
 }
 
+/// Removes a folder, and tries again while a process writes into it.
 pub(crate) fn remove_folder(path: &Path) {
-    // An ffmpeg that was just killed may still have a file to create.
+    // An ffmpeg that was just killed may still create a file.
     for _ in 0..20 {
         match fs::remove_dir_all(path) {
             Ok(()) => return,

@@ -270,7 +270,7 @@ fn unacceptable_input_is_refused_in_a_sentence_and_leaves_nothing() {
             "out",
             3,
             "the source declares 20.0 s",
-            "cut short",
+            "play the recording to its end",
         ),
         (
             "playlist.mp4",

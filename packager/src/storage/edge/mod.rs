@@ -22,9 +22,10 @@ use super::object::{PutCondition, Slice, Upload, Version};
 use super::{MOST_ENTRIES, ObjectHead, ObjectStream, StoredEntry, StoredObject};
 use crate::digest::Digest;
 
-/// Larger objects are uploaded in parts.
-const LARGE: u64 = 64 << 20;
-const PART: u64 = 16 << 20;
+/// The largest object that one request uploads. Larger ones are uploaded in parts.
+pub(crate) const MAX_WHOLE_BYTES: u64 = 64 << 20;
+/// Bytes of each part but the last.
+pub(crate) const PART_BYTES: u64 = 16 << 20;
 /// Parallel parts of one object.
 const PARTS_AT_ONCE: usize = 4;
 
@@ -58,7 +59,7 @@ impl EdgeStore {
         condition: &PutCondition,
         journal: &Journal,
     ) -> Result<bool, StorageError> {
-        let put = if upload.bytes > LARGE {
+        let put = if upload.bytes > MAX_WHOLE_BYTES {
             self.put_in_parts(upload, condition, journal).await
         } else {
             let url = self.url(&upload.path);
@@ -96,10 +97,10 @@ impl EdgeStore {
             Ok(request.header(CONTENT_TYPE, &upload.content_type))
         });
         let CreatedUpload { upload_id } = wire::parse_body(&answer.await?.body, &upload.path)?;
-        journal.begun(&upload.path, &upload_id, PART);
+        journal.begun(&upload.path, &upload_id, PART_BYTES);
         let begun = BegunUpload {
             id: upload_id,
-            part: PART,
+            part: PART_BYTES,
             parts: BTreeMap::new(),
         };
         self.send_parts(upload, condition, begun, journal).await

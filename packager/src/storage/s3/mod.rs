@@ -1,46 +1,44 @@
-//! Publishing into a bucket by the S3 API: R2, S3 and what speaks like them.
+//! A bucket behind the S3 API: R2, S3 and compatible services.
 
-use std::error::Error as _;
+mod error;
+mod multipart;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use futures_util::{StreamExt as _, TryStreamExt as _};
 use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::list::{PaginatedListOptions, PaginatedListStore as _};
-use object_store::multipart::{MultipartStore as _, PartId};
 use object_store::path::Path;
 use object_store::{
     Attribute, Attributes, BackoffConfig, Error, GetOptions, GetRange, ObjectStore as _,
-    ObjectStoreExt as _, PutMode, PutMultipartOptions, PutOptions, PutPayload, RetryConfig,
-    UpdateVersion,
+    ObjectStoreExt as _, PutMode, PutOptions, PutPayload, RetryConfig, UpdateVersion,
 };
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::concurrency::{AdaptiveConcurrency, MAX_REQUESTS};
-use super::credentials::{Credentials, credentials};
-use super::error::StorageError;
-use super::journal::{BegunUpload, Journal};
-use super::location::BucketAddress;
-use super::object::{PutCondition, Upload, Version};
-use super::s3_http::Connector;
-use super::{
+use crate::digest::{Digest, Hasher};
+use crate::storage::concurrency::AdaptiveConcurrency;
+use crate::storage::credentials::{Credentials, credentials};
+use crate::storage::error::StorageError;
+use crate::storage::journal::Journal;
+use crate::storage::location::BucketAddress;
+use crate::storage::object::{PutCondition, Upload, Version};
+use crate::storage::s3_http::Connector;
+use crate::storage::{
     LONGEST_IN_MEMORY, MOST_ENTRIES, ObjectHead, ObjectStream, StoredEntry, StoredObject, retry,
 };
-use crate::digest::{Digest, Hasher};
+use error::is_final;
+use multipart::PART;
 
-/// Above this an object goes up in parts of this, so that no body in memory is larger.
-const PART: u64 = 8 << 20;
-/// S3 and R2 take 10,000.
-const MOST_PARTS: u64 = 9_000;
 /// Bodies in memory at the same time.
 const MOST_MEMORY: u64 = 32 << 20;
 const MIB: u64 = 1 << 20;
-/// On top of what `object_store` does: it does not repeat a conditional write whose answer was lost, since it cannot know
-/// what became of it. We can: what is there is compared.
+/// Attempts beyond those of `object_store`, which never repeats a conditional write whose answer
+/// was lost. A repeated write is safe here, because the caller compares what is stored.
 const ATTEMPTS: u32 = 3;
-/// Pages of a list that hold nothing, one after the other: removed objects may leave some.
+/// Empty pages of a list in a row. Removed objects may leave some.
 const MOST_EMPTY_PAGES: usize = 1_000;
 
 #[derive(Debug)]
@@ -53,10 +51,10 @@ pub(crate) struct S3Store {
 impl S3Store {
     pub(crate) fn open(address: BucketAddress) -> anyhow::Result<Self> {
         let credentials = credentials(address.scheme)?;
-        Self::opened_with(address, credentials)
+        Self::with_credentials(address, credentials)
     }
 
-    fn opened_with(address: BucketAddress, credentials: Credentials) -> anyhow::Result<Self> {
+    fn with_credentials(address: BucketAddress, credentials: Credentials) -> anyhow::Result<Self> {
         let mut builder = AmazonS3Builder::new()
             .with_bucket_name(&address.bucket)
             .with_region(&address.region)
@@ -64,7 +62,7 @@ impl S3Store {
             .with_secret_access_key(credentials.secret)
             .with_http_connector(Connector(Arc::new(AdaptiveConcurrency::default())))
             .with_unsigned_payload(address.is_protected())
-            // R2 wants one request an object; deleting is rare.
+            // R2 takes one request an object, and `lectern` deletes rarely.
             .with_disable_bulk_delete(true)
             .with_retry(RetryConfig {
                 backoff: BackoffConfig {
@@ -94,7 +92,7 @@ impl S3Store {
         self.address.name(path)
     }
 
-    /// False where the condition does not hold.
+    /// Writes an object. Returns false if the condition does not hold.
     pub(crate) async fn put(
         &self,
         upload: &Upload,
@@ -102,7 +100,7 @@ impl S3Store {
         journal: &Journal,
     ) -> Result<bool, StorageError> {
         if upload.bytes > PART {
-            return self.put_in_parts(upload, condition, journal).await;
+            return self.put_multipart(upload, condition, journal).await;
         }
         let mode = match condition {
             PutCondition::Any => PutMode::Overwrite,
@@ -125,114 +123,6 @@ impl S3Store {
             self.store.put_opts(&key, payload, options).await
         });
         Ok(put.await?.is_some())
-    }
-
-    async fn put_in_parts(
-        &self,
-        upload: &Upload,
-        condition: &PutCondition,
-        journal: &Journal,
-    ) -> Result<bool, StorageError> {
-        let there = self.head(&upload.path).await?;
-        let holds = match condition {
-            PutCondition::Any => true,
-            PutCondition::Absent => there.is_none(),
-            // Nothing that is replaced is that large.
-            PutCondition::Is(_) => false,
-        };
-        if !holds {
-            return Ok(false);
-        }
-        let key = self.key(&upload.path)?;
-        let taken_up = journal.under_way(&upload.path);
-        let was_taken_up = taken_up.is_some();
-        let sent = match taken_up {
-            Some(begun) => self.send_parts(upload, &key, begun, journal).await,
-            None => self.begin(upload, &key, journal).await,
-        };
-        match sent {
-            // It may have been given up in between, by us or by the bucket, which does so after some days.
-            Err(StorageError::Bucket { .. } | StorageError::Nothing(_)) if was_taken_up => {
-                self.begin(upload, &key, journal).await?;
-            }
-            sent => sent?,
-        }
-        Ok(true)
-    }
-
-    async fn begin(
-        &self,
-        upload: &Upload,
-        key: &Path,
-        journal: &Journal,
-    ) -> Result<(), StorageError> {
-        let id = self.repeated(&upload.path, async || {
-            let options = PutMultipartOptions {
-                attributes: attributes(upload),
-                ..PutMultipartOptions::default()
-            };
-            self.store.create_multipart_opts(key, options).await
-        });
-        let id = id.await?.unwrap_or_default();
-        let part = part_size(upload.bytes);
-        journal.begun(&upload.path, &id, part);
-        let begun = BegunUpload {
-            id,
-            part,
-            parts: Default::default(),
-        };
-        self.send_parts(upload, key, begun, journal).await
-    }
-
-    /// Parts that the journal has are there; if this is interrupted, those that are there stay for the next time.
-    async fn send_parts(
-        &self,
-        upload: &Upload,
-        key: &Path,
-        begun: BegunUpload,
-        journal: &Journal,
-    ) -> Result<(), StorageError> {
-        let BegunUpload { id, part, parts } = begun;
-        let slices: Vec<_> = (0_usize..).zip(upload.parts(part).await?).collect();
-        let sent: Vec<PartId> = stream::iter(slices)
-            .map(|(at, slice)| {
-                let number = u32::try_from(at + 1).unwrap_or(u32::MAX);
-                let (id, known) = (&id, parts.get(&number).cloned());
-                async move {
-                    if let Some(content_id) = known {
-                        return Ok(PartId { content_id });
-                    }
-                    let _room = self.room(slice.length).await;
-                    let body = upload.read(&slice).await?;
-                    let sent = self.repeated(&upload.path, async || {
-                        let payload = PutPayload::from_bytes(body.clone());
-                        self.store.put_part(key, id, at, payload).await
-                    });
-                    let sent = sent.await?.ok_or_else(|| lost_upload(upload))?;
-                    journal.part(&upload.path, number, &sent.content_id);
-                    Ok::<_, StorageError>(sent)
-                }
-            })
-            .buffered(MAX_REQUESTS)
-            .try_collect()
-            .await?;
-        let completed = self.repeated(&upload.path, async || {
-            let completed = self.store.complete_multipart(key, &id, sent.clone()).await;
-            match completed {
-                // Completed, and the answer lost: the upload is gone and the object is there.
-                Err(Error::NotFound { .. })
-                    if self
-                        .store
-                        .head(key)
-                        .await
-                        .is_ok_and(|found| found.size == upload.bytes) =>
-                {
-                    Ok(())
-                }
-                completed => completed.map(drop),
-            }
-        });
-        completed.await?.ok_or_else(|| lost_upload(upload))
     }
 
     pub(crate) async fn get(&self, path: &str) -> Result<Option<StoredObject>, StorageError> {
@@ -291,7 +181,7 @@ impl S3Store {
             return Ok(None);
         };
         let path = path.to_owned();
-        let chunks = (found.into_stream()).map_err(move |error| self.request_error(&path, &error));
+        let chunks = (found.into_stream()).map_err(move |error| self.storage_error(&path, &error));
         Ok(Some(chunks.boxed()))
     }
 
@@ -373,11 +263,12 @@ impl S3Store {
     }
 
     async fn room(&self, bytes: u64) -> Option<SemaphorePermit<'_>> {
-        let wanted = bytes.div_ceil(MIB).clamp(1, MOST_MEMORY / MIB);
-        self.memory.acquire_many(wanted as u32).await.ok()
+        let mebibytes = bytes.div_ceil(MIB).clamp(1, MOST_MEMORY / MIB);
+        self.memory.acquire_many(mebibytes as u32).await.ok()
     }
 
-    /// None where a condition does not hold.
+    /// Repeats a request that failed for a passing reason. Returns `None` if its condition does not
+    /// hold.
     async fn repeated<T>(
         &self,
         path: &str,
@@ -393,40 +284,18 @@ impl S3Store {
                     | Error::NotModified { .. },
                 ) => return Ok(None),
                 Err(error @ Error::Generic { .. }) => error,
-                Err(error) => return Err(self.request_error(path, &error)),
+                Err(error) => return Err(self.storage_error(path, &error)),
             };
             attempt += 1;
             if attempt >= ATTEMPTS || is_final(&error) {
-                return Err(self.request_error(path, &error));
+                return Err(self.storage_error(path, &error));
             }
             retry::wait(attempt, None).await;
         }
     }
-
-    fn request_error(&self, path: &str, error: &Error) -> StorageError {
-        let why = words(error);
-        let path = match path {
-            "" => self.address.name(""),
-            path => path.to_owned(),
-        };
-        match error {
-            Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => {
-                StorageError::Denied { path, why }
-            }
-            Error::NotFound { .. } => StorageError::Nothing(path),
-            // A list that is refused is not told apart.
-            error if matches!(status(error), Some(401 | 403)) => StorageError::Denied { path, why },
-            _ => StorageError::Bucket { path, why },
-        }
-    }
 }
 
-/// Equal parts, of which there are not too many.
-fn part_size(bytes: u64) -> u64 {
-    bytes.div_ceil(MOST_PARTS).div_ceil(MIB).max(PART / MIB) * MIB
-}
-
-/// What the Worker says of the same object by itself, for those who serve the bucket in another way.
+/// The headers that the Worker would add, for buckets that another server serves.
 fn attributes(upload: &Upload) -> Attributes {
     let seconds = lectern::operation::cache_policy::seconds(&upload.path);
     let cache_control = if upload.is_immutable() {
@@ -440,62 +309,11 @@ fn attributes(upload: &Upload) -> Attributes {
     ])
 }
 
-fn lost_upload(upload: &Upload) -> StorageError {
-    StorageError::Bucket {
-        path: upload.path.clone(),
-        why: "the upload in parts is gone".to_owned(),
-    }
-}
-
 fn absent<T>(found: object_store::Result<T>) -> object_store::Result<Option<T>> {
     match found {
         Err(Error::NotFound { .. }) => Ok(None),
         found => found.map(Some),
     }
-}
-
-/// An answer that the same question will get again.
-fn is_final(error: &Error) -> bool {
-    status(error).is_some_and(|status| !retry::is_worthwhile(status))
-}
-
-/// `object_store` tells it in words alone.
-fn status(error: &Error) -> Option<u16> {
-    let mut cause = error.source();
-    while let Some(next) = cause {
-        let message = next.to_string();
-        let status = (message.split_once("status code: "))
-            .and_then(|(_, rest)| rest.get(..3)?.parse::<u16>().ok());
-        if status.is_some() {
-            return status;
-        }
-        cause = next.source();
-    }
-    None
-}
-
-/// The last cause; of an answer in XML, its code and message.
-fn words(error: &Error) -> String {
-    let mut message = error.to_string();
-    let mut cause = error.source();
-    while let Some(next) = cause {
-        message = next.to_string();
-        cause = next.source();
-    }
-    let element = |name: &str| {
-        let (_, rest) = message.split_once(&format!("<{name}>"))?;
-        Some(rest.split_once("</")?.0.to_owned())
-    };
-    let message = match (element("Code"), element("Message")) {
-        (Some(code), Some(message)) => format!("{code}: {message}"),
-        (Some(code), None) => code,
-        _ => message,
-    };
-    message
-        .chars()
-        .filter(|character| !character.is_control())
-        .take(300)
-        .collect()
 }
 
 #[cfg(test)]
@@ -506,21 +324,7 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn parts_are_equal_whole_mebibytes_and_not_too_many() {
-        for (bytes, expected) in [
-            (PART + 1, PART),
-            (2 << 30, PART),
-            (100_000_000_000, 11 * MIB),
-            (1 << 40, 117 * MIB),
-        ] {
-            let part = part_size(bytes);
-            assert_eq!(part, expected, "{bytes}");
-            assert!(bytes.div_ceil(part) <= MOST_PARTS, "{bytes}");
-        }
-    }
-
-    /// A bucket that answers everything with these headers and this, and the requests that it gets.
+    /// A bucket that gives every request the same answer, and the number of requests.
     fn bucket(answer: &'static str) -> (S3Store, Arc<AtomicUsize>) {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("an address");
@@ -549,7 +353,7 @@ mod tests {
             secret: "s".into(),
             session: None,
         };
-        let store = S3Store::opened_with(address, credentials).expect("it is opened");
+        let store = S3Store::with_credentials(address, credentials).expect("it is opened");
         (store, counted)
     }
 

@@ -1,0 +1,173 @@
+//! Preparation: probes a source, plans its encoding and derives the name of its revision.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+
+use super::manifest_json::SourceFacts;
+use super::revision::revision;
+use crate::context::Context;
+use crate::digest;
+use crate::encode::chunk::Chunk;
+use crate::encode::ladder::Rung;
+use crate::encode::plan::{EncodePlan, VideoPlan};
+use crate::encode::settings::EncodeArgs;
+use crate::encode::{ChunkMismatch, plan_chunks};
+use crate::extras::{Extras, ExtrasArgs};
+use crate::ffmpeg::version::ffmpeg_version;
+use crate::files::regular::open_regular;
+use crate::manifest::bandwidth::shown_rate;
+use crate::manifest::container::{Container, ContainerError};
+use crate::media::Codec;
+use crate::progress::{Progress, StepUnit};
+use crate::source::frame_rate::frame_rate;
+use crate::source::{Pace, Source, Video, probe};
+
+/// A probed source, the plan of its encoding, and the name of the revision.
+#[derive(Debug, Clone)]
+pub(crate) struct PackagePlan {
+    pub(crate) revision: String,
+    pub(crate) encode: EncodePlan,
+    pub(crate) input: PathBuf,
+    pub(crate) source: SourceFacts,
+    pub(super) extras: Extras,
+    /// ffmpeg's version.
+    pub(crate) ffmpeg: String,
+    /// Number of encoders at once.
+    pub(super) workers: usize,
+}
+
+impl PackagePlan {
+    /// Probes and hashes the source, checks the limits, and plans the encoding.
+    pub(crate) async fn prepare(
+        input: &Path,
+        encode: &EncodeArgs,
+        extras: &ExtrasArgs,
+        context: &Context,
+    ) -> Result<Self> {
+        let packaging = || format!("cannot package `{}`", input.display());
+        let plan = context
+            .limits
+            .within(async {
+                let plan = Self::try_prepare(input, encode, extras, context).await;
+                plan.with_context(packaging)
+            })
+            .await?;
+        Ok(plan)
+    }
+
+    async fn try_prepare(
+        input: &Path,
+        args: &EncodeArgs,
+        extras: &ExtrasArgs,
+        context: &Context,
+    ) -> Result<Self> {
+        let progress = context.progress;
+        if args.container == Container::Ts && args.codec.iter().any(|codec| *codec != Codec::H264) {
+            return Err(ContainerError.into());
+        }
+        let mut media = probe(input).await?;
+        let bytes = fs::metadata(input)?.len();
+        let pace = Pace::of(input, &media, bytes).await?;
+        if let (Some(video), Some(pace)) = (&mut media.video, pace) {
+            lower_sparse_rate(video, pace, progress);
+        }
+        let frames = count_frames(&media, pace.map(|pace| pace.end));
+        context.limits.check_frames(frames, bytes)?;
+        let ffmpeg = ffmpeg_version().await?;
+        let extras = Extras::prepare(input, &media, extras, progress).await?;
+        let sha256 = hash_source(input, bytes, progress).await?;
+        let mut encode = EncodePlan::new(&media, args);
+        plan_chunks(&mut encode, input, &media).await;
+        Ok(Self {
+            revision: revision(&sha256, &ffmpeg, &encode, extras.recipe()),
+            encode,
+            input: std::path::absolute(input)?,
+            source: SourceFacts {
+                bytes,
+                sha256,
+                media,
+            },
+            extras,
+            ffmpeg,
+            workers: args.workers(),
+        })
+    }
+
+    /// Runs `work` for this plan. If the chunks do not fit together, runs it again for the video in
+    /// one chunk, which is another revision.
+    pub(crate) async fn run<T>(
+        &self,
+        progress: Progress,
+        mut work: impl AsyncFnMut(&Self) -> Result<T>,
+    ) -> Result<T> {
+        let error = match work(self).await {
+            Err(error) if error.is::<ChunkMismatch>() => error,
+            done => return done,
+        };
+        let Some(whole) = self.without_chunks() else {
+            return Err(error);
+        };
+        progress.note(format_args!("{error:#}; it is encoded as a whole"));
+        work(&whole).await
+    }
+
+    /// Names that the revision may get: encoded in chunks, and encoded as a whole.
+    pub(crate) fn revisions(&self) -> Vec<String> {
+        let whole = self.without_chunks().map(|whole| whole.revision);
+        [self.revision.clone()].into_iter().chain(whole).collect()
+    }
+
+    /// Encodes some rungs before the others. Neither the bytes nor the revision change.
+    pub(crate) fn prioritize(&mut self, select: impl FnOnce(&VideoPlan) -> Vec<Vec<Rung>>) {
+        // Transport streams are made after all rungs are encoded.
+        if self.encode.settings.container == Container::Cmaf
+            && let Some(video) = &mut self.encode.video
+        {
+            video.first = select(video);
+        }
+    }
+
+    /// The plan for the same video in one chunk; `None` if it has one chunk already.
+    fn without_chunks(&self) -> Option<Self> {
+        let mut plan = self.clone();
+        let video = plan.encode.video.as_mut()?;
+        if video.chunks == [Chunk::WHOLE] {
+            return None;
+        }
+        video.chunks = vec![Chunk::WHOLE];
+        let sha256 = &plan.source.sha256;
+        plan.revision = revision(sha256, &plan.ffmpeg, &plan.encode, plan.extras.recipe());
+        Some(plan)
+    }
+}
+
+async fn hash_source(input: &Path, bytes: u64, progress: Progress) -> Result<String> {
+    let step = progress.step("reading", StepUnit::Bytes, bytes);
+    let digest = digest::of_reader(open_regular(input)?, |bytes| step.add(bytes)).await?;
+    step.finish();
+    Ok(digest.sha256)
+}
+
+/// Frames to encode. `last_frame` is the time of the last frame, in seconds, for a source that does
+/// not say its duration.
+fn count_frames(source: &Source, last_frame: Option<f64>) -> u64 {
+    let Some(video) = &source.video else { return 0 };
+    let seconds = source.end().or(source.duration).or(last_frame);
+    (seconds.unwrap_or(0.0) * frame_rate(video).as_f64()).ceil() as u64
+}
+
+/// Lowers the frame rate of a video whose image rarely changes.
+fn lower_sparse_rate(video: &mut Video, pace: Pace, progress: Progress) {
+    let Some(rate) = pace.sparse_rate() else {
+        return;
+    };
+    (video.average_rate, video.is_held) = (Some(rate), true);
+    progress.note(format_args!(
+        "it has {} frames in {:.0} s: it is encoded at {} a second",
+        pace.frames,
+        pace.end,
+        shown_rate(frame_rate(video))
+    ));
+}
