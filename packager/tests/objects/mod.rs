@@ -291,7 +291,7 @@ fn a_recording_that_was_stored_in_parts_is_one_lecture() {
             "r2://video/uploads/none.mp4",
             3,
             "there is no object `r2://video/uploads/none.mp4`",
-            "completed",
+            "complete an upload",
         ),
         (
             "r2://video/none.mp4",
