@@ -1,26 +1,29 @@
 #!/usr/bin/env bash
-# Every check of CI, the fastest failures first. `make test` builds first.
-set -euo pipefail
+# Every check of CI, the fastest first. `make test` builds first. Each check runs, whether or not an earlier one failed,
+# and the failed ones are listed at the end.
+set -uo pipefail
 cd "$(dirname "$0")/.."
-step() { echo "==> $*"; }
+failed=()
+check() {
+    local name=$1
+    shift
+    echo "==> $name"
+    "$@" || failed+=("$name")
+}
 
-step 'formatting'
-cargo fmt --all --check
-step 'types of the pages'
-node_modules/.bin/tsc -p .
-step 'lints, on the host'
-cargo clippy --quiet --locked --workspace --all-targets -- -D warnings
-step 'lints, on wasm32'
-cargo clippy --quiet --locked -p lectern --target wasm32-unknown-unknown -- -D warnings
-step 'licences and sources of dependencies'
-cargo-deny --log-level error --locked check licenses bans sources
-step 'sizes'
-node tools/size.mjs
-step 'committed files'
-tools/hygiene.sh
-step 'deployment, pages and tools'
-node --test --test-reporter=dot tools/*.test.mjs tools/deploy/*.test.mjs web/*.test.mjs
-step 'sdks'
-tools/sdks.sh
-step 'tests'
-LECTERN_REQUIRE_INTEROP=1 cargo test --quiet --locked --workspace
+check 'formatting' cargo fmt --all --check
+check 'types of the pages' node_modules/.bin/tsc -p .
+check 'lints, on the host' cargo clippy --quiet --locked --workspace --all-targets -- -D warnings
+check 'lints, on wasm32' cargo clippy --quiet --locked -p lectern --target wasm32-unknown-unknown -- -D warnings
+check 'licences and sources of dependencies' cargo-deny --log-level error --locked check licenses bans sources
+check 'sizes' node tools/size.mjs
+check 'committed files' tools/hygiene.sh
+check 'deployment, pages and tools' \
+    node --test --test-reporter=dot tools/*.test.mjs tools/deploy/*.test.mjs web/*.test.mjs
+check 'sdks' tools/sdks.sh
+check 'tests' env LECTERN_REQUIRE_INTEROP=1 cargo test --quiet --locked --workspace --no-fail-fast
+
+if [ ${#failed[@]} -gt 0 ]; then
+    printf 'failed: %s\n' "${failed[@]}"
+    exit 1
+fi

@@ -151,7 +151,7 @@ impl OpenFolder {
         Ok(rustix::fs::fsync(&self.0)?)
     }
 
-    /// What is in this folder and stays there while it is looked at.
+    /// Names and states of the entries of this folder. Skips one that disappears meanwhile.
     pub(crate) fn entries(&self) -> io::Result<impl Iterator<Item = io::Result<FolderEntry>>> {
         let names = Dir::read_from(&self.0)?.filter_map(|entry| match entry {
             Ok(entry) => {
