@@ -87,11 +87,7 @@ fn read<'config>(
                 Treatment::ByContentType => Treatment::ByContentType,
                 _ => Treatment::AsStored,
             };
-            let limits = match treatment {
-                Treatment::AsStored => Limits::None,
-                _ => Limits::BelowPass,
-            };
-            let grant = grant_of(config, &key, depth, &pass, request, limits)?;
+            let grant = grant_of(config, &key, depth, &pass, request, Limits::BelowPass)?;
             (treatment, pass.expires, grant)
         }
         Credential::Pass(text) => {
@@ -118,12 +114,13 @@ fn read<'config>(
             let uses = [Purpose::Play, Purpose::Download, Purpose::Admin];
             let claims = open_link(&link, &key, &uses, request, config, now)?;
             let mut grant = grant_by_link(config, &claims, &key, request, now)?;
-            // Players of a page read manifests under any name, and manifests can send the URL that they came by to another
-            // host. A script gets such an object by a URL that opens this object alone.
-            let is_manifest = is_manifest_name(&key) || is_storyboard_name(key.split().1);
-            hides_link = request.is_by_script() && !is_manifest;
+            // Players in a page read a manifest under any name, and a manifest can send its own URL
+            // to another host. So a script gets the object by a URL that opens only this object.
+            let may_hide_manifest = request.is_by_script() && !is_manifest_name(&key);
+            // The edge checks storyboards like playlists, but not below a directory's pass.
+            hides_link = may_hide_manifest && !is_storyboard_name(key.split().1);
             let mut shape = shape(request, &key, &claims, &grant)?;
-            if hides_link && shape == Shape::BelowPass {
+            if may_hide_manifest && shape == Shape::BelowPass {
                 shape = Shape::Usual;
             }
             if shape == Shape::BelowPass {

@@ -231,6 +231,7 @@ fn a_script_gets_what_may_be_a_manifest_without_the_link() {
         ("/a/x.mp4?as=directory&", None, None),
         ("/a/x.mp4?as=directory&", Some(page), Some(true)),
         ("/a/x?as=directory&", Some(script), Some(true)),
+        ("/a/storyboard.vtt?as=directory&", Some(page), Some(false)),
     ] {
         let (path, query) = url.split_once('?').expect("a query");
         let query = format!("{query}token={token}");

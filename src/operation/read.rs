@@ -145,15 +145,15 @@ impl Read<'_> {
         if !is_rewritten && matches!(self.grant.limits, Limits::Multivariant(_)) {
             return ReadAnswer::Refuse(Problem::Forbidden);
         }
-        if !is_rewritten && !self.by_pass && !self.is_direct {
-            let content_type = stored.content_type.as_deref();
-            // Some players trust the content type over the name: they would read the playlist with
-            // the link.
-            if content_type.is_some_and(content_type::is_hls_playlist) {
+        let may_send_url_away = !self.by_pass || self.grant.limits == Limits::BelowPass;
+        if !is_rewritten && may_send_url_away && !self.is_direct {
+            // Some players go by the content type, whatever the name. They would play a manifest
+            // that the edge did not check, and its URL contains the link or a directory's pass.
+            if stored.content_type.as_deref().is_some_and(is_manifest_type) {
                 return ReadAnswer::Refuse(Problem::UnsafePlaylist);
             }
             if self.hides_link {
-                return ReadAnswer::Redirect(self.path_with_pass());
+                return ReadAnswer::Redirect(self.path_with_pass(stored));
             }
         }
         let content_type = if is_rewritten {
@@ -227,8 +227,9 @@ impl Read<'_> {
         }
     }
 
-    /// The object's path with a pass for this object only, which serves it as stored.
-    fn path_with_pass(&self) -> String {
+    /// The object's path with a pass for this object alone. `v` makes a new URL of a new version,
+    /// because browsers keep what a pass opens.
+    fn path_with_pass(&self, stored: &ObjectMetadata) -> String {
         let Grant {
             key,
             expires,
@@ -239,9 +240,10 @@ impl Read<'_> {
         let mut pass = vec![];
         Minter::new(key, *expires, *binding).mint(PassKind::Object, directory, name, &mut pass);
         format!(
-            "{}?p={}",
+            "{}?p={}&v={}",
             self.key.to_url_path(),
-            String::from_utf8_lossy(&pass)
+            String::from_utf8_lossy(&pass),
+            URL_SAFE_NO_PAD.encode(&stored.etag)
         )
     }
 
@@ -293,11 +295,17 @@ impl Read<'_> {
         if self.is_direct {
             return "no-store".to_owned();
         }
-        if self.by_pass || self.key.is_in_revision() {
+        if self.by_pass {
             return format!("private, max-age={}, immutable", self.seconds_left);
         }
+        // A browser asks again, because the edge answers scripts and elements differently.
         "private, no-cache".to_owned()
     }
+}
+
+/// Returns whether a content type is that of an HLS playlist or a DASH manifest.
+fn is_manifest_type(content_type: &str) -> bool {
+    content_type::is_hls_playlist(content_type) || content_type::is_dash_manifest(content_type)
 }
 
 #[cfg(test)]
@@ -405,7 +413,7 @@ mod tests {
             (
                 "c/v/1/poster.jpg",
                 Treatment::ByContentType,
-                "private, max-age=60, immutable",
+                "private, no-cache",
             ),
             (
                 "c/poster.jpg",
@@ -564,6 +572,7 @@ mod tests {
             (read.by_pass, read.hides_link) = (false, hides_link);
             let found = match read.answer(&stored(content_type, 5)) {
                 ReadAnswer::Redirect(location) => {
+                    let (location, _) = location.split_once("&v=").expect("a version");
                     let pass = location
                         .strip_prefix(&format!("/{key}?p="))
                         .expect("a pass");

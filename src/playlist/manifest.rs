@@ -57,6 +57,11 @@ const ELEMENTS: [&[u8]; 46] = [
     b"OperatingBandwidth",
 ];
 
+/// Root elements that dash.js looks for: of a manifest, of its update, and of Smooth Streaming.
+const ROOTS: [&[u8]; 3] = [b"MPD", b"Patch", b"SmoothStreamingMedia"];
+
+const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+
 /// Attributes that lead elsewhere: XLinks, and parameters copied from the manifest's URL.
 const ATTRIBUTES: [&[u8]; 2] = [b":href", b"urlparam"];
 
@@ -72,7 +77,11 @@ pub fn check_manifest(manifest: &[u8]) -> Result<(), PlaylistError> {
     // Some encodings use control characters to switch character sets.
     let is_text = str::from_utf8(manifest).is_ok() && !manifest.iter().any(is_control);
     let has = |wanted: &&[u8]| memchr::memmem::find(manifest, wanted).is_some();
+    // An HLS player skips a byte order mark, and may skip white space, in front of `#EXTM3U`.
+    let text = manifest.strip_prefix(BYTE_ORDER_MARK).unwrap_or(manifest);
+    let is_xml = text.trim_ascii_start().starts_with(b"<");
     let is_safe = is_text
+        && is_xml
         && is_declared_utf8(manifest)
         && !ATTRIBUTES.iter().any(has)
         && memchr::memchr_iter(b'<', manifest).all(|at| is_known(manifest, at));
@@ -83,9 +92,22 @@ pub fn check_manifest(manifest: &[u8]) -> Result<(), PlaylistError> {
     }
 }
 
+/// Returns whether a text contains the root element of a manifest. dash.js and Shaka Player find it
+/// behind any other text, such as a comment of a playlist.
+pub(super) fn contains_manifest(text: &[u8]) -> bool {
+    memchr::memchr_iter(b'<', text).any(|at| {
+        let rest = &text[at + 1..];
+        let ends = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | b'/' | b'>' | b'<');
+        let name = &rest[..rest.iter().position(ends).unwrap_or(rest.len())];
+        ROOTS
+            .iter()
+            .any(|root| memchr::memmem::find(name, root).is_some())
+    })
+}
+
 /// Returns whether the XML declaration, if there is one, names UTF-8 or no encoding.
 fn is_declared_utf8(manifest: &[u8]) -> bool {
-    let text = manifest.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(manifest);
+    let text = manifest.strip_prefix(BYTE_ORDER_MARK).unwrap_or(manifest);
     let Some(rest) = text.strip_prefix(b"<?xml") else {
         return true;
     };
@@ -111,7 +133,7 @@ fn is_known(manifest: &[u8], at: usize) -> bool {
         return true;
     }
     if rest.starts_with(b"?xml ") {
-        return at == 0 || (at == 3 && manifest.starts_with(b"\xEF\xBB\xBF"));
+        return at == 0 || (at == BYTE_ORDER_MARK.len() && manifest.starts_with(BYTE_ORDER_MARK));
     }
     let rest = rest.strip_prefix(b"/").unwrap_or(rest);
     let is_name = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b':' | b'-' | b'_');
@@ -128,6 +150,40 @@ fn is_known(manifest: &[u8], at: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_root_element_is_found_behind_any_text() {
+        for (text, expected) in [
+            ("#EXTM3U\n<MPD type=\"static\">", true),
+            ("#EXTM3U\n#<MPD>", true),
+            ("WEBVTT\n\nNOTE\n<MPD\n>", true),
+            ("#EXTM3U\n<dash:MPD>", true),
+            ("#EXTM3U\n<a<MPD>", true),
+            ("#EXTM3U\n<Patch>", true),
+            ("#EXTM3U\n<SmoothStreamingMedia>", true),
+            ("<MPD", true),
+            ("#EXTM3U\n#EXTINF:4,a < b, MPD\nMPD.ts", false),
+            ("WEBVTT\n\n<i>MPD</i>", false),
+        ] {
+            assert_eq!(contains_manifest(text.as_bytes()), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_an_hls_player_may_read_is_no_manifest() {
+        for text in [
+            "\u{feff}#EXTM3U",
+            "\n#EXTM3U",
+            " #EXTM3U",
+            "\r#EXTM3U",
+            "#EXTM3U",
+            "",
+            "MPD <MPD/>",
+        ] {
+            assert!(check_manifest(text.as_bytes()).is_err(), "{text:?}");
+        }
+        assert!(check_manifest(b"\xEF\xBB\xBF\n <MPD/>").is_ok());
+    }
 
     #[test]
     fn a_manifest_is_safe_if_all_of_it_is_known() {

