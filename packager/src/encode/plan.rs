@@ -114,7 +114,7 @@ impl EncodePlan {
     }
 
     /// Expected seconds of the video and of each audio track, if known.
-    pub(crate) fn expected(&self) -> (Option<f64>, Vec<Option<f64>>) {
+    pub(crate) fn expected_seconds(&self) -> (Option<f64>, Vec<Option<f64>>) {
         let video = self.video.as_ref().and_then(|video| {
             video
                 .stream

@@ -28,7 +28,7 @@ impl InputPart {
     /// Changes with the object's contents.
     pub(super) fn identity(&self, target: &Store) -> String {
         let version = self.version.as_ref().map_or("", |version| &version.0);
-        let name = target.name(&self.path);
+        let name = target.display_name(&self.path);
         format!("{name}\n{}\n{version}\n", self.bytes)
     }
 }
@@ -89,7 +89,7 @@ async fn append(
     file: &mut File,
     on_bytes: impl Fn(u64),
 ) -> Result<()> {
-    let changed = || FetchError::Changed(target.name(&part.path));
+    let changed = || FetchError::Changed(target.display_name(&part.path));
     let read = target.read(&part.path, *from, part.version.as_ref());
     let mut chunks = read.await?.ok_or_else(changed)?;
     loop {

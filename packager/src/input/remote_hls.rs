@@ -86,7 +86,7 @@ pub(super) async fn fetch(
         }
         remux(download, streams.as_ref(), files).await
     };
-    download.filled(limits, fetched).await
+    download.fill(limits, fetched).await
 }
 
 /// A Media Playlist that becomes one file.
