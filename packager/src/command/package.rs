@@ -108,10 +108,10 @@ async fn package_revision(
     };
     let packaged = context.limits.within(work).await;
     close_workdir(workdir, packaged, |workdir, package| {
-        let own = package.own_path();
+        let package_json = package.package_json_path();
         let paths = package.objects.iter().map(|object| object.path.as_str());
         workdir
-            .commit(folder, paths.chain([own.as_str()]))
+            .commit(folder, paths.chain([package_json.as_str()]))
             .with_context(writing)?;
         Ok(package)
     })

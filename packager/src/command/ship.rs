@@ -52,6 +52,7 @@ pub(crate) async fn run_within(args: ShipArgs, limits: ResourceLimits) -> Result
 async fn open(args: &ShipArgs, limits: ResourceLimits) -> Result<(Context, Store, FetchedInput)> {
     let work = args.work.clone().unwrap_or_else(std::env::temp_dir);
     let context = Context::new(Progress::new(args.json), limits, &work)?;
+    // `--endpoint` may be the input's, not the target's.
     let target = args.target.open_for(&args.input)?;
     let reach = &args.target.reach;
     let input = FetchedInput::fetch(&args.input, &args.hls, reach, &context).await?;

@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_there_is_not_fetched_again() {
+    fn a_resumed_download_fetches_only_missing_bytes() {
         let parts = [part("init", 10), part("a", 0), part("b", 20)];
         for (had, expected) in [
             (0, [0, 0, 0]),

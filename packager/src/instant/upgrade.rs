@@ -93,12 +93,13 @@ impl RungUpgrade<'_> {
             ..upload_of(&folder, object)
         });
         send_all(publication, objects.collect()).await?;
-        let own = layout::in_revision(&self.provisional.revision, &format!("{FOLDER}/{name}"));
+        let rung_folder =
+            layout::in_revision(&self.provisional.revision, &format!("{FOLDER}/{name}"));
         let way = format!("../../../{}/{name}/", publication.revision());
         let listed = hls::media_in(&way, &rendition.segments, target);
-        let playlist = Upload::of_bytes(&layout::media_playlist(&own), listed);
+        let playlist = Upload::of_bytes(&layout::media_playlist(&rung_folder), listed);
         publication.send(&playlist).await?;
-        Ok(Some(self.track(own, rung, video, rendition)))
+        Ok(Some(self.track(rung_folder, rung, video, rendition)))
     }
 
     fn track(

@@ -188,7 +188,7 @@ impl<'a> Publication<'a> {
         package: &Package,
         step: &Step,
     ) -> Result<(), StorageError> {
-        let own = package.own_path();
+        let own = package.package_json_path();
         let json =
             package_folder::read(folder, &own, manifest_json::MAX_BYTES).map_err(|source| {
                 StorageError::Read {
