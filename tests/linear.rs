@@ -337,7 +337,7 @@ mod asset_lists {
             key: &key,
         };
         let grant = Grant {
-            key: keys.minting(),
+            signing_key: keys.minting(),
             expires: 1_800_000_000,
             root: key.directory(),
             depth: 2,
@@ -402,7 +402,7 @@ mod playlists {
     const SLACK: usize = 1 << 20;
 
     fn multivariant(preview: Option<(u32, u32)>) -> Limits {
-        Limits::Multivariant(Entitlements {
+        Limits::RestrictedLink(Entitlements {
             max_height: Some(480),
             langs: Some(vec!["en".to_owned()]),
             preview,
@@ -437,7 +437,7 @@ mod playlists {
             key: &key,
         };
         let grant = Grant {
-            key: keys.minting(),
+            signing_key: keys.minting(),
             expires: 1_800_000_000,
             root: key.directory(),
             depth: 2,

@@ -32,7 +32,7 @@ fn rewriting_takes_the_result_and_little_else() {
         (9_000, "m3u8", Limits::None),
     ] {
         let grant = Grant {
-            key: keys.minting(),
+            signing_key: keys.minting(),
             expires: 1_800_000_000,
             root: key.directory(),
             depth: 5,

@@ -21,7 +21,7 @@ fn limits(case: &Path) -> Limits {
     let json: serde_json::Value = serde_json::from_str(&text).expect("limits.json");
     let read = |value: &serde_json::Value| serde_json::from_value(value.clone()).expect("a limit");
     match json.get("multivariant") {
-        Some(restrictions) => Limits::Multivariant(Entitlements {
+        Some(restrictions) => Limits::RestrictedLink(Entitlements {
             max_height: restrictions["max_height"]
                 .as_u64()
                 .map(|height| u32::try_from(height).expect("a height")),
@@ -43,7 +43,8 @@ fn rewritten_playlists_are_as_they_were_written_down() {
         let case = case.expect("a case").path();
         let input = fs::read(case.join("in.m3u8")).expect("in.m3u8");
         let limits = limits(&case);
-        let is_multivariant = case.ends_with("master") || matches!(limits, Limits::Multivariant(_));
+        let is_multivariant =
+            case.ends_with("master") || matches!(limits, Limits::RestrictedLink(_));
         let name = if is_multivariant {
             "courses/a/master.m3u8"
         } else {
@@ -51,7 +52,7 @@ fn rewritten_playlists_are_as_they_were_written_down() {
         };
         let key = ObjectKey::new(name).expect("an object key");
         let grant = Grant {
-            key: keys.minting(),
+            signing_key: keys.minting(),
             expires: 1_800_000_000,
             root: Directory::ancestor_of(&key, 2).expect("a directory"),
             depth: 2,
@@ -84,7 +85,7 @@ fn a_playlist_beyond_its_bounds_is_refused_and_not_cut() {
     let keys = Keyring::from_json(KEYS).expect("a key ring");
     let key = ObjectKey::new("a/p.m3u8").expect("an object key");
     let grant = Grant {
-        key: keys.minting(),
+        signing_key: keys.minting(),
         expires: 0,
         root: key.directory(),
         depth: 1,
@@ -127,7 +128,7 @@ fn a_playlist_that_takes_the_viewers_credential_or_is_read_differently_is_refuse
     let keys = Keyring::from_json(KEYS).expect("a key ring");
     let key = ObjectKey::new("a/p.m3u8").expect("an object key");
     let grant = |limits: Limits| Grant {
-        key: keys.minting(),
+        signing_key: keys.minting(),
         expires: 0,
         root: key.directory(),
         depth: 1,
@@ -174,12 +175,12 @@ fn below_a_directorys_pass_nothing_is_signed_and_nothing_steers_elsewhere() {
     let keys = Keyring::from_json(KEYS).expect("a key ring");
     let key = ObjectKey::new("a/p.m3u8").expect("an object key");
     let grant = Grant {
-        key: keys.minting(),
+        signing_key: keys.minting(),
         expires: 0,
         root: key.directory(),
         depth: 1,
         binding: Binding::default(),
-        limits: Limits::BelowPass,
+        limits: Limits::DirectoryPass,
     };
     let base = Base {
         origin: "https://video.example.org",
@@ -208,7 +209,7 @@ fn variables_make_no_more_than_their_bounds() {
     let keys = Keyring::from_json(KEYS).expect("a key ring");
     let key = ObjectKey::new("a/p.m3u8").expect("an object key");
     let grant = Grant {
-        key: keys.minting(),
+        signing_key: keys.minting(),
         expires: 0,
         root: key.directory(),
         depth: 1,

@@ -22,7 +22,7 @@ fn keys() -> Keyring {
 /// Everything below the first directory of `key`.
 fn grant<'keys>(keys: &'keys Keyring, key: &ObjectKey) -> Grant<'keys> {
     Grant {
-        key: keys.minting(),
+        signing_key: keys.minting(),
         expires: NOW,
         root: Directory::ancestor_of(key, key.as_str().matches('/').count().min(1))
             .expect("a directory"),
@@ -304,7 +304,7 @@ proptest! {
         let key = ObjectKey::new("c/master.m3u8").expect("an object key");
         let base = Base { origin: ORIGIN, key: &key };
         let grant = Grant {
-            limits: Limits::Multivariant(Entitlements {
+            limits: Limits::RestrictedLink(Entitlements {
                 max_height,
                 langs: lang.map(|lang| vec![LANGS[lang].to_owned()]),
                 preview: Some((0, 60)),
@@ -374,7 +374,7 @@ proptest! {
             prop_assert!(!String::from_utf8_lossy(&shown.bytes).contains(".m3u8?p=E"));
         }
         let entitlements = Entitlements { max_height: Some(480), langs: Some(vec!["en".to_owned()]), preview };
-        let grant = Grant { limits: Limits::Multivariant(entitlements), ..grant };
+        let grant = Grant { limits: Limits::RestrictedLink(entitlements), ..grant };
         let _ = rewrite(text.as_bytes(), &base, &grant);
     }
 

@@ -280,7 +280,7 @@ fn for_each_rewritten(
             keys: keys.clone(),
         };
         let grant = Grant {
-            key: keys.minting(),
+            signing_key: keys.minting(),
             expires: EXPIRES,
             root,
             depth: u8::try_from(depth).expect("a depth"),

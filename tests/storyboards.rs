@@ -22,7 +22,7 @@ fn keys() -> Keyring {
 fn rewritten(keys: &Keyring, board: &[u8]) -> Result<Vec<u8>, PlaylistError> {
     let key = ObjectKey::new("courses/a/v/1/storyboard.vtt").expect("an object key");
     let grant = Grant {
-        key: keys.minting(),
+        signing_key: keys.minting(),
         expires: EXPIRES,
         root: Directory::ancestor_of(&key, 2).expect("a directory"),
         depth: 2,

@@ -20,7 +20,7 @@ fuzz_target!(|playlist: &[u8]| {
         key: &key,
     };
     let grant = Grant {
-        key: keys.minting(),
+        signing_key: keys.minting(),
         expires: NOW,
         root: Directory::ancestor_of(&key, 2).expect("a directory"),
         depth: 2,
@@ -64,7 +64,7 @@ fuzz_target!(|playlist: &[u8]| {
         preview: Some((4, 12)),
     };
     for limits in [
-        Limits::Multivariant(entitlements.clone()),
+        Limits::RestrictedLink(entitlements.clone()),
         Limits::Media { preview: None },
         Limits::Media {
             preview: entitlements.preview,
@@ -84,7 +84,7 @@ fuzz_target!(|playlist: &[u8]| {
         };
         for pass in passes(&output, uris(&output), &key, &keys, has_a_pass) {
             match limits {
-                Limits::Multivariant(_) => {
+                Limits::RestrictedLink(_) => {
                     assert!([PassKind::Object, restricted].contains(&pass.kind), "{pass:?}");
                 }
                 _ => assert_eq!(pass.kind, PassKind::Object),

@@ -21,7 +21,7 @@ fuzz_target!(|board: &[u8]| {
         key: &key,
     };
     let grant = Grant {
-        key: keys.minting(),
+        signing_key: keys.minting(),
         expires: NOW,
         root: Directory::ancestor_of(&key, 2).expect("a directory"),
         depth: 2,

@@ -114,7 +114,7 @@ impl Stored {
     /// The variant that a byte selects.
     pub fn of(form: u8) -> Self {
         let entitlements = |max_height, langs: Option<&str>, preview| {
-            Limits::Multivariant(Entitlements {
+            Limits::RestrictedLink(Entitlements {
                 max_height,
                 langs: langs.map(|lang| vec![lang.to_owned()]),
                 preview,
@@ -149,7 +149,7 @@ impl Stored {
                 b"#EXTM3U\n#EXT-X-TARGETDURATION:4\n",
                 b"\n#EXTINF:4,\ns.ts\n",
             ),
-            Self::Playlist(Limits::Multivariant(_)) => (
+            Self::Playlist(Limits::RestrictedLink(_)) => (
                 b"#EXTM3U\n",
                 b"\n#EXT-X-STREAM-INF:BANDWIDTH=1,RESOLUTION=1x1\nv.m3u8\n",
             ),
@@ -180,7 +180,7 @@ impl Stored {
             key: &key,
         };
         let grant = |limits| Grant {
-            key: keys.minting(),
+            signing_key: keys.minting(),
             expires: NOW,
             root: Directory::ancestor_of(&key, 2).expect("a directory"),
             depth: 2,

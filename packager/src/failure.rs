@@ -28,8 +28,8 @@ pub(crate) struct Interrupted;
 #[error("the report says what is wrong")]
 pub(crate) struct Reported(pub(crate) Exit);
 
-/// Returns true if the recording is not acceptable, so that another attempt would fail as well.
-pub(crate) fn is_in_input(error: &anyhow::Error) -> bool {
+/// Returns true if the recording caused the failure, so that another attempt would fail as well.
+pub(crate) fn is_input_at_fault(error: &anyhow::Error) -> bool {
     of(error).0 == Exit::Input
 }
 

@@ -129,7 +129,7 @@ pub(crate) struct Rendition {
     pub(crate) timescale: u32,
     pub(crate) ticks: Vec<u64>,
     /// Ticks by which decoding precedes presentation, if boxes present the first frame at 0.
-    pub(crate) reordering: u64,
+    pub(crate) reorder_ticks: u64,
     pub(crate) segments: Vec<Segment>,
     /// The Media Initialization Section and the segments; paths from the revision's folder.
     pub(crate) objects: Vec<Object>,

@@ -63,7 +63,7 @@ impl Progress {
     }
 
     /// Reports a job that will not be retried, with the reason.
-    pub(crate) fn given_up(self, why: &str) {
+    pub(crate) fn report_given_up(self, why: &str) {
         match self.mode {
             Mode::Json => event(&json!({"event": "given-up", "text": why})),
             Mode::Bars | Mode::Lines => narrate(&format_args!("not retried: {why}")),
@@ -71,7 +71,7 @@ impl Progress {
     }
 
     /// Reports playback before the end of the command: a line on standard output, or an event.
-    pub(crate) fn playable(self, url: &str, seconds: f64) {
+    pub(crate) fn report_playable(self, url: &str, seconds: f64) {
         match self.mode {
             Mode::Json => event(&json!({"event": "playable", "url": url, "seconds": seconds})),
             Mode::Bars | Mode::Lines => {
@@ -81,7 +81,7 @@ impl Progress {
     }
 
     /// Reports additional rungs.
-    pub(crate) fn better(self, rungs: &[String], seconds: f64) {
+    pub(crate) fn report_rungs(self, rungs: &[String], seconds: f64) {
         if self.mode == Mode::Json {
             event(&json!({"event": "better", "rungs": rungs, "seconds": seconds}));
         }

@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_url_is_shown_without_what_may_open_one() {
+    fn text_that_is_no_url_is_shown_without_credentials() {
         for (text, expected) in [
             ("/srv/lectures", "/srv/lectures"),
             ("https:?token=s", "https:?…"),

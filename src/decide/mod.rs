@@ -68,10 +68,10 @@ fn read<'config>(
         return list(request, in_path, path, config, now).map(Decision::List);
     }
     let key = object_key(path)?;
-    let mut attachment = false;
-    let mut is_direct = false;
+    let mut is_attachment = false;
+    let mut is_for_admin = false;
     let mut hides_link = false;
-    let mut by_pass = true;
+    let mut has_pass = true;
     let mut sub = None;
     let (treatment, expires, grant) = match Credential::of(request, in_path)? {
         Credential::PathPass(text) => {
@@ -83,22 +83,22 @@ fn read<'config>(
                 ));
             };
             let treatment = match by_name(&key) {
-                _ if is_manifest_name(&key) => Treatment::Playlist,
+                _ if is_manifest_name(&key) => Treatment::Rewrite,
                 Treatment::ByContentType => Treatment::ByContentType,
                 _ => Treatment::AsStored,
             };
-            let grant = grant_of(config, &key, depth, &pass, request, Limits::BelowPass)?;
+            let grant = grant_of(config, &key, depth, &pass, request, Limits::DirectoryPass)?;
             (treatment, pass.expires, grant)
         }
         Credential::Pass(text) => {
             let pass = open_pass(text, &key, request, config, now)?;
             let (treatment, depth, limits) = match pass.kind {
                 PassKind::Object => (Treatment::AsStored, 0, Limits::None),
-                PassKind::Playlist { depth } => (Treatment::Playlist, depth, Limits::None),
+                PassKind::Playlist { depth } => (Treatment::Rewrite, depth, Limits::None),
                 PassKind::AssetList { depth } => (Treatment::AssetList, depth, Limits::None),
-                PassKind::Storyboard { depth } => (Treatment::Playlist, depth, Limits::Storyboard),
+                PassKind::Storyboard { depth } => (Treatment::Rewrite, depth, Limits::Storyboard),
                 PassKind::Restricted { depth, preview } => {
-                    (Treatment::Playlist, depth, Limits::Media { preview })
+                    (Treatment::Rewrite, depth, Limits::Media { preview })
                 }
                 PassKind::Directory { .. } => {
                     return Err(Refusal::new(
@@ -120,25 +120,25 @@ fn read<'config>(
             // The edge checks storyboards like playlists, but not below a directory's pass.
             hides_link = may_hide_manifest && !is_storyboard_name(key.split().1);
             let mut shape = shape(request, &key, &claims, &grant)?;
-            if may_hide_manifest && shape == Shape::BelowPass {
+            if may_hide_manifest && shape == Shape::DirectoryPass {
                 shape = Shape::Usual;
             }
-            if shape == Shape::BelowPass {
+            if shape == Shape::DirectoryPass {
                 if key.directory().depth() == 0 {
                     let reason = "a directory's pass for the whole bucket";
                     return Err(Refusal::new(Problem::Forbidden, reason));
                 }
                 return location(&key, &grant).map(Decision::Redirect);
             }
-            is_direct = shape == Shape::Stored;
-            attachment = claims.purpose == Purpose::Download && key.has_extension("mp4");
-            by_pass = false;
+            is_for_admin = shape == Shape::Stored;
+            is_attachment = claims.purpose == Purpose::Download && key.has_extension("mp4");
+            has_pass = false;
             sub = claims.sub;
             // A restricted link opens Multivariant Playlists only, under any name.
             if grant.limits == Limits::None && is_storyboard_name(key.split().1) {
                 grant.limits = Limits::Storyboard;
             }
-            let treatment = if is_direct {
+            let treatment = if is_for_admin {
                 Treatment::AsStored
             } else {
                 by_name(&key)
@@ -148,23 +148,23 @@ fn read<'config>(
     };
     let header = request.header;
     let conditions = Conditions::parse(header, now);
-    let gzip = header("accept-encoding").is_some_and(|value| accepts_gzip(&value));
-    let head = request.method == "HEAD";
+    let accepts_gzip = header("accept-encoding").is_some_and(|value| accepts_gzip(&value));
+    let is_head = request.method == "HEAD";
     // RFC 9110 §14.2 defines `Range` for `GET` only.
     let range = header("range")
-        .filter(|_| !head)
+        .filter(|_| !is_head)
         .and_then(|value| ByteRange::parse(&value));
     Ok(Decision::Read(Box::new(Read {
         key,
-        head,
+        is_head,
         treatment,
-        by_pass,
-        is_direct,
+        has_pass,
+        is_for_admin,
         hides_link,
-        attachment,
+        is_attachment,
         conditions,
         range,
-        gzip,
+        accepts_gzip,
         sub,
         seconds_left: expires.saturating_sub(now),
         grant,
@@ -176,7 +176,7 @@ fn read<'config>(
 enum Shape {
     Usual,
     /// Below a directory's pass in the path.
-    BelowPass,
+    DirectoryPass,
     /// As storage holds it now, playlists included.
     Stored,
 }
@@ -193,10 +193,10 @@ fn shape(
 ) -> Result<Shape, Refusal> {
     let unrestricted = grant.limits == Limits::None;
     match parameter(request.query, "as")? {
-        None if unrestricted && key.has_extension("mpd") => Ok(Shape::BelowPass),
+        None if unrestricted && key.has_extension("mpd") => Ok(Shape::DirectoryPass),
         None => Ok(Shape::Usual),
         Some("directory") if unrestricted && matches!(claims.path, Scope::Directory(_)) => {
-            Ok(Shape::BelowPass)
+            Ok(Shape::DirectoryPass)
         }
         Some("directory") => Err(Refusal::new(
             Problem::Forbidden,
@@ -243,7 +243,7 @@ fn list(
 fn by_name(key: &ObjectKey) -> Treatment {
     let name = key.split().1;
     if is_playlist_name(name) || is_storyboard_name(name) {
-        Treatment::Playlist
+        Treatment::Rewrite
     } else if content_type::for_key(key.as_str()) == content_type::UNKNOWN {
         Treatment::ByContentType
     } else {
@@ -268,7 +268,7 @@ fn grant_of<'config>(
     let root = Directory::ancestor_of(key, depth.into())
         .ok_or_else(|| Refusal::new(Problem::Forbidden, "the pass's root"))?;
     Ok(Grant {
-        key: config.keys.minting(),
+        signing_key: config.keys.minting(),
         expires: pass.expires,
         root,
         depth,
@@ -300,7 +300,7 @@ fn grant_by_link<'config>(
         preview: claims.preview,
     };
     Ok(Grant {
-        key: config.keys.minting(),
+        signing_key: config.keys.minting(),
         expires: pass::expiry(now, watch),
         root,
         depth,
@@ -308,7 +308,7 @@ fn grant_by_link<'config>(
         limits: if entitlements == Entitlements::default() {
             Limits::None
         } else {
-            Limits::Multivariant(entitlements)
+            Limits::RestrictedLink(entitlements)
         },
     })
 }
@@ -318,7 +318,7 @@ fn location(key: &ObjectKey, grant: &Grant<'_>) -> Result<String, Refusal> {
     let directory = key.directory();
     let depth = depth(&directory)?;
     let mut location = b"/~".to_vec();
-    Minter::new(grant.key, grant.expires, grant.binding).mint(
+    Minter::new(grant.signing_key, grant.expires, grant.binding).mint(
         PassKind::Directory { depth },
         directory.as_str(),
         "",

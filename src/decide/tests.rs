@@ -196,10 +196,10 @@ fn a_link_opens_only_from_where_it_says() {
 #[test]
 fn a_name_says_what_an_object_is_and_else_its_stored_type_does() {
     for (name, expected) in [
-        ("a/p.m3u8", Treatment::Playlist),
-        ("a/P.M3U", Treatment::Playlist),
+        ("a/p.m3u8", Treatment::Rewrite),
+        ("a/P.M3U", Treatment::Rewrite),
         ("a/s.m4s", Treatment::AsStored),
-        ("a/storyboard.vtt", Treatment::Playlist),
+        ("a/storyboard.vtt", Treatment::Rewrite),
         ("a/en.vtt", Treatment::AsStored),
         ("a/lecture.mp4", Treatment::AsStored),
         ("a/playlist", Treatment::ByContentType),
@@ -278,7 +278,7 @@ fn a_storyboard_hands_on_pictures_and_a_restricted_link_does_not_open_it() {
     for (query, treatment, limits, root) in [
         (
             format!("token={}", link(&config, "/c/", Purpose::Play)),
-            Treatment::Playlist,
+            Treatment::Rewrite,
             Limits::Storyboard,
             "c/v/1/",
         ),
@@ -287,13 +287,13 @@ fn a_storyboard_hands_on_pictures_and_a_restricted_link_does_not_open_it() {
                 "token={}",
                 link(&config, "/c/v/1/storyboard.vtt", Purpose::Play)
             ),
-            Treatment::Playlist,
+            Treatment::Rewrite,
             Limits::Storyboard,
             "c/v/1/",
         ),
         (
             format!("p={}", pass(PassKind::Storyboard { depth: 2 })),
-            Treatment::Playlist,
+            Treatment::Rewrite,
             Limits::Storyboard,
             "c/v/",
         ),
@@ -306,8 +306,8 @@ fn a_storyboard_hands_on_pictures_and_a_restricted_link_does_not_open_it() {
         ),
         (
             format!("token={restricted_link}"),
-            Treatment::Playlist,
-            Limits::Multivariant(langs),
+            Treatment::Rewrite,
+            Limits::RestrictedLink(langs),
             "c/v/1/",
         ),
     ] {
@@ -327,7 +327,7 @@ fn a_storyboard_hands_on_pictures_and_a_restricted_link_does_not_open_it() {
         let board = b"WEBVTT\n\n00:00.000 --> 00:02.000\na.jpg\n";
         let expected = match limits {
             Limits::Storyboard => Ok(true),
-            Limits::Multivariant(_) => Err(PlaylistError::NotForRestricted),
+            Limits::RestrictedLink(_) => Err(PlaylistError::NotForRestricted),
             _ => continue,
         };
         let shown = read.rewrite(board, request.origin);

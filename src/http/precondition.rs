@@ -150,8 +150,8 @@ pub struct Conditions {
 /// The result of the conditions of a `GET` or `HEAD`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// Sends the representation. `Range` applies only if `ranges` is true.
-    Proceed { ranges: bool },
+    /// Sends the representation. `Range` applies only if `allows_range` is true.
+    Proceed { allows_range: bool },
     /// 304.
     NotModified,
     /// 412.
@@ -202,7 +202,7 @@ impl Conditions {
             return Verdict::NotModified;
         }
         Verdict::Proceed {
-            ranges: self
+            allows_range: self
                 .if_range
                 .as_ref()
                 .is_none_or(|condition| condition.holds(validators)),
@@ -312,8 +312,10 @@ mod tests {
 
     #[test]
     fn conditions_are_looked_at_in_the_order_of_rfc_9110() {
-        const PROCEED: Verdict = Verdict::Proceed { ranges: true };
-        const WHOLE: Verdict = Verdict::Proceed { ranges: false };
+        const PROCEED: Verdict = Verdict::Proceed { allows_range: true };
+        const WHOLE: Verdict = Verdict::Proceed {
+            allows_range: false,
+        };
         let before = format_date(MODIFIED - 1);
         let same = format_date(MODIFIED);
         let after = format_date(MODIFIED + 1);

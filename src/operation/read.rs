@@ -1,4 +1,4 @@
-//! Reads: stored metadata decides the answer.
+//! Decides the answer to a `GET` or `HEAD`, from the metadata of the stored object.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest as _, Sha256};
@@ -23,25 +23,27 @@ pub type Headers = Vec<(&'static str, String)>;
 #[derive(Debug)]
 pub struct Read<'config> {
     pub key: ObjectKey,
-    pub head: bool,
+    pub is_head: bool,
     pub treatment: Treatment,
-    /// The credential is a pass, which the edge minted for this version of the object.
-    pub by_pass: bool,
-    /// The read bypasses the cache.
-    pub is_direct: bool,
-    /// A script could read the answer as a manifest, and its URL with the link.
+    /// The credential is a pass, not a link. Browsers keep the answer until the pass expires.
+    pub has_pass: bool,
+    /// An administrator reads with `as=stored`, to replace the object. The answer has the stored
+    /// bytes and their entity-tag, and no cache keeps it. A playlist is not refused.
+    pub is_for_admin: bool,
+    /// A script could play the answer as a manifest, and a manifest can send its own URL, with the
+    /// link, to another host. So the edge redirects to a URL with a pass for this object alone.
     pub hides_link: bool,
     /// The browser should save the object.
-    pub attachment: bool,
+    pub is_attachment: bool,
     pub conditions: Conditions,
     pub range: Option<ByteRange>,
     /// The client accepts gzip.
-    pub gzip: bool,
+    pub accepts_gzip: bool,
     /// The viewer in the link's `sub`.
     pub sub: Option<String>,
     /// Seconds until the credential expires.
     pub seconds_left: u64,
-    /// The objects for which a playlist may carry passes.
+    /// The authority that a playlist passes on to its entries.
     pub grant: Grant<'config>,
 }
 
@@ -49,11 +51,13 @@ pub struct Read<'config> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Treatment {
     AsStored,
-    /// Rewritten as a playlist or a storyboard, as the grant's limits say.
-    Playlist,
+    /// Rewritten as a playlist or a storyboard, as the grant's limits say. A DASH manifest below a
+    /// directory's pass is checked, and sent unchanged.
+    Rewrite,
     /// The JSON body of an `X-ASSET-LIST`.
     AssetList,
-    /// Rewritten if its stored content type is that of a playlist.
+    /// [`Treatment::Rewrite`] if the stored content type is that of a playlist, or below a
+    /// directory's pass that of a DASH manifest. Otherwise [`Treatment::AsStored`].
     ByContentType,
 }
 
@@ -64,8 +68,8 @@ pub enum ReadAnswer {
     Whole(Headers),
     /// 206 with this range of the stored bytes.
     Part(ContentRange, Headers),
-    /// 200 with the result of [`Read::rewrite`]. `Content-Length` is that of the result, unless it
-    /// is encoded.
+    /// 200 with the result of [`Read::rewrite`]. These headers have no `Content-Length`: the caller
+    /// adds the length of the result, unless the body is gzipped.
     Rewritten(Headers),
     /// 304.
     NotModified(Headers),
@@ -75,8 +79,8 @@ pub enum ReadAnswer {
 }
 
 impl Read<'_> {
-    /// The range to read from storage, if the request alone shows that the object is not a
-    /// playlist.
+    /// The range to read from storage. `None` means the whole object: the request has no range, or
+    /// the object may be a playlist, which is rewritten whole.
     #[must_use]
     pub fn storage_range(&self) -> Option<ByteRange> {
         self.range.filter(|_| self.treatment == Treatment::AsStored)
@@ -87,22 +91,22 @@ impl Read<'_> {
     pub fn is_rewritten(&self, stored: &ObjectMetadata) -> bool {
         match self.treatment {
             Treatment::AsStored => false,
-            Treatment::Playlist | Treatment::AssetList => true,
+            Treatment::Rewrite | Treatment::AssetList => true,
             Treatment::ByContentType => {
                 stored.content_type.as_deref().is_some_and(|content_type| {
                     content_type::is_hls_playlist(content_type)
-                        || (self.grant.limits == Limits::BelowPass
+                        || (self.grant.limits == Limits::DirectoryPass
                             && content_type::is_dash_manifest(content_type))
                 })
             }
         }
     }
 
-    /// Returns whether the request is refused for any stored object. A restricted link opens
-    /// playlists, and the passes in them open their entries; this name is not a playlist's.
+    /// Returns whether the request is refused, whatever is stored. A restricted link opens playlists
+    /// only, and this name is not a playlist's. The passes in a playlist open its entries.
     #[must_use]
-    pub fn opens_nothing(&self) -> bool {
-        let is_restricted = matches!(self.grant.limits, Limits::Multivariant(_));
+    pub fn is_refused_by_name(&self) -> bool {
+        let is_restricted = matches!(self.grant.limits, Limits::RestrictedLink(_));
         self.treatment == Treatment::AsStored && is_restricted
     }
 
@@ -121,8 +125,9 @@ impl Read<'_> {
                 unsigned: 0,
                 removed_steering: false,
             }),
-            // Below a directory's pass, any other text is a DASH manifest.
-            _ if self.grant.limits == Limits::BelowPass && !bytes.starts_with(b"#EXTM3U") => {
+            // A directory's pass opens HLS playlists and DASH manifests. Text that does not start
+            // with `#EXTM3U` must be a manifest, which is sent unchanged.
+            _ if self.grant.limits == Limits::DirectoryPass && !bytes.starts_with(b"#EXTM3U") => {
                 check_manifest(bytes)?;
                 Ok(Rewritten {
                     bytes: bytes.to_vec(),
@@ -142,13 +147,13 @@ impl Read<'_> {
             return ReadAnswer::Refuse(Problem::PlaylistTooLarge);
         }
         // A restricted link opens playlists, and the passes in them open their entries.
-        if !is_rewritten && matches!(self.grant.limits, Limits::Multivariant(_)) {
+        if !is_rewritten && matches!(self.grant.limits, Limits::RestrictedLink(_)) {
             return ReadAnswer::Refuse(Problem::Forbidden);
         }
-        let may_send_url_away = !self.by_pass || self.grant.limits == Limits::BelowPass;
-        if !is_rewritten && may_send_url_away && !self.is_direct {
-            // Some players go by the content type, whatever the name. They would play a manifest
-            // that the edge did not check, and its URL contains the link or a directory's pass.
+        let may_send_url_away = !self.has_pass || self.grant.limits == Limits::DirectoryPass;
+        if !is_rewritten && may_send_url_away && !self.is_for_admin {
+            // Some players go by the content type, not the name. They would play a manifest that
+            // the edge did not check, and its URL contains the link or a directory's pass.
             if stored.content_type.as_deref().is_some_and(is_manifest_type) {
                 return ReadAnswer::Refuse(Problem::UnsafePlaylist);
             }
@@ -164,10 +169,10 @@ impl Read<'_> {
                 .clone()
                 .unwrap_or_else(|| content_type::for_key(self.key.as_str()).to_owned())
         };
-        // A client that replaces the object needs its own entity-tag.
-        let may_gzip = !self.is_direct && (is_rewritten || content_type::is_text(&content_type));
+        // An administrator replaces the object with `If-Match`, and gzip would change the tag.
+        let may_gzip = !self.is_for_admin && (is_rewritten || content_type::is_text(&content_type));
         // Ranges apply to the stored bytes.
-        let gzip = may_gzip && self.gzip && (is_rewritten || self.range.is_none());
+        let gzip = may_gzip && self.accepts_gzip && (is_rewritten || self.range.is_none());
         let mut opaque = if is_rewritten {
             self.rewritten_etag(stored)
         } else {
@@ -189,10 +194,10 @@ impl Read<'_> {
         if may_gzip {
             headers.push(("Vary", "Accept-Encoding".to_owned()));
         }
-        let ranges = match self.conditions.evaluate(&validators) {
+        let may_send_part = match self.conditions.evaluate(&validators) {
             Verdict::Failed => return ReadAnswer::Refuse(Problem::PreconditionFailed),
             Verdict::NotModified => return ReadAnswer::NotModified(headers),
-            Verdict::Proceed { ranges } => ranges,
+            Verdict::Proceed { allows_range } => allows_range,
         };
         headers.push(("Content-Type", content_type));
         if gzip {
@@ -202,14 +207,15 @@ impl Read<'_> {
         if is_rewritten {
             return ReadAnswer::Rewritten(headers);
         }
-        if self.attachment {
+        if self.is_attachment {
             headers.push(("Content-Disposition", self.disposition()));
         }
         headers.push(("Accept-Ranges", "bytes".to_owned()));
-        // §14.1.2: an empty suffix is satisfiable, but no 206 is empty, so the answer is the whole.
-        let is_nothing =
+        // RFC 9110 §14.1.2: a suffix range of an empty object is satisfiable, but a 206 cannot be
+        // empty. The answer is a 200 with the whole object.
+        let is_empty_suffix =
             stored.size == 0 && matches!(self.range, Some(ByteRange::Suffix { length: 1.. }));
-        let Some(range) = self.range.filter(|_| ranges && !is_nothing) else {
+        let Some(range) = self.range.filter(|_| may_send_part && !is_empty_suffix) else {
             if !gzip {
                 headers.push(("Content-Length", stored.size.to_string()));
             }
@@ -231,14 +237,19 @@ impl Read<'_> {
     /// because browsers keep what a pass opens.
     fn path_with_pass(&self, stored: &ObjectMetadata) -> String {
         let Grant {
-            key,
+            signing_key,
             expires,
             binding,
             ..
         } = &self.grant;
         let (directory, name) = self.key.split();
         let mut pass = vec![];
-        Minter::new(key, *expires, *binding).mint(PassKind::Object, directory, name, &mut pass);
+        Minter::new(signing_key, *expires, *binding).mint(
+            PassKind::Object,
+            directory,
+            name,
+            &mut pass,
+        );
         format!(
             "{}?p={}&v={}",
             self.key.to_url_path(),
@@ -247,17 +258,20 @@ impl Read<'_> {
         )
     }
 
-    /// The entity-tag of a rewritten object. The result is a function of the stored bytes and the
-    /// grant, so it is strong.
+    /// The entity-tag of a rewritten object. It is strong, because the stored bytes and the grant
+    /// determine the result at one URL. The URL fixes the origin and the object's key, and `root`
+    /// fixes `depth`.
     fn rewritten_etag(&self, stored: &ObjectMetadata) -> String {
         let Grant {
-            key, expires, root, ..
-        } = &self.grant;
-        let Grant {
-            binding, limits, ..
+            signing_key,
+            expires,
+            root,
+            depth: _,
+            binding,
+            limits,
         } = &self.grant;
         let digest = Sha256::new()
-            .chain_update(key.kid())
+            .chain_update(signing_key.kid())
             .chain_update([0])
             .chain_update(expires.to_be_bytes())
             .chain_update(root.as_str())
@@ -292,10 +306,10 @@ impl Read<'_> {
         if is_rewritten {
             return "no-store".to_owned();
         }
-        if self.is_direct {
+        if self.is_for_admin {
             return "no-store".to_owned();
         }
-        if self.by_pass {
+        if self.has_pass {
             return format!("private, max-age={}, immutable", self.seconds_left);
         }
         // A browser asks again, because the edge answers scripts and elements differently.
@@ -322,7 +336,7 @@ mod tests {
         let key = ObjectKey::new(key).expect("an object key");
         Read {
             grant: Grant {
-                key: keys.minting(),
+                signing_key: keys.minting(),
                 expires: 1_800_000_000,
                 root: key.directory(),
                 depth: 1,
@@ -330,15 +344,15 @@ mod tests {
                 limits: Limits::None,
             },
             key,
-            head: false,
+            is_head: false,
             treatment,
-            by_pass: treatment == Treatment::AsStored,
-            is_direct: false,
+            has_pass: treatment == Treatment::AsStored,
+            is_for_admin: false,
             hides_link: false,
-            attachment: false,
+            is_attachment: false,
             conditions: Conditions::default(),
             range: None,
-            gzip: false,
+            accepts_gzip: false,
             sub: None,
             seconds_left: 60,
         }
@@ -365,18 +379,18 @@ mod tests {
         let keys = ring(&["k"]);
         let hls = "application/vnd.apple.mpegurl";
         for (key, treatment, limits, expected) in [
-            ("c/p.m3u8", Treatment::Playlist, Limits::None, hls),
+            ("c/p.m3u8", Treatment::Rewrite, Limits::None, hls),
             ("c/p.bin", Treatment::ByContentType, Limits::None, hls),
             (
                 "c/storyboard.vtt",
-                Treatment::Playlist,
+                Treatment::Rewrite,
                 Limits::Storyboard,
                 "text/vtt; charset=utf-8",
             ),
             (
                 "c/m.mpd",
-                Treatment::Playlist,
-                Limits::BelowPass,
+                Treatment::Rewrite,
+                Limits::DirectoryPass,
                 "application/dash+xml",
             ),
             (
@@ -444,7 +458,7 @@ mod tests {
         let keys = ring(&["k"]);
         let hls = Some("application/x-mpegURL");
         for (treatment, content_type, expected) in [
-            (Treatment::Playlist, None, true),
+            (Treatment::Rewrite, None, true),
             (Treatment::ByContentType, hls, true),
             (Treatment::ByContentType, Some("video/mp4"), false),
             (Treatment::AsStored, hls, false),
@@ -459,14 +473,14 @@ mod tests {
             };
             assert_eq!(found, expected, "{treatment:?} {content_type:?}");
         }
-        let huge = read(&keys, "c/p", Treatment::Playlist).answer(&stored(None, (8 << 20) + 1));
+        let huge = read(&keys, "c/p", Treatment::Rewrite).answer(&stored(None, (8 << 20) + 1));
         assert_eq!(huge, ReadAnswer::Refuse(Problem::PlaylistTooLarge));
     }
 
     #[test]
     fn a_playlists_validator_changes_with_its_contents() {
         let keys = ring(&["k"]);
-        let playlist = read(&keys, "c/p.m3u8", Treatment::Playlist);
+        let playlist = read(&keys, "c/p.m3u8", Treatment::Rewrite);
         let tag = |read: &Read<'_>, etag: &str| {
             let stored = ObjectMetadata {
                 etag: etag.to_owned(),
@@ -483,7 +497,7 @@ mod tests {
         let mut tags = std::collections::HashSet::from([first.clone()]);
         assert_eq!(first, tag(&playlist, "e"));
         assert_ne!(first, tag(&playlist, "f"));
-        let mut later = read(&keys, "c/p.m3u8", Treatment::Playlist);
+        let mut later = read(&keys, "c/p.m3u8", Treatment::Rewrite);
         later.grant.expires += 900;
         assert_ne!(first, tag(&later, "e"));
         later.grant.expires -= 900;
@@ -498,7 +512,7 @@ mod tests {
         let preview = |preview| Limits::Media { preview };
         let of = |max_height, langs: Option<&str>, preview| {
             let langs = langs.map(|lang| vec![lang.to_owned()]);
-            Limits::Multivariant(Entitlements {
+            Limits::RestrictedLink(Entitlements {
                 max_height,
                 langs,
                 preview,
@@ -566,10 +580,10 @@ mod tests {
             ("c/x", Treatment::ByContentType, None, true, "307"),
             ("c/x", Treatment::ByContentType, mp4, false, "200"),
             ("c/x", Treatment::ByContentType, hls, true, "rewritten"),
-            ("c/x.m3u8", Treatment::Playlist, mp4, false, "rewritten"),
+            ("c/x.m3u8", Treatment::Rewrite, mp4, false, "rewritten"),
         ] {
             let mut read = read(&keys, key, treatment);
-            (read.by_pass, read.hides_link) = (false, hides_link);
+            (read.has_pass, read.hides_link) = (false, hides_link);
             let found = match read.answer(&stored(content_type, 5)) {
                 ReadAnswer::Redirect(location) => {
                     let (location, _) = location.split_once("&v=").expect("a version");
@@ -591,14 +605,14 @@ mod tests {
             assert_eq!(found, expected, "{key} {content_type:?} {hides_link}");
         }
         // An administrator gets the stored bytes, and a pass opens an object that the edge listed.
-        let mut stored_one = read(&keys, "c/x.mp4", Treatment::AsStored);
+        let mut as_stored = read(&keys, "c/x.mp4", Treatment::AsStored);
         assert!(matches!(
-            stored_one.answer(&stored(hls, 5)),
+            as_stored.answer(&stored(hls, 5)),
             ReadAnswer::Whole(_)
         ));
-        (stored_one.by_pass, stored_one.is_direct) = (false, true);
+        (as_stored.has_pass, as_stored.is_for_admin) = (false, true);
         assert!(matches!(
-            stored_one.answer(&stored(hls, 5)),
+            as_stored.answer(&stored(hls, 5)),
             ReadAnswer::Whole(_)
         ));
     }
@@ -607,7 +621,7 @@ mod tests {
     fn a_restricted_link_opens_playlists_alone() {
         let keys = ring(&["k"]);
         let mut restricted = read(&keys, "c/v/1/lecture.mp4", Treatment::ByContentType);
-        restricted.grant.limits = Limits::Multivariant(Entitlements::default());
+        restricted.grant.limits = Limits::RestrictedLink(Entitlements::default());
         let mp4 = stored(Some("video/mp4"), 5);
         assert_eq!(
             restricted.answer(&mp4),
@@ -615,9 +629,9 @@ mod tests {
         );
         let hls = stored(Some("audio/mpegurl"), 5);
         assert!(matches!(restricted.answer(&hls), ReadAnswer::Rewritten(_)));
-        assert!(!restricted.opens_nothing());
+        assert!(!restricted.is_refused_by_name());
         restricted.treatment = Treatment::AsStored;
-        assert!(restricted.opens_nothing());
+        assert!(restricted.is_refused_by_name());
         assert_eq!(
             restricted.answer(&hls),
             ReadAnswer::Refuse(Problem::Forbidden)
@@ -628,7 +642,7 @@ mod tests {
     fn a_download_is_saved_under_the_objects_name() {
         let keys = ring(&["k"]);
         let mut download = read(&keys, "c/l'été 1.mp4", Treatment::ByContentType);
-        download.attachment = true;
+        download.is_attachment = true;
         let ReadAnswer::Whole(headers) = download.answer(&stored(None, 5)) else {
             panic!("not whole");
         };
@@ -642,23 +656,17 @@ mod tests {
     fn text_is_gzipped_for_clients_that_accept_it_and_media_never_is() {
         let keys = ring(&["k"]);
         for (key, treatment, gzip, range, expected) in [
-            ("c/p.m3u8", Treatment::Playlist, true, None, true),
+            ("c/p.m3u8", Treatment::Rewrite, true, None, true),
             (
                 "c/p.m3u8",
-                Treatment::Playlist,
+                Treatment::Rewrite,
                 true,
                 Some("bytes=0-1"),
                 true,
             ),
-            ("c/p.m3u8", Treatment::Playlist, false, None, false),
+            ("c/p.m3u8", Treatment::Rewrite, false, None, false),
             ("c/v/1/s.vtt", Treatment::AsStored, true, None, true),
-            (
-                "c/v/1/storyboard.vtt",
-                Treatment::Playlist,
-                true,
-                None,
-                true,
-            ),
+            ("c/v/1/storyboard.vtt", Treatment::Rewrite, true, None, true),
             (
                 "c/v/1/s.vtt",
                 Treatment::AsStored,
@@ -671,7 +679,7 @@ mod tests {
             ("c/v/1/s.jpg", Treatment::ByContentType, true, None, false),
         ] {
             let mut read = read(&keys, key, treatment);
-            read.gzip = gzip;
+            read.accepts_gzip = gzip;
             read.range = range.and_then(ByteRange::parse);
             let (ReadAnswer::Whole(headers)
             | ReadAnswer::Part(_, headers)

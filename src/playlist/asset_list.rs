@@ -16,7 +16,7 @@ pub fn rewrite_asset_list(body: &[u8], base: &Base<'_>, grant: &Grant<'_>) -> Ve
     let list = JsonValue::parse(body);
     let assets = list.as_ref().and_then(|list| list.member("ASSETS"));
     let assets = assets.and_then(JsonValue::as_array).unwrap_or_default();
-    let mut minter = Minter::new(grant.key, grant.expires, grant.binding);
+    let mut minter = Minter::new(grant.signing_key, grant.expires, grant.binding);
     let mut out = Vec::with_capacity(body.len() + assets.len() * (PASS_ROOM + base.origin.len()));
     let mut copied = 0;
     for asset in assets {
@@ -72,7 +72,7 @@ mod tests {
             key: &key,
         };
         let grant = Grant {
-            key: keys.minting(),
+            signing_key: keys.minting(),
             expires: 1_800_000_000,
             root: key.directory(),
             depth: 2,

@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_hls_player_may_read_is_no_manifest() {
+    fn text_that_an_hls_player_may_read_is_no_manifest() {
         for text in [
             "\u{feff}#EXTM3U",
             "\n#EXTM3U",

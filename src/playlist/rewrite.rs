@@ -45,7 +45,8 @@ const RESTRICTED_ROOM: usize = 3 + 43;
 /// The authority that a playlist passes on to its entries.
 #[derive(Debug, Clone)]
 pub struct Grant<'key> {
-    pub key: &'key Key,
+    /// Signs the passes.
+    pub signing_key: &'key Key,
     /// The last second of every pass.
     pub expires: u64,
     /// The directory, `depth` deep, that must contain the entries.
@@ -62,15 +63,15 @@ pub enum Limits {
     /// Any playlist, completely.
     #[default]
     None,
-    /// A Multivariant Playlist of a restricted link. Its playlists get [`Limits::Media`].
-    Multivariant(Entitlements),
+    /// The Multivariant Playlist of a restricted link. Its playlists get [`Limits::Media`].
+    RestrictedLink(Entitlements),
     /// A Media Playlist from a restricted Multivariant Playlist. It grants no playlists.
     Media { preview: Option<(u32, u32)> },
     /// A storyboard, and no playlist. It grants images only.
     Storyboard,
     /// Any playlist or DASH manifest below a directory's pass in the path. Its relative URIs
     /// inherit the pass, so none is signed.
-    BelowPass,
+    DirectoryPass,
 }
 
 impl Limits {
@@ -78,7 +79,7 @@ impl Limits {
     pub(crate) fn bytes(&self) -> Vec<u8> {
         let (tag, max_height, langs, preview) = match self {
             Self::None => return vec![0],
-            Self::Multivariant(entitlements) => (
+            Self::RestrictedLink(entitlements) => (
                 1,
                 entitlements.max_height,
                 entitlements.langs.as_deref().unwrap_or_default(),
@@ -86,7 +87,7 @@ impl Limits {
             ),
             Self::Media { preview } => (2, None, &[][..], *preview),
             Self::Storyboard => return vec![3],
-            Self::BelowPass => return vec![4],
+            Self::DirectoryPass => return vec![4],
         };
         let (from, to) = preview.unwrap_or_default();
         let mut bytes = vec![tag];
@@ -210,15 +211,15 @@ pub fn rewrite(
     }
     let scan: Scan = match grant.limits {
         Limits::Storyboard => storyboard::scan,
-        Limits::BelowPass => |_, _| {},
+        Limits::DirectoryPass => |_, _| {},
         _ => scan,
     };
     let mut count = 0;
     // Counts URIs first, so that the output is one allocation without spare room.
     let mut room = playlist.len();
     let playlist_room = match &grant.limits {
-        Limits::None | Limits::Storyboard | Limits::BelowPass => PLAYLIST_ROOM,
-        Limits::Multivariant(_) | Limits::Media { .. } => RESTRICTED_ROOM,
+        Limits::None | Limits::Storyboard | Limits::DirectoryPass => PLAYLIST_ROOM,
+        Limits::RestrictedLink(_) | Limits::Media { .. } => RESTRICTED_ROOM,
     };
     let mut long_line = false;
     let mut variables = Variables::default();
@@ -238,15 +239,15 @@ pub fn rewrite(
     if long_line {
         return Err(PlaylistError::LineTooLong);
     }
-    if grant.limits == Limits::BelowPass {
+    if grant.limits == Limits::DirectoryPass {
         check_below_pass(playlist)?;
     }
     if count > MAX_URIS {
         return Err(PlaylistError::TooLarge);
     }
     let edits = match &grant.limits {
-        Limits::None | Limits::Storyboard | Limits::BelowPass => Vec::new(),
-        Limits::Multivariant(entitlements) => {
+        Limits::None | Limits::Storyboard | Limits::DirectoryPass => Vec::new(),
+        Limits::RestrictedLink(entitlements) => {
             if filter::form(playlist) != Some(Form::Multivariant) {
                 return Err(PlaylistError::NotForRestricted);
             }
@@ -269,7 +270,7 @@ pub fn rewrite(
         base,
         directory: base.key.split().0,
         grant,
-        minter: Minter::new(grant.key, grant.expires, grant.binding),
+        minter: Minter::new(grant.signing_key, grant.expires, grant.binding),
         turned_to: None,
         edits: edits.into_iter().peekable(),
         variables,
@@ -479,28 +480,30 @@ impl<'a> Rewriter<'a> {
         match (role, &self.grant.limits) {
             // One file may contain a whole lecture, which no filter checks. Keys and chapters are
             // not media.
-            (Role::Object, Limits::Multivariant(_)) if content_type::is_media(name) => None,
+            (Role::Object, Limits::RestrictedLink(_)) if content_type::is_media(name) => None,
             // Images and text from both sides of a preview.
-            (Role::Object, Limits::Multivariant(entitlements))
+            (Role::Object, Limits::RestrictedLink(entitlements))
                 if entitlements.preview.is_some() && content_type::is_telling(name) =>
             {
                 None
             }
-            (Role::Object, Limits::None | Limits::Multivariant(_)) if is_storyboard_name(name) => {
+            (Role::Object, Limits::None | Limits::RestrictedLink(_))
+                if is_storyboard_name(name) =>
+            {
                 Some(PassKind::Storyboard { depth })
             }
             (Role::Object, Limits::Storyboard) if !content_type::is_picture(name) => None,
             (Role::Object, _) => Some(PassKind::Object),
             (Role::Playlist | Role::Asset, Limits::None) => Some(PassKind::Playlist { depth }),
-            (Role::Playlist | Role::Asset, Limits::Multivariant(entitlements)) => {
+            (Role::Playlist | Role::Asset, Limits::RestrictedLink(entitlements)) => {
                 Some(PassKind::Restricted {
                     depth,
                     preview: entitlements.preview,
                 })
             }
             (Role::AssetList, Limits::None) => Some(PassKind::AssetList { depth }),
-            (_, Limits::BelowPass)
-            | (Role::AssetList, Limits::Multivariant(_))
+            (_, Limits::DirectoryPass)
+            | (Role::AssetList, Limits::RestrictedLink(_))
             | (
                 Role::Playlist | Role::Asset | Role::AssetList,
                 Limits::Media { .. } | Limits::Storyboard,

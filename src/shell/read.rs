@@ -124,7 +124,7 @@ pub(super) async fn read(read: &Read<'_>, context: &ReadContext<'_>) -> Result<S
             found.discard();
             Err(Refusal::new(problem, "the stored object does not allow it"))
         }
-        ReadAnswer::Whole(headers) if read.head => {
+        ReadAnswer::Whole(headers) if read.is_head => {
             found.discard();
             send(200, headers, ResponseBody::Empty, 0)
         }
@@ -163,7 +163,7 @@ pub(super) async fn read(read: &Read<'_>, context: &ReadContext<'_>) -> Result<S
             // The copies for the cache and for the viewer.
             held.resize(bytes.len() as u64 + length)?;
             drop(bytes);
-            let body = if read.head {
+            let body = if read.is_head {
                 ResponseBody::Empty
             } else if Held::is_needed_for(&rewritten.bytes) {
                 ResponseBody::Stream(
@@ -181,12 +181,12 @@ pub(super) async fn read(read: &Read<'_>, context: &ReadContext<'_>) -> Result<S
 /// Looks an object up in the cache, if it may be there, else in storage. Of simultaneous misses,
 /// one reads storage and fills the cache, and the others wait for it.
 async fn find(read: &Read<'_>, context: &ReadContext<'_>) -> Result<FoundObject, Refusal> {
-    let is_playlist = matches!(read.treatment, Treatment::Playlist | Treatment::AssetList);
-    let mut entry = (!read.is_direct && may_hold(&read.key, is_playlist))
+    let is_playlist = matches!(read.treatment, Treatment::Rewrite | Treatment::AssetList);
+    let mut entry = (!read.is_for_admin && may_hold(&read.key, is_playlist))
         .then(|| url(context.origin, context.bucket_name, &read.key))
         .map(CacheEntry::new);
     // The length of a playlist is known only after it is rewritten, so `HEAD` reads it.
-    let asks_only = (read.head || read.hides_link) && !is_playlist;
+    let asks_only = (read.is_head || read.hides_link) && !is_playlist;
     let range = read.storage_range();
     let mut filling = None;
     let mut waits = LOOK_AGAIN_MS.iter();

@@ -287,8 +287,13 @@ print(lesson(request, "intro").content.decode())`);
         courseApp,
         async function publishing({ language, code }) {
             assert.equal(language, 'sh');
-            const [first, ...others] = code.split('\n');
-            const made = await shell(`${first}\nprintf %s "$LECTERN_KEYS"`);
+            const [path, setKeys, ...others] = code.split('\n');
+            // In the checkout, without an installed `lectern`: both lines work as they stand.
+            const bare = { cwd: root, env: { PATH: '/usr/bin:/bin', LECTERN_KEYS: '' } };
+            const made = await shell(`${path}\n${setKeys}\nprintf %s "$LECTERN_KEYS"`, bare);
+            assert.equal(keyIds(made).length, 1);
+            // Without the command, no empty value is exported.
+            await shell(setKeys, { ...bare, status: 127 });
             // The Worker gets the same value.
             const { origin } = await Edge.start('readme', made);
             await shell('lectern sample -o lecture.mov');

@@ -48,7 +48,7 @@ fn base(object: &ObjectKey) -> Base<'_> {
 fn grant<'key>(key: &'key Key, object: &ObjectKey) -> Grant<'key> {
     let root = object.directory();
     Grant {
-        key,
+        signing_key: key,
         expires: EXPIRES,
         depth: u8::try_from(root.depth()).expect("not deep"),
         root,

@@ -100,8 +100,8 @@ pub(crate) async fn package(root: &Path) -> Result<CheckReport, CheckError> {
     of(&root.to_string_lossy(), false).await
 }
 
-/// Refuses a package of this tool that breaks a rule.
-pub(crate) async fn own(root: &Path) -> Result<(), CheckError> {
+/// Refuses a package that this command made, if it breaks a rule.
+pub(crate) async fn own_package(root: &Path) -> Result<(), CheckError> {
     let report = package(root).await?;
     match report.is_broken() {
         true => Err(CheckError::OwnBroken(report.broken())),

@@ -142,7 +142,7 @@ fn explain(url: &str, from: &Requester<'_>, config: Option<&Config>, now: u64) -
             "opens, below a pass in the path".to_owned(),
             None,
         ),
-        Some(Decision::Read(read)) if read.opens_nothing() => (
+        Some(Decision::Read(read)) if read.is_refused_by_name() => (
             Some(false),
             "refused, 403 `forbidden`: a link with `max_height`, `preview` or `langs` opens playlists, \
              and this name is not a playlist's"

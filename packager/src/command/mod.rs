@@ -117,7 +117,7 @@ fn close_workdir(
     match packaged {
         Ok(package) => commit(workdir, package),
         Err(error) => {
-            workdir.abandon(error.is::<ChunkMismatch>() || failure::is_in_input(&error));
+            workdir.abandon(error.is::<ChunkMismatch>() || failure::is_input_at_fault(&error));
             Err(error)
         }
     }

@@ -35,8 +35,8 @@ pub(crate) async fn run(args: PackageArgs) -> Result<()> {
         format!("cannot package `{input}`")
     })?;
     let packaged = package(input.file(), &args, &folder, &context).await;
-    let is_hopeless = packaged.as_ref().is_err_and(failure::is_in_input);
-    input.close(packaged, is_hopeless)
+    let is_final = packaged.as_ref().is_err_and(failure::is_input_at_fault);
+    input.close(packaged, is_final)
 }
 
 /// Prepares the package, then encodes, finishes, checks and moves it, unless the folder holds it
@@ -62,7 +62,7 @@ async fn package(input: &Path, args: &PackageArgs, folder: &Path, context: &Cont
         }
         FolderContents::SomethingElse | FolderContents::Nothing => {}
     }
-    let package = plan.run(progress, async |plan| {
+    let package = plan.run_with_fallback(progress, async |plan| {
         package_revision(plan, args, folder, context).await
     });
     let package = package.await?;
@@ -103,15 +103,15 @@ async fn package_revision(
     let work = async {
         let warnings = packager.encode(|_| {}).await?;
         let package = packager.finish(&warnings).await?;
-        check::own(workdir.root()).await?;
+        check::own_package(workdir.root()).await?;
         Ok(package)
     };
     let packaged = context.limits.within(work).await;
     close_workdir(workdir, packaged, |workdir, package| {
-        let own = package.own_path();
+        let package_json = package.package_json_path();
         let paths = package.objects.iter().map(|object| object.path.as_str());
         workdir
-            .commit(folder, paths.chain([own.as_str()]))
+            .commit(folder, paths.chain([package_json.as_str()]))
             .with_context(writing)?;
         Ok(package)
     })
@@ -120,8 +120,8 @@ async fn package_revision(
 #[derive(Debug, Args)]
 pub(crate) struct PackageArgs {
     /// Recording: a file, or an object such as `r2://bucket/uploads/talk.mov` or
-    /// `https://edge/uploads/talk.mov`. A recording in parts is named by its playlist, or by its
-    /// folder with a slash.
+    /// `https://edge/uploads/talk.mov`. For a recording in parts, give its
+    /// playlist, or its folder with a `/` at the end.
     pub(crate) input: PathBuf,
     #[command(flatten)]
     pub(crate) hls: HlsArgs,

@@ -41,9 +41,12 @@ async fn prune(args: &PruneArgs) -> Result<()> {
         let step = progress.step("removing", StepUnit::Bytes, bytes);
         for revision in &expired {
             // `package.json` goes first, so that `rollback` never finds half of a revision.
-            let own = layout::package_json_path(&revision.name);
-            target.remove(&own).await?;
-            let rest = revision.entries.iter().filter(|entry| entry.path != own);
+            let package_json = layout::package_json_path(&revision.name);
+            target.remove(&package_json).await?;
+            let rest = revision
+                .entries
+                .iter()
+                .filter(|entry| entry.path != package_json);
             stream::iter(rest.map(Ok::<_, StorageError>))
                 .try_for_each_concurrent(MAX_REQUESTS, |entry| {
                     let (target, step) = (&target, &step);

@@ -73,9 +73,9 @@ fn count_missing(revision: &Revision, package: &Package) -> usize {
     let stored: HashMap<&str, u64> = (revision.entries.iter())
         .map(|entry| (entry.path.as_str(), entry.bytes))
         .collect();
-    let own = |path: &str| !layout::is_mutable(path);
+    let is_immutable = |path: &str| !layout::is_mutable(path);
     (package.objects.iter())
-        .filter(|object| own(&object.path))
+        .filter(|object| is_immutable(&object.path))
         .filter(|object| stored.get(object.path.as_str()) != Some(&object.bytes))
         .count()
 }

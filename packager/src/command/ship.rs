@@ -1,5 +1,6 @@
 //! `lectern ship`: prepares, encodes, checks and publishes a recording. Segments are uploaded while
-//! later ones are encoded, and viewers see the lecture once the whole package passed its check.
+//! later ones are encoded. Viewers see the lecture once the whole package passed its check; with
+//! `--instant`, they see a provisional lecture before.
 
 use std::path::PathBuf;
 
@@ -35,25 +36,31 @@ pub(crate) async fn run(args: ShipArgs) -> Result<()> {
     run_within(args, limits).await
 }
 
-/// Ships one recording within the limits of its job.
+/// Ships one recording within `limits`, which `lectern work` sets for each job of its queue.
 pub(crate) async fn run_within(args: ShipArgs, limits: ResourceLimits) -> Result<()> {
-    let (context, target, input) = open(&args, limits).await.with_context(|| describe(&args))?;
+    let (context, target, input) = open(&args, limits)
+        .await
+        .with_context(|| describe_failure(&args))?;
     let shipped = ship(&args, &input, &target, &context).await;
-    let is_in_input = shipped.as_ref().is_err_and(failure::is_in_input);
-    input.close(shipped, context.limits.is_queued || is_in_input)
+    // Another machine may take a job of the queue again, and has no use for this download.
+    let is_final =
+        context.limits.is_queued || shipped.as_ref().is_err_and(failure::is_input_at_fault);
+    input.close(shipped, is_final)
 }
 
 /// Opens the target, and fetches the input.
 async fn open(args: &ShipArgs, limits: ResourceLimits) -> Result<(Context, Store, FetchedInput)> {
     let work = args.work.clone().unwrap_or_else(std::env::temp_dir);
     let context = Context::new(Progress::new(args.json), limits, &work)?;
+    // `--endpoint` may be the input's, not the target's.
     let target = args.target.open_for(&args.input)?;
     let reach = &args.target.reach;
     let input = FetchedInput::fetch(&args.input, &args.hls, reach, &context).await?;
     Ok((context, target, input))
 }
 
-fn describe(args: &ShipArgs) -> String {
+/// The first line of an error.
+fn describe_failure(args: &ShipArgs) -> String {
     let [input, target] = [&args.input.to_string_lossy(), &*args.target.target].map(redacted);
     format!("cannot ship `{input}` to `{target}`")
 }
@@ -67,7 +74,7 @@ async fn ship(
 ) -> Result<()> {
     let plan = PackagePlan::prepare(input.file(), &args.encode, &args.extras, context).await?;
     let shipped = ship_plan(plan, args, target, context).await;
-    shipped.with_context(|| describe(args))
+    shipped.with_context(|| describe_failure(args))
 }
 
 async fn ship_plan(
@@ -80,7 +87,7 @@ async fn ship_plan(
     let mut publication = begin(&plan, target, context).await?;
     let revisions = plan.revisions();
     if let Some(live) = publication.live().filter(|live| revisions.contains(live)) {
-        report_published(&live, args, target, progress);
+        report_already_there(&live, args, target, progress);
         return Ok(());
     }
     let mut upgrade = None;
@@ -91,8 +98,10 @@ async fn ship_plan(
             plan.prioritize(|video| upgrade.provisional.early_rungs(video));
         }
     }
+    // If the chunks do not fit together, the closure runs again for another revision, which needs a
+    // publication of its own.
     let mut publication = Some(publication);
-    let package = plan.run(progress, async |plan| {
+    let package = plan.run_with_fallback(progress, async |plan| {
         let publication = match publication.take() {
             Some(publication) => publication,
             None => begin(plan, target, context).await?,
@@ -123,7 +132,7 @@ async fn ship_revision(
     let shipped = context.limits.within(shipment.run(upgrade)).await;
     close_workdir(workdir, shipped, |workdir, package| {
         workdir.discard();
-        Journal::remove_all(&WorkDir::name_under(work, &plan.revision));
+        Journal::remove_all(&WorkDir::path_under(work, &plan.revision));
         Ok(package)
     })
 }
@@ -143,10 +152,11 @@ impl Shipment<'_> {
         let step = self.progress.step("publishing", StepUnit::Bytes, 0);
         let warnings = self.encode_and_upload(&packager, &step, upgrade).await?;
         let package = packager.finish(&warnings).await?;
-        check::own(root).await?;
+        check::own_package(root).await?;
         self.progress.note(format_args!(
             "{} of {} objects went up while encoding",
             self.publication.written(),
+            // The objects, and `package.json`.
             package.objects.len() + 1
         ));
         step.set_total(package.bytes());
@@ -155,7 +165,8 @@ impl Shipment<'_> {
         Ok(package)
     }
 
-    /// Encodes, and meanwhile uploads segments and lists complete rungs. Returns ffmpeg's warnings.
+    /// Encodes, and meanwhile uploads segments and publishes complete rungs. Returns ffmpeg's
+    /// warnings.
     async fn encode_and_upload(
         &self,
         packager: &Packager<'_>,
@@ -170,14 +181,14 @@ impl Shipment<'_> {
         let uploader = SegmentUploader::new(self.plan, self.workdir);
         let (warnings, ()) = future::try_join(
             uploader.send_during(self.publication, step, encoding),
-            self.list_rungs(complete_rungs, &uploader, upgrade),
+            self.publish_rungs(complete_rungs, &uploader, upgrade),
         )
         .await?;
         Ok(warnings)
     }
 
-    /// Lists each complete rung beside the provisional stream, until the encoder ends.
-    async fn list_rungs(
+    /// Adds each complete rung to the provisional lecture, until the encoder ends.
+    async fn publish_rungs(
         &self,
         mut complete_rungs: UnboundedReceiver<Rung>,
         uploader: &SegmentUploader,
@@ -190,16 +201,16 @@ impl Shipment<'_> {
             let mut rungs = vec![rung];
             rungs.extend(std::iter::from_fn(|| complete_rungs.try_recv().ok()));
             rungs.retain(|rung| upgrade.is_better(rung));
-            // The last rung completes the package, whose own playlist lists it.
+            // The encoder has ended. The package's own playlist will list the remaining rungs.
             if complete_rungs.is_closed() {
                 break;
             }
             for rung in &rungs {
-                uploader.finish(&rung.name()).await;
+                uploader.stop_rendition(&rung.name()).await;
             }
             let plan = &self.plan.encode;
             upgrade
-                .list(plan, self.workdir, &rungs, self.publication)
+                .publish_rungs(plan, self.workdir, &rungs, self.publication)
                 .await?;
         }
         Ok(())
@@ -220,14 +231,14 @@ async fn publish_instantly<'a>(
         target,
         context,
     };
-    let upgrade = |provisional| RungUpgrade {
+    let upgrade_of = |provisional| RungUpgrade {
         provisional,
         target,
         context,
     };
     if let Some(provisional) = publication.load_provisional(Provisional::revision) {
         instant.report_playable();
-        return Ok((publication, Some(upgrade(provisional))));
+        return Ok((publication, Some(upgrade_of(provisional))));
     }
     // Dropping it releases the journal, which `begin` opens again.
     drop(publication);
@@ -236,8 +247,9 @@ async fn publish_instantly<'a>(
         Err(error) if error.is::<StorageError>() => return Err(error),
         // The lecture may still be packaged and published.
         Err(error) => {
-            let nothing = format_args!("nothing plays yet: {error:#}");
-            context.progress.note(nothing);
+            context.progress.note(format_args!(
+                "cannot publish a provisional lecture, viewers wait for the whole package: {error:#}"
+            ));
             None
         }
     };
@@ -245,7 +257,7 @@ async fn publish_instantly<'a>(
     if let Some(provisional) = &provisional {
         publication.save_provisional(provisional);
     }
-    Ok((publication, provisional.map(upgrade)))
+    Ok((publication, provisional.map(upgrade_of)))
 }
 
 /// Begins to publish a revision. Its journal lies beside the work folder.
@@ -254,11 +266,11 @@ async fn begin<'a>(
     target: &'a Store,
     context: &Context,
 ) -> Result<Publication<'a>, StorageError> {
-    let folder = WorkDir::name_under(context.work(), &plan.revision);
+    let folder = WorkDir::path_under(context.work(), &plan.revision);
     Publication::begin(target, &plan.revision, &folder).await
 }
 
-fn report_published(revision: &str, args: &ShipArgs, target: &Store, progress: Progress) {
+fn report_already_there(revision: &str, args: &ShipArgs, target: &Store, progress: Progress) {
     progress.note(format_args!(
         "already there: `{}` serves revision {revision}",
         redacted(&args.target.target)
@@ -270,8 +282,8 @@ fn report_published(revision: &str, args: &ShipArgs, target: &Store, progress: P
 #[derive(Debug, Args)]
 pub(crate) struct ShipArgs {
     /// Recording: a file, or an object such as `r2://bucket/uploads/talk.mov` or
-    /// `https://edge/uploads/talk.mov`. A recording in parts is named by its playlist, or by its
-    /// folder with a slash.
+    /// `https://edge/uploads/talk.mov`. For a recording in parts, give its
+    /// playlist, or its folder with a `/` at the end.
     pub(crate) input: PathBuf,
     #[command(flatten)]
     pub(crate) hls: HlsArgs,

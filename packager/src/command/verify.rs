@@ -41,7 +41,8 @@ enum ObjectFault {
 struct ObjectFinding<'a> {
     path: &'a str,
     fault: ObjectFault,
-    mended: bool,
+    #[serde(rename = "mended")]
+    is_repaired: bool,
 }
 
 /// The revision to verify, and the folder to repair it from.
@@ -76,13 +77,13 @@ async fn verify(args: &VerifyArgs) -> Result<bool> {
     let step = progress.step("verifying", StepUnit::Bytes, bytes);
     let faults = find_faults(&target, &objects, &step).await?;
     step.finish();
-    let own_path = verification.package.own_path();
+    let package_json_path = verification.package.package_json_path();
     let mut findings = vec![];
     for (object, fault) in faults {
         findings.push(ObjectFinding {
             path: &object.path,
             fault,
-            mended: verification.repair(object).await?,
+            is_repaired: verification.repair(object).await?,
         });
     }
     if let Some(fault) = verification.own_fault {
@@ -91,14 +92,14 @@ async fn verify(args: &VerifyArgs) -> Result<bool> {
                 .repair_package_json()
                 .await?
                 .then_some(ObjectFinding {
-                    path: &own_path,
+                    path: &package_json_path,
                     fault,
-                    mended: true,
+                    is_repaired: true,
                 }),
         );
     }
     report(progress, &verification.package, objects.len(), &findings);
-    Ok(findings.iter().all(|finding| finding.mended))
+    Ok(findings.iter().all(|finding| finding.is_repaired))
 }
 
 impl<'a> Verification<'a> {
@@ -170,7 +171,7 @@ impl<'a> Verification<'a> {
         let Some(folder) = self.folder else {
             return Ok(false);
         };
-        let path = self.package.own_path();
+        let path = self.package.package_json_path();
         let json = package_folder::read(folder, &path, manifest_json::MAX_BYTES)?;
         self.put(&Upload::of_bytes(&path, json)).await?;
         Ok(true)
@@ -216,13 +217,16 @@ fn report(progress: Progress, package: &Package, objects: usize, findings: &[Obj
             ObjectFault::CutShort => "has another size",
             ObjectFault::Changed => "has other bytes",
         };
-        let (mark, mended) = match finding.mended {
+        let (mark, mended) = match finding.is_repaired {
             true => ("✔", ", and was mended"),
             false => ("✘", ""),
         };
         lines.push(format!("{mark} {} {fault}{mended}", finding.path));
     }
-    let wrong = findings.iter().filter(|finding| !finding.mended).count();
+    let wrong = findings
+        .iter()
+        .filter(|finding| !finding.is_repaired)
+        .count();
     let mark = if wrong == 0 { "✔" } else { "✘" };
     lines.push(format!(
         "{mark} revision {}: {} of {objects} objects are right, {:.1} MB",

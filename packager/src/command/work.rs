@@ -192,7 +192,7 @@ impl Worker {
             Err(error) => error,
         };
         if error.is::<LimitError>() {
-            self.progress.given_up(&describe(&error));
+            self.progress.report_given_up(&format_error(&error));
             if let Err(error) = self.queue.end_lease(leased, JobOutcome::Done).await {
                 let progress = self.progress;
                 progress.note(format_args!("it is given up, but {error}"));
@@ -208,7 +208,7 @@ impl Worker {
         self.progress.note(format_args!(
             "attempt {} failed: {}",
             leased.attempts,
-            describe(&error)
+            format_error(&error)
         ));
         Ok(())
     }
@@ -244,7 +244,7 @@ impl Worker {
 }
 
 /// Formats an error and its hint.
-fn describe(error: &anyhow::Error) -> String {
+fn format_error(error: &anyhow::Error) -> String {
     let hint = failure::of(error).1.map(|hint| format!(" ({hint})"));
     format!("{error:#}{}", hint.unwrap_or_default())
 }

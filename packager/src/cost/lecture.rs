@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_stored_is_the_ladder_and_what_lies_beside_it() {
+    fn stored_bytes_count_the_ladder_audio_iframes_and_download() {
         let rates = rates();
         for (container, rungs, expected) in [
             // Three rungs, audio, I-frames, and 720p with audio to download.

@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_divided_is_rounded_up_and_never_down() {
+    fn a_division_rounds_up() {
         let dollar = Money::parse("1").expect("a price");
         assert_eq!(dollar.for_each(1, 3).exact(), "0.333333333334");
         assert_eq!(dollar.for_each(3, 3).exact(), "1.00");

@@ -179,7 +179,7 @@ fn services_are_charged_by_minutes() {
 }
 
 #[test]
-fn what_is_used_up_is_free_no_more_and_what_comes_on_top_has_the_price_of_its_tier() {
+fn usage_beyond_the_included_amount_has_the_price_of_its_tier() {
     let Prices { r2, s3, .. } = prices();
     let used_up = |price: &Price, amount| price.without_included().charge(amount).exact();
     assert_eq!(used_up(&r2.storage, 700 * GB), "10.50");
@@ -244,7 +244,7 @@ fn the_sums_of_the_tutorial_come_out() {
 }
 
 #[test]
-fn what_the_tutorial_leaves_out_are_675_requests_a_view() {
+fn separate_audio_adds_675_requests_a_view() {
     // Audio in the video segments, as in the tutorial: $0.46 for a thousand views, of which $0.2025
     // are the Worker's requests, $0.243 reads, and the rest playlists and CPU.
     let muxed = json("--minutes 45 --views 1000 --rungs 480 --container ts");
@@ -271,7 +271,7 @@ fn what_the_tutorial_leaves_out_are_675_requests_a_view() {
 }
 
 #[test]
-fn who_leaves_early_has_loaded_ten_minutes_more_and_is_charged_by_services_for_what_he_saw() {
+fn a_short_view_loads_ten_minutes_ahead_and_services_charge_the_watched_minutes() {
     let early = json("--minutes 45 --views 1000 --watched 5");
     assert_eq!(early["view"]["segments"], 225, "five and ten minutes");
     let stream = elsewhere(&early, "Cloudflare Stream");
@@ -296,7 +296,7 @@ fn the_free_plan_ends_at_100_000_requests_a_day() {
 }
 
 #[test]
-fn what_is_published_is_written_once_and_encoded_where_that_costs() {
+fn publishing_costs_one_write_an_object_and_encoding_at_other_services() {
     let answer = json("--minutes 60000 --new-minutes 450 --views 0");
     let writes = answer["lecture"]["writes"].as_u64().expect("a number");
     let class_a = charge(&answer["lectern"], "R2 Class A operations");
@@ -334,7 +334,7 @@ fn sums_are_those_of_their_lines() {
 }
 
 #[test]
-fn what_cannot_be_is_refused_with_a_way_out() {
+fn contradictory_arguments_are_refused_with_a_hint() {
     for (line, expected) in [
         (
             "--minutes 45 --views 1 --watched 46",

@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn what_would_be_decoded_twice_or_leave_a_core_idle_stays_whole() {
+    fn a_video_with_few_key_frames_stays_in_few_chunks() {
         // One key frame at the beginning; one in ten seconds; one chunk with most of the video.
         assert_eq!(cut(600.0, PAL, 10_000.0), "0-");
         assert_eq!(cut(60.0, PAL, 10.0), "0-6 6-8 8-");

@@ -261,7 +261,7 @@ impl Encoding<'_> {
         let _ = fs::remove_file(folder.join(name).join(FFMPEG_PLAYLIST));
         let rendition = measure(&folder, name.to_owned(), warnings)
             .await
-            .with_context(|| format!("the encoding of `{}` is not complete", self.input_name()))?;
+            .with_context(|| format!("cannot verify the encoding of `{}`", self.input_name()))?;
         let objects = rendition.objects.iter();
         Ok(objects.map(|object| folder.join(&object.path)).collect())
     }

@@ -114,7 +114,7 @@ impl EncodePlan {
     }
 
     /// Expected seconds of the video and of each audio track, if known.
-    pub(crate) fn expected(&self) -> (Option<f64>, Vec<Option<f64>>) {
+    pub(crate) fn expected_seconds(&self) -> (Option<f64>, Vec<Option<f64>>) {
         let video = self.video.as_ref().and_then(|video| {
             video
                 .stream
@@ -290,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn what_ends_early_is_filled_up() {
+    fn the_shorter_of_video_and_audio_is_extended() {
         for (video_seconds, audio_seconds, hold, length) in [
             (Some(60.0), Some(60.02), None, None),
             (Some(60.0), Some(90.0), Some(30.0), None),

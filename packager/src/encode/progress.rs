@@ -108,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn as_much_is_done_as_of_what_is_waited_for() {
+    fn overall_progress_is_that_of_the_slowest_part() {
         use TaskShare::{Beside, Of};
         for (tasks, expected) in [
             (vec![(Of(1.0), 4000), (Of(1.0), 2000)], 6000),

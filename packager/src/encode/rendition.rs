@@ -47,7 +47,7 @@ async fn read_folder(revision: &Path, folder: String, warnings: &str) -> Result<
     let init = Init::parse(&bytes).with_context(|| reading(layout::INIT))?;
     let mut objects = vec![Object::of_bytes(layout::init(&folder), &bytes)];
     let (mut segments, mut ticks) = (vec![], vec![]);
-    let (mut end, mut reordering) = (0, 0);
+    let (mut end, mut reorder_ticks) = (0, 0);
     loop {
         let name = layout::segment_name(segments.len());
         let bytes = match fs::read(path.join(&name)) {
@@ -74,7 +74,7 @@ async fn read_folder(revision: &Path, folder: String, warnings: &str) -> Result<
             _ => times.duration,
         });
         end += times.duration;
-        reordering = times.reordering.max(reordering);
+        reorder_ticks = times.reorder_ticks.max(reorder_ticks);
         objects.push(Object::of_bytes(format!("{folder}/{name}"), &bytes));
         tokio::task::yield_now().await;
     }
@@ -83,7 +83,7 @@ async fn read_folder(revision: &Path, folder: String, warnings: &str) -> Result<
         codec: init.codec,
         timescale: init.timescale,
         ticks,
-        reordering,
+        reorder_ticks,
         segments,
         objects,
     })

@@ -34,11 +34,11 @@ pub(crate) fn rung<'a, 'b>(rungs: &'b [LadderRung<'a>]) -> Option<&'b LadderRung
         .or(rungs.last())
 }
 
-/// Copies video and audio, either of which may be missing. `reordering` is the number of seconds
+/// Copies video and audio, either of which may be missing. `reorder_seconds` is the number of seconds
 /// from decoding to presentation.
 pub(crate) fn argv(
     video: Option<&ConcatInput>,
-    reordering: f64,
+    reorder_seconds: f64,
     audio: Option<&ConcatInput>,
 ) -> Vec<OsString> {
     let mut args: Vec<OsString> =
@@ -48,7 +48,7 @@ pub(crate) fn argv(
     args.push("-copyts".into());
     // CMAF shows the first frame at 0, and earlier decoded frames have negative offsets. ffmpeg 5.1
     // delays all frames by the lowest offset.
-    let early = format!("-itsoffset -{reordering:.6}");
+    let early = format!("-itsoffset -{reorder_seconds:.6}");
     args.extend(video.iter().flat_map(|input| input.args(&early)));
     args.extend(audio.iter().flat_map(|input| input.args("")));
     for at in 0..video.iter().chain(&audio).count() {

@@ -93,7 +93,7 @@ pub(crate) struct LadderRung<'a> {
     pub(crate) height: u32,
     pub(crate) segments: &'a [Segment],
     /// Seconds by which decoding precedes presentation.
-    pub(crate) reordering: f64,
+    pub(crate) reorder_seconds: f64,
 }
 
 /// Extras in `package.json`, beside the objects.
@@ -318,12 +318,12 @@ async fn join(revision: &Path, ladder: &EncodedLadder<'_>) -> Result<()> {
     let video = rung
         .map(|rung| ConcatInput::of(revision, rung.folder, 0..rung.segments.len()))
         .transpose()?;
-    let reordering = rung.map_or(0.0, |rung| rung.reordering);
+    let reorder_seconds = rung.map_or(0.0, |rung| rung.reorder_seconds);
     let audio = ladder
         .audio
         .map(|(folder, segments)| ConcatInput::of(revision, folder, 0..segments))
         .transpose()?;
-    let argv = download_mp4::argv(video.as_ref(), reordering, audio.as_ref());
+    let argv = download_mp4::argv(video.as_ref(), reorder_seconds, audio.as_ref());
     run(argv, revision).await?;
     download_mp4::verify(
         &revision.join(layout::DOWNLOAD_MP4),

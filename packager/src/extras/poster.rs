@@ -60,7 +60,7 @@ mod tests {
                 width: *width,
                 height: *height,
                 segments: &[],
-                reordering: 0.0,
+                reorder_seconds: 0.0,
             })
             .collect()
     }

@@ -1,8 +1,8 @@
-//! A folder that is held open. What lies below it is reached from its descriptor, one name after the other, and a name that is
-//! a symbolic link is not followed. So a folder that another process swaps for a link meanwhile leads nowhere else.
+//! A folder that is held open. Paths below it are walked from its descriptor, name by name, and no
+//! symbolic link is followed. So a folder that another process swaps for a link leads nowhere else.
 //!
-//! Linux has `openat2` for this. Containers forbid it and other systems lack it, so they would need this walk as well; it takes
-//! a system call for each of three or four names.
+//! Linux has `openat2` for this, but containers forbid it and other systems lack it. The walk takes
+//! one system call for each of three or four names.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -20,7 +20,7 @@ use super::regular::{not_regular, symbolic_link};
 const FOLDER: OFlags = OFlags::RDONLY
     .union(OFlags::DIRECTORY)
     .union(OFlags::CLOEXEC);
-/// A new file's, as far as the process's mask lets it.
+/// Mode of a new file, before the process's mask.
 const NEW_FILE: Mode = Mode::from_raw_mode(0o666);
 
 #[derive(Debug)]
@@ -35,18 +35,19 @@ pub(crate) struct FolderEntry {
 }
 
 impl OpenFolder {
-    /// `path` itself may lead through symbolic links: it is named by the user.
+    /// Opens a folder. `path` itself may lead through symbolic links, because the user named it.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let opened = rustix::fs::openat(CWD, path, FOLDER, Mode::empty());
         Ok(Self(opened?))
     }
 
-    /// The folders on the way to an object, outermost first, and its name in the last of them, or in this one.
+    /// Opens the folders on the path of an object, outermost first. Returns them with the object's
+    /// name in the last of them, or in this one.
     pub(crate) fn walk<'a>(&self, path: &'a str) -> io::Result<(Vec<Self>, &'a OsStr)> {
         self.walk_by(path, Self::enter)
     }
 
-    /// As [`Self::walk`], and makes the folders that are missing.
+    /// Does the same as [`Self::walk`], and makes missing folders.
     pub(crate) fn walk_or_make<'a>(&self, path: &'a str) -> io::Result<(Vec<Self>, &'a OsStr)> {
         self.walk_by(path, |folder, name| {
             match rustix::fs::mkdirat(&folder.0, name, Mode::from_raw_mode(0o777)) {
@@ -79,18 +80,18 @@ impl OpenFolder {
         let flags = FOLDER.union(OFlags::NOFOLLOW);
         match rustix::fs::openat(&self.0, name, flags, Mode::empty()) {
             Ok(folder) => Ok(Self(folder)),
-            Err(error) => Err(self.why_not(name, error)),
+            Err(error) => Err(self.explain_error(name, error)),
         }
     }
 
-    /// Opens an object to read it, if it is a regular file, and waits for no pipe.
+    /// Opens a regular file for reading. Refuses a pipe instead of waiting for its writer.
     pub(crate) fn open_object(&self, path: &str) -> io::Result<File> {
         let (folders, name) = self.walk(path)?;
         let folder = folders.last().unwrap_or(self);
         folder.file(name, OFlags::RDONLY, Mode::empty())
     }
 
-    /// The size of an object, which is not opened.
+    /// The size of an object, without opening it.
     pub(crate) fn size(&self, path: &str) -> io::Result<u64> {
         let (folders, name) = self.walk(path)?;
         let stat = folders.last().unwrap_or(self).stat(name)?;
@@ -112,7 +113,7 @@ impl OpenFolder {
             .union(OFlags::NONBLOCK)
             .union(OFlags::CLOEXEC);
         let opened = rustix::fs::openat(&self.0, name, flags, mode);
-        let file = File::from(opened.map_err(|error| self.why_not(name, error))?);
+        let file = File::from(opened.map_err(|error| self.explain_error(name, error))?);
         let kind = file.metadata()?.file_type();
         match kind {
             kind if kind.is_file() => Ok(file),
@@ -124,7 +125,7 @@ impl OpenFolder {
         }
     }
 
-    /// Makes a file that is not there yet.
+    /// Makes a new file. Fails if the name exists.
     pub(crate) fn create_file(&self, name: &OsStr) -> io::Result<File> {
         let flags = OFlags::WRONLY
             .union(OFlags::CREATE)
@@ -133,7 +134,7 @@ impl OpenFolder {
         Ok(rustix::fs::openat(&self.0, name, flags, NEW_FILE)?.into())
     }
 
-    /// Gives a file of this folder the name of another.
+    /// Renames a file within this folder, and replaces a file of the new name.
     pub(crate) fn rename(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
         Ok(rustix::fs::renameat(&self.0, from, &self.0, to)?)
     }
@@ -146,7 +147,7 @@ impl OpenFolder {
         Ok(rustix::fs::unlinkat(&self.0, name, AtFlags::REMOVEDIR)?)
     }
 
-    /// Waits until the names of this folder are on disk.
+    /// Flushes the names of this folder to disk.
     pub(crate) fn sync(&self) -> io::Result<()> {
         Ok(rustix::fs::fsync(&self.0)?)
     }
@@ -174,13 +175,14 @@ impl OpenFolder {
         }))
     }
 
-    /// Looks at a name of this folder, and not at what a link leads to.
+    /// Metadata of a name in this folder; of a link itself, not of its target.
     pub(crate) fn stat(&self, name: &OsStr) -> rustix::io::Result<Stat> {
         rustix::fs::statat(&self.0, name, AtFlags::SYMLINK_NOFOLLOW)
     }
 
-    /// The error of opening a name, in words. Systems say a link to be too many links, or no folder.
-    fn why_not(&self, name: &OsStr, error: Errno) -> io::Error {
+    /// Converts the error of opening a name. For a symbolic link, systems report too many links, or
+    /// no folder.
+    fn explain_error(&self, name: &OsStr, error: Errno) -> io::Error {
         let is_link = || {
             let kind = (self.stat(name)).map(|stat| FileType::from_raw_mode(stat.st_mode));
             kind == Ok(FileType::Symlink)
@@ -188,7 +190,7 @@ impl OpenFolder {
         match error {
             Errno::LOOP | Errno::MLINK => symbolic_link(),
             Errno::NOTDIR if is_link() => symbolic_link(),
-            // What a socket, or a pipe without a reader, answers.
+            // The errors of a socket, and of a pipe without a reader.
             Errno::NXIO | Errno::OPNOTSUPP => not_regular(),
             error => error.into(),
         }

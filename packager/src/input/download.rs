@@ -66,7 +66,7 @@ impl Download {
     /// Downloads within the limits, and returns the folder with the file that `fetch` made. Removes
     /// the folder after the failure of a queue's job or an exceeded limit, which another try would
     /// meet again.
-    pub(super) async fn filled(
+    pub(super) async fn fill(
         self,
         limits: &ResourceLimits,
         fetch: impl AsyncFnOnce(&Self) -> Result<PathBuf>,
@@ -82,8 +82,8 @@ impl Download {
         }
     }
 
-    /// Number of missing bytes.
-    pub(super) fn lacks(&self, bytes: u64) -> u64 {
+    /// Counts the bytes that the folder lacks of `bytes`.
+    pub(super) fn count_missing(&self, bytes: u64) -> u64 {
         let entries = fs::read_dir(&self.root).into_iter().flatten().flatten();
         let had: u64 = entries
             .filter_map(|entry| Some(entry.metadata().ok()?.len()))

@@ -78,7 +78,7 @@ impl FetchedInput {
                 context.limits.within(tracks).await?
             }
             Some(name) if matches!(target, Store::Folder(_)) => {
-                return Ok(Self::local(target.name(name).into()));
+                return Ok(Self::local(target.display_name(name).into()));
             }
             Some(name) => return Ok(fetch_object(&target, name, context).await?.into()),
             None => context.limits.within(find_tracks(&target)).await?,
@@ -97,9 +97,10 @@ impl FetchedInput {
         &self.file
     }
 
-    /// Removes the download after the work, unless the work failed and another attempt may need it.
-    pub(crate) fn close<T>(mut self, outcome: Result<T>, is_hopeless: bool) -> Result<T> {
-        let is_over = outcome.is_ok() || is_hopeless;
+    /// Removes the download after a success or a final failure. After any other failure, the next
+    /// attempt needs it.
+    pub(crate) fn close<T>(mut self, outcome: Result<T>, is_final: bool) -> Result<T> {
+        let is_over = outcome.is_ok() || is_final;
         if is_over && let Some(download) = self.download.take() {
             download.discard();
         }
@@ -129,15 +130,15 @@ async fn fetch_object(
     limits.check_input(object.bytes, object.bytes)?;
     let download = Download::begin(context.work(), &object.identity(target), *progress)?;
     let fetch = async |download: &Download| {
-        limits.check_disk(download.folder(), download.lacks(object.bytes))?;
+        limits.check_disk(download.folder(), download.count_missing(object.bytes))?;
         objects::fetch(download, name, target, &[object], *progress).await
     };
-    download.filled(limits, fetch).await
+    download.fill(limits, fetch).await
 }
 
 async fn find_object(target: &Store, name: &str) -> Result<InputPart> {
     let head = target.head(name).await?;
-    let head = head.ok_or_else(|| FetchError::Missing(target.name(name)))?;
+    let head = head.ok_or_else(|| FetchError::Missing(target.display_name(name)))?;
     Ok(InputPart {
         path: name.to_owned(),
         bytes: head.bytes,
@@ -178,7 +179,7 @@ async fn fetch_tracks(
         }
         // Joining several files needs room for a second copy.
         let copies = if files.len() > 1 { 2 } else { 1 };
-        let needed = download.lacks(named.saturating_mul(copies));
+        let needed = download.count_missing(named.saturating_mul(copies));
         limits.check_disk(download.folder(), needed)?;
         progress.note(format_args!("a recording in {} parts", all().count()));
         let mut paths = vec![];
@@ -188,14 +189,14 @@ async fn fetch_tracks(
         }
         remux(download, tracks.streams.as_ref(), paths).await
     };
-    download.filled(limits, fetch).await
+    download.fill(limits, fetch).await
 }
 
 /// Lists everything below a target. In a local folder, only files: a pipe may never end.
 async fn list(target: &Store) -> Result<Vec<StoredEntry>> {
     let mut found = target.list("").await?;
     if matches!(target, Store::Folder(_)) {
-        found.retain(|entry| Path::new(&target.name(&entry.path)).is_file());
+        found.retain(|entry| Path::new(&target.display_name(&entry.path)).is_file());
     }
     Ok(found)
 }
@@ -276,7 +277,7 @@ async fn read_playlist(
 }
 
 async fn read_text(target: &Store, path: &str, listed: &[StoredEntry]) -> Result<String> {
-    let missing = || FetchError::Missing(target.name(path));
+    let missing = || FetchError::Missing(target.display_name(path));
     let entry = listed.iter().find(|entry| entry.path == path);
     if entry.ok_or_else(missing)?.bytes > MAX_PLAYLIST_BYTES {
         return Err(FetchError::LargePlaylist(path.to_owned()).into());

@@ -28,7 +28,7 @@ impl InputPart {
     /// Changes with the object's contents.
     pub(super) fn identity(&self, target: &Store) -> String {
         let version = self.version.as_ref().map_or("", |version| &version.0);
-        let name = target.name(&self.path);
+        let name = target.display_name(&self.path);
         format!("{name}\n{}\n{version}\n", self.bytes)
     }
 }
@@ -89,7 +89,7 @@ async fn append(
     file: &mut File,
     on_bytes: impl Fn(u64),
 ) -> Result<()> {
-    let changed = || FetchError::Changed(target.name(&part.path));
+    let changed = || FetchError::Changed(target.display_name(&part.path));
     let read = target.read(&part.path, *from, part.version.as_ref());
     let mut chunks = read.await?.ok_or_else(changed)?;
     loop {
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_there_is_not_fetched_again() {
+    fn a_resumed_download_fetches_only_missing_bytes() {
         let parts = [part("init", 10), part("a", 0), part("b", 20)];
         for (had, expected) in [
             (0, [0, 0, 0]),

@@ -86,7 +86,7 @@ pub(super) async fn fetch(
         }
         remux(download, streams.as_ref(), files).await
     };
-    download.filled(limits, fetched).await
+    download.fill(limits, fetched).await
 }
 
 /// A Media Playlist that becomes one file.
@@ -399,7 +399,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_journal_says_holds_as_far_as_the_file_goes() {
+    fn a_journal_counts_only_segments_that_the_file_contains() {
         for (journal, had, expected) in [
             ("", 0, (0, 0, 0)),
             ("10\n20\n", 30, (2, 30, 6)),

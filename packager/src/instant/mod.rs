@@ -164,7 +164,7 @@ impl InstantPublisher<'_> {
                 continue;
             }
             if has_new || is_ended {
-                self.list(&renditions, is_ended).await?;
+                self.publish_playlists(&renditions, is_ended).await?;
                 step.set(
                     renditions
                         .iter()
@@ -188,7 +188,7 @@ impl InstantPublisher<'_> {
         failed.map_or(Ok(renditions), Err)
     }
 
-    async fn list(
+    async fn publish_playlists(
         &self,
         renditions: &[EventRendition],
         is_ended: bool,
@@ -208,7 +208,7 @@ impl InstantPublisher<'_> {
             "plays now, {seconds:.2} s after the start: {}",
             self.target.master()
         ));
-        progress.playable(&self.target.master(), seconds);
+        progress.report_playable(&self.target.master(), seconds);
     }
 
     /// Probes the first packets.

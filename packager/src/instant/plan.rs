@@ -158,7 +158,7 @@ impl InstantPlan {
     fn encoded(plan: &EncodePlan, input: &OsString) -> Self {
         let mut commands = vec![];
         let mut video = None;
-        let (duration_seconds, audio_tracks) = plan.expected();
+        let (duration_seconds, audio_tracks) = plan.expected_seconds();
         for task in plan.tasks() {
             let task = match task {
                 EncodeTask::Video(plan, mut video_task) => {

@@ -1,4 +1,5 @@
-//! Complete rungs of the lecture, listed beside the provisional stream or instead of it.
+//! Adds complete rungs of the lecture to the provisional lecture: beside its stream, or instead of
+//! it.
 
 use anyhow::{Context as _, Result};
 
@@ -17,10 +18,10 @@ use crate::storage::Store;
 use crate::storage::object::Upload;
 use crate::workdir::WorkDir;
 
-/// The folder of their playlists in the provisional revision.
+/// The folder of the rungs' playlists in the provisional revision.
 const FOLDER: &str = "lecture";
 
-/// Lists complete rungs of the lecture in the provisional revision.
+/// Adds complete rungs of the lecture to the provisional lecture.
 pub(crate) struct RungUpgrade<'a> {
     pub(crate) provisional: Provisional,
     pub(crate) target: &'a Store,
@@ -33,8 +34,8 @@ impl RungUpgrade<'_> {
         self.provisional.is_better(rung)
     }
 
-    /// Publishes complete rungs, and lists them.
-    pub(crate) async fn list(
+    /// Uploads complete rungs, and publishes a Multivariant Playlist that lists them.
+    pub(crate) async fn publish_rungs(
         &mut self,
         plan: &EncodePlan,
         workdir: &WorkDir,
@@ -43,7 +44,7 @@ impl RungUpgrade<'_> {
     ) -> Result<()> {
         let before: Vec<VideoTrack> = self.provisional.listed().cloned().collect();
         for rung in rungs {
-            let track = self.publish(plan, workdir, rung, publication).await?;
+            let track = self.publish_rung(plan, workdir, rung, publication).await?;
             self.provisional.rungs.extend(track);
         }
         let listed = self.provisional.listed();
@@ -63,12 +64,12 @@ impl RungUpgrade<'_> {
             names.join(", "),
             self.target.master()
         ));
-        progress.better(&names, seconds);
+        progress.report_rungs(&names, seconds);
         Ok(())
     }
 
     /// Publishes a rung. Returns `None` if its segments are too long for the provisional playlists.
-    async fn publish(
+    async fn publish_rung(
         &self,
         plan: &EncodePlan,
         workdir: &WorkDir,
@@ -80,7 +81,7 @@ impl RungUpgrade<'_> {
         };
         let folder = workdir.revision_folder();
         let rendition = measure(&folder, name.clone(), "").await?;
-        let encoded = EncodedRendition::of(&rendition, plan.expected().0);
+        let encoded = EncodedRendition::of(&rendition, plan.expected_seconds().0);
         completeness::verify(None, &[encoded], &[], "")?;
         let target = self.provisional.target_duration;
         if bandwidth::target_duration(&rendition.segments) > target {
@@ -92,12 +93,13 @@ impl RungUpgrade<'_> {
             ..upload_of(&folder, object)
         });
         send_all(publication, objects.collect()).await?;
-        let own = layout::in_revision(&self.provisional.revision, &format!("{FOLDER}/{name}"));
+        let rung_folder =
+            layout::in_revision(&self.provisional.revision, &format!("{FOLDER}/{name}"));
         let way = format!("../../../{}/{name}/", publication.revision());
         let listed = hls::media_in(&way, &rendition.segments, target);
-        let playlist = Upload::of_bytes(&layout::media_playlist(&own), listed);
+        let playlist = Upload::of_bytes(&layout::media_playlist(&rung_folder), listed);
         publication.send(&playlist).await?;
-        Ok(Some(self.track(own, rung, video, rendition)))
+        Ok(Some(self.track(rung_folder, rung, video, rendition)))
     }
 
     fn track(

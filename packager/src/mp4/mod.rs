@@ -49,7 +49,7 @@ pub(crate) struct Times {
     pub(crate) start: u64,
     pub(crate) duration: u64,
     /// Maximum ticks by which decoding precedes presentation, from negative offsets.
-    pub(crate) reordering: u64,
+    pub(crate) reorder_ticks: u64,
 }
 
 impl Init {
@@ -89,7 +89,7 @@ impl Init {
     /// Start and duration of a Media Segment, from its `tfdt` and `trun` boxes.
     pub(crate) fn times(&self, segment: &[u8]) -> Result<Times, BoxError> {
         let mut start = None;
-        let (mut duration, mut reordering) = (0, 0);
+        let (mut duration, mut reorder_ticks) = (0, 0);
         for (header, body) in boxes(segment)? {
             if header.kind != Moof::KIND {
                 continue;
@@ -101,14 +101,14 @@ impl Init {
                 for sample in traf.trun.iter().flat_map(|trun| trun.samples.iter()) {
                     duration += u64::from(self.duration_of(sample.duration, &traf.tfhd));
                     let early = sample.cts.filter(|offset| *offset < 0);
-                    reordering = reordering.max(early.map_or(0, i64::unsigned_abs));
+                    reorder_ticks = reorder_ticks.max(early.map_or(0, i64::unsigned_abs));
                 }
             }
         }
         Ok(Times {
             start: start.ok_or(BoxError::Missing("moof"))?,
             duration,
-            reordering,
+            reorder_ticks,
         })
     }
 

@@ -23,12 +23,12 @@ pub(crate) struct AccessUnit {
 }
 
 impl AccessUnit {
-    /// Converts a sample. `reordering` is the number of ticks by which decoding precedes
+    /// Converts a sample. `reorder_ticks` is the number of ticks by which decoding precedes
     /// presentation.
     pub(crate) fn new(
         sample: &Sample<'_>,
         init: &Init,
-        reordering: u64,
+        reorder_ticks: u64,
         (is_key, data): (bool, Vec<u8>),
     ) -> Self {
         let at = |ticks: i64| {
@@ -41,12 +41,14 @@ impl AccessUnit {
         let decoded = i64::try_from(sample.decoded).unwrap_or(i64::MAX);
         // Priming precedes the start of the lecture.
         let trimmed = i64::try_from(init.trimmed).unwrap_or(i64::MAX);
-        let reordering = i64::try_from(reordering).unwrap_or(i64::MAX);
+        let reorder_ticks = i64::try_from(reorder_ticks).unwrap_or(i64::MAX);
         Self {
             pts: at(decoded
                 .saturating_add(sample.offset)
                 .saturating_sub(trimmed)),
-            dts: at(decoded.saturating_sub(reordering).saturating_sub(trimmed)),
+            dts: at(decoded
+                .saturating_sub(reorder_ticks)
+                .saturating_sub(trimmed)),
             is_key,
             data,
         }
@@ -203,7 +205,7 @@ mod tests {
             offset,
             data: &[],
         };
-        for (sample, init, reordering, expected) in [
+        for (sample, init, reorder_ticks, expected) in [
             (sample(0, 0), init(48_000, 1024), 0, (898_080, 898_080)),
             (sample(1024, 0), init(48_000, 1024), 0, (900_000, 900_000)),
             (sample(0, 0), init(30_000, 0), 2002, (900_000, 893_994)),
@@ -221,7 +223,7 @@ mod tests {
                 (7_776_900_000, 7_776_900_000),
             ),
         ] {
-            let unit = AccessUnit::new(&sample, &init, reordering, (true, vec![]));
+            let unit = AccessUnit::new(&sample, &init, reorder_ticks, (true, vec![]));
             assert_eq!((unit.pts, unit.dts), expected);
         }
     }

@@ -168,7 +168,7 @@ impl<'a> SegmentReader<'a> {
             Ok(AccessUnit::new(
                 sample,
                 &self.init,
-                self.rendition.reordering,
+                self.rendition.reorder_ticks,
                 data,
             ))
         });

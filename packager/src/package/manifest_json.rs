@@ -157,7 +157,7 @@ impl Package {
     }
 
     /// The path of this file, from the package's root.
-    pub(crate) fn own_path(&self) -> String {
+    pub(crate) fn package_json_path(&self) -> String {
         package_json_path(&self.revision)
     }
 

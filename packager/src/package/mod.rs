@@ -1,7 +1,7 @@
 //! A package: [`PackagePlan`] prepares it, [`Packager`] encodes, measures and describes it.
 
-mod describe;
 pub(crate) mod manifest_json;
+mod manifest_writer;
 mod measurements;
 pub(crate) mod output;
 mod packager;

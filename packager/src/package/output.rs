@@ -40,8 +40,8 @@ pub(crate) fn inspect(folder: &Path, revision: &str) -> std::io::Result<FolderCo
 
 /// Reads a revision's `package.json`. Returns `None` if it is missing or not valid.
 pub(crate) fn read(folder: &Path, revision: &str) -> Option<Package> {
-    let own = layout::package_json_path(revision);
-    let json = package_folder::read(folder, &own, manifest_json::MAX_BYTES).ok()?;
+    let package_json = layout::package_json_path(revision);
+    let json = package_folder::read(folder, &package_json, manifest_json::MAX_BYTES).ok()?;
     Package::parse(&json, revision).ok()
 }
 

@@ -1,4 +1,4 @@
-//! Encoding, verification and measurement of a plan.
+//! Carries out a plan: encodes its Renditions, verifies and measures them, and writes the package.
 
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result};
 
 use super::PackagePlan;
-use super::describe::describe;
 use super::manifest_json::Package;
+use super::manifest_writer::write_manifests;
 use super::measurements::{IFrameSource, Measurements};
 use crate::encode::Encoding;
 use crate::encode::completeness::{self, EncodedRendition};
@@ -20,7 +20,7 @@ use crate::media::{Codec, Rendition};
 use crate::progress::Progress;
 use crate::workdir::{WorkDir, scratch};
 
-/// The most warnings of ffmpeg that an error repeats.
+/// An error quotes at most this many of ffmpeg's warnings.
 const MAX_WARNINGS: usize = 3;
 /// Duration of 1024 samples at 48 kHz, rounded up.
 const ACCESS_UNIT_MICROS: u64 = 21_334;
@@ -65,16 +65,17 @@ impl<'a> Packager<'a> {
         Ok(warnings.join("; "))
     }
 
-    /// Verifies the encoded Renditions, and writes all other objects of the package.
-    pub(crate) async fn finish(&self, warnings: &str) -> Result<Package> {
+    /// Verifies the encoded Renditions, and writes all other objects of the package. Errors quote
+    /// `ffmpeg_warnings`.
+    pub(crate) async fn finish(&self, ffmpeg_warnings: &str) -> Result<Package> {
         let root = self.workdir.root();
         let revision_folder = self.workdir.revision_folder();
         let explain_full_disk = |error| scratch::full_disk(root).map_or(error, Into::into);
         let measured = self
-            .measure(warnings)
+            .measure(ffmpeg_warnings)
             .await
             .map_err(explain_full_disk)
-            .with_context(|| format!("the encoding of `{}` is not complete", self.input_name()))?;
+            .with_context(|| format!("cannot verify the encoding of `{}`", self.input_name()))?;
         let extras = self
             .plan
             .extras
@@ -90,7 +91,8 @@ impl<'a> Packager<'a> {
                 .map_err(explain_full_disk)
                 .context("cannot make transport streams")?,
         };
-        describe(self.plan, self.workdir, &measured, extras).context("cannot write the playlists")
+        write_manifests(self.plan, self.workdir, &measured, extras)
+            .context("cannot write the playlists")
     }
 
     /// The H.264 rungs and the audio that extras are made from.
@@ -103,7 +105,7 @@ impl<'a> Packager<'a> {
         };
         let video_micros = measured.video.first().map_or(0, micros);
         let audio = measured.audio.first();
-        // Priming and the last access unit are not heard.
+        // Two access units play no sound: the encoder's priming, and the padded last one.
         let audio_micros = audio.map_or(0, micros);
         let audio_micros = audio_micros.saturating_sub(2 * ACCESS_UNIT_MICROS);
         EncodedLadder {
@@ -115,7 +117,8 @@ impl<'a> Packager<'a> {
                     width: rung.width,
                     height: rung.height,
                     segments: &rendition.segments,
-                    reordering: rendition.reordering as f64 / f64::from(rendition.timescale),
+                    reorder_seconds: rendition.reorder_ticks as f64
+                        / f64::from(rendition.timescale),
                 })
                 .collect(),
             audio: audio.map(|audio| (audio.folder.as_str(), audio.segments.len())),
@@ -130,20 +133,20 @@ impl<'a> Packager<'a> {
         name.to_string_lossy().into_owned()
     }
 
-    /// Measures each Rendition, and verifies durations and counts.
-    async fn measure(&self, warnings: &str) -> Result<Measurements> {
+    /// Measures each Rendition, and verifies its duration and the alignment of its segments.
+    async fn measure(&self, ffmpeg_warnings: &str) -> Result<Measurements> {
         let folder = self.workdir.revision_folder();
         let plan = &self.plan.encode;
         let mut video = vec![];
         for name in plan.video_folders() {
-            video.push(measure(&folder, name, warnings).await?);
+            video.push(measure(&folder, name, ffmpeg_warnings).await?);
         }
         let mut audio = vec![];
         for name in plan.audio_folders() {
-            audio.push(measure(&folder, name, warnings).await?);
+            audio.push(measure(&folder, name, ffmpeg_warnings).await?);
         }
         let encoded = |(rendition, expected)| EncodedRendition::of(rendition, expected);
-        let (video_seconds, audio_seconds) = plan.expected();
+        let (video_seconds, audio_seconds) = plan.expected_seconds();
         completeness::verify(
             self.plan.source.media.duration,
             &video
@@ -155,13 +158,14 @@ impl<'a> Packager<'a> {
                 .zip(audio_seconds)
                 .map(encoded)
                 .collect::<Vec<_>>(),
-            warnings,
+            ffmpeg_warnings,
         )?;
         let iframes = match (&plan.video, video.first()) {
             (Some(plan), Some(video)) => {
                 let files = self.iframe_files();
                 let (track, file) =
-                    measure_iframes(plan, &folder, &files, &video.segments, warnings).await?;
+                    measure_iframes(plan, &folder, &files, &video.segments, ffmpeg_warnings)
+                        .await?;
                 Some(IFrameSource::File(Box::new(track), file))
             }
             _ => None,
@@ -182,7 +186,7 @@ impl<'a> Packager<'a> {
             }
             _ => None,
         });
-        // A last chunk without frames has no file.
+        // A chunk without frames, which can only be the last one, has no file.
         files.filter(|file| file.exists()).collect()
     }
 }

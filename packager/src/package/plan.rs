@@ -97,7 +97,7 @@ impl PackagePlan {
 
     /// Runs `work` for this plan. If the chunks do not fit together, runs it again for the video in
     /// one chunk, which is another revision.
-    pub(crate) async fn run<T>(
+    pub(crate) async fn run_with_fallback<T>(
         &self,
         progress: Progress,
         mut work: impl AsyncFnMut(&Self) -> Result<T>,

@@ -50,9 +50,9 @@ pub(crate) fn open_package(folder: &Path) -> Result<Package, StorageError> {
     let master = String::from_utf8_lossy(&master);
     let revision = named_revision(&master)
         .ok_or_else(|| incomplete(format!("its `{MULTIVARIANT}` names no revision")))?;
-    let own = layout::package_json_path(revision);
-    let package = Package::parse(&read(&own, manifest_json::MAX_BYTES)?, revision)
-        .map_err(|error| incomplete(format!("of its `{own}`, {error}")))?;
+    let package_json = layout::package_json_path(revision);
+    let package = Package::parse(&read(&package_json, manifest_json::MAX_BYTES)?, revision)
+        .map_err(|error| incomplete(format!("of its `{package_json}`, {error}")))?;
     let files = OpenFolder::open(folder).map_err(|error| incomplete(error.to_string()))?;
     for object in &package.objects {
         let path = &object.path;

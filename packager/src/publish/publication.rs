@@ -115,14 +115,14 @@ impl<'a> Publication<'a> {
         &self,
         revision: impl Fn(&T) -> &str,
     ) -> Option<T> {
-        let provisional = serde_json::from_value(self.journal.meanwhile()?).ok()?;
+        let provisional = serde_json::from_value(self.journal.provisional()?).ok()?;
         (self.live()? == revision(&provisional)).then_some(provisional)
     }
 
     /// Saves the provisional lecture in the journal, for the next run.
     pub(crate) fn save_provisional(&self, provisional: &impl Serialize) {
         if let Ok(provisional) = serde_json::to_value(provisional) {
-            self.journal.plays(provisional);
+            self.journal.record_provisional(provisional);
         }
     }
 
@@ -145,7 +145,7 @@ impl<'a> Publication<'a> {
             .target
             .put(upload, &PutCondition::Absent, &self.journal)
             .await?;
-        self.journal.sent(&upload.path);
+        self.journal.record_sent(&upload.path);
         if outcome == PutOutcome::Written {
             self.written.fetch_add(1, Ordering::Relaxed);
         }
@@ -188,7 +188,7 @@ impl<'a> Publication<'a> {
         package: &Package,
         step: &Step,
     ) -> Result<(), StorageError> {
-        let own = package.own_path();
+        let own = package.package_json_path();
         let json =
             package_folder::read(folder, &own, manifest_json::MAX_BYTES).map_err(|source| {
                 StorageError::Read {

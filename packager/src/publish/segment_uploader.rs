@@ -116,14 +116,14 @@ impl SegmentUploader {
     }
 
     /// Uploads no more segments of a Rendition, and waits for uploads under way.
-    pub(crate) async fn finish(&self, name: &str) {
-        let own = || {
+    pub(crate) async fn stop_rendition(&self, name: &str) {
+        let of_rendition = || {
             self.renditions
                 .iter()
                 .filter(|pending| pending.name == name)
         };
-        own().for_each(|pending| pending.is_stopped.set(true));
-        while own().any(|pending| pending.sending.get() > 0) {
+        of_rendition().for_each(|pending| pending.is_stopped.set(true));
+        while of_rendition().any(|pending| pending.sending.get() > 0) {
             tokio::time::sleep(SCAN_INTERVAL).await;
         }
     }

@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_a_lecture_is_refused_in_a_sentence() {
+    fn a_source_that_is_no_lecture_is_refused_with_the_reason() {
         for (json, expected) in [
             (r#"{}"#, "it has neither video nor audio"),
             (

@@ -24,8 +24,8 @@ pub(crate) enum StorageError {
     BadPackage { path: String, why: String },
     #[error("`{}` is no path below a target", .0.escape_debug())]
     Outside(String),
-    #[error("the answer for `{path}` is larger than {most} bytes")]
-    LongAnswer { path: String, most: usize },
+    #[error("`{path}` is larger than {most} bytes")]
+    TooLargeForMemory { path: String, most: usize },
     #[error("the list of `{path}` does not end: {why}")]
     EndlessList { path: String, why: String },
     #[error("cannot write `{}`", path.display())]
@@ -95,7 +95,7 @@ impl StorageError {
             | Self::Differs { .. }
             | Self::BadPackage { .. }
             | Self::Outside(_)
-            | Self::LongAnswer { .. }
+            | Self::TooLargeForMemory { .. }
             | Self::EndlessList { .. }
             | Self::Nothing(_)
             | Self::NoRevision(_)
@@ -119,7 +119,7 @@ impl StorageError {
                 "check who may write there, and repair it from the published folder with `lectern verify --repair`"
             }
             Self::Outside(_) | Self::EndlessList { .. } => "check who may write there",
-            Self::LongAnswer { .. } => "check the address, and who may write there",
+            Self::TooLargeForMemory { .. } => "check the address, and who may write there",
             Self::BadUploadLink => "mint one with `lectern link URL/ --use upload`",
             Self::WriteOnly => {
                 "set LECTERN_KEYS, or an upload link made with `lectern link URL/ --use admin`"

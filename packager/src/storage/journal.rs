@@ -24,7 +24,8 @@ enum JournalLine {
     /// A stored part: path, number from 1, entity-tag.
     Part(String, u32, String),
     /// The provisional lecture that plays during the upload.
-    Meanwhile(Value),
+    #[serde(rename = "meanwhile")]
+    Provisional(Value),
 }
 
 /// A multipart upload in progress.
@@ -57,7 +58,7 @@ struct JournalState {
     file: JournalFile,
     sent: HashSet<String>,
     begun: HashMap<String, BegunUpload>,
-    meanwhile: Option<Value>,
+    provisional: Option<Value>,
 }
 
 impl Journal {
@@ -93,7 +94,7 @@ impl Journal {
         self.state().sent.contains(path)
     }
 
-    pub(crate) fn sent(&self, path: &str) {
+    pub(crate) fn record_sent(&self, path: &str) {
         let mut state = self.state();
         state.begun.remove(path);
         if state.sent.insert(path.to_owned()) {
@@ -101,30 +102,30 @@ impl Journal {
         }
     }
 
-    pub(crate) fn under_way(&self, path: &str) -> Option<BegunUpload> {
+    pub(crate) fn find_upload(&self, path: &str) -> Option<BegunUpload> {
         self.state().begun.get(path).cloned()
     }
 
-    pub(crate) fn begun(&self, path: &str, id: &str, part: u64) {
+    pub(crate) fn record_upload(&self, path: &str, id: &str, part: u64) {
         let line = JournalLine::Begun(path.to_owned(), id.to_owned(), part);
         let mut state = self.state();
         state.write(&line);
         state.take(line);
     }
 
-    pub(crate) fn part(&self, path: &str, number: u32, etag: &str) {
+    pub(crate) fn record_part(&self, path: &str, number: u32, etag: &str) {
         let line = JournalLine::Part(path.to_owned(), number, etag.to_owned());
         let mut state = self.state();
         state.write(&line);
         state.take(line);
     }
 
-    pub(crate) fn meanwhile(&self) -> Option<Value> {
-        self.state().meanwhile.clone()
+    pub(crate) fn provisional(&self) -> Option<Value> {
+        self.state().provisional.clone()
     }
 
-    pub(crate) fn plays(&self, meanwhile: Value) {
-        let line = JournalLine::Meanwhile(meanwhile);
+    pub(crate) fn record_provisional(&self, provisional: Value) {
+        let line = JournalLine::Provisional(provisional);
         let mut state = self.state();
         state.write(&line);
         state.take(line);
@@ -168,7 +169,7 @@ impl JournalState {
         if found.nlink() > 1 || !is_ours {
             return Err(ErrorKind::PermissionDenied.into());
         }
-        own(&file)?;
+        lock_file(&file)?;
         let mut text = vec![];
         file.read_to_end(&mut text)?;
         let mut state = Self::default();
@@ -204,7 +205,7 @@ impl JournalState {
                     begun.parts.insert(number, etag);
                 }
             }
-            JournalLine::Meanwhile(meanwhile) => self.meanwhile = Some(meanwhile),
+            JournalLine::Provisional(provisional) => self.provisional = Some(provisional),
         }
     }
 
@@ -219,7 +220,7 @@ impl JournalState {
     fn try_write(&mut self, line: &JournalLine) -> io::Result<()> {
         if let JournalFile::NotYet(path) = &self.file {
             let file = File::options().create_new(true).append(true).open(path)?;
-            own(&file)?;
+            lock_file(&file)?;
             self.file = JournalFile::File(file);
         }
         let JournalFile::File(file) = &mut self.file else {
@@ -232,7 +233,7 @@ impl JournalState {
 }
 
 /// Locks the file until the process ends.
-fn own(file: &File) -> io::Result<()> {
+fn lock_file(file: &File) -> io::Result<()> {
     match file.try_lock() {
         Ok(()) => Ok(()),
         Err(TryLockError::WouldBlock) => Err(ErrorKind::WouldBlock.into()),
@@ -247,24 +248,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_sent_is_remembered_up_to_a_torn_line() {
+    fn a_reopened_journal_has_all_lines_but_a_torn_one() {
         let root = tempfile::tempdir().expect("a temporary folder");
         let folder = root.path().join("out");
         let open = || Journal::open(&folder, "0a", "s3://b/c");
         let journal = open();
-        journal.sent("v/0a/a");
-        journal.begun("v/0a/b", "id", 5);
-        journal.part("v/0a/b", 2, "e2");
-        journal.part("v/0a/b", 1, "e1");
-        journal.part("v/0a/unknown", 1, "e1");
-        journal.begun("v/0a/c", "id", 5);
-        journal.sent("v/0a/c");
-        journal.plays(serde_json::json!(["480p"]));
-        journal.plays(serde_json::json!(["480p", "720p"]));
+        journal.record_sent("v/0a/a");
+        journal.record_upload("v/0a/b", "id", 5);
+        journal.record_part("v/0a/b", 2, "e2");
+        journal.record_part("v/0a/b", 1, "e1");
+        journal.record_part("v/0a/unknown", 1, "e1");
+        journal.record_upload("v/0a/c", "id", 5);
+        journal.record_sent("v/0a/c");
+        journal.record_provisional(serde_json::json!(["480p"]));
+        journal.record_provisional(serde_json::json!(["480p", "720p"]));
         let elsewhere = Journal::open(&folder, "0a", "s3://b/d");
         assert!(!elsewhere.was_sent("v/0a/a"));
         assert!(!elsewhere.path.exists(), "there is nothing to write down");
-        elsewhere.sent("v/0a/a");
+        elsewhere.record_sent("v/0a/a");
         // A second process that publishes the same package keeps no journal.
         let second = open();
         assert!(!second.was_sent("v/0a/a"));
@@ -280,17 +281,17 @@ mod tests {
         let journal = open();
         assert!(journal.was_sent("v/0a/a") && journal.was_sent("v/0a/c"));
         assert!(!journal.was_sent("v/0a/to"));
-        let meanwhile = serde_json::json!(["480p", "720p"]);
-        assert_eq!(journal.meanwhile(), Some(meanwhile));
+        let provisional = serde_json::json!(["480p", "720p"]);
+        assert_eq!(journal.provisional(), Some(provisional));
         let parts = BTreeMap::from([(1, "e1".to_owned()), (2, "e2".to_owned())]);
         let expected = BegunUpload {
             id: "id".into(),
             part: 5,
             parts,
         };
-        assert_eq!(journal.under_way("v/0a/b"), Some(expected));
-        assert_eq!(journal.under_way("v/0a/c"), None);
-        journal.sent("v/0a/d");
+        assert_eq!(journal.find_upload("v/0a/b"), Some(expected));
+        assert_eq!(journal.find_upload("v/0a/c"), None);
+        journal.record_sent("v/0a/d");
         drop(journal);
         let journal = open();
         assert!(journal.was_sent("v/0a/d"));
@@ -316,7 +317,7 @@ mod tests {
             };
             linked.expect("a link");
             let journal = open();
-            journal.sent("v/0a/a");
+            journal.record_sent("v/0a/a");
             journal.finish();
             drop(journal);
             assert_eq!(fs::read(&victim).expect("it is there"), b"mine\n");

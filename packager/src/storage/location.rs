@@ -137,7 +137,7 @@ impl BucketAddress {
     }
 
     /// Name of an object for the user.
-    pub(crate) fn name(&self, path: &str) -> String {
+    pub(crate) fn display_name(&self, path: &str) -> String {
         format!("{}://{}/{}/{path}", self.scheme, self.bucket, self.prefix)
     }
 }
@@ -277,7 +277,7 @@ mod tests {
         ] {
             let got = match Location::parse(text, &ReachArgs::default()) {
                 Ok(Location::Folder(folder)) => format!("folder {}", folder.display()),
-                Ok(Location::Bucket(address)) => address.name("a"),
+                Ok(Location::Bucket(address)) => address.display_name("a"),
                 Ok(Location::Edge(prefix)) => format!(
                     "{} {}",
                     prefix.directory(),
@@ -360,7 +360,7 @@ mod tests {
         let r2 = |endpoint| match Location::parse("r2://video/courses/caf%C3%A9/", &at(endpoint)) {
             Ok(Location::Bucket(address)) => format!(
                 "{} {} {}",
-                address.name("v/1/a"),
+                address.display_name("v/1/a"),
                 address.endpoint.unwrap_or_default(),
                 address.region
             ),

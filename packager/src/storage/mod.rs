@@ -93,14 +93,14 @@ impl Store {
 
     /// URL or path of the Multivariant Playlist.
     pub(crate) fn master(&self) -> String {
-        self.name(MULTIVARIANT)
+        self.display_name(MULTIVARIANT)
     }
 
     /// Name of an object for the user.
-    pub(crate) fn name(&self, path: &str) -> String {
+    pub(crate) fn display_name(&self, path: &str) -> String {
         match self {
-            Self::Folder(target) => target.name(path),
-            Self::Bucket(target) => target.name(path),
+            Self::Folder(target) => target.display_name(path),
+            Self::Bucket(target) => target.display_name(path),
             Self::Edge(target) => target.url(path),
         }
     }
@@ -215,7 +215,7 @@ impl Store {
         }
     }
 
-    /// Lists everything below a folder, which is empty or ends in a slash, sorted by name.
+    /// Lists the objects below a folder, which is empty or ends in a slash, sorted by path.
     pub(crate) async fn list(&self, prefix: &str) -> Result<Vec<StoredEntry>, StorageError> {
         match self {
             Self::Folder(target) => target.list(prefix),
@@ -224,7 +224,7 @@ impl Store {
         }
     }
 
-    /// Removes an object; a missing one counts as removed.
+    /// Removes an object. One that is not found counts as removed.
     pub(crate) async fn remove(&self, path: &str) -> Result<(), StorageError> {
         match self {
             Self::Folder(target) => target.remove(path),

@@ -65,7 +65,7 @@ pub(crate) struct Slice {
 /// A file with other bytes than `package.json` describes.
 #[derive(Debug, thiserror::Error)]
 #[error("its SHA-256 is not the one that `package.json` says")]
-pub(crate) struct OtherBytes;
+pub(crate) struct DigestMismatch;
 
 impl Upload {
     pub(crate) fn of_bytes(path: &str, bytes: impl Into<Bytes>) -> Self {
@@ -140,7 +140,7 @@ impl Upload {
             slice.sha256 = Some(part.finish().sha256);
         }
         if whole.finish().sha256 != *expected {
-            return Err(self.read_error(other_bytes()));
+            return Err(self.read_error(digest_mismatch()));
         }
         Ok(slices)
     }
@@ -181,7 +181,7 @@ impl Upload {
 
     /// Converts an error of reading the source.
     pub(crate) fn read_error(&self, error: io::Error) -> StorageError {
-        if is_other_bytes(&error) {
+        if is_digest_mismatch(&error) {
             return StorageError::Changed {
                 path: self.path.clone(),
             };
@@ -223,7 +223,7 @@ impl FileChunks {
             }
             let found = std::mem::take(&mut self.hasher).finish().sha256;
             if self.sha256.as_ref().is_some_and(|sha256| *sha256 != found) {
-                return Err(other_bytes());
+                return Err(digest_mismatch());
             }
             return Ok(self.held.take());
         }
@@ -259,18 +259,18 @@ fn read_error_at(path: &Path, source: io::Error) -> StorageError {
     }
 }
 
-pub(crate) fn other_bytes() -> io::Error {
-    io::Error::new(ErrorKind::InvalidData, OtherBytes)
+pub(crate) fn digest_mismatch() -> io::Error {
+    io::Error::new(ErrorKind::InvalidData, DigestMismatch)
 }
 
 /// Recognizes an error whose cause is a file with other bytes.
-pub(crate) fn is_other_bytes(error: &(dyn std::error::Error + 'static)) -> bool {
+pub(crate) fn is_digest_mismatch(error: &(dyn std::error::Error + 'static)) -> bool {
     let mut cause = Some(error);
     while let Some(error) = cause {
         let inner = error
             .downcast_ref::<io::Error>()
             .and_then(io::Error::get_ref);
-        if inner.is_some_and(|inner| inner.is::<OtherBytes>() || is_other_bytes(inner)) {
+        if inner.is_some_and(|inner| inner.is::<DigestMismatch>() || is_digest_mismatch(inner)) {
             return true;
         }
         cause = error.source();

@@ -60,13 +60,13 @@ impl WorkDir {
     }
 
     /// The path of the folder that [`WorkDir::under`] opens.
-    pub(crate) fn name_under(folder: &Path, revision: &str) -> PathBuf {
+    pub(crate) fn path_under(folder: &Path, revision: &str) -> PathBuf {
         folder.join(format!("lectern-{revision}"))
     }
 
     /// Opens the work folder in a folder that others may write into.
     pub(crate) fn under(folder: &Path, revision: &str, progress: Progress) -> anyhow::Result<Self> {
-        let root = Self::name_under(folder, revision);
+        let root = Self::path_under(folder, revision);
         make_private(folder, &root)?;
         Self::open(root, revision, progress)
     }
@@ -204,9 +204,9 @@ impl WorkDir {
         remove_folder(&self.root);
     }
 
-    /// Keeps the finished tasks after an error, unless another run cannot use them.
-    pub(crate) fn abandon(self, is_hopeless: bool) {
-        if is_hopeless {
+    /// Keeps the finished tasks after a failure, unless it is final: another run cannot use them.
+    pub(crate) fn abandon(self, is_final: bool) {
+        if is_final {
             self.discard();
         }
     }

@@ -143,7 +143,7 @@ fn a_recording_becomes_a_package_that_plays_and_a_second_run_does_nothing() {
 }
 
 #[test]
-fn where_pieces_join_no_frame_is_missing_or_twice() {
+fn no_frame_is_missing_or_repeated_between_chunks() {
     let root = tempfile::tempdir().expect("a temporary folder");
     // 1 s is 29.97 frames: chunks of four segments begin up to one frame late.
     let input = root.path().join("dense.mp4");

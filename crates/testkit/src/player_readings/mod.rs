@@ -124,7 +124,7 @@ pub fn check(players: &mut Players, multivariant: &[u8], media: &[u8]) -> Result
         preview: Some((0, 60)),
     };
     let restricted = [
-        Limits::Multivariant(entitlements),
+        Limits::RestrictedLink(entitlements),
         Limits::Media {
             preview: Some((0, 60)),
         },
@@ -247,7 +247,7 @@ fn base(key: &ObjectKey) -> Base<'_> {
 
 fn grant<'keys>(keys: &'keys Keyring, key: &ObjectKey, limits: Limits) -> Grant<'keys> {
     Grant {
-        key: keys.minting(),
+        signing_key: keys.minting(),
         expires: NOW,
         root: Directory::ancestor_of(key, 1).expect("a directory"),
         depth: 1,

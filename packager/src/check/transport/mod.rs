@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_in_a_segment_is_noticed() {
+    fn faults_of_a_segment_are_found() {
         let mut stream = TsBuilder::new();
         stream.video(0, 0, &h264_unit(false));
         let found = read(&stream);

@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_in_another_folder_is_named_by_its_way_there() {
+    fn a_playlist_names_segments_of_another_folder_by_relative_path() {
         let segments = [segment(4_010_667, 1)];
         insta::assert_snapshot!(text(media_in("../../0a1b/480p/", &segments, 8)), @r#"
         #EXTM3U

@@ -24,7 +24,7 @@ use crate::storage::error::StorageError;
 use crate::storage::http::{causes, client};
 use crate::storage::keys::keyring;
 use crate::storage::location::EdgeAddress;
-use crate::storage::object::{Slice, Upload, UploadBody, is_other_bytes};
+use crate::storage::object::{Slice, Upload, UploadBody, is_digest_mismatch};
 use crate::storage::{ObjectStream, retry};
 
 const LINK_LIFE: Duration = Duration::from_secs(3600);
@@ -158,7 +158,7 @@ impl EdgeClient {
         let headers = response.headers().clone();
         match read_body(response).await {
             Ok(Some(body)) => Ok(EdgeResponse { headers, body }),
-            Ok(None) => Err(Attempt::Final(StorageError::LongAnswer {
+            Ok(None) => Err(Attempt::Final(StorageError::TooLargeForMemory {
                 path: path.to_owned(),
                 most: LONGEST_ANSWER,
             })),
@@ -178,7 +178,7 @@ impl EdgeClient {
             None => request,
         };
         let response = request.send().await.map_err(|error| {
-            if is_other_bytes(&error) {
+            if is_digest_mismatch(&error) {
                 let path = path.to_owned();
                 return Attempt::Final(StorageError::Changed { path });
             }

@@ -83,7 +83,7 @@ impl EdgeStore {
         condition: &PutCondition,
         journal: &Journal,
     ) -> Result<(), StorageError> {
-        if let Some(begun) = journal.under_way(&upload.path) {
+        if let Some(begun) = journal.find_upload(&upload.path) {
             match self.send_parts(upload, condition, begun, journal).await {
                 // The upload may have been aborted, by this command or by the bucket after some
                 // days.
@@ -97,7 +97,7 @@ impl EdgeStore {
             Ok(request.header(CONTENT_TYPE, &upload.content_type))
         });
         let CreatedUpload { upload_id } = wire::parse_body(&answer.await?.body, &upload.path)?;
-        journal.begun(&upload.path, &upload_id, PART_BYTES);
+        journal.record_upload(&upload.path, &upload_id, PART_BYTES);
         let begun = BegunUpload {
             id: upload_id,
             part: PART_BYTES,
@@ -130,7 +130,7 @@ impl EdgeStore {
                         self.client.put(&url, upload, &slice).await
                     });
                     let part: CompletedPart = wire::parse_body(&sent.await?.body, &upload.path)?;
-                    journal.part(&upload.path, part_number, &part.etag);
+                    journal.record_part(&upload.path, part_number, &part.etag);
                     Ok::<_, StorageError>(part)
                 }
             })

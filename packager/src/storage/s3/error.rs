@@ -10,9 +10,9 @@ use crate::storage::retry;
 
 impl S3Store {
     pub(super) fn storage_error(&self, path: &str, error: &Error) -> StorageError {
-        let why = describe(error);
+        let why = find_cause(error);
         let path = match path {
-            "" => self.address.name(""),
+            "" => self.address.display_name(""),
             path => path.to_owned(),
         };
         match error {
@@ -48,7 +48,7 @@ fn status(error: &Error) -> Option<u16> {
 }
 
 /// The innermost cause of an error, or the code and message of an XML answer.
-fn describe(error: &Error) -> String {
+fn find_cause(error: &Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(next) = cause {

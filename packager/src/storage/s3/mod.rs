@@ -88,8 +88,8 @@ impl S3Store {
         })
     }
 
-    pub(crate) fn name(&self, path: &str) -> String {
-        self.address.name(path)
+    pub(crate) fn display_name(&self, path: &str) -> String {
+        self.address.display_name(path)
     }
 
     /// Writes an object. Returns false if the condition does not hold.
@@ -145,7 +145,7 @@ impl S3Store {
             Ok(Some(Some(StoredObject { bytes, version })))
         });
         match found.await?.flatten() {
-            Some(None) => Err(StorageError::LongAnswer {
+            Some(None) => Err(StorageError::TooLargeForMemory {
                 path: path.to_owned(),
                 most: LONGEST_IN_MEMORY,
             }),
@@ -205,7 +205,7 @@ impl S3Store {
         let folder = format!("{}/", self.key(prefix.trim_end_matches('/'))?);
         let root = format!("{}/", self.address.prefix);
         let endless = |why: &str| StorageError::EndlessList {
-            path: self.address.name(prefix),
+            path: self.address.display_name(prefix),
             why: why.to_owned(),
         };
         let (mut entries, mut objects, mut empty_pages) = (vec![], 0, 0);
@@ -364,7 +364,10 @@ mod tests {
              Last-Modified: Sun, 29 Nov 2026 12:00:00 GMT\r\nConnection: close\r\n\r\n",
         );
         let error = store.get("master.m3u8").await.expect_err("too large");
-        assert!(matches!(error, StorageError::LongAnswer { .. }), "{error}");
+        assert!(
+            matches!(error, StorageError::TooLargeForMemory { .. }),
+            "{error}"
+        );
     }
 
     #[tokio::test]

@@ -33,7 +33,7 @@ impl S3Store {
             return Ok(false);
         }
         let key = self.key(&upload.path)?;
-        let taken_up = journal.under_way(&upload.path);
+        let taken_up = journal.find_upload(&upload.path);
         let was_taken_up = taken_up.is_some();
         let sent = match taken_up {
             Some(begun) => self.send_parts(upload, &key, begun, journal).await,
@@ -64,7 +64,7 @@ impl S3Store {
         });
         let id = id.await?.unwrap_or_default();
         let part = part_size(upload.bytes);
-        journal.begun(&upload.path, &id, part);
+        journal.record_upload(&upload.path, &id, part);
         let begun = BegunUpload {
             id,
             part,
@@ -99,7 +99,7 @@ impl S3Store {
                         self.store.put_part(key, id, at, payload).await
                     });
                     let sent = sent.await?.ok_or_else(|| lost_upload(upload))?;
-                    journal.part(&upload.path, number, &sent.content_id);
+                    journal.record_part(&upload.path, number, &sent.content_id);
                     Ok::<_, StorageError>(sent)
                 }
             })

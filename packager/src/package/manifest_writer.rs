@@ -1,4 +1,4 @@
-//! Playlists, the MPD and `package.json` of measured Renditions.
+//! Writes the playlists, the MPD and `package.json` of measured Renditions.
 
 use std::fs;
 
@@ -19,7 +19,7 @@ use crate::media::{AUDIO_CHANNELS, Object, Rendition};
 use crate::workdir::WorkDir;
 
 /// Writes the playlists, the MPD and `package.json` of a revision.
-pub(super) fn describe(
+pub(super) fn write_manifests(
     plan: &PackagePlan,
     workdir: &WorkDir,
     measured: &Measurements,
@@ -28,17 +28,17 @@ pub(super) fn describe(
     let segments = measured
         .renditions()
         .flat_map(|rendition| &rendition.segments);
-    let description = Description {
+    let writer = ManifestWriter {
         plan,
         workdir,
         measured,
         target_duration: bandwidth::target_duration(segments),
         prefix: layout::revision_folder(&plan.revision),
     };
-    description.write(extras)
+    writer.write(extras)
 }
 
-struct Description<'a> {
+struct ManifestWriter<'a> {
     plan: &'a PackagePlan,
     workdir: &'a WorkDir,
     measured: &'a Measurements,
@@ -48,7 +48,7 @@ struct Description<'a> {
     prefix: String,
 }
 
-impl Description<'_> {
+impl ManifestWriter<'_> {
     fn write(&self, extras: ExtrasOutput) -> Result<Package> {
         let mut objects = self.media_objects();
         objects.extend(self.write_media_playlists()?);
