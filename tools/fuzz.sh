@@ -68,7 +68,7 @@ for target in "${targets[@]}"; do
         limits=(-max_len=1024 -dict=fuzz/playlists.dict)
     fi
     if ! "$build/$triple/release/$target" "$work/$target/corpus" "$work/$target/seeds" \
-        -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 "${limits[@]}" \
+        -max_total_time="$seconds" -timeout=60 -rss_limit_mb=2048 "${limits[@]}" \
         -artifact_prefix="$work/$target/artifacts/" -print_final_stats=1 >"$work/$target/log" 2>&1; then
         grep -A 4 -E 'panicked at|^==[0-9]+== ?ERROR' "$work/$target/log" >&2 || tail -n 20 "$work/$target/log" >&2
         echo "$target: a crash; its input is in .tools/fuzz/$target/artifacts/" >&2
