@@ -48,12 +48,14 @@ web/dist/.ok: $(WEB_SOURCES) node_modules/.ok
 serve: build
 	@PORT='$(PORT)' STATE='$(STATE)' tools/serve.sh
 
-# Another environment of wrangler.toml than its first: ENV=staging. ANY_ORIGIN=yes confirms ALLOWED_ORIGINS = "*".
+# A school's own settings, which git ignores; without them, the template.
+CONFIG := $(firstword $(wildcard wrangler.local.toml) wrangler.toml)
+# Another environment of CONFIG than its first: ENV=staging. ANY_ORIGIN=yes confirms ALLOWED_ORIGINS = "*".
 deploy-check: build
-	@node tools/deploy/check.mjs $(if $(ENV),--env $(ENV)) $(if $(filter yes,$(ANY_ORIGIN)),--any-origin)
+	@node tools/deploy/check.mjs --config '$(CONFIG)' $(if $(ENV),--env $(ENV)) $(if $(filter yes,$(ANY_ORIGIN)),--any-origin)
 
 deploy: deploy-check
-	@node node_modules/wrangler/bin/wrangler.js deploy --config wrangler.toml --env '$(ENV)'
+	@node node_modules/wrangler/bin/wrangler.js deploy --config '$(CONFIG)' --env '$(ENV)'
 
 bench: build
 	@tools/bench.sh $(if $(QUICK),--quick)

@@ -491,13 +491,58 @@ print(lesson(request, "intro").content.decode())`);
             assert.equal(ids.length, 2);
             assert.ok(said.includes(`keys ${ids.join(', ')} (the first mints)`), said);
         },
+        async function replaces(block) {
+            await lookUp(block);
+            const stolen = keyIds(readFileSync(join(folder, 'rotated.json'), 'utf8'));
+            await shell(block.code, { before: 'wrangler() { cat >secret; }' });
+            const ids = keyIds(readFileSync(join(folder, 'secret'), 'utf8'));
+            assert.equal(ids.length, 1);
+            assert.ok(!stolen.includes(ids[0]), `${stolen} ${ids}`);
+        },
         unable('sh', 'it goes back in an account'),
+        unable('sh', 'it deploys an earlier commit to an account'),
+        async function upgrades(block) {
+            await lookUp(block);
+            const cwd = join(folder, 'upgrade');
+            mkdirSync(cwd);
+            const template = paper('wrangler.toml');
+            const own = (text) => text.replaceAll('bucket_name = "lectern"', 'bucket_name = "school-video"');
+            const newer = (text) => text.replaceAll('WATCH_WINDOW = "21600"', 'WATCH_WINDOW = "7200"');
+            writeFileSync(join(cwd, 'wrangler.toml'), template);
+            writeFileSync(join(cwd, 'wrangler.local.toml'), own(template));
+            writeFileSync(join(cwd, 'newer.toml'), newer(template));
+            // A `git pull` that brings a changed template, and a `make deploy` that shows what it would deploy.
+            const stubs = `cd '${cwd}'
+                git() { if [ "$1" = pull ]; then cp newer.toml wrangler.toml; else command git "$@"; fi; }
+                make() { cat wrangler.local.toml; }`;
+            assert.equal(await shell(block.code, { before: stubs }), newer(own(template)));
+        },
     ],
     'docs/scaling.md': [
         drawing,
         unable('sh', 'it makes queues in an account'),
         configures,
+        async function variables({ language, code }) {
+            assert.equal(language, 'ini');
+            // What a shell and systemd.exec(5) read alike: comments on their own lines, values without quoting.
+            for (const line of code.trim().split('\n')) assert.match(line, /^(# .*|[A-Z_]+=[^\s'"#\\$]+)$/);
+            const names = [...code.matchAll(/^([A-Z_]+)=(.*)$/gm)];
+            writeFileSync(join(folder, 'lectern.env'), code);
+            const exported = await shell('set -a; . ./lectern.env; set +a; env');
+            for (const [line] of names) assert.ok(exported.split('\n').includes(line), line);
+            // The account's id stands once, for the queue and the bucket.
+            assert.equal(names.filter(([, name]) => name.endsWith('ACCOUNT_ID')).length, 1);
+        },
         unable('sh', 'it works for R2 and a queue of an account; tests/e2e/jobs.rs runs it with an edge and a queue on this machine'),
+        async function addsKeys({ language, code }) {
+            assert.equal(language, 'sh');
+            writeFileSync(join(folder, 'lectern-keys.json'), `${keys}\n`);
+            await shell(code);
+            // Between single quotes, systemd.exec(5) and a shell take every character as it is.
+            assert.equal(readFileSync(join(folder, 'lectern.env'), 'utf8').trimEnd().split('\n').at(-1), `LECTERN_KEYS='${keys}'`);
+            assert.equal(await shell(`. ./lectern.env; printf %s "$LECTERN_KEYS"`), keys);
+        },
+        unable('sh', 'it takes messages from a queue of an account'),
         async function unit({ language, code }) {
             assert.equal(language, 'ini');
             assert.deepEqual(code.match(/^\[.*$/gm), ['[Service]', '[Install]']);

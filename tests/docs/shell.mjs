@@ -193,7 +193,7 @@ function help(program, words) {
 }
 
 /** Lines of programs that do what every system's do. */
-const KNOWN = ['curl', 'umask', 'export', 'cd'];
+const KNOWN = ['curl', 'umask', 'export', 'cd', 'cp', 'mkdir', 'git', 'set', '.'];
 
 /** Asserts that a command exists: targets of make, verbs and options of lectern and wrangler. */
 export async function lookUp({ language, code }) {

@@ -34,7 +34,7 @@ export function configurationErrors(config, others = [], { environment = "", any
       continue;
     }
     if (name === KEYS || /"secret"\s*:/.test(String(value))) {
-      errors.push(`${name} is written in wrangler.toml: take it out, replace those keys, and set them with \`wrangler secret put ${KEYS}\``);
+      errors.push(`${name} is written in the configuration: take it out, replace those keys, and set them with \`wrangler secret put ${KEYS}\``);
     }
   }
   for (const other of others) {
@@ -117,15 +117,19 @@ function isAnyOrigin(list) {
 
 /**
  * @param {string} bucket its name
- * @param {{ buckets: string[], secrets: string[] }} account buckets and secrets of the account
+ * @param {{ buckets?: string[], secrets?: string[], jurisdiction?: string, target?: string }} account buckets and secrets
+ *   of the account, undefined where the account did not answer, the bucket's jurisdiction, and the options that name the
+ *   Worker to wrangler
  */
-export function accountErrors(bucket, { buckets, secrets }) {
+export function accountErrors(bucket, { buckets, secrets, jurisdiction, target = "" }) {
   const errors = [];
-  if (!buckets.includes(bucket)) {
-    errors.push(`the account has no bucket "${bucket}": \`wrangler r2 bucket create ${bucket}\``);
+  if (buckets && !buckets.includes(bucket)) {
+    const place = jurisdiction ? ` --jurisdiction ${jurisdiction}` : "";
+    errors.push(`the account has no bucket "${bucket}": \`wrangler r2 bucket create ${bucket}${place}\``);
   }
-  if (!secrets.includes(KEYS)) {
-    errors.push(`the Worker has no ${KEYS}: \`lectern keys new\` makes it, \`wrangler secret put ${KEYS}\` sets it`);
+  if (secrets && !secrets.includes(KEYS)) {
+    const command = `wrangler secret put ${KEYS} ${target}`.trim();
+    errors.push(`the Worker has no ${KEYS}: \`lectern keys new > lectern-keys.json\` makes it, \`${command} < lectern-keys.json\` sets it`);
   }
   return errors;
 }

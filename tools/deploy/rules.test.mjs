@@ -109,7 +109,14 @@ test("environments may not share a bucket", () => {
 test("what the account lacks is named with the command that makes it", () => {
   assert.deepEqual(accountErrors("school", { buckets: ["school"], secrets: ["LECTERN_KEYS"] }), []);
   assert.match(accountErrors("school", { buckets: [], secrets: ["LECTERN_KEYS"] }).join(), /r2 bucket create school/);
+  assert.match(accountErrors("school", { buckets: [], secrets: [], jurisdiction: "eu" }).join(), /r2 bucket create school --jurisdiction eu`/);
   assert.match(accountErrors("school", { buckets: ["school"], secrets: [] }).join(), /secret put LECTERN_KEYS/);
+  const target = "--config wrangler.local.toml --env staging";
+  assert.match(accountErrors("school", { buckets: ["school"], secrets: [], target }).join(), /secret put LECTERN_KEYS --config wrangler\.local\.toml --env staging </);
+});
+
+test("what the account did not answer is no error", () => {
+  assert.deepEqual(accountErrors("school", {}), []);
 });
 
 test("a Worker that is not well is not called deployed", () => {
@@ -137,10 +144,11 @@ function configured(t, change = (text) => text) {
 }
 
 test("the shipped file is refused for what a school has to write, and each refusal says it", () => {
-  const { status, stderr } = check(["--offline"]);
+  const { status, stdout, stderr } = check(["--offline"]);
   assert.equal(status, 1);
-  const complaints = stderr.split("\n").filter((line) => line.startsWith("  - "));
-  assert.equal(complaints.length, 2, stderr);
+  assert.equal(stderr, "");
+  const complaints = stdout.split("\n").filter((line) => line.startsWith("  - "));
+  assert.equal(complaints.length, 2, stdout);
   assert.match(complaints[0], /^ {2}- the Worker has no address.*routes = \[\{ pattern = "video\.school\.example", custom_domain = true \}\].*make deploy ENV=staging/);
   assert.match(complaints[1], /^ {2}- ALLOWED_ORIGINS is "\*".*ANY_ORIGIN=yes/);
 });
@@ -160,10 +168,10 @@ test("the shipped trial environment would deploy once any origin is confirmed", 
 
 test("make hands the confirmation on", () => {
   for (const [words, expected] of [
-    [["ENV=staging", "ANY_ORIGIN=yes"], /check\.mjs --env staging --any-origin$/m],
-    [["ANY_ORIGIN=no"], /check\.mjs$/m],
+    [["ENV=staging", "ANY_ORIGIN=yes"], /check\.mjs --config 'school\.toml' --env staging --any-origin$/m],
+    [["ANY_ORIGIN=no"], /check\.mjs --config 'school\.toml'$/m],
   ]) {
-    const { stdout } = spawnSync("make", ["--dry-run", "deploy-check", ...words], { encoding: "utf8" });
+    const { stdout } = spawnSync("make", ["--dry-run", "deploy-check", "CONFIG=school.toml", ...words], { encoding: "utf8" });
     assert.match(stdout.replace(/ +$/gm, ""), expected);
   }
 });
@@ -182,55 +190,139 @@ for (const [what, change, expected] of [
   test(`${what} in the file is seen, in each environment`, (t) => {
     const file = configured(t, change);
     for (const args of [[], ["--env", "staging"]]) {
-      const { status, stderr } = check(["--offline", "--config", file, ...args]);
+      const { status, stdout } = check(["--offline", "--config", file, ...args]);
       assert.equal(status, 1, `${args}`);
-      assert.match(stderr, expected);
+      assert.match(stdout, expected);
     }
   });
 }
 
-// A stand-in for Cloudflare's API.
-test("the account is asked for its bucket and the Worker's keys", async (t) => {
+test("help goes to standard output, a wrong command line to the error output", () => {
+  const help = check(["--help"]);
+  assert.deepEqual([help.status, help.stderr], [0, ""]);
+  for (const option of ["--config", "--env", "--any-origin", "--offline", "--url", "--help"]) assert.ok(help.stdout.includes(`\n  ${option}`), option);
+  for (const args of [["--ofline"], ["--config", "missing.toml"]]) {
+    const { status, stdout, stderr } = check(args);
+    assert.deepEqual([status, stdout], [2, ""]);
+    assert.ok(stderr.includes(args.at(-1)) && !stderr.includes("    at "), stderr);
+  }
+});
+
+/** The check without a terminal, as asynchronous as the stand-in for the API needs. */
+const checks = (args, env) =>
+  new Promise((resolve) => {
+    execFile(process.execPath, ["tools/deploy/check.mjs", ...args], { env: { ...process.env, ...env } }, (error, stdout, stderr) =>
+      resolve({ status: error?.code ?? 0, stdout, stderr }),
+    );
+  });
+
+test("without an account, the report goes on and says what is not checked, in plain text", async (t) => {
   const file = configured(t);
-  const account = { buckets: [], secrets: [] };
+  const home = mkdtempSync(join(tmpdir(), "lectern-"));
+  t.after(() => rmSync(home, { recursive: true }));
+  const nobody = { HOME: home, XDG_CONFIG_HOME: home, CLOUDFLARE_API_TOKEN: "", CLOUDFLARE_API_KEY: "", CLOUDFLARE_EMAIL: "", FORCE_COLOR: "3" };
+  const { status, stdout, stderr } = await checks(["--config", file], nobody);
+  assert.deepEqual([status, stderr], [0, ""], stdout);
+  assert.match(stdout, /^✔ a dry run of the deploy$/m);
+  assert.match(stdout, /^– the bucket "lectern": not checked$/m);
+  assert.match(stdout, /^– the keys of "lectern": not checked$/m);
+  assert.match(stdout, /wrangler login/);
+  assert.doesNotMatch(stdout, /\u001b/);
+});
+
+// A stand-in for Cloudflare's API.
+async function standIn(t, answer) {
   const server = createServer((request, response) => {
-    const ok = (result) => response.end(JSON.stringify({ success: true, errors: [], messages: [], result }));
     response.setHeader("content-type", "application/json");
-    if (/\/r2\/buckets(\?|$)/.test(request.url)) return ok({ buckets: account.buckets.map((name) => ({ name, creation_date: "2026-11-01T00:00:00Z" })) });
-    if (/\/scripts\/lectern\/secrets/.test(request.url)) return ok(account.secrets.map((name) => ({ name, type: "secret_text" })));
-    response.statusCode = 404;
-    response.end(JSON.stringify({ success: false, errors: [{ code: 7003, message: `no ${request.url}` }], messages: [], result: null }));
+    const refuse = (status, code, message) => {
+      response.statusCode = status;
+      response.end(JSON.stringify({ success: false, errors: [{ code, message }], messages: [], result: null }));
+    };
+    const ok = (result) => response.end(JSON.stringify({ success: true, errors: [], messages: [], result }));
+    answer(request, ok, refuse);
   });
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const env = {
+  t.after(() => server.close());
+  return {
     CLOUDFLARE_API_BASE_URL: `http://127.0.0.1:${server.address().port}/client/v4`,
     CLOUDFLARE_API_TOKEN: "stand-in",
     CLOUDFLARE_ACCOUNT_ID: "0123456789abcdef0123456789abcdef",
   };
-  const run = () =>
-    new Promise((resolve) => {
-      execFile(process.execPath, ["tools/deploy/check.mjs", "--config", file], { env: { ...process.env, ...env } }, (error, stdout, stderr) =>
-        resolve({ status: error?.code ?? 0, stdout, stderr }),
-      );
-    });
-  try {
-    const empty = await run();
-    assert.equal(empty.status, 1, empty.stdout + empty.stderr);
-    assert.match(empty.stderr, /wrangler r2 bucket create lectern/);
-    assert.match(empty.stderr, /wrangler secret put LECTERN_KEYS/);
-    account.buckets.push("lectern");
-    account.secrets.push("LECTERN_KEYS");
-    const ready = await run();
-    assert.equal(ready.status, 0, ready.stdout + ready.stderr);
-  } finally {
-    server.close();
-  }
+}
+const stored = (names) => ({ buckets: names.map((name) => ({ name, creation_date: "2026-11-01T00:00:00Z" })) });
+const isBuckets = ({ url }) => /\/r2\/buckets(\?|$)/.test(url);
+const isSecrets = ({ url }) => /\/scripts\/lectern\/secrets/.test(url);
+
+test("the account is asked for its bucket and the Worker's keys", async (t) => {
+  const file = configured(t);
+  const account = { buckets: [], secrets: [] };
+  const env = await standIn(t, (request, ok, refuse) => {
+    if (isBuckets(request)) return ok(stored(account.buckets));
+    if (isSecrets(request)) return ok(account.secrets.map((name) => ({ name, type: "secret_text" })));
+    return refuse(404, 7003, `no ${request.url}`);
+  });
+  const empty = await checks(["--config", file], env);
+  assert.equal(empty.status, 1, empty.stdout + empty.stderr);
+  assert.match(empty.stdout, /wrangler r2 bucket create lectern`/);
+  assert.match(empty.stdout, /wrangler secret put LECTERN_KEYS --config \S+wrangler\.toml </);
+  account.buckets.push("lectern");
+  account.secrets.push("LECTERN_KEYS");
+  const ready = await checks(["--config", file], env);
+  assert.equal(ready.status, 0, ready.stdout + ready.stderr);
 });
 
-test("what is deployed is the file that was checked", () => {
+test("a Worker that was never deployed has no keys", async (t) => {
+  const env = await standIn(t, (request, ok, refuse) => {
+    if (isBuckets(request)) return ok(stored(["lectern"]));
+    return refuse(404, 10007, "This Worker does not exist on your account.");
+  });
+  const { status, stdout } = await checks(["--config", configured(t)], env);
+  assert.equal(status, 1, stdout);
+  assert.match(stdout, /the Worker has no LECTERN_KEYS/);
+});
+
+test("a token that may not list buckets leaves them unchecked", async (t) => {
+  const env = await standIn(t, (request, ok, refuse) => {
+    if (isSecrets(request)) return ok([{ name: "LECTERN_KEYS", type: "secret_text" }]);
+    return refuse(403, 10000, "Authentication error");
+  });
+  const { status, stdout } = await checks(["--config", configured(t)], env);
+  assert.equal(status, 0, stdout);
+  assert.match(stdout, /^– the bucket "lectern": not checked$/m);
+  assert.match(stdout, /Authentication error/);
+  assert.match(stdout, /^✔ the keys$/m);
+});
+
+test("a bucket is looked for in its jurisdiction", async (t) => {
+  const file = configured(t, (text) => text.replace('bucket_name = "lectern"', 'bucket_name = "lectern"\njurisdiction = "eu"'));
+  const env = await standIn(t, (request, ok) => {
+    if (isBuckets(request)) return ok(stored(request.headers["cf-r2-jurisdiction"] === "eu" ? ["lectern"] : []));
+    return ok([{ name: "LECTERN_KEYS", type: "secret_text" }]);
+  });
+  const { status, stdout } = await checks(["--config", file], env);
+  assert.equal(status, 0, stdout);
+});
+
+test("git ignores keys and a school's own settings", (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "lectern-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  writeFileSync(join(folder, ".gitignore"), readFileSync(".gitignore"));
+  const git = (...args) => spawnSync("git", args, { cwd: folder, encoding: "utf8" });
+  git("init", "--quiet");
+  const secret = ["lectern-keys.json", "lectern-keys-staging.json", "rotated.json", "lectern.env", ".dev.vars", "wrangler.local.toml"];
+  assert.equal(git("check-ignore", ...secret, "wrangler.toml").stdout, secret.map((name) => `${name}\n`).join(""));
+});
+
+test("what is deployed is the file that was checked", (t) => {
   // Without `--config`, wrangler prefers a `wrangler.json`, or what `.wrangler/deploy/config.json` names.
-  const lines = readFileSync(new URL("../../Makefile", import.meta.url), "utf8").split("\n");
-  const deploys = lines.filter((line) => line.includes("wrangler.js deploy"));
-  assert.equal(deploys.length, 1);
-  assert.match(deploys[0], / deploy --config wrangler\.toml /);
+  const folder = mkdtempSync(join(tmpdir(), "lectern-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  for (const name of ["Makefile", "wrangler.toml"]) writeFileSync(join(folder, name), readFileSync(name));
+  const commands = () => {
+    const { stdout } = spawnSync("make", ["--dry-run", "--old-file=build", "deploy"], { cwd: folder, encoding: "utf8" });
+    return stdout.match(/(check\.mjs|wrangler\.js deploy) --config \S+/g);
+  };
+  assert.deepEqual(commands(), ["check.mjs --config 'wrangler.toml'", "wrangler.js deploy --config 'wrangler.toml'"]);
+  writeFileSync(join(folder, "wrangler.local.toml"), "");
+  assert.deepEqual(commands(), ["check.mjs --config 'wrangler.local.toml'", "wrangler.js deploy --config 'wrangler.local.toml'"]);
 });
