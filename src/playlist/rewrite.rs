@@ -234,7 +234,7 @@ pub fn rewrite(
         Item::LongLine => long_line = true,
         Item::Define { name, .. } | Item::Import { name } => variables.count(name),
         Item::BadDefine => variables.are_bad = true,
-        Item::AmbiguousList => {}
+        Item::Ambiguous => {}
     });
     if long_line {
         return Err(PlaylistError::LineTooLong);
@@ -281,7 +281,7 @@ pub fn rewrite(
     scan(playlist, &mut |item| match item {
         Item::Uri(span) => rewriter.uri(&span),
         Item::Define { name, value } => rewriter.variables.define(name, value),
-        Item::AmbiguousList => rewriter.unsigned += 1,
+        Item::Ambiguous => rewriter.unsigned += 1,
         Item::Import { .. } | Item::BadDefine | Item::LongLine => {}
     });
     let unsigned = rewriter.unsigned;
@@ -310,9 +310,7 @@ fn check_below_pass(playlist: &[u8]) -> Result<(), PlaylistError> {
                 }
             }
             Item::LongLine => false,
-            Item::AmbiguousList | Item::Define { .. } | Item::Import { .. } | Item::BadDefine => {
-                true
-            }
+            Item::Ambiguous | Item::Define { .. } | Item::Import { .. } | Item::BadDefine => true,
         };
     });
     if leads_elsewhere {

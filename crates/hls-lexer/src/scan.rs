@@ -83,8 +83,8 @@ pub fn lines(playlist: &[u8]) -> impl Iterator<Item = Range<usize>> {
 #[derive(Debug)]
 pub enum Item<'playlist> {
     Uri(UriSpan),
-    /// An attribute list that may contain a URI, and that parsers read differently.
-    AmbiguousList,
+    /// An attribute list that may contain a URI, or a URI line, that parsers read differently.
+    Ambiguous,
     /// `EXT-X-DEFINE` with a `NAME` and a `VALUE` (RFC 8216bis §4.4.2.3).
     Define {
         name: &'playlist [u8],
@@ -106,6 +106,7 @@ const MAX_LINE_BYTES: usize = 64 * 1024;
 /// Calls `visit` with every [`Item`] of a playlist.
 pub fn scan<'playlist>(playlist: &'playlist [u8], visit: &mut dyn FnMut(Item<'playlist>)) {
     let mut next_is_variant = false;
+    let mut lacks_duration = false;
     let mut found = Vec::new();
     for range in lines(playlist) {
         let line = &playlist[range.clone()];
@@ -124,14 +125,26 @@ pub fn scan<'playlist>(playlist: &'playlist [u8], visit: &mut dyn FnMut(Item<'pl
                 Role::Object
             };
             next_is_variant = false;
-            visit(Item::Uri(UriSpan {
-                at: start..start + trimmed.len(),
-                role,
-            }));
+            // hls.js looks for a missing duration, and for the title, at the start of this line.
+            let is_ambiguous = lacks_duration && matches!(trimmed[0], b'0'..=b'9' | b'.' | b',');
+            lacks_duration = false;
+            visit(if is_ambiguous {
+                Item::Ambiguous
+            } else {
+                Item::Uri(UriSpan {
+                    at: start..start + trimmed.len(),
+                    role,
+                })
+            });
             continue;
         }
-        // Most tags are `EXTINF`. One comparison skips them.
+        lacks_duration = false;
+        // Most tags are `EXTINF`. Two comparisons skip them.
         if !line.starts_with(b"#EXT-X-") {
+            if let Some(duration) = line.strip_prefix(b"#EXTINF:") {
+                lacks_duration =
+                    !duration.first().is_some_and(u8::is_ascii_digit) && is_blank(duration);
+            }
             continue;
         }
         let name_ends = line.iter().position(|&byte| byte == b':');
@@ -143,7 +156,7 @@ pub fn scan<'playlist>(playlist: &'playlist [u8], visit: &mut dyn FnMut(Item<'pl
             visit(define(line, list));
         } else if let Some((_, names)) = TAGS.iter().find(|(tag, _)| *tag == name) {
             if !read_strictly(line, list, &mut found) {
-                visit(Item::AmbiguousList);
+                visit(Item::Ambiguous);
                 continue;
             }
             for attribute in &found {
@@ -153,12 +166,18 @@ pub fn scan<'playlist>(playlist: &'playlist [u8], visit: &mut dyn FnMut(Item<'pl
                     visit(if is_quoted {
                         Item::Uri(UriSpan { at, role: *role })
                     } else {
-                        Item::AmbiguousList
+                        Item::Ambiguous
                     });
                 }
             }
         }
     }
+}
+
+/// Returns whether JavaScript's `\s*` matches all of a text.
+fn is_blank(text: &[u8]) -> bool {
+    let is_space = |character: char| character.is_whitespace() || character == '\u{feff}';
+    str::from_utf8(text).is_ok_and(|text| text.chars().all(is_space))
 }
 
 /// Parses an `EXT-X-DEFINE` whose attributes begin at byte `list`.
@@ -479,6 +498,16 @@ mod tests {
                 "#EXT-X-STREAM-INF:BANDWIDTH=1\n\n# c\nv.m3u8\ns.ts",
                 vec![("v.m3u8", Playlist), ("s.ts", Object)],
             ),
+            ("#EXTINF:\n1https://evil/a.ts\nb.ts", vec![("b.ts", Object)]),
+            ("#EXTINF: \u{a0}\r\n\n.1//evil/a.ts", vec![]),
+            ("#EXTINF:\n,https://evil/a.ts", vec![]),
+            ("#EXTINF:\na.ts", vec![("a.ts", Object)]),
+            (
+                "#EXTINF:\n#EXT-X-BYTERANGE:1@0\n1.ts",
+                vec![("1.ts", Object)],
+            ),
+            ("#EXTINF:,\n1.ts", vec![("1.ts", Object)]),
+            ("#EXTINF:6\n1.ts", vec![("1.ts", Object)]),
             ("#EXTINF:6,Lesson 1,../../other/secret.ts", vec![]),
             (r#"#EXT-X-UNKNOWN:URI="x""#, vec![]),
             (r#"#EXT-X-MAPS:URI="x""#, vec![]),

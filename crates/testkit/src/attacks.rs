@@ -393,6 +393,18 @@ pub fn uris(site: &AttackSite<'_>) -> Vec<Attack> {
     ]);
     let plain = multivariant("");
     let mut attacks = Vec::new();
+    // hls.js looks for a missing duration at the start of the next line.
+    for blank in ["", " ", "\t", "\u{a0}", "\u{feff}"] {
+        for start in ["1", "12.5", ".5", ",", "1,"] {
+            for uri in ["x.m4s", &format!("{evil}/a.ts"), &format!("//{host}/a.ts")] {
+                attacks.push(Attack::new(
+                    format!("no duration but {blank:?}, then {start}{uri}"),
+                    &plain,
+                    &media(&format!("#EXTINF:{blank}\n{start}{uri}")),
+                ));
+            }
+        }
+    }
     for uri in &uris {
         attacks.push(Attack::new(
             format!("the line {uri:?}"),
