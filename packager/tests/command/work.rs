@@ -159,7 +159,7 @@ fn a_worker_gives_its_job_back_where_it_is_told_to_end_or_can_do_none() {
         "{refused:?}"
     );
     assert!(
-        refused.stderr.contains("hint: CLOUDFLARE_API_TOKEN"),
+        refused.stderr.contains("hint: allow CLOUDFLARE_API_TOKEN"),
         "{refused:?}"
     );
     for run in [told, unable, refused] {
