@@ -22,7 +22,7 @@ pub const MAX_OBJECT_KEY_BYTES: usize = 1024;
 /// - no percent sign followed by two hexadecimal digits: a second layer of encoding never hides in a key.
 ///
 /// ```
-/// use lectern::object_key::ObjectKey;
+/// use lectern::object::key::ObjectKey;
 /// let key = ObjectKey::from_url_path("/courses/caf%C3%A9/lesson%201.m3u8").unwrap();
 /// assert_eq!(key.as_str(), "courses/café/lesson 1.m3u8");
 /// assert_eq!(key.to_url_path(), "/courses/caf%C3%A9/lesson%201.m3u8");
