@@ -29,6 +29,7 @@ mod queue;
 mod redact;
 mod source;
 pub(crate) mod storage;
+mod warning;
 mod workdir;
 
 use std::io::Write as _;
@@ -47,6 +48,9 @@ use failure::{Interrupted, Reported};
 fn main() -> ExitCode {
     keep_memory_private();
     let cli = Cli::parse();
+    if cli.verbose {
+        ffmpeg::messages::show_all();
+    }
     let ended = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()

@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::redact::on_one_line;
+use crate::warning::{Warning, WarningRecord};
 
 /// Minimum time between two plain lines or events of a step.
 const BETWEEN_LINES: Duration = Duration::from_secs(5);
@@ -49,6 +50,14 @@ impl Progress {
         match self.mode {
             Mode::Json => event(&json!({"event": "note", "text": text.to_string()})),
             Mode::Bars | Mode::Lines => narrate(&text),
+        }
+    }
+
+    /// Prints a warning: a line, or an event with the warning's code.
+    pub(crate) fn warn(self, warning: &Warning) {
+        match self.mode {
+            Mode::Json => event(&warning_event(warning)),
+            Mode::Bars | Mode::Lines => narrate(&format_args!("warning: {warning}")),
         }
     }
 
@@ -261,11 +270,18 @@ impl Drop for Inner {
 }
 
 /// Prints a sentence; a closed standard error or output does not stop the work.
-fn narrate(text: &impl Display) {
+pub(crate) fn narrate(text: &impl Display) {
     // `suspend` hides the bars while a line is written above them.
     BARS.suspend(|| {
         let _ = writeln!(std::io::stderr(), "{}", on_one_line(&text.to_string()));
     });
+}
+
+/// `{"event": "warning", "code": …, "message": …}`.
+fn warning_event(warning: &Warning) -> serde_json::Value {
+    let mut value = json!(WarningRecord::from(warning));
+    value["event"] = "warning".into();
+    value
 }
 
 fn event(value: &serde_json::Value) {

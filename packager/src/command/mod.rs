@@ -45,6 +45,9 @@ use crate::workdir::WorkDir;
 #[derive(Debug, Parser)]
 #[command(name = "lectern", version, after_help = EXIT_CODES, max_term_width = 100)]
 pub(crate) struct Cli {
+    /// Show the messages of ffmpeg and ffprobe on standard error.
+    #[arg(short, long, global = true)]
+    pub(crate) verbose: bool,
     #[command(subcommand)]
     pub(crate) verb: Verb,
 }

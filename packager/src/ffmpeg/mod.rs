@@ -1,4 +1,5 @@
 //! ffmpeg and ffprobe as processes.
 
+pub(crate) mod messages;
 pub(crate) mod process;
 pub(crate) mod version;

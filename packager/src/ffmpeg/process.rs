@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
+use super::messages;
 use crate::exit::{DISK_FULL, Exit};
 
 /// Maximum bytes of output: ffprobe's answer about hundreds of streams takes tens of kilobytes.
@@ -109,7 +110,7 @@ pub(crate) async fn capture(
                     None => Ok(0),
                 }
             },
-            tail(stderr, TAIL_LINES)
+            tail(tool, stderr, TAIL_LINES)
         )
     };
     let after = LONGEST_LOOK;
@@ -168,7 +169,7 @@ pub(crate) async fn encode_with_tail(
                 }
             }
         },
-        async { Ok(tail(stderr, lines).await) }
+        async { Ok(tail(tool, stderr, lines).await) }
     )?;
     finish(tool, child, stderr).await.map(FfmpegWarnings)
 }
@@ -194,7 +195,7 @@ pub(crate) async fn lines(
                 }
             }
         },
-        async { Ok(tail(stderr, TAIL_LINES).await) }
+        async { Ok(tail(tool, stderr, TAIL_LINES).await) }
     )?;
     finish(tool, child, stderr).await.map(drop)
 }
@@ -225,7 +226,7 @@ pub(crate) async fn frames(
                 }
             }
         },
-        async { Ok(tail(stderr, TAIL_LINES).await) }
+        async { Ok(tail(tool, stderr, TAIL_LINES).await) }
     )?;
     finish(tool, child, stderr).await.map(drop)
 }
@@ -340,7 +341,7 @@ async fn finish(
 }
 
 /// The last distinct lines of a stream of any length.
-async fn tail(stream: Option<impl AsyncRead + Unpin>, lines: usize) -> String {
+async fn tail(tool: &str, stream: Option<impl AsyncRead + Unpin>, lines: usize) -> String {
     let Some(stream) = stream else {
         return String::new();
     };
@@ -365,7 +366,11 @@ async fn tail(stream: Option<impl AsyncRead + Unpin>, lines: usize) -> String {
             .filter(|character| !character.is_control())
             .take(LONGEST_LINE)
             .collect();
-        if text.is_empty() || last.contains(&text) {
+        if text.is_empty() {
+            continue;
+        }
+        messages::show(tool, &text);
+        if last.contains(&text) {
             continue;
         }
         if last.len() == lines {

@@ -8,6 +8,7 @@ use crate::extras::ExtrasFacts;
 use crate::layout::{self, is_mutable, package_json_path};
 use crate::media::{Object, Rate};
 use crate::source::Source;
+use crate::warning::WarningRecord;
 use lectern::object::key::ObjectKey;
 use serde::{Deserialize, Serialize};
 
@@ -57,6 +58,9 @@ pub(crate) struct Package {
     /// Captions, chapters and the storyboard.
     #[serde(flatten)]
     pub(crate) extras: ExtrasFacts,
+    /// Losses and guesses; absent if there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) warnings: Vec<WarningRecord>,
     /// The files at the package's root while this revision plays, for a rollback.
     #[serde(default)]
     pub(crate) root: Vec<RootFile>,

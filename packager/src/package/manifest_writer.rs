@@ -77,6 +77,7 @@ impl ManifestWriter<'_> {
                 .map(|rendition| self.facts(rendition))
                 .collect(),
             extras: extras.facts,
+            warnings: self.plan.warnings.iter().map(Into::into).collect(),
             root,
             objects,
         };

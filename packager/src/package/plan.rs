@@ -23,6 +23,7 @@ use crate::media::Codec;
 use crate::progress::{Progress, StepUnit};
 use crate::source::frame_rate::frame_rate;
 use crate::source::{Pace, Source, Video, probe};
+use crate::warning::Warning;
 
 /// A probed source, the plan of its encoding, and the name of the revision.
 #[derive(Debug, Clone)]
@@ -32,6 +33,8 @@ pub(crate) struct PackagePlan {
     pub(crate) input: PathBuf,
     pub(crate) source: SourceFacts,
     pub(super) extras: Extras,
+    /// Losses and guesses that preparation found, already reported.
+    pub(crate) warnings: Vec<Warning>,
     /// ffmpeg's version.
     pub(crate) ffmpeg: String,
     /// Number of encoders at once.
@@ -77,6 +80,10 @@ impl PackagePlan {
         context.limits.check_frames(frames, bytes)?;
         let ffmpeg = ffmpeg_version().await?;
         let extras = Extras::prepare(input, &media, extras, progress).await?;
+        let warnings = vec![];
+        for warning in &warnings {
+            progress.warn(warning);
+        }
         let sha256 = hash_source(input, bytes, progress).await?;
         let mut encode = EncodePlan::new(&media, args);
         plan_chunks(&mut encode, input, &media).await;
@@ -90,6 +97,7 @@ impl PackagePlan {
                 media,
             },
             extras,
+            warnings,
             ffmpeg,
             workers: args.workers(),
         })
