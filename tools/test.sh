@@ -13,6 +13,21 @@ check() {
 
 check 'formatting' cargo fmt --all --check
 check 'types of the pages' node_modules/.bin/tsc -p .
+
+# The SDKs' tests mostly wait for servers and browsers, so they run beside the compiler.
+sdks_log=$(mktemp)
+tools/sdks.sh >"$sdks_log" 2>&1 &
+sdks=$!
+trap 'kill "$sdks" 2>/dev/null; rm -f "$sdks_log"' EXIT
+trap 'exit 130' INT TERM
+finish_sdks() {
+    local ended
+    wait "$sdks"
+    ended=$?
+    cat "$sdks_log"
+    return "$ended"
+}
+
 check 'lints, on the host' cargo clippy --quiet --locked --workspace --all-targets -- -D warnings
 check 'lints, on wasm32' cargo clippy --quiet --locked -p lectern --target wasm32-unknown-unknown -- -D warnings
 check 'licences and sources of dependencies' cargo-deny --log-level error --locked check licenses bans sources
@@ -20,7 +35,8 @@ check 'sizes' node tools/size.mjs
 check 'committed files' tools/hygiene.sh
 check 'deployment, pages and tools' \
     node --test --test-reporter=dot tools/*.test.mjs tools/deploy/*.test.mjs web/*.test.mjs
-check 'sdks' tools/sdks.sh
+check 'tests, compiled' cargo test --quiet --locked --workspace --no-run
+check 'sdks, started after the types of the pages' finish_sdks
 check 'tests' env LECTERN_REQUIRE_INTEROP=1 cargo test --quiet --locked --workspace --no-fail-fast
 
 if [ ${#failed[@]} -gt 0 ]; then
