@@ -10,6 +10,8 @@ use crate::input::FetchError;
 use crate::limits::{DiskError, LimitError};
 use crate::manifest::container::ContainerError;
 use crate::mp4::BoxError;
+use crate::publish::file_upload::FileUploadError;
+use crate::publish::removal::RemovalError;
 use crate::queue::QueueError;
 use crate::queue::job::JobError;
 use crate::source::SourceError;
@@ -91,6 +93,12 @@ pub(crate) fn of_cause(
     }
     if let Some(Reported(exit)) = cause.downcast_ref() {
         return Some((*exit, None));
+    }
+    if let Some(error) = cause.downcast_ref::<FileUploadError>() {
+        return Some((error.exit(), Some(error.hint().into())));
+    }
+    if let Some(error) = cause.downcast_ref::<RemovalError>() {
+        return Some((error.exit(), Some(error.hint())));
     }
     if cause.is::<BoxError>() {
         return Some((Exit::Failed, None));

@@ -9,9 +9,8 @@ use clap::Args;
 use tokio::time::Instant;
 
 use crate::exit::Exit;
+use crate::units::{GB, duration, format_bytes, size};
 
-const MB: u64 = 1_000_000;
-const GB: u64 = 1_000 * MB;
 /// Twelve hours at 8 Mbit/s are 43 GB.
 const WORK_INPUT: u64 = 50 * GB;
 /// Twelve hours at 60 frames a second, 24 at 30.
@@ -33,14 +32,19 @@ const MAX_REPEATS: u64 = 2;
 pub(crate) struct LimitArgs {
     /// Maximum size of the recording, e.g. `20GB`; a segment counts as often as its playlist names
     /// it [default: none; `lectern work`: 50GB].
-    #[arg(long, value_name = "SIZE", env = "LECTERN_MAX_INPUT", value_parser = size)]
+    #[arg(long, value_name = "SIZE", env = "LECTERN_MAX_INPUT", hide_env_values = true, value_parser = size)]
     max_input: Option<u64>,
     /// Maximum number of video frames [default: none; `lectern work`: 216000, or more by size up to
     /// 2600000].
-    #[arg(long, value_name = "COUNT", env = "LECTERN_MAX_FRAMES")]
+    #[arg(
+        long,
+        value_name = "COUNT",
+        env = "LECTERN_MAX_FRAMES",
+        hide_env_values = true
+    )]
     max_frames: Option<u64>,
     /// Maximum time from the first byte to the end, e.g. `3h` [default: none; `lectern work`: 12h].
-    #[arg(long, value_name = "TIME", env = "LECTERN_MAX_TIME", value_parser = duration)]
+    #[arg(long, value_name = "TIME", env = "LECTERN_MAX_TIME", hide_env_values = true, value_parser = duration)]
     max_time: Option<Duration>,
 }
 
@@ -209,74 +213,10 @@ pub(crate) fn free_bytes(folder: &Path) -> Result<u64> {
     Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
 }
 
-/// Parses a size in decimal units, such as `2GB` or `500MB`.
-pub(crate) fn size(text: &str) -> Result<u64, String> {
-    let wrong = || format!("`{text}` is not a size such as `500MB`, `20GB` or `1TB`");
-    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-    let (amount, unit) = text.split_at(digits);
-    let unit = match unit.trim().to_ascii_uppercase().as_str() {
-        "B" => 1,
-        "KB" => 1_000,
-        "MB" => MB,
-        "GB" => GB,
-        "TB" => 1_000 * GB,
-        _ => return Err(wrong()),
-    };
-    let amount: u64 = amount.parse().map_err(|_| wrong())?;
-    amount.checked_mul(unit).ok_or_else(wrong)
-}
-
-/// Formats a size, such as `20.5 GB`.
-pub(crate) fn format_bytes(bytes: u64) -> String {
-    let amount = bytes as f64;
-    match bytes {
-        0..1_000 => format!("{bytes} bytes"),
-        1_000..MB => format!("{:.1} kB", amount / 1e3),
-        MB..GB => format!("{:.1} MB", amount / 1e6),
-        _ => format!("{:.1} GB", amount / 1e9),
-    }
-}
-
-/// Parses a time such as `90s`, `30m`, `6h` or `7d`.
-pub(crate) fn duration(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("`{text}` is not a time such as `90s`, `30m`, `6h` or `7d`");
-    let unit = text.chars().last().ok_or_else(wrong)?;
-    let seconds = match unit {
-        's' => 1,
-        'm' => 60,
-        'h' => 3600,
-        'd' => 86_400,
-        _ => return Err(wrong()),
-    };
-    let amount: u64 = text[..text.len() - 1].parse().map_err(|_| wrong())?;
-    amount
-        .checked_mul(seconds)
-        .map(Duration::from_secs)
-        .ok_or_else(wrong)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn sizes_have_a_number_and_a_unit() {
-        for (text, expected) in [
-            ("20GB", Some(20_000_000_000)),
-            ("500 mb", Some(500_000_000)),
-            ("0B", Some(0)),
-            ("1TB", Some(1_000_000_000_000)),
-            ("5", None),
-            ("GB", None),
-            ("-1GB", None),
-            ("1.5GB", None),
-            ("99999999999TB", None),
-        ] {
-            assert_eq!(size(text).ok(), expected, "{text}");
-        }
-        let sizes = [999, 5_000_000, 500_000_000_000].map(format_bytes);
-        assert_eq!(sizes, ["999 bytes", "5.0 MB", "500.0 GB"]);
-    }
+    use crate::units::MB;
 
     #[test]
     fn a_job_has_limits_and_a_command_only_those_of_its_arguments() {
@@ -380,27 +320,5 @@ mod tests {
         assert!(error.is::<DiskError>(), "{error}");
         let kept = LimitArgs::default().for_queue_job(u64::MAX);
         assert!(kept.check_disk(folder.path(), 1).is_err());
-    }
-
-    #[test]
-    fn times_have_a_number_and_a_unit() {
-        for (text, expected) in [
-            ("90s", Some(90)),
-            ("6h", Some(21_600)),
-            ("7d", Some(604_800)),
-            ("6", None),
-            ("h", None),
-            ("-1h", None),
-            ("1ö", None),
-            ("", None),
-            ("99999999999999999999d", None),
-            ("9999999999999999999d", None),
-        ] {
-            assert_eq!(
-                duration(text).ok().map(|time| time.as_secs()),
-                expected,
-                "{text}"
-            );
-        }
     }
 }

@@ -29,6 +29,7 @@ mod queue;
 mod redact;
 mod source;
 pub(crate) mod storage;
+mod units;
 mod warning;
 mod workdir;
 
@@ -49,7 +50,10 @@ fn main() -> ExitCode {
     keep_memory_private();
     let cli = Cli::parse();
     if cli.verbose {
-        ffmpeg::messages::show_all();
+        ffmpeg::messages::show_all(|line| progress::narrate(&line));
+    }
+    if cli.quiet {
+        progress::be_quiet();
     }
     let ended = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -87,6 +91,9 @@ async fn run(cli: Cli) -> Result<()> {
         Verb::Package(args) => command::package::run(args).await,
         Verb::Publish(args) => command::publish::run(args).await,
         Verb::Ship(args) => command::ship::run(args).await,
+        Verb::Upload(args) => command::upload::run(args).await,
+        Verb::Ls(args) => command::ls::run(args).await,
+        Verb::Rm(args) => command::rm::run(args).await,
         Verb::Work(args) => command::work::run(args, interrupted()).await,
         Verb::Revisions(args) => command::revisions::run(args).await,
         Verb::Rollback(args) => command::rollback::run(args).await,
@@ -98,6 +105,8 @@ async fn run(cli: Cli) -> Result<()> {
         Verb::Explain(args) => command::explain::run(&args),
         Verb::Keys(args) => print(&command::keys::run(args.verb)?),
         Verb::Sample(args) => command::sample::run(args).await,
+        Verb::Completions(args) => command::completions::run(&args),
+        Verb::Man(args) => command::completions::write_man_pages(&args),
     }
 }
 

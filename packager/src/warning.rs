@@ -41,11 +41,7 @@ pub(crate) enum Warning {
     /// A track without a packet.
     EmptyTrack { track: u32, kind: TrackKind },
     /// A second video track; a lecture has one.
-    ExtraVideo {
-        track: u32,
-        width: u32,
-        height: u32,
-    },
+    ExtraVideo { track: u32, width: u32, height: u32 },
     /// A track beyond the maximum number.
     ExtraTrack { track: u32, kind: TrackKind },
     /// Subtitles that are images, which no text can be made of.

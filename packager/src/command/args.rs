@@ -9,8 +9,8 @@ use crate::storage::location::{ReachArgs, is_bucket};
 
 #[derive(Debug, Args)]
 pub(crate) struct TargetArgs {
-    /// Target: `r2://bucket/prefix`, `s3://bucket/prefix`, `file:///dir`, or
-    /// `http(s)://edge/prefix` through the edge.
+    /// Target: a folder such as `/srv/www/intro`, `https://edge/prefix` through the edge,
+    /// `edge:/prefix` for the edge in LECTERN_EDGE, `r2://bucket/prefix` or `s3://bucket/prefix`.
     pub(crate) target: String,
     #[command(flatten)]
     pub(crate) reach: ReachArgs,

@@ -1,5 +1,7 @@
 //! `lectern check`: checks a package or playlist, and reports each rule.
 
+use std::path::Path;
+
 use anyhow::{Context as _, Result};
 
 use crate::check::{self, CheckReport};
@@ -7,6 +9,8 @@ use crate::command;
 use crate::exit::Exit;
 use crate::failure::Reported;
 use crate::redact::redacted;
+use crate::storage::error::StorageError;
+use crate::storage::location::resolve;
 use clap::Args;
 
 pub(crate) async fn run(args: CheckArgs) -> Result<()> {
@@ -24,10 +28,14 @@ pub(crate) async fn run(args: CheckArgs) -> Result<()> {
 }
 
 async fn check_input(args: &CheckArgs) -> Result<CheckReport> {
+    let input = match Path::new(&args.input).exists() {
+        true => args.input.clone(),
+        false => resolve(&args.input).map_err(StorageError::from)?,
+    };
     if !args.allow_plain_http {
-        check::refuse_plain_http(&args.input)?;
+        check::refuse_plain_http(&input)?;
     }
-    Ok(check::of(&args.input, args.follow).await?)
+    Ok(check::of(&input, args.follow).await?)
 }
 
 #[derive(Debug, Args)]

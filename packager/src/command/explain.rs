@@ -19,7 +19,9 @@ use serde::Serialize;
 use crate::clock;
 use crate::exit::Exit;
 use crate::failure::Reported;
+use crate::storage::error::StorageError;
 use crate::storage::keys::{KeysError, keys_text};
+use crate::storage::location::edge_url;
 use clap::Args;
 
 /// The report about a URL, in the order in which it is printed.
@@ -64,7 +66,8 @@ pub(crate) fn run(args: &ExplainArgs) -> Result<()> {
         country: args.country.as_deref(),
         page: args.page.as_deref(),
     };
-    let report = explain(&args.url, &from, config.as_ref(), clock::unix(clock::now()));
+    let url = edge_url(&args.url).map_err(StorageError::from)?;
+    let report = explain(&url, &from, config.as_ref(), clock::unix(clock::now()));
     if args.json {
         super::print(&serde_json::to_string(&report).context("cannot write JSON")?)?;
     } else {

@@ -9,10 +9,11 @@ use lectern::sdk::{Options, link_claims, with_token};
 use reqwest::Url;
 
 use crate::clock;
-use crate::limits::duration;
 use crate::progress::Progress;
+use crate::storage::error::StorageError;
 use crate::storage::keys::keyring;
-use crate::storage::location::is_private;
+use crate::storage::location::{edge_url, is_private};
+use crate::units::duration;
 use chrono::{DateTime, Utc};
 use clap::{Args, ValueEnum};
 use lectern::credential::binding::{Cidr, Country};
@@ -31,18 +32,21 @@ impl From<LinkUse> for Purpose {
 
 pub(crate) fn run(args: &LinkArgs) -> Result<String> {
     let linking = || format!("cannot link to `{}`", args.url);
+    let url = &*edge_url(&args.url)
+        .map_err(StorageError::from)
+        .with_context(linking)?;
     let now = clock::unix(clock::now());
-    let claims = link_claims(&args.url, &options(args), now).with_context(linking)?;
+    let claims = link_claims(url, &options(args), now).with_context(linking)?;
     if claims.exp < now {
-        Progress::new(false).note("warning: this link has expired already");
+        Progress::new(false).caution("this link has expired already");
     }
-    if Url::parse(&args.url).is_ok_and(|url| !is_private(&url)) {
-        Progress::new(false).note(
-            "warning: the URL begins with http://, so that others on the way can read and use the link",
+    if Url::parse(url).is_ok_and(|url| !is_private(&url)) {
+        Progress::new(false).caution(
+            "the URL begins with http://, so that others on the way can read and use the link",
         );
     }
     let token = mint(keyring()?.minting(), &claims);
-    with_token(&args.url, &token).with_context(linking)
+    with_token(url, &token).with_context(linking)
 }
 
 /// Converts arguments to the SDK's options. Pure.
@@ -72,7 +76,8 @@ fn non_empty<T: Clone>(values: &[T]) -> Option<Vec<T>> {
 
 #[derive(Debug, Args)]
 pub(crate) struct LinkArgs {
-    /// URL to open, e.g. `https://edge.example/courses/rails/master.m3u8`.
+    /// URL to open, e.g. `https://edge.example/courses/rails/master.m3u8`, or its path at the edge
+    /// in LECTERN_EDGE, e.g. `/courses/rails/master.m3u8`.
     pub(crate) url: String,
     /// Time until the link expires, e.g. `30m`, `6h`, `7d`.
     #[arg(long = "for", value_name = "TIME", default_value = "6h", value_parser = duration, conflicts_with = "expires_at")]

@@ -2,17 +2,22 @@
 
 pub(crate) mod args;
 pub(crate) mod check;
+pub(crate) mod completions;
 pub(crate) mod cost;
 pub(crate) mod explain;
+mod help;
 pub(crate) mod keys;
 pub(crate) mod link;
+pub(crate) mod ls;
 pub(crate) mod package;
 pub(crate) mod prune;
 pub(crate) mod publish;
 pub(crate) mod revisions;
+pub(crate) mod rm;
 pub(crate) mod rollback;
 pub(crate) mod sample;
 pub(crate) mod ship;
+pub(crate) mod upload;
 pub(crate) mod verify;
 pub(crate) mod work;
 
@@ -22,16 +27,20 @@ use anyhow::{Context as _, Result};
 use clap::{Parser, Subcommand};
 
 use check::CheckArgs;
+use completions::{CompletionsArgs, ManArgs};
 use explain::ExplainArgs;
 use keys::KeysArgs;
 use link::LinkArgs;
+use ls::LsArgs;
 use package::PackageArgs;
 use prune::PruneArgs;
 use publish::PublishArgs;
 use revisions::RevisionsArgs;
+use rm::RmArgs;
 use rollback::RollbackArgs;
 use sample::SampleArgs;
 use ship::ShipArgs;
+use upload::UploadArgs;
 use verify::VerifyArgs;
 use work::WorkArgs;
 
@@ -43,72 +52,78 @@ use crate::workdir::WorkDir;
 
 /// Packages recordings as HLS, publishes them, and mints the links that open them.
 #[derive(Debug, Parser)]
-#[command(name = "lectern", version, after_help = EXIT_CODES, max_term_width = 100)]
+#[command(name = "lectern", version, after_help = help::STORE, max_term_width = 100)]
 pub(crate) struct Cli {
     /// Show the messages of ffmpeg and ffprobe on standard error.
     #[arg(short, long, global = true)]
     pub(crate) verbose: bool,
     #[command(subcommand)]
     pub(crate) verb: Verb,
+    /// Print results, warnings and errors only.
+    #[arg(short, long, global = true)]
+    pub(crate) quiet: bool,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
     /// Encode and package a recording into a folder.
-    #[command(after_help = EXIT_CODES)]
+    #[command(after_help = help::STORE)]
     Package(PackageArgs),
     /// Publish a package.
-    #[command(after_help = EXIT_CODES)]
+    #[command(after_help = help::STORE)]
     Publish(PublishArgs),
     /// Package and publish a recording: uploads segments while it encodes later ones.
-    #[command(after_help = EXIT_CODES)]
+    #[command(after_help = help::STORE)]
     Ship(ShipArgs),
     /// Ship recordings that a queue announces; runs on any number of machines.
-    #[command(after_help = EXIT_CODES)]
+    #[command(after_help = help::WORK)]
     Work(WorkArgs),
+    /// Store a file, such as a recording that `lectern work` then ships.
+    #[command(after_help = help::STORE)]
+    Upload(UploadArgs),
+    /// List the lectures and other objects below a target.
+    #[command(after_help = help::STORE)]
+    Ls(LsArgs),
+    /// Remove a lecture with all its revisions, or one object.
+    #[command(after_help = help::STORE)]
+    Rm(RmArgs),
     /// List the published revisions, and mark the one that plays.
-    #[command(after_help = EXIT_CODES)]
+    #[command(after_help = help::STORE)]
     Revisions(RevisionsArgs),
     /// Roll back to an earlier revision.
-    #[command(after_help = EXIT_CODES)]
+    #[command(after_help = help::STORE)]
     Rollback(RollbackArgs),
     /// Remove revisions that no viewer can still be watching.
-    #[command(after_help = EXIT_CODES)]
+    #[command(after_help = help::STORE)]
     Prune(PruneArgs),
     /// Compare every published object with its size and hash, and repair it from a folder.
-    #[command(after_help = EXIT_CODES)]
+    #[command(after_help = help::STORE)]
     Verify(VerifyArgs),
     /// Check a package or playlist against the rules that players rely on.
-    #[command(after_help = EXIT_CODES)]
+    #[command(after_help = help::EXIT_CODES)]
     Check(CheckArgs),
     /// Mint a link, and print its URL.
-    #[command(after_help = EXIT_CODES)]
+    #[command(after_help = help::LINK)]
     Link(LinkArgs),
     /// Report which check of a URL fails, and what to do.
-    #[command(after_help = EXIT_CODES)]
+    #[command(after_help = help::LINK)]
     Explain(ExplainArgs),
     /// Make and rotate the keys that mint links.
-    #[command(after_help = EXIT_CODES)]
+    #[command(after_help = help::LINK)]
     Keys(KeysArgs),
     /// Estimate a month's cost, here and at other services.
-    #[command(after_help = EXIT_CODES)]
+    #[command(after_help = help::EXIT_CODES)]
     Cost(CostArgs),
     /// Make a sample recording: slides, a voice and a running timecode.
-    #[command(after_help = EXIT_CODES)]
+    #[command(after_help = help::EXIT_CODES)]
     Sample(SampleArgs),
+    /// Print the completions of a shell.
+    #[command(after_help = help::EXIT_CODES)]
+    Completions(CompletionsArgs),
+    /// Write the manual pages into a folder.
+    #[command(after_help = help::EXIT_CODES)]
+    Man(ManArgs),
 }
-
-/// The end of every `--help`.
-pub(crate) const EXIT_CODES: &str = "\
-Exit codes:
-  0    success
-  1    failure
-  2    wrong arguments, or the output folder holds something else
-  3    the input is missing, empty, unreadable, damaged, too small or over a limit
-  4    the environment: no ffmpeg, disk full, no keys
-  5    the edge or the storage refused, or did not answer
-  6    a package breaks a rule of `lectern check`, or a published object differs from its record
-  130  interrupted";
 
 /// Hands the folder of a finished package to `commit`. After an error, finished tasks stay for the
 /// next run, unless that run could not use them.
@@ -134,9 +149,81 @@ pub(crate) fn print(line: &str) -> Result<()> {
 mod tests {
     use super::*;
     use clap::CommandFactory as _;
+    use std::path::Path;
 
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    /// Words in backquotes of the reference.
+    fn quoted(reference: &str) -> impl Iterator<Item = &str> {
+        let outside_fences = reference.split("```").step_by(2);
+        outside_fences.flat_map(|text| text.split('`').skip(1).step_by(2))
+    }
+
+    #[test]
+    fn the_reference_has_every_verb_and_no_option_that_does_not_exist() {
+        let reference = include_str!("../../../docs/reference/cli.md");
+        let command = Cli::command();
+        for verb in command.get_subcommands().filter(|verb| !verb.is_hide_set()) {
+            let row = format!("| `lectern {}", verb.get_name());
+            assert!(reference.contains(&row), "{row}");
+        }
+        let arguments = || {
+            let verbs = command
+                .get_subcommands()
+                .flat_map(clap::Command::get_arguments);
+            verbs.chain(command.get_arguments())
+        };
+        let is_option = |name: &str| arguments().any(|it| it.get_long() == Some(name));
+        let named = quoted(reference).flat_map(str::split_whitespace);
+        let named: Vec<&str> = named.filter_map(|word| word.strip_prefix("--")).collect();
+        assert!(named.len() > 20, "{named:?}");
+        for name in named {
+            assert!(is_option(name) || name == "help", "there is no --{name}");
+        }
+    }
+
+    #[test]
+    fn renamed_options_are_still_accepted() {
+        for line in [
+            "ship a b --threads 3 --work /tmp",
+            "ship a b --jobs 3 --temp-dir /tmp",
+        ] {
+            let words = ["lectern"].into_iter().chain(line.split(' '));
+            let Verb::Ship(args) = Cli::try_parse_from(words).expect(line).verb else {
+                panic!("{line}");
+            };
+            assert_eq!(args.encode.workers(), 3, "{line}");
+            assert_eq!(args.temp_dir.as_deref(), Some(Path::new("/tmp")), "{line}");
+        }
+    }
+
+    #[test]
+    fn quiet_stands_before_or_behind_the_verb() {
+        for (line, expected) in [
+            ("lectern ls out", false),
+            ("lectern -q ls out", true),
+            ("lectern ls -q out", true),
+            ("lectern ls out --quiet", true),
+        ] {
+            let cli = Cli::try_parse_from(line.split(' ')).expect(line);
+            assert_eq!(cli.quiet, expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn help_names_variables_and_shows_no_value() {
+        let mut command = Cli::command();
+        for verb in command.get_subcommands_mut() {
+            let help = verb.render_long_help().to_string();
+            let name = verb.get_name().to_owned();
+            // Values would stand behind `=`.
+            assert!(!help.contains("[env: LECTERN_MAX_INPUT="), "{name}");
+            for argument in verb.get_arguments().filter(|it| it.get_env().is_some()) {
+                assert!(argument.is_hide_env_values_set(), "{name} {argument}");
+            }
+        }
     }
 }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use clap::Args;
+use serde::Serialize;
 
 use super::close_workdir;
 use crate::check;
@@ -14,12 +15,14 @@ use crate::failure;
 use crate::input::{FetchedInput, HlsArgs};
 use crate::layout::MULTIVARIANT;
 use crate::limits::LimitArgs;
-use crate::package::manifest_json::Package;
+use crate::package::manifest_json::{Package, RenditionFacts};
 use crate::package::output::{self, FolderContents};
+use crate::package::summary::PackageSummary;
 use crate::package::{PackagePlan, Packager};
-use crate::progress::{Progress, megabytes};
+use crate::progress::Progress;
 use crate::redact::redacted;
 use crate::storage::location::ReachArgs;
+use crate::units::format_bytes;
 use crate::workdir::WorkDir;
 use crate::workdir::error::FolderError;
 
@@ -44,7 +47,6 @@ pub(crate) async fn run(args: PackageArgs) -> Result<()> {
 async fn package(input: &Path, args: &PackageArgs, folder: &Path, context: &Context) -> Result<()> {
     let progress = context.progress;
     let plan = PackagePlan::prepare(input, &args.encode, &args.extras, context).await?;
-    let master = args.output.join(MULTIVARIANT);
     match inspect(folder, &plan)
         .with_context(|| format!("cannot look into `{}`", args.output.display()))?
     {
@@ -54,7 +56,7 @@ async fn package(input: &Path, args: &PackageArgs, folder: &Path, context: &Cont
                 args.output.display(),
                 package.revision
             ));
-            progress.result(master.display(), &package.renditions);
+            report(progress, &package, &args.output);
             return Ok(());
         }
         FolderContents::SomethingElse if !args.force => {
@@ -67,14 +69,35 @@ async fn package(input: &Path, args: &PackageArgs, folder: &Path, context: &Cont
     });
     let package = package.await?;
     progress.note(format_args!(
-        "packaged revision {}: {:.1} s, {} objects, {:.1} MB",
+        "packaged revision {}: {:.1} s, {} objects, {}",
         package.revision,
         package.duration,
         package.objects.len() + 1,
-        megabytes(package.bytes())
+        format_bytes(package.bytes())
     ));
-    progress.result(master.display(), &package.renditions);
+    report(progress, &package, &args.output);
     Ok(())
+}
+
+/// Prints the path of the Multivariant Playlist, or the facts of the package.
+fn report(progress: Progress, package: &Package, output: &Path) {
+    let master = output.join(MULTIVARIANT).display().to_string();
+    let locate = |path: &str| output.join(path).display().to_string();
+    let facts = PackagedFacts {
+        playlist: &master,
+        summary: PackageSummary::new(package, locate),
+        renditions: &package.renditions,
+    };
+    progress.result(&master, &facts);
+}
+
+/// A finished package, as `--json` prints it.
+#[derive(Serialize)]
+struct PackagedFacts<'a> {
+    playlist: &'a str,
+    #[serde(flatten)]
+    summary: PackageSummary,
+    renditions: &'a [RenditionFacts],
 }
 
 /// Inspects the folder for each revision that the plan may become.
@@ -119,9 +142,9 @@ async fn package_revision(
 
 #[derive(Debug, Args)]
 pub(crate) struct PackageArgs {
-    /// Recording: a file, or an object such as `r2://bucket/uploads/talk.mov` or
-    /// `https://edge/uploads/talk.mov`. For a recording in parts, give its
-    /// playlist, or its folder with a `/` at the end.
+    /// Recording: a file, or an object such as `r2://bucket/uploads/talk.mov`,
+    /// `https://edge/uploads/talk.mov` or `edge:/uploads/talk.mov`. For a recording in parts, give
+    /// its playlist, or its folder with a `/` at the end.
     pub(crate) input: PathBuf,
     #[command(flatten)]
     pub(crate) hls: HlsArgs,

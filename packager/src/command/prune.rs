@@ -9,11 +9,12 @@ use futures_util::{TryStreamExt as _, stream};
 use crate::clock;
 use crate::command::args::TargetArgs;
 use crate::layout::{self, TEMPORARY_PREFIX};
-use crate::limits::duration;
-use crate::progress::{Progress, StepUnit, megabytes};
+use crate::progress::{Progress, StepUnit};
 use crate::publish::inventory::{Inventory, Revision};
 use crate::storage::concurrency::MAX_REQUESTS;
 use crate::storage::error::StorageError;
+use crate::units::duration;
+use crate::units::format_bytes;
 use clap::Args;
 
 pub(crate) async fn run(args: PruneArgs) -> Result<()> {
@@ -68,10 +69,10 @@ async fn prune(args: &PruneArgs) -> Result<()> {
         false => "removed",
     };
     progress.note(format_args!(
-        "{verb} {} of {} revisions, {:.1} MB",
+        "{verb} {} of {} revisions, {}",
         names.len(),
         inventory.revisions.len(),
-        megabytes(bytes)
+        format_bytes(bytes)
     ));
     progress.result(
         names.join("\n"),

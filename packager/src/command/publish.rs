@@ -5,7 +5,7 @@ use anyhow::{Context as _, Result};
 use crate::command::args::TargetArgs;
 use crate::progress::{Progress, StepUnit};
 use crate::publish::publication::Publication;
-use crate::publish::{open_package, report};
+use crate::publish::{self, open_package, report};
 use clap::Args;
 use std::path::PathBuf;
 
@@ -23,7 +23,8 @@ async fn publish(args: &PublishArgs) -> Result<()> {
     let step = progress.step("publishing", StepUnit::Bytes, package.bytes());
     publication.complete(&folder, &package, &step).await?;
     step.finish();
-    report(progress, &target, &package);
+    publish::narrate(progress, &target, &package);
+    report::published(progress, &target, &package);
     Ok(())
 }
 

@@ -6,9 +6,9 @@ use serde::Serialize;
 
 use crate::command;
 use crate::command::args::TargetArgs;
-use crate::progress::megabytes;
 use crate::publish::inventory::Inventory;
 use crate::storage::error::StorageError;
+use crate::units::format_bytes;
 use clap::Args;
 
 /// A revision, as `--json` prints it.
@@ -64,11 +64,11 @@ fn format_line(revision: &ListedRevision) -> String {
         (false, Some(_), None) => "not played yet".to_owned(),
     };
     format!(
-        "{}  {:19}  {:5} objects  {:9.1} MB  {state}",
+        "{}  {:19}  {:5} objects  {:>10}  {state}",
         revision.revision,
         revision.published.map(format).unwrap_or_default(),
         revision.objects,
-        megabytes(revision.bytes)
+        format_bytes(revision.bytes)
     )
 }
 

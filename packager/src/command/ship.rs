@@ -21,8 +21,11 @@ use crate::input::{FetchedInput, HlsArgs};
 use crate::instant::{InstantPublisher, Provisional, RungUpgrade};
 use crate::limits::{LimitArgs, ResourceLimits};
 use crate::package::manifest_json::Package;
+use crate::package::summary::PackageSummary;
 use crate::package::{PackagePlan, Packager};
 use crate::progress::{Progress, Step, StepUnit};
+use crate::publish::inventory::read_package;
+use crate::publish::report::{self, Watch};
 use crate::publish::segment_uploader::SegmentUploader;
 use crate::publish::{self, Publication};
 use crate::redact::redacted;
@@ -50,7 +53,7 @@ pub(crate) async fn run_within(args: ShipArgs, limits: ResourceLimits) -> Result
 
 /// Opens the target, and fetches the input.
 async fn open(args: &ShipArgs, limits: ResourceLimits) -> Result<(Context, Store, FetchedInput)> {
-    let work = args.work.clone().unwrap_or_else(std::env::temp_dir);
+    let work = args.temp_dir.clone().unwrap_or_else(std::env::temp_dir);
     let context = Context::new(Progress::new(args.json), limits, &work)?;
     // `--endpoint` may be the input's, not the target's.
     let target = args.target.open_for(&args.input)?;
@@ -87,7 +90,12 @@ async fn ship_plan(
     let mut publication = begin(&plan, target, context).await?;
     let revisions = plan.revisions();
     if let Some(live) = publication.live().filter(|live| revisions.contains(live)) {
-        report_already_there(&live, args, target, progress);
+        progress.note(format_args!(
+            "already there: `{}` serves revision {live}",
+            redacted(&args.target.target)
+        ));
+        let package = read_package(target, &live).await.ok();
+        report_playing(package.as_ref(), target, context);
         return Ok(());
     }
     let mut upgrade = None;
@@ -109,7 +117,8 @@ async fn ship_plan(
         ship_revision(plan, &publication, upgrade.as_mut(), context).await
     });
     let package = package.await?;
-    publish::report(progress, target, &package);
+    publish::narrate(progress, target, &package);
+    report_playing(Some(&package), target, context);
     Ok(())
 }
 
@@ -270,20 +279,22 @@ async fn begin<'a>(
     Publication::begin(target, &plan.revision, &folder).await
 }
 
-fn report_already_there(revision: &str, args: &ShipArgs, target: &Store, progress: Progress) {
-    progress.note(format_args!(
-        "already there: `{}` serves revision {revision}",
-        redacted(&args.target.target)
-    ));
-    let url = target.master();
-    progress.result(&url, &serde_json::json!({"url": url, "revision": revision}));
+/// Prints the result. The log of a worker gets no link.
+fn report_playing(package: Option<&Package>, target: &Store, context: &Context) {
+    let watch = match context.limits.is_queued {
+        true => Watch::None,
+        false => Watch::of(target),
+    };
+    let locate = |path: &str| target.display_name(path);
+    let summary = package.map(|package| PackageSummary::new(package, locate));
+    report::shipped(context.progress, target, summary.as_ref(), &watch);
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct ShipArgs {
-    /// Recording: a file, or an object such as `r2://bucket/uploads/talk.mov` or
-    /// `https://edge/uploads/talk.mov`. For a recording in parts, give its
-    /// playlist, or its folder with a `/` at the end.
+    /// Recording: a file, or an object such as `r2://bucket/uploads/talk.mov`,
+    /// `https://edge/uploads/talk.mov` or `edge:/uploads/talk.mov`. For a recording in parts, give
+    /// its playlist, or its folder with a `/` at the end.
     pub(crate) input: PathBuf,
     #[command(flatten)]
     pub(crate) hls: HlsArgs,
@@ -299,8 +310,8 @@ pub(crate) struct ShipArgs {
     pub(crate) instant: bool,
     /// Folder to encode in; `lectern` removes its own folder there at the end [default: the
     /// system's temporary folder].
-    #[arg(long, value_name = "DIR")]
-    pub(crate) work: Option<PathBuf>,
+    #[arg(long, alias = "work", value_name = "DIR")]
+    pub(crate) temp_dir: Option<PathBuf>,
     /// Print events as JSON lines on standard output.
     #[arg(long)]
     pub(crate) json: bool,

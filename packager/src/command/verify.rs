@@ -15,7 +15,7 @@ use crate::files::package_folder;
 use crate::layout::{MULTIVARIANT, is_mutable};
 use crate::media::Object;
 use crate::package::manifest_json::{self, Package};
-use crate::progress::{Progress, Step, StepUnit, megabytes};
+use crate::progress::{Progress, Step, StepUnit};
 use crate::publish::inventory::read_package;
 use crate::publish::publication::upload_of;
 use crate::publish::{named_revision, open_package};
@@ -24,6 +24,7 @@ use crate::storage::concurrency::MAX_REQUESTS;
 use crate::storage::error::StorageError;
 use crate::storage::journal::Journal;
 use crate::storage::object::{PutCondition, Upload};
+use crate::units::format_bytes;
 use clap::Args;
 use std::path::PathBuf;
 
@@ -229,10 +230,10 @@ fn report(progress: Progress, package: &Package, objects: usize, findings: &[Obj
         .count();
     let mark = if wrong == 0 { "✔" } else { "✘" };
     lines.push(format!(
-        "{mark} revision {}: {} of {objects} objects are right, {:.1} MB",
+        "{mark} revision {}: {} of {objects} objects are right, {}",
         package.revision,
         objects.saturating_sub(wrong),
-        megabytes(package.bytes())
+        format_bytes(package.bytes())
     ));
     progress.result(
         lines.join("\n"),

@@ -18,11 +18,14 @@ use crate::extras::ExtrasArgs;
 use crate::failure;
 use crate::ffmpeg::process::ProcessError;
 use crate::input::HlsArgs;
-use crate::limits::{DiskError, LimitArgs, LimitError, duration, size};
+use crate::limits::{DiskError, LimitArgs, LimitError};
 use crate::progress::Progress;
 use crate::queue::job::{QueueJob, UploadsFolder};
 use crate::queue::{JobOutcome, Leased, PullQueue, QueueError};
+use crate::storage::error::StorageError;
+use crate::storage::location::resolve;
 use crate::storage::{Store, retry};
+use crate::units::{duration, size};
 use crate::workdir;
 
 /// Delay after the first failure. Each further failure doubles it.
@@ -73,12 +76,13 @@ struct Worker {
 
 impl Worker {
     /// Checks all arguments before the first job is taken.
-    fn open(args: WorkArgs) -> Result<Self> {
+    fn open(mut args: WorkArgs) -> Result<Self> {
+        args.from = resolve(&args.from).map_err(StorageError::from)?;
         let uploads = UploadsFolder::parse(&args.from)?;
         let queue = PullQueue::open(&args.queue)?;
         Store::open(&args.from, &args.target.reach.of(&args.from))?;
         args.target.open()?;
-        let folder = args.work.clone().unwrap_or_else(std::env::temp_dir);
+        let folder = args.temp_dir.clone().unwrap_or_else(std::env::temp_dir);
         std::fs::create_dir_all(&folder)
             .with_context(|| format!("cannot make the folder `{}`", folder.display()))?;
         Ok(Self {
@@ -170,7 +174,7 @@ impl Worker {
             encode: args.encode.clone(),
             extras: args.extras.clone(),
             instant: args.instant,
-            work: args.work.clone(),
+            temp_dir: args.temp_dir.clone(),
             json: args.json,
             limits: args.limits.clone(),
         };
@@ -274,7 +278,7 @@ fn delay(attempts: u32) -> Duration {
 #[derive(Debug, Args)]
 pub(crate) struct WorkArgs {
     /// Folder of the uploads, the edge's UPLOADS_PREFIX: `r2://bucket/uploads/`, or
-    /// `https://edge/uploads/` through the edge.
+    /// `https://edge/uploads/` or `edge:/uploads/` through the edge.
     pub(crate) from: String,
     /// Folder of the lectures: `uploads/rails/intro.mov` becomes `TARGET/rails/intro`.
     #[command(flatten)]
@@ -290,8 +294,8 @@ pub(crate) struct WorkArgs {
     #[arg(long)]
     pub(crate) instant: bool,
     /// Folder to encode in [default: the system's temporary folder].
-    #[arg(long, value_name = "DIR")]
-    pub(crate) work: Option<PathBuf>,
+    #[arg(long, alias = "work", value_name = "DIR")]
+    pub(crate) temp_dir: Option<PathBuf>,
     /// Time until the queue gives an unfinished job to another machine; at most `12h`.
     #[arg(long, value_name = "TIME", default_value = "2h", value_parser = lease)]
     pub(crate) lease: Duration,
@@ -307,7 +311,7 @@ pub(crate) struct WorkArgs {
     #[command(flatten)]
     pub(crate) limits: LimitArgs,
     /// Free disk space to keep; with less, `lectern work` takes no job.
-    #[arg(long, value_name = "SIZE", env = "LECTERN_MIN_FREE", default_value = "2GB", value_parser = size)]
+    #[arg(long, value_name = "SIZE", env = "LECTERN_MIN_FREE", hide_env_values = true, default_value = "2GB", value_parser = size)]
     pub(crate) min_free: u64,
 }
 

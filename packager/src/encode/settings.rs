@@ -48,13 +48,13 @@ pub(crate) struct EncodeArgs {
     #[arg(long, value_parser = clap::value_parser!(u32).range(10..=40))]
     crf: Option<u32>,
     /// Parallel encoders, each with one thread; the result is the same [default: one per core].
-    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=64))]
-    threads: Option<u16>,
+    #[arg(long, alias = "threads", value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=64))]
+    jobs: Option<u16>,
 }
 
 impl EncodeArgs {
     pub(crate) fn workers(&self) -> usize {
-        self.threads.map_or_else(
+        self.jobs.map_or_else(
             || std::thread::available_parallelism().map_or(2, |cores| cores.get().min(MAX_WORKERS)),
             usize::from,
         )

@@ -1,19 +1,19 @@
 //! ffmpeg's own messages: for people only with `--verbose`, else translated by `diagnosis`.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::fmt::Display;
+use std::sync::OnceLock;
 
-use crate::progress;
+/// Prints a message; unset without `--verbose`.
+static PRINT: OnceLock<fn(&dyn Display)> = OnceLock::new();
 
-static IS_VERBOSE: AtomicBool = AtomicBool::new(false);
-
-/// Shows every message of ffmpeg and ffprobe from now on.
-pub(crate) fn show_all() {
-    IS_VERBOSE.store(true, Ordering::Relaxed);
+/// Prints every message of ffmpeg and ffprobe from now on.
+pub(crate) fn show_all(print: fn(&dyn Display)) {
+    let _ = PRINT.set(print);
 }
 
 /// Shows a line of a tool's standard error, with `--verbose`.
 pub(super) fn show(tool: &str, line: &str) {
-    if IS_VERBOSE.load(Ordering::Relaxed) {
-        progress::narrate(&format_args!("{tool}: {line}"));
+    if let Some(print) = PRINT.get() {
+        print(&format_args!("{tool}: {line}"));
     }
 }

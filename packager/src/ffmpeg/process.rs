@@ -14,6 +14,7 @@ use tokio::process::{Child, Command};
 
 use super::messages;
 use crate::exit::{DISK_FULL, Exit};
+use crate::units::format_bytes;
 
 /// Maximum bytes of output: ffprobe's answer about hundreds of streams takes tens of kilobytes.
 const MOST_OUTPUT: u64 = 16 << 20;
@@ -41,7 +42,7 @@ pub(crate) enum ProcessError {
     },
     #[error("`{tool}` made no progress for {} s and was stopped", .after.as_secs())]
     Stuck { tool: &'static str, after: Duration },
-    #[error("`{tool}` printed more than {} MiB", MOST_OUTPUT >> 20)]
+    #[error("`{tool}` printed more than {}", format_bytes(MOST_OUTPUT))]
     Verbose { tool: &'static str },
     #[error("the disk is full; {tool} printed: {stderr}")]
     DiskFull { tool: &'static str, stderr: String },
@@ -77,7 +78,7 @@ impl ProcessError {
                     .to_owned(),
             ),
             Self::Killed { .. } => Some(
-                "free some memory, or use `--threads 1`; the same command resumes".to_owned(),
+                "free some memory, or use `--jobs 1`; the same command resumes".to_owned(),
             ),
             Self::Verbose { .. } => Some(
                 "keep only the needed tracks, and no chapters: `ffmpeg -i IN -map 0:v:0 -map 0:a:0 -map_chapters -1 -c copy OUT.mkv`"

@@ -1,4 +1,4 @@
-//! Parses INPUT: a local file, an object, or the folder of a segmented recording. Pure.
+//! Parses INPUT: a local file, an object, or the folder of a segmented recording.
 
 use std::path::{Path, PathBuf};
 
@@ -58,6 +58,21 @@ impl InputAddress {
     }
 }
 
+/// Folder and playlist of a recording in parts on this machine. Returns `None` for any other file.
+pub(super) fn in_parts(file: &Path) -> Option<(String, Option<String>)> {
+    let absolute = std::path::absolute(file).ok()?;
+    if file.is_dir() {
+        return Some((absolute.to_str()?.to_owned(), None));
+    }
+    let is_playlist = file.extension().is_some_and(|end| end == "m3u8");
+    if !is_playlist || !file.is_file() {
+        return None;
+    }
+    let folder = absolute.parent()?.to_str()?.to_owned();
+    let name = absolute.file_name()?.to_str()?.to_owned();
+    Some((folder, Some(name)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -103,6 +118,34 @@ mod tests {
                 Err(error) => error.to_string(),
             };
             assert_eq!(found, expected, "{input}");
+        }
+    }
+
+    #[test]
+    fn a_folder_and_a_playlist_here_are_recordings_in_parts() {
+        let root = tempfile::tempdir().expect("a folder");
+        let folder = root.path().join("my live 50%");
+        std::fs::create_dir(&folder).expect("a folder");
+        for name in ["talk.mov", "live.m3u8"] {
+            std::fs::write(folder.join(name), "").expect("a file");
+        }
+        let here = folder.to_str().expect("UTF-8").to_owned();
+        for (name, expected) in [
+            ("", Some((here.clone(), None))),
+            (
+                "live.m3u8",
+                Some((here.clone(), Some("live.m3u8".to_owned()))),
+            ),
+            ("talk.mov", None),
+            ("missing.m3u8", None),
+            ("missing", None),
+        ] {
+            let path = if name.is_empty() {
+                folder.clone()
+            } else {
+                folder.join(name)
+            };
+            assert_eq!(in_parts(&path), expected, "{name}");
         }
     }
 }

@@ -25,8 +25,9 @@ use self::recording::{Recording, RecordingPlaylist};
 use self::remux::{finished, remux};
 use self::variant::VariantStreams;
 use crate::context::Context;
-use crate::storage::error::StorageError;
-use crate::storage::location::ReachArgs;
+use crate::storage::error::{LocationError, StorageError};
+use crate::storage::location::{self, ReachArgs};
+use crate::storage::notation::Notation;
 use crate::storage::{Store, StoredEntry};
 
 /// The largest playlist that is read. A day of one-second segments takes 3 MB.
@@ -63,8 +64,14 @@ impl FetchedInput {
                 .await?
                 .into());
         }
-        let (place, name) = match InputAddress::parse(input)? {
-            InputAddress::File(file) => return Ok(Self::local(file)),
+        let (place, name) = match InputAddress::parse(&at_edge(input)?)? {
+            InputAddress::File(file) => match address::in_parts(&file) {
+                Some(place) => place,
+                None => {
+                    check_host(&file)?;
+                    return Ok(Self::local(file));
+                }
+            },
             InputAddress::Object { place, name } => (place, name),
         };
         let target = Store::open(&place, &reach.of(&place))?;
@@ -114,6 +121,30 @@ impl From<(Download, PathBuf)> for FetchedInput {
             file,
             download: Some(download),
         }
+    }
+}
+
+/// Writes out `edge:/path`.
+fn at_edge(input: &Path) -> Result<PathBuf, StorageError> {
+    match input.to_str() {
+        Some(text) if matches!(Notation::read(text), Notation::Edge(_)) => {
+            Ok(location::resolve(text)?.into())
+        }
+        _ => Ok(input.to_owned()),
+    }
+}
+
+/// Refuses a host without a scheme, unless a file or its folder has this name.
+fn check_host(file: &Path) -> Result<(), StorageError> {
+    let Some(Notation::Host(suggestion)) = file.to_str().map(Notation::read) else {
+        return Ok(());
+    };
+    let folder = file.parent().filter(|folder| *folder != Path::new(""));
+    // `talk.mov` is a missing file, `video.example.org/talk.mov` is not.
+    let is_file = file.exists() || folder.map_or(suggestion.path.is_some(), Path::exists);
+    match is_file {
+        true => Ok(()),
+        false => Err(LocationError::NoScheme(suggestion).into()),
     }
 }
 

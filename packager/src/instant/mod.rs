@@ -28,6 +28,7 @@ use crate::manifest::presentation::{AudioTrack, Presentation, Track, VideoTrack}
 use crate::package::PackagePlan;
 use crate::progress::StepUnit;
 use crate::publish::Publication;
+use crate::publish::report::Watch;
 use crate::source::{file_url, input_options};
 use crate::storage::Store;
 use crate::storage::concurrency::MAX_REQUESTS as MOST_AT_ONCE;
@@ -204,11 +205,12 @@ impl InstantPublisher<'_> {
     pub(crate) fn report_playable(&self) {
         let seconds = self.context.elapsed_seconds();
         let progress = self.context.progress;
-        progress.note(format_args!(
-            "plays now, {seconds:.2} s after the start: {}",
-            self.target.master()
-        ));
-        progress.report_playable(&self.target.master(), seconds);
+        progress.note(format_args!("plays now, {seconds:.2} s after the start"));
+        let watch = match self.context.limits.is_queued || progress.is_json() {
+            true => Watch::None,
+            false => Watch::of(self.target),
+        };
+        progress.report_playable(&watch.url(self.target), seconds);
     }
 
     /// Probes the first packets.

@@ -7,6 +7,7 @@ pub(crate) mod output;
 mod packager;
 mod plan;
 pub(crate) mod revision;
+pub(crate) mod summary;
 
 pub(crate) use packager::Packager;
 pub(crate) use plan::PackagePlan;

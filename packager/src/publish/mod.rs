@@ -1,7 +1,11 @@
 //! Published packages: uploading one, switching to it, and listing its revisions.
 
+pub(crate) mod contents;
+pub(crate) mod file_upload;
 pub(crate) mod inventory;
 pub(crate) mod publication;
+pub(crate) mod removal;
+pub(crate) mod report;
 pub(crate) mod segment_uploader;
 
 use std::path::Path;
@@ -12,28 +16,25 @@ use crate::files::open_folder::OpenFolder;
 use crate::files::package_folder;
 use crate::layout::{self, MULTIVARIANT};
 use crate::package::manifest_json::{self, Package, is_revision};
-use crate::progress::{Progress, megabytes};
+use crate::progress::Progress;
 use crate::storage::Store;
 use crate::storage::error::StorageError;
+use crate::units::format_bytes;
 
 pub(crate) use publication::{Publication, upload_of};
 
 /// The largest Multivariant Playlist that is read.
 const MAX_MASTER_BYTES: u64 = 8 << 20;
 
-/// Prints the URL of a revision that now plays.
-pub(crate) fn report(progress: Progress, target: &Store, package: &Package) {
+/// Narrates the end of a publication.
+pub(crate) fn narrate(progress: Progress, target: &Store, package: &Package) {
     progress.note(format_args!(
-        "published revision {}: {} objects, {:.1} MB",
+        "published revision {}: {} objects, {}, at {}",
         package.revision,
         package.objects.len() + 1,
-        megabytes(package.bytes())
+        format_bytes(package.bytes()),
+        target.master()
     ));
-    let url = target.master();
-    progress.result(
-        &url,
-        &serde_json::json!({"url": url, "revision": package.revision}),
-    );
 }
 
 /// Reads the package in a folder, and checks that every object is a regular file of the right size.

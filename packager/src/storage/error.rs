@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::notation::Suggestion;
 use crate::exit::{DISK_FULL, Exit};
 use crate::redact::redacted_target;
 use lectern::object::key::ObjectKeyError;
@@ -75,6 +76,7 @@ pub(crate) enum StorageError {
 impl StorageError {
     pub(crate) fn exit(&self) -> Exit {
         match self {
+            Self::Target(LocationError::NoEdge(_) | LocationError::BadEdge(_)) => Exit::Environment,
             Self::Target(_) => Exit::Usage,
             Self::Incomplete { .. } | Self::Changed { .. } => Exit::Input,
             Self::Read { .. } => Exit::Failed,
@@ -109,8 +111,11 @@ impl StorageError {
             Self::Target(LocationError::PlainHttp(_)) => {
                 "use `https://`, or --allow-plain-http on a network of your own"
             }
+            Self::Target(LocationError::NoEdge(_) | LocationError::BadEdge(_)) => {
+                "set it to the edge's URL, as in `export LECTERN_EDGE=http://localhost:8787`"
+            }
             Self::Target(_) => {
-                "a target is `r2://bucket/prefix`, `s3://bucket/prefix`, `file:///folder` or `https://edge.example/prefix`"
+                "a target is a folder, `https://edge.example/prefix`, `edge:/prefix` for LECTERN_EDGE, `r2://bucket/prefix` or `s3://bucket/prefix`"
             }
             Self::Incomplete { .. } | Self::Changed { .. } => {
                 "make it again with `lectern package --force`"
@@ -171,6 +176,15 @@ impl StorageError {
 pub(crate) enum LocationError {
     #[error("`{}` is not a URL", redacted_target(.0))]
     NotAUrl(String),
+    #[error("{}", describe_no_scheme(.0))]
+    NoScheme(Suggestion),
+    #[error("LECTERN_EDGE is not set, and `edge:{0}` is a path at that edge")]
+    NoEdge(String),
+    #[error(
+        "`{}` in LECTERN_EDGE is not a URL such as `https://video.example.org`",
+        redacted_target(.0)
+    )]
+    BadEdge(String),
     #[error("`{0}` targets are not supported")]
     UnknownScheme(String),
     #[error("`{}` is not of the form `file:///folder`", redacted_target(.0))]
@@ -193,4 +207,11 @@ pub(crate) enum LocationError {
         #[source]
         source: ObjectKeyError,
     },
+}
+
+fn describe_no_scheme(suggestion: &Suggestion) -> String {
+    let Suggestion { text, url, path } = suggestion;
+    let local = path.as_ref().map(|path| format!(", or the path `{path}`"));
+    let local = local.unwrap_or_default();
+    format!("`{text}` has no scheme: did you mean `{url}`{local}?")
 }

@@ -1,16 +1,22 @@
-//! Parses a target: a folder, a prefix of a bucket, or one behind an edge. Pure except for the S3
-//! variables of the environment.
+//! Parses a target: a folder, a prefix of a bucket, or one behind an edge. Pure except for the
+//! environment: variables of S3, `LECTERN_EDGE`, and the working folder.
 
+use std::ffi::OsStr;
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use lectern::object::key::{ObjectKey, ObjectKeyError};
 use reqwest::Url;
 
 use super::credentials::variable;
 use super::error::StorageError;
+use super::notation::Notation;
+use crate::redact::redacted_target;
 use crate::storage::error::LocationError;
 use clap::Args;
+
+/// Variable with the URL of an edge, which `edge:/path` stands for.
+pub(crate) const EDGE_VARIABLE: &str = "LECTERN_EDGE";
 
 /// A parsed target.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +48,15 @@ pub(crate) struct EdgeAddress {
 impl Location {
     pub(crate) fn parse(text: &str, reach: &ReachArgs) -> Result<Self, StorageError> {
         let endpoint = reach.endpoint.as_deref();
+        if let Notation::Path(path) = Notation::read(text) {
+            if endpoint.is_some() {
+                return Err(LocationError::Endpoint.into());
+            }
+            let folder = std::path::absolute(path);
+            let folder = folder.map_err(|_| LocationError::NotAUrl(text.to_owned()))?;
+            return Ok(Self::Folder(folder));
+        }
+        let text = &*resolve(text)?;
         let url = Url::parse(text).map_err(|_| LocationError::NotAUrl(text.to_owned()))?;
         if !url.username().is_empty()
             || url.password().is_some()
@@ -94,6 +109,75 @@ impl Location {
             }
             other => Err(LocationError::UnknownScheme(other.to_owned()).into()),
         }
+    }
+}
+
+/// Writes out `edge:/path` with the URL in `LECTERN_EDGE`. Other notations stay as they are.
+///
+/// # Errors
+/// Fails for a host without a scheme.
+pub(crate) fn resolve(text: &str) -> Result<String, LocationError> {
+    match Notation::read(text) {
+        Notation::Edge(path) => at_edge(variable(EDGE_VARIABLE).as_deref(), &path),
+        Notation::Host(suggestion) => Err(LocationError::NoScheme(suggestion)),
+        Notation::Url(_) | Notation::Path(_) => Ok(text.to_owned()),
+    }
+}
+
+/// URL of an object at an edge: a URL, `edge:/path`, or `/path` below the URL in `LECTERN_EDGE`.
+pub(crate) fn edge_url(text: &str) -> Result<String, LocationError> {
+    match Notation::read(text) {
+        Notation::Path(_) if text.starts_with('/') => {
+            at_edge(variable(EDGE_VARIABLE).as_deref(), text)
+        }
+        _ => resolve(text),
+    }
+}
+
+/// The edge in `LECTERN_EDGE`, without a trailing slash; `None` if it is not set.
+pub(crate) fn edge_origin() -> Result<Option<String>, LocationError> {
+    variable(EDGE_VARIABLE)
+        .map(|edge| at_edge(Some(&edge), ""))
+        .transpose()
+}
+
+/// Folder and name of the object that a target names. Returns `None` if the target ends in a slash,
+/// or lies in no folder that a link can open.
+pub(crate) fn object_name(text: &str) -> Result<Option<(String, String)>, LocationError> {
+    if let Notation::Path(path) = Notation::read(text) {
+        let path = std::path::absolute(path);
+        let path = path.map_err(|_| LocationError::NotAUrl(text.to_owned()))?;
+        let text = |part: Option<&OsStr>| Some(part?.to_str()?.to_owned());
+        let names = text(path.parent().map(Path::as_os_str)).zip(text(path.file_name()));
+        return Ok(names.filter(|_| !ends_in_slash(&path)));
+    }
+    let url = resolve(text)?;
+    let Some((folder, name)) = url.rsplit_once('/').filter(|(_, name)| !name.is_empty()) else {
+        return Ok(None);
+    };
+    let is_folder = folder
+        .split_once("://")
+        .is_some_and(|(_, rest)| rest.split('/').nth(1).is_some());
+    if !is_folder {
+        return Ok(None);
+    }
+    let key = ObjectKey::from_url_path(&format!("/{name}"));
+    let key = key.map_err(|source| LocationError::BadPrefix {
+        target: url.clone(),
+        source,
+    })?;
+    Ok(Some((folder.to_owned(), key.as_str().to_owned())))
+}
+
+fn ends_in_slash(path: &Path) -> bool {
+    path.as_os_str().as_encoded_bytes().ends_with(b"/")
+}
+
+fn at_edge(edge: Option<&str>, path: &str) -> Result<String, LocationError> {
+    let edge = edge.ok_or_else(|| LocationError::NoEdge(redacted_target(path)))?;
+    match is_origin(edge) {
+        true => Ok(format!("{}{path}", edge.trim_end_matches('/'))),
+        false => Err(LocationError::BadEdge(edge.to_owned())),
     }
 }
 
@@ -150,16 +234,20 @@ pub(crate) fn is_private(url: &Url) -> bool {
     url.scheme() == "https" || host == "localhost" || is_loopback
 }
 
-fn validate_endpoint(endpoint: String) -> Result<String, LocationError> {
-    let is_plain = Url::parse(&endpoint).is_ok_and(|url| {
+/// `https://host`, with a port and a trailing slash at most.
+fn is_origin(text: &str) -> bool {
+    Url::parse(text).is_ok_and(|url| {
         matches!(url.scheme(), "http" | "https")
             && url.path() == "/"
             && url.query().is_none()
             && url.fragment().is_none()
             && url.username().is_empty()
             && url.password().is_none()
-    });
-    match is_plain {
+    })
+}
+
+fn validate_endpoint(endpoint: String) -> Result<String, LocationError> {
+    match is_origin(&endpoint) {
         true => Ok(endpoint.trim_end_matches('/').to_owned()),
         false => Err(LocationError::BadEndpoint(endpoint)),
     }
@@ -273,7 +361,17 @@ mod tests {
                 "s3://bucket/",
                 "a target needs a prefix, as in `https://edge.example/courses/rails` or `r2://bucket/courses/rails`",
             ),
-            ("/srv/lectures", "`/srv/lectures` is not a URL"),
+            ("/srv/lectures", "folder /srv/lectures"),
+            ("/srv/my lectures/a%20b/", "folder /srv/my lectures/a%20b/"),
+            (
+                "localhost:8787/x",
+                "`localhost:8787/x` has no scheme: did you mean `http://localhost:8787/x`?",
+            ),
+            (
+                "video.example.org/x",
+                "`video.example.org/x` has no scheme: did you mean `https://video.example.org/x`, \
+                 or the path `./video.example.org/x`?",
+            ),
         ] {
             let got = match Location::parse(text, &ReachArgs::default()) {
                 Ok(Location::Folder(folder)) => format!("folder {}", folder.display()),
@@ -286,6 +384,80 @@ mod tests {
                 Err(error) => error.to_string(),
             };
             assert_eq!(got, expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_relative_path_is_a_folder_of_the_working_folder() {
+        let here = std::env::current_dir().expect("a folder");
+        for text in ["out", "./out", "out/"] {
+            let found = Location::parse(text, &ReachArgs::default()).expect(text);
+            assert_eq!(found, Location::Folder(here.join("out")), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_object_has_a_folder_and_a_name() {
+        for (text, expected) in [
+            ("https://h/u/a%20b.mov", "https://h/u + a b.mov"),
+            ("https://h/u/x/talk.mov", "https://h/u/x + talk.mov"),
+            ("r2://bucket/u/talk.mov", "r2://bucket/u + talk.mov"),
+            ("/srv/u/a%20b.mov", "/srv/u + a%20b.mov"),
+            ("file:///srv/u/a%20b.mov", "file:///srv/u + a b.mov"),
+            ("https://h/u/", "none"),
+            ("/srv/u/", "none"),
+            ("https://h/talk.mov", "none"),
+            ("r2://bucket/talk.mov", "none"),
+            ("r2://bucket", "none"),
+            ("/", "none"),
+            (
+                "localhost:1/u/a",
+                "`localhost:1/u/a` has no scheme: did you mean `http://localhost:1/u/a`?",
+            ),
+            (
+                "https://h/u/a%2fb",
+                "the prefix of `https://h/u/a%2fb` is not acceptable",
+            ),
+        ] {
+            let found = match object_name(text) {
+                Ok(Some((folder, name))) => format!("{folder} + {name}"),
+                Ok(None) => "none".to_owned(),
+                Err(error) => error.to_string(),
+            };
+            assert_eq!(found, expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_path_at_the_edge_follows_the_url_of_the_variable() {
+        for (edge, expected) in [
+            (
+                Some("https://video.example.org"),
+                "https://video.example.org/demo/x/",
+            ),
+            (
+                Some("http://localhost:8787/"),
+                "http://localhost:8787/demo/x/",
+            ),
+            (
+                None,
+                "LECTERN_EDGE is not set, and `edge:/demo/x/` is a path at that edge",
+            ),
+            (
+                Some("localhost:8787"),
+                "`localhost:8787` in LECTERN_EDGE is not a URL such as `https://video.example.org`",
+            ),
+            (
+                Some("https://u:SECRET@h/?a"),
+                "`https://…@h/?…` in LECTERN_EDGE is not a URL such as `https://video.example.org`",
+            ),
+            (
+                Some("https://h/below"),
+                "`https://h/below` in LECTERN_EDGE is not a URL such as `https://video.example.org`",
+            ),
+        ] {
+            let found = at_edge(edge, "/demo/x/").unwrap_or_else(|error| error.to_string());
+            assert_eq!(found, expected, "{edge:?}");
         }
     }
 

@@ -9,6 +9,7 @@ pub(crate) mod http;
 pub(crate) mod journal;
 pub(crate) mod keys;
 pub(crate) mod location;
+pub(crate) mod notation;
 pub(crate) mod object;
 pub(crate) mod retry;
 mod s3;
@@ -31,7 +32,7 @@ use object::{PutCondition, PutOutcome, Upload, Version};
 use s3::S3Store;
 
 /// Requests are signed and reveal no key, so this is a warning only.
-const PLAIN_BUCKET: &str = "warning: the bucket's endpoint uses HTTP without TLS: requests do not reveal the key, but everybody \
+const PLAIN_BUCKET: &str = "the bucket's endpoint uses HTTP without TLS: requests do not reveal the key, but everybody \
     on the network path can read objects, change responses, and repeat a request for 15 minutes; use https://, or \
     silence this warning with --allow-plain-http";
 /// Maximum bytes of an object in memory; lists, playlists and package descriptions are far smaller.
@@ -82,7 +83,7 @@ impl Store {
             && !reach.allow_plain_http
             && !address.is_protected()
         {
-            Progress::new(false).note(PLAIN_BUCKET);
+            Progress::new(false).caution(PLAIN_BUCKET);
         }
         Ok(match place {
             Location::Folder(folder) => Self::Folder(FolderStore::new(folder)),

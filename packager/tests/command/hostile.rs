@@ -289,7 +289,7 @@ fn subtitles_that_are_no_captions_are_left_out() {
     let done = lectern(&[&args[..], &["--preset", "ultrafast"]].concat());
     assert_eq!(done.code, 0, "{done:?}");
     assert_eq!(done.stdout.trim(), text(&out.join("master.m3u8")));
-    let said = "subtitle stream 1 is left out: it is larger than 16 MiB";
+    let said = "subtitle stream 1 is left out: it is larger than 16.8 MB";
     assert!(done.stderr.contains(said), "{done:?}");
 }
 

@@ -13,5 +13,6 @@ mod package;
 mod publish;
 mod resume;
 mod rooms;
+mod stored;
 mod transport;
 mod work;

@@ -346,7 +346,8 @@ fn machines_read_events_on_standard_output_and_nothing_else() {
         .collect();
     let last = events.last().expect("there are events");
     assert_eq!(last["event"], "done");
-    assert_eq!(last["result"][0]["folder"], "240p");
+    assert_eq!(last["result"]["renditions"][0]["folder"], "240p");
+    assert_eq!(last["result"]["playlist"], text(&out.join("master.m3u8")));
 }
 
 #[test]

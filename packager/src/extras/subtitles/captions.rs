@@ -17,6 +17,7 @@ use crate::layout::{self, CAPTIONS_VTT};
 use crate::manifest::container::Container;
 use crate::media::Object;
 use crate::source::LONGEST;
+use crate::units::format_bytes;
 
 /// Maximum bytes of a captions file; ten hours take less than a megabyte.
 pub(crate) const MOST_BYTES: u64 = 16 << 20;
@@ -64,9 +65,9 @@ pub(crate) enum CaptionsError {
     Missing,
     #[error("it cannot be read")]
     Unreadable(#[source] std::io::Error),
-    #[error("it is larger than {} MiB", MOST_BYTES >> 20)]
+    #[error("it is larger than {}", format_bytes(MOST_BYTES))]
     TooLarge,
-    #[error("its long cues would take {} MB in segments of a minute", .0 / 1_000_000)]
+    #[error("its long cues would take {} in segments of a minute", format_bytes(*.0))]
     TooMuch(u64),
     #[error("it is not UTF-8 (byte {0})")]
     NotUtf8(usize),

@@ -104,6 +104,10 @@ impl EdgeClient {
         })
     }
 
+    pub(super) fn has_keys(&self) -> bool {
+        matches!(self.credential, EdgeCredential::Keys { .. })
+    }
+
     pub(super) fn is_readable(&self) -> bool {
         matches!(
             self.credential,

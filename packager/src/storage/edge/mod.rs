@@ -52,6 +52,11 @@ impl EdgeStore {
         self.client.is_readable()
     }
 
+    /// Keys mint the links of requests, not an upload link.
+    pub(crate) fn has_keys(&self) -> bool {
+        self.client.has_keys()
+    }
+
     /// Returns `false` if the condition does not hold.
     pub(crate) async fn put(
         &self,

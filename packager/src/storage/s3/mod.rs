@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use futures_util::{StreamExt as _, TryStreamExt as _};
+use lectern::object::key::ObjectKey;
 use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::list::{PaginatedListOptions, PaginatedListStore as _};
 use object_store::path::Path;
@@ -19,6 +20,7 @@ use object_store::{
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::digest::{Digest, Hasher};
+use crate::layout::MULTIVARIANT;
 use crate::storage::concurrency::AdaptiveConcurrency;
 use crate::storage::credentials::{Credentials, credentials};
 use crate::storage::error::StorageError;
@@ -52,6 +54,12 @@ impl S3Store {
     pub(crate) fn open(address: BucketAddress) -> anyhow::Result<Self> {
         let credentials = credentials(address.scheme)?;
         Self::with_credentials(address, credentials)
+    }
+
+    /// Path of the Multivariant Playlist at an edge of this bucket.
+    pub(crate) fn master_path(&self) -> String {
+        let key = ObjectKey::new(format!("{}/{MULTIVARIANT}", self.address.prefix));
+        key.map(|key| key.to_url_path()).unwrap_or_default()
     }
 
     fn with_credentials(address: BucketAddress, credentials: Credentials) -> anyhow::Result<Self> {
@@ -344,7 +352,7 @@ mod tests {
         let address = BucketAddress {
             scheme: "s3",
             bucket: "b".into(),
-            prefix: lectern::object::key::ObjectKey::new("c".to_owned()).expect("a prefix"),
+            prefix: ObjectKey::new("c".to_owned()).expect("a prefix"),
             endpoint: Some(format!("http://{address}")),
             region: "auto".into(),
         };

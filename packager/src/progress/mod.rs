@@ -1,7 +1,10 @@
 //! Progress for the user: bars on a terminal, plain lines elsewhere, NDJSON for machines.
 
+mod eta;
+
 use std::fmt::Display;
 use std::io::{IsTerminal as _, Write as _};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -9,7 +12,9 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 use serde_json::json;
 
+use self::eta::Eta;
 use crate::redact::on_one_line;
+use crate::units::{format_bytes, format_estimate};
 use crate::warning::{Warning, WarningRecord};
 
 /// Minimum time between two plain lines or events of a step.
@@ -20,10 +25,19 @@ const BETWEEN_EVENTS: Duration = Duration::from_millis(500);
 static BARS: LazyLock<MultiProgress> =
     LazyLock::new(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(5)));
 
+/// Narration is switched off (`--quiet`).
+static IS_QUIET: AtomicBool = AtomicBool::new(false);
+
+/// Switches narration off for this process: only results, warnings and errors remain.
+pub(crate) fn be_quiet() {
+    IS_QUIET.store(true, Ordering::Relaxed);
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mode {
     Bars,
     Lines,
+    Quiet,
     Json,
 }
 
@@ -37,6 +51,8 @@ impl Progress {
     pub(crate) fn new(json: bool) -> Self {
         let mode = if json {
             Mode::Json
+        } else if IS_QUIET.load(Ordering::Relaxed) {
+            Mode::Quiet
         } else if std::io::stderr().is_terminal() {
             Mode::Bars
         } else {
@@ -45,11 +61,25 @@ impl Progress {
         Self { mode }
     }
 
+    /// Events are printed instead of sentences.
+    pub(crate) fn is_json(self) -> bool {
+        self.mode == Mode::Json
+    }
+
     /// Prints a sentence.
     pub(crate) fn note(self, text: impl Display) {
         match self.mode {
             Mode::Json => event(&json!({"event": "note", "text": text.to_string()})),
             Mode::Bars | Mode::Lines => narrate(&text),
+            Mode::Quiet => {}
+        }
+    }
+
+    /// Prints a warning about the command itself, even if narration is off.
+    pub(crate) fn caution(self, text: impl Display) {
+        match self.mode {
+            Mode::Json => event(&json!({"event": "note", "text": format!("warning: {text}")})),
+            Mode::Bars | Mode::Lines | Mode::Quiet => narrate(&format_args!("warning: {text}")),
         }
     }
 
@@ -57,7 +87,7 @@ impl Progress {
     pub(crate) fn warn(self, warning: &Warning) {
         match self.mode {
             Mode::Json => event(&warning_event(warning)),
-            Mode::Bars | Mode::Lines => narrate(&format_args!("warning: {warning}")),
+            Mode::Bars | Mode::Lines | Mode::Quiet => narrate(&format_args!("warning: {warning}")),
         }
     }
 
@@ -65,7 +95,7 @@ impl Progress {
     pub(crate) fn result(self, line: impl Display, facts: &impl Serialize) {
         match self.mode {
             Mode::Json => event(&json!({"event": "done", "result": facts})),
-            Mode::Bars | Mode::Lines => {
+            Mode::Bars | Mode::Lines | Mode::Quiet => {
                 let _ = writeln!(std::io::stdout(), "{line}");
             }
         }
@@ -75,7 +105,9 @@ impl Progress {
     pub(crate) fn report_given_up(self, why: &str) {
         match self.mode {
             Mode::Json => event(&json!({"event": "given-up", "text": why})),
-            Mode::Bars | Mode::Lines => narrate(&format_args!("not retried: {why}")),
+            Mode::Bars | Mode::Lines | Mode::Quiet => {
+                narrate(&format_args!("not retried: {why}"));
+            }
         }
     }
 
@@ -83,7 +115,7 @@ impl Progress {
     pub(crate) fn report_playable(self, url: &str, seconds: f64) {
         match self.mode {
             Mode::Json => event(&json!({"event": "playable", "url": url, "seconds": seconds})),
-            Mode::Bars | Mode::Lines => {
+            Mode::Bars | Mode::Lines | Mode::Quiet => {
                 let _ = BARS.suspend(|| writeln!(std::io::stdout(), "{url}"));
             }
         }
@@ -106,12 +138,12 @@ impl Progress {
                 };
                 let bar = BARS
                     .add(bar)
-                    .with_style(unit.style(total > 0))
+                    .with_style(StepUnit::style(total > 0))
                     .with_message(name);
                 bar.enable_steady_tick(Duration::from_millis(200));
                 bar
             }
-            Mode::Lines | Mode::Json => ProgressBar::hidden(),
+            Mode::Lines | Mode::Quiet | Mode::Json => ProgressBar::hidden(),
         };
         Step(Arc::new(Inner {
             mode: self.mode,
@@ -121,6 +153,7 @@ impl Progress {
             state: Mutex::new(StepState {
                 done: 0,
                 total,
+                eta: Eta::default(),
                 started: Instant::now(),
                 printed_at: Instant::now(),
             }),
@@ -137,16 +170,10 @@ pub(crate) enum StepUnit {
 }
 
 impl StepUnit {
-    fn style(self, is_bounded: bool) -> ProgressStyle {
-        let template = match (self, is_bounded) {
-            (Self::Bytes, true) => {
-                "{msg:12} [{bar:30}] {percent:>3} %  {bytes}/{total_bytes}  {bytes_per_sec}  {eta} left"
-            }
-            (Self::Bytes, false) => "{msg:12} {spinner} {bytes}  {bytes_per_sec}",
-            (Self::Milliseconds, true) => {
-                "{msg:12} [{bar:30}] {percent:>3} %  {elapsed} elapsed  {eta} left"
-            }
-            (Self::Milliseconds, false) => "{msg:12} {spinner} {elapsed} elapsed",
+    fn style(is_bounded: bool) -> ProgressStyle {
+        let template = match is_bounded {
+            true => "{msg:12} [{bar:30}] {percent:>3} %  {prefix}",
+            false => "{msg:12} {spinner} {prefix}",
         };
         ProgressStyle::with_template(template)
             .unwrap_or_else(|_| ProgressStyle::default_bar())
@@ -161,10 +188,9 @@ impl StepUnit {
     }
 
     fn show(self, amount: u64) -> String {
-        let amount = amount as f64;
         match self {
-            Self::Bytes => format!("{:.1} MB", amount / 1e6),
-            Self::Milliseconds => format!("{:.1} s", amount / 1e3),
+            Self::Bytes => format_bytes(amount),
+            Self::Milliseconds => format!("{:.1} s", amount as f64 / 1e3),
         }
     }
 }
@@ -186,8 +212,30 @@ struct Inner {
 struct StepState {
     done: u64,
     total: u64,
+    eta: Eta,
     started: Instant,
     printed_at: Instant,
+}
+
+impl StepState {
+    /// Progress up to the total. A total that became known late may be smaller than what is done.
+    fn done(&self) -> u64 {
+        match self.total {
+            0 => self.done,
+            total => self.done.min(total),
+        }
+    }
+
+    /// Amounts, and the time left if it is known: `1.2 MB of 9.0 MB, about 25 s left`.
+    fn describe(&self, unit: StepUnit, left: Option<f64>) -> String {
+        let done = unit.show(self.done());
+        let of = match self.total {
+            0 => String::new(),
+            total => format!(" of {}", unit.show(total)),
+        };
+        let left = left.map(|left| format!(", about {} left", format_estimate(left)));
+        format!("{done}{of}{}", left.unwrap_or_default())
+    }
 }
 
 impl Step {
@@ -203,10 +251,12 @@ impl Step {
     pub(crate) fn set_total(&self, total: u64) {
         let inner = &self.0;
         inner.bar.set_length(total);
-        inner.bar.set_style(inner.unit.style(true));
-        // Earlier progress does not predict the current speed.
-        inner.bar.reset_eta();
-        self.update(|state| state.total = total);
+        inner.bar.set_style(StepUnit::style(true));
+        self.update(|state| {
+            state.total = total;
+            // Earlier progress does not predict the current speed.
+            state.eta.reset();
+        });
     }
 
     pub(crate) fn finish(&self) {
@@ -216,15 +266,16 @@ impl Step {
         let took = state.started.elapsed();
         match inner.mode {
             Mode::Json => event(&json!({
-                "event": "finished", "step": inner.name, "done": state.done, "unit": inner.unit.name(),
-                "seconds": took.as_secs_f64(),
+                "event": "finished", "step": inner.name, "done": state.done(),
+                "unit": inner.unit.name(), "seconds": took.as_secs_f64(),
             })),
             Mode::Bars | Mode::Lines => narrate(&format!(
                 "{}: {} in {:.1} s",
                 inner.name,
-                inner.unit.show(state.done),
+                inner.unit.show(state.done()),
                 took.as_secs_f64()
             )),
+            Mode::Quiet => {}
         }
     }
 
@@ -232,33 +283,31 @@ impl Step {
         let inner = &self.0;
         let mut state = inner.state.lock().unwrap_or_else(PoisonError::into_inner);
         change(&mut state);
-        let (between, now) = (
-            match inner.mode {
-                Mode::Bars => return inner.bar.set_position(state.done),
-                Mode::Lines => BETWEEN_LINES,
-                Mode::Json => BETWEEN_EVENTS,
-            },
-            Instant::now(),
-        );
+        let now = Instant::now();
+        let elapsed = now.duration_since(state.started).as_secs_f64();
+        let (done, total) = (state.done(), state.total);
+        let left = state.eta.update(elapsed, done, total);
+        let between = match inner.mode {
+            Mode::Bars => {
+                inner.bar.set_prefix(state.describe(inner.unit, left));
+                return inner.bar.set_position(done);
+            }
+            Mode::Lines => BETWEEN_LINES,
+            Mode::Json => BETWEEN_EVENTS,
+            Mode::Quiet => return,
+        };
         if now.duration_since(state.printed_at) < between {
             return;
         }
         state.printed_at = now;
         if inner.mode == Mode::Json {
             event(&json!({
-                "event": "progress", "step": inner.name, "done": state.done,
-                "total": (state.total > 0).then_some(state.total), "unit": inner.unit.name(),
+                "event": "progress", "step": inner.name, "done": done,
+                "total": (total > 0).then_some(total), "unit": inner.unit.name(),
             }));
         } else {
-            let of = match state.total {
-                0 => String::new(),
-                total => format!(" of {}", inner.unit.show(total)),
-            };
-            narrate(&format!(
-                "{}: {}{of}",
-                inner.name,
-                inner.unit.show(state.done)
-            ));
+            let described = state.describe(inner.unit, left);
+            narrate(&format!("{}: {described}", inner.name));
         }
     }
 }
@@ -286,9 +335,4 @@ fn warning_event(warning: &Warning) -> serde_json::Value {
 
 fn event(value: &serde_json::Value) {
     let _ = writeln!(std::io::stdout(), "{value}");
-}
-
-pub(crate) fn megabytes(bytes: u64) -> f64 {
-    let bytes = bytes as f64;
-    bytes / 1e6
 }
