@@ -1,8 +1,9 @@
 //! Publishing through the edge, and its effect on current viewers.
 
+use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use lectern::credential::claims::Purpose;
 use serde_json::Value;
@@ -42,6 +43,79 @@ fn the_edge_does_all_that_a_target_does() {
         },
     };
     suite(&packages, &access);
+}
+
+#[test]
+fn ship_ends_with_a_link_and_a_page_that_open() {
+    let edge = Edge::start();
+    let folder = tempfile::TempDir::new().expect("a folder");
+    let input = recording(
+        folder.path(),
+        "lecture.mp4",
+        ["320x240", "2"],
+        &["-c:v", "libx264", "-c:a", "aac"],
+    );
+    let input = input.to_str().expect("UTF-8");
+    let target = format!("edge:{LECTURE}");
+    let ship = ["ship", input, &target, "--preset", "ultrafast"];
+    let with_edge = |command: &mut Command| run(command.env("LECTERN_EDGE", &edge.origin));
+    for _again in [false, true] {
+        let shipped = with_edge(edge.lectern().args(ship));
+        assert_eq!(shipped.code, 0, "{shipped:?}");
+        let link = shipped.stdout.trim().strip_prefix(&*edge.origin);
+        let link = link.unwrap_or_else(|| panic!("{shipped:?}"));
+        assert!(
+            edge.get(link).text().contains("#EXT-X-STREAM-INF"),
+            "{link}"
+        );
+        let last = shipped.stderr.lines().last().expect("a line");
+        let page = last.split(' ').next_back().expect("a word");
+        let (page, fragment) = page.split_once('#').expect("a fragment");
+        assert_eq!(fragment, link);
+        let page = page.strip_prefix(&*edge.origin).expect("at the edge");
+        assert!(edge.get(page).text().contains("<video"), "{page}");
+    }
+}
+
+#[test]
+fn an_edge_lists_takes_and_loses_files_and_lectures() {
+    let edge = Edge::start();
+    let (_kept, package) = media::packaged(1, &["--ladder", "240", "--no-mp4"]);
+    edge.publish(&package, LECTURE);
+    let folder = tempfile::TempDir::new().expect("a folder");
+    let talk = folder.path().join("talk.mov");
+    // Larger than one request.
+    let bytes = vec![7; (64 << 20) + 5];
+    fs::write(&talk, &bytes).expect("a file");
+    let talk = talk.to_str().expect("UTF-8");
+    let all = |path: &str| format!("{}{path}", edge.origin);
+    let upload = ["upload", talk, &all("/courses/uploads/")];
+    let first = lectern(&edge, &upload);
+    assert_eq!(
+        first.stdout.trim(),
+        all("/courses/uploads/talk.mov"),
+        "{first:?}"
+    );
+    let again = lectern(&edge, &upload);
+    assert!(again.stderr.contains("already there"), "{again:?}");
+    let paths = || {
+        let run = lectern(&edge, &["ls", &all("/courses/"), "--json"]);
+        let rows: Vec<Value> = serde_json::from_str(&run.stdout).expect("JSON");
+        let path = |row: &Value| row["path"].as_str().expect("a path").to_owned();
+        rows.iter().map(path).collect::<Vec<_>>()
+    };
+    let lecture = LECTURE.strip_prefix("/courses/").expect("a course");
+    assert_eq!(paths(), [lecture, "uploads/talk.mov"]);
+    let removed = lectern(&edge, &["rm", &all(LECTURE), "--yes"]);
+    assert_eq!(removed.code, 0, "{removed:?}");
+    assert_eq!(paths(), ["uploads/talk.mov"]);
+    assert_eq!(
+        edge.get(&edge.link(MASTER)[edge.origin.len()..]).status,
+        404
+    );
+    let removed = lectern(&edge, &["rm", &all("/courses/uploads/talk.mov"), "--yes"]);
+    assert_eq!(removed.code, 0, "{removed:?}");
+    assert_eq!(paths(), [""; 0]);
 }
 
 /// The viewers of a lecture, after all have begun.
