@@ -16,7 +16,27 @@ WORKER_CRATES := crates/hls-lexer crates/hmac-lanes
 WORKER_SOURCES := entry.mjs tools/worker.sh Cargo.toml Cargo.lock .cargo/config.toml $(addsuffix /Cargo.toml,$(WORKER_CRATES)) $(shell find src $(WORKER_CRATES) -name '*.rs' -o -name '*.js')
 WEB_SOURCES := $(shell find web -path web/dist -prune -o -type f -print)
 
-.PHONY: demo course-app test build worker cli web serve bench bench-package bench-stream soak deploy deploy-check fuzz fmt audit clean
+# What `make` alone prints.
+define HELP
+make demo         package, publish and play a lecture: INPUT=lecture.mov, PORT=8787
+make serve        a local edge: PORT=8787, STATE=.wrangler/state
+make course-app   the example school beside a local edge: APP_PORT=3000, PORT=8787
+make build        the Worker, the pages and the command target/release/lectern
+make dist         archives of lectern for Linux, with completions and manual pages
+make deploy-check report what a deploy lacks; make deploy deploys: ENV=staging, ANY_ORIGIN=yes
+make test         every check and test
+make fmt          format the code
+make clean        remove what was built
+
+CONTRIBUTING.md describes bench, soak, fuzz and audit.
+endef
+export HELP
+
+.DEFAULT_GOAL := help
+.PHONY: help dist demo course-app test build worker cli web serve bench bench-package bench-stream soak deploy deploy-check fuzz fmt audit clean
+
+help:
+	@printf '%s\n' "$$HELP"
 
 demo: build
 	@tools/demo.sh
@@ -39,17 +59,22 @@ cli: .tools/media.ok
 	@echo '==> building the CLI'
 	@cargo build $$([ -t 2 ] || echo --quiet) --release --locked -p lectern-packager
 
+# Static binaries for Linux; on macOS, one for this machine. TARGETS names others.
+dist: cli .tools/dist.ok
+	@tools/dist.sh $(TARGETS)
+
 web: web/dist/.ok
 web/dist/.ok: $(WEB_SOURCES) node_modules/.ok
 	@echo '==> building the pages'
 	@node web/build.mjs
 	@touch $@
 
-serve: build
-	@PORT='$(PORT)' STATE='$(STATE)' tools/serve.sh
-
 # A school's own settings, which git ignores; without them, the template.
 CONFIG := $(firstword $(wildcard wrangler.local.toml) wrangler.toml)
+
+serve: build
+	@PORT='$(PORT)' STATE='$(STATE)' CONFIG='$(CONFIG)' tools/serve.sh
+
 # Another environment of CONFIG than its first: ENV=staging. ANY_ORIGIN=yes confirms ALLOWED_ORIGINS = "*".
 deploy-check: build
 	@node tools/deploy/check.mjs --config '$(CONFIG)' $(if $(ENV),--env $(ENV)) $(if $(filter yes,$(ANY_ORIGIN)),--any-origin)
@@ -83,7 +108,7 @@ fmt:
 	@cargo fmt --all
 
 clean:
-	rm -rf build web/dist target .demo
+	rm -rf build web/dist target dist .demo
 
 # One stamp a set of tools: changed lists are installed again.
 .tools/%.ok: tools/install.sh

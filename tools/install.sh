@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs one missing set of tools: node, build, media, voice, browser, interop, sdk, course, vmaf,
-# deny. Asks no questions and prints each step.
+# deny, dist. Asks no questions and prints each step.
 # It uses package registries only: Debian's, crates.io, npm, PyPI.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -121,6 +121,16 @@ vmaf)
         python3 -m venv .tools/vmaf
     fi
     .tools/vmaf/bin/pip install --quiet --disable-pip-version-check imageio-ffmpeg==0.8.1
+    ;;
+dist)
+    # A C compiler and a linker for musl and for arm64, which rustup does not bring: Zig's.
+    [ "$(uname -s)" = Linux ] || exit 0
+    debian python3=python3
+    debian_library python3-venv
+    if [ ! -x .tools/zig/bin/python ]; then
+        python3 -m venv .tools/zig
+    fi
+    .tools/zig/bin/pip install --quiet --disable-pip-version-check ziglang==0.17.1 cargo-zigbuild==0.24.1
     ;;
 deny)
     crate cargo-deny 0.20.2 cargo-deny
