@@ -56,14 +56,40 @@ async function opens(link, path, viewer, lasts = 6 * 3600) {
     return claims;
 }
 
+/** Asserts that a page frames the edge's player with a link to this path. */
+async function frames(page, path, viewer) {
+    const [, source] = /<iframe src="([^"]+)" width="960" height="540" allow="fullscreen"><\/iframe>/.exec(page) ?? assert.fail(page);
+    const player = `${edge}/_lectern/play#`;
+    const text = source.replaceAll('&amp;', '&');
+    assert.ok(text.startsWith(player), text);
+    return opens(text.slice(player.length), path, viewer);
+}
+
+/** Code of the next block of a guide, which another example runs with this one. */
+function codeBehind(guide, code) {
+    const all = blocks(paper(guide));
+    return all[all.findIndex((block) => block.code === code) + 1].code;
+}
+
+/** A block that the example before it runs. */
+function withTheBefore(expected) {
+    return function runWithTheBlockBefore({ language }) {
+        assert.equal(language, expected);
+    };
+}
+
 const guides = {
     'docs/mint.md': [
-        async function rails({ language, code }) {
+        async function rails({ language, code }, _, guide) {
             assert.equal(language, 'ruby');
-            const link = await ruby(`
+            const view = join(folder, 'rails/lessons/show.html.erb');
+            mkdirSync(dirname(view), { recursive: true });
+            writeFileSync(view, codeBehind(guide, code));
+            const page = await ruby(`
                 require "logger"
                 require "rails"
                 require "action_controller/railtie"
+                require "action_view/railtie"
                 require "lectern/rails"
                 class School < Rails::Application
                   config.eager_load = false
@@ -77,13 +103,14 @@ const guides = {
                 User = Struct.new(:id, :lessons)
                 class ApplicationController < ActionController::Base
                   def current_user = User.new(42, Lesson)
-                  def default_render = render(plain: @video)
+                  prepend_view_path "${join(folder, 'rails')}"
                 end
                 ${code}
                 _, _, body = School.call(Rack::MockRequest.env_for("https://school.example/lessons/7"))
                 body.each { |part| print part }`, '-W0');
-            await opens(link, '/courses/rails/intro/master.m3u8', 'u42');
+            await frames(page, '/courses/rails/intro/master.m3u8', 'u42');
         },
+        withTheBefore('erb'),
         async function plainRuby({ language, code }) {
             assert.equal(language, 'ruby');
             await opens(await ruby(`${code}\nprint link`), '/courses/rails/intro/master.m3u8', 's42');
@@ -93,11 +120,12 @@ const guides = {
             const said = await node(`${code}
                 server.listen(0, '127.0.0.1', async () => {
                     const answer = await fetch('http://127.0.0.1:' + server.address().port);
-                    process.stdout.write(await answer.text());
+                    process.stdout.write(answer.headers.get('content-type') + await answer.text());
                     server.close();
                     server.closeAllConnections();
                 });`);
-            await opens(JSON.parse(said).video, '/courses/node/intro/master.m3u8', 's42');
+            assert.match(said, /^text\/html/);
+            await frames(said, '/courses/node/intro/master.m3u8', 's42');
         },
         async function worker({ language, code }) {
             assert.equal(language, 'js');
@@ -124,26 +152,32 @@ const guides = {
             const said = await execute([join(root, 'node_modules/workerd/bin/workerd'), 'test', 'worker/config.capnp'], { both: true });
             await opens(JSON.parse(/answered (\{.*\})/.exec(said)[1]).video, '/courses/workers/intro/master.m3u8', 's42');
         },
-        async function django({ language, code }) {
+        async function django({ language, code }, _, guide) {
             assert.equal(language, 'python');
+            mkdirSync(join(folder, 'templates'), { recursive: true });
+            // Flask reads it too.
+            writeFileSync(join(folder, 'templates/lesson.html'), codeBehind(guide, code));
             const said = await py(`
 import django
 from django.conf import settings as its_settings
-its_settings.configure(LECTERN_EDGE="${edge}", ALLOWED_HOSTS=["*"], USE_TZ=True)
+its_settings.configure(LECTERN_EDGE="${edge}", ALLOWED_HOSTS=["*"], USE_TZ=True, TEMPLATES=[
+    {"BACKEND": "django.template.backends.django.DjangoTemplates", "DIRS": ["${join(folder, 'templates')}"]}])
 django.setup()
 ${code}
 from django.test import RequestFactory
 request = RequestFactory().get("/lessons/intro")
 request.user = type("User", (), {"pk": 42, "is_authenticated": True})()
 print(lesson(request, "intro").content.decode())`);
-            await opens(JSON.parse(said).video, '/courses/django/intro/master.m3u8', 'u42');
+            await frames(said, '/courses/django/intro/master.m3u8', 'u42');
         },
+        withTheBefore('html'),
         async function flask({ language, code }) {
             assert.equal(language, 'python');
             const said = await py(`${code}\nprint(app.test_client().get("/lessons/intro").get_data(as_text=True))`);
-            await opens(JSON.parse(said).video, '/courses/flask/intro/master.m3u8', 's42');
+            await frames(said, '/courses/flask/intro/master.m3u8', 's42');
         },
         laravel,
+        withTheBefore('blade'),
         async function goServer({ language, code }) {
             assert.equal(language, 'go');
             const said = await go(`${code.replace('import (', 'import (\n\t"fmt"\n\t"net/http/httptest"\n')}
@@ -152,7 +186,61 @@ print(lesson(request, "intro").content.decode())`);
                     lesson(recorder, httptest.NewRequest("GET", "/", nil))
                     fmt.Print(recorder.Body.String())
                 }`);
-            await opens(JSON.parse(said).video, '/courses/go/intro/master.m3u8', 's42');
+            await frames(said, '/courses/go/intro/master.m3u8', 's42');
+        },
+        async function ships({ language, code }) {
+            assert.equal(language, 'sh');
+            shop = await Edge.start('mint', keys);
+            const before = 'lectern sample -o lecture.mp4 --force >&2; rm -f lecture.json';
+            await shell(code, { before, env: { LECTERN_KEYS: keys, LECTERN_EDGE: shop.origin } });
+            const { event, result } = JSON.parse(readFileSync(join(folder, 'lecture.json'), 'utf8'));
+            assert.equal(event, 'done');
+            await plays(result.link);
+            assert.match(await (await fetch(result.page)).text(), /<video/);
+            shipped = result;
+        },
+        async function facts({ language, code }) {
+            assert.equal(language, 'json');
+            const shown = JSON.parse(code).result;
+            assert.deepEqual(Object.keys(shipped), Object.keys(shown));
+            for (const [name, value] of Object.entries(shown)) assert.equal(typeof shipped[name], typeof value, name);
+            // The test ships seconds, and one size.
+            assert.deepEqual(shipped.heights, [480]);
+            assert.ok(Math.abs(shipped.duration - 6) < 0.2, shipped.duration);
+            const like = (url) => new URL(url).pathname.replace(/\/v\/\w+\//, '/v/R/');
+            for (const name of ['url', 'poster']) assert.equal(like(shipped[name]), like(shown[name]));
+        },
+        async function card({ language, code }) {
+            assert.equal(language, 'js');
+            const said = await node(`${code}\nprocess.stdout.write(await card('s42'));`);
+            assert.match(said, /<p>1 min<\/p>/);
+            const [poster, download] = said.match(/http[^"]+/g);
+            const image = await fetch(poster);
+            assert.deepEqual([image.status, image.headers.get('content-type')], [200, 'image/jpeg']);
+            const file = await fetch(download);
+            assert.equal(file.status, 200);
+            assert.match(file.headers.get('content-disposition'), /^attachment/);
+            // An MP4 of more than nothing.
+            assert.equal(Buffer.from(await file.arrayBuffer()).subarray(4, 8).toString(), 'ftyp');
+        },
+        async function uploadLink({ language, code }) {
+            assert.equal(language, 'js');
+            uploadUrl = await node(`${code}
+                uploads.listen(0, '127.0.0.1', async () => {
+                    process.stdout.write(await (await fetch('http://127.0.0.1:' + uploads.address().port)).text());
+                    uploads.close();
+                    uploads.closeAllConnections();
+                });`, { LECTERN_EDGE: shop.origin });
+            assert.match(uploadUrl, /\/uploads\/s42\/[0-9a-f-]{36}\/recording\.mp4\?token=/);
+        },
+        async function uploads({ language, code }) {
+            assert.equal(language, 'sh');
+            await shell(`cp lecture.mp4 talk.mp4\n${code}`, { cwd: folder, env: { UPLOAD_URL: uploadUrl } });
+            const [object] = uploadUrl.split('?');
+            const again = await execute(['lectern', 'upload', 'talk.mp4', object, '--json'], { env: { LECTERN_KEYS: keys } });
+            // The object has the file's bytes.
+            assert.equal(JSON.parse(again.trim().split('\n').at(-1)).result.written, false);
+            await shop.end();
         },
         async function inTests({ language, code }) {
             assert.equal(language, 'ruby');
@@ -211,6 +299,12 @@ print(lesson(request, "intro").content.decode())`);
             local.terminal = new Terminal('serve', code, { env: { PORT: String(local.port), STATE: join(folder, 'local-state') } });
             const health = await answers(`http://localhost:${local.port}/_lectern/health`, local.terminal);
             assert.equal(health.status, 200);
+            const [, address, ship] = await local.terminal.shows(/\naddress: +(\S+), .*\nkeys: .*\nnext: +(.*)\n/);
+            assert.equal(address, `http://localhost:${local.port}`);
+            const file = join(folder, 'lecture.mp4');
+            const said = await shell(ship.replace('target/release/lectern', 'lectern').replace('lecture.mp4', `'${file}'`), {
+                before: `command lectern sample --seconds 6 --force -o '${file}' >&2`, cwd: root, env: { LECTERN_KEYS: '' } });
+            await plays(said.trim());
         },
         async function environment({ language, code }) {
             assert.equal(language, 'sh');
@@ -231,6 +325,27 @@ print(lesson(request, "intro").content.decode())`);
             const env = { LECTERN_EDGE: `http://localhost:${local.port}`, LECTERN_KEYS: local.keys };
             await plays(await py(`${code}\nprint(url, end="")`, env));
             await local.terminal.interrupt(local.port);
+        },
+    ],
+    'docs/install.md': [
+        async function installs({ language, code }) {
+            assert.equal(language, 'sh');
+            // Into a folder of the test. Its dependencies are compiled: `make build` has the same profile.
+            const cargo = `cargo() { command cargo "$@" --quiet --offline --root '${join(folder, 'installed')}'; }`;
+            await shell(code, { before: cargo, cwd: root });
+            const said = await execute([join(folder, 'installed/bin/lectern'), '--version']);
+            assert.match(said, /^lectern \d+\.\d+\.\d+\n$/);
+        },
+        unable('sh', 'it compiles for other machines for minutes'),
+        async function completes({ language, code }) {
+            assert.equal(language, 'sh');
+            const home = join(folder, 'home');
+            mkdirSync(home);
+            const ask = `. ~/.local/share/bash-completion/completions/lectern
+                COMP_WORDS=(lectern ro) COMP_CWORD=1 COMPREPLY=()
+                _lectern lectern ro lectern
+                echo "\${COMPREPLY[@]}"`;
+            assert.equal((await shell(`${code}\n${ask}`, { env: { HOME: home } })).trim(), 'rollback');
         },
     ],
     'docs/measurements.md': [],
@@ -298,7 +413,8 @@ print(lesson(request, "intro").content.decode())`);
             const { origin } = await Edge.start('readme', made);
             await shell('lectern sample -o lecture.mov');
             const said = await shell(others.join('\n').replaceAll('https://video.example.org', origin), { env: { LECTERN_KEYS: made } });
-            const [url] = said.match(/^http.*token=.*$/m);
+            const [ended, url] = said.match(/^http.*token=.*$/gm);
+            await plays(ended);
             await plays(url);
             const claims = await verify(url, { keys: made });
             assert.equal(claims.sub, 's42');
@@ -594,6 +710,8 @@ async function laravel({ language, code }, t, guide) {
     const app = join(folder, 'laravel');
     const files = {
         'app/Http/Controllers/LessonController.php': code,
+        'resources/views/lesson.blade.php': codeBehind(guide, code),
+        'config/view.php': `<?php return ['paths' => ['${app}/resources/views'], 'compiled' => '${app}/storage/framework/views'];`,
         'config/services.php': `<?php return [${services}];`,
         'config/auth.php': `<?php return ['defaults' => ['guard' => 'school'], 'guards' => ['school' => ['driver' => 'school']]];`,
         'config/app.php': `<?php return ['env' => 'testing', 'key' => str_repeat('0', 32), 'cipher' => 'AES-256-CBC', 'timezone' => 'UTC', 'locale' => 'en',
@@ -630,8 +748,8 @@ async function laravel({ language, code }, t, guide) {
         echo $answer->getStatusCode(), ' ', $answer->getContent();`;
     const answer = async () => {
         const said = await run('laravel.php', ask, ['php', '-d', 'display_errors=stderr'], { env: { LECTERN_KEYS: undefined, LECTERN_EDGE: undefined } });
-        assert.match(said, /^200 \{/);
-        await opens(JSON.parse(said.slice(4)).video, '/courses/laravel/intro/master.m3u8', 'u42');
+        assert.match(said, /^200 /);
+        await frames(said, '/courses/laravel/intro/master.m3u8', 'u42');
     };
     await answer();
     // As the guide warns, the environment is not read any more.
@@ -695,7 +813,7 @@ async function courseApp({ language, code }) {
 
 const paper = (name) => readFileSync(join(root, name), 'utf8');
 const local = {};
-let costs, deployed, healthy, shownLink;
+let costs, deployed, healthy, shipped, shop, shownLink, uploadUrl;
 
 const literal = (text) => text.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&');
 
@@ -741,6 +859,25 @@ for (const [guide, examples] of Object.entries(guides)) {
     });
     examples.forEach((example, at) => test(`${guide}: example ${at + 1} (${example.name})`, (t) => example(found[at], t, guide)));
 }
+
+test('with a queue, the commands that `make serve` prints work when copied', async () => {
+    const config = join(folder, 'queue.toml');
+    const text = paper('wrangler.toml').replace(/^# (\[\[queues|binding = "JOBS"|queue = )/gm, '$1').replace('UPLOADS_PREFIX = ""', 'UPLOADS_PREFIX = "uploads/"');
+    writeFileSync(config, text.replace('build/index.js', join(root, 'build/index.js')).replaceAll('web/dist', join(root, 'web/dist')));
+    const port = await freePort();
+    const terminal = new Terminal('queue', `make serve CONFIG='${config}'`, { env: { PORT: String(port), STATE: join(folder, 'queue-state') } });
+    try {
+        const [, work, upload] = await terminal.shows(/^next: +(target\/.*)\n.*: (target\/.*)$/m);
+        const file = join(folder, 'queued.mp4');
+        const inProject = { cwd: root, env: { LECTERN_KEYS: '' } };
+        await shell(`lectern sample --force -o '${file}'`);
+        await shell(upload.replace('lecture.mp4', `'${file}'`), inProject);
+        const said = await shell(`${work} --once --ladder 480 --preset ultrafast`, inProject);
+        assert.equal(said.trim(), `http://localhost:${port}/courses/queued/master.m3u8`);
+    } finally {
+        await terminal.interrupt(port, port + 2);
+    }
+});
 
 /** Returns the result of the first embed's page in its own folder, with one deviation from the guide. */
 async function stumble(language, { change = (code) => code, options = [], before = '', env = {} }) {
