@@ -21,7 +21,7 @@ pub(crate) mod upload;
 pub(crate) mod verify;
 pub(crate) mod work;
 
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 
 use anyhow::{Context as _, Result};
 use clap::{Parser, Subcommand};
@@ -141,8 +141,12 @@ fn close_workdir(
     }
 }
 
+/// Prints a line of data. A reader that has closed its pipe, as `head` does, has enough.
 pub(crate) fn print(line: &str) -> Result<()> {
-    writeln!(std::io::stdout(), "{line}").context("cannot write to standard output")
+    match writeln!(std::io::stdout(), "{line}") {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        written => written.context("cannot write to standard output"),
+    }
 }
 
 #[cfg(test)]
