@@ -8,8 +8,11 @@ use reqwest::Url;
 
 use super::CheckError;
 use super::dash::{self, Manifest};
+use super::download::{self, CheckedDownload};
+use super::encryption::{self, KEY, KeyRing, Protection};
 use super::fmp4::{CheckedInit, CheckedTrack, is_boxes};
-use super::playlist::{CheckedPlaylist, ListedSegment, shown};
+use super::package_json::{self, PackageJson};
+use super::playlist::{CheckedPlaylist, ListedKey, ListedSegment, shown};
 use super::session_object::SessionObject;
 use super::source::{MOST_INIT, MOST_PLAYLIST, MOST_SEGMENT, PackageSource, Unread, resolve};
 use super::transport::Transport;
@@ -36,10 +39,13 @@ pub(crate) struct PackageFacts {
     /// Objects of session data.
     pub(crate) session: Vec<SessionObject>,
     pub(crate) manifest: Option<Manifest>,
-    /// Differences from `package.json`: names and reasons.
-    pub(crate) listed: Option<Vec<(String, String)>>,
+    pub(crate) listed: Option<PackageJson>,
+    pub(crate) download: Option<CheckedDownload>,
+    /// Names of video segments with the name of another one of the same bytes.
+    pub(crate) copies: Vec<(String, String)>,
     /// Size and SHA-256 of objects that were read completely.
     digests: BTreeMap<String, (u64, String)>,
+    keys: KeyRing,
 }
 
 impl PackageFacts {
@@ -60,7 +66,7 @@ impl PackageFacts {
             name: source.name(&entry),
             ..Self::default()
         };
-        facts.digest(source, &entry, &bytes);
+        facts.digest(&entry, &bytes);
         if !playlist.is_multivariant() {
             facts
                 .media(source, &entry, playlist, vec![ListedAs::Alone], false)
@@ -79,8 +85,8 @@ impl PackageFacts {
                     continue;
                 }
             };
-            facts.digest(source, &at, &bytes);
-            let media = CheckedPlaylist::parse(&bytes);
+            facts.digest(&at, &bytes);
+            let media = CheckedPlaylist::parse_with(&bytes, &playlist.variables);
             if media.is_multivariant() {
                 let why = "it is a Multivariant Playlist instead of a Media Playlist";
                 facts.unread.push((source.name(&at), why.to_owned()));
@@ -89,11 +95,17 @@ impl PackageFacts {
             facts.media(source, &at, media, uses, is_subtitles).await;
         }
         facts.session(source, &entry, &playlist).await;
+        facts
+            .read_keys(source, &entry, &playlist.session_keys)
+            .await;
+        facts.copies = facts.copied_segments();
         facts.multivariant = Some(playlist);
         if source.is_folder() {
             let folders = facts.folders();
             facts.manifest = dash::find(source, &folders, &facts.renditions).await;
-            facts.listed = dash::package_json(source, &folders, &facts.digests).await;
+            facts.listed =
+                package_json::find(source, &folders, &facts.digests, &facts.renditions).await;
+            facts.download = download::find(source, &folders, &facts.renditions).await;
         }
         facts.digests.clear();
         Ok(facts)
@@ -122,18 +134,27 @@ impl PackageFacts {
         uses: Vec<ListedAs>,
         is_subtitles: bool,
     ) {
+        let keys = self.read_keys(source, at, &playlist.keys).await;
         let mut inits = vec![];
         for map in &playlist.maps {
-            let Some(url) = self.uri(source, at, &map.uri) else {
+            let Some(url) = self.uri(source, at, &map.place.uri) else {
                 inits.push(None);
                 continue;
             };
-            let read = match source.read(&url, map.range, MOST_INIT).await {
+            let read = match source.read(&url, map.place.range, MOST_INIT).await {
                 Ok(bytes) => {
-                    if map.range.is_none() {
-                        self.digest(source, &url, &bytes);
+                    if map.place.range.is_none() {
+                        self.digest(&url, &bytes);
                     }
-                    CheckedInit::parse(&bytes)
+                    let key = map
+                        .key
+                        .and_then(|at| playlist.keys.get(at).zip(keys.get(at)));
+                    // §5.2 gives no default vector to an initialization section.
+                    match plain(bytes, key, 0) {
+                        Plain::Bytes(bytes) => CheckedInit::parse(&bytes),
+                        Plain::Sealed(why) => Err(why.to_owned()),
+                        Plain::Wrong(why) => Err(why),
+                    }
                 }
                 Err(why) => Err(why),
             };
@@ -162,6 +183,7 @@ impl PackageFacts {
         let mut reading = stream::iter(playlist.segments.iter().zip(&places))
             .map(|(listed, url)| async move {
                 let read = match url {
+                    _ if listed.is_gap => Ok(vec![]),
                     Some(url) => source.read(url, listed.place.range, MOST_SEGMENT).await,
                     None => Err("its URI is none".to_owned()),
                 };
@@ -170,13 +192,27 @@ impl PackageFacts {
             .buffered(ahead);
         while let Some((listed, url, read)) = reading.next().await {
             let segment = match (read, url) {
+                _ if listed.is_gap => CheckedSegment {
+                    bytes: 0,
+                    body: SegmentBody::Gap,
+                },
                 (Ok(bytes), Some(url)) => {
                     if listed.place.range.is_none() {
-                        self.digest(source, url, &bytes);
+                        self.digest(url, &bytes);
                     }
+                    let key = listed
+                        .key
+                        .and_then(|at| playlist.keys.get(at).zip(keys.get(at)));
+                    let length = bytes.len() as u64;
                     CheckedSegment {
-                        bytes: bytes.len() as u64,
-                        body: body(&bytes, listed, &inits, is_subtitles, &mut transported),
+                        bytes: length,
+                        body: match plain(bytes, key, listed.number) {
+                            Plain::Bytes(bytes) => {
+                                body(&bytes, listed, &inits, is_subtitles, &mut transported)
+                            }
+                            Plain::Sealed(why) => SegmentBody::Opaque(why),
+                            Plain::Wrong(why) => SegmentBody::Undecryptable(why),
+                        },
                     }
                 }
                 (Err(why), url) => {
@@ -208,6 +244,68 @@ impl PackageFacts {
         });
     }
 
+    /// Reads the keys of a playlist, in their order; `None` for one that is not readable here.
+    async fn read_keys(
+        &mut self,
+        source: &PackageSource,
+        base: &Url,
+        listed: &[ListedKey],
+    ) -> Vec<Option<[u8; KEY]>> {
+        let mut found = Vec::with_capacity(listed.len());
+        for key in listed {
+            let uri = key.uri.as_ref().filter(|_| key.is_identity);
+            let url = uri.and_then(|uri| self.uri(source, base, uri));
+            let Some(url) = url else {
+                found.push(None);
+                continue;
+            };
+            found.push(match self.keys.read(source, &url).await {
+                Ok(key) => key,
+                Err(why) => {
+                    self.unread(source, &url, why);
+                    None
+                }
+            });
+        }
+        found
+    }
+
+    /// Video segments with the bytes of a segment of another Rendition. A Rendition that is a copy
+    /// as a whole is a fallback (§4.4.6.2).
+    fn copied_segments(&self) -> Vec<(String, String)> {
+        let mut first: BTreeMap<&str, (usize, String)> = BTreeMap::new();
+        let mut found = vec![];
+        for (number, rendition) in self.renditions.iter().enumerate() {
+            if !rendition.has_video() {
+                continue;
+            }
+            let (mut copies, mut seen) = (vec![], 0);
+            for listed in &rendition.playlist.segments {
+                let Some(at) = resolve(&rendition.at, &listed.place) else {
+                    continue;
+                };
+                let Some((_, sha256)) = self.digests.get(at.as_str()) else {
+                    continue;
+                };
+                seen += 1;
+                let name = format!("{}, `{}`", rendition.name, shown(&listed.place.uri));
+                match first.get(sha256.as_str()) {
+                    Some((other, original)) if *other != number => {
+                        copies.push((name, original.clone()));
+                    }
+                    Some(_) => {}
+                    None => {
+                        first.insert(sha256, (number, name));
+                    }
+                }
+            }
+            if copies.len() < seen {
+                found.append(&mut copies);
+            }
+        }
+        found
+    }
+
     /// Records a URI, and resolves it.
     pub(super) fn uri(&mut self, source: &PackageSource, base: &Url, uri: &str) -> Option<Url> {
         let url = base.join(uri).ok();
@@ -237,11 +335,9 @@ impl PackageFacts {
         }
     }
 
-    pub(super) fn digest(&mut self, source: &PackageSource, at: &Url, bytes: &[u8]) {
-        if source.is_folder() {
-            let digest = (bytes.len() as u64, sha256(bytes));
-            self.digests.insert(at.as_str().to_owned(), digest);
-        }
+    pub(super) fn digest(&mut self, at: &Url, bytes: &[u8]) {
+        let digest = (bytes.len() as u64, sha256(bytes));
+        self.digests.insert(at.as_str().to_owned(), digest);
     }
 }
 
@@ -295,6 +391,33 @@ pub(crate) fn listed(playlist: &CheckedPlaylist) -> Vec<(String, Vec<ListedAs>, 
     found
 }
 
+/// Bytes of an object after decryption.
+enum Plain {
+    Bytes(Vec<u8>),
+    /// Its key cannot be used.
+    Sealed(&'static str),
+    /// It does not decrypt.
+    Wrong(String),
+}
+
+/// Decrypts an object, if a key encrypts it as a whole.
+fn plain(bytes: Vec<u8>, key: Option<(&ListedKey, &Option<[u8; KEY]>)>, number: u64) -> Plain {
+    let Some((listed, key)) = key else {
+        return Plain::Bytes(bytes);
+    };
+    match (encryption::protection(listed), key) {
+        (Protection::Samples, _) => Plain::Bytes(bytes),
+        (Protection::Unsupported(why), _) => Plain::Sealed(why),
+        (Protection::Whole, None) => Plain::Sealed("its key is not readable"),
+        (Protection::Whole, Some(key)) => {
+            match encryption::decrypt(&bytes, key, &listed.vector(number)) {
+                Ok(bytes) => Plain::Bytes(bytes),
+                Err(why) => Plain::Wrong(why),
+            }
+        }
+    }
+}
+
 /// Parses the body of a segment. `transported` becomes the tracks of the first transport stream.
 pub(crate) fn body(
     bytes: &[u8],
@@ -303,9 +426,6 @@ pub(crate) fn body(
     is_subtitles: bool,
     transported: &mut Vec<CheckedTrack>,
 ) -> SegmentBody {
-    if listed.is_encrypted {
-        return SegmentBody::Opaque;
-    }
     let init = listed.map.and_then(|map| inits.get(map));
     if is_boxes(bytes) {
         return match init {
@@ -313,7 +433,7 @@ pub(crate) fn body(
                 Ok(fragments) => SegmentBody::Fragments(fragments),
                 Err(why) => SegmentBody::Wrong(why),
             },
-            Some(None) => SegmentBody::Opaque,
+            Some(None) => SegmentBody::Opaque("its initialization section is not readable"),
             None => SegmentBody::Wrong("it is fragmented MP4 without an `EXT-X-MAP`".to_owned()),
         };
     }
@@ -326,12 +446,12 @@ pub(crate) fn body(
                 if transported.is_empty() {
                     *transported = tracks;
                 }
-                SegmentBody::Transport(found)
+                SegmentBody::Transport(Box::new(found))
             }
             Err(why) => SegmentBody::NoTransport(why),
         },
         [b'I', b'D', b'3', ..] | [0xff, 0xe0..=0xff, ..] | [0x0b, 0x77, ..] if init.is_none() => {
-            SegmentBody::Opaque
+            SegmentBody::Opaque("it is audio without a container")
         }
         _ if init.is_some() => SegmentBody::Wrong("its bytes from 0 on are no box".to_owned()),
         _ => SegmentBody::Wrong("it is neither fragmented MP4 nor a transport stream".to_owned()),

@@ -1,7 +1,7 @@
 //! Reads profile, level and size from an H.264 sequence parameter set (ITU-T H.264 §7.3.2.1.1) of
 //! untrusted bytes. Pure.
 
-use h264_reader::nal::sps::SeqParameterSet;
+use h264_reader::nal::sps::{SeqParameterSet, SpsError};
 use h264_reader::rbsp::{BitReader, decode_nal};
 
 /// RFC 6381 §3.3: `avc1.64001f`.
@@ -12,12 +12,37 @@ pub(crate) fn codec(sps: &[u8]) -> Option<String> {
 
 /// Display width and height.
 pub(crate) fn size(sps: &[u8]) -> Option<(u32, u32)> {
+    parse(sps)?.pixel_dimensions().ok()
+}
+
+/// The bits are no set. A set beyond the limits of its level is one.
+pub(crate) fn is_damaged(sps: &[u8]) -> bool {
+    let Some(payload) = sps.get(3).and_then(|_| decode_nal(sps).ok()) else {
+        return true;
+    };
+    let parsed = SeqParameterSet::from_bits(BitReader::new(&payload[..]));
+    parsed.is_err_and(|error| {
+        let is_limit = matches!(
+            error,
+            SpsError::FieldValueTooLarge { .. } | SpsError::FieldValueTooSmall { .. }
+        );
+        !is_limit
+    })
+}
+
+/// Transfer characteristics, if the set declares them (§E.2.1).
+pub(crate) fn transfer(sps: &[u8]) -> Option<u16> {
+    let signal = parse(sps)?.vui_parameters?.video_signal_type?;
+    let colour = signal.colour_description?;
+    Some(colour.transfer_characteristics.into())
+}
+
+fn parse(sps: &[u8]) -> Option<SeqParameterSet> {
     // The parser requires a header and more.
     sps.get(3)?;
     // Removes the header and the emulation prevention bytes (§7.4.1).
     let payload = decode_nal(sps).ok()?;
-    let parsed = SeqParameterSet::from_bits(BitReader::new(&payload[..])).ok()?;
-    parsed.pixel_dimensions().ok()
+    SeqParameterSet::from_bits(BitReader::new(&payload[..])).ok()
 }
 
 #[cfg(test)]
@@ -67,6 +92,17 @@ mod tests {
     }
 
     #[test]
+    fn a_set_beyond_its_level_is_not_damaged() {
+        // 1280x720 at level 3, and zeros behind the profile.
+        let beyond = bytes("6764001eacb402802dfe80");
+        assert_eq!((size(&beyond), is_damaged(&beyond)), (None, false));
+        assert!(is_damaged(&bytes("6764001e00000000000000")));
+        assert!(!is_damaged(&bytes(
+            "6764001eacd940d83de6f011000003000100000300320f162d96"
+        )));
+    }
+
+    #[test]
     fn a_damaged_set_has_some_size_or_none_and_never_a_panic() {
         let good = bytes("67640028acd940780227e5c044000003000400000300c83c60c658");
         for at in 0..good.len() {
@@ -74,7 +110,7 @@ mod tests {
             for value in [0, 1, 3, 0x7f, 0x80, 0xff] {
                 let mut bad = good.clone();
                 bad[at] = value;
-                let _ = (size(&bad), codec(&bad));
+                let _ = (size(&bad), codec(&bad), is_damaged(&bad));
             }
         }
     }

@@ -5,15 +5,20 @@
 
 mod codec;
 mod dash;
+mod download;
+mod encryption;
 mod facts;
 #[cfg(test)]
 mod fixture;
 mod fmp4;
 mod h264_sps;
+mod image;
+mod package_json;
 mod playlist;
 pub(crate) mod rendition;
 pub(crate) mod report;
 mod rules;
+mod sample_data;
 mod session;
 pub(crate) mod session_object;
 mod source;

@@ -41,14 +41,18 @@ pub(crate) struct CheckedSegment {
 #[derive(Debug)]
 pub(crate) enum SegmentBody {
     Fragments(SegmentSamples),
-    Transport(Transport),
+    Transport(Box<Transport>),
     /// A transport stream with a fault.
     NoTransport(String),
     WebVtt(WebVtt),
     /// Malformed boxes, or an unknown container.
     Wrong(String),
-    /// Encrypted, or audio without a container, which is not examined.
-    Opaque,
+    /// It does not decrypt with its key.
+    Undecryptable(String),
+    /// A segment that is not examined, with the reason.
+    Opaque(&'static str),
+    /// A segment that `EXT-X-GAP` declares missing.
+    Gap,
     Unread,
 }
 
@@ -118,7 +122,7 @@ impl CheckedRendition {
         let both = self.playlist.segments.iter().zip(&self.segments);
         both.enumerate()
             .filter_map(|(at, (listed, segment))| match &segment.body {
-                SegmentBody::Transport(found) => Some((at, listed, found)),
+                SegmentBody::Transport(found) => Some((at, listed, found.as_ref())),
                 _ => None,
             })
     }
@@ -155,5 +159,63 @@ impl CheckedRendition {
             .map(|listed| listed.micros)
             .sum();
         micros as f64 / 1e6
+    }
+
+    /// Peak and average rate in bit/s, if every segment was readable. The peak is the highest rate of a
+    /// run of segments (RFC 8216bis §4.1). A run lasts between half and one and a half target
+    /// durations.
+    pub(crate) fn rates(&self) -> Option<(u64, u64)> {
+        const LONGEST_RUN: usize = 1_000;
+        let is_unread = |segment: &CheckedSegment| matches!(segment.body, SegmentBody::Unread);
+        if self.segments.is_empty() || self.segments.iter().any(is_unread) {
+            return None;
+        }
+        let target = self.playlist.target_duration?.saturating_mul(1_000_000);
+        let (least, most) = (target / 2, target.saturating_add(target / 2));
+        let all: Vec<(u64, u64)> = self
+            .playlist
+            .segments
+            .iter()
+            .zip(&self.segments)
+            .map(|(listed, segment)| (listed.micros, segment.bytes))
+            .collect();
+        let rate = |micros: u64, bytes: u64| {
+            let bits = u128::from(bytes) * 8_000_000;
+            u64::try_from(bits / u128::from(micros.max(1))).unwrap_or(u64::MAX)
+        };
+        let mut peak = 0;
+        for first in 0..all.len() {
+            let (mut micros, mut bytes) = (0_u64, 0_u64);
+            for (more, size) in all[first..].iter().take(LONGEST_RUN) {
+                micros = micros.saturating_add(*more);
+                bytes = bytes.saturating_add(*size);
+                if micros > most {
+                    break;
+                }
+                if micros >= least {
+                    peak = peak.max(rate(micros, bytes));
+                }
+            }
+        }
+        let (micros, bytes) = all.iter().fold((0_u64, 0_u64), |sum, one| {
+            (sum.0.saturating_add(one.0), sum.1.saturating_add(one.1))
+        });
+        let average = rate(micros, bytes);
+        Some((peak.max(average), average))
+    }
+
+    /// The highest frame rate of a segment that is long enough to have one.
+    pub(crate) fn frame_rate(&self) -> Option<f64> {
+        let longest = self
+            .fragments()
+            .map(|(_, _, track, fragments)| track.micros(fragments.duration))
+            .max()?;
+        self.fragments()
+            .filter(|(_, _, track, fragments)| track.micros(fragments.duration) * 2 >= longest)
+            .map(|(_, _, track, fragments)| {
+                let seconds = fragments.duration.max(1) as f64 / f64::from(track.timescale);
+                fragments.samples as f64 / seconds
+            })
+            .max_by(f64::total_cmp)
     }
 }

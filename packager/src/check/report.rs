@@ -14,6 +14,7 @@ pub(crate) struct CheckReport {
     passed: usize,
     broken: usize,
     not_applicable: usize,
+    not_judged: usize,
     rules: Vec<RuleLine>,
 }
 
@@ -44,6 +45,8 @@ enum RuleResult {
     Pass,
     Broken,
     NotApplicable,
+    /// The rule applies to bytes that it cannot read.
+    NotJudged,
 }
 
 // serde requires this signature.
@@ -58,10 +61,12 @@ impl CheckReport {
             .map(|rule| {
                 let mut findings = Findings::default();
                 (rule.check)(facts, &mut findings);
-                let result = match (findings.found.is_empty(), findings.has_looked) {
-                    (false, _) => RuleResult::Broken,
-                    (true, true) => RuleResult::Pass,
-                    (true, false) => RuleResult::NotApplicable,
+                let is_judged = findings.unjudged.is_empty();
+                let result = match (findings.found.is_empty(), is_judged, findings.has_looked) {
+                    (false, ..) => RuleResult::Broken,
+                    (true, false, _) => RuleResult::NotJudged,
+                    (true, true, true) => RuleResult::Pass,
+                    (true, true, false) => RuleResult::NotApplicable,
                 };
                 RuleLine {
                     id: rule.id,
@@ -71,6 +76,7 @@ impl CheckReport {
                     findings: findings
                         .found
                         .into_iter()
+                        .chain(findings.unjudged)
                         .map(|(at, what)| RuleFinding { at, what })
                         .collect(),
                     more: findings.more,
@@ -84,6 +90,7 @@ impl CheckReport {
             passed: count(RuleResult::Pass),
             broken: count(RuleResult::Broken),
             not_applicable: count(RuleResult::NotApplicable),
+            not_judged: count(RuleResult::NotJudged),
             rules,
         }
     }
@@ -126,6 +133,7 @@ impl fmt::Display for CheckReport {
                 RuleResult::Pass => '✔',
                 RuleResult::Broken => '✘',
                 RuleResult::NotApplicable => '–',
+                RuleResult::NotJudged => '?',
             };
             writeln!(f, "{mark} {}  {}", line.id, line.title)?;
             for RuleFinding { at, what } in &line.findings {
@@ -140,11 +148,12 @@ impl fmt::Display for CheckReport {
         }
         writeln!(
             f,
-            "\n{}: {} of {} rules broken, {} not applicable",
+            "\n{}: {} of {} rules broken, {} not applicable, {} not judged",
             self.playlist,
             self.broken,
             self.rules.len(),
-            self.not_applicable
+            self.not_applicable,
+            self.not_judged
         )
     }
 }

@@ -1,12 +1,13 @@
 //! Checks `EXT-X-SESSION-DATA` (RFC 8216bis §4.4.6.4), and the sprites of a storyboard in it.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use lectern::object::content_type::is_picture;
 use lectern::playlist::{is_storyboard_name, pictures};
 use reqwest::Url;
 
 use super::facts::PackageFacts;
+use super::image;
 use super::playlist::{CheckedPlaylist, TagEntry, shown};
 use super::source::{MOST_SEGMENT, PackageSource};
 use super::webvtt::web_vtt;
@@ -26,24 +27,66 @@ impl PackageFacts {
                 continue;
             };
             let kind = kind(data, &at);
+            let mut latest = None;
             let fault = match kind {
                 SessionKind::Json => serde_json::from_slice::<serde::de::IgnoredAny>(&bytes)
                     .err()
                     .map(|error| format!("it is no JSON: {error}")),
-                SessionKind::Storyboard => fault(&bytes),
+                SessionKind::Chapters => match chapter_starts(&bytes) {
+                    Ok(starts) => {
+                        latest = starts.iter().copied().reduce(f64::max);
+                        (!starts.is_sorted()).then(|| "its chapters are not in order".to_owned())
+                    }
+                    Err(why) => Some(why),
+                },
+                SessionKind::Storyboard => {
+                    latest = web_vtt(&bytes).span.map(|(start, _)| start as f64 / 1e3);
+                    fault(&bytes)
+                }
+                SessionKind::Image => image::size(&bytes).err().map(str::to_owned),
                 SessionKind::Raw => None,
             };
             if kind == SessionKind::Storyboard {
-                for uri in sprites(&bytes) {
-                    self.object(source, &at, &uri).await;
+                for (uri, regions) in sprites(&bytes) {
+                    self.sprite(source, &at, &uri, &regions).await;
                 }
             }
             self.session.push(SessionObject {
                 name: source.name(&at),
                 kind,
                 fault,
+                latest,
             });
         }
+    }
+
+    /// Reads a sprite, and compares its size with the regions that are shown of it.
+    async fn sprite(&mut self, source: &PackageSource, board: &Url, uri: &str, regions: &[String]) {
+        let Some((at, bytes)) = self.object(source, board, uri).await else {
+            return;
+        };
+        let fault = match image::size(&bytes) {
+            Err(why) => Some(why.to_owned()),
+            Ok(Some(size)) => {
+                regions
+                    .iter()
+                    .find(|region| !is_within(region, size))
+                    .map(|region| {
+                        let region = shown(region);
+                        format!(
+                            "it has {}x{} pixels, and `{region}` is not in it",
+                            size.0, size.1
+                        )
+                    })
+            }
+            Ok(None) => None,
+        };
+        self.session.push(SessionObject {
+            name: source.name(&at),
+            kind: SessionKind::Image,
+            fault,
+            latest: None,
+        });
     }
 
     /// Reads a whole object.
@@ -56,7 +99,7 @@ impl PackageFacts {
         let at = self.uri(source, base, uri)?;
         match source.read(&at, None, MOST_SEGMENT).await {
             Ok(bytes) => {
-                self.digest(source, &at, &bytes);
+                self.digest(&at, &bytes);
                 Some((at, bytes))
             }
             Err(why) => {
@@ -69,9 +112,12 @@ impl PackageFacts {
 
 pub(crate) fn kind(data: &TagEntry, at: &Url) -> SessionKind {
     let name = at.path().rsplit('/').next().unwrap_or("");
+    let is_chapters = data.get("DATA-ID") == Some("com.apple.hls.chapters");
     match data.get("FORMAT") {
         Some("RAW") if is_storyboard_name(name) => SessionKind::Storyboard,
+        Some("RAW") if is_picture(name) => SessionKind::Image,
         Some("RAW") => SessionKind::Raw,
+        _ if is_chapters => SessionKind::Chapters,
         _ => SessionKind::Json,
     }
 }
@@ -85,6 +131,9 @@ pub(crate) fn fault(board: &[u8]) -> Option<String> {
     if let Some(cue) = found.bad_cue {
         return Some(format!("`{cue}` is no valid cue time"));
     }
+    if let Some(cue) = found.disordered_cue {
+        return Some(format!("`{cue}` follows a later cue"));
+    }
     let named = named(board);
     if let Some(uri) = named.iter().find(|uri| !is_picture(path(uri))) {
         return Some(format!("`{}` names no image", shown(uri)));
@@ -94,11 +143,47 @@ pub(crate) fn fault(board: &[u8]) -> Option<String> {
     (cues != named.len()).then(|| format!("{} of {cues} cues name an image", named.len()))
 }
 
-/// Sprites of a storyboard without fragments, each once.
-fn sprites(board: &[u8]) -> BTreeSet<String> {
-    let named = named(board).into_iter();
-    let uris = named.map(|uri| uri.split('#').next().unwrap_or("").to_owned());
-    uris.filter(|uri| is_picture(path(uri))).collect()
+/// Sprites of a storyboard with their fragments, each once.
+fn sprites(board: &[u8]) -> BTreeMap<String, Vec<String>> {
+    let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for uri in named(board) {
+        let (uri, region) = uri.split_once('#').unwrap_or((&uri, ""));
+        if is_picture(path(uri)) {
+            let regions = found.entry(uri.to_owned()).or_default();
+            regions.push(region.to_owned());
+        }
+    }
+    found
+}
+
+/// `xywh=0,0,160,90` within an image (Media Fragments URI 1.0 §4.2.2).
+fn is_within(region: &str, (width, height): (u32, u32)) -> bool {
+    let Some(region) = region.strip_prefix("xywh=") else {
+        return true;
+    };
+    let region = region.strip_prefix("pixel:").unwrap_or(region);
+    let numbers: Option<Vec<u64>> = region.split(',').map(|part| part.parse().ok()).collect();
+    match numbers.as_deref() {
+        Some([x, y, wide, high]) => {
+            *wide > 0
+                && *high > 0
+                && x.saturating_add(*wide) <= width.into()
+                && y.saturating_add(*high) <= height.into()
+        }
+        _ => region.starts_with("percent:"),
+    }
+}
+
+/// Starts of chapters in seconds, in Apple's format.
+fn chapter_starts(bytes: &[u8]) -> Result<Vec<f64>, String> {
+    #[derive(serde::Deserialize)]
+    struct ListedChapter {
+        #[serde(rename = "start-time")]
+        start: f64,
+    }
+    let listed: Result<Vec<ListedChapter>, _> = serde_json::from_slice(bytes);
+    let listed = listed.map_err(|error| format!("it is no list of chapters: {error}"))?;
+    Ok(listed.iter().map(|chapter| chapter.start).collect())
 }
 
 fn named(board: &[u8]) -> Vec<String> {
@@ -123,6 +208,10 @@ mod tests {
             (format!("WEBVTT\n\n{TIMES}\na.jpg?p=x#xywh=0,0,1,1\n"), None),
             ("WEBVTT\n".to_owned(), None),
             (
+                format!("WEBVTT\n\n00:02.000 --> 00:04.000\na.jpg\n\n{TIMES}\na.jpg\n"),
+                Some("`00:00.000 --> 00:02.000` follows a later cue"),
+            ),
+            (
                 format!("\n{TIMES}\na.jpg\n"),
                 Some("it does not begin with `WEBVTT`"),
             ),
@@ -141,5 +230,29 @@ mod tests {
         ] {
             assert_eq!(fault(text.as_bytes()).as_deref(), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn a_region_lies_in_its_image() {
+        for (region, expected) in [
+            ("xywh=0,0,160,90", true),
+            ("xywh=160,90,160,90", true),
+            ("xywh=pixel:0,0,320,180", true),
+            ("xywh=percent:0,0,50,50", true),
+            ("", true),
+            ("xywh=161,0,160,90", false),
+            ("xywh=0,0,0,90", false),
+            ("xywh=a", false),
+        ] {
+            assert_eq!(is_within(region, (320, 180)), expected, "{region}");
+        }
+    }
+
+    #[test]
+    fn chapters_are_a_list_of_objects_with_a_start() {
+        assert_eq!(chapter_starts(b"[]"), Ok(vec![]));
+        let one = br#"[{"start-time":1.5,"titles":[{"language":"en","title":"One"}]}]"#;
+        assert_eq!(chapter_starts(one), Ok(vec![1.5]));
+        assert!(chapter_starts(b"{}").is_err());
     }
 }

@@ -7,12 +7,17 @@ pub(crate) struct SessionObject {
     pub(crate) kind: SessionKind,
     /// Fault in its format.
     pub(crate) fault: Option<String>,
+    /// Seconds at which its last cue or chapter starts.
+    pub(crate) latest: Option<f64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SessionKind {
     Json,
+    /// Chapters in Apple's format.
+    Chapters,
     Storyboard,
+    Image,
     /// An object of an unknown kind.
     Raw,
 }

@@ -120,6 +120,12 @@ impl PackageSource {
         }
     }
 
+    /// Size of a file.
+    pub(crate) fn length(&self, at: &Url) -> Result<u64, Unread> {
+        let about = self.file(at)?.metadata().map_err(plain)?;
+        Ok(about.len())
+    }
+
     /// Digest of a file, computed chunk by chunk.
     pub(crate) async fn digest(&self, at: &Url) -> Result<Digest, Unread> {
         let file = self.file(at)?;

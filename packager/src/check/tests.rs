@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::fixture::Fixture;
 use super::{CheckReport, package, refuse_plain_http, rules};
+use crate::mpegts::muxer::crc;
 
 type FixtureChange = fn(&mut Fixture);
 
@@ -34,13 +35,30 @@ const SPOILED: &[(&str, FixtureChange)] = &[
     ("OB-06", |s| {
         s.text("manifest.mpd", "startNumber=\"0\"", "startNumber=\"1\"");
     }),
+    ("OB-07", |s| {
+        s.text(
+            "manifest.mpd",
+            "codecs=\"avc1.64001e\"",
+            "codecs=\"avc1.64001f\"",
+        );
+    }),
+    ("OB-08", |s| {
+        s.late_text("package.json", "\"segments\":3", "\"segments\":4");
+    }),
+    ("OB-09", |s| {
+        s.bytes("lecture.mp4", |bytes| bytes.truncate(bytes.len() - 1));
+    }),
     ("MV-01", |s| {
         s.remove("manifest.mpd");
+        s.remove("lecture.mp4");
+        s.is_stated = false;
         s.bytes(MASTER, |bytes| {
             let text = String::from_utf8_lossy(bytes).into_owned();
-            let kept = text
-                .lines()
-                .filter(|line| line.starts_with('#') && !line.contains("STREAM-INF:BANDWIDTH"));
+            let kept = text.lines().filter(|line| {
+                let is_removed = ["#EXT-X-MEDIA", "#EXT-X-STREAM-INF"];
+                let is_kept = !is_removed.iter().any(|tag| line.starts_with(tag));
+                line.starts_with('#') && is_kept
+            });
             *bytes = kept.collect::<Vec<_>>().join("\n").into_bytes();
         });
     }),
@@ -66,6 +84,10 @@ const SPOILED: &[(&str, FixtureChange)] = &[
     }),
     ("MV-11", |s| s.high = s.low.clone()),
     ("MV-12", |s| s.is_audio_first = true),
+    ("MV-13", |s| {
+        s.text(MASTER, ",FRAME-RATE", ",VIDEO-RANGE=PQ,FRAME-RATE");
+    }),
+    ("MV-14", |s| s.text(MASTER, ",SUBTITLES=\"subs\"", "")),
     ("RG-01", |s| {
         s.text(MASTER, ",URI=\"subs/en/playlist.m3u8\"", "");
     }),
@@ -75,6 +97,11 @@ const SPOILED: &[(&str, FixtureChange)] = &[
     }),
     ("RG-04", |s| s.text(MASTER, "DEFAULT=YES", "DEFAULT=NO")),
     ("RG-05", |s| {
+        s.bytes(MASTER, |bytes| {
+            let text = String::from_utf8_lossy(bytes).into_owned();
+            let (head, tail) = text.rsplit_once("AUDIO=\"audio\"").expect("a group");
+            *bytes = format!("{head}AUDIO=\"b\"{tail}").into_bytes();
+        });
         s.text(
             MASTER,
             "#EXT-X-MEDIA:",
@@ -132,6 +159,8 @@ const SPOILED: &[(&str, FixtureChange)] = &[
         s.bytes("ts/seg00001.ts", |bytes| {
             assert_eq!(bytes[210], 0x0f);
             bytes[210] = 0x11;
+            let checksum = crc(&bytes[193..215]).to_be_bytes();
+            bytes[215..219].copy_from_slice(&checksum);
         });
     }),
     ("SG-08", |s| {
@@ -141,6 +170,39 @@ const SPOILED: &[(&str, FixtureChange)] = &[
         });
     }),
     ("SG-09", |s| s.ts.bare = Some(1)),
+    ("SG-10", |s| {
+        s.bytes("high/seg00001.m4s", |bytes| {
+            // The second frame of the segment.
+            let at = bytes.len() - 49 * 1_280;
+            bytes[at..at + 1_280].fill(0);
+        });
+    }),
+    ("SG-11", |s| {
+        s.bytes("high/init.mp4", |bytes| {
+            let sps = bytes.windows(4).position(|at| at == b"\x67\x64\0\x1e");
+            bytes[sps.expect("parameter sets") + 3] = 0x1f;
+        });
+    }),
+    ("SG-12", |s| s.bytes("ts/key.bin", |bytes| bytes[0] = 0)),
+    ("SG-13", |s| {
+        s.high.bytes = s.low.bytes;
+        s.bytes("high/seg00000.m4s", |bytes| {
+            let last = bytes.len() - 1;
+            bytes[last] = 9;
+        });
+    }),
+    ("SG-14", |s| {
+        s.bytes("audio/en/seg00001.m4s", |bytes| {
+            let run = bytes.windows(4).position(|at| at == b"trun");
+            let first = run.expect("a run") + 16;
+            // Duration, size and flags of each frame.
+            for (frame, ticks) in [1_u32, 1, 3 * 1_024 - 2].into_iter().enumerate() {
+                let at = first + frame * 12;
+                assert_eq!(bytes[at..at + 4], 1_024_u32.to_be_bytes());
+                bytes[at..at + 4].copy_from_slice(&ticks.to_be_bytes());
+            }
+        });
+    }),
     ("TM-01", |s| {
         s.text("high/playlist.m3u8", "EXTINF:2.0", "EXTINF:2.1");
     }),
@@ -170,6 +232,13 @@ const SPOILED: &[(&str, FixtureChange)] = &[
             video.samples = vec![75, 75];
             video.gop = 75;
         }
+    }),
+    ("TM-09", |s| {
+        s.text(
+            "high/playlist.m3u8",
+            "seg00000.m4s\n",
+            "seg00000.m4s\n#EXT-X-DISCONTINUITY\n",
+        );
     }),
     ("AV-01", |s| {
         s.low.frame = 250;
@@ -206,6 +275,9 @@ const SPOILED: &[(&str, FixtureChange)] = &[
             *bytes = kept.collect::<Vec<_>>().join("\n").into_bytes();
         });
     }),
+    ("IF-05", |s| {
+        s.text("low/iframes.m3u8", "EXTINF:2.0", "EXTINF:1.5");
+    }),
     ("SB-01", |s| {
         s.text("subs/en/seg00000.vtt", "WEBVTT", "WebVTT");
     }),
@@ -218,6 +290,16 @@ const SPOILED: &[(&str, FixtureChange)] = &[
     ("SB-04", |s| {
         s.text("subs/en/seg00000.vtt", "MPEGTS:0", "MPEGTS:900000");
     }),
+    ("SB-05", |s| {
+        s.text(
+            "subs/en/seg00000.vtt",
+            "00:01.000 --> 00:02.000",
+            "00:11.000 --> 00:12.000",
+        );
+    }),
+    ("SB-06", |s| {
+        s.text("subs/en/playlist.m3u8", "EXTINF:6.0", "EXTINF:3.0");
+    }),
     ("SD-01", |s| s.text(MASTER, ",VALUE=\"Talk\"", "")),
     ("SD-02", |s| {
         s.text(MASTER, "com.example.title", "com.apple.hls.chapters");
@@ -225,6 +307,12 @@ const SPOILED: &[(&str, FixtureChange)] = &[
     ("SD-03", |s| s.text("chapters.json", "[", "{")),
     ("SD-04", |s| {
         s.text("storyboard.vtt", "sprites/0.jpg#", "sprites/0.txt#");
+    }),
+    ("SD-05", |s| {
+        s.text("storyboard.vtt", "xywh=0,0,160,90", "xywh=0,0,160,91");
+    }),
+    ("SD-06", |s| {
+        s.text("chapters.json", "[]", "[{\"start-time\":7}]");
     }),
 ];
 

@@ -9,6 +9,11 @@ pub(crate) struct WebVtt {
     pub(crate) origin: Option<i64>,
     /// First cue with invalid times, or an end before its start.
     pub(crate) bad_cue: Option<String>,
+    /// First cue that starts before the previous one.
+    pub(crate) disordered_cue: Option<String>,
+    pub(crate) is_utf8: bool,
+    /// Latest start and earliest end of a cue in milliseconds, if there is one.
+    pub(crate) span: Option<(u64, u64)>,
 }
 
 pub(crate) fn web_vtt(bytes: &[u8]) -> WebVtt {
@@ -20,16 +25,32 @@ pub(crate) fn web_vtt(bytes: &[u8]) -> WebVtt {
     // The header ends with the first empty line.
     let mut header = text.lines().take_while(|line| !line.trim().is_empty());
     let map = header.find_map(|line| line.strip_prefix("X-TIMESTAMP-MAP="));
-    WebVtt {
+    let mut found = WebVtt {
         has_header,
         has_timestamp_map: map.is_some(),
         origin: map.and_then(origin),
         bad_cue: text
             .lines()
             .filter(|line| line.contains("-->"))
-            .find(|line| !is_cue(line))
+            .find(|line| cue(line).is_none())
             .map(super::playlist::shown),
+        is_utf8: str::from_utf8(bytes).is_ok(),
+        ..WebVtt::default()
+    };
+    let mut before = 0;
+    for line in text.lines().filter(|line| line.contains("-->")) {
+        let Some((from, to)) = cue(line) else {
+            continue;
+        };
+        if from < before {
+            let shown = || super::playlist::shown(line);
+            found.disordered_cue.get_or_insert_with(shown);
+        }
+        before = from;
+        let (latest, earliest) = found.span.unwrap_or((from, to));
+        found.span = Some((latest.max(from), earliest.min(to)));
     }
+    found
 }
 
 /// `MPEGTS:900000,LOCAL:00:00:00.000`, in either order.
@@ -43,12 +64,12 @@ fn origin(map: &str) -> Option<i64> {
     ticks.checked_sub(local.checked_mul(90)?)
 }
 
-fn is_cue(line: &str) -> bool {
-    let Some((from, rest)) = line.split_once("-->") else {
-        return false;
-    };
+/// Start and end of a cue in milliseconds.
+fn cue(line: &str) -> Option<(u64, u64)> {
+    let (from, rest) = line.split_once("-->")?;
     let to = rest.split_whitespace().next().unwrap_or("");
-    matches!((millis(from.trim()), millis(to)), (Some(from), Some(to)) if from < to)
+    let (from, to) = (millis(from.trim())?, millis(to)?);
+    (from < to).then_some((from, to))
 }
 
 /// `[hh:]mm:ss.mmm` in milliseconds.
@@ -86,7 +107,10 @@ mod tests {
                 has_header: true,
                 has_timestamp_map: true,
                 origin: Some(0),
-                bad_cue: None
+                bad_cue: None,
+                disordered_cue: None,
+                is_utf8: true,
+                span: Some((1_000, 3_602_000)),
             }
         );
         for (text, header, map, cue) in [
@@ -113,9 +137,21 @@ mod tests {
                 has_timestamp_map: map,
                 origin: None,
                 bad_cue: cue.map(str::to_owned),
+                is_utf8: true,
+                ..WebVtt::default()
             };
             assert_eq!(web_vtt(text.as_bytes()), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn cues_are_ordered_by_their_start() {
+        let text = "WEBVTT\n\n00:02.000 --> 00:09.000\na\n\n00:01.000 --> 00:03.000\nb\n";
+        let found = web_vtt(text.as_bytes());
+        let expected = Some("00:01.000 --> 00:03.000");
+        assert_eq!(found.disordered_cue.as_deref(), expected);
+        assert_eq!(found.span, Some((2_000, 3_000)));
+        assert!(!web_vtt(b"WEBVTT\n\n\xff").is_utf8);
     }
 
     #[test]

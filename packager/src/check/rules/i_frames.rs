@@ -2,8 +2,13 @@
 
 use super::super::codec::is_same;
 use super::super::playlist::shown;
-use super::{Rule, rates, segment};
-use crate::check::rendition::{CheckedRendition, ListedAs};
+use super::{Findings, Rule, segment};
+use crate::check::facts::PackageFacts;
+use crate::check::fmp4::SegmentSamples;
+use crate::check::rendition::{CheckedRendition, ListedAs, SegmentBody};
+
+/// Seconds between the listed time of a frame and its timestamp.
+const APART: f64 = 0.1;
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
@@ -35,15 +40,25 @@ pub(super) const RULES: &[Rule] = &[
         advice: "set each byte range to the fragment of one sync sample, or to its end",
         check: |facts, findings| {
             for rendition in facts.renditions.iter().filter(|one| one.is_i_frames()) {
-                for (at, _, _, found) in rendition.fragments() {
-                    let wrong = if !found.starts_with_sync || found.starts_with_idr == Some(false) {
-                        Some("its frame depends on others".to_owned())
-                    } else if !found.has_first_sample {
-                        Some("its frame is cut short".to_owned())
-                    } else if !found.is_cut && found.samples != 1 {
-                        Some(format!("it has {} frames", found.samples))
-                    } else {
-                        None
+                for (at, found) in rendition.segments.iter().enumerate() {
+                    let wrong = match &found.body {
+                        SegmentBody::Fragments(found) => keyframe_fault(found),
+                        SegmentBody::Transport(found) => match &found.video {
+                            Some(found) => keyframe_fault(found),
+                            None => Some("it has no frame".to_owned()),
+                        },
+                        SegmentBody::Wrong(why) | SegmentBody::NoTransport(why) => {
+                            Some(why.clone())
+                        }
+                        SegmentBody::WebVtt(_) => Some("it is text".to_owned()),
+                        SegmentBody::Opaque(why) => {
+                            findings.unjudged(&rendition.name, why);
+                            continue;
+                        }
+                        // Other rules report these.
+                        SegmentBody::Unread | SegmentBody::Gap | SegmentBody::Undecryptable(_) => {
+                            continue;
+                        }
                     };
                     findings.expect(wrong.is_none(), || {
                         (segment(rendition, at), wrong.clone().unwrap_or_default())
@@ -76,7 +91,7 @@ pub(super) const RULES: &[Rule] = &[
                     let size = entry.resolution();
                     let is_size = size
                         .is_some_and(|size| track.is_none_or(|track| track.sizes.contains(&size)));
-                    let peak = rates(rendition).map_or(0, |(peak, _)| peak);
+                    let peak = rendition.rates().map_or(0, |(peak, _)| peak);
                     let rate = entry.number("BANDWIDTH").unwrap_or(0);
                     let is_rate = rate > 0 && rate.saturating_add(rate / 10) >= peak;
                     let part = |name| shown(entry.get(name).unwrap_or("missing"));
@@ -120,4 +135,57 @@ pub(super) const RULES: &[Rule] = &[
             }
         },
     },
+    Rule {
+        id: "IF-05",
+        title: "frames of an I-frame playlist appear at their times, from the start to the end",
+        source: "RFC 8216bis §4.4.3.6: `EXTINF` is the time to the next frame",
+        advice: "write the time to the next I-frame, and list the I-frames of the whole lecture",
+        check: times,
+    },
 ];
+
+fn keyframe_fault(found: &SegmentSamples) -> Option<String> {
+    if !found.starts_with_sync || found.starts_with_idr == Some(false) {
+        Some("its frame depends on others".to_owned())
+    } else if !found.has_first_sample {
+        Some("its frame is cut short".to_owned())
+    } else if !found.is_cut && found.samples != 1 {
+        Some(format!("it has {} frames", found.samples))
+    } else {
+        let fault = found.fault.filter(|fault| fault.sample == 0);
+        fault.map(|fault| format!("its frame is damaged: {}", fault.why))
+    }
+}
+
+fn times(facts: &PackageFacts, findings: &mut Findings) {
+    let video = facts.renditions.iter().find(|one| one.has_video());
+    for rendition in facts.renditions.iter().filter(|one| one.is_i_frames()) {
+        let listed = &rendition.playlist.segments;
+        let (mut due, mut origin) = (0_u64, None);
+        let starts: Vec<u64> = listed
+            .iter()
+            .map(|one| {
+                let start = due;
+                due = due.saturating_add(one.micros);
+                start
+            })
+            .collect();
+        for (at, _, track, found) in rendition.fragments() {
+            let first = *origin.get_or_insert((found.shown_from, starts[at]));
+            let shown = track.seconds(found.shown_from.saturating_sub(first.0));
+            let due = starts[at].saturating_sub(first.1) as f64 / 1e6;
+            findings.expect((shown - due).abs() <= APART, || {
+                let what = format!("it is listed for {due:.3} s, and appears at {shown:.3} s");
+                (segment(rendition, at), what)
+            });
+        }
+        if let Some(video) = video {
+            let (short, long) = (rendition.seconds(), video.seconds());
+            let target = rendition.playlist.target_duration.unwrap_or(0) as f64;
+            findings.expect((short - long).abs() <= target, || {
+                let what = format!("it lasts {short:.1} s, and {} {long:.1} s", video.name);
+                (rendition.name.clone(), what)
+            });
+        }
+    }
+}

@@ -2,7 +2,7 @@
 
 use super::super::facts::PackageFacts;
 use super::super::playlist::shown;
-use super::{Rule, frame_rate};
+use super::Rule;
 use crate::check::fmp4::{CheckedTrack, Medium};
 use crate::check::rendition::CheckedRendition;
 
@@ -31,7 +31,7 @@ pub(super) const RULES: &[Rule] = &[
         advice: "encode at 60 frames a second or fewer",
         check: |facts, findings| {
             for rendition in facts.renditions.iter().filter(|one| one.has_video()) {
-                let Some(rate) = frame_rate(rendition) else {
+                let Some(rate) = rendition.frame_rate() else {
                     continue;
                 };
                 findings.expect(rate <= HIGHEST_RATE * 1.0005, || {

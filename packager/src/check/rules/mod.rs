@@ -14,7 +14,7 @@ mod transport;
 
 use super::facts::PackageFacts;
 use super::playlist::shown;
-use super::rendition::{CheckedRendition, CheckedSegment, ListedAs, SegmentBody};
+use super::rendition::{CheckedRendition, ListedAs};
 
 /// Maximum number of findings of one rule in a report.
 const MOST_FINDINGS: usize = 5;
@@ -41,6 +41,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Rule> {
         playlists::RULES,
         segments::RULES,
         transport::RULES,
+        segments::CONTENTS,
         timing::RULES,
         media::RULES,
         i_frames::RULES,
@@ -59,6 +60,8 @@ pub(crate) struct Findings {
     pub(crate) found: Vec<(String, String)>,
     /// Number of further findings.
     pub(crate) more: usize,
+    /// Name of what the rule applies to and cannot judge, with the reason.
+    pub(crate) unjudged: Vec<(String, String)>,
 }
 
 impl Findings {
@@ -72,6 +75,17 @@ impl Findings {
             self.found.push(wrong());
         } else {
             self.more += 1;
+        }
+    }
+
+    /// Records a subject that cannot be judged; each Rendition and reason once.
+    fn unjudged(&mut self, name: &str, why: &str) {
+        let is_new = self
+            .unjudged
+            .iter()
+            .all(|one| one.0 != name || one.1 != why);
+        if is_new && self.unjudged.len() < MOST_FINDINGS {
+            self.unjudged.push((name.to_owned(), why.to_owned()));
         }
     }
 }
@@ -113,66 +127,4 @@ fn audio_group(facts: &PackageFacts, variant: usize) -> Option<Vec<&CheckedRendi
             all.find(|rendition| rendition.uses.contains(&ListedAs::Media(at)))
         })
         .collect()
-}
-
-/// Peak and average rate in bit/s, if every segment was readable. The peak is the highest rate of a
-/// run of segments (RFC 8216bis §4.1). A run lasts between half and one and a half target
-/// durations.
-fn rates(rendition: &CheckedRendition) -> Option<(u64, u64)> {
-    const LONGEST_RUN: usize = 1_000;
-    let is_unread = |segment: &CheckedSegment| matches!(segment.body, SegmentBody::Unread);
-    if rendition.segments.is_empty() || rendition.segments.iter().any(is_unread) {
-        return None;
-    }
-    let target = rendition
-        .playlist
-        .target_duration?
-        .saturating_mul(1_000_000);
-    let (least, most) = (target / 2, target.saturating_add(target / 2));
-    let all: Vec<(u64, u64)> = rendition
-        .playlist
-        .segments
-        .iter()
-        .zip(&rendition.segments)
-        .map(|(listed, segment)| (listed.micros, segment.bytes))
-        .collect();
-    let rate = |micros: u64, bytes: u64| {
-        let bits = u128::from(bytes) * 8_000_000;
-        u64::try_from(bits / u128::from(micros.max(1))).unwrap_or(u64::MAX)
-    };
-    let mut peak = 0;
-    for first in 0..all.len() {
-        let (mut micros, mut bytes) = (0_u64, 0_u64);
-        for (more, size) in all[first..].iter().take(LONGEST_RUN) {
-            micros = micros.saturating_add(*more);
-            bytes = bytes.saturating_add(*size);
-            if micros > most {
-                break;
-            }
-            if micros >= least {
-                peak = peak.max(rate(micros, bytes));
-            }
-        }
-    }
-    let (micros, bytes) = all.iter().fold((0_u64, 0_u64), |sum, one| {
-        (sum.0.saturating_add(one.0), sum.1.saturating_add(one.1))
-    });
-    let average = rate(micros, bytes);
-    Some((peak.max(average), average))
-}
-
-/// The highest frame rate of a segment that is long enough to have one.
-fn frame_rate(rendition: &CheckedRendition) -> Option<f64> {
-    let longest = rendition
-        .fragments()
-        .map(|(_, _, track, fragments)| track.micros(fragments.duration))
-        .max()?;
-    rendition
-        .fragments()
-        .filter(|(_, _, track, fragments)| track.micros(fragments.duration) * 2 >= longest)
-        .map(|(_, _, track, fragments)| {
-            let seconds = fragments.duration.max(1) as f64 / f64::from(track.timescale);
-            fragments.samples as f64 / seconds
-        })
-        .max_by(f64::total_cmp)
 }

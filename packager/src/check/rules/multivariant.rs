@@ -1,9 +1,12 @@
 //! Rules that compare the attributes of Variant Streams with their bytes.
 
+use std::collections::BTreeSet;
+
 use super::super::codec::is_same;
 use super::super::facts::PackageFacts;
 use super::super::playlist::{TagEntry, shown};
-use super::{Findings, Rule, audio_group, frame_rate, of_variant, rates};
+use super::super::sample_data::Coding;
+use super::{Findings, Rule, audio_group, of_variant};
 use crate::check::rendition::CheckedRendition;
 
 /// Bit rate that every phone network carries at the start.
@@ -114,7 +117,7 @@ pub(super) const RULES: &[Rule] = &[
                 let listed = variant
                     .get("FRAME-RATE")
                     .and_then(|rate| rate.parse::<f64>().ok());
-                let found = rendition.and_then(frame_rate);
+                let found = rendition.and_then(CheckedRendition::frame_rate);
                 // Three decimals, and the ticks of a coarse clock: 29.97 is not 30.
                 let is_near =
                     |listed: f64, found: f64| (listed - found).abs() <= (found * 0.0005).max(0.001);
@@ -262,7 +265,85 @@ pub(super) const RULES: &[Rule] = &[
             }
         },
     },
+    Rule {
+        id: "MV-13",
+        title: "`VIDEO-RANGE` is that of the video",
+        source: "RFC 8216bis §4.4.6.2; ISO/IEC 23091-2 §8.2",
+        advice: "write `PQ` or `HLG` for such a transfer function, and `SDR` or nothing for others",
+        check: |facts, findings| {
+            each(facts, |variant, rendition, name| {
+                let track = rendition.filter(|one| one.has_video());
+                let Some(track) = track.and_then(CheckedRendition::track) else {
+                    return;
+                };
+                let listed = variant.get("VIDEO-RANGE").unwrap_or("SDR");
+                let expected = match track.transfer {
+                    Some(16) => "PQ",
+                    Some(18) => "HLG",
+                    _ => "SDR",
+                };
+                // Without a declaration, HDR may hide in the stream.
+                let is_avc = matches!(track.coding, Some(Coding::Avc { .. })) || track.is_transport;
+                if track.transfer.is_none() && !is_avc {
+                    if listed != "SDR" {
+                        findings
+                            .unjudged(&name, "the video does not declare its transfer function");
+                    }
+                    return;
+                }
+                findings.expect(listed == expected, || {
+                    (
+                        name,
+                        format!("it is {}, and the video is {expected}", shown(listed)),
+                    )
+                });
+            });
+        },
+    },
+    Rule {
+        id: "MV-14",
+        title: "a Variant Stream names every group, and each with video names subtitles",
+        source: "RFC 8216bis §4.4.6.2.1",
+        advice: "name the group on every `EXT-X-STREAM-INF`, or drop its `EXT-X-MEDIA`",
+        check: groups,
+    },
 ];
+
+fn groups(facts: &PackageFacts, findings: &mut Findings) {
+    let Some(playlist) = &facts.multivariant else {
+        return;
+    };
+    let mut known = BTreeSet::new();
+    for media in &playlist.media {
+        let (Some(kind), Some(group)) = (media.get("TYPE"), media.get("GROUP-ID")) else {
+            continue;
+        };
+        if !known.insert((kind, group)) {
+            continue;
+        }
+        let is_named = playlist
+            .variants
+            .iter()
+            .any(|variant| variant.get(kind) == Some(group));
+        findings.expect(is_named, || {
+            let name = format!("{} group `{}`", shown(kind), shown(group));
+            (name, "no Variant Stream names it".to_owned())
+        });
+    }
+    // Subtitles cost a switch nothing, so each Variant Stream with video offers them.
+    let has_subtitles = |variant: &TagEntry| variant.get("SUBTITLES").is_some();
+    let some_have = playlist.variants.iter().any(has_subtitles);
+    each(facts, |variant, rendition, name| {
+        if some_have && has_video(variant, rendition) {
+            findings.expect(has_subtitles(variant), || {
+                (
+                    name,
+                    "it has no `SUBTITLES`, and another Variant Stream has".to_owned(),
+                )
+            });
+        }
+    });
+}
 
 /// Visits every Variant Stream with its name, and its Media Playlist if it was readable.
 fn each(facts: &PackageFacts, mut visit: impl FnMut(&TagEntry, Option<&CheckedRendition>, String)) {
@@ -298,7 +379,7 @@ fn bandwidth(
         let Some(rendition) = of_variant(facts, at) else {
             continue;
         };
-        let Some(own) = rates(rendition).map(which) else {
+        let Some(own) = rendition.rates().map(which) else {
             continue;
         };
         // The heaviest audio that may play beside it, or instead of it if it is one of these
@@ -307,7 +388,7 @@ fn bandwidth(
             continue;
         };
         let audio_rates: Option<Vec<u64>> =
-            group.iter().map(|audio| rates(audio).map(which)).collect();
+            group.iter().map(|audio| audio.rates().map(which)).collect();
         let Some(audio_rates) = audio_rates else {
             continue;
         };

@@ -52,7 +52,7 @@ pub(super) const RULES: &[Rule] = &[
         check: |facts, findings| {
             let Some(listed) = &facts.listed else { return };
             findings.has_looked = true;
-            for (name, why) in listed {
+            for (name, why) in &listed.objects {
                 findings.expect(false, || (name.clone(), why.clone()));
             }
         },
@@ -90,6 +90,51 @@ pub(super) const RULES: &[Rule] = &[
             for what in differs {
                 findings.expect(false, || (manifest.name.clone(), what.clone()));
             }
+        },
+    },
+    Rule {
+        id: "OB-07",
+        title: "`manifest.mpd` states times, codecs, sizes and rates as they are",
+        source: "ISO/IEC 23009-1 §5.3.5, §5.3.9",
+        advice: "write the manifest again, from the measured Renditions",
+        check: |facts, findings| {
+            let Some(manifest) = facts.manifest.as_ref().filter(|one| one.fault.is_none()) else {
+                return;
+            };
+            findings.has_looked = true;
+            for what in &manifest.contradictions {
+                findings.expect(false, || (manifest.name.clone(), what.clone()));
+            }
+        },
+    },
+    Rule {
+        id: "OB-08",
+        title: "`package.json` states revision, durations, sizes and codecs as they are",
+        source: "Lectern: docs/reference/package.md",
+        advice: "package the recording again",
+        check: |facts, findings| {
+            let Some(listed) = &facts.listed else { return };
+            findings.has_looked = true;
+            for (name, why) in &listed.statements {
+                findings.expect(false, || (name.clone(), why.clone()));
+            }
+        },
+    },
+    Rule {
+        id: "OB-09",
+        title: "`lecture.mp4` is complete, and lasts as long as the lecture",
+        source: "ISO/IEC 14496-12 §4.2; Lectern: docs/reference/package.md",
+        advice: "write the download again",
+        check: |facts, findings| {
+            let Some(download) = &facts.download else {
+                return;
+            };
+            findings.expect(download.fault.is_none(), || {
+                (
+                    download.name.clone(),
+                    download.fault.clone().unwrap_or_default(),
+                )
+            });
         },
     },
 ];

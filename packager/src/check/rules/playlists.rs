@@ -87,10 +87,12 @@ pub(super) const RULES: &[Rule] = &[
         advice: "add `EXT-X-PLAYLIST-TYPE:VOD` and, as the last line, `EXT-X-ENDLIST`",
         check: |facts, findings| {
             for CheckedRendition { name, playlist, .. } in &facts.renditions {
-                findings.expect(playlist.is_vod && playlist.has_end, || {
-                    let what = match playlist.has_end {
-                        true => "`EXT-X-PLAYLIST-TYPE:VOD` is missing",
-                        false => "`EXT-X-ENDLIST` is missing: players ask for more of it",
+                let is_right = playlist.is_vod && playlist.has_end && !playlist.has_early_end;
+                findings.expect(is_right, || {
+                    let what = match (playlist.has_end, playlist.has_early_end) {
+                        (false, _) => "`EXT-X-ENDLIST` is missing: players ask for more of it",
+                        (_, true) => "a segment follows `EXT-X-ENDLIST`",
+                        _ => "`EXT-X-PLAYLIST-TYPE:VOD` is missing",
                     };
                     (name.clone(), what.to_owned())
                 });

@@ -23,6 +23,11 @@ pub(super) const RULES: &[Rule] = &[
                     _ if media.get("GROUP-ID").is_none_or(str::is_empty) => {
                         Some("GROUP-ID is missing")
                     }
+                    (Some("AUDIO" | "VIDEO" | "CLOSED-CAPTIONS"), ..)
+                        if media.get("FORCED").is_some() =>
+                    {
+                        Some("FORCED is on something other than subtitles")
+                    }
                     (Some("AUDIO" | "VIDEO"), ..) => None,
                     (Some("SUBTITLES"), None, _) => Some("subtitles have no URI"),
                     (Some("SUBTITLES"), ..) => None,

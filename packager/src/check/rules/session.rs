@@ -3,6 +3,7 @@
 use super::super::facts::PackageFacts;
 use super::super::playlist::{TagEntry, shown};
 use super::{Findings, Rule};
+use crate::check::rendition::CheckedRendition;
 use crate::check::session_object::SessionKind;
 
 pub(super) const RULES: &[Rule] = &[
@@ -50,7 +51,10 @@ pub(super) const RULES: &[Rule] = &[
         title: "objects of session data are JSON, unless FORMAT is RAW",
         source: "RFC 8216bis §4.4.6.4",
         advice: "write JSON, or add `FORMAT=RAW`",
-        check: |facts, findings| each(facts, findings, SessionKind::Json),
+        check: |facts, findings| {
+            each(facts, findings, SessionKind::Json);
+            each(facts, findings, SessionKind::Chapters);
+        },
     },
     Rule {
         id: "SD-04",
@@ -58,6 +62,36 @@ pub(super) const RULES: &[Rule] = &[
         source: "WebVTT §4.1; Media Fragments URI 1.0 §4.2.2",
         advice: "write `sprite.jpg#xywh=0,0,160,90` below each cue's times",
         check: |facts, findings| each(facts, findings, SessionKind::Storyboard),
+    },
+    Rule {
+        id: "SD-05",
+        title: "images are complete, and hold the regions that a storyboard shows",
+        source: "ITU-T T.81; W3C PNG; Media Fragments URI 1.0 §4.2.2",
+        advice: "write the image again as JPEG, PNG or WebP",
+        check: |facts, findings| each(facts, findings, SessionKind::Image),
+    },
+    Rule {
+        id: "SD-06",
+        title: "chapters and storyboards start within the lecture",
+        source: "Lectern: a player offers nothing behind the end",
+        advice: "drop what starts after the end, or correct its time",
+        check: |facts, findings| {
+            let av = facts
+                .renditions
+                .iter()
+                .filter(|one| one.has_video() || one.has_audio_only());
+            let seconds = av.map(CheckedRendition::seconds).fold(0.0, f64::max);
+            for object in &facts.session {
+                if let Some(latest) = object.latest.filter(|_| seconds > 0.0) {
+                    findings.expect(latest < seconds, || {
+                        let what = format!(
+                            "it has something at {latest:.1} s of a lecture of {seconds:.1} s"
+                        );
+                        (object.name.clone(), what)
+                    });
+                }
+            }
+        },
     },
 ];
 

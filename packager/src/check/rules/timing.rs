@@ -83,14 +83,13 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         id: "TM-05",
-        title: "video and audio end together, within a segment",
+        title: "video and audio end together, within a second",
         source: "RFC 8216bis §6.2.4",
         advice: "lengthen the shorter one with silence or the last frame, or cut the longer one",
         check: |facts, findings| {
             pairs(facts, |video, audio| {
-                let target = video.playlist.target_duration.unwrap_or(0) as f64;
                 let (long, short) = (video.seconds(), audio.seconds());
-                findings.expect((long - short).abs() <= target, || {
+                findings.expect((long - short).abs() <= most_apart(video), || {
                     let what = format!(
                         "it lasts {short:.1} s, and {} lasts {long:.1} s",
                         video.name
@@ -107,12 +106,11 @@ pub(super) const RULES: &[Rule] = &[
                 if audio_micros.is_empty() || audio_micros.len() < rendition.segments.len() {
                     continue;
                 }
-                let target = rendition.playlist.target_duration.unwrap_or(0) as f64;
                 let (long, short) = (
                     rendition.seconds(),
                     audio_micros.iter().sum::<u64>() as f64 / 1e6,
                 );
-                findings.expect((long - short).abs() <= target, || {
+                findings.expect((long - short).abs() <= most_apart(rendition), || {
                     let what = format!("its audio lasts {short:.1} s, and its video {long:.1} s");
                     (rendition.name.clone(), what)
                 });
@@ -167,7 +165,63 @@ pub(super) const RULES: &[Rule] = &[
             }
         },
     },
+    Rule {
+        id: "TM-09",
+        title: "all video and audio playlists have the same discontinuities",
+        source: "RFC 8216bis §6.2.4",
+        advice: "write `EXT-X-DISCONTINUITY` at the same time into every Media Playlist, or into none",
+        check: discontinuities,
+    },
 ];
+
+/// Listed times of discontinuities, without one at the start.
+fn discontinuity_times(rendition: &CheckedRendition) -> Vec<f64> {
+    let (mut micros, mut found) = (0_u64, vec![]);
+    for listed in &rendition.playlist.segments {
+        if listed.is_discontinuous && micros > 0 {
+            found.push(micros as f64 / 1e6);
+        }
+        micros = micros.saturating_add(listed.micros);
+    }
+    found
+}
+
+fn discontinuities(facts: &PackageFacts, findings: &mut Findings) {
+    let mut all = av(facts);
+    let Some(first) = all.next() else { return };
+    let expected = discontinuity_times(first);
+    let target = first.playlist.target_duration.unwrap_or(1) as f64;
+    for rendition in all {
+        let found = discontinuity_times(rendition);
+        // Audio is cut at its own frames.
+        let is_right = found.len() == expected.len()
+            && found
+                .iter()
+                .zip(&expected)
+                .all(|(one, other)| (one - other).abs() <= target / 2.0);
+        findings.expect(is_right, || {
+            let list = |times: &[f64]| match times {
+                [] => "none".to_owned(),
+                [first, ..] => format!("{} from {first:.1} s on", times.len()),
+            };
+            let what = format!(
+                "it has {}, and {} has {}",
+                list(&found),
+                first.name,
+                list(&expected)
+            );
+            (rendition.name.clone(), what)
+        });
+    }
+}
+
+/// Seconds between the ends of a video and its audio: a second, or the longest frame.
+fn most_apart(video: &CheckedRendition) -> f64 {
+    let frames = video
+        .fragments()
+        .map(|(_, _, track, found)| found.longest_sample as f64 / f64::from(track.timescale));
+    frames.fold(1.0, f64::max)
+}
 
 /// Verifies that consecutive segments start where the previous one ended.
 fn follow<'a>(
@@ -183,6 +237,7 @@ fn follow<'a>(
     >,
 ) {
     let mut before: Option<(usize, &CheckedTrack, &SegmentSamples)> = None;
+    let mut origin = None;
     for (at, listed, track, found) in segments {
         let (mut gap, mut most) = (0.0, 0.001);
         if let Some((last, other, ended)) = before
@@ -201,15 +256,34 @@ fn follow<'a>(
                 most = ended.longest_sample as f64 / f64::from(track.timescale) / 2.0;
             }
         }
-        findings.expect(gap <= most && !found.has_hole, || {
-            let what = match found.has_hole {
-                true => "its fragments leave a gap".to_owned(),
-                false => format!("it starts {gap:.3} s from the end of the previous segment"),
+        // Reordering delays the first frame of each segment alike.
+        let delay = shown_after(track, found);
+        if listed.is_discontinuous || origin.is_none() {
+            origin = Some(delay);
+        }
+        let moved = delay - origin.unwrap_or(delay);
+        // Frames of different lengths delay it by some of them.
+        let frame = found.longest_sample as f64 / f64::from(track.timescale);
+        let is_shown = moved.abs() <= (frame * 4.0).max(START);
+        let is_right = gap <= most && !found.has_hole && is_shown;
+        findings.expect(is_right, || {
+            let what = if found.has_hole {
+                "its fragments leave a gap".to_owned()
+            } else if gap > most {
+                format!("it starts {gap:.3} s from the end of the previous segment")
+            } else {
+                format!("its frames are shown {moved:.3} s later than those of the first segment")
             };
             (segment(rendition, at), what)
         });
         before = Some((at, track, found));
     }
+}
+
+/// Seconds from decoding to presentation of the first frame.
+fn shown_after(track: &CheckedTrack, found: &SegmentSamples) -> f64 {
+    let start = i64::try_from(found.start).unwrap_or(i64::MAX);
+    track.seconds(found.shown_from.saturating_sub(start))
 }
 
 fn durations(facts: &PackageFacts, findings: &mut Findings) {
@@ -295,6 +369,19 @@ fn aligned(facts: &PackageFacts, findings: &mut Findings) {
         // Another rule reports unreadable segments.
         if expected.len() != first.segments.len() || found.len() != rendition.segments.len() {
             continue;
+        }
+        // Players of a recording may find a segment of another rung by its number.
+        let number = |one: &CheckedRendition| one.playlist.segments.first().map(|one| one.number);
+        let (one, other) = (number(rendition), number(first));
+        if first.playlist.is_vod {
+            findings.expect(one == other, || {
+                let (one, other) = (one.unwrap_or(0), other.unwrap_or(0));
+                let what = format!(
+                    "it begins with number {one}, and {} with {other}",
+                    first.name
+                );
+                (rendition.name.clone(), what)
+            });
         }
         findings.expect(expected.len() == found.len(), || {
             let what = format!(

@@ -12,6 +12,9 @@ const SPS: u8 = 7;
 const PPS: u8 = 8;
 const DELIMITER: u8 = 9;
 
+const NO_PES: &str = "a packet of its streams is no PES packet";
+const CUT_PES: &str = "a PES packet is cut short";
+
 /// Video frames of a segment.
 #[derive(Debug, Default)]
 pub(super) struct ElementaryVideo {
@@ -28,16 +31,31 @@ pub(super) struct ElementaryVideo {
     sets: (bool, bool),
     /// The segment begins within a frame.
     pub(super) is_cut_in: bool,
+    pub(super) fault: Option<&'static str>,
 }
 
 impl ElementaryVideo {
     pub(super) fn add(&mut self, pes: &[u8]) {
-        let Some(PesPayload { pts, dts, data }) = unpack(pes) else {
+        let Some(PesPayload {
+            pts,
+            dts,
+            data,
+            is_cut,
+        }) = unpack(pes)
+        else {
+            self.fault.get_or_insert(NO_PES);
             return;
         };
+        if is_cut {
+            self.fault.get_or_insert(CUT_PES);
+        }
         let (mut slice, mut delimiters) = (None, 0);
         let (mut has_sps, mut has_pps) = (false, false);
         for unit in units(data) {
+            if unit[0] & 0x80 != 0 {
+                self.fault
+                    .get_or_insert("a NAL unit of its video has no valid header");
+            }
             match unit[0] & 0x1f {
                 kind @ (SLICE..=IDR) => slice = slice.or(Some(kind)),
                 SPS => {
@@ -48,6 +66,9 @@ impl ElementaryVideo {
                 DELIMITER => delimiters += 1,
                 _ => {}
             }
+        }
+        if pts.is_some() && slice.is_none() {
+            self.fault.get_or_insert("a video packet has no slice");
         }
         let is_idr = slice == Some(IDR);
         if self.frames == 0 {
@@ -148,6 +169,7 @@ pub(super) struct ElementaryAudio {
     frames: u64,
     has_hole: bool,
     header: Option<Adts>,
+    pub(super) fault: Option<&'static str>,
 }
 
 /// ADTS header of a frame (ISO/IEC 13818-7 §6.2).
@@ -160,6 +182,9 @@ struct Adts {
 }
 
 impl Adts {
+    /// Bytes of a header without its checksum.
+    const HEADER: usize = 7;
+
     fn parse(bytes: &[u8]) -> Option<Self> {
         /// ISO/IEC 14496-3, Table 1.18.
         const RATES: [u32; 13] = [
@@ -185,9 +210,16 @@ impl Adts {
 
 impl ElementaryAudio {
     pub(super) fn add(&mut self, pes: &[u8]) {
-        let Some(PesPayload { pts, data, .. }) = unpack(pes) else {
+        let Some(PesPayload {
+            pts, data, is_cut, ..
+        }) = unpack(pes)
+        else {
+            self.fault.get_or_insert(NO_PES);
             return;
         };
+        if is_cut {
+            self.fault.get_or_insert(CUT_PES);
+        }
         // The timestamp belongs to the first frame that begins in the packet (13818-1 §2.4.3.7).
         let mut due = pts.map(|pts| (pts, self.rest.len()));
         let mut bytes = std::mem::take(&mut self.rest);
@@ -205,7 +237,21 @@ impl ElementaryAudio {
             at += frame.length;
         }
         bytes.drain(..at);
+        let is_lost = bytes.len() >= Adts::HEADER && Adts::parse(&bytes).is_none();
+        if is_lost {
+            self.fault
+                .get_or_insert("its audio has bytes that are no ADTS frame");
+            bytes.clear();
+        }
         self.rest = bytes;
+    }
+
+    /// Records an incomplete frame at the end of the segment.
+    pub(super) fn finish(&mut self) {
+        if !self.rest.is_empty() {
+            self.fault
+                .get_or_insert("its last audio frame is cut short");
+        }
     }
 
     /// Compares the timestamp of a frame with its expected time.

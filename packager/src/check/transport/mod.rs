@@ -24,6 +24,8 @@ pub(crate) struct Transport {
     pub(crate) is_partly_known: bool,
     /// H.264 has parameter sets before its first frame; `None` without H.264.
     pub(crate) has_parameter_sets: Option<bool>,
+    /// Bytes of a stream that are none of its codec.
+    pub(crate) fault: Option<String>,
 }
 
 impl Transport {
@@ -32,6 +34,7 @@ impl Transport {
         let tables = TsTables::read(bytes)?;
         let (mut video, mut audio) = (ElementaryVideo::default(), ElementaryAudio::default());
         let mut counters = Counters::default();
+        let mut has_clock = false;
         let pid = |kind| {
             let mut streams = tables.streams.iter();
             streams
@@ -43,6 +46,7 @@ impl Transport {
         for packet in bytes.chunks_exact(PACKET) {
             counters.count(packet);
             let at = Some(packets::pid(packet));
+            has_clock |= at == tables.clock && packets::has_clock(packet);
             if at == video_pid {
                 video_pes.push(packet, |pes| video.add(pes));
             } else if at == audio_pid {
@@ -52,6 +56,16 @@ impl Transport {
         video.is_cut_in |= video_pes.is_cut_in;
         video_pes.finish(|pes| video.add(pes));
         audio_pes.finish(|pes| audio.add(pes));
+        audio.finish();
+        let missing = match (
+            video_pid.is_some() && video.fragments().is_none_or(|one| one.samples == 0),
+            audio_pid.is_some() && audio.fragments().is_none(),
+        ) {
+            (true, _) => Some("its video stream has no frame"),
+            (_, true) => Some("its audio stream has no frame"),
+            _ => (!has_clock).then_some("its program has no clock reference"),
+        };
+        let fault = video.fault.or(audio.fault).or(missing);
         let tracks: Vec<CheckedTrack> = [video.track(), audio.track()]
             .into_iter()
             .flatten()
@@ -64,6 +78,7 @@ impl Transport {
             .count();
         Ok((
             Self {
+                fault: fault.map(str::to_owned),
                 is_partly_known: known != tracks.len(),
                 stranger: stranger(&tables),
                 has_parameter_sets: video_pid.map(|_| video.has_parameter_sets()),
@@ -144,13 +159,9 @@ fn fragments(start: u64, duration: u64, samples: u64, longest_sample: u64) -> Se
         starts_with_sync: true,
         starts_with_idr: None,
         longest_gap: 0,
-        sequence: (0, 0),
         is_rising: true,
-        has_hole: false,
-        has_styp: false,
-        is_cut: false,
-        missing: 0,
         has_first_sample: true,
+        ..SegmentSamples::default()
     }
 }
 

@@ -1,5 +1,7 @@
 //! Packets of 188 bytes, their tables, and their PES packets (ISO/IEC 13818-1 §2.4.3, §2.4.4).
 
+use crate::mpegts::muxer::crc;
+
 pub(super) const PACKET: usize = 188;
 const SYNC: u8 = 0x47;
 /// Last PID of tables (EN 300 468 §5.1.3).
@@ -12,6 +14,8 @@ const MOST_STREAMS: usize = 32;
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct TsTables {
     pub(super) programs: usize,
+    /// PID of the program clock.
+    pub(super) clock: Option<u16>,
     pub(super) streams: Vec<TsStream>,
 }
 
@@ -34,25 +38,68 @@ impl TsTables {
         // Tables of the service may precede or separate them: ffmpeg writes the SDT first.
         let is_service = |packet: &&[u8]| (1..=LAST_TABLE_PID).contains(&pid(packet));
         let mut all = packets.clone().filter(|packet| !is_service(packet));
-        let pat = match all.next() {
-            Some(pat) if pid(pat) == 0 => programs(&section(packets.clone(), 0)),
+        let table = match all.next() {
+            Some(pat) if pid(pat) == 0 => section(packets.clone(), 0),
             _ => return Err("it has no PAT before its media".to_owned()),
         };
+        let pat = programs(&table.bytes);
         // Packets that begin no section continue the PAT.
         let next = all.map(pid).find(|pid| *pid != 0);
         if next.is_none_or(|next| !pat.contains(&next)) {
             return Err("it has no PMT of its PAT before its media".to_owned());
         }
-        let pmt = next.map_or_else(Vec::new, |pid| section(packets, pid));
+        let pmt = next.map_or_else(TableSection::default, |pid| section(packets.clone(), pid));
+        let streams = streams(&pmt.bytes).ok_or("its PMT cannot be read")?;
+        for (table, name) in [(&table, "PAT"), (&pmt, "PMT")] {
+            if !table.is_sound {
+                return Err(format!("the checksum of its {name} is wrong"));
+            }
+        }
+        if let Some((at, why)) = packets
+            .enumerate()
+            .find_map(|(at, one)| Some((at, fault(one)?)))
+        {
+            return Err(format!("packet {at} {why}"));
+        }
         Ok(Self {
             programs: pat.len(),
-            streams: streams(&pmt).ok_or("its PMT cannot be read")?,
+            clock: pmt
+                .bytes
+                .get(8..10)
+                .map(|pid| u16::from_be_bytes([pid[0], pid[1]]) & 0x1fff),
+            streams,
         })
+    }
+}
+
+/// Fault in the header of a packet (§2.4.3.2, §2.4.3.4).
+fn fault(packet: &[u8]) -> Option<&'static str> {
+    let (has_adaptation, has_payload) = (packet[3] & 0x20 != 0, packet[3] & 0x10 != 0);
+    let adaptation = usize::from(packet[4]);
+    // An adaptation field without a payload fills the packet.
+    let is_fitting = match (has_adaptation, has_payload) {
+        (true, true) => adaptation < PACKET - 5,
+        (true, false) => adaptation <= PACKET - 5,
+        (false, _) => true,
+    };
+    if packet[1] & 0x80 != 0 {
+        Some("is flagged as damaged")
+    } else if pid(packet) != NULL_PID && packet[3] & 0xc0 != 0 {
+        Some("is scrambled")
+    } else if !is_fitting {
+        Some("has an adaptation field that leaves it")
+    } else {
+        None
     }
 }
 
 pub(super) fn pid(packet: &[u8]) -> u16 {
     u16::from_be_bytes([packet[1], packet[2]]) & 0x1fff
+}
+
+/// The packet has a program clock reference (§2.4.3.5).
+pub(super) fn has_clock(packet: &[u8]) -> bool {
+    packet[3] & 0x20 != 0 && packet[4] >= 7 && packet[5] & 0x10 != 0
 }
 
 fn is_start(packet: &[u8]) -> bool {
@@ -69,8 +116,16 @@ fn payload(packet: &[u8]) -> Option<&[u8]> {
     packet.get(skipped..).filter(|payload| !payload.is_empty())
 }
 
-/// The first section on a PID without its checksum; empty if none is complete.
-fn section<'a>(packets: impl Iterator<Item = &'a [u8]>, wanted: u16) -> Vec<u8> {
+/// A section of a table without its checksum; empty if none is complete.
+#[derive(Debug, Default)]
+struct TableSection {
+    bytes: Vec<u8>,
+    /// The checksum is right.
+    is_sound: bool,
+}
+
+/// The first section on a PID.
+fn section<'a>(packets: impl Iterator<Item = &'a [u8]>, wanted: u16) -> TableSection {
     let mut found: Vec<u8> = vec![];
     let mut has_begun = false;
     for packet in packets.filter(|packet| pid(packet) == wanted) {
@@ -91,12 +146,17 @@ fn section<'a>(packets: impl Iterator<Item = &'a [u8]>, wanted: u16) -> Vec<u8> 
         if let [_, high, low, ..] = found[..] {
             let length = 3 + (usize::from(high & 0x0f) << 8 | usize::from(low));
             if found.len() >= length {
+                found.truncate(length);
+                let is_sound = crc(&found) == 0;
                 found.truncate(length.saturating_sub(4));
-                return found;
+                return TableSection {
+                    bytes: found,
+                    is_sound,
+                };
             }
         }
     }
-    vec![]
+    TableSection::default()
 }
 
 /// PIDs of the PMTs in a PAT.
@@ -212,16 +272,19 @@ pub(super) struct PesPayload<'bytes> {
     pub(super) pts: Option<u64>,
     pub(super) dts: Option<u64>,
     pub(super) data: &'bytes [u8],
+    /// The packet declares more bytes than it has.
+    pub(super) is_cut: bool,
 }
 
 pub(super) fn unpack(pes: &[u8]) -> Option<PesPayload<'_>> {
     let [0, 0, 1, _, high, low, _, flags, length, ..] = *pes else {
         return None;
     };
-    let whole = match u16::from_be_bytes([high, low]) {
-        0 => pes,
-        length => pes.get(..6 + usize::from(length)).unwrap_or(pes),
+    let declared = match u16::from_be_bytes([high, low]) {
+        0 => Some(pes),
+        length => pes.get(..6 + usize::from(length)),
     };
+    let whole = declared.unwrap_or(pes);
     let stamp = |at: usize| -> Option<u64> {
         let five: [u8; 5] = pes.get(at..at + 5)?.try_into().ok()?;
         let [a, b, c, d, e] = five.map(u64::from);
@@ -232,6 +295,7 @@ pub(super) fn unpack(pes: &[u8]) -> Option<PesPayload<'_>> {
         pts,
         dts: (flags & 0xc0 == 0xc0).then(|| stamp(14)).flatten().or(pts),
         data: whole.get(9 + usize::from(length)..)?,
+        is_cut: declared.is_none(),
     })
 }
 
@@ -265,6 +329,12 @@ mod tests {
             ),
             (with(4, 255), "it has no PMT of its PAT before its media"),
             (with(PACKET + 5, 1), "its PMT cannot be read"),
+            (with(9, 9), "the checksum of its PAT is wrong"),
+            (with(PACKET + 8, 9), "the checksum of its PMT is wrong"),
+            (
+                with(PACKET + 1, 0xc1),
+                "it has no PMT of its PAT before its media",
+            ),
         ] {
             assert_eq!(TsTables::read(&bytes), Err(expected.to_owned()));
         }
@@ -279,6 +349,7 @@ mod tests {
             pts: Some(1),
             dts: Some(0),
             data: b"data",
+            is_cut: false,
         };
         assert_eq!(unpack(&pes), Some(expected));
         assert_eq!(unpack(&pes[..18]), None);

@@ -2,11 +2,17 @@
 //! Section, samples of a Media Segment. The bytes are untrusted: numbers may be anything, and sizes
 //! count only as far as there are bytes. Pure.
 
-use mp4_atom::{Atom as _, Ftyp, Moof, Moov, Trak, Trex, Trun};
+mod samples;
 
-use super::codec::{self, Coding};
+use std::ops::Range;
+
+use mp4_atom::{Atom as _, Ftyp, Moof, Moov, Trak, Trex};
+
+use super::codec;
+use super::sample_data::{self, Coding};
 use crate::mp4::codec_string::codec_string;
 use crate::mp4::walk::{FoundBox, walk};
+use samples::{SampleReader, is_wrong_index};
 
 const SAMPLE_IS_NON_SYNC: u32 = 0x0001_0000;
 
@@ -39,14 +45,19 @@ pub(crate) struct CheckedTrack {
     pub(crate) sample_rate: u32,
     /// Ticks that the edit list adds to a time.
     edit: i64,
-    coding: Option<Coding>,
+    /// Framing of its samples; `None` if they cannot be examined.
+    pub(crate) coding: Option<Coding>,
+    /// Fault of its sample entry.
+    pub(crate) fault: Option<String>,
+    /// Transfer characteristics (ISO/IEC 23091-2), if it declares them.
+    pub(crate) transfer: Option<u16>,
     trex: Trex,
     /// A track of a transport stream, whose times have 33 bits and begin anywhere.
     pub(crate) is_transport: bool,
 }
 
 /// Samples of one track in a Media Segment; times in ticks of the track.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct SegmentSamples {
     pub(crate) start: u64,
     pub(crate) duration: u64,
@@ -71,6 +82,23 @@ pub(crate) struct SegmentSamples {
     pub(crate) missing: u64,
     /// The first sample is complete.
     pub(crate) has_first_sample: bool,
+    /// Bytes of `mdat` that no sample declares.
+    pub(crate) surplus: u64,
+    /// A run of samples lies outside `mdat`.
+    pub(crate) is_misplaced: bool,
+    /// `sidx` declares other sizes than the segment has.
+    pub(crate) has_wrong_index: bool,
+    /// The first sample whose bytes are none of its codec.
+    pub(crate) fault: Option<SampleFault>,
+    /// Audio frames of less than half their codec's duration.
+    pub(crate) short_samples: u64,
+}
+
+/// A sample, and a reason why its bytes are none of its codec.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SampleFault {
+    pub(crate) sample: u64,
+    pub(crate) why: &'static str,
 }
 
 /// Boxes at the top level; `Err` for other bytes.
@@ -125,12 +153,19 @@ impl CheckedInit {
             all.into_iter()
                 .find(|trex| trex.track_id == track.tkhd.track_id)
                 .cloned()
-                .unwrap_or_default()
         };
         let tracks: Vec<CheckedTrack> = moov
             .trak
             .iter()
-            .map(|track| CheckedTrack::of(track, trex(track), movie))
+            .map(|track| {
+                let defaults = trex(track);
+                let lacks_defaults = moov.mvex.is_some() && defaults.is_none();
+                let mut found = CheckedTrack::of(track, defaults.unwrap_or_default(), movie);
+                if lacks_defaults {
+                    found.fault = Some("its `mvex` has no `trex` of the track".to_owned());
+                }
+                found
+            })
             .collect();
         if tracks.is_empty() {
             return Err("it has no track".to_owned());
@@ -197,7 +232,12 @@ impl CheckedTrack {
                 .unwrap_or(0),
             sample_rate: audio.map_or(0, |audio| audio.sample_rate.integer().into()),
             edit,
-            coding: entry.and_then(codec::coding),
+            coding: entry.and_then(sample_data::coding),
+            fault: match entry {
+                Some(entry) => codec::fault(entry),
+                None => Some("it has no sample entry".to_owned()),
+            },
+            transfer: entry.and_then(codec::transfer),
             trex,
             is_transport: false,
         }
@@ -215,6 +255,8 @@ impl CheckedTrack {
             sample_rate: 0,
             edit: 0,
             coding: None,
+            fault: None,
+            transfer: None,
             trex: Trex::default(),
             is_transport: true,
         }
@@ -239,6 +281,13 @@ impl CheckedTrack {
         u64::try_from(micros).unwrap_or(u64::MAX)
     }
 
+    /// Ticks of an audio frame; `None` if the codec leaves it open.
+    fn frame_ticks(&self) -> Option<u64> {
+        const SAMPLES: u64 = 1_024;
+        let is_aac = self.coding == Some(Coding::Aac) && self.sample_rate > 0;
+        is_aac.then(|| SAMPLES * u64::from(self.timescale) / u64::from(self.sample_rate))
+    }
+
     /// Reads this track's samples of a Media Segment or a byte range of one.
     pub(crate) fn read(&self, bytes: &[u8]) -> Result<SegmentSamples, String> {
         let mut reader = SampleReader {
@@ -247,129 +296,54 @@ impl CheckedTrack {
             found: None,
             since_sync: 0,
             has_styp: false,
+            runs: vec![],
+            odd: 0,
         };
-        let mut unheld = 0_u64;
+        let mut declared = 0_u64;
         let mut is_cut = false;
+        let mut data: Vec<Range<usize>> = vec![];
+        let (mut has_wrong_index, mut indexes) = (false, 0_u32);
         for found in top(bytes) {
             let found = found?;
             is_cut |= found.is_cut;
             match &found.kind {
                 b"styp" => reader.has_styp |= found.start == 0,
+                b"sidx" => {
+                    indexes += 1;
+                    has_wrong_index |= is_wrong_index(bytes, &found);
+                }
                 b"moof" if found.is_cut => return Err("its `moof` is cut short".to_owned()),
                 b"moof" => {
                     let moof = Moof::decode_body(&mut &bytes[found.body.clone()])
                         .map_err(|error| format!("its `moof` cannot be read: {error}"))?;
-                    unheld = unheld.saturating_add(reader.moof(&moof, found.start)?);
+                    declared = declared.saturating_add(reader.moof(&moof, found.start)?);
                 }
-                b"mdat" => unheld = unheld.saturating_sub(found.body.len() as u64),
+                b"mdat" => data.push(found.body.clone()),
                 _ => {}
             }
         }
+        let is_in = |run: &Range<usize>| {
+            let mut all = data.iter();
+            all.any(|body| body.start <= run.start && run.end <= body.end)
+        };
+        let is_misplaced = !is_cut && !reader.runs.iter().all(is_in);
         let mut found = reader.found.ok_or("it has no samples of its track")?;
+        let held: usize = data.iter().map(Range::len).sum();
         found.longest_gap = found.longest_gap.max(reader.since_sync);
         found.has_styp = reader.has_styp;
         found.is_cut = is_cut;
-        found.missing = unheld;
-        Ok(found)
-    }
-}
-
-struct SampleReader<'bytes> {
-    track: &'bytes CheckedTrack,
-    bytes: &'bytes [u8],
-    found: Option<SegmentSamples>,
-    since_sync: u64,
-    has_styp: bool,
-}
-
-impl SampleReader<'_> {
-    /// Reads a fragment, and returns the declared bytes of all samples.
-    fn moof(&mut self, moof: &Moof, at: usize) -> Result<u64, String> {
-        let mut bytes = 0_u64;
-        let sequence = moof.mfhd.sequence_number;
-        for traf in &moof.traf {
-            let is_ours = traf.tfhd.track_id == self.track.id;
-            let (tfhd, trex) = (&traf.tfhd, &self.track.trex);
-            let size = tfhd.default_sample_size.unwrap_or(trex.default_sample_size);
-            for run in &traf.trun {
-                // A count without entries takes no space, and may be billions.
-                if run.samples.len() > self.bytes.len() {
-                    return Err("it lists more samples than it has bytes".to_owned());
-                }
-                let sizes = run.samples.iter().map(|sample| sample.size.unwrap_or(size));
-                bytes = sizes.fold(bytes, |sum, size| sum.saturating_add(size.into()));
-            }
-            if !is_ours {
-                continue;
-            }
-            let base = traf.tfdt.as_ref().ok_or("a `traf` has no `tfdt`")?;
-            let mut time = base.base_media_decode_time;
-            if let Some(found) = &mut self.found {
-                found.has_hole |= time != found.start.saturating_add(found.duration);
-                found.is_rising &= sequence > found.sequence.1;
-                found.sequence.1 = sequence;
-            }
-            let duration = tfhd
-                .default_sample_duration
-                .unwrap_or(trex.default_sample_duration);
-            let flags = tfhd
-                .default_sample_flags
-                .unwrap_or(trex.default_sample_flags);
-            for run in &traf.trun {
-                for sample in &run.samples {
-                    let duration = u64::from(sample.duration.unwrap_or(duration));
-                    let flags = sample.flags.unwrap_or(flags);
-                    let is_sync = flags & SAMPLE_IS_NON_SYNC == 0;
-                    let shown_from = i64::try_from(time)
-                        .unwrap_or(i64::MAX)
-                        .saturating_add(sample.cts.unwrap_or(0))
-                        .saturating_add(self.track.edit);
-                    if self.found.is_none() {
-                        let first = self.data(run, at, sample.size.unwrap_or(size));
-                        let coding = self.track.coding;
-                        self.found = Some(SegmentSamples {
-                            start: time,
-                            duration: 0,
-                            samples: 0,
-                            longest_sample: 0,
-                            shown_from,
-                            starts_with_sync: is_sync,
-                            starts_with_idr: coding.zip(first).and_then(|(c, d)| c.is_idr(d)),
-                            longest_gap: 0,
-                            sequence: (sequence, sequence),
-                            is_rising: true,
-                            has_hole: false,
-                            has_styp: false,
-                            is_cut: false,
-                            missing: 0,
-                            has_first_sample: first.is_some(),
-                        });
-                    }
-                    let Some(found) = &mut self.found else {
-                        continue;
-                    };
-                    if is_sync {
-                        found.longest_gap = found.longest_gap.max(self.since_sync);
-                        self.since_sync = 0;
-                    }
-                    self.since_sync = self.since_sync.saturating_add(duration);
-                    found.shown_from = found.shown_from.min(shown_from);
-                    found.samples += 1;
-                    found.longest_sample = found.longest_sample.max(duration);
-                    found.duration = found.duration.saturating_add(duration);
-                    time = time.saturating_add(duration);
-                }
-            }
+        found.missing = declared.saturating_sub(held as u64);
+        found.surplus = (held as u64).saturating_sub(declared);
+        found.is_misplaced = is_misplaced;
+        // Each of several indexes a part.
+        found.has_wrong_index = has_wrong_index && indexes == 1;
+        if found.fault.is_none() && reader.odd * 2 > found.samples {
+            found.fault = Some(SampleFault {
+                sample: 0,
+                why: "most of its samples do not end as their codec does",
+            });
         }
-        Ok(bytes)
-    }
-
-    /// Bytes of the first sample of a run, whose offset counts from its `moof`.
-    fn data(&self, run: &Trun, moof: usize, size: u32) -> Option<&[u8]> {
-        let offset = usize::try_from(run.data_offset?).ok()?;
-        let start = moof.checked_add(offset)?;
-        let end = start.checked_add(usize::try_from(size).ok()?)?;
-        self.bytes.get(start..end)
+        Ok(found)
     }
 }
 

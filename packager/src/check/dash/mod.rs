@@ -1,16 +1,17 @@
-//! Checks a DASH manifest (ISO/IEC 23009-1) of the same segments, and `package.json`.
+//! Checks a DASH manifest (ISO/IEC 23009-1) of the same segments.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod description;
+mod timeline;
+
+use std::collections::BTreeSet;
 
 use reqwest::Url;
-use serde::Deserialize;
 
 use super::playlist::shown;
 use super::rendition::CheckedRendition;
 use super::source::{MOST_PLAYLIST, PackageSource};
 use super::xml::{self, XmlElement};
 use crate::layout;
-use crate::media;
 
 const MOST_SEGMENTS: u64 = 100_000;
 /// Maximum items of a list in a report.
@@ -24,6 +25,8 @@ pub(crate) struct Manifest {
     /// Segments that only one of manifest and playlists lists; `None` if the manifest uses an
     /// unsupported form of addressing.
     pub(crate) differs: Option<Vec<String>>,
+    /// Statements that the Renditions contradict.
+    pub(crate) contradictions: Vec<String>,
 }
 
 /// Reads the first manifest in these folders.
@@ -38,25 +41,44 @@ pub(crate) async fn find(
         };
         if let Ok(bytes) = source.read(&at, None, MOST_PLAYLIST).await {
             let text = String::from_utf8_lossy(&bytes);
-            let (fault, differs) = match xml::parse(&text) {
-                Err(why) => (Some(why), None),
-                Ok(root) if root.name != "MPD" => (
-                    Some(format!("its element is `{}`", shown(&root.name))),
-                    None,
-                ),
-                Ok(root) => (
-                    None,
-                    segments(&root, &at).map(|all| differences(source, &all, renditions)),
-                ),
-            };
-            return Some(Manifest {
+            let mut found = Manifest {
                 name: source.name(&at),
-                fault,
-                differs,
-            });
+                fault: None,
+                differs: None,
+                contradictions: vec![],
+            };
+            match xml::parse(&text) {
+                Err(why) => found.fault = Some(why),
+                Ok(root) if root.name != "MPD" => {
+                    found.fault = Some(format!("its element is `{}`", shown(&root.name)));
+                }
+                Ok(root) => {
+                    found.fault = lacking(&root);
+                    let listed = segments(&root, &at);
+                    found.differs = listed.map(|all| differences(source, &all, renditions));
+                    found.contradictions =
+                        description::contradictions(source, &root, &at, renditions).await;
+                }
+            }
+            return Some(found);
         }
     }
     None
+}
+
+/// Required attributes (§5.3.1.2, §5.3.5.2).
+fn lacking(mpd: &XmlElement) -> Option<String> {
+    let lacks = |element: &XmlElement, name: &str| {
+        let what = || format!("`{name}` of `{}` is missing", element.name);
+        element.get(name).is_none().then(what)
+    };
+    let mut required = ["profiles", "minBufferTime"].into_iter();
+    let of_mpd = required.find_map(|name| lacks(mpd, name));
+    let sets = mpd
+        .all("Period")
+        .flat_map(|period| period.all("AdaptationSet"));
+    let mut all = sets.flat_map(|set| set.all("Representation"));
+    of_mpd.or_else(|| all.find_map(|one| lacks(one, "id").or_else(|| lacks(one, "bandwidth"))))
 }
 
 fn differences(
@@ -66,7 +88,7 @@ fn differences(
 ) -> Vec<String> {
     let urls = |rendition: &CheckedRendition| -> BTreeSet<Url> {
         let playlist = &rendition.playlist;
-        let maps = playlist.maps.iter().map(|map| &map.uri);
+        let maps = playlist.maps.iter().map(|map| &map.place.uri);
         let segments = playlist.segments.iter().map(|listed| &listed.place.uri);
         maps.chain(segments)
             .filter_map(|uri| rendition.at.join(uri).ok())
@@ -151,7 +173,13 @@ fn uris(levels: [&XmlElement; 3], total: Option<f64>) -> Option<Vec<String>> {
         .iter()
         .find_map(|template| template.child("SegmentTimeline"))
     {
-        Some(timeline) => timeline_times(timeline)?,
+        Some(timeline) => {
+            let entries = timeline::entries(timeline)?;
+            entries
+                .into_iter()
+                .map(|(start, _)| start)
+                .collect::<Vec<_>>()
+        }
         None => {
             let duration = whole("duration").filter(|duration| *duration > 0)? as f64;
             let seconds = duration / whole("timescale").unwrap_or(1).max(1) as f64;
@@ -175,29 +203,6 @@ fn uris(levels: [&XmlElement; 3], total: Option<f64>) -> Option<Vec<String>> {
             .map(|(number, time)| fill(media, number, time)),
     );
     Some(found)
-}
-
-/// Start times in a `SegmentTimeline`.
-fn timeline_times(timeline: &XmlElement) -> Option<Vec<u64>> {
-    let mut times = vec![];
-    let mut time = 0_u64;
-    for entry in timeline.all("S") {
-        let whole = |name: &str| entry.get(name).map(str::parse::<u64>);
-        if let Some(start) = whole("t") {
-            time = start.ok()?;
-        }
-        let duration = whole("d")?.ok()?;
-        // -1 repeats the segment up to the start of the next entry.
-        let repeated = whole("r").map_or(Some(0), Result::ok)?;
-        if times.len() as u64 + repeated >= MOST_SEGMENTS {
-            return None;
-        }
-        for _ in 0..=repeated {
-            times.push(time);
-            time = time.checked_add(duration)?;
-        }
-    }
-    Some(times)
 }
 
 /// `$RepresentationID$`, `$Number%05d$` (§5.3.9.4.4).
@@ -238,81 +243,6 @@ fn seconds(text: &str) -> Option<f64> {
         rest = &rest[end + 1..];
     }
     rest.is_empty().then_some(total)
-}
-
-/// The checked members of `package.json`. A file of this name without `objects` belongs to another
-/// tool.
-#[derive(Deserialize)]
-struct Listing {
-    objects: Vec<media::Object>,
-}
-
-/// Compares the objects with the first `package.json` in these folders.
-pub(crate) async fn package_json(
-    source: &PackageSource,
-    folders: &[String],
-    digests: &BTreeMap<String, (u64, String)>,
-) -> Option<Vec<(String, String)>> {
-    for folder in folders {
-        let Ok(at) = source
-            .root()
-            .join(&format!("{folder}{}", layout::PACKAGE_JSON))
-        else {
-            continue;
-        };
-        let Ok(bytes) = source.read(&at, None, MOST_PLAYLIST).await else {
-            continue;
-        };
-        let json: serde_json::Value = match serde_json::from_slice(&bytes) {
-            Ok(json) => json,
-            Err(error) => return Some(vec![(source.name(&at), format!("it is no JSON: {error}"))]),
-        };
-        if json.get("objects").is_none() {
-            continue;
-        }
-        return Some(match serde_json::from_value::<Listing>(json) {
-            Ok(listing) => compare(source, &listing, digests).await,
-            Err(error) => vec![(source.name(&at), format!("it is not understood: {error}"))],
-        });
-    }
-    None
-}
-
-async fn compare(
-    source: &PackageSource,
-    listing: &Listing,
-    digests: &BTreeMap<String, (u64, String)>,
-) -> Vec<(String, String)> {
-    let mut found = vec![];
-    for object in &listing.objects {
-        let name = shown(&object.path);
-        let Ok(at) = source.root().join(&object.path) else {
-            found.push((name, "its path is not valid".to_owned()));
-            continue;
-        };
-        let digest = match digests.get(at.as_str()) {
-            Some(digest) => Ok(digest.clone()),
-            None => source
-                .digest(&at)
-                .await
-                .map(|found| (found.bytes, found.sha256)),
-        };
-        match digest {
-            Err(why) => found.push((name, why)),
-            Ok((bytes, _)) if bytes != object.bytes => {
-                found.push((
-                    name,
-                    format!("it has {bytes} bytes and {} are listed", object.bytes),
-                ));
-            }
-            Ok((_, sha256)) if sha256 != object.sha256 => {
-                found.push((name, "its SHA-256 differs from the listed one".to_owned()));
-            }
-            Ok(_) => {}
-        }
-        tokio::task::yield_now().await;
-    }
-    found
 }
 
 #[cfg(test)]
