@@ -5,6 +5,7 @@ mod check;
 mod common;
 mod elsewhere;
 mod extras;
+mod faults;
 mod hostile;
 mod inputs;
 mod instant;
