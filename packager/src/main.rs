@@ -2,6 +2,7 @@
 //!
 //! Data goes to standard output, narration to standard error. `package` names the steps.
 
+mod box_walk;
 mod check;
 mod clock;
 mod command;

@@ -5,8 +5,8 @@ use mp4_atom::{Atom as _, Moov, StszSamples, Trak};
 use super::rendition::CheckedRendition;
 use super::sample_data;
 use super::source::{MOST_SEGMENT, PackageSource};
+use crate::box_walk::BoxHeader;
 use crate::layout;
-use crate::mp4::walk::BoxHeader;
 
 /// Maximum boxes at the top level.
 const MOST_BOXES: usize = 1_000;

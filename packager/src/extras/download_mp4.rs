@@ -9,8 +9,8 @@ use std::path::Path;
 use super::LadderRung;
 use super::concat_input::ConcatInput;
 use super::storyboard::words;
+use crate::box_walk::BoxHeader;
 use crate::layout::DOWNLOAD_MP4;
-use crate::mp4::walk::BoxHeader;
 
 const LINES: u32 = 720;
 

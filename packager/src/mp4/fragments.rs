@@ -4,7 +4,7 @@ use std::io::{Read, Seek, SeekFrom};
 use std::ops::Range;
 
 use super::BoxError;
-use super::walk::BoxHeader;
+use crate::box_walk::BoxHeader;
 
 #[derive(Debug, Default)]
 pub(crate) struct Layout {

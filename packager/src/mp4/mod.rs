@@ -6,14 +6,13 @@ pub(crate) mod fragments;
 pub(crate) mod iframe_track;
 pub(crate) mod retime;
 pub(crate) mod samples;
-pub(crate) mod walk;
 
+use crate::box_walk::walk;
 use codec_string::codec_string;
 use mp4_atom::{
     Atom as _, Codec, Decode as _, Edts, Elst, ElstEntry, Encode as _, Header, Moof, Moov, Sidx,
     Styp, Tfhd, Trex,
 };
-use walk::walk;
 
 /// Samples of priming in an AAC encoder's first access unit.
 const AAC_PRIMING: u64 = 1024;

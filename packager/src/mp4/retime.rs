@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use super::BoxError;
-use super::walk::{FoundBox, walk};
+use crate::box_walk::{FoundBox, walk};
 
 /// Adds to the time of each fragment (`tfdt` §8.8.12, `sidx` §8.16.3) and to its number (`mfhd`
 /// §8.8.5).

@@ -7,13 +7,13 @@ use mp4_atom::{Atom as _, Sidx};
 use reqwest::Url;
 
 use super::{base, seconds, timeline, uris};
+use crate::box_walk::BoxHeader;
 use crate::check::codec::is_same;
 use crate::check::playlist::shown;
 use crate::check::rendition::CheckedRendition;
 use crate::check::source::{MOST_INIT, MOST_SEGMENT, PackageSource};
 use crate::check::webvtt::web_vtt;
 use crate::check::xml::XmlElement;
-use crate::mp4::walk::BoxHeader;
 
 /// Seconds by which a manifest may round.
 const ROUNDING: f64 = 0.1;

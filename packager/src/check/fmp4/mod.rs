@@ -10,8 +10,8 @@ use mp4_atom::{Atom as _, Ftyp, Moof, Moov, Trak, Trex};
 
 use super::codec;
 use super::sample_data::{self, Coding};
+use crate::box_walk::{FoundBox, walk};
 use crate::mp4::codec_string::codec_string;
-use crate::mp4::walk::{FoundBox, walk};
 use samples::{SampleReader, is_wrong_index};
 
 const SAMPLE_IS_NON_SYNC: u32 = 0x0001_0000;

@@ -5,7 +5,7 @@ use std::ops::Range;
 use mp4_atom::{Atom as _, Moof, Sidx, Tfhd, Traf};
 
 use super::{CheckedTrack, SAMPLE_IS_NON_SYNC, SampleFault, SegmentSamples};
-use crate::mp4::walk::FoundBox;
+use crate::box_walk::FoundBox;
 
 /// Compares the sizes in `sidx` with the bytes after it (ISO/IEC 14496-12 §8.16.3).
 pub(super) fn is_wrong_index(bytes: &[u8], found: &FoundBox) -> bool {
