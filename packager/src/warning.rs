@@ -29,7 +29,6 @@ impl fmt::Display for TrackKind {
 /// A loss or a guess. `track` is the stream index in the recording, as ffprobe counts.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "code", rename_all = "kebab-case")]
-#[allow(dead_code, reason = "the next change constructs them")]
 pub(crate) enum Warning {
     /// ffmpeg knows no codec of this name, or has no decoder for it.
     UndecodableTrack {
@@ -64,8 +63,8 @@ pub(crate) enum Warning {
         /// Duration of the missing frames.
         missing_seconds: f64,
     },
-    /// Frames that are damaged, and play with errors.
-    DamagedFrames { kind: TrackKind, count: u64 },
+    /// Frames that the decoder drops or repairs, so that they play with errors.
+    DamagedFrames { kind: TrackKind },
     /// A header that declares more than the recording holds.
     ShorterThanDeclared { declared: f64, actual: f64 },
 }
@@ -120,9 +119,9 @@ impl fmt::Display for Warning {
                 "the recording is damaged: {missing} of {of} frames of {kind} track {track} are \
                  missing ({missing_seconds:.1} s)"
             ),
-            Self::DamagedFrames { kind, count } => write!(
+            Self::DamagedFrames { kind } => write!(
                 f,
-                "the recording is damaged: {count} {kind} frames cannot be decoded without errors"
+                "the recording is damaged: parts of its {kind} play with errors, or are missing"
             ),
             Self::ShorterThanDeclared { declared, actual } => write!(
                 f,

@@ -22,7 +22,7 @@ use crate::instant::{InstantPublisher, Provisional, RungUpgrade};
 use crate::limits::{LimitArgs, ResourceLimits};
 use crate::package::manifest_json::Package;
 use crate::package::summary::PackageSummary;
-use crate::package::{PackagePlan, Packager};
+use crate::package::{EncodeReport, PackagePlan, Packager};
 use crate::progress::{Progress, Step, StepUnit};
 use crate::publish::inventory::read_package;
 use crate::publish::report::{self, Watch};
@@ -174,14 +174,13 @@ impl Shipment<'_> {
         Ok(package)
     }
 
-    /// Encodes, and meanwhile uploads segments and publishes complete rungs. Returns ffmpeg's
-    /// warnings.
+    /// Encodes, and meanwhile uploads segments and publishes complete rungs.
     async fn encode_and_upload(
         &self,
         packager: &Packager<'_>,
         step: &Step,
         upgrade: Option<&mut RungUpgrade<'_>>,
-    ) -> Result<String> {
+    ) -> Result<EncodeReport> {
         let (sender, complete_rungs) = mpsc::unbounded_channel();
         let encoding = packager.encode(move |rung| {
             // Without `--instant` the receiver is gone.

@@ -308,7 +308,7 @@ mod tests {
         -noaccurate_seek
         -threads 1
         -protocol_whitelist file,pipe
-        -format_whitelist mov,matroska,avi,mpegts,mpeg,flv,ogg,wav,mp3,aac,flac,asf,mxf,gif,ac3,h264,hevc,m4v,mpegvideo,nut,aiff,amr,caf,w64,au
+        -format_whitelist mov,matroska,avi,mpegts,mpeg,flv,ogg,wav,mp3,aac,flac,asf,mxf,gif,ac3,h264,hevc,m4v,mpegvideo,nut,aiff,amr,caf,w64,au,dts,dv,eac3,ivf,mjpeg,mlp,obu,rm,tak,truehd,tta,vc1,wtv,wv,yuv4mpegpipe
         -i file:/lecture.mov
         -filter_complex [0:0]fps=30000/1001,trim=start_pts=1799,scale=1280:720:flags=bicubic:out_range=tv,setsar=1,format=yuv420p,setparams=range=tv:colorspace=bt709:color_primaries=bt709:color_trc=bt709,split=2[v0][s1];[s1]scale=854:480:flags=bicubic,setsar=1,split=2[v1][si];[si]trim=start_frame=1,framestep=60,scale=426:240:flags=bicubic,setsar=1[i]
         -map [v0]
@@ -370,7 +370,7 @@ mod tests {
         -v warning
         -progress pipe:1
         -protocol_whitelist file,pipe
-        -format_whitelist mov,matroska,avi,mpegts,mpeg,flv,ogg,wav,mp3,aac,flac,asf,mxf,gif,ac3,h264,hevc,m4v,mpegvideo,nut,aiff,amr,caf,w64,au
+        -format_whitelist mov,matroska,avi,mpegts,mpeg,flv,ogg,wav,mp3,aac,flac,asf,mxf,gif,ac3,h264,hevc,m4v,mpegvideo,nut,aiff,amr,caf,w64,au,dts,dv,eac3,ivf,mjpeg,mlp,obu,rm,tak,truehd,tta,vc1,wtv,wv,yuv4mpegpipe
         -i file:/lecture.mov
         -map 0:1
         -map_metadata -1

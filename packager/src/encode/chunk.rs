@@ -1,8 +1,8 @@
 //! Boundaries of the chunks that are encoded in parallel. Pure: they follow from the source and the
 //! settings, so all machines produce the same bytes.
 
-use super::completeness::tolerance;
 use crate::media::Rate;
+use crate::source::tolerance;
 
 /// Approximate number of chunks: enough for eight cores, and few enough to make startup cost
 /// negligible.

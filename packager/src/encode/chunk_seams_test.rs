@@ -140,7 +140,7 @@ async fn joined_chunks_have_every_frame_of_the_whole_and_no_other() {
         }
     }
     for (name, source, least) in sources {
-        let media = probe(&source).await.expect(name);
+        let (media, _) = probe(&source).await.expect(name);
         let mut plan = EncodePlan::new(&media, &args());
         plan.audio.clear();
         plan_chunks(&mut plan, &source, &media).await;

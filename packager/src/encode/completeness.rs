@@ -1,23 +1,17 @@
 //! Detects incomplete encodings. Exit code 0 of ffmpeg is no proof: a truncated MP4 gave 2.7 s of
 //! 12. Pure.
 
+use crate::ffmpeg::diagnosis::reports_damage;
 use crate::layout;
 use crate::media::{IFrame, Rendition, Segment};
-
-/// Tolerance of a Rendition's duration against the source's header, in seconds or as a share.
-/// Headers round, and some omit the duration of the last frame.
-const SECONDS: f64 = 1.0;
-const SHARE: f64 = 0.01;
-
-/// Seconds by which an encoding may differ from the promised duration.
-pub(crate) fn tolerance(promised: f64) -> f64 {
-    SECONDS.max(promised * SHARE)
-}
+use crate::source::tolerance;
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CompletenessError {
-    #[error("`{folder}` is {actual:.1} s long, and the source declares {expected:.1} s{warnings}")]
-    Duration {
+    #[error(
+        "`{folder}` is {actual:.1} s long, and the recording is {expected:.1} s long{warnings}"
+    )]
+    TooShort {
         folder: String,
         expected: f64,
         actual: f64,
@@ -46,12 +40,11 @@ impl CompletenessError {
     }
 }
 
-/// Formats ffmpeg's warnings as the end of an error.
+/// The end of an error, from ffmpeg's warnings.
 pub(crate) fn warnings_suffix(text: &str) -> String {
-    if text.is_empty() {
-        String::new()
-    } else {
-        format!("; ffmpeg warned: {text}")
+    match text.split("; ").any(reports_damage) {
+        true => "; the recording is damaged".to_owned(),
+        false => String::new(),
     }
 }
 
@@ -84,7 +77,7 @@ pub(crate) fn seconds(segments: &[Segment]) -> f64 {
     micros / 1e6
 }
 
-/// Verifies that Renditions are not empty, that rungs are aligned, and that durations match.
+/// Verifies that Renditions are not empty, that rungs are aligned, and that none ends early.
 /// `duration` is the duration of the source's container.
 pub(crate) fn verify(
     duration: Option<f64>,
@@ -119,8 +112,8 @@ pub(crate) fn verify(
         }
     }
     let check = |encoded: &EncodedRendition<'_>, expected: Option<f64>| match expected {
-        Some(expected) if (encoded.seconds() - expected).abs() > tolerance(expected) => {
-            Err(CompletenessError::Duration {
+        Some(expected) if encoded.seconds() < expected - tolerance(expected) => {
+            Err(CompletenessError::TooShort {
                 folder: encoded.folder.to_owned(),
                 expected,
                 actual: encoded.seconds(),
@@ -194,29 +187,36 @@ mod tests {
             ),
             ((None, None), vec![FOUR, 1], vec![FOUR, 1], ""),
             ((Some(8.9), None), vec![FOUR, FOUR], vec![FOUR, FOUR], ""),
+            // Longer than expected loses nothing.
+            (
+                (Some(4.0), Some(4.0)),
+                vec![FOUR, FOUR],
+                vec![FOUR, FOUR],
+                "",
+            ),
             (
                 (Some(12.0), Some(12.0)),
                 vec![2_700_000],
                 vec![2_700_000],
-                "`1080p` is 2.7 s long, and the source declares 12.0 s; ffmpeg warned: partial file",
+                "`1080p` is 2.7 s long, and the recording is 12.0 s long; the recording is damaged",
             ),
             (
                 (Some(12.0), None),
                 vec![FOUR],
                 vec![FOUR],
-                "`480p` is 4.0 s long, and the source declares 12.0 s; ffmpeg warned: partial file",
+                "`480p` is 4.0 s long, and the recording is 12.0 s long; the recording is damaged",
             ),
             (
                 (Some(8.0), None),
                 vec![FOUR, FOUR],
                 vec![2 * FOUR],
-                "the segments of `480p` are not aligned with those of `1080p`; ffmpeg warned: partial file",
+                "the segments of `480p` are not aligned with those of `1080p`; the recording is damaged",
             ),
             (
                 (Some(8.0), None),
                 vec![],
                 vec![],
-                "`1080p` is empty; ffmpeg warned: partial file",
+                "`1080p` is empty; the recording is damaged",
             ),
         ] {
             let (first, second) = (segments(&first), segments(&second));

@@ -11,7 +11,7 @@ use crate::encode::plan::VideoPlan;
 use crate::layout;
 use crate::media::{Object, Rendition, Segment};
 use crate::mp4::iframe_track::IFrameTrack;
-use crate::mp4::{self, Init};
+use crate::mp4::{self, BoxError, Init};
 
 /// Duration below which the last segment joins the previous one. Such stubs come from the audio
 /// encoder's priming or a few last frames.
@@ -55,7 +55,11 @@ async fn read_folder(revision: &Path, folder: String, warnings: &str) -> Result<
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => break,
             Err(error) => return Err(error).with_context(|| reading(&name)),
         };
-        let times = init.times(&bytes).with_context(|| reading(&name))?;
+        let times = match init.times(&bytes) {
+            // The encoder got no frame.
+            Err(BoxError::Missing(_)) if segments.is_empty() => return Err(empty().into()),
+            times => times.with_context(|| reading(&name))?,
+        };
         if times.start.abs_diff(end) > u64::from(init.timescale) / 10 {
             return Err(CompletenessError::Hole {
                 folder,

@@ -2,6 +2,7 @@
 
 use crate::manifest::container::Container;
 use crate::media::Codec;
+use crate::source::language;
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -35,6 +36,10 @@ pub(crate) struct EncodeArgs {
     /// Encoding time against size and quality; --preset and --crf set x264's own options.
     #[arg(long, value_name = "QUALITY", default_value = "standard")]
     pub(crate) quality: Quality,
+    /// Language of the audio, such as `de` or `pt-BR`. Of several audio tracks, it is that of those
+    /// that declare none.
+    #[arg(long, value_name = "LANG", value_parser = language_tag)]
+    pub(crate) language: Option<String>,
     /// Keep the loudness of the source, instead of normalizing to -16 LUFS (EBU R 128).
     #[arg(long)]
     pub(crate) no_loudnorm: bool,
@@ -91,6 +96,13 @@ impl EncodeArgs {
             Quality::Standard => 23,
             Quality::Best => 21,
         })
+    }
+}
+
+fn language_tag(tag: &str) -> Result<String, String> {
+    match language(tag) {
+        und if und == "und" => Err("a language tag such as `en`, `de` or `pt-BR`".to_owned()),
+        language => Ok(language),
     }
 }
 
@@ -205,6 +217,19 @@ pub(crate) mod testing {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_language_is_a_tag() {
+        for (text, expected) in [
+            ("de", Some("de")),
+            ("deu", Some("de")),
+            ("pt-BR", Some("pt-br")),
+            ("german language", None),
+            ("", None),
+        ] {
+            assert_eq!(language_tag(text).ok().as_deref(), expected, "{text}");
+        }
+    }
 
     #[test]
     fn a_ladder_is_a_name_or_sizes() {

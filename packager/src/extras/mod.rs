@@ -26,6 +26,7 @@ use crate::manifest::presentation::{SessionData, Subtitles};
 use crate::media::{Object, Segment};
 use crate::progress::Progress;
 use crate::source::{Source, Subtitle};
+use crate::warning::Warning;
 use chapters::Chapter;
 use clap::Args;
 use concat_input::ConcatInput;
@@ -65,6 +66,8 @@ pub(crate) struct ExtrasArgs {
 #[derive(Debug, Clone)]
 pub(crate) struct Extras {
     captions: Vec<Captions>,
+    /// Losses and guesses among the captions.
+    pub(crate) warnings: Vec<Warning>,
     chapters: Vec<Chapter>,
     has_mp4: bool,
     has_storyboard: bool,
@@ -161,9 +164,14 @@ impl Extras {
         };
         let streams = source.subtitles.iter().filter(|stream| !is_given(stream));
         let streams: Vec<Subtitle> = streams.cloned().collect();
-        captions.extend(subtitles::embedded::extract(input, &streams, progress).await?);
+        let guessed = captions.iter().filter_map(|captions| captions.warning());
+        let mut warnings: Vec<Warning> = guessed.collect();
+        let extracted = subtitles::embedded::extract(input, &streams).await?;
+        captions.extend(extracted.captions);
+        warnings.extend(extracted.warnings);
         Ok(Self {
             captions,
+            warnings,
             chapters: chapters(input, progress).await?,
             has_mp4: !args.no_mp4,
             has_storyboard: !args.no_storyboard,

@@ -1,5 +1,6 @@
 //! ffmpeg and ffprobe as processes.
 
+pub(crate) mod diagnosis;
 pub(crate) mod messages;
 pub(crate) mod process;
 pub(crate) mod version;

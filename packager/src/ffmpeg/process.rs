@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
+use super::diagnosis::Diagnosis;
 use super::messages;
 use crate::exit::{DISK_FULL, Exit};
 use crate::units::format_bytes;
@@ -44,14 +45,14 @@ pub(crate) enum ProcessError {
     Stuck { tool: &'static str, after: Duration },
     #[error("`{tool}` printed more than {}", format_bytes(MOST_OUTPUT))]
     Verbose { tool: &'static str },
-    #[error("the disk is full; {tool} printed: {stderr}")]
-    DiskFull { tool: &'static str, stderr: String },
+    #[error("the disk is full, and `{tool}` stopped")]
+    DiskFull { tool: &'static str },
     #[error("`{tool}` was ended ({status})")]
     Killed {
         tool: &'static str,
         status: ExitStatus,
     },
-    #[error("{stderr}")]
+    #[error("`{tool}` failed: {}", Diagnosis::of(stderr))]
     Failed { tool: &'static str, stderr: String },
 }
 
@@ -60,9 +61,8 @@ impl ProcessError {
         match self {
             Self::Missing { .. } | Self::DiskFull { .. } => Exit::Environment,
             Self::Verbose { .. } => Exit::Input,
-            Self::Io { .. } | Self::Killed { .. } | Self::Failed { .. } | Self::Stuck { .. } => {
-                Exit::Failed
-            }
+            Self::Failed { stderr, .. } => Diagnosis::of(stderr).exit(),
+            Self::Io { .. } | Self::Killed { .. } | Self::Stuck { .. } => Exit::Failed,
         }
     }
 
@@ -84,7 +84,8 @@ impl ProcessError {
                 "keep only the needed tracks, and no chapters: `ffmpeg -i IN -map 0:v:0 -map 0:a:0 -map_chapters -1 -c copy OUT.mkv`"
                     .to_owned(),
             ),
-            Self::Io { .. } | Self::Failed { .. } => None,
+            Self::Failed { stderr, .. } => Some(Diagnosis::of(stderr).hint().to_owned()),
+            Self::Io { .. } => None,
         }
     }
 }
@@ -175,12 +176,13 @@ pub(crate) async fn encode_with_tail(
     finish(tool, child, stderr).await.map(FfmpegWarnings)
 }
 
-/// Runs a command to its end, and passes each line of its standard output to `on_line`.
+/// Runs a command to its end, and passes each line of its standard output to `on_line`. Returns its
+/// last messages.
 pub(crate) async fn lines(
     tool: &'static str,
     args: Vec<OsString>,
     mut on_line: impl FnMut(&str),
-) -> Result<(), ProcessError> {
+) -> Result<String, ProcessError> {
     let mut child = spawn(tool, args, Path::new("."))?;
     let (stdout, stderr) = pipes(&mut child);
     let after = LONGEST_SILENCE;
@@ -198,7 +200,7 @@ pub(crate) async fn lines(
         },
         async { Ok(tail(tool, stderr, TAIL_LINES).await) }
     )?;
-    finish(tool, child, stderr).await.map(drop)
+    finish(tool, child, stderr).await
 }
 
 /// Runs ffmpeg in a folder, and passes frames of `size` bytes from its standard output one at a
@@ -325,17 +327,12 @@ async fn finish(
         .await
         .map_err(|source| ProcessError::Io { tool, source })?;
     if stderr.contains("No space left on device") {
-        return Err(ProcessError::DiskFull { tool, stderr });
+        return Err(ProcessError::DiskFull { tool });
     }
     if status.signal().is_some() {
         return Err(ProcessError::Killed { tool, status });
     }
     if !status.success() {
-        let stderr = if stderr.is_empty() {
-            format!("{tool} ended with {status}")
-        } else {
-            stderr
-        };
         return Err(ProcessError::Failed { tool, stderr });
     }
     Ok(stderr)
@@ -409,15 +406,21 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_failure_carries_the_stderr_of_the_command() {
+    async fn a_failure_carries_the_messages_of_the_command_and_shows_their_meaning() {
         let args = |script: &str| vec!["-c".into(), script.into()];
-        let error = capture(
-            "sh",
-            args("echo one >&2; echo two >&2; echo two >&2; exit 3"),
-        )
-        .await
-        .expect_err("it exits with 3");
-        assert_eq!(error.to_string(), "one; two");
+        let script = "echo one >&2; echo moov atom not found >&2; echo one >&2; exit 3";
+        let error = capture("sh", args(script))
+            .await
+            .expect_err("it exits with 3");
+        let ProcessError::Failed { stderr, .. } = &error else {
+            panic!("{error}");
+        };
+        assert_eq!(stderr, "one; moov atom not found");
+        let said = error.to_string();
+        assert!(
+            said.starts_with("`sh` failed: its index is missing"),
+            "{said}"
+        );
         let error = capture("sh", args("echo 'a: No space left on device' >&2"))
             .await
             .expect_err("exit code 0 is not success");

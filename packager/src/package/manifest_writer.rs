@@ -16,6 +16,7 @@ use crate::manifest::container::Container;
 use crate::manifest::presentation::{AudioTrack, Presentation, Track, VideoTrack};
 use crate::manifest::{dash, hls};
 use crate::media::{AUDIO_CHANNELS, Object, Rendition};
+use crate::warning::Warning;
 use crate::workdir::WorkDir;
 
 /// Writes the playlists, the MPD and `package.json` of a revision.
@@ -24,6 +25,7 @@ pub(super) fn write_manifests(
     workdir: &WorkDir,
     measured: &Measurements,
     extras: ExtrasOutput,
+    warnings: &[Warning],
 ) -> Result<Package> {
     let segments = measured
         .renditions()
@@ -35,7 +37,7 @@ pub(super) fn write_manifests(
         target_duration: bandwidth::target_duration(segments),
         prefix: layout::revision_folder(&plan.revision),
     };
-    writer.write(extras)
+    writer.write(extras, warnings)
 }
 
 struct ManifestWriter<'a> {
@@ -49,7 +51,7 @@ struct ManifestWriter<'a> {
 }
 
 impl ManifestWriter<'_> {
-    fn write(&self, extras: ExtrasOutput) -> Result<Package> {
+    fn write(&self, extras: ExtrasOutput, warnings: &[Warning]) -> Result<Package> {
         let mut objects = self.media_objects();
         objects.extend(self.write_media_playlists()?);
         let mut presentation = self.presentation();
@@ -77,7 +79,7 @@ impl ManifestWriter<'_> {
                 .map(|rendition| self.facts(rendition))
                 .collect(),
             extras: extras.facts,
-            warnings: self.plan.warnings.iter().map(Into::into).collect(),
+            warnings: warnings.iter().map(Into::into).collect(),
             root,
             objects,
         };

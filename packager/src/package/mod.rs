@@ -9,5 +9,5 @@ mod plan;
 pub(crate) mod revision;
 pub(crate) mod summary;
 
-pub(crate) use packager::Packager;
+pub(crate) use packager::{EncodeReport, Packager};
 pub(crate) use plan::PackagePlan;

@@ -15,15 +15,42 @@ use crate::encode::ladder::Rung;
 use crate::encode::rendition::{measure, measure_iframes};
 use crate::encode::task::EncodeTask;
 use crate::extras::{EncodedLadder, LadderRung};
+use crate::ffmpeg::diagnosis::reports_damaged_frames;
 use crate::manifest::container::Container;
 use crate::media::{Codec, Rendition};
 use crate::progress::Progress;
+use crate::warning::{TrackKind, Warning};
 use crate::workdir::{WorkDir, scratch};
 
 /// An error quotes at most this many of ffmpeg's warnings.
 const MAX_WARNINGS: usize = 3;
 /// Duration of 1024 samples at 48 kHz, rounded up.
 const ACCESS_UNIT_MICROS: u64 = 21_334;
+
+/// Messages of ffmpeg, and the warnings that they mean.
+#[derive(Debug)]
+pub(crate) struct EncodeReport {
+    messages: String,
+    warnings: Vec<Warning>,
+}
+
+/// Kinds of tracks whose frames are damaged, from ffmpeg's messages about each task.
+fn damaged_kinds<'t>(
+    tasks: impl Iterator<Item = (&'t EncodeTask<'t>, &'t String)>,
+) -> Vec<Warning> {
+    let mut found = vec![];
+    for (task, messages) in tasks {
+        let kind = match task {
+            EncodeTask::Audio(_) => TrackKind::Audio,
+            EncodeTask::Video(..) => TrackKind::Video,
+        };
+        let warning = Warning::DamagedFrames { kind };
+        if reports_damaged_frames(messages) && !found.contains(&warning) {
+            found.push(warning);
+        }
+    }
+    found
+}
 
 /// Makes a plan's package in a work folder.
 #[derive(Clone, Copy)]
@@ -42,8 +69,8 @@ impl<'a> Packager<'a> {
         }
     }
 
-    /// Runs ffmpeg, and calls `on_rung` for each rung that is complete. Returns ffmpeg's warnings.
-    pub(crate) async fn encode(&self, on_rung: impl Fn(&Rung)) -> Result<String> {
+    /// Runs ffmpeg, and calls `on_rung` for each rung that is complete.
+    pub(crate) async fn encode(&self, on_rung: impl Fn(&Rung)) -> Result<EncodeReport> {
         let plan = &self.plan.encode;
         self.progress.note(format_args!(
             "encoding {}, in {} parts",
@@ -58,21 +85,27 @@ impl<'a> Packager<'a> {
             progress: self.progress,
         };
         let mut warnings = encoding.run(self.plan.workers, on_rung).await?;
+        let damaged = damaged_kinds(plan.tasks().iter().zip(&warnings));
+        for warning in &damaged {
+            self.progress.warn(warning);
+        }
         // Several tasks read the same source, and repeat its warnings.
         let mut seen = HashSet::new();
         warnings.retain(|warning| !warning.is_empty() && seen.insert(warning.clone()));
         warnings.truncate(MAX_WARNINGS);
-        Ok(warnings.join("; "))
+        Ok(EncodeReport {
+            messages: warnings.join("; "),
+            warnings: damaged,
+        })
     }
 
-    /// Verifies the encoded Renditions, and writes all other objects of the package. Errors quote
-    /// `ffmpeg_warnings`.
-    pub(crate) async fn finish(&self, ffmpeg_warnings: &str) -> Result<Package> {
+    /// Verifies the encoded Renditions, and writes all other objects of the package.
+    pub(crate) async fn finish(&self, report: &EncodeReport) -> Result<Package> {
         let root = self.workdir.root();
         let revision_folder = self.workdir.revision_folder();
         let explain_full_disk = |error| scratch::full_disk(root).map_or(error, Into::into);
         let measured = self
-            .measure(ffmpeg_warnings)
+            .measure(&report.messages)
             .await
             .map_err(explain_full_disk)
             .with_context(|| format!("cannot verify the encoding of `{}`", self.input_name()))?;
@@ -91,7 +124,8 @@ impl<'a> Packager<'a> {
                 .map_err(explain_full_disk)
                 .context("cannot make transport streams")?,
         };
-        write_manifests(self.plan, self.workdir, &measured, extras)
+        let warnings: Vec<Warning> = [&self.plan.warnings[..], &report.warnings].concat();
+        write_manifests(self.plan, self.workdir, &measured, extras, &warnings)
             .context("cannot write the playlists")
     }
 

@@ -22,7 +22,7 @@ use crate::manifest::container::{Container, ContainerError};
 use crate::media::Codec;
 use crate::progress::{Progress, StepUnit};
 use crate::source::frame_rate::frame_rate;
-use crate::source::{Pace, Source, Video, probe};
+use crate::source::{Audio, Pace, Source, Video, probe};
 use crate::warning::Warning;
 
 /// A probed source, the plan of its encoding, and the name of the revision.
@@ -70,7 +70,12 @@ impl PackagePlan {
         if args.container == Container::Ts && args.codec.iter().any(|codec| *codec != Codec::H264) {
             return Err(ContainerError.into());
         }
-        let mut media = probe(input).await?;
+        // ffmpeg runs in other folders.
+        let input = &std::path::absolute(input)?;
+        let (mut media, mut warnings) = probe(input).await?;
+        if let Some(language) = &args.language {
+            set_language(&mut media.audio, language);
+        }
         let bytes = fs::metadata(input)?.len();
         let pace = Pace::of(input, &media, bytes).await?;
         if let (Some(video), Some(pace)) = (&mut media.video, pace) {
@@ -80,7 +85,7 @@ impl PackagePlan {
         context.limits.check_frames(frames, bytes)?;
         let ffmpeg = ffmpeg_version().await?;
         let extras = Extras::prepare(input, &media, extras, progress).await?;
-        let warnings = vec![];
+        warnings.extend(extras.warnings.iter().cloned());
         for warning in &warnings {
             progress.warn(warning);
         }
@@ -90,7 +95,7 @@ impl PackagePlan {
         Ok(Self {
             revision: revision(&sha256, &ffmpeg, &encode, extras.recipe()),
             encode,
-            input: std::path::absolute(input)?,
+            input: input.clone(),
             source: SourceFacts {
                 bytes,
                 sha256,
@@ -151,6 +156,16 @@ impl PackagePlan {
     }
 }
 
+/// Sets the language of the only audio track, or of those that declare none.
+fn set_language(audio: &mut [Audio], language: &str) {
+    let is_only = audio.len() == 1;
+    for track in audio {
+        if is_only || track.language == "und" {
+            language.clone_into(&mut track.language);
+        }
+    }
+}
+
 async fn hash_source(input: &Path, bytes: u64, progress: Progress) -> Result<String> {
     let step = progress.step("reading", StepUnit::Bytes, bytes);
     let digest = digest::of_reader(open_regular(input)?, |bytes| step.add(bytes)).await?;
@@ -178,4 +193,32 @@ fn lower_sparse_rate(video: &mut Video, pace: Pace, progress: Progress) {
         pace.end,
         shown_rate(frame_rate(video))
     ));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_language_names_the_only_audio_or_what_declares_none() {
+        for (declared, expected) in [
+            (&["en"][..], &["de"][..]),
+            (&["und"], &["de"]),
+            (&["en", "und"], &["en", "de"]),
+            (&["en", "fr"], &["en", "fr"]),
+        ] {
+            let track = |language: &&str| Audio {
+                index: 0,
+                codec: "aac".into(),
+                channels: 2,
+                language: (*language).into(),
+                title: None,
+                duration: None,
+            };
+            let mut audio: Vec<Audio> = declared.iter().map(track).collect();
+            set_language(&mut audio, "de");
+            let languages: Vec<&str> = audio.iter().map(|track| &*track.language).collect();
+            assert_eq!(languages, expected);
+        }
+    }
 }

@@ -8,11 +8,15 @@ use serde::Serialize;
 use crate::digest::sha256;
 use crate::encode::plan::EncodePlan;
 use crate::manifest::container::Container;
+use crate::source::DEMUXERS;
 
 /// Raise this number when the same recipe gives other bytes, as after a change to playlists or
 /// initialization sections.
 const FORMAT: u32 = 6;
 const CHARACTERS: usize = 16;
+/// The demuxers that the hash names in place of the allowed ones: a container that is allowed later
+/// changes no revision of others.
+const HASHED_DEMUXERS: &str = "mov,matroska,avi,mpegts,mpeg,flv,ogg,wav,mp3,aac,flac,asf,mxf,gif,ac3,h264,hevc,m4v,mpegvideo,nut,aiff,amr,caf,w64,au";
 
 #[derive(Serialize)]
 struct Recipe<'a> {
@@ -37,7 +41,10 @@ pub(crate) fn revision(
 ) -> String {
     let argv = |task| {
         let args = plan.argv(task, OsString::from("SOURCE"));
-        let words = args.iter().map(|arg| arg.to_string_lossy().into_owned());
+        let words = args.iter().map(|arg| match arg.to_string_lossy() {
+            word if word == DEMUXERS => HASHED_DEMUXERS.to_owned(),
+            word => word.into_owned(),
+        });
         words.collect()
     };
     let recipe = Recipe {

@@ -5,15 +5,14 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::language::language;
-use super::{
-    Audio, LONGEST, MOST_PIXELS, MOST_TRACKS, SMALLEST_SIDE, Source, SourceError, Subtitle, Video,
-};
+use super::{MOST_PIXELS, SMALLEST_SIDE, SourceError, Video};
+use crate::ffmpeg::diagnosis::{Diagnosis, codec_and_tag};
 use crate::media::Rate;
 
 #[derive(Deserialize)]
-struct ProbedSource {
+pub(super) struct ProbedSource {
     #[serde(default)]
-    streams: Vec<ProbedStream>,
+    pub(super) streams: Vec<ProbedStream>,
     format: Option<ProbedFormat>,
 }
 
@@ -26,10 +25,12 @@ struct ProbedFormat {
 }
 
 #[derive(Deserialize)]
-struct ProbedStream {
-    index: u32,
-    codec_type: Option<String>,
-    codec_name: Option<String>,
+pub(super) struct ProbedStream {
+    pub(super) index: u32,
+    pub(super) codec_type: Option<String>,
+    pub(super) codec_name: Option<String>,
+    codec_tag_string: Option<String>,
+    bits_per_raw_sample: Option<String>,
     width: Option<u32>,
     height: Option<u32>,
     sample_aspect_ratio: Option<String>,
@@ -42,7 +43,7 @@ struct ProbedStream {
     color_transfer: Option<String>,
     start_time: Option<String>,
     duration: Option<String>,
-    channels: Option<u32>,
+    pub(super) channels: Option<u32>,
     #[serde(default)]
     disposition: BTreeMap<String, i32>,
     #[serde(default)]
@@ -53,84 +54,125 @@ struct ProbedStream {
 
 #[derive(Deserialize)]
 struct SideData {
+    side_data_type: Option<String>,
     rotation: Option<f64>,
+    dv_profile: Option<u32>,
+    #[serde(rename = "dv_bl_signal_compatibility_id")]
+    dv_compatibility: Option<u32>,
 }
 
-/// Text subtitle codecs that ffmpeg converts.
-const TEXT_SUBTITLES: [&str; 7] = ["ass", "mov_text", "srt", "ssa", "subrip", "text", "webvtt"];
 const LONGEST_TITLE: usize = 64;
 
 /// Parses ffprobe's JSON.
-pub(super) fn parse(json: &[u8]) -> Result<Source, SourceError> {
-    let probed: ProbedSource = serde_json::from_slice(json).map_err(|error| {
-        SourceError::Unreadable(format!("ffprobe's answer is not understood ({error})"))
-    })?;
-    let streams = |kind| probed.streams.iter().filter(move |stream| stream.is(kind));
-    let format = probed.format.as_ref();
-    let duration = format.and_then(|format| seconds(format.duration.as_deref()));
-    if let Some(long) = duration.filter(|duration| *duration > f64::from(LONGEST)) {
-        return Err(SourceError::TooLong(long));
+pub(super) fn parse(json: &[u8]) -> Result<ProbedSource, SourceError> {
+    serde_json::from_slice(json).map_err(|_| SourceError::Unreadable(Diagnosis::Damaged))
+}
+
+impl ProbedSource {
+    /// ffprobe's name of the container.
+    pub(super) fn container(&self) -> &str {
+        let format = self.format.as_ref();
+        format.map_or("", |format| format.format_name.as_str())
     }
-    let start = format
-        .and_then(|format| format.start_time.as_deref())
-        .and_then(|text| text.parse().ok())
-        .filter(|start: &f64| start.is_finite())
-        .unwrap_or(0.0);
-    let video = streams("video")
-        .find(|stream| !stream.is_disposed("attached_pic"))
-        .map(|stream| stream.video(start))
-        .transpose()?;
-    let mut audio: Vec<&ProbedStream> = streams("audio")
-        .filter(|stream| stream.channels != Some(0))
-        .collect();
-    audio.sort_by_key(|stream| !stream.is_disposed("default"));
-    if video.is_none() && audio.is_empty() {
-        return Err(SourceError::NoMedia);
+
+    pub(super) fn streams(&self, kind: &str) -> impl Iterator<Item = &ProbedStream> {
+        let streams = self.streams.iter();
+        streams.filter(move |stream| stream.is_of(kind))
     }
-    Ok(Source {
-        container: format.map_or_else(String::new, |format| format.format_name.clone()),
-        start,
-        duration,
-        cover: streams("video")
-            .find(|stream| stream.is_disposed("attached_pic"))
-            .map(|stream| stream.index),
-        video,
-        audio: audio
-            .into_iter()
-            .take(MOST_TRACKS)
-            .map(|stream| Audio {
-                index: stream.index,
-                codec: stream.codec_name.clone().unwrap_or_default(),
-                channels: stream.channels.unwrap_or(0),
-                language: stream.language(),
-                title: stream.title(),
-                duration: stream.end(start),
-            })
-            .collect(),
-        subtitles: streams("subtitle")
-            .filter(|stream| {
-                let codec = stream.codec_name.as_deref();
-                codec.is_some_and(|codec| TEXT_SUBTITLES.contains(&codec))
-            })
-            .take(MOST_TRACKS)
-            .map(|stream| Subtitle {
-                index: stream.index,
-                codec: stream.codec_name.clone().unwrap_or_default(),
-                language: stream.language(),
-                title: stream.title(),
-            })
-            .collect(),
-    })
+
+    /// Tag of a stream in its container.
+    pub(super) fn tag_of(&self, index: u32) -> String {
+        let mut streams = self.streams.iter();
+        let stream = streams.find(|stream| stream.index == index);
+        stream.map_or("", ProbedStream::tag).to_owned()
+    }
+
+    /// Declared seconds of the container.
+    pub(super) fn duration(&self) -> Option<f64> {
+        let format = self.format.as_ref()?;
+        seconds(format.duration.as_deref())
+    }
+
+    /// Start of the clock in seconds.
+    pub(super) fn start(&self) -> f64 {
+        self.format
+            .as_ref()
+            .and_then(|format| format.start_time.as_deref())
+            .and_then(|text| text.parse().ok())
+            .filter(|start: &f64| start.is_finite())
+            .unwrap_or(0.0)
+    }
 }
 
 impl ProbedStream {
-    /// Compares the stream type. A stream without a decoder has no `codec_name`, and does not
-    /// count.
-    fn is(&self, kind: &str) -> bool {
-        self.codec_type.as_deref() == Some(kind) && self.codec_name.is_some()
+    pub(super) fn codec(&self) -> &str {
+        match self.codec_name.as_deref() {
+            None | Some("unknown" | "none") => "",
+            Some(codec) => codec,
+        }
     }
 
-    fn video(&self, start: f64) -> Result<Video, SourceError> {
+    fn is_of(&self, kind: &str) -> bool {
+        self.codec_type.as_deref() == Some(kind)
+    }
+
+    /// Audio, also in a Transport Stream's codec that ffmpeg takes for data.
+    pub(super) fn is_audio(&self) -> bool {
+        self.is_of("audio") || (self.is_of("data") && matches!(self.tag(), "AC-4" | "iamf"))
+    }
+
+    pub(super) fn has_codec(&self) -> bool {
+        !self.codec().is_empty()
+    }
+
+    pub(super) fn tag(&self) -> &str {
+        self.codec_tag_string.as_deref().unwrap_or_default()
+    }
+
+    /// Name of a codec that this ffmpeg does not know, or whose packets it does not find.
+    pub(super) fn undecodable_codec(&self, has_packets: bool) -> Option<String> {
+        if !self.has_codec() {
+            return Some(codec_and_tag("", self.tag()));
+        }
+        if self.is_audio() && (self.channels == Some(0) || !self.is_of("audio")) && has_packets {
+            return Some(match self.tag() {
+                // Stream types of Transport Streams (ISO/IEC 13818-1, table 2-34).
+                "-[0][0][0]" | ".[0][0][0]" => codec_and_tag("mpegh_3d_audio", ""),
+                tag => codec_and_tag(self.codec(), tag),
+            });
+        }
+        // FFmpeg 6.0 is the first that reads it.
+        let is_32_bit = self.bits_per_raw_sample.as_deref() == Some("32");
+        (self.codec() == "flac" && is_32_bit && !has_packets).then(|| "32-bit FLAC".to_owned())
+    }
+
+    pub(super) fn is_encrypted(&self) -> bool {
+        matches!(self.tag(), "encv" | "enca" | "drmi" | "drms" | "drmv")
+            || self.side_data_list.iter().any(|data| {
+                let kind = data.side_data_type.as_deref();
+                kind.is_some_and(|kind| kind.starts_with("Encryption"))
+            })
+    }
+
+    /// Covers and thumbnails, which are no video of the lecture.
+    pub(super) fn is_image(&self) -> bool {
+        ["attached_pic", "timed_thumbnails"]
+            .iter()
+            .any(|name| self.is_disposed(name))
+    }
+
+    /// Profile of Dolby Vision without a picture that other decoders show in its colours.
+    fn dolby_vision(&self) -> Option<u32> {
+        let data = self.side_data_list.iter();
+        let mut records = data.filter_map(|data| Some((data.dv_profile?, data.dv_compatibility)));
+        let (profile, _) = records.find(|(_, compatible)| compatible.unwrap_or(0) == 0)?;
+        Some(profile)
+    }
+
+    pub(super) fn video(&self, start: f64) -> Result<Video, SourceError> {
+        if let Some(profile) = self.dolby_vision() {
+            return Err(SourceError::DolbyVision(profile));
+        }
         let (width, height, rotation) = self.shown_size();
         if width.min(height) < SMALLEST_SIDE {
             return Err(SourceError::TooSmall { width, height });
@@ -157,12 +199,12 @@ impl ProbedStream {
         })
     }
 
-    fn language(&self) -> String {
+    pub(super) fn language(&self) -> String {
         language(self.tags.get("language").map_or("", String::as_str))
     }
 
     /// Title as a playlist name, which cannot hold a quotation mark.
-    fn title(&self) -> Option<String> {
+    pub(super) fn title(&self) -> Option<String> {
         let title: String = self
             .tags
             .get("title")?
@@ -174,13 +216,13 @@ impl ProbedStream {
         (!title.is_empty()).then(|| title.to_owned())
     }
 
-    fn is_disposed(&self, name: &str) -> bool {
+    pub(super) fn is_disposed(&self, name: &str) -> bool {
         self.disposition.get(name) == Some(&1)
     }
 
     /// End in seconds after the start of the source. Earlier gaps are filled with a still frame or
     /// silence.
-    fn end(&self, start: f64) -> Option<f64> {
+    pub(super) fn end(&self, start: f64) -> Option<f64> {
         let delay = self
             .start_time
             .as_deref()
@@ -207,7 +249,7 @@ impl ProbedStream {
         Some(hours * 3600.0 + minutes * 60.0 + rest).filter(|seconds| *seconds > 0.0)
     }
 
-    fn shown_size(&self) -> (u32, u32, i32) {
+    pub(super) fn shown_size(&self) -> (u32, u32, i32) {
         let (mut width, mut height) = (self.width.unwrap_or(0), self.height.unwrap_or(0));
         if let Some((x, y)) = self.sample_aspect_ratio.as_deref().and_then(|sar| {
             let (x, y) = sar.split_once(':')?;
@@ -242,7 +284,22 @@ fn seconds(text: Option<&str>) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::packets::testing::packets;
+    use super::super::structure::Structure;
+    use super::super::{Packets, Source};
     use super::*;
+
+    /// Packets of eight tracks, without times.
+    fn counted() -> Packets {
+        let lines = (0..8).map(|track| format!("{track},N/A,N/A,N/A,K_\n").repeat(2));
+        packets("", &lines.collect::<String>())
+    }
+
+    fn source(json: &[u8]) -> Result<Source, SourceError> {
+        let probed = parse(json)?;
+        let selected = probed.select(&counted(), &Structure::default())?;
+        Ok(selected.source)
+    }
 
     #[test]
     fn rotated_video_with_oblong_pixels_has_its_display_size() {
@@ -253,7 +310,7 @@ mod tests {
             {"index":2,"codec_type":"audio","codec_name":"aac","channels":2,"tags":{"language":"eng"}},
             {"index":3,"codec_type":"audio","codec_name":"aac","channels":6,"disposition":{"default":1},"tags":{"language":"deu","DURATION":"00:01:30.5"}}
         ],"format":{"format_name":"matroska,webm","duration":"N/A"}}"#;
-        let source = parse(json).expect("it is a source");
+        let source = source(json).expect("it is a source");
         let video = source.video.expect("it has video");
         assert_eq!((video.index, video.width, video.height), (1, 810, 1440));
         assert_eq!(video.average_rate, Some(Rate::new(30000, 1001)));
@@ -279,7 +336,7 @@ mod tests {
             let json = format!(
                 r#"{{"streams":[{{{stream}"index":0,"codec_type":"audio","codec_name":"aac","start_time":"1.0"}}]}}"#
             );
-            let source = parse(json.as_bytes()).expect("it is a source");
+            let source = source(json.as_bytes()).expect("it is a source");
             assert_eq!(source.audio[0].duration, expected, "{json}");
         }
     }
@@ -302,10 +359,28 @@ mod tests {
             ),
             (
                 r#"{"streams":[{"index":0,"codec_type":"video","width":640,"height":480}]}"#,
-                "it has neither video nor audio",
+                "its video is an unknown codec: this ffmpeg cannot decode it",
+            ),
+            (
+                r#"{"streams":[{"index":9,"codec_type":"video","codec_name":"h264","width":64,"height":48}]}"#,
+                "its tracks have no data that can be played",
+            ),
+            (
+                r#"{"streams":[{"index":0,"codec_type":"audio","codec_tag_string":"ac-4","channels":2}]}"#,
+                "its audio is AC-4 (`ac-4`): this ffmpeg cannot decode it",
+            ),
+            (
+                r#"{"streams":[{"index":0,"codec_type":"video","codec_name":"hevc","codec_tag_string":"encv"}]}"#,
+                "it is encrypted",
+            ),
+            (
+                r#"{"streams":[{"index":0,"codec_type":"video","codec_name":"hevc","width":64,"height":48,
+                   "side_data_list":[{"side_data_type":"DOVI configuration record","dv_profile":5,
+                   "dv_bl_signal_compatibility_id":0}]}]}"#,
+                "its video is Dolby Vision profile 5, whose colours other players cannot show",
             ),
         ] {
-            let error = parse(json.as_bytes()).expect_err(json);
+            let error = source(json.as_bytes()).expect_err(json);
             assert_eq!(error.to_string(), expected, "{json}");
             assert!(error.hint().is_some(), "{json}");
         }
@@ -318,7 +393,7 @@ mod tests {
             {"index":1,"codec_type":"subtitle","codec_name":"subrip","tags":{"language":"eng","title":"\n"}},
             {"index":2,"codec_type":"subtitle","codec_name":"hdmv_pgs_subtitle"}
         ]}"#;
-        let source = parse(json).expect("it is a source");
+        let source = source(json).expect("it is a source");
         assert_eq!(source.video, None);
         assert_eq!(
             source.audio[0].title.as_deref(),

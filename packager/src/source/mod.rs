@@ -1,11 +1,16 @@
 //! Facts about the source, parsed once from ffprobe's JSON.
 
+mod decoding;
+mod ends;
 mod ffprobe;
 pub(crate) mod frame_rate;
 pub(crate) mod language;
 pub(crate) mod loudness;
 mod pace;
+mod packets;
 pub(crate) mod seek_points;
+mod selection;
+mod structure;
 
 use std::ffi::OsString;
 use std::io::ErrorKind;
@@ -13,16 +18,26 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::ffmpeg::diagnosis::Diagnosis;
 use crate::ffmpeg::process::{self, ProcessError};
 use crate::files::regular::open_regular;
 use crate::media::Rate;
+use crate::warning::{TrackKind, Warning};
+pub(crate) use ends::tolerance;
 pub(crate) use language::language;
 pub(crate) use pace::Pace;
+use packets::Packets;
+use selection::Selection;
+use structure::Structure;
 
 /// Allowed demuxers, which open only the given file. An upload named `.mp4` may be a playlist or a
 /// concat list, and ffmpeg would open the files that it names.
-const DEMUXERS: &str = "mov,matroska,avi,mpegts,mpeg,flv,ogg,wav,mp3,aac,flac,asf,mxf,gif,ac3,h264,hevc,m4v,mpegvideo,nut,aiff,amr,caf,w64,au";
+pub(crate) const DEMUXERS: &str = "mov,matroska,avi,mpegts,mpeg,flv,ogg,wav,mp3,aac,flac,asf,mxf,gif,ac3,h264,hevc,m4v,mpegvideo,nut,aiff,amr,caf,w64,au,\
+dts,dv,eac3,ivf,mjpeg,mlp,obu,rm,tak,truehd,tta,vc1,wtv,wv,yuv4mpegpipe";
 const PROTOCOLS: &str = "file,pipe";
+/// ffprobe's names of containers.
+const MP4: &str = "mov,mp4,m4a,3gp,3g2,mj2";
+const MATROSKA: &str = "matroska,webm";
 /// Smaller video is a placeholder: H.264 has macroblocks of 16 × 16.
 const SMALLEST_SIDE: u32 = 16;
 /// 8K. Headers may claim anything, and a decoder allocates memory for the claim.
@@ -44,8 +59,18 @@ pub(crate) enum SourceError {
     Empty,
     #[error("it cannot be opened")]
     Unopenable(#[source] std::io::Error),
-    #[error("ffmpeg cannot read it: {0}")]
-    Unreadable(String),
+    #[error("{0}")]
+    Unreadable(Diagnosis),
+    #[error("its {kind} is {codec}: this ffmpeg cannot decode it")]
+    Undecodable { kind: TrackKind, codec: String },
+    #[error("its video is Dolby Vision profile {0}, whose colours other players cannot show")]
+    DolbyVision(u32),
+    #[error("its tracks have no data that can be played")]
+    NoPackets,
+    #[error(
+        "it is cut short: it declares {declared:.1} s, and its last frame ends at {actual:.1} s"
+    )]
+    CutShort { declared: f64, actual: f64 },
     #[error("it has neither video nor audio")]
     NoMedia,
     #[error("its video is {width}×{height}, and the minimum is {SMALLEST_SIDE}×{SMALLEST_SIDE}")]
@@ -62,7 +87,17 @@ impl SourceError {
             Self::Missing | Self::NotAFile(_) => "check the path of the recording",
             Self::Empty => "finish the copy or the upload, or download the file again",
             Self::Unopenable(_) => "check who may read the file",
-            Self::Unreadable(_) | Self::NoMedia => {
+            Self::Undecodable { .. } => {
+                "convert the recording where it plays, e.g. to H.264 and AAC in MP4, or install an ffmpeg with this decoder"
+            }
+            Self::DolbyVision(_) => "export it as HDR10, HLG or SDR",
+            Self::CutShort { .. } => "play the recording to its end, and download or copy it again",
+            Self::Unreadable(
+                diagnosis @ (Diagnosis::Encrypted
+                | Diagnosis::NoDecoder(_)
+                | Diagnosis::OutOfMemory),
+            ) => diagnosis.hint(),
+            Self::Unreadable(_) | Self::NoMedia | Self::NoPackets => {
                 "check that it is a finished recording, e.g. MP4, MOV, MKV, WebM or AVI, and that it plays"
             }
             Self::TooSmall { .. } => "check that this is the recording and not a placeholder",
@@ -178,10 +213,11 @@ pub(crate) struct Subtitle {
     pub(crate) title: Option<String>,
 }
 
-/// Probes a source without decoding it.
-pub(crate) async fn probe(path: &Path) -> Result<Source, anyhow::Error> {
-    let opened = open_regular(path).and_then(|file| file.metadata());
-    let metadata = opened.map_err(|error| match error.kind() {
+/// Probes a source: reads its headers and all its packets, and decodes its beginning. Returns its
+/// facts, and what is lost.
+pub(crate) async fn probe(path: &Path) -> Result<(Source, Vec<Warning>), anyhow::Error> {
+    let opened = open_regular(path).and_then(|file| Ok((file.metadata()?, file)));
+    let (metadata, mut file) = opened.map_err(|error| match error.kind() {
         ErrorKind::NotFound => SourceError::Missing,
         ErrorKind::InvalidInput => SourceError::NotAFile(error),
         _ => SourceError::Unopenable(error),
@@ -189,14 +225,36 @@ pub(crate) async fn probe(path: &Path) -> Result<Source, anyhow::Error> {
     if metadata.len() == 0 {
         return Err(SourceError::Empty.into());
     }
-    match process::capture("ffprobe", argv(path)).await {
-        Ok(json) => Ok(ffprobe::parse(&json)?),
-        Err(ProcessError::Failed { stderr, .. }) => Err(SourceError::Unreadable(
-            stderr.replace(&format!("{}: ", file_url(path).to_string_lossy()), ""),
-        )
-        .into()),
-        Err(error) => Err(error.into()),
-    }
+    let mut structure = |container: &str| {
+        let structure = Structure::read(&mut file, container);
+        structure.map_err(SourceError::Unopenable)
+    };
+    let json = match process::capture("ffprobe", argv(path)).await {
+        Ok(json) => json,
+        Err(ProcessError::Failed { stderr, .. }) => {
+            // ffprobe fails on some files whose headers say that they are encrypted.
+            let mut is_encrypted = false;
+            for container in [MP4, MATROSKA, "mpegts"] {
+                is_encrypted |= structure(container)?.is_encrypted;
+            }
+            return Err(SourceError::Unreadable(match is_encrypted {
+                true => Diagnosis::Encrypted,
+                false => Diagnosis::of(&stderr),
+            })
+            .into());
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let probed = ffprobe::parse(&json)?;
+    let structure = structure(probed.container())?;
+    let packets = Packets::count(path, probed.container()).await?;
+    let Selection {
+        mut source,
+        mut warnings,
+    } = probed.select(&packets, &structure)?;
+    let tag_of = |track| probed.tag_of(track);
+    decoding::drop_undecodable(path, &mut source, tag_of, &mut warnings).await?;
+    Ok((source, warnings))
 }
 
 /// Options that keep ffmpeg and ffprobe from opening anything but the source.

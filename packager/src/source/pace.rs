@@ -193,7 +193,7 @@ mod tests {
             .arg(&path)
             .status();
         assert!(made.expect("ffmpeg is installed").success());
-        let mut probed = crate::source::probe(&path).await.expect("it is a source");
+        let (mut probed, _) = crate::source::probe(&path).await.expect("it is a source");
         let pace = Pace::of(&path, &probed, 1_000).await.expect("it is read");
         let pace = pace.expect("it is counted");
         assert!(

@@ -6,11 +6,11 @@ use std::path::Path;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Source, file_url, input_options};
+use super::{MATROSKA, MP4, Source, file_url, input_options};
 use crate::ffmpeg::process;
 
 /// Demuxers with an index of key frames, which find the one before a time.
-const INDEXED: [&str; 2] = ["mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"];
+const INDEXED: [&str; 2] = [MP4, MATROSKA];
 
 #[derive(Deserialize)]
 struct ProbedFrames {

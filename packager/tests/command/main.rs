@@ -12,6 +12,7 @@ mod instant;
 mod objects;
 mod package;
 mod publish;
+mod recordings;
 mod resume;
 mod rooms;
 mod stored;

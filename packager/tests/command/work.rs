@@ -108,7 +108,7 @@ fn an_impossible_job_becomes_a_dead_letter_and_blocks_no_other() {
         "attempt 1 failed: cannot take up a message: the message is not what an edge says of an upload",
         "`elsewhere/talk.mp4` does not lie below `uploads/`",
         "`uploads/page.html` has an extension that no recording has",
-        "ffmpeg cannot read it",
+        "its index is missing",
     ] {
         assert!(done.stderr.contains(said), "{said}: {done:?}");
     }

@@ -163,6 +163,10 @@ fn height(line: &[u8]) -> Option<u32> {
 /// Matches language ranges (RFC 4647 §3.3.1, basic filtering): `en` matches `en-GB`, but `en-GB`
 /// does not match `en`.
 fn speaks(ranges: &[String], language: &str) -> bool {
+    // Audio of an undetermined language is often the only one of a lecture.
+    if language.eq_ignore_ascii_case("und") {
+        return true;
+    }
     ranges.iter().any(|range| {
         language
             .get(..range.len())
@@ -219,6 +223,8 @@ mod tests {
             ("en-GB", "en", false),
             ("en", "e", false),
             ("und", "und", true),
+            ("en", "und", true),
+            ("en", "und-Latn", false),
         ] {
             let found = speaks(&[range.to_owned()], language);
             assert_eq!(found, expected, "{range} {language}");

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
+use super::charset;
 use super::subrip;
 use super::webvtt::{self, Cue, SyntaxError, WebVttTrack};
 use crate::digest::sha256;
@@ -18,6 +19,7 @@ use crate::manifest::container::Container;
 use crate::media::Object;
 use crate::source::LONGEST;
 use crate::units::format_bytes;
+use crate::warning::Warning;
 
 /// Maximum bytes of a captions file; ten hours take less than a megabyte.
 pub(crate) const MOST_BYTES: u64 = 16 << 20;
@@ -69,8 +71,6 @@ pub(crate) enum CaptionsError {
     TooLarge,
     #[error("its long cues would take {} in segments of a minute", format_bytes(*.0))]
     TooMuch(u64),
-    #[error("it is not UTF-8 (byte {0})")]
-    NotUtf8(usize),
     #[error("it is empty")]
     Empty,
     #[error("it has no cue")]
@@ -93,9 +93,6 @@ impl CaptionsError {
         match self {
             Self::Missing => "check the path behind the language, as in `--captions en=talk.vtt`",
             Self::Unreadable(_) => "check that it is a readable file",
-            Self::NotUtf8(_) => {
-                "convert it: iconv -f WINDOWS-1252 -t UTF-8 talk.srt > talk.utf8.srt"
-            }
             Self::Syntax(_) => "correct the line, or leave the cue out",
             Self::TooMuch(_) => "let each cue end when the next begins",
             Self::Twice(_) => "give each its own language tag, e.g. `en` and `en-US`",
@@ -114,6 +111,8 @@ pub(crate) struct Captions {
     pub(crate) sha256: String,
     /// Title from the source.
     title: Option<String>,
+    /// Name of the charset, if the file does not declare it and is not UTF-8.
+    guessed_charset: Option<&'static str>,
     track: WebVttTrack,
 }
 
@@ -162,9 +161,8 @@ fn read(file: &Path) -> Result<Vec<u8>, CaptionsError> {
 impl Captions {
     /// Parses WebVTT by its first line, else SubRip.
     pub(crate) fn parse(language: &str, bytes: &[u8]) -> Result<Self, CaptionsError> {
-        let text = std::str::from_utf8(bytes)
-            .map_err(|error| CaptionsError::NotUtf8(error.valid_up_to()))?;
-        let text = webvtt::normalized(text);
+        let decoded = charset::decode(bytes, language);
+        let text = webvtt::normalized(&decoded.text);
         if text.trim().is_empty() {
             return Err(CaptionsError::Empty);
         }
@@ -184,7 +182,17 @@ impl Captions {
             language: language.to_owned(),
             sha256: sha256(bytes),
             title: None,
+            guessed_charset: decoded.guessed,
             track,
+        })
+    }
+
+    /// A warning about the guessed charset of a file.
+    pub(crate) fn warning(&self) -> Option<Warning> {
+        Some(Warning::GuessedCharset {
+            track: None,
+            language: self.language.clone(),
+            charset: self.guessed_charset?.to_owned(),
         })
     }
 
@@ -349,11 +357,8 @@ mod tests {
             (&b" \r\n"[..], "it is empty"),
             (b"WEBVTT\n\nNOTE nothing\n", "it has no cue"),
             (b"Dear diary,\n\ntoday\n", "it has no cue"),
-            (
-                b"1\n00:00:01,000 --> 00:00:02,000\ncaf\xe9\n",
-                "it is not UTF-8 (byte 35)",
-            ),
-            (b"\xff\xfe1\0", "it is not UTF-8 (byte 0)"),
+            (b"\xff\xfe1\0", "it has no cue"),
+            (b"\xff\xd8\xff\xe0\0\x10JFIF", "it has no cue"),
             (
                 b"1\n00:00:01,000 --> soon\nhi\n",
                 "line 2, `00:00:01,000 --> soon`, is not of the form `00:01:02.500 --> 00:01:05.000`",

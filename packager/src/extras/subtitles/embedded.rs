@@ -6,28 +6,50 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 
 use super::captions::{Captions, CaptionsError, MOST_BYTES};
-use crate::ffmpeg::process;
+use super::charset;
+use crate::ffmpeg::process::{self, FfmpegWarnings};
 use crate::files::regular::read_regular;
-use crate::progress::Progress;
 use crate::source::{Subtitle, file_url, input_options};
+use crate::warning::Warning;
 
-/// Extracts all streams in one pass over the source. A stream without cues is dropped. Of two
-/// streams in one language, such as forced and full, the one with more text stays.
-///
-/// Streams above the size limit of captions are dropped.
-pub(crate) async fn extract(
-    input: &Path,
-    streams: &[Subtitle],
-    progress: Progress,
-) -> Result<Vec<Captions>> {
+/// A part of ffmpeg's message about a cue that it drops.
+const NOT_UTF_8: &str = "Invalid UTF-8 in decoded subtitles";
+
+/// Captions of a source, and what is lost of them.
+#[derive(Debug, Default)]
+pub(crate) struct ExtractedCaptions {
+    pub(crate) captions: Vec<Captions>,
+    pub(crate) warnings: Vec<Warning>,
+}
+
+/// Extracts all streams in one pass over the source, and those that are not UTF-8 in another. A
+/// stream without cues is dropped. Of two streams in one language, such as forced and full, the one
+/// with more text stays.
+pub(crate) async fn extract(input: &Path, streams: &[Subtitle]) -> Result<ExtractedCaptions> {
+    let mut extracted = ExtractedCaptions::default();
     if streams.is_empty() {
-        return Ok(vec![]);
+        return Ok(extracted);
     }
     let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
-    process::encode(argv(input, streams), folder.path(), |_| ())
-        .await
-        .context("cannot read the subtitles")?;
-    let mut all: Vec<(usize, Captions)> = vec![];
+    // ffmpeg runs in that folder.
+    let input = std::path::absolute(input)?;
+    let all: Vec<ExtractedStream> = streams.iter().map(ExtractedStream::new).collect();
+    let messages = run(&input, &all, folder.path()).await?;
+    let mut foreign = vec![];
+    let is_suspect =
+        |stream: &&Subtitle| messages.contains(NOT_UTF_8) && stream.codec != "mov_text";
+    for stream in streams.iter().filter(is_suspect) {
+        if let Some(charset) = foreign_charset(folder.path(), stream)? {
+            foreign.push(ExtractedStream {
+                stream,
+                charset: Some(charset),
+            });
+        }
+    }
+    if !foreign.is_empty() {
+        run(&input, &foreign, folder.path()).await?;
+    }
+    let mut longest: Vec<(usize, Captions)> = vec![];
     for Subtitle {
         index,
         language,
@@ -35,7 +57,9 @@ pub(crate) async fn extract(
         ..
     } in streams
     {
-        let path = folder.path().join(file_name(*index));
+        let charset = foreign.iter().find(|other| other.stream.index == *index);
+        let charset = charset.and_then(|other| other.charset);
+        let path = folder.path().join(text_file(*index));
         let bytes = read_regular(&path, MOST_BYTES).context("cannot read the subtitles")?;
         let parsed = match &bytes {
             Some(bytes) => Captions::parse(language, bytes),
@@ -44,47 +68,105 @@ pub(crate) async fn extract(
         let bytes = bytes.unwrap_or_default();
         let captions = match parsed {
             Ok(captions) => captions.titled(title.clone()),
-            Err(CaptionsError::Empty | CaptionsError::NoCue) => continue,
-            Err(error @ (CaptionsError::TooLarge | CaptionsError::TooMuch(_))) => {
-                progress.note(format_args!("subtitle stream {index} is left out: {error}"));
+            Err(CaptionsError::Empty | CaptionsError::NoCue) if charset.is_none() => continue,
+            Err(error) => {
+                extracted.warnings.push(Warning::LostSubtitles {
+                    track: *index,
+                    reason: error.to_string(),
+                });
                 continue;
             }
-            Err(error) => {
-                return Err(error)
-                    .with_context(|| format!("cannot use subtitle stream {index} as captions"));
-            }
         };
-        match all
+        extracted
+            .warnings
+            .extend(charset.map(|charset| Warning::GuessedCharset {
+                track: Some(*index),
+                language: language.clone(),
+                charset: charset.to_owned(),
+            }));
+        match longest
             .iter_mut()
             .find(|(_, other)| other.language == *language)
         {
             Some(other) if other.0 < bytes.len() => *other = (bytes.len(), captions),
             Some(_) => {}
-            None => all.push((bytes.len(), captions)),
+            None => longest.push((bytes.len(), captions)),
         }
     }
-    Ok(all.into_iter().map(|(_, captions)| captions).collect())
+    extracted.captions = longest.into_iter().map(|(_, captions)| captions).collect();
+    Ok(extracted)
 }
 
-fn file_name(index: u32) -> String {
+/// Charset of a stream whose packets are not UTF-8. The packets of `mov_text` hold lengths and
+/// styles beside the text.
+fn foreign_charset(folder: &Path, stream: &Subtitle) -> Result<Option<&'static str>> {
+    let path = folder.join(packets_file(stream.index));
+    let bytes = read_regular(&path, MOST_BYTES).context("cannot read the subtitles")?;
+    let charset = charset::guess(&bytes.unwrap_or_default(), &stream.language);
+    Ok(charset.map(|charset| charset.name()))
+}
+
+/// A stream with the charset in which ffmpeg reads it, if that is not UTF-8.
+struct ExtractedStream<'a> {
+    stream: &'a Subtitle,
+    charset: Option<&'static str>,
+}
+
+impl<'a> ExtractedStream<'a> {
+    fn new(stream: &'a Subtitle) -> Self {
+        Self {
+            stream,
+            charset: None,
+        }
+    }
+}
+
+/// Returns ffmpeg's messages.
+async fn run(input: &Path, streams: &[ExtractedStream<'_>], folder: &Path) -> Result<String> {
+    let done = process::encode(argv(input, streams), folder, |_| ()).await;
+    let FfmpegWarnings(messages) = done.context("cannot read the subtitles")?;
+    Ok(messages)
+}
+
+fn text_file(index: u32) -> String {
     format!("{index}.srt")
 }
 
-fn argv(input: &Path, streams: &[Subtitle]) -> Vec<OsString> {
-    let mut args: Vec<OsString> = ["-hide_banner", "-nostdin", "-nostats", "-v", "error"]
+/// File of a stream's packets as they are.
+fn packets_file(index: u32) -> String {
+    format!("{index}.data")
+}
+
+fn argv(input: &Path, streams: &[ExtractedStream<'_>]) -> Vec<OsString> {
+    let mut args: Vec<OsString> = ["-hide_banner", "-nostdin", "-nostats", "-y", "-v", "error"]
         .map(Into::into)
         .to_vec();
-    args.extend(["-progress", "pipe:1"].map(Into::into));
+    // By default, ffmpeg fails if two of three cues are in another charset.
+    args.extend(["-max_error_rate", "1", "-progress", "pipe:1"].map(Into::into));
     args.extend(input_options().map(Into::into));
+    for ExtractedStream { stream, charset } in streams {
+        if let Some(charset) = charset {
+            args.push(format!("-sub_charenc:{}", stream.index).into());
+            args.push(charset.into());
+        }
+    }
     args.extend(["-i".into(), file_url(input)]);
-    for Subtitle { index, .. } in streams {
-        args.extend(["-map".into(), format!("0:{index}").into()]);
+    for ExtractedStream { stream, charset } in streams {
+        let index = stream.index;
+        let mut output = |options: &[&str], file: String| {
+            args.extend(["-map".into(), format!("0:{index}").into()]);
+            args.extend(["-map_metadata", "-1"].map(Into::into));
+            args.extend(options.iter().map(Into::into));
+            // ffmpeg stops soon after this size, and the stream is dropped.
+            args.extend(["-fs".into(), (MOST_BYTES + 1).to_string().into()]);
+            args.push(file.into());
+        };
         // SubRip instead of WebVTT: ffmpeg 5.1 copies `a < b` into WebVTT without escaping, which
         // makes a tag of the rest of the line.
-        args.extend(["-map_metadata", "-1", "-c:s", "srt", "-f", "srt"].map(Into::into));
-        // ffmpeg stops soon after this size, and the stream is dropped.
-        args.extend(["-fs".into(), (MOST_BYTES + 1).to_string().into()]);
-        args.push(file_name(*index).into());
+        output(&["-c:s", "srt", "-f", "srt"], text_file(index));
+        if charset.is_none() {
+            output(&["-c:s", "copy", "-f", "data"], packets_file(index));
+        }
     }
     args
 }
@@ -133,8 +215,9 @@ mod tests {
             title: None,
         };
         let streams = [stream(1, "en"), stream(2, "en"), stream(3, "de")];
-        let captions = extract(&path("s.mkv"), &streams, Progress::new(false)).await;
-        let captions = captions.expect("captions");
+        let extracted = extract(&path("s.mkv"), &streams).await.expect("captions");
+        assert_eq!(extracted.warnings, []);
+        let captions = extracted.captions;
         let texts: Vec<String> = captions
             .iter()
             .map(|captions| {

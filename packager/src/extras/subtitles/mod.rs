@@ -1,6 +1,7 @@
 //! Subtitles: files or streams of the recording, stored as WebVTT.
 
 pub(crate) mod captions;
+mod charset;
 pub(crate) mod embedded;
 mod subrip;
 pub(crate) mod webvtt;
