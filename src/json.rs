@@ -24,6 +24,8 @@ pub enum JsonValue<'json> {
     Bool(bool),
     /// An integer of 0 to 2^64 - 1, without fraction, exponent or sign.
     Integer(u64),
+    /// A number with a fraction, without exponent or sign: its floor, of 0 to 2^64 - 1.
+    Decimal(u64),
     /// Any other number.
     Number,
     String(Text<'json>),
@@ -66,6 +68,16 @@ impl<'json> JsonValue<'json> {
     pub fn as_integer(&self) -> Option<u64> {
         match self {
             Self::Integer(number) => Some(*number),
+            _ => None,
+        }
+    }
+
+    /// The floor of a number without exponent or sign. It is taken from the digits: a float would
+    /// round `1.99999999999999999` up.
+    #[must_use]
+    pub fn as_floor(&self) -> Option<u64> {
+        match self {
+            Self::Integer(number) | Self::Decimal(number) => Some(*number),
             _ => None,
         }
     }
@@ -182,9 +194,10 @@ impl<'json> JsonReader<'json> {
         if int == 0 || leading_zero {
             return None;
         }
+        let digits = self.json.get(start..self.at);
         let mut plain = !negative;
-        if self.take(".") {
-            plain = false;
+        let has_fraction = self.take(".");
+        if has_fraction {
             (self.digits() > 0).then_some(())?;
         }
         if self.take("e") || self.take("E") {
@@ -192,9 +205,12 @@ impl<'json> JsonReader<'json> {
             let _ = self.take("+") || self.take("-");
             (self.digits() > 0).then_some(())?;
         }
-        let digits = self.json.get(start..self.at).filter(|_| plain);
-        let integer = digits.and_then(|digits| digits.parse().ok());
-        Some(integer.map_or(JsonValue::Number, JsonValue::Integer))
+        let floor = digits.filter(|_| plain).and_then(|int| int.parse().ok());
+        Some(match floor {
+            None => JsonValue::Number,
+            Some(floor) if has_fraction => JsonValue::Decimal(floor),
+            Some(integer) => JsonValue::Integer(integer),
+        })
     }
 
     /// Skips digits and returns their number.
@@ -337,7 +353,16 @@ mod tests {
             ("18446744073709551615", Some(JsonValue::Integer(u64::MAX))),
             ("18446744073709551616", Some(JsonValue::Number)),
             ("-1", Some(JsonValue::Number)),
-            ("1.0", Some(JsonValue::Number)),
+            ("-1.5", Some(JsonValue::Number)),
+            ("-0", Some(JsonValue::Number)),
+            ("-0.0", Some(JsonValue::Number)),
+            ("1.0", Some(JsonValue::Decimal(1))),
+            ("0.999", Some(JsonValue::Decimal(0))),
+            ("1.99999999999999999999", Some(JsonValue::Decimal(1))),
+            ("18446744073709551615.5", Some(JsonValue::Decimal(u64::MAX))),
+            ("18446744073709551616.0", Some(JsonValue::Number)),
+            ("1.5e3", Some(JsonValue::Number)),
+            ("1.5e0", Some(JsonValue::Number)),
             ("1e3", Some(JsonValue::Number)),
             ("1E+3", Some(JsonValue::Number)),
             (r#""a""#, Some(string("a", 1..2))),
@@ -366,6 +391,8 @@ mod tests {
             ("+1", None),
             (".5", None),
             ("1.", None),
+            ("1.e3", None),
+            ("01.5", None),
             ("1e", None),
             ("1e+", None),
             ("1e+-3", None),

@@ -189,7 +189,7 @@ fn answer(
                 Err(problem) => refused(problem),
             };
         }
-        Decision::Options => return (204, preflight_headers(), Vec::new()),
+        Decision::Options => return (204, preflight_headers(None), Vec::new()),
         Decision::Refuse(refusal) => return refused(refusal.problem),
         other => panic!("{other:?}"),
     };

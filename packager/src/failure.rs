@@ -18,6 +18,8 @@ use crate::source::SourceError;
 use crate::storage::error::StorageError;
 use crate::storage::keys::KeysError;
 use crate::workdir::error::FolderError;
+use lectern::credential::link::LinkError;
+use lectern::sdk::Error as SdkError;
 use std::io::ErrorKind;
 
 /// A signal ended the command.
@@ -69,6 +71,13 @@ pub(crate) fn of_cause(
     }
     if let Some(error) = cause.downcast_ref::<KeysError>() {
         return Some((Exit::Environment, Some(error.hint().into())));
+    }
+    if let Some(error @ SdkError::Link(LinkError::TooFarAhead(_))) = cause.downcast_ref() {
+        let hint = format!(
+            "let it expire sooner (`{}`), or set MAX_LINK_AGE to the edge's if that is larger",
+            error.code()
+        );
+        return Some((Exit::Usage, Some(hint)));
     }
     if let Some(error) = cause.downcast_ref::<StorageError>() {
         return Some((error.exit(), error.hint()));

@@ -3,6 +3,7 @@ package lectern
 import (
 	"crypto/hmac"
 	"encoding/json"
+	"regexp"
 	"strconv"
 	"strings"
 )
@@ -136,6 +137,8 @@ func checkHeader(text []byte) (string, error) {
 	return kid, nil
 }
 
+var decimal = regexp.MustCompile(`^([0-9]+)\.[0-9]+$`)
+
 // Claims of the payload of a token. Checks each claim that it has.
 func readClaims(text []byte) (Claims, error) {
 	claims := Claims{Use: Play}
@@ -150,6 +153,13 @@ func readClaims(text []byte) (Claims, error) {
 		value, err := strconv.ParseUint(string(raw), 10, 64)
 		return int64(value), err == nil && value >= least && value <= most
 	}
+	// Seconds, rounded down by their digits: a float may be rounded up.
+	time := func(raw json.RawMessage) (int64, bool) {
+		if parts := decimal.FindSubmatch(raw); parts != nil {
+			raw = parts[1]
+		}
+		return number(raw, 0, maxSafeInteger)
+	}
 	small := func(raw json.RawMessage, least uint64) (uint32, bool) {
 		value, ok := number(raw, least, 1<<32-1)
 		return uint32(value), ok
@@ -160,11 +170,11 @@ func readClaims(text []byte) (Claims, error) {
 		case "path":
 			claims.Path, ok = textOf(raw)
 		case "exp":
-			claims.Exp, ok = number(raw, 0, maxSafeInteger)
+			claims.Exp, ok = time(raw)
 		case "nbf":
-			claims.Nbf, ok = number(raw, 0, maxSafeInteger)
+			claims.Nbf, ok = time(raw)
 		case "iat":
-			claims.Iat, ok = number(raw, 0, maxSafeInteger)
+			claims.Iat, ok = time(raw)
 		case "use":
 			var use string
 			use, ok = textOf(raw)

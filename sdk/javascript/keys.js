@@ -99,6 +99,9 @@ export function isPlain(value) {
 /** Own members of an object. @param {any} value @returns {Record<string, any>} */
 export const copyOwn = (value) => Object.assign(Object.create(null), value);
 
+/** True for the name of a time in the claims. @param {string} name */
+const isTime = (name) => ['exp', 'nbf', 'iat'].includes(JSON.parse(name));
+
 /** Tokens of JSON (RFC 8259). No string has an unpaired surrogate. */
 const TOKENS = new RegExp(
     [
@@ -110,8 +113,9 @@ const TOKENS = new RegExp(
 );
 
 /**
- * Value of JSON without repeated members, at most 16 levels deep, or undefined. A number that is
- * not whole becomes null, which no claim is.
+ * Value of JSON without repeated members, at most 16 levels deep, or undefined. A time of a link is
+ * rounded down, by its digits, because a float may be rounded up. Any other number that is not
+ * whole becomes null, which no claim is.
  * @param {string | undefined} text @returns {any}
  */
 export function readJson(text = '') {
@@ -129,6 +133,10 @@ export function readJson(text = '') {
                 names.add(name);
             }
             if (token === '{' || token === '[') open.push(new Set());
+            const isMember = open.length === 1 && tokens[at - 1] === ':';
+            if (isMember && /^[0-9]+\.[0-9]+$/.test(token) && isTime(tokens[at - 2])) {
+                return token.split('.')[0];
+            }
             return /^-|^[0-9]+[.eE]/.test(token) ? 'null' : token;
         });
         return JSON.parse(read.join(''), (_, value) => (isObject(value) ? copyOwn(value) : value));

@@ -37,7 +37,7 @@ pub enum Purpose {
     Admin,
 }
 
-/// The claims of a link. Times are whole seconds since 1970 (RFC 7519 `NumericDate`).
+/// The claims of a link. Times are seconds since 1970 (RFC 7519 `NumericDate`), rounded down.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Claims {
     /// The object or directory that the link opens.
@@ -140,9 +140,9 @@ impl Claims {
                     &mut path,
                     value.as_str().and_then(|path| Scope::parse(path).ok()),
                 ),
-                "exp" => set(&mut exp, value.as_integer()),
-                "nbf" => set(&mut claims.nbf, value.as_integer()),
-                "iat" => set(&mut claims.iat, value.as_integer()),
+                "exp" => set(&mut exp, value.as_floor()),
+                "nbf" => set(&mut claims.nbf, value.as_floor()),
+                "iat" => set(&mut claims.iat, value.as_floor()),
                 "use" => {
                     let known = Purpose::ALL
                         .iter()
@@ -241,16 +241,17 @@ fn rule(name: &str) -> &'static str {
     match name {
         "path" => "`path` is an object or a folder, such as `/courses/rails/`",
         "exp" => {
-            "`exp` is the last second at which the link opens anything, a whole number of seconds since 1970"
+            "`exp` is the last second at which the link opens anything, in seconds since 1970, without an exponent"
         }
         "use" => "`use` is `play`, `upload`, `download` or `admin`",
         "sub" | "jti" => "`sub` and `jti` are strings",
+        "nbf" | "iat" => "`nbf` and `iat` are seconds since 1970, without an exponent",
         "preview" => "`preview` is `[from, to]` in whole seconds",
         "langs" => "`langs` is a list of strings",
         "ip" => "`ip` is a list of addresses or of ranges such as `192.0.2.0/24`",
         "country" => "`country` is a list of ISO 3166 codes such as `DE`",
         "origin" => "`origin` is a list of origins such as `https://*.school.example`",
-        _ => "`nbf`, `iat`, `watch`, `max_height`, `sessions` and `max_bytes` are whole numbers",
+        _ => "`watch`, `max_height`, `sessions` and `max_bytes` are whole numbers",
     }
 }
 
@@ -332,6 +333,10 @@ mod tests {
             (r#"{"path":"/a"}"#, "`exp`"),
             (r#"{"path":"a","exp":1}"#, "`path`"),
             (r#"{"path":"/a","exp":"1"}"#, "`exp`"),
+            (r#"{"path":"/a","exp":1e3}"#, "`exp`"),
+            (r#"{"path":"/a","exp":-0.5}"#, "`exp`"),
+            (r#"{"path":"/a","exp":1,"nbf":-1}"#, "`nbf`"),
+            (r#"{"path":"/a","exp":1,"watch":1.5}"#, "`watch`"),
             (r#"{"path":"/a","exp":1,"use":"watch"}"#, "`use`"),
             (r#"{"path":"/a","exp":1,"sub":7}"#, "`sub`"),
             (r#"{"path":"/a","exp":1,"jti":null}"#, "`jti`"),
@@ -356,6 +361,22 @@ mod tests {
         ] {
             let error = Claims::from_json(json.as_bytes()).expect_err(json);
             assert!(error.contains(expected), "{json}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_time_with_a_fraction_is_rounded_down() {
+        for (time, expected) in [
+            ("1.0", 1),
+            ("1.999999", 1),
+            ("1.99999999999999999999", 1),
+            ("0.5", 0),
+            ("9007199254740991.9", MAX_SAFE_INTEGER),
+        ] {
+            let json = format!(r#"{{"path":"/a","exp":{time},"nbf":{time},"iat":{time}}}"#);
+            let claims = Claims::from_json(json.as_bytes()).expect(time);
+            let found = (claims.exp, claims.nbf, claims.iat);
+            assert_eq!(found, (expected, Some(expected), Some(expected)), "{time}");
         }
     }
 

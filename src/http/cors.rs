@@ -15,6 +15,32 @@ const EXPOSED: &str = "Accept-Ranges, Content-Length, Content-Range, Date, ETag,
 const ALLOWED_HEADERS: &str = "Authorization, Content-Type, If-Match, If-Modified-Since, If-None-Match, If-Range, \
      If-Unmodified-Since, Range";
 
+/// The longest list of requested headers that is read.
+const MAX_REQUESTED_BYTES: usize = 1024;
+
+/// Beginnings of request headers that the edge, or a server before it, acts on.
+const INTERPRETED_PREFIXES: [&str; 19] = [
+    "access-control-",
+    "cdn-",
+    "cf-",
+    "connection",
+    "content-",
+    "cookie",
+    "expect",
+    "forwarded",
+    "host",
+    "origin",
+    "proxy-",
+    "sec-",
+    "set-cookie",
+    "transfer-encoding",
+    "true-client-ip",
+    "x-forwarded-",
+    "x-http-method",
+    "x-method",
+    "x-real-ip",
+];
+
 /// `ALLOWED_ORIGINS`: any origin, or a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AllowedOrigins {
@@ -121,21 +147,105 @@ impl AllowedOrigins {
     }
 }
 
-/// The additional headers of a preflight's answer.
+/// The additional headers of the answer to a preflight with this
+/// `Access-Control-Request-Headers`.
 #[must_use]
-pub fn preflight_headers() -> Vec<(&'static str, String)> {
+pub fn preflight_headers(requested: Option<&str>) -> Vec<(&'static str, String)> {
     vec![
         ("Access-Control-Allow-Methods", METHODS.to_owned()),
-        ("Access-Control-Allow-Headers", ALLOWED_HEADERS.to_owned()),
+        ("Access-Control-Allow-Headers", allowed_headers(requested)),
         // Browsers limit the age: Chromium to two hours.
         ("Access-Control-Max-Age", "7200".to_owned()),
         ("Allow", METHODS.to_owned()),
     ]
 }
 
+/// [`ALLOWED_HEADERS`], and the requested headers that the edge ignores. A browser fails a request
+/// if one of its headers is missing here, such as a player's CMCD or a monitor's `baggage`.
+fn allowed_headers(requested: Option<&str>) -> String {
+    let mut allowed = ALLOWED_HEADERS.to_owned();
+    let requested = requested.filter(|list| list.len() <= MAX_REQUESTED_BYTES);
+    let names: Vec<&str> = requested.into_iter().flat_map(names).collect();
+    if names.iter().all(|name| is_token(name)) {
+        for name in names {
+            if !is_interpreted(name) && !has_name(&allowed, name) {
+                allowed.push_str(", ");
+                allowed.push_str(name);
+            }
+        }
+    }
+    allowed
+}
+
+fn names(list: &str) -> impl Iterator<Item = &str> {
+    list.split(',')
+        .map(str::trim)
+        .filter(|name| !name.is_empty())
+}
+
+fn has_name(list: &str, wanted: &str) -> bool {
+    names(list).any(|name| name.eq_ignore_ascii_case(wanted))
+}
+
+/// Returns whether a name has letters, digits, `-` and `_` only. Browsers send the names of headers
+/// in lower case.
+fn is_token(name: &str) -> bool {
+    name.bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+}
+
+/// Returns whether the edge, or a server before it, acts on a request header: credentials, the
+/// client's address, or another method than the one that the browser asks for.
+fn is_interpreted(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    INTERPRETED_PREFIXES
+        .iter()
+        .any(|prefix| name.starts_with(prefix))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_preflight_allows_the_requested_headers_that_the_edge_ignores() {
+        let long = vec!["cmcd-object"; 100].join(",");
+        for (requested, expected) in [
+            ("", ""),
+            ("range", ""),
+            ("RANGE, if-none-match,authorization", ""),
+            (
+                "baggage,cmcd-object,cmcd-request,cmcd-session,cmcd-status,range,sentry-trace",
+                ", baggage, cmcd-object, cmcd-request, cmcd-session, cmcd-status, sentry-trace",
+            ),
+            (
+                "CMCD-Status , traceparent,,tracestate, x_id,",
+                ", CMCD-Status, traceparent, tracestate, x_id",
+            ),
+            ("x-a,X-A,x-a", ", x-a"),
+            // Those that a server may act on.
+            ("cookie,cookie2,set-cookie", ""),
+            ("x-forwarded-for,forwarded,x-real-ip,true-client-ip", ""),
+            ("cf-connecting-ip,cf-ipcountry", ""),
+            ("x-http-method-override,x-method-override", ""),
+            ("proxy-authorization,sec-fetch-dest,host,origin", ""),
+            // Lists that no browser sends.
+            ("baggage,a b", ""),
+            ("baggage,a:b", ""),
+            ("baggage,*", ""),
+            ("baggage,a\r\nx: y", ""),
+            ("baggage,é", ""),
+            (&long, ""),
+        ] {
+            let headers = preflight_headers(Some(requested));
+            let allowed = headers
+                .iter()
+                .find(|(name, _)| *name == "Access-Control-Allow-Headers")
+                .map(|(_, value)| value.strip_prefix(ALLOWED_HEADERS).expect("the usual ones"));
+            assert_eq!(allowed, Some(expected), "{requested:?}");
+        }
+        assert_eq!(allowed_headers(None), ALLOWED_HEADERS);
+    }
 
     #[test]
     fn an_origin_is_allowed_as_a_whole() {

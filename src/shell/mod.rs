@@ -78,7 +78,10 @@ async fn fetch(request: web_sys::Request, env: Env, context: Context) -> Result<
         sub: None,
     };
     let served = match decision {
-        Decision::Options => responder.options().map(Served::plain).map_err(failed),
+        Decision::Options => responder
+            .options(header("access-control-request-headers").as_deref())
+            .map(Served::plain)
+            .map_err(failed),
         Decision::Health => health::health(config, &bucket, &responder)
             .await
             .map(Served::plain),

@@ -77,8 +77,9 @@ impl Responder {
         self.send(307, headers, ResponseBody::Empty)
     }
 
-    pub(super) fn options(&self) -> Result<Response, JsValue> {
-        self.send(204, preflight_headers(), ResponseBody::Empty)
+    /// Answers a preflight that asks for these headers.
+    pub(super) fn options(&self, requested: Option<&str>) -> Result<Response, JsValue> {
+        self.send(204, preflight_headers(requested), ResponseBody::Empty)
     }
 }
 

@@ -609,14 +609,23 @@ fn the_same_viewer_gets_the_same_urls_and_is_spared_what_he_has() {
     let preflight = edge.send(
         "OPTIONS",
         segment,
-        &[("origin", "https://school.example")],
+        &[
+            ("origin", "https://school.example"),
+            ("access-control-request-method", "GET"),
+            (
+                "access-control-request-headers",
+                "baggage,cmcd-object,range,sentry-trace",
+            ),
+        ],
         &[],
     );
     assert_eq!(preflight.status, 204);
+    let allowed = preflight
+        .header("access-control-allow-headers")
+        .expect("names");
     assert!(
-        preflight
-            .header("access-control-allow-headers")
-            .is_some_and(|names| names.contains("Range"))
+        allowed.contains("Range") && allowed.ends_with(", baggage, cmcd-object, sentry-trace"),
+        "{allowed}"
     );
 }
 

@@ -38,10 +38,16 @@ fn payload(more: &str) -> String {
     format!(r#"{{"path":"/courses/rails/","exp":{NOW}{more}}}"#)
 }
 
+fn expiring(exp: &str) -> String {
+    format!(r#"{{"path":"/courses/rails/","exp":{exp}}}"#)
+}
+
 /// Tokens that open something.
 pub(crate) fn good() -> Vec<Value> {
     let old = r#"{"kid":"old._-","alg":"HS256"}"#;
     let object = format!(r#"{{"exp":{NOW},"path":"/courses/rails/m.m3u8"}}"#);
+    let more = |more: &str| sign(0, HEADER, &payload(more));
+    let timed = |exp: &str| sign(0, HEADER, &expiring(exp));
     let cases = [
         ("the fewest claims", sign(0, HEADER, &payload("")), None),
         (
@@ -189,6 +195,59 @@ pub(crate) fn good() -> Vec<Value> {
             "an object opens itself",
             sign(1, old, &object),
             Some("/courses/rails/m.m3u8"),
+        ),
+        (
+            "exp with a fraction, in its last second",
+            timed(&format!("{NOW}.5")),
+            None,
+        ),
+        (
+            "exp with a fraction of nothing",
+            timed(&format!("{NOW}.0")),
+            None,
+        ),
+        (
+            "exp with a fraction that a float rounds up",
+            timed(&format!("{NOW}.99999999999999999999")),
+            None,
+        ),
+        (
+            "times with microseconds, as lcobucci/jwt writes them",
+            sign(
+                0,
+                HEADER,
+                &format!(
+                    r#"{{"path":"/courses/rails/","iat":{}.123456,"nbf":{}.123456,"exp":{}.654321}}"#,
+                    NOW - 60,
+                    NOW - 60,
+                    NOW + 3600
+                ),
+            ),
+            None,
+        ),
+        (
+            "a fraction almost not yet",
+            more(&format!(
+                r#","nbf":{}.999,"iat":{}.999"#,
+                NOW + 30,
+                NOW + 30
+            )),
+            None,
+        ),
+        (
+            "a fraction of the first second",
+            more(r#","nbf":0.5,"iat":0.0"#),
+            None,
+        ),
+        (
+            "a time with a fraction by an escaped name",
+            more(r#","\u006ebf":1.5"#),
+            None,
+        ),
+        (
+            "fractions of times on other levels",
+            more(r#","x":{"exp":1.5,"nbf":[1.5]},"y":["iat",1.5]"#),
+            None,
         ),
     ];
     let mut vectors: Vec<Value> = cases
@@ -352,9 +411,71 @@ pub(crate) fn bad() -> Vec<Value> {
             "a member twice within an unknown claim",
             more(r#","x":{"a":[{"b":1,"c":2,"b":1}]}"#),
         ),
-        ("nbf with a fraction of nothing", more(r#","nbf":1.0"#)),
         ("nbf with an exponent", more(r#","nbf":1e3"#)),
+        (
+            "nbf with a fraction and an exponent",
+            more(r#","nbf":1.5e3"#),
+        ),
         ("nbf of minus nothing", more(r#","nbf":-0"#)),
+        (
+            "nbf of minus nothing with a fraction",
+            more(r#","nbf":-0.0"#),
+        ),
+        ("a negative nbf with a fraction", more(r#","nbf":-0.5"#)),
+        ("iat with a fraction as text", more(r#","iat":"1.5""#)),
+        ("iat with a fraction in a list", more(r#","iat":[1.5]"#)),
+        (
+            "iat with a fraction in an object",
+            more(r#","iat":{"iat":1.5}"#),
+        ),
+        (
+            "nbf with a fraction, not yet",
+            more(&format!(r#","nbf":{}.0"#, NOW + 31)),
+        ),
+        (
+            "exp with a fraction, over",
+            claimed(&expiring(&format!("{}.999999", NOW - 1))),
+        ),
+        ("exp with an exponent", claimed(&expiring("1.8e9"))),
+        (
+            "exp with a large exponent",
+            claimed(&expiring("1800000000e999")),
+        ),
+        ("exp of a fraction", claimed(&expiring("0.9"))),
+        ("exp of infinity", claimed(&expiring("Infinity"))),
+        (
+            "exp with a zero before it",
+            claimed(&expiring(&format!("0{NOW}.5"))),
+        ),
+        (
+            "exp with a point alone",
+            claimed(&expiring(&format!("{NOW}."))),
+        ),
+        (
+            "exp with two fractions",
+            claimed(&expiring(&format!("{NOW}.5.5"))),
+        ),
+        (
+            "exp beyond 2^53, with a fraction",
+            claimed(&expiring("9007199254740992.0")),
+        ),
+        (
+            "exp in milliseconds",
+            claimed(&expiring(&format!("{NOW}000"))),
+        ),
+        (
+            "exp twice, once with a fraction",
+            more(r#","exp":1800000000.5"#),
+        ),
+        ("watch with a fraction", more(r#","watch":60.5"#)),
+        (
+            "max_height with a fraction of nothing",
+            more(r#","max_height":720.0"#),
+        ),
+        (
+            "preview with a fraction of nothing",
+            more(r#","preview":[0,60.0]"#),
+        ),
         (
             "half of a character in the viewer",
             more(r#","sub":"\ud83c""#),
@@ -431,8 +552,8 @@ pub(crate) fn bad() -> Vec<Value> {
             claimed(&format!(r#"{{"path":"/a","exp":"{NOW}"}}"#)),
         ),
         (
-            "exp with a fraction",
-            claimed(&format!(r#"{{"path":"/a","exp":{NOW}.5}}"#)),
+            "exp with a fraction as text",
+            claimed(&format!(r#"{{"path":"/a","exp":"{NOW}.5"}}"#)),
         ),
         (
             "exp beyond 2^53",

@@ -122,7 +122,8 @@ fn explain(url: &str, from: &Requester<'_>, config: Option<&Config>, now: u64) -
         header: &header,
         country: &|| from.country.map(str::to_owned),
     };
-    let (opens, verdict, advice) = match config.map(|config| decide(&request, config, now)) {
+    let decision = config.map(|config| decide(&request, config, now));
+    let (opens, verdict, advice) = match decision {
         None => (
             None,
             "not checked: there are no keys here".to_owned(),
@@ -130,15 +131,20 @@ fn explain(url: &str, from: &Requester<'_>, config: Option<&Config>, now: u64) -
         ),
         Some(Decision::Refuse(refusal)) => {
             let code = refusal.problem.code();
-            (
-                Some(false),
-                format!(
-                    "refused, {} `{code}`: {}",
-                    refusal.problem.status(),
-                    format_detail(&refusal, now)
+            let tiny = in_tiny_units(&refusal, parameter("token"));
+            let (detail, advice) = match tiny {
+                Some((name, unit)) => (
+                    format!("`{name}` is in {unit}, and the edge reads seconds since 1970"),
+                    Some("mint the link with times in seconds: `Math.floor(Date.now() / 1000)`"),
                 ),
-                advice(code, refusal.reason),
-            )
+                None => (
+                    format_detail(&refusal, now),
+                    advice(code, refusal.reason),
+                ),
+            };
+            let status = refusal.problem.status();
+            let verdict = format!("refused, {status} `{code}`: {detail}");
+            (Some(false), verdict, advice)
         }
         Some(Decision::Redirect(_)) => (
             Some(true),
@@ -234,6 +240,35 @@ fn explain_pass(name: &str, text: &str, now: u64) -> (Option<String>, Vec<(&'sta
     (Some(name.to_owned()), claims)
 }
 
+/// The time of a link that is too far ahead because its unit is not a second, and its unit.
+fn in_tiny_units(refusal: &Refusal, token: Option<&str>) -> Option<(&'static str, &'static str)> {
+    if !matches!(
+        refusal.reason,
+        Reason::TooFarAhead | Reason::NotYetValid { .. }
+    ) {
+        return None;
+    }
+    let (_, claims) = link::decode(token?).ok()?;
+    let times = [
+        ("exp", Some(claims.exp)),
+        ("nbf", claims.nbf),
+        ("iat", claims.iat),
+    ];
+    times
+        .into_iter()
+        .find_map(|(name, time)| Some((name, tiny_unit(time?)?.0)))
+}
+
+/// The unit of a time that cannot be seconds, and how many make one. 10^11 seconds end in the year
+/// 5138, and 10^11 milliseconds in 1973.
+fn tiny_unit(time: u64) -> Option<(&'static str, u64)> {
+    match time {
+        0..100_000_000_000 => None,
+        100_000_000_000..100_000_000_000_000 => Some(("milliseconds", 1_000)),
+        _ => Some(("microseconds", 1_000_000)),
+    }
+}
+
 /// The next step after a refusal.
 fn advice(code: &str, reason: Reason) -> Option<&'static str> {
     Some(match (code, reason) {
@@ -273,6 +308,11 @@ fn format_detail(refusal: &Refusal, now: u64) -> String {
 
 /// Formats a time and its distance from now, such as `2026-11-22T19:00:00Z, 3 minutes ago`.
 fn format_time(time: u64, now: u64) -> String {
+    if let Some((unit, length)) = tiny_unit(time) {
+        let seconds = time / length;
+        let date = format_time(seconds, now);
+        return format!("{time}, which is in {unit}: write {seconds} for {date}");
+    }
     let date = i64::try_from(time)
         .ok()
         .and_then(|seconds| DateTime::from_timestamp(seconds, 0))
@@ -467,6 +507,33 @@ mod tests {
             advice,
             Some("compare the edge's LECTERN_KEYS with the course app's")
         );
+    }
+
+    #[test]
+    fn a_time_in_milliseconds_is_called_that() {
+        let url = format!("https://h/c/a?token={}", link("/c/", (NOW + 3600) * 1000));
+        assert_snapshot!(explained(&url), @r"
+        object      c/a
+        credential  link under the key `k`
+          path      /c/
+          exp       1800003600000, which is in milliseconds: write 1800003600 for 2027-01-15T09:00:00Z, in 1 hour
+          sub       s42
+          watch     2 hours
+        verdict     refused, 403 `forbidden`: `exp` is in milliseconds, and the edge reads seconds since 1970
+        do          mint the link with times in seconds: `Math.floor(Date.now() / 1000)`
+        ");
+        let early = Claims {
+            iat: Some(NOW * 1_000_000),
+            ..Claims::new(Scope::parse("/c/").expect("a scope"), NOW + 60)
+        };
+        let token = mint(config().keys.minting(), &early);
+        let report = explained(&format!("https://h/c/a?token={token}"));
+        let verdict = "refused, 403 `forbidden`: `iat` is in microseconds";
+        assert!(report.contains(verdict), "{report}");
+        // Far ahead in seconds is no other unit.
+        let report = explained(&format!("https://h/c/a?token={}", link("/c/", NOW * 2)));
+        let verdict = "`forbidden`: the link expires more than 2592000 seconds ahead";
+        assert!(report.contains(verdict), "{report}");
     }
 
     #[test]

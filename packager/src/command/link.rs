@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
-use lectern::credential::claims::Purpose;
-use lectern::credential::link::mint;
-use lectern::sdk::{Options, link_claims, with_token};
+use anyhow::{Context as _, Result, anyhow};
+use lectern::credential::claims::{Claims, Purpose};
+use lectern::credential::link::{LinkError, mint};
+use lectern::sdk::{Error, MAX_LINK_AGE, Options, link_claims, with_token};
 use reqwest::Url;
 
 use crate::clock;
@@ -37,6 +37,8 @@ pub(crate) fn run(args: &LinkArgs) -> Result<String> {
         .with_context(linking)?;
     let now = clock::unix(clock::now());
     let claims = link_claims(url, &options(args), now).with_context(linking)?;
+    let most = std::env::var("MAX_LINK_AGE").ok();
+    check_age(&claims, now, max_link_age(most.as_deref())?).with_context(linking)?;
     if claims.exp < now {
         Progress::new(false).caution("this link has expired already");
     }
@@ -47,6 +49,24 @@ pub(crate) fn run(args: &LinkArgs) -> Result<String> {
     }
     let token = mint(keyring()?.minting(), &claims);
     with_token(url, &token).with_context(linking)
+}
+
+/// The edge's `MAX_LINK_AGE`: that of the environment, or the default.
+fn max_link_age(variable: Option<&str>) -> Result<u64> {
+    match variable.map(str::trim).filter(|text| !text.is_empty()) {
+        None => Ok(MAX_LINK_AGE),
+        Some(text) => text.parse().ok().filter(|age| *age > 0).ok_or_else(|| {
+            anyhow!("`MAX_LINK_AGE` is `{text}`, which is not a whole number above 0")
+        }),
+    }
+}
+
+/// Refuses a link that the edge would refuse because it expires too far ahead.
+fn check_age(claims: &Claims, now: u64, most: u64) -> Result<(), Error> {
+    match claims.exp.saturating_sub(now) > most {
+        true => Err(Error::Link(LinkError::TooFarAhead(most))),
+        false => Ok(()),
+    }
 }
 
 /// Converts arguments to the SDK's options. Pure.
@@ -159,9 +179,7 @@ mod tests {
     use super::*;
     use crate::command::{Cli, Verb};
     use clap::Parser as _;
-    use lectern::credential::claims::Claims;
     use lectern::object::key::Scope;
-    use lectern::sdk::Error;
 
     fn claims(line: &str, now: u64) -> Result<Claims, Error> {
         let words = ["lectern", "link"].into_iter().chain(line.split(' '));
@@ -226,6 +244,30 @@ mod tests {
     fn a_time_in_the_past_is_allowed() {
         let claims = claims("https://h/a --expires-at 1970-01-01T00:01:00Z", 1000);
         assert_eq!(claims.expect("claims").exp, 60);
+    }
+
+    #[test]
+    fn a_link_that_the_edge_would_refuse_for_its_age_is_not_minted() {
+        for (line, variable, expected) in [
+            ("https://h/a --for 30d", None, None),
+            ("https://h/a --for 90d", None, Some("exp_too_far")),
+            ("https://h/a --for 90d", Some(""), Some("exp_too_far")),
+            ("https://h/a --for 90d", Some("7776000"), None),
+            ("https://h/a --for 2h", Some("3600"), Some("exp_too_far")),
+            (
+                "https://h/a --expires-at 2036-01-01T00:00:00Z",
+                None,
+                Some("exp_too_far"),
+            ),
+        ] {
+            let most = max_link_age(variable).expect("a number");
+            let claims = claims(line, 1_800_000_000).expect("claims");
+            let code = check_age(&claims, 1_800_000_000, most).map_err(|error| error.code());
+            assert_eq!(code.err(), expected, "{line} {variable:?}");
+        }
+        for variable in ["30d", "-1", "0"] {
+            assert!(max_link_age(Some(variable)).is_err(), "{variable}");
+        }
     }
 
     #[test]

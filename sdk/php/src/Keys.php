@@ -74,10 +74,24 @@ final class Keys
             if ($token === '{' || $token === '[') {
                 $open[] = [];
             }
+            $isMember = count($open) === 1 && ($tokens[$at - 1] ?? '') === ':';
+            $tokens[$at] = self::readNumber($tokens[$at], $isMember ? $tokens[$at - 2] : 'null');
         }
-        // The edge reads `-0` as a fraction, PHP as an integer. No claim is null.
-        $read = static fn (string $token): string => $token === '-0' ? 'null' : $token;
-        return json_decode(implode('', array_map($read, $tokens)));
+        return json_decode(implode('', $tokens));
+    }
+
+    /**
+     * The token of a number as the edge reads it. It rounds a time down, by its digits, because a
+     * float may be rounded up. It reads `-0` as a fraction, PHP as an integer: no claim is null.
+     */
+    private static function readNumber(string $token, string $name): string
+    {
+        if ($token === '-0') {
+            return 'null';
+        }
+        $isTime = preg_match('/\A([0-9]+)\.[0-9]+\z/', $token, $parts)
+            && in_array(json_decode($name), ['exp', 'nbf', 'iat'], true);
+        return $isTime ? $parts[1] : $token;
     }
 
     /** @return list<array{string, string}> */

@@ -13,6 +13,18 @@ from typing import Any
 from lectern._types import ErrorCode, LecternError
 
 
+class Decimal(float):
+    """A number with a fraction, rounded down by its digits: a float may be rounded up."""
+
+    floor: int
+
+    def __new__(cls, floor: int) -> Decimal:
+        # `float(floor)` would overflow.
+        value = super().__new__(cls)
+        value.floor = floor
+        return value
+
+
 def read(text: str | None) -> dict[str, bytes]:
     """Return the secrets by kid, the signing key first."""
     ring: dict[str, bytes] = {}
@@ -73,7 +85,7 @@ def decode(text: str) -> bytes | None:
 def read_json(text: str | bytes) -> Any:
     """Return the value of JSON without repeated members, at most 16 levels deep, or None.
 
-    A negative number is None, because no claim is negative.
+    A negative number is None, because no claim is negative. A number with a fraction is a Decimal.
     """
 
     def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -93,10 +105,18 @@ def read_json(text: str | bytes) -> Any:
     def whole(digits: str) -> int | None:
         return None if digits.startswith("-") else int(digits)
 
+    def fraction(digits: str) -> Decimal | None:
+        plain = re.fullmatch("([0-9]+)[.][0-9]+", digits)
+        return Decimal(int(plain[1])) if plain else None
+
     try:
         text = text.decode() if isinstance(text, bytes) else text
         value = json.loads(
-            text, object_pairs_hook=members, parse_constant=constant, parse_int=whole
+            text,
+            object_pairs_hook=members,
+            parse_constant=constant,
+            parse_int=whole,
+            parse_float=fraction,
         )
         json.dumps(value, ensure_ascii=False).encode()
         return None if is_deeper(value, 16) else value

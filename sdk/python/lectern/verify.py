@@ -69,9 +69,15 @@ def _read_token(token: str, ring: dict[str, bytes]) -> dict[str, Any]:
     if not isinstance(claims, dict):
         raise LecternError("bad_claims", "the claims are not a JSON object")
     try:
-        return _claims.check(claims)
+        return _claims.check({name: _floor(name, value) for name, value in claims.items()})
     except LecternError as error:
         raise LecternError("bad_claims", f"a claim is wrong: {error}") from None
+
+
+def _floor(name: str, value: Any) -> Any:
+    """Return a time rounded down, and any other claim as it is."""
+    is_time = name in ("exp", "nbf", "iat") and isinstance(value, _keys.Decimal)
+    return value.floor if is_time else value
 
 
 def _check_header(header: Any) -> str:

@@ -93,6 +93,15 @@ module Lectern
       raise Error.new("wrong_scope", "the link opens `#{path}`, not `#{opened}`")
     end
 
+    # The token of a number as the edge reads it. It rounds a time down, by its digits, because a
+    # float may be rounded up. It reads `-0` as a fraction, Ruby as an integer: no claim is null.
+    def read_number(token, name)
+      return "null" if token == "-0"
+
+      is_time = token.match?(/\A[0-9]+\.[0-9]+\z/) && %w[exp nbf iat].include?(JSON.parse(name))
+      is_time ? token[/\A[0-9]+/] : token
+    end
+
     # The value of JSON without comments and repeated members, at most 16 levels deep, or nil.
     def read_json(bytes)
       text = Urls.utf8(bytes)
@@ -100,7 +109,7 @@ module Lectern
 
       tokens = text.scan(TOKEN)
       open = []
-      tokens.each_with_index do |token, at|
+      read = tokens.each_with_index.map do |token, at|
         if %w[} \]].include?(token)
           open.pop
         elsif !%w[, :].include?(token) && open.size > 16
@@ -109,9 +118,9 @@ module Lectern
         return nil if tokens[at + 1] == ":" && !open.last&.add?(JSON.parse(token))
 
         open << Set.new if %w[{ \[].include?(token)
+        read_number(token, open.size == 1 && tokens[at - 1] == ":" ? tokens[at - 2] : "null")
       end
-      # The edge reads `-0` as a fraction, Ruby as an integer. No claim is null.
-      JSON.parse(tokens.map { |token| token == "-0" ? "null" : token }.join(" "))
+      JSON.parse(read.join(" "))
     rescue JSON::ParserError
       nil
     end
