@@ -3,7 +3,7 @@
 
 use crate::config::Config;
 use crate::credential::claims::{Claims, Purpose};
-use crate::credential::pass::{self, Minter, Pass, PassKind};
+use crate::credential::pass::{self, Pass, PassKind};
 use crate::credential::{Credential, open_link, open_pass};
 use crate::http::encoding::accepts_gzip;
 use crate::http::precondition::Conditions;
@@ -12,7 +12,7 @@ use crate::http::range::ByteRange;
 use crate::object::content_type;
 use crate::object::key::{Directory, ObjectKey, Scope};
 use crate::operation::list::List;
-use crate::operation::read::{Read, Treatment};
+use crate::operation::read::{Read, Treatment, path_below_pass};
 use crate::operation::write::Write;
 use crate::playlist::{Entitlements, Grant, Limits, is_playlist_name, is_storyboard_name};
 use crate::request::{Request, object_key, parameter, split_path_pass};
@@ -123,12 +123,13 @@ fn read<'config>(
             if may_hide_manifest && shape == Shape::DirectoryPass {
                 shape = Shape::Usual;
             }
+            let has_directory_pass = matches!(shape, Shape::DirectoryPass | Shape::Manifest);
+            if has_directory_pass && key.directory().depth() == 0 {
+                let reason = "a directory's pass for the whole bucket";
+                return Err(Refusal::new(Problem::Forbidden, reason));
+            }
             if shape == Shape::DirectoryPass {
-                if key.directory().depth() == 0 {
-                    let reason = "a directory's pass for the whole bucket";
-                    return Err(Refusal::new(Problem::Forbidden, reason));
-                }
-                return location(&key, &grant).map(Decision::Redirect);
+                return Ok(Decision::Redirect(path_below_pass(&key, &grant)));
             }
             is_for_admin = shape == Shape::Stored;
             is_attachment = claims.purpose == Purpose::Download && key.has_extension("mp4");
@@ -138,10 +139,10 @@ fn read<'config>(
             if grant.limits == Limits::None && is_storyboard_name(key.split().1) {
                 grant.limits = Limits::Storyboard;
             }
-            let treatment = if is_for_admin {
-                Treatment::AsStored
-            } else {
-                by_name(&key)
+            let treatment = match shape {
+                Shape::Stored => Treatment::AsStored,
+                Shape::Manifest => Treatment::Manifest,
+                Shape::Usual | Shape::DirectoryPass => by_name(&key),
             };
             (treatment, claims.exp, grant)
         }
@@ -175,15 +176,19 @@ fn read<'config>(
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Shape {
     Usual,
+    /// A DASH manifest whose base URL has a directory's pass.
+    Manifest,
     /// Below a directory's pass in the path.
     DirectoryPass,
     /// As storage holds it now, playlists included.
     Stored,
 }
 
-/// The form in which a link serves `key`. A DASH manifest comes below a directory's pass in the
-/// path. So does `as=directory`, for players that keep a path but no query (casting, downloads).
-/// `as=stored` lets administrators replace an object with `If-Match`: it returns the stored bytes
+/// The form in which a link serves `key`. A DASH manifest names the URL of its folder, with a
+/// directory's pass: FFmpeg ignores where a redirect leads. For a script it comes below that pass in
+/// the path, because a manifest could send its own URL, with the link, to another host. So does
+/// `as=directory`, for players that keep a path but no query (casting, downloads). `as=stored` lets
+/// administrators replace an object with `If-Match`: it returns the stored bytes
 /// and their entity-tag.
 fn shape(
     request: &Request<'_>,
@@ -193,7 +198,10 @@ fn shape(
 ) -> Result<Shape, Refusal> {
     let unrestricted = grant.limits == Limits::None;
     match parameter(request.query, "as")? {
-        None if unrestricted && key.has_extension("mpd") => Ok(Shape::DirectoryPass),
+        None if unrestricted && key.has_extension("mpd") => Ok(match request.is_by_script() {
+            true => Shape::DirectoryPass,
+            false => Shape::Manifest,
+        }),
         None => Ok(Shape::Usual),
         Some("directory") if unrestricted && matches!(claims.path, Scope::Directory(_)) => {
             Ok(Shape::DirectoryPass)
@@ -311,23 +319,6 @@ fn grant_by_link<'config>(
             Limits::RestrictedLink(entitlements)
         },
     })
-}
-
-/// The path of a DASH manifest below a directory's pass, which its relative URLs inherit.
-fn location(key: &ObjectKey, grant: &Grant<'_>) -> Result<String, Refusal> {
-    let directory = key.directory();
-    let depth = depth(&directory)?;
-    let mut location = b"/~".to_vec();
-    Minter::new(grant.signing_key, grant.expires, grant.binding).mint(
-        PassKind::Directory { depth },
-        directory.as_str(),
-        "",
-        &mut location,
-    );
-    // A pass is base64url, so this is UTF-8.
-    let mut location = String::from_utf8(location).unwrap_or_default();
-    location.push_str(&key.to_url_path());
-    Ok(location)
 }
 
 /// The depth of a directory. A pass stores it in one byte, and truncation would widen the scope.

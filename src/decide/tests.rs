@@ -3,6 +3,7 @@
 use super::*;
 use crate::credential::binding::Binding;
 use crate::credential::link;
+use crate::credential::pass::Minter;
 use crate::playlist::PlaylistError;
 use crate::request::split_url;
 
@@ -227,6 +228,8 @@ fn a_script_gets_what_may_be_a_manifest_without_the_link() {
         ("/a/storyboard.vtt?", Some(page), Some(false)),
         // Below a directory's pass.
         ("/a/p.mpd?", Some(page), None),
+        ("/a/p.mpd?", Some(script), None),
+        ("/a/p.mpd?", None, Some(false)),
         ("/a/p.m3u8?as=directory&", Some(page), None),
         ("/a/x.mp4?as=directory&", None, None),
         ("/a/x.mp4?as=directory&", Some(page), Some(true)),
@@ -359,9 +362,14 @@ fn a_manifest_is_read_below_a_directorys_pass() {
     };
     let token = link(&config, "/c/", Purpose::Play);
     let manifest = format!("https://a.example/c/v/1/manifest.mpd?token={token}");
-    let Decision::Redirect(location) = decide_url(&manifest) else {
+    let Decision::Read(read) = decide_url(&manifest) else {
+        panic!("no answer");
+    };
+    assert_eq!(read.treatment, Treatment::Manifest);
+    let Decision::Redirect(location) = decide_url(&format!("{manifest}&as=directory")) else {
         panic!("no redirect");
     };
+    assert_eq!(location, read.path_below_pass());
     let (pass, rest) = location
         .strip_prefix("/~")
         .and_then(|rest| rest.split_once('/'))

@@ -13,7 +13,7 @@ use crate::object::key::ObjectKey;
 use crate::object::stored::ObjectMetadata;
 use crate::playlist::{
     Base, Grant, Limits, MAX_PLAYLIST_BYTES, PlaylistError, Rewritten, check_manifest, rewrite,
-    rewrite_asset_list,
+    rewrite_asset_list, with_base_url,
 };
 
 /// The headers of an answer.
@@ -54,6 +54,8 @@ pub enum Treatment {
     /// Rewritten as a playlist or a storyboard, as the grant's limits say. A DASH manifest below a
     /// directory's pass is checked, and sent unchanged.
     Rewrite,
+    /// A DASH manifest that a link opens. It is checked, and its base URL gets a directory's pass.
+    Manifest,
     /// The JSON body of an `X-ASSET-LIST`.
     AssetList,
     /// [`Treatment::Rewrite`] if the stored content type is that of a playlist, or below a
@@ -91,7 +93,7 @@ impl Read<'_> {
     pub fn is_rewritten(&self, stored: &ObjectMetadata) -> bool {
         match self.treatment {
             Treatment::AsStored => false,
-            Treatment::Rewrite | Treatment::AssetList => true,
+            Treatment::Rewrite | Treatment::Manifest | Treatment::AssetList => true,
             Treatment::ByContentType => {
                 stored.content_type.as_deref().is_some_and(|content_type| {
                     content_type::is_hls_playlist(content_type)
@@ -125,6 +127,17 @@ impl Read<'_> {
                 unsigned: 0,
                 removed_steering: false,
             }),
+            Treatment::Manifest if !bytes.starts_with(b"#EXTM3U") => {
+                check_manifest(bytes)?;
+                let folder = self.path_below_pass();
+                let folder = folder.rfind('/').map_or("", |slash| &folder[..=slash]);
+                let based = with_base_url(bytes, &format!("{origin}{folder}"));
+                Ok(Rewritten {
+                    bytes: based.ok_or(PlaylistError::AmbiguousManifest)?,
+                    unsigned: 0,
+                    removed_steering: false,
+                })
+            }
             // A directory's pass opens HLS playlists and DASH manifests. Text that does not start
             // with `#EXTM3U` must be a manifest, which is sent unchanged.
             _ if self.grant.limits == Limits::DirectoryPass && !bytes.starts_with(b"#EXTM3U") => {
@@ -233,6 +246,12 @@ impl Read<'_> {
         }
     }
 
+    /// The object's path below a pass for its directory, which relative URLs inherit.
+    #[must_use]
+    pub fn path_below_pass(&self) -> String {
+        path_below_pass(&self.key, &self.grant)
+    }
+
     /// The object's path with a pass for this object alone. `v` makes a new URL of a new version,
     /// because browsers keep what a pass opens.
     fn path_with_pass(&self, stored: &ObjectMetadata) -> String {
@@ -315,6 +334,21 @@ impl Read<'_> {
         // A browser asks again, because the edge answers scripts and elements differently.
         "private, no-cache".to_owned()
     }
+}
+
+/// The path of an object below a pass for its directory, which is the grant's root.
+pub(crate) fn path_below_pass(key: &ObjectKey, grant: &Grant<'_>) -> String {
+    let mut path = b"/~".to_vec();
+    Minter::new(grant.signing_key, grant.expires, grant.binding).mint(
+        PassKind::Directory { depth: grant.depth },
+        grant.root.as_str(),
+        "",
+        &mut path,
+    );
+    // A pass is base64url, so this is UTF-8.
+    let mut path = String::from_utf8(path).unwrap_or_default();
+    path.push_str(&key.to_url_path());
+    path
 }
 
 /// Returns whether a content type is that of an HLS playlist or a DASH manifest.

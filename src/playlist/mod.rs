@@ -6,6 +6,7 @@
 //! it unsigned. No signed text may become a part of a URL to another host.
 
 mod asset_list;
+mod base_url;
 mod filter;
 mod manifest;
 mod resolve;
@@ -14,6 +15,7 @@ mod storyboard;
 mod uri;
 
 pub use asset_list::rewrite_asset_list;
+pub use base_url::with_base_url;
 pub use filter::Entitlements;
 pub use hls_lexer::scan::{Role, UriSpan, uris};
 pub use manifest::check_manifest;

@@ -121,6 +121,9 @@ pub enum PlaylistError {
     LeadsElsewhere,
     #[error("the DASH manifest may lead players, with the pass in their path, to another host")]
     UnsafeManifest,
+    /// The answer is a redirect to the manifest below a directory's pass.
+    #[error("players may read the beginning of the DASH manifest differently")]
+    AmbiguousManifest,
     #[error("the playlist or storyboard contains the root element of a manifest")]
     ContainsManifest,
     #[error("a restricted link opens only Multivariant Playlists and their entries")]
@@ -141,6 +144,7 @@ impl PlaylistError {
             | Self::HidesSteering
             | Self::LeadsElsewhere
             | Self::UnsafeManifest
+            | Self::AmbiguousManifest
             | Self::ContainsManifest => Problem::UnsafePlaylist,
             Self::NotForRestricted => Problem::Forbidden,
             Self::NoVariant => Problem::NoVariant,

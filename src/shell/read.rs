@@ -17,6 +17,7 @@ use crate::log::ServedFrom;
 use crate::object::stored::{BucketError, ObjectMetadata};
 use crate::operation::cache_policy::{may_hold, object_seconds, playlist_seconds, url};
 use crate::operation::read::{Headers, Read, ReadAnswer, Treatment};
+use crate::playlist::PlaylistError;
 
 /// The delays before a waiting request reads the cache again, in milliseconds.
 const LOOK_AGAIN_MS: [u32; 9] = [4, 8, 16, 32, 64, 128, 256, 512, 1024];
@@ -147,9 +148,14 @@ pub(super) async fn read(read: &Read<'_>, context: &ReadContext<'_>) -> Result<S
             };
             let bytes = stored_bytes(read, found, context, &held).await?;
             let began = microseconds();
-            let rewritten = read
-                .rewrite(&bytes, context.origin)
-                .map_err(|error| Refusal::new(error.problem(), error))?;
+            let rewritten = match read.rewrite(&bytes, context.origin) {
+                Ok(rewritten) => rewritten,
+                Err(PlaylistError::AmbiguousManifest) => {
+                    let response = context.responder.redirect(read.path_below_pass());
+                    return response.map(Served::plain).map_err(failed);
+                }
+                Err(error) => return Err(Refusal::new(error.problem(), error)),
+            };
             let took = microseconds() - began;
             headers.push((
                 "Server-Timing",
@@ -181,7 +187,10 @@ pub(super) async fn read(read: &Read<'_>, context: &ReadContext<'_>) -> Result<S
 /// Looks an object up in the cache, if it may be there, else in storage. Of simultaneous misses,
 /// one reads storage and fills the cache, and the others wait for it.
 async fn find(read: &Read<'_>, context: &ReadContext<'_>) -> Result<FoundObject, Refusal> {
-    let is_playlist = matches!(read.treatment, Treatment::Rewrite | Treatment::AssetList);
+    let is_playlist = matches!(
+        read.treatment,
+        Treatment::Rewrite | Treatment::Manifest | Treatment::AssetList
+    );
     let mut entry = (!read.is_for_admin && may_hold(&read.key, is_playlist))
         .then(|| url(context.origin, context.bucket_name, &read.key))
         .map(CacheEntry::new);

@@ -1,0 +1,320 @@
+//! The base URL of a DASH manifest that is answered at its link.
+//!
+//! FFmpeg resolves URLs against the URL that it asked for, not against that of a redirect's answer.
+//! So the manifest itself names the folder below a directory's pass, as its first `BaseURL`. FFmpeg
+//! 5.1 drops the host of a `BaseURL` that is a path alone, so the URL has its origin.
+//!
+//! The pass must not become a part of a URL to another host. So all up to the first `Period` is read
+//! strictly: a parser that ends a comment or a tag elsewhere would see other text in front of the
+//! pass. A manifest that is written otherwise is served below the pass in its path.
+
+use std::ops::Range;
+
+const SPACE: &[u8] = b" \t\r\n";
+
+/// Puts the URL of the manifest's folder into a manifest that [`check_manifest`] allows: as its
+/// `BaseURL`, or in front of each relative one that it has. Returns `None` if parsers may read its
+/// beginning differently.
+///
+/// [`check_manifest`]: super::check_manifest
+pub fn with_base_url(manifest: &[u8], folder: &str) -> Option<Vec<u8>> {
+    let mut scanner = TagScanner {
+        text: manifest,
+        at: 0,
+    };
+    scanner.skip_prolog()?;
+    let root = scanner.start_tag()?;
+    let prefix = root.name.strip_suffix(b"MPD")?;
+    if root.is_empty || !(prefix.is_empty() || prefix.ends_with(b":")) {
+        return None;
+    }
+    let beginning = scanner.at;
+    let bases = scanner.base_urls()?;
+    // No other character of a URL is markup.
+    let folder = folder.split('&').collect::<Vec<_>>().join("&amp;");
+    let mut out = Vec::with_capacity(manifest.len() + folder.len() + 64);
+    let mut copied = 0;
+    if bases.is_empty() {
+        out.extend_from_slice(&manifest[..beginning]);
+        for part in [b"<", prefix, b"BaseURL>", folder.as_bytes()] {
+            out.extend_from_slice(part);
+        }
+        for part in [b"</", prefix, b"BaseURL>"] {
+            out.extend_from_slice(part);
+        }
+        copied = beginning;
+    }
+    for base in bases {
+        let text = &manifest[base.clone()];
+        let start = base.start + (text.len() - text.trim_ascii_start().len());
+        match reference(text.trim_ascii()) {
+            Reference::Doubtful => return None,
+            Reference::Elsewhere => {}
+            Reference::Relative => {
+                out.extend_from_slice(&manifest[copied..start]);
+                out.extend_from_slice(folder.as_bytes());
+                copied = start;
+            }
+        }
+    }
+    out.extend_from_slice(&manifest[copied..]);
+    Some(out)
+}
+
+enum Reference {
+    /// Relative to the manifest's folder.
+    Relative,
+    /// With a scheme, a host, a path from the root, or a query alone.
+    Elsewhere,
+    /// A part that decides has a character reference.
+    Doubtful,
+}
+
+fn reference(text: &[u8]) -> Reference {
+    let ends = |byte: &u8| matches!(byte, b'/' | b'?' | b'#');
+    let first = &text[..text.iter().position(ends).unwrap_or(text.len())];
+    if first.contains(&b'&') {
+        Reference::Doubtful
+    } else if first.is_empty() && !text.is_empty() || first.iter().any(|byte| b":\\".contains(byte))
+    {
+        Reference::Elsewhere
+    } else {
+        Reference::Relative
+    }
+}
+
+/// Reads the tags of a manifest as every parser does, or not at all.
+struct TagScanner<'manifest> {
+    text: &'manifest [u8],
+    at: usize,
+}
+
+struct XmlTag<'manifest> {
+    name: &'manifest [u8],
+    is_empty: bool,
+}
+
+impl<'manifest> TagScanner<'manifest> {
+    fn rest(&self) -> &'manifest [u8] {
+        &self.text[self.at..]
+    }
+
+    fn take(&mut self, word: &[u8]) -> bool {
+        let found = self.rest().starts_with(word);
+        self.at += if found { word.len() } else { 0 };
+        found
+    }
+
+    /// Skips bytes up to one of `ends`, and returns them.
+    fn take_until(&mut self, ends: &[u8]) -> &'manifest [u8] {
+        let rest = self.rest();
+        let end = rest.iter().position(|byte| ends.contains(byte));
+        let (taken, _) = rest.split_at(end.unwrap_or(rest.len()));
+        self.at += taken.len();
+        taken
+    }
+
+    fn space(&mut self) -> bool {
+        let start = self.at;
+        while self.rest().first().is_some_and(|byte| SPACE.contains(byte)) {
+            self.at += 1;
+        }
+        self.at > start
+    }
+
+    /// Skips the mark, the declaration and the comments in front of the root element.
+    fn skip_prolog(&mut self) -> Option<()> {
+        self.take(b"\xEF\xBB\xBF");
+        self.space();
+        if self.take(b"<?xml ") {
+            self.take_until(b"<>?");
+            self.take(b"?>").then_some(())?;
+        }
+        self.space();
+        while self.rest().starts_with(b"<!--") {
+            self.skip_comment()?;
+            self.space();
+        }
+        Some(())
+    }
+
+    /// Skips a comment without markup. Lenient parsers end one at the first `>`.
+    fn skip_comment(&mut self) -> Option<()> {
+        self.take(b"<!--").then_some(())?;
+        let text = self.take_until(b"<>");
+        let text = text.strip_suffix(b"--")?;
+        let has_dashes = memchr::memmem::find(text, b"--").is_some() || text.ends_with(b"-");
+        (!has_dashes && self.take(b">")).then_some(())
+    }
+
+    fn name(&mut self) -> Option<&'manifest [u8]> {
+        let name = self.take_until(b" \t\r\n=/<>\"'");
+        (!name.is_empty()).then_some(name)
+    }
+
+    /// Reads a start tag whose attributes are quoted and have no markup.
+    fn start_tag(&mut self) -> Option<XmlTag<'manifest>> {
+        self.take(b"<").then_some(())?;
+        let name = self.name()?;
+        loop {
+            let has_space = self.space();
+            if self.take(b">") {
+                return Some(XmlTag {
+                    name,
+                    is_empty: false,
+                });
+            }
+            if self.take(b"/>") {
+                return Some(XmlTag {
+                    name,
+                    is_empty: true,
+                });
+            }
+            has_space.then_some(())?;
+            self.name()?;
+            self.space();
+            self.take(b"=").then_some(())?;
+            self.space();
+            let quote = *self.rest().first()?;
+            matches!(quote, b'"' | b'\'').then_some(())?;
+            self.at += 1;
+            self.take_until(&[quote, b'<', b'>']);
+            self.take(&[quote]).then_some(())?;
+        }
+    }
+
+    /// The texts of the `BaseURL` elements of the root, in front of its first `Period`.
+    fn base_urls(&mut self) -> Option<Vec<Range<usize>>> {
+        let mut bases = vec![];
+        let mut depth = 0_usize;
+        loop {
+            self.take_until(b"<>");
+            if self.rest().starts_with(b"<!--") {
+                self.skip_comment()?;
+            } else if self.take(b"</") {
+                self.name()?;
+                self.space();
+                self.take(b">").then_some(())?;
+                depth = depth.checked_sub(1)?;
+            } else {
+                let tag = self.start_tag()?;
+                let local = tag.name.rsplit(|byte| *byte == b':').next()?;
+                if depth == 0 && local == b"Period" {
+                    return Some(bases);
+                }
+                if depth == 0 && local == b"BaseURL" {
+                    let start = self.at;
+                    self.take_until(b"<>");
+                    let is_closed = !tag.is_empty && self.rest().starts_with(b"</");
+                    is_closed.then(|| bases.push(start..self.at))?;
+                }
+                depth += usize::from(!tag.is_empty);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FOLDER: &str = "https://h/~p/a/";
+
+    fn based(manifest: &str) -> Option<String> {
+        let bytes = with_base_url(manifest.as_bytes(), FOLDER)?;
+        Some(String::from_utf8(bytes).expect("UTF-8"))
+    }
+
+    #[test]
+    fn a_manifest_without_a_base_url_gets_that_of_its_folder() {
+        for (before, after) in [
+            ("<MPD>", "<Period/></MPD>"),
+            (
+                "\u{feff}<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<!-- made by x -->\n<MPD\n  xmlns='a' type = \"static\" >",
+                "\n <ProgramInformation><Title>a</Title></ProgramInformation><Period></Period></MPD>",
+            ),
+            (
+                "<MPD>",
+                "<ServiceDescription id=\"0\"><Latency target=\"1\"/></ServiceDescription><Period><BaseURL>v/</BaseURL></Period></MPD>",
+            ),
+            ("<MPD>", "<!-- one - two --><Period/></MPD>"),
+        ] {
+            let expected = format!("{before}<BaseURL>{FOLDER}</BaseURL>{after}");
+            assert_eq!(based(&format!("{before}{after}")), Some(expected));
+        }
+        assert_eq!(
+            based("<dash:MPD><dash:Period/></dash:MPD>").expect("a manifest"),
+            format!("<dash:MPD><dash:BaseURL>{FOLDER}</dash:BaseURL><dash:Period/></dash:MPD>")
+        );
+        let ampersand = with_base_url(b"<MPD><Period/></MPD>", "https://h/~p/a&b/");
+        assert_eq!(
+            String::from_utf8(ampersand.expect("a manifest")).expect("UTF-8"),
+            "<MPD><BaseURL>https://h/~p/a&amp;b/</BaseURL><Period/></MPD>"
+        );
+    }
+
+    #[test]
+    fn a_relative_base_url_of_the_manifest_is_put_below_its_folder() {
+        for (own, expected) in [
+            ("v/", "https://h/~p/a/v/"),
+            ("./", "https://h/~p/a/./"),
+            ("\n  v/ \n", "\n  https://h/~p/a/v/ \n"),
+            ("", "https://h/~p/a/"),
+            ("v/a:b/?x=:", "https://h/~p/a/v/a:b/?x=:"),
+            ("v/a&amp;b/", "https://h/~p/a/v/a&amp;b/"),
+            // These lead elsewhere, as they did.
+            ("https://cdn.example/a/", "https://cdn.example/a/"),
+            ("//cdn.example/a/", "//cdn.example/a/"),
+            ("/a/v/", "/a/v/"),
+            ("\\\\cdn.example/", "\\\\cdn.example/"),
+            ("v\\a/", "v\\a/"),
+            ("?x", "?x"),
+            ("#x", "#x"),
+        ] {
+            let with = |text: &str| {
+                format!("<MPD><BaseURL serviceLocation=\"a\">{text}</BaseURL><Period/></MPD>")
+            };
+            assert_eq!(based(&with(own)), Some(with(expected)), "{own:?}");
+        }
+        assert_eq!(
+            based("<MPD><BaseURL>https://c.example/</BaseURL><BaseURL>v/</BaseURL><Period/></MPD>"),
+            Some(format!(
+                "<MPD><BaseURL>https://c.example/</BaseURL><BaseURL>{FOLDER}v/</BaseURL><Period/></MPD>"
+            ))
+        );
+    }
+
+    #[test]
+    fn a_beginning_that_parsers_read_differently_gets_no_pass() {
+        for manifest in [
+            "",
+            "MPD",
+            "<MPD>",
+            "<MPD/>",
+            "<MPD></MPD>",
+            "<Period/>",
+            "<XMPD><Period/></XMPD>",
+            // A lenient parser ends the comment at its first `>`.
+            "<!--><MPD><BaseURL>https://evil/?--><MPD><Period/></MPD>",
+            "<MPD><!--><BaseURL>https://evil/?<!-- --><BaseURL>v/</BaseURL><Period/></MPD>",
+            "<MPD><!-- -- --><Period/></MPD>",
+            "<MPD><!-- ---><Period/></MPD>",
+            "<MPD><!-- <BaseURL>v/</BaseURL> --><Period/></MPD>",
+            "<MPD a=\"><BaseURL>https://evil/?\"><Period/></MPD>",
+            "<MPD a=b><Period/></MPD>",
+            "<MPD a='b'c='d'><Period/></MPD>",
+            "<MPD a><Period/></MPD>",
+            "<MPD><BaseURL a=\">\">v/</BaseURL><Period/></MPD>",
+            "<MPD><BaseURL><!-- -->v/</BaseURL><Period/></MPD>",
+            "<MPD><BaseURL>https://evil/?<BaseURL>v/</BaseURL></BaseURL><Period/></MPD>",
+            "<MPD><BaseURL/><Period/></MPD>",
+            "<MPD><BaseURL>&#47;&#47;evil/</BaseURL><Period/></MPD>",
+            "<MPD><BaseURL>https&#58;//evil/</BaseURL><Period/></MPD>",
+            "<MPD>]]><Period/></MPD>",
+            "<MPD></MPD><Period/>",
+            "<?xml version='1.0' a='>'?><MPD><Period/></MPD>",
+        ] {
+            assert_eq!(based(manifest), None, "{manifest}");
+        }
+    }
+}
