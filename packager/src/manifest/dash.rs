@@ -1,7 +1,10 @@
 //! The MPD (ISO/IEC 23009-1), which lists the segments of the HLS playlists for DASH players. Pure.
 //!
-//! Every URL is relative, so all of them inherit the pass that the edge puts into the path of the
-//! MPD.
+//! Every URL is relative, so all of them inherit the pass of the base URL or of the path, which the
+//! edge adds.
+//!
+//! I-frames are not listed. video.js 7 and 8 take a set for trick modes for another rung, ignore
+//! that its property is essential, and show it as a lecture of two seconds a frame.
 
 use std::fmt::Display;
 
@@ -9,11 +12,11 @@ use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesEnd, BytesStart, BytesText, Event};
 
 use super::language_names::names;
-use super::presentation::{AudioTrack, IFrames, Presentation, Subtitles, Track, VideoTrack};
+use super::presentation::{AudioTrack, Presentation, Subtitles, Track, VideoTrack};
 use crate::layout;
 use crate::media::{AUDIO_SAMPLE_RATE, Rate};
 
-/// Profiles of segments and their addresses, and of whole files for captions and I-frames.
+/// Profiles of segments and their addresses, and of whole files for captions.
 const LIVE: &str = "urn:mpeg:dash:profile:isoff-live:2011";
 const FULL: &str = "urn:mpeg:dash:profile:full:2011";
 
@@ -27,11 +30,15 @@ pub(crate) fn mpd(presentation: &Presentation) -> Vec<u8> {
         .flat_map(|track| track.ticks.iter().map(|ticks| track.in_micros(*ticks)))
         .max()
         .unwrap_or(0);
+    let profiles = match presentation.subtitles.is_empty() {
+        true => LIVE.to_owned(),
+        false => format!("{LIVE},{FULL}"),
+    };
     let mut xml = Xml::new();
     xml.open(
         StartTag::new("MPD")
             .with("xmlns", "urn:mpeg:dash:schema:mpd:2011")
-            .with("profiles", format_args!("{LIVE},{FULL}"))
+            .with("profiles", profiles)
             .with("type", "static")
             .with("mediaPresentationDuration", duration(duration_micros))
             .with("minBufferTime", duration(buffer)),
@@ -39,11 +46,8 @@ pub(crate) fn mpd(presentation: &Presentation) -> Vec<u8> {
     xml.open(StartTag::new("Period").with("id", 0).with("start", "PT0S"));
     let mut sets = 0..;
     let mut id = || sets.next().unwrap_or(0);
-    let mut video_sets = vec![];
     for family in families(&presentation.video) {
-        let set = id();
-        video_sets.push(set.to_string());
-        list_video(&mut xml, set, &family);
+        list_video(&mut xml, id(), &family);
     }
     let labels = presentation
         .audio
@@ -67,9 +71,6 @@ pub(crate) fn mpd(presentation: &Presentation) -> Vec<u8> {
         .zip(names(labels, "Subtitles"))
     {
         list_subtitles(&mut xml, id(), subtitles, &name);
-    }
-    if let Some(iframes) = &presentation.iframes {
-        list_iframes(&mut xml, id(), iframes, &video_sets.join(" "));
     }
     xml.close("Period");
     xml.close("MPD");
@@ -150,39 +151,6 @@ fn list_subtitles(xml: &mut Xml, id: u32, subtitles: &Subtitles, name: &str) {
             .with("bandwidth", 256),
     );
     xml.content("BaseURL", &subtitles.file);
-    xml.close("Representation");
-    xml.close("AdaptationSet");
-}
-
-/// I-frames of the Adaptation Sets `of` (DASH-IF IOP §3.2.9). The property is essential, so players
-/// that do not know it ignore the set.
-fn list_iframes(xml: &mut Xml, id: u32, iframes: &IFrames, of: &str) {
-    xml.open(
-        set(id, "video", "video/mp4")
-            .with("startWithSAP", 1)
-            .with("profiles", FULL),
-    );
-    xml.empty(
-        StartTag::new("EssentialProperty")
-            .with("schemeIdUri", "http://dashif.org/guidelines/trickmode")
-            .with("value", of),
-    );
-    xml.open(
-        representation(&iframes.track)
-            .with("width", iframes.width)
-            .with("height", iframes.height)
-            .with("sar", "1:1")
-            .with("codingDependency", false),
-    );
-    xml.content("BaseURL", &iframes.file());
-    let range = |range: &std::ops::Range<u64>| format!("{}-{}", range.start, range.end - 1);
-    xml.open(
-        StartTag::new("SegmentBase")
-            .with("timescale", iframes.track.timescale)
-            .with("indexRange", range(&iframes.index)),
-    );
-    xml.empty(StartTag::new("Initialization").with("range", range(&iframes.map)));
-    xml.close("SegmentBase");
     xml.close("Representation");
     xml.close("AdaptationSet");
 }
@@ -402,15 +370,6 @@ mod tests {
               <Role schemeIdUri="urn:mpeg:dash:role:2011" value="subtitle"/>
               <Representation id="subtitles-fr" bandwidth="256">
                 <BaseURL>v/0123456789abcdef/subtitles/fr/captions.vtt</BaseURL>
-              </Representation>
-            </AdaptationSet>
-            <AdaptationSet id="5" contentType="video" mimeType="video/mp4" startWithSAP="1" profiles="urn:mpeg:dash:profile:full:2011">
-              <EssentialProperty schemeIdUri="http://dashif.org/guidelines/trickmode" value="0 1"/>
-              <Representation id="iframes" codecs="avc1.640015" bandwidth="60000" width="426" height="240" sar="1:1" codingDependency="false">
-                <BaseURL>v/0123456789abcdef/iframes/pictures.mp4</BaseURL>
-                <SegmentBase timescale="16000" indexRange="680-759">
-                  <Initialization range="0-679"/>
-                </SegmentBase>
               </Representation>
             </AdaptationSet>
           </Period>

@@ -1,8 +1,6 @@
 //! Contents of a package for players. The Multivariant Playlist and the MPD share this source, so
 //! they never contradict each other.
 
-use std::ops::Range;
-
 use serde::{Deserialize, Serialize};
 
 use super::container::Container;
@@ -109,10 +107,6 @@ pub(crate) struct IFrames {
     pub(crate) playlist: String,
     pub(crate) width: u32,
     pub(crate) height: u32,
-    /// Ranges of the Media Initialization Section and the index in the file; transport streams have
-    /// neither.
-    pub(crate) map: Range<u64>,
-    pub(crate) index: Range<u64>,
 }
 
 /// Metadata of the whole lecture in a file that does not play.
@@ -123,13 +117,6 @@ pub(crate) struct SessionData {
     /// Path from the package's root.
     pub(crate) file: String,
     pub(crate) is_json: bool,
-}
-
-impl IFrames {
-    /// Path from the package's root.
-    pub(crate) fn file(&self) -> String {
-        format!("{}/{}", self.track.folder, layout::IFRAMES_FILE)
-    }
 }
 
 /// Tracks of a short lecture.
@@ -209,8 +196,6 @@ pub(crate) mod testing {
             track,
             width: 426,
             height: 240,
-            map: 0..680,
-            index: 680..760,
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! ffmpeg writes a fragment for each I-frame and a file for each chunk, and gives the last I-frame
 //! a full interval. This module ends it with the lecture. An index (ISO/IEC 14496-12 §8.16.3)
-//! precedes the fragments, because DASH players find I-frames by it.
+//! precedes the fragments, so that I-frames are found in the file alone.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -21,7 +21,6 @@ pub(crate) struct IFrameTrack {
     pub(crate) init: Init,
     /// The Media Initialization Section.
     pub(crate) map: Range<u64>,
-    pub(crate) index: Range<u64>,
     pub(crate) iframes: Vec<IFrame>,
     /// Duration of each I-frame.
     pub(crate) ticks: Vec<u64>,
@@ -95,8 +94,7 @@ impl IFrameTrack {
         }
         .encode(&mut head)
         .map_err(BoxError::from)?;
-        let index = map.end..head.len() as u64;
-        let (mut iframes, mut before, mut offset) = (vec![], 0, index.end);
+        let (mut iframes, mut before, mut offset) = (vec![], 0, head.len() as u64);
         for (size, shown) in sizes.iter().zip(&shown) {
             let until = before + shown;
             iframes.push(IFrame {
@@ -127,7 +125,6 @@ impl IFrameTrack {
         Ok(Self {
             init,
             map,
-            index,
             iframes,
             ticks: shown,
         })
@@ -243,8 +240,10 @@ mod tests {
         let iframes = IFrameTrack::from_ffmpeg(&mut written, &mut file, 4_500_000);
         let iframes = iframes.expect("pictures");
         assert_eq!(iframes.ticks, [2000, 2000, 500]);
-        assert_eq!(iframes.map.end, iframes.index.start);
-        let mut at = iframes.index.end;
+        let index = iframes.map.end as usize;
+        let bytes = u32::from_be_bytes(file[index..][..4].try_into().expect("four bytes"));
+        assert_eq!(&file[index + 4..][..4], b"sidx");
+        let mut at = iframes.map.end + u64::from(bytes);
         for (iframe, micros) in iframes.iframes.iter().zip([2_000_000, 2_000_000, 500_000]) {
             assert_eq!((iframe.offset, iframe.segment.micros), (at, micros));
             let bytes = &file[at as usize..][..iframe.segment.bytes as usize];

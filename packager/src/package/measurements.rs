@@ -87,7 +87,7 @@ impl Measurements {
         }
     }
 
-    /// The I-frame Variant Stream, as the Multivariant Playlist and the MPD list it.
+    /// The I-frame Variant Stream, as the Multivariant Playlist lists it.
     pub(crate) fn iframe_variant(
         &self,
         plan: &VideoPlan,
@@ -108,13 +108,12 @@ impl Measurements {
             timescale: 1,
             ticks: vec![],
         };
-        let (mut rung, mut map, mut index) = (plan.iframe_rung(), 0..0, 0..0);
+        let mut rung = plan.iframe_rung();
         match iframes {
             IFrameSource::File(file, _) => {
                 track.codec.clone_from(&file.init.codec);
                 track.timescale = file.init.timescale;
                 track.ticks.clone_from(&file.ticks);
-                (map, index) = (file.map.clone(), file.index.clone());
             }
             IFrameSource::First(_) => {
                 let smallest = self.video.last().zip(plan.rungs.last());
@@ -130,8 +129,6 @@ impl Measurements {
             playlist: format!("{prefix}/{}", self.iframe_playlist()),
             width,
             height,
-            map,
-            index,
         }
     }
 }
