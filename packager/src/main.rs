@@ -25,6 +25,7 @@ mod mp4;
 mod mpegts;
 mod package;
 mod progress;
+mod proxy;
 mod publish;
 mod queue;
 mod redact;
@@ -63,8 +64,8 @@ fn main() -> ExitCode {
         .context("cannot start")
         .and_then(|runtime| {
             runtime.block_on(async {
-                // A worker returns its leased jobs.
-                let is_patient = matches!(cli.verb, Verb::Work(_));
+                // A worker returns its leased jobs, and `ship` restores the lecture that played.
+                let is_patient = matches!(cli.verb, Verb::Work(_) | Verb::Ship(_));
                 // The first branch to finish drops the other one, and with it ffmpeg and its
                 // folder.
                 tokio::select! {
@@ -91,10 +92,10 @@ async fn run(cli: Cli) -> Result<()> {
     match cli.verb {
         Verb::Package(args) => command::package::run(args).await,
         Verb::Publish(args) => command::publish::run(args).await,
-        Verb::Ship(args) => command::ship::run(args).await,
         Verb::Upload(args) => command::upload::run(args).await,
         Verb::Ls(args) => command::ls::run(args).await,
         Verb::Rm(args) => command::rm::run(args).await,
+        Verb::Ship(args) => command::ship::run(args, interrupted()).await,
         Verb::Work(args) => command::work::run(args, interrupted()).await,
         Verb::Revisions(args) => command::revisions::run(args).await,
         Verb::Rollback(args) => command::rollback::run(args).await,

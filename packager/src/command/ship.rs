@@ -1,8 +1,12 @@
 //! `lectern ship`: prepares, encodes, checks and publishes a recording. Segments are uploaded while
 //! later ones are encoded. Viewers see the lecture once the whole package passed its check; with
-//! `--instant`, they see a provisional lecture before.
+//! `--instant`, they see a provisional lecture before. If the run fails, they see what played before.
 
+use std::future::Future;
 use std::path::PathBuf;
+use std::pin::pin;
+use std::sync::OnceLock;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use clap::Args;
@@ -26,6 +30,7 @@ use crate::package::{EncodeReport, PackagePlan, Packager};
 use crate::progress::{Progress, Step, StepUnit};
 use crate::publish::inventory::read_package;
 use crate::publish::report::{self, Watch};
+use crate::publish::replaced::{self, AfterFailure, ReplacedLecture};
 use crate::publish::segment_uploader::SegmentUploader;
 use crate::publish::{self, Publication};
 use crate::redact::redacted;
@@ -34,17 +39,45 @@ use crate::storage::error::StorageError;
 use crate::storage::journal::Journal;
 use crate::workdir::WorkDir;
 
-pub(crate) async fn run(args: ShipArgs) -> Result<()> {
+/// Time to restore the lecture that played before.
+const RESTORE_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Ships one recording, until a signal interrupts.
+pub(crate) async fn run(
+    args: ShipArgs,
+    interrupted: impl Future<Output = Result<()>>,
+) -> Result<()> {
     let limits = args.limits.for_command();
-    run_within(args, limits).await
+    ship_until(args, limits, interrupted).await
 }
 
 /// Ships one recording within `limits`, which `lectern work` sets for each job of its queue.
 pub(crate) async fn run_within(args: ShipArgs, limits: ResourceLimits) -> Result<()> {
-    let (context, target, input) = open(&args, limits)
-        .await
-        .with_context(|| describe_failure(&args))?;
-    let shipped = ship(&args, &input, &target, &context).await;
+    ship_until(args, limits, std::future::pending()).await
+}
+
+async fn ship_until(
+    args: ShipArgs,
+    limits: ResourceLimits,
+    interrupted: impl Future<Output = Result<()>>,
+) -> Result<()> {
+    let mut interrupted = pin!(interrupted);
+    // The branch that finishes first drops the other, and with it ffmpeg.
+    let (context, target, input) = tokio::select! {
+        opened = open(&args, limits) => opened.with_context(|| describe_failure(&args))?,
+        ended = &mut interrupted => return ended,
+    };
+    let replacement = Replacement::new(&target, context.progress);
+    let shipped = tokio::select! {
+        shipped = ship(&args, &input, &target, &context, &replacement) => shipped,
+        ended = &mut interrupted => {
+            replacement.restore().await;
+            return ended;
+        }
+    };
+    if shipped.is_err() {
+        replacement.restore().await;
+    }
     // Another machine may take a job of the queue again, and has no use for this download.
     let is_final =
         context.limits.is_queued || shipped.as_ref().is_err_and(failure::is_input_at_fault);
@@ -74,9 +107,10 @@ async fn ship(
     input: &FetchedInput,
     target: &Store,
     context: &Context,
+    replacement: &Replacement<'_>,
 ) -> Result<()> {
     let plan = PackagePlan::prepare(input.file(), &args.encode, &args.extras, context).await?;
-    let shipped = ship_plan(plan, args, target, context).await;
+    let shipped = ship_plan(plan, args, target, context, replacement).await;
     shipped.with_context(|| describe_failure(args))
 }
 
@@ -85,6 +119,7 @@ async fn ship_plan(
     args: &ShipArgs,
     target: &Store,
     context: &Context,
+    replacement: &Replacement<'_>,
 ) -> Result<()> {
     let progress = context.progress;
     let mut publication = begin(&plan, target, context).await?;
@@ -100,7 +135,7 @@ async fn ship_plan(
     }
     let mut upgrade = None;
     if args.instant {
-        let instant = publish_instantly(&plan, args, publication, context);
+        let instant = publish_instantly(&plan, args, publication, context, replacement);
         (publication, upgrade) = context.limits.within(instant).await?;
         if let Some(upgrade) = &upgrade {
             plan.prioritize(|video| upgrade.provisional.early_rungs(video));
@@ -231,6 +266,7 @@ async fn publish_instantly<'a>(
     args: &ShipArgs,
     publication: Publication<'a>,
     context: &'a Context,
+    replacement: &Replacement<'a>,
 ) -> Result<(Publication<'a>, Option<RungUpgrade<'a>>)> {
     let target = publication.target();
     let instant = InstantPublisher {
@@ -238,6 +274,7 @@ async fn publish_instantly<'a>(
         encode: &args.encode,
         target,
         context,
+        started: &replacement.provisional,
     };
     let upgrade_of = |provisional| RungUpgrade {
         provisional,
@@ -245,16 +282,23 @@ async fn publish_instantly<'a>(
         context,
     };
     if let Some(provisional) = publication.load_provisional(Provisional::revision) {
+        replacement.resume(&provisional);
         instant.report_playable();
         return Ok((publication, Some(upgrade_of(provisional))));
     }
+    let replaced = publication.replaced_lecture();
+    let _ = replacement.lecture.set(replaced.clone());
     // Dropping it releases the journal, which `begin` opens again.
     drop(publication);
     let provisional = match instant.run().await {
-        Ok(provisional) => Some(provisional),
+        Ok(mut provisional) => {
+            provisional.replaced = replaced;
+            Some(provisional)
+        }
         Err(error) if error.is::<StorageError>() => return Err(error),
         // The lecture may still be packaged and published.
         Err(error) => {
+            replacement.restore().await;
             context.progress.note(format_args!(
                 "cannot publish a provisional lecture, viewers wait for the whole package: {error:#}"
             ));
@@ -266,6 +310,55 @@ async fn publish_instantly<'a>(
         publication.save_provisional(provisional);
     }
     Ok((publication, provisional.map(upgrade_of)))
+}
+
+/// The provisional lecture of this run, and the lecture that it replaced.
+struct Replacement<'a> {
+    target: &'a Store,
+    progress: Progress,
+    /// The provisional revision, once it may play.
+    provisional: OnceLock<String>,
+    lecture: OnceLock<Option<ReplacedLecture>>,
+}
+
+impl<'a> Replacement<'a> {
+    fn new(target: &'a Store, progress: Progress) -> Self {
+        Self {
+            target,
+            progress,
+            provisional: OnceLock::new(),
+            lecture: OnceLock::new(),
+        }
+    }
+
+    /// Continues with the provisional lecture of an earlier run.
+    fn resume(&self, provisional: &Provisional) {
+        let _ = self.provisional.set(provisional.revision.clone());
+        let _ = self.lecture.set(provisional.replaced.clone());
+    }
+
+    /// Restores the lecture that played before, after a failure, and says which one plays.
+    async fn restore(&self) {
+        let Some(provisional) = self.provisional.get() else {
+            return;
+        };
+        let lecture = self.lecture.get().and_then(Option::as_ref);
+        let restoring = replaced::restore(self.target, provisional, lecture);
+        let restored = tokio::time::timeout(RESTORE_TIMEOUT, restoring).await;
+        let why = match restored {
+            Ok(Ok(AfterFailure::Other)) => return,
+            Ok(Ok(AfterFailure::Restored)) => None,
+            Ok(Ok(AfterFailure::Provisional)) => {
+                Some("nothing is known to have played before".to_owned())
+            }
+            Ok(Err(error)) => Some(format!("{error}; run `lectern rollback`")),
+            Err(_) => Some("the target does not answer; run `lectern rollback`".to_owned()),
+        };
+        let master = self.target.master();
+        let revision = lecture.and_then(|lecture| lecture.revision.as_deref());
+        self.progress
+            .report_restored(&master, revision, why.as_deref());
+    }
 }
 
 /// Begins to publish a revision. Its journal lies beside the work folder.

@@ -12,6 +12,7 @@ mod provisional;
 mod upgrade;
 
 use std::ffi::OsString;
+use std::sync::OnceLock;
 use std::time::{Duration, Instant as Clock};
 
 use anyhow::{Context as _, Result, anyhow};
@@ -54,6 +55,8 @@ pub(crate) struct InstantPublisher<'a> {
     pub(crate) encode: &'a EncodeArgs,
     pub(crate) target: &'a Store,
     pub(crate) context: &'a Context,
+    /// Set before the provisional revision replaces what plays.
+    pub(crate) started: &'a OnceLock<String>,
 }
 
 impl InstantPublisher<'_> {
@@ -79,6 +82,7 @@ impl InstantPublisher<'_> {
             is_aligned: plan.is_aligned,
             target_duration: plan.target_duration,
             revision,
+            replaced: None,
         })
     }
 
@@ -175,6 +179,7 @@ impl InstantPublisher<'_> {
                         / 1000,
                 );
                 if written.is_none() {
+                    self.started.get_or_init(|| revision.to_owned());
                     let presentation = presentation(plan, revision, &renditions, is_ended);
                     publication.start_provisional(master(&presentation)).await?;
                     self.report_playable();

@@ -128,6 +128,24 @@ impl Progress {
         }
     }
 
+    /// Reports what plays after a failed run that had replaced a lecture: the lecture again, or, for
+    /// the reason `why`, the provisional one.
+    pub(crate) fn report_restored(self, url: &str, revision: Option<&str>, why: Option<&str>) {
+        if self.mode == Mode::Json {
+            event(&json!({"event": "restored", "url": url, "revision": revision, "failed": why}));
+            return;
+        }
+        match (why, revision) {
+            (Some(why), _) => self.note(format_args!(
+                "the provisional lecture still plays: {url} ({why})"
+            )),
+            (None, Some(revision)) => self.note(format_args!(
+                "revision {revision}, which played before, plays again: {url}"
+            )),
+            (None, None) => self.note(format_args!("what played before plays again: {url}")),
+        }
+    }
+
     /// Starts a long step; `total` is in the step's own unit, and `0` means unknown.
     pub(crate) fn step(self, name: &'static str, unit: StepUnit, total: u64) -> Step {
         let bar = match self.mode {

@@ -6,6 +6,7 @@ pub(crate) mod inventory;
 pub(crate) mod publication;
 pub(crate) mod removal;
 pub(crate) mod report;
+pub(crate) mod replaced;
 pub(crate) mod segment_uploader;
 
 use std::path::Path;

@@ -12,6 +12,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::named_revision;
+use super::replaced::ReplacedLecture;
 use crate::clock;
 use crate::files::package_folder;
 use crate::layout::{self, MPD, MULTIVARIANT, REPLACED_JSON, is_mutable};
@@ -108,6 +109,17 @@ impl<'a> Publication<'a> {
     pub(crate) fn live(&self) -> Option<String> {
         let master = self.before.as_ref()?.master.as_ref()?;
         named_revision(&String::from_utf8_lossy(&master.bytes)).map(str::to_owned)
+    }
+
+    /// The lecture that played at the beginning, if the target can be read and has one.
+    pub(crate) fn replaced_lecture(&self) -> Option<ReplacedLecture> {
+        let before = self.before.as_ref()?;
+        let text = |stored: &StoredObject| String::from_utf8_lossy(&stored.bytes).into_owned();
+        Some(ReplacedLecture {
+            revision: self.live(),
+            master: before.master.as_ref().map(text)?,
+            manifest: before.manifest.as_ref().map(text),
+        })
     }
 
     /// Loads the provisional lecture of an earlier run, if it still plays.

@@ -320,3 +320,112 @@ fn a_picture_that_begins_late_is_not_copied_since_nothing_would_be_shown_until_t
         assert!((start - 0.08 - expected).abs() < 0.001, "{delay}: {start}");
     }
 }
+
+/// Ships a recording, and returns its target, its folder and its revision.
+fn shipped(root: &Path, name: &str, input: &Path) -> (String, PathBuf, String) {
+    let served = root.join(name);
+    let target = format!("file://{}", text(&served));
+    let work = root.join("work");
+    let shipped = lectern(&["ship", text(input), &target, "--work", text(&work)]);
+    assert_eq!(shipped.code, 0, "{shipped:?}");
+    let (revision, _) = read_served(&served).expect("it plays");
+    (target, served, revision)
+}
+
+fn root_files(served: &Path) -> [Vec<u8>; 2] {
+    ["master.m3u8", "manifest.mpd"].map(|name| fs::read(served.join(name)).expect(name))
+}
+
+#[test]
+fn a_run_that_fails_later_restores_the_lecture_that_played() {
+    let root = tempfile::tempdir().expect("a temporary folder");
+    let (old, new) = (
+        clip(root.path(), "640x360", 5),
+        recording(root.path(), "new.mp4", HEAVY, "640x360", 9),
+    );
+    let (target, served, before) = shipped(root.path(), "served", &old);
+    let files = root_files(&served);
+    // The last object of the new revision cannot be written.
+    let (_, _, revision) = shipped(root.path(), "other", &new);
+    let blocked = served.join(format!("v/{revision}/package.json"));
+    fs::create_dir_all(&blocked).expect("a folder");
+    let work = root.path().join("work");
+    let ship = [
+        "ship",
+        text(&new),
+        &target,
+        "--instant",
+        "--work",
+        text(&work),
+    ];
+    let failed = lectern(&ship);
+    assert_ne!(failed.code, 0, "{failed:?}");
+    assert!(
+        failed.stdout.contains("master.m3u8"),
+        "it played: {failed:?}"
+    );
+    let note = format!("revision {before}, which played before, plays again");
+    assert!(failed.stderr.contains(&note), "{failed:?}");
+    assert!(root_files(&served) == files, "as before");
+    let listed = lectern(&["revisions", &target]).stdout;
+    let line = listed.lines().find(|line| line.starts_with(&before));
+    assert!(line.is_some_and(|line| line.ends_with("plays")), "{listed}");
+
+    // Without the obstacle, the same command publishes.
+    fs::remove_dir(&blocked).expect("removed");
+    assert_eq!(lectern(&ship).code, 0);
+    assert_eq!(read_served(&served).expect("it plays").0, revision);
+
+    // If nothing played before, the provisional lecture stays.
+    let empty = root.path().join("empty");
+    fs::create_dir_all(empty.join(format!("v/{revision}/package.json"))).expect("a folder");
+    let target = format!("file://{}", text(&empty));
+    let failed = lectern(&[
+        "ship",
+        text(&new),
+        &target,
+        "--instant",
+        "--work",
+        text(&work),
+    ]);
+    assert_ne!(failed.code, 0, "{failed:?}");
+    assert!(
+        failed
+            .stderr
+            .contains("the provisional lecture still plays"),
+        "{failed:?}"
+    );
+    assert_ne!(read_served(&empty).expect("it plays").0, revision);
+}
+
+#[test]
+fn an_interrupted_run_restores_the_lecture_that_played() {
+    let root = tempfile::tempdir().expect("a temporary folder");
+    let old = clip(root.path(), "640x360", 5);
+    let new = recording(root.path(), "new.mp4", HEAVY, "1280x720", 16);
+    let (target, served, before) = shipped(root.path(), "served", &old);
+    let files = root_files(&served);
+    let work = root.path().join("work");
+    let mut child = command(&["ship", text(&new), &target, "--instant", "--json"])
+        .args(["--work", text(&work)])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("lectern starts");
+    let mut restored = None;
+    for line in BufReader::new(child.stdout.take().expect("its output")).lines() {
+        let event: Value = serde_json::from_str(&line.expect("a line")).expect("JSON");
+        if event["event"] == "playable" {
+            assert_ne!(read_served(&served).expect("it plays").0, before);
+            let pid = child.id().to_string();
+            let killed = Command::new("kill").args(["-INT", &pid]).status();
+            assert!(killed.expect("kill runs").success());
+        }
+        if event["event"] == "restored" {
+            restored = Some(event["revision"].clone());
+        }
+        assert_ne!(event["event"], "done");
+    }
+    assert_eq!(child.wait().expect("it ends").code(), Some(130));
+    assert_eq!(restored, Some(Value::from(before)));
+    assert!(root_files(&served) == files, "as before");
+}
