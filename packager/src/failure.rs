@@ -10,12 +10,14 @@ use crate::input::FetchError;
 use crate::limits::{DiskError, LimitError};
 use crate::manifest::container::ContainerError;
 use crate::mp4::BoxError;
+use crate::proxy::ProxyError;
 use crate::publish::file_upload::FileUploadError;
 use crate::publish::removal::RemovalError;
 use crate::queue::QueueError;
 use crate::queue::job::JobError;
 use crate::source::SourceError;
 use crate::storage::error::StorageError;
+use crate::storage::http::ClientError;
 use crate::storage::keys::KeysError;
 use crate::workdir::error::FolderError;
 use lectern::credential::link::LinkError;
@@ -84,6 +86,12 @@ pub(crate) fn of_cause(
     }
     if let Some(error) = cause.downcast_ref::<FetchError>() {
         return Some((error.exit(), Some(error.hint().into())));
+    }
+    if let Some(error) = cause.downcast_ref::<ProxyError>() {
+        return Some((Exit::Environment, Some(error.hint().into())));
+    }
+    if let Some(ClientError::Proxy(error)) = cause.downcast_ref() {
+        return Some((Exit::Environment, Some(error.hint().into())));
     }
     if let Some(error) = cause.downcast_ref::<LimitError>() {
         return Some((error.exit(), Some(error.hint().into())));

@@ -15,6 +15,7 @@ use super::playlist::{CheckedPlaylist, UriRange, shown};
 use crate::digest::{self, Digest};
 use crate::files::regular::open_regular;
 use crate::layout::MULTIVARIANT;
+use crate::proxy::with_proxies;
 use crate::redact::redacted;
 
 pub(crate) const MOST_PLAYLIST: u64 = 8 << 20;
@@ -235,7 +236,7 @@ fn client(entry: &Url, follows: bool) -> Result<Client> {
     // Publishing may have installed the provider before.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let origin = entry.origin();
-    Client::builder()
+    let builder = Client::builder()
         .connect_timeout(CONNECT_TIMEOUT)
         .timeout(ANSWER_TIMEOUT)
         .default_headers(HeaderMap::new())
@@ -247,10 +248,9 @@ fn client(entry: &Url, follows: bool) -> Result<Client> {
             } else {
                 attempt.follow()
             }
-        }))
-        .no_proxy()
-        .build()
-        .context("cannot make an HTTP client")
+        }));
+    let client = with_proxies(builder)?.build();
+    client.context("cannot make an HTTP client")
 }
 
 /// Playlist of a path: the file itself, `master.m3u8` in a folder, or its only Multivariant

@@ -49,8 +49,8 @@ async fn list_revisions(args: &RevisionsArgs) -> Result<Vec<ListedRevision>> {
         live: inventory.live.as_ref() == Some(&revision.name),
         published: seconds(revision.published()),
         replaced: seconds(revision.replaced()),
-        objects: revision.entries.len(),
-        bytes: revision.bytes(),
+        objects: revision.published_entries().count(),
+        bytes: revision.published_entries().map(|entry| entry.bytes).sum(),
     });
     Ok(revisions.collect())
 }

@@ -107,6 +107,16 @@ impl OpenFolder {
         self.file(name, OFlags::WRONLY.union(OFlags::CREATE), NEW_FILE)
     }
 
+    /// Returns true if a name of this folder still is an open file.
+    pub(crate) fn is_same_file(&self, name: &OsStr, file: &File) -> io::Result<bool> {
+        let own = rustix::fs::fstat(file)?;
+        match self.stat(name) {
+            Ok(named) => Ok((named.st_dev, named.st_ino) == (own.st_dev, own.st_ino)),
+            Err(Errno::NOENT) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     fn file(&self, name: &OsStr, access: OFlags, mode: Mode) -> io::Result<File> {
         let flags = access
             .union(OFlags::NOFOLLOW)

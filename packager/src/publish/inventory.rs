@@ -93,9 +93,13 @@ impl Revision {
     /// The latest time at which an object was written, except the note that the revision was
     /// replaced.
     pub(crate) fn newest(&self) -> Option<DateTime<Utc>> {
+        self.published_entries().map(|entry| entry.modified).max()
+    }
+
+    /// The entries without the note that the revision was replaced.
+    pub(crate) fn published_entries(&self) -> impl Iterator<Item = &StoredEntry> {
         let note = layout::in_revision(&self.name, REPLACED_JSON);
-        let entries = self.entries.iter().filter(|entry| entry.path != note);
-        entries.map(|entry| entry.modified).max()
+        self.entries.iter().filter(move |entry| entry.path != note)
     }
 
     pub(crate) fn bytes(&self) -> u64 {

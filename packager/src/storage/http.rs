@@ -4,17 +4,27 @@ use std::time::Duration;
 
 use reqwest::Client;
 
+use crate::proxy::{ProxyError, with_proxies};
+
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-pub(crate) fn client() -> reqwest::Result<Client> {
+/// The reason why there is no client.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ClientError {
+    #[error(transparent)]
+    Proxy(#[from] ProxyError),
+    #[error("cannot make an HTTP client")]
+    Http(#[from] reqwest::Error),
+}
+
+pub(crate) fn client() -> Result<Client, ClientError> {
     // A second target finds the provider installed.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    Client::builder()
+    let builder = Client::builder()
         .connect_timeout(CONNECT_TIMEOUT)
         // A redirect would carry the credential to another host.
-        .redirect(reqwest::redirect::Policy::none())
-        .no_proxy()
-        .build()
+        .redirect(reqwest::redirect::Policy::none());
+    Ok(with_proxies(builder)?.build()?)
 }
 
 /// Causes of an error without the URL, which the message already names.

@@ -11,6 +11,7 @@ mod inputs;
 mod instant;
 mod objects;
 mod package;
+mod proxy;
 mod publish;
 mod recordings;
 mod resume;

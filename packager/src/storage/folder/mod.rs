@@ -270,12 +270,30 @@ fn version_of(bytes: &[u8]) -> Version {
     Version(sha256(bytes))
 }
 
-fn lock(root: &OpenFolder) -> io::Result<File> {
-    let file = root.open_lock(OsStr::new(LOCK))?;
-    match file.lock() {
-        // Some network file systems have no locks.
-        Err(error) if error.kind() != ErrorKind::Unsupported => Err(error),
-        _ => Ok(file),
+/// The lock of a folder. Its file is removed before the lock is released.
+struct FolderLock<'a> {
+    root: &'a OpenFolder,
+    _file: File,
+}
+
+impl Drop for FolderLock<'_> {
+    fn drop(&mut self) {
+        let _ = self.root.remove_file(OsStr::new(LOCK));
+    }
+}
+
+fn lock(root: &OpenFolder) -> io::Result<FolderLock<'_>> {
+    loop {
+        let file = root.open_lock(OsStr::new(LOCK))?;
+        match file.lock() {
+            // Some network file systems have no locks.
+            Err(error) if error.kind() != ErrorKind::Unsupported => return Err(error),
+            _ => {}
+        }
+        // The publisher before may have removed this file while the lock was awaited.
+        if root.is_same_file(OsStr::new(LOCK), &file)? {
+            return Ok(FolderLock { root, _file: file });
+        }
     }
 }
 
