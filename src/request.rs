@@ -6,7 +6,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 
 use crate::credential::binding::{Binding, Country, Network};
 use crate::http::problem::{Problem, Refusal};
-use crate::object::key::ObjectKey;
+use crate::object::key::{ObjectKey, hex};
 use crate::text::split_once;
 
 /// The maximum length of a query. A link has at most 4 KiB, and metrics (CMCD) less.
@@ -120,6 +120,19 @@ pub(crate) fn parameter<'query>(
     Ok(first)
 }
 
+/// Decodes a query parameter's value (RFC 3986 §2.1), once. A plus sign stays one.
+pub(crate) fn decoded(value: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(value.len());
+    let mut rest = value.as_bytes().iter();
+    while let Some(byte) = rest.next() {
+        bytes.push(match byte {
+            b'%' => hex(*rest.next()?)? * 16 + hex(*rest.next()?)?,
+            byte => *byte,
+        });
+    }
+    String::from_utf8(bytes).ok()
+}
+
 /// Splits `/~<pass>/…`, a directory's pass in the path, from the rest of the path.
 pub(crate) fn split_path_pass(path: &str) -> (Option<&str>, &str) {
     path.strip_prefix("/~")
@@ -141,4 +154,28 @@ pub(crate) fn object_key(path: &str) -> Result<ObjectKey, Refusal> {
         ));
     }
     Ok(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_parameter_is_decoded_once() {
+        for (value, expected) in [
+            ("", Some("")),
+            ("AB-cd_9~.", Some("AB-cd_9~.")),
+            ("a%2Bb%2fc%3D%3d", Some("a+b/c==")),
+            ("a+b", Some("a+b")),
+            ("%2541", Some("%41")),
+            ("%c3%a9", Some("é")),
+            ("%", None),
+            ("%2", None),
+            ("%+1", None),
+            ("%zz", None),
+            ("%ff", None),
+        ] {
+            assert_eq!(decoded(value).as_deref(), expected, "{value}");
+        }
+    }
 }

@@ -22,7 +22,7 @@ use crate::json::{JsonValue, written};
 use crate::object::content_type;
 use crate::object::key::ObjectKey;
 use crate::object::stored::ObjectMetadata;
-use crate::request::{Request, parameter};
+use crate::request::{Request, decoded, parameter};
 
 /// The maximum number of parts of an upload.
 const MAX_PARTS: u16 = 10_000;
@@ -148,7 +148,10 @@ pub fn parse_parts(body: &[u8]) -> Result<Vec<UploadedPart>, Refusal> {
     }
     let ascending = parts.is_sorted_by(|one, next| one.part_number < next.part_number);
     if parts.is_empty() || !ascending {
-        return Err(bad("the parts are not in ascending order, each once"));
+        return Err(Refusal::new(
+            Problem::BadUpload,
+            "the parts are not in ascending order, each once",
+        ));
     }
     Ok(parts)
 }
@@ -176,7 +179,13 @@ impl Write {
     ) -> Result<Self, Refusal> {
         let bad = |reason: &str| Err(Refusal::new(Problem::BadRequest, reason));
         let creates = parameter(request.query, "uploads")?.is_some();
-        let upload = parameter(request.query, "uploadId")?.map(str::to_owned);
+        let upload = match parameter(request.query, "uploadId")? {
+            None => None,
+            Some(id) => match decoded(id) {
+                None => return bad("`uploadId` is not percent-encoded UTF-8"),
+                id => id,
+            },
+        };
         let number = parameter(request.query, "partNumber")?;
         if upload
             .as_ref()
@@ -341,7 +350,11 @@ mod tests {
             match (&found, expected) {
                 (Ok(parts), Ok(count)) => assert_eq!(parts.len(), count),
                 (Err(refusal), Err(reason)) => {
-                    assert_eq!(refusal.problem, Problem::BadRequest);
+                    let problem = match reason {
+                        NO_ORDER => Problem::BadUpload,
+                        _ => Problem::BadRequest,
+                    };
+                    assert_eq!(refusal.problem, problem);
                     assert!(refusal.detail.contains(reason), "{}", refusal.detail);
                 }
                 _ => panic!("{found:?} instead of {expected:?}"),
