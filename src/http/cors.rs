@@ -19,11 +19,9 @@ const ALLOWED_HEADERS: &str = "Authorization, Content-Type, If-Match, If-Modifie
 const MAX_REQUESTED_BYTES: usize = 1024;
 
 /// Beginnings of request headers that the edge, or a server before it, acts on.
-const INTERPRETED_PREFIXES: [&str; 19] = [
+const INTERPRETED_PREFIXES: [&str; 16] = [
     "access-control-",
-    "cdn-",
     "cf-",
-    "connection",
     "content-",
     "cookie",
     "expect",
@@ -33,7 +31,6 @@ const INTERPRETED_PREFIXES: [&str; 19] = [
     "proxy-",
     "sec-",
     "set-cookie",
-    "transfer-encoding",
     "true-client-ip",
     "x-forwarded-",
     "x-http-method",

@@ -121,35 +121,29 @@ impl Read<'_> {
             origin,
             key: &self.key,
         };
-        match self.treatment {
-            Treatment::AssetList => Ok(Rewritten {
-                bytes: rewrite_asset_list(bytes, &base, &self.grant),
-                unsigned: 0,
-                removed_steering: false,
-            }),
-            Treatment::Manifest if !bytes.starts_with(b"#EXTM3U") => {
+        let is_playlist = bytes.starts_with(b"#EXTM3U");
+        let bytes = match self.treatment {
+            Treatment::AssetList => rewrite_asset_list(bytes, &base, &self.grant),
+            Treatment::Manifest if !is_playlist => {
                 check_manifest(bytes)?;
-                let folder = self.path_below_pass();
-                let folder = folder.rfind('/').map_or("", |slash| &folder[..=slash]);
-                let based = with_base_url(bytes, &format!("{origin}{folder}"));
-                Ok(Rewritten {
-                    bytes: based.ok_or(PlaylistError::AmbiguousManifest)?,
-                    unsigned: 0,
-                    removed_steering: false,
-                })
+                let mut folder = origin.to_owned();
+                folder.push_str(&self.path_below_pass());
+                folder.truncate(folder.rfind('/').map_or(0, |slash| slash + 1));
+                with_base_url(bytes, &folder).ok_or(PlaylistError::AmbiguousManifest)?
             }
             // A directory's pass opens HLS playlists and DASH manifests. Text that does not start
             // with `#EXTM3U` must be a manifest, which is sent unchanged.
-            _ if self.grant.limits == Limits::DirectoryPass && !bytes.starts_with(b"#EXTM3U") => {
+            _ if self.grant.limits == Limits::DirectoryPass && !is_playlist => {
                 check_manifest(bytes)?;
-                Ok(Rewritten {
-                    bytes: bytes.to_vec(),
-                    unsigned: 0,
-                    removed_steering: false,
-                })
+                bytes.to_vec()
             }
-            _ => rewrite(bytes, &base, &self.grant),
-        }
+            _ => return rewrite(bytes, &base, &self.grant),
+        };
+        Ok(Rewritten {
+            bytes,
+            unsigned: 0,
+            removed_steering: false,
+        })
     }
 
     /// Decides the answer for the stored metadata.

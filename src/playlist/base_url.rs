@@ -28,59 +28,54 @@ pub fn with_base_url(manifest: &[u8], folder: &str) -> Option<Vec<u8>> {
     if root.is_empty || !(prefix.is_empty() || prefix.ends_with(b":")) {
         return None;
     }
-    let beginning = scanner.at;
+    let mut at = scanner.at;
     let bases = scanner.base_urls()?;
-    // No other character of a URL is markup.
-    let folder = folder.split('&').collect::<Vec<_>>().join("&amp;");
-    let mut out = Vec::with_capacity(manifest.len() + folder.len() + 64);
-    let mut copied = 0;
+    let mut out = Vec::with_capacity(manifest.len() + 2 * folder.len());
+    out.extend_from_slice(&manifest[..at]);
     if bases.is_empty() {
-        out.extend_from_slice(&manifest[..beginning]);
-        for part in [b"<", prefix, b"BaseURL>", folder.as_bytes()] {
-            out.extend_from_slice(part);
-        }
-        for part in [b"</", prefix, b"BaseURL>"] {
-            out.extend_from_slice(part);
-        }
-        copied = beginning;
+        push_all(&mut out, &[b"<", prefix, b"BaseURL>"]);
+        push_escaped(&mut out, folder);
+        push_all(&mut out, &[b"</", prefix, b"BaseURL>"]);
     }
     for base in bases {
-        let text = &manifest[base.clone()];
-        let start = base.start + (text.len() - text.trim_ascii_start().len());
-        match reference(text.trim_ascii()) {
-            Reference::Doubtful => return None,
-            Reference::Elsewhere => {}
-            Reference::Relative => {
-                out.extend_from_slice(&manifest[copied..start]);
-                out.extend_from_slice(folder.as_bytes());
-                copied = start;
-            }
+        let text = manifest[base.clone()].trim_ascii_start();
+        if is_relative(text)? {
+            let start = base.end - text.len();
+            out.extend_from_slice(&manifest[at..start]);
+            push_escaped(&mut out, folder);
+            at = start;
         }
     }
-    out.extend_from_slice(&manifest[copied..]);
+    out.extend_from_slice(&manifest[at..]);
     Some(out)
 }
 
-enum Reference {
-    /// Relative to the manifest's folder.
-    Relative,
-    /// With a scheme, a host, a path from the root, or a query alone.
-    Elsewhere,
-    /// A part that decides has a character reference.
-    Doubtful,
+fn push_all(out: &mut Vec<u8>, parts: &[&[u8]]) {
+    parts.iter().for_each(|part| out.extend_from_slice(part));
 }
 
-fn reference(text: &[u8]) -> Reference {
-    let ends = |byte: &u8| matches!(byte, b'/' | b'?' | b'#');
-    let first = &text[..text.iter().position(ends).unwrap_or(text.len())];
-    if first.contains(&b'&') {
-        Reference::Doubtful
-    } else if first.is_empty() && !text.is_empty() || first.iter().any(|byte| b":\\".contains(byte))
-    {
-        Reference::Elsewhere
-    } else {
-        Reference::Relative
+/// Writes a URL. No other character of one is markup.
+fn push_escaped(out: &mut Vec<u8>, url: &str) {
+    for byte in url.bytes() {
+        out.push(byte);
+        if byte == b'&' {
+            out.extend_from_slice(b"amp;");
+        }
     }
+}
+
+/// Returns whether a reference is relative to the manifest's folder: without scheme, host or a path
+/// from the root, and no query alone. Returns `None` if a character reference decides.
+fn is_relative(text: &[u8]) -> Option<bool> {
+    for (at, byte) in text.trim_ascii_end().iter().enumerate() {
+        match byte {
+            b'/' | b'?' | b'#' => return Some(at > 0),
+            b':' | b'\\' => return Some(false),
+            b'&' => return None,
+            _ => {}
+        }
+    }
+    Some(true)
 }
 
 /// Reads the tags of a manifest as every parser does, or not at all.

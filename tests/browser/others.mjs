@@ -10,6 +10,7 @@ const scripts = {
   hlsjs: new URL("hls.js/dist/hls.min.js", root),
   shaka: new URL("shaka-player/dist/shaka-player.compiled.js", root),
   dashjs: new URL("dashjs/dist/modern/umd/dash.all.min.js", root),
+  videojs: new URL("video.js/dist/video.min.js", root),
   page: new URL("page.js", import.meta.url),
 };
 const LIMIT_MS = Number(process.env.PLAY_LIMIT_MS ?? 120_000);

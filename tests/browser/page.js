@@ -82,6 +82,15 @@ const players = {
       text: player.getTracksFor("text").map((track) => track.lang),
     });
   },
+  videojs(video, link, { fail }) {
+    const player = videojs(video);
+    player.on("error", () => fail(`video.js ${player.error()?.code}: ${player.error()?.message}`));
+    player.src({ src: link, type: link.includes(".mpd") ? "application/dash+xml" : "application/x-mpegURL" });
+    void player.play();
+    return () => ({
+      heights: [...new Set(player.tech(true).vhs.representations().map((one) => one.height))].sort((one, other) => one - other),
+    });
+  },
   native(video, link) {
     video.src = link;
     void video.play();

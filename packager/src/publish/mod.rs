@@ -5,8 +5,8 @@ pub(crate) mod file_upload;
 pub(crate) mod inventory;
 pub(crate) mod publication;
 pub(crate) mod removal;
-pub(crate) mod report;
 pub(crate) mod replaced;
+pub(crate) mod report;
 pub(crate) mod segment_uploader;
 
 use std::path::Path;

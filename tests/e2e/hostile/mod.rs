@@ -2,6 +2,7 @@
 //! uploader's. No other host may receive a credential, and no pass may open an object outside the
 //! uploader's folder.
 
+mod manifests;
 mod misnamed;
 mod passes;
 mod playlists;
