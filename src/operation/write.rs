@@ -146,8 +146,10 @@ pub fn parse_parts(body: &[u8]) -> Result<Vec<UploadedPart>, Refusal> {
     if parts.iter().any(|part| !is_part_number(part.part_number)) {
         return Err(bad("`partNumber` is 1 to 10000"));
     }
-    let ascending = parts.is_sorted_by(|one, next| one.part_number < next.part_number);
-    if parts.is_empty() || !ascending {
+    if parts.is_empty() {
+        return Err(bad("the body lists no part"));
+    }
+    if !parts.is_sorted_by(|one, next| one.part_number < next.part_number) {
         return Err(Refusal::new(
             Problem::BadUpload,
             "the parts are not in ascending order, each once",
@@ -323,7 +325,7 @@ mod tests {
             (listed(&[1]), Ok(1)),
             (listed(&[1, 2, 9_999, 10_000]), Ok(4)),
             (listed(&all), Ok(10_000)),
-            (listed(&[]), Err(NO_ORDER)),
+            (listed(&[]), Err("the body lists no part")),
             (listed(&[2, 1]), Err(NO_ORDER)),
             (listed(&[1, 1]), Err(NO_ORDER)),
             (listed(&[0]), Err(NO_NUMBER)),

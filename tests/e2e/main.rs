@@ -822,6 +822,9 @@ fn a_large_upload_goes_up_in_parts() {
     ];
     assert_eq!(complete(&unequal, &parts).verdict(), "400 bad_upload");
     assert_eq!(complete(&unequal, &[]).verdict(), "400 bad_request");
+    let (first, second) = (parts[0].clone(), parts[1].clone());
+    let backwards = complete(&unequal, &[second, first]);
+    assert_eq!(backwards.verdict(), "400 bad_upload");
     for number in [0, 10_001, 65_536] {
         let part = serde_json::json!({"partNumber": number, "etag": "e"});
         assert_eq!(complete(&unequal, &[part]).status, 400, "{number}");
