@@ -301,7 +301,7 @@ print(lesson(request, "intro").content.decode())`);
             assert.equal(health.status, 200);
             const [, address, ship] = await local.terminal.shows(/\naddress: +(\S+), .*\nkeys: .*\nnext: +(.*)\n/);
             assert.equal(address, `http://localhost:${local.port}`);
-            const file = join(folder, 'lecture.mp4');
+            const file = join(folder, 'served.mp4');
             const said = await shell(ship.replace('target/release/lectern', 'lectern').replace('lecture.mp4', `'${file}'`), {
                 before: `command lectern sample --seconds 6 --force -o '${file}' >&2`, cwd: root, env: { LECTERN_KEYS: '' } });
             await plays(said.trim());
