@@ -10,7 +10,7 @@ use reqwest::Url;
 
 use super::credentials::variable;
 use super::error::StorageError;
-use super::notation::Notation;
+use super::notation::{Notation, Suggestion};
 use crate::redact::redacted_target;
 use crate::storage::error::LocationError;
 use clap::Args;
@@ -48,7 +48,7 @@ pub(crate) struct EdgeAddress {
 impl Location {
     pub(crate) fn parse(text: &str, reach: &ReachArgs) -> Result<Self, StorageError> {
         let endpoint = reach.endpoint.as_deref();
-        if let Notation::Path(path) = Notation::read(text) {
+        if let Notation::Path(path) = read(text) {
             if endpoint.is_some() {
                 return Err(LocationError::Endpoint.into());
             }
@@ -112,12 +112,22 @@ impl Location {
     }
 }
 
+/// The notation of a text. A name that a file has is that file's, even if it looks like a host.
+fn read(text: &str) -> Notation<'_> {
+    match Notation::read(text) {
+        Notation::Host(Suggestion { path: Some(_), .. }) if Path::new(text).exists() => {
+            Notation::Path(Path::new(text))
+        }
+        notation => notation,
+    }
+}
+
 /// Writes out `edge:/path` with the URL in `LECTERN_EDGE`. Other notations stay as they are.
 ///
 /// # Errors
 /// Fails for a host without a scheme.
 pub(crate) fn resolve(text: &str) -> Result<String, LocationError> {
-    match Notation::read(text) {
+    match read(text) {
         Notation::Edge(path) => at_edge(variable(EDGE_VARIABLE).as_deref(), &path),
         Notation::Host(suggestion) => Err(LocationError::NoScheme(suggestion)),
         Notation::Url(_) | Notation::Path(_) => Ok(text.to_owned()),
@@ -144,7 +154,7 @@ pub(crate) fn edge_origin() -> Result<Option<String>, LocationError> {
 /// Folder and name of the object that a target names. Returns `None` if the target ends in a slash,
 /// or lies in no folder that a link can open.
 pub(crate) fn object_name(text: &str) -> Result<Option<(String, String)>, LocationError> {
-    if let Notation::Path(path) = Notation::read(text) {
+    if let Notation::Path(path) = read(text) {
         let path = std::path::absolute(path);
         let path = path.map_err(|_| LocationError::NotAUrl(text.to_owned()))?;
         let text = |part: Option<&OsStr>| Some(part?.to_str()?.to_owned());

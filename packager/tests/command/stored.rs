@@ -174,6 +174,22 @@ fn a_folder_is_a_target_as_people_write_it() {
 }
 
 #[test]
+fn a_file_may_be_called_as_a_host_is() {
+    let root = tempfile::tempdir().expect("a temporary folder");
+    let talk = root.path().join("talk.v2.mov");
+    fs::write(&talk, b"a recording").expect("a file");
+    let removed = within(root.path(), &["rm", "talk.v2.mov", "--yes"]);
+    assert_eq!(removed.code, 0, "{removed:?}");
+    assert!(!talk.exists());
+    let missing = within(root.path(), &["rm", "talk.v2.mov", "--yes"]);
+    assert_eq!(missing.code, 2, "{missing:?}");
+    assert!(
+        missing.stderr.contains("or the path `./talk.v2.mov`"),
+        "{missing:?}"
+    );
+}
+
+#[test]
 fn a_host_without_a_scheme_gets_a_suggestion() {
     let root = tempfile::tempdir().expect("a temporary folder");
     let keys = lectern(&["keys", "new"]).stdout;
