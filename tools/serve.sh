@@ -21,6 +21,9 @@ next="$lectern ship lecture.mp4 $edge/courses/intro/"
 # The value of a top-level variable or of a binding, in quotes.
 setting() { sed -n "s/^$1 = \"\(.*\)\".*/\1/p" "$config" | head -n 1; }
 
+# wrangler looks for .dev.vars beside CONFIG.
+[ "$config" = wrangler.toml ] || dev+=(--env-file "$PWD/.dev.vars")
+
 trap 'kill $(jobs -p) 2>/dev/null; wait' EXIT
 trap 'exit 0' INT TERM
 if grep -q '^binding = "JOBS"' "$config"; then
