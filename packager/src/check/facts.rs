@@ -429,7 +429,7 @@ pub(crate) fn body(
     let init = listed.map.and_then(|map| inits.get(map));
     if is_boxes(bytes) {
         return match init {
-            Some(Some(init)) => match init.main().read(bytes) {
+            Some(Some(init)) => match init.read(bytes) {
                 Ok(fragments) => SegmentBody::Fragments(fragments),
                 Err(why) => SegmentBody::Wrong(why),
             },

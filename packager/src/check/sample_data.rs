@@ -120,8 +120,8 @@ impl Coding {
     }
 
     /// The sample does not end as its codec does. A frame of AAC ends with the element `ID_END`
-    /// (111) and zeros up to the byte. Random bytes do so too in a quarter of all cases, so a
-    /// segment is judged by its majority.
+    /// (111) and zeros up to the byte. Random bytes do so too in a quarter of all cases, and some
+    /// encoders pad, so a segment is judged as a whole.
     pub(crate) fn is_odd(self, sample: &[u8]) -> bool {
         if self != Self::Aac {
             return false;
@@ -252,7 +252,10 @@ fn leb128(bytes: &[u8]) -> Option<(usize, usize)> {
 }
 
 const FRAME_HEADER: u8 = 3;
+const TILE_GROUP: u8 = 4;
 const FRAME: u8 = 6;
+/// Maximum zero bytes in a row: a coder writes that many by chance once in 2^500 bytes.
+const MOST_ZEROS: usize = 64;
 
 fn obu_fault(sample: &[u8]) -> Option<&'static str> {
     let mut has_frame = false;
@@ -260,6 +263,14 @@ fn obu_fault(sample: &[u8]) -> Option<&'static str> {
         match obu {
             Ok((kind, body)) => {
                 has_frame |= matches!(kind, FRAME_HEADER | FRAME) && !body.is_empty();
+                let is_coded = matches!(kind, TILE_GROUP | FRAME);
+                if is_coded
+                    && body
+                        .split(|byte| *byte != 0)
+                        .any(|run| run.len() > MOST_ZEROS)
+                {
+                    return Some("a frame has more zeros than arithmetic coding writes");
+                }
             }
             Err(()) => return Some("its OBUs cannot be read"),
         }
@@ -336,6 +347,11 @@ mod tests {
             (Coding::Av1, b"\x12\0\x32\x09\x10", Some(unread)),
             (Coding::Av1, b"\x92\0", Some(unread)),
             (Coding::Av1, b"\x12\0", Some("it has no frame")),
+            (
+                Coding::Av1,
+                &[&b"\x32\x51\x10"[..], &[0; 80]].concat(),
+                Some("a frame has more zeros than arithmetic coding writes"),
+            ),
             (Coding::Sync([0x0b, 0x77]), b"\x0b\x77\x01", None),
             (
                 Coding::Sync([0x0b, 0x77]),

@@ -363,6 +363,30 @@ fn a_sprite_that_a_storyboard_names_and_is_missing_is_reported() {
 }
 
 #[test]
+fn encrypted_samples_are_said_to_be_unjudged() {
+    let report = check(|s| {
+        s.text(
+            "high/playlist.m3u8",
+            "#EXT-X-MAP",
+            "#EXT-X-KEY:METHOD=SAMPLE-AES,URI=\"skd://a\",KEYFORMAT=\"com.apple.streamingkeydelivery\"\n\
+             #EXT-X-MAP",
+        );
+    });
+    assert_eq!(report.broken(), "");
+    let lines = report.to_string();
+    let unjudged: Vec<&str> = lines
+        .lines()
+        .filter_map(|line| line.strip_prefix("? "))
+        .map(|line| &line[..5])
+        .collect();
+    assert_eq!(unjudged, ["SG-10", "SG-12"]);
+    assert!(
+        lines.contains("high/playlist.m3u8: its samples are encrypted"),
+        "{lines}"
+    );
+}
+
+#[test]
 fn the_list_of_rules_in_the_documentation_is_the_list_of_rules() {
     const BEGIN: &str = "| Rule | What is so | Who asks for it |\n|---|---|---|\n";
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/check.md");

@@ -34,9 +34,12 @@ pub(crate) fn web_vtt(bytes: &[u8]) -> WebVtt {
             .filter(|line| line.contains("-->"))
             .find(|line| cue(line).is_none())
             .map(super::playlist::shown),
-        is_utf8: str::from_utf8(bytes).is_ok(),
+        is_utf8: str::from_utf8(bytes).is_ok() && !bytes.contains(&0),
         ..WebVtt::default()
     };
+    found.bad_cue = found
+        .bad_cue
+        .or_else(|| lost_text(text).map(super::playlist::shown));
     let mut before = 0;
     for line in text.lines().filter(|line| line.contains("-->")) {
         let Some((from, to)) = cue(line) else {
@@ -62,6 +65,24 @@ fn origin(map: &str) -> Option<i64> {
     let ticks: i64 = part("MPEGTS:")?.parse().ok()?;
     let local = i64::try_from(millis(part("LOCAL:")?)?).ok()?;
     ticks.checked_sub(local.checked_mul(90)?)
+}
+
+/// The first line of text that players drop: a cue in the header, or a block without times.
+fn lost_text(text: &str) -> Option<&str> {
+    let mut blocks = text
+        .split("\n\n")
+        .flat_map(|block| block.split("\r\n\r\n"))
+        .map(|block| block.trim_matches(['\r', '\n']))
+        .filter(|block| !block.is_empty());
+    let header = blocks.next()?;
+    let in_header = header.lines().find(|line| line.contains("-->"));
+    let is_comment = |block: &str| {
+        ["NOTE", "STYLE", "REGION"]
+            .iter()
+            .any(|kind| block.starts_with(kind))
+    };
+    let mut untimed = blocks.filter(|block| !block.contains("-->") && !is_comment(block));
+    in_header.or_else(|| untimed.next()?.lines().next())
 }
 
 /// Start and end of a cue in milliseconds.
@@ -117,8 +138,14 @@ mod tests {
             ("", false, false, None),
             ("WEBVTTX", false, false, None),
             ("\u{feff}WEBVTT", true, false, None),
-            ("WEBVTT\n\nX-TIMESTAMP-MAP=MPEGTS:0", true, false, None),
+            (
+                "WEBVTT\n\nX-TIMESTAMP-MAP=MPEGTS:0",
+                true,
+                false,
+                Some("X-TIMESTAMP-MAP=MPEGTS:0"),
+            ),
             ("WEBVTT\n\n1 --> 2", true, false, Some("1 --> 2")),
+            ("WEBVTT\n\nNOTE a\n\nLost\n", true, false, Some("Lost")),
             (
                 "WEBVTT\n\n00:02.000 --> 00:01.000",
                 true,
@@ -152,6 +179,10 @@ mod tests {
         assert_eq!(found.disordered_cue.as_deref(), expected);
         assert_eq!(found.span, Some((2_000, 3_000)));
         assert!(!web_vtt(b"WEBVTT\n\n\xff").is_utf8);
+        assert!(!web_vtt(b"WEBVTT\n\n\0").is_utf8);
+        let in_header = web_vtt(b"WEBVTT\n00:01.000 --> 00:02.000\nHi\n");
+        let expected = Some("00:01.000 --> 00:02.000");
+        assert_eq!(in_header.bad_cue.as_deref(), expected);
     }
 
     #[test]

@@ -109,6 +109,8 @@ pub(crate) fn aac_frames(count: usize, channels: u8) -> Vec<u8> {
         (100 & 7) << 5 | 0x1f,
         0xfc,
     ];
-    frame.resize(100, 0x5a);
+    // The last bits end a frame.
+    frame.resize(99, 0x5a);
+    frame.push(0x07);
     frame.repeat(count)
 }

@@ -9,6 +9,7 @@ use reqwest::Url;
 use super::{base, seconds, timeline, uris};
 use crate::box_walk::BoxHeader;
 use crate::check::codec::is_same;
+use crate::check::fmp4::Medium;
 use crate::check::playlist::shown;
 use crate::check::rendition::CheckedRendition;
 use crate::check::source::{MOST_INIT, MOST_SEGMENT, PackageSource};
@@ -73,7 +74,14 @@ fn duration_fault(
     renditions: &[CheckedRendition],
 ) -> Option<String> {
     if mpd.get("type") == Some("dynamic") {
-        return None;
+        let has_end = !renditions.is_empty() && renditions.iter().all(|one| one.playlist.has_end);
+        return has_end.then(|| "`type` is dynamic, and the playlists have an end".to_owned());
+    }
+    let start = mpd
+        .child("Period")
+        .and_then(|period| seconds(period.get("start")?));
+    if let Some(start) = start.filter(|start| *start > ROUNDING) {
+        return Some(format!("its first `Period` starts at {start} s"));
     }
     let Some(total) = total else {
         let has_periods = mpd.all("Period").all(|one| one.get("duration").is_some());
@@ -136,6 +144,23 @@ fn statement_faults(levels: [&XmlElement; 3], rendition: &CheckedRendition) -> V
             let listed = format!("{width}x{height}");
             differs("width", &listed, format!("{right_width}x{right_height}"));
         }
+        let kind = get("mimeType").or(get("contentType")).unwrap_or("");
+        let expected = match track.medium {
+            Medium::Video => "video",
+            Medium::Audio => "audio",
+            Medium::Other => "",
+        };
+        if !kind.starts_with(expected) {
+            differs("mimeType", kind, expected.to_owned());
+        }
+        let channels = channels(levels);
+        if let Some(count) = channels.filter(|count| *count <= 6 && *count != track.channels) {
+            differs(
+                "AudioChannelConfiguration",
+                &count.to_string(),
+                track.channels.to_string(),
+            );
+        }
         if let Some(rate) = number("audioSamplingRate").filter(|rate| *rate != track.sample_rate) {
             differs(
                 "audioSamplingRate",
@@ -160,6 +185,14 @@ fn statement_faults(levels: [&XmlElement; 3], rendition: &CheckedRendition) -> V
     }
     found.extend(timeline_fault(levels, rendition, &name));
     found
+}
+
+/// Channels of an audio Representation; up to 6, their configuration has the same number.
+fn channels(levels: [&XmlElement; 3]) -> Option<u16> {
+    let element = levels[..2]
+        .iter()
+        .find_map(|level| level.child("AudioChannelConfiguration"))?;
+    element.get("value")?.parse().ok()
 }
 
 /// Compares a `SegmentTimeline` with the times in the segments.

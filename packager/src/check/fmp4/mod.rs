@@ -15,6 +15,8 @@ use crate::mp4::codec_string::codec_string;
 use samples::{SampleReader, is_wrong_index};
 
 const SAMPLE_IS_NON_SYNC: u32 = 0x0001_0000;
+/// One sample in so many may end in another way than its codec's: some encoders pad a few.
+pub(crate) const MOST_ODD: u64 = 20;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Medium {
@@ -30,6 +32,8 @@ pub(crate) struct CheckedInit {
     /// Never empty.
     pub(crate) tracks: Vec<CheckedTrack>,
     pub(crate) is_fragmented: bool,
+    /// It has segments, too.
+    pub(crate) has_media: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -125,7 +129,7 @@ pub(crate) fn is_boxes(bytes: &[u8]) -> bool {
 
 impl CheckedInit {
     pub(crate) fn parse(bytes: &[u8]) -> Result<Self, String> {
-        let (mut brands, mut moov) = (vec![], None);
+        let (mut brands, mut moov, mut has_media) = (vec![], None, false);
         for found in top(bytes) {
             let found = found?;
             if found.is_cut {
@@ -139,6 +143,7 @@ impl CheckedInit {
                     let all = ftyp.compatible_brands.iter().chain([&ftyp.major_brand]);
                     brands = all.take(64).map(ToString::to_string).collect();
                 }
+                b"moof" => has_media = true,
                 b"moov" => {
                     moov =
                         Some(Moov::decode_body(&mut &bytes[found.body.clone()]).map_err(unread)?);
@@ -174,6 +179,7 @@ impl CheckedInit {
             brands,
             tracks,
             is_fragmented: moov.mvex.is_some(),
+            has_media,
         })
     }
 
@@ -181,6 +187,18 @@ impl CheckedInit {
     pub(crate) fn main(&self) -> &CheckedTrack {
         let video = |track: &&CheckedTrack| track.medium == Medium::Video;
         self.tracks.iter().find(video).unwrap_or(&self.tracks[0])
+    }
+
+    /// Reads the samples of the main track, with a fault of those of any other track.
+    pub(crate) fn read(&self, bytes: &[u8]) -> Result<SegmentSamples, String> {
+        let main = self.main();
+        let mut found = main.read(bytes)?;
+        let others = self.tracks.iter().filter(|track| track.id != main.id);
+        for other in others.filter(|track| track.medium != Medium::Other) {
+            let samples = other.read(bytes)?;
+            found.fault = found.fault.or(samples.fault);
+        }
+        Ok(found)
     }
 }
 
@@ -298,6 +316,7 @@ impl CheckedTrack {
             has_styp: false,
             runs: vec![],
             odd: 0,
+            first_odd: 0,
         };
         let mut declared = 0_u64;
         let mut is_cut = false;
@@ -337,10 +356,10 @@ impl CheckedTrack {
         found.is_misplaced = is_misplaced;
         // Each of several indexes a part.
         found.has_wrong_index = has_wrong_index && indexes == 1;
-        if found.fault.is_none() && reader.odd * 2 > found.samples {
+        if found.fault.is_none() && reader.odd > found.samples / MOST_ODD {
             found.fault = Some(SampleFault {
-                sample: 0,
-                why: "most of its samples do not end as their codec does",
+                sample: reader.first_odd,
+                why: "it and others do not end as frames of their codec do",
             });
         }
         Ok(found)

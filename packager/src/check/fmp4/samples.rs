@@ -29,6 +29,7 @@ pub(super) struct SampleReader<'bytes> {
     pub(super) runs: Vec<Range<usize>>,
     /// Samples that do not end as their codec does.
     pub(super) odd: u64,
+    pub(super) first_odd: u64,
 }
 
 impl SampleReader<'_> {
@@ -113,7 +114,12 @@ impl SampleReader<'_> {
                     {
                         found.fault = Some(SampleFault { sample, why });
                     }
-                    self.odd += u64::from(coding.is_odd(data));
+                    if coding.is_odd(data) {
+                        if self.odd == 0 {
+                            self.first_odd = found.samples;
+                        }
+                        self.odd += 1;
+                    }
                 }
                 if is_sync {
                     found.longest_gap = found.longest_gap.max(self.since_sync);

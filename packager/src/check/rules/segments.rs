@@ -51,10 +51,12 @@ pub(super) const RULES: &[Rule] = &[
                         .brands
                         .iter()
                         .any(|brand| BRANDS.contains(&brand.as_str()));
-                    findings.expect(has_brand && init.is_fragmented, || {
-                        let what = match init.is_fragmented {
-                            true => format!("its brands are {}", init.brands.join(", ")),
-                            false => "it has no `mvex`".to_owned(),
+                    let is_right = has_brand && init.is_fragmented && !init.has_media;
+                    findings.expect(is_right, || {
+                        let what = match (init.is_fragmented, init.has_media) {
+                            (false, _) => "it has no `mvex`".to_owned(),
+                            (_, true) => "its `EXT-X-MAP` covers segments, too".to_owned(),
+                            _ => format!("its brands are {}", init.brands.join(", ")),
                         };
                         (rendition.name.clone(), what)
                     });

@@ -17,7 +17,7 @@ pub(super) const RULES: &[Rule] = &[
             each(facts, findings, |found| {
                 match (found.has_header, found.is_utf8) {
                     (false, _) => Some("it does not begin with `WEBVTT`".to_owned()),
-                    (_, false) => Some("it is not UTF-8".to_owned()),
+                    (_, false) => Some("it is not UTF-8, or has a NUL".to_owned()),
                     _ => None,
                 }
             });
@@ -46,7 +46,10 @@ pub(super) const RULES: &[Rule] = &[
         check: |facts, findings| {
             each(facts, findings, |found| {
                 let bad = found.bad_cue.as_ref();
-                let bad = bad.map(|cue| format!("`{cue}` is no valid cue time"));
+                let bad = bad.map(|cue| match cue.contains("-->") {
+                    true => format!("`{cue}` is no valid cue time, or stands in the header"),
+                    false => format!("`{cue}` has no times"),
+                });
                 let late = found.disordered_cue.as_ref();
                 bad.or_else(|| late.map(|cue| format!("`{cue}` follows a later cue")))
             });

@@ -174,11 +174,11 @@ pub(super) const RULES: &[Rule] = &[
     },
 ];
 
-/// Listed times of discontinuities, without one at the start.
+/// Listed times of discontinuities. One at the start counts in a player's numbers, too.
 fn discontinuity_times(rendition: &CheckedRendition) -> Vec<f64> {
     let (mut micros, mut found) = (0_u64, vec![]);
     for listed in &rendition.playlist.segments {
-        if listed.is_discontinuous && micros > 0 {
+        if listed.is_discontinuous {
             found.push(micros as f64 / 1e6);
         }
         micros = micros.saturating_add(listed.micros);

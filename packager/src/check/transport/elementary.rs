@@ -4,6 +4,7 @@ use super::packets::{PesPayload, unpack};
 use super::{fragments, since};
 use crate::check::fmp4::{self, CLOCK, CheckedTrack, Medium, SegmentSamples};
 use crate::check::h264_sps;
+use crate::check::sample_data::Coding;
 
 /// §7.4.1, Table 7-1.
 const SLICE: u8 = 1;
@@ -169,6 +170,8 @@ pub(super) struct ElementaryAudio {
     frames: u64,
     has_hole: bool,
     header: Option<Adts>,
+    /// Frames that do not end as AAC does.
+    odd: u64,
     pub(super) fault: Option<&'static str>,
 }
 
@@ -179,6 +182,8 @@ struct Adts {
     sample_rate: u32,
     channels: u16,
     length: usize,
+    /// Bytes of the header.
+    header: usize,
 }
 
 impl Adts {
@@ -201,6 +206,7 @@ impl Adts {
             sample_rate: *RATES.get(usize::from(c >> 2 & 0x0f))?,
             channels: if count == 7 { 8 } else { count },
             length,
+            header: if b & 1 == 0 { 9 } else { Self::HEADER },
         })
     }
 
@@ -234,6 +240,8 @@ impl ElementaryAudio {
             }
             self.header.get_or_insert(frame);
             self.frames += 1;
+            let payload = bytes.get(at + frame.header..at + frame.length);
+            self.odd += u64::from(Coding::Aac.is_odd(payload.unwrap_or_default()));
             at += frame.length;
         }
         bytes.drain(..at);
@@ -248,6 +256,10 @@ impl ElementaryAudio {
 
     /// Records an incomplete frame at the end of the segment.
     pub(super) fn finish(&mut self) {
+        if self.odd > self.frames / fmp4::MOST_ODD {
+            self.fault
+                .get_or_insert("some of its audio frames are damaged");
+        }
         if !self.rest.is_empty() {
             self.fault
                 .get_or_insert("its last audio frame is cut short");

@@ -23,6 +23,31 @@ fn attribute(planted: &Planted, name: &str, value: &str) {
 }
 
 pub(super) const FAULTS: &[PlantedFault] = &[
+    ("captions with a NUL", "SB-01", |p| {
+        p.text(CAPTIONS, "One", "O\0ne")
+    }),
+    ("captions with a cue in the header", "SB-03", |p| {
+        p.text(CAPTIONS, "00.000\n\n", "00.000\n");
+    }),
+    ("captions with text without times", "SB-03", |p| {
+        p.drop_line(CAPTIONS, "00:00:03.000");
+    }),
+    ("a manifest that grows", "OB-07", |p| {
+        attribute(p, "type", "dynamic")
+    }),
+    ("a manifest that starts late", "OB-07", |p| {
+        attribute(p, "start", "PT9S")
+    }),
+    ("a manifest with audio for video", "OB-07", |p| {
+        p.text(MPD, "mimeType=\"video/mp4\"", "mimeType=\"audio/mp4\"");
+    }),
+    ("a manifest with six channels", "OB-07", |p| {
+        p.text(
+            MPD,
+            "ChannelConfiguration\" value=\"2\"",
+            "ChannelConfiguration\" value=\"6\"",
+        );
+    }),
     ("captions that are not there", "OB-01", |p| {
         p.remove(CAPTIONS);
     }),

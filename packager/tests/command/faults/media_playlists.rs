@@ -25,6 +25,20 @@ fn key(planted: &Planted, bytes: usize, attributes: &str) {
 }
 
 pub(super) const FAULTS: &[PlantedFault] = &[
+    (
+        "EXT-X-DISCONTINUITY at the start of one rung",
+        "TM-09",
+        |p| {
+            line(p, "#EXT-X-DISCONTINUITY");
+        },
+    ),
+    ("EXT-X-MAP of all I-frames", "SG-02", |p| {
+        p.lines(FRAMES, |lines| {
+            let at = position(lines, "#EXT-X-MAP");
+            let end = lines[at].find(",BYTERANGE").expect("a range");
+            lines[at].truncate(end);
+        });
+    }),
     ("another first line", "PL-01", |p| {
         p.text(LOW, "#EXTM3U", "#EXTM3U8");
     }),

@@ -258,6 +258,12 @@ pub(super) const FAULTS: &[PlantedFault] = &[
     ("audio samples of 255", "SG-10", |p| {
         samples(p, AUDIO, |data| data.fill(255));
     }),
+    ("audio of which a fifth is random", "SG-10", |p| {
+        samples(p, AUDIO, |data| {
+            let (from, to) = (data.len() / 2, data.len() * 7 / 10);
+            data[from..to].copy_from_slice(&noise(to - from));
+        });
+    }),
     ("audio frames of one tick", "SG-14", |p| {
         p.bytes(AUDIO, |bytes| {
             let run = box_at(bytes, b"trun") + 4;
