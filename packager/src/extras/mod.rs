@@ -164,7 +164,7 @@ impl Extras {
         };
         let streams = source.subtitles.iter().filter(|stream| !is_given(stream));
         let streams: Vec<Subtitle> = streams.cloned().collect();
-        let guessed = captions.iter().filter_map(|captions| captions.warning());
+        let guessed = captions.iter().filter_map(Captions::warning);
         let mut warnings: Vec<Warning> = guessed.collect();
         let extracted = subtitles::embedded::extract(input, &streams).await?;
         captions.extend(extracted.captions);

@@ -167,7 +167,7 @@ fn context_name(messages: &str) -> String {
     let name = inner.split_once(" @").map_or("", |(name, _)| name);
     let name: String = name
         .chars()
-        .filter(|character| character.is_ascii_graphic())
+        .filter(char::is_ascii_graphic)
         .take(40)
         .collect();
     if name.is_empty() {

@@ -103,7 +103,7 @@ fn foreign_charset(folder: &Path, stream: &Subtitle) -> Result<Option<&'static s
     let path = folder.join(packets_file(stream.index));
     let bytes = read_regular(&path, MOST_BYTES).context("cannot read the subtitles")?;
     let charset = charset::guess(&bytes.unwrap_or_default(), &stream.language);
-    Ok(charset.map(|charset| charset.name()))
+    Ok(charset.map(encoding_rs::Encoding::name))
 }
 
 /// A stream with the charset in which ffmpeg reads it, if that is not UTF-8.

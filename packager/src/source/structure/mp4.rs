@@ -44,8 +44,9 @@ pub(super) fn read(file: &mut Window<'_, impl Read + Seek>) -> Result<Structure>
 
 /// For each track of a `moov`, the range of its sample entries.
 fn sample_entries(moov: &[u8]) -> Vec<Vec<Range<usize>>> {
-    let all = [0..moov.len()];
-    let tracks = children(moov, &children(moov, &all, b"moov"), b"trak");
+    let whole = 0..moov.len();
+    let all = std::slice::from_ref(&whole);
+    let tracks = children(moov, &children(moov, all, b"moov"), b"trak");
     let tracks = tracks.into_iter().take(MOST_TRACKS);
     let entries = tracks.map(|track| {
         let mut within = vec![track];
@@ -95,7 +96,7 @@ fn skip(body: &Range<usize>, bytes: usize) -> Range<usize> {
 fn children(bytes: &[u8], within: &[Range<usize>], kind: &[u8; 4]) -> Vec<Range<usize>> {
     let found = within.iter().flat_map(|range| walk(bytes, range.clone()));
     found
-        .filter_map(|found| found.ok())
+        .filter_map(std::result::Result::ok)
         .filter(|found| found.kind == *kind)
         .map(|found| found.body)
         .collect()
