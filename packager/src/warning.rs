@@ -65,6 +65,18 @@ pub(crate) enum Warning {
     },
     /// Frames that the decoder drops or repairs, so that they play with errors.
     DamagedFrames { kind: TrackKind },
+    /// Infinite samples, and those that are no number, became silence.
+    SilencedSamples { track: u32 },
+    /// Channels or sample rate change within a track.
+    ChangingAudio { track: u32 },
+    /// More channels than any layout has.
+    MixedDown { track: u32, channels: u32 },
+    /// HDR video that does not name its colours.
+    AssumedColours { track: u32 },
+    /// A display matrix that is no quarter turn.
+    NearestTurn { track: u32, degrees: i32 },
+    /// Frames of several sizes.
+    ResizedVideo { track: u32, width: u32, height: u32 },
     /// A header that declares more than the recording holds.
     ShorterThanDeclared { declared: f64, actual: f64 },
 }
@@ -122,6 +134,35 @@ impl fmt::Display for Warning {
             Self::DamagedFrames { kind } => write!(
                 f,
                 "the recording is damaged: parts of its {kind} play with errors, or are missing"
+            ),
+            Self::SilencedSamples { track } => write!(
+                f,
+                "audio track {track} has samples that are infinite, no number or far too loud: \
+                 they are silenced"
+            ),
+            Self::ChangingAudio { track } => write!(
+                f,
+                "audio track {track} changes its channels or its sample rate: it is made constant"
+            ),
+            Self::MixedDown { track, channels } => write!(
+                f,
+                "audio track {track} has {channels} channels: all are mixed into two"
+            ),
+            Self::AssumedColours { track } => write!(
+                f,
+                "video track {track} is HDR and does not name its colours: they are read as BT.2020"
+            ),
+            Self::NearestTurn { track, degrees } => write!(
+                f,
+                "video track {track} is turned by no quarter: it is turned by {degrees} degrees"
+            ),
+            Self::ResizedVideo {
+                track,
+                width,
+                height,
+            } => write!(
+                f,
+                "video track {track} changes its size: all of it is scaled to {width}×{height}"
             ),
             Self::ShorterThanDeclared { declared, actual } => write!(
                 f,

@@ -7,11 +7,12 @@ use super::chunk::FrameTimeline;
 use super::ladder::Rung;
 use super::plan::{AudioPlan, EncodePlan, VideoPlan};
 use super::settings::Settings;
+use super::steady_audio;
 use super::task::{EncodeTask, VideoTask};
 use crate::layout;
 use crate::media::{AUDIO_CHANNELS, AUDIO_SAMPLE_RATE, Codec, key_frame_interval};
 use crate::source::input_options;
-use crate::source::loudness::RESAMPLED_STEREO;
+use crate::source::loudness::{RESAMPLED_STEREO, SILENCED};
 
 const AUDIO_KBITS: u32 = 128;
 /// Offset between the CRF scales of x264 and x265, chosen by bytes on a test pattern instead of
@@ -28,11 +29,42 @@ impl EncodePlan {
             EncodeTask::Audio(audio) => {
                 args.input(input);
                 self.push_audio_args(&mut args, audio);
+                if audio.is_steady {
+                    // Its file has no other stream.
+                    return args.0;
+                }
             }
             EncodeTask::Video(video, cut) => self.push_video_args(&mut args, video, cut, input),
         }
         if self.is_mended {
             self.others(&mut args, task);
+        }
+        args.0
+    }
+
+    /// Builds the command that decodes an audio track to samples and a table of their timestamps,
+    /// for [`steady_audio`].
+    pub(crate) fn decode_argv(&self, audio: &AudioPlan, input: OsString) -> Vec<OsString> {
+        let mut args = Args(vec![]);
+        args.add("-hide_banner -nostdin -nostats -y -v warning -progress pipe:1");
+        args.input(input);
+        let constant = format!(
+            "{}aresample={AUDIO_SAMPLE_RATE}:async=1,aformat=sample_fmts=s16:channel_layouts=stereo",
+            audio.source_filters()
+        );
+        for (format, name) in [
+            ("s16le", steady_audio::SAMPLES),
+            ("framecrc", steady_audio::TIMES),
+        ] {
+            args.pair("-map", format!("0:{}", audio.stream.index));
+            args.pair("-af", &constant);
+            // Else ffmpeg moves all times by the first one.
+            args.add("-c:a pcm_s16le -avoid_negative_ts disabled");
+            args.pair("-f", format);
+            args.0.push(name.into());
+        }
+        if self.is_mended {
+            self.others(&mut args, &EncodeTask::Audio(audio));
         }
         args.0
     }
@@ -88,6 +120,13 @@ impl EncodePlan {
             args.add("-noaccurate_seek");
         }
         args.add("-threads 1");
+        if video.is_resized {
+            // Else ffmpeg rebuilds its filters for each size, and frames are lost.
+            args.add("-reinit_filter 0");
+        }
+        if video.stream.is_crooked {
+            args.add("-noautorotate");
+        }
         args.input(input);
         args.pair("-filter_complex", video.filters(cut, timeline));
         for (at, rung) in cut.rungs.iter().enumerate() {
@@ -160,7 +199,9 @@ impl EncodePlan {
     }
 
     fn hls(&self, args: &mut Args, folder: &str) {
-        args.0.extend(hls(folder, self.settings.segment_duration));
+        let segments = format!("{folder}/{WRITTEN}%05d.m4s");
+        args.0
+            .extend(hls(folder, &segments, self.settings.segment_duration));
     }
 
     /// Writes each segment as a fragment of one file. ffmpeg's HLS muxer counts from the start of
@@ -178,8 +219,8 @@ impl EncodePlan {
     }
 }
 
-/// HLS muxer options for segments of `segment_duration` seconds.
-pub(crate) fn hls(folder: &str, segment_duration: u32) -> Vec<OsString> {
+/// HLS muxer options for `segments` of `segment_duration` seconds.
+pub(crate) fn hls(folder: &str, segments: &str, segment_duration: u32) -> Vec<OsString> {
     let mut args = Args(vec![]);
     args.add("-f hls -hls_segment_type fmp4 -hls_playlist_type vod");
     args.pair("-hls_time", segment_duration);
@@ -188,7 +229,7 @@ pub(crate) fn hls(folder: &str, segment_duration: u32) -> Vec<OsString> {
     // Without this flag, an empty edit delays the first frame by 0.07 s.
     args.add("-hls_segment_options movflags=+cmaf");
     args.add("-hls_fmp4_init_filename init.mp4");
-    args.pair("-hls_segment_filename", format!("{folder}/seg%05d.m4s"));
+    args.pair("-hls_segment_filename", segments);
     args.0.push(format!("{folder}/{FFMPEG_PLAYLIST}").into());
     args.0
 }
@@ -200,6 +241,9 @@ fn movflags(cut: &VideoTask) -> &'static str {
         _ => "+cmaf+frag_keyframe+skip_trailer+frag_discont",
     }
 }
+
+/// Beginning of the names that ffmpeg gives to segments, until they are installed.
+pub(crate) const WRITTEN: &str = "written";
 
 /// The playlist that ffmpeg writes, which is discarded.
 pub(crate) const FFMPEG_PLAYLIST: &str = "ffmpeg.m3u8";
@@ -220,8 +264,29 @@ fn iframes(args: &mut Args, cut: &VideoTask, timeline: FrameTimeline) {
 }
 
 impl AudioPlan {
+    /// Filters that run before the conversion to two channels, each with a comma.
+    pub(crate) fn source_filters(&self) -> String {
+        let mut chain = String::new();
+        if let Some(lag) = &self.lag {
+            chain += &format!("asetpts={},", lag.expression());
+        }
+        if self.is_silenced {
+            chain += &format!("{SILENCED},");
+        }
+        if self.stream.is_mixed_down() {
+            // ffmpeg knows no loudspeaker for so many channels. Both ears hear all of them.
+            let channels: Vec<String> = (0..self.stream.channels)
+                .map(|channel| format!("c{channel}"))
+                .collect();
+            let all = channels.join("+");
+            chain += &format!("pan=stereo|c0<{all}|c1<{all},");
+        }
+        chain
+    }
+
     fn filters(&self) -> String {
-        let mut chain = RESAMPLED_STEREO.to_owned();
+        let mut chain = self.source_filters();
+        chain += RESAMPLED_STEREO;
         if let Some(gain) = self.gain {
             chain += &format!(",{}", gain.filter());
         }
@@ -387,7 +452,7 @@ mod tests {
         -hls_flags independent_segments+temp_file
         -hls_segment_options movflags=+cmaf
         -hls_fmp4_init_filename init.mp4
-        -hls_segment_filename audio/en/seg%05d.m4s audio/en/ffmpeg.m3u8
+        -hls_segment_filename audio/en/written%05d.m4s audio/en/ffmpeg.m3u8
         "#);
     }
 

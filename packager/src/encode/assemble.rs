@@ -13,10 +13,8 @@ use super::task::VideoTask;
 use crate::layout::{self, segment_name};
 use crate::mp4::fragments::{Layout, read};
 use crate::mp4::retime::retime;
-use crate::mp4::{Init, iframe_track};
+use crate::mp4::{Init, STYP, iframe_track};
 
-/// First box of a Media Segment: `styp` with the brand `msdh` (ISO/IEC 23009-1 §6.3.4.2).
-const STYP: &[u8] = b"\0\0\0\x14stypmsdh\0\0\0\0msdh";
 /// Maximum distance of decoding before presentation, in frames (ITU-T H.264 §A.3.1,
 /// `max_dec_frame_buffering`).
 const MOST_REORDERED: u64 = 16;

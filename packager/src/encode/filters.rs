@@ -59,15 +59,52 @@ impl VideoPlan {
     /// Filters that run before the conversion to a constant frame rate.
     fn source(&self) -> String {
         let mut chain = String::new();
+        if let Some(lag) = &self.lag {
+            chain += &format!("setpts={},", lag.expression());
+        }
+        if self.is_resized {
+            let (width, height) = (even(self.stream.width), even(self.stream.height));
+            chain += &format!(
+                "scale={width}:{height}:force_original_aspect_ratio=decrease:eval=frame,\
+                 pad={width}:{height}:-1:-1:eval=frame,"
+            );
+        }
+        if self.stream.is_crooked {
+            chain += match self.stream.rotation.rem_euclid(360) {
+                90 => "transpose=cclock,",
+                180 => "hflip,vflip,",
+                270 => "transpose=clock,",
+                _ => "",
+            };
+        }
         if self.stream.interlaced {
             // One frame for two fields: a lecture has no motion that 50 frames a second would show.
             chain += "bwdif=mode=send_frame:deint=interlaced,";
         }
         if self.stream.is_hdr() {
+            chain += &self.assumed_hdr_colours();
             chain += "zscale=t=linear:npl=100,format=gbrpf32le,zscale=p=bt709,tonemap=hable:desat=0,\
                       zscale=t=bt709:m=bt709:r=tv,format=yuv420p,";
         }
         chain
+    }
+
+    /// Colours of HDR video that does not name them: PQ and HLG are defined for BT.2020 (ITU-R
+    /// BT.2100).
+    fn assumed_hdr_colours(&self) -> String {
+        let is_named = |name: &Option<String>| name.is_some();
+        let assumed: Vec<&str> = [
+            (&self.stream.color_primaries, "color_primaries=bt2020"),
+            (&self.stream.color_space, "colorspace=bt2020nc"),
+        ]
+        .into_iter()
+        .filter(|(name, _)| !is_named(name))
+        .map(|(_, assumed)| assumed)
+        .collect();
+        match &assumed[..] {
+            [] => String::new(),
+            assumed => format!("setparams={},", assumed.join(":")),
+        }
     }
 
     fn scale(&self, graph: &mut String, cut: &VideoTask) {
@@ -137,6 +174,10 @@ impl VideoPlan {
         let named = format!(":colorspace={matrix}:color_primaries={matrix}:color_trc={matrix}");
         (to_matrix, named)
     }
+}
+
+fn even(side: u32) -> u32 {
+    side.next_multiple_of(2)
 }
 
 #[cfg(test)]

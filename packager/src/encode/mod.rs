@@ -13,9 +13,12 @@ pub(crate) mod plan;
 mod progress;
 pub(crate) mod rendition;
 pub(crate) mod settings;
+mod steady_audio;
 pub(crate) mod task;
+mod written;
 
 use std::cell::Cell;
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -27,13 +30,16 @@ use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use crate::encode::chunk::Chunk;
 use crate::ffmpeg::process::{self, FfmpegWarnings, ProcessError};
 use crate::layout;
+use crate::media::AUDIO_CHANNELS;
 use crate::mp4::trim_priming;
 use crate::progress::{Progress, StepUnit};
-use crate::source::loudness::{self, Gain};
+use crate::source::frame_format;
+use crate::source::loudness::{self, AudioMeasurement, Gain, Loudness};
 use crate::source::seek_points::{is_seekable, keyframes_before};
-use crate::source::{Source, file_url};
-use crate::workdir::WorkDir;
+use crate::source::{Audio, Source, file_url};
+use crate::warning::{Warning, WarningRecord};
 use crate::workdir::scratch::full_disk;
+use crate::workdir::{TaskRecord, WorkDir};
 use argv::FFMPEG_PLAYLIST;
 use assemble::{ChunkError, ChunkOutput};
 use ladder::Rung;
@@ -41,11 +47,17 @@ use plan::{AudioPlan, EncodePlan, VideoPlan};
 use progress::{EncodeProgress, PendingRungs};
 use rendition::measure;
 use task::{EncodeTask, VideoTask};
+use written::WrittenSegments;
 
 /// Mismatch of a chunk, for any reason: the video must be encoded whole.
 #[derive(Debug, thiserror::Error)]
 #[error("the video cannot be encoded in chunks")]
 pub(crate) struct ChunkMismatch;
+
+/// Frames of several sizes or pixel formats: the video must be scaled to one before all else.
+#[derive(Debug, thiserror::Error)]
+#[error("the video changes its size")]
+pub(crate) struct FormatChange;
 
 /// Encoding of one source by one plan.
 pub(crate) struct Encoding<'a> {
@@ -58,9 +70,8 @@ pub(crate) struct Encoding<'a> {
 }
 
 impl Encoding<'_> {
-    /// Encodes the unfinished tasks and calls `on_rung` for each complete rung; returns ffmpeg's
-    /// warnings by task.
-    pub(crate) async fn run(&self, workers: usize, on_rung: impl Fn(&Rung)) -> Result<Vec<String>> {
+    /// Encodes the unfinished tasks and calls `on_rung` for each complete rung.
+    pub(crate) async fn run(&self, workers: usize, on_rung: impl Fn(&Rung)) -> Result<TaskReport> {
         let tasks = self.plan.tasks();
         let names: Vec<String> = tasks.iter().map(EncodeTask::name).collect();
         let kept = self.workdir.resume(&names).await?;
@@ -76,18 +87,18 @@ impl Encoding<'_> {
             .progress
             .step("encoding", StepUnit::Milliseconds, total);
         let encoded_so_far = EncodeProgress::new(&tasks, step);
-        let warnings: Vec<Cell<String>> = tasks.iter().map(|_| Cell::default()).collect();
+        let reports: Vec<Cell<TaskReport>> = tasks.iter().map(|_| Cell::default()).collect();
         let mut pending = PendingRungs::new(&tasks);
         let mut waiting = vec![];
         for (at, (task, record)) in tasks.iter().zip(kept).enumerate() {
             match record {
                 Some(record) => {
-                    warnings[at].set(record.warnings);
+                    reports[at].set(TaskReport::of(record));
                     encoded_so_far.add(at, self.length(task));
                     pending.finish_task(task).for_each(&on_rung);
                 }
                 None => {
-                    let making = self.make(at, task, &encoded_so_far, &warnings[at]);
+                    let making = self.make(at, task, &encoded_so_far, &reports[at]);
                     waiting.push(async move { making.await.map(|()| task) });
                 }
             }
@@ -100,7 +111,12 @@ impl Encoding<'_> {
             })
             .await?;
         encoded_so_far.finish();
-        Ok(warnings.into_iter().map(Cell::into_inner).collect())
+        let mut all = TaskReport::default();
+        for report in reports.into_iter().map(Cell::into_inner) {
+            all.messages.extend(report.messages);
+            all.repairs.extend(report.repairs);
+        }
+        Ok(all)
     }
 
     async fn make(
@@ -108,7 +124,7 @@ impl Encoding<'_> {
         at: usize,
         task: &EncodeTask<'_>,
         encoded_so_far: &EncodeProgress,
-        recorded: &Cell<String>,
+        recorded: &Cell<TaskReport>,
     ) -> Result<()> {
         let length = self.length(task);
         let on_progress = |millis: u64| match length {
@@ -120,12 +136,16 @@ impl Encoding<'_> {
             EncodeTask::Video(video, cut) => self.encode_video(video, cut, on_progress).await,
         };
         let disk = |error| full_disk(self.workdir.root()).map_or(error, Into::into);
-        let TaskOutput { warnings, files } = made.map_err(disk)?;
+        let TaskOutput {
+            warnings,
+            repairs,
+            files,
+        } = made.map_err(disk)?;
         let record = self
             .workdir
-            .record_finished(&task.name(), warnings, &files)
+            .record_finished(&task.name(), warnings, repairs, &files)
             .await;
-        recorded.set(record.map_err(disk)?.warnings);
+        recorded.set(TaskReport::of(record.map_err(disk)?));
         encoded_so_far.set(at, length);
         Ok(())
     }
@@ -135,24 +155,29 @@ impl Encoding<'_> {
         audio: &AudioPlan,
         on_progress: impl Fn(u64),
     ) -> Result<TaskOutput> {
-        // Measuring loudness decodes the audio once before.
-        let passes = if self.plan.settings.loudness.is_some() {
-            2
-        } else {
-            1
-        };
-        let before = self.length(&EncodeTask::Audio(audio)) * (passes - 1);
-        let audio = AudioPlan {
-            gain: self.gain(audio, |done| on_progress(done / passes)).await?,
-            ..audio.clone()
-        };
+        // Measuring decodes the audio once before.
+        let length = self.length(&EncodeTask::Audio(audio));
+        let scratch = self.workdir.scratch(&EncodeTask::Audio(audio).name())?;
+        let SteadyAudio {
+            plan: audio,
+            input,
+            repairs,
+        } = self
+            .steady_audio(audio, &scratch, |done| on_progress(done / 2))
+            .await?;
         let folder = self.workdir.revision_folder();
         fs::create_dir_all(folder.join(&audio.folder)).context("cannot make the folders")?;
-        let FfmpegWarnings(warnings) = self
-            .ffmpeg(&EncodeTask::Audio(&audio), &folder, |done| {
-                on_progress((before + done) / passes);
+        let argv = self.plan.argv(&EncodeTask::Audio(&audio), file_url(&input));
+        let segments = WrittenSegments::of(folder.join(&audio.folder));
+        let FfmpegWarnings { text: warnings, .. } = self
+            .ffmpeg(argv, &folder, |done| {
+                // The last call reports an error.
+                let _ = segments.install();
+                on_progress((length + done) / 2);
             })
             .await?;
+        segments.install()?;
+        fs::remove_dir_all(&scratch)?;
         let init = folder.join(&audio.folder).join(layout::INIT);
         if let Ok(bytes) = fs::read(&init)
             && !bytes.is_empty()
@@ -160,24 +185,82 @@ impl Encoding<'_> {
             fs::write(&init, trim_priming(&bytes)?)?;
         }
         let files = self.measure_files(&audio.folder, &warnings).await?;
-        Ok(TaskOutput { warnings, files })
+        Ok(TaskOutput {
+            warnings,
+            repairs,
+            files,
+        })
     }
 
-    /// Measures the loudness of a whole track, and returns its gain.
-    async fn gain(&self, audio: &AudioPlan, on_progress: impl Fn(u64)) -> Result<Option<Gain>> {
-        let Some(target) = self.plan.settings.loudness else {
-            return Ok(None);
+    /// Measures a whole track. Repairs what the encoder would not take, and chooses the gain.
+    async fn steady_audio(
+        &self,
+        audio: &AudioPlan,
+        scratch: &Path,
+        on_progress: impl Fn(u64),
+    ) -> Result<SteadyAudio> {
+        let mut steady = SteadyAudio {
+            plan: audio.clone(),
+            input: self.input.to_owned(),
+            repairs: vec![],
         };
-        let loudness = loudness::measure(self.input, audio.stream.index, |done| {
+        let track = audio.stream.index;
+        let mut measured = self.measure_audio(&steady, &on_progress).await?;
+        if measured.has_bad_samples {
+            self.report(&mut steady, &Warning::SilencedSamples { track });
+            steady.plan.is_silenced = true;
+            measured = self.measure_audio(&steady, &on_progress).await?;
+        }
+        if measured.is_restarted {
+            self.report(&mut steady, &Warning::ChangingAudio { track });
+            let argv = self.plan.decode_argv(&steady.plan, file_url(self.input));
+            self.ffmpeg(argv, scratch, &on_progress).await?;
+            steady_audio::place(scratch).context("cannot place the audio")?;
+            steady.input = scratch.join(steady_audio::STEADY);
+            steady.plan = AudioPlan {
+                stream: Audio {
+                    index: 0,
+                    channels: AUDIO_CHANNELS,
+                    ..audio.stream.clone()
+                },
+                lag: None,
+                is_silenced: false,
+                is_steady: true,
+                ..audio.clone()
+            };
+            measured = self.measure_audio(&steady, &on_progress).await?;
+        }
+        steady.plan.gain = self.gain(&audio.stream.language, measured.loudness);
+        Ok(steady)
+    }
+
+    fn report(&self, steady: &mut SteadyAudio, warning: &Warning) {
+        self.progress.warn(warning);
+        steady.repairs.push(warning.into());
+    }
+
+    async fn measure_audio(
+        &self,
+        audio: &SteadyAudio,
+        on_progress: impl Fn(u64),
+    ) -> Result<AudioMeasurement> {
+        let (index, filters) = (audio.plan.stream.index, audio.plan.source_filters());
+        let measured = loudness::measure(&audio.input, index, &filters, |done| {
             on_progress(in_millis(done));
-        })
-        .await
-        .with_context(|| format!("ffmpeg failed on the audio of `{}`", self.input_name()))?;
+        });
+        measured
+            .await
+            .with_context(|| format!("ffmpeg failed on the audio of `{}`", self.input_name()))
+    }
+
+    /// Gain of a track, unless the source's loudness is kept.
+    fn gain(&self, name: &str, loudness: Option<Loudness>) -> Option<Gain> {
+        let target = self.plan.settings.loudness?;
         let gain = loudness.and_then(|loudness| Gain::new(loudness, target));
         if let Some(loudness) = loudness {
             self.progress.note(format_args!(
                 "audio `{}` is at {:.1} LUFS{}",
-                audio.stream.language,
+                name,
                 loudness.integrated,
                 if gain.is_some() {
                     format!(" and is brought to {target}")
@@ -186,7 +269,7 @@ impl Encoding<'_> {
                 }
             ));
         }
-        Ok(gain)
+        gain
     }
 
     async fn encode_video(
@@ -202,13 +285,14 @@ impl Encoding<'_> {
         let name = task.name();
         let scratch = self.workdir.scratch(&name)?;
         make_folders(&scratch, cut)?;
-        let FfmpegWarnings(warnings) =
-            self.ffmpeg(&task, &scratch, on_progress)
-                .await
-                .map_err(|error| match error.downcast_ref() {
-                    Some(ProcessError::Failed { .. }) => error.context(ChunkMismatch),
-                    _ => error,
-                })?;
+        let argv = self.plan.argv(&task, file_url(self.input));
+        let encoded = self.ffmpeg(argv, &scratch, on_progress).await;
+        let encoded = encoded.map_err(|error| match error.downcast_ref() {
+            Some(ProcessError::Failed { .. }) => error.context(ChunkMismatch),
+            _ => error,
+        })?;
+        self.verify_size(video, &encoded).await?;
+        let warnings = encoded.text;
         let output = ChunkOutput {
             from: &scratch,
             plan: video,
@@ -223,7 +307,11 @@ impl Encoding<'_> {
             _ => error,
         })?;
         fs::remove_dir_all(&scratch)?;
-        Ok(TaskOutput { warnings, files })
+        Ok(TaskOutput {
+            warnings,
+            repairs: vec![],
+            files,
+        })
     }
 
     /// Encodes video without chunks directly into the revision, so that `ship` can upload finished
@@ -237,7 +325,20 @@ impl Encoding<'_> {
         let folder = self.workdir.revision_folder();
         make_folders(&folder, cut)?;
         let task = EncodeTask::Video(video, cut.clone());
-        let FfmpegWarnings(warnings) = self.ffmpeg(&task, &folder, on_progress).await?;
+        let argv = self.plan.argv(&task, file_url(self.input));
+        let rungs = cut.rungs.iter();
+        let rungs: Vec<WrittenSegments> = rungs
+            .map(|rung| WrittenSegments::of(folder.join(rung.name())))
+            .collect();
+        let encoded = self.ffmpeg(argv, &folder, |done| {
+            // The last call reports an error.
+            let _ = rungs.iter().try_for_each(WrittenSegments::install);
+            on_progress(done);
+        });
+        let encoded = encoded.await?;
+        self.verify_size(video, &encoded).await?;
+        rungs.iter().try_for_each(WrittenSegments::install)?;
+        let warnings = encoded.text;
         let mut files = vec![];
         for rung in &cut.rungs {
             files.extend(self.measure_files(&rung.name(), &warnings).await?);
@@ -252,7 +353,23 @@ impl Encoding<'_> {
             )?;
             files.push(iframe_files);
         }
-        Ok(TaskOutput { warnings, files })
+        Ok(TaskOutput {
+            warnings,
+            repairs: vec![],
+            files,
+        })
+    }
+
+    /// Verifies that all frames of the source have one size, if ffmpeg dropped some: it rebuilds
+    /// its filters for another size, and times then start at 0 again.
+    async fn verify_size(&self, video: &VideoPlan, encoded: &FfmpegWarnings) -> Result<()> {
+        if encoded.dropped_frames == 0 || video.is_resized {
+            return Ok(());
+        }
+        match frame_format::is_changing(self.input, video.stream.index).await? {
+            true => Err(FormatChange.into()),
+            false => Ok(()),
+        }
     }
 
     /// Measures a complete Rendition, and returns its files.
@@ -268,11 +385,10 @@ impl Encoding<'_> {
 
     async fn ffmpeg(
         &self,
-        task: &EncodeTask<'_>,
+        argv: Vec<OsString>,
         folder: &Path,
         on_progress: impl Fn(u64),
     ) -> Result<FfmpegWarnings> {
-        let argv = self.plan.argv(task, file_url(self.input));
         process::encode(argv, folder, |done| {
             on_progress(in_millis(done));
         })
@@ -298,9 +414,34 @@ impl Encoding<'_> {
     }
 }
 
+/// An audio track that the encoder takes, with the file that holds it.
+struct SteadyAudio {
+    plan: AudioPlan,
+    input: PathBuf,
+    repairs: Vec<WarningRecord>,
+}
+
+/// Warnings of an encoding.
+#[derive(Debug, Default)]
+pub(crate) struct TaskReport {
+    pub(crate) messages: Vec<String>,
+    /// Losses and guesses that decoding revealed.
+    pub(crate) repairs: Vec<WarningRecord>,
+}
+
+impl TaskReport {
+    fn of(record: TaskRecord) -> Self {
+        Self {
+            messages: vec![record.warnings],
+            repairs: record.repairs,
+        }
+    }
+}
+
 /// Files and warnings of a finished task.
 struct TaskOutput {
     warnings: String,
+    repairs: Vec<WarningRecord>,
     files: Vec<PathBuf>,
 }
 
@@ -328,7 +469,10 @@ pub(crate) async fn plan_chunks(plan: &mut EncodePlan, input: &Path, source: &So
     let Some(video) = &plan.video else {
         return;
     };
-    let Some(duration_seconds) = video.stream.duration.filter(|_| is_seekable(source)) else {
+    // The lag after a seek depends on the fragments that ffmpeg read before.
+    let has_steady_lag = video.lag.as_ref().is_none_or(|lag| lag.growth.is_empty());
+    let is_seekable = has_steady_lag && is_seekable(source);
+    let Some(duration_seconds) = video.stream.duration.filter(|_| is_seekable) else {
         return;
     };
     let timeline = plan.timeline(video);

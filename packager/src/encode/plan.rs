@@ -7,6 +7,7 @@ use crate::encode::settings::{Settings, codecs};
 use crate::manifest::bandwidth::shown_rate;
 use crate::media::{Codec, Rate};
 use crate::source::frame_rate::frame_rate;
+use crate::source::lag::Lag;
 use crate::source::loudness::{Gain, TARGET_LUFS};
 use crate::source::seek_points::is_seekable;
 use crate::source::{Audio, Source, Video};
@@ -37,6 +38,10 @@ pub(crate) struct VideoPlan {
     /// once more, and the bytes are the same.
     pub(crate) first: Vec<Vec<Rung>>,
     pub(crate) frame_rate: Rate,
+    /// Lag of the source's timestamps.
+    pub(crate) lag: Option<Lag>,
+    /// Frames of the source have several sizes, and are scaled to that of the first.
+    pub(crate) is_resized: bool,
     /// Seconds to hold the last frame, if audio lasts longer.
     pub(crate) hold: Option<f64>,
     /// From the first segment to the end; never empty.
@@ -48,9 +53,15 @@ pub(crate) struct AudioPlan {
     pub(crate) stream: Audio,
     /// `audio/en`, `audio/en-2`.
     pub(crate) folder: String,
+    /// Lag of the source's timestamps.
+    pub(crate) lag: Option<Lag>,
     /// Duration in seconds after padding with silence, if video lasts longer.
     pub(crate) length: Option<f64>,
     pub(crate) gain: Option<Gain>,
+    /// Infinite samples and those that are no number become silence.
+    pub(crate) is_silenced: bool,
+    /// The source is a copy with constant channels and sample rate, from the start of the lecture.
+    pub(crate) is_steady: bool,
 }
 
 impl EncodePlan {
@@ -75,6 +86,8 @@ impl EncodePlan {
                 rungs: rungs(video, &settings),
                 first: vec![],
                 frame_rate: frame_rate(video),
+                lag: source.lags.get(&video.index).cloned(),
+                is_resized: false,
                 hold: missing(video.duration),
                 chunks: vec![Chunk::WHOLE],
             }),
@@ -83,8 +96,11 @@ impl EncodePlan {
                 .map(|(folder, audio)| AudioPlan {
                     stream: audio.clone(),
                     folder,
+                    lag: source.lags.get(&audio.index).cloned(),
                     length: missing(audio.duration).and(end),
                     gain: None,
+                    is_silenced: false,
+                    is_steady: false,
                 })
                 .collect(),
             is_mended: !is_seekable(source),
@@ -223,8 +239,11 @@ pub(crate) mod testing {
                     duration: None,
                 },
                 folder: "audio/en".into(),
+                lag: None,
                 length: None,
                 gain: None,
+                is_silenced: false,
+                is_steady: false,
             }],
             is_mended: false,
         }
@@ -236,6 +255,8 @@ pub(crate) mod testing {
             first: vec![],
             frame_rate: Rate::new(30_000, 1001),
             stream: crate::source::testing::video(),
+            lag: None,
+            is_resized: false,
             hold: None,
             chunks: vec![Chunk::WHOLE],
         }
@@ -265,11 +286,13 @@ mod tests {
             width: 1280,
             height: 720,
             rotation: 0,
+            is_crooked: false,
             average_rate: Some(Rate::new(25, 1)),
             nominal_rate: Some(Rate::new(25, 1)),
             pixel_format: "yuv420p".into(),
             color_space: None,
             color_transfer: None,
+            color_primaries: None,
             interlaced: false,
             still: false,
             is_held: false,
@@ -286,6 +309,7 @@ mod tests {
             audio,
             subtitles: vec![],
             cover: None,
+            lags: std::collections::BTreeMap::new(),
         }
     }
 

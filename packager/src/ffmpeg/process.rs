@@ -20,6 +20,8 @@ use crate::units::format_bytes;
 /// Maximum bytes of output: ffprobe's answer about hundreds of streams takes tens of kilobytes.
 const MOST_OUTPUT: u64 = 16 << 20;
 const TAIL_LINES: usize = 6;
+/// Maximum lines that are kept besides the last ones.
+const MOST_KEPT_LINES: usize = 16;
 const LONGEST_LINE: usize = 400;
 /// Maximum address space of ffmpeg, far above a lecture's need (138 MB resident for three hours of
 /// small video). It stops uploads that try to take all memory.
@@ -92,7 +94,11 @@ impl ProcessError {
 
 /// Warnings of a successful command.
 #[derive(Debug)]
-pub(crate) struct FfmpegWarnings(pub(crate) String);
+pub(crate) struct FfmpegWarnings {
+    pub(crate) text: String,
+    /// Frames that ffmpeg dropped before an encoder.
+    pub(crate) dropped_frames: u64,
+}
 
 /// Runs a command to its end and returns its standard output.
 pub(crate) async fn capture(
@@ -112,7 +118,7 @@ pub(crate) async fn capture(
                     None => Ok(0),
                 }
             },
-            tail(tool, stderr, TAIL_LINES)
+            tail(tool, stderr, TAIL_LINES, |_| false)
         )
     };
     let after = LONGEST_LOOK;
@@ -133,11 +139,13 @@ pub(crate) async fn encode(
     folder: &Path,
     on_progress: impl FnMut(Duration),
 ) -> Result<FfmpegWarnings, ProcessError> {
-    encode_with_tail(TAIL_LINES, args, folder, on_progress).await
+    encode_keeping(|_| false, TAIL_LINES, args, folder, on_progress).await
 }
 
-/// Runs ffmpeg as [`encode`] does, and keeps the last `lines` of its messages.
-pub(crate) async fn encode_with_tail(
+/// Runs ffmpeg as [`encode`] does. Keeps the first messages that `is_kept` selects, and the last
+/// `lines` messages.
+pub(crate) async fn encode_keeping(
+    is_kept: fn(&str) -> bool,
     lines: usize,
     args: Vec<OsString>,
     folder: &Path,
@@ -150,7 +158,8 @@ pub(crate) async fn encode_with_tail(
         tool,
         after: LONGEST_SILENCE,
     };
-    let ((), stderr) = tokio::try_join!(
+    let mut dropped_frames = 0;
+    let ((), text) = tokio::try_join!(
         async {
             let Some(stdout) = stdout else { return Ok(()) };
             let mut lines = BufReader::new(stdout).lines();
@@ -160,6 +169,9 @@ pub(crate) async fn encode_with_tail(
                 let Ok(Some(line)) = next.await.map_err(|_| stuck())? else {
                     return Ok(());
                 };
+                if let Some(dropped) = line.strip_prefix("drop_frames=") {
+                    dropped_frames = dropped.trim().parse().unwrap_or(dropped_frames);
+                }
                 let Some(done) = out_time(&line) else {
                     continue;
                 };
@@ -171,9 +183,13 @@ pub(crate) async fn encode_with_tail(
                 }
             }
         },
-        async { Ok(tail(tool, stderr, lines).await) }
+        async { Ok(tail(tool, stderr, lines, is_kept).await) }
     )?;
-    finish(tool, child, stderr).await.map(FfmpegWarnings)
+    let text = finish(tool, child, text).await?;
+    Ok(FfmpegWarnings {
+        text,
+        dropped_frames,
+    })
 }
 
 /// Runs a command to its end, and passes each line of its standard output to `on_line`. Returns its
@@ -198,7 +214,7 @@ pub(crate) async fn lines(
                 }
             }
         },
-        async { Ok(tail(tool, stderr, TAIL_LINES).await) }
+        async { Ok(tail(tool, stderr, TAIL_LINES, |_| false).await) }
     )?;
     finish(tool, child, stderr).await
 }
@@ -229,7 +245,7 @@ pub(crate) async fn frames(
                 }
             }
         },
-        async { Ok(tail(tool, stderr, TAIL_LINES).await) }
+        async { Ok(tail(tool, stderr, TAIL_LINES, |_| false).await) }
     )?;
     finish(tool, child, stderr).await.map(drop)
 }
@@ -338,12 +354,18 @@ async fn finish(
     Ok(stderr)
 }
 
-/// The last distinct lines of a stream of any length.
-async fn tail(tool: &str, stream: Option<impl AsyncRead + Unpin>, lines: usize) -> String {
+/// The first distinct lines of a stream of any length that `is_kept` selects, and its last ones.
+async fn tail(
+    tool: &str,
+    stream: Option<impl AsyncRead + Unpin>,
+    lines: usize,
+    is_kept: fn(&str) -> bool,
+) -> String {
     let Some(stream) = stream else {
         return String::new();
     };
     let mut reader = BufReader::new(stream);
+    let mut kept: Vec<String> = vec![];
     let mut last: VecDeque<String> = VecDeque::new();
     let mut line = Vec::new();
     loop {
@@ -371,12 +393,17 @@ async fn tail(tool: &str, stream: Option<impl AsyncRead + Unpin>, lines: usize) 
         if last.contains(&text) {
             continue;
         }
+        if kept.len() < MOST_KEPT_LINES && is_kept(&text) {
+            kept.push(text);
+            continue;
+        }
         if last.len() == lines {
             last.pop_front();
         }
         last.push_back(text);
     }
-    Vec::from(last).join("; ")
+    kept.extend(last);
+    kept.join("; ")
 }
 
 /// Parses `out_time_us=5312000` of `-progress`, which is negative or `N/A` before the first frame.

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::event_rendition::StreamStart;
 use super::gop::GopProbe;
-use crate::encode::argv::hls;
+use crate::encode::argv::{WRITTEN, hls};
 use crate::encode::ladder::Rung;
 use crate::encode::plan::EncodePlan;
 use crate::encode::settings::EncodeArgs;
@@ -107,7 +107,7 @@ impl InstantPlan {
             args.extend(["-map".into(), format!("0:{index}").into()]);
             args.extend(words("-map_metadata -1 -map_chapters -1"));
             args.extend(codec);
-            args.extend(hls(folder, SEGMENT));
+            args.extend(hls(folder, &format!("{folder}/seg%05d.m4s"), SEGMENT));
         };
         let video = source.video.as_ref().map(|video| {
             let folder = format!("{}p", short_side(video));
@@ -185,7 +185,9 @@ impl InstantPlan {
                 }
                 audio @ EncodeTask::Audio(_) => audio,
             };
-            commands.push(multithreaded(plan.argv(&task, input.clone())));
+            commands.push(multithreaded(listed_as_written(
+                plan.argv(&task, input.clone()),
+            )));
         }
         let audio = (plan.audio.iter().zip(audio_tracks))
             .map(|(audio, duration_seconds)| InstantAudio {
@@ -271,7 +273,12 @@ pub(crate) fn is_copyable(source: &Source) -> bool {
             && !video.still
             && short_side(video) <= MAX_COPIED_SIDE
     };
+    // A copy keeps the lag of its timestamps, so all streams must have the same one.
+    let lag = |index| source.lags.get(&index);
+    let is_in_step = (source.audio.iter())
+        .all(|audio| lag(audio.index) == source.video.as_ref().and_then(|video| lag(video.index)));
     is_seekable(source)
+        && is_in_step
         && source.end().is_some()
         && source.video.as_ref().is_some_and(is_plain_h264)
 }
@@ -287,6 +294,16 @@ fn audio_codec() -> Vec<OsString> {
     args.extend(["-b:a".into(), format!("{AUDIO_KBITS}k").into()]);
     args.extend(["-af".into(), RESAMPLED_STEREO.into()]);
     args
+}
+
+/// Lets ffmpeg give segments their names, because nothing is done to them before they are listed.
+fn listed_as_written(args: Vec<OsString>) -> Vec<OsString> {
+    let written = format!("/{WRITTEN}%05d.m4s");
+    let named = |arg: OsString| match arg.to_str().and_then(|arg| arg.strip_suffix(&written)) {
+        Some(folder) => format!("{folder}/seg%05d.m4s").into(),
+        None => arg,
+    };
+    args.into_iter().map(named).collect()
 }
 
 fn short_side(video: &Video) -> u32 {

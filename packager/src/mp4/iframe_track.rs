@@ -9,7 +9,7 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use std::ops::Range;
 use std::path::Path;
 
-use mp4_atom::{Atom as _, Encode as _, Moof, Moov, SegmentReference, Sidx};
+use mp4_atom::{Atom as _, Encode as _, FourCC, Ftyp, Moof, Moov, SegmentReference, Sidx};
 
 use super::fragments::{FragmentsError, Layout, read};
 use super::{BoxError, Init, boxes};
@@ -33,6 +33,8 @@ struct IFrameFragment {
     at: Range<u64>,
 }
 
+/// Brand of a self-initializing Media Segment.
+const DASH: FourCC = FourCC::new(b"dash");
 /// Maximum bytes of a Media Initialization Section or an I-frame.
 const LARGEST: u64 = 4 << 20;
 
@@ -153,6 +155,13 @@ fn parts(
             let mut moov = Moov::decode_body(&mut &*body).map_err(BoxError::from)?;
             moov.udta = None;
             moov.encode(&mut init).map_err(BoxError::from)?;
+        } else if header.kind == Ftyp::KIND {
+            let mut brands = Ftyp::decode_body(&mut &*body).map_err(BoxError::from)?;
+            // ISO/IEC 23009-1 §6.3.5.2: a file of segments with an index.
+            if !brands.compatible_brands.contains(&DASH) {
+                brands.compatible_brands.push(DASH);
+            }
+            brands.encode(&mut init).map_err(BoxError::from)?;
         } else {
             header.encode(&mut init).map_err(BoxError::from)?;
             init.extend_from_slice(body);

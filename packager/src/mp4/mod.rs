@@ -4,6 +4,7 @@
 pub(crate) mod codec_string;
 pub(crate) mod fragments;
 pub(crate) mod iframe_track;
+pub(crate) mod parts;
 pub(crate) mod retime;
 pub(crate) mod samples;
 
@@ -14,6 +15,8 @@ use mp4_atom::{
     Styp, Tfhd, Trex,
 };
 
+/// First box of a Media Segment: `styp` with the brand `msdh` (ISO/IEC 23009-1 §6.3.4.2).
+pub(crate) const STYP: &[u8] = b"\0\0\0\x14stypmsdh\0\0\0\0msdh";
 /// Samples of priming in an AAC encoder's first access unit.
 const AAC_PRIMING: u64 = 1024;
 
@@ -129,6 +132,12 @@ pub(crate) fn trim(init: &[u8], samples: u64) -> Result<Vec<u8>, BoxError> {
     let mut moov = moov(init)?;
     moov.udta = None;
     for track in &mut moov.trak {
+        for codec in &mut track.mdia.minf.stbl.stsd.codecs {
+            if let Codec::Mp4a(entry) = codec {
+                // ISO/IEC 14496-14 §4.1.2: files have no id of an elementary stream.
+                entry.esds.es_desc.es_id = 0;
+            }
+        }
         track.edts = Some(Edts {
             elst: Some(Elst {
                 entries: vec![ElstEntry {
@@ -145,6 +154,20 @@ pub(crate) fn trim(init: &[u8], samples: u64) -> Result<Vec<u8>, BoxError> {
         if header.kind == Moov::KIND {
             moov.encode(&mut out)?;
         } else {
+            header.encode(&mut out)?;
+            out.extend_from_slice(body);
+        }
+    }
+    Ok(out)
+}
+
+/// Completes a Media Segment that ffmpeg's HLS muxer wrote. Its index (§8.16.3) knows no edit list,
+/// and would count the encoder's priming. All rungs then begin with the same boxes.
+pub(crate) fn complete_segment(written: &[u8]) -> Result<Vec<u8>, BoxError> {
+    let mut out = Vec::with_capacity(written.len());
+    out.extend_from_slice(STYP);
+    for (header, body) in boxes(written)? {
+        if header.kind != Sidx::KIND && header.kind != Styp::KIND {
             header.encode(&mut out)?;
             out.extend_from_slice(body);
         }
@@ -321,6 +344,17 @@ mod tests {
             .times(&segment(7, &[1024, 1024, 500]))
             .expect("times");
         assert_eq!((times.start, times.duration), (7, 2548));
+    }
+
+    #[test]
+    fn a_complete_segment_has_the_type_of_its_kind_and_no_index() {
+        let mut written = b"\0\0\0\x18stypmsdh\0\0\0\0msdhmsix".to_vec();
+        written.extend_from_slice(b"\0\0\0\x10sidx........");
+        let media = segment(7, &[1024])[16..].to_vec();
+        written.extend_from_slice(&media);
+        let complete = complete_segment(&written).expect("boxes");
+        assert_eq!(complete, [STYP, &media].concat());
+        assert!(complete_segment(&written[..50]).is_err());
     }
 
     #[test]

@@ -16,7 +16,7 @@ use crate::manifest::container::Container;
 use crate::manifest::presentation::{AudioTrack, Presentation, Track, VideoTrack};
 use crate::manifest::{dash, hls};
 use crate::media::{AUDIO_CHANNELS, Object, Rendition};
-use crate::warning::Warning;
+use crate::warning::WarningRecord;
 use crate::workdir::WorkDir;
 
 /// Writes the playlists, the MPD and `package.json` of a revision.
@@ -25,7 +25,7 @@ pub(super) fn write_manifests(
     workdir: &WorkDir,
     measured: &Measurements,
     extras: ExtrasOutput,
-    warnings: &[Warning],
+    warnings: &[WarningRecord],
 ) -> Result<Package> {
     let segments = measured
         .renditions()
@@ -51,7 +51,7 @@ struct ManifestWriter<'a> {
 }
 
 impl ManifestWriter<'_> {
-    fn write(&self, extras: ExtrasOutput, warnings: &[Warning]) -> Result<Package> {
+    fn write(&self, extras: ExtrasOutput, warnings: &[WarningRecord]) -> Result<Package> {
         let mut objects = self.media_objects();
         objects.extend(self.write_media_playlists()?);
         let mut presentation = self.presentation();
@@ -66,10 +66,12 @@ impl ManifestWriter<'_> {
         );
         let renditions = self.measured.renditions();
         let durations = renditions.map(|rendition| seconds(&rendition.segments));
+        let mut source = self.plan.source.clone();
+        source.media.reset_unlisted();
         let package = Package {
             revision: self.plan.revision.clone(),
             duration: durations.fold(0.0, f64::max),
-            source: self.plan.source.clone(),
+            source,
             settings: self.plan.encode.settings.clone(),
             tools: Tools {
                 lectern: env!("CARGO_PKG_VERSION").to_owned(),
@@ -79,7 +81,7 @@ impl ManifestWriter<'_> {
                 .map(|rendition| self.facts(rendition))
                 .collect(),
             extras: extras.facts,
-            warnings: warnings.iter().map(Into::into).collect(),
+            warnings: warnings.to_vec(),
             root,
             objects,
         };

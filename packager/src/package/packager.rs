@@ -9,17 +9,17 @@ use super::PackagePlan;
 use super::manifest_json::Package;
 use super::manifest_writer::write_manifests;
 use super::measurements::{IFrameSource, Measurements};
-use crate::encode::Encoding;
 use crate::encode::completeness::{self, EncodedRendition};
 use crate::encode::ladder::Rung;
 use crate::encode::rendition::{measure, measure_iframes};
 use crate::encode::task::EncodeTask;
+use crate::encode::{Encoding, TaskReport};
 use crate::extras::{EncodedLadder, LadderRung};
 use crate::ffmpeg::diagnosis::reports_damaged_frames;
 use crate::manifest::container::Container;
 use crate::media::{Codec, Rendition};
 use crate::progress::Progress;
-use crate::warning::{TrackKind, Warning};
+use crate::warning::{TrackKind, Warning, WarningRecord};
 use crate::workdir::{WorkDir, scratch};
 
 /// An error quotes at most this many of ffmpeg's warnings.
@@ -31,7 +31,7 @@ const ACCESS_UNIT_MICROS: u64 = 21_334;
 #[derive(Debug)]
 pub(crate) struct EncodeReport {
     messages: String,
-    warnings: Vec<Warning>,
+    warnings: Vec<WarningRecord>,
 }
 
 /// Kinds of tracks whose frames are damaged, from ffmpeg's messages about each task.
@@ -84,7 +84,10 @@ impl<'a> Packager<'a> {
             workdir: self.workdir,
             progress: self.progress,
         };
-        let mut warnings = encoding.run(self.plan.workers, on_rung).await?;
+        let TaskReport {
+            messages: mut warnings,
+            repairs,
+        } = encoding.run(self.plan.workers, on_rung).await?;
         let damaged = damaged_kinds(plan.tasks().iter().zip(&warnings));
         for warning in &damaged {
             self.progress.warn(warning);
@@ -95,7 +98,7 @@ impl<'a> Packager<'a> {
         warnings.truncate(MAX_WARNINGS);
         Ok(EncodeReport {
             messages: warnings.join("; "),
-            warnings: damaged,
+            warnings: damaged.iter().map(Into::into).chain(repairs).collect(),
         })
     }
 
@@ -124,7 +127,8 @@ impl<'a> Packager<'a> {
                 .map_err(explain_full_disk)
                 .context("cannot make transport streams")?,
         };
-        let warnings: Vec<Warning> = [&self.plan.warnings[..], &report.warnings].concat();
+        let planned = self.plan.warnings.iter().map(Into::into);
+        let warnings: Vec<WarningRecord> = planned.chain(report.warnings.iter().cloned()).collect();
         write_manifests(self.plan, self.workdir, &measured, extras, &warnings)
             .context("cannot write the playlists")
     }

@@ -13,7 +13,7 @@ use crate::encode::chunk::Chunk;
 use crate::encode::ladder::Rung;
 use crate::encode::plan::{EncodePlan, VideoPlan};
 use crate::encode::settings::EncodeArgs;
-use crate::encode::{ChunkMismatch, plan_chunks};
+use crate::encode::{ChunkMismatch, FormatChange, plan_chunks};
 use crate::extras::{Extras, ExtrasArgs};
 use crate::ffmpeg::version::ffmpeg_version;
 use crate::files::regular::open_regular;
@@ -86,6 +86,7 @@ impl PackagePlan {
         let ffmpeg = ffmpeg_version().await?;
         let extras = Extras::prepare(input, &media, extras, progress).await?;
         warnings.extend(extras.warnings.iter().cloned());
+        warnings.extend(repairs(&media));
         for warning in &warnings {
             progress.warn(warning);
         }
@@ -108,28 +109,38 @@ impl PackagePlan {
         })
     }
 
-    /// Runs `work` for this plan. If the chunks do not fit together, runs it again for the video in
-    /// one chunk, which is another revision.
+    /// Runs `work` for this plan. If the chunks do not fit together, or if frames have several
+    /// sizes, runs it again for the video in one chunk, which is another revision.
     pub(crate) async fn run_with_fallback<T>(
         &self,
         progress: Progress,
         mut work: impl AsyncFnMut(&Self) -> Result<T>,
     ) -> Result<T> {
-        let error = match work(self).await {
-            Err(error) if error.is::<ChunkMismatch>() => error,
-            done => return done,
-        };
-        let Some(whole) = self.without_chunks() else {
-            return Err(error);
-        };
-        progress.note(format_args!("{error:#}; it is encoded as a whole"));
-        work(&whole).await
+        let mut plan = self.clone();
+        // Encoded in chunks, then as a whole, then scaled first.
+        loop {
+            let error = match work(&plan).await {
+                Ok(done) => return Ok(done),
+                Err(error) => error,
+            };
+            let (other, how) = match () {
+                () if error.is::<ChunkMismatch>() => (plan.without_chunks(), "as a whole"),
+                () if error.is::<FormatChange>() => (plan.scaled_first(), "at one size"),
+                () => return Err(error),
+            };
+            let Some(other) = other else {
+                return Err(error);
+            };
+            progress.note(format_args!("{error:#}; it is encoded {how}"));
+            plan = other;
+        }
     }
 
-    /// Names that the revision may get: encoded in chunks, and encoded as a whole.
+    /// Names that the revision may get: encoded in chunks, as a whole, and scaled first.
     pub(crate) fn revisions(&self) -> Vec<String> {
-        let whole = self.without_chunks().map(|whole| whole.revision);
-        [self.revision.clone()].into_iter().chain(whole).collect()
+        let others = [self.without_chunks(), self.scaled_first()];
+        let others = others.into_iter().flatten().map(|plan| plan.revision);
+        [self.revision.clone()].into_iter().chain(others).collect()
     }
 
     /// Encodes some rungs before the others. Neither the bytes nor the revision change.
@@ -150,10 +161,53 @@ impl PackagePlan {
             return None;
         }
         video.chunks = vec![Chunk::WHOLE];
-        let sha256 = &plan.source.sha256;
-        plan.revision = revision(sha256, &plan.ffmpeg, &plan.encode, plan.extras.recipe());
-        Some(plan)
+        Some(plan.renamed())
     }
+
+    /// The plan for the same video in one chunk, whose frames are scaled to one size first; `None`
+    /// if they are already.
+    fn scaled_first(&self) -> Option<Self> {
+        let mut plan = self.clone();
+        let video = plan.encode.video.as_mut()?;
+        if std::mem::replace(&mut video.is_resized, true) {
+            return None;
+        }
+        video.chunks = vec![Chunk::WHOLE];
+        plan.warnings.push(Warning::ResizedVideo {
+            track: video.stream.index,
+            width: video.stream.width,
+            height: video.stream.height,
+        });
+        Some(plan.renamed())
+    }
+
+    /// The plan with the revision of its encoding.
+    fn renamed(mut self) -> Self {
+        let sha256 = &self.source.sha256;
+        self.revision = revision(sha256, &self.ffmpeg, &self.encode, self.extras.recipe());
+        self
+    }
+}
+
+/// Guesses about a source that its header makes necessary.
+fn repairs(source: &Source) -> Vec<Warning> {
+    let mut warnings = vec![];
+    if let Some(video) = &source.video {
+        let track = video.index;
+        if video.is_hdr() && (video.color_primaries.is_none() || video.color_space.is_none()) {
+            warnings.push(Warning::AssumedColours { track });
+        }
+        if video.is_crooked {
+            let degrees = video.rotation;
+            warnings.push(Warning::NearestTurn { track, degrees });
+        }
+    }
+    let mixed = source.audio.iter().filter(|audio| audio.is_mixed_down());
+    warnings.extend(mixed.map(|audio| Warning::MixedDown {
+        track: audio.index,
+        channels: audio.channels,
+    }));
+    warnings
 }
 
 /// Sets the language of the only audio track, or of those that declare none.

@@ -137,6 +137,7 @@ mod tests {
             audio: vec![],
             subtitles: vec![],
             cover: None,
+            lags: std::collections::BTreeMap::new(),
         }
     }
 

@@ -41,6 +41,7 @@ pub(super) struct ProbedStream {
     nb_frames: Option<String>,
     color_space: Option<String>,
     color_transfer: Option<String>,
+    color_primaries: Option<String>,
     start_time: Option<String>,
     duration: Option<String>,
     pub(super) channels: Option<u32>,
@@ -62,6 +63,8 @@ struct SideData {
 }
 
 const LONGEST_TITLE: usize = 64;
+/// The most oblong pixels.
+const OBLONGEST: f64 = 4.0;
 
 /// Parses ffprobe's JSON.
 pub(super) fn parse(json: &[u8]) -> Result<ProbedSource, SourceError> {
@@ -173,25 +176,35 @@ impl ProbedStream {
         if let Some(profile) = self.dolby_vision() {
             return Err(SourceError::DolbyVision(profile));
         }
-        let (width, height, rotation) = self.shown_size();
+        let ShownSize {
+            width,
+            height,
+            rotation,
+            is_crooked,
+        } = self.shown_size();
         if width.min(height) < SMALLEST_SIDE {
             return Err(SourceError::TooSmall { width, height });
         }
         if u64::from(width) * u64::from(height) > MOST_PIXELS {
             return Err(SourceError::TooLarge { width, height });
         }
-        let known = |name: &Option<String>| name.clone().filter(|name| name != "unknown");
+        let known = |name: &Option<String>| {
+            let name = name.clone();
+            name.filter(|name| name != "unknown" && name != "reserved")
+        };
         Ok(Video {
             index: self.index,
             codec: self.codec_name.clone().unwrap_or_default(),
             width,
             height,
             rotation,
+            is_crooked,
             average_rate: self.avg_frame_rate.as_deref().and_then(Rate::parse),
             nominal_rate: self.r_frame_rate.as_deref().and_then(Rate::parse),
             pixel_format: self.pix_fmt.clone().unwrap_or_default(),
             color_space: known(&self.color_space),
             color_transfer: known(&self.color_transfer),
+            color_primaries: known(&self.color_primaries),
             interlaced: matches!(self.field_order.as_deref(), Some("tt" | "bb" | "tb" | "bt")),
             still: self.nb_frames.as_deref() == Some("1"),
             is_held: false,
@@ -249,12 +262,14 @@ impl ProbedStream {
         Some(hours * 3600.0 + minutes * 60.0 + rest).filter(|seconds| *seconds > 0.0)
     }
 
-    pub(super) fn shown_size(&self) -> (u32, u32, i32) {
+    pub(super) fn shown_size(&self) -> ShownSize {
         let (mut width, mut height) = (self.width.unwrap_or(0), self.height.unwrap_or(0));
         if let Some((x, y)) = self.sample_aspect_ratio.as_deref().and_then(|sar| {
             let (x, y) = sar.split_once(':')?;
             let (x, y): (f64, f64) = (x.parse().ok()?, y.parse().ok()?);
-            (x > 0.0 && y > 0.0).then_some((x, y))
+            // A ratio such as 1:255 is a mistake of a header. Anamorphic film has up to 2:1.
+            let is_shape = (1.0 / OBLONGEST..=OBLONGEST).contains(&(x / y));
+            (x > 0.0 && y > 0.0 && is_shape).then_some((x, y))
         }) {
             // The longer side stays, so nothing is upscaled.
             if x > y {
@@ -267,12 +282,31 @@ impl ProbedStream {
             .side_data_list
             .iter()
             .find_map(|data| data.rotation)
-            .unwrap_or(0.0) as i32;
+            .filter(|degrees| degrees.is_finite())
+            .unwrap_or(0.0);
+        // ffmpeg rounds to whole degrees, and turns by what is no quarter turn within black edges.
+        let degrees = rotation.round();
+        let quarter = (degrees / 90.0).round() * 90.0;
+        let rotation = quarter as i32 % 360;
         if rotation.rem_euclid(180) == 90 {
             std::mem::swap(&mut width, &mut height);
         }
-        (width, height, rotation)
+        ShownSize {
+            width,
+            height,
+            rotation,
+            is_crooked: degrees != quarter,
+        }
     }
+}
+
+/// Size of a frame after its rotation, with square pixels.
+pub(super) struct ShownSize {
+    pub(super) width: u32,
+    pub(super) height: u32,
+    /// Degrees, in quarter turns.
+    rotation: i32,
+    is_crooked: bool,
 }
 
 fn seconds(text: Option<&str>) -> Option<f64> {

@@ -22,6 +22,12 @@ const LEAST_GAIN_DB: f64 = 0.5;
 /// EBU R 128's absolute gate, below which there is only silence.
 const SILENCE_LUFS: f64 = -70.0;
 const SUMMARY_LINES: usize = 20;
+/// A higher level is no sound: encoders refuse it, and the loudness of the whole would follow it.
+const MOST_LEVEL_DB: f64 = 60.0;
+
+/// Filter that silences samples above [`MOST_LEVEL_DB`], infinite ones, and those that are no
+/// number.
+pub(crate) const SILENCED: &str = "aeval=if(lt(abs(val(ch))\\,1000)\\,val(ch)\\,0):c=same";
 
 /// Measured loudness.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -62,12 +68,23 @@ impl Gain {
     }
 }
 
-/// Decodes an audio track of the source once.
+/// Properties of an audio track that its decoded samples reveal.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct AudioMeasurement {
+    pub(crate) loudness: Option<Loudness>,
+    /// The channels or the sample rate change within the track, and ffmpeg counts from 0 again.
+    pub(crate) is_restarted: bool,
+    /// Some samples are infinite, or no number, or far above full scale.
+    pub(crate) has_bad_samples: bool,
+}
+
+/// Decodes an audio track of the source once, through further filters, each with a comma.
 pub(crate) async fn measure(
     source: &Path,
     stream: u32,
+    filters: &str,
     on_progress: impl FnMut(Duration),
-) -> Result<Option<Loudness>, ProcessError> {
+) -> Result<AudioMeasurement, ProcessError> {
     let mut args: Vec<OsString> = "-hide_banner -nostdin -nostats -v info -progress pipe:1"
         .split(' ')
         .map(Into::into)
@@ -76,11 +93,48 @@ pub(crate) async fn measure(
     args.extend(["-i".into(), file_url(source)]);
     args.extend(["-map".into(), format!("0:{stream}").into()]);
     args.push("-af".into());
-    args.push(format!("{RESAMPLED_STEREO},ebur128=framelog=verbose:peak=sample").into());
+    args.push(
+        format!(
+            "{filters}astats=measure_perchannel=none:\
+             measure_overall=Number_of_NaNs+Number_of_Infs+Peak_level,\
+             {RESAMPLED_STEREO},ebur128=framelog=verbose:peak=sample"
+        )
+        .into(),
+    );
     args.extend(["-f", "null", "-"].map(Into::into));
-    let stderr =
-        process::encode_with_tail(SUMMARY_LINES, args, Path::new("."), on_progress).await?;
-    Ok(parse(&stderr.0))
+    let folder = Path::new(".");
+    let said = process::encode_keeping(is_telling, SUMMARY_LINES, args, folder, on_progress);
+    let said = said.await?.text;
+    Ok(AudioMeasurement {
+        loudness: parse(&said),
+        is_restarted: said.split("; ").any(is_restart),
+        has_bad_samples: said.split("; ").any(is_bad_sample),
+    })
+}
+
+/// Messages that any part of a track may cause.
+fn is_telling(line: &str) -> bool {
+    is_restart(line) || is_bad_sample(line)
+}
+
+/// ffmpeg rebuilds its filters for other channels, and times then start at 0 again.
+fn is_restart(line: &str) -> bool {
+    line.to_ascii_lowercase()
+        .contains("non monotonically increasing dts")
+}
+
+/// A line of `astats` that counts samples which no encoder takes.
+fn is_bad_sample(line: &str) -> bool {
+    let value = |name: &str| -> Option<f64> {
+        let (_, value) = line.split_once(name)?;
+        value.trim().parse().ok()
+    };
+    let counts = ["Number of NaNs:", "Number of Infs:"];
+    counts
+        .into_iter()
+        .filter_map(value)
+        .any(|count| count > 0.0)
+        || value("Peak level dB:").is_some_and(|peak| peak.is_nan() || peak > MOST_LEVEL_DB)
 }
 
 /// Parses ffmpeg's summary: `Integrated loudness:; I: -23.0 LUFS; …; Sample peak:; Peak: -3.1
@@ -118,6 +172,42 @@ mod tests {
         assert_eq!(parse(stderr), Some(loudness));
         assert_eq!(parse(&stderr.replace("-9.0", "-inf")), None);
         assert_eq!(parse("Output file is empty"), None);
+    }
+
+    #[test]
+    fn a_restart_and_samples_that_are_no_sound_are_noticed() {
+        for (line, expected) in [
+            (
+                "[null @ 0x5] Application provided invalid, non monotonically increasing dts to \
+                 muxer in stream 0: 239616 >= 67104",
+                (true, false),
+            ),
+            (
+                "[Parsed_astats_0 @ 0x5] Number of NaNs: 1.000000",
+                (false, true),
+            ),
+            (
+                "[Parsed_astats_0 @ 0x5] Number of Infs: 2.000000",
+                (false, true),
+            ),
+            (
+                "[Parsed_astats_0 @ 0x5] Number of NaNs: 0.000000",
+                (false, false),
+            ),
+            ("[Parsed_astats_0 @ 0x5] Peak level dB: inf", (false, true)),
+            (
+                "[Parsed_astats_0 @ 0x5] Peak level dB: 612.5",
+                (false, true),
+            ),
+            ("[Parsed_astats_0 @ 0x5] Peak level dB: nan", (false, true)),
+            (
+                "[Parsed_astats_0 @ 0x5] Peak level dB: -inf",
+                (false, false),
+            ),
+            ("[Parsed_astats_0 @ 0x5] Peak level dB: 6.0", (false, false)),
+        ] {
+            assert_eq!((is_restart(line), is_bad_sample(line)), expected, "{line}");
+        }
     }
 
     #[test]

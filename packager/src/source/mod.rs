@@ -1,9 +1,12 @@
 //! Facts about the source, parsed once from ffprobe's JSON.
 
+pub(crate) mod composition;
 mod decoding;
 mod ends;
 mod ffprobe;
+pub(crate) mod frame_format;
 pub(crate) mod frame_rate;
+pub(crate) mod lag;
 pub(crate) mod language;
 pub(crate) mod loudness;
 mod pace;
@@ -23,7 +26,9 @@ use crate::ffmpeg::process::{self, ProcessError};
 use crate::files::regular::open_regular;
 use crate::media::Rate;
 use crate::warning::{TrackKind, Warning};
+use composition::ShiftedTrack;
 pub(crate) use ends::tolerance;
+use lag::Lags;
 pub(crate) use language::language;
 pub(crate) use pace::Pace;
 use packets::Packets;
@@ -45,6 +50,8 @@ const MOST_PIXELS: u64 = 7680 * 4320;
 /// Maximum duration in seconds: two frames that are years apart would become years of frames at a
 /// constant rate.
 pub(crate) const LONGEST: u32 = 24 * 3600;
+/// Channels of the largest common layout, 7.1.
+const MOST_LAID_OUT: u32 = 8;
 /// Maximum number of audio tracks.
 const MOST_TRACKS: usize = 16;
 
@@ -128,6 +135,9 @@ pub(crate) struct Source {
     /// Stream index of the cover image of an audio file.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(crate) cover: Option<u32>,
+    /// Streams whose timestamps ffmpeg reads late. The recording's bytes determine them.
+    #[serde(skip)]
+    pub(crate) lags: Lags,
 }
 
 fn is_zero(seconds: &f64) -> bool {
@@ -144,6 +154,31 @@ impl Source {
             .try_fold(0.0, |longest: f64, end| Some(longest.max(end?)))
             .filter(|end| *end > 0.0)
     }
+
+    /// Resets what `package.json` does not list, so that the file gives the same facts.
+    pub(crate) fn reset_unlisted(&mut self) {
+        self.lags.clear();
+        if let Some(video) = &mut self.video {
+            (video.is_held, video.is_crooked) = (false, false);
+            video.color_primaries = None;
+        }
+    }
+
+    /// Corrects the ends of late streams, which count from the start of the source.
+    fn correct_lags(&mut self, lags: Lags) {
+        let video = self.video.iter_mut();
+        let video = video.map(|video| (video.index, &mut video.duration));
+        let audio = self.audio.iter_mut();
+        let audio = audio.map(|audio| (audio.index, &mut audio.duration));
+        for (index, duration) in video.chain(audio) {
+            let lag = lags.get(&index).map_or(0.0, |lag| lag.seconds);
+            if let Some(end) = duration {
+                // A sum such as 12.100000000000001 would have other digits after JSON.
+                *end = ((*end - lag).max(0.0) * 1e6).round() / 1e6;
+            }
+        }
+        self.lags = lags;
+    }
 }
 
 /// Video at its display size: rotated, with square pixels.
@@ -156,12 +191,18 @@ pub(crate) struct Video {
     pub(crate) height: u32,
     /// Degrees by which players rotate the coded frame.
     pub(crate) rotation: i32,
+    /// The display matrix is no quarter turn, and `rotation` is the nearest one.
+    #[serde(skip)]
+    pub(crate) is_crooked: bool,
     pub(crate) average_rate: Option<Rate>,
     pub(crate) nominal_rate: Option<Rate>,
     pub(crate) pixel_format: String,
     /// The matrix, if the source declares it.
     pub(crate) color_space: Option<String>,
     pub(crate) color_transfer: Option<String>,
+    /// The primaries, if the source declares them.
+    #[serde(skip)]
+    pub(crate) color_primaries: Option<String>,
     pub(crate) interlaced: bool,
     /// A single frame, however long it is shown.
     pub(crate) still: bool,
@@ -199,6 +240,13 @@ pub(crate) struct Audio {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(crate) title: Option<String>,
     pub(crate) duration: Option<f64>,
+}
+
+impl Audio {
+    /// More channels than any layout that ffmpeg mixes down has.
+    pub(crate) fn is_mixed_down(&self) -> bool {
+        self.channels > MOST_LAID_OUT
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -254,7 +302,18 @@ pub(crate) async fn probe(path: &Path) -> Result<(Source, Vec<Warning>), anyhow:
     } = probed.select(&packets, &structure)?;
     let tag_of = |track| probed.tag_of(track);
     decoding::drop_undecodable(path, &mut source, tag_of, &mut warnings).await?;
+    source.correct_lags(lag::lags(&json, &shifted_tracks(&source, path)));
     Ok((source, warnings))
+}
+
+/// Tracks of fragmented MP4 that ffmpeg delays.
+fn shifted_tracks(source: &Source, path: &Path) -> Vec<ShiftedTrack> {
+    if !source.container.starts_with("mov,") {
+        return vec![];
+    }
+    // Reading failed elsewhere if it fails here.
+    let found = open_regular(path).and_then(ShiftedTrack::find);
+    found.unwrap_or_default()
 }
 
 /// Options that keep ffmpeg and ffprobe from opening anything but the source.
@@ -294,11 +353,13 @@ pub(crate) mod testing {
             width: 1280,
             height: 720,
             rotation: 0,
+            is_crooked: false,
             average_rate: None,
             nominal_rate: None,
             pixel_format: "yuv420p".into(),
             color_space: None,
             color_transfer: None,
+            color_primaries: None,
             interlaced: false,
             still: false,
             is_held: false,

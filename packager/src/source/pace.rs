@@ -123,6 +123,7 @@ mod tests {
             audio: vec![],
             subtitles: vec![],
             cover: None,
+            lags: std::collections::BTreeMap::new(),
         }
     }
 

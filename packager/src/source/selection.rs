@@ -1,7 +1,7 @@
 //! Chooses the tracks of a lecture, and names what is left out. Pure.
 
 use super::ends;
-use super::ffprobe::{ProbedSource, ProbedStream};
+use super::ffprobe::{ProbedSource, ProbedStream, ShownSize};
 use super::language::language;
 use super::packets::Packets;
 use super::structure::Structure;
@@ -69,6 +69,7 @@ impl ProbedSource {
             }
         };
         let mut source = Source {
+            lags: std::collections::BTreeMap::new(),
             container: self.container().to_owned(),
             start,
             duration: self.duration(),
@@ -219,13 +220,13 @@ fn choose_video<'a>(
         }
     }
     let area = |stream: &&&ProbedStream| {
-        let (width, height, _) = stream.shown_size();
+        let ShownSize { width, height, .. } = stream.shown_size();
         u64::from(width) * u64::from(height)
     };
     // Of several largest ones, `max_by_key` returns the last.
     let chosen = candidates.iter().rev().max_by_key(area).copied()?;
     for stream in tracks.iter().filter(|stream| stream.index != chosen.index) {
-        let (width, height, _) = stream.shown_size();
+        let ShownSize { width, height, .. } = stream.shown_size();
         warnings.push(Warning::ExtraVideo {
             track: stream.index,
             width,

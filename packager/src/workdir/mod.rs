@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::media::Object;
 use crate::progress::Progress;
+use crate::warning::WarningRecord;
 use crate::workdir::scratch::remove_folder;
 use error::FolderError;
 
@@ -29,6 +30,9 @@ const LOCK: &str = "lock";
 pub(crate) struct TaskRecord {
     /// ffmpeg's warnings.
     pub(crate) warnings: String,
+    /// Losses and guesses of the task.
+    #[serde(default)]
+    pub(crate) repairs: Vec<WarningRecord>,
     /// Paths from the package's root.
     pub(crate) files: Vec<Object>,
 }
@@ -142,10 +146,12 @@ impl WorkDir {
         &self,
         task: &str,
         warnings: String,
+        repairs: Vec<WarningRecord>,
         files: &[PathBuf],
     ) -> anyhow::Result<TaskRecord> {
         let mut record = TaskRecord {
             warnings,
+            repairs,
             files: vec![],
         };
         for file in files {
@@ -383,7 +389,7 @@ mod tests {
         fs::write(&file, task).expect("it is written");
         let files = std::slice::from_ref(&file);
         partial
-            .record_finished(task, "a warning".into(), files)
+            .record_finished(task, "a warning".into(), vec![], files)
             .await
             .expect("it is kept");
         file

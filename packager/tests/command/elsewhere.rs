@@ -13,7 +13,7 @@ use testkit::recording::clip;
 use testkit::recording::copying;
 
 /// Serves a folder and counts requests.
-struct Platform {
+pub(crate) struct Platform {
     host: String,
     state: Arc<Mutex<PlatformState>>,
 }
@@ -26,7 +26,7 @@ struct PlatformState {
 }
 
 impl Platform {
-    fn start(folder: &Path) -> Self {
+    pub(crate) fn start(folder: &Path) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let host = listener.local_addr().expect("an address").to_string();
         let state = Arc::new(Mutex::new(PlatformState::default()));
@@ -38,6 +38,11 @@ impl Platform {
             }
         });
         Self { host, state }
+    }
+
+    /// The host and port that it serves.
+    pub(crate) fn host(&self) -> &str {
+        &self.host
     }
 
     fn asked(&self) -> usize {
@@ -57,7 +62,7 @@ impl Platform {
         self.state.lock().expect("no panic").gone = end;
     }
 
-    fn package(&self, path: &str, out: &Path, allowed: &[&str]) -> Run {
+    pub(crate) fn package(&self, path: &str, out: &Path, allowed: &[&str]) -> Run {
         let url = format!("http://{}/{path}", self.host);
         let words = [
             "package",

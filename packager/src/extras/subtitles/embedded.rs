@@ -124,7 +124,7 @@ impl<'a> ExtractedStream<'a> {
 /// Returns ffmpeg's messages.
 async fn run(input: &Path, streams: &[ExtractedStream<'_>], folder: &Path) -> Result<String> {
     let done = process::encode(argv(input, streams), folder, |_| ()).await;
-    let FfmpegWarnings(messages) = done.context("cannot read the subtitles")?;
+    let FfmpegWarnings { text: messages, .. } = done.context("cannot read the subtitles")?;
     Ok(messages)
 }
 

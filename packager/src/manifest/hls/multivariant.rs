@@ -30,10 +30,19 @@ pub(crate) fn multivariant(presentation: &Presentation) -> Vec<u8> {
         Container::Ts => 4,
     };
     let mut out = format!("#EXTM3U\n#EXT-X-VERSION:{version}\n#EXT-X-INDEPENDENT-SEGMENTS\n");
-    list_audio(&mut out, audio);
-    list_subtitles(&mut out, subtitles);
     let mut video: Vec<&VideoTrack> = video.iter().collect();
     video.sort_by_key(|video| (video.short_side(), !video.track.codec.starts_with("avc1")));
+    let mut groups: Vec<String> = vec![];
+    if presentation.video.is_empty() || *has_audio_only || !is_muxed(audio) {
+        groups.push(AUDIO_GROUP.to_owned());
+    }
+    if is_muxed(audio) {
+        groups.extend(video.iter().map(|video| audio_group(video, audio)));
+    }
+    for group in groups {
+        list_audio(&mut out, &group, audio);
+    }
+    list_subtitles(&mut out, subtitles);
     for video in video {
         list_video(&mut out, video, audio, !subtitles.is_empty());
     }
@@ -49,7 +58,22 @@ pub(crate) fn multivariant(presentation: &Presentation) -> Vec<u8> {
     out.into_bytes()
 }
 
-fn list_audio(out: &mut String, audio: &[AudioTrack]) {
+/// Audio in the segments of Variant Streams.
+fn is_muxed(audio: &[AudioTrack]) -> bool {
+    audio.iter().any(|audio| audio.is_muxed)
+}
+
+/// Group of a Variant Stream's audio. A group of its own holds audio that is in its segments: of a
+/// common group, Shaka Player 5 lists a Variant Stream again for each of the others.
+fn audio_group(video: &VideoTrack, audio: &[AudioTrack]) -> String {
+    match is_muxed(audio) {
+        true => format!("{AUDIO_GROUP}-{}", video.track.id),
+        false => AUDIO_GROUP.to_owned(),
+    }
+}
+
+/// Lists a group. All groups have the same members (§4.4.6.1.1).
+fn list_audio(out: &mut String, group: &str, audio: &[AudioTrack]) {
     let labels = audio
         .iter()
         .map(|audio| (audio.title.as_deref(), audio.language.as_str()));
@@ -59,7 +83,7 @@ fn list_audio(out: &mut String, audio: &[AudioTrack]) {
             .all(|before| before.language != track.language);
         let tag = Tag::new("EXT-X-MEDIA")
             .plain("TYPE", "AUDIO")
-            .quoted("GROUP-ID", AUDIO_GROUP)
+            .quoted("GROUP-ID", group)
             .quoted("STABLE-RENDITION-ID", &track.track.id)
             .quoted("NAME", &name)
             .quoted("LANGUAGE", &track.language)
@@ -108,7 +132,7 @@ fn list_video(out: &mut String, video: &VideoTrack, audio: &[AudioTrack], has_su
         .plain("RESOLUTION", resolution(video.width, video.height))
         .plain("FRAME-RATE", shown_rate(video.frame_rate))
         .quoted("STABLE-VARIANT-ID", &video.track.id)
-        .quoted_if(!audio.is_empty(), "AUDIO", AUDIO_GROUP)
+        .quoted_if(!audio.is_empty(), "AUDIO", &audio_group(video, audio))
         .quoted_if(has_subtitles, "SUBTITLES", SUBTITLES_GROUP)
         .plain("CLOSED-CAPTIONS", "NONE")
         .end(out);
@@ -279,7 +303,10 @@ mod tests {
         english.is_muxed = true;
         let lecture = Presentation {
             container: Container::Ts,
-            video: vec![video(854, 480, "avc1.64001e")],
+            video: vec![
+                video(1280, 720, "avc1.64001f"),
+                video(854, 480, "avc1.64001e"),
+            ],
             audio: vec![english, audio("de")],
             has_audio_only: true,
             ..Presentation::default()
@@ -290,8 +317,14 @@ mod tests {
         #EXT-X-INDEPENDENT-SEGMENTS
         #EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="audio",STABLE-RENDITION-ID="audio-en",NAME="English",LANGUAGE="en",DEFAULT=YES,AUTOSELECT=YES,CHANNELS="2"
         #EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="audio",STABLE-RENDITION-ID="audio-de",NAME="Deutsch",LANGUAGE="de",DEFAULT=NO,AUTOSELECT=YES,CHANNELS="2",URI="v/0123456789abcdef/audio/de/playlist.m3u8"
-        #EXT-X-STREAM-INF:BANDWIDTH=984000,AVERAGE-BANDWIDTH=492000,CODECS="avc1.64001e,mp4a.40.2",RESOLUTION=854x480,FRAME-RATE=29.97,STABLE-VARIANT-ID="480p",AUDIO="audio",CLOSED-CAPTIONS=NONE
+        #EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="audio-480p",STABLE-RENDITION-ID="audio-en",NAME="English",LANGUAGE="en",DEFAULT=YES,AUTOSELECT=YES,CHANNELS="2"
+        #EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="audio-480p",STABLE-RENDITION-ID="audio-de",NAME="Deutsch",LANGUAGE="de",DEFAULT=NO,AUTOSELECT=YES,CHANNELS="2",URI="v/0123456789abcdef/audio/de/playlist.m3u8"
+        #EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="audio-720p",STABLE-RENDITION-ID="audio-en",NAME="English",LANGUAGE="en",DEFAULT=YES,AUTOSELECT=YES,CHANNELS="2"
+        #EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="audio-720p",STABLE-RENDITION-ID="audio-de",NAME="Deutsch",LANGUAGE="de",DEFAULT=NO,AUTOSELECT=YES,CHANNELS="2",URI="v/0123456789abcdef/audio/de/playlist.m3u8"
+        #EXT-X-STREAM-INF:BANDWIDTH=984000,AVERAGE-BANDWIDTH=492000,CODECS="avc1.64001e,mp4a.40.2",RESOLUTION=854x480,FRAME-RATE=29.97,STABLE-VARIANT-ID="480p",AUDIO="audio-480p",CLOSED-CAPTIONS=NONE
         v/0123456789abcdef/480p/playlist.m3u8
+        #EXT-X-STREAM-INF:BANDWIDTH=1410000,AVERAGE-BANDWIDTH=705000,CODECS="avc1.64001f,mp4a.40.2",RESOLUTION=1280x720,FRAME-RATE=29.97,STABLE-VARIANT-ID="720p",AUDIO="audio-720p",CLOSED-CAPTIONS=NONE
+        v/0123456789abcdef/720p/playlist.m3u8
         #EXT-X-STREAM-INF:BANDWIDTH=260000,AVERAGE-BANDWIDTH=130000,CODECS="mp4a.40.2",STABLE-VARIANT-ID="audio-en",AUDIO="audio",CLOSED-CAPTIONS=NONE
         v/0123456789abcdef/audio/en/playlist.m3u8
         "#);
