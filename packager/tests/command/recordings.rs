@@ -299,7 +299,7 @@ fn tracks_that_cannot_be_decoded_are_named_with_their_codec() {
     let video = make(folder, "dovi.mp4", &[VIDEO], H264);
     let record = [&b"\0\0\0\x20dvcC\x01\0\x0a\x1d"[..], &[0; 20]].concat();
     let video = changed(&video, |bytes| {
-        extend_entry(bytes, b"avc1", b"avc1", &record)
+        extend_entry(bytes, b"avc1", b"avc1", &record);
     });
     judge(&video, &Refused(DOLBY));
     // Beside a track that plays, it is left out.

@@ -24,7 +24,7 @@ fn attribute(planted: &Planted, name: &str, value: &str) {
 
 pub(super) const FAULTS: &[PlantedFault] = &[
     ("captions with a NUL", "SB-01", |p| {
-        p.text(CAPTIONS, "One", "O\0ne")
+        p.text(CAPTIONS, "One", "O\0ne");
     }),
     ("captions with a cue in the header", "SB-03", |p| {
         p.text(CAPTIONS, "00.000\n\n", "00.000\n");
@@ -33,10 +33,10 @@ pub(super) const FAULTS: &[PlantedFault] = &[
         p.drop_line(CAPTIONS, "00:00:03.000");
     }),
     ("a manifest that grows", "OB-07", |p| {
-        attribute(p, "type", "dynamic")
+        attribute(p, "type", "dynamic");
     }),
     ("a manifest that starts late", "OB-07", |p| {
-        attribute(p, "start", "PT9S")
+        attribute(p, "start", "PT9S");
     }),
     ("a manifest with audio for video", "OB-07", |p| {
         p.text(MPD, "mimeType=\"video/mp4\"", "mimeType=\"audio/mp4\"");
