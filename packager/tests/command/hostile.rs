@@ -50,7 +50,7 @@ fn a_path_that_is_no_file_is_refused_at_once() {
         ("link", 3, "it is a named pipe, and not a file"),
         ("socket", 3, "it is a socket, and not a file"),
         ("/dev/zero", 3, "it is a device, and not a file"),
-        ("folder", 3, "it is a folder, and not a file"),
+        ("folder", 3, "the folder holds no recording"),
         (&in_folder, 3, "the folder holds no recording"),
         (&playlist, 3, "there is no object"),
     ] {
@@ -66,6 +66,10 @@ fn a_path_that_is_no_file_is_refused_at_once() {
         let captions = format!("en={what}");
         let args = ["package", "clip.mp4", "-o", "out", "--captions", &captions];
         let captioned = run_with_timeout(folder, &args);
+        let said = match what {
+            "folder" => "it is a folder, and not a file",
+            _ => said,
+        };
         assert_eq!(captioned.code, 3, "{what}: {captioned:?}");
         assert!(captioned.stderr.contains(said), "{what}: {captioned:?}");
     }
@@ -289,7 +293,7 @@ fn subtitles_that_are_no_captions_are_left_out() {
     let done = lectern(&[&args[..], &["--preset", "ultrafast"]].concat());
     assert_eq!(done.code, 0, "{done:?}");
     assert_eq!(done.stdout.trim(), text(&out.join("master.m3u8")));
-    let said = "subtitle stream 1 is left out: it is larger than 16.8 MB";
+    let said = "subtitle track 1 is left out: it is larger than 16.8 MB";
     assert!(done.stderr.contains(said), "{done:?}");
 }
 

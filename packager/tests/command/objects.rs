@@ -211,6 +211,16 @@ fn a_recording_whose_sound_was_stored_apart_is_one_lecture_too() {
     assert!(is_empty(&work));
 }
 
+/// The objects of a revision by their names in it, without those that name the revision or its
+/// source: joined parts have other numbers than the file that they were cut from.
+fn media_of(published: &HashMap<String, String>) -> HashMap<String, String> {
+    let own = |(path, digest): (&String, &String)| {
+        let (_, name) = path.strip_prefix("v/")?.split_once('/')?;
+        (name != "package.json").then(|| (name.to_owned(), digest.clone()))
+    };
+    published.iter().filter_map(own).collect()
+}
+
 #[test]
 fn a_recording_that_was_stored_in_parts_is_one_lecture() {
     let root = tempfile::tempdir().expect("a temporary folder");
@@ -245,13 +255,13 @@ fn a_recording_that_was_stored_in_parts_is_one_lecture() {
     let bucket = S3Bucket::start(|_| Fault::None);
     let work = root.path().join("work");
     bucket.shipped(text(&file), "r2://video/courses/file", &work);
-    let expected = bucket.published("courses/file");
+    let expected = media_of(&bucket.published("courses/file"));
     for name in names.iter().map(String::as_str).chain(["init-1.m4s"]) {
         bucket.hold(&format!("live/7/{name}"), &read(name));
     }
     // The tab closed before it uploaded its first playlist.
     bucket.shipped("r2://video/live/7/", "r2://video/courses/names", &work);
-    assert_eq!(bucket.published("courses/names"), expected);
+    assert_eq!(media_of(&bucket.published("courses/names")), expected);
     // The tab closed before it uploaded its last playlist.
     let playlist = String::from_utf8(read("playlist-1.m3u8")).expect("text");
     let (last, _) = playlist.rsplit_once("#EXTINF").expect("a segment");

@@ -248,8 +248,8 @@ fn unacceptable_input_is_refused_in_a_sentence_and_leaves_nothing() {
             "folder",
             "out",
             3,
-            "it is a folder, and not a file",
-            "check the path",
+            "the folder holds no recording",
+            "check the name",
         ),
         (
             "empty.mp4",

@@ -595,7 +595,7 @@ fn a_missing_object_is_reported_with_a_remedy() {
             KEYS,
             2,
             "`ftp` targets are not supported",
-            "file:///folder",
+            "a target is a folder",
         ),
         (
             &out,
