@@ -37,5 +37,5 @@ start_edge() {
 # publish FOLDER PREFIX
 publish() {
     echo "==> publishing $2"
-    "$lectern" publish "$1" "$origin$2" >/dev/null
+    "$lectern" publish --quiet "$1" "$origin$2" >/dev/null
 }

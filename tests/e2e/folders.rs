@@ -68,7 +68,10 @@ fn a_link_for_a_whole_course_opens_all_of_each_lecture() {
         assert!(direct.text.contains("?p="), "{}", direct.text);
 
         // Below a directory's pass: DASH, and HLS for players that keep no query.
-        for url in [link(MPD), format!("{}&as=directory", link(MASTER))] {
+        for url in [
+            format!("{}&as=directory", link(MPD)),
+            format!("{}&as=directory", link(MASTER)),
+        ] {
             let redirect = edge.send("GET", &url, &[], &[]);
             assert_eq!(redirect.status, 307, "{folder}: {}", redirect.verdict());
             let location = redirect.header("location").expect("a location");
