@@ -144,7 +144,9 @@ impl<'manifest> TagScanner<'manifest> {
 
     fn name(&mut self) -> Option<&'manifest [u8]> {
         let name = self.take_until(b" \t\r\n=/<>\"'");
-        (!name.is_empty()).then_some(name)
+        // `!` and `?` begin sections and instructions, which end elsewhere than tags.
+        let is_name = name.first().is_some_and(|first| !b"!?".contains(first));
+        is_name.then_some(name)
     }
 
     /// Reads a start tag whose attributes are quoted and have no markup.
@@ -306,6 +308,8 @@ mod tests {
             "<MPD><BaseURL>&#47;&#47;evil/</BaseURL><Period/></MPD>",
             "<MPD><BaseURL>https&#58;//evil/</BaseURL><Period/></MPD>",
             "<MPD>]]><Period/></MPD>",
+            "<MPD><![CDATA[x]]><BaseURL>v/</BaseURL></x><Period/></MPD>",
+            "<MPD><?x?><BaseURL>v/</BaseURL></x><Period/></MPD>",
             "<MPD></MPD><Period/>",
             "<?xml version='1.0' a='>'?><MPD><Period/></MPD>",
         ] {
