@@ -21,7 +21,7 @@ define HELP
 make demo         package, publish and play a lecture: INPUT=lecture.mov, PORT=8787
 make serve        a local edge: PORT=8787, STATE=.wrangler/state
 make course-app   the example school beside a local edge: APP_PORT=3000, PORT=8787
-make build        the Worker, the pages and the command target/release/lectern
+make build        the Worker, the pages and the command target/debug/lectern
 make dist         archives of lectern for Linux, with completions and manual pages
 make deploy-check report what a deploy lacks; make deploy deploys: ENV=staging, ANY_ORIGIN=yes
 make test         every check and test
@@ -33,7 +33,7 @@ endef
 export HELP
 
 .DEFAULT_GOAL := help
-.PHONY: help dist demo course-app test build worker cli web serve bench bench-package bench-stream soak deploy deploy-check fuzz fmt audit clean
+.PHONY: help dist demo course-app test build worker cli cli-release web serve bench bench-package bench-stream soak deploy deploy-check fuzz fmt audit clean
 
 help:
 	@printf '%s\n' "$$HELP"
@@ -55,8 +55,14 @@ build/index.js: $(WORKER_SOURCES) .tools/build.ok node_modules/.ok
 	@LECTERN_BUILD=$$(git describe --always --dirty 2>/dev/null || echo unknown) tools/worker.sh
 	@touch $@
 
+# Shares its build with the tests. ffmpeg does the heavy work, so an optimised build gains little.
 cli: .tools/media.ok
 	@echo '==> building the CLI'
+	@cargo build $$([ -t 2 ] || echo --quiet) --locked -p lectern-packager
+
+# As it is installed and distributed, for benchmarks.
+cli-release: .tools/media.ok
+	@echo '==> building the optimised CLI'
 	@cargo build $$([ -t 2 ] || echo --quiet) --release --locked -p lectern-packager
 
 # Static binaries for Linux; on macOS, one for this machine. TARGETS names others.
@@ -92,7 +98,7 @@ bench-stream: build
 soak: build
 	@tools/soak.sh $(if $(filter file,$(origin SECONDS)),600,$(SECONDS))
 
-bench-package: cli .tools/vmaf.ok
+bench-package: cli-release .tools/vmaf.ok
 	@tools/bench-package.sh $(if $(QUICK),--quick)
 
 # Each fuzz target for SECONDS seconds; takes a nightly Rust where there is one.

@@ -265,7 +265,7 @@ function grownRow({ name, bytes, samples }) {
 function publishPackage(prefix) {
   const package_ = options.package;
   const target = `${server.origin}${prefix}`;
-  execFileSync("target/release/lectern", ["publish", package_, target], {
+  execFileSync("target/debug/lectern", ["publish", package_, target], {
     env: { ...process.env, LECTERN_KEYS: JSON.stringify(keys) },
     stdio: ["ignore", "ignore", "inherit"],
   });

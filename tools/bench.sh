@@ -4,9 +4,9 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 # Cargo reads these from the outermost workspace only, so both files have them.
-settings() { sed -n '/^\[profile.release\]/,$p' "$1"; }
+settings() { sed -n '/^\[profile.worker\]/,$p' "$1"; }
 if ! diff <(settings Cargo.toml) <(settings bench/edge/Cargo.toml); then
-    echo 'bench/edge/Cargo.toml has other release settings than Cargo.toml: copy them, from [profile.release] on' >&2
+    echo 'bench/edge/Cargo.toml has another profile of the Worker than Cargo.toml: copy it, from [profile.worker] on' >&2
     exit 1
 fi
 echo "==> building the benchmark's Worker"

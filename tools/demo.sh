@@ -40,7 +40,7 @@ cat <<TEXT
 
 4. For links of your own, in this folder (docs/mint.md):
    export LECTERN_EDGE=$origin
-   eval "\$(target/release/lectern keys env)"
+   eval "\$(target/debug/lectern keys env)"
 
 The links open for six hours. ^C ends the demo.
 TEXT

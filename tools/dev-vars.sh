@@ -6,6 +6,6 @@ cd "$(dirname "$0")/.."
 
 if ! grep -qs '^LECTERN_KEYS=' .dev.vars; then
     umask 077
-    target/release/lectern keys new --kid local 2>/dev/null | sed "s/.*/LECTERN_KEYS='&'/" >>.dev.vars
+    target/debug/lectern keys new --kid local 2>/dev/null | sed "s/.*/LECTERN_KEYS='&'/" >>.dev.vars
     echo '==> made .dev.vars with a random key'
 fi

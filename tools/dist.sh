@@ -18,12 +18,10 @@ targets=("$@")
 [ $# -gt 0 ] || targets=("${default[@]}")
 # The commit's time, so that two machines make the same archive.
 when=$(git log -1 --format=%ct 2>/dev/null || echo 0)
-# The Worker's build reads symbols; a packager needs none.
-export CARGO_PROFILE_RELEASE_STRIP=symbols
 
 rm -rf dist
 mkdir -p dist/common/completions
-lectern=target/release/lectern
+lectern=target/debug/lectern
 for shell in bash elvish fish powershell zsh; do
     "$lectern" completions "$shell" >"dist/common/completions/lectern.$shell"
 done

@@ -1,6 +1,6 @@
 # Functions to play a lecture locally; `. tools/local.sh` in the project's folder. PORT and STATE
 # from the environment.
-lectern=target/release/lectern
+lectern=target/debug/lectern
 origin=http://localhost:$PORT
 
 # Creates a sample lecture once: sample FILE SECONDS

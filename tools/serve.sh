@@ -15,7 +15,7 @@ export X_LOCAL_EXPLORER=false X_LOCAL_OBSERVABILITY=false
 dev=(node node_modules/wrangler/bin/wrangler.js dev --port "$PORT" --persist-to "$STATE"
     --var 'ALLOWED_ORIGINS:*' --inspector-port 0 --show-interactive-dev-session=false --log-level "${LOG_LEVEL:-log}" "$@")
 edge=http://localhost:$PORT
-lectern=target/release/lectern
+lectern=target/debug/lectern
 next="$lectern ship lecture.mp4 $edge/courses/intro/"
 
 # The value of a top-level variable or of a binding, in quotes.

@@ -2,7 +2,7 @@
 # A local edge under load: tools/soak.sh [seconds]. .demo/soak/ keeps the package.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-lectern=target/release/lectern
+lectern=target/debug/lectern
 package=.demo/soak/package
 
 if [ ! -f "$package/master.m3u8" ]; then

@@ -5,10 +5,11 @@ set -uo pipefail
 cd "$(dirname "$0")/.."
 failed=()
 check() {
-    local name=$1
+    local name=$1 began=$SECONDS
     shift
     echo "==> $name"
     "$@" || failed+=("$name")
+    echo "    $((SECONDS - began)) s"
 }
 
 check 'formatting' cargo fmt --all --check

@@ -11,12 +11,12 @@ made=$target/worker/$name
 
 quiet=(--quiet)
 [ -t 2 ] && quiet=()
-cargo build "${quiet[@]}" --release --locked --lib --target wasm32-unknown-unknown --target-dir "$target"
+cargo build "${quiet[@]}" --profile worker --locked --lib --target wasm32-unknown-unknown --target-dir "$target"
 rm -rf "$made"
 # A panic leaves memory inconsistent, so the next request gets a new instance.
 wasm-bindgen --target module --no-typescript --out-dir "$made" --out-name index \
     --experimental-reset-state-function --force-enable-abort-handler \
-    "$target/wasm32-unknown-unknown/release/$name.wasm"
+    "$target/wasm32-unknown-unknown/worker/$name.wasm"
 wasm-opt -Oz --one-caller-inline-max-function-size 1 --all-features --strip-debug --strip-producers --strip-target-features \
     "$made/index_bg.wasm" -o "$made/index_bg.wasm"
 # The platform imports wasm like any module; only later standards require its source.

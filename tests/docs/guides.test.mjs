@@ -253,7 +253,7 @@ print(lesson(request, "intro").content.decode())`);
     'docs/keys.md': [
         async function rotation({ language, code }) {
             assert.equal(language, 'sh');
-            const built = join(root, 'target/release');
+            const built = join(root, 'target/debug');
             assert.ok(existsSync(join(built, 'lectern')), 'the `lectern` command is missing: run `make build`');
             await run('example.sh', code, ['bash', '-eu'], { env: { PATH: `${built}:${process.env.PATH}`, LECTERN_KEYS: '' } });
             const [before, after] = ['lectern-keys.json', 'rotated.json'].map((name) => keyIds(readFileSync(join(folder, name), 'utf8')));
@@ -304,7 +304,7 @@ print(lesson(request, "intro").content.decode())`);
             const [, address, ship] = await local.terminal.shows(/\naddress: +(\S+), .*\nkeys: .*\nnext: +(.*)\n/);
             assert.equal(address, `http://localhost:${local.port}`);
             const file = join(folder, 'served.mp4');
-            const said = await shell(ship.replace('target/release/lectern', 'lectern').replace('lecture.mp4', `'${file}'`), {
+            const said = await shell(ship.replace('target/debug/lectern', 'lectern').replace('lecture.mp4', `'${file}'`), {
                 before: `command lectern sample --seconds 6 --force -o '${file}' >&2`, cwd: root, env: { LECTERN_KEYS: '' } });
             await plays(said.trim());
         },
@@ -333,7 +333,7 @@ print(lesson(request, "intro").content.decode())`);
         async function installs({ language, code }) {
             assert.equal(language, 'sh');
             // Into a folder of the test. Its dependencies are compiled: `make build` has the same profile.
-            const cargo = `cargo() { command cargo "$@" --quiet --offline --root '${join(folder, 'installed')}'; }`;
+            const cargo = `cargo() { command cargo "$@" --debug --quiet --offline --root '${join(folder, 'installed')}'; }`;
             await shell(code, { before: cargo, cwd: root });
             const said = await execute([join(folder, 'installed/bin/lectern'), '--version']);
             assert.match(said, /^lectern \d+\.\d+\.\d+\n$/);

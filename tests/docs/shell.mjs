@@ -23,7 +23,7 @@ const wrangler = join(root, 'node_modules/wrangler/bin/wrangler.js');
 /** As the Makefile has it, with the `lectern` that was built. */
 export const environment = {
     ...process.env,
-    PATH: ['target/release', 'node_modules/node/bin', 'node_modules/.bin', '.tools/bin'].map((path) => join(root, path)).join(':') + `:${process.env.PATH}`,
+    PATH: ['target/debug', 'node_modules/node/bin', 'node_modules/.bin', '.tools/bin'].map((path) => join(root, path)).join(':') + `:${process.env.PATH}`,
     WRANGLER_SEND_METRICS: 'false',
     WRANGLER_SEND_ERROR_REPORTS: 'false',
     WRANGLER_HIDE_BANNER: 'true',
@@ -33,7 +33,7 @@ export const environment = {
 };
 
 export function built() {
-    assert.ok(existsSync(join(root, 'target/release/lectern')), 'the `lectern` command is missing: run `make build`');
+    assert.ok(existsSync(join(root, 'target/debug/lectern')), 'the `lectern` command is missing: run `make build`');
     assert.ok(existsSync(join(root, 'build/index.js')), 'the Worker is missing: run `make build`');
 }
 

@@ -457,7 +457,7 @@ fn spawn(start: Start, folder: &Path, port: u16, arguments: &[String]) -> Child 
 }
 
 pub(crate) fn lectern() -> Command {
-    let mut command = Command::new(built("target/release/lectern"));
+    let mut command = Command::new(built("target/debug/lectern"));
     command.stdin(Stdio::null());
     command
 }
