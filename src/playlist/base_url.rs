@@ -11,10 +11,14 @@
 use std::ops::Range;
 
 const SPACE: &[u8] = b" \t\r\n";
+/// The maximum number of base URLs: each becomes longer by the URL of the folder.
+const MAX_BASE_URLS: usize = 16;
+/// The maximum depth of elements in front of the first `Period`.
+const MAX_DEPTH: usize = 16;
 
 /// Puts the URL of the manifest's folder into a manifest that [`check_manifest`] allows: as its
 /// `BaseURL`, or in front of each relative one that it has. Returns `None` if parsers may read its
-/// beginning differently.
+/// beginning differently, or if it has more than [`MAX_BASE_URLS`].
 ///
 /// [`check_manifest`]: super::check_manifest
 pub fn with_base_url(manifest: &[u8], folder: &str) -> Option<Vec<u8>> {
@@ -28,11 +32,13 @@ pub fn with_base_url(manifest: &[u8], folder: &str) -> Option<Vec<u8>> {
     if root.is_empty || !(prefix.is_empty() || prefix.ends_with(b":")) {
         return None;
     }
-    let mut at = scanner.at;
-    let bases = scanner.base_urls()?;
-    let mut out = Vec::with_capacity(manifest.len() + 2 * folder.len());
-    out.extend_from_slice(&manifest[..at]);
+    let BaseUrls { insert_at, bases } = scanner.base_urls(root.name)?;
+    let added = bases.len().max(1) * folder.len() + 2 * (prefix.len() + "<BaseURL>".len()) + 1;
+    let mut out = Vec::with_capacity(manifest.len() + added);
+    let mut at = 0;
     if bases.is_empty() {
+        out.extend_from_slice(&manifest[..insert_at]);
+        at = insert_at;
         push_all(&mut out, &[b"<", prefix, b"BaseURL>"]);
         push_escaped(&mut out, folder);
         push_all(&mut out, &[b"</", prefix, b"BaseURL>"]);
@@ -76,6 +82,32 @@ fn is_relative(text: &[u8]) -> Option<bool> {
         }
     }
     Some(true)
+}
+
+/// Returns whether every `&` begins a reference that needs no declaration (XML 1.0 §4.6).
+fn has_sound_references(text: &[u8]) -> bool {
+    text.split(|byte| *byte == b'&').skip(1).all(|rest| {
+        let end = rest.iter().position(|byte| *byte == b';').unwrap_or(0);
+        match &rest[..end] {
+            b"amp" | b"lt" | b"gt" | b"quot" | b"apos" => true,
+            [b'#', b'x', digits @ ..] | [b'#', digits @ ..] => {
+                let is_digit = match rest[1] {
+                    b'x' => u8::is_ascii_hexdigit,
+                    _ => u8::is_ascii_digit,
+                };
+                !digits.is_empty() && digits.iter().all(is_digit)
+            }
+            _ => false,
+        }
+    })
+}
+
+/// The `BaseURL` elements of the root, in front of its first `Period`.
+struct BaseUrls {
+    /// The place of another one: behind the information on the programme (§5.3.1.3).
+    insert_at: usize,
+    /// Their texts.
+    bases: Vec<Range<usize>>,
 }
 
 /// Reads the tags of a manifest as every parser does, or not at all.
@@ -142,11 +174,18 @@ impl<'manifest> TagScanner<'manifest> {
         (!has_dashes && self.take(b">")).then_some(())
     }
 
+    /// Reads a name with a prefix at most (XML Namespaces §4). Letters beyond ASCII are not examined.
     fn name(&mut self) -> Option<&'manifest [u8]> {
         let name = self.take_until(b" \t\r\n=/<>\"'");
-        // `!` and `?` begin sections and instructions, which end elsewhere than tags.
-        let is_name = name.first().is_some_and(|first| !b"!?".contains(first));
-        is_name.then_some(name)
+        let (mut before, mut colons) = (b':', 0);
+        for &byte in name {
+            let is_letter = byte.is_ascii_alphabetic() || matches!(byte, b'_' | 0x80..);
+            let is_inside = before != b':' && (byte.is_ascii_digit() || b"-.:".contains(&byte));
+            (is_letter || is_inside).then_some(())?;
+            colons += usize::from(byte == b':');
+            before = byte;
+        }
+        (before != b':' && colons < 2).then_some(name)
     }
 
     /// Reads a start tag whose attributes are quoted and have no markup.
@@ -175,40 +214,67 @@ impl<'manifest> TagScanner<'manifest> {
             let quote = *self.rest().first()?;
             matches!(quote, b'"' | b'\'').then_some(())?;
             self.at += 1;
-            self.take_until(&[quote, b'<', b'>']);
-            self.take(&[quote]).then_some(())?;
+            let value = self.take_until(&[quote, b'<', b'>']);
+            (has_sound_references(value) && self.take(&[quote])).then_some(())?;
         }
     }
 
-    /// The texts of the `BaseURL` elements of the root, in front of its first `Period`.
-    fn base_urls(&mut self) -> Option<Vec<Range<usize>>> {
-        let mut bases = vec![];
-        let mut depth = 0_usize;
+    /// Reads elements up to the first `Period` of the root. Each ends with the tag that it began with.
+    fn base_urls(&mut self, root: &[u8]) -> Option<BaseUrls> {
+        let mut found = BaseUrls {
+            insert_at: self.at,
+            bases: vec![],
+        };
+        let mut open = [root; MAX_DEPTH];
+        let mut depth = 1;
+        let mut has_begun = false;
         loop {
-            self.take_until(b"<>");
+            let text = self.take_until(b"<>");
+            has_sound_references(text).then_some(())?;
             if self.rest().starts_with(b"<!--") {
                 self.skip_comment()?;
-            } else if self.take(b"</") {
-                self.name()?;
+                continue;
+            }
+            let is_end = self.take(b"</");
+            let (name, is_closed) = if is_end {
+                let name = self.name()?;
                 self.space();
                 self.take(b">").then_some(())?;
-                depth = depth.checked_sub(1)?;
+                depth -= 1;
+                (depth > 0 && open.get(depth) == Some(&name)).then_some(())?;
+                (name, true)
             } else {
                 let tag = self.start_tag()?;
-                let local = tag.name.rsplit(|byte| *byte == b':').next()?;
-                if depth == 0 && local == b"Period" {
-                    return Some(bases);
+                (tag.name, tag.is_empty)
+            };
+            if !is_end && depth == 1 {
+                has_begun |= local(name) != b"ProgramInformation";
+                match local(name) {
+                    b"Period" => return Some(found),
+                    b"BaseURL" => {
+                        let start = self.at;
+                        let text = self.take_until(b"<>");
+                        let is_text = !is_closed && self.rest().starts_with(b"</");
+                        let is_few = found.bases.len() < MAX_BASE_URLS;
+                        (is_text && is_few && has_sound_references(text)).then_some(())?;
+                        found.bases.push(start..self.at);
+                    }
+                    _ => {}
                 }
-                if depth == 0 && local == b"BaseURL" {
-                    let start = self.at;
-                    self.take_until(b"<>");
-                    let is_closed = !tag.is_empty && self.rest().starts_with(b"</");
-                    is_closed.then(|| bases.push(start..self.at))?;
-                }
-                depth += usize::from(!tag.is_empty);
+            }
+            if !is_closed {
+                *open.get_mut(depth)? = name;
+                depth += 1;
+            } else if depth == 1 && !has_begun {
+                found.insert_at = self.at;
             }
         }
     }
+}
+
+/// A name without its prefix.
+fn local(name: &[u8]) -> &[u8] {
+    name.rsplit(|byte| *byte == b':').next().unwrap_or(name)
 }
 
 #[cfg(test)]
@@ -228,7 +294,15 @@ mod tests {
             ("<MPD>", "<Period/></MPD>"),
             (
                 "\u{feff}<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<!-- made by x -->\n<MPD\n  xmlns='a' type = \"static\" >",
-                "\n <ProgramInformation><Title>a</Title></ProgramInformation><Period></Period></MPD>",
+                "\n <!-- a --><Period></Period></MPD>",
+            ),
+            (
+                "<MPD>\n <ProgramInformation><Title>a &amp; b&#x21;</Title></ProgramInformation>",
+                "\n <Period></Period></MPD>",
+            ),
+            (
+                "<MPD><ProgramInformation/><ProgramInformation/>",
+                "<ServiceDescription/><ProgramInformation/><Period></Period></MPD>",
             ),
             (
                 "<MPD>",
@@ -282,6 +356,26 @@ mod tests {
     }
 
     #[test]
+    fn few_base_urls_become_longer_and_few_elements_nest() {
+        let with = |count: usize| {
+            let bases = "<BaseURL>v/</BaseURL>".repeat(count);
+            based(&format!("<MPD>{bases}<Period/></MPD>"))
+        };
+        let most = with(MAX_BASE_URLS).expect("a manifest");
+        assert_eq!(most.matches(FOLDER).count(), MAX_BASE_URLS);
+        assert_eq!(with(MAX_BASE_URLS + 1), None);
+        let nested = |depth: usize| {
+            let (open, close) = ("<S>".repeat(depth), "</S>".repeat(depth));
+            based(&format!("<MPD>{open}{close}<Period/></MPD>"))
+        };
+        assert!(nested(MAX_DEPTH - 1).is_some());
+        assert_eq!(nested(MAX_DEPTH), None);
+        let order = "<MPD><BaseURL>v/</BaseURL><ProgramInformation/><Period/></MPD>";
+        let expected = order.replace("v/", &format!("{FOLDER}v/"));
+        assert_eq!(based(order), Some(expected));
+    }
+
+    #[test]
     fn a_beginning_that_parsers_read_differently_gets_no_pass() {
         for manifest in [
             "",
@@ -311,6 +405,15 @@ mod tests {
             "<MPD><![CDATA[x]]><BaseURL>v/</BaseURL></x><Period/></MPD>",
             "<MPD><?x?><BaseURL>v/</BaseURL></x><Period/></MPD>",
             "<MPD></MPD><Period/>",
+            "<MPD><Title></Source><Period/></MPD>",
+            "<MPD><Title>a & b</Title><Period/></MPD>",
+            "<MPD><Title>&b;</Title><Period/></MPD>",
+            "<MPD a='&'><Period/></MPD>",
+            "<:MPD><Period/></:MPD>",
+            "<1:MPD><Period/></1:MPD>",
+            "<a:b:MPD><Period/></a:b:MPD>",
+            "<MPD a;b='c'><Period/></MPD>",
+            "<MPD></MPD><S><Period/></S>",
             "<?xml version='1.0' a='>'?><MPD><Period/></MPD>",
         ] {
             assert_eq!(based(manifest), None, "{manifest}");
