@@ -19,9 +19,11 @@ const ALLOWED_HEADERS: &str = "Authorization, Content-Type, If-Match, If-Modifie
 const MAX_REQUESTED_BYTES: usize = 1024;
 
 /// Beginnings of request headers that the edge, or a server before it, acts on.
-const INTERPRETED_PREFIXES: [&str; 16] = [
+const INTERPRETED_PREFIXES: [&str; 21] = [
     "access-control-",
+    "cdn-loop",
     "cf-",
+    "client-ip",
     "content-",
     "cookie",
     "expect",
@@ -32,10 +34,13 @@ const INTERPRETED_PREFIXES: [&str; 16] = [
     "sec-",
     "set-cookie",
     "true-client-ip",
+    "x-client-ip",
     "x-forwarded-",
     "x-http-method",
     "x-method",
+    "x-original-",
     "x-real-ip",
+    "x-rewrite-",
 ];
 
 /// `ALLOWED_ORIGINS`: any origin, or a list.
@@ -179,12 +184,15 @@ fn allowed_headers(requested: Option<&str>) -> String {
 }
 
 /// Returns whether the edge, or a server before it, acts on a request header: credentials, the
-/// client's address, or another method than the one that the browser asks for.
+/// client's address, or another method or path than the browser's. Some servers read `_` as `-`.
 fn is_interpreted(name: &str) -> bool {
-    INTERPRETED_PREFIXES.iter().any(|prefix| {
-        let start = name.as_bytes().get(..prefix.len());
-        start.is_some_and(|start| start.eq_ignore_ascii_case(prefix.as_bytes()))
-    })
+    let is_same = |(byte, known): (u8, u8)| match byte {
+        b'_' => known == b'-',
+        byte => known == byte.to_ascii_lowercase(),
+    };
+    let begins_with =
+        |prefix: &str| name.len() >= prefix.len() && name.bytes().zip(prefix.bytes()).all(is_same);
+    INTERPRETED_PREFIXES.into_iter().any(begins_with)
 }
 
 #[cfg(test)]
@@ -212,6 +220,8 @@ mod tests {
             ("x-forwarded-for,forwarded,x-real-ip,true-client-ip", ""),
             ("cf-connecting-ip,cf-ipcountry", ""),
             ("x-http-method-override,x-method-override", ""),
+            ("x_forwarded_for,X_HTTP_Method_Override", ""),
+            ("x-original-url,x-rewrite-url,client-ip,cdn-loop", ""),
             ("proxy-authorization,sec-fetch-dest,host,origin", ""),
             // Names that no browser sends.
             ("baggage,a b", ", baggage"),
