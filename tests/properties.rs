@@ -9,7 +9,7 @@ use lectern::http::range::ByteRange;
 use lectern::object::key::{Directory, ObjectKey, Scope};
 use lectern::playlist::{Base, Entitlements, Grant, Limits, Rewritten, pictures, rewrite, uris};
 use proptest::prelude::*;
-use testkit::json_oracle;
+use testkit::{base_url_oracle, json_oracle};
 
 const KEYS: &str = r#"[{"kid":"p","secret":"cHJvcGVydGllcyBwcm9wZXJ0aWVzIHByb3BlcnRpZXM"}]"#;
 const ORIGIN: &str = "https://video.example.org";
@@ -118,6 +118,38 @@ fn json() -> impl Strategy<Value = String> {
     prop::collection::vec(piece, 1..8).prop_map(|pieces| pieces.concat())
 }
 
+/// Beginnings of DASH manifests, valid and invalid.
+fn manifest() -> impl Strategy<Value = String> {
+    let prolog = prop_oneof![
+        Just(String::new()),
+        Just("\u{feff}<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n".to_owned()),
+        "<!--[ -~]{0,8}-->[ \n]",
+        "[ -~]{0,4}",
+    ];
+    let attribute = "( [a-z:]{1,6} ?= ?(\"[ -~]{0,6}\"|'[ -~]{0,6}'))?";
+    let tag = |name: &str| {
+        let pattern = format!("<(dash:)?{name}{attribute} ?/?>");
+        prop::string::string_regex(&pattern).expect("a pattern")
+    };
+    let piece = prop_oneof![
+        "<BaseURL>[ -~]{0,12}</BaseURL>",
+        "<(dash:)?BaseURL>[a-z/.:?#&;]{0,12}</(dash:)?BaseURL>",
+        "<BaseURL serviceLocation=\"a\">\n (v/)?(&amp;|&#x2f;)?[a-z]{0,2}\n</BaseURL>",
+        "<ProgramInformation/>|<ServiceDescription/>",
+        "<ProgramInformation><Title>[ -~]{0,6}</Title></ProgramInformation>",
+        "<!--[ -~]{0,8}-->",
+        "[ \n]{1,2}|\\PC{0,4}|</?[A-Z][a-zA-Z]{0,3}>",
+    ];
+    let end = prop_oneof![
+        4 => Just("<Period><BaseURL>x/</BaseURL></Period></MPD>".to_owned()),
+        1 => tag("Period"),
+        1 => Just(String::new()),
+    ];
+    let root = prop_oneof![4 => Just("<MPD>".to_owned()), 1 => tag("MPD")];
+    (prolog, root, prop::collection::vec(piece, 0..5), end)
+        .prop_map(|(prolog, root, pieces, end)| format!("{prolog}{root}{}{end}", pieces.concat()))
+}
+
 /// Removes the passes of `rewrite` from `text`.
 fn without_passes(text: &str, original: &str) -> String {
     let mut kept = String::new();
@@ -144,6 +176,11 @@ fn without_passes(text: &str, original: &str) -> String {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
+
+    #[test]
+    fn a_base_url_stands_where_every_parser_reads_one(manifest in manifest()) {
+        base_url_oracle::compare(manifest.as_bytes());
+    }
 
     #[test]
     fn an_object_key_survives_its_url(key in object_key()) {
@@ -398,5 +435,18 @@ proptest! {
         prop_assert!(pass::verify(&text, &key, Binding::default(), &keys, NOW).is_err());
         let _ = ByteRange::parse(&text);
         let _ = Scope::parse(&text);
+    }
+}
+
+#[test]
+fn manifests_as_tools_write_them_get_a_base_url() {
+    for manifest in [
+        "<MPD><Period/></MPD>",
+        "<?xml version=\"1.0\"?>\n<MPD xmlns=\"urn:mpeg:dash:schema:mpd:2011\"\n  type='static'>\n\t<ProgramInformation \
+         moreInformationURL=\"https://gpac.io\"><Title>a &amp; b</Title></ProgramInformation>\n<Period></Period></MPD>",
+        "<!-- a --><dash:MPD><dash:BaseURL>v/</dash:BaseURL><dash:Period/></dash:MPD>",
+        "<MPD><BaseURL>https://c.example/</BaseURL><BaseURL>v/&amp;</BaseURL><Period/></MPD>",
+    ] {
+        assert!(base_url_oracle::compare(manifest.as_bytes()), "{manifest}");
     }
 }

@@ -11,11 +11,15 @@ pub fn compare(json: &[u8]) {
     let found = JsonValue::parse(json);
     let expected = serde_json::from_slice::<Tree>(json);
     match (&found, &expected) {
-        (Some(found), Ok(expected)) => assert!(
-            same(found, expected),
-            "{}: {found:?}",
-            String::from_utf8_lossy(json)
-        ),
+        (Some(found), Ok(expected)) => {
+            let text = String::from_utf8_lossy(json);
+            assert!(same(found, expected), "{text}: {found:?}");
+            let mut numbers = vec![];
+            collect_numbers(found, &mut numbers);
+            let expected: Vec<JsonValue<'_>> = number_tokens(json).map(read_number).collect();
+            let expected: Vec<&JsonValue<'_>> = expected.iter().collect();
+            assert_eq!(numbers, expected, "{text}");
+        }
         (None, Err(_)) => {}
         // A number beyond a float's range is a number, but no value that the edge accepts.
         (Some(_), Err(error)) if error.to_string().starts_with("number out of range") => {}
@@ -25,6 +29,50 @@ pub fn compare(json: &[u8]) {
             "{}: {found:?}, expected {expected:?}",
             String::from_utf8_lossy(json)
         ),
+    }
+}
+
+/// The numbers of a value, in their order.
+fn collect_numbers<'value, 'json>(
+    value: &'value JsonValue<'json>,
+    found: &mut Vec<&'value JsonValue<'json>>,
+) {
+    match value {
+        JsonValue::Integer(_) | JsonValue::Decimal(_) | JsonValue::Number => found.push(value),
+        JsonValue::Array(values) => values.iter().for_each(|one| collect_numbers(one, found)),
+        JsonValue::Object(members) => {
+            members
+                .iter()
+                .for_each(|(_, one)| collect_numbers(one, found));
+        }
+        JsonValue::Null | JsonValue::Bool(_) | JsonValue::String(_) => {}
+    }
+}
+
+/// The numbers of a valid text as they are written: what stands outside of strings.
+fn number_tokens(json: &[u8]) -> impl Iterator<Item = &str> {
+    let (mut is_string, mut is_escaped) = (false, false);
+    let tokens = json.split(move |&byte| {
+        let was_string = is_string;
+        is_string ^= byte == b'"' && !is_escaped;
+        is_escaped = is_string && byte == b'\\' && !is_escaped;
+        was_string || is_string || !(byte.is_ascii_digit() || b"+-.eE".contains(&byte))
+    });
+    tokens
+        .filter(|token| token.iter().any(u8::is_ascii_digit))
+        .map(|token| str::from_utf8(token).expect("ASCII"))
+}
+
+/// A number by its digits. A float has too few for the floor of `1.99999999999999999999`.
+fn read_number(token: &str) -> JsonValue<'static> {
+    let is_plain = |letter: char| letter.is_ascii_digit() || letter == '.';
+    let (whole, fraction) = token.split_once('.').unwrap_or((token, ""));
+    match whole.parse() {
+        Ok(floor) if token.chars().all(is_plain) && fraction.is_empty() => {
+            JsonValue::Integer(floor)
+        }
+        Ok(floor) if token.chars().all(is_plain) => JsonValue::Decimal(floor),
+        _ => JsonValue::Number,
     }
 }
 
@@ -61,10 +109,10 @@ impl Tree {
 fn same(found: &JsonValue<'_>, expected: &Tree) -> bool {
     match (found, expected) {
         (JsonValue::Null, Tree::Null) | (JsonValue::Number, Tree::Number(_)) => true,
-        // A float has 53 bits: the floor is exact below 2^53, and may be one less than the float's.
+        // A float has 53 bits: it may be rounded up to the next integer, or by its last bit.
         (JsonValue::Decimal(found), Tree::Number(expected)) => {
-            let difference = expected.floor() - *found as f64;
-            (0.0..=1.0).contains(&difference) || *found >= 1 << 53
+            let found = *found as f64;
+            (0.0..=1.0_f64.max(found * f64::EPSILON)).contains(&(expected.floor() - found).abs())
         }
         (JsonValue::Bool(found), Tree::Bool(expected)) => found == expected,
         (JsonValue::Integer(found), Tree::Integer(expected)) => found == expected,

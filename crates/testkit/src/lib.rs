@@ -5,6 +5,7 @@
 )]
 
 pub mod attacks;
+pub mod base_url_oracle;
 #[cfg(feature = "bucket")]
 pub mod bucket;
 pub mod files;
