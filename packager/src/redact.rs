@@ -58,7 +58,7 @@ pub(crate) fn on_one_line(text: &str) -> String {
 }
 
 /// Rejects control characters and bidirectional controls (Unicode TR 9).
-fn is_harmless(character: char) -> bool {
+pub(crate) fn is_harmless(character: char) -> bool {
     !character.is_control()
         && !matches!(
             character,

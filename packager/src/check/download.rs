@@ -2,6 +2,7 @@
 
 use mp4_atom::{Atom as _, Moov, StszSamples, Trak};
 
+use super::fmp4::MOST_TRACKS;
 use super::rendition::CheckedRendition;
 use super::sample_data;
 use super::source::{MOST_SEGMENT, PackageSource};
@@ -82,6 +83,9 @@ async fn duration(source: &PackageSource, at: &reqwest::Url) -> Result<f64, Stri
                     .map_err(|error| format!("its `moov` cannot be read: {error}"))?;
                 if moov.trak.is_empty() {
                     return Err("it has no track".to_owned());
+                }
+                if moov.trak.len() > MOST_TRACKS {
+                    return Err(format!("it has more than {MOST_TRACKS} tracks"));
                 }
                 duration = Some(moov.mvhd.duration as f64 / f64::from(moov.mvhd.timescale.max(1)));
                 for track in &moov.trak {

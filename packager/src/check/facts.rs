@@ -2,6 +2,7 @@
 //! memory does not grow with the lecture.
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use futures_util::stream::{self, StreamExt as _};
 use reqwest::Url;
@@ -22,7 +23,7 @@ use crate::digest::sha256;
 
 /// Parallel requests, which bound the segments in memory.
 const AHEAD: usize = 4;
-const MOST_PLAYLISTS: usize = 200;
+pub(crate) const MOST_PLAYLISTS: usize = 200;
 
 #[derive(Debug, Default)]
 pub(crate) struct PackageFacts {
@@ -43,6 +44,8 @@ pub(crate) struct PackageFacts {
     pub(crate) download: Option<CheckedDownload>,
     /// Names of video segments with the name of another one of the same bytes.
     pub(crate) copies: Vec<(String, String)>,
+    /// Playlists that were not read, because there are too many.
+    pub(crate) surplus: usize,
     /// Size and SHA-256 of objects that were read completely.
     digests: BTreeMap<String, (u64, String)>,
     keys: KeyRing,
@@ -73,7 +76,11 @@ impl PackageFacts {
                 .await;
             return Ok(facts);
         }
-        for (uri, uses, is_subtitles) in listed(&playlist) {
+        for (number, (uri, uses, is_subtitles)) in listed(&playlist).into_iter().enumerate() {
+            if number >= MOST_PLAYLISTS {
+                facts.surplus += 1;
+                continue;
+            }
             let Some(at) = facts.uri(source, &entry, &uri) else {
                 continue;
             };
@@ -241,6 +248,7 @@ impl PackageFacts {
             transported,
             segments,
             is_subtitles,
+            rates: OnceLock::new(),
         });
     }
 
@@ -380,12 +388,13 @@ pub(crate) fn listed(playlist: &CheckedPlaylist) -> Vec<(String, Vec<ListedAs>, 
                 .map(|(at, entry)| (ListedAs::IFrames(at), entry)),
         );
     let mut found: Vec<(String, Vec<ListedAs>, bool)> = vec![];
+    let mut known: BTreeMap<&str, usize> = BTreeMap::new();
     for (kind, (entry, is_subtitles)) in all {
         let Some(uri) = &entry.uri else { continue };
-        if let Some((_, uses, _)) = found.iter_mut().find(|(known, ..)| known == uri) {
-            uses.push(kind);
-        } else if found.len() < MOST_PLAYLISTS {
-            found.push((uri.clone(), vec![kind], is_subtitles));
+        let at = *known.entry(uri).or_insert(found.len());
+        match found.get_mut(at) {
+            Some((_, uses, _)) => uses.push(kind),
+            None => found.push((uri.clone(), vec![kind], is_subtitles)),
         }
     }
     found
@@ -427,7 +436,7 @@ pub(crate) fn body(
     transported: &mut Vec<CheckedTrack>,
 ) -> SegmentBody {
     let init = listed.map.and_then(|map| inits.get(map));
-    if is_boxes(bytes) {
+    if is_boxes(bytes) || (init.is_some() && !is_subtitles) {
         return match init {
             Some(Some(init)) => match init.read(bytes) {
                 Ok(fragments) => SegmentBody::Fragments(fragments),
@@ -441,7 +450,7 @@ pub(crate) fn body(
         return SegmentBody::WebVtt(web_vtt(bytes));
     }
     match bytes {
-        [0x47, ..] if init.is_none() => match Transport::read(bytes) {
+        [0x47, ..] => match Transport::read(bytes) {
             Ok((found, tracks)) => {
                 if transported.is_empty() {
                     *transported = tracks;
@@ -450,10 +459,9 @@ pub(crate) fn body(
             }
             Err(why) => SegmentBody::NoTransport(why),
         },
-        [b'I', b'D', b'3', ..] | [0xff, 0xe0..=0xff, ..] | [0x0b, 0x77, ..] if init.is_none() => {
+        [b'I', b'D', b'3', ..] | [0xff, 0xe0..=0xff, ..] | [0x0b, 0x77, ..] => {
             SegmentBody::Opaque("it is audio without a container")
         }
-        _ if init.is_some() => SegmentBody::Wrong("its bytes from 0 on are no box".to_owned()),
         _ => SegmentBody::Wrong("it is neither fragmented MP4 nor a transport stream".to_owned()),
     }
 }

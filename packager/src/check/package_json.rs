@@ -103,7 +103,9 @@ async fn compare(
             continue;
         };
         if !listed.insert(at.as_str().to_owned()) {
-            found.push((name.clone(), "it is listed twice".to_owned()));
+            // It is read once.
+            found.push((name, "it is listed twice".to_owned()));
+            continue;
         }
         let digest = match digests.get(at.as_str()) {
             Some(digest) => Ok(digest.clone()),
@@ -172,10 +174,16 @@ fn statements(
             "`duration` is {duration} s, and the lecture lasts {longest:.3} s"
         ));
     }
+    let mut by_folder: BTreeMap<Url, &CheckedRendition> = BTreeMap::new();
+    for rendition in av() {
+        if let Ok(folder) = rendition.at.join(".") {
+            by_folder.entry(folder).or_insert(rendition);
+        }
+    }
     for stated in &listing.renditions {
         let folder = shown(&stated.folder);
         let wanted = json.join(&format!("{}/", stated.folder)).ok();
-        let rendition = av().find(|one| one.at.join(".").ok() == wanted);
+        let rendition = wanted.and_then(|wanted| by_folder.get(&wanted).copied());
         let Some(rendition) = rendition else {
             differs(format!("no playlist of the package is in `{folder}`"));
             continue;

@@ -1,5 +1,7 @@
 //! A checked Rendition: its playlist, its tracks, and facts about each segment.
 
+use std::sync::OnceLock;
+
 use crate::check::fmp4::{CheckedInit, CheckedTrack, Medium, SegmentSamples};
 use crate::check::playlist::{CheckedPlaylist, ListedSegment};
 use crate::check::transport::Transport;
@@ -30,6 +32,8 @@ pub(crate) struct CheckedRendition {
     /// Parallel to the playlist's segments.
     pub(crate) segments: Vec<CheckedSegment>,
     pub(crate) is_subtitles: bool,
+    /// Measured once: several rules ask for every Rendition of a group.
+    pub(crate) rates: OnceLock<Option<(u64, u64)>>,
 }
 
 #[derive(Debug)]
@@ -165,6 +169,10 @@ impl CheckedRendition {
     /// run of segments (RFC 8216bis §4.1). A run lasts between half and one and a half target
     /// durations.
     pub(crate) fn rates(&self) -> Option<(u64, u64)> {
+        *self.rates.get_or_init(|| self.measure_rates())
+    }
+
+    fn measure_rates(&self) -> Option<(u64, u64)> {
         const LONGEST_RUN: usize = 1_000;
         let is_unread = |segment: &CheckedSegment| matches!(segment.body, SegmentBody::Unread);
         if self.segments.is_empty() || self.segments.iter().any(is_unread) {

@@ -1,12 +1,12 @@
 //! Compares the statements of a manifest with the Renditions: durations, times, codecs, sizes and
 //! rates.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use mp4_atom::{Atom as _, Sidx};
 use reqwest::Url;
 
-use super::{base, seconds, timeline, uris};
+use super::{MOST_REPRESENTATIONS, base, base_of, representations, seconds, timeline, uris};
 use crate::box_walk::BoxHeader;
 use crate::check::codec::is_same;
 use crate::check::fmp4::Medium;
@@ -34,34 +34,32 @@ pub(super) async fn contradictions(
     let Some(outer) = base(mpd, at) else {
         return found;
     };
-    for period in mpd.all("Period") {
-        for set in period.all("AdaptationSet") {
-            for representation in set.all("Representation") {
-                let levels = [representation, set, period];
-                let id = representation.get("id").unwrap_or("");
-                if !ids.insert(id) {
-                    found.push(format!("two Representations have the id `{}`", shown(id)));
-                }
-                let base = [period, set, representation]
-                    .into_iter()
-                    .try_fold(outer.clone(), |outer, level| base(level, &outer));
-                let Some(base) = base else {
-                    found.push(format!("a `BaseURL` of `{}` is no URL", shown(id)));
-                    continue;
-                };
-                let rendition = levels_rendition(levels, total, &base, renditions);
-                if let Some(rendition) = rendition {
-                    found.extend(statement_faults(levels, rendition));
-                } else if representation.child("BaseURL").is_some() {
-                    found.extend(file_fault(source, &base, levels).await);
-                }
-                if let Some(index) = representation.child("SegmentBase") {
-                    found.extend(index_fault(source, &base, index).await);
-                }
-                if found.len() > MOST {
-                    return found;
-                }
-            }
+    let rungs = rungs(renditions);
+    for (number, levels) in representations(mpd).enumerate() {
+        if number == MOST_REPRESENTATIONS {
+            found.push(format!(
+                "it has more than {MOST_REPRESENTATIONS} Representations"
+            ));
+        }
+        if number == MOST_REPRESENTATIONS || found.len() > MOST {
+            return found;
+        }
+        let [representation, ..] = levels;
+        let id = representation.get("id").unwrap_or("");
+        if !ids.insert(id) {
+            found.push(format!("two Representations have the id `{}`", shown(id)));
+        }
+        let Some(base) = base_of(levels, &outer) else {
+            found.push(format!("a `BaseURL` of `{}` is no URL", shown(id)));
+            continue;
+        };
+        if let Some(rendition) = described(levels, total, &base, &rungs) {
+            found.extend(statement_faults(levels, rendition));
+        } else if representation.child("BaseURL").is_some() {
+            found.extend(file_fault(source, &base, levels).await);
+        }
+        if let Some(index) = representation.child("SegmentBase") {
+            found.extend(index_fault(source, &base, index).await);
         }
     }
     found
@@ -98,27 +96,33 @@ fn duration_fault(
     })
 }
 
-/// The Rendition whose first segments a Representation lists.
-fn levels_rendition<'all>(
-    levels: [&XmlElement; 3],
-    total: Option<f64>,
-    base: &Url,
-    renditions: &'all [CheckedRendition],
-) -> Option<&'all CheckedRendition> {
-    let urls: Vec<Url> = uris(levels, total)?
-        .iter()
-        .take(2)
-        .filter_map(|uri| base.join(uri).ok())
-        .collect();
-    renditions.iter().find(|rendition| {
+/// Renditions by the URLs of their initialization sections and segments.
+fn rungs(renditions: &[CheckedRendition]) -> BTreeMap<Url, &CheckedRendition> {
+    let mut found = BTreeMap::new();
+    for rendition in renditions {
         let playlist = &rendition.playlist;
         let maps = playlist.maps.iter().map(|map| &map.place.uri);
         let segments = playlist.segments.iter().map(|listed| &listed.place.uri);
-        let mut listed = maps
+        for url in maps
             .chain(segments)
-            .filter_map(|uri| rendition.at.join(uri).ok());
-        listed.any(|url| urls.contains(&url))
-    })
+            .filter_map(|uri| rendition.at.join(uri).ok())
+        {
+            found.entry(url).or_insert(rendition);
+        }
+    }
+    found
+}
+
+/// The Rendition whose first segments a Representation lists.
+fn described<'all>(
+    levels: [&XmlElement; 3],
+    total: Option<f64>,
+    base: &Url,
+    rungs: &BTreeMap<Url, &'all CheckedRendition>,
+) -> Option<&'all CheckedRendition> {
+    let uris = uris(levels, total)?;
+    let mut urls = uris.iter().take(2).filter_map(|uri| base.join(uri).ok());
+    urls.find_map(|url| rungs.get(&url).copied())
 }
 
 /// Statements of a Representation that its Rendition contradicts.

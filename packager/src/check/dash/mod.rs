@@ -13,7 +13,12 @@ use super::source::{MOST_PLAYLIST, PackageSource};
 use super::xml::{self, XmlElement};
 use crate::layout;
 
+/// Maximum segments of a Representation.
 const MOST_SEGMENTS: u64 = 100_000;
+/// Maximum Representations, each of which may list that many segments.
+const MOST_REPRESENTATIONS: usize = 200;
+/// Maximum bytes of the URLs in a manifest. A template writes many of a few bytes.
+const MOST_URL_BYTES: usize = 64 << 20;
 /// Maximum items of a list in a report.
 const MOST_SHOWN: usize = 5;
 
@@ -74,10 +79,7 @@ fn lacking(mpd: &XmlElement) -> Option<String> {
     };
     let mut required = ["profiles", "minBufferTime"].into_iter();
     let of_mpd = required.find_map(|name| lacks(mpd, name));
-    let sets = mpd
-        .all("Period")
-        .flat_map(|period| period.all("AdaptationSet"));
-    let mut all = sets.flat_map(|set| set.all("Representation"));
+    let mut all = representations(mpd).map(|[representation, ..]| representation);
     of_mpd.or_else(|| all.find_map(|one| lacks(one, "id").or_else(|| lacks(one, "bandwidth"))))
 }
 
@@ -115,26 +117,44 @@ fn segments(mpd: &XmlElement, at: &Url) -> Option<BTreeSet<Url>> {
     let base = base(mpd, at)?;
     let total = mpd.get("mediaPresentationDuration").and_then(seconds);
     let mut found = BTreeSet::new();
-    for period in mpd.all("Period") {
-        let base = self::base(period, &base)?;
-        for set in period.all("AdaptationSet") {
-            let base = self::base(set, &base)?;
-            for representation in set.all("Representation") {
-                let is_av = [set, representation]
-                    .iter()
-                    .filter_map(|element| element.get("mimeType").or(element.get("contentType")))
-                    .any(|kind| kind.starts_with("video") || kind.starts_with("audio"));
-                if is_av {
-                    let base = self::base(representation, &base)?;
-                    let levels = [representation, set, period];
-                    for uri in uris(levels, total)? {
-                        found.insert(base.join(&uri).ok()?);
-                    }
-                }
+    let mut bytes = 0;
+    for levels in representations(mpd).take(MOST_REPRESENTATIONS) {
+        let [representation, set, _] = levels;
+        let is_av = [set, representation]
+            .iter()
+            .filter_map(|element| element.get("mimeType").or(element.get("contentType")))
+            .any(|kind| kind.starts_with("video") || kind.starts_with("audio"));
+        if !is_av {
+            continue;
+        }
+        let base = base_of(levels, &base)?;
+        for uri in uris(levels, total)? {
+            let url = base.join(&uri).ok()?;
+            bytes += url.as_str().len();
+            if bytes > MOST_URL_BYTES {
+                return None;
             }
+            found.insert(url);
         }
     }
     Some(found)
+}
+
+/// Every Representation with its Adaptation Set and its Period.
+fn representations(mpd: &XmlElement) -> impl Iterator<Item = [&XmlElement; 3]> {
+    let sets = mpd
+        .all("Period")
+        .flat_map(|period| period.all("AdaptationSet").map(move |set| (period, set)));
+    sets.flat_map(|(period, set)| {
+        let all = set.all("Representation");
+        all.map(move |representation| [representation, set, period])
+    })
+}
+
+/// Base URL of a Representation, given that of the manifest.
+fn base_of(levels: [&XmlElement; 3], outer: &Url) -> Option<Url> {
+    let mut outwards = levels.into_iter().rev();
+    outwards.try_fold(outer.clone(), |outer, level| base(level, &outer))
 }
 
 fn base(element: &XmlElement, outer: &Url) -> Option<Url> {
@@ -188,20 +208,29 @@ fn uris(levels: [&XmlElement; 3], total: Option<f64>) -> Option<Vec<String>> {
             if !(1.0..=MOST_SEGMENTS as f64).contains(&count) {
                 return None;
             }
-            (0..count as u64).map(|at| at * duration as u64).collect()
+            let start = |at: u64| at.saturating_mul(duration as u64);
+            (0..count as u64).map(start).collect()
         }
     };
     let first = whole("startNumber").unwrap_or(1);
-    let fill = |template: &str, number, time| fill(template, representation, number, time);
-    let mut found: Vec<String> = get("initialization")
-        .map(|init| fill(init, 0, 0))
-        .into_iter()
-        .collect();
-    found.extend(
-        (first..)
-            .zip(times)
-            .map(|(number, time)| fill(media, number, time)),
-    );
+    // Numbers have 32 bits (§5.3.9.2.2).
+    if first > u32::MAX.into() {
+        return None;
+    }
+    let mut found = vec![];
+    let mut bytes = 0;
+    let mut add = |template: &str, number, time| {
+        let uri = fill(template, representation, number, time);
+        bytes += uri.len();
+        found.push(uri);
+        (bytes <= MOST_URL_BYTES).then_some(())
+    };
+    if let Some(init) = get("initialization") {
+        add(init, 0, 0)?;
+    }
+    for (number, time) in (first..).zip(times) {
+        add(media, number, time)?;
+    }
     Some(found)
 }
 
@@ -320,6 +349,27 @@ mod tests {
                 &template(
                     r#"media="$Time$""#,
                     r#"<SegmentTimeline><S d="1" r="99999999999"/></SegmentTimeline>"#,
+                ),
+                None,
+            ),
+            (
+                &template(
+                    r#"media="$Time$""#,
+                    r#"<SegmentTimeline><S d="0"/><S d="0" r="18446744073709551615"/></SegmentTimeline>"#,
+                ),
+                None,
+            ),
+            (
+                &template(
+                    r#"media="$Number$" startNumber="18446744073709551615""#,
+                    r#"<SegmentTimeline><S d="1"/></SegmentTimeline>"#,
+                ),
+                None,
+            ),
+            (
+                &template(
+                    &format!(r#"media="{}$Number$""#, "a".repeat(1_000)),
+                    r#"<SegmentTimeline><S d="1" r="99998"/></SegmentTimeline>"#,
                 ),
                 None,
             ),

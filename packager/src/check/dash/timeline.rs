@@ -15,7 +15,7 @@ pub(super) fn entries(timeline: &XmlElement) -> Option<Vec<(u64, u64)>> {
         let duration = whole("d")?.ok()?;
         // -1 repeats the segment up to the start of the next entry.
         let repeated = whole("r").map_or(Some(0), Result::ok)?;
-        if found.len() as u64 + repeated >= MOST_SEGMENTS {
+        if (found.len() as u64).saturating_add(repeated) >= MOST_SEGMENTS {
             return None;
         }
         for _ in 0..=repeated {

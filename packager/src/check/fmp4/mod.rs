@@ -17,6 +17,8 @@ use samples::{SampleReader, is_wrong_index};
 const SAMPLE_IS_NON_SYNC: u32 = 0x0001_0000;
 /// One sample in so many may end in another way than its codec's: some encoders pad a few.
 pub(crate) const MOST_ODD: u64 = 20;
+/// Maximum number of tracks, each of which reads every segment.
+pub(crate) const MOST_TRACKS: usize = 32;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Medium {
@@ -152,6 +154,9 @@ impl CheckedInit {
             }
         }
         let moov = moov.ok_or("it has no `moov`")?;
+        if moov.trak.len() > MOST_TRACKS {
+            return Err(format!("it has more than {MOST_TRACKS} tracks"));
+        }
         let movie = moov.mvhd.timescale;
         let trex = |track: &Trak| {
             let all = moov.mvex.iter().flat_map(|mvex| &mvex.trex);
@@ -315,6 +320,7 @@ impl CheckedTrack {
             since_sync: 0,
             has_styp: false,
             runs: vec![],
+            listed: 0,
             odd: 0,
             first_odd: 0,
         };
@@ -341,9 +347,12 @@ impl CheckedTrack {
                 _ => {}
             }
         }
+        // Bodies are in their order, and apart.
         let is_in = |run: &Range<usize>| {
-            let mut all = data.iter();
-            all.any(|body| body.start <= run.start && run.end <= body.end)
+            let before = data.partition_point(|body| body.start <= run.start);
+            data[..before]
+                .last()
+                .is_some_and(|body| run.end <= body.end)
         };
         let is_misplaced = !is_cut && !reader.runs.iter().all(is_in);
         let mut found = reader.found.ok_or("it has no samples of its track")?;
@@ -407,5 +416,41 @@ mod tests {
             track.read(bomb),
             Err("it lists more samples than it has bytes".to_owned())
         );
+        // Each run alone lists fewer.
+        let run = b"\0\0\0\x10trun\0\0\0\0\0\0\x20\0";
+        let runs = run.repeat(1_000);
+        let framed = |kind: &[u8], body: &[u8]| {
+            let length = u32::try_from(body.len() + 8)
+                .expect("a length")
+                .to_be_bytes();
+            [&length[..], kind, body].concat()
+        };
+        let traf = framed(b"traf", &[&bomb[32..64], &runs].concat());
+        let moof = framed(b"moof", &[&bomb[8..24], &traf].concat());
+        assert_eq!(
+            track.read(&moof),
+            Err("it lists more samples than it has bytes".to_owned())
+        );
+    }
+
+    #[test]
+    fn a_run_lies_in_one_of_several_bodies() {
+        let track = CheckedInit::parse(&Spec::video(640, 360).init())
+            .expect("an init")
+            .main()
+            .clone();
+        let segment = fixture::segment(&Spec::video(640, 360), 0);
+        assert!(!track.read(&segment).expect("samples").is_misplaced);
+        let empty = b"\0\0\0\x08mdat";
+        let behind = [&segment[..], empty].concat();
+        assert!(!track.read(&behind).expect("samples").is_misplaced);
+        // Offsets count from the `moof`, so that an empty body before the samples shifts them.
+        let mdat = segment
+            .windows(4)
+            .position(|kind| kind == b"mdat")
+            .expect("a body")
+            - 4;
+        let between = [&segment[..mdat], empty, &segment[mdat..]].concat();
+        assert!(track.read(&between).expect("samples").is_misplaced);
     }
 }

@@ -27,6 +27,8 @@ pub(super) struct SampleReader<'bytes> {
     pub(super) has_styp: bool,
     /// Bytes of each run of all tracks.
     pub(super) runs: Vec<Range<usize>>,
+    /// Number of samples of all tracks.
+    pub(super) listed: usize,
     /// Samples that do not end as their codec does.
     pub(super) odd: u64,
     pub(super) first_odd: u64,
@@ -44,8 +46,9 @@ impl SampleReader<'_> {
             let mut end = at;
             let first = self.runs.len();
             for run in &traf.trun {
-                // A count without entries takes no space, and may be billions.
-                if run.samples.len() > self.bytes.len() {
+                // Counts without entries take no space, and may add up to billions.
+                self.listed = self.listed.saturating_add(run.samples.len());
+                if self.listed > self.bytes.len() {
                     return Err("it lists more samples than it has bytes".to_owned());
                 }
                 let sizes = run.samples.iter().map(|sample| sample.size.unwrap_or(size));

@@ -10,6 +10,8 @@ use std::collections::BTreeMap;
 
 use reader::PlaylistReader;
 
+use crate::redact::is_harmless;
+
 /// A playlist of either kind.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct CheckedPlaylist {
@@ -52,7 +54,7 @@ pub(crate) struct TagEntry {
 }
 
 /// An object, or a range of it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct UriRange {
     pub(crate) uri: String,
     /// Length and offset.
@@ -60,7 +62,7 @@ pub(crate) struct UriRange {
 }
 
 /// An `EXT-X-KEY` or `EXT-X-SESSION-KEY`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct ListedKey {
     pub(crate) method: String,
     /// The URI leads to the key itself: `KEYFORMAT` is `identity`.
@@ -72,7 +74,7 @@ pub(crate) struct ListedKey {
 }
 
 /// A Media Initialization Section in a Media Playlist.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct ListedMap {
     pub(crate) place: UriRange,
     /// Index in the playlist's `keys`.
@@ -166,13 +168,13 @@ fn byte_range(text: &str) -> Option<(u64, Option<u64>)> {
     }
 }
 
-/// Shortens untrusted text and removes control characters, for a terminal.
+/// Shortens untrusted text and replaces control characters, for a terminal.
 pub(crate) fn shown(text: &str) -> String {
     const MOST: usize = 80;
     let mut short: String = text
         .chars()
         .take(MOST)
-        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .map(|c| if is_harmless(c) { c } else { '\u{fffd}' })
         .collect();
     if text.chars().nth(MOST).is_some() {
         short.push('…');
@@ -251,6 +253,39 @@ mod tests {
                 found.problems
             );
         }
+    }
+
+    #[test]
+    fn variables_do_not_make_a_playlist_larger_than_memory() {
+        let value = "v".repeat(60_000);
+        let lines = "#EXTINF:4,\n{$a}\n".repeat(1_000);
+        let text = format!(
+            "#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXT-X-DEFINE:NAME=\"a\",VALUE=\"{value}\"\n{lines}"
+        );
+        let found = CheckedPlaylist::parse(text.as_bytes());
+        let bytes: usize = found.segments.iter().map(|one| one.place.uri.len()).sum();
+        assert!((1 << 22..=8 << 20).contains(&bytes), "{bytes}");
+        let problem = found.problems.first().expect("a fault");
+        assert!(
+            problem.ends_with("the variable `a` is too long"),
+            "{problem}"
+        );
+    }
+
+    #[test]
+    fn what_is_not_read_is_a_fault() {
+        let lines = "#EXT-X-STREAM-INF:BANDWIDTH=1\na\n".repeat(1_001);
+        let found = CheckedPlaylist::parse(format!("#EXTM3U\n{lines}").as_bytes());
+        let expected = "line 2003: it has more than 1000 of `EXT-X-STREAM-INF`";
+        assert_eq!(
+            (found.variants.len(), found.problems),
+            (1_000, vec![expected.to_owned()])
+        );
+    }
+
+    #[test]
+    fn shown_text_has_no_control_of_a_terminal() {
+        assert_eq!(shown("a\u{1b}[2J\u{202e}b"), "a\u{fffd}[2J\u{fffd}b");
     }
 
     /// A line that is added to a good Media Playlist, and the fault that it makes.

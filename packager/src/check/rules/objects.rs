@@ -1,6 +1,6 @@
 //! Rules for objects and their names.
 
-use super::super::facts::is_plain;
+use super::super::facts::{MOST_PLAYLISTS, is_plain};
 use super::Rule;
 
 pub(super) const RULES: &[Rule] = &[
@@ -13,6 +13,13 @@ pub(super) const RULES: &[Rule] = &[
             findings.has_looked = true;
             for (name, why) in &facts.unread {
                 findings.expect(false, || (name.clone(), why.clone()));
+            }
+            if facts.surplus > 0 {
+                let why = format!(
+                    "{} playlists beyond the first {MOST_PLAYLISTS} were not read",
+                    facts.surplus
+                );
+                findings.unjudged(&facts.name, &why);
             }
         },
     },

@@ -91,27 +91,25 @@ impl PlaylistReader<'_> {
             return;
         };
         let format = entry.get("KEYFORMAT").unwrap_or("identity").to_owned();
-        let known = self.found.keys.iter().position(|known| *known == key);
-        let at = match known {
-            Some(at) => at,
+        let at = match self.key_numbers.get(&key) {
+            Some(at) => *at,
             None if self.found.keys.len() == MOST_KEYS => {
                 return self.problem(format!("it lists more than {MOST_KEYS} keys"));
             }
             None => {
+                let at = self.found.keys.len();
+                self.key_numbers.insert(key.clone(), at);
                 self.found.keys.push(key);
-                self.found.keys.len() - 1
+                at
             }
         };
-        self.keys.retain(|(other, _)| *other != format);
-        if self.keys.len() < MOST_ENTRIES {
-            self.keys.push((format, at));
-        }
+        self.keys.insert(format, at);
     }
 
     /// The key that decrypts what follows, or another one that encrypted it.
     pub(super) fn active_key(&self) -> Option<usize> {
-        let identity = self.keys.iter().find(|(format, _)| format == "identity");
-        identity.or(self.keys.first()).map(|(_, at)| *at)
+        let identity = self.keys.get("identity");
+        identity.or(self.keys.values().next()).copied()
     }
 
     pub(super) fn map(&mut self, entry: &TagEntry) {
@@ -127,14 +125,19 @@ impl PlaylistReader<'_> {
             },
             key: self.active_key(),
         };
-        let known = self.found.maps.iter().position(|known| *known == map);
-        self.map = known.or_else(|| {
+        let at = self.found.maps.len();
+        self.map = match self.map_numbers.get(&map) {
+            Some(known) => Some(*known),
             // Each is read once, and no lecture has hundreds.
-            if self.found.maps.len() >= MOST_ENTRIES {
-                return None;
+            None if at == MOST_ENTRIES => {
+                self.too_many("#EXT-X-MAP");
+                None
             }
-            self.found.maps.push(map);
-            Some(self.found.maps.len() - 1)
-        });
+            None => {
+                self.map_numbers.insert(map.clone(), at);
+                self.found.maps.push(map);
+                Some(at)
+            }
+        };
     }
 }

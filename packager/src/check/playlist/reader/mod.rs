@@ -12,7 +12,7 @@ use hls_lexer::scan::lines;
 use super::attributes::{self, is_integer};
 use super::date_range::DateRanges;
 use super::tags::{self, TagContent, TagPlace};
-use super::{CheckedPlaylist, TagEntry, shown};
+use super::{CheckedPlaylist, ListedKey, ListedMap, TagEntry, shown};
 
 const MOST_ENTRIES: usize = 1_000;
 /// Maximum number of keys, each of which is read.
@@ -21,6 +21,8 @@ const MOST_KEYS: usize = 1_000;
 const MOST_PROBLEMS: usize = 100;
 /// Maximum bytes of a line after its variables are replaced.
 const LONGEST_LINE: usize = 1 << 16;
+/// Maximum bytes of variables that are written into a playlist.
+const MOST_EXPANDED: usize = 8 << 20;
 /// Latest version of the draft.
 const LATEST_VERSION: u64 = 13;
 
@@ -37,8 +39,12 @@ pub(super) struct PlaylistReader<'imports> {
     is_discontinuous: bool,
     is_gap: bool,
     bitrate: Option<u64>,
-    /// Active keys, one for each `KEYFORMAT`.
-    keys: Vec<(String, usize)>,
+    /// Active keys by their `KEYFORMAT`.
+    keys: BTreeMap<String, usize>,
+    /// Indexes of keys and maps in the playlist's lists.
+    key_numbers: BTreeMap<ListedKey, usize>,
+    map_numbers: BTreeMap<ListedMap, usize>,
+    session_keys: BTreeSet<ListedKey>,
     sequence: u64,
     /// End of the last byte range, with its URI.
     end: (String, u64),
@@ -47,6 +53,8 @@ pub(super) struct PlaylistReader<'imports> {
     /// The first tag of each kind of playlist, which exclude each other.
     media_tag: Option<&'static str>,
     multivariant_tag: Option<&'static str>,
+    /// Bytes of variables that are written out.
+    expanded: usize,
     /// Date of the next segment, as far as dates and durations tell.
     clock: Option<DateTime<FixedOffset>>,
     date_ranges: DateRanges,
@@ -161,8 +169,14 @@ impl<'imports> PlaylistReader<'imports> {
                 return out + "{$" + after;
             };
             match self.found.variables.get(name) {
-                Some(value) if out.len() + value.len() < LONGEST_LINE => out += value,
-                Some(_) => {}
+                Some(value)
+                    if out.len() + value.len() < LONGEST_LINE
+                        && self.expanded + value.len() <= MOST_EXPANDED =>
+                {
+                    self.expanded += value.len();
+                    out += value;
+                }
+                Some(_) => self.problem(format!("the variable `{}` is too long", shown(name))),
                 None => self.problem(format!("the variable `{}` is not defined", shown(name))),
             }
             rest = behind;
@@ -281,9 +295,12 @@ impl<'imports> PlaylistReader<'imports> {
                 if entry.get("METHOD") == Some("NONE") {
                     self.problem("`EXT-X-SESSION-KEY` has `METHOD=NONE`");
                 } else if let Some(key) = self.listed_key(&entry) {
-                    if self.found.session_keys.contains(&key) {
+                    if self.session_keys.contains(&key) {
                         self.problem("`EXT-X-SESSION-KEY` is there twice");
-                    } else if self.found.session_keys.len() < MOST_KEYS {
+                    } else if self.session_keys.len() == MOST_KEYS {
+                        self.too_many(tag);
+                    } else {
+                        self.session_keys.insert(key.clone());
                         self.found.session_keys.push(key);
                     }
                 }
@@ -311,10 +328,20 @@ impl<'imports> PlaylistReader<'imports> {
                 };
                 if list.len() < MOST_ENTRIES {
                     list.push(entry);
+                } else {
+                    self.too_many(tag);
                 }
             }
             _ => {}
         }
+    }
+
+    /// Records that further ones are not read.
+    fn too_many(&mut self, tag: &str) {
+        self.problem(format!(
+            "it has more than {MOST_ENTRIES} of `{}`",
+            &tag[1..]
+        ));
     }
 
     fn video_layout(&mut self, entry: TagEntry) -> TagEntry {

@@ -75,6 +75,8 @@ impl PlaylistReader<'_> {
                     uri: Some(uri.to_owned()),
                     ..variant
                 });
+            } else {
+                self.too_many("#EXT-X-STREAM-INF");
             }
             return;
         }
