@@ -62,11 +62,20 @@ impl CheckReport {
                 let mut findings = Findings::default();
                 (rule.check)(facts, &mut findings);
                 let is_judged = findings.unjudged.is_empty();
-                let result = match (findings.found.is_empty(), is_judged, findings.has_looked) {
-                    (false, ..) => RuleResult::Broken,
-                    (true, false, _) => RuleResult::NotJudged,
-                    (true, true, true) => RuleResult::Pass,
-                    (true, true, false) => RuleResult::NotApplicable,
+                let is_broken = !findings.found.is_empty();
+                // Among faults, it must not look like one.
+                let unjudged = findings
+                    .unjudged
+                    .into_iter()
+                    .map(|(at, what)| match is_broken {
+                        true => (at, format!("not judged: {what}")),
+                        false => (at, what),
+                    });
+                let result = match (is_broken, is_judged, findings.has_looked) {
+                    (true, ..) => RuleResult::Broken,
+                    (false, false, _) => RuleResult::NotJudged,
+                    (false, true, true) => RuleResult::Pass,
+                    (false, true, false) => RuleResult::NotApplicable,
                 };
                 RuleLine {
                     id: rule.id,
@@ -76,7 +85,7 @@ impl CheckReport {
                     findings: findings
                         .found
                         .into_iter()
-                        .chain(findings.unjudged)
+                        .chain(unjudged)
                         .map(|(at, what)| RuleFinding { at, what })
                         .collect(),
                     more: findings.more,

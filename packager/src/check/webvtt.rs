@@ -17,11 +17,14 @@ pub(crate) struct WebVtt {
 }
 
 pub(crate) fn web_vtt(bytes: &[u8]) -> WebVtt {
-    let text = String::from_utf8_lossy(bytes);
+    // A line ends with CR, LF or both (WebVTT §4.1).
+    let text = String::from_utf8_lossy(bytes)
+        .replace("\r\n", "\n")
+        .replace('\r', "\n");
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
     let has_header = text
         .strip_prefix("WEBVTT")
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '\n', '\r']));
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '\n']));
     // The header ends with the first empty line.
     let mut header = text.lines().take_while(|line| !line.trim().is_empty());
     let map = header.find_map(|line| line.strip_prefix("X-TIMESTAMP-MAP="));
@@ -71,8 +74,7 @@ fn origin(map: &str) -> Option<i64> {
 fn lost_text(text: &str) -> Option<&str> {
     let mut blocks = text
         .split("\n\n")
-        .flat_map(|block| block.split("\r\n\r\n"))
-        .map(|block| block.trim_matches(['\r', '\n']))
+        .map(|block| block.trim_matches('\n'))
         .filter(|block| !block.is_empty());
     let header = blocks.next()?;
     let in_header = header.lines().find(|line| line.contains("-->"));
@@ -178,6 +180,8 @@ mod tests {
         let expected = Some("00:01.000 --> 00:03.000");
         assert_eq!(found.disordered_cue.as_deref(), expected);
         assert_eq!(found.span, Some((2_000, 3_000)));
+        assert_eq!(web_vtt(text.replace('\n', "\r").as_bytes()), found);
+        assert_eq!(web_vtt(text.replace('\n', "\r\n").as_bytes()), found);
         assert!(!web_vtt(b"WEBVTT\n\n\xff").is_utf8);
         assert!(!web_vtt(b"WEBVTT\n\n\0").is_utf8);
         let in_header = web_vtt(b"WEBVTT\n00:01.000 --> 00:02.000\nHi\n");

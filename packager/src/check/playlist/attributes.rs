@@ -283,6 +283,16 @@ fn is_hex(text: &str) -> bool {
 
 /// A date and time of ISO 8601, with or without a zone.
 pub(super) fn date(text: &str) -> Option<DateTime<FixedOffset>> {
+    // The parser of dates accepts white space, and numbers of other lengths.
+    let shape = b"dddd-dd-ddTdd:dd";
+    let is_shaped = |(byte, form): (u8, &u8)| match form {
+        b'd' => byte.is_ascii_digit(),
+        form => byte == *form,
+    };
+    let is_long = text.len() >= shape.len() && !text.contains(char::is_whitespace);
+    if !is_long || !text.bytes().zip(shape).all(is_shaped) {
+        return None;
+    }
     let zoned = ["%Y-%m-%dT%H:%M:%S%.f%#z"].iter();
     let utc = text.strip_suffix('Z').unwrap_or(text);
     let naive = ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M"].iter();
@@ -394,6 +404,9 @@ mod tests {
                 &[
                     "\"yesterday\"",
                     "\"2026-13-31T12:00:00Z\"",
+                    "\"2026- 1-31T12:00:00Z\"",
+                    "\"2026-1-31T12:00:00Z\"",
+                    "\"2026-01-31T12:00:00 Z\"",
                     "2026-01-31T12:00:00Z",
                 ],
             ),
