@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 seconds=${1:-60}
 [ $# -gt 0 ] && shift
 targets=("$@")
-[ ${#targets[@]} -gt 0 ] || targets=(json object_key link pass playlist range storyboard readings linear bounded)
+[ ${#targets[@]} -gt 0 ] || targets=(json object_key link pass playlist base_url checked_playlist range storyboard readings linear bounded)
 work=$PWD/.tools/fuzz
 playlists=${LECTERN_PLAYLISTS:-../shared/playlists}
 triple=$(rustc -vV | sed -n 's/^host: //p')
@@ -54,6 +54,9 @@ for target in "${targets[@]}"; do
     if [ "$target" = playlist ]; then
         seed_playlists "$work/$target/seeds"
         limits=(-max_len=8192)
+    elif [ "$target" = checked_playlist ]; then
+        seed_playlists "$work/$target/seeds"
+        limits=(-max_len=4096 -dict=fuzz/playlists.dict)
     elif [ "$target" = storyboard ]; then
         for board in tests/storyboards/*/in.vtt; do
             cp "$board" "$work/$target/seeds/$(sha1sum <"$board" | cut -c-16)"

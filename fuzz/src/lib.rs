@@ -1,5 +1,8 @@
-//! Helpers of the targets that rewrite.
+//! Helpers of the targets that rewrite, and of those that measure.
 
+use std::time::Duration;
+
+use allocation_counter::measure;
 use lectern::credential::binding::Binding;
 use lectern::credential::keyring::Keyring;
 use lectern::credential::pass::{self, Pass, PassKind};
@@ -8,6 +11,7 @@ use lectern::playlist::{
     Base, Entitlements, Grant, Limits, UriSpan, is_playlist_name, pictures, rewrite,
     rewrite_asset_list, uris,
 };
+use rustix::time::{ClockId, clock_gettime};
 use url::Url;
 
 pub const KEYS: &str = r#"[{"kid":"fuzz","secret":"ZnV6eiBmdXp6IGZ1enogZnV6eiBmdXp6IGZ1enogZnU"}]"#;
@@ -220,4 +224,64 @@ impl Stored {
             _ => 0,
         }
     }
+}
+
+/// Bytes of the smaller input of [`assert_linear`]. The larger one is STEP times as long.
+pub const SMALL_BYTES: usize = 24 << 10;
+pub const LARGE_BYTES: usize = STEP * SMALL_BYTES;
+const STEP: usize = 8;
+/// The growth that still counts as linear: buffers double, caches fill, and a sanitizer checks
+/// every byte.
+const MAX_GROWTH: usize = 3 * STEP;
+/// Allocations of fixed size, and times too short for a clock, are not counted.
+const SLACK_BYTES: u64 = 64 << 10;
+const SLACK_CPU: Duration = Duration::from_millis(3);
+/// The number of measurements before a growth counts.
+const ATTEMPTS: usize = 5;
+
+/// Asserts that the work for the larger input is at most so many times that for the smaller one:
+/// allocated bytes, peak bytes, and CPU time of the thread.
+pub fn assert_linear(name: &str, small: &[u8], large: &[u8], work: impl Fn(&[u8])) {
+    let (few, many) = (measure(|| work(small)), measure(|| work(large)));
+    for (what, few, many) in [
+        ("allocated", few.bytes_total, many.bytes_total),
+        ("held", few.bytes_max, many.bytes_max),
+    ] {
+        assert!(
+            many <= MAX_GROWTH as u64 * few + SLACK_BYTES,
+            "{name}: {few} bytes {what} for {}, {many} for {}",
+            small.len(),
+            large.len()
+        );
+    }
+    let (mut least, mut most) = (Duration::MAX, Duration::ZERO);
+    for _ in 0..ATTEMPTS {
+        // Noise only adds: compares the least of the larger input's times with the most of the
+        // smaller one's.
+        least = least.min(cpu(|| work(large)));
+        most = most.max(cpu(|| work(small)));
+        if least <= most * MAX_GROWTH as u32 + SLACK_CPU {
+            return;
+        }
+    }
+    panic!(
+        "{name}: {most:?} for {} bytes, {least:?} for {}",
+        small.len(),
+        large.len()
+    );
+}
+
+fn cpu(work: impl FnOnce()) -> Duration {
+    let began = thread_cpu();
+    work();
+    thread_cpu() - began
+}
+
+/// CPU time of this thread only.
+fn thread_cpu() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(
+        time.tv_sec.unsigned_abs(),
+        time.tv_nsec.unsigned_abs() as u32,
+    )
 }
