@@ -1,15 +1,15 @@
 //! `lectern explain`: reports which check of a URL fails first, with the code that decides at the
 //! edge. Without keys it shows the credential's claims only.
 
+mod credential;
+mod time;
+
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
 use anyhow::{Context as _, Result};
-use chrono::DateTime;
 use lectern::config::Config;
-use lectern::credential::claims::Claims;
 use lectern::credential::link;
-use lectern::credential::pass::{self, Pass, PassKind};
 use lectern::decide::{Decision, decide};
 use lectern::http::problem::{Reason, Refusal};
 use lectern::object::key::ObjectKey;
@@ -23,6 +23,8 @@ use crate::storage::error::StorageError;
 use crate::storage::keys::{KeysError, keys_text};
 use crate::storage::location::edge_url;
 use clap::Args;
+use credential::{explain_link, explain_pass};
+use time::{format_time, tiny_unit};
 
 /// The report about a URL, in the order in which it is printed.
 #[derive(Debug, Serialize)]
@@ -176,70 +178,6 @@ fn explain(url: &str, from: &Requester<'_>, config: Option<&Config>, now: u64) -
     }
 }
 
-fn explain_link(token: &str, now: u64) -> (Option<String>, Vec<(&'static str, String)>) {
-    match link::decode(token) {
-        Ok((kid, claims)) => (
-            Some(format!("link under the key `{kid}`")),
-            format_claims(&claims, now),
-        ),
-        Err(error) => (Some(format!("no link: {error}")), Vec::new()),
-    }
-}
-
-fn format_claims(claims: &Claims, now: u64) -> Vec<(&'static str, String)> {
-    // Serializing claims never fails, and gives the members that were minted.
-    let Ok(serde_json::Value::Object(all)) = serde_json::to_value(claims) else {
-        return Vec::new();
-    };
-    lectern::credential::claims::CLAIMS
-        .into_iter()
-        .filter_map(|name| {
-            let value = all.get(name)?;
-            let shown = match (name, value.as_u64()) {
-                ("exp" | "nbf" | "iat", Some(time)) => format_time(time, now),
-                ("watch", Some(seconds)) => format_span(seconds),
-                _ => value
-                    .as_str()
-                    .map_or_else(|| value.to_string(), str::to_owned),
-            };
-            Some((name, shown))
-        })
-        .collect()
-}
-
-fn explain_pass(name: &str, text: &str, now: u64) -> (Option<String>, Vec<(&'static str, String)>) {
-    let Pass {
-        kind,
-        expires,
-        bound: (network, country),
-    } = match pass::decode(text) {
-        Ok(pass) => pass,
-        Err(error) => return (Some(format!("no {name}: {error}")), Vec::new()),
-    };
-    let opens = match kind {
-        PassKind::Object => "this object, as it is stored".to_owned(),
-        PassKind::Playlist { .. } => "this playlist, and through passes what it lists".to_owned(),
-        PassKind::AssetList { .. } => "this list of assets".to_owned(),
-        PassKind::Storyboard { .. } => {
-            "this storyboard, and through passes the images that it names".to_owned()
-        }
-        PassKind::Directory { depth } => format!("everything below the first {depth} folders"),
-        PassKind::Restricted { preview: None, .. } => "this Media Playlist alone".to_owned(),
-        PassKind::Restricted {
-            preview: Some((from, to)),
-            ..
-        } => format!("this Media Playlist, from second {from} to second {to}"),
-    };
-    let mut claims = vec![("opens", opens), ("expires", format_time(expires, now))];
-    if network {
-        claims.push(("bound to", "the network its link was opened in".to_owned()));
-    }
-    if country {
-        claims.push(("bound to", "the country its link was opened in".to_owned()));
-    }
-    (Some(name.to_owned()), claims)
-}
-
 /// The time of a link that is too far ahead because its unit is not a second, and its unit.
 fn in_tiny_units(refusal: &Refusal, token: Option<&str>) -> Option<(&'static str, &'static str)> {
     if !matches!(
@@ -257,16 +195,6 @@ fn in_tiny_units(refusal: &Refusal, token: Option<&str>) -> Option<(&'static str
     times
         .into_iter()
         .find_map(|(name, time)| Some((name, tiny_unit(time?)?.0)))
-}
-
-/// The unit of a time that cannot be seconds, and how many make one. 10^11 seconds end in the year
-/// 5138, and 10^11 milliseconds in 1973.
-fn tiny_unit(time: u64) -> Option<(&'static str, u64)> {
-    match time {
-        0..100_000_000_000 => None,
-        100_000_000_000..100_000_000_000_000 => Some(("milliseconds", 1_000)),
-        _ => Some(("microseconds", 1_000_000)),
-    }
 }
 
 /// The next step after a refusal.
@@ -304,39 +232,6 @@ fn format_detail(refusal: &Refusal, now: u64) -> String {
         Some(before) => format!("{before}{}", format_time(time, now)),
         None => detail.clone(),
     }
-}
-
-/// Formats a time and its distance from now, such as `2026-11-22T19:00:00Z, 3 minutes ago`.
-fn format_time(time: u64, now: u64) -> String {
-    if let Some((unit, length)) = tiny_unit(time) {
-        let seconds = time / length;
-        let date = format_time(seconds, now);
-        return format!("{time}, which is in {unit}: write {seconds} for {date}");
-    }
-    let date = i64::try_from(time)
-        .ok()
-        .and_then(|seconds| DateTime::from_timestamp(seconds, 0))
-        .map_or_else(
-            || time.to_string(),
-            |date| date.format("%Y-%m-%dT%H:%M:%SZ").to_string(),
-        );
-    match time.cmp(&now) {
-        std::cmp::Ordering::Less => format!("{date}, {} ago", format_span(now - time)),
-        std::cmp::Ordering::Equal => format!("{date}, now"),
-        std::cmp::Ordering::Greater => format!("{date}, in {}", format_span(time - now)),
-    }
-}
-
-/// Formats a span in its largest unit, such as `3 minutes`.
-fn format_span(seconds: u64) -> String {
-    let (count, unit) = match seconds {
-        0..60 => (seconds, "second"),
-        60..3_600 => (seconds / 60, "minute"),
-        3_600..86_400 => (seconds / 3_600, "hour"),
-        _ => (seconds / 86_400, "day"),
-    };
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{count} {unit}{plural}")
 }
 
 fn format_text(report: &Explanation) -> String {
@@ -390,6 +285,7 @@ pub(crate) struct ExplainArgs {
 #[cfg(test)]
 mod tests {
     use insta::assert_snapshot;
+    use lectern::credential::claims::Claims;
     use lectern::credential::link::mint;
     use lectern::object::key::Scope;
 
@@ -547,19 +443,5 @@ mod tests {
         verdict     not checked: there are no keys here
         do          set LECTERN_KEYS to check the signature and what follows
         ");
-    }
-
-    #[test]
-    fn spans_are_shown_in_their_largest_unit() {
-        for (seconds, expected) in [
-            (0, "0 seconds"),
-            (1, "1 second"),
-            (179, "2 minutes"),
-            (7_199, "1 hour"),
-            (86_400, "1 day"),
-            (2_592_000, "30 days"),
-        ] {
-            assert_eq!(format_span(seconds), expected);
-        }
     }
 }
