@@ -74,12 +74,18 @@ pub(crate) fn of_cause(
     if let Some(error) = cause.downcast_ref::<KeysError>() {
         return Some((Exit::Environment, Some(error.hint().into())));
     }
-    if let Some(error @ SdkError::Link(LinkError::TooFarAhead(_))) = cause.downcast_ref() {
-        let hint = format!(
-            "let it expire sooner (`{}`), or set MAX_LINK_AGE to the edge's if that is larger",
-            error.code()
-        );
-        return Some((Exit::Usage, Some(hint)));
+    if let Some(error) = cause.downcast_ref::<SdkError>() {
+        return Some(match error {
+            SdkError::Link(LinkError::TooFarAhead(_)) => {
+                let hint = format!(
+                    "let it expire sooner (`{}`), or set MAX_LINK_AGE to the edge's if that is larger",
+                    error.code()
+                );
+                (Exit::Usage, Some(hint))
+            }
+            SdkError::Keys(_) => (Exit::Environment, None),
+            _ => (Exit::Usage, None),
+        });
     }
     if let Some(error) = cause.downcast_ref::<StorageError>() {
         return Some((error.exit(), error.hint()));

@@ -2,16 +2,17 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result};
 use lectern::credential::claims::{Claims, Purpose};
 use lectern::credential::link::{LinkError, mint};
-use lectern::sdk::{Error, MAX_LINK_AGE, Options, link_claims, with_token};
+use lectern::sdk::{Error, Options, link_claims, with_token};
 use reqwest::Url;
 
 use crate::clock;
 use crate::progress::Progress;
+use crate::redact::redacted;
 use crate::storage::error::StorageError;
-use crate::storage::keys::keyring;
+use crate::storage::keys::{keyring, max_link_age};
 use crate::storage::location::{edge_url, is_private};
 use crate::units::duration;
 use chrono::{DateTime, Utc};
@@ -31,7 +32,7 @@ impl From<LinkUse> for Purpose {
 }
 
 pub(crate) fn run(args: &LinkArgs) -> Result<String> {
-    let linking = || format!("cannot link to `{}`", args.url);
+    let linking = || format!("cannot link to `{}`", redacted(&args.url));
     let url = &*edge_url(&args.url)
         .map_err(StorageError::from)
         .with_context(linking)?;
@@ -49,16 +50,6 @@ pub(crate) fn run(args: &LinkArgs) -> Result<String> {
     }
     let token = mint(keyring()?.minting(), &claims);
     with_token(url, &token).with_context(linking)
-}
-
-/// The edge's `MAX_LINK_AGE`: that of the environment, or the default.
-fn max_link_age(variable: Option<&str>) -> Result<u64> {
-    match variable.map(str::trim).filter(|text| !text.is_empty()) {
-        None => Ok(MAX_LINK_AGE),
-        Some(text) => text.parse().ok().filter(|age| *age > 0).ok_or_else(|| {
-            anyhow!("`MAX_LINK_AGE` is `{text}`, which is not a whole number above 0")
-        }),
-    }
 }
 
 /// Refuses a link that the edge would refuse because it expires too far ahead.
@@ -178,6 +169,8 @@ pub(crate) fn instant(text: &str) -> Result<DateTime<Utc>, String> {
 mod tests {
     use super::*;
     use crate::command::{Cli, Verb};
+    use crate::exit::Exit;
+    use crate::failure;
     use clap::Parser as _;
     use lectern::object::key::Scope;
 
@@ -266,7 +259,21 @@ mod tests {
             assert_eq!(code.err(), expected, "{line} {variable:?}");
         }
         for variable in ["30d", "-1", "0"] {
-            assert!(max_link_age(Some(variable)).is_err(), "{variable}");
+            let error = max_link_age(Some(variable)).expect_err(variable);
+            let (exit, hint) = failure::of(&error.into());
+            assert_eq!(exit, Exit::Environment);
+            assert!(
+                hint.is_some_and(|hint| hint.contains("MAX_LINK_AGE")),
+                "{variable}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_no_link_opens_is_a_wrong_argument() {
+        for line in ["ftp://h/a", "https://h/", "https://h/a%2fb"] {
+            let error = claims(line, 0).expect_err(line);
+            assert_eq!(failure::of(&error.into()).0, Exit::Usage, "{line}");
         }
     }
 

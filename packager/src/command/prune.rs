@@ -11,6 +11,7 @@ use crate::command::args::TargetArgs;
 use crate::layout::{self, TEMPORARY_PREFIX};
 use crate::progress::{Progress, StepUnit};
 use crate::publish::inventory::{Inventory, Revision};
+use crate::redact::redacted;
 use crate::storage::concurrency::MAX_REQUESTS;
 use crate::storage::error::StorageError;
 use crate::units::duration;
@@ -18,7 +19,7 @@ use crate::units::format_bytes;
 use clap::Args;
 
 pub(crate) async fn run(args: PruneArgs) -> Result<()> {
-    let pruning = || format!("cannot prune `{}`", args.target.target);
+    let pruning = || format!("cannot prune `{}`", redacted(&args.target.target));
     prune(&args).await.with_context(pruning)
 }
 
@@ -28,7 +29,7 @@ async fn prune(args: &PruneArgs) -> Result<()> {
     let inventory = Inventory::list(&target).await?;
     if inventory.live.is_none() {
         // The objects may belong to the first publication, which is still running.
-        return Err(StorageError::Nothing(args.target.target.clone()).into());
+        return Err(StorageError::Nothing(redacted(&args.target.target)).into());
     }
     let now = clock::now();
     let expired = expired_revisions(&inventory, args.keep, args.max_watch, now);

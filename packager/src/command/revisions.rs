@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::command;
 use crate::command::args::TargetArgs;
 use crate::publish::inventory::Inventory;
+use crate::redact::redacted;
 use crate::storage::error::StorageError;
 use crate::units::format_bytes;
 use clap::Args;
@@ -26,7 +27,7 @@ struct ListedRevision {
 }
 
 pub(crate) async fn run(args: RevisionsArgs) -> Result<()> {
-    let listing = || format!("cannot look at `{}`", args.target.target);
+    let listing = || format!("cannot look at `{}`", redacted(&args.target.target));
     let revisions = list_revisions(&args).await.with_context(listing)?;
     if args.json {
         return command::print(&serde_json::to_string_pretty(&revisions)?);
@@ -41,8 +42,13 @@ async fn list_revisions(args: &RevisionsArgs) -> Result<Vec<ListedRevision>> {
     let target = args.target.open()?;
     let inventory = Inventory::list(&target).await?;
     if inventory.live.is_none() && inventory.revisions.is_empty() {
-        return Err(StorageError::Nothing(args.target.target.clone()).into());
+        return Err(StorageError::Nothing(redacted(&args.target.target)).into());
     }
+    Ok(rows(&inventory))
+}
+
+/// Rows of the list. The note that a revision was replaced is none of its objects.
+fn rows(inventory: &Inventory) -> Vec<ListedRevision> {
     let seconds = |time: Option<DateTime<Utc>>| time.map(|time| time.trunc_subsecs(0));
     let revisions = (inventory.revisions.iter()).map(|revision| ListedRevision {
         revision: revision.name.clone(),
@@ -52,7 +58,7 @@ async fn list_revisions(args: &RevisionsArgs) -> Result<Vec<ListedRevision>> {
         objects: revision.published_entries().count(),
         bytes: revision.published_entries().map(|entry| entry.bytes).sum(),
     });
-    Ok(revisions.collect())
+    revisions.collect()
 }
 
 fn format_line(revision: &ListedRevision) -> String {
@@ -79,4 +85,33 @@ pub(crate) struct RevisionsArgs {
     /// Print one JSON list.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::publish::inventory::tests::entry;
+
+    #[test]
+    fn a_replaced_revision_has_the_objects_that_were_published() {
+        let inventory = Inventory::new(
+            "v/new/480p/playlist.m3u8\n",
+            "",
+            vec![
+                entry("v/new/package.json", 8),
+                entry("v/new/seg", 8),
+                entry("v/old/package.json", 1),
+                entry("v/old/seg", 1),
+                entry("v/old/replaced.json", 9),
+            ],
+        );
+        let lines: Vec<String> = rows(&inventory).iter().map(format_line).collect();
+        assert_eq!(
+            lines,
+            [
+                "new  1970-01-01 00:08:00      2 objects    20 bytes  plays",
+                "old  1970-01-01 00:01:00      2 objects    20 bytes  replaced 1970-01-01 00:09:00",
+            ]
+        );
+    }
 }

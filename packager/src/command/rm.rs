@@ -52,8 +52,9 @@ async fn remove(args: &RmArgs) -> Result<()> {
     } else {
         "removed"
     };
+    let plural = if objects == 1 { "" } else { "s" };
     progress.result(
-        format_args!("{verb} {objects} objects, {}", format_bytes(bytes)),
+        format_args!("{verb} {objects} object{plural}, {}", format_bytes(bytes)),
         &serde_json::json!({"objects": objects, "bytes": bytes, "removed": !args.dry_run}),
     );
     Ok(())

@@ -11,11 +11,12 @@ use crate::package::manifest_json::Package;
 use crate::progress::Progress;
 use crate::publish::Publication;
 use crate::publish::inventory::{Inventory, Revision, read_package};
+use crate::redact::redacted;
 use crate::storage::error::StorageError;
 use crate::storage::object::Upload;
 
 pub(crate) async fn run(args: RollbackArgs) -> Result<()> {
-    let rolling_back = || format!("cannot go back at `{}`", args.target.target);
+    let rolling_back = || format!("cannot go back at `{}`", redacted(&args.target.target));
     roll_back(&args).await.with_context(rolling_back)
 }
 

@@ -19,6 +19,7 @@ use crate::progress::{Progress, Step, StepUnit};
 use crate::publish::inventory::read_package;
 use crate::publish::publication::upload_of;
 use crate::publish::{named_revision, open_package};
+use crate::redact::redacted;
 use crate::storage::Store;
 use crate::storage::concurrency::MAX_REQUESTS;
 use crate::storage::error::StorageError;
@@ -61,7 +62,7 @@ struct Verification<'a> {
 }
 
 pub(crate) async fn run(args: VerifyArgs) -> Result<()> {
-    let verifying = || format!("cannot verify `{}`", args.target.target);
+    let verifying = || format!("cannot verify `{}`", redacted(&args.target.target));
     match verify(&args).await.with_context(verifying)? {
         true => Ok(()),
         false => Err(Reported(Exit::Broken).into()),
@@ -117,7 +118,7 @@ impl<'a> Verification<'a> {
         let revision = (args.revision.clone())
             .or_else(|| live.clone())
             .or_else(|| local.as_ref().map(|package| package.revision.clone()))
-            .ok_or_else(|| StorageError::Nothing(args.target.target.clone()))?;
+            .ok_or_else(|| StorageError::Nothing(redacted(&args.target.target)))?;
         let local = local.filter(|package| package.revision == revision);
         let is_in_folder = local.is_some();
         let (package, own_fault) = match (read_package(target, &revision).await, local) {

@@ -3,6 +3,7 @@
 use crate::files::regular::read_regular;
 use anyhow::Result;
 use lectern::credential::keyring::{Keyring, KeyringError};
+use lectern::sdk::MAX_LINK_AGE;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -36,6 +37,8 @@ pub(crate) enum KeysError {
     New(#[source] KeyringError),
     #[error("the system gives no randomness: {0}")]
     Random(getrandom::Error),
+    #[error("`MAX_LINK_AGE` is `{0}`, which is not a whole number above 0")]
+    BadMaxLinkAge(String),
 }
 
 impl KeysError {
@@ -50,6 +53,7 @@ impl KeysError {
             }
             Self::New(_) => "choose another --kid, or set LECTERN_KEYS right first",
             Self::Random(_) => "try again, or on another machine",
+            Self::BadMaxLinkAge(_) => "set MAX_LINK_AGE to the edge's, in seconds, or unset it",
         }
     }
 }
@@ -63,6 +67,17 @@ pub(crate) fn keyring() -> Result<Keyring, KeysError> {
 /// Text of LECTERN_KEYS, from the same sources as [`keyring`].
 pub(crate) fn keys_text() -> Result<String, KeysError> {
     value().map(|KeysValue { text, .. }| text)
+}
+
+/// The edge's `MAX_LINK_AGE`: that of the environment, or the default.
+pub(crate) fn max_link_age(variable: Option<&str>) -> Result<u64, KeysError> {
+    match variable.map(str::trim).filter(|text| !text.is_empty()) {
+        None => Ok(MAX_LINK_AGE),
+        Some(text) => {
+            let age = text.parse().ok().filter(|age| *age > 0);
+            age.ok_or_else(|| KeysError::BadMaxLinkAge(text.to_owned()))
+        }
+    }
 }
 
 pub(crate) struct KeysValue {
