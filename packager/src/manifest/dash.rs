@@ -16,7 +16,9 @@ use super::presentation::{AudioTrack, Presentation, Subtitles, Track, VideoTrack
 use crate::layout;
 use crate::media::{AUDIO_SAMPLE_RATE, Rate};
 
-/// Profiles of segments and their addresses, and of whole files for captions.
+/// Profiles of segments with a `SegmentTemplate` (ISO/IEC 23009-1 §8.4.2), and of whole files for
+/// captions. The first one applies to segments of ISO BMFF alone, and DASH-IF IOP §6.4.4 has WebVTT
+/// of recordings as one file.
 const LIVE: &str = "urn:mpeg:dash:profile:isoff-live:2011";
 const FULL: &str = "urn:mpeg:dash:profile:full:2011";
 
