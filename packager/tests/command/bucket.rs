@@ -10,14 +10,14 @@ use std::process::{Child, Command};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use crate::common::{command, lectern};
+use crate::common::command;
+use crate::publish::packages;
 use serde_json::Value;
 use testkit::bucket::keys;
 use testkit::bucket::server::{KEY_ID, SECRET, serve};
 use testkit::bucket::strict::{Answers, Fault, Moment, Strict, drawn};
 use testkit::files::{copy, names, sha256};
 use testkit::process::{Run, run, text, wait_for_child, wait_until};
-use testkit::recording::clip;
 use testkit::target_suite::{SuiteTarget, suite};
 
 const TARGET: &str = "r2://video/courses/café";
@@ -91,18 +91,6 @@ fn whole(folder: &Path) -> Result<String, String> {
     Ok(revision)
 }
 
-/// Two revisions of one lecture.
-fn packages(root: &Path) -> [PathBuf; 2] {
-    let input = clip(root, "320x240", 9);
-    ["30", "38"].map(|crf| {
-        let out = root.join(format!("package-{crf}"));
-        let args = ["package", text(&input), "-o", text(&out), "--crf", crf];
-        let run = lectern(&[&args[..], &["--preset", "ultrafast"]].concat());
-        assert_eq!(run.code, 0, "{run:?}");
-        out
-    })
-}
-
 #[test]
 fn a_bucket_does_all_that_a_target_does() {
     let root = tempfile::tempdir().expect("a temporary folder");
@@ -116,7 +104,7 @@ fn a_bucket_does_all_that_a_target_does() {
             None => fs::remove_file(bucket.folder().join(path)).expect("it is removed"),
         },
     };
-    suite(&packages(root.path()), &access);
+    suite(&packages(root.path(), 9), &access);
     bucket.assert_lawful();
 }
 
@@ -199,13 +187,13 @@ fn a_server_that_others_wrote_takes_it_the_same_way() {
             assert!(done.is_some(), "{path}");
         },
     };
-    suite(&packages(folder.path()), &access);
+    suite(&packages(folder.path(), 9), &access);
 }
 
 #[test]
 fn failed_requests_are_retried_until_the_package_is_complete() {
     let root = tempfile::tempdir().expect("a temporary folder");
-    let [first, second] = packages(root.path());
+    let [first, second] = packages(root.path(), 9);
     for seed in 0..4 {
         let bucket = S3Bucket::start(move |number| match drawn(seed, number) % 20 {
             0 => Fault::Status(500, None),
@@ -232,7 +220,7 @@ fn failed_requests_are_retried_until_the_package_is_complete() {
 #[test]
 fn a_request_without_an_answer_times_out_and_is_retried() {
     let root = tempfile::tempdir().expect("a temporary folder");
-    let [first, _] = packages(root.path());
+    let [first, _] = packages(root.path(), 9);
     // Several at once, so that their waits overlap.
     let bucket = S3Bucket::start(|number| match number {
         5..8 => Fault::Never,
@@ -250,7 +238,7 @@ fn a_request_without_an_answer_times_out_and_is_retried() {
 #[test]
 fn of_two_publishers_at_once_one_wins_and_the_other_is_told() {
     let root = tempfile::tempdir().expect("a temporary folder");
-    let [first, second] = packages(root.path());
+    let [first, second] = packages(root.path(), 9);
     let bucket = Arc::new(S3Bucket::start(|_| Fault::None));
     // Before the first publisher switches, the second one finishes.
     let inner = Arc::clone(&bucket);
@@ -295,7 +283,7 @@ struct Snapshot {
 fn killed_at_any_point_the_old_lecture_plays_and_the_same_command_goes_on() {
     const POINTS: usize = 100;
     let root = tempfile::tempdir().expect("a temporary folder");
-    let [first, second] = packages(root.path());
+    let [first, second] = packages(root.path(), 9);
     let bucket = Arc::new(S3Bucket::start(|_| Fault::None));
     assert_eq!(bucket.run(&["publish", text(&first), TARGET]).code, 0);
     let old = bucket.plays().expect("it plays whole");
@@ -400,7 +388,7 @@ fn killed_at_any_point_the_old_lecture_plays_and_the_same_command_goes_on() {
 #[test]
 fn a_large_object_goes_up_in_equal_parts_and_goes_on_with_those_that_are_there() {
     let root = tempfile::tempdir().expect("a temporary folder");
-    let [folder, _] = packages(root.path());
+    let [folder, _] = packages(root.path(), 9);
     let large: Vec<u8> = (0_u32..(37 << 18)).flat_map(u32::to_be_bytes).collect();
     let path = add(&folder, "large.mp4", &large);
     let bucket = S3Bucket::start(|_| Fault::None);
@@ -433,7 +421,7 @@ fn a_large_object_goes_up_in_equal_parts_and_goes_on_with_those_that_are_there()
 #[test]
 fn a_bucket_error_comes_with_a_remedy() {
     let root = tempfile::tempdir().expect("a temporary folder");
-    let [folder, _] = packages(root.path());
+    let [folder, _] = packages(root.path(), 9);
     let bucket = S3Bucket::start(|_| Fault::None);
     let endpoint = bucket.strict.endpoint();
     let empty = root.path().join("credentials");

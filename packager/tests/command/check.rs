@@ -6,7 +6,7 @@ use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::common::{command, lectern};
+use crate::common::{command, lectern, packaged};
 use testkit::process::text;
 use testkit::recording::clip;
 
@@ -42,18 +42,7 @@ fn our_own_package_keeps_every_rule_and_a_spoiled_one_ends_with_6() {
     ffmpeg(root.path(), &["-t", "4.1", "-c:a", "copy", "short.mp4"]);
     let out = root.path().join("out");
     for (input, segment) in [(input, "3"), (root.path().join("short.mp4"), "2")] {
-        let run = lectern(&[
-            "package",
-            text(&input),
-            "-o",
-            text(&out),
-            "--segment-duration",
-            segment,
-            "--preset",
-            "ultrafast",
-            "--force",
-        ]);
-        assert_eq!(run.code, 0, "{run:?}");
+        packaged(&input, &out, &["--segment-duration", segment, "--force"]);
         let (code, report) = rules(&[text(&out)]);
         assert_eq!((code, with(&report, "broken")), (0, vec![]), "{report}");
     }
@@ -226,15 +215,7 @@ fn a_url_is_followed_on_its_own_origin_and_elsewhere_only_when_asked() {
     let root = tempfile::tempdir().expect("a temporary folder");
     let input = clip(root.path(), "320x240", 9);
     let out = root.path().join("out");
-    let run = lectern(&[
-        "package",
-        text(&input),
-        "-o",
-        text(&out),
-        "--preset",
-        "ultrafast",
-    ]);
-    assert_eq!(run.code, 0, "{run:?}");
+    packaged(&input, &out, &[]);
     let (_, folder) = rules(&[text(&out)]);
     let (here, there) = (serve(out.clone()), serve(out.clone()));
     let (code, report) = rules(&[&format!("{here}/master.m3u8?token=x")]);

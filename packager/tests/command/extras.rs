@@ -4,9 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::common::lectern;
+use crate::common::{package, revision_folder};
 use sha2::{Digest as _, Sha256};
-use testkit::process::{Run, text};
+use testkit::process::text;
 use testkit::recording::clip;
 
 const CAPTIONS: &str = "\u{feff}1\r\n00:00:01,000 --> 00:00:02,500\r\n<font color=red>Hello</font> & <i>welcome</i>\r\n\r\n\
@@ -80,27 +80,6 @@ fn lecture(folder: &Path) -> PathBuf {
     file
 }
 
-fn package(input: &Path, out: &Path, more: &[&str]) -> Run {
-    let args = [
-        "package",
-        text(input),
-        "-o",
-        text(out),
-        "--preset",
-        "ultrafast",
-    ];
-    lectern(&[&args, more].concat())
-}
-
-fn revision(out: &Path) -> PathBuf {
-    let mut entries = fs::read_dir(out.join("v")).expect("there is a revision");
-    entries
-        .next()
-        .expect("there is one")
-        .expect("an entry")
-        .path()
-}
-
 fn read(folder: &Path, name: &str) -> String {
     fs::read_to_string(folder.join(name)).expect(name)
 }
@@ -121,7 +100,7 @@ fn a_package_has_a_poster_a_storyboard_a_file_to_take_home_captions_and_chapters
     let run = package(&input, &out, &more);
     assert_eq!(run.code, 0, "{run:?}");
     assert_eq!(run.stdout.trim(), text(&out.join("master.m3u8")));
-    let folder = revision(&out);
+    let folder = revision_folder(&out);
 
     poster_shows_something(&folder.join("poster.jpg"));
     storyboard_is_of_key_frames(&folder);
@@ -408,7 +387,7 @@ fn captions_that_cannot_be_used_are_refused_before_anything_is_encoded() {
 
     let run = package(&input, &out, &["--no-mp4", "--no-storyboard"]);
     assert_eq!(run.code, 0, "{run:?}");
-    let folder = revision(&out);
+    let folder = revision_folder(&out);
     assert!(folder.join("poster.jpg").exists());
     let master = read(&out, "master.m3u8");
     assert_eq!(master.matches("#EXT-X-SESSION-DATA").count(), 1, "{master}");

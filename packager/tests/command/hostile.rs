@@ -7,7 +7,7 @@ use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::common::{LECTERN, command, lectern, package_json};
+use crate::common::{LECTERN, command, lectern, package, package_json, packaged};
 use testkit::process::{Run, run, text};
 use testkit::recording::clip;
 
@@ -181,16 +181,7 @@ fn a_picture_that_is_held_for_minutes_is_encoded_at_a_low_rate_and_stays_whole()
     for name in ["held.mp4", "held.mkv"] {
         let input = held(root.path(), name, 300);
         let out = root.path().join(format!("{name}.out"));
-        let args = [
-            "package",
-            text(&input),
-            "-o",
-            text(&out),
-            "--preset",
-            "ultrafast",
-        ];
-        let done = lectern(&args);
-        assert_eq!(done.code, 0, "{name}: {done:?}");
+        let done = packaged(&input, &out, &[]);
         let said = "it has 30 frames in 300 s: it is encoded at 5 a second";
         assert!(done.stderr.contains(said), "{name}: {done:?}");
         let facts = package_json(&out);
@@ -225,7 +216,7 @@ fn a_picture_that_is_held_for_minutes_is_encoded_at_a_low_rate_and_stays_whole()
             hashes.len()
         );
         assert_ne!(hashes[5], hashes[hashes.len() - 1], "{name}");
-        let limited = lectern(&[&args[..], &["--max-frames", "1000", "--force"]].concat());
+        let limited = package(&input, &out, &["--max-frames", "1000", "--force"]);
         assert_eq!(limited.code, 3, "{name}: {limited:?}");
         let said = "frames to encode, and the limit is 1000";
         assert!(limited.stderr.contains(said), "{name}: {limited:?}");
@@ -259,15 +250,7 @@ fn of_sixty_thousand_chapters_as_many_stay_as_a_person_looks_through() {
             root.path().join(name),
             root.path().join(format!("{name}.out")),
         );
-        let done = lectern(&[
-            "package",
-            text(&input),
-            "-o",
-            text(&out),
-            "--preset",
-            "ultrafast",
-        ]);
-        assert_eq!(done.code, 0, "{name}: {done:?}");
+        let done = packaged(&input, &out, &[]);
         let said = "it has 60000 chapters: the first 1000 are kept";
         assert!(done.stderr.contains(said), "{name}: {done:?}");
         let chapters = package_json(&out)["chapters"].as_array().map(Vec::len);
@@ -289,9 +272,7 @@ fn subtitles_that_are_no_captions_are_left_out() {
         "-f lavfi -i testsrc2=s=64x64:r=25:d=2 -i s.srt -map 0 -map 1 -c:s srt -c:v libx264 -preset ultrafast s.mkv",
     );
     let (input, out) = (root.path().join("s.mkv"), root.path().join("out"));
-    let args = ["package", text(&input), "-o", text(&out)];
-    let done = lectern(&[&args[..], &["--preset", "ultrafast"]].concat());
-    assert_eq!(done.code, 0, "{done:?}");
+    let done = packaged(&input, &out, &[]);
     assert_eq!(done.stdout.trim(), text(&out.join("master.m3u8")));
     let said = "subtitle track 1 is left out: it is larger than 16.8 MB";
     assert!(done.stderr.contains(said), "{done:?}");

@@ -2,20 +2,14 @@
 //! refusal.
 
 use std::fs;
-use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use crate::common::{LECTERN, command, lectern, package_json};
+use crate::common::{LECTERN, command, package, package_json, packaged};
 use testkit::oddities;
-use testkit::process::{Run, run, text, wait_until};
+use testkit::process::{run, text, wait_until};
 use testkit::recording::{clip, decode, make};
-
-fn package(input: &Path, out: &Path) -> Run {
-    let args = ["package", text(input), "-o", text(out)];
-    lectern(&[&args[..], &["--preset", "ultrafast", "--threads", "1"]].concat())
-}
 
 /// `320x180@25 160x90@25 audio/en`, of all Renditions.
 fn renditions(facts: &serde_json::Value) -> String {
@@ -47,7 +41,7 @@ fn odd_recordings_become_packages_that_play() {
         let name = oddity.name;
         let input = oddity.make(root.path());
         let out = root.path().join(format!("{name}.out"));
-        let run = package(&input, &out);
+        let run = package(&input, &out, &["--threads", "1"]);
         assert_eq!(run.code, 0, "{name}: {run:?}");
         assert_eq!(run.stdout.trim(), text(&out.join("master.m3u8")), "{name}");
         let facts = package_json(&out);
@@ -65,8 +59,7 @@ fn quiet_sound_is_brought_to_the_loudness_of_others() {
     let input = make(root.path(), "quiet.wav", &[tone], "-ac 2");
     for (flag, expected) in [("--no-loudnorm", -45.0), ("--quality=fast", -16.0)] {
         let out = root.path().join(flag);
-        let run = lectern(&["package", text(&input), "-o", text(&out), flag]);
-        assert_eq!(run.code, 0, "{run:?}");
+        packaged(&input, &out, &[flag]);
         let heard = Command::new("ffmpeg")
             .args(["-nostdin", "-nostats", "-i"])
             .arg(out.join("master.m3u8"))

@@ -1,10 +1,9 @@
 //! Lip sync: a flash and a beep at the same moment stay together, whatever a lecture is read from.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::common::lectern;
+use crate::common::{download, lectern};
 use crate::elsewhere::Platform;
 use testkit::process::{run, text};
 use testkit::recording::{ffmpeg, make};
@@ -84,13 +83,6 @@ fn expect_in_step(what: &str, file: &Path) {
     let found = offsets(&["-i", text(file)]);
     let is_right = found.iter().all(|offset| offset.abs() <= MOST);
     assert!(is_right, "{what}: {found:?} ms");
-}
-
-/// The download of a package, whose times every version of ffmpeg reads right.
-fn download(package: &Path) -> PathBuf {
-    let mut revisions = fs::read_dir(package.join("v")).expect("a revision");
-    let revision = revisions.next().expect("one").expect("an entry").path();
-    revision.join("lecture.mp4")
 }
 
 fn package(input: &Path, out: &Path) -> PathBuf {

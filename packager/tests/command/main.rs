@@ -1,11 +1,13 @@
 //! The `lectern` command, as a process. One binary: each would link all that the stand-in for a bucket needs.
 
+mod boundaries;
 mod bucket;
 mod check;
 mod common;
 mod elsewhere;
 mod extras;
 mod faults;
+mod faulty_edge;
 mod hostile;
 mod inputs;
 mod instant;
@@ -18,6 +20,7 @@ mod recordings;
 mod repairs;
 mod resume;
 mod rooms;
+mod ship;
 mod stored;
 mod transport;
 mod work;

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::common::{command, lectern};
+use crate::common::{command, lectern, package, revision_folder};
 use testkit::files::files;
 use testkit::process::{run, text};
 use testkit::recording::{clip, decode};
@@ -25,15 +25,6 @@ fn names(root: &Path) -> Vec<String> {
     let mut names: Vec<String> = names.collect();
     names.sort();
     names
-}
-
-fn revision_folder(root: &Path) -> PathBuf {
-    let mut entries = fs::read_dir(root.join("v")).expect("there is a revision");
-    entries
-        .next()
-        .expect("there is one")
-        .expect("an entry")
-        .path()
 }
 
 #[test]
@@ -385,15 +376,7 @@ fn real_recordings_package_and_play_or_are_refused() {
             continue;
         }
         let out = root.path().join(name);
-        let args = [
-            "package",
-            text(&input),
-            "-o",
-            text(&out),
-            "--preset",
-            "ultrafast",
-        ];
-        let run = lectern(&args);
+        let run = package(&input, &out, &[]);
         assert_eq!(run.code, code, "{name}: {run:?}");
         if code != 0 {
             assert!(run.stderr.contains(expected), "{name}: {run:?}");

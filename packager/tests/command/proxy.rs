@@ -9,7 +9,7 @@ use testkit::process::{run, text};
 use testkit::recording::clip;
 
 use crate::bucket::S3Bucket;
-use crate::common::{command, lectern};
+use crate::common::{command, packaged};
 use testkit::bucket::server::{KEY_ID, SECRET};
 use testkit::bucket::strict::Fault;
 
@@ -90,8 +90,7 @@ fn a_bucket_is_written_through_the_proxy_of_the_environment() {
     let root = tempfile::tempdir().expect("a temporary folder");
     let input = clip(root.path(), "320x180", 3);
     let package = root.path().join("package");
-    let packaged = lectern(&["package", text(&input), "-o", text(&package)]);
-    assert_eq!(packaged.code, 0, "{packaged:?}");
+    packaged(&input, &package, &[]);
 
     let bucket = S3Bucket::start(|_| Fault::None);
     let own = bucket.strict.endpoint();

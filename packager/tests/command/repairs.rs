@@ -4,26 +4,15 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::common::{lectern, package_json};
+use crate::common::{self, download, lectern, package_json, shared};
 use serde_json::Value;
 use testkit::process::{Run, run, text};
 use testkit::recording::{decode, ffmpeg, make};
 
 const SIZE: &str = "320x180";
 
-/// The shared recording of a kind; its name on standard error if it is not there.
-fn shared(name: &str) -> Option<PathBuf> {
-    let file = testkit::root().join("../shared/recordings").join(name);
-    if file.is_file() {
-        return Some(file);
-    }
-    eprintln!("SKIPPED: {} is not there", file.display());
-    None
-}
-
 fn package(input: &Path, out: &Path) -> Run {
-    let words = ["package", text(input), "-o", text(out), "--force"];
-    lectern(&[&words[..], &["--preset", "ultrafast", "--ladder", "180"]].concat())
+    common::package(input, out, &["--force", "--ladder", "180"])
 }
 
 /// Packages a recording that must be taken, and returns its facts.
@@ -42,12 +31,6 @@ fn seconds(facts: &Value, kind: &str) -> f64 {
     };
     let found = renditions.iter().find(is_of).expect("a rendition");
     found["duration"].as_f64().expect("seconds")
-}
-
-fn download(out: &Path) -> PathBuf {
-    let mut revisions = fs::read_dir(out.join("v")).expect("a revision");
-    let revision = revisions.next().expect("one").expect("an entry").path();
-    revision.join("lecture.mp4")
 }
 
 /// Samples of the first audio track at 48 kHz, from 0.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::bucket::S3Bucket;
-use crate::common::{command, lectern};
+use crate::common::{command, lectern, packaged};
 use serde_json::Value;
 use testkit::bucket::strict::Fault;
 use testkit::files::names;
@@ -15,11 +15,8 @@ use testkit::recording::clip;
 
 /// A package of two seconds.
 fn package(root: &Path) -> PathBuf {
-    let input = clip(root, "320x240", 2);
     let out = root.join("package");
-    let args = ["package", text(&input), "-o", text(&out)];
-    let run = lectern(&[&args[..], &["--preset", "ultrafast"]].concat());
-    assert_eq!(run.code, 0, "{run:?}");
+    packaged(&clip(root, "320x240", 2), &out, &[]);
     out
 }
 
@@ -326,16 +323,7 @@ fn a_quiet_command_prints_its_result_and_its_errors() {
     let root = tempfile::tempdir().expect("a temporary folder");
     let input = clip(root.path(), "320x240", 2);
     let out = root.path().join("out");
-    let args = [
-        "package",
-        "-q",
-        text(&input),
-        "-o",
-        text(&out),
-        "--preset",
-        "ultrafast",
-    ];
-    let run = lectern(&args);
+    let run = packaged(&input, &out, &["-q"]);
     let master = format!("{}\n", text(&out.join("master.m3u8")));
     assert_eq!(
         (run.code, run.stderr.as_str(), run.stdout.as_str()),

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::common::lectern;
+use crate::common::{lectern, revision_folder};
 use testkit::process::text;
 use testkit::recording::copying;
 use testkit::recording::{clip, decode};
@@ -36,12 +36,7 @@ fn package(input: &Path, out: &Path, more: &[&str]) -> PathBuf {
     assert_eq!(run.code, 0, "{run:?}");
     let run = lectern(&["check", text(out)]);
     assert_eq!(run.code, 0, "{run:?}");
-    let mut entries = fs::read_dir(out.join("v")).expect("there is a revision");
-    entries
-        .next()
-        .expect("there is one")
-        .expect("an entry")
-        .path()
+    revision_folder(out)
 }
 
 fn read(folder: &Path, name: &str) -> String {

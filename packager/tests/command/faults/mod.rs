@@ -4,9 +4,13 @@
 //! `package.json` is removed before, because its hashes find every change of bytes: a package of
 //! another tool has none.
 
+mod attribute_lists;
 mod extras;
+mod i_frames;
+mod keys;
 mod media_playlists;
 mod multivariant;
+mod segment_lists;
 mod segments;
 mod streams;
 
@@ -134,6 +138,23 @@ fn position(lines: &[String], start: &str) -> usize {
         .unwrap_or_else(|| panic!("no line begins with `{start}`: {lines:?}"))
 }
 
+/// Changes the lengths and offsets of a playlist's byte ranges.
+fn ranges(planted: &Planted, playlist: &str, change: impl Fn(u64, u64) -> (u64, u64)) {
+    planted.lines(playlist, |lines| {
+        for line in lines {
+            if let Some(range) = line.strip_prefix("#EXT-X-BYTERANGE:") {
+                let (length, offset) = range.split_once('@').expect("an offset");
+                let numbers = (
+                    length.parse().expect("a length"),
+                    offset.parse().expect("an offset"),
+                );
+                let (length, offset) = change(numbers.0, numbers.1);
+                *line = format!("#EXT-X-BYTERANGE:{length}@{offset}");
+            }
+        }
+    });
+}
+
 /// Position of the type of the first box of a kind.
 fn box_at(bytes: &[u8], kind: &[u8; 4]) -> usize {
     let mut all = bytes.windows(4);
@@ -252,8 +273,12 @@ fn a_fault_in_a_package_of_boxes_breaks_its_rule() {
     let made = package(folder.path(), &input, "boxes", &[]);
     assert_eq!(broken(&made), (0, BTreeSet::new()));
     let plain = [
+        attribute_lists::FAULTS,
         multivariant::FAULTS,
         media_playlists::FAULTS,
+        keys::FAULTS,
+        segment_lists::FAULTS,
+        i_frames::FAULTS,
         segments::FAULTS,
         extras::FAULTS,
     ];

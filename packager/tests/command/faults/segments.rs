@@ -29,6 +29,22 @@ fn number(planted: &Planted, name: &str, kind: &[u8; 4], behind: usize, to: impl
 /// Bytes from the type of `tfdt` to the low half of its time: version and flags come first.
 const TFDT: usize = 8;
 
+/// Moves every segment of a Rendition by these ticks.
+fn delay(planted: &Planted, folder: &str, ticks: u32) {
+    for at in 0..4 {
+        let name = format!("{folder}/seg{at:05}.m4s");
+        number(planted, &name, b"tfdt", TFDT, |time| time + ticks);
+    }
+}
+
+/// Gives the first box of a kind another one.
+fn rename(planted: &Planted, name: &str, from: &[u8; 4], to: &[u8; 4]) {
+    planted.bytes(name, |bytes| {
+        let at = box_at(bytes, from);
+        bytes[at..at + 4].copy_from_slice(to);
+    });
+}
+
 pub(super) const FAULTS: &[PlantedFault] = &[
     ("a segment that is not there", "OB-01", |p| p.remove(SECOND)),
     ("an empty segment", "SG-01", |p| p.write(SECOND, b"")),
@@ -68,28 +84,16 @@ pub(super) const FAULTS: &[PlantedFault] = &[
         });
     }),
     ("a segment without its fragment", "SG-01", |p| {
-        p.bytes(SECOND, |bytes| {
-            let at = box_at(bytes, b"moof");
-            bytes[at..at + 4].copy_from_slice(b"free");
-        });
+        rename(p, SECOND, b"moof", b"free");
     }),
     ("a segment without its data", "SG-01", |p| {
-        p.bytes(SECOND, |bytes| {
-            let at = box_at(bytes, b"mdat");
-            bytes[at..at + 4].copy_from_slice(b"free");
-        });
+        rename(p, SECOND, b"mdat", b"free");
     }),
     ("a segment without its time", "SG-01", |p| {
-        p.bytes(SECOND, |bytes| {
-            let at = box_at(bytes, b"tfdt");
-            bytes[at..at + 4].copy_from_slice(b"free");
-        });
+        rename(p, SECOND, b"tfdt", b"free");
     }),
     ("a segment without its run", "SG-01", |p| {
-        p.bytes(SECOND, |bytes| {
-            let at = box_at(bytes, b"trun");
-            bytes[at..at + 4].copy_from_slice(b"free");
-        });
+        rename(p, SECOND, b"trun", b"free");
     }),
     ("an initialization section for a segment", "SG-01", |p| {
         p.copy(INIT, SECOND);
@@ -172,22 +176,13 @@ pub(super) const FAULTS: &[PlantedFault] = &[
         number(p, SECOND, b"tfdt", 4, |_| 1);
     }),
     ("a rung that starts at 10 s", "TM-03", |p| {
-        for at in 0..4 {
-            let name = format!("240p/seg{at:05}.m4s");
-            number(p, &name, b"tfdt", TFDT, |time| time + 128_000);
-        }
+        delay(p, "240p", 128_000);
     }),
     ("audio half a second late", "TM-04", |p| {
-        for at in 0..4 {
-            let name = format!("audio/en/seg{at:05}.m4s");
-            number(p, &name, b"tfdt", TFDT, |time| time + 24_000);
-        }
+        delay(p, "audio/en", 24_000);
     }),
     ("a rung half a second late", "TM-06", |p| {
-        for at in 0..4 {
-            let name = format!("360p/seg{at:05}.m4s");
-            number(p, &name, b"tfdt", TFDT, |time| time + 6_400);
-        }
+        delay(p, "360p", 6_400);
     }),
     ("an audio segment a second late", "TM-02", |p| {
         number(p, AUDIO, b"tfdt", TFDT, |time| time + 48_000);
@@ -207,8 +202,8 @@ pub(super) const FAULTS: &[PlantedFault] = &[
     ("a segment of another track", "SG-01", |p| {
         number(p, SECOND, b"tfhd", 4, |_| 9);
     }),
-    ("a segment without its type", "SG-01", |p| {
-        p.bytes(SECOND, |bytes| bytes[4..8].copy_from_slice(b"free"));
+    ("a segment without its type", "SG-03", |p| {
+        rename(p, SECOND, b"styp", b"free");
     }),
     ("a segment without its first box", "SG-03", |p| {
         p.bytes(SECOND, |bytes| {
@@ -319,10 +314,7 @@ pub(super) const FAULTS: &[PlantedFault] = &[
         "an initialization section without fragments",
         "SG-02",
         |p| {
-            p.bytes(INIT, |bytes| {
-                let at = box_at(bytes, b"mvex");
-                bytes[at..at + 4].copy_from_slice(b"free");
-            });
+            rename(p, INIT, b"mvex", b"free");
         },
     ),
     ("sample defaults of another track", "SG-11", |p| {
@@ -344,16 +336,10 @@ pub(super) const FAULTS: &[PlantedFault] = &[
     }),
     ("a time scale of 0", "TM-01", |p| time_scale(p, INIT, 0)),
     ("video with parameter sets in its samples", "AV-02", |p| {
-        p.bytes(INIT, |bytes| {
-            let at = box_at(bytes, b"avc1");
-            bytes[at..at + 4].copy_from_slice(b"avc3");
-        });
+        rename(p, INIT, b"avc1", b"avc3");
     }),
     ("an unknown codec", "AV-02", |p| {
-        p.bytes(INIT, |bytes| {
-            let at = box_at(bytes, b"avc1");
-            bytes[at..at + 4].copy_from_slice(b"xvid");
-        });
+        rename(p, INIT, b"avc1", b"xvid");
     }),
     ("lengths of two bytes", "SG-05", |p| {
         p.bytes(INIT, |bytes| {

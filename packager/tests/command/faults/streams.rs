@@ -1,6 +1,6 @@
 //! Faults of packages of MPEG-2 Transport Streams.
 
-use super::{Planted, PlantedFault, noise};
+use super::{Planted, PlantedFault, noise, ranges};
 
 const PACKET: usize = 188;
 const LOW: &str = "240p/playlist.m3u8";
@@ -46,6 +46,20 @@ fn starts(all: &[Vec<u8>], stream: u8) -> Vec<usize> {
 
 const VIDEO: u8 = 0xe0;
 const AUDIO: u8 = 0xc0;
+
+fn stream_pid(all: &[Vec<u8>], stream: u8) -> u16 {
+    pid(&all[starts(all, stream)[0]])
+}
+
+/// Replaces the bytes of a stream, apart from the headers of its packets.
+fn clear(all: &mut [Vec<u8>], stream: u8) {
+    let wanted = stream_pid(all, stream);
+    for packet in all.iter_mut().filter(|packet| pid(packet) == wanted) {
+        let is_start = packet[1] & 0x40 != 0;
+        let at = payload(packet) + if is_start { 20 } else { 0 };
+        packet[at.min(PACKET)..].fill(0);
+    }
+}
 
 /// Moves a presentation timestamp, which has 33 bits in 5 bytes, by 10 s.
 fn move_pts(packet: &mut [u8]) {
@@ -137,39 +151,21 @@ pub(super) const FAULTS: &[PlantedFault] = &[
     }),
     ("a stream without video", "SG-10", |p| {
         packets(p, |all| {
-            let first = starts(all, VIDEO)[0];
-            let video = pid(&all[first]);
-            all.retain(|packet| pid(packet) != video);
+            let lost = stream_pid(all, VIDEO);
+            all.retain(|packet| pid(packet) != lost);
         });
     }),
     ("a stream without audio", "SG-10", |p| {
         packets(p, |all| {
-            let first = starts(all, AUDIO)[0];
-            let audio = pid(&all[first]);
-            all.retain(|packet| pid(packet) != audio);
+            let lost = stream_pid(all, AUDIO);
+            all.retain(|packet| pid(packet) != lost);
         });
     }),
     ("video of zeros", "SG-10", |p| {
-        packets(p, |all| {
-            let first = starts(all, VIDEO)[0];
-            let video = pid(&all[first]);
-            for packet in all.iter_mut().filter(|packet| pid(packet) == video) {
-                let is_start = packet[1] & 0x40 != 0;
-                let at = payload(packet) + if is_start { 20 } else { 0 };
-                packet[at.min(PACKET)..].fill(0);
-            }
-        });
+        packets(p, |all| clear(all, VIDEO));
     }),
     ("audio of zeros", "SG-10", |p| {
-        packets(p, |all| {
-            let first = starts(all, AUDIO)[0];
-            let audio = pid(&all[first]);
-            for packet in all.iter_mut().filter(|packet| pid(packet) == audio) {
-                let is_start = packet[1] & 0x40 != 0;
-                let at = payload(packet) + if is_start { 20 } else { 0 };
-                packet[at.min(PACKET)..].fill(0);
-            }
-        });
+        packets(p, |all| clear(all, AUDIO));
     }),
     ("an audio packet that is cut", "SG-10", |p| {
         packets(p, |all| {
@@ -272,24 +268,10 @@ pub(super) const FAULTS: &[PlantedFault] = &[
         p.text(FRAMES, "VERSION:4", "VERSION:3");
     }),
     ("I-frames 3 bytes late", "IF-02", |p| {
-        p.lines(FRAMES, |lines| {
-            for line in lines {
-                if let Some((length, offset)) = line.clone().split_once('@') {
-                    let offset: u64 = offset.parse().expect("a number");
-                    *line = format!("{length}@{}", offset + 3);
-                }
-            }
-        });
+        ranges(p, FRAMES, |length, offset| (length, offset + 3));
     }),
     ("I-frames a packet late", "IF-02", |p| {
-        p.lines(FRAMES, |lines| {
-            for line in lines {
-                if let Some((length, offset)) = line.clone().split_once('@') {
-                    let offset: u64 = offset.parse().expect("a number");
-                    *line = format!("{length}@{}", offset + 188);
-                }
-            }
-        });
+        ranges(p, FRAMES, |length, offset| (length, offset + 188));
     }),
     ("I-frames of other times", "IF-05", |p| {
         p.text(FRAMES, "#EXTINF:2.0", "#EXTINF:1.0");
