@@ -70,6 +70,22 @@ fn text_is_gzipped_for_clients_that_accept_it_and_media_never_is() {
 }
 
 #[test]
+fn the_files_of_the_page_vary_by_encoding() {
+    let edge = Edge::start();
+    for path in ["/_lectern/play", "/_lectern/play.js", "/_lectern/play.css"] {
+        for encoding in ["identity", "gzip"] {
+            let reply = edge.send("GET", path, &[("accept-encoding", encoding)], &[]);
+            assert_eq!(reply.status, 200, "{path}");
+            let mut all = reply.headers.iter();
+            let varies = all.any(|(name, value)| {
+                name == "vary" && value.to_ascii_lowercase().contains("accept-encoding")
+            });
+            assert!(varies, "{path} in {encoding}: {:?}", reply.headers);
+        }
+    }
+}
+
+#[test]
 fn the_schools_pages_may_read_every_answer_and_others_none() {
     let edge = Edge::for_pages_of("https://*.school.example, https://app.example");
     edge.publish(media::package(), LECTURE);

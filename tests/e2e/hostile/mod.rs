@@ -314,6 +314,36 @@ impl Stage {
         (sent, asked)
     }
 
+    /// Opens every file in FFmpeg and VLC, and returns what the foreign host was asked.
+    fn play_without_scripts(&self) -> Vec<String> {
+        let home = self.edge.folder().join("home");
+        fs::create_dir(&home).expect("a folder");
+        for (name, path) in &self.opened {
+            let link = self.link(&format!("ffmpeg: {name}"), path, &json!({}));
+            // The players end with an error: the foreign host has no media.
+            let _ = Command::new("timeout")
+                .args(["20", "ffmpeg", "-v", "quiet", "-nostdin", "-i", &link])
+                .args(["-map", "0", "-f", "null", "-"])
+                .output()
+                .expect("ffmpeg starts");
+            let link = self.link(&format!("vlc: {name}"), path, &json!({}));
+            let _ = Command::new("timeout")
+                .args(["20", "runuser", "-u", "nobody", "--", "cvlc", "--quiet"])
+                .args(["--vout", "dummy", "--aout", "dummy", "--run-time", "1"])
+                .args([&link, "vlc://quit"])
+                .env("HOME", &home)
+                .output();
+        }
+        let foreign = self.foreign.seen();
+        let _ = writeln!(
+            std::io::stderr(),
+            "{} files in ffmpeg and VLC; the foreign host saw {}",
+            self.opened.len(),
+            foreign.len()
+        );
+        foreign
+    }
+
     /// Checks all requests to another host.
     fn judge(&self, sent: impl IntoIterator<Item = (String, String)>) -> Vec<String> {
         sent.into_iter()

@@ -3,7 +3,6 @@
 use std::fs;
 use std::io::Write as _;
 use std::path::Path;
-use std::process::Command;
 use std::time::Instant;
 
 use serde_json::json;
@@ -329,39 +328,7 @@ fn neither_ffmpeg_nor_vlc_shows_another_host_what_the_edge_gave_its_viewer() {
         cases.retain(|case| wanted(&case.name));
         cases
     });
-    let home = stage.edge.folder().join("home");
-    fs::create_dir(&home).expect("a folder");
-    for (name, path) in &stage.opened {
-        let link = stage.link(&format!("ffmpeg: {name}"), path, &json!({}));
-        // The player ends with an error: the foreign host has no media.
-        let _ = Command::new("timeout")
-            .args(["20", "ffmpeg", "-v", "quiet", "-nostdin", "-i", &link])
-            .args(["-map", "0", "-f", "null", "-"])
-            .output()
-            .expect("ffmpeg starts");
-        let link = stage.link(&format!("vlc: {name}"), path, &json!({}));
-        let _ = Command::new("timeout")
-            .args(["20", "runuser", "-u", "nobody", "--", "cvlc", "--quiet"])
-            .args([
-                "--vout",
-                "dummy",
-                "--aout",
-                "dummy",
-                "--run-time",
-                "1",
-                &link,
-                "vlc://quit",
-            ])
-            .env("HOME", &home)
-            .output();
-    }
-    let foreign = stage.foreign.seen();
-    let _ = writeln!(
-        std::io::stderr(),
-        "{} attacks in ffmpeg and VLC; the foreign host saw {}",
-        stage.opened.len(),
-        foreign.len()
-    );
+    let foreign = stage.play_without_scripts();
     let failed = stage.judge(foreign.into_iter().map(|sent| (String::new(), sent)));
     assert!(
         failed.is_empty(),
