@@ -2,6 +2,7 @@
 # from the environment.
 lectern=target/debug/lectern
 origin=http://localhost:$PORT
+. tools/await.sh
 
 # Creates a sample lecture once: sample FILE SECONDS
 sample() {
@@ -25,13 +26,11 @@ start_edge() {
     echo "==> starting the Worker on $origin"
     PORT=$PORT STATE=$STATE LOG_LEVEL=warn tools/serve.sh >.demo/serve.log 2>&1 &
     server=$!
-    for _ in $(seq 300); do
-        kill -0 "$server" 2>/dev/null || { cat .demo/serve.log >&2; exit 4; }
-        if [ "$(curl -s -o /dev/null -w '%{http_code}' "$origin/_lectern/health")" = 200 ]; then return; fi
-        sleep 0.1
-    done
-    echo "the Worker does not answer on $origin: .demo/serve.log says why" >&2
-    exit 4
+    await_edge "$origin" "$server" || {
+        echo '.demo/serve.log says:' >&2
+        tail -n 20 .demo/serve.log >&2
+        exit 4
+    }
 }
 
 # publish FOLDER PREFIX

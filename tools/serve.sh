@@ -5,6 +5,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 config=${CONFIG:-wrangler.toml}
+. tools/await.sh
 
 tools/dev-vars.sh
 tools/port.sh "$PORT"
@@ -49,18 +50,18 @@ fi
 server=$!
 
 # wrangler prints several lines until it serves: these come last.
-while kill -0 "$server" 2>/dev/null; do
-    if [ "$(curl -s -o /dev/null -w '%{http_code}' "$edge/_lectern/health")" = 200 ]; then
-        # wrangler logs this request a moment later.
-        sleep 1
-        cat <<TEXT
+waited=0
+await_edge "$edge" "$server" || waited=$?
+if [ "$waited" = 0 ]; then
+    # wrangler logs this request a moment later.
+    sleep 1
+    cat <<TEXT
 
 address:  $edge, with its bucket in $STATE; ^C ends it
 keys:     in .dev.vars; in this folder, lectern reads them there (apps: eval "\$($lectern keys env)")
 next:     $next
 TEXT
-        break
-    fi
-    sleep 0.1
-done
+elif [ "$waited" = 2 ]; then
+    echo "the lines above say why; correct $config or .dev.vars, and start it again" >&2
+fi
 wait -n
