@@ -33,9 +33,8 @@ use super::binding::Binding;
 use super::keyring::{HmacSha256, Key, Keyring, keyed};
 use crate::object::key::{Directory, ObjectKey};
 
-/// Expiries are rounded up to this many seconds, so that a returning viewer gets URLs that his
-/// browser has cached.
-pub const EXPIRY_STEP: u64 = 900;
+/// The largest step of expiries, in seconds.
+pub const MAX_EXPIRY_STEP: u64 = 900;
 
 const MAC_BYTES: usize = 16;
 const HEAD_CHARACTERS: usize = 8;
@@ -168,12 +167,15 @@ pub enum PassError {
     Expired(u64),
 }
 
-/// The last second of a pass minted at `now` for `seconds`, rounded up to [`EXPIRY_STEP`].
+/// The last second of a pass minted at `now` for `seconds`. It is rounded up to a step, so that a
+/// returning viewer gets URLs that his browser has cached. The step is a tenth of `seconds`, at
+/// least 1 s and at most [`MAX_EXPIRY_STEP`], so a pass never outlives its promise by more.
 #[must_use]
 pub fn expiry(now: u64, seconds: u64) -> u64 {
+    let step = (seconds / 10).clamp(1, MAX_EXPIRY_STEP);
     now.saturating_add(seconds)
-        .div_ceil(EXPIRY_STEP)
-        .saturating_mul(EXPIRY_STEP)
+        .div_ceil(step)
+        .saturating_mul(step)
         .min(u64::from(u32::MAX))
 }
 
@@ -632,12 +634,23 @@ mod tests {
 
     #[test]
     fn equal_inputs_give_equal_passes_within_a_step() {
-        let opened = [NOW, NOW + 1, NOW + EXPIRY_STEP];
+        let opened = [NOW, NOW + 1, NOW + MAX_EXPIRY_STEP];
         let [first, second, third] = opened.map(|now| expiry(now, 6 * 3600));
         assert_eq!(first, NOW + 6 * 3600);
         assert_eq!(second, third);
-        assert_eq!(second, first + EXPIRY_STEP);
+        assert_eq!(second, first + MAX_EXPIRY_STEP);
         assert_eq!(expiry(u64::MAX, u64::MAX), u64::from(u32::MAX));
+    }
+
+    #[test]
+    fn a_pass_outlives_its_promise_by_a_tenth_at_most() {
+        for seconds in [1, 9, 10, 20, 25, 59, 60, 600, 8_999, 9_000, 21_600, 86_400] {
+            for now in NOW..NOW + 1_000 {
+                let left = expiry(now, seconds) - now;
+                let most = seconds + (seconds / 10).clamp(1, MAX_EXPIRY_STEP) - 1;
+                assert!((seconds..=most).contains(&left), "{seconds} s: {left} s");
+            }
+        }
     }
 
     #[test]
