@@ -26,8 +26,19 @@ pub struct Config {
     pub max_upload_bytes: u64,
     /// `MAX_OBJECT_BYTES`: the largest object that a multipart upload may create.
     pub max_object_bytes: u64,
+    /// The optional bindings that the Worker has.
+    pub bindings: Bindings,
     /// `UPLOADS_PREFIX`: the edge announces each upload that completes below this folder.
     pub uploads: Option<Directory>,
+}
+
+/// Optional bindings of the Worker. Without one, the edge refuses the claims that need it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Bindings {
+    /// `LEDGERS`: Durable Objects that count a viewer's players.
+    pub ledgers: bool,
+    /// `REVOCATIONS`: the namespace of Workers KV that lists who may no longer watch.
+    pub revocations: bool,
 }
 
 /// An unusable variable. The message never contains a secret.
@@ -113,6 +124,7 @@ impl Config {
             max_link_age: number("MAX_LINK_AGE", 30 * DAY, "2592000")?,
             max_upload_bytes: number("MAX_UPLOAD_BYTES", 100 * MIB, "104857600")?,
             max_object_bytes: number("MAX_OBJECT_BYTES", 20 * 1024 * MIB, "21474836480")?,
+            bindings: Bindings::default(),
             uploads: uploads.transpose()?,
         })
     }

@@ -21,6 +21,7 @@ pub mod credential;
 pub mod decide;
 pub mod http;
 pub mod json;
+pub mod ledger;
 pub mod log;
 pub mod object;
 pub mod operation;

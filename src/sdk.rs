@@ -16,7 +16,7 @@
 //! ```
 
 use crate::credential::binding::{Cidr, Country};
-use crate::credential::claims::{Claims, Purpose};
+use crate::credential::claims::{Claims, Purpose, SessionsPolicy};
 use crate::credential::keyring::{Key, Keyring, KeyringError};
 use crate::credential::link::{self, LinkError, MAX_LINK_BYTES};
 use crate::http::cors::OriginPattern;
@@ -58,6 +58,9 @@ pub struct Options {
     pub country: Option<Vec<Country>>,
     pub origin: Option<Vec<OriginPattern>>,
     pub jti: Option<String>,
+    /// Players that the viewer may use at once. Needs `viewer`.
+    pub sessions: Option<u32>,
+    pub sessions_policy: Option<SessionsPolicy>,
     pub purpose: Purpose,
     /// Opens the folder of the URL's object. A URL that ends in a slash already is a folder.
     pub directory: bool,
@@ -304,6 +307,8 @@ fn claims(path: &str, options: &Options, now: u64) -> Result<Claims, Error> {
         ip: options.ip.clone(),
         country: options.country.clone(),
         origin: options.origin.clone(),
+        sessions: options.sessions,
+        sessions_policy: options.sessions_policy,
         ..Claims::new(scope(path, options.directory)?, exp)
     })
 }
@@ -332,9 +337,6 @@ fn scope(path: &str, directory: bool) -> Result<Scope, Error> {
 /// # Errors
 /// When no client and no configuration could open the link.
 fn openable(claims: &Claims) -> Result<(), Error> {
-    if claims.sessions.is_some() {
-        return Err(Error::ReservedClaim("sessions"));
-    }
     if claims.max_bytes.is_some() {
         return Err(Error::ReservedClaim("max_bytes"));
     }

@@ -183,7 +183,7 @@ fn answer(
     let mut storage = storage.lock().expect("no panic");
     let read = match decide(&request, config, NOW) {
         Decision::Read(read) => read,
-        Decision::Write(write) => {
+        Decision::Write { write, .. } => {
             return match storage.write(write, body) {
                 Ok((status, body)) => (status, Vec::new(), body.into_bytes()),
                 Err(problem) => refused(problem),

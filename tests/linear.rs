@@ -342,6 +342,7 @@ mod asset_lists {
             root: key.directory(),
             depth: 2,
             binding: Binding::default(),
+            ticket: None,
             limits: Limits::None,
         };
         // Each input has the maximum number of entries, and beyond that longer ones.
@@ -442,6 +443,7 @@ mod playlists {
             root: key.directory(),
             depth: 2,
             binding: Binding::default(),
+            ticket: None,
             limits: limits.clone(),
         };
         let input = |bytes: usize| playlist(head, lines, bytes);

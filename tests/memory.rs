@@ -37,6 +37,7 @@ fn rewriting_takes_the_result_and_little_else() {
             root: key.directory(),
             depth: 5,
             binding: Binding::default(),
+            ticket: None,
             limits,
         };
         let mut playlist = "#EXTM3U\n#EXT-X-PLAYLIST-TYPE:VOD\n".to_owned();

@@ -57,6 +57,7 @@ fn rewritten_playlists_are_as_they_were_written_down() {
             root: Directory::ancestor_of(&key, 2).expect("a directory"),
             depth: 2,
             binding: Binding::default(),
+            ticket: None,
             limits,
         };
         let base = Base {
@@ -90,6 +91,7 @@ fn a_playlist_beyond_its_bounds_is_refused_and_not_cut() {
         root: key.directory(),
         depth: 1,
         binding: Binding::default(),
+        ticket: None,
         limits: Limits::None,
     };
     let base = Base {
@@ -133,6 +135,7 @@ fn a_playlist_that_takes_the_viewers_credential_or_is_read_differently_is_refuse
         root: key.directory(),
         depth: 1,
         binding: Binding::default(),
+        ticket: None,
         limits,
     };
     let base = Base {
@@ -180,6 +183,7 @@ fn below_a_directorys_pass_nothing_is_signed_and_nothing_steers_elsewhere() {
         root: key.directory(),
         depth: 1,
         binding: Binding::default(),
+        ticket: None,
         limits: Limits::DirectoryPass,
     };
     let base = Base {
@@ -214,6 +218,7 @@ fn variables_make_no_more_than_their_bounds() {
         root: key.directory(),
         depth: 1,
         binding: Binding::default(),
+        ticket: None,
         limits: Limits::None,
     };
     let base = Base {

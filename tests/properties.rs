@@ -28,6 +28,7 @@ fn grant<'keys>(keys: &'keys Keyring, key: &ObjectKey) -> Grant<'keys> {
             .expect("a directory"),
         depth: 1,
         binding: Binding::default(),
+        ticket: None,
         limits: Limits::None,
     }
 }

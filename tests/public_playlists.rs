@@ -285,6 +285,7 @@ fn for_each_rewritten(
             root,
             depth: u8::try_from(depth).expect("a depth"),
             binding: Seen::default(),
+            ticket: None,
             limits: Limits::None,
         };
         for file in &files {

@@ -27,6 +27,7 @@ fn rewritten(keys: &Keyring, board: &[u8]) -> Result<Vec<u8>, PlaylistError> {
         root: Directory::ancestor_of(&key, 2).expect("a directory"),
         depth: 2,
         binding: Binding::default(),
+        ticket: None,
         limits: Limits::Storyboard,
     };
     let base = Base {

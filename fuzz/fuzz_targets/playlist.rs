@@ -25,6 +25,7 @@ fuzz_target!(|playlist: &[u8]| {
         root: Directory::ancestor_of(&key, 2).expect("a directory"),
         depth: 2,
         binding: Binding::default(),
+        ticket: None,
         limits: Limits::None,
     };
     let _ = rewrite_asset_list(playlist, &base, &grant);

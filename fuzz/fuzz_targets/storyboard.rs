@@ -26,6 +26,7 @@ fuzz_target!(|board: &[u8]| {
         root: Directory::ancestor_of(&key, 2).expect("a directory"),
         depth: 2,
         binding: Binding::default(),
+        ticket: None,
         limits: Limits::Storyboard,
     };
     // Control characters in it are refused.

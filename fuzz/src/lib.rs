@@ -189,6 +189,7 @@ impl Stored {
             root: Directory::ancestor_of(&key, 2).expect("a directory"),
             depth: 2,
             binding: Binding::default(),
+            ticket: None,
             limits,
         };
         match self {

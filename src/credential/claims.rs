@@ -13,13 +13,15 @@ const MAX_NAME_BYTES: usize = 256;
 const MAX_LIST_ENTRIES: usize = 32;
 
 /// Rules for the values of claims, in the order in which they are checked.
-const RULES: [&str; 6] = [
+const RULES: [&str; 8] = [
     "a number is beyond 2^53",
     "`sub` and `jti` have 1 to 256 bytes",
     "a list has 1 to 32 entries",
     "`langs` are BCP 47 tags such as `en` or `pt-BR`",
     "`preview` is `[from, to]`, the first before the second",
     "`watch`, `max_height`, `sessions` and `max_bytes` are at least 1",
+    "`sessions` is at most 255",
+    "`sessions` needs `sub`, and `sessions_policy` needs `sessions`",
 ];
 
 /// The purpose that a link permits.
@@ -35,6 +37,17 @@ pub enum Purpose {
     Download,
     /// The operator's own tools.
     Admin,
+}
+
+/// The player that stops when a viewer has more players than `sessions`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SessionsPolicy {
+    /// The newest player wins, and the oldest stops.
+    #[default]
+    Newest,
+    /// The oldest players go on, and a new one is refused.
+    Oldest,
 }
 
 /// The claims of a link. Times are seconds since 1970 (RFC 7519 `NumericDate`), rounded down.
@@ -82,6 +95,9 @@ pub struct Claims {
     /// The number of simultaneous players.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sessions: Option<u32>,
+    /// The player that stops when there are more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sessions_policy: Option<SessionsPolicy>,
     /// The sum of bytes that uploads under the link may have.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_bytes: Option<u64>,
@@ -116,6 +132,7 @@ impl Claims {
             country: None,
             origin: None,
             sessions: None,
+            sessions_policy: None,
             max_bytes: None,
         }
     }
@@ -163,6 +180,14 @@ impl Claims {
                 "ip" => set(&mut claims.ip, parse_list(value, Cidr::parse)),
                 "country" => set(&mut claims.country, parse_list(value, Country::parse)),
                 "origin" => set(&mut claims.origin, parse_list(value, OriginPattern::parse)),
+                "sessions_policy" => {
+                    let policy = match value.as_str() {
+                        Some("newest") => Some(SessionsPolicy::Newest),
+                        Some("oldest") => Some(SessionsPolicy::Oldest),
+                        _ => None,
+                    };
+                    set(&mut claims.sessions_policy, policy)
+                }
                 "sessions" => set(&mut claims.sessions, parse_u32(value)),
                 "max_bytes" => set(&mut claims.max_bytes, value.as_integer()),
                 _ => true,
@@ -190,7 +215,7 @@ impl Claims {
     /// The first claim that violates a rule of its own, and that rule. Reserved claims are skipped.
     pub(crate) fn first_violation(&self) -> Option<(&'static str, &'static str)> {
         let mut violations = self.violations();
-        let found = violations.find(|(claim, _)| !matches!(*claim, "sessions" | "max_bytes"));
+        let found = violations.find(|(claim, _)| *claim != "max_bytes");
         found.map(|(claim, rule)| (claim, RULES[rule]))
     }
 
@@ -229,6 +254,10 @@ impl Claims {
             list("country", self.country.as_ref().map(Vec::len)),
             list("origin", self.origin.as_ref().map(Vec::len)),
             least("sessions", self.sessions.map(u64::from)),
+            (self.sessions > Some(255)).then_some(("sessions", 6)),
+            (self.sessions.is_some() && self.sub.is_none()).then_some(("sessions", 7)),
+            (self.sessions_policy.is_some() && self.sessions.is_none())
+                .then_some(("sessions_policy", 7)),
             number("max_bytes", self.max_bytes),
             least("max_bytes", self.max_bytes),
         ];
@@ -250,6 +279,7 @@ fn rule(name: &str) -> &'static str {
         "langs" => "`langs` is a list of strings",
         "ip" => "`ip` is a list of addresses or of ranges such as `192.0.2.0/24`",
         "country" => "`country` is a list of ISO 3166 codes such as `DE`",
+        "sessions_policy" => "`sessions_policy` is `newest` or `oldest`",
         "origin" => "`origin` is a list of origins such as `https://*.school.example`",
         _ => "`watch`, `max_height`, `sessions` and `max_bytes` are whole numbers",
     }
@@ -280,7 +310,7 @@ fn parse_list<T>(value: &JsonValue<'_>, parse: impl Fn(&str) -> Option<T>) -> Op
 
 /// The names of all claims. The `crit` header may list any of them, because the edge reads them
 /// all.
-pub const CLAIMS: [&str; 16] = [
+pub const CLAIMS: [&str; 17] = [
     "path",
     "use",
     "exp",
@@ -296,6 +326,7 @@ pub const CLAIMS: [&str; 16] = [
     "country",
     "origin",
     "sessions",
+    "sessions_policy",
     "max_bytes",
 ];
 

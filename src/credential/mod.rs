@@ -6,6 +6,7 @@ pub mod claims;
 pub mod keyring;
 pub mod link;
 pub mod pass;
+pub mod ticket;
 
 use crate::config::Config;
 use crate::http::problem::{Problem, Reason, Refusal};
@@ -99,10 +100,10 @@ pub(crate) fn open_link(
         Some((Reason::Purpose, "the link is for another use"))
     } else if !claims.path.contains(key) {
         Some((Reason::Path, "the link's path does not contain this object"))
-    } else if claims.sessions.is_some() {
+    } else if claims.sessions.is_some() && !config.bindings.ledgers {
         Some((
             Reason::Other,
-            "the link has `sessions`, which this version does not enforce",
+            "the link has `sessions`, and the edge has no binding `LEDGERS`",
         ))
     } else if claims.max_bytes.is_some() {
         Some((

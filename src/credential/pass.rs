@@ -3,8 +3,9 @@
 //! directory of its entries and the restrictions of its link.
 //!
 //! ```text
-//! pass     = base64url( tag(1) hint(1) expires(4) fields(0…10) mac(16) )   30 characters for a segment, 43 at most
-//! tag      = version(4 bits) network-bound(1) country-bound(1) kind(2)
+//! pass     = base64url( tag(1) hint(1) expires(4) ticket(0 or 30) fields(0…10) mac(16) )
+//!            30 characters for a segment, 43 at most; 40 more with a ticket
+//! tag      = version(4 bits: 1, or 2 with a ticket) network-bound(1) country-bound(1) kind(2)
 //! fields   = object:           -
 //!            playlist:         depth(1)
 //!            directory:        depth(1)
@@ -13,7 +14,7 @@
 //!                              2 depth              a list of assets
 //!                              3 depth              a storyboard
 //! mac      = HMAC-SHA-256( K, last segment of the object key )[..16]
-//! K        = HMAC-SHA-256( pass key, tag expires fields [ length(1) network ] [ length(1) country ] length(2) directory )
+//! K        = HMAC-SHA-256( pass key, tag expires ticket fields [ length(1) network ] [ length(1) country ] length(2) directory )
 //! pass key = HKDF-SHA-256( secret, info "lectern/pass/1" )
 //! ```
 //!
@@ -26,26 +27,32 @@
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use hmac::Mac as _;
 use hmac_lanes::{
-    LANES, MAC_CHARACTERS, MAX_MESSAGE_BYTES, MacKey, Message, append_room, base64url,
+    LANES, MAC_CHARACTERS, MAX_MESSAGE_BYTES, MacKey, Message, append_room,
 };
 
 use super::binding::Binding;
 use super::keyring::{HmacSha256, Key, Keyring, keyed};
+use super::ticket::{TICKET_BYTES, Ticket};
 use crate::object::key::{Directory, ObjectKey};
 
 /// The largest step of expiries, in seconds.
 pub const MAX_EXPIRY_STEP: u64 = 900;
 
 const MAC_BYTES: usize = 16;
-const HEAD_CHARACTERS: usize = 8;
-const VERSION: u8 = 1 << 4;
+const VERSION_MASK: u8 = 0xF0;
+const WITHOUT_TICKET: u8 = 1 << 4;
+const WITH_TICKET: u8 = 2 << 4;
 const NETWORK_BOUND: u8 = 1 << 3;
 const COUNTRY_BOUND: u8 = 1 << 2;
 const KIND: u8 = 0b11;
 /// tag, hint, expires.
 const HEAD_BYTES: usize = 6;
 const MAX_FIELD_BYTES: usize = 10;
-const MAX_BYTES: usize = HEAD_BYTES + MAX_FIELD_BYTES + MAC_BYTES;
+/// tag, hint, expires, ticket.
+const MAX_HEAD_BYTES: usize = HEAD_BYTES + TICKET_BYTES;
+const MAX_BYTES: usize = MAX_HEAD_BYTES + MAX_FIELD_BYTES + MAC_BYTES;
+/// The characters that a ticket adds to a pass.
+pub const TICKET_CHARACTERS: usize = TICKET_BYTES / 3 * 4;
 
 /// The object or directory that a pass opens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -151,6 +158,7 @@ pub struct Pass {
     pub expires: u64,
     /// Flags: bound to the network, and to the country, of the request that opened the link.
     pub bound: (bool, bool),
+    pub ticket: Option<Ticket>,
 }
 
 /// The reason why a pass opens nothing. The viewer sees `expired` or `forbidden`; the operator's
@@ -185,6 +193,7 @@ pub struct Minter<'key> {
     key: &'key Key,
     expires: u32,
     binding: Binding,
+    ticket: Option<Ticket>,
     derived: Option<Derived>,
     pending: PendingPasses,
 }
@@ -196,12 +205,12 @@ struct Derived {
     mac: HmacSha256,
     /// The same key, for four short messages at once.
     lanes: MacKey,
-    /// The fields before the MAC.
-    fields: [u8; HEAD_BYTES + MAX_FIELD_BYTES],
+    /// Everything before the MAC.
+    fields: [u8; MAX_HEAD_BYTES + MAX_FIELD_BYTES],
     fields_length: usize,
-    /// The head in base64url. Six bytes are eight characters, so the next field starts at a
+    /// The head in base64url. Its bytes are a multiple of three, so the next field starts at a
     /// character boundary.
-    head: [u8; HEAD_CHARACTERS],
+    head: Vec<u8>,
 }
 
 /// Passes without their MACs: the messages, and where each MAC goes.
@@ -229,6 +238,7 @@ impl<'key> Minter<'key> {
             key,
             expires: u32::try_from(expires).unwrap_or(u32::MAX),
             binding,
+            ticket: None,
             derived: None,
             pending: PendingPasses {
                 length: 0,
@@ -236,6 +246,18 @@ impl<'key> Minter<'key> {
                 places: [0; LANES],
             },
         }
+    }
+
+    /// Puts `ticket` into the passes. An object's pass carries it only if it has a place, because
+    /// only players with a place are known by their segments.
+    #[must_use]
+    pub fn with_ticket(self, ticket: Option<Ticket>) -> Self {
+        Self { ticket, ..self }
+    }
+
+    fn ticket_for(&self, kind: PassKind) -> Option<Ticket> {
+        self.ticket
+            .filter(|ticket| kind != PassKind::Object || ticket.place.is_some())
     }
 
     /// Appends the pass for the object `name` in `directory` (with its slash, or empty at the top).
@@ -256,6 +278,7 @@ impl<'key> Minter<'key> {
                 kind,
                 self.expires,
                 self.binding,
+                self.ticket_for(kind),
                 directory,
             ));
         }
@@ -273,7 +296,7 @@ impl<'key> Minter<'key> {
         }
         let pending = &mut self.pending;
         pending.messages[pending.length].set(name.as_bytes());
-        pending.places[pending.length] = out.len() + HEAD_CHARACTERS;
+        pending.places[pending.length] = out.len() + derived.head.len();
         pending.length += 1;
         append_room(&derived.head, out);
         if pending.length == LANES {
@@ -298,16 +321,29 @@ impl<'key> Minter<'key> {
 }
 
 impl Derived {
-    fn new(key: &Key, kind: PassKind, expires: u32, binding: Binding, directory: &str) -> Self {
-        let mut fields = [0; HEAD_BYTES + MAX_FIELD_BYTES];
-        fields[0] = tag(kind, binding);
+    fn new(
+        key: &Key,
+        kind: PassKind,
+        expires: u32,
+        binding: Binding,
+        ticket: Option<Ticket>,
+        directory: &str,
+    ) -> Self {
+        let mut fields = [0; MAX_HEAD_BYTES + MAX_FIELD_BYTES];
+        fields[0] = tag(kind, binding, ticket);
         fields[1] = key.hint();
         fields[2..HEAD_BYTES].copy_from_slice(&expires.to_be_bytes());
-        let head: [u8; HEAD_BYTES] = std::array::from_fn(|at| fields[at]);
+        let mut head_length = HEAD_BYTES;
+        if let Some(ticket) = ticket {
+            head_length += TICKET_BYTES;
+            fields[HEAD_BYTES..head_length].copy_from_slice(&ticket.to_bytes());
+        }
+        let mut head = Vec::new();
+        append_base64url(&fields[..head_length], &mut head);
         let of_kind = kind.fields();
-        let fields_length = HEAD_BYTES + of_kind.length;
-        fields[HEAD_BYTES..fields_length].copy_from_slice(of_kind.as_slice());
-        let key = derive(key, kind, expires, binding, directory);
+        let fields_length = head_length + of_kind.length;
+        fields[head_length..fields_length].copy_from_slice(of_kind.as_slice());
+        let key = derive(key, kind, expires, binding, ticket, directory);
         Self {
             kind,
             directory: directory.to_owned(),
@@ -315,7 +351,7 @@ impl Derived {
             lanes: MacKey::new(&key),
             fields,
             fields_length,
-            head: base64url(&head),
+            head,
         }
     }
 
@@ -387,7 +423,7 @@ pub fn verify_mac(
     let expires = u32::try_from(pass.expires).unwrap_or(u32::MAX);
     let mut outcome = PassError::UnknownKey;
     for candidate in keys.iter().filter(|candidate| candidate.hint() == hint) {
-        let key = derive(candidate, pass.kind, expires, binding, directory);
+        let key = derive(candidate, pass.kind, expires, binding, pass.ticket, directory);
         let expected = keyed(&key).chain_update(name);
         if expected.verify_truncated_left(&mac).is_ok() {
             return Ok(pass);
@@ -416,16 +452,30 @@ fn decode_parts(text: &str) -> Result<(Pass, u8, [u8; MAC_BYTES]), PassError> {
     let ([tag, hint, a, b, c, d], fields) = rest
         .split_first_chunk::<HEAD_BYTES>()
         .ok_or(PassError::Malformed)?;
-    let kind = PassKind::parse(*tag, fields).filter(|_| tag & 0xF0 == VERSION);
+    let (ticket, fields) = match tag & VERSION_MASK {
+        WITHOUT_TICKET => (None, fields),
+        WITH_TICKET => {
+            let (ticket, fields) = fields.split_first_chunk().ok_or(PassError::Malformed)?;
+            let ticket = Ticket::from_bytes(ticket).ok_or(PassError::Malformed)?;
+            (Some(ticket), fields)
+        }
+        _ => return Err(PassError::Malformed),
+    };
+    let kind = PassKind::parse(*tag, fields);
     let pass = Pass {
         kind: kind.ok_or(PassError::Malformed)?,
         expires: u32::from_be_bytes([*a, *b, *c, *d]).into(),
         bound: (tag & NETWORK_BOUND != 0, tag & COUNTRY_BOUND != 0),
+        ticket,
     };
     Ok((pass, *hint, *mac))
 }
 
-fn tag(kind: PassKind, binding: Binding) -> u8 {
+fn tag(kind: PassKind, binding: Binding, ticket: Option<Ticket>) -> u8 {
+    let version = match ticket {
+        None => WITHOUT_TICKET,
+        Some(_) => WITH_TICKET,
+    };
     let network = if binding.network.is_some() {
         NETWORK_BOUND
     } else {
@@ -436,15 +486,25 @@ fn tag(kind: PassKind, binding: Binding) -> u8 {
     } else {
         0
     };
-    VERSION + network + country + kind.tag()
+    version + network + country + kind.tag()
 }
 
-fn derive(key: &Key, kind: PassKind, expires: u32, binding: Binding, directory: &str) -> [u8; 32] {
+fn derive(
+    key: &Key,
+    kind: PassKind,
+    expires: u32,
+    binding: Binding,
+    ticket: Option<Ticket>,
+    directory: &str,
+) -> [u8; 32] {
     let mut mac = key
         .pass_mac()
-        .chain_update([tag(kind, binding)])
-        .chain_update(expires.to_be_bytes())
-        .chain_update(kind.fields().as_slice());
+        .chain_update([tag(kind, binding, ticket)])
+        .chain_update(expires.to_be_bytes());
+    if let Some(ticket) = ticket {
+        mac.update(&ticket.to_bytes());
+    }
+    mac.update(kind.fields().as_slice());
     if let Some(network) = binding.network {
         let bytes = network.bytes();
         mac.update(&[if bytes.len() == 4 { 4 } else { 16 }]);
@@ -515,6 +575,7 @@ mod tests {
                     kind,
                     expires: NOW,
                     bound: (false, false),
+                    ticket: None,
                 };
                 assert_eq!(
                     verify(&pass, &segment, Binding::default(), &ring, NOW),

@@ -2,8 +2,9 @@
 //! accessed before a credential is verified here.
 
 use crate::config::Config;
-use crate::credential::claims::{Claims, Purpose};
+use crate::credential::claims::{Claims, Purpose, SessionsPolicy};
 use crate::credential::pass::{self, Pass, PassKind};
+use crate::credential::ticket::{Place, SessionId, Ticket, parse_session};
 use crate::credential::{Credential, open_link, open_pass};
 use crate::http::encoding::accepts_gzip;
 use crate::http::precondition::Conditions;
@@ -12,7 +13,10 @@ use crate::http::range::ByteRange;
 use crate::object::content_type;
 use crate::object::key::{Directory, ObjectKey, Scope};
 use crate::operation::list::List;
+use crate::ledger::message::LedgerRequest;
+use crate::ledger::{PlaceRequest, ViewerChecks};
 use crate::operation::read::{Read, Treatment, path_below_pass};
+use crate::operation::revocations::{self, REVOCATIONS};
 use crate::operation::write::Write;
 use crate::playlist::{Entitlements, Grant, Limits, is_playlist_name, is_storyboard_name};
 use crate::request::{Request, object_key, parameter, split_path_pass};
@@ -27,13 +31,35 @@ pub enum Decision<'config> {
     Options,
     /// `GET /_lectern/health`: the state of the edge. Needs no credential.
     Health,
-    /// 307 to this path on the same origin.
-    Redirect(String),
+    /// 307 to a path on the same origin.
+    Redirect(Box<Redirect<'config>>),
     Read(Box<Read<'config>>),
+    /// Reads or changes the list of revocations.
+    Revocations(LedgerRequest),
     /// 200 with the names of the objects below a directory.
     List(List),
-    Write(Write),
+    Write {
+        write: Write,
+        /// The viewer and the link, which may be revoked.
+        ticket: Option<Ticket>,
+    },
     Refuse(Refusal),
+}
+
+/// A redirect to an object below a pass for its directory.
+#[derive(Debug)]
+pub struct Redirect<'config> {
+    pub key: ObjectKey,
+    pub grant: Grant<'config>,
+    pub viewer: ViewerChecks,
+}
+
+impl Redirect<'_> {
+    /// The path to redirect to.
+    #[must_use]
+    pub fn location(&self) -> String {
+        path_below_pass(&self.key, &self.grant)
+    }
 }
 
 /// Decides the outcome of a request at `now`.
@@ -45,8 +71,11 @@ pub fn decide<'config>(
 ) -> Decision<'config> {
     let decided = match request.method {
         "OPTIONS" => Ok(Decision::Options),
+        _ if request.path == REVOCATIONS => {
+            revocations(request, config, now).map(Decision::Revocations)
+        }
         "GET" | "HEAD" => read(request, config, now),
-        "PUT" | "POST" | "DELETE" => write(request, config, now).map(Decision::Write),
+        "PUT" | "POST" | "DELETE" => write(request, config, now),
         method => Err(Refusal::new(
             Problem::MethodNotAllowed,
             format!("method `{method}`"),
@@ -72,6 +101,7 @@ fn read<'config>(
     let mut is_for_admin = false;
     let mut hides_link = false;
     let mut has_pass = true;
+    let viewer;
     let mut sub = None;
     let (treatment, expires, grant) = match Credential::of(request, in_path)? {
         Credential::PathPass(text) => {
@@ -88,6 +118,7 @@ fn read<'config>(
                 _ => Treatment::AsStored,
             };
             let grant = grant_of(config, &key, depth, &pass, request, Limits::DirectoryPass)?;
+            viewer = checks_of_pass(&pass, treatment != Treatment::AsStored, config);
             (treatment, pass.expires, grant)
         }
         Credential::Pass(text) => {
@@ -108,12 +139,25 @@ fn read<'config>(
                 }
             };
             let grant = grant_of(config, &key, depth, &pass, request, limits)?;
+            viewer = checks_of_pass(&pass, treatment != Treatment::AsStored, config);
             (treatment, pass.expires, grant)
         }
         Credential::Link(link) => {
             let uses = [Purpose::Play, Purpose::Download, Purpose::Admin];
             let claims = open_link(&link, &key, &uses, request, config, now)?;
             let mut grant = grant_by_link(config, &claims, &key, request, now)?;
+            let asked = claims.sessions.filter(|_| request.method == "GET");
+            let place = match asked {
+                Some(places) => place(request, &key, &claims, places)?,
+                None => None,
+            };
+            viewer = ViewerChecks {
+                asks_revocations: grant.ticket.is_some() && config.bindings.revocations,
+                place: place.map(|_| PlaceRequest::Take),
+            };
+            if let Some(ticket) = &mut grant.ticket {
+                ticket.place = place;
+            }
             // Players in a page read a manifest under any name, and a manifest can send its own URL
             // to another host. So a script gets the object by a URL that opens only this object.
             let may_hide_manifest = request.is_by_script() && !is_manifest_name(&key);
@@ -129,7 +173,8 @@ fn read<'config>(
                 return Err(Refusal::new(Problem::Forbidden, reason));
             }
             if shape == Shape::DirectoryPass {
-                return Ok(Decision::Redirect(path_below_pass(&key, &grant)));
+                let redirect = Redirect { key, grant, viewer };
+                return Ok(Decision::Redirect(Box::new(redirect)));
             }
             is_for_admin = shape == Shape::Stored;
             is_attachment = claims.purpose == Purpose::Download && key.has_extension("mp4");
@@ -167,6 +212,7 @@ fn read<'config>(
         range,
         accepts_gzip,
         sub,
+        viewer,
         seconds_left: expires.saturating_sub(now),
         grant,
     })))
@@ -246,6 +292,27 @@ fn list(
     Ok(list)
 }
 
+/// Parses a request about revocations. Its link administers the edge's own path, which no link for
+/// lectures contains.
+fn revocations(
+    request: &Request<'_>,
+    config: &Config,
+    now: u64,
+) -> Result<LedgerRequest, Refusal> {
+    let Credential::Link(link) = Credential::of(request, None)? else {
+        return Err(Refusal::new(Problem::Forbidden, "a pass cannot revoke"));
+    };
+    let key = ObjectKey::new(REVOCATIONS.trim_start_matches('/'))
+        .map_err(|error| Refusal::new(Problem::BadPath, error))?;
+    open_link(&link, &key, &[Purpose::Admin], request, config, now)?;
+    if !config.bindings.revocations || !config.bindings.ledgers {
+        let reason = "the edge has no bindings `LEDGERS` and `REVOCATIONS`";
+        return Err(Refusal::new(Problem::NotFound, reason));
+    }
+    let longest = config.max_link_age.saturating_add(config.max_watch);
+    revocations::parse(request, now, longest)
+}
+
 /// The treatment of an object by its name. If the name does not decide, the stored content type
 /// does.
 fn by_name(key: &ObjectKey) -> Treatment {
@@ -281,6 +348,7 @@ fn grant_of<'config>(
         root,
         depth,
         binding: request.binding(pass.bound.0, pass.bound.1),
+        ticket: pass.ticket,
         limits,
     })
 }
@@ -313,6 +381,7 @@ fn grant_by_link<'config>(
         root,
         depth,
         binding: request.binding(claims.ip.is_some(), claims.country.is_some()),
+        ticket: ticket(claims, config),
         limits: if entitlements == Entitlements::default() {
             Limits::None
         } else {
@@ -327,19 +396,77 @@ fn depth(directory: &Directory) -> Result<u8, Refusal> {
         .map_err(|_| Refusal::new(Problem::Forbidden, "a path that is over 255 folders deep"))
 }
 
-fn write(request: &Request<'_>, config: &Config, now: u64) -> Result<Write, Refusal> {
+/// The ticket of a link, if the edge can ask anything about it.
+fn ticket(claims: &Claims, config: &Config) -> Option<Ticket> {
+    let is_asked = config.bindings.revocations || claims.sessions.is_some();
+    Ticket::of(claims).filter(|_| is_asked)
+}
+
+/// The checks of a request with a pass. Only playlists are checked for revocations: a segment's pass
+/// names no viewer, so that browsers can cache its URL.
+fn checks_of_pass(pass: &Pass, is_playlist: bool, config: &Config) -> ViewerChecks {
+    let place = pass.ticket.and_then(|ticket| ticket.place);
+    ViewerChecks {
+        asks_revocations: is_playlist && pass.ticket.is_some() && config.bindings.revocations,
+        place: place
+            .filter(|_| config.bindings.ledgers)
+            .map(|_| PlaceRequest::Keep),
+    }
+}
+
+/// The place of a player that opens this object with a link that counts players. `None` for objects
+/// that are shown beside a player, such as a poster. Media are refused: a link opens them without
+/// its player being known.
+fn place(
+    request: &Request<'_>,
+    key: &ObjectKey,
+    claims: &Claims,
+    places: u32,
+) -> Result<Option<Place>, Refusal> {
+    let name = key.split().1;
+    if !is_manifest_name(key) {
+        let is_beside = is_storyboard_name(name)
+            || ["jpg", "jpeg", "png", "webp", "vtt"]
+                .iter()
+                .any(|extension| key.has_extension(extension));
+        let reason = "a link with `sessions` opens playlists, captions and images";
+        return match is_beside {
+            true => Ok(None),
+            false => Err(Refusal::new(Problem::Forbidden, reason)),
+        };
+    }
+    // A player that renews its passes names its session. Zeros stand for a new one.
+    let session = match parameter(request.query, "session")? {
+        None => SessionId::default(),
+        Some(text) => parse_session(text)
+            .ok_or_else(|| Refusal::new(Problem::BadRequest, "`session` is no session's id"))?,
+    };
+    Ok(Some(Place {
+        session,
+        places: u8::try_from(places).unwrap_or(u8::MAX),
+        newest_wins: claims.sessions_policy != Some(SessionsPolicy::Oldest),
+    }))
+}
+
+fn write<'config>(
+    request: &Request<'_>,
+    config: &Config,
+    now: u64,
+) -> Result<Decision<'config>, Refusal> {
     let (in_path, path) = split_path_pass(request.path);
     let key = object_key(path)?;
-    match Credential::of(request, in_path)? {
+    let ticket = match Credential::of(request, in_path)? {
         Credential::Link(link) => {
             let uses = [Purpose::Upload, Purpose::Admin];
-            open_link(&link, &key, &uses, request, config, now)?;
+            let claims = open_link(&link, &key, &uses, request, config, now)?;
+            ticket(&claims, config)
         }
         Credential::Pass(_) | Credential::PathPass(_) => {
             return Err(Refusal::new(Problem::Forbidden, "a pass cannot write"));
         }
-    }
-    Write::parse(request, key, config, now)
+    };
+    let write = Write::parse(request, key, config, now)?;
+    Ok(Decision::Write { write, ticket })
 }
 
 #[cfg(test)]

@@ -48,8 +48,9 @@ fn decided(config: &Config, method: &str, url: &str, headers: &[(&str, &str)]) -
         Decision::Health => "health".to_owned(),
         Decision::Redirect(_) => "redirect".to_owned(),
         Decision::Read(_) => "read".to_owned(),
-        Decision::Write(_) => "write".to_owned(),
+        Decision::Write { .. } => "write".to_owned(),
         Decision::List(_) => "list".to_owned(),
+        Decision::Revocations(_) => "revocations".to_owned(),
         Decision::Refuse(refusal) => refusal.problem.code().to_owned(),
     }
 }
@@ -184,7 +185,7 @@ fn a_link_opens_only_from_where_it_says() {
             vec![("sec-fetch-site", "same-origin")],
             "forbidden",
         ),
-        (r#""sessions":1"#, vec![], "forbidden"),
+        (r#""sub":"s","sessions":1"#, vec![], "forbidden"),
         (r#""max_bytes":1"#, vec![], "forbidden"),
     ] {
         let token = link::mint(config.keys.minting(), &claims(restriction));
@@ -366,9 +367,10 @@ fn a_manifest_is_read_below_a_directorys_pass() {
         panic!("no answer");
     };
     assert_eq!(read.treatment, Treatment::Manifest);
-    let Decision::Redirect(location) = decide_url(&format!("{manifest}&as=directory")) else {
+    let Decision::Redirect(redirect) = decide_url(&format!("{manifest}&as=directory")) else {
         panic!("no redirect");
     };
+    let location = redirect.location();
     assert_eq!(location, read.path_below_pass());
     let (pass, rest) = location
         .strip_prefix("/~")

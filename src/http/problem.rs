@@ -20,6 +20,10 @@ pub enum Problem {
     Forbidden,
     /// The credential was valid and has expired.
     Expired,
+    /// The operator revoked the viewer, the link or the path.
+    Revoked,
+    /// The viewer has more players than the link's `sessions`.
+    TooManySessions,
     /// The link's restrictions leave no Variant Stream to play.
     NoVariant,
     /// The playlist cannot be shown in part, as the link requires.
@@ -56,6 +60,8 @@ impl Problem {
             Self::MissingToken => 401,
             Self::Forbidden
             | Self::Expired
+            | Self::Revoked
+            | Self::TooManySessions
             | Self::NoVariant
             | Self::NoPreview
             | Self::UnsafePlaylist => 403,
@@ -79,6 +85,8 @@ impl Problem {
             Self::MissingToken => "missing_token",
             Self::Forbidden => "forbidden",
             Self::Expired => "expired",
+            Self::Revoked => "revoked",
+            Self::TooManySessions => "too_many_sessions",
             Self::NoVariant => "no_variant",
             Self::NoPreview => "no_preview",
             Self::UnsafePlaylist => "unsafe_playlist",
@@ -107,6 +115,10 @@ impl Problem {
             Self::MissingToken => "A link is needed to open this.",
             Self::Forbidden => "This link does not open this.",
             Self::Expired => "This link has expired. Open the lecture from the course again.",
+            Self::Revoked => "This link was withdrawn. Ask your school for a new one.",
+            Self::TooManySessions => {
+                "This account plays in too many places at once. Stop another player, then try again."
+            }
             Self::NoVariant => "This lecture has no version that this link opens.",
             Self::NoPreview => "This lecture cannot be shown in part.",
             Self::UnsafePlaylist => "This lecture's playlist is not safe to play.",

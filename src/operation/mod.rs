@@ -4,5 +4,6 @@ pub mod cache_policy;
 pub mod health;
 pub mod list;
 pub mod read;
+pub mod revocations;
 pub mod upload_event;
 pub mod write;

@@ -3,13 +3,14 @@
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest as _, Sha256};
 
-use crate::credential::pass::{Minter, PassKind};
+use crate::credential::pass::PassKind;
 use crate::http::date::format_date;
 use crate::http::precondition::{Conditions, EntityTag, Validators, Verdict};
 use crate::http::problem::Problem;
 use crate::http::range::{ByteRange, ContentRange};
 use crate::object::content_type;
 use crate::object::key::ObjectKey;
+use crate::ledger::ViewerChecks;
 use crate::object::stored::ObjectMetadata;
 use crate::playlist::{
     Base, Grant, Limits, MAX_PLAYLIST_BYTES, PlaylistError, Rewritten, check_manifest, rewrite,
@@ -41,6 +42,8 @@ pub struct Read<'config> {
     pub accepts_gzip: bool,
     /// The viewer in the link's `sub`.
     pub sub: Option<String>,
+    /// What to ask about the viewer first.
+    pub viewer: ViewerChecks,
     /// Seconds until the credential expires.
     pub seconds_left: u64,
     /// The authority that a playlist passes on to its entries.
@@ -249,20 +252,10 @@ impl Read<'_> {
     /// The object's path with a pass for this object alone. `v` makes a new URL of a new version,
     /// because browsers keep what a pass opens.
     fn path_with_pass(&self, stored: &ObjectMetadata) -> String {
-        let Grant {
-            signing_key,
-            expires,
-            binding,
-            ..
-        } = &self.grant;
         let (directory, name) = self.key.split();
         let mut pass = vec![];
-        Minter::new(signing_key, *expires, *binding).mint(
-            PassKind::Object,
-            directory,
-            name,
-            &mut pass,
-        );
+        let mut minter = self.grant.minter();
+        minter.mint(PassKind::Object, directory, name, &mut pass);
         format!(
             "{}?p={}&v={}",
             self.key.to_url_path(),
@@ -281,6 +274,7 @@ impl Read<'_> {
             root,
             depth: _,
             binding,
+            ticket,
             limits,
         } = &self.grant;
         let digest = Sha256::new()
@@ -291,6 +285,7 @@ impl Read<'_> {
             .chain_update([0])
             .chain_update(binding.bytes())
             .chain_update([0])
+            .chain_update(ticket.unwrap_or_default().to_bytes())
             .chain_update(limits.bytes())
             .finalize();
         format!("{}-{}", stored.etag, URL_SAFE_NO_PAD.encode(&digest[..12]))
@@ -333,7 +328,7 @@ impl Read<'_> {
 /// The path of an object below a pass for its directory, which is the grant's root.
 pub(crate) fn path_below_pass(key: &ObjectKey, grant: &Grant<'_>) -> String {
     let mut path = b"/~".to_vec();
-    Minter::new(grant.signing_key, grant.expires, grant.binding).mint(
+    grant.minter().mint(
         PassKind::Directory { depth: grant.depth },
         grant.root.as_str(),
         "",
@@ -369,6 +364,7 @@ mod tests {
                 root: key.directory(),
                 depth: 1,
                 binding: Binding::default(),
+                ticket: None,
                 limits: Limits::None,
             },
             key,
@@ -382,6 +378,7 @@ mod tests {
             range: None,
             accepts_gzip: false,
             sub: None,
+            viewer: ViewerChecks::default(),
             seconds_left: 60,
         }
     }

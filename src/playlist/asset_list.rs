@@ -16,7 +16,7 @@ pub fn rewrite_asset_list(body: &[u8], base: &Base<'_>, grant: &Grant<'_>) -> Ve
     let list = JsonValue::parse(body);
     let assets = list.as_ref().and_then(|list| list.member("ASSETS"));
     let assets = assets.and_then(JsonValue::as_array).unwrap_or_default();
-    let mut minter = Minter::new(grant.signing_key, grant.expires, grant.binding);
+    let mut minter = grant.minter();
     let mut out = Vec::with_capacity(body.len() + assets.len() * (PASS_ROOM + base.origin.len()));
     let mut copied = 0;
     for asset in assets {
@@ -77,6 +77,7 @@ mod tests {
             root: key.directory(),
             depth: 2,
             binding: Binding::default(),
+            ticket: None,
             limits: Limits::None,
         };
         let body = br#"{"ASSETS":[{"URI":"ad/a.m3u8?x=1#t","DURATION":5},{"URI":"https://ads.example/a.m3u8"},{"URI":"/d/a.m3u8"},{"URI":"a.m3u8?x\n"},{}]}"#;

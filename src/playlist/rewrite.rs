@@ -11,7 +11,8 @@ use super::storyboard::{self, is_storyboard_name};
 use super::uri::{UriParts, is_unambiguous};
 use crate::credential::binding::Binding;
 use crate::credential::keyring::Key;
-use crate::credential::pass::{Minter, PassKind};
+use crate::credential::pass::{Minter, PassKind, TICKET_CHARACTERS};
+use crate::credential::ticket::Ticket;
 use crate::http::problem::Problem;
 use crate::object::content_type;
 use crate::object::key::Directory;
@@ -54,7 +55,16 @@ pub struct Grant<'key> {
     pub depth: u8,
     /// The network and country that passes are bound to.
     pub binding: Binding,
+    /// The viewer, link and place that passes carry.
+    pub ticket: Option<Ticket>,
     pub limits: Limits,
+}
+
+impl<'key> Grant<'key> {
+    /// A minter of the passes that this grant passes on.
+    pub(crate) fn minter(&self) -> Minter<'key> {
+        Minter::new(self.signing_key, self.expires, self.binding).with_ticket(self.ticket)
+    }
 }
 
 /// Limits on the kind of a playlist, and on its visible parts.
@@ -221,17 +231,21 @@ pub fn rewrite(
     let mut count = 0;
     // Counts URIs first, so that the output is one allocation without spare room.
     let mut room = playlist.len();
-    let playlist_room = match &grant.limits {
-        Limits::None | Limits::Storyboard | Limits::DirectoryPass => PLAYLIST_ROOM,
-        Limits::RestrictedLink(_) | Limits::Media { .. } => RESTRICTED_ROOM,
-    };
+    let room_of_ticket = |carries: bool| if carries { TICKET_CHARACTERS } else { 0 };
+    let has_place = grant.ticket.is_some_and(|ticket| ticket.place.is_some());
+    let object_room = OBJECT_ROOM + room_of_ticket(has_place);
+    let playlist_room = room_of_ticket(grant.ticket.is_some())
+        + match &grant.limits {
+            Limits::None | Limits::Storyboard | Limits::DirectoryPass => PLAYLIST_ROOM,
+            Limits::RestrictedLink(_) | Limits::Media { .. } => RESTRICTED_ROOM,
+        };
     let mut long_line = false;
     let mut variables = Variables::default();
     scan(playlist, &mut |item| match item {
         Item::Uri(UriSpan { at, role }) => {
             count += 1;
             room += match role {
-                Role::Object if !may_be_rewritten(&playlist[at]) => OBJECT_ROOM,
+                Role::Object if !may_be_rewritten(&playlist[at]) => object_room,
                 _ => playlist_room,
             };
         }
@@ -274,7 +288,7 @@ pub fn rewrite(
         base,
         directory: base.key.split().0,
         grant,
-        minter: Minter::new(grant.signing_key, grant.expires, grant.binding),
+        minter: grant.minter(),
         turned_to: None,
         edits: edits.into_iter().peekable(),
         variables,

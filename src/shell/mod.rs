@@ -3,6 +3,7 @@
 mod cache;
 mod health;
 mod hold;
+mod ledger;
 mod list;
 mod queue;
 mod r2;
@@ -10,18 +11,23 @@ mod raw;
 mod read;
 mod request_log;
 mod responder;
+mod revocations;
 mod streams;
 mod time;
 mod write;
 
 use std::sync::OnceLock;
 
-use web_sys::{Response, console};
+use wasm_bindgen::JsCast as _;
+use web_sys::{Response, WorkerGlobalScope, console};
 use worker::{Context, Env, Result, event};
 
-use crate::config::{Config, ConfigError};
+use crate::config::{Bindings, Config, ConfigError};
+use crate::credential::ticket::{SessionId, Ticket};
 use crate::decide::{Decision, decide};
 use crate::http::problem::{Problem, Refusal};
+use crate::ledger::ViewerChecks;
+use crate::object::key::ObjectKey;
 use crate::operation::cache_policy;
 use crate::request::{Request, split_url};
 use cache::CacheEntry;
@@ -49,7 +55,14 @@ async fn fetch(request: web_sys::Request, env: Env, context: Context) -> Result<
         value.map(str::to_owned)
     };
     let config = CONFIG.get_or_init(|| {
-        Config::from_lookup(|name| env.var(name).ok().map(|value| value.to_string()))
+        let config = Config::from_lookup(|name| env.var(name).ok().map(|value| value.to_string()));
+        config.map(|config| Config {
+            bindings: Bindings {
+                ledgers: env.durable_object(ledger::BINDING).is_ok(),
+                revocations: env.kv(revocations::BINDING).is_ok(),
+            },
+            ..config
+        })
     });
     let (config, bucket) = match (config, R2Bucket::of(&env)) {
         (Ok(config), Ok(bucket)) => (config, bucket),
@@ -85,13 +98,25 @@ async fn fetch(request: web_sys::Request, env: Env, context: Context) -> Result<
         Decision::Health => health::health(config, &bucket, &responder)
             .await
             .map(Served::plain),
-        Decision::Redirect(location) => responder
-            .redirect(location)
-            .map(Served::plain)
-            .map_err(failed),
+        Decision::Redirect(mut redirect) => {
+            let ticket = &mut redirect.grant.ticket;
+            match check_viewer(redirect.viewer, ticket, &redirect.key, &env, now).await {
+                Ok(()) => responder
+                    .redirect(redirect.location())
+                    .map(Served::plain)
+                    .map_err(failed),
+                Err(refusal) => Err(refusal),
+            }
+        }
+        Decision::Revocations(message) => {
+            let answered = ledger::ask_revocations(&env, &message).await;
+            answered.and_then(|json| responder.json(json).map(Served::plain).map_err(failed))
+        }
         Decision::Refuse(refusal) => Err(refusal),
-        Decision::Read(read) => {
+        Decision::Read(mut read) => {
             request_log.sub.clone_from(&read.sub);
+            let ticket = &mut read.grant.ticket;
+            let checked = check_viewer(read.viewer, ticket, &read.key, &env, now).await;
             let context = ReadContext {
                 origin,
                 bucket_name: &config.bucket_name,
@@ -100,16 +125,26 @@ async fn fetch(request: web_sys::Request, env: Env, context: Context) -> Result<
                 responder: &responder,
                 verified_in: microseconds() - began,
             };
-            read::read(&read, &context).await
+            match checked {
+                Ok(()) => read::read(&read, &context).await,
+                Err(refusal) => Err(refusal),
+            }
         }
         Decision::List(list) => list::list(&list, &bucket, &responder)
             .await
             .map(Served::plain),
-        Decision::Write(write) => {
+        Decision::Write { write, ticket } => {
             let entries =
                 cache_policy::urls(origin, &config.hostnames, &config.bucket_name, write.key());
             let queue = UploadQueue { env: &env, config };
-            let written = write::write(write, &request, &bucket, &queue, &responder).await;
+            let checked = match ticket {
+                Some(ticket) => revocations::check(&env, &ticket, write.key(), now).await,
+                None => Ok(()),
+            };
+            let written = match checked {
+                Ok(()) => write::write(write, &request, &bucket, &queue, &responder).await,
+                Err(refusal) => Err(refusal),
+            };
             for entry in entries {
                 CacheEntry::new(entry).forget(&context);
             }
@@ -134,6 +169,42 @@ async fn fetch(request: web_sys::Request, env: Env, context: Context) -> Result<
             Ok(responder.refuse(problem)?)
         }
     }
+}
+
+/// Asks whether the viewer may go on, and gives a new player its session.
+async fn check_viewer(
+    checks: ViewerChecks,
+    ticket: &mut Option<Ticket>,
+    key: &ObjectKey,
+    env: &Env,
+    now: u64,
+) -> std::result::Result<(), Refusal> {
+    let Some(ticket) = ticket else {
+        return Ok(());
+    };
+    if checks.asks_revocations {
+        revocations::check(env, ticket, key, now).await?;
+    }
+    let (Some(request), Some(viewer), Some(place)) =
+        (checks.place, ticket.viewer, &mut ticket.place)
+    else {
+        return Ok(());
+    };
+    if place.session == SessionId::default() {
+        place.session = random_session()?;
+    }
+    ledger::admit(env, viewer, *place, request, now).await
+}
+
+/// Draws a session's id.
+fn random_session() -> std::result::Result<SessionId, Refusal> {
+    let mut session = SessionId::default();
+    let global: WorkerGlobalScope = js_sys::global().unchecked_into();
+    let drawn = global
+        .crypto()
+        .and_then(|crypto| crypto.get_random_values_with_u8_array(&mut session));
+    drawn.map_err(failed)?;
+    Ok(session)
 }
 
 /// The answer of a misconfigured edge. Only the log names the error.

@@ -68,6 +68,15 @@ impl Responder {
         )
     }
 
+    /// Answers with JSON that no cache keeps.
+    pub(super) fn json(&self, json: String) -> Result<Response, JsValue> {
+        let headers = vec![
+            ("Content-Type", "application/json".to_owned()),
+            ("Cache-Control", "no-store".to_owned()),
+        ];
+        self.send(200, headers, ResponseBody::Text(json))
+    }
+
     /// Redirects with 307 (RFC 9110 §15.4.8) to a path on the same origin.
     pub(super) fn redirect(&self, location: String) -> Result<Response, JsValue> {
         let headers = vec![

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use lectern::credential::binding::{Cidr, Country};
-use lectern::credential::claims::{CLAIMS, Claims, Purpose};
+use lectern::credential::claims::{CLAIMS, Claims, Purpose, SessionsPolicy};
 use lectern::credential::keyring::Keyring;
 use lectern::credential::link;
 use lectern::http::cors::OriginPattern;
@@ -267,6 +267,16 @@ fn options(json: &Value) -> Option<Options> {
         country: list(&json["country"], Country::parse)?,
         origin: list(&json["origin"], OriginPattern::parse)?,
         jti: text("jti")?,
+        sessions: match &json["sessions"] {
+            Value::Null => None,
+            value => Some(small(value)?),
+        },
+        sessions_policy: match json["sessions_policy"].as_str() {
+            None => None,
+            Some("newest") => Some(SessionsPolicy::Newest),
+            Some("oldest") => Some(SessionsPolicy::Oldest),
+            Some(_) => return None,
+        },
         purpose,
         directory: json["directory"].as_bool().unwrap_or_default(),
     })

@@ -53,6 +53,7 @@ fn grant<'key>(key: &'key Key, object: &ObjectKey) -> Grant<'key> {
         depth: u8::try_from(root.depth()).expect("not deep"),
         root,
         binding: Binding::default(),
+        ticket: None,
         limits: Limits::None,
     }
 }

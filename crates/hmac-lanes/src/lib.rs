@@ -126,11 +126,11 @@ pub fn base64url<const BYTES: usize, const CHARACTERS: usize>(
     })
 }
 
-/// Appends a head of eight characters and space for a MAC.
-pub fn append_room(head: &[u8; 8], out: &mut Vec<u8>) {
-    let mut room = [b'A'; 8 + MAC_CHARACTERS];
-    room[..8].copy_from_slice(head);
-    out.extend_from_slice(&room);
+/// Appends a head, and space for a MAC.
+pub fn append_room(head: &[u8], out: &mut Vec<u8>) {
+    out.reserve(head.len() + MAC_CHARACTERS);
+    out.extend_from_slice(head);
+    out.extend_from_slice(&[b'A'; MAC_CHARACTERS]);
 }
 
 /// A short message in its block, with its padding (FIPS 180-4 §5.1.1). SHA-256 reads big-endian

@@ -75,6 +75,7 @@ fn options(args: &LinkArgs) -> Options {
         country: non_empty(&args.country),
         origin: non_empty(&args.origin),
         jti: args.jti.clone(),
+        sessions: args.sessions,
         purpose: args.purpose.into(),
         directory: args.directory,
         ..Options::default()
@@ -126,6 +127,9 @@ pub(crate) struct LinkArgs {
     /// Open only on pages of this origin, e.g. `https://*.school.example`; may be repeated.
     #[arg(long, value_name = "ORIGIN", value_parser = origin)]
     pub(crate) origin: Vec<OriginPattern>,
+    /// Players that the viewer may use at once.
+    #[arg(long, value_name = "NUMBER", requires = "viewer")]
+    pub(crate) sessions: Option<u32>,
     /// Link's own id.
     #[arg(long, value_name = "ID")]
     pub(crate) jti: Option<String>,

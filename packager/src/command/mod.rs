@@ -13,6 +13,7 @@ pub(crate) mod package;
 pub(crate) mod prune;
 pub(crate) mod publish;
 pub(crate) mod revisions;
+pub(crate) mod revoke;
 pub(crate) mod rm;
 pub(crate) mod rollback;
 pub(crate) mod sample;
@@ -36,6 +37,7 @@ use package::PackageArgs;
 use prune::PruneArgs;
 use publish::PublishArgs;
 use revisions::RevisionsArgs;
+use revoke::{RevocationsArgs, RevokeArgs, UnrevokeArgs};
 use rm::RmArgs;
 use rollback::RollbackArgs;
 use sample::SampleArgs;
@@ -105,6 +107,15 @@ pub(crate) enum Verb {
     /// Mint a link, and print its URL.
     #[command(after_help = help::LINK)]
     Link(LinkArgs),
+    /// Stop a viewer, a link or a path, within a minute.
+    #[command(after_help = help::LINK)]
+    Revoke(RevokeArgs),
+    /// Let a revoked viewer, link or path play again.
+    #[command(after_help = help::LINK)]
+    Unrevoke(UnrevokeArgs),
+    /// List the revocations in force.
+    #[command(after_help = help::LINK)]
+    Revocations(RevocationsArgs),
     /// Report which check of a URL fails, and what to do.
     #[command(after_help = help::LINK)]
     Explain(ExplainArgs),

@@ -252,6 +252,7 @@ fn grant<'keys>(keys: &'keys Keyring, key: &ObjectKey, limits: Limits) -> Grant<
         root: Directory::ancestor_of(key, 1).expect("a directory"),
         depth: 1,
         binding: Binding::default(),
+        ticket: None,
         limits,
     }
 }

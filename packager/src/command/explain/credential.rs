@@ -3,6 +3,7 @@
 use lectern::credential::claims::{CLAIMS, Claims};
 use lectern::credential::link;
 use lectern::credential::pass::{self, Pass, PassKind};
+use lectern::credential::ticket::Ticket;
 
 use super::time::{format_span, format_time};
 
@@ -19,11 +20,25 @@ pub(super) fn explain_link(token: &str, now: u64) -> Explained {
     }
 }
 
+/// The viewer, link and place of a pass, which holds hashes, not names.
+fn explain_ticket(ticket: &Ticket) -> String {
+    let place = ticket
+        .place
+        .map(|place| format!("a player's place, one of {}", place.places));
+    let parts = [
+        ticket.viewer.map(|_| "its viewer".to_owned()),
+        ticket.link.map(|_| "its link".to_owned()),
+        place,
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
 pub(super) fn explain_pass(name: &str, text: &str, now: u64) -> Explained {
     let Pass {
         kind,
         expires,
         bound: (network, country),
+        ticket,
     } = match pass::decode(text) {
         Ok(pass) => pass,
         Err(error) => return (Some(format!("no {name}: {error}")), Vec::new()),
@@ -43,6 +58,9 @@ pub(super) fn explain_pass(name: &str, text: &str, now: u64) -> Explained {
         } => format!("this Media Playlist, from second {from} to second {to}"),
     };
     let mut claims = vec![("opens", opens), ("expires", format_time(expires, now))];
+    if let Some(ticket) = ticket {
+        claims.push(("names", explain_ticket(&ticket)));
+    }
     if network {
         claims.push(("bound to", "the network its link was opened in".to_owned()));
     }

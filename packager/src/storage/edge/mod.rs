@@ -1,6 +1,7 @@
 //! Publishes through the edge with a link: streams from disk, and retries.
 
 mod client;
+mod revocations;
 mod wire;
 
 use std::collections::BTreeMap;
@@ -12,6 +13,8 @@ use reqwest::header::{
     CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, IF_MATCH, RANGE,
 };
 use reqwest::{Method, StatusCode};
+
+pub(crate) use self::revocations::{ListChange, RevocationEntry, revocations};
 
 use self::client::{EdgeClient, EdgeResponse};
 use self::wire::{CompletedPart, CompletedUpload, CreatedUpload, ListAnswer, percent_encode};

@@ -1,0 +1,136 @@
+//! Messages between the Worker and a ledger, as JSON. Only the Worker sends them: no route leads
+//! from the outside to a ledger.
+
+use serde::Serialize;
+
+use super::revocation::Revoked;
+use crate::credential::ticket::{Place, parse_session, session_text};
+use crate::json::{JsonValue, written};
+
+/// A message to a ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LedgerRequest {
+    /// To a viewer's ledger: gives a place to a player that opens a lecture.
+    Take(Place),
+    /// To a viewer's ledger: keeps the place of a player.
+    Keep(Place),
+    /// To the ledger of revocations: adds one, until a second.
+    Revoke(Revoked, u64),
+    /// To the ledger of revocations: removes one.
+    Unrevoke(Revoked),
+    /// To the ledger of revocations: lists those in force.
+    ListRevocations,
+}
+
+/// The members of a message.
+#[derive(Debug, Default, Serialize)]
+struct Members<'message> {
+    ask: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    places: Option<u8>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    newest_wins: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'message str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    until: Option<u64>,
+}
+
+impl LedgerRequest {
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        let of_place = |ask, place: &Place| Members {
+            ask,
+            session: Some(session_text(&place.session)),
+            places: Some(place.places),
+            newest_wins: Some(place.newest_wins),
+            ..Members::default()
+        };
+        let members = match self {
+            Self::Take(place) => of_place("take", place),
+            Self::Keep(place) => of_place("keep", place),
+            Self::Revoke(target, until) => {
+                let (kind, name) = target.parts();
+                Members {
+                    ask: "revoke",
+                    kind: Some(kind),
+                    name: Some(name),
+                    until: Some(*until),
+                    ..Members::default()
+                }
+            }
+            Self::Unrevoke(target) => {
+                let (kind, name) = target.parts();
+                Members {
+                    ask: "unrevoke",
+                    kind: Some(kind),
+                    name: Some(name),
+                    ..Members::default()
+                }
+            }
+            Self::ListRevocations => Members {
+                ask: "revocations",
+                ..Members::default()
+            },
+        };
+        written(&members)
+    }
+
+    /// Parses what [`LedgerRequest::to_json`] wrote.
+    #[must_use]
+    pub fn from_json(json: &[u8]) -> Option<Self> {
+        let message = JsonValue::parse(json)?;
+        let text = |name| message.member(name).and_then(JsonValue::as_str);
+        let number = |name| message.member(name).and_then(JsonValue::as_integer);
+        let place = || {
+            Some(Place {
+                session: parse_session(text("session")?)?,
+                places: u8::try_from(number("places")?).ok()?,
+                newest_wins: message.member("newest_wins") == Some(&JsonValue::Bool(true)),
+            })
+        };
+        let target = || Revoked::parse(text("kind")?, text("name")?).ok();
+        Some(match text("ask")? {
+            "take" => Self::Take(place()?),
+            "keep" => Self::Keep(place()?),
+            "revoke" => Self::Revoke(target()?, number("until")?),
+            "unrevoke" => Self::Unrevoke(target()?),
+            "revocations" => Self::ListRevocations,
+            _ => return None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_arrives_as_it_was_sent() {
+        let place = Place {
+            session: [3; 8],
+            places: 2,
+            newest_wins: true,
+        };
+        let viewer = Revoked::Viewer("s \"42\"".to_owned());
+        for message in [
+            LedgerRequest::Take(place),
+            LedgerRequest::Keep(Place {
+                newest_wins: false,
+                ..place
+            }),
+            LedgerRequest::Revoke(viewer.clone(), 5),
+            LedgerRequest::Unrevoke(viewer),
+            LedgerRequest::Revoke(Revoked::Path("/a/".to_owned()), 5),
+            LedgerRequest::ListRevocations,
+        ] {
+            let json = message.to_json();
+            assert_eq!(LedgerRequest::from_json(json.as_bytes()), Some(message));
+        }
+        assert_eq!(LedgerRequest::from_json(br#"{"ask":"take"}"#), None);
+    }
+}

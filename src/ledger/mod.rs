@@ -1,0 +1,24 @@
+//! What the edge remembers of viewers: their players, and who may no longer watch. A Durable Object
+//! per viewer stores it; this module decides.
+
+pub mod message;
+pub mod places;
+pub mod revocation;
+
+/// What the edge asks about a viewer before it answers a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ViewerChecks {
+    /// The viewer, the link or the path may be revoked.
+    pub asks_revocations: bool,
+    /// The player needs a place. The grant's ticket says whose and how many there are.
+    pub place: Option<PlaceRequest>,
+}
+
+/// What a player wants of its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PlaceRequest {
+    /// It opens a lecture.
+    Take,
+    /// It goes on.
+    Keep,
+}

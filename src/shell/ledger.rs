@@ -1,0 +1,262 @@
+//! Ledgers: Durable Objects with the edge's memory of viewers. The module has both sides: the Worker
+//! that asks, and the object that answers.
+//!
+//! The object's class is in `entry.mjs` and keeps the platform's state only. Each request calls
+//! [`ledger`], so a panic of the module loses nothing: everything is in the object's SQLite.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use wasm_bindgen::prelude::*;
+use web_sys::Response;
+use worker::worker_sys::DurableObjectState;
+use worker::{Env, Error, Method, Request, RequestInit, Result, SqlStorage, SqlStorageValue, State};
+
+use super::responder::failed;
+use super::revocations;
+use super::time::{now_ms, within};
+use crate::credential::ticket::{Place, SessionId, ViewerHash, parse_session, session_text};
+use crate::http::problem::{Problem, Refusal};
+use crate::ledger::PlaceRequest;
+use crate::ledger::message::LedgerRequest;
+use crate::ledger::places::{Admission, CHECK_IN_SECONDS, Player, keep, take};
+use crate::ledger::revocation::{MAX_REVOCATIONS, Revocation, Revoked, list_json};
+use crate::object::stored::TIMEOUT_MS;
+
+/// The name of the binding in `wrangler.toml`. It is optional.
+pub(super) const BINDING: &str = "LEDGERS";
+/// The ledger of revocations. A viewer's ledger has a name with a slash.
+const REVOCATIONS: &str = "revocations";
+/// The most players that an isolate remembers to have asked for.
+const MAX_REMEMBERED: usize = 10_000;
+
+thread_local! {
+    /// Players whose place this isolate kept, with the second of the answer and whether they have
+    /// one. It spares most requests for segments the question.
+    static CHECKED_IN: RefCell<BTreeMap<SessionId, (u64, bool)>> = const { RefCell::new(BTreeMap::new()) };
+}
+
+/// Asks for a player's place.
+pub(super) async fn admit(
+    env: &Env,
+    viewer: ViewerHash,
+    place: Place,
+    request: PlaceRequest,
+    now: u64,
+) -> std::result::Result<(), Refusal> {
+    let remembered = CHECKED_IN.with_borrow(|players| players.get(&place.session).copied());
+    let has_place = match (request, remembered) {
+        (PlaceRequest::Keep, Some((at, has_place))) if now < at + CHECK_IN_SECONDS => has_place,
+        _ => {
+            let message = match request {
+                PlaceRequest::Take => LedgerRequest::Take(place),
+                PlaceRequest::Keep => LedgerRequest::Keep(place),
+            };
+            let name = format!("viewer/{}", URL_SAFE_NO_PAD.encode(viewer));
+            let answer = ask(env, &name, &message).await?;
+            let has_place = answer == "true";
+            CHECKED_IN.with_borrow_mut(|players| {
+                if players.len() >= MAX_REMEMBERED {
+                    players.retain(|_, (at, _)| now < *at + CHECK_IN_SECONDS);
+                }
+                if players.len() < MAX_REMEMBERED {
+                    players.insert(place.session, (now, has_place));
+                }
+            });
+            has_place
+        }
+    };
+    if has_place {
+        return Ok(());
+    }
+    let reason = "the viewer has as many players as `sessions` allows";
+    Err(Refusal::new(Problem::TooManySessions, reason))
+}
+
+/// Asks the ledger of revocations.
+pub(super) async fn ask_revocations(
+    env: &Env,
+    message: &LedgerRequest,
+) -> std::result::Result<String, Refusal> {
+    ask(env, REVOCATIONS, message).await
+}
+
+async fn ask(
+    env: &Env,
+    name: &str,
+    message: &LedgerRequest,
+) -> std::result::Result<String, Refusal> {
+    let answer = async {
+        let stub = env.durable_object(BINDING)?.get_by_name(name)?;
+        let mut init = RequestInit::new();
+        init.with_method(Method::Post)
+            .with_body(Some(message.to_json().into()));
+        let request = Request::new_with_init("https://ledger/", &init)?;
+        let mut response = stub.fetch_with_request(request).await?;
+        let text = response.text().await?;
+        match response.status_code() {
+            200 => Ok(text),
+            _ => Err(Error::from(text)),
+        }
+    };
+    match within(TIMEOUT_MS, answer).await {
+        Some(answer) => answer.map_err(failed),
+        None => Err(failed(Error::from("a ledger gives no answer in time"))),
+    }
+}
+
+/// Answers a message to the ledger with this state: text with 200, or an error's with 400.
+///
+/// # Errors
+/// When the platform cannot make a response.
+#[wasm_bindgen(wasm_bindgen_futures = js_sys::futures)]
+#[expect(unreachable_pub, reason = "wasm-bindgen exports public functions only")]
+pub async fn ledger(
+    state: DurableObjectState,
+    env: Env,
+    request: web_sys::Request,
+) -> std::result::Result<Response, JsValue> {
+    let mut request = Request::from(request);
+    let answer = async {
+        let text = request.text().await?;
+        let message = LedgerRequest::from_json(text.as_bytes())
+            .ok_or_else(|| Error::from("a message that no ledger knows"))?;
+        let sql = State::from(state).storage().sql();
+        answer(&message, &sql, &env).await
+    };
+    let response = match answer.await {
+        Ok(text) => worker::Response::ok(text),
+        Err(error) => worker::Response::error(error.to_string(), 400),
+    };
+    Ok(response?.into())
+}
+
+async fn answer(message: &LedgerRequest, sql: &SqlStorage, env: &Env) -> Result<String> {
+    let now = now_ms() / 1000;
+    match message {
+        LedgerRequest::Take(place) => {
+            let players = players(sql)?;
+            store(sql, &take(&players, place, now))
+        }
+        LedgerRequest::Keep(place) => {
+            let players = players(sql)?;
+            store(sql, &keep(&players, place, now))
+        }
+        LedgerRequest::Revoke(target, until) => {
+            let mut list = revocations_in_force(sql, now)?;
+            let is_new = list.iter().all(|known| known.target != *target);
+            if is_new && list.len() >= MAX_REVOCATIONS {
+                let error = format!("{MAX_REVOCATIONS} revocations are in force: remove some first");
+                return Err(error.into());
+            }
+            list.retain(|known| known.target != *target);
+            list.push(Revocation {
+                target: target.clone(),
+                until: *until,
+                since: now,
+            });
+            let (kind, name) = target.parts();
+            sql.exec(
+                "INSERT OR REPLACE INTO revocation (kind, name, until, since) VALUES (?, ?, ?, ?)",
+                vec![kind.into(), name.into(), integer(*until)?, integer(now)?],
+            )?;
+            publish(env, &list).await
+        }
+        LedgerRequest::Unrevoke(target) => {
+            let (kind, name) = target.parts();
+            sql.exec(
+                "DELETE FROM revocation WHERE kind = ? AND name = ?",
+                vec![kind.into(), name.into()],
+            )
+            .or_else(|_| create_revocations(sql))?;
+            publish(env, &revocations_in_force(sql, now)?).await
+        }
+        LedgerRequest::ListRevocations => Ok(list_json(&revocations_in_force(sql, now)?)),
+    }
+}
+
+/// Writes the list where every data centre reads it.
+async fn publish(env: &Env, list: &[Revocation]) -> Result<String> {
+    let json = list_json(list);
+    revocations::write(env, &json).await?;
+    Ok(json)
+}
+
+fn players(sql: &SqlStorage) -> Result<Vec<Player>> {
+    sql.exec(
+        "CREATE TABLE IF NOT EXISTS player (session TEXT PRIMARY KEY, opened INTEGER NOT NULL, seen INTEGER NOT NULL)",
+        None,
+    )?;
+    let rows = sql.exec("SELECT session, opened, seen FROM player", None)?;
+    rows.raw()
+        .map(|row| match row?.as_slice() {
+            [
+                SqlStorageValue::String(session),
+                SqlStorageValue::Integer(opened),
+                SqlStorageValue::Integer(seen),
+            ] => Ok(Player {
+                session: parse_session(session).ok_or("a row of `player`")?,
+                opened: opened.unsigned_abs(),
+                seen: seen.unsigned_abs(),
+            }),
+            _ => Err("a row of `player`".into()),
+        })
+        .collect()
+}
+
+fn store(sql: &SqlStorage, admission: &Admission) -> Result<String> {
+    for session in &admission.removed {
+        let session = session_text(session);
+        sql.exec("DELETE FROM player WHERE session = ?", vec![session.into()])?;
+    }
+    if let Some(player) = admission.player {
+        sql.exec(
+            "INSERT OR REPLACE INTO player (session, opened, seen) VALUES (?, ?, ?)",
+            vec![
+                session_text(&player.session).into(),
+                integer(player.opened)?,
+                integer(player.seen)?,
+            ],
+        )?;
+    }
+    Ok(admission.player.is_some().to_string())
+}
+
+fn create_revocations(sql: &SqlStorage) -> Result<worker::SqlCursor> {
+    sql.exec(
+        "CREATE TABLE IF NOT EXISTS revocation (kind TEXT NOT NULL, name TEXT NOT NULL, until INTEGER NOT NULL, \
+         since INTEGER NOT NULL, PRIMARY KEY (kind, name))",
+        None,
+    )
+}
+
+fn revocations_in_force(sql: &SqlStorage, now: u64) -> Result<Vec<Revocation>> {
+    create_revocations(sql)?;
+    sql.exec("DELETE FROM revocation WHERE until < ?", vec![integer(now)?])?;
+    let rows = sql.exec(
+        "SELECT kind, name, until, since FROM revocation ORDER BY since, kind, name",
+        None,
+    )?;
+    rows.raw()
+        .map(|row| match row?.as_slice() {
+            [
+                SqlStorageValue::String(kind),
+                SqlStorageValue::String(name),
+                SqlStorageValue::Integer(until),
+                SqlStorageValue::Integer(since),
+            ] => Ok(Revocation {
+                target: Revoked::parse(kind, name)?,
+                until: until.unsigned_abs(),
+                since: since.unsigned_abs(),
+            }),
+            _ => Err("a row of `revocation`".into()),
+        })
+        .collect()
+}
+
+/// Every number here is a second, so it fits.
+fn integer(number: u64) -> Result<SqlStorageValue> {
+    let number = i64::try_from(number).map_err(|error| Error::from(error.to_string()))?;
+    SqlStorageValue::try_from_i64(number)
+}

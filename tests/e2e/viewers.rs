@@ -1,0 +1,179 @@
+//! Places of players and revocations, with the Durable Objects and Workers KV of workerd.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use testkit::process::{succeed, wait_until};
+
+use super::edge::Edge;
+use super::media::Playlist;
+use super::{LECTURE, MASTER, published};
+
+/// A player that opened the lecture: a Media Playlist and a Media Segment, with their passes.
+struct Player {
+    playlist: String,
+    segment: String,
+}
+
+impl Player {
+    fn open(edge: &Edge, claims: Value) -> Self {
+        let token = edge.token_of(claims);
+        let playlists = Playlist::open(edge, &format!("{MASTER}?token={token}")).listed();
+        let playlist = playlists.first().expect("a Media Playlist").clone();
+        let objects = Playlist::open(edge, &playlist).listed();
+        let segment = objects.last().expect("a Media Segment").clone();
+        Self { playlist, segment }
+    }
+
+    fn verdicts(&self, edge: &Edge) -> [String; 2] {
+        [&self.playlist, &self.segment].map(|url| edge.get(url).verdict())
+    }
+}
+
+const PLAYS: [&str; 2] = ["200", "200"];
+const STOPS: [&str; 2] = ["403 too_many_sessions", "403 too_many_sessions"];
+
+#[test]
+fn the_newest_player_takes_the_place_of_the_oldest_which_stops() {
+    let edge = published();
+    let claims = json!({"path": LECTURE, "sub": "s42", "sessions": 2});
+    let other = json!({"path": LECTURE, "sub": "s43", "sessions": 1});
+    let another = Player::open(&edge, other);
+    let oldest = Player::open(&edge, claims.clone());
+    // A later second, so that the order is clear.
+    std::thread::sleep(Duration::from_millis(1_100));
+    let second = Player::open(&edge, claims.clone());
+    let newest = Player::open(&edge, claims);
+    wait_until(
+        || format!("the oldest player goes on: {:?}", oldest.verdicts(&edge)),
+        || {
+            for player in [&another, &second, &newest] {
+                assert_eq!(player.verdicts(&edge), PLAYS);
+            }
+            oldest.verdicts(&edge) == STOPS
+        },
+    );
+}
+
+#[test]
+fn a_place_is_free_again_when_its_player_is_silent_or_the_policy_refuses() {
+    let edge = published();
+    let claims =
+        json!({"path": LECTURE, "sub": "s42", "sessions": 1, "sessions_policy": "oldest"});
+    let began = Instant::now();
+    let first = Player::open(&edge, claims.clone());
+    let open = || {
+        let token = edge.token_of(claims.clone());
+        edge.get(&format!("{MASTER}?token={token}")).verdict()
+    };
+    assert_eq!(open(), "403 too_many_sessions");
+    assert_eq!(first.verdicts(&edge), PLAYS);
+    // The first player says nothing from here on.
+    wait_until(
+        || "the place stays taken".to_owned(),
+        || {
+            std::thread::sleep(Duration::from_secs(1));
+            open() == "200"
+        },
+    );
+    let silent = began.elapsed();
+    assert!(silent > Duration::from_secs(90), "free after {silent:?}");
+    assert_eq!(first.verdicts(&edge), STOPS);
+}
+
+#[test]
+fn a_link_that_counts_players_opens_no_media_directly() {
+    let edge = published();
+    let token = edge.token_of(json!({"path": LECTURE, "sub": "s42", "sessions": 1}));
+    let player = Player::open(&edge, json!({"path": LECTURE, "sub": "s1"}));
+    let path = player.segment.split('?').next().expect("a path");
+    let by_link = edge.get(&format!("{path}?token={token}"));
+    assert_eq!(by_link.verdict(), "403 forbidden");
+    let head = edge.send("HEAD", &format!("{MASTER}?token={token}"), &[], &[]);
+    assert_eq!(head.status, 200);
+}
+
+#[test]
+fn a_revoked_viewer_link_or_path_opens_nothing_until_it_is_unrevoked() {
+    let edge = published();
+    let lectern = |arguments: &[&str]| {
+        let mut command = edge.lectern();
+        succeed(command.args(arguments).env("LECTERN_EDGE", &edge.origin))
+    };
+    let open = |claims: Value| {
+        let token = edge.token_of(claims);
+        edge.get(&format!("{MASTER}?token={token}")).verdict()
+    };
+    let viewer = json!({"path": LECTURE, "sub": "s42"});
+    let link = json!({"path": LECTURE, "sub": "s1", "jti": "7f3a"});
+    let other = json!({"path": LECTURE, "sub": "s1"});
+    let plain = json!({"path": LECTURE});
+    let playing = Player::open(&edge, viewer.clone());
+
+    lectern(&["revoke", "--viewer", "s42"]);
+    lectern(&["revoke", "--link", "7f3a", "--until", "2100-01-01T00:00:00Z"]);
+    let listed = lectern(&["revocations"]);
+    assert!(listed.contains("s42") && listed.contains("7f3a"), "{listed}");
+    wait_until(
+        || "a revoked viewer opens the lecture".to_owned(),
+        || open(viewer.clone()) == "403 revoked",
+    );
+    assert_eq!(open(link.clone()), "403 revoked");
+    assert_eq!(open(other.clone()), "200");
+    // His player gets no playlist any more, and what he has lasts for his pass.
+    assert_eq!(playing.verdicts(&edge), ["403 revoked", "200"]);
+
+    lectern(&["unrevoke", "--viewer", "s42"]);
+    lectern(&["unrevoke", "--link", "7f3a"]);
+    lectern(&["revoke", "--path", LECTURE]);
+    wait_until(
+        || "a revoked path opens".to_owned(),
+        || open(other.clone()) == "403 revoked",
+    );
+    assert_eq!(open(viewer.clone()), "403 revoked");
+    assert_eq!(open(plain), "200");
+    lectern(&["unrevoke", "--path", LECTURE]);
+    wait_until(
+        || "nothing is revoked, and the viewer is refused".to_owned(),
+        || open(viewer.clone()) == "200",
+    );
+    assert_eq!(open(link), "200");
+}
+
+#[test]
+fn only_an_administrator_of_the_edge_revokes() {
+    let edge = published();
+    let list = "/_lectern/revocations";
+    let ask = |method: &str, query: &str, token: &str| {
+        let bearer = format!("Bearer {token}");
+        edge.send(method, &format!("{list}{query}"), &[("authorization", &bearer)], &[])
+    };
+    let admin = edge.token_of(json!({"path": list, "use": "admin"}));
+    for claims in [
+        json!({"path": LECTURE, "use": "admin"}),
+        json!({"path": list}),
+        json!({"path": list, "use": "upload"}),
+    ] {
+        let token = edge.token_of(claims);
+        for (method, query) in [("GET", ""), ("POST", "?viewer=s1"), ("DELETE", "?viewer=s1")] {
+            assert_eq!(ask(method, query, &token).verdict(), "403 forbidden", "{method}");
+        }
+    }
+    assert_eq!(edge.get(list).verdict(), "401 missing_token");
+    for (method, query, expected) in [
+        ("GET", "", "200"),
+        ("POST", "", "400 bad_request"),
+        ("POST", "?viewer=s1&link=l1", "400 bad_request"),
+        ("POST", "?viewer=%zz", "400 bad_request"),
+        ("POST", "?path=/a/../b", "400 bad_request"),
+        ("POST", "?viewer=s1&until=1", "400 bad_request"),
+        ("PUT", "?viewer=s1", "405 method_not_allowed"),
+        ("DELETE", "?viewer=nobody-is-called-so", "200"),
+        ("POST", "?viewer=a%22b%5C%00c", "200"),
+    ] {
+        assert_eq!(ask(method, query, &admin).verdict(), expected, "{method} {query}");
+    }
+    let listed = ask("GET", "", &admin).json();
+    assert_eq!(listed["revocations"][0]["viewer"], "a\"b\\\0c");
+    assert_eq!(listed["revocations"].as_array().map(Vec::len), Some(1));
+}
