@@ -28,20 +28,18 @@ type Claims struct {
 	IP        []string   `json:"ip"`
 	Country   []string   `json:"country"`
 	Origin    []string   `json:"origin"`
-	// Sessions is reserved. The edge refuses a link that has it.
+	// Sessions is the number of players that the viewer may use at once. It needs Sub.
 	Sessions uint32 `json:"sessions"`
+	// SessionsPolicy says which player wins when there are more.
+	SessionsPolicy SessionsPolicy `json:"sessions_policy"`
 	// MaxBytes is reserved. The edge refuses a link that has it.
 	MaxBytes int64 `json:"max_bytes"`
 }
 
-// Refuses restrictions that the edge does not enforce yet.
+// Refuses a restriction that the edge does not enforce yet.
 func (c *Claims) checkReserved() error {
-	const reserved = "the claim `%s` is reserved: remove it"
-	if c.Sessions != 0 {
-		return fail("reserved_claim", reserved, "sessions")
-	}
 	if c.MaxBytes != 0 {
-		return fail("reserved_claim", reserved, "max_bytes")
+		return fail("reserved_claim", "the claim `max_bytes` is reserved: remove it")
 	}
 	return nil
 }
@@ -88,7 +86,9 @@ var rules = map[string]string{
 		"the prefix",
 	"country":   "`country` must be a list of 1 to 32 ISO 3166 codes such as `DE`",
 	"origin":    "`origin` must be a list of 1 to 32 origins such as `https://*.school.example`",
-	"sessions":  "`sessions` must be a whole number, at least 1",
+	"sessions":  "`sessions` must be a whole number from 1 to 255, and needs `sub` (Viewer)",
+	"sessions_policy": "`sessions_policy` (SessionsPolicy) must be `newest` or `oldest`, and " +
+		"needs `sessions`",
 	"max_bytes": "`max_bytes` must be a whole number of bytes, at least 1",
 }
 
@@ -119,6 +119,9 @@ func (c *Claims) check() error {
 		{"ip", readList(&c.IP, readCIDR)},
 		{"country", readList(&c.Country, readCountry)},
 		{"origin", readList(&c.Origin, readOrigin)},
+		{"sessions", c.Sessions == 0 || c.Sessions <= 255 && c.Sub != ""},
+		{"sessions_policy", c.SessionsPolicy == "" ||
+			(c.SessionsPolicy == Newest || c.SessionsPolicy == Oldest) && c.Sessions != 0},
 	} {
 		if !claim.ok {
 			return fail("bad_"+claim.name, "%s", rules[claim.name])
@@ -229,6 +232,8 @@ func (c *Claims) json() string {
 	texts("ip", c.IP)
 	texts("country", c.Country)
 	texts("origin", c.Origin)
+	number("sessions", int64(c.Sessions))
+	member("sessions_policy", quote(string(c.SessionsPolicy)), c.SessionsPolicy != "")
 	return json.String() + "}"
 }
 

@@ -48,6 +48,16 @@ const (
 	Admin    Use = "admin"
 )
 
+// SessionsPolicy is the player that wins when a viewer has more than Sessions.
+type SessionsPolicy string
+
+const (
+	// Newest lets a new player take the place of the oldest. It is the default.
+	Newest SessionsPolicy = "newest"
+	// Oldest refuses a new player.
+	Oldest SessionsPolicy = "oldest"
+)
+
 // Link returns the URL with ?token=… in its query, in place of an older token. A URL that ends in a
 // slash opens its folder.
 func Link(url string, options Options) (string, error) {
@@ -76,6 +86,7 @@ func Link(url string, options Options) (string, error) {
 		Use: options.Use, Sub: options.Viewer, Jti: options.JTI, Watch: seconds(options.Watch),
 		MaxHeight: options.MaxHeight, Preview: options.Preview, Langs: options.Langs,
 		IP: options.IP, Country: options.Country, Origin: options.Origin,
+		Sessions: options.Sessions, SessionsPolicy: options.SessionsPolicy,
 	}
 	if !options.ExpiresAt.IsZero() {
 		claims.Exp = options.ExpiresAt.Unix()

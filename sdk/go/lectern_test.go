@@ -154,6 +154,10 @@ func (all vectors) call(v vector) (string, error, bool) {
 			read(&options.Origin)
 		case "jti":
 			read(&options.JTI)
+		case "sessions":
+			read(&options.Sessions)
+		case "sessions_policy":
+			read(&options.SessionsPolicy)
 		case "use":
 			read(&options.Use)
 		case "directory":

@@ -51,7 +51,11 @@ type Options struct {
 	Origin []string
 	// JTI is the id of the link.
 	JTI string
-	Use Use
+	// Sessions is the number of players that the viewer may use at once, 1 to 255.
+	Sessions uint32
+	// SessionsPolicy says which player wins when there are more. It defaults to Newest.
+	SessionsPolicy SessionsPolicy
+	Use            Use
 	// Directory opens the folder of the URL's object. A URL that ends in a slash is a folder.
 	Directory bool
 	Edge

@@ -206,6 +206,10 @@ func readClaims(text []byte) (Claims, error) {
 			claims.Origin, ok = textsOf(raw)
 		case "sessions":
 			claims.Sessions, ok = small(raw, 1)
+		case "sessions_policy":
+			var policy string
+			policy, ok = textOf(raw)
+			claims.SessionsPolicy = SessionsPolicy(policy)
 		case "max_bytes":
 			claims.MaxBytes, ok = number(raw, 1, maxSafeInteger)
 		}

@@ -72,14 +72,19 @@ export function check(claims) {
         const code = /** @type {import('./lectern.d.ts').ErrorCode} */ (`bad_${name}`);
         if (checked[name] === undefined) throw new LecternError(code, `\`${name}\` ${rule}`);
     }
+    if (checked.sessions && !checked.sub) {
+        throw new LecternError('bad_sessions', '`sessions` needs `sub` (viewer)');
+    }
+    if (checked.sessions_policy && !checked.sessions) {
+        throw new LecternError('bad_sessions_policy', '`sessions_policy` needs `sessions`');
+    }
     return checked;
 }
 
-/** Refuses restrictions that the edge does not enforce yet. @param {Record<string, any>} claims */
+/** Refuses a restriction that the edge does not enforce yet. @param {Record<string, any>} claims */
 export function checkReserved(claims) {
-    const reserved = ['sessions', 'max_bytes'].find((name) => Object.hasOwn(claims, name));
-    if (!reserved) return;
-    throw new LecternError('reserved_claim', `the claim \`${reserved}\` is reserved: remove it`);
+    if (!Object.hasOwn(claims, 'max_bytes')) return;
+    throw new LecternError('reserved_claim', 'the claim `max_bytes` is reserved: remove it');
 }
 
 /** Refuses claims that are well-formed and open nothing. @param {Record<string, any>} claims */
@@ -225,7 +230,11 @@ export const RULES = new Map([
         list(readOrigin),
         'must be a list of 1 to 32 origins such as `https://*.school.example`',
     ]],
-    ['sessions', [whole(1, 2 ** 32 - 1), 'must be a whole number, at least 1']],
+    ['sessions', [whole(1, 255), 'must be a whole number from 1 to 255']],
+    ['sessions_policy', [
+        matching(/^(?:newest|oldest)$/),
+        '(sessionsPolicy) must be `newest` or `oldest`',
+    ]],
     ['max_bytes', [
         whole(1, Number.MAX_SAFE_INTEGER),
         'must be a whole number of bytes, at least 1',

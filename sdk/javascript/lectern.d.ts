@@ -8,6 +8,7 @@ export type ErrorCode =
     | 'path_reserved' | 'path_not_a_folder' | 'path_not_a_playlist'
     | 'bad_exp' | 'bad_nbf' | 'bad_iat' | 'bad_use' | 'bad_sub' | 'bad_jti' | 'bad_watch'
     | 'bad_max_height' | 'bad_preview' | 'bad_langs' | 'bad_ip' | 'bad_country' | 'bad_origin'
+    | 'bad_sessions' | 'bad_sessions_policy'
     | 'unknown_claim' | 'reserved_claim'
     | 'expired' | 'exp_too_far' | 'watch_too_long' | 'link_too_long'
     | 'malformed' | 'bad_header' | 'unknown_critical' | 'unknown_key' | 'bad_signature'
@@ -21,6 +22,9 @@ export class LecternError extends Error {
 }
 
 export type Use = 'play' | 'download' | 'upload' | 'admin';
+
+/** Player that goes on when a viewer has more than `sessions`. */
+export type SessionsPolicy = 'newest' | 'oldest';
 
 /** Claims of a link. Durations are whole seconds, instants whole seconds since 1970. */
 export interface Claims {
@@ -39,6 +43,8 @@ export interface Claims {
     ip?: string[];
     country?: string[];
     origin?: string[];
+    sessions?: number;
+    sessions_policy?: SessionsPolicy;
 }
 
 /** Settings of the edge that links are for. */
@@ -79,6 +85,10 @@ export interface LinkOptions extends MintOptions {
     origin?: string[];
     /** Id of the link. */
     jti?: string;
+    /** Players that the viewer may use at once, 1 to 255. */
+    sessions?: number;
+    /** Defaults to `newest`. */
+    sessionsPolicy?: SessionsPolicy;
     use?: Use;
     /** Opens the folder of the URL's object. A URL that ends in a slash is a folder already. */
     directory?: boolean;

@@ -31,7 +31,8 @@ export { EXPIRES_IN, LecternError, MAX_LINK_AGE, MAX_LINK_BYTES, MAX_WATCH };
 const MINT_OPTIONS = ['keys', 'now', 'maxLinkAge', 'maxWatch'];
 const UPLOAD_OPTIONS = [
     ...MINT_OPTIONS, 'viewer', 'expiresIn', 'expiresAt', 'notBefore', 'watch', 'maxHeight',
-    'preview', 'langs', 'ip', 'country', 'origin', 'jti', 'directory',
+    'preview', 'langs', 'ip', 'country', 'origin', 'jti', 'sessions', 'sessionsPolicy',
+    'directory',
 ];
 const LINK_OPTIONS = [...UPLOAD_OPTIONS, 'use'];
 
@@ -55,6 +56,8 @@ export const link = async (url, options) => {
         ip: given.ip,
         country: given.country,
         origin: given.origin,
+        sessions: given.sessions,
+        sessions_policy: given.sessionsPolicy,
     };
     return addToken(parts, await mint(claims, { keys, now, maxLinkAge, maxWatch }));
 };

@@ -26,9 +26,7 @@
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use hmac::Mac as _;
-use hmac_lanes::{
-    LANES, MAC_CHARACTERS, MAX_MESSAGE_BYTES, MacKey, Message, append_room,
-};
+use hmac_lanes::{LANES, MAC_CHARACTERS, MAX_MESSAGE_BYTES, MacKey, Message, append_room};
 
 use super::binding::Binding;
 use super::keyring::{HmacSha256, Key, Keyring, keyed};
@@ -423,7 +421,14 @@ pub fn verify_mac(
     let expires = u32::try_from(pass.expires).unwrap_or(u32::MAX);
     let mut outcome = PassError::UnknownKey;
     for candidate in keys.iter().filter(|candidate| candidate.hint() == hint) {
-        let key = derive(candidate, pass.kind, expires, binding, pass.ticket, directory);
+        let key = derive(
+            candidate,
+            pass.kind,
+            expires,
+            binding,
+            pass.ticket,
+            directory,
+        );
         let expected = keyed(&key).chain_update(name);
         if expected.verify_truncated_left(&mac).is_ok() {
             return Ok(pass);

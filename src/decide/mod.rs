@@ -10,11 +10,11 @@ use crate::http::encoding::accepts_gzip;
 use crate::http::precondition::Conditions;
 use crate::http::problem::{Problem, Refusal};
 use crate::http::range::ByteRange;
+use crate::ledger::message::LedgerRequest;
+use crate::ledger::{PlaceRequest, ViewerChecks};
 use crate::object::content_type;
 use crate::object::key::{Directory, ObjectKey, Scope};
 use crate::operation::list::List;
-use crate::ledger::message::LedgerRequest;
-use crate::ledger::{PlaceRequest, ViewerChecks};
 use crate::operation::read::{Read, Treatment, path_below_pass};
 use crate::operation::revocations::{self, REVOCATIONS};
 use crate::operation::write::Write;
@@ -294,11 +294,7 @@ fn list(
 
 /// Parses a request about revocations. Its link administers the edge's own path, which no link for
 /// lectures contains.
-fn revocations(
-    request: &Request<'_>,
-    config: &Config,
-    now: u64,
-) -> Result<LedgerRequest, Refusal> {
+fn revocations(request: &Request<'_>, config: &Config, now: u64) -> Result<LedgerRequest, Refusal> {
     let Credential::Link(link) = Credential::of(request, None)? else {
         return Err(Refusal::new(Problem::Forbidden, "a pass cannot revoke"));
     };

@@ -1,6 +1,7 @@
 //! The decisions as tables.
 
 use super::*;
+use crate::config::Bindings;
 use crate::credential::binding::Binding;
 use crate::credential::link;
 use crate::credential::pass::Minter;
@@ -644,5 +645,133 @@ fn only_a_valid_credential_can_be_expired() {
     ] {
         let url = format!("https://a.example/a/b?{query}");
         assert_eq!(decided(&config, "GET", &url, &[]), expected, "{query}");
+    }
+}
+
+#[test]
+fn a_link_that_counts_players_takes_a_place_by_a_playlist() {
+    let config = with_bindings();
+    let claims = r#"{"path":"/a/","exp":1800000060,"sub":"s","sessions":2}"#;
+    let claims = Claims::from_json(claims.as_bytes()).expect("claims");
+    let token = link::mint(config.keys.minting(), &claims);
+    let url = |path: &str| format!("https://a.example/a/{path}?token={token}");
+    for (method, path, expected) in [
+        ("GET", "master.m3u8", Ok(Some(PlaceRequest::Take))),
+        ("GET", "v/1/video.m3u8", Ok(Some(PlaceRequest::Take))),
+        ("HEAD", "master.m3u8", Ok(None)),
+        ("GET", "poster.jpg", Ok(None)),
+        ("GET", "storyboard.vtt", Ok(None)),
+        ("GET", "captions.vtt", Ok(None)),
+        ("GET", "lecture.mp4", Err(Problem::Forbidden)),
+        ("GET", "v/1/seg00000.m4s", Err(Problem::Forbidden)),
+        ("GET", "no-extension", Err(Problem::Forbidden)),
+    ] {
+        let found = match decided_read(&config, method, &url(path)) {
+            Ok(read) => Ok(read.viewer.place),
+            Err(problem) => Err(problem),
+        };
+        assert_eq!(found, expected, "{method} {path}");
+    }
+    let master = format!("{}&session=AQIDBAUGBwg", url("master.m3u8"));
+    let read = decided_read(&config, "GET", &master).expect("a read");
+    let place = read.grant.ticket.and_then(|ticket| ticket.place);
+    let place = place.expect("a place");
+    assert_eq!((place.session, place.places), ([1, 2, 3, 4, 5, 6, 7, 8], 2));
+    let odd = decided_read(&config, "GET", &format!("{}&session=x", url("master.m3u8")));
+    assert_eq!(odd.err(), Some(Problem::BadRequest));
+}
+
+#[test]
+fn a_pass_keeps_what_its_link_says_of_the_viewer() {
+    let config = with_bindings();
+    let claims = r#"{"path":"/a/","exp":1800000060,"sub":"s","jti":"l","sessions":1}"#;
+    let claims = Claims::from_json(claims.as_bytes()).expect("claims");
+    let place = Place {
+        session: [9; 8],
+        places: 1,
+        newest_wins: true,
+    };
+    let seated = Ticket {
+        place: Some(place),
+        ..Ticket::of(&claims).expect("a ticket")
+    };
+    let standing = Ticket {
+        place: None,
+        ..seated
+    };
+    for (ticket, kind, name, asks, keeps) in [
+        (Some(seated), PassKind::Object, "seg.m4s", false, true),
+        (
+            Some(seated),
+            PassKind::Playlist { depth: 1 },
+            "v.m3u8",
+            true,
+            true,
+        ),
+        (Some(standing), PassKind::Object, "seg.m4s", false, false),
+        (
+            Some(standing),
+            PassKind::Playlist { depth: 1 },
+            "v.m3u8",
+            true,
+            false,
+        ),
+        (
+            None,
+            PassKind::Playlist { depth: 1 },
+            "v.m3u8",
+            false,
+            false,
+        ),
+    ] {
+        let mut pass = Vec::new();
+        let minter = Minter::new(config.keys.minting(), NOW, Binding::default());
+        minter.with_ticket(ticket).mint(kind, "a/", name, &mut pass);
+        let pass = String::from_utf8(pass).expect("ASCII");
+        let url = format!("https://a.example/a/{name}?p={pass}");
+        let read = decided_read(&config, "GET", &url).expect("a read");
+        let expected = ViewerChecks {
+            asks_revocations: asks,
+            place: keeps.then_some(PlaceRequest::Keep),
+        };
+        assert_eq!(read.viewer, expected, "{kind:?} {ticket:?}");
+        // Without the bindings, an edge asks nothing and goes on serving.
+        let bare = Config {
+            bindings: Bindings::default(),
+            ..with_bindings()
+        };
+        let read = decided_read(&bare, "GET", &url).expect("a read");
+        assert_eq!(read.viewer, ViewerChecks::default());
+    }
+}
+
+fn with_bindings() -> Config {
+    Config {
+        bindings: Bindings {
+            ledgers: true,
+            revocations: true,
+        },
+        ..config()
+    }
+}
+
+fn decided_read<'config>(
+    config: &'config Config,
+    method: &str,
+    url: &str,
+) -> Result<Box<Read<'config>>, Problem> {
+    let (origin, path, query) = split_url(url).expect("a URL");
+    let request = Request {
+        method,
+        origin,
+        path,
+        query,
+        header: &|_| None,
+        country: &|| None,
+    };
+    match decide(&request, config, NOW) {
+        Decision::Read(read) => Ok(read),
+        Decision::Refuse(refusal) => Err(refusal.problem),
+        other => panic!("{other:?}"),
     }
 }

@@ -5,7 +5,7 @@ pub mod message;
 pub mod places;
 pub mod revocation;
 
-/// What the edge asks about a viewer before it answers a request.
+/// The questions about a viewer that precede the answer to a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ViewerChecks {
     /// The viewer, the link or the path may be revoked.
@@ -14,7 +14,7 @@ pub struct ViewerChecks {
     pub place: Option<PlaceRequest>,
 }
 
-/// What a player wants of its place.
+/// A player's request for a place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PlaceRequest {
     /// It opens a lecture.

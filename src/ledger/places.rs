@@ -43,7 +43,11 @@ pub fn keep(players: &[Player], place: &Place, now: u64) -> Admission {
 fn admit(players: &[Player], place: &Place, now: u64, may_replace: bool) -> Admission {
     let is_live = |player: &&Player| now.saturating_sub(player.seen) <= SILENCE_SECONDS;
     let is_silent = |player: &&Player| !is_live(player);
-    let mut removed: Vec<_> = players.iter().filter(is_silent).map(|player| player.session).collect();
+    let mut removed: Vec<_> = players
+        .iter()
+        .filter(is_silent)
+        .map(|player| player.session)
+        .collect();
     let mut others: Vec<_> = players
         .iter()
         .filter(|player| is_live(player) && player.session != place.session)
@@ -54,20 +58,36 @@ fn admit(players: &[Player], place: &Place, now: u64, may_replace: bool) -> Admi
         .find(|player| player.session == place.session);
     let most_others = usize::from(place.places).saturating_sub(1);
     if let Some(player) = known {
-        let player = Player { seen: now, ..*player };
-        return Admission { player: Some(player), removed };
+        let player = Player {
+            seen: now,
+            ..*player
+        };
+        return Admission {
+            player: Some(player),
+            removed,
+        };
     }
     if others.len() > most_others {
         if !may_replace {
-            return Admission { player: None, removed };
+            return Admission {
+                player: None,
+                removed,
+            };
         }
         others.sort_by_key(|player| (player.opened, player.session));
         let replaced = others.len() - most_others;
         removed.extend(others[..replaced].iter().map(|player| player.session));
     }
     removed.retain(|session| *session != place.session);
-    let player = Player { session: place.session, opened: now, seen: now };
-    Admission { player: Some(player), removed }
+    let player = Player {
+        session: place.session,
+        opened: now,
+        seen: now,
+    };
+    Admission {
+        player: Some(player),
+        removed,
+    }
 }
 
 #[cfg(test)]
@@ -77,7 +97,11 @@ mod tests {
     const NOW: u64 = 1_800_000_000;
 
     fn place(session: u8, places: u8) -> Place {
-        Place { session: [session; 8], places, newest_wins: true }
+        Place {
+            session: [session; 8],
+            places,
+            newest_wins: true,
+        }
     }
 
     /// Players as (session, seconds since it opened, seconds since it was seen).
@@ -105,19 +129,32 @@ mod tests {
             let sessions: Vec<_> = admission.removed.iter().map(|session| session[0]).collect();
             assert_eq!(sessions, removed, "{known:?} {places}");
             let player = admission.player.expect("a place");
-            assert_eq!((player.session, player.opened, player.seen), ([9; 8], NOW, NOW));
+            assert_eq!(
+                (player.session, player.opened, player.seen),
+                ([9; 8], NOW, NOW)
+            );
         }
     }
 
     #[test]
     fn the_oldest_policy_refuses_a_new_player() {
-        let place = |session| Place { newest_wins: false, ..place(session, 1) };
+        let place = |session| Place {
+            newest_wins: false,
+            ..place(session, 1)
+        };
         let known = players(&[(1, 60, 5)]);
         assert_eq!(take(&known, &place(9), NOW).player, None);
-        assert_eq!(take(&known, &place(9), NOW).removed, Vec::<SessionId>::new());
+        assert_eq!(
+            take(&known, &place(9), NOW).removed,
+            Vec::<SessionId>::new()
+        );
         // The same player again, and a silent one's place.
         assert!(take(&known, &place(1), NOW).player.is_some());
-        assert!(take(&players(&[(1, 600, 91)]), &place(9), NOW).player.is_some());
+        assert!(
+            take(&players(&[(1, 600, 91)]), &place(9), NOW)
+                .player
+                .is_some()
+        );
     }
 
     #[test]
@@ -144,7 +181,10 @@ mod tests {
         for step in 0..2_000_u64 {
             let now = NOW + step * 13;
             let session = (step * step % 7) as u8;
-            let place = Place { newest_wins: step % 3 > 0, ..place(session, 2) };
+            let place = Place {
+                newest_wins: step % 3 > 0,
+                ..place(session, 2)
+            };
             let admission = match step % 2 {
                 0 => take(&known, &place, now),
                 _ => keep(&known, &place, now),
@@ -154,7 +194,9 @@ mod tests {
                 known.retain(|other| other.session != player.session);
                 known.push(player);
             }
-            let live = known.iter().filter(|player| now - player.seen <= SILENCE_SECONDS);
+            let live = known
+                .iter()
+                .filter(|player| now - player.seen <= SILENCE_SECONDS);
             assert!(live.count() <= 2, "step {step}");
         }
     }

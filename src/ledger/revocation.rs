@@ -74,10 +74,10 @@ impl Revoked {
 #[must_use]
 pub fn list_json(revocations: &[Revocation]) -> String {
     #[derive(Serialize)]
-    struct List<'list> {
+    struct ListBody<'list> {
         revocations: &'list [Revocation],
     }
-    written(&List { revocations })
+    written(&ListBody { revocations })
 }
 
 /// The revocations in force, by what a request shows: hashes, and the object's path.
@@ -208,7 +208,12 @@ mod tests {
 
     #[test]
     fn other_text_is_no_list() {
-        for json in ["", "{}", r#"{"revocations":[{"viewer":"s"}]}"#, r#"{"revocations":[{"path":"x","until":1}]}"#] {
+        for json in [
+            "",
+            "{}",
+            r#"{"revocations":[{"viewer":"s"}]}"#,
+            r#"{"revocations":[{"path":"x","until":1}]}"#,
+        ] {
             assert_eq!(Revocations::from_json(json.as_bytes()), None, "{json}");
         }
     }

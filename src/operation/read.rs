@@ -8,9 +8,9 @@ use crate::http::date::format_date;
 use crate::http::precondition::{Conditions, EntityTag, Validators, Verdict};
 use crate::http::problem::Problem;
 use crate::http::range::{ByteRange, ContentRange};
+use crate::ledger::ViewerChecks;
 use crate::object::content_type;
 use crate::object::key::ObjectKey;
-use crate::ledger::ViewerChecks;
 use crate::object::stored::ObjectMetadata;
 use crate::playlist::{
     Base, Grant, Limits, MAX_PLAYLIST_BYTES, PlaylistError, Rewritten, check_manifest, rewrite,
@@ -42,7 +42,7 @@ pub struct Read<'config> {
     pub accepts_gzip: bool,
     /// The viewer in the link's `sub`.
     pub sub: Option<String>,
-    /// What to ask about the viewer first.
+    /// The questions about the viewer that come first.
     pub viewer: ViewerChecks,
     /// Seconds until the credential expires.
     pub seconds_left: u64,

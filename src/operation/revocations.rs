@@ -91,7 +91,11 @@ mod tests {
             ("POST", "viewer=a&viewer=b", Err(Problem::BadRequest)),
             ("POST", "viewer=a&link=b", Err(Problem::BadRequest)),
             ("POST", "path=a", Err(Problem::BadRequest)),
-            ("POST", "viewer=a&until=1800000000", Err(Problem::BadRequest)),
+            (
+                "POST",
+                "viewer=a&until=1800000000",
+                Err(Problem::BadRequest),
+            ),
             ("POST", "viewer=a&until=soon", Err(Problem::BadRequest)),
             ("PUT", "viewer=a", Err(Problem::MethodNotAllowed)),
         ] {

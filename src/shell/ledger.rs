@@ -11,7 +11,9 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use wasm_bindgen::prelude::*;
 use web_sys::Response;
 use worker::worker_sys::DurableObjectState;
-use worker::{Env, Error, Method, Request, RequestInit, Result, SqlStorage, SqlStorageValue, State};
+use worker::{
+    Env, Error, Method, Request, RequestInit, Result, SqlStorage, SqlStorageValue, State,
+};
 
 use super::responder::failed;
 use super::revocations;
@@ -147,7 +149,8 @@ async fn answer(message: &LedgerRequest, sql: &SqlStorage, env: &Env) -> Result<
             let mut list = revocations_in_force(sql, now)?;
             let is_new = list.iter().all(|known| known.target != *target);
             if is_new && list.len() >= MAX_REVOCATIONS {
-                let error = format!("{MAX_REVOCATIONS} revocations are in force: remove some first");
+                let error =
+                    format!("{MAX_REVOCATIONS} revocations are in force: remove some first");
                 return Err(error.into());
             }
             list.retain(|known| known.target != *target);
@@ -233,7 +236,10 @@ fn create_revocations(sql: &SqlStorage) -> Result<worker::SqlCursor> {
 
 fn revocations_in_force(sql: &SqlStorage, now: u64) -> Result<Vec<Revocation>> {
     create_revocations(sql)?;
-    sql.exec("DELETE FROM revocation WHERE until < ?", vec![integer(now)?])?;
+    sql.exec(
+        "DELETE FROM revocation WHERE until < ?",
+        vec![integer(now)?],
+    )?;
     let rows = sql.exec(
         "SELECT kind, name, until, since FROM revocation ORDER BY since, kind, name",
         None,

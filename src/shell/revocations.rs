@@ -43,7 +43,9 @@ pub(super) async fn check(
                     Some(Err(error)) => error.to_string(),
                     _ => "no answer in time".to_owned(),
                 };
-                console::error_1(&format!("the list of revocations cannot be read: {reason}").into());
+                console::error_1(
+                    &format!("the list of revocations cannot be read: {reason}").into(),
+                );
                 older.map(|(_, list)| list).unwrap_or_default()
             }
         },
@@ -56,7 +58,12 @@ pub(super) async fn check(
 }
 
 async fn read(env: &Env) -> Result<Revocations> {
-    let text = env.kv(BINDING)?.get(KEY).cache_ttl(FRESH_SECONDS).text().await?;
+    let text = env
+        .kv(BINDING)?
+        .get(KEY)
+        .cache_ttl(FRESH_SECONDS)
+        .text()
+        .await?;
     match text {
         None => Ok(Revocations::default()),
         Some(text) => Revocations::from_json(text.as_bytes())

@@ -9,13 +9,13 @@ use super::edge::Edge;
 use super::media::Playlist;
 use super::{LECTURE, MASTER, published};
 
-/// A player that opened the lecture: a Media Playlist and a Media Segment, with their passes.
-struct Player {
+/// The lecture as one player opened it: a Media Playlist and a Media Segment, with their passes.
+struct OpenedLecture {
     playlist: String,
     segment: String,
 }
 
-impl Player {
+impl OpenedLecture {
     fn open(edge: &Edge, claims: Value) -> Self {
         let token = edge.token_of(claims);
         let playlists = Playlist::open(edge, &format!("{MASTER}?token={token}")).listed();
@@ -38,12 +38,12 @@ fn the_newest_player_takes_the_place_of_the_oldest_which_stops() {
     let edge = published();
     let claims = json!({"path": LECTURE, "sub": "s42", "sessions": 2});
     let other = json!({"path": LECTURE, "sub": "s43", "sessions": 1});
-    let another = Player::open(&edge, other);
-    let oldest = Player::open(&edge, claims.clone());
+    let another = OpenedLecture::open(&edge, other);
+    let oldest = OpenedLecture::open(&edge, claims.clone());
     // A later second, so that the order is clear.
     std::thread::sleep(Duration::from_millis(1_100));
-    let second = Player::open(&edge, claims.clone());
-    let newest = Player::open(&edge, claims);
+    let second = OpenedLecture::open(&edge, claims.clone());
+    let newest = OpenedLecture::open(&edge, claims);
     wait_until(
         || format!("the oldest player goes on: {:?}", oldest.verdicts(&edge)),
         || {
@@ -58,10 +58,9 @@ fn the_newest_player_takes_the_place_of_the_oldest_which_stops() {
 #[test]
 fn a_place_is_free_again_when_its_player_is_silent_or_the_policy_refuses() {
     let edge = published();
-    let claims =
-        json!({"path": LECTURE, "sub": "s42", "sessions": 1, "sessions_policy": "oldest"});
+    let claims = json!({"path": LECTURE, "sub": "s42", "sessions": 1, "sessions_policy": "oldest"});
     let began = Instant::now();
-    let first = Player::open(&edge, claims.clone());
+    let first = OpenedLecture::open(&edge, claims.clone());
     let open = || {
         let token = edge.token_of(claims.clone());
         edge.get(&format!("{MASTER}?token={token}")).verdict()
@@ -85,7 +84,7 @@ fn a_place_is_free_again_when_its_player_is_silent_or_the_policy_refuses() {
 fn a_link_that_counts_players_opens_no_media_directly() {
     let edge = published();
     let token = edge.token_of(json!({"path": LECTURE, "sub": "s42", "sessions": 1}));
-    let player = Player::open(&edge, json!({"path": LECTURE, "sub": "s1"}));
+    let player = OpenedLecture::open(&edge, json!({"path": LECTURE, "sub": "s1"}));
     let path = player.segment.split('?').next().expect("a path");
     let by_link = edge.get(&format!("{path}?token={token}"));
     assert_eq!(by_link.verdict(), "403 forbidden");
@@ -108,12 +107,21 @@ fn a_revoked_viewer_link_or_path_opens_nothing_until_it_is_unrevoked() {
     let link = json!({"path": LECTURE, "sub": "s1", "jti": "7f3a"});
     let other = json!({"path": LECTURE, "sub": "s1"});
     let plain = json!({"path": LECTURE});
-    let playing = Player::open(&edge, viewer.clone());
+    let playing = OpenedLecture::open(&edge, viewer.clone());
 
     lectern(&["revoke", "--viewer", "s42"]);
-    lectern(&["revoke", "--link", "7f3a", "--until", "2100-01-01T00:00:00Z"]);
+    lectern(&[
+        "revoke",
+        "--link",
+        "7f3a",
+        "--until",
+        "2100-01-01T00:00:00Z",
+    ]);
     let listed = lectern(&["revocations"]);
-    assert!(listed.contains("s42") && listed.contains("7f3a"), "{listed}");
+    assert!(
+        listed.contains("s42") && listed.contains("7f3a"),
+        "{listed}"
+    );
     wait_until(
         || "a revoked viewer opens the lecture".to_owned(),
         || open(viewer.clone()) == "403 revoked",
@@ -146,7 +154,12 @@ fn only_an_administrator_of_the_edge_revokes() {
     let list = "/_lectern/revocations";
     let ask = |method: &str, query: &str, token: &str| {
         let bearer = format!("Bearer {token}");
-        edge.send(method, &format!("{list}{query}"), &[("authorization", &bearer)], &[])
+        edge.send(
+            method,
+            &format!("{list}{query}"),
+            &[("authorization", &bearer)],
+            &[],
+        )
     };
     let admin = edge.token_of(json!({"path": list, "use": "admin"}));
     for claims in [
@@ -155,8 +168,16 @@ fn only_an_administrator_of_the_edge_revokes() {
         json!({"path": list, "use": "upload"}),
     ] {
         let token = edge.token_of(claims);
-        for (method, query) in [("GET", ""), ("POST", "?viewer=s1"), ("DELETE", "?viewer=s1")] {
-            assert_eq!(ask(method, query, &token).verdict(), "403 forbidden", "{method}");
+        for (method, query) in [
+            ("GET", ""),
+            ("POST", "?viewer=s1"),
+            ("DELETE", "?viewer=s1"),
+        ] {
+            assert_eq!(
+                ask(method, query, &token).verdict(),
+                "403 forbidden",
+                "{method}"
+            );
         }
     }
     assert_eq!(edge.get(list).verdict(), "401 missing_token");
@@ -171,7 +192,11 @@ fn only_an_administrator_of_the_edge_revokes() {
         ("DELETE", "?viewer=nobody-is-called-so", "200"),
         ("POST", "?viewer=a%22b%5C%00c", "200"),
     ] {
-        assert_eq!(ask(method, query, &admin).verdict(), expected, "{method} {query}");
+        assert_eq!(
+            ask(method, query, &admin).verdict(),
+            expected,
+            "{method} {query}"
+        );
     }
     let listed = ask("GET", "", &admin).json();
     assert_eq!(listed["revocations"][0]["viewer"], "a\"b\\\0c");

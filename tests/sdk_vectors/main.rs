@@ -337,17 +337,23 @@ fn refusal(vector: &Value) -> String {
         if !CLAIMS.contains(&name.as_str()) {
             return "unknown_claim".to_owned();
         }
-        let alone = with(&json!({ "path": "/a", "exp": 0 }), &json!({ name: value }));
+        // `sessions_policy` needs `sessions`, which needs `sub`.
+        let others = json!({ "path": "/a", "exp": 0, "sub": "s", "sessions": 1 });
+        let alone = with(&others, &json!({ name: value }));
         // `verify` takes a fraction of a second. Rust's types cannot mint one, and no edition does.
         if value.is_f64() {
             return format!("bad_{name}");
         }
-        let is_reserved = ["sessions", "max_bytes"].contains(&name.as_str());
+        let is_reserved = name == "max_bytes";
         if !is_reserved && Claims::from_json(alone.to_string().as_bytes()).is_err() {
             return format!("bad_{name}");
         }
     }
     match Claims::from_json(claims.to_string().as_bytes()) {
+        Err(_) if members.contains_key("sessions") && !members.contains_key("sub") => {
+            "bad_sessions".to_owned()
+        }
+        Err(_) if members.contains_key("sessions_policy") => "bad_sessions_policy".to_owned(),
         Err(_) => "bad_exp".to_owned(),
         Ok(claims) => {
             let error = sdk_for(vector)

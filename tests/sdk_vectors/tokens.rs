@@ -584,7 +584,19 @@ pub(crate) fn bad() -> Vec<Value> {
         ),
         ("langs as an object", more(r#","langs":{"0":"en"}"#)),
         ("preview as an object", more(r#","preview":{"0":0,"1":60}"#)),
-        ("sessions, which is reserved", more(r#","sessions":1"#)),
+        ("sessions without a viewer", more(r#","sessions":1"#)),
+        (
+            "sessions, one too many",
+            more(r#","sub":"s","sessions":256"#),
+        ),
+        (
+            "another sessions_policy",
+            more(r#","sub":"s","sessions":1,"sessions_policy":"first""#),
+        ),
+        (
+            "sessions_policy without sessions",
+            more(r#","sub":"s","sessions_policy":"oldest""#),
+        ),
         ("max_bytes 0", more(r#","max_bytes":0"#)),
         ("max_bytes as text", more(r#","max_bytes":"1""#)),
         (
@@ -615,7 +627,7 @@ pub(crate) fn bad() -> Vec<Value> {
         (
             "expired, and reserved",
             claimed(&format!(
-                r#"{{"path":"/_lectern/x","exp":{},"sessions":1}}"#,
+                r#"{{"path":"/_lectern/x","exp":{},"max_bytes":1}}"#,
                 NOW - 1
             )),
         ),

@@ -48,6 +48,7 @@ export function configurationErrors(config, others = [], { environment = "", any
   if (config.vars?.UPLOADS_PREFIX && !hasQueue) {
     errors.push("UPLOADS_PREFIX is set and no queue is bound as JOBS, so that uploads would be refused: add [[queues.producers]] with binding = \"JOBS\" to this environment; bindings are not inherited");
   }
+  errors.push(...viewerErrors(config, others));
   if (!config.compatibility_date) errors.push("compatibility_date is missing");
   if (isAnyOrigin(config.vars?.ALLOWED_ORIGINS) && !anyOrigin) {
     const command = `make deploy ${environment ? `ENV=${environment} ` : ""}ANY_ORIGIN=yes`;
@@ -56,6 +57,30 @@ export function configurationErrors(config, others = [], { environment = "", any
     );
   }
   return [...errors, ...logErrors(config)];
+}
+
+/** Bindings for what the edge remembers of viewers. Both are optional. */
+function viewerErrors(config, others) {
+  const errors = [];
+  const ledgers = ({ durable_objects }) => (durable_objects?.bindings ?? []).find(({ name }) => name === "LEDGERS");
+  const revocations = ({ kv_namespaces }) => (kv_namespaces ?? []).find(({ binding }) => binding === "REVOCATIONS");
+  const bound = [
+    ["LEDGERS", ledgers, "[[durable_objects.bindings]]"],
+    ["REVOCATIONS", revocations, "[[kv_namespaces]]"],
+  ];
+  for (const [name, find, table] of bound) {
+    const other = others.find(find);
+    if (other && !find(config)) errors.push(`${name} of "${other.name}" is not here: bindings are not inherited; add ${table} to this environment`);
+  }
+  if (ledgers(config)) {
+    const created = (config.migrations ?? []).flatMap(({ new_sqlite_classes }) => new_sqlite_classes ?? []);
+    if (!created.includes(ledgers(config).class_name)) {
+      errors.push("LEDGERS has no storage: add [[migrations]] with tag = \"ledgers\" and new_sqlite_classes = [\"Ledger\"] to this environment");
+    }
+  } else if (revocations(config)) {
+    errors.push("REVOCATIONS is bound and LEDGERS is not, so that nothing could be revoked: add [[durable_objects.bindings]] with name = \"LEDGERS\" and class_name = \"Ledger\", and its [[migrations]]");
+  }
+  return errors;
 }
 
 /** Addresses of the Worker: in production, only its own domain. */

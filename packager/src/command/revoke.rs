@@ -39,7 +39,12 @@ pub(crate) async fn unrevoke(args: UnrevokeArgs) -> Result<()> {
     let (kind, name) = args.target.parts()?;
     send(&args.edge, ListChange::Remove(kind, name))
         .await
-        .with_context(|| format!("cannot remove the revocation of {kind} `{}`", on_one_line(name)))?;
+        .with_context(|| {
+            format!(
+                "cannot remove the revocation of {kind} `{}`",
+                on_one_line(name)
+            )
+        })?;
     Progress::new(args.edge.json).result(
         format_args!(
             "{kind} `{}` is not revoked; every data centre knows it within 60 s",
@@ -116,9 +121,17 @@ pub(crate) struct RevokedArgs {
 
 impl RevokedArgs {
     fn parts(&self) -> Result<(&'static str, &str)> {
-        let named = [("viewer", &self.viewer), ("link", &self.link), ("path", &self.path)];
-        let mut named = named.into_iter().filter_map(|(kind, name)| Some((kind, name.as_deref()?)));
-        named.next().ok_or_else(|| anyhow!("name a `--viewer`, a `--link` or a `--path`"))
+        let named = [
+            ("viewer", &self.viewer),
+            ("link", &self.link),
+            ("path", &self.path),
+        ];
+        let mut named = named
+            .into_iter()
+            .filter_map(|(kind, name)| Some((kind, name.as_deref()?)));
+        named
+            .next()
+            .ok_or_else(|| anyhow!("name a `--viewer`, a `--link` or a `--path`"))
     }
 }
 

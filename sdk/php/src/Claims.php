@@ -28,7 +28,8 @@ final class Claims
             . 'prefix',
         'country' => 'must be a list of 1 to 32 ISO 3166 codes such as `DE`',
         'origin' => 'must be a list of 1 to 32 origins such as `https://*.school.example`',
-        'sessions' => 'must be a whole number, at least 1',
+        'sessions' => 'must be a whole number from 1 to 255',
+        'sessions_policy' => '(sessionsPolicy) must be `newest` or `oldest`',
         'max_bytes' => 'must be a whole number of bytes, at least 1',
     ];
 
@@ -57,21 +58,25 @@ final class Claims
                 throw new LecternException("bad_$name", "`$name` $rule");
             }
         }
+        if (isset($checked['sessions']) && !isset($checked['sub'])) {
+            throw new LecternException('bad_sessions', '`sessions` needs `sub` (viewer)');
+        }
+        if (isset($checked['sessions_policy']) && !isset($checked['sessions'])) {
+            throw new LecternException('bad_sessions_policy', '`sessions_policy` needs `sessions`');
+        }
         return $checked;
     }
 
     /**
-     * Refuses restrictions that the edge does not enforce yet.
+     * Refuses a restriction that the edge does not enforce yet.
      *
      * @param array<string, mixed> $claims
      */
     public static function checkReserved(array $claims): void
     {
-        foreach (['sessions', 'max_bytes'] as $name) {
-            if (isset($claims[$name])) {
-                $rule = "the claim `$name` is reserved: remove it";
-                throw new LecternException('reserved_claim', $rule);
-            }
+        if (isset($claims['max_bytes'])) {
+            $rule = 'the claim `max_bytes` is reserved: remove it';
+            throw new LecternException('reserved_claim', $rule);
         }
     }
 
@@ -141,7 +146,9 @@ final class Claims
             'path' => Urls::checkPath($value),
             'exp', 'nbf', 'iat' => self::readWhole($value, 0, self::MAX_SAFE_INTEGER),
             'watch', 'max_bytes' => self::readWhole($value, 1, self::MAX_SAFE_INTEGER),
-            'max_height', 'sessions' => self::readWhole($value, 1, 2 ** 32 - 1),
+            'max_height' => self::readWhole($value, 1, 2 ** 32 - 1),
+            'sessions' => self::readWhole($value, 1, 255),
+            'sessions_policy' => in_array($value, ['newest', 'oldest'], true) ? $value : null,
             'use' => in_array($value, self::USES, true) ? $value : null,
             'sub', 'jti' => self::readLabel($value),
             'preview' => self::readPreview($value),

@@ -35,7 +35,8 @@ final class Lectern
      * Returns the URL with `?token=…` in its query, in place of an older token.
      *
      * A URL that ends in a slash opens its folder. `directory: true` opens the object's folder.
-     * `watch`, `maxHeight`, `preview`, `langs`, `ip`, `country`, `origin` and `jti` set the claims
+     * `watch`, `maxHeight`, `preview`, `langs`, `ip`, `country`, `origin`, `jti`, `sessions` and
+     * `sessionsPolicy` set the claims
      * of the same names.
      *
      * @param ?array{int, int} $preview
@@ -58,6 +59,8 @@ final class Lectern
         ?array $country = null,
         ?array $origin = null,
         ?string $jti = null,
+        ?int $sessions = null,
+        ?string $sessionsPolicy = null,
         string $use = 'play',
         bool $directory = false,
         #[\SensitiveParameter] ?string $keys = null,
@@ -78,6 +81,8 @@ final class Lectern
             'use' => $use,
             'sub' => $viewer,
             'jti' => $jti,
+            'sessions' => $sessions,
+            'sessions_policy' => $sessionsPolicy,
             'watch' => $watch,
             'max_height' => $maxHeight,
             'preview' => $preview,
@@ -114,6 +119,8 @@ final class Lectern
         ?array $country = null,
         ?array $origin = null,
         ?string $jti = null,
+        ?int $sessions = null,
+        ?string $sessionsPolicy = null,
         #[\SensitiveParameter] ?string $keys = null,
         int|\DateTimeInterface|null $now = null,
         int $maxLinkAge = self::MAX_LINK_AGE,
@@ -125,7 +132,8 @@ final class Lectern
         }
         return self::link(
             $url, $viewer, $expiresIn, $expiresAt, $notBefore, $watch, $maxHeight, $preview, $langs,
-            $ip, $country, $origin, $jti, 'upload', $directory, $keys, $now, $maxLinkAge, $maxWatch,
+            $ip, $country, $origin, $jti, $sessions, $sessionsPolicy,
+            'upload', $directory, $keys, $now, $maxLinkAge, $maxWatch,
         );
     }
 

@@ -19,7 +19,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from lectern import _claims, _keys, _urls
-from lectern._types import Claims, ErrorCode, LecternError, Use
+from lectern._types import Claims, ErrorCode, LecternError, SessionsPolicy, Use
 
 __all__ = ["Claims", "ErrorCode", "LecternError", "key_ids", "link", "mint", "upload_link"]
 __version__ = "0.1.0"
@@ -47,6 +47,8 @@ def link(
     country: Sequence[str] | None = None,
     origin: Sequence[str] | None = None,
     jti: str | None = None,
+    sessions: int | None = None,
+    sessions_policy: SessionsPolicy | None = None,
     use: Use = "play",
     directory: bool = False,
     keys: str | None = None,
@@ -57,8 +59,8 @@ def link(
     """Return the URL with ``?token=…`` in its query, in place of an older token.
 
     A URL that ends in a slash opens its folder. ``directory=True`` opens the folder of the object.
-    ``watch``, ``max_height``, ``preview``, ``langs``, ``ip``, ``country``, ``origin`` and ``jti``
-    set the claims of the same names.
+    ``watch``, ``max_height``, ``preview``, ``langs``, ``ip``, ``country``, ``origin``, ``jti``,
+    ``sessions`` and ``sessions_policy`` set the claims of the same names.
     """
     parts = _urls.split(url)
     now = _claims.read_now(now)
@@ -76,6 +78,8 @@ def link(
         "ip": ip,
         "country": country,
         "origin": origin,
+        "sessions": sessions,
+        "sessions_policy": sessions_policy,
     }
     token = mint(claims, keys=keys, now=now, max_link_age=max_link_age, max_watch=max_watch)
     return parts.with_token(token)
@@ -96,6 +100,8 @@ def upload_link(
     country: Sequence[str] | None = None,
     origin: Sequence[str] | None = None,
     jti: str | None = None,
+    sessions: int | None = None,
+    sessions_policy: SessionsPolicy | None = None,
     directory: bool = False,
     keys: str | None = None,
     now: int | datetime | None = None,

@@ -29,14 +29,17 @@ def check(claims: Mapping[str, Any]) -> dict[str, Any]:
         checked[name] = read(claims.get(name))
         if checked[name] is None:
             raise LecternError(cast(ErrorCode, f"bad_{name}"), f"`{name}` {rule}")
+    if "sessions" in checked and "sub" not in checked:
+        raise LecternError("bad_sessions", "`sessions` needs `sub` (viewer)")
+    if "sessions_policy" in checked and "sessions" not in checked:
+        raise LecternError("bad_sessions_policy", "`sessions_policy` needs `sessions`")
     return checked
 
 
 def check_reserved(claims: Mapping[str, Any]) -> None:
-    """Refuse restrictions that the edge does not enforce yet."""
-    for name in ("sessions", "max_bytes"):
-        if name in claims:
-            raise LecternError("reserved_claim", f"the claim `{name}` is reserved: remove it")
+    """Refuse a restriction that the edge does not enforce yet."""
+    if "max_bytes" in claims:
+        raise LecternError("reserved_claim", "the claim `max_bytes` is reserved: remove it")
 
 
 def check_target(claims: Mapping[str, Any]) -> None:
@@ -103,6 +106,10 @@ def _whole(least: int, most: int) -> Callable[[Any], Any]:
 
 def _read_use(value: Any) -> Any:
     return value if value in ("play", "download", "upload", "admin") else None
+
+
+def _read_policy(value: Any) -> Any:
+    return value if value in ("newest", "oldest") else None
 
 
 def _read_label(value: Any) -> Any:
@@ -196,6 +203,7 @@ RULES: dict[str, tuple[Callable[[Any], Any], str]] = {
         _list(_read_origin),
         'must be a list of 1 to 32 origins such as "https://*.school.example"',
     ),
-    "sessions": (_POSITIVE, "must be a whole number, at least 1"),
+    "sessions": (_whole(1, 255), "must be a whole number from 1 to 255"),
+    "sessions_policy": (_read_policy, 'must be "newest" or "oldest"'),
     "max_bytes": (_whole(1, 2**53 - 1), "must be a whole number of bytes, at least 1"),
 }

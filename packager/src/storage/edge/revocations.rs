@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::client::EdgeClient;
 use super::wire::{parse_body, percent_encode};
-use crate::storage::error::StorageError;
 use crate::storage::error::LocationError;
+use crate::storage::error::StorageError;
 use crate::storage::location::{Location, ReachArgs};
 
 /// A change of the list, or a look at it.
@@ -66,7 +66,10 @@ impl ListChange<'_> {
             Self::Add(kind, name, until) => {
                 let until = until.map(|until| format!("&until={until}"));
                 let until = until.unwrap_or_default();
-                (Method::POST, format!("?{kind}={}{until}", percent_encode(name)))
+                (
+                    Method::POST,
+                    format!("?{kind}={}{until}", percent_encode(name)),
+                )
             }
             Self::Remove(kind, name) => {
                 (Method::DELETE, format!("?{kind}={}", percent_encode(name)))
@@ -85,6 +88,9 @@ mod tests {
         let expected = "?viewer=s%264%202%2F%C3%A9&until=7".to_owned();
         assert_eq!(change.request(), (Method::POST, expected));
         let change = ListChange::Remove("path", "/a/");
-        assert_eq!(change.request(), (Method::DELETE, "?path=%2Fa%2F".to_owned()));
+        assert_eq!(
+            change.request(),
+            (Method::DELETE, "?path=%2Fa%2F".to_owned())
+        );
     }
 }

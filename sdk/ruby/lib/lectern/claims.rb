@@ -20,15 +20,24 @@ module Lectern
           raise Error.new("bad_#{name}", "`#{name}` #{rule}") if value.nil?
 
           checked[name] = value
-        end
+        end.tap { |checked| check_sessions(checked) }
       end
 
-      # Refuses restrictions that the edge does not enforce yet.
-      def check_reserved(claims)
-        reserved = (%w[sessions max_bytes] & claims.keys).first
-        return unless reserved
+      # Refuses a count of players without a viewer, and a policy without a count.
+      def check_sessions(claims)
+        if claims.key?("sessions") && !claims.key?("sub")
+          raise Error.new("bad_sessions", "`sessions` needs `sub` (viewer)")
+        end
+        return unless claims.key?("sessions_policy") && !claims.key?("sessions")
 
-        raise Error.new("reserved_claim", "the claim `#{reserved}` is reserved: remove it")
+        raise Error.new("bad_sessions_policy", "`sessions_policy` needs `sessions`")
+      end
+
+      # Refuses a restriction that the edge does not enforce yet.
+      def check_reserved(claims)
+        return unless claims.key?("max_bytes")
+
+        raise Error.new("reserved_claim", "the claim `max_bytes` is reserved: remove it")
       end
 
       # Refuses claims that are well-formed and open nothing.
@@ -152,7 +161,8 @@ module Lectern
                     "must be a list of 1 to 32 ISO 3166 codes such as \"DE\""],
       "origin" => [list(method(:read_origin)), "must be a list of 1 to 32 origins such as " \
                                                "\"https://*.school.example\""],
-      "sessions" => [whole(1..2**32 - 1), "must be a whole number, at least 1"],
+      "sessions" => [whole(1..255), "must be a whole number from 1 to 255"],
+      "sessions_policy" => [matching(/\A(?:newest|oldest)\z/), "must be \"newest\" or \"oldest\""],
       "max_bytes" => [whole(1..2**53 - 1), "must be a whole number of bytes, at least 1"]
     }.freeze
     NAMES = RULES.keys.freeze
