@@ -135,14 +135,15 @@ impl Progress {
             event(&json!({"event": "restored", "url": url, "revision": revision, "failed": why}));
             return;
         }
+        // An error follows or preceded, so this is no narration.
         match (why, revision) {
-            (Some(why), _) => self.note(format_args!(
+            (Some(why), _) => narrate(&format_args!(
                 "the provisional lecture still plays: {url} ({why})"
             )),
-            (None, Some(revision)) => self.note(format_args!(
+            (None, Some(revision)) => narrate(&format_args!(
                 "revision {revision}, which played before, plays again: {url}"
             )),
-            (None, None) => self.note(format_args!("what played before plays again: {url}")),
+            (None, None) => narrate(&format_args!("what played before plays again: {url}")),
         }
     }
 
