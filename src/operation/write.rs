@@ -158,6 +158,15 @@ pub fn parse_parts(body: &[u8]) -> Result<Vec<UploadedPart>, Refusal> {
     Ok(parts)
 }
 
+/// The highest part number that a parsed list lacks, if it lacks one.
+#[must_use]
+pub fn unlisted_part(parts: &[UploadedPart]) -> Option<u16> {
+    let mut listed = parts.iter().rev().map(|part| part.part_number);
+    (1..=MAX_PARTS)
+        .rev()
+        .find(|number| listed.next() != Some(*number))
+}
+
 impl Write {
     /// The object that is written.
     #[must_use]
@@ -350,7 +359,15 @@ mod tests {
         ] {
             let found = parse_parts(body.as_bytes());
             match (&found, expected) {
-                (Ok(parts), Ok(count)) => assert_eq!(parts.len(), count),
+                (Ok(parts), Ok(count)) => {
+                    assert_eq!(parts.len(), count);
+                    let unlisted = match count {
+                        1 => Some(10_000),
+                        4 => Some(9_998),
+                        _ => None,
+                    };
+                    assert_eq!(unlisted_part(parts), unlisted);
+                }
                 (Err(refusal), Err(reason)) => {
                     let problem = match reason {
                         NO_ORDER => Problem::BadUpload,
