@@ -29,10 +29,13 @@ pub(crate) use lock::{lock, make_private};
 const STATE_DIR: &str = "work";
 
 /// The record of a finished task.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct TaskRecord {
     /// ffmpeg's warnings.
     pub(crate) warnings: String,
+    /// Frames that a decoder dropped or repaired.
+    #[serde(default)]
+    pub(crate) damaged_frames: u64,
     /// Losses and guesses of the task.
     #[serde(default)]
     pub(crate) repairs: Vec<WarningRecord>,
@@ -148,15 +151,9 @@ impl WorkDir {
     pub(crate) async fn record_finished(
         &self,
         task: &str,
-        warnings: String,
-        repairs: Vec<WarningRecord>,
+        mut record: TaskRecord,
         files: &[PathBuf],
     ) -> anyhow::Result<TaskRecord> {
-        let mut record = TaskRecord {
-            warnings,
-            repairs,
-            files: vec![],
-        };
         for file in files {
             let path = file.strip_prefix(&self.root)?.to_string_lossy();
             record.files.push(Object::of_file(&self.root, &path).await?);
@@ -268,8 +265,12 @@ mod tests {
         fs::create_dir_all(partial.revision_folder()).expect("a folder");
         fs::write(&file, task).expect("it is written");
         let files = std::slice::from_ref(&file);
+        let record = TaskRecord {
+            warnings: "a warning".into(),
+            ..TaskRecord::default()
+        };
         partial
-            .record_finished(task, "a warning".into(), vec![], files)
+            .record_finished(task, record, files)
             .await
             .expect("it is kept");
         file
