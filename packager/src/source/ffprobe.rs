@@ -164,7 +164,7 @@ impl ProbedStream {
             .any(|name| self.is_disposed(name))
     }
 
-    /// Profile of Dolby Vision without a picture that other decoders show in its colours.
+    /// Profile of Dolby Vision whose base layer other decoders show in wrong colours.
     fn dolby_vision(&self) -> Option<u32> {
         let data = self.side_data_list.iter();
         let mut records = data.filter_map(|data| Some((data.dv_profile?, data.dv_compatibility)));
