@@ -86,6 +86,8 @@ pub(crate) async fn extract(input: &Path, streams: &[Subtitle]) -> Result<Extrac
                 longest.push(found);
                 continue;
             }
+            // Nothing is lost of two tracks with the same text.
+            Some(other) if other.2.sha256 == found.2.sha256 => continue,
             Some(other) if other.1 < found.1 => std::mem::replace(other, found).0,
             Some(_) => track,
         };
@@ -272,9 +274,8 @@ mod tests {
                 "color=s=16x16:d=5",
             ])
             .args(["-i", "b.srt", "-i", "a.srt", "-i", "c.srt"])
-            .args([
-                "-map", "0", "-map", "1", "-map", "2", "-map", "3", "-c:s:2", "ass", "s.mkv",
-            ])
+            .args(["-map", "0", "-map", "1", "-map", "2", "-map", "3"])
+            .args(["-map", "2", "-c:s:2", "ass", "s.mkv"])
             .current_dir(folder.path())
             .status();
         assert!(made.expect("ffmpeg is installed").success());
@@ -284,7 +285,8 @@ mod tests {
             language: language.into(),
             title: None,
         };
-        let streams = [stream(1, "en"), stream(2, "en"), stream(3, "de")];
+        let languages = [(1, "en"), (2, "en"), (3, "de"), (4, "en")];
+        let streams = languages.map(|(index, language)| stream(index, language));
         let extracted = extract(&path("s.mkv"), &streams).await.expect("captions");
         let shorter = Warning::ExtraSubtitles {
             track: 1,
