@@ -71,8 +71,8 @@ pub(crate) enum Warning {
         /// Duration of the missing frames.
         missing_seconds: f64,
     },
-    /// Frames that the decoder drops or repairs, so that they play with errors. Chunks decode some
-    /// frames twice, so the number is a rough one.
+    /// Frames that the decoder drops or repairs, so that they play with errors. Two chunks decode
+    /// the frames between a key frame and their boundary, so the number is an upper bound.
     DamagedFrames { kind: TrackKind, frames: u64 },
     /// Infinite samples, and those that are no number, became silence.
     SilencedSamples { track: u32 },
@@ -160,7 +160,7 @@ impl fmt::Display for Warning {
                 };
                 write!(
                     f,
-                    "the recording is damaged: {units} that play with errors or are missing: about \
+                    "the recording is damaged: {units} that play with errors or are missing: up to \
                      {frames}"
                 )
             }
