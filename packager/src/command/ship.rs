@@ -1,6 +1,7 @@
 //! `lectern ship`: prepares, encodes, checks and publishes a recording. Segments are uploaded while
 //! later ones are encoded. Viewers see the lecture once the whole package passed its check; with
-//! `--instant`, they see a provisional lecture before. If the run fails, they see what played before.
+//! `--instant`, they see a provisional lecture before. If the run fails, they see what played
+//! before.
 
 use std::future::Future;
 use std::path::PathBuf;

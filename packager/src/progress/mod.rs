@@ -128,8 +128,8 @@ impl Progress {
         }
     }
 
-    /// Reports what plays after a failed run that had replaced a lecture: the lecture again, or, for
-    /// the reason `why`, the provisional one.
+    /// Reports what plays after a failed run that had replaced a lecture: the lecture again, or,
+    /// for the reason `why`, the provisional one.
     pub(crate) fn report_restored(self, url: &str, revision: Option<&str>, why: Option<&str>) {
         if self.mode == Mode::Json {
             event(&json!({"event": "restored", "url": url, "revision": revision, "failed": why}));
