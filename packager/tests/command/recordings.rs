@@ -212,6 +212,11 @@ fn a_recording_is_as_long_as_its_packets_whatever_its_headers_declare() {
     }
     let late = clip("late.mp4", &format!("{H264} -an -output_ts_offset 10"));
     judge(&late, &Packaged(4.0, &[]));
+    // ffmpeg reads 7 s for the parameters of a Transport Stream.
+    let video = "testsrc2=s=160x120:r=25:d=13";
+    let options = format!("{H264} -af asetpts=PTS+9/TB");
+    let late_audio = make(folder, "late-audio.ts", &[video, TONE], &options);
+    judge(&late_audio, &Packaged(13.0, &[]));
 }
 
 #[test]
@@ -466,6 +471,22 @@ fn subtitles_in_old_charsets_are_kept_and_the_guess_is_said() {
         ["guessed-charset", "guessed-charset"]
     );
     assert!(run.stderr.contains("read as windows-1250"), "{run:?}");
+    // The cues of an MP4 are UTF-8 by its standard, and are not by its writers.
+    let cue = srt("un café déjà vu".as_bytes());
+    fs::write(folder.join("fr.srt"), cue).expect("written");
+    let mut command = ffmpeg("-i plain.mkv -i fr.srt -map 0 -map 1 -c copy -c:s mov_text a.mp4");
+    succeed(command.current_dir(folder));
+    let mp4 = changed(&folder.join("a.mp4"), |bytes| {
+        let cue = "un café déjà vu".as_bytes();
+        // As many bytes as before, so that no size changes.
+        replace(bytes, cue, b"un caf\xe9 d\xe9j\xe0 vu...");
+    });
+    let out = folder.join("mp4");
+    let run = package(&mp4, &out, &[]);
+    assert_eq!(run.code, 0, "{run:?}");
+    let found = cues(&out, "und");
+    assert!(found.contains("un café déjà vu..."), "{found}");
+    assert_eq!(codes(&package_json(&out)), ["guessed-charset"]);
 }
 
 #[test]

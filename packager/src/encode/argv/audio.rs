@@ -27,7 +27,7 @@ impl EncodePlan {
     pub(crate) fn decode_argv(&self, audio: &AudioPlan, input: OsString) -> Vec<OsString> {
         let mut args = Args(vec![]);
         args.add("-hide_banner -nostdin -nostats -y -v warning -progress pipe:1");
-        args.input(input);
+        self.push_input(&mut args, input);
         let constant = format!(
             "{}aresample={AUDIO_SAMPLE_RATE}:async=1,aformat=sample_fmts=s16:channel_layouts=stereo",
             audio.source_filters()

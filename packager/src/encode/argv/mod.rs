@@ -11,7 +11,7 @@ use super::plan::{EncodePlan, VideoPlan};
 use super::task::{EncodeTask, VideoTask};
 use crate::layout;
 use crate::media::key_frame_interval;
-use crate::source::input_options;
+use crate::source::{FAR_PROBE, input_options};
 
 impl EncodePlan {
     /// Builds the command of a task. ffmpeg runs in its output folder, so the arguments hold no
@@ -21,7 +21,7 @@ impl EncodePlan {
         args.add("-hide_banner -nostdin -nostats -y -v warning -progress pipe:1");
         match task {
             EncodeTask::Audio(audio) => {
-                args.input(input);
+                self.push_input(&mut args, input);
                 self.push_audio_args(&mut args, audio);
                 if audio.is_steady {
                     // Its file has no other stream.
@@ -34,6 +34,14 @@ impl EncodePlan {
             self.others(&mut args, task);
         }
         args.0
+    }
+
+    fn push_input(&self, args: &mut Args, input: OsString) {
+        if self.is_probed_far {
+            args.0.extend(FAR_PROBE.map(Into::into));
+        }
+        args.0.extend(input_options().map(Into::into));
+        args.0.extend(["-i".into(), input]);
     }
 
     /// Selects the other streams of a source with clock jumps, and discards them with `-t 0`.
@@ -84,7 +92,7 @@ impl EncodePlan {
         if video.stream.is_crooked {
             args.add("-noautorotate");
         }
-        args.input(input);
+        self.push_input(args, input);
         args.pair("-filter_complex", video.filters(cut, timeline));
         for (at, rung) in cut.rungs.iter().enumerate() {
             args.pair("-map", format!("[v{at}]"));
@@ -195,11 +203,6 @@ impl Args {
     fn pair(&mut self, name: &str, value: impl ToString) {
         self.0.extend([name.into(), value.to_string().into()]);
     }
-
-    fn input(&mut self, input: OsString) {
-        self.0.extend(input_options().map(Into::into));
-        self.0.extend(["-i".into(), input]);
-    }
 }
 
 #[cfg(test)]
@@ -235,6 +238,20 @@ mod tests {
         let chunk = |first, end| Chunk { first, end };
         video.chunks = vec![chunk(0, Some(15)), chunk(15, None)];
         plan
+    }
+
+    #[test]
+    fn every_command_probes_far_before_its_input() {
+        let mut plan = chunked_plan();
+        plan.is_probed_far = true;
+        for task in 0..plan.tasks().len() {
+            let argv = argv(&plan, task);
+            let (options, _) = argv.split_once("\n-i file:").expect("an input");
+            assert!(
+                options.contains("-probesize 200M\n-analyzeduration 3600M\n"),
+                "{argv}"
+            );
+        }
     }
 
     #[test]
