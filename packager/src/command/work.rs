@@ -55,7 +55,7 @@ pub(crate) async fn run(
         };
         worker.remove_abandoned(ABANDONED);
         let done = Box::pin(worker.ship(&leased, &mut interrupted)).await;
-        if done.as_ref().is_err_and(|error| error.is::<Interrupted>()) {
+        if done.as_ref().is_err_and(anyhow::Error::is::<Interrupted>) {
             worker.give_back(&leased, Duration::ZERO).await;
             return done;
         }
