@@ -126,9 +126,7 @@ impl Problem {
             Self::PayloadTooLarge => "This is too large for one request. Upload it in parts.",
             Self::RangeNotSatisfiable { .. } => "The requested range lies outside the object.",
             Self::BadUpload => "These parts do not form an upload.",
-            Self::NoUpload => {
-                "There is no such upload: it was completed, aborted, or is too old. Begin it again."
-            }
+            Self::NoUpload => "There is no such upload any more. Begin it again.",
             Self::PlaylistTooLarge => "This playlist is too large to be served.",
             Self::RateLimited => "Too many refused requests. Try again in a minute.",
             Self::StorageUnavailable => "The storage does not answer. Try again in a moment.",
