@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::language::language;
 use super::packets::Packets;
-use super::{MOST_PIXELS, SMALLEST_SIDE, SourceError, Video};
+use super::{MOST_PIXELS, OBLONGEST, SMALLEST_SIDE, SourceError, Video};
 use crate::ffmpeg::diagnosis::{Diagnosis, codec_and_tag};
 use crate::media::Rate;
 
@@ -64,8 +64,6 @@ struct SideData {
 }
 
 const LONGEST_TITLE: usize = 64;
-/// The most oblong pixels.
-const OBLONGEST: f64 = 4.0;
 
 /// Parses ffprobe's JSON.
 pub(super) fn parse(json: &[u8]) -> Result<ProbedSource, SourceError> {

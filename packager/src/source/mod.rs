@@ -45,6 +45,8 @@ const MP4: &str = "mov,mp4,m4a,3gp,3g2,mj2";
 const MATROSKA: &str = "matroska,webm";
 /// Smaller video is a placeholder: H.264 has macroblocks of 16 × 16.
 const SMALLEST_SIDE: u32 = 16;
+/// The most oblong pixels.
+pub(crate) const OBLONGEST: f64 = 4.0;
 /// 8K. Headers may claim anything, and a decoder allocates memory for the claim.
 const MOST_PIXELS: u64 = 7680 * 4320;
 /// Maximum duration in seconds: two frames that are years apart would become years of frames at a
