@@ -94,7 +94,7 @@ impl Storage {
         let evaluate = |conditions: &WriteConditions| {
             Evaluated::of(conditions, stored.as_ref()).map_err(|refusal| refusal.problem)
         };
-        let found = |upload: Option<&mut Vec<u8>>| upload.ok_or(Problem::BadUpload).cloned();
+        let found = |upload: Option<&mut Vec<u8>>| upload.ok_or(Problem::NoUpload).cloned();
         let created = |is_new| if is_new { 201 } else { 200 };
         match write {
             Write::Put { conditions, .. } => {
@@ -114,7 +114,7 @@ impl Storage {
                 Ok((201, created_json(&upload)))
             }
             Write::Part { upload, number, .. } => {
-                let bytes = self.uploads.get_mut(&upload).ok_or(Problem::BadUpload)?;
+                let bytes = self.uploads.get_mut(&upload).ok_or(Problem::NoUpload)?;
                 *bytes = body.to_vec();
                 Ok((200, format!(r#"{{"partNumber":{number},"etag":"e"}}"#)))
             }
@@ -127,7 +127,8 @@ impl Storage {
                 Ok((201, "{}".to_owned()))
             }
             Write::Abort { upload, .. } => {
-                self.uploads.remove(&upload);
+                let upload = self.uploads.remove(&upload);
+                upload.ok_or(Problem::NoUpload)?;
                 Ok((204, String::new()))
             }
         }

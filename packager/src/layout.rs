@@ -12,6 +12,8 @@ pub(crate) const REVISIONS: &str = "v/";
 pub(crate) const PACKAGE_JSON: &str = "package.json";
 /// Earliest end of the time in which viewers may still play a revision.
 pub(crate) const REPLACED_JSON: &str = "replaced.json";
+/// The lecture that a provisional revision replaced. It plays again if the run ends early.
+pub(crate) const PROVISIONAL_JSON: &str = "provisional.json";
 pub(crate) const IFRAMES_FOLDER: &str = "iframes";
 pub(crate) const POSTER_JPG: &str = "poster.jpg";
 pub(crate) const STORYBOARD_VTT: &str = "storyboard.vtt";

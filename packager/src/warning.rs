@@ -47,6 +47,14 @@ pub(crate) enum Warning {
     ImageSubtitles { track: u32, codec: String },
     /// Subtitles that cannot be read, or are too large.
     LostSubtitles { track: u32, reason: String },
+    /// Subtitles in a language of which another track has more text.
+    ExtraSubtitles { track: u32, language: String },
+    /// Cues that begin after the end of the lecture.
+    LateCaptions { language: String, cues: usize },
+    /// Chapters beyond the maximum number.
+    ExtraChapters { chapters: usize, kept: usize },
+    /// Chapters that are too large to be read.
+    LostChapters { reason: String },
     /// Subtitles in a charset that the file does not declare.
     GuessedCharset {
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -63,8 +71,9 @@ pub(crate) enum Warning {
         /// Duration of the missing frames.
         missing_seconds: f64,
     },
-    /// Frames that the decoder drops or repairs, so that they play with errors.
-    DamagedFrames { kind: TrackKind },
+    /// Frames that the decoder drops or repairs, so that they play with errors. Two chunks decode
+    /// the frames between a key frame and their boundary, so the number is an upper bound.
+    DamagedFrames { kind: TrackKind, frames: u64 },
     /// Infinite samples, and those that are no number, became silence.
     SilencedSamples { track: u32 },
     /// Channels or sample rate change within a track.
@@ -109,6 +118,19 @@ impl fmt::Display for Warning {
             Self::LostSubtitles { track, reason } => {
                 write!(f, "subtitle track {track} is left out: {reason}")
             }
+            Self::ExtraSubtitles { track, language } => write!(
+                f,
+                "subtitle track {track} is left out: another one in `{language}` has more text"
+            ),
+            Self::LateCaptions { language, cues } => write!(
+                f,
+                "captions `{language}`: cues that begin after the end of the lecture are not shown: \
+                 {cues}"
+            ),
+            Self::ExtraChapters { chapters, kept } => {
+                write!(f, "it has {chapters} chapters: the first {kept} are kept")
+            }
+            Self::LostChapters { reason } => write!(f, "its chapters are left out: {reason}"),
             Self::GuessedCharset {
                 track,
                 language,
@@ -131,10 +153,17 @@ impl fmt::Display for Warning {
                 "the recording is damaged: {missing} of {of} frames of {kind} track {track} are \
                  missing ({missing_seconds:.1} s)"
             ),
-            Self::DamagedFrames { kind } => write!(
-                f,
-                "the recording is damaged: parts of its {kind} play with errors, or are missing"
-            ),
+            Self::DamagedFrames { kind, frames } => {
+                let units = match kind {
+                    TrackKind::Video | TrackKind::Audio => format!("frames of its {kind}"),
+                    TrackKind::Subtitle => "cues of its subtitles".to_owned(),
+                };
+                write!(
+                    f,
+                    "the recording is damaged: {units} that play with errors or are missing: up to \
+                     {frames}"
+                )
+            }
             Self::SilencedSamples { track } => write!(
                 f,
                 "audio track {track} has samples that are infinite, no number or far too loud: \

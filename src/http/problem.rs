@@ -40,8 +40,10 @@ pub enum Problem {
     RangeNotSatisfiable {
         length: u64,
     },
-    /// Storage does not know the multipart upload, or cannot complete it.
+    /// Storage cannot complete the multipart upload of these parts.
     BadUpload,
+    /// Storage does not know the multipart upload.
+    NoUpload,
     /// A stored playlist is too large to rewrite.
     PlaylistTooLarge,
     /// The address exceeded its refusals per minute.
@@ -65,7 +67,7 @@ impl Problem {
             | Self::NoVariant
             | Self::NoPreview
             | Self::UnsafePlaylist => 403,
-            Self::NotFound => 404,
+            Self::NotFound | Self::NoUpload => 404,
             Self::MethodNotAllowed => 405,
             Self::LengthRequired => 411,
             Self::PreconditionFailed => 412,
@@ -98,6 +100,7 @@ impl Problem {
             Self::PayloadTooLarge => "payload_too_large",
             Self::RangeNotSatisfiable { .. } => "range_not_satisfiable",
             Self::BadUpload => "bad_upload",
+            Self::NoUpload => "no_upload",
             Self::PlaylistTooLarge => "playlist_too_large",
             Self::RateLimited => "rate_limited",
             Self::StorageUnavailable => "storage_unavailable",
@@ -135,6 +138,7 @@ impl Problem {
             Self::PayloadTooLarge => "This is too large for one request. Upload it in parts.",
             Self::RangeNotSatisfiable { .. } => "The requested range lies outside the object.",
             Self::BadUpload => "These parts do not form an upload.",
+            Self::NoUpload => "There is no such upload any more. Begin it again.",
             Self::PlaylistTooLarge => "This playlist is too large to be served.",
             Self::RateLimited => "Too many refused requests. Try again in a minute.",
             Self::StorageUnavailable => "The storage does not answer. Try again in a moment.",

@@ -64,11 +64,16 @@ pub enum BucketError {
     RangeNotSatisfiable,
     #[error("storage refused the multipart upload: {0}")]
     BadUpload(String),
+    #[error("storage does not know the multipart upload: {0}")]
+    NoUpload(String),
     #[error("storage failed: {0}")]
     Unavailable(String),
     /// A failure without R2's error code.
     #[error("storage failed: {0}")]
     Unspecified(String),
+    /// R2 calls its own failure internal, and so the completion of an upload that it never knew.
+    #[error("storage failed: {0}")]
+    Internal(String),
 }
 
 impl BucketError {
@@ -84,10 +89,10 @@ impl BucketError {
         match code {
             Some(10039) => Self::RangeNotSatisfiable,
             Some(0) => Self::Unspecified(message.to_owned()),
-            // EntityTooSmall, NoSuchUpload, InvalidPart, unequal parts, and related errors.
-            Some(10011 | 10024 | 10025 | 10048 | 10029 | 10030) => {
-                Self::BadUpload(message.to_owned())
-            }
+            Some(10001) => Self::Internal(message.to_owned()),
+            Some(10024) => Self::NoUpload(message.to_owned()),
+            // EntityTooSmall, InvalidPart, unequal parts, and related errors.
+            Some(10011 | 10025 | 10048 | 10029 | 10030) => Self::BadUpload(message.to_owned()),
             // The binding checks the part number itself, without a code.
             None if message.contains("Part number must be") => Self::BadUpload(message.to_owned()),
             _ => Self::Unavailable(message.to_owned()),
@@ -97,16 +102,21 @@ impl BucketError {
     /// Returns whether a retry may succeed.
     #[must_use]
     pub fn may_pass(&self) -> bool {
-        matches!(self, Self::Unavailable(_) | Self::Unspecified(_))
+        matches!(
+            self,
+            Self::Unavailable(_) | Self::Unspecified(_) | Self::Internal(_)
+        )
     }
 
     #[must_use]
     pub fn problem(&self) -> Problem {
         match self {
             Self::BadUpload(_) => Problem::BadUpload,
-            Self::RangeNotSatisfiable | Self::Unavailable(_) | Self::Unspecified(_) => {
-                Problem::StorageUnavailable
-            }
+            Self::NoUpload(_) => Problem::NoUpload,
+            Self::RangeNotSatisfiable
+            | Self::Unavailable(_)
+            | Self::Unspecified(_)
+            | Self::Internal(_) => Problem::StorageUnavailable,
         }
     }
 }
@@ -128,7 +138,7 @@ mod tests {
             ),
             (
                 "uploadPart: The specified multipart upload does not exist. (10024)",
-                Problem::BadUpload,
+                Problem::NoUpload,
             ),
             (
                 "Part number must be between 1 and 10000 (inclusive). Actual value was: 0",

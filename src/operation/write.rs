@@ -25,7 +25,7 @@ use crate::object::stored::ObjectMetadata;
 use crate::request::{Request, decoded, parameter};
 
 /// The maximum number of parts of an upload.
-const MAX_PARTS: u16 = 10_000;
+pub const MAX_PARTS: u16 = 10_000;
 /// The maximum length of a completion body. A list of 10,000 parts has about 600 kB.
 const MAX_COMPLETE_BYTES: u64 = 1 << 20;
 const MAX_UPLOAD_ID_BYTES: usize = 2048;

@@ -13,7 +13,7 @@ use crate::http::range::ByteRange;
 use crate::object::key::ObjectKey;
 use crate::object::stored::{BucketError, ObjectMetadata, RETRIES_MS, TIMEOUT_MS};
 use crate::operation::list::{List, Listed, Page};
-use crate::operation::write::{Evaluated, UploadedPart};
+use crate::operation::write::{Evaluated, MAX_PARTS, UploadedPart};
 
 /// The name of the binding in `wrangler.toml`.
 const BINDING: &str = "BUCKET";
@@ -184,13 +184,15 @@ impl R2Bucket {
         upload: &str,
         parts: Vec<UploadedPart>,
     ) -> Result<ObjectMetadata, BucketError> {
+        let listed = parts.last().map_or(0, |part| part.part_number);
         let parts = parts
             .into_iter()
             .map(|part| worker::UploadedPart::new(part.part_number, part.etag));
         let completed = self.upload(key, upload)?.complete(parts).await;
-        completed
-            .map(|object| stored(&object))
-            .map_err(storage_error)
+        match completed {
+            Ok(object) => Ok(stored(&object)),
+            Err(error) => Err(self.explain(key, upload, listed, error).await),
+        }
     }
 
     pub(super) async fn abort_upload(
@@ -198,8 +200,37 @@ impl R2Bucket {
         key: &ObjectKey,
         upload: &str,
     ) -> Result<(), BucketError> {
-        let upload = self.upload(key, upload)?;
-        upload.abort().await.map_err(storage_error)
+        match self.upload(key, upload)?.abort().await {
+            Ok(()) => Ok(()),
+            Err(error) => Err(self.explain(key, upload, 0, error).await),
+        }
+    }
+
+    /// Finds out if storage does not know an upload that it did not complete or abort. R2 then
+    /// reports an internal error, and names the cause only to a further part. It is none of the
+    /// parts up to `listed`, so no object gets it.
+    async fn explain(
+        &self,
+        key: &ObjectKey,
+        upload: &str,
+        listed: u16,
+        error: Error,
+    ) -> BucketError {
+        let error = storage_error(error);
+        if !matches!(error, BucketError::Internal(_)) || listed == MAX_PARTS {
+            return error;
+        }
+        let Ok(resumed) = self.upload(key, upload) else {
+            return error;
+        };
+        let part = resumed.upload_part(MAX_PARTS, Data::Text("?".to_owned()));
+        match within(TIMEOUT_MS, part)
+            .await
+            .map(|sent| sent.map_err(storage_error))
+        {
+            Some(Err(unknown @ BucketError::NoUpload(_))) => unknown,
+            _ => error,
+        }
     }
 
     fn upload(&self, key: &ObjectKey, id: &str) -> Result<worker::MultipartUpload, BucketError> {

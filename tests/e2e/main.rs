@@ -841,7 +841,14 @@ fn a_large_upload_goes_up_in_parts() {
         &auth,
         b"x",
     );
-    assert_eq!(late.verdict(), "400 bad_upload");
+    assert_eq!(late.verdict(), "404 no_upload");
+    // R2 reports its own failure for an upload that it never knew.
+    for id in [gone.as_str(), "none"] {
+        let part = serde_json::json!({"partNumber": 1, "etag": "e"});
+        assert_eq!(complete(id, &[part]).verdict(), "404 no_upload", "{id}");
+    }
+    let abort = edge.send("DELETE", &format!("{path}?uploadId=none"), &auth, &[]);
+    assert_eq!(abort.verdict(), "404 no_upload");
     for query in [
         "?uploadId=x",
         "?partNumber=1",

@@ -165,8 +165,8 @@ impl CheckedRendition {
         micros as f64 / 1e6
     }
 
-    /// Peak and average rate in bit/s, if every segment was readable. The peak is the highest rate of a
-    /// run of segments (RFC 8216bis §4.1). A run lasts between half and one and a half target
+    /// Peak and average rate in bit/s, if every segment was readable. The peak is the highest rate
+    /// of a run of segments (RFC 8216bis §4.1). A run lasts between half and one and a half target
     /// durations.
     pub(crate) fn rates(&self) -> Option<(u64, u64)> {
         *self.rates.get_or_init(|| self.measure_rates())

@@ -1,6 +1,7 @@
 //! `lectern ship`: prepares, encodes, checks and publishes a recording. Segments are uploaded while
 //! later ones are encoded. Viewers see the lecture once the whole package passed its check; with
-//! `--instant`, they see a provisional lecture before. If the run fails, they see what played before.
+//! `--instant`, they see a provisional lecture before. If the run fails, they see what played
+//! before.
 
 use std::future::Future;
 use std::path::PathBuf;
@@ -29,7 +30,7 @@ use crate::package::summary::PackageSummary;
 use crate::package::{EncodeReport, PackagePlan, Packager};
 use crate::progress::{Progress, Step, StepUnit};
 use crate::publish::inventory::read_package;
-use crate::publish::replaced::{self, AfterFailure, ReplacedLecture};
+use crate::publish::replaced::{self, AfterFailure, StartedProvisional};
 use crate::publish::report::{self, Watch};
 use crate::publish::segment_uploader::SegmentUploader;
 use crate::publish::{self, Publication};
@@ -51,12 +52,9 @@ pub(crate) async fn run(
     ship_until(args, limits, interrupted).await
 }
 
-/// Ships one recording within `limits`, which `lectern work` sets for each job of its queue.
-pub(crate) async fn run_within(args: ShipArgs, limits: ResourceLimits) -> Result<()> {
-    ship_until(args, limits, std::future::pending()).await
-}
-
-async fn ship_until(
+/// Ships one recording within `limits`, which `lectern work` sets for each job of its queue, until
+/// a signal interrupts.
+pub(crate) async fn ship_until(
     args: ShipArgs,
     limits: ResourceLimits,
     interrupted: impl Future<Output = Result<()>>,
@@ -274,7 +272,7 @@ async fn publish_instantly<'a>(
         encode: &args.encode,
         target,
         context,
-        started: &replacement.provisional,
+        started: &replacement.started,
     };
     let upgrade_of = |provisional| RungUpgrade {
         provisional,
@@ -282,19 +280,18 @@ async fn publish_instantly<'a>(
         context,
     };
     if let Some(provisional) = publication.load_provisional(Provisional::revision) {
-        replacement.resume(&provisional);
+        let replaced = publication.replaced_by_live().await?;
+        let _ = replacement.started.set(StartedProvisional {
+            revision: provisional.revision.clone(),
+            replaced,
+        });
         instant.report_playable();
         return Ok((publication, Some(upgrade_of(provisional))));
     }
-    let replaced = publication.replaced_lecture();
-    let _ = replacement.lecture.set(replaced.clone());
     // Dropping it releases the journal, which `begin` opens again.
     drop(publication);
     let provisional = match instant.run().await {
-        Ok(mut provisional) => {
-            provisional.replaced = replaced;
-            Some(provisional)
-        }
+        Ok(provisional) => Some(provisional),
         Err(error) if error.is::<StorageError>() => return Err(error),
         // The lecture may still be packaged and published.
         Err(error) => {
@@ -316,9 +313,8 @@ async fn publish_instantly<'a>(
 struct Replacement<'a> {
     target: &'a Store,
     progress: Progress,
-    /// The provisional revision, once it may play.
-    provisional: OnceLock<String>,
-    lecture: OnceLock<Option<ReplacedLecture>>,
+    /// Set once the provisional revision may play.
+    started: OnceLock<StartedProvisional>,
 }
 
 impl<'a> Replacement<'a> {
@@ -326,24 +322,16 @@ impl<'a> Replacement<'a> {
         Self {
             target,
             progress,
-            provisional: OnceLock::new(),
-            lecture: OnceLock::new(),
+            started: OnceLock::new(),
         }
-    }
-
-    /// Continues with the provisional lecture of an earlier run.
-    fn resume(&self, provisional: &Provisional) {
-        let _ = self.provisional.set(provisional.revision.clone());
-        let _ = self.lecture.set(provisional.replaced.clone());
     }
 
     /// Restores the lecture that played before, after a failure, and says which one plays.
     async fn restore(&self) {
-        let Some(provisional) = self.provisional.get() else {
+        let Some(started) = self.started.get() else {
             return;
         };
-        let lecture = self.lecture.get().and_then(Option::as_ref);
-        let restoring = replaced::restore(self.target, provisional, lecture);
+        let restoring = replaced::restore(self.target, started);
         let restored = tokio::time::timeout(RESTORE_TIMEOUT, restoring).await;
         let why = match restored {
             Ok(Ok(AfterFailure::Other)) => return,
@@ -351,11 +339,15 @@ impl<'a> Replacement<'a> {
             Ok(Ok(AfterFailure::Provisional)) => {
                 Some("nothing is known to have played before".to_owned())
             }
+            Ok(Ok(AfterFailure::Gone)) => {
+                Some("the objects of the lecture before it were removed".to_owned())
+            }
             Ok(Err(error)) => Some(format!("{error}; run `lectern rollback`")),
             Err(_) => Some("the target does not answer; run `lectern rollback`".to_owned()),
         };
         let master = self.target.master();
-        let revision = lecture.and_then(|lecture| lecture.revision.as_deref());
+        let replaced = started.replaced.as_ref();
+        let revision = replaced.and_then(|lecture| lecture.revision.as_deref());
         self.progress
             .report_restored(&master, revision, why.as_deref());
     }

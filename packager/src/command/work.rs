@@ -15,7 +15,7 @@ use super::ship::{self, ShipArgs};
 use crate::encode::settings::EncodeArgs;
 use crate::exit::Exit;
 use crate::extras::ExtrasArgs;
-use crate::failure;
+use crate::failure::{self, Interrupted};
 use crate::ffmpeg::process::ProcessError;
 use crate::input::HlsArgs;
 use crate::limits::{DiskError, LimitArgs, LimitError};
@@ -54,13 +54,12 @@ pub(crate) async fn run(
             return Ok(());
         };
         worker.remove_abandoned(ABANDONED);
-        tokio::select! {
-            done = Box::pin(worker.ship(&leased)) => worker.finish(&leased, done).await?,
-            ended = &mut interrupted => {
-                worker.give_back(&leased, Duration::ZERO).await;
-                return ended;
-            }
+        let done = Box::pin(worker.ship(&leased, &mut interrupted)).await;
+        if done.as_ref().is_err_and(anyhow::Error::is::<Interrupted>) {
+            worker.give_back(&leased, Duration::ZERO).await;
+            return done;
         }
+        worker.finish(&leased, done).await?;
     }
 }
 
@@ -154,7 +153,11 @@ impl Worker {
         }
     }
 
-    async fn ship(&self, leased: &Leased) -> Result<()> {
+    async fn ship(
+        &self,
+        leased: &Leased,
+        interrupted: impl Future<Output = Result<()>>,
+    ) -> Result<()> {
         let args = &self.args;
         let job = QueueJob::parse(&leased.body, &self.uploads, &args.target.target)
             .context("cannot take up a message")?;
@@ -178,7 +181,7 @@ impl Worker {
             json: args.json,
             limits: args.limits.clone(),
         };
-        ship::run_within(ship, limits).await
+        ship::ship_until(ship, limits, interrupted).await
     }
 
     /// Acknowledges a message, or returns it to the queue. Returns an error that the next job would

@@ -5,6 +5,7 @@ use super::ladder::Rung;
 use super::plan::VideoPlan;
 use super::task::VideoTask;
 use crate::media::Rate;
+use crate::source::OBLONGEST;
 
 /// Seconds below which a recording may be shorter than one frame.
 pub(crate) const SHORT: f64 = 0.5;
@@ -63,11 +64,7 @@ impl VideoPlan {
             chain += &format!("setpts={},", lag.expression());
         }
         if self.is_resized {
-            let (width, height) = (even(self.stream.width), even(self.stream.height));
-            chain += &format!(
-                "scale={width}:{height}:force_original_aspect_ratio=decrease:eval=frame,\
-                 pad={width}:{height}:-1:-1:eval=frame,"
-            );
+            chain += &self.one_size();
         }
         if self.stream.is_crooked {
             chain += match self.stream.rotation.rem_euclid(360) {
@@ -87,6 +84,23 @@ impl VideoPlan {
                       zscale=t=bt709:m=bt709:r=tv,format=yuv420p,";
         }
         chain
+    }
+
+    /// Scales and pads every frame to the shown size of the first, with sides that are even. Pixels
+    /// may be oblong, and change their shape.
+    fn one_size(&self) -> String {
+        let (mut width, mut height) = (even(self.stream.width), even(self.stream.height));
+        if self.stream.is_crooked && self.stream.rotation.rem_euclid(180) == 90 {
+            // The next filter turns the frames.
+            (width, height) = (height, width);
+        }
+        let shape = format!("iw/ih*if(between(sar,1/{OBLONGEST},{OBLONGEST}),sar,1)");
+        let side = |most: String| format!("2*max(1,round(min({most})/2))");
+        let fit_width = side(format!("{width},{height}*{shape}"));
+        let fit_height = side(format!("{height},{width}/({shape})"));
+        format!(
+            "scale='{fit_width}':'{fit_height}':eval=frame,pad={width}:{height}:-1:-1:eval=frame,"
+        )
     }
 
     /// Colours of HDR video that does not name them: PQ and HLG are defined for BT.2020 (ITU-R
@@ -225,6 +239,20 @@ mod tests {
             filters.contains(":start_time=0,tpad=stop_mode=clone:stop_duration=12.500,scale="),
             "{filters}"
         );
+    }
+
+    #[test]
+    fn a_size_for_frames_of_any_size_is_the_one_before_a_turn() {
+        let mut plan = testing::video_plan();
+        plan.is_resized = true;
+        plan.stream.is_crooked = true;
+        let (width, height) = (plan.stream.width, plan.stream.height);
+        for (rotation, size) in [(180, (width, height)), (-90, (height, width))] {
+            plan.stream.rotation = rotation;
+            let pad = format!(":eval=frame,pad={}:{}:-1:-1:eval=frame,", size.0, size.1);
+            let filters = whole(&plan);
+            assert!(filters.contains(&pad), "{filters}");
+        }
     }
 
     #[test]

@@ -26,6 +26,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use futures_util::future;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+use tokio::sync::OnceCell;
 
 use crate::encode::chunk::Chunk;
 use crate::ffmpeg::process::{self, FfmpegWarnings, ProcessError};
@@ -37,7 +38,7 @@ use crate::source::frame_format;
 use crate::source::loudness::{self, AudioMeasurement, Gain, Loudness};
 use crate::source::seek_points::{is_seekable, keyframes_before};
 use crate::source::{Audio, Source, file_url};
-use crate::warning::{Warning, WarningRecord};
+use crate::warning::Warning;
 use crate::workdir::scratch::full_disk;
 use crate::workdir::{TaskRecord, WorkDir};
 use argv::FFMPEG_PLAYLIST;
@@ -67,11 +68,19 @@ pub(crate) struct Encoding<'a> {
     pub(crate) duration_seconds: Option<f64>,
     pub(crate) workdir: &'a WorkDir,
     pub(crate) progress: Progress,
+    /// The frames have several sizes or pixel formats. Reading all of them takes long, so the tasks
+    /// that need it share the result.
+    pub(crate) is_changing: OnceCell<bool>,
 }
 
 impl Encoding<'_> {
-    /// Encodes the unfinished tasks and calls `on_rung` for each complete rung.
-    pub(crate) async fn run(&self, workers: usize, on_rung: impl Fn(&Rung)) -> Result<TaskReport> {
+    /// Encodes the unfinished tasks and calls `on_rung` for each complete rung. Returns the records
+    /// of all tasks in the plan's order.
+    pub(crate) async fn run(
+        &self,
+        workers: usize,
+        on_rung: impl Fn(&Rung),
+    ) -> Result<Vec<TaskRecord>> {
         let tasks = self.plan.tasks();
         let names: Vec<String> = tasks.iter().map(EncodeTask::name).collect();
         let kept = self.workdir.resume(&names).await?;
@@ -87,18 +96,18 @@ impl Encoding<'_> {
             .progress
             .step("encoding", StepUnit::Milliseconds, total);
         let encoded_so_far = EncodeProgress::new(&tasks, step);
-        let reports: Vec<Cell<TaskReport>> = tasks.iter().map(|_| Cell::default()).collect();
+        let records: Vec<Cell<TaskRecord>> = tasks.iter().map(|_| Cell::default()).collect();
         let mut pending = PendingRungs::new(&tasks);
         let mut waiting = vec![];
         for (at, (task, record)) in tasks.iter().zip(kept).enumerate() {
             match record {
                 Some(record) => {
-                    reports[at].set(TaskReport::of(record));
+                    records[at].set(record);
                     encoded_so_far.add(at, self.length(task));
                     pending.finish_task(task).for_each(&on_rung);
                 }
                 None => {
-                    let making = self.make(at, task, &encoded_so_far, &reports[at]);
+                    let making = self.make(at, task, &encoded_so_far, &records[at]);
                     waiting.push(async move { making.await.map(|()| task) });
                 }
             }
@@ -111,12 +120,7 @@ impl Encoding<'_> {
             })
             .await?;
         encoded_so_far.finish();
-        let mut all = TaskReport::default();
-        for report in reports.into_iter().map(Cell::into_inner) {
-            all.messages.extend(report.messages);
-            all.repairs.extend(report.repairs);
-        }
-        Ok(all)
+        Ok(records.into_iter().map(Cell::into_inner).collect())
     }
 
     async fn make(
@@ -124,7 +128,7 @@ impl Encoding<'_> {
         at: usize,
         task: &EncodeTask<'_>,
         encoded_so_far: &EncodeProgress,
-        recorded: &Cell<TaskReport>,
+        recorded: &Cell<TaskRecord>,
     ) -> Result<()> {
         let length = self.length(task);
         let on_progress = |millis: u64| match length {
@@ -136,16 +140,10 @@ impl Encoding<'_> {
             EncodeTask::Video(video, cut) => self.encode_video(video, cut, on_progress).await,
         };
         let disk = |error| full_disk(self.workdir.root()).map_or(error, Into::into);
-        let TaskOutput {
-            warnings,
-            repairs,
-            files,
-        } = made.map_err(disk)?;
-        let record = self
-            .workdir
-            .record_finished(&task.name(), warnings, repairs, &files)
-            .await;
-        recorded.set(TaskReport::of(record.map_err(disk)?));
+        let TaskOutput { record, files } = made.map_err(disk)?;
+        let name = task.name();
+        let record = self.workdir.record_finished(&name, record, &files).await;
+        recorded.set(record.map_err(disk)?);
         encoded_so_far.set(at, length);
         Ok(())
     }
@@ -161,7 +159,7 @@ impl Encoding<'_> {
         let SteadyAudio {
             plan: audio,
             input,
-            repairs,
+            mut record,
         } = self
             .steady_audio(audio, &scratch, |done| on_progress(done / 2))
             .await?;
@@ -169,7 +167,7 @@ impl Encoding<'_> {
         fs::create_dir_all(folder.join(&audio.folder)).context("cannot make the folders")?;
         let argv = self.plan.argv(&EncodeTask::Audio(&audio), file_url(&input));
         let segments = WrittenSegments::of(folder.join(&audio.folder));
-        let FfmpegWarnings { text: warnings, .. } = self
+        let encoded = self
             .ffmpeg(argv, &folder, |done| {
                 // The last call reports an error.
                 let _ = segments.install();
@@ -184,12 +182,10 @@ impl Encoding<'_> {
         {
             fs::write(&init, trim_priming(&bytes)?)?;
         }
-        let files = self.measure_files(&audio.folder, &warnings).await?;
-        Ok(TaskOutput {
-            warnings,
-            repairs,
-            files,
-        })
+        let files = self.measure_files(&audio.folder, &encoded.text).await?;
+        record.damaged_frames += encoded.damaged_frames;
+        record.warnings = encoded.text;
+        Ok(TaskOutput { record, files })
     }
 
     /// Measures a whole track. Repairs what the encoder would not take, and chooses the gain.
@@ -202,7 +198,7 @@ impl Encoding<'_> {
         let mut steady = SteadyAudio {
             plan: audio.clone(),
             input: self.input.to_owned(),
-            repairs: vec![],
+            record: TaskRecord::default(),
         };
         let track = audio.stream.index;
         let mut measured = self.measure_audio(&steady, &on_progress).await?;
@@ -214,7 +210,8 @@ impl Encoding<'_> {
         if measured.is_restarted {
             self.report(&mut steady, &Warning::ChangingAudio { track });
             let argv = self.plan.decode_argv(&steady.plan, file_url(self.input));
-            self.ffmpeg(argv, scratch, &on_progress).await?;
+            let decoded = self.ffmpeg(argv, scratch, &on_progress).await?;
+            steady.record.damaged_frames = decoded.damaged_frames;
             steady_audio::place(scratch).context("cannot place the audio")?;
             steady.input = scratch.join(steady_audio::STEADY);
             steady.plan = AudioPlan {
@@ -236,7 +233,7 @@ impl Encoding<'_> {
 
     fn report(&self, steady: &mut SteadyAudio, warning: &Warning) {
         self.progress.warn(warning);
-        steady.repairs.push(warning.into());
+        steady.record.repairs.push(warning.into());
     }
 
     async fn measure_audio(
@@ -292,7 +289,6 @@ impl Encoding<'_> {
             _ => error,
         })?;
         self.verify_size(video, &encoded).await?;
-        let warnings = encoded.text;
         let output = ChunkOutput {
             from: &scratch,
             plan: video,
@@ -307,11 +303,8 @@ impl Encoding<'_> {
             _ => error,
         })?;
         fs::remove_dir_all(&scratch)?;
-        Ok(TaskOutput {
-            warnings,
-            repairs: vec![],
-            files,
-        })
+        let record = record_of(encoded);
+        Ok(TaskOutput { record, files })
     }
 
     /// Encodes video without chunks directly into the revision, so that `ship` can upload finished
@@ -338,10 +331,9 @@ impl Encoding<'_> {
         let encoded = encoded.await?;
         self.verify_size(video, &encoded).await?;
         rungs.iter().try_for_each(WrittenSegments::install)?;
-        let warnings = encoded.text;
         let mut files = vec![];
         for rung in &cut.rungs {
-            files.extend(self.measure_files(&rung.name(), &warnings).await?);
+            files.extend(self.measure_files(&rung.name(), &encoded.text).await?);
         }
         if cut.has_iframes {
             let iframe_files = self.workdir.task_file(&task.name());
@@ -353,11 +345,8 @@ impl Encoding<'_> {
             )?;
             files.push(iframe_files);
         }
-        Ok(TaskOutput {
-            warnings,
-            repairs: vec![],
-            files,
-        })
+        let record = record_of(encoded);
+        Ok(TaskOutput { record, files })
     }
 
     /// Verifies that all frames of the source have one size, if ffmpeg dropped some: it rebuilds
@@ -366,7 +355,8 @@ impl Encoding<'_> {
         if encoded.dropped_frames == 0 || video.is_resized {
             return Ok(());
         }
-        match frame_format::is_changing(self.input, video.stream.index).await? {
+        let read = || frame_format::is_changing(self.input, video.stream.index);
+        match *self.is_changing.get_or_try_init(read).await? {
             true => Err(FormatChange.into()),
             false => Ok(()),
         }
@@ -418,31 +408,22 @@ impl Encoding<'_> {
 struct SteadyAudio {
     plan: AudioPlan,
     input: PathBuf,
-    repairs: Vec<WarningRecord>,
+    /// Repairs so far.
+    record: TaskRecord,
 }
 
-/// Warnings of an encoding.
-#[derive(Debug, Default)]
-pub(crate) struct TaskReport {
-    pub(crate) messages: Vec<String>,
-    /// Losses and guesses that decoding revealed.
-    pub(crate) repairs: Vec<WarningRecord>,
-}
-
-impl TaskReport {
-    fn of(record: TaskRecord) -> Self {
-        Self {
-            messages: vec![record.warnings],
-            repairs: record.repairs,
-        }
-    }
-}
-
-/// Files and warnings of a finished task.
+/// Files of a finished task, and its record without them.
 struct TaskOutput {
-    warnings: String,
-    repairs: Vec<WarningRecord>,
+    record: TaskRecord,
     files: Vec<PathBuf>,
+}
+
+fn record_of(encoded: FfmpegWarnings) -> TaskRecord {
+    TaskRecord {
+        warnings: encoded.text,
+        damaged_frames: encoded.damaged_frames,
+        ..TaskRecord::default()
+    }
 }
 
 /// Creates ffmpeg's output folders; rungs of a chunk are files instead.

@@ -27,6 +27,8 @@ pub(crate) struct EncodePlan {
     pub(crate) audio: Vec<AudioPlan>,
     /// ffmpeg corrects the clock of this container, which may jump.
     pub(crate) is_mended: bool,
+    /// ffmpeg has to read far for the parameters of a stream.
+    pub(crate) is_probed_far: bool,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -104,6 +106,7 @@ impl EncodePlan {
                 })
                 .collect(),
             is_mended: !is_seekable(source),
+            is_probed_far: source.is_probed_far,
             settings,
         }
     }
@@ -246,6 +249,7 @@ pub(crate) mod testing {
                 is_steady: false,
             }],
             is_mended: false,
+            is_probed_far: false,
         }
     }
 
@@ -310,6 +314,7 @@ mod tests {
             subtitles: vec![],
             cover: None,
             lags: std::collections::BTreeMap::new(),
+            is_probed_far: false,
         }
     }
 

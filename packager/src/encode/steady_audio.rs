@@ -40,7 +40,7 @@ pub(super) fn place(folder: &Path) -> io::Result<()> {
         } else {
             let mut end = packet.time;
             for (from, packet) in unplaced.drain(..).rev() {
-                end -= packet.samples();
+                end = end.saturating_sub(packet.samples());
                 steady.write(end, from, packet.bytes)?;
             }
             steady.write(packet.time, from, packet.bytes)?;
@@ -48,12 +48,14 @@ pub(super) fn place(folder: &Path) -> io::Result<()> {
         }
         from += packet.bytes;
     }
-    let mut end = last.map_or(0, |last| last.time + last.samples());
+    let mut end = last.map_or(0, |last| last.time.saturating_add(last.samples()));
     for (from, packet) in unplaced {
         steady.write(end, from, packet.bytes)?;
-        end += packet.samples();
+        end = end.saturating_add(packet.samples());
     }
-    steady.out.flush()
+    steady.out.flush()?;
+    // Each takes 700 MB an hour.
+    std::fs::remove_file(folder.join(SAMPLES))
 }
 
 struct SteadyFile {
@@ -132,7 +134,15 @@ mod tests {
         );
         place(folder.path()).expect("placed");
         let steady = std::fs::read(folder.path().join(STEADY)).expect("a file");
+        assert!(!folder.path().join(SAMPLES).exists());
         let placed = b"AAAA\0\0\0\0\0\0\0\0ccccCCCCddddeeeeEEEE";
         assert_eq!(&steady[44..], placed);
+        // No time overflows.
+        for time in [i64::MIN, i64::MAX] {
+            write(SAMPLES, b"aaaabbbb");
+            let line = format!("0, {time}, {time}, 1, 4, 0x0\n").repeat(2);
+            write(TIMES, line.as_bytes());
+            place(folder.path()).expect("placed");
+        }
     }
 }

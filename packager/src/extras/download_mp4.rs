@@ -34,8 +34,8 @@ pub(crate) fn rung<'a, 'b>(rungs: &'b [LadderRung<'a>]) -> Option<&'b LadderRung
         .or(rungs.last())
 }
 
-/// Copies video and audio, either of which may be missing. `reorder_seconds` is the number of seconds
-/// from decoding to presentation.
+/// Copies video and audio, either of which may be missing. `reorder_seconds` is the number of
+/// seconds from decoding to presentation.
 pub(crate) fn argv(
     video: Option<&ConcatInput>,
     reorder_seconds: f64,

@@ -24,7 +24,6 @@ use crate::layout;
 use crate::manifest::container::Container;
 use crate::manifest::presentation::{SessionData, Subtitles};
 use crate::media::{Object, Segment};
-use crate::progress::Progress;
 use crate::source::{Source, Subtitle};
 use crate::warning::Warning;
 use chapters::Chapter;
@@ -66,7 +65,7 @@ pub(crate) struct ExtrasArgs {
 #[derive(Debug, Clone)]
 pub(crate) struct Extras {
     captions: Vec<Captions>,
-    /// Losses and guesses among the captions.
+    /// Losses and guesses among the captions and the chapters.
     pub(crate) warnings: Vec<Warning>,
     chapters: Vec<Chapter>,
     has_mp4: bool,
@@ -132,6 +131,8 @@ pub(crate) struct ExtrasOutput {
     /// Paths from the revision's folder.
     pub(crate) objects: Vec<Object>,
     pub(crate) facts: ExtrasFacts,
+    /// Losses that the duration of the lecture revealed.
+    pub(crate) warnings: Vec<Warning>,
 }
 
 impl ExtrasOutput {
@@ -151,12 +152,7 @@ impl ExtrasOutput {
 
 impl Extras {
     /// Reads the requested captions and those of the source.
-    pub(crate) async fn prepare(
-        input: &Path,
-        source: &Source,
-        args: &ExtrasArgs,
-        progress: Progress,
-    ) -> Result<Self> {
+    pub(crate) async fn prepare(input: &Path, source: &Source, args: &ExtrasArgs) -> Result<Self> {
         let mut captions = subtitles::captions::read_all(&args.captions)?;
         let is_given = |stream: &&Subtitle| {
             let mut given = captions.iter();
@@ -169,10 +165,12 @@ impl Extras {
         let extracted = subtitles::embedded::extract(input, &streams).await?;
         captions.extend(extracted.captions);
         warnings.extend(extracted.warnings);
+        let (chapters, lost) = chapters(input).await?;
+        warnings.extend(lost);
         Ok(Self {
             captions,
             warnings,
-            chapters: chapters(input, progress).await?,
+            chapters,
             has_mp4: !args.no_mp4,
             has_storyboard: !args.no_storyboard,
         })
@@ -198,10 +196,9 @@ impl Extras {
         &self,
         revision: &Path,
         ladder: &EncodedLadder<'_>,
-        progress: Progress,
     ) -> Result<ExtrasOutput> {
         let mut made = ExtrasOutput::default();
-        self.write_texts(revision, ladder, progress, &mut made)
+        self.write_texts(revision, ladder, &mut made)
             .context("cannot write the captions")?;
         if let Some(smallest) = ladder.video.last() {
             self.make_images(revision, ladder, smallest, &mut made)
@@ -222,16 +219,13 @@ impl Extras {
         &self,
         revision: &Path,
         ladder: &EncodedLadder<'_>,
-        progress: Progress,
         made: &mut ExtrasOutput,
     ) -> std::io::Result<()> {
         for captions in &self.captions {
-            let late = captions.too_late(ladder.micros);
-            if late > 0 {
-                progress.note(format_args!(
-                    "captions `{}`: cues that begin after the end of the lecture, and are not shown: {late}",
-                    captions.language
-                ));
+            let cues = captions.too_late(ladder.micros);
+            if cues > 0 {
+                let language = captions.language.clone();
+                made.warnings.push(Warning::LateCaptions { language, cues });
             }
             let (facts, objects) = captions.write(revision, ladder.micros, ladder.container)?;
             made.objects.extend(objects);
@@ -301,24 +295,19 @@ impl Extras {
     }
 }
 
-/// Chapters of a source, up to a maximum that fits a menu.
-async fn chapters(input: &Path, progress: Progress) -> Result<Vec<Chapter>> {
+/// Chapters of a source up to a maximum that fits a menu, and what is lost of them.
+async fn chapters(input: &Path) -> Result<(Vec<Chapter>, Option<Warning>)> {
     let mut found = match chapters::probe(input).await {
         Err(error @ ProcessError::Verbose { .. }) => {
-            progress.note(format_args!("its chapters are left out: {error}"));
-            return Ok(vec![]);
+            let reason = error.to_string();
+            return Ok((vec![], Some(Warning::LostChapters { reason })));
         }
         found => found?,
     };
-    if found.len() > chapters::MOST {
-        progress.note(format_args!(
-            "it has {} chapters: the first {} are kept",
-            found.len(),
-            chapters::MOST
-        ));
-        found.truncate(chapters::MOST);
-    }
-    Ok(found)
+    let (chapters, kept) = (found.len(), chapters::MOST);
+    found.truncate(kept);
+    let lost = (chapters > kept).then_some(Warning::ExtraChapters { chapters, kept });
+    Ok((found, lost))
 }
 
 async fn join(revision: &Path, ladder: &EncodedLadder<'_>) -> Result<()> {

@@ -22,6 +22,7 @@ pub(crate) enum Diagnosis {
 impl Diagnosis {
     /// Finds the cause in the last messages of ffmpeg or ffprobe.
     pub(crate) fn of(messages: &str) -> Self {
+        let messages = &*without_names(messages);
         let has = |parts: &[&str]| parts.iter().any(|part| messages.contains(part));
         if has(ENCRYPTED) {
             return Self::Encrypted;
@@ -51,8 +52,8 @@ impl Diagnosis {
             | Self::NoIndex
             | Self::NoDecoder(_)
             | Self::Damaged => Exit::Input,
-            Self::OutOfMemory => Exit::Environment,
-            Self::Unknown => Exit::Failed,
+            // A recording may ask for any memory, so this says nothing about the next one.
+            Self::OutOfMemory | Self::Unknown => Exit::Failed,
         }
     }
 
@@ -67,7 +68,7 @@ impl Diagnosis {
             Self::NoDecoder(_) => {
                 "install an ffmpeg with this decoder, or convert the recording where it plays"
             }
-            Self::OutOfMemory => "free some memory, or use `--threads 1`",
+            Self::OutOfMemory => "free some memory, or use `--jobs 1`",
             Self::Unknown => "run it again with `--verbose` to see the messages of ffmpeg",
         }
     }
@@ -130,7 +131,21 @@ const DAMAGE: &[&str] = &[
 
 /// Returns true if a message reports damage of the recording.
 pub(crate) fn reports_damage(message: &str) -> bool {
-    DAMAGE.iter().any(|part| message.contains(part))
+    let cause = without_name(message);
+    DAMAGE.iter().any(|part| cause.contains(part))
+}
+
+/// Removes the path of the recording, which may be that of a lecture about `encrypted mail`.
+fn without_names(messages: &str) -> String {
+    let causes: Vec<&str> = messages.split("; ").map(without_name).collect();
+    causes.join("; ")
+}
+
+/// The cause in `file:/path: cause`.
+fn without_name(message: &str) -> &str {
+    let is_path = message.starts_with("file:");
+    let cause = message.rsplit_once(": ").filter(|_| is_path);
+    cause.map_or(message, |(_, cause)| cause)
 }
 
 /// Returns true if a message of a demuxer reports data that it does not find.
@@ -151,14 +166,15 @@ pub(crate) fn reports_lost_data(message: &str) -> bool {
     PARTS.iter().any(|part| message.contains(part))
 }
 
-/// Returns true if messages report frames that the decoder dropped or repaired.
-pub(crate) fn reports_damaged_frames(messages: &str) -> bool {
+/// Returns true if a message reports a frame that the decoder dropped or repaired.
+pub(super) fn reports_damaged_frame(message: &str) -> bool {
     const PARTS: [&str; 3] = [
         "Error while decoding stream",
-        "concealing",
+        "Error submitting packet to decoder",
         "corrupt decoded frame",
     ];
-    PARTS.iter().any(|part| messages.contains(part))
+    let cause = without_name(message);
+    PARTS.iter().any(|part| cause.contains(part))
 }
 
 /// Name in the last `[name @ 0x55…]`, which is that of a demuxer or a decoder.
@@ -261,6 +277,15 @@ mod tests {
             ),
             (
                 "a.mp4: Invalid data found when processing input",
+                "it is damaged, or is no recording",
+            ),
+            // A file is called as its lecture is.
+            (
+                "file:/srv/encrypted mail, truncated.mp4: No such file or directory",
+                "ffmpeg cannot read it",
+            ),
+            (
+                "file:/srv/corrupt: why.mp4: Invalid data found when processing input",
                 "it is damaged, or is no recording",
             ),
             (

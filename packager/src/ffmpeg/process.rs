@@ -1,7 +1,6 @@
 //! Runs ffmpeg and ffprobe with bounded resources and no standard input; keeps the end of standard
 //! error, and kills the process on drop.
 
-use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::io::ErrorKind;
 use std::os::unix::process::ExitStatusExt as _;
@@ -9,20 +8,17 @@ use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, BufReader};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
-use super::diagnosis::Diagnosis;
-use super::messages;
+use super::diagnosis::{Diagnosis, reports_lost_data};
+use super::messages::Messages;
 use crate::exit::{DISK_FULL, Exit};
 use crate::units::format_bytes;
 
 /// Maximum bytes of output: ffprobe's answer about hundreds of streams takes tens of kilobytes.
 const MOST_OUTPUT: u64 = 16 << 20;
 const TAIL_LINES: usize = 6;
-/// Maximum lines that are kept besides the last ones.
-const MOST_KEPT_LINES: usize = 16;
-const LONGEST_LINE: usize = 400;
 /// Maximum address space of ffmpeg, far above a lecture's need (138 MB resident for three hours of
 /// small video). It stops uploads that try to take all memory.
 const MOST_MEMORY: u64 = 16 << 30;
@@ -98,6 +94,8 @@ pub(crate) struct FfmpegWarnings {
     pub(crate) text: String,
     /// Frames that ffmpeg dropped before an encoder.
     pub(crate) dropped_frames: u64,
+    /// Frames that a decoder dropped or repaired.
+    pub(crate) damaged_frames: u64,
 }
 
 /// Runs a command to its end and returns its standard output.
@@ -118,18 +116,18 @@ pub(crate) async fn capture(
                     None => Ok(0),
                 }
             },
-            tail(tool, stderr, TAIL_LINES, |_| false)
+            Messages::read(tool, stderr, TAIL_LINES, |_| false)
         )
     };
     let after = LONGEST_LOOK;
-    let (read, stderr) = tokio::time::timeout(after, reading)
+    let (read, messages) = tokio::time::timeout(after, reading)
         .await
         .map_err(|_| ProcessError::Stuck { tool, after })?;
     read.map_err(io)?;
     if output.len() as u64 > MOST_OUTPUT {
         return Err(ProcessError::Verbose { tool });
     }
-    finish(tool, child, stderr).await?;
+    finish(tool, child, messages).await?;
     Ok(output)
 }
 
@@ -159,7 +157,7 @@ pub(crate) async fn encode_keeping(
         after: LONGEST_SILENCE,
     };
     let mut dropped_frames = 0;
-    let ((), text) = tokio::try_join!(
+    let ((), messages) = tokio::try_join!(
         async {
             let Some(stdout) = stdout else { return Ok(()) };
             let mut lines = BufReader::new(stdout).lines();
@@ -183,17 +181,22 @@ pub(crate) async fn encode_keeping(
                 }
             }
         },
-        async { Ok(tail(tool, stderr, lines, is_kept).await) }
+        async { Ok(Messages::read(tool, stderr, lines, is_kept).await) }
     )?;
-    let text = finish(tool, child, text).await?;
+    let Messages {
+        text,
+        damaged_frames,
+        ..
+    } = finish(tool, child, messages).await?;
     Ok(FfmpegWarnings {
         text,
         dropped_frames,
+        damaged_frames,
     })
 }
 
 /// Runs a command to its end, and passes each line of its standard output to `on_line`. Returns its
-/// last messages.
+/// last messages, and the first ones about lost data.
 pub(crate) async fn lines(
     tool: &'static str,
     args: Vec<OsString>,
@@ -202,7 +205,7 @@ pub(crate) async fn lines(
     let mut child = spawn(tool, args, Path::new("."))?;
     let (stdout, stderr) = pipes(&mut child);
     let after = LONGEST_SILENCE;
-    let ((), stderr) = tokio::try_join!(
+    let ((), messages) = tokio::try_join!(
         async {
             let Some(stdout) = stdout else { return Ok(()) };
             let mut lines = BufReader::new(stdout).lines();
@@ -214,9 +217,9 @@ pub(crate) async fn lines(
                 }
             }
         },
-        async { Ok(tail(tool, stderr, TAIL_LINES, |_| false).await) }
+        async { Ok(Messages::read(tool, stderr, TAIL_LINES, reports_lost_data).await) }
     )?;
-    finish(tool, child, stderr).await
+    Ok(finish(tool, child, messages).await?.text)
 }
 
 /// Runs ffmpeg in a folder, and passes frames of `size` bytes from its standard output one at a
@@ -231,7 +234,7 @@ pub(crate) async fn frames(
     let mut child = spawn(tool, args, folder)?;
     let (stdout, stderr) = pipes(&mut child);
     let after = LONGEST_SILENCE;
-    let ((), stderr) = tokio::try_join!(
+    let ((), messages) = tokio::try_join!(
         async {
             let Some(mut stdout) = stdout else {
                 return Ok(());
@@ -245,9 +248,9 @@ pub(crate) async fn frames(
                 }
             }
         },
-        async { Ok(tail(tool, stderr, TAIL_LINES, |_| false).await) }
+        async { Ok(Messages::read(tool, stderr, TAIL_LINES, |_| false).await) }
     )?;
-    finish(tool, child, stderr).await.map(drop)
+    finish(tool, child, messages).await.map(drop)
 }
 
 fn spawn(tool: &'static str, args: Vec<OsString>, folder: &Path) -> Result<Child, ProcessError> {
@@ -336,74 +339,23 @@ fn pipes(
 async fn finish(
     tool: &'static str,
     mut child: Child,
-    stderr: String,
-) -> Result<String, ProcessError> {
+    messages: Messages,
+) -> Result<Messages, ProcessError> {
     let status = child
         .wait()
         .await
         .map_err(|source| ProcessError::Io { tool, source })?;
-    if stderr.contains("No space left on device") {
+    if messages.is_disk_full {
         return Err(ProcessError::DiskFull { tool });
     }
     if status.signal().is_some() {
         return Err(ProcessError::Killed { tool, status });
     }
     if !status.success() {
+        let stderr = messages.text;
         return Err(ProcessError::Failed { tool, stderr });
     }
-    Ok(stderr)
-}
-
-/// The first distinct lines of a stream of any length that `is_kept` selects, and its last ones.
-async fn tail(
-    tool: &str,
-    stream: Option<impl AsyncRead + Unpin>,
-    lines: usize,
-    is_kept: fn(&str) -> bool,
-) -> String {
-    let Some(stream) = stream else {
-        return String::new();
-    };
-    let mut reader = BufReader::new(stream);
-    let mut kept: Vec<String> = vec![];
-    let mut last: VecDeque<String> = VecDeque::new();
-    let mut line = Vec::new();
-    loop {
-        line.clear();
-        // A file may put any bytes of any length into ffmpeg's messages.
-        match (&mut reader)
-            .take(1 << 16)
-            .read_until(b'\n', &mut line)
-            .await
-        {
-            Ok(0) | Err(_) => break,
-            Ok(_) => {}
-        }
-        let text = String::from_utf8_lossy(&line);
-        let text: String = text
-            .trim()
-            .chars()
-            .filter(|character| !character.is_control())
-            .take(LONGEST_LINE)
-            .collect();
-        if text.is_empty() {
-            continue;
-        }
-        messages::show(tool, &text);
-        if last.contains(&text) {
-            continue;
-        }
-        if kept.len() < MOST_KEPT_LINES && is_kept(&text) {
-            kept.push(text);
-            continue;
-        }
-        if last.len() == lines {
-            last.pop_front();
-        }
-        last.push_back(text);
-    }
-    kept.extend(last);
-    kept.join("; ")
+    Ok(messages)
 }
 
 /// Parses `out_time_us=5312000` of `-progress`, which is negative or `N/A` before the first frame.

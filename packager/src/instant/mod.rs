@@ -29,6 +29,7 @@ use crate::manifest::presentation::{AudioTrack, Presentation, Track, VideoTrack}
 use crate::package::PackagePlan;
 use crate::progress::StepUnit;
 use crate::publish::Publication;
+use crate::publish::replaced::StartedProvisional;
 use crate::publish::report::Watch;
 use crate::source::{file_url, input_options};
 use crate::storage::Store;
@@ -56,7 +57,7 @@ pub(crate) struct InstantPublisher<'a> {
     pub(crate) target: &'a Store,
     pub(crate) context: &'a Context,
     /// Set before the provisional revision replaces what plays.
-    pub(crate) started: &'a OnceLock<String>,
+    pub(crate) started: &'a OnceLock<StartedProvisional>,
 }
 
 impl InstantPublisher<'_> {
@@ -82,7 +83,6 @@ impl InstantPublisher<'_> {
             is_aligned: plan.is_aligned,
             target_duration: plan.target_duration,
             revision,
-            replaced: None,
         })
     }
 
@@ -163,7 +163,7 @@ impl InstantPublisher<'_> {
             send_all(&publication, uploads).await?;
             if renditions.iter().any(|rendition| !rendition.has_begun()) {
                 if is_ended {
-                    failed.get_or_insert_with(|| anyhow!("nothing came out of it"));
+                    failed.get_or_insert_with(|| anyhow!("ffmpeg wrote no segment"));
                     break;
                 }
                 continue;
@@ -179,9 +179,14 @@ impl InstantPublisher<'_> {
                         / 1000,
                 );
                 if written.is_none() {
-                    self.started.get_or_init(|| revision.to_owned());
                     let presentation = presentation(plan, revision, &renditions, is_ended);
-                    publication.start_provisional(master(&presentation)).await?;
+                    let replaced = publication.replaced_lecture().await?;
+                    self.started.get_or_init(|| StartedProvisional {
+                        revision: revision.to_owned(),
+                        replaced: replaced.clone(),
+                    });
+                    let master = master(&presentation);
+                    publication.start_provisional(master, replaced).await?;
                     self.report_playable();
                 }
                 written = Some(Clock::now());

@@ -7,7 +7,6 @@ use crate::encode::ladder::{Rung, cap};
 use crate::encode::plan::VideoPlan;
 use crate::manifest::presentation::{AudioTrack, Presentation, VideoTrack};
 use crate::media::Codec;
-use crate::publish::replaced::ReplacedLecture;
 
 /// The short side from which a rung is as good as the recording's own stream.
 const GOOD_SIDE: u32 = 720;
@@ -27,9 +26,6 @@ pub(crate) struct Provisional {
     pub(super) is_aligned: bool,
     /// The target duration in seconds, in all Media Playlists.
     pub(super) target_duration: u64,
-    /// The lecture that played before.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) replaced: Option<ReplacedLecture>,
 }
 
 impl Provisional {
@@ -113,7 +109,6 @@ mod tests {
             rungs: rungs.iter().copied().map(track).collect(),
             is_aligned,
             target_duration: 8,
-            replaced: None,
         }
     }
 

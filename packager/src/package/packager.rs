@@ -4,23 +4,23 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
+use tokio::sync::OnceCell;
 
 use super::PackagePlan;
 use super::manifest_json::Package;
 use super::manifest_writer::write_manifests;
 use super::measurements::{IFrameSource, Measurements};
+use crate::encode::Encoding;
 use crate::encode::completeness::{self, EncodedRendition};
 use crate::encode::ladder::Rung;
 use crate::encode::rendition::{measure, measure_iframes};
 use crate::encode::task::EncodeTask;
-use crate::encode::{Encoding, TaskReport};
 use crate::extras::{EncodedLadder, LadderRung};
-use crate::ffmpeg::diagnosis::reports_damaged_frames;
 use crate::manifest::container::Container;
 use crate::media::{Codec, Rendition};
 use crate::progress::Progress;
 use crate::warning::{TrackKind, Warning, WarningRecord};
-use crate::workdir::{WorkDir, scratch};
+use crate::workdir::{TaskRecord, WorkDir, scratch};
 
 /// An error quotes at most this many of ffmpeg's warnings.
 const MAX_WARNINGS: usize = 3;
@@ -34,22 +34,33 @@ pub(crate) struct EncodeReport {
     warnings: Vec<WarningRecord>,
 }
 
-/// Kinds of tracks whose frames are damaged, from ffmpeg's messages about each task.
-fn damaged_kinds<'t>(
-    tasks: impl Iterator<Item = (&'t EncodeTask<'t>, &'t String)>,
+/// Warnings about damaged frames. Every pass over the video decodes the same frames, so the pass
+/// with most of them counts.
+fn damaged_frames<'t>(
+    tasks: impl Iterator<Item = (&'t EncodeTask<'t>, &'t TaskRecord)>,
 ) -> Vec<Warning> {
-    let mut found = vec![];
-    for (task, messages) in tasks {
-        let kind = match task {
-            EncodeTask::Audio(_) => TrackKind::Audio,
-            EncodeTask::Video(..) => TrackKind::Video,
-        };
-        let warning = Warning::DamagedFrames { kind };
-        if reports_damaged_frames(messages) && !found.contains(&warning) {
-            found.push(warning);
+    let (mut audio, mut passes): (u64, Vec<(&[Rung], u64)>) = (0, vec![]);
+    for (task, record) in tasks {
+        let frames = record.damaged_frames;
+        match task {
+            EncodeTask::Audio(_) => audio += frames,
+            EncodeTask::Video(_, video) => {
+                match passes.iter_mut().find(|(rungs, _)| *rungs == video.rungs) {
+                    Some((_, all)) => *all += frames,
+                    None => passes.push((&video.rungs, frames)),
+                }
+            }
         }
     }
-    found
+    let video = passes.iter().map(|(_, frames)| *frames).max();
+    [
+        (TrackKind::Video, video.unwrap_or(0)),
+        (TrackKind::Audio, audio),
+    ]
+    .into_iter()
+    .filter(|(_, frames)| *frames > 0)
+    .map(|(kind, frames)| Warning::DamagedFrames { kind, frames })
+    .collect()
 }
 
 /// Makes a plan's package in a work folder.
@@ -83,22 +94,24 @@ impl<'a> Packager<'a> {
             duration_seconds: self.plan.source.media.duration,
             workdir: self.workdir,
             progress: self.progress,
+            is_changing: OnceCell::new(),
         };
-        let TaskReport {
-            messages: mut warnings,
-            repairs,
-        } = encoding.run(self.plan.workers, on_rung).await?;
-        let damaged = damaged_kinds(plan.tasks().iter().zip(&warnings));
+        let records = encoding.run(self.plan.workers, on_rung).await?;
+        let damaged = damaged_frames(plan.tasks().iter().zip(&records));
         for warning in &damaged {
             self.progress.warn(warning);
         }
         // Several tasks read the same source, and repeat its warnings.
         let mut seen = HashSet::new();
-        warnings.retain(|warning| !warning.is_empty() && seen.insert(warning.clone()));
-        warnings.truncate(MAX_WARNINGS);
+        let messages = records.iter().map(|record| record.warnings.as_str());
+        let messages = messages.filter(|text| !text.is_empty() && seen.insert(*text));
+        let messages: Vec<&str> = messages.take(MAX_WARNINGS).collect();
+        let repairs = records.iter().flat_map(|record| &record.repairs);
         Ok(EncodeReport {
-            messages: warnings.join("; "),
-            warnings: damaged.iter().map(Into::into).chain(repairs).collect(),
+            messages: messages.join("; "),
+            warnings: (damaged.iter().map(Into::into))
+                .chain(repairs.cloned())
+                .collect(),
         })
     }
 
@@ -115,9 +128,12 @@ impl<'a> Packager<'a> {
         let extras = self
             .plan
             .extras
-            .make(&revision_folder, &self.ladder(&measured), self.progress)
+            .make(&revision_folder, &self.ladder(&measured))
             .await
             .map_err(explain_full_disk)?;
+        for warning in &extras.warnings {
+            self.progress.warn(warning);
+        }
         let settings = &self.plan.encode.settings;
         let measured = match settings.container {
             Container::Cmaf => measured,
@@ -127,8 +143,9 @@ impl<'a> Packager<'a> {
                 .map_err(explain_full_disk)
                 .context("cannot make transport streams")?,
         };
-        let planned = self.plan.warnings.iter().map(Into::into);
-        let warnings: Vec<WarningRecord> = planned.chain(report.warnings.iter().cloned()).collect();
+        let found = self.plan.warnings.iter().chain(&extras.warnings);
+        let warnings = found.map(Into::into).chain(report.warnings.iter().cloned());
+        let warnings: Vec<WarningRecord> = warnings.collect();
         write_manifests(self.plan, self.workdir, &measured, extras, &warnings)
             .context("cannot write the playlists")
     }
@@ -226,5 +243,37 @@ impl<'a> Packager<'a> {
         });
         // A chunk without frames, which can only be the last one, has no file.
         files.filter(|file| file.exists()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::encode::chunk::Chunk;
+    use crate::encode::plan::testing;
+
+    #[test]
+    fn damaged_frames_are_those_of_one_pass_over_the_video_and_of_all_audio() {
+        let mut plan = testing::plan();
+        let video = plan.video.as_mut().expect("it has video");
+        let chunk = |first, end| Chunk { first, end };
+        video.chunks = vec![chunk(0, Some(15)), chunk(15, None)];
+        video.first = vec![vec![video.rungs[1].clone()]];
+        let tasks = plan.tasks();
+        let found = |frames: [u64; 5]| {
+            let records = frames.map(|damaged_frames| TaskRecord {
+                damaged_frames,
+                ..TaskRecord::default()
+            });
+            damaged_frames(tasks.iter().zip(&records))
+        };
+        // Two chunks in 480p, audio, and the same chunks in 720p.
+        assert_eq!(found([0; 5]), []);
+        let warning = |kind, frames| Warning::DamagedFrames { kind, frames };
+        assert_eq!(found([1, 2, 0, 3, 1]), [warning(TrackKind::Video, 4)]);
+        assert_eq!(
+            found([9, 0, 7, 0, 0]),
+            [warning(TrackKind::Video, 9), warning(TrackKind::Audio, 7)]
+        );
     }
 }

@@ -84,7 +84,7 @@ impl PackagePlan {
         let frames = count_frames(&media, pace.map(|pace| pace.end));
         context.limits.check_frames(frames, bytes)?;
         let ffmpeg = ffmpeg_version().await?;
-        let extras = Extras::prepare(input, &media, extras, progress).await?;
+        let extras = Extras::prepare(input, &media, extras).await?;
         warnings.extend(extras.warnings.iter().cloned());
         warnings.extend(repairs(&media));
         for warning in &warnings {

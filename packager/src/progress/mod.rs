@@ -128,21 +128,22 @@ impl Progress {
         }
     }
 
-    /// Reports what plays after a failed run that had replaced a lecture: the lecture again, or, for
-    /// the reason `why`, the provisional one.
+    /// Reports what plays after a failed run that had replaced a lecture: the lecture again, or,
+    /// for the reason `why`, the provisional one.
     pub(crate) fn report_restored(self, url: &str, revision: Option<&str>, why: Option<&str>) {
         if self.mode == Mode::Json {
             event(&json!({"event": "restored", "url": url, "revision": revision, "failed": why}));
             return;
         }
+        // An error follows or preceded, so this is no narration.
         match (why, revision) {
-            (Some(why), _) => self.note(format_args!(
+            (Some(why), _) => narrate(&format_args!(
                 "the provisional lecture still plays: {url} ({why})"
             )),
-            (None, Some(revision)) => self.note(format_args!(
+            (None, Some(revision)) => narrate(&format_args!(
                 "revision {revision}, which played before, plays again: {url}"
             )),
-            (None, None) => self.note(format_args!("what played before plays again: {url}")),
+            (None, None) => narrate(&format_args!("what played before plays again: {url}")),
         }
     }
 

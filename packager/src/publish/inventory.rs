@@ -1,6 +1,6 @@
 //! The revisions at a target, and the one that plays.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use anyhow::Result;
 use chrono::{DateTime, Utc};
@@ -57,10 +57,8 @@ impl Inventory {
                 None => others.push(entry),
             }
         }
-        let is_named = |name: &&String| {
-            let folder = layout::in_revision(name, "");
-            master.contains(&folder) || manifest.contains(&folder)
-        };
+        let mentioned: HashSet<&str> = [master, manifest].into_iter().flat_map(mentioned).collect();
+        let is_named = |name: &&String| mentioned.contains(name.as_str());
         let named = folders.keys().filter(is_named).cloned().collect();
         let mut revisions: Vec<Revision> = folders
             .into_iter()
@@ -78,6 +76,12 @@ impl Inventory {
             others,
         }
     }
+}
+
+/// Names behind `v/` in a text, each with a slash at its end.
+fn mentioned(text: &str) -> impl Iterator<Item = &str> {
+    let names = text.match_indices(layout::REVISIONS);
+    names.filter_map(|(at, prefix)| Some(text[at + prefix.len()..].split_once('/')?.0))
 }
 
 impl Revision {

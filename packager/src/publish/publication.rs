@@ -12,10 +12,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::named_revision;
-use super::replaced::ReplacedLecture;
+use super::replaced::{ProvisionalNote, ReplacedLecture};
 use crate::clock;
 use crate::files::package_folder;
-use crate::layout::{self, MPD, MULTIVARIANT, REPLACED_JSON, is_mutable};
+use crate::layout::{self, MPD, MULTIVARIANT, PROVISIONAL_JSON, REPLACED_JSON, is_mutable};
 use crate::media::Object;
 use crate::package::manifest_json::{self, Package};
 use crate::progress::Step;
@@ -111,8 +111,31 @@ impl<'a> Publication<'a> {
         named_revision(&String::from_utf8_lossy(&master.bytes)).map(str::to_owned)
     }
 
-    /// The lecture that played at the beginning, if the target can be read and has one.
-    pub(crate) fn replaced_lecture(&self) -> Option<ReplacedLecture> {
+    /// The lecture that played at the beginning. If that was a provisional one, whose run ended
+    /// early, the lecture that it replaced. `None` if the target cannot be read or has none.
+    pub(crate) async fn replaced_lecture(&self) -> Result<Option<ReplacedLecture>, StorageError> {
+        match self.provisional_note().await? {
+            Some(note) => Ok(note.replaced),
+            None => Ok(self.lecture_before()),
+        }
+    }
+
+    /// The lecture that the provisional one replaced which plays, if that is known.
+    pub(crate) async fn replaced_by_live(&self) -> Result<Option<ReplacedLecture>, StorageError> {
+        let note = self.provisional_note().await?;
+        Ok(note.and_then(|note| note.replaced))
+    }
+
+    async fn provisional_note(&self) -> Result<Option<ProvisionalNote>, StorageError> {
+        let Some(live) = self.live() else {
+            return Ok(None);
+        };
+        let path = layout::in_revision(&live, PROVISIONAL_JSON);
+        let stored = self.target.get(&path).await?;
+        Ok(stored.and_then(|stored| ProvisionalNote::parse(&stored.bytes)))
+    }
+
+    fn lecture_before(&self) -> Option<ReplacedLecture> {
         let before = self.before.as_ref()?;
         let text = |stored: &StoredObject| String::from_utf8_lossy(&stored.bytes).into_owned();
         Some(ReplacedLecture {
@@ -120,6 +143,13 @@ impl<'a> Publication<'a> {
             master: before.master.as_ref().map(text)?,
             manifest: before.manifest.as_ref().map(text),
         })
+    }
+
+    /// Returns true if the target has no object of this revision, except for the note that it was
+    /// replaced.
+    pub(super) fn is_gone(&self) -> bool {
+        let note = layout::in_revision(&self.revision, REPLACED_JSON);
+        self.before.is_some() && self.present.keys().all(|path| *path == note)
     }
 
     /// Loads the provisional lecture of an earlier run, if it still plays.
@@ -230,8 +260,16 @@ impl<'a> Publication<'a> {
         Ok(())
     }
 
-    /// Activates a provisional lecture, in HLS only: an MPD at the root keeps its revision.
-    pub(crate) async fn start_provisional(&self, master: Upload) -> Result<(), StorageError> {
+    /// Activates a provisional lecture, in HLS only: an MPD at the root keeps its revision. Notes
+    /// first which lecture it replaces, for a later run on any machine.
+    pub(crate) async fn start_provisional(
+        &self,
+        master: Upload,
+        replaced: Option<ReplacedLecture>,
+    ) -> Result<(), StorageError> {
+        let path = layout::in_revision(&self.revision, PROVISIONAL_JSON);
+        let note = ProvisionalNote { replaced }.to_json();
+        self.send(&Upload::of_bytes(&path, note)).await?;
         self.note_replaced().await?;
         self.replace_root_file(&master, self.master()).await
     }

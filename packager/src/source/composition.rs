@@ -13,6 +13,8 @@ const MOST_BOXES: usize = 20_000_000;
 const LARGEST: u64 = 64 << 20;
 /// Maximum steps of a track. Reordering spans 16 frames.
 const MOST_STEPS: usize = 16;
+/// Maximum number of tracks. ffmpeg reads a thousand streams.
+const MOST_TRACKS: usize = 1_000;
 
 /// A track with negative composition offsets.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -112,6 +114,9 @@ fn add_fragment(moof: &[u8], position: u64, tracks: &mut BTreeMap<u32, Fragmente
         let Some(id) = header.and_then(|tfhd| number(moof, tfhd.start + 4)) else {
             continue;
         };
+        if tracks.len() >= MOST_TRACKS && !tracks.contains_key(&id) {
+            continue;
+        }
         let runs = || children(moof, traf.clone(), *b"trun").flat_map(|run| offsets(&moof[run]));
         let lowest = runs().min().unwrap_or(0).min(0).unsigned_abs();
         let track = tracks.entry(id).or_default();
@@ -294,6 +299,11 @@ mod tests {
                 let _ = ShiftedTrack::find(Cursor::new(spoiled));
             }
         }
+        let mut tracks = BTreeMap::new();
+        for track in 0..2_000 {
+            add_fragment(&fragment(track, &[-5])[8..], 0, &mut tracks);
+        }
+        assert_eq!(tracks.len(), MOST_TRACKS);
         assert_eq!(offsets(&0x0100_0800_u32.to_be_bytes()).count(), 0);
         let run = [0x0100_0800_u32, u32::MAX, 0x8000_0000, 5].map(u32::to_be_bytes);
         let found: Vec<i32> = offsets(run.as_flattened()).collect();

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::language::language;
-use super::{MOST_PIXELS, SMALLEST_SIDE, SourceError, Video};
+use super::packets::Packets;
+use super::{MOST_PIXELS, OBLONGEST, SMALLEST_SIDE, SourceError, Video};
 use crate::ffmpeg::diagnosis::{Diagnosis, codec_and_tag};
 use crate::media::Rate;
 
@@ -63,8 +64,6 @@ struct SideData {
 }
 
 const LONGEST_TITLE: usize = 64;
-/// The most oblong pixels.
-const OBLONGEST: f64 = 4.0;
 
 /// Parses ffprobe's JSON.
 pub(super) fn parse(json: &[u8]) -> Result<ProbedSource, SourceError> {
@@ -81,6 +80,15 @@ impl ProbedSource {
     pub(super) fn streams(&self, kind: &str) -> impl Iterator<Item = &ProbedStream> {
         let streams = self.streams.iter();
         streams.filter(move |stream| stream.is_of(kind))
+    }
+
+    /// Returns true if the packets of an audio track begin behind those that ffprobe read for its
+    /// parameters. Headers of other containers hold them.
+    pub(super) fn has_late_audio(&self, packets: &Packets) -> bool {
+        let is_late = |stream: &ProbedStream| {
+            stream.channels == Some(0) && packets.of(stream.index).is_some()
+        };
+        matches!(self.container(), "mpegts" | "mpeg") && self.streams("audio").any(is_late)
     }
 
     /// Tag of a stream in its container.
@@ -164,7 +172,7 @@ impl ProbedStream {
             .any(|name| self.is_disposed(name))
     }
 
-    /// Profile of Dolby Vision without a picture that other decoders show in its colours.
+    /// Profile of Dolby Vision whose base layer other decoders show in wrong colours.
     fn dolby_vision(&self) -> Option<u32> {
         let data = self.side_data_list.iter();
         let mut records = data.filter_map(|data| Some((data.dv_profile?, data.dv_compatibility)));
@@ -318,9 +326,9 @@ fn seconds(text: Option<&str>) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Source;
     use super::super::packets::testing::packets;
     use super::super::structure::Structure;
-    use super::super::{Packets, Source};
     use super::*;
 
     /// Packets of eight tracks, without times.
@@ -372,6 +380,21 @@ mod tests {
             );
             let source = source(json.as_bytes()).expect("it is a source");
             assert_eq!(source.audio[0].duration, expected, "{json}");
+        }
+    }
+
+    #[test]
+    fn audio_without_channels_begins_late_in_a_transport_stream() {
+        for (container, channels, expected) in
+            [("mpegts", 0, true), ("mpegts", 2, false), ("mov", 0, false)]
+        {
+            let json = format!(
+                r#"{{"streams":[{{"index":0,"codec_type":"audio","codec_name":"aac","channels":{channels}}}],
+                "format":{{"format_name":"{container}"}}}}"#
+            );
+            let probed = parse(json.as_bytes()).expect("it is probed");
+            assert_eq!(probed.has_late_audio(&counted()), expected, "{json}");
+            assert!(!probed.has_late_audio(&Packets::default()), "{json}");
         }
     }
 

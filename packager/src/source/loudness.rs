@@ -8,7 +8,6 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{file_url, input_options};
-
 use crate::ffmpeg::process::{self, ProcessError};
 
 /// Loudness for players and phones; EBU R 128's -23 is for living rooms.
@@ -22,7 +21,8 @@ const LEAST_GAIN_DB: f64 = 0.5;
 /// EBU R 128's absolute gate, below which there is only silence.
 const SILENCE_LUFS: f64 = -70.0;
 const SUMMARY_LINES: usize = 20;
-/// A higher level is no sound: encoders refuse it, and the loudness of the whole would follow it.
+/// No recorded audio has a higher level. Encoders refuse it, and the loudness of the whole would
+/// follow it.
 const MOST_LEVEL_DB: f64 = 60.0;
 
 /// Filter that silences samples above [`MOST_LEVEL_DB`], infinite ones, and those that are no
@@ -85,7 +85,8 @@ pub(crate) async fn measure(
     filters: &str,
     on_progress: impl FnMut(Duration),
 ) -> Result<AudioMeasurement, ProcessError> {
-    let mut args: Vec<OsString> = "-hide_banner -nostdin -nostats -v info -progress pipe:1"
+    // The level tells ffmpeg's messages from the recording's own words, its metadata.
+    let mut args: Vec<OsString> = "-hide_banner -nostdin -nostats -v +level+info -progress pipe:1"
         .split(' ')
         .map(Into::into)
         .collect();
@@ -103,12 +104,12 @@ pub(crate) async fn measure(
     );
     args.extend(["-f", "null", "-"].map(Into::into));
     let folder = Path::new(".");
-    let said = process::encode_keeping(is_telling, SUMMARY_LINES, args, folder, on_progress);
-    let said = said.await?.text;
+    let run = process::encode_keeping(is_telling, SUMMARY_LINES, args, folder, on_progress);
+    let messages = run.await?.text;
     Ok(AudioMeasurement {
-        loudness: parse(&said),
-        is_restarted: said.split("; ").any(is_restart),
-        has_bad_samples: said.split("; ").any(is_bad_sample),
+        loudness: parse(&messages),
+        is_restarted: messages.split("; ").any(is_restart),
+        has_bad_samples: messages.split("; ").any(is_bad_sample),
     })
 }
 
@@ -163,7 +164,7 @@ mod tests {
 
     #[test]
     fn the_summary_is_read_and_silence_is_none() {
-        let stderr = "[Parsed_ebur128_2 @ 0x5] Summary:; Integrated loudness:; I: -27.4 LUFS; Threshold: -37.5 LUFS; \
+        let stderr = "[Parsed_ebur128_2 @ 0x5] [info] Summary:; Integrated loudness:; I: -27.4 LUFS; Threshold: -37.5 LUFS; \
                     Loudness range:; LRA: 3.0 LU; Sample peak:; Peak: -9.0 dBFS";
         let loudness = Loudness {
             integrated: -27.4,

@@ -45,6 +45,8 @@ const MP4: &str = "mov,mp4,m4a,3gp,3g2,mj2";
 const MATROSKA: &str = "matroska,webm";
 /// Smaller video is a placeholder: H.264 has macroblocks of 16 × 16.
 const SMALLEST_SIDE: u32 = 16;
+/// The most oblong pixels.
+pub(crate) const OBLONGEST: f64 = 4.0;
 /// 8K. Headers may claim anything, and a decoder allocates memory for the claim.
 const MOST_PIXELS: u64 = 7680 * 4320;
 /// Maximum duration in seconds: two frames that are years apart would become years of frames at a
@@ -138,6 +140,9 @@ pub(crate) struct Source {
     /// Streams whose timestamps ffmpeg reads late. The recording's bytes determine them.
     #[serde(skip)]
     pub(crate) lags: Lags,
+    /// A stream begins so late that ffmpeg has to read far for its parameters.
+    #[serde(skip)]
+    pub(crate) is_probed_far: bool,
 }
 
 fn is_zero(seconds: &f64) -> bool {
@@ -158,6 +163,7 @@ impl Source {
     /// Resets what `package.json` does not list, so that the file gives the same facts.
     pub(crate) fn reset_unlisted(&mut self) {
         self.lags.clear();
+        self.is_probed_far = false;
         if let Some(video) = &mut self.video {
             (video.is_held, video.is_crooked) = (false, false);
             video.color_primaries = None;
@@ -277,7 +283,7 @@ pub(crate) async fn probe(path: &Path) -> Result<(Source, Vec<Warning>), anyhow:
         let structure = Structure::read(&mut file, container);
         structure.map_err(SourceError::Unopenable)
     };
-    let json = match process::capture("ffprobe", argv(path)).await {
+    let mut json = match process::capture("ffprobe", argv(path, false)).await {
         Ok(json) => json,
         Err(ProcessError::Failed { stderr, .. }) => {
             // ffprobe fails on some files whose headers say that they are encrypted.
@@ -293,13 +299,19 @@ pub(crate) async fn probe(path: &Path) -> Result<(Source, Vec<Warning>), anyhow:
         }
         Err(error) => return Err(error.into()),
     };
-    let probed = ffprobe::parse(&json)?;
+    let mut probed = ffprobe::parse(&json)?;
     let structure = structure(probed.container())?;
     let packets = Packets::count(path, probed.container()).await?;
+    let is_probed_far = probed.has_late_audio(&packets);
+    if is_probed_far {
+        json = process::capture("ffprobe", argv(path, true)).await?;
+        probed = ffprobe::parse(&json)?;
+    }
     let Selection {
         mut source,
         mut warnings,
     } = probed.select(&packets, &structure)?;
+    source.is_probed_far = is_probed_far;
     let tag_of = |track| probed.tag_of(track);
     decoding::drop_undecodable(path, &mut source, tag_of, &mut warnings).await?;
     source.correct_lags(lag::lags(&json, &shifted_tracks(&source, path)));
@@ -326,6 +338,10 @@ pub(crate) fn input_options() -> [&'static str; 4] {
     ]
 }
 
+/// Options for a source whose audio begins late. By default ffmpeg reads 5 MB and 7 s of a
+/// Transport Stream, and keeps in memory what it reads.
+pub(crate) const FAR_PROBE: [&str; 4] = ["-probesize", "200M", "-analyzeduration", "3600M"];
+
 /// The prefix `file:` makes a file name of `concat:a|b` or `-y`.
 pub(crate) fn file_url(path: &Path) -> OsString {
     let mut url = OsString::from("file:");
@@ -333,8 +349,11 @@ pub(crate) fn file_url(path: &Path) -> OsString {
     url
 }
 
-fn argv(path: &Path) -> Vec<OsString> {
+fn argv(path: &Path, is_far: bool) -> Vec<OsString> {
     let mut args: Vec<OsString> = ["-v", "error"].map(Into::into).to_vec();
+    if is_far {
+        args.extend(FAR_PROBE.map(Into::into));
+    }
     args.extend(input_options().map(Into::into));
     args.extend(["-of", "json", "-show_format", "-show_streams"].map(Into::into));
     args.push(file_url(path));

@@ -124,6 +124,7 @@ mod tests {
             subtitles: vec![],
             cover: None,
             lags: std::collections::BTreeMap::new(),
+            is_probed_far: false,
         }
     }
 

@@ -70,6 +70,7 @@ impl ProbedSource {
         };
         let mut source = Source {
             lags: std::collections::BTreeMap::new(),
+            is_probed_far: false,
             container: self.container().to_owned(),
             start,
             duration: self.duration(),

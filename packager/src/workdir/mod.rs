@@ -2,16 +2,16 @@
 //! resumes there. Each finished task has a record of its files, and files that match their record
 //! are kept.
 
+mod cleanup;
 pub(crate) mod error;
+mod lock;
 pub(crate) mod scratch;
 
 use std::cell::Cell;
 use std::collections::HashSet;
-use std::fs::{self, DirBuilder, File, TryLockError};
+use std::fs::{self, File};
 use std::io::{ErrorKind, Result};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
@@ -19,17 +19,23 @@ use crate::media::Object;
 use crate::progress::Progress;
 use crate::warning::WarningRecord;
 use crate::workdir::scratch::remove_folder;
+pub(crate) use cleanup::remove_abandoned;
+use cleanup::{remove, remove_stale, sweep};
 use error::FolderError;
+use lock::LOCK;
+pub(crate) use lock::{lock, make_private};
 
 /// The subfolder for records, unfinished tasks and the lock, which are not published.
 const STATE_DIR: &str = "work";
-const LOCK: &str = "lock";
 
 /// The record of a finished task.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct TaskRecord {
     /// ffmpeg's warnings.
     pub(crate) warnings: String,
+    /// Frames that a decoder dropped or repaired.
+    #[serde(default)]
+    pub(crate) damaged_frames: u64,
     /// Losses and guesses of the task.
     #[serde(default)]
     pub(crate) repairs: Vec<WarningRecord>,
@@ -145,15 +151,9 @@ impl WorkDir {
     pub(crate) async fn record_finished(
         &self,
         task: &str,
-        warnings: String,
-        repairs: Vec<WarningRecord>,
+        mut record: TaskRecord,
         files: &[PathBuf],
     ) -> anyhow::Result<TaskRecord> {
-        let mut record = TaskRecord {
-            warnings,
-            repairs,
-            files: vec![],
-        };
         for file in files {
             let path = file.strip_prefix(&self.root)?.to_string_lossy();
             record.files.push(Object::of_file(&self.root, &path).await?);
@@ -233,133 +233,10 @@ impl Drop for WorkDir {
     }
 }
 
-/// Makes a folder for this user only, in a folder that others may write into.
-pub(crate) fn make_private(folder: &Path, root: &Path) -> anyhow::Result<()> {
-    fs::create_dir_all(folder)?;
-    match DirBuilder::new().mode(0o700).create(root) {
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-            let found = fs::symlink_metadata(root)?;
-            let own = tempfile::tempfile_in(folder)?.metadata()?.uid();
-            if !found.is_dir() || found.uid() != own {
-                return Err(FolderError::Exists(root.to_owned()).into());
-            }
-            Ok(())
-        }
-        made => Ok(made?),
-    }
-}
-
-/// Removes this user's work folders without a process and without a change in this time. Returns
-/// their number.
-pub(crate) fn remove_abandoned(folder: &Path, after: Duration) -> anyhow::Result<usize> {
-    let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(0),
-        Err(error) => return Err(error.into()),
-    };
-    let own = tempfile::tempfile_in(folder)?.metadata()?.uid();
-    let mut removed = 0;
-    for entry in entries {
-        let root = entry?.path();
-        let name = root.file_name().unwrap_or_default().to_string_lossy();
-        let rest = name.strip_prefix("lectern-").unwrap_or_default();
-        if !is_revision(rest.strip_prefix("input-").unwrap_or(rest)) {
-            continue;
-        }
-        let found = fs::symlink_metadata(&root)?;
-        if !found.is_dir() || found.uid() != own {
-            continue;
-        }
-        // Every task changes one of the two folders.
-        let state_dir =
-            fs::metadata(root.join(STATE_DIR)).and_then(|state_dir| state_dir.modified());
-        let last = found.modified()?.max(state_dir.unwrap_or(UNIX_EPOCH));
-        if last.elapsed().unwrap_or_default() > after && lock(&root)?.is_some() {
-            remove_folder(&root);
-            removed += 1;
-        }
-    }
-    Ok(removed)
-}
-
-fn is_revision(name: &str) -> bool {
-    name.len() == 16 && name.bytes().all(|byte| byte.is_ascii_hexdigit())
-}
-
-/// Locks a folder, and makes it if it does not exist. Returns `None` if another process has the
-/// lock.
-pub(crate) fn lock(root: &Path) -> Result<Option<File>> {
-    loop {
-        fs::create_dir_all(root.join(STATE_DIR))?;
-        let path = root.join(STATE_DIR).join(LOCK);
-        let file = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&path)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Ok(None),
-            // Some network file systems have no locks.
-            Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => {}
-            Err(TryLockError::Error(error)) => return Err(error),
-        }
-        // The process that had the lock may have renamed the folder.
-        let is_same = fs::metadata(&path).is_ok_and(|found| {
-            let own = file.metadata();
-            own.is_ok_and(|own| (own.dev(), own.ino()) == (found.dev(), found.ino()))
-        });
-        if is_same {
-            return Ok(Some(file));
-        }
-    }
-}
-
 fn prefix(folder: &Path) -> std::ffi::OsString {
     let mut name = folder.file_name().unwrap_or_default().to_owned();
     name.push(".partial-");
     name
-}
-
-/// Removes unfinished packages for the same output that no process works in.
-fn remove_stale(folder: &Path) -> Result<()> {
-    let prefix = prefix(folder).to_string_lossy().into_owned();
-    let Some(parent) = folder.parent() else {
-        return Ok(());
-    };
-    for entry in fs::read_dir(parent)? {
-        let entry = entry?;
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let Some(revision) = name.strip_prefix(&prefix) else {
-            continue;
-        };
-        if is_revision(revision) && entry.file_type()?.is_dir() && lock(&entry.path())?.is_some() {
-            remove_folder(&entry.path());
-        }
-    }
-    Ok(())
-}
-
-fn remove(path: &Path) -> Result<()> {
-    match fs::symlink_metadata(path) {
-        Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(path),
-        Ok(_) => fs::remove_file(path),
-        Err(_) => Ok(()),
-    }
-}
-
-/// Removes all files below a folder but these, and all empty folders.
-fn sweep(folder: &Path, kept: &HashSet<PathBuf>) -> Result<()> {
-    for entry in fs::read_dir(folder)? {
-        let (path, kind) = entry.and_then(|entry| Ok((entry.path(), entry.file_type()?)))?;
-        if kind.is_dir() {
-            sweep(&path, kept)?;
-            let _ = fs::remove_dir(&path);
-        } else if !kept.contains(&path) {
-            fs::remove_file(&path)?;
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -372,7 +249,7 @@ mod tests {
         WorkDir::beside(folder, revision, Progress::new(true))
     }
 
-    fn names(folder: &Path) -> Vec<String> {
+    pub(super) fn names(folder: &Path) -> Vec<String> {
         let entries = fs::read_dir(folder).expect("a folder");
         let name = |entry: Result<fs::DirEntry>| entry.expect("an entry").file_name();
         let mut names: Vec<String> = entries
@@ -388,8 +265,12 @@ mod tests {
         fs::create_dir_all(partial.revision_folder()).expect("a folder");
         fs::write(&file, task).expect("it is written");
         let files = std::slice::from_ref(&file);
+        let record = TaskRecord {
+            warnings: "a warning".into(),
+            ..TaskRecord::default()
+        };
         partial
-            .record_finished(task, "a warning".into(), vec![], files)
+            .record_finished(task, record, files)
             .await
             .expect("it is kept");
         file
@@ -456,51 +337,5 @@ mod tests {
             assert_eq!(names(root.path()), ["out", "out.partial-00000000000000bb"]);
         }
         drop(busy);
-    }
-
-    #[test]
-    fn old_folders_are_removed_unless_they_are_locked_or_have_another_name() {
-        const DAY: Duration = Duration::from_secs(24 * 3600);
-        let root = tempfile::tempdir().expect("a temporary folder");
-        let old = std::time::SystemTime::now() - 2 * DAY;
-        let make = |name: &str| {
-            let folder = root.path().join(name);
-            fs::create_dir_all(folder.join(STATE_DIR)).expect("it is made");
-            folder
-        };
-        let age = |folder: &Path| {
-            for folder in [folder.join(STATE_DIR), folder.to_owned()] {
-                let folder = File::open(folder).expect("a folder");
-                folder.set_modified(old).expect("it is set");
-            }
-        };
-        let busy = make("lectern-0000000000000002");
-        let lock = lock(&busy).expect("a lock").expect("a free lock");
-        for name in [
-            "lectern-0000000000000000",
-            "lectern-input-0000000000000001",
-            "lectern-notes",
-            "talk",
-        ] {
-            age(&make(name));
-        }
-        age(&busy);
-        make("lectern-0000000000000003");
-        let removed = remove_abandoned(root.path(), DAY).expect("the folder is readable");
-        assert_eq!(removed, 2);
-        assert_eq!(
-            names(root.path()),
-            [
-                "lectern-0000000000000002",
-                "lectern-0000000000000003",
-                "lectern-notes",
-                "talk"
-            ]
-        );
-        drop(lock);
-        assert_eq!(
-            remove_abandoned(&root.path().join("none"), DAY).expect("nothing"),
-            0
-        );
     }
 }

@@ -429,3 +429,41 @@ fn an_interrupted_run_restores_the_lecture_that_played() {
     assert_eq!(restored, Some(Value::from(before)));
     assert!(root_files(&served) == files, "as before");
 }
+
+#[test]
+fn a_run_that_fails_after_a_killed_one_restores_the_lecture_before_both() {
+    let root = tempfile::tempdir().expect("a temporary folder");
+    let old = clip(root.path(), "640x360", 5);
+    // Its stream is encoded, so that the first run is killed before its end.
+    let codecs = ["-c:v", "mpeg4", "-q:v", "3", "-c:a", "aac"];
+    let new = recording(root.path(), "new.mkv", &codecs, "1280x720", 40);
+    let (target, served, before) = shipped(root.path(), "served", &old);
+    let files = root_files(&served);
+    // Each run on a machine of its own.
+    let [first, second] = ["first", "second"].map(|name| root.path().join(name));
+    let ship = ["ship", text(&new), &target, "--instant", "--json", "--work"];
+    let args = [&ship[..], &[text(&first)]].concat();
+    assert!(!events(&args, &mut |event| event["event"] != "playable"));
+    let (killed, is_ended) = read_served(&served).expect("it plays");
+    assert!(killed != before && !is_ended);
+    let mut child = command(&[&ship[..], &[text(&second)]].concat())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("lectern starts");
+    let mut restored = None;
+    for line in BufReader::new(child.stdout.take().expect("its output")).lines() {
+        let event: Value = serde_json::from_str(&line.expect("a line")).expect("JSON");
+        if event["event"] == "playable" {
+            assert_ne!(read_served(&served).expect("it plays").0, killed);
+            let pid = child.id().to_string();
+            let told = Command::new("kill").args(["-INT", &pid]).status();
+            assert!(told.expect("kill runs").success());
+        }
+        if event["event"] == "restored" {
+            restored = Some(event["revision"].clone());
+        }
+    }
+    assert_eq!(child.wait().expect("it ends").code(), Some(130));
+    assert_eq!(restored, Some(Value::from(before)));
+    assert!(root_files(&served) == files, "as before");
+}

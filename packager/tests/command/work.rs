@@ -168,6 +168,33 @@ fn a_worker_gives_its_job_back_where_it_is_told_to_end_or_can_do_none() {
 }
 
 #[test]
+fn a_worker_that_is_told_to_end_restores_the_lecture_that_played() {
+    let root = tempfile::tempdir().expect("a temporary folder");
+    let bucket = S3Bucket::start(|_| Fault::None);
+    let old = clip(root.path(), "320x240", 4);
+    let words = ["ship", text(&old), "r2://video/courses/talk"];
+    let shipped = bucket.run(&[&words[..], &["--work", text(root.path())]].concat());
+    assert_eq!(shipped.code, 0, "{shipped:?}");
+    let master = bucket.path("courses/talk/master.m3u8");
+    let before = fs::read(&master).expect("it plays");
+    let new = clip(root.path(), "320x240", 25);
+    bucket.hold("uploads/talk.mp4", &fs::read(&new).expect("a clip"));
+    let queue = QueueServer::start(9);
+    queue.uploaded("uploads/talk.mp4");
+    let work = root.path().join("work");
+    let more = ["--preset", "slow", "--threads", "1", "--instant"];
+    let mut child = started(worker(&bucket, &queue, &work, &more));
+    wait_for_child(&mut child, "a provisional lecture plays", || {
+        fs::read(&master).is_ok_and(|now| now != before)
+    });
+    let told = end(child, "-TERM");
+    assert_eq!(told.code, 130, "{told:?}");
+    assert_eq!(queue.state().delays, [0], "{told:?}");
+    assert!(told.stderr.contains("plays again"), "{told:?}");
+    assert_eq!(fs::read(&master).expect("it plays"), before);
+}
+
+#[test]
 fn a_job_that_exceeds_a_limit_is_given_up_and_the_next_one_is_done() {
     let root = tempfile::tempdir().expect("a temporary folder");
     let input = clip(root.path(), "320x240", 9);

@@ -160,7 +160,7 @@ fn prepare(
         etag: header("etag").to_owned(),
         date: parse_date(header("last-modified"), 0).unwrap_or_default(),
         upload: String::new(),
-        parts: String::new(),
+        parts: r#"{"parts":[{"partNumber":1,"etag":"none"}]}"#.to_owned(),
     };
     if row.query.contains("{upload}") {
         let created = json(&send("POST", "uploads", &[], &[]));

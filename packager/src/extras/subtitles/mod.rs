@@ -3,5 +3,6 @@
 pub(crate) mod captions;
 mod charset;
 pub(crate) mod embedded;
+mod mov_text;
 mod subrip;
 pub(crate) mod webvtt;

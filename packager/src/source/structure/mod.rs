@@ -1,6 +1,6 @@
 //! Facts of a recording's own structure that ffprobe does not report: a file that ends before its
-//! declared end, encryption, undeclared languages, and the sample format of PCM. Only headers are read, and any
-//! number in them may be hostile.
+//! declared end, encryption, undeclared languages, and the sample format of PCM. Only headers are
+//! read, and any number in them may be hostile.
 
 mod asf;
 mod matroska;

@@ -10,7 +10,8 @@ const MOST_CHUNKS: usize = 10_000;
 /// Bytes in which the first frame of an MP3 is looked for.
 const FIRST_FRAME: usize = 4096;
 
-/// RIFF: AVI and WAV. A recorder that does not finish leaves 0 or the largest number.
+/// RIFF: AVI and WAV. A recorder that does not finish leaves 0 or about the largest number: SoX
+/// writes `0x7ffff024` into a pipe, and arecord `0x7fffff24`.
 pub(super) fn riff(file: &mut Window<'_, impl Read + Seek>) -> Result<Option<bool>> {
     let mut at = 0;
     for _ in 0..MOST_CHUNKS {
@@ -19,7 +20,7 @@ pub(super) fn riff(file: &mut Window<'_, impl Read + Seek>) -> Result<Option<boo
             break;
         }
         let size = little_endian(head.get(4..8)).unwrap_or(0);
-        if matches!(size, 0 | 0x7FFF_FF00..=0x7FFF_FFFF | 0xFFFF_FF00..=0xFFFF_FFFF) {
+        if matches!(size, 0 | 0x7FFF_F000..=0x7FFF_FFFF | 0xFFFF_FF00..=0xFFFF_FFFF) {
             return Ok(None);
         }
         let end = at + 8 + size;
@@ -118,6 +119,7 @@ mod tests {
             (8, Some(false)),
             (9, Some(true)),
             (0, None),
+            (0x7FFF_F024, None),
             (u32::MAX, None),
         ] {
             assert_eq!(is_cut(&riff_of(size), riff), expected, "{size}");

@@ -94,8 +94,10 @@ impl EdgeStore {
         if let Some(begun) = journal.find_upload(&upload.path) {
             match self.send_parts(upload, condition, begun, journal).await {
                 // The upload may have been aborted, by this command or by the bucket after some
-                // days.
-                Err(StorageError::Refused { status: 400, .. }) => {}
+                // days (404), or its parts do not fit the file (400).
+                Err(StorageError::Refused {
+                    status: 400 | 404, ..
+                }) => {}
                 sent => return sent,
             }
         }

@@ -173,8 +173,8 @@ impl FolderStore {
             .map_err(|source| self.read_error(path, source))
     }
 
-    /// Streams an object from byte `from` on; `None` if it is absent or has another version than the
-    /// one of [`Self::head`].
+    /// Streams an object from byte `from` on; `None` if it is absent or has another version than
+    /// the one of [`Self::head`].
     pub(crate) async fn read(
         &self,
         path: &str,

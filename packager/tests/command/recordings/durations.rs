@@ -87,4 +87,9 @@ fn a_recording_is_as_long_as_its_packets_whatever_its_headers_declare() {
     }
     let late = clip("late.mp4", &format!("{H264} -an -output_ts_offset 10"));
     judge(&late, &Packaged(4.0, &[]));
+    // ffmpeg reads 7 s for the parameters of a Transport Stream.
+    let video = "testsrc2=s=160x120:r=25:d=13";
+    let options = format!("{H264} -af asetpts=PTS+9/TB");
+    let late_audio = make(folder, "late-audio.ts", &[video, TONE], &options);
+    judge(&late_audio, &Packaged(13.0, &[]));
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use testkit::process::{run, succeed, text};
 use testkit::recording::{ffmpeg, make};
 
-use super::{H264, TONE, VIDEO, codes, package};
+use super::{H264, TONE, VIDEO, changed, codes, package, replace};
 use crate::common::{self, package_json, revision_folder, shared};
 
 /// All cues of the captions in a language.
@@ -64,6 +64,22 @@ fn subtitles_in_old_charsets_are_kept_and_the_guess_is_said() {
         ["guessed-charset", "guessed-charset"]
     );
     assert!(run.stderr.contains("read as windows-1250"), "{run:?}");
+    // The cues of an MP4 are UTF-8 by its standard, and are not by its writers.
+    let cue = srt("un café déjà vu".as_bytes());
+    fs::write(folder.join("fr.srt"), cue).expect("written");
+    let mut command = ffmpeg("-i plain.mkv -i fr.srt -map 0 -map 1 -c copy -c:s mov_text a.mp4");
+    succeed(command.current_dir(folder));
+    let mp4 = changed(&folder.join("a.mp4"), |bytes| {
+        let cue = "un café déjà vu".as_bytes();
+        // As many bytes as before, so that no size changes.
+        replace(bytes, cue, b"un caf\xe9 d\xe9j\xe0 vu...");
+    });
+    let out = folder.join("mp4");
+    let run = package(&mp4, &out, &[]);
+    assert_eq!(run.code, 0, "{run:?}");
+    let found = cues(&out, "und");
+    assert!(found.contains("un café déjà vu..."), "{found}");
+    assert_eq!(codes(&package_json(&out)), ["guessed-charset"]);
 }
 
 #[test]

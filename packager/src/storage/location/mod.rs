@@ -1,22 +1,21 @@
 //! Parses a target: a folder, a prefix of a bucket, or one behind an edge. Pure except for the
 //! environment: variables of S3, `LECTERN_EDGE`, and the working folder.
 
+mod bucket;
+mod edge;
+
 use std::ffi::OsStr;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-use lectern::object::key::{ObjectKey, ObjectKeyError};
+use clap::Args;
+use lectern::object::key::ObjectKey;
 use reqwest::Url;
 
-use super::credentials::variable;
-use super::error::StorageError;
+use super::error::{LocationError, StorageError};
 use super::notation::{Notation, Suggestion};
-use crate::redact::redacted_target;
-use crate::storage::error::LocationError;
-use clap::Args;
-
-/// Variable with the URL of an edge, which `edge:/path` stands for.
-pub(crate) const EDGE_VARIABLE: &str = "LECTERN_EDGE";
+pub(crate) use bucket::BucketAddress;
+pub(crate) use edge::{EdgeAddress, edge_origin, edge_url};
 
 /// A parsed target.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,25 +23,6 @@ pub(crate) enum Location {
     Folder(PathBuf),
     Bucket(BucketAddress),
     Edge(EdgeAddress),
-}
-
-/// Objects below a directory of an S3 bucket.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct BucketAddress {
-    pub(crate) scheme: &'static str,
-    pub(crate) bucket: String,
-    pub(crate) prefix: ObjectKey,
-    /// `None` means Amazon's endpoint.
-    pub(crate) endpoint: Option<String>,
-    pub(crate) region: String,
-}
-
-/// Objects below a directory of an edge.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct EdgeAddress {
-    /// `https://edge.example`, without a trailing slash.
-    pub(crate) origin: String,
-    prefix: ObjectKey,
 }
 
 impl Location {
@@ -105,7 +85,7 @@ impl Location {
                 if !is_private(&url) && !reach.allow_plain_http {
                     return Err(LocationError::PlainHttp(origin).into());
                 }
-                Ok(Self::Edge(EdgeAddress { origin, prefix }))
+                Ok(Self::Edge(EdgeAddress::new(origin, prefix)))
             }
             other => Err(LocationError::UnknownScheme(other.to_owned()).into()),
         }
@@ -128,27 +108,10 @@ fn read(text: &str) -> Notation<'_> {
 /// Fails for a host without a scheme.
 pub(crate) fn resolve(text: &str) -> Result<String, LocationError> {
     match read(text) {
-        Notation::Edge(path) => at_edge(variable(EDGE_VARIABLE).as_deref(), &path),
+        Notation::Edge(path) => edge::at_edge(edge::variable().as_deref(), &path),
         Notation::Host(suggestion) => Err(LocationError::NoScheme(suggestion)),
         Notation::Url(_) | Notation::Path(_) => Ok(text.to_owned()),
     }
-}
-
-/// URL of an object at an edge: a URL, `edge:/path`, or `/path` below the URL in `LECTERN_EDGE`.
-pub(crate) fn edge_url(text: &str) -> Result<String, LocationError> {
-    match Notation::read(text) {
-        Notation::Path(_) if text.starts_with('/') => {
-            at_edge(variable(EDGE_VARIABLE).as_deref(), text)
-        }
-        _ => resolve(text),
-    }
-}
-
-/// The edge in `LECTERN_EDGE`, without a trailing slash; `None` if it is not set.
-pub(crate) fn edge_origin() -> Result<Option<String>, LocationError> {
-    variable(EDGE_VARIABLE)
-        .map(|edge| at_edge(Some(&edge), ""))
-        .transpose()
 }
 
 /// Folder and name of the object that a target names. Returns `None` if the target ends in a slash,
@@ -183,59 +146,6 @@ fn ends_in_slash(path: &Path) -> bool {
     path.as_os_str().as_encoded_bytes().ends_with(b"/")
 }
 
-fn at_edge(edge: Option<&str>, path: &str) -> Result<String, LocationError> {
-    let edge = edge.ok_or_else(|| LocationError::NoEdge(redacted_target(path)))?;
-    match is_origin(edge) {
-        true => Ok(format!("{}{path}", edge.trim_end_matches('/'))),
-        false => Err(LocationError::BadEdge(edge.to_owned())),
-    }
-}
-
-impl BucketAddress {
-    fn r2(bucket: String, prefix: ObjectKey, endpoint: Option<&str>) -> Result<Self, StorageError> {
-        let account = || {
-            let account = variable("R2_ACCOUNT_ID").or_else(|| variable("CLOUDFLARE_ACCOUNT_ID"));
-            account.map(|account| format!("https://{account}.r2.cloudflarestorage.com"))
-        };
-        let endpoint = endpoint.map(str::to_owned).or_else(account);
-        let endpoint = endpoint.ok_or(StorageError::NoEndpoint("R2_ACCOUNT_ID"))?;
-        Ok(Self {
-            scheme: "r2",
-            bucket,
-            prefix,
-            endpoint: Some(validate_endpoint(endpoint)?),
-            region: "auto".to_owned(),
-        })
-    }
-
-    fn s3(bucket: String, prefix: ObjectKey, endpoint: Option<&str>) -> Result<Self, StorageError> {
-        let set = || variable("AWS_ENDPOINT_URL_S3").or_else(|| variable("AWS_ENDPOINT_URL"));
-        let endpoint = endpoint.map(str::to_owned).or_else(set);
-        let region = variable("AWS_REGION").or_else(|| variable("AWS_DEFAULT_REGION"));
-        Ok(Self {
-            scheme: "s3",
-            bucket,
-            prefix,
-            endpoint: endpoint.map(validate_endpoint).transpose()?,
-            region: region.unwrap_or_else(|| "us-east-1".to_owned()),
-        })
-    }
-
-    /// Bodies are protected by TLS or stay on this machine. Otherwise the signature covers their
-    /// hash, at the cost of another pass over every byte for both sides.
-    pub(crate) fn is_protected(&self) -> bool {
-        let Some(endpoint) = &self.endpoint else {
-            return true;
-        };
-        Url::parse(endpoint).is_ok_and(|url| is_private(&url))
-    }
-
-    /// Name of an object for the user.
-    pub(crate) fn display_name(&self, path: &str) -> String {
-        format!("{}://{}/{}/{path}", self.scheme, self.bucket, self.prefix)
-    }
-}
-
 /// Private connections: TLS, or this machine.
 pub(crate) fn is_private(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default();
@@ -254,36 +164,6 @@ fn is_origin(text: &str) -> bool {
             && url.username().is_empty()
             && url.password().is_none()
     })
-}
-
-fn validate_endpoint(endpoint: String) -> Result<String, LocationError> {
-    match is_origin(&endpoint) {
-        true => Ok(endpoint.trim_end_matches('/').to_owned()),
-        false => Err(LocationError::BadEndpoint(endpoint)),
-    }
-}
-
-impl EdgeAddress {
-    /// URL of a folder below the prefix, which is empty or ends in a slash.
-    pub(crate) fn directory_url(&self, folder: &str) -> String {
-        let key = match folder.trim_end_matches('/') {
-            "" => Ok(self.prefix.clone()),
-            folder => ObjectKey::new(format!("{}/{folder}", self.prefix)),
-        };
-        let path = key.map(|key| key.to_url_path()).unwrap_or_default();
-        format!("{}{path}/", self.origin)
-    }
-
-    /// Directory in the form of an upload link's `path` claim.
-    pub(crate) fn directory(&self) -> String {
-        format!("/{}/", self.prefix)
-    }
-
-    /// URL of an object below the prefix.
-    pub(crate) fn url(&self, path: &str) -> Result<String, ObjectKeyError> {
-        let key = ObjectKey::new(format!("{}/{path}", self.prefix))?;
-        Ok(format!("{}{}", self.origin, key.to_url_path()))
-    }
 }
 
 /// Connection options for a bucket or an edge.
@@ -438,40 +318,7 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_path_at_the_edge_follows_the_url_of_the_variable() {
-        for (edge, expected) in [
-            (
-                Some("https://video.example.org"),
-                "https://video.example.org/demo/x/",
-            ),
-            (
-                Some("http://localhost:8787/"),
-                "http://localhost:8787/demo/x/",
-            ),
-            (
-                None,
-                "LECTERN_EDGE is not set, and `edge:/demo/x/` is a path at that edge",
-            ),
-            (
-                Some("localhost:8787"),
-                "`localhost:8787` in LECTERN_EDGE is not a URL such as `https://video.example.org`",
-            ),
-            (
-                Some("https://u:SECRET@h/?a"),
-                "`https://…@h/?…` in LECTERN_EDGE is not a URL such as `https://video.example.org`",
-            ),
-            (
-                Some("https://h/below"),
-                "`https://h/below` in LECTERN_EDGE is not a URL such as `https://video.example.org`",
-            ),
-        ] {
-            let found = at_edge(edge, "/demo/x/").unwrap_or_else(|error| error.to_string());
-            assert_eq!(found, expected, "{edge:?}");
-        }
-    }
-
-    fn at(endpoint: Option<&str>) -> ReachArgs {
+    pub(super) fn at(endpoint: Option<&str>) -> ReachArgs {
         ReachArgs {
             endpoint: endpoint.map(str::to_owned),
             ..ReachArgs::default()
@@ -535,51 +382,5 @@ mod tests {
             }
             assert!(!shown.contains("SECRET"), "{target} {endpoint:?}: {shown}");
         }
-    }
-
-    #[test]
-    fn buckets_have_an_endpoint() {
-        let r2 = |endpoint| match Location::parse("r2://video/courses/caf%C3%A9/", &at(endpoint)) {
-            Ok(Location::Bucket(address)) => format!(
-                "{} {} {}",
-                address.display_name("v/1/a"),
-                address.endpoint.unwrap_or_default(),
-                address.region
-            ),
-            Ok(other) => panic!("{other:?}"),
-            Err(error) => error.to_string(),
-        };
-        for (endpoint, expected) in [
-            (
-                "http://localhost:9000/",
-                "r2://video/courses/café/v/1/a http://localhost:9000 auto",
-            ),
-            (
-                "localhost:9000",
-                "`localhost:9000` is no endpoint such as `https://s3.example`",
-            ),
-            (
-                "https://s3.example/bucket",
-                "`https://s3.example/bucket` is no endpoint such as `https://s3.example`",
-            ),
-        ] {
-            assert_eq!(r2(Some(endpoint)), expected);
-        }
-        for (endpoint, expected) in [
-            ("https://s3.example", true),
-            ("http://127.0.0.1:9000", true),
-            ("http://[::1]:9000", true),
-            ("http://s3.example", false),
-            ("http://localhost.example", false),
-        ] {
-            let place = Location::parse("s3://b/a", &at(Some(endpoint))).expect("a target");
-            let Location::Bucket(address) = place else {
-                panic!("{place:?}");
-            };
-            assert_eq!(address.is_protected(), expected, "{endpoint}");
-        }
-        let edge = Location::parse("https://edge.example/a", &at(Some("http://localhost")));
-        let expected = edge.expect_err("no bucket").to_string();
-        assert_eq!(expected, "--endpoint is for `r2://` and `s3://` targets");
     }
 }

@@ -1,24 +1,18 @@
 //! Argument lists of the encoders. Pure: the tests show the commands that run, and the revision
 //! hashes them.
 
+mod audio;
+mod codec;
+
 use std::ffi::OsString;
 
 use super::chunk::FrameTimeline;
-use super::ladder::Rung;
-use super::plan::{AudioPlan, EncodePlan, VideoPlan};
-use super::settings::Settings;
-use super::steady_audio;
+use super::plan::{EncodePlan, VideoPlan};
 use super::task::{EncodeTask, VideoTask};
 use crate::layout;
-use crate::media::{AUDIO_CHANNELS, AUDIO_SAMPLE_RATE, Codec, key_frame_interval};
-use crate::source::input_options;
-use crate::source::loudness::{RESAMPLED_STEREO, SILENCED};
+use crate::media::key_frame_interval;
+use crate::source::{FAR_PROBE, input_options};
 
-const AUDIO_KBITS: u32 = 128;
-/// Offset between the CRF scales of x264 and x265, chosen by bytes on a test pattern instead of
-/// measured quality.
-const HEVC_CRF: u32 = 4;
-const AV1_CRF: u32 = 14;
 impl EncodePlan {
     /// Builds the command of a task. ffmpeg runs in its output folder, so the arguments hold no
     /// path of the machine.
@@ -27,7 +21,7 @@ impl EncodePlan {
         args.add("-hide_banner -nostdin -nostats -y -v warning -progress pipe:1");
         match task {
             EncodeTask::Audio(audio) => {
-                args.input(input);
+                self.push_input(&mut args, input);
                 self.push_audio_args(&mut args, audio);
                 if audio.is_steady {
                     // Its file has no other stream.
@@ -42,31 +36,12 @@ impl EncodePlan {
         args.0
     }
 
-    /// Builds the command that decodes an audio track to samples and a table of their timestamps,
-    /// for [`steady_audio`].
-    pub(crate) fn decode_argv(&self, audio: &AudioPlan, input: OsString) -> Vec<OsString> {
-        let mut args = Args(vec![]);
-        args.add("-hide_banner -nostdin -nostats -y -v warning -progress pipe:1");
-        args.input(input);
-        let constant = format!(
-            "{}aresample={AUDIO_SAMPLE_RATE}:async=1,aformat=sample_fmts=s16:channel_layouts=stereo",
-            audio.source_filters()
-        );
-        for (format, name) in [
-            ("s16le", steady_audio::SAMPLES),
-            ("framecrc", steady_audio::TIMES),
-        ] {
-            args.pair("-map", format!("0:{}", audio.stream.index));
-            args.pair("-af", &constant);
-            // Else ffmpeg moves all times by the first one.
-            args.add("-c:a pcm_s16le -avoid_negative_ts disabled");
-            args.pair("-f", format);
-            args.0.push(name.into());
+    fn push_input(&self, args: &mut Args, input: OsString) {
+        if self.is_probed_far {
+            args.0.extend(FAR_PROBE.map(Into::into));
         }
-        if self.is_mended {
-            self.others(&mut args, &EncodeTask::Audio(audio));
-        }
-        args.0
+        args.0.extend(input_options().map(Into::into));
+        args.0.extend(["-i".into(), input]);
     }
 
     /// Selects the other streams of a source with clock jumps, and discards them with `-t 0`.
@@ -87,16 +62,6 @@ impl EncodePlan {
             args.pair("-map", format!("0:{other}"));
         }
         args.add("-c copy -t 0 -f null -");
-    }
-
-    fn push_audio_args(&self, args: &mut Args, audio: &AudioPlan) {
-        args.pair("-map", format!("0:{}", audio.stream.index));
-        args.add("-map_metadata -1 -map_chapters -1 -c:a aac");
-        args.pair("-ac", AUDIO_CHANNELS);
-        args.pair("-b:a", format!("{AUDIO_KBITS}k"));
-        args.pair("-ar", AUDIO_SAMPLE_RATE);
-        args.pair("-af", audio.filters());
-        self.hls(args, &audio.folder);
     }
 
     /// Encodes all rungs from one decode: 11.3 s instead of 15.4 s with a command for each. Every
@@ -127,12 +92,12 @@ impl EncodePlan {
         if video.stream.is_crooked {
             args.add("-noautorotate");
         }
-        args.input(input);
+        self.push_input(args, input);
         args.pair("-filter_complex", video.filters(cut, timeline));
         for (at, rung) in cut.rungs.iter().enumerate() {
             args.pair("-map", format!("[v{at}]"));
             args.add("-map_metadata -1 -map_chapters -1");
-            self.video_codec(args, rung);
+            args.add_codec(rung, &self.settings);
             args.pair("-force_key_frames", self.key_frames(cut, timeline));
             if cut.chunk.is_whole() {
                 self.hls(args, &rung.name());
@@ -142,42 +107,6 @@ impl EncodePlan {
         }
         if cut.has_iframes {
             iframes(args, cut, timeline);
-        }
-    }
-
-    fn video_codec(&self, args: &mut Args, rung: &Rung) {
-        let Settings { crf, preset, .. } = &self.settings;
-        let (max_rate, buffer) = (rung.max_rate, rung.max_rate * 2);
-        match rung.codec {
-            Codec::H264 => {
-                args.add("-c:v libx264 -profile:v high");
-                args.pair("-preset", preset);
-                args.pair("-crf", crf);
-                args.pair("-maxrate", format!("{max_rate}k"));
-                args.pair("-bufsize", format!("{buffer}k"));
-                args.add("-threads 1 -flags +cgop -sc_threshold 0 -g 600");
-            }
-            Codec::Hevc => {
-                // Apple's players need `hvc1`, with parameter sets in the initialization section
-                // only.
-                args.add("-c:v libx265 -tag:v hvc1");
-                args.pair("-preset", preset);
-                args.pair("-crf", crf + HEVC_CRF);
-                args.pair(
-                    "-x265-params",
-                    format!(
-                        "log-level=error:open-gop=0:scenecut=0:keyint=600:repeat-headers=0:info=0:\
-                         vbv-maxrate={max_rate}:vbv-bufsize={buffer}:pools=none:frame-threads=1:wpp=0"
-                    ),
-                );
-            }
-            Codec::Av1 => {
-                args.add("-c:v libaom-av1 -usage good -row-mt 0 -lag-in-frames 25");
-                args.pair("-cpu-used", av1_speed(preset));
-                args.pair("-crf", crf + AV1_CRF);
-                args.pair("-b:v", format!("{max_rate}k"));
-                args.add("-threads 1 -g 600");
-            }
         }
     }
 
@@ -263,49 +192,7 @@ fn iframes(args: &mut Args, cut: &VideoTask, timeline: FrameTimeline) {
         .push(format!("{}/{}", layout::IFRAMES_FOLDER, layout::IFRAMES_FILE).into());
 }
 
-impl AudioPlan {
-    /// Filters that run before the conversion to two channels, each with a comma.
-    pub(crate) fn source_filters(&self) -> String {
-        let mut chain = String::new();
-        if let Some(lag) = &self.lag {
-            chain += &format!("asetpts={},", lag.expression());
-        }
-        if self.is_silenced {
-            chain += &format!("{SILENCED},");
-        }
-        if self.stream.is_mixed_down() {
-            // ffmpeg knows no loudspeaker for so many channels. Both ears hear all of them.
-            let channels: Vec<String> = (0..self.stream.channels)
-                .map(|channel| format!("c{channel}"))
-                .collect();
-            let all = channels.join("+");
-            chain += &format!("pan=stereo|c0<{all}|c1<{all},");
-        }
-        chain
-    }
-
-    fn filters(&self) -> String {
-        let mut chain = self.source_filters();
-        chain += RESAMPLED_STEREO;
-        if let Some(gain) = self.gain {
-            chain += &format!(",{}", gain.filter());
-        }
-        if let Some(length) = self.length {
-            chain += &format!(",apad=whole_dur={length:.3}");
-        }
-        chain
-    }
-}
-
-/// libaom's `cpu-used`, whose slowdown against x264 matches the gain in quality.
-fn av1_speed(preset: &str) -> u32 {
-    match preset {
-        "ultrafast" | "superfast" | "veryfast" | "faster" => 8,
-        "fast" | "medium" => 6,
-        _ => 4,
-    }
-}
-
+/// Arguments of a command.
 struct Args(Vec<OsString>);
 
 impl Args {
@@ -316,11 +203,6 @@ impl Args {
     fn pair(&mut self, name: &str, value: impl ToString) {
         self.0.extend([name.into(), value.to_string().into()]);
     }
-
-    fn input(&mut self, input: OsString) {
-        self.0.extend(input_options().map(Into::into));
-        self.0.extend(["-i".into(), input]);
-    }
 }
 
 #[cfg(test)]
@@ -328,6 +210,7 @@ mod tests {
     use super::*;
     use crate::encode::chunk::Chunk;
     use crate::encode::plan::testing;
+    use crate::media::Codec;
 
     /// One option with its value on each line.
     fn lines(args: &[OsString]) -> String {
@@ -344,7 +227,7 @@ mod tests {
         text.trim_start().to_owned()
     }
 
-    fn argv(plan: &EncodePlan, task: usize) -> String {
+    pub(super) fn argv(plan: &EncodePlan, task: usize) -> String {
         lines(&plan.argv(&plan.tasks()[task], "file:/lecture.mov".into()))
     }
 
@@ -355,6 +238,20 @@ mod tests {
         let chunk = |first, end| Chunk { first, end };
         video.chunks = vec![chunk(0, Some(15)), chunk(15, None)];
         plan
+    }
+
+    #[test]
+    fn every_command_probes_far_before_its_input() {
+        let mut plan = chunked_plan();
+        plan.is_probed_far = true;
+        for task in 0..plan.tasks().len() {
+            let argv = argv(&plan, task);
+            let (options, _) = argv.split_once("\n-i file:").expect("an input");
+            assert!(
+                options.contains("-probesize 200M\n-analyzeduration 3600M\n"),
+                "{argv}"
+            );
+        }
     }
 
     #[test]
@@ -426,37 +323,6 @@ mod tests {
     }
 
     #[test]
-    fn an_audio_track_is_a_command_of_its_own() {
-        insta::assert_snapshot!(argv(&testing::plan(), 0), @r#"
-        -hide_banner
-        -nostdin
-        -nostats
-        -y
-        -v warning
-        -progress pipe:1
-        -protocol_whitelist file,pipe
-        -format_whitelist mov,matroska,avi,mpegts,mpeg,flv,ogg,wav,mp3,aac,flac,asf,mxf,gif,ac3,h264,hevc,m4v,mpegvideo,nut,aiff,amr,caf,w64,au,dts,dv,eac3,ivf,mjpeg,mlp,obu,rm,tak,truehd,tta,vc1,wtv,wv,yuv4mpegpipe
-        -i file:/lecture.mov
-        -map 0:1
-        -map_metadata -1
-        -map_chapters -1
-        -c:a aac
-        -ac 2
-        -b:a 128k
-        -ar 48000
-        -af aresample=async=1:first_pts=0,aformat=channel_layouts=stereo
-        -f hls
-        -hls_segment_type fmp4
-        -hls_playlist_type vod
-        -hls_time 4
-        -hls_flags independent_segments+temp_file
-        -hls_segment_options movflags=+cmaf
-        -hls_fmp4_init_filename init.mp4
-        -hls_segment_filename audio/en/written%05d.m4s audio/en/ffmpeg.m3u8
-        "#);
-    }
-
-    #[test]
     fn video_in_one_chunk_has_its_own_clock() {
         // ffmpeg corrects clock jumps of these containers unless it copies streams.
         let args = argv(&testing::plan(), 1);
@@ -516,19 +382,5 @@ mod tests {
         assert!(args.contains("-row-mt 0"), "{args}");
         assert!(args.contains("libx265\n-tag:v hvc1"), "{args}");
         assert!(args.contains("-f mp4 480p-hevc.mp4"), "{args}");
-    }
-
-    #[test]
-    fn a_lecture_without_video_has_no_filter_graph() {
-        let mut plan = testing::plan();
-        plan.video = None;
-        plan.audio[0].length = Some(60.0);
-        assert_eq!(plan.tasks().len(), 1);
-        let args = argv(&plan, 0);
-        assert!(
-            !args.contains("filter_complex") && !args.contains("libx264"),
-            "{args}"
-        );
-        assert!(args.contains("stereo,apad=whole_dur=60.000"), "{args}");
     }
 }
