@@ -123,7 +123,7 @@ impl Revocations {
     pub fn revoke(&self, ticket: &Ticket, key: &ObjectKey, now: u64) -> bool {
         let is_in_force = |until: Option<&u64>| until.is_some_and(|until| now <= *until);
         let key = key.as_str();
-        let folders = key.match_indices('/').map(|(at, _)| &key[..=at]);
+        let folders = key.match_indices('/').filter_map(|(at, _)| key.get(..=at));
         let mut paths = folders.chain([key]);
         is_in_force(ticket.viewer.and_then(|hash| self.viewers.get(&hash)))
             || is_in_force(ticket.link.and_then(|hash| self.links.get(&hash)))
