@@ -1,4 +1,4 @@
-//! What the edge remembers of viewers: their players, and who may no longer watch. A Durable Object
+//! The memory of the edge about viewers: their players, and who may no longer watch. A Durable Object
 //! per viewer stores it; this module decides.
 
 pub mod message;

@@ -8,13 +8,13 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use js_sys::futures::JsFuture;
 use wasm_bindgen::prelude::*;
 use web_sys::Response;
 use worker::worker_sys::DurableObjectState;
-use worker::{
-    Env, Error, Method, Request, RequestInit, Result, SqlStorage, SqlStorageValue, State,
-};
+use worker::{Env, Error, Result, SqlStorage, SqlStorageValue, State};
 
+use super::raw::response;
 use super::responder::failed;
 use super::revocations;
 use super::time::{now_ms, within};
@@ -28,6 +28,8 @@ use crate::object::stored::TIMEOUT_MS;
 
 /// The name of the binding in `wrangler.toml`. It is optional.
 pub(super) const BINDING: &str = "LEDGERS";
+/// The origin of a message's URL. No request leaves the Worker.
+const ORIGIN: &str = "https://ledger/";
 /// The ledger of revocations. A viewer's ledger has a name with a slash.
 const REVOCATIONS: &str = "revocations";
 /// The most players that an isolate remembers to have asked for.
@@ -91,13 +93,11 @@ async fn ask(
 ) -> std::result::Result<String, Refusal> {
     let answer = async {
         let stub = env.durable_object(BINDING)?.get_by_name(name)?;
-        let mut init = RequestInit::new();
-        init.with_method(Method::Post)
-            .with_body(Some(message.to_json().into()));
-        let request = Request::new_with_init("https://ledger/", &init)?;
-        let mut response = stub.fetch_with_request(request).await?;
-        let text = response.text().await?;
-        match response.status_code() {
+        let url = format!("{ORIGIN}{}", URL_SAFE_NO_PAD.encode(message.to_json()));
+        let response: Response = stub.fetch_with_str(&url).await?.into();
+        let text = JsFuture::from(response.text()?).await?;
+        let text = text.as_string().unwrap_or_default();
+        match response.status() {
             200 => Ok(text),
             _ => Err(Error::from(text)),
         }
@@ -119,19 +119,21 @@ pub async fn ledger(
     env: Env,
     request: web_sys::Request,
 ) -> std::result::Result<Response, JsValue> {
-    let mut request = Request::from(request);
     let answer = async {
-        let text = request.text().await?;
-        let message = LedgerRequest::from_json(text.as_bytes())
-            .ok_or_else(|| Error::from("a message that no ledger knows"))?;
+        let url = request.url();
+        let message = url.strip_prefix(ORIGIN).and_then(|text| {
+            let json = URL_SAFE_NO_PAD.decode(text).ok()?;
+            LedgerRequest::from_json(&json)
+        });
+        let message = message.ok_or_else(|| Error::from("a message that no ledger knows"))?;
         let sql = State::from(state).storage().sql();
         answer(&message, &sql, &env).await
     };
-    let response = match answer.await {
-        Ok(text) => worker::Response::ok(text),
-        Err(error) => worker::Response::error(error.to_string(), 400),
+    let (status, text) = match answer.await {
+        Ok(text) => (200, text),
+        Err(error) => (400, error.to_string()),
     };
-    Ok(response?.into())
+    response(status, &[], &text.into())
 }
 
 async fn answer(message: &LedgerRequest, sql: &SqlStorage, env: &Env) -> Result<String> {
