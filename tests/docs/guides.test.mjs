@@ -329,6 +329,26 @@ print(lesson(request, "intro").content.decode())`);
             await local.terminal.interrupt(local.port);
         },
     ],
+    'docs/viewers.md': [
+        async function sessions({ language, code }) {
+            assert.equal(language, 'json');
+            const text = await ruby(`require "lectern"\nrequire "json"\nputs Lectern.mint(JSON.parse(${JSON.stringify(code)}), now: 1_799_990_000)`);
+            const claims = JSON.parse(Buffer.from(text.split('.')[1], 'base64url'));
+            assert.deepEqual(claims, JSON.parse(code));
+        },
+        async function revocations({ language, code }) {
+            assert.equal(language, 'sh');
+            const port = await freePort();
+            const terminal = new Terminal('viewers', 'make serve', { env: { PORT: String(port), STATE: join(folder, 'viewers-state') } });
+            await answers(`http://localhost:${port}/_lectern/health`, terminal);
+            const before = `eval "$(lectern keys env)"\nexport LECTERN_EDGE=http://localhost:${port}`;
+            const said = await shell(code, { before, cwd: root, env: { LECTERN_KEYS: '' } });
+            assert.match(said, /^viewer .* s42\nlink .* 7f3a\npath .* \/courses\/rails\/$/m);
+            const left = await shell('lectern revocations --json', { before, cwd: root, env: { LECTERN_KEYS: '' } });
+            assert.deepEqual(JSON.parse(left).map(({ link, path }) => link ?? path), ['7f3a', '/courses/rails/']);
+            await terminal.interrupt(port);
+        },
+    ],
     'docs/install.md': [
         async function installs({ language, code }) {
             assert.equal(language, 'sh');
