@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use testkit::process::{succeed, wait_until};
 
 use super::edge::Edge;
-use super::media::Playlist;
+use super::media::{self, Playlist};
 use super::{LECTURE, MASTER, published};
 
 /// The lecture as one player opened it: a Media Playlist and a Media Segment, with their passes.
@@ -201,4 +201,31 @@ fn only_an_administrator_of_the_edge_revokes() {
     let listed = ask("GET", "", &admin).json();
     assert_eq!(listed["revocations"][0]["viewer"], "a\"b\\\0c");
     assert_eq!(listed["revocations"].as_array().map(Vec::len), Some(1));
+}
+
+#[test]
+fn a_link_costs_no_more_questions_than_it_needs() {
+    let edge = Edge::with_faults();
+    edge.publish(media::package(), LECTURE);
+    let asked = || {
+        let asked = edge.get("/__faults/asked").json();
+        let number = |name: &str| asked[name].as_u64().expect("a number");
+        (number("ledgers"), number("revocations"))
+    };
+    let plays = |claims: Value| {
+        let opened = OpenedLecture::open(&edge, claims);
+        assert_eq!(opened.verdicts(&edge), PLAYS);
+        assert_eq!(opened.verdicts(&edge), PLAYS);
+    };
+    asked();
+    plays(json!({"path": LECTURE}));
+    assert_eq!(asked(), (0, 0), "a link that names nobody");
+    plays(json!({"path": LECTURE, "sub": "s1"}));
+    assert_eq!(asked(), (0, 1), "a link that names its viewer");
+    plays(json!({"path": LECTURE, "sub": "s2", "sessions": 2}));
+    assert_eq!(
+        asked(),
+        (1, 0),
+        "a link that counts players; the list is known"
+    );
 }

@@ -7,13 +7,15 @@
 // `/__faults/points` tells what was written to Analytics Engine and forgets it;
 // `/__faults/put/KEY` writes past the Worker; `/__faults/counts` tells how often each object was read and forgets it; `/__faults/cache?fail=match|put|hang|` sets
 // how the cache fails; `/__faults/puts?most=2` holds every put after so many, until more are allowed; `/__faults/puts` tells how
-// many came since.
+// many came since; `/__faults/asked` tells how often Durable Objects and Workers KV were asked and forgets it.
 import { WorkerEntrypoint } from "cloudflare:workers";
 import Built from "../../build/index.js";
+export { Ledger } from "../../build/index.js";
 
 let counts = {};
 let cacheFault = "";
 let points = [];
+let asked = { ledgers: 0, revocations: 0 };
 let resumed = new Set();
 let puts = { came: 0, most: Infinity };
 
@@ -142,6 +144,20 @@ class R2Bucket {
   }
 }
 
+/// A binding whose calls of these methods are counted.
+function counted(binding, name, methods) {
+  return new Proxy(binding, {
+    get(target, property) {
+      const value = target[property];
+      if (!methods.includes(property)) return value;
+      return (...all) => {
+        asked[name] += 1;
+        return value.apply(target, all);
+      };
+    },
+  });
+}
+
 class Ratelimit {
   async limit() {
     throw failed();
@@ -154,6 +170,11 @@ export default class extends WorkerEntrypoint {
     if (url.pathname === "/__faults/counts") {
       const told = counts;
       counts = {};
+      return Response.json(told);
+    }
+    if (url.pathname === "/__faults/asked") {
+      const told = asked;
+      asked = { ledgers: 0, revocations: 0 };
       return Response.json(told);
     }
     if (url.pathname === "/__faults/points") {
@@ -180,6 +201,8 @@ export default class extends WorkerEntrypoint {
     const faults = plan(request.headers.get("x-faults"));
     const ANALYTICS = { writeDataPoint: (point) => points.push(point) };
     const env = { ...this.env, ANALYTICS, BUCKET: new R2Bucket(this.env.BUCKET, faults) };
+    env.LEDGERS = counted(env.LEDGERS, "ledgers", ["getByName"]);
+    env.REVOCATIONS = counted(env.REVOCATIONS, "revocations", ["get", "getWithMetadata"]);
     if (faults.limit) env.REFUSALS = new Ratelimit();
     const response = await Built.fetch(faults.trap ? trapped(request) : request, env, this.ctx);
     if (faults.client?.how !== "stall" || !response.body) return response;
