@@ -13,8 +13,8 @@ await link("https://h/a", { viewer: 42 });
 await link("https://h/a", { preview: [0] });
 // @ts-expect-error claims have the names that stand in a token
 await mint({ path: "/a/", exp: 1, maxHeight: 720 });
-// @ts-expect-error `sessions` is reserved
-await mint({ path: "/a/", exp: 1, sessions: 2 });
+// @ts-expect-error a policy is one of two words
+await mint({ path: "/a/", exp: 1, sub: "s42", sessions: 2, sessions_policy: "first" });
 // @ts-expect-error `max_bytes` is reserved
 await mint({ path: "/a/", exp: 1, use: "upload", max_bytes: 1 });
 // @ts-expect-error an upload link has no other use

@@ -161,6 +161,9 @@ pub(super) async fn read(read: &Read<'_>, context: &ReadContext<'_>) -> Result<S
                 "Server-Timing",
                 format!("rewrite;dur={}", milliseconds(took)),
             ));
+            if let Some(session) = read.new_session() {
+                headers.push(("Lectern-Session", session));
+            }
             let length = rewritten.bytes.len() as u64;
             let note = rewritten.note();
             if !headers.iter().any(|(name, _)| *name == "Content-Encoding") {

@@ -1,6 +1,7 @@
 // The player page: `/_lectern/play#/courses/…/master.m3u8?token=…`. The link is in the fragment,
 // which browsers never send, so that no server log contains it.
 import Hls, { type ErrorData, type LoaderCallbacks, type LoaderConfiguration, type LoaderContext } from "hls.js";
+import { Renewal } from "./renewal";
 
 const video = document.querySelector("video")!;
 const alert = document.querySelector<HTMLElement>("[role=alert]")!;
@@ -34,11 +35,19 @@ function link(): URL | undefined {
   }
 }
 
-/** Refuses files on other sites with 403, without a request. */
-class AllowedOriginsLoader extends Hls.DefaultConfig.loader {
+let renewal: Renewal | undefined;
+
+/** Loads with the newest passes. Refuses files on other sites with 403, without a request. */
+class EdgeLoader extends Hls.DefaultConfig.loader {
   override load(context: LoaderContext, config: LoaderConfiguration, callbacks: LoaderCallbacks<LoaderContext>): void {
-    if (isAllowed(new URL(context.url, location.href))) {
-      super.load(context, config, callbacks);
+    const url = new URL(context.url, location.href);
+    if (isAllowed(url)) {
+      context.url = renewal?.newest(url.href) ?? context.url;
+      const onSuccess: LoaderCallbacks<LoaderContext>["onSuccess"] = (response, stats, loaded, details) => {
+        renewal?.loaded(url.href, response.data, this.getResponseHeader?.("lectern-session") ?? null);
+        callbacks.onSuccess(response, stats, loaded, details);
+      };
+      super.load(context, config, { ...callbacks, onSuccess });
     } else {
       queueMicrotask(() => callbacks.onError({ code: 403, text: "another site" }, context, null, this.stats));
     }
@@ -66,7 +75,8 @@ function play(url: URL): void {
   // hls.js comes first: Chrome answers "maybe" to native HLS, and plays it worse.
   if (Hls.isSupported()) {
     // Measured on slow networks: the lowest rung starts in 2 s, the middle one in 12 s.
-    const hls = new Hls({ startLevel: 0, capLevelToPlayerSize: true, loader: AllowedOriginsLoader });
+    const hls = new Hls({ startLevel: 0, capLevelToPlayerSize: true, loader: EdgeLoader });
+    renewal = new Renewal(url);
     let recoveries = 0;
     let opened = false;
     hls.on(Hls.Events.MANIFEST_PARSED, () => (opened = true));
