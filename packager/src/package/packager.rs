@@ -19,6 +19,7 @@ use crate::extras::{EncodedLadder, LadderRung};
 use crate::manifest::container::Container;
 use crate::media::{Codec, Rendition};
 use crate::progress::Progress;
+use crate::units::format_count;
 use crate::warning::{TrackKind, Warning, WarningRecord};
 use crate::workdir::{TaskRecord, WorkDir, scratch};
 
@@ -84,9 +85,9 @@ impl<'a> Packager<'a> {
     pub(crate) async fn encode(&self, on_rung: impl Fn(&Rung)) -> Result<EncodeReport> {
         let plan = &self.plan.encode;
         self.progress.note(format_args!(
-            "encoding {}, in {} parts",
+            "encoding {}, in {}",
             plan.describe(),
-            plan.tasks().len()
+            format_count(plan.tasks().len(), "part")
         ));
         let encoding = Encoding {
             plan,
