@@ -120,7 +120,7 @@ impl<'a> Packager<'a> {
     pub(crate) async fn finish(&self, report: &EncodeReport) -> Result<Package> {
         let root = self.workdir.root();
         let revision_folder = self.workdir.revision_folder();
-        let explain_full_disk = |error| scratch::full_disk(root).map_or(error, Into::into);
+        let explain_full_disk = |error| scratch::full_disk(root).unwrap_or(error);
         let measured = self
             .measure(&report.messages)
             .await

@@ -35,7 +35,7 @@ pub(crate) enum StorageError {
         #[source]
         source: std::io::Error,
     },
-    #[error("the edge refused `{path}` with {status}: {problem}")]
+    #[error("the edge refused {} with {status}: {problem}", describe_object(path))]
     Refused {
         path: String,
         status: u16,
@@ -217,6 +217,14 @@ pub(crate) enum LocationError {
         #[source]
         source: ObjectKeyError,
     },
+}
+
+/// Names an object of a target; the target itself has no name in it.
+fn describe_object(path: &str) -> String {
+    match path {
+        "" => "the target".to_owned(),
+        _ => format!("`{path}`"),
+    }
 }
 
 fn describe_no_scheme(suggestion: &Suggestion) -> String {
