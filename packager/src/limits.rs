@@ -30,8 +30,8 @@ const MAX_REPEATS: u64 = 2;
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Limits of one recording")]
 pub(crate) struct LimitArgs {
-    /// Maximum size of the recording, e.g. `20GB`; a segment counts as often as its playlist names
-    /// it [default: none; `lectern work`: 50GB].
+    /// Maximum size of a recording to fetch, e.g. `20GB`; a segment counts as often as its playlist
+    /// names it [default: none; `lectern work`: 50GB].
     #[arg(long, value_name = "SIZE", env = "LECTERN_MAX_INPUT", hide_env_values = true, value_parser = size)]
     max_input: Option<u64>,
     /// Maximum number of video frames [default: none; `lectern work`: 216000, or more by size up to

@@ -22,6 +22,12 @@ pub(crate) fn size(text: &str) -> Result<u64, String> {
     amount.checked_mul(unit).ok_or_else(wrong)
 }
 
+/// Formats a number of things, such as `1 part` or `3 parts`.
+pub(crate) fn format_count(count: usize, thing: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {thing}{plural}")
+}
+
 /// Formats a size, such as `20.5 GB`.
 pub(crate) fn format_bytes(bytes: u64) -> String {
     if bytes < 1_000 {

@@ -183,7 +183,7 @@ impl fmt::Display for Warning {
             ),
             Self::NearestTurn { track, degrees } => write!(
                 f,
-                "video track {track} is turned by no quarter: it is turned by {degrees} degrees"
+                "the rotation of video track {track} is no multiple of 90 degrees: {degrees} is the nearest"
             ),
             Self::ResizedVideo {
                 track,

@@ -118,12 +118,12 @@ const guides = {
         async function server({ language, code }) {
             assert.equal(language, 'js');
             const said = await node(`${code}
-                server.listen(0, '127.0.0.1', async () => {
-                    const answer = await fetch('http://127.0.0.1:' + server.address().port);
+                server.on('listening', async () => {
+                    const answer = await fetch('http://localhost:' + server.address().port);
                     process.stdout.write(answer.headers.get('content-type') + await answer.text());
                     server.close();
                     server.closeAllConnections();
-                });`);
+                });`, { PORT: '0' });
             assert.match(said, /^text\/html/);
             await frames(said, '/courses/node/intro/master.m3u8', 's42');
         },
@@ -180,7 +180,9 @@ print(lesson(request, "intro").content.decode())`);
         withTheBefore('blade'),
         async function goServer({ language, code }) {
             assert.equal(language, 'go');
-            const said = await go(`${code.replace('import (', 'import (\n\t"fmt"\n\t"net/http/httptest"\n')}
+            assert.match(code, /ListenAndServe\("localhost:3000", nil\)/);
+            const served = code.replace('func main()', 'func serve()');
+            const said = await go(`${served.replace('import (', 'import (\n\t"fmt"\n\t"net/http/httptest"\n')}
                 func main() {
                     recorder := httptest.NewRecorder()
                     lesson(recorder, httptest.NewRequest("GET", "/", nil))
@@ -228,11 +230,20 @@ print(lesson(request, "intro").content.decode())`);
         async function uploadLink({ language, code }) {
             assert.equal(language, 'js');
             uploadUrl = await node(`${code}
-                uploads.listen(0, '127.0.0.1', async () => {
-                    process.stdout.write(await (await fetch('http://127.0.0.1:' + uploads.address().port)).text());
+                import { withChromium } from '${join(root, 'tests/browser/chromium.mjs')}';
+                uploads.on('listening', async () => {
+                    const page = 'http://localhost:' + uploads.address().port;
+                    await withChromium(async (context) => {
+                        const tab = await context.newPage();
+                        await tab.goto(page);
+                        await tab.setInputFiles('input', '${join(folder, 'talk.mp4')}');
+                        await tab.click('button');
+                        await tab.getByText('talk.mp4 is uploaded').waitFor();
+                    });
+                    process.stdout.write(await (await fetch(page, { method: 'POST' })).text());
                     uploads.close();
                     uploads.closeAllConnections();
-                });`, { LECTERN_EDGE: shop.origin });
+                });`, { LECTERN_EDGE: shop.origin, PORT: '0' });
             assert.match(uploadUrl, /\/uploads\/s42\/[0-9a-f-]{36}\/recording\.mp4\?token=/);
         },
         async function uploads({ language, code }) {

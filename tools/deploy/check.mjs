@@ -84,7 +84,21 @@ if (options.url) {
 }
 
 if (!existsSync(options.config)) misused(`there is no file ${options.config}`);
-const { rawConfig } = experimental_readRawConfig({ config: options.config });
+
+/** Reads the file. wrangler's error holds all of it, of which the line is enough. */
+function parsedConfiguration() {
+  try {
+    return experimental_readRawConfig({ config: options.config }).rawConfig;
+  } catch (error) {
+    if (!error.location) throw error;
+    const { line, lineText } = error.location;
+    const isConflict = /^(<{7}|={7}|>{7})( |$)/.test(lineText);
+    const remedy = isConflict ? "decide which lines of the merge stay, and remove its marks" : error.text;
+    return done(`the configuration in ${options.config}`, [`line ${line} is not TOML: ${remedy}`]);
+  }
+}
+
+const rawConfig = parsedConfiguration();
 const names = Object.keys(rawConfig.env ?? {});
 if (options.env && !names.includes(options.env)) {
   misused(`there is no environment "${options.env}" in ${options.config}; it has: ${names.join(", ") || "none"}`);
@@ -109,14 +123,16 @@ if (options.offline) {
   const place = jurisdiction ? ["--jurisdiction", jurisdiction] : [];
   const listed = wrangler("r2", "bucket", "list", ...place);
   const signIn = "run `wrangler login`, or set CLOUDFLARE_API_TOKEN and CLOUDFLARE_ACCOUNT_ID";
+  // wrangler's own words offer an account that it makes for a while.
+  const isSignedOut = listed.said.includes("set a CLOUDFLARE_API_TOKEN environment variable");
   const buckets = listed.ok ? [...listed.stdout.matchAll(/^name:\s+(\S+)/gm)].map(([, name]) => name) : undefined;
   // A Worker that was never deployed has no secrets.
   const kept = wrangler("secret", "list", "--format", "json", ...environment);
   const isNew = !kept.ok && kept.said.includes(`Worker "${config.name}" not found`);
   const secrets = kept.ok ? JSON.parse(kept.stdout.slice(kept.stdout.indexOf("["))).map(({ name }) => name) : isNew ? [] : undefined;
-  if (!buckets) unchecked(`the bucket "${bucket}"`, listed.said, signIn);
-  if (!secrets) unchecked(`the keys of "${config.name}"`, kept.said, signIn);
+  if (!buckets) unchecked(`the bucket "${bucket}"`, isSignedOut ? "no account" : listed.said, signIn);
+  if (!secrets) unchecked(`the keys of "${config.name}"`, isSignedOut ? "no account" : kept.said, signIn);
   const steps = [buckets && "the bucket", secrets && "the keys"].filter(Boolean);
-  const target = ["--config", options.config, ...(options.env ? ["--env", options.env] : [])].join(" ");
+  const target = `--config ${options.config} --env ${options.env || '""'}`;
   if (steps.length > 0) done(steps.join(" and "), accountErrors(bucket, { buckets, secrets, jurisdiction, target }));
 }

@@ -233,7 +233,22 @@ test("without an account, the report goes on and says what is not checked, in pl
   assert.match(stdout, /^– the bucket "lectern": not checked$/m);
   assert.match(stdout, /^– the keys of "lectern": not checked$/m);
   assert.match(stdout, /wrangler login/);
-  assert.doesNotMatch(stdout, /\u001b/);
+  assert.doesNotMatch(stdout, /\u001b|ERROR|--temporary/);
+});
+
+test("a file that is no TOML is refused by its line alone", async (t) => {
+  const secret = 'password = "hunter2"';
+  for (const [broken, remedy] of [
+    ["name = ", /^ {2}- line 2 is not TOML: \S/m],
+    ["<<<<<<< wrangler.local.toml", /^ {2}- line 2 is not TOML: decide which lines of the merge stay/m],
+  ]) {
+    const file = configured(t, (text) => `# first\n${broken}\n${secret}\n${text}`);
+    const { status, stdout, stderr } = await checks(["--config", file, "--offline"]);
+    assert.deepEqual([status, stderr], [1, ""], stdout);
+    assert.match(stdout, /^✘ the configuration in /);
+    assert.match(stdout, remedy);
+    assert.doesNotMatch(stdout, /hunter2|\bat .*:\d+/);
+  }
 });
 
 // A stand-in for Cloudflare's API.
@@ -270,7 +285,7 @@ test("the account is asked for its bucket and the Worker's keys", async (t) => {
   const empty = await checks(["--config", file], env);
   assert.equal(empty.status, 1, empty.stdout + empty.stderr);
   assert.match(empty.stdout, /wrangler r2 bucket create lectern`/);
-  assert.match(empty.stdout, /wrangler secret put LECTERN_KEYS --config \S+wrangler\.toml </);
+  assert.match(empty.stdout, /wrangler secret put LECTERN_KEYS --config \S+wrangler\.toml --env "" </);
   account.buckets.push("lectern");
   account.secrets.push("LECTERN_KEYS");
   const ready = await checks(["--config", file], env);

@@ -38,7 +38,7 @@ Exit codes:
   1    failure
   2    wrong arguments, or the output folder holds something else
   3    the input is missing, empty, unreadable, damaged, too small or over a limit
-  4    the environment: no ffmpeg, disk full, no keys
+  4    the environment: no ffmpeg, disk full or read-only, no keys
   5    the edge or the storage refused, or did not answer
   6    a package breaks a rule of `lectern check`, or a published object differs from its record
   130  interrupted"

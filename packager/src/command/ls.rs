@@ -12,7 +12,7 @@ use crate::publish::contents::{self, StoredLecture};
 use crate::redact::{on_one_line, redacted};
 use crate::storage::StoredEntry;
 use crate::storage::error::StorageError;
-use crate::units::format_bytes;
+use crate::units::{format_bytes, format_count};
 
 /// A row, as `--json` prints it.
 #[derive(Debug, Serialize)]
@@ -110,9 +110,9 @@ impl ListedEntry {
                 published,
                 ..
             } => {
-                let plural = if *revisions == 1 { "" } else { "s" };
+                let revisions = format_count(*revisions, "revision");
                 let state = if *published { "" } else { ", does not play" };
-                format!("  (lecture, {revisions} revision{plural}{state})")
+                format!("  (lecture, {revisions}{state})")
             }
             Self::Object { .. } => String::new(),
         };

@@ -47,7 +47,7 @@ use verify::VerifyArgs;
 use work::WorkArgs;
 
 use crate::cost::CostArgs;
-use crate::encode::ChunkMismatch;
+use crate::encode::{ChunkMismatch, FormatChange};
 use crate::failure;
 use crate::package::manifest_json::Package;
 use crate::workdir::WorkDir;
@@ -146,7 +146,8 @@ fn close_workdir(
     match packaged {
         Ok(package) => commit(workdir, package),
         Err(error) => {
-            workdir.abandon(error.is::<ChunkMismatch>() || failure::is_input_at_fault(&error));
+            let is_replanned = error.is::<ChunkMismatch>() || error.is::<FormatChange>();
+            workdir.abandon(is_replanned || failure::is_input_at_fault(&error));
             Err(error)
         }
     }

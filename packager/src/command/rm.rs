@@ -15,7 +15,7 @@ use crate::redact::redacted;
 use crate::storage::Store;
 use crate::storage::error::StorageError;
 use crate::storage::location::object_name;
-use crate::units::format_bytes;
+use crate::units::{format_bytes, format_count};
 
 /// Objects to remove.
 enum Removal {
@@ -52,9 +52,12 @@ async fn remove(args: &RmArgs) -> Result<()> {
     } else {
         "removed"
     };
-    let plural = if objects == 1 { "" } else { "s" };
     progress.result(
-        format_args!("{verb} {objects} object{plural}, {}", format_bytes(bytes)),
+        format_args!(
+            "{verb} {}, {}",
+            format_count(objects, "object"),
+            format_bytes(bytes)
+        ),
         &serde_json::json!({"objects": objects, "bytes": bytes, "removed": !args.dry_run}),
     );
     Ok(())
@@ -88,7 +91,7 @@ async fn find(args: &RmArgs) -> Result<Removal> {
             });
         }
     }
-    Err(StorageError::Nothing(redacted(&args.target.target)).into())
+    Err(RemovalError::Missing.into())
 }
 
 impl Removal {
@@ -104,7 +107,10 @@ impl Removal {
                 };
                 let kept = match lecture.kept {
                     0 => String::new(),
-                    kept => format!("; {kept} other objects in its folder stay"),
+                    kept => {
+                        let kept = format_count(kept, "other object");
+                        format!("; not removed: {kept} in its folder")
+                    }
                 };
                 let revisions = lecture.revisions;
                 format!(

@@ -24,6 +24,9 @@ async fn roll_back(args: &RollbackArgs) -> Result<()> {
     let progress = Progress::new(args.json);
     let target = args.target.open()?;
     let inventory = Inventory::list(&target).await?;
+    if inventory.revisions.is_empty() {
+        return Err(StorageError::Nothing(redacted(&args.target.target)).into());
+    }
     let revision = select_revision(&inventory, args.revision.as_deref())?;
     let package = read_package(&target, &revision.name).await?;
     let missing = count_missing(revision, &package);
@@ -66,7 +69,7 @@ fn select_revision<'a>(
     all.filter(|revision| inventory.live.as_ref() != Some(&revision.name))
         .filter(|revision| revision.published().is_some())
         .max_by_key(|revision| revision.replaced())
-        .ok_or_else(|| StorageError::NoRevision("that played before".to_owned()))
+        .ok_or(StorageError::NoOtherRevision)
 }
 
 /// Counts the objects that are missing or have another size.

@@ -139,7 +139,7 @@ impl Encoding<'_> {
             EncodeTask::Audio(audio) => self.encode_audio(audio, on_progress).await,
             EncodeTask::Video(video, cut) => self.encode_video(video, cut, on_progress).await,
         };
-        let disk = |error| full_disk(self.workdir.root()).map_or(error, Into::into);
+        let disk = |error| full_disk(self.workdir.root()).unwrap_or(error);
         let TaskOutput { record, files } = made.map_err(disk)?;
         let name = task.name();
         let record = self.workdir.record_finished(&name, record, &files).await;

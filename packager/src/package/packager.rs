@@ -19,6 +19,7 @@ use crate::extras::{EncodedLadder, LadderRung};
 use crate::manifest::container::Container;
 use crate::media::{Codec, Rendition};
 use crate::progress::Progress;
+use crate::units::format_count;
 use crate::warning::{TrackKind, Warning, WarningRecord};
 use crate::workdir::{TaskRecord, WorkDir, scratch};
 
@@ -84,9 +85,9 @@ impl<'a> Packager<'a> {
     pub(crate) async fn encode(&self, on_rung: impl Fn(&Rung)) -> Result<EncodeReport> {
         let plan = &self.plan.encode;
         self.progress.note(format_args!(
-            "encoding {}, in {} parts",
+            "encoding {}, in {}",
             plan.describe(),
-            plan.tasks().len()
+            format_count(plan.tasks().len(), "part")
         ));
         let encoding = Encoding {
             plan,
@@ -119,7 +120,7 @@ impl<'a> Packager<'a> {
     pub(crate) async fn finish(&self, report: &EncodeReport) -> Result<Package> {
         let root = self.workdir.root();
         let revision_folder = self.workdir.revision_folder();
-        let explain_full_disk = |error| scratch::full_disk(root).map_or(error, Into::into);
+        let explain_full_disk = |error| scratch::full_disk(root).unwrap_or(error);
         let measured = self
             .measure(&report.messages)
             .await

@@ -123,15 +123,18 @@ impl PackagePlan {
                 Ok(done) => return Ok(done),
                 Err(error) => error,
             };
-            let (other, how) = match () {
-                () if error.is::<ChunkMismatch>() => (plan.without_chunks(), "as a whole"),
-                () if error.is::<FormatChange>() => (plan.scaled_first(), "at one size"),
+            let other = match () {
+                () if error.is::<ChunkMismatch>() => plan.without_chunks(),
+                () if error.is::<FormatChange>() => plan.scaled_first(),
                 () => return Err(error),
             };
             let Some(other) = other else {
                 return Err(error);
             };
-            progress.note(format_args!("{error:#}; it is encoded {how}"));
+            match &other.warnings[plan.warnings.len()..] {
+                [] => progress.note(format_args!("{error:#}; it is encoded as a whole")),
+                new => new.iter().for_each(|warning| progress.warn(warning)),
+            }
             plan = other;
         }
     }

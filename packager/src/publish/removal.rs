@@ -29,6 +29,8 @@ const REMOVED: &str = "#EXTM3U\n## removed\n";
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RemovalError {
+    #[error("nothing is stored there")]
+    Missing,
     #[error("it is no lecture: it holds {0}")]
     Several(String),
     #[error("revision `{revision}` is being published, or was until a moment ago")]
@@ -43,12 +45,13 @@ impl RemovalError {
     pub(crate) fn exit(&self) -> Exit {
         match self {
             Self::Several(_) | Self::Unconfirmed => Exit::Usage,
-            Self::BeingPublished { .. } | Self::Replaced => Exit::Refused,
+            Self::Missing | Self::BeingPublished { .. } | Self::Replaced => Exit::Refused,
         }
     }
 
     pub(crate) fn hint(&self) -> String {
         match self {
+            Self::Missing => "list what is stored with `lectern ls`".to_owned(),
             Self::Several(_) => {
                 "name one lecture or object; `lectern ls` lists them with their sizes".to_owned()
             }

@@ -35,7 +35,7 @@ pub(crate) enum StorageError {
         #[source]
         source: std::io::Error,
     },
-    #[error("the edge refused `{path}` with {status}: {problem}")]
+    #[error("the edge refused {} with {status}: {problem}", describe_object(path))]
     Refused {
         path: String,
         status: u16,
@@ -65,6 +65,8 @@ pub(crate) enum StorageError {
     Nothing(String),
     #[error("there is no revision `{0}`")]
     NoRevision(String),
+    #[error("no other revision has played there")]
+    NoOtherRevision,
     #[error(
         "revision `{revision}` is incomplete: {missing} of its objects are missing or cut short"
     )]
@@ -101,6 +103,7 @@ impl StorageError {
             | Self::EndlessList { .. }
             | Self::Nothing(_)
             | Self::NoRevision(_)
+            | Self::NoOtherRevision
             | Self::NotWhole { .. }
             | Self::NoMaster(_) => Exit::Refused,
         }
@@ -113,6 +116,9 @@ impl StorageError {
             }
             Self::Target(LocationError::NoEdge(_) | LocationError::BadEdge(_)) => {
                 "set it to the edge's URL, as in `export LECTERN_EDGE=http://localhost:8787`"
+            }
+            Self::Target(LocationError::NoScheme(_)) => {
+                "begin a URL with its scheme, and a path with `./`"
             }
             Self::Target(_) => {
                 "a target is a folder, `https://edge.example/prefix`, `edge:/prefix` for LECTERN_EDGE, `r2://bucket/prefix` or `s3://bucket/prefix`"
@@ -147,7 +153,9 @@ impl StorageError {
             } => "use the LECTERN_KEYS of the edge, or an upload link for this prefix",
             Self::Refused { status: 413, .. } => "raise the edge's size limit",
             Self::Refused { .. } => "read the edge's log, and run this again: it resumes",
-            Self::Unreachable { .. } => "start the edge, for example with `make serve`",
+            Self::Unreachable { .. } => {
+                "check the address and the network; `make serve` starts a local edge"
+            }
             Self::Denied { .. } => {
                 "give the key the rights to read, write, list and delete objects in this bucket"
             }
@@ -160,7 +168,9 @@ impl StorageError {
             }
             Self::Differs { .. } => "repair the stored objects with `lectern verify --repair`",
             Self::Nothing(_) => "publish one with `lectern ship`",
-            Self::NoRevision(_) => "list the stored revisions with `lectern revisions`",
+            Self::NoRevision(_) | Self::NoOtherRevision => {
+                "list the stored revisions with `lectern revisions`"
+            }
             Self::NotWhole { .. } => {
                 "repair it from the published folder with `lectern verify --repair`"
             }
@@ -207,6 +217,14 @@ pub(crate) enum LocationError {
         #[source]
         source: ObjectKeyError,
     },
+}
+
+/// Names an object of a target; the target itself has no name in it.
+fn describe_object(path: &str) -> String {
+    match path {
+        "" => "the target".to_owned(),
+        _ => format!("`{path}`"),
+    }
 }
 
 fn describe_no_scheme(suggestion: &Suggestion) -> String {

@@ -44,7 +44,9 @@ pub(crate) enum KeysError {
 impl KeysError {
     pub(crate) fn hint(&self) -> &'static str {
         match self {
-            Self::None => "`lectern keys new` prints what to set",
+            Self::None => {
+                "set LECTERN_KEYS to the edge's keys; `lectern keys env FILE` prints those of a .dev.vars, and `lectern keys new` makes an edge's first"
+            }
             Self::NoneIn(_) | Self::Unreadable { .. } => {
                 "`make serve` writes the keys of a local edge into .dev.vars of the project's folder; name that file"
             }

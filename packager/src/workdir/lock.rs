@@ -13,7 +13,8 @@ pub(super) const LOCK: &str = "lock";
 
 /// Makes a folder for this user only, in a folder that others may write into.
 pub(crate) fn make_private(folder: &Path, root: &Path) -> anyhow::Result<()> {
-    fs::create_dir_all(folder)?;
+    let failed = |error| FolderError::making(root, error);
+    fs::create_dir_all(folder).map_err(failed)?;
     match DirBuilder::new().mode(0o700).create(root) {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {
             let found = fs::symlink_metadata(root)?;
@@ -23,7 +24,7 @@ pub(crate) fn make_private(folder: &Path, root: &Path) -> anyhow::Result<()> {
             }
             Ok(())
         }
-        made => Ok(made?),
+        made => made.map_err(failed),
     }
 }
 

@@ -82,8 +82,9 @@ impl WorkDir {
     }
 
     fn open(root: PathBuf, revision: &str, progress: Progress) -> anyhow::Result<Self> {
+        let locked = lock(&root).map_err(|error| FolderError::making(&root, error))?;
         Ok(Self {
-            _lock: lock(&root)?.ok_or_else(|| FolderError::Busy(root.clone()))?,
+            _lock: locked.ok_or_else(|| FolderError::Busy(root.clone()))?,
             root,
             revision: revision.to_owned(),
             progress,

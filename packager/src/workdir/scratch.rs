@@ -8,13 +8,15 @@ use std::time::Duration;
 
 /// Returns the error of a full disk, if a write to this folder fails with it. ffmpeg 5.1 writes
 /// truncated segments to a full disk and returns 0.
-pub(crate) fn full_disk(folder: &Path) -> Option<std::io::Error> {
+pub(crate) fn full_disk(folder: &Path) -> Option<anyhow::Error> {
     let file = folder.join("space");
     let tried = fs::write(&file, vec![1; 1 << 20]);
     let _ = fs::remove_file(&file);
-    tried
+    let error = tried
         .err()
-        .filter(|error| error.kind() == ErrorKind::StorageFull)
+        .filter(|error| error.kind() == ErrorKind::StorageFull)?;
+    let writing = format!("cannot write into `{}`", folder.display());
+    Some(anyhow::Error::new(error).context(writing))
 }
 
 /// A folder that is removed when it is dropped: at the end, after an error or a signal.

@@ -20,7 +20,15 @@ fn packaged(input: &Path, out: &Path) -> Value {
     let done = package(input, out);
     assert_eq!(done.code, 0, "{}: {done:?}", input.display());
     decode(&out.join("master.m3u8"));
-    package_json(out)
+    let facts = package_json(out);
+    // A person reads each warning once, and of no other end than the last.
+    for warning in facts["warnings"].as_array().into_iter().flatten() {
+        let message = warning["message"].as_str().expect("a sentence");
+        let line = format!("warning: {message}\n");
+        assert_eq!(done.stderr.matches(&line).count(), 1, "{line}{done:?}");
+    }
+    assert!(!done.stderr.contains("goes on from there"), "{done:?}");
+    facts
 }
 
 fn seconds(facts: &Value, kind: &str) -> f64 {
@@ -225,6 +233,9 @@ fn a_picture_that_changes_its_size_is_packaged_at_one_size_with_all_its_frames()
     for (file, expected) in files {
         let out = root.path().join("out");
         let facts = packaged(&file, &out);
+        let codes = facts["warnings"].as_array().expect("a warning").iter();
+        let codes: Vec<&Value> = codes.map(|warning| &warning["code"]).collect();
+        assert!(codes.contains(&&"resized-video".into()), "{codes:?}");
         let video = seconds(&facts, "video");
         assert!(
             (video - expected).abs() < 0.1,

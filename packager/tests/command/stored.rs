@@ -94,16 +94,32 @@ fn a_bucket_lists_takes_and_loses_files_and_lectures() {
 
     let removed = bucket.run(&["rm", "r2://video/courses/b", "--yes"]);
     assert_eq!(removed.code, 0, "{removed:?}");
-    assert!(removed.stderr.contains("1 other objects"), "{removed:?}");
+    let kept = "; not removed: 1 other object in its folder\n";
+    assert!(removed.stderr.contains(kept), "{removed:?}");
     assert_eq!(
         listed(&bucket.run(&ls)),
         ["lecture a/", "object b/a talk.mov"]
     );
     let object = bucket.run(&["rm", "r2://video/courses/b/a%20talk.mov", "--yes"]);
     assert_eq!(object.code, 0, "{object:?}");
+    assert!(
+        object.stdout.starts_with("removed 1 object, "),
+        "{object:?}"
+    );
     assert_eq!(listed(&bucket.run(&ls)), ["lecture a/"]);
-    let nothing = bucket.run(&["rm", "r2://video/courses/b", "--yes"]);
+    // The stand-in's empty folder `b` would be an object.
+    let nothing = bucket.run(&["rm", "r2://video/courses/c", "--yes"]);
     assert_eq!(nothing.code, 5, "{nothing:?}");
+    for words in ["nothing is stored there", "hint: list what is stored"] {
+        assert!(nothing.stderr.contains(words), "{nothing:?}");
+    }
+    // Nothing has played before, and no lecture is there.
+    let first = bucket.run(&["rollback", "r2://video/courses/a"]);
+    let other = "no other revision has played there";
+    assert!(first.stderr.contains(other), "{first:?}");
+    let absent = bucket.run(&["rollback", "r2://video/courses/c"]);
+    assert!(absent.stderr.contains("there is no lecture"), "{absent:?}");
+    assert_eq!((first.code, absent.code), (5, 5));
     bucket.assert_lawful();
 }
 
