@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use lectern::object::key::ObjectKey;
+use lectern::request::split_url;
 use reqwest::Url;
 
 use super::error::{LocationError, StorageError};
@@ -49,7 +50,9 @@ impl Location {
             return Err(LocationError::Endpoint.into());
         }
         let prefix = || {
-            let path = url.path().trim_end_matches('/');
+            // As written: a parser of URLs resolves `..` and `%2e%2e`, and would name another folder.
+            let path = split_url(text).map_or("/", |(_, path, _)| path);
+            let path = path.trim_end_matches('/');
             if path.is_empty() {
                 return Err(LocationError::NoPrefix);
             }
@@ -240,6 +243,18 @@ mod tests {
             (
                 "https://edge.example/a%2fb",
                 "the prefix of `https://edge.example/a%2fb` is not acceptable",
+            ),
+            (
+                "https://edge.example/a/%2e%2e/b/",
+                "the prefix of `https://edge.example/a/%2e%2e/b/` is not acceptable",
+            ),
+            (
+                "https://edge.example/a/../b/",
+                "the prefix of `https://edge.example/a/../b/` is not acceptable",
+            ),
+            (
+                "https://edge.example/my courses/é/",
+                "/my courses/é/ https://edge.example/my%20courses/%C3%A9/v/a%20b",
             ),
             (
                 "http://edge.example/a",
