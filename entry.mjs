@@ -10,7 +10,13 @@ export class Ledger {
     this.env = env;
   }
 
+  // One message at a time: an older list must not overtake a newer one on its way to Workers KV.
   fetch(request) {
-    return ledger(this.state, this.env, request);
+    return this.state.blockConcurrencyWhile(() => ledger(this.state, this.env, request));
+  }
+
+  // A viewer's ledger is forgotten a day after his last player opened a lecture.
+  alarm() {
+    return this.state.storage.deleteAll();
   }
 }

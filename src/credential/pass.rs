@@ -532,6 +532,7 @@ fn derive(
 mod tests {
     use super::*;
     use crate::credential::keyring::testing::ring;
+    use crate::credential::ticket::Place;
 
     const NOW: u64 = 1_800_000_000;
 
@@ -604,10 +605,83 @@ mod tests {
         }
     }
 
+    fn tickets() -> [Option<Ticket>; 3] {
+        let named = Ticket {
+            viewer: Some([1; 12]),
+            link: Some([2; 8]),
+            place: None,
+        };
+        let place = Place {
+            session: [3; 8],
+            places: 2,
+            newest_wins: true,
+        };
+        let seated = Ticket {
+            place: Some(place),
+            ..named
+        };
+        [None, Some(named), Some(seated)]
+    }
+
+    #[test]
+    fn a_pass_carries_its_ticket_and_opens_with_no_other() {
+        let ring = ring(&["k"]);
+        let segment = object("c/v/1/seg00000.m4s");
+        let mut passes = Vec::new();
+        for (ticket, kind) in tickets()
+            .into_iter()
+            .flat_map(|ticket| KINDS.map(|kind| (ticket, kind)))
+        {
+            let mut out = Vec::new();
+            let minter = Minter::new(ring.minting(), NOW, Binding::default());
+            let (directory, name) = segment.split();
+            minter
+                .with_ticket(ticket)
+                .mint(kind, directory, name, &mut out);
+            let pass = String::from_utf8(out).expect("ASCII");
+            let found = verify(&pass, &segment, Binding::default(), &ring, NOW).expect(&pass);
+            // An object's pass names nobody without a place.
+            let has_place = ticket.is_some_and(|ticket| ticket.place.is_some());
+            let carried = ticket.filter(|_| kind != PassKind::Object || has_place);
+            assert_eq!((found.kind, found.ticket), (kind, carried));
+            passes.push((pass, carried.is_some()));
+        }
+        // No bit of a ticket can be changed, and none can be taken out or put in.
+        for (pass, has_ticket) in passes {
+            let bytes = URL_SAFE_NO_PAD.decode(&pass).expect("base64url");
+            for bit in 0..bytes.len() * 8 {
+                let mut forged = bytes.clone();
+                forged[bit / 8] ^= 1 << (bit % 8);
+                let forged = URL_SAFE_NO_PAD.encode(forged);
+                assert!(
+                    verify(&forged, &segment, Binding::default(), &ring, NOW).is_err(),
+                    "bit {bit}"
+                );
+            }
+            let mut forged = bytes;
+            if has_ticket {
+                forged.drain(HEAD_BYTES..MAX_HEAD_BYTES);
+                forged[0] ^= WITH_TICKET ^ WITHOUT_TICKET;
+            } else {
+                let ticket = tickets()[2].expect("a ticket").to_bytes();
+                forged.splice(HEAD_BYTES..HEAD_BYTES, ticket);
+                forged[0] ^= WITH_TICKET ^ WITHOUT_TICKET;
+            }
+            let forged = URL_SAFE_NO_PAD.encode(forged);
+            assert!(verify(&forged, &segment, Binding::default(), &ring, NOW).is_err());
+        }
+    }
+
     #[test]
     fn a_reserved_pass_is_the_one_that_is_minted() {
+        for ticket in tickets() {
+            reserved_passes_are_minted_ones(ticket);
+        }
+    }
+
+    fn reserved_passes_are_minted_ones(ticket: Option<Ticket>) {
         let ring = ring(&["k"]);
-        let minter = || Minter::new(ring.minting(), NOW, Binding::default());
+        let minter = || Minter::new(ring.minting(), NOW, Binding::default()).with_ticket(ticket);
         let (mut reserving, mut minting) = (minter(), minter());
         let (mut reserved, mut minted) = (Vec::new(), Vec::new());
         // Names that fit one block and longer ones, in full and partial groups.

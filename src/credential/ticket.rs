@@ -10,14 +10,18 @@
 //! `jti`. A missing part is zeros. The MAC of the pass covers the ticket.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use hmac::Mac as _;
 use sha2::{Digest as _, Sha256};
 
 use super::claims::Claims;
+use super::keyring::{HmacSha256, Key, Keyring};
 
 /// The length of a ticket. Thirty bytes are forty characters of base64url, so the field after a
 /// ticket starts at a character boundary.
 pub const TICKET_BYTES: usize = 30;
 
+/// The length of a session's id, and of its MAC.
+const SEAL_BYTES: usize = 8;
 const VIEWER: u8 = 1;
 const LINK: u8 = 2;
 const SESSION: u8 = 4;
@@ -114,6 +118,38 @@ pub fn viewer_hash(sub: &str) -> ViewerHash {
 #[must_use]
 pub fn link_hash(jti: &str) -> LinkHash {
     truncated_hash("link", jti)
+}
+
+/// Seals a session for the player that has it, so that it can go on with it. A player cannot invent
+/// one, nor use another viewer's.
+#[must_use]
+pub fn seal_session(key: &Key, viewer: &ViewerHash, session: &SessionId) -> String {
+    let mac = session_mac(key, viewer, session).finalize().into_bytes();
+    let mut sealed = [0; 2 * SEAL_BYTES];
+    sealed[..SEAL_BYTES].copy_from_slice(session);
+    sealed[SEAL_BYTES..].copy_from_slice(&mac[..SEAL_BYTES]);
+    URL_SAFE_NO_PAD.encode(sealed)
+}
+
+/// Opens what [`seal_session`] made for this viewer.
+#[must_use]
+pub fn open_session(text: &str, viewer: &ViewerHash, keys: &Keyring) -> Option<SessionId> {
+    let mut sealed = [0; 2 * SEAL_BYTES];
+    let length = URL_SAFE_NO_PAD.decode_slice(text, &mut sealed).ok()?;
+    let (session, mac) = sealed.split_first_chunk::<SEAL_BYTES>()?;
+    let is_sealed = |key: &Key| {
+        let expected = session_mac(key, viewer, session);
+        expected.verify_truncated_left(mac).is_ok()
+    };
+    (length == sealed.len() && keys.iter().any(is_sealed)).then_some(*session)
+}
+
+/// The MAC of a session. Its first byte is no pass's tag.
+fn session_mac(key: &Key, viewer: &ViewerHash, session: &SessionId) -> HmacSha256 {
+    key.pass_mac()
+        .chain_update(b"session")
+        .chain_update(viewer)
+        .chain_update(session)
 }
 
 /// Writes a session's id as base64url.

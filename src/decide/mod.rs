@@ -4,7 +4,7 @@
 use crate::config::Config;
 use crate::credential::claims::{Claims, Purpose, SessionsPolicy};
 use crate::credential::pass::{self, Pass, PassKind};
-use crate::credential::ticket::{Place, SessionId, Ticket, parse_session};
+use crate::credential::ticket::{Place, SessionId, Ticket, open_session, viewer_hash};
 use crate::credential::{Credential, open_link, open_pass};
 use crate::http::encoding::accepts_gzip;
 use crate::http::precondition::Conditions;
@@ -35,9 +35,17 @@ pub enum Decision<'config> {
     Redirect(Box<Redirect<'config>>),
     Read(Box<Read<'config>>),
     /// Reads or changes the list of revocations.
-    Revocations(LedgerRequest),
+    Revocations {
+        message: LedgerRequest,
+        /// The administrator and his link, which may be revoked.
+        ticket: Option<Ticket>,
+    },
     /// 200 with the names of the objects below a directory.
-    List(List),
+    List {
+        list: List,
+        /// The administrator and his link, which may be revoked.
+        ticket: Option<Ticket>,
+    },
     Write {
         write: Write,
         /// The viewer and the link, which may be revoked.
@@ -71,9 +79,7 @@ pub fn decide<'config>(
 ) -> Decision<'config> {
     let decided = match request.method {
         "OPTIONS" => Ok(Decision::Options),
-        _ if request.path == REVOCATIONS => {
-            revocations(request, config, now).map(Decision::Revocations)
-        }
+        _ if request.path == REVOCATIONS => revocations(request, config, now),
         "GET" | "HEAD" => read(request, config, now),
         "PUT" | "POST" | "DELETE" => write(request, config, now),
         method => Err(Refusal::new(
@@ -94,7 +100,7 @@ fn read<'config>(
     }
     let (in_path, path) = split_path_pass(request.path);
     if request.method == "GET" && parameter(request.query, "as")? == Some("list") {
-        return list(request, in_path, path, config, now).map(Decision::List);
+        return list(request, in_path, path, config, now);
     }
     let key = object_key(path)?;
     let mut is_attachment = false;
@@ -118,7 +124,7 @@ fn read<'config>(
                 _ => Treatment::AsStored,
             };
             let grant = grant_of(config, &key, depth, &pass, request, Limits::DirectoryPass)?;
-            viewer = checks_of_pass(&pass, treatment != Treatment::AsStored, config);
+            viewer = checks_of_pass(&pass, config);
             (treatment, pass.expires, grant)
         }
         Credential::Pass(text) => {
@@ -139,21 +145,24 @@ fn read<'config>(
                 }
             };
             let grant = grant_of(config, &key, depth, &pass, request, limits)?;
-            viewer = checks_of_pass(&pass, treatment != Treatment::AsStored, config);
+            viewer = checks_of_pass(&pass, config);
             (treatment, pass.expires, grant)
         }
         Credential::Link(link) => {
             let uses = [Purpose::Play, Purpose::Download, Purpose::Admin];
             let claims = open_link(&link, &key, &uses, request, config, now)?;
             let mut grant = grant_by_link(config, &claims, &key, request, now)?;
-            let asked = claims.sessions.filter(|_| request.method == "GET");
-            let place = match asked {
-                Some(places) => place(request, &key, &claims, places)?,
+            let place = match claims.sessions {
+                Some(places) => place(request, &key, &claims, places, config)?,
                 None => None,
             };
             viewer = ViewerChecks {
                 asks_revocations: grant.ticket.is_some() && config.bindings.revocations,
-                place: place.map(|_| PlaceRequest::Take),
+                // A player that names its session goes on. It never takes another player's place.
+                place: place.map(|place| match place.session == SessionId::default() {
+                    true => PlaceRequest::Take,
+                    false => PlaceRequest::Keep,
+                }),
             };
             if let Some(ticket) = &mut grant.ticket {
                 ticket.place = place;
@@ -170,6 +179,11 @@ fn read<'config>(
             let has_directory_pass = matches!(shape, Shape::DirectoryPass | Shape::Manifest);
             if has_directory_pass && key.directory().depth() == 0 {
                 let reason = "a directory's pass for the whole bucket";
+                return Err(Refusal::new(Problem::Forbidden, reason));
+            }
+            // Such a pass opens playlists and media, so their player must be known.
+            if has_directory_pass && claims.sessions.is_some() && place.is_none() {
+                let reason = "a directory's pass without a place";
                 return Err(Refusal::new(Problem::Forbidden, reason));
             }
             if shape == Shape::DirectoryPass {
@@ -269,13 +283,13 @@ fn shape(
 }
 
 /// Lists a directory for a link that administers all of it.
-fn list(
+fn list<'config>(
     request: &Request<'_>,
     in_path: Option<&str>,
     path: &str,
-    config: &Config,
+    config: &'config Config,
     now: u64,
-) -> Result<List, Refusal> {
+) -> Result<Decision<'config>, Refusal> {
     let list = List::parse(request, path)?;
     let Credential::Link(link) = Credential::of(request, in_path)? else {
         return Err(Refusal::new(Problem::Forbidden, "a pass cannot list"));
@@ -289,24 +303,32 @@ fn list(
             "a list with a link that opens one object, or is restricted",
         ));
     }
-    Ok(list)
+    let ticket = ticket(&claims, config);
+    Ok(Decision::List { list, ticket })
 }
 
 /// Parses a request about revocations. Its link administers the edge's own path, which no link for
 /// lectures contains.
-fn revocations(request: &Request<'_>, config: &Config, now: u64) -> Result<LedgerRequest, Refusal> {
+fn revocations<'config>(
+    request: &Request<'_>,
+    config: &Config,
+    now: u64,
+) -> Result<Decision<'config>, Refusal> {
     let Credential::Link(link) = Credential::of(request, None)? else {
         return Err(Refusal::new(Problem::Forbidden, "a pass cannot revoke"));
     };
     let key = ObjectKey::new(REVOCATIONS.trim_start_matches('/'))
         .map_err(|error| Refusal::new(Problem::BadPath, error))?;
-    open_link(&link, &key, &[Purpose::Admin], request, config, now)?;
+    let claims = open_link(&link, &key, &[Purpose::Admin], request, config, now)?;
     if !config.bindings.revocations || !config.bindings.ledgers {
         let reason = "the edge has no bindings `LEDGERS` and `REVOCATIONS`";
         return Err(Refusal::new(Problem::NotFound, reason));
     }
     let longest = config.max_link_age.saturating_add(config.max_watch);
-    revocations::parse(request, now, longest)
+    Ok(Decision::Revocations {
+        message: revocations::parse(request, now, longest)?,
+        ticket: ticket(&claims, config),
+    })
 }
 
 /// The treatment of an object by its name. If the name does not decide, the stored content type
@@ -398,12 +420,12 @@ fn ticket(claims: &Claims, config: &Config) -> Option<Ticket> {
     Ticket::of(claims).filter(|_| is_asked)
 }
 
-/// The checks of a request with a pass. Only playlists are checked for revocations: a segment's pass
-/// names no viewer, so that browsers can cache its URL.
-fn checks_of_pass(pass: &Pass, is_playlist: bool, config: &Config) -> ViewerChecks {
+/// The checks of a request with a pass. A segment's pass names its viewer only if it has a place, so
+/// that browsers can cache its URL.
+fn checks_of_pass(pass: &Pass, config: &Config) -> ViewerChecks {
     let place = pass.ticket.and_then(|ticket| ticket.place);
     ViewerChecks {
-        asks_revocations: is_playlist && pass.ticket.is_some() && config.bindings.revocations,
+        asks_revocations: pass.ticket.is_some() && config.bindings.revocations,
         place: place
             .filter(|_| config.bindings.ledgers)
             .map(|_| PlaceRequest::Keep),
@@ -418,6 +440,7 @@ fn place(
     key: &ObjectKey,
     claims: &Claims,
     places: u32,
+    config: &Config,
 ) -> Result<Option<Place>, Refusal> {
     let name = key.split().1;
     if !is_manifest_name(key) {
@@ -431,12 +454,12 @@ fn place(
             false => Err(Refusal::new(Problem::Forbidden, reason)),
         };
     }
-    // A player that renews its passes names its session. Zeros stand for a new one.
-    let session = match parameter(request.query, "session")? {
-        None => SessionId::default(),
-        Some(text) => parse_session(text)
-            .ok_or_else(|| Refusal::new(Problem::BadRequest, "`session` is no session's id"))?,
-    };
+    // A player that renews its passes names its session. Zeros stand for a new one, also in place of
+    // a session that the edge did not give to this viewer.
+    let named = parameter(request.query, "session")?;
+    let viewer = claims.sub.as_deref().map(viewer_hash).unwrap_or_default();
+    let session = named.and_then(|text| open_session(text, &viewer, &config.keys));
+    let session = session.unwrap_or_default();
     Ok(Some(Place {
         session,
         places: u8::try_from(places).unwrap_or(u8::MAX),

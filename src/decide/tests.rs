@@ -5,6 +5,7 @@ use crate::config::Bindings;
 use crate::credential::binding::Binding;
 use crate::credential::link;
 use crate::credential::pass::Minter;
+use crate::credential::ticket::seal_session;
 use crate::playlist::PlaylistError;
 use crate::request::split_url;
 
@@ -50,8 +51,8 @@ fn decided(config: &Config, method: &str, url: &str, headers: &[(&str, &str)]) -
         Decision::Redirect(_) => "redirect".to_owned(),
         Decision::Read(_) => "read".to_owned(),
         Decision::Write { .. } => "write".to_owned(),
-        Decision::List(_) => "list".to_owned(),
-        Decision::Revocations(_) => "revocations".to_owned(),
+        Decision::List { .. } => "list".to_owned(),
+        Decision::Revocations { .. } => "revocations".to_owned(),
         Decision::Refuse(refusal) => refusal.problem.code().to_owned(),
     }
 }
@@ -658,7 +659,9 @@ fn a_link_that_counts_players_takes_a_place_by_a_playlist() {
     for (method, path, expected) in [
         ("GET", "master.m3u8", Ok(Some(PlaceRequest::Take))),
         ("GET", "v/1/video.m3u8", Ok(Some(PlaceRequest::Take))),
-        ("HEAD", "master.m3u8", Ok(None)),
+        ("HEAD", "master.m3u8", Ok(Some(PlaceRequest::Take))),
+        ("HEAD", "v/1/seg00000.m4s", Err(Problem::Forbidden)),
+        ("HEAD", "manifest.mpd", Ok(Some(PlaceRequest::Take))),
         ("GET", "poster.jpg", Ok(None)),
         ("GET", "storyboard.vtt", Ok(None)),
         ("GET", "captions.vtt", Ok(None)),
@@ -672,13 +675,33 @@ fn a_link_that_counts_players_takes_a_place_by_a_playlist() {
         };
         assert_eq!(found, expected, "{method} {path}");
     }
-    let master = format!("{}&session=AQIDBAUGBwg", url("master.m3u8"));
-    let read = decided_read(&config, "GET", &master).expect("a read");
-    let place = read.grant.ticket.and_then(|ticket| ticket.place);
-    let place = place.expect("a place");
-    assert_eq!((place.session, place.places), ([1, 2, 3, 4, 5, 6, 7, 8], 2));
-    let odd = decided_read(&config, "GET", &format!("{}&session=x", url("master.m3u8")));
-    assert_eq!(odd.err(), Some(Problem::BadRequest));
+    // A directory's pass opens media, so it needs a place, whatever the method and the name.
+    for method in ["GET", "HEAD"] {
+        for name in ["x.jpg", "captions.vtt", "storyboard.vtt"] {
+            let url = format!("{}&as=directory", url(name));
+            assert_eq!(decided(&config, method, &url, &[]), "forbidden", "{name}");
+        }
+        let url = format!("{}&as=directory", url("master.m3u8"));
+        assert_eq!(decided(&config, method, &url, &[]), "redirect");
+    }
+    // A session is the edge's own, and this viewer's.
+    let key = config.keys.minting();
+    let sealed = seal_session(key, &viewer_hash("s"), &[1; 8]);
+    let other = seal_session(key, &viewer_hash("t"), &[1; 8]);
+    for (session, expected) in [
+        (sealed.as_str(), ([1; 8], PlaceRequest::Keep)),
+        (&other, ([0; 8], PlaceRequest::Take)),
+        ("AQIDBAUGBwg", ([0; 8], PlaceRequest::Take)),
+        ("x", ([0; 8], PlaceRequest::Take)),
+    ] {
+        let master = format!("{}&session={session}", url("master.m3u8"));
+        let read = decided_read(&config, "GET", &master).expect("a read");
+        let place = read.grant.ticket.and_then(|ticket| ticket.place);
+        let place = place.expect("a place");
+        assert_eq!(place.places, 2);
+        let found = (place.session, read.viewer.place.expect("a request"));
+        assert_eq!(found, expected, "{session}");
+    }
 }
 
 #[test]
@@ -700,7 +723,7 @@ fn a_pass_keeps_what_its_link_says_of_the_viewer() {
         ..seated
     };
     for (ticket, kind, name, asks, keeps) in [
-        (Some(seated), PassKind::Object, "seg.m4s", false, true),
+        (Some(seated), PassKind::Object, "seg.m4s", true, true),
         (
             Some(seated),
             PassKind::Playlist { depth: 1 },

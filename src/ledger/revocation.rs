@@ -14,7 +14,7 @@ use crate::object::key::{ObjectKey, Scope};
 /// The key of the list in Workers KV.
 pub const KEY: &str = "revocations";
 /// An isolate reads the list again after this time.
-pub const FRESH_SECONDS: u64 = 60;
+pub const FRESH_SECONDS: u64 = 30;
 /// The most revocations that are in force at once.
 pub const MAX_REVOCATIONS: usize = 10_000;
 const MAX_NAME_BYTES: usize = 256;

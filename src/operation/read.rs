@@ -4,12 +4,12 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest as _, Sha256};
 
 use crate::credential::pass::PassKind;
-use crate::credential::ticket::session_text;
+use crate::credential::ticket::seal_session;
 use crate::http::date::format_date;
 use crate::http::precondition::{Conditions, EntityTag, Validators, Verdict};
 use crate::http::problem::Problem;
 use crate::http::range::{ByteRange, ContentRange};
-use crate::ledger::{PlaceRequest, ViewerChecks};
+use crate::ledger::ViewerChecks;
 use crate::object::content_type;
 use crate::object::key::ObjectKey;
 use crate::object::stored::ObjectMetadata;
@@ -247,13 +247,11 @@ impl Read<'_> {
     /// The id of the session that this request begins or goes on with. A player that renews its
     /// passes names it, so that it does not take a second place.
     #[must_use]
-    pub fn new_session(&self) -> Option<String> {
-        let ticket = self.grant.ticket.as_ref();
-        let place = ticket.and_then(|ticket| ticket.place);
-        let takes = self.viewer.place == Some(PlaceRequest::Take);
-        place
-            .filter(|_| takes)
-            .map(|place| session_text(&place.session))
+    pub fn session(&self) -> Option<String> {
+        let ticket = self.grant.ticket.filter(|_| !self.has_pass)?;
+        let session = &ticket.place?.session;
+        let viewer = &ticket.viewer?;
+        Some(seal_session(self.grant.signing_key, viewer, session))
     }
 
     /// The object's path below a pass for its directory, which relative URLs inherit.

@@ -10,14 +10,14 @@ use std::collections::BTreeMap;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use js_sys::futures::JsFuture;
 use wasm_bindgen::prelude::*;
-use web_sys::Response;
+use web_sys::{Response, console};
 use worker::worker_sys::DurableObjectState;
 use worker::{Env, Error, Result, SqlStorage, SqlStorageValue, State};
 
 use super::raw::response;
 use super::responder::failed;
 use super::revocations;
-use super::time::{now_ms, within};
+use super::time::{now_ms, sleep, within};
 use crate::credential::ticket::{Place, SessionId, ViewerHash, parse_session, session_text};
 use crate::http::problem::{Problem, Refusal};
 use crate::ledger::PlaceRequest;
@@ -32,13 +32,22 @@ pub(super) const BINDING: &str = "LEDGERS";
 const ORIGIN: &str = "https://ledger/";
 /// The ledger of revocations. A viewer's ledger has a name with a slash.
 const REVOCATIONS: &str = "revocations";
+/// The time limit for a player's place, in milliseconds. A player waits for it.
+const PLACE_TIMEOUT_MS: u32 = 2_000;
+/// The delay before a refused write to Workers KV is repeated, in milliseconds. KV takes one write
+/// a second of a key.
+const PUBLISH_AGAIN_MS: u32 = 1_100;
+const MAX_PUBLISHES: u32 = 4;
+/// The age at which a viewer's ledger forgets everything, in milliseconds.
+const FORGET_MS: i64 = 86_400_000;
 /// The most players that an isolate remembers to have asked for.
 const MAX_REMEMBERED: usize = 10_000;
 
 thread_local! {
     /// Players whose place this isolate kept, with the second of the answer and whether they have
     /// one. It spares most requests for segments the question.
-    static CHECKED_IN: RefCell<BTreeMap<SessionId, (u64, bool)>> = const { RefCell::new(BTreeMap::new()) };
+    static CHECKED_IN: RefCell<BTreeMap<(ViewerHash, SessionId), (u64, bool)>> =
+        const { RefCell::new(BTreeMap::new()) };
 }
 
 /// Asks for a player's place.
@@ -49,26 +58,32 @@ pub(super) async fn admit(
     request: PlaceRequest,
     now: u64,
 ) -> std::result::Result<(), Refusal> {
-    let remembered = CHECKED_IN.with_borrow(|players| players.get(&place.session).copied());
+    let player = (viewer, place.session);
+    let remembered = CHECKED_IN.with_borrow(|players| players.get(&player).copied());
     let has_place = match (request, remembered) {
         (PlaceRequest::Keep, Some((at, has_place))) if now < at + CHECK_IN_SECONDS => has_place,
         _ => {
+            let before = remembered.is_none_or(|(_, has_place)| has_place);
+            // Before the answer: the player's other requests need not ask, too.
+            remember(player, now, before);
             let message = match request {
                 PlaceRequest::Take => LedgerRequest::Take(place),
                 PlaceRequest::Keep => LedgerRequest::Keep(place),
             };
             let name = format!("viewer/{}", URL_SAFE_NO_PAD.encode(viewer));
-            let answer = ask(env, &name, &message).await?;
-            let has_place = answer == "true";
-            CHECKED_IN.with_borrow_mut(|players| {
-                if players.len() >= MAX_REMEMBERED {
-                    players.retain(|_, (at, _)| now < *at + CHECK_IN_SECONDS);
+            match ask(env, &name, &message, PLACE_TIMEOUT_MS).await {
+                Ok(answer) => {
+                    let has_place = answer == "true";
+                    remember(player, now, has_place);
+                    has_place
                 }
-                if players.len() < MAX_REMEMBERED {
-                    players.insert(place.session, (now, has_place));
+                // Lectures go on while ledgers fail.
+                Err(refusal) => {
+                    let reason = refusal.detail;
+                    console::error_1(&format!("a viewer's ledger fails: {reason}").into());
+                    before
                 }
-            });
-            has_place
+            }
         }
     };
     if has_place {
@@ -78,18 +93,30 @@ pub(super) async fn admit(
     Err(Refusal::new(Problem::TooManySessions, reason))
 }
 
+fn remember(player: (ViewerHash, SessionId), now: u64, has_place: bool) {
+    CHECKED_IN.with_borrow_mut(|players| {
+        if players.len() >= MAX_REMEMBERED {
+            players.retain(|_, (at, _)| now < *at + CHECK_IN_SECONDS);
+        }
+        if players.len() < MAX_REMEMBERED {
+            players.insert(player, (now, has_place));
+        }
+    });
+}
+
 /// Asks the ledger of revocations.
 pub(super) async fn ask_revocations(
     env: &Env,
     message: &LedgerRequest,
 ) -> std::result::Result<String, Refusal> {
-    ask(env, REVOCATIONS, message).await
+    ask(env, REVOCATIONS, message, TIMEOUT_MS).await
 }
 
 async fn ask(
     env: &Env,
     name: &str,
     message: &LedgerRequest,
+    timeout_ms: u32,
 ) -> std::result::Result<String, Refusal> {
     let answer = async {
         let stub = env.durable_object(BINDING)?.get_by_name(name)?;
@@ -102,7 +129,7 @@ async fn ask(
             _ => Err(Error::from(text)),
         }
     };
-    match within(TIMEOUT_MS, answer).await {
+    match within(timeout_ms, answer).await {
         Some(answer) => answer.map_err(failed),
         None => Err(failed(Error::from("a ledger gives no answer in time"))),
     }
@@ -126,8 +153,12 @@ pub async fn ledger(
             LedgerRequest::from_json(&json)
         });
         let message = message.ok_or_else(|| Error::from("a message that no ledger knows"))?;
-        let sql = State::from(state).storage().sql();
-        answer(&message, &sql, &env).await
+        let storage = State::from(state).storage();
+        let answer = answer(&message, &storage.sql(), &env).await?;
+        if matches!(message, LedgerRequest::Take(_)) {
+            storage.set_alarm(FORGET_MS).await?;
+        }
+        Ok::<_, Error>(answer)
     };
     let (status, text) = match answer.await {
         Ok(text) => (200, text),
@@ -170,11 +201,11 @@ async fn answer(message: &LedgerRequest, sql: &SqlStorage, env: &Env) -> Result<
         }
         LedgerRequest::Unrevoke(target) => {
             let (kind, name) = target.parts();
+            create_revocations(sql)?;
             sql.exec(
                 "DELETE FROM revocation WHERE kind = ? AND name = ?",
                 vec![kind.into(), name.into()],
-            )
-            .or_else(|_| create_revocations(sql))?;
+            )?;
             publish(env, &revocations_in_force(sql, now)?).await
         }
         LedgerRequest::ListRevocations => Ok(list_json(&revocations_in_force(sql, now)?)),
@@ -184,7 +215,14 @@ async fn answer(message: &LedgerRequest, sql: &SqlStorage, env: &Env) -> Result<
 /// Writes the list where every data centre reads it.
 async fn publish(env: &Env, list: &[Revocation]) -> Result<String> {
     let json = list_json(list);
-    revocations::write(env, &json).await?;
+    let mut attempt = 1;
+    while let Err(error) = revocations::write(env, &json).await {
+        if attempt >= MAX_PUBLISHES {
+            return Err(error);
+        }
+        attempt += 1;
+        sleep(PUBLISH_AGAIN_MS).await;
+    }
     Ok(json)
 }
 

@@ -29,6 +29,7 @@ use crate::http::problem::{Problem, Refusal};
 use crate::ledger::ViewerChecks;
 use crate::object::key::ObjectKey;
 use crate::operation::cache_policy;
+use crate::operation::revocations::REVOCATIONS;
 use crate::request::{Request, split_url};
 use cache::CacheEntry;
 use queue::UploadQueue;
@@ -108,8 +109,16 @@ async fn fetch(request: web_sys::Request, env: Env, context: Context) -> Result<
                 Err(refusal) => Err(refusal),
             }
         }
-        Decision::Revocations(message) => {
-            let answered = ledger::ask_revocations(&env, &message).await;
+        Decision::Revocations { message, ticket } => {
+            let key = ObjectKey::new(REVOCATIONS.trim_start_matches('/'));
+            let checked = match (ticket, key) {
+                (Some(ticket), Ok(key)) => revocations::check(&env, &ticket, &key, now).await,
+                _ => Ok(()),
+            };
+            let answered = match checked {
+                Ok(()) => ledger::ask_revocations(&env, &message).await,
+                Err(refusal) => Err(refusal),
+            };
             answered.and_then(|json| responder.json(json).map(Served::plain).map_err(failed))
         }
         Decision::Refuse(refusal) => Err(refusal),
@@ -130,9 +139,18 @@ async fn fetch(request: web_sys::Request, env: Env, context: Context) -> Result<
                 Err(refusal) => Err(refusal),
             }
         }
-        Decision::List(list) => list::list(&list, &bucket, &responder)
-            .await
-            .map(Served::plain),
+        Decision::List { list, ticket } => {
+            let checked = match ticket {
+                Some(ticket) => revocations::check(&env, &ticket, &list.any, now).await,
+                None => Ok(()),
+            };
+            match checked {
+                Ok(()) => list::list(&list, &bucket, &responder)
+                    .await
+                    .map(Served::plain),
+                Err(refusal) => Err(refusal),
+            }
+        }
         Decision::Write { write, ticket } => {
             let entries =
                 cache_policy::urls(origin, &config.hostnames, &config.bucket_name, write.key());

@@ -161,7 +161,7 @@ pub(super) async fn read(read: &Read<'_>, context: &ReadContext<'_>) -> Result<S
                 "Server-Timing",
                 format!("rewrite;dur={}", milliseconds(took)),
             ));
-            if let Some(session) = read.new_session() {
+            if let Some(session) = read.session() {
                 headers.push(("Lectern-Session", session));
             }
             let length = rewritten.bytes.len() as u64;

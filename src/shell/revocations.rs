@@ -1,4 +1,5 @@
-//! The list of revocations, in Workers KV. Each isolate keeps it for a minute.
+//! The list of revocations, in Workers KV. KV keeps it for a minute in each data centre, and
+//! each isolate for half a minute.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -13,6 +14,8 @@ use crate::ledger::revocation::{FRESH_SECONDS, KEY, Revocations};
 use crate::object::key::ObjectKey;
 use crate::object::stored::TIMEOUT_MS;
 
+/// The delay before the list is read again after a failure.
+const READ_AGAIN_SECONDS: u64 = 10;
 /// The name of the binding in `wrangler.toml`. It is optional.
 pub(super) const BINDING: &str = "REVOCATIONS";
 
@@ -46,7 +49,11 @@ pub(super) async fn check(
                 console::error_1(
                     &format!("the list of revocations cannot be read: {reason}").into(),
                 );
-                older.map(|(_, list)| list).unwrap_or_default()
+                let list = older.map(|(_, list)| list).unwrap_or_default();
+                // The next requests do not wait for KV, too.
+                let again = now.saturating_sub(FRESH_SECONDS - READ_AGAIN_SECONDS);
+                LIST.replace(Some((again, Rc::clone(&list))));
+                list
             }
         },
     };
@@ -58,12 +65,7 @@ pub(super) async fn check(
 }
 
 async fn read(env: &Env) -> Result<Revocations> {
-    let text = env
-        .kv(BINDING)?
-        .get(KEY)
-        .cache_ttl(FRESH_SECONDS)
-        .text()
-        .await?;
+    let text = env.kv(BINDING)?.get(KEY).text().await?;
     match text {
         None => Ok(Revocations::default()),
         Some(text) => Revocations::from_json(text.as_bytes())

@@ -250,7 +250,10 @@ fn the_player_page_renews_short_passes_without_taking_a_second_place() {
     let edge = Edge::start();
     edge.publish(&package, LECTURE);
     // A pass lives for 20 to 22 seconds, the pause is more than two lives of one.
-    let claims = json!({"path": LECTURE, "sub": "s42", "sessions": 1, "watch": 20});
+    // With this policy, a renewal that took a second place would be refused.
+    let claims = json!({
+        "path": LECTURE, "sub": "s42", "sessions": 1, "sessions_policy": "oldest", "watch": 20
+    });
     let link = format!("{}{MASTER}?token={}", edge.origin, edge.token_of(claims));
     let printed = succeed(
         Command::new(built("node_modules/node/bin/node"))

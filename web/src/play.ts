@@ -39,18 +39,62 @@ let renewal: Renewal | undefined;
 
 /** Loads with the newest passes. Refuses files on other sites with 403, without a request. */
 class EdgeLoader extends Hls.DefaultConfig.loader {
+  #isDropped = false;
+
   override load(context: LoaderContext, config: LoaderConfiguration, callbacks: LoaderCallbacks<LoaderContext>): void {
     const url = new URL(context.url, location.href);
-    if (isAllowed(url)) {
-      context.url = renewal?.newest(url.href) ?? context.url;
-      const onSuccess: LoaderCallbacks<LoaderContext>["onSuccess"] = (response, stats, loaded, details) => {
-        renewal?.loaded(url.href, response.data, this.getResponseHeader?.("lectern-session") ?? null);
-        callbacks.onSuccess(response, stats, loaded, details);
-      };
-      super.load(context, config, { ...callbacks, onSuccess });
-    } else {
+    if (!isAllowed(url)) {
       queueMicrotask(() => callbacks.onError({ code: 403, text: "another site" }, context, null, this.stats));
+      return;
     }
+    const onSuccess: LoaderCallbacks<LoaderContext>["onSuccess"] = (response, stats, loaded, details) => {
+      if (details instanceof XMLHttpRequest) {
+        renewal?.loaded(url.href, response.data, { get: (name) => details.getResponseHeader(name) });
+        remember(renewal?.session);
+      }
+      callbacks.onSuccess(response, stats, loaded, details);
+    };
+    const start = (): void => {
+      if (this.#isDropped) return;
+      context.url = renewal?.newest(url.href) ?? context.url;
+      super.load(context, config, { ...callbacks, onSuccess });
+    };
+    const renewed = renewal?.fresh();
+    if (renewed) void renewed.then(start);
+    else start();
+  }
+
+  override abort(): void {
+    this.#isDropped = true;
+    super.abort();
+  }
+
+  override destroy(): void {
+    this.#isDropped = true;
+    super.destroy();
+  }
+}
+
+/** Where this tab keeps the session of a lecture, so that a reload keeps its place. */
+const SESSION = `lectern session ${location.hash.slice(1).split("?")[0]}`;
+
+function remember(session: string | undefined): void {
+  try {
+    if (session) sessionStorage.setItem(SESSION, session);
+  } catch {
+    // Without storage, a reload takes a new place.
+  }
+}
+
+/** The session that this tab had before it was reloaded, if it still has its place. */
+async function remembered(link: URL): Promise<string | undefined> {
+  try {
+    const session = sessionStorage.getItem(SESSION) ?? undefined;
+    if (!session) return undefined;
+    const answer = await fetch(new Renewal(link, session).opening(), { method: "HEAD", cache: "no-store" });
+    return answer.ok ? session : undefined;
+  } catch {
+    return undefined;
   }
 }
 
@@ -71,12 +115,13 @@ async function reason(url: URL, otherwise: string): Promise<string> {
   }
 }
 
-function play(url: URL): void {
+async function play(url: URL): Promise<void> {
   // hls.js comes first: Chrome answers "maybe" to native HLS, and plays it worse.
   if (Hls.isSupported()) {
     // Measured on slow networks: the lowest rung starts in 2 s, the middle one in 12 s.
     const hls = new Hls({ startLevel: 0, capLevelToPlayerSize: true, loader: EdgeLoader });
-    renewal = new Renewal(url);
+    const passes = new Renewal(url, await remembered(url));
+    renewal = passes;
     let recoveries = 0;
     let opened = false;
     hls.on(Hls.Events.MANIFEST_PARSED, () => (opened = true));
@@ -88,20 +133,20 @@ function play(url: URL): void {
       if (network && !refused && recoveries < MAX_RECOVERIES) {
         recoveries += 1;
         // `startLoad` requests nothing before the Multivariant Playlist has loaded.
-        setTimeout(() => (opened ? hls.startLoad() : hls.loadSource(url.href)), 1000 * recoveries);
+        setTimeout(() => (opened ? hls.startLoad() : hls.loadSource(passes.opening())), 1000 * recoveries);
       } else if (data.type === Hls.ErrorTypes.MEDIA_ERROR && recoveries < MAX_RECOVERIES) {
         recoveries += 1;
         hls.recoverMediaError();
       } else {
         hls.destroy();
         // The failed URL may differ from the link. The edge gives the reason.
-        const failed = new URL((network && data.response?.url) || url, url);
+        const failed = new URL((network && data.response?.url) || passes.opening(), url);
         const arrived = !network || data.response?.code === 200;
         if (isAllowed(failed)) void reason(failed, arrived ? UNPLAYABLE : NO_CONNECTION).then(say);
         else say(FOREIGN_FILE);
       }
     });
-    hls.loadSource(url.href);
+    hls.loadSource(passes.opening());
     hls.attachMedia(video);
   } else if (video.canPlayType("application/vnd.apple.mpegurl")) {
     video.addEventListener("error", () => void reason(url, UNPLAYABLE).then(say));
@@ -117,6 +162,6 @@ if (url === undefined) {
 } else if (!isAllowed(url)) {
   say(FOREIGN_LINK);
 } else {
-  play(url);
+  void play(url);
 }
 addEventListener("hashchange", () => location.reload());
