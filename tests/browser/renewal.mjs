@@ -12,6 +12,10 @@ await withChromium(async (context) => {
     if (url.protocol.startsWith("http")) requests.push({ path: url.pathname, status: response.status() });
   });
   await page.goto(`${origin}/_lectern/play#${link.replace(origin, "")}`);
+  // Slow enough that the player does not load the whole lecture at once.
+  const line = await context.newCDPSession(page);
+  await line.send("Network.enable");
+  await line.send("Network.emulateNetworkConditions", { offline: false, latency: 20, downloadThroughput: 60_000, uploadThroughput: 60_000 });
   const video = page.locator("video");
   await video.evaluate((video) => {
     video.muted = true;

@@ -36,7 +36,7 @@ export class Renewal {
   /** Media Playlists that the player has loaded. */
   readonly #playlists = new Set<string>();
   #session: string | undefined;
-  /** What the edge's clock is ahead of this one, in milliseconds. */
+  /** Milliseconds by which the edge's clock is ahead of this one. */
   #skew = 0;
   /** Milliseconds since 1970, by the edge's clock: when to renew, and the end of the passes. */
   #due = Infinity;
