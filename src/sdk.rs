@@ -152,6 +152,8 @@ impl Error {
                 "ip" => "bad_ip",
                 "country" => "bad_country",
                 "origin" => "bad_origin",
+                "sessions" => "bad_sessions",
+                "sessions_policy" => "bad_sessions_policy",
                 _ => "bad_exp",
             },
             Self::TwoTimes => "bad_exp",
