@@ -84,9 +84,9 @@ var rules = map[string]string{
 	"langs":      "`langs` must be a list of 1 to 32 BCP 47 tags such as `en` or `pt-BR`",
 	"ip": "`ip` must be a list of 1 to 32 ranges such as `192.0.2.0/24`, without bits after " +
 		"the prefix",
-	"country":   "`country` must be a list of 1 to 32 ISO 3166 codes such as `DE`",
-	"origin":    "`origin` must be a list of 1 to 32 origins such as `https://*.school.example`",
-	"sessions":  "`sessions` must be a whole number from 1 to 255, and needs `sub` (Viewer)",
+	"country":  "`country` must be a list of 1 to 32 ISO 3166 codes such as `DE`",
+	"origin":   "`origin` must be a list of 1 to 32 origins such as `https://*.school.example`",
+	"sessions": "`sessions` must be a whole number from 1 to 255, and needs `sub` (Viewer)",
 	"sessions_policy": "`sessions_policy` (SessionsPolicy) must be `newest` or `oldest`, and " +
 		"needs `sessions`",
 	"max_bytes": "`max_bytes` must be a whole number of bytes, at least 1",
