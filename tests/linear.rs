@@ -3,7 +3,7 @@
 //!
 //! Work is measured in three ways. Allocated bytes and peak bytes are the same in every run. CPU
 //! time varies, so it is compared only with the same code on an eighth of the input in the same
-//! process. A loop within a loop takes 64 times as long. The limit is 16 times, and a larger growth
+//! process. A loop within a loop takes 64 times as long. The limit is 24 times, and a larger growth
 //! is measured again before it counts.
 //!
 //! A case is one line of `assert_linear(name, input, work)`. Its input repeats text for a loop of
@@ -18,8 +18,9 @@ use rustix::time::{ClockId, clock_gettime};
 /// Each is eight times the one before.
 const SIZES: [usize; 4] = [16 << 10, 128 << 10, 1 << 20, 8 << 20];
 const STEP: f64 = 8.0;
-/// The limit of growth per step. Caches and vectors that double cause part of it.
-const MAX_GROWTH: f64 = 2.0 * STEP;
+/// The limit of growth per step. Caches, vectors that double and fresh pages cause part of it: on a
+/// busy machine, copying 8 MiB takes 18 times as long as copying 1 MiB.
+const MAX_GROWTH: f64 = 3.0 * STEP;
 /// The limit of growth from the smallest input to the largest, so that small growths do not add up.
 const MAX_WHOLE_GROWTH: f64 = 4.0 * STEP * STEP * STEP;
 /// The least CPU time of a measurement. The work is repeated up to it, because the clock is coarse.
