@@ -5,7 +5,8 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use lectern::credential::keyring::Keyring;
 use lectern::credential::binding::{Country, Network, Binding};
 use lectern::object::key::ObjectKey;
-use lectern::credential::pass::{self, PassKind, Minter, Pass, PassError};
+use lectern::credential::pass::{self, Minter, Pass, PassError, PassKind, TICKET_CHARACTERS};
+use lectern::credential::ticket::{Place, Ticket};
 use libfuzzer_sys::fuzz_target;
 
 const KEYS: &str = r#"[{"kid":"new","secret":"bmV3IG5ldyBuZXcgbmV3IG5ldyBuZXcgbmV3IG5ldyE"},
@@ -27,7 +28,7 @@ fuzz_target!(|data: &[u8]| {
     if let Ok(pass) = pass::verify_mac(sent, &key, Binding::default(), &keys) {
         let honest = keys
             .iter()
-            .any(|minting| mint(minting, pass.kind, pass.expires, Binding::default(), &key) == sent);
+            .any(|minting| mint(minting, pass.kind, pass.expires, Binding::default(), pass.ticket, &key) == sent);
         assert!(honest, "forged: {sent}");
     }
 
@@ -60,15 +61,30 @@ fuzz_target!(|data: &[u8]| {
         network: Some(Network::of([a ^ 1, b, c, d].into())),
         country: Country::parse("BR"),
     };
+    let ticket = match depth >> 2 & 3 {
+        0 => None,
+        parts => Some(Ticket {
+            viewer: Some([a; 12]),
+            link: (parts > 1).then_some([b; 8]),
+            place: (parts > 2).then_some(Place {
+                session: [c; 8],
+                places: d,
+                newest_wins: a & 1 == 1,
+            }),
+        }),
+    };
+    let has_place = ticket.is_some_and(|ticket| ticket.place.is_some());
     let bound = (binding.network.is_some(), binding.country.is_some());
     let mut minted_so_far: Vec<String> = Vec::new();
     for kind in kinds {
         for minting in keys.iter() {
-            let minted = mint(minting, kind, expires, binding, &key);
-            assert!(minted.len() <= if kind == PassKind::Object { 40 } else { 43 });
+            let carried = ticket.filter(|_| kind != PassKind::Object || has_place);
+            let minted = mint(minting, kind, expires, binding, ticket, &key);
+            let most = if kind == PassKind::Object { 40 } else { 43 };
+            assert!(minted.len() <= most + carried.map_or(0, |_| TICKET_CHARACTERS));
             assert_eq!(
                 minted,
-                mint(minting, kind, expires, binding, &key),
+                mint(minting, kind, expires, binding, ticket, &key),
                 "not deterministic"
             );
             assert!(!minted_so_far.contains(&minted), "two kinds, one pass");
@@ -76,6 +92,7 @@ fuzz_target!(|data: &[u8]| {
                 kind,
                 expires,
                 bound,
+                ticket: carried,
             };
             assert_eq!(pass::verify(&minted, &key, binding, &keys, expires), Ok(pass));
             assert_eq!(
@@ -106,10 +123,12 @@ fn mint(
     kind: PassKind,
     expires: u64,
     binding: Binding,
+    ticket: Option<Ticket>,
     key: &ObjectKey,
 ) -> String {
     let (directory, name) = key.split();
     let mut out = Vec::new();
-    Minter::new(minting, expires, binding).mint(kind, directory, name, &mut out);
+    let minter = Minter::new(minting, expires, binding);
+    minter.with_ticket(ticket).mint(kind, directory, name, &mut out);
     String::from_utf8(out).expect("ASCII")
 }
