@@ -640,7 +640,7 @@ mod tests {
                 .mint(kind, directory, name, &mut out);
             let pass = String::from_utf8(out).expect("ASCII");
             let found = verify(&pass, &segment, Binding::default(), &ring, NOW).expect(&pass);
-            // An object's pass names nobody without a place.
+            // An object's pass carries no ticket without a place.
             let has_place = ticket.is_some_and(|ticket| ticket.place.is_some());
             let carried = ticket.filter(|_| kind != PassKind::Object || has_place);
             assert_eq!((found.kind, found.ticket), (kind, carried));

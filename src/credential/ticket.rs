@@ -228,11 +228,11 @@ mod tests {
         let [.., ticket] = tickets()[..] else {
             panic!("no tickets");
         };
-        let nobody = Ticket {
+        let unnamed = Ticket {
             viewer: None,
             ..ticket
         };
-        assert_eq!(Ticket::from_bytes(&nobody.to_bytes()), None);
+        assert_eq!(Ticket::from_bytes(&unnamed.to_bytes()), None);
     }
 
     #[test]
