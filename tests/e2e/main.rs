@@ -12,6 +12,7 @@ mod costs;
 mod course;
 mod crash;
 mod edge;
+mod embedding;
 mod embeds;
 mod faults;
 mod folders;
