@@ -41,7 +41,11 @@ function around(answers = [], { ask } = {}) {
       if (!answer) throw new TypeError("no network");
       return answer();
     },
-    pause: async (milliseconds) => log.push(`pause ${milliseconds}`),
+    pause: async (milliseconds) => {
+      log.push(`pause ${milliseconds}`);
+      // A renewal that is never to succeed does not keep the test alive.
+      if (answers.length === 0) await new Promise(() => {});
+    },
     replaced: () => log.push("replaced"),
     ...(ask && { ask: async () => (log.push("ask"), ask()) }),
   };

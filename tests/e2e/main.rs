@@ -24,6 +24,7 @@ mod media;
 mod pages;
 mod players;
 mod publishing;
+mod renewals;
 mod sdks;
 mod serving;
 mod viewers;

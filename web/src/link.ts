@@ -3,6 +3,8 @@
 /** Claims of a link that the page looks at. */
 export interface LinkClaims {
   sub?: string;
+  /** The last second at which the link opens anything. */
+  exp?: number;
   /** Origins of pages that may open the link. */
   origin?: string[];
 }
