@@ -4,8 +4,12 @@ use crate::credential::ticket::{Place, SessionId};
 
 /// A player that is silent for so long loses its place.
 pub const SILENCE_SECONDS: u64 = 90;
-/// An isolate asks for a player at most once in this time.
-pub const CHECK_IN_SECONDS: u64 = 30;
+/// An isolate asks for a player at most once in this time. A player that reports every 30 seconds
+/// what it plays keeps its place by that.
+pub const CHECK_IN_SECONDS: u64 = 35;
+
+/// A player that is silent for so long is forgotten.
+pub const FORGET_SECONDS: u64 = 86_400;
 
 /// A player that has a place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
