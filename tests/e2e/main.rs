@@ -26,6 +26,7 @@ mod publishing;
 mod sdks;
 mod serving;
 mod viewers;
+mod watched;
 mod watching;
 
 use std::collections::HashSet;
