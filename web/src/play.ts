@@ -2,6 +2,7 @@
 // which browsers never send, so that no server log contains it.
 import Hls, { type ErrorData, type LoaderCallbacks, type LoaderConfiguration, type LoaderContext } from "hls.js";
 import { Renewal } from "./renewal";
+import { watch } from "./watching";
 
 const video = document.querySelector("video")!;
 const alert = document.querySelector<HTMLElement>("[role=alert]")!;
@@ -148,9 +149,11 @@ async function play(url: URL): Promise<void> {
     });
     hls.loadSource(passes.opening());
     hls.attachMedia(video);
+    void watch(video, () => passes.opening());
   } else if (video.canPlayType("application/vnd.apple.mpegurl")) {
     video.addEventListener("error", () => void reason(url, UNPLAYABLE).then(say));
     video.src = url.href;
+    void watch(video, () => url.href);
   } else {
     say("This browser cannot play this video. Use a current browser.");
   }
