@@ -138,7 +138,7 @@ export async function watch(video: HTMLVideoElement, current: () => string): Pro
 
   video.addEventListener("durationchange", () => (changed = Date.now()));
   video.addEventListener("seeking", () => played.stop());
-  video.addEventListener("playing", () => (reported = Math.max(reported, Date.now() - REPORT_MS / 2)), { once: true });
+  video.addEventListener("play", () => (reported = Date.now()));
   video.addEventListener("timeupdate", () => {
     if (video.paused || video.seeking) return;
     played.at(video.currentTime);
