@@ -202,6 +202,106 @@ fn a_link_opens_only_from_where_it_says() {
     }
 }
 
+/// The edge is `https://a.example` here. Its player page names the pages that embed it.
+#[test]
+fn pages_around_the_player_page_open_a_link_that_lists_them_all() {
+    const SAME: (&str, &str) = ("sec-fetch-site", "same-origin");
+    let config = config();
+    let embedder = |origins| ("lectern-embedder", origins);
+    let school = "https://school.example";
+    let lists_the_edge = r#"["https://a.example","https://school.example"]"#;
+    for (listed, headers, expected) in [
+        (
+            r#"["https://school.example"]"#,
+            vec![SAME, embedder(school)],
+            "read",
+        ),
+        // Browsers before `Sec-Fetch-Site`.
+        (
+            r#"["https://school.example"]"#,
+            vec![embedder(school)],
+            "read",
+        ),
+        (
+            r#"["https://*.school.example"]"#,
+            vec![
+                SAME,
+                embedder("https://a.school.example, https://b.school.example"),
+            ],
+            "read",
+        ),
+        (
+            r#"["https://school.example"]"#,
+            vec![SAME, embedder("https://evil.example")],
+            "forbidden",
+        ),
+        (
+            r#"["https://school.example"]"#,
+            vec![
+                SAME,
+                embedder("https://school.example, https://evil.example"),
+            ],
+            "forbidden",
+        ),
+        (
+            r#"["https://school.example"]"#,
+            vec![
+                SAME,
+                embedder("https://evil.example,https://school.example"),
+            ],
+            "forbidden",
+        ),
+        (
+            r#"["https://school.example"]"#,
+            vec![SAME, embedder("null")],
+            "forbidden",
+        ),
+        (
+            r#"["https://school.example"]"#,
+            vec![SAME, embedder("")],
+            "forbidden",
+        ),
+        (
+            r#"["https://school.example"]"#,
+            vec![SAME, embedder("https://school.example,")],
+            "forbidden",
+        ),
+        // The page on its own.
+        (r#"["https://school.example"]"#, vec![SAME], "forbidden"),
+        (lists_the_edge, vec![SAME], "read"),
+        // The edge's own origin does not stand for every page around its page.
+        (
+            lists_the_edge,
+            vec![SAME, embedder("https://evil.example")],
+            "forbidden",
+        ),
+        // A script of another site sends its own origin.
+        (
+            r#"["https://school.example"]"#,
+            vec![("origin", "https://evil.example"), embedder(school)],
+            "forbidden",
+        ),
+        (
+            r#"["https://school.example"]"#,
+            vec![("sec-fetch-site", "cross-site"), embedder(school)],
+            "forbidden",
+        ),
+        // The page of another edge.
+        (
+            r#"["https://b.example","https://school.example"]"#,
+            vec![("origin", "https://b.example"), embedder(school)],
+            "read",
+        ),
+    ] {
+        let json = format!(r#"{{"path":"/a/","exp":{NOW},"origin":{listed}}}"#);
+        let claims = Claims::from_json(json.as_bytes()).expect("claims");
+        let token = link::mint(config.keys.minting(), &claims);
+        let url = format!("https://a.example/a/b?token={token}");
+        let found = decided(&config, "GET", &url, &headers);
+        assert_eq!(found, expected, "{listed} {headers:?}");
+    }
+}
+
 #[test]
 fn a_name_says_what_an_object_is_and_else_its_stored_type_does() {
     for (name, expected) in [

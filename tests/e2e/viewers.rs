@@ -1,13 +1,11 @@
 //! Places of players and revocations, with the Durable Objects and Workers KV of workerd.
 
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use testkit::process::{succeed, wait_until};
-use testkit::root;
 
-use super::edge::{Edge, built, lectern};
+use super::edge::Edge;
 use super::media::{self, Playlist};
 use super::{LECTURE, MASTER, published};
 
@@ -230,40 +228,4 @@ fn a_link_costs_no_more_questions_than_it_needs() {
         (1, 0),
         "a link that counts players; the list is known"
     );
-}
-
-#[test]
-fn the_player_page_renews_short_passes_without_taking_a_second_place() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let (input, package) = (
-        folder.path().join("long.mp4"),
-        folder.path().join("package"),
-    );
-    succeed(
-        lectern()
-            .args(["sample", "--seconds", "150", "-o"])
-            .arg(&input),
-    );
-    let mut packages = lectern();
-    packages.arg("package").arg(&input).arg("-o").arg(&package);
-    succeed(packages.args(["--ladder", "480", "--preset", "ultrafast", "--no-mp4"]));
-    let edge = Edge::start();
-    edge.publish(&package, LECTURE);
-    // A pass lives for 20 to 22 seconds, the pause is more than two lives of one.
-    // With this policy, a renewal that took a second place would be refused.
-    let claims = json!({
-        "path": LECTURE, "sub": "s42", "sessions": 1, "sessions_policy": "oldest", "watch": 20
-    });
-    let link = format!("{}{MASTER}?token={}", edge.origin, edge.token_of(claims));
-    let printed = succeed(
-        Command::new(built("node_modules/node/bin/node"))
-            .arg(root().join("tests/browser/renewal.mjs"))
-            .args([&edge.origin, &link, "50", "138"]),
-    );
-    let seen: Value = serde_json::from_str(&printed).expect("JSON");
-    assert_eq!(seen["said"], Value::Null, "{seen:#}\n{}", edge.log());
-    assert_eq!(seen["ended"], true, "{seen:#}");
-    assert_eq!(seen["refused"], json!([]), "{seen:#}");
-    assert_eq!(seen["twice"], json!([]), "{seen:#}");
-    assert!(seen["openings"].as_u64() > Some(2), "{seen:#}");
 }

@@ -1,6 +1,7 @@
 // Watch data: reports what was played, and goes on where the viewer stopped. Only a link that names
 // its viewer (`sub`) is reported, and only if the edge keeps watch data: it answers 404 otherwise,
 // and nothing is sent any more. A report that fails is sent with the next one.
+import { claimsOf } from "./link.ts";
 
 /** The time between two reports while the video plays, in milliseconds. */
 const REPORT_MS = 30_000;
@@ -71,17 +72,6 @@ function merged(ranges: PlayedRange[]): PlayedRange[] {
   return joined;
 }
 
-/** Returns whether a link names its viewer. */
-export function namesViewer(link: URL): boolean {
-  try {
-    const payload = link.searchParams.get("token")?.split(".")[1] ?? "";
-    const claims: { sub?: unknown } = JSON.parse(atob(payload.replaceAll("-", "+").replaceAll("_", "/")));
-    return typeof claims.sub === "string" && claims.sub !== "";
-  } catch {
-    return false;
-  }
-}
-
 /** The URL of the edge for watch data of this link. */
 export function endpoint(link: URL): URL {
   const url = new URL("/_lectern/watched", link);
@@ -99,12 +89,12 @@ export function resumeAt({ position, duration }: Progress): number | undefined {
 }
 
 /**
- * Reports what a video plays, with the link that `current` returns at the time. Goes on where the
- * viewer stopped.
+ * Reports what a video plays, with the link that `current` returns at the time, and these headers.
+ * Goes on where the viewer stopped.
  */
-export async function watch(video: HTMLVideoElement, current: () => string): Promise<void> {
+export async function watch(video: HTMLVideoElement, current: () => string, headers: Record<string, string> = {}): Promise<void> {
   const link = (): URL => new URL(current());
-  if (!namesViewer(link())) return;
+  if (!claimsOf(link()).sub) return;
   const played = new PlayedRanges();
   let isOver = false;
   let reported = Date.now();
@@ -127,7 +117,7 @@ export async function watch(video: HTMLVideoElement, current: () => string): Pro
     last = video.currentTime;
     try {
       // As `sendBeacon`, it outlives the page; it also tells whether the report arrived.
-      const answer = await fetch(endpoint(link()), { method: "POST", body, keepalive: true });
+      const answer = await fetch(endpoint(link()), { method: "POST", body, headers, keepalive: true });
       isOver = isFinal(answer.status);
       if (!answer.ok) throw new Error(String(answer.status));
     } catch {
@@ -137,7 +127,7 @@ export async function watch(video: HTMLVideoElement, current: () => string): Pro
   };
 
   video.addEventListener("durationchange", () => (changed = Date.now()));
-  video.addEventListener("seeking", () => played.stop());
+  for (const name of ["seeking", "emptied"]) video.addEventListener(name, () => played.stop());
   video.addEventListener("play", () => (reported = Date.now()));
   video.addEventListener("timeupdate", () => {
     if (video.paused || video.seeking) return;
@@ -156,7 +146,7 @@ export async function watch(video: HTMLVideoElement, current: () => string): Pro
   });
 
   try {
-    const answer = await fetch(endpoint(link()), { cache: "no-store" });
+    const answer = await fetch(endpoint(link()), { cache: "no-store", headers });
     isOver = isFinal(answer.status);
     const at = answer.ok ? resumeAt(await answer.json()) : undefined;
     if (at !== undefined) goOn(video, at);
