@@ -2,11 +2,11 @@
 
 /// Writes values one after the other.
 #[derive(Debug, Default)]
-pub(super) struct Writer {
+pub(super) struct LedgerWriter {
     pub(super) bytes: Vec<u8>,
 }
 
-impl Writer {
+impl LedgerWriter {
     pub(super) fn integer(&mut self, mut value: u64) {
         while value >= 0x80 {
             self.bytes.push((value & 0x7F) as u8 | 0x80);
@@ -21,13 +21,13 @@ impl Writer {
     }
 }
 
-/// Reads what [`Writer`] wrote. `None` if the bytes end early or are malformed.
+/// Reads what [`LedgerWriter`] wrote. `None` if the bytes end early or are malformed.
 #[derive(Debug)]
-pub(super) struct Reader<'bytes> {
+pub(super) struct LedgerReader<'bytes> {
     rest: &'bytes [u8],
 }
 
-impl<'bytes> Reader<'bytes> {
+impl<'bytes> LedgerReader<'bytes> {
     pub(super) fn new(bytes: &'bytes [u8]) -> Self {
         Self { rest: bytes }
     }
@@ -96,12 +96,12 @@ mod tests {
             u64::from(u32::MAX),
             u64::MAX,
         ];
-        let mut writer = Writer::default();
+        let mut writer = LedgerWriter::default();
         for number in numbers {
             writer.integer(number);
         }
         writer.text("é");
-        let mut reader = Reader::new(&writer.bytes);
+        let mut reader = LedgerReader::new(&writer.bytes);
         for number in numbers {
             assert_eq!(reader.integer(), Some(number));
         }
@@ -113,11 +113,14 @@ mod tests {
     #[test]
     fn malformed_bytes_are_refused() {
         for bytes in [&[][..], &[0x80], &[0xFF; 11], &[0xFF; 10]] {
-            assert_eq!(Reader::new(bytes).integer(), None, "{bytes:?}");
+            assert_eq!(LedgerReader::new(bytes).integer(), None, "{bytes:?}");
         }
-        assert_eq!(Reader::new(&[2, b'a']).text(), None);
-        assert_eq!(Reader::new(&[1, 0xFF]).text(), None);
-        assert_eq!(Reader::new(&[0xFF, 0x03]).small::<u8>(), None);
-        assert_eq!(Reader::new(&[3, 0, 0, 0]).list(2, Reader::integer), None);
+        assert_eq!(LedgerReader::new(&[2, b'a']).text(), None);
+        assert_eq!(LedgerReader::new(&[1, 0xFF]).text(), None);
+        assert_eq!(LedgerReader::new(&[0xFF, 0x03]).small::<u8>(), None);
+        assert_eq!(
+            LedgerReader::new(&[3, 0, 0, 0]).list(2, LedgerReader::integer),
+            None
+        );
     }
 }

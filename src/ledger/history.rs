@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use super::codec::{Reader, Writer};
+use super::codec::{LedgerReader, LedgerWriter};
 use super::report::{Lecture, LectureHash, MAX_LECTURE_BYTES, WatchReport};
 use super::watching::{COMPLETED_PERCENT, MAX_DURATION, MAX_RUNS, WatchedRun, WatchedRuns};
 use super::webhook::{EventKind, WebhookEvent};
@@ -141,7 +141,7 @@ impl LectureProgress {
         (events, is_changed)
     }
 
-    fn write(&self, writer: &mut Writer) {
+    fn write(&self, writer: &mut LedgerWriter) {
         writer.text(self.lecture.as_str());
         for number in [self.position, self.duration, self.step] {
             writer.integer(number.into());
@@ -166,7 +166,7 @@ impl LectureProgress {
         }
     }
 
-    fn read(reader: &mut Reader<'_>) -> Option<Self> {
+    fn read(reader: &mut LedgerReader<'_>) -> Option<Self> {
         let lecture = Lecture::parse(&reader.text()?).ok()?;
         let [position, duration, step] = [reader.small()?, reader.small()?, reader.small()?];
         let seen = reader.integer()?;
@@ -204,7 +204,7 @@ impl LectureProgress {
     }
 
     fn size(&self) -> usize {
-        let mut writer = Writer::default();
+        let mut writer = LedgerWriter::default();
         self.write(&mut writer);
         writer.bytes.len()
     }
@@ -226,7 +226,7 @@ impl WatchHistory {
     /// Parses what [`WatchHistory::to_bytes`] wrote.
     #[must_use]
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        let mut reader = Reader::new(bytes);
+        let mut reader = LedgerReader::new(bytes);
         if reader.integer()? != VERSION {
             return None;
         }
@@ -245,7 +245,7 @@ impl WatchHistory {
 
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut writer = Writer::default();
+        let mut writer = LedgerWriter::default();
         writer.integer(VERSION);
         writer.text(&self.viewer);
         writer.integer(self.failures.into());

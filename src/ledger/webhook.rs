@@ -7,7 +7,7 @@ use hmac::Mac as _;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-use super::codec::{Reader, Writer};
+use super::codec::{LedgerReader, LedgerWriter};
 use super::report::Lecture;
 use crate::credential::keyring::keyed;
 use crate::http::date::format_rfc3339;
@@ -91,7 +91,7 @@ impl WebhookEvent {
         })
     }
 
-    pub(super) fn write(&self, writer: &mut Writer) {
+    pub(super) fn write(&self, writer: &mut LedgerWriter) {
         writer.integer((self.kind == EventKind::Completed).into());
         writer.text(self.lecture.as_str());
         for number in [self.percent, self.position, self.duration, self.attempts] {
@@ -101,7 +101,7 @@ impl WebhookEvent {
         writer.integer(self.due);
     }
 
-    pub(super) fn read(reader: &mut Reader<'_>) -> Option<Self> {
+    pub(super) fn read(reader: &mut LedgerReader<'_>) -> Option<Self> {
         Some(Self {
             kind: match reader.integer()? {
                 0 => EventKind::Progress,

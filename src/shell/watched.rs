@@ -22,7 +22,7 @@ use crate::operation::watched::{AdminWatch, PlayerAction, PlayerWatch, WATCHED};
 /// lectures.
 const FORGET_TIMEOUT_MS: u32 = 20_000;
 
-/// What every request here needs.
+/// The context of every request here.
 pub(super) struct WatchContext<'request> {
     pub(super) env: &'request Env,
     pub(super) config: &'request Config,

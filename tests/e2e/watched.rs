@@ -1,5 +1,5 @@
-//! What viewers watched: reports of players, lists for administrators, and webhooks, with the
-//! Durable Objects of workerd.
+//! Watch data: reports of players, lists for administrators, and webhooks, with the Durable Objects
+//! of workerd.
 
 use std::io::{BufRead as _, BufReader, Lines};
 use std::process::{Child, ChildStdout, Command, Stdio};

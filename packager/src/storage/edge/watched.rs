@@ -33,7 +33,7 @@ struct WatchedPage {
     truncated: bool,
 }
 
-/// What the edge removed of a viewer.
+/// Counts of what the edge removed of a viewer.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct ForgottenViewer {
     pub(crate) lectures: usize,
