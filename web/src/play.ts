@@ -4,6 +4,7 @@ import Hls, { type ErrorData, type LoaderCallbacks, type LoaderConfiguration, ty
 import { EMBEDDER_HEADER, askForLink, embedders } from "./embedding";
 import { claimsOf } from "./link";
 import { type Problem, Renewal, type Surroundings } from "./renewal";
+import { watch } from "./watching";
 
 const video = document.querySelector("video")!;
 const alert = document.querySelector<HTMLElement>("[role=alert]")!;
@@ -228,8 +229,10 @@ async function play(url: URL): Promise<void> {
   };
   // hls.js comes first: Chrome answers "maybe" to native HLS, and plays it worse.
   if (Hls.isSupported()) {
-    renewal = new Renewal(url, around, await remembered(url, around));
-    around.replaced = playWithHls(renewal);
+    const passes = new Renewal(url, around, await remembered(url, around));
+    renewal = passes;
+    around.replaced = playWithHls(passes);
+    void watch(video, () => passes.opening(), linkHeaders);
   } else if (video.canPlayType("application/vnd.apple.mpegurl")) {
     const refusal = async (): Promise<string> => {
       const problem = await problemOf(url);
@@ -237,6 +240,7 @@ async function play(url: URL): Promise<void> {
     };
     video.addEventListener("error", () => void refusal().then(say));
     video.src = await nativeSource(url);
+    void watch(video, () => url.href, linkHeaders);
   } else {
     say("This browser cannot play this video. Use a current browser.");
   }
