@@ -30,8 +30,9 @@ use crate::object::stored::TIMEOUT_MS;
 
 /// The name of the binding in `wrangler.toml`. It is optional.
 pub(super) const BINDING: &str = "LEDGERS";
-/// The origin of a message's URL. No request leaves the Worker.
-const ORIGIN: &str = "https://ledger/";
+/// The beginning of a message's URL. No request leaves the Worker. The message is the query, which
+/// the platform's logs leave out: it names viewers.
+const ORIGIN: &str = "https://ledger/?";
 /// The ledger of revocations. A viewer's ledger has a name with a slash.
 const REVOCATIONS: &str = "revocations";
 /// The time limit for a player's place, in milliseconds. A player waits for it.

@@ -14,7 +14,7 @@ use crate::http::problem::{Problem, Refusal};
 use crate::ledger::history::{Delivery, WatchHistory, WatchRecord};
 use crate::ledger::message::LedgerRequest;
 use crate::ledger::places::FORGET_SECONDS;
-use crate::ledger::report::{Lecture, LectureHash, WatchReport};
+use crate::ledger::report::{Lecture, LectureHash};
 use crate::ledger::watch_message::WatchMessage;
 use crate::ledger::webhook::WebhookEvent;
 use crate::object::key::ObjectKey;
@@ -61,8 +61,23 @@ impl WatchLedger<'_> {
                 report,
                 place,
             } => {
-                self.check_object(lecture, key).await?;
-                let json = self.report(viewer, lecture, report).map_err(failed)?;
+                let history = self.history().map_err(failed)?;
+                let history = history.unwrap_or_else(|| WatchHistory::new(viewer));
+                let mut history = match history.has(lecture) {
+                    true => history,
+                    false => {
+                        self.check_object(key).await?;
+                        // An alarm may have changed it meanwhile.
+                        let history = self.history().map_err(failed)?;
+                        history.unwrap_or_else(|| WatchHistory::new(viewer))
+                    }
+                };
+                let now = now_ms() / 1000;
+                let has_webhook = self.config.webhook.is_some();
+                if history.report(lecture, report, has_webhook, now) {
+                    self.store(&history).map_err(failed)?;
+                }
+                let json = history.progress_json(lecture, false);
                 let answer = match place {
                     None => json,
                     Some(place) => {
@@ -70,7 +85,9 @@ impl WatchLedger<'_> {
                         format!("{has_place} {json}")
                     }
                 };
-                self.schedule().await.map_err(failed)?;
+                if let Some(due) = history.next_due(self.config.watched_seconds) {
+                    ensure_alarm(&self.storage, due).await.map_err(failed)?;
+                }
                 Ok(answer)
             }
             WatchMessage::Progress(lecture) => {
@@ -99,34 +116,15 @@ impl WatchLedger<'_> {
         }
     }
 
-    /// Refuses the first report about a lecture if its object does not exist: whoever has a link to
+    /// Refuses the first report about a lecture if its object does not exist: a viewer with a link to
     /// a folder could make up lectures.
-    async fn check_object(
-        &self,
-        lecture: &Lecture,
-        key: &ObjectKey,
-    ) -> std::result::Result<(), Refusal> {
-        let history = self.history().map_err(super::responder::failed)?;
-        if history.is_some_and(|history| history.has(lecture)) {
-            return Ok(());
-        }
+    async fn check_object(&self, key: &ObjectKey) -> std::result::Result<(), Refusal> {
         let stored = R2Bucket::of(self.env)?.head(key).await;
         match stored {
             Ok(Some(_)) => Ok(()),
             Ok(None) => Err(Refusal::new(Problem::NotFound, "no such object")),
             Err(error) => Err(Refusal::new(error.problem(), error)),
         }
-    }
-
-    fn report(&self, viewer: &str, lecture: &Lecture, report: &WatchReport) -> Result<String> {
-        let history = self.history()?;
-        let mut history = history.unwrap_or_else(|| WatchHistory::new(viewer));
-        viewer.clone_into(&mut history.viewer);
-        let has_webhook = self.config.webhook.is_some();
-        if history.report(lecture, report, has_webhook, now_ms() / 1000) {
-            self.store(&history)?;
-        }
-        Ok(history.progress_json(lecture, false))
     }
 
     async fn forget(&self) -> Result<String> {
