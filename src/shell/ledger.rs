@@ -86,11 +86,16 @@ pub(super) async fn admit(
             }
         }
     };
-    if has_place {
-        return Ok(());
+    match has_place {
+        true => Ok(()),
+        false => Err(too_many_sessions()),
     }
+}
+
+/// The refusal of a player without a place.
+pub(super) fn too_many_sessions() -> Refusal {
     let reason = "the viewer has as many players as `sessions` allows";
-    Err(Refusal::new(Problem::TooManySessions, reason))
+    Refusal::new(Problem::TooManySessions, reason)
 }
 
 /// The name of a viewer's ledger.

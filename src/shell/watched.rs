@@ -4,7 +4,7 @@ use web_sys::{Request, Response};
 use worker::Env;
 
 use super::hold::Held;
-use super::ledger::{ask, remember, viewer_ledger};
+use super::ledger::{ask, remember, too_many_sessions, viewer_ledger};
 use super::responder::{Responder, ResponseBody, failed};
 use super::{revocations, streams, watch_ledger};
 use crate::budget::HoldPurpose;
@@ -63,6 +63,9 @@ impl WatchContext<'_> {
                 // Segments need not ask for the place, too.
                 let has_place = has_place == watch_ledger::HAS_PLACE;
                 remember((watch.hash, place.session), self.now, has_place);
+                if !has_place {
+                    return Err(too_many_sessions());
+                }
                 json.to_owned()
             }
             None => answer,

@@ -148,8 +148,15 @@ function sentence(problem: Problem, link: URL): string {
   return problem.title ?? CANNOT_OPEN;
 }
 
-/** Starts hls.js. Returns a function that opens the link again and goes on at the same second. */
-function playWithHls(passes: Renewal): () => void {
+/** A playing hls.js. */
+interface HlsPlayer {
+  /** Opens the link again and goes on at the same second. */
+  reopen: () => void;
+  /** Stops, and says why. */
+  stop: (problem: Problem) => void;
+}
+
+function playWithHls(passes: Renewal): HlsPlayer {
   // Measured on slow networks: the lowest rung starts in 2 s, the middle one in 12 s.
   const hls = new Hls({ startLevel: 0, capLevelToPlayerSize: true, loader: EdgeLoader });
   let mediaErrors = 0;
@@ -202,6 +209,9 @@ function playWithHls(passes: Renewal): () => void {
       hasAsked = true;
       if (await passes.replaceLink()) return reopen();
     }
+    stop(problem);
+  };
+  const stop = (problem?: Problem): void => {
     hls.destroy();
     say(problem ? sentence(problem, passes.link) : UNPLAYABLE);
   };
@@ -214,7 +224,7 @@ function playWithHls(passes: Renewal): () => void {
   };
   hls.loadSource(passes.opening());
   hls.attachMedia(video);
-  return reopen;
+  return { reopen, stop };
 }
 
 async function play(url: URL): Promise<void> {
@@ -231,8 +241,9 @@ async function play(url: URL): Promise<void> {
   if (Hls.isSupported()) {
     const passes = new Renewal(url, around, await remembered(url, around));
     renewal = passes;
-    around.replaced = playWithHls(passes);
-    void watch(video, () => passes.opening(), linkHeaders);
+    const player = playWithHls(passes);
+    around.replaced = player.reopen;
+    void watch(video, () => passes.opening(), linkHeaders, player.stop);
   } else if (video.canPlayType("application/vnd.apple.mpegurl")) {
     const refusal = async (): Promise<string> => {
       const problem = await problemOf(url);

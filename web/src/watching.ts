@@ -1,6 +1,7 @@
 // Watch data: reports what was played, and goes on where the viewer stopped. Only a link that names
 // its viewer (`sub`) is reported, and only if the edge keeps watch data: it answers 404 otherwise,
 // and nothing is sent any more. A report that fails is sent with the next one.
+import type { Problem } from "./renewal";
 import { claimsOf } from "./link.ts";
 
 /** The time between two reports while the video plays, in milliseconds. */
@@ -9,6 +10,8 @@ const REPORT_MS = 30_000;
 const PAUSE_MS = 5_000;
 /** The time without a change after which a duration counts, in milliseconds. A playlist of type EVENT grows. */
 const STEADY_MS = 15_000;
+/** Refusals after which the player stops, although it has more in its buffer. */
+const STOPPING = new Set(["too_many_sessions", "revoked"]);
 /** The most ranges of a report: `MAX_RUNS` of the edge. */
 const MAX_RANGES = 200;
 /** The positions at which a lecture goes on: seconds from its beginning, and the share of its duration. */
@@ -92,7 +95,12 @@ export function resumeAt({ position, duration }: Progress): number | undefined {
  * Reports what a video plays, with the link that `current` returns at the time, and these headers.
  * Goes on where the viewer stopped.
  */
-export async function watch(video: HTMLVideoElement, current: () => string, headers: Record<string, string> = {}): Promise<void> {
+export async function watch(
+  video: HTMLVideoElement,
+  current: () => string,
+  headers: Record<string, string> = {},
+  stop: (problem: Problem) => void = () => {},
+): Promise<void> {
   const link = (): URL => new URL(current());
   if (!claimsOf(link()).sub) return;
   const played = new PlayedRanges();
@@ -119,7 +127,13 @@ export async function watch(video: HTMLVideoElement, current: () => string, head
       // As `sendBeacon`, it outlives the page; it also tells whether the report arrived.
       const answer = await fetch(endpoint(link()), { method: "POST", body, headers, keepalive: true });
       isOver = isFinal(answer.status);
-      if (!answer.ok) throw new Error(String(answer.status));
+      if (answer.ok) return;
+      const problem: Problem = await answer.json();
+      if (STOPPING.has(problem.code ?? "")) {
+        isOver = true;
+        stop(problem);
+      }
+      throw new Error(String(answer.status));
     } catch {
       last = undefined;
       played.putBack(ranges);
