@@ -14,6 +14,7 @@ mod responder;
 mod revocations;
 mod streams;
 mod time;
+mod viewer_row;
 mod watch_ledger;
 mod watched;
 mod write;
