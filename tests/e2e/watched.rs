@@ -238,7 +238,8 @@ fn a_report_asks_one_ledger_and_keeps_the_place() {
     assert_eq!(other.verdict(), "200");
     let body = br#"{"position":60,"duration":100,"ranges":[[30,60]]}"#;
     let reply = edge.send("POST", &url, &[("content-type", "text/plain")], body);
-    assert_eq!(reply.json()["percent"], 60);
+    assert_eq!(reply.verdict(), "403 too_many_sessions");
+    assert_eq!(edge.get(&url).json()["percent"], 60);
     assert_eq!(edge.get(&playlist).verdict(), "403 too_many_sessions");
     // Forgetting the viewer frees the places.
     let forgotten = ask(&edge, "DELETE", "viewers/s42").json();
