@@ -46,6 +46,7 @@ await withChromium(async (context) => {
       said: sentence,
       refused: media.filter(({ status }) => status >= 300),
       twice: segments.filter((path, at) => segments.indexOf(path) !== at),
+      steered: requests.filter(({ path }) => path.startsWith("/_lectern/steering/")).length,
       openings: media.filter(({ path }) => path.endsWith("master.m3u8")).length,
     }),
   );

@@ -25,6 +25,7 @@ mod players;
 mod publishing;
 mod sdks;
 mod serving;
+mod steering;
 mod viewers;
 mod watching;
 

@@ -250,9 +250,11 @@ fn the_player_page_renews_short_passes_without_taking_a_second_place() {
     let edge = Edge::start();
     edge.publish(&package, LECTURE);
     // A pass lives for 20 to 22 seconds, the pause is more than two lives of one.
-    // With this policy, a renewal that took a second place would be refused.
+    // With this policy, a renewal that took a second place would be refused. The page renews by its
+    // link, not by the steering manifest of a strict link.
     let claims = json!({
-        "path": LECTURE, "sub": "s42", "sessions": 1, "sessions_policy": "oldest", "watch": 20
+        "path": LECTURE, "sub": "s42", "sessions": 1, "sessions_policy": "oldest", "watch": 20,
+        "strict": true
     });
     let link = format!("{}{MASTER}?token={}", edge.origin, edge.token_of(claims));
     let printed = succeed(
@@ -265,5 +267,6 @@ fn the_player_page_renews_short_passes_without_taking_a_second_place() {
     assert_eq!(seen["ended"], true, "{seen:#}");
     assert_eq!(seen["refused"], json!([]), "{seen:#}");
     assert_eq!(seen["twice"], json!([]), "{seen:#}");
+    assert_eq!(seen["steered"], 0, "{seen:#}");
     assert!(seen["openings"].as_u64() > Some(2), "{seen:#}");
 }

@@ -119,7 +119,8 @@ async function play(url: URL): Promise<void> {
   // hls.js comes first: Chrome answers "maybe" to native HLS, and plays it worse.
   if (Hls.isSupported()) {
     // Measured on slow networks: the lowest rung starts in 2 s, the middle one in 12 s.
-    const hls = new Hls({ startLevel: 0, capLevelToPlayerSize: true, loader: EdgeLoader });
+    // `renewal` renews passes, and keeps captions, which a clone of Content Steering loses.
+    const hls = new Hls({ startLevel: 0, capLevelToPlayerSize: true, loader: EdgeLoader, contentSteeringController: undefined });
     const passes = new Renewal(url, await remembered(url));
     renewal = passes;
     let recoveries = 0;
