@@ -25,14 +25,18 @@ await mkdir(options.outdir, { recursive: true });
 await cp(`${here}/public`, options.outdir, { recursive: true });
 const headers = await readFile(`${here}/public/_headers`, "utf8");
 await writeFile(`${options.outdir}/_headers`, headers.replaceAll("ORIGINS", ["'self'", ...origins].join(" ")));
-await build({
-  entryPoints: [`${here}/src/play.ts`],
-  outdir: `${options.outdir}/_lectern`,
-  bundle: true,
-  define: { ORIGINS: JSON.stringify(origins) },
-  format: "esm",
-  target: ["es2022", "safari16"],
-  minify: true,
-  legalComments: "linked",
-  logLevel: "warning",
-});
+const bundle = (name, format) =>
+  build({
+    entryPoints: [`${here}/src/${name}.ts`],
+    outdir: `${options.outdir}/_lectern`,
+    bundle: true,
+    define: { ORIGINS: JSON.stringify(origins) },
+    format,
+    target: ["es2022", "safari16"],
+    minify: true,
+    legalComments: "linked",
+    logLevel: "warning",
+  });
+await bundle("play", "esm");
+// Other pages load this script, and a module has no `document.currentScript`.
+await bundle("embed", "iife");

@@ -25,26 +25,140 @@ const MASTER = "#EXTM3U\nv.m3u8?p=HYJrSdIAAZHeH71SvBp6_sfuL5jN2wM\n";
 const END = 1_800_000_000_000;
 const headers = (values) => ({ get: (name) => values[name] ?? null });
 
-test("passes are renewed at six tenths of their life, by the edge's clock", () => {
-  for (const [edgeAhead, expected] of [[0, END], [3_600_000, END - 3_600_000]]) {
-    const renewal = new Renewal(new URL("https://h/a/master.m3u8?token=t"));
-    const began = END - 100_000 - edgeAhead;
-    const date = new Date(began + edgeAhead).toUTCString();
-    renewal.loaded("https://h/a/master.m3u8?token=t", MASTER, headers({ date, "lectern-session": "s" }), began);
-    assert.equal(renewal.opening(), "https://h/a/master.m3u8?token=t&session=s");
-    assert.equal(renewal.fresh(began + 59_000), undefined);
-    // Over: the loader waits for the renewal, which fails here without a server.
-    assert.ok(renewal.fresh(expected + 1_000) instanceof Promise);
+
+/** Surroundings that answer each request with the next of `answers`, and a log of what happened. */
+function around(answers = [], { ask } = {}) {
+  const log = [];
+  return {
+    log,
+    clock: END - 100_000,
+    now() {
+      return this.clock;
+    },
+    fetch: async (url) => {
+      log.push(`GET ${url}`);
+      const answer = answers.shift();
+      if (!answer) throw new TypeError("no network");
+      return answer();
+    },
+    pause: async (milliseconds) => {
+      log.push(`pause ${milliseconds}`);
+      // A renewal that is never to succeed does not keep the test alive.
+      if (answers.length === 0) await new Promise(() => {});
+    },
+    replaced: () => log.push("replaced"),
+    ...(ask && { ask: async () => (log.push("ask"), ask()) }),
+  };
+}
+
+const LINK = "https://h/a/master.m3u8?token=t";
+const open = (playlist) => () => new Response(playlist, { headers: { date: new Date(END - 100_000).toUTCString() } });
+const refuse = (status, code) => () => Response.json({ code, title: code }, { status });
+/** A player that has opened the lecture and a Media Playlist, a hundred seconds before the passes end. */
+function opened(surroundings) {
+  const renewal = new Renewal(new URL(LINK), surroundings);
+  renewal.loaded(LINK, MASTER, headers({ date: new Date(END - 100_000).toUTCString() }));
+  renewal.loaded("https://h/a/v.m3u8?p=old", "#EXTM3U\nseg0.m4s?p=old\n", headers({}));
+  return renewal;
+}
+
+test("passes are renewed at six tenths of their life, by the edge's clock", async () => {
+  for (const edgeAhead of [0, 3_600_000]) {
+    const surroundings = around([open(MASTER)]);
+    const renewal = new Renewal(new URL(LINK), surroundings);
+    surroundings.clock -= edgeAhead;
+    const date = new Date(END - 100_000).toUTCString();
+    renewal.loaded(LINK, MASTER, headers({ date, "lectern-session": "s" }));
+    assert.equal(renewal.opening(), `${LINK}&session=s`);
+    surroundings.clock += 59_000;
+    assert.equal(renewal.fresh(), undefined);
+    assert.deepEqual(surroundings.log, []);
+    // In time, nothing waits for the renewal. Then everything does.
+    surroundings.clock += 2_000;
+    assert.equal(renewal.fresh(), undefined);
+    assert.deepEqual(surroundings.log, [`GET ${LINK}&session=s`]);
+    surroundings.clock += 40_000;
+    assert.ok(renewal.fresh() instanceof Promise);
   }
 });
 
+test("a renewal gives a new pass to all that the player has loaded", async () => {
+  const surroundings = around([open(MASTER.replace("?p=", "?p=n")), open("#EXTM3U\nseg0.m4s?p=new\n")]);
+  const renewal = opened(surroundings);
+  surroundings.clock = END + 1_000;
+  await renewal.fresh();
+  assert.equal(renewal.newest("https://h/a/seg0.m4s?p=old"), "https://h/a/seg0.m4s?p=new");
+  assert.equal(renewal.newest("https://h/a/seg1.m4s?p=old"), "https://h/a/seg1.m4s?p=old");
+});
+
+test("without a network, nothing loads with a pass that has ended", async () => {
+  const surroundings = around([undefined, undefined, refuse(503, "busy"), refuse(429, "rate_limited"), open(MASTER), open("#EXTM3U\n")]);
+  const renewal = opened(surroundings);
+  surroundings.clock = END + 1_000;
+  await renewal.fresh();
+  assert.equal(surroundings.log.filter((entry) => entry === "pause 5000").length, 4);
+  assert.equal(renewal.refusal, undefined);
+});
+
+test("a refusal ends the renewals, and is kept for the viewer", async () => {
+  const surroundings = around([refuse(403, "revoked")]);
+  const renewal = opened(surroundings);
+  surroundings.clock = END + 1_000;
+  await renewal.fresh();
+  assert.equal(renewal.refusal.code, "revoked");
+  assert.equal(renewal.fresh(), undefined);
+});
+
+test("the course gives a new link for the same lecture only", async () => {
+  for (const [link, expected] of [
+    ["https://h/a/master.m3u8?token=new", undefined],
+    ["https://h/b/master.m3u8?token=new", "expired"],
+    ["https://evil.example/a/master.m3u8?token=new", "expired"],
+    [undefined, "expired"],
+  ]) {
+    const answers = [refuse(403, "expired"), open(MASTER), open("#EXTM3U\n")];
+    const surroundings = around(answers, { ask: () => link && new URL(link) });
+    const renewal = opened(surroundings);
+    surroundings.clock = END + 1_000;
+    await renewal.fresh();
+    assert.equal(renewal.refusal?.code, expected, link);
+    assert.equal(renewal.link.href, expected ? LINK : link, link);
+  }
+});
+
+test("while passes last, the course app may fail to give a link", async () => {
+  const links = [undefined, new URL(`${LINK}new`)];
+  const answers = [refuse(403, "expired"), refuse(403, "expired"), open(MASTER), open("#EXTM3U\n")];
+  const surroundings = around(answers, { ask: () => links.shift() });
+  const renewal = opened(surroundings);
+  const settled = () => new Promise((resolve) => setTimeout(resolve));
+  surroundings.clock = END - 30_000;
+  assert.equal(renewal.fresh(), undefined);
+  await settled();
+  assert.equal(renewal.refusal, undefined);
+  surroundings.clock = END - 20_000;
+  assert.equal(renewal.fresh(), undefined);
+  await settled();
+  assert.equal(renewal.link.href, `${LINK}new`);
+});
+
+test("a replaced lecture is opened again", async () => {
+  const surroundings = around([open(MASTER.replace("v.m3u8", "w.m3u8"))]);
+  const renewal = opened(surroundings);
+  surroundings.clock = END + 1_000;
+  await renewal.fresh();
+  assert.equal(surroundings.log.at(-1), "replaced");
+});
+
 test("another site's URLs say nothing about passes", () => {
-  const renewal = new Renewal(new URL("https://h/a/master.m3u8?token=t"));
-  renewal.loaded("https://h/a/master.m3u8?token=t", MASTER.replace("v.m3u8", "https://evil.example/v.m3u8"), headers({}), END);
-  assert.equal(renewal.fresh(END + 1_000_000), undefined);
+  const surroundings = around();
+  const renewal = new Renewal(new URL(LINK), surroundings);
+  renewal.loaded(LINK, MASTER.replace("v.m3u8", "https://evil.example/v.m3u8"), headers({}));
+  surroundings.clock = END + 1_000_000;
+  assert.equal(renewal.fresh(), undefined);
 });
 
 test("a URL that was never renewed stays as it is", () => {
-  const renewal = new Renewal(new URL("https://h/a/master.m3u8?token=t"));
+  const renewal = new Renewal(new URL(LINK), around());
   assert.equal(renewal.newest("https://h/a/seg0.m4s?p=1"), "https://h/a/seg0.m4s?p=1");
 });

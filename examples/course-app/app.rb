@@ -103,7 +103,7 @@ class School < Sinatra::Base
   end
 
   before do
-    headers "Content-Security-Policy" => "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; " \
+    headers "Content-Security-Policy" => "default-src 'none'; script-src 'self' #{Video::SCRIPT}; style-src 'self'; img-src 'self' data:; " \
                                          "frame-src #{Video::PLAYER}; connect-src 'self' #{Video::HEALTH} #{Video::UPLOADS}; " \
                                          "base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
             "Referrer-Policy" => "same-origin",
@@ -141,8 +141,15 @@ class School < Sinatra::Base
   get "/lessons/:course/:lesson" do
     refuse_until_open
     log_in_to("watch “#{lesson.title}”") unless lesson.free
-    video = account ? Video.watch(lesson, account, height) : Video.free(lesson)
-    erb :lesson, locals: { lesson: lesson, video: video }
+    erb :lesson, locals: { lesson: lesson, video: Video.embed(Video.watch(lesson, account, account && height)) }
+  end
+
+  # A new link for a player whose link has ended: `data-renew-url` of its frame.
+  get "/lessons/:course/:lesson/link" do
+    refuse_until_open
+    refuse(401, "Log in to watch “#{lesson.title}”.") unless account || lesson.free
+    content_type :json
+    JSON.generate(link: Video.watch(lesson, account, account && height))
   end
 
   get "/lessons/:course/:lesson/download" do

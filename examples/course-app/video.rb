@@ -11,6 +11,10 @@ module Video
   PLAYER = "#{EDGE}/_lectern/play"
   HEALTH = "#{EDGE}/_lectern/health"
   UPLOADS = "#{EDGE}/uploads/"
+  # Lets the player ask this page for a new link, and names this page to the player.
+  SCRIPT = "#{EDGE}/_lectern/embed.js"
+  # A lesson's link opens in the school's pages only, if the school knows its own origin.
+  PAGES = [ENV["SCHOOL_ORIGIN"]].compact
   # Sample lectures for the error pages. A repaired link opens a sample, never a lesson.
   SAMPLE = "#{EDGE}/samples/lecture/master.m3u8"
   SAMPLE_BROADCAST = "#{EDGE}/samples/broadcast/master.m3u8"
@@ -29,12 +33,13 @@ module Video
     # The edge's player page for an <iframe>, with the link in its fragment.
     def embed(link) = "#{PLAYER}##{link}"
 
+    # The link of a lesson. Without an account it is a preview, the same for all visitors and without
+    # a viewer in the statistics.
     def watch(lesson, account, max_height = nil)
-      embed(Lectern.link(playlist(lesson), viewer: account.id, expires_in: TO_BEGIN, max_height: max_height || account.max_height))
+      who = account ? { viewer: account.id, max_height: max_height || account.max_height } : FREE
+      who = who.merge(origin: PAGES) unless PAGES.empty?
+      Lectern.link(playlist(lesson), expires_in: TO_BEGIN, **who)
     end
-
-    # The same link for all visitors, without a viewer in the statistics.
-    def free(lesson) = embed(Lectern.link(playlist(lesson), expires_in: TO_BEGIN, **FREE))
 
     # `use: "download"` makes the answer an attachment, which browsers save.
     def download(lesson, account)

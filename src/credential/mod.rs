@@ -165,18 +165,32 @@ fn country_allowed(claims: &Claims, request: &Request<'_>) -> bool {
     })
 }
 
+/// The header in which the player page names the pages that embed it, the nearest first.
+const EMBEDDER: &str = "lectern-embedder";
+
 /// Browsers name the page: in `Origin` across origins, in `Sec-Fetch-Site` on the same one. Other
 /// players name none, so a link with `origin` refuses them.
+///
+/// The player page belongs to the edge, so it also names the pages around it, and these count. Only
+/// a script sends that header, and a script of another site sends `Origin` with it.
 fn origin_allowed(claims: &Claims, request: &Request<'_>) -> bool {
     let Some(patterns) = &claims.origin else {
         return true;
     };
     let header = request.header;
-    let same_origin = || {
-        (header("sec-fetch-site").as_deref() == Some("same-origin"))
-            .then(|| request.origin.to_owned())
-    };
-    header("origin")
-        .or_else(same_origin)
-        .is_some_and(|origin| patterns.iter().any(|pattern| pattern.matches(&origin)))
+    let is_listed = |origin: &str| patterns.iter().any(|pattern| pattern.matches(origin));
+    let embedders = header(EMBEDDER);
+    let page = header("origin").or_else(|| match header("sec-fetch-site") {
+        Some(site) => (site == "same-origin").then(|| request.origin.to_owned()),
+        // Browsers before `Sec-Fetch-Site`.
+        None => embedders.as_ref().map(|_| request.origin.to_owned()),
+    });
+    match (page, embedders) {
+        (None, _) => false,
+        (Some(page), None) => is_listed(&page),
+        (Some(page), Some(embedders)) => {
+            (page == request.origin || is_listed(&page))
+                && embedders.split(',').map(str::trim_ascii).all(is_listed)
+        }
+    }
 }

@@ -2,6 +2,7 @@
 //! accessed before a credential is verified here.
 
 mod steering;
+mod watched;
 
 use crate::config::Config;
 use crate::credential::claims::{Claims, Purpose, STRICT_SECONDS, SessionsPolicy};
@@ -20,6 +21,7 @@ use crate::object::key::{Directory, ObjectKey, Scope};
 use crate::operation::list::List;
 use crate::operation::read::{Read, Steering, Treatment, path_below_pass};
 use crate::operation::revocations::{self, REVOCATIONS};
+use crate::operation::watched::{AdminWatch, PlayerWatch, WATCHED, WATCHED_FOLDER};
 use crate::operation::write::Write;
 use crate::playlist::steering::STEERING;
 use crate::playlist::{Entitlements, Grant, Limits, is_playlist_name, is_storyboard_name};
@@ -43,6 +45,14 @@ pub enum Decision<'config> {
     /// Reads or changes the list of revocations.
     Revocations {
         message: LedgerRequest,
+        /// The administrator and his link, which may be revoked.
+        ticket: Option<Ticket>,
+    },
+    /// Takes a report of a player in, or answers its viewer's progress.
+    PlayerWatch(Box<PlayerWatch>),
+    /// Lists or forgets what viewers watched.
+    AdminWatch {
+        request: AdminWatch,
         /// The administrator and his link, which may be revoked.
         ticket: Option<Ticket>,
     },
@@ -98,6 +108,10 @@ pub fn decide<'config>(
         _ if request.path == REVOCATIONS => revocations(request, config, now),
         "GET" | "HEAD" if request.path.starts_with(STEERING) => {
             steering::steering(request, config, now)
+        }
+        _ if request.path == WATCHED => watched::by_player(request, config, now),
+        _ if request.path.starts_with(WATCHED_FOLDER) => {
+            watched::by_administrator(request, config, now)
         }
         "GET" | "HEAD" => read(request, config, now),
         "PUT" | "POST" | "DELETE" => write(request, config, now),

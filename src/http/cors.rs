@@ -14,7 +14,7 @@ const EXPOSED: &str =
 
 /// Request headers that players and uploaders send, beyond the safelisted ones.
 const ALLOWED_HEADERS: &str = "Authorization, Content-Type, If-Match, If-Modified-Since, If-None-Match, If-Range, \
-     If-Unmodified-Since, Range";
+     If-Unmodified-Since, Lectern-Embedder, Range";
 
 /// The longest list of requested headers that is read.
 const MAX_REQUESTED_BYTES: usize = 1024;

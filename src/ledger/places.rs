@@ -4,8 +4,15 @@ use crate::credential::ticket::{Place, SessionId};
 
 /// A player that is silent for so long loses its place.
 pub const SILENCE_SECONDS: u64 = 90;
-/// An isolate asks for a player at most once in this time.
-pub const CHECK_IN_SECONDS: u64 = 30;
+/// A player that is silent for so long loses its place first when a new player needs one. It has
+/// missed a check-in, so it may have crashed.
+const STALE_SECONDS: u64 = 50;
+/// An isolate asks for a player at most once in this time. A player that reports every 30 seconds
+/// what it plays keeps its place by that.
+pub const CHECK_IN_SECONDS: u64 = 35;
+
+/// A player that is silent for so long is forgotten.
+pub const FORGET_SECONDS: u64 = 86_400;
 
 /// A player that has a place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +34,7 @@ pub struct Admission {
 }
 
 /// Gives a place to a player that opens a lecture. If none is free, the newest player takes that of
-/// the oldest, or is refused, as the link says.
+/// a player that seems to have crashed, else that of the oldest, or is refused, as the link says.
 #[must_use]
 pub fn take(players: &[Player], place: &Place, now: u64) -> Admission {
     admit(players, place, now, place.newest_wins)
@@ -74,7 +81,8 @@ fn admit(players: &[Player], place: &Place, now: u64, may_replace: bool) -> Admi
                 removed,
             };
         }
-        others.sort_by_key(|player| (player.opened, player.session));
+        let is_stale = |player: &Player| now.saturating_sub(player.seen) > STALE_SECONDS;
+        others.sort_by_key(|player| (!is_stale(player), player.opened, player.session));
         let replaced = others.len() - most_others;
         removed.extend(others[..replaced].iter().map(|player| player.session));
     }
@@ -124,6 +132,9 @@ mod tests {
             (&[(1, 60, 5), (2, 90, 5)], 1, &[2, 1]),
             (&[(1, 60, 90), (2, 90, 91)], 2, &[2]),
             (&[(1, 600, 91), (2, 90, 5)], 2, &[1]),
+            // One that was seen lately goes on.
+            (&[(1, 600, 50), (2, 90, 51)], 2, &[2]),
+            (&[(1, 600, 46), (2, 90, 46)], 2, &[1]),
         ] {
             let admission = take(&players(known), &place(9, places), NOW);
             let sessions: Vec<_> = admission.removed.iter().map(|session| session[0]).collect();

@@ -1,12 +1,15 @@
 // Renews passes before they end. A pass opens one object for the link's `watch`; the link gives new
-// ones while it is valid. A player keeps the URLs that it has, so the loader replaces them. Nothing
-// runs by a timer: a page that loads nothing asks for nothing, and one that slept renews when it
-// wakes.
+// ones while it is valid, and the course app gives a new link. A player keeps the URLs that it has,
+// so the loader replaces them. Nothing runs by a timer: a page that loads nothing asks for nothing,
+// and one that slept renews when it wakes.
+import { claimsOf } from "./link.ts";
 
 /** The share of a pass's life after which it is renewed. */
 const RENEW_AT = 0.6;
 /** The wait after a failed renewal, in milliseconds. */
 const RETRY_MS = 5_000;
+/** Refusals that end a lecture. Others, such as 429, pass. */
+const FINAL = new Set([400, 401, 403, 404, 410]);
 const URI = /URI="([^"]+)"|^(?!#)\S.*$/gm;
 
 /** The last second of a URL's pass (`p=…`), or `undefined` if it has none. */
@@ -29,8 +32,41 @@ export interface AnswerHeaders {
   get(name: string): string | null;
 }
 
+/** The edge's refusal (RFC 9457). */
+export interface Problem {
+  code?: string;
+  title?: string;
+}
+
+/** The course app and the platform, as a renewal needs them. */
+export interface Surroundings {
+  fetch: typeof fetch;
+  /** Milliseconds since 1970. */
+  now: () => number;
+  /** Headers of requests with the link. */
+  headers?: Record<string, string>;
+  /** Asks the course app for a new link, when the edge says that the link has expired. */
+  ask?: () => Promise<URL | undefined>;
+  /** Waits for so many milliseconds, or until the network is back. */
+  pause: (milliseconds: number) => Promise<void>;
+  /** The lecture was replaced: its playlists have other names now. */
+  replaced?: () => void;
+}
+
+class Refused extends Error {
+  readonly status: number;
+  readonly problem: Problem;
+
+  constructor(status: number, problem: Problem) {
+    super(problem.title ?? String(status));
+    this.status = status;
+    this.problem = problem;
+  }
+}
+
 export class Renewal {
-  readonly #link: URL;
+  #link: URL;
+  readonly #around: Surroundings;
   /** The newest URL of each object, by the URL without its pass. */
   readonly #newest = new Map<string, string>();
   /** Media Playlists that the player has loaded. */
@@ -41,19 +77,30 @@ export class Renewal {
   /** Milliseconds since 1970, by the edge's clock: when to renew, and the end of the passes. */
   #due = Infinity;
   #end = Infinity;
-  /** The link opens nothing any more. */
-  #isOver = false;
   #tried = -Infinity;
-  #renewing: Promise<void> | undefined;
+  #refusal: Problem | undefined;
+  #attempt: Promise<boolean> | undefined;
+  #waiting: Promise<void> | undefined;
 
-  constructor(link: URL, session?: string) {
+  constructor(link: URL, around: Surroundings, session?: string) {
     this.#link = link;
+    this.#around = around;
     this.#session = session;
   }
 
   /** The session that the edge gave to this player. */
   get session(): string | undefined {
     return this.#session;
+  }
+
+  /** The link, which may be newer than the one that opened the page. */
+  get link(): URL {
+    return this.#link;
+  }
+
+  /** The reason why the link opens nothing any more. */
+  get refusal(): Problem | undefined {
+    return this.#refusal;
   }
 
   /** The URL that opens the lecture, with this player's session. */
@@ -69,55 +116,104 @@ export class Renewal {
   }
 
   /** Renews passes that are due. Only the end of the passes makes it worth waiting for. */
-  fresh(now: number = Date.now()): Promise<void> | undefined {
-    now += this.#skew;
-    if (now < this.#due || this.#isOver) return undefined;
-    if (!this.#renewing && now >= this.#tried + RETRY_MS) {
-      this.#tried = now;
-      // Offline: the passes go on until they end.
-      this.#renewing = this.#renew()
-        .catch(() => {})
-        .finally(() => (this.#renewing = undefined));
+  fresh(): Promise<void> | undefined {
+    const now = this.#now();
+    if (now < this.#due || this.#refusal) return undefined;
+    if (now >= this.#end) {
+      this.#waiting ??= this.#untilRenewed().finally(() => (this.#waiting = undefined));
+      return this.#waiting;
     }
-    return now >= this.#end ? this.#renewing : undefined;
+    if (now >= this.#tried + RETRY_MS) void this.#renewOnce();
+    return undefined;
   }
 
   /** Takes notice of an answer. The Multivariant Playlist's passes say when to renew. */
-  loaded(url: string, text: unknown, headers: AnswerHeaders, now: number = Date.now()): void {
+  loaded(url: string, text: unknown, headers: AnswerHeaders): void {
     if (typeof text !== "string" || !text.startsWith("#EXTM3U")) return;
     if (new URL(url).searchParams.has("p")) {
       this.#playlists.add(withoutPass(url));
     } else {
-      this.#opened(listed(text, url), headers, now);
+      this.#opened(listed(text, url), headers);
     }
   }
 
-  #opened(urls: string[], headers: AnswerHeaders, now: number): void {
+  /** Asks the course app for a new link. Returns whether it gave one for the same lecture. */
+  async replaceLink(): Promise<boolean> {
+    const link = await this.#around.ask?.();
+    if (!link || link.pathname !== this.#link.pathname || link.origin !== this.#link.origin) return false;
+    this.#link = link;
+    return true;
+  }
+
+  /** Milliseconds since 1970, by the edge's clock. */
+  #now(): number {
+    return this.#around.now() + this.#skew;
+  }
+
+  #opened(urls: string[], headers: AnswerHeaders): void {
     this.#session = headers.get("lectern-session") ?? this.#session;
     const date = Date.parse(headers.get("date") ?? "");
-    if (!Number.isNaN(date)) this.#skew = date - now;
+    if (!Number.isNaN(date)) this.#skew = date - this.#around.now();
     const own = urls.filter((url) => new URL(url).origin === this.#link.origin);
     const ends = own.map(passEnd).filter((end) => end !== undefined);
     if (ends.length === 0) return;
     this.#end = Math.min(...ends) * 1000;
-    const began = now + this.#skew;
+    const began = this.#now();
     this.#due = began + (this.#end - began) * RENEW_AT;
   }
 
+  /** The passes have ended, so that nothing loads before they are renewed or the link is refused. */
+  async #untilRenewed(): Promise<void> {
+    while (!(await this.#renewOnce()) && !this.#refusal) await this.#around.pause(RETRY_MS);
+  }
+
+  /** Returns whether the passes are renewed. Only one renewal runs at a time. */
+  #renewOnce(): Promise<boolean> {
+    this.#tried = this.#now();
+    this.#attempt ??= this.#renew()
+      .then(() => true)
+      .catch((error: unknown) => {
+        if (!(error instanceof Refused) || !FINAL.has(error.status)) return false;
+        // The course app may give a link later, while the passes last.
+        const isEarly = error.problem.code === "expired" && this.#around.ask && this.#now() < this.#end;
+        if (!isEarly) this.#refusal = error.problem;
+        return false;
+      })
+      .finally(() => (this.#attempt = undefined));
+    return this.#attempt;
+  }
+
   async #renew(): Promise<void> {
-    const [opened, headers] = await this.#open(this.opening());
+    const [opened, headers] = await this.#openLink();
+    const playlists = opened.filter((url) => this.#playlists.has(withoutPass(url)));
+    const isReplaced = this.#playlists.size > 0 && playlists.length === 0;
+    if (isReplaced) {
+      this.#playlists.clear();
+      this.#newest.clear();
+    }
     for (const url of opened) this.#newest.set(withoutPass(url), url);
-    for (const url of opened.filter((url) => this.#playlists.has(withoutPass(url)))) {
+    for (const url of playlists) {
       const [objects] = await this.#open(url);
       for (const object of objects) this.#newest.set(withoutPass(object), object);
     }
-    this.#opened(opened, headers, Date.now());
+    this.#opened(opened, headers);
+    if (isReplaced) this.#around.replaced?.();
   }
 
-  async #open(url: string): Promise<[string[], Headers]> {
-    const answer = await fetch(url, { cache: "no-store" });
-    if (answer.status >= 400 && answer.status < 500) this.#isOver = true;
-    if (!answer.ok) throw new Error(String(answer.status));
+  async #openLink(): Promise<[string[], Headers]> {
+    // Spares the edge a refusal, which it counts against the viewer's address.
+    if ((claimsOf(this.#link).exp ?? Infinity) * 1000 < this.#now()) await this.replaceLink();
+    try {
+      return await this.#open(this.opening(), this.#around.headers);
+    } catch (error) {
+      if (!(error instanceof Refused) || error.problem.code !== "expired" || !(await this.replaceLink())) throw error;
+      return this.#open(this.opening(), this.#around.headers);
+    }
+  }
+
+  async #open(url: string, headers: Record<string, string> = {}): Promise<[string[], Headers]> {
+    const answer = await this.#around.fetch(url, { cache: "no-store", headers });
+    if (!answer.ok) throw new Refused(answer.status, await answer.json().catch(() => ({})));
     return [listed(await answer.text(), url), answer.headers];
   }
 }

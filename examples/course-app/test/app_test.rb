@@ -61,6 +61,21 @@ class SchoolTest < Minitest::Test
     assert_operator claims[:exp], :<=, Time.now.to_i + 600
   end
 
+  def test_a_player_whose_link_ends_gets_a_new_one_for_the_same_lesson
+    link = ->(path) { JSON.parse(page(path)).fetch("link") }
+    preview = Lectern.verify(link.("/lessons/rails/intro/link?height=720"))
+    assert_equal [[0, 8], "/courses/rails/intro/master.m3u8"], preview.values_at(:preview, :path)
+    page "/lessons/video/segments/link"
+    assert_equal 401, last_response.status
+    log_in "tom"
+    assert_includes page("/lessons/rails/models?height=480"), 'data-renew-url="/lessons/rails/models/link?height=480"'
+    assert_equal ["u2", 480], Lectern.verify(link.("/lessons/rails/models/link?height=480")).values_at(:sub, :max_height)
+    page "/lessons/rails/models/link?height=1080"
+    assert_equal 403, last_response.status
+    page "/lessons/rails/jobs/link"
+    assert_equal 403, last_response.status
+  end
+
   def test_who_logs_in_to_download_comes_to_the_lesson_since_a_form_leads_to_no_other_origin
     assert_includes page("/lessons/rails/models/download"), "Log in to download “Models and the database”."
     log_in "ada"
@@ -319,7 +334,7 @@ class SchoolTest < Minitest::Test
   def test_pages_run_no_script_of_others_and_are_kept_by_nobody
     page "/"
     policy = last_response["Content-Security-Policy"]
-    assert_includes policy, "default-src 'none'; script-src 'self';"
+    assert_includes policy, "default-src 'none'; script-src 'self' https://video.school.example/_lectern/embed.js;"
     assert_includes policy, "frame-src https://video.school.example/_lectern/play;"
     assert_includes policy, "connect-src 'self' https://video.school.example/_lectern/health https://video.school.example/uploads/;"
     refute_includes policy, "unsafe"

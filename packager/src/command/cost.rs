@@ -42,6 +42,7 @@ mod tests {
               --container <CONTAINER>       Container of the segments: `cmaf` has separate audio segments, `ts` has none [default: cmaf]
               --hit-ratio <SHARE>           Share of segment reads that the data centre's cache answers, from 0 to 1; 0 is the worst case [default: 0]
               --cpu-ms <MS>                 CPU milliseconds of a request, from the Worker's metrics [default: estimated]
+              --viewers                     Count what the edge remembers of viewers: links with `sub` and `sessions`, played in the player page, which reports what plays
               --plan <PLAN>                 The Workers plan [default: paid] [possible values: free, paid]
               --no-included                 Charge for everything, because the rest of the account uses up the free amounts
               --json                        Print one JSON object, with every charge of every provider

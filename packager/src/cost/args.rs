@@ -63,6 +63,10 @@ pub(crate) struct CostArgs {
     /// CPU milliseconds of a request, from the Worker's metrics [default: estimated].
     #[arg(long, value_name = "MS", value_parser = milliseconds)]
     cpu_ms: Option<Micros>,
+    /// Count what the edge remembers of viewers: links with `sub` and `sessions`, played in the
+    /// player page, which reports what plays.
+    #[arg(long)]
+    viewers: bool,
     /// The Workers plan.
     #[arg(long, value_name = "PLAN", default_value = "paid")]
     pub(super) plan: PricePlan,
@@ -157,6 +161,7 @@ impl CostArgs {
             views: self.views,
             watched_seconds: watched,
             bytes,
+            has_viewers: self.viewers,
             hits: self.hit_ratio.0,
             cpu_micros: self
                 .cpu_ms

@@ -1,7 +1,7 @@
 //! A month of storage, publishing and views in the units of providers. Pure.
 
 use super::lecture::{LectureProfile, Requests};
-use super::prices::Assumptions;
+use super::prices::{Assumptions, ViewerMemory};
 
 const MILLION: u64 = 1_000_000;
 
@@ -17,6 +17,8 @@ pub(crate) struct Question {
     pub(crate) watched_seconds: u64,
     /// Stored bytes, if known.
     pub(crate) bytes: Option<u64>,
+    /// The edge remembers viewers.
+    pub(crate) has_viewers: bool,
     /// Cache hits in a million reads of cacheable objects.
     pub(crate) hits: u64,
     pub(crate) cpu_micros: u64,
@@ -50,9 +52,28 @@ pub(crate) struct Watching {
     pub(crate) watched_bytes: u128,
     pub(crate) watched_seconds: u128,
     pub(crate) cpu_micros: u128,
+    /// Requests to Durable Objects, the rows that they write, and the time that they run.
+    pub(crate) ledger_calls: u128,
+    pub(crate) ledger_rows: u128,
+    pub(crate) ledger_gb_micros: u128,
+    /// Reads of the list of revocations in Workers KV.
+    pub(crate) list_reads: u128,
 }
 
 impl Question {
+    /// Requests of one view to Durable Objects, and its reads of Workers KV, if no other view of the
+    /// isolate has the list.
+    pub(crate) fn ledger_calls(&self, viewers: &ViewerMemory) -> (u64, u64) {
+        let every = |seconds: u64| self.watched_seconds.div_ceil(seconds);
+        match self.has_viewers {
+            true => (
+                viewers.opening_calls + every(viewers.seconds_per_call) + viewers.progress_calls,
+                1 + every(viewers.seconds_per_list),
+            ),
+            false => (0, 0),
+        }
+    }
+
     pub(crate) fn month(&self, assumptions: &Assumptions) -> Month {
         let (lecture, rates) = (&self.lecture, &assumptions.ladder);
         // 1 kbit/s is 125 bytes a second.
@@ -73,6 +94,8 @@ impl Question {
                 }
             }
         };
+        let viewers = &assumptions.viewers;
+        let (ledger_calls, list_reads) = self.ledger_calls(viewers);
         let watching = |views: u128| {
             let requests = u128::from(view.all()) * views;
             let misses = (u128::from(view.objects()) * views * u128::from(MILLION - self.hits))
@@ -84,6 +107,11 @@ impl Question {
                 watched_bytes: bytes(self.watched_seconds, views),
                 watched_seconds: u128::from(self.watched_seconds) * views,
                 cpu_micros: requests * u128::from(self.cpu_micros),
+                ledger_calls: u128::from(ledger_calls) * views,
+                ledger_rows: u128::from(ledger_calls * viewers.rows_per_call) * views,
+                // A Durable Object has 128 MB.
+                ledger_gb_micros: u128::from(ledger_calls * viewers.micros_per_call) * views / 8,
+                list_reads: u128::from(list_reads) * views,
             }
         };
         let writes = u128::from(lecture.writes(rates));

@@ -13,6 +13,8 @@ pub(crate) struct Prices {
     pub(crate) assumptions: Assumptions,
     pub(crate) r2: R2,
     pub(crate) workers: Workers,
+    pub(crate) ledgers: Ledgers,
+    pub(crate) kv: Kv,
     pub(crate) s3: S3,
     pub(crate) cloudfront: CloudFront,
     pub(crate) mux_720: Mux,
@@ -28,6 +30,7 @@ pub(crate) struct Assumptions {
     pub(crate) ladder: LadderRates,
     pub(crate) worker: WorkerTime,
     pub(crate) player: PlayerBuffer,
+    pub(crate) viewers: ViewerMemory,
 }
 
 /// Average kbit/s of the packager's output.
@@ -61,6 +64,39 @@ pub(crate) struct PlayerBuffer {
     /// Seconds that a player loads ahead, which a leaving viewer requested without watching.
     pub(crate) ahead_seconds: u64,
     pub(crate) source: String,
+}
+
+/// Requests of a view that the edge remembers.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ViewerMemory {
+    /// Requests to Durable Objects at the opening, then in each interval, and for progress.
+    pub(crate) opening_calls: u64,
+    pub(crate) seconds_per_call: u64,
+    pub(crate) progress_calls: u64,
+    pub(crate) rows_per_call: u64,
+    /// Time that a Durable Object runs for a request.
+    pub(crate) micros_per_call: u64,
+    /// Interval at which an isolate reads the list of revocations.
+    pub(crate) seconds_per_list: u64,
+    pub(crate) source: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Ledgers {
+    pub(crate) requests: Price,
+    pub(crate) rows: Price,
+    pub(crate) duration: Price,
+    pub(crate) free_requests: Price,
+    pub(crate) free_rows: Price,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Kv {
+    pub(crate) reads: Price,
+    pub(crate) free_reads: Price,
 }
 
 #[derive(Debug, Deserialize)]
@@ -126,8 +162,8 @@ impl Prices {
     }
 }
 
-/// Units of prices. Amounts are in the smallest unit: bytes, requests, CPU microseconds, seconds of
-/// video.
+/// Units of prices. Amounts are in the smallest unit: bytes, requests, rows, CPU microseconds,
+/// GB-microseconds, seconds of video.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub(crate) enum PriceUnit {
     #[serde(rename = "month")]
@@ -144,6 +180,10 @@ pub(crate) enum PriceUnit {
     MillionRequests,
     #[serde(rename = "million CPU-ms")]
     MillionCpuMs,
+    #[serde(rename = "million rows")]
+    MillionRows,
+    #[serde(rename = "1,000 GB-s")]
+    ThousandGbSeconds,
     #[serde(rename = "minute")]
     Minute,
     #[serde(rename = "1,000 minutes")]
@@ -159,8 +199,9 @@ impl PriceUnit {
             Self::GbMonth | Self::Gb => 1_000_000_000,
             Self::ThousandRequests => 1_000,
             Self::TenThousandRequests => 10_000,
-            Self::MillionRequests => 1_000_000,
+            Self::MillionRequests | Self::MillionRows => 1_000_000,
             Self::MillionCpuMs => 1_000_000_000,
+            Self::ThousandGbSeconds => 1_000_000_000,
             Self::Minute => 60,
             Self::ThousandMinutes => 60_000,
         }
@@ -175,6 +216,8 @@ impl PriceUnit {
             Self::TenThousandRequests => "10,000 requests",
             Self::MillionRequests => "million requests",
             Self::MillionCpuMs => "million CPU-ms",
+            Self::MillionRows => "million rows",
+            Self::ThousandGbSeconds => "1,000 GB-s",
             Self::Minute => "minute",
             Self::ThousandMinutes => "1,000 minutes",
         }

@@ -97,7 +97,13 @@ pub(crate) fn lectern(
     plan: PricePlan,
     included: Included,
 ) -> Quote {
-    let Prices { r2, workers, .. } = prices;
+    let Prices {
+        r2,
+        workers,
+        ledgers,
+        kv,
+        ..
+    } = prices;
     let (all, thousand) = (&month.month, &month.thousand);
     let requests = all.requests + month.new_writes;
     let cpu = requests * month.cpu_micros;
@@ -116,6 +122,27 @@ pub(crate) fn lectern(
             included.line(&workers.cpu, cpu, thousand.cpu_micros),
         ]),
     }
+    if all.ledger_calls > 0 || thousand.ledger_calls > 0 {
+        let is_free = plan == PricePlan::Free;
+        let either = |free, paid| if is_free { free } else { paid };
+        let (calls, rows) = (
+            either(&ledgers.free_requests, &ledgers.requests),
+            either(&ledgers.free_rows, &ledgers.rows),
+        );
+        lines.extend([
+            included.line(calls, all.ledger_calls, thousand.ledger_calls),
+            included.line(rows, all.ledger_rows, thousand.ledger_rows),
+            included.line(
+                either(&kv.free_reads, &kv.reads),
+                all.list_reads,
+                thousand.list_reads,
+            ),
+        ]);
+        if !is_free {
+            let (all, thousand) = (all.ledger_gb_micros, thousand.ledger_gb_micros);
+            lines.push(included.line(&ledgers.duration, all, thousand));
+        }
+    }
     Quote::new("Lectern (R2 and Workers)", lines)
 }
 
@@ -129,8 +156,15 @@ pub(crate) fn publishing(month: &Month, prices: &Prices) -> Money {
 
 /// Compares the requests of this month, spread evenly over its days, with the free plan.
 pub(crate) fn fits_free_plan(month: &Month, prices: &Prices) -> bool {
-    let price = &prices.workers.free_requests;
-    month.month.requests + month.new_writes <= u128::from(price.included) * price.unit.size()
+    let is_within =
+        |price: &Price, amount| amount <= u128::from(price.included) * price.unit.size();
+    let (all, ledgers) = (&month.month, &prices.ledgers);
+    is_within(
+        &prices.workers.free_requests,
+        all.requests + month.new_writes,
+    ) && is_within(&ledgers.free_requests, all.ledger_calls)
+        && is_within(&ledgers.free_rows, all.ledger_rows)
+        && is_within(&prices.kv.free_reads, all.list_reads)
 }
 
 /// The same month with other providers. Providers that serve our packages are charged for loaded

@@ -65,10 +65,17 @@ impl CostReport<'_> {
             segments,
             audio_segments,
         } = month.view;
+        let (calls, list_reads) = question.ledger_calls(&self.assumptions.viewers);
+        let viewers = match question.has_viewers {
+            true => format!(
+                "The edge remembers the viewer in {calls} requests to Durable Objects and {list_reads} reads of Workers KV.\n"
+            ),
+            false => String::new(),
+        };
         format!(
             "{} minutes of lectures ({}: {} GB), {} views a month of {} of {} minutes.\n\
              A view is {} requests: {playlists} playlists, {initialization_sections} initialization sections, \
-             {segments} video segments, {audio_segments} audio segments.\n",
+             {segments} video segments, {audio_segments} audio segments.\n{viewers}",
             hundredths(question.stored_seconds),
             rungs.join(", "),
             amount(month.stored_bytes, 1_000_000_000),
@@ -119,6 +126,7 @@ impl CostReport<'_> {
             month,
             ..
         } = self;
+        let (ledger_calls, list_reads) = question.ledger_calls(&assumptions.viewers);
         json!({
             "currency": "USD",
             "stored": { "seconds": question.stored_seconds, "bytes": number(month.stored_bytes) },
@@ -129,6 +137,8 @@ impl CostReport<'_> {
                 "initialization_sections": month.view.initialization_sections,
                 "segments": month.view.segments,
                 "audio_segments": month.view.audio_segments,
+                "ledger_calls": ledger_calls,
+                "list_reads": list_reads,
             },
             "lecture": {
                 "seconds": question.lecture.seconds,
@@ -145,6 +155,7 @@ impl CostReport<'_> {
                 "cpu_micros_per_request": question.cpu_micros,
                 "cpu": assumptions.worker.source,
                 "player": assumptions.player.source,
+                "viewers": assumptions.viewers.source,
             },
             "lectern": quote(&self.ours),
             "elsewhere": self.elsewhere.iter().map(quote).collect::<Vec<_>>(),

@@ -201,7 +201,7 @@ fn every_price_says_when_and_where_it_was_seen() {
     let data: Value = serde_json::from_str(include_str!("prices.json")).expect("JSON");
     let mut found = vec![];
     walk(&data, &mut found);
-    assert_eq!(found.len(), 24);
+    assert_eq!(found.len(), 31);
     for price in &found {
         let (as_of, source) = (&price["as_of"], &price["source"]);
         let day = chrono::NaiveDate::parse_from_str(as_of.as_str().expect("a day"), "%Y-%m-%d");
@@ -216,7 +216,7 @@ fn every_price_says_when_and_where_it_was_seen() {
         .map(|price| price["what"].to_string())
         .collect();
     // Mux has two sets of the same prices.
-    assert_eq!(names.len(), 24 - 3);
+    assert_eq!(names.len(), 31 - 3);
 }
 
 fn walk<'a>(value: &'a Value, found: &mut Vec<&'a Value>) {
@@ -293,6 +293,26 @@ fn the_free_plan_ends_at_100_000_requests_a_day() {
     assert_eq!(refused["fits_plan"], false);
     assert!(asked(&format!("{line} 4432")).contains("it refuses some of these"));
     assert_eq!(json("--minutes 45 --views 9999999")["fits_plan"], true);
+}
+
+#[test]
+fn remembering_a_viewer_costs_a_fiftieth_of_a_cent_at_most() {
+    let plain = json("--minutes 45 --views 1000 --no-included");
+    let known = json("--minutes 45 --views 1000 --no-included --viewers");
+    let cost = |answer: &Value| {
+        let cost = answer["lectern"]["cost"].as_str().and_then(Money::parse);
+        cost.expect("money")
+    };
+    // A thousand views.
+    let remembered = Money::parse("0.20").expect("money");
+    assert!(cost(&known) <= [cost(&plain), remembered].into_iter().sum());
+    assert!(cost(&known) > cost(&plain));
+    let calls = known["view"]["ledger_calls"].as_u64().expect("a number");
+    assert!(calls <= 120, "{calls}");
+    assert_eq!(plain["view"]["ledger_calls"], 0);
+    // The free plan has 100,000 a day.
+    let line = "--minutes 45 --lecture-minutes 45 --container ts --rungs 480 --plan free --viewers";
+    assert_eq!(json(&format!("{line} --views 4431"))["fits_plan"], true);
 }
 
 #[test]

@@ -1,0 +1,61 @@
+// The pages around the player page. A link with `origin` opens only inside the pages that it lists,
+// so the page finds out who embeds it and names them to the edge. The nearest one can also give a
+// new link when the link ends.
+
+/** The request header that names the pages around this one, the nearest first. */
+export const EMBEDDER_HEADER = "Lectern-Embedder";
+/** Asks a page for its origin. It answers with `lectern:here`. */
+export const HELLO = "lectern:hello";
+export const HERE = "lectern:here";
+/** Asks the nearest page for a new link. It answers with `lectern:link`. */
+export const RENEW = "lectern:renew";
+export const LINK = "lectern:link";
+
+/** The origin of a page that does not say who it is. No link lists it. */
+const UNKNOWN = "null";
+const GREETING_MS = 250;
+/** The longest wait for a page that still loads its script, in milliseconds. */
+const GREETED_WITHIN_MS = 5_000;
+/** The longest wait for a new link, in milliseconds. */
+const LINK_WITHIN_MS = 15_000;
+
+/** Origins of the pages that embed this one, the nearest first. Browsers name them, or the pages themselves do. */
+export async function embedders(): Promise<string[]> {
+  const named = [...(location.ancestorOrigins ?? [])];
+  const frames: Window[] = [];
+  for (let frame: Window = window; frame !== frame.parent; frame = frame.parent) frames.push(frame.parent);
+  return Promise.all(frames.map((frame, at) => (named[at] && named[at] !== UNKNOWN ? named[at] : greet(frame))));
+}
+
+async function greet(frame: Window): Promise<string> {
+  const greeting = setInterval(() => frame.postMessage({ type: HELLO }, "*"), GREETING_MS);
+  const answer = await answerOf(frame, HERE, GREETED_WITHIN_MS);
+  clearInterval(greeting);
+  return answer?.origin ?? UNKNOWN;
+}
+
+/** Asks the nearest page, of this origin, for a new link. */
+export async function askForLink(origin: string): Promise<string | undefined> {
+  if (origin === UNKNOWN) return undefined;
+  const answer = answerOf(parent, LINK, LINK_WITHIN_MS);
+  parent.postMessage({ type: RENEW }, origin);
+  const message = await answer;
+  const link: unknown = message?.origin === origin ? message.data.link : undefined;
+  return typeof link === "string" ? link : undefined;
+}
+
+/** The next message of this type from a window, if one comes in time. */
+function answerOf(source: Window, type: string, limit: number): Promise<MessageEvent | undefined> {
+  return new Promise((resolve) => {
+    const end = (message?: MessageEvent): void => {
+      removeEventListener("message", listen);
+      clearTimeout(timer);
+      resolve(message);
+    };
+    const listen = (message: MessageEvent): void => {
+      if (message.source === source && message.data?.type === type) end(message);
+    };
+    const timer = setTimeout(end, limit);
+    addEventListener("message", listen);
+  });
+}
