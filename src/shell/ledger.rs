@@ -221,6 +221,7 @@ async fn answer(message: &LedgerRequest, storage: &Storage, env: &Env) -> Result
             let players = row.players()?;
             let admission = keep(&players, place, now);
             row.store_players(&admission.apply(&players))?;
+            ensure_alarm(storage, now + FORGET_SECONDS + 1).await?;
             Ok(admission.player.is_some().to_string())
         }
         LedgerRequest::Revoke(target, until) => {

@@ -26,6 +26,8 @@ use crate::operation::watched::{PAGE, WatchList, WatchSubject, forgotten_json};
 pub(super) const HAS_PLACE: &str = "true";
 /// The most deliveries of one alarm, and of one request to forget a viewer.
 const MAX_DELIVERIES: usize = 100;
+/// The longest time without an alarm, in milliseconds.
+const LONGEST_SLEEP_MS: u64 = 30 * 86_400_000;
 /// The time limit for a webhook, in milliseconds.
 const WEBHOOK_TIMEOUT_MS: u32 = 10_000;
 /// The time in which a request to forget a viewer removes his rows, in milliseconds.
@@ -62,17 +64,12 @@ impl WatchLedger<'_> {
                 report,
                 place,
             } => {
-                let history = self.history().map_err(failed)?;
-                let history = history.unwrap_or_else(|| WatchHistory::new(viewer));
-                let mut history = match history.has(lecture) {
-                    true => history,
-                    false => {
-                        self.check_object(key).await?;
-                        // An alarm may have changed it meanwhile.
-                        let history = self.history().map_err(failed)?;
-                        history.unwrap_or_else(|| WatchHistory::new(viewer))
-                    }
-                };
+                let mut history = self.history_of(viewer).map_err(failed)?;
+                if !history.has(lecture) {
+                    self.check_object(key).await?;
+                    // An alarm may have changed it meanwhile.
+                    history = self.history_of(viewer).map_err(failed)?;
+                }
                 let now = now_ms() / 1000;
                 let has_webhook = self.config.webhook.is_some();
                 let is_new = history.report(lecture, report, has_webhook, now);
@@ -93,18 +90,20 @@ impl WatchLedger<'_> {
                         format!("{} {json}", admission.player.is_some())
                     }
                 };
-                if let Some(due) = history.next_due(self.config.watched_seconds) {
+                let due = history.next_due(self.config.watched_seconds);
+                let players_due = place.map(|_| now + FORGET_SECONDS + 1);
+                if let Some(due) = due.into_iter().chain(players_due).min() {
                     ensure_alarm(&self.storage, due).await.map_err(failed)?;
                 }
                 Ok(answer)
             }
             WatchMessage::Progress(lecture) => {
-                let history = self.history().map_err(failed)?;
+                let history = self.history_or_nothing().await.map_err(failed)?;
                 let history = history.unwrap_or_else(|| WatchHistory::new(""));
                 Ok(history.progress_json(lecture, true))
             }
             WatchMessage::Records { viewer, is_csv } => {
-                let history = self.history().map_err(failed)?;
+                let history = self.history_or_nothing().await.map_err(failed)?;
                 let history = history.unwrap_or_else(|| WatchHistory::new(viewer));
                 let list = WatchList {
                     subject: WatchSubject::Viewer(viewer),
@@ -138,17 +137,23 @@ impl WatchLedger<'_> {
     async fn forget(&self) -> Result<String> {
         let began = now_ms();
         let players = self.remove_players(u64::MAX)?;
-        let Some(mut history) = self.history()? else {
-            return Ok(forgotten_json(0, players, 0));
+        let row = self.row()?;
+        // A history that this version cannot read is forgotten, too.
+        let mut history = match row.history() {
+            Ok(Some(history)) => history,
+            Ok(None) | Err(_) => WatchHistory::new(""),
         };
         let lectures = history.forget();
-        self.store(&history)?;
+        row.store_history(&history)?;
         for delivery in history.due(now_ms() / 1000, MAX_DELIVERIES) {
-            if now_ms() >= began + FORGET_NOW_MS || !self.deliver(&mut history, &delivery).await {
+            let sent = self.send(&history.viewer, &delivery).await;
+            let has_arrived = sent.is_ok();
+            record_result(&mut history, &delivery, sent);
+            if now_ms() >= began + FORGET_NOW_MS || !has_arrived {
                 break;
             }
         }
-        self.store(&history)?;
+        row.store_history(&history)?;
         self.schedule().await?;
         Ok(forgotten_json(
             lectures,
@@ -157,46 +162,40 @@ impl WatchLedger<'_> {
         ))
     }
 
-    /// Does what is due: forgets what is too old, and sends deliveries.
+    /// Does what is due: forgets what is too old, and sends deliveries. Reports and a request to
+    /// forget the viewer come between, so each delivery is that of the history at its time.
     pub(super) async fn alarm(&self) -> Result<()> {
         let now = now_ms() / 1000;
         self.remove_players(now.saturating_sub(FORGET_SECONDS))?;
         let Some(mut history) = self.history()? else {
             return self.schedule().await;
         };
-        history.expire(self.config.watched_seconds, now);
-        self.store(&history)?;
-        let mut results = Vec::new();
+        if history.expire(self.config.watched_seconds, now) {
+            self.store(&history)?;
+        }
         let mut has_webhook_failed = false;
         for delivery in history.due(now, MAX_DELIVERIES) {
             let is_webhook = matches!(delivery, Delivery::Webhook(_));
             if is_webhook && has_webhook_failed {
                 continue;
             }
+            let is_still_due = |history: &WatchHistory| history.is_due(&delivery);
+            if !self.history()?.as_ref().is_some_and(is_still_due) {
+                continue;
+            }
             let sent = self.send(&history.viewer, &delivery).await;
             has_webhook_failed |= is_webhook && sent.is_err();
             let has_ledger_failed = !is_webhook && sent.is_err();
-            results.push((delivery, sent));
+            // Without a history, the viewer was forgotten: his new row is removed again.
+            let latest = self.history()?;
+            let mut latest = latest.unwrap_or_else(|| WatchHistory::new(&history.viewer));
+            record_result(&mut latest, &delivery, sent);
+            self.store(&latest)?;
             if has_ledger_failed {
                 break;
             }
         }
-        // Reports came meanwhile.
-        if let Some(mut history) = self.history()? {
-            for (delivery, sent) in results {
-                note(&mut history, &delivery, sent);
-            }
-            self.store(&history)?;
-        }
         self.schedule().await
-    }
-
-    /// Sends a delivery, and notes the result. Returns whether it arrived.
-    async fn deliver(&self, history: &mut WatchHistory, delivery: &Delivery) -> bool {
-        let sent = self.send(&history.viewer, delivery).await;
-        let has_arrived = sent.is_ok();
-        note(history, delivery, sent);
-        has_arrived
     }
 
     async fn send(&self, viewer: &str, delivery: &Delivery) -> std::result::Result<(), String> {
@@ -261,6 +260,25 @@ impl WatchLedger<'_> {
 
     fn history(&self) -> Result<Option<WatchHistory>> {
         self.row()?.history()
+    }
+
+    /// The history to add a report to. One that this version cannot read begins anew.
+    fn history_of(&self, viewer: &str) -> Result<WatchHistory> {
+        let history = self.row()?.history().unwrap_or_else(|error| {
+            console::error_1(&format!("a viewer's history begins anew: {error}").into());
+            None
+        });
+        Ok(history.unwrap_or_else(|| WatchHistory::new(viewer)))
+    }
+
+    /// The history for a reader. An object that stores nothing is deleted, so that readers leave
+    /// none behind.
+    async fn history_or_nothing(&self) -> Result<Option<WatchHistory>> {
+        let history = self.history()?;
+        if history.is_none() {
+            self.schedule().await?;
+        }
+        Ok(history)
     }
 
     fn store(&self, history: &WatchHistory) -> Result<()> {
@@ -338,7 +356,8 @@ impl WatchLedger<'_> {
 
 /// Sets the alarm, unless it is earlier.
 pub(super) async fn ensure_alarm(storage: &Storage, due: u64) -> Result<()> {
-    let due_ms = due.saturating_mul(1000);
+    // A shorter `WATCHED_DAYS` counts for stored data within this time.
+    let due_ms = due.saturating_mul(1000).min(now_ms() + LONGEST_SLEEP_MS);
     let is_set = storage.get_alarm().await?;
     if is_set.is_some_and(|at| at.unsigned_abs() <= due_ms.max(now_ms())) {
         return Ok(());
@@ -347,8 +366,12 @@ pub(super) async fn ensure_alarm(storage: &Storage, due: u64) -> Result<()> {
     storage.set_alarm(ScheduledTime::new(date)).await
 }
 
-/// Notes the result of a delivery.
-fn note(history: &mut WatchHistory, delivery: &Delivery, sent: std::result::Result<(), String>) {
+/// Records the result of a delivery.
+fn record_result(
+    history: &mut WatchHistory,
+    delivery: &Delivery,
+    sent: std::result::Result<(), String>,
+) {
     let now = now_ms() / 1000;
     let Err(reason) = sent else {
         history.delivered(delivery, now);

@@ -2,8 +2,9 @@
 // which browsers never send, so that no server log contains it.
 import Hls, { type ErrorData, type LoaderCallbacks, type LoaderConfiguration, type LoaderContext } from "hls.js";
 import { EMBEDDER_HEADER, askForLink, embedders } from "./embedding";
-import { claimsOf } from "./link";
-import { type Problem, Renewal, type Surroundings } from "./renewal";
+import { type Problem, nextStep, reasonOf } from "./answer";
+import { claimsOf, listsOrigin } from "./link";
+import { Renewal, type Surroundings } from "./renewal";
 import { watch } from "./watching";
 
 const video = document.querySelector("video")!;
@@ -130,23 +131,31 @@ const FOREIGN_FILE = "This lecture has files on another site. This page loads fi
 const OTHER_PAGE = "This lecture plays only inside its course. Open it there.";
 const CANNOT_OPEN = "This lecture cannot be opened.";
 
-/** Asks the edge why a URL does not open. `undefined` if it does open. */
-async function problemOf(url: URL): Promise<Problem | undefined> {
-  try {
-    const headers = url.searchParams.has("token") ? linkHeaders : {};
-    const answer = await fetch(url, { cache: "no-store", headers });
-    if (answer.ok) return undefined;
-    return await answer.json();
-  } catch {
-    return { title: NO_CONNECTION };
-  }
+/** Asks the edge why a URL does not open. */
+function problemOf(url: URL): Promise<Problem | "unreachable" | undefined> {
+  return reasonOf(url, url.searchParams.has("token") ? linkHeaders : {});
 }
 
-/** The sentence about a refusal. A link that counts pages says where it opens. */
+/** Pages around this one, the nearest first. */
+let around: readonly string[] = [];
+
+/** The sentence about a refusal. A link for other pages says where it opens. */
 function sentence(problem: Problem, link: URL): string {
-  if (problem.code === "forbidden" && claimsOf(link).origin) return OTHER_PAGE;
+  const { origin } = claimsOf(link);
+  const pages = around.length > 0 ? around : [location.origin];
+  const isElsewhere = origin?.length && !pages.every((page) => listsOrigin(origin, page));
+  if (problem.code === "forbidden" && isElsewhere) return OTHER_PAGE;
   return problem.title ?? CANNOT_OPEN;
 }
+
+/** Says why nothing plays for now. The picture stays. */
+function warn(reason: string): void {
+  alert.textContent = reason;
+  alert.hidden = false;
+}
+
+/** The lecture that plays is still recorded. */
+let isLive = false;
 
 /** A playing hls.js. */
 interface HlsPlayer {
@@ -163,6 +172,7 @@ function playWithHls(passes: Renewal): HlsPlayer {
   let mediaErrors = 0;
   let networkErrors = 0;
   let isOpened = false;
+  let hasReopened = false;
   let hasAsked = false;
   const recovered = (): void => {
     networkErrors = 0;
@@ -170,47 +180,47 @@ function playWithHls(passes: Renewal): HlsPlayer {
   };
   hls.on(Hls.Events.MANIFEST_PARSED, () => {
     isOpened = true;
-    hasAsked = false;
     recovered();
   });
+  hls.on(Hls.Events.LEVEL_LOADED, (_event, { details }) => (isLive = details.live));
   hls.on(Hls.Events.FRAG_BUFFERED, () => {
     mediaErrors = 0;
+    hasReopened = hasAsked = false;
     recovered();
   });
   hls.on(Hls.Events.ERROR, (_event, data: ErrorData) => {
     if (data.fatal) void recover(data);
   });
   const recover = async (data: ErrorData): Promise<void> => {
-    const network = data.type === Hls.ErrorTypes.NETWORK_ERROR;
-    const code = data.response?.code ?? 0;
-    const refused = code >= 400 && code < 500 && code !== 429;
-    // The failed URL may differ from the link. The edge gives the reason.
-    const failed = new URL((network && data.response?.url) || passes.opening(), passes.link);
-    if (network && !refused && code !== 200) {
-      networkErrors += 1;
-      if (networkErrors > SILENT_ERRORS) {
-        const problem = code === 0 ? undefined : await problemOf(failed);
-        alert.textContent = problem?.title ?? NO_CONNECTION;
-        alert.hidden = false;
-      }
-      await pause(Math.min(1000 * networkErrors, LONGEST_WAIT_MS));
-      // `startLoad` requests nothing before the Multivariant Playlist has loaded.
-      if (isOpened) hls.startLoad();
-      else hls.loadSource(passes.opening());
-      return;
-    }
     if (data.type === Hls.ErrorTypes.MEDIA_ERROR && mediaErrors < MAX_RECOVERIES) {
       mediaErrors += 1;
       hls.recoverMediaError();
       return;
     }
-    const problem = isAllowed(failed) ? (passes.refusal ?? (await problemOf(failed))) : { title: FOREIGN_FILE };
-    // The course gives a new link once, before anything plays with it.
-    if (problem?.code === "expired" && !hasAsked) {
+    if (data.type !== Hls.ErrorTypes.NETWORK_ERROR) return stop();
+    const status = data.response?.code ?? 0;
+    const failed = new URL(passes.newest(new URL(data.response?.url || passes.opening(), passes.link).href));
+    if (!isAllowed(failed)) return stop({ title: FOREIGN_FILE });
+    const reason = passes.refusal ?? (status === 0 ? "unreachable" : await problemOf(failed));
+    const step = nextStep({ status, reason, isLinkOver: passes.isOver(), hasReopened, hasAsked });
+    const problem = reason === "unreachable" ? undefined : reason;
+    if (step === "wait") {
+      networkErrors += 1;
+      if (networkErrors > SILENT_ERRORS) warn(problem?.title ?? NO_CONNECTION);
+      await pause(Math.min(1000 * networkErrors, LONGEST_WAIT_MS));
+      // `startLoad` requests nothing before the Multivariant Playlist has loaded.
+      if (isOpened) hls.startLoad();
+      else hls.loadSource(passes.opening());
+    } else if (step === "reopen") {
+      hasReopened = true;
+      reopen();
+    } else if (step === "ask") {
       hasAsked = true;
-      if (await passes.replaceLink()) return reopen();
+      if (await passes.replaceLink()) reopen();
+      else stop(problem);
+    } else {
+      stop(problem);
     }
-    stop(problem);
   };
   const stop = (problem?: Problem): void => {
     hls.destroy();
@@ -229,25 +239,31 @@ function playWithHls(passes: Renewal): HlsPlayer {
 }
 
 async function play(url: URL): Promise<void> {
-  const pages = await embedders();
-  if (pages.length > 0) linkHeaders = { [EMBEDDER_HEADER]: pages.join(", ") };
-  const around: Surroundings = {
+  const pages = embedders();
+  // Other links open at once: a page without the edge's script is waited for.
+  if (claimsOf(url).origin) {
+    around = await pages;
+    if (around.length > 0) linkHeaders = { [EMBEDDER_HEADER]: around.join(", ") };
+  }
+  const surroundings: Surroundings = {
     fetch: (...request) => fetch(...request),
     now: Date.now,
     headers: linkHeaders,
     pause,
-    ask: pages[0] === undefined ? undefined : () => newLink(pages[0]!),
+    ask: window === parent ? undefined : async () => newLink((await pages)[0]),
+    waiting: () => warn(NO_CONNECTION),
   };
   // hls.js comes first: Chrome answers "maybe" to native HLS, and plays it worse.
   if (Hls.isSupported()) {
-    const passes = new Renewal(url, around, await remembered(url, around));
+    const passes = new Renewal(url, surroundings, await remembered(url, surroundings));
     renewal = passes;
     const player = playWithHls(passes);
-    around.replaced = player.reopen;
-    void watch(video, () => passes.opening(), linkHeaders, player.stop);
+    surroundings.replaced = player.reopen;
+    void watch(video, () => passes.opening(), linkHeaders, player.stop, () => isLive);
   } else if (video.canPlayType("application/vnd.apple.mpegurl")) {
     const refusal = async (): Promise<string> => {
       const problem = await problemOf(url);
+      if (problem === "unreachable") return NO_CONNECTION;
       return problem ? sentence(problem, url) : UNPLAYABLE;
     };
     video.addEventListener("error", () => void refusal().then(say));
@@ -259,7 +275,8 @@ async function play(url: URL): Promise<void> {
 }
 
 /** Asks the nearest page for a new link. */
-async function newLink(page: string): Promise<URL | undefined> {
+async function newLink(page: string | undefined): Promise<URL | undefined> {
+  if (page === undefined) return undefined;
   const link = parseLink((await askForLink(page)) ?? "");
   return link && isAllowed(link) ? link : undefined;
 }
@@ -270,8 +287,12 @@ async function nativeSource(url: URL): Promise<string> {
   if (!linkHeaders[EMBEDDER_HEADER] || !claimsOf(url).origin) return url.href;
   const opening = new URL(url);
   opening.searchParams.set("as", "directory");
-  const answer = await fetch(opening, { cache: "no-store", headers: linkHeaders });
-  return answer.ok ? answer.url : url.href;
+  try {
+    const answer = await fetch(opening, { cache: "no-store", headers: linkHeaders });
+    return answer.ok ? answer.url : url.href;
+  } catch {
+    return url.href;
+  }
 }
 
 const url = parseLink(location.hash.slice(1));
