@@ -15,6 +15,7 @@ mod revocations;
 mod steering;
 mod streams;
 mod time;
+mod viewer_row;
 mod watch_ledger;
 mod watched;
 mod write;

@@ -5,16 +5,17 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use web_sys::console;
 use worker::{Env, Error, Result, ScheduledTime, SqlStorage, SqlStorageValue, Storage};
 
-use super::ledger::{ask, integer, keep_place, oldest_player, remove_silent_players};
+use super::ledger::{ask, integer};
 use super::r2::R2Bucket;
 use super::raw::post;
 use super::time::now_ms;
+use super::viewer_row::ViewerRow;
 use crate::config::Config;
 use crate::http::problem::{Problem, Refusal};
 use crate::ledger::history::{Delivery, WatchHistory, WatchRecord};
 use crate::ledger::message::LedgerRequest;
-use crate::ledger::places::FORGET_SECONDS;
-use crate::ledger::report::{Lecture, LectureHash, WatchReport};
+use crate::ledger::places::{FORGET_SECONDS, keep};
+use crate::ledger::report::{Lecture, LectureHash};
 use crate::ledger::watch_message::WatchMessage;
 use crate::ledger::webhook::WebhookEvent;
 use crate::object::key::ObjectKey;
@@ -61,16 +62,40 @@ impl WatchLedger<'_> {
                 report,
                 place,
             } => {
-                self.check_object(lecture, key).await?;
-                let json = self.report(viewer, lecture, report).map_err(failed)?;
-                let answer = match place {
-                    None => json,
-                    Some(place) => {
-                        let has_place = keep_place(&self.sql, place).map_err(failed)?;
-                        format!("{has_place} {json}")
+                let history = self.history().map_err(failed)?;
+                let history = history.unwrap_or_else(|| WatchHistory::new(viewer));
+                let mut history = match history.has(lecture) {
+                    true => history,
+                    false => {
+                        self.check_object(key).await?;
+                        // An alarm may have changed it meanwhile.
+                        let history = self.history().map_err(failed)?;
+                        history.unwrap_or_else(|| WatchHistory::new(viewer))
                     }
                 };
-                self.schedule().await.map_err(failed)?;
+                let now = now_ms() / 1000;
+                let has_webhook = self.config.webhook.is_some();
+                let is_new = history.report(lecture, report, has_webhook, now);
+                let json = history.progress_json(lecture, false);
+                let row = self.row().map_err(failed)?;
+                let answer = match place {
+                    None => {
+                        if is_new {
+                            row.store_history(&history).map_err(failed)?;
+                        }
+                        json
+                    }
+                    Some(place) => {
+                        let players = row.players().map_err(failed)?;
+                        let admission = keep(&players, place, now);
+                        let players = admission.apply(&players);
+                        row.store(&players, &history).map_err(failed)?;
+                        format!("{} {json}", admission.player.is_some())
+                    }
+                };
+                if let Some(due) = history.next_due(self.config.watched_seconds) {
+                    ensure_alarm(&self.storage, due).await.map_err(failed)?;
+                }
                 Ok(answer)
             }
             WatchMessage::Progress(lecture) => {
@@ -99,17 +124,9 @@ impl WatchLedger<'_> {
         }
     }
 
-    /// Refuses the first report about a lecture if its object does not exist: whoever has a link to
+    /// Refuses the first report about a lecture if its object does not exist: a viewer with a link to
     /// a folder could make up lectures.
-    async fn check_object(
-        &self,
-        lecture: &Lecture,
-        key: &ObjectKey,
-    ) -> std::result::Result<(), Refusal> {
-        let history = self.history().map_err(super::responder::failed)?;
-        if history.is_some_and(|history| history.has(lecture)) {
-            return Ok(());
-        }
+    async fn check_object(&self, key: &ObjectKey) -> std::result::Result<(), Refusal> {
         let stored = R2Bucket::of(self.env)?.head(key).await;
         match stored {
             Ok(Some(_)) => Ok(()),
@@ -118,20 +135,9 @@ impl WatchLedger<'_> {
         }
     }
 
-    fn report(&self, viewer: &str, lecture: &Lecture, report: &WatchReport) -> Result<String> {
-        let history = self.history()?;
-        let mut history = history.unwrap_or_else(|| WatchHistory::new(viewer));
-        viewer.clone_into(&mut history.viewer);
-        let has_webhook = self.config.webhook.is_some();
-        if history.report(lecture, report, has_webhook, now_ms() / 1000) {
-            self.store(&history)?;
-        }
-        Ok(history.progress_json(lecture, false))
-    }
-
     async fn forget(&self) -> Result<String> {
         let began = now_ms();
-        let players = remove_silent_players(&self.sql, u64::MAX)?;
+        let players = self.remove_players(u64::MAX)?;
         let Some(mut history) = self.history()? else {
             return Ok(forgotten_json(0, players, 0));
         };
@@ -154,7 +160,7 @@ impl WatchLedger<'_> {
     /// Does what is due: forgets what is too old, and sends deliveries.
     pub(super) async fn alarm(&self) -> Result<()> {
         let now = now_ms() / 1000;
-        remove_silent_players(&self.sql, now.saturating_sub(FORGET_SECONDS))?;
+        self.remove_players(now.saturating_sub(FORGET_SECONDS))?;
         let Some(mut history) = self.history()? else {
             return self.schedule().await;
         };
@@ -240,7 +246,8 @@ impl WatchLedger<'_> {
             Some(history) => history.next_due(self.config.watched_seconds),
             None => None,
         };
-        let players_due = oldest_player(&self.sql)?.map(|seen| seen + FORGET_SECONDS + 1);
+        let seen = self.row()?.players()?.into_iter().map(|player| player.seen);
+        let players_due = seen.min().map(|seen| seen + FORGET_SECONDS + 1);
         let Some(due) = history_due.into_iter().chain(players_due).min() else {
             self.storage.delete_alarm().await?;
             return self.storage.delete_all().await;
@@ -248,31 +255,28 @@ impl WatchLedger<'_> {
         ensure_alarm(&self.storage, due).await
     }
 
+    fn row(&self) -> Result<ViewerRow<'_>> {
+        ViewerRow::of(&self.sql)
+    }
+
     fn history(&self) -> Result<Option<WatchHistory>> {
-        create_history(&self.sql)?;
-        let rows = self.sql.exec("SELECT bytes FROM history", None)?;
-        let Some(row) = rows.raw().next() else {
-            return Ok(None);
-        };
-        match row?.as_slice() {
-            [SqlStorageValue::Blob(bytes)] => WatchHistory::from_bytes(bytes)
-                .map(Some)
-                .ok_or_else(|| "a row of `history`".into()),
-            _ => Err("a row of `history`".into()),
-        }
+        self.row()?.history()
     }
 
     fn store(&self, history: &WatchHistory) -> Result<()> {
-        create_history(&self.sql)?;
-        if history.is_empty() {
-            self.sql.exec("DELETE FROM history", None)?;
-        } else {
-            self.sql.exec(
-                "INSERT OR REPLACE INTO history (id, bytes) VALUES (0, ?)",
-                vec![history.to_bytes().into()],
-            )?;
+        self.row()?.store_history(history)
+    }
+
+    /// Removes players that were last seen before a second. Returns their number.
+    fn remove_players(&self, before: u64) -> Result<usize> {
+        let row = self.row()?;
+        let players = row.players()?;
+        let mut left = players.clone();
+        left.retain(|player| player.seen >= before);
+        if left != players {
+            row.store_players(&left)?;
         }
-        Ok(())
+        Ok(players.len() - left.len())
     }
 
     fn record(&self, viewer: &str, record: &WatchRecord) -> Result<String> {
@@ -384,11 +388,6 @@ fn parse_row(row: &[SqlStorageValue]) -> Result<(String, WatchRecord)> {
         )),
         _ => Err(Error::from("a row of `viewer`")),
     }
-}
-
-fn create_history(sql: &SqlStorage) -> Result<()> {
-    let table = "CREATE TABLE IF NOT EXISTS history (id INTEGER PRIMARY KEY CHECK (id = 0), bytes BLOB NOT NULL)";
-    sql.exec(table, None).map(drop)
 }
 
 fn create_viewers(sql: &SqlStorage) -> Result<()> {
