@@ -5,15 +5,16 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use web_sys::console;
 use worker::{Env, Error, Result, ScheduledTime, SqlStorage, SqlStorageValue, Storage};
 
-use super::ledger::{ask, integer, keep_place, oldest_player, remove_silent_players};
+use super::ledger::{ask, integer};
 use super::r2::R2Bucket;
 use super::raw::post;
 use super::time::now_ms;
+use super::viewer_row::ViewerRow;
 use crate::config::Config;
 use crate::http::problem::{Problem, Refusal};
 use crate::ledger::history::{Delivery, WatchHistory, WatchRecord};
 use crate::ledger::message::LedgerRequest;
-use crate::ledger::places::FORGET_SECONDS;
+use crate::ledger::places::{FORGET_SECONDS, keep};
 use crate::ledger::report::{Lecture, LectureHash};
 use crate::ledger::watch_message::WatchMessage;
 use crate::ledger::webhook::WebhookEvent;
@@ -74,15 +75,22 @@ impl WatchLedger<'_> {
                 };
                 let now = now_ms() / 1000;
                 let has_webhook = self.config.webhook.is_some();
-                if history.report(lecture, report, has_webhook, now) {
-                    self.store(&history).map_err(failed)?;
-                }
+                let is_new = history.report(lecture, report, has_webhook, now);
                 let json = history.progress_json(lecture, false);
+                let row = self.row().map_err(failed)?;
                 let answer = match place {
-                    None => json,
+                    None => {
+                        if is_new {
+                            row.store_history(&history).map_err(failed)?;
+                        }
+                        json
+                    }
                     Some(place) => {
-                        let has_place = keep_place(&self.sql, place).map_err(failed)?;
-                        format!("{has_place} {json}")
+                        let players = row.players().map_err(failed)?;
+                        let admission = keep(&players, place, now);
+                        let players = admission.apply(&players);
+                        row.store(&players, &history).map_err(failed)?;
+                        format!("{} {json}", admission.player.is_some())
                     }
                 };
                 if let Some(due) = history.next_due(self.config.watched_seconds) {
@@ -129,7 +137,7 @@ impl WatchLedger<'_> {
 
     async fn forget(&self) -> Result<String> {
         let began = now_ms();
-        let players = remove_silent_players(&self.sql, u64::MAX)?;
+        let players = self.remove_players(u64::MAX)?;
         let Some(mut history) = self.history()? else {
             return Ok(forgotten_json(0, players, 0));
         };
@@ -152,7 +160,7 @@ impl WatchLedger<'_> {
     /// Does what is due: forgets what is too old, and sends deliveries.
     pub(super) async fn alarm(&self) -> Result<()> {
         let now = now_ms() / 1000;
-        remove_silent_players(&self.sql, now.saturating_sub(FORGET_SECONDS))?;
+        self.remove_players(now.saturating_sub(FORGET_SECONDS))?;
         let Some(mut history) = self.history()? else {
             return self.schedule().await;
         };
@@ -238,7 +246,8 @@ impl WatchLedger<'_> {
             Some(history) => history.next_due(self.config.watched_seconds),
             None => None,
         };
-        let players_due = oldest_player(&self.sql)?.map(|seen| seen + FORGET_SECONDS + 1);
+        let seen = self.row()?.players()?.into_iter().map(|player| player.seen);
+        let players_due = seen.min().map(|seen| seen + FORGET_SECONDS + 1);
         let Some(due) = history_due.into_iter().chain(players_due).min() else {
             self.storage.delete_alarm().await?;
             return self.storage.delete_all().await;
@@ -246,31 +255,28 @@ impl WatchLedger<'_> {
         ensure_alarm(&self.storage, due).await
     }
 
+    fn row(&self) -> Result<ViewerRow<'_>> {
+        ViewerRow::of(&self.sql)
+    }
+
     fn history(&self) -> Result<Option<WatchHistory>> {
-        create_history(&self.sql)?;
-        let rows = self.sql.exec("SELECT bytes FROM history", None)?;
-        let Some(row) = rows.raw().next() else {
-            return Ok(None);
-        };
-        match row?.as_slice() {
-            [SqlStorageValue::Blob(bytes)] => WatchHistory::from_bytes(bytes)
-                .map(Some)
-                .ok_or_else(|| "a row of `history`".into()),
-            _ => Err("a row of `history`".into()),
-        }
+        self.row()?.history()
     }
 
     fn store(&self, history: &WatchHistory) -> Result<()> {
-        create_history(&self.sql)?;
-        if history.is_empty() {
-            self.sql.exec("DELETE FROM history", None)?;
-        } else {
-            self.sql.exec(
-                "INSERT OR REPLACE INTO history (id, bytes) VALUES (0, ?)",
-                vec![history.to_bytes().into()],
-            )?;
+        self.row()?.store_history(history)
+    }
+
+    /// Removes players that were last seen before a second. Returns their number.
+    fn remove_players(&self, before: u64) -> Result<usize> {
+        let row = self.row()?;
+        let players = row.players()?;
+        let mut left = players.clone();
+        left.retain(|player| player.seen >= before);
+        if left != players {
+            row.store_players(&left)?;
         }
-        Ok(())
+        Ok(players.len() - left.len())
     }
 
     fn record(&self, viewer: &str, record: &WatchRecord) -> Result<String> {
@@ -382,11 +388,6 @@ fn parse_row(row: &[SqlStorageValue]) -> Result<(String, WatchRecord)> {
         )),
         _ => Err(Error::from("a row of `viewer`")),
     }
-}
-
-fn create_history(sql: &SqlStorage) -> Result<()> {
-    let table = "CREATE TABLE IF NOT EXISTS history (id INTEGER PRIMARY KEY CHECK (id = 0), bytes BLOB NOT NULL)";
-    sql.exec(table, None).map(drop)
 }
 
 fn create_viewers(sql: &SqlStorage) -> Result<()> {

@@ -158,7 +158,8 @@ interface HlsPlayer {
 
 function playWithHls(passes: Renewal): HlsPlayer {
   // Measured on slow networks: the lowest rung starts in 2 s, the middle one in 12 s.
-  const hls = new Hls({ startLevel: 0, capLevelToPlayerSize: true, loader: EdgeLoader });
+  // `renewal` renews passes, and keeps captions, which a clone of Content Steering loses.
+  const hls = new Hls({ startLevel: 0, capLevelToPlayerSize: true, loader: EdgeLoader, contentSteeringController: undefined });
   let mediaErrors = 0;
   let networkErrors = 0;
   let isOpened = false;
