@@ -278,7 +278,7 @@ fn webhooks_arrive_signed_and_are_repeated() {
         (&failed["status"], &failed["valid"]),
         (&json!(503), &json!(true))
     );
-    let mut bodies = vec![next(), next()];
+    let mut bodies = [next(), next()];
     bodies.sort_by_key(|sent| sent["body"]["type"].to_string());
     let ids: Vec<&Value> = bodies.iter().map(|sent| &sent["id"]).collect();
     assert!(ids.contains(&&failed["id"]), "{failed} {ids:?}");
