@@ -138,6 +138,23 @@ test("the course gives a new link for the same lecture only", async () => {
   }
 });
 
+test("a strict link goes on by its steering manifest when it has ended", async () => {
+  const payload = Buffer.from(JSON.stringify({ exp: END / 1000 - 50 })).toString("base64url");
+  const link = `https://h/a/master.m3u8?token=e30.${payload}.x`;
+  const steering = '#EXT-X-CONTENT-STEERING:SERVER-URI="/_lectern/steering/a/master.m3u8?token=s",PATHWAY-ID="."\n';
+  const clone = { "URI-REPLACEMENT": { "PER-VARIANT-URIS": { v: "https://h/a/v.m3u8?p=new" }, "PER-RENDITION-URIS": {} } };
+  const answers = [() => Response.json({ "PATHWAY-CLONES": [clone] }), open("#EXTM3U\nseg0.m4s?p=new\n"), refuse(410, "steering_ended")];
+  const surroundings = around(answers);
+  const renewal = new Renewal(new URL(link), surroundings);
+  renewal.loaded(link, MASTER.replace("\n", `\n${steering}`), headers({}));
+  renewal.loaded("https://h/a/v.m3u8?p=old", "#EXTM3U\nseg0.m4s?p=old\n", headers({}));
+  surroundings.clock = END + 1_000;
+  await renewal.fresh();
+  assert.deepEqual(surroundings.log, ["GET https://h/_lectern/steering/a/master.m3u8?token=s", "GET https://h/a/v.m3u8?p=new"]);
+  assert.equal(renewal.newest("https://h/a/seg0.m4s?p=old"), "https://h/a/seg0.m4s?p=new");
+  assert.equal(renewal.refusal, undefined);
+});
+
 test("while passes last, the course app may fail to give a link", async () => {
   const links = [undefined, new URL(`${LINK}new`)];
   const answers = [refuse(403, "expired"), refuse(403, "expired"), open(MASTER), open("#EXTM3U\n")];

@@ -763,9 +763,15 @@ mod tests {
         let bytes = history.to_bytes();
         assert!(bytes.len() <= MAX_HISTORY_BYTES, "{}", bytes.len());
         // With 255 players' places, the viewer's ledger stays below 256 kB.
-        const { assert!(MAX_HISTORY_BYTES + 255 * 64 < 256_000) };
+        const { assert!(MAX_HISTORY_BYTES + 255 * 24 < 256_000) };
         assert_eq!(history.events.len(), MAX_EVENTS);
-        assert_eq!(history.removals.len(), MAX_REMOVALS);
+        // The dropped lectures of this one, and all of another that was forgotten.
+        let mut full = history.clone();
+        for at in 0..MAX_REMOVALS {
+            full.remove_from_ledger(&lecture(&at.to_string()));
+        }
+        assert_eq!(full.removals.len(), MAX_REMOVALS);
+        assert!(full.to_bytes().len() <= MAX_HISTORY_BYTES);
         assert!(
             history.lectures.len() >= MAX_OPEN,
             "{}",

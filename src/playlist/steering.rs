@@ -132,8 +132,8 @@ pub fn announce(
     steered
 }
 
-/// Writes the steering manifest that renews the passes of a rewritten playlist. With a `revision`,
-/// every entry must belong to it.
+/// Writes the steering manifest that renews the passes of a rewritten playlist. Every entry must
+/// belong to `revision`, or as before to none.
 ///
 /// # Errors
 /// When the playlist cannot be steered, or is of another revision.
@@ -145,7 +145,7 @@ pub fn steering_manifest(
     time: SteeringTime,
 ) -> Result<Vec<u8>, PlaylistError> {
     let entries = SteeredEntries::of(rewritten, base, grant).ok_or(PlaylistError::NotSteerable)?;
-    if revision.is_some() && entries.revision(grant.root.as_str()) != revision {
+    if entries.revision(grant.root.as_str()) != revision {
         return Err(PlaylistError::NotSteerable);
     }
     let age = time.now.saturating_sub(time.opened);
@@ -579,7 +579,7 @@ v/0a1b/480p/playlist.m3u8
     fn a_manifest_is_of_the_opened_revision() {
         let pinned = MASTER.replace("v/0a1b/", "");
         for (playlist, path, revision, is_steered) in [
-            (MASTER, "c/l/master.m3u8", None, true),
+            (MASTER, "c/l/master.m3u8", None, false),
             (MASTER, "c/l/master.m3u8", Some("0a1b"), true),
             (MASTER, "c/l/master.m3u8", Some("ff"), false),
             (&pinned, "c/l/v/0a1b/master.m3u8", Some("0a1b"), true),

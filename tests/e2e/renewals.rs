@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use testkit::process::succeed;
 use testkit::root;
 
-use super::edge::{Edge, built, lectern};
+use super::edge::{Edge, built, lectern, now};
 use super::{LECTURE, MASTER};
 
 const PLAYS: &str = "plays";
@@ -101,8 +101,7 @@ fn nothing_that_happens_to_a_viewer_ends_his_lecture() {
             .into_iter()
             .chain(steps.iter().copied())
             .collect();
-        let seen = browse(&edge, "renewal.mjs", &arguments, variables);
-        seen
+        browse(&edge, "renewal.mjs", &arguments, variables)
     };
     let places = |policy: &str, expected: Value| {
         let claims = json!({"sessions": 2, "sessions_policy": policy});
@@ -111,17 +110,21 @@ fn nothing_that_happens_to_a_viewer_ends_his_lecture() {
         assert_eq!(seen, expected, "{seen:#}\n{}", edge.log());
     };
     thread::scope(|scope| {
-        // Renewed passes take no second place. The page renews by its link, not by the steering
-        // manifest of a strict one.
+        // Renewed passes take no second place.
         scope.spawn(|| {
-            let strict = link(
-                "paused",
-                json!({"sessions": 1, "sessions_policy": "oldest", "watch": 20, "strict": true}),
-            );
-            let seen = plays(strict, &["pause:60", "seek:120"], &[]);
+            let seen = plays(short("paused"), &["pause:60", "seek:120"], &[]);
             assert_undisturbed(&seen, &edge);
-            assert_eq!(seen["steered"], 0, "{seen:#}");
             assert!(seen["openings"].as_u64() > Some(2), "{seen:#}");
+        });
+        // A strict link that ends while its lecture goes on.
+        scope.spawn(|| {
+            let claims = json!({
+                "sessions": 1, "sessions_policy": "oldest", "strict": true, "watch": 7200,
+                "exp": now() + 45
+            });
+            let seen = plays(link("strict", claims), &["pause:60", "seek:120"], &[]);
+            assert_undisturbed(&seen, &edge);
+            assert!(seen["steered"].as_u64() > Some(0), "{seen:#}");
         });
         scope.spawn(|| {
             let seen = plays(short("frozen"), &["freeze:50", "seek:120"], &[]);

@@ -28,7 +28,7 @@ export async function reasonOf(url: URL, headers: Record<string, string>): Promi
 /** Refusals that pass. */
 const PASSING = new Set(["rate_limited", "storage_unavailable", "busy", "misconfigured"]);
 
-/** What to do after a load that failed for good. */
+/** The step after a load that failed for good. */
 export type NextStep = "wait" | "reopen" | "ask" | "stop";
 
 /** The facts about a failed load. */

@@ -13,6 +13,13 @@ const RETRY_MS = 5_000;
 const FINAL = new Set([400, 401, 403, 404, 410]);
 const URI = /URI="([^"]+)"|^(?!#)\S.*$/gm;
 
+const STEERING = /^#EXT-X-CONTENT-STEERING:.*?SERVER-URI="([^"]+)"/m;
+
+/** A part of a steering manifest. */
+interface PathwayClone {
+  "URI-REPLACEMENT": { "PER-VARIANT-URIS"?: Record<string, string>; "PER-RENDITION-URIS"?: Record<string, string> };
+}
+
 /** The last second of a URL's pass (`p=…`), or `undefined` if it has none. */
 export function passEnd(url: string): number | undefined {
   const pass = new URL(url).searchParams.get("p");
@@ -76,6 +83,8 @@ export class Renewal {
   #end = Infinity;
   #tried = -Infinity;
   #refusal: Problem | undefined;
+  /** The URL of the steering manifest, which a strict link's Multivariant Playlist names. */
+  #steering: string | undefined;
   #attempt: Promise<boolean> | undefined;
   #waiting: Promise<void> | undefined;
 
@@ -130,6 +139,8 @@ export class Renewal {
     if (new URL(url).searchParams.has("p")) {
       this.#playlists.add(withoutPass(url));
     } else {
+      const [, steering] = STEERING.exec(text) ?? [];
+      if (steering && URL.canParse(steering, url)) this.#steering = this.#own(new URL(steering, url));
       this.#opened(listed(text, url), headers);
     }
   }
@@ -146,6 +157,11 @@ export class Renewal {
   /** Returns whether the link opens nothing any more, by its claims. */
   isOver(): boolean {
     return (claimsOf(this.#link).exp ?? Infinity) * 1000 < this.#now();
+  }
+
+  /** The URL, if it is the edge's. */
+  #own(url: URL): string | undefined {
+    return url.origin === this.#link.origin ? url.href : undefined;
   }
 
   /** Milliseconds since 1970, by the edge's clock. */
@@ -206,10 +222,12 @@ export class Renewal {
     if (isReplaced) this.#around.replaced?.();
   }
 
+  /** Opens the lecture again: by its link, by a new one, or by the steering manifest of a strict link. */
   async #openLink(): Promise<[string[], Headers]> {
     // Spares the edge a refusal, which it counts against the viewer's address.
-    const isReplaced = !this.isOver() || (await this.replaceLink());
-    if (!isReplaced && this.#now() < this.#end) throw new Error("the link has ended, and its passes have not");
+    const isValid = !this.isOver() || (await this.replaceLink());
+    if (!isValid && this.#steering) return this.#steer(this.#steering);
+    if (!isValid && this.#now() < this.#end) throw new Error("the link has ended, and its passes have not");
     try {
       return await this.#open(this.opening(), this.#around.headers);
     } catch (error) {
@@ -218,16 +236,30 @@ export class Renewal {
     }
   }
 
+  /** Gets the playlists' newest URLs from the steering manifest (RFC 8216bis §7), which lasts for the link's `watch`. */
+  async #steer(url: string): Promise<[string[], Headers]> {
+    const answer = await this.#around.fetch(url, { cache: "no-store", headers: this.#around.headers });
+    if (!answer.ok) await refuse(answer);
+    const { "PATHWAY-CLONES": clones = [] }: { "PATHWAY-CLONES"?: PathwayClone[] } = await answer.json();
+    const uris = clones.flatMap(({ "URI-REPLACEMENT": uris }) => [uris["PER-VARIANT-URIS"], uris["PER-RENDITION-URIS"]]);
+    const urls = uris.flatMap((byId) => Object.values(byId ?? {}));
+    if (urls.length === 0) throw new Error("the steering manifest clones nothing yet");
+    return [urls, answer.headers];
+  }
+
   async #open(url: string, headers: Record<string, string> = {}): Promise<[string[], Headers]> {
     const answer = await this.#around.fetch(url, { cache: "no-store", headers });
-    if (!answer.ok) {
-      const problem = await problemIn(answer);
-      throw problem ? new Refused(answer.status, problem) : new Error(`status ${answer.status} without a reason`);
-    }
+    if (!answer.ok) await refuse(answer);
     const playlist = await answer.text();
     if (!playlist.startsWith("#EXTM3U")) throw new Error("not a playlist");
     return [listed(playlist, url), answer.headers];
   }
+}
+
+/** Throws the edge's refusal. */
+async function refuse(answer: Response): Promise<never> {
+  const problem = await problemIn(answer);
+  throw problem ? new Refused(answer.status, problem) : new Error(`status ${answer.status} without a reason`);
 }
 
 function withoutPass(url: string): string {
