@@ -2,6 +2,7 @@
 
 use crate::credential::keyring::Keyring;
 use crate::http::cors::AllowedOrigins;
+use crate::ledger::webhook::Webhook;
 use crate::object::key::{Directory, Scope};
 
 /// Settings of the Worker, from its variables and secrets.
@@ -26,6 +27,10 @@ pub struct Config {
     pub max_upload_bytes: u64,
     /// `MAX_OBJECT_BYTES`: the largest object that a multipart upload may create.
     pub max_object_bytes: u64,
+    /// `WATCHED_DAYS`: the seconds for which watch data is kept after a viewer's last report.
+    pub watched_seconds: u64,
+    /// `WEBHOOK_URL` and `WEBHOOK_SECRET`: the course app's endpoint for events.
+    pub webhook: Option<Webhook>,
     /// The optional bindings that the Worker has.
     pub bindings: Bindings,
     /// `UPLOADS_PREFIX`: the edge announces each upload that completes below this folder.
@@ -51,6 +56,8 @@ pub struct ConfigError {
 }
 
 const KEYS_EXAMPLE: &str = r#"[{"kid":"2026-11","secret":"<43 characters of base64url>"}], as printed by lectern keys new"#;
+
+const WEBHOOK_SECRET_EXAMPLE: &str = "whsec_<32 characters of base64>";
 
 /// Each write purges the cache once for every hostname.
 const MAX_HOSTNAMES: usize = 16;
@@ -124,10 +131,41 @@ impl Config {
             max_link_age: number("MAX_LINK_AGE", 30 * DAY, "2592000")?,
             max_upload_bytes: number("MAX_UPLOAD_BYTES", 100 * MIB, "104857600")?,
             max_object_bytes: number("MAX_OBJECT_BYTES", 20 * 1024 * MIB, "21474836480")?,
+            watched_seconds: number("WATCHED_DAYS", 365, "365")?.saturating_mul(DAY),
+            webhook: parse_webhook(set("WEBHOOK_URL"), set("WEBHOOK_SECRET"))?,
             bindings: Bindings::default(),
             uploads: uploads.transpose()?,
         })
     }
+}
+
+/// Parses the endpoint of webhooks, which needs both or neither. No error shows the secret.
+fn parse_webhook(
+    url: Option<String>,
+    secret: Option<String>,
+) -> Result<Option<Webhook>, ConfigError> {
+    let error = |variable, problem: &str, example| ConfigError {
+        variable,
+        problem: problem.to_owned(),
+        example,
+    };
+    let (url, secret) = match (url, secret) {
+        (None, _) => return Ok(None),
+        (Some(_), None) => {
+            let problem = "is not set, and `WEBHOOK_URL` is";
+            return Err(error("WEBHOOK_SECRET", problem, WEBHOOK_SECRET_EXAMPLE));
+        }
+        (Some(url), Some(secret)) => (url, secret),
+    };
+    let url = Webhook::parse_url(url.trim()).ok_or_else(|| {
+        let problem = "is not a URL with `https://`";
+        error("WEBHOOK_URL", problem, "https://school.example/lectern")
+    })?;
+    let webhook = Webhook::new(url, &secret).ok_or_else(|| {
+        let problem = "is not `whsec_` and 24 to 64 bytes of base64";
+        error("WEBHOOK_SECRET", problem, WEBHOOK_SECRET_EXAMPLE)
+    })?;
+    Ok(Some(webhook))
 }
 
 /// Parses `HOSTNAMES`: comma-separated names without scheme, port or path.
@@ -228,6 +266,33 @@ mod tests {
         ] {
             let error = config(&variables).expect_err("refused");
             assert_eq!(error.to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn webhooks_need_an_endpoint_and_a_secret() {
+        let secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+        for (url, secret, expected) in [
+            ("", "", Ok(None)),
+            ("", secret, Ok(None)),
+            ("https://a.example", secret, Ok(Some("https://a.example/"))),
+            ("https://a.example", "", Err("WEBHOOK_SECRET")),
+            ("https://a.example", "hunter2", Err("WEBHOOK_SECRET")),
+            ("http://a.example", secret, Err("WEBHOOK_URL")),
+        ] {
+            let found = config(&[
+                ("LECTERN_KEYS", KEYS),
+                ("WEBHOOK_URL", url),
+                ("WEBHOOK_SECRET", secret),
+            ]);
+            let found = match &found {
+                Ok(config) => Ok(config.webhook.as_ref().map(|webhook| webhook.url.as_str())),
+                Err(error) => {
+                    assert!(!error.to_string().contains("hunter2"), "{error}");
+                    Err(error.variable)
+                }
+            };
+            assert_eq!(found, expected, "{url} {secret}");
         }
     }
 

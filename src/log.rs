@@ -117,7 +117,7 @@ pub struct DataPoint<'request> {
 }
 
 /// The lecture of an object: the folder of its revisions, or its own.
-fn asset(key: &ObjectKey) -> &str {
+pub(crate) fn asset(key: &ObjectKey) -> &str {
     match split_once(key.as_str(), "/v/") {
         Some((asset, _)) if key.is_in_revision() => asset,
         _ => key.split().0.trim_end_matches('/'),

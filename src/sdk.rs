@@ -77,7 +77,7 @@ pub enum Error {
     BadUrl,
     #[error("{0}; the path is `/folder/object`, or `/folder/` for everything in it")]
     Path(ObjectKeyError),
-    #[error("`/_lectern/` and paths that begin with `/~` are the edge's own")]
+    #[error("`/_lectern/`, unless for `admin`, and paths that begin with `/~` are the edge's own")]
     PathReserved,
     #[error("the path is over {MAX_DEPTH} folders deep")]
     PathTooDeep,
@@ -343,10 +343,8 @@ fn openable(claims: &Claims) -> Result<(), Error> {
         return Err(Error::ReservedClaim("max_bytes"));
     }
     let text = claims.path.to_string();
-    if [RESERVED, "~"]
-        .iter()
-        .any(|own| text.starts_with(&format!("/{own}")))
-    {
+    let is_own = |own: &str| text.starts_with(&format!("/{own}"));
+    if is_own("~") || is_own(RESERVED) && claims.purpose != Purpose::Admin {
         return Err(Error::PathReserved);
     }
     if claims.path.root().depth() > MAX_DEPTH {

@@ -107,6 +107,8 @@ async fn run(cli: Cli) -> Result<()> {
         Verb::Revoke(args) => command::revoke::revoke(args).await,
         Verb::Unrevoke(args) => command::revoke::unrevoke(args).await,
         Verb::Revocations(args) => command::revoke::list(args).await,
+        Verb::Watched(args) => command::watched::run(args).await,
+        Verb::Forget(args) => command::watched::forget(args).await,
         Verb::Explain(args) => command::explain::run(&args),
         Verb::Keys(args) => print(&command::keys::run(args.verb)?),
         Verb::Sample(args) => command::sample::run(args).await,

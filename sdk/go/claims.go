@@ -52,7 +52,8 @@ const media = " m4s mp4 cmfv m4v m4a cmfa ts aac mp3 webm mov mkv vtt mpd json j
 
 // Refuses claims that are well-formed and open nothing.
 func (c *Claims) checkTarget() error {
-	if strings.HasPrefix(c.Path, "/_lectern/") || strings.HasPrefix(c.Path, "/~") {
+	isReserved := strings.HasPrefix(c.Path, "/_lectern/") && c.Use != Admin
+	if isReserved || strings.HasPrefix(c.Path, "/~") {
 		return badPath("path_reserved")
 	}
 	if strings.Count(c.Path, "/") > 256 {

@@ -97,7 +97,7 @@ var faults = map[string]string{
 	"path_not_utf8":          "is not UTF-8",
 	"path_too_long":          "is longer than 1024 bytes",
 	"path_too_deep":          "has more than 255 folders",
-	"path_reserved":          "starts with `/_lectern/` or `/~`, which the edge reserves",
+	"path_reserved":          "starts with `/~`, or with `/_lectern/` and is not for `admin`",
 }
 
 func badPath(code string) error {

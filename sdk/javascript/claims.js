@@ -89,7 +89,8 @@ export function checkReserved(claims) {
 
 /** Refuses claims that are well-formed and open nothing. @param {Record<string, any>} claims */
 export function checkTarget({ path, use, max_height: maxHeight, preview, langs }) {
-    if (path.startsWith('/_lectern/') || path.startsWith('/~')) throw badPath('path_reserved');
+    const isReserved = path.startsWith('/_lectern/') && use !== 'admin';
+    if (isReserved || path.startsWith('/~')) throw badPath('path_reserved');
     if (path.split('/').length > 257) throw badPath('path_too_deep');
     if (use === 'upload' || !(maxHeight || preview || langs) || !MEDIA.test(path)) return;
     const need = '`maxHeight`, `preview` and `langs` need a playlist';

@@ -83,7 +83,7 @@ const FAULTS = {
         /^(?:(?!\.\.?\/)[^/]+\/)*(?:\/|$)/,
     ],
     path_dot_segment: ['has a `.` or `..` segment', /(?<![^/])\.\.?(?![^/])/],
-    path_reserved: ['starts with `/_lectern/` or `/~`, which the edge reserves'],
+    path_reserved: ['starts with `/~`, or with `/_lectern/` and is not for `admin`'],
     path_too_deep: ['has more than 255 folders'],
 };
 

@@ -166,7 +166,7 @@ pub fn parse_session(text: &str) -> Option<SessionId> {
     (length == session.len() && session != SessionId::default()).then_some(session)
 }
 
-fn truncated_hash<const BYTES: usize>(purpose: &str, text: &str) -> [u8; BYTES] {
+pub(crate) fn truncated_hash<const BYTES: usize>(purpose: &str, text: &str) -> [u8; BYTES] {
     let hash = Sha256::new()
         .chain_update("lectern/ticket/1 ")
         .chain_update(purpose)

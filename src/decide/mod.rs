@@ -1,6 +1,8 @@
 //! The decision: request, configuration and time make one enum of all outcomes. Storage is not
 //! accessed before a credential is verified here.
 
+mod watched;
+
 use crate::config::Config;
 use crate::credential::claims::{Claims, Purpose, SessionsPolicy};
 use crate::credential::pass::{self, Pass, PassKind};
@@ -17,6 +19,7 @@ use crate::object::key::{Directory, ObjectKey, Scope};
 use crate::operation::list::List;
 use crate::operation::read::{Read, Treatment, path_below_pass};
 use crate::operation::revocations::{self, REVOCATIONS};
+use crate::operation::watched::{AdminWatch, PlayerWatch, WATCHED, WATCHED_FOLDER};
 use crate::operation::write::Write;
 use crate::playlist::{Entitlements, Grant, Limits, is_playlist_name, is_storyboard_name};
 use crate::request::{Request, object_key, parameter, split_path_pass};
@@ -37,6 +40,14 @@ pub enum Decision<'config> {
     /// Reads or changes the list of revocations.
     Revocations {
         message: LedgerRequest,
+        /// The administrator and his link, which may be revoked.
+        ticket: Option<Ticket>,
+    },
+    /// Takes a report of a player in, or answers its viewer's progress.
+    PlayerWatch(Box<PlayerWatch>),
+    /// Lists or forgets what viewers watched.
+    AdminWatch {
+        request: AdminWatch,
         /// The administrator and his link, which may be revoked.
         ticket: Option<Ticket>,
     },
@@ -80,6 +91,10 @@ pub fn decide<'config>(
     let decided = match request.method {
         "OPTIONS" => Ok(Decision::Options),
         _ if request.path == REVOCATIONS => revocations(request, config, now),
+        _ if request.path == WATCHED => watched::by_player(request, config, now),
+        _ if request.path.starts_with(WATCHED_FOLDER) => {
+            watched::by_administrator(request, config, now)
+        }
         "GET" | "HEAD" => read(request, config, now),
         "PUT" | "POST" | "DELETE" => write(request, config, now),
         method => Err(Refusal::new(

@@ -53,6 +53,11 @@ fn decided(config: &Config, method: &str, url: &str, headers: &[(&str, &str)]) -
         Decision::Write { .. } => "write".to_owned(),
         Decision::List { .. } => "list".to_owned(),
         Decision::Revocations { .. } => "revocations".to_owned(),
+        Decision::PlayerWatch(watch) => match watch.place {
+            Some(_) => format!("{:?} with a place", watch.action),
+            None => format!("{:?}", watch.action),
+        },
+        Decision::AdminWatch { .. } => "watched".to_owned(),
         Decision::Refuse(refusal) => refusal.problem.code().to_owned(),
     }
 }
@@ -897,4 +902,218 @@ fn decided_read<'config>(
         Decision::Refuse(refusal) => Err(refusal.problem),
         other => panic!("{other:?}"),
     }
+}
+
+#[test]
+fn a_viewers_own_link_reports_what_he_watches() {
+    let config = with_bindings();
+    let key = config.keys.minting();
+    let token = |json: &str| {
+        let claims = Claims::from_json(json.as_bytes()).expect("claims");
+        link::mint(key, &claims)
+    };
+    let viewer = r#"{"path":"/a/","exp":1800000060,"sub":"s""#;
+    let named = token(&format!("{viewer}}}"));
+    let counted = token(&format!(r#"{viewer},"sessions":2}}"#));
+    let upload = token(&format!(r#"{viewer},"use":"upload"}}"#));
+    let unnamed = link(&config, "/a/", Purpose::Play);
+    let session = seal_session(key, &viewer_hash("s"), &[1; 8]);
+    let other = seal_session(key, &viewer_hash("t"), &[1; 8]);
+    let report = "Report { length: 9 }";
+    let placed = "Report { length: 9 } with a place";
+    for (method, query, length, expected) in [
+        (
+            "GET",
+            format!("path=/a/m.m3u8&token={named}"),
+            "",
+            "Progress",
+        ),
+        ("POST", format!("path=/a/m.m3u8&token={named}"), "9", report),
+        (
+            "POST",
+            format!("path=%2Fa%2Fm.m3u8&token={named}"),
+            "9",
+            report,
+        ),
+        (
+            "POST",
+            format!("path=/a/b/v/1/m.m3u8&token={named}"),
+            "9",
+            report,
+        ),
+        ("POST", format!("path=/a/m.mp4&token={named}"), "9", report),
+        (
+            "POST",
+            format!("path=/a/m.m3u8&token={counted}"),
+            "9",
+            report,
+        ),
+        (
+            "POST",
+            format!("path=/a/m.m3u8&token={counted}&session={session}"),
+            "9",
+            placed,
+        ),
+        (
+            "POST",
+            format!("path=/a/m.m3u8&token={counted}&session={other}"),
+            "9",
+            report,
+        ),
+        (
+            "POST",
+            format!("path=/a/m.mp4&token={counted}&session={session}"),
+            "9",
+            report,
+        ),
+        (
+            "GET",
+            format!("path=/a/m.m3u8&token={counted}&session={session}"),
+            "",
+            "Progress",
+        ),
+        (
+            "POST",
+            format!("path=/a/m.m3u8&token={named}"),
+            "16385",
+            "payload_too_large",
+        ),
+        (
+            "POST",
+            format!("path=/a/m.m3u8&token={named}"),
+            "",
+            "length_required",
+        ),
+        (
+            "PUT",
+            format!("path=/a/m.m3u8&token={named}"),
+            "9",
+            "method_not_allowed",
+        ),
+        (
+            "POST",
+            format!("path=/a/m.m3u8&token={unnamed}"),
+            "9",
+            "bad_request",
+        ),
+        (
+            "POST",
+            format!("path=/a/m.m3u8&token={upload}"),
+            "9",
+            "forbidden",
+        ),
+        (
+            "POST",
+            format!("path=/b/m.m3u8&token={named}"),
+            "9",
+            "forbidden",
+        ),
+        ("POST", format!("token={named}"), "9", "bad_request"),
+        ("POST", format!("path=&token={named}"), "9", "bad_path"),
+        (
+            "POST",
+            format!("path=/a/../b&token={named}"),
+            "9",
+            "bad_path",
+        ),
+        (
+            "POST",
+            format!("path=/a/%25zz&token={named}"),
+            "9",
+            "bad_path",
+        ),
+        (
+            "POST",
+            format!("path=/a/%zz&token={named}"),
+            "9",
+            "bad_request",
+        ),
+        (
+            "POST",
+            format!("path=/_lectern/m.m3u8&token={named}"),
+            "9",
+            "not_found",
+        ),
+        ("POST", "path=/a/m.m3u8".to_owned(), "9", "missing_token"),
+        ("POST", "path=/a/m.m3u8&p=AAAA".to_owned(), "9", "forbidden"),
+    ] {
+        let url = format!("https://a.example/_lectern/watched?{query}");
+        let headers = [("content-length", length)];
+        let headers = if length.is_empty() { &[][..] } else { &headers };
+        assert_eq!(
+            decided(&config, method, &url, headers),
+            expected,
+            "{method} {url}"
+        );
+    }
+    let top = token(r#"{"path":"/m.m3u8","exp":1800000060,"sub":"s"}"#);
+    let url = format!("https://a.example/_lectern/watched?path=/m.m3u8&token={top}");
+    assert_eq!(decided(&config, "GET", &url, &[]), "bad_request");
+}
+
+#[test]
+fn only_an_administrator_of_watch_data_sees_all_of_it() {
+    let config = with_bindings();
+    let own = "/_lectern/watched/";
+    for (path, purpose, method, asked, expected) in [
+        (own, Purpose::Admin, "GET", "viewers/s42", "watched"),
+        (own, Purpose::Admin, "DELETE", "viewers/s42", "watched"),
+        (own, Purpose::Admin, "GET", "lectures/a/?as=csv", "watched"),
+        (
+            "/_lectern/",
+            Purpose::Admin,
+            "GET",
+            "lectures/a/",
+            "watched",
+        ),
+        (own, Purpose::Play, "GET", "viewers/s42", "forbidden"),
+        (own, Purpose::Upload, "DELETE", "viewers/s42", "forbidden"),
+        ("/a/", Purpose::Admin, "GET", "lectures/a/", "forbidden"),
+        (
+            "/_lectern/watched",
+            Purpose::Admin,
+            "GET",
+            "lectures/a/",
+            "forbidden",
+        ),
+        (
+            "/_lectern/revocations",
+            Purpose::Admin,
+            "GET",
+            "lectures/a/",
+            "forbidden",
+        ),
+        (
+            own,
+            Purpose::Admin,
+            "POST",
+            "viewers/s42",
+            "method_not_allowed",
+        ),
+        (own, Purpose::Admin, "GET", "others", "not_found"),
+    ] {
+        let token = link(&config, path, purpose);
+        let bearer = format!("Bearer {token}");
+        let headers = [("authorization", bearer.as_str())];
+        let url = format!("https://a.example{own}{asked}");
+        let found = decided(&config, method, &url, &headers);
+        assert_eq!(found, expected, "{path} {purpose:?} {method} {asked}");
+        // An edge without ledgers has no such paths.
+        let bare = self::config();
+        let found = decided(&bare, method, &url, &headers);
+        let expected = if expected == "forbidden" {
+            "forbidden"
+        } else {
+            "not_found"
+        };
+        assert_eq!(found, expected, "{path} {purpose:?} {method} {asked}");
+    }
+    let url = format!("https://a.example{own}viewers/s42");
+    assert_eq!(decided(&config, "GET", &url, &[]), "missing_token");
+    let claims = r#"{"path":"/a/","exp":1800000060,"sub":"s"}"#;
+    let claims = Claims::from_json(claims.as_bytes()).expect("claims");
+    let bare = self::config();
+    let token = link::mint(bare.keys.minting(), &claims);
+    let url = format!("https://a.example/_lectern/watched?path=/a/m.m3u8&token={token}");
+    assert_eq!(decided(&bare, "GET", &url, &[]), "not_found");
 }

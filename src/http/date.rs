@@ -75,6 +75,25 @@ pub fn format_date(seconds: u64) -> String {
     )
 }
 
+/// Formats a time as RFC 3339 does: `1994-11-06T08:49:37Z`.
+#[must_use]
+pub fn format_rfc3339(seconds: u64) -> String {
+    let seconds = seconds.min(LAST);
+    let date = i64::try_from(seconds)
+        .ok()
+        .and_then(|seconds| DateTime::from_timestamp(seconds, 0));
+    let date = date.unwrap_or_default();
+    format!(
+        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z",
+        date.year(),
+        date.month(),
+        date.day(),
+        seconds / 3600 % 24,
+        seconds / 60 % 60,
+        seconds % 60
+    )
+}
+
 /// Parses a number of exactly `digits` digits.
 fn number<T: FromStr>(text: &str, digits: usize) -> Option<T> {
     if text.len() != digits || !text.bytes().all(|byte| byte.is_ascii_digit()) {

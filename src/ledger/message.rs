@@ -4,6 +4,7 @@
 use serde::Serialize;
 
 use super::revocation::Revoked;
+use super::watch_message::WatchMessage;
 use crate::credential::ticket::{Place, parse_session, session_text};
 use crate::json::{JsonValue, written};
 
@@ -20,6 +21,8 @@ pub enum LedgerRequest {
     Unrevoke(Revoked),
     /// To the ledger of revocations: lists those in force.
     ListRevocations,
+    /// About what a viewer watches.
+    Watch(WatchMessage),
 }
 
 /// The members of a message.
@@ -76,6 +79,7 @@ impl LedgerRequest {
                 ask: "revocations",
                 ..Members::default()
             },
+            Self::Watch(message) => return message.to_json(),
         };
         written(&members)
     }
@@ -100,7 +104,7 @@ impl LedgerRequest {
             "revoke" => Self::Revoke(target()?, number("until")?),
             "unrevoke" => Self::Unrevoke(target()?),
             "revocations" => Self::ListRevocations,
-            _ => return None,
+            _ => Self::Watch(WatchMessage::from_members(&message)?),
         })
     }
 }

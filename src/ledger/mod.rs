@@ -1,9 +1,15 @@
 //! The memory of the edge about viewers: their players, and who may no longer watch. A Durable Object
 //! per viewer stores it; this module decides.
 
+mod codec;
+pub mod history;
 pub mod message;
 pub mod places;
+pub mod report;
 pub mod revocation;
+pub mod watch_message;
+pub mod watching;
+pub mod webhook;
 
 /// The questions about a viewer that precede the answer to a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

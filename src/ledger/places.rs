@@ -6,9 +6,13 @@ use crate::credential::ticket::{Place, SessionId};
 pub const SILENCE_SECONDS: u64 = 90;
 /// A player that is silent for so long loses its place first when a new player needs one. It has
 /// missed a check-in, so it may have crashed.
-const STALE_SECONDS: u64 = 45;
-/// An isolate asks for a player at most once in this time.
-pub const CHECK_IN_SECONDS: u64 = 30;
+const STALE_SECONDS: u64 = 50;
+/// An isolate asks for a player at most once in this time. A player that reports every 30 seconds
+/// what it plays keeps its place by that.
+pub const CHECK_IN_SECONDS: u64 = 35;
+
+/// A player that is silent for so long is forgotten.
+pub const FORGET_SECONDS: u64 = 86_400;
 
 /// A player that has a place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -129,7 +133,7 @@ mod tests {
             (&[(1, 60, 90), (2, 90, 91)], 2, &[2]),
             (&[(1, 600, 91), (2, 90, 5)], 2, &[1]),
             // One that was seen lately goes on.
-            (&[(1, 600, 45), (2, 90, 46)], 2, &[2]),
+            (&[(1, 600, 50), (2, 90, 51)], 2, &[2]),
             (&[(1, 600, 46), (2, 90, 46)], 2, &[1]),
         ] {
             let admission = take(&players(known), &place(9, places), NOW);

@@ -6,4 +6,5 @@ pub mod list;
 pub mod read;
 pub mod revocations;
 pub mod upload_event;
+pub mod watched;
 pub mod write;

@@ -263,7 +263,7 @@ fn is_part_number(number: u16) -> bool {
 }
 
 /// The length of the body, which storage requires before the first byte.
-fn body_length(request: &Request<'_>, limit: u64) -> Result<u64, Refusal> {
+pub(crate) fn body_length(request: &Request<'_>, limit: u64) -> Result<u64, Refusal> {
     let length = (request.header)("content-length")
         .and_then(|value| value.trim().parse::<u64>().ok())
         .ok_or_else(|| Refusal::new(Problem::LengthRequired, "no `Content-Length`"))?;

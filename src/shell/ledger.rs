@@ -12,17 +12,19 @@ use js_sys::futures::JsFuture;
 use wasm_bindgen::prelude::*;
 use web_sys::{Response, console};
 use worker::worker_sys::DurableObjectState;
-use worker::{Env, Error, Result, SqlStorage, SqlStorageValue, State};
+use worker::{Env, Error, Result, SqlStorage, SqlStorageValue, State, Storage};
 
+use super::config;
 use super::raw::response;
 use super::responder::failed;
 use super::revocations;
 use super::time::{now_ms, sleep, within};
+use super::watch_ledger::{WatchLedger, ensure_alarm};
 use crate::credential::ticket::{Place, SessionId, ViewerHash, parse_session, session_text};
 use crate::http::problem::{Problem, Refusal};
 use crate::ledger::PlaceRequest;
 use crate::ledger::message::LedgerRequest;
-use crate::ledger::places::{Admission, CHECK_IN_SECONDS, Player, keep, take};
+use crate::ledger::places::{Admission, CHECK_IN_SECONDS, FORGET_SECONDS, Player, keep, take};
 use crate::ledger::revocation::{MAX_REVOCATIONS, Revocation, Revoked, list_json};
 use crate::object::stored::TIMEOUT_MS;
 
@@ -38,8 +40,6 @@ const PLACE_TIMEOUT_MS: u32 = 2_000;
 /// a second of a key.
 const PUBLISH_AGAIN_MS: u32 = 1_100;
 const MAX_PUBLISHES: u32 = 4;
-/// The age at which a viewer's ledger forgets everything, in milliseconds.
-const FORGET_MS: i64 = 86_400_000;
 /// The most players that an isolate remembers to have asked for.
 const MAX_REMEMBERED: usize = 10_000;
 
@@ -70,8 +70,7 @@ pub(super) async fn admit(
                 PlaceRequest::Take => LedgerRequest::Take(place),
                 PlaceRequest::Keep => LedgerRequest::Keep(place),
             };
-            let name = format!("viewer/{}", URL_SAFE_NO_PAD.encode(viewer));
-            match ask(env, &name, &message, PLACE_TIMEOUT_MS).await {
+            match ask(env, &viewer_ledger(&viewer), &message, PLACE_TIMEOUT_MS).await {
                 Ok(answer) => {
                     let has_place = answer == "true";
                     remember(player, now, has_place);
@@ -86,14 +85,25 @@ pub(super) async fn admit(
             }
         }
     };
-    if has_place {
-        return Ok(());
+    match has_place {
+        true => Ok(()),
+        false => Err(too_many_sessions()),
     }
-    let reason = "the viewer has as many players as `sessions` allows";
-    Err(Refusal::new(Problem::TooManySessions, reason))
 }
 
-fn remember(player: (ViewerHash, SessionId), now: u64, has_place: bool) {
+/// The refusal of a player without a place.
+pub(super) fn too_many_sessions() -> Refusal {
+    let reason = "the viewer has as many players as `sessions` allows";
+    Refusal::new(Problem::TooManySessions, reason)
+}
+
+/// The name of a viewer's ledger.
+pub(super) fn viewer_ledger(viewer: &ViewerHash) -> String {
+    format!("viewer/{}", URL_SAFE_NO_PAD.encode(viewer))
+}
+
+/// Remembers whether a player has its place, so that its next requests need not ask.
+pub(super) fn remember(player: (ViewerHash, SessionId), now: u64, has_place: bool) {
     CHECKED_IN.with_borrow_mut(|players| {
         if players.len() >= MAX_REMEMBERED {
             players.retain(|_, (at, _)| now < *at + CHECK_IN_SECONDS);
@@ -112,7 +122,8 @@ pub(super) async fn ask_revocations(
     ask(env, REVOCATIONS, message, TIMEOUT_MS).await
 }
 
-async fn ask(
+/// Asks a ledger. A refusal that is not `NotFound` is a failure of the platform.
+pub(super) async fn ask(
     env: &Env,
     name: &str,
     message: &LedgerRequest,
@@ -124,18 +135,18 @@ async fn ask(
         let response: Response = stub.fetch_with_str(&url).await?.into();
         let text = JsFuture::from(response.text()?).await?;
         let text = text.as_string().unwrap_or_default();
-        match response.status() {
-            200 => Ok(text),
-            _ => Err(Error::from(text)),
-        }
+        Ok::<_, Error>((response.status(), text))
     };
     match within(timeout_ms, answer).await {
-        Some(answer) => answer.map_err(failed),
+        Some(Ok((200, text))) => Ok(text),
+        Some(Ok((404, text))) => Err(Refusal::new(Problem::NotFound, text)),
+        Some(Ok((_, text))) => Err(failed(Error::from(text))),
+        Some(Err(error)) => Err(failed(error)),
         None => Err(failed(Error::from("a ledger gives no answer in time"))),
     }
 }
 
-/// Answers a message to the ledger with this state: text with 200, or an error's with 400.
+/// Answers a message to the ledger with this state: text with 200, or an error's with 400 or 404.
 ///
 /// # Errors
 /// When the platform cannot make a response.
@@ -152,32 +163,56 @@ pub async fn ledger(
             let json = URL_SAFE_NO_PAD.decode(text).ok()?;
             LedgerRequest::from_json(&json)
         });
-        let message = message.ok_or_else(|| Error::from("a message that no ledger knows"))?;
+        let message = message.ok_or_else(|| Error::from("a message that no ledger knows"));
         let storage = State::from(state).storage();
-        let answer = answer(&message, &storage.sql(), &env).await?;
-        if matches!(message, LedgerRequest::Take(_)) {
-            storage.set_alarm(FORGET_MS).await?;
+        match message.map_err(failed)? {
+            LedgerRequest::Watch(message) => {
+                let ledger = watch_ledger(storage, &env).map_err(failed)?;
+                ledger.answer(&message).await
+            }
+            message => answer(&message, &storage, &env).await.map_err(failed),
         }
-        Ok::<_, Error>(answer)
     };
     let (status, text) = match answer.await {
         Ok(text) => (200, text),
-        Err(error) => (400, error.to_string()),
+        Err(refusal) if refusal.problem == Problem::NotFound => (404, refusal.detail),
+        Err(refusal) => (400, refusal.detail),
     };
     response(status, &[], &text.into())
 }
 
-async fn answer(message: &LedgerRequest, sql: &SqlStorage, env: &Env) -> Result<String> {
+/// Does what is due in the ledger with this state: its alarm.
+///
+/// # Errors
+/// When storage fails. The platform then repeats the alarm.
+#[wasm_bindgen(js_name = "ledgerAlarm", wasm_bindgen_futures = js_sys::futures)]
+#[expect(unreachable_pub, reason = "wasm-bindgen exports public functions only")]
+pub async fn ledger_alarm(state: DurableObjectState, env: Env) -> std::result::Result<(), JsValue> {
+    let ledger = watch_ledger(State::from(state).storage(), &env)?;
+    Ok(ledger.alarm().await?)
+}
+
+fn watch_ledger(storage: Storage, env: &Env) -> Result<WatchLedger<'_>> {
+    let config = config(env).as_ref();
+    Ok(WatchLedger {
+        sql: storage.sql(),
+        storage,
+        env,
+        config: config.map_err(|error| Error::from(error.to_string()))?,
+    })
+}
+
+async fn answer(message: &LedgerRequest, storage: &Storage, env: &Env) -> Result<String> {
+    let sql = &storage.sql();
     let now = now_ms() / 1000;
     match message {
         LedgerRequest::Take(place) => {
             let players = players(sql)?;
-            store(sql, &take(&players, place, now))
+            let answer = store(sql, &take(&players, place, now))?;
+            ensure_alarm(storage, now + FORGET_SECONDS + 1).await?;
+            Ok(answer.to_string())
         }
-        LedgerRequest::Keep(place) => {
-            let players = players(sql)?;
-            store(sql, &keep(&players, place, now))
-        }
+        LedgerRequest::Keep(place) => Ok(keep_place(sql, place)?.to_string()),
         LedgerRequest::Revoke(target, until) => {
             let mut list = revocations_in_force(sql, now)?;
             let is_new = list.iter().all(|known| known.target != *target);
@@ -209,6 +244,7 @@ async fn answer(message: &LedgerRequest, sql: &SqlStorage, env: &Env) -> Result<
             publish(env, &revocations_in_force(sql, now)?).await
         }
         LedgerRequest::ListRevocations => Ok(list_json(&revocations_in_force(sql, now)?)),
+        LedgerRequest::Watch(_) => Err("a message about watching".into()),
     }
 }
 
@@ -226,9 +262,34 @@ async fn publish(env: &Env, list: &[Revocation]) -> Result<String> {
     Ok(json)
 }
 
+/// Keeps the place of a player. Returns whether it has one.
+pub(super) fn keep_place(sql: &SqlStorage, place: &Place) -> Result<bool> {
+    store(sql, &keep(&players(sql)?, place, now_ms() / 1000))
+}
+
+/// The second at which the most silent player was last seen.
+pub(super) fn oldest_player(sql: &SqlStorage) -> Result<Option<u64>> {
+    Ok(players(sql)?.iter().map(|player| player.seen).min())
+}
+
+/// Removes players that were last seen before a second. Returns their number.
+pub(super) fn remove_silent_players(sql: &SqlStorage, before: u64) -> Result<usize> {
+    let players = players(sql)?;
+    let silent = players.iter().filter(|player| player.seen < before);
+    let removed: Vec<SessionId> = silent.map(|player| player.session).collect();
+    let admission = Admission {
+        player: None,
+        removed,
+    };
+    store(sql, &admission)?;
+    Ok(admission.removed.len())
+}
+
 fn players(sql: &SqlStorage) -> Result<Vec<Player>> {
+    // Without a rowid, a change writes one row.
     sql.exec(
-        "CREATE TABLE IF NOT EXISTS player (session TEXT PRIMARY KEY, opened INTEGER NOT NULL, seen INTEGER NOT NULL)",
+        "CREATE TABLE IF NOT EXISTS player (session TEXT PRIMARY KEY, opened INTEGER NOT NULL, seen INTEGER NOT NULL) \
+         WITHOUT ROWID",
         None,
     )?;
     let rows = sql.exec("SELECT session, opened, seen FROM player", None)?;
@@ -248,7 +309,7 @@ fn players(sql: &SqlStorage) -> Result<Vec<Player>> {
         .collect()
 }
 
-fn store(sql: &SqlStorage, admission: &Admission) -> Result<String> {
+fn store(sql: &SqlStorage, admission: &Admission) -> Result<bool> {
     for session in &admission.removed {
         let session = session_text(session);
         sql.exec("DELETE FROM player WHERE session = ?", vec![session.into()])?;
@@ -263,13 +324,13 @@ fn store(sql: &SqlStorage, admission: &Admission) -> Result<String> {
             ],
         )?;
     }
-    Ok(admission.player.is_some().to_string())
+    Ok(admission.player.is_some())
 }
 
 fn create_revocations(sql: &SqlStorage) -> Result<worker::SqlCursor> {
     sql.exec(
         "CREATE TABLE IF NOT EXISTS revocation (kind TEXT NOT NULL, name TEXT NOT NULL, until INTEGER NOT NULL, \
-         since INTEGER NOT NULL, PRIMARY KEY (kind, name))",
+         since INTEGER NOT NULL, PRIMARY KEY (kind, name)) WITHOUT ROWID",
         None,
     )
 }
@@ -302,7 +363,7 @@ fn revocations_in_force(sql: &SqlStorage, now: u64) -> Result<Vec<Revocation>> {
 }
 
 /// Every number here is a second, so it fits.
-fn integer(number: u64) -> Result<SqlStorageValue> {
+pub(super) fn integer(number: u64) -> Result<SqlStorageValue> {
     let number = i64::try_from(number).map_err(|error| Error::from(error.to_string()))?;
     SqlStorageValue::try_from_i64(number)
 }

@@ -14,6 +14,8 @@ mod responder;
 mod revocations;
 mod streams;
 mod time;
+mod watch_ledger;
+mod watched;
 mod write;
 
 use std::sync::OnceLock;
@@ -39,9 +41,24 @@ use read::{ReadContext, Served};
 use request_log::RequestLog;
 use responder::{Responder, failed};
 use time::{microseconds, now_ms};
+use watched::WatchContext;
 
 /// Variables and secrets do not change while an isolate lives.
 static CONFIG: OnceLock<Result<Config, ConfigError>> = OnceLock::new();
+
+/// The configuration of this isolate.
+fn config(env: &Env) -> &'static Result<Config, ConfigError> {
+    CONFIG.get_or_init(|| {
+        let config = Config::from_lookup(|name| env.var(name).ok().map(|value| value.to_string()));
+        config.map(|config| Config {
+            bindings: Bindings {
+                ledgers: env.durable_object(ledger::BINDING).is_ok(),
+                revocations: env.kv(revocations::BINDING).is_ok(),
+            },
+            ..config
+        })
+    })
+}
 
 /// The handler that `entry.mjs` calls. Request and answer are those of `web_sys`: see [`raw`].
 #[event(fetch)]
@@ -55,17 +72,7 @@ async fn fetch(request: web_sys::Request, env: Env, context: Context) -> Result<
         };
         value.map(str::to_owned)
     };
-    let config = CONFIG.get_or_init(|| {
-        let config = Config::from_lookup(|name| env.var(name).ok().map(|value| value.to_string()));
-        config.map(|config| Config {
-            bindings: Bindings {
-                ledgers: env.durable_object(ledger::BINDING).is_ok(),
-                revocations: env.kv(revocations::BINDING).is_ok(),
-            },
-            ..config
-        })
-    });
-    let (config, bucket) = match (config, R2Bucket::of(&env)) {
+    let (config, bucket) = match (config(&env), R2Bucket::of(&env)) {
         (Ok(config), Ok(bucket)) => (config, bucket),
         (Err(error), _) => return misconfigured(&error.to_string()),
         (Ok(_), Err(Refusal { detail, .. })) => return misconfigured(&detail),
@@ -90,6 +97,12 @@ async fn fetch(request: web_sys::Request, env: Env, context: Context) -> Result<
         config,
         now,
         sub: None,
+    };
+    let watch_context = WatchContext {
+        env: &env,
+        config,
+        responder: &responder,
+        now,
     };
     let served = match decision {
         Decision::Options => responder
@@ -120,6 +133,20 @@ async fn fetch(request: web_sys::Request, env: Env, context: Context) -> Result<
                 Err(refusal) => Err(refusal),
             };
             answered.and_then(|json| responder.json(json).map(Served::plain).map_err(failed))
+        }
+        Decision::PlayerWatch(watch) => {
+            request_log.sub = Some(watch.viewer.clone());
+            let watched = watch_context.by_player(*watch, &request).await;
+            watched.map(Served::plain)
+        }
+        Decision::AdminWatch {
+            request: asked,
+            ticket,
+        } => {
+            let answered = watch_context
+                .by_administrator(&asked, ticket.as_ref())
+                .await;
+            answered.map(Served::plain)
         }
         Decision::Refuse(refusal) => Err(refusal),
         Decision::Read(mut read) => {

@@ -8,6 +8,16 @@ export const requested = ({ method, url, headers, cf }) => {
   return lines;
 };
 
+export const posted = async (url, lines, body, milliseconds) => {
+  const headers = new Headers();
+  const all = lines.split("\n");
+  for (let at = 1; at < all.length; at += 2) headers.append(all[at - 1], all[at]);
+  const signal = AbortSignal.timeout(milliseconds);
+  const response = await fetch(url, { method: "POST", headers, body, redirect: "manual", signal });
+  await response.body?.cancel();
+  return response.status;
+};
+
 export const responded = (status, lines, body) => {
   const headers = new Headers();
   const all = lines.split("\n");

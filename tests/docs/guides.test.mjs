@@ -360,6 +360,66 @@ print(lesson(request, "intro").content.decode())`);
             await terminal.interrupt(port);
         },
     ],
+    'docs/watched.md': [
+        async function courseAppLists({ language, code }) {
+            assert.equal(language, 'js');
+            const { origin } = await watched();
+            assert.equal(await node(code, { LECTERN_EDGE: origin }), '/courses/rails/intro/: 67 % watched\n');
+        },
+        async function commandLists({ language, code }) {
+            assert.equal(language, 'sh');
+            const { origin } = await watched();
+            const said = await shell(code, { env: { LECTERN_KEYS: keys, LECTERN_EDGE: origin } });
+            assert.match(said, /^ 67 %  at 0:30:34 of 0:45:00  not completed .* s42$/m);
+            assert.match(said, /^"\/courses\/rails\/intro\/",67,1834,2700,,20/m);
+        },
+        async function report({ language, code }) {
+            assert.equal(language, 'text');
+            const [, body] = code.trim().split('\n\n');
+            const { report } = await watched();
+            assert.equal((await report(body)).status, 200);
+        },
+        async function progress({ language, code }) {
+            assert.equal(language, 'json');
+            const { report } = await watched();
+            assert.deepEqual(await (await report()).json(), JSON.parse(code));
+        },
+        unable('sh', 'a secret is in an account'),
+        function event({ language, code }) {
+            assert.equal(language, 'json');
+            // The body that the edge's own test expects.
+            assert.ok(paper('src/ledger/webhook.rs').includes(`r#"${code.trim()}"#`), code);
+        },
+        async function verifies({ language, code }) {
+            assert.equal(language, 'js');
+            // The test vector of the Standard Webhooks libraries.
+            const said = await node(`${code}
+                const headers = {
+                    'webhook-id': 'msg_p5jXN8AQM9LWM0D4loKWxJek', 'webhook-timestamp': '1614265330',
+                    'webhook-signature': 'v1,AAAA v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=',
+                };
+                const ask = (headers, body, now) => isFromEdge(headers, body, 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw', now);
+                const body = '{"test": 2432232314}';
+                process.stdout.write([
+                    ask(headers, body, 1_614_265_330), ask(headers, body, 1_614_265_700), ask(headers, body + ' ', 1_614_265_330),
+                    ask({}, body, 1_614_265_330), ask({ ...headers, 'webhook-id': 'x' }, body, 1_614_265_330),
+                ].join());`);
+            assert.equal(said, 'true,false,false,false,false');
+        },
+        function statement({ language, code }) {
+            assert.equal(language, 'json');
+            const { actor, verb, object, result, timestamp } = JSON.parse(code);
+            for (const part of [actor.account.name, verb.id, object.id, result.completion, timestamp]) assert.ok(part, code);
+        },
+    ],
+    'docs/privacy.md': [
+        async function forgets({ language, code }) {
+            assert.equal(language, 'sh');
+            const { origin, report } = await watched();
+            await shell(code, { env: { LECTERN_KEYS: keys, LECTERN_EDGE: origin } });
+            assert.equal((await (await report()).json()).percent, 0);
+        },
+    ],
     'docs/install.md': [
         async function installs({ language, code }) {
             assert.equal(language, 'sh');
@@ -862,6 +922,25 @@ async function published(name, prefix, ...options) {
     const one = await Edge.start(name, keys, ...options);
     await execute(['lectern', 'publish', await packaged(), one.origin + prefix], { env: { LECTERN_KEYS: keys } });
     return one;
+}
+
+let watchedEdge;
+
+/** An edge on which s42 watched 67 % of a lecture. `report` posts a body, or asks for the progress. */
+function watched() {
+    watchedEdge ??= (async () => {
+        const { origin } = await published('watched', '/courses/rails/intro/');
+        const claims = { path: '/courses/rails/intro/', exp: Math.floor(Date.now() / 1000) + 3600, sub: 's42' };
+        const token = await mint(claims, { keys });
+        const report = (body) => fetch(`${origin}/_lectern/watched?path=/courses/rails/intro/master.m3u8&token=${token}`, { method: body ? 'POST' : 'GET', body });
+        const answer = await report('{"position":1834,"duration":2700,"ranges":[[0,1834]],"final":true}');
+        assert.equal(answer.status, 200);
+        const asked = ['lectern', 'watched', `${origin}/courses/rails/intro/`];
+        const lists = async () => (await execute(asked, { env: { LECTERN_KEYS: keys } })).includes('s42');
+        while (!(await lists()));
+        return { origin, report };
+    })();
+    return watchedEdge;
 }
 
 const link = async (origin) => (await execute(['lectern', 'link', `${origin}/courses/rails/intro/master.m3u8`], { env: { LECTERN_KEYS: keys } })).trim();

@@ -420,6 +420,67 @@ fn no_way_of_writing_a_path_leads_out_of_a_links_folder() {
 }
 
 #[test]
+fn no_stranger_reads_or_changes_watch_data() {
+    let edge = stage();
+    // A viewer whose id nobody else may see.
+    let own = edge.token_of(json!({"path": "/uploads/u2/", "sub": SECRET}));
+    let watched = "/_lectern/watched";
+    let report = br#"{"position":9,"duration":60,"ranges":[[0,9]],"final":true}"#;
+    let url = format!("{watched}?path={PATH}&token={own}");
+    let posted = edge.send("POST", &url, &[("content-type", "text/plain")], report);
+    assert_eq!(posted.verdict(), "200", "{}", edge.log());
+    let other = edge.token_of(json!({"path": "/uploads/u1/", "sub": "u1"}));
+    let unnamed = edge.token("/uploads/u2/", Purpose::Play);
+    let upload = edge.token_of(json!({"path": "/uploads/u2/", "sub": SECRET, "use": "upload"}));
+    let admin = edge.token("/uploads/", Purpose::Admin);
+    let play = edge.token("/_lectern/watched/", Purpose::Play);
+    let revoker = edge.token("/_lectern/revocations", Purpose::Admin);
+    let encoded = SECRET.replace(' ', "%20");
+    let mut attempts = Attempts::default();
+    for token in [&other, &unnamed, &upload, &admin, &play, &revoker, ""] {
+        for (method, target) in [
+            ("GET", format!("{watched}?path={PATH}")),
+            ("POST", format!("{watched}?path={PATH}")),
+            ("GET", format!("{watched}?path=/uploads/u1/../u2/essay.mp4")),
+            (
+                "GET",
+                format!("{watched}?path=/uploads/u1/a.mp4&path={PATH}"),
+            ),
+            ("GET", format!("{watched}/viewers/{encoded}")),
+            ("DELETE", format!("{watched}/viewers/{encoded}")),
+            ("GET", format!("{watched}/viewers/{encoded}?as=csv")),
+            ("GET", format!("{watched}/lectures/uploads/u2/")),
+            ("GET", format!("{watched}/lectures/uploads/u1/../u2/")),
+            ("GET", format!("{watched}/../watched/lectures/uploads/u2/")),
+            ("GET", format!("{watched}//lectures/uploads/u2/")),
+            ("GET", format!("{watched}/lectures/uploads/u2/?as=list")),
+            ("PUT", format!("{watched}/viewers/{encoded}")),
+            ("GET", format!("/~x{watched}?path={PATH}")),
+            ("PATCH", format!("{watched}?path={PATH}")),
+        ] {
+            let (and, lines) = match method {
+                "GET" => ("&", ""),
+                _ => ("&", "Content-Length: 0\r\n"),
+            };
+            let and = if target.contains('?') { and } else { "?" };
+            let with_token = format!("{target}{and}token={token}");
+            attempts.refused(&edge, "watch data", method, &with_token, lines);
+        }
+    }
+    for query in ["", "?path=", "?path=/", "?path=%zz", "?token=x", "?p=x"] {
+        let target = format!("{watched}{query}");
+        attempts.refused(&edge, "a query", "GET", &target, "");
+    }
+    // Nothing of it changed the data.
+    let progress = edge.get(&url).json();
+    assert_eq!(
+        (&progress["percent"], &progress["position"]),
+        (&json!(15), &json!(9))
+    );
+    attempts.judge("watch data", &edge);
+}
+
+#[test]
 fn no_header_and_no_method_changes_what_a_link_opens() {
     let edge = stage();
     let play = edge.token("/uploads/u1/", Purpose::Play);

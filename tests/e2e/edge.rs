@@ -96,6 +96,19 @@ impl Edge {
         Self::launch("tests/queue/wrangler.toml", true, &options)
     }
 
+    /// Starts the Worker without the bindings that remember viewers.
+    pub(crate) fn without_ledgers() -> Self {
+        Self::launch("tests/queue/wrangler.toml", true, &["--log-level", "warn"])
+    }
+
+    /// Starts the Worker with an endpoint for webhooks.
+    pub(crate) fn with_webhook(url: &str, secret: &str) -> Self {
+        let url = format!("WEBHOOK_URL:{url}");
+        let secret = format!("WEBHOOK_SECRET:{secret}");
+        let options = ["--log-level", "warn", "--var", &url, "--var", &secret];
+        Self::launch("wrangler.toml", true, &options)
+    }
+
     /// Starts the Worker with its log, one line per request.
     pub(crate) fn with_log() -> Self {
         Self::launch("wrangler.toml", true, &["--log-level", "log"])

@@ -28,6 +28,7 @@ mod renewals;
 mod sdks;
 mod serving;
 mod viewers;
+mod watched;
 mod watching;
 
 use std::collections::HashSet;

@@ -134,5 +134,5 @@ if (options.offline) {
   if (!secrets) unchecked(`the keys of "${config.name}"`, isSignedOut ? "no account" : kept.said, signIn);
   const steps = [buckets && "the bucket", secrets && "the keys"].filter(Boolean);
   const target = `--config ${options.config} --env ${options.env || '""'}`;
-  if (steps.length > 0) done(steps.join(" and "), accountErrors(bucket, { buckets, secrets, jurisdiction, target }));
+  if (steps.length > 0) done(steps.join(" and "), accountErrors(bucket, { buckets, secrets, jurisdiction, target, hasWebhook: Boolean(config.vars?.WEBHOOK_URL) }));
 }

@@ -1,6 +1,7 @@
 // Rules for a deployment. Pure: facts in, complaints out.
 
 const KEYS = "LECTERN_KEYS";
+const WEBHOOK_SECRET = "WEBHOOK_SECRET";
 /** The test environment. Every other one is production. */
 const TRIAL = "staging";
 
@@ -48,7 +49,7 @@ export function configurationErrors(config, others = [], { environment = "", any
   if (config.vars?.UPLOADS_PREFIX && !hasQueue) {
     errors.push("UPLOADS_PREFIX is set and no queue is bound as JOBS, so that uploads would be refused: add [[queues.producers]] with binding = \"JOBS\" to this environment; bindings are not inherited");
   }
-  errors.push(...viewerErrors(config, others));
+  errors.push(...viewerErrors(config, others), ...webhookErrors(config));
   if (!config.compatibility_date) errors.push("compatibility_date is missing");
   if (isAnyOrigin(config.vars?.ALLOWED_ORIGINS) && !anyOrigin) {
     const command = `make deploy ${environment ? `ENV=${environment} ` : ""}ANY_ORIGIN=yes`;
@@ -79,6 +80,23 @@ function viewerErrors(config, others) {
     }
   } else if (revocations(config)) {
     errors.push("REVOCATIONS is bound and LEDGERS is not, so that nothing could be revoked: add [[durable_objects.bindings]] with name = \"LEDGERS\" and class_name = \"Ledger\", and its [[migrations]]");
+  }
+  return errors;
+}
+
+/** Events about what viewers watch. */
+function webhookErrors({ vars, durable_objects }) {
+  const errors = [];
+  if (vars?.[WEBHOOK_SECRET] !== undefined) {
+    errors.push(`${WEBHOOK_SECRET} is written in the configuration: take it out, make another, and set it with \`wrangler secret put ${WEBHOOK_SECRET}\``);
+  }
+  const url = vars?.WEBHOOK_URL;
+  if (!url) return errors;
+  if (!/^https:\/\/[^/@]/.test(url)) {
+    errors.push(`WEBHOOK_URL is ${shown(url)}: events name viewers, so the endpoint needs TLS; write WEBHOOK_URL = "https://school.example/lectern"`);
+  }
+  if (!(durable_objects?.bindings ?? []).some(({ name }) => name === "LEDGERS")) {
+    errors.push("WEBHOOK_URL is set and LEDGERS is not bound, so that there are no events: add [[durable_objects.bindings]] with name = \"LEDGERS\" and class_name = \"Ledger\", and its [[migrations]]");
   }
   return errors;
 }
@@ -142,11 +160,11 @@ function isAnyOrigin(list) {
 
 /**
  * @param {string} bucket its name
- * @param {{ buckets?: string[], secrets?: string[], jurisdiction?: string, target?: string }} account buckets and secrets
- *   of the account, undefined where the account did not answer, the bucket's jurisdiction, and the options that name the
- *   Worker to wrangler
+ * @param {{ buckets?: string[], secrets?: string[], jurisdiction?: string, target?: string, hasWebhook?: boolean }} account
+ *   buckets and secrets of the account, undefined where the account did not answer, the bucket's jurisdiction, the options
+ *   that name the Worker to wrangler, and whether WEBHOOK_URL is set
  */
-export function accountErrors(bucket, { buckets, secrets, jurisdiction, target = "" }) {
+export function accountErrors(bucket, { buckets, secrets, jurisdiction, target = "", hasWebhook = false }) {
   const errors = [];
   if (buckets && !buckets.includes(bucket)) {
     const place = jurisdiction ? ` --jurisdiction ${jurisdiction}` : "";
@@ -155,6 +173,10 @@ export function accountErrors(bucket, { buckets, secrets, jurisdiction, target =
   if (secrets && !secrets.includes(KEYS)) {
     const command = `wrangler secret put ${KEYS} ${target}`.trim();
     errors.push(`the Worker has no ${KEYS}: \`lectern keys new > lectern-keys.json\` makes it, \`${command} < lectern-keys.json\` sets it`);
+  }
+  if (secrets && hasWebhook && !secrets.includes(WEBHOOK_SECRET)) {
+    const command = `wrangler secret put ${WEBHOOK_SECRET} ${target}`.trim();
+    errors.push(`WEBHOOK_URL is set and the Worker has no ${WEBHOOK_SECRET}, so that every answer would be misconfigured: \`echo "whsec_$(openssl rand -base64 32)" | ${command}\``);
   }
   return errors;
 }

@@ -50,6 +50,8 @@ for (const [what, change, expected] of [
   ["revocations are missing in one environment", (config) => delete config.kv_namespaces, /^REVOCATIONS of "lectern-staging" is not here/],
   ["ledgers have no storage", (config) => delete config.migrations, /^LEDGERS has no storage/],
   ["uploads are told to no queue", (config) => (config.vars.UPLOADS_PREFIX = "uploads/"), /^UPLOADS_PREFIX is set/],
+  ["a webhook's secret is written down", (config) => (config.vars.WEBHOOK_SECRET = "whsec_AAAA"), /^WEBHOOK_SECRET is written/],
+  ["a webhook has no TLS", (config) => (config.vars.WEBHOOK_URL = "http://school.example/"), /^WEBHOOK_URL is "http:/],
   ["there is no date", (config) => delete config.compatibility_date, /^compatibility_date/],
   ["the platform would log links", (config) => delete config.observability.redact_query_string, /^observability\.redact_query_string is not true/],
   ["the platform would log passes in paths", (config) => delete config.observability.logs.invocation_logs, /^observability\.logs\.invocation_logs is not false/],
@@ -117,6 +119,9 @@ test("what the account lacks is named with the command that makes it", () => {
   assert.match(accountErrors("school", { buckets: [], secrets: ["LECTERN_KEYS"] }).join(), /r2 bucket create school/);
   assert.match(accountErrors("school", { buckets: [], secrets: [], jurisdiction: "eu" }).join(), /r2 bucket create school --jurisdiction eu`/);
   assert.match(accountErrors("school", { buckets: ["school"], secrets: [] }).join(), /secret put LECTERN_KEYS/);
+  const webhook = { buckets: ["school"], hasWebhook: true };
+  assert.match(accountErrors("school", { ...webhook, secrets: ["LECTERN_KEYS"] }).join(), /has no WEBHOOK_SECRET/);
+  assert.deepEqual(accountErrors("school", { ...webhook, secrets: ["LECTERN_KEYS", "WEBHOOK_SECRET"] }), []);
   const target = "--config wrangler.local.toml --env staging";
   assert.match(accountErrors("school", { buckets: ["school"], secrets: [], target }).join(), /secret put LECTERN_KEYS --config wrangler\.local\.toml --env staging </);
 });

@@ -4,6 +4,7 @@ import Hls, { type ErrorData, type LoaderCallbacks, type LoaderConfiguration, ty
 import { EMBEDDER_HEADER, askForLink, embedders } from "./embedding";
 import { claimsOf } from "./link";
 import { type Problem, Renewal, type Surroundings } from "./renewal";
+import { watch } from "./watching";
 
 const video = document.querySelector("video")!;
 const alert = document.querySelector<HTMLElement>("[role=alert]")!;
@@ -147,8 +148,15 @@ function sentence(problem: Problem, link: URL): string {
   return problem.title ?? CANNOT_OPEN;
 }
 
-/** Starts hls.js. Returns a function that opens the link again and goes on at the same second. */
-function playWithHls(passes: Renewal): () => void {
+/** A playing hls.js. */
+interface HlsPlayer {
+  /** Opens the link again and goes on at the same second. */
+  reopen: () => void;
+  /** Stops, and says why. */
+  stop: (problem: Problem) => void;
+}
+
+function playWithHls(passes: Renewal): HlsPlayer {
   // Measured on slow networks: the lowest rung starts in 2 s, the middle one in 12 s.
   const hls = new Hls({ startLevel: 0, capLevelToPlayerSize: true, loader: EdgeLoader });
   let mediaErrors = 0;
@@ -201,6 +209,9 @@ function playWithHls(passes: Renewal): () => void {
       hasAsked = true;
       if (await passes.replaceLink()) return reopen();
     }
+    stop(problem);
+  };
+  const stop = (problem?: Problem): void => {
     hls.destroy();
     say(problem ? sentence(problem, passes.link) : UNPLAYABLE);
   };
@@ -213,7 +224,7 @@ function playWithHls(passes: Renewal): () => void {
   };
   hls.loadSource(passes.opening());
   hls.attachMedia(video);
-  return reopen;
+  return { reopen, stop };
 }
 
 async function play(url: URL): Promise<void> {
@@ -228,8 +239,11 @@ async function play(url: URL): Promise<void> {
   };
   // hls.js comes first: Chrome answers "maybe" to native HLS, and plays it worse.
   if (Hls.isSupported()) {
-    renewal = new Renewal(url, around, await remembered(url, around));
-    around.replaced = playWithHls(renewal);
+    const passes = new Renewal(url, around, await remembered(url, around));
+    renewal = passes;
+    const player = playWithHls(passes);
+    around.replaced = player.reopen;
+    void watch(video, () => passes.opening(), linkHeaders, player.stop);
   } else if (video.canPlayType("application/vnd.apple.mpegurl")) {
     const refusal = async (): Promise<string> => {
       const problem = await problemOf(url);
@@ -237,6 +251,7 @@ async function play(url: URL): Promise<void> {
     };
     video.addEventListener("error", () => void refusal().then(say));
     video.src = await nativeSource(url);
+    void watch(video, () => url.href, linkHeaders);
   } else {
     say("This browser cannot play this video. Use a current browser.");
   }

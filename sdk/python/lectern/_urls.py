@@ -87,7 +87,7 @@ _FAULTS: dict[ErrorCode, tuple[str, str | None]] = {
         r"^(?:(?!\.\.?/)[^/]+/)*(?:/|\Z)",
     ),
     "path_dot_segment": ("has a `.` or `..` segment", r"(?<![^/])\.\.?(?![^/])"),
-    "path_reserved": ("starts with `/_lectern/` or `/~`, which the edge reserves", None),
+    "path_reserved": ("starts with `/~`, or with `/_lectern/` and is not for `admin`", None),
     "path_too_deep": ("has more than 255 folders", None),
 }
 

@@ -2,6 +2,7 @@
 
 mod client;
 mod revocations;
+mod watched;
 mod wire;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ use reqwest::header::{
 use reqwest::{Method, StatusCode};
 
 pub(crate) use self::revocations::{ListChange, RevocationEntry, revocations};
+pub(crate) use self::watched::{WatchData, WatchedEntry};
 
 use self::client::{EdgeClient, EdgeResponse};
 use self::wire::{CompletedPart, CompletedUpload, CreatedUpload, ListAnswer, percent_encode};

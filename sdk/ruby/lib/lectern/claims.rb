@@ -43,7 +43,8 @@ module Lectern
       # Refuses claims that are well-formed and open nothing.
       def check_target(claims)
         path = claims["path"]
-        raise Urls.bad_path("path_reserved") if path.start_with?("/_lectern/", "/~")
+        reserved = path.start_with?("/_lectern/") && claims["use"] != "admin"
+        raise Urls.bad_path("path_reserved") if reserved || path.start_with?("/~")
         raise Urls.bad_path("path_too_deep") if path.count("/") > 256
         return if claims["use"] == "upload"
         return if claims.values_at("max_height", "preview", "langs").none?

@@ -20,7 +20,7 @@ module Lectern
       "path_empty_segment" => ["has an empty segment, or names the whole bucket",
                                %r{\A(?:(?!\.\.?/)[^/]+/)*(?:/|\z)}],
       "path_dot_segment" => ["has a `.` or `..` segment", %r{(?<![^/])\.\.?(?![^/])}],
-      "path_reserved" => ["starts with `/_lectern/` or `/~`, which the edge reserves"],
+      "path_reserved" => ["starts with `/~`, or with `/_lectern/` and is not for `admin`"],
       "path_too_deep" => ["has more than 255 folders"]
     }.freeze
 

@@ -1,0 +1,87 @@
+//! Decisions about what viewers watched.
+
+use super::{Decision, is_manifest_name, place, ticket};
+use crate::config::Config;
+use crate::credential::claims::Purpose;
+use crate::credential::ticket::{SessionId, viewer_hash};
+use crate::credential::{Credential, open_link};
+use crate::http::problem::{Problem, Refusal};
+use crate::ledger::report::Lecture;
+use crate::object::key::ObjectKey;
+use crate::operation::watched::{AdminWatch, PlayerAction, PlayerWatch, WATCHED_FOLDER};
+use crate::request::{Request, decoded, object_key, parameter};
+
+/// Parses a request of a player: its link opens the object of `path`, and names the viewer.
+pub(super) fn by_player<'config>(
+    request: &Request<'_>,
+    config: &'config Config,
+    now: u64,
+) -> Result<Decision<'config>, Refusal> {
+    let bad = |reason: &str| Refusal::new(Problem::BadRequest, reason);
+    let link = link(request)?;
+    let path = parameter(request.query, "path")?;
+    let path = path.ok_or_else(|| bad("`path` names the object that plays"))?;
+    // `URLSearchParams` encodes slashes, so the path is decoded as a parameter, and then as a path.
+    let path = decoded(path).ok_or_else(|| bad("`path` is not percent-encoded UTF-8"))?;
+    let key = object_key(&path)?;
+    let uses = [Purpose::Play, Purpose::Download];
+    let claims = open_link(&link, &key, &uses, request, config, now)?;
+    has_ledgers(config)?;
+    let viewer = claims.sub.clone();
+    let viewer = viewer.ok_or_else(|| bad("the link has no `sub`, so it names no viewer"))?;
+    let lecture = Lecture::of(&key).map_err(bad)?;
+    let action = PlayerAction::parse(request)?;
+    let place = match claims.sessions {
+        Some(places) if is_manifest_name(&key) && action != PlayerAction::Progress => {
+            place(request, &key, &claims, places, config)?
+        }
+        _ => None,
+    };
+    Ok(Decision::PlayerWatch(Box::new(PlayerWatch {
+        hash: viewer_hash(&viewer),
+        viewer,
+        key,
+        lecture,
+        // A report takes no place. It keeps that of the session that it names.
+        place: place.filter(|place| place.session != SessionId::default()),
+        ticket: ticket(&claims, config),
+        action,
+    })))
+}
+
+/// Parses a request of an administrator of the edge's own folder.
+pub(super) fn by_administrator<'config>(
+    request: &Request<'_>,
+    config: &'config Config,
+    now: u64,
+) -> Result<Decision<'config>, Refusal> {
+    let link = link(request)?;
+    let key = ObjectKey::new(format!("{}any", WATCHED_FOLDER.trim_start_matches('/')))
+        .map_err(|error| Refusal::new(Problem::BadPath, error))?;
+    let claims = open_link(&link, &key, &[Purpose::Admin], request, config, now)?;
+    has_ledgers(config)?;
+    Ok(Decision::AdminWatch {
+        request: AdminWatch::parse(request)?,
+        ticket: ticket(&claims, config),
+    })
+}
+
+fn link(request: &Request<'_>) -> Result<String, Refusal> {
+    match Credential::of(request, None)? {
+        Credential::Link(link) => Ok(link),
+        Credential::Pass(_) | Credential::PathPass(_) => Err(Refusal::new(
+            Problem::Forbidden,
+            "a pass does not open watch data",
+        )),
+    }
+}
+
+fn has_ledgers(config: &Config) -> Result<(), Refusal> {
+    match config.bindings.ledgers {
+        true => Ok(()),
+        false => Err(Refusal::new(
+            Problem::NotFound,
+            "the edge has no binding `LEDGERS`",
+        )),
+    }
+}

@@ -1,0 +1,188 @@
+// Watch data: reports what was played, and goes on where the viewer stopped. Only a link that names
+// its viewer (`sub`) is reported, and only if the edge keeps watch data: it answers 404 otherwise,
+// and nothing is sent any more. A report that fails is sent with the next one.
+import type { Problem } from "./renewal";
+import { claimsOf } from "./link.ts";
+
+/** The time between two reports while the video plays, in milliseconds. */
+const REPORT_MS = 30_000;
+/** The shortest time between a report and that of a pause, in milliseconds. */
+const PAUSE_MS = 5_000;
+/** The time without a change after which a duration counts, in milliseconds. A playlist of type EVENT grows. */
+const STEADY_MS = 15_000;
+/** Refusals after which the player stops, although it has more in its buffer. */
+const STOPPING = new Set(["too_many_sessions", "revoked"]);
+/** The most ranges of a report: `MAX_RUNS` of the edge. */
+const MAX_RANGES = 200;
+/** The positions at which a lecture goes on: seconds from its beginning, and the share of its duration. */
+const RESUME_FROM = 10;
+const RESUME_TO = 0.95;
+
+type PlayedRange = [from: number, to: number];
+
+/** A viewer's progress, as the edge answers it. */
+interface Progress {
+  position: number;
+  duration: number;
+}
+
+/** Collects played seconds. A `seeking` event ends a range, so time between two updates was played. */
+export class PlayedRanges {
+  #ranges: PlayedRange[] = [];
+  #current: PlayedRange | undefined;
+
+  /** Notes that the video plays at this second. */
+  at(time: number): void {
+    if (this.#current && time >= this.#current[1]) this.#current[1] = time;
+    else {
+      this.stop();
+      this.#current = [time, time];
+    }
+  }
+
+  /** Ends the range that plays. */
+  stop(): void {
+    if (this.#current) this.#ranges.push(this.#current);
+    this.#current = undefined;
+  }
+
+  /**
+   * Takes the ranges out. The one that plays goes on at a whole second, because the edge counts
+   * whole seconds.
+   */
+  take(): PlayedRange[] {
+    const current = this.#current;
+    const ranges = current ? [...this.#ranges, [...current] as PlayedRange] : this.#ranges;
+    this.#ranges = [];
+    if (current) this.#current = [Math.max(current[0], Math.floor(current[1])), current[1]];
+    return merged(ranges).slice(-MAX_RANGES);
+  }
+
+  /** Takes ranges in again whose report failed. */
+  putBack(ranges: PlayedRange[]): void {
+    this.#ranges = merged([...ranges, ...this.#ranges]);
+  }
+}
+
+/** Sorts ranges and joins those that touch. Leaves out empty ones. */
+function merged(ranges: PlayedRange[]): PlayedRange[] {
+  const joined: PlayedRange[] = [];
+  for (const [from, to] of ranges.filter(([from, to]) => from < to).sort(([a], [b]) => a - b)) {
+    const last = joined.at(-1);
+    if (last && from <= last[1]) last[1] = Math.max(last[1], to);
+    else joined.push([from, to]);
+  }
+  return joined;
+}
+
+/** The URL of the edge for watch data of this link. */
+export function endpoint(link: URL): URL {
+  const url = new URL("/_lectern/watched", link);
+  url.searchParams.set("path", link.pathname);
+  for (const name of ["token", "session"]) {
+    const value = link.searchParams.get(name);
+    if (value) url.searchParams.set(name, value);
+  }
+  return url;
+}
+
+/** Returns the second at which to go on, if it lies neither at the beginning nor at the end. */
+export function resumeAt({ position, duration }: Progress): number | undefined {
+  return position >= RESUME_FROM && position <= duration * RESUME_TO ? position : undefined;
+}
+
+/**
+ * Reports what a video plays, with the link that `current` returns at the time, and these headers.
+ * Goes on where the viewer stopped.
+ */
+export async function watch(
+  video: HTMLVideoElement,
+  current: () => string,
+  headers: Record<string, string> = {},
+  stop: (problem: Problem) => void = () => {},
+): Promise<void> {
+  const link = (): URL => new URL(current());
+  if (!claimsOf(link()).sub) return;
+  const played = new PlayedRanges();
+  let isOver = false;
+  let reported = Date.now();
+  let changed = Date.now();
+  let last: number | undefined;
+
+  const report = async (final: boolean): Promise<void> => {
+    const isSteady = video.ended || Date.now() >= changed + STEADY_MS;
+    if (isOver || !isSteady || !Number.isFinite(video.duration) || video.duration < 1) return;
+    const ranges = played.take();
+    if (ranges.length === 0 && video.currentTime === last) return;
+    const body = JSON.stringify({
+      position: rounded(video.currentTime),
+      duration: rounded(video.duration),
+      ranges: ranges.map((range) => range.map(rounded)),
+      speed: rounded(video.playbackRate),
+      final,
+    });
+    reported = Date.now();
+    last = video.currentTime;
+    try {
+      // As `sendBeacon`, it outlives the page; it also tells whether the report arrived.
+      const answer = await fetch(endpoint(link()), { method: "POST", body, headers, keepalive: true });
+      isOver = isFinal(answer.status);
+      if (answer.ok) return;
+      const problem: Problem = await answer.json();
+      if (STOPPING.has(problem.code ?? "")) {
+        isOver = true;
+        stop(problem);
+      }
+      throw new Error(String(answer.status));
+    } catch {
+      last = undefined;
+      played.putBack(ranges);
+    }
+  };
+
+  video.addEventListener("durationchange", () => (changed = Date.now()));
+  for (const name of ["seeking", "emptied"]) video.addEventListener(name, () => played.stop());
+  video.addEventListener("play", () => (reported = Date.now()));
+  video.addEventListener("timeupdate", () => {
+    if (video.paused || video.seeking) return;
+    played.at(video.currentTime);
+    if (Date.now() >= reported + REPORT_MS) void report(false);
+  });
+  video.addEventListener("pause", () => {
+    if (!video.seeking) played.at(video.currentTime);
+    played.stop();
+    if (!video.ended && Date.now() >= reported + PAUSE_MS) void report(false);
+  });
+  video.addEventListener("ended", () => void report(true));
+  addEventListener("pagehide", () => void report(true));
+  document.addEventListener("visibilitychange", () => {
+    if (document.visibilityState === "hidden") void report(true);
+  });
+
+  try {
+    const answer = await fetch(endpoint(link()), { cache: "no-store", headers });
+    isOver = isFinal(answer.status);
+    const at = answer.ok ? resumeAt(await answer.json()) : undefined;
+    if (at !== undefined) goOn(video, at);
+  } catch {
+    // The lecture starts at its beginning.
+  }
+}
+
+/** Returns whether the edge will take no report of this link. */
+function isFinal(status: number): boolean {
+  return status === 400 || status === 401 || status === 404 || status === 405;
+}
+
+/** Seeks to a second, unless the viewer has done so himself. */
+function goOn(video: HTMLVideoElement, at: number): void {
+  const seek = (): void => {
+    if (video.currentTime < RESUME_FROM) video.currentTime = at;
+  };
+  if (video.readyState >= video.HAVE_METADATA) seek();
+  else video.addEventListener("loadedmetadata", seek, { once: true });
+}
+
+function rounded(seconds: number): number {
+  return Math.round(seconds * 1000) / 1000;
+}
