@@ -1,7 +1,7 @@
 // Watch data: reports what was played, and goes on where the viewer stopped. Only a link that names
 // its viewer (`sub`) is reported, and only if the edge keeps watch data: it answers 404 otherwise,
 // and nothing is sent any more. A report that fails is sent with the next one.
-import type { Problem } from "./renewal";
+import type { Problem } from "./renewal.ts";
 import { claimsOf } from "./link.ts";
 
 /** The time between two reports while the video plays, in milliseconds. */
