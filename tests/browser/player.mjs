@@ -1,12 +1,13 @@
 // Uses the player page in Chromium as a viewer does, with keys and clicks.
-//   node player.mjs use|trouble|preview|embed|axe ORIGIN LINK [FILE_LINK]
+//   node player.mjs use|trouble|preview|embed|axe|monkey ORIGIN LINK [OTHER]
 // LINK opens a lecture of 40 seconds with chapters at 0 and 20 seconds, captions in English and German, two audio tracks, and rungs
-// of 480 and 720 lines; FILE_LINK its `lecture.mp4`. SCREENSHOTS names a folder for pictures. Prints what was seen as JSON.
+// of 480 and 720 lines. OTHER is a link to its `lecture.mp4` for `trouble`, and an expired token for `embed`. SCREENSHOTS names a
+// folder for pictures. Prints what was seen as JSON.
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { withChromium } from "./chromium.mjs";
 
-const [part, origin, link, fileLink] = process.argv.slice(2);
+const [part, origin, link, other] = process.argv.slice(2);
 const { SCREENSHOTS } = process.env;
 const LIMIT_MS = Number(process.env.PLAY_LIMIT_MS ?? 60_000);
 
@@ -110,7 +111,9 @@ async function use(context) {
     chapter: range.getAttribute("mediapreviewchapter"),
   }));
   await range.evaluate((range) => range.shadowRoot.querySelector("media-preview-thumbnail").shadowRoot.querySelector("img").decode());
+  // The preview fades in.
   await page.waitForTimeout(600);
+  await page.evaluate(() => document.activeElement.blur());
   await picture(page, "player");
   await page.mouse.click(box.x + box.width / 2, box.y + box.height / 2);
   await until(page, "(video) => Math.abs(video.currentTime - 20) < 1");
@@ -197,7 +200,7 @@ async function trouble(context) {
   await until(page, "(video) => video.currentTime > 12.5 && video.currentTime < 20");
 
   // A link to the download plays as well.
-  const file = await open(context, fileLink);
+  const file = await open(context, other);
   await ready(file.page);
   await file.page.evaluate(() => (document.querySelector("video").muted = true));
   await file.page.keyboard.press("k");
@@ -229,8 +232,20 @@ async function embed(context) {
   const guide = await readFile(new URL("../../docs/embed.md", import.meta.url), "utf8");
   const [snippet] = /<iframe src="https:\/\/video\.school\.example\/_lectern\/play#VIDEO_URL"[^>]*><\/iframe>/.exec(guide) ?? [];
   const frame = snippet.replace("https://video.school.example", origin).replace("VIDEO_URL", link.replaceAll("&", "&amp;"));
-  const server = createServer((_request, response) => {
+  let renewals = 0;
+  const server = createServer((request, response) => {
+    if (request.url === "/link") {
+      renewals += 1;
+      response.setHeader("content-type", "application/json");
+      return response.end(JSON.stringify({ link }));
+    }
     response.setHeader("content-type", "text/html");
+    if (request.url === "/element") {
+      const expired = link.replace(/token=[^&]*/, `token=${other}`).replaceAll("&", "&amp;");
+      return response.end(`<!doctype html><html lang=en><title>A course</title><h1>A course</h1>
+        <script type=module src="${origin}/_lectern/element.js"></script>
+        <lectern-video src="${expired}" renew-url="/link" start="0:12" lang="fr"></lectern-video>`);
+    }
     response.end(`<!doctype html><html lang=en><meta name=viewport content="width=device-width"><title>A course</title>
       <main><h1>A course</h1>${frame}</main><script>
       window.messages = []; addEventListener("message", ({ data, origin }) => messages.push({ ...data, origin }));</script>`);
@@ -254,9 +269,18 @@ async function embed(context) {
   const scrolls = await page.evaluate(() => document.documentElement.scrollWidth > innerWidth);
   await picture(page, "phone");
   const violations = await axe(page);
+  // The element in the school's own page, with a link that has expired.
+  await page.goto(`http://localhost:${server.address().port}/element`);
+  await page.locator("lectern-video .start").waitFor();
+  const played = page.evaluate(
+    () => new Promise((resolve) => document.addEventListener("lectern:play", ({ detail }) => resolve(detail.currentTime), { once: true })),
+  );
+  await page.evaluate(() => (document.querySelector("video").muted = true));
+  await page.getByRole("button", { name: "Lire" }).first().click();
+  const element = { start: Math.round(await played), renewals };
   server.close();
   server.closeAllConnections();
-  return { origins: [ready.origin === origin, progress.origin === origin], preview: ended.preview, ratio: size.width / size.height, scrolls, violations };
+  return { element, origins: [ready.origin === origin, progress.origin === origin], preview: ended.preview, ratio: size.width / size.height, scrolls, violations };
 }
 
 async function axe(page) {
@@ -309,6 +333,38 @@ async function accessibility(context) {
   return { looked, violations, small, errors };
 }
 
+/** Random keys, clicks and outages for SECONDS seconds, fifty a second. Afterwards, the player obeys. */
+async function monkey(context) {
+  const { page, errors } = await open(context);
+  await ready(page);
+  await controls(page);
+  // A multiplicative generator, so that a seed repeats a run.
+  let state = Number(process.env.SEED ?? 1);
+  const random = (count) => (state = (state * 48_271) % 2_147_483_647) % count;
+  const keys = [" ", "k", "j", "l", "ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "<", ">", "m", "c", "?", "Home", "0", "3", "7", "9", "Tab", "Enter", "Escape"];
+  const end = Date.now() + 1000 * Number(process.env.SECONDS ?? 10);
+  let actions = 0;
+  for (; Date.now() < end; actions += 1) {
+    const dice = random(100);
+    if (dice < 80) await page.keyboard.press(keys[random(keys.length)]);
+    else if (dice < 98) await page.mouse.click(random(1280), random(720));
+    else await context.setOffline(dice === 98);
+  }
+  await context.setOffline(false);
+  for (let at = 0; at < 2; at += 1) await page.keyboard.press("Escape");
+  const retry = page.locator("lectern-video .retry:visible");
+  if (await retry.count()) await retry.click();
+  await page.evaluate(() => {
+    document.activeElement?.blur();
+    document.exitFullscreen().catch(() => {});
+    document.querySelector("video").pause();
+  });
+  await page.keyboard.press("0");
+  await page.keyboard.press("k");
+  await until(page, "(video) => !video.paused && video.currentTime > 1 && video.currentTime < 20");
+  return { actions, state: (await see(page)).state, errors };
+}
+
 /** In the page: controls that are smaller than 24 by 24 pixels. */
 function smallTargets() {
   const controls = document.querySelector("lectern-video").shadowRoot.querySelectorAll("button, label, input:not([type=radio]), .row > *[role=button], .sound > *[role=button]");
@@ -318,7 +374,7 @@ function smallTargets() {
     .map((control) => control.className || control.localName);
 }
 
-const parts = { use, trouble, preview, embed, axe: accessibility };
+const parts = { use, trouble, preview, embed, axe: accessibility, monkey };
 await withChromium(async (context) => {
   context.setDefaultTimeout(LIMIT_MS);
   console.log(JSON.stringify(await parts[part](context)));

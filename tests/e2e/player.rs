@@ -5,11 +5,14 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use lectern::credential::claims::Claims;
+use lectern::credential::link;
+use lectern::object::key::Scope;
 use serde_json::{Value, json};
 use testkit::process::succeed;
 use testkit::root;
 
-use super::edge::{Edge, built, lectern};
+use super::edge::{Edge, built, lectern, now};
 use super::{LECTURE, MASTER, media};
 
 /// A lecture of 40 seconds with chapters, captions and two audio tracks.
@@ -88,9 +91,9 @@ fn used(edge: &Edge, part: &str, links: &[&str]) -> Value {
 #[test]
 fn the_player_is_used_by_keys_and_clicks_and_explains_what_it_cannot_do() {
     let (edge, file) = edge_with_lecture();
-    let (link, file) = (edge.link(MASTER), edge.link(&file));
+    let (opening, file) = (edge.link(MASTER), edge.link(&file));
 
-    let seen = used(&edge, "use", &[&link]);
+    let seen = used(&edge, "use", &[&opening]);
     let shown = format!("{seen:#}\n{}", edge.log());
     let expected = json!({
         "keys": 19,
@@ -115,7 +118,7 @@ fn the_player_is_used_by_keys_and_clicks_and_explains_what_it_cannot_do() {
     let cue = seen["cue"].as_str().expect("a caption");
     assert!(cue.starts_with("Sekunde "), "{shown}");
 
-    let seen = used(&edge, "trouble", &[&link, &file]);
+    let seen = used(&edge, "trouble", &[&opening, &file]);
     let shown = format!("{seen:#}\n{}", edge.log());
     let refused = json!({
         "hasPicture": true,
@@ -133,8 +136,12 @@ fn the_player_is_used_by_keys_and_clicks_and_explains_what_it_cannot_do() {
     assert_eq!(seen["file"], 720, "{shown}");
     assert_eq!(seen["errors"], json!([]), "{shown}");
 
-    let seen = used(&edge, "embed", &[&link]);
+    let scope = Scope::parse(MASTER).expect("a scope");
+    let expired = link::mint(edge.keys.minting(), &Claims::new(scope, now() - 60));
+    let seen = used(&edge, "embed", &[&opening, &expired]);
     let shown = format!("{seen:#}\n{}", edge.log());
+    let element = json!({ "start": 12, "renewals": 1 });
+    assert_eq!(seen["element"], element, "{shown}");
     assert_eq!(seen["origins"], json!([true, true]), "{shown}");
     assert_eq!(seen["preview"], false, "{shown}");
     assert_eq!(seen["scrolls"], false, "{shown}");
@@ -142,12 +149,17 @@ fn the_player_is_used_by_keys_and_clicks_and_explains_what_it_cannot_do() {
     assert!((ratio - 16.0 / 9.0).abs() < 0.02, "{shown}");
     assert_eq!(seen["violations"], json!([]), "{shown}");
 
-    let seen = used(&edge, "axe", &[&link]);
+    let seen = used(&edge, "axe", &[&opening]);
     let shown = format!("{seen:#}\n{}", edge.log());
     assert_eq!(seen["looked"], 36, "{shown}");
     for name in ["violations", "small", "errors"] {
         assert_eq!(seen[name], json!([]), "{name}: {shown}");
     }
+
+    let seen = used(&edge, "monkey", &[&opening]);
+    let shown = format!("{seen:#}\n{}", edge.log());
+    assert_eq!(seen["state"], "playing", "{shown}");
+    assert_eq!(seen["errors"], json!([]), "{shown}");
 }
 
 #[test]

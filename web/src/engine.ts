@@ -4,7 +4,7 @@ import Hls, { type ErrorData, type LoaderCallbacks, type LoaderConfiguration, ty
 import { claimsOf } from "./link.ts";
 import { keepSession, session as keptSession } from "./memory.ts";
 import { refusalOf } from "./refusals.ts";
-import { type Problem, Renewal, type Surroundings } from "./renewal.ts";
+import { passEnd, type Problem, Renewal, type Surroundings } from "./renewal.ts";
 import type { PlayerEvent, Refusal } from "./state.ts";
 import { watch } from "./watching.ts";
 
@@ -213,6 +213,12 @@ export class Engine {
     return answer;
   }
 
+  /** Returns whether the pass of a URL has ended, or ends within a minute. */
+  isOver(url: string): boolean {
+    const end = passEnd(url);
+    return end !== undefined && end < Date.now() / 1000 + 60;
+  }
+
   #around(): Surroundings {
     return {
       fetch: (...request) => fetch(...request),
@@ -252,7 +258,9 @@ export class Engine {
       "online",
       () => {
         dispatch({ type: "arrive" });
-        if (this.#isOpened && !this.#isRefused) this.#hls?.startLoad();
+        if (this.#isRefused) return;
+        if (this.#isOpened) this.#hls?.startLoad();
+        else if (this.#video.error && !this.#hls) void this.open();
       },
       { signal },
     );

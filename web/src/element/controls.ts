@@ -157,13 +157,26 @@ class PlayerControls implements Controls {
         .catch(() => {});
     }
     if (extras.storyboard && extras.storyboard !== this.#loaded.storyboard) {
-      const { storyboard } = extras;
-      this.#loaded.storyboard = storyboard;
-      engine
-        .file(storyboard)
-        .then(async (answer) => this.#showThumbnails(parseStoryboard(await answer.text(), answer.url || storyboard)))
-        .catch(() => {});
+      this.#loaded.storyboard = extras.storyboard;
+      void this.#loadThumbnails();
     }
+  }
+
+  async #loadThumbnails(): Promise<void> {
+    const { storyboard } = this.#loaded;
+    if (!storyboard) return;
+    try {
+      const answer = await this.#player.engine?.file(storyboard);
+      if (answer) this.#showThumbnails(parseStoryboard(await answer.text(), answer.url || storyboard));
+    } catch {
+      // The bar shows times without pictures.
+    }
+  }
+
+  /** Pictures have passes, which end while a page is open. */
+  #renewThumbnails(): void {
+    const cue = this.#thumbnails?.cues?.[0];
+    if (cue instanceof VTTCue && this.#player.engine?.isOver(cue.text)) void this.#loadThumbnails();
   }
 
   toggle(name: PanelName): void {
@@ -230,6 +243,7 @@ class PlayerControls implements Controls {
     for (const [type, isOver] of [["pointerenter", true], ["pointerleave", false]] as const) {
       range.addEventListener(type, () => player.toggleAttribute("scrubbing", isOver));
     }
+    range.addEventListener("pointerenter", () => this.#renewThumbnails());
     return make("div", { class: "bar" }, range, row);
   }
 

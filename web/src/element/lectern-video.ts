@@ -332,7 +332,7 @@ export class LecternVideo extends HTMLElement {
       advised = fill(advice(trouble.refusal, texts), { time: formatTime(this.video.currentTime) });
     } else if (trouble?.kind === "offline") {
       alert = trouble.problem ? sentence(trouble.problem, texts) : texts.no_connection;
-      advised = texts.offline_advice;
+      advised = trouble.problem ? advice(trouble.problem, texts) : texts.offline_advice;
     } else if (isPreviewOver) {
       advised = texts.preview_advice;
     }
