@@ -1,4 +1,5 @@
-// Captions over the video. The browser's own would lie below the controls, and could not be styled alike.
+// Captions over the video. The browser's own would lie below the controls, and could not be
+// styled alike.
 import { keepSettings, settings } from "./memory.ts";
 
 export class Captions {
@@ -20,7 +21,9 @@ export class Captions {
   }
 
   tracks(): TextTrack[] {
-    return [...this.#video.textTracks].filter(({ kind }) => kind === "subtitles" || kind === "captions");
+    return [...this.#video.textTracks].filter(
+      ({ kind }) => kind === "subtitles" || kind === "captions",
+    );
   }
 
   get chosen(): TextTrack | undefined {
@@ -37,11 +40,15 @@ export class Captions {
   /** Turns captions off, or on in the language of before. */
   toggle(): void {
     const tracks = this.tracks();
-    this.choose(this.#chosen ? undefined : (tracks.find((track) => this.#isWanted(track)) ?? tracks[0]));
+    this.choose(
+      this.#chosen ? undefined : (tracks.find((track) => this.#isWanted(track)) ?? tracks[0]),
+    );
   }
 
   #isWanted(track: TextTrack): boolean {
-    return this.#wanted !== null && (track.language === this.#wanted || track.label === this.#wanted);
+    return (
+      this.#wanted !== null && (track.language === this.#wanted || track.label === this.#wanted)
+    );
   }
 
   /** Follows the list of tracks, and hls.js, which turns tracks on and off. */

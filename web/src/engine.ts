@@ -1,6 +1,11 @@
-// Loads and plays a lecture: hls.js for playlists, the browser for files and where it plays HLS itself. It reports
-// events; the element decides what the viewer sees.
-import Hls, { type ErrorData, type LoaderCallbacks, type LoaderConfiguration, type LoaderContext } from "hls.js";
+// Loads and plays a lecture: hls.js for playlists, the browser for files and where it plays HLS
+// itself. It reports events; the element decides what the viewer sees.
+import Hls, {
+  type ErrorData,
+  type LoaderCallbacks,
+  type LoaderConfiguration,
+  type LoaderContext,
+} from "hls.js";
 import { claimsOf } from "./link.ts";
 import { keepSession, session as keptSession } from "./memory.ts";
 import { refusalOf } from "./refusals.ts";
@@ -16,14 +21,19 @@ const SILENT_ERRORS = 3;
 const LONGEST_WAIT_MS = 5_000;
 /** The wait for data after which the viewer hears of it, in milliseconds. */
 const STALL_MS = 5_000;
-/** Statuses with which the edge ends a view. Other errors of a file may not concern the next one. */
+/**
+ * Statuses with which the edge ends a view. Other errors of a file may not concern the next one.
+ */
 const FINAL_STATUSES = new Set([401, 403, 410]);
 /** Codes that concern every file of a lecture. */
 const ENDS = new Set(["expired", "revoked", "too_many_sessions"]);
 /** Files that are no playlists. */
 const FILE = /\.(mp4|m4v|mov|webm|m4a|mp3)$/i;
 
-/** The origins of web/origins.txt. web/build.mjs writes them here and into the Content-Security-Policy. */
+/**
+ * The origins of web/origins.txt. web/build.mjs writes them here and into the Content-Security-
+ * Policy.
+ */
 declare const ORIGINS: readonly string[];
 
 /** The edge that serves this script. */
@@ -174,7 +184,8 @@ export class Engine {
   /** Heights to choose from, the largest first. */
   qualities(): Quality[] {
     const byHeight = new Map<number, Quality>();
-    for (const [id, { height }] of (this.#hls?.levels ?? []).entries()) if (height) byHeight.set(height, { id, height });
+    for (const [id, { height }] of (this.#hls?.levels ?? []).entries())
+      if (height) byHeight.set(height, { id, height });
     return [...byHeight.values()].sort((one, other) => other.height - one.height);
   }
 
@@ -194,7 +205,10 @@ export class Engine {
   }
 
   audioChoices(): AudioChoice[] {
-    return (this.#hls?.audioTracks ?? []).map(({ name, lang }, id) => ({ id, name: name || lang || String(id + 1) }));
+    return (this.#hls?.audioTracks ?? []).map(({ name, lang }, id) => ({
+      id,
+      name: name || lang || String(id + 1),
+    }));
   }
 
   get audio(): number {
@@ -270,7 +284,9 @@ export class Engine {
   #expectData(): void {
     clearTimeout(this.#stall);
     this.#stall = setTimeout(() => {
-      this.#host.dispatch(this.#networkErrors > 0 || !navigator.onLine ? { type: "lose" } : { type: "stall" });
+      this.#host.dispatch(
+        this.#networkErrors > 0 || !navigator.onLine ? { type: "lose" } : { type: "stall" },
+      );
     }, STALL_MS);
   }
 
@@ -278,7 +294,10 @@ export class Engine {
   #keepPicture(): void {
     const { videoWidth, videoHeight } = this.#video;
     if (!videoWidth || this.#video.readyState < HTMLMediaElement.HAVE_CURRENT_DATA) return;
-    const canvas = Object.assign(document.createElement("canvas"), { width: videoWidth, height: videoHeight });
+    const canvas = Object.assign(document.createElement("canvas"), {
+      width: videoWidth,
+      height: videoHeight,
+    });
     try {
       canvas.getContext("2d")?.drawImage(this.#video, 0, 0);
       this.#video.poster = canvas.toDataURL("image/jpeg", 0.8);
@@ -293,7 +312,11 @@ export class Engine {
     if (!session) return undefined;
     try {
       const opening = new Renewal(this.#link, around, session).opening();
-      const answer = await fetch(opening, { method: "HEAD", cache: "no-store", headers: this.#host.headers });
+      const answer = await fetch(opening, {
+        method: "HEAD",
+        cache: "no-store",
+        headers: this.#host.headers,
+      });
       return answer.ok ? session : undefined;
     } catch {
       return undefined;
@@ -330,11 +353,17 @@ export class Engine {
       this.#mediaErrors = 0;
       this.#arrive();
     });
-    for (const event of [Hls.Events.LEVEL_SWITCHED, Hls.Events.AUDIO_TRACKS_UPDATED, Hls.Events.AUDIO_TRACK_SWITCHED] as const) {
+    for (const event of [
+      Hls.Events.LEVEL_SWITCHED,
+      Hls.Events.AUDIO_TRACKS_UPDATED,
+      Hls.Events.AUDIO_TRACK_SWITCHED,
+    ] as const) {
       hls.on(event, () => this.#host.changed());
     }
     hls.on(Hls.Events.ERROR, (_event, data: ErrorData) => {
-      const isRefused = FINAL_STATUSES.has(data.response?.code ?? 0) && isAllowed(new URL(data.response?.url || EDGE));
+      const isRefused =
+        FINAL_STATUSES.has(data.response?.code ?? 0) &&
+        isAllowed(new URL(data.response?.url || EDGE));
       if (data.fatal || isRefused) void this.#recover(hls, passes, data);
     });
     hls.loadSource(passes.opening());
@@ -342,7 +371,10 @@ export class Engine {
     this.#watch(() => this.#passes?.opening() ?? this.link.href);
   }
 
-  /** Reports watch data. A refused report ends the reports and the lecture, until the viewer opens it again. */
+  /**
+   * Reports watch data. A refused report ends the reports and the lecture, until the viewer opens
+   * it again.
+   */
   #watch(current: () => string): void {
     if (this.#isWatched) return;
     this.#isWatched = true;
@@ -377,7 +409,10 @@ export class Engine {
       this.#networkErrors += 1;
       if (this.#networkErrors > SILENT_ERRORS) {
         const problem = code === 0 ? undefined : await this.#problemOf(failed);
-        this.#host.dispatch({ type: "lose", problem: problem === "unreachable" ? undefined : problem });
+        this.#host.dispatch({
+          type: "lose",
+          problem: problem === "unreachable" ? undefined : problem,
+        });
       }
       await pause(Math.min(1000 * this.#networkErrors, LONGEST_WAIT_MS));
       if (hls !== this.#hls || this.#isRefused) return;
@@ -453,7 +488,8 @@ export class Engine {
   /** The URL for a browser that plays HLS itself. It sends no header, so the page opens a link that counts pages, and
    * the browser gets a pass. */
   async #nativeSource(): Promise<string> {
-    if (Object.keys(this.#host.headers).length === 0 || !claimsOf(this.#link).origin) return this.#link.href;
+    if (Object.keys(this.#host.headers).length === 0 || !claimsOf(this.#link).origin)
+      return this.#link.href;
     const opening = new URL(this.#link);
     opening.searchParams.set("as", "directory");
     try {
@@ -475,15 +511,28 @@ function edgeLoader(passes: Renewal, linkHeaders: Record<string, string>) {
   return class EdgeLoader extends Hls.DefaultConfig.loader {
     #isAborted = false;
 
-    override load(context: LoaderContext, config: LoaderConfiguration, callbacks: LoaderCallbacks<LoaderContext>): void {
+    override load(
+      context: LoaderContext,
+      config: LoaderConfiguration,
+      callbacks: LoaderCallbacks<LoaderContext>,
+    ): void {
       const url = new URL(context.url, EDGE);
       if (!isAllowed(url)) {
-        queueMicrotask(() => callbacks.onError({ code: 403, text: "another site" }, context, null, this.stats));
+        queueMicrotask(() =>
+          callbacks.onError({ code: 403, text: "another site" }, context, null, this.stats),
+        );
         return;
       }
-      const onSuccess: LoaderCallbacks<LoaderContext>["onSuccess"] = (response, stats, loaded, details) => {
+      const onSuccess: LoaderCallbacks<LoaderContext>["onSuccess"] = (
+        response,
+        stats,
+        loaded,
+        details,
+      ) => {
         if (details instanceof XMLHttpRequest) {
-          passes.loaded(url.href, response.data, { get: (name) => details.getResponseHeader(name) });
+          passes.loaded(url.href, response.data, {
+            get: (name) => details.getResponseHeader(name),
+          });
           if (passes.session) keepSession(lectureOf(passes.link), passes.session);
         }
         callbacks.onSuccess(response, stats, loaded, details);

@@ -32,8 +32,13 @@ export function actionOf({ key, ctrlKey, altKey, metaKey }: Key, focus: Focus): 
   if (ctrlKey || altKey || metaKey) return undefined;
   if (key === "Escape") return { type: "close" };
   if (focus === "form") return undefined;
-  if ((focus === "button" || focus === "choice") && (key === " " || key === "Enter")) return undefined;
-  if ((focus === "slider" || focus === "choice") && (key.startsWith("Arrow") || key === "Home" || key === "End")) return undefined;
+  if ((focus === "button" || focus === "choice") && (key === " " || key === "Enter"))
+    return undefined;
+  if (
+    (focus === "slider" || focus === "choice") &&
+    (key.startsWith("Arrow") || key === "Home" || key === "End")
+  )
+    return undefined;
   if (/^[0-9]$/.test(key)) return { type: "seek_to", share: Number(key) / 10 };
   switch (key.length === 1 ? key.toLowerCase() : key) {
     case " ":
@@ -76,6 +81,9 @@ export function actionOf({ key, ctrlKey, altKey, metaKey }: Key, focus: Focus): 
 
 /** The next speed of the list. */
 export function nextSpeed(speed: number, steps: 1 | -1): number {
-  const others = steps > 0 ? SPEEDS.filter((other) => other > speed) : SPEEDS.filter((other) => other < speed).reverse();
+  const others =
+    steps > 0
+      ? SPEEDS.filter((other) => other > speed)
+      : SPEEDS.filter((other) => other < speed).reverse();
   return others[0] ?? speed;
 }

@@ -27,7 +27,7 @@ export function place(lecture: string): number | undefined {
 
 /** Keeps the place in a lecture, or forgets it. */
 export function keepPlace(lecture: string, seconds: number | undefined): void {
-  const text = seconds === undefined ? undefined : String(Math.floor(seconds));
+  const text = seconds === undefined ? undefined : String(Math.round(seconds));
   write(localStorageOrNone(), `lectern place ${lecture}`, text);
 }
 

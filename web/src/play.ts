@@ -1,6 +1,6 @@
 // The player page: `/_lectern/play#/courses/…/master.m3u8?token=…`. The link is in the fragment,
-// which browsers never send, so that no server log contains it. `?t=12:34` names the second to start at,
-// `?lang=de` a language.
+// which browsers never send, so that no server log contains it. `?t=12:34` names the second to
+// start at, `?lang=de` a language.
 import { LecternVideo } from "./element/lectern-video.ts";
 import { EMBEDDER_HEADER, askForLink, embedders } from "./embedding.ts";
 import { isAllowed, parseLink } from "./engine.ts";
@@ -26,7 +26,8 @@ else void open(link);
 async function open(link: URL): Promise<void> {
   const pages = await embedders();
   const nearest = pages[0];
-  const headers: Record<string, string> = pages.length > 0 ? { [EMBEDDER_HEADER]: pages.join(", ") } : {};
+  const headers: Record<string, string> =
+    pages.length > 0 ? { [EMBEDDER_HEADER]: pages.join(", ") } : {};
   const ask = nearest === undefined ? undefined : () => newLink(nearest);
   if (nearest !== undefined) talk(player, nearest);
   player.open(link, { headers, ask, start: parseTime(query.get("t")) });

@@ -22,18 +22,25 @@ const ADVICE: Record<string, TextKey> = {
 /** Refusals that another attempt cannot change. */
 const FINAL = new Set(["no_link", "other_site", "unsupported"]);
 
-/** A problem of the edge as the viewer should read it. A link that counts pages names the page as the reason. */
+/**
+ * A problem of the edge as the viewer should read it. A link that counts pages names the page as
+ * the reason.
+ */
 export function refusalOf(problem: Problem, link: URL): Refusal {
   if (problem.code === "forbidden" && claimsOf(link).origin) return { code: "other_page" };
-  return problem.code === undefined && problem.title === undefined ? { code: "cannot_open" } : problem;
+  return problem.code === undefined && problem.title === undefined
+    ? { code: "cannot_open" }
+    : problem;
 }
 
-/** What happened. A code without a text has the edge's English title. */
+/** The sentence about what happened. A code without a text has the edge's English title. */
 export function sentence({ code, title }: Problem, texts: Texts): string {
-  return (code && Object.hasOwn(texts, code) && texts[code as TextKey]) || title || texts.cannot_open;
+  return (
+    (code && Object.hasOwn(texts, code) && texts[code as TextKey]) || title || texts.cannot_open
+  );
 }
 
-/** What the viewer can do about it. */
+/** The advice to the viewer. */
 export function advice({ code }: Problem, texts: Texts): string {
   return texts[(code && Object.hasOwn(ADVICE, code) && ADVICE[code]) || "advice"];
 }

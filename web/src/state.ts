@@ -60,7 +60,8 @@ export function next(state: PlayerState, event: PlayerEvent): PlayerState {
     case "end":
       return { playback: "ended" };
     case "stall":
-      if (state.trouble || (state.playback !== "waiting" && state.playback !== "opening")) return state;
+      if (state.trouble || (state.playback !== "waiting" && state.playback !== "opening"))
+        return state;
       return { ...state, trouble: { kind: "slow" } };
     case "lose":
       return { ...state, trouble: { kind: "offline", problem: event.problem } };

@@ -9,7 +9,11 @@ export function parseTime(text: string | null | undefined): number | undefined {
 /** Seconds as `12:34` or `1:02:03`. */
 export function formatTime(seconds: number): string {
   const whole = Math.max(0, Math.floor(seconds || 0));
-  const [hours, minutes, rest] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
+  const [hours, minutes, rest] = [
+    Math.floor(whole / 3600),
+    Math.floor(whole / 60) % 60,
+    whole % 60,
+  ];
   const two = (part: number): string => String(part).padStart(2, "0");
   return hours > 0 ? `${hours}:${two(minutes)}:${two(rest)}` : `${minutes}:${two(rest)}`;
 }

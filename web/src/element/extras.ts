@@ -22,17 +22,26 @@ export interface Line {
 const MAX_ENTRIES = 10_000;
 const CUE = /^(\S+)\s+-->\s+(\S+).*\n(\S+#xywh=\d+,\d+,\d+,\d+)$/gm;
 
-/** Reads `chapters.json`, with titles in the viewer's language if there are any. Leaves out what is no chapter. */
+/**
+ * Reads `chapters.json`, with titles in the viewer's language if there are any. Leaves out what
+ * is no chapter.
+ */
 export function parseChapters(text: string, language: string): Chapter[] {
   const listed: unknown = JSON.parse(text);
   if (!Array.isArray(listed)) return [];
-  const chapters = listed.slice(0, MAX_ENTRIES).flatMap((entry: Record<string, unknown> | null): Chapter[] => {
-    const start = entry?.["start-time"];
-    const titles = Array.isArray(entry?.titles) ? entry.titles : [];
-    const inLanguage = titles.find((title) => title?.language && language.startsWith(title.language));
-    const title: unknown = (inLanguage ?? titles[0])?.title;
-    return typeof start === "number" && start >= 0 && typeof title === "string" ? [{ start, title }] : [];
-  });
+  const chapters = listed
+    .slice(0, MAX_ENTRIES)
+    .flatMap((entry: Record<string, unknown> | null): Chapter[] => {
+      const start = entry?.["start-time"];
+      const titles = Array.isArray(entry?.titles) ? entry.titles : [];
+      const inLanguage = titles.find(
+        (title) => title?.language && language.startsWith(title.language),
+      );
+      const title: unknown = (inLanguage ?? titles[0])?.title;
+      return typeof start === "number" && start >= 0 && typeof title === "string"
+        ? [{ start, title }]
+        : [];
+    });
   return chapters.sort((one, other) => one.start - other.start);
 }
 
@@ -59,6 +68,9 @@ export function search(lines: Line[], text: string): Line[] {
 
 /** A WebVTT timestamp, `00:01:02.500` or `01:02.500`, as seconds. */
 function seconds(timestamp: string | undefined): number | undefined {
-  const [, hours, minutes, rest] = /^(?:(\d{2,6}):)?(\d{2}):(\d{2}\.\d{3})$/.exec(timestamp ?? "") ?? [];
-  return rest === undefined ? undefined : Number(hours ?? 0) * 3600 + Number(minutes) * 60 + Number(rest);
+  const [, hours, minutes, rest] =
+    /^(?:(\d{2,6}):)?(\d{2}):(\d{2}\.\d{3})$/.exec(timestamp ?? "") ?? [];
+  return rest === undefined
+    ? undefined
+    : Number(hours ?? 0) * 3600 + Number(minutes) * 60 + Number(rest);
 }

@@ -1,7 +1,14 @@
-// <lectern-video src renew-url poster start autoplay lang>: a lecture with its controls. The controls load after the
-// script that plays, so that the first frame does not wait for them.
+// <lectern-video src renew-url poster start autoplay lang>: a lecture with its controls. The
+// controls load after the script that plays, so that the first frame does not wait for them.
 import { Captions } from "../captions.ts";
-import { Engine, type EngineHost, type Extras, isAllowed, lectureOf, parseLink } from "../engine.ts";
+import {
+  Engine,
+  type EngineHost,
+  type Extras,
+  isAllowed,
+  lectureOf,
+  parseLink,
+} from "../engine.ts";
 import { type Action, actionOf, type Focus, nextSpeed } from "../keys.ts";
 import { claimsOf } from "../link.ts";
 import { keepPlace, keepSettings, place, settings } from "../memory.ts";
@@ -43,7 +50,10 @@ export class LecternVideo extends HTMLElement {
   #isReady = false;
   #hasStarted = false;
   readonly #alert: HTMLElement = document.createElement("p");
-  readonly #parts: Record<"card" | "title" | "advice" | "retry" | "notice" | "start" | "controller", HTMLElement>;
+  readonly #parts: Record<
+    "card" | "title" | "advice" | "retry" | "notice" | "start" | "controller",
+    HTMLElement
+  >;
 
   constructor() {
     super();
@@ -51,11 +61,15 @@ export class LecternVideo extends HTMLElement {
     const sheet = new CSSStyleSheet();
     sheet.replaceSync(style);
     root.adoptedStyleSheets = [sheet];
-    const make = <Name extends keyof HTMLElementTagNameMap>(name: Name, part: string): HTMLElementTagNameMap[Name] =>
+    const make = <Name extends keyof HTMLElementTagNameMap>(
+      name: Name,
+      part: string,
+    ): HTMLElementTagNameMap[Name] =>
       Object.assign(document.createElement(name), { className: part });
     // The library's element is not defined yet.
     const controller = document.createElement("media-controller");
-    for (const name of ["nohotkeys", "nomutedpref", "novolumepref", "nosubtitleslangpref"]) controller.setAttribute(name, "");
+    for (const name of ["nohotkeys", "nomutedpref", "novolumepref", "nosubtitleslangpref"])
+      controller.setAttribute(name, "");
     const slot = document.createElement("slot");
     slot.name = "media";
     slot.slot = "media";
@@ -127,7 +141,8 @@ export class LecternVideo extends HTMLElement {
       changed: () => this.#controls?.update(),
       extras: (extras) => {
         this.extras = extras;
-        if (extras.poster && !this.hasAttribute("poster") && !this.video.poster) this.video.poster = extras.poster;
+        if (extras.poster && !this.hasAttribute("poster") && !this.video.poster)
+          this.video.poster = extras.poster;
         this.#controls?.extras();
       },
     });
@@ -139,7 +154,8 @@ export class LecternVideo extends HTMLElement {
     void engine.open().then(() => {
       if (this.hasAttribute("autoplay")) void this.video.play().catch(() => {});
     });
-    if (kept) this.video.addEventListener("loadeddata", () => this.#offerStart(kept), { once: true });
+    if (kept)
+      this.video.addEventListener("loadeddata", () => this.#offerStart(kept), { once: true });
     setTimeout(() => void this.#loadControls(), CONTROLS_AFTER_MS);
   }
 
@@ -187,7 +203,11 @@ export class LecternVideo extends HTMLElement {
         break;
       case "mute":
         video.muted = !video.muted;
-        this.notice(video.muted ? this.texts.muted : fill(this.texts.volume_is, { percent: Math.round(video.volume * 100) }));
+        this.notice(
+          video.muted
+            ? this.texts.muted
+            : fill(this.texts.volume_is, { percent: Math.round(video.volume * 100) }),
+        );
         break;
       case "captions":
         this.#toggleCaptions();
@@ -210,7 +230,8 @@ export class LecternVideo extends HTMLElement {
 
   seek(seconds: number): void {
     const { duration } = this.video;
-    if (Number.isFinite(duration)) this.video.currentTime = Math.min(Math.max(0, seconds), duration);
+    if (Number.isFinite(duration))
+      this.video.currentTime = Math.min(Math.max(0, seconds), duration);
   }
 
   setSpeed(speed: number): void {
@@ -224,7 +245,10 @@ export class LecternVideo extends HTMLElement {
     const { notice } = this.#parts;
     clearTimeout(this.#noticeTimer);
     notice.replaceChildren(text, ...buttons);
-    this.#noticeTimer = setTimeout(() => notice.replaceChildren(), buttons.length > 0 ? 4 * NOTICE_MS : NOTICE_MS);
+    this.#noticeTimer = setTimeout(
+      () => notice.replaceChildren(),
+      buttons.length > 0 ? 4 * NOTICE_MS : NOTICE_MS,
+    );
   }
 
   /** Handles a key of this element or of its page. */
@@ -256,7 +280,8 @@ export class LecternVideo extends HTMLElement {
   #listen(): void {
     const { video } = this;
     this.addEventListener("keydown", (event) => this.handleKey(event));
-    for (const type of ["loadeddata", "error"]) video.addEventListener(type, () => void this.#loadControls());
+    for (const type of ["loadeddata", "error"])
+      video.addEventListener(type, () => void this.#loadControls());
     video.addEventListener("timeupdate", () => this.#progress());
     for (const type of ["pause", "seeked"]) video.addEventListener(type, () => this.#keepPlace());
     addEventListener("pagehide", () => this.#keepPlace());
@@ -282,7 +307,10 @@ export class LecternVideo extends HTMLElement {
   }
 
   #offerStart(seconds: number): void {
-    const button = Object.assign(document.createElement("button"), { type: "button", textContent: this.texts.start_over });
+    const button = Object.assign(document.createElement("button"), {
+      type: "button",
+      textContent: this.texts.start_over,
+    });
     button.addEventListener("click", () => {
       this.seek(0);
       this.notice("");
@@ -306,9 +334,14 @@ export class LecternVideo extends HTMLElement {
     if (this.#state !== before) this.#render();
   }
 
-  /** Tells the page by an event of the element: `lectern:ready`, `play`, `progress`, `ended` or `error`. */
+  /**
+   * Tells the page by an event of the element: `lectern:ready`, `play`, `progress`, `ended` or
+   * `error`.
+   */
   #tell(name: string, detail: object): void {
-    this.dispatchEvent(new CustomEvent(`lectern:${name}`, { detail, bubbles: true, composed: true }));
+    this.dispatchEvent(
+      new CustomEvent(`lectern:${name}`, { detail, bubbles: true, composed: true }),
+    );
   }
 
   #isPreview(): boolean {
@@ -342,10 +375,17 @@ export class LecternVideo extends HTMLElement {
     title.textContent = isPreviewOver ? texts.preview_over : "";
     text.textContent = advised;
     retry.textContent = isPreviewOver ? texts.replay : texts.retry;
-    retry.hidden = !isPreviewOver && (!trouble || trouble.kind === "slow" || (trouble.kind === "refused" && !isRetryable(trouble.refusal)));
+    retry.hidden =
+      !isPreviewOver &&
+      (!trouble ||
+        trouble.kind === "slow" ||
+        (trouble.kind === "refused" && !isRetryable(trouble.refusal)));
     card.hidden = !alert && !isPreviewOver;
     // What still plays from the buffer stays visible.
-    card.classList.toggle("small", trouble?.kind === "offline" && playback !== "waiting" && playback !== "opening");
+    card.classList.toggle(
+      "small",
+      trouble?.kind === "offline" && playback !== "waiting" && playback !== "opening",
+    );
     if (trouble?.kind === "slow") this.notice(texts.slow);
     this.#parts.controller.toggleAttribute("inert", trouble?.kind === "refused");
     if (trouble?.kind === "refused") {
@@ -360,7 +400,9 @@ export class LecternVideo extends HTMLElement {
     try {
       const { attachControls } = await import("./controls.ts");
       this.#controls = attachControls(this, this.#parts.controller, this.shadowRoot!);
-      this.#controls.speak(languageOf(this.lang || this.closest<HTMLElement>("[lang]")?.lang || "en"));
+      this.#controls.speak(
+        languageOf(this.lang || this.closest<HTMLElement>("[lang]")?.lang || "en"),
+      );
       this.#controls.extras();
     } catch {
       // The browser's own controls need no script.
@@ -374,7 +416,11 @@ export class LecternVideo extends HTMLElement {
     if (captions.tracks().length === 0) return this.notice(texts.no_captions);
     captions.toggle();
     const { chosen } = captions;
-    this.notice(chosen ? fill(texts.captions_on, { name: chosen.label || chosen.language }) : texts.captions_off);
+    this.notice(
+      chosen
+        ? fill(texts.captions_on, { name: chosen.label || chosen.language })
+        : texts.captions_off,
+    );
   }
 
   async #toggleFullscreen(): Promise<void> {
@@ -382,7 +428,10 @@ export class LecternVideo extends HTMLElement {
       if (document.fullscreenElement) await document.exitFullscreen();
       else if (this.requestFullscreen) await this.requestFullscreen();
       // On an iPhone, only the video itself can be shown so.
-      else (this.video as HTMLVideoElement & { webkitEnterFullscreen?: () => void }).webkitEnterFullscreen?.();
+      else
+        (
+          this.video as HTMLVideoElement & { webkitEnterFullscreen?: () => void }
+        ).webkitEnterFullscreen?.();
     } catch {
       // The page around does not allow it.
     }
