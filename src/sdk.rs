@@ -61,6 +61,8 @@ pub struct Options {
     /// Players that the viewer may use at once. Needs `viewer`.
     pub sessions: Option<u32>,
     pub sessions_policy: Option<SessionsPolicy>,
+    /// Passes live for a minute, and players renew them.
+    pub strict: bool,
     pub purpose: Purpose,
     /// Opens the folder of the URL's object. A URL that ends in a slash already is a folder.
     pub directory: bool,
@@ -311,6 +313,7 @@ fn claims(path: &str, options: &Options, now: u64) -> Result<Claims, Error> {
         origin: options.origin.clone(),
         sessions: options.sessions,
         sessions_policy: options.sessions_policy,
+        strict: options.strict,
         ..Claims::new(scope(path, options.directory)?, exp)
     })
 }

@@ -5,10 +5,13 @@ use lectern::credential::claims::Claims;
 use lectern::credential::keyring::Keyring;
 use lectern::credential::link;
 use lectern::credential::pass::{self, Minter, PassKind};
+use lectern::credential::steering_token::SteeringOffer;
 use lectern::http::range::ByteRange;
 use lectern::object::key::{Directory, ObjectKey, Scope};
+use lectern::playlist::steering::{SteeringTime, announce, steering_manifest};
 use lectern::playlist::{Base, Entitlements, Grant, Limits, Rewritten, pictures, rewrite, uris};
 use proptest::prelude::*;
+use testkit::attacks::{AttackSite, attacks};
 use testkit::{base_url_oracle, json_oracle};
 
 const KEYS: &str = r#"[{"kid":"p","secret":"cHJvcGVydGllcyBwcm9wZXJ0aWVzIHByb3BlcnRpZXM"}]"#;
@@ -48,6 +51,26 @@ fn object_key() -> impl Strategy<Value = ObjectKey> {
     prop::collection::vec(segment(), 1..6).prop_filter_map("an object key", |segments| {
         ObjectKey::new(segments.join("/")).ok()
     })
+}
+
+/// Entries of Multivariant Playlists with stable ids, most of them valid.
+fn steered_playlist() -> impl Strategy<Value = String> {
+    let id = prop_oneof![8 => "[ab]{1,3}", 1 => "[ -~]{0,6}"];
+    let uri = prop_oneof![
+        8 => "v/0a1b/[a-c]/p[.]m3u8([?]x=[a-z&p=]{0,6})?",
+        2 => segment(),
+        1 => "https?://(video|evil)[.]example[.]org/[a-c]/p[.]m3u8",
+        1 => "[./]{0,3}[a-z%{$}é #]{0,8}",
+    ];
+    let entry = (0_u8..12, id, uri).prop_map(|(kind, id, uri)| match kind {
+        0 => format!("#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"g\",STABLE-RENDITION-ID=\"{id}\",NAME=\"n\",URI=\"{uri}\""),
+        1 => format!("#EXT-X-I-FRAME-STREAM-INF:BANDWIDTH=1,STABLE-VARIANT-ID=\"{id}\",URI=\"{uri}\""),
+        2 => "# a comment".to_owned(),
+        3 => "#EXT-X-MEDIA:TYPE=CLOSED-CAPTIONS,GROUP-ID=\"c\",NAME=\"n\"".to_owned(),
+        _ => format!("#EXT-X-STREAM-INF:BANDWIDTH=1,RESOLUTION=640x360,STABLE-VARIANT-ID=\"{id}\"\n{uri}"),
+    });
+    prop::collection::vec(entry, 1..5)
+        .prop_map(|entries| format!("#EXTM3U\n{}\n", entries.join("\n")))
 }
 
 /// Lines of playlists, valid and invalid.
@@ -417,6 +440,73 @@ proptest! {
     }
 
     #[test]
+    fn a_steering_manifest_names_what_the_playlist_lists_with_its_passes(
+        text in prop_oneof![4 => steered_playlist(), 1 => playlist()],
+        max_height in prop::option::of(100_u32..720),
+    ) {
+        let keys = keys();
+        let key = ObjectKey::new("c/l/master.m3u8").expect("an object key");
+        let base = Base { origin: ORIGIN, key: &key };
+        let limits = match max_height {
+            None => Limits::None,
+            max_height => Limits::RestrictedLink(Entitlements { max_height, ..Entitlements::default() }),
+        };
+        let grant = Grant { limits, ..grant(&keys, &key) };
+        let Ok(Rewritten { bytes: rewritten, .. }) = rewrite(text.as_bytes(), &base, &grant) else {
+            return Ok(());
+        };
+        let claims = Claims { strict: true, ..Claims::new(Scope::Object(key.clone()), NOW) };
+        let offer = SteeringOffer::new(&link::mint(keys.minting(), &claims), NOW, 600).expect("an offer");
+        let announced = announce(rewritten.clone(), &base, &grant, &offer, None);
+        let time = SteeringTime { opened: NOW, ends: NOW + 600, now: NOW + 24 };
+        let manifest = steering_manifest(&rewritten, &base, &grant, None, time);
+        let rewritten = String::from_utf8(rewritten).expect("UTF-8");
+        let announced = String::from_utf8(announced).expect("UTF-8");
+        let added: Vec<&str> = announced.lines().filter(|line| line.starts_with("#EXT-X-CONTENT-STEERING:")).collect();
+        prop_assert_eq!(added.len(), usize::from(manifest.is_ok()));
+        let before = added.iter().fold(announced.clone(), |text, line| text.replacen(&format!("{line}\n"), "", 1));
+        prop_assert_eq!(&before, &rewritten);
+        let Ok(manifest) = manifest else {
+            return Ok(());
+        };
+        let manifest: serde_json::Value = serde_json::from_slice(&manifest).expect("JSON");
+        let replacement = &manifest["PATHWAY-CLONES"][0]["URI-REPLACEMENT"];
+        let directory = url::Url::parse(&format!("{ORIGIN}/c/l/")).expect("a URL");
+        for (member, attribute) in [("PER-VARIANT-URIS", "STABLE-VARIANT-ID"), ("PER-RENDITION-URIS", "STABLE-RENDITION-ID")] {
+            for (id, new) in replacement[member].as_object().into_iter().flatten() {
+                let new = url::Url::parse(new.as_str().expect("a URL")).expect("an absolute URL");
+                // Every entry with this id is this URL, as a player resolves it.
+                let mut entries = 0;
+                let mut lines = rewritten.lines();
+                while let Some(line) = lines.next() {
+                    if !line.contains(&format!("{attribute}=\"{id}\"")) {
+                        continue;
+                    }
+                    let uri = match line.split_once(",URI=\"") {
+                        Some((_, uri)) => uri.split('"').next().expect("a URI"),
+                        None => lines.next().expect("a URI"),
+                    };
+                    let listed = directory.join(uri).expect("a URL");
+                    prop_assert_eq!(listed.origin(), new.origin(), "{}", rewritten);
+                    // The manifest escapes more characters.
+                    let keys = [&listed, &new].map(|url| ObjectKey::from_url_path(url.path()).ok());
+                    prop_assert_eq!(&keys[0], &keys[1], "{}", rewritten);
+                    prop_assert_eq!(listed.query(), new.query(), "{}", rewritten);
+                    entries += 1;
+                }
+                prop_assert!(entries > 0, "{}", rewritten);
+                // Its pass opens it.
+                let opened = ObjectKey::from_url_path(new.path()).expect("an object key");
+                let (_, pass) = new.query_pairs().filter(|(name, _)| name == "p").last().expect("a pass");
+                let pass = pass::verify(&pass, &opened, Binding::default(), &keys, NOW).expect("a pass");
+                let is_playlist = matches!(pass.kind, PassKind::Playlist { depth: 1 });
+                let is_restricted = matches!(pass.kind, PassKind::Restricted { depth: 1, preview: None });
+                prop_assert_eq!((is_playlist, is_restricted), (max_height.is_none(), max_height.is_some()));
+            }
+        }
+    }
+
+    #[test]
     fn a_resolved_range_lies_within_the_length(header in "bytes=[0-9]{0,21}-[0-9]{0,21}", length in any::<u64>()) {
         if let Some(Ok(range)) = ByteRange::parse(&header).map(|range| range.resolve(length)) {
             prop_assert!(range.first <= range.last && range.last < length);
@@ -450,4 +540,92 @@ fn manifests_as_tools_write_them_get_a_base_url() {
     ] {
         assert!(base_url_oracle::compare(manifest.as_bytes()), "{manifest}");
     }
+}
+
+#[test]
+fn no_attack_by_hand_steers_a_player_away_from_the_uploaders_folder() {
+    let site = AttackSite {
+        origin: ORIGIN,
+        evil: "https://evil.example",
+        own: "/c/u1",
+        others: "/c/u2",
+    };
+    let keys = keys();
+    let key = ObjectKey::new("c/u1/master.m3u8").expect("an object key");
+    let base = Base {
+        origin: ORIGIN,
+        key: &key,
+    };
+    let grant = Grant {
+        root: key.directory(),
+        depth: 2,
+        ..grant(&keys, &key)
+    };
+    let claims = Claims {
+        strict: true,
+        ..Claims::new(Scope::Object(key.clone()), NOW)
+    };
+    let offer =
+        SteeringOffer::new(&link::mint(keys.minting(), &claims), NOW, 600).expect("an offer");
+    let time = SteeringTime {
+        opened: NOW,
+        ends: NOW + 600,
+        now: NOW + 24,
+    };
+    let mut steered = 0;
+    for attack in attacks(&site) {
+        // Many have no ids, so that they would not be steered.
+        let mut count = 0;
+        let lines = String::from_utf8_lossy(&attack.multivariant).into_owned();
+        let lines = lines.split_inclusive('\n').map(|line| {
+            count += 1;
+            let id = |name: &str| format!(":{name}=\"i{count}\",");
+            match line {
+                _ if line.contains("STABLE-") => line.to_owned(),
+                line if line.starts_with("#EXT-X-MEDIA:") => {
+                    line.replacen(':', &id("STABLE-RENDITION-ID"), 1)
+                }
+                line if line.starts_with("#EXT-X-STREAM-INF:") => {
+                    line.replacen(':', &id("STABLE-VARIANT-ID"), 1)
+                }
+                line => line.to_owned(),
+            }
+        });
+        let text: String = lines.collect();
+        let Ok(Rewritten {
+            bytes: rewritten, ..
+        }) = rewrite(text.as_bytes(), &base, &grant)
+        else {
+            continue;
+        };
+        let announced = announce(rewritten.clone(), &base, &grant, &offer, None);
+        let announced = String::from_utf8_lossy(&announced).into_owned();
+        let Ok(manifest) = steering_manifest(&rewritten, &base, &grant, None, time) else {
+            assert!(!announced.contains("CONTENT-STEERING"), "{}", attack.name);
+            continue;
+        };
+        steered += 1;
+        let own = "#EXTM3U\n#EXT-X-CONTENT-STEERING:SERVER-URI=\"/_lectern/steering/c/u1/master.m3u8?token=";
+        assert!(
+            announced.replace('\r', "").starts_with(own),
+            "{}: {announced}",
+            attack.name
+        );
+        assert_eq!(
+            announced.matches("CONTENT-STEERING").count(),
+            1,
+            "{}: {announced}",
+            attack.name
+        );
+        let manifest = String::from_utf8(manifest).expect("UTF-8");
+        for (at, _) in manifest.match_indices("://") {
+            let url = &manifest[manifest[..at].rfind('"').expect("a quote") + 1..];
+            assert!(
+                url.starts_with(&format!("{ORIGIN}/c/u1/")),
+                "{}: {url}",
+                attack.name
+            );
+        }
+    }
+    assert!(steered > 10, "{steered}");
 }

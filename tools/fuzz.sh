@@ -54,7 +54,7 @@ for target in "${targets[@]}"; do
     if [ "$target" = playlist ]; then
         seed_playlists "$work/$target/seeds"
         limits=(-max_len=8192)
-    elif [ "$target" = checked_playlist ]; then
+    elif [ "$target" = checked_playlist ] || [ "$target" = steering ]; then
         seed_playlists "$work/$target/seeds"
         limits=(-max_len=4096 -dict=fuzz/playlists.dict)
     elif [ "$target" = storyboard ]; then

@@ -119,9 +119,9 @@ test("every refusal of a view has a sentence and advice", () => {
   }
   assert.equal(sentence({ code: "constructor", title: "A title." }, en), "A title.");
   assert.equal(sentence({}, en), en.cannot_open);
-  assert.equal(refusalOf({ code: "forbidden" }, linkOf({ origin: ["https://s.example"] })).code, "other_page");
-  assert.equal(refusalOf({ code: "forbidden" }, linkOf({})).code, "forbidden");
-  assert.equal(refusalOf({}, linkOf({})).code, "cannot_open");
+  assert.equal(refusalOf({ code: "forbidden" }, linkOf({ origin: ["https://s.example"] }), ["https://t.example"]).code, "other_page");
+  assert.equal(refusalOf({ code: "forbidden" }, linkOf({}), []).code, "forbidden");
+  assert.equal(refusalOf({}, linkOf({}), []).code, "cannot_open");
   assert.equal(isRetryable({ code: "other_site" }), false);
 });
 

@@ -47,6 +47,7 @@ function around(answers = [], { ask } = {}) {
       if (answers.length === 0) await new Promise(() => {});
     },
     replaced: () => log.push("replaced"),
+    waiting: () => log.push("waiting"),
     ...(ask && { ask: async () => (log.push("ask"), ask()) }),
   };
 }
@@ -98,6 +99,17 @@ test("without a network, nothing loads with a pass that has ended", async () => 
   await renewal.fresh();
   assert.equal(surroundings.log.filter((entry) => entry === "pause 5000").length, 4);
   assert.equal(renewal.refusal, undefined);
+});
+
+test("a page that a network shows in place of the edge's answer is no answer", async () => {
+  const portal = (status) => () => new Response("<html>\nLog in\n</html>", { status });
+  const surroundings = around([portal(200), portal(403), portal(404), portal(511), open(MASTER), open("#EXTM3U\n")]);
+  const renewal = opened(surroundings);
+  surroundings.clock = END + 1_000;
+  await renewal.fresh();
+  assert.equal(renewal.refusal, undefined);
+  assert.equal(surroundings.log.filter((entry) => entry === "waiting").length, 4);
+  assert.ok(!surroundings.log.includes("replaced"));
 });
 
 test("a refusal ends the renewals, and is kept for the viewer", async () => {

@@ -40,7 +40,8 @@ test("a report has at most 200 ranges", () => {
   }
   const ranges = played.take();
   assert.equal(ranges.length, 200);
-  assert.deepEqual(ranges.at(-1), [2990, 2991]);
+  assert.deepEqual(ranges.at(-1), [1990, 1991]);
+  assert.equal(played.take().length, 100, "the rest comes with the next one");
 });
 
 test("a report goes to the edge with the path, the link and the session", () => {
@@ -56,13 +57,13 @@ test("a report goes to the edge with the path, the link and the session", () => 
 });
 
 test("a lecture goes on neither at its beginning nor at its end", () => {
-  for (const [position, duration, expected] of [[9, 100, undefined], [10, 100, 10], [95, 100, 95], [96, 100, undefined], [0, 0, undefined]]) {
-    assert.equal(resumeAt({ position, duration }), expected, `${position} of ${duration}`);
+  for (const [position, duration, expected] of [[9, 100, undefined], [10, 100, 10], [95, 100, 95], [96, 100, undefined], [0, 0, undefined], [20, Infinity, undefined]]) {
+    assert.equal(resumeAt({ position }, duration), expected, `${position} of ${duration}`);
   }
 });
 
 /** A video, a document and an edge that answers these statuses in turn. */
-function stage(t, statuses, progress = {}) {
+function stage(t, statuses, progress = { position: 0 }, refusal = { code: "not_found" }) {
   const sent = [];
   t.mock.timers.enable({ apis: ["Date"], now: 1_800_000_000_000 });
   const video = Object.assign(new EventTarget(), {
@@ -73,7 +74,7 @@ function stage(t, statuses, progress = {}) {
     const status = statuses.shift() ?? 200;
     sent.push({ method, url: String(url), status, headers, ...(body && JSON.parse(body)) });
     if (status === 0) throw new TypeError("network");
-    return new Response(JSON.stringify(progress), { status });
+    return new Response(JSON.stringify(status < 300 ? progress : refusal), { status });
   });
   globalThis.document = Object.assign(new EventTarget(), { visibilityState: "visible" });
   globalThis.addEventListener = page.addEventListener.bind(page);
@@ -151,22 +152,43 @@ test("a report that fails is sent with the next one, by the newest link", async 
   assert.ok(reports()[1].url.includes(token({ sub: "s42", jti: "2" })), reports()[1].url);
 });
 
-test("a duration that still grows is not reported", async (t) => {
+test("a live lecture is not reported", async (t) => {
   const { video, reports, happen, playTo } = stage(t, []);
-  await watch(video, () => linkOf({ sub: "s42" }).href);
-  for (let time = 6; time < 90; time += 6) {
-    await playTo(time);
-    video.duration = time + 20;
-    await happen("durationchange");
-  }
+  let isLive = true;
+  await watch(video, () => linkOf({ sub: "s42" }).href, {}, () => {}, () => isLive);
+  await playTo(90);
   assert.equal(reports().length, 0);
+  isLive = false;
   video.ended = true;
   await happen("ended");
   assert.equal(reports().length, 1);
 });
 
+test("a player whose place is taken stops", async (t) => {
+  const stopped = [];
+  const { video, reports, playTo } = stage(t, [200, 403], { position: 0 }, { code: "too_many_sessions" });
+  await watch(video, () => linkOf({ sub: "s42" }).href, {}, ({ code }) => stopped.push(code));
+  await playTo(99);
+  assert.deepEqual([stopped, reports().length], [["too_many_sessions"], 1]);
+});
+
+test("an answer that is not the edge's is a report that fails", async (t) => {
+  for (const statuses of [[200, 404], [200, 403], [200, 200]]) {
+    const { video, reports, playTo } = stage(t, statuses, { page: "Log in" }, { page: "Log in" });
+    await watch(video, () => linkOf({ sub: "s42" }).href);
+    await playTo(99);
+    assert.equal(reports()[1].ranges[0][0], 0, statuses);
+    t.mock.reset();
+  }
+});
+
 test("a lecture goes on where its viewer stopped, unless he seeks himself", async (t) => {
-  const { video } = stage(t, [200], { position: 61, duration: 100 });
-  await watch(video, () => linkOf({ sub: "s42" }).href);
-  assert.equal(video.currentTime, 61);
+  for (const [duration, expected] of [[100, 61], [50, 0]]) {
+    const { video } = stage(t, [200], { position: 61, duration: 100 });
+    // A lecture that was replaced by a shorter one begins anew.
+    video.duration = duration;
+    await watch(video, () => linkOf({ sub: "s42" }).href);
+    assert.equal(video.currentTime, expected);
+    t.mock.reset();
+  }
 });

@@ -32,6 +32,8 @@ type Claims struct {
 	Sessions uint32 `json:"sessions"`
 	// SessionsPolicy says which player wins when there are more.
 	SessionsPolicy SessionsPolicy `json:"sessions_policy"`
+	// Strict lets URLs end after a minute, and players renew them.
+	Strict bool `json:"strict"`
 	// MaxBytes is reserved. The edge refuses a link that has it.
 	MaxBytes int64 `json:"max_bytes"`
 }
@@ -90,6 +92,7 @@ var rules = map[string]string{
 	"sessions": "`sessions` must be a whole number from 1 to 255, and needs `sub` (Viewer)",
 	"sessions_policy": "`sessions_policy` (SessionsPolicy) must be `newest` or `oldest`, and " +
 		"needs `sessions`",
+	"strict":    "`strict` must be true or false",
 	"max_bytes": "`max_bytes` must be a whole number of bytes, at least 1",
 }
 
@@ -235,6 +238,7 @@ func (c *Claims) json() string {
 	texts("origin", c.Origin)
 	number("sessions", int64(c.Sessions))
 	member("sessions_policy", quote(string(c.SessionsPolicy)), c.SessionsPolicy != "")
+	member("strict", "true", c.Strict)
 	return json.String() + "}"
 }
 

@@ -86,7 +86,7 @@ func Link(url string, options Options) (string, error) {
 		Use: options.Use, Sub: options.Viewer, Jti: options.JTI, Watch: seconds(options.Watch),
 		MaxHeight: options.MaxHeight, Preview: options.Preview, Langs: options.Langs,
 		IP: options.IP, Country: options.Country, Origin: options.Origin,
-		Sessions: options.Sessions, SessionsPolicy: options.SessionsPolicy,
+		Sessions: options.Sessions, SessionsPolicy: options.SessionsPolicy, Strict: options.Strict,
 	}
 	if !options.ExpiresAt.IsZero() {
 		claims.Exp = options.ExpiresAt.Unix()

@@ -158,6 +158,8 @@ func (all vectors) call(v vector) (string, error, bool) {
 			read(&options.Sessions)
 		case "sessions_policy":
 			read(&options.SessionsPolicy)
+		case "strict":
+			read(&options.Strict)
 		case "use":
 			read(&options.Use)
 		case "directory":

@@ -55,7 +55,9 @@ type Options struct {
 	Sessions uint32
 	// SessionsPolicy says which player wins when there are more. It defaults to Newest.
 	SessionsPolicy SessionsPolicy
-	Use            Use
+	// Strict lets URLs end after a minute, and players renew them.
+	Strict bool
+	Use    Use
 	// Directory opens the folder of the URL's object. A URL that ends in a slash is a folder.
 	Directory bool
 	Edge

@@ -210,6 +210,9 @@ func readClaims(text []byte) (Claims, error) {
 			var policy string
 			policy, ok = textOf(raw)
 			claims.SessionsPolicy = SessionsPolicy(policy)
+		case "strict":
+			claims.Strict = string(raw) == "true"
+			ok = claims.Strict || string(raw) == "false"
 		case "max_bytes":
 			claims.MaxBytes, ok = number(raw, 1, maxSafeInteger)
 		}

@@ -78,6 +78,7 @@ export function check(claims) {
     if (checked.sessions_policy && !checked.sessions) {
         throw new LecternError('bad_sessions_policy', '`sessions_policy` needs `sessions`');
     }
+    if (checked.strict === false) delete checked.strict;
     return checked;
 }
 
@@ -235,6 +236,10 @@ export const RULES = new Map([
     ['sessions_policy', [
         matching(/^(?:newest|oldest)$/),
         '(sessionsPolicy) must be `newest` or `oldest`',
+    ]],
+    ['strict', [
+        (value) => (typeof value === 'boolean' ? value : undefined),
+        'must be true or false',
     ]],
     ['max_bytes', [
         whole(1, Number.MAX_SAFE_INTEGER),

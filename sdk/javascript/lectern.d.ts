@@ -8,7 +8,7 @@ export type ErrorCode =
     | 'path_reserved' | 'path_not_a_folder' | 'path_not_a_playlist'
     | 'bad_exp' | 'bad_nbf' | 'bad_iat' | 'bad_use' | 'bad_sub' | 'bad_jti' | 'bad_watch'
     | 'bad_max_height' | 'bad_preview' | 'bad_langs' | 'bad_ip' | 'bad_country' | 'bad_origin'
-    | 'bad_sessions' | 'bad_sessions_policy'
+    | 'bad_sessions' | 'bad_sessions_policy' | 'bad_strict'
     | 'unknown_claim' | 'reserved_claim'
     | 'expired' | 'exp_too_far' | 'watch_too_long' | 'link_too_long'
     | 'malformed' | 'bad_header' | 'unknown_critical' | 'unknown_key' | 'bad_signature'
@@ -45,6 +45,7 @@ export interface Claims {
     origin?: string[];
     sessions?: number;
     sessions_policy?: SessionsPolicy;
+    strict?: boolean;
 }
 
 /** Settings of the edge that links are for. */
@@ -89,6 +90,8 @@ export interface LinkOptions extends MintOptions {
     sessions?: number;
     /** Defaults to `newest`. */
     sessionsPolicy?: SessionsPolicy;
+    /** The edge lets URLs end after a minute, and players renew them. */
+    strict?: boolean;
     use?: Use;
     /** Opens the folder of the URL's object. A URL that ends in a slash is a folder already. */
     directory?: boolean;

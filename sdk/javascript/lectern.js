@@ -32,7 +32,7 @@ const MINT_OPTIONS = ['keys', 'now', 'maxLinkAge', 'maxWatch'];
 const UPLOAD_OPTIONS = [
     ...MINT_OPTIONS, 'viewer', 'expiresIn', 'expiresAt', 'notBefore', 'watch', 'maxHeight',
     'preview', 'langs', 'ip', 'country', 'origin', 'jti', 'sessions', 'sessionsPolicy',
-    'directory',
+    'strict', 'directory',
 ];
 const LINK_OPTIONS = [...UPLOAD_OPTIONS, 'use'];
 
@@ -58,6 +58,7 @@ export const link = async (url, options) => {
         origin: given.origin,
         sessions: given.sessions,
         sessions_policy: given.sessionsPolicy,
+        strict: given.strict,
     };
     return addToken(parts, await mint(claims, { keys, now, maxLinkAge, maxWatch }));
 };

@@ -12,6 +12,9 @@ const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
 const MAX_NAME_BYTES: usize = 256;
 const MAX_LIST_ENTRIES: usize = 32;
 
+/// The life of passes under a link with `strict`, in seconds.
+pub const STRICT_SECONDS: u64 = 60;
+
 /// Rules for the values of claims, in the order in which they are checked.
 const RULES: [&str; 8] = [
     "a number is beyond 2^53",
@@ -98,6 +101,9 @@ pub struct Claims {
     /// The player that stops when there are more.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sessions_policy: Option<SessionsPolicy>,
+    /// Passes live [`STRICT_SECONDS`], and players renew them.
+    #[serde(skip_serializing_if = "is_false")]
+    pub strict: bool,
     /// The sum of bytes that uploads under the link may have.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_bytes: Option<u64>,
@@ -133,6 +139,7 @@ impl Claims {
             origin: None,
             sessions: None,
             sessions_policy: None,
+            strict: false,
             max_bytes: None,
         }
     }
@@ -143,8 +150,12 @@ impl Claims {
     /// # Errors
     /// The violated rule, in words.
     pub fn from_json(json: &[u8]) -> Result<Self, &'static str> {
-        let members = JsonValue::parse(json).ok_or("the claims are not JSON")?;
-        let members = members
+        Self::from_value(&JsonValue::parse(json).ok_or("the claims are not JSON")?)
+    }
+
+    /// Parses the claims of a link from a JSON value, as [`Claims::from_json`].
+    pub(crate) fn from_value(value: &JsonValue<'_>) -> Result<Self, &'static str> {
+        let members = value
             .as_object()
             .ok_or("the claims are not a JSON object")?;
         let mut path = None;
@@ -189,6 +200,10 @@ impl Claims {
                     set(&mut claims.sessions_policy, policy)
                 }
                 "sessions" => set(&mut claims.sessions, parse_u32(value)),
+                "strict" => {
+                    claims.strict = *value == JsonValue::Bool(true);
+                    matches!(value, JsonValue::Bool(_))
+                }
                 "max_bytes" => set(&mut claims.max_bytes, value.as_integer()),
                 _ => true,
             };
@@ -280,6 +295,7 @@ fn rule(name: &str) -> &'static str {
         "ip" => "`ip` is a list of addresses or of ranges such as `192.0.2.0/24`",
         "country" => "`country` is a list of ISO 3166 codes such as `DE`",
         "sessions_policy" => "`sessions_policy` is `newest` or `oldest`",
+        "strict" => "`strict` is `true` or `false`",
         "origin" => "`origin` is a list of origins such as `https://*.school.example`",
         _ => "`watch`, `max_height`, `sessions` and `max_bytes` are whole numbers",
     }
@@ -310,7 +326,7 @@ fn parse_list<T>(value: &JsonValue<'_>, parse: impl Fn(&str) -> Option<T>) -> Op
 
 /// The names of all claims. The `crit` header may list any of them, because the edge reads them
 /// all.
-pub const CLAIMS: [&str; 17] = [
+pub const CLAIMS: [&str; 18] = [
     "path",
     "use",
     "exp",
@@ -327,6 +343,7 @@ pub const CLAIMS: [&str; 17] = [
     "origin",
     "sessions",
     "sessions_policy",
+    "strict",
     "max_bytes",
 ];
 
@@ -335,6 +352,11 @@ fn is_language(tag: &str) -> bool {
     tag.split('-').all(|subtag| {
         (1..=8).contains(&subtag.len()) && subtag.bytes().all(|byte| byte.is_ascii_alphanumeric())
     })
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 fn is_play(purpose: &Purpose) -> bool {
@@ -387,6 +409,8 @@ mod tests {
                 "`max_height`",
             ),
             (r#"{"path":"/a","exp":1,"sessions":0}"#, "`sessions`"),
+            (r#"{"path":"/a","exp":1,"strict":1}"#, "`strict`"),
+            (r#"{"path":"/a","exp":1,"strict":null}"#, "`strict`"),
             (r#"{"path":"/a","exp":1,"max_bytes":0}"#, "`max_bytes`"),
             (r#"{"path":"/a","exp":1,"max_bytes":"1"}"#, "`max_bytes`"),
         ] {

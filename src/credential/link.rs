@@ -16,7 +16,26 @@ use crate::json::{self, JsonValue};
 /// The maximum length of a link. Longer ones are refused unread.
 pub const MAX_LINK_BYTES: usize = 4096;
 /// Leeway for clock skew (RFC 7519 §4.1.5). `exp` has none: it is the last second by definition.
-const LEEWAY_SECONDS: u64 = 30;
+pub(crate) const LEEWAY_SECONDS: u64 = 30;
+
+/// The kind of a token. Its header names it (RFC 8725 §3.11), so a token of one kind never passes
+/// for one of the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TokenType {
+    /// A link.
+    Jwt,
+    /// A steering token: see [`super::steering_token`].
+    Steering,
+}
+
+impl TokenType {
+    fn typ(self) -> &'static str {
+        match self {
+            Self::Jwt => "JWT",
+            Self::Steering => "lectern-steering",
+        }
+    }
+}
 
 /// The reason why a link opens nothing. The viewer sees `expired` or `forbidden`; the operator's
 /// log has the rest.
@@ -54,14 +73,22 @@ struct JoseHeader<'key> {
 /// Mints a link. The same claims and key always make the same link.
 #[must_use]
 pub fn mint(key: &Key, claims: &Claims) -> String {
+    // Strings and integers always serialize. `verify` would refuse an empty payload.
+    sign(
+        key,
+        TokenType::Jwt,
+        &serde_json::to_vec(claims).unwrap_or_default(),
+    )
+}
+
+/// Signs a payload as a token of one kind.
+pub(crate) fn sign(key: &Key, kind: TokenType, payload: &[u8]) -> String {
     let mut token = String::with_capacity(256);
     let header = json::written(&JoseHeader {
         alg: "HS256",
-        typ: "JWT",
+        typ: kind.typ(),
         kid: key.kid(),
     });
-    // Strings and integers always serialize. `verify` would refuse an empty payload.
-    let payload = serde_json::to_vec(claims).unwrap_or_default();
     URL_SAFE_NO_PAD.encode_string(header, &mut token);
     token.push('.');
     URL_SAFE_NO_PAD.encode_string(payload, &mut token);
@@ -102,8 +129,14 @@ pub fn verify(
 /// # Errors
 /// When form or claims are invalid.
 pub fn decode(token: &str) -> Result<(String, Claims), LinkError> {
-    let LinkParts { kid, payload, .. } = LinkParts::of(token)?;
+    let (kid, payload) = decode_payload(token, TokenType::Jwt)?;
     Ok((kid, parse_claims(&payload)?))
+}
+
+/// Decodes a token without verifying it: key id and payload.
+pub(crate) fn decode_payload(token: &str, kind: TokenType) -> Result<(String, Vec<u8>), LinkError> {
+    let LinkParts { kid, payload, .. } = LinkParts::of(token, kind)?;
+    Ok((kid, payload))
 }
 
 /// Verifies a link's signature and returns its claims, at any time.
@@ -111,12 +144,21 @@ pub fn decode(token: &str) -> Result<(String, Claims), LinkError> {
 /// # Errors
 /// When form, algorithm, key, signature or claims are invalid.
 pub fn verify_signature(token: &str, keys: &Keyring) -> Result<Claims, LinkError> {
+    parse_claims(&verified_payload(token, TokenType::Jwt, keys)?)
+}
+
+/// Verifies form, kind, algorithm, key and signature of a token, and returns its payload.
+pub(crate) fn verified_payload(
+    token: &str,
+    kind: TokenType,
+    keys: &Keyring,
+) -> Result<Vec<u8>, LinkError> {
     let LinkParts {
         signed,
         kid,
         payload,
         signature,
-    } = LinkParts::of(token)?;
+    } = LinkParts::of(token, kind)?;
     // An unknown `kid` takes as long as a wrong signature: a MAC with the minting key is computed
     // and discarded.
     let key = keys.by_kid(&kid);
@@ -128,7 +170,7 @@ pub fn verify_signature(token: &str, keys: &Keyring) -> Result<Claims, LinkError
     match (key, right) {
         (None, _) => Err(LinkError::UnknownKey),
         (Some(_), false) => Err(LinkError::BadSignature),
-        (Some(_), true) => parse_claims(&payload),
+        (Some(_), true) => Ok(payload),
     }
 }
 
@@ -141,7 +183,7 @@ struct LinkParts<'token> {
 }
 
 impl<'token> LinkParts<'token> {
-    fn of(token: &'token str) -> Result<Self, LinkError> {
+    fn of(token: &'token str, kind: TokenType) -> Result<Self, LinkError> {
         if token.len() > MAX_LINK_BYTES {
             return Err(LinkError::TooLong);
         }
@@ -151,22 +193,26 @@ impl<'token> LinkParts<'token> {
         let (header, payload, signature) = (decode(header)?, decode(payload)?, decode(signature)?);
         Ok(Self {
             signed,
-            kid: parse_header(&header)?,
+            kid: parse_header(&header, kind)?,
             payload,
             signature,
         })
     }
 }
 
-/// Parses a header that has the required members and no critical extension. Returns its `kid`.
-fn parse_header(header: &[u8]) -> Result<String, LinkError> {
+/// Parses a header that has the required members and no critical extension. Returns its `kid`. A
+/// link's header may omit `typ`.
+fn parse_header(header: &[u8], kind: TokenType) -> Result<String, LinkError> {
     let header = JsonValue::parse(header).ok_or(LinkError::BadHeader)?;
     let text = |name| match header.member(name) {
         None => Ok(None),
         Some(value) => value.as_str().map(Some).ok_or(LinkError::BadHeader),
     };
-    let typ_is_jwt = text("typ")?.is_none_or(|typ| typ.eq_ignore_ascii_case("JWT"));
-    if text("alg")? != Some("HS256") || !typ_is_jwt {
+    let is_of_kind = match text("typ")? {
+        None => kind == TokenType::Jwt,
+        Some(typ) => typ.eq_ignore_ascii_case(kind.typ()),
+    };
+    if text("alg")? != Some("HS256") || !is_of_kind {
         return Err(LinkError::BadHeader);
     }
     if let Some(crit) = header.member("crit") {
@@ -231,6 +277,7 @@ mod tests {
             country: Country::parse("DE").map(|country| vec![country]),
             origin: OriginPattern::parse("https://*.example.org").map(|origin| vec![origin]),
             sessions: Some(2),
+            strict: true,
             max_bytes: Some(1 << 40),
             ..claims("/courses/rails/")
         };

@@ -6,6 +6,7 @@ pub mod claims;
 pub mod keyring;
 pub mod link;
 pub mod pass;
+pub mod steering_token;
 pub mod ticket;
 
 use crate::config::Config;
@@ -84,18 +85,59 @@ pub(crate) fn open_link(
     config: &Config,
     now: u64,
 ) -> Result<Claims, Refusal> {
-    let claims = link::verify(link, &config.keys, now, config.max_link_age).map_err(|error| {
-        let (problem, reason) = match error {
-            LinkError::Expired(at) => (Problem::Expired, Reason::Expired { at }),
-            LinkError::NotYetValid(before) => (Problem::Forbidden, Reason::NotYetValid { before }),
-            LinkError::UnknownKey | LinkError::BadSignature => {
-                (Problem::Forbidden, Reason::WrongKey)
+    let claims =
+        link::verify(link, &config.keys, now, config.max_link_age).map_err(link_refusal)?;
+    permit(&claims, key, uses, request, config)?;
+    Ok(claims)
+}
+
+/// Verifies a link that may have expired, for as long as a lecture that it opened in its last second
+/// goes on.
+pub(crate) fn open_ended_link(
+    link: &str,
+    key: &ObjectKey,
+    uses: &[Purpose],
+    request: &Request<'_>,
+    config: &Config,
+    now: u64,
+) -> Result<Claims, Refusal> {
+    let claims = match link::verify(link, &config.keys, now, config.max_link_age) {
+        Err(LinkError::Expired(at)) => {
+            let claims = link::verify_signature(link, &config.keys).map_err(link_refusal)?;
+            let watch = claims.watch.unwrap_or(config.watch_window);
+            let end = at.saturating_add(watch.min(config.max_watch));
+            match now > end {
+                true => Err(LinkError::Expired(at)),
+                false => Ok(claims),
             }
-            LinkError::TooFarAhead(_) => (Problem::Forbidden, Reason::TooFarAhead),
-            _ => (Problem::Forbidden, Reason::Other),
-        };
-        Refusal::because(problem, reason, error)
-    })?;
+        }
+        verified => verified,
+    };
+    let claims = claims.map_err(link_refusal)?;
+    permit(&claims, key, uses, request, config)?;
+    Ok(claims)
+}
+
+/// The refusal of a link, or of a steering token.
+pub(crate) fn link_refusal(error: LinkError) -> Refusal {
+    let (problem, reason) = match error {
+        LinkError::Expired(at) => (Problem::Expired, Reason::Expired { at }),
+        LinkError::NotYetValid(before) => (Problem::Forbidden, Reason::NotYetValid { before }),
+        LinkError::UnknownKey | LinkError::BadSignature => (Problem::Forbidden, Reason::WrongKey),
+        LinkError::TooFarAhead(_) => (Problem::Forbidden, Reason::TooFarAhead),
+        _ => (Problem::Forbidden, Reason::Other),
+    };
+    Refusal::because(problem, reason, error)
+}
+
+/// Checks that verified claims open `key` for one of `uses` and this client.
+pub(crate) fn permit(
+    claims: &Claims,
+    key: &ObjectKey,
+    uses: &[Purpose],
+    request: &Request<'_>,
+    config: &Config,
+) -> Result<(), Refusal> {
     let refused = if !uses.contains(&claims.purpose) {
         Some((Reason::Purpose, "the link is for another use"))
     } else if !claims.path.contains(key) {
@@ -110,17 +152,17 @@ pub(crate) fn open_link(
             Reason::Other,
             "the link has `max_bytes`, which this version does not enforce",
         ))
-    } else if !address_allowed(&claims, request) {
+    } else if !address_allowed(claims, request) {
         Some((
             Reason::Address,
             "the link's `ip` does not contain the address",
         ))
-    } else if !country_allowed(&claims, request) {
+    } else if !country_allowed(claims, request) {
         Some((
             Reason::Country,
             "the link's `country` does not name the country",
         ))
-    } else if !origin_allowed(&claims, request) {
+    } else if !origin_allowed(claims, request) {
         Some((
             Reason::Origin,
             "the link's `origin` does not name the page's origin",
@@ -130,7 +172,7 @@ pub(crate) fn open_link(
     };
     match refused {
         Some((reason, detail)) => Err(Refusal::because(Problem::Forbidden, reason, detail)),
-        None => Ok(claims),
+        None => Ok(()),
     }
 }
 

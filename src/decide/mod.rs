@@ -1,11 +1,13 @@
 //! The decision: request, configuration and time make one enum of all outcomes. Storage is not
 //! accessed before a credential is verified here.
 
+mod steering;
 mod watched;
 
 use crate::config::Config;
-use crate::credential::claims::{Claims, Purpose, SessionsPolicy};
+use crate::credential::claims::{Claims, Purpose, STRICT_SECONDS, SessionsPolicy};
 use crate::credential::pass::{self, Pass, PassKind};
+use crate::credential::steering_token::SteeringOffer;
 use crate::credential::ticket::{Place, SessionId, Ticket, open_session, viewer_hash};
 use crate::credential::{Credential, open_link, open_pass};
 use crate::http::encoding::accepts_gzip;
@@ -17,10 +19,11 @@ use crate::ledger::{PlaceRequest, ViewerChecks};
 use crate::object::content_type;
 use crate::object::key::{Directory, ObjectKey, Scope};
 use crate::operation::list::List;
-use crate::operation::read::{Read, Treatment, path_below_pass};
+use crate::operation::read::{Read, Steering, Treatment, path_below_pass};
 use crate::operation::revocations::{self, REVOCATIONS};
 use crate::operation::watched::{AdminWatch, PlayerWatch, WATCHED, WATCHED_FOLDER};
 use crate::operation::write::Write;
+use crate::playlist::steering::STEERING;
 use crate::playlist::{Entitlements, Grant, Limits, is_playlist_name, is_storyboard_name};
 use crate::request::{Request, object_key, parameter, split_path_pass};
 
@@ -37,6 +40,8 @@ pub enum Decision<'config> {
     /// 307 to a path on the same origin.
     Redirect(Box<Redirect<'config>>),
     Read(Box<Read<'config>>),
+    /// The steering manifest of a strict link's player.
+    Steering(Box<SteeringRead<'config>>),
     /// Reads or changes the list of revocations.
     Revocations {
         message: LedgerRequest,
@@ -81,6 +86,16 @@ impl Redirect<'_> {
     }
 }
 
+/// A request for a steering manifest.
+#[derive(Debug)]
+pub struct SteeringRead<'config> {
+    /// Reads the opened playlist as it is now. It may be of another revision.
+    pub read: Read<'config>,
+    /// The playlist of the revision that the player opened, if it opened one. Older packages do not
+    /// have it.
+    pub pinned: Option<ObjectKey>,
+}
+
 /// Decides the outcome of a request at `now`.
 #[must_use]
 pub fn decide<'config>(
@@ -91,6 +106,9 @@ pub fn decide<'config>(
     let decided = match request.method {
         "OPTIONS" => Ok(Decision::Options),
         _ if request.path == REVOCATIONS => revocations(request, config, now),
+        "GET" | "HEAD" if request.path.starts_with(STEERING) => {
+            steering::steering(request, config, now)
+        }
         _ if request.path == WATCHED => watched::by_player(request, config, now),
         _ if request.path.starts_with(WATCHED_FOLDER) => {
             watched::by_administrator(request, config, now)
@@ -124,6 +142,7 @@ fn read<'config>(
     let mut has_pass = true;
     let viewer;
     let mut sub = None;
+    let mut steering = None;
     let (treatment, expires, grant) = match Credential::of(request, in_path)? {
         Credential::PathPass(text) => {
             let pass = open_pass(text, &key, request, config, now)?;
@@ -201,6 +220,11 @@ fn read<'config>(
                 let reason = "a directory's pass without a place";
                 return Err(Refusal::new(Problem::Forbidden, reason));
             }
+            if has_directory_pass && claims.strict {
+                let reason = "a link with `strict` opens no DASH manifest, and nothing with `as=directory`: no player \
+                              renews the pass for the folder";
+                return Err(Refusal::new(Problem::Forbidden, reason));
+            }
             if shape == Shape::DirectoryPass {
                 let redirect = Redirect { key, grant, viewer };
                 return Ok(Decision::Redirect(Box::new(redirect)));
@@ -208,7 +232,6 @@ fn read<'config>(
             is_for_admin = shape == Shape::Stored;
             is_attachment = claims.purpose == Purpose::Download && key.has_extension("mp4");
             has_pass = false;
-            sub = claims.sub;
             // A restricted link opens Multivariant Playlists only, under any name.
             if grant.limits == Limits::None && is_storyboard_name(key.split().1) {
                 grant.limits = Limits::Storyboard;
@@ -218,6 +241,11 @@ fn read<'config>(
                 Shape::Manifest => Treatment::Manifest,
                 Shape::Usual | Shape::DirectoryPass => by_name(&key),
             };
+            if claims.strict {
+                let offer = SteeringOffer::new(&link, now, watch(&claims, config));
+                steering = offer.map(Steering::Announced);
+            }
+            sub = claims.sub;
             (treatment, claims.exp, grant)
         }
     };
@@ -243,6 +271,7 @@ fn read<'config>(
         sub,
         viewer,
         seconds_left: expires.saturating_sub(now),
+        steering,
         grant,
     })))
 }
@@ -397,10 +426,11 @@ fn grant_by_link<'config>(
     request: &Request<'_>,
     now: u64,
 ) -> Result<Grant<'config>, Refusal> {
-    let watch = claims
-        .watch
-        .unwrap_or(config.watch_window)
-        .min(config.max_watch);
+    let watch = watch(claims, config);
+    let life = match claims.strict {
+        true => watch.min(STRICT_SECONDS),
+        false => watch,
+    };
     let root = key.directory();
     let depth = depth(&root)?;
     let entitlements = Entitlements {
@@ -410,7 +440,7 @@ fn grant_by_link<'config>(
     };
     Ok(Grant {
         signing_key: config.keys.minting(),
-        expires: pass::expiry(now, watch),
+        expires: pass::expiry(now, life),
         root,
         depth,
         binding: request.binding(claims.ip.is_some(), claims.country.is_some()),
@@ -421,6 +451,12 @@ fn grant_by_link<'config>(
             Limits::RestrictedLink(entitlements)
         },
     })
+}
+
+/// The seconds for which a lecture goes on after a link opened it.
+fn watch(claims: &Claims, config: &Config) -> u64 {
+    let watch = claims.watch.unwrap_or(config.watch_window);
+    watch.min(config.max_watch)
 }
 
 /// The depth of a directory. A pass stores it in one byte, and truncation would widen the scope.

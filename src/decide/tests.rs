@@ -50,6 +50,7 @@ fn decided(config: &Config, method: &str, url: &str, headers: &[(&str, &str)]) -
         Decision::Health => "health".to_owned(),
         Decision::Redirect(_) => "redirect".to_owned(),
         Decision::Read(_) => "read".to_owned(),
+        Decision::Steering(_) => "steering".to_owned(),
         Decision::Write { .. } => "write".to_owned(),
         Decision::List { .. } => "list".to_owned(),
         Decision::Revocations { .. } => "revocations".to_owned(),

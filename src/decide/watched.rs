@@ -4,7 +4,7 @@ use super::{Decision, is_manifest_name, place, ticket};
 use crate::config::Config;
 use crate::credential::claims::Purpose;
 use crate::credential::ticket::{SessionId, viewer_hash};
-use crate::credential::{Credential, open_link};
+use crate::credential::{Credential, open_ended_link, open_link};
 use crate::http::problem::{Problem, Refusal};
 use crate::ledger::report::Lecture;
 use crate::object::key::ObjectKey;
@@ -25,8 +25,12 @@ pub(super) fn by_player<'config>(
     let path = decoded(path).ok_or_else(|| bad("`path` is not percent-encoded UTF-8"))?;
     let key = object_key(&path)?;
     let uses = [Purpose::Play, Purpose::Download];
-    let claims = open_link(&link, &key, &uses, request, config, now)?;
+    // A lecture goes on after its link's `exp`, and its reports with it.
+    let claims = open_ended_link(&link, &key, &uses, request, config, now)?;
     has_ledgers(config)?;
+    if claims.preview.is_some() {
+        return Err(bad("a preview is not the lecture, so it has no watch data"));
+    }
     let viewer = claims.sub.clone();
     let viewer = viewer.ok_or_else(|| bad("the link has no `sub`, so it names no viewer"))?;
     let lecture = Lecture::of(&key).map_err(bad)?;

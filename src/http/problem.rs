@@ -30,6 +30,8 @@ pub enum Problem {
     NoPreview,
     /// A stored playlist could send the viewer's credential to another host.
     UnsafePlaylist,
+    /// A player's renewals by Content Steering are over.
+    SteeringEnded,
     NotFound,
     MethodNotAllowed,
     LengthRequired,
@@ -69,6 +71,8 @@ impl Problem {
             | Self::UnsafePlaylist => 403,
             Self::NotFound | Self::NoUpload => 404,
             Self::MethodNotAllowed => 405,
+            // RFC 8216bis §7.1: the client no longer uses this steering manifest.
+            Self::SteeringEnded => 410,
             Self::LengthRequired => 411,
             Self::PreconditionFailed => 412,
             Self::PayloadTooLarge => 413,
@@ -92,6 +96,7 @@ impl Problem {
             Self::NoVariant => "no_variant",
             Self::NoPreview => "no_preview",
             Self::UnsafePlaylist => "unsafe_playlist",
+            Self::SteeringEnded => "steering_ended",
             Self::NotFound => "not_found",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::LengthRequired => "length_required",
@@ -125,6 +130,9 @@ impl Problem {
             Self::NoVariant => "This lecture has no version that this link opens.",
             Self::NoPreview => "This lecture cannot be shown in part.",
             Self::UnsafePlaylist => "This lecture's playlist is not safe to play.",
+            Self::SteeringEnded => {
+                "This player's time is over. Open the lecture from the course again."
+            }
             Self::NotFound => "There is nothing here.",
             Self::MethodNotAllowed => "This method is not allowed here.",
             Self::LengthRequired => "An upload must state its length.",
@@ -246,6 +254,20 @@ impl Refusal {
             problem,
             reason,
             detail: format!("{detail}"),
+        }
+    }
+}
+
+impl Refusal {
+    /// The answer to a player whose steering token is valid. It stops to ask (410), unless storage
+    /// fails only now. A player that once gets 429 would stop to ask, too: see hls.js 1.7.4.
+    pub(crate) fn ends_steering(self) -> Self {
+        match self.problem {
+            Problem::StorageUnavailable | Problem::Busy => self,
+            _ => Self {
+                problem: Problem::SteeringEnded,
+                ..self
+            },
         }
     }
 }

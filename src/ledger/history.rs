@@ -14,8 +14,8 @@ pub const MAX_OPEN: usize = 100;
 /// Lectures of a viewer, and the bytes of all. Beyond, the oldest is dropped.
 pub const MAX_LECTURES: usize = 1_000;
 const MAX_LECTURES_BYTES: usize = 180_000;
-/// Lectures whose ledger still has a row of the viewer that is to be removed.
-const MAX_REMOVALS: usize = 1_000;
+/// Lectures whose ledger still has a row of the viewer that is to be removed: two histories.
+const MAX_REMOVALS: usize = 2 * MAX_LECTURES;
 /// Webhook events that wait.
 pub const MAX_EVENTS: usize = 50;
 const MAX_VIEWER_BYTES: usize = 256;
@@ -359,6 +359,7 @@ impl WatchHistory {
     fn remove_from_ledger(&mut self, lecture: &Lecture) {
         let hash = lecture.hash();
         self.removals.retain(|known| *known != hash);
+        // Beyond, ledgers have not answered for weeks.
         if self.removals.len() >= MAX_REMOVALS {
             self.removals.remove(0);
         }
@@ -366,8 +367,8 @@ impl WatchHistory {
         self.events.retain(|event| event.lecture != *lecture);
     }
 
-    /// Drops lectures without a report for `keep` seconds.
-    pub fn expire(&mut self, keep: u64, now: u64) {
+    /// Drops lectures without a report for `keep` seconds. Returns whether there were any.
+    pub fn expire(&mut self, keep: u64, now: u64) -> bool {
         let (kept, expired): (Vec<_>, Vec<_>) = self
             .lectures
             .drain(..)
@@ -376,6 +377,7 @@ impl WatchHistory {
         for progress in &expired {
             self.remove_from_ledger(&progress.lecture);
         }
+        !expired.is_empty()
     }
 
     /// Forgets everything, once lectures' ledgers have removed their rows. Returns the number of
@@ -411,6 +413,16 @@ impl WatchHistory {
         let events = events.map(|event| Delivery::Webhook(event.clone()));
         let to_ledgers = removals.chain(records).filter(|_| is_asked);
         events.chain(to_ledgers).take(most).collect()
+    }
+
+    /// Returns whether a delivery is still to be sent. It may have been forgotten since it was due.
+    #[must_use]
+    pub fn is_due(&self, delivery: &Delivery) -> bool {
+        match delivery {
+            Delivery::Record(lecture, _) => self.has(lecture),
+            Delivery::Removal(hash) => self.removals.contains(hash),
+            Delivery::Webhook(event) => self.events.iter().any(|known| known.is_same(event)),
+        }
     }
 
     /// Notes a delivery that arrived.
@@ -480,8 +492,10 @@ impl WatchHistory {
     pub fn progress_json(&self, lecture: &Lecture, has_ranges: bool) -> String {
         let found = self.find(lecture);
         let ranges = |progress: &LectureProgress| {
+            // Of a run with gaps, only the number of watched seconds is known.
             let runs = progress.runs.as_runs().iter();
-            runs.map(|run| (run.start, run.end)).collect()
+            let certain = runs.filter(|run| run.watched == run.end - run.start);
+            certain.map(|run| (run.start, run.end)).collect()
         };
         let ranges = has_ranges.then(|| found.map(ranges).unwrap_or_default());
         let progress = found

@@ -1,5 +1,6 @@
 //! Places: how many of a viewer's players may play at once.
 
+use super::codec::{LedgerReader, LedgerWriter};
 use crate::credential::ticket::{Place, SessionId};
 
 /// A player that is silent for so long loses its place.
@@ -31,6 +32,46 @@ pub struct Admission {
     pub player: Option<Player>,
     /// Players that have no place any more.
     pub removed: Vec<SessionId>,
+}
+
+impl Admission {
+    /// The players from now on.
+    #[must_use]
+    pub fn apply(&self, players: &[Player]) -> Vec<Player> {
+        let session = self.player.map(|player| player.session);
+        let is_left = |player: &&Player| {
+            !self.removed.contains(&player.session) && Some(player.session) != session
+        };
+        let left = players.iter().filter(is_left).copied();
+        left.chain(self.player).collect()
+    }
+}
+
+/// Writes players for a ledger's row.
+#[must_use]
+pub fn players_to_bytes(players: &[Player]) -> Vec<u8> {
+    let mut writer = LedgerWriter::default();
+    for player in players {
+        writer.bytes.extend_from_slice(&player.session);
+        writer.integer(player.opened);
+        writer.integer(player.seen);
+    }
+    writer.bytes
+}
+
+/// Reads what [`players_to_bytes`] wrote.
+#[must_use]
+pub fn players_from_bytes(bytes: &[u8]) -> Option<Vec<Player>> {
+    let mut reader = LedgerReader::new(bytes);
+    let mut players = Vec::new();
+    while !reader.is_at_end() {
+        players.push(Player {
+            session: reader.bytes(8)?.try_into().ok()?,
+            opened: reader.integer()?,
+            seen: reader.integer()?,
+        });
+    }
+    Some(players)
 }
 
 /// Gives a place to a player that opens a lecture. If none is free, the newest player takes that of
@@ -186,6 +227,15 @@ mod tests {
     }
 
     #[test]
+    fn malformed_players_are_refused() {
+        let bytes = players_to_bytes(&players(&[(1, 60, 5)]));
+        for length in 1..bytes.len() {
+            assert_eq!(players_from_bytes(&bytes[..length]), None, "{length}");
+        }
+        assert_eq!(players_from_bytes(&[]), Some(vec![]));
+    }
+
+    #[test]
     fn there_are_never_more_players_than_places() {
         let mut known: Vec<Player> = Vec::new();
         // Every second one of seven players opens or goes on, in a fixed disorder.
@@ -200,11 +250,11 @@ mod tests {
                 0 => take(&known, &place, now),
                 _ => keep(&known, &place, now),
             };
-            known.retain(|player| !admission.removed.contains(&player.session));
-            if let Some(player) = admission.player {
-                known.retain(|other| other.session != player.session);
-                known.push(player);
-            }
+            known = admission.apply(&known);
+            assert_eq!(
+                players_from_bytes(&players_to_bytes(&known)).as_ref(),
+                Some(&known)
+            );
             let live = known
                 .iter()
                 .filter(|player| now - player.seen <= SILENCE_SECONDS);

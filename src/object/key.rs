@@ -234,6 +234,15 @@ pub(crate) fn is_in_revision(key: &str) -> bool {
     rest.is_some_and(|rest| rest.contains('/'))
 }
 
+/// The maximum length of a revision's name. The packager's have 16 characters.
+const MAX_REVISION_CHARACTERS: usize = 64;
+
+/// Returns whether a text may name a revision.
+pub(crate) fn is_revision(name: &str) -> bool {
+    (1..=MAX_REVISION_CHARACTERS).contains(&name.len())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric())
+}
+
 /// Decodes every `%XX` of a path. Refuses escapes that would change the path's structure.
 pub(crate) fn percent_decode(path: &str) -> Result<String, ObjectKeyError> {
     // In the longest valid path, every byte is an escape of three characters.

@@ -4,6 +4,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest as _, Sha256};
 
 use crate::credential::pass::PassKind;
+use crate::credential::steering_token::SteeringOffer;
 use crate::credential::ticket::seal_session;
 use crate::http::date::format_date;
 use crate::http::precondition::{Conditions, EntityTag, Validators, Verdict};
@@ -13,6 +14,7 @@ use crate::ledger::ViewerChecks;
 use crate::object::content_type;
 use crate::object::key::ObjectKey;
 use crate::object::stored::ObjectMetadata;
+use crate::playlist::steering::{STEERING_TYPE, SteeringTime, announce, steering_manifest};
 use crate::playlist::{
     Base, Grant, Limits, MAX_PLAYLIST_BYTES, PlaylistError, Rewritten, check_manifest, rewrite,
     rewrite_asset_list, with_base_url,
@@ -47,8 +49,19 @@ pub struct Read<'config> {
     pub viewer: ViewerChecks,
     /// Seconds until the credential expires.
     pub seconds_left: u64,
+    /// The renewals of a strict link's player.
+    pub steering: Option<Steering>,
     /// The authority that a playlist passes on to its entries.
     pub grant: Grant<'config>,
+}
+
+/// Content Steering for the player of a strict link.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Steering {
+    /// The link opens a playlist, which names its steering manifest and a token.
+    Announced(SteeringOffer),
+    /// The steering manifest of a playlist of this revision, if the player opened one.
+    Manifest(Option<String>, SteeringTime),
 }
 
 /// The treatment of an object before it is sent.
@@ -62,6 +75,8 @@ pub enum Treatment {
     Manifest,
     /// The JSON body of an `X-ASSET-LIST`.
     AssetList,
+    /// The steering manifest of a Multivariant Playlist.
+    Steering,
     /// [`Treatment::Rewrite`] if the stored content type is that of a playlist, or below a
     /// directory's pass that of a DASH manifest. Otherwise [`Treatment::AsStored`].
     ByContentType,
@@ -97,7 +112,10 @@ impl Read<'_> {
     pub fn is_rewritten(&self, stored: &ObjectMetadata) -> bool {
         match self.treatment {
             Treatment::AsStored => false,
-            Treatment::Rewrite | Treatment::Manifest | Treatment::AssetList => true,
+            Treatment::Rewrite
+            | Treatment::Manifest
+            | Treatment::AssetList
+            | Treatment::Steering => true,
             Treatment::ByContentType => {
                 stored.content_type.as_deref().is_some_and(|content_type| {
                     content_type::is_hls_playlist(content_type)
@@ -141,13 +159,48 @@ impl Read<'_> {
                 check_manifest(bytes)?;
                 bytes.to_vec()
             }
-            _ => return rewrite(bytes, &base, &self.grant),
+            _ => {
+                let rewritten = rewrite(bytes, &base, &self.grant)?;
+                return match &self.steering {
+                    None => Ok(rewritten),
+                    Some(steering) => self.steer(rewritten, &base, steering),
+                };
+            }
         };
         Ok(Rewritten {
             bytes,
             unsigned: 0,
             removed_steering: false,
         })
+    }
+
+    /// Announces Content Steering in a rewritten playlist, or makes its steering manifest.
+    fn steer(
+        &self,
+        rewritten: Rewritten,
+        base: &Base<'_>,
+        steering: &Steering,
+    ) -> Result<Rewritten, PlaylistError> {
+        let bytes = match steering {
+            Steering::Announced(offer) => {
+                let session = self.session();
+                announce(
+                    rewritten.bytes,
+                    base,
+                    &self.grant,
+                    offer,
+                    session.as_deref(),
+                )
+            }
+            Steering::Manifest(revision, time) => steering_manifest(
+                &rewritten.bytes,
+                base,
+                &self.grant,
+                revision.as_deref(),
+                *time,
+            )?,
+        };
+        Ok(Rewritten { bytes, ..rewritten })
     }
 
     /// Decides the answer for the stored metadata.
@@ -288,6 +341,12 @@ impl Read<'_> {
             ticket,
             limits,
         } = &self.grant;
+        // A token names the second of opening, and a manifest that of the request.
+        let steered = match &self.steering {
+            None => 0,
+            Some(Steering::Announced(offer)) => offer.ends(),
+            Some(Steering::Manifest(_, time)) => time.now,
+        };
         let digest = Sha256::new()
             .chain_update(signing_key.kid())
             .chain_update([0])
@@ -298,6 +357,7 @@ impl Read<'_> {
             .chain_update([0])
             .chain_update(ticket.unwrap_or_default().to_bytes())
             .chain_update(limits.bytes())
+            .chain_update(steered.to_be_bytes())
             .finalize();
         format!("{}-{}", stored.etag, URL_SAFE_NO_PAD.encode(&digest[..12]))
     }
@@ -307,6 +367,7 @@ impl Read<'_> {
     fn rewritten_content_type(&self) -> &'static str {
         match (self.treatment, &self.grant.limits) {
             (Treatment::AssetList, _) => "application/json",
+            (Treatment::Steering, _) => STEERING_TYPE,
             (_, Limits::Storyboard) => "text/vtt; charset=utf-8",
             _ if self.key.has_extension("mpd") => "application/dash+xml",
             _ => content_type::HLS_PLAYLIST,
@@ -391,6 +452,7 @@ mod tests {
             sub: None,
             viewer: ViewerChecks::default(),
             seconds_left: 60,
+            steering: None,
         }
     }
 

@@ -22,7 +22,7 @@ pub const PAGE: usize = 1_000;
 const MAX_VIEWER_BYTES: usize = 256;
 
 /// The first characters of a cell that a spreadsheet takes for a formula (OWASP, "CSV Injection").
-const FORMULA: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
+const FORMULA: [char; 11] = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
 
 /// A request of a player about its viewer.
 #[derive(Debug)]

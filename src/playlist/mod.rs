@@ -11,6 +11,7 @@ mod filter;
 mod manifest;
 mod resolve;
 pub mod rewrite;
+pub mod steering;
 mod storyboard;
 mod uri;
 

@@ -142,6 +142,8 @@ pub enum PlaylistError {
     NoVariant,
     #[error("this playlist cannot be shown in part")]
     NoPreview,
+    #[error("the playlist is of another revision, or its entries have no stable ids")]
+    NotSteerable,
 }
 
 impl PlaylistError {
@@ -159,6 +161,7 @@ impl PlaylistError {
             Self::NotForRestricted => Problem::Forbidden,
             Self::NoVariant => Problem::NoVariant,
             Self::NoPreview => Problem::NoPreview,
+            Self::NotSteerable => Problem::SteeringEnded,
         }
     }
 }

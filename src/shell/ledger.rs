@@ -19,19 +19,21 @@ use super::raw::response;
 use super::responder::failed;
 use super::revocations;
 use super::time::{now_ms, sleep, within};
+use super::viewer_row::ViewerRow;
 use super::watch_ledger::{WatchLedger, ensure_alarm};
-use crate::credential::ticket::{Place, SessionId, ViewerHash, parse_session, session_text};
+use crate::credential::ticket::{Place, SessionId, ViewerHash};
 use crate::http::problem::{Problem, Refusal};
 use crate::ledger::PlaceRequest;
 use crate::ledger::message::LedgerRequest;
-use crate::ledger::places::{Admission, CHECK_IN_SECONDS, FORGET_SECONDS, Player, keep, take};
+use crate::ledger::places::{CHECK_IN_SECONDS, FORGET_SECONDS, keep, take};
 use crate::ledger::revocation::{MAX_REVOCATIONS, Revocation, Revoked, list_json};
 use crate::object::stored::TIMEOUT_MS;
 
 /// The name of the binding in `wrangler.toml`. It is optional.
 pub(super) const BINDING: &str = "LEDGERS";
-/// The origin of a message's URL. No request leaves the Worker.
-const ORIGIN: &str = "https://ledger/";
+/// The beginning of a message's URL. No request leaves the Worker. The message is the query, which
+/// the platform's logs leave out: it names viewers.
+const ORIGIN: &str = "https://ledger/?";
 /// The ledger of revocations. A viewer's ledger has a name with a slash.
 const REVOCATIONS: &str = "revocations";
 /// The time limit for a player's place, in milliseconds. A player waits for it.
@@ -207,12 +209,21 @@ async fn answer(message: &LedgerRequest, storage: &Storage, env: &Env) -> Result
     let now = now_ms() / 1000;
     match message {
         LedgerRequest::Take(place) => {
-            let players = players(sql)?;
-            let answer = store(sql, &take(&players, place, now))?;
+            let row = ViewerRow::of(sql)?;
+            let players = row.players()?;
+            let admission = take(&players, place, now);
+            row.store_players(&admission.apply(&players))?;
             ensure_alarm(storage, now + FORGET_SECONDS + 1).await?;
-            Ok(answer.to_string())
+            Ok(admission.player.is_some().to_string())
         }
-        LedgerRequest::Keep(place) => Ok(keep_place(sql, place)?.to_string()),
+        LedgerRequest::Keep(place) => {
+            let row = ViewerRow::of(sql)?;
+            let players = row.players()?;
+            let admission = keep(&players, place, now);
+            row.store_players(&admission.apply(&players))?;
+            ensure_alarm(storage, now + FORGET_SECONDS + 1).await?;
+            Ok(admission.player.is_some().to_string())
+        }
         LedgerRequest::Revoke(target, until) => {
             let mut list = revocations_in_force(sql, now)?;
             let is_new = list.iter().all(|known| known.target != *target);
@@ -260,71 +271,6 @@ async fn publish(env: &Env, list: &[Revocation]) -> Result<String> {
         sleep(PUBLISH_AGAIN_MS).await;
     }
     Ok(json)
-}
-
-/// Keeps the place of a player. Returns whether it has one.
-pub(super) fn keep_place(sql: &SqlStorage, place: &Place) -> Result<bool> {
-    store(sql, &keep(&players(sql)?, place, now_ms() / 1000))
-}
-
-/// The second at which the most silent player was last seen.
-pub(super) fn oldest_player(sql: &SqlStorage) -> Result<Option<u64>> {
-    Ok(players(sql)?.iter().map(|player| player.seen).min())
-}
-
-/// Removes players that were last seen before a second. Returns their number.
-pub(super) fn remove_silent_players(sql: &SqlStorage, before: u64) -> Result<usize> {
-    let players = players(sql)?;
-    let silent = players.iter().filter(|player| player.seen < before);
-    let removed: Vec<SessionId> = silent.map(|player| player.session).collect();
-    let admission = Admission {
-        player: None,
-        removed,
-    };
-    store(sql, &admission)?;
-    Ok(admission.removed.len())
-}
-
-fn players(sql: &SqlStorage) -> Result<Vec<Player>> {
-    // Without a rowid, a change writes one row.
-    sql.exec(
-        "CREATE TABLE IF NOT EXISTS player (session TEXT PRIMARY KEY, opened INTEGER NOT NULL, seen INTEGER NOT NULL) \
-         WITHOUT ROWID",
-        None,
-    )?;
-    let rows = sql.exec("SELECT session, opened, seen FROM player", None)?;
-    rows.raw()
-        .map(|row| match row?.as_slice() {
-            [
-                SqlStorageValue::String(session),
-                SqlStorageValue::Integer(opened),
-                SqlStorageValue::Integer(seen),
-            ] => Ok(Player {
-                session: parse_session(session).ok_or("a row of `player`")?,
-                opened: opened.unsigned_abs(),
-                seen: seen.unsigned_abs(),
-            }),
-            _ => Err("a row of `player`".into()),
-        })
-        .collect()
-}
-
-fn store(sql: &SqlStorage, admission: &Admission) -> Result<bool> {
-    for session in &admission.removed {
-        let session = session_text(session);
-        sql.exec("DELETE FROM player WHERE session = ?", vec![session.into()])?;
-    }
-    if let Some(player) = admission.player {
-        sql.exec(
-            "INSERT OR REPLACE INTO player (session, opened, seen) VALUES (?, ?, ?)",
-            vec![
-                session_text(&player.session).into(),
-                integer(player.opened)?,
-                integer(player.seen)?,
-            ],
-        )?;
-    }
-    Ok(admission.player.is_some())
 }
 
 fn create_revocations(sql: &SqlStorage) -> Result<worker::SqlCursor> {

@@ -12,8 +12,10 @@ mod read;
 mod request_log;
 mod responder;
 mod revocations;
+mod steering;
 mod streams;
 mod time;
+mod viewer_row;
 mod watch_ledger;
 mod watched;
 mod write;
@@ -165,6 +167,18 @@ async fn fetch(request: web_sys::Request, env: Env, context: Context) -> Result<
                 Ok(()) => read::read(&read, &context).await,
                 Err(refusal) => Err(refusal),
             }
+        }
+        Decision::Steering(steering) => {
+            request_log.sub.clone_from(&steering.read.sub);
+            let context = ReadContext {
+                origin,
+                bucket_name: &config.bucket_name,
+                bucket: &bucket,
+                platform: &context,
+                responder: &responder,
+                verified_in: microseconds() - began,
+            };
+            steering::steer(*steering, &env, &context, now).await
         }
         Decision::List { list, ticket } => {
             let checked = match ticket {

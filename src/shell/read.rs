@@ -192,7 +192,7 @@ pub(super) async fn read(read: &Read<'_>, context: &ReadContext<'_>) -> Result<S
 async fn find(read: &Read<'_>, context: &ReadContext<'_>) -> Result<FoundObject, Refusal> {
     let is_playlist = matches!(
         read.treatment,
-        Treatment::Rewrite | Treatment::Manifest | Treatment::AssetList
+        Treatment::Rewrite | Treatment::Manifest | Treatment::AssetList | Treatment::Steering
     );
     let mut entry = (!read.is_for_admin && may_hold(&read.key, is_playlist))
         .then(|| url(context.origin, context.bucket_name, &read.key))

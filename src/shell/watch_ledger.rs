@@ -5,16 +5,17 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use web_sys::console;
 use worker::{Env, Error, Result, ScheduledTime, SqlStorage, SqlStorageValue, Storage};
 
-use super::ledger::{ask, integer, keep_place, oldest_player, remove_silent_players};
+use super::ledger::{ask, integer};
 use super::r2::R2Bucket;
 use super::raw::post;
 use super::time::now_ms;
+use super::viewer_row::ViewerRow;
 use crate::config::Config;
 use crate::http::problem::{Problem, Refusal};
 use crate::ledger::history::{Delivery, WatchHistory, WatchRecord};
 use crate::ledger::message::LedgerRequest;
-use crate::ledger::places::FORGET_SECONDS;
-use crate::ledger::report::{Lecture, LectureHash, WatchReport};
+use crate::ledger::places::{FORGET_SECONDS, keep};
+use crate::ledger::report::{Lecture, LectureHash};
 use crate::ledger::watch_message::WatchMessage;
 use crate::ledger::webhook::WebhookEvent;
 use crate::object::key::ObjectKey;
@@ -25,6 +26,8 @@ use crate::operation::watched::{PAGE, WatchList, WatchSubject, forgotten_json};
 pub(super) const HAS_PLACE: &str = "true";
 /// The most deliveries of one alarm, and of one request to forget a viewer.
 const MAX_DELIVERIES: usize = 100;
+/// The longest time without an alarm, in milliseconds.
+const LONGEST_SLEEP_MS: u64 = 30 * 86_400_000;
 /// The time limit for a webhook, in milliseconds.
 const WEBHOOK_TIMEOUT_MS: u32 = 10_000;
 /// The time in which a request to forget a viewer removes his rows, in milliseconds.
@@ -61,25 +64,46 @@ impl WatchLedger<'_> {
                 report,
                 place,
             } => {
-                self.check_object(lecture, key).await?;
-                let json = self.report(viewer, lecture, report).map_err(failed)?;
+                let mut history = self.history_of(viewer).map_err(failed)?;
+                if !history.has(lecture) {
+                    self.check_object(key).await?;
+                    // An alarm may have changed it meanwhile.
+                    history = self.history_of(viewer).map_err(failed)?;
+                }
+                let now = now_ms() / 1000;
+                let has_webhook = self.config.webhook.is_some();
+                let is_new = history.report(lecture, report, has_webhook, now);
+                let json = history.progress_json(lecture, false);
+                let row = self.row().map_err(failed)?;
                 let answer = match place {
-                    None => json,
+                    None => {
+                        if is_new {
+                            row.store_history(&history).map_err(failed)?;
+                        }
+                        json
+                    }
                     Some(place) => {
-                        let has_place = keep_place(&self.sql, place).map_err(failed)?;
-                        format!("{has_place} {json}")
+                        let players = row.players().map_err(failed)?;
+                        let admission = keep(&players, place, now);
+                        let players = admission.apply(&players);
+                        row.store(&players, &history).map_err(failed)?;
+                        format!("{} {json}", admission.player.is_some())
                     }
                 };
-                self.schedule().await.map_err(failed)?;
+                let due = history.next_due(self.config.watched_seconds);
+                let players_due = place.map(|_| now + FORGET_SECONDS + 1);
+                if let Some(due) = due.into_iter().chain(players_due).min() {
+                    ensure_alarm(&self.storage, due).await.map_err(failed)?;
+                }
                 Ok(answer)
             }
             WatchMessage::Progress(lecture) => {
-                let history = self.history().map_err(failed)?;
+                let history = self.history_or_nothing().await.map_err(failed)?;
                 let history = history.unwrap_or_else(|| WatchHistory::new(""));
                 Ok(history.progress_json(lecture, true))
             }
             WatchMessage::Records { viewer, is_csv } => {
-                let history = self.history().map_err(failed)?;
+                let history = self.history_or_nothing().await.map_err(failed)?;
                 let history = history.unwrap_or_else(|| WatchHistory::new(viewer));
                 let list = WatchList {
                     subject: WatchSubject::Viewer(viewer),
@@ -99,17 +123,9 @@ impl WatchLedger<'_> {
         }
     }
 
-    /// Refuses the first report about a lecture if its object does not exist: whoever has a link to
+    /// Refuses the first report about a lecture if its object does not exist: a viewer with a link to
     /// a folder could make up lectures.
-    async fn check_object(
-        &self,
-        lecture: &Lecture,
-        key: &ObjectKey,
-    ) -> std::result::Result<(), Refusal> {
-        let history = self.history().map_err(super::responder::failed)?;
-        if history.is_some_and(|history| history.has(lecture)) {
-            return Ok(());
-        }
+    async fn check_object(&self, key: &ObjectKey) -> std::result::Result<(), Refusal> {
         let stored = R2Bucket::of(self.env)?.head(key).await;
         match stored {
             Ok(Some(_)) => Ok(()),
@@ -118,31 +134,26 @@ impl WatchLedger<'_> {
         }
     }
 
-    fn report(&self, viewer: &str, lecture: &Lecture, report: &WatchReport) -> Result<String> {
-        let history = self.history()?;
-        let mut history = history.unwrap_or_else(|| WatchHistory::new(viewer));
-        viewer.clone_into(&mut history.viewer);
-        let has_webhook = self.config.webhook.is_some();
-        if history.report(lecture, report, has_webhook, now_ms() / 1000) {
-            self.store(&history)?;
-        }
-        Ok(history.progress_json(lecture, false))
-    }
-
     async fn forget(&self) -> Result<String> {
         let began = now_ms();
-        let players = remove_silent_players(&self.sql, u64::MAX)?;
-        let Some(mut history) = self.history()? else {
-            return Ok(forgotten_json(0, players, 0));
+        let players = self.remove_players(u64::MAX)?;
+        let row = self.row()?;
+        // A history that this version cannot read is forgotten, too.
+        let mut history = match row.history() {
+            Ok(Some(history)) => history,
+            Ok(None) | Err(_) => WatchHistory::new(""),
         };
         let lectures = history.forget();
-        self.store(&history)?;
+        row.store_history(&history)?;
         for delivery in history.due(now_ms() / 1000, MAX_DELIVERIES) {
-            if now_ms() >= began + FORGET_NOW_MS || !self.deliver(&mut history, &delivery).await {
+            let sent = self.send(&history.viewer, &delivery).await;
+            let has_arrived = sent.is_ok();
+            record_result(&mut history, &delivery, sent);
+            if now_ms() >= began + FORGET_NOW_MS || !has_arrived {
                 break;
             }
         }
-        self.store(&history)?;
+        row.store_history(&history)?;
         self.schedule().await?;
         Ok(forgotten_json(
             lectures,
@@ -151,46 +162,40 @@ impl WatchLedger<'_> {
         ))
     }
 
-    /// Does what is due: forgets what is too old, and sends deliveries.
+    /// Does what is due: forgets what is too old, and sends deliveries. Reports and a request to
+    /// forget the viewer come between, so each delivery is that of the history at its time.
     pub(super) async fn alarm(&self) -> Result<()> {
         let now = now_ms() / 1000;
-        remove_silent_players(&self.sql, now.saturating_sub(FORGET_SECONDS))?;
+        self.remove_players(now.saturating_sub(FORGET_SECONDS))?;
         let Some(mut history) = self.history()? else {
             return self.schedule().await;
         };
-        history.expire(self.config.watched_seconds, now);
-        self.store(&history)?;
-        let mut results = Vec::new();
+        if history.expire(self.config.watched_seconds, now) {
+            self.store(&history)?;
+        }
         let mut has_webhook_failed = false;
         for delivery in history.due(now, MAX_DELIVERIES) {
             let is_webhook = matches!(delivery, Delivery::Webhook(_));
             if is_webhook && has_webhook_failed {
                 continue;
             }
+            let is_still_due = |history: &WatchHistory| history.is_due(&delivery);
+            if !self.history()?.as_ref().is_some_and(is_still_due) {
+                continue;
+            }
             let sent = self.send(&history.viewer, &delivery).await;
             has_webhook_failed |= is_webhook && sent.is_err();
             let has_ledger_failed = !is_webhook && sent.is_err();
-            results.push((delivery, sent));
+            // Without a history, the viewer was forgotten: his new row is removed again.
+            let latest = self.history()?;
+            let mut latest = latest.unwrap_or_else(|| WatchHistory::new(&history.viewer));
+            record_result(&mut latest, &delivery, sent);
+            self.store(&latest)?;
             if has_ledger_failed {
                 break;
             }
         }
-        // Reports came meanwhile.
-        if let Some(mut history) = self.history()? {
-            for (delivery, sent) in results {
-                note(&mut history, &delivery, sent);
-            }
-            self.store(&history)?;
-        }
         self.schedule().await
-    }
-
-    /// Sends a delivery, and notes the result. Returns whether it arrived.
-    async fn deliver(&self, history: &mut WatchHistory, delivery: &Delivery) -> bool {
-        let sent = self.send(&history.viewer, delivery).await;
-        let has_arrived = sent.is_ok();
-        note(history, delivery, sent);
-        has_arrived
     }
 
     async fn send(&self, viewer: &str, delivery: &Delivery) -> std::result::Result<(), String> {
@@ -240,7 +245,8 @@ impl WatchLedger<'_> {
             Some(history) => history.next_due(self.config.watched_seconds),
             None => None,
         };
-        let players_due = oldest_player(&self.sql)?.map(|seen| seen + FORGET_SECONDS + 1);
+        let seen = self.row()?.players()?.into_iter().map(|player| player.seen);
+        let players_due = seen.min().map(|seen| seen + FORGET_SECONDS + 1);
         let Some(due) = history_due.into_iter().chain(players_due).min() else {
             self.storage.delete_alarm().await?;
             return self.storage.delete_all().await;
@@ -248,31 +254,47 @@ impl WatchLedger<'_> {
         ensure_alarm(&self.storage, due).await
     }
 
+    fn row(&self) -> Result<ViewerRow<'_>> {
+        ViewerRow::of(&self.sql)
+    }
+
     fn history(&self) -> Result<Option<WatchHistory>> {
-        create_history(&self.sql)?;
-        let rows = self.sql.exec("SELECT bytes FROM history", None)?;
-        let Some(row) = rows.raw().next() else {
-            return Ok(None);
-        };
-        match row?.as_slice() {
-            [SqlStorageValue::Blob(bytes)] => WatchHistory::from_bytes(bytes)
-                .map(Some)
-                .ok_or_else(|| "a row of `history`".into()),
-            _ => Err("a row of `history`".into()),
+        self.row()?.history()
+    }
+
+    /// The history to add a report to. One that this version cannot read begins anew.
+    fn history_of(&self, viewer: &str) -> Result<WatchHistory> {
+        let history = self.row()?.history().unwrap_or_else(|error| {
+            console::error_1(&format!("a viewer's history begins anew: {error}").into());
+            None
+        });
+        Ok(history.unwrap_or_else(|| WatchHistory::new(viewer)))
+    }
+
+    /// The history for a reader. An object that stores nothing is deleted, so that readers leave
+    /// none behind.
+    async fn history_or_nothing(&self) -> Result<Option<WatchHistory>> {
+        let history = self.history()?;
+        if history.is_none() {
+            self.schedule().await?;
         }
+        Ok(history)
     }
 
     fn store(&self, history: &WatchHistory) -> Result<()> {
-        create_history(&self.sql)?;
-        if history.is_empty() {
-            self.sql.exec("DELETE FROM history", None)?;
-        } else {
-            self.sql.exec(
-                "INSERT OR REPLACE INTO history (id, bytes) VALUES (0, ?)",
-                vec![history.to_bytes().into()],
-            )?;
+        self.row()?.store_history(history)
+    }
+
+    /// Removes players that were last seen before a second. Returns their number.
+    fn remove_players(&self, before: u64) -> Result<usize> {
+        let row = self.row()?;
+        let players = row.players()?;
+        let mut left = players.clone();
+        left.retain(|player| player.seen >= before);
+        if left != players {
+            row.store_players(&left)?;
         }
-        Ok(())
+        Ok(players.len() - left.len())
     }
 
     fn record(&self, viewer: &str, record: &WatchRecord) -> Result<String> {
@@ -334,7 +356,8 @@ impl WatchLedger<'_> {
 
 /// Sets the alarm, unless it is earlier.
 pub(super) async fn ensure_alarm(storage: &Storage, due: u64) -> Result<()> {
-    let due_ms = due.saturating_mul(1000);
+    // A shorter `WATCHED_DAYS` counts for stored data within this time.
+    let due_ms = due.saturating_mul(1000).min(now_ms() + LONGEST_SLEEP_MS);
     let is_set = storage.get_alarm().await?;
     if is_set.is_some_and(|at| at.unsigned_abs() <= due_ms.max(now_ms())) {
         return Ok(());
@@ -343,8 +366,12 @@ pub(super) async fn ensure_alarm(storage: &Storage, due: u64) -> Result<()> {
     storage.set_alarm(ScheduledTime::new(date)).await
 }
 
-/// Notes the result of a delivery.
-fn note(history: &mut WatchHistory, delivery: &Delivery, sent: std::result::Result<(), String>) {
+/// Records the result of a delivery.
+fn record_result(
+    history: &mut WatchHistory,
+    delivery: &Delivery,
+    sent: std::result::Result<(), String>,
+) {
     let now = now_ms() / 1000;
     let Err(reason) = sent else {
         history.delivered(delivery, now);
@@ -384,11 +411,6 @@ fn parse_row(row: &[SqlStorageValue]) -> Result<(String, WatchRecord)> {
         )),
         _ => Err(Error::from("a row of `viewer`")),
     }
-}
-
-fn create_history(sql: &SqlStorage) -> Result<()> {
-    let table = "CREATE TABLE IF NOT EXISTS history (id INTEGER PRIMARY KEY CHECK (id = 0), bytes BLOB NOT NULL)";
-    sql.exec(table, None).map(drop)
 }
 
 fn create_viewers(sql: &SqlStorage) -> Result<()> {

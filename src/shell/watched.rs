@@ -1,11 +1,14 @@
 //! Requests about what viewers watched: the Worker's side. Ledgers store it.
 
+use std::cell::RefCell;
+
 use web_sys::{Request, Response};
 use worker::Env;
 
 use super::hold::Held;
 use super::ledger::{ask, remember, too_many_sessions, viewer_ledger};
 use super::responder::{Responder, ResponseBody, failed};
+use super::time::within;
 use super::{revocations, streams, watch_ledger};
 use crate::budget::HoldPurpose;
 use crate::config::Config;
@@ -13,6 +16,7 @@ use crate::credential::ticket::{Ticket, viewer_hash};
 use crate::http::problem::{Problem, Refusal};
 use crate::ledger::message::LedgerRequest;
 use crate::ledger::report::{MAX_REPORT_BYTES, WatchReport};
+use crate::ledger::viewer_limit::ViewerLimit;
 use crate::ledger::watch_message::WatchMessage;
 use crate::object::key::ObjectKey;
 use crate::object::stored::TIMEOUT_MS;
@@ -21,6 +25,11 @@ use crate::operation::watched::{AdminWatch, PlayerAction, PlayerWatch, WATCHED};
 /// The time limit for a viewer who is to be forgotten, in milliseconds. His ledger asks those of his
 /// lectures.
 const FORGET_TIMEOUT_MS: u32 = 20_000;
+
+thread_local! {
+    /// Players' questions to ledgers in this isolate.
+    static QUESTIONS: RefCell<ViewerLimit> = const { RefCell::new(ViewerLimit::new()) };
+}
 
 /// The context of every request here.
 pub(super) struct WatchContext<'request> {
@@ -45,6 +54,13 @@ impl WatchContext<'_> {
         request: &Request,
     ) -> Result<Response, Refusal> {
         self.check(watch.ticket.as_ref(), &watch.key).await?;
+        let has_room = QUESTIONS.with_borrow_mut(|questions| questions.take(watch.hash, self.now));
+        if !has_room {
+            return Err(Refusal::new(
+                Problem::RateLimited,
+                "the viewer's players report too often",
+            ));
+        }
         let ledger = viewer_ledger(&watch.hash);
         let message = match watch.action {
             PlayerAction::Progress => WatchMessage::Progress(watch.lecture),
@@ -119,9 +135,13 @@ impl WatchContext<'_> {
 }
 
 async fn read_report(request: &Request, length: u64) -> Result<WatchReport, Refusal> {
-    let held = Held::in_time(HoldPurpose::Rewrite, length).await?;
+    // A viewer decides how slowly they arrive, so playlists have room of their own.
+    let held = Held::in_time(HoldPurpose::PartList, length).await?;
     let body = match request.body() {
-        Some(body) => streams::read(&body, &held).await.map_err(failed)?,
+        Some(body) => within(TIMEOUT_MS, streams::read(&body, &held))
+            .await
+            .ok_or_else(|| Refusal::new(Problem::BadRequest, "the report arrives too slowly"))?
+            .map_err(failed)?,
         None => Vec::new(),
     };
     debug_assert!(body.len() as u64 <= MAX_REPORT_BYTES);

@@ -147,6 +147,7 @@ await withChromium(async (context) => {
       links: school?.seen.links,
       refused: media.filter(({ status }) => status >= 300).map(({ path, status }) => `${status} ${path}`),
       twice: segments.filter((path, at) => segments.indexOf(path) !== at),
+      steered: requests.filter(({ path }) => path.startsWith("/_lectern/steering/")).length,
       openings: media.filter(({ path }) => path.endsWith("master.m3u8")).length,
     }),
   );

@@ -28,6 +28,7 @@ mod publishing;
 mod renewals;
 mod sdks;
 mod serving;
+mod steering;
 mod viewers;
 mod watched;
 mod watching;

@@ -111,10 +111,16 @@ fn nothing_that_happens_to_a_viewer_ends_his_lecture() {
         assert_eq!(seen, expected, "{seen:#}\n{}", edge.log());
     };
     thread::scope(|scope| {
-        // Renewed passes take no second place.
+        // Renewed passes take no second place. The page renews by its link, not by the steering
+        // manifest of a strict one.
         scope.spawn(|| {
-            let seen = plays(short("paused"), &["pause:60", "seek:120"], &[]);
+            let strict = link(
+                "paused",
+                json!({"sessions": 1, "sessions_policy": "oldest", "watch": 20, "strict": true}),
+            );
+            let seen = plays(strict, &["pause:60", "seek:120"], &[]);
             assert_undisturbed(&seen, &edge);
+            assert_eq!(seen["steered"], 0, "{seen:#}");
             assert!(seen["openings"].as_u64() > Some(2), "{seen:#}");
         });
         scope.spawn(|| {

@@ -238,7 +238,8 @@ fn a_report_asks_one_ledger_and_keeps_the_place() {
     assert_eq!(other.verdict(), "200");
     let body = br#"{"position":60,"duration":100,"ranges":[[30,60]]}"#;
     let reply = edge.send("POST", &url, &[("content-type", "text/plain")], body);
-    assert_eq!(reply.json()["percent"], 60);
+    assert_eq!(reply.verdict(), "403 too_many_sessions");
+    assert_eq!(edge.get(&url).json()["percent"], 60);
     assert_eq!(edge.get(&playlist).verdict(), "403 too_many_sessions");
     // Forgetting the viewer frees the places.
     let forgotten = ask(&edge, "DELETE", "viewers/s42").json();
@@ -277,7 +278,7 @@ fn webhooks_arrive_signed_and_are_repeated() {
         (&failed["status"], &failed["valid"]),
         (&json!(503), &json!(true))
     );
-    let mut bodies = vec![next(), next()];
+    let mut bodies = [next(), next()];
     bodies.sort_by_key(|sent| sent["body"]["type"].to_string());
     let ids: Vec<&Value> = bodies.iter().map(|sent| &sent["id"]).collect();
     assert!(ids.contains(&&failed["id"]), "{failed} {ids:?}");
@@ -424,4 +425,40 @@ fn the_command_lists_and_forgets() {
     lectern(&["forget", "--viewer", "s42"]);
     assert_eq!(viewers(&edge, 0), []);
     assert_eq!(lectern(&["watched", &target]), "");
+}
+
+#[test]
+fn a_lecture_with_many_viewers_is_listed_in_pages() {
+    const VIEWERS: usize = 1_003;
+    let edge = published();
+    std::thread::scope(|scope| {
+        for worker in 0..4 {
+            let edge = &edge;
+            scope.spawn(move || {
+                for at in (worker..VIEWERS).step_by(4) {
+                    Watcher::new(edge, &format!("s{at:04}")).report(50, &[(0, 50)]);
+                }
+            });
+        }
+    });
+    let target = format!("{}{LECTURE}", edge.origin);
+    let mut listed = Vec::new();
+    wait_until(
+        || format!("not {VIEWERS} viewers:\n{}", edge.log()),
+        || {
+            let json = succeed(edge.lectern().args(["watched", &target, "--json"]));
+            listed = serde_json::from_str::<Vec<Value>>(&json).expect("a list");
+            listed.len() == VIEWERS
+        },
+    );
+    let names = listed
+        .iter()
+        .map(|entry| entry["viewer"].as_str().expect("a viewer"));
+    assert!(names.is_sorted_by(|a, b| a < b));
+    let page = ask(&edge, "GET", &format!("lectures{LECTURE}")).json();
+    assert_eq!(page["viewers"].as_array().map(Vec::len), Some(1_000));
+    assert_eq!(page["truncated"], true);
+    let rest = ask(&edge, "GET", &format!("lectures{LECTURE}?after=s0999")).json();
+    assert_eq!(rest["viewers"].as_array().map(Vec::len), Some(3));
+    assert_eq!(rest["truncated"], false);
 }

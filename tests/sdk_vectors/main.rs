@@ -277,6 +277,10 @@ fn options(json: &Value) -> Option<Options> {
             Some("oldest") => Some(SessionsPolicy::Oldest),
             Some(_) => return None,
         },
+        strict: match &json["strict"] {
+            Value::Null => false,
+            value => value.as_bool()?,
+        },
         purpose,
         directory: json["directory"].as_bool().unwrap_or_default(),
     })

@@ -6,10 +6,11 @@ import Hls, {
   type LoaderConfiguration,
   type LoaderContext,
 } from "hls.js";
+import { nextStep, type Problem, reasonOf } from "./answer.ts";
 import { claimsOf } from "./link.ts";
 import { keepSession, session as keptSession } from "./memory.ts";
 import { refusalOf } from "./refusals.ts";
-import { passEnd, type Problem, Renewal, type Surroundings } from "./renewal.ts";
+import { passEnd, Renewal, type Surroundings } from "./renewal.ts";
 import type { PlayerEvent, Refusal } from "./state.ts";
 import { watch } from "./watching.ts";
 
@@ -88,6 +89,8 @@ export interface AudioChoice {
 export interface EngineHost {
   /** Headers of requests with the link. */
   headers: Record<string, string>;
+  /** Pages around the player page, the nearest first. */
+  pages: readonly string[];
   /** Asks the course app for a new link. */
   ask?: () => Promise<URL | undefined>;
   dispatch(event: PlayerEvent): void;
@@ -118,6 +121,9 @@ export class Engine {
   #mediaErrors = 0;
   /** The course gives a new link once, before anything plays with it. */
   #hasAsked = false;
+  #hasReopened = false;
+  /** The lecture is still recorded. */
+  #isLive = false;
   #isRecovering = false;
   #isWatched = false;
   #stall: ReturnType<typeof setTimeout> | undefined;
@@ -140,7 +146,7 @@ export class Engine {
   async open(): Promise<void> {
     this.#isRefused = false;
     this.#isOpened = false;
-    this.#hasAsked = false;
+    this.#hasAsked = this.#hasReopened = false;
     this.#isRecovering = false;
     this.#networkErrors = this.#mediaErrors = 0;
     this.#link = this.link;
@@ -240,6 +246,7 @@ export class Engine {
       headers: this.#host.headers,
       pause,
       ask: this.#host.ask,
+      waiting: () => this.#host.dispatch({ type: "lose" }),
     };
   }
 
@@ -345,12 +352,13 @@ export class Engine {
     });
     hls.on(Hls.Events.MANIFEST_PARSED, () => {
       this.#isOpened = true;
-      this.#hasAsked = false;
       this.#arrive();
       this.#host.changed();
     });
+    hls.on(Hls.Events.LEVEL_LOADED, (_event, { details }) => (this.#isLive = details.live));
     hls.on(Hls.Events.FRAG_BUFFERED, () => {
       this.#mediaErrors = 0;
+      this.#hasReopened = this.#hasAsked = false;
       this.#arrive();
     });
     for (const event of [
@@ -378,10 +386,11 @@ export class Engine {
   #watch(current: () => string): void {
     if (this.#isWatched) return;
     this.#isWatched = true;
-    void watch(this.#video, current, this.#host.headers, (problem) => {
+    const stop = (problem: Problem): void => {
       this.#isWatched = false;
-      if (!this.#isDropped) this.refuse(refusalOf(problem, this.link));
-    });
+      if (!this.#isDropped) this.refuse(refusalOf(problem, this.link, this.#pages()));
+    };
+    void watch(this.#video, current, this.#host.headers, stop, () => this.#isLive);
   }
 
   #arrive(): void {
@@ -400,48 +409,45 @@ export class Engine {
   }
 
   async #recoverOnce(hls: Hls, passes: Renewal, data: ErrorData): Promise<void> {
-    const network = data.type === Hls.ErrorTypes.NETWORK_ERROR;
-    const code = data.response?.code ?? 0;
-    const refused = code >= 400 && code < 500 && code !== 429;
-    // The failed URL may differ from the link. The edge gives the reason.
-    const failed = new URL((network && data.response?.url) || passes.opening(), passes.link);
-    if (network && !refused && code !== 200) {
-      this.#networkErrors += 1;
-      if (this.#networkErrors > SILENT_ERRORS) {
-        const problem = code === 0 ? undefined : await this.#problemOf(failed);
-        this.#host.dispatch({
-          type: "lose",
-          problem: problem === "unreachable" ? undefined : problem,
-        });
-      }
-      await pause(Math.min(1000 * this.#networkErrors, LONGEST_WAIT_MS));
-      if (hls !== this.#hls || this.#isRefused) return;
-      // `startLoad` requests nothing before the Multivariant Playlist has loaded.
-      if (this.#isOpened) hls.startLoad();
-      else hls.loadSource(passes.opening());
-      return;
-    }
     if (data.type === Hls.ErrorTypes.MEDIA_ERROR && this.#mediaErrors < MAX_RECOVERIES) {
       this.#mediaErrors += 1;
       hls.recoverMediaError();
       return;
     }
+    if (data.type !== Hls.ErrorTypes.NETWORK_ERROR) return this.refuse({ code: "unplayable" });
+    const status = data.response?.code ?? 0;
+    const url = new URL(data.response?.url || passes.opening(), passes.link);
+    const failed = new URL(passes.newest(url.href));
     if (!isAllowed(failed)) return this.refuse({ code: "other_file" });
-    const problem = passes.refusal ?? (await this.#problemOf(failed));
-    if (hls !== this.#hls) return;
+    const reason =
+      passes.refusal ?? (status === 0 ? "unreachable" : await this.#problemOf(failed));
+    if (hls !== this.#hls || this.#isRefused) return;
+    const problem = reason === "unreachable" ? undefined : reason;
     // One file of many may fail, unless the edge ends the view.
-    if (!data.fatal && !(problem !== "unreachable" && ENDS.has(problem?.code ?? ""))) return;
-    if (problem === "unreachable") {
-      this.#host.dispatch({ type: "lose" });
-      await pause(LONGEST_WAIT_MS);
-      if (hls === this.#hls) this.#reopen();
-      return;
+    if (!data.fatal && !ENDS.has(problem?.code ?? "")) return;
+    const [hasReopened, hasAsked] = [this.#hasReopened, this.#hasAsked];
+    switch (nextStep({ status, reason, isLinkOver: passes.isOver(), hasReopened, hasAsked })) {
+      case "wait":
+        return this.#wait(hls, passes, problem);
+      case "reopen":
+        this.#hasReopened = true;
+        return this.#reopen();
+      case "ask":
+        this.#hasAsked = true;
+        if (await passes.replaceLink()) return this.#reopen();
     }
-    if (problem?.code === "expired" && !this.#hasAsked) {
-      this.#hasAsked = true;
-      if (await passes.replaceLink()) return this.#reopen();
-    }
-    this.refuse(problem ? refusalOf(problem, passes.link) : { code: "unplayable" });
+    this.refuse(problem ? refusalOf(problem, passes.link, this.#pages()) : { code: "unplayable" });
+  }
+
+  /** Waits for the connection or the edge, and loads again. */
+  async #wait(hls: Hls, passes: Renewal, problem: Problem | undefined): Promise<void> {
+    this.#networkErrors += 1;
+    if (this.#networkErrors > SILENT_ERRORS) this.#host.dispatch({ type: "lose", problem });
+    await pause(Math.min(1000 * this.#networkErrors, LONGEST_WAIT_MS));
+    if (hls !== this.#hls || this.#isRefused) return;
+    // `startLoad` requests nothing before the Multivariant Playlist has loaded.
+    if (this.#isOpened) hls.startLoad();
+    else hls.loadSource(passes.opening());
   }
 
   /** Opens the link again and goes on at the same second. */
@@ -457,19 +463,13 @@ export class Engine {
   }
 
   /** Asks the edge why a URL does not open. `undefined` if it does open. */
-  async #problemOf(url: URL): Promise<Problem | "unreachable" | undefined> {
-    try {
-      const headers = url.searchParams.has("token") ? this.#host.headers : {};
-      const answer = await fetch(url, { cache: "no-store", headers });
-      if (answer.ok) {
-        await answer.body?.cancel();
-        return undefined;
-      }
-      const problem: unknown = await answer.json().catch(() => ({}));
-      return typeof problem === "object" && problem !== null ? problem : {};
-    } catch {
-      return "unreachable";
-    }
+  #problemOf(url: URL): Promise<Problem | "unreachable" | undefined> {
+    return reasonOf(url, url.searchParams.has("token") ? this.#host.headers : {});
+  }
+
+  /** The pages whose origins a link may have to list. */
+  #pages(): readonly string[] {
+    return this.#host.pages.length > 0 ? this.#host.pages : [location.origin];
   }
 
   #playNatively(source: string): void {
@@ -477,7 +477,7 @@ export class Engine {
     const failed = async (): Promise<void> => {
       const problem = await this.#problemOf(this.link);
       if (problem === "unreachable") this.#host.dispatch({ type: "lose" });
-      else this.refuse(problem ? refusalOf(problem, this.link) : { code: "unplayable" });
+      else this.refuse(problem ? refusalOf(problem, this.link, this.#pages()) : { code: "unplayable" });
     };
     video.onerror = () => void failed();
     video.src = source;

@@ -11,6 +11,15 @@ export interface LinkClaims {
   preview?: [number, number];
 }
 
+/** Returns whether a link lists an origin: itself, or all below a domain (`https://*.school.example`). */
+export function listsOrigin(patterns: readonly string[], origin: string): boolean {
+  return patterns.some((pattern) => {
+    const [before, after] = pattern.toLowerCase().split("://*.");
+    if (after === undefined) return before === origin;
+    return origin.startsWith(`${before}://`) && origin.endsWith(`.${after}`);
+  });
+}
+
 /** The claims of a link's token, or none if it has no readable token. */
 export function claimsOf(link: URL): LinkClaims {
   const payload = link.searchParams.get("token")?.split(".")[1] ?? "";

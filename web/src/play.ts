@@ -4,6 +4,7 @@
 import { LecternVideo } from "./element/lectern-video.ts";
 import { EMBEDDER_HEADER, askForLink, embedders } from "./embedding.ts";
 import { isAllowed, parseLink } from "./engine.ts";
+import { claimsOf } from "./link.ts";
 import { languageOf } from "./texts/index.ts";
 import { parseTime } from "./time.ts";
 import { talk } from "./messages.ts";
@@ -24,17 +25,19 @@ else if (!isAllowed(link)) player.refuse({ code: "other_site" });
 else void open(link);
 
 async function open(link: URL): Promise<void> {
-  const pages = await embedders();
-  const nearest = pages[0];
+  const found = embedders();
+  // Other links open at once: a page without the edge's script is waited for.
+  const pages = claimsOf(link).origin ? await found : [];
   const headers: Record<string, string> =
     pages.length > 0 ? { [EMBEDDER_HEADER]: pages.join(", ") } : {};
-  const ask = nearest === undefined ? undefined : () => newLink(nearest);
-  if (nearest !== undefined) talk(player, nearest);
-  player.open(link, { headers, ask, start: parseTime(query.get("t")) });
+  const ask = window === parent ? undefined : async () => newLink((await found)[0]);
+  void found.then(([nearest]) => nearest !== undefined && talk(player, nearest));
+  player.open(link, { headers, pages, ask, start: parseTime(query.get("t")) });
 }
 
 /** Asks the nearest page for a new link. */
-async function newLink(page: string): Promise<URL | undefined> {
+async function newLink(page: string | undefined): Promise<URL | undefined> {
+  if (page === undefined) return undefined;
   const link = parseLink(await askForLink(page));
   return link && isAllowed(link) ? link : undefined;
 }

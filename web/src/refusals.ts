@@ -1,6 +1,6 @@
 // The sentences of the card that covers the video when nothing plays. Pure.
-import { claimsOf } from "./link.ts";
-import type { Problem } from "./renewal.ts";
+import type { Problem } from "./answer.ts";
+import { claimsOf, listsOrigin } from "./link.ts";
 import type { Refusal } from "./state.ts";
 import type { TextKey, Texts } from "./texts/index.ts";
 
@@ -22,15 +22,13 @@ const ADVICE: Record<string, TextKey> = {
 /** Refusals that another attempt cannot change. */
 const FINAL = new Set(["no_link", "other_site", "unsupported"]);
 
-/**
- * A problem of the edge as the viewer should read it. A link that counts pages names the page as
- * the reason.
- */
-export function refusalOf(problem: Problem, link: URL): Refusal {
-  if (problem.code === "forbidden" && claimsOf(link).origin) return { code: "other_page" };
-  return problem.code === undefined && problem.title === undefined
-    ? { code: "cannot_open" }
-    : problem;
+/** A problem of the edge as the viewer should read it. A link for other pages names these. */
+export function refusalOf(problem: Problem, link: URL, pages: readonly string[]): Refusal {
+  const { origin } = claimsOf(link);
+  const isElsewhere = origin?.length && !pages.every((page) => listsOrigin(origin, page));
+  if (problem.code === "forbidden" && isElsewhere) return { code: "other_page" };
+  const isKnown = problem.code !== undefined || problem.title !== undefined;
+  return isKnown ? problem : { code: "cannot_open" };
 }
 
 /** The sentence about what happened. A code without a text has the edge's English title. */

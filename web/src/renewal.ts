@@ -2,6 +2,7 @@
 // ones while it is valid, and the course app gives a new link. A player keeps the URLs that it has,
 // so the loader replaces them. Nothing runs by a timer: a page that loads nothing asks for nothing,
 // and one that slept renews when it wakes.
+import { type Problem, problemIn } from "./answer.ts";
 import { claimsOf } from "./link.ts";
 
 /** The share of a pass's life after which it is renewed. */
@@ -32,12 +33,6 @@ export interface AnswerHeaders {
   get(name: string): string | null;
 }
 
-/** The edge's refusal (RFC 9457). */
-export interface Problem {
-  code?: string;
-  title?: string;
-}
-
 /** The course app and the platform, as a renewal needs them. */
 export interface Surroundings {
   fetch: typeof fetch;
@@ -49,6 +44,8 @@ export interface Surroundings {
   ask?: () => Promise<URL | undefined>;
   /** Waits for so many milliseconds, or until the network is back. */
   pause: (milliseconds: number) => Promise<void>;
+  /** Nothing can load: the passes have ended, and there is no connection for new ones. */
+  waiting?: () => void;
   /** The lecture was replaced: its playlists have other names now. */
   replaced?: () => void;
 }
@@ -142,7 +139,13 @@ export class Renewal {
     const link = await this.#around.ask?.();
     if (!link || link.pathname !== this.#link.pathname || link.origin !== this.#link.origin) return false;
     this.#link = link;
+    this.#refusal = undefined;
     return true;
+  }
+
+  /** Returns whether the link opens nothing any more, by its claims. */
+  isOver(): boolean {
+    return (claimsOf(this.#link).exp ?? Infinity) * 1000 < this.#now();
   }
 
   /** Milliseconds since 1970, by the edge's clock. */
@@ -164,7 +167,10 @@ export class Renewal {
 
   /** The passes have ended, so that nothing loads before they are renewed or the link is refused. */
   async #untilRenewed(): Promise<void> {
-    while (!(await this.#renewOnce()) && !this.#refusal) await this.#around.pause(RETRY_MS);
+    while (!(await this.#renewOnce()) && !this.#refusal) {
+      this.#around.waiting?.();
+      await this.#around.pause(RETRY_MS);
+    }
   }
 
   /** Returns whether the passes are renewed. Only one renewal runs at a time. */
@@ -202,7 +208,8 @@ export class Renewal {
 
   async #openLink(): Promise<[string[], Headers]> {
     // Spares the edge a refusal, which it counts against the viewer's address.
-    if ((claimsOf(this.#link).exp ?? Infinity) * 1000 < this.#now()) await this.replaceLink();
+    const isReplaced = !this.isOver() || (await this.replaceLink());
+    if (!isReplaced && this.#now() < this.#end) throw new Error("the link has ended, and its passes have not");
     try {
       return await this.#open(this.opening(), this.#around.headers);
     } catch (error) {
@@ -213,8 +220,13 @@ export class Renewal {
 
   async #open(url: string, headers: Record<string, string> = {}): Promise<[string[], Headers]> {
     const answer = await this.#around.fetch(url, { cache: "no-store", headers });
-    if (!answer.ok) throw new Refused(answer.status, await answer.json().catch(() => ({})));
-    return [listed(await answer.text(), url), answer.headers];
+    if (!answer.ok) {
+      const problem = await problemIn(answer);
+      throw problem ? new Refused(answer.status, problem) : new Error(`status ${answer.status} without a reason`);
+    }
+    const playlist = await answer.text();
+    if (!playlist.startsWith("#EXTM3U")) throw new Error("not a playlist");
+    return [listed(playlist, url), answer.headers];
   }
 }
 

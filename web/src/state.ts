@@ -1,5 +1,5 @@
 // The states of a player, as data. Pure: a state and an event give the next state.
-import type { Problem } from "./renewal.ts";
+import type { Problem } from "./answer.ts";
 
 /** Reasons of the player itself, beside the edge's codes. */
 export type LocalCode =

@@ -1,15 +1,13 @@
 // Watch data: reports what was played, and goes on where the viewer stopped. Only a link that names
 // its viewer (`sub`) is reported, and only if the edge keeps watch data: it answers 404 otherwise,
 // and nothing is sent any more. A report that fails is sent with the next one.
-import type { Problem } from "./renewal.ts";
+import { type Problem, problemIn } from "./answer.ts";
 import { claimsOf } from "./link.ts";
 
 /** The time between two reports while the video plays, in milliseconds. */
 const REPORT_MS = 30_000;
 /** The shortest time between a report and that of a pause, in milliseconds. */
 const PAUSE_MS = 5_000;
-/** The time without a change after which a duration counts, in milliseconds. A playlist of type EVENT grows. */
-const STEADY_MS = 15_000;
 /** Refusals after which the player stops, although it has more in its buffer. */
 const STOPPING = new Set(["too_many_sessions", "revoked"]);
 /** The most ranges of a report: `MAX_RUNS` of the edge. */
@@ -23,7 +21,6 @@ type PlayedRange = [from: number, to: number];
 /** A viewer's progress, as the edge answers it. */
 interface Progress {
   position: number;
-  duration: number;
 }
 
 /** Collects played seconds. A `seeking` event ends a range, so time between two updates was played. */
@@ -53,9 +50,11 @@ export class PlayedRanges {
   take(): PlayedRange[] {
     const current = this.#current;
     const ranges = current ? [...this.#ranges, [...current] as PlayedRange] : this.#ranges;
-    this.#ranges = [];
     if (current) this.#current = [Math.max(current[0], Math.floor(current[1])), current[1]];
-    return merged(ranges).slice(-MAX_RANGES);
+    const all = merged(ranges);
+    // The edge takes so many. The others are sent with the next report.
+    this.#ranges = all.slice(MAX_RANGES);
+    return all.slice(0, MAX_RANGES);
   }
 
   /** Takes ranges in again whose report failed. */
@@ -87,8 +86,8 @@ export function endpoint(link: URL): URL {
 }
 
 /** Returns the second at which to go on, if it lies neither at the beginning nor at the end. */
-export function resumeAt({ position, duration }: Progress): number | undefined {
-  return position >= RESUME_FROM && position <= duration * RESUME_TO ? position : undefined;
+export function resumeAt({ position }: Progress, duration: number): number | undefined {
+  return Number.isFinite(duration) && position >= RESUME_FROM && position <= duration * RESUME_TO ? position : undefined;
 }
 
 /**
@@ -100,18 +99,18 @@ export async function watch(
   current: () => string,
   headers: Record<string, string> = {},
   stop: (problem: Problem) => void = () => {},
+  isLive: () => boolean = () => false,
 ): Promise<void> {
   const link = (): URL => new URL(current());
   if (!claimsOf(link()).sub) return;
   const played = new PlayedRanges();
   let isOver = false;
   let reported = Date.now();
-  let changed = Date.now();
   let last: number | undefined;
 
   const report = async (final: boolean): Promise<void> => {
-    const isSteady = video.ended || Date.now() >= changed + STEADY_MS;
-    if (isOver || !isSteady || !Number.isFinite(video.duration) || video.duration < 1) return;
+    // A live lecture has no duration yet.
+    if (isOver || isLive() || !Number.isFinite(video.duration) || video.duration < 1) return;
     const ranges = played.take();
     if (ranges.length === 0 && video.currentTime === last) return;
     const body = JSON.stringify({
@@ -126,10 +125,13 @@ export async function watch(
     try {
       // As `sendBeacon`, it outlives the page; it also tells whether the report arrived.
       const answer = await fetch(endpoint(link()), { method: "POST", body, headers, keepalive: true });
-      isOver = isFinal(answer.status);
-      if (answer.ok) return;
-      const problem: Problem = await answer.json();
-      if (STOPPING.has(problem.code ?? "")) {
+      if (answer.ok) {
+        await progressIn(answer);
+        return;
+      }
+      const problem = await problemIn(answer);
+      if (problem && isFinal(answer.status)) isOver = true;
+      if (problem && STOPPING.has(problem.code ?? "")) {
         isOver = true;
         stop(problem);
       }
@@ -140,7 +142,6 @@ export async function watch(
     }
   };
 
-  video.addEventListener("durationchange", () => (changed = Date.now()));
   for (const name of ["seeking", "emptied"]) video.addEventListener(name, () => played.stop());
   video.addEventListener("play", () => (reported = Date.now()));
   video.addEventListener("timeupdate", () => {
@@ -161,9 +162,8 @@ export async function watch(
 
   try {
     const answer = await fetch(endpoint(link()), { cache: "no-store", headers });
-    isOver = isFinal(answer.status);
-    const at = answer.ok ? resumeAt(await answer.json()) : undefined;
-    if (at !== undefined) goOn(video, at);
+    if (answer.ok) goOn(video, await progressIn(answer));
+    else if (isFinal(answer.status) && (await problemIn(answer))) isOver = true;
   } catch {
     // The lecture starts at its beginning.
   }
@@ -174,10 +174,20 @@ function isFinal(status: number): boolean {
   return status === 400 || status === 401 || status === 404 || status === 405;
 }
 
-/** Seeks to a second, unless the viewer has done so himself. */
-function goOn(video: HTMLVideoElement, at: number): void {
+/** The progress in an answer of the edge. */
+async function progressIn(answer: Response): Promise<Progress> {
+  const progress: unknown = await answer.json();
+  if (typeof progress !== "object" || progress === null || !("position" in progress) || typeof progress.position !== "number") {
+    throw new Error("not an answer of the edge");
+  }
+  return { position: progress.position };
+}
+
+/** Seeks to where the viewer stopped, unless he has done so himself. */
+function goOn(video: HTMLVideoElement, progress: Progress): void {
   const seek = (): void => {
-    if (video.currentTime < RESUME_FROM) video.currentTime = at;
+    const at = resumeAt(progress, video.duration);
+    if (at !== undefined && video.currentTime < RESUME_FROM) video.currentTime = at;
   };
   if (video.readyState >= video.HAVE_METADATA) seek();
   else video.addEventListener("loadedmetadata", seek, { once: true });

@@ -76,6 +76,7 @@ fn options(args: &LinkArgs) -> Options {
         origin: non_empty(&args.origin),
         jti: args.jti.clone(),
         sessions: args.sessions,
+        strict: args.strict,
         purpose: args.purpose.into(),
         directory: args.directory,
         ..Options::default()
@@ -130,6 +131,9 @@ pub(crate) struct LinkArgs {
     /// Players that the viewer may use at once.
     #[arg(long, value_name = "NUMBER", requires = "viewer")]
     pub(crate) sessions: Option<u32>,
+    /// Let URLs end after a minute, and players renew them.
+    #[arg(long)]
+    pub(crate) strict: bool,
     /// Link's own id.
     #[arg(long, value_name = "ID")]
     pub(crate) jti: Option<String>,

@@ -96,6 +96,10 @@ impl Question {
         };
         let viewers = &assumptions.viewers;
         let (ledger_calls, list_reads) = self.ledger_calls(viewers);
+        let ledger_rows = match ledger_calls {
+            0 => 0,
+            calls => calls * viewers.rows_per_call + viewers.alarm_rows,
+        };
         let watching = |views: u128| {
             let requests = u128::from(view.all()) * views;
             let misses = (u128::from(view.objects()) * views * u128::from(MILLION - self.hits))
@@ -108,7 +112,7 @@ impl Question {
                 watched_seconds: u128::from(self.watched_seconds) * views,
                 cpu_micros: requests * u128::from(self.cpu_micros),
                 ledger_calls: u128::from(ledger_calls) * views,
-                ledger_rows: u128::from(ledger_calls * viewers.rows_per_call) * views,
+                ledger_rows: u128::from(ledger_rows) * views,
                 // A Durable Object has 128 MB.
                 ledger_gb_micros: u128::from(ledger_calls * viewers.micros_per_call) * views / 8,
                 list_reads: u128::from(list_reads) * views,

@@ -75,6 +75,8 @@ pub(crate) struct ViewerMemory {
     pub(crate) seconds_per_call: u64,
     pub(crate) progress_calls: u64,
     pub(crate) rows_per_call: u64,
+    /// Rows that setting alarms writes.
+    pub(crate) alarm_rows: u64,
     /// Time that a Durable Object runs for a request.
     pub(crate) micros_per_call: u64,
     /// Interval at which an isolate reads the list of revocations.

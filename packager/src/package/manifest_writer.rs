@@ -40,6 +40,9 @@ pub(super) fn write_manifests(
     writer.write(extras, warnings)
 }
 
+/// The revision's folder from a file in it.
+const OWN_FOLDER: &str = ".";
+
 struct ManifestWriter<'a> {
     plan: &'a PackagePlan,
     workdir: &'a WorkDir,
@@ -54,12 +57,10 @@ impl ManifestWriter<'_> {
     fn write(&self, extras: ExtrasOutput, warnings: &[WarningRecord]) -> Result<Package> {
         let mut objects = self.media_objects();
         objects.extend(self.write_media_playlists()?);
-        let mut presentation = self.presentation();
-        presentation.subtitles = extras.facts.subtitles(&self.prefix);
-        presentation.session_data = extras.session_data(&self.prefix);
         let extra_objects = extras.objects.iter();
         objects.extend(extra_objects.map(|object| self.in_revision(object)));
-        let root = self.write_root(&presentation)?;
+        objects.push(self.write_pinned(&self.presentation(&extras, OWN_FOLDER))?);
+        let root = self.write_root(&self.presentation(&extras, &self.prefix))?;
         objects.extend(
             root.iter()
                 .map(|file| Object::of_bytes(file.path.clone(), file.text.as_bytes())),
@@ -131,6 +132,15 @@ impl ManifestWriter<'_> {
         Ok(objects)
     }
 
+    /// Writes the Multivariant Playlist of this revision alone. Players that opened the revision
+    /// renew their passes by it, also after another one replaced the playlist at the root.
+    fn write_pinned(&self, presentation: &Presentation) -> Result<Object> {
+        let text = hls::multivariant(presentation);
+        let object = Object::of_bytes(MULTIVARIANT.to_owned(), &text);
+        fs::write(self.workdir.revision_folder().join(MULTIVARIANT), &text)?;
+        Ok(self.in_revision(&object))
+    }
+
     /// Writes the files at the root: the MPD, then the Multivariant Playlist.
     fn write_root(&self, presentation: &Presentation) -> Result<Vec<RootFile>> {
         // No DASH player reads transport streams.
@@ -171,8 +181,9 @@ impl ManifestWriter<'_> {
         }
     }
 
-    /// The tracks that the Multivariant Playlist and the MPD list.
-    fn presentation(&self) -> Presentation {
+    /// The tracks that a Multivariant Playlist and the MPD list. `prefix` is the revision's folder
+    /// from theirs.
+    fn presentation(&self, extras: &ExtrasOutput, prefix: &str) -> Presentation {
         let Settings {
             container,
             audio_only_variant,
@@ -181,13 +192,15 @@ impl ManifestWriter<'_> {
         let mut presentation = Presentation {
             container,
             has_audio_only: audio_only_variant,
+            subtitles: extras.facts.subtitles(prefix),
+            session_data: extras.session_data(prefix),
             ..Presentation::default()
         };
         let has_video = !self.measured.video.is_empty();
         for rendition in self.measured.video.iter().chain(&self.measured.audio) {
             let facts = self.facts(rendition);
             let track = Track {
-                folder: format!("{}/{}", self.prefix, facts.folder),
+                folder: format!("{prefix}/{}", facts.folder),
                 id: facts.folder.replace('/', "-"),
                 codec: facts.codec,
                 peak_bandwidth: facts.peak_bandwidth,
@@ -215,7 +228,7 @@ impl ManifestWriter<'_> {
             }
         }
         if let (Some(plan), Some(iframes)) = (&self.plan.encode.video, &self.measured.iframes) {
-            let listed = self.measured.iframe_variant(plan, iframes, &self.prefix);
+            let listed = self.measured.iframe_variant(plan, iframes, prefix);
             presentation.iframes = Some(listed);
         }
         presentation

@@ -44,11 +44,11 @@ pub(crate) fn assert_last(order: &[String], prefix: &str) {
     assert_eq!(*manifest, format!("{prefix}/manifest.mpd"));
     assert!(package.ends_with("/package.json"), "{order:?}");
     assert!(
-        media.ends_with("/playlist.m3u8") && playlist.ends_with("/playlist.m3u8"),
+        media.ends_with(".m3u8") && playlist.ends_with(".m3u8"),
         "{order:?}"
     );
-    let is_playlist = |path: &&String| path.ends_with("/playlist.m3u8");
-    assert_eq!(order.iter().filter(is_playlist).count(), 3, "{order:?}");
+    let is_playlist = |path: &&String| path.contains("/v/") && path.ends_with(".m3u8");
+    assert_eq!(order.iter().filter(is_playlist).count(), 4, "{order:?}");
 }
 
 #[test]

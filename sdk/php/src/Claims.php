@@ -30,6 +30,7 @@ final class Claims
         'origin' => 'must be a list of 1 to 32 origins such as `https://*.school.example`',
         'sessions' => 'must be a whole number from 1 to 255',
         'sessions_policy' => '(sessionsPolicy) must be `newest` or `oldest`',
+        'strict' => 'must be true or false',
         'max_bytes' => 'must be a whole number of bytes, at least 1',
     ];
 
@@ -63,6 +64,9 @@ final class Claims
         }
         if (isset($checked['sessions_policy']) && !isset($checked['sessions'])) {
             throw new LecternException('bad_sessions_policy', '`sessions_policy` needs `sessions`');
+        }
+        if (($checked['strict'] ?? null) === false) {
+            unset($checked['strict']);
         }
         return $checked;
     }
@@ -151,6 +155,7 @@ final class Claims
             'max_height' => self::readWhole($value, 1, 2 ** 32 - 1),
             'sessions' => self::readWhole($value, 1, 255),
             'sessions_policy' => in_array($value, ['newest', 'oldest'], true) ? $value : null,
+            'strict' => is_bool($value) ? $value : null,
             'use' => in_array($value, self::USES, true) ? $value : null,
             'sub', 'jti' => self::readLabel($value),
             'preview' => self::readPreview($value),

@@ -35,9 +35,8 @@ final class Lectern
      * Returns the URL with `?token=…` in its query, in place of an older token.
      *
      * A URL that ends in a slash opens its folder. `directory: true` opens the object's folder.
-     * `watch`, `maxHeight`, `preview`, `langs`, `ip`, `country`, `origin`, `jti`, `sessions` and
-     * `sessionsPolicy` set the claims
-     * of the same names.
+     * `watch`, `maxHeight`, `preview`, `langs`, `ip`, `country`, `origin`, `jti`, `sessions`,
+     * `sessionsPolicy` and `strict` set the claims of the same names.
      *
      * @param ?array{int, int} $preview
      * @param ?list<string> $langs
@@ -61,6 +60,7 @@ final class Lectern
         ?string $jti = null,
         ?int $sessions = null,
         ?string $sessionsPolicy = null,
+        ?bool $strict = null,
         string $use = 'play',
         bool $directory = false,
         #[\SensitiveParameter] ?string $keys = null,
@@ -83,6 +83,7 @@ final class Lectern
             'jti' => $jti,
             'sessions' => $sessions,
             'sessions_policy' => $sessionsPolicy,
+            'strict' => $strict,
             'watch' => $watch,
             'max_height' => $maxHeight,
             'preview' => $preview,
@@ -121,6 +122,7 @@ final class Lectern
         ?string $jti = null,
         ?int $sessions = null,
         ?string $sessionsPolicy = null,
+        ?bool $strict = null,
         #[\SensitiveParameter] ?string $keys = null,
         int|\DateTimeInterface|null $now = null,
         int $maxLinkAge = self::MAX_LINK_AGE,
@@ -132,7 +134,7 @@ final class Lectern
         }
         return self::link(
             $url, $viewer, $expiresIn, $expiresAt, $notBefore, $watch, $maxHeight, $preview, $langs,
-            $ip, $country, $origin, $jti, $sessions, $sessionsPolicy,
+            $ip, $country, $origin, $jti, $sessions, $sessionsPolicy, $strict,
             'upload', $directory, $keys, $now, $maxLinkAge, $maxWatch,
         );
     }

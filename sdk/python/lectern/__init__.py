@@ -49,6 +49,7 @@ def link(
     jti: str | None = None,
     sessions: int | None = None,
     sessions_policy: SessionsPolicy | None = None,
+    strict: bool | None = None,
     use: Use = "play",
     directory: bool = False,
     keys: str | None = None,
@@ -60,7 +61,7 @@ def link(
 
     A URL that ends in a slash opens its folder. ``directory=True`` opens the folder of the object.
     ``watch``, ``max_height``, ``preview``, ``langs``, ``ip``, ``country``, ``origin``, ``jti``,
-    ``sessions`` and ``sessions_policy`` set the claims of the same names.
+    ``sessions``, ``sessions_policy`` and ``strict`` set the claims of the same names.
     """
     parts = _urls.split(url)
     now = _claims.read_now(now)
@@ -80,6 +81,7 @@ def link(
         "origin": origin,
         "sessions": sessions,
         "sessions_policy": sessions_policy,
+        "strict": strict,
     }
     token = mint(claims, keys=keys, now=now, max_link_age=max_link_age, max_watch=max_watch)
     return parts.with_token(token)
@@ -102,6 +104,7 @@ def upload_link(
     jti: str | None = None,
     sessions: int | None = None,
     sessions_policy: SessionsPolicy | None = None,
+    strict: bool | None = None,
     directory: bool = False,
     keys: str | None = None,
     now: int | datetime | None = None,

@@ -33,6 +33,8 @@ def check(claims: Mapping[str, Any]) -> dict[str, Any]:
         raise LecternError("bad_sessions", "`sessions` needs `sub` (viewer)")
     if "sessions_policy" in checked and "sessions" not in checked:
         raise LecternError("bad_sessions_policy", "`sessions_policy` needs `sessions`")
+    if checked.get("strict") is False:
+        del checked["strict"]
     return checked
 
 
@@ -134,6 +136,10 @@ def _list(read: Callable[[str], str | None]) -> Callable[[Any], Any]:
     return entries
 
 
+def _read_flag(value: Any) -> bool | None:
+    return value if isinstance(value, bool) else None
+
+
 def _read_lang(text: str) -> str | None:
     return text if re.fullmatch("[A-Za-z0-9]{1,8}(-[A-Za-z0-9]{1,8})*", text) else None
 
@@ -206,5 +212,6 @@ RULES: dict[str, tuple[Callable[[Any], Any], str]] = {
     ),
     "sessions": (_whole(1, 255), "must be a whole number from 1 to 255"),
     "sessions_policy": (_read_policy, 'must be "newest" or "oldest"'),
+    "strict": (_read_flag, "must be True or False"),
     "max_bytes": (_whole(1, 2**53 - 1), "must be a whole number of bytes, at least 1"),
 }

@@ -51,12 +51,12 @@ impl Edit {
 /// The kind of a playlist by RFC 8216bis §4.1; `None` for neither or both. Clients must refuse such
 /// a playlist, and a restricted link never opens it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Form {
+pub(in crate::playlist) enum Form {
     Multivariant,
     Media,
 }
 
-pub(super) fn form(playlist: &[u8]) -> Option<Form> {
+pub(in crate::playlist) fn form(playlist: &[u8]) -> Option<Form> {
     let mut multivariant = false;
     let mut media = false;
     for range in lines(playlist) {
@@ -76,7 +76,7 @@ pub(super) fn form(playlist: &[u8]) -> Option<Form> {
 }
 
 /// Splits a line into its tag and the text after the colon. Other lines have an empty tag.
-fn tag(line: &[u8]) -> (&[u8], &[u8]) {
+pub(in crate::playlist) fn tag(line: &[u8]) -> (&[u8], &[u8]) {
     if !line.starts_with(b"#EXT") {
         return (b"", line);
     }

@@ -29,7 +29,7 @@ const PLACE_MARGIN = 15;
 const PROGRESS_STEP = 5;
 
 /** How a lecture opens, beside its link. */
-export interface Opening extends Partial<Pick<EngineHost, "headers" | "ask">> {
+export interface Opening extends Partial<Pick<EngineHost, "headers" | "pages" | "ask">> {
   /** The second to start at. */
   start?: number;
 }
@@ -128,7 +128,7 @@ export class LecternVideo extends HTMLElement {
   }
 
   /** Opens a link. The page shows why not, if it does not open. */
-  open(link: URL, { headers = {}, ask, start }: Opening = {}): void {
+  open(link: URL, { headers = {}, pages = [], ask, start }: Opening = {}): void {
     this.engine?.destroy();
     this.#dispatch({ type: "open" });
     this.#isReady = false;
@@ -136,6 +136,7 @@ export class LecternVideo extends HTMLElement {
     const kept = start === undefined ? place(lecture) : undefined;
     const engine = new Engine(this.video, link, start ?? kept ?? 0, {
       headers,
+      pages,
       ask,
       dispatch: (event) => this.engine === engine && this.#dispatch(event),
       changed: () => this.#controls?.update(),

@@ -3,6 +3,7 @@
 use lectern::credential::claims::{CLAIMS, Claims};
 use lectern::credential::link;
 use lectern::credential::pass::{self, Pass, PassKind};
+use lectern::credential::steering_token::SteeringToken;
 use lectern::credential::ticket::Ticket;
 
 use super::time::{format_span, format_time};
@@ -17,6 +18,25 @@ pub(super) fn explain_link(token: &str, now: u64) -> Explained {
             format_claims(&claims, now),
         ),
         Err(error) => (Some(format!("no link: {error}")), Vec::new()),
+    }
+}
+
+/// Explains the token of a request for a steering manifest.
+pub(super) fn explain_steering(token: &str, now: u64) -> Explained {
+    match SteeringToken::decode(token) {
+        Ok((kid, token)) => {
+            let mut claims = vec![
+                ("playlist", format!("/{}", token.playlist)),
+                ("ends", format_time(token.ends, now)),
+            ];
+            claims.extend(token.revision.map(|revision| ("revision", revision)));
+            claims.extend(format_claims(&token.link, now));
+            (
+                Some(format!("steering token under the key `{kid}`")),
+                claims,
+            )
+        }
+        Err(error) => (Some(format!("no steering token: {error}")), Vec::new()),
     }
 }
 

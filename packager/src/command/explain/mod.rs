@@ -13,6 +13,7 @@ use lectern::credential::link;
 use lectern::decide::{Decision, decide};
 use lectern::http::problem::{Reason, Refusal};
 use lectern::object::key::ObjectKey;
+use lectern::playlist::steering::STEERING;
 use lectern::request::{Request, split_url};
 use serde::Serialize;
 
@@ -23,7 +24,7 @@ use crate::storage::error::StorageError;
 use crate::storage::keys::{KeysError, keys_text};
 use crate::storage::location::edge_url;
 use clap::Args;
-use credential::{explain_link, explain_pass};
+use credential::{explain_link, explain_pass, explain_steering};
 use time::{format_time, tiny_unit};
 
 /// The report about a URL, in the order in which it is printed.
@@ -94,10 +95,14 @@ fn explain(url: &str, from: &Requester<'_>, config: Option<&Config>, now: u64) -
             advice: Some("give the whole URL, in quotes: shells read `&` and `?`"),
         };
     };
+    let steered = path.strip_prefix(STEERING);
     let in_path = path
         .strip_prefix("/~")
         .and_then(|rest| rest.split_once('/'));
-    let object_path = in_path.map_or(path, |(pass, _)| &path[2 + pass.len()..]);
+    let object_path = match in_path {
+        Some((pass, _)) => &path[2 + pass.len()..],
+        None => steered.unwrap_or(path),
+    };
     let parameter = |name: &str| {
         query?
             .split('&')
@@ -106,6 +111,7 @@ fn explain(url: &str, from: &Requester<'_>, config: Option<&Config>, now: u64) -
     let (credential, claims) = match (in_path, parameter("p"), parameter("token")) {
         (Some((text, _)), ..) => explain_pass("pass in the path", text, now),
         (None, Some(text), _) => explain_pass("pass", text, now),
+        (None, None, Some(token)) if steered.is_some() => explain_steering(token, now),
         (None, None, Some(token)) => explain_link(token, now),
         (None, None, None) => (None, Vec::new()),
     };
@@ -148,6 +154,11 @@ fn explain(url: &str, from: &Requester<'_>, config: Option<&Config>, now: u64) -
             let verdict = format!("refused, {status} `{code}`: {detail}");
             (Some(false), verdict, advice)
         }
+        Some(Decision::Steering(_)) => (
+            Some(true),
+            "answers with a steering manifest, if the playlist is stored".to_owned(),
+            None,
+        ),
         Some(Decision::Redirect(_)) => (
             Some(true),
             "opens, below a pass in the path".to_owned(),
@@ -287,6 +298,7 @@ mod tests {
     use insta::assert_snapshot;
     use lectern::credential::claims::Claims;
     use lectern::credential::link::mint;
+    use lectern::credential::steering_token::SteeringOffer;
     use lectern::object::key::Scope;
 
     use super::*;
@@ -430,6 +442,31 @@ mod tests {
         let report = explained(&format!("https://h/c/a?token={}", link("/c/", NOW * 2)));
         let verdict = "`forbidden`: the link expires more than 2592000 seconds ahead";
         assert!(report.contains(verdict), "{report}");
+    }
+
+    #[test]
+    fn a_steering_token_is_shown_with_its_revision() {
+        let link = Claims {
+            strict: true,
+            ..Claims::new(Scope::parse("/c/").expect("a scope"), NOW)
+        };
+        let key = ObjectKey::new("c/master.m3u8").expect("a key");
+        let link = mint(config().keys.minting(), &link);
+        let offer = SteeringOffer::new(&link, NOW, 600).expect("an offer");
+        let token = offer.mint(&key, Some("0a1b"), config().keys.minting());
+        let token = token.expect("a token");
+        let url = format!("https://h/_lectern/steering/c/master.m3u8?token={token}");
+        assert_snapshot!(explained(&url), @r"
+        object      c/master.m3u8
+        credential  steering token under the key `k`
+          playlist  /c/master.m3u8
+          ends      2027-01-15T08:10:00Z, in 10 minutes
+          revision  0a1b
+          path      /c/
+          exp       2027-01-15T08:00:00Z, now
+          strict    true
+        verdict     answers with a steering manifest, if the playlist is stored
+        ");
     }
 
     #[test]

@@ -19,7 +19,8 @@ module Lectern
           value = read.call(claims[name])
           raise Error.new("bad_#{name}", "`#{name}` #{rule}") if value.nil?
 
-          checked[name] = value
+          # `strict: false` is the default.
+          checked[name] = value unless value == false
         end.tap { |checked| check_sessions(checked) }
       end
 
@@ -164,6 +165,7 @@ module Lectern
                                                "\"https://*.school.example\""],
       "sessions" => [whole(1..255), "must be a whole number from 1 to 255"],
       "sessions_policy" => [matching(/\A(?:newest|oldest)\z/), "must be \"newest\" or \"oldest\""],
+      "strict" => [->(value) { value if [true, false].include?(value) }, "must be true or false"],
       "max_bytes" => [whole(1..2**53 - 1), "must be a whole number of bytes, at least 1"]
     }.freeze
     NAMES = RULES.keys.freeze
