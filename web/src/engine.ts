@@ -118,6 +118,8 @@ export class Engine {
   #isDropped = false;
   #isOpened = false;
   #networkErrors = 0;
+  /** The edge's reason for the last network error. */
+  #problem: Problem | undefined;
   #mediaErrors = 0;
   /** The course gives a new link once, before anything plays with it. */
   #hasAsked = false;
@@ -291,9 +293,8 @@ export class Engine {
   #expectData(): void {
     clearTimeout(this.#stall);
     this.#stall = setTimeout(() => {
-      this.#host.dispatch(
-        this.#networkErrors > 0 || !navigator.onLine ? { type: "lose" } : { type: "stall" },
-      );
+      const isLost = this.#networkErrors > 0 || !navigator.onLine;
+      this.#host.dispatch(isLost ? { type: "lose", problem: this.#problem } : { type: "stall" });
     }, STALL_MS);
   }
 
@@ -395,6 +396,7 @@ export class Engine {
 
   #arrive(): void {
     this.#networkErrors = 0;
+    this.#problem = undefined;
     this.#host.dispatch({ type: "arrive" });
   }
 
@@ -442,6 +444,7 @@ export class Engine {
   /** Waits for the connection or the edge, and loads again. */
   async #wait(hls: Hls, passes: Renewal, problem: Problem | undefined): Promise<void> {
     this.#networkErrors += 1;
+    this.#problem = problem;
     if (this.#networkErrors > SILENT_ERRORS) this.#host.dispatch({ type: "lose", problem });
     await pause(Math.min(1000 * this.#networkErrors, LONGEST_WAIT_MS));
     if (hls !== this.#hls || this.#isRefused) return;
