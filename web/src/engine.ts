@@ -26,8 +26,8 @@ const STALL_MS = 5_000;
  * Statuses with which the edge ends a view. Other errors of a file may not concern the next one.
  */
 const FINAL_STATUSES = new Set([401, 403, 410]);
-/** Codes that concern every file of a lecture. */
-const ENDS = new Set(["expired", "revoked", "too_many_sessions"]);
+/** Codes that end a view at once. A pass that has ended may be renewed first. */
+const ENDS = new Set(["revoked", "too_many_sessions"]);
 /** Files that are no playlists. */
 const FILE = /\.(mp4|m4v|mov|webm|m4a|mp3)$/i;
 
