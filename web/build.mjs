@@ -1,9 +1,11 @@
 // Bundles the pages into web/dist, which the Worker serves as static assets. All pages are below
 // `_lectern/`, so that no page shadows an object. `--origins FILE` replaces web/origins.txt,
 // `--outdir DIR` replaces web/dist.
-import { cp, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { cp, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { basename, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { build } from "esbuild";
+import { build, transform } from "esbuild";
 import { parseOrigins } from "./origins.mjs";
 
 const here = import.meta.dirname;
@@ -23,20 +25,95 @@ try {
 await rm(options.outdir, { recursive: true, force: true });
 await mkdir(options.outdir, { recursive: true });
 await cp(`${here}/public`, options.outdir, { recursive: true });
+await checkTexts();
+
+/** Style sheets of the element are texts, which it puts into its shadow tree. */
+const styleTexts = {
+  name: "style texts",
+  setup({ onLoad }) {
+    onLoad({ filter: /\/element\/[\w-]+\.css$/ }, async ({ path }) => {
+      const { code } = await transform(await readFile(path, "utf8"), { loader: "css", minify: true, target: settings.target });
+      return { contents: code, loader: "text" };
+    });
+  },
+};
+/** Parts of hls.js that no lecture of an edge needs. The edge writes variables out and removes steering. */
+const UNUSED = ["EME_DRM", "INTERSTITIALS", "IFRAMES", "M2TS_ADVANCED_CODECS", "CMCD", "CONTENT_STEERING", "VARIABLE_SUBSTITUTION"];
+const USED = ["ALT_AUDIO", "SUBTITLES", "MEDIA_CAPABILITIES"];
+const { version } = JSON.parse(await readFile(`${here}/../node_modules/hls.js/package.json`, "utf8"));
+const settings = {
+  bundle: true,
+  alias: { "hls.js": `${here}/../node_modules/hls.js/src/hls.ts` },
+  define: {
+    ORIGINS: JSON.stringify(origins),
+    __VERSION__: JSON.stringify(version),
+    ...Object.fromEntries(UNUSED.map((part) => [`__USE_${part}__`, "false"])),
+    ...Object.fromEntries(USED.map((part) => [`__USE_${part}__`, "true"])),
+  },
+  target: ["es2022", "safari16"],
+  minify: true,
+  legalComments: "linked",
+  logLevel: "warning",
+};
+// A file's name has its hash, so that browsers may keep the file for ever.
+const { metafile } = await build({
+  ...settings,
+  entryPoints: [`${here}/src/play.ts`, `${here}/src/play.css`, `${here}/src/element/lectern-video.ts`],
+  outdir: `${options.outdir}/_lectern/assets`,
+  entryNames: "[name]-[hash]",
+  chunkNames: "[name]-[hash]",
+  format: "esm",
+  splitting: true,
+  metafile: true,
+  plugins: [styleTexts],
+});
+const outputs = Object.entries(metafile.outputs).map(([file, output]) => ({ ...output, name: basename(file) }));
+/** The file that was made of a source. */
+const madeOf = (source) => outputs.find(({ entryPoint }) => entryPoint?.endsWith(`/${source}`));
+const script = madeOf("play.ts");
+const preloads = script.imports.filter(({ kind }) => kind === "import-statement").map(({ path }) => basename(path));
+let page = await readFile(`${here}/public/_lectern/play.html`, "utf8");
+page = page
+  .replace("play.css", `assets/${madeOf("play.css").name}`)
+  .replace("play.js", `assets/${script.name}`)
+  .replace("<!-- preload -->", preloads.map((name) => `<link rel="modulepreload" href="assets/${name}">`).join("\n    "));
+await writeFile(`${options.outdir}/_lectern/play.html`, page);
+// Other pages load these scripts by their names.
+const element = madeOf("element/lectern-video.ts").name;
+await writeFile(`${options.outdir}/_lectern/element.js`, `export * from "./assets/${element}";\n`);
+// A module has no `document.currentScript`.
+await build({ ...settings, entryPoints: [`${here}/src/embed.ts`], outdir: `${options.outdir}/_lectern`, format: "iife" });
+
 const headers = await readFile(`${here}/public/_headers`, "utf8");
-await writeFile(`${options.outdir}/_headers`, headers.replaceAll("ORIGINS", ["'self'", ...origins].join(" ")));
-const bundle = (name, format) =>
-  build({
-    entryPoints: [`${here}/src/${name}.ts`],
-    outdir: `${options.outdir}/_lectern`,
-    bundle: true,
-    define: { ORIGINS: JSON.stringify(origins) },
-    format,
-    target: ["es2022", "safari16"],
-    minify: true,
-    legalComments: "linked",
-    logLevel: "warning",
-  });
-await bundle("play", "esm");
-// Other pages load this script, and a module has no `document.currentScript`.
-await bundle("embed", "iife");
+const styles = await styleHashes(Object.keys(metafile.inputs));
+await writeFile(
+  `${options.outdir}/_headers`,
+  headers.replaceAll("ORIGINS", ["'self'", ...origins].join(" ")).replaceAll("STYLES", ["'self'", ...styles].join(" ")),
+);
+
+/** Refuses a language that lacks a text, or has one too many. */
+async function checkTexts() {
+  const folder = `${here}/src/texts`;
+  const read = async (file) => Object.keys(JSON.parse(await readFile(`${folder}/${file}`, "utf8")));
+  const expected = new Set(await read("en.json"));
+  for (const file of (await readdir(folder)).filter((name) => name.endsWith(".json"))) {
+    const keys = new Set(await read(file));
+    const wrong = [...expected.symmetricDifference(keys)];
+    if (wrong.length > 0) {
+      console.error(`web/src/texts/${file}: these keys differ from en.json: ${wrong.join(", ")}`);
+      process.exit(1);
+    }
+  }
+}
+
+/** Hashes of media-chrome's `<style>` elements, so that the policy allows these and no others. */
+async function styleHashes(inputs) {
+  const styles = new Set();
+  for (const input of inputs.filter((path) => /media-chrome\/dist\/media-[\w-]+\.js$/.test(path))) {
+    for (const element of Object.values(await import(resolve(input)))) {
+      const html = typeof element === "function" ? (element.getTemplateHTML?.({}, {}) ?? "") : "";
+      for (const [, style] of html.matchAll(/<style[^>]*>([\s\S]*?)<\/style>/g)) styles.add(style);
+    }
+  }
+  return [...styles].map((style) => `'sha256-${createHash("sha256").update(style).digest("base64")}'`).sort();
+}

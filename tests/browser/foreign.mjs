@@ -12,7 +12,8 @@ function settle(limit) {
   const alert = document.querySelector("[role=alert]");
   return new Promise((resolve) => {
     const tell = (how) => {
-      const cues = [...video.textTracks].flatMap((track) => [...(track.cues ?? [])].map((cue) => cue.text));
+      const captions = [...video.textTracks].filter(({ kind }) => kind === "subtitles");
+      const cues = captions.flatMap((track) => [...(track.cues ?? [])].map((cue) => cue.text));
       resolve({ how, said: alert.hidden ? null : alert.textContent, currentTime: video.currentTime, cues });
     };
     const look = () => {

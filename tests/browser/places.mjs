@@ -23,16 +23,17 @@ function settle({ page }) {
   return page.evaluate(() => {
     const video = document.querySelector("video");
     const alert = document.querySelector("[role=alert]");
+    const isRefused = () => document.querySelector("lectern-video").getAttribute("state") === "refused";
     // Slower, so that the lecture does not end before the test.
     video.defaultPlaybackRate = video.playbackRate = 0.5;
     video.muted = true;
     return new Promise((resolve) => {
       const began = video.currentTime;
       const look = setInterval(() => {
-        if (!video.hidden && video.paused) video.play().catch(() => {});
-        if (!video.hidden && video.currentTime < began + 1) return;
+        if (!isRefused() && video.paused) video.play().catch(() => {});
+        if (!isRefused() && video.currentTime < began + 1) return;
         clearInterval(look);
-        resolve(video.hidden ? alert.textContent : "plays");
+        resolve(isRefused() ? alert.textContent : "plays");
       }, 50);
     });
   });
@@ -40,7 +41,7 @@ function settle({ page }) {
 
 /** Waits until a player stops, and returns its sentence. */
 const stops = async ({ page }) => {
-  await page.waitForFunction(() => document.querySelector("video").hidden, undefined, { timeout: 0 });
+  await page.waitForFunction(() => document.querySelector("lectern-video").getAttribute("state") === "refused", undefined, { timeout: 0 });
   return page.evaluate(() => document.querySelector("[role=alert]").textContent);
 };
 

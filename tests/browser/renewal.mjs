@@ -84,6 +84,7 @@ await withChromium(async (context) => {
       new MutationObserver(() => alert.hidden || window.seen.said.push(alert.textContent)).observe(alert, { attributes: true });
       setInterval(() => {
         for (const track of video.textTracks) {
+          if (track.kind !== "subtitles") continue;
           track.mode = "showing";
           if (track.activeCues?.length) window.seen.cues = Math.round(video.currentTime);
         }
@@ -124,7 +125,7 @@ await withChromium(async (context) => {
   await start();
   await reaches(4);
   // The page says in words why it does not go on.
-  const stopped = frame.waitForFunction(() => document.querySelector("video").hidden, undefined, { timeout: 0 });
+  const stopped = frame.waitForFunction(() => document.querySelector("lectern-video").getAttribute("state") === "refused", undefined, { timeout: 0 });
   stopped.catch(() => {});
   const play = async () => {
     for (const step of steps) {

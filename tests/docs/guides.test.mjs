@@ -58,7 +58,7 @@ async function opens(link, path, viewer, lasts = 6 * 3600) {
 
 /** Asserts that a page frames the edge's player with a link to this path. */
 async function frames(page, path, viewer) {
-    const [, source] = /<iframe src="([^"]+)" width="960" height="540" allow="fullscreen"><\/iframe>/.exec(page) ?? assert.fail(page);
+    const [, source] = /<iframe src="([^"]+)" title="Lecture" allow="autoplay; fullscreen; picture-in-picture" style="border:0;width:100%;aspect-ratio:16\/9"><\/iframe>/.exec(page) ?? assert.fail(page);
     const player = `${edge}/_lectern/play#`;
     const text = source.replaceAll('&amp;', '&');
     assert.ok(text.startsWith(player), text);

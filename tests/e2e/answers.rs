@@ -70,9 +70,22 @@ fn text_is_gzipped_for_clients_that_accept_it_and_media_never_is() {
 }
 
 #[test]
-fn the_files_of_the_page_vary_by_encoding() {
+fn the_files_of_the_page_vary_by_encoding_and_hashed_ones_are_kept() {
     let edge = Edge::start();
-    for path in ["/_lectern/play", "/_lectern/play.js", "/_lectern/play.css"] {
+    let reply = edge.get("/_lectern/play");
+    let page = reply.text();
+    let assets: Vec<String> = page
+        .split('"')
+        .filter(|text| text.starts_with("assets/"))
+        .map(|asset| format!("/_lectern/{asset}"))
+        .collect();
+    assert!(assets.len() >= 2, "{page}");
+    let named = [
+        "/_lectern/play",
+        "/_lectern/embed.js",
+        "/_lectern/element.js",
+    ];
+    for path in assets.iter().map(String::as_str).chain(named) {
         for encoding in ["identity", "gzip"] {
             let reply = edge.send("GET", path, &[("accept-encoding", encoding)], &[]);
             assert_eq!(reply.status, 200, "{path}");
@@ -81,6 +94,12 @@ fn the_files_of_the_page_vary_by_encoding() {
                 name == "vary" && value.to_ascii_lowercase().contains("accept-encoding")
             });
             assert!(varies, "{path} in {encoding}: {:?}", reply.headers);
+            let expected = match path {
+                "/_lectern/play" => "public, max-age=0, must-revalidate",
+                "/_lectern/embed.js" | "/_lectern/element.js" => "public, max-age=3600",
+                _ => "public, max-age=31536000, immutable",
+            };
+            assert_eq!(reply.header("cache-control"), Some(expected), "{path}");
         }
     }
 }

@@ -22,6 +22,7 @@ mod jobs;
 mod looking;
 mod media;
 mod pages;
+mod player;
 mod players;
 mod publishing;
 mod renewals;

@@ -7,6 +7,8 @@ export interface LinkClaims {
   exp?: number;
   /** Origins of pages that may open the link. */
   origin?: string[];
+  /** Seconds from which and to which the link opens the lecture. */
+  preview?: [number, number];
 }
 
 /** Returns whether a link lists an origin: itself, or all below a domain (`https://*.school.example`). */

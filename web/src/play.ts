@@ -1,306 +1,43 @@
 // The player page: `/_lectern/play#/courses/…/master.m3u8?token=…`. The link is in the fragment,
-// which browsers never send, so that no server log contains it.
-import Hls, { type ErrorData, type LoaderCallbacks, type LoaderConfiguration, type LoaderContext } from "hls.js";
-import { EMBEDDER_HEADER, askForLink, embedders } from "./embedding";
-import { type Problem, nextStep, reasonOf } from "./answer";
-import { claimsOf, listsOrigin } from "./link";
-import { Renewal, type Surroundings } from "./renewal";
-import { watch } from "./watching";
+// which browsers never send, so that no server log contains it. `?t=12:34` names the second to
+// start at, `?lang=de` a language.
+import { LecternVideo } from "./element/lectern-video.ts";
+import { EMBEDDER_HEADER, askForLink, embedders } from "./embedding.ts";
+import { isAllowed, parseLink } from "./engine.ts";
+import { claimsOf } from "./link.ts";
+import { languageOf } from "./texts/index.ts";
+import { parseTime } from "./time.ts";
+import { talk } from "./messages.ts";
 
-const video = document.querySelector("video")!;
-const alert = document.querySelector<HTMLElement>("[role=alert]")!;
+const player = document.querySelector<LecternVideo>("lectern-video")!;
+const query = new URLSearchParams(location.search);
+document.documentElement.lang = player.lang = languageOf(query.get("lang") ?? navigator.language);
 
-/** The number of media errors to recover from before the page shows one. */
-const MAX_RECOVERIES = 6;
-/** The number of network errors before the page says that there is no connection. */
-const SILENT_ERRORS = 3;
-/** The longest wait before the page tries the network again, in milliseconds. */
-const LONGEST_WAIT_MS = 5_000;
+// Keys count wherever the focus is. The element handles those of its own.
+addEventListener("keydown", (event) => {
+  if (!event.composedPath().includes(player)) player.handleKey(event);
+});
+addEventListener("hashchange", () => location.reload());
 
-/** Shows the reason why nothing plays any more. */
-function say(sentence: string): void {
-  alert.textContent = sentence;
-  alert.hidden = false;
-  video.hidden = true;
-}
+const link = parseLink(location.hash.slice(1));
+if (!link) player.refuse({ code: "no_link" });
+else if (!isAllowed(link)) player.refuse({ code: "other_site" });
+else void open(link);
 
-/** The origins of web/origins.txt. web/build.mjs writes them here and into the Content-Security-Policy. */
-declare const ORIGINS: readonly string[];
-
-/** Origins that every file of a lecture must have. */
-const allowed: ReadonlySet<string> = new Set([location.origin, ...ORIGINS]);
-
-function isAllowed(url: URL): boolean {
-  // A `blob:` URL has the origin of its page, but no server.
-  return (url.protocol === "https:" || url.protocol === "http:") && allowed.has(url.origin);
-}
-
-/** Parses a link, which may be a path of this origin. */
-function parseLink(text: string): URL | undefined {
-  try {
-    return text ? new URL(text, location.origin) : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-/** Waits for so many milliseconds, or until the network is back. */
-function pause(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => {
-    const end = (): void => {
-      clearTimeout(timer);
-      removeEventListener("online", end);
-      resolve();
-    };
-    const timer = setTimeout(end, milliseconds);
-    addEventListener("online", end);
-  });
-}
-
-let renewal: Renewal | undefined;
-/** Headers of requests with the link. */
-let linkHeaders: Record<string, string> = {};
-
-/** Loads with the newest passes. Refuses files on other sites with 403, without a request. */
-class EdgeLoader extends Hls.DefaultConfig.loader {
-  #isDropped = false;
-
-  override load(context: LoaderContext, config: LoaderConfiguration, callbacks: LoaderCallbacks<LoaderContext>): void {
-    const url = new URL(context.url, location.href);
-    if (!isAllowed(url)) {
-      queueMicrotask(() => callbacks.onError({ code: 403, text: "another site" }, context, null, this.stats));
-      return;
-    }
-    const onSuccess: LoaderCallbacks<LoaderContext>["onSuccess"] = (response, stats, loaded, details) => {
-      if (details instanceof XMLHttpRequest) {
-        renewal?.loaded(url.href, response.data, { get: (name) => details.getResponseHeader(name) });
-        remember(renewal?.session);
-      }
-      callbacks.onSuccess(response, stats, loaded, details);
-    };
-    const start = (): void => {
-      if (this.#isDropped) return;
-      context.url = renewal?.newest(url.href) ?? context.url;
-      if (url.searchParams.has("token")) context.headers = { ...context.headers, ...linkHeaders };
-      super.load(context, config, { ...callbacks, onSuccess });
-    };
-    const renewed = renewal?.fresh();
-    if (renewed) void renewed.then(start);
-    else start();
-  }
-
-  override abort(): void {
-    this.#isDropped = true;
-    super.abort();
-  }
-
-  override destroy(): void {
-    this.#isDropped = true;
-    super.destroy();
-  }
-}
-
-/** Where this tab keeps the session of a lecture, so that a reload keeps its place. */
-const SESSION = `lectern session ${location.hash.slice(1).split("?")[0]}`;
-
-function remember(session: string | undefined): void {
-  try {
-    if (session) sessionStorage.setItem(SESSION, session);
-  } catch {
-    // Without storage, a reload takes a new place.
-  }
-}
-
-/** The session that this tab had before it was reloaded, if it still has its place. */
-async function remembered(link: URL, around: Surroundings): Promise<string | undefined> {
-  try {
-    const session = sessionStorage.getItem(SESSION) ?? undefined;
-    if (!session) return undefined;
-    const opening = new Renewal(link, around, session).opening();
-    const answer = await fetch(opening, { method: "HEAD", cache: "no-store", headers: linkHeaders });
-    return answer.ok ? session : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-const UNPLAYABLE = "This lecture cannot be played in this browser.";
-const NO_CONNECTION = "There is no connection. The lecture goes on when it is back.";
-const FOREIGN_LINK = "This link leads to another site. This page plays lectures of its own site only.";
-const FOREIGN_FILE = "This lecture has files on another site. This page loads files of its own site only.";
-const OTHER_PAGE = "This lecture plays only inside its course. Open it there.";
-const CANNOT_OPEN = "This lecture cannot be opened.";
-
-/** Asks the edge why a URL does not open. */
-function problemOf(url: URL): Promise<Problem | "unreachable" | undefined> {
-  return reasonOf(url, url.searchParams.has("token") ? linkHeaders : {});
-}
-
-/** Pages around this one, the nearest first. */
-let around: readonly string[] = [];
-
-/** The sentence about a refusal. A link for other pages says where it opens. */
-function sentence(problem: Problem, link: URL): string {
-  const { origin } = claimsOf(link);
-  const pages = around.length > 0 ? around : [location.origin];
-  const isElsewhere = origin?.length && !pages.every((page) => listsOrigin(origin, page));
-  if (problem.code === "forbidden" && isElsewhere) return OTHER_PAGE;
-  return problem.title ?? CANNOT_OPEN;
-}
-
-/** Says why nothing plays for now. The picture stays. */
-function warn(reason: string): void {
-  alert.textContent = reason;
-  alert.hidden = false;
-}
-
-/** The lecture that plays is still recorded. */
-let isLive = false;
-
-/** A playing hls.js. */
-interface HlsPlayer {
-  /** Opens the link again and goes on at the same second. */
-  reopen: () => void;
-  /** Stops, and says why. */
-  stop: (problem: Problem) => void;
-}
-
-function playWithHls(passes: Renewal): HlsPlayer {
-  // Measured on slow networks: the lowest rung starts in 2 s, the middle one in 12 s.
-  // `renewal` renews passes, and keeps captions, which a clone of Content Steering loses.
-  const hls = new Hls({ startLevel: 0, capLevelToPlayerSize: true, loader: EdgeLoader, contentSteeringController: undefined });
-  let mediaErrors = 0;
-  let networkErrors = 0;
-  let isOpened = false;
-  let hasReopened = false;
-  let hasAsked = false;
-  const recovered = (): void => {
-    networkErrors = 0;
-    if (!video.hidden) alert.hidden = true;
-  };
-  hls.on(Hls.Events.MANIFEST_PARSED, () => {
-    isOpened = true;
-    recovered();
-  });
-  hls.on(Hls.Events.LEVEL_LOADED, (_event, { details }) => (isLive = details.live));
-  hls.on(Hls.Events.FRAG_BUFFERED, () => {
-    mediaErrors = 0;
-    hasReopened = hasAsked = false;
-    recovered();
-  });
-  hls.on(Hls.Events.ERROR, (_event, data: ErrorData) => {
-    if (data.fatal) void recover(data);
-  });
-  const recover = async (data: ErrorData): Promise<void> => {
-    if (data.type === Hls.ErrorTypes.MEDIA_ERROR && mediaErrors < MAX_RECOVERIES) {
-      mediaErrors += 1;
-      hls.recoverMediaError();
-      return;
-    }
-    if (data.type !== Hls.ErrorTypes.NETWORK_ERROR) return stop();
-    const status = data.response?.code ?? 0;
-    const failed = new URL(passes.newest(new URL(data.response?.url || passes.opening(), passes.link).href));
-    if (!isAllowed(failed)) return stop({ title: FOREIGN_FILE });
-    const reason = passes.refusal ?? (status === 0 ? "unreachable" : await problemOf(failed));
-    const step = nextStep({ status, reason, isLinkOver: passes.isOver(), hasReopened, hasAsked });
-    const problem = reason === "unreachable" ? undefined : reason;
-    if (step === "wait") {
-      networkErrors += 1;
-      if (networkErrors > SILENT_ERRORS) warn(problem?.title ?? NO_CONNECTION);
-      await pause(Math.min(1000 * networkErrors, LONGEST_WAIT_MS));
-      // `startLoad` requests nothing before the Multivariant Playlist has loaded.
-      if (isOpened) hls.startLoad();
-      else hls.loadSource(passes.opening());
-    } else if (step === "reopen") {
-      hasReopened = true;
-      reopen();
-    } else if (step === "ask") {
-      hasAsked = true;
-      if (await passes.replaceLink()) reopen();
-      else stop(problem);
-    } else {
-      stop(problem);
-    }
-  };
-  const stop = (problem?: Problem): void => {
-    hls.destroy();
-    say(problem ? sentence(problem, passes.link) : UNPLAYABLE);
-  };
-  const reopen = (): void => {
-    const { currentTime, paused, playbackRate } = video;
-    hls.config.startPosition = currentTime;
-    hls.loadSource(passes.opening());
-    video.playbackRate = playbackRate;
-    if (!paused) void video.play().catch(() => {});
-  };
-  hls.loadSource(passes.opening());
-  hls.attachMedia(video);
-  return { reopen, stop };
-}
-
-async function play(url: URL): Promise<void> {
-  const pages = embedders();
+async function open(link: URL): Promise<void> {
+  const found = embedders();
   // Other links open at once: a page without the edge's script is waited for.
-  if (claimsOf(url).origin) {
-    around = await pages;
-    if (around.length > 0) linkHeaders = { [EMBEDDER_HEADER]: around.join(", ") };
-  }
-  const surroundings: Surroundings = {
-    fetch: (...request) => fetch(...request),
-    now: Date.now,
-    headers: linkHeaders,
-    pause,
-    ask: window === parent ? undefined : async () => newLink((await pages)[0]),
-    waiting: () => warn(NO_CONNECTION),
-  };
-  // hls.js comes first: Chrome answers "maybe" to native HLS, and plays it worse.
-  if (Hls.isSupported()) {
-    const passes = new Renewal(url, surroundings, await remembered(url, surroundings));
-    renewal = passes;
-    const player = playWithHls(passes);
-    surroundings.replaced = player.reopen;
-    void watch(video, () => passes.opening(), linkHeaders, player.stop, () => isLive);
-  } else if (video.canPlayType("application/vnd.apple.mpegurl")) {
-    const refusal = async (): Promise<string> => {
-      const problem = await problemOf(url);
-      if (problem === "unreachable") return NO_CONNECTION;
-      return problem ? sentence(problem, url) : UNPLAYABLE;
-    };
-    video.addEventListener("error", () => void refusal().then(say));
-    video.src = await nativeSource(url);
-    void watch(video, () => url.href, linkHeaders);
-  } else {
-    say("This browser cannot play this video. Use a current browser.");
-  }
+  const pages = claimsOf(link).origin ? await found : [];
+  const headers: Record<string, string> =
+    pages.length > 0 ? { [EMBEDDER_HEADER]: pages.join(", ") } : {};
+  const ask = window === parent ? undefined : async () => newLink((await found)[0]);
+  void found.then(([nearest]) => nearest !== undefined && talk(player, nearest));
+  player.open(link, { headers, pages, ask, start: parseTime(query.get("t")) });
 }
 
 /** Asks the nearest page for a new link. */
 async function newLink(page: string | undefined): Promise<URL | undefined> {
   if (page === undefined) return undefined;
-  const link = parseLink((await askForLink(page)) ?? "");
+  const link = parseLink(await askForLink(page));
   return link && isAllowed(link) ? link : undefined;
 }
-
-/** The URL for a browser that plays HLS itself. It sends no header, so the page opens a link that
- * counts pages, and the browser gets a pass. */
-async function nativeSource(url: URL): Promise<string> {
-  if (!linkHeaders[EMBEDDER_HEADER] || !claimsOf(url).origin) return url.href;
-  const opening = new URL(url);
-  opening.searchParams.set("as", "directory");
-  try {
-    const answer = await fetch(opening, { cache: "no-store", headers: linkHeaders });
-    return answer.ok ? answer.url : url.href;
-  } catch {
-    return url.href;
-  }
-}
-
-const url = parseLink(location.hash.slice(1));
-if (url === undefined) {
-  say("This page needs a link: open the lecture from its course.");
-} else if (!isAllowed(url)) {
-  say(FOREIGN_LINK);
-} else {
-  void play(url);
-}
-addEventListener("hashchange", () => location.reload());

@@ -1,0 +1,381 @@
+// Uses the player page in Chromium as a viewer does, with keys and clicks.
+//   node player.mjs use|trouble|preview|embed|axe|monkey ORIGIN LINK [OTHER]
+// LINK opens a lecture of 40 seconds with chapters at 0 and 20 seconds, captions in English and German, two audio tracks, and rungs
+// of 480 and 720 lines. OTHER is a link to its `lecture.mp4` for `trouble`, and an expired token for `embed`. SCREENSHOTS names a
+// folder for pictures. Prints what was seen as JSON.
+import { readFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import { withChromium } from "./chromium.mjs";
+
+const [part, origin, link, other] = process.argv.slice(2);
+const { SCREENSHOTS } = process.env;
+const LIMIT_MS = Number(process.env.PLAY_LIMIT_MS ?? 60_000);
+
+/** Opens the player page in a new tab, and collects errors. */
+async function open(context, opened = link, query = "") {
+  const page = await context.newPage();
+  const errors = [];
+  page.on("pageerror", (error) => errors.push(String(error)));
+  page.on("console", (message) => /Content Security Policy/.test(message.text()) && errors.push(message.text()));
+  await page.goto(`${origin}/_lectern/play${query}#${opened.replace(origin, "")}`);
+  return { page, errors };
+}
+
+const see = (page) =>
+  page.evaluate(() => {
+    const { currentTime, paused, playbackRate, volume, muted, videoHeight } = document.querySelector("video");
+    return { currentTime, paused, playbackRate, volume, muted, videoHeight, state: document.querySelector("lectern-video").getAttribute("state") };
+  });
+/** Waits until a condition on the video holds. The page's policy forbids that it evaluates text itself. */
+async function until(page, condition, argument) {
+  const began = Date.now();
+  while (!(await page.evaluate(`(${condition})(document.querySelector("video"), ${JSON.stringify(argument)})`).catch(() => false))) {
+    if (Date.now() - began > LIMIT_MS) throw new Error(`${condition} with ${argument}: ${JSON.stringify(await see(page))}`);
+    await page.waitForTimeout(50);
+  }
+}
+const ready = (page) => until(page, "(video) => video.readyState > 2 && video.duration > 30");
+const controls = (page) => page.locator("lectern-video .bar").waitFor();
+const text = (page, selector) => page.locator(`lectern-video ${selector}`).first().textContent();
+const picture = (page, name) => SCREENSHOTS && page.screenshot({ path: `${SCREENSHOTS}/${name}.png` });
+
+async function use(context) {
+  const seen = {};
+  const { page, errors } = await open(context);
+  await ready(page);
+  // Nothing has the focus.
+  const press = async (key, condition, argument) => {
+    await page.keyboard.press(key);
+    await until(page, condition, argument);
+  };
+  await press("k", "(video) => !video.paused && video.currentTime > 0.5");
+  await press(" ", "(video) => video.paused");
+  await page.locator("lectern-video[state=paused]").waitFor();
+  await page.evaluate(() => (document.querySelector("video").currentTime = 15));
+  const at = { "0": 0, "5": 20, l: 30, j: 20, ArrowRight: 25, ArrowLeft: 20, Home: 0 };
+  for (const [key, second] of Object.entries(at)) await press(key, "(video, second) => Math.abs(video.currentTime - second) < 0.5", second);
+  await press("End", "(video) => video.duration - video.currentTime < 0.5");
+  await press("Home", "(video) => video.currentTime === 0");
+  await press("ArrowDown", "(video) => video.volume === 0.95");
+  await press("ArrowUp", "(video) => video.volume === 1");
+  await press("m", "(video) => video.muted");
+  await press(">", "(video) => video.playbackRate === 1.25");
+  await press("<", "(video) => video.playbackRate === 1");
+  await controls(page);
+  await page.keyboard.press("?");
+  seen.keys = await page.locator("lectern-video [role=dialog] kbd").count();
+  await page.keyboard.press("Escape");
+  seen.closed = await page.locator("lectern-video [role=dialog]").count();
+
+  // A manual quality counts more than the player's size.
+  const named = (name) => page.locator(`lectern-video .button.${name}`);
+  await named("settings").click();
+  const panel = page.locator("lectern-video [role=dialog]");
+  const choose = (choice) => panel.locator("label").filter({ has: page.getByText(choice, { exact: true }) }).first().click();
+  seen.groups = await panel.locator("legend").allTextContents();
+  seen.qualities = await panel.getByRole("group", { name: "Quality" }).locator("label").allTextContents();
+  await picture(page, "settings");
+  await choose("720p");
+  await choose("2.5×");
+  await choose("Deutsch");
+  await page.keyboard.press("k");
+  await until(page, "(video) => video.videoHeight === 720 && video.playbackRate === 2.5");
+  await page.locator("lectern-video .cues p").first().waitFor();
+  seen.cue = await text(page, ".cues p");
+  await page.keyboard.press("Escape");
+  await page.keyboard.press("k");
+  await until(page, "(video) => video.paused");
+
+  await named("chapters").click();
+  seen.chapters = await panel.locator("li").allTextContents();
+  await panel.getByText("Questions & answers").click();
+  await until(page, "(video) => Math.abs(video.currentTime - 20) < 0.5");
+  await page.locator("lectern-video .chapter", { hasText: "Questions & answers" }).waitFor({ state: "attached" });
+  await page.keyboard.press("Escape");
+
+  await named("transcript").click();
+  await panel.getByRole("searchbox").fill("sekunde 12");
+  await panel.locator(".lines button", { hasText: "Sekunde 12" }).click();
+  await until(page, "(video) => Math.abs(video.currentTime - 12.1) < 0.3");
+  seen.found = await panel.locator(".lines button").count();
+  await picture(page, "transcript");
+  await page.keyboard.press("Escape");
+
+  // The bar shows a small picture and the chapter of another second.
+  const range = page.locator("lectern-video media-time-range");
+  const box = await range.boundingBox();
+  await page.mouse.move(box.x + box.width * 0.75, box.y + box.height / 2);
+  await page.waitForFunction(() => document.querySelector("lectern-video").shadowRoot.querySelector("media-time-range").hasAttribute("mediapreviewimage"));
+  seen.preview = await range.evaluate((range) => ({
+    image: new URL(range.getAttribute("mediapreviewimage")).pathname.split("/").slice(-2).join("/"),
+    chapter: range.getAttribute("mediapreviewchapter"),
+  }));
+  await range.evaluate((range) => range.shadowRoot.querySelector("media-preview-thumbnail").shadowRoot.querySelector("img").decode());
+  // The preview fades in.
+  await page.waitForTimeout(600);
+  await page.evaluate(() => document.activeElement.blur());
+  await picture(page, "player");
+  await page.mouse.click(box.x + box.width / 2, box.y + box.height / 2);
+  await until(page, "(video) => Math.abs(video.currentTime - 20) < 1");
+  seen.poster = await page.evaluate(() => new URL(document.querySelector("video").poster).pathname.split("/").at(-1));
+
+  await page.keyboard.press("f");
+  await page.waitForFunction(() => document.fullscreenElement?.localName === "lectern-video");
+  await page.keyboard.press("f");
+  await page.waitForFunction(() => !document.fullscreenElement);
+
+  await press("5", "(video) => !video.seeking && Math.abs(video.currentTime - 20) < 0.1");
+  // A reload keeps the place, the speed and the captions.
+  await page.reload();
+  await ready(page);
+  await controls(page);
+  const { currentTime, playbackRate } = await see(page);
+  seen.again = { place: Math.round(currentTime), playbackRate, notice: await text(page, ".notice") };
+  await page.locator("lectern-video .button.captions[aria-pressed=true]").waitFor();
+  await page.getByRole("button", { name: "Start over" }).click();
+  await until(page, "(video) => video.currentTime < 1");
+
+  const other = await open(context, link, "?t=0:30&lang=de");
+  await ready(other.page);
+  await controls(other.page);
+  const label = await other.page.locator("lectern-video .button.settings").getAttribute("aria-label");
+  seen.shared = { place: Math.round((await see(other.page)).currentTime), label };
+  return { ...seen, errors: [...errors, ...other.errors] };
+}
+
+async function trouble(context) {
+  const seen = {};
+  // Segments beyond the first four wait, are refused, or pass.
+  const late = { mode: Promise.withResolvers() };
+  const problem = { status: 403, contentType: "application/problem+json", json: { code: "revoked", title: "This link was withdrawn." } };
+  await context.route(/\/seg0000[4-9]\.m4s/, async (route) => {
+    const mode = await late.mode.promise;
+    await (mode === "refuse" ? route.fulfill(problem) : route.continue()).catch(() => {});
+  });
+  const { page, errors } = await open(context);
+  const mute = () => page.evaluate(() => (document.querySelector("video").muted = true));
+  await mute();
+  await ready(page);
+  await controls(page);
+  await page.keyboard.press("k");
+  await until(page, "(video) => video.currentTime > 1");
+
+  // A refused segment covers the picture with a card, and the place is kept.
+  late.mode.resolve("refuse");
+  await page.locator("[role=alert]:visible").waitFor();
+  const covered = await page.evaluate(() => {
+    const video = document.querySelector("video");
+    return { hasPicture: video.videoWidth > 0 && video.readyState > 1 && video.checkVisibility(), paused: video.paused };
+  });
+  seen.refused = { ...covered, said: await page.locator("[role=alert]").textContent(), advice: await text(page, ".advice") };
+  await picture(page, "refused");
+  await page.keyboard.press("k");
+  await page.keyboard.press("8");
+  const { state, currentTime } = await see(page);
+  seen.stays = { state, isKept: currentTime > 1 && currentTime < 16 };
+  late.mode = Promise.withResolvers();
+  late.mode.resolve("pass");
+  await page.locator("lectern-video .retry").click();
+  await until(page, "(video, place) => !video.paused && video.currentTime > place && video.currentTime < place + 5", currentTime);
+  seen.retried = (await see(page)).state;
+
+  // Nothing arrives for seconds: the page says so, and goes on by itself.
+  late.mode = Promise.withResolvers();
+  await page.reload();
+  await ready(page);
+  await mute();
+  await page.keyboard.press("k");
+  await page.keyboard.press("5");
+  await page.locator("lectern-video .notice", { hasText: "slow" }).waitFor();
+  late.mode.resolve("pass");
+  await until(page, "(video) => video.currentTime > 20.5");
+
+  // Without a connection, the sentence stays as long as the outage.
+  await context.setOffline(true);
+  await page.locator("[role=alert]:visible").waitFor();
+  seen.offline = { said: await page.locator("[role=alert]").textContent(), state: (await see(page)).state };
+  await context.setOffline(false);
+  await page.locator("[role=alert]").waitFor({ state: "hidden" });
+  await page.keyboard.press("3");
+  await until(page, "(video) => video.currentTime > 12.5 && video.currentTime < 20");
+
+  // A link to the download plays as well.
+  const file = await open(context, other);
+  await ready(file.page);
+  await file.page.evaluate(() => (document.querySelector("video").muted = true));
+  await file.page.keyboard.press("k");
+  await until(file.page, "(video) => video.currentTime > 1");
+  seen.file = (await see(file.page)).videoHeight;
+  return { ...seen, errors: [...errors, ...file.errors] };
+}
+
+/** A preview that plays to its end. */
+async function preview(context) {
+  const { page } = await open(context);
+  await until(page, "(video) => video.readyState > 2");
+  const ended = page.evaluate(
+    () => new Promise((resolve) => document.addEventListener("lectern:ended", ({ detail }) => resolve(detail.preview), { once: true })),
+  );
+  await page.evaluate(() => (document.querySelector("video").muted = true));
+  await page.keyboard.press("k");
+  const seen = { preview: await ended };
+  await page.locator("lectern-video .card").waitFor();
+  Object.assign(seen, { title: await text(page, ".card .title"), advice: await text(page, ".advice") });
+  await picture(page, "preview");
+  await page.getByRole("button", { name: "Watch again" }).click();
+  await until(page, "(video) => !video.paused && video.currentTime > 0.2");
+  return { ...seen, again: (await see(page)).state === "playing" };
+}
+
+/** A page of another site with the documented iframe, on a phone, which gets messages and seeks. */
+async function embed(context) {
+  const guide = await readFile(new URL("../../docs/embed.md", import.meta.url), "utf8");
+  const [snippet] = /<iframe src="https:\/\/video\.school\.example\/_lectern\/play#VIDEO_URL"[^>]*><\/iframe>/.exec(guide) ?? [];
+  const frame = snippet.replace("https://video.school.example", origin).replace("VIDEO_URL", link.replaceAll("&", "&amp;"));
+  let renewals = 0;
+  const server = createServer((request, response) => {
+    if (request.url === "/link") {
+      renewals += 1;
+      response.setHeader("content-type", "application/json");
+      return response.end(JSON.stringify({ link }));
+    }
+    response.setHeader("content-type", "text/html");
+    if (request.url === "/element") {
+      const expired = link.replace(/token=[^&]*/, `token=${other}`).replaceAll("&", "&amp;");
+      return response.end(`<!doctype html><html lang=en><title>A course</title><h1>A course</h1>
+        <script type=module src="${origin}/_lectern/element.js"></script>
+        <lectern-video src="${expired}" renew-url="/link" start="0:12" lang="fr"></lectern-video>`);
+    }
+    response.end(`<!doctype html><html lang=en><meta name=viewport content="width=device-width"><title>A course</title>
+      <main><h1>A course</h1>${frame}</main><script>
+      window.messages = []; addEventListener("message", ({ data, origin }) => messages.push({ ...data, origin }));</script>`);
+  });
+  await new Promise((listening) => server.listen(0, "localhost", listening));
+  const page = await context.newPage();
+  await page.setViewportSize({ width: 390, height: 844 });
+  await page.goto(`http://localhost:${server.address().port}/`);
+  const inside = page.frameLocator("iframe");
+  await inside.locator("video").evaluate((video) => (video.muted = true));
+  await inside.locator("lectern-video .start").click();
+  const heard = (type, condition = "true") =>
+    page.waitForFunction(`messages.find((message) => message.type === "${type}" && ${condition})`).then((message) => message.jsonValue());
+  const ready = await heard("lectern:ready");
+  await heard("lectern:play");
+  await heard("lectern:progress");
+  await page.evaluate((edge) => document.querySelector("iframe").contentWindow.postMessage({ type: "lectern:seek", seconds: 37 }, edge), origin);
+  const progress = await heard("lectern:progress", "message.currentTime > 36");
+  const ended = await heard("lectern:ended");
+  const size = await page.locator("iframe").boundingBox();
+  const scrolls = await page.evaluate(() => document.documentElement.scrollWidth > innerWidth);
+  await picture(page, "phone");
+  const violations = await axe(page);
+  // The element in the school's own page, with a link that has expired.
+  await page.goto(`http://localhost:${server.address().port}/element`);
+  await page.locator("lectern-video .start").waitFor();
+  const played = page.evaluate(
+    () => new Promise((resolve) => document.addEventListener("lectern:play", ({ detail }) => resolve(detail.currentTime), { once: true })),
+  );
+  await page.evaluate(() => (document.querySelector("video").muted = true));
+  await page.getByRole("button", { name: "Lire" }).first().click();
+  const element = { start: Math.round(await played), renewals };
+  server.close();
+  server.closeAllConnections();
+  return { element, origins: [ready.origin === origin, progress.origin === origin], preview: ended.preview, ratio: size.width / size.height, scrolls, violations };
+}
+
+async function axe(page) {
+  const source = await readFile(new URL("../../node_modules/axe-core/axe.min.js", import.meta.url), "utf8");
+  const found = [];
+  for (const frame of page.frames()) {
+    // Not by a `<script>`, which the page's policy forbids.
+    await frame.evaluate(source);
+    const { violations } = await frame.evaluate(() =>
+      window.axe.run({ runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"], resultTypes: ["violations"], iframes: false }),
+    );
+    for (const { id, nodes } of violations) found.push(`${id}: ${nodes.map(({ target, failureSummary }) => `${target.flat()} (${failureSummary})`).join("; ")}`);
+  }
+  return found;
+}
+
+/** Every panel and a card, on a phone and a desktop, in three colour schemes. */
+async function accessibility(context) {
+  const violations = [];
+  const small = [];
+  let looked = 0;
+  const { page, errors } = await open(context);
+  await ready(page);
+  await controls(page);
+  for (const [width, height] of [[1280, 720], [390, 700]]) {
+    await page.setViewportSize({ width, height });
+    for (const media of [{ colorScheme: "light" }, { colorScheme: "dark" }, { forcedColors: "active" }]) {
+      await page.emulateMedia({ colorScheme: null, forcedColors: null, ...media });
+      for (const panel of ["none", "settings", "chapters", "transcript", "keyboard", "card"]) {
+        const where = `${width} ${Object.values(media)[0]} ${panel}`;
+        await page.evaluate((panel) => {
+          const player = document.querySelector("lectern-video");
+          if (panel === "card") player.refuse({ code: "expired" });
+          else if (panel !== "none") player.shadowRoot.querySelector(`.button.${panel}`).click();
+        }, panel);
+        // Transitions end.
+        await page.waitForTimeout(300);
+        violations.push(...(await axe(page)).map((violation) => `${where}: ${violation}`));
+        await picture(page, `axe ${where}`);
+        small.push(...(await page.evaluate(smallTargets)).map((target) => `${where}: ${target}`));
+        looked += 1;
+        if (panel === "card") {
+          await page.locator("lectern-video .retry").click();
+          await ready(page);
+          await page.keyboard.press("k");
+        } else await page.keyboard.press("Escape");
+      }
+    }
+  }
+  return { looked, violations, small, errors };
+}
+
+/** Random keys, clicks and outages for SECONDS seconds, fifty a second. Afterwards, the player obeys. */
+async function monkey(context) {
+  const { page, errors } = await open(context);
+  await ready(page);
+  await controls(page);
+  // A multiplicative generator, so that a seed repeats a run.
+  let state = Number(process.env.SEED ?? 1);
+  const random = (count) => (state = (state * 48_271) % 2_147_483_647) % count;
+  const keys = [" ", "k", "j", "l", "ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "<", ">", "m", "c", "?", "Home", "0", "3", "7", "9", "Tab", "Enter", "Escape"];
+  const end = Date.now() + 1000 * Number(process.env.SECONDS ?? 10);
+  let actions = 0;
+  for (; Date.now() < end; actions += 1) {
+    const dice = random(100);
+    if (dice < 80) await page.keyboard.press(keys[random(keys.length)]);
+    else if (dice < 98) await page.mouse.click(random(1280), random(720));
+    else await context.setOffline(dice === 98);
+  }
+  await context.setOffline(false);
+  for (let at = 0; at < 2; at += 1) await page.keyboard.press("Escape");
+  const retry = page.locator("lectern-video .retry:visible");
+  if (await retry.count()) await retry.click();
+  await page.evaluate(() => {
+    document.activeElement?.blur();
+    document.exitFullscreen().catch(() => {});
+    document.querySelector("video").pause();
+  });
+  await page.keyboard.press("0");
+  await page.keyboard.press("k");
+  await until(page, "(video) => !video.paused && video.currentTime > 1 && video.currentTime < 20");
+  return { actions, state: (await see(page)).state, errors };
+}
+
+/** In the page: controls that are smaller than 24 by 24 pixels. */
+function smallTargets() {
+  const controls = document.querySelector("lectern-video").shadowRoot.querySelectorAll("button, label, input:not([type=radio]), .row > *[role=button], .sound > *[role=button]");
+  return [...controls]
+    .filter((control) => control.checkVisibility())
+    .filter((control) => Math.min(control.getBoundingClientRect().width, control.getBoundingClientRect().height) < 24)
+    .map((control) => control.className || control.localName);
+}
+
+const parts = { use, trouble, preview, embed, axe: accessibility, monkey };
+await withChromium(async (context) => {
+  context.setDefaultTimeout(LIMIT_MS);
+  console.log(JSON.stringify(await parts[part](context)));
+});

@@ -1,0 +1,180 @@
+//! The player in Chromium, as a viewer uses it: keys, panels, refusals, another site's page, and
+//! accessibility.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use lectern::credential::claims::Claims;
+use lectern::credential::link;
+use lectern::object::key::Scope;
+use serde_json::{Value, json};
+use testkit::process::succeed;
+use testkit::root;
+
+use super::edge::{Edge, built, lectern, now};
+use super::{LECTURE, MASTER, media};
+
+/// A lecture of 40 seconds with chapters, captions and two audio tracks.
+fn edge_with_lecture() -> (Edge, String) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| folder.path().join(name);
+    succeed(
+        lectern()
+            .args(["sample", "--seconds", "40", "-o"])
+            .arg(at("sample.mp4")),
+    );
+    let chapter = |from: u32, title: &str| {
+        let to = from + 20;
+        format!("[CHAPTER]\nTIMEBASE=1/1\nSTART={from}\nEND={to}\ntitle={title}\n")
+    };
+    let chapters = [
+        chapter(0, "Introduction"),
+        chapter(20, "Questions & answers"),
+    ]
+    .concat();
+    fs::write(at("chapters"), format!(";FFMETADATA1\n{chapters}")).expect("written");
+    succeed(
+        Command::new("ffmpeg")
+            .args(["-v", "error", "-nostdin", "-i"])
+            .arg(at("sample.mp4"))
+            .arg("-i")
+            .arg(at("chapters"))
+            .args(["-map", "0:v", "-map", "0:a", "-map", "0:a"])
+            .args(["-map_chapters", "1", "-c", "copy"])
+            .args(["-metadata:s:a:0", "language=eng"])
+            .args(["-metadata:s:a:1", "language=deu"])
+            .arg(at("lecture.mp4")),
+    );
+    let mut packages = lectern();
+    packages.arg("package").arg(at("lecture.mp4"));
+    packages.arg("-o").arg(at("package"));
+    packages.args(["--ladder", "480,720", "--preset", "ultrafast"]);
+    for (language, word) in [("en", "Second"), ("de", "Sekunde")] {
+        let captions = at(&format!("{language}.srt"));
+        let cue = |second: u32| {
+            format!(
+                "{}\n00:00:{second:02},100 --> 00:00:{:02},900\n{word} {second}.\n\n",
+                second / 3 + 1,
+                second + 2
+            )
+        };
+        let cues: String = (0..39).step_by(3).map(cue).collect();
+        fs::write(&captions, cues).expect("written");
+        packages.arg("--captions");
+        packages.arg(format!("{language}={}", captions.display()));
+    }
+    succeed(&mut packages);
+    let edge = Edge::start();
+    edge.publish(&at("package"), LECTURE);
+    let revision = only_entry(&at("package").join("v"));
+    (edge, format!("{LECTURE}v/{revision}/lecture.mp4"))
+}
+
+fn only_entry(folder: &Path) -> String {
+    let mut entries = fs::read_dir(folder).expect("a folder");
+    let entry = entries.next().expect("an entry").expect("an entry");
+    entry.file_name().into_string().expect("UTF-8")
+}
+
+fn used(edge: &Edge, part: &str, links: &[&str]) -> Value {
+    let printed = succeed(
+        Command::new(built("node_modules/node/bin/node"))
+            .arg(root().join("tests/browser/player.mjs"))
+            .args([part, &edge.origin])
+            .args(links),
+    );
+    serde_json::from_str(&printed).expect("JSON")
+}
+
+/// One test, because its lecture takes a while to package.
+#[test]
+fn the_player_is_used_by_keys_and_clicks_and_explains_what_it_cannot_do() {
+    let (edge, file) = edge_with_lecture();
+    let (opening, file) = (edge.link(MASTER), edge.link(&file));
+
+    let seen = used(&edge, "use", &[&opening]);
+    let shown = format!("{seen:#}\n{}", edge.log());
+    let expected = json!({
+        "keys": 19,
+        "closed": 0,
+        "groups": ["Quality", "Speed", "Captions", "Audio"],
+        "qualities": ["Auto (480p)", "720p", "480p"],
+        "chapters": ["0:00Introduction", "0:20Questions & answers"],
+        "found": 1,
+        "preview": { "image": "storyboard/00000.jpg", "chapter": "Questions & answers" },
+        "poster": "poster.jpg",
+        "again": {
+            "place": 20,
+            "playbackRate": 2.5,
+            "notice": "Resumed at 0:20.Start over",
+        },
+        "shared": { "place": 30, "label": "Einstellungen" },
+        "errors": [],
+    });
+    for (name, value) in expected.as_object().expect("an object") {
+        assert_eq!(&seen[name], value, "{name}: {shown}");
+    }
+    let cue = seen["cue"].as_str().expect("a caption");
+    assert!(cue.starts_with("Sekunde "), "{shown}");
+
+    let seen = used(&edge, "trouble", &[&opening, &file]);
+    let shown = format!("{seen:#}\n{}", edge.log());
+    let refused = json!({
+        "hasPicture": true,
+        "paused": true,
+        "said": "This link was withdrawn. Ask your school for a new one.",
+        "advice": "Open the lecture from its course again. If that does not help, tell your school.",
+    });
+    assert_eq!(seen["refused"], refused, "{shown}");
+    let stays = json!({ "state": "refused", "isKept": true });
+    assert_eq!(seen["stays"], stays, "{shown}");
+    assert_eq!(seen["retried"], "playing", "{shown}");
+    let no_connection = "There is no connection. The lecture goes on when it is back.";
+    assert_eq!(seen["offline"]["said"], no_connection, "{shown}");
+    assert_eq!(seen["offline"]["state"], "offline", "{shown}");
+    assert_eq!(seen["file"], 720, "{shown}");
+    assert_eq!(seen["errors"], json!([]), "{shown}");
+
+    let scope = Scope::parse(MASTER).expect("a scope");
+    let expired = link::mint(edge.keys.minting(), &Claims::new(scope, now() - 60));
+    let seen = used(&edge, "embed", &[&opening, &expired]);
+    let shown = format!("{seen:#}\n{}", edge.log());
+    let element = json!({ "start": 12, "renewals": 1 });
+    assert_eq!(seen["element"], element, "{shown}");
+    assert_eq!(seen["origins"], json!([true, true]), "{shown}");
+    assert_eq!(seen["preview"], false, "{shown}");
+    assert_eq!(seen["scrolls"], false, "{shown}");
+    let ratio = seen["ratio"].as_f64().expect("a number");
+    assert!((ratio - 16.0 / 9.0).abs() < 0.02, "{shown}");
+    assert_eq!(seen["violations"], json!([]), "{shown}");
+
+    let seen = used(&edge, "axe", &[&opening]);
+    let shown = format!("{seen:#}\n{}", edge.log());
+    assert_eq!(seen["looked"], 36, "{shown}");
+    for name in ["violations", "small", "errors"] {
+        assert_eq!(seen[name], json!([]), "{name}: {shown}");
+    }
+
+    let seen = used(&edge, "monkey", &[&opening]);
+    let shown = format!("{seen:#}\n{}", edge.log());
+    assert_eq!(seen["state"], "playing", "{shown}");
+    assert_eq!(seen["errors"], json!([]), "{shown}");
+}
+
+#[test]
+fn the_end_of_a_preview_leads_to_the_course() {
+    let edge = Edge::start();
+    edge.publish(media::package(), LECTURE);
+    let token = edge.token_of(json!({ "path": LECTURE, "preview": [0, 4] }));
+    let link = format!("{}{MASTER}?token={token}", edge.origin);
+    let seen = used(&edge, "preview", &[&link]);
+    let shown = format!("{seen:#}\n{}", edge.log());
+    let expected = json!({
+        "title": "The preview ends here.",
+        "advice": "Open the course to watch the whole lecture.",
+        "again": true,
+        "preview": true,
+    });
+    assert_eq!(seen, expected, "{shown}");
+}

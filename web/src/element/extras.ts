@@ -1,0 +1,76 @@
+// The files beside a lecture: chapters in Apple's format, and a storyboard. Pure.
+
+export interface Chapter {
+  start: number;
+  title: string;
+}
+
+export interface Thumbnail {
+  start: number;
+  end: number;
+  /** An absolute URL with the rectangle as its fragment: `…#xywh=0,0,160,90`. */
+  url: string;
+}
+
+/** A line of the transcript. */
+export interface Line {
+  start: number;
+  text: string;
+}
+
+/** A lecture has at most so many chapters and thumbnails. */
+const MAX_ENTRIES = 10_000;
+const CUE = /^(\S+)\s+-->\s+(\S+).*\n(\S+#xywh=\d+,\d+,\d+,\d+)$/gm;
+
+/**
+ * Reads `chapters.json`, with titles in the viewer's language if there are any. Leaves out what
+ * is no chapter.
+ */
+export function parseChapters(text: string, language: string): Chapter[] {
+  const listed: unknown = JSON.parse(text);
+  if (!Array.isArray(listed)) return [];
+  const chapters = listed
+    .slice(0, MAX_ENTRIES)
+    .flatMap((entry: Record<string, unknown> | null): Chapter[] => {
+      const start = entry?.["start-time"];
+      const titles = Array.isArray(entry?.titles) ? entry.titles : [];
+      const inLanguage = titles.find(
+        (title) => title?.language && language.startsWith(title.language),
+      );
+      const title: unknown = (inLanguage ?? titles[0])?.title;
+      return typeof start === "number" && start >= 0 && typeof title === "string"
+        ? [{ start, title }]
+        : [];
+    });
+  return chapters.sort((one, other) => one.start - other.start);
+}
+
+/** The chapter that plays at a second. */
+export function chapterAt(chapters: Chapter[], seconds: number): Chapter | undefined {
+  return chapters.findLast(({ start }) => start <= seconds + 0.05);
+}
+
+/** Reads `storyboard.vtt`, whose images are relative to `base`. */
+export function parseStoryboard(text: string, base: string): Thumbnail[] {
+  const cues = [...text.replaceAll("\r", "").matchAll(CUE)].slice(0, MAX_ENTRIES);
+  return cues.flatMap(([, from, to, image]): Thumbnail[] => {
+    const [start, end] = [seconds(from), seconds(to)];
+    if (start === undefined || end === undefined || !image || !URL.canParse(image, base)) return [];
+    return [{ start, end, url: new URL(image, base).href }];
+  });
+}
+
+/** Lines that contain a text, in any case. */
+export function search(lines: Line[], text: string): Line[] {
+  const wanted = text.trim().toLocaleLowerCase();
+  return wanted ? lines.filter((line) => line.text.toLocaleLowerCase().includes(wanted)) : lines;
+}
+
+/** A WebVTT timestamp, `00:01:02.500` or `01:02.500`, as seconds. */
+function seconds(timestamp: string | undefined): number | undefined {
+  const [, hours, minutes, rest] =
+    /^(?:(\d{2,6}):)?(\d{2}):(\d{2}\.\d{3})$/.exec(timestamp ?? "") ?? [];
+  return rest === undefined
+    ? undefined
+    : Number(hours ?? 0) * 3600 + Number(minutes) * 60 + Number(rest);
+}

@@ -1,0 +1,483 @@
+// <lectern-video src renew-url poster start autoplay lang>: a lecture with its controls. The
+// controls load after the script that plays, so that the first frame does not wait for them.
+import { Captions } from "../captions.ts";
+import {
+  Engine,
+  type EngineHost,
+  type Extras,
+  isAllowed,
+  lectureOf,
+  parseLink,
+} from "../engine.ts";
+import { type Action, actionOf, type Focus, nextSpeed } from "../keys.ts";
+import { claimsOf } from "../link.ts";
+import { keepPlace, keepSettings, place, settings } from "../memory.ts";
+import { advice, isRetryable, sentence } from "../refusals.ts";
+import { type PlayerEvent, type PlayerState, type Refusal, next, OPENING, word } from "../state.ts";
+import { en, fill, languageOf, type Texts, textsOf } from "../texts/index.ts";
+import { formatTime, parseTime } from "../time.ts";
+import type { Controls } from "./controls.ts";
+import style from "./lectern-video.css";
+
+/** The wait for the first frame before the controls load, in milliseconds. */
+const CONTROLS_AFTER_MS = 2_500;
+/** The time for which a short message stays, in milliseconds. */
+const NOTICE_MS = 2_500;
+/** A place this near the beginning or the end is not kept, in seconds. */
+const PLACE_MARGIN = 15;
+/** The time between two events `lectern:progress`, in seconds. */
+const PROGRESS_STEP = 5;
+
+/** How a lecture opens, beside its link. */
+export interface Opening extends Partial<Pick<EngineHost, "headers" | "pages" | "ask">> {
+  /** The second to start at. */
+  start?: number;
+}
+
+export class LecternVideo extends HTMLElement {
+  static readonly observedAttributes = ["src", "lang", "poster"];
+
+  readonly video: HTMLVideoElement = document.createElement("video");
+  readonly captions: Captions;
+  texts: Texts = en;
+  extras: Extras = {};
+  engine: Engine | undefined;
+  #state: PlayerState = OPENING;
+  #controls: Controls | undefined;
+  #isLoading = false;
+  #noticeTimer: ReturnType<typeof setTimeout> | undefined;
+  #progressAt = -Infinity;
+  #isReady = false;
+  #hasStarted = false;
+  readonly #alert: HTMLElement = document.createElement("p");
+  readonly #parts: Record<
+    "card" | "title" | "advice" | "retry" | "notice" | "start" | "controller",
+    HTMLElement
+  >;
+
+  constructor() {
+    super();
+    const root = this.attachShadow({ mode: "open" });
+    const sheet = new CSSStyleSheet();
+    sheet.replaceSync(style);
+    root.adoptedStyleSheets = [sheet];
+    const make = <Name extends keyof HTMLElementTagNameMap>(
+      name: Name,
+      part: string,
+    ): HTMLElementTagNameMap[Name] =>
+      Object.assign(document.createElement(name), { className: part });
+    // The library's element is not defined yet.
+    const controller = document.createElement("media-controller");
+    for (const name of ["nohotkeys", "nomutedpref", "novolumepref", "nosubtitleslangpref"])
+      controller.setAttribute(name, "");
+    const slot = document.createElement("slot");
+    slot.name = "media";
+    slot.slot = "media";
+    controller.append(slot);
+    const card = make("div", "card");
+    const alert = document.createElement("slot");
+    alert.name = "alert";
+    const title = make("p", "title");
+    const text = make("p", "advice");
+    const retry = Object.assign(make("button", "retry"), { type: "button" });
+    retry.addEventListener("click", () => this.retry());
+    card.append(alert, title, text, retry);
+    const notice = make("p", "notice");
+    title.setAttribute("role", "status");
+    notice.setAttribute("role", "status");
+    const cues = make("div", "cues");
+    cues.setAttribute("part", "captions");
+    const start = Object.assign(make("button", "start"), { type: "button" });
+    start.addEventListener("click", () => this.perform({ type: "toggle" }));
+    start.append(playIcon());
+    root.append(start, controller, cues, notice, card);
+    this.#parts = { card, title, advice: text, retry, notice, start, controller };
+    this.captions = new Captions(this.video, cues, () => this.#controls?.update());
+  }
+
+  connectedCallback(): void {
+    const { video } = this;
+    if (!video.isConnected) {
+      Object.assign(video, { slot: "media", playsInline: true, preload: "auto" });
+      Object.assign(this.#alert, { slot: "alert", hidden: true });
+      this.#alert.setAttribute("role", "alert");
+      this.append(video, this.#alert);
+      this.#listen();
+    }
+    if (!this.hasAttribute("tabindex")) this.tabIndex = -1;
+    this.#render();
+    if (this.hasAttribute("src") && !this.engine) this.#openSource();
+    void this.#speak();
+  }
+
+  disconnectedCallback(): void {
+    this.#keepPlace();
+    this.engine?.destroy();
+    this.engine = undefined;
+  }
+
+  attributeChangedCallback(name: string, before: string | null, now: string | null): void {
+    if (before === now || !this.isConnected) return;
+    if (name === "src") this.#openSource();
+    else if (name === "lang") void this.#speak();
+    else this.video.poster = now ?? "";
+  }
+
+  get state(): PlayerState {
+    return this.#state;
+  }
+
+  /** Opens a link. The page shows why not, if it does not open. */
+  open(link: URL, { headers = {}, pages = [], ask, start }: Opening = {}): void {
+    this.engine?.destroy();
+    this.#dispatch({ type: "open" });
+    this.#isReady = false;
+    const lecture = lectureOf(link);
+    const kept = start === undefined ? place(lecture) : undefined;
+    const engine = new Engine(this.video, link, start ?? kept ?? 0, {
+      headers,
+      pages,
+      ask,
+      dispatch: (event) => this.engine === engine && this.#dispatch(event),
+      changed: () => this.#controls?.update(),
+      extras: (extras) => {
+        this.extras = extras;
+        if (extras.poster && !this.hasAttribute("poster") && !this.video.poster)
+          this.video.poster = extras.poster;
+        this.#controls?.extras();
+      },
+    });
+    this.engine = engine;
+    if (!isAllowed(link)) return engine.refuse({ code: "other_site" });
+    const { speed, volume } = settings();
+    if (speed) this.video.defaultPlaybackRate = this.video.playbackRate = speed;
+    if (volume !== undefined) this.video.volume = Math.min(1, Math.max(0, volume));
+    void engine.open().then(() => {
+      if (this.hasAttribute("autoplay")) void this.video.play().catch(() => {});
+    });
+    if (kept)
+      this.video.addEventListener("loadeddata", () => this.#offerStart(kept), { once: true });
+    setTimeout(() => void this.#loadControls(), CONTROLS_AFTER_MS);
+  }
+
+  /** Shows why nothing plays. */
+  refuse(refusal: Refusal): void {
+    if (this.engine) this.engine.refuse(refusal);
+    else this.#dispatch({ type: "refuse", refusal });
+  }
+
+  /** Opens the lecture again, at the place where it stopped. */
+  retry(): void {
+    const { trouble, playback } = this.#state;
+    if (!trouble && playback === "ended") {
+      void this.video.play().catch(() => {});
+      return;
+    }
+    void this.engine?.open().then(() => this.video.play().catch(() => {}));
+    this.focus({ preventScroll: true });
+  }
+
+  /** Does what a key or a control asks for. */
+  perform(action: Action): void {
+    const { video } = this;
+    const isStopped = this.#state.trouble?.kind === "refused";
+    if (isStopped && action.type !== "close" && action.type !== "fullscreen") return;
+    switch (action.type) {
+      case "toggle":
+        if (video.paused) void video.play().catch(() => {});
+        else video.pause();
+        break;
+      case "seek_by":
+        this.seek(video.currentTime + action.seconds);
+        break;
+      case "seek_to":
+        this.seek(video.duration * action.share);
+        break;
+      case "louder":
+        video.muted = false;
+        video.volume = Math.min(1, Math.max(0, Math.round((video.volume + action.by) * 100) / 100));
+        keepSettings({ volume: video.volume });
+        this.notice(fill(this.texts.volume_is, { percent: Math.round(video.volume * 100) }));
+        break;
+      case "faster":
+        this.setSpeed(nextSpeed(video.playbackRate, action.steps));
+        break;
+      case "mute":
+        video.muted = !video.muted;
+        this.notice(
+          video.muted
+            ? this.texts.muted
+            : fill(this.texts.volume_is, { percent: Math.round(video.volume * 100) }),
+        );
+        break;
+      case "captions":
+        this.#toggleCaptions();
+        break;
+      case "fullscreen":
+        void this.#toggleFullscreen();
+        break;
+      case "picture":
+        void this.#togglePicture();
+        break;
+      case "help":
+        this.#controls?.toggle("keyboard");
+        break;
+      case "close":
+        this.#controls?.close();
+        break;
+    }
+    this.#controls?.wake();
+  }
+
+  seek(seconds: number): void {
+    const { duration } = this.video;
+    if (Number.isFinite(duration))
+      this.video.currentTime = Math.min(Math.max(0, seconds), duration);
+  }
+
+  setSpeed(speed: number): void {
+    this.video.defaultPlaybackRate = this.video.playbackRate = speed;
+    keepSettings({ speed });
+    this.notice(fill(this.texts.speed_is, { speed }));
+  }
+
+  /** Shows a short message, which a screen reader says. */
+  notice(text: string, ...buttons: HTMLElement[]): void {
+    const { notice } = this.#parts;
+    clearTimeout(this.#noticeTimer);
+    notice.replaceChildren(text, ...buttons);
+    this.#noticeTimer = setTimeout(
+      () => notice.replaceChildren(),
+      buttons.length > 0 ? 4 * NOTICE_MS : NOTICE_MS,
+    );
+  }
+
+  /** Handles a key of this element or of its page. */
+  handleKey(event: KeyboardEvent): void {
+    if (event.defaultPrevented) return;
+    const action = actionOf(event, focusOf(event));
+    if (!action) return;
+    if (action.type !== "close") event.preventDefault();
+    this.perform(action);
+  }
+
+  #openSource(): void {
+    const link = parseLink(this.getAttribute("src"));
+    if (!link) return this.refuse({ code: "no_link" });
+    const renewUrl = this.getAttribute("renew-url");
+    const ask = renewUrl === null ? undefined : () => renewedLink(renewUrl);
+    this.open(link, { ask, start: parseTime(this.getAttribute("start")) });
+  }
+
+  async #speak(): Promise<void> {
+    const language = languageOf(this.lang || this.closest<HTMLElement>("[lang]")?.lang || "en");
+    const texts = await textsOf(language);
+    this.texts = texts;
+    this.setAttribute("aria-label", texts.player);
+    this.#controls?.speak(language);
+    this.#render();
+  }
+
+  #listen(): void {
+    const { video } = this;
+    this.addEventListener("keydown", (event) => this.handleKey(event));
+    for (const type of ["loadeddata", "error"])
+      video.addEventListener(type, () => void this.#loadControls());
+    video.addEventListener("timeupdate", () => this.#progress());
+    for (const type of ["pause", "seeked"]) video.addEventListener(type, () => this.#keepPlace());
+    addEventListener("pagehide", () => this.#keepPlace());
+  }
+
+  #progress(): void {
+    const { currentTime } = this.video;
+    if (Math.abs(currentTime - this.#progressAt) < PROGRESS_STEP) return;
+    this.#progressAt = currentTime;
+    this.#keepPlace();
+    this.#tell("progress", this.#position());
+  }
+
+  #position(): { currentTime: number; duration: number } {
+    return { currentTime: this.video.currentTime, duration: this.video.duration };
+  }
+
+  #keepPlace(): void {
+    const { currentTime, duration } = this.video;
+    if (!this.engine || !Number.isFinite(duration) || currentTime === 0) return;
+    const isInside = currentTime > PLACE_MARGIN && currentTime < duration - PLACE_MARGIN;
+    keepPlace(lectureOf(this.engine.link), isInside ? currentTime : undefined);
+  }
+
+  #offerStart(seconds: number): void {
+    const button = Object.assign(document.createElement("button"), {
+      type: "button",
+      textContent: this.texts.start_over,
+    });
+    button.addEventListener("click", () => {
+      this.seek(0);
+      this.notice("");
+    });
+    this.notice(fill(this.texts.resumed, { time: formatTime(seconds) }), button);
+  }
+
+  #dispatch(event: PlayerEvent): void {
+    const before = this.#state;
+    this.#state = next(before, event);
+    if (event.type === "ready" && !this.#isReady) {
+      this.#isReady = true;
+      this.#tell("ready", this.#position());
+    } else if (event.type === "play" && before.playback !== "playing") {
+      this.#tell("play", this.#position());
+    } else if (event.type === "end" && this.#state.playback === "ended") {
+      this.#tell("ended", { ...this.#position(), preview: this.#isPreview() });
+    } else if (event.type === "refuse" && before.trouble?.kind !== "refused") {
+      this.#tell("error", { code: event.refusal.code ?? "cannot_open", ...this.#position() });
+    }
+    if (this.#state !== before) this.#render();
+  }
+
+  /**
+   * Tells the page by an event of the element: `lectern:ready`, `play`, `progress`, `ended` or
+   * `error`.
+   */
+  #tell(name: string, detail: object): void {
+    this.dispatchEvent(
+      new CustomEvent(`lectern:${name}`, { detail, bubbles: true, composed: true }),
+    );
+  }
+
+  #isPreview(): boolean {
+    return this.engine !== undefined && claimsOf(this.engine.link).preview !== undefined;
+  }
+
+  #render(): void {
+    const { texts } = this;
+    const { playback, trouble } = this.#state;
+    const { card, title, advice: text, retry, start } = this.#parts;
+    this.#hasStarted ||= playback === "playing";
+    start.hidden = this.#hasStarted || playback !== "paused" || trouble?.kind === "refused";
+    start.setAttribute("aria-label", texts.play);
+    const isPreviewOver = !trouble && playback === "ended" && this.#isPreview();
+    this.setAttribute("state", word(this.#state));
+    this.toggleAttribute("waiting", playback === "waiting" || playback === "opening");
+    let alert = "";
+    let advised = "";
+    if (trouble?.kind === "refused") {
+      alert = sentence(trouble.refusal, texts);
+      advised = fill(advice(trouble.refusal, texts), { time: formatTime(this.video.currentTime) });
+    } else if (trouble?.kind === "offline") {
+      alert = trouble.problem ? sentence(trouble.problem, texts) : texts.no_connection;
+      advised = trouble.problem ? advice(trouble.problem, texts) : texts.offline_advice;
+    } else if (isPreviewOver) {
+      advised = texts.preview_advice;
+    }
+    // The sentence changes before it shows, for those who wait for it.
+    if (alert && this.#alert.textContent !== alert) this.#alert.textContent = alert;
+    this.#alert.hidden = !alert;
+    title.textContent = isPreviewOver ? texts.preview_over : "";
+    text.textContent = advised;
+    retry.textContent = isPreviewOver ? texts.replay : texts.retry;
+    retry.hidden =
+      !isPreviewOver &&
+      (!trouble ||
+        trouble.kind === "slow" ||
+        (trouble.kind === "refused" && !isRetryable(trouble.refusal)));
+    card.hidden = !alert && !isPreviewOver;
+    // What still plays from the buffer stays visible.
+    card.classList.toggle(
+      "small",
+      trouble?.kind === "offline" && playback !== "waiting" && playback !== "opening",
+    );
+    if (trouble?.kind === "slow") this.notice(texts.slow);
+    this.#parts.controller.toggleAttribute("inert", trouble?.kind === "refused");
+    if (trouble?.kind === "refused") {
+      this.#controls?.close();
+      void this.#loadControls();
+    }
+  }
+
+  async #loadControls(): Promise<void> {
+    if (this.#isLoading) return;
+    this.#isLoading = true;
+    try {
+      const { attachControls } = await import("./controls.ts");
+      this.#controls = attachControls(this, this.#parts.controller, this.shadowRoot!);
+      this.#controls.speak(
+        languageOf(this.lang || this.closest<HTMLElement>("[lang]")?.lang || "en"),
+      );
+      this.#controls.extras();
+    } catch {
+      // The browser's own controls need no script.
+      this.video.controls = true;
+      this.#isLoading = false;
+    }
+  }
+
+  #toggleCaptions(): void {
+    const { captions, texts } = this;
+    if (captions.tracks().length === 0) return this.notice(texts.no_captions);
+    captions.toggle();
+    const { chosen } = captions;
+    this.notice(
+      chosen
+        ? fill(texts.captions_on, { name: chosen.label || chosen.language })
+        : texts.captions_off,
+    );
+  }
+
+  async #toggleFullscreen(): Promise<void> {
+    try {
+      if (document.fullscreenElement) await document.exitFullscreen();
+      else if (this.requestFullscreen) await this.requestFullscreen();
+      // On an iPhone, only the video itself can be shown so.
+      else
+        (
+          this.video as HTMLVideoElement & { webkitEnterFullscreen?: () => void }
+        ).webkitEnterFullscreen?.();
+    } catch {
+      // The page around does not allow it.
+    }
+  }
+
+  async #togglePicture(): Promise<void> {
+    try {
+      if (document.pictureInPictureElement) await document.exitPictureInPicture();
+      else await this.video.requestPictureInPicture();
+    } catch {
+      // The browser has none, or the lecture has not begun.
+    }
+  }
+}
+
+function playIcon(): SVGSVGElement {
+  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  svg.setAttribute("viewBox", "0 0 24 24");
+  svg.setAttribute("aria-hidden", "true");
+  const shape = document.createElementNS("http://www.w3.org/2000/svg", "path");
+  shape.setAttribute("d", "M8 4.500v15l12-7.500Z");
+  svg.append(shape);
+  return svg;
+}
+
+/** The control that a key was meant for. */
+function focusOf(event: KeyboardEvent): Focus {
+  const [target] = event.composedPath();
+  if (!(target instanceof HTMLElement)) return "none";
+  if (target instanceof HTMLInputElement && target.type === "range") return "slider";
+  if (target instanceof HTMLInputElement && target.type === "radio") return "choice";
+  if (target.matches("input, select, textarea, [contenteditable]")) return "form";
+  return target.matches("button, a[href], summary, [role=button]") ? "button" : "none";
+}
+
+/** The link that the course app gives: `{"link":"https://…"}`. */
+async function renewedLink(url: string): Promise<URL | undefined> {
+  try {
+    const answer = await fetch(url, { cache: "no-store", headers: { accept: "application/json" } });
+    const body: { link?: string } = await answer.json();
+    const link = answer.ok ? parseLink(body.link) : undefined;
+    return link && isAllowed(link) ? link : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+if (!customElements.get("lectern-video")) customElements.define("lectern-video", LecternVideo);

@@ -1,0 +1,83 @@
+// The states of a player, as data. Pure: a state and an event give the next state.
+import type { Problem } from "./answer.ts";
+
+/** Reasons of the player itself, beside the edge's codes. */
+export type LocalCode =
+  | "no_link"
+  | "other_site"
+  | "other_file"
+  | "other_page"
+  | "unsupported"
+  | "unplayable"
+  | "cannot_open";
+
+/** The reason why nothing plays: a code of the edge or of the player. */
+export interface Refusal extends Problem {
+  code?: LocalCode | (string & {});
+}
+
+export type Trouble =
+  /** Nothing arrives, or too little. */
+  | { kind: "slow" }
+  /** The player waits for its connection, or for an edge that answers 5xx. */
+  | { kind: "offline"; problem?: Problem }
+  /** Nothing plays before the viewer does something. */
+  | { kind: "refused"; refusal: Refusal };
+
+export interface PlayerState {
+  playback: "opening" | "paused" | "playing" | "waiting" | "ended";
+  trouble?: Trouble;
+}
+
+export type PlayerEvent =
+  | { type: "open" }
+  | { type: "ready" }
+  | { type: "play" }
+  | { type: "pause" }
+  | { type: "wait" }
+  | { type: "end" }
+  /** The player has waited for seconds. */
+  | { type: "stall" }
+  | { type: "lose"; problem?: Problem }
+  | { type: "arrive" }
+  | { type: "refuse"; refusal: Refusal };
+
+export const OPENING: PlayerState = { playback: "opening" };
+
+/** The state after an event. Only a retry leaves a refusal. */
+export function next(state: PlayerState, event: PlayerEvent): PlayerState {
+  if (event.type === "open") return OPENING;
+  if (state.trouble?.kind === "refused") return state;
+  switch (event.type) {
+    case "ready":
+      return state.playback === "opening" ? { ...state, playback: "paused" } : state;
+    case "play":
+      return { playback: "playing", ...lost(state) };
+    case "pause":
+      return state.playback === "ended" ? state : { playback: "paused", ...lost(state) };
+    case "wait":
+      return state.playback === "opening" ? state : { ...state, playback: "waiting" };
+    case "end":
+      return { playback: "ended" };
+    case "stall":
+      if (state.trouble || (state.playback !== "waiting" && state.playback !== "opening"))
+        return state;
+      return { ...state, trouble: { kind: "slow" } };
+    case "lose":
+      return { ...state, trouble: { kind: "offline", problem: event.problem } };
+    case "arrive":
+      return state.trouble ? { playback: state.playback } : state;
+    case "refuse":
+      return { ...state, trouble: { kind: "refused", refusal: event.refusal } };
+  }
+}
+
+/** A lost connection outlasts what is played from the buffer. */
+function lost({ trouble }: PlayerState): Pick<PlayerState, "trouble"> {
+  return trouble?.kind === "offline" ? { trouble } : {};
+}
+
+/** The state as one word, for the element's attribute `state`. */
+export function word({ playback, trouble }: PlayerState): string {
+  return trouble && trouble.kind !== "slow" ? trouble.kind : playback;
+}

@@ -1,0 +1,36 @@
+// The texts of the player, one file a language. web/build.mjs refuses a file that lacks a key.
+import en from "./en.json";
+
+export type Texts = typeof en;
+export type TextKey = keyof Texts;
+
+/** Languages other than English, which comes with the player. */
+const OTHERS: Record<string, () => Promise<{ default: Texts }>> = {
+  de: () => import("./de.json"),
+  es: () => import("./es.json"),
+  fr: () => import("./fr.json"),
+  hi: () => import("./hi.json"),
+  pt: () => import("./pt.json"),
+};
+
+/** The language of the list that suits a BCP 47 tag, such as `de` for `de-CH`. */
+export function languageOf(tag: string): string {
+  const [base = ""] = tag.toLowerCase().split("-");
+  return base in OTHERS ? base : "en";
+}
+
+/** Texts of a language, English without a connection. */
+export async function textsOf(language: string): Promise<Texts> {
+  try {
+    return (await OTHERS[language]?.())?.default ?? en;
+  } catch {
+    return en;
+  }
+}
+
+export { en };
+
+/** Fills `{name}` with values. */
+export function fill(text: string, values: Record<string, string | number>): string {
+  return text.replace(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole));
+}
