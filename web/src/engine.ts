@@ -14,6 +14,8 @@ import { passEnd, Renewal, type Surroundings } from "./renewal.ts";
 import type { PlayerEvent, Refusal } from "./state.ts";
 import { watch } from "./watching.ts";
 
+/** The distance from which a failed load has nothing to do with the one before, in seconds. */
+const ELSEWHERE_SECONDS = 10;
 /** The number of media errors to recover from before the viewer sees one. */
 const MAX_RECOVERIES = 6;
 /** The number of network errors before the viewer hears that there is no connection. */
@@ -124,6 +126,8 @@ export class Engine {
   /** The course gives a new link once, before anything plays with it. */
   #hasAsked = false;
   #hasReopened = false;
+  /** The second at which the player did either. */
+  #triedAt = -Infinity;
   /** The lecture is still recorded. */
   #isLive = false;
   #isRecovering = false;
@@ -359,7 +363,6 @@ export class Engine {
     hls.on(Hls.Events.LEVEL_LOADED, (_event, { details }) => (this.#isLive = details.live));
     hls.on(Hls.Events.FRAG_BUFFERED, () => {
       this.#mediaErrors = 0;
-      this.#hasReopened = this.#hasAsked = false;
       this.#arrive();
     });
     for (const event of [
@@ -401,7 +404,9 @@ export class Engine {
   }
 
   async #recover(hls: Hls, passes: Renewal, data: ErrorData): Promise<void> {
-    if (this.#isRecovering || this.#isRefused || hls !== this.#hls) return;
+    // A fatal error is not dropped: nothing follows it.
+    const isBusy = this.#isRecovering && !data.fatal;
+    if (isBusy || this.#isRefused || hls !== this.#hls) return;
     this.#isRecovering = true;
     try {
       await this.#recoverOnce(hls, passes, data);
@@ -427,18 +432,28 @@ export class Engine {
     const problem = reason === "unreachable" ? undefined : reason;
     // One file of many may fail, unless the edge ends the view.
     if (!data.fatal && !ENDS.has(problem?.code ?? "")) return;
+    this.#forgetTries();
     const [hasReopened, hasAsked] = [this.#hasReopened, this.#hasAsked];
     switch (nextStep({ status, reason, isLinkOver: passes.isOver(), hasReopened, hasAsked })) {
       case "wait":
         return this.#wait(hls, passes, problem);
       case "reopen":
         this.#hasReopened = true;
+        this.#triedAt = this.#video.currentTime || this.#place;
         return this.#reopen();
       case "ask":
         this.#hasAsked = true;
+        this.#triedAt = this.#video.currentTime || this.#place;
         if (await passes.replaceLink()) return this.#reopen();
     }
     this.refuse(problem ? refusalOf(problem, passes.link, this.#pages()) : { code: "unplayable" });
+  }
+
+  /** Forgets tries at another second. At the same one, they would follow each other without end. */
+  #forgetTries(): void {
+    const { readyState, currentTime } = this.#video;
+    if (readyState === 0 || Math.abs(currentTime - this.#triedAt) < ELSEWHERE_SECONDS) return;
+    this.#hasReopened = this.#hasAsked = false;
   }
 
   /** Waits for the connection or the edge, and loads again. */
