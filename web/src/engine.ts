@@ -431,7 +431,9 @@ export class Engine {
     if (hls !== this.#hls || this.#isRefused) return;
     const problem = reason === "unreachable" ? undefined : reason;
     // One file of many may fail, unless the edge ends the view.
-    if (!data.fatal && !ENDS.has(problem?.code ?? "")) return;
+    // The loader renews a pass that has ended, but not one that the edge alone takes for ended.
+    const isEnd = ENDS.has(problem?.code ?? "") || (problem?.code === "expired" && !passes.haveEnded());
+    if (!data.fatal && !isEnd) return;
     this.#forgetTries();
     const [hasReopened, hasAsked] = [this.#hasReopened, this.#hasAsked];
     switch (nextStep({ status, reason, isLinkOver: passes.isOver(), hasReopened, hasAsked })) {

@@ -169,6 +169,11 @@ export class Renewal {
     return this.#around.now() + this.#skew;
   }
 
+  /** Returns whether passes have ended, so that the next load waits for new ones. */
+  haveEnded(): boolean {
+    return this.#now() >= this.#end;
+  }
+
   #opened(urls: string[], headers: AnswerHeaders): void {
     this.#session = headers.get("lectern-session") ?? this.#session;
     const date = Date.parse(headers.get("date") ?? "");
