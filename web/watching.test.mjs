@@ -164,6 +164,20 @@ test("a live lecture is not reported", async (t) => {
   assert.equal(reports().length, 1);
 });
 
+test("a lecture that another one replaces is reported for the last time", async (t) => {
+  const { video, reports, happen, playTo } = stage(t, []);
+  const leaving = new AbortController();
+  await watch(video, () => linkOf({ sub: "s42" }).href, {}, () => {}, () => false, leaving.signal);
+  await playTo(20);
+  leaving.abort();
+  await new Promise(setImmediate);
+  assert.deepEqual(reports().map(({ ranges, final }) => [ranges, final]), [[[[0, 19.75]], true]]);
+  video.currentTime = 0;
+  await playTo(60);
+  await happen("ended");
+  assert.equal(reports().length, 1);
+});
+
 test("a player whose place is taken stops", async (t) => {
   const stopped = [];
   const { video, reports, playTo } = stage(t, [200, 403], { position: 0 }, { code: "too_many_sessions" });

@@ -187,7 +187,9 @@ mod tests {
                 (NOW, 600, Ok(())),
                 (NOW + 600, 600, Ok(())),
                 (NOW + 601, 600, Err(LinkError::Expired(NOW + 600))),
-                (NOW, 599, Err(LinkError::TooFarAhead(599))),
+                // The clock of another data centre may be ahead.
+                (NOW, 570, Ok(())),
+                (NOW, 569, Err(LinkError::TooFarAhead(569))),
                 (NOW - 30, 630, Ok(())),
                 (NOW - 31, 631, Err(LinkError::NotYetValid(NOW))),
             ] {

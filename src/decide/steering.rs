@@ -360,7 +360,7 @@ mod tests {
         }
         // A token that other bounds allowed.
         let bounded = Config {
-            max_watch: 599,
+            max_watch: 569,
             ..config
         };
         let url = format!("{own}?token={plain}");

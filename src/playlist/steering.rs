@@ -616,7 +616,7 @@ v/0a1b/480p/playlist.m3u8
             (540, 61, true),
             (600, 1, true),
         ] {
-            let found = manifest(MASTER, "c/l/master.m3u8", None, age).expect("a manifest");
+            let found = manifest(MASTER, "c/l/master.m3u8", Some("0a1b"), age).expect("a manifest");
             assert_eq!(found["TTL"], ttl, "{age}");
             assert_eq!(found.get("PATHWAY-CLONES").is_some(), is_cloned, "{age}");
             let priority = if is_cloned {

@@ -200,7 +200,7 @@ print(lesson(request, "intro").content.decode())`);
             const { event, result } = JSON.parse(readFileSync(join(folder, 'lecture.json'), 'utf8'));
             assert.equal(event, 'done');
             await plays(result.link);
-            assert.match(await (await fetch(result.page)).text(), /<video/);
+            assert.match(await (await fetch(result.page)).text(), /<lectern-video/);
             shipped = result;
         },
         async function facts({ language, code }) {
@@ -483,7 +483,7 @@ print(lesson(request, "intro").content.decode())`);
             try {
                 await terminal.shows(/\^C ends the demo/);
                 const [page, bare, expired] = terminal.said().match(/http:\/\/localhost:\d+\/\S*token=\S+|http:\/\/localhost:\d+\/_lectern\/play#\S+/g);
-                assert.match(await (await fetch(page)).text(), /<video/);
+                assert.match(await (await fetch(page)).text(), /<lectern-video/);
                 assert.ok(page.endsWith(bare.slice(`http://localhost:${port}`.length)));
                 await plays(bare);
                 assert.equal((await (await fetch(expired)).json()).code, 'expired');

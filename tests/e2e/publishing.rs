@@ -73,7 +73,7 @@ fn ship_ends_with_a_link_and_a_page_that_open() {
         let (page, fragment) = page.split_once('#').expect("a fragment");
         assert_eq!(fragment, link);
         let page = page.strip_prefix(&*edge.origin).expect("at the edge");
-        assert!(edge.get(page).text().contains("<video"), "{page}");
+        assert!(edge.get(page).text().contains("<lectern-video"), "{page}");
     }
 }
 

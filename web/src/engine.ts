@@ -150,6 +150,8 @@ export class Engine {
 
   /** Opens the lecture, at the place where it stopped. */
   async open(): Promise<void> {
+    // The video element may still show another lecture.
+    if (this.#isWatched) this.#place = this.#video.currentTime || this.#place;
     this.#isRefused = false;
     this.#isOpened = false;
     this.#hasAsked = this.#hasReopened = false;
@@ -286,7 +288,7 @@ export class Engine {
       () => {
         dispatch({ type: "arrive" });
         if (this.#isRefused) return;
-        if (this.#isOpened) this.#hls?.startLoad();
+        if (this.#isOpened) this.#hls?.startLoad(this.#second());
         else if (this.#video.error && !this.#hls) void this.open();
       },
       { signal },
@@ -342,6 +344,8 @@ export class Engine {
       capLevelToPlayerSize: true,
       // Segments are CMAF, which needs no remuxing that a worker would speed up.
       enableWorker: false,
+      // A lecture of hours does not fit into the browser's memory.
+      backBufferLength: 60,
       startPosition: this.#place || -1,
       loader: edgeLoader(passes, this.#host.headers),
     });
@@ -394,7 +398,8 @@ export class Engine {
       this.#isWatched = false;
       if (!this.#isDropped) this.refuse(refusalOf(problem, this.link, this.#pages()));
     };
-    void watch(this.#video, current, this.#host.headers, stop, () => this.#isLive);
+    const { signal } = this.#listening;
+    void watch(this.#video, current, this.#host.headers, stop, () => this.#isLive, signal);
   }
 
   #arrive(): void {
@@ -466,8 +471,13 @@ export class Engine {
     await pause(Math.min(1000 * this.#networkErrors, LONGEST_WAIT_MS));
     if (hls !== this.#hls || this.#isRefused) return;
     // `startLoad` requests nothing before the Multivariant Playlist has loaded.
-    if (this.#isOpened) hls.startLoad();
+    if (this.#isOpened) hls.startLoad(this.#second());
     else hls.loadSource(passes.opening());
+  }
+
+  /** The second to load from. hls.js forgets its own before the first segment has arrived. */
+  #second(): number {
+    return this.#video.currentTime || this.#place || -1;
   }
 
   /** Opens the link again and goes on at the same second. */

@@ -100,6 +100,7 @@ export async function watch(
   headers: Record<string, string> = {},
   stop: (problem: Problem) => void = () => {},
   isLive: () => boolean = () => false,
+  signal?: AbortSignal,
 ): Promise<void> {
   const link = (): URL => new URL(current());
   if (!claimsOf(link()).sub) return;
@@ -142,23 +143,33 @@ export async function watch(
     }
   };
 
-  for (const name of ["seeking", "emptied"]) video.addEventListener(name, () => played.stop());
-  video.addEventListener("play", () => (reported = Date.now()));
-  video.addEventListener("timeupdate", () => {
+  // The video element outlives its lecture.
+  const listening = { signal };
+  const leave = (): void => {
+    void report(true);
+    isOver = true;
+  };
+  signal?.addEventListener("abort", leave);
+  for (const name of ["seeking", "emptied"]) video.addEventListener(name, () => played.stop(), listening);
+  video.addEventListener("play", () => (reported = Date.now()), listening);
+  const update = (): void => {
     if (video.paused || video.seeking) return;
     played.at(video.currentTime);
     if (Date.now() >= reported + REPORT_MS) void report(false);
-  });
-  video.addEventListener("pause", () => {
+  };
+  video.addEventListener("timeupdate", update, listening);
+  const pause = (): void => {
     if (!video.seeking) played.at(video.currentTime);
     played.stop();
     if (!video.ended && Date.now() >= reported + PAUSE_MS) void report(false);
-  });
-  video.addEventListener("ended", () => void report(true));
-  addEventListener("pagehide", () => void report(true));
-  document.addEventListener("visibilitychange", () => {
+  };
+  video.addEventListener("pause", pause, listening);
+  video.addEventListener("ended", () => void report(true), listening);
+  addEventListener("pagehide", () => void report(true), listening);
+  const hide = (): void => {
     if (document.visibilityState === "hidden") void report(true);
-  });
+  };
+  document.addEventListener("visibilitychange", hide, listening);
 
   try {
     const answer = await fetch(endpoint(link()), { cache: "no-store", headers });
