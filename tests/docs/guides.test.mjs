@@ -446,6 +446,7 @@ print(lesson(request, "intro").content.decode())`);
     'docs/protection.md': [],
     'docs/first-embed.md': ['sh', 'sh', 'ruby', 'sh', 'sh', 'js'].map((language) => elsewhere(language, 'tests/browser/first-embed.mjs')),
     'docs/embed.md': [
+        framed,
         ...Array(4).fill(elsewhere('html', 'tests/browser/embed.mjs')),
         async function inVlc({ language, code }) {
             assert.equal(language, 'sh');
@@ -469,6 +470,36 @@ print(lesson(request, "intro").content.decode())`);
             assert.equal(language, 'text');
             assert.deepEqual(parseOrigins(code), [edge]);
         },
+        function hearsMessages({ language, code }) {
+            assert.equal(language, 'js');
+            const listen = new Function('document', 'addEventListener', 'location', code);
+            const [player, location] = [{ contentWindow: {} }, { href: '' }];
+            let hear;
+            listen({ querySelector: () => player }, (_type, listener) => (hear = listener), location);
+            const data = { type: 'lectern:ended', preview: false };
+            hear({ origin: 'https://evil.example', source: player.contentWindow, data });
+            hear({ origin: edge, source: {}, data });
+            assert.equal(location.href, '');
+            hear({ origin: edge, source: player.contentWindow, data });
+            assert.equal(location.href, '/lessons/6');
+        },
+        function usesTheElement({ language, code }) {
+            assert.equal(language, 'html');
+            const [, name] = /\/_lectern\/(\w+\.js)/.exec(code);
+            assert.ok(existsSync(join(root, 'web/dist/_lectern', name)), name);
+            for (const attribute of ['src', 'renew-url']) assert.ok(code.includes(` ${attribute}="`), attribute);
+        },
+        async function opensInItsPages({ language, code }) {
+            assert.equal(language, 'json');
+            const { path, exp, origin } = JSON.parse(code);
+            const url = `${edge}${path}?token=${await mint({ path, exp, origin }, { keys, now: exp - 60 })}`;
+            assert.deepEqual((await verify(url, { keys, now: exp - 60 })).origin, origin);
+        },
+        function loadsTheScript({ language, code }) {
+            assert.equal(language, 'html');
+            assert.ok(existsSync(join(root, 'web/dist', new URL(/src="([^"]+)"/.exec(code)[1]).pathname)));
+        },
+        framed,
     ],
     'README.md': [
         drawing,
@@ -769,6 +800,13 @@ function drawing({ language, code }) {
 }
 
 /** A block that another test runs as it stands. */
+/** A frame that is right on a phone and for screen readers. */
+function framed({ language, code }) {
+    assert.equal(language, 'html');
+    assert.match(code, /^<iframe src="https:\/\/video\.school\.example\/_lectern\/play#VIDEO_URL" /);
+    for (const attribute of ['title', 'allow', 'style']) assert.ok(code.includes(` ${attribute}="`), attribute);
+}
+
 function elsewhere(expected, by) {
     return Object.defineProperty(
         ({ language }, _, guide) => {

@@ -104,7 +104,9 @@ fn a_lecture_is_published_and_played_in_the_requests_that_its_cost_is_reckoned_w
 
         // `publish` checks whether it exists.
         let mut asked = logged(&edge, "GET", &prefix).split_off(looks);
-        asked.retain(|(key, _)| key != "played");
+        // What the player shows beside the lecture is not reckoned with.
+        let is_beside = |key: &str| key.ends_with(".jpg") || key.ends_with("storyboard.vtt");
+        asked.retain(|(key, _)| key != "played" && !is_beside(key));
         let (again, seen) = sizes(asked.iter().map(|(key, _)| key.as_str()));
         let offered = reckoned["lecture"]["rungs"].as_array().expect("rungs");
         // A playlist and an initialization section of each rung that was not requested.

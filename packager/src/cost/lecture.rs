@@ -9,10 +9,11 @@ use crate::storage::edge::{MAX_WHOLE_BYTES, PART_BYTES};
 /// Maximum short side of `lecture.mp4`.
 const MAX_DOWNLOAD_SIDE: u32 = 720;
 /// Objects beside Renditions, sprites and `lecture.mp4`: `master.m3u8`, `package.json`,
-/// `poster.jpg` and `storyboard.vtt`; with CMAF also `manifest.mpd` and `pictures.mp4`; and the
+/// `poster.jpg` and `storyboard.vtt`; the revision's own
+/// `master.m3u8`; with CMAF also `manifest.mpd` and `pictures.mp4`; and the
 /// I-frame playlist.
-const BESIDE_CMAF: u64 = 7;
-const BESIDE_TS: u64 = 5;
+const BESIDE_CMAF: u64 = 8;
+const BESIDE_TS: u64 = 6;
 
 /// A packaged lecture. All durations are positive. It has at least one rung, all are of measured
 /// sizes, and the largest is first.
@@ -222,9 +223,9 @@ mod tests {
         // 900 kbit/s are 304 MB in 45 minutes: 19 parts of 16 MiB, and two requests to start and
         // complete them.
         let long = lecture(2_700, Container::Cmaf, &[1080, 720, 480]);
-        assert_eq!(long.writes(&rates()), 4 * 677 + 7 + 3 + 21);
+        assert_eq!(long.writes(&rates()), 4 * 677 + 8 + 3 + 21);
         let short = lecture(15, Container::Cmaf, &[480]);
-        assert_eq!(short.writes(&rates()), 2 * 6 + 7 + 1 + 1);
+        assert_eq!(short.writes(&rates()), 2 * 6 + 8 + 1 + 1);
     }
 
     fn rates() -> LadderRates {

@@ -418,7 +418,7 @@ fn the_answer_is_a_table() {
         Cloudflare Stream                              $227.50                              $45.00
         Bunny Stream *                                   $4.47                               $0.91
 
-        Publishing all of it once: 69,700 writes, $0.34 where nothing is free.
+        Publishing all of it once: 69,800 writes, $0.34 where nothing is free.
         The free plan ends at 100,000 requests a day: it refuses some of these. `--plan paid` does not.
         List prices in US dollars without taxes, as known between 2025-06-01 and 2026-09-20.
         * one of its prices was not read on the provider's own page: see `--json`.
