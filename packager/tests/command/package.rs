@@ -67,6 +67,7 @@ fn a_recording_becomes_a_package_that_plays_and_a_second_run_does_nothing() {
             "v/R/iframes/pictures.mp4",
             "v/R/iframes/playlist.m3u8",
             "v/R/lecture.mp4",
+            "v/R/master.m3u8",
             "v/R/package.json",
             "v/R/poster.jpg",
             "v/R/storyboard.vtt",
