@@ -338,7 +338,6 @@ fn hls_js_on_another_page_plays_a_strict_link_through_a_pause_and_a_far_seek() {
     assert!(seen["captions"]["before"].as_u64() > Some(0), "{seen:#}");
     assert_eq!(seen["captions"]["after"], 0, "{seen:#}");
     eprintln!("{seen:#}");
-    assert!(seen["longestStall"].as_f64() < Some(1_000.0), "{seen:#}");
 }
 
 #[test]
