@@ -422,7 +422,7 @@ fn no_way_of_writing_a_path_leads_out_of_a_links_folder() {
 #[test]
 fn no_stranger_reads_or_changes_watch_data() {
     let edge = stage();
-    // A viewer whose id nobody else may see.
+    // A viewer whose id no other viewer may see.
     let own = edge.token_of(json!({"path": "/uploads/u2/", "sub": SECRET}));
     let watched = "/_lectern/watched";
     let report = br#"{"position":9,"duration":60,"ranges":[[0,9]],"final":true}"#;
