@@ -162,15 +162,25 @@ class PlayerControls implements Controls {
 
   extras(): void {
     const { engine, extras } = this.#player;
+    // Those of the lecture before.
+    if (!extras.chapters && this.#loaded.chapters) {
+      this.#loaded.chapters = undefined;
+      this.#showChapters([]);
+    }
+    if (!extras.storyboard && this.#loaded.storyboard) {
+      this.#loaded.storyboard = undefined;
+      this.#showThumbnails([]);
+    }
     if (!engine) return;
     if (extras.chapters && extras.chapters !== this.#loaded.chapters) {
       this.#loaded.chapters = extras.chapters;
       engine
         .file(extras.chapters)
         .then((answer) => answer.text())
-        .then((text) =>
-          this.#showChapters(parseChapters(text, this.#player.lang || navigator.language)),
-        )
+        .then((text) => {
+          if (this.#player.extras.chapters !== extras.chapters) return;
+          this.#showChapters(parseChapters(text, this.#player.lang || navigator.language));
+        })
         // Without chapters, the lecture plays all the same.
         .catch(() => {});
     }
@@ -185,7 +195,8 @@ class PlayerControls implements Controls {
     if (!storyboard) return;
     try {
       const answer = await this.#player.engine?.file(storyboard);
-      if (answer)
+      const isCurrent = this.#player.extras.storyboard === storyboard;
+      if (answer && isCurrent)
         this.#showThumbnails(parseStoryboard(await answer.text(), answer.url || storyboard));
     } catch {
       // The bar shows times without pictures.
