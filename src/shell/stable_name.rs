@@ -20,20 +20,21 @@ pub(super) async fn read(
     context: &ReadContext<'_>,
     now: u64,
 ) -> Result<Served, Refusal> {
-    match reads::read(&of, context).await {
-        Err(refusal) if of.follows_revision && refusal.problem == Problem::NotFound => {}
-        served => return served,
+    loop {
+        match reads::read(&of, context).await {
+            Err(refusal) if of.follows_revision && refusal.problem == Problem::NotFound => {}
+            served => return served,
+        }
+        of.follows_revision = false;
+        let playlist = playlist_beside(&of.key).ok_or_else(not_found)?;
+        let name = std::mem::replace(&mut of.key, playlist);
+        let treatment = std::mem::replace(&mut of.treatment, Treatment::Rewrite);
+        let object = current_object(&of, &name, context).await?;
+        if let Some(ticket) = of.grant.ticket.filter(|_| of.viewer.asks_revocations) {
+            revocations::check(env, &ticket, &object, now).await?;
+        }
+        (of.key, of.treatment) = (object, treatment);
     }
-    let treatment = of.treatment;
-    let playlist = playlist_beside(&of.key).ok_or_else(not_found)?;
-    let name = std::mem::replace(&mut of.key, playlist);
-    of.treatment = Treatment::Rewrite;
-    let object = current_object(&of, &name, context).await?;
-    if let Some(ticket) = of.grant.ticket.filter(|_| of.viewer.asks_revocations) {
-        revocations::check(env, &ticket, &object, now).await?;
-    }
-    (of.key, of.treatment) = (object, treatment);
-    reads::read(&of, context).await
 }
 
 /// The object that `name` stands for while the playlist of `playlist` plays.
