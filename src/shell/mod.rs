@@ -12,6 +12,7 @@ mod read;
 mod request_log;
 mod responder;
 mod revocations;
+mod stable_name;
 mod steering;
 mod streams;
 mod time;
@@ -164,7 +165,7 @@ async fn fetch(request: web_sys::Request, env: Env, context: Context) -> Result<
                 verified_in: microseconds() - began,
             };
             match checked {
-                Ok(()) => read::read(&read, &context).await,
+                Ok(()) => stable_name::read(*read, &env, &context, now).await,
                 Err(refusal) => Err(refusal),
             }
         }
