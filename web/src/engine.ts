@@ -76,6 +76,16 @@ export interface Extras {
   chapters?: string;
   storyboard?: string;
   poster?: string;
+  /** Silences to skip, as JSON. */
+  silences?: string;
+  /** Whole files of captions. */
+  captions?: CaptionFile[];
+}
+
+export interface CaptionFile {
+  language: string;
+  name: string;
+  url: string;
 }
 
 export interface Quality {
@@ -102,10 +112,11 @@ export interface EngineHost {
 }
 
 /** The Multivariant Playlist's session data, by its `DATA-ID`. */
-const EXTRAS: Record<string, keyof Extras> = {
+const EXTRAS: Record<string, Exclude<keyof Extras, "captions">> = {
   "com.apple.hls.chapters": "chapters",
   "lectern.storyboard": "storyboard",
   "lectern.poster": "poster",
+  "lectern.silences": "silences",
 };
 
 export class Engine {

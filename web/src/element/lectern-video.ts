@@ -1,5 +1,6 @@
-// <lectern-video src renew-url poster start autoplay lang>: a lecture with its controls. The
-// controls load after the script that plays, so that the first frame does not wait for them.
+// <lectern-video src renew-url poster start autoplay lang watermark>: a lecture with its
+// controls. The controls load after the script that plays, so that the first frame does not wait
+// for them.
 import { Captions } from "../captions.ts";
 import {
   Engine,
@@ -9,10 +10,12 @@ import {
   lectureOf,
   parseLink,
 } from "../engine.ts";
-import { type Action, actionOf, type Focus, nextSpeed } from "../keys.ts";
+import { type Action, actionOf, type Focus, isRepeated, nextSpeed } from "../keys.ts";
 import { claimsOf } from "../link.ts";
 import { keepPlace, keepSettings, place, settings } from "../memory.ts";
+import { watermarkOf } from "../names.ts";
 import { advice, isRetryable, sentence } from "../refusals.ts";
+import { type Silence, skipTo } from "../silences.ts";
 import { type PlayerEvent, type PlayerState, type Refusal, next, OPENING, word } from "../state.ts";
 import { en, fill, languageOf, type Texts, textsOf } from "../texts/index.ts";
 import { formatTime, parseTime } from "../time.ts";
@@ -35,7 +38,7 @@ export interface Opening extends Partial<Pick<EngineHost, "headers" | "pages" | 
 }
 
 export class LecternVideo extends HTMLElement {
-  static readonly observedAttributes = ["src", "lang", "poster"];
+  static readonly observedAttributes = ["src", "lang", "poster", "watermark"];
 
   readonly video: HTMLVideoElement = document.createElement("video");
   readonly captions: Captions;
@@ -49,9 +52,13 @@ export class LecternVideo extends HTMLElement {
   #progressAt = -Infinity;
   #isReady = false;
   #hasStarted = false;
+  #silences: Silence[] = [];
+  #skipsSilence = settings().skipsSilence === true;
+  /** The focus before a card took it. */
+  #focusedBefore: HTMLElement | undefined;
   readonly #alert: HTMLElement = document.createElement("p");
   readonly #parts: Record<
-    "card" | "title" | "advice" | "retry" | "notice" | "start" | "controller",
+    "card" | "title" | "advice" | "retry" | "notice" | "start" | "controller" | "watermark",
     HTMLElement
   >;
 
@@ -83,15 +90,19 @@ export class LecternVideo extends HTMLElement {
     retry.addEventListener("click", () => this.retry());
     card.append(alert, title, text, retry);
     const notice = make("p", "notice");
-    title.setAttribute("role", "status");
-    notice.setAttribute("role", "status");
+    for (const part of [title, text, notice]) part.setAttribute("role", "status");
+    text.id = "advice";
+    retry.setAttribute("aria-describedby", text.id);
+    const watermark = make("div", "watermark");
+    watermark.setAttribute("aria-hidden", "true");
+    watermark.append(document.createElement("span"));
     const cues = make("div", "cues");
     cues.setAttribute("part", "captions");
     const start = Object.assign(make("button", "start"), { type: "button" });
     start.addEventListener("click", () => this.perform({ type: "toggle" }));
     start.append(playIcon());
-    root.append(start, controller, cues, notice, card);
-    this.#parts = { card, title, advice: text, retry, notice, start, controller };
+    root.append(start, controller, watermark, cues, notice, card);
+    this.#parts = { card, title, advice: text, retry, notice, start, controller, watermark };
     this.captions = new Captions(this.video, cues, () => this.#controls?.update());
   }
 
@@ -120,11 +131,37 @@ export class LecternVideo extends HTMLElement {
     if (before === now || !this.isConnected) return;
     if (name === "src") this.#openSource();
     else if (name === "lang") void this.#speak();
+    else if (name === "watermark") this.#render();
     else this.video.poster = now ?? "";
   }
 
   get state(): PlayerState {
     return this.#state;
+  }
+
+  /** The language of the controls. */
+  get language(): string {
+    return languageOf(this.lang || this.closest<HTMLElement>("[lang]")?.lang || "en");
+  }
+
+  /** Silences that the package lists. */
+  set silences(silences: Silence[]) {
+    this.#silences = silences;
+    this.#controls?.update();
+  }
+
+  get hasSilences(): boolean {
+    return this.#silences.length > 0;
+  }
+
+  get skipsSilence(): boolean {
+    return this.#skipsSilence;
+  }
+
+  /** The viewer's choice, for this and later lectures. */
+  set skipsSilence(skips: boolean) {
+    this.#skipsSilence = skips;
+    keepSettings({ skipsSilence: skips });
   }
 
   /** Opens a link. The page shows why not, if it does not open. */
@@ -222,6 +259,10 @@ export class LecternVideo extends HTMLElement {
       case "help":
         this.#controls?.toggle("keyboard");
         break;
+      case "notes":
+      case "transcript":
+        this.#controls?.toggle(action.type);
+        break;
       case "close":
         this.#controls?.close();
         break;
@@ -255,10 +296,13 @@ export class LecternVideo extends HTMLElement {
   /** Handles a key of this element or of its page. */
   handleKey(event: KeyboardEvent): void {
     if (event.defaultPrevented) return;
-    const action = actionOf(event, focusOf(event));
+    const focus = focusOf(event);
+    // A held Enter would press a button again and again.
+    if (event.repeat && focus === "button" && event.key === "Enter") event.preventDefault();
+    const action = actionOf(event, focus);
     if (!action) return;
     if (action.type !== "close") event.preventDefault();
-    this.perform(action);
+    if (!event.repeat || isRepeated(action)) this.perform(action);
   }
 
   #openSource(): void {
@@ -270,8 +314,10 @@ export class LecternVideo extends HTMLElement {
   }
 
   async #speak(): Promise<void> {
-    const language = languageOf(this.lang || this.closest<HTMLElement>("[lang]")?.lang || "en");
+    const { language } = this;
     const texts = await textsOf(language);
+    // The language may change while the texts of another load.
+    if (language !== this.language) return;
     this.texts = texts;
     this.setAttribute("aria-label", texts.player);
     this.#controls?.speak(language);
@@ -288,7 +334,18 @@ export class LecternVideo extends HTMLElement {
     addEventListener("pagehide", () => this.#keepPlace());
   }
 
+  /** Goes on behind a silence, if the viewer asks for that. */
+  #skipSilence(): void {
+    const { currentTime, paused, seeking } = this.video;
+    if (!this.#skipsSilence || paused || seeking) return;
+    const end = skipTo(this.#silences, currentTime);
+    if (end === undefined) return;
+    this.seek(end);
+    this.notice(fill(this.texts.skipped, { seconds: Math.round(end - currentTime) }));
+  }
+
   #progress(): void {
+    this.#skipSilence();
     const { currentTime } = this.video;
     if (Math.abs(currentTime - this.#progressAt) < PROGRESS_STEP) return;
     this.#progressAt = currentTime;
@@ -352,7 +409,7 @@ export class LecternVideo extends HTMLElement {
   #render(): void {
     const { texts } = this;
     const { playback, trouble } = this.#state;
-    const { card, title, advice: text, retry, start } = this.#parts;
+    const { card, title, advice: text, retry, start, watermark } = this.#parts;
     this.#hasStarted ||= playback === "playing";
     start.hidden = this.#hasStarted || playback !== "paused" || trouble?.kind === "refused";
     start.setAttribute("aria-label", texts.play);
@@ -381,12 +438,14 @@ export class LecternVideo extends HTMLElement {
       (!trouble ||
         trouble.kind === "slow" ||
         (trouble.kind === "refused" && !isRetryable(trouble.refusal)));
-    card.hidden = !alert && !isPreviewOver;
     // What still plays from the buffer stays visible.
-    card.classList.toggle(
-      "small",
-      trouble?.kind === "offline" && playback !== "waiting" && playback !== "opening",
-    );
+    const isSmall =
+      trouble?.kind === "offline" && playback !== "waiting" && playback !== "opening";
+    card.classList.toggle("small", isSmall);
+    this.#showCard(Boolean(alert) || isPreviewOver, isSmall);
+    const name = watermarkOf(this.getAttribute("watermark"), this.engine?.link);
+    watermark.hidden = !name;
+    if (watermark.textContent !== name) watermark.firstElementChild!.textContent = name;
     if (trouble?.kind === "slow") this.notice(texts.slow);
     this.#parts.controller.toggleAttribute("inert", trouble?.kind === "refused");
     if (trouble?.kind === "refused") {
@@ -395,15 +454,38 @@ export class LecternVideo extends HTMLElement {
     }
   }
 
+  /** Shows or hides the card. Its button gets the focus, which then goes back. */
+  #showCard(isShown: boolean, isSmall: boolean): void {
+    const { card, retry } = this.#parts;
+    const root = this.shadowRoot!;
+    const covered = isShown && !isSmall;
+    const hasFocus = card.contains(root.activeElement);
+    card.hidden = !isShown;
+    if (covered && !hasFocus && !retry.hidden && this.#mayFocus()) {
+      const { activeElement } = root;
+      this.#focusedBefore ??= activeElement instanceof HTMLElement ? activeElement : this;
+      retry.focus({ preventScroll: true });
+    } else if (!covered && this.#focusedBefore) {
+      const before = this.#focusedBefore;
+      this.#focusedBefore = undefined;
+      const target = before.isConnected && before.checkVisibility() ? before : this;
+      if (hasFocus || this.#mayFocus()) target.focus({ preventScroll: true });
+    }
+  }
+
+  /** Returns whether nothing else of the page has the focus. */
+  #mayFocus(): boolean {
+    const { activeElement, body } = document;
+    return activeElement === null || activeElement === body || this.contains(activeElement);
+  }
+
   async #loadControls(): Promise<void> {
     if (this.#isLoading) return;
     this.#isLoading = true;
     try {
       const { attachControls } = await import("./controls.ts");
       this.#controls = attachControls(this, this.#parts.controller, this.shadowRoot!);
-      this.#controls.speak(
-        languageOf(this.lang || this.closest<HTMLElement>("[lang]")?.lang || "en"),
-      );
+      this.#controls.speak(this.language);
       this.#controls.extras();
     } catch {
       // The browser's own controls need no script.
@@ -462,7 +544,13 @@ function playIcon(): SVGSVGElement {
 function focusOf(event: KeyboardEvent): Focus {
   const [target] = event.composedPath();
   if (!(target instanceof HTMLElement)) return "none";
-  if (target instanceof HTMLInputElement && target.type === "range") return "slider";
+  if (target instanceof HTMLInputElement && target.type === "range") {
+    const isTimeline = event
+      .composedPath()
+      .some((node) => node instanceof Element && node.localName === "lectern-time-range");
+    return isTimeline ? "timeline" : "slider";
+  }
+  if (target instanceof HTMLInputElement && target.type === "checkbox") return "button";
   if (target instanceof HTMLInputElement && target.type === "radio") return "choice";
   if (target.matches("input, select, textarea, [contenteditable]")) return "form";
   return target.matches("button, a[href], summary, [role=button]") ? "button" : "none";
