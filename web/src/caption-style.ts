@@ -1,11 +1,14 @@
 // The viewer's style of captions. Pure.
 
-/** Styles to choose from. The first of each is the player's own. */
+/** Styles to choose from. */
 export const CAPTION_STYLES = {
-  size: ["medium", "small", "large", "huge"],
+  size: ["small", "medium", "large", "huge"],
   colours: ["light", "yellow", "dark", "outline"],
   position: ["bottom", "top"],
 } as const;
+
+/** The player's own style. */
+const OWN = { size: "medium", colours: "light", position: "bottom" };
 
 export type CaptionStyle = { [Part in keyof typeof CAPTION_STYLES]: string };
 
@@ -13,6 +16,6 @@ export type CaptionStyle = { [Part in keyof typeof CAPTION_STYLES]: string };
 export function captionStyle(kept: unknown): CaptionStyle {
   const chosen: Record<string, unknown> = typeof kept === "object" && kept ? { ...kept } : {};
   const of = (part: keyof typeof CAPTION_STYLES): string =>
-    CAPTION_STYLES[part].find((style) => style === chosen[part]) ?? CAPTION_STYLES[part][0];
+    CAPTION_STYLES[part].find((style) => style === chosen[part]) ?? OWN[part];
   return { size: of("size"), colours: of("colours"), position: of("position") };
 }

@@ -211,7 +211,6 @@ export class LecternVideo extends HTMLElement {
       return;
     }
     void this.engine?.open().then(() => this.video.play().catch(() => {}));
-    this.focus({ preventScroll: true });
   }
 
   /** Does what a key or a control asks for. */
@@ -330,6 +329,11 @@ export class LecternVideo extends HTMLElement {
     for (const type of ["loadeddata", "error"])
       video.addEventListener(type, () => void this.#loadControls());
     video.addEventListener("timeupdate", () => this.#progress());
+    video.addEventListener("resize", () => {
+      const { videoWidth, videoHeight } = video;
+      if (!videoWidth || !videoHeight) return;
+      this.#parts.watermark.style.setProperty("--ratio", String(videoWidth / videoHeight));
+    });
     for (const type of ["pause", "seeked"]) video.addEventListener(type, () => this.#keepPlace());
     addEventListener("pagehide", () => this.#keepPlace());
   }
@@ -442,12 +446,11 @@ export class LecternVideo extends HTMLElement {
     const isSmall =
       trouble?.kind === "offline" && playback !== "waiting" && playback !== "opening";
     card.classList.toggle("small", isSmall);
-    this.#showCard(Boolean(alert) || isPreviewOver, isSmall);
+    this.#showCard(Boolean(alert) || isPreviewOver, isSmall, trouble?.kind === "refused");
     const name = watermarkOf(this.getAttribute("watermark"), this.engine?.link);
     watermark.hidden = !name;
     if (watermark.textContent !== name) watermark.firstElementChild!.textContent = name;
     if (trouble?.kind === "slow") this.notice(texts.slow);
-    this.#parts.controller.toggleAttribute("inert", trouble?.kind === "refused");
     if (trouble?.kind === "refused") {
       this.#controls?.close();
       void this.#loadControls();
@@ -455,14 +458,16 @@ export class LecternVideo extends HTMLElement {
   }
 
   /** Shows or hides the card. Its button gets the focus, which then goes back. */
-  #showCard(isShown: boolean, isSmall: boolean): void {
-    const { card, retry } = this.#parts;
+  #showCard(isShown: boolean, isSmall: boolean, isFinal: boolean): void {
+    const { card, controller, retry } = this.#parts;
     const root = this.shadowRoot!;
     const covered = isShown && !isSmall;
     const hasFocus = card.contains(root.activeElement);
+    const { activeElement } = root;
     card.hidden = !isShown;
+    // What is inert loses the focus, and cannot get it.
+    controller.toggleAttribute("inert", isFinal);
     if (covered && !hasFocus && !retry.hidden && this.#mayFocus()) {
-      const { activeElement } = root;
       this.#focusedBefore ??= activeElement instanceof HTMLElement ? activeElement : this;
       retry.focus({ preventScroll: true });
     } else if (!covered && this.#focusedBefore) {

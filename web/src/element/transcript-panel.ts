@@ -11,6 +11,9 @@ import {
 import { make } from "./dom.ts";
 import { type PanelContent, type PanelHost, TimedList } from "./panel.ts";
 
+/** The time between two looks at the cues that the browser has loaded, in milliseconds. */
+const LOOK_MS = 500;
+
 export function transcriptPanel({ player, texts }: PanelHost): PanelContent {
   const { captions } = player;
   const files = player.extras.captions ?? [];
@@ -54,10 +57,15 @@ export function transcriptPanel({ player, texts }: PanelHost): PanelContent {
     show();
   };
 
-  let isFromTrack = files.length === 0;
+  let looks: ReturnType<typeof setInterval> | undefined;
+  const followTrack = (): void => {
+    looks = setInterval(readTrack, LOOK_MS);
+    readTrack();
+  };
   const load = async (at: number): Promise<void> => {
     const file = files[at];
     if (!file || !player.engine) return;
+    clearInterval(looks);
     try {
       const text = await readText(await player.engine.file(file.url), MAX_CAPTION_BYTES);
       const read = await parseTranscript(text);
@@ -66,7 +74,7 @@ export function transcriptPanel({ player, texts }: PanelHost): PanelContent {
       list.element.lang = file.language;
       show();
     } catch {
-      isFromTrack = !isClosed;
+      if (!isClosed) followTrack();
     }
   };
 
@@ -77,7 +85,7 @@ export function transcriptPanel({ player, texts }: PanelHost): PanelContent {
     select.append(make("option", { value: String(index) }, name || language));
   select.value = String(at.find((index) => index >= 0) ?? 0);
   select.addEventListener("change", () => void load(Number(select.value)));
-  if (isFromTrack) readTrack();
+  if (files.length === 0) followTrack();
   else void load(Number(select.value));
 
   const field = make("div", { class: "field" }, input);
@@ -85,12 +93,10 @@ export function transcriptPanel({ player, texts }: PanelHost): PanelContent {
   return {
     nodes: [field, said, list.element],
     first: input,
-    follow(seconds) {
-      if (isFromTrack) readTrack();
-      list.follow(seconds);
-    },
+    follow: (seconds) => list.follow(seconds),
     closed() {
       isClosed = true;
+      clearInterval(looks);
       captions.read(undefined);
     },
   };
