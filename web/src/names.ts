@@ -29,7 +29,8 @@ export function downloadOf(link: URL): URL | undefined {
   if (use !== "download" || typeof path !== "string" || origin?.length) return undefined;
   if (preview || langs || max_height !== undefined) return undefined;
   const file = new URL(link);
-  if (!/\.mp4$/i.test(file.pathname)) file.pathname = link.pathname.replace(/[^/]*$/, "lecture.mp4");
+  if (!/\.mp4$/i.test(file.pathname))
+    file.pathname = link.pathname.replace(/[^/]*$/, "lecture.mp4");
   const opened = decoded(file.pathname);
   return path === opened || (path.endsWith("/") && opened.startsWith(path)) ? file : undefined;
 }

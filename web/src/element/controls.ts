@@ -84,7 +84,12 @@ class PlayerControls implements Controls {
   readonly #root: ShadowRoot;
   #bar: HTMLElement | undefined;
   #panel:
-    | { name: PanelName; element: HTMLElement; content: PanelContent; opener: HTMLElement | undefined }
+    | {
+        name: PanelName;
+        element: HTMLElement;
+        content: PanelContent;
+        opener: HTMLElement | undefined;
+      }
     | undefined;
   #buttons: Partial<Record<ButtonName, HTMLButtonElement>> = {};
   /** Parts of the bar that may leave it. */

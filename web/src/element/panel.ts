@@ -15,7 +15,7 @@ export interface PanelContent {
   closed?(): void;
 }
 
-/** What a panel is made from. */
+/** The player around a panel. */
 export interface PanelHost {
   player: LecternVideo;
   texts: Texts;
@@ -76,9 +76,10 @@ export class TimedList {
 
   /** Scrolls the list, and not the page around it. */
   #reveal(button: HTMLElement): void {
-    const body = this.element.closest(".body");
-    if (!body) return;
-    const offset = button.getBoundingClientRect().top - body.getBoundingClientRect().top;
-    body.scrollTop += offset - body.clientHeight / 3;
+    const list = this.element;
+    const scroller = getComputedStyle(list).overflowY === "auto" ? list : list.closest(".body");
+    if (!scroller) return;
+    const offset = button.getBoundingClientRect().top - scroller.getBoundingClientRect().top;
+    scroller.scrollTop += offset - scroller.clientHeight / 3;
   }
 }

@@ -96,7 +96,8 @@ function captionStyleFold({ player: { captions }, texts }: PanelHost): HTMLEleme
       captions.setStyle(part, style),
     );
   });
-  return make("details", {}, make("summary", { id: "caption-style" }, texts.caption_style), ...rows);
+  const summary = make("summary", { id: "caption-style" }, texts.caption_style);
+  return make("details", {}, summary, ...rows);
 }
 
 /** Radio buttons that look like chips. */
@@ -126,7 +127,8 @@ function toggle(
   isOn: boolean,
   turn: (isOn: boolean) => void,
 ): HTMLElement {
-  const input = make("input", { type: "checkbox", role: "switch", id, "aria-describedby": `${id}-hint` });
+  const described = { "aria-describedby": `${id}-hint` };
+  const input = make("input", { type: "checkbox", role: "switch", id, ...described });
   input.checked = isOn;
   input.addEventListener("change", () => turn(input.checked));
   const words = make("span", { class: "words" }, label);
