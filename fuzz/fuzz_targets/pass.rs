@@ -71,6 +71,7 @@ fuzz_target!(|data: &[u8]| {
                 places: d,
                 newest_wins: a & 1 == 1,
             }),
+            is_strict: b & 1 == 1,
         }),
     };
     let has_place = ticket.is_some_and(|ticket| ticket.place.is_some());

@@ -246,8 +246,8 @@ impl<'key> Minter<'key> {
         }
     }
 
-    /// Puts `ticket` into the passes. An object's pass carries it only if it has a place, because
-    /// only players with a place are known by their segments.
+    /// Puts `ticket` into the passes. An object's pass carries it only if each segment is checked:
+    /// for a player with a place, and for a strict link.
     #[must_use]
     pub fn with_ticket(self, ticket: Option<Ticket>) -> Self {
         Self { ticket, ..self }
@@ -255,7 +255,7 @@ impl<'key> Minter<'key> {
 
     fn ticket_for(&self, kind: PassKind) -> Option<Ticket> {
         self.ticket
-            .filter(|ticket| kind != PassKind::Object || ticket.place.is_some())
+            .filter(|ticket| kind != PassKind::Object || ticket.is_checked_by_segment())
     }
 
     /// Appends the pass for the object `name` in `directory` (with its slash, or empty at the top).
@@ -605,11 +605,16 @@ mod tests {
         }
     }
 
-    fn tickets() -> [Option<Ticket>; 3] {
+    fn tickets() -> [Option<Ticket>; 4] {
         let named = Ticket {
             viewer: Some([1; 12]),
             link: Some([2; 8]),
             place: None,
+            is_strict: false,
+        };
+        let strict = Ticket {
+            is_strict: true,
+            ..named
         };
         let place = Place {
             session: [3; 8],
@@ -620,7 +625,7 @@ mod tests {
             place: Some(place),
             ..named
         };
-        [None, Some(named), Some(seated)]
+        [None, Some(named), Some(strict), Some(seated)]
     }
 
     #[test]
@@ -640,9 +645,9 @@ mod tests {
                 .mint(kind, directory, name, &mut out);
             let pass = String::from_utf8(out).expect("ASCII");
             let found = verify(&pass, &segment, Binding::default(), &ring, NOW).expect(&pass);
-            // An object's pass carries no ticket without a place.
-            let has_place = ticket.is_some_and(|ticket| ticket.place.is_some());
-            let carried = ticket.filter(|_| kind != PassKind::Object || has_place);
+            // An object's pass carries a ticket only if each segment is checked.
+            let is_checked = ticket.is_some_and(|ticket| ticket.is_checked_by_segment());
+            let carried = ticket.filter(|_| kind != PassKind::Object || is_checked);
             assert_eq!((found.kind, found.ticket), (kind, carried));
             passes.push((pass, carried.is_some()));
         }
@@ -663,7 +668,7 @@ mod tests {
                 forged.drain(HEAD_BYTES..MAX_HEAD_BYTES);
                 forged[0] ^= WITH_TICKET ^ WITHOUT_TICKET;
             } else {
-                let ticket = tickets()[2].expect("a ticket").to_bytes();
+                let ticket = tickets()[3].expect("a ticket").to_bytes();
                 forged.splice(HEAD_BYTES..HEAD_BYTES, ticket);
                 forged[0] ^= WITH_TICKET ^ WITHOUT_TICKET;
             }

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! ticket = flags(1) places(1) viewer(12) link(8) session(8)     30 bytes, 40 characters
-//! flags  = viewer(1) link(2) session(4) newest-wins(8)
+//! flags  = viewer(1) link(2) session(4) newest-wins(8) strict(16)
 //! ```
 //!
 //! Viewer and link are hashes, so a ticket has one length, whatever an app puts into `sub` and
@@ -26,6 +26,7 @@ const VIEWER: u8 = 1;
 const LINK: u8 = 2;
 const SESSION: u8 = 4;
 const NEWEST_WINS: u8 = 8;
+const STRICT: u8 = 16;
 
 /// The hash of a link's `sub`.
 pub type ViewerHash = [u8; 12];
@@ -50,6 +51,8 @@ pub struct Ticket {
     pub viewer: Option<ViewerHash>,
     pub link: Option<LinkHash>,
     pub place: Option<Place>,
+    /// The link is strict: each segment is refused once the viewer or the link is revoked.
+    pub is_strict: bool,
 }
 
 impl Ticket {
@@ -60,8 +63,15 @@ impl Ticket {
             viewer: claims.sub.as_deref().map(viewer_hash),
             link: claims.jti.as_deref().map(link_hash),
             place: None,
+            is_strict: claims.strict,
         };
-        (ticket != Self::default()).then_some(ticket)
+        (ticket.viewer.is_some() || ticket.link.is_some()).then_some(ticket)
+    }
+
+    /// Returns whether the passes of segments carry the ticket.
+    #[must_use]
+    pub fn is_checked_by_segment(&self) -> bool {
+        self.place.is_some() || self.is_strict
     }
 
     #[must_use]
@@ -83,6 +93,9 @@ impl Ticket {
             head[1] = place.places;
             session.copy_from_slice(&place.session);
         }
+        if self.is_strict {
+            head[0] |= STRICT;
+        }
         bytes
     }
 
@@ -102,6 +115,7 @@ impl Ticket {
                 places,
                 newest_wins: flags & NEWEST_WINS != 0,
             }),
+            is_strict: flags & STRICT != 0,
         };
         let is_complete = ticket.place.is_none() || ticket.viewer.is_some();
         (is_complete && ticket.to_bytes() == *bytes).then_some(ticket)
@@ -191,16 +205,17 @@ mod tests {
             })
         };
         [
-            (viewer, None, None),
-            (None, link, None),
-            (viewer, link, None),
-            (viewer, None, place(1, true)),
-            (viewer, link, place(255, false)),
+            (viewer, None, None, false),
+            (None, link, None, true),
+            (viewer, link, None, false),
+            (viewer, None, place(1, true), true),
+            (viewer, link, place(255, false), false),
         ]
-        .map(|(viewer, link, place)| Ticket {
+        .map(|(viewer, link, place, is_strict)| Ticket {
             viewer,
             link,
             place,
+            is_strict,
         })
         .to_vec()
     }

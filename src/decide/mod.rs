@@ -471,8 +471,8 @@ fn ticket(claims: &Claims, config: &Config) -> Option<Ticket> {
     Ticket::of(claims).filter(|_| is_asked)
 }
 
-/// The checks of a request with a pass. A segment's pass names its viewer only if it has a place, so
-/// that browsers can cache its URL.
+/// The checks of a request with a pass. A segment's pass names its viewer only for players with a
+/// place and strict links, so that browsers can cache the URLs of all others.
 fn checks_of_pass(pass: &Pass, config: &Config) -> ViewerChecks {
     let place = pass.ticket.and_then(|ticket| ticket.place);
     ViewerChecks {

@@ -828,6 +828,10 @@ fn a_pass_keeps_what_its_link_says_of_the_viewer() {
         place: None,
         ..seated
     };
+    let strict = Ticket {
+        is_strict: true,
+        ..standing
+    };
     for (ticket, kind, name, asks, keeps) in [
         (Some(seated), PassKind::Object, "seg.m4s", true, true),
         (
@@ -838,6 +842,7 @@ fn a_pass_keeps_what_its_link_says_of_the_viewer() {
             true,
         ),
         (Some(standing), PassKind::Object, "seg.m4s", false, false),
+        (Some(strict), PassKind::Object, "seg.m4s", true, false),
         (
             Some(standing),
             PassKind::Playlist { depth: 1 },

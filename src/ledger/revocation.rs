@@ -152,6 +152,7 @@ mod tests {
             viewer: (!viewer.is_empty()).then(|| viewer_hash(viewer)),
             link: (!link.is_empty()).then(|| link_hash(link)),
             place: None,
+            is_strict: false,
         }
     }
 

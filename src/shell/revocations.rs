@@ -1,5 +1,5 @@
-//! The list of revocations, in Workers KV. KV keeps it for a minute in each data centre, and
-//! each isolate for half a minute.
+//! The list of revocations, in Workers KV. Each data centre keeps it for half a minute, and each
+//! isolate for another half, so a revocation is known everywhere within a minute.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -14,6 +14,8 @@ use crate::ledger::revocation::{FRESH_SECONDS, KEY, Revocations};
 use crate::object::key::ObjectKey;
 use crate::object::stored::TIMEOUT_MS;
 
+/// The time for which a data centre keeps the list: the least that Workers KV allows.
+const KV_SECONDS: u64 = 30;
 /// The delay before the list is read again after a failure.
 const READ_AGAIN_SECONDS: u64 = 10;
 /// The name of the binding in `wrangler.toml`. It is optional.
@@ -65,7 +67,8 @@ pub(super) async fn check(
 }
 
 async fn read(env: &Env) -> Result<Revocations> {
-    let text = env.kv(BINDING)?.get(KEY).text().await?;
+    let kept = env.kv(BINDING)?.get(KEY).cache_ttl(KV_SECONDS);
+    let text = kept.text().await?;
     match text {
         None => Ok(Revocations::default()),
         Some(text) => Revocations::from_json(text.as_bytes())
