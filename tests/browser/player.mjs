@@ -5,6 +5,7 @@
 // folder for pictures. Prints what was seen as JSON.
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
+import { build } from "esbuild";
 import { withChromium } from "./chromium.mjs";
 
 const [part, origin, link, other] = process.argv.slice(2);
@@ -427,6 +428,7 @@ async function embed(context) {
   const guide = await readFile(new URL("../../docs/embed.md", import.meta.url), "utf8");
   const [snippet] = /<iframe src="https:\/\/video\.school\.example\/_lectern\/play#VIDEO_URL"[^>]*><\/iframe>/.exec(guide) ?? [];
   const frame = snippet.replace("https://video.school.example", origin).replace("VIDEO_URL", link.replaceAll("&", "&amp;"));
+  const react = await reactPage(guide);
   let renewals = 0;
   const server = createServer((request, response) => {
     if (request.url === "/link") {
@@ -435,6 +437,9 @@ async function embed(context) {
       return response.end(JSON.stringify({ link }));
     }
     response.setHeader("content-type", "text/html");
+    if (request.url === "/react") {
+      return response.end(`<!doctype html><html lang=en><title>A course</title><main></main><script type=module>${react}</script>`);
+    }
     if (request.url === "/two") {
       const source = link.replaceAll("&", "&amp;");
       return response.end(`<!doctype html><html lang=en><title>A course</title><h1>A course</h1>
@@ -487,9 +492,32 @@ async function embed(context) {
   await page.evaluate(() => [...document.querySelectorAll("video")].forEach((video) => (video.muted = true)));
   await page.waitForFunction(() => [...document.querySelectorAll("lectern-video")].every((player) => player.shadowRoot.querySelector("lectern-mute").getAttribute("mediavolumelevel") === "off"));
   languages.push(await labels());
+  // The component of the guide, in React.
+  await page.goto(`http://localhost:${server.address().port}/react`);
+  await page.waitForFunction(() => document.querySelector("video")?.readyState > 2);
+  await page.evaluate(() => {
+    const player = document.querySelector("lectern-video");
+    player.video.muted = true;
+    player.seek(38);
+    return player.video.play();
+  });
+  const inReact = await page.waitForFunction(() => window.ended).then((ended) => ended.jsonValue());
   server.close();
   server.closeAllConnections();
-  return { element, languages, origins: [ready.origin === origin, progress.origin === origin], preview: ended.preview, ratio: size.width / size.height, scrolls, violations };
+  return { element, languages, react: inReact.preview, origins: [ready.origin === origin, progress.origin === origin], preview: ended.preview, ratio: size.width / size.height, scrolls, violations };
+}
+
+/** The script of a page with the component that the guide shows. */
+async function reactPage(guide) {
+  const [, component] = /^```jsx\n([\s\S]*?)^```$/m.exec(guide) ?? [];
+  const contents = `import { createRoot } from "react-dom/client";
+    ${component.replace("https://video.school.example", origin)}
+    const props = { link: ${JSON.stringify(link)}, renewUrl: "/link", onEnded: (detail) => (window.ended = detail) };
+    createRoot(document.querySelector("main")).render(<Lecture {...props} />);`;
+  const stdin = { contents, loader: "jsx", resolveDir: import.meta.dirname };
+  const define = { "process.env.NODE_ENV": '"production"' };
+  const built = await build({ stdin, bundle: true, format: "esm", jsx: "automatic", define, minify: true, write: false });
+  return built.outputFiles[0].text.replaceAll("</script", "<\\/script");
 }
 
 async function axe(page) {

@@ -153,6 +153,7 @@ fn the_player_is_used_by_keys_and_clicks_and_explains_what_it_cannot_do() {
     assert_eq!(seen["languages"], languages, "{shown}");
     assert_eq!(seen["origins"], json!([true, true]), "{shown}");
     assert_eq!(seen["preview"], false, "{shown}");
+    assert_eq!(seen["react"], false, "{shown}");
     assert_eq!(seen["scrolls"], false, "{shown}");
     let ratio = seen["ratio"].as_f64().expect("a number");
     assert!((ratio - 16.0 / 9.0).abs() < 0.02, "{shown}");
