@@ -345,7 +345,7 @@ export class LecternVideo extends HTMLElement {
     const end = skipTo(this.#silences, currentTime);
     if (end === undefined) return;
     this.seek(end);
-    this.notice(fill(this.texts.skipped, { seconds: Math.round(end - currentTime) }));
+    this.notice(fill(this.texts.skipped_silence, { seconds: Math.round(end - currentTime) }));
   }
 
   #progress(): void {
