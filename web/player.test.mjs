@@ -30,7 +30,7 @@ test("events lead from state to state", () => {
     // The browser pauses at the end, in either order.
     ["ready play end pause", "ended"],
     ["ready play end play", "playing"],
-    ["stall", "opening"],
+    ["stall", "slow"],
     ["lose", "offline"],
     ["lose arrive", "opening"],
     ["ready play lose", "offline"],
@@ -53,6 +53,7 @@ test("a wait is slow until something arrives or plays", () => {
   const after = (events) => events.split(" ").map((type) => ({ type })).reduce(next, OPENING).trouble?.kind;
   assert.equal(after("stall"), "slow");
   assert.equal(after("ready play wait stall"), "slow");
+  assert.equal(after("ready stall"), "slow", "a paused viewer waits for another second");
   assert.equal(after("ready play stall"), undefined);
   assert.equal(after("ready play wait stall play"), undefined);
   assert.equal(after("ready play wait stall arrive"), undefined);

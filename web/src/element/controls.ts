@@ -1,9 +1,9 @@
 // The controls of <lectern-video>: media-chrome's bar and buttons, and panels of our own. Loaded
 // after the first frame.
 import { readText } from "../bounded.ts";
-import { isAllowed } from "../engine.ts";
 import { keepSettings } from "../memory.ts";
 import { downloadOf } from "../names.ts";
+import { isAllowed } from "../origins.ts";
 import { overflowing } from "../overflow.ts";
 import { parseSilences } from "../silences.ts";
 import type { TextKey, Texts } from "../texts/index.ts";

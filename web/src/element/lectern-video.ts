@@ -31,6 +31,9 @@ const PLACE_MARGIN = 15;
 /** The time between two events `lectern:progress`, in seconds. */
 const PROGRESS_STEP = 5;
 
+/** The time limit for the course app's new link, in milliseconds. */
+const LINK_WITHIN_MS = 15_000;
+
 /** How a lecture opens, beside its link. */
 export interface Opening extends Partial<Pick<EngineHost, "headers" | "pages" | "ask">> {
   /** The second to start at. */
@@ -56,6 +59,11 @@ export class LecternVideo extends HTMLElement {
   #skipsSilence = settings().skipsSilence === true;
   /** The focus before a card took it. */
   #focusedBefore: HTMLElement | undefined;
+  /** The attributes are read in a moment, when all of them are set. */
+  #isOpening = false;
+  /** The lecture of the element when it left the page. */
+  #left: { src: string | null; link: URL; opening: Opening } | undefined;
+  #opened: { link: URL; opening: Opening } | undefined;
   readonly #alert: HTMLElement = document.createElement("p");
   readonly #parts: Record<
     "card" | "title" | "advice" | "retry" | "notice" | "start" | "controller" | "watermark",
@@ -116,23 +124,36 @@ export class LecternVideo extends HTMLElement {
       this.#listen();
     }
     if (!this.hasAttribute("tabindex")) this.tabIndex = -1;
+    this.video.poster ||= this.getAttribute("poster") ?? "";
     this.#render();
-    if (this.hasAttribute("src") && !this.engine) this.#openSource();
+    if (!this.engine) {
+      const left = this.#left;
+      if (left && left.src === this.getAttribute("src")) this.open(left.link, left.opening);
+      else if (this.hasAttribute("src")) this.#openSoon();
+    }
+    this.#left = undefined;
     void this.#speak();
   }
 
   disconnectedCallback(): void {
     this.#keepPlace();
-    this.engine?.destroy();
-    this.engine = undefined;
+    // An element that only moves is in the page again by then, and plays on.
+    queueMicrotask(() => {
+      if (this.isConnected || !this.engine) return;
+      const { link, place: start } = this.engine;
+      const src = this.getAttribute("src");
+      this.#left = { src, link, opening: { ...this.#opened?.opening, start } };
+      this.engine.destroy();
+      this.engine = undefined;
+    });
   }
 
   attributeChangedCallback(name: string, before: string | null, now: string | null): void {
     if (before === now || !this.isConnected) return;
-    if (name === "src") this.#openSource();
+    if (name === "src") this.#openSoon();
     else if (name === "lang") void this.#speak();
     else if (name === "watermark") this.#render();
-    else this.video.poster = now ?? "";
+    else this.video.poster = now ?? this.extras.poster ?? "";
   }
 
   get state(): PlayerState {
@@ -165,13 +186,12 @@ export class LecternVideo extends HTMLElement {
   }
 
   /** Opens a link. The page shows why not, if it does not open. */
-  open(link: URL, { headers = {}, pages = [], ask, start }: Opening = {}): void {
-    this.engine?.destroy();
-    this.#dispatch({ type: "open" });
-    this.#isReady = false;
-    const lecture = lectureOf(link);
-    const kept = start === undefined ? place(lecture) : undefined;
-    const engine = new Engine(this.video, link, start ?? kept ?? 0, {
+  open(link: URL, opening: Opening = {}): void {
+    const { headers = {}, pages = [], ask, start } = opening;
+    this.#close();
+    this.#opened = { link, opening };
+    const kept = place(lectureOf(link));
+    const engine = new Engine(this.video, link, { asked: start, kept }, {
       headers,
       pages,
       ask,
@@ -183,6 +203,8 @@ export class LecternVideo extends HTMLElement {
           this.video.poster = extras.poster;
         this.#controls?.extras();
       },
+      resumed: (second) => this.#offerStart(second),
+      skipped: () => this.notice(this.texts.skipped),
     });
     this.engine = engine;
     if (!isAllowed(link)) return engine.refuse({ code: "other_site" });
@@ -192,8 +214,6 @@ export class LecternVideo extends HTMLElement {
     void engine.open().then(() => {
       if (this.hasAttribute("autoplay")) void this.video.play().catch(() => {});
     });
-    if (kept)
-      this.video.addEventListener("loadeddata", () => this.#offerStart(kept), { once: true });
     setTimeout(() => void this.#loadControls(), CONTROLS_AFTER_MS);
   }
 
@@ -210,7 +230,7 @@ export class LecternVideo extends HTMLElement {
       void this.video.play().catch(() => {});
       return;
     }
-    void this.engine?.open().then(() => this.video.play().catch(() => {}));
+    void this.engine?.retry().then(() => this.video.play().catch(() => {}));
   }
 
   /** Does what a key or a control asks for. */
@@ -304,9 +324,36 @@ export class LecternVideo extends HTMLElement {
     if (!event.repeat || isRepeated(action)) this.perform(action);
   }
 
+  /** Opens `src` when the script that sets attributes has set all of them. */
+  #openSoon(): void {
+    if (this.#isOpening) return;
+    this.#isOpening = true;
+    queueMicrotask(() => {
+      this.#isOpening = false;
+      if (this.isConnected) this.#openSource();
+    });
+  }
+
+  /** Drops the lecture, and its files. */
+  #close(): void {
+    this.#keepPlace();
+    this.engine?.destroy();
+    this.engine = undefined;
+    this.#dispatch({ type: "open" });
+    this.#isReady = this.#hasStarted = false;
+    this.#progressAt = -Infinity;
+    this.notice("");
+    this.extras = {};
+    this.video.poster = this.getAttribute("poster") ?? "";
+    this.#controls?.extras();
+  }
+
   #openSource(): void {
     const link = parseLink(this.getAttribute("src"));
-    if (!link) return this.refuse({ code: "no_link" });
+    if (!link) {
+      this.#close();
+      return this.refuse({ code: "no_link" });
+    }
     const renewUrl = this.getAttribute("renew-url");
     const ask = renewUrl === null ? undefined : () => renewedLink(renewUrl);
     this.open(link, { ask, start: parseTime(this.getAttribute("start")) });
@@ -428,6 +475,9 @@ export class LecternVideo extends HTMLElement {
     } else if (trouble?.kind === "offline") {
       alert = trouble.problem ? sentence(trouble.problem, texts) : texts.no_connection;
       advised = trouble.problem ? advice(trouble.problem, texts) : texts.offline_advice;
+    } else if (trouble?.kind === "slow") {
+      alert = texts.slow;
+      advised = texts.offline_advice;
     } else if (isPreviewOver) {
       advised = texts.preview_advice;
     }
@@ -440,17 +490,16 @@ export class LecternVideo extends HTMLElement {
     retry.hidden =
       !isPreviewOver &&
       (!trouble ||
-        trouble.kind === "slow" ||
         (trouble.kind === "refused" && !isRetryable(trouble.refusal)));
     // What still plays from the buffer stays visible.
     const isSmall =
-      trouble?.kind === "offline" && playback !== "waiting" && playback !== "opening";
+      trouble?.kind === "slow" ||
+      (trouble?.kind === "offline" && playback !== "waiting" && playback !== "opening");
     card.classList.toggle("small", isSmall);
     this.#showCard(Boolean(alert) || isPreviewOver, isSmall, trouble?.kind === "refused");
     const name = watermarkOf(this.getAttribute("watermark"), this.engine?.link);
     watermark.hidden = !name;
     if (watermark.textContent !== name) watermark.firstElementChild!.textContent = name;
-    if (trouble?.kind === "slow") this.notice(texts.slow);
     if (trouble?.kind === "refused") {
       this.#controls?.close();
       void this.#loadControls();
@@ -564,7 +613,11 @@ function focusOf(event: KeyboardEvent): Focus {
 /** The link that the course app gives: `{"link":"https://…"}`. */
 async function renewedLink(url: string): Promise<URL | undefined> {
   try {
-    const answer = await fetch(url, { cache: "no-store", headers: { accept: "application/json" } });
+    const answer = await fetch(url, {
+      cache: "no-store",
+      headers: { accept: "application/json" },
+      signal: AbortSignal.timeout(LINK_WITHIN_MS),
+    });
     const body: { link?: string } = await answer.json();
     const link = answer.ok ? parseLink(body.link) : undefined;
     return link && isAllowed(link) ? link : undefined;

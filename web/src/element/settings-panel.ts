@@ -65,11 +65,10 @@ function groups({ player, texts }: PanelHost, fold: HTMLElement): HTMLElement[] 
     const choices = audio.map(({ name, id }): Choice<number> => [name, id]);
     made.push(group("audio", texts.audio, choices, engine.audio, (id) => (engine.audio = id)));
   }
-  if (engine && "lowData" in engine) {
-    const saver = engine as { lowData: boolean };
+  if (engine) {
     made.push(
-      toggle("low-data", texts.low_data, texts.low_data_hint, saver.lowData, (isOn) => {
-        saver.lowData = isOn;
+      toggle("low-data", texts.low_data, texts.low_data_hint, engine.lowData, (isOn) => {
+        engine.lowData = isOn;
       }),
     );
   }
