@@ -174,7 +174,7 @@ async function tools(context) {
   const notes = () => panel.locator(".notes li").evaluateAll((items) => items.map((item) => [item.querySelector(".time").textContent, item.querySelector("p")?.textContent]));
   await seek(25);
   await page.keyboard.press("n");
-  await panel.waitFor();
+  await panel.getByLabel("Note at").waitFor();
   await page.keyboard.type("What is a proof?");
   await seek(32);
   await page.keyboard.press("Enter");
@@ -199,6 +199,7 @@ async function tools(context) {
   await controls(page);
   await page.evaluate(() => (document.querySelector("video").muted = true));
   await page.keyboard.press("n");
+  await panel.locator(".notes li").first().waitFor();
   seen.kept = (await notes()).length;
   await page.keyboard.press("Escape");
 
