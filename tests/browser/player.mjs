@@ -150,13 +150,21 @@ async function use(context) {
 /** Notes, transcript, download, silences, styles and the watermark, by a link with the use `download`. */
 async function tools(context) {
   const seen = {};
-  // The package does not list silences yet.
+  // Silences and captions of this test: a cue each second, where the package has one in three.
   await context.route(/\/master\.m3u8/, async (route) => {
     const response = await route.fetch();
-    const silences = '#EXT-X-SESSION-DATA:DATA-ID="lectern.silences",URI="silences.json",FORMAT=RAW\n';
-    await route.fulfill({ response, body: `${await response.text()}${silences}` });
+    const data = (id, uri, more = "") => `#EXT-X-SESSION-DATA:DATA-ID="lectern.${id}",URI="${uri}",FORMAT=RAW${more}\n`;
+    const listed = [data("silences", "silences.json"), ...["en", "fr"].map((language) => data("captions", `whole-${language}.vtt`, `,LANGUAGE="${language}"`))];
+    const playlist = (await response.text()).replace(/^.*"lectern\.captions".*\n/gm, "");
+    await route.fulfill({ response, body: `${playlist.trimEnd()}\n${listed.join("")}` });
   });
   await context.route(/\/silences\.json/, (route) => route.fulfill({ json: [[6, 14]] }));
+  await context.route(/\/whole-\w+\.vtt/, (route) => {
+    const word = route.request().url().includes("whole-fr") ? "Seconde" : "Second";
+    const two = (second) => String(second).padStart(2, "0");
+    const cues = Array.from({ length: 40 }, (_, at) => `00:${two(at)}.100 --> 00:${two(at)}.900\n<i>${word}</i> ${at}.\n\n`);
+    return route.fulfill({ contentType: "text/vtt", body: `WEBVTT\n\n${cues.join("")}` });
+  });
   const { page, errors } = await open(context);
   await ready(page);
   await controls(page);
@@ -219,8 +227,12 @@ async function tools(context) {
     cues: await page.locator("lectern-video .cues p").count(),
   };
   await panel.getByRole("searchbox").fill("SECOND 3");
-  seen.transcript.marks = await panel.locator("mark").allTextContents();
-  await page.keyboard.press("Tab");
+  seen.transcript.marks = (await panel.locator("mark").allTextContents()).length;
+  await panel.getByRole("combobox").selectOption("fr");
+  await panel.locator(".lines", { hasText: "Seconde 30." }).waitFor();
+  await panel.getByRole("combobox").selectOption("English");
+  await panel.locator(".lines", { hasText: "Second 30." }).waitFor();
+  await panel.getByRole("searchbox").focus();
   while (!(await panel.locator(".lines button:focus").count())) await page.keyboard.press("Tab");
   await page.keyboard.press("Enter");
   await until(page, "(video) => Math.abs(video.currentTime - 3.1) < 0.3");
@@ -248,6 +260,12 @@ async function tools(context) {
   await seek(4.5);
   await named(page, "settings").click();
   await panel.getByRole("switch", { name: "Skip silence" }).check();
+  const saver = panel.getByRole("switch", { name: "Save data" });
+  await saver.check();
+  seen.lowData = [await page.evaluate(() => document.querySelector("lectern-video").engine.lowData)];
+  await picture(page, "switches");
+  await saver.uncheck();
+  seen.lowData.push(await page.evaluate(() => document.querySelector("lectern-video").engine.lowData));
   await page.keyboard.press("Escape");
   await play(true);
   await notice(page, "Skipped");

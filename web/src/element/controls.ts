@@ -18,7 +18,7 @@ import {
   type Thumbnail,
 } from "./extras.ts";
 import type { LecternVideo } from "./lectern-video.ts";
-import { speakIn } from "./media.ts";
+import { translateIn } from "./media.ts";
 import { type PanelContent, type PanelHost, TimedList } from "./panel.ts";
 import { settingsPanel } from "./settings-panel.ts";
 
@@ -30,7 +30,7 @@ export interface Controls {
   /** Loads the files beside the lecture. */
   extras(): void;
   /** Shows the texts of another language. */
-  speak(language: string): void;
+  translate(language: string): void;
   toggle(panel: PanelName): void;
   close(): void;
   /** Shows the controls for a moment. */
@@ -119,8 +119,8 @@ class PlayerControls implements Controls {
     });
   }
 
-  speak(language: string): void {
-    speakIn(this.#root, language, this.#player.texts);
+  translate(language: string): void {
+    translateIn(this.#root, language, this.#player.texts);
     this.close();
     this.#bar?.remove();
     this.#bar = this.#makeBar();

@@ -132,7 +132,7 @@ export class LecternVideo extends HTMLElement {
       else if (this.hasAttribute("src")) this.#openSoon();
     }
     this.#left = undefined;
-    void this.#speak();
+    void this.#translate();
   }
 
   disconnectedCallback(): void {
@@ -151,7 +151,7 @@ export class LecternVideo extends HTMLElement {
   attributeChangedCallback(name: string, before: string | null, now: string | null): void {
     if (before === now || !this.isConnected) return;
     if (name === "src") this.#openSoon();
-    else if (name === "lang") void this.#speak();
+    else if (name === "lang") void this.#translate();
     else if (name === "watermark") this.#render();
     else this.video.poster = now ?? this.extras.poster ?? "";
   }
@@ -359,14 +359,14 @@ export class LecternVideo extends HTMLElement {
     this.open(link, { ask, start: parseTime(this.getAttribute("start")) });
   }
 
-  async #speak(): Promise<void> {
+  async #translate(): Promise<void> {
     const { language } = this;
     const texts = await textsOf(language);
     // The language may change while the texts of another load.
     if (language !== this.language) return;
     this.texts = texts;
     this.setAttribute("aria-label", texts.player);
-    this.#controls?.speak(language);
+    this.#controls?.translate(language);
     this.#render();
   }
 
@@ -401,7 +401,7 @@ export class LecternVideo extends HTMLElement {
     if (Math.abs(currentTime - this.#progressAt) < PROGRESS_STEP) return;
     this.#progressAt = currentTime;
     this.#keepPlace();
-    this.#tell("progress", this.#position());
+    this.#emit("progress", this.#position());
   }
 
   #position(): { currentTime: number; duration: number } {
@@ -432,13 +432,13 @@ export class LecternVideo extends HTMLElement {
     this.#state = next(before, event);
     if (event.type === "ready" && !this.#isReady) {
       this.#isReady = true;
-      this.#tell("ready", this.#position());
+      this.#emit("ready", this.#position());
     } else if (event.type === "play" && before.playback !== "playing") {
-      this.#tell("play", this.#position());
+      this.#emit("play", this.#position());
     } else if (event.type === "end" && this.#state.playback === "ended") {
-      this.#tell("ended", { ...this.#position(), preview: this.#isPreview() });
+      this.#emit("ended", { ...this.#position(), preview: this.#isPreview() });
     } else if (event.type === "refuse" && before.trouble?.kind !== "refused") {
-      this.#tell("error", { code: event.refusal.code ?? "cannot_open", ...this.#position() });
+      this.#emit("error", { code: event.refusal.code ?? "cannot_open", ...this.#position() });
     }
     if (this.#state !== before) this.#render();
   }
@@ -447,7 +447,7 @@ export class LecternVideo extends HTMLElement {
    * Tells the page by an event of the element: `lectern:ready`, `play`, `progress`, `ended` or
    * `error`.
    */
-  #tell(name: string, detail: object): void {
+  #emit(name: string, detail: object): void {
     this.dispatchEvent(
       new CustomEvent(`lectern:${name}`, { detail, bubbles: true, composed: true }),
     );
@@ -539,7 +539,7 @@ export class LecternVideo extends HTMLElement {
     try {
       const { attachControls } = await import("./controls.ts");
       this.#controls = attachControls(this, this.#parts.controller, this.shadowRoot!);
-      this.#controls.speak(this.language);
+      this.#controls.translate(this.language);
       this.#controls.extras();
     } catch {
       // The browser's own controls need no script.

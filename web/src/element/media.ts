@@ -1,4 +1,4 @@
-// media-chrome's buttons and ranges, as elements that each say their texts in the language of
+// media-chrome's buttons and ranges, as elements that each have the language of
 // their own player. The library has one language for a page.
 import MediaAirplayButton from "media-chrome/dist/media-airplay-button.js";
 import "media-chrome/dist/media-controller.js";
@@ -23,21 +23,21 @@ type MediaClass = new (...given: any[]) => MediaElement;
 const languages = new WeakMap<Node, string>();
 
 /** Gives a player's controls a language and its texts. */
-export function speakIn(root: ShadowRoot, language: string, texts: Texts): void {
+export function translateIn(root: ShadowRoot, language: string, texts: Texts): void {
   languages.set(root, language);
   addTranslation(language, translationOf(texts));
 }
 
 /** Sets the library's language before an element makes a text. */
-function turnTo(element: HTMLElement): void {
+function selectLanguage(element: HTMLElement): void {
   const language = languages.get(element.getRootNode());
   if (language) setLanguage(language);
 }
 
-function speaking<Base extends MediaClass>(base: Base): MediaClass {
+function localized<Base extends MediaClass>(base: Base): MediaClass {
   return class extends base {
     override connectedCallback(): void {
-      turnTo(this);
+      selectLanguage(this);
       super.connectedCallback();
     }
 
@@ -46,7 +46,7 @@ function speaking<Base extends MediaClass>(base: Base): MediaClass {
       before: string | null,
       now: string | null,
     ): void {
-      turnTo(this);
+      selectLanguage(this);
       super.attributeChangedCallback(name, before, now);
     }
   };
@@ -63,7 +63,7 @@ const ELEMENTS: Record<string, MediaClass> = {
   "lectern-volume-range": MediaVolumeRange,
 };
 for (const [name, base] of Object.entries(ELEMENTS))
-  if (!customElements.get(name)) customElements.define(name, speaking(base));
+  if (!customElements.get(name)) customElements.define(name, localized(base));
 
 function translationOf(texts: Texts): Record<string, string> {
   return {

@@ -18,7 +18,7 @@ export function transcriptPanel({ player, texts }: PanelHost): PanelContent {
   const { captions } = player;
   const files = player.extras.captions ?? [];
   const list = new TimedList("lines", (seconds) => player.seek(seconds));
-  const said = make("p", { class: "none", role: "status" });
+  const status = make("p", { class: "none", role: "status" });
   const input = make("input", {
     type: "search",
     "aria-label": texts.search_transcript,
@@ -37,7 +37,7 @@ export function transcriptPanel({ player, texts }: PanelHost): PanelContent {
         return { start, content };
       }),
     );
-    said.textContent = found.length === 0 && lines.length > 0 ? texts.no_matches : "";
+    status.textContent = found.length === 0 && lines.length > 0 ? texts.no_matches : "";
     list.follow(player.video.currentTime);
   };
   input.addEventListener("input", show);
@@ -91,7 +91,7 @@ export function transcriptPanel({ player, texts }: PanelHost): PanelContent {
   const field = make("div", { class: "field" }, input);
   if (files.length > 1) field.append(select);
   return {
-    nodes: [field, said, list.element],
+    nodes: [field, status, list.element],
     first: input,
     follow: (seconds) => list.follow(seconds),
     closed() {
