@@ -128,6 +128,10 @@ export class Engine {
   /** The edge's reason for the last network error. */
   #problem: Problem | undefined;
   #damage = new Damage();
+  /** The segment of each kind of media that is decoded now. */
+  readonly #appending = new Map<string, Fragment>();
+  /** The segment at which decoding failed. */
+  #damaged: Fragment | undefined;
   /** A fatal error that came during a recovery. */
   #missed: ErrorData | undefined;
   /** The course gives a new link once, before anything plays with it. */
@@ -173,7 +177,7 @@ export class Engine {
     this.#hasAsked = this.#hasReopened = false;
     this.#networkErrors = 0;
     this.#damage = new Damage();
-    this.#missed = undefined;
+    this.#missed = this.#damaged = undefined;
     this.#link = this.link;
     this.#keepPicture();
     this.#dropHls();
@@ -340,10 +344,12 @@ export class Engine {
       if (this.#isResumed) this.#host.resumed(this.#place);
       this.#isResumed = false;
     });
+    on(["loadedmetadata"], () => this.#checkStart());
     on(["timeupdate", "seeking"], () => this.#follow());
     on(["waiting", "seeking"], () => this.#expectData());
     on(["playing", "pause", "ended", "loadeddata", "seeked"], () => this.#stopWaiting());
-    on(["pause"], () => (this.#isWanted = false));
+    // An error pauses, too.
+    on(["pause"], () => (this.#isWanted &&= video.error !== null));
     on(["progress"], () => !this.#hls && !video.error && this.#arrive());
     on(["play"], () => {
       // A refused lecture does not go on from what is loaded.
@@ -459,12 +465,12 @@ export class Engine {
     this.#isResumed = isResumed;
   }
 
-  /** Begins anew where the viewer has nearly seen the end. */
-  #checkStart(duration: number): boolean {
-    if (!this.#isResumed || !isNearEnd(this.#place, duration)) return false;
+  /** Begins anew where the viewer has nearly seen the end. Nothing has played yet. */
+  #checkStart(): void {
+    if (!this.#isResumed || !isNearEnd(this.#place, this.#video.duration)) return;
     this.#isResumed = false;
     this.#place = 0;
-    return true;
+    this.#video.currentTime = 0;
   }
 
   #playWithHls(passes: Renewal): void {
@@ -497,11 +503,9 @@ export class Engine {
       this.#arrive();
       this.#host.changed();
     });
-    hls.on(Hls.Events.LEVEL_LOADED, (_event, { details }) => {
-      this.#isLive = details.live;
-      if (details.live || !this.#checkStart(details.totalduration)) return;
-      hls.stopLoad();
-      hls.startLoad(0);
+    hls.on(Hls.Events.LEVEL_LOADED, (_event, { details }) => (this.#isLive = details.live));
+    hls.on(Hls.Events.BUFFER_APPENDING, (_event, { type, frag }) => {
+      this.#appending.set(type, frag);
     });
     hls.on(Hls.Events.FRAG_BUFFERED, () => {
       if (hls.bandwidthEstimate !== hls.abrEwmaDefaultEstimate)
@@ -558,16 +562,23 @@ export class Engine {
 
   /** Recovers from a segment that the browser cannot decode. */
   #recoverMedia(hls: Hls, data: ErrorData): void {
-    const isReset = data.details === Hls.ErrorDetails.MEDIA_SOURCE_REQUIRES_RESET;
-    if (this.#isRefused || hls !== this.#hls || !(data.fatal || isReset)) return;
+    const { BUFFER_APPENDING_ERROR, BUFFER_SEEK_OVER_HOLE, MEDIA_SOURCE_REQUIRES_RESET } =
+      Hls.ErrorDetails;
+    if (this.#isRefused || hls !== this.#hls) return;
+    // The errors that follow name the next segment, or that of another track.
+    if (data.details === BUFFER_APPENDING_ERROR)
+      this.#damaged ??= this.#appending.get(data.sourceBufferName ?? "");
+    if (data.details === BUFFER_SEEK_OVER_HOLE && this.#video.currentTime > this.#place + 1)
+      this.#host.skipped();
+    if (!data.fatal && data.details !== MEDIA_SOURCE_REQUIRES_RESET) return;
     const segment = this.#damagedSegment(hls, data);
+    this.#damaged = undefined;
     const step = this.#damage.next(segment?.start ?? this.#place, segment !== undefined);
     if (step === "stop") return this.refuse({ code: "unplayable" });
     if (step === "skip" && segment) {
       // As if the playlist had EXT-X-GAP there: hls.js tries other rungs, then jumps over it.
       segment.gap = true;
       segment.tagList.push(["GAP"]);
-      this.#host.skipped();
     }
     if (data.fatal) {
       // hls.js has stopped, and starts again where its settings say.
@@ -578,9 +589,10 @@ export class Engine {
     this.#playOn();
   }
 
-  /** The segment of a media error: the one that was appended, else the one that plays. */
+  /** The segment of a media error: the one that was decoded, else the one that plays. */
   #damagedSegment(hls: Hls, { frag }: ErrorData): Fragment | undefined {
-    if (frag) return frag;
+    const known = this.#damaged ?? frag;
+    if (known) return known;
     const at = this.#place + DECODED_AHEAD;
     const segments = hls.levels[hls.loadLevel]?.details?.fragments;
     return segments?.find(({ start, end }) => start <= at && at < end);
@@ -734,9 +746,6 @@ export class Engine {
     const source = await this.#nativeSource();
     if (!attempt.isCurrent) return;
     video.onerror = () => void this.#recoverNative();
-    video.onloadedmetadata = () => {
-      if (this.#checkStart(video.duration)) video.currentTime = 0;
-    };
     this.#isOpened = false;
     const { playbackRate } = video;
     video.src = source;

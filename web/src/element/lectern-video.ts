@@ -124,7 +124,7 @@ export class LecternVideo extends HTMLElement {
       this.#listen();
     }
     if (!this.hasAttribute("tabindex")) this.tabIndex = -1;
-    this.video.poster ||= this.getAttribute("poster") ?? "";
+    this.#showPoster();
     this.#render();
     if (!this.engine) {
       const left = this.#left;
@@ -153,7 +153,7 @@ export class LecternVideo extends HTMLElement {
     if (name === "src") this.#openSoon();
     else if (name === "lang") void this.#translate();
     else if (name === "watermark") this.#render();
-    else this.video.poster = now ?? this.extras.poster ?? "";
+    else this.#showPoster();
   }
 
   get state(): PlayerState {
@@ -199,8 +199,8 @@ export class LecternVideo extends HTMLElement {
       changed: () => this.#controls?.update(),
       extras: (extras) => {
         this.extras = extras;
-        if (extras.poster && !this.hasAttribute("poster") && !this.video.poster)
-          this.video.poster = extras.poster;
+        // A kept picture shows more.
+        if (!this.video.poster) this.#showPoster();
         this.#controls?.extras();
       },
       resumed: (second) => this.#offerStart(second),
@@ -344,8 +344,15 @@ export class LecternVideo extends HTMLElement {
     this.#progressAt = -Infinity;
     this.notice("");
     this.extras = {};
-    this.video.poster = this.getAttribute("poster") ?? "";
+    this.#showPoster();
     this.#controls?.extras();
+  }
+
+  /** Shows the page's poster, else the lecture's. An empty URL would name the page itself. */
+  #showPoster(): void {
+    const poster = this.getAttribute("poster") || this.extras.poster;
+    if (poster) this.video.poster = poster;
+    else this.video.removeAttribute("poster");
   }
 
   #openSource(): void {
