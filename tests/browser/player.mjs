@@ -226,13 +226,12 @@ async function tools(context) {
     captions: await named(page, "captions").getAttribute("aria-pressed"),
     cues: await page.locator("lectern-video .cues p").count(),
   };
-  await panel.getByRole("searchbox").fill("SECOND 3");
-  seen.transcript.marks = (await panel.locator("mark").allTextContents()).length;
   await panel.getByRole("combobox").selectOption("fr");
   await panel.locator(".lines", { hasText: "Seconde 30." }).waitFor();
   await panel.getByRole("combobox").selectOption("English");
   await panel.locator(".lines", { hasText: "Second 30." }).waitFor();
-  await panel.getByRole("searchbox").focus();
+  await panel.getByRole("searchbox").fill("SECOND 3");
+  seen.transcript.marks = (await panel.locator("mark").allTextContents()).length;
   while (!(await panel.locator(".lines button:focus").count())) await page.keyboard.press("Tab");
   await page.keyboard.press("Enter");
   await until(page, "(video) => Math.abs(video.currentTime - 3.1) < 0.3");
