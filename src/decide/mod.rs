@@ -199,6 +199,7 @@ fn read<'config>(
                     true => PlaceRequest::Take,
                     false => PlaceRequest::Keep,
                 }),
+                position_of: watched::position_of(request, &key, &claims, config)?,
             };
             if let Some(ticket) = &mut grant.ticket {
                 ticket.place = place;
@@ -501,6 +502,7 @@ fn checks_of_pass(pass: &Pass, config: &Config) -> ViewerChecks {
         place: place
             .filter(|_| config.bindings.ledgers)
             .map(|_| PlaceRequest::Keep),
+        position_of: None,
     }
 }
 

@@ -69,6 +69,7 @@ fn steering_read<'config>(
     let viewer = ViewerChecks {
         asks_revocations: grant.ticket.is_some() && config.bindings.revocations,
         place: place.map(|_| PlaceRequest::Keep),
+        position_of: None,
     };
     if let Some(ticket) = &mut grant.ticket {
         ticket.place = place;

@@ -1000,6 +1000,7 @@ fn a_pass_keeps_what_its_link_says_of_the_viewer() {
         let expected = ViewerChecks {
             asks_revocations: asks,
             place: keeps.then_some(PlaceRequest::Keep),
+            position_of: None,
         };
         assert_eq!(read.viewer, expected, "{kind:?} {ticket:?}");
         // Without the bindings, an edge asks nothing and goes on serving.
@@ -1009,6 +1010,47 @@ fn a_pass_keeps_what_its_link_says_of_the_viewer() {
         };
         let read = decided_read(&bare, "GET", &url).expect("a read");
         assert_eq!(read.viewer, ViewerChecks::default());
+    }
+}
+
+#[test]
+fn an_opening_may_ask_for_its_viewers_position() {
+    let config = with_bindings();
+    let bare = self::config();
+    let key = config.keys.minting();
+    for (config, claims, url, expected) in [
+        (&config, r#","sub":"s""#, "/a/b/m.m3u8?with=position", true),
+        (
+            &config,
+            r#","sub":"s","sessions":2"#,
+            "/a/b/m.m3u8?with=position",
+            true,
+        ),
+        (&config, r#","sub":"s""#, "/a/b/m.m3u8?with=a", false),
+        (&config, r#","sub":"s""#, "/a/b/m.m3u8?x=1", false),
+        (&config, r#","sub":"s""#, "/a/b/m.mp4?with=position", false),
+        (
+            &config,
+            r#","sub":"s","use":"admin""#,
+            "/a/b/m.m3u8?with=position",
+            false,
+        ),
+        (
+            &config,
+            r#","sub":"s","preview":[0,60]"#,
+            "/a/b/m.m3u8?with=position",
+            false,
+        ),
+        (&config, "", "/a/b/m.m3u8?with=position", false),
+        (&bare, r#","sub":"s""#, "/a/b/m.m3u8?with=position", false),
+    ] {
+        let json = format!(r#"{{"path":"/a/","exp":1800000060{claims}}}"#);
+        let claims = Claims::from_json(json.as_bytes()).expect("claims");
+        let token = link::mint(key, &claims);
+        let url = format!("https://a.example{url}&token={token}");
+        let read = decided_read(config, "GET", &url).expect("a read");
+        let expected = expected.then(|| viewer_hash("s"));
+        assert_eq!(read.viewer.position_of, expected, "{json} {url}");
     }
 }
 

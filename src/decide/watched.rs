@@ -2,8 +2,8 @@
 
 use super::{Decision, is_manifest_name, place, ticket};
 use crate::config::Config;
-use crate::credential::claims::Purpose;
-use crate::credential::ticket::{SessionId, viewer_hash};
+use crate::credential::claims::{Claims, Purpose};
+use crate::credential::ticket::{SessionId, ViewerHash, viewer_hash};
 use crate::credential::{Credential, open_ended_link, open_link};
 use crate::http::problem::{Problem, Refusal};
 use crate::ledger::report::Lecture;
@@ -51,6 +51,24 @@ pub(super) fn by_player<'config>(
         ticket: ticket(&claims, config),
         action,
     })))
+}
+
+/// The viewer whose position in the lecture a link asks for, with `with=position`. `None` where the
+/// edge keeps no watch data.
+pub(super) fn position_of(
+    request: &Request<'_>,
+    key: &ObjectKey,
+    claims: &Claims,
+    config: &Config,
+) -> Result<Option<ViewerHash>, Refusal> {
+    let is_asked = parameter(request.query, "with")? == Some("position");
+    let is_kept = config.bindings.ledgers
+        && claims.purpose != Purpose::Admin
+        && claims.preview.is_none()
+        && is_manifest_name(key)
+        && Lecture::of(key).is_ok();
+    let viewer = claims.sub.as_deref().filter(|_| is_asked && is_kept);
+    Ok(viewer.map(viewer_hash))
 }
 
 /// Parses a request of an administrator of the edge's own folder.

@@ -9,8 +9,8 @@ use crate::text::split_once;
 pub const METHODS: &str = "GET, HEAD, PUT, POST, DELETE, OPTIONS";
 
 /// Response headers that players and uploaders read, beyond the safelisted ones.
-const EXPOSED: &str =
-    "Accept-Ranges, Content-Length, Content-Range, Date, ETag, Lectern-Session, Server-Timing";
+const EXPOSED: &str = "Accept-Ranges, Content-Length, Content-Range, Date, ETag, Lectern-Position, \
+     Lectern-Session, Server-Timing";
 
 /// Request headers that players and uploaders send, beyond the safelisted ones.
 const ALLOWED_HEADERS: &str = "Authorization, Content-Type, If-Match, If-Modified-Since, If-None-Match, If-Range, \

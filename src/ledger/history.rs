@@ -513,6 +513,12 @@ impl WatchHistory {
         })
     }
 
+    /// The second at which the viewer stopped in a lecture, 0 if he has not begun it.
+    #[must_use]
+    pub fn position(&self, lecture: &Lecture) -> u32 {
+        self.find(lecture).map_or(0, |progress| progress.position)
+    }
+
     /// The viewer's progress in every lecture, by path.
     #[must_use]
     pub fn records(&self) -> Vec<(&str, WatchRecord)> {

@@ -12,6 +12,8 @@ pub mod watch_message;
 pub mod watching;
 pub mod webhook;
 
+use crate::credential::ticket::ViewerHash;
+
 /// The questions about a viewer that precede the answer to a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ViewerChecks {
@@ -19,6 +21,8 @@ pub struct ViewerChecks {
     pub asks_revocations: bool,
     /// The player needs a place. The grant's ticket says whose and how many there are.
     pub place: Option<PlaceRequest>,
+    /// The viewer whose position in the lecture the answer names.
+    pub position_of: Option<ViewerHash>,
 }
 
 /// A player's request for a place.

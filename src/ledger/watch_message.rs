@@ -23,6 +23,8 @@ pub enum WatchMessage {
     },
     /// To a viewer's ledger: his progress in a lecture.
     Progress(Lecture),
+    /// To a viewer's ledger: his position in a lecture.
+    Position(Lecture),
     /// To a viewer's ledger: his progress in all lectures, in a format.
     Records { viewer: String, is_csv: bool },
     /// To a viewer's ledger: forgets everything about him.
@@ -111,6 +113,10 @@ impl WatchMessage {
                 lecture: Some(lecture.as_str()),
                 ..about("progress")
             },
+            Self::Position(lecture) => WatchMembers {
+                lecture: Some(lecture.as_str()),
+                ..about("position")
+            },
             Self::Records { viewer, is_csv } => WatchMembers {
                 viewer: Some(viewer),
                 csv: Some(*is_csv),
@@ -158,6 +164,7 @@ impl WatchMessage {
                 },
             },
             "progress" => Self::Progress(lecture()?),
+            "position" => Self::Position(lecture()?),
             "records" => Self::Records {
                 viewer: owned("viewer")?,
                 is_csv: is_csv(),
@@ -260,6 +267,7 @@ mod tests {
                 newest_wins: true,
             })),
             WatchMessage::Progress(lecture()),
+            WatchMessage::Position(lecture()),
             WatchMessage::Records {
                 viewer: viewer(),
                 is_csv: true,

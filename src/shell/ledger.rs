@@ -24,8 +24,9 @@ use super::watch_ledger::{WatchLedger, ensure_alarm};
 use crate::credential::ticket::{Place, SessionId, ViewerHash};
 use crate::http::problem::{Problem, Refusal};
 use crate::ledger::PlaceRequest;
-use crate::ledger::message::LedgerRequest;
-use crate::ledger::places::{CHECK_IN_SECONDS, FORGET_SECONDS, keep, take};
+use crate::ledger::message::{LedgerRequest, PlaceAnswer};
+use crate::ledger::places::{Admission, CHECK_IN_SECONDS, FORGET_SECONDS, Player, keep, take};
+use crate::ledger::report::Lecture;
 use crate::ledger::revocation::{MAX_REVOCATIONS, Revocation, Revoked, list_json};
 use crate::object::stored::TIMEOUT_MS;
 
@@ -52,43 +53,54 @@ thread_local! {
         const { RefCell::new(BTreeMap::new()) };
 }
 
-/// Asks for a player's place.
+/// Asks for a player's place, and for the viewer's position in a lecture.
 pub(super) async fn admit(
     env: &Env,
     viewer: ViewerHash,
     place: Place,
     request: PlaceRequest,
+    lecture: Option<Lecture>,
     now: u64,
-) -> std::result::Result<(), Refusal> {
+) -> std::result::Result<Option<u32>, Refusal> {
     let player = (viewer, place.session);
     let remembered = CHECKED_IN.with_borrow(|players| players.get(&player).copied());
-    let has_place = match (request, remembered) {
-        (PlaceRequest::Keep, Some((at, has_place))) if now < at + CHECK_IN_SECONDS => has_place,
+    let answer = match (request, remembered) {
+        (PlaceRequest::Keep, Some((at, has_place)))
+            if now < at + CHECK_IN_SECONDS && lecture.is_none() =>
+        {
+            PlaceAnswer {
+                has_place,
+                position: None,
+            }
+        }
         _ => {
             let before = remembered.is_none_or(|(_, has_place)| has_place);
             // Before the answer: the player's other requests need not ask, too.
             remember(player, now, before);
             let message = match request {
-                PlaceRequest::Take => LedgerRequest::Take(place),
-                PlaceRequest::Keep => LedgerRequest::Keep(place),
+                PlaceRequest::Take => LedgerRequest::Take(place, lecture),
+                PlaceRequest::Keep => LedgerRequest::Keep(place, lecture),
             };
             match ask(env, &viewer_ledger(&viewer), &message, PLACE_TIMEOUT_MS).await {
                 Ok(answer) => {
-                    let has_place = answer == "true";
-                    remember(player, now, has_place);
-                    has_place
+                    let answer = PlaceAnswer::parse(&answer);
+                    remember(player, now, answer.has_place);
+                    answer
                 }
                 // Lectures go on while ledgers fail.
                 Err(refusal) => {
                     let reason = refusal.detail;
                     console::error_1(&format!("a viewer's ledger fails: {reason}").into());
-                    before
+                    PlaceAnswer {
+                        has_place: before,
+                        position: None,
+                    }
                 }
             }
         }
     };
-    match has_place {
-        true => Ok(()),
+    match answer.has_place {
+        true => Ok(answer.position),
         false => Err(too_many_sessions()),
     }
 }
@@ -208,21 +220,13 @@ async fn answer(message: &LedgerRequest, storage: &Storage, env: &Env) -> Result
     let sql = &storage.sql();
     let now = now_ms() / 1000;
     match message {
-        LedgerRequest::Take(place) => {
-            let row = ViewerRow::of(sql)?;
-            let players = row.players()?;
-            let admission = take(&players, place, now);
-            row.store_players(&admission.apply(&players))?;
-            ensure_alarm(storage, now + FORGET_SECONDS + 1).await?;
-            Ok(admission.player.is_some().to_string())
+        LedgerRequest::Take(place, lecture) => {
+            let admit = |players: &[Player]| take(players, place, now);
+            answer_player(storage, admit, lecture.as_ref(), now).await
         }
-        LedgerRequest::Keep(place) => {
-            let row = ViewerRow::of(sql)?;
-            let players = row.players()?;
-            let admission = keep(&players, place, now);
-            row.store_players(&admission.apply(&players))?;
-            ensure_alarm(storage, now + FORGET_SECONDS + 1).await?;
-            Ok(admission.player.is_some().to_string())
+        LedgerRequest::Keep(place, lecture) => {
+            let admit = |players: &[Player]| keep(players, place, now);
+            answer_player(storage, admit, lecture.as_ref(), now).await
         }
         LedgerRequest::Revoke(target, until) => {
             let mut list = revocations_in_force(sql, now)?;
@@ -257,6 +261,30 @@ async fn answer(message: &LedgerRequest, storage: &Storage, env: &Env) -> Result
         LedgerRequest::ListRevocations => Ok(list_json(&revocations_in_force(sql, now)?)),
         LedgerRequest::Watch(_) => Err("a message about watching".into()),
     }
+}
+
+/// Stores a player's admission, and names the viewer's position in a lecture.
+async fn answer_player(
+    storage: &Storage,
+    admit: impl FnOnce(&[Player]) -> Admission,
+    lecture: Option<&Lecture>,
+    now: u64,
+) -> Result<String> {
+    let sql = &storage.sql();
+    let row = ViewerRow::of(sql)?;
+    let players = row.players()?;
+    let admission = admit(&players);
+    row.store_players(&admission.apply(&players))?;
+    // A history that this version cannot read names no position.
+    let history = lecture.and_then(|lecture| Some((lecture, row.history().ok()?)));
+    let position =
+        history.map(|(lecture, history)| history.map_or(0, |history| history.position(lecture)));
+    ensure_alarm(storage, now + FORGET_SECONDS + 1).await?;
+    let answer = PlaceAnswer {
+        has_place: admission.player.is_some(),
+        position,
+    };
+    Ok(answer.to_text())
 }
 
 /// Writes the list where every data centre reads it.

@@ -32,6 +32,7 @@ use crate::credential::ticket::{SessionId, Ticket};
 use crate::decide::{Decision, decide};
 use crate::http::problem::{Problem, Refusal};
 use crate::ledger::ViewerChecks;
+use crate::ledger::report::Lecture;
 use crate::object::key::ObjectKey;
 use crate::operation::cache_policy;
 use crate::operation::revocations::REVOCATIONS;
@@ -118,7 +119,7 @@ async fn fetch(request: web_sys::Request, env: Env, context: Context) -> Result<
         Decision::Redirect(mut redirect) => {
             let ticket = &mut redirect.grant.ticket;
             match check_viewer(redirect.viewer, ticket, &redirect.key, &env, now).await {
-                Ok(()) => responder
+                Ok(_) => responder
                     .redirect(redirect.location())
                     .map(Served::plain)
                     .map_err(failed),
@@ -165,7 +166,7 @@ async fn fetch(request: web_sys::Request, env: Env, context: Context) -> Result<
                 verified_in: microseconds() - began,
             };
             match checked {
-                Ok(()) => stable_name::read(*read, &env, &context, now).await,
+                Ok(position) => stable_name::read(*read, position, &env, &context, now).await,
                 Err(refusal) => Err(refusal),
             }
         }
@@ -231,29 +232,33 @@ async fn fetch(request: web_sys::Request, env: Env, context: Context) -> Result<
     }
 }
 
-/// Asks whether the viewer may go on, and gives a new player its session.
+/// Asks whether the viewer may go on, and gives a new player its session. Returns the viewer's
+/// position in the lecture, if the request asks for it and his ledger answers.
 async fn check_viewer(
     checks: ViewerChecks,
     ticket: &mut Option<Ticket>,
     key: &ObjectKey,
     env: &Env,
     now: u64,
-) -> std::result::Result<(), Refusal> {
-    let Some(ticket) = ticket else {
-        return Ok(());
-    };
-    if checks.asks_revocations {
-        revocations::check(env, ticket, key, now).await?;
+) -> std::result::Result<Option<u32>, Refusal> {
+    let mut player = None;
+    if let Some(ticket) = ticket {
+        if checks.asks_revocations {
+            revocations::check(env, ticket, key, now).await?;
+        }
+        player = checks.place.zip(ticket.viewer).zip(ticket.place.as_mut());
     }
-    let (Some(request), Some(viewer), Some(place)) =
-        (checks.place, ticket.viewer, &mut ticket.place)
-    else {
-        return Ok(());
-    };
-    if place.session == SessionId::default() {
-        place.session = random_session()?;
+    let lecture = checks.position_of.and_then(|_| Lecture::of(key).ok());
+    if let Some(((request, viewer), place)) = player {
+        if place.session == SessionId::default() {
+            place.session = random_session()?;
+        }
+        return ledger::admit(env, viewer, *place, request, lecture, now).await;
     }
-    ledger::admit(env, viewer, *place, request, now).await
+    match checks.position_of.zip(lecture) {
+        Some((viewer, lecture)) => Ok(watched::position(env, viewer, lecture, now).await),
+        None => Ok(None),
+    }
 }
 
 /// Draws a session's id.

@@ -86,7 +86,12 @@ impl FoundObject {
     }
 }
 
-pub(super) async fn read(read: &Read<'_>, context: &ReadContext<'_>) -> Result<Served, Refusal> {
+/// Answers a read. `position` is the viewer's in the lecture that the read opens.
+pub(super) async fn read(
+    read: &Read<'_>,
+    position: Option<u32>,
+    context: &ReadContext<'_>,
+) -> Result<Served, Refusal> {
     let found = find(read, context).await?;
     let source = found.source();
     let mut headers = vec![(
@@ -163,6 +168,9 @@ pub(super) async fn read(read: &Read<'_>, context: &ReadContext<'_>) -> Result<S
             ));
             if let Some(session) = read.session() {
                 headers.push(("Lectern-Session", session));
+            }
+            if let Some(position) = position {
+                headers.push(("Lectern-Position", position.to_string()));
             }
             let length = rewritten.bytes.len() as u64;
             let note = rewritten.note();

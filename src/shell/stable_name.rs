@@ -14,14 +14,16 @@ use crate::operation::read::{Read, Treatment};
 use crate::operation::stable_name::{current, playlist_beside};
 use crate::playlist::MAX_PLAYLIST_BYTES;
 
+/// Answers a read, whose key may be a stable name. `position` is as for [`reads::read`].
 pub(super) async fn read(
     mut of: Read<'_>,
+    position: Option<u32>,
     env: &Env,
     context: &ReadContext<'_>,
     now: u64,
 ) -> Result<Served, Refusal> {
     loop {
-        match reads::read(&of, context).await {
+        match reads::read(&of, position, context).await {
             Err(refusal) if of.follows_revision && refusal.problem == Problem::NotFound => {}
             served => return served,
         }

@@ -29,7 +29,7 @@ pub(super) async fn steer(
     checked.await.map_err(Refusal::ends_steering)?;
     let mut opened = pinned.map(|pinned| std::mem::replace(&mut of.key, pinned));
     loop {
-        match (read(&of, context).await, opened.take()) {
+        match (read(&of, None, context).await, opened.take()) {
             (Err(refusal), Some(opened)) if refusal.problem == Problem::NotFound => of.key = opened,
             (served, _) => return served.map_err(Refusal::ends_steering),
         }

@@ -102,6 +102,11 @@ impl WatchLedger<'_> {
                 let history = history.unwrap_or_else(|| WatchHistory::new(""));
                 Ok(history.progress_json(lecture, true))
             }
+            WatchMessage::Position(lecture) => {
+                let history = self.history_or_nothing().await.map_err(failed)?;
+                let position = history.map_or(0, |history| history.position(lecture));
+                Ok(position.to_string())
+            }
             WatchMessage::Records { viewer, is_csv } => {
                 let history = self.history_or_nothing().await.map_err(failed)?;
                 let history = history.unwrap_or_else(|| WatchHistory::new(viewer));

@@ -12,10 +12,10 @@ use super::time::within;
 use super::{revocations, streams, watch_ledger};
 use crate::budget::HoldPurpose;
 use crate::config::Config;
-use crate::credential::ticket::{Ticket, viewer_hash};
+use crate::credential::ticket::{Ticket, ViewerHash, viewer_hash};
 use crate::http::problem::{Problem, Refusal};
 use crate::ledger::message::LedgerRequest;
-use crate::ledger::report::{MAX_REPORT_BYTES, WatchReport};
+use crate::ledger::report::{Lecture, MAX_REPORT_BYTES, WatchReport};
 use crate::ledger::viewer_limit::ViewerLimit;
 use crate::ledger::watch_message::WatchMessage;
 use crate::object::key::ObjectKey;
@@ -25,10 +25,28 @@ use crate::operation::watched::{AdminWatch, PlayerAction, PlayerWatch, WATCHED};
 /// The time limit for a viewer who is to be forgotten, in milliseconds. His ledger asks those of his
 /// lectures.
 const FORGET_TIMEOUT_MS: u32 = 20_000;
+/// The time limit for a viewer's position, in milliseconds. A lecture opens without it.
+const POSITION_TIMEOUT_MS: u32 = 1_000;
 
 thread_local! {
     /// Players' questions to ledgers in this isolate.
     static QUESTIONS: RefCell<ViewerLimit> = const { RefCell::new(ViewerLimit::new()) };
+}
+
+/// Asks for the second at which a viewer stopped. `None` if his ledger does not answer in time.
+pub(super) async fn position(
+    env: &Env,
+    viewer: ViewerHash,
+    lecture: Lecture,
+    now: u64,
+) -> Option<u32> {
+    let has_room = QUESTIONS.with_borrow_mut(|questions| questions.take(viewer, now));
+    if !has_room {
+        return None;
+    }
+    let message = LedgerRequest::Watch(WatchMessage::Position(lecture));
+    let answer = ask(env, &viewer_ledger(&viewer), &message, POSITION_TIMEOUT_MS).await;
+    answer.ok()?.parse().ok()
 }
 
 /// The context of every request here.

@@ -250,4 +250,36 @@ fn a_link_costs_no_more_questions_than_it_needs() {
         (1, 0),
         "a link that counts players; the list is known"
     );
+    for sessions in [json!(null), json!(2)] {
+        let mut claims = json!({"path": LECTURE, "sub": format!("s3 {sessions}")});
+        if !sessions.is_null() {
+            claims["sessions"] = sessions.clone();
+        }
+        let token = edge.token_of(claims);
+        let url = format!("{MASTER}?with=position&token={token}");
+        let begun = edge.get(&url);
+        assert_eq!(begun.header("lectern-position"), Some("0"), "{sessions}");
+        let exposed = begun.header("access-control-expose-headers");
+        assert!(exposed.is_some_and(|names| names.contains("Lectern-Position")));
+        assert_eq!(
+            asked().0,
+            1,
+            "place and position are one question: {sessions}"
+        );
+        let report = format!("/_lectern/watched?path={MASTER}&token={token}");
+        let body = br#"{"position":30,"duration":100,"ranges":[[0,30]]}"#;
+        let reply = edge.send("POST", &report, &[("content-type", "text/plain")], body);
+        assert_eq!(reply.verdict(), "200", "{}", edge.log());
+        asked();
+        let position = edge.get(&url).header("lectern-position").map(str::to_owned);
+        assert_eq!(position.as_deref(), Some("30"), "{sessions}");
+        assert_eq!(asked().0, 1, "{sessions}");
+        let silent = edge.get(&format!("{MASTER}?token={token}"));
+        assert_eq!(
+            silent.header("lectern-position"),
+            None,
+            "only where it is asked for"
+        );
+        asked();
+    }
 }

@@ -10,14 +10,27 @@ export interface Problem {
 /** The refusal in an answer, or `undefined` if the edge did not send it. */
 export async function problemIn(answer: Response): Promise<Problem | undefined> {
   const problem: unknown = await answer.json().catch(() => undefined);
-  const isProblem = typeof problem === "object" && problem !== null && "code" in problem && typeof problem.code === "string";
+  const isObject = typeof problem === "object" && problem !== null;
+  const isProblem = isObject && "code" in problem && typeof problem.code === "string";
   return isProblem ? (problem as Problem) : undefined;
 }
 
+/** The time limit for the edge's reason, in milliseconds. */
+const REASON_MS = 10_000;
+
 /** Asks the edge why a URL does not open. `undefined` if it opens. */
-export async function reasonOf(url: URL, headers: Record<string, string>): Promise<Problem | "unreachable" | undefined> {
+export async function reasonOf(
+  url: URL,
+  headers: Record<string, string>,
+): Promise<Problem | "unreachable" | undefined> {
   try {
-    const answer = await fetch(url, { cache: "no-store", headers });
+    // A refusal is short, and what opens may have hours: one byte of it is enough.
+    const answer = await fetch(url, {
+      cache: "no-store",
+      headers: { ...headers, Range: "bytes=0-0" },
+      signal: AbortSignal.timeout(REASON_MS),
+    });
+    if (answer.ok) void answer.body?.cancel();
     if (!answer.ok) return (await problemIn(answer)) ?? "unreachable";
     return answer.headers.get("content-type")?.startsWith("text/html") ? "unreachable" : undefined;
   } catch {
@@ -45,7 +58,8 @@ export interface FailedLoad {
 }
 
 /** Decides the next step after a load that failed for good. */
-export function nextStep({ status, reason, isLinkOver, hasReopened, hasAsked }: FailedLoad): NextStep {
+export function nextStep(failed: FailedLoad): NextStep {
+  const { status, reason, isLinkOver, hasReopened, hasAsked } = failed;
   if (reason === "unreachable") return "wait";
   if (reason === undefined) {
     if (status === 200) return "stop";

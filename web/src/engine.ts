@@ -1,29 +1,46 @@
 // Loads and plays a lecture: hls.js for playlists, the browser for files and where it plays HLS
 // itself. It reports events; the element decides what the viewer sees.
-import Hls, {
-  type ErrorData,
-  type LoaderCallbacks,
-  type LoaderConfiguration,
-  type LoaderContext,
-} from "hls.js";
-import { nextStep, type Problem, reasonOf } from "./answer.ts";
+import Hls, { type ErrorData, type Fragment } from "hls.js";
+import { abrSettings, aheadSettings, lowDataLevel } from "./abr.ts";
+import { type FailedLoad, nextStep, type Problem, reasonOf } from "./answer.ts";
+import { type Attempt, Attempts } from "./attempts.ts";
+import { Damage } from "./damage.ts";
 import { claimsOf } from "./link.ts";
-import { keepSession, session as keptSession } from "./memory.ts";
+import { edgeLoader, type OpenedPlaylist } from "./loader.ts";
+import {
+  bandwidth,
+  keepBandwidth,
+  keepSession,
+  keepSettings,
+  session as keptSession,
+  settings,
+} from "./memory.ts";
+import { EDGE, isAllowed } from "./origins.ts";
 import { refusalOf } from "./refusals.ts";
-import { passEnd, Renewal, type Surroundings } from "./renewal.ts";
+import { passEnd, Renewal, type RenewalContext } from "./renewal.ts";
+import { type Extras, extrasIn } from "./session-data.ts";
+import { isNearEnd, parsePosition, type StartFacts, startOf } from "./start.ts";
 import type { PlayerEvent, Refusal } from "./state.ts";
-import { watch } from "./watching.ts";
+import { SessionLock } from "./tab-session.ts";
+import { askPosition, watch } from "./watching.ts";
+
+export { EDGE, isAllowed, parseLink } from "./origins.ts";
+export type { CaptionsFile, Extras } from "./session-data.ts";
 
 /** The distance from which a failed load has nothing to do with the one before, in seconds. */
 const ELSEWHERE_SECONDS = 10;
-/** The number of media errors to recover from before the viewer sees one. */
-const MAX_RECOVERIES = 6;
 /** The number of network errors before the viewer hears that there is no connection. */
 const SILENT_ERRORS = 3;
 /** The longest wait before the next attempt, in milliseconds. */
 const LONGEST_WAIT_MS = 5_000;
 /** The wait for data after which the viewer hears of it, in milliseconds. */
 const STALL_MS = 5_000;
+/** The time limit for a file beside the lecture, in milliseconds. */
+const FILE_MS = 30_000;
+/** The time limit for a renewed pass or link, in milliseconds. */
+const RENEWED_WITHIN_MS = 15_000;
+/** Seconds that a decoder is ahead of the picture. */
+const DECODED_AHEAD = 0.5;
 /**
  * Statuses with which the edge ends a view. Other errors of a file may not concern the next one.
  */
@@ -32,31 +49,7 @@ const FINAL_STATUSES = new Set([401, 403, 410]);
 const ENDS = new Set(["revoked", "too_many_sessions"]);
 /** Files that are no playlists. */
 const FILE = /\.(mp4|m4v|mov|webm|m4a|mp3)$/i;
-
-/**
- * The origins of web/origins.txt. web/build.mjs writes them here and into the Content-Security-
- * Policy.
- */
-declare const ORIGINS: readonly string[];
-
-/** The edge that serves this script. */
-export const EDGE = new URL(import.meta.url).origin;
-/** Origins that every file of a lecture must have. */
-const allowed: ReadonlySet<string> = new Set([EDGE, ...ORIGINS]);
-
-export function isAllowed(url: URL): boolean {
-  // A `blob:` URL has the origin of its page, but no server.
-  return (url.protocol === "https:" || url.protocol === "http:") && allowed.has(url.origin);
-}
-
-/** Parses a link, which may be a path of the edge. */
-export function parseLink(text: string | null | undefined): URL | undefined {
-  try {
-    return text ? new URL(text, EDGE) : undefined;
-  } catch {
-    return undefined;
-  }
-}
+const NATIVE_HLS = "application/vnd.apple.mpegurl";
 
 /** Waits for so many milliseconds, or until the network is back. */
 export function pause(milliseconds: number): Promise<void> {
@@ -69,13 +62,6 @@ export function pause(milliseconds: number): Promise<void> {
     const timer = setTimeout(end, milliseconds);
     addEventListener("online", end);
   });
-}
-
-/** Files beside the lecture that a playlist names, as absolute URLs. */
-export interface Extras {
-  chapters?: string;
-  storyboard?: string;
-  poster?: string;
 }
 
 export interface Quality {
@@ -99,30 +85,55 @@ export interface EngineHost {
   /** The lists of qualities or audio tracks changed. */
   changed(): void;
   extras(extras: Extras): void;
+  /** The lecture goes on at the second where the viewer stopped. */
+  resumed(second: number): void;
+  /** A part that the browser cannot decode is left out. */
+  skipped(): void;
 }
 
-/** The Multivariant Playlist's session data, by its `DATA-ID`. */
-const EXTRAS: Record<string, keyof Extras> = {
-  "com.apple.hls.chapters": "chapters",
-  "lectern.storyboard": "storyboard",
-  "lectern.poster": "poster",
-};
+/** The part of hls.js that fits the quality to the player's size. The build has it. */
+const SizeCap = Hls.DefaultConfig.capLevelController!;
+
+/** The viewer's choices, which outlast a recovery. */
+interface Choices {
+  height?: number;
+  audio?: { lang?: string; name: string };
+}
 
 export class Engine {
   readonly #video: HTMLVideoElement;
   readonly #host: EngineHost;
+  readonly #start: StartFacts;
+  readonly #attempts = new Attempts();
+  readonly #lock = new SessionLock(globalThis.navigator?.locks);
+  readonly #choices: Choices = {};
   #link: URL;
   #passes: Renewal | undefined;
   #hls: Hls | undefined;
-  /** The second to start at. */
+  #sizeCap: { detectPlayerSize(): void } | undefined;
+  /** The second that plays, or is to play. */
   #place: number;
+  /** The place is where the viewer stopped, and nothing has loaded yet. */
+  #isResumed: boolean;
+  /** The edge's watch data may name another place. */
+  #asksPosition: boolean;
   #isRefused = false;
   #isDropped = false;
   #isOpened = false;
+  /** A picture has loaded since the lecture was opened. */
+  #hasLoaded = false;
+  /** The viewer wants the lecture to play. A new source pauses the video element. */
+  #isWanted = false;
   #networkErrors = 0;
   /** The edge's reason for the last network error. */
   #problem: Problem | undefined;
-  #mediaErrors = 0;
+  #damage = new Damage();
+  /** The segment of each kind of media that is decoded now. */
+  readonly #appending = new Map<string, Fragment>();
+  /** The segment at which decoding failed. */
+  #damaged: Fragment | undefined;
+  /** A fatal error that came during a recovery. */
+  #missed: ErrorData | undefined;
   /** The course gives a new link once, before anything plays with it. */
   #hasAsked = false;
   #hasReopened = false;
@@ -130,16 +141,21 @@ export class Engine {
   #triedAt = -Infinity;
   /** The lecture is still recorded. */
   #isLive = false;
-  #isRecovering = false;
   #isWatched = false;
+  #isLowData = settings().lowData === true;
   #stall: ReturnType<typeof setTimeout> | undefined;
+  #isWaiting = false;
   readonly #listening = new AbortController();
 
-  constructor(video: HTMLVideoElement, link: URL, start: number, host: EngineHost) {
+  constructor(video: HTMLVideoElement, link: URL, start: StartFacts, host: EngineHost) {
     this.#video = video;
     this.#link = link;
-    this.#place = start;
     this.#host = host;
+    this.#start = start;
+    const { second, isResumed } = startOf(start);
+    this.#place = second;
+    this.#isResumed = isResumed;
+    this.#asksPosition = start.asked === undefined && Boolean(claimsOf(link).sub);
     this.#listen();
   }
 
@@ -148,41 +164,48 @@ export class Engine {
     return this.#passes?.link ?? this.#link;
   }
 
+  /** The second that plays, or plays next. */
+  get place(): number {
+    return this.#place;
+  }
+
   /** Opens the lecture, at the place where it stopped. */
   async open(): Promise<void> {
-    // The video element may still show another lecture.
-    if (this.#isWatched) this.#place = this.#video.currentTime || this.#place;
-    this.#isRefused = false;
-    this.#isOpened = false;
+    if (this.#isDropped) return;
+    const attempt = this.#attempts.start();
+    this.#isRefused = this.#isOpened = this.#hasLoaded = false;
     this.#hasAsked = this.#hasReopened = false;
-    this.#isRecovering = false;
-    this.#networkErrors = this.#mediaErrors = 0;
+    this.#networkErrors = 0;
+    this.#damage = new Damage();
+    this.#missed = this.#damaged = undefined;
     this.#link = this.link;
     this.#keepPicture();
-    this.#hls?.destroy();
-    this.#hls = undefined;
+    this.#dropHls();
     this.#host.dispatch({ type: "open" });
     this.#expectData();
-    // hls.js comes first: Chrome answers "maybe" to native HLS, and plays it worse.
-    if (FILE.test(this.#link.pathname)) {
-      this.#playNatively(this.#link.href);
-    } else if (Hls.isSupported()) {
-      const around = this.#around();
-      this.#passes = new Renewal(this.#link, around, await this.#keptSession(around));
-      around.replaced = () => this.#reopen();
-      if (!this.#isDropped) this.#playWithHls(this.#passes);
-    } else if (this.#video.canPlayType("application/vnd.apple.mpegurl")) {
-      this.#playNatively(await this.#nativeSource());
-    } else {
-      this.refuse({ code: "unsupported" });
+    try {
+      await this.#load(attempt);
+    } finally {
+      attempt.finish();
     }
+  }
+
+  /** Loads again: everything after a refusal, else the parts that are missing. */
+  async retry(): Promise<void> {
+    if (this.#isRefused || !this.#isOpened || !this.#hls) return this.open();
+    this.#attempts.stop();
+    this.#networkErrors = 0;
+    this.#host.dispatch({ type: "arrive" });
+    this.#expectData();
+    this.#hls.stopLoad();
+    this.#hls.startLoad(this.#second());
   }
 
   /** Stops with a reason. The picture stays. */
   refuse(refusal: Refusal): void {
-    this.#place = this.#video.currentTime || this.#place;
     this.#isRefused = true;
-    clearTimeout(this.#stall);
+    this.#attempts.stop();
+    this.#stopWaiting();
     this.#hls?.stopLoad();
     this.#video.pause();
     this.#host.dispatch({ type: "refuse", refusal });
@@ -190,9 +213,15 @@ export class Engine {
 
   destroy(): void {
     this.#isDropped = true;
-    clearTimeout(this.#stall);
+    this.#attempts.stop();
+    this.#stopWaiting();
     this.#listening.abort();
-    this.#hls?.destroy();
+    this.#lock.release();
+    if (!this.#dropHls() && this.#video.hasAttribute("src")) {
+      this.#video.onerror = null;
+      this.#video.removeAttribute("src");
+      this.#video.load();
+    }
   }
 
   /** Heights to choose from, the largest first. */
@@ -205,12 +234,14 @@ export class Engine {
 
   /** The chosen quality, or -1 if the player chooses. */
   get quality(): number {
-    return this.#hls && !this.#hls.autoLevelEnabled ? this.#hls.nextLevel : -1;
+    return this.#hls?.manualLevel ?? -1;
   }
 
   /** The viewer's choice counts more than the player's size. */
   set quality(id: number) {
-    if (this.#hls) this.#hls.nextLevel = id;
+    if (!this.#hls) return;
+    this.#choices.height = this.#hls.levels[id]?.height;
+    this.#hls.nextLevel = id;
   }
 
   /** The height that plays. */
@@ -230,13 +261,32 @@ export class Engine {
   }
 
   set audio(id: number) {
-    if (this.#hls) this.#hls.audioTrack = id;
+    const track = this.#hls?.audioTracks[id];
+    if (!this.#hls || !track) return;
+    const { lang, name } = track;
+    this.#choices.audio = { lang, name };
+    this.#hls.config.audioPreference = this.#choices.audio;
+    this.#hls.audioTrack = id;
+  }
+
+  /** Returns whether the player loads little: low qualities, and not far ahead. */
+  get lowData(): boolean {
+    return this.#isLowData;
+  }
+
+  set lowData(isOn: boolean) {
+    this.#isLowData = isOn;
+    keepSettings({ lowData: isOn });
+    if (this.#hls) Object.assign(this.#hls.config, aheadSettings(isOn));
+    this.#sizeCap?.detectPlayerSize();
+    this.#host.changed();
   }
 
   /** Fetches a file that the playlist names, with its newest pass. */
   async file(url: string): Promise<Response> {
     if (!isAllowed(new URL(url))) throw new Error("another site");
-    const answer = await fetch(this.#passes?.newest(url) ?? url);
+    const signal = AbortSignal.timeout(FILE_MS);
+    const answer = await fetch(this.#passes?.newest(url) ?? url, { signal });
     if (!answer.ok) throw new Error(String(answer.status));
     return answer;
   }
@@ -247,9 +297,28 @@ export class Engine {
     return end !== undefined && end < Date.now() / 1000 + 60;
   }
 
-  #around(): Surroundings {
+  async #load(attempt: Attempt): Promise<void> {
+    const context = this.#context();
+    // hls.js comes first: Chrome answers "maybe" to native HLS, and plays it worse.
+    if (!FILE.test(this.#link.pathname) && Hls.isSupported()) {
+      const session = await this.#keptSession();
+      if (!attempt.isCurrent) return;
+      this.#passes = new Renewal(this.#link, context, session);
+      context.replaced = () => this.#reopen();
+      this.#playWithHls(this.#passes);
+    } else if (FILE.test(this.#link.pathname) || this.#video.canPlayType(NATIVE_HLS)) {
+      this.#passes = new Renewal(this.#link, context);
+      await this.#findPosition(attempt);
+      await this.#playNatively(attempt);
+    } else {
+      this.refuse({ code: "unsupported" });
+    }
+  }
+
+  #context(): RenewalContext {
     return {
-      fetch: (...request) => fetch(...request),
+      fetch: (url, options) =>
+        fetch(url, { ...options, signal: AbortSignal.timeout(RENEWED_WITHIN_MS) }),
       now: Date.now,
       headers: this.#host.headers,
       pause,
@@ -260,48 +329,82 @@ export class Engine {
 
   #listen(): void {
     const { signal } = this.#listening;
-    const on = (type: string, event: PlayerEvent): void =>
-      this.#video.addEventListener(type, () => this.#host.dispatch(event), { signal });
-    on("loadeddata", { type: "ready" });
-    on("playing", { type: "play" });
-    on("pause", { type: "pause" });
-    on("waiting", { type: "wait" });
-    on("ended", { type: "end" });
-    const { dispatch } = this.#host;
-    this.#video.addEventListener("waiting", () => this.#expectData(), { signal });
-    for (const type of ["playing", "pause", "ended", "loadeddata"]) {
-      this.#video.addEventListener(type, () => clearTimeout(this.#stall), { signal });
-    }
-    // A refused lecture does not go on from what is loaded.
-    this.#video.addEventListener("play", () => this.#isRefused && this.#video.pause(), { signal });
+    const video = this.#video;
+    const on = (types: string[], listener: () => void): void => {
+      for (const type of types) video.addEventListener(type, listener, { signal });
+    };
+    const dispatch = (event: PlayerEvent) => () => this.#host.dispatch(event);
+    on(["loadeddata"], dispatch({ type: "ready" }));
+    on(["playing"], dispatch({ type: "play" }));
+    on(["pause"], dispatch({ type: "pause" }));
+    on(["waiting"], dispatch({ type: "wait" }));
+    on(["ended"], dispatch({ type: "end" }));
+    on(["loadeddata"], () => {
+      this.#hasLoaded = true;
+      if (this.#isResumed) this.#host.resumed(this.#place);
+      this.#isResumed = false;
+    });
+    on(["loadedmetadata"], () => this.#checkStart());
+    on(["timeupdate", "seeking"], () => this.#follow());
+    on(["waiting", "seeking"], () => this.#expectData());
+    on(["playing", "pause", "ended", "loadeddata", "seeked"], () => this.#stopWaiting());
+    // An error pauses, too.
+    on(["pause"], () => (this.#isWanted &&= video.error !== null));
+    on(["progress"], () => !this.#hls && !video.error && this.#arrive());
+    on(["play"], () => {
+      // A refused lecture does not go on from what is loaded.
+      if (this.#isRefused) video.pause();
+      else this.#isWanted = true;
+    });
     // hls.js does not look at the connection.
     addEventListener(
       "offline",
       () => {
         if (this.#isOpened) this.#hls?.stopLoad();
-        dispatch({ type: "lose" });
+        this.#host.dispatch({ type: "lose" });
       },
       { signal },
     );
     addEventListener(
       "online",
       () => {
-        dispatch({ type: "arrive" });
+        this.#host.dispatch({ type: "arrive" });
         if (this.#isRefused) return;
         if (this.#isOpened) this.#hls?.startLoad(this.#second());
-        else if (this.#video.error && !this.#hls) void this.open();
+        else if (this.#video.error && !this.#hls) void this.#recoverNative();
       },
       { signal },
     );
   }
 
+  /** Notes the second that plays. A new source resets the video element's. */
+  #follow(): void {
+    const { readyState, currentTime } = this.#video;
+    if (readyState > 0 && (currentTime > 0 || this.#hasLoaded)) this.#place = currentTime;
+  }
+
   /** Reports a wait that is too long for a viewer without an explanation. */
   #expectData(): void {
     clearTimeout(this.#stall);
+    if (this.#isRefused) return;
+    this.#isWaiting = true;
     this.#stall = setTimeout(() => {
       const isLost = this.#networkErrors > 0 || !navigator.onLine;
       this.#host.dispatch(isLost ? { type: "lose", problem: this.#problem } : { type: "stall" });
     }, STALL_MS);
+  }
+
+  #stopWaiting(): void {
+    clearTimeout(this.#stall);
+    this.#isWaiting = false;
+  }
+
+  /** Destroys hls.js. Returns whether it played the lecture. */
+  #dropHls(): boolean {
+    const hls = this.#hls;
+    this.#hls = this.#sizeCap = undefined;
+    hls?.destroy();
+    return hls !== undefined;
   }
 
   /** While a lecture is opened again, its last picture stays. */
@@ -320,53 +423,93 @@ export class Engine {
     }
   }
 
-  /** The session that this tab had before it was reloaded, if it still has its place. */
-  async #keptSession(around: Surroundings): Promise<string | undefined> {
+  /** The session that this tab had before it was reloaded, unless another tab plays with it. */
+  async #keptSession(): Promise<string | undefined> {
     const session = this.#passes?.session ?? keptSession(lectureOf(this.#link));
-    if (!session) return undefined;
-    try {
-      const opening = new Renewal(this.#link, around, session).opening();
-      const answer = await fetch(opening, {
-        method: "HEAD",
-        cache: "no-store",
-        headers: this.#host.headers,
-      });
-      return answer.ok ? session : undefined;
-    } catch {
-      return undefined;
+    return session && (await this.#lock.hold(session)) ? session : undefined;
+  }
+
+  /** Opens the lecture as a new player if the kept session has lost its place. */
+  #dropSession(hls: Hls, passes: Renewal): void {
+    keepSession(lectureOf(passes.link), undefined);
+    passes.forgetSession();
+    this.#lock.release();
+    hls.loadSource(this.#opening(passes));
+  }
+
+  /** The URL that opens the lecture, and asks for the viewer's position in the same answer. */
+  #opening(passes: Renewal): string {
+    const url = new URL(passes.opening());
+    if (this.#asksPosition) url.searchParams.set("with", "position");
+    return url.href;
+  }
+
+  /** Takes notice of the Multivariant Playlist, before hls.js does. */
+  #opened(hls: Hls, passes: Renewal, { text, url, headers }: OpenedPlaylist): void {
+    if (hls !== this.#hls) return;
+    this.#setStart(parsePosition(headers.get("lectern-position")));
+    hls.config.startPosition = this.#second();
+    if (passes.session) {
+      keepSession(lectureOf(passes.link), passes.session);
+      void this.#lock.hold(passes.session);
     }
+    this.#host.extras(extrasIn(text, url, isAllowed));
+  }
+
+  /** Moves the start to the position of the edge's watch data, once. */
+  #setStart(watched: number | undefined): void {
+    if (!this.#asksPosition) return;
+    this.#asksPosition = false;
+    const { second, isResumed } = startOf({ ...this.#start, watched });
+    this.#place = second;
+    this.#isResumed = isResumed;
+  }
+
+  /** Begins anew where the viewer has nearly seen the end. Nothing has played yet. */
+  #checkStart(): void {
+    if (!this.#isResumed || !isNearEnd(this.#place, this.#video.duration)) return;
+    this.#isResumed = false;
+    this.#place = 0;
+    this.#video.currentTime = 0;
   }
 
   #playWithHls(passes: Renewal): void {
-    // Measured on slow networks: the lowest rung starts in 2 s, the middle one in 12 s.
+    const engine = this;
     const hls = new Hls({
-      startLevel: 0,
-      capLevelToPlayerSize: true,
+      ...abrSettings({ bandwidth: bandwidth(), isLowData: this.#isLowData }),
       // Segments are CMAF, which needs no remuxing that a worker would speed up.
       enableWorker: false,
-      // A lecture of hours does not fit into the browser's memory.
-      backBufferLength: 60,
-      startPosition: this.#place || -1,
-      loader: edgeLoader(passes, this.#host.headers),
+      startPosition: this.#second(),
+      audioPreference: this.#choices.audio,
+      loader: edgeLoader(passes, this.#host.headers, (playlist) =>
+        this.#opened(hls, passes, playlist),
+      ),
+      capLevelController: class extends SizeCap {
+        constructor(owner: Hls) {
+          super(owner);
+          engine.#sizeCap = this;
+        }
+
+        override getMaxLevel(last: number): number {
+          const bySize = super.getMaxLevel(last);
+          return engine.#isLowData ? Math.min(bySize, lowDataLevel(hls.levels)) : bySize;
+        }
+      },
     });
     this.#hls = hls;
-    hls.on(Hls.Events.MANIFEST_LOADED, (_event, { sessionData, url }) => {
-      const found: Extras = {};
-      for (const [id, name] of Object.entries(EXTRAS)) {
-        const uri = sessionData?.[id]?.URI;
-        const file = uri && URL.canParse(uri, url) ? new URL(uri, url) : undefined;
-        if (file && isAllowed(file)) found[name] = file.href;
-      }
-      this.#host.extras(found);
-    });
     hls.on(Hls.Events.MANIFEST_PARSED, () => {
       this.#isOpened = true;
+      this.#restoreQuality(hls);
       this.#arrive();
       this.#host.changed();
     });
     hls.on(Hls.Events.LEVEL_LOADED, (_event, { details }) => (this.#isLive = details.live));
+    hls.on(Hls.Events.BUFFER_APPENDING, (_event, { type, frag }) => {
+      this.#appending.set(type, frag);
+    });
     hls.on(Hls.Events.FRAG_BUFFERED, () => {
-      this.#mediaErrors = 0;
+      if (hls.bandwidthEstimate !== hls.abrEwmaDefaultEstimate)
+        keepBandwidth(hls.bandwidthEstimate);
       this.#arrive();
     });
     for (const event of [
@@ -377,14 +520,22 @@ export class Engine {
       hls.on(event, () => this.#host.changed());
     }
     hls.on(Hls.Events.ERROR, (_event, data: ErrorData) => {
+      if (data.type === Hls.ErrorTypes.MEDIA_ERROR) return this.#recoverMedia(hls, data);
       const isRefused =
         FINAL_STATUSES.has(data.response?.code ?? 0) &&
         isAllowed(new URL(data.response?.url || EDGE));
       if (data.fatal || isRefused) void this.#recover(hls, passes, data);
     });
-    hls.loadSource(passes.opening());
+    hls.loadSource(this.#opening(passes));
     hls.attachMedia(this.#video);
     this.#watch(() => this.#passes?.opening() ?? this.link.href);
+  }
+
+  /** Chooses the viewer's quality again, if the lecture still has it. */
+  #restoreQuality(hls: Hls): void {
+    const { height } = this.#choices;
+    const chosen = this.qualities().find((quality) => quality.height === height);
+    if (chosen) hls.startLevel = hls.loadLevel = chosen.id;
   }
 
   /**
@@ -399,97 +550,177 @@ export class Engine {
       if (!this.#isDropped) this.refuse(refusalOf(problem, this.link, this.#pages()));
     };
     const { signal } = this.#listening;
-    void watch(this.#video, current, this.#host.headers, stop, () => this.#isLive, signal);
+    watch(this.#video, current, this.#host.headers, stop, () => this.#isLive, signal);
   }
 
   #arrive(): void {
     this.#networkErrors = 0;
     this.#problem = undefined;
     this.#host.dispatch({ type: "arrive" });
+    if (this.#isWaiting) this.#expectData();
+  }
+
+  /** Recovers from a segment that the browser cannot decode. */
+  #recoverMedia(hls: Hls, data: ErrorData): void {
+    const { BUFFER_APPENDING_ERROR, BUFFER_SEEK_OVER_HOLE, MEDIA_SOURCE_REQUIRES_RESET } =
+      Hls.ErrorDetails;
+    if (this.#isRefused || hls !== this.#hls) return;
+    // The errors that follow name the next segment, or that of another track.
+    if (data.details === BUFFER_APPENDING_ERROR)
+      this.#damaged ??= this.#appending.get(data.sourceBufferName ?? "");
+    if (data.details === BUFFER_SEEK_OVER_HOLE && this.#video.currentTime > this.#place + 1)
+      this.#host.skipped();
+    if (!data.fatal && data.details !== MEDIA_SOURCE_REQUIRES_RESET) return;
+    const segment = this.#damagedSegment(hls, data);
+    this.#damaged = undefined;
+    const step = this.#damage.next(segment?.start ?? this.#place, segment !== undefined);
+    if (step === "stop") return this.refuse({ code: "unplayable" });
+    if (step === "skip" && segment) {
+      // As if the playlist had EXT-X-GAP there: hls.js tries other rungs, then jumps over it.
+      segment.gap = true;
+      segment.tagList.push(["GAP"]);
+    }
+    if (data.fatal) {
+      // hls.js has stopped, and starts again where its settings say.
+      hls.config.startPosition = this.#second();
+      hls.recoverMediaError();
+      hls.startLoad(this.#second());
+    }
+    this.#playOn();
+  }
+
+  /** The segment of a media error: the one that was decoded, else the one that plays. */
+  #damagedSegment(hls: Hls, { frag }: ErrorData): Fragment | undefined {
+    const known = this.#damaged ?? frag;
+    if (known) return known;
+    const at = this.#place + DECODED_AHEAD;
+    const segments = hls.levels[hls.loadLevel]?.details?.fragments;
+    return segments?.find(({ start, end }) => start <= at && at < end);
   }
 
   async #recover(hls: Hls, passes: Renewal, data: ErrorData): Promise<void> {
-    // A fatal error is not dropped: nothing follows it.
-    const isBusy = this.#isRecovering && !data.fatal;
-    if (isBusy || this.#isRefused || hls !== this.#hls) return;
-    this.#isRecovering = true;
-    try {
-      await this.#recoverOnce(hls, passes, data);
-    } finally {
-      if (hls === this.#hls) this.#isRecovering = false;
-    }
-  }
-
-  async #recoverOnce(hls: Hls, passes: Renewal, data: ErrorData): Promise<void> {
-    if (data.type === Hls.ErrorTypes.MEDIA_ERROR && this.#mediaErrors < MAX_RECOVERIES) {
-      this.#mediaErrors += 1;
-      hls.recoverMediaError();
+    if (this.#isRefused || hls !== this.#hls) return;
+    const attempt = this.#attempts.startIfIdle();
+    if (!attempt) {
+      // Nothing follows a fatal error, unless the recovery that runs loads again.
+      if (data.fatal) this.#missed = data;
       return;
     }
-    if (data.type !== Hls.ErrorTypes.NETWORK_ERROR) return this.refuse({ code: "unplayable" });
+    let hasActed = false;
+    try {
+      hasActed = await this.#recoverOnce(hls, passes, data, attempt);
+    } finally {
+      attempt.finish();
+    }
+    const missed = this.#missed;
+    this.#missed = undefined;
+    if (missed && !hasActed && attempt.isCurrent) await this.#recover(hls, passes, missed);
+  }
+
+  /** Returns whether the lecture loads again, or was refused. */
+  async #recoverOnce(
+    hls: Hls,
+    passes: Renewal,
+    data: ErrorData,
+    attempt: Attempt,
+  ): Promise<boolean> {
+    if (data.type !== Hls.ErrorTypes.NETWORK_ERROR) return this.#stop("unplayable");
     const status = data.response?.code ?? 0;
     const url = new URL(data.response?.url || passes.opening(), passes.link);
     const failed = new URL(passes.newest(url.href));
-    if (!isAllowed(failed)) return this.refuse({ code: "other_file" });
+    if (!isAllowed(failed)) return this.#stop("other_file");
     const reason =
       passes.refusal ?? (status === 0 ? "unreachable" : await this.#problemOf(failed));
-    if (hls !== this.#hls || this.#isRefused) return;
-    const problem = reason === "unreachable" ? undefined : reason;
+    if (!attempt.isCurrent) return true;
+    const code = reason === "unreachable" ? undefined : reason?.code;
+    if (code === "too_many_sessions" && passes.session && !this.#isOpened) {
+      this.#dropSession(hls, passes);
+      return true;
+    }
     // One file of many may fail, unless the edge ends the view.
     // The loader renews a pass that has ended, but not one that the edge alone takes for ended.
-    const isEnd = ENDS.has(problem?.code ?? "") || (problem?.code === "expired" && !passes.haveEnded());
-    if (!data.fatal && !isEnd) return;
+    const isEnd = ENDS.has(code ?? "") || (code === "expired" && !passes.haveEnded());
+    if (!data.fatal && !isEnd) return false;
+    const loadAgain = (): void => {
+      // `startLoad` requests nothing before the Multivariant Playlist has loaded.
+      if (this.#isOpened) hls.startLoad(this.#second());
+      else hls.loadSource(this.#opening(passes));
+    };
+    await this.#followUp({ status, reason }, attempt, passes, loadAgain, () => this.#reopen());
+    return true;
+  }
+
+  /** Does what follows a failed load: waits, opens again, asks for a new link, or stops. */
+  async #followUp(
+    { status, reason }: Pick<FailedLoad, "status" | "reason">,
+    attempt: Attempt,
+    passes: Renewal,
+    loadAgain: () => void,
+    reopen: () => void,
+  ): Promise<void> {
+    const problem = reason === "unreachable" ? undefined : reason;
     this.#forgetTries();
     const [hasReopened, hasAsked] = [this.#hasReopened, this.#hasAsked];
     switch (nextStep({ status, reason, isLinkOver: passes.isOver(), hasReopened, hasAsked })) {
       case "wait":
-        return this.#wait(hls, passes, problem);
+        await this.#wait(problem);
+        if (attempt.isCurrent) loadAgain();
+        return;
       case "reopen":
         this.#hasReopened = true;
-        this.#triedAt = this.#video.currentTime || this.#place;
-        return this.#reopen();
-      case "ask":
+        this.#triedAt = this.#place;
+        return reopen();
+      case "ask": {
         this.#hasAsked = true;
-        this.#triedAt = this.#video.currentTime || this.#place;
-        if (await passes.replaceLink()) return this.#reopen();
+        this.#triedAt = this.#place;
+        const isReplaced = await passes.replaceLink();
+        if (!attempt.isCurrent) return;
+        if (isReplaced) return reopen();
+      }
     }
-    this.refuse(problem ? refusalOf(problem, passes.link, this.#pages()) : { code: "unplayable" });
+    const refusal = problem && refusalOf(problem, passes.link, this.#pages());
+    this.refuse(refusal ?? { code: "unplayable" });
+  }
+
+  #stop(code: "unplayable" | "other_file"): true {
+    this.refuse({ code });
+    return true;
   }
 
   /** Forgets tries at another second. At the same one, they would follow each other without end. */
   #forgetTries(): void {
-    const { readyState, currentTime } = this.#video;
-    if (readyState === 0 || Math.abs(currentTime - this.#triedAt) < ELSEWHERE_SECONDS) return;
+    if (!this.#hasLoaded || Math.abs(this.#place - this.#triedAt) < ELSEWHERE_SECONDS) return;
     this.#hasReopened = this.#hasAsked = false;
   }
 
-  /** Waits for the connection or the edge, and loads again. */
-  async #wait(hls: Hls, passes: Renewal, problem: Problem | undefined): Promise<void> {
+  /** Waits for the connection or the edge. */
+  async #wait(problem: Problem | undefined): Promise<void> {
     this.#networkErrors += 1;
     this.#problem = problem;
     if (this.#networkErrors > SILENT_ERRORS) this.#host.dispatch({ type: "lose", problem });
     await pause(Math.min(1000 * this.#networkErrors, LONGEST_WAIT_MS));
-    if (hls !== this.#hls || this.#isRefused) return;
-    // `startLoad` requests nothing before the Multivariant Playlist has loaded.
-    if (this.#isOpened) hls.startLoad(this.#second());
-    else hls.loadSource(passes.opening());
   }
 
-  /** The second to load from. hls.js forgets its own before the first segment has arrived. */
+  /** The second to load from. -1 leaves it to hls.js, which joins a live lecture at its end. */
   #second(): number {
-    return this.#video.currentTime || this.#place || -1;
+    return this.#place > 0 || this.#hasLoaded || this.#start.asked === 0 ? this.#place : -1;
   }
 
   /** Opens the link again and goes on at the same second. */
   #reopen(): void {
     if (!this.#hls || !this.#passes) return;
-    const { currentTime, paused, playbackRate } = this.#video;
+    const { playbackRate } = this.#video;
     this.#keepPicture();
     this.#isOpened = false;
-    this.#hls.config.startPosition = currentTime || this.#place;
-    this.#hls.loadSource(this.#passes.opening());
+    this.#hls.config.startPosition = this.#second();
+    this.#hls.loadSource(this.#opening(this.#passes));
     this.#video.playbackRate = playbackRate;
-    if (!paused) void this.#video.play().catch(() => {});
+    this.#playOn();
+  }
+
+  /** Plays on after a change of the source, which pauses the video element. */
+  #playOn(): void {
+    if (this.#isWanted && this.#video.paused) void this.#video.play().catch(() => {});
   }
 
   /** Asks the edge why a URL does not open. `undefined` if it does open. */
@@ -502,31 +733,67 @@ export class Engine {
     return this.#host.pages.length > 0 ? this.#host.pages : [location.origin];
   }
 
-  #playNatively(source: string): void {
+  /** Asks the edge for the viewer's position, where no playlist's headers name it. */
+  async #findPosition(attempt: Attempt): Promise<void> {
+    if (!this.#asksPosition) return;
+    const watched = await askPosition(this.link, this.#host.headers);
+    if (attempt.isCurrent) this.#setStart(watched);
+  }
+
+  /** Plays by the browser alone, at the same second. */
+  async #playNatively(attempt: Attempt): Promise<void> {
     const video = this.#video;
-    const failed = async (): Promise<void> => {
-      const problem = await this.#problemOf(this.link);
-      if (problem === "unreachable") this.#host.dispatch({ type: "lose" });
-      else this.refuse(problem ? refusalOf(problem, this.link, this.#pages()) : { code: "unplayable" });
-    };
-    video.onerror = () => void failed();
+    const source = await this.#nativeSource();
+    if (!attempt.isCurrent) return;
+    video.onerror = () => void this.#recoverNative();
+    this.#isOpened = false;
+    const { playbackRate } = video;
     video.src = source;
+    video.playbackRate = playbackRate;
     if (this.#place > 0) video.currentTime = this.#place;
+    this.#playOn();
     this.#watch(() => this.link.href);
   }
 
-  /** The URL for a browser that plays HLS itself. It sends no header, so the page opens a link that counts pages, and
-   * the browser gets a pass. */
+  async #recoverNative(): Promise<void> {
+    const [passes, { error }] = [this.#passes, this.#video];
+    if (!passes || !error || this.#isRefused || this.#hls) return;
+    const attempt = this.#attempts.startIfIdle();
+    if (!attempt) return;
+    try {
+      const reason = await this.#problemOf(passes.link);
+      if (!attempt.isCurrent) return;
+      const isDamage = reason === undefined && error.code !== MediaError.MEDIA_ERR_NETWORK;
+      if (isDamage && this.#damage.next(this.#place, false) === "stop")
+        return this.refuse({ code: "unplayable" });
+      const again = (): Promise<void> => this.#playNatively(attempt);
+      if (isDamage) return await again();
+      let loads: Promise<void> | undefined;
+      const load = (): void => void (loads = again());
+      await this.#followUp({ status: 0, reason }, attempt, passes, load, load);
+      await loads;
+    } finally {
+      attempt.finish();
+    }
+  }
+
+  /**
+   * The URL for the browser. Where it plays HLS itself, it sends no header, so the page opens a
+   * link that counts pages, and the browser gets a pass.
+   */
   async #nativeSource(): Promise<string> {
-    if (Object.keys(this.#host.headers).length === 0 || !claimsOf(this.#link).origin)
-      return this.#link.href;
-    const opening = new URL(this.#link);
+    const { link } = this;
+    const { headers } = this.#host;
+    const isFile = FILE.test(link.pathname);
+    if (isFile || Object.keys(headers).length === 0 || !claimsOf(link).origin) return link.href;
+    const opening = new URL(link);
     opening.searchParams.set("as", "directory");
     try {
-      const answer = await fetch(opening, { cache: "no-store", headers: this.#host.headers });
-      return answer.ok ? answer.url : this.#link.href;
+      const signal = AbortSignal.timeout(RENEWED_WITHIN_MS);
+      const answer = await fetch(opening, { cache: "no-store", headers, signal });
+      return answer.ok ? answer.url : link.href;
     } catch {
-      return this.#link.href;
+      return link.href;
     }
   }
 }
@@ -534,58 +801,4 @@ export class Engine {
 /** A lecture's name in the browser's storage: its URL without the link, and the viewer. */
 export function lectureOf(link: URL): string {
   return `${link.origin}${link.pathname} ${claimsOf(link).sub ?? ""}`;
-}
-
-/** Loads with the newest passes. Refuses files on other sites with 403, without a request. */
-function edgeLoader(passes: Renewal, linkHeaders: Record<string, string>) {
-  return class EdgeLoader extends Hls.DefaultConfig.loader {
-    #isAborted = false;
-
-    override load(
-      context: LoaderContext,
-      config: LoaderConfiguration,
-      callbacks: LoaderCallbacks<LoaderContext>,
-    ): void {
-      const url = new URL(context.url, EDGE);
-      if (!isAllowed(url)) {
-        queueMicrotask(() =>
-          callbacks.onError({ code: 403, text: "another site" }, context, null, this.stats),
-        );
-        return;
-      }
-      const onSuccess: LoaderCallbacks<LoaderContext>["onSuccess"] = (
-        response,
-        stats,
-        loaded,
-        details,
-      ) => {
-        if (details instanceof XMLHttpRequest) {
-          passes.loaded(url.href, response.data, {
-            get: (name) => details.getResponseHeader(name),
-          });
-          if (passes.session) keepSession(lectureOf(passes.link), passes.session);
-        }
-        callbacks.onSuccess(response, stats, loaded, details);
-      };
-      const start = (): void => {
-        if (this.#isAborted) return;
-        context.url = passes.newest(url.href);
-        if (url.searchParams.has("token")) context.headers = { ...context.headers, ...linkHeaders };
-        super.load(context, config, { ...callbacks, onSuccess });
-      };
-      const renewed = passes.fresh();
-      if (renewed) void renewed.then(start);
-      else start();
-    }
-
-    override abort(): void {
-      this.#isAborted = true;
-      super.abort();
-    }
-
-    override destroy(): void {
-      this.#isAborted = true;
-      super.destroy();
-    }
-  };
 }

@@ -6,9 +6,19 @@ export interface Settings {
   volume?: number;
   /** The captions' language, or `null` if the viewer turned them off. */
   captions?: string | null;
+  captionStyle?: unknown;
+  /** Silences are skipped. */
+  skipsSilence?: boolean;
+  /** Load little: low qualities, and not far ahead. */
+  lowData?: boolean;
 }
 
 const SETTINGS = "lectern settings";
+const BANDWIDTH = "lectern bandwidth";
+/** The age at which an estimate says nothing about the line any more, in milliseconds. */
+const BANDWIDTH_FOR_MS = 3_600_000;
+/** The largest estimate to start with, in bits a second. Segments of the cache arrive at once. */
+const MAX_BANDWIDTH = 8_000_000;
 
 export function settings(): Settings {
   const kept: unknown = parse(read(localStorageOrNone(), SETTINGS));
@@ -31,12 +41,40 @@ export function keepPlace(lecture: string, seconds: number | undefined): void {
   write(localStorageOrNone(), `lectern place ${lecture}`, text);
 }
 
+/** The notes at a lecture, as text. */
+export function keptNotes(lecture: string): string | undefined {
+  return read(localStorageOrNone(), `lectern notes ${lecture}`);
+}
+
+/** Keeps the notes at a lecture. Returns whether the browser has kept them. */
+export function keepNotes(lecture: string, text: string | undefined): boolean {
+  write(localStorageOrNone(), `lectern notes ${lecture}`, text);
+  return keptNotes(lecture) === text;
+}
+
+/** The estimate of the viewer's line, in bits a second, if it is young and plausible. */
+export function bandwidth(now = Date.now()): number | undefined {
+  const kept: unknown = parse(read(localStorageOrNone(), BANDWIDTH));
+  if (typeof kept !== "object" || kept === null || !("bits" in kept) || !("at" in kept))
+    return undefined;
+  const { bits, at } = kept;
+  if (typeof bits !== "number" || typeof at !== "number") return undefined;
+  const isYoung = now >= at && now - at <= BANDWIDTH_FOR_MS;
+  return isYoung && bits > 0 ? Math.min(bits, MAX_BANDWIDTH) : undefined;
+}
+
+export function keepBandwidth(bits: number, now = Date.now()): void {
+  const kept = { bits: Math.round(bits), at: now };
+  if (kept.bits > 0) write(localStorageOrNone(), BANDWIDTH, JSON.stringify(kept));
+}
+
 /** The session of a lecture in this tab, so that a reload keeps its place among the players. */
 export function session(lecture: string): string | undefined {
   return read(sessionStorageOrNone(), `lectern session ${lecture}`);
 }
 
-export function keepSession(lecture: string, session: string): void {
+/** Keeps the session of a lecture, or forgets it. */
+export function keepSession(lecture: string, session: string | undefined): void {
   write(sessionStorageOrNone(), `lectern session ${lecture}`, session);
 }
 

@@ -17,7 +17,10 @@ const STEERING = /^#EXT-X-CONTENT-STEERING:.*?SERVER-URI="([^"]+)"/m;
 
 /** A part of a steering manifest. */
 interface PathwayClone {
-  "URI-REPLACEMENT": { "PER-VARIANT-URIS"?: Record<string, string>; "PER-RENDITION-URIS"?: Record<string, string> };
+  "URI-REPLACEMENT": {
+    "PER-VARIANT-URIS"?: Record<string, string>;
+    "PER-RENDITION-URIS"?: Record<string, string>;
+  };
 }
 
 /** The last second of a URL's pass (`p=…`), or `undefined` if it has none. */
@@ -40,8 +43,8 @@ export interface AnswerHeaders {
   get(name: string): string | null;
 }
 
-/** The course app and the platform, as a renewal needs them. */
-export interface Surroundings {
+/** The course app and the platform, for a renewal. */
+export interface RenewalContext {
   fetch: typeof fetch;
   /** Milliseconds since 1970. */
   now: () => number;
@@ -70,7 +73,7 @@ class Refused extends Error {
 
 export class Renewal {
   #link: URL;
-  readonly #around: Surroundings;
+  readonly #context: RenewalContext;
   /** The newest URL of each object, by the URL without its pass. */
   readonly #newest = new Map<string, string>();
   /** Media Playlists that the player has loaded. */
@@ -88,9 +91,9 @@ export class Renewal {
   #attempt: Promise<boolean> | undefined;
   #waiting: Promise<void> | undefined;
 
-  constructor(link: URL, around: Surroundings, session?: string) {
+  constructor(link: URL, context: RenewalContext, session?: string) {
     this.#link = link;
-    this.#around = around;
+    this.#context = context;
     this.#session = session;
   }
 
@@ -107,6 +110,11 @@ export class Renewal {
   /** The reason why the link opens nothing any more. */
   get refusal(): Problem | undefined {
     return this.#refusal;
+  }
+
+  /** Opens the lecture as a new player from now on. */
+  forgetSession(): void {
+    this.#session = undefined;
   }
 
   /** The URL that opens the lecture, with this player's session. */
@@ -140,15 +148,17 @@ export class Renewal {
       this.#playlists.add(withoutPass(url));
     } else {
       const [, steering] = STEERING.exec(text) ?? [];
-      if (steering && URL.canParse(steering, url)) this.#steering = this.#own(new URL(steering, url));
+      if (steering && URL.canParse(steering, url))
+        this.#steering = this.#own(new URL(steering, url));
       this.#opened(listed(text, url), headers);
     }
   }
 
   /** Asks the course app for a new link. Returns whether it gave one for the same lecture. */
   async replaceLink(): Promise<boolean> {
-    const link = await this.#around.ask?.();
-    if (!link || link.pathname !== this.#link.pathname || link.origin !== this.#link.origin) return false;
+    const link = await this.#context.ask?.();
+    const { pathname, origin } = this.#link;
+    if (!link || link.pathname !== pathname || link.origin !== origin) return false;
     this.#link = link;
     this.#refusal = undefined;
     return true;
@@ -166,7 +176,7 @@ export class Renewal {
 
   /** Milliseconds since 1970, by the edge's clock. */
   #now(): number {
-    return this.#around.now() + this.#skew;
+    return this.#context.now() + this.#skew;
   }
 
   /** Returns whether passes have ended, so that the next load waits for new ones. */
@@ -177,7 +187,7 @@ export class Renewal {
   #opened(urls: string[], headers: AnswerHeaders): void {
     this.#session = headers.get("lectern-session") ?? this.#session;
     const date = Date.parse(headers.get("date") ?? "");
-    if (!Number.isNaN(date)) this.#skew = date - this.#around.now();
+    if (!Number.isNaN(date)) this.#skew = date - this.#context.now();
     const own = urls.filter((url) => new URL(url).origin === this.#link.origin);
     const ends = own.map(passEnd).filter((end) => end !== undefined);
     if (ends.length === 0) return;
@@ -189,8 +199,8 @@ export class Renewal {
   /** The passes have ended, so that nothing loads before they are renewed or the link is refused. */
   async #untilRenewed(): Promise<void> {
     while (!(await this.#renewOnce()) && !this.#refusal) {
-      this.#around.waiting?.();
-      await this.#around.pause(RETRY_MS);
+      this.#context.waiting?.();
+      await this.#context.pause(RETRY_MS);
     }
   }
 
@@ -202,7 +212,8 @@ export class Renewal {
       .catch((error: unknown) => {
         if (!(error instanceof Refused) || !FINAL.has(error.status)) return false;
         // The course app may give a link later, while the passes last.
-        const isEarly = error.problem.code === "expired" && this.#around.ask && this.#now() < this.#end;
+        const isExpired = error.problem.code === "expired";
+        const isEarly = isExpired && this.#context.ask && this.#now() < this.#end;
         if (!isEarly) this.#refusal = error.problem;
         return false;
       })
@@ -224,36 +235,47 @@ export class Renewal {
       for (const object of objects) this.#newest.set(withoutPass(object), object);
     }
     this.#opened(opened, headers);
-    if (isReplaced) this.#around.replaced?.();
+    if (isReplaced) this.#context.replaced?.();
   }
 
-  /** Opens the lecture again: by its link, by a new one, or by the steering manifest of a strict link. */
+  /**
+   * Opens the lecture again: by its link, by a new one, or by the steering manifest of a strict link.
+   */
   async #openLink(): Promise<[string[], Headers]> {
     // Spares the edge a refusal, which it counts against the viewer's address.
     const isValid = !this.isOver() || (await this.replaceLink());
     if (!isValid && this.#steering) return this.#steer(this.#steering);
-    if (!isValid && this.#now() < this.#end) throw new Error("the link has ended, and its passes have not");
+    if (!isValid && this.#now() < this.#end)
+      throw new Error("the link has ended, and its passes have not");
     try {
-      return await this.#open(this.opening(), this.#around.headers);
+      return await this.#open(this.opening(), this.#context.headers);
     } catch (error) {
-      if (!(error instanceof Refused) || error.problem.code !== "expired" || !(await this.replaceLink())) throw error;
-      return this.#open(this.opening(), this.#around.headers);
+      const isExpired = error instanceof Refused && error.problem.code === "expired";
+      if (!isExpired || !(await this.replaceLink())) throw error;
+      return this.#open(this.opening(), this.#context.headers);
     }
   }
 
-  /** Gets the playlists' newest URLs from the steering manifest (RFC 8216bis §7), which lasts for the link's `watch`. */
+  /**
+   * Gets the playlists' newest URLs from the steering manifest (RFC 8216bis §7), which lasts for the
+   * link's `watch`.
+   */
   async #steer(url: string): Promise<[string[], Headers]> {
-    const answer = await this.#around.fetch(url, { cache: "no-store", headers: this.#around.headers });
+    const { headers } = this.#context;
+    const answer = await this.#context.fetch(url, { cache: "no-store", headers });
     if (!answer.ok) await refuse(answer);
-    const { "PATHWAY-CLONES": clones = [] }: { "PATHWAY-CLONES"?: PathwayClone[] } = await answer.json();
-    const uris = clones.flatMap(({ "URI-REPLACEMENT": uris }) => [uris["PER-VARIANT-URIS"], uris["PER-RENDITION-URIS"]]);
+    const manifest: { "PATHWAY-CLONES"?: PathwayClone[] } = await answer.json();
+    const uris = (manifest["PATHWAY-CLONES"] ?? []).flatMap(({ "URI-REPLACEMENT": uris }) => [
+      uris["PER-VARIANT-URIS"],
+      uris["PER-RENDITION-URIS"],
+    ]);
     const urls = uris.flatMap((byId) => Object.values(byId ?? {}));
     if (urls.length === 0) throw new Error("the steering manifest clones nothing yet");
     return [urls, answer.headers];
   }
 
   async #open(url: string, headers: Record<string, string> = {}): Promise<[string[], Headers]> {
-    const answer = await this.#around.fetch(url, { cache: "no-store", headers });
+    const answer = await this.#context.fetch(url, { cache: "no-store", headers });
     if (!answer.ok) await refuse(answer);
     const playlist = await answer.text();
     if (!playlist.startsWith("#EXTM3U")) throw new Error("not a playlist");
@@ -264,7 +286,8 @@ export class Renewal {
 /** Throws the edge's refusal. */
 async function refuse(answer: Response): Promise<never> {
   const problem = await problemIn(answer);
-  throw problem ? new Refused(answer.status, problem) : new Error(`status ${answer.status} without a reason`);
+  if (problem) throw new Refused(answer.status, problem);
+  throw new Error(`status ${answer.status} without a reason`);
 }
 
 function withoutPass(url: string): string {

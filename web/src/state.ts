@@ -17,7 +17,7 @@ export interface Refusal extends Problem {
 }
 
 export type Trouble =
-  /** Nothing arrives, or too little. */
+  /** The viewer waits, and nothing arrives. */
   | { kind: "slow" }
   /** The player waits for its connection, or for an edge that answers 5xx. */
   | { kind: "offline"; problem?: Problem }
@@ -60,8 +60,8 @@ export function next(state: PlayerState, event: PlayerEvent): PlayerState {
     case "end":
       return { playback: "ended" };
     case "stall":
-      if (state.trouble || (state.playback !== "waiting" && state.playback !== "opening"))
-        return state;
+      // A paused viewer waits for the picture at another second.
+      if (state.trouble || state.playback === "playing" || state.playback === "ended") return state;
       return { ...state, trouble: { kind: "slow" } };
     case "lose":
       return { ...state, trouble: { kind: "offline", problem: event.problem } };
@@ -79,5 +79,5 @@ function lost({ trouble }: PlayerState): Pick<PlayerState, "trouble"> {
 
 /** The state as one word, for the element's attribute `state`. */
 export function word({ playback, trouble }: PlayerState): string {
-  return trouble && trouble.kind !== "slow" ? trouble.kind : playback;
+  return trouble?.kind ?? playback;
 }

@@ -1,6 +1,6 @@
-// Watch data: reports what was played, and goes on where the viewer stopped. Only a link that names
-// its viewer (`sub`) is reported, and only if the edge keeps watch data: it answers 404 otherwise,
-// and nothing is sent any more. A report that fails is sent with the next one.
+// Watch data: reports what was played. Only a link that names its viewer (`sub`) is reported, and
+// only if the edge keeps watch data: it answers 404 otherwise, and nothing is sent any more. A
+// report that fails is sent with the next one.
 import { type Problem, problemIn } from "./answer.ts";
 import { claimsOf } from "./link.ts";
 
@@ -12,9 +12,10 @@ const PAUSE_MS = 5_000;
 const STOPPING = new Set(["too_many_sessions", "revoked"]);
 /** The most ranges of a report: `MAX_RUNS` of the edge. */
 const MAX_RANGES = 200;
-/** The positions at which a lecture goes on: seconds from its beginning, and the share of its duration. */
-const RESUME_FROM = 10;
-const RESUME_TO = 0.95;
+/** The time limit for a report, in milliseconds. */
+const REPORTED_WITHIN_MS = 15_000;
+/** The wait for the viewer's position before a lecture starts without it, in milliseconds. */
+const POSITION_MS = 1_000;
 
 type PlayedRange = [from: number, to: number];
 
@@ -23,7 +24,9 @@ interface Progress {
   position: number;
 }
 
-/** Collects played seconds. A `seeking` event ends a range, so time between two updates was played. */
+/**
+ * Collects played seconds. A `seeking` event ends a range, so time between two updates was played.
+ */
 export class PlayedRanges {
   #ranges: PlayedRange[] = [];
   #current: PlayedRange | undefined;
@@ -85,23 +88,35 @@ export function endpoint(link: URL): URL {
   return url;
 }
 
-/** Returns the second at which to go on, if it lies neither at the beginning nor at the end. */
-export function resumeAt({ position }: Progress, duration: number): number | undefined {
-  return Number.isFinite(duration) && position >= RESUME_FROM && position <= duration * RESUME_TO ? position : undefined;
+/**
+ * Asks the edge for the second at which the viewer stopped. Only players that get no playlist's
+ * headers ask so.
+ */
+export async function askPosition(
+  link: URL,
+  headers: Record<string, string> = {},
+): Promise<number | undefined> {
+  if (!claimsOf(link).sub) return undefined;
+  try {
+    const signal = AbortSignal.timeout(POSITION_MS);
+    const answer = await fetch(endpoint(link), { cache: "no-store", headers, signal });
+    return answer.ok ? (await progressIn(answer)).position : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /**
  * Reports what a video plays, with the link that `current` returns at the time, and these headers.
- * Goes on where the viewer stopped.
  */
-export async function watch(
+export function watch(
   video: HTMLVideoElement,
   current: () => string,
   headers: Record<string, string> = {},
   stop: (problem: Problem) => void = () => {},
   isLive: () => boolean = () => false,
   signal?: AbortSignal,
-): Promise<void> {
+): void {
   const link = (): URL => new URL(current());
   if (!claimsOf(link()).sub) return;
   const played = new PlayedRanges();
@@ -125,7 +140,13 @@ export async function watch(
     last = video.currentTime;
     try {
       // As `sendBeacon`, it outlives the page; it also tells whether the report arrived.
-      const answer = await fetch(endpoint(link()), { method: "POST", body, headers, keepalive: true });
+      const answer = await fetch(endpoint(link()), {
+        method: "POST",
+        body,
+        headers,
+        keepalive: true,
+        signal: AbortSignal.timeout(REPORTED_WITHIN_MS),
+      });
       if (answer.ok) {
         await progressIn(answer);
         return;
@@ -150,7 +171,8 @@ export async function watch(
     isOver = true;
   };
   signal?.addEventListener("abort", leave);
-  for (const name of ["seeking", "emptied"]) video.addEventListener(name, () => played.stop(), listening);
+  for (const name of ["seeking", "emptied"])
+    video.addEventListener(name, () => played.stop(), listening);
   video.addEventListener("play", () => (reported = Date.now()), listening);
   const update = (): void => {
     if (video.paused || video.seeking) return;
@@ -170,14 +192,6 @@ export async function watch(
     if (document.visibilityState === "hidden") void report(true);
   };
   document.addEventListener("visibilitychange", hide, listening);
-
-  try {
-    const answer = await fetch(endpoint(link()), { cache: "no-store", headers });
-    if (answer.ok) goOn(video, await progressIn(answer));
-    else if (isFinal(answer.status) && (await problemIn(answer))) isOver = true;
-  } catch {
-    // The lecture starts at its beginning.
-  }
 }
 
 /** Returns whether the edge will take no report of this link. */
@@ -188,20 +202,10 @@ function isFinal(status: number): boolean {
 /** The progress in an answer of the edge. */
 async function progressIn(answer: Response): Promise<Progress> {
   const progress: unknown = await answer.json();
-  if (typeof progress !== "object" || progress === null || !("position" in progress) || typeof progress.position !== "number") {
+  const isObject = typeof progress === "object" && progress !== null;
+  if (!isObject || !("position" in progress) || typeof progress.position !== "number")
     throw new Error("not an answer of the edge");
-  }
   return { position: progress.position };
-}
-
-/** Seeks to where the viewer stopped, unless he has done so himself. */
-function goOn(video: HTMLVideoElement, progress: Progress): void {
-  const seek = (): void => {
-    const at = resumeAt(progress, video.duration);
-    if (at !== undefined && video.currentTime < RESUME_FROM) video.currentTime = at;
-  };
-  if (video.readyState >= video.HAVE_METADATA) seek();
-  else video.addEventListener("loadedmetadata", seek, { once: true });
 }
 
 function rounded(seconds: number): number {
