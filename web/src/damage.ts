@@ -5,7 +5,7 @@ const ELSEWHERE_SECONDS = 10;
 /** Recoveries at one place before its segment is skipped. */
 const MAX_TRIES = 2;
 /** Segments that are skipped one after the other. */
-const MAX_SKIPS = 8;
+const MAX_SKIPS = 3;
 
 export type DamageStep =
   /** Load the same place again. */

@@ -39,6 +39,8 @@ const STALL_MS = 5_000;
 const FILE_MS = 30_000;
 /** The time limit for a renewed pass or link, in milliseconds. */
 const RENEWED_WITHIN_MS = 15_000;
+/** The longest part that is left out because the browser cannot decode it, in seconds. */
+const LONGEST_JUMP_SECONDS = 30;
 /** Seconds that a decoder is ahead of the picture. */
 const DECODED_AHEAD = 0.5;
 /**
@@ -568,25 +570,35 @@ export class Engine {
     // The errors that follow name the next segment, or that of another track.
     if (data.details === BUFFER_APPENDING_ERROR)
       this.#damaged ??= this.#appending.get(data.sourceBufferName ?? "");
-    if (data.details === BUFFER_SEEK_OVER_HOLE && this.#video.currentTime > this.#place + 1)
-      this.#host.skipped();
+    if (data.details === BUFFER_SEEK_OVER_HOLE) return this.#jumped();
     if (!data.fatal && data.details !== MEDIA_SOURCE_REQUIRES_RESET) return;
     const segment = this.#damagedSegment(hls, data);
     this.#damaged = undefined;
     const step = this.#damage.next(segment?.start ?? this.#place, segment !== undefined);
     if (step === "stop") return this.refuse({ code: "unplayable" });
     if (step === "skip" && segment) {
-      // As if the playlist had EXT-X-GAP there: hls.js tries other rungs, then jumps over it.
-      segment.gap = true;
-      segment.tagList.push(["GAP"]);
+      this.#place = segment.end;
+      this.#host.skipped();
     }
-    if (data.fatal) {
-      // hls.js has stopped, and starts again where its settings say.
-      hls.config.startPosition = this.#second();
-      hls.recoverMediaError();
+    // hls.js starts again where its settings say, unless the error was fatal.
+    hls.config.startPosition = this.#second();
+    if (data.fatal) hls.recoverMediaError();
+    if (data.fatal || step === "skip") {
+      hls.stopLoad();
       hls.startLoad(this.#second());
     }
     this.#playOn();
+  }
+
+  /** Follows hls.js over segments that it left out, but not over half a lecture. */
+  #jumped(): void {
+    const seconds = this.#video.currentTime - this.#place;
+    if (seconds > LONGEST_JUMP_SECONDS) {
+      this.#video.currentTime = this.#place;
+      this.refuse({ code: "unplayable" });
+    } else if (seconds > 1) {
+      this.#host.skipped();
+    }
   }
 
   /** The segment of a media error: the one that was decoded, else the one that plays. */

@@ -1,6 +1,7 @@
 // <lectern-video src renew-url poster start autoplay lang>: a lecture with its controls. The
 // controls load after the script that plays, so that the first frame does not wait for them.
 import { Captions } from "../captions.ts";
+import { LINK_WITHIN_MS } from "../embedding.ts";
 import {
   Engine,
   type EngineHost,
@@ -27,9 +28,6 @@ const NOTICE_MS = 2_500;
 const PLACE_MARGIN = 15;
 /** The time between two events `lectern:progress`, in seconds. */
 const PROGRESS_STEP = 5;
-
-/** The time limit for the course app's new link, in milliseconds. */
-const LINK_WITHIN_MS = 15_000;
 
 /** How a lecture opens, beside its link. */
 export interface Opening extends Partial<Pick<EngineHost, "headers" | "pages" | "ask">> {
