@@ -381,7 +381,9 @@ export class Engine {
 
   /** Notes the second that plays. A new source resets the video element's. */
   #follow(): void {
-    const { readyState, currentTime } = this.#video;
+    const { readyState, currentTime, paused, seeking } = this.#video;
+    if (this.#isRefused) return;
+    if (!paused && !seeking) this.#damage.plays(currentTime);
     if (readyState > 0 && (currentTime > 0 || this.#hasLoaded)) this.#place = currentTime;
   }
 
@@ -574,8 +576,12 @@ export class Engine {
     if (!data.fatal && data.details !== MEDIA_SOURCE_REQUIRES_RESET) return;
     const segment = this.#damagedSegment(hls, data);
     this.#damaged = undefined;
-    const step = this.#damage.next(segment?.start ?? this.#place, segment !== undefined);
-    if (step === "stop") return this.refuse({ code: "unplayable" });
+    const at = segment?.start ?? this.#place;
+    const step = this.#damage.next(at, this.#place, segment !== undefined);
+    if (step === "stop") {
+      this.#place = this.#damage.began;
+      return this.refuse({ code: "unplayable" });
+    }
     if (step === "skip" && segment) {
       this.#place = segment.end;
       this.#host.skipped();
@@ -594,7 +600,6 @@ export class Engine {
   #jumped(): void {
     const seconds = this.#video.currentTime - this.#place;
     if (seconds > LONGEST_JUMP_SECONDS) {
-      this.#video.currentTime = this.#place;
       this.refuse({ code: "unplayable" });
     } else if (seconds > 1) {
       this.#host.skipped();
@@ -776,7 +781,7 @@ export class Engine {
       const reason = await this.#problemOf(passes.link);
       if (!attempt.isCurrent) return;
       const isDamage = reason === undefined && error.code !== MediaError.MEDIA_ERR_NETWORK;
-      if (isDamage && this.#damage.next(this.#place, false) === "stop")
+      if (isDamage && this.#damage.next(this.#place, this.#place, false) === "stop")
         return this.refuse({ code: "unplayable" });
       const again = (): Promise<void> => this.#playNatively(attempt);
       if (isDamage) return await again();
