@@ -217,6 +217,13 @@ test("a transcript has the words of a captions file, without markup", async () =
   assert.equal(long.text.length, 1_000);
 });
 
+test("a hostile captions file costs no more than its size", async () => {
+  const head = "WEBVTT\n\n00:00.000 --> 00:01.000\n";
+  assert.deepEqual(await parseTranscript(`${head}${"<b>".repeat(1 << 20)}deep\n`), []);
+  const many = await parseTranscript(`WEBVTT\n\n${"00:00.000 --> 00:01.000\nx\n\n".repeat(100_000)}`);
+  assert.equal(many.length, 20_000);
+});
+
 test("a transcript is searched in any case, and matches stand out", () => {
   const lines = [{ start: 0, text: "A Request (HTTP)" }, { start: 1, text: "the edge" }];
   assert.deepEqual(search(lines, " request "), [lines[0]]);
