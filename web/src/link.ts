@@ -18,7 +18,10 @@ export interface LinkClaims {
   preview?: [number, number];
 }
 
-/** Returns whether a link lists an origin: itself, or all below a domain (`https://*.school.example`). */
+/**
+ * Returns whether a link lists an origin: itself, or all below a domain
+ * (`https://*.school.example`).
+ */
 export function listsOrigin(patterns: readonly string[], origin: string): boolean {
   return patterns.some((pattern) => {
     const [before, after] = pattern.toLowerCase().split("://*.");
@@ -31,7 +34,8 @@ export function listsOrigin(patterns: readonly string[], origin: string): boolea
 export function claimsOf(link: URL): LinkClaims {
   const payload = link.searchParams.get("token")?.split(".")[1] ?? "";
   try {
-    const bytes = Uint8Array.from(atob(payload.replaceAll("-", "+").replaceAll("_", "/")), (char) => char.charCodeAt(0));
+    const text = atob(payload.replaceAll("-", "+").replaceAll("_", "/"));
+    const bytes = Uint8Array.from(text, (char) => char.charCodeAt(0));
     const claims: unknown = JSON.parse(new TextDecoder().decode(bytes));
     return typeof claims === "object" && claims !== null ? claims : {};
   } catch {

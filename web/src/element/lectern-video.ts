@@ -2,6 +2,7 @@
 // controls. The controls load after the script that plays, so that the first frame does not wait
 // for them.
 import { Captions } from "../captions.ts";
+import { LINK_WITHIN_MS } from "../embedding.ts";
 import {
   Engine,
   type EngineHost,
@@ -30,9 +31,6 @@ const NOTICE_MS = 2_500;
 const PLACE_MARGIN = 15;
 /** The time between two events `lectern:progress`, in seconds. */
 const PROGRESS_STEP = 5;
-
-/** The time limit for the course app's new link, in milliseconds. */
-const LINK_WITHIN_MS = 15_000;
 
 /** How a lecture opens, beside its link. */
 export interface Opening extends Partial<Pick<EngineHost, "headers" | "pages" | "ask">> {
