@@ -28,6 +28,7 @@ mod publishing;
 mod renewals;
 mod sdks;
 mod serving;
+mod stable_names;
 mod steering;
 mod viewers;
 mod watched;

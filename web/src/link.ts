@@ -7,6 +7,13 @@ export interface LinkClaims {
   exp?: number;
   /** Origins of pages that may open the link. */
   origin?: string[];
+  /** The object or folder that the link opens. */
+  path?: string;
+  use?: string;
+  max_height?: number;
+  langs?: string[];
+  /** The viewer's name, to show over the picture. */
+  watermark?: string;
   /** Seconds from which and to which the link opens the lecture. */
   preview?: [number, number];
 }
