@@ -400,7 +400,9 @@ async function trouble(context) {
   await mute();
   await page.keyboard.press("k");
   await page.keyboard.press("5");
-  await page.locator("lectern-video .notice", { hasText: "slow" }).waitFor();
+  await page.locator("[role=alert]:visible", { hasText: "slow" }).waitFor();
+  await page.locator("lectern-video .card.small .retry").waitFor();
+  await picture(page, "slow");
   late.mode.resolve("pass");
   await until(page, "(video) => video.currentTime > 20.5");
 
