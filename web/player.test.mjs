@@ -292,7 +292,7 @@ test("a watermark has the element's name, else the link's, without tricks", () =
 test("a download is offered if the link opens it by itself", () => {
   const of = (claims) => downloadOf(linkOf(claims))?.pathname;
   assert.equal(of({ use: "download", path: "/a/" }), "/a/lecture.mp4");
-  for (const claims of [{ path: "/a/" }, { use: "download", path: "/a/master.m3u8" }, { use: "download", path: "/b/" }, { use: "download" }, { use: "download", path: "/a/", preview: [0, 4] }, { use: "download", path: "/a/", max_height: 480 }, { use: "download", path: "/a/", langs: ["en"] }, { use: "download", path: "/a/", origin: ["https://s.example"] }])
+  for (const claims of [{ path: "/a/" }, { use: "download", path: "/a/master.m3u8" }, { use: "download", path: "/b/" }, { use: "download" }, { use: "download", path: "/a/", preview: [0, 4] }, { use: "download", path: "/a/", max_height: 480 }, { use: "download", path: "/a/", langs: ["en"] }, { use: "download", path: "/a/", sessions: 1 }, { use: "download", path: "/a/", origin: ["https://s.example"] }])
     assert.equal(of(claims), undefined, JSON.stringify(claims));
   const file = linkOf({ use: "download", path: "/a/v/1/lecture.mp4" });
   file.pathname = "/a/v/1/lecture.mp4";

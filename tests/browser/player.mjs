@@ -323,8 +323,6 @@ async function tools(context) {
   seen.focus.push(await focused(page));
 
   // A download, and none.
-  const attachment = { "content-disposition": "attachment; filename=lecture.mp4" };
-  await context.route(/\/lecture\.mp4/, (route) => route.fulfill({ headers: attachment, contentType: "video/mp4", body: "x" }));
   const downloading = page.waitForEvent("download");
   await named(page, "download").click();
   const download = await downloading;

@@ -25,9 +25,9 @@ export function watermarkOf(attribute: string | null, link: URL | undefined): st
 
 /** The lecture's download, if the link says `"use": "download"` and opens it without a header. */
 export function downloadOf(link: URL): URL | undefined {
-  const { use, path, origin, preview, langs, max_height } = claimsOf(link);
+  const { use, path, origin, preview, langs, max_height, sessions } = claimsOf(link);
   if (use !== "download" || typeof path !== "string" || origin?.length) return undefined;
-  if (preview || langs || max_height !== undefined) return undefined;
+  if (preview || langs || max_height !== undefined || sessions !== undefined) return undefined;
   const file = new URL(link);
   if (!/\.mp4$/i.test(file.pathname))
     file.pathname = link.pathname.replace(/[^/]*$/, "lecture.mp4");
