@@ -6,7 +6,7 @@ import { readText } from "./src/bounded.ts";
 import { captionStyle } from "./src/caption-style.ts";
 import { chapterAt, parseChapters, parseStoryboard } from "./src/element/extras.ts";
 import { actionOf, isRepeated, nextSpeed } from "./src/keys.ts";
-import { downloadOf, lectureName, watermarkOf } from "./src/names.ts";
+import { downloadName, downloadOf, lectureName, watermarkOf } from "./src/names.ts";
 import { addNote, editNote, MAX_NOTE_LENGTH, MAX_NOTES, notesAsMarkdown, parseNotes, storedNotes } from "./src/notes.ts";
 import { overflowing } from "./src/overflow.ts";
 import { advice, isRetryable, refusalOf, sentence } from "./src/refusals.ts";
@@ -294,6 +294,8 @@ test("a download is offered if the link opens it by itself", () => {
   assert.equal(of({ use: "download", path: "/a/" }), "/a/lecture.mp4");
   for (const claims of [{ path: "/a/" }, { use: "download", path: "/a/master.m3u8" }, { use: "download", path: "/b/" }, { use: "download" }, { use: "download", path: "/a/", preview: [0, 4] }, { use: "download", path: "/a/", max_height: 480 }, { use: "download", path: "/a/", langs: ["en"] }, { use: "download", path: "/a/", sessions: 1 }, { use: "download", path: "/a/", origin: ["https://s.example"] }])
     assert.equal(of(claims), undefined, JSON.stringify(claims));
+  for (const [path, name] of [["/c/linear-algebra/lecture.mp4", "linear-algebra.mp4"], ["/c/%C3%BC/v/1/lecture.mp4", "ü.mp4"], ["/lecture.mp4", "lecture.mp4"]])
+    assert.equal(downloadName(new URL(path, "https://h")), name);
   const file = linkOf({ use: "download", path: "/a/v/1/lecture.mp4" });
   file.pathname = "/a/v/1/lecture.mp4";
   assert.equal(downloadOf(file)?.pathname, "/a/v/1/lecture.mp4");
