@@ -16,7 +16,7 @@ use super::edge::{Edge, built, lectern, now};
 use super::{LECTURE, MASTER, media};
 
 /// A lecture of 40 seconds with chapters, captions and two audio tracks.
-fn edge_with_lecture() -> (Edge, String) {
+pub(crate) fn edge_with_lecture() -> (Edge, String) {
     let folder = tempfile::tempdir().expect("a folder");
     let at = |name: &str| folder.path().join(name);
     succeed(
