@@ -25,6 +25,7 @@ mod pages;
 mod player;
 mod players;
 mod publishing;
+mod recovery;
 mod renewals;
 mod sdks;
 mod serving;

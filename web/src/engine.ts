@@ -41,6 +41,8 @@ const FILE_MS = 30_000;
 const RENEWED_WITHIN_MS = 15_000;
 /** The longest part that is left out because the browser cannot decode it, in seconds. */
 const LONGEST_JUMP_SECONDS = 30;
+/** The time in which hls.js recovers from a media error, in milliseconds. */
+const RECOVERED_WITHIN_MS = 1_000;
 /** Seconds that a decoder is ahead of the picture. */
 const DECODED_AHEAD = 0.5;
 /**
@@ -95,6 +97,9 @@ export interface EngineHost {
 
 /** The part of hls.js that fits the quality to the player's size. The build has it. */
 const SizeCap = Hls.DefaultConfig.capLevelController!;
+
+/** A media error: what of it is used. */
+type MediaProblem = Pick<ErrorData, "details" | "fatal" | "frag" | "sourceBufferName">;
 
 /** The viewer's choices, which outlast a recovery. */
 interface Choices {
@@ -353,6 +358,7 @@ export class Engine {
     // An error pauses, too.
     on(["pause"], () => (this.#isWanted &&= video.error !== null));
     on(["progress"], () => !this.#hls && !video.error && this.#arrive());
+    on(["error"], () => this.#expectRecovery());
     on(["play"], () => {
       // A refused lecture does not go on from what is loaded.
       if (this.#isRefused) video.pause();
@@ -564,8 +570,18 @@ export class Engine {
     if (this.#isWaiting) this.#expectData();
   }
 
+  /** Recovers in place of hls.js, which sees an error only with the next segment. */
+  #expectRecovery(): void {
+    const hls = this.#hls;
+    if (!hls) return;
+    setTimeout(() => {
+      const details = Hls.ErrorDetails.MEDIA_SOURCE_REQUIRES_RESET;
+      if (this.#video.error) this.#recoverMedia(hls, { details, fatal: true });
+    }, RECOVERED_WITHIN_MS);
+  }
+
   /** Recovers from a segment that the browser cannot decode. */
-  #recoverMedia(hls: Hls, data: ErrorData): void {
+  #recoverMedia(hls: Hls, data: MediaProblem): void {
     const { BUFFER_APPENDING_ERROR, BUFFER_SEEK_OVER_HOLE, MEDIA_SOURCE_REQUIRES_RESET } =
       Hls.ErrorDetails;
     if (this.#isRefused || hls !== this.#hls) return;
@@ -607,7 +623,7 @@ export class Engine {
   }
 
   /** The segment of a media error: the one that was decoded, else the one that plays. */
-  #damagedSegment(hls: Hls, { frag }: ErrorData): Fragment | undefined {
+  #damagedSegment(hls: Hls, { frag }: MediaProblem): Fragment | undefined {
     const known = this.#damaged ?? frag;
     if (known) return known;
     const at = this.#place + DECODED_AHEAD;

@@ -12,6 +12,8 @@ export interface LinkClaims {
   use?: string;
   max_height?: number;
   langs?: string[];
+  /** Players of the viewer that may play at once. */
+  sessions?: number;
   /** The viewer's name, to show over the picture. */
   watermark?: string;
   /** Seconds from which and to which the link opens the lecture. */

@@ -476,7 +476,8 @@ export class LecternVideo extends HTMLElement {
     let advised = "";
     if (trouble?.kind === "refused") {
       alert = sentence(trouble.refusal, texts);
-      advised = fill(advice(trouble.refusal, texts), { time: formatTime(this.video.currentTime) });
+      const time = formatTime(this.engine?.place ?? this.video.currentTime);
+      advised = fill(advice(trouble.refusal, texts), { time });
     } else if (trouble?.kind === "offline") {
       alert = trouble.problem ? sentence(trouble.problem, texts) : texts.no_connection;
       advised = trouble.problem ? advice(trouble.problem, texts) : texts.offline_advice;
@@ -494,8 +495,7 @@ export class LecternVideo extends HTMLElement {
     retry.textContent = isPreviewOver ? texts.replay : texts.retry;
     retry.hidden =
       !isPreviewOver &&
-      (!trouble ||
-        (trouble.kind === "refused" && !isRetryable(trouble.refusal)));
+      (!trouble || (trouble.kind === "refused" && !isRetryable(trouble.refusal)));
     // What still plays from the buffer stays visible.
     const isSmall =
       trouble?.kind === "slow" ||
