@@ -37,6 +37,13 @@ const styleTexts = {
     });
   },
 };
+/** Formats of captions that no package has, in the library that reads WebVTT. */
+const noOtherCaptions = {
+  name: "no other captions",
+  setup({ onLoad }) {
+    onLoad({ filter: /media-captions\/dist\/prod\/(errors|srt-parser|ssa-parser)\.js$/ }, () => ({ contents: "export default undefined;" }));
+  },
+};
 /** Parts of hls.js that no lecture of an edge needs. The edge writes variables out and removes steering. */
 const UNUSED = ["EME_DRM", "INTERSTITIALS", "IFRAMES", "M2TS_ADVANCED_CODECS", "CMCD", "CONTENT_STEERING", "VARIABLE_SUBSTITUTION"];
 const USED = ["ALT_AUDIO", "SUBTITLES", "MEDIA_CAPABILITIES"];
@@ -65,7 +72,7 @@ const { metafile } = await build({
   format: "esm",
   splitting: true,
   metafile: true,
-  plugins: [styleTexts],
+  plugins: [styleTexts, noOtherCaptions],
 });
 const outputs = Object.entries(metafile.outputs).map(([file, output]) => ({ ...output, name: basename(file) }));
 /** The file that was made of a source. */

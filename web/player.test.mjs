@@ -2,10 +2,17 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { chapterAt, parseChapters, parseStoryboard, search } from "./src/element/extras.ts";
-import { actionOf, nextSpeed } from "./src/keys.ts";
+import { readText } from "./src/bounded.ts";
+import { captionStyle } from "./src/caption-style.ts";
+import { chapterAt, parseChapters, parseStoryboard } from "./src/element/extras.ts";
+import { actionOf, isRepeated, nextSpeed } from "./src/keys.ts";
+import { downloadName, downloadOf, lectureName, watermarkOf } from "./src/names.ts";
+import { addNote, editNote, MAX_NOTE_LENGTH, MAX_NOTES, notesAsMarkdown, parseNotes, storedNotes } from "./src/notes.ts";
+import { overflowing } from "./src/overflow.ts";
 import { advice, isRetryable, refusalOf, sentence } from "./src/refusals.ts";
+import { parseSilences, skipTo } from "./src/silences.ts";
 import { next, OPENING, word } from "./src/state.ts";
+import { matchParts, parseTranscript, search } from "./src/transcript.ts";
 import { formatTime, parseTime } from "./src/time.ts";
 
 const en = JSON.parse(readFileSync(new URL("src/texts/en.json", import.meta.url), "utf8"));
@@ -54,7 +61,7 @@ test("a wait is slow until something arrives or plays", () => {
 });
 
 test("a key has an action, unless a control or the browser needs it", () => {
-  const press = (key, focus = "none", modifiers = {}) => actionOf({ key, ctrlKey: false, altKey: false, metaKey: false, ...modifiers }, focus);
+  const press = (key, focus = "none", modifiers = {}) => actionOf({ key, code: "", shiftKey: false, ctrlKey: false, altKey: false, metaKey: false, ...modifiers }, focus);
   for (const [key, expected] of [
     [" ", { type: "toggle" }],
     ["k", { type: "toggle" }],
@@ -71,6 +78,8 @@ test("a key has an action, unless a control or the browser needs it", () => {
     ["c", { type: "captions" }],
     ["f", { type: "fullscreen" }],
     ["p", { type: "picture" }],
+    ["n", { type: "notes" }],
+    ["t", { type: "transcript" }],
     ["?", { type: "help" }],
     ["0", { type: "seek_to", share: 0 }],
     ["7", { type: "seek_to", share: 0.7 }],
@@ -91,6 +100,41 @@ test("a key has an action, unless a control or the browser needs it", () => {
   assert.deepEqual(press("k", "choice"), { type: "toggle" });
   assert.deepEqual(press("f", "slider"), { type: "fullscreen" });
   assert.deepEqual(press("Escape", "form"), { type: "close" });
+});
+
+test("on the timeline, arrows move by seconds", () => {
+  const press = (key, shiftKey = false, focus = "timeline") => actionOf({ key, code: key, shiftKey, ctrlKey: false, altKey: false, metaKey: false }, focus)?.seconds;
+  for (const [key, seconds] of [["ArrowLeft", -5], ["ArrowRight", 5], ["ArrowUp", 5], ["ArrowDown", -5]]) {
+    assert.equal(press(key), seconds, key);
+    assert.equal(press(key, true), 2 * seconds, key);
+  }
+  assert.equal(press("ArrowRight", true, "none"), 10);
+  assert.equal(press("ArrowRight", true, "slider"), undefined);
+});
+
+test("a key of another script has the action of its place", () => {
+  const press = (key, code, shiftKey = false) => actionOf({ key, code, shiftKey, ctrlKey: false, altKey: false, metaKey: false }, "none")?.type;
+  for (const [key, code, shift, expected] of [
+    ["л", "KeyK", false, "toggle"],
+    ["Л", "KeyK", true, "toggle"],
+    ["क", "KeyK", false, "toggle"],
+    ["ا", "KeyH", false, undefined],
+    ["৫", "Digit5", false, "seek_to"],
+    ["Б", "Comma", true, "faster"],
+    ["б", "Comma", false, undefined],
+    // Latin layouts have their own places: Dvorak's "t" is where an American keyboard has "k".
+    ["t", "KeyK", false, "transcript"],
+    ["k", "KeyV", false, "toggle"],
+    ["é", "Digit2", false, undefined],
+    ["Dead", "KeyK", false, undefined],
+  ]) {
+    assert.equal(press(key, code, shift), expected, key);
+  }
+});
+
+test("a held key repeats what is worth it", () => {
+  for (const type of ["seek_by", "louder", "faster"]) assert.ok(isRepeated({ type }), type);
+  for (const type of ["toggle", "mute", "captions", "fullscreen", "picture", "help", "notes", "transcript"]) assert.ok(!isRepeated({ type }), type);
 });
 
 test("speeds are those of the list", () => {
@@ -150,17 +194,136 @@ test("chapters are read, and what is none is left out", () => {
   assert.equal(chapterAt([], 1), undefined);
 });
 
-test("a storyboard's images are absolute, with their passes", () => {
+test("a storyboard's images are absolute, with their passes, and of allowed origins", () => {
   const vtt = "WEBVTT\r\n\r\n00:00:00.000 --> 00:00:02.000\r\nstoryboard/0.jpg?p=x#xywh=0,0,160,90\r\n\r\n01:00:02.500 --> 01:00:04.000\nb.jpg#xywh=1,2,3,4\n\n00:00:01.000 --> 00:00:02.000\nno rectangle\n";
-  assert.deepEqual(parseStoryboard(vtt, "https://h/a/v/1/storyboard.vtt?p=y"), [
+  const isAllowed = (url) => url.origin === "https://h";
+  assert.deepEqual(parseStoryboard(vtt, "https://h/a/v/1/storyboard.vtt?p=y", isAllowed), [
     { start: 0, end: 2, url: "https://h/a/v/1/storyboard/0.jpg?p=x#xywh=0,0,160,90" },
     { start: 3602.5, end: 3604, url: "https://h/a/v/1/b.jpg#xywh=1,2,3,4" },
   ]);
-  assert.deepEqual(parseStoryboard("WEBVTT\n".repeat(10), "https://h/"), []);
+  assert.deepEqual(parseStoryboard("WEBVTT\n".repeat(10), "https://h/", isAllowed), []);
+  const foreign = "WEBVTT\n\n00:00.000 --> 00:02.000\nhttps://tracker.example/0.jpg#xywh=0,0,160,90\n";
+  assert.deepEqual(parseStoryboard(foreign, "https://h/", isAllowed), []);
 });
 
-test("a transcript is searched in any case", () => {
-  const lines = [{ start: 0, text: "A Request" }, { start: 1, text: "the edge" }];
+test("a transcript has the words of a captions file, without markup", async () => {
+  const vtt = "\ufeffWEBVTT\r\n\r\nNOTE a note\r\n\r\n1\r\n00:05.000 --> 00:06.000 align:start\r\n<v Ada>The <b>edge</b> &amp; its\r\nkeys</v>\r\n\r\n00:01.500 --> 00:02.000\r\nFirst\r\n\r\nbroken --> 00:09.000\r\nlost\r\n";
+  assert.deepEqual(await parseTranscript(vtt), [
+    { start: 1.5, text: "First" },
+    { start: 5, text: "The edge & its keys" },
+  ]);
+  for (const text of ["", "<html>", "WEBVTT", "{}"]) assert.deepEqual(await parseTranscript(text), [], text);
+  const [long] = await parseTranscript(`WEBVTT\n\n00:00.000 --> 00:01.000\n${"word ".repeat(1_000)}\n`);
+  assert.equal(long.text.length, 1_000);
+});
+
+test("a hostile captions file costs no more than its size", async () => {
+  const head = "WEBVTT\n\n00:00.000 --> 00:01.000\n";
+  assert.deepEqual(await parseTranscript(`${head}${"<b>".repeat(1 << 20)}deep\n`), []);
+  const many = await parseTranscript(`WEBVTT\n\n${"00:00.000 --> 00:01.000\nx\n\n".repeat(100_000)}`);
+  assert.equal(many.length, 20_000);
+});
+
+test("a transcript is searched in any case, and matches stand out", () => {
+  const lines = [{ start: 0, text: "A Request (HTTP)" }, { start: 1, text: "the edge" }];
   assert.deepEqual(search(lines, " request "), [lines[0]]);
+  assert.deepEqual(search(lines, "a  request"), [lines[0]]);
+  assert.deepEqual(search(lines, "(http"), [lines[0]]);
+  assert.deepEqual(search(lines, ".*"), []);
   assert.deepEqual(search(lines, ""), lines);
+  const parts = (text, wanted) => matchParts(text, wanted).map(({ text, isMatch }) => (isMatch ? `[${text}]` : text)).join("|");
+  assert.equal(parts("Edge, edge and hedge", "edge"), "[Edge]|, |[edge]| and h|[edge]");
+  assert.equal(parts("STRAẞE İstanbul", "i"), "STRAẞE İstanbul");
+  assert.equal(parts("plain", ""), "plain");
+  assert.equal(parts("गणित और गणित", "गणित"), "[गणित]| और |[गणित]");
+});
+
+test("notes are kept in order, and bounded", () => {
+  let notes = addNote([], 65.7, "  second ");
+  notes = addNote(notes, 5, "first\nline");
+  assert.deepEqual(notes.map(({ at, text }) => [at, text]), [[5, "first\nline"], [65, "second"]]);
+  assert.equal(addNote(notes, 1, "  "), notes);
+  assert.equal(addNote(notes, NaN, "x"), notes);
+  assert.deepEqual(parseNotes(storedNotes(notes)).map(({ at, text }) => [at, text]), [[5, "first\nline"], [65, "second"]]);
+  const [{ id }] = notes;
+  assert.equal(editNote(notes, id, " changed ")[0].text, "changed");
+  assert.equal(editNote(notes, id, " ").length, 1);
+  assert.equal(notesAsMarkdown("Intro", notes), "# Intro\n\n- **0:05** first\n  line\n- **1:05** second\n");
+  assert.equal(addNote([], 0, "x".repeat(MAX_NOTE_LENGTH + 1))[0].text.length, MAX_NOTE_LENGTH);
+  const full = Array.from({ length: MAX_NOTES }, (_, at) => ({ id: at, at, text: "x" }));
+  assert.equal(addNote(full, 1, "one more"), full);
+  assert.equal(parseNotes(JSON.stringify([...full, ...full].map(({ at, text }) => [at, text]))).length, MAX_NOTES);
+  for (const text of [undefined, "", "{", "{}", "[1,null,[1],[-1,\"x\"],[1,\" \"],[\"1\",\"x\"],[null,\"x\"]]"]) assert.deepEqual(parseNotes(text), [], text);
+  assert.equal(storedNotes([]), undefined);
+});
+
+test("silences are skipped if the rest is worth it", () => {
+  const silences = parseSilences('[[10,20],[2,4],["1",2],[5,5],[9,3],null,[1e999,3]]');
+  assert.deepEqual(silences, [[2, 4], [10, 20]]);
+  assert.deepEqual(parseSilences("{}"), []);
+  for (const [seconds, end] of [[0, undefined], [2.1, undefined], [2.3, 3.75], [3.5, undefined], [11, 19.75], [18.9, undefined], [30, undefined]])
+    assert.equal(skipTo(silences, seconds), end, String(seconds));
+});
+
+test("a lecture has the name of its folder, unless that is an id", () => {
+  for (const [path, name] of [
+    ["/courses/linear-algebra/master.m3u8", "Linear algebra"],
+    ["/courses/rails/intro/v/0f3a/lecture.mp4", "Intro"],
+    ["/courses/%C3%BCbung_1/master.m3u8", "Übung 1"],
+    ["/courses/1234/master.m3u8", undefined],
+    ["/courses/0f3a9c1e-77aa/master.m3u8", undefined],
+    ["/master.m3u8", undefined],
+    ["/courses/%E0%A4%A/master.m3u8", "%E0%A4%A"],
+  ]) {
+    assert.equal(lectureName(new URL(path, "https://h")), name, path);
+  }
+});
+
+test("a watermark has the element's name, else the link's, without tricks", () => {
+  assert.equal(watermarkOf("Ada", linkOf({ watermark: "Bob" })), "Ada");
+  assert.equal(watermarkOf(null, linkOf({ watermark: "Bob" })), "Bob");
+  assert.equal(watermarkOf("", linkOf({ watermark: "Bob" })), "");
+  assert.equal(watermarkOf(null, linkOf({ watermark: 5 })), "");
+  assert.equal(watermarkOf(null, undefined), "");
+  assert.equal(watermarkOf("\u202eada\n", undefined), "ada");
+  assert.equal(watermarkOf("😀".repeat(100), undefined), "😀".repeat(64));
+});
+
+test("a download is offered if the link opens it by itself", () => {
+  const of = (claims) => downloadOf(linkOf(claims))?.pathname;
+  assert.equal(of({ use: "download", path: "/a/" }), "/a/lecture.mp4");
+  for (const claims of [{ path: "/a/" }, { use: "download", path: "/a/master.m3u8" }, { use: "download", path: "/b/" }, { use: "download" }, { use: "download", path: "/a/", preview: [0, 4] }, { use: "download", path: "/a/", max_height: 480 }, { use: "download", path: "/a/", langs: ["en"] }, { use: "download", path: "/a/", sessions: 1 }, { use: "download", path: "/a/", origin: ["https://s.example"] }])
+    assert.equal(of(claims), undefined, JSON.stringify(claims));
+  for (const [path, name] of [["/c/linear-algebra/lecture.mp4", "linear-algebra.mp4"], ["/c/%C3%BC/v/1/lecture.mp4", "ü.mp4"], ["/lecture.mp4", "lecture.mp4"]])
+    assert.equal(downloadName(new URL(path, "https://h")), name);
+  const file = linkOf({ use: "download", path: "/a/v/1/lecture.mp4" });
+  file.pathname = "/a/v/1/lecture.mp4";
+  assert.equal(downloadOf(file)?.pathname, "/a/v/1/lecture.mp4");
+});
+
+test("what does not fit leaves the bar in its order", () => {
+  const items = [{ name: "keyboard", width: 44 }, { name: "notes", width: 44 }, { name: "captions", width: 44 }];
+  for (const [room, expected] of [[132, []], [131, ["keyboard", "notes"]], [176, []], [88, ["keyboard", "notes"]], [87, ["keyboard", "notes", "captions"]], [0, ["keyboard", "notes", "captions"]]])
+    assert.deepEqual([...overflowing(items, room, 44)], expected, String(room));
+});
+
+test("an unknown style of captions is the player's own", () => {
+  const own = { size: "medium", colours: "light", position: "bottom" };
+  for (const kept of [undefined, null, "large", [], { size: "enormous", colours: {} }]) assert.deepEqual(captionStyle(kept), own);
+  assert.deepEqual(captionStyle({ size: "huge", position: "top" }), { ...own, size: "huge", position: "top" });
+});
+
+test("a file beside the lecture is read up to its limit", async () => {
+  assert.equal(await readText(new Response("grüße"), 7), "grüße");
+  await assert.rejects(readText(new Response("grüße"), 6));
+  assert.equal(await readText(new Response(null), 1), "");
+});
+
+test("every language has every text", () => {
+  for (const language of ["de", "es", "fr", "hi", "pt"]) {
+    const texts = JSON.parse(readFileSync(new URL(`src/texts/${language}.json`, import.meta.url), "utf8"));
+    assert.deepEqual(Object.keys(texts), Object.keys(en), language);
+    const values = (text) => [...text.matchAll(/\{\w+\}/g)].map(String).sort();
+    for (const [key, text] of Object.entries(texts)) assert.deepEqual(values(text), values(en[key]), `${language} ${key}`);
+  }
 });

@@ -3,7 +3,29 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { chromium } from "playwright-core";
 
-export async function withChromium(use) {
+/**
+ * The time that a script waits for what surely comes. It ends a script that hangs, and judges no
+ * machine.
+ */
+const PATIENCE_MS = 900_000;
+
+/** Prints the address and the player of each page. */
+async function describe(context) {
+  for (const page of context.pages()) {
+    const player = page.evaluate(() => {
+      const { currentTime, paused, ended, readyState, networkState } = document.querySelector("video") ?? {};
+      const state = document.querySelector("lectern-video")?.getAttribute("state");
+      return { state, currentTime, paused, ended, readyState, networkState };
+    });
+    const late = new Promise((resolve) => setTimeout(resolve, 5_000, "no answer"));
+    console.error(page.url().split("token=")[0], await Promise.race([player.catch(String), late]));
+  }
+}
+
+/** A window in which a picture costs little to draw, for scripts that play for minutes. */
+export const SMALL_WINDOW = { width: 480, height: 270 };
+
+export async function withChromium(use, viewport = { width: 1280, height: 720 }) {
   const profile = await mkdtemp(`${tmpdir()}/lectern-browser-`);
   const context = await chromium.launchPersistentContext(profile, {
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
@@ -18,11 +40,17 @@ export async function withChromium(use) {
       "--disable-sync",
       "--autoplay-policy=no-user-gesture-required",
     ],
-    viewport: { width: 1280, height: 720 },
+    viewport,
   });
+  const hang = setTimeout(async () => {
+    console.error(`nothing came for ${PATIENCE_MS / 1_000} seconds`);
+    await describe(context);
+    process.exit(1);
+  }, PATIENCE_MS);
   try {
     return await use(context);
   } finally {
+    clearTimeout(hang);
     await context.close();
     await rm(profile, { recursive: true, force: true });
   }

@@ -5,7 +5,7 @@
 // needs. A play ends when its page asks for nothing more.
 import { createReadStream, readFileSync } from "node:fs";
 import { createServer } from "node:http";
-import { withChromium } from "./chromium.mjs";
+import { SMALL_WINDOW, withChromium } from "./chromium.mjs";
 
 const root = new URL("../../node_modules/", import.meta.url);
 const scripts = {
@@ -134,7 +134,7 @@ try {
     };
     await Promise.all(Array.from({ length: PAGES }, worker));
     console.log(JSON.stringify(all));
-  });
+  }, SMALL_WINDOW);
 } finally {
   server.close();
   server.closeAllConnections();

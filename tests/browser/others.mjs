@@ -3,7 +3,7 @@
 // PLAYER is one of `page.js`. Prints what happened as one JSON list. PAGES=3 plays three at once.
 import { createReadStream } from "node:fs";
 import { createServer } from "node:http";
-import { withChromium } from "./chromium.mjs";
+import { SMALL_WINDOW, withChromium } from "./chromium.mjs";
 
 const root = new URL("../../node_modules/", import.meta.url);
 const scripts = {
@@ -72,7 +72,7 @@ try {
     };
     await Promise.all(Array.from({ length: Number(process.env.PAGES ?? 1) }, player));
     console.log(JSON.stringify(all));
-  });
+  }, SMALL_WINDOW);
 } finally {
   server.close();
   server.closeAllConnections();

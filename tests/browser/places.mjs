@@ -1,7 +1,7 @@
 // Opens more players than a viewer has places, in Chromium: some are reloaded, killed or lose the network.
 //   node places.mjs newest|oldest ORIGIN LINK
 // LINK has two places under the policy. Prints what each player shows as one JSON object.
-import { withChromium } from "./chromium.mjs";
+import { SMALL_WINDOW, withChromium } from "./chromium.mjs";
 import { browsers } from "./processes.mjs";
 
 const [policy, origin, link] = process.argv.slice(2);
@@ -63,7 +63,7 @@ async function newest(context) {
     seen["second, reloaded"] = await settle(second);
     seen["third, after the reload"] = await settle(third);
     for (const pid of browsers().filter((pid) => !others.includes(pid))) process.kill(pid, "SIGKILL");
-  });
+  }, SMALL_WINDOW);
   // The second says that it is there; the third does not.
   await seconds(50);
   const fourth = await open(context);
@@ -102,4 +102,4 @@ async function oldest(context) {
 
 await withChromium(async (context) => {
   console.log(JSON.stringify(await { newest, oldest }[policy](context)));
-});
+}, SMALL_WINDOW);

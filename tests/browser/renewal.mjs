@@ -6,7 +6,7 @@
 import { execFile } from "node:child_process";
 import { createServer } from "node:http";
 import { promisify } from "node:util";
-import { withChromium } from "./chromium.mjs";
+import { SMALL_WINDOW, withChromium } from "./chromium.mjs";
 import { renderers } from "./processes.mjs";
 
 const [origin, link, ...steps] = process.argv.slice(2);
@@ -151,6 +151,6 @@ await withChromium(async (context) => {
       openings: media.filter(({ path }) => path.endsWith("master.m3u8")).length,
     }),
   );
-});
+}, SMALL_WINDOW);
 school?.server.close();
 school?.server.closeAllConnections();

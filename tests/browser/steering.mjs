@@ -4,7 +4,7 @@
 // Prints "playing" when the lecture runs, and what happened as one JSON object.
 import { createReadStream } from "node:fs";
 import { createServer } from "node:http";
-import { withChromium } from "./chromium.mjs";
+import { SMALL_WINDOW, withChromium } from "./chromium.mjs";
 
 const [link, pause, to] = process.argv.slice(2);
 const hls = new URL("../../node_modules/hls.js/dist/hls.min.js", import.meta.url);
@@ -106,7 +106,7 @@ try {
         playlists: requests.filter(({ path }) => path.endsWith("playlist.m3u8")).length,
       }),
     );
-  });
+  }, SMALL_WINDOW);
 } finally {
   server.close();
   server.closeAllConnections();

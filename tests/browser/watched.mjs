@@ -2,7 +2,7 @@
 //   node watched.mjs ORIGIN LINK through|seek|leave|resume
 // `through` plays to the end at double speed; `seek` plays a little, seeks near the end and plays to it; `leave` plays for a
 // while and closes the page; `resume` opens the page and plays a little. Prints what happened as one JSON object.
-import { withChromium } from "./chromium.mjs";
+import { SMALL_WINDOW, withChromium } from "./chromium.mjs";
 
 const [origin, link, how] = process.argv.slice(2);
 await withChromium(async (context) => {
@@ -47,4 +47,4 @@ await withChromium(async (context) => {
   const state = await video.evaluate((video) => ({ currentTime: video.currentTime, duration: video.duration, ended: video.ended }));
   await page.close({ runBeforeUnload: false });
   console.log(JSON.stringify({ ...state, began, reports, refused }));
-});
+}, SMALL_WINDOW);

@@ -55,6 +55,43 @@ pub(crate) fn packaged(tracks: usize, args: &[&str]) -> (TempDir, PathBuf) {
     (folder, package)
 }
 
+/// Seconds of the long lecture.
+pub(crate) const LONG_SECONDS: u32 = 150;
+
+/// A package of a lecture that lasts for two minutes and a half, and has a caption every second,
+/// built once. Its only rung costs a browser little.
+pub(crate) fn long_package() -> &'static Path {
+    static MADE: OnceLock<(TempDir, PathBuf)> = OnceLock::new();
+    let (_, package) = MADE.get_or_init(|| {
+        let folder = TempDir::new().expect("a folder");
+        let at = |name: &str| folder.path().join(name);
+        let (input, captions, package) = (at("long.mp4"), at("talk.srt"), at("package"));
+        let seconds = LONG_SECONDS.to_string();
+        succeed(
+            lectern()
+                .args(["sample", "--seconds", &seconds, "-o"])
+                .arg(&input),
+        );
+        let cue = |at: u32| {
+            let second = format!("00:{:02}:{:02}", at / 60, at % 60);
+            format!(
+                "{}\n{second},100 --> {second},900\nSecond {at}.\n\n",
+                at + 1
+            )
+        };
+        let cues: String = (0..LONG_SECONDS).map(cue).collect();
+        std::fs::write(&captions, cues).expect("written");
+        let mut packages = lectern();
+        packages.arg("package").arg(&input).arg("-o").arg(&package);
+        packages
+            .arg("--captions")
+            .arg(format!("en={}", captions.display()));
+        succeed(packages.args(["--ladder", "240", "--preset", "ultrafast", "--no-mp4"]));
+        (folder, package)
+    });
+    package
+}
+
 /// A playlist as served by the edge.
 pub(crate) struct Playlist {
     path: String,

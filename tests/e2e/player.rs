@@ -16,7 +16,7 @@ use super::edge::{Edge, built, lectern, now};
 use super::{LECTURE, MASTER, media};
 
 /// A lecture of 40 seconds with chapters, captions and two audio tracks.
-fn edge_with_lecture() -> (Edge, String) {
+pub(crate) fn edge_with_lecture() -> (Edge, String) {
     let folder = tempfile::tempdir().expect("a folder");
     let at = |name: &str| folder.path().join(name);
     succeed(
@@ -96,9 +96,11 @@ fn the_player_is_used_by_keys_and_clicks_and_explains_what_it_cannot_do() {
     let seen = used(&edge, "use", &[&opening]);
     let shown = format!("{seen:#}\n{}", edge.log());
     let expected = json!({
-        "keys": 19,
+        "keys": 21,
         "closed": 0,
-        "groups": ["Quality", "Speed", "Captions", "Audio"],
+        "groups": [
+            "Quality", "Speed", "Captions", "Size", "Colors", "Position", "Audio",
+        ],
         "qualities": ["Auto (480p)", "720p", "480p"],
         "chapters": ["0:00Introduction", "0:20Questions & answers"],
         "found": 1,
@@ -117,6 +119,8 @@ fn the_player_is_used_by_keys_and_clicks_and_explains_what_it_cannot_do() {
     }
     let cue = seen["cue"].as_str().expect("a caption");
     assert!(cue.starts_with("Sekunde "), "{shown}");
+
+    the_tools_work(&edge);
 
     let seen = used(&edge, "trouble", &[&opening, &file]);
     let shown = format!("{seen:#}\n{}", edge.log());
@@ -142,8 +146,14 @@ fn the_player_is_used_by_keys_and_clicks_and_explains_what_it_cannot_do() {
     let shown = format!("{seen:#}\n{}", edge.log());
     let element = json!({ "start": 12, "renewals": 1 });
     assert_eq!(seen["element"], element, "{shown}");
+    let languages = json!([
+        ["Couper le son", "Stummschalten"],
+        ["Rétablir le son", "Stummschaltung aufheben"],
+    ]);
+    assert_eq!(seen["languages"], languages, "{shown}");
     assert_eq!(seen["origins"], json!([true, true]), "{shown}");
     assert_eq!(seen["preview"], false, "{shown}");
+    assert_eq!(seen["react"], false, "{shown}");
     assert_eq!(seen["scrolls"], false, "{shown}");
     let ratio = seen["ratio"].as_f64().expect("a number");
     assert!((ratio - 16.0 / 9.0).abs() < 0.02, "{shown}");
@@ -151,7 +161,7 @@ fn the_player_is_used_by_keys_and_clicks_and_explains_what_it_cannot_do() {
 
     let seen = used(&edge, "axe", &[&opening]);
     let shown = format!("{seen:#}\n{}", edge.log());
-    assert_eq!(seen["looked"], 36, "{shown}");
+    assert_eq!(seen["looked"], 72, "{shown}");
     for name in ["violations", "small", "errors"] {
         assert_eq!(seen[name], json!([]), "{name}: {shown}");
     }
@@ -160,6 +170,51 @@ fn the_player_is_used_by_keys_and_clicks_and_explains_what_it_cannot_do() {
     let shown = format!("{seen:#}\n{}", edge.log());
     assert_eq!(seen["state"], "playing", "{shown}");
     assert_eq!(seen["errors"], json!([]), "{shown}");
+}
+
+/// Notes, transcript, styles, watermark and download, with a link that allows all of them.
+fn the_tools_work(edge: &Edge) {
+    let token = edge.token_of(json!({ "path": LECTURE, "use": "download", "sub": "s42" }));
+    let link = format!("{}{MASTER}?token={token}", edge.origin);
+    let seen = used(edge, "tools", &[&link]);
+    let shown = format!("{seen:#}\n{}", edge.log());
+    let none: [&str; 0] = [];
+    let expected = json!({
+        "deleted": [["0:25", "What is a proof? Ask!"]],
+        "notes": [["0:25", "What is a proof? Ask!"], ["0:32", "Later"]],
+        "kept": 2,
+        "transcript": {
+            "lines": 40,
+            "isFocused": true,
+            "captions": "false",
+            "cues": 0,
+            "marks": 11,
+        },
+        "timeline": [15, 25, 20, 0],
+        "held": false,
+        "skipped": true,
+        "lowData": [true, false],
+        "style": ["rgb(255, 228, 92)", "huge", true],
+        "outside": [["showing", "disabled"], 0],
+        "inside": ["hidden", "disabled"],
+        "watermark": ["Priya Sharma", "true", "across", true],
+        "still": "none",
+        "focus": ["retry", "button settings"],
+        "download": ["lecture.mp4", "intro.mp4"],
+        "reachable": { "1280x720": none, "390x700": none, "320x640": none, "320x180": none },
+        "errors": [],
+    });
+    for (name, value) in expected.as_object().expect("an object") {
+        assert_eq!(&seen[name], value, "{name}: {shown}");
+    }
+    let title = seen["title"][0].as_str().expect("a title");
+    let notes = format!("# {title}\n\n- **0:25** What is a proof? Ask!\n- **0:32** Later\n");
+    assert_eq!(
+        seen["exported"],
+        json!([format!("{title}.md"), notes]),
+        "{shown}"
+    );
+    assert_eq!(seen["title"][1], title, "{shown}");
 }
 
 #[test]

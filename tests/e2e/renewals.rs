@@ -1,7 +1,6 @@
-//! Short passes, short links and places in the player page in Chromium: nothing that happens to a
-//! viewer ends his lecture.
+//! Short passes, short links and places in Chromium, in the player page and in hls.js on another
+//! page: nothing that happens to a viewer ends his lecture.
 
-use std::fs;
 use std::process::Command;
 use std::thread;
 
@@ -9,45 +8,12 @@ use serde_json::{Value, json};
 use testkit::process::succeed;
 use testkit::root;
 
-use super::edge::{Edge, built, lectern, now};
-use super::{LECTURE, MASTER};
+use super::edge::{Edge, built, now};
+use super::{LECTURE, MASTER, media, steering};
 
 const PLAYS: &str = "plays";
 const TOO_MANY: &str =
     "This account plays in too many places at once. Stop another player, then try again.";
-/// The lecture lasts for two minutes and a half, and has a caption every second.
-const SECONDS: u32 = 150;
-
-fn edge_with_long_lecture() -> Edge {
-    let folder = tempfile::tempdir().expect("a folder");
-    let at = |name: &str| folder.path().join(name);
-    let (input, captions, package) = (at("long.mp4"), at("talk.srt"), at("package"));
-    let seconds = SECONDS.to_string();
-    succeed(
-        lectern()
-            .args(["sample", "--seconds", &seconds, "-o"])
-            .arg(&input),
-    );
-    let cue = |at: u32| {
-        let second = format!("00:{:02}:{:02}", at / 60, at % 60);
-        format!(
-            "{}\n{second},100 --> {second},900\nSecond {at}.\n\n",
-            at + 1
-        )
-    };
-    let cues: String = (0..SECONDS).map(cue).collect();
-    fs::write(&captions, cues).expect("written");
-    let mut packages = lectern();
-    packages.arg("package").arg(&input).arg("-o").arg(&package);
-    packages
-        .arg("--captions")
-        .arg(format!("en={}", captions.display()));
-    succeed(packages.args(["--ladder", "480", "--preset", "ultrafast", "--no-mp4"]));
-    let edge = Edge::start();
-    edge.publish(&package, LECTURE);
-    edge
-}
-
 fn browse(edge: &Edge, script: &str, arguments: &[&str], variables: &[(&str, &str)]) -> Value {
     let printed = succeed(
         Command::new(built("node_modules/node/bin/node"))
@@ -64,7 +30,7 @@ fn assert_ended(seen: &Value, edge: &Edge) {
     let shown = format!("{seen:#}\n{}", edge.log());
     assert_eq!(seen["ended"], true, "{shown}");
     assert_eq!(seen["refused"], json!([]), "{shown}");
-    let last = u64::from(SECONDS) - 3;
+    let last = u64::from(media::LONG_SECONDS) - 3;
     assert!(seen["cues"].as_u64() >= Some(last), "{shown}");
 }
 
@@ -80,7 +46,8 @@ fn assert_undisturbed(seen: &Value, edge: &Edge) {
 /// One test, because its parts mostly wait.
 #[test]
 fn nothing_that_happens_to_a_viewer_ends_his_lecture() {
-    let edge = edge_with_long_lecture();
+    let edge = Edge::start();
+    edge.publish(media::long_package(), LECTURE);
     let lectern = built("target/debug/lectern");
     let lectern = lectern.to_str().expect("UTF-8");
     let link = |viewer: &str, mut claims: Value| {
@@ -108,6 +75,9 @@ fn nothing_that_happens_to_a_viewer_ends_his_lecture() {
         assert_eq!(seen, expected, "{seen:#}\n{}", edge.log());
     };
     thread::scope(|scope| {
+        // Other people's hls.js, under strict links.
+        scope.spawn(|| steering::hls_js_plays_through_a_pause_and_a_far_seek(&edge));
+        scope.spawn(|| steering::hls_js_stops_when_its_viewer_is_revoked(&edge));
         // Renewed passes take no second place.
         scope.spawn(|| {
             let seen = plays(short("paused"), &["pause:60", "seek:120"], &[]);

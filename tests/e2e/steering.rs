@@ -1,15 +1,13 @@
 //! Strict links: short passes, and Content Steering that renews them in hls.js.
 
 use std::io::{BufRead as _, BufReader};
-use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
-use tempfile::TempDir;
 use testkit::process::{succeed, wait_until};
 use testkit::root;
 
-use super::edge::{Edge, built, lectern, now};
+use super::edge::{Edge, built, now};
 use super::media::{self, Playlist};
 use super::{LECTURE, MASTER, MPD, published};
 use lectern::credential::claims::Purpose;
@@ -273,39 +271,6 @@ fn a_strict_link_costs_no_more_questions_than_it_needs() {
     );
 }
 
-/// A lecture of two and a half minutes with captions, published.
-fn long_lecture() -> (Edge, TempDir) {
-    let folder = tempfile::tempdir().expect("a folder");
-    let file = |name: &str| -> PathBuf { folder.path().join(name) };
-    succeed(
-        lectern()
-            .args(["sample", "--seconds", "150", "-o"])
-            .arg(file("long.mp4")),
-    );
-    let cue = |at: usize| {
-        format!(
-            "{:02}:{:02}.000 --> {0:02}:{1:02}.900\ncue {at}\n\n",
-            at / 60,
-            at % 60
-        )
-    };
-    let captions: String = (0..150).map(cue).collect();
-    std::fs::write(file("en.vtt"), format!("WEBVTT\n\n{captions}")).expect("written");
-    let mut packages = lectern();
-    packages
-        .arg("package")
-        .arg(file("long.mp4"))
-        .arg("-o")
-        .arg(file("package"));
-    packages
-        .arg("--captions")
-        .arg(format!("en={}", file("en.vtt").display()));
-    succeed(packages.args(["--ladder", "480", "--preset", "ultrafast", "--no-mp4"]));
-    let edge = Edge::start();
-    edge.publish(&file("package"), LECTURE);
-    (edge, folder)
-}
-
 fn player(edge: &Edge, claims: Value, arguments: &[&str]) -> Command {
     let link = format!("{}{MASTER}?token={}", edge.origin, edge.token_of(claims));
     let mut command = Command::new(built("node_modules/node/bin/node"));
@@ -316,35 +281,35 @@ fn player(edge: &Edge, claims: Value, arguments: &[&str]) -> Command {
     command
 }
 
-#[test]
-fn hls_js_on_another_page_plays_a_strict_link_through_a_pause_and_a_far_seek() {
-    let (edge, _folder) = long_lecture();
+/// Plays the long lecture to its end.
+pub(crate) fn hls_js_plays_through_a_pause_and_a_far_seek(edge: &Edge) {
     let claims = json!({
-        "path": LECTURE, "strict": true, "sub": "s42", "sessions": 1, "sessions_policy": "oldest"
+        "path": LECTURE, "strict": true, "sub": "hls.js", "sessions": 1, "sessions_policy": "oldest"
     });
-    let printed = succeed(&mut player(&edge, claims, &["65", "100"]));
+    let printed = succeed(&mut player(edge, claims, &["65", "100"]));
     let (_, json) = printed.split_once('\n').expect("two lines");
     let seen: Value = serde_json::from_str(json).expect("JSON");
     assert_eq!(seen["ended"], true, "{seen:#}\n{}", edge.log());
     assert_eq!(seen["fatal"], json!([]), "{seen:#}");
     assert_eq!(seen["refused"], json!([]), "{seen:#}");
-    // hls.js loads audio again from where it plays, because a clone is another audio group.
+    // hls.js loads audio again from where it plays, because a clone is another audio group. It aborts
+    // a video segment that is on its way when a clone comes.
     let twice = seen["twice"].as_array().expect("a list");
-    let is_audio = |path: &Value| path.as_str().is_some_and(|path| path.contains("/audio/"));
-    assert!(twice.iter().all(is_audio), "{seen:#}");
+    let is_audio = |path: &&Value| path.as_str().is_some_and(|path| path.contains("/audio/"));
+    let video = twice.len() - twice.iter().filter(is_audio).count();
+    let aborted = seen["errors"].as_array().expect("a list").len();
+    assert!(video <= aborted, "{seen:#}");
     let switches = seen["pathways"].as_array().expect("a list").len();
     assert!(switches >= 3 && twice.len() <= 2 * switches, "{seen:#}");
-    // hls.js 1.7.4 loses captions with the first clone.
+    // hls.js 1.7.4 loses most captions after the first clone.
     assert!(seen["captions"]["before"].as_u64() > Some(0), "{seen:#}");
-    assert_eq!(seen["captions"]["after"], 0, "{seen:#}");
     eprintln!("{seen:#}");
 }
 
-#[test]
-fn hls_js_stops_when_its_viewer_is_revoked() {
-    let (edge, _folder) = long_lecture();
-    let claims = json!({"path": LECTURE, "strict": true, "sub": "s42"});
-    let mut player = player(&edge, claims, &[]);
+/// Plays the long lecture until its viewer is revoked.
+pub(crate) fn hls_js_stops_when_its_viewer_is_revoked(edge: &Edge) {
+    let claims = json!({"path": LECTURE, "strict": true, "sub": "revoked"});
+    let mut player = player(edge, claims, &[]);
     let mut playing = player.stdout(Stdio::piped()).spawn().expect("a player");
     let output = playing.stdout.take().expect("a pipe");
     let mut lines = BufReader::new(output).lines();
@@ -353,7 +318,7 @@ fn hls_js_stops_when_its_viewer_is_revoked() {
     let mut command = edge.lectern();
     succeed(
         command
-            .args(["revoke", "--viewer", "s42"])
+            .args(["revoke", "--viewer", "revoked"])
             .env("LECTERN_EDGE", &edge.origin),
     );
     let revoked = now();

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use testkit::process::{succeed, wait_until};
 use testkit::root;
 
-use super::edge::{Edge, Reply, built, lectern};
+use super::edge::{Edge, Reply, built};
 use super::media::{self, Playlist};
 use super::{LECTURE, MASTER, published};
 
@@ -335,21 +335,8 @@ impl Drop for Receiver {
 
 #[test]
 fn the_player_page_reports_what_plays_and_goes_on_there() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let (input, package) = (
-        folder.path().join("long.mp4"),
-        folder.path().join("package"),
-    );
-    succeed(
-        lectern()
-            .args(["sample", "--seconds", "60", "-o"])
-            .arg(&input),
-    );
-    let mut packages = lectern();
-    packages.arg("package").arg(&input).arg("-o").arg(&package);
-    succeed(packages.args(["--ladder", "480", "--preset", "ultrafast", "--no-mp4"]));
     let edge = Edge::start();
-    edge.publish(&package, LECTURE);
+    edge.publish(media::long_package(), LECTURE);
     let play = |claims: Value, how: &str| -> Value {
         let link = format!("{}{MASTER}?token={}", edge.origin, edge.token_of(claims));
         let printed = succeed(
@@ -359,39 +346,50 @@ fn the_player_page_reports_what_plays_and_goes_on_there() {
         );
         serde_json::from_str(&printed).expect("JSON")
     };
-    let through = json!({"path": LECTURE, "sub": "through", "sessions": 1});
-    let seen = play(through, "through");
-    assert_eq!(seen["refused"], json!([]), "{seen:#}\n{}", edge.log());
-    let progress = Watcher::new(&edge, "through").progress();
-    assert_eq!(progress["percent"], 100, "{progress} {seen:#}");
-    assert!(progress["completed_at"].is_u64(), "{progress}");
-
-    let seen = play(json!({"path": LECTURE, "sub": "seek"}), "seek");
-    assert_eq!(seen["ended"], true, "{seen:#}");
-    let progress = Watcher::new(&edge, "seek").progress();
-    assert!(
-        progress["percent"].as_u64() < Some(30),
-        "{progress} {seen:#}"
-    );
-    assert_eq!(progress["completed_at"], Value::Null, "{progress}");
-
-    play(json!({"path": LECTURE, "sub": "leave"}), "leave");
-    let mut left = 0;
-    wait_until(
-        || format!("nothing arrives when the page is left:\n{}", edge.log()),
-        || {
-            let progress = Watcher::new(&edge, "leave").progress();
-            left = progress["position"].as_u64().expect("a number");
-            left >= 20
-        },
-    );
-    let seen = play(json!({"path": LECTURE, "sub": "leave"}), "resume");
-    let began = seen["began"].as_f64().expect("a number");
-    assert!((began - left as f64).abs() < 1.5, "{seen:#}");
-
-    // A link without a viewer reports nothing.
-    let seen = play(json!({"path": LECTURE}), "leave");
-    assert_eq!(seen["reports"], json!([]), "{seen:#}");
+    let through = || {
+        let through = json!({"path": LECTURE, "sub": "through", "sessions": 1});
+        let seen = play(through, "through");
+        assert_eq!(seen["refused"], json!([]), "{seen:#}\n{}", edge.log());
+        let progress = Watcher::new(&edge, "through").progress();
+        assert_eq!(progress["percent"], 100, "{progress} {seen:#}");
+        assert!(progress["completed_at"].is_u64(), "{progress}");
+    };
+    let seek = || {
+        let seen = play(json!({"path": LECTURE, "sub": "seek"}), "seek");
+        assert_eq!(seen["ended"], true, "{seen:#}");
+        let progress = Watcher::new(&edge, "seek").progress();
+        assert!(
+            progress["percent"].as_u64() < Some(30),
+            "{progress} {seen:#}"
+        );
+        assert_eq!(progress["completed_at"], Value::Null, "{progress}");
+    };
+    let leave = || {
+        play(json!({"path": LECTURE, "sub": "leave"}), "leave");
+        let mut left = 0;
+        wait_until(
+            || format!("nothing arrives when the page is left:\n{}", edge.log()),
+            || {
+                let progress = Watcher::new(&edge, "leave").progress();
+                left = progress["position"].as_u64().expect("a number");
+                left >= 20
+            },
+        );
+        let seen = play(json!({"path": LECTURE, "sub": "leave"}), "resume");
+        let began = seen["began"].as_f64().expect("a number");
+        assert!((began - left as f64).abs() < 1.5, "{seen:#}");
+    };
+    let unnamed = || {
+        let seen = play(json!({"path": LECTURE}), "leave");
+        assert_eq!(seen["reports"], json!([]), "{seen:#}");
+    };
+    // They mostly wait.
+    std::thread::scope(|scope| {
+        scope.spawn(through);
+        scope.spawn(seek);
+        scope.spawn(leave);
+        scope.spawn(unnamed);
+    });
 }
 
 #[test]

@@ -13,22 +13,36 @@ export type Action =
   | { type: "fullscreen" }
   | { type: "picture" }
   | { type: "help" }
+  | { type: "notes" }
+  | { type: "transcript" }
   | { type: "close" };
 
 export interface Key {
+  /** The character that the layout gives, or the key's name. */
   key: string;
+  /** The key's place on the keyboard, as on an American one. */
+  code: string;
+  shiftKey: boolean;
   ctrlKey: boolean;
   altKey: boolean;
   metaKey: boolean;
 }
 
 /** The control that has the focus, which keeps the keys that it needs. */
-export type Focus = "none" | "button" | "choice" | "slider" | "form";
+export type Focus = "none" | "button" | "choice" | "slider" | "timeline" | "form";
+
+/** Actions that a held key repeats. Others would only flicker. */
+const REPEATED: ReadonlySet<Action["type"]> = new Set(["seek_by", "louder", "faster"]);
+
+/** Characters of an American keyboard with Shift. */
+const SHIFTED = { Comma: "<", Period: ">", Slash: "?" };
 
 export const SPEEDS = [0.5, 0.75, 1, 1.25, 1.5, 1.75, 2, 2.5, 3];
 
 /** The action of a key, if it has one. Combinations belong to the browser. */
-export function actionOf({ key, ctrlKey, altKey, metaKey }: Key, focus: Focus): Action | undefined {
+export function actionOf(pressed: Key, focus: Focus): Action | undefined {
+  const { ctrlKey, altKey, metaKey, shiftKey } = pressed;
+  const key = latinKey(pressed);
   if (ctrlKey || altKey || metaKey) return undefined;
   if (key === "Escape") return { type: "close" };
   if (focus === "form") return undefined;
@@ -39,6 +53,10 @@ export function actionOf({ key, ctrlKey, altKey, metaKey }: Key, focus: Focus): 
     (key.startsWith("Arrow") || key === "Home" || key === "End")
   )
     return undefined;
+  // The browser would move a slider by a hundredth, which is half a minute of an hour.
+  const step = shiftKey ? 10 : 5;
+  if (focus === "timeline" && (key === "ArrowUp" || key === "ArrowDown"))
+    return { type: "seek_by", seconds: key === "ArrowUp" ? step : -step };
   if (/^[0-9]$/.test(key)) return { type: "seek_to", share: Number(key) / 10 };
   switch (key.length === 1 ? key.toLowerCase() : key) {
     case " ":
@@ -49,9 +67,9 @@ export function actionOf({ key, ctrlKey, altKey, metaKey }: Key, focus: Focus): 
     case "l":
       return { type: "seek_by", seconds: 10 };
     case "ArrowLeft":
-      return { type: "seek_by", seconds: -5 };
+      return { type: "seek_by", seconds: -step };
     case "ArrowRight":
-      return { type: "seek_by", seconds: 5 };
+      return { type: "seek_by", seconds: step };
     case "ArrowUp":
       return { type: "louder", by: 0.05 };
     case "ArrowDown":
@@ -72,11 +90,29 @@ export function actionOf({ key, ctrlKey, altKey, metaKey }: Key, focus: Focus): 
       return { type: "fullscreen" };
     case "p":
       return { type: "picture" };
+    case "n":
+      return { type: "notes" };
+    case "t":
+      return { type: "transcript" };
     case "?":
       return { type: "help" };
     default:
       return undefined;
   }
+}
+
+/** Returns whether a held key repeats its action. */
+export function isRepeated({ type }: Action): boolean {
+  return REPEATED.has(type);
+}
+
+/** The key's character. A letter or digit of another script gives that of its place. */
+function latinKey({ key, code, shiftKey }: Key): string {
+  if (!/^[^\p{ASCII}\p{Script=Latin}]$/u.test(key)) return key;
+  const [, letter] = /^(?:Key|Digit|Numpad)([A-Z0-9])$/.exec(code) ?? [];
+  if (letter) return letter.toLowerCase();
+  if (shiftKey && code in SHIFTED) return SHIFTED[code as keyof typeof SHIFTED];
+  return key;
 }
 
 /** The next speed of the list. */

@@ -6,6 +6,9 @@ export interface Settings {
   volume?: number;
   /** The captions' language, or `null` if the viewer turned them off. */
   captions?: string | null;
+  captionStyle?: unknown;
+  /** Silences are skipped. */
+  skipsSilence?: boolean;
   /** Load little: low qualities, and not far ahead. */
   lowData?: boolean;
 }
@@ -36,6 +39,17 @@ export function place(lecture: string): number | undefined {
 export function keepPlace(lecture: string, seconds: number | undefined): void {
   const text = seconds === undefined ? undefined : String(Math.round(seconds));
   write(localStorageOrNone(), `lectern place ${lecture}`, text);
+}
+
+/** The notes at a lecture, as text. */
+export function keptNotes(lecture: string): string | undefined {
+  return read(localStorageOrNone(), `lectern notes ${lecture}`);
+}
+
+/** Keeps the notes at a lecture. Returns whether the browser has kept them. */
+export function keepNotes(lecture: string, text: string | undefined): boolean {
+  write(localStorageOrNone(), `lectern notes ${lecture}`, text);
+  return keptNotes(lecture) === text;
 }
 
 /** The estimate of the viewer's line, in bits a second, if it is young and plausible. */

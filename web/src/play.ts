@@ -5,13 +5,15 @@ import { LecternVideo } from "./element/lectern-video.ts";
 import { EMBEDDER_HEADER, askForLink, embedders } from "./embedding.ts";
 import { isAllowed, parseLink } from "./engine.ts";
 import { claimsOf } from "./link.ts";
-import { languageOf } from "./texts/index.ts";
+import { lectureName } from "./names.ts";
+import { languageOf, textsOf } from "./texts/index.ts";
 import { parseTime } from "./time.ts";
 import { talk } from "./messages.ts";
 
 const player = document.querySelector<LecternVideo>("lectern-video")!;
 const query = new URLSearchParams(location.search);
-document.documentElement.lang = player.lang = languageOf(query.get("lang") ?? navigator.language);
+const language = languageOf(query.get("lang") ?? navigator.language);
+document.documentElement.lang = player.lang = language;
 
 // Keys count wherever the focus is. The element handles those of its own.
 addEventListener("keydown", (event) => {
@@ -20,9 +22,17 @@ addEventListener("keydown", (event) => {
 addEventListener("hashchange", () => location.reload());
 
 const link = parseLink(location.hash.slice(1));
+void name(link);
 if (!link) player.refuse({ code: "no_link" });
 else if (!isAllowed(link)) player.refuse({ code: "other_site" });
 else void open(link);
+
+/** Names the page after its lecture, in the viewer's language. */
+async function name(link: URL | undefined): Promise<void> {
+  const { lecture } = await textsOf(language);
+  document.title = (link && lectureName(link)) ?? lecture;
+  document.querySelector("h1")!.textContent = document.title;
+}
 
 async function open(link: URL): Promise<void> {
   const found = embedders();

@@ -1,31 +1,28 @@
 // The controls of <lectern-video>: media-chrome's bar and buttons, and panels of our own. Loaded
 // after the first frame.
-import "media-chrome/dist/media-airplay-button.js";
-import "media-chrome/dist/media-controller.js";
-import "media-chrome/dist/media-fullscreen-button.js";
-import "media-chrome/dist/media-mute-button.js";
-import "media-chrome/dist/media-pip-button.js";
-import "media-chrome/dist/media-play-button.js";
-import "media-chrome/dist/media-time-display.js";
-import "media-chrome/dist/media-time-range.js";
-import "media-chrome/dist/media-volume-range.js";
-import { addTranslation, setLanguage } from "media-chrome/dist/utils/i18n.js";
-import { SPEEDS } from "../keys.ts";
+import { readText } from "../bounded.ts";
 import { keepSettings } from "../memory.ts";
-import { fill, type TextKey, type Texts } from "../texts/index.ts";
-import { formatTime } from "../time.ts";
+import { downloadOf } from "../names.ts";
+import { isAllowed } from "../origins.ts";
+import { overflowing } from "../overflow.ts";
+import { parseSilences } from "../silences.ts";
+import type { TextKey, Texts } from "../texts/index.ts";
 import style from "./controls.css";
+import { icon, iconButton, make } from "./dom.ts";
+import { downloadLecture } from "./download.ts";
 import {
   chapterAt,
   type Chapter,
   parseChapters,
   parseStoryboard,
-  search,
-  type Line,
+  type Thumbnail,
 } from "./extras.ts";
 import type { LecternVideo } from "./lectern-video.ts";
+import { translateIn } from "./media.ts";
+import { type PanelContent, type PanelHost, TimedList } from "./panel.ts";
+import { settingsPanel } from "./settings-panel.ts";
 
-export type PanelName = "settings" | "chapters" | "transcript" | "keyboard";
+export type PanelName = "settings" | "chapters" | "transcript" | "notes" | "keyboard" | "more";
 
 export interface Controls {
   /** Shows what changed: qualities, audio tracks or captions. */
@@ -33,27 +30,15 @@ export interface Controls {
   /** Loads the files beside the lecture. */
   extras(): void;
   /** Shows the texts of another language. */
-  speak(language: string): void;
+  translate(language: string): void;
   toggle(panel: PanelName): void;
   close(): void;
   /** Shows the controls for a moment. */
   wake(): void;
 }
 
-/** Paths of icons, 24 by 24. */
-const ICONS = {
-  captions:
-    "M5 5h14a2 2 0 0 1 2 2v10a2 2 0 0 1-2 2H5a2 2 0 0 1-2-2V7a2 2 0 0 1 2-2Zm0 1.8a.2.2 0 0 0-.2.2v10c0 .1.1.2.2.2h14a.2.2 0 0 0 .2-.2V7a.2.2 0 0 0-.2-.2ZM11 10.6H9.5v-.4H7.6v3.6h1.9v-.4H11v.8c0 .6-.5 1.1-1.1 1.1H7.200c-.6 0-1.100-.5-1.100-1.100V9.800c0-.6.5-1.100 1.100-1.100h2.700c.6 0 1.100.5 1.100 1.100Zm6.900 0h-1.500v-.4h-1.900v3.600h1.900v-.4h1.500v.8c0 .6-.5 1.100-1.100 1.100h-2.700c-.6 0-1.100-.5-1.100-1.100V9.800c0-.6.5-1.100 1.100-1.100h2.700c.6 0 1.100.5 1.100 1.100Z",
-  settings:
-    "M13.900 2.500 14.400 5a7.300 7.300 0 0 1 1.800 1l2.400-.8 1.900 3.300-1.900 1.700a7.300 7.300 0 0 1 0 2.100l1.900 1.700-1.900 3.300-2.400-.8a7.300 7.300 0 0 1-1.800 1l-.5 2.500h-3.800L9.600 17.500a7.300 7.300 0 0 1-1.800-1l-2.400.8L3.500 14l1.900-1.700a7.300 7.300 0 0 1 0-2.100L3.500 8.500l1.900-3.300 2.400.8a7.300 7.300 0 0 1 1.800-1l.5-2.500ZM12 8.200a3.050 3.050 0 1 0 0 6.100 3.050 3.050 0 0 0 0-6.100Z",
-  chapters:
-    "M4 5.500h2.500V8H4Zm5 .3h11v1.900H9Zm-5 5H6.500v2.500H4Zm5 .3h11v1.900H9Zm-5 5H6.500v2.500H4Zm5 .3h11v1.900H9Z",
-  transcript: "M4 4.500h16v1.900H4Zm0 4.400h16v1.900H4Zm0 4.400h10v1.900H4Zm0 4.400h7v1.900H4Z",
-  keyboard:
-    "M4 6h16a2 2 0 0 1 2 2v8a2 2 0 0 1-2 2H4a2 2 0 0 1-2-2V8a2 2 0 0 1 2-2Zm0 1.800a.2.2 0 0 0-.2.2v8c0 .1.1.2.2.2h16a.2.2 0 0 0 .2-.2V8a.2.2 0 0 0-.2-.2ZM5.500 9.200h2v2h-2Zm3.700 0h2v2h-2Zm3.700 0h2v2h-2Zm3.700 0h2v2h-2ZM7.500 13h9v1.800h-9Z",
-  close:
-    "m6.400 5 5.600 5.600L17.600 5 19 6.400 13.400 12l5.600 5.600-1.400 1.400-5.600-5.600L6.400 19 5 17.600l5.600-5.600L5 6.400Z",
-};
+/** The largest files to load, in bytes. */
+const MAX_BYTES = { chapters: 1 << 20, storyboard: 4 << 20, silences: 1 << 20 };
 
 const KEYS: readonly [string[], TextKey][] = [
   [["space", "K"], "key_play"],
@@ -63,6 +48,8 @@ const KEYS: readonly [string[], TextKey][] = [
   [["<", ">"], "key_speed"],
   [["M"], "key_mute"],
   [["C"], "key_captions"],
+  [["T"], "transcript"],
+  [["N"], "notes"],
   [["F"], "key_fullscreen"],
   [["P"], "key_picture"],
   [["0", "9"], "key_digits"],
@@ -70,50 +57,49 @@ const KEYS: readonly [string[], TextKey][] = [
   [["?"], "key_help"],
 ];
 
-/** Makes an element with attributes and children. */
-function make<Name extends keyof HTMLElementTagNameMap>(
-  name: Name,
-  attributes: Record<string, string> = {},
-  ...children: (Node | string)[]
-): HTMLElementTagNameMap[Name] {
-  const element = document.createElement(name);
-  for (const [attribute, value] of Object.entries(attributes))
-    element.setAttribute(attribute, value);
-  element.append(...children);
-  return element;
-}
+/** Panels whose code loads when they open. */
+type LoadedName = "transcript" | "notes";
+type ButtonName = PanelName | "captions" | "download";
 
-/** An element of media-chrome. */
-function chrome(name: string, attributes: Record<string, string> = {}): HTMLElement {
-  const element = document.createElement(name);
-  for (const [attribute, value] of Object.entries(attributes))
-    element.setAttribute(attribute, value);
-  return element;
-}
+/** Parts of the bar that leave it when it is narrow, the first of the list first. */
+const LEAVING = [
+  "volume",
+  "keyboard",
+  "download",
+  "airplay",
+  "picture",
+  "notes",
+  "chapters",
+  "transcript",
+  "captions",
+] as const;
+type LeavingName = (typeof LEAVING)[number];
 
-function icon(path: string): SVGSVGElement {
-  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  svg.setAttribute("viewBox", "0 0 24 24");
-  svg.setAttribute("aria-hidden", "true");
-  const shape = document.createElementNS("http://www.w3.org/2000/svg", "path");
-  shape.setAttribute("d", path);
-  shape.setAttribute("fill-rule", "evenodd");
-  svg.append(shape);
-  return svg;
-}
+/** Attributes with which media-chrome says that a browser lacks a function. */
+const LACKS = ["mediaairplayunavailable", "mediapipunavailable", "mediavolumeunavailable"];
 
 class PlayerControls implements Controls {
   readonly #player: LecternVideo;
   readonly #controller: HTMLElement & { fullscreenElement?: HTMLElement };
   readonly #root: ShadowRoot;
   #bar: HTMLElement | undefined;
-  #panel: { name: PanelName; element: HTMLElement; opener: HTMLElement | undefined } | undefined;
-  #buttons: Partial<Record<PanelName | "captions", HTMLButtonElement>> = {};
+  #panel:
+    | {
+        name: PanelName;
+        element: HTMLElement;
+        content: PanelContent;
+        opener: HTMLElement | undefined;
+      }
+    | undefined;
+  #buttons: Partial<Record<ButtonName, HTMLButtonElement>> = {};
+  /** Parts of the bar that may leave it. */
+  #leaving: Partial<Record<LeavingName, HTMLElement>> = {};
   #chapters: Chapter[] = [];
-  #lines: Line[] = [];
-  #loaded: { storyboard?: string; chapters?: string } = {};
+  #loaded: Partial<Record<keyof typeof MAX_BYTES, string>> = {};
   #thumbnails: TextTrack | undefined;
   #marks: TextTrack | undefined;
+  readonly #resized = new ResizeObserver(() => this.#fit());
+  readonly #lacking = new MutationObserver(() => this.#fit());
 
   constructor(player: LecternVideo, controller: HTMLElement, root: ShadowRoot) {
     this.#player = player;
@@ -123,181 +109,215 @@ class PlayerControls implements Controls {
     sheet.replaceSync(style);
     root.adoptedStyleSheets = [...root.adoptedStyleSheets, sheet];
     this.#controller.fullscreenElement = player;
-    controller.addEventListener("userinactivechange", () => this.#follow());
-    for (const type of ["play", "pause"]) player.video.addEventListener(type, () => this.#follow());
-    player.video.addEventListener("timeupdate", () => {
-      // Cues come while a lecture plays.
-      if (this.#panel?.name === "transcript") this.#listLines();
-      this.#mark();
-    });
+    controller.addEventListener("userinactivechange", () => this.#showIdle());
+    for (const type of ["play", "pause"])
+      player.video.addEventListener(type, () => this.#showIdle());
+    for (const type of ["timeupdate", "seeking"])
+      player.video.addEventListener(type, () => this.#follow());
     player.video.addEventListener("volumechange", () => {
       if (!player.video.muted) keepSettings({ volume: player.video.volume });
     });
   }
 
-  speak(language: string): void {
-    addTranslation(language, translation(this.#player.texts));
-    setLanguage(language);
+  translate(language: string): void {
+    translateIn(this.#root, language, this.#player.texts);
     this.close();
     this.#bar?.remove();
     this.#bar = this.#makeBar();
     this.#controller.append(this.#bar);
+    this.#resized.disconnect();
+    this.#resized.observe(this.#bar);
+    this.#lacking.disconnect();
+    this.#lacking.observe(this.#bar, { attributeFilter: LACKS, subtree: true });
     this.update();
   }
 
   update(): void {
-    const {
-      player: { captions },
-      texts,
-    } = this.#context();
-    const button = this.#buttons.captions;
-    if (button) {
-      button.hidden = captions.tracks().length === 0;
-      button.setAttribute("aria-pressed", String(captions.chosen !== undefined));
-    }
-    if (this.#buttons.transcript) this.#buttons.transcript.hidden = captions.tracks().length === 0;
-    if (this.#buttons.chapters) this.#buttons.chapters.hidden = this.#chapters.length === 0;
-    if (this.#panel?.name === "settings") this.#fillSettings(this.#panel.element, texts);
+    const { captions, extras, engine } = this.#player;
+    const hasCaptions = captions.tracks().length > 0;
+    const shown: [ButtonName, boolean][] = [
+      ["captions", hasCaptions],
+      ["transcript", hasCaptions || (extras.captions?.length ?? 0) > 0],
+      ["chapters", this.#chapters.length > 0],
+      ["download", engine !== undefined && downloadOf(engine.link) !== undefined],
+      ["notes", engine !== undefined],
+    ];
+    for (const [name, isShown] of shown)
+      this.#buttons[name]?.toggleAttribute("hidden", !isShown);
+    this.#buttons.captions?.setAttribute("aria-pressed", String(captions.chosen !== undefined));
+    this.#panel?.content.update?.();
+    this.#fit();
   }
 
   extras(): void {
-    const { engine, extras } = this.#player;
-    // Those of the lecture before.
-    if (!extras.chapters && this.#loaded.chapters) {
-      this.#loaded.chapters = undefined;
-      this.#showChapters([]);
-    }
-    if (!extras.storyboard && this.#loaded.storyboard) {
-      this.#loaded.storyboard = undefined;
-      this.#showThumbnails([]);
-    }
-    if (!engine) return;
-    if (extras.chapters && extras.chapters !== this.#loaded.chapters) {
-      this.#loaded.chapters = extras.chapters;
-      engine
-        .file(extras.chapters)
-        .then((answer) => answer.text())
-        .then((text) => {
-          if (this.#player.extras.chapters !== extras.chapters) return;
-          this.#showChapters(parseChapters(text, this.#player.lang || navigator.language));
-        })
-        // Without chapters, the lecture plays all the same.
-        .catch(() => {});
-    }
-    if (extras.storyboard && extras.storyboard !== this.#loaded.storyboard) {
-      this.#loaded.storyboard = extras.storyboard;
-      void this.#loadThumbnails();
-    }
+    const language = this.#player.language;
+    void this.#load("chapters", (text) => this.#showChapters(parseChapters(text, language)));
+    void this.#load("silences", (text) => (this.#player.silences = parseSilences(text)));
+    void this.#load("storyboard", (text, url) =>
+      this.#showThumbnails(parseStoryboard(text, url, isAllowed)),
+    );
+    if (!this.#loaded.chapters) this.#showChapters([]);
+    if (!this.#loaded.storyboard) this.#showThumbnails([]);
+    if (!this.#loaded.silences) this.#player.silences = [];
+    this.update();
   }
 
-  async #loadThumbnails(): Promise<void> {
-    const { storyboard } = this.#loaded;
-    if (!storyboard) return;
+  /** Loads a file beside the lecture, if it is new. Without it, the lecture plays all the same. */
+  async #load(
+    name: keyof typeof MAX_BYTES,
+    show: (text: string, url: string) => void,
+    isForced = false,
+  ): Promise<void> {
+    const { engine, extras } = this.#player;
+    const file = extras[name];
+    const isKnown = file === this.#loaded[name];
+    this.#loaded[name] = file;
+    if (!file || !engine || (isKnown && !isForced)) return;
     try {
-      const answer = await this.#player.engine?.file(storyboard);
-      const isCurrent = this.#player.extras.storyboard === storyboard;
-      if (answer && isCurrent)
-        this.#showThumbnails(parseStoryboard(await answer.text(), answer.url || storyboard));
+      const answer = await engine.file(file);
+      const text = await readText(answer, MAX_BYTES[name]);
+      if (this.#loaded[name] === file) show(text, answer.url || file);
     } catch {
-      // The bar shows times without pictures.
+      // The bar has fewer marks and pictures.
     }
   }
 
   /** Pictures have passes, which end while a page is open. */
   #renewThumbnails(): void {
     const cue = this.#thumbnails?.cues?.[0];
-    if (cue instanceof VTTCue && this.#player.engine?.isOver(cue.text)) void this.#loadThumbnails();
+    if (!(cue instanceof VTTCue) || !this.#player.engine?.isOver(cue.text)) return;
+    const show = (text: string, url: string): void =>
+      this.#showThumbnails(parseStoryboard(text, url, isAllowed));
+    void this.#load("storyboard", show, true);
   }
 
   toggle(name: PanelName): void {
     const isOpen = this.#panel?.name === name;
     this.close();
-    if (!isOpen) this.#open(name);
+    if (!isOpen && !this.#buttons[name]?.hidden) void this.#open(name);
   }
 
   close(): void {
     if (!this.#panel) return;
-    const { element, opener, name } = this.#panel;
+    const { element, content, opener, name } = this.#panel;
     this.#panel = undefined;
     const hadFocus = element.contains(this.#root.activeElement);
     element.remove();
+    content.closed?.();
     this.#buttons[name]?.setAttribute("aria-expanded", "false");
     this.#bar?.removeAttribute("noautohide");
-    if (hadFocus) opener?.focus();
-    this.#follow();
+    if (hadFocus) {
+      if (opener?.isConnected) opener.focus();
+      else this.#player.focus({ preventScroll: true });
+    }
+    this.#showIdle();
   }
 
   wake(): void {
     this.#controller.dispatchEvent(new KeyboardEvent("keyup", { key: "Shift" }));
   }
 
-  #context(): { player: LecternVideo; texts: Texts } {
-    return { player: this.#player, texts: this.#player.texts };
-  }
-
   /** Captions make room for the bar while it shows. */
-  #follow(): void {
+  #showIdle(): void {
     const isIdle =
       this.#controller.hasAttribute("userinactive") && !this.#player.video.paused && !this.#panel;
     this.#player.toggleAttribute("idle", isIdle);
   }
 
   #makeBar(): HTMLElement {
-    const { player, texts } = this.#context();
-    const named = (name: PanelName | "captions", act: () => void): HTMLButtonElement => {
-      const label = texts[name];
-      const button = make(
-        "button",
-        { type: "button", class: `button ${name}`, "aria-label": label, title: label },
-        icon(ICONS[name]),
-      );
-      if (name === "captions") button.setAttribute("aria-pressed", "false");
-      else button.setAttribute("aria-expanded", "false");
-      button.addEventListener("click", act);
-      this.#buttons[name] = button;
-      return button;
+    const { texts } = this.#player;
+    this.#buttons = {};
+    const button = (name: ButtonName, act: () => void): HTMLButtonElement => {
+      const made = iconButton(name, texts[name], act, name);
+      this.#buttons[name] = made;
+      return made;
     };
+    const opening = (name: PanelName): HTMLButtonElement => {
+      const made = button(name, () => this.toggle(name));
+      made.setAttribute("aria-expanded", "false");
+      return made;
+    };
+    const volume = make("lectern-volume-range" as "div");
+    const pip = make("lectern-pip" as "div", { notooltip: "" });
+    const airplay = make("lectern-airplay" as "div", { notooltip: "" });
+    const captions = button("captions", () => this.#player.perform({ type: "captions" }));
+    captions.setAttribute("aria-pressed", "false");
     const row = make(
       "div",
       { class: "row" },
-      chrome("media-play-button", { notooltip: "" }),
-      make(
-        "div",
-        { class: "sound" },
-        chrome("media-mute-button", { notooltip: "" }),
-        chrome("media-volume-range"),
-      ),
-      chrome("media-time-display", { showduration: "", notoggle: "" }),
+      make("lectern-play" as "div", { notooltip: "" }),
+      make("lectern-mute" as "div", { notooltip: "" }),
+      volume,
+      make("lectern-time" as "div", { showduration: "", notoggle: "" }),
       make("span", { class: "chapter", "aria-hidden": "true" }),
       make("span", { class: "space" }),
-      named("chapters", () => this.toggle("chapters")),
-      named("transcript", () => this.toggle("transcript")),
-      named("captions", () => player.perform({ type: "captions" })),
-      named("settings", () => this.toggle("settings")),
-      named("keyboard", () => this.toggle("keyboard")),
-      chrome("media-airplay-button", { notooltip: "" }),
-      chrome("media-pip-button", { notooltip: "" }),
-      chrome("media-fullscreen-button", { notooltip: "" }),
+      opening("chapters"),
+      opening("transcript"),
+      opening("notes"),
+      captions,
+      button("download", () => void this.#download()),
+      opening("settings"),
+      opening("keyboard"),
+      airplay,
+      pip,
+      opening("more"),
+      make("lectern-fullscreen" as "div", { notooltip: "" }),
     );
-    const range = chrome("media-time-range");
+    const { chapters, transcript, notes, download, keyboard } = this.#buttons;
+    this.#leaving = { chapters, transcript, notes, captions, download, keyboard };
+    Object.assign(this.#leaving, { volume, airplay, picture: pip });
+    const range = make("lectern-time-range" as "div");
     for (const [type, isOver] of [
       ["pointerenter", true],
       ["pointerleave", false],
     ] as const) {
-      range.addEventListener(type, () => player.toggleAttribute("scrubbing", isOver));
+      range.addEventListener(type, () => this.#player.toggleAttribute("scrubbing", isOver));
     }
     range.addEventListener("pointerenter", () => this.#renewThumbnails());
     return make("div", { class: "bar" }, range, row);
   }
 
-  #open(name: PanelName): void {
-    const { texts } = this.#context();
-    const close = make(
-      "button",
-      { type: "button", class: "button", "aria-label": texts.close, title: texts.close },
-      icon(ICONS.close),
-    );
-    close.addEventListener("click", () => this.close());
+  /** Moves what does not fit into the bar to the panel "More". */
+  #fit(): void {
+    const row = this.#bar?.querySelector<HTMLElement>(".row");
+    const { more } = this.#buttons;
+    if (!row || !more) return;
+    for (const part of Object.values(this.#leaving)) part.classList.remove("away");
+    more.classList.remove("away");
+    const gap = Number.parseFloat(getComputedStyle(row).columnGap) || 0;
+    const widthOf = (part: Element): number => {
+      const { width } = part.getBoundingClientRect();
+      return width > 0 ? width + gap : 0;
+    };
+    const moreWidth = widthOf(more);
+    const stretching = [...row.querySelectorAll(".chapter, .space")];
+    const parts = Object.values(this.#leaving);
+    const fixed = [...row.children]
+      .filter((part) => part !== more && !stretching.includes(part))
+      .filter((part) => !parts.includes(part as HTMLElement))
+      .reduce((sum, part) => sum + widthOf(part), 0);
+    const items = LEAVING.flatMap((name) => {
+      const part = this.#leaving[name];
+      return part ? [{ name, width: widthOf(part) }] : [];
+    }).filter(({ width }) => width > 0);
+    const away = overflowing(items, row.clientWidth - fixed, moreWidth);
+    for (const name of LEAVING) this.#leaving[name]?.classList.toggle("away", away.has(name));
+    more.classList.toggle("away", away.size === 0);
+    if (this.#panel?.name === "more") {
+      if (away.size === 0) this.close();
+      else this.#panel.content.update?.();
+    }
+  }
+
+  async #download(): Promise<void> {
+    const { engine } = this.#player;
+    const file = engine && downloadOf(engine.link);
+    if (file) await downloadLecture(this.#player, file);
+  }
+
+  async #open(name: PanelName): Promise<void> {
+    const { texts } = this.#player;
+    const close = iconButton("close", texts.close, () => this.close());
     const title = make("h2", { id: "panel-title" }, texts[name]);
     const body = make("div", { class: "body" });
     const element = make(
@@ -307,158 +327,74 @@ class PlayerControls implements Controls {
       body,
     );
     const focused = this.#root.activeElement;
-    this.#panel = {
-      name,
-      element,
-      opener: focused instanceof HTMLElement ? focused : this.#buttons[name],
-    };
+    const opener = focused instanceof HTMLElement ? focused : this.#buttons[name];
+    const panel = { name, element, opener, content: { nodes: [] } as PanelContent };
+    this.#panel = panel;
+    const host = { player: this.#player, texts, close: () => this.close() };
+    const content =
+      name === "transcript" || name === "notes"
+        ? await loadPanel(name, host)
+        : this.#contentOf(name, host);
+    if (this.#panel !== panel) return content?.closed?.();
+    if (!content) return this.close();
+    panel.content = content;
+    body.append(...content.nodes);
     this.#root.append(element);
     this.#buttons[name]?.setAttribute("aria-expanded", "true");
     this.#bar?.setAttribute("noautohide", "");
-    if (name === "settings") this.#fillSettings(element, texts);
-    else if (name === "chapters") this.#fillChapters(body);
-    else if (name === "transcript") this.#fillTranscript(body, texts);
-    else fillKeys(body, texts);
-    const first = element.querySelector<HTMLElement>(
-      "input:checked, .body input, .body button[aria-current], .body button",
-    );
-    (first ?? close).focus();
     this.#follow();
-    this.#mark();
-  }
-
-  #fillSettings(element: HTMLElement, texts: Texts): void {
-    const { captions, engine, video } = this.#player;
-    const body = element.querySelector(".body");
-    if (!body) return;
-    const focused = this.#root.activeElement?.id;
-    const groups: HTMLElement[] = [];
-    const qualities = engine?.qualities() ?? [];
-    if (qualities.length > 1) {
-      const auto =
-        engine!.quality < 0 && engine!.height > 0
-          ? fill(texts.auto_at, { height: engine!.height })
-          : texts.auto;
-      const choices: Choice[] = [
-        [auto, -1],
-        ...qualities.map(({ height, id }): Choice => [`${height}p`, id]),
-      ];
-      groups.push(
-        group("quality", texts.quality, choices, engine!.quality, (id) => (engine!.quality = id)),
-      );
-    }
-    const speeds = SPEEDS.map((speed): Choice => [`${speed}×`, speed]);
-    groups.push(
-      group("speed", texts.speed, speeds, video.playbackRate, (speed) =>
-        this.#player.setSpeed(speed),
-      ),
+    const first = element.querySelector<HTMLElement>(
+      "input:checked, .body button[aria-current], .body button, .body input",
     );
-    const tracks = captions.tracks();
-    if (tracks.length > 0) {
-      const choices: Choice[] = [
-        [texts.off, -1],
-        ...tracks.map((track, id): Choice => [track.label || track.language || String(id + 1), id]),
-      ];
-      const chosen = captions.chosen ? tracks.indexOf(captions.chosen) : -1;
-      groups.push(
-        group("captions", texts.captions, choices, chosen, (id) => captions.choose(tracks[id])),
-      );
+    (content.first ?? first ?? close).focus();
+    this.#showIdle();
+  }
+
+  #contentOf(name: Exclude<PanelName, LoadedName>, host: PanelHost): PanelContent {
+    switch (name) {
+      case "settings":
+        return settingsPanel(host);
+      case "chapters":
+        return chaptersPanel(host, this.#chapters);
+      case "keyboard":
+        return keyboardPanel(host);
+      case "more":
+        return this.#morePanel(host);
     }
-    const audio = engine?.audioChoices() ?? [];
-    if (audio.length > 1) {
-      groups.push(
-        group(
-          "audio",
-          texts.audio,
-          audio.map(({ name, id }): Choice => [name, id]),
-          engine!.audio,
-          (id) => (engine!.audio = id),
-        ),
-      );
-    }
-    body.replaceChildren(...groups);
-    if (focused) this.#root.getElementById(focused)?.focus();
   }
 
-  #fillChapters(body: HTMLElement): void {
-    const items = this.#chapters.map(({ start, title }) => {
-      const time = make("span", { class: "time" }, formatTime(start));
-      const button = make(
-        "button",
-        { type: "button", "data-start": String(start) },
-        time,
-        make("span", {}, title),
-      );
-      button.addEventListener("click", () => this.#player.seek(start));
-      return make("li", {}, button);
-    });
-    body.replaceChildren(make("ol", {}, ...items));
-  }
-
-  #fillTranscript(body: HTMLElement, texts: Texts): void {
-    const { captions } = this.#player;
-    // Cues load for a chosen track only.
-    if (!captions.chosen) captions.toggle();
-    const input = make("input", {
-      type: "search",
-      "aria-label": texts.search_transcript,
-      placeholder: texts.search_transcript,
-    });
-    input.addEventListener("input", () => this.#listLines(true));
-    const none = make("p", { class: "none", role: "status" });
-    body.replaceChildren(input, none, make("ol", { class: "lines" }));
-    this.#lines = [];
-    this.#listLines(true);
-  }
-
-  #listLines(isForced = false): void {
-    const body = this.#panel?.element.querySelector(".body");
-    const cues = this.#player.captions.chosen?.cues;
-    if (!body || !cues || (!isForced && cues.length === this.#lines.length)) return;
-    this.#lines = [...cues].map((cue) => ({
-      start: cue.startTime,
-      text: cue instanceof VTTCue ? (cue.getCueAsHTML().textContent ?? "") : "",
-    }));
-    const found = search(this.#lines, body.querySelector("input")?.value ?? "");
-    const items = found.map(({ start, text }) => {
-      const button = make(
-        "button",
-        { type: "button", "data-start": String(start) },
-        make("span", { class: "time" }, formatTime(start)),
-        make("span", { dir: "auto" }, text),
-      );
-      button.addEventListener("click", () => this.#player.seek(start));
-      return make("li", {}, button);
-    });
-    body.querySelector(".lines")?.replaceChildren(...items);
-    const none = body.querySelector(".none");
-    if (none)
-      none.textContent =
-        found.length === 0 && this.#lines.length > 0 ? this.#player.texts.no_matches : "";
-    this.#mark();
+  /** The functions that left the bar. */
+  #morePanel({ texts, player, close }: PanelHost): PanelContent {
+    const list = make("ul", { class: "more-list" });
+    const row = (name: LeavingName): HTMLElement[] => {
+      const part = this.#leaving[name];
+      if (!part?.classList.contains("away")) return [];
+      if (name === "volume") return [volumeRow(player, texts)];
+      const button = make("button", { type: "button" }, icon(name), texts[name]);
+      if (name === "captions")
+        button.setAttribute("aria-pressed", String(player.captions.chosen !== undefined));
+      button.addEventListener("click", () => {
+        close();
+        part.click();
+      });
+      return [make("li", {}, button)];
+    };
+    const update = (): void => list.replaceChildren(...LEAVING.toReversed().flatMap(row));
+    update();
+    return { nodes: [list], update: () => !list.contains(this.#root.activeElement) && update() };
   }
 
   /** Marks what plays now, in the bar and in an open list. */
-  #mark(): void {
+  #follow(): void {
     const { currentTime } = this.#player.video;
     const label = this.#bar?.querySelector(".chapter");
     const title = chapterAt(this.#chapters, currentTime)?.title ?? "";
     if (label && label.textContent !== title) label.textContent = title;
-    const buttons = [...(this.#panel?.element.querySelectorAll<HTMLElement>("[data-start]") ?? [])];
-    const current = buttons.findLast(({ dataset }) => Number(dataset.start) <= currentTime + 0.05);
-    for (const button of buttons) {
-      if (button === current) {
-        if (button.hasAttribute("aria-current")) continue;
-        button.setAttribute("aria-current", "true");
-        const list = button.closest<HTMLElement>(".body");
-        // Only the list scrolls, not the page.
-        if (list && !list.contains(this.#root.activeElement))
-          list.scrollTop = button.offsetTop - list.clientHeight / 3;
-      } else button.removeAttribute("aria-current");
-    }
+    this.#panel?.content.follow?.(currentTime);
   }
 
   #showChapters(chapters: Chapter[]): void {
+    if (chapters.length === 0 && this.#chapters.length === 0) return;
     this.#chapters = chapters;
     this.#marks ??= this.#player.video.addTextTrack("chapters", "chapters");
     this.#marks.mode = "hidden";
@@ -473,7 +409,8 @@ class PlayerControls implements Controls {
     this.update();
   }
 
-  #showThumbnails(thumbnails: ReturnType<typeof parseStoryboard>): void {
+  #showThumbnails(thumbnails: Thumbnail[]): void {
+    if (thumbnails.length === 0 && !this.#thumbnails) return;
     this.#thumbnails ??= this.#player.video.addTextTrack("metadata", "thumbnails");
     this.#thumbnails.mode = "hidden";
     for (const cue of [...(this.#thumbnails.cues ?? [])]) this.#thumbnails.removeCue(cue);
@@ -482,67 +419,41 @@ class PlayerControls implements Controls {
   }
 }
 
-type Choice = [name: string, value: number];
-
-/** Radio buttons that look like chips. */
-function group(
-  name: string,
-  label: string,
-  choices: Choice[],
-  chosen: number,
-  choose: (value: number) => void,
-): HTMLElement {
-  const chips = choices.map(([text, value]) => {
-    const input = make("input", {
-      type: "radio",
-      name,
-      id: `${name}-${value}`,
-      value: String(value),
-    });
-    input.checked = value === chosen;
-    input.addEventListener("change", () => choose(value));
-    return make("label", {}, input, make("span", {}, text));
-  });
-  return make("fieldset", {}, make("legend", {}, label), make("div", { class: "chips" }, ...chips));
+/** Loads a panel that not every viewer opens. Without a connection, there is none. */
+async function loadPanel(name: LoadedName, host: PanelHost): Promise<PanelContent | undefined> {
+  try {
+    if (name === "notes") return (await import("./notes-panel.ts")).notesPanel(host);
+    return (await import("./transcript-panel.ts")).transcriptPanel(host);
+  } catch {
+    host.player.notice(host.texts.no_connection);
+    return undefined;
+  }
 }
 
-function fillKeys(body: HTMLElement, texts: Texts): void {
+function chaptersPanel({ player }: PanelHost, chapters: Chapter[]): PanelContent {
+  const list = new TimedList("chapters", (seconds) => player.seek(seconds));
+  list.show(chapters.map(({ start, title }) => ({ start, content: make("span", {}, title) })));
+  return { nodes: [list.element], follow: (seconds) => list.follow(seconds) };
+}
+
+function keyboardPanel({ texts }: PanelHost): PanelContent {
   const rows = KEYS.map(([keys, text]) => {
     const caps = keys.flatMap((key) => [make("kbd", {}, key === "space" ? texts.space : key), " "]);
     return make("div", {}, make("dt", {}, ...caps), make("dd", {}, texts[text]));
   });
-  body.replaceChildren(make("dl", {}, ...rows));
-  body.tabIndex = 0;
+  const list = make("dl", { tabindex: "0" }, ...rows);
+  return { nodes: [list], first: list };
 }
 
-/** Texts of media-chrome. */
-function translation(texts: Texts): Record<string, string> {
-  return {
-    "video player": texts.player,
-    play: texts.play,
-    pause: texts.mc_pause,
-    mute: texts.mc_mute,
-    unmute: texts.mc_unmute,
-    seek: texts.mc_seek,
-    volume: texts.mc_volume,
-    "enter fullscreen mode": texts.mc_enter_fullscreen,
-    "exit fullscreen mode": texts.mc_exit_fullscreen,
-    "enter picture in picture mode": texts.mc_enter_pip,
-    "exit picture in picture mode": texts.mc_exit_pip,
-    "start airplay": texts.mc_start_airplay,
-    "stop airplay": texts.mc_stop_airplay,
-    "playback time": texts.mc_playback_time,
-    "{currentTime} of {totalTime}": texts.mc_time_of,
-    "{time} remaining": texts.mc_remaining,
-    "video not loaded, unknown time.": texts.mc_unknown_time,
-    "chapter: {chapterName}": texts.mc_chapter,
-    hour: texts.mc_hour,
-    hours: texts.mc_hours,
-    minute: texts.mc_minute,
-    minutes: texts.mc_minutes,
-    second: texts.mc_second,
-    seconds: texts.mc_seconds,
-  };
+function volumeRow(player: LecternVideo, texts: Texts): HTMLElement {
+  const { video } = player;
+  const input = make("input", { type: "range", min: "0", max: "100", step: "5" });
+  input.value = String(video.muted ? 0 : Math.round(video.volume * 100));
+  input.addEventListener("input", () => {
+    video.muted = false;
+    video.volume = Number(input.value) / 100;
+  });
+  return make("li", {}, make("label", { class: "volume" }, texts.mc_volume, input));
 }
 
 export function attachControls(

@@ -12,12 +12,6 @@ export interface Thumbnail {
   url: string;
 }
 
-/** A line of the transcript. */
-export interface Line {
-  start: number;
-  text: string;
-}
-
 /** A lecture has at most so many chapters and thumbnails. */
 const MAX_ENTRIES = 10_000;
 const CUE = /^(\S+)\s+-->\s+(\S+).*\n(\S+#xywh=\d+,\d+,\d+,\d+)$/gm;
@@ -50,20 +44,22 @@ export function chapterAt(chapters: Chapter[], seconds: number): Chapter | undef
   return chapters.findLast(({ start }) => start <= seconds + 0.05);
 }
 
-/** Reads `storyboard.vtt`, whose images are relative to `base`. */
-export function parseStoryboard(text: string, base: string): Thumbnail[] {
+/**
+ * Reads `storyboard.vtt`, whose images are relative to `base`. Leaves out images of origins that
+ * are not allowed.
+ */
+export function parseStoryboard(
+  text: string,
+  base: string,
+  isAllowed: (url: URL) => boolean,
+): Thumbnail[] {
   const cues = [...text.replaceAll("\r", "").matchAll(CUE)].slice(0, MAX_ENTRIES);
   return cues.flatMap(([, from, to, image]): Thumbnail[] => {
     const [start, end] = [seconds(from), seconds(to)];
     if (start === undefined || end === undefined || !image || !URL.canParse(image, base)) return [];
-    return [{ start, end, url: new URL(image, base).href }];
+    const url = new URL(image, base);
+    return isAllowed(url) ? [{ start, end, url: url.href }] : [];
   });
-}
-
-/** Lines that contain a text, in any case. */
-export function search(lines: Line[], text: string): Line[] {
-  const wanted = text.trim().toLocaleLowerCase();
-  return wanted ? lines.filter((line) => line.text.toLocaleLowerCase().includes(wanted)) : lines;
 }
 
 /** A WebVTT timestamp, `00:01:02.500` or `01:02.500`, as seconds. */

@@ -1,6 +1,8 @@
-// <lectern-video src renew-url poster start autoplay lang>: a lecture with its controls. The
-// controls load after the script that plays, so that the first frame does not wait for them.
+// <lectern-video src renew-url poster start autoplay lang watermark>: a lecture with its
+// controls. The controls load after the script that plays, so that the first frame does not wait
+// for them.
 import { Captions } from "../captions.ts";
+import { LINK_WITHIN_MS } from "../embedding.ts";
 import {
   Engine,
   type EngineHost,
@@ -9,10 +11,12 @@ import {
   lectureOf,
   parseLink,
 } from "../engine.ts";
-import { type Action, actionOf, type Focus, nextSpeed } from "../keys.ts";
+import { type Action, actionOf, type Focus, isRepeated, nextSpeed } from "../keys.ts";
 import { claimsOf } from "../link.ts";
 import { keepPlace, keepSettings, place, settings } from "../memory.ts";
+import { watermarkOf } from "../names.ts";
 import { advice, isRetryable, sentence } from "../refusals.ts";
+import { type Silence, skipTo } from "../silences.ts";
 import { type PlayerEvent, type PlayerState, type Refusal, next, OPENING, word } from "../state.ts";
 import { en, fill, languageOf, type Texts, textsOf } from "../texts/index.ts";
 import { formatTime, parseTime } from "../time.ts";
@@ -28,9 +32,6 @@ const PLACE_MARGIN = 15;
 /** The time between two events `lectern:progress`, in seconds. */
 const PROGRESS_STEP = 5;
 
-/** The time limit for the course app's new link, in milliseconds. */
-const LINK_WITHIN_MS = 15_000;
-
 /** How a lecture opens, beside its link. */
 export interface Opening extends Partial<Pick<EngineHost, "headers" | "pages" | "ask">> {
   /** The second to start at. */
@@ -38,7 +39,7 @@ export interface Opening extends Partial<Pick<EngineHost, "headers" | "pages" | 
 }
 
 export class LecternVideo extends HTMLElement {
-  static readonly observedAttributes = ["src", "lang", "poster"];
+  static readonly observedAttributes = ["src", "lang", "poster", "watermark"];
 
   readonly video: HTMLVideoElement = document.createElement("video");
   readonly captions: Captions;
@@ -52,6 +53,10 @@ export class LecternVideo extends HTMLElement {
   #progressAt = -Infinity;
   #isReady = false;
   #hasStarted = false;
+  #silences: Silence[] = [];
+  #skipsSilence = settings().skipsSilence === true;
+  /** The focus before a card took it. */
+  #focusedBefore: HTMLElement | undefined;
   /** The attributes are read in a moment, when all of them are set. */
   #isOpening = false;
   /** The lecture of the element when it left the page. */
@@ -59,7 +64,7 @@ export class LecternVideo extends HTMLElement {
   #opened: { link: URL; opening: Opening } | undefined;
   readonly #alert: HTMLElement = document.createElement("p");
   readonly #parts: Record<
-    "card" | "title" | "advice" | "retry" | "notice" | "start" | "controller",
+    "card" | "title" | "advice" | "retry" | "notice" | "start" | "controller" | "watermark",
     HTMLElement
   >;
 
@@ -91,15 +96,19 @@ export class LecternVideo extends HTMLElement {
     retry.addEventListener("click", () => this.retry());
     card.append(alert, title, text, retry);
     const notice = make("p", "notice");
-    title.setAttribute("role", "status");
-    notice.setAttribute("role", "status");
+    for (const part of [title, text, notice]) part.setAttribute("role", "status");
+    text.id = "advice";
+    retry.setAttribute("aria-describedby", text.id);
+    const watermark = make("div", "watermark");
+    watermark.setAttribute("aria-hidden", "true");
+    watermark.append(document.createElement("span"));
     const cues = make("div", "cues");
     cues.setAttribute("part", "captions");
     const start = Object.assign(make("button", "start"), { type: "button" });
     start.addEventListener("click", () => this.perform({ type: "toggle" }));
     start.append(playIcon());
-    root.append(start, controller, cues, notice, card);
-    this.#parts = { card, title, advice: text, retry, notice, start, controller };
+    root.append(start, controller, watermark, cues, notice, card);
+    this.#parts = { card, title, advice: text, retry, notice, start, controller, watermark };
     this.captions = new Captions(this.video, cues, () => this.#controls?.update());
   }
 
@@ -121,7 +130,7 @@ export class LecternVideo extends HTMLElement {
       else if (this.hasAttribute("src")) this.#openSoon();
     }
     this.#left = undefined;
-    void this.#speak();
+    void this.#translate();
   }
 
   disconnectedCallback(): void {
@@ -140,12 +149,38 @@ export class LecternVideo extends HTMLElement {
   attributeChangedCallback(name: string, before: string | null, now: string | null): void {
     if (before === now || !this.isConnected) return;
     if (name === "src") this.#openSoon();
-    else if (name === "lang") void this.#speak();
+    else if (name === "lang") void this.#translate();
+    else if (name === "watermark") this.#render();
     else this.#showPoster();
   }
 
   get state(): PlayerState {
     return this.#state;
+  }
+
+  /** The language of the controls. */
+  get language(): string {
+    return languageOf(this.lang || this.closest<HTMLElement>("[lang]")?.lang || "en");
+  }
+
+  /** Silences that the package lists. */
+  set silences(silences: Silence[]) {
+    this.#silences = silences;
+    this.#controls?.update();
+  }
+
+  get hasSilences(): boolean {
+    return this.#silences.length > 0;
+  }
+
+  get skipsSilence(): boolean {
+    return this.#skipsSilence;
+  }
+
+  /** The viewer's choice, for this and later lectures. */
+  set skipsSilence(skips: boolean) {
+    this.#skipsSilence = skips;
+    keepSettings({ skipsSilence: skips });
   }
 
   /** Opens a link. The page shows why not, if it does not open. */
@@ -194,7 +229,6 @@ export class LecternVideo extends HTMLElement {
       return;
     }
     void this.engine?.retry().then(() => this.video.play().catch(() => {}));
-    this.focus({ preventScroll: true });
   }
 
   /** Does what a key or a control asks for. */
@@ -242,6 +276,10 @@ export class LecternVideo extends HTMLElement {
       case "help":
         this.#controls?.toggle("keyboard");
         break;
+      case "notes":
+      case "transcript":
+        this.#controls?.toggle(action.type);
+        break;
       case "close":
         this.#controls?.close();
         break;
@@ -275,10 +313,13 @@ export class LecternVideo extends HTMLElement {
   /** Handles a key of this element or of its page. */
   handleKey(event: KeyboardEvent): void {
     if (event.defaultPrevented) return;
-    const action = actionOf(event, focusOf(event));
+    const focus = focusOf(event);
+    // A held Enter would press a button again and again.
+    if (event.repeat && focus === "button" && event.key === "Enter") event.preventDefault();
+    const action = actionOf(event, focus);
     if (!action) return;
     if (action.type !== "close") event.preventDefault();
-    this.perform(action);
+    if (!event.repeat || isRepeated(action)) this.perform(action);
   }
 
   /** Opens `src` when the script that sets attributes has set all of them. */
@@ -323,12 +364,14 @@ export class LecternVideo extends HTMLElement {
     this.open(link, { ask, start: parseTime(this.getAttribute("start")) });
   }
 
-  async #speak(): Promise<void> {
-    const language = languageOf(this.lang || this.closest<HTMLElement>("[lang]")?.lang || "en");
+  async #translate(): Promise<void> {
+    const { language } = this;
     const texts = await textsOf(language);
+    // The language may change while the texts of another load.
+    if (language !== this.language) return;
     this.texts = texts;
     this.setAttribute("aria-label", texts.player);
-    this.#controls?.speak(language);
+    this.#controls?.translate(language);
     this.#render();
   }
 
@@ -338,16 +381,32 @@ export class LecternVideo extends HTMLElement {
     for (const type of ["loadeddata", "error"])
       video.addEventListener(type, () => void this.#loadControls());
     video.addEventListener("timeupdate", () => this.#progress());
+    video.addEventListener("resize", () => {
+      const { videoWidth, videoHeight } = video;
+      if (!videoWidth || !videoHeight) return;
+      this.#parts.watermark.style.setProperty("--ratio", String(videoWidth / videoHeight));
+    });
     for (const type of ["pause", "seeked"]) video.addEventListener(type, () => this.#keepPlace());
     addEventListener("pagehide", () => this.#keepPlace());
   }
 
+  /** Goes on behind a silence, if the viewer asks for that. */
+  #skipSilence(): void {
+    const { currentTime, paused, seeking } = this.video;
+    if (!this.#skipsSilence || paused || seeking) return;
+    const end = skipTo(this.#silences, currentTime);
+    if (end === undefined) return;
+    this.seek(end);
+    this.notice(fill(this.texts.skipped_silence, { seconds: Math.round(end - currentTime) }));
+  }
+
   #progress(): void {
+    this.#skipSilence();
     const { currentTime } = this.video;
     if (Math.abs(currentTime - this.#progressAt) < PROGRESS_STEP) return;
     this.#progressAt = currentTime;
     this.#keepPlace();
-    this.#tell("progress", this.#position());
+    this.#emit("progress", this.#position());
   }
 
   #position(): { currentTime: number; duration: number } {
@@ -378,13 +437,13 @@ export class LecternVideo extends HTMLElement {
     this.#state = next(before, event);
     if (event.type === "ready" && !this.#isReady) {
       this.#isReady = true;
-      this.#tell("ready", this.#position());
+      this.#emit("ready", this.#position());
     } else if (event.type === "play" && before.playback !== "playing") {
-      this.#tell("play", this.#position());
+      this.#emit("play", this.#position());
     } else if (event.type === "end" && this.#state.playback === "ended") {
-      this.#tell("ended", { ...this.#position(), preview: this.#isPreview() });
+      this.#emit("ended", { ...this.#position(), preview: this.#isPreview() });
     } else if (event.type === "refuse" && before.trouble?.kind !== "refused") {
-      this.#tell("error", { code: event.refusal.code ?? "cannot_open", ...this.#position() });
+      this.#emit("error", { code: event.refusal.code ?? "cannot_open", ...this.#position() });
     }
     if (this.#state !== before) this.#render();
   }
@@ -393,7 +452,7 @@ export class LecternVideo extends HTMLElement {
    * Tells the page by an event of the element: `lectern:ready`, `play`, `progress`, `ended` or
    * `error`.
    */
-  #tell(name: string, detail: object): void {
+  #emit(name: string, detail: object): void {
     this.dispatchEvent(
       new CustomEvent(`lectern:${name}`, { detail, bubbles: true, composed: true }),
     );
@@ -406,7 +465,7 @@ export class LecternVideo extends HTMLElement {
   #render(): void {
     const { texts } = this;
     const { playback, trouble } = this.#state;
-    const { card, title, advice: text, retry, start } = this.#parts;
+    const { card, title, advice: text, retry, start, watermark } = this.#parts;
     this.#hasStarted ||= playback === "playing";
     start.hidden = this.#hasStarted || playback !== "paused" || trouble?.kind === "refused";
     start.setAttribute("aria-label", texts.play);
@@ -417,7 +476,8 @@ export class LecternVideo extends HTMLElement {
     let advised = "";
     if (trouble?.kind === "refused") {
       alert = sentence(trouble.refusal, texts);
-      advised = fill(advice(trouble.refusal, texts), { time: formatTime(this.video.currentTime) });
+      const time = formatTime(this.engine?.place ?? this.video.currentTime);
+      advised = fill(advice(trouble.refusal, texts), { time });
     } else if (trouble?.kind === "offline") {
       alert = trouble.problem ? sentence(trouble.problem, texts) : texts.no_connection;
       advised = trouble.problem ? advice(trouble.problem, texts) : texts.offline_advice;
@@ -435,20 +495,47 @@ export class LecternVideo extends HTMLElement {
     retry.textContent = isPreviewOver ? texts.replay : texts.retry;
     retry.hidden =
       !isPreviewOver &&
-      (!trouble ||
-        (trouble.kind === "refused" && !isRetryable(trouble.refusal)));
-    card.hidden = !alert && !isPreviewOver;
+      (!trouble || (trouble.kind === "refused" && !isRetryable(trouble.refusal)));
     // What still plays from the buffer stays visible.
-    card.classList.toggle(
-      "small",
+    const isSmall =
       trouble?.kind === "slow" ||
-        (trouble?.kind === "offline" && playback !== "waiting" && playback !== "opening"),
-    );
-    this.#parts.controller.toggleAttribute("inert", trouble?.kind === "refused");
+      (trouble?.kind === "offline" && playback !== "waiting" && playback !== "opening");
+    card.classList.toggle("small", isSmall);
+    this.#showCard(Boolean(alert) || isPreviewOver, isSmall, trouble?.kind === "refused");
+    const name = watermarkOf(this.getAttribute("watermark"), this.engine?.link);
+    watermark.hidden = !name;
+    if (watermark.textContent !== name) watermark.firstElementChild!.textContent = name;
     if (trouble?.kind === "refused") {
       this.#controls?.close();
       void this.#loadControls();
     }
+  }
+
+  /** Shows or hides the card. Its button gets the focus, which then goes back. */
+  #showCard(isShown: boolean, isSmall: boolean, isFinal: boolean): void {
+    const { card, controller, retry } = this.#parts;
+    const root = this.shadowRoot!;
+    const covered = isShown && !isSmall;
+    const hasFocus = card.contains(root.activeElement);
+    const { activeElement } = root;
+    card.hidden = !isShown;
+    // What is inert loses the focus, and cannot get it.
+    controller.toggleAttribute("inert", isFinal);
+    if (covered && !hasFocus && !retry.hidden && this.#mayFocus()) {
+      this.#focusedBefore ??= activeElement instanceof HTMLElement ? activeElement : this;
+      retry.focus({ preventScroll: true });
+    } else if (!covered && this.#focusedBefore) {
+      const before = this.#focusedBefore;
+      this.#focusedBefore = undefined;
+      const target = before.isConnected && before.checkVisibility() ? before : this;
+      if (hasFocus || this.#mayFocus()) target.focus({ preventScroll: true });
+    }
+  }
+
+  /** Returns whether nothing else of the page has the focus. */
+  #mayFocus(): boolean {
+    const { activeElement, body } = document;
+    return activeElement === null || activeElement === body || this.contains(activeElement);
   }
 
   async #loadControls(): Promise<void> {
@@ -457,9 +544,7 @@ export class LecternVideo extends HTMLElement {
     try {
       const { attachControls } = await import("./controls.ts");
       this.#controls = attachControls(this, this.#parts.controller, this.shadowRoot!);
-      this.#controls.speak(
-        languageOf(this.lang || this.closest<HTMLElement>("[lang]")?.lang || "en"),
-      );
+      this.#controls.translate(this.language);
       this.#controls.extras();
     } catch {
       // The browser's own controls need no script.
@@ -518,7 +603,13 @@ function playIcon(): SVGSVGElement {
 function focusOf(event: KeyboardEvent): Focus {
   const [target] = event.composedPath();
   if (!(target instanceof HTMLElement)) return "none";
-  if (target instanceof HTMLInputElement && target.type === "range") return "slider";
+  if (target instanceof HTMLInputElement && target.type === "range") {
+    const isTimeline = event
+      .composedPath()
+      .some((node) => node instanceof Element && node.localName === "lectern-time-range");
+    return isTimeline ? "timeline" : "slider";
+  }
+  if (target instanceof HTMLInputElement && target.type === "checkbox") return "button";
   if (target instanceof HTMLInputElement && target.type === "radio") return "choice";
   if (target.matches("input, select, textarea, [contenteditable]")) return "form";
   return target.matches("button, a[href], summary, [role=button]") ? "button" : "none";
