@@ -63,6 +63,24 @@ type Options struct {
 	Edge
 }
 
+// Refuses options with which the edge opens no single object.
+func (o Options) refuseRestrictions() error {
+	switch {
+	case o.MaxHeight != 0:
+		return refuseOption("MaxHeight")
+	case o.Preview != nil:
+		return refuseOption("Preview")
+	case o.Langs != nil:
+		return refuseOption("Langs")
+	}
+	return nil
+}
+
+func refuseOption(name string) error {
+	return fail("bad_option",
+		"the edge refuses a link to this object with `%s`: leave it out", name)
+}
+
 // Format prints Options without the keys of their Edge.
 func (o Options) Format(state fmt.State, verb rune) {
 	// Prints each field, because the Edge's method would print only the Edge.

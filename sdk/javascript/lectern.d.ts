@@ -107,7 +107,8 @@ export function link(url: string, options?: LinkOptions): Promise<string>;
 export function uploadLink(url: string, options?: Omit<LinkOptions, 'use'>): Promise<string>;
 
 /** Options of a link to one object of a lecture. */
-export type ObjectOptions = Omit<LinkOptions, 'use' | 'directory'>;
+export type ObjectOptions =
+    Omit<LinkOptions, 'use' | 'directory' | 'maxHeight' | 'preview' | 'langs'>;
 
 /**
  * Returns the address of the edge's player page for an `<iframe>`. The link is in the fragment,
@@ -126,7 +127,7 @@ export function posterUrl(url: string, options?: ObjectOptions): Promise<string>
  * `name`, or else under the name of the folder.
  */
 export function downloadUrl(
-    url: string, options?: ObjectOptions & { name?: string },
+    url: string, options?: Omit<ObjectOptions, 'sessions' | 'sessionsPolicy'> & { name?: string },
 ): Promise<string>;
 
 /** Returns a token with these claims. */

@@ -186,7 +186,7 @@ final class Lectern
     /**
      * Returns a link to the poster of a lecture, and to nothing else. The URL is that of the
      * lecture's folder or of an object in it. Takes the options of `link` except `use` and
-     * `directory`.
+     * `directory`. The edge refuses it with `maxHeight`, `preview` or `langs`.
      *
      * @param ?array{int, int} $preview
      * @param ?list<string> $langs
@@ -216,7 +216,9 @@ final class Lectern
         int $maxLinkAge = self::MAX_LINK_AGE,
         int $maxWatch = self::MAX_WATCH,
     ): string {
-        $poster = Urls::beside(Urls::split($url), 'poster.jpg');
+        $parts = Urls::split($url);
+        self::refuseOptions(maxHeight: $maxHeight, preview: $preview, langs: $langs);
+        $poster = Urls::beside($parts, 'poster.jpg');
         return self::link(
             $poster, $viewer, $expiresIn, $expiresAt, $notBefore, $watch, $maxHeight, $preview, $langs,
             $ip, $country, $origin, $jti, $sessions, $sessionsPolicy, $strict,
@@ -226,7 +228,8 @@ final class Lectern
 
     /**
      * Returns a link to the download of a lecture, and to nothing else. Browsers save the file
-     * under `name`, or else under the name of the folder. Takes the options of `posterUrl`.
+     * under `name`, or else under the name of the folder. Takes the options of `posterUrl`,
+     * and refuses `sessions`.
      *
      * @param ?array{int, int} $preview
      * @param ?list<string> $langs
@@ -258,6 +261,9 @@ final class Lectern
         int $maxWatch = self::MAX_WATCH,
     ): string {
         $parts = Urls::split($url);
+        self::refuseOptions(
+            maxHeight: $maxHeight, preview: $preview, langs: $langs, sessions: $sessions,
+        );
         $parts[2] = Urls::putMember($parts[2], 'download', Urls::encodeName($name));
         $file = Urls::beside($parts, 'lecture.mp4');
         return self::link(
@@ -321,6 +327,17 @@ final class Lectern
     public static function keyIds(#[\SensitiveParameter] ?string $keys = null): array
     {
         return array_column(Keys::read($keys), 0);
+    }
+
+    /** Refuses options with which the edge opens no single object. */
+    private static function refuseOptions(mixed ...$options): void
+    {
+        foreach ($options as $name => $value) {
+            if ($value !== null) {
+                $rule = "the edge refuses a link to this object with `$name`: leave it out";
+                throw new LecternException('bad_option', $rule);
+            }
+        }
     }
 
     /** @param array<string, mixed> $value */
