@@ -62,6 +62,8 @@ pub struct Options {
     pub country: Option<Vec<Country>>,
     pub origin: Option<Vec<OriginPattern>>,
     pub jti: Option<String>,
+    /// The text that the player page shows over the video.
+    pub watermark: Option<String>,
     /// Players that the viewer may use at once. Needs `viewer`.
     pub sessions: Option<u32>,
     pub sessions_policy: Option<SessionsPolicy>,
@@ -155,6 +157,7 @@ impl Error {
                 "iat" => "bad_iat",
                 "sub" => "bad_sub",
                 "jti" => "bad_jti",
+                "watermark" => "bad_watermark",
                 "watch" => "bad_watch",
                 "max_height" => "bad_max_height",
                 "preview" => "bad_preview",
@@ -385,6 +388,7 @@ fn claims(path: &str, options: &Options, now: u64) -> Result<Claims, Error> {
         purpose: options.purpose,
         sub: options.viewer.clone(),
         jti: options.jti.clone(),
+        watermark: options.watermark.clone(),
         watch: options.watch,
         max_height: options.max_height,
         preview: options.preview,

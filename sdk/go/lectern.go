@@ -84,6 +84,7 @@ func Link(url string, options Options) (string, error) {
 	claims := Claims{
 		Path: path, Exp: options.Now.Unix() + seconds(or(options.ExpiresIn, ExpiresIn)),
 		Use: options.Use, Sub: options.Viewer, Jti: options.JTI, Watch: seconds(options.Watch),
+		Watermark: options.Watermark,
 		MaxHeight: options.MaxHeight, Preview: options.Preview, Langs: options.Langs,
 		IP: options.IP, Country: options.Country, Origin: options.Origin,
 		Sessions: options.Sessions, SessionsPolicy: options.SessionsPolicy, Strict: options.Strict,

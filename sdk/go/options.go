@@ -51,6 +51,8 @@ type Options struct {
 	Origin []string
 	// JTI is the id of the link.
 	JTI string
+	// Watermark is a text that the player page shows over the video, 1 to 100 characters.
+	Watermark string
 	// Sessions is the number of players that the viewer may use at once, 1 to 255.
 	Sessions uint32
 	// SessionsPolicy says which player wins when there are more. It defaults to Newest.

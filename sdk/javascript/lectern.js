@@ -30,7 +30,7 @@ export { EXPIRES_IN, LecternError, MAX_LINK_AGE, MAX_LINK_BYTES, MAX_WATCH };
 const MINT_OPTIONS = ['keys', 'now', 'maxLinkAge', 'maxWatch'];
 const POSTER_OPTIONS = [
     ...MINT_OPTIONS, 'viewer', 'expiresIn', 'expiresAt', 'notBefore', 'watch', 'maxHeight',
-    'preview', 'langs', 'ip', 'country', 'origin', 'jti', 'sessions', 'sessionsPolicy',
+    'preview', 'langs', 'ip', 'country', 'origin', 'jti', 'watermark', 'sessions', 'sessionsPolicy',
     'strict',
 ];
 // The edge opens no single object with these.
@@ -52,6 +52,7 @@ export const link = async (url, options) => {
         use: given.use ?? 'play',
         sub: given.viewer,
         jti: given.jti,
+        watermark: given.watermark,
         watch: given.watch,
         max_height: given.maxHeight,
         preview: given.preview,

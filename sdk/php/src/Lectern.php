@@ -36,7 +36,7 @@ final class Lectern
      *
      * A URL that ends in a slash opens its folder. `directory: true` opens the object's folder.
      * `watch`, `maxHeight`, `preview`, `langs`, `ip`, `country`, `origin`, `jti`, `sessions`,
-     * `sessionsPolicy` and `strict` set the claims of the same names.
+     * `sessionsPolicy`, `strict` and `watermark` set the claims of the same names.
      *
      * @param ?array{int, int} $preview
      * @param ?list<string> $langs
@@ -58,6 +58,7 @@ final class Lectern
         ?array $country = null,
         ?array $origin = null,
         ?string $jti = null,
+        ?string $watermark = null,
         ?int $sessions = null,
         ?string $sessionsPolicy = null,
         ?bool $strict = null,
@@ -81,6 +82,7 @@ final class Lectern
             'use' => $use,
             'sub' => $viewer,
             'jti' => $jti,
+            'watermark' => $watermark,
             'sessions' => $sessions,
             'sessions_policy' => $sessionsPolicy,
             'strict' => $strict,
@@ -120,6 +122,7 @@ final class Lectern
         ?array $country = null,
         ?array $origin = null,
         ?string $jti = null,
+        ?string $watermark = null,
         ?int $sessions = null,
         ?string $sessionsPolicy = null,
         ?bool $strict = null,
@@ -134,7 +137,7 @@ final class Lectern
         }
         return self::link(
             $url, $viewer, $expiresIn, $expiresAt, $notBefore, $watch, $maxHeight, $preview, $langs,
-            $ip, $country, $origin, $jti, $sessions, $sessionsPolicy, $strict,
+            $ip, $country, $origin, $jti, $watermark, $sessions, $sessionsPolicy, $strict,
             'upload', $directory, $keys, $now, $maxLinkAge, $maxWatch,
         );
     }
@@ -165,6 +168,7 @@ final class Lectern
         ?array $country = null,
         ?array $origin = null,
         ?string $jti = null,
+        ?string $watermark = null,
         ?int $sessions = null,
         ?string $sessionsPolicy = null,
         ?bool $strict = null,
@@ -177,7 +181,7 @@ final class Lectern
         $lecture = str_ends_with($parts[1], '/') ? Urls::beside($parts, 'master.m3u8') : $url;
         $link = self::link(
             $lecture, $viewer, $expiresIn, $expiresAt, $notBefore, $watch, $maxHeight, $preview, $langs,
-            $ip, $country, $origin, $jti, $sessions, $sessionsPolicy, $strict,
+            $ip, $country, $origin, $jti, $watermark, $sessions, $sessionsPolicy, $strict,
             'play', $directory, $keys, $now, $maxLinkAge, $maxWatch,
         );
         return "$parts[0]/_lectern/play#$link";
@@ -208,6 +212,7 @@ final class Lectern
         ?array $country = null,
         ?array $origin = null,
         ?string $jti = null,
+        ?string $watermark = null,
         ?int $sessions = null,
         ?string $sessionsPolicy = null,
         ?bool $strict = null,
@@ -221,7 +226,7 @@ final class Lectern
         $poster = Urls::beside($parts, 'poster.jpg');
         return self::link(
             $poster, $viewer, $expiresIn, $expiresAt, $notBefore, $watch, $maxHeight, $preview, $langs,
-            $ip, $country, $origin, $jti, $sessions, $sessionsPolicy, $strict,
+            $ip, $country, $origin, $jti, $watermark, $sessions, $sessionsPolicy, $strict,
             'play', false, $keys, $now, $maxLinkAge, $maxWatch,
         );
     }
@@ -252,6 +257,7 @@ final class Lectern
         ?array $country = null,
         ?array $origin = null,
         ?string $jti = null,
+        ?string $watermark = null,
         ?int $sessions = null,
         ?string $sessionsPolicy = null,
         ?bool $strict = null,
@@ -268,7 +274,7 @@ final class Lectern
         $file = Urls::beside($parts, 'lecture.mp4');
         return self::link(
             $file, $viewer, $expiresIn, $expiresAt, $notBefore, $watch, $maxHeight, $preview, $langs,
-            $ip, $country, $origin, $jti, $sessions, $sessionsPolicy, $strict,
+            $ip, $country, $origin, $jti, $watermark, $sessions, $sessionsPolicy, $strict,
             'download', false, $keys, $now, $maxLinkAge, $maxWatch,
         );
     }

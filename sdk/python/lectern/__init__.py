@@ -52,6 +52,7 @@ def link(
     country: Sequence[str] | None = None,
     origin: Sequence[str] | None = None,
     jti: str | None = None,
+    watermark: str | None = None,
     sessions: int | None = None,
     sessions_policy: SessionsPolicy | None = None,
     strict: bool | None = None,
@@ -66,7 +67,8 @@ def link(
 
     A URL that ends in a slash opens its folder. ``directory=True`` opens the folder of the object.
     ``watch``, ``max_height``, ``preview``, ``langs``, ``ip``, ``country``, ``origin``, ``jti``,
-    ``sessions``, ``sessions_policy`` and ``strict`` set the claims of the same names.
+    ``watermark``, ``sessions``, ``sessions_policy`` and ``strict`` set the claims of the same
+    names.
     """
     parts = _urls.split(url)
     now = _claims.read_now(now)
@@ -77,6 +79,7 @@ def link(
         "use": use,
         "sub": viewer,
         "jti": jti,
+        "watermark": watermark,
         "watch": _claims.read_seconds(watch),
         "max_height": max_height,
         "preview": preview,
@@ -107,6 +110,7 @@ def upload_link(
     country: Sequence[str] | None = None,
     origin: Sequence[str] | None = None,
     jti: str | None = None,
+    watermark: str | None = None,
     sessions: int | None = None,
     sessions_policy: SessionsPolicy | None = None,
     strict: bool | None = None,
@@ -143,6 +147,7 @@ def embed_url(
     country: Sequence[str] | None = None,
     origin: Sequence[str] | None = None,
     jti: str | None = None,
+    watermark: str | None = None,
     sessions: int | None = None,
     sessions_policy: SessionsPolicy | None = None,
     strict: bool | None = None,
@@ -179,6 +184,7 @@ def poster_url(
     country: Sequence[str] | None = None,
     origin: Sequence[str] | None = None,
     jti: str | None = None,
+    watermark: str | None = None,
     sessions: int | None = None,
     sessions_policy: SessionsPolicy | None = None,
     strict: bool | None = None,
@@ -216,6 +222,7 @@ def download_url(
     country: Sequence[str] | None = None,
     origin: Sequence[str] | None = None,
     jti: str | None = None,
+    watermark: str | None = None,
     sessions: int | None = None,
     sessions_policy: SessionsPolicy | None = None,
     strict: bool | None = None,
