@@ -1,8 +1,9 @@
 // Plays a lecture in Chromium through what goes wrong, or moves the element that shows it.
-//   node recovery.mjs ORIGIN LINK damage|stall|element|resume
+//   node recovery.mjs ORIGIN LINK damage|stall|element|resume|codecs
 // `damage` breaks the fifth segment of each rung, `stall` holds segments back, `element` handles
 // `<lectern-video>` by script, `resume` stops in the lecture, and opens it in an empty browser and
-// in a copied tab. Prints what happened as one JSON object.
+// in a copied tab. `codecs` lists a codec that Chromium lacks. Prints what happened as one JSON
+// object.
 import { withChromium } from "./chromium.mjs";
 
 const [origin, link, what] = process.argv.slice(2);
@@ -56,6 +57,17 @@ await withChromium(async (context) => {
       await seek(14);
       await plays(21);
       return { broken, ...(await state()) };
+    },
+    async codecs() {
+      await context.route(/master\.m3u8/, async (route) => {
+        const response = await route.fetch();
+        const body = (await response.text()).replace(/avc1\.\w+/g, "hvc1.1.6.L93.B0");
+        await route.fulfill({ response, body });
+      });
+      await page.goto(player);
+      await is("refused");
+      const retries = await page.locator("lectern-video .retry:visible").count();
+      return { ...(await state()), retries };
     },
     async stall() {
       let isHeld = true;

@@ -29,6 +29,14 @@ fn the_player_never_leaves_its_viewer_at_a_dead_end() {
     assert!(damage["broken"].as_u64() >= Some(1), "{damage}");
     assert_eq!(damage["state"], "playing", "{damage}");
 
+    let codecs = used(&edge, claims(), "codecs");
+    let alert = codecs["alert"].as_str();
+    assert!(
+        alert.is_some_and(|text| text.contains("browser")),
+        "{codecs}"
+    );
+    assert_eq!(codecs["retries"], 0, "{codecs}");
+
     let stall = used(&edge, claims(), "stall");
     assert_eq!(stall["slow"]["isWide"], false, "{stall}");
     let alert = stall["slow"]["alert"].as_str();

@@ -530,6 +530,9 @@ export class Engine {
       hls.on(event, () => this.#host.changed());
     }
     hls.on(Hls.Events.ERROR, (_event, data: ErrorData) => {
+      // hls.js loads nothing after this one.
+      if (data.details === Hls.ErrorDetails.MANIFEST_INCOMPATIBLE_CODECS_ERROR)
+        return this.refuse({ code: "unsupported" });
       if (data.type === Hls.ErrorTypes.MEDIA_ERROR) return this.#recoverMedia(hls, data);
       const isRefused =
         FINAL_STATUSES.has(data.response?.code ?? 0) &&
