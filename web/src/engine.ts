@@ -19,7 +19,7 @@ import { EDGE, isAllowed } from "./origins.ts";
 import { refusalOf } from "./refusals.ts";
 import { passEnd, Renewal, type RenewalContext } from "./renewal.ts";
 import { type Extras, extrasIn } from "./session-data.ts";
-import { isNearEnd, parsePosition, type StartFacts, startOf } from "./start.ts";
+import { isNearEnd, type Length, parsePosition, type StartFacts, startOf } from "./start.ts";
 import type { PlayerEvent, Refusal } from "./state.ts";
 import { SessionLock } from "./tab-session.ts";
 import { askPosition, watch } from "./watching.ts";
@@ -180,7 +180,7 @@ export class Engine {
   async open(): Promise<void> {
     if (this.#isDropped) return;
     const attempt = this.#attempts.start();
-    this.#isRefused = this.#isOpened = this.#hasLoaded = false;
+    this.#isRefused = this.#isOpened = this.#hasLoaded = this.#isLive = false;
     this.#hasAsked = this.#hasReopened = false;
     this.#networkErrors = 0;
     this.#damage = new Damage();
@@ -276,6 +276,11 @@ export class Engine {
     this.#hls.audioTrack = id;
   }
 
+  /** The length of what is known of the lecture. */
+  get length(): Length {
+    return { duration: this.#video.duration, isLive: this.#isLive };
+  }
+
   /** Returns whether the player loads little: low qualities, and not far ahead. */
   get lowData(): boolean {
     return this.#isLowData;
@@ -341,11 +346,14 @@ export class Engine {
       for (const type of types) video.addEventListener(type, listener, { signal });
     };
     const dispatch = (event: PlayerEvent) => () => this.#host.dispatch(event);
-    on(["loadeddata"], dispatch({ type: "ready" }));
+    on(["loadeddata", "seeked"], dispatch({ type: "ready" }));
     on(["playing"], dispatch({ type: "play" }));
     on(["pause"], dispatch({ type: "pause" }));
     on(["waiting"], dispatch({ type: "wait" }));
     on(["ended"], dispatch({ type: "end" }));
+    on(["seeking"], () => {
+      if (video.currentTime < video.duration) this.#host.dispatch({ type: "seek" });
+    });
     on(["loadeddata"], () => {
       this.#hasLoaded = true;
       if (this.#isResumed) this.#host.resumed(this.#place);
@@ -477,7 +485,7 @@ export class Engine {
 
   /** Begins anew where the viewer has nearly seen the end. Nothing has played yet. */
   #checkStart(): void {
-    if (!this.#isResumed || !isNearEnd(this.#place, this.#video.duration)) return;
+    if (!this.#isResumed || !isNearEnd(this.#place, this.length)) return;
     this.#isResumed = false;
     this.#place = 0;
     this.#video.currentTime = 0;

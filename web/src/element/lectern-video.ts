@@ -17,6 +17,7 @@ import { keepPlace, keepSettings, place, settings } from "../memory.ts";
 import { watermarkOf } from "../names.ts";
 import { advice, isRetryable, sentence } from "../refusals.ts";
 import { type Silence, skipTo } from "../silences.ts";
+import { placeToKeep } from "../start.ts";
 import { type PlayerEvent, type PlayerState, type Refusal, next, OPENING, word } from "../state.ts";
 import { en, fill, languageOf, type Texts, textsOf } from "../texts/index.ts";
 import { formatTime, parseTime } from "../time.ts";
@@ -27,8 +28,6 @@ import style from "./lectern-video.css";
 const CONTROLS_AFTER_MS = 2_500;
 /** The time for which a short message stays, in milliseconds. */
 const NOTICE_MS = 2_500;
-/** A place this near the beginning or the end is not kept, in seconds. */
-const PLACE_MARGIN = 15;
 /** The time between two events `lectern:progress`, in seconds. */
 const PROGRESS_STEP = 5;
 
@@ -416,8 +415,7 @@ export class LecternVideo extends HTMLElement {
   #keepPlace(): void {
     const { currentTime, duration } = this.video;
     if (!this.engine || !Number.isFinite(duration) || currentTime === 0) return;
-    const isInside = currentTime > PLACE_MARGIN && currentTime < duration - PLACE_MARGIN;
-    keepPlace(lectureOf(this.engine.link), isInside ? currentTime : undefined);
+    keepPlace(lectureOf(this.engine.link), placeToKeep(currentTime, this.engine.length));
   }
 
   #offerStart(seconds: number): void {
