@@ -67,6 +67,9 @@ test("a damaged segment is tried again, then skipped, and not for ever", () => {
   assert.equal(damage.began, 7);
   play(700, 711);
   assert.deepEqual(steps(800), ["recover"]);
+  const last = new Damage();
+  const ending = [1, 2, 3].map(() => last.next(98, 98, true, true));
+  assert.deepEqual(ending, ["recover", "recover", "end"], "nothing follows the last segment");
   const unknown = new Damage();
   assert.deepEqual([1, 2, 3].map(() => unknown.next(5, 5, false)), ["recover", "recover", "stop"]);
 });

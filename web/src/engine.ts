@@ -22,7 +22,6 @@ import { type Extras, extrasIn } from "./session-data.ts";
 import { isNearEnd, type Length, parsePosition, type StartFacts, startOf } from "./start.ts";
 import type { PlayerEvent, Refusal } from "./state.ts";
 import { SessionLock } from "./tab-session.ts";
-import { askPosition, watch } from "./watching.ts";
 
 export { EDGE, isAllowed, parseLink } from "./origins.ts";
 export type { CaptionsFile, Extras } from "./session-data.ts";
@@ -43,6 +42,8 @@ const RENEWED_WITHIN_MS = 15_000;
 const LONGEST_JUMP_SECONDS = 30;
 /** The time in which hls.js recovers from a media error, in milliseconds. */
 const RECOVERED_WITHIN_MS = 1_000;
+/** The rest of a lecture that is no segment, in seconds. Audio and video end apart. */
+const END_MARGIN = 0.5;
 /** Seconds that a decoder is ahead of the picture. */
 const DECODED_AHEAD = 0.5;
 /**
@@ -98,6 +99,12 @@ export interface EngineHost {
 /** The part of hls.js that fits the quality to the player's size. The build has it. */
 const SizeCap = Hls.DefaultConfig.capLevelController!;
 
+/** The full screen of an iPhone, which shows the video alone. */
+interface AppleVideo extends HTMLVideoElement {
+  webkitDisplayingFullscreen?: boolean;
+  webkitExitFullscreen?(): void;
+}
+
 /** A media error: what of it is used. */
 type MediaProblem = Pick<ErrorData, "details" | "fatal" | "frag" | "sourceBufferName">;
 
@@ -110,7 +117,7 @@ interface Choices {
 export class Engine {
   readonly #video: HTMLVideoElement;
   readonly #host: EngineHost;
-  readonly #start: StartFacts;
+  #start: StartFacts;
   readonly #attempts = new Attempts();
   readonly #lock = new SessionLock(globalThis.navigator?.locks);
   readonly #choices: Choices = {};
@@ -153,6 +160,10 @@ export class Engine {
   #stall: ReturnType<typeof setTimeout> | undefined;
   #isWaiting = false;
   readonly #listening = new AbortController();
+  /** Ends the renewals of what was opened before. */
+  #renewing = new AbortController();
+  /** The course app is asked for a new link. */
+  #isAsking = false;
 
   constructor(video: HTMLVideoElement, link: URL, start: StartFacts, host: EngineHost) {
     this.#video = video;
@@ -174,6 +185,32 @@ export class Engine {
   /** The second that plays, or plays next. */
   get place(): number {
     return this.#place;
+  }
+
+  /** The last second that can be chosen. */
+  get end(): number {
+    const { duration, seekable } = this.#video;
+    if (Number.isFinite(duration)) return duration;
+    return seekable.length > 0 ? seekable.end(seekable.length - 1) : 0;
+  }
+
+  /** Goes to a second. Before the lecture has loaded, it is the start. */
+  seek(second: number): void {
+    if (Number.isNaN(second)) return;
+    if (this.#video.readyState > 0) {
+      this.#video.currentTime = Math.min(Math.max(0, second), this.end);
+    } else if (Number.isFinite(second)) {
+      this.#startAt(Math.max(0, second));
+    }
+  }
+
+  #startAt(asked: number): void {
+    this.#start = { asked };
+    this.#place = asked;
+    this.#isResumed = this.#asksPosition = false;
+    if (!this.#hls) this.#video.currentTime = asked;
+    else if (this.#isOpened) this.#hls.startLoad(asked);
+    else this.#hls.config.startPosition = asked;
   }
 
   /** Opens the lecture, at the place where it stopped. */
@@ -215,7 +252,17 @@ export class Engine {
     this.#stopWaiting();
     this.#hls?.stopLoad();
     this.#video.pause();
+    this.#renewing.abort();
+    this.#leaveOtherViews();
     this.#host.dispatch({ type: "refuse", refusal });
+  }
+
+  /** Leaves views that show the video without the page, which says why nothing plays. */
+  #leaveOtherViews(): void {
+    const video: AppleVideo = this.#video;
+    const root = video.getRootNode() as Document | ShadowRoot;
+    if (root.pictureInPictureElement) void document.exitPictureInPicture().catch(() => {});
+    if (video.webkitDisplayingFullscreen) video.webkitExitFullscreen?.();
   }
 
   destroy(): void {
@@ -223,6 +270,7 @@ export class Engine {
     this.#attempts.stop();
     this.#stopWaiting();
     this.#listening.abort();
+    this.#renewing.abort();
     this.#lock.release();
     if (!this.#dropHls() && this.#video.hasAttribute("src")) {
       this.#video.onerror = null;
@@ -248,7 +296,8 @@ export class Engine {
   set quality(id: number) {
     if (!this.#hls) return;
     this.#choices.height = this.#hls.levels[id]?.height;
-    this.#hls.nextLevel = id;
+    // `nextLevel` drops what is loaded, which is all that plays without a connection.
+    this.#hls[this.#isLost() ? "loadLevel" : "nextLevel"] = id;
   }
 
   /** The height that plays. */
@@ -328,15 +377,27 @@ export class Engine {
   }
 
   #context(): RenewalContext {
+    this.#renewing.abort();
+    this.#renewing = new AbortController();
     return {
+      signal: this.#renewing.signal,
       fetch: (url, options) =>
         fetch(url, { ...options, signal: AbortSignal.timeout(RENEWED_WITHIN_MS) }),
       now: Date.now,
       headers: this.#host.headers,
       pause,
-      ask: this.#host.ask,
+      ask: this.#host.ask && (() => this.#ask()),
       waiting: () => this.#host.dispatch({ type: "lose" }),
     };
+  }
+
+  async #ask(): Promise<URL | undefined> {
+    this.#isAsking = true;
+    try {
+      return await this.#host.ask?.();
+    } finally {
+      this.#isAsking = false;
+    }
   }
 
   #listen(): void {
@@ -360,6 +421,7 @@ export class Engine {
       this.#isResumed = false;
     });
     on(["loadedmetadata"], () => this.#checkStart());
+    on(["playing"], () => void this.#watch());
     on(["timeupdate", "seeking"], () => this.#follow());
     on(["waiting", "seeking"], () => this.#expectData());
     on(["playing", "pause", "ended", "loadeddata", "seeked"], () => this.#stopWaiting());
@@ -407,9 +469,16 @@ export class Engine {
     if (this.#isRefused) return;
     this.#isWaiting = true;
     this.#stall = setTimeout(() => {
-      const isLost = this.#networkErrors > 0 || !navigator.onLine;
+      // The viewer waits for the course app, which has a time limit.
+      if (this.#isAsking) return this.#expectData();
+      const isLost = this.#isLost();
       this.#host.dispatch(isLost ? { type: "lose", problem: this.#problem } : { type: "stall" });
     }, STALL_MS);
+  }
+
+  /** Returns whether nothing loads now. */
+  #isLost(): boolean {
+    return this.#networkErrors > 0 || !navigator.onLine;
   }
 
   #stopWaiting(): void {
@@ -549,7 +618,7 @@ export class Engine {
     });
     hls.loadSource(this.#opening(passes));
     hls.attachMedia(this.#video);
-    this.#watch(() => this.#passes?.opening() ?? this.link.href);
+    void this.#watch();
   }
 
   /** Chooses the viewer's quality again, if the lecture still has it. */
@@ -563,15 +632,22 @@ export class Engine {
    * Reports watch data. A refused report ends the reports and the lecture, until the viewer opens
    * it again.
    */
-  #watch(current: () => string): void {
-    if (this.#isWatched) return;
+  async #watch(): Promise<void> {
+    if (this.#isWatched || !claimsOf(this.link).sub) return;
     this.#isWatched = true;
     const stop = (problem: Problem): void => {
       this.#isWatched = false;
       if (!this.#isDropped) this.refuse(refusalOf(problem, this.link, this.#pages()));
     };
     const { signal } = this.#listening;
-    watch(this.#video, current, this.#host.headers, stop, () => this.#isLive, signal);
+    const current = (): string => this.#passes?.opening() ?? this.link.href;
+    try {
+      const { watch } = await import("./watching.ts");
+      watch(this.#video, current, this.#host.headers, stop, () => this.#isLive, signal);
+    } catch {
+      // The script is tried again when the lecture plays on.
+      this.#isWatched = false;
+    }
   }
 
   #arrive(): void {
@@ -604,11 +680,13 @@ export class Engine {
     const segment = this.#damagedSegment(hls, data);
     this.#damaged = undefined;
     const at = segment?.start ?? this.#place;
-    const step = this.#damage.next(at, this.#place, segment !== undefined);
+    const isLast = segment !== undefined && this.#isLast(hls, segment);
+    const step = this.#damage.next(at, this.#place, segment !== undefined, isLast);
     if (step === "stop") {
       this.#place = this.#damage.began;
       return this.refuse({ code: "unplayable" });
     }
+    if (step === "end") return this.#endEarly(hls, data.fatal);
     if (step === "skip" && segment) {
       this.#place = segment.end;
       this.#host.skipped();
@@ -621,6 +699,24 @@ export class Engine {
       hls.startLoad(this.#second());
     }
     this.#playOn();
+  }
+
+  #isLast(hls: Hls, segment: Fragment): boolean {
+    const edge = hls.levels[hls.loadLevel]?.details?.edge ?? Infinity;
+    return !this.#isLive && segment.end >= edge - END_MARGIN;
+  }
+
+  /** Ends the lecture before segments that the browser cannot decode. It may play again. */
+  #endEarly(hls: Hls, isFatal: boolean): void {
+    this.#isWanted = false;
+    this.#video.pause();
+    this.#host.dispatch({ type: "end" });
+    this.#host.skipped();
+    this.#place = hls.config.startPosition = 0;
+    if (isFatal) hls.recoverMediaError();
+    else this.#video.currentTime = 0;
+    hls.stopLoad();
+    hls.startLoad(0);
   }
 
   /** Follows hls.js over segments that it left out, but not over half a lecture. */
@@ -683,7 +779,8 @@ export class Engine {
     }
     // One file of many may fail, unless the edge ends the view.
     // The loader renews a pass that has ended, but not one that the edge alone takes for ended.
-    const isEnd = ENDS.has(code ?? "") || (code === "expired" && !passes.haveEnded());
+    const isUnexpected = code === "expired" && !passes.haveEnded();
+    const isEnd = passes.refusal !== undefined || ENDS.has(code ?? "") || isUnexpected;
     if (!data.fatal && !isEnd) return false;
     const loadAgain = (): void => {
       // `startLoad` requests nothing before the Multivariant Playlist has loaded.
@@ -704,7 +801,9 @@ export class Engine {
   ): Promise<void> {
     const problem = reason === "unreachable" ? undefined : reason;
     this.#forgetTries();
-    const [hasReopened, hasAsked] = [this.#hasReopened, this.#hasAsked];
+    const hasReopened = this.#hasReopened;
+    // A renewal has asked for a new link before it gives up.
+    const hasAsked = this.#hasAsked || passes.refusal !== undefined;
     switch (nextStep({ status, reason, isLinkOver: passes.isOver(), hasReopened, hasAsked })) {
       case "wait":
         await this.#wait(problem);
@@ -780,7 +879,8 @@ export class Engine {
   /** Asks the edge for the viewer's position, where no playlist's headers name it. */
   async #findPosition(attempt: Attempt): Promise<void> {
     if (!this.#asksPosition) return;
-    const watched = await askPosition(this.link, this.#host.headers);
+    const watching = await import("./watching.ts").catch(() => undefined);
+    const watched = await watching?.askPosition(this.link, this.#host.headers);
     if (attempt.isCurrent) this.#setStart(watched);
   }
 
@@ -796,7 +896,7 @@ export class Engine {
     video.playbackRate = playbackRate;
     if (this.#place > 0) video.currentTime = this.#place;
     this.#playOn();
-    this.#watch(() => this.link.href);
+    void this.#watch();
   }
 
   async #recoverNative(): Promise<void> {
