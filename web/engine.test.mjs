@@ -67,6 +67,12 @@ test("a damaged segment is tried again, then skipped, and not for ever", () => {
   assert.equal(damage.began, 7);
   play(700, 711);
   assert.deepEqual(steps(800), ["recover"]);
+  const near = new Damage();
+  assert.equal(near.isNear(0), false);
+  near.next(36, 34, true);
+  assert.deepEqual([34, 38, 60].map((at) => near.isNear(at)), [true, true, false]);
+  for (let second = 40; second < 52; second += 0.5) near.plays(second);
+  assert.equal(near.isNear(38), false, "the place was played over");
   const last = new Damage();
   const ending = [1, 2, 3].map(() => last.next(98, 98, true, true));
   assert.deepEqual(ending, ["recover", "recover", "end"], "nothing follows the last segment");

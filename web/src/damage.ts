@@ -33,6 +33,11 @@ export class Damage {
     return this.#began;
   }
 
+  /** Returns whether an error of this place has not been played over. */
+  isNear(second: number): boolean {
+    return this.#errors > 0 && Math.abs(second - this.#at) < ELSEWHERE_SECONDS;
+  }
+
   /** Notes that the lecture plays at this second. */
   plays(second: number): void {
     const step = second - this.#last;

@@ -98,6 +98,13 @@ export interface EngineHost {
 
 /** The part of hls.js that fits the quality to the player's size. The build has it. */
 const SizeCap = Hls.DefaultConfig.capLevelController!;
+const {
+  BUFFER_APPENDING_ERROR,
+  BUFFER_SEEK_OVER_HOLE,
+  BUFFER_STALLED_ERROR,
+  MANIFEST_INCOMPATIBLE_CODECS_ERROR,
+  MEDIA_SOURCE_REQUIRES_RESET,
+} = Hls.ErrorDetails;
 
 /** The full screen of an iPhone, which shows the video alone. */
 interface AppleVideo extends HTMLVideoElement {
@@ -142,6 +149,8 @@ export class Engine {
   /** The edge's reason for the last network error. */
   #problem: Problem | undefined;
   #damage = new Damage();
+  /** A segment is on its way. */
+  #isLoading = false;
   /** The segment of each kind of media that is decoded now. */
   readonly #appending = new Map<string, Fragment>();
   /** The segment at which decoding failed. */
@@ -472,6 +481,10 @@ export class Engine {
       // The viewer waits for the course app, which has a time limit.
       if (this.#isAsking) return this.#expectData();
       const isLost = this.#isLost();
+      // hls.js may load nothing after a recovery, and report nothing.
+      const isStuck = !isLost && !this.#isLoading && this.#damage.isNear(this.#place);
+      if (isStuck && this.#hls)
+        return this.#recoverMedia(this.#hls, { details: BUFFER_STALLED_ERROR, fatal: true });
       this.#host.dispatch(isLost ? { type: "lose", problem: this.#problem } : { type: "stall" });
     }, STALL_MS);
   }
@@ -591,6 +604,8 @@ export class Engine {
       this.#host.changed();
     });
     hls.on(Hls.Events.LEVEL_LOADED, (_event, { details }) => (this.#isLive = details.live));
+    hls.on(Hls.Events.FRAG_LOADING, () => (this.#isLoading = true));
+    hls.on(Hls.Events.FRAG_LOADED, () => (this.#isLoading = false));
     hls.on(Hls.Events.BUFFER_APPENDING, (_event, { type, frag }) => {
       this.#appending.set(type, frag);
     });
@@ -608,7 +623,7 @@ export class Engine {
     }
     hls.on(Hls.Events.ERROR, (_event, data: ErrorData) => {
       // hls.js loads nothing after this one.
-      if (data.details === Hls.ErrorDetails.MANIFEST_INCOMPATIBLE_CODECS_ERROR)
+      if (data.details === MANIFEST_INCOMPATIBLE_CODECS_ERROR)
         return this.refuse({ code: "unsupported" });
       if (data.type === Hls.ErrorTypes.MEDIA_ERROR) return this.#recoverMedia(hls, data);
       const isRefused =
@@ -662,15 +677,13 @@ export class Engine {
     const hls = this.#hls;
     if (!hls) return;
     setTimeout(() => {
-      const details = Hls.ErrorDetails.MEDIA_SOURCE_REQUIRES_RESET;
+      const details = MEDIA_SOURCE_REQUIRES_RESET;
       if (this.#video.error) this.#recoverMedia(hls, { details, fatal: true });
     }, RECOVERED_WITHIN_MS);
   }
 
   /** Recovers from a segment that the browser cannot decode. */
   #recoverMedia(hls: Hls, data: MediaProblem): void {
-    const { BUFFER_APPENDING_ERROR, BUFFER_SEEK_OVER_HOLE, MEDIA_SOURCE_REQUIRES_RESET } =
-      Hls.ErrorDetails;
     if (this.#isRefused || hls !== this.#hls) return;
     // The errors that follow name the next segment, or that of another track.
     if (data.details === BUFFER_APPENDING_ERROR)
