@@ -1,11 +1,15 @@
 // Plays a lecture in Chromium through what goes wrong, or moves the element that shows it.
-//   node recovery.mjs ORIGIN LINK damage|last|stall|offline|seeks|element|resume|codecs|expired
-// `damage` breaks the fifth segment of each rung, `last` the last one, `stall` holds segments back,
-// `offline` cuts the connection, `seeks` seeks before the lecture has loaded and at its end,
-// `element` handles `<lectern-video>` by script, `resume` stops in the lecture, and opens it in an
-// empty browser and in a copied tab. `codecs` lists a codec that Chromium lacks, `expired` opens
-// LINK, which has expired, in a page without the edge's script. Prints what happened as one JSON
-// object.
+//   node recovery.mjs ORIGIN LINK PART
+// PART is one of these:
+// - `damage` breaks the fifth segment of each rung, `last` the last one.
+// - `stall` holds segments back, `offline` cuts the connection.
+// - `seeks` seeks before the lecture has loaded and at its end.
+// - `element` handles `<lectern-video>` by script.
+// - `resume` stops in the lecture, and opens it in an empty browser and in a copied tab.
+// - `low` turns the switch for low data on and off.
+// - `codecs` lists a codec that Chromium lacks.
+// - `expired` opens LINK, which has expired, in a page without the edge's script.
+// Prints what happened as one JSON object.
 import { createServer } from "node:http";
 import { withChromium } from "./chromium.mjs";
 
@@ -205,6 +209,33 @@ await withChromium(async (context) => {
       server.close();
       server.closeAllConnections();
       return { said, advice, error };
+    },
+    async low() {
+      await page.goto(player);
+      await hasLoaded();
+      const set = (isOn) =>
+        page.evaluate((isOn) => (document.querySelector("lectern-video").engine.lowData = isOn), isOn);
+      await set(true);
+      await page.reload();
+      // Answers for the page before have come.
+      requests.length = 0;
+      await hasLoaded();
+      await page.evaluate(() => {
+        const { video } = document.querySelector("lectern-video");
+        window.ahead = [];
+        video.addEventListener("timeupdate", () => {
+          const { buffered, currentTime } = video;
+          ahead.push(buffered.end(buffered.length - 1) - currentTime);
+        });
+      });
+      await play();
+      await plays(6);
+      const ahead = await page.evaluate(() => Math.max(...window.ahead));
+      const rungs = () => [...new Set(requests.flatMap((it) => /(\d+p)\/seg/.exec(it)?.[1] ?? []))];
+      const saved = { ahead, rungs: rungs() };
+      await set(false);
+      await until(() => document.querySelector("video").videoHeight === 720);
+      return { saved, rungs: rungs() };
     },
     async codecs() {
       await context.route(/master\.m3u8/, async (route) => {
