@@ -30,6 +30,12 @@ test("events lead from state to state", () => {
     // The browser pauses at the end, in either order.
     ["ready play end pause", "ended"],
     ["ready play end play", "playing"],
+    // The viewer chose another second of a lecture that has ended.
+    ["ready play end seek", "paused"],
+    ["ready play end seek ready play", "playing"],
+    ["ready play seek", "playing"],
+    ["ready seek", "paused"],
+    ["ready play refuse seek", "refused"],
     ["stall", "slow"],
     ["lose", "offline"],
     ["lose arrive", "opening"],
@@ -57,7 +63,10 @@ test("a wait is slow until something arrives or plays", () => {
   assert.equal(after("ready play stall"), undefined);
   assert.equal(after("ready play wait stall play"), undefined);
   assert.equal(after("ready play wait stall arrive"), undefined);
+  assert.equal(after("ready stall seek ready"), undefined, "the frame of a loaded second shows");
+  assert.equal(after("stall ready"), undefined);
   assert.equal(after("ready play wait lose stall"), "offline");
+  assert.equal(after("ready lose seek ready"), "offline", "a loaded second says nothing about it");
 });
 
 test("a key has an action, unless a control or the browser needs it", () => {
@@ -204,6 +213,21 @@ test("a storyboard's images are absolute, with their passes, and of allowed orig
   assert.deepEqual(parseStoryboard("WEBVTT\n".repeat(10), "https://h/", isAllowed), []);
   const foreign = "WEBVTT\n\n00:00.000 --> 00:02.000\nhttps://tracker.example/0.jpg#xywh=0,0,160,90\n";
   assert.deepEqual(parseStoryboard(foreign, "https://h/", isAllowed), []);
+});
+
+test("a hostile storyboard costs no more than its size", () => {
+  const isAllowed = () => true;
+  const half = 2 << 20;
+  for (const text of [
+    `0 --> ${"b".repeat(half)}\n${"c".repeat(half)}`,
+    `${"a".repeat(half)} --> ${" ".repeat(half)}`,
+    `0 -->${" ".repeat(half)}\n${"#xywh=".repeat(half / 6)}`,
+    `00:00.000 --> 00:01.000\n${"c".repeat(half)}#xywh=0,0,1,1`,
+  ]) {
+    assert.deepEqual(parseStoryboard(text, "https://h/", isAllowed), [], text.slice(0, 20));
+  }
+  const many = "00:00.000 --> 00:01.000\na#xywh=0,0,1,1\n".repeat(20_000);
+  assert.equal(parseStoryboard(many, "https://h/", isAllowed).length, 10_000);
 });
 
 test("a transcript has the words of a captions file, without markup", async () => {

@@ -40,14 +40,13 @@ async function open(link: URL): Promise<void> {
   const pages = claimsOf(link).origin ? await found : [];
   const headers: Record<string, string> =
     pages.length > 0 ? { [EMBEDDER_HEADER]: pages.join(", ") } : {};
-  const ask = window === parent ? undefined : async () => newLink((await found)[0]);
+  const ask = window === parent ? undefined : newLink;
   void found.then(([nearest]) => nearest !== undefined && talk(player, nearest));
   player.open(link, { headers, pages, ask, start: parseTime(query.get("t")) });
 }
 
 /** Asks the nearest page for a new link. */
-async function newLink(page: string | undefined): Promise<URL | undefined> {
-  if (page === undefined) return undefined;
-  const link = parseLink(await askForLink(page));
+async function newLink(): Promise<URL | undefined> {
+  const link = parseLink(await askForLink());
   return link && isAllowed(link) ? link : undefined;
 }

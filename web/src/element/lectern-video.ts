@@ -17,6 +17,7 @@ import { keepPlace, keepSettings, place, settings } from "../memory.ts";
 import { watermarkOf } from "../names.ts";
 import { advice, isRetryable, sentence } from "../refusals.ts";
 import { type Silence, skipTo } from "../silences.ts";
+import { placeToKeep } from "../start.ts";
 import { type PlayerEvent, type PlayerState, type Refusal, next, OPENING, word } from "../state.ts";
 import { en, fill, languageOf, type Texts, textsOf } from "../texts/index.ts";
 import { formatTime, parseTime } from "../time.ts";
@@ -27,8 +28,6 @@ import style from "./lectern-video.css";
 const CONTROLS_AFTER_MS = 2_500;
 /** The time for which a short message stays, in milliseconds. */
 const NOTICE_MS = 2_500;
-/** A place this near the beginning or the end is not kept, in seconds. */
-const PLACE_MARGIN = 15;
 /** The time between two events `lectern:progress`, in seconds. */
 const PROGRESS_STEP = 5;
 
@@ -245,7 +244,7 @@ export class LecternVideo extends HTMLElement {
         this.seek(video.currentTime + action.seconds);
         break;
       case "seek_to":
-        this.seek(video.duration * action.share);
+        this.seek((this.engine?.end ?? 0) * action.share);
         break;
       case "louder":
         video.muted = false;
@@ -288,9 +287,7 @@ export class LecternVideo extends HTMLElement {
   }
 
   seek(seconds: number): void {
-    const { duration } = this.video;
-    if (Number.isFinite(duration))
-      this.video.currentTime = Math.min(Math.max(0, seconds), duration);
+    this.engine?.seek(seconds);
   }
 
   setSpeed(speed: number): void {
@@ -413,11 +410,15 @@ export class LecternVideo extends HTMLElement {
     return { currentTime: this.video.currentTime, duration: this.video.duration };
   }
 
+  /** The second at which the lecture goes on. A video that has not loaded is at 0. */
+  #place(): number {
+    return this.engine?.place ?? this.video.currentTime;
+  }
+
   #keepPlace(): void {
     const { currentTime, duration } = this.video;
     if (!this.engine || !Number.isFinite(duration) || currentTime === 0) return;
-    const isInside = currentTime > PLACE_MARGIN && currentTime < duration - PLACE_MARGIN;
-    keepPlace(lectureOf(this.engine.link), isInside ? currentTime : undefined);
+    keepPlace(lectureOf(this.engine.link), placeToKeep(currentTime, this.engine.length));
   }
 
   #offerStart(seconds: number): void {
@@ -443,7 +444,8 @@ export class LecternVideo extends HTMLElement {
     } else if (event.type === "end" && this.#state.playback === "ended") {
       this.#emit("ended", { ...this.#position(), preview: this.#isPreview() });
     } else if (event.type === "refuse" && before.trouble?.kind !== "refused") {
-      this.#emit("error", { code: event.refusal.code ?? "cannot_open", ...this.#position() });
+      const place = { ...this.#position(), currentTime: this.#place() };
+      this.#emit("error", { code: event.refusal.code ?? "cannot_open", ...place });
     }
     if (this.#state !== before) this.#render();
   }
@@ -476,7 +478,7 @@ export class LecternVideo extends HTMLElement {
     let advised = "";
     if (trouble?.kind === "refused") {
       alert = sentence(trouble.refusal, texts);
-      const time = formatTime(this.engine?.place ?? this.video.currentTime);
+      const time = formatTime(this.#place());
       advised = fill(advice(trouble.refusal, texts), { time });
     } else if (trouble?.kind === "offline") {
       alert = trouble.problem ? sentence(trouble.problem, texts) : texts.no_connection;
@@ -497,8 +499,10 @@ export class LecternVideo extends HTMLElement {
       !isPreviewOver &&
       (!trouble || (trouble.kind === "refused" && !isRetryable(trouble.refusal)));
     // What still plays from the buffer stays visible.
+    const hasPanel = this.shadowRoot!.querySelector("[role=dialog]") !== null;
     const isSmall =
       trouble?.kind === "slow" ||
+      (trouble?.kind === "offline" && hasPanel) ||
       (trouble?.kind === "offline" && playback !== "waiting" && playback !== "opening");
     card.classList.toggle("small", isSmall);
     this.#showCard(Boolean(alert) || isPreviewOver, isSmall, trouble?.kind === "refused");
@@ -532,9 +536,10 @@ export class LecternVideo extends HTMLElement {
     }
   }
 
-  /** Returns whether nothing else of the page has the focus. */
+  /** Returns whether nothing else of the page has the focus, and the viewer types nothing. */
   #mayFocus(): boolean {
     const { activeElement, body } = document;
+    if (this.shadowRoot?.activeElement?.matches("input, select, textarea")) return false;
     return activeElement === null || activeElement === body || this.contains(activeElement);
   }
 
