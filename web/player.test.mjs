@@ -7,7 +7,17 @@ import { captionStyle } from "./src/caption-style.ts";
 import { chapterAt, parseChapters, parseStoryboard } from "./src/element/extras.ts";
 import { actionOf, isRepeated, nextSpeed } from "./src/keys.ts";
 import { downloadName, downloadOf, lectureName, watermarkOf } from "./src/names.ts";
-import { addNote, editNote, MAX_NOTE_LENGTH, MAX_NOTES, notesAsMarkdown, parseNotes, storedNotes } from "./src/notes.ts";
+import {
+  addNote,
+  editNote,
+  MAX_NOTE_LENGTH,
+  MAX_NOTES,
+  mergeNotes,
+  notesAsMarkdown,
+  parseNotes,
+  removeNote,
+  storedNotes,
+} from "./src/notes.ts";
 import { overflowing } from "./src/overflow.ts";
 import { advice, isRetryable, refusalOf, sentence } from "./src/refusals.ts";
 import { parseSilences, skipTo } from "./src/silences.ts";
@@ -245,16 +255,30 @@ test("notes are kept in order, and bounded", () => {
   assert.equal(addNote(notes, 1, "  "), notes);
   assert.equal(addNote(notes, NaN, "x"), notes);
   assert.deepEqual(parseNotes(storedNotes(notes)).map(({ at, text }) => [at, text]), [[5, "first\nline"], [65, "second"]]);
-  const [{ id }] = notes;
-  assert.equal(editNote(notes, id, " changed ")[0].text, "changed");
-  assert.equal(editNote(notes, id, " ").length, 1);
+  assert.equal(editNote(notes, notes[0], " changed ")[0].text, "changed");
+  assert.equal(editNote(notes, notes[0], " ").length, 1);
   assert.equal(notesAsMarkdown("Intro", notes), "# Intro\n\n- **0:05** first\n  line\n- **1:05** second\n");
   assert.equal(addNote([], 0, "x".repeat(MAX_NOTE_LENGTH + 1))[0].text.length, MAX_NOTE_LENGTH);
-  const full = Array.from({ length: MAX_NOTES }, (_, at) => ({ id: at, at, text: "x" }));
+  const full = Array.from({ length: MAX_NOTES }, (_, at) => ({ at, text: "x" }));
   assert.equal(addNote(full, 1, "one more"), full);
   assert.equal(parseNotes(JSON.stringify([...full, ...full].map(({ at, text }) => [at, text]))).length, MAX_NOTES);
   for (const text of [undefined, "", "{", "{}", "[1,null,[1],[-1,\"x\"],[1,\" \"],[\"1\",\"x\"],[null,\"x\"]]"]) assert.deepEqual(parseNotes(text), [], text);
   assert.equal(storedNotes([]), undefined);
+});
+
+test("a note is changed among those that another tab wrote", () => {
+  const [first, second, third] = [5, 65, 70].map((at) => ({ at, text: `at ${at}` }));
+  const kept = parseNotes(storedNotes([first, second, third]));
+  assert.deepEqual(removeNote(kept, second), [first, third]);
+  assert.deepEqual(removeNote([first], second), [first], "removed by another tab");
+  assert.deepEqual(removeNote([first, { ...first }], first), [first], "one of two");
+  assert.deepEqual(editNote([second], first, "again"), [{ at: 5, text: "again" }, second]);
+  assert.deepEqual(editNote([first, { at: 5, text: "b" }], first, "a"), [
+    { at: 5, text: "a" },
+    { at: 5, text: "b" },
+  ]);
+  assert.deepEqual(mergeNotes([first, third], [first, second]), [first, second, third]);
+  assert.equal(mergeNotes(Array(MAX_NOTES).fill(first), [second]).length, MAX_NOTES);
 });
 
 test("silences are skipped if the rest is worth it", () => {

@@ -78,9 +78,13 @@ fn only_entry(folder: &Path) -> String {
 }
 
 fn used(edge: &Edge, part: &str, links: &[&str]) -> Value {
+    used_by("player.mjs", edge, part, links)
+}
+
+fn used_by(script: &str, edge: &Edge, part: &str, links: &[&str]) -> Value {
     let printed = succeed(
         Command::new(built("node_modules/node/bin/node"))
-            .arg(root().join("tests/browser/player.mjs"))
+            .arg(root().join("tests/browser").join(script))
             .args([part, &edge.origin])
             .args(links),
     );
@@ -230,6 +234,23 @@ fn the_end_of_a_preview_leads_to_the_course() {
         "advice": "Open the course to watch the whole lecture.",
         "again": true,
         "preview": true,
+    });
+    assert_eq!(seen, expected, "{shown}");
+}
+
+#[test]
+fn notes_outlast_other_tabs_panels_and_a_full_storage() {
+    let edge = Edge::start();
+    edge.publish(media::package(), LECTURE);
+    let seen = used_by("interface.mjs", &edge, "notes", &[&edge.link(MASTER)]);
+    let shown = format!("{seen:#}\n{}", edge.log());
+    let no_room = "This browser could not store the note. Save your notes as a file.";
+    let expected = json!({
+        "tabs": ["of the other tab", "of this tab"],
+        "draft": "half a sen",
+        "edited": ["edited", "of this tab"],
+        "undone": ["changed", "edited"],
+        "unkept": [["changed", "edited", "without room"], no_room],
     });
     assert_eq!(seen, expected, "{shown}");
 }

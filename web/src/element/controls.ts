@@ -51,7 +51,7 @@ const KEYS: readonly [string[], TextKey][] = [
   [["T"], "transcript"],
   [["N"], "notes"],
   [["F"], "key_fullscreen"],
-  [["P"], "key_picture"],
+  [["P"], "picture"],
   [["0", "9"], "key_digits"],
   [["Home", "End"], "key_ends"],
   [["?"], "key_help"],
@@ -453,7 +453,7 @@ function volumeRow(player: LecternVideo, texts: Texts): HTMLElement {
     video.muted = false;
     video.volume = Number(input.value) / 100;
   });
-  return make("li", {}, make("label", { class: "volume" }, texts.mc_volume, input));
+  return make("li", {}, make("label", { class: "volume" }, texts.volume, input));
 }
 
 export function attachControls(
