@@ -1,5 +1,5 @@
 // Uses the player's interface in Chromium where a fault was found before.
-//   node interface.mjs notes ORIGIN LINK
+//   node interface.mjs notes|element ORIGIN LINK
 // LINK opens a lecture. Prints what was seen as JSON.
 import { withChromium } from "./chromium.mjs";
 
@@ -70,7 +70,70 @@ async function notes(context) {
   return seen;
 }
 
-const parts = { notes };
+/** An element that is cloned, removed, and loads over a line that fails once. */
+async function element(context) {
+  const seen = {};
+  const failed = new Set();
+  await context.route(/\/controls-\w+\.js$|\/storyboard\.vtt/, (route) => {
+    const { pathname } = new URL(route.request().url());
+    if (failed.has(pathname)) return route.continue();
+    failed.add(pathname);
+    return route.abort();
+  });
+  const page = await context.newPage();
+  await page.goto(`${origin}/_lectern/play#${link.replace(origin, "")}`);
+  await page.locator("video[controls]").waitFor();
+  await page.evaluate(() => document.querySelector("lectern-video").refuse({ code: "expired" }));
+  await page.locator("lectern-video .retry").click();
+  await page.locator("lectern-video .bar").waitFor();
+  seen.fallback = await page.locator("video[controls]").count();
+  const range = page.locator("lectern-video lectern-time-range");
+  await page.evaluate(() => document.querySelector("video").pause());
+  const loaded = page.waitForResponse(/\/storyboard\.vtt/);
+  await range.hover();
+  await loaded;
+  const thumbnails = () =>
+    page.evaluate(() => {
+      const tracks = [...document.querySelector("video").textTracks];
+      return tracks.find(({ label }) => label === "thumbnails")?.cues?.length;
+    });
+  while (!(await thumbnails())) await page.waitForTimeout(50);
+
+  // A clone has one video, as the original has.
+  seen.cloned = await page.evaluate(() => {
+    const original = document.querySelector("lectern-video");
+    const clone = original.cloneNode(true);
+    original.replaceWith(clone);
+    return [clone.children.length, clone.querySelector("[slot=media]") === clone.video];
+  });
+
+  // Elements that left the page leave memory as well. The page's script holds the original.
+  const cdp = await context.newCDPSession(page);
+  const living = async () => {
+    const expression = 'customElements.get("lectern-video").prototype';
+    const { result } = await cdp.send("Runtime.evaluate", { expression });
+    const { objects } = await cdp.send("Runtime.queryObjects", {
+      prototypeObjectId: result.objectId,
+    });
+    const { result: own } = await cdp.send("Runtime.getProperties", {
+      objectId: objects.objectId,
+      ownProperties: true,
+    });
+    return own.find(({ name }) => name === "length").value.value;
+  };
+  await page.evaluate(async () => {
+    for (let at = 0; at < 3; at += 1) {
+      const player = document.createElement("lectern-video");
+      document.body.append(player);
+      await new Promise((resolve) => setTimeout(resolve));
+      player.remove();
+    }
+  });
+  seen.living = await living();
+  return seen;
+}
+
+const parts = { notes, element };
 await withChromium(async (context) => {
   context.setDefaultTimeout(60_000);
   console.log(JSON.stringify(await parts[part](context)));

@@ -239,18 +239,28 @@ fn the_end_of_a_preview_leads_to_the_course() {
 }
 
 #[test]
-fn notes_outlast_other_tabs_panels_and_a_full_storage() {
+fn the_interface_outlasts_other_tabs_clones_and_lines_that_fail_once() {
     let edge = Edge::start();
     edge.publish(media::package(), LECTURE);
-    let seen = used_by("interface.mjs", &edge, "notes", &[&edge.link(MASTER)]);
-    let shown = format!("{seen:#}\n{}", edge.log());
     let no_room = "This browser could not store the note. Save your notes as a file.";
-    let expected = json!({
-        "tabs": ["of the other tab", "of this tab"],
-        "draft": "half a sen",
-        "edited": ["edited", "of this tab"],
-        "undone": ["changed", "edited"],
-        "unkept": [["changed", "edited", "without room"], no_room],
-    });
-    assert_eq!(seen, expected, "{shown}");
+    let expected = [
+        (
+            "notes",
+            json!({
+                "tabs": ["of the other tab", "of this tab"],
+                "draft": "half a sen",
+                "edited": ["edited", "of this tab"],
+                "undone": ["changed", "edited"],
+                "unkept": [["changed", "edited", "without room"], no_room],
+            }),
+        ),
+        (
+            "element",
+            json!({ "fallback": 0, "cloned": [2, true], "living": 2 }),
+        ),
+    ];
+    for (part, expected) in expected {
+        let seen = used_by("interface.mjs", &edge, part, &[&edge.link(MASTER)]);
+        assert_eq!(seen, expected, "{part}: {seen:#}\n{}", edge.log());
+    }
 }

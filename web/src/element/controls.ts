@@ -178,7 +178,8 @@ class PlayerControls implements Controls {
       const text = await readText(answer, MAX_BYTES[name]);
       if (this.#loaded[name] === file) show(text, answer.url || file);
     } catch {
-      // The bar has fewer marks and pictures.
+      // The bar has fewer marks and thumbnails until the file loads.
+      if (this.#loaded[name] === file) delete this.#loaded[name];
     }
   }
 
@@ -273,7 +274,11 @@ class PlayerControls implements Controls {
     ] as const) {
       range.addEventListener(type, () => this.#player.toggleAttribute("scrubbing", isOver));
     }
-    range.addEventListener("pointerenter", () => this.#renewThumbnails());
+    range.addEventListener("pointerenter", () => {
+      // Loads what a lost connection has kept out.
+      this.extras();
+      this.#renewThumbnails();
+    });
     return make("div", { class: "bar" }, range, row);
   }
 

@@ -62,6 +62,8 @@ export class LecternVideo extends HTMLElement {
   /** The lecture of the element when it left the page. */
   #left: { src: string | null; link: URL; opening: Opening } | undefined;
   #opened: { link: URL; opening: Opening } | undefined;
+  /** Listens while the element is in the page, which would else keep it for ever. */
+  readonly #leavePage = (): void => this.#keepPlace();
   readonly #alert: HTMLElement = document.createElement("p");
   readonly #parts: Record<
     "card" | "title" | "advice" | "retry" | "notice" | "start" | "controller" | "watermark",
@@ -114,7 +116,10 @@ export class LecternVideo extends HTMLElement {
 
   connectedCallback(): void {
     const { video } = this;
+    addEventListener("pagehide", this.#leavePage);
     if (!video.isConnected) {
+      // A clone has the parts of its original, as on a page that Turbo brings back.
+      for (const part of this.querySelectorAll("[slot=media], [slot=alert]")) part.remove();
       Object.assign(video, { slot: "media", playsInline: true, preload: "auto" });
       Object.assign(this.#alert, { slot: "alert", hidden: true });
       this.#alert.setAttribute("role", "alert");
@@ -137,7 +142,9 @@ export class LecternVideo extends HTMLElement {
     this.#keepPlace();
     // An element that only moves is in the page again by then, and plays on.
     queueMicrotask(() => {
-      if (this.isConnected || !this.engine) return;
+      if (this.isConnected) return;
+      removeEventListener("pagehide", this.#leavePage);
+      if (!this.engine) return;
       const { link, place: start } = this.engine;
       const src = this.getAttribute("src");
       this.#left = { src, link, opening: { ...this.#opened?.opening, start } };
@@ -387,7 +394,6 @@ export class LecternVideo extends HTMLElement {
       this.#parts.watermark.style.setProperty("--ratio", String(videoWidth / videoHeight));
     });
     for (const type of ["pause", "seeked"]) video.addEventListener(type, () => this.#keepPlace());
-    addEventListener("pagehide", () => this.#keepPlace());
   }
 
   /** Goes on behind a silence, if the viewer asks for that. */
@@ -546,6 +552,7 @@ export class LecternVideo extends HTMLElement {
       this.#controls = attachControls(this, this.#parts.controller, this.shadowRoot!);
       this.#controls.translate(this.language);
       this.#controls.extras();
+      this.video.controls = false;
     } catch {
       // The browser's own controls need no script.
       this.video.controls = true;
