@@ -112,6 +112,20 @@ test("a key has an action, unless a control or the browser needs it", () => {
   assert.deepEqual(press("Escape", "form"), { type: "close" });
 });
 
+test("without shortcuts, characters have no action", () => {
+  const modifiers = { code: "", shiftKey: false, ctrlKey: false, altKey: false, metaKey: false };
+  const press = (key) => actionOf({ key, ...modifiers }, "none", false)?.type;
+  for (const key of ["m", "K", "5", "?", "<", "л"]) assert.equal(press(key), undefined, key);
+  for (const [key, expected] of [
+    [" ", "toggle"],
+    ["ArrowLeft", "seek_by"],
+    ["End", "seek_to"],
+    ["Escape", "close"],
+  ]) {
+    assert.equal(press(key), expected, key);
+  }
+});
+
 test("on the timeline, arrows move by seconds", () => {
   const press = (key, shiftKey = false, focus = "timeline") => actionOf({ key, code: key, shiftKey, ctrlKey: false, altKey: false, metaKey: false }, focus)?.seconds;
   for (const [key, seconds] of [["ArrowLeft", -5], ["ArrowRight", 5], ["ArrowUp", 5], ["ArrowDown", -5]]) {

@@ -1,5 +1,5 @@
 // Uses the player's interface in Chromium where a fault was found before.
-//   node interface.mjs notes|element ORIGIN LINK
+//   node interface.mjs notes|element|keys ORIGIN LINK
 // LINK opens a lecture. Prints what was seen as JSON.
 import { withChromium } from "./chromium.mjs";
 
@@ -70,6 +70,37 @@ async function notes(context) {
   return seen;
 }
 
+/** The list of keys scrolls by keys, and a switch turns characters off. */
+async function keys(context) {
+  const seen = {};
+  const page = await open(context);
+  await page.setViewportSize({ width: 640, height: 360 });
+  const video = (name) => page.evaluate((name) => document.querySelector("video")[name], name);
+  const before = await video("currentTime");
+  await page.keyboard.press("?");
+  const list = panel(page).locator("dl");
+  await list.waitFor();
+  const scrolled = () => list.evaluate((list) => list.closest(".body").scrollTop + list.scrollTop);
+  await page.keyboard.press("ArrowDown");
+  await page.keyboard.press("End");
+  while ((await scrolled()) < 20) await page.waitForTimeout(50);
+  seen.list = [await video("volume"), (await video("currentTime")) === before];
+  await page.keyboard.press("Escape");
+
+  const shortcuts = panel(page).getByRole("switch", { name: "Keyboard shortcuts" });
+  await page.locator("lectern-video .button.settings").click();
+  await shortcuts.uncheck();
+  await page.keyboard.press("Escape");
+  for (const key of ["m", "n", "9"]) await page.keyboard.press(key);
+  seen.off = [await video("muted"), await panel(page).count()];
+  await page.locator("lectern-video .button.settings").click();
+  await shortcuts.check();
+  await page.keyboard.press("Escape");
+  await page.keyboard.press("m");
+  seen.on = await video("muted");
+  return seen;
+}
+
 /** An element that is cloned, removed, and loads over a line that fails once. */
 async function element(context) {
   const seen = {};
@@ -133,7 +164,7 @@ async function element(context) {
   return seen;
 }
 
-const parts = { notes, element };
+const parts = { notes, element, keys };
 await withChromium(async (context) => {
   context.setDefaultTimeout(60_000);
   console.log(JSON.stringify(await parts[part](context)));

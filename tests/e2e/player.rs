@@ -255,6 +255,10 @@ fn the_interface_outlasts_other_tabs_clones_and_lines_that_fail_once() {
             }),
         ),
         (
+            "keys",
+            json!({ "list": [1, true], "off": [false, 0], "on": true }),
+        ),
+        (
             "element",
             json!({ "fallback": 0, "cloned": [2, true], "living": 2 }),
         ),

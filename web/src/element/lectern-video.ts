@@ -323,7 +323,7 @@ export class LecternVideo extends HTMLElement {
     const focus = focusOf(event);
     // A held Enter would press a button again and again.
     if (event.repeat && focus === "button" && event.key === "Enter") event.preventDefault();
-    const action = actionOf(event, focus);
+    const action = actionOf(event, focus, settings().shortcuts);
     if (!action) return;
     if (action.type !== "close") event.preventDefault();
     if (!event.repeat || isRepeated(action)) this.perform(action);
@@ -617,7 +617,9 @@ function focusOf(event: KeyboardEvent): Focus {
     return isTimeline ? "timeline" : "slider";
   }
   if (target instanceof HTMLInputElement && target.type === "checkbox") return "button";
-  if (target instanceof HTMLInputElement && target.type === "radio") return "choice";
+  const isRadio = target instanceof HTMLInputElement && target.type === "radio";
+  // Keys scroll the list of keys.
+  if (isRadio || target.localName === "dl") return "choice";
   if (target.matches("input, select, textarea, [contenteditable]")) return "form";
   return target.matches("button, a[href], summary, [role=button]") ? "button" : "none";
 }

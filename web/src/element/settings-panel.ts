@@ -1,6 +1,7 @@
 // The panel with qualities, speeds, captions and their style, audio tracks and switches.
 import { CAPTION_STYLES } from "../caption-style.ts";
 import { SPEEDS } from "../keys.ts";
+import { keepSettings, settings } from "../memory.ts";
 import { fill, type TextKey } from "../texts/index.ts";
 import { make } from "./dom.ts";
 import type { PanelContent, PanelHost } from "./panel.ts";
@@ -80,6 +81,12 @@ function groups({ player, texts }: PanelHost, fold: HTMLElement): HTMLElement[] 
       }),
     );
   }
+  const isOn = settings().shortcuts !== false;
+  made.push(
+    toggle("shortcuts", texts.keyboard, texts.shortcuts_hint, isOn, (shortcuts) =>
+      keepSettings({ shortcuts }),
+    ),
+  );
   return made;
 }
 
