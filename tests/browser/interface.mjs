@@ -1,5 +1,5 @@
 // Uses the player's interface in Chromium where a fault was found before.
-//   node interface.mjs notes|element|keys ORIGIN LINK
+//   node interface.mjs notes|element|keys|watermark ORIGIN LINK
 // LINK opens a lecture. Prints what was seen as JSON.
 import { withChromium } from "./chromium.mjs";
 
@@ -101,6 +101,45 @@ async function keys(context) {
   return seen;
 }
 
+/** A name over the video, which a small window would not show. */
+async function watermark(context) {
+  const page = await open(context);
+  const state = () =>
+    page.evaluate(() => {
+      const { shadowRoot, video } = document.querySelector("lectern-video");
+      const shown = shadowRoot.querySelector(".watermark").checkVisibility();
+      const button = shadowRoot.querySelector("lectern-pip").checkVisibility();
+      return { shown, button, isForbidden: video.disablePictureInPicture };
+    });
+  const mark = (name) =>
+    page.evaluate((name) => {
+      const player = document.querySelector("lectern-video");
+      if (name) player.setAttribute("watermark", name);
+      else player.removeAttribute("watermark");
+    }, name);
+  const seen = { without: await state() };
+  await mark("Priya");
+  seen.with = await state();
+  await page.keyboard.press("p");
+  await page.keyboard.press("?");
+  seen.keys = await panel(page).getByText("Picture in picture").count();
+  seen.outside = await page.evaluate(() => document.pictureInPictureElement !== null);
+
+  // The name and the title of a link that opens nothing stay away.
+  await context.route(/\/master\.m3u8/, (route) => route.fulfill({ status: 404, body: "" }));
+  const claims = { watermark: "Call 555", exp: 4_000_000_000 };
+  const token = `e30.${Buffer.from(JSON.stringify(claims)).toString("base64url")}.x`;
+  const other = await context.newPage();
+  await other.goto(`${origin}/_lectern/play#/Your-account-is-locked/master.m3u8?token=${token}`);
+  await other.locator("[role=alert]:visible").waitFor();
+  seen.refused = await other.evaluate(() => [
+    document.title,
+    document.querySelector("h1").textContent,
+    document.querySelector("lectern-video").shadowRoot.querySelector(".watermark").hidden,
+  ]);
+  return seen;
+}
+
 /** An element that is cloned, removed, and loads over a line that fails once. */
 async function element(context) {
   const seen = {};
@@ -164,7 +203,7 @@ async function element(context) {
   return seen;
 }
 
-const parts = { notes, element, keys };
+const parts = { notes, element, keys, watermark };
 await withChromium(async (context) => {
   context.setDefaultTimeout(60_000);
   console.log(JSON.stringify(await parts[part](context)));

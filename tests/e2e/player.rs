@@ -259,6 +259,16 @@ fn the_interface_outlasts_other_tabs_clones_and_lines_that_fail_once() {
             json!({ "list": [1, true], "off": [false, 0], "on": true }),
         ),
         (
+            "watermark",
+            json!({
+                "without": { "shown": false, "button": true, "isForbidden": false },
+                "with": { "shown": true, "button": false, "isForbidden": true },
+                "keys": 0,
+                "outside": false,
+                "refused": ["Lecture", "Lecture", true],
+            }),
+        ),
+        (
             "element",
             json!({ "fallback": 0, "cloned": [2, true], "living": 2 }),
         ),

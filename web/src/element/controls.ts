@@ -144,6 +144,7 @@ class PlayerControls implements Controls {
     ];
     for (const [name, isShown] of shown)
       this.#buttons[name]?.toggleAttribute("hidden", !isShown);
+    this.#leaving.picture?.toggleAttribute("hidden", this.#player.video.disablePictureInPicture);
     this.#buttons.captions?.setAttribute("aria-pressed", String(captions.chosen !== undefined));
     this.#panel?.content.update?.();
     this.#fit();
@@ -441,8 +442,10 @@ function chaptersPanel({ player }: PanelHost, chapters: Chapter[]): PanelContent
   return { nodes: [list.element], follow: (seconds) => list.follow(seconds) };
 }
 
-function keyboardPanel({ texts }: PanelHost): PanelContent {
-  const rows = KEYS.map(([keys, text]) => {
+function keyboardPanel({ player, texts }: PanelHost): PanelContent {
+  const hasWindow = !player.video.disablePictureInPicture;
+  const shown = KEYS.filter(([, text]) => text !== "picture" || hasWindow);
+  const rows = shown.map(([keys, text]) => {
     const caps = keys.flatMap((key) => [make("kbd", {}, key === "space" ? texts.space : key), " "]);
     return make("div", {}, make("dt", {}, ...caps), make("dd", {}, texts[text]));
   });

@@ -508,8 +508,15 @@ export class LecternVideo extends HTMLElement {
       (trouble?.kind === "offline" && playback !== "waiting" && playback !== "opening");
     card.classList.toggle("small", isSmall);
     this.#showCard(Boolean(alert) || isPreviewOver, isSmall, trouble?.kind === "refused");
-    const name = watermarkOf(this.getAttribute("watermark"), this.engine?.link);
+    // Only the edge verifies a link, so that its name shows once the lecture has opened.
+    const marked = watermarkOf(this.getAttribute("watermark"), this.engine?.link);
+    const name = this.#isReady || this.hasAttribute("watermark") ? marked : "";
     watermark.hidden = !name;
+    // A small window shows the video without its watermark.
+    if (this.video.disablePictureInPicture !== Boolean(marked)) {
+      this.video.disablePictureInPicture = Boolean(marked);
+      this.#controls?.update();
+    }
     if (watermark.textContent !== name) watermark.firstElementChild!.textContent = name;
     if (trouble?.kind === "refused") {
       this.#controls?.close();
