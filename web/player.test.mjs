@@ -22,6 +22,7 @@ import { overflowing } from "./src/overflow.ts";
 import { advice, isRetryable, refusalOf, sentence } from "./src/refusals.ts";
 import { parseSilences, skipTo } from "./src/silences.ts";
 import { next, OPENING, word } from "./src/state.ts";
+import { fill, formatNumber, languageOf } from "./src/texts/index.ts";
 import { matchParts, parseTranscript, search } from "./src/transcript.ts";
 import { formatTime, parseTime } from "./src/time.ts";
 
@@ -355,6 +356,32 @@ test("a file beside the lecture is read up to its limit", async () => {
   assert.equal(await readText(new Response("grüße"), 7), "grüße");
   await assert.rejects(readText(new Response("grüße"), 6));
   assert.equal(await readText(new Response(null), 1), "");
+});
+
+test("a language writes numbers in its way", () => {
+  for (const [language, expected] of [
+    ["en", "2.5 50%"],
+    ["de", "2,5 50\u00a0%"],
+    ["fr", "2,5 50\u00a0%"],
+    ["pt", "2,5 50%"],
+  ]) {
+    const [speed, volume] = [formatNumber(2.5, language), formatNumber(0.5, language, "percent")];
+    assert.equal(`${speed} ${volume}`, expected, language);
+  }
+  assert.equal(fill("{percent} of {other}", { percent: "50%" }), "50% of {other}");
+});
+
+test("a tag has the texts of its language, else English", () => {
+  for (const [tag, expected] of [["pt-BR", "pt"], ["DE", "de"], ["nl", "en"], ["", "en"]])
+    assert.equal(languageOf(tag), expected, tag);
+  for (const tag of ["constructor", "__proto__", "toString-x"]) assert.equal(languageOf(tag), "en");
+});
+
+test("Portuguese texts are right in Brazil and in Portugal", () => {
+  const file = new URL("src/texts/pt.json", import.meta.url);
+  const words = /ecrã|ficheiro|definições|noutr|demasiad|transferência|eliminar|está a \w+r\b|tela /i;
+  for (const [key, text] of Object.entries(JSON.parse(readFileSync(file, "utf8"))))
+    assert.doesNotMatch(text, words, key);
 });
 
 test("every language has every text", () => {

@@ -18,7 +18,7 @@ import { watermarkOf } from "../names.ts";
 import { advice, isRetryable, sentence } from "../refusals.ts";
 import { type Silence, skipTo } from "../silences.ts";
 import { type PlayerEvent, type PlayerState, type Refusal, next, OPENING, word } from "../state.ts";
-import { en, fill, languageOf, type Texts, textsOf } from "../texts/index.ts";
+import { en, fill, formatNumber, languageOf, type Texts, textsOf } from "../texts/index.ts";
 import { formatTime, parseTime } from "../time.ts";
 import type { Controls } from "./controls.ts";
 import style from "./lectern-video.css";
@@ -108,7 +108,6 @@ export class LecternVideo extends HTMLElement {
     cues.setAttribute("part", "captions");
     const start = Object.assign(make("button", "start"), { type: "button" });
     start.addEventListener("click", () => this.perform({ type: "toggle" }));
-    start.append(playIcon());
     root.append(start, controller, watermark, cues, notice, card);
     this.#parts = { card, title, advice: text, retry, notice, start, controller, watermark };
     this.captions = new Captions(this.video, cues, () => this.#controls?.update());
@@ -127,6 +126,8 @@ export class LecternVideo extends HTMLElement {
       this.#listen();
     }
     if (!this.hasAttribute("tabindex")) this.tabIndex = -1;
+    // Not a region: a page with two players would have two of one name.
+    if (!this.hasAttribute("role")) this.setAttribute("role", "group");
     this.#showPoster();
     this.#render();
     if (!this.engine) {
@@ -258,18 +259,14 @@ export class LecternVideo extends HTMLElement {
         video.muted = false;
         video.volume = Math.min(1, Math.max(0, Math.round((video.volume + action.by) * 100) / 100));
         keepSettings({ volume: video.volume });
-        this.notice(fill(this.texts.volume_is, { percent: Math.round(video.volume * 100) }));
+        this.#showVolume();
         break;
       case "faster":
         this.setSpeed(nextSpeed(video.playbackRate, action.steps));
         break;
       case "mute":
         video.muted = !video.muted;
-        this.notice(
-          video.muted
-            ? this.texts.muted
-            : fill(this.texts.volume_is, { percent: Math.round(video.volume * 100) }),
-        );
+        this.#showVolume();
         break;
       case "captions":
         this.#toggleCaptions();
@@ -303,7 +300,13 @@ export class LecternVideo extends HTMLElement {
   setSpeed(speed: number): void {
     this.video.defaultPlaybackRate = this.video.playbackRate = speed;
     keepSettings({ speed });
-    this.notice(fill(this.texts.speed_is, { speed }));
+    this.notice(fill(this.texts.speed_is, { speed: formatNumber(speed, this.language) }));
+  }
+
+  #showVolume(): void {
+    const { texts, video, language } = this;
+    const percent = formatNumber(video.volume, language, "percent");
+    this.notice(video.muted ? texts.muted : fill(texts.volume_is, { percent }));
   }
 
   /** Shows a short message, which a screen reader says. */
@@ -601,16 +604,6 @@ export class LecternVideo extends HTMLElement {
       // The browser has none, or the lecture has not begun.
     }
   }
-}
-
-function playIcon(): SVGSVGElement {
-  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  svg.setAttribute("viewBox", "0 0 24 24");
-  svg.setAttribute("aria-hidden", "true");
-  const shape = document.createElementNS("http://www.w3.org/2000/svg", "path");
-  shape.setAttribute("d", "M8 4.500v15l12-7.500Z");
-  svg.append(shape);
-  return svg;
 }
 
 /** The control that a key was meant for. */

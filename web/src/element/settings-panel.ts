@@ -2,7 +2,7 @@
 import { CAPTION_STYLES } from "../caption-style.ts";
 import { SPEEDS } from "../keys.ts";
 import { keepSettings, settings } from "../memory.ts";
-import { fill, type TextKey } from "../texts/index.ts";
+import { fill, formatNumber, type TextKey } from "../texts/index.ts";
 import { make } from "./dom.ts";
 import type { PanelContent, PanelHost } from "./panel.ts";
 
@@ -33,16 +33,19 @@ function groups({ player, texts }: PanelHost, fold: HTMLElement): HTMLElement[] 
   const qualities = engine?.qualities() ?? [];
   if (engine && qualities.length > 1) {
     const auto =
-      engine.quality < 0 && engine.height > 0
-        ? fill(texts.auto_at, { height: engine.height })
+      engine.quality < 0 && engine.lines > 0
+        ? fill(texts.auto_at, { height: engine.lines })
         : texts.auto;
-    const heights = qualities.map(({ height, id }): Choice<number> => [`${height}p`, id]);
+    const heights = qualities.map(({ lines, id }): Choice<number> => [`${lines}p`, id]);
     const choices: Choice<number>[] = [[auto, -1], ...heights];
     made.push(
       group("quality", texts.quality, choices, engine.quality, (id) => (engine.quality = id)),
     );
   }
-  const speeds = SPEEDS.map((speed): Choice<number> => [`${speed}×`, speed]);
+  const speeds = SPEEDS.map((speed): Choice<number> => [
+    `${formatNumber(speed, player.language)}×`,
+    speed,
+  ]);
   made.push(
     group("speed", texts.speed, speeds, video.playbackRate, (speed) => player.setSpeed(speed)),
   );
