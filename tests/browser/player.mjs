@@ -432,8 +432,17 @@ async function preview(context) {
   );
   await page.evaluate(() => (document.querySelector("video").muted = true));
   await page.keyboard.press("k");
+  // A page with the element of its own gives a way to the course.
+  const course = page.getByRole("link", { name: "Open the course" });
+  await page.evaluate(() => {
+    const link = Object.assign(document.createElement("a"), { slot: "course", href: "/courses/" });
+    link.textContent = "Open the course";
+    document.querySelector("lectern-video").append(link);
+  });
+  const isEarly = await course.isVisible();
   const seen = { preview: await ended };
   await page.locator("lectern-video .card").waitFor();
+  seen.course = [isEarly, await course.isVisible()];
   Object.assign(seen, { title: await text(page, ".card .title"), advice: await text(page, ".advice") });
   await picture(page, "preview");
   await page.getByRole("button", { name: "Watch again" }).click();

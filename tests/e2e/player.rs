@@ -232,6 +232,7 @@ fn the_end_of_a_preview_leads_to_the_course() {
     let expected = json!({
         "title": "The preview ends here.",
         "advice": "Open the course to watch the whole lecture.",
+        "course": [false, true],
         "again": true,
         "preview": true,
     });

@@ -66,7 +66,15 @@ export class LecternVideo extends HTMLElement {
   readonly #leavePage = (): void => this.#keepPlace();
   readonly #alert: HTMLElement = document.createElement("p");
   readonly #parts: Record<
-    "card" | "title" | "advice" | "retry" | "notice" | "start" | "controller" | "watermark",
+    | "card"
+    | "title"
+    | "advice"
+    | "retry"
+    | "course"
+    | "notice"
+    | "start"
+    | "controller"
+    | "watermark",
     HTMLElement
   >;
 
@@ -92,11 +100,13 @@ export class LecternVideo extends HTMLElement {
     const card = make("div", "card");
     const alert = document.createElement("slot");
     alert.name = "alert";
+    const course = document.createElement("slot");
+    course.name = "course";
     const title = make("p", "title");
     const text = make("p", "advice");
     const retry = Object.assign(make("button", "retry"), { type: "button" });
     retry.addEventListener("click", () => this.retry());
-    card.append(alert, title, text, retry);
+    card.append(alert, title, text, course, retry);
     const notice = make("p", "notice");
     for (const part of [title, text, notice]) part.setAttribute("role", "status");
     text.id = "advice";
@@ -109,7 +119,7 @@ export class LecternVideo extends HTMLElement {
     const start = Object.assign(make("button", "start"), { type: "button" });
     start.addEventListener("click", () => this.perform({ type: "toggle" }));
     root.append(start, controller, watermark, cues, notice, card);
-    this.#parts = { card, title, advice: text, retry, notice, start, controller, watermark };
+    this.#parts = { card, title, advice: text, retry, course, notice, start, controller, watermark };
     this.captions = new Captions(this.video, cues, () => this.#controls?.update());
   }
 
@@ -474,7 +484,7 @@ export class LecternVideo extends HTMLElement {
   #render(): void {
     const { texts } = this;
     const { playback, trouble } = this.#state;
-    const { card, title, advice: text, retry, start, watermark } = this.#parts;
+    const { card, title, advice: text, retry, course, start, watermark } = this.#parts;
     this.#hasStarted ||= playback === "playing";
     start.hidden = this.#hasStarted || playback !== "paused" || trouble?.kind === "refused";
     start.setAttribute("aria-label", texts.play);
@@ -501,6 +511,7 @@ export class LecternVideo extends HTMLElement {
     this.#alert.hidden = !alert;
     title.textContent = isPreviewOver ? texts.preview_over : "";
     text.textContent = advised;
+    course.hidden = !isPreviewOver;
     retry.textContent = isPreviewOver ? texts.replay : texts.retry;
     retry.hidden =
       !isPreviewOver &&
