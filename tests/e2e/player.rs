@@ -106,6 +106,7 @@ fn the_player_is_used_by_keys_and_clicks_and_explains_what_it_cannot_do() {
             "Quality", "Speed", "Captions", "Size", "Colors", "Position", "Audio",
         ],
         "qualities": ["Auto (480p)", "720p", "480p"],
+        "audio": ["Deutsch"],
         "chapters": ["0:00Introduction", "0:20Questions & answers"],
         "found": 1,
         "preview": { "image": "storyboard/00000.jpg", "chapter": "Questions & answers" },
@@ -173,6 +174,9 @@ fn the_player_is_used_by_keys_and_clicks_and_explains_what_it_cannot_do() {
     let seen = used(&edge, "monkey", &[&opening]);
     let shown = format!("{seen:#}\n{}", edge.log());
     assert_eq!(seen["state"], "playing", "{shown}");
+    let rest = seen["rest"].as_str().expect("a state");
+    let states = ["playing", "paused", "ended", "slow", "offline", "refused"];
+    assert!(states.contains(&rest), "{shown}");
     assert_eq!(seen["errors"], json!([]), "{shown}");
 }
 
