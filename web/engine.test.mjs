@@ -1,7 +1,7 @@
 // The engine's decisions: where to start, what to load, and what follows an error.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { abrSettings, aheadSettings, lowDataLevel } from "./src/abr.ts";
+import { abrSettings, aheadSettings, linesOf, lowDataLevel } from "./src/abr.ts";
 import { reasonOf } from "./src/answer.ts";
 import { Attempts } from "./src/attempts.ts";
 import { Damage } from "./src/damage.ts";
@@ -158,6 +158,11 @@ function storage() {
   const kept = new Map();
   return { getItem: (name) => kept.get(name) ?? null, setItem: (name, text) => void kept.set(name, text), removeItem: (name) => void kept.delete(name) };
 }
+
+test("a rung has the name of its shorter side", () => {
+  for (const [width, height, expected] of [[854, 480, 480], [480, 854, 480], [0, 360, 360]])
+    assert.equal(linesOf({ width, height }), expected);
+});
 
 test("an estimate of the line is kept for an hour", () => {
   Object.defineProperty(globalThis, "localStorage", { value: storage(), configurable: true });

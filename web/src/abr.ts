@@ -67,9 +67,14 @@ export function aheadSettings(isLowData: boolean): typeof AHEAD {
   return isLowData ? AHEAD_LOW_DATA : AHEAD;
 }
 
+/** The shorter side of a rung, by which people name it. */
+export function linesOf({ width, height }: Rung): number {
+  return Math.min(width || height, height);
+}
+
 /** The largest rung for low-data playback: the tallest of at most 480 lines, else the smallest. */
 export function lowDataLevel(rungs: readonly Rung[]): number {
-  const lines = rungs.map(({ width, height }) => Math.min(width || height, height));
+  const lines = rungs.map(linesOf);
   const fitting = lines.filter((count) => count > 0 && count <= LOW_DATA_LINES);
   return Math.max(0, fitting.length > 0 ? lines.lastIndexOf(Math.max(...fitting)) : 0);
 }

@@ -1,7 +1,7 @@
 // Loads and plays a lecture: hls.js for playlists, the browser for files and where it plays HLS
 // itself. It reports events; the element decides what the viewer sees.
 import Hls, { type ErrorData, type Fragment } from "hls.js";
-import { abrSettings, aheadSettings, cautiousLevel, lowDataLevel } from "./abr.ts";
+import { abrSettings, aheadSettings, cautiousLevel, linesOf, lowDataLevel } from "./abr.ts";
 import { type FailedLoad, nextStep, type Problem, reasonOf } from "./answer.ts";
 import { type Attempt, Attempts } from "./attempts.ts";
 import { Damage } from "./damage.ts";
@@ -72,6 +72,8 @@ export function pause(milliseconds: number): Promise<void> {
 export interface Quality {
   id: number;
   height: number;
+  /** The shorter side, by which people name a quality. */
+  lines: number;
 }
 
 export interface AudioChoice {
@@ -293,8 +295,10 @@ export class Engine {
   /** Heights to choose from, the largest first. */
   qualities(): Quality[] {
     const byHeight = new Map<number, Quality>();
-    for (const [id, { height }] of (this.#hls?.levels ?? []).entries())
-      if (height) byHeight.set(height, { id, height });
+    for (const [id, level] of (this.#hls?.levels ?? []).entries()) {
+      const { height } = level;
+      if (height) byHeight.set(height, { id, height, lines: linesOf(level) });
+    }
     return [...byHeight.values()].sort((one, other) => other.height - one.height);
   }
 
@@ -311,9 +315,10 @@ export class Engine {
     this.#hls[this.#isLost() ? "loadLevel" : "nextLevel"] = id;
   }
 
-  /** The height that plays. */
-  get height(): number {
-    return this.#hls?.levels[this.#hls.currentLevel]?.height ?? this.#video.videoHeight;
+  /** The lines of the quality that plays. */
+  get lines(): number {
+    const { videoWidth: width, videoHeight: height } = this.#video;
+    return linesOf(this.#hls?.levels[this.#hls.currentLevel] ?? { width, height });
   }
 
   audioChoices(): AudioChoice[] {

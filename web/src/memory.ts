@@ -9,6 +9,8 @@ export interface Settings {
   captionStyle?: unknown;
   /** Silences are skipped. */
   skipsSilence?: boolean;
+  /** Characters control the player. */
+  shortcuts?: boolean;
   /** Load little: low qualities, and not far ahead. */
   lowData?: boolean;
 }

@@ -22,26 +22,31 @@ addEventListener("keydown", (event) => {
 addEventListener("hashchange", () => location.reload());
 
 const link = parseLink(location.hash.slice(1));
-void name(link);
+const found = embedders();
+talk(player, found.then(([nearest]) => nearest));
+void textsOf(language).then(({ lecture }) => setTitle(lecture));
 if (!link) player.refuse({ code: "no_link" });
 else if (!isAllowed(link)) player.refuse({ code: "other_site" });
 else void open(link);
 
-/** Names the page after its lecture, in the viewer's language. */
-async function name(link: URL | undefined): Promise<void> {
-  const { lecture } = await textsOf(language);
-  document.title = (link && lectureName(link)) ?? lecture;
-  document.querySelector("h1")!.textContent = document.title;
+let isNamed = false;
+
+/** Names the page. The name of a lecture stays. */
+function setTitle(title: string, isLecture = false): void {
+  if (isNamed && !isLecture) return;
+  isNamed = isLecture;
+  document.title = document.querySelector("h1")!.textContent = title;
 }
 
 async function open(link: URL): Promise<void> {
-  const found = embedders();
+  const name = lectureName(link);
+  // The edge has verified a link that opens. Others name nothing.
+  if (name) player.addEventListener("lectern:ready", () => setTitle(name, true), { once: true });
   // Other links open at once: a page without the edge's script is waited for.
   const pages = claimsOf(link).origin ? await found : [];
   const headers: Record<string, string> =
     pages.length > 0 ? { [EMBEDDER_HEADER]: pages.join(", ") } : {};
   const ask = window === parent ? undefined : newLink;
-  void found.then(([nearest]) => nearest !== undefined && talk(player, nearest));
   player.open(link, { headers, pages, ask, start: parseTime(query.get("t")) });
 }
 
