@@ -143,6 +143,10 @@ export class Engine {
   #isLive = false;
   #isWatched = false;
   #isLowData = settings().lowData === true;
+  /** The device answers, and not the edge. */
+  #isFromDevice = false;
+  /** The device has the whole lecture. */
+  #isOnDevice = false;
   #stall: ReturnType<typeof setTimeout> | undefined;
   #isWaiting = false;
   readonly #listening = new AbortController();
@@ -242,6 +246,28 @@ export class Engine {
     if (!this.#hls) return;
     this.#choices.height = this.#hls.levels[id]?.height;
     this.#hls.nextLevel = id;
+  }
+
+  /** The playlists that the browser can play. */
+  get hls(): Hls | undefined {
+    return this.#hls;
+  }
+
+  /** The height for low-data playback. */
+  get lowDataHeight(): number | undefined {
+    const levels = this.#hls?.levels ?? [];
+    return levels[lowDataLevel(levels)]?.height;
+  }
+
+  /** Headers of requests with the link. */
+  get headers(): Record<string, string> {
+    return this.#host.headers;
+  }
+
+  /** The device has the whole lecture, or no longer has it. */
+  set isOnDevice(isThere: boolean) {
+    this.#isOnDevice = isThere;
+    if (!isThere && this.#isFromDevice) void this.#openAgain();
   }
 
   /** The height that plays. */
@@ -360,6 +386,8 @@ export class Engine {
     addEventListener(
       "offline",
       () => {
+        if (this.#isFromDevice) return;
+        if (this.#isOnDevice && !this.#isRefused) return void this.#openAgain();
         if (this.#isOpened) this.#hls?.stopLoad();
         this.#host.dispatch({ type: "lose" });
       },
@@ -369,7 +397,7 @@ export class Engine {
       "online",
       () => {
         this.#host.dispatch({ type: "arrive" });
-        if (this.#isRefused) return;
+        if (this.#isRefused || this.#isFromDevice) return;
         if (this.#isOpened) this.#hls?.startLoad(this.#second());
         else if (this.#video.error && !this.#hls) void this.#recoverNative();
       },
@@ -389,7 +417,8 @@ export class Engine {
     if (this.#isRefused) return;
     this.#isWaiting = true;
     this.#stall = setTimeout(() => {
-      const isLost = this.#networkErrors > 0 || !navigator.onLine;
+      const isCut = !navigator.onLine && !this.#isFromDevice;
+      const isLost = this.#networkErrors > 0 || isCut;
       this.#host.dispatch(isLost ? { type: "lose", problem: this.#problem } : { type: "stall" });
     }, STALL_MS);
   }
@@ -447,6 +476,8 @@ export class Engine {
   /** Takes notice of the Multivariant Playlist, before hls.js does. */
   #opened(hls: Hls, passes: Renewal, { text, url, headers }: OpenedPlaylist): void {
     if (hls !== this.#hls) return;
+    this.#isFromDevice = headers.get("lectern-kept") !== null;
+    this.#isOnDevice ||= this.#isFromDevice;
     this.#setStart(parsePosition(headers.get("lectern-position")));
     hls.config.startPosition = this.#second();
     if (passes.session) {
@@ -508,7 +539,8 @@ export class Engine {
       this.#appending.set(type, frag);
     });
     hls.on(Hls.Events.FRAG_BUFFERED, () => {
-      if (hls.bandwidthEstimate !== hls.abrEwmaDefaultEstimate)
+      // The device's speed is not the line's.
+      if (!this.#isFromDevice && hls.bandwidthEstimate !== hls.abrEwmaDefaultEstimate)
         keepBandwidth(hls.bandwidthEstimate);
       this.#arrive();
     });
@@ -715,6 +747,12 @@ export class Engine {
     this.#hls.config.startPosition = this.#second();
     this.#hls.loadSource(this.#opening(this.#passes));
     this.#video.playbackRate = playbackRate;
+    this.#playOn();
+  }
+
+  /** Opens the lecture from another source, at the same second. */
+  async #openAgain(): Promise<void> {
+    await this.open();
     this.#playOn();
   }
 
