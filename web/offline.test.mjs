@@ -11,6 +11,7 @@ import {
   formatBytes,
   formatSpan,
   isAnswered,
+  isForgotten,
   isLectureCache,
   parseKept,
   rangeOf,
@@ -82,6 +83,15 @@ test("files go at the end, and stay while a clock is wrong", () => {
   assert.deepEqual(ended(all, 1_059_999), []);
   assert.deepEqual(ended(all, 1_060_000), [kept, loading]);
   assert.deepEqual(ended(all, 0), []);
+  const known = 1_060_000 + 30 * 86_400_000;
+  for (const [state, now, expected] of [
+    ["kept", 1_060_000, false],
+    ["over", known - 1, false],
+    ["over", known, true],
+    ["loading", 1_060_000, true],
+  ])
+    assert.equal(isForgotten({ ...kept, state }, now), expected, `${state} ${now}`);
+  assert.equal(ended(all, known).length, 3);
 });
 
 test("an entry of the list is read as it was written, and nothing else", () => {

@@ -8,11 +8,13 @@ import { bare, cacheOf, isOver, type Kept, pathOf, type Reduced, reduce } from "
 
 /** The largest playlists, in bytes. */
 const MAX_PLAYLIST_BYTES = 16 << 20;
+/** Statuses of links and passes that open nothing any more. */
+const ENDED = new Set([401, 403, 410]);
 /** Files that load at once. */
 const AT_ONCE = 3;
 
 /** The reason why a lecture is not on the device. */
-export type KeepProblem = "connection" | "full" | "live" | "failed";
+export type KeepProblem = "connection" | "full" | "live" | "ended" | "failed";
 
 export interface KeepState {
   /** `stopped`: some files are there. */
@@ -140,6 +142,8 @@ export class Keeper {
       await deleteFiles(whole, whole);
       this.#stopping = undefined;
       this.#set({ kind: "kept", kept: whole, bytes: whole.bytes, share: 1 });
+      // What plays may be the revision before, whose files are gone.
+      if (before?.state === "kept") this.engine.isOnDevice = false;
       this.engine.isOnDevice = true;
     } catch (error) {
       stopping.abort();
@@ -239,7 +243,7 @@ async function loadFile(
   });
   if (!answer.ok) {
     await answer.body?.cancel();
-    if (isNeeded) throw new Unkept("failed");
+    if (isNeeded) throw new Unkept(ENDED.has(answer.status) ? "ended" : "failed");
     return 0;
   }
   const type = answer.headers.get("content-type") ?? "application/octet-stream";
@@ -257,7 +261,7 @@ async function load(url: string, options: RequestInit): Promise<Response> {
     options.signal?.throwIfAborted();
     throw new Unkept("connection");
   });
-  if (!answer.ok) throw new Unkept("failed");
+  if (!answer.ok) throw new Unkept(ENDED.has(answer.status) ? "ended" : "failed");
   return answer;
 }
 

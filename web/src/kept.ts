@@ -2,6 +2,7 @@
 import {
   cacheOf,
   ended,
+  isForgotten,
   isLectureCache,
   type Kept,
   LIST,
@@ -51,10 +52,10 @@ export async function forget(kept: Pick<Kept, "path" | "sub">): Promise<void> {
   await deleteFiles(kept);
 }
 
-/** Deletes the files of lectures whose time has ended. Their entries say so. */
+/** Deletes the files of lectures whose time has ended. Their entries say so for a while. */
 export async function deleteEnded(all: readonly Kept[], now: number): Promise<void> {
   for (const kept of ended(all, now)) {
-    if (kept.state === "loading") await forget(kept);
+    if (isForgotten(kept, now)) await forget(kept);
     else {
       await list({ ...kept, state: "over" });
       await deleteFiles(kept);

@@ -118,9 +118,19 @@ function folderOf(path: string): string {
   return path.slice(0, path.lastIndexOf("/") + 1);
 }
 
-/** Lectures whose files the device deletes now. */
+/** The time for which the device knows of a lecture that it had, in milliseconds: 30 days. */
+const KNOWN_MS = 30 * 86_400_000;
+
+/** Lectures that the device deletes now: their files, or their entry. */
 export function ended(list: readonly Kept[], now: number): Kept[] {
-  return list.filter((kept) => kept.state !== "over" && isOver(kept, now));
+  return list.filter((kept) => {
+    return kept.state === "over" ? isForgotten(kept, now) : isOver(kept, now);
+  });
+}
+
+/** Returns whether nothing stays of a lecture. */
+export function isForgotten(kept: Kept, now: number): boolean {
+  return kept.state === "loading" || now >= endOf(kept) + KNOWN_MS;
 }
 
 /** Bytes of a file, as RFC 9110 §14.1.2 counts them: the first and the last. */

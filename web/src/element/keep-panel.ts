@@ -74,7 +74,7 @@ export async function keepPanel({ player, texts }: PanelHost): Promise<PanelCont
       return fill(words.kept, { height: kept.height, size, time: time.format(endOf(kept)) });
     }
     const span = formatSpan(claimsOf(engine.link).offline ?? 0, language);
-    return kind === "none" ? fill(words.hint, { span }) : "";
+    return kind === "loading" ? "" : fill(words.hint, { span });
   };
   const nodesOf = ({ kind, kept }: KeepState): HTMLElement[] => {
     switch (kind) {
@@ -96,10 +96,9 @@ export async function keepPanel({ player, texts }: PanelHost): Promise<PanelCont
     const { state } = keeper;
     bar.value = state.share;
     const percent = Math.floor(state.share * 100);
-    loaded.textContent =
-      state.kind === "stopped"
-        ? fill(words.part, { size: bytes(state.bytes) })
-        : fill(words.progress, { percent, size: bytes(state.bytes) });
+    const text = state.kind === "stopped" ? words.part : words.progress;
+    loaded.textContent = fill(text, { percent, size: bytes(state.bytes) });
+    loaded.hidden = state.kind === "stopped" && state.bytes === 0;
     const isSame = state.kind === shown?.kind && state.problem === shown.problem;
     const hasFinished = shown?.kind === "loading" && state.kind === "kept";
     shown = state;
