@@ -160,6 +160,9 @@ func (all vectors) call(v vector) (string, error, bool) {
 			read(&options.SessionsPolicy)
 		case "strict":
 			read(&options.Strict)
+		case "offline":
+			read(&seconds)
+			options.Offline = time.Duration(seconds) * time.Second
 		case "use":
 			read(&options.Use)
 		case "directory":

@@ -32,7 +32,7 @@ const MINT_OPTIONS = ['keys', 'now', 'maxLinkAge', 'maxWatch'];
 const UPLOAD_OPTIONS = [
     ...MINT_OPTIONS, 'viewer', 'expiresIn', 'expiresAt', 'notBefore', 'watch', 'maxHeight',
     'preview', 'langs', 'ip', 'country', 'origin', 'jti', 'sessions', 'sessionsPolicy',
-    'strict', 'directory',
+    'strict', 'offline', 'directory',
 ];
 const LINK_OPTIONS = [...UPLOAD_OPTIONS, 'use'];
 
@@ -59,6 +59,7 @@ export const link = async (url, options) => {
         sessions: given.sessions,
         sessions_policy: given.sessionsPolicy,
         strict: given.strict,
+        offline: given.offline,
     };
     return addToken(parts, await mint(claims, { keys, now, maxLinkAge, maxWatch }));
 };

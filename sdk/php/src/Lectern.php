@@ -36,7 +36,7 @@ final class Lectern
      *
      * A URL that ends in a slash opens its folder. `directory: true` opens the object's folder.
      * `watch`, `maxHeight`, `preview`, `langs`, `ip`, `country`, `origin`, `jti`, `sessions`,
-     * `sessionsPolicy` and `strict` set the claims of the same names.
+     * `sessionsPolicy`, `strict` and `offline` set the claims of the same names.
      *
      * @param ?array{int, int} $preview
      * @param ?list<string> $langs
@@ -61,6 +61,7 @@ final class Lectern
         ?int $sessions = null,
         ?string $sessionsPolicy = null,
         ?bool $strict = null,
+        ?int $offline = null,
         string $use = 'play',
         bool $directory = false,
         #[\SensitiveParameter] ?string $keys = null,
@@ -84,6 +85,7 @@ final class Lectern
             'sessions' => $sessions,
             'sessions_policy' => $sessionsPolicy,
             'strict' => $strict,
+            'offline' => $offline,
             'watch' => $watch,
             'max_height' => $maxHeight,
             'preview' => $preview,
@@ -123,6 +125,7 @@ final class Lectern
         ?int $sessions = null,
         ?string $sessionsPolicy = null,
         ?bool $strict = null,
+        ?int $offline = null,
         #[\SensitiveParameter] ?string $keys = null,
         int|\DateTimeInterface|null $now = null,
         int $maxLinkAge = self::MAX_LINK_AGE,
@@ -134,7 +137,7 @@ final class Lectern
         }
         return self::link(
             $url, $viewer, $expiresIn, $expiresAt, $notBefore, $watch, $maxHeight, $preview, $langs,
-            $ip, $country, $origin, $jti, $sessions, $sessionsPolicy, $strict,
+            $ip, $country, $origin, $jti, $sessions, $sessionsPolicy, $strict, $offline,
             'upload', $directory, $keys, $now, $maxLinkAge, $maxWatch,
         );
     }

@@ -50,6 +50,7 @@ def link(
     sessions: int | None = None,
     sessions_policy: SessionsPolicy | None = None,
     strict: bool | None = None,
+    offline: int | timedelta | None = None,
     use: Use = "play",
     directory: bool = False,
     keys: str | None = None,
@@ -61,7 +62,7 @@ def link(
 
     A URL that ends in a slash opens its folder. ``directory=True`` opens the folder of the object.
     ``watch``, ``max_height``, ``preview``, ``langs``, ``ip``, ``country``, ``origin``, ``jti``,
-    ``sessions``, ``sessions_policy`` and ``strict`` set the claims of the same names.
+    ``sessions``, ``sessions_policy``, ``strict`` and ``offline`` set the claims of the same names.
     """
     parts = _urls.split(url)
     now = _claims.read_now(now)
@@ -82,6 +83,7 @@ def link(
         "sessions": sessions,
         "sessions_policy": sessions_policy,
         "strict": strict,
+        "offline": _claims.read_seconds(offline),
     }
     token = mint(claims, keys=keys, now=now, max_link_age=max_link_age, max_watch=max_watch)
     return parts.with_token(token)
@@ -105,6 +107,7 @@ def upload_link(
     sessions: int | None = None,
     sessions_policy: SessionsPolicy | None = None,
     strict: bool | None = None,
+    offline: int | timedelta | None = None,
     directory: bool = False,
     keys: str | None = None,
     now: int | datetime | None = None,
