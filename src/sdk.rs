@@ -33,6 +33,10 @@ pub const EXPIRES_IN: u64 = 6 * 3600;
 const PARAMETER: &str = "token";
 /// A pass stores the depth of its folder in one byte.
 const MAX_DEPTH: usize = 255;
+/// The longest name of a download, in bytes. Encoded, it fits a query beside the longest link.
+const MAX_NAME_BYTES: usize = 1024;
+/// The edge's player page, up to the link.
+const PAGE: &str = "/_lectern/play#";
 
 /// Keys, and the limits of the edge that verifies the links.
 #[derive(Debug)]
@@ -98,6 +102,8 @@ pub enum Error {
     },
     #[error("`expires_in` and `expires_at` are both set")]
     TwoTimes,
+    #[error("the name of a download is longer than {MAX_NAME_BYTES} bytes")]
+    LongName,
     #[error("`{0}` is reserved: the edge refuses a link that has it")]
     ReservedClaim(&'static str),
     #[error("`watch` is {0} s, and the edge counts {1} at most (`MAX_WATCH`)")]
@@ -162,6 +168,7 @@ impl Error {
                 _ => "bad_exp",
             },
             Self::TwoTimes => "bad_exp",
+            Self::LongName => "bad_option",
             Self::ReservedClaim(_) => "reserved_claim",
             Self::WatchTooLong(..) => "watch_too_long",
             Self::LinkTooLong | Self::Link(LinkError::TooLong) => "link_too_long",
@@ -223,6 +230,69 @@ impl Sdk {
             return Err(Error::NotAFolder);
         }
         Ok(url.with_token(&self.mint(&claims, now)?))
+    }
+
+    /// Returns the address of the edge's player page for an `<iframe>`. The link is in its
+    /// fragment, which browsers send to no server. Of a folder, the page plays `master.m3u8`.
+    ///
+    /// # Errors
+    /// When the edge would refuse the link.
+    pub fn embed_url(&self, url: &str, options: &Options, now: u64) -> Result<String, Error> {
+        let parts = Url::parse(url)?;
+        let lecture = match parts.path.ends_with('/') {
+            true => parts.beside("master.m3u8", &parts.query_with(PARAMETER, ""))?,
+            false => url.to_owned(),
+        };
+        let options = Options {
+            purpose: Purpose::Play,
+            ..options.clone()
+        };
+        let link = self.link(&lecture, &options, now)?;
+        Ok(format!("{}{PAGE}{link}", parts.origin))
+    }
+
+    /// Mints a link to the poster of a lecture, and to nothing else. `url` is that of the lecture's
+    /// folder or of an object in it.
+    ///
+    /// # Errors
+    /// When the edge would refuse the link.
+    pub fn poster_url(&self, url: &str, options: &Options, now: u64) -> Result<String, Error> {
+        let options = Options {
+            purpose: Purpose::Play,
+            directory: false,
+            ..options.clone()
+        };
+        let parts = Url::parse(url)?;
+        let poster = parts.beside("poster.jpg", &parts.query_with(PARAMETER, ""))?;
+        self.link(&poster, &options, now)
+    }
+
+    /// Mints a link to the download of a lecture, and to nothing else. `url` is that of the
+    /// lecture's folder or of an object in it. Browsers save the file under `name`, or else under
+    /// the name of the folder.
+    ///
+    /// # Errors
+    /// When the edge would refuse the link.
+    pub fn download_url(
+        &self,
+        url: &str,
+        name: Option<&str>,
+        options: &Options,
+        now: u64,
+    ) -> Result<String, Error> {
+        let options = Options {
+            purpose: Purpose::Download,
+            directory: false,
+            ..options.clone()
+        };
+        let name = name.unwrap_or_default();
+        if name.len() > MAX_NAME_BYTES {
+            return Err(Error::LongName);
+        }
+        let parts = Url::parse(url)?;
+        let query = parts.query_with("download", &encoded(name));
+        let file = parts.beside("lecture.mp4", &query)?;
+        self.link(&file, &options, now)
     }
 
     /// Mints a token with these claims.
@@ -430,23 +500,54 @@ impl<'url> Url<'url> {
                 url.push_str(&format!("%{byte:02X}"));
             }
         }
-        let prefix = format!("{PARAMETER}=");
-        let query = self.query.filter(|query| !query.is_empty());
-        let parameters = query.into_iter().flat_map(|query| query.split('&'));
-        let is_link = |parameter: &str| parameter == PARAMETER || parameter.starts_with(&prefix);
-        url.push('?');
-        for parameter in parameters.filter(|parameter| !is_link(parameter)) {
-            url.push_str(parameter);
-            url.push('&');
-        }
-        url.push_str(&prefix);
-        url.push_str(token);
+        url.push_str(&self.query_with(PARAMETER, token));
         if let Some(fragment) = self.fragment {
             url.push('#');
             url.push_str(fragment);
         }
         url
     }
+
+    /// The query with its question mark, in which a parameter has this value alone. An empty value
+    /// removes the parameter.
+    fn query_with(&self, parameter: &str, value: &str) -> String {
+        let prefix = format!("{parameter}=");
+        let query = self.query.filter(|query| !query.is_empty());
+        let members = query.into_iter().flat_map(|query| query.split('&'));
+        let is_it = |member: &str| member == parameter || member.starts_with(&prefix);
+        let new = prefix.clone() + value;
+        let kept = members.filter(|member| !is_it(member));
+        let all: Vec<&str> = kept
+            .chain((!value.is_empty()).then_some(new.as_str()))
+            .collect();
+        match all.is_empty() {
+            true => String::new(),
+            false => format!("?{}", all.join("&")),
+        }
+    }
+
+    /// The URL of another object in the same folder, with this query.
+    fn beside(&self, name: &str, query: &str) -> Result<String, Error> {
+        let slash = self.path.rfind('/');
+        let slash = slash.ok_or(Error::Path(ObjectKeyError::NotAbsolute))?;
+        let folder = self.path.get(..=slash).unwrap_or_default();
+        let fragment = self.fragment.map(|fragment| format!("#{fragment}"));
+        let fragment = fragment.unwrap_or_default();
+        Ok(format!("{}{folder}{name}{query}{fragment}", self.origin))
+    }
+}
+
+/// Percent-encodes all but unreserved characters (RFC 3986 §2.3).
+fn encoded(text: &str) -> String {
+    let mut encoded = String::new();
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    encoded
 }
 
 fn apart(text: &str, at: char) -> (&str, Option<&str>) {

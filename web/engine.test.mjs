@@ -40,16 +40,21 @@ test("a position is whole seconds, and nothing else is one", () => {
 
 test("a damaged segment is tried again, then skipped, and not for ever", () => {
   const damage = new Damage();
-  const steps = (...places) => places.map((at) => damage.next(at, true));
+  const steps = (...places) => places.map((at) => damage.next(at, 7, true));
+  const play = (from, to) => {
+    for (let second = from; second <= to; second += 0.25) damage.plays(second);
+  };
   assert.deepEqual(steps(60, 60, 60), ["recover", "recover", "skip"]);
   assert.deepEqual(steps(66, 66, 66), ["recover", "recover", "skip"], "the next segment, too");
   assert.deepEqual(steps(300, 301, 302), ["recover", "recover", "skip"], "at another place");
-  const whole = new Damage();
-  const all = Array.from({ length: 60 }, (_, error) => whole.next(Math.floor(error / 3) * 6, true));
-  assert.ok(all.includes("stop"), "nothing can be decoded");
-  assert.equal(all.indexOf("stop"), 8 * 3 + 2);
+  play(400, 405);
+  play(600, 604);
+  assert.deepEqual(steps(700, 700), ["recover", "stop"], "too little played for a new beginning");
+  assert.equal(damage.began, 7);
+  play(700, 711);
+  assert.deepEqual(steps(800), ["recover"]);
   const unknown = new Damage();
-  assert.deepEqual([1, 2, 3].map(() => unknown.next(5, false)), ["recover", "recover", "stop"]);
+  assert.deepEqual([1, 2, 3].map(() => unknown.next(5, 5, false)), ["recover", "recover", "stop"]);
 });
 
 test("one recovery runs at a time, and an opening ends it", () => {

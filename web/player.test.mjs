@@ -6,7 +6,7 @@ import { readText } from "./src/bounded.ts";
 import { captionStyle } from "./src/caption-style.ts";
 import { chapterAt, parseChapters, parseStoryboard } from "./src/element/extras.ts";
 import { actionOf, isRepeated, nextSpeed } from "./src/keys.ts";
-import { downloadOf, lectureName, watermarkOf } from "./src/names.ts";
+import { downloadName, downloadOf, lectureName, watermarkOf } from "./src/names.ts";
 import { addNote, editNote, MAX_NOTE_LENGTH, MAX_NOTES, notesAsMarkdown, parseNotes, storedNotes } from "./src/notes.ts";
 import { overflowing } from "./src/overflow.ts";
 import { advice, isRetryable, refusalOf, sentence } from "./src/refusals.ts";
@@ -217,6 +217,13 @@ test("a transcript has the words of a captions file, without markup", async () =
   assert.equal(long.text.length, 1_000);
 });
 
+test("a hostile captions file costs no more than its size", async () => {
+  const head = "WEBVTT\n\n00:00.000 --> 00:01.000\n";
+  assert.deepEqual(await parseTranscript(`${head}${"<b>".repeat(1 << 20)}deep\n`), []);
+  const many = await parseTranscript(`WEBVTT\n\n${"00:00.000 --> 00:01.000\nx\n\n".repeat(100_000)}`);
+  assert.equal(many.length, 20_000);
+});
+
 test("a transcript is searched in any case, and matches stand out", () => {
   const lines = [{ start: 0, text: "A Request (HTTP)" }, { start: 1, text: "the edge" }];
   assert.deepEqual(search(lines, " request "), [lines[0]]);
@@ -285,8 +292,10 @@ test("a watermark has the element's name, else the link's, without tricks", () =
 test("a download is offered if the link opens it by itself", () => {
   const of = (claims) => downloadOf(linkOf(claims))?.pathname;
   assert.equal(of({ use: "download", path: "/a/" }), "/a/lecture.mp4");
-  for (const claims of [{ path: "/a/" }, { use: "download", path: "/a/master.m3u8" }, { use: "download", path: "/b/" }, { use: "download" }, { use: "download", path: "/a/", preview: [0, 4] }, { use: "download", path: "/a/", max_height: 480 }, { use: "download", path: "/a/", langs: ["en"] }, { use: "download", path: "/a/", origin: ["https://s.example"] }])
+  for (const claims of [{ path: "/a/" }, { use: "download", path: "/a/master.m3u8" }, { use: "download", path: "/b/" }, { use: "download" }, { use: "download", path: "/a/", preview: [0, 4] }, { use: "download", path: "/a/", max_height: 480 }, { use: "download", path: "/a/", langs: ["en"] }, { use: "download", path: "/a/", sessions: 1 }, { use: "download", path: "/a/", origin: ["https://s.example"] }])
     assert.equal(of(claims), undefined, JSON.stringify(claims));
+  for (const [path, name] of [["/c/linear-algebra/lecture.mp4", "linear-algebra.mp4"], ["/c/%C3%BC/v/1/lecture.mp4", "ü.mp4"], ["/lecture.mp4", "lecture.mp4"]])
+    assert.equal(downloadName(new URL(path, "https://h")), name);
   const file = linkOf({ use: "download", path: "/a/v/1/lecture.mp4" });
   file.pathname = "/a/v/1/lecture.mp4";
   assert.equal(downloadOf(file)?.pathname, "/a/v/1/lecture.mp4");

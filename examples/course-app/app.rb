@@ -24,7 +24,7 @@ class School < Sinatra::Base
     "forbidden" => ["Link to another lesson", "A link opens only the lesson that it was made for."],
     "tampered" => ["Altered link", "One letter differs, so the signature does not match."],
     "not_found" => ["Missing lecture", "The lecture was removed, or it has not been published yet."],
-    "no_variant" => ["Quality that does not exist", "This link allows up to 240p, and the lecture starts at 480p."],
+    "no_variant" => ["Quality that does not exist", "This link allows up to 144p, and the lecture starts at 240p."],
     "no_preview" => ["Preview of a live lecture", "The first seconds of a live lecture change while it runs."]
   }.freeze
   # Seconds after which a session needs a password again.

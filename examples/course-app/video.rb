@@ -64,7 +64,7 @@ module Video
       # One letter of the signature.
       when "tampered" then embed(Lectern.link(SAMPLE, expires_in: TO_BEGIN).sub(/.(?=.{20}\z)/) { |one| one == "A" ? "B" : "A" })
       when "not_found" then embed(Lectern.link(NO_LECTURE, expires_in: TO_BEGIN))
-      when "no_variant" then embed(Lectern.link(SAMPLE, expires_in: TO_BEGIN, max_height: 240))
+      when "no_variant" then embed(Lectern.link(SAMPLE, expires_in: TO_BEGIN, max_height: 144))
       when "no_preview" then embed(Lectern.link(SAMPLE_BROADCAST, expires_in: TO_BEGIN, **FREE))
       end
     end

@@ -124,6 +124,61 @@ func UploadLink(url string, options Options) (string, error) {
 	return Link(url, options)
 }
 
+// EmbedURL returns the address of the edge's player page for an <iframe>. The link is in the
+// fragment, which browsers send to no server. Of a URL that ends in a slash, the page plays
+// master.m3u8.
+func EmbedURL(url string, options Options) (string, error) {
+	parts, err := splitURL(url)
+	if err != nil {
+		return "", err
+	}
+	if strings.HasSuffix(parts.path, "/") {
+		if url, err = parts.beside("master.m3u8"); err != nil {
+			return "", err
+		}
+	}
+	options.Use = Play
+	link, err := Link(url, options)
+	if err != nil {
+		return "", err
+	}
+	return parts.origin + "/_lectern/play#" + link, nil
+}
+
+// PosterURL returns a link to the poster of a lecture, and to nothing else. The URL is that of the
+// lecture's folder or of an object in it.
+func PosterURL(url string, options Options) (string, error) {
+	parts, err := splitURL(url)
+	if err != nil {
+		return "", err
+	}
+	return parts.linkBeside("poster.jpg", Play, options)
+}
+
+// DownloadURL returns a link to the download of a lecture, and to nothing else. Browsers save the
+// file under the name, or under the name of the folder if it is empty.
+func DownloadURL(url, name string, options Options) (string, error) {
+	parts, err := splitURL(url)
+	if err != nil {
+		return "", err
+	}
+	encoded, err := encodeName(name)
+	if err != nil {
+		return "", err
+	}
+	parts.query = putMember(parts.query, "download", encoded)
+	return parts.linkBeside("lecture.mp4", Download, options)
+}
+
+func (p parts) linkBeside(name string, use Use, options Options) (string, error) {
+	url, err := p.beside(name)
+	if err != nil {
+		return "", err
+	}
+	options.Use, options.Directory = use, false
+	return Link(url, options)
+}
+
 // Mint returns a token with these claims.
 func Mint(claims Claims, edge Edge) (string, error) {
 	ring, err := readKeys(edge.Keys)

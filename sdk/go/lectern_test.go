@@ -33,6 +33,7 @@ type vectors struct {
 	Keys          string
 	Mint          []vector
 	Link          []vector
+	Embed         []vector
 	Verify        []vector
 	RefusedClaims []vector `json:"refused_claims"`
 	RefusedLinks  []vector `json:"refused_links"`
@@ -112,6 +113,7 @@ func claims(t *testing.T, v vector) (claims Claims, ok bool) {
 // Calls what a vector asks for. Returns false if Go's types cannot express it.
 func (all vectors) call(v vector) (string, error, bool) {
 	options := Options{Edge: all.edge(v)}
+	var downloaded string
 	if !asked(v, &options.Edge) {
 		return "", nil, false
 	}
@@ -167,6 +169,8 @@ func (all vectors) call(v vector) (string, error, bool) {
 			read(&options.Use)
 		case "directory":
 			read(&options.Directory)
+		case "name":
+			read(&downloaded)
 		case "keys", "now", "max_link_age", "max_watch":
 			// Of the edge.
 		default:
@@ -176,11 +180,13 @@ func (all vectors) call(v vector) (string, error, bool) {
 			return "", nil, false
 		}
 	}
-	mint := Link
-	if v.Call == "upload_link" {
-		mint = UploadLink
+	calls := map[string]func(string, Options) (string, error){
+		"link": Link, "upload_link": UploadLink, "embed_url": EmbedURL, "poster_url": PosterURL,
+		"download_url": func(url string, options Options) (string, error) {
+			return DownloadURL(url, downloaded, options)
+		},
 	}
-	link, err := mint(v.URL, options)
+	link, err := calls[v.Call](v.URL, options)
 	return link, err, true
 }
 
@@ -224,6 +230,16 @@ func TestLinkReturnsTheLinkOfTheEdge(t *testing.T) {
 		}
 		if _, err := Verify(v.Link, "", all.edge(v)); err != nil {
 			t.Errorf("%s: %v", v.Name, err)
+		}
+	}
+}
+
+func TestEmbedURLReturnsThePageOfTheEdge(t *testing.T) {
+	all := load(t)
+	for _, v := range all.Embed {
+		link, err, ok := all.call(v)
+		if link != v.Link || err != nil || !ok {
+			t.Errorf("%s: %s, not %s (%v)", v.Name, link, v.Link, err)
 		}
 	}
 }

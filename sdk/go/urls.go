@@ -2,6 +2,7 @@ package lectern
 
 import (
 	"fmt"
+	neturl "net/url"
 	"regexp"
 	"strconv"
 	"strings"
@@ -39,15 +40,46 @@ func (p parts) withToken(token string) string {
 			fmt.Fprintf(&url, "%%%02X", char)
 		}
 	}
-	url.WriteByte('?')
-	if p.query != "" {
-		for _, member := range strings.Split(p.query, "&") {
-			if member != "token" && !strings.HasPrefix(member, "token=") {
-				url.WriteString(member + "&")
+	return url.String() + "?" + putMember(p.query, "token", token) + p.fragment
+}
+
+// The query in which a member has this value alone. An empty value removes the member.
+func putMember(query, name, value string) string {
+	var members []string
+	if query != "" {
+		for _, member := range strings.Split(query, "&") {
+			if member != name && !strings.HasPrefix(member, name+"=") {
+				members = append(members, member)
 			}
 		}
 	}
-	return url.String() + "token=" + token + p.fragment
+	if value != "" {
+		members = append(members, name+"="+value)
+	}
+	return strings.Join(members, "&")
+}
+
+// The URL of another object in the same folder, without a token.
+func (p parts) beside(name string) (string, error) {
+	if !strings.HasPrefix(p.path, "/") {
+		return "", badPath("path_not_absolute")
+	}
+	query := putMember(p.query, "token", "")
+	if query != "" {
+		query = "?" + query
+	}
+	return p.origin + p.path[:strings.LastIndexByte(p.path, '/')+1] + name + query + p.fragment, nil
+}
+
+// The longest name of a download, in bytes. Encoded, it fits a query beside the longest link.
+const maxNameBytes = 1024
+
+// The name of a download, percent-encoded.
+func encodeName(name string) (string, error) {
+	if !utf8.ValidString(name) || len(name) > maxNameBytes {
+		return "", fail("bad_option", "the name must be a text of %d bytes at most", maxNameBytes)
+	}
+	return strings.ReplaceAll(neturl.QueryEscape(name), "+", "%20"), nil
 }
 
 // Path that a link to this path of a URL opens, decoded once.

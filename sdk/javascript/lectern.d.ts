@@ -112,6 +112,29 @@ export function link(url: string, options?: LinkOptions): Promise<string>;
  */
 export function uploadLink(url: string, options?: Omit<LinkOptions, 'use'>): Promise<string>;
 
+/** Options of a link to one object of a lecture. */
+export type ObjectOptions = Omit<LinkOptions, 'use' | 'directory'>;
+
+/**
+ * Returns the address of the edge's player page for an `<iframe>`. The link is in the fragment,
+ * which browsers send to no server. Of a URL that ends in a slash, the page plays `master.m3u8`.
+ */
+export function embedUrl(url: string, options?: Omit<LinkOptions, 'use'>): Promise<string>;
+
+/**
+ * Returns a link to the poster of a lecture, and to nothing else. The URL is that of the lecture's
+ * folder or of an object in it.
+ */
+export function posterUrl(url: string, options?: ObjectOptions): Promise<string>;
+
+/**
+ * Returns a link to the download of a lecture, and to nothing else. Browsers save the file under
+ * `name`, or else under the name of the folder.
+ */
+export function downloadUrl(
+    url: string, options?: ObjectOptions & { name?: string },
+): Promise<string>;
+
 /** Returns a token with these claims. */
 export function mint(claims: Claims, options?: MintOptions): Promise<string>;
 

@@ -6,8 +6,7 @@
  *     await link('https://video.school.example/courses/rails/intro/master.m3u8', { viewer: 's42' });
  *     // 'https://video.school.example/courses/rails/intro/master.m3u8?token=eyJ…'
  *
- * A player plays the link. An <iframe> of `https://video.school.example/_lectern/play#${link}`
- * shows the player page.
+ * A player plays the link. An <iframe> of `embedUrl` shows the player page.
  *
  * `keys` takes the edge's LECTERN_KEYS. It defaults to LECTERN_KEYS of the environment. The first
  * key signs. Keys belong on servers: they open every lecture. A link that the edge would refuse to
@@ -22,18 +21,20 @@ import {
 } from './claims.js';
 import { LecternError } from './error.js';
 import { encode, isPlain, keyring, sign } from './keys.js';
-import { addToken, readPath, splitUrl } from './urls.js';
+import { addToken, beside, encodeName, putMember, readPath, splitUrl } from './urls.js';
 
 export { EXPIRES_IN, LecternError, MAX_LINK_AGE, MAX_LINK_BYTES, MAX_WATCH };
 
 /** @typedef {typeof import('./lectern.d.ts')} Lectern */
 
 const MINT_OPTIONS = ['keys', 'now', 'maxLinkAge', 'maxWatch'];
-const UPLOAD_OPTIONS = [
+const POSTER_OPTIONS = [
     ...MINT_OPTIONS, 'viewer', 'expiresIn', 'expiresAt', 'notBefore', 'watch', 'maxHeight',
     'preview', 'langs', 'ip', 'country', 'origin', 'jti', 'sessions', 'sessionsPolicy',
-    'strict', 'offline', 'directory',
+    'strict', 'offline',
 ];
+const DOWNLOAD_OPTIONS = [...POSTER_OPTIONS, 'name'];
+const UPLOAD_OPTIONS = [...POSTER_OPTIONS, 'directory'];
 const LINK_OPTIONS = [...UPLOAD_OPTIONS, 'use'];
 
 /** @type {Lectern['link']} */
@@ -72,6 +73,28 @@ export const uploadLink = async (url, options) => {
         throw new LecternError('path_not_a_folder', rule);
     }
     return link(url, { ...given, use: 'upload' });
+};
+
+/** @type {Lectern['embedUrl']} */
+export const embedUrl = async (url, options) => {
+    const given = readOptions(options, UPLOAD_OPTIONS);
+    const parts = splitUrl(url);
+    const lecture = parts.path.endsWith('/') ? beside(parts, 'master.m3u8') : url;
+    return `${parts.origin}/_lectern/play#${await link(lecture, given)}`;
+};
+
+/** @type {Lectern['posterUrl']} */
+export const posterUrl = async (url, options) => {
+    const given = readOptions(options, POSTER_OPTIONS);
+    return link(beside(splitUrl(url), 'poster.jpg'), given);
+};
+
+/** @type {Lectern['downloadUrl']} */
+export const downloadUrl = async (url, options) => {
+    const { name, ...given } = readOptions(options, DOWNLOAD_OPTIONS);
+    const parts = splitUrl(url);
+    const query = putMember(parts.query, 'download', encodeName(name));
+    return link(beside({ ...parts, query }, 'lecture.mp4'), { ...given, use: 'download' });
 };
 
 /** @type {Lectern['mint']} */

@@ -38,6 +38,10 @@ test('link returns the link of the edge', async () => {
     for (const vector of vectors.link) assert.equal(await call(vector), vector.link, vector.name);
 });
 
+test('embedUrl returns the page of the edge', async () => {
+    for (const vector of vectors.embed) assert.equal(await call(vector), vector.link, vector.name);
+});
+
 test('verify returns the claims of a token', async () => {
     for (const vector of vectors.verify) {
         const claims = await lectern.verify(vector.token, { url: vector.url, ...edge(vector) });
@@ -88,6 +92,12 @@ test('a misspelt option is refused, and the message names the right one', async 
         ['link', 'url', 'viewer'],
         ['uploadLink', 'max_watch', 'write `maxWatch`'],
         ['uploadLink', 'use', 'viewer'],
+        ['embedUrl', 'use', 'viewer'],
+        ['posterUrl', 'use', 'viewer'],
+        ['posterUrl', 'directory', 'viewer'],
+        ['posterUrl', 'name', 'viewer'],
+        ['downloadUrl', 'use', 'name'],
+        ['downloadUrl', 'directory', 'name'],
         ['mint', 'max_link_age', 'write `maxLinkAge`'],
         ['mint', 'url', 'maxWatch'],
         ['verify', 'maxWatch', 'url'],

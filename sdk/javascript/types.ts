@@ -1,5 +1,5 @@
 // Types of lectern.d.ts and verify.d.ts: checked by tsc, never run.
-import { keyIds, LecternError, link, mint, uploadLink, type Claims } from "./lectern.js";
+import { downloadUrl, embedUrl, keyIds, LecternError, link, mint, posterUrl, uploadLink, type Claims } from "./lectern.js";
 import { verify } from "./verify.js";
 
 const url: string = await link("https://h/a", { viewer: "s42", preview: [0, 300], expiresAt: new Date(), use: "download" });
@@ -19,6 +19,15 @@ await mint({ path: "/a/", exp: 1, sub: "s42", sessions: 2, sessions_policy: "fir
 await mint({ path: "/a/", exp: 1, use: "upload", max_bytes: 1 });
 // @ts-expect-error an upload link has no other use
 await uploadLink("https://h/a/", { use: "play" });
+export const urls: string[] = [
+    await embedUrl("https://h/a/", { viewer: "s42", directory: true }),
+    await posterUrl("https://h/a/", { expiresIn: 60 }),
+    await downloadUrl("https://h/a/", { name: "Tag 1" }),
+];
+// @ts-expect-error a poster is one object
+await posterUrl("https://h/a/", { directory: true });
+// @ts-expect-error a download has no other use
+await downloadUrl("https://h/a/", { use: "play" });
 // @ts-expect-error options are in camel case
 await link("https://h/a", { max_height: 480 });
 // @ts-expect-error no error has this code

@@ -12,6 +12,9 @@ const URL_PARTS = new RegExp(
     'i',
 );
 
+/** Longest name of a download, in bytes. Encoded, it fits a query beside the longest link. */
+const MAX_NAME_BYTES = 1024;
+
 /** Parts of a URL, as they are written. @param {any} url @returns {Parts} */
 export function splitUrl(url) {
     const parts = isText(url) && URL_PARTS.exec(url);
@@ -29,9 +32,41 @@ export function splitUrl(url) {
  */
 export function addToken({ origin, path, query, fragment }, token) {
     const escaped = path.replace(/[^A-Za-z0-9\-._~!$&'()*+,=:@/%]+/g, encodeURIComponent);
-    const kept = query ? query.split('&').filter((part) => !/^token(?:=|$)/.test(part)) : [];
     const hash = fragment === undefined ? '' : `#${fragment}`;
-    return `${origin}${escaped}?${[...kept, `token=${token}`].join('&')}${hash}`;
+    return `${origin}${escaped}?${putMember(query, 'token', token)}${hash}`;
+}
+
+/**
+ * Query in which a member has this value alone, or in which it is not, if the value is empty.
+ * @param {string | undefined} query @param {string} name @param {string} value
+ */
+export function putMember(query, name, value) {
+    const isOther = (/** @type {string} */ part) => part !== name && !part.startsWith(`${name}=`);
+    const kept = query ? query.split('&').filter(isOther) : [];
+    return [...kept, ...(value ? [`${name}=${value}`] : [])].join('&');
+}
+
+/**
+ * URL of another object in the same folder, without a token.
+ * @param {Parts} parts @param {string} name
+ */
+export function beside({ origin, path, query, fragment }, name) {
+    if (!path.startsWith('/')) throw badPath('path_not_absolute');
+    const kept = putMember(query, 'token', '');
+    const hash = fragment === undefined ? '' : `#${fragment}`;
+    const folder = path.slice(0, path.lastIndexOf('/') + 1);
+    return `${origin}${folder}${name}${kept && `?${kept}`}${hash}`;
+}
+
+/** Name of a download, percent-encoded. @param {any} name */
+export function encodeName(name) {
+    const text = name ?? '';
+    if (!isText(text) || countBytes(text) > MAX_NAME_BYTES) {
+        const rule = `\`name\` must be a text of ${MAX_NAME_BYTES} bytes at most`;
+        throw new LecternError('bad_option', rule);
+    }
+    const escape = (/** @type {string} */ char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`;
+    return encodeURIComponent(text).replace(/[!'()*]/g, escape);
 }
 
 /** Token in the query of a link. @param {string} link */

@@ -88,6 +88,9 @@ foreach ($vectors['verify'] as $vector) {
 foreach ($vectors['refused_claims'] as $vector) {
     refused($vector, static fn () => Lectern::mint($vector['claims'], ...edge($vector)));
 }
+foreach ($vectors['embed'] as $vector) {
+    same($vector['link'], call($vector), $vector['name']);
+}
 foreach ($vectors['refused_links'] as $vector) {
     refused($vector, static fn () => call($vector));
 }
@@ -121,6 +124,9 @@ $secret = json_decode($keys)[0]->secret;
 foreach ([
     'link' => static fn () => Lectern::link('https://h/a', viewer: '', keys: $keys),
     'uploadLink' => static fn () => Lectern::uploadLink('https://h/a/', viewer: '', keys: $keys),
+    'embedUrl' => static fn () => Lectern::embedUrl('https://h/a/', viewer: '', keys: $keys),
+    'posterUrl' => static fn () => Lectern::posterUrl('https://h/a/', viewer: '', keys: $keys),
+    'downloadUrl' => static fn () => Lectern::downloadUrl('https://h/a/', viewer: '', keys: $keys),
     'uploadLink of no folder' => static fn () => Lectern::uploadLink('https://h/a', keys: $keys),
     'mint' => static fn () => Lectern::mint(['path' => '/a'], $keys),
     'verify' => static fn () => Verifier::verify('a', keys: $keys),
@@ -142,6 +148,9 @@ $types = static fn (string $call): array => array_reduce(
     [],
 );
 same(sorted(array_diff_key($types('link'), ['use' => 0])), sorted($types('uploadLink')), 'the options of uploadLink');
+same(sorted($types('uploadLink')), sorted($types('embedUrl')), 'the options of embedUrl');
+same(sorted(array_diff_key($types('link'), ['use' => 0, 'directory' => 0])), sorted($types('posterUrl')), 'the options of posterUrl');
+same(sorted($types('posterUrl') + ['name' => '?string']), sorted($types('downloadUrl')), 'the options of downloadUrl');
 same('s42', Verifier::verify(Lectern::uploadLink('https://h/a/m.m3u8', true, 's42', keys: $keys), keys: $keys)['sub'], 'uploadLink by position');
 foreach (['maxheight' => 480, 'use' => 'play'] as $name => $value) {
     try {

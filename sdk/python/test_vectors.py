@@ -48,6 +48,11 @@ class Vectors(unittest.TestCase):
             with self.subTest(vector["name"]):
                 self.assertEqual(call(vector), vector["link"])
 
+    def test_embed_url_returns_the_page_of_the_edge(self):
+        for vector in VECTORS["embed"]:
+            with self.subTest(vector["name"]):
+                self.assertEqual(call(vector), vector["link"])
+
     def test_verify_returns_the_claims_of_a_token(self):
         for vector in VECTORS["verify"]:
             with self.subTest(vector["name"]):
@@ -130,9 +135,18 @@ class Vectors(unittest.TestCase):
         with self.assertRaises(TypeError):
             lectern.upload_link("https://h/a/", use="play", keys=KEYS)
 
-    def test_upload_link_takes_the_options_of_link(self):
-        given, taken = (inspect.signature(mint).parameters for mint in (lectern.upload_link, lectern.link))
-        self.assertEqual({**given, "use": taken["use"]}, dict(taken))
+    def test_the_other_calls_take_the_options_of_link(self):
+        taken = dict(inspect.signature(lectern.link).parameters)
+        for mint, without, more in (
+            (lectern.upload_link, {"use"}, set()),
+            (lectern.embed_url, {"use"}, set()),
+            (lectern.poster_url, {"use", "directory"}, set()),
+            (lectern.download_url, {"use", "directory"}, {"name"}),
+        ):
+            given = dict(inspect.signature(mint).parameters)
+            self.assertEqual(set(given), set(taken) - without | more)
+            for name in set(given) - more:
+                self.assertEqual(given[name], taken[name])
 
     def test_the_default_of_a_mapping_is_no_claim(self):
         claims = defaultdict(lambda: "/other/", {"path": "/a/", "exp": 60})

@@ -2,12 +2,13 @@
 
 from datetime import datetime, timedelta, timezone
 
-from lectern import Claims, ErrorCode, LecternError, key_ids, link, mint, upload_link
+from lectern import Claims, ErrorCode, LecternError, download_url, embed_url, key_ids, link, mint, poster_url, upload_link
 from lectern.verify import verify
 
 now = datetime.now(timezone.utc)
 url: str = link("https://h/a", viewer="s42", preview=(0, 300), langs=["en"], expires_at=now, watch=timedelta(hours=1), use="download")
 folder: str = upload_link("https://h/a/", viewer="s42", expires_in=60, max_link_age=timedelta(days=1))
+urls: list[str] = [embed_url("https://h/a/", viewer="s42", directory=True), poster_url("https://h/a/"), download_url("https://h/a/", name="Tag 1")]
 claims: Claims = verify(url, now=now)
 ids: list[str] = key_ids()
 viewer: str = claims["sub"]
@@ -21,6 +22,9 @@ link("https://h/a", now="abc")  # type: ignore[arg-type]
 link("https://h/a", keys=["k"])  # type: ignore[arg-type]
 upload_link("https://h/a/", viewer=42)  # type: ignore[arg-type]
 upload_link("https://h/a/", use="play")  # type: ignore[call-arg]
+embed_url("https://h/a/", use="play")  # type: ignore[call-arg]
+poster_url("https://h/a/", directory=True)  # type: ignore[call-arg]
+download_url("https://h/a/", name=1)  # type: ignore[arg-type]
 verify(url, max_watch=60)  # type: ignore[call-arg]
 LecternError("over", "no code")  # type: ignore[arg-type]
 claims["max_bytes"]  # type: ignore[typeddict-item]

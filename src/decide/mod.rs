@@ -21,11 +21,12 @@ use crate::object::key::{Directory, ObjectKey, Scope};
 use crate::operation::list::List;
 use crate::operation::read::{Read, Steering, Treatment, path_below_pass};
 use crate::operation::revocations::{self, REVOCATIONS};
+use crate::operation::stable_name;
 use crate::operation::watched::{AdminWatch, PlayerWatch, WATCHED, WATCHED_FOLDER};
 use crate::operation::write::Write;
 use crate::playlist::steering::STEERING;
 use crate::playlist::{Entitlements, Grant, Limits, is_playlist_name, is_storyboard_name};
-use crate::request::{Request, object_key, parameter, split_path_pass};
+use crate::request::{Request, decoded, object_key, parameter, split_path_pass};
 
 /// The path of the health check.
 pub const HEALTH: &str = "/_lectern/health";
@@ -136,7 +137,8 @@ fn read<'config>(
         return list(request, in_path, path, config, now);
     }
     let key = object_key(path)?;
-    let mut is_attachment = false;
+    let mut attachment = None;
+    let mut follows_revision = false;
     let mut is_for_admin = false;
     let mut hides_link = false;
     let mut has_pass = true;
@@ -231,7 +233,8 @@ fn read<'config>(
                 return Ok(Decision::Redirect(Box::new(redirect)));
             }
             is_for_admin = shape == Shape::Stored;
-            is_attachment = claims.purpose == Purpose::Download && key.has_extension("mp4");
+            attachment = file_name(request, &key, claims.purpose)?;
+            follows_revision = !is_for_admin && stable_name::is_stable_name(&key);
             has_pass = false;
             // A restricted link opens Multivariant Playlists only, under any name.
             if grant.limits == Limits::None && is_storyboard_name(key.split().1) {
@@ -265,7 +268,8 @@ fn read<'config>(
         has_pass,
         is_for_admin,
         hides_link,
-        is_attachment,
+        attachment,
+        follows_revision,
         conditions,
         range,
         accepts_gzip,
@@ -325,6 +329,23 @@ fn shape(
             "`as` must be `directory`, `stored` or `list`",
         )),
     }
+}
+
+/// The file name of an object that a link downloads: an MP4 file of a link with `use: download`, or
+/// any object with `download` in the query, whose value is the title.
+fn file_name(
+    request: &Request<'_>,
+    key: &ObjectKey,
+    purpose: Purpose,
+) -> Result<Option<String>, Refusal> {
+    let is_download = purpose == Purpose::Download && key.has_extension("mp4");
+    let title = match parameter(request.query, "download")? {
+        None if !is_download => return Ok(None),
+        title => decoded(title.unwrap_or_default()),
+    };
+    let reason = "`download` is not percent-encoded UTF-8";
+    let title = title.ok_or_else(|| Refusal::new(Problem::BadRequest, reason))?;
+    Ok(Some(stable_name::file_name(key, &title)))
 }
 
 /// Lists a directory for a link that administers all of it.

@@ -756,6 +756,139 @@ fn only_a_valid_credential_can_be_expired() {
 }
 
 #[test]
+fn a_stable_name_follows_what_plays_for_a_link_that_reads() {
+    let config = config();
+    for (path, purpose, url, expected) in [
+        ("/c/l/", Purpose::Play, "/c/l/poster.jpg?", true),
+        ("/c/l/poster.jpg", Purpose::Play, "/c/l/poster.jpg?", true),
+        (
+            "/c/l/lecture.mp4",
+            Purpose::Download,
+            "/c/l/lecture.mp4?",
+            true,
+        ),
+        ("/c/l/", Purpose::Admin, "/c/l/lecture.mp4?", true),
+        // An administrator replaces the object that is stored under this name.
+        (
+            "/c/l/",
+            Purpose::Admin,
+            "/c/l/lecture.mp4?as=stored&",
+            false,
+        ),
+        ("/c/l/", Purpose::Play, "/c/l/v/1/lecture.mp4?", false),
+        ("/c/l/", Purpose::Play, "/c/l/video.mp4?", false),
+    ] {
+        let token = link(&config, path, purpose);
+        let url = format!("https://a.example{url}token={token}");
+        let read = decided_read(&config, "GET", &url).expect("a read");
+        assert_eq!(read.follows_revision, expected, "{path} {purpose:?} {url}");
+    }
+    // A pass is for one version of one object.
+    let mut pass = Vec::new();
+    let key = config.keys.minting();
+    Minter::new(key, NOW + 9, Binding::default()).mint(
+        PassKind::Object,
+        "c/l/",
+        "poster.jpg",
+        &mut pass,
+    );
+    let pass = String::from_utf8(pass).expect("ASCII");
+    let url = format!("https://a.example/c/l/poster.jpg?p={pass}");
+    let read = decided_read(&config, "GET", &url).expect("a read");
+    assert!(!read.follows_revision);
+}
+
+#[test]
+fn a_restricted_link_opens_no_stable_name() {
+    let config = config();
+    for restriction in [
+        r#""preview":[0,60]"#,
+        r#""max_height":480"#,
+        r#""langs":["en"]"#,
+    ] {
+        let claims = format!(r#"{{"path":"/c/","exp":1800000060,{restriction}}}"#);
+        let claims = Claims::from_json(claims.as_bytes()).expect("claims");
+        let token = link::mint(config.keys.minting(), &claims);
+        for name in ["lecture.mp4", "poster.jpg"] {
+            let url = format!("https://a.example/c/l/{name}?token={token}");
+            let read = decided_read(&config, "GET", &url).expect("a read");
+            assert!(read.is_refused_by_name(), "{restriction} {name}");
+        }
+    }
+}
+
+#[test]
+fn a_download_is_named_after_the_lecture_or_as_asked() {
+    let config = config();
+    let bad = Err(Problem::BadRequest);
+    for (purpose, path, query, expected) in [
+        (Purpose::Play, "lecture.mp4", "", Ok(None)),
+        (
+            Purpose::Play,
+            "lecture.mp4",
+            "download&",
+            Ok(Some("l'été.mp4")),
+        ),
+        (Purpose::Download, "lecture.mp4", "", Ok(Some("l'été.mp4"))),
+        (
+            Purpose::Download,
+            "v/1/lecture.mp4",
+            "",
+            Ok(Some("l'été.mp4")),
+        ),
+        (Purpose::Download, "poster.jpg", "", Ok(None)),
+        (
+            Purpose::Play,
+            "poster.jpg",
+            "download=&",
+            Ok(Some("poster.jpg")),
+        ),
+        (
+            Purpose::Play,
+            "lecture.mp4",
+            "download=Tag%201&",
+            Ok(Some("Tag 1.mp4")),
+        ),
+        (
+            Purpose::Play,
+            "lecture.mp4",
+            "download=a%0d%0aX:%20y&",
+            Ok(Some("aX- y.mp4")),
+        ),
+        (
+            Purpose::Play,
+            "lecture.mp4",
+            "download=..%2f..%2fx&",
+            Ok(Some("-..-x.mp4")),
+        ),
+        (
+            Purpose::Play,
+            "lecture.mp4",
+            "download=%22%3b&",
+            Ok(Some("-;.mp4")),
+        ),
+        (
+            Purpose::Play,
+            "lecture.mp4",
+            "download=x%E2%80%AE4pm.exe&",
+            Ok(Some("x4pm.exe.mp4")),
+        ),
+        (Purpose::Play, "lecture.mp4", "download=%ff&", bad),
+        (Purpose::Play, "lecture.mp4", "download=%&", bad),
+        (Purpose::Play, "lecture.mp4", "download=a&download=b&", bad),
+    ] {
+        let token = link(&config, "/c/l'été/", purpose);
+        let url = format!("https://a.example/c/l'%C3%A9t%C3%A9/{path}?{query}token={token}");
+        let found = decided_read(&config, "GET", &url).map(|read| read.attachment);
+        let found = match &found {
+            Ok(name) => Ok(name.as_deref()),
+            Err(problem) => Err(*problem),
+        };
+        assert_eq!(found, expected, "{purpose:?} {path} {query}");
+    }
+}
+
+#[test]
 fn a_link_that_counts_players_takes_a_place_by_a_playlist() {
     let config = with_bindings();
     let claims = r#"{"path":"/a/","exp":1800000060,"sub":"s","sessions":2}"#;

@@ -2,6 +2,7 @@
 
 pub mod cors;
 pub mod date;
+pub mod disposition;
 pub mod encoding;
 pub mod precondition;
 pub mod problem;

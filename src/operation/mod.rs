@@ -5,6 +5,7 @@ pub mod health;
 pub mod list;
 pub mod read;
 pub mod revocations;
+pub mod stable_name;
 pub mod upload_event;
 pub mod watched;
 pub mod write;

@@ -7,6 +7,7 @@ use crate::credential::pass::PassKind;
 use crate::credential::steering_token::SteeringOffer;
 use crate::credential::ticket::seal_session;
 use crate::http::date::format_date;
+use crate::http::disposition::attachment;
 use crate::http::precondition::{Conditions, EntityTag, Validators, Verdict};
 use crate::http::problem::Problem;
 use crate::http::range::{ByteRange, ContentRange};
@@ -37,8 +38,10 @@ pub struct Read<'config> {
     /// A script could play the answer as a manifest, and a manifest can send its own URL, with the
     /// link, to another host. So the edge redirects to a URL with a pass for this object alone.
     pub hides_link: bool,
-    /// The browser should save the object.
-    pub is_attachment: bool,
+    /// The file name under which the browser should save the object.
+    pub attachment: Option<String>,
+    /// The key is a stable name: see [`crate::operation::stable_name`].
+    pub follows_revision: bool,
     pub conditions: Conditions,
     pub range: Option<ByteRange>,
     /// The client accepts gzip.
@@ -271,8 +274,8 @@ impl Read<'_> {
         if is_rewritten {
             return ReadAnswer::Rewritten(headers);
         }
-        if self.is_attachment {
-            headers.push(("Content-Disposition", self.disposition()));
+        if let Some(name) = &self.attachment {
+            headers.push(("Content-Disposition", attachment(name)));
         }
         headers.push(("Accept-Ranges", "bytes".to_owned()));
         // RFC 9110 §14.1.2: a suffix range of an empty object is satisfiable, but a 206 cannot be
@@ -374,14 +377,6 @@ impl Read<'_> {
         }
     }
 
-    /// The value of `Content-Disposition` (RFC 6266), with the object's name.
-    fn disposition(&self) -> String {
-        let name = ObjectKey::new(self.key.split().1)
-            .map(|name| name.to_url_path().split_off(1))
-            .unwrap_or_default();
-        format!("attachment; filename*=UTF-8''{}", name.replace('\'', "%27"))
-    }
-
     fn cache_control(&self, is_rewritten: bool) -> String {
         if is_rewritten {
             return "no-store".to_owned();
@@ -445,7 +440,8 @@ mod tests {
             has_pass: treatment == Treatment::AsStored,
             is_for_admin: false,
             hides_link: false,
-            is_attachment: false,
+            attachment: None,
+            follows_revision: false,
             conditions: Conditions::default(),
             range: None,
             accepts_gzip: false,
@@ -737,10 +733,10 @@ mod tests {
     }
 
     #[test]
-    fn a_download_is_saved_under_the_objects_name() {
+    fn a_download_is_saved_under_its_name() {
         let keys = ring(&["k"]);
         let mut download = read(&keys, "c/l'été 1.mp4", Treatment::ByContentType);
-        download.is_attachment = true;
+        download.attachment = Some("l'été 1.mp4".to_owned());
         let ReadAnswer::Whole(headers) = download.answer(&stored(None, 5)) else {
             panic!("not whole");
         };

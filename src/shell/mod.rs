@@ -12,6 +12,7 @@ mod read;
 mod request_log;
 mod responder;
 mod revocations;
+mod stable_name;
 mod steering;
 mod streams;
 mod time;
@@ -165,7 +166,7 @@ async fn fetch(request: web_sys::Request, env: Env, context: Context) -> Result<
                 verified_in: microseconds() - began,
             };
             match checked {
-                Ok(position) => read::read(&read, position, &context).await,
+                Ok(position) => stable_name::read(*read, position, &env, &context, now).await,
                 Err(refusal) => Err(refusal),
             }
         }

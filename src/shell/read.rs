@@ -55,8 +55,8 @@ impl Served {
 }
 
 /// A found object and its source.
-struct FoundObject {
-    stored: ObjectMetadata,
+pub(super) struct FoundObject {
+    pub(super) stored: ObjectMetadata,
     body: FoundBody,
 }
 
@@ -77,7 +77,7 @@ impl FoundObject {
         }
     }
 
-    fn discard(self) {
+    pub(super) fn discard(self) {
         match self.body {
             FoundBody::Cached(_, cached) => cached.discard(),
             FoundBody::Stored(object, ..) => object.discard(),
@@ -197,7 +197,10 @@ pub(super) async fn read(
 
 /// Looks an object up in the cache, if it may be there, else in storage. Of simultaneous misses,
 /// one reads storage and fills the cache, and the others wait for it.
-async fn find(read: &Read<'_>, context: &ReadContext<'_>) -> Result<FoundObject, Refusal> {
+pub(super) async fn find(
+    read: &Read<'_>,
+    context: &ReadContext<'_>,
+) -> Result<FoundObject, Refusal> {
     let is_playlist = matches!(
         read.treatment,
         Treatment::Rewrite | Treatment::Manifest | Treatment::AssetList | Treatment::Steering
@@ -317,7 +320,7 @@ async fn part(
 
 /// The stored bytes of a rewritten object. Nothing was sent yet, so a truncated body is read again,
 /// once.
-async fn stored_bytes(
+pub(super) async fn stored_bytes(
     read: &Read<'_>,
     found: FoundObject,
     context: &ReadContext<'_>,
@@ -397,7 +400,7 @@ fn gone() -> Refusal {
     )
 }
 
-fn not_found() -> Refusal {
+pub(super) fn not_found() -> Refusal {
     Refusal::new(Problem::NotFound, "no such object")
 }
 

@@ -323,8 +323,6 @@ async function tools(context) {
   seen.focus.push(await focused(page));
 
   // A download, and none.
-  const attachment = { "content-disposition": "attachment; filename=lecture.mp4" };
-  await context.route(/\/lecture\.mp4/, (route) => route.fulfill({ headers: attachment, contentType: "video/mp4", body: "x" }));
   const downloading = page.waitForEvent("download");
   await named(page, "download").click();
   const download = await downloading;
@@ -400,7 +398,9 @@ async function trouble(context) {
   await mute();
   await page.keyboard.press("k");
   await page.keyboard.press("5");
-  await page.locator("lectern-video .notice", { hasText: "slow" }).waitFor();
+  await page.locator("[role=alert]:visible", { hasText: "slow" }).waitFor();
+  await page.locator("lectern-video .card.small .retry").waitFor();
+  await picture(page, "slow");
   late.mode.resolve("pass");
   await until(page, "(video) => video.currentTime > 20.5");
 

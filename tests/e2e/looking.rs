@@ -4,7 +4,7 @@ use lectern::credential::claims::Purpose;
 use serde_json::json;
 use testkit::process::succeed;
 
-use super::edge::Edge;
+use super::edge::{self, Edge};
 use super::media::{self, Playlist};
 use super::{LECTURE, MASTER};
 
@@ -187,4 +187,63 @@ fn explain_says_what_a_storyboards_pass_opens_and_check_follows_it() {
         all.find(|rule| rule["id"] == id).expect("the rule")["result"].clone()
     };
     assert_eq!(result("SD-04"), "pass", "{report}");
+}
+
+#[test]
+fn a_link_leads_to_the_whole_captions_of_each_language_that_it_opens() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = |language: &str, text: &str| {
+        let path = folder.path().join(format!("{language}.vtt"));
+        let cues =
+            format!("WEBVTT\n\n00:01.000 --> 00:02.000\n{text}\n\n00:12.000 --> 00:13.000\nZ\n");
+        std::fs::write(&path, cues).expect("written");
+        format!("{language}={}", path.display())
+    };
+    let (english, german) = (file("en", "Hello"), file("de", "Hallo"));
+    let args = [
+        "--ladder",
+        "240",
+        "--captions",
+        &english,
+        "--captions",
+        &german,
+    ];
+    let (_kept, package) = media::packaged(1, &args);
+    succeed(edge::lectern().arg("check").arg(&package));
+    let edge = Edge::start();
+    edge.publish(&package, LECTURE);
+    let captions = |claims: serde_json::Value| -> Vec<String> {
+        let master = master(&edge, claims);
+        let mut urls: Vec<String> = master
+            .text
+            .lines()
+            .filter(|line| line.contains("\"lectern.captions\""))
+            .map(|line| {
+                let uri = line.split("URI=\"").nth(1).expect("a URI");
+                master.beside(uri.split('"').next().expect("its end"))
+            })
+            .collect();
+        urls.sort();
+        urls
+    };
+    for (claims, expected) in [
+        (json!({ "path": MASTER }), &["Hallo", "Hello"][..]),
+        (
+            json!({ "path": LECTURE, "max_height": 480 }),
+            &["Hallo", "Hello"],
+        ),
+        (json!({ "path": LECTURE, "langs": ["en"] }), &["Hello"]),
+        (json!({ "path": LECTURE, "preview": [0, 5] }), &[]),
+    ] {
+        let found = captions(claims.clone());
+        assert_eq!(found.len(), expected.len(), "{claims}: {found:?}");
+        for (url, text) in found.iter().zip(expected) {
+            let reply = edge.get(url);
+            assert_eq!(reply.verdict(), "200", "{claims}: {url}");
+            assert!(reply.text().starts_with("WEBVTT"), "{}", reply.text());
+            // All cues in one file, from the first to the last.
+            assert!(reply.text().contains(text), "{}", reply.text());
+            assert!(reply.text().contains("00:13.000"), "{}", reply.text());
+        }
+    }
 }

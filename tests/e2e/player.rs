@@ -16,7 +16,7 @@ use super::edge::{Edge, built, lectern, now};
 use super::{LECTURE, MASTER, media};
 
 /// A lecture of 40 seconds with chapters, captions and two audio tracks.
-fn edge_with_lecture() -> (Edge, String) {
+pub(crate) fn edge_with_lecture() -> (Edge, String) {
     let folder = tempfile::tempdir().expect("a folder");
     let at = |name: &str| folder.path().join(name);
     succeed(
@@ -200,7 +200,7 @@ fn the_tools_work(edge: &Edge) {
         "watermark": ["Priya Sharma", "true", "across", true],
         "still": "none",
         "focus": ["retry", "button settings"],
-        "download": ["lecture.mp4", "lecture.mp4"],
+        "download": ["lecture.mp4", "intro.mp4"],
         "reachable": { "1280x720": none, "390x700": none, "320x640": none, "320x180": none },
         "errors": [],
     });

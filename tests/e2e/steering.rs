@@ -292,15 +292,17 @@ pub(crate) fn hls_js_plays_through_a_pause_and_a_far_seek(edge: &Edge) {
     assert_eq!(seen["ended"], true, "{seen:#}\n{}", edge.log());
     assert_eq!(seen["fatal"], json!([]), "{seen:#}");
     assert_eq!(seen["refused"], json!([]), "{seen:#}");
-    // hls.js loads audio again from where it plays, because a clone is another audio group.
+    // hls.js loads audio again from where it plays, because a clone is another audio group. It aborts
+    // a video segment that is on its way when a clone comes.
     let twice = seen["twice"].as_array().expect("a list");
-    let is_audio = |path: &Value| path.as_str().is_some_and(|path| path.contains("/audio/"));
-    assert!(twice.iter().all(is_audio), "{seen:#}");
+    let is_audio = |path: &&Value| path.as_str().is_some_and(|path| path.contains("/audio/"));
+    let video = twice.len() - twice.iter().filter(is_audio).count();
+    let aborted = seen["errors"].as_array().expect("a list").len();
+    assert!(video <= aborted, "{seen:#}");
     let switches = seen["pathways"].as_array().expect("a list").len();
     assert!(switches >= 3 && twice.len() <= 2 * switches, "{seen:#}");
-    // hls.js 1.7.4 loses captions with the first clone.
+    // hls.js 1.7.4 loses most captions after the first clone.
     assert!(seen["captions"]["before"].as_u64() > Some(0), "{seen:#}");
-    assert_eq!(seen["captions"]["after"], 0, "{seen:#}");
     eprintln!("{seen:#}");
 }
 

@@ -25,9 +25,10 @@ const EDGE: &str = "https://video.school.example";
 /// shortest key.
 const SECRETS: [(&str, &[u8]); 2] = [("2026-11", &[0xfb; 33]), ("old._-", &[7; 32])];
 /// The lists of the file, and the members of each that are answers.
-const LISTS: [(&str, &str); 7] = [
+const LISTS: [(&str, &str); 8] = [
     ("mint", "token"),
     ("link", "link"),
+    ("embed", "link"),
     ("verify", "claims"),
     ("refused_claims", "error"),
     ("refused_links", "error"),
@@ -56,7 +57,7 @@ fn there_are_enough_vectors_and_every_refusal_has_one() {
     for (list, least) in LISTS
         .map(|(list, _)| list)
         .into_iter()
-        .zip([55, 25, 15, 120, 45, 85, 20])
+        .zip([55, 33, 4, 15, 120, 53, 85, 20])
     {
         let length = list_of(&vectors, list).len();
         assert!(length >= least, "{list} has {length}");
@@ -134,7 +135,7 @@ fn answered(vectors: &Value) -> Value {
             vector,
             sdk_for(vector).mint(&read(&vector["claims"]), now(vector)),
         ),
-        "link" => right(vector, call(vector).expect("options that Rust has")),
+        "link" | "embed" => right(vector, call(vector).expect("options that Rust has")),
         "verify" => {
             let claims = verify(vector).unwrap_or_else(|error| panic!("{vector}: {error}"));
             serde_json::to_value(claims).expect("JSON")
@@ -293,6 +294,12 @@ fn call(vector: &Value) -> Option<Result<String, Error>> {
     let (sdk, now) = (sdk_for(vector), now(vector));
     Some(match vector["call"].as_str() {
         Some("upload_link") => sdk.upload_link(url, &options, now),
+        Some("embed_url") => sdk.embed_url(url, &options, now),
+        Some("poster_url") => sdk.poster_url(url, &options, now),
+        Some("download_url") => {
+            let name = vector["options"]["name"].as_str();
+            sdk.download_url(url, name, &options, now)
+        }
         _ => sdk.link(url, &options, now),
     })
 }
@@ -305,6 +312,7 @@ fn inexpressible_code(options: &Value) -> Option<&'static str> {
         Some("bad_keys")
     } else if ["now", "max_link_age", "max_watch"].into_iter().any(has)
         || !directory.is_null() && !directory.is_boolean()
+        || has("name") && !options["name"].is_string()
     {
         Some("bad_option")
     } else {

@@ -4,8 +4,10 @@
 const ELSEWHERE_SECONDS = 10;
 /** Recoveries at one place before its segment is skipped. */
 const MAX_TRIES = 2;
-/** Segments that are skipped one after the other. */
-const MAX_SKIPS = 8;
+/** Errors without playback between them. A browser reports many for one segment. */
+const MAX_ERRORS = 10;
+/** The playback after which errors are new ones, in seconds. */
+const PLAYED_SECONDS = 10;
 
 export type DamageStep =
   /** Load the same place again. */
@@ -19,17 +21,38 @@ export type DamageStep =
 export class Damage {
   #at = -Infinity;
   #tries = 0;
-  #skips = 0;
+  #errors = 0;
+  #played = 0;
+  #last = Infinity;
+  #began = 0;
 
-  /** Decides after an error at this second. Only a known segment can be skipped. */
-  next(at: number, isSegmentKnown: boolean): DamageStep {
-    if (Math.abs(at - this.#at) >= ELSEWHERE_SECONDS) this.#tries = this.#skips = 0;
+  /** The second that played before the first of these errors. */
+  get began(): number {
+    return this.#began;
+  }
+
+  /** Notes that the lecture plays at this second. */
+  plays(second: number): void {
+    const step = second - this.#last;
+    this.#last = second;
+    if (step > 0 && step < 1) this.#played += step;
+    if (this.#played >= PLAYED_SECONDS) this.#errors = 0;
+  }
+
+  /**
+   * Decides after an error of what is at a second, while `playing` plays. Only a known segment can
+   * be skipped.
+   */
+  next(at: number, playing: number, isSegmentKnown: boolean): DamageStep {
+    if (this.#errors === 0) this.#began = playing;
+    this.#errors += 1;
+    this.#played = 0;
+    if (Math.abs(at - this.#at) >= ELSEWHERE_SECONDS) this.#tries = 0;
     this.#at = at;
     this.#tries += 1;
+    if (this.#errors > MAX_ERRORS) return "stop";
     if (this.#tries <= MAX_TRIES) return "recover";
-    if (!isSegmentKnown || this.#skips >= MAX_SKIPS) return "stop";
     this.#tries = 0;
-    this.#skips += 1;
-    return "skip";
+    return isSegmentKnown ? "skip" : "stop";
   }
 }

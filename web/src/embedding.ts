@@ -17,14 +17,21 @@ const GREETING_MS = 250;
 /** The longest wait for a page that still loads its script, in milliseconds. */
 const GREETED_WITHIN_MS = 5_000;
 /** The longest wait for a new link, in milliseconds. */
-const LINK_WITHIN_MS = 15_000;
+export const LINK_WITHIN_MS = 15_000;
 
-/** Origins of the pages that embed this one, the nearest first. Browsers name them, or the pages themselves do. */
+/**
+ * Origins of the pages that embed this one, the nearest first. Browsers name them, or the pages
+ * themselves do.
+ */
 export async function embedders(): Promise<string[]> {
   const named = [...(location.ancestorOrigins ?? [])];
   const frames: Window[] = [];
-  for (let frame: Window = window; frame !== frame.parent; frame = frame.parent) frames.push(frame.parent);
-  return Promise.all(frames.map((frame, at) => (named[at] && named[at] !== UNKNOWN ? named[at] : greet(frame))));
+  for (let frame: Window = window; frame !== frame.parent; frame = frame.parent)
+    frames.push(frame.parent);
+  const isNamed = (name: string | undefined): name is string => Boolean(name) && name !== UNKNOWN;
+  const origin = (frame: Window, name: string | undefined): string | Promise<string> =>
+    isNamed(name) ? name : greet(frame);
+  return Promise.all(frames.map((frame, at) => origin(frame, named[at])));
 }
 
 async function greet(frame: Window): Promise<string> {

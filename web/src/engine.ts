@@ -39,6 +39,10 @@ const STALL_MS = 5_000;
 const FILE_MS = 30_000;
 /** The time limit for a renewed pass or link, in milliseconds. */
 const RENEWED_WITHIN_MS = 15_000;
+/** The longest part that is left out because the browser cannot decode it, in seconds. */
+const LONGEST_JUMP_SECONDS = 30;
+/** The time in which hls.js recovers from a media error, in milliseconds. */
+const RECOVERED_WITHIN_MS = 1_000;
 /** Seconds that a decoder is ahead of the picture. */
 const DECODED_AHEAD = 0.5;
 /**
@@ -93,6 +97,9 @@ export interface EngineHost {
 
 /** The part of hls.js that fits the quality to the player's size. The build has it. */
 const SizeCap = Hls.DefaultConfig.capLevelController!;
+
+/** A media error: what of it is used. */
+type MediaProblem = Pick<ErrorData, "details" | "fatal" | "frag" | "sourceBufferName">;
 
 /** The viewer's choices, which outlast a recovery. */
 interface Choices {
@@ -253,12 +260,6 @@ export class Engine {
     return this.#hls;
   }
 
-  /** The height for low-data playback. */
-  get lowDataHeight(): number | undefined {
-    const levels = this.#hls?.levels ?? [];
-    return levels[lowDataLevel(levels)]?.height;
-  }
-
   /** Headers of requests with the link. */
   get headers(): Record<string, string> {
     return this.#host.headers;
@@ -377,6 +378,7 @@ export class Engine {
     // An error pauses, too.
     on(["pause"], () => (this.#isWanted &&= video.error !== null));
     on(["progress"], () => !this.#hls && !video.error && this.#arrive());
+    on(["error"], () => this.#expectRecovery());
     on(["play"], () => {
       // A refused lecture does not go on from what is loaded.
       if (this.#isRefused) video.pause();
@@ -407,7 +409,9 @@ export class Engine {
 
   /** Notes the second that plays. A new source resets the video element's. */
   #follow(): void {
-    const { readyState, currentTime } = this.#video;
+    const { readyState, currentTime, paused, seeking } = this.#video;
+    if (this.#isRefused) return;
+    if (!paused && !seeking) this.#damage.plays(currentTime);
     if (readyState > 0 && (currentTime > 0 || this.#hasLoaded)) this.#place = currentTime;
   }
 
@@ -592,37 +596,60 @@ export class Engine {
     if (this.#isWaiting) this.#expectData();
   }
 
+  /** Recovers in place of hls.js, which sees an error only with the next segment. */
+  #expectRecovery(): void {
+    const hls = this.#hls;
+    if (!hls) return;
+    setTimeout(() => {
+      const details = Hls.ErrorDetails.MEDIA_SOURCE_REQUIRES_RESET;
+      if (this.#video.error) this.#recoverMedia(hls, { details, fatal: true });
+    }, RECOVERED_WITHIN_MS);
+  }
+
   /** Recovers from a segment that the browser cannot decode. */
-  #recoverMedia(hls: Hls, data: ErrorData): void {
+  #recoverMedia(hls: Hls, data: MediaProblem): void {
     const { BUFFER_APPENDING_ERROR, BUFFER_SEEK_OVER_HOLE, MEDIA_SOURCE_REQUIRES_RESET } =
       Hls.ErrorDetails;
     if (this.#isRefused || hls !== this.#hls) return;
     // The errors that follow name the next segment, or that of another track.
     if (data.details === BUFFER_APPENDING_ERROR)
       this.#damaged ??= this.#appending.get(data.sourceBufferName ?? "");
-    if (data.details === BUFFER_SEEK_OVER_HOLE && this.#video.currentTime > this.#place + 1)
-      this.#host.skipped();
+    if (data.details === BUFFER_SEEK_OVER_HOLE) return this.#jumped();
     if (!data.fatal && data.details !== MEDIA_SOURCE_REQUIRES_RESET) return;
     const segment = this.#damagedSegment(hls, data);
     this.#damaged = undefined;
-    const step = this.#damage.next(segment?.start ?? this.#place, segment !== undefined);
-    if (step === "stop") return this.refuse({ code: "unplayable" });
-    if (step === "skip" && segment) {
-      // As if the playlist had EXT-X-GAP there: hls.js tries other rungs, then jumps over it.
-      segment.gap = true;
-      segment.tagList.push(["GAP"]);
+    const at = segment?.start ?? this.#place;
+    const step = this.#damage.next(at, this.#place, segment !== undefined);
+    if (step === "stop") {
+      this.#place = this.#damage.began;
+      return this.refuse({ code: "unplayable" });
     }
-    if (data.fatal) {
-      // hls.js has stopped, and starts again where its settings say.
-      hls.config.startPosition = this.#second();
-      hls.recoverMediaError();
+    if (step === "skip" && segment) {
+      this.#place = segment.end;
+      this.#host.skipped();
+    }
+    // hls.js starts again where its settings say, unless the error was fatal.
+    hls.config.startPosition = this.#second();
+    if (data.fatal) hls.recoverMediaError();
+    if (data.fatal || step === "skip") {
+      hls.stopLoad();
       hls.startLoad(this.#second());
     }
     this.#playOn();
   }
 
+  /** Follows hls.js over segments that it left out, but not over half a lecture. */
+  #jumped(): void {
+    const seconds = this.#video.currentTime - this.#place;
+    if (seconds > LONGEST_JUMP_SECONDS) {
+      this.refuse({ code: "unplayable" });
+    } else if (seconds > 1) {
+      this.#host.skipped();
+    }
+  }
+
   /** The segment of a media error: the one that was decoded, else the one that plays. */
-  #damagedSegment(hls: Hls, { frag }: ErrorData): Fragment | undefined {
+  #damagedSegment(hls: Hls, { frag }: MediaProblem): Fragment | undefined {
     const known = this.#damaged ?? frag;
     if (known) return known;
     const at = this.#place + DECODED_AHEAD;
@@ -802,7 +829,7 @@ export class Engine {
       const reason = await this.#problemOf(passes.link);
       if (!attempt.isCurrent) return;
       const isDamage = reason === undefined && error.code !== MediaError.MEDIA_ERR_NETWORK;
-      if (isDamage && this.#damage.next(this.#place, false) === "stop")
+      if (isDamage && this.#damage.next(this.#place, this.#place, false) === "stop")
         return this.refuse({ code: "unplayable" });
       const again = (): Promise<void> => this.#playNatively(attempt);
       if (isDamage) return await again();

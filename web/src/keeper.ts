@@ -1,7 +1,8 @@
 // Loads a lecture onto the device, file by file. What is there already is not loaded again.
 import type Hls from "hls.js";
+import { lowDataLevel } from "./abr.ts";
 import { readText } from "./bounded.ts";
-import type { Engine } from "./engine.ts";
+import { type Engine, lectureOf } from "./engine.ts";
 import { deleteFiles, forget, keptOf, list } from "./kept.ts";
 import { claimsOf } from "./link.ts";
 import { bare, cacheOf, isOver, type Kept, pathOf, type Reduced, reduce } from "./offline.ts";
@@ -49,6 +50,11 @@ export function rungsOf({ levels, allAudioTracks }: Hls): DeviceRung[] {
   return [...byHeight.values()].sort((one, other) => other.height - one.height);
 }
 
+/** The height that the viewer has chosen, else that of low-data playback. */
+export function wantedHeight({ manualLevel, levels }: Hls): number | undefined {
+  return levels[manualLevel < 0 ? lowDataLevel(levels) : manualLevel]?.height;
+}
+
 class Unkept extends Error {
   readonly problem: KeepProblem;
 
@@ -66,7 +72,7 @@ const keepers = new Map<string, Keeper>();
 export function keeperOf(engine: Engine): Keeper {
   const { pathname } = engine.link;
   const sub = claimsOf(engine.link).sub ?? "";
-  const key = `${pathname} ${sub}`;
+  const key = lectureOf(engine.link);
   const keeper = keepers.get(key) ?? new Keeper(pathname, sub);
   keepers.set(key, keeper);
   keeper.engine = engine;

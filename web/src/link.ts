@@ -12,6 +12,8 @@ export interface LinkClaims {
   use?: string;
   max_height?: number;
   langs?: string[];
+  /** Players of the viewer that may play at once. */
+  sessions?: number;
   /** The viewer's name, to show over the picture. */
   watermark?: string;
   /** Seconds from which and to which the link opens the lecture. */
@@ -20,7 +22,10 @@ export interface LinkClaims {
   offline?: number;
 }
 
-/** Returns whether a link lists an origin: itself, or all below a domain (`https://*.school.example`). */
+/**
+ * Returns whether a link lists an origin: itself, or all below a domain
+ * (`https://*.school.example`).
+ */
 export function listsOrigin(patterns: readonly string[], origin: string): boolean {
   return patterns.some((pattern) => {
     const [before, after] = pattern.toLowerCase().split("://*.");
@@ -33,7 +38,8 @@ export function listsOrigin(patterns: readonly string[], origin: string): boolea
 export function claimsOf(link: URL): LinkClaims {
   const payload = link.searchParams.get("token")?.split(".")[1] ?? "";
   try {
-    const bytes = Uint8Array.from(atob(payload.replaceAll("-", "+").replaceAll("_", "/")), (char) => char.charCodeAt(0));
+    const text = atob(payload.replaceAll("-", "+").replaceAll("_", "/"));
+    const bytes = Uint8Array.from(text, (char) => char.charCodeAt(0));
     const claims: unknown = JSON.parse(new TextDecoder().decode(bytes));
     return typeof claims === "object" && claims !== null ? claims : {};
   } catch {

@@ -6,10 +6,7 @@ const MAX_WATERMARK_LENGTH = 64;
 
 /** The name of a lecture's folder: `Linear algebra` for `/courses/linear-algebra/master.m3u8`. */
 export function lectureName(link: URL): string | undefined {
-  const folders = link.pathname.split("/").slice(1, -1);
-  // A download lies in the folder of its revision.
-  if (folders.at(-2) === "v") folders.splice(-2);
-  const name = decoded(folders.at(-1) ?? "").replaceAll(/[-_\s]+/gu, " ").trim();
+  const name = lectureFolder(link).replaceAll(/[-_\s]+/gu, " ").trim();
   const isId = /^[0-9a-f ]{6,}$/i.test(name) || !/\p{L}/u.test(name);
   if (isId) return undefined;
   const [first = "", ...others] = printable(name);
@@ -25,14 +22,26 @@ export function watermarkOf(attribute: string | null, link: URL | undefined): st
 
 /** The lecture's download, if the link says `"use": "download"` and opens it without a header. */
 export function downloadOf(link: URL): URL | undefined {
-  const { use, path, origin, preview, langs, max_height } = claimsOf(link);
+  const { use, path, origin, preview, langs, max_height, sessions } = claimsOf(link);
   if (use !== "download" || typeof path !== "string" || origin?.length) return undefined;
-  if (preview || langs || max_height !== undefined) return undefined;
+  if (preview || langs || max_height !== undefined || sessions !== undefined) return undefined;
   const file = new URL(link);
   if (!/\.mp4$/i.test(file.pathname))
     file.pathname = link.pathname.replace(/[^/]*$/, "lecture.mp4");
   const opened = decoded(file.pathname);
   return path === opened || (path.endsWith("/") && opened.startsWith(path)) ? file : undefined;
+}
+
+/** The name that a download is saved under, which is the edge's as well. */
+export function downloadName(file: URL): string {
+  return `${lectureFolder(file) || "lecture"}.mp4`;
+}
+
+/** The last folder of a lecture. A download may lie in the folder of its revision. */
+function lectureFolder(link: URL): string {
+  const folders = link.pathname.split("/").slice(1, -1);
+  if (folders.at(-2) === "v") folders.splice(-2);
+  return decoded(folders.at(-1) ?? "");
 }
 
 /** The text without control characters and marks that turn the direction of what follows. */

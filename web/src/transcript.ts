@@ -1,5 +1,5 @@
 // The transcript of a lecture: its captions file as lines, and a search in them. Pure.
-import { parseText, tokenizeVTTCue, type VTTNode } from "media-captions";
+import { parseTextStream, tokenizeVTTCue, type VTTNode } from "media-captions";
 
 /** A line of the transcript. */
 export interface Line {
@@ -17,16 +17,34 @@ export interface LinePart {
 export const MAX_CAPTION_BYTES = 4 << 20;
 const MAX_LINES = 20_000;
 const MAX_LINE_LENGTH = 1_000;
+/** The longest line of a file, and the longest cue, with markup. */
+const MAX_MARKUP_LENGTH = 4_000;
+const MAX_TEXT_LINES = 5 * MAX_LINES;
 const MAX_MATCHES = 100;
 
 /** Reads a WebVTT file. A cue is a line, without its markup. */
 export async function parseTranscript(file: string): Promise<Line[]> {
-  const { cues } = await parseText(file, { type: "vtt" });
+  const { cues } = await parseTextStream(textLines(file), { type: "vtt" });
   return cues
     .slice(0, MAX_LINES)
-    .map((cue) => ({ start: cue.startTime, text: shortened(wordsOf(tokenizeVTTCue(cue))) }))
+    .map((cue) => {
+      // Markup may nest as deep as it is long.
+      cue.text = cue.text.slice(0, MAX_MARKUP_LENGTH);
+      return { start: cue.startTime, text: shortened(wordsOf(tokenizeVTTCue(cue))) };
+    })
     .filter(({ start, text }) => Number.isFinite(start) && text)
     .sort((one, other) => one.start - other.start);
+}
+
+/** A file's lines, one at a time: a stream that holds them all takes minutes for many. */
+function textLines(file: string): ReadableStream<string> {
+  const lines = file.split(/\r\n|\n|\r/, MAX_TEXT_LINES).values();
+  const pull = (controller: ReadableStreamDefaultController<string>): void => {
+    const { done, value = "" } = lines.next();
+    if (done) controller.close();
+    else controller.enqueue(value.slice(0, MAX_MARKUP_LENGTH));
+  };
+  return new ReadableStream({ pull }, { highWaterMark: 0 });
 }
 
 /** Lines of the cues that the browser has loaded. */

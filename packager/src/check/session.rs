@@ -43,6 +43,7 @@ impl PackageFacts {
                     latest = web_vtt(&bytes).span.map(|(start, _)| start as f64 / 1e3);
                     fault(&bytes)
                 }
+                SessionKind::Captions => captions_fault(&bytes),
                 SessionKind::Image => image::size(&bytes).err().map(str::to_owned),
                 SessionKind::Raw => None,
             };
@@ -115,6 +116,7 @@ pub(crate) fn kind(data: &TagEntry, at: &Url) -> SessionKind {
     let is_chapters = data.get("DATA-ID") == Some("com.apple.hls.chapters");
     match data.get("FORMAT") {
         Some("RAW") if is_storyboard_name(name) => SessionKind::Storyboard,
+        Some("RAW") if data.get("DATA-ID") == Some("lectern.captions") => SessionKind::Captions,
         Some("RAW") if is_picture(name) => SessionKind::Image,
         Some("RAW") => SessionKind::Raw,
         _ if is_chapters => SessionKind::Chapters,
@@ -141,6 +143,19 @@ pub(crate) fn fault(board: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(board);
     let cues = text.lines().filter(|line| line.contains("-->")).count();
     (cues != named.len()).then(|| format!("{} of {cues} cues name an image", named.len()))
+}
+
+/// Fault of captions in one file.
+fn captions_fault(captions: &[u8]) -> Option<String> {
+    let found = web_vtt(captions);
+    if !found.has_header {
+        return Some("it does not begin with `WEBVTT`".to_owned());
+    }
+    if !found.is_utf8 {
+        return Some("it is not UTF-8".to_owned());
+    }
+    let cue = found.bad_cue?;
+    Some(format!("`{cue}` is no valid cue time"))
 }
 
 /// Sprites of a storyboard with their fragments, each once.
@@ -229,6 +244,29 @@ mod tests {
             ),
         ] {
             assert_eq!(fault(text.as_bytes()).as_deref(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn faults_of_captions_are_reported() {
+        for (bytes, expected) in [
+            (&b"WEBVTT\n\n00:00.000 --> 00:02.000\nHello\n"[..], None),
+            (b"WEBVTT\n", None),
+            (
+                b"1\n00:00.000 --> 00:02.000\nHello\n",
+                Some("it does not begin with `WEBVTT`"),
+            ),
+            (
+                b"WEBVTT\n\n00:00.000 --> 00:02.000\n\xff\n",
+                Some("it is not UTF-8"),
+            ),
+            (
+                b"WEBVTT\n\n0 --> 2\nHello\n",
+                Some("`0 --> 2` is no valid cue time"),
+            ),
+        ] {
+            let shown = String::from_utf8_lossy(bytes);
+            assert_eq!(captions_fault(bytes).as_deref(), expected, "{shown}");
         }
     }
 

@@ -17,6 +17,8 @@ pub(crate) enum SessionKind {
     /// Chapters in Apple's format.
     Chapters,
     Storyboard,
+    /// Captions of one language in WebVTT.
+    Captions,
     Image,
     /// An object of an unknown kind.
     Raw,

@@ -314,6 +314,7 @@ const SPOILED: &[(&str, FixtureChange)] = &[
     ("SD-06", |s| {
         s.text("chapters.json", "[]", "[{\"start-time\":7}]");
     }),
+    ("SD-07", |s| s.text("subs/en/captions.vtt", "WEBVTT", "1")),
 ];
 
 fn check(spoil: FixtureChange) -> CheckReport {

@@ -14,6 +14,11 @@ const CAPS: [(u32, u32); 5] = [
     (2160, 14_000),
 ];
 
+/// The short side, and the cap in kbit/s, of a rung that a mobile line in a bus carries with its
+/// audio. Only the smallest of several rungs has this cap: alone, a rung is all there is.
+const MOBILE_SIDE: u32 = 240;
+const MOBILE_CAP: u32 = 240;
+
 /// One size of the video in one codec.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Rung {
@@ -69,7 +74,8 @@ impl Rung {
 
 /// Rungs for a video of this size, largest first; `wanted` are short sides. Rungs are never
 /// upscaled, and sizes are unique. A source up to a tenth below a rung keeps its own size (1072p is
-/// not scaled to 720p). A source below all rungs has one rung of its own size.
+/// not scaled to 720p). A source that fits at most the smallest of several rungs has one of its own
+/// size, and the smallest one too if that has two thirds of the lines at most.
 pub(crate) fn ladder(width: u32, height: u32, wanted: &[u32]) -> Vec<Rung> {
     let short = width.min(height);
     let mut sides: Vec<u32> = wanted
@@ -77,7 +83,9 @@ pub(crate) fn ladder(width: u32, height: u32, wanted: &[u32]) -> Vec<Rung> {
         .filter(|side| short * 10 >= **side * 9)
         .map(|side| short.min(*side))
         .collect();
-    if sides.is_empty() {
+    let smallest = wanted.iter().min().copied().filter(|_| wanted.len() > 1);
+    if sides.iter().all(|side| Some(*side) == smallest) {
+        sides.retain(|side| side * 3 <= short * 2);
         sides.push(short);
     }
     let mut rungs: Vec<Rung> = sides
@@ -86,6 +94,11 @@ pub(crate) fn ladder(width: u32, height: u32, wanted: &[u32]) -> Vec<Rung> {
         .collect();
     rungs.sort_by_key(|rung| std::cmp::Reverse(rung.short_side()));
     rungs.dedup_by_key(|rung| rung.short_side());
+    if let [_, .., smallest] = &mut rungs[..]
+        && smallest.short_side() <= MOBILE_SIDE
+    {
+        smallest.max_rate = smallest.max_rate.min(MOBILE_CAP);
+    }
     rungs
 }
 
@@ -119,24 +132,59 @@ mod tests {
     #[test]
     fn rungs_are_never_upscaled_and_never_two_of_a_size() {
         for ((width, height), expected) in [
-            ((1920, 1080), "1920x1080 1280x720 854x480"),
-            ((3840, 2160), "1920x1080 1280x720 854x480"),
-            ((1280, 720), "1280x720 854x480"),
-            ((1080, 1920), "1080x1920 720x1280 480x854"),
-            ((3026, 1386), "2358x1080 1572x720 1048x480"),
+            ((1920, 1080), "1920x1080 1280x720 854x480 426x240"),
+            ((3840, 2160), "1920x1080 1280x720 854x480 426x240"),
+            ((1280, 720), "1280x720 854x480 426x240"),
+            ((1080, 1920), "1080x1920 720x1280 480x854 240x426"),
+            ((3026, 1386), "2358x1080 1572x720 1048x480 524x240"),
             ((640, 272), "640x272"),
             ((641, 273), "640x272"),
-            ((1920, 1072), "1920x1072 1290x720 860x480"),
-            ((1244, 700), "1244x700 854x480"),
-            ((1000, 600), "800x480"),
-            ((854, 450), "854x450"),
+            ((640, 358), "640x358"),
+            ((640, 360), "640x360 426x240"),
+            ((1920, 1072), "1920x1072 1290x720 860x480 430x240"),
+            ((1244, 700), "1244x700 854x480 426x240"),
+            ((1000, 600), "800x480 400x240"),
+            ((854, 450), "854x450 456x240"),
+            ((426, 240), "426x240"),
+            ((400, 220), "400x220"),
             ((16, 16), "16x16"),
         ] {
-            let rungs: Vec<String> = ladder(width, height, &[1080, 720, 480])
+            let rungs: Vec<String> = ladder(width, height, &[1080, 720, 480, 240])
                 .iter()
                 .map(|rung| format!("{}x{}", rung.width, rung.height))
                 .collect();
             assert_eq!(rungs.join(" "), expected, "{width}x{height}");
+        }
+    }
+
+    #[test]
+    fn a_source_between_two_rungs_keeps_its_size_if_only_the_smallest_fits() {
+        for (side, wanted, expected) in [
+            (900, &[1080, 480][..], "900 480"),
+            (600, &[1080, 480], "600"),
+            (1080, &[480], "480"),
+            (300, &[480], "300"),
+            (360, &[720, 480, 240], "360 240"),
+        ] {
+            let rungs = ladder(side * 2, side, wanted);
+            let sides = rungs.iter().map(|rung| rung.short_side().to_string());
+            let sides: Vec<String> = sides.collect();
+            assert_eq!(sides.join(" "), expected, "{side} {wanted:?}");
+        }
+    }
+
+    #[test]
+    fn the_smallest_of_several_rungs_is_capped_for_a_mobile_line() {
+        for (side, wanted, expected) in [
+            (1080, &[1080, 480, 240][..], vec![5_000, 1_200, MOBILE_CAP]),
+            (240, &[1080, 480, 240], vec![450]),
+            (1080, &[240], vec![450]),
+            (1080, &[1080, 480], vec![5_000, 1_200]),
+            (1080, &[240, 120], vec![450, 225]),
+        ] {
+            let rungs = ladder(side * 2, side, wanted);
+            let caps: Vec<u32> = rungs.iter().map(|rung| rung.max_rate).collect();
+            assert_eq!(caps, expected, "{side} {wanted:?}");
         }
     }
 

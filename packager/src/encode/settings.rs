@@ -12,9 +12,9 @@ pub(crate) const MAX_WORKERS: usize = 16;
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct EncodeArgs {
-    /// Sizes to offer, by short side, never larger than the source: `lecture` (1080,720,480),
-    /// `mobile` (720,480,240), `full` (2160,1440,1080,720,480,360,240), or a list such as
-    /// `1080,480`.
+    /// Sizes to offer, by short side, never larger than the source: `lecture`
+    /// (1080,720,480,240), `mobile` (720,480,240), `full` (2160,1440,1080,720,480,360,240), or a
+    /// list such as `1080,480`.
     #[arg(long, value_name = "SIZES", default_value = "lecture", value_parser = ladder_sizes)]
     pub(crate) ladder: LadderSizes,
     /// Codecs to offer besides H.264, for players that decode them: `hevc`, `av1`. They take
@@ -112,7 +112,7 @@ pub(crate) struct LadderSizes(pub(crate) Vec<u32>);
 
 pub(crate) fn ladder_sizes(text: &str) -> Result<LadderSizes, String> {
     let list = match text {
-        "lecture" => "1080,720,480",
+        "lecture" => "1080,720,480,240",
         "mobile" => "720,480,240",
         "full" => "2160,1440,1080,720,480,360,240",
         list => list,
@@ -234,7 +234,7 @@ mod tests {
     #[test]
     fn a_ladder_is_a_name_or_sizes() {
         for (text, expected) in [
-            ("lecture", Some(vec![1080, 720, 480])),
+            ("lecture", Some(vec![1080, 720, 480, 240])),
             ("480, 1080,480", Some(vec![1080, 480])),
             ("8", None),
             ("big", None),

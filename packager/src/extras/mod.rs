@@ -39,6 +39,8 @@ const SESSION_DATA: [(&str, &str); 3] = [
     ("lectern.storyboard", layout::STORYBOARD_VTT),
     ("lectern.poster", layout::POSTER_JPG),
 ];
+/// `DATA-ID` of a language's captions in one file, for a transcript. Each language has an entry.
+const CAPTIONS_DATA_ID: &str = "lectern.captions";
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ExtrasError {
@@ -138,15 +140,23 @@ pub(crate) struct ExtrasOutput {
 impl ExtrasOutput {
     /// Session data for the manifests; `prefix` is the revision's folder from the package's root.
     pub(crate) fn session_data(&self, prefix: &str) -> Vec<SessionData> {
-        SESSION_DATA
+        let listed = SESSION_DATA
             .into_iter()
             .filter(|(_, name)| self.objects.iter().any(|object| object.path == *name))
             .map(|(id, name)| SessionData {
                 id,
                 file: format!("{prefix}/{name}"),
                 is_json: name == layout::CHAPTERS_JSON,
-            })
-            .collect()
+                language: None,
+            });
+        let subtitles = self.facts.subtitles(prefix).into_iter();
+        let captions = subtitles.map(|subtitles| SessionData {
+            id: CAPTIONS_DATA_ID,
+            file: subtitles.file,
+            is_json: false,
+            language: Some(subtitles.language),
+        });
+        listed.chain(captions).collect()
     }
 }
 

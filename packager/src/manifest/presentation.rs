@@ -117,6 +117,8 @@ pub(crate) struct SessionData {
     /// Path from the package's root.
     pub(crate) file: String,
     pub(crate) is_json: bool,
+    /// BCP 47, if there is a file of each language.
+    pub(crate) language: Option<String>,
 }
 
 /// Tracks of a short lecture.
@@ -182,6 +184,7 @@ pub(crate) mod testing {
             id: "org.example",
             file: format!("v/0123456789abcdef/{name}"),
             is_json: name.ends_with(".json"),
+            language: None,
         }
     }
 

@@ -52,6 +52,10 @@ fn a_recording_becomes_a_package_that_plays_and_a_second_run_does_nothing() {
         [
             "manifest.mpd",
             "master.m3u8",
+            "v/R/240p/init.mp4",
+            "v/R/240p/playlist.m3u8",
+            "v/R/240p/seg00000.m4s",
+            "v/R/240p/seg00001.m4s",
             "v/R/480p/init.mp4",
             "v/R/480p/playlist.m3u8",
             "v/R/480p/seg00000.m4s",
@@ -100,7 +104,11 @@ fn a_recording_becomes_a_package_that_plays_and_a_second_run_does_nothing() {
         "{master}"
     );
     assert!(lines[3].contains(r#"URI="v/"#), "{master}");
-    for (at, name, resolution) in [(4, "480p", "854x480"), (6, "720p", "1280x720")] {
+    for (at, name, resolution) in [
+        (4, "240p", "426x240"),
+        (6, "480p", "854x480"),
+        (8, "720p", "1280x720"),
+    ] {
         assert!(
             lines[at].contains(&format!("RESOLUTION={resolution}")),
             "{master}"

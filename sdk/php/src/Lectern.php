@@ -143,6 +143,137 @@ final class Lectern
     }
 
     /**
+     * Returns the address of the edge's player page for an <iframe>. Takes the options of `link`
+     * except `use`. The link is in the fragment, which browsers send to no server. Of a URL that
+     * ends in a slash, the page plays `master.m3u8`.
+     *
+     * @param ?array{int, int} $preview
+     * @param ?list<string> $langs
+     * @param ?list<string> $ip
+     * @param ?list<string> $country
+     * @param ?list<string> $origin
+     */
+    public static function embedUrl(
+        string $url,
+        bool $directory = false,
+        ?string $viewer = null,
+        ?int $expiresIn = null,
+        int|\DateTimeInterface|null $expiresAt = null,
+        int|\DateTimeInterface|null $notBefore = null,
+        ?int $watch = null,
+        ?int $maxHeight = null,
+        ?array $preview = null,
+        ?array $langs = null,
+        ?array $ip = null,
+        ?array $country = null,
+        ?array $origin = null,
+        ?string $jti = null,
+        ?int $sessions = null,
+        ?string $sessionsPolicy = null,
+        ?bool $strict = null,
+        ?int $offline = null,
+        #[\SensitiveParameter] ?string $keys = null,
+        int|\DateTimeInterface|null $now = null,
+        int $maxLinkAge = self::MAX_LINK_AGE,
+        int $maxWatch = self::MAX_WATCH,
+    ): string {
+        $parts = Urls::split($url);
+        $lecture = str_ends_with($parts[1], '/') ? Urls::beside($parts, 'master.m3u8') : $url;
+        $link = self::link(
+            $lecture, $viewer, $expiresIn, $expiresAt, $notBefore, $watch, $maxHeight, $preview, $langs,
+            $ip, $country, $origin, $jti, $sessions, $sessionsPolicy, $strict, $offline,
+            'play', $directory, $keys, $now, $maxLinkAge, $maxWatch,
+        );
+        return "$parts[0]/_lectern/play#$link";
+    }
+
+    /**
+     * Returns a link to the poster of a lecture, and to nothing else. The URL is that of the
+     * lecture's folder or of an object in it. Takes the options of `link` except `use` and
+     * `directory`.
+     *
+     * @param ?array{int, int} $preview
+     * @param ?list<string> $langs
+     * @param ?list<string> $ip
+     * @param ?list<string> $country
+     * @param ?list<string> $origin
+     */
+    public static function posterUrl(
+        string $url,
+        ?string $viewer = null,
+        ?int $expiresIn = null,
+        int|\DateTimeInterface|null $expiresAt = null,
+        int|\DateTimeInterface|null $notBefore = null,
+        ?int $watch = null,
+        ?int $maxHeight = null,
+        ?array $preview = null,
+        ?array $langs = null,
+        ?array $ip = null,
+        ?array $country = null,
+        ?array $origin = null,
+        ?string $jti = null,
+        ?int $sessions = null,
+        ?string $sessionsPolicy = null,
+        ?bool $strict = null,
+        ?int $offline = null,
+        #[\SensitiveParameter] ?string $keys = null,
+        int|\DateTimeInterface|null $now = null,
+        int $maxLinkAge = self::MAX_LINK_AGE,
+        int $maxWatch = self::MAX_WATCH,
+    ): string {
+        $poster = Urls::beside(Urls::split($url), 'poster.jpg');
+        return self::link(
+            $poster, $viewer, $expiresIn, $expiresAt, $notBefore, $watch, $maxHeight, $preview, $langs,
+            $ip, $country, $origin, $jti, $sessions, $sessionsPolicy, $strict, $offline,
+            'play', false, $keys, $now, $maxLinkAge, $maxWatch,
+        );
+    }
+
+    /**
+     * Returns a link to the download of a lecture, and to nothing else. Browsers save the file
+     * under `name`, or else under the name of the folder. Takes the options of `posterUrl`.
+     *
+     * @param ?array{int, int} $preview
+     * @param ?list<string> $langs
+     * @param ?list<string> $ip
+     * @param ?list<string> $country
+     * @param ?list<string> $origin
+     */
+    public static function downloadUrl(
+        string $url,
+        ?string $name = null,
+        ?string $viewer = null,
+        ?int $expiresIn = null,
+        int|\DateTimeInterface|null $expiresAt = null,
+        int|\DateTimeInterface|null $notBefore = null,
+        ?int $watch = null,
+        ?int $maxHeight = null,
+        ?array $preview = null,
+        ?array $langs = null,
+        ?array $ip = null,
+        ?array $country = null,
+        ?array $origin = null,
+        ?string $jti = null,
+        ?int $sessions = null,
+        ?string $sessionsPolicy = null,
+        ?bool $strict = null,
+        ?int $offline = null,
+        #[\SensitiveParameter] ?string $keys = null,
+        int|\DateTimeInterface|null $now = null,
+        int $maxLinkAge = self::MAX_LINK_AGE,
+        int $maxWatch = self::MAX_WATCH,
+    ): string {
+        $parts = Urls::split($url);
+        $parts[2] = Urls::putMember($parts[2], 'download', Urls::encodeName($name));
+        $file = Urls::beside($parts, 'lecture.mp4');
+        return self::link(
+            $file, $viewer, $expiresIn, $expiresAt, $notBefore, $watch, $maxHeight, $preview, $langs,
+            $ip, $country, $origin, $jti, $sessions, $sessionsPolicy, $strict, $offline,
+            'download', false, $keys, $now, $maxLinkAge, $maxWatch,
+        );
+    }
+
+    /**
      * Returns a token with these claims, for example ['path' => '/courses/', 'exp' => 1800000000].
      * Omits a claim that is null.
      *

@@ -15,6 +15,9 @@ final class Urls
     private const URL = '~\A(https?://[^/?#\\\\\x00-\x20\x7f]+)(/[^?#]*|)'
         . '(?:\?([^#\x00-\x20\x7f]*))?(?:#([^\x00-\x20\x7f]*))?\z~i';
 
+    /** Longest name of a download, in bytes. Encoded, it fits a query beside the longest link. */
+    private const MAX_NAME_BYTES = 1024;
+
     /** Faults of a path: a description, and the pattern of a key that has the fault. */
     private const FAULTS = [
         'path_not_absolute' => ['does not start with a slash', null],
@@ -60,10 +63,44 @@ final class Urls
         [$origin, $path, $query, $fragment] = $parts;
         $escape = static fn (array $byte): string => sprintf('%%%02X', ord($byte[0]));
         $path = preg_replace_callback('~[^A-Za-z0-9\-._\~!$&\'()*+,=:@/%]~', $escape, $path);
-        $members = ($query ?? '') === '' ? [] : explode('&', $query);
-        $kept = preg_grep('~\Atoken(?:=|\z)~', $members, PREG_GREP_INVERT);
-        $query = implode('&', [...$kept, "token=$token"]);
+        $query = self::putMember($query, 'token', $token);
         return "$origin$path?$query" . ($fragment === null ? '' : "#$fragment");
+    }
+
+    /** Query in which a member has this value alone. An empty value removes the member. */
+    public static function putMember(?string $query, string $name, string $value): string
+    {
+        $members = ($query ?? '') === '' ? [] : explode('&', $query);
+        $kept = preg_grep("~\\A$name(?:=|\\z)~", $members, PREG_GREP_INVERT);
+        return implode('&', $value === '' ? $kept : [...$kept, "$name=$value"]);
+    }
+
+    /**
+     * URL of another object in the same folder, without a token.
+     *
+     * @param array{string, string, ?string, ?string} $parts
+     */
+    public static function beside(array $parts, string $name): string
+    {
+        [$origin, $path, $query, $fragment] = $parts;
+        if (!str_starts_with($path, '/')) {
+            throw self::badPath('path_not_absolute');
+        }
+        $folder = substr($path, 0, (int) strrpos($path, '/') + 1);
+        $kept = self::putMember($query, 'token', '');
+        $query = $kept === '' ? '' : "?$kept";
+        return "$origin$folder$name$query" . ($fragment === null ? '' : "#$fragment");
+    }
+
+    /** Name of a download, percent-encoded. */
+    public static function encodeName(?string $name): string
+    {
+        $text = $name ?? '';
+        if (!self::isText($text) || strlen($text) > self::MAX_NAME_BYTES) {
+            $rule = '`name` must be a text of ' . self::MAX_NAME_BYTES . ' bytes at most';
+            throw new LecternException('bad_option', $rule);
+        }
+        return rawurlencode($text);
     }
 
     /** Token in the query of a link. */

@@ -21,7 +21,10 @@ from typing import Any
 from lectern import _claims, _keys, _urls
 from lectern._types import Claims, ErrorCode, LecternError, SessionsPolicy, Use
 
-__all__ = ["Claims", "ErrorCode", "LecternError", "key_ids", "link", "mint", "upload_link"]
+__all__ = [
+    "Claims", "ErrorCode", "LecternError", "download_url", "embed_url", "key_ids", "link", "mint",
+    "poster_url", "upload_link",
+]  # fmt: skip
 __version__ = "0.1.0"
 
 # Defaults of the edge's variables with the same names, in seconds.
@@ -124,6 +127,115 @@ def upload_link(
         rule = "an upload link opens a folder: end the URL in a slash, or set directory=True"
         raise LecternError("path_not_a_folder", rule)
     return link(**options, use="upload")
+
+
+def embed_url(
+    url: str,
+    *,
+    viewer: str | None = None,
+    expires_in: int | timedelta | None = None,
+    expires_at: int | datetime | None = None,
+    not_before: int | datetime | None = None,
+    watch: int | timedelta | None = None,
+    max_height: int | None = None,
+    preview: Sequence[int] | None = None,
+    langs: Sequence[str] | None = None,
+    ip: Sequence[str] | None = None,
+    country: Sequence[str] | None = None,
+    origin: Sequence[str] | None = None,
+    jti: str | None = None,
+    sessions: int | None = None,
+    sessions_policy: SessionsPolicy | None = None,
+    strict: bool | None = None,
+    offline: int | timedelta | None = None,
+    directory: bool = False,
+    keys: str | None = None,
+    now: int | datetime | None = None,
+    max_link_age: int | timedelta = MAX_LINK_AGE,
+    max_watch: int | timedelta = MAX_WATCH,
+) -> str:
+    """Return the address of the edge's player page for an ``<iframe>``.
+
+    Takes the options of ``link`` except ``use``. The link is in the fragment, which browsers send
+    to no server. Of a URL that ends in a slash, the page plays ``master.m3u8``.
+    """
+    options = locals()
+    parts = _urls.split(url)
+    if parts.path.endswith("/"):
+        options["url"] = parts.beside("master.m3u8")
+    return f"{parts.origin}/_lectern/play#{link(**options)}"
+
+
+def poster_url(
+    url: str,
+    *,
+    viewer: str | None = None,
+    expires_in: int | timedelta | None = None,
+    expires_at: int | datetime | None = None,
+    not_before: int | datetime | None = None,
+    watch: int | timedelta | None = None,
+    max_height: int | None = None,
+    preview: Sequence[int] | None = None,
+    langs: Sequence[str] | None = None,
+    ip: Sequence[str] | None = None,
+    country: Sequence[str] | None = None,
+    origin: Sequence[str] | None = None,
+    jti: str | None = None,
+    sessions: int | None = None,
+    sessions_policy: SessionsPolicy | None = None,
+    strict: bool | None = None,
+    offline: int | timedelta | None = None,
+    keys: str | None = None,
+    now: int | datetime | None = None,
+    max_link_age: int | timedelta = MAX_LINK_AGE,
+    max_watch: int | timedelta = MAX_WATCH,
+) -> str:
+    """Return a link to the poster of a lecture, and to nothing else.
+
+    The URL is that of the lecture's folder or of an object in it. Takes the options of ``link``
+    except ``use`` and ``directory``.
+    """
+    options = locals()
+    options["url"] = _urls.split(url).beside("poster.jpg")
+    return link(**options)
+
+
+def download_url(
+    url: str,
+    *,
+    name: str | None = None,
+    viewer: str | None = None,
+    expires_in: int | timedelta | None = None,
+    expires_at: int | datetime | None = None,
+    not_before: int | datetime | None = None,
+    watch: int | timedelta | None = None,
+    max_height: int | None = None,
+    preview: Sequence[int] | None = None,
+    langs: Sequence[str] | None = None,
+    ip: Sequence[str] | None = None,
+    country: Sequence[str] | None = None,
+    origin: Sequence[str] | None = None,
+    jti: str | None = None,
+    sessions: int | None = None,
+    sessions_policy: SessionsPolicy | None = None,
+    strict: bool | None = None,
+    offline: int | timedelta | None = None,
+    keys: str | None = None,
+    now: int | datetime | None = None,
+    max_link_age: int | timedelta = MAX_LINK_AGE,
+    max_watch: int | timedelta = MAX_WATCH,
+) -> str:
+    """Return a link to the download of a lecture, and to nothing else.
+
+    Browsers save the file under ``name``, or else under the name of the folder. Takes the options
+    of ``poster_url``.
+    """
+    options = locals()
+    encoded = _urls.encode_name(options.pop("name"))
+    parts = _urls.split(url)
+    parts = parts._replace(query=_urls.put_member(parts.query, "download", encoded))
+    options["url"] = parts.beside("lecture.mp4")
+    return link(**options, use="download")
 
 
 def mint(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 from lectern._types import ErrorCode, LecternError
 
@@ -12,6 +13,9 @@ _URL = re.compile(
     r"(?:\?([^#\x00-\x20\x7f]*))?(?:#([^\x00-\x20\x7f]*))?",
     re.IGNORECASE | re.ASCII,
 )
+
+# Longest name of a download, in bytes. Encoded, it fits a query beside the longest link.
+_MAX_NAME_BYTES = 1024
 
 
 class Url(NamedTuple):
@@ -29,10 +33,36 @@ class Url(NamedTuple):
             lambda byte: b"%%%02X" % byte[0][0],
             self.path.encode(),
         ).decode()
-        members = self.query.split("&") if self.query else []
-        kept = [part for part in members if part != "token" and not part.startswith("token=")]
-        query = "&".join([*kept, f"token={token}"])
-        return f"{self.origin}{path}?{query}{'' if self.fragment is None else '#' + self.fragment}"
+        query = put_member(self.query, "token", token)
+        return f"{self.origin}{path}?{query}{self._hash()}"
+
+    def beside(self, name: str) -> str:
+        """Return the URL of another object in the same folder, without a token."""
+        if not self.path.startswith("/"):
+            raise bad_path("path_not_absolute")
+        folder = self.path[: self.path.rindex("/") + 1]
+        query = put_member(self.query, "token", "")
+        return f"{self.origin}{folder}{name}{'?' + query if query else ''}{self._hash()}"
+
+    def _hash(self) -> str:
+        return "" if self.fragment is None else f"#{self.fragment}"
+
+
+def put_member(query: str | None, name: str, value: str) -> str:
+    """Return the query in which a member has this value alone; without it if the value is empty."""
+    members = query.split("&") if query else []
+    kept = [part for part in members if part != name and not part.startswith(f"{name}=")]
+    return "&".join([*kept, f"{name}={value}"] if value else kept)
+
+
+def encode_name(name: Any) -> str:
+    """Return the name of a download, percent-encoded."""
+    text = "" if name is None else name
+    if not is_text(text) or len(text.encode()) > _MAX_NAME_BYTES:
+        rule = f"`name` must be a text of {_MAX_NAME_BYTES} bytes at most"
+        raise LecternError("bad_option", rule)
+    return quote(text, safe="")
+
 
 def split(url: Any) -> Url:
     """Split a URL, or raise bad_url."""

@@ -5,8 +5,7 @@
 #   Lectern.link("https://video.school.example/courses/rails/intro/master.m3u8", viewer: "s42")
 #   # => "https://video.school.example/courses/rails/intro/master.m3u8?token=eyJ…"
 #
-# A player plays the link. An <iframe> of "https://video.school.example/_lectern/play##{link}"
-# shows the player page.
+# A player plays the link. An <iframe> of Lectern.embed_url shows the player page.
 #
 # `keys:` takes the edge's LECTERN_KEYS. It defaults to LECTERN_KEYS of the environment. The first
 # key signs. Durations are whole seconds. Instants are seconds since 1970, a Time or a DateTime.
@@ -63,12 +62,38 @@ module Lectern
     # Returns a link that writes below a folder and reads nothing. Takes the options of `link`
     # except `use`. The URL must end in a slash, unless `directory: true` is set.
     def upload_link(url, directory: false, **options)
-      raise ArgumentError, "unknown keyword: :use" if options.key?(:use)
-
+      refuse_options(options, :use)
       Urls.read_path(Urls.split(url)[1], directory).end_with?("/") or
         raise Error.new("path_not_a_folder", "an upload link opens a folder: end the URL in a " \
                                              "slash, or set directory: true")
       link(url, **options, directory: directory, use: "upload")
+    end
+
+    # Returns the address of the edge's player page for an <iframe>. Takes the options of `link`
+    # except `use`. The link is in the fragment, which browsers send to no server. Of a URL that
+    # ends in a slash, the page plays `master.m3u8`.
+    def embed_url(url, **options)
+      refuse_options(options, :use)
+      parts = Urls.split(url)
+      url = Urls.beside(parts, "master.m3u8") if parts[1].end_with?("/")
+      "#{parts[0]}/_lectern/play##{link(url, **options)}"
+    end
+
+    # Returns a link to the poster of a lecture, and to nothing else. The URL is that of the
+    # lecture's folder or of an object in it. Takes the options of `link` except `use` and
+    # `directory`.
+    def poster_url(url, **options)
+      refuse_options(options, :use, :directory)
+      link(Urls.beside(Urls.split(url), "poster.jpg"), **options)
+    end
+
+    # Returns a link to the download of a lecture, and to nothing else. Browsers save the file under
+    # `name`, or else under the name of the folder. Takes the options of `poster_url`.
+    def download_url(url, name: nil, **options)
+      refuse_options(options, :use, :directory)
+      parts = Urls.split(url)
+      parts[2] = Urls.put_member(parts[2], "download", Urls.encode_name(name))
+      link(Urls.beside(parts, "lecture.mp4"), **options, use: "download")
     end
 
     # Returns a token with these claims, for example
@@ -100,6 +125,11 @@ module Lectern
     def key_ids(keys = nil) = Keys.read(keys).keys
 
     private
+
+    def refuse_options(options, *names)
+      unknown = names.find { |name| options.key?(name) }
+      raise ArgumentError, "unknown keyword: #{unknown.inspect}" if unknown
+    end
 
     # Claims by name, without those that are nil.
     def name_claims(claims)

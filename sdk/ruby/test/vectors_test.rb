@@ -40,6 +40,10 @@ class VectorsTest < Minitest::Test
     each("link") { |vector, options| assert_equal vector["link"], call(vector, options), vector["name"] }
   end
 
+  def test_embed_url_returns_the_page_of_the_edge
+    each("embed") { |vector, options| assert_equal vector["link"], call(vector, options), vector["name"] }
+  end
+
   def test_verify_returns_the_claims_of_a_token
     each("verify") do |vector, options|
       expected = { "use" => "play" }.merge(vector["claims"])
@@ -110,7 +114,12 @@ class VectorsTest < Minitest::Test
       error = assert_raises(ArgumentError) { Lectern.public_send(call, "https://h/a/", maxHeight: 480, keys: KEYS) }
       assert_match(/unknown keyword: :maxHeight/, error.message)
     end
-    assert_raises(ArgumentError) { Lectern.upload_link("https://h/a/", use: "play", keys: KEYS) }
+    %i[upload_link embed_url poster_url download_url].each do |call|
+      assert_raises(ArgumentError) { Lectern.public_send(call, "https://h/a/", use: "play", keys: KEYS) }
+    end
+    %i[poster_url download_url].each do |call|
+      assert_raises(ArgumentError) { Lectern.public_send(call, "https://h/a/", directory: true, keys: KEYS) }
+    end
   end
 
   def test_missing_and_huge_values_are_refused
@@ -144,6 +153,12 @@ class VectorsTest < Minitest::Test
     link = view.lectern_url("/a/m.m3u8", viewer: "s42", expires_in: 60)
     assert_match %r{\Ahttps://video\.school\.example/a/m\.m3u8\?token=}, link
     assert_equal "s42", Lectern.verify(link, keys: KEYS).fetch(:sub)
+    page = view.lectern_embed_url("/a/", viewer: "s42", expires_in: 60)
+    assert_match %r{\Ahttps://video\.school\.example/_lectern/play#https://video\.school\.example/a/master\.m3u8\?token=}, page
+    assert_equal "/a/poster.jpg", Lectern.verify(view.lectern_poster_url("/a/m.m3u8", expires_in: 60), keys: KEYS).fetch(:path)
+    download = view.lectern_download_url("/a/m.m3u8", name: "Tag 1", expires_in: 60)
+    assert_includes download, "/a/lecture.mp4?download=Tag%201&token="
+    assert_equal "download", Lectern.verify(download, keys: KEYS).fetch(:use)
     assert_equal "upload", Lectern.verify(view.lectern_upload_url("/a/", expires_in: 60), keys: KEYS).fetch(:use)
     assert_equal "exp_too_far", assert_raises(Lectern::Error) { view.lectern_url("/a/m.m3u8", expires_in: 3601) }.code
   ensure

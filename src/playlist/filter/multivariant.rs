@@ -56,6 +56,16 @@ pub(in crate::playlist) fn multivariant(
             {
                 edits.push(Edit::drop(at.clone()));
             }
+            // Captions of a language that the link does not open.
+            b"#EXT-X-SESSION-DATA"
+                if attribute(line, b"URI").is_some()
+                    && attribute(line, b"LANGUAGE").is_some_and(|language| {
+                        let langs = entitlements.langs.as_ref();
+                        langs.is_some_and(|langs| !speaks(langs, language))
+                    }) =>
+            {
+                edits.push(Edit::drop(at.clone()));
+            }
             b"#EXT-X-MEDIA" => {
                 let kind = attribute(line, b"TYPE").unwrap_or_default();
                 let group = attribute(line, b"GROUP-ID").unwrap_or_default();
@@ -260,6 +270,35 @@ mod tests {
             };
             let edits = multivariant(playlist.as_bytes(), &entitlements).expect("a filter");
             assert_eq!(edited(playlist, &edits), expected);
+        }
+    }
+
+    #[test]
+    fn captions_in_other_languages_are_not_listed() {
+        let data = |id: &str, rest: &str| format!("#EXT-X-SESSION-DATA:DATA-ID=\"{id}\",{rest}\n");
+        let captions = |language: &str| {
+            let rest = format!("URI=\"{language}.vtt\",FORMAT=RAW,LANGUAGE=\"{language}\"");
+            data("lectern.captions", &rest)
+        };
+        let head = "#EXTM3U\n#EXT-X-STREAM-INF:RESOLUTION=640x360\n360p\n".to_owned();
+        let board = data("lectern.storyboard", "URI=\"storyboard.vtt\",FORMAT=RAW");
+        let title = data("title", "LANGUAGE=\"de\",VALUE=\"Titel\"");
+        let all = [captions("de"), captions("en-GB"), captions("und")].concat();
+        let playlist = [head.as_str(), &board, &title, &all].concat();
+        for (langs, expected) in [
+            (None, all.clone()),
+            (Some(vec!["en"]), captions("en-GB") + &captions("und")),
+            (Some(vec!["de"]), captions("de") + &captions("und")),
+            (Some(vec!["fr"]), captions("und")),
+        ] {
+            let langs = langs.map(|langs| langs.into_iter().map(str::to_owned).collect());
+            let entitlements = Entitlements {
+                langs,
+                ..Entitlements::default()
+            };
+            let edits = multivariant(playlist.as_bytes(), &entitlements).expect("a filter");
+            let listed = [head.as_str(), &board, &title, &expected].concat();
+            assert_eq!(edited(&playlist, &edits), listed);
         }
     }
 

@@ -5,7 +5,7 @@ import type { Engine } from "../engine.ts";
 import { claimsOf } from "../link.ts";
 import { keepSettings } from "../memory.ts";
 import { downloadOf } from "../names.ts";
-import { EDGE, isAllowed } from "../origins.ts";
+import { isAllowed } from "../origins.ts";
 import { overflowing } from "../overflow.ts";
 import { parseSilences } from "../silences.ts";
 import type { TextKey, Texts } from "../texts/index.ts";
@@ -433,16 +433,10 @@ class PlayerControls implements Controls {
 
 /** Returns whether this page, in this browser, may keep the lecture on the device. */
 function isKeepable(engine: Engine): boolean {
-  // A page around would not open without a connection.
-  const isPlayerPage = location.origin === EDGE && location.pathname === "/_lectern/play";
-  const canKeep = isSecureContext && "serviceWorker" in navigator && "caches" in globalThis;
-  return (
-    isPlayerPage &&
-    window === parent &&
-    canKeep &&
-    claimsOf(engine.link).offline !== undefined &&
-    engine.qualities().length > 0
-  );
+  // A page around would not open without a connection. Without TLS, there is no service worker.
+  const isPlayerPage = location.pathname === "/_lectern/play" && window === parent;
+  const canKeep = "serviceWorker" in navigator && engine.qualities().length > 0;
+  return isPlayerPage && canKeep && claimsOf(engine.link).offline !== undefined;
 }
 
 /** Loads a panel that not every viewer opens. Without a connection, there is none. */

@@ -1,4 +1,5 @@
 // Files that the viewer keeps.
+import { downloadName } from "../names.ts";
 import type { LecternVideo } from "./lectern-video.ts";
 
 /** The longest wait for an answer, in milliseconds. */
@@ -17,7 +18,7 @@ export async function downloadLecture(player: LecternVideo, file: URL): Promise<
     const signal = AbortSignal.timeout(ANSWERED_WITHIN_MS);
     const answer = await fetch(file, { method: "HEAD", cache: "no-store", signal });
     if (answer.ok) {
-      click(file.href, "");
+      click(file.href, downloadName(file));
       player.notice(player.texts.download_begins);
     } else player.notice(player.texts.no_download);
   } catch {

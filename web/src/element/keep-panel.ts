@@ -1,20 +1,26 @@
 // The panel with which a viewer keeps the lecture on the device.
-import { type DeviceRung, keeperOf, type KeepState, rungsOf } from "../keeper.ts";
+import { type DeviceRung, keeperOf, type KeepState, rungsOf, wantedHeight } from "../keeper.ts";
 import { claimsOf } from "../link.ts";
+import { lectureName } from "../names.ts";
 import { endOf, estimatedBytes, formatBytes, formatSpan, type Kept } from "../offline.ts";
 import { fill } from "../texts/index.ts";
 import { keepTextsOf } from "../texts/keep/index.ts";
 import { make } from "./dom.ts";
+import style from "./keep-panel.css";
 import type { PanelContent, PanelHost } from "./panel.ts";
+
+const sheet = new CSSStyleSheet();
+sheet.replaceSync(style);
 
 export async function keepPanel({ player, texts }: PanelHost): Promise<PanelContent> {
   const { engine, video, language } = player;
   if (!engine?.hls) return { nodes: [] };
   const words = await keepTextsOf(language);
+  const root = player.shadowRoot!;
+  if (!root.adoptedStyleSheets.includes(sheet)) root.adoptedStyleSheets.push(sheet);
   const keeper = keeperOf(engine);
   const rungs = rungsOf(engine.hls);
-  const chosen = engine.hls.levels[engine.quality];
-  const wanted = chosen?.height ?? engine.lowDataHeight;
+  const wanted = wantedHeight(engine.hls);
   let rung = rungs.find(({ height }) => height === wanted) ?? rungs.at(-1);
   let free: number | undefined;
   let isReplaced = false;
@@ -105,12 +111,12 @@ export async function keepPanel({ player, texts }: PanelHost): Promise<PanelCont
     if (isSame) return;
     if (hasFinished) {
       isReplaced = false;
-      player.notice(words.done);
+      const name = lectureName(engine.link) ?? texts.lecture;
+      player.notice(fill(words.done, { name }));
     }
     said.textContent = sentence(state);
     // The button that had the focus is gone.
-    const root = body.getRootNode();
-    const hadFocus = root instanceof ShadowRoot && body.contains(root.activeElement);
+    const hadFocus = body.contains(root.activeElement);
     body.replaceChildren(...nodesOf(state));
     if (hadFocus) body.querySelector<HTMLElement>("button:not(:disabled), input")?.focus();
   };

@@ -2,6 +2,7 @@
 // controls. The controls load after the script that plays, so that the first frame does not wait
 // for them.
 import { Captions } from "../captions.ts";
+import { LINK_WITHIN_MS } from "../embedding.ts";
 import {
   Engine,
   type EngineHost,
@@ -30,9 +31,6 @@ const NOTICE_MS = 2_500;
 const PLACE_MARGIN = 15;
 /** The time between two events `lectern:progress`, in seconds. */
 const PROGRESS_STEP = 5;
-
-/** The time limit for the course app's new link, in milliseconds. */
-const LINK_WITHIN_MS = 15_000;
 
 /** How a lecture opens, beside its link. */
 export interface Opening extends Partial<Pick<EngineHost, "headers" | "pages" | "ask">> {
@@ -478,7 +476,8 @@ export class LecternVideo extends HTMLElement {
     let advised = "";
     if (trouble?.kind === "refused") {
       alert = sentence(trouble.refusal, texts);
-      advised = fill(advice(trouble.refusal, texts), { time: formatTime(this.video.currentTime) });
+      const time = formatTime(this.engine?.place ?? this.video.currentTime);
+      advised = fill(advice(trouble.refusal, texts), { time });
     } else if (trouble?.kind === "offline") {
       alert = trouble.problem ? sentence(trouble.problem, texts) : texts.no_connection;
       advised = trouble.problem ? advice(trouble.problem, texts) : texts.offline_advice;
@@ -496,8 +495,7 @@ export class LecternVideo extends HTMLElement {
     retry.textContent = isPreviewOver ? texts.replay : texts.retry;
     retry.hidden =
       !isPreviewOver &&
-      (!trouble ||
-        (trouble.kind === "refused" && !isRetryable(trouble.refusal)));
+      (!trouble || (trouble.kind === "refused" && !isRetryable(trouble.refusal)));
     // What still plays from the buffer stays visible.
     const isSmall =
       trouble?.kind === "slow" ||

@@ -93,6 +93,13 @@ pub(super) const RULES: &[Rule] = &[
             }
         },
     },
+    Rule {
+        id: "SD-07",
+        title: "captions in session data are WebVTT",
+        source: "WebVTT §4.1",
+        advice: "write the captions as WebVTT in UTF-8",
+        check: |facts, findings| each(facts, findings, SessionKind::Captions),
+    },
 ];
 
 fn listed(facts: &PackageFacts) -> &[TagEntry] {

@@ -192,7 +192,9 @@ fn list_session_data(out: &mut String, session_data: &[SessionData]) {
         } else {
             tag.plain("FORMAT", "RAW")
         };
-        tag.end(out);
+        let language = data.language.as_deref();
+        tag.quoted_if(language.is_some(), "LANGUAGE", language.unwrap_or_default())
+            .end(out);
     }
 }
 
@@ -233,6 +235,10 @@ mod tests {
             session_data: vec![
                 session_data("chapters.json"),
                 session_data("storyboard.vtt"),
+                SessionData {
+                    language: Some("fr".into()),
+                    ..session_data("subs/fr/captions.vtt")
+                },
             ],
             ..Presentation::default()
         }
@@ -258,6 +264,7 @@ mod tests {
         #EXT-X-I-FRAME-STREAM-INF:BANDWIDTH=60000,AVERAGE-BANDWIDTH=30000,CODECS="avc1.640015",RESOLUTION=426x240,STABLE-VARIANT-ID="iframes",URI="v/0123456789abcdef/iframes/playlist.m3u8"
         #EXT-X-SESSION-DATA:DATA-ID="org.example",URI="v/0123456789abcdef/chapters.json"
         #EXT-X-SESSION-DATA:DATA-ID="org.example",URI="v/0123456789abcdef/storyboard.vtt",FORMAT=RAW
+        #EXT-X-SESSION-DATA:DATA-ID="org.example",URI="v/0123456789abcdef/subs/fr/captions.vtt",FORMAT=RAW,LANGUAGE="fr"
         "#);
     }
 

@@ -15,6 +15,25 @@ module Lectern
       Lectern.link(Lectern::Rails.url(path), **Lectern::Rails.bounds, **options)
     end
 
+    # Returns the address of the player page. Takes the options of Lectern.embed_url.
+    #
+    #   <iframe src="<%= lectern_embed_url "/courses/rails/intro/", viewer: viewer %>" title="Intro"
+    #           style="border:0;width:100%;aspect-ratio:16/9"
+    #           allow="autoplay; fullscreen; picture-in-picture"></iframe>
+    def lectern_embed_url(path, **options)
+      Lectern.embed_url(Lectern::Rails.url(path), **Lectern::Rails.bounds, **options)
+    end
+
+    # Returns a link to a lecture's poster. Takes the options of Lectern.poster_url.
+    def lectern_poster_url(path, **options)
+      Lectern.poster_url(Lectern::Rails.url(path), **Lectern::Rails.bounds, **options)
+    end
+
+    # Returns a link to a lecture's download. Takes the options of Lectern.download_url.
+    def lectern_download_url(path, **options)
+      Lectern.download_url(Lectern::Rails.url(path), **Lectern::Rails.bounds, **options)
+    end
+
     # Returns an upload link to a folder of the edge. Takes the options of Lectern.upload_link.
     def lectern_upload_url(path, **options)
       Lectern.upload_link(Lectern::Rails.url(path), **Lectern::Rails.bounds, **options)

@@ -6,6 +6,8 @@ module Lectern
     # Origin, path, query and fragment of a URL (RFC 3986).
     URL = %r{\A([Hh][Tt][Tt][Pp][Ss]?://[^/?#\\\x00-\x20\x7f]+)(/[^?#]*|)
              (?:\?([^#\x00-\x20\x7f]*))?(?:\#([^\x00-\x20\x7f]*))?\z}x
+    # The longest name of a download, in bytes. Encoded, it fits a query beside the longest link.
+    MAX_NAME_BYTES = 1024
     # Faults of a path: a description, and what a key with the fault matches.
     FAULTS = {
       "path_not_absolute" => ["does not start with a slash"],
@@ -35,9 +37,31 @@ module Lectern
       # URL of these parts, with this token in place of any other.
       def add_token((origin, path, query, fragment), token)
         path = path.b.gsub(%r{[^\w\-.~!$&'()*+,=:@/%]}n) { |byte| format("%%%02X", byte.ord) }
-        kept = query.to_s.split("&", -1).grep_v(/\Atoken(?:=|\z)/)
-        query = [*kept, "token=#{token}"].join("&")
+        query = put_member(query, "token", token)
         "#{origin}#{path.encode("UTF-8")}?#{query}#{"##{fragment}" if fragment}"
+      end
+
+      # Query in which a member has this value alone, or in which it is not, if the value is empty.
+      def put_member(query, name, value)
+        kept = query.to_s.split("&", -1).grep_v(/\A#{name}(?:=|\z)/)
+        [*kept, *("#{name}=#{value}" unless value.empty?)].join("&")
+      end
+
+      # URL of another object in the same folder, without a token.
+      def beside((origin, path, query, fragment), name)
+        folder = path[%r{\A.*/}m] or raise bad_path("path_not_absolute")
+        query = put_member(query, "token", "")
+        "#{origin}#{folder}#{name}#{"?#{query}" unless query.empty?}#{"##{fragment}" if fragment}"
+      end
+
+      # Name of a download, percent-encoded.
+      def encode_name(name)
+        text = name.nil? ? "" : utf8(name)
+        unless text && text.bytesize <= MAX_NAME_BYTES
+          raise Error.new("bad_option", "`name` must be a text of #{MAX_NAME_BYTES} bytes at most")
+        end
+
+        text.b.gsub(/[^A-Za-z0-9\-._~]/n) { |byte| format("%%%02X", byte.ord) }.encode("UTF-8")
       end
 
       # Token in the query of a link, or nil.

@@ -1,0 +1,63 @@
+//! Reads of stable names: the stored object, else that of the revision that plays now.
+
+use std::rc::Rc;
+
+use worker::Env;
+
+use super::hold::Held;
+use super::read::{ReadContext, Served, find, not_found, stored_bytes};
+use super::{read as reads, revocations};
+use crate::budget::HoldPurpose;
+use crate::http::problem::{Problem, Refusal};
+use crate::object::key::ObjectKey;
+use crate::operation::read::{Read, Treatment};
+use crate::operation::stable_name::{current, playlist_beside};
+use crate::playlist::MAX_PLAYLIST_BYTES;
+
+/// Answers a read, whose key may be a stable name. `position` is as for [`reads::read`].
+pub(super) async fn read(
+    mut of: Read<'_>,
+    position: Option<u32>,
+    env: &Env,
+    context: &ReadContext<'_>,
+    now: u64,
+) -> Result<Served, Refusal> {
+    loop {
+        match reads::read(&of, position, context).await {
+            Err(refusal) if of.follows_revision && refusal.problem == Problem::NotFound => {}
+            served => return served,
+        }
+        of.follows_revision = false;
+        let playlist = playlist_beside(&of.key).ok_or_else(not_found)?;
+        let name = std::mem::replace(&mut of.key, playlist);
+        let treatment = std::mem::replace(&mut of.treatment, Treatment::Rewrite);
+        let object = current_object(&of, &name, context).await?;
+        if let Some(ticket) = of.grant.ticket.filter(|_| of.viewer.asks_revocations) {
+            revocations::check(env, &ticket, &object, now).await?;
+        }
+        (of.key, of.treatment) = (object, treatment);
+    }
+}
+
+/// The object that `name` stands for while the playlist of `playlist` plays.
+async fn current_object(
+    playlist: &Read<'_>,
+    name: &ObjectKey,
+    context: &ReadContext<'_>,
+) -> Result<ObjectKey, Refusal> {
+    let found = find(playlist, context).await?;
+    let size = found.stored.size;
+    if size > MAX_PLAYLIST_BYTES as u64 {
+        found.discard();
+        return Err(not_found());
+    }
+    let held = match Held::in_time(HoldPurpose::Rewrite, size).await {
+        Ok(held) => Rc::new(held),
+        Err(refusal) => {
+            found.discard();
+            return Err(refusal);
+        }
+    };
+    let bytes = stored_bytes(playlist, found, context, &held).await?;
+    current(name, &bytes).ok_or_else(not_found)
+}
