@@ -16,6 +16,7 @@ import {
   parseKept,
   rangeOf,
   reduce,
+  rungIn,
 } from "./src/offline.ts";
 
 const MASTER = "/courses/intro/master.m3u8";
@@ -166,6 +167,25 @@ test("a rung of another revision or another server is not kept", () => {
   assert.equal(reduce(elsewhere, BASE, kept.playlist), "elsewhere");
   const stream = MULTIVARIANT.replace("v/1/480p.m3u8", `https://other.example${kept.playlist}`);
   assert.equal(reduce(stream, BASE, kept.playlist), "elsewhere");
+});
+
+test("another revision has the rung that is most like the kept one", () => {
+  const rung = (height, codecs, bandwidth) =>
+    `#EXT-X-STREAM-INF:BANDWIDTH=${bandwidth},CODECS="${codecs}",RESOLUTION=1x${height}\n2/${codecs}/${height}.m3u8?p=A\n`;
+  const text = `#EXTM3U\n${rung(720, "avc1", 9)}${rung(480, "avc1", 5)}${rung(480, "av01", 4)}${rung(480, "vvc1", 1)}${rung(360, "avc1", 2)}`;
+  const isPlayable = (codecs) => codecs !== "vvc1";
+  for (const [height, expected] of [
+    [480, "av01/480"],
+    [720, "avc1/720"],
+    [1080, "avc1/720"],
+    [600, "av01/480"],
+    [240, "avc1/360"],
+  ]) {
+    const found = rungIn(text, BASE, height, isPlayable);
+    assert.equal(found?.playlist, `/courses/intro/2/${expected}.m3u8`, height);
+  }
+  assert.equal(rungIn(text, BASE, 480, () => false), undefined);
+  assert.equal(rungIn("#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1", BASE, 480, isPlayable), undefined);
 });
 
 test("a Media Playlist loses its passes, and must be complete", () => {

@@ -1,11 +1,20 @@
 // Loads a lecture onto the device, file by file. What is there already is not loaded again.
-import type Hls from "hls.js";
+import Hls from "hls.js";
 import { lowDataLevel } from "./abr.ts";
 import { readText } from "./bounded.ts";
 import { type Engine, lectureOf } from "./engine.ts";
 import { deleteFiles, forget, keptOf, list } from "./kept.ts";
 import { claimsOf } from "./link.ts";
-import { bare, cacheOf, isOver, type Kept, pathOf, type Reduced, reduce } from "./offline.ts";
+import {
+  bare,
+  cacheOf,
+  isOver,
+  type Kept,
+  pathOf,
+  type Reduced,
+  reduce,
+  rungIn,
+} from "./offline.ts";
 
 /** The largest playlists, in bytes. */
 const MAX_PLAYLIST_BYTES = 16 << 20;
@@ -141,9 +150,9 @@ export class Keeper {
       const registered = register();
       // A complete revision plays until the new one is.
       if (before?.state !== "kept") await list(kept);
-      await this.#load(kept, stopping);
+      const loaded = await this.#load(kept, stopping);
       await registered;
-      const whole: Kept = { ...kept, state: "kept", at: Date.now(), bytes: this.#state.bytes };
+      const whole: Kept = { ...loaded, state: "kept", at: Date.now(), bytes: this.#state.bytes };
       await list(whole);
       await deleteFiles(whole, whole);
       this.#stopping = undefined;
@@ -190,9 +199,12 @@ export class Keeper {
     return readPlaylist(answer, link.href);
   }
 
-  async #load(kept: Kept, stopping: AbortController): Promise<void> {
+  /** Loads the files. Returns the entry, which has another playlist after a new revision. */
+  async #load(wanted: Kept, stopping: AbortController): Promise<Kept> {
     const { signal } = stopping;
     const [text, base] = await this.#open(signal);
+    const isThere = reduce(text, base, wanted.playlist) !== "unknown";
+    const kept = isThere ? wanted : { ...wanted, ...rungIn(text, base, wanted.height, isPlayable) };
     const reduced = reduce(text, base, kept.playlist);
     if (typeof reduced === "string") throw new Unkept("failed");
     const cache = await caches.open(cacheOf(kept));
@@ -225,7 +237,12 @@ export class Keeper {
     signal.throwIfAborted();
     for (const [path, playlist] of texts) await cache.put(path, playlistAnswer(playlist));
     await cache.put(kept.path, playlistAnswer(reduced.text));
+    return kept;
   }
+}
+
+function isPlayable(codecs: string): boolean {
+  return Hls.getMediaSource()?.isTypeSupported(`video/mp4;codecs="${codecs}"`) ?? false;
 }
 
 /** Files beside the lecture, without which it plays all the same. */

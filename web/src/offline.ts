@@ -212,6 +212,37 @@ export function reduce(text: string, base: string, playlist: string): Reduced | 
   };
 }
 
+/** A rung of a Multivariant Playlist: its lines, and the path of its Media Playlist. */
+export interface FoundRung {
+  height: number;
+  playlist: string;
+}
+
+/**
+ * Finds the rung of another revision that is most like the kept one: the tallest that is not
+ * taller, else the smallest. Of two codecs, it has the one that needs less.
+ */
+export function rungIn(
+  text: string,
+  base: string,
+  wanted: number,
+  isPlayable: (codecs: string) => boolean,
+): FoundRung | undefined {
+  const lines = linesOf(text);
+  const rungs = lines.flatMap((line, at) => {
+    if (!line.startsWith(STREAM)) return [];
+    const { BANDWIDTH, RESOLUTION, CODECS = "" } = attributesOf(line.slice(STREAM.length));
+    const height = Number(/^\d{1,5}x(\d{1,5})$/.exec(RESOLUTION ?? "")?.[1]);
+    const playlist = pathOf(lines[at + 1], base);
+    return height && playlist && isPlayable(CODECS)
+      ? [{ height, playlist, bandwidth: Number(BANDWIDTH) }]
+      : [];
+  });
+  rungs.sort((one, other) => one.height - other.height || other.bandwidth - one.bandwidth);
+  const found = rungs.findLast(({ height }) => height <= wanted) ?? rungs[0];
+  return found && { height: found.height, playlist: found.playlist };
+}
+
 /** Takes the passes out of a Media Playlist, which must be complete. */
 export function bare(text: string, base: string): Bare | Unkept {
   const lines = linesOf(text);

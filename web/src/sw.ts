@@ -18,7 +18,7 @@ import {
 /** The page's files. web/build.mjs writes their names here, so that a new page is a new worker. */
 declare const PAGE_FILES: readonly string[];
 
-/** The part of ServiceWorkerGlobalScope that counts here. The library of types has no place for both. */
+/** The part of ServiceWorkerGlobalScope that counts here. TypeScript has no types for both worlds. */
 interface LifetimeEvent extends Event {
   waitUntil(work: Promise<unknown>): void;
 }
@@ -134,7 +134,8 @@ async function fromCache(name: string, request: Request): Promise<Response | und
 
 /** The refusal after the end, as the edge would write it (RFC 9457). */
 function refusal(): Response {
-  const problem = { title: "The device may not keep this lecture any longer", status: 403, code: "expired" };
+  const title = "The device may not keep this lecture any longer";
+  const problem = { title, status: 403, code: "expired" };
   const headers = { "Content-Type": "application/problem+json" };
   return new Response(JSON.stringify(problem), { status: 403, headers });
 }
