@@ -150,10 +150,8 @@ const seen = await withChromium(async (context) => {
     const all = await Promise.all(entries.map((entry) => entry.json()));
     return Math.max(...all.map(({ at, seconds }) => at + 1000 * seconds));
   });
-  await cut(context, true);
-  await other.reload();
-  await ready(other);
   seen.early = await lectures(other);
+  await cut(context, true);
   await other.waitForTimeout(Math.max(0, end - Date.now()) + 100);
   await other.reload();
   await player(other, ".card .retry").waitFor();

@@ -18,7 +18,7 @@ import {
 /** The page's files. web/build.mjs writes their names here, so that a new page is a new worker. */
 declare const PAGE_FILES: readonly string[];
 
-/** The part of ServiceWorkerGlobalScope that counts here. TypeScript has no types for both worlds. */
+/** The part of ServiceWorkerGlobalScope that counts here. TypeScript has no types for both. */
 interface LifetimeEvent extends Event {
   waitUntil(work: Promise<unknown>): void;
 }
