@@ -1,7 +1,7 @@
 // Loads and plays a lecture: hls.js for playlists, the browser for files and where it plays HLS
 // itself. It reports events; the element decides what the viewer sees.
 import Hls, { type ErrorData, type Fragment } from "hls.js";
-import { abrSettings, aheadSettings, lowDataLevel } from "./abr.ts";
+import { abrSettings, aheadSettings, cautiousLevel, lowDataLevel } from "./abr.ts";
 import { type FailedLoad, nextStep, type Problem, reasonOf } from "./answer.ts";
 import { type Attempt, Attempts } from "./attempts.ts";
 import { Damage } from "./damage.ts";
@@ -97,6 +97,8 @@ export interface EngineHost {
 
 /** The part of hls.js that fits the quality to the player's size. The build has it. */
 const SizeCap = Hls.DefaultConfig.capLevelController!;
+/** hls.js's choice of a quality by the bandwidth. */
+const BandwidthChoice = Hls.DefaultConfig.abrController;
 
 /** A media error: what of it is used. */
 type MediaProblem = Pick<ErrorData, "details" | "fatal" | "frag" | "sourceBufferName">;
@@ -519,6 +521,17 @@ export class Engine {
       loader: edgeLoader(passes, this.#host.headers, (playlist) =>
         this.#opened(hls, passes, playlist),
       ),
+      abrController: class extends BandwidthChoice {
+        override get nextAutoLevel(): number {
+          const rungs = hls.levels.map(({ bitrate }) => bitrate);
+          const ahead = hls.mainForwardBufferInfo?.len ?? 0;
+          return cautiousLevel(super.nextAutoLevel, rungs, hls.bandwidthEstimate, ahead);
+        }
+
+        override set nextAutoLevel(level: number) {
+          super.nextAutoLevel = level;
+        }
+      },
       capLevelController: class extends SizeCap {
         constructor(owner: Hls) {
           super(owner);
