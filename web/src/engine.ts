@@ -401,7 +401,7 @@ export class Engine {
       "online",
       () => {
         this.#host.dispatch({ type: "arrive" });
-        if (this.#isRefused || this.#isFromDevice) return;
+        if (this.#isRefused) return;
         if (this.#isOpened) this.#hls?.startLoad(this.#second());
         else if (this.#video.error && !this.#hls) void this.#recoverNative();
       },
@@ -423,8 +423,7 @@ export class Engine {
     if (this.#isRefused) return;
     this.#isWaiting = true;
     this.#stall = setTimeout(() => {
-      const isCut = !navigator.onLine && !this.#isFromDevice;
-      const isLost = this.#networkErrors > 0 || isCut;
+      const isLost = this.#networkErrors > 0 || !navigator.onLine;
       this.#host.dispatch(isLost ? { type: "lose", problem: this.#problem } : { type: "stall" });
     }, STALL_MS);
   }
