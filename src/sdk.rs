@@ -69,6 +69,8 @@ pub struct Options {
     pub sessions_policy: Option<SessionsPolicy>,
     /// Passes live for a minute, and players renew them.
     pub strict: bool,
+    /// Seconds for which the player page may keep the lecture on the device.
+    pub offline: Option<u64>,
     pub purpose: Purpose,
     /// Opens the folder of the URL's object. A URL that ends in a slash already is a folder.
     pub directory: bool,
@@ -167,6 +169,7 @@ impl Error {
                 "origin" => "bad_origin",
                 "sessions" => "bad_sessions",
                 "sessions_policy" => "bad_sessions_policy",
+                "offline" => "bad_offline",
                 _ => "bad_exp",
             },
             Self::TwoTimes => "bad_exp",
@@ -399,6 +402,7 @@ fn claims(path: &str, options: &Options, now: u64) -> Result<Claims, Error> {
         sessions: options.sessions,
         sessions_policy: options.sessions_policy,
         strict: options.strict,
+        offline: options.offline,
         ..Claims::new(scope(path, options.directory)?, exp)
     })
 }

@@ -3,7 +3,7 @@
 // `--outdir DIR` replaces web/dist.
 import { createHash } from "node:crypto";
 import { cp, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { basename, resolve } from "node:path";
+import { basename, dirname, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { build, transform } from "esbuild";
 import { parseOrigins } from "./origins.mjs";
@@ -90,6 +90,18 @@ const element = madeOf("element/lectern-video.ts").name;
 await writeFile(`${options.outdir}/_lectern/element.js`, `export * from "./assets/${element}";\n`);
 // A module has no `document.currentScript`.
 await build({ ...settings, entryPoints: [`${here}/src/embed.ts`], outdir: `${options.outdir}/_lectern`, format: "iife" });
+// A service worker has one name for ever. It names what the page is made of.
+const pageFiles = outputs.map(({ name }) => name).filter((name) => /\.(js|css)$/.test(name)).sort();
+await build({
+  ...settings,
+  entryPoints: [`${here}/src/sw.ts`],
+  outdir: `${options.outdir}/_lectern`,
+  format: "iife",
+  define: {
+    ...settings.define,
+    PAGE_FILES: JSON.stringify(["/_lectern/play", ...pageFiles.map((name) => `/_lectern/assets/${name}`)]),
+  },
+});
 
 const headers = await readFile(`${here}/public/_headers`, "utf8");
 const styles = await styleHashes(Object.keys(metafile.inputs));
@@ -100,15 +112,17 @@ await writeFile(
 
 /** Refuses a language that lacks a text, or has one too many. */
 async function checkTexts() {
-  const folder = `${here}/src/texts`;
-  const read = async (file) => Object.keys(JSON.parse(await readFile(`${folder}/${file}`, "utf8")));
-  const expected = new Set(await read("en.json"));
-  for (const file of (await readdir(folder)).filter((name) => name.endsWith(".json"))) {
-    const keys = new Set(await read(file));
-    const wrong = [...expected.symmetricDifference(keys)];
-    if (wrong.length > 0) {
-      console.error(`web/src/texts/${file}: these keys differ from en.json: ${wrong.join(", ")}`);
-      process.exit(1);
+  for (const english of ["texts/en.json", "texts/keep/keep-en.json"]) {
+    const folder = dirname(`${here}/src/${english}`);
+    const read = async (file) => Object.keys(JSON.parse(await readFile(`${folder}/${file}`, "utf8")));
+    const expected = new Set(await read(basename(english)));
+    for (const file of (await readdir(folder)).filter((name) => name.endsWith(".json"))) {
+      const keys = new Set(await read(file));
+      const wrong = [...expected.symmetricDifference(keys)];
+      if (wrong.length > 0) {
+        console.error(`web/src/${dirname(english)}/${file}: these keys differ from ${basename(english)}: ${wrong.join(", ")}`);
+        process.exit(1);
+      }
     }
   }
 }

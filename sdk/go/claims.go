@@ -36,6 +36,9 @@ type Claims struct {
 	SessionsPolicy SessionsPolicy `json:"sessions_policy"`
 	// Strict lets URLs end after a minute, and players renew them.
 	Strict bool `json:"strict"`
+	// Offline is for how many seconds the player page may keep the lecture on the device. It
+	// excludes Sessions and Strict.
+	Offline int64 `json:"offline"`
 	// MaxBytes is reserved. The edge refuses a link that has it.
 	MaxBytes int64 `json:"max_bytes"`
 }
@@ -47,6 +50,9 @@ func (c *Claims) checkReserved() error {
 	}
 	return nil
 }
+
+// The longest time for which a device may keep a lecture, in seconds.
+const maxOffline = 30 * 24 * 3600
 
 var extension = regexp.MustCompile(`\.([A-Za-z0-9]+)$`)
 
@@ -95,7 +101,9 @@ var rules = map[string]string{
 	"sessions": "`sessions` must be a whole number from 1 to 255, and needs `sub` (Viewer)",
 	"sessions_policy": "`sessions_policy` (SessionsPolicy) must be `newest` or `oldest`, and " +
 		"needs `sessions`",
-	"strict":    "`strict` must be true or false",
+	"strict": "`strict` must be true or false",
+	"offline": "`offline` must be a whole number of seconds from 1 to 2592000, and excludes " +
+		"`sessions` and `strict`",
 	"max_bytes": "`max_bytes` must be a whole number of bytes, at least 1",
 }
 
@@ -131,6 +139,8 @@ func (c *Claims) check() error {
 		{"sessions", c.Sessions == 0 || c.Sessions <= 255 && c.Sub != ""},
 		{"sessions_policy", c.SessionsPolicy == "" ||
 			(c.SessionsPolicy == Newest || c.SessionsPolicy == Oldest) && c.Sessions != 0},
+		{"offline", c.Offline == 0 ||
+			c.Offline >= 1 && c.Offline <= maxOffline && c.Sessions == 0 && !c.Strict},
 	} {
 		if !claim.ok {
 			return fail("bad_"+claim.name, "%s", rules[claim.name])
@@ -245,6 +255,7 @@ func (c *Claims) json() string {
 	number("sessions", int64(c.Sessions))
 	member("sessions_policy", quote(string(c.SessionsPolicy)), c.SessionsPolicy != "")
 	member("strict", "true", c.Strict)
+	number("offline", c.Offline)
 	return json.String() + "}"
 }
 

@@ -75,6 +75,9 @@ func Link(url string, options Options) (string, error) {
 	if isTooShort(options.Watch) {
 		return "", fail("bad_watch", tooShort, "Watch", options.Watch)
 	}
+	if isTooShort(options.Offline) {
+		return "", fail("bad_offline", tooShort, "Offline", options.Offline)
+	}
 	if options.ExpiresIn != 0 && !options.ExpiresAt.IsZero() {
 		return "", fail("bad_exp", "ExpiresIn and ExpiresAt are both set: remove one")
 	}
@@ -88,6 +91,7 @@ func Link(url string, options Options) (string, error) {
 		MaxHeight: options.MaxHeight, Preview: options.Preview, Langs: options.Langs,
 		IP: options.IP, Country: options.Country, Origin: options.Origin,
 		Sessions: options.Sessions, SessionsPolicy: options.SessionsPolicy, Strict: options.Strict,
+		Offline: seconds(options.Offline),
 	}
 	if !options.ExpiresAt.IsZero() {
 		claims.Exp = options.ExpiresAt.Unix()

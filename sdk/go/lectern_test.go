@@ -164,6 +164,9 @@ func (all vectors) call(v vector) (string, error, bool) {
 			read(&options.Strict)
 		case "watermark":
 			read(&options.Watermark)
+		case "offline":
+			read(&seconds)
+			options.Offline = time.Duration(seconds) * time.Second
 		case "use":
 			read(&options.Use)
 		case "directory":

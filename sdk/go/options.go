@@ -59,7 +59,9 @@ type Options struct {
 	SessionsPolicy SessionsPolicy
 	// Strict lets URLs end after a minute, and players renew them.
 	Strict bool
-	Use    Use
+	// Offline is how long the player page may keep the lecture on the device, at most 30 days.
+	Offline time.Duration
+	Use     Use
 	// Directory opens the folder of the URL's object. A URL that ends in a slash is a folder.
 	Directory bool
 	Edge

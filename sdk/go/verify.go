@@ -216,6 +216,8 @@ func readClaims(text []byte) (Claims, error) {
 		case "strict":
 			claims.Strict = string(raw) == "true"
 			ok = claims.Strict || string(raw) == "false"
+		case "offline":
+			claims.Offline, ok = number(raw, 1, maxOffline)
 		case "max_bytes":
 			claims.MaxBytes, ok = number(raw, 1, maxSafeInteger)
 		}

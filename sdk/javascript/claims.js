@@ -78,6 +78,9 @@ export function check(claims) {
     if (checked.sessions_policy && !checked.sessions) {
         throw new LecternError('bad_sessions_policy', '`sessions_policy` needs `sessions`');
     }
+    if (checked.offline && (checked.sessions || checked.strict)) {
+        throw new LecternError('bad_offline', '`offline` excludes `sessions` and `strict`');
+    }
     if (checked.strict === false) delete checked.strict;
     return checked;
 }
@@ -247,6 +250,10 @@ export const RULES = new Map([
     ['strict', [
         (value) => (typeof value === 'boolean' ? value : undefined),
         'must be true or false',
+    ]],
+    ['offline', [
+        whole(1, 30 * 24 * 3600),
+        'must be a whole number of seconds from 1 to 2592000',
     ]],
     ['max_bytes', [
         whole(1, Number.MAX_SAFE_INTEGER),

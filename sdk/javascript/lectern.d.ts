@@ -8,7 +8,7 @@ export type ErrorCode =
     | 'path_reserved' | 'path_not_a_folder' | 'path_not_a_playlist'
     | 'bad_exp' | 'bad_nbf' | 'bad_iat' | 'bad_use' | 'bad_sub' | 'bad_jti' | 'bad_watch'
     | 'bad_watermark' | 'bad_max_height' | 'bad_preview' | 'bad_langs' | 'bad_ip' | 'bad_country' | 'bad_origin'
-    | 'bad_sessions' | 'bad_sessions_policy' | 'bad_strict'
+    | 'bad_sessions' | 'bad_sessions_policy' | 'bad_strict' | 'bad_offline'
     | 'unknown_claim' | 'reserved_claim'
     | 'expired' | 'exp_too_far' | 'watch_too_long' | 'link_too_long'
     | 'malformed' | 'bad_header' | 'unknown_critical' | 'unknown_key' | 'bad_signature'
@@ -47,6 +47,7 @@ export interface Claims {
     sessions?: number;
     sessions_policy?: SessionsPolicy;
     strict?: boolean;
+    offline?: number;
 }
 
 /** Settings of the edge that links are for. */
@@ -95,6 +96,11 @@ export interface LinkOptions extends MintOptions {
     sessionsPolicy?: SessionsPolicy;
     /** The edge lets URLs end after a minute, and players renew them. */
     strict?: boolean;
+    /**
+     * Seconds for which the player page may keep the lecture on the device, 1 to 2592000. Excludes
+     * `sessions` and `strict`.
+     */
+    offline?: number;
     use?: Use;
     /** Opens the folder of the URL's object. A URL that ends in a slash is a folder already. */
     directory?: boolean;

@@ -31,7 +31,7 @@ const MINT_OPTIONS = ['keys', 'now', 'maxLinkAge', 'maxWatch'];
 const POSTER_OPTIONS = [
     ...MINT_OPTIONS, 'viewer', 'expiresIn', 'expiresAt', 'notBefore', 'watch', 'maxHeight',
     'preview', 'langs', 'ip', 'country', 'origin', 'jti', 'watermark', 'sessions', 'sessionsPolicy',
-    'strict',
+    'strict', 'offline',
 ];
 // The edge opens no single object with these.
 const RESTRICTIONS = ['maxHeight', 'preview', 'langs'];
@@ -63,6 +63,7 @@ export const link = async (url, options) => {
         sessions: given.sessions,
         sessions_policy: given.sessionsPolicy,
         strict: given.strict,
+        offline: given.offline,
     };
     return addToken(parts, await mint(claims, { keys, now, maxLinkAge, maxWatch }));
 };

@@ -17,8 +17,11 @@ const MAX_WATERMARK: usize = 100;
 /// The life of passes under a link with `strict`, in seconds.
 pub const STRICT_SECONDS: u64 = 60;
 
+/// The longest time for which a device may keep a lecture, in seconds: 30 days.
+const MAX_OFFLINE: u64 = 2_592_000;
+
 /// Rules for the values of claims, in the order in which they are checked.
-const RULES: [&str; 9] = [
+const RULES: [&str; 11] = [
     "a number is beyond 2^53",
     "`sub` and `jti` have 1 to 256 bytes",
     "a list has 1 to 32 entries",
@@ -28,6 +31,8 @@ const RULES: [&str; 9] = [
     "`sessions` is at most 255",
     "`sessions` needs `sub`, and `sessions_policy` needs `sessions`",
     "`watermark` has 1 to 100 characters",
+    "`offline` is 1 to 2592000 seconds",
+    "`offline` excludes `sessions` and `strict`: a device without a connection asks nothing",
 ];
 
 /// The purpose that a link permits.
@@ -110,6 +115,9 @@ pub struct Claims {
     /// Passes live [`STRICT_SECONDS`], and players renew them.
     #[serde(skip_serializing_if = "is_false")]
     pub strict: bool,
+    /// Seconds for which the player page may keep the lecture on the device.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub offline: Option<u64>,
     /// The sum of bytes that uploads under the link may have.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_bytes: Option<u64>,
@@ -147,6 +155,7 @@ impl Claims {
             sessions: None,
             sessions_policy: None,
             strict: false,
+            offline: None,
             max_bytes: None,
         }
     }
@@ -212,6 +221,7 @@ impl Claims {
                     claims.strict = *value == JsonValue::Bool(true);
                     matches!(value, JsonValue::Bool(_))
                 }
+                "offline" => set(&mut claims.offline, value.as_integer()),
                 "max_bytes" => set(&mut claims.max_bytes, value.as_integer()),
                 _ => true,
             };
@@ -263,6 +273,10 @@ impl Claims {
         let is_no_language = langs.any(|lang| !is_language(lang));
         let is_backwards = self.preview.is_some_and(|(from, to)| from >= to);
         let least = |claim, number: Option<u64>| (number == Some(0)).then_some((claim, 5));
+        let is_no_span = self
+            .offline
+            .is_some_and(|seconds| !(1..=MAX_OFFLINE).contains(&seconds));
+        let is_asking = self.strict || self.sessions.is_some();
         let violations = [
             number("exp", Some(self.exp)),
             number("nbf", self.nbf),
@@ -284,6 +298,8 @@ impl Claims {
             (self.sessions.is_some() && self.sub.is_none()).then_some(("sessions", 7)),
             (self.sessions_policy.is_some() && self.sessions.is_none())
                 .then_some(("sessions_policy", 7)),
+            is_no_span.then_some(("offline", 9)),
+            (self.offline.is_some() && is_asking).then_some(("offline", 10)),
             number("max_bytes", self.max_bytes),
             least("max_bytes", self.max_bytes),
         ];
@@ -308,7 +324,7 @@ fn rule(name: &str) -> &'static str {
         "sessions_policy" => "`sessions_policy` is `newest` or `oldest`",
         "strict" => "`strict` is `true` or `false`",
         "origin" => "`origin` is a list of origins such as `https://*.school.example`",
-        _ => "`watch`, `max_height`, `sessions` and `max_bytes` are whole numbers",
+        _ => "`watch`, `max_height`, `sessions`, `offline` and `max_bytes` are whole numbers",
     }
 }
 
@@ -337,7 +353,7 @@ fn parse_list<T>(value: &JsonValue<'_>, parse: impl Fn(&str) -> Option<T>) -> Op
 
 /// The names of all claims. The `crit` header may list any of them, because the edge reads them
 /// all.
-pub const CLAIMS: [&str; 19] = [
+pub const CLAIMS: [&str; 20] = [
     "path",
     "use",
     "exp",
@@ -356,6 +372,7 @@ pub const CLAIMS: [&str; 19] = [
     "sessions",
     "sessions_policy",
     "strict",
+    "offline",
     "max_bytes",
 ];
 
@@ -438,6 +455,17 @@ mod tests {
             (r#"{"path":"/a","exp":1,"sessions":0}"#, "`sessions`"),
             (r#"{"path":"/a","exp":1,"strict":1}"#, "`strict`"),
             (r#"{"path":"/a","exp":1,"strict":null}"#, "`strict`"),
+            (r#"{"path":"/a","exp":1,"offline":"72h"}"#, "`offline`"),
+            (r#"{"path":"/a","exp":1,"offline":0}"#, "2592000"),
+            (r#"{"path":"/a","exp":1,"offline":2592001}"#, "2592000"),
+            (
+                r#"{"path":"/a","exp":1,"offline":1,"strict":true}"#,
+                "excludes",
+            ),
+            (
+                r#"{"path":"/a","exp":1,"offline":1,"sub":"s","sessions":1}"#,
+                "excludes",
+            ),
             (r#"{"path":"/a","exp":1,"max_bytes":0}"#, "`max_bytes`"),
             (r#"{"path":"/a","exp":1,"max_bytes":"1"}"#, "`max_bytes`"),
         ] {

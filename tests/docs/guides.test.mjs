@@ -341,8 +341,8 @@ print(lesson(request, "intro").content.decode())`);
         },
     ],
     'docs/viewers.md': [
-        // Players at once, and a strict link.
-        ...Array(2).fill(async function claims({ language, code }) {
+        // Players at once, a strict link, and a lecture on a device.
+        ...Array(3).fill(async function claims({ language, code }) {
             assert.equal(language, 'json');
             const text = await ruby(`require "lectern"\nrequire "json"\nputs Lectern.mint(JSON.parse(${JSON.stringify(code)}), now: 1_799_990_000)`);
             const claims = JSON.parse(Buffer.from(text.split('.')[1], 'base64url'));

@@ -84,6 +84,7 @@ fn the_files_of_the_page_vary_by_encoding_and_hashed_ones_are_kept() {
         "/_lectern/play",
         "/_lectern/embed.js",
         "/_lectern/element.js",
+        "/_lectern/sw.js",
     ];
     for path in assets.iter().map(String::as_str).chain(named) {
         for encoding in ["identity", "gzip"] {
@@ -97,6 +98,7 @@ fn the_files_of_the_page_vary_by_encoding_and_hashed_ones_are_kept() {
             let expected = match path {
                 "/_lectern/play" => "public, max-age=0, must-revalidate",
                 "/_lectern/embed.js" | "/_lectern/element.js" => "public, max-age=3600",
+                "/_lectern/sw.js" => "no-cache",
                 _ => "public, max-age=31536000, immutable",
             };
             assert_eq!(reply.header("cache-control"), Some(expected), "{path}");

@@ -21,6 +21,7 @@ mod http;
 mod jobs;
 mod looking;
 mod media;
+mod offline;
 mod pages;
 mod player;
 mod players;

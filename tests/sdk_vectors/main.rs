@@ -283,6 +283,7 @@ fn options(json: &Value) -> Option<Options> {
             Value::Null => false,
             value => value.as_bool()?,
         },
+        offline: number("offline")?,
         purpose,
         directory: json["directory"].as_bool().unwrap_or_default(),
     })

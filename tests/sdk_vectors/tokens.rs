@@ -601,6 +601,15 @@ pub(crate) fn bad() -> Vec<Value> {
         ("an empty watermark", more(r#","watermark":"""#)),
         ("strict as a number", more(r#","strict":1"#)),
         ("strict as null", more(r#","strict":null"#)),
+        ("offline 0", more(r#","offline":0"#)),
+        ("offline for 31 days", more(r#","offline":2678400"#)),
+        ("offline with a unit", more(r#","offline":"72h""#)),
+        ("offline with a fraction", more(r#","offline":1.5"#)),
+        ("offline and strict", more(r#","strict":true,"offline":60"#)),
+        (
+            "offline and sessions",
+            more(r#","sub":"s","sessions":1,"offline":60"#),
+        ),
         ("max_bytes 0", more(r#","max_bytes":0"#)),
         ("max_bytes as text", more(r#","max_bytes":"1""#)),
         (

@@ -170,6 +170,10 @@ export class Engine {
   #isLive = false;
   #isWatched = false;
   #isLowData = settings().lowData === true;
+  /** The device answers, and not the edge. */
+  #isFromDevice = false;
+  /** The device has the whole lecture. */
+  #isOnDevice = false;
   #stall: ReturnType<typeof setTimeout> | undefined;
   #isWaiting = false;
   readonly #listening = new AbortController();
@@ -315,6 +319,22 @@ export class Engine {
     this.#hls[this.#isLost() ? "loadLevel" : "nextLevel"] = id;
   }
 
+  /** The playlists that the browser can play. */
+  get hls(): Hls | undefined {
+    return this.#hls;
+  }
+
+  /** Headers of requests with the link. */
+  get headers(): Record<string, string> {
+    return this.#host.headers;
+  }
+
+  /** The device has the whole lecture, or no longer has it. */
+  set isOnDevice(isThere: boolean) {
+    this.#isOnDevice = isThere;
+    if (!isThere && this.#isFromDevice) void this.#openAgain();
+  }
+
   /** The lines of the quality that plays. */
   get lines(): number {
     const { videoWidth: width, videoHeight: height } = this.#video;
@@ -454,6 +474,8 @@ export class Engine {
     addEventListener(
       "offline",
       () => {
+        if (this.#isFromDevice) return;
+        if (this.#isOnDevice && !this.#isRefused) return void this.#openAgain();
         if (this.#isOpened) this.#hls?.stopLoad();
         this.#host.dispatch({ type: "lose" });
       },
@@ -554,6 +576,8 @@ export class Engine {
   /** Takes notice of the Multivariant Playlist, before hls.js does. */
   #opened(hls: Hls, passes: Renewal, { text, url, headers }: OpenedPlaylist): void {
     if (hls !== this.#hls) return;
+    this.#isFromDevice = headers.get("lectern-kept") !== null;
+    this.#isOnDevice ||= this.#isFromDevice;
     this.#setStart(parsePosition(headers.get("lectern-position")));
     hls.config.startPosition = this.#second();
     if (passes.session) {
@@ -628,7 +652,8 @@ export class Engine {
       this.#appending.set(type, frag);
     });
     hls.on(Hls.Events.FRAG_BUFFERED, () => {
-      if (hls.bandwidthEstimate !== hls.abrEwmaDefaultEstimate)
+      // The device's speed is not the line's.
+      if (!this.#isFromDevice && hls.bandwidthEstimate !== hls.abrEwmaDefaultEstimate)
         keepBandwidth(hls.bandwidthEstimate);
       this.#arrive();
     });
@@ -889,6 +914,12 @@ export class Engine {
     this.#hls.config.startPosition = this.#second();
     this.#hls.loadSource(this.#opening(this.#passes));
     this.#video.playbackRate = playbackRate;
+    this.#playOn();
+  }
+
+  /** Opens the lecture from another source, at the same second. */
+  async #openAgain(): Promise<void> {
+    await this.open();
     this.#playOn();
   }
 

@@ -18,6 +18,8 @@ export interface LinkClaims {
   watermark?: string;
   /** Seconds from which and to which the link opens the lecture. */
   preview?: [number, number];
+  /** Seconds for which a device may keep the lecture. */
+  offline?: number;
 }
 
 /**

@@ -60,7 +60,7 @@ export function extrasIn(
 }
 
 /** The attributes of a tag (RFC 8216bis §4.2), the first of each name. */
-function attributesOf(list: string | undefined): Record<string, string | undefined> {
+export function attributesOf(list: string | undefined): Record<string, string | undefined> {
   const attributes: Record<string, string> = Object.create(null);
   for (const [, name, quoted, plain] of (list?.trim() ?? "").matchAll(ATTRIBUTE))
     if (name !== undefined) attributes[name] ??= quoted ?? plain ?? "";

@@ -78,6 +78,7 @@ fn options(args: &LinkArgs) -> Options {
         watermark: args.watermark.clone(),
         sessions: args.sessions,
         strict: args.strict,
+        offline: args.offline.as_ref().map(Duration::as_secs),
         purpose: args.purpose.into(),
         directory: args.directory,
         ..Options::default()
@@ -135,6 +136,9 @@ pub(crate) struct LinkArgs {
     /// Let URLs end after a minute, and players renew them.
     #[arg(long)]
     pub(crate) strict: bool,
+    /// Time for which the player page may keep the lecture on a device, e.g. `72h`.
+    #[arg(long, value_name = "TIME", value_parser = duration, conflicts_with_all = ["strict", "sessions"])]
+    pub(crate) offline: Option<Duration>,
     /// Link's own id.
     #[arg(long, value_name = "ID")]
     pub(crate) jti: Option<String>,

@@ -32,6 +32,7 @@ final class Claims
         'sessions' => 'must be a whole number from 1 to 255',
         'sessions_policy' => '(sessionsPolicy) must be `newest` or `oldest`',
         'strict' => 'must be true or false',
+        'offline' => 'must be a whole number of seconds from 1 to 2592000',
         'max_bytes' => 'must be a whole number of bytes, at least 1',
     ];
 
@@ -65,6 +66,11 @@ final class Claims
         }
         if (isset($checked['sessions_policy']) && !isset($checked['sessions'])) {
             throw new LecternException('bad_sessions_policy', '`sessions_policy` needs `sessions`');
+        }
+        $asks = isset($checked['sessions']) || ($checked['strict'] ?? false);
+        if (isset($checked['offline']) && $asks) {
+            $rule = '`offline` excludes `sessions` and `strict`';
+            throw new LecternException('bad_offline', $rule);
         }
         if (($checked['strict'] ?? null) === false) {
             unset($checked['strict']);
@@ -155,6 +161,7 @@ final class Claims
             'watch', 'max_bytes' => self::readWhole($value, 1, self::MAX_SAFE_INTEGER),
             'max_height' => self::readWhole($value, 1, 2 ** 32 - 1),
             'sessions' => self::readWhole($value, 1, 255),
+            'offline' => self::readWhole($value, 1, 30 * 24 * 3600),
             'sessions_policy' => in_array($value, ['newest', 'oldest'], true) ? $value : null,
             'strict' => is_bool($value) ? $value : null,
             'use' => in_array($value, self::USES, true) ? $value : null,

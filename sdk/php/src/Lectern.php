@@ -36,7 +36,7 @@ final class Lectern
      *
      * A URL that ends in a slash opens its folder. `directory: true` opens the object's folder.
      * `watch`, `maxHeight`, `preview`, `langs`, `ip`, `country`, `origin`, `jti`, `sessions`,
-     * `sessionsPolicy`, `strict` and `watermark` set the claims of the same names.
+     * `sessionsPolicy`, `strict`, `watermark` and `offline` set the claims of the same names.
      *
      * @param ?array{int, int} $preview
      * @param ?list<string> $langs
@@ -62,6 +62,7 @@ final class Lectern
         ?int $sessions = null,
         ?string $sessionsPolicy = null,
         ?bool $strict = null,
+        ?int $offline = null,
         string $use = 'play',
         bool $directory = false,
         #[\SensitiveParameter] ?string $keys = null,
@@ -86,6 +87,7 @@ final class Lectern
             'sessions' => $sessions,
             'sessions_policy' => $sessionsPolicy,
             'strict' => $strict,
+            'offline' => $offline,
             'watch' => $watch,
             'max_height' => $maxHeight,
             'preview' => $preview,
@@ -126,6 +128,7 @@ final class Lectern
         ?int $sessions = null,
         ?string $sessionsPolicy = null,
         ?bool $strict = null,
+        ?int $offline = null,
         #[\SensitiveParameter] ?string $keys = null,
         int|\DateTimeInterface|null $now = null,
         int $maxLinkAge = self::MAX_LINK_AGE,
@@ -137,7 +140,7 @@ final class Lectern
         }
         return self::link(
             $url, $viewer, $expiresIn, $expiresAt, $notBefore, $watch, $maxHeight, $preview, $langs,
-            $ip, $country, $origin, $jti, $watermark, $sessions, $sessionsPolicy, $strict,
+            $ip, $country, $origin, $jti, $watermark, $sessions, $sessionsPolicy, $strict, $offline,
             'upload', $directory, $keys, $now, $maxLinkAge, $maxWatch,
         );
     }
@@ -172,6 +175,7 @@ final class Lectern
         ?int $sessions = null,
         ?string $sessionsPolicy = null,
         ?bool $strict = null,
+        ?int $offline = null,
         #[\SensitiveParameter] ?string $keys = null,
         int|\DateTimeInterface|null $now = null,
         int $maxLinkAge = self::MAX_LINK_AGE,
@@ -181,7 +185,7 @@ final class Lectern
         $lecture = str_ends_with($parts[1], '/') ? Urls::beside($parts, 'master.m3u8') : $url;
         $link = self::link(
             $lecture, $viewer, $expiresIn, $expiresAt, $notBefore, $watch, $maxHeight, $preview, $langs,
-            $ip, $country, $origin, $jti, $watermark, $sessions, $sessionsPolicy, $strict,
+            $ip, $country, $origin, $jti, $watermark, $sessions, $sessionsPolicy, $strict, $offline,
             'play', $directory, $keys, $now, $maxLinkAge, $maxWatch,
         );
         return "$parts[0]/_lectern/play#$link";
@@ -216,6 +220,7 @@ final class Lectern
         ?int $sessions = null,
         ?string $sessionsPolicy = null,
         ?bool $strict = null,
+        ?int $offline = null,
         #[\SensitiveParameter] ?string $keys = null,
         int|\DateTimeInterface|null $now = null,
         int $maxLinkAge = self::MAX_LINK_AGE,
@@ -226,7 +231,7 @@ final class Lectern
         $poster = Urls::beside($parts, 'poster.jpg');
         return self::link(
             $poster, $viewer, $expiresIn, $expiresAt, $notBefore, $watch, $maxHeight, $preview, $langs,
-            $ip, $country, $origin, $jti, $watermark, $sessions, $sessionsPolicy, $strict,
+            $ip, $country, $origin, $jti, $watermark, $sessions, $sessionsPolicy, $strict, $offline,
             'play', false, $keys, $now, $maxLinkAge, $maxWatch,
         );
     }
@@ -261,6 +266,7 @@ final class Lectern
         ?int $sessions = null,
         ?string $sessionsPolicy = null,
         ?bool $strict = null,
+        ?int $offline = null,
         #[\SensitiveParameter] ?string $keys = null,
         int|\DateTimeInterface|null $now = null,
         int $maxLinkAge = self::MAX_LINK_AGE,
@@ -274,7 +280,7 @@ final class Lectern
         $file = Urls::beside($parts, 'lecture.mp4');
         return self::link(
             $file, $viewer, $expiresIn, $expiresAt, $notBefore, $watch, $maxHeight, $preview, $langs,
-            $ip, $country, $origin, $jti, $watermark, $sessions, $sessionsPolicy, $strict,
+            $ip, $country, $origin, $jti, $watermark, $sessions, $sessionsPolicy, $strict, $offline,
             'download', false, $keys, $now, $maxLinkAge, $maxWatch,
         );
     }

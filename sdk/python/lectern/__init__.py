@@ -56,6 +56,7 @@ def link(
     sessions: int | None = None,
     sessions_policy: SessionsPolicy | None = None,
     strict: bool | None = None,
+    offline: int | timedelta | None = None,
     use: Use = "play",
     directory: bool = False,
     keys: str | None = None,
@@ -67,8 +68,8 @@ def link(
 
     A URL that ends in a slash opens its folder. ``directory=True`` opens the folder of the object.
     ``watch``, ``max_height``, ``preview``, ``langs``, ``ip``, ``country``, ``origin``, ``jti``,
-    ``watermark``, ``sessions``, ``sessions_policy`` and ``strict`` set the claims of the same
-    names.
+    ``watermark``, ``sessions``, ``sessions_policy``, ``strict`` and ``offline`` set the claims of
+    the same names.
     """
     parts = _urls.split(url)
     now = _claims.read_now(now)
@@ -90,6 +91,7 @@ def link(
         "sessions": sessions,
         "sessions_policy": sessions_policy,
         "strict": strict,
+        "offline": _claims.read_seconds(offline),
     }
     token = mint(claims, keys=keys, now=now, max_link_age=max_link_age, max_watch=max_watch)
     return parts.with_token(token)
@@ -114,6 +116,7 @@ def upload_link(
     sessions: int | None = None,
     sessions_policy: SessionsPolicy | None = None,
     strict: bool | None = None,
+    offline: int | timedelta | None = None,
     directory: bool = False,
     keys: str | None = None,
     now: int | datetime | None = None,
@@ -151,6 +154,7 @@ def embed_url(
     sessions: int | None = None,
     sessions_policy: SessionsPolicy | None = None,
     strict: bool | None = None,
+    offline: int | timedelta | None = None,
     directory: bool = False,
     keys: str | None = None,
     now: int | datetime | None = None,
@@ -188,6 +192,7 @@ def poster_url(
     sessions: int | None = None,
     sessions_policy: SessionsPolicy | None = None,
     strict: bool | None = None,
+    offline: int | timedelta | None = None,
     keys: str | None = None,
     now: int | datetime | None = None,
     max_link_age: int | timedelta = MAX_LINK_AGE,
@@ -226,6 +231,7 @@ def download_url(
     sessions: int | None = None,
     sessions_policy: SessionsPolicy | None = None,
     strict: bool | None = None,
+    offline: int | timedelta | None = None,
     keys: str | None = None,
     now: int | datetime | None = None,
     max_link_age: int | timedelta = MAX_LINK_AGE,

@@ -33,6 +33,8 @@ def check(claims: Mapping[str, Any]) -> dict[str, Any]:
         raise LecternError("bad_sessions", "`sessions` needs `sub` (viewer)")
     if "sessions_policy" in checked and "sessions" not in checked:
         raise LecternError("bad_sessions_policy", "`sessions_policy` needs `sessions`")
+    if "offline" in checked and ("sessions" in checked or checked.get("strict")):
+        raise LecternError("bad_offline", "`offline` excludes `sessions` and `strict`")
     if checked.get("strict") is False:
         del checked["strict"]
     return checked
@@ -218,5 +220,6 @@ RULES: dict[str, tuple[Callable[[Any], Any], str]] = {
     "sessions": (_whole(1, 255), "must be a whole number from 1 to 255"),
     "sessions_policy": (_read_policy, 'must be "newest" or "oldest"'),
     "strict": (_read_flag, "must be True or False"),
+    "offline": (_whole(1, 30 * 24 * 3600), "must be a whole number of seconds from 1 to 2592000"),
     "max_bytes": (_whole(1, 2**53 - 1), "must be a whole number of bytes, at least 1"),
 }

@@ -30,6 +30,7 @@ class Claims(TypedDict, total=False):
     sessions: int
     sessions_policy: SessionsPolicy
     strict: bool
+    offline: int
 
 
 # Reason of a refusal, the same in every language.
@@ -43,7 +44,7 @@ ErrorCode = Literal[
     "path_reserved", "path_not_a_folder", "path_not_a_playlist",
     "bad_exp", "bad_nbf", "bad_iat", "bad_use", "bad_sub", "bad_jti", "bad_watch",
     "bad_watermark", "bad_max_height", "bad_preview", "bad_langs", "bad_ip", "bad_country", "bad_origin",
-    "bad_sessions", "bad_sessions_policy", "bad_strict",
+    "bad_sessions", "bad_sessions_policy", "bad_strict", "bad_offline",
     "unknown_claim", "reserved_claim",
     "expired", "exp_too_far", "watch_too_long", "link_too_long",
     "malformed", "bad_header", "unknown_critical", "unknown_key", "bad_signature", "bad_claims",

@@ -45,18 +45,21 @@ module Lectern
     #
     # A URL that ends in a slash opens its folder. `directory: true` opens the folder of the
     # object. `watch`, `max_height`, `preview`, `langs`, `ip`, `country`, `origin`, `jti`,
-    # `watermark`, `sessions`, `sessions_policy` and `strict` set the claims of the same names.
+    # `watermark`, `sessions`, `sessions_policy`, `strict` and `offline` set the claims of the
+    # same names.
     def link(url, viewer: nil, expires_in: nil, expires_at: nil, not_before: nil, watch: nil,
              max_height: nil, preview: nil, langs: nil, ip: nil, country: nil, origin: nil,
              jti: nil, watermark: nil, sessions: nil, sessions_policy: nil, strict: nil,
+             offline: nil,
              use: "play", directory: false, now: nil, **edge)
       now = Claims.read_now(now)
       parts = Urls.split(url)
       claims = {
         path: Urls.read_path(parts[1], directory), exp: read_expiry(expires_in, expires_at, now),
         nbf: Claims.read_instant(not_before), use: use, sub: viewer, jti: jti,
-        watermark: watermark, watch: watch, max_height: max_height, preview: preview, langs: langs, ip: ip, country: country,
-        origin: origin, sessions: sessions, sessions_policy: sessions_policy, strict: strict
+        watermark: watermark, watch: watch, max_height: max_height, preview: preview,
+        langs: langs, ip: ip, country: country, origin: origin, sessions: sessions,
+        sessions_policy: sessions_policy, strict: strict, offline: offline
       }
       Urls.add_token(parts, mint(claims, now: now, **edge))
     end

@@ -1,6 +1,8 @@
 // The controls of <lectern-video>: media-chrome's bar and buttons, and panels of our own. Loaded
 // after the first frame.
 import { readText } from "../bounded.ts";
+import type { Engine } from "../engine.ts";
+import { claimsOf } from "../link.ts";
 import { keepSettings } from "../memory.ts";
 import { downloadOf } from "../names.ts";
 import { isAllowed } from "../origins.ts";
@@ -22,7 +24,14 @@ import { translateIn } from "./media.ts";
 import { type PanelContent, type PanelHost, TimedList } from "./panel.ts";
 import { settingsPanel } from "./settings-panel.ts";
 
-export type PanelName = "settings" | "chapters" | "transcript" | "notes" | "keyboard" | "more";
+export type PanelName =
+  | "settings"
+  | "chapters"
+  | "transcript"
+  | "notes"
+  | "keep"
+  | "keyboard"
+  | "more";
 
 export interface Controls {
   /** Shows what changed: qualities, audio tracks or captions. */
@@ -58,7 +67,7 @@ const KEYS: readonly [string[], TextKey][] = [
 ];
 
 /** Panels whose code loads when they open. */
-type LoadedName = "transcript" | "notes";
+type LoadedName = "transcript" | "notes" | "keep";
 type ButtonName = PanelName | "captions" | "download";
 
 /** Parts of the bar that leave it when it is narrow, the first of the list first. */
@@ -66,6 +75,7 @@ const LEAVING = [
   "volume",
   "keyboard",
   "download",
+  "keep",
   "airplay",
   "picture",
   "notes",
@@ -141,6 +151,7 @@ class PlayerControls implements Controls {
       ["chapters", this.#chapters.length > 0],
       ["download", engine !== undefined && downloadOf(engine.link) !== undefined],
       ["notes", engine !== undefined],
+      ["keep", engine !== undefined && isKeepable(engine)],
     ];
     for (const [name, isShown] of shown)
       this.#buttons[name]?.toggleAttribute("hidden", !isShown);
@@ -258,6 +269,7 @@ class PlayerControls implements Controls {
       opening("notes"),
       captions,
       button("download", () => void this.#download()),
+      opening("keep"),
       opening("settings"),
       opening("keyboard"),
       airplay,
@@ -265,8 +277,8 @@ class PlayerControls implements Controls {
       opening("more"),
       make("lectern-fullscreen" as "div", { notooltip: "" }),
     );
-    const { chapters, transcript, notes, download, keyboard } = this.#buttons;
-    this.#leaving = { chapters, transcript, notes, captions, download, keyboard };
+    const { chapters, transcript, notes, download, keep, keyboard } = this.#buttons;
+    this.#leaving = { chapters, transcript, notes, captions, download, keep, keyboard };
     Object.assign(this.#leaving, { volume, airplay, picture: pip });
     const range = make("lectern-time-range" as "div");
     for (const [type, isOver] of [
@@ -338,7 +350,7 @@ class PlayerControls implements Controls {
     this.#panel = panel;
     const host = { player: this.#player, texts, close: () => this.close() };
     const content =
-      name === "transcript" || name === "notes"
+      name === "transcript" || name === "notes" || name === "keep"
         ? await loadPanel(name, host)
         : this.#contentOf(name, host);
     if (this.#panel !== panel) return content?.closed?.();
@@ -425,10 +437,19 @@ class PlayerControls implements Controls {
   }
 }
 
+/** Returns whether this page, in this browser, may keep the lecture on the device. */
+function isKeepable(engine: Engine): boolean {
+  // A page around would not open without a connection. Without TLS, there is no service worker.
+  const isPlayerPage = location.pathname === "/_lectern/play" && window === parent;
+  const canKeep = "serviceWorker" in navigator && engine.qualities().length > 0;
+  return isPlayerPage && canKeep && claimsOf(engine.link).offline !== undefined;
+}
+
 /** Loads a panel that not every viewer opens. Without a connection, there is none. */
 async function loadPanel(name: LoadedName, host: PanelHost): Promise<PanelContent | undefined> {
   try {
     if (name === "notes") return (await import("./notes-panel.ts")).notesPanel(host);
+    if (name === "keep") return await (await import("./keep-panel.ts")).keepPanel(host);
     return (await import("./transcript-panel.ts")).transcriptPanel(host);
   } catch {
     host.player.notice(host.texts.no_connection);

@@ -101,7 +101,7 @@ fn format_claims(claims: &Claims, now: u64) -> Vec<(&'static str, String)> {
             let value = all.get(name)?;
             let shown = match (name, value.as_u64()) {
                 ("exp" | "nbf" | "iat", Some(time)) => format_time(time, now),
-                ("watch", Some(seconds)) => format_span(seconds),
+                ("watch" | "offline", Some(seconds)) => format_span(seconds),
                 _ => value
                     .as_str()
                     .map_or_else(|| value.to_string(), str::to_owned),

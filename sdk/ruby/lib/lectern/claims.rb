@@ -21,7 +21,10 @@ module Lectern
 
           # `strict: false` is the default.
           checked[name] = value unless value == false
-        end.tap { |checked| check_sessions(checked) }
+        end.tap do |checked|
+          check_sessions(checked)
+          check_offline(checked)
+        end
       end
 
       # Refuses a count of players without a viewer, and a policy without a count.
@@ -32,6 +35,14 @@ module Lectern
         return unless claims.key?("sessions_policy") && !claims.key?("sessions")
 
         raise Error.new("bad_sessions_policy", "`sessions_policy` needs `sessions`")
+      end
+
+      # Refuses a copy on a device for a link whose players ask the edge.
+      def check_offline(claims)
+        return unless claims.key?("offline")
+        return unless claims.key?("sessions") || claims.key?("strict")
+
+        raise Error.new("bad_offline", "`offline` excludes `sessions` and `strict`")
       end
 
       # Refuses a restriction that the edge does not enforce yet.
@@ -172,6 +183,8 @@ module Lectern
       "sessions" => [whole(1..255), "must be a whole number from 1 to 255"],
       "sessions_policy" => [matching(/\A(?:newest|oldest)\z/), "must be \"newest\" or \"oldest\""],
       "strict" => [->(value) { value if [true, false].include?(value) }, "must be true or false"],
+      "offline" => [whole(1..30 * 24 * 3600),
+                    "must be a whole number of seconds from 1 to 2592000"],
       "max_bytes" => [whole(1..2**53 - 1), "must be a whole number of bytes, at least 1"]
     }.freeze
     NAMES = RULES.keys.freeze
