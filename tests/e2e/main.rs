@@ -21,6 +21,7 @@ mod http;
 mod jobs;
 mod looking;
 mod media;
+mod other_browsers;
 mod pages;
 mod player;
 mod players;
