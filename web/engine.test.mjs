@@ -1,13 +1,13 @@
 // The engine's decisions: where to start, what to load, and what follows an error.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { abrSettings, aheadSettings, lowDataLevel } from "./src/abr.ts";
+import { abrSettings, aheadSettings, linesOf, lowDataLevel } from "./src/abr.ts";
 import { reasonOf } from "./src/answer.ts";
 import { Attempts } from "./src/attempts.ts";
 import { Damage } from "./src/damage.ts";
 import { bandwidth, keepBandwidth, keepSettings, settings } from "./src/memory.ts";
 import { extrasIn } from "./src/session-data.ts";
-import { isNearEnd, parsePosition, startOf } from "./src/start.ts";
+import { isNearEnd, parsePosition, placeToKeep, startOf } from "./src/start.ts";
 import { SessionLock } from "./src/tab-session.ts";
 
 test("a lecture starts where the page asks, else where the viewer stopped", () => {
@@ -28,7 +28,21 @@ test("a lecture starts where the page asks, else where the viewer stopped", () =
 
 test("nothing starts near the end, or behind it", () => {
   for (const [second, duration, expected] of [[95, 100, false], [96, 100, true], [61, 50, true], [20, NaN, false], [20, 0, false], [20, Infinity, false]]) {
-    assert.equal(isNearEnd(second, duration), expected, `${second} of ${duration}`);
+    assert.equal(isNearEnd(second, { duration, isLive: false }), expected, `${second} of ${duration}`);
+    assert.equal(isNearEnd(second, { duration, isLive: true }), false, "a lecture that still grows");
+  }
+});
+
+test("a place is kept, except near the beginning and near a known end", () => {
+  for (const [second, duration, isLive, expected] of [
+    [15, 3100, false, undefined],
+    [16, 3100, false, 16],
+    [3000, 3100, false, 3000],
+    [3090, 3100, false, undefined],
+    [3090, 3100, true, 3090],
+    [10, 3100, true, undefined],
+  ]) {
+    assert.equal(placeToKeep(second, { duration, isLive }), expected, `${second} of ${duration}`);
   }
 });
 
@@ -53,6 +67,15 @@ test("a damaged segment is tried again, then skipped, and not for ever", () => {
   assert.equal(damage.began, 7);
   play(700, 711);
   assert.deepEqual(steps(800), ["recover"]);
+  const near = new Damage();
+  assert.equal(near.isNear(0), false);
+  near.next(36, 34, true);
+  assert.deepEqual([34, 38, 60].map((at) => near.isNear(at)), [true, true, false]);
+  for (let second = 40; second < 52; second += 0.5) near.plays(second);
+  assert.equal(near.isNear(38), false, "the place was played over");
+  const last = new Damage();
+  const ending = [1, 2, 3].map(() => last.next(98, 98, true, true));
+  assert.deepEqual(ending, ["recover", "recover", "end"], "nothing follows the last segment");
   const unknown = new Damage();
   assert.deepEqual([1, 2, 3].map(() => unknown.next(5, 5, false)), ["recover", "recover", "stop"]);
 });
@@ -101,6 +124,8 @@ test("a playlist names files beside the lecture, on allowed sites only", () => {
   const line = (language) => `#EXT-X-SESSION-DATA:DATA-ID="lectern.captions",URI="a",LANGUAGE="${language}"\n`;
   const many = Array.from({ length: 1000 }, (_, number) => line(`x-${number}`)).join("");
   assert.equal(extrasIn(many, "https://h/", isAllowed).captions.length, 50);
+  const hostile = `#EXTM3U\n#EXT-X-SESSION-DATA:${"A".repeat(1 << 20)}\n`;
+  assert.deepEqual(extrasIn(hostile, "https://h/", isAllowed), {});
 });
 
 test("a known line starts with a fitting rung, and a new one with the lowest", () => {
@@ -110,7 +135,7 @@ test("a known line starts with a fitting rung, and a new one with the lowest", (
   assert.deepEqual([warm.startLevel, warm.testBandwidth, warm.abrEwmaDefaultEstimate], [-1, false, 3e6]);
   const low = abrSettings({ bandwidth: 3e6, isLowData: true });
   assert.deepEqual([low.startLevel, low.maxBufferLength, low.maxMaxBufferLength], [0, 15, 15]);
-  assert.equal(aheadSettings(false).maxBufferLength, 30);
+  assert.equal(aheadSettings(false).maxBufferLength, 60);
 });
 
 test("low-data playback ends at 480 lines, or plays the smallest rung", () => {
@@ -134,6 +159,11 @@ function storage() {
   return { getItem: (name) => kept.get(name) ?? null, setItem: (name, text) => void kept.set(name, text), removeItem: (name) => void kept.delete(name) };
 }
 
+test("a rung has the name of its shorter side", () => {
+  for (const [width, height, expected] of [[854, 480, 480], [480, 854, 480], [0, 360, 360]])
+    assert.equal(linesOf({ width, height }), expected);
+});
+
 test("an estimate of the line is kept for an hour", () => {
   Object.defineProperty(globalThis, "localStorage", { value: storage(), configurable: true });
   const now = 1_800_000_000_000;
@@ -152,6 +182,23 @@ test("an estimate of the line is kept for an hour", () => {
   }
   keepSettings({ lowData: true });
   assert.equal(settings().lowData, true);
+});
+
+test("settings that no player has written are left out", () => {
+  Object.defineProperty(globalThis, "localStorage", { value: storage(), configurable: true });
+  for (const [kept, expected] of [
+    [{ speed: 2.5, volume: 0, captions: null }, { speed: 2.5, volume: 0, captions: null }],
+    [{ speed: 3, volume: 1 }, { speed: 3, volume: 1 }],
+    [{ speed: 100, volume: "x", lowData: true }, { lowData: true }],
+    [{ speed: "2", volume: 1.01 }, {}],
+    [{ speed: 0, volume: -1 }, {}],
+    [{ speed: null, volume: [] }, {}],
+    ["a", {}],
+    [null, {}],
+  ]) {
+    localStorage.setItem("lectern settings", JSON.stringify(kept));
+    assert.deepEqual(settings(), expected, JSON.stringify(kept));
+  }
 });
 
 /** Web Locks of a browser with several tabs. */

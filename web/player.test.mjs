@@ -7,11 +7,22 @@ import { captionStyle } from "./src/caption-style.ts";
 import { chapterAt, parseChapters, parseStoryboard } from "./src/element/extras.ts";
 import { actionOf, isRepeated, nextSpeed } from "./src/keys.ts";
 import { downloadName, downloadOf, lectureName, watermarkOf } from "./src/names.ts";
-import { addNote, editNote, MAX_NOTE_LENGTH, MAX_NOTES, notesAsMarkdown, parseNotes, storedNotes } from "./src/notes.ts";
+import {
+  addNote,
+  editNote,
+  MAX_NOTE_LENGTH,
+  MAX_NOTES,
+  mergeNotes,
+  notesAsMarkdown,
+  parseNotes,
+  removeNote,
+  storedNotes,
+} from "./src/notes.ts";
 import { overflowing } from "./src/overflow.ts";
 import { advice, isRetryable, refusalOf, sentence } from "./src/refusals.ts";
 import { parseSilences, skipTo } from "./src/silences.ts";
 import { next, OPENING, word } from "./src/state.ts";
+import { fill, formatNumber, languageOf } from "./src/texts/index.ts";
 import { matchParts, parseTranscript, search } from "./src/transcript.ts";
 import { formatTime, parseTime } from "./src/time.ts";
 
@@ -30,6 +41,12 @@ test("events lead from state to state", () => {
     // The browser pauses at the end, in either order.
     ["ready play end pause", "ended"],
     ["ready play end play", "playing"],
+    // The viewer chose another second of a lecture that has ended.
+    ["ready play end seek", "paused"],
+    ["ready play end seek ready play", "playing"],
+    ["ready play seek", "playing"],
+    ["ready seek", "paused"],
+    ["ready play refuse seek", "refused"],
     ["stall", "slow"],
     ["lose", "offline"],
     ["lose arrive", "opening"],
@@ -57,7 +74,10 @@ test("a wait is slow until something arrives or plays", () => {
   assert.equal(after("ready play stall"), undefined);
   assert.equal(after("ready play wait stall play"), undefined);
   assert.equal(after("ready play wait stall arrive"), undefined);
+  assert.equal(after("ready stall seek ready"), undefined, "the frame of a loaded second shows");
+  assert.equal(after("stall ready"), undefined);
   assert.equal(after("ready play wait lose stall"), "offline");
+  assert.equal(after("ready lose seek ready"), "offline", "a loaded second says nothing about it");
 });
 
 test("a key has an action, unless a control or the browser needs it", () => {
@@ -100,6 +120,20 @@ test("a key has an action, unless a control or the browser needs it", () => {
   assert.deepEqual(press("k", "choice"), { type: "toggle" });
   assert.deepEqual(press("f", "slider"), { type: "fullscreen" });
   assert.deepEqual(press("Escape", "form"), { type: "close" });
+});
+
+test("without shortcuts, characters have no action", () => {
+  const modifiers = { code: "", shiftKey: false, ctrlKey: false, altKey: false, metaKey: false };
+  const press = (key) => actionOf({ key, ...modifiers }, "none", false)?.type;
+  for (const key of ["m", "K", "5", "?", "<", "л"]) assert.equal(press(key), undefined, key);
+  for (const [key, expected] of [
+    [" ", "toggle"],
+    ["ArrowLeft", "seek_by"],
+    ["End", "seek_to"],
+    ["Escape", "close"],
+  ]) {
+    assert.equal(press(key), expected, key);
+  }
 });
 
 test("on the timeline, arrows move by seconds", () => {
@@ -208,6 +242,21 @@ test("a storyboard's images are absolute, with their passes, and of allowed orig
   assert.deepEqual(parseStoryboard(foreign, "https://h/", isAllowed), []);
 });
 
+test("a hostile storyboard costs no more than its size", () => {
+  const isAllowed = () => true;
+  const half = 2 << 20;
+  for (const text of [
+    `0 --> ${"b".repeat(half)}\n${"c".repeat(half)}`,
+    `${"a".repeat(half)} --> ${" ".repeat(half)}`,
+    `0 -->${" ".repeat(half)}\n${"#xywh=".repeat(half / 6)}`,
+    `00:00.000 --> 00:01.000\n${"c".repeat(half)}#xywh=0,0,1,1`,
+  ]) {
+    assert.deepEqual(parseStoryboard(text, "https://h/", isAllowed), [], text.slice(0, 20));
+  }
+  const many = "00:00.000 --> 00:01.000\na#xywh=0,0,1,1\n".repeat(20_000);
+  assert.equal(parseStoryboard(many, "https://h/", isAllowed).length, 10_000);
+});
+
 test("a transcript has the words of a captions file, without markup", async () => {
   const vtt = "\ufeffWEBVTT\r\n\r\nNOTE a note\r\n\r\n1\r\n00:05.000 --> 00:06.000 align:start\r\n<v Ada>The <b>edge</b> &amp; its\r\nkeys</v>\r\n\r\n00:01.500 --> 00:02.000\r\nFirst\r\n\r\nbroken --> 00:09.000\r\nlost\r\n";
   assert.deepEqual(await parseTranscript(vtt), [
@@ -247,16 +296,30 @@ test("notes are kept in order, and bounded", () => {
   assert.equal(addNote(notes, 1, "  "), notes);
   assert.equal(addNote(notes, NaN, "x"), notes);
   assert.deepEqual(parseNotes(storedNotes(notes)).map(({ at, text }) => [at, text]), [[5, "first\nline"], [65, "second"]]);
-  const [{ id }] = notes;
-  assert.equal(editNote(notes, id, " changed ")[0].text, "changed");
-  assert.equal(editNote(notes, id, " ").length, 1);
+  assert.equal(editNote(notes, notes[0], " changed ")[0].text, "changed");
+  assert.equal(editNote(notes, notes[0], " ").length, 1);
   assert.equal(notesAsMarkdown("Intro", notes), "# Intro\n\n- **0:05** first\n  line\n- **1:05** second\n");
   assert.equal(addNote([], 0, "x".repeat(MAX_NOTE_LENGTH + 1))[0].text.length, MAX_NOTE_LENGTH);
-  const full = Array.from({ length: MAX_NOTES }, (_, at) => ({ id: at, at, text: "x" }));
+  const full = Array.from({ length: MAX_NOTES }, (_, at) => ({ at, text: "x" }));
   assert.equal(addNote(full, 1, "one more"), full);
   assert.equal(parseNotes(JSON.stringify([...full, ...full].map(({ at, text }) => [at, text]))).length, MAX_NOTES);
   for (const text of [undefined, "", "{", "{}", "[1,null,[1],[-1,\"x\"],[1,\" \"],[\"1\",\"x\"],[null,\"x\"]]"]) assert.deepEqual(parseNotes(text), [], text);
   assert.equal(storedNotes([]), undefined);
+});
+
+test("a note is changed among those that another tab wrote", () => {
+  const [first, second, third] = [5, 65, 70].map((at) => ({ at, text: `at ${at}` }));
+  const kept = parseNotes(storedNotes([first, second, third]));
+  assert.deepEqual(removeNote(kept, second), [first, third]);
+  assert.deepEqual(removeNote([first], second), [first], "removed by another tab");
+  assert.deepEqual(removeNote([first, { ...first }], first), [first], "one of two");
+  assert.deepEqual(editNote([second], first, "again"), [{ at: 5, text: "again" }, second]);
+  assert.deepEqual(editNote([first, { at: 5, text: "b" }], first, "a"), [
+    { at: 5, text: "a" },
+    { at: 5, text: "b" },
+  ]);
+  assert.deepEqual(mergeNotes([first, third], [first, second]), [first, second, third]);
+  assert.equal(mergeNotes(Array(MAX_NOTES).fill(first), [second]).length, MAX_NOTES);
 });
 
 test("silences are skipped if the rest is worth it", () => {
@@ -288,7 +351,7 @@ test("a watermark has the element's name, else the link's, without tricks", () =
   assert.equal(watermarkOf(null, linkOf({ watermark: 5 })), "");
   assert.equal(watermarkOf(null, undefined), "");
   assert.equal(watermarkOf("\u202eada\n", undefined), "ada");
-  assert.equal(watermarkOf("😀".repeat(100), undefined), "😀".repeat(64));
+  assert.equal(watermarkOf("😀".repeat(101), undefined), "😀".repeat(100));
 });
 
 test("a download is offered if the link opens it by itself", () => {
@@ -319,6 +382,32 @@ test("a file beside the lecture is read up to its limit", async () => {
   assert.equal(await readText(new Response("grüße"), 7), "grüße");
   await assert.rejects(readText(new Response("grüße"), 6));
   assert.equal(await readText(new Response(null), 1), "");
+});
+
+test("a language writes numbers in its way", () => {
+  for (const [language, expected] of [
+    ["en", "2.5 50%"],
+    ["de", "2,5 50\u00a0%"],
+    ["fr", "2,5 50\u00a0%"],
+    ["pt", "2,5 50%"],
+  ]) {
+    const [speed, volume] = [formatNumber(2.5, language), formatNumber(0.5, language, "percent")];
+    assert.equal(`${speed} ${volume}`, expected, language);
+  }
+  assert.equal(fill("{percent} of {other}", { percent: "50%" }), "50% of {other}");
+});
+
+test("a tag has the texts of its language, else English", () => {
+  for (const [tag, expected] of [["pt-BR", "pt"], ["DE", "de"], ["nl", "en"], ["", "en"]])
+    assert.equal(languageOf(tag), expected, tag);
+  for (const tag of ["constructor", "__proto__", "toString-x"]) assert.equal(languageOf(tag), "en");
+});
+
+test("Portuguese texts are right in Brazil and in Portugal", () => {
+  const file = new URL("src/texts/pt.json", import.meta.url);
+  const words = /ecrã|ficheiro|definições|noutr|demasiad|transferência|eliminar|está a \w+r\b|tela /i;
+  for (const [key, text] of Object.entries(JSON.parse(readFileSync(file, "utf8"))))
+    assert.doesNotMatch(text, words, key);
 });
 
 test("every language has every text", () => {

@@ -171,6 +171,53 @@ test("while passes last, the course app may fail to give a link", async () => {
   assert.equal(renewal.link.href, `${LINK}new`);
 });
 
+/** A link that has ended by its claims. */
+function endedLink() {
+  const payload = Buffer.from(JSON.stringify({ exp: END / 1000 - 50 })).toString("base64url");
+  return `https://h/a/master.m3u8?token=e30.${payload}.x`;
+}
+
+test("the course app is asked once when link and passes have ended", async () => {
+  const surroundings = around([refuse(403, "expired")], { ask: () => undefined });
+  const link = endedLink();
+  const renewal = new Renewal(new URL(link), surroundings);
+  renewal.loaded(link, MASTER, headers({}));
+  surroundings.clock = END + 1_000;
+  await renewal.fresh();
+  assert.equal(renewal.refusal.code, "expired");
+  assert.deepEqual(surroundings.log, ["ask", `GET ${link}`]);
+});
+
+test("an opened lecture is renewed again, whatever was refused before", async () => {
+  const surroundings = around([refuse(403, "expired"), open(MASTER), open("#EXTM3U\n")]);
+  const renewal = opened(surroundings);
+  surroundings.clock = END + 1_000;
+  await renewal.fresh();
+  assert.equal(renewal.refusal.code, "expired");
+  renewal.loaded(LINK, MASTER, headers({}));
+  assert.equal(renewal.refusal, undefined);
+  await renewal.fresh();
+  assert.equal(surroundings.log.length, 3);
+});
+
+test("a player that is gone renews nothing", async () => {
+  const gone = new AbortController();
+  const surroundings = { ...around([undefined, undefined]), signal: gone.signal };
+  surroundings.pause = async () => {
+    surroundings.log.push("pause");
+    if (surroundings.log.includes("gone")) await new Promise(() => {});
+    surroundings.log.push("gone");
+    gone.abort();
+  };
+  const renewal = opened(surroundings);
+  surroundings.clock = END + 1_000;
+  let isLoaded = false;
+  void renewal.fresh().then(() => (isLoaded = true));
+  await new Promise((resolve) => setTimeout(resolve));
+  assert.deepEqual(surroundings.log, [`GET ${LINK}`, "waiting", "pause", "gone"]);
+  assert.equal(isLoaded, false, "what waits loads nothing");
+});
+
 test("a replaced lecture is opened again", async () => {
   const surroundings = around([open(MASTER.replace("v.m3u8", "w.m3u8"))]);
   const renewal = opened(surroundings);

@@ -86,6 +86,12 @@ async function use(context) {
   await until(page, "(video) => video.videoHeight === 720 && video.playbackRate === 2.5");
   await page.locator("lectern-video .cues p").first().waitFor();
   seen.cue = await text(page, ".cues p");
+  // Segments of the chosen audio track load.
+  const audio = panel.getByRole("group", { name: "Audio" });
+  const loads = page.waitForRequest(/\/audio\/de\/seg/);
+  await audio.getByRole("radio", { name: "Deutsch" }).check();
+  await loads;
+  seen.audio = await audio.locator("label:has(:checked)").allTextContents();
   await page.keyboard.press("Escape");
   await page.keyboard.press("k");
   await until(page, "(video) => video.paused");
@@ -288,10 +294,11 @@ async function tools(context) {
   seen.style = await cue.evaluate((cue) => [getComputedStyle(cue).color, cue.parentElement.dataset.size, cue.getBoundingClientRect().top < 200]);
   await picture(page, "captions");
   const modes = () => page.evaluate(() => [...document.querySelector("video").textTracks].filter(({ kind }) => kind === "subtitles").map(({ mode }) => mode));
-  const fire = (type) => page.evaluate((type) => document.querySelector("video").dispatchEvent(new Event(type)), type);
-  await fire("enterpictureinpicture");
+  await page.keyboard.press("p");
+  await page.waitForFunction(() => document.pictureInPictureElement === document.querySelector("video"));
   seen.outside = [await modes(), await page.locator("lectern-video .cues p").count()];
-  await fire("leavepictureinpicture");
+  await page.keyboard.press("p");
+  await page.waitForFunction(() => !document.pictureInPictureElement);
   await cue.waitFor();
   seen.inside = await modes();
   await page.keyboard.press("c");
@@ -432,8 +439,17 @@ async function preview(context) {
   );
   await page.evaluate(() => (document.querySelector("video").muted = true));
   await page.keyboard.press("k");
+  // A page with the element of its own gives a way to the course.
+  const course = page.getByRole("link", { name: "Open the course" });
+  await page.evaluate(() => {
+    const link = Object.assign(document.createElement("a"), { slot: "course", href: "/courses/" });
+    link.textContent = "Open the course";
+    document.querySelector("lectern-video").append(link);
+  });
+  const isEarly = await course.isVisible();
   const seen = { preview: await ended };
   await page.locator("lectern-video .card").waitFor();
+  seen.course = [isEarly, await course.isVisible()];
   Object.assign(seen, { title: await text(page, ".card .title"), advice: await text(page, ".advice") });
   await picture(page, "preview");
   await page.getByRole("button", { name: "Watch again" }).click();
@@ -604,7 +620,7 @@ async function monkey(context) {
   // A multiplicative generator, so that a seed repeats a run.
   let state = Number(process.env.SEED ?? 1);
   const random = (count) => (state = (state * 48_271) % 2_147_483_647) % count;
-  const keys = [" ", "k", "j", "l", "ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "<", ">", "m", "c", "f", "n", "t", "?", "Home", "End", "0", "3", "7", "9", "Tab", "Shift+Tab", "Enter", "Escape"];
+  const keys = [" ", "k", "j", "l", "ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "<", ">", "m", "c", "f", "p", "n", "t", "?", "Home", "End", "0", "3", "7", "9", "Tab", "Shift+Tab", "Enter", "Escape"];
   const seconds = Number(process.env.SECONDS ?? 20);
   const began = Date.now();
   const act = () => {

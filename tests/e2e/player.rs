@@ -78,9 +78,13 @@ fn only_entry(folder: &Path) -> String {
 }
 
 fn used(edge: &Edge, part: &str, links: &[&str]) -> Value {
+    used_by("player.mjs", edge, part, links)
+}
+
+fn used_by(script: &str, edge: &Edge, part: &str, links: &[&str]) -> Value {
     let printed = succeed(
         Command::new(built("node_modules/node/bin/node"))
-            .arg(root().join("tests/browser/player.mjs"))
+            .arg(root().join("tests/browser").join(script))
             .args([part, &edge.origin])
             .args(links),
     );
@@ -102,6 +106,7 @@ fn the_player_is_used_by_keys_and_clicks_and_explains_what_it_cannot_do() {
             "Quality", "Speed", "Captions", "Size", "Colors", "Position", "Audio",
         ],
         "qualities": ["Auto (480p)", "720p", "480p"],
+        "audio": ["Deutsch"],
         "chapters": ["0:00Introduction", "0:20Questions & answers"],
         "found": 1,
         "preview": { "image": "storyboard/00000.jpg", "chapter": "Questions & answers" },
@@ -169,6 +174,9 @@ fn the_player_is_used_by_keys_and_clicks_and_explains_what_it_cannot_do() {
     let seen = used(&edge, "monkey", &[&opening]);
     let shown = format!("{seen:#}\n{}", edge.log());
     assert_eq!(seen["state"], "playing", "{shown}");
+    let rest = seen["rest"].as_str().expect("a state");
+    let states = ["playing", "paused", "ended", "slow", "offline", "refused"];
+    assert!(states.contains(&rest), "{shown}");
     assert_eq!(seen["errors"], json!([]), "{shown}");
 }
 
@@ -228,8 +236,50 @@ fn the_end_of_a_preview_leads_to_the_course() {
     let expected = json!({
         "title": "The preview ends here.",
         "advice": "Open the course to watch the whole lecture.",
+        "course": [false, true],
         "again": true,
         "preview": true,
     });
     assert_eq!(seen, expected, "{shown}");
+}
+
+#[test]
+fn the_interface_outlasts_other_tabs_clones_and_lines_that_fail_once() {
+    let edge = Edge::start();
+    edge.publish(media::package(), LECTURE);
+    let no_room = "This browser could not store the note. Save your notes as a file.";
+    let expected = [
+        (
+            "notes",
+            json!({
+                "tabs": ["of the other tab", "of this tab"],
+                "draft": "half a sen",
+                "edited": ["edited", "of this tab"],
+                "undone": ["changed", "edited"],
+                "unkept": [["changed", "edited", "without room"], no_room],
+            }),
+        ),
+        (
+            "keys",
+            json!({ "list": [1, true], "off": [false, 0], "on": true }),
+        ),
+        (
+            "watermark",
+            json!({
+                "without": { "shown": false, "button": true, "isForbidden": false },
+                "with": { "shown": true, "button": false, "isForbidden": true },
+                "keys": 0,
+                "outside": false,
+                "refused": ["Lecture", "Lecture", true],
+            }),
+        ),
+        (
+            "element",
+            json!({ "fallback": 0, "cloned": [2, true], "living": 2 }),
+        ),
+    ];
+    for (part, expected) in expected {
+        let seen = used_by("interface.mjs", &edge, part, &[&edge.link(MASTER)]);
+        assert_eq!(seen, expected, "{part}: {seen:#}\n{}", edge.log());
+    }
 }

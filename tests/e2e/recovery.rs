@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use testkit::process::succeed;
 use testkit::root;
 
-use super::edge::{Edge, built};
+use super::edge::{Edge, built, now};
 use super::player::edge_with_lecture;
 use super::{LECTURE, MASTER};
 
@@ -26,14 +26,68 @@ fn the_player_never_leaves_its_viewer_at_a_dead_end() {
     let claims = || json!({"path": LECTURE});
 
     let damage = used(&edge, claims(), "damage");
-    assert!(damage["broken"].as_u64() >= Some(1), "{damage}");
+    let broken = damage["broken"].as_object().expect("an object");
+    let loads = |it: &Value| (1..=3).contains(&it.as_u64().unwrap_or(0));
+    assert!(!broken.is_empty() && broken.values().all(loads), "{damage}");
+    let skipped = damage["skipped"].as_u64().expect("a number");
+    assert!(skipped <= 1, "{damage}");
+    let longest = damage["longest"].as_f64().expect("seconds");
+    assert!(longest < 5.0, "more than the segment is left out: {damage}");
     assert_eq!(damage["state"], "playing", "{damage}");
+
+    let last = used(&edge, claims(), "last");
+    assert_eq!(last["ended"]["events"], json!(["ended"]), "{last}");
+    assert_eq!(last["ended"]["alert"], "", "{last}");
+    assert_eq!(last["again"]["state"], "playing", "{last}");
+
+    let codecs = used(&edge, claims(), "codecs");
+    let alert = codecs["alert"].as_str();
+    assert!(
+        alert.is_some_and(|text| text.contains("browser")),
+        "{codecs}"
+    );
+    assert_eq!(codecs["retries"], 0, "{codecs}");
 
     let stall = used(&edge, claims(), "stall");
     assert_eq!(stall["slow"]["isWide"], false, "{stall}");
     let alert = stall["slow"]["alert"].as_str();
     assert!(alert.is_some_and(|text| text.contains("slow")), "{stall}");
     assert_eq!(stall["after"]["state"], "playing", "{stall}");
+}
+
+#[test]
+fn a_viewer_keeps_what_is_loaded_typed_and_chosen() {
+    let (edge, _) = edge_with_lecture();
+    let claims = || json!({"path": LECTURE});
+
+    let offline = used(&edge, claims(), "offline");
+    let kept = &offline["kept"];
+    assert_eq!(kept["before"], kept["after"], "{offline}");
+    assert_eq!(offline["note"], "half a word", "{offline}");
+    assert_eq!(offline["offline"]["isWide"], false, "{offline}");
+    assert_eq!(offline["after"]["state"], "playing", "{offline}");
+
+    let seeks = used(&edge, claims(), "seeks");
+    let second = |part: &str| seeks[part]["at"].as_f64().expect("a second");
+    assert!((second("early") - 25.0).abs() < 0.5, "{seeks}");
+    assert!((second("after") - 20.0).abs() < 0.5, "{seeks}");
+    assert_eq!(seeks["refused"]["state"], "refused", "{seeks}");
+
+    let low = used(&edge, claims(), "low");
+    assert_eq!(low["saved"]["rungs"], json!(["480p"]), "{low}");
+    let ahead = low["saved"]["ahead"].as_f64().expect("seconds");
+    assert!(ahead < 20.0, "{low}");
+    assert_eq!(low["rungs"], json!(["480p", "720p"]), "{low}");
+
+    // Without a page that answers, nothing is waited for: no sentence comes before the reason.
+    let over = json!({"path": LECTURE, "exp": now() - 60});
+    let expired = used(&edge, over, "expired");
+    let said = expired["said"].as_array().expect("sentences");
+    assert_eq!(said.len(), 1, "{expired}");
+    let advice = expired["advice"].as_str().expect("a sentence");
+    assert!(advice.ends_with("at 0:20."), "{expired}");
+    assert_eq!(expired["error"]["code"], "expired", "{expired}");
+    assert_eq!(expired["error"]["currentTime"], 20, "{expired}");
 }
 
 #[test]

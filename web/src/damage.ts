@@ -14,6 +14,8 @@ export type DamageStep =
   | "recover"
   /** Go on without the segment. */
   | "skip"
+  /** End the lecture: nothing follows the segment. */
+  | "end"
   /** Nothing here can be decoded. */
   | "stop";
 
@@ -31,6 +33,11 @@ export class Damage {
     return this.#began;
   }
 
+  /** Returns whether an error of this place has not been played over. */
+  isNear(second: number): boolean {
+    return this.#errors > 0 && Math.abs(second - this.#at) < ELSEWHERE_SECONDS;
+  }
+
   /** Notes that the lecture plays at this second. */
   plays(second: number): void {
     const step = second - this.#last;
@@ -43,7 +50,7 @@ export class Damage {
    * Decides after an error of what is at a second, while `playing` plays. Only a known segment can
    * be skipped.
    */
-  next(at: number, playing: number, isSegmentKnown: boolean): DamageStep {
+  next(at: number, playing: number, isSegmentKnown: boolean, isLast = false): DamageStep {
     if (this.#errors === 0) this.#began = playing;
     this.#errors += 1;
     this.#played = 0;
@@ -53,6 +60,7 @@ export class Damage {
     if (this.#errors > MAX_ERRORS) return "stop";
     if (this.#tries <= MAX_TRIES) return "recover";
     this.#tries = 0;
-    return isSegmentKnown ? "skip" : "stop";
+    if (!isSegmentKnown) return "stop";
+    return isLast ? "end" : "skip";
   }
 }

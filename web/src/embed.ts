@@ -15,8 +15,9 @@ addEventListener("message", (event: MessageEvent) => {
     const frames = [...document.querySelectorAll("iframe")];
     const player = frames.find((frame) => frame.contentWindow === event.source);
     const renewUrl = player?.dataset.renewUrl;
-    // A page without the attribute may answer by a script of its own.
     if (renewUrl) void newLink(renewUrl).then((link) => reply({ type: LINK, link }));
+    // The player then says at once that its link has ended.
+    else reply({ type: LINK });
   }
 });
 

@@ -16,6 +16,8 @@ const UNKNOWN = "null";
 const GREETING_MS = 250;
 /** The longest wait for a page that still loads its script, in milliseconds. */
 const GREETED_WITHIN_MS = 5_000;
+/** The longest wait for a page that may give a new link, in milliseconds. */
+const ASKED_WITHIN_MS = 1_000;
 /** The longest wait for a new link, in milliseconds. */
 export const LINK_WITHIN_MS = 15_000;
 
@@ -30,19 +32,23 @@ export async function embedders(): Promise<string[]> {
     frames.push(frame.parent);
   const isNamed = (name: string | undefined): name is string => Boolean(name) && name !== UNKNOWN;
   const origin = (frame: Window, name: string | undefined): string | Promise<string> =>
-    isNamed(name) ? name : greet(frame);
+    isNamed(name) ? name : greet(frame, GREETED_WITHIN_MS);
   return Promise.all(frames.map((frame, at) => origin(frame, named[at])));
 }
 
-async function greet(frame: Window): Promise<string> {
-  const greeting = setInterval(() => frame.postMessage({ type: HELLO }, "*"), GREETING_MS);
-  const answer = await answerOf(frame, HERE, GREETED_WITHIN_MS);
+async function greet(frame: Window, limit: number): Promise<string> {
+  const hello = (): void => frame.postMessage({ type: HELLO }, "*");
+  const greeting = setInterval(hello, GREETING_MS);
+  const answer = answerOf(frame, HERE, limit);
+  hello();
+  const origin = (await answer)?.origin ?? UNKNOWN;
   clearInterval(greeting);
-  return answer?.origin ?? UNKNOWN;
+  return origin;
 }
 
-/** Asks the nearest page, of this origin, for a new link. */
-export async function askForLink(origin: string): Promise<string | undefined> {
+/** Asks the nearest page for a new link, if it answers a greeting: most pages listen to nothing. */
+export async function askForLink(): Promise<string | undefined> {
+  const origin = await greet(parent, ASKED_WITHIN_MS);
   if (origin === UNKNOWN) return undefined;
   const answer = answerOf(parent, LINK, LINK_WITHIN_MS);
   parent.postMessage({ type: RENEW }, origin);

@@ -1,7 +1,7 @@
 // Loads and plays a lecture: hls.js for playlists, the browser for files and where it plays HLS
 // itself. It reports events; the element decides what the viewer sees.
 import Hls, { type ErrorData, type Fragment } from "hls.js";
-import { abrSettings, aheadSettings, lowDataLevel } from "./abr.ts";
+import { abrSettings, aheadSettings, cautiousLevel, linesOf, lowDataLevel } from "./abr.ts";
 import { type FailedLoad, nextStep, type Problem, reasonOf } from "./answer.ts";
 import { type Attempt, Attempts } from "./attempts.ts";
 import { Damage } from "./damage.ts";
@@ -19,10 +19,9 @@ import { EDGE, isAllowed } from "./origins.ts";
 import { refusalOf } from "./refusals.ts";
 import { passEnd, Renewal, type RenewalContext } from "./renewal.ts";
 import { type Extras, extrasIn } from "./session-data.ts";
-import { isNearEnd, parsePosition, type StartFacts, startOf } from "./start.ts";
+import { isNearEnd, type Length, parsePosition, type StartFacts, startOf } from "./start.ts";
 import type { PlayerEvent, Refusal } from "./state.ts";
 import { SessionLock } from "./tab-session.ts";
-import { askPosition, watch } from "./watching.ts";
 
 export { EDGE, isAllowed, parseLink } from "./origins.ts";
 export type { CaptionsFile, Extras } from "./session-data.ts";
@@ -43,6 +42,8 @@ const RENEWED_WITHIN_MS = 15_000;
 const LONGEST_JUMP_SECONDS = 30;
 /** The time in which hls.js recovers from a media error, in milliseconds. */
 const RECOVERED_WITHIN_MS = 1_000;
+/** The rest of a lecture that is no segment, in seconds. Audio and video end apart. */
+const END_MARGIN = 0.5;
 /** Seconds that a decoder is ahead of the picture. */
 const DECODED_AHEAD = 0.5;
 /**
@@ -71,6 +72,8 @@ export function pause(milliseconds: number): Promise<void> {
 export interface Quality {
   id: number;
   height: number;
+  /** The shorter side, by which people name a quality. */
+  lines: number;
 }
 
 export interface AudioChoice {
@@ -97,6 +100,21 @@ export interface EngineHost {
 
 /** The part of hls.js that fits the quality to the player's size. The build has it. */
 const SizeCap = Hls.DefaultConfig.capLevelController!;
+/** hls.js's choice of a quality by the bandwidth. */
+const BandwidthChoice = Hls.DefaultConfig.abrController;
+const {
+  BUFFER_APPENDING_ERROR,
+  BUFFER_SEEK_OVER_HOLE,
+  BUFFER_STALLED_ERROR,
+  MANIFEST_INCOMPATIBLE_CODECS_ERROR,
+  MEDIA_SOURCE_REQUIRES_RESET,
+} = Hls.ErrorDetails;
+
+/** The full screen of an iPhone, which shows the video alone. */
+interface AppleVideo extends HTMLVideoElement {
+  webkitDisplayingFullscreen?: boolean;
+  webkitExitFullscreen?(): void;
+}
 
 /** A media error: what of it is used. */
 type MediaProblem = Pick<ErrorData, "details" | "fatal" | "frag" | "sourceBufferName">;
@@ -110,7 +128,7 @@ interface Choices {
 export class Engine {
   readonly #video: HTMLVideoElement;
   readonly #host: EngineHost;
-  readonly #start: StartFacts;
+  #start: StartFacts;
   readonly #attempts = new Attempts();
   readonly #lock = new SessionLock(globalThis.navigator?.locks);
   readonly #choices: Choices = {};
@@ -135,6 +153,8 @@ export class Engine {
   /** The edge's reason for the last network error. */
   #problem: Problem | undefined;
   #damage = new Damage();
+  /** A segment is on its way. */
+  #isLoading = false;
   /** The segment of each kind of media that is decoded now. */
   readonly #appending = new Map<string, Fragment>();
   /** The segment at which decoding failed. */
@@ -153,6 +173,10 @@ export class Engine {
   #stall: ReturnType<typeof setTimeout> | undefined;
   #isWaiting = false;
   readonly #listening = new AbortController();
+  /** Ends the renewals of what was opened before. */
+  #renewing = new AbortController();
+  /** The course app is asked for a new link. */
+  #isAsking = false;
 
   constructor(video: HTMLVideoElement, link: URL, start: StartFacts, host: EngineHost) {
     this.#video = video;
@@ -176,11 +200,37 @@ export class Engine {
     return this.#place;
   }
 
+  /** The last second that can be chosen. */
+  get end(): number {
+    const { duration, seekable } = this.#video;
+    if (Number.isFinite(duration)) return duration;
+    return seekable.length > 0 ? seekable.end(seekable.length - 1) : 0;
+  }
+
+  /** Goes to a second. Before the lecture has loaded, it is the start. */
+  seek(second: number): void {
+    if (Number.isNaN(second)) return;
+    if (this.#video.readyState > 0) {
+      this.#video.currentTime = Math.min(Math.max(0, second), this.end);
+    } else if (Number.isFinite(second)) {
+      this.#startAt(Math.max(0, second));
+    }
+  }
+
+  #startAt(asked: number): void {
+    this.#start = { asked };
+    this.#place = asked;
+    this.#isResumed = this.#asksPosition = false;
+    if (!this.#hls) this.#video.currentTime = asked;
+    else if (this.#isOpened) this.#hls.startLoad(asked);
+    else this.#hls.config.startPosition = asked;
+  }
+
   /** Opens the lecture, at the place where it stopped. */
   async open(): Promise<void> {
     if (this.#isDropped) return;
     const attempt = this.#attempts.start();
-    this.#isRefused = this.#isOpened = this.#hasLoaded = false;
+    this.#isRefused = this.#isOpened = this.#hasLoaded = this.#isLive = false;
     this.#hasAsked = this.#hasReopened = false;
     this.#networkErrors = 0;
     this.#damage = new Damage();
@@ -215,7 +265,17 @@ export class Engine {
     this.#stopWaiting();
     this.#hls?.stopLoad();
     this.#video.pause();
+    this.#renewing.abort();
+    this.#leaveOtherViews();
     this.#host.dispatch({ type: "refuse", refusal });
+  }
+
+  /** Leaves views that show the video without the page, which says why nothing plays. */
+  #leaveOtherViews(): void {
+    const video: AppleVideo = this.#video;
+    const root = video.getRootNode() as Document | ShadowRoot;
+    if (root.pictureInPictureElement) void document.exitPictureInPicture().catch(() => {});
+    if (video.webkitDisplayingFullscreen) video.webkitExitFullscreen?.();
   }
 
   destroy(): void {
@@ -223,6 +283,7 @@ export class Engine {
     this.#attempts.stop();
     this.#stopWaiting();
     this.#listening.abort();
+    this.#renewing.abort();
     this.#lock.release();
     if (!this.#dropHls() && this.#video.hasAttribute("src")) {
       this.#video.onerror = null;
@@ -234,8 +295,10 @@ export class Engine {
   /** Heights to choose from, the largest first. */
   qualities(): Quality[] {
     const byHeight = new Map<number, Quality>();
-    for (const [id, { height }] of (this.#hls?.levels ?? []).entries())
-      if (height) byHeight.set(height, { id, height });
+    for (const [id, level] of (this.#hls?.levels ?? []).entries()) {
+      const { height } = level;
+      if (height) byHeight.set(height, { id, height, lines: linesOf(level) });
+    }
     return [...byHeight.values()].sort((one, other) => other.height - one.height);
   }
 
@@ -248,12 +311,14 @@ export class Engine {
   set quality(id: number) {
     if (!this.#hls) return;
     this.#choices.height = this.#hls.levels[id]?.height;
-    this.#hls.nextLevel = id;
+    // `nextLevel` drops what is loaded, which is all that plays without a connection.
+    this.#hls[this.#isLost() ? "loadLevel" : "nextLevel"] = id;
   }
 
-  /** The height that plays. */
-  get height(): number {
-    return this.#hls?.levels[this.#hls.currentLevel]?.height ?? this.#video.videoHeight;
+  /** The lines of the quality that plays. */
+  get lines(): number {
+    const { videoWidth: width, videoHeight: height } = this.#video;
+    return linesOf(this.#hls?.levels[this.#hls.currentLevel] ?? { width, height });
   }
 
   audioChoices(): AudioChoice[] {
@@ -274,6 +339,11 @@ export class Engine {
     this.#choices.audio = { lang, name };
     this.#hls.config.audioPreference = this.#choices.audio;
     this.#hls.audioTrack = id;
+  }
+
+  /** The length of what is known of the lecture. */
+  get length(): Length {
+    return { duration: this.#video.duration, isLive: this.#isLive };
   }
 
   /** Returns whether the player loads little: low qualities, and not far ahead. */
@@ -323,15 +393,27 @@ export class Engine {
   }
 
   #context(): RenewalContext {
+    this.#renewing.abort();
+    this.#renewing = new AbortController();
     return {
+      signal: this.#renewing.signal,
       fetch: (url, options) =>
         fetch(url, { ...options, signal: AbortSignal.timeout(RENEWED_WITHIN_MS) }),
       now: Date.now,
       headers: this.#host.headers,
       pause,
-      ask: this.#host.ask,
+      ask: this.#host.ask && (() => this.#ask()),
       waiting: () => this.#host.dispatch({ type: "lose" }),
     };
+  }
+
+  async #ask(): Promise<URL | undefined> {
+    this.#isAsking = true;
+    try {
+      return await this.#host.ask?.();
+    } finally {
+      this.#isAsking = false;
+    }
   }
 
   #listen(): void {
@@ -341,17 +423,21 @@ export class Engine {
       for (const type of types) video.addEventListener(type, listener, { signal });
     };
     const dispatch = (event: PlayerEvent) => () => this.#host.dispatch(event);
-    on(["loadeddata"], dispatch({ type: "ready" }));
+    on(["loadeddata", "seeked"], dispatch({ type: "ready" }));
     on(["playing"], dispatch({ type: "play" }));
     on(["pause"], dispatch({ type: "pause" }));
     on(["waiting"], dispatch({ type: "wait" }));
     on(["ended"], dispatch({ type: "end" }));
+    on(["seeking"], () => {
+      if (video.currentTime < video.duration) this.#host.dispatch({ type: "seek" });
+    });
     on(["loadeddata"], () => {
       this.#hasLoaded = true;
       if (this.#isResumed) this.#host.resumed(this.#place);
       this.#isResumed = false;
     });
     on(["loadedmetadata"], () => this.#checkStart());
+    on(["playing"], () => void this.#watch());
     on(["timeupdate", "seeking"], () => this.#follow());
     on(["waiting", "seeking"], () => this.#expectData());
     on(["playing", "pause", "ended", "loadeddata", "seeked"], () => this.#stopWaiting());
@@ -399,9 +485,20 @@ export class Engine {
     if (this.#isRefused) return;
     this.#isWaiting = true;
     this.#stall = setTimeout(() => {
-      const isLost = this.#networkErrors > 0 || !navigator.onLine;
+      // The viewer waits for the course app, which has a time limit.
+      if (this.#isAsking) return this.#expectData();
+      const isLost = this.#isLost();
+      // hls.js may load nothing after a recovery, and report nothing.
+      const isStuck = !isLost && !this.#isLoading && this.#damage.isNear(this.#place);
+      if (isStuck && this.#hls)
+        return this.#recoverMedia(this.#hls, { details: BUFFER_STALLED_ERROR, fatal: true });
       this.#host.dispatch(isLost ? { type: "lose", problem: this.#problem } : { type: "stall" });
     }, STALL_MS);
+  }
+
+  /** Returns whether nothing loads now. */
+  #isLost(): boolean {
+    return this.#networkErrors > 0 || !navigator.onLine;
   }
 
   #stopWaiting(): void {
@@ -477,7 +574,7 @@ export class Engine {
 
   /** Begins anew where the viewer has nearly seen the end. Nothing has played yet. */
   #checkStart(): void {
-    if (!this.#isResumed || !isNearEnd(this.#place, this.#video.duration)) return;
+    if (!this.#isResumed || !isNearEnd(this.#place, this.length)) return;
     this.#isResumed = false;
     this.#place = 0;
     this.#video.currentTime = 0;
@@ -494,6 +591,17 @@ export class Engine {
       loader: edgeLoader(passes, this.#host.headers, (playlist) =>
         this.#opened(hls, passes, playlist),
       ),
+      abrController: class extends BandwidthChoice {
+        override get nextAutoLevel(): number {
+          const rungs = hls.levels.map(({ bitrate }) => bitrate);
+          const ahead = hls.mainForwardBufferInfo?.len ?? 0;
+          return cautiousLevel(super.nextAutoLevel, rungs, hls.bandwidthEstimate, ahead);
+        }
+
+        override set nextAutoLevel(level: number) {
+          super.nextAutoLevel = level;
+        }
+      },
       capLevelController: class extends SizeCap {
         constructor(owner: Hls) {
           super(owner);
@@ -514,6 +622,8 @@ export class Engine {
       this.#host.changed();
     });
     hls.on(Hls.Events.LEVEL_LOADED, (_event, { details }) => (this.#isLive = details.live));
+    hls.on(Hls.Events.FRAG_LOADING, () => (this.#isLoading = true));
+    hls.on(Hls.Events.FRAG_LOADED, () => (this.#isLoading = false));
     hls.on(Hls.Events.BUFFER_APPENDING, (_event, { type, frag }) => {
       this.#appending.set(type, frag);
     });
@@ -530,6 +640,9 @@ export class Engine {
       hls.on(event, () => this.#host.changed());
     }
     hls.on(Hls.Events.ERROR, (_event, data: ErrorData) => {
+      // hls.js loads nothing after this one.
+      if (data.details === MANIFEST_INCOMPATIBLE_CODECS_ERROR)
+        return this.refuse({ code: "unsupported" });
       if (data.type === Hls.ErrorTypes.MEDIA_ERROR) return this.#recoverMedia(hls, data);
       const isRefused =
         FINAL_STATUSES.has(data.response?.code ?? 0) &&
@@ -538,7 +651,7 @@ export class Engine {
     });
     hls.loadSource(this.#opening(passes));
     hls.attachMedia(this.#video);
-    this.#watch(() => this.#passes?.opening() ?? this.link.href);
+    void this.#watch();
   }
 
   /** Chooses the viewer's quality again, if the lecture still has it. */
@@ -552,15 +665,22 @@ export class Engine {
    * Reports watch data. A refused report ends the reports and the lecture, until the viewer opens
    * it again.
    */
-  #watch(current: () => string): void {
-    if (this.#isWatched) return;
+  async #watch(): Promise<void> {
+    if (this.#isWatched || !claimsOf(this.link).sub) return;
     this.#isWatched = true;
     const stop = (problem: Problem): void => {
       this.#isWatched = false;
       if (!this.#isDropped) this.refuse(refusalOf(problem, this.link, this.#pages()));
     };
     const { signal } = this.#listening;
-    watch(this.#video, current, this.#host.headers, stop, () => this.#isLive, signal);
+    const current = (): string => this.#passes?.opening() ?? this.link.href;
+    try {
+      const { watch } = await import("./watching.ts");
+      watch(this.#video, current, this.#host.headers, stop, () => this.#isLive, signal);
+    } catch {
+      // The script is tried again when the lecture plays on.
+      this.#isWatched = false;
+    }
   }
 
   #arrive(): void {
@@ -575,15 +695,13 @@ export class Engine {
     const hls = this.#hls;
     if (!hls) return;
     setTimeout(() => {
-      const details = Hls.ErrorDetails.MEDIA_SOURCE_REQUIRES_RESET;
+      const details = MEDIA_SOURCE_REQUIRES_RESET;
       if (this.#video.error) this.#recoverMedia(hls, { details, fatal: true });
     }, RECOVERED_WITHIN_MS);
   }
 
   /** Recovers from a segment that the browser cannot decode. */
   #recoverMedia(hls: Hls, data: MediaProblem): void {
-    const { BUFFER_APPENDING_ERROR, BUFFER_SEEK_OVER_HOLE, MEDIA_SOURCE_REQUIRES_RESET } =
-      Hls.ErrorDetails;
     if (this.#isRefused || hls !== this.#hls) return;
     // The errors that follow name the next segment, or that of another track.
     if (data.details === BUFFER_APPENDING_ERROR)
@@ -593,11 +711,13 @@ export class Engine {
     const segment = this.#damagedSegment(hls, data);
     this.#damaged = undefined;
     const at = segment?.start ?? this.#place;
-    const step = this.#damage.next(at, this.#place, segment !== undefined);
+    const isLast = segment !== undefined && this.#isLast(hls, segment);
+    const step = this.#damage.next(at, this.#place, segment !== undefined, isLast);
     if (step === "stop") {
       this.#place = this.#damage.began;
       return this.refuse({ code: "unplayable" });
     }
+    if (step === "end") return this.#endEarly(hls, data.fatal);
     if (step === "skip" && segment) {
       this.#place = segment.end;
       this.#host.skipped();
@@ -610,6 +730,24 @@ export class Engine {
       hls.startLoad(this.#second());
     }
     this.#playOn();
+  }
+
+  #isLast(hls: Hls, segment: Fragment): boolean {
+    const edge = hls.levels[hls.loadLevel]?.details?.edge ?? Infinity;
+    return !this.#isLive && segment.end >= edge - END_MARGIN;
+  }
+
+  /** Ends the lecture before segments that the browser cannot decode. It may play again. */
+  #endEarly(hls: Hls, isFatal: boolean): void {
+    this.#isWanted = false;
+    this.#video.pause();
+    this.#host.dispatch({ type: "end" });
+    this.#host.skipped();
+    this.#place = hls.config.startPosition = 0;
+    if (isFatal) hls.recoverMediaError();
+    else this.#video.currentTime = 0;
+    hls.stopLoad();
+    hls.startLoad(0);
   }
 
   /** Follows hls.js over segments that it left out, but not over half a lecture. */
@@ -672,7 +810,8 @@ export class Engine {
     }
     // One file of many may fail, unless the edge ends the view.
     // The loader renews a pass that has ended, but not one that the edge alone takes for ended.
-    const isEnd = ENDS.has(code ?? "") || (code === "expired" && !passes.haveEnded());
+    const isUnexpected = code === "expired" && !passes.haveEnded();
+    const isEnd = passes.refusal !== undefined || ENDS.has(code ?? "") || isUnexpected;
     if (!data.fatal && !isEnd) return false;
     const loadAgain = (): void => {
       // `startLoad` requests nothing before the Multivariant Playlist has loaded.
@@ -693,7 +832,9 @@ export class Engine {
   ): Promise<void> {
     const problem = reason === "unreachable" ? undefined : reason;
     this.#forgetTries();
-    const [hasReopened, hasAsked] = [this.#hasReopened, this.#hasAsked];
+    const hasReopened = this.#hasReopened;
+    // A renewal has asked for a new link before it gives up.
+    const hasAsked = this.#hasAsked || passes.refusal !== undefined;
     switch (nextStep({ status, reason, isLinkOver: passes.isOver(), hasReopened, hasAsked })) {
       case "wait":
         await this.#wait(problem);
@@ -769,7 +910,8 @@ export class Engine {
   /** Asks the edge for the viewer's position, where no playlist's headers name it. */
   async #findPosition(attempt: Attempt): Promise<void> {
     if (!this.#asksPosition) return;
-    const watched = await askPosition(this.link, this.#host.headers);
+    const watching = await import("./watching.ts").catch(() => undefined);
+    const watched = await watching?.askPosition(this.link, this.#host.headers);
     if (attempt.isCurrent) this.#setStart(watched);
   }
 
@@ -785,7 +927,7 @@ export class Engine {
     video.playbackRate = playbackRate;
     if (this.#place > 0) video.currentTime = this.#place;
     this.#playOn();
-    this.#watch(() => this.link.href);
+    void this.#watch();
   }
 
   async #recoverNative(): Promise<void> {

@@ -28,7 +28,10 @@ export interface Key {
   metaKey: boolean;
 }
 
-/** The control that has the focus, which keeps the keys that it needs. */
+/**
+ * The control that has the focus, which keeps the keys that it needs. A choice is among radio
+ * buttons, or of the part of a list that shows.
+ */
 export type Focus = "none" | "button" | "choice" | "slider" | "timeline" | "form";
 
 /** Actions that a held key repeats. Others would only flicker. */
@@ -39,13 +42,21 @@ const SHIFTED = { Comma: "<", Period: ">", Slash: "?" };
 
 export const SPEEDS = [0.5, 0.75, 1, 1.25, 1.5, 1.75, 2, 2.5, 3];
 
-/** The action of a key, if it has one. Combinations belong to the browser. */
-export function actionOf(pressed: Key, focus: Focus): Action | undefined {
+/**
+ * The action of a key, if it has one. Combinations belong to the browser. Speech input types
+ * characters, so that a viewer can turn those off (WCAG 2.1.4).
+ */
+export function actionOf(
+  pressed: Key,
+  focus: Focus,
+  hasCharacters = true,
+): Action | undefined {
   const { ctrlKey, altKey, metaKey, shiftKey } = pressed;
   const key = latinKey(pressed);
   if (ctrlKey || altKey || metaKey) return undefined;
   if (key === "Escape") return { type: "close" };
   if (focus === "form") return undefined;
+  if (!hasCharacters && key.length === 1 && key !== " ") return undefined;
   if ((focus === "button" || focus === "choice") && (key === " " || key === "Enter"))
     return undefined;
   if (

@@ -1,4 +1,4 @@
-// What the browser keeps between visits. Without storage, the player keeps nothing.
+// Keeps settings, places and notes in the browser. Without storage, the player keeps nothing.
 
 /** Settings of the viewer, for every lecture. */
 export interface Settings {
@@ -9,10 +9,15 @@ export interface Settings {
   captionStyle?: unknown;
   /** Silences are skipped. */
   skipsSilence?: boolean;
+  /** Characters control the player. */
+  shortcuts?: boolean;
   /** Load little: low qualities, and not far ahead. */
   lowData?: boolean;
 }
 
+/** The slowest and the fastest speed that the player offers. */
+const MIN_SPEED = 0.5;
+const MAX_SPEED = 3;
 const SETTINGS = "lectern settings";
 const BANDWIDTH = "lectern bandwidth";
 /** The age at which an estimate says nothing about the line any more, in milliseconds. */
@@ -20,9 +25,18 @@ const BANDWIDTH_FOR_MS = 3_600_000;
 /** The largest estimate to start with, in bits a second. Segments of the cache arrive at once. */
 const MAX_BANDWIDTH = 8_000_000;
 
+/** The kept settings. Other scripts of the origin may have written them: a wrong one is left out. */
 export function settings(): Settings {
   const kept: unknown = parse(read(localStorageOrNone(), SETTINGS));
-  return typeof kept === "object" && kept !== null ? kept : {};
+  if (typeof kept !== "object" || kept === null) return {};
+  const all: Settings = { ...kept };
+  if (!isBetween(all.speed, MIN_SPEED, MAX_SPEED)) delete all.speed;
+  if (!isBetween(all.volume, 0, 1)) delete all.volume;
+  return all;
+}
+
+function isBetween(value: unknown, least: number, most: number): boolean {
+  return typeof value === "number" && value >= least && value <= most;
 }
 
 export function keepSettings(changed: Settings): void {

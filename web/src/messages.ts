@@ -10,19 +10,23 @@ const EVENTS = [
   "lectern:error",
 ];
 
-/** Sends the player's events to a page of this origin, and seeks when it asks for that. */
-export function talk(player: LecternVideo, origin: string): void {
+/**
+ * Sends the player's events to the page around it, and seeks when that page asks for it. Events
+ * wait until the page's origin is known.
+ */
+export function talk(player: LecternVideo, page: Promise<string | undefined>): void {
   // A page without an origin cannot be addressed.
-  if (!/^https?:/.test(origin)) return;
+  const addressed = page.then((origin) => (/^https?:/.test(origin ?? "") ? origin : undefined));
   for (const type of EVENTS) {
-    player.addEventListener(type, (event) => {
-      parent.postMessage({ type, ...(event as CustomEvent<object>).detail }, origin);
+    player.addEventListener(type, async (event) => {
+      const message = { type, ...(event as CustomEvent<object>).detail };
+      const origin = await addressed;
+      if (origin) parent.postMessage(message, origin);
     });
   }
-  addEventListener("message", (event: MessageEvent) => {
-    if (event.origin !== origin || event.source !== parent) return;
-    const message: { type?: unknown; seconds?: unknown } | null = event.data;
-    if (message?.type === "lectern:seek" && typeof message.seconds === "number")
-      player.seek(message.seconds);
+  addEventListener("message", async ({ data, origin, source }: MessageEvent) => {
+    if (source !== parent || data?.type !== "lectern:seek") return;
+    const { seconds } = data;
+    if (origin === (await addressed) && Number.isFinite(seconds)) player.seek(seconds);
   });
 }

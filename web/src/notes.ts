@@ -2,7 +2,6 @@
 import { formatTime } from "./time.ts";
 
 export interface Note {
-  id: number;
   /** The second of the lecture. */
   at: number;
   text: string;
@@ -23,10 +22,10 @@ export function parseNotes(text: string | undefined): Note[] {
     return [];
   }
   if (!Array.isArray(listed)) return [];
-  const notes = listed.slice(0, MAX_NOTES).flatMap((entry: unknown, id): Note[] => {
+  const notes = listed.slice(0, MAX_NOTES).flatMap((entry: unknown): Note[] => {
     const [at, words] = Array.isArray(entry) ? entry : [];
     return Number.isFinite(at) && at >= 0 && typeof words === "string" && words.trim()
-      ? [{ id, at, text: words.slice(0, MAX_NOTE_LENGTH) }]
+      ? [{ at, text: words.slice(0, MAX_NOTE_LENGTH) }]
       : [];
   });
   return sorted(notes);
@@ -41,15 +40,36 @@ export function storedNotes(notes: readonly Note[]): string | undefined {
 export function addNote(notes: readonly Note[], at: number, text: string): readonly Note[] {
   const words = text.trim().slice(0, MAX_NOTE_LENGTH);
   if (!words || notes.length >= MAX_NOTES || !Number.isFinite(at)) return notes;
-  const id = 1 + Math.max(-1, ...notes.map((note) => note.id));
-  return sorted([...notes, { id, at: Math.max(0, Math.floor(at)), text: words }]);
+  return sorted([...notes, { at: Math.max(0, Math.floor(at)), text: words }]);
 }
 
-/** Changes the text of a note. Without a text, the note goes. */
-export function editNote(notes: readonly Note[], id: number, text: string): readonly Note[] {
+/** Removes a note, which another tab may have removed before. */
+export function removeNote(notes: readonly Note[], note: Note): readonly Note[] {
+  const index = notes.findIndex((other) => isSame(other, note));
+  return notes.filter((_, at) => at !== index);
+}
+
+/**
+ * Changes the text of a note. Without a text, the note goes. A note that another tab removed comes
+ * back with its new text.
+ */
+export function editNote(notes: readonly Note[], note: Note, text: string): readonly Note[] {
   const words = text.trim().slice(0, MAX_NOTE_LENGTH);
-  if (!words) return notes.filter((note) => note.id !== id);
-  return notes.map((note) => (note.id === id ? { ...note, text: words } : note));
+  const index = notes.findIndex((other) => isSame(other, note));
+  if (!words) return removeNote(notes, note);
+  if (index < 0) return addNote(notes, note.at, words);
+  return notes.map((other, at) => (at === index ? { ...other, text: words } : other));
+}
+
+/** The notes that the browser keeps, with those that it could not keep. */
+export function mergeNotes(kept: readonly Note[], unkept: readonly Note[]): readonly Note[] {
+  const missing = unkept.filter((note) => !kept.some((other) => isSame(other, note)));
+  return sorted([...kept, ...missing]).slice(0, MAX_NOTES);
+}
+
+/** Returns whether two notes say the same at the same second, as after a reload. */
+export function isSame(one: Note, other: Note): boolean {
+  return one.at === other.at && one.text === other.text;
 }
 
 /** Notes as Markdown: a heading, and an entry a note with its time. */
@@ -61,5 +81,5 @@ export function notesAsMarkdown(title: string, notes: readonly Note[]): string {
 }
 
 function sorted(notes: Note[]): Note[] {
-  return notes.sort((one, other) => one.at - other.at || one.id - other.id);
+  return notes.sort((one, other) => one.at - other.at);
 }

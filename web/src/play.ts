@@ -22,32 +22,36 @@ addEventListener("keydown", (event) => {
 addEventListener("hashchange", () => location.reload());
 
 const link = parseLink(location.hash.slice(1));
-void name(link);
+const found = embedders();
+talk(player, found.then(([nearest]) => nearest));
+void textsOf(language).then(({ lecture }) => setTitle(lecture));
 if (!link) player.refuse({ code: "no_link" });
 else if (!isAllowed(link)) player.refuse({ code: "other_site" });
 else void open(link);
 
-/** Names the page after its lecture, in the viewer's language. */
-async function name(link: URL | undefined): Promise<void> {
-  const { lecture } = await textsOf(language);
-  document.title = (link && lectureName(link)) ?? lecture;
-  document.querySelector("h1")!.textContent = document.title;
+let isNamed = false;
+
+/** Names the page. The name of a lecture stays. */
+function setTitle(title: string, isLecture = false): void {
+  if (isNamed && !isLecture) return;
+  isNamed = isLecture;
+  document.title = document.querySelector("h1")!.textContent = title;
 }
 
 async function open(link: URL): Promise<void> {
-  const found = embedders();
+  const name = lectureName(link);
+  // The edge has verified a link that opens. Others name nothing.
+  if (name) player.addEventListener("lectern:ready", () => setTitle(name, true), { once: true });
   // Other links open at once: a page without the edge's script is waited for.
   const pages = claimsOf(link).origin ? await found : [];
   const headers: Record<string, string> =
     pages.length > 0 ? { [EMBEDDER_HEADER]: pages.join(", ") } : {};
-  const ask = window === parent ? undefined : async () => newLink((await found)[0]);
-  void found.then(([nearest]) => nearest !== undefined && talk(player, nearest));
+  const ask = window === parent ? undefined : newLink;
   player.open(link, { headers, pages, ask, start: parseTime(query.get("t")) });
 }
 
 /** Asks the nearest page for a new link. */
-async function newLink(page: string | undefined): Promise<URL | undefined> {
-  if (page === undefined) return undefined;
-  const link = parseLink(await askForLink(page));
+async function newLink(): Promise<URL | undefined> {
+  const link = parseLink(await askForLink());
   return link && isAllowed(link) ? link : undefined;
 }

@@ -58,6 +58,8 @@ export interface RenewalContext {
   waiting?: () => void;
   /** The lecture was replaced: its playlists have other names now. */
   replaced?: () => void;
+  /** Aborts when the player is gone or refused. Nothing is asked for any more. */
+  signal?: AbortSignal;
 }
 
 class Refused extends Error {
@@ -186,6 +188,7 @@ export class Renewal {
 
   #opened(urls: string[], headers: AnswerHeaders): void {
     this.#session = headers.get("lectern-session") ?? this.#session;
+    this.#refusal = undefined;
     const date = Date.parse(headers.get("date") ?? "");
     if (!Number.isNaN(date)) this.#skew = date - this.#context.now();
     const own = urls.filter((url) => new URL(url).origin === this.#link.origin);
@@ -198,9 +201,12 @@ export class Renewal {
 
   /** The passes have ended, so that nothing loads before they are renewed or the link is refused. */
   async #untilRenewed(): Promise<void> {
+    const { signal, waiting, pause } = this.#context;
     while (!(await this.#renewOnce()) && !this.#refusal) {
-      this.#context.waiting?.();
-      await this.#context.pause(RETRY_MS);
+      if (!signal?.aborted) waiting?.();
+      if (!signal?.aborted) await pause(RETRY_MS);
+      // What waits is to load nothing.
+      if (signal?.aborted) return new Promise(() => {});
     }
   }
 
@@ -251,7 +257,8 @@ export class Renewal {
       return await this.#open(this.opening(), this.#context.headers);
     } catch (error) {
       const isExpired = error instanceof Refused && error.problem.code === "expired";
-      if (!isExpired || !(await this.replaceLink())) throw error;
+      // Without a valid link, the course app has just been asked.
+      if (!isExpired || !isValid || !(await this.replaceLink())) throw error;
       return this.#open(this.opening(), this.#context.headers);
     }
   }

@@ -28,7 +28,8 @@ const FILES: Record<string, Exclude<keyof Extras, "captions">> = {
 const CAPTIONS = "lectern.captions";
 const MAX_CAPTIONS = 50;
 const TAG = /^#EXT-X-(SESSION-DATA|MEDIA):(.*)$/gm;
-const ATTRIBUTE = /([A-Z0-9-]+)=(?:"([^"\r\n]*)"|([^",\s]*))(?:,|$)/g;
+// Sticky, because a search from each character would take quadratic time for a hostile tag.
+const ATTRIBUTE = /\s*([A-Z0-9-]+)=(?:"([^"\r\n]*)"|([^",\s]*))(?:,|$)/gy;
 
 /** Reads the files that a playlist names, and that `isAllowed` allows. */
 export function extrasIn(

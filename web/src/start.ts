@@ -4,6 +4,9 @@
 const RESUME_FROM = 10;
 const RESUME_TO = 0.95;
 
+/** A place this near the beginning or the end is not kept, in seconds. */
+const PLACE_MARGIN = 15;
+
 /** Seconds that may be the start. */
 export interface StartFacts {
   /** The page asks for it. */
@@ -28,9 +31,22 @@ export function startOf({ asked, watched, kept }: StartFacts): Start {
   return { second: isResumed ? stopped : 0, isResumed };
 }
 
+/** The facts about a lecture's length. */
+export interface Length {
+  duration: number;
+  /** The lecture still grows, so that its end is not known. */
+  isLive: boolean;
+}
+
 /** Returns whether a second lies near the end of a lecture, or behind it. */
-export function isNearEnd(second: number, duration: number): boolean {
-  return duration > 0 && second > duration * RESUME_TO;
+export function isNearEnd(second: number, { duration, isLive }: Length): boolean {
+  return !isLive && duration > 0 && second > duration * RESUME_TO;
+}
+
+/** The second to keep in this browser, or `undefined` if the lecture is to begin anew. */
+export function placeToKeep(second: number, { duration, isLive }: Length): number | undefined {
+  const isInside = second > PLACE_MARGIN && (isLive || second < duration - PLACE_MARGIN);
+  return isInside ? second : undefined;
 }
 
 /** Reads `Lectern-Position`, whole seconds. */

@@ -31,7 +31,10 @@ export interface PlayerState {
 
 export type PlayerEvent =
   | { type: "open" }
+  /** The frame of the second shows, at the start or after a seek. */
   | { type: "ready" }
+  /** The viewer chose a second before the end. */
+  | { type: "seek" }
   | { type: "play" }
   | { type: "pause" }
   | { type: "wait" }
@@ -44,13 +47,15 @@ export type PlayerEvent =
 
 export const OPENING: PlayerState = { playback: "opening" };
 
-/** The state after an event. Only a retry leaves a refusal. */
+/** The state after an event. Only another opening leaves a refusal. */
 export function next(state: PlayerState, event: PlayerEvent): PlayerState {
   if (event.type === "open") return OPENING;
   if (state.trouble?.kind === "refused") return state;
   switch (event.type) {
     case "ready":
-      return state.playback === "opening" ? { ...state, playback: "paused" } : state;
+      return arrived(state);
+    case "seek":
+      return state.playback === "ended" ? { ...state, playback: "paused" } : state;
     case "play":
       return { playback: "playing", ...lost(state) };
     case "pause":
@@ -70,6 +75,12 @@ export function next(state: PlayerState, event: PlayerEvent): PlayerState {
     case "refuse":
       return { ...state, trouble: { kind: "refused", refusal: event.refusal } };
   }
+}
+
+/** The state with a frame. What is loaded says nothing about a lost connection. */
+function arrived(state: PlayerState): PlayerState {
+  if (state.playback === "opening") return { playback: "paused", ...lost(state) };
+  return state.trouble?.kind === "slow" ? { playback: state.playback } : state;
 }
 
 /** A lost connection outlasts what is played from the buffer. */

@@ -51,7 +51,7 @@ const KEYS: readonly [string[], TextKey][] = [
   [["T"], "transcript"],
   [["N"], "notes"],
   [["F"], "key_fullscreen"],
-  [["P"], "key_picture"],
+  [["P"], "picture"],
   [["0", "9"], "key_digits"],
   [["Home", "End"], "key_ends"],
   [["?"], "key_help"],
@@ -144,6 +144,7 @@ class PlayerControls implements Controls {
     ];
     for (const [name, isShown] of shown)
       this.#buttons[name]?.toggleAttribute("hidden", !isShown);
+    this.#leaving.picture?.toggleAttribute("hidden", this.#player.video.disablePictureInPicture);
     this.#buttons.captions?.setAttribute("aria-pressed", String(captions.chosen !== undefined));
     this.#panel?.content.update?.();
     this.#fit();
@@ -178,7 +179,8 @@ class PlayerControls implements Controls {
       const text = await readText(answer, MAX_BYTES[name]);
       if (this.#loaded[name] === file) show(text, answer.url || file);
     } catch {
-      // The bar has fewer marks and pictures.
+      // The bar has fewer marks and thumbnails until the file loads.
+      if (this.#loaded[name] === file) delete this.#loaded[name];
     }
   }
 
@@ -273,7 +275,11 @@ class PlayerControls implements Controls {
     ] as const) {
       range.addEventListener(type, () => this.#player.toggleAttribute("scrubbing", isOver));
     }
-    range.addEventListener("pointerenter", () => this.#renewThumbnails());
+    range.addEventListener("pointerenter", () => {
+      // Loads what a lost connection has kept out.
+      this.extras();
+      this.#renewThumbnails();
+    });
     return make("div", { class: "bar" }, range, row);
   }
 
@@ -436,8 +442,10 @@ function chaptersPanel({ player }: PanelHost, chapters: Chapter[]): PanelContent
   return { nodes: [list.element], follow: (seconds) => list.follow(seconds) };
 }
 
-function keyboardPanel({ texts }: PanelHost): PanelContent {
-  const rows = KEYS.map(([keys, text]) => {
+function keyboardPanel({ player, texts }: PanelHost): PanelContent {
+  const hasWindow = !player.video.disablePictureInPicture;
+  const shown = KEYS.filter(([, text]) => text !== "picture" || hasWindow);
+  const rows = shown.map(([keys, text]) => {
     const caps = keys.flatMap((key) => [make("kbd", {}, key === "space" ? texts.space : key), " "]);
     return make("div", {}, make("dt", {}, ...caps), make("dd", {}, texts[text]));
   });
@@ -453,7 +461,7 @@ function volumeRow(player: LecternVideo, texts: Texts): HTMLElement {
     video.muted = false;
     video.volume = Number(input.value) / 100;
   });
-  return make("li", {}, make("label", { class: "volume" }, texts.mc_volume, input));
+  return make("li", {}, make("label", { class: "volume" }, texts.volume, input));
 }
 
 export function attachControls(

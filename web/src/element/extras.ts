@@ -12,9 +12,12 @@ export interface Thumbnail {
   url: string;
 }
 
-/** A lecture has at most so many chapters and thumbnails. */
+/** The most chapters and thumbnails of a lecture. */
 const MAX_ENTRIES = 10_000;
-const CUE = /^(\S+)\s+-->\s+(\S+).*\n(\S+#xywh=\d+,\d+,\d+,\d+)$/gm;
+/** The longest line of a storyboard that is read, in characters. */
+const MAX_LINE = 4_096;
+const TIMES = /^(\S+)[ \t]+-->[ \t]+(\S+)/;
+const IMAGE = /^[^\s#]+#xywh=\d+,\d+,\d+,\d+$/;
 
 /**
  * Reads `chapters.json`, with titles in the viewer's language if there are any. Leaves out what
@@ -53,13 +56,20 @@ export function parseStoryboard(
   base: string,
   isAllowed: (url: URL) => boolean,
 ): Thumbnail[] {
-  const cues = [...text.replaceAll("\r", "").matchAll(CUE)].slice(0, MAX_ENTRIES);
-  return cues.flatMap(([, from, to, image]): Thumbnail[] => {
+  const thumbnails: Thumbnail[] = [];
+  let above = "";
+  for (const line of text.replaceAll("\r", "").split("\n")) {
+    // A pattern over several lines would take quadratic time for a hostile file.
+    const [, from, to] = (above.length <= MAX_LINE && TIMES.exec(above)) || [];
+    above = line;
     const [start, end] = [seconds(from), seconds(to)];
-    if (start === undefined || end === undefined || !image || !URL.canParse(image, base)) return [];
-    const url = new URL(image, base);
-    return isAllowed(url) ? [{ start, end, url: url.href }] : [];
-  });
+    if (start === undefined || end === undefined) continue;
+    if (line.length > MAX_LINE || !IMAGE.test(line) || !URL.canParse(line, base)) continue;
+    const url = new URL(line, base);
+    if (isAllowed(url)) thumbnails.push({ start, end, url: url.href });
+    if (thumbnails.length >= MAX_ENTRIES) break;
+  }
+  return thumbnails;
 }
 
 /** A WebVTT timestamp, `00:01:02.500` or `01:02.500`, as seconds. */

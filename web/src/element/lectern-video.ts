@@ -17,8 +17,9 @@ import { keepPlace, keepSettings, place, settings } from "../memory.ts";
 import { watermarkOf } from "../names.ts";
 import { advice, isRetryable, sentence } from "../refusals.ts";
 import { type Silence, skipTo } from "../silences.ts";
+import { placeToKeep } from "../start.ts";
 import { type PlayerEvent, type PlayerState, type Refusal, next, OPENING, word } from "../state.ts";
-import { en, fill, languageOf, type Texts, textsOf } from "../texts/index.ts";
+import { en, fill, formatNumber, languageOf, type Texts, textsOf } from "../texts/index.ts";
 import { formatTime, parseTime } from "../time.ts";
 import type { Controls } from "./controls.ts";
 import style from "./lectern-video.css";
@@ -27,8 +28,6 @@ import style from "./lectern-video.css";
 const CONTROLS_AFTER_MS = 2_500;
 /** The time for which a short message stays, in milliseconds. */
 const NOTICE_MS = 2_500;
-/** A place this near the beginning or the end is not kept, in seconds. */
-const PLACE_MARGIN = 15;
 /** The time between two events `lectern:progress`, in seconds. */
 const PROGRESS_STEP = 5;
 
@@ -62,9 +61,19 @@ export class LecternVideo extends HTMLElement {
   /** The lecture of the element when it left the page. */
   #left: { src: string | null; link: URL; opening: Opening } | undefined;
   #opened: { link: URL; opening: Opening } | undefined;
+  /** Listens while the element is in the page, which would else keep it for ever. */
+  readonly #leavePage = (): void => this.#keepPlace();
   readonly #alert: HTMLElement = document.createElement("p");
   readonly #parts: Record<
-    "card" | "title" | "advice" | "retry" | "notice" | "start" | "controller" | "watermark",
+    | "card"
+    | "title"
+    | "advice"
+    | "retry"
+    | "course"
+    | "notice"
+    | "start"
+    | "controller"
+    | "watermark",
     HTMLElement
   >;
 
@@ -90,11 +99,13 @@ export class LecternVideo extends HTMLElement {
     const card = make("div", "card");
     const alert = document.createElement("slot");
     alert.name = "alert";
+    const course = document.createElement("slot");
+    course.name = "course";
     const title = make("p", "title");
     const text = make("p", "advice");
     const retry = Object.assign(make("button", "retry"), { type: "button" });
     retry.addEventListener("click", () => this.retry());
-    card.append(alert, title, text, retry);
+    card.append(alert, title, text, course, retry);
     const notice = make("p", "notice");
     for (const part of [title, text, notice]) part.setAttribute("role", "status");
     text.id = "advice";
@@ -106,15 +117,17 @@ export class LecternVideo extends HTMLElement {
     cues.setAttribute("part", "captions");
     const start = Object.assign(make("button", "start"), { type: "button" });
     start.addEventListener("click", () => this.perform({ type: "toggle" }));
-    start.append(playIcon());
     root.append(start, controller, watermark, cues, notice, card);
-    this.#parts = { card, title, advice: text, retry, notice, start, controller, watermark };
+    this.#parts = { card, title, advice: text, retry, course, notice, start, controller, watermark };
     this.captions = new Captions(this.video, cues, () => this.#controls?.update());
   }
 
   connectedCallback(): void {
     const { video } = this;
+    addEventListener("pagehide", this.#leavePage);
     if (!video.isConnected) {
+      // A clone has the parts of its original, as on a page that Turbo brings back.
+      for (const part of this.querySelectorAll("[slot=media], [slot=alert]")) part.remove();
       Object.assign(video, { slot: "media", playsInline: true, preload: "auto" });
       Object.assign(this.#alert, { slot: "alert", hidden: true });
       this.#alert.setAttribute("role", "alert");
@@ -122,6 +135,8 @@ export class LecternVideo extends HTMLElement {
       this.#listen();
     }
     if (!this.hasAttribute("tabindex")) this.tabIndex = -1;
+    // Not a region: a page with two players would have two of one name.
+    if (!this.hasAttribute("role")) this.setAttribute("role", "group");
     this.#showPoster();
     this.#render();
     if (!this.engine) {
@@ -137,7 +152,9 @@ export class LecternVideo extends HTMLElement {
     this.#keepPlace();
     // An element that only moves is in the page again by then, and plays on.
     queueMicrotask(() => {
-      if (this.isConnected || !this.engine) return;
+      if (this.isConnected) return;
+      removeEventListener("pagehide", this.#leavePage);
+      if (!this.engine) return;
       const { link, place: start } = this.engine;
       const src = this.getAttribute("src");
       this.#left = { src, link, opening: { ...this.#opened?.opening, start } };
@@ -245,24 +262,20 @@ export class LecternVideo extends HTMLElement {
         this.seek(video.currentTime + action.seconds);
         break;
       case "seek_to":
-        this.seek(video.duration * action.share);
+        this.seek((this.engine?.end ?? 0) * action.share);
         break;
       case "louder":
         video.muted = false;
         video.volume = Math.min(1, Math.max(0, Math.round((video.volume + action.by) * 100) / 100));
         keepSettings({ volume: video.volume });
-        this.notice(fill(this.texts.volume_is, { percent: Math.round(video.volume * 100) }));
+        this.#showVolume();
         break;
       case "faster":
         this.setSpeed(nextSpeed(video.playbackRate, action.steps));
         break;
       case "mute":
         video.muted = !video.muted;
-        this.notice(
-          video.muted
-            ? this.texts.muted
-            : fill(this.texts.volume_is, { percent: Math.round(video.volume * 100) }),
-        );
+        this.#showVolume();
         break;
       case "captions":
         this.#toggleCaptions();
@@ -288,15 +301,19 @@ export class LecternVideo extends HTMLElement {
   }
 
   seek(seconds: number): void {
-    const { duration } = this.video;
-    if (Number.isFinite(duration))
-      this.video.currentTime = Math.min(Math.max(0, seconds), duration);
+    this.engine?.seek(seconds);
   }
 
   setSpeed(speed: number): void {
     this.video.defaultPlaybackRate = this.video.playbackRate = speed;
     keepSettings({ speed });
-    this.notice(fill(this.texts.speed_is, { speed }));
+    this.notice(fill(this.texts.speed_is, { speed: formatNumber(speed, this.language) }));
+  }
+
+  #showVolume(): void {
+    const { texts, video, language } = this;
+    const percent = formatNumber(video.volume, language, "percent");
+    this.notice(video.muted ? texts.muted : fill(texts.volume_is, { percent }));
   }
 
   /** Shows a short message, which a screen reader says. */
@@ -316,7 +333,7 @@ export class LecternVideo extends HTMLElement {
     const focus = focusOf(event);
     // A held Enter would press a button again and again.
     if (event.repeat && focus === "button" && event.key === "Enter") event.preventDefault();
-    const action = actionOf(event, focus);
+    const action = actionOf(event, focus, settings().shortcuts);
     if (!action) return;
     if (action.type !== "close") event.preventDefault();
     if (!event.repeat || isRepeated(action)) this.perform(action);
@@ -387,7 +404,6 @@ export class LecternVideo extends HTMLElement {
       this.#parts.watermark.style.setProperty("--ratio", String(videoWidth / videoHeight));
     });
     for (const type of ["pause", "seeked"]) video.addEventListener(type, () => this.#keepPlace());
-    addEventListener("pagehide", () => this.#keepPlace());
   }
 
   /** Goes on behind a silence, if the viewer asks for that. */
@@ -413,11 +429,15 @@ export class LecternVideo extends HTMLElement {
     return { currentTime: this.video.currentTime, duration: this.video.duration };
   }
 
+  /** The second at which the lecture goes on. A video that has not loaded is at 0. */
+  #place(): number {
+    return this.engine?.place ?? this.video.currentTime;
+  }
+
   #keepPlace(): void {
     const { currentTime, duration } = this.video;
     if (!this.engine || !Number.isFinite(duration) || currentTime === 0) return;
-    const isInside = currentTime > PLACE_MARGIN && currentTime < duration - PLACE_MARGIN;
-    keepPlace(lectureOf(this.engine.link), isInside ? currentTime : undefined);
+    keepPlace(lectureOf(this.engine.link), placeToKeep(currentTime, this.engine.length));
   }
 
   #offerStart(seconds: number): void {
@@ -443,7 +463,8 @@ export class LecternVideo extends HTMLElement {
     } else if (event.type === "end" && this.#state.playback === "ended") {
       this.#emit("ended", { ...this.#position(), preview: this.#isPreview() });
     } else if (event.type === "refuse" && before.trouble?.kind !== "refused") {
-      this.#emit("error", { code: event.refusal.code ?? "cannot_open", ...this.#position() });
+      const place = { ...this.#position(), currentTime: this.#place() };
+      this.#emit("error", { code: event.refusal.code ?? "cannot_open", ...place });
     }
     if (this.#state !== before) this.#render();
   }
@@ -465,7 +486,7 @@ export class LecternVideo extends HTMLElement {
   #render(): void {
     const { texts } = this;
     const { playback, trouble } = this.#state;
-    const { card, title, advice: text, retry, start, watermark } = this.#parts;
+    const { card, title, advice: text, retry, course, start, watermark } = this.#parts;
     this.#hasStarted ||= playback === "playing";
     start.hidden = this.#hasStarted || playback !== "paused" || trouble?.kind === "refused";
     start.setAttribute("aria-label", texts.play);
@@ -474,7 +495,7 @@ export class LecternVideo extends HTMLElement {
     this.toggleAttribute("waiting", playback === "waiting" || playback === "opening");
     let alert = "";
     let advised = "";
-    const place = this.engine?.place ?? this.video.currentTime;
+    const place = this.#place();
     if (trouble?.kind === "refused") {
       alert = sentence(trouble.refusal, texts);
       advised = fill(advice(trouble.refusal, texts, place), { time: formatTime(place) });
@@ -492,18 +513,28 @@ export class LecternVideo extends HTMLElement {
     this.#alert.hidden = !alert;
     title.textContent = isPreviewOver ? texts.preview_over : "";
     text.textContent = advised;
+    course.hidden = !isPreviewOver;
     retry.textContent = isPreviewOver ? texts.replay : texts.retry;
     retry.hidden =
       !isPreviewOver &&
       (!trouble || (trouble.kind === "refused" && !isRetryable(trouble.refusal)));
     // What still plays from the buffer stays visible.
+    const hasPanel = this.shadowRoot!.querySelector("[role=dialog]") !== null;
     const isSmall =
       trouble?.kind === "slow" ||
+      (trouble?.kind === "offline" && hasPanel) ||
       (trouble?.kind === "offline" && playback !== "waiting" && playback !== "opening");
     card.classList.toggle("small", isSmall);
     this.#showCard(Boolean(alert) || isPreviewOver, isSmall, trouble?.kind === "refused");
-    const name = watermarkOf(this.getAttribute("watermark"), this.engine?.link);
+    // Only the edge verifies a link, so that its name shows once the lecture has opened.
+    const marked = watermarkOf(this.getAttribute("watermark"), this.engine?.link);
+    const name = this.#isReady || this.hasAttribute("watermark") ? marked : "";
     watermark.hidden = !name;
+    // A small window shows the video without its watermark.
+    if (this.video.disablePictureInPicture !== Boolean(marked)) {
+      this.video.disablePictureInPicture = Boolean(marked);
+      this.#controls?.update();
+    }
     if (watermark.textContent !== name) watermark.firstElementChild!.textContent = name;
     if (trouble?.kind === "refused") {
       this.#controls?.close();
@@ -532,9 +563,10 @@ export class LecternVideo extends HTMLElement {
     }
   }
 
-  /** Returns whether nothing else of the page has the focus. */
+  /** Returns whether nothing else of the page has the focus, and the viewer types nothing. */
   #mayFocus(): boolean {
     const { activeElement, body } = document;
+    if (this.shadowRoot?.activeElement?.matches("input, select, textarea")) return false;
     return activeElement === null || activeElement === body || this.contains(activeElement);
   }
 
@@ -546,6 +578,7 @@ export class LecternVideo extends HTMLElement {
       this.#controls = attachControls(this, this.#parts.controller, this.shadowRoot!);
       this.#controls.translate(this.language);
       this.#controls.extras();
+      this.video.controls = false;
     } catch {
       // The browser's own controls need no script.
       this.video.controls = true;
@@ -589,16 +622,6 @@ export class LecternVideo extends HTMLElement {
   }
 }
 
-function playIcon(): SVGSVGElement {
-  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  svg.setAttribute("viewBox", "0 0 24 24");
-  svg.setAttribute("aria-hidden", "true");
-  const shape = document.createElementNS("http://www.w3.org/2000/svg", "path");
-  shape.setAttribute("d", "M8 4.500v15l12-7.500Z");
-  svg.append(shape);
-  return svg;
-}
-
 /** The control that a key was meant for. */
 function focusOf(event: KeyboardEvent): Focus {
   const [target] = event.composedPath();
@@ -610,7 +633,9 @@ function focusOf(event: KeyboardEvent): Focus {
     return isTimeline ? "timeline" : "slider";
   }
   if (target instanceof HTMLInputElement && target.type === "checkbox") return "button";
-  if (target instanceof HTMLInputElement && target.type === "radio") return "choice";
+  const isRadio = target instanceof HTMLInputElement && target.type === "radio";
+  // Keys scroll the list of keys.
+  if (isRadio || target.localName === "dl") return "choice";
   if (target.matches("input, select, textarea, [contenteditable]")) return "form";
   return target.matches("button, a[href], summary, [role=button]") ? "button" : "none";
 }

@@ -5,10 +5,13 @@ import { lectureName } from "../names.ts";
 import {
   addNote,
   editNote,
+  isSame,
   MAX_NOTE_LENGTH,
+  mergeNotes,
   type Note,
   notesAsMarkdown,
   parseNotes,
+  removeNote,
   storedNotes,
 } from "../notes.ts";
 import { fill } from "../texts/index.ts";
@@ -17,13 +20,24 @@ import { iconButton, make } from "./dom.ts";
 import { save } from "./download.ts";
 import type { PanelContent, PanelHost } from "./panel.ts";
 
+/** Words of a lecture that the browser does not keep. They outlast the panel, not the page. */
+interface Draft {
+  text: string;
+  /** The second at which the viewer began to write. */
+  at?: number;
+  edited?: { note: Note; text: string };
+  /** Notes for which the browser has no room. */
+  unkept: readonly Note[];
+}
+
+const drafts = new Map<string, Draft>();
+
 export function notesPanel({ player, texts }: PanelHost): PanelContent {
   const { engine, video } = player;
   const lecture = engine ? lectureOf(engine.link) : "";
-  let notes: readonly Note[] = parseNotes(keptNotes(lecture));
-  let edited: number | undefined;
-  /** The second at which the viewer began to write. */
-  let at: number | undefined;
+  const draft = drafts.get(lecture) ?? { text: "", unkept: [] };
+  drafts.set(lecture, draft);
+  let notes: readonly Note[] = [];
 
   const label = make("label", { for: "note-text" });
   const field = make("textarea", {
@@ -31,55 +45,75 @@ export function notesPanel({ player, texts }: PanelHost): PanelContent {
     rows: "2",
     maxlength: String(MAX_NOTE_LENGTH),
   });
+  field.value = draft.text;
   const add = make("button", { type: "submit", class: "primary" }, texts.add_note);
   const form = make("form", { class: "note-form" }, label, field, add);
   const list = make("ol", { class: "notes" });
   const none = make("p", { class: "none" });
   const exported = make("button", { type: "button", class: "secondary" }, texts.export_notes);
-  const kept = make("p", { class: "hint" }, texts.notes_kept);
+  const hint = make("p", { class: "hint" });
 
-  const keep = (changed: readonly Note[]): void => {
-    notes = changed;
-    if (!keepNotes(lecture, storedNotes(notes))) player.notice(texts.notes_not_kept);
+  /** Changes the notes as they are now, because another tab may have changed them. */
+  const change = (changed: (notes: readonly Note[]) => readonly Note[]): boolean => {
+    const before = mergeNotes(parseNotes(keptNotes(lecture)), draft.unkept);
+    const after = changed(before);
+    if (after !== before) {
+      const isKept = keepNotes(lecture, storedNotes(after));
+      draft.unkept = isKept ? [] : after;
+      if (!isKept) player.notice(texts.notes_not_kept);
+    }
+    notes = after;
     show();
+    return after !== before;
   };
   const showTime = (): void => {
-    const text = fill(texts.note_at, { time: formatTime(at ?? video.currentTime) });
+    const text = fill(texts.note_at, { time: formatTime(draft.at ?? video.currentTime) });
     if (label.textContent !== text) label.textContent = text;
   };
+  const write = (text: string): void => {
+    draft.at = text ? (draft.at ?? video.currentTime) : undefined;
+    draft.text = text;
+    showTime();
+  };
   const addWritten = (): void => {
-    const more = addNote(notes, at ?? video.currentTime, field.value);
-    if (more === notes) return field.focus();
-    at = undefined;
-    field.value = "";
-    keep(more);
-    player.notice(texts.note_added);
+    const { value } = field;
+    if (change((before) => addNote(before, draft.at ?? video.currentTime, value))) {
+      field.value = "";
+      write("");
+      if (draft.unkept.length === 0) player.notice(texts.note_added);
+    } else if (value.trim()) player.notice(texts.notes_full);
     field.focus();
   };
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     addWritten();
   });
-  field.addEventListener("input", () => {
-    at = field.value ? (at ?? video.currentTime) : undefined;
-    showTime();
-  });
+  field.addEventListener("input", () => write(field.value));
   field.addEventListener("keydown", (event) => submitOnEnter(event, addWritten));
 
   const remove = (note: Note): void => {
-    const before = notes;
-    keep(notes.filter(({ id }) => id !== note.id));
+    change((before) => removeNote(before, note));
     const undo = make("button", { type: "button" }, texts.undo);
     undo.addEventListener("click", () => {
-      keep(before);
       player.notice("");
-      focusNote(note.id);
+      change((before) => addNote(before, note.at, note.text));
+      focusNote(note);
     });
     player.notice(texts.note_deleted, undo);
     field.focus();
   };
-  const focusNote = (id: number): void =>
-    list.querySelector<HTMLElement>(`[data-id="${id}"] .edit`)?.focus();
+  const focusNote = (note: Note): void => {
+    const index = notes.findIndex((other) => isSame(other, note));
+    list.children[index]?.querySelector<HTMLElement>(".edit")?.focus();
+  };
+  /** Keeps the edited text, and edits another note if there is one. */
+  const edit = (note?: Note): void => {
+    const { edited } = draft;
+    draft.edited = note && { note, text: note.text };
+    change((before) => (edited ? editNote(before, edited.note, edited.text) : before));
+    if (note) list.querySelector("textarea")?.focus();
+    else if (edited) focusNote({ ...edited.note, text: edited.text.trim() });
+  };
 
   const item = (note: Note): HTMLElement => {
     const time = formatTime(note.at);
@@ -87,42 +121,36 @@ export function notesPanel({ player, texts }: PanelHost): PanelContent {
     seek.setAttribute("aria-label", fill(texts.go_to, { time }));
     seek.addEventListener("click", () => player.seek(note.at));
     const named = (text: string): string => `${text}: ${time}`;
-    if (note.id !== edited) {
-      const edit = iconButton("edit", named(texts.edit), () => {
-        edited = note.id;
-        show();
-        list.querySelector("textarea")?.focus();
-      }, "edit");
+    const { edited } = draft;
+    if (!edited || !isSame(note, edited.note)) {
+      const pencil = iconButton("edit", named(texts.edit), () => edit(note), "edit");
       const drop = iconButton("remove", named(texts.delete), () => remove(note), "remove");
       const words = make("p", { dir: "auto" }, note.text);
-      return make("li", { "data-id": String(note.id) }, seek, words, edit, drop);
+      return make("li", {}, seek, words, pencil, drop);
     }
     const text = make("textarea", { rows: "3", maxlength: String(MAX_NOTE_LENGTH) });
     text.setAttribute("aria-label", named(texts.edit));
-    text.value = note.text;
-    const done = (): void => {
-      edited = undefined;
-      keep(editNote(notes, note.id, text.value));
-      focusNote(note.id);
-    };
-    text.addEventListener("keydown", (event) => submitOnEnter(event, done));
+    text.value = edited.text;
+    text.addEventListener("input", () => (edited.text = text.value));
+    text.addEventListener("keydown", (event) => submitOnEnter(event, edit));
     const ready = make("button", { type: "button", class: "primary" }, texts.save);
-    ready.addEventListener("click", done);
-    return make("li", { "data-id": String(note.id) }, seek, text, ready);
+    ready.addEventListener("click", () => edit());
+    return make("li", {}, seek, text, ready);
   };
   const show = (): void => {
     list.replaceChildren(...notes.map(item));
     none.textContent = notes.length === 0 ? texts.no_notes : "";
     exported.hidden = notes.length === 0;
+    hint.textContent = draft.unkept.length > 0 ? texts.notes_not_kept : texts.notes_kept;
   };
   exported.addEventListener("click", () => {
     const name = (engine && lectureName(engine.link)) ?? texts.lecture;
     save(`${name}.md`, notesAsMarkdown(name, notes));
   });
-  show();
+  change((before) => before);
   showTime();
   return {
-    nodes: [form, none, list, exported, kept],
+    nodes: [form, none, list, exported, hint],
     first: field,
     follow: showTime,
   };

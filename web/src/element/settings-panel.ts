@@ -1,7 +1,8 @@
 // The panel with qualities, speeds, captions and their style, audio tracks and switches.
 import { CAPTION_STYLES } from "../caption-style.ts";
 import { SPEEDS } from "../keys.ts";
-import { fill, type TextKey } from "../texts/index.ts";
+import { keepSettings, settings } from "../memory.ts";
+import { fill, formatNumber, type TextKey } from "../texts/index.ts";
 import { make } from "./dom.ts";
 import type { PanelContent, PanelHost } from "./panel.ts";
 
@@ -32,16 +33,19 @@ function groups({ player, texts }: PanelHost, fold: HTMLElement): HTMLElement[] 
   const qualities = engine?.qualities() ?? [];
   if (engine && qualities.length > 1) {
     const auto =
-      engine.quality < 0 && engine.height > 0
-        ? fill(texts.auto_at, { height: engine.height })
+      engine.quality < 0 && engine.lines > 0
+        ? fill(texts.auto_at, { height: engine.lines })
         : texts.auto;
-    const heights = qualities.map(({ height, id }): Choice<number> => [`${height}p`, id]);
+    const heights = qualities.map(({ lines, id }): Choice<number> => [`${lines}p`, id]);
     const choices: Choice<number>[] = [[auto, -1], ...heights];
     made.push(
       group("quality", texts.quality, choices, engine.quality, (id) => (engine.quality = id)),
     );
   }
-  const speeds = SPEEDS.map((speed): Choice<number> => [`${speed}×`, speed]);
+  const speeds = SPEEDS.map((speed): Choice<number> => [
+    `${formatNumber(speed, player.language)}×`,
+    speed,
+  ]);
   made.push(
     group("speed", texts.speed, speeds, video.playbackRate, (speed) => player.setSpeed(speed)),
   );
@@ -80,6 +84,12 @@ function groups({ player, texts }: PanelHost, fold: HTMLElement): HTMLElement[] 
       }),
     );
   }
+  const isOn = settings().shortcuts !== false;
+  made.push(
+    toggle("shortcuts", texts.keyboard, texts.shortcuts_hint, isOn, (shortcuts) =>
+      keepSettings({ shortcuts }),
+    ),
+  );
   return made;
 }
 

@@ -1,5 +1,5 @@
 // The texts of the player, one file a language. web/build.mjs refuses a file that lacks a key.
-import en from "./en.json";
+import en from "./en.json" with { type: "json" };
 
 export type Texts = typeof en;
 export type TextKey = keyof Texts;
@@ -16,7 +16,7 @@ const OTHERS: Record<string, () => Promise<{ default: Texts }>> = {
 /** The language of the list that suits a BCP 47 tag, such as `de` for `de-CH`. */
 export function languageOf(tag: string): string {
   const [base = ""] = tag.toLowerCase().split("-");
-  return base in OTHERS ? base : "en";
+  return Object.hasOwn(OTHERS, base) ? base : "en";
 }
 
 /** Texts of a language, English without a connection. */
@@ -29,6 +29,15 @@ export async function textsOf(language: string): Promise<Texts> {
 }
 
 export { en };
+
+/** A number as a language writes it: `2,5` in German, `50 %` there and `50%` in English. */
+export function formatNumber(
+  value: number,
+  language: string,
+  style: "decimal" | "percent" = "decimal",
+): string {
+  return new Intl.NumberFormat(language, { style }).format(value);
+}
 
 /** Fills `{name}` with values. */
 export function fill(text: string, values: Record<string, string | number>): string {
