@@ -86,7 +86,9 @@ voice)
     fi
     ;;
 browser)
-    debian chromium=chromium
+    debian chromium=chromium firefox-esr=firefox-esr WebKitWebDriver=webkit2gtk-driver Xvfb=xvfb
+    # WebKitGTK plays H.264, AAC and HLS by these.
+    debian_library gstreamer1.0-libav gstreamer1.0-plugins-good gstreamer1.0-plugins-bad
     ;;
 interop)
     # Public JWT libraries for interoperability tests, and another S3 server.

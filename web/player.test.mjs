@@ -193,9 +193,11 @@ test("every refusal of a view has a sentence and advice", () => {
   const codes = ["expired", "too_many_sessions", "revoked", "forbidden", "not_found", "no_preview", "no_variant", "unsafe_playlist", "rate_limited"];
   for (const code of codes) {
     assert.equal(sentence({ code, title: "x" }, en), en[code], code);
-    assert.ok(advice({ code }, en).length > 0, code);
+    assert.ok(advice({ code }, en, 12).length > 0, code);
     assert.ok(isRetryable({ code }), code);
   }
+  assert.equal(advice({ code: "expired" }, en, 12), en.advice_expired);
+  assert.equal(advice({ code: "expired" }, en, 0), en.advice);
   assert.equal(sentence({ code: "constructor", title: "A title." }, en), "A title.");
   assert.equal(sentence({}, en), en.cannot_open);
   assert.equal(refusalOf({ code: "forbidden" }, linkOf({ origin: ["https://s.example"] }), ["https://t.example"]).code, "other_page");

@@ -25,7 +25,11 @@ async function describe(context) {
 /** A window in which a picture costs little to draw, for scripts that play for minutes. */
 export const SMALL_WINDOW = { width: 480, height: 270 };
 
-export async function withChromium(use, viewport = { width: 1280, height: 720 }) {
+export async function withChromium(
+  use,
+  viewport = { width: 1280, height: 720 },
+  patienceMs = PATIENCE_MS,
+) {
   const profile = await mkdtemp(`${tmpdir()}/lectern-browser-`);
   const context = await chromium.launchPersistentContext(profile, {
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
@@ -43,10 +47,10 @@ export async function withChromium(use, viewport = { width: 1280, height: 720 })
     viewport,
   });
   const hang = setTimeout(async () => {
-    console.error(`nothing came for ${PATIENCE_MS / 1_000} seconds`);
+    console.error(`nothing came for ${patienceMs / 1_000} seconds`);
     await describe(context);
     process.exit(1);
-  }, PATIENCE_MS);
+  }, patienceMs);
   try {
     return await use(context);
   } finally {

@@ -22,6 +22,7 @@ mod jobs;
 mod looking;
 mod media;
 mod offline;
+mod other_browsers;
 mod pages;
 mod player;
 mod players;

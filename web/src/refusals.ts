@@ -38,8 +38,9 @@ export function sentence({ code, title }: Problem, texts: Texts): string {
   );
 }
 
-/** The advice to the viewer. */
-export function advice({ code }: Problem, texts: Texts): string {
+/** The advice to the viewer at this second. At the beginning, there is no place to keep. */
+export function advice({ code }: Problem, texts: Texts, place: number): string {
+  if (code === "expired" && place < 1) return texts.advice;
   return texts[(code && Object.hasOwn(ADVICE, code) && ADVICE[code]) || "advice"];
 }
 

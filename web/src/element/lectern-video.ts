@@ -495,13 +495,13 @@ export class LecternVideo extends HTMLElement {
     this.toggleAttribute("waiting", playback === "waiting" || playback === "opening");
     let alert = "";
     let advised = "";
+    const place = this.#place();
     if (trouble?.kind === "refused") {
       alert = sentence(trouble.refusal, texts);
-      const time = formatTime(this.#place());
-      advised = fill(advice(trouble.refusal, texts), { time });
+      advised = fill(advice(trouble.refusal, texts, place), { time: formatTime(place) });
     } else if (trouble?.kind === "offline") {
       alert = trouble.problem ? sentence(trouble.problem, texts) : texts.no_connection;
-      advised = trouble.problem ? advice(trouble.problem, texts) : texts.offline_advice;
+      advised = trouble.problem ? advice(trouble.problem, texts, place) : texts.offline_advice;
     } else if (trouble?.kind === "slow") {
       alert = texts.slow;
       advised = texts.offline_advice;
