@@ -97,7 +97,7 @@ test("a key has an action, unless a control or the browser needs it", () => {
     ["m", { type: "mute" }],
     ["c", { type: "captions" }],
     ["f", { type: "fullscreen" }],
-    ["p", { type: "picture" }],
+    ["p", { type: "pip" }],
     ["n", { type: "notes" }],
     ["t", { type: "transcript" }],
     ["?", { type: "help" }],
@@ -168,7 +168,7 @@ test("a key of another script has the action of its place", () => {
 
 test("a held key repeats what is worth it", () => {
   for (const type of ["seek_by", "louder", "faster"]) assert.ok(isRepeated({ type }), type);
-  for (const type of ["toggle", "mute", "captions", "fullscreen", "picture", "help", "notes", "transcript"]) assert.ok(!isRepeated({ type }), type);
+  for (const type of ["toggle", "mute", "captions", "fullscreen", "pip", "help", "notes", "transcript"]) assert.ok(!isRepeated({ type }), type);
 });
 
 test("speeds are those of the list", () => {

@@ -1,4 +1,4 @@
-// Files beside a lecture come from strangers, so their size is bounded.
+// Files beside a lecture. A playlist may name any file, so their size is bounded.
 
 /** Reads an answer as text, up to so many bytes. */
 export async function readText(answer: Response, limit: number): Promise<string> {

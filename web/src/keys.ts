@@ -11,7 +11,7 @@ export type Action =
   | { type: "mute" }
   | { type: "captions" }
   | { type: "fullscreen" }
-  | { type: "picture" }
+  | { type: "pip" }
   | { type: "help" }
   | { type: "notes" }
   | { type: "transcript" }
@@ -100,7 +100,7 @@ export function actionOf(
     case "f":
       return { type: "fullscreen" };
     case "p":
-      return { type: "picture" };
+      return { type: "pip" };
     case "n":
       return { type: "notes" };
     case "t":

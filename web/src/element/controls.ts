@@ -60,7 +60,7 @@ const KEYS: readonly [string[], TextKey][] = [
   [["T"], "transcript"],
   [["N"], "notes"],
   [["F"], "key_fullscreen"],
-  [["P"], "picture"],
+  [["P"], "pip"],
   [["0", "9"], "key_digits"],
   [["Home", "End"], "key_ends"],
   [["?"], "key_help"],
@@ -71,22 +71,22 @@ type LoadedName = "transcript" | "notes" | "keep";
 type ButtonName = PanelName | "captions" | "download";
 
 /** Parts of the bar that leave it when it is narrow, the first of the list first. */
-const LEAVING = [
+const LEAVING_PARTS = [
   "volume",
   "keyboard",
   "download",
   "keep",
   "airplay",
-  "picture",
+  "pip",
   "notes",
   "chapters",
   "transcript",
   "captions",
 ] as const;
-type LeavingName = (typeof LEAVING)[number];
+type LeavingName = (typeof LEAVING_PARTS)[number];
 
 /** Attributes with which media-chrome says that a browser lacks a function. */
-const LACKS = ["mediaairplayunavailable", "mediapipunavailable", "mediavolumeunavailable"];
+const LACKED_FUNCTIONS = ["mediaairplayunavailable", "mediapipunavailable", "mediavolumeunavailable"];
 
 class PlayerControls implements Controls {
   readonly #player: LecternVideo;
@@ -138,7 +138,7 @@ class PlayerControls implements Controls {
     this.#resized.disconnect();
     this.#resized.observe(this.#bar);
     this.#lacking.disconnect();
-    this.#lacking.observe(this.#bar, { attributeFilter: LACKS, subtree: true });
+    this.#lacking.observe(this.#bar, { attributeFilter: LACKED_FUNCTIONS, subtree: true });
     this.update();
   }
 
@@ -155,7 +155,7 @@ class PlayerControls implements Controls {
     ];
     for (const [name, isShown] of shown)
       this.#buttons[name]?.toggleAttribute("hidden", !isShown);
-    this.#leaving.picture?.toggleAttribute("hidden", this.#player.video.disablePictureInPicture);
+    this.#leaving.pip?.toggleAttribute("hidden", this.#player.video.disablePictureInPicture);
     this.#buttons.captions?.setAttribute("aria-pressed", String(captions.chosen !== undefined));
     this.#panel?.content.update?.();
     this.#fit();
@@ -279,7 +279,7 @@ class PlayerControls implements Controls {
     );
     const { chapters, transcript, notes, download, keep, keyboard } = this.#buttons;
     this.#leaving = { chapters, transcript, notes, captions, download, keep, keyboard };
-    Object.assign(this.#leaving, { volume, airplay, picture: pip });
+    Object.assign(this.#leaving, { volume, airplay, pip });
     const range = make("lectern-time-range" as "div");
     for (const [type, isOver] of [
       ["pointerenter", true],
@@ -314,12 +314,12 @@ class PlayerControls implements Controls {
       .filter((part) => part !== more && !stretching.includes(part))
       .filter((part) => !parts.includes(part as HTMLElement))
       .reduce((sum, part) => sum + widthOf(part), 0);
-    const items = LEAVING.flatMap((name) => {
+    const items = LEAVING_PARTS.flatMap((name) => {
       const part = this.#leaving[name];
       return part ? [{ name, width: widthOf(part) }] : [];
     }).filter(({ width }) => width > 0);
     const away = overflowing(items, row.clientWidth - fixed, moreWidth);
-    for (const name of LEAVING) this.#leaving[name]?.classList.toggle("away", away.has(name));
+    for (const name of LEAVING_PARTS) this.#leaving[name]?.classList.toggle("away", away.has(name));
     more.classList.toggle("away", away.size === 0);
     if (this.#panel?.name === "more") {
       if (away.size === 0) this.close();
@@ -397,7 +397,7 @@ class PlayerControls implements Controls {
       });
       return [make("li", {}, button)];
     };
-    const update = (): void => list.replaceChildren(...LEAVING.toReversed().flatMap(row));
+    const update = (): void => list.replaceChildren(...LEAVING_PARTS.toReversed().flatMap(row));
     update();
     return { nodes: [list], update: () => !list.contains(this.#root.activeElement) && update() };
   }
@@ -465,7 +465,7 @@ function chaptersPanel({ player }: PanelHost, chapters: Chapter[]): PanelContent
 
 function keyboardPanel({ player, texts }: PanelHost): PanelContent {
   const hasWindow = !player.video.disablePictureInPicture;
-  const shown = KEYS.filter(([, text]) => text !== "picture" || hasWindow);
+  const shown = KEYS.filter(([, text]) => text !== "pip" || hasWindow);
   const rows = shown.map(([keys, text]) => {
     const caps = keys.flatMap((key) => [make("kbd", {}, key === "space" ? texts.space : key), " "]);
     return make("div", {}, make("dt", {}, ...caps), make("dd", {}, texts[text]));

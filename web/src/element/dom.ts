@@ -1,4 +1,4 @@
-// Makes elements and icons of the controls. Texts of strangers are text nodes, never markup.
+// Makes elements and icons of the controls. Texts of a package are text nodes, never markup.
 
 /** Paths of icons, 24 by 24. */
 export const ICONS = {
@@ -30,7 +30,7 @@ export const ICONS = {
   more:
     "M5.5 10a2 2 0 1 1 0 4 2 2 0 0 1 0-4ZM12 10a2 2 0 1 1 0 4 2 2 0 0 1 0-4Zm6.5 0a2 2 0 1 1" +
     " 0 4 2 2 0 0 1 0-4Z",
-  picture:
+  pip:
     "M4 5h16a2 2 0 0 1 2 2v10a2 2 0 0 1-2 2H4a2 2 0 0 1-2-2V7a2 2 0 0 1 2-2Zm0 1.8a.2.2 0 0" +
     " 0-.2.2v10c0 .1.1.2.2.2h16a.2.2 0 0 0 .2-.2V7a.2.2 0 0 0-.2-.2ZM12 11.5h6.5v4H12Z",
   airplay:

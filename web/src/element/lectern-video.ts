@@ -118,7 +118,8 @@ export class LecternVideo extends HTMLElement {
     const start = Object.assign(make("button", "start"), { type: "button" });
     start.addEventListener("click", () => this.perform({ type: "toggle" }));
     root.append(start, controller, watermark, cues, notice, card);
-    this.#parts = { card, title, advice: text, retry, course, notice, start, controller, watermark };
+    const shown = { card, title, advice: text, retry, course, notice, start };
+    this.#parts = { ...shown, controller, watermark };
     this.captions = new Captions(this.video, cues, () => this.#controls?.update());
   }
 
@@ -283,8 +284,8 @@ export class LecternVideo extends HTMLElement {
       case "fullscreen":
         void this.#toggleFullscreen();
         break;
-      case "picture":
-        void this.#togglePicture();
+      case "pip":
+        void this.#togglePip();
         break;
       case "help":
         this.#controls?.toggle("keyboard");
@@ -612,7 +613,7 @@ export class LecternVideo extends HTMLElement {
     }
   }
 
-  async #togglePicture(): Promise<void> {
+  async #togglePip(): Promise<void> {
     try {
       if (document.pictureInPictureElement) await document.exitPictureInPicture();
       else await this.video.requestPictureInPicture();

@@ -76,7 +76,7 @@ function translationOf(texts: Texts): Record<string, string> {
     volume: texts.volume,
     "enter fullscreen mode": texts.key_fullscreen,
     "exit fullscreen mode": texts.mc_exit_fullscreen,
-    "enter picture in picture mode": texts.picture,
+    "enter picture in picture mode": texts.pip,
     "exit picture in picture mode": texts.mc_exit_pip,
     "start airplay": texts.airplay,
     "stop airplay": texts.mc_stop_airplay,

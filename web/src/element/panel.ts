@@ -23,7 +23,7 @@ export interface PanelHost {
 }
 
 /** The time for which a list stays where a viewer has moved it, in milliseconds. */
-const STAYS_MS = 5_000;
+const LIST_STAYS_MS = 5_000;
 
 export interface ListEntry {
   start: number;
@@ -71,7 +71,7 @@ export class TimedList {
     this.#current?.removeAttribute("aria-current");
     this.#current = current;
     current?.setAttribute("aria-current", "true");
-    if (current && performance.now() - this.#movedAt > STAYS_MS) this.#reveal(current);
+    if (current && performance.now() - this.#movedAt > LIST_STAYS_MS) this.#reveal(current);
   }
 
   /** Scrolls the list, and not the page around it. */

@@ -12,7 +12,7 @@ import { make } from "./dom.ts";
 import { type PanelContent, type PanelHost, TimedList } from "./panel.ts";
 
 /** The time between two looks at the cues that the browser has loaded, in milliseconds. */
-const LOOK_MS = 500;
+const TRACK_READ_MS = 500;
 
 export function transcriptPanel({ player, texts }: PanelHost): PanelContent {
   const { captions } = player;
@@ -59,7 +59,7 @@ export function transcriptPanel({ player, texts }: PanelHost): PanelContent {
 
   let looks: ReturnType<typeof setInterval> | undefined;
   const followTrack = (): void => {
-    looks = setInterval(readTrack, LOOK_MS);
+    looks = setInterval(readTrack, TRACK_READ_MS);
     readTrack();
   };
   const load = async (at: number): Promise<void> => {
