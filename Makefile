@@ -33,7 +33,7 @@ endef
 export HELP
 
 .DEFAULT_GOAL := help
-.PHONY: help dist demo course-app test build worker cli cli-release web serve bench bench-package bench-stream soak deploy deploy-check fuzz fmt audit clean
+.PHONY: help dist demo course-app test build worker cli cli-release web serve bench bench-package bench-stream bench-bus soak deploy deploy-check fuzz fmt audit clean
 
 help:
 	@printf '%s\n' "$$HELP"
@@ -93,6 +93,10 @@ bench: build
 
 bench-stream: build
 	@node bench/stream.mjs $(if $(QUICK),--quick)
+
+# A film over slow lines: as one MP4, in hls.js and in the player page. FILM names the film.
+bench-bus: build .tools/browser.ok
+	@node bench/bus/run.mjs --output docs $(if $(QUICK),--quick)
 
 # A local edge under load for SECONDS seconds, 600 where that is not said.
 soak: build

@@ -62,6 +62,8 @@ pub struct Options {
     pub country: Option<Vec<Country>>,
     pub origin: Option<Vec<OriginPattern>>,
     pub jti: Option<String>,
+    /// The text that the player page shows over the video.
+    pub watermark: Option<String>,
     /// Players that the viewer may use at once. Needs `viewer`.
     pub sessions: Option<u32>,
     pub sessions_policy: Option<SessionsPolicy>,
@@ -100,6 +102,8 @@ pub enum Error {
     },
     #[error("`expires_in` and `expires_at` are both set")]
     TwoTimes,
+    #[error("the edge refuses a link to this object with `{0}`: leave `{0}` out")]
+    NotForObjects(&'static str),
     #[error("the name of a download is longer than {MAX_NAME_BYTES} bytes")]
     LongName,
     #[error("`{0}` is reserved: the edge refuses a link that has it")]
@@ -153,6 +157,7 @@ impl Error {
                 "iat" => "bad_iat",
                 "sub" => "bad_sub",
                 "jti" => "bad_jti",
+                "watermark" => "bad_watermark",
                 "watch" => "bad_watch",
                 "max_height" => "bad_max_height",
                 "preview" => "bad_preview",
@@ -165,7 +170,7 @@ impl Error {
                 _ => "bad_exp",
             },
             Self::TwoTimes => "bad_exp",
-            Self::LongName => "bad_option",
+            Self::LongName | Self::NotForObjects(_) => "bad_option",
             Self::ReservedClaim(_) => "reserved_claim",
             Self::WatchTooLong(..) => "watch_too_long",
             Self::LinkTooLong | Self::Link(LinkError::TooLong) => "link_too_long",
@@ -237,7 +242,7 @@ impl Sdk {
     pub fn embed_url(&self, url: &str, options: &Options, now: u64) -> Result<String, Error> {
         let parts = Url::parse(url)?;
         let lecture = match parts.path.ends_with('/') {
-            true => parts.beside("master.m3u8", &parts.query_with(PARAMETER, ""))?,
+            true => parts.beside("master.m3u8")?,
             false => url.to_owned(),
         };
         let options = Options {
@@ -252,7 +257,7 @@ impl Sdk {
     /// folder or of an object in it.
     ///
     /// # Errors
-    /// When the edge would refuse the link.
+    /// When the edge would refuse the link, as it does with `max_height`, `preview` or `langs`.
     pub fn poster_url(&self, url: &str, options: &Options, now: u64) -> Result<String, Error> {
         let options = Options {
             purpose: Purpose::Play,
@@ -260,7 +265,8 @@ impl Sdk {
             ..options.clone()
         };
         let parts = Url::parse(url)?;
-        let poster = parts.beside("poster.jpg", &parts.query_with(PARAMETER, ""))?;
+        refuse_restrictions(&options)?;
+        let poster = parts.beside("poster.jpg")?;
         self.link(&poster, &options, now)
     }
 
@@ -269,7 +275,8 @@ impl Sdk {
     /// the name of the folder.
     ///
     /// # Errors
-    /// When the edge would refuse the link.
+    /// When the edge would refuse the link, as it does with `sessions`, `max_height`, `preview` or
+    /// `langs`.
     pub fn download_url(
         &self,
         url: &str,
@@ -283,13 +290,20 @@ impl Sdk {
             ..options.clone()
         };
         let name = name.unwrap_or_default();
+        let parts = Url::parse(url)?;
+        refuse_restrictions(&options)?;
+        if options.sessions.is_some() {
+            return Err(Error::NotForObjects("sessions"));
+        }
         if name.len() > MAX_NAME_BYTES {
             return Err(Error::LongName);
         }
-        let parts = Url::parse(url)?;
-        let query = parts.query_with("download", &encoded(name));
-        let file = parts.beside("lecture.mp4", &query)?;
-        self.link(&file, &options, now)
+        let query = parts.query_with("download", &encode(name));
+        let parts = Url {
+            query: query.strip_prefix('?'),
+            ..parts
+        };
+        self.link(&parts.beside("lecture.mp4")?, &options, now)
     }
 
     /// Mints a token with these claims.
@@ -374,6 +388,7 @@ fn claims(path: &str, options: &Options, now: u64) -> Result<Claims, Error> {
         purpose: options.purpose,
         sub: options.viewer.clone(),
         jti: options.jti.clone(),
+        watermark: options.watermark.clone(),
         watch: options.watch,
         max_height: options.max_height,
         preview: options.preview,
@@ -386,6 +401,19 @@ fn claims(path: &str, options: &Options, now: u64) -> Result<Claims, Error> {
         strict: options.strict,
         ..Claims::new(scope(path, options.directory)?, exp)
     })
+}
+
+/// Refuses options of a link to one object whose link opens playlists only.
+fn refuse_restrictions(options: &Options) -> Result<(), Error> {
+    let found = [
+        ("max_height", options.max_height.is_some()),
+        ("preview", options.preview.is_some()),
+        ("langs", options.langs.is_some()),
+    ];
+    match found.iter().find(|(_, is_set)| *is_set) {
+        Some((name, _)) => Err(Error::NotForObjects(name)),
+        None => Ok(()),
+    }
 }
 
 /// The object or directory that a URL's path names, decoded once.
@@ -522,11 +550,12 @@ impl<'url> Url<'url> {
         }
     }
 
-    /// The URL of another object in the same folder, with this query.
-    fn beside(&self, name: &str, query: &str) -> Result<String, Error> {
+    /// The URL of another object in the same folder, without a token.
+    fn beside(&self, name: &str) -> Result<String, Error> {
         let slash = self.path.rfind('/');
         let slash = slash.ok_or(Error::Path(ObjectKeyError::NotAbsolute))?;
         let folder = self.path.get(..=slash).unwrap_or_default();
+        let query = self.query_with(PARAMETER, "");
         let fragment = self.fragment.map(|fragment| format!("#{fragment}"));
         let fragment = fragment.unwrap_or_default();
         Ok(format!("{}{folder}{name}{query}{fragment}", self.origin))
@@ -534,7 +563,7 @@ impl<'url> Url<'url> {
 }
 
 /// Percent-encodes all but unreserved characters (RFC 3986 §2.3).
-fn encoded(text: &str) -> String {
+fn encode(text: &str) -> String {
     let mut encoded = String::new();
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {

@@ -135,7 +135,7 @@ test("a known line starts with a fitting rung, and a new one with the lowest", (
   assert.deepEqual([warm.startLevel, warm.testBandwidth, warm.abrEwmaDefaultEstimate], [-1, false, 3e6]);
   const low = abrSettings({ bandwidth: 3e6, isLowData: true });
   assert.deepEqual([low.startLevel, low.maxBufferLength, low.maxMaxBufferLength], [0, 15, 15]);
-  assert.equal(aheadSettings(false).maxBufferLength, 30);
+  assert.equal(aheadSettings(false).maxBufferLength, 60);
 });
 
 test("low-data playback ends at 480 lines, or plays the smallest rung", () => {

@@ -14,13 +14,15 @@ const maxSafeInteger = 1<<53 - 1
 // Claims are the claims of a link. Durations are seconds, instants seconds since 1970.
 type Claims struct {
 	// Path is an object, or a folder with its slash, decoded: "/courses/rails/".
-	Path      string     `json:"path"`
-	Exp       int64      `json:"exp"`
-	Nbf       int64      `json:"nbf"`
-	Iat       int64      `json:"iat"`
-	Use       Use        `json:"use"`
-	Sub       string     `json:"sub"`
-	Jti       string     `json:"jti"`
+	Path string `json:"path"`
+	Exp  int64  `json:"exp"`
+	Nbf  int64  `json:"nbf"`
+	Iat  int64  `json:"iat"`
+	Use  Use    `json:"use"`
+	Sub  string `json:"sub"`
+	Jti  string `json:"jti"`
+	// Watermark is a text that the player page shows over the video, 1 to 100 characters.
+	Watermark string     `json:"watermark"`
 	Watch     int64      `json:"watch"`
 	MaxHeight uint32     `json:"max_height"`
 	Preview   *[2]uint32 `json:"preview"`
@@ -81,6 +83,7 @@ var rules = map[string]string{
 	"use":        "`use` must be `play`, `download`, `upload` or `admin`",
 	"sub":        "`sub` (Viewer) must be a text of 1 to 256 bytes",
 	"jti":        "`jti` must be a text of 1 to 256 bytes",
+	"watermark":  "`watermark` must be a text of 1 to 100 characters",
 	"watch":      "`watch` must be a whole number of seconds, at least 1",
 	"max_height": "`max_height` (MaxHeight) must be a whole number of lines, at least 1",
 	"preview":    "`preview` must be from and to in whole seconds, with from before to",
@@ -107,6 +110,7 @@ func (c *Claims) check() error {
 	}
 	instant := func(value int64) bool { return value >= 0 && value <= maxSafeInteger }
 	name := func(value string) bool { return len(value) <= 256 && utf8.ValidString(value) }
+	isShort := utf8.RuneCountInString(c.Watermark) <= 100
 	for _, claim := range []struct {
 		name string
 		ok   bool
@@ -117,6 +121,7 @@ func (c *Claims) check() error {
 		{"use", c.Use.isKnown()},
 		{"sub", name(c.Sub)},
 		{"jti", name(c.Jti)},
+		{"watermark", isShort && utf8.ValidString(c.Watermark)},
 		{"watch", instant(c.Watch)},
 		{"preview", c.Preview == nil || c.Preview[0] < c.Preview[1]},
 		{"langs", readList(&c.Langs, readLang)},
@@ -227,6 +232,7 @@ func (c *Claims) json() string {
 	member("use", quote(string(c.Use)), c.Use != "" && c.Use != Play)
 	member("sub", quote(c.Sub), c.Sub != "")
 	member("jti", quote(c.Jti), c.Jti != "")
+	member("watermark", quote(c.Watermark), c.Watermark != "")
 	number("watch", c.Watch)
 	number("max_height", int64(c.MaxHeight))
 	if c.Preview != nil {

@@ -84,6 +84,7 @@ func Link(url string, options Options) (string, error) {
 	claims := Claims{
 		Path: path, Exp: options.Now.Unix() + seconds(or(options.ExpiresIn, ExpiresIn)),
 		Use: options.Use, Sub: options.Viewer, Jti: options.JTI, Watch: seconds(options.Watch),
+		Watermark: options.Watermark,
 		MaxHeight: options.MaxHeight, Preview: options.Preview, Langs: options.Langs,
 		IP: options.IP, Country: options.Country, Origin: options.Origin,
 		Sessions: options.Sessions, SessionsPolicy: options.SessionsPolicy, Strict: options.Strict,
@@ -142,21 +143,31 @@ func EmbedURL(url string, options Options) (string, error) {
 }
 
 // PosterURL returns a link to the poster of a lecture, and to nothing else. The URL is that of the
-// lecture's folder or of an object in it.
+// lecture's folder or of an object in it. The edge refuses it with MaxHeight, Preview or Langs.
 func PosterURL(url string, options Options) (string, error) {
 	parts, err := splitURL(url)
 	if err != nil {
+		return "", err
+	}
+	if err := options.refuseRestrictions(); err != nil {
 		return "", err
 	}
 	return parts.linkBeside("poster.jpg", Play, options)
 }
 
 // DownloadURL returns a link to the download of a lecture, and to nothing else. Browsers save the
-// file under the name, or under the name of the folder if it is empty.
+// file under the name, or under the name of the folder if it is empty. The edge refuses it with
+// MaxHeight, Preview, Langs or Sessions.
 func DownloadURL(url, name string, options Options) (string, error) {
 	parts, err := splitURL(url)
 	if err != nil {
 		return "", err
+	}
+	if err := options.refuseRestrictions(); err != nil {
+		return "", err
+	}
+	if options.Sessions != 0 {
+		return "", refuseOption("Sessions")
 	}
 	encoded, err := encodeName(name)
 	if err != nil {

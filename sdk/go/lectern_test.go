@@ -162,6 +162,8 @@ func (all vectors) call(v vector) (string, error, bool) {
 			read(&options.SessionsPolicy)
 		case "strict":
 			read(&options.Strict)
+		case "watermark":
+			read(&options.Watermark)
 		case "use":
 			read(&options.Use)
 		case "directory":

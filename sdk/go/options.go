@@ -51,6 +51,8 @@ type Options struct {
 	Origin []string
 	// JTI is the id of the link.
 	JTI string
+	// Watermark is a text that the player page shows over the video, 1 to 100 characters.
+	Watermark string
 	// Sessions is the number of players that the viewer may use at once, 1 to 255.
 	Sessions uint32
 	// SessionsPolicy says which player wins when there are more. It defaults to Newest.
@@ -61,6 +63,24 @@ type Options struct {
 	// Directory opens the folder of the URL's object. A URL that ends in a slash is a folder.
 	Directory bool
 	Edge
+}
+
+// Refuses options with which the edge opens no single object.
+func (o Options) refuseRestrictions() error {
+	switch {
+	case o.MaxHeight != 0:
+		return refuseOption("MaxHeight")
+	case o.Preview != nil:
+		return refuseOption("Preview")
+	case o.Langs != nil:
+		return refuseOption("Langs")
+	}
+	return nil
+}
+
+func refuseOption(name string) error {
+	return fail("bad_option",
+		"the edge refuses a link to this object with `%s`: leave it out", name)
 }
 
 // Format prints Options without the keys of their Edge.

@@ -185,6 +185,9 @@ func readClaims(text []byte) (Claims, error) {
 		case "jti":
 			claims.Jti, ok = textOf(raw)
 			ok = ok && claims.Jti != ""
+		case "watermark":
+			claims.Watermark, ok = textOf(raw)
+			ok = ok && claims.Watermark != ""
 		case "watch":
 			claims.Watch, ok = number(raw, 1, maxSafeInteger)
 		case "max_height":

@@ -123,6 +123,12 @@ function readLabel(value) {
 }
 
 /** @param {any} value */
+function readWatermark(value) {
+    const length = isText(value) ? [...value].length : 0;
+    return length >= 1 && length <= 100 ? value : undefined;
+}
+
+/** @param {any} value */
 function readPreview(value) {
     if (!Array.isArray(value) || value.length !== 2) return undefined;
     const [from, to] = value.map(whole(0, 2 ** 32 - 1));
@@ -207,6 +213,7 @@ export const RULES = new Map([
     ]],
     ['sub', [readLabel, '(viewer) must be a text of 1 to 256 bytes']],
     ['jti', [readLabel, 'must be a text of 1 to 256 bytes']],
+    ['watermark', [readWatermark, 'must be a text of 1 to 100 characters']],
     ['watch', [
         whole(1, Number.MAX_SAFE_INTEGER),
         'must be a whole number of seconds, at least 1',

@@ -7,7 +7,7 @@ export type ErrorCode =
     | 'path_bad_escape' | 'path_encoded_twice' | 'path_not_utf8' | 'path_too_long' | 'path_too_deep'
     | 'path_reserved' | 'path_not_a_folder' | 'path_not_a_playlist'
     | 'bad_exp' | 'bad_nbf' | 'bad_iat' | 'bad_use' | 'bad_sub' | 'bad_jti' | 'bad_watch'
-    | 'bad_max_height' | 'bad_preview' | 'bad_langs' | 'bad_ip' | 'bad_country' | 'bad_origin'
+    | 'bad_watermark' | 'bad_max_height' | 'bad_preview' | 'bad_langs' | 'bad_ip' | 'bad_country' | 'bad_origin'
     | 'bad_sessions' | 'bad_sessions_policy' | 'bad_strict'
     | 'unknown_claim' | 'reserved_claim'
     | 'expired' | 'exp_too_far' | 'watch_too_long' | 'link_too_long'
@@ -36,6 +36,7 @@ export interface Claims {
     use?: Use;
     sub?: string;
     jti?: string;
+    watermark?: string;
     watch?: number;
     max_height?: number;
     preview?: [from: number, to: number];
@@ -86,6 +87,8 @@ export interface LinkOptions extends MintOptions {
     origin?: string[];
     /** Id of the link. */
     jti?: string;
+    /** Text that the player page shows over the video, 1 to 100 characters. */
+    watermark?: string;
     /** Players that the viewer may use at once, 1 to 255. */
     sessions?: number;
     /** Defaults to `newest`. */
@@ -107,7 +110,8 @@ export function link(url: string, options?: LinkOptions): Promise<string>;
 export function uploadLink(url: string, options?: Omit<LinkOptions, 'use'>): Promise<string>;
 
 /** Options of a link to one object of a lecture. */
-export type ObjectOptions = Omit<LinkOptions, 'use' | 'directory'>;
+export type ObjectOptions =
+    Omit<LinkOptions, 'use' | 'directory' | 'maxHeight' | 'preview' | 'langs'>;
 
 /**
  * Returns the address of the edge's player page for an `<iframe>`. The link is in the fragment,
@@ -126,7 +130,7 @@ export function posterUrl(url: string, options?: ObjectOptions): Promise<string>
  * `name`, or else under the name of the folder.
  */
 export function downloadUrl(
-    url: string, options?: ObjectOptions & { name?: string },
+    url: string, options?: Omit<ObjectOptions, 'sessions' | 'sessionsPolicy'> & { name?: string },
 ): Promise<string>;
 
 /** Returns a token with these claims. */

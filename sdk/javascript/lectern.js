@@ -30,9 +30,11 @@ export { EXPIRES_IN, LecternError, MAX_LINK_AGE, MAX_LINK_BYTES, MAX_WATCH };
 const MINT_OPTIONS = ['keys', 'now', 'maxLinkAge', 'maxWatch'];
 const POSTER_OPTIONS = [
     ...MINT_OPTIONS, 'viewer', 'expiresIn', 'expiresAt', 'notBefore', 'watch', 'maxHeight',
-    'preview', 'langs', 'ip', 'country', 'origin', 'jti', 'sessions', 'sessionsPolicy',
+    'preview', 'langs', 'ip', 'country', 'origin', 'jti', 'watermark', 'sessions', 'sessionsPolicy',
     'strict',
 ];
+// The edge opens no single object with these.
+const RESTRICTIONS = ['maxHeight', 'preview', 'langs'];
 const DOWNLOAD_OPTIONS = [...POSTER_OPTIONS, 'name'];
 const UPLOAD_OPTIONS = [...POSTER_OPTIONS, 'directory'];
 const LINK_OPTIONS = [...UPLOAD_OPTIONS, 'use'];
@@ -50,6 +52,7 @@ export const link = async (url, options) => {
         use: given.use ?? 'play',
         sub: given.viewer,
         jti: given.jti,
+        watermark: given.watermark,
         watch: given.watch,
         max_height: given.maxHeight,
         preview: given.preview,
@@ -85,13 +88,16 @@ export const embedUrl = async (url, options) => {
 /** @type {Lectern['posterUrl']} */
 export const posterUrl = async (url, options) => {
     const given = readOptions(options, POSTER_OPTIONS);
-    return link(beside(splitUrl(url), 'poster.jpg'), given);
+    const parts = splitUrl(url);
+    refuseOptions(given, RESTRICTIONS);
+    return link(beside(parts, 'poster.jpg'), given);
 };
 
 /** @type {Lectern['downloadUrl']} */
 export const downloadUrl = async (url, options) => {
     const { name, ...given } = readOptions(options, DOWNLOAD_OPTIONS);
     const parts = splitUrl(url);
+    refuseOptions(given, [...RESTRICTIONS, 'sessions']);
     const query = putMember(parts.query, 'download', encodeName(name));
     return link(beside({ ...parts, query }, 'lecture.mp4'), { ...given, use: 'download' });
 };
@@ -127,6 +133,14 @@ export const mint = async (claims, options) => {
 
 /** @type {Lectern['keyIds']} */
 export const keyIds = (keys) => keyring(keys).map(({ kid }) => kid);
+
+/** @param {any} given @param {string[]} names */
+function refuseOptions(given, names) {
+    const found = names.find((name) => given[name] != null);
+    if (found === undefined) return;
+    const rule = `the edge refuses a link to this object with \`${found}\`: leave it out`;
+    throw new LecternError('bad_option', rule);
+}
 
 /** @param {any} options @param {number} now */
 function readExpiry({ expiresIn, expiresAt }, now) {

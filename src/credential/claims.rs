@@ -12,11 +12,13 @@ const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
 const MAX_NAME_BYTES: usize = 256;
 const MAX_LIST_ENTRIES: usize = 32;
 
+/// The longest watermark, in characters.
+const MAX_WATERMARK: usize = 100;
 /// The life of passes under a link with `strict`, in seconds.
 pub const STRICT_SECONDS: u64 = 60;
 
 /// Rules for the values of claims, in the order in which they are checked.
-const RULES: [&str; 8] = [
+const RULES: [&str; 9] = [
     "a number is beyond 2^53",
     "`sub` and `jti` have 1 to 256 bytes",
     "a list has 1 to 32 entries",
@@ -25,6 +27,7 @@ const RULES: [&str; 8] = [
     "`watch`, `max_height`, `sessions` and `max_bytes` are at least 1",
     "`sessions` is at most 255",
     "`sessions` needs `sub`, and `sessions_policy` needs `sessions`",
+    "`watermark` has 1 to 100 characters",
 ];
 
 /// The purpose that a link permits.
@@ -74,6 +77,9 @@ pub struct Claims {
     /// The id of the link.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jti: Option<String>,
+    /// The text that the player page shows over the video, such as the viewer's name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub watermark: Option<String>,
     /// Seconds that URLs issued from this link keep working after it is opened.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub watch: Option<u64>,
@@ -130,6 +136,7 @@ impl Claims {
             purpose: Purpose::Play,
             sub: None,
             jti: None,
+            watermark: None,
             watch: None,
             max_height: None,
             preview: None,
@@ -181,6 +188,7 @@ impl Claims {
                 }
                 "sub" => set(&mut claims.sub, value.as_str().map(str::to_owned)),
                 "jti" => set(&mut claims.jti, value.as_str().map(str::to_owned)),
+                "watermark" => set(&mut claims.watermark, value.as_str().map(str::to_owned)),
                 "watch" => set(&mut claims.watch, value.as_integer()),
                 "max_height" => set(&mut claims.max_height, parse_u32(value)),
                 "preview" => set(&mut claims.preview, parse_pair(value)),
@@ -249,6 +257,8 @@ impl Claims {
             let is_beyond = length.is_some_and(|length| !(1..=MAX_LIST_ENTRIES).contains(&length));
             is_beyond.then_some((claim, 2))
         };
+        let characters = self.watermark.as_ref().map(|text| text.chars().count());
+        let is_no_text = characters.is_some_and(|count| !(1..=MAX_WATERMARK).contains(&count));
         let mut langs = self.langs.iter().flatten();
         let is_no_language = langs.any(|lang| !is_language(lang));
         let is_backwards = self.preview.is_some_and(|(from, to)| from >= to);
@@ -259,6 +269,7 @@ impl Claims {
             number("iat", self.iat),
             name("sub", &self.sub),
             name("jti", &self.jti),
+            is_no_text.then_some(("watermark", 8)),
             number("watch", self.watch),
             least("watch", self.watch),
             least("max_height", self.max_height.map(u64::from)),
@@ -288,7 +299,7 @@ fn rule(name: &str) -> &'static str {
             "`exp` is the last second at which the link opens anything, in seconds since 1970, without an exponent"
         }
         "use" => "`use` is `play`, `upload`, `download` or `admin`",
-        "sub" | "jti" => "`sub` and `jti` are strings",
+        "sub" | "jti" | "watermark" => "`sub`, `jti` and `watermark` are strings",
         "nbf" | "iat" => "`nbf` and `iat` are seconds since 1970, without an exponent",
         "preview" => "`preview` is `[from, to]` in whole seconds",
         "langs" => "`langs` is a list of strings",
@@ -326,7 +337,7 @@ fn parse_list<T>(value: &JsonValue<'_>, parse: impl Fn(&str) -> Option<T>) -> Op
 
 /// The names of all claims. The `crit` header may list any of them, because the edge reads them
 /// all.
-pub const CLAIMS: [&str; 18] = [
+pub const CLAIMS: [&str; 19] = [
     "path",
     "use",
     "exp",
@@ -334,6 +345,7 @@ pub const CLAIMS: [&str; 18] = [
     "iat",
     "sub",
     "jti",
+    "watermark",
     "watch",
     "max_height",
     "preview",
@@ -378,6 +390,16 @@ mod tests {
     }
 
     #[test]
+    fn a_watermark_has_a_hundred_characters_of_any_script_at_most() {
+        let of = |count| Claims {
+            watermark: Some("🎓".repeat(count)),
+            ..Claims::new(Scope::parse("/a").expect("a scope"), 0)
+        };
+        assert_eq!(of(MAX_WATERMARK).check(), Ok(()));
+        assert!(of(MAX_WATERMARK + 1).check().is_err());
+    }
+
+    #[test]
     fn a_refused_claim_names_its_rule() {
         for (json, expected) in [
             ("", "JSON"),
@@ -393,6 +415,11 @@ mod tests {
             (r#"{"path":"/a","exp":1,"use":"watch"}"#, "`use`"),
             (r#"{"path":"/a","exp":1,"sub":7}"#, "`sub`"),
             (r#"{"path":"/a","exp":1,"jti":null}"#, "`jti`"),
+            (r#"{"path":"/a","exp":1,"watermark":7}"#, "`watermark`"),
+            (
+                r#"{"path":"/a","exp":1,"watermark":""}"#,
+                "1 to 100 characters",
+            ),
             (r#"{"path":"/a","exp":1,"preview":[0]}"#, "`preview`"),
             (r#"{"path":"/a","exp":1,"langs":"en"}"#, "`langs`"),
             (r#"{"path":"/a","exp":1,"ip":["x"]}"#, "`ip`"),

@@ -269,6 +269,7 @@ mod tests {
             purpose: Purpose::Upload,
             sub: Some("s42".into()),
             jti: Some("l1".into()),
+            watermark: Some("Ada".into()),
             watch: Some(60),
             max_height: Some(720),
             preview: Some((0, 60)),

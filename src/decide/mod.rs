@@ -19,7 +19,7 @@ use crate::ledger::{PlaceRequest, ViewerChecks};
 use crate::object::content_type;
 use crate::object::key::{Directory, ObjectKey, Scope};
 use crate::operation::list::List;
-use crate::operation::read::{Read, Steering, Treatment, path_below_pass};
+use crate::operation::read::{Naming, Read, Steering, Treatment, path_below_pass};
 use crate::operation::revocations::{self, REVOCATIONS};
 use crate::operation::stable_name;
 use crate::operation::watched::{AdminWatch, PlayerWatch, WATCHED, WATCHED_FOLDER};
@@ -138,7 +138,7 @@ fn read<'config>(
     }
     let key = object_key(path)?;
     let mut attachment = None;
-    let mut follows_revision = false;
+    let mut name = Naming::Exact;
     let mut is_for_admin = false;
     let mut hides_link = false;
     let mut has_pass = true;
@@ -180,6 +180,7 @@ fn read<'config>(
                     ));
                 }
             };
+            attachment = attachment_name(request, &key, treatment, Purpose::Play)?;
             let grant = grant_of(config, &key, depth, &pass, request, limits)?;
             viewer = checks_of_pass(&pass, config);
             (treatment, pass.expires, grant)
@@ -233,8 +234,11 @@ fn read<'config>(
                 return Ok(Decision::Redirect(Box::new(redirect)));
             }
             is_for_admin = shape == Shape::Stored;
-            attachment = file_name(request, &key, claims.purpose)?;
-            follows_revision = !is_for_admin && stable_name::is_stable_name(&key);
+            if !is_for_admin && stable_name::is_stable_name(&key) {
+                // A strict link's pass ends before the ranges of a playback do.
+                let redirects = stable_name::is_download(&key) && !claims.strict;
+                name = Naming::Stable { redirects };
+            }
             has_pass = false;
             // A restricted link opens Multivariant Playlists only, under any name.
             if grant.limits == Limits::None && is_storyboard_name(key.split().1) {
@@ -245,6 +249,7 @@ fn read<'config>(
                 Shape::Manifest => Treatment::Manifest,
                 Shape::Usual | Shape::DirectoryPass => by_name(&key),
             };
+            attachment = attachment_name(request, &key, treatment, claims.purpose)?;
             if claims.strict {
                 let offer = SteeringOffer::new(&link, now, watch(&claims, config));
                 steering = offer.map(Steering::Announced);
@@ -269,7 +274,7 @@ fn read<'config>(
         is_for_admin,
         hides_link,
         attachment,
-        follows_revision,
+        name,
         conditions,
         range,
         accepts_gzip,
@@ -331,13 +336,17 @@ fn shape(
     }
 }
 
-/// The file name of an object that a link downloads: an MP4 file of a link with `use: download`, or
-/// any object with `download` in the query, whose value is the title.
-fn file_name(
+/// The file name of an object that a browser saves: an MP4 file of a link with `use: download`, or
+/// any object with `download` in the query, whose value is the title. Rewritten objects have none.
+fn attachment_name(
     request: &Request<'_>,
     key: &ObjectKey,
+    treatment: Treatment,
     purpose: Purpose,
 ) -> Result<Option<String>, Refusal> {
+    if !matches!(treatment, Treatment::AsStored | Treatment::ByContentType) {
+        return Ok(None);
+    }
     let is_download = purpose == Purpose::Download && key.has_extension("mp4");
     let title = match parameter(request.query, "download")? {
         None if !is_download => return Ok(None),
@@ -345,7 +354,7 @@ fn file_name(
     };
     let reason = "`download` is not percent-encoded UTF-8";
     let title = title.ok_or_else(|| Refusal::new(Problem::BadRequest, reason))?;
-    Ok(Some(stable_name::file_name(key, &title)))
+    Ok(Some(stable_name::download_name(key, &title)))
 }
 
 /// Lists a directory for a link that administers all of it.
@@ -493,8 +502,8 @@ fn ticket(claims: &Claims, config: &Config) -> Option<Ticket> {
     Ticket::of(claims).filter(|_| is_asked)
 }
 
-/// The checks of a request with a pass. A segment's pass names its viewer only for players with a
-/// place and strict links, so that browsers can cache the URLs of all others.
+/// The checks of a request with a pass. A segment's pass names its viewer or link only for players
+/// with a place and strict links, so that browsers can cache the URLs of all others.
 fn checks_of_pass(pass: &Pass, config: &Config) -> ViewerChecks {
     let place = pass.ticket.and_then(|ticket| ticket.place);
     ViewerChecks {

@@ -11,7 +11,7 @@ use crate::http::precondition::Conditions;
 use crate::http::problem::{Problem, Refusal};
 use crate::ledger::{PlaceRequest, ViewerChecks};
 use crate::object::key::ObjectKey;
-use crate::operation::read::{Read, Steering, Treatment};
+use crate::operation::read::{Naming, Read, Steering, Treatment};
 use crate::playlist::steering::{STEERING, SteeringTime};
 use crate::request::{Request, object_key, parameter};
 
@@ -87,7 +87,7 @@ fn steering_read<'config>(
         is_for_admin: false,
         hides_link: false,
         attachment: None,
-        follows_revision: false,
+        name: Naming::Exact,
         conditions: Conditions::default(),
         range: None,
         accepts_gzip: accepted.is_some_and(|value| accepts_gzip(&value)),

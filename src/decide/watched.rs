@@ -9,6 +9,7 @@ use crate::http::problem::{Problem, Refusal};
 use crate::ledger::report::Lecture;
 use crate::object::key::ObjectKey;
 use crate::operation::watched::{AdminWatch, PlayerAction, PlayerWatch, WATCHED_FOLDER};
+use crate::playlist::is_playlist_name;
 use crate::request::{Request, decoded, object_key, parameter};
 
 /// Parses a request of a player: its link opens the object of `path`, and names the viewer.
@@ -65,7 +66,7 @@ pub(super) fn position_of(
     let is_kept = config.bindings.ledgers
         && claims.purpose != Purpose::Admin
         && claims.preview.is_none()
-        && is_manifest_name(key)
+        && is_playlist_name(key.split().1)
         && Lecture::of(key).is_ok();
     let viewer = claims.sub.as_deref().filter(|_| is_asked && is_kept);
     Ok(viewer.map(viewer_hash))

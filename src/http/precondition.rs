@@ -123,7 +123,7 @@ impl IfRange {
             Self::Tag(tag) => tag.matches_strongly(&validators.etag),
             // §13.1.5 requires an exact match. R2's upload time is a strong validator only to the
             // second.
-            Self::Date(date) => *date == validators.last_modified,
+            Self::Date(date) => Some(*date) == validators.last_modified,
             Self::Invalid => false,
         }
     }
@@ -133,8 +133,8 @@ impl IfRange {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Validators {
     pub etag: EntityTag,
-    /// Seconds since 1970.
-    pub last_modified: u64,
+    /// Seconds since 1970. `None` if dates do not validate the representation.
+    pub last_modified: Option<u64>,
 }
 
 /// The conditions of a request's headers.
@@ -187,7 +187,7 @@ impl Conditions {
     pub fn evaluate(&self, validators: &Validators) -> Verdict {
         let holds = match (&self.if_match, self.if_unmodified_since) {
             (Some(tags), _) => tags.any(|tag| tag.matches_strongly(&validators.etag)),
-            (None, Some(date)) => validators.last_modified <= date,
+            (None, Some(date)) => validators.last_modified.is_none_or(|at| at <= date),
             (None, None) => true,
         };
         if !holds {
@@ -195,7 +195,7 @@ impl Conditions {
         }
         let modified = match (&self.if_none_match, self.if_modified_since) {
             (Some(tags), _) => !tags.any(|tag| tag.matches_weakly(&validators.etag)),
-            (None, Some(date)) => validators.last_modified > date,
+            (None, Some(date)) => validators.last_modified.is_none_or(|at| at > date),
             (None, None) => true,
         };
         if !modified {
@@ -261,7 +261,9 @@ impl WriteConditions {
             (Some(tags), _) => {
                 stored.is_some_and(|stored| tags.any(|tag| tag.matches_strongly(&stored.etag)))
             }
-            (None, Some(date)) => stored.is_none_or(|stored| stored.last_modified <= date),
+            (None, Some(date)) => stored
+                .and_then(|stored| stored.last_modified)
+                .is_none_or(|at| at <= date),
             (None, None) => true,
         };
         let is_known = |tags: &EntityTags| {
@@ -281,7 +283,7 @@ mod tests {
     fn validators() -> Validators {
         Validators {
             etag: EntityTag::strong("a"),
-            last_modified: MODIFIED,
+            last_modified: Some(MODIFIED),
         }
     }
 
@@ -308,6 +310,29 @@ mod tests {
                 expected.map(|tags| tags.into_iter().map(str::to_owned).collect::<Vec<_>>());
             assert_eq!(found, expected, "{header}");
         }
+    }
+
+    #[test]
+    fn dates_do_not_validate_a_representation_without_one() {
+        let dateless = Validators {
+            last_modified: None,
+            ..validators()
+        };
+        let date = format_date(MODIFIED);
+        for (name, value, expected) in [
+            ("if-modified-since", date.as_str(), true),
+            ("if-unmodified-since", &date, true),
+            ("if-range", &date, false),
+            ("if-range", r#""a""#, true),
+        ] {
+            let header = |known: &str| (known == name).then(|| value.to_owned());
+            let found = Conditions::parse(header, MODIFIED + 1).evaluate(&dateless);
+            let allows_range = expected;
+            assert_eq!(found, Verdict::Proceed { allows_range }, "{name}: {value}");
+        }
+        let none_match = |known: &str| (known == "if-none-match").then(|| r#""a""#.to_owned());
+        let found = Conditions::parse(none_match, MODIFIED + 1).evaluate(&dateless);
+        assert_eq!(found, Verdict::NotModified);
     }
 
     #[test]

@@ -27,7 +27,7 @@ impl ObjectMetadata {
     pub fn validators(&self) -> Validators {
         Validators {
             etag: EntityTag::strong(&self.etag),
-            last_modified: self.uploaded / 1000,
+            last_modified: Some(self.uploaded / 1000),
         }
     }
 

@@ -7,7 +7,7 @@ use crate::credential::pass::PassKind;
 use crate::credential::steering_token::SteeringOffer;
 use crate::credential::ticket::seal_session;
 use crate::http::date::format_date;
-use crate::http::disposition::attachment;
+use crate::http::disposition::{percent_encode, save_as};
 use crate::http::precondition::{Conditions, EntityTag, Validators, Verdict};
 use crate::http::problem::Problem;
 use crate::http::range::{ByteRange, ContentRange};
@@ -40,8 +40,7 @@ pub struct Read<'config> {
     pub hides_link: bool,
     /// The file name under which the browser should save the object.
     pub attachment: Option<String>,
-    /// The key is a stable name: see [`crate::operation::stable_name`].
-    pub follows_revision: bool,
+    pub name: Naming,
     pub conditions: Conditions,
     pub range: Option<ByteRange>,
     /// The client accepts gzip.
@@ -65,6 +64,19 @@ pub enum Steering {
     Announced(SteeringOffer),
     /// The steering manifest of a playlist of this revision, if the player opened one.
     Manifest(Option<String>, SteeringTime),
+}
+
+/// The relation of a key to the revision that plays now: see [`crate::operation::stable_name`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Naming {
+    /// The key names its object.
+    Exact,
+    /// The key is a stable name. With `redirects`, the answer is a URL of one version of the
+    /// object, so that all ranges of a playback are of one file.
+    Stable { redirects: bool },
+    /// The key replaced a stable name. A rollback may have put an older object in place of a newer
+    /// one, so dates do not validate it.
+    Resolved,
 }
 
 /// The treatment of an object before it is sent.
@@ -251,13 +263,15 @@ impl Read<'_> {
         }
         let validators = Validators {
             etag: EntityTag::strong(&opaque),
-            last_modified: stored.uploaded / 1000,
+            last_modified: (self.name != Naming::Resolved).then_some(stored.uploaded / 1000),
         };
         let mut headers: Headers = vec![
             ("ETag", validators.etag.header()),
-            ("Last-Modified", format_date(validators.last_modified)),
             ("Cache-Control", self.cache_control(is_rewritten)),
         ];
+        if let Some(modified) = validators.last_modified {
+            headers.push(("Last-Modified", format_date(modified)));
+        }
         if may_gzip {
             headers.push(("Vary", "Accept-Encoding".to_owned()));
         }
@@ -275,7 +289,7 @@ impl Read<'_> {
             return ReadAnswer::Rewritten(headers);
         }
         if let Some(name) = &self.attachment {
-            headers.push(("Content-Disposition", attachment(name)));
+            headers.push(("Content-Disposition", save_as(name)));
         }
         headers.push(("Accept-Ranges", "bytes".to_owned()));
         // RFC 9110 §14.1.2: a suffix range of an empty object is satisfiable, but a 206 cannot be
@@ -317,14 +331,18 @@ impl Read<'_> {
     }
 
     /// The object's path with a pass for this object alone. `v` makes a new URL of a new version,
-    /// because browsers keep what a pass opens.
+    /// because browsers keep what a pass opens. `download` carries the file name.
     fn path_with_pass(&self, stored: &ObjectMetadata) -> String {
         let (directory, name) = self.key.split();
         let mut pass = vec![];
         let mut minter = self.grant.minter();
         minter.mint(PassKind::Object, directory, name, &mut pass);
+        let download = match &self.attachment {
+            Some(name) => format!("&download={}", percent_encode(name)),
+            None => String::new(),
+        };
         format!(
-            "{}?p={}&v={}",
+            "{}?p={}&v={}{download}",
             self.key.to_url_path(),
             String::from_utf8_lossy(&pass),
             URL_SAFE_NO_PAD.encode(&stored.etag)
@@ -441,7 +459,7 @@ mod tests {
             is_for_admin: false,
             hides_link: false,
             attachment: None,
-            follows_revision: false,
+            name: Naming::Exact,
             conditions: Conditions::default(),
             range: None,
             accepts_gzip: false,
@@ -744,6 +762,37 @@ mod tests {
             header(&headers, "Content-Disposition"),
             Some("attachment; filename*=UTF-8''l%27%C3%A9t%C3%A9%201.mp4")
         );
+    }
+
+    #[test]
+    fn a_resolved_stable_name_has_no_date_and_its_redirect_the_file_name() {
+        let keys = ring(&["k"]);
+        let mut poster = read(&keys, "c/v/1/poster.jpg", Treatment::AsStored);
+        poster.has_pass = false;
+        poster.conditions.if_modified_since = Some(1_800_000_000);
+        let found = poster.answer(&stored(None, 5));
+        assert!(matches!(found, ReadAnswer::NotModified(_)));
+        poster.name = Naming::Resolved;
+        let ReadAnswer::Whole(headers) = poster.answer(&stored(None, 5)) else {
+            panic!("not whole");
+        };
+        assert_eq!(header(&headers, "Last-Modified"), None);
+        assert_eq!(header(&headers, "ETag"), Some("\"e\""));
+        poster.hides_link = true;
+        for (name, expected) in [
+            (None, "&v=ZQ"),
+            (
+                Some("Tag 1, é&x=y.jpg"),
+                "&v=ZQ&download=Tag%201%2C%20%C3%A9%26x%3Dy.jpg",
+            ),
+        ] {
+            poster.attachment = name.map(str::to_owned);
+            let ReadAnswer::Redirect(location) = poster.answer(&stored(None, 5)) else {
+                panic!("no redirect");
+            };
+            assert!(location.starts_with("/c/v/1/poster.jpg?p="), "{location}");
+            assert!(location.ends_with(expected), "{location}");
+        }
     }
 
     #[test]

@@ -9,8 +9,10 @@ use hls_lexer::scan::{Item, Role, scan};
 
 use crate::http::disposition;
 use crate::object::key::{ObjectKey, is_revision};
-use crate::playlist::MAX_PLAYLIST_BYTES;
 use crate::text::split_once;
+
+/// The longest playlist that is read for a stable name. A larger one names no revision.
+pub const MAX_BYTES: usize = 256 * 1024;
 
 /// The name of the Multivariant Playlist that a publish replaces.
 const PLAYLIST: &str = "master.m3u8";
@@ -24,6 +26,12 @@ pub fn is_stable_name(key: &ObjectKey) -> bool {
     matches!(key.split().1, DOWNLOAD | POSTER) && !key.is_in_revision()
 }
 
+/// Returns whether an object has the name of a whole lecture in one file.
+#[must_use]
+pub fn is_download(key: &ObjectKey) -> bool {
+    key.split().1 == DOWNLOAD
+}
+
 /// The playlist that names the revision of a stable name.
 #[must_use]
 pub fn playlist_beside(key: &ObjectKey) -> Option<ObjectKey> {
@@ -33,22 +41,22 @@ pub fn playlist_beside(key: &ObjectKey) -> Option<ObjectKey> {
 /// The object that a stable name stands for while this playlist plays. `None` if its entries belong
 /// to no revision, or to several.
 #[must_use]
-pub fn current(key: &ObjectKey, playlist: &[u8]) -> Option<ObjectKey> {
-    let revision = revision(playlist)?;
+pub fn find_object(key: &ObjectKey, playlist: &[u8]) -> Option<ObjectKey> {
+    let revision = find_revision(playlist)?;
     let (folder, name) = key.split();
     ObjectKey::new(format!("{folder}v/{revision}/{name}")).ok()
 }
 
 /// The revision that contains every playlist of a Multivariant Playlist.
-fn revision(playlist: &[u8]) -> Option<&str> {
-    if playlist.len() > MAX_PLAYLIST_BYTES {
+fn find_revision(playlist: &[u8]) -> Option<&str> {
+    if playlist.len() > MAX_BYTES {
         return None;
     }
     let mut found: Option<Option<&str>> = None;
     scan(playlist, &mut |item| {
         let Item::Uri(span) = item else { return };
         if span.role == Role::Playlist {
-            let of_entry = revision_of(&playlist[span.at]);
+            let of_entry = parse_revision(&playlist[span.at]);
             found = Some(match found {
                 Some(before) if before != of_entry => None,
                 _ => of_entry,
@@ -58,7 +66,7 @@ fn revision(playlist: &[u8]) -> Option<&str> {
     found?
 }
 
-fn revision_of(uri: &[u8]) -> Option<&str> {
+fn parse_revision(uri: &[u8]) -> Option<&str> {
     let path = str::from_utf8(uri).ok()?.strip_prefix("v/")?;
     let (revision, _) = split_once(path, "/")?;
     Some(revision).filter(|revision| is_revision(revision))
@@ -67,11 +75,15 @@ fn revision_of(uri: &[u8]) -> Option<&str> {
 /// The file name of a downloaded object. `title` is the requested one. Without it, a lecture has
 /// the name of its folder, and any other object its own.
 #[must_use]
-pub fn file_name(key: &ObjectKey, title: &str) -> String {
+pub fn download_name(key: &ObjectKey, title: &str) -> String {
     let (folder, name) = key.split();
-    let (stem, extension) = name.rsplit_once('.').unwrap_or((name, ""));
+    let (stem, extension) = match name.rsplit_once('.') {
+        // A leading dot begins no extension.
+        None | Some(("", _)) => (name, ""),
+        Some(parts) => parts,
+    };
     let title = match title {
-        "" if name == DOWNLOAD => lecture(folder),
+        "" if name == DOWNLOAD => name_lecture(folder),
         "" => stem,
         title => title,
     };
@@ -79,7 +91,7 @@ pub fn file_name(key: &ObjectKey, title: &str) -> String {
 }
 
 /// The name of a lecture's folder, which may be that of a revision in it.
-fn lecture(folder: &str) -> &str {
+fn name_lecture(folder: &str) -> &str {
     let mut segments = folder.rsplit('/').skip(1);
     let last = segments.next().unwrap_or_default();
     match segments.next() {
@@ -149,18 +161,18 @@ mod tests {
             (String::new(), None),
         ] {
             for name in ["poster.jpg", "lecture.mp4"] {
-                let found = current(&key(&format!("c/l/{name}")), playlist.as_bytes());
+                let found = find_object(&key(&format!("c/l/{name}")), playlist.as_bytes());
                 let object = expected.map(|revision| key(&format!("c/l/v/{revision}/{name}")));
                 assert_eq!(found, object, "{playlist}");
             }
         }
-        let top = current(
+        let top = find_object(
             &key("poster.jpg"),
             format!("{HEAD}v/1a/p.m3u8\n").as_bytes(),
         );
         assert_eq!(top, Some(key("v/1a/poster.jpg")));
-        let huge = format!("{HEAD}v/1a/p.m3u8\n#{}", " ".repeat(MAX_PLAYLIST_BYTES));
-        assert_eq!(current(&key("poster.jpg"), huge.as_bytes()), None);
+        let huge = format!("{HEAD}v/1a/p.m3u8\n#{}", " ".repeat(MAX_BYTES));
+        assert_eq!(find_object(&key("poster.jpg"), huge.as_bytes()), None);
     }
 
     #[test]
@@ -177,8 +189,16 @@ mod tests {
             ("c/l/lecture.mp4", "Rails, Tag 1", "Rails, Tag 1.mp4"),
             ("c/l/lecture.mp4", "../x\r\ny", "-xy.mp4"),
             ("c/l/poster.jpg", "virus.exe", "virus.exe.jpg"),
+            ("c/notes", "setup.exe", "setup-exe"),
+            ("c/.profile", "", "profile"),
+            ("c/.profile", "setup.exe", "setup-exe"),
+            ("c/x.\u{202e}4pm", "", "x.4pm"),
+            ("c/x.a:b", "", "x.a-b"),
         ] {
-            assert_eq!(file_name(&key(object), title), expected, "{object} {title}");
+            let name = download_name(&key(object), title);
+            assert_eq!(name, expected, "{object} {title}");
+            // A redirect carries the name as a title.
+            assert_eq!(download_name(&key(object), &name), name, "{object} {title}");
         }
     }
 }

@@ -17,10 +17,10 @@ use worker::{Env, Error, Result, SqlStorage, SqlStorageValue, State, Storage};
 use super::config;
 use super::raw::response;
 use super::responder::failed;
-use super::revocations;
 use super::time::{now_ms, sleep, within};
 use super::viewer_row::ViewerRow;
 use super::watch_ledger::{WatchLedger, ensure_alarm};
+use super::{revocations, watched};
 use crate::credential::ticket::{Place, SessionId, ViewerHash};
 use crate::http::problem::{Problem, Refusal};
 use crate::ledger::PlaceRequest;
@@ -64,15 +64,16 @@ pub(super) async fn admit(
 ) -> std::result::Result<Option<u32>, Refusal> {
     let player = (viewer, place.session);
     let remembered = CHECKED_IN.with_borrow(|players| players.get(&player).copied());
-    let answer = match (request, remembered) {
-        (PlaceRequest::Keep, Some((at, has_place)))
-            if now < at + CHECK_IN_SECONDS && lecture.is_none() =>
-        {
-            PlaceAnswer {
-                has_place,
-                position: None,
-            }
-        }
+    let is_known = |at: u64| request == PlaceRequest::Keep && now < at + CHECK_IN_SECONDS;
+    // A player whose place is known asks for a position as often as a viewer without places.
+    let lecture = lecture.filter(|_| {
+        !remembered.is_some_and(|(at, _)| is_known(at)) || watched::has_room(viewer, now)
+    });
+    let answer = match remembered {
+        Some((at, has_place)) if is_known(at) && lecture.is_none() => PlaceAnswer {
+            has_place,
+            position: None,
+        },
         _ => {
             let before = remembered.is_none_or(|(_, has_place)| has_place);
             // Before the answer: the player's other requests need not ask, too.
@@ -276,9 +277,7 @@ async fn answer_player(
     let admission = admit(&players);
     row.store_players(&admission.apply(&players))?;
     // A history that this version cannot read names no position.
-    let history = lecture.and_then(|lecture| Some((lecture, row.history().ok()?)));
-    let position =
-        history.map(|(lecture, history)| history.map_or(0, |history| history.position(lecture)));
+    let position = lecture.and_then(|lecture| row.history().ok()??.position(lecture));
     ensure_alarm(storage, now + FORGET_SECONDS + 1).await?;
     let answer = PlaceAnswer {
         has_place: admission.player.is_some(),

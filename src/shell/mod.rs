@@ -233,7 +233,7 @@ async fn fetch(request: web_sys::Request, env: Env, context: Context) -> Result<
 }
 
 /// Asks whether the viewer may go on, and gives a new player its session. Returns the viewer's
-/// position in the lecture, if the request asks for it and his ledger answers.
+/// position in the lecture, if the request asks for it and the viewer's ledger answers.
 async fn check_viewer(
     checks: ViewerChecks,
     ticket: &mut Option<Ticket>,

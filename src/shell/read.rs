@@ -117,8 +117,9 @@ pub(super) async fn read(
         })
     };
     match read.answer(&found.stored) {
-        ReadAnswer::NotModified(headers) => {
+        ReadAnswer::NotModified(mut headers) => {
             found.discard();
+            headers.extend(position_header(position));
             send(304, headers, ResponseBody::Empty, 0)
         }
         ReadAnswer::Redirect(location) => {
@@ -169,9 +170,7 @@ pub(super) async fn read(
             if let Some(session) = read.session() {
                 headers.push(("Lectern-Session", session));
             }
-            if let Some(position) = position {
-                headers.push(("Lectern-Position", position.to_string()));
-            }
+            headers.extend(position_header(position));
             let length = rewritten.bytes.len() as u64;
             let note = rewritten.note();
             if !headers.iter().any(|(name, _)| *name == "Content-Encoding") {
@@ -193,6 +192,10 @@ pub(super) async fn read(
             Ok(Served { note, ..served })
         }
     }
+}
+
+fn position_header(position: Option<u32>) -> Option<(&'static str, String)> {
+    position.map(|position| ("Lectern-Position", position.to_string()))
 }
 
 /// Looks an object up in the cache, if it may be there, else in storage. Of simultaneous misses,

@@ -1,5 +1,6 @@
 //! The list of revocations, in Workers KV. Each data centre keeps it for half a minute, and each
-//! isolate for another half, so a revocation is known everywhere within a minute.
+//! isolate for another half, so a revocation is known everywhere within about a minute, while
+//! Workers KV works.
 
 use std::cell::RefCell;
 use std::rc::Rc;

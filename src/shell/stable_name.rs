@@ -10,9 +10,8 @@ use super::{read as reads, revocations};
 use crate::budget::HoldPurpose;
 use crate::http::problem::{Problem, Refusal};
 use crate::object::key::ObjectKey;
-use crate::operation::read::{Read, Treatment};
-use crate::operation::stable_name::{current, playlist_beside};
-use crate::playlist::MAX_PLAYLIST_BYTES;
+use crate::operation::read::{Naming, Read, Treatment};
+use crate::operation::stable_name::{MAX_BYTES, find_object, playlist_beside};
 
 /// Answers a read, whose key may be a stable name. `position` is as for [`reads::read`].
 pub(super) async fn read(
@@ -22,21 +21,27 @@ pub(super) async fn read(
     context: &ReadContext<'_>,
     now: u64,
 ) -> Result<Served, Refusal> {
-    loop {
-        match reads::read(&of, position, context).await {
-            Err(refusal) if of.follows_revision && refusal.problem == Problem::NotFound => {}
-            served => return served,
-        }
-        of.follows_revision = false;
-        let playlist = playlist_beside(&of.key).ok_or_else(not_found)?;
-        let name = std::mem::replace(&mut of.key, playlist);
-        let treatment = std::mem::replace(&mut of.treatment, Treatment::Rewrite);
-        let object = current_object(&of, &name, context).await?;
-        if let Some(ticket) = of.grant.ticket.filter(|_| of.viewer.asks_revocations) {
-            revocations::check(env, &ticket, &object, now).await?;
-        }
-        (of.key, of.treatment) = (object, treatment);
+    if of.is_refused_by_name() {
+        let reason = "a link with restrictions opens playlists";
+        return Err(Refusal::new(Problem::Forbidden, reason));
     }
+    let stored = reads::read(&of, position, context).await;
+    let redirects = match (&stored, of.name) {
+        (Err(refusal), Naming::Stable { redirects }) if refusal.problem == Problem::NotFound => {
+            redirects
+        }
+        _ => return stored,
+    };
+    let playlist = playlist_beside(&of.key).ok_or_else(not_found)?;
+    let name = std::mem::replace(&mut of.key, playlist);
+    let treatment = std::mem::replace(&mut of.treatment, Treatment::Rewrite);
+    let object = current_object(&of, &name, context).await?;
+    if let Some(ticket) = of.grant.ticket.filter(|_| of.viewer.asks_revocations) {
+        revocations::check(env, &ticket, &object, now).await?;
+    }
+    (of.key, of.treatment, of.name) = (object, treatment, Naming::Resolved);
+    of.hides_link |= redirects;
+    reads::read(&of, position, context).await
 }
 
 /// The object that `name` stands for while the playlist of `playlist` plays.
@@ -47,7 +52,7 @@ async fn current_object(
 ) -> Result<ObjectKey, Refusal> {
     let found = find(playlist, context).await?;
     let size = found.stored.size;
-    if size > MAX_PLAYLIST_BYTES as u64 {
+    if size > MAX_BYTES as u64 {
         found.discard();
         return Err(not_found());
     }
@@ -59,5 +64,5 @@ async fn current_object(
         }
     };
     let bytes = stored_bytes(playlist, found, context, &held).await?;
-    current(name, &bytes).ok_or_else(not_found)
+    find_object(name, &bytes).ok_or_else(not_found)
 }

@@ -104,8 +104,8 @@ impl WatchLedger<'_> {
             }
             WatchMessage::Position(lecture) => {
                 let history = self.history_or_nothing().await.map_err(failed)?;
-                let position = history.map_or(0, |history| history.position(lecture));
-                Ok(position.to_string())
+                let position = history.and_then(|history| history.position(lecture));
+                Ok(position.map_or_else(String::new, |position| position.to_string()))
             }
             WatchMessage::Records { viewer, is_csv } => {
                 let history = self.history_or_nothing().await.map_err(failed)?;

@@ -33,15 +33,20 @@ thread_local! {
     static QUESTIONS: RefCell<ViewerLimit> = const { RefCell::new(ViewerLimit::new()) };
 }
 
-/// Asks for the second at which a viewer stopped. `None` if his ledger does not answer in time.
+/// Takes one of a viewer's questions in this minute. Returns `false` if none is left.
+pub(super) fn has_room(viewer: ViewerHash, now: u64) -> bool {
+    QUESTIONS.with_borrow_mut(|questions| questions.take(viewer, now))
+}
+
+/// Asks for the second at which a viewer stopped. `None` if the viewer has not begun the lecture, or
+/// the ledger does not answer in time.
 pub(super) async fn position(
     env: &Env,
     viewer: ViewerHash,
     lecture: Lecture,
     now: u64,
 ) -> Option<u32> {
-    let has_room = QUESTIONS.with_borrow_mut(|questions| questions.take(viewer, now));
-    if !has_room {
+    if !has_room(viewer, now) {
         return None;
     }
     let message = LedgerRequest::Watch(WatchMessage::Position(lecture));
@@ -72,8 +77,7 @@ impl WatchContext<'_> {
         request: &Request,
     ) -> Result<Response, Refusal> {
         self.check(watch.ticket.as_ref(), &watch.key).await?;
-        let has_room = QUESTIONS.with_borrow_mut(|questions| questions.take(watch.hash, self.now));
-        if !has_room {
+        if !has_room(watch.hash, self.now) {
             return Err(Refusal::new(
                 Problem::RateLimited,
                 "the viewer's players report too often",

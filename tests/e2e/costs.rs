@@ -74,7 +74,7 @@ fn a_lecture_is_published_and_played_in_the_requests_that_its_cost_is_reckoned_w
             &["--ladder", "480", "--container", "ts"],
             &["--rungs", "480", "--container", "ts"],
         ),
-        ("three", &[], &[]),
+        ("three", &["--ladder", "1080,720,480"], &[]),
     ] {
         let package = folder.path().join(name);
         succeed(

@@ -124,7 +124,7 @@ fn the_course_app_is_used_from_login_to_the_last_frame_and_says_each_refusal_in_
     assert_eq!(seen["trial"]["videoHeight"], 480, "{shown}");
     assert_eq!(seen["trial"]["asked"], json!([480]), "{shown}");
 
-    assert_eq!(seen["download"], "lecture.mp4", "{shown}");
+    assert_eq!(seen["download"], "models.mp4", "{shown}");
     let taken_home = folder.path().join("taken-home.mp4");
     let seconds = media::duration(taken_home.to_str().expect("UTF-8"));
     assert!((seconds - media::SECONDS).abs() < 0.2, "{seconds} s");

@@ -14,10 +14,10 @@ use crate::edge::{Edge, lectern};
 /// Seconds of the sample lecture.
 pub(crate) const SECONDS: f64 = 14.0;
 
-/// A package of a short sample lecture, built once.
+/// A package of a short sample lecture in three rungs, built once.
 pub(crate) fn package() -> &'static Path {
     static MADE: OnceLock<(TempDir, PathBuf)> = OnceLock::new();
-    let (_, package) = MADE.get_or_init(|| packaged(1, &[]));
+    let (_, package) = MADE.get_or_init(|| packaged(1, &["--ladder", "1080,720,480"]));
     package
 }
 

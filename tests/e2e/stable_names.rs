@@ -3,6 +3,7 @@
 use lectern::credential::claims::Purpose;
 use lectern::sdk::{Options, Sdk};
 use serde_json::json;
+use testkit::process::{succeed, wait_until};
 
 use super::edge::{Edge, Reply, now};
 
@@ -26,11 +27,23 @@ fn publish(edge: &Edge, revision: &str) {
             &format!("{name} of {revision}"),
         );
     }
-    let playlist = format!(
+    put(edge, "master.m3u8", &playlist_of(revision));
+}
+
+fn playlist_of(revision: &str) -> String {
+    format!(
         "#EXTM3U\n#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"a\",NAME=\"a\",URI=\"v/{revision}/audio/en/playlist.m3u8\"\n\
          #EXT-X-STREAM-INF:BANDWIDTH=1,AUDIO=\"a\"\nv/{revision}/480p/playlist.m3u8\n"
-    );
-    put(edge, "master.m3u8", &playlist);
+    )
+}
+
+/// Sends a request, and follows one redirect to another path of the edge.
+fn follow(edge: &Edge, url: &str, headers: &[(&str, &str)]) -> Reply {
+    let redirect = edge.send("GET", url, headers, &[]);
+    assert_eq!(redirect.verdict(), "307", "{url}");
+    assert_eq!(redirect.header("cache-control"), Some("no-store"));
+    let location = redirect.header("location").expect("a location");
+    edge.send("GET", location, headers, &[])
 }
 
 fn with_token(edge: &Edge, path: &str, claims: serde_json::Value) -> String {
@@ -65,41 +78,58 @@ fn stable_names_follow_what_plays_and_open_no_more_than_the_link() {
         assert_eq!(reply.header("content-disposition"), None);
     }
     let stored = get(&edge, "v/1a/lecture.mp4?", folder.clone());
-    let whole = get(&edge, "lecture.mp4?", download.clone());
-    assert_eq!(whole.text(), "lecture.mp4 of 1a");
-    assert_eq!(whole.header("etag"), stored.header("etag"));
-    assert_eq!(whole.header("accept-ranges"), Some("bytes"));
+    // Every client gets a URL that opens this version alone.
     let url = with_token(&edge, "lecture.mp4?", download.clone());
-    let part = edge.send("GET", &url, &[("range", "bytes=-2")], &[]);
+    for headers in [vec![], vec![("origin", "https://school.example")]] {
+        let redirect = edge.send("GET", &url, &headers, &[]);
+        let location = redirect.header("location").expect("a location");
+        let version = format!("{COURSE}v/1a/lecture.mp4?p=");
+        assert!(location.starts_with(&version), "{location}");
+        let whole = follow(&edge, &url, &headers);
+        assert_eq!(whole.text(), "lecture.mp4 of 1a");
+        assert_eq!(whole.header("etag"), stored.header("etag"));
+        assert_eq!(whole.header("accept-ranges"), Some("bytes"));
+    }
+    let part = follow(&edge, &url, &[("range", "bytes=-2")]);
     assert_eq!((part.status, part.text()), (206, "1a"));
     assert_eq!(part.header("content-range"), Some("bytes 15-16/17"));
-    let beyond = edge.send("GET", &url, &[("range", "bytes=17-")], &[]);
+    let beyond = follow(&edge, &url, &[("range", "bytes=17-")]);
     assert_eq!(beyond.verdict(), "416 range_not_satisfiable");
-    let head = edge.send("HEAD", &url, &[], &[]);
-    assert_eq!(
-        (head.status, head.header("content-length")),
-        (200, Some("17"))
-    );
-    let tag = whole.header("etag").expect("a tag");
-    let same = edge.send("GET", &url, &[("if-none-match", tag)], &[]);
-    assert_eq!(same.status, 304);
-    // A script gets a URL that opens this object alone.
-    let origin = [("origin", "https://school.example")];
-    let redirect = edge.send("GET", &url, &origin, &[]);
-    let location = redirect.header("location").expect("a location");
-    assert!(
-        location.starts_with(&format!("{COURSE}v/1a/lecture.mp4?p=")),
-        "{location}"
-    );
-    assert_eq!(
-        edge.send("GET", location, &origin, &[]).text(),
-        "lecture.mp4 of 1a"
-    );
+    assert_eq!(edge.send("HEAD", &url, &[], &[]).status, 307);
+    let tag = stored.header("etag").expect("a tag");
+    assert_eq!(follow(&edge, &url, &[("if-none-match", tag)]).status, 304);
+    // A strict link's pass ends within a minute, so each range comes by the link.
+    let strict = json!({ "path": SCOPE, "strict": true });
+    let url = with_token(&edge, "lecture.mp4?", strict);
+    let part = edge.send("GET", &url, &[("range", "bytes=-2")], &[]);
+    assert_eq!((part.status, part.text()), (206, "1a"));
+    // A link that counts players opens the poster only.
+    let counted = json!({ "path": SCOPE, "sub": "s1", "sessions": 1 });
+    let reply = get(&edge, "poster.jpg?", counted.clone());
+    assert_eq!(reply.text(), "poster.jpg of 1a");
+    let reply = get(&edge, "lecture.mp4?", counted);
+    assert_eq!(reply.verdict(), "403 forbidden");
 
-    // A new revision, within the seconds for which the playlist is cached; and its end.
     publish(&edge, "2b");
     let reply = get(&edge, "poster.jpg?", poster.clone());
     assert_eq!(reply.text(), "poster.jpg of 2b");
+    // A rollback to an older object, which the date of the newer one does not validate.
+    let newer = get(&edge, "v/2b/poster.jpg?", folder.clone());
+    let date = newer.header("last-modified").expect("a date");
+    put(&edge, "master.m3u8", &playlist_of("1a"));
+    let url = with_token(&edge, "poster.jpg?", poster.clone());
+    for condition in ["if-modified-since", "if-unmodified-since"] {
+        let reply = edge.send("GET", &url, &[(condition, date)], &[]);
+        assert_eq!(reply.text(), "poster.jpg of 1a", "{condition}");
+        assert_eq!(reply.header("last-modified"), None);
+    }
+    // A playlist without a revision, and one that is too large to be read for each request.
+    let huge = format!("{}#{}", playlist_of("1a"), " ".repeat(256 * 1024));
+    put(&edge, "master.m3u8", &huge);
+    assert_eq!(
+        get(&edge, "poster.jpg?", poster.clone()).verdict(),
+        "404 not_found"
+    );
     put(
         &edge,
         "master.m3u8",
@@ -122,6 +152,10 @@ fn stable_names_follow_what_plays_and_open_no_more_than_the_link() {
         for name in ["poster.jpg?", "lecture.mp4?", "lecture.mp4?download&"] {
             let reply = get(&edge, name, claims.clone());
             assert_eq!(reply.verdict(), "403 forbidden", "{name} {claims}");
+            // Nor does the answer tell whether the object exists.
+            let other = name.replace("lecture", "other");
+            let reply = get(&edge, &other, claims.clone());
+            assert_eq!(reply.verdict(), "403 forbidden", "{other} {claims}");
         }
     }
     // Other scopes and uses.
@@ -189,7 +223,11 @@ fn a_download_is_saved_under_the_lectures_name_whatever_was_asked() {
         ("lecture.mp4?download=..%2F..%2Fetc&", &play, "-..-etc.mp4"),
         ("poster.jpg?download&", &play, "poster.jpg"),
     ] {
-        let reply = get(&edge, path, claims.clone());
+        let url = with_token(&edge, path, claims.clone());
+        let reply = match path.starts_with("lecture.mp4") {
+            true => follow(&edge, &url, &[]),
+            false => edge.get(&url),
+        };
         assert_eq!(reply.verdict(), "200", "{path}");
         let disposition = format!("attachment; filename*=UTF-8''{expected}");
         assert_eq!(
@@ -206,7 +244,7 @@ fn a_download_is_saved_under_the_lectures_name_whatever_was_asked() {
     let sdk = Sdk::new(edge.keys_json()).expect("the edge's keys");
     let (options, url) = (Options::default(), format!("{}{COURSE}", edge.origin));
     let named = sdk.download_url(&url, Some("Été, Tag 1"), &options, now());
-    let named = edge.get(&named.expect("a URL")[edge.origin.len()..]);
+    let named = follow(&edge, &named.expect("a URL")[edge.origin.len()..], &[]);
     assert_eq!(named.text(), "lecture.mp4 of 1a");
     let disposition = "attachment; filename*=UTF-8''%C3%89t%C3%A9%2C%20Tag%201.mp4";
     assert_eq!(named.header("content-disposition"), Some(disposition));
@@ -219,4 +257,42 @@ fn a_download_is_saved_under_the_lectures_name_whatever_was_asked() {
     let (page, link) = page.split_once('#').expect("a link");
     assert_eq!(page, format!("{}/_lectern/play", edge.origin));
     assert_eq!(edge.get(&link[edge.origin.len()..]).verdict(), "200");
+}
+
+#[test]
+fn a_publish_past_the_edge_counts_within_seconds_and_a_revoked_object_stays_revoked() {
+    let edge = Edge::with_faults();
+    let put = |path: &str, body: &str| {
+        let url = format!("/__faults/put/c/l/{path}");
+        let reply = edge.send("PUT", &url, &[], body.as_bytes());
+        assert_eq!(reply.verdict(), "200", "{path}");
+    };
+    for revision in ["1a", "2b"] {
+        for name in ["poster.jpg", "lecture.mp4"] {
+            let body = format!("{name} of {revision}");
+            put(&format!("v/{revision}/{name}"), &body);
+        }
+    }
+    // Before the edge reads the list of revocations for the first time.
+    let mut command = edge.lectern();
+    let revoke = command.args(["revoke", "--path", "/c/l/v/2b/"]);
+    succeed(revoke.env("LECTERN_EDGE", &edge.origin));
+
+    put("master.m3u8", &playlist_of("1a"));
+    let get = |name: &str, claims: serde_json::Value| {
+        edge.get(&format!("/c/l/{name}?token={}", edge.token_of(claims)))
+    };
+    let plain = || get("poster.jpg", json!({ "path": "/c/l/" }));
+    let named = json!({ "path": "/c/l/", "sub": "s1" });
+    assert_eq!(plain().text(), "poster.jpg of 1a");
+    assert_eq!(get("poster.jpg", named.clone()).verdict(), "200");
+    assert_eq!(get("lecture.mp4", named.clone()).verdict(), "307");
+    put("master.m3u8", &playlist_of("2b"));
+    wait_until(
+        || "the new revision has no poster".to_owned(),
+        || plain().text() == "poster.jpg of 2b",
+    );
+    for name in ["poster.jpg", "lecture.mp4"] {
+        assert_eq!(get(name, named.clone()).verdict(), "403 revoked", "{name}");
+    }
 }

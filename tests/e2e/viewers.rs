@@ -2,10 +2,15 @@
 
 use std::time::{Duration, Instant};
 
+use lectern::credential::binding::Binding;
+use lectern::credential::claims::Claims;
+use lectern::credential::pass::{Minter, PassKind};
+use lectern::credential::ticket::Ticket;
+use lectern::object::key::ObjectKey;
 use serde_json::{Value, json};
 use testkit::process::{succeed, wait_until};
 
-use super::edge::Edge;
+use super::edge::{Edge, now};
 use super::media::{self, Playlist};
 use super::{LECTURE, MASTER, published};
 
@@ -171,6 +176,34 @@ fn a_revoked_viewer_link_or_path_opens_nothing_until_it_is_unrevoked() {
 }
 
 #[test]
+fn a_strict_segment_is_refused_once_its_viewer_is_revoked() {
+    let edge = published();
+    // Before the edge reads the list of revocations for the first time.
+    let mut command = edge.lectern();
+    let revoke = command.args(["revoke", "--viewer", "s42"]);
+    succeed(revoke.env("LECTERN_EDGE", &edge.origin));
+    let player = OpenedLecture::open(&edge, json!({"path": LECTURE}));
+    let path = player.segment.split('?').next().expect("a path");
+    let segment = ObjectKey::from_url_path(path).expect("an object");
+    let (directory, name) = segment.split();
+    let open = |viewer: &str, strict: bool| {
+        let claims = json!({"path": LECTURE, "exp": 0, "sub": viewer, "strict": strict});
+        let claims = Claims::from_json(claims.to_string().as_bytes()).expect("claims");
+        let minter = Minter::new(edge.keys.minting(), now() + 60, Binding::default());
+        let mut pass = Vec::new();
+        minter
+            .with_ticket(Ticket::of(&claims))
+            .mint(PassKind::Object, directory, name, &mut pass);
+        let pass = String::from_utf8(pass).expect("ASCII");
+        edge.get(&format!("{path}?p={pass}")).verdict()
+    };
+    assert_eq!(open("s42", true), "403 revoked");
+    assert_eq!(open("s43", true), "200");
+    // The passes of other links name no viewer.
+    assert_eq!(open("s42", false), "200");
+}
+
+#[test]
 fn only_an_administrator_of_the_edge_revokes() {
     let edge = published();
     let list = "/_lectern/revocations";
@@ -258,7 +291,8 @@ fn a_link_costs_no_more_questions_than_it_needs() {
         let token = edge.token_of(claims);
         let url = format!("{MASTER}?with=position&token={token}");
         let begun = edge.get(&url);
-        assert_eq!(begun.header("lectern-position"), Some("0"), "{sessions}");
+        // A player may have a position of its own.
+        assert_eq!(begun.header("lectern-position"), None, "{sessions}");
         let exposed = begun.header("access-control-expose-headers");
         assert!(exposed.is_some_and(|names| names.contains("Lectern-Position")));
         assert_eq!(
@@ -281,5 +315,15 @@ fn a_link_costs_no_more_questions_than_it_needs() {
             "only where it is asked for"
         );
         asked();
+        // A player that goes on asks no more often than a viewer without places.
+        let Some(session) = begun.header("lectern-session") else {
+            continue;
+        };
+        for _ in 0..100 {
+            let reply = edge.get(&format!("{url}&session={session}"));
+            assert_eq!(reply.verdict(), "200");
+        }
+        let questions = asked().0;
+        assert!((1..=62).contains(&questions), "{questions} questions");
     }
 }

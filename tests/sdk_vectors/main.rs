@@ -268,6 +268,7 @@ fn options(json: &Value) -> Option<Options> {
         country: list(&json["country"], Country::parse)?,
         origin: list(&json["origin"], OriginPattern::parse)?,
         jti: text("jti")?,
+        watermark: text("watermark")?,
         sessions: match &json["sessions"] {
             Value::Null => None,
             value => Some(small(value)?),

@@ -597,6 +597,8 @@ pub(crate) fn bad() -> Vec<Value> {
             "sessions_policy without sessions",
             more(r#","sub":"s","sessions_policy":"oldest""#),
         ),
+        ("watermark as a number", more(r#","watermark":1"#)),
+        ("an empty watermark", more(r#","watermark":"""#)),
         ("strict as a number", more(r#","strict":1"#)),
         ("strict as null", more(r#","strict":null"#)),
         ("max_bytes 0", more(r#","max_bytes":0"#)),

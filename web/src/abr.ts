@@ -3,9 +3,18 @@ import type { HlsConfig } from "hls.js";
 
 /** The height at which low-data playback ends, in lines of the shorter side. */
 const LOW_DATA_LINES = 480;
-/** Seconds to load ahead, at most: hls.js's own, and those of low-data playback. */
-const AHEAD = { maxBufferLength: 30, maxMaxBufferLength: 600 };
+/** Seconds to load ahead, at most: usually, and with low data. */
+const AHEAD = { maxBufferLength: 60, maxMaxBufferLength: 60 };
 const AHEAD_LOW_DATA = { maxBufferLength: 15, maxMaxBufferLength: 15 };
+
+/**
+ * The share of the estimated bandwidth that a rung may take while less than so many seconds are
+ * loaded. A line that fades within a segment then still carries it.
+ */
+const CAUTION = [
+  { below: 8, share: 0.25 },
+  { below: 20, share: 0.4 },
+];
 
 /** The facts about a viewer's line. */
 export interface LineFacts {
@@ -26,11 +35,31 @@ export function abrSettings({ bandwidth, isLowData }: LineFacts): Partial<HlsCon
   return {
     // Measured on slow networks: the lowest rung starts in 2 s, the middle one in 12 s.
     ...(bandwidth === undefined || isLowData ? { startLevel: 0 } : known),
+    // With 60 seconds ahead, a rung that the line hardly carries is a stall in the next tunnel.
+    abrBandWidthFactor: 0.8,
+    abrBandWidthUpFactor: 0.45,
     capLevelToPlayerSize: true,
     // A lecture of hours does not fit into the browser's memory.
     backBufferLength: 60,
     ...aheadSettings(isLowData),
   };
+}
+
+/**
+ * Returns the rung to load next: hls.js's choice, or a smaller one while little is loaded. `rungs`
+ * are bits per second, the smallest first.
+ */
+export function cautiousLevel(
+  choice: number,
+  rungs: readonly number[],
+  bandwidth: number,
+  secondsAhead: number,
+): number {
+  const rule = CAUTION.find(({ below }) => secondsAhead < below);
+  if (!rule) return choice;
+  let level = choice;
+  while (level > 0 && (rungs[level] ?? 0) > bandwidth * rule.share) level -= 1;
+  return level;
 }
 
 /** Settings that change while a lecture plays. */

@@ -1,7 +1,7 @@
 // Loads and plays a lecture: hls.js for playlists, the browser for files and where it plays HLS
 // itself. It reports events; the element decides what the viewer sees.
 import Hls, { type ErrorData, type Fragment } from "hls.js";
-import { abrSettings, aheadSettings, lowDataLevel } from "./abr.ts";
+import { abrSettings, aheadSettings, cautiousLevel, lowDataLevel } from "./abr.ts";
 import { type FailedLoad, nextStep, type Problem, reasonOf } from "./answer.ts";
 import { type Attempt, Attempts } from "./attempts.ts";
 import { Damage } from "./damage.ts";
@@ -18,7 +18,7 @@ import {
 import { EDGE, isAllowed } from "./origins.ts";
 import { refusalOf } from "./refusals.ts";
 import { passEnd, Renewal, type RenewalContext } from "./renewal.ts";
-import { type Extras, extrasIn } from "./session-data.ts";
+import type { Extras } from "./session-data.ts";
 import { isNearEnd, type Length, parsePosition, type StartFacts, startOf } from "./start.ts";
 import type { PlayerEvent, Refusal } from "./state.ts";
 import { SessionLock } from "./tab-session.ts";
@@ -111,6 +111,9 @@ interface AppleVideo extends HTMLVideoElement {
   webkitDisplayingFullscreen?: boolean;
   webkitExitFullscreen?(): void;
 }
+
+/** hls.js's choice of a quality by the bandwidth. */
+const BandwidthChoice = Hls.DefaultConfig.abrController;
 
 /** A media error: what of it is used. */
 type MediaProblem = Pick<ErrorData, "details" | "fatal" | "frag" | "sourceBufferName">;
@@ -553,7 +556,13 @@ export class Engine {
       keepSession(lectureOf(passes.link), passes.session);
       void this.#lock.hold(passes.session);
     }
-    this.#host.extras(extrasIn(text, url, isAllowed));
+    void this.#findExtras(hls, text, url);
+  }
+
+  /** Finds files beside the lecture, which the first frame does not need. */
+  async #findExtras(hls: Hls, text: string, url: string): Promise<void> {
+    const reader = await import("./session-data.ts").catch(() => undefined);
+    if (reader && hls === this.#hls) this.#host.extras(reader.extrasIn(text, url, isAllowed));
   }
 
   /** Moves the start to the position of the edge's watch data, once. */
@@ -584,6 +593,17 @@ export class Engine {
       loader: edgeLoader(passes, this.#host.headers, (playlist) =>
         this.#opened(hls, passes, playlist),
       ),
+      abrController: class extends BandwidthChoice {
+        override get nextAutoLevel(): number {
+          const rungs = hls.levels.map(({ bitrate }) => bitrate);
+          const ahead = hls.mainForwardBufferInfo?.len ?? 0;
+          return cautiousLevel(super.nextAutoLevel, rungs, hls.bandwidthEstimate, ahead);
+        }
+
+        override set nextAutoLevel(level: number) {
+          super.nextAutoLevel = level;
+        }
+      },
       capLevelController: class extends SizeCap {
         constructor(owner: Hls) {
           super(owner);

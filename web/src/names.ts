@@ -2,7 +2,7 @@
 import { claimsOf } from "./link.ts";
 
 const MAX_LECTURE_LENGTH = 80;
-const MAX_WATERMARK_LENGTH = 64;
+const MAX_WATERMARK_LENGTH = 100;
 
 /** The name of a lecture's folder: `Linear algebra` for `/courses/linear-algebra/master.m3u8`. */
 export function lectureName(link: URL): string | undefined {

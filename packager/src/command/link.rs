@@ -75,6 +75,7 @@ fn options(args: &LinkArgs) -> Options {
         country: non_empty(&args.country),
         origin: non_empty(&args.origin),
         jti: args.jti.clone(),
+        watermark: args.watermark.clone(),
         sessions: args.sessions,
         strict: args.strict,
         purpose: args.purpose.into(),
@@ -137,6 +138,9 @@ pub(crate) struct LinkArgs {
     /// Link's own id.
     #[arg(long, value_name = "ID")]
     pub(crate) jti: Option<String>,
+    /// Text that the player page shows over the video, e.g. the viewer's name.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) watermark: Option<String>,
 }
 
 pub(crate) fn preview(text: &str) -> Result<(u32, u32), String> {
@@ -209,13 +213,13 @@ mod tests {
     #[test]
     fn a_link_carries_its_restrictions() {
         let claims = claims(
-            "https://h/a/ --preview 0-60 --lang en --lang de --ip 192.0.2.0/24 --country DE --origin https://*.s.example --jti l1",
+            "https://h/a/ --preview 0-60 --lang en --lang de --ip 192.0.2.0/24 --country DE --origin https://*.s.example --jti l1 --watermark Ada",
             0,
         );
         let claims = claims.expect("claims");
         assert_eq!(
             serde_json::to_string(&claims).expect("JSON"),
-            r#"{"path":"/a/","exp":21600,"jti":"l1","preview":[0,60],"langs":["en","de"],"ip":["192.0.2.0/24"],"country":["DE"],"origin":["https://*.s.example"]}"#
+            r#"{"path":"/a/","exp":21600,"jti":"l1","watermark":"Ada","preview":[0,60],"langs":["en","de"],"ip":["192.0.2.0/24"],"country":["DE"],"origin":["https://*.s.example"]}"#
         );
     }
 

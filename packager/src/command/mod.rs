@@ -109,7 +109,7 @@ pub(crate) enum Verb {
     /// Mint a link, and print its URL.
     #[command(after_help = help::LINK)]
     Link(LinkArgs),
-    /// Stop a viewer, a link or a path, within 60 seconds.
+    /// Stop a viewer, a link or a path, within about a minute.
     #[command(after_help = help::LINK)]
     Revoke(RevokeArgs),
     /// Let a revoked viewer, link or path play again.

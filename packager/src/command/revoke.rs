@@ -26,7 +26,7 @@ pub(crate) async fn revoke(args: RevokeArgs) -> Result<()> {
     let until = made.map(|entry| format_second(entry.until));
     Progress::new(args.edge.json).result(
         format_args!(
-            "revoked {kind} `{}` until {}; every data centre knows it within 60 s",
+            "revoked {kind} `{}` until {}; every data centre knows it in about a minute",
             on_one_line(name),
             until.as_deref().unwrap_or("its end")
         ),
@@ -47,7 +47,7 @@ pub(crate) async fn unrevoke(args: UnrevokeArgs) -> Result<()> {
         })?;
     Progress::new(args.edge.json).result(
         format_args!(
-            "{kind} `{}` is not revoked; every data centre knows it within 60 s",
+            "{kind} `{}` is not revoked; every data centre knows it in about a minute",
             on_one_line(name)
         ),
         &serde_json::json!({"revoked": false}),

@@ -14,10 +14,10 @@ const CAPS: [(u32, u32); 5] = [
     (2160, 14_000),
 ];
 
-/// The short side, and the cap in kbit/s, of a rung that a mobile line in a bus carries with its
-/// audio. Only the smallest of several rungs has this cap: alone, a rung is all there is.
+/// The short side and the cap of a rung that a mobile line in a bus carries with its audio. Only the
+/// smallest of several rungs has this cap: alone, a rung is all there is.
 const MOBILE_SIDE: u32 = 240;
-const MOBILE_CAP: u32 = 240;
+const MOBILE_CAP_KBPS: u32 = 240;
 
 /// One size of the video in one codec.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,7 +75,7 @@ impl Rung {
 /// Rungs for a video of this size, largest first; `wanted` are short sides. Rungs are never
 /// upscaled, and sizes are unique. A source up to a tenth below a rung keeps its own size (1072p is
 /// not scaled to 720p). A source that fits at most the smallest of several rungs has one of its own
-/// size, and the smallest one too if that has two thirds of the lines at most.
+/// size, and the smallest one too if that has two thirds of the height at most.
 pub(crate) fn ladder(width: u32, height: u32, wanted: &[u32]) -> Vec<Rung> {
     let short = width.min(height);
     let mut sides: Vec<u32> = wanted
@@ -97,7 +97,7 @@ pub(crate) fn ladder(width: u32, height: u32, wanted: &[u32]) -> Vec<Rung> {
     if let [_, .., smallest] = &mut rungs[..]
         && smallest.short_side() <= MOBILE_SIDE
     {
-        smallest.max_rate = smallest.max_rate.min(MOBILE_CAP);
+        smallest.max_rate = smallest.max_rate.min(MOBILE_CAP_KBPS);
     }
     rungs
 }
@@ -176,7 +176,11 @@ mod tests {
     #[test]
     fn the_smallest_of_several_rungs_is_capped_for_a_mobile_line() {
         for (side, wanted, expected) in [
-            (1080, &[1080, 480, 240][..], vec![5_000, 1_200, MOBILE_CAP]),
+            (
+                1080,
+                &[1080, 480, 240][..],
+                vec![5_000, 1_200, MOBILE_CAP_KBPS],
+            ),
             (240, &[1080, 480, 240], vec![450]),
             (1080, &[240], vec![450]),
             (1080, &[1080, 480], vec![5_000, 1_200]),

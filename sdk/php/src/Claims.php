@@ -20,6 +20,7 @@ final class Claims
         'use' => 'must be `play`, `download`, `upload` or `admin`',
         'sub' => '(viewer) must be a text of 1 to 256 bytes',
         'jti' => 'must be a text of 1 to 256 bytes',
+        'watermark' => 'must be a text of 1 to 100 characters',
         'watch' => 'must be a whole number of seconds, at least 1',
         'max_height' => '(maxHeight) must be a whole number of lines, at least 1',
         'preview' => 'must be [from, to] in whole seconds, with from before to',
@@ -158,6 +159,7 @@ final class Claims
             'strict' => is_bool($value) ? $value : null,
             'use' => in_array($value, self::USES, true) ? $value : null,
             'sub', 'jti' => self::readLabel($value),
+            'watermark' => self::readWatermark($value),
             'preview' => self::readPreview($value),
             'langs' => self::readList($value, self::readLang(...)),
             'ip' => self::readList($value, self::readCidr(...)),
@@ -175,6 +177,11 @@ final class Claims
     {
         $isText = is_string($value) && Urls::isText($value);
         return $isText && $value !== '' && strlen($value) <= 256 ? $value : null;
+    }
+
+    private static function readWatermark(mixed $value): ?string
+    {
+        return is_string($value) && preg_match('/\A.{1,100}\z/su', $value) === 1 ? $value : null;
     }
 
     /** @return ?array{int, int} */

@@ -36,7 +36,7 @@ final class Lectern
      *
      * A URL that ends in a slash opens its folder. `directory: true` opens the object's folder.
      * `watch`, `maxHeight`, `preview`, `langs`, `ip`, `country`, `origin`, `jti`, `sessions`,
-     * `sessionsPolicy` and `strict` set the claims of the same names.
+     * `sessionsPolicy`, `strict` and `watermark` set the claims of the same names.
      *
      * @param ?array{int, int} $preview
      * @param ?list<string> $langs
@@ -58,6 +58,7 @@ final class Lectern
         ?array $country = null,
         ?array $origin = null,
         ?string $jti = null,
+        ?string $watermark = null,
         ?int $sessions = null,
         ?string $sessionsPolicy = null,
         ?bool $strict = null,
@@ -81,6 +82,7 @@ final class Lectern
             'use' => $use,
             'sub' => $viewer,
             'jti' => $jti,
+            'watermark' => $watermark,
             'sessions' => $sessions,
             'sessions_policy' => $sessionsPolicy,
             'strict' => $strict,
@@ -120,6 +122,7 @@ final class Lectern
         ?array $country = null,
         ?array $origin = null,
         ?string $jti = null,
+        ?string $watermark = null,
         ?int $sessions = null,
         ?string $sessionsPolicy = null,
         ?bool $strict = null,
@@ -134,7 +137,7 @@ final class Lectern
         }
         return self::link(
             $url, $viewer, $expiresIn, $expiresAt, $notBefore, $watch, $maxHeight, $preview, $langs,
-            $ip, $country, $origin, $jti, $sessions, $sessionsPolicy, $strict,
+            $ip, $country, $origin, $jti, $watermark, $sessions, $sessionsPolicy, $strict,
             'upload', $directory, $keys, $now, $maxLinkAge, $maxWatch,
         );
     }
@@ -165,6 +168,7 @@ final class Lectern
         ?array $country = null,
         ?array $origin = null,
         ?string $jti = null,
+        ?string $watermark = null,
         ?int $sessions = null,
         ?string $sessionsPolicy = null,
         ?bool $strict = null,
@@ -177,7 +181,7 @@ final class Lectern
         $lecture = str_ends_with($parts[1], '/') ? Urls::beside($parts, 'master.m3u8') : $url;
         $link = self::link(
             $lecture, $viewer, $expiresIn, $expiresAt, $notBefore, $watch, $maxHeight, $preview, $langs,
-            $ip, $country, $origin, $jti, $sessions, $sessionsPolicy, $strict,
+            $ip, $country, $origin, $jti, $watermark, $sessions, $sessionsPolicy, $strict,
             'play', $directory, $keys, $now, $maxLinkAge, $maxWatch,
         );
         return "$parts[0]/_lectern/play#$link";
@@ -186,7 +190,7 @@ final class Lectern
     /**
      * Returns a link to the poster of a lecture, and to nothing else. The URL is that of the
      * lecture's folder or of an object in it. Takes the options of `link` except `use` and
-     * `directory`.
+     * `directory`. The edge refuses it with `maxHeight`, `preview` or `langs`.
      *
      * @param ?array{int, int} $preview
      * @param ?list<string> $langs
@@ -208,6 +212,7 @@ final class Lectern
         ?array $country = null,
         ?array $origin = null,
         ?string $jti = null,
+        ?string $watermark = null,
         ?int $sessions = null,
         ?string $sessionsPolicy = null,
         ?bool $strict = null,
@@ -216,17 +221,20 @@ final class Lectern
         int $maxLinkAge = self::MAX_LINK_AGE,
         int $maxWatch = self::MAX_WATCH,
     ): string {
-        $poster = Urls::beside(Urls::split($url), 'poster.jpg');
+        $parts = Urls::split($url);
+        self::refuseOptions(maxHeight: $maxHeight, preview: $preview, langs: $langs);
+        $poster = Urls::beside($parts, 'poster.jpg');
         return self::link(
             $poster, $viewer, $expiresIn, $expiresAt, $notBefore, $watch, $maxHeight, $preview, $langs,
-            $ip, $country, $origin, $jti, $sessions, $sessionsPolicy, $strict,
+            $ip, $country, $origin, $jti, $watermark, $sessions, $sessionsPolicy, $strict,
             'play', false, $keys, $now, $maxLinkAge, $maxWatch,
         );
     }
 
     /**
      * Returns a link to the download of a lecture, and to nothing else. Browsers save the file
-     * under `name`, or else under the name of the folder. Takes the options of `posterUrl`.
+     * under `name`, or else under the name of the folder. Takes the options of `posterUrl`,
+     * and refuses `sessions`.
      *
      * @param ?array{int, int} $preview
      * @param ?list<string> $langs
@@ -249,6 +257,7 @@ final class Lectern
         ?array $country = null,
         ?array $origin = null,
         ?string $jti = null,
+        ?string $watermark = null,
         ?int $sessions = null,
         ?string $sessionsPolicy = null,
         ?bool $strict = null,
@@ -258,11 +267,14 @@ final class Lectern
         int $maxWatch = self::MAX_WATCH,
     ): string {
         $parts = Urls::split($url);
+        self::refuseOptions(
+            maxHeight: $maxHeight, preview: $preview, langs: $langs, sessions: $sessions,
+        );
         $parts[2] = Urls::putMember($parts[2], 'download', Urls::encodeName($name));
         $file = Urls::beside($parts, 'lecture.mp4');
         return self::link(
             $file, $viewer, $expiresIn, $expiresAt, $notBefore, $watch, $maxHeight, $preview, $langs,
-            $ip, $country, $origin, $jti, $sessions, $sessionsPolicy, $strict,
+            $ip, $country, $origin, $jti, $watermark, $sessions, $sessionsPolicy, $strict,
             'download', false, $keys, $now, $maxLinkAge, $maxWatch,
         );
     }
@@ -321,6 +333,17 @@ final class Lectern
     public static function keyIds(#[\SensitiveParameter] ?string $keys = null): array
     {
         return array_column(Keys::read($keys), 0);
+    }
+
+    /** Refuses options with which the edge opens no single object. */
+    private static function refuseOptions(mixed ...$options): void
+    {
+        foreach ($options as $name => $value) {
+            if ($value !== null) {
+                $rule = "the edge refuses a link to this object with `$name`: leave it out";
+                throw new LecternException('bad_option', $rule);
+            }
+        }
     }
 
     /** @param array<string, mixed> $value */

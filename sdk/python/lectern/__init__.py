@@ -33,6 +33,8 @@ MAX_WATCH = 86_400
 # Lifetime of a link without expires_in and expires_at, in seconds.
 EXPIRES_IN = 6 * 3600
 MAX_LINK_BYTES = 4096
+# The edge opens no single object with these options.
+_RESTRICTIONS = ("max_height", "preview", "langs")
 
 
 def link(
@@ -50,6 +52,7 @@ def link(
     country: Sequence[str] | None = None,
     origin: Sequence[str] | None = None,
     jti: str | None = None,
+    watermark: str | None = None,
     sessions: int | None = None,
     sessions_policy: SessionsPolicy | None = None,
     strict: bool | None = None,
@@ -64,7 +67,8 @@ def link(
 
     A URL that ends in a slash opens its folder. ``directory=True`` opens the folder of the object.
     ``watch``, ``max_height``, ``preview``, ``langs``, ``ip``, ``country``, ``origin``, ``jti``,
-    ``sessions``, ``sessions_policy`` and ``strict`` set the claims of the same names.
+    ``watermark``, ``sessions``, ``sessions_policy`` and ``strict`` set the claims of the same
+    names.
     """
     parts = _urls.split(url)
     now = _claims.read_now(now)
@@ -75,6 +79,7 @@ def link(
         "use": use,
         "sub": viewer,
         "jti": jti,
+        "watermark": watermark,
         "watch": _claims.read_seconds(watch),
         "max_height": max_height,
         "preview": preview,
@@ -105,6 +110,7 @@ def upload_link(
     country: Sequence[str] | None = None,
     origin: Sequence[str] | None = None,
     jti: str | None = None,
+    watermark: str | None = None,
     sessions: int | None = None,
     sessions_policy: SessionsPolicy | None = None,
     strict: bool | None = None,
@@ -141,6 +147,7 @@ def embed_url(
     country: Sequence[str] | None = None,
     origin: Sequence[str] | None = None,
     jti: str | None = None,
+    watermark: str | None = None,
     sessions: int | None = None,
     sessions_policy: SessionsPolicy | None = None,
     strict: bool | None = None,
@@ -177,6 +184,7 @@ def poster_url(
     country: Sequence[str] | None = None,
     origin: Sequence[str] | None = None,
     jti: str | None = None,
+    watermark: str | None = None,
     sessions: int | None = None,
     sessions_policy: SessionsPolicy | None = None,
     strict: bool | None = None,
@@ -188,10 +196,13 @@ def poster_url(
     """Return a link to the poster of a lecture, and to nothing else.
 
     The URL is that of the lecture's folder or of an object in it. Takes the options of ``link``
-    except ``use`` and ``directory``.
+    except ``use`` and ``directory``. The edge refuses it with ``max_height``, ``preview`` or
+    ``langs``.
     """
     options = locals()
-    options["url"] = _urls.split(url).beside("poster.jpg")
+    parts = _urls.split(url)
+    _refuse_options(options, _RESTRICTIONS)
+    options["url"] = parts.beside("poster.jpg")
     return link(**options)
 
 
@@ -211,6 +222,7 @@ def download_url(
     country: Sequence[str] | None = None,
     origin: Sequence[str] | None = None,
     jti: str | None = None,
+    watermark: str | None = None,
     sessions: int | None = None,
     sessions_policy: SessionsPolicy | None = None,
     strict: bool | None = None,
@@ -222,11 +234,12 @@ def download_url(
     """Return a link to the download of a lecture, and to nothing else.
 
     Browsers save the file under ``name``, or else under the name of the folder. Takes the options
-    of ``poster_url``.
+    of ``poster_url`` except ``sessions``.
     """
     options = locals()
-    encoded = _urls.encode_name(options.pop("name"))
     parts = _urls.split(url)
+    _refuse_options(options, (*_RESTRICTIONS, "sessions"))
+    encoded = _urls.encode_name(options.pop("name"))
     parts = parts._replace(query=_urls.put_member(parts.query, "download", encoded))
     options["url"] = parts.beside("lecture.mp4")
     return link(**options, use="download")
@@ -269,6 +282,13 @@ def mint(
     if len(token) > MAX_LINK_BYTES:
         raise LecternError("link_too_long", f"the link is longer than {MAX_LINK_BYTES} bytes")
     return token
+
+
+def _refuse_options(options: Mapping[str, Any], names: Sequence[str]) -> None:
+    for name in names:
+        if options[name] is not None:
+            rule = f"the edge refuses a link to this object with `{name}`: leave it out"
+            raise LecternError("bad_option", rule)
 
 
 def key_ids(keys: str | None = None) -> list[str]:

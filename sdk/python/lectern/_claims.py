@@ -136,6 +136,10 @@ def _list(read: Callable[[str], str | None]) -> Callable[[Any], Any]:
     return entries
 
 
+def _read_watermark(value: Any) -> str | None:
+    return value if is_text(value) and 1 <= len(value) <= 100 else None
+
+
 def _read_flag(value: Any) -> bool | None:
     return value if isinstance(value, bool) else None
 
@@ -197,6 +201,7 @@ RULES: dict[str, tuple[Callable[[Any], Any], str]] = {
     "use": (_read_use, 'must be "play", "download", "upload" or "admin"'),
     "sub": (_read_label, "(viewer) must be a text of 1 to 256 bytes"),
     "jti": (_read_label, "must be a text of 1 to 256 bytes"),
+    "watermark": (_read_watermark, "must be a text of 1 to 100 characters"),
     "watch": (_whole(1, 2**53 - 1), "must be a whole number of seconds, at least 1"),
     "max_height": (_POSITIVE, "must be a whole number of lines, at least 1"),
     "preview": (_read_preview, "must be [from, to] in whole seconds, with from before to"),

@@ -19,6 +19,7 @@ class Claims(TypedDict, total=False):
     use: Use
     sub: str
     jti: str
+    watermark: str
     watch: int
     max_height: int
     preview: list[int]
@@ -41,7 +42,7 @@ ErrorCode = Literal[
     "path_bad_escape", "path_encoded_twice", "path_not_utf8", "path_too_long", "path_too_deep",
     "path_reserved", "path_not_a_folder", "path_not_a_playlist",
     "bad_exp", "bad_nbf", "bad_iat", "bad_use", "bad_sub", "bad_jti", "bad_watch",
-    "bad_max_height", "bad_preview", "bad_langs", "bad_ip", "bad_country", "bad_origin",
+    "bad_watermark", "bad_max_height", "bad_preview", "bad_langs", "bad_ip", "bad_country", "bad_origin",
     "bad_sessions", "bad_sessions_policy", "bad_strict",
     "unknown_claim", "reserved_claim",
     "expired", "exp_too_far", "watch_too_long", "link_too_long",

@@ -20,6 +20,9 @@ module Lectern
   # Lifetime of a link without `expires_in` and `expires_at`, in seconds.
   EXPIRES_IN = 6 * 3600
   MAX_LINK_BYTES = 4096
+  # The edge opens no single object with these options.
+  RESTRICTIONS = %i[max_height preview langs].freeze
+  private_constant :RESTRICTIONS
 
   # Refusal of a link. `code` is stable, and the same in every language.
   class Error < StandardError
@@ -42,17 +45,17 @@ module Lectern
     #
     # A URL that ends in a slash opens its folder. `directory: true` opens the folder of the
     # object. `watch`, `max_height`, `preview`, `langs`, `ip`, `country`, `origin`, `jti`,
-    # `sessions`, `sessions_policy` and `strict` set the claims of the same names.
+    # `watermark`, `sessions`, `sessions_policy` and `strict` set the claims of the same names.
     def link(url, viewer: nil, expires_in: nil, expires_at: nil, not_before: nil, watch: nil,
              max_height: nil, preview: nil, langs: nil, ip: nil, country: nil, origin: nil,
-             jti: nil, sessions: nil, sessions_policy: nil, strict: nil, use: "play",
-             directory: false, now: nil, **edge)
+             jti: nil, watermark: nil, sessions: nil, sessions_policy: nil, strict: nil,
+             use: "play", directory: false, now: nil, **edge)
       now = Claims.read_now(now)
       parts = Urls.split(url)
       claims = {
         path: Urls.read_path(parts[1], directory), exp: read_expiry(expires_in, expires_at, now),
-        nbf: Claims.read_instant(not_before), use: use, sub: viewer, jti: jti, watch: watch,
-        max_height: max_height, preview: preview, langs: langs, ip: ip, country: country,
+        nbf: Claims.read_instant(not_before), use: use, sub: viewer, jti: jti,
+        watermark: watermark, watch: watch, max_height: max_height, preview: preview, langs: langs, ip: ip, country: country,
         origin: origin, sessions: sessions, sessions_policy: sessions_policy, strict: strict
       }
       Urls.add_token(parts, mint(claims, now: now, **edge))
@@ -80,17 +83,21 @@ module Lectern
 
     # Returns a link to the poster of a lecture, and to nothing else. The URL is that of the
     # lecture's folder or of an object in it. Takes the options of `link` except `use` and
-    # `directory`.
+    # `directory`. The edge refuses it with `max_height`, `preview` or `langs`.
     def poster_url(url, **options)
       refuse_options(options, :use, :directory)
-      link(Urls.beside(Urls.split(url), "poster.jpg"), **options)
+      parts = Urls.split(url)
+      refuse_restrictions(options, *RESTRICTIONS)
+      link(Urls.beside(parts, "poster.jpg"), **options)
     end
 
     # Returns a link to the download of a lecture, and to nothing else. Browsers save the file under
-    # `name`, or else under the name of the folder. Takes the options of `poster_url`.
+    # `name`, or else under the name of the folder. Takes the options of `poster_url`
+    # except `sessions`.
     def download_url(url, name: nil, **options)
       refuse_options(options, :use, :directory)
       parts = Urls.split(url)
+      refuse_restrictions(options, *RESTRICTIONS, :sessions)
       parts[2] = Urls.put_member(parts[2], "download", Urls.encode_name(name))
       link(Urls.beside(parts, "lecture.mp4"), **options, use: "download")
     end
@@ -128,6 +135,14 @@ module Lectern
     def refuse_options(options, *names)
       unknown = names.find { |name| options.key?(name) }
       raise ArgumentError, "unknown keyword: #{unknown.inspect}" if unknown
+    end
+
+    def refuse_restrictions(options, *names)
+      found = names.find { |name| !options[name].nil? }
+      return unless found
+
+      raise Error.new("bad_option", "the edge refuses a link to this object with `#{found}`: " \
+                                    "leave it out")
     end
 
     # Claims by name, without those that are nil.

@@ -101,6 +101,11 @@ module Lectern
         end
       end
 
+      def read_watermark(value)
+        value = Urls.utf8(value)
+        value if value&.length&.between?(1, 100)
+      end
+
       def read_preview(value)
         from, to = value.map(&whole(0..2**32 - 1)) if value.is_a?(Array) && value.size == 2
         [from, to] if from && to && from < to
@@ -151,6 +156,7 @@ module Lectern
                 "must be \"play\", \"download\", \"upload\" or \"admin\""],
       "sub" => [matching(/\A.{1,256}\z/mn), "(viewer) must be a text of 1 to 256 bytes"],
       "jti" => [matching(/\A.{1,256}\z/mn), "must be a text of 1 to 256 bytes"],
+      "watermark" => [method(:read_watermark), "must be a text of 1 to 100 characters"],
       "watch" => [whole(1..2**53 - 1), "must be a whole number of seconds, at least 1"],
       "max_height" => [whole(1..2**32 - 1), "must be a whole number of lines, at least 1"],
       "preview" => [method(:read_preview),
