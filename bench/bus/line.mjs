@@ -110,7 +110,15 @@ export class Line {
     };
     for (const socket of [near, far]) socket.on("error", end);
     near.on("close", end);
-    far.on("end", () => (connection.isOver = true));
+    far.on("end", () => {
+      connection.isOver = true;
+      if (!connection.isWaiting) this.#endLater(near);
+    });
+  }
+
+  /** Ends a connection after the bytes that are on their way. */
+  #endLater(near) {
+    setTimeout(() => near.end(), this.#roundTrip / 2 + 1);
   }
 
   async #carry() {
@@ -135,7 +143,7 @@ export class Line {
         if (connection.chunks.length > 0) this.#waiting.push(connection);
         else {
           connection.isWaiting = false;
-          if (connection.isOver) setTimeout(() => connection.near.end(), this.#roundTrip / 2 + 1);
+          if (connection.isOver) this.#endLater(connection.near);
         }
       }
       // An idle line keeps no time for later.

@@ -18,7 +18,7 @@ import {
 import { EDGE, isAllowed } from "./origins.ts";
 import { refusalOf } from "./refusals.ts";
 import { passEnd, Renewal, type RenewalContext } from "./renewal.ts";
-import { type Extras, extrasIn } from "./session-data.ts";
+import type { Extras } from "./session-data.ts";
 import { isNearEnd, type Length, parsePosition, type StartFacts, startOf } from "./start.ts";
 import type { PlayerEvent, Refusal } from "./state.ts";
 import { SessionLock } from "./tab-session.ts";
@@ -584,7 +584,13 @@ export class Engine {
       keepSession(lectureOf(passes.link), passes.session);
       void this.#lock.hold(passes.session);
     }
-    this.#host.extras(extrasIn(text, url, isAllowed));
+    void this.#findExtras(hls, text, url);
+  }
+
+  /** Finds files beside the lecture, which the first frame does not need. */
+  async #findExtras(hls: Hls, text: string, url: string): Promise<void> {
+    const reader = await import("./session-data.ts").catch(() => undefined);
+    if (reader && hls === this.#hls) this.#host.extras(reader.extrasIn(text, url, isAllowed));
   }
 
   /** Moves the start to the position of the edge's watch data, once. */
