@@ -1,6 +1,6 @@
 // Memory of the player page over a long lecture at 3× speed: `node bench/memory.mjs`, after `make
 // build`. A lecture of three hours is published to a local edge and plays in Chromium. Each row
-// shows the JavaScript heap after a garbage collection, the renderer's resident memory, and what
+// shows the JavaScript heap after a garbage collection, the renderer's own memory, and what
 // the video element holds. It fails if memory grows from the second quarter to the last,
 // or if the lecture stops.
 //   --minutes 10    time to play; 60 reach the lecture's end
@@ -13,7 +13,8 @@ import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 
-import { SMALL_WINDOW, withChromium } from "../tests/browser/chromium.mjs";
+import { withBareChromium } from "../tests/browser/bare-chromium.mjs";
+import { SMALL_WINDOW } from "../tests/browser/chromium.mjs";
 import { renderers } from "../tests/browser/processes.mjs";
 import { linkToken, print, summary } from "./common.mjs";
 import { Server } from "./server.mjs";
@@ -31,7 +32,7 @@ const SPEED = 3;
 const ROWS = 20;
 const MB = 1e6;
 /** Growth that is no leak: of the last quarter's median over the second's, in bytes. */
-const MAY_GROW = { heap: 3 * MB, resident: 40 * MB };
+const MAY_GROW = { heap: 3 * MB, resident: 20 * MB };
 
 const minutes = Number(options.minutes);
 const secret = randomBytes(32);
@@ -44,7 +45,8 @@ run(lectern, ["publish", "--quiet", folder, prefix], env);
 const exp = Math.floor(Date.now() / 1000) + 86_400;
 const token = linkToken(secret, { exp, path: "/memory/" });
 
-const samples = await withChromium(watch, SMALL_WINDOW, (minutes + 15) * 60_000);
+const page = `${server.origin}/_lectern/play#/memory/master.m3u8?token=${token}`;
+const samples = await withBareChromium(page, watch, SMALL_WINDOW);
 report(samples);
 server.stop();
 
@@ -73,46 +75,41 @@ function run(program, args, env = process.env) {
   execFileSync(program, args, { env, stdio: ["ignore", "ignore", "inherit"] });
 }
 
-async function watch(context) {
-  const page = await context.newPage();
-  const errors = [];
-  page.on("pageerror", (error) => errors.push(String(error)));
-  await page.goto(`${server.origin}/_lectern/play#/memory/master.m3u8?token=${token}`);
-  await page.waitForFunction(() => document.querySelector("video")?.readyState > 2);
-  await page.evaluate((speed) => {
-    const video = document.querySelector("video");
-    Object.assign(video, { muted: true, playbackRate: speed });
-    return video.play();
-  }, SPEED);
-  const session = await context.newCDPSession(page);
-  await session.send("Performance.enable");
+async function watch({ call, evaluate }) {
+  const isReady = "document.querySelector('video')?.readyState > 2";
+  while (!(await evaluate(isReady))) await sleep(100);
+  const video = "document.querySelector('video')";
+  await evaluate(`Object.assign(${video}, { muted: true, playbackRate: ${SPEED} }).play()`);
+  await call("Performance.enable");
   const samples = [];
   for (let row = 0; row <= ROWS; row += 1) {
-    samples.push(await look(page, session));
+    samples.push(await look(call, evaluate));
     const { at, heap, resident } = samples.at(-1);
     console.log(`${at.toFixed(0)} s of the lecture: heap ${mb(heap)}, renderer ${mb(resident)}`);
     if (row < ROWS) await sleep((minutes * 60_000) / ROWS);
   }
-  if (errors.length) throw new Error(errors.join("\n"));
   // A player that does not play needs no memory.
-  const stuck = samples.find(({ at, state }, row) => state !== "ended" && at <= samples[row - 1]?.at);
+  const isStuck = ({ at, state }, row) => state !== "ended" && at <= samples[row - 1]?.at;
+  const stuck = samples.find(isStuck);
   if (stuck) throw new Error(`the lecture stopped: ${JSON.stringify(stuck)}`);
   return samples;
 }
 
-async function look(page, session) {
-  await session.send("HeapProfiler.collectGarbage");
-  const { metrics } = await session.send("Performance.getMetrics");
+/** In the page: what plays. */
+function playing() {
+  const { currentTime, buffered, playbackRate } = document.querySelector("video");
+  const state = document.querySelector("lectern-video").getAttribute("state");
+  const indexes = [...Array(buffered.length).keys()];
+  const ranges = indexes.map((at) => [buffered.start(at), buffered.end(at)]);
+  return { at: currentTime, ranges, playbackRate, state };
+}
+
+async function look(call, evaluate) {
+  await call("HeapProfiler.collectGarbage");
+  const { metrics } = await call("Performance.getMetrics");
   const metric = (wanted) => metrics.find(({ name }) => name === wanted)?.value ?? NaN;
-  const player = await page.evaluate(() => {
-    const { currentTime, buffered, playbackRate } = document.querySelector("video");
-    const state = document.querySelector("lectern-video").getAttribute("state");
-    const indexes = [...Array(buffered.length).keys()];
-    const ranges = indexes.map((at) => [buffered.start(at), buffered.end(at)]);
-    return { at: currentTime, ranges, playbackRate, state };
-  });
   return {
-    ...player,
+    ...(await evaluate(`(${playing})()`)),
     heap: metric("JSHeapUsedSize"),
     nodes: metric("Nodes"),
     listeners: metric("JSEventListeners"),
@@ -121,9 +118,10 @@ async function look(page, session) {
   };
 }
 
+/** Resident memory without the pages of the program itself. */
 function residentBytes(pid) {
   const status = readFileSync(`/proc/${pid}/status`, "utf8");
-  return Number(/^VmRSS:\s*(\d+) kB/m.exec(status)?.[1] ?? 0) * 1024;
+  return Number(/^RssAnon:\s*(\d+) kB/m.exec(status)?.[1] ?? 0) * 1024;
 }
 
 function report(samples) {
