@@ -59,6 +59,8 @@ const settings = {
   },
   target: ["es2022", "safari16"],
   minify: true,
+  // Advice of libraries to developers. Errors stay.
+  pure: ["console.debug", "console.info", "console.log", "console.warn"],
   legalComments: "linked",
   logLevel: "warning",
 };
