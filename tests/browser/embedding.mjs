@@ -87,12 +87,14 @@ async function settle(page, url) {
     const video = document.querySelector("video");
     const alert = document.querySelector("[role=alert]");
     video.muted = true;
+    // A slow machine may show the card of a slow connection, which goes by itself.
+    const isRefused = () => !alert.hidden && (alert.closest("lectern-video")?.getAttribute("state") ?? "refused") === "refused";
     return new Promise((resolve) => {
       const look = setInterval(() => {
         if (video.paused) video.play().catch(() => {});
-        if (video.currentTime <= 1 && alert.hidden) return;
+        if (video.currentTime <= 1 && !isRefused()) return;
         clearInterval(look);
-        resolve(alert.hidden ? "plays" : alert.textContent);
+        resolve(isRefused() ? alert.textContent : "plays");
       }, 50);
     });
   });

@@ -89,7 +89,7 @@ const play = (frame) =>
     LIMIT_MS,
   );
 
-const read = async (frame) => ({ said: await frame.locator("[role=alert]:visible").textContent({ timeout: LIMIT_MS }) });
+const read = async (frame) => ({ said: await frame.locator("lectern-video[state=refused] [role=alert]:visible").textContent({ timeout: LIMIT_MS }) });
 
 async function walk(context, language) {
   const steps = script(language);

@@ -18,11 +18,13 @@ function settle(limit) {
     };
     const look = () => {
       for (const track of video.textTracks) track.mode = "showing";
-      if (!alert.hidden) tell("said");
+      // On a slow machine, a slow connection's sentence comes before.
+      const isRefused = alert.closest("lectern-video").getAttribute("state") === "refused";
+      if (!alert.hidden && isRefused) tell("said");
     };
     look();
     video.textTracks.addEventListener("addtrack", look);
-    new MutationObserver(look).observe(alert, { attributes: true });
+    new MutationObserver(look).observe(alert, { attributes: true, childList: true });
     video.addEventListener("ended", () => tell("ended"));
     setTimeout(() => tell("timeout"), limit);
     video.muted = true;

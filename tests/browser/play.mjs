@@ -70,8 +70,11 @@ await withChromium(async (context) => {
         video.addEventListener("ended", () => resolve(state("ended")));
         video.muted = true;
         video.play().catch(() => {});
-        new MutationObserver(() => alert.hidden || resolve(state("said"))).observe(alert, { attributes: true });
-        if (!alert.hidden) resolve(state("said"));
+        // A slow machine may show the card of a slow connection, which goes by itself.
+        const isRefused = () => !alert.hidden && alert.closest("lectern-video").getAttribute("state") === "refused";
+        const look = () => isRefused() && resolve(state("said"));
+        new MutationObserver(look).observe(alert, { attributes: true, childList: true });
+        look();
         setTimeout(() => resolve(state("timeout")), limit - (performance.now() - started));
       }),
     [Number(process.env.PLAY_LIMIT_MS ?? 120_000), (process.env.SEEK ?? "").split(",").filter(Boolean).map(Number)],
