@@ -2,8 +2,8 @@
 import { rateAt } from "./line.mjs";
 
 const WIDTH = 960;
-const LEFT = 120;
-const RIGHT = 16;
+const LEFT = 150;
+const RIGHT = 24;
 const LANE = 110;
 const LINE_LANE = 80;
 const GAP = 26;
@@ -44,7 +44,7 @@ export function drawing(steps, views, seconds) {
     const facts = [
       start === undefined ? "never starts" : `starts in ${start.toFixed(1)} s`,
       `${stalls} stalls, ${stalled.toFixed(1)} s`,
-      `${Math.round(height)} lines on average`,
+      `${Math.round(height)}p on average`,
     ];
     facts.forEach((fact, at) => parts.push(text(8, top + 34 + 15 * at, fact, 'class="small"')));
   });

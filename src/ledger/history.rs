@@ -513,11 +513,13 @@ impl WatchHistory {
         })
     }
 
-    /// The second at which the viewer stopped in a lecture. `None` if the viewer has not begun it,
-    /// so that a player may use a position of its own.
+    /// The second at which a lecture goes on: where the viewer stopped, or 0 near the end. `None` if
+    /// the viewer has not begun it, so that a player may use a position of its own.
     #[must_use]
     pub fn position(&self, lecture: &Lecture) -> Option<u32> {
-        self.find(lecture).map(|progress| progress.position)
+        let progress = self.find(lecture)?;
+        let is_near_end = u64::from(progress.position) * 20 > u64::from(progress.duration) * 19;
+        Some(if is_near_end { 0 } else { progress.position })
     }
 
     /// The viewer's progress in every lecture, by path.
@@ -590,6 +592,16 @@ mod tests {
         history.report(&begun, &report(0, &[(0, 9)]), false, 1);
         assert_eq!(history.position(&begun), Some(0));
         assert_eq!(history.position(&other), None);
+    }
+
+    #[test]
+    fn a_lecture_that_is_nearly_over_begins_anew() {
+        let mut history = WatchHistory::new("s42");
+        let intro = lecture("intro");
+        for (position, expected) in [(950, 950), (951, 0), (1_000, 0)] {
+            history.report(&intro, &report(position, &[(0, 9)]), false, 1);
+            assert_eq!(history.position(&intro), Some(expected), "{position}");
+        }
     }
 
     #[test]

@@ -55,7 +55,8 @@ export async function withChromium(
     return await use(context);
   } finally {
     clearTimeout(hang);
-    await context.close();
+    // A script may have killed its browser.
+    await context.close().catch(() => {});
     await rm(profile, { recursive: true, force: true });
   }
 }

@@ -45,21 +45,31 @@ export function abrSettings({ bandwidth, isLowData }: LineFacts): Partial<HlsCon
   };
 }
 
+/** A rung to load from. */
+export interface Source {
+  /** Bits per second. */
+  bitrate: number;
+  /** The number of failed loads since the last that succeeded. */
+  loadError: number;
+}
+
 /**
- * Returns the rung to load next: hls.js's choice, or a smaller one while little is loaded. `rungs`
- * are bits per second, the smallest first.
+ * Returns the rung to load next: hls.js's choice, or a smaller one while little is loaded. The
+ * smallest of `sources` comes first. hls.js leaves a rung that fails, so this does not return to it.
  */
 export function cautiousLevel(
   choice: number,
-  rungs: readonly number[],
+  sources: readonly Source[],
   bandwidth: number,
   secondsAhead: number,
 ): number {
   const rule = CAUTION.find(({ below }) => secondsAhead < below);
   if (!rule) return choice;
-  let level = choice;
-  while (level > 0 && (rungs[level] ?? 0) > bandwidth * rule.share) level -= 1;
-  return level;
+  const most = bandwidth * rule.share;
+  const loads = sources.slice(0, choice + 1).map(({ loadError }) => loadError === 0);
+  const fitting = loads.map((loads, level) => loads && (sources[level]?.bitrate ?? 0) <= most);
+  const level = fitting.includes(true) ? fitting.lastIndexOf(true) : loads.indexOf(true);
+  return level === -1 ? choice : level;
 }
 
 /** Settings that change while a lecture plays. */

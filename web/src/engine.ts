@@ -623,9 +623,8 @@ export class Engine {
       ),
       abrController: class extends BandwidthChoice {
         override get nextAutoLevel(): number {
-          const rungs = hls.levels.map(({ bitrate }) => bitrate);
           const ahead = hls.mainForwardBufferInfo?.len ?? 0;
-          return cautiousLevel(super.nextAutoLevel, rungs, hls.bandwidthEstimate, ahead);
+          return cautiousLevel(super.nextAutoLevel, hls.levels, hls.bandwidthEstimate, ahead);
         }
 
         override set nextAutoLevel(level: number) {
