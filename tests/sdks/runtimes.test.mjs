@@ -23,7 +23,7 @@ const ask = `async () => {
     const mint = (vector, edge) => lectern.mint(vector.claims, edge);
     const link = (vector, edge) => lectern[camel(vector.call)](vector.url, edge);
     const calls = {
-        mint, link, verify, refused_claims: mint, refused_links: link, refused_tokens: verify,
+        mint, link, embed: link, verify, refused_claims: mint, refused_links: link, refused_tokens: verify,
         refused_keys: async (vector) => lectern.keyIds(vector.keys),
     };
     const wrong = [];
@@ -34,7 +34,7 @@ const ask = `async () => {
             const bounds = Object.entries({ now, max_link_age, max_watch }).filter(([, value]) => value !== undefined);
             const edge = { keys: vectors.keys, ...options({ ...Object.fromEntries(bounds), ...vector.options }) };
             const found = await calls[list](vector, edge).catch((error) => error.code ?? String(error));
-            const expected = { mint: vector.token, link: vector.link, verify: vector.claims?.exp }[list] ?? vector.error;
+            const expected = { mint: vector.token, link: vector.link, embed: vector.link, verify: vector.claims?.exp }[list] ?? vector.error;
             if ((list === 'verify' ? found.exp : found) !== expected) wrong.push([list, vector.name, found]);
             asked[list] = (asked[list] ?? 0) + 1;
         }
