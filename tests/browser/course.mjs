@@ -64,8 +64,8 @@ async function submit(page, file) {
   await page.getByRole("button", { name: "Submit" }).click();
 }
 
-/** The sentence of a player that has stopped. On a slow machine, a slow connection's comes before. */
-const framed = (page) => page.frameLocator(embed).locator("lectern-video[state=refused] [role=alert]:visible").textContent();
+/** The sentence of the edge's page in the frame. On a slow machine, a slow connection's may come before. */
+const framed = (page) => page.frameLocator(embed).locator("lectern-video:not([state=slow]) [role=alert]:visible").textContent();
 
 /** A connection that can break: an upload slows down and is interrupted. */
 function wire() {
