@@ -141,6 +141,10 @@ fn a_package_has_a_poster_a_storyboard_a_file_to_take_home_captions_and_chapters
         assert!(line.contains(&format!("LANGUAGE=\"{language}\"")), "{line}");
     }
     let name = text(folder.strip_prefix(&out).expect("it is below")).to_owned();
+    let captions = |language: &str| {
+        let uri = format!("{name}/subs/{language}/captions.vtt");
+        format!("DATA-ID=\"lectern.captions\",URI=\"{uri}\",FORMAT=RAW,LANGUAGE=\"{language}\"")
+    };
     let told: Vec<&str> = master
         .lines()
         .filter_map(|line| line.strip_prefix("#EXT-X-SESSION-DATA:"))
@@ -151,6 +155,8 @@ fn a_package_has_a_poster_a_storyboard_a_file_to_take_home_captions_and_chapters
             format!("DATA-ID=\"com.apple.hls.chapters\",URI=\"{name}/chapters.json\""),
             format!("DATA-ID=\"lectern.storyboard\",URI=\"{name}/storyboard.vtt\",FORMAT=RAW"),
             format!("DATA-ID=\"lectern.poster\",URI=\"{name}/poster.jpg\",FORMAT=RAW"),
+            captions("en"),
+            captions("de"),
         ]
     );
     // ffmpeg 5.1 cannot read captions of a playlist, but it reads all of them in one file.

@@ -41,7 +41,8 @@ fn odd_recordings_become_packages_that_play() {
         let name = oddity.name;
         let input = oddity.make(root.path());
         let out = root.path().join(format!("{name}.out"));
-        let run = package(&input, &out, &["--threads", "1"]);
+        let arguments = ["--threads", "1", "--ladder", "1080,720,480"];
+        let run = package(&input, &out, &arguments);
         assert_eq!(run.code, 0, "{name}: {run:?}");
         assert_eq!(run.stdout.trim(), text(&out.join("master.m3u8")), "{name}");
         let facts = package_json(&out);
