@@ -141,7 +141,7 @@ fn a_package_has_a_poster_a_storyboard_a_file_to_take_home_captions_and_chapters
         assert!(line.contains(&format!("LANGUAGE=\"{language}\"")), "{line}");
     }
     let name = text(folder.strip_prefix(&out).expect("it is below")).to_owned();
-    let captions = |language: &str| {
+    let listed = |language: &str| {
         let uri = format!("{name}/subs/{language}/captions.vtt");
         format!("DATA-ID=\"lectern.captions\",URI=\"{uri}\",FORMAT=RAW,LANGUAGE=\"{language}\"")
     };
@@ -155,8 +155,8 @@ fn a_package_has_a_poster_a_storyboard_a_file_to_take_home_captions_and_chapters
             format!("DATA-ID=\"com.apple.hls.chapters\",URI=\"{name}/chapters.json\""),
             format!("DATA-ID=\"lectern.storyboard\",URI=\"{name}/storyboard.vtt\",FORMAT=RAW"),
             format!("DATA-ID=\"lectern.poster\",URI=\"{name}/poster.jpg\",FORMAT=RAW"),
-            captions("en"),
-            captions("de"),
+            listed("en"),
+            listed("de"),
         ]
     );
     // ffmpeg 5.1 cannot read captions of a playlist, but it reads all of them in one file.
