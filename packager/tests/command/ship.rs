@@ -16,7 +16,15 @@ fn shipping_is_packaging_and_publishing_and_goes_on_where_it_was_refused() {
     let work = root.path().join("work");
     let edge = FaultyEdge::start(Mood::Good);
     let target = format!("{}/courses/b", edge.origin);
-    let args = ["ship", text(&input), &target, "--work", text(&work)];
+    let args = [
+        "ship",
+        text(&input),
+        &target,
+        "--work",
+        text(&work),
+        "--ladder",
+        "480",
+    ];
     let first = with_keys(&args);
     assert_eq!(first.code, 0, "{first:?}");
     assert_last(&edge.bucket().order, "/courses/b");
@@ -39,7 +47,15 @@ fn shipping_is_packaging_and_publishing_and_goes_on_where_it_was_refused() {
 
     let refusing = FaultyEdge::start(Mood::Forbidding);
     let target = format!("{}/courses/b", refusing.origin);
-    let refused = with_keys(&["ship", text(&input), &target, "--work", text(&work)]);
+    let refused = with_keys(&[
+        "ship",
+        text(&input),
+        &target,
+        "--work",
+        text(&work),
+        "--ladder",
+        "480",
+    ]);
     assert_eq!(refused.code, 5, "{refused:?}");
     assert!(
         refused.stderr.contains("parts are finished and stay in"),
@@ -52,7 +68,15 @@ fn shipping_is_packaging_and_publishing_and_goes_on_where_it_was_refused() {
     );
     let other = FaultyEdge::start(Mood::Good);
     let target = format!("{}/courses/b", other.origin);
-    let taken_up = with_keys(&["ship", text(&input), &target, "--work", text(&work)]);
+    let taken_up = with_keys(&[
+        "ship",
+        text(&input),
+        &target,
+        "--work",
+        text(&work),
+        "--ladder",
+        "480",
+    ]);
     assert_eq!(taken_up.code, 0, "{taken_up:?}");
     assert!(taken_up.stderr.contains("resuming: "), "{taken_up:?}");
     assert_eq!(fs::read_dir(&work).expect("a folder").count(), 0);
