@@ -44,6 +44,17 @@ const noOtherCaptions = {
     onLoad({ filter: /media-captions\/dist\/prod\/(errors|srt-parser|ssa-parser)\.js$/ }, () => ({ contents: "export default undefined;" }));
   },
 };
+/** Messages of hls.js, which no viewer sees. esbuild drops statements with this label. */
+const MESSAGE = /^(\s*)(?=(this|((this\.)?(hls\??\.)?logger))\??\.(log|warn|info|debug)\()/gm;
+const noMessages = {
+  name: "no messages of hls.js",
+  setup({ onLoad }) {
+    onLoad({ filter: /hls\.js\/src\/.*\.ts$/ }, async ({ path }) => {
+      const source = await readFile(path, "utf8");
+      return { contents: source.replace(MESSAGE, "$1MESSAGE: "), loader: "ts" };
+    });
+  },
+};
 /** Parts of hls.js that no lecture of an edge needs. The edge writes variables out and removes steering. */
 const UNUSED = ["EME_DRM", "INTERSTITIALS", "IFRAMES", "M2TS_ADVANCED_CODECS", "CMCD", "CONTENT_STEERING", "VARIABLE_SUBSTITUTION"];
 const USED = ["ALT_AUDIO", "SUBTITLES", "MEDIA_CAPABILITIES"];
@@ -74,7 +85,8 @@ const { metafile } = await build({
   format: "esm",
   splitting: true,
   metafile: true,
-  plugins: [styleTexts, noOtherCaptions],
+  dropLabels: ["MESSAGE"],
+  plugins: [styleTexts, noOtherCaptions, noMessages],
 });
 const outputs = Object.entries(metafile.outputs).map(([file, output]) => ({ ...output, name: basename(file) }));
 /** The file that was made of a source. */
