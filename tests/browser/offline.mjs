@@ -48,7 +48,7 @@ async function open(context, opened) {
 
 const player = (page, selector) => page.locator(`lectern-video ${selector}`);
 const panel = (page) => player(page, "[role=dialog]");
-const said = (page) => player(page, ".said").textContent();
+const said = (page) => player(page, ".status").textContent();
 const picture = (page, name) => SCREENSHOTS && page.screenshot({ path: `${SCREENSHOTS}/${name}.png` });
 /** Waits for a condition on the video. The page's policy forbids that it evaluates text itself. */
 async function until(page, condition) {

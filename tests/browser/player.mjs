@@ -267,10 +267,10 @@ async function tools(context) {
   await panel.getByRole("switch", { name: "Skip silence" }).check();
   const saver = panel.getByRole("switch", { name: "Save data" });
   await saver.check();
-  seen.lowData = [await page.evaluate(() => document.querySelector("lectern-video").engine.lowData)];
+  seen.lowData = [await page.evaluate(() => document.querySelector("lectern-video").engine.choices.lowData)];
   await picture(page, "switches");
   await saver.uncheck();
-  seen.lowData.push(await page.evaluate(() => document.querySelector("lectern-video").engine.lowData));
+  seen.lowData.push(await page.evaluate(() => document.querySelector("lectern-video").engine.choices.lowData));
   await page.keyboard.press("Escape");
   await play(true);
   await notice(page, "Skipped");

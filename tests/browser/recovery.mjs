@@ -135,8 +135,8 @@ await withChromium(async (context) => {
       await is("offline");
       const before = await buffered();
       await page.evaluate(() => {
-        const { engine } = document.querySelector("lectern-video");
-        engine.quality = engine.qualities().find(({ id }) => id !== engine.quality).id;
+        const { choices } = document.querySelector("lectern-video").engine;
+        choices.quality = choices.qualities().find(({ id }) => id !== choices.quality).id;
       });
       await seek(14);
       await plays(15);
@@ -208,7 +208,7 @@ await withChromium(async (context) => {
       await page.goto(player);
       await hasLoaded();
       const set = (isOn) =>
-        page.evaluate((isOn) => (document.querySelector("lectern-video").engine.lowData = isOn), isOn);
+        page.evaluate((isOn) => (document.querySelector("lectern-video").engine.choices.lowData = isOn), isOn);
       await set(true);
       await page.reload();
       // Answers for the page before have come.

@@ -88,7 +88,7 @@ function lost({ trouble }: PlayerState): Pick<PlayerState, "trouble"> {
   return trouble?.kind === "offline" ? { trouble } : {};
 }
 
-/** The state as one word, for the element's attribute `state`. */
-export function word({ playback, trouble }: PlayerState): string {
+/** The state's name, for the element's attribute `state`. */
+export function stateName({ playback, trouble }: PlayerState): string {
   return trouble?.kind ?? playback;
 }

@@ -441,7 +441,7 @@ class PlayerControls implements Controls {
 function isKeepable(engine: Engine): boolean {
   // A page around would not open without a connection. Without TLS, there is no service worker.
   const isPlayerPage = location.pathname === "/_lectern/play" && window === parent;
-  const canKeep = "serviceWorker" in navigator && engine.qualities().length > 0;
+  const canKeep = "serviceWorker" in navigator && engine.choices.qualities().length > 0;
   return isPlayerPage && canKeep && claimsOf(engine.link).offline !== undefined;
 }
 

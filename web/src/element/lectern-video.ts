@@ -3,22 +3,25 @@
 // for them.
 import { Captions } from "../captions.ts";
 import { LINK_WITHIN_MS } from "../embedding.ts";
-import {
-  Engine,
-  type EngineHost,
-  type Extras,
-  isAllowed,
-  lectureOf,
-  parseLink,
-} from "../engine.ts";
+import { Engine } from "../engine.ts";
 import { type Action, actionOf, type Focus, isRepeated, nextSpeed } from "../keys.ts";
-import { claimsOf } from "../link.ts";
-import { keepPlace, keepSettings, place, settings } from "../memory.ts";
+import { claimsOf, lectureOf } from "../link.ts";
+import { keepPosition, keepSettings, keptPosition, settings } from "../memory.ts";
 import { watermarkOf } from "../names.ts";
-import { advice, isRetryable, sentence } from "../refusals.ts";
+import { isAllowed, parseLink } from "../origins.ts";
+import type { EngineHost } from "../playback.ts";
+import { adviceText, isRetryable, reasonText } from "../refusals.ts";
+import type { Extras } from "../session-data.ts";
 import { type Silence, skipTo } from "../silences.ts";
-import { placeToKeep } from "../start.ts";
-import { type PlayerEvent, type PlayerState, type Refusal, next, OPENING, word } from "../state.ts";
+import { positionToKeep } from "../start.ts";
+import {
+  next,
+  OPENING,
+  type PlayerEvent,
+  type PlayerState,
+  type Refusal,
+  stateName,
+} from "../state.ts";
 import { en, fill, formatNumber, languageOf, type Texts, textsOf } from "../texts/index.ts";
 import { formatTime, parseTime } from "../time.ts";
 import type { Controls } from "./controls.ts";
@@ -62,7 +65,7 @@ export class LecternVideo extends HTMLElement {
   #left: { src: string | null; link: URL; opening: Opening } | undefined;
   #opened: { link: URL; opening: Opening } | undefined;
   /** Listens while the element is in the page, which would else keep it for ever. */
-  readonly #leavePage = (): void => this.#keepPlace();
+  readonly #leavePage = (): void => this.#keepPosition();
   readonly #alert: HTMLElement = document.createElement("p");
   readonly #parts: Record<
     | "card"
@@ -150,13 +153,13 @@ export class LecternVideo extends HTMLElement {
   }
 
   disconnectedCallback(): void {
-    this.#keepPlace();
+    this.#keepPosition();
     // An element that only moves is in the page again by then, and plays on.
     queueMicrotask(() => {
       if (this.isConnected) return;
       removeEventListener("pagehide", this.#leavePage);
       if (!this.engine) return;
-      const { link, place: start } = this.engine;
+      const { link, position: start } = this.engine;
       const src = this.getAttribute("src");
       this.#left = { src, link, opening: { ...this.#opened?.opening, start } };
       this.engine.destroy();
@@ -206,7 +209,7 @@ export class LecternVideo extends HTMLElement {
     const { headers = {}, pages = [], ask, start } = opening;
     this.#close();
     this.#opened = { link, opening };
-    const kept = place(lectureOf(link));
+    const kept = keptPosition(lectureOf(link));
     const engine = new Engine(this.video, link, { asked: start, kept }, {
       headers,
       pages,
@@ -239,7 +242,7 @@ export class LecternVideo extends HTMLElement {
     else this.#dispatch({ type: "refuse", refusal });
   }
 
-  /** Opens the lecture again, at the place where it stopped. */
+  /** Opens the lecture again, at the second where it stopped. */
   retry(): void {
     const { trouble, playback } = this.#state;
     if (!trouble && playback === "ended") {
@@ -352,7 +355,7 @@ export class LecternVideo extends HTMLElement {
 
   /** Drops the lecture, and its files. */
   #close(): void {
-    this.#keepPlace();
+    this.#keepPosition();
     this.engine?.destroy();
     this.engine = undefined;
     this.#dispatch({ type: "open" });
@@ -404,7 +407,8 @@ export class LecternVideo extends HTMLElement {
       if (!videoWidth || !videoHeight) return;
       this.#parts.watermark.style.setProperty("--ratio", String(videoWidth / videoHeight));
     });
-    for (const type of ["pause", "seeked"]) video.addEventListener(type, () => this.#keepPlace());
+    for (const type of ["pause", "seeked"])
+      video.addEventListener(type, () => this.#keepPosition());
   }
 
   /** Goes on behind a silence, if the viewer asks for that. */
@@ -422,23 +426,23 @@ export class LecternVideo extends HTMLElement {
     const { currentTime } = this.video;
     if (Math.abs(currentTime - this.#progressAt) < PROGRESS_STEP) return;
     this.#progressAt = currentTime;
-    this.#keepPlace();
-    this.#emit("progress", this.#position());
+    this.#keepPosition();
+    this.#emit("progress", this.#times());
   }
 
-  #position(): { currentTime: number; duration: number } {
+  #times(): { currentTime: number; duration: number } {
     return { currentTime: this.video.currentTime, duration: this.video.duration };
   }
 
   /** The second at which the lecture goes on. A video that has not loaded is at 0. */
-  #place(): number {
-    return this.engine?.place ?? this.video.currentTime;
+  #second(): number {
+    return this.engine?.position ?? this.video.currentTime;
   }
 
-  #keepPlace(): void {
+  #keepPosition(): void {
     const { currentTime, duration } = this.video;
     if (!this.engine || !Number.isFinite(duration) || currentTime === 0) return;
-    keepPlace(lectureOf(this.engine.link), placeToKeep(currentTime, this.engine.length));
+    keepPosition(lectureOf(this.engine.link), positionToKeep(currentTime, this.engine.length));
   }
 
   #offerStart(seconds: number): void {
@@ -458,14 +462,14 @@ export class LecternVideo extends HTMLElement {
     this.#state = next(before, event);
     if (event.type === "ready" && !this.#isReady) {
       this.#isReady = true;
-      this.#emit("ready", this.#position());
+      this.#emit("ready", this.#times());
     } else if (event.type === "play" && before.playback !== "playing") {
-      this.#emit("play", this.#position());
+      this.#emit("play", this.#times());
     } else if (event.type === "end" && this.#state.playback === "ended") {
-      this.#emit("ended", { ...this.#position(), preview: this.#isPreview() });
+      this.#emit("ended", { ...this.#times(), preview: this.#isPreview() });
     } else if (event.type === "refuse" && before.trouble?.kind !== "refused") {
-      const place = { ...this.#position(), currentTime: this.#place() };
-      this.#emit("error", { code: event.refusal.code ?? "cannot_open", ...place });
+      const times = { ...this.#times(), currentTime: this.#second() };
+      this.#emit("error", { code: event.refusal.code ?? "cannot_open", ...times });
     }
     if (this.#state !== before) this.#render();
   }
@@ -492,24 +496,24 @@ export class LecternVideo extends HTMLElement {
     start.hidden = this.#hasStarted || playback !== "paused" || trouble?.kind === "refused";
     start.setAttribute("aria-label", texts.play);
     const isPreviewOver = !trouble && playback === "ended" && this.#isPreview();
-    this.setAttribute("state", word(this.#state));
+    this.setAttribute("state", stateName(this.#state));
     this.toggleAttribute("waiting", playback === "waiting" || playback === "opening");
     let alert = "";
     let advised = "";
-    const place = this.#place();
+    const second = this.#second();
     if (trouble?.kind === "refused") {
-      alert = sentence(trouble.refusal, texts);
-      advised = fill(advice(trouble.refusal, texts, place), { time: formatTime(place) });
+      alert = reasonText(trouble.refusal, texts);
+      advised = fill(adviceText(trouble.refusal, texts, second), { time: formatTime(second) });
     } else if (trouble?.kind === "offline") {
-      alert = trouble.problem ? sentence(trouble.problem, texts) : texts.no_connection;
-      advised = trouble.problem ? advice(trouble.problem, texts, place) : texts.offline_advice;
+      alert = trouble.problem ? reasonText(trouble.problem, texts) : texts.no_connection;
+      advised = trouble.problem ? adviceText(trouble.problem, texts, second) : texts.offline_advice;
     } else if (trouble?.kind === "slow") {
       alert = texts.slow;
       advised = texts.offline_advice;
     } else if (isPreviewOver) {
       advised = texts.preview_advice;
     }
-    // The sentence changes before it shows, for those who wait for it.
+    // The text changes before it shows, for those who wait for it.
     if (alert && this.#alert.textContent !== alert) this.#alert.textContent = alert;
     this.#alert.hidden = !alert;
     title.textContent = isPreviewOver ? texts.preview_over : "";
