@@ -190,7 +190,7 @@ test("times are read as people write them, and nothing else is", () => {
 const linkOf = (claims) => new URL(`https://h/a/master.m3u8?token=e30.${Buffer.from(JSON.stringify(claims)).toString("base64url")}.x`);
 
 test("every refusal of a view has a text and advice", () => {
-  const codes = ["expired", "too_many_sessions", "revoked", "forbidden", "not_found", "no_preview", "no_variant", "unsafe_playlist", "rate_limited"];
+  const codes = ["expired", "too_many_sessions", "revoked", "forbidden", "not_found", "no_preview", "no_variant", "unsafe_playlist", "rate_limited", "copy_ended"];
   for (const code of codes) {
     assert.equal(reasonText({ code, title: "x" }, en), en[code], code);
     assert.ok(adviceText({ code }, en, 12).length > 0, code);

@@ -184,6 +184,7 @@ test("each reason of a failed load has its step", async (t) => {
   for (const [code, more, answer, expected] of [
     [403, {}, refusal("revoked"), ["refuse revoked"]],
     [404, {}, refusal("not_found", 404), ["refuse not_found"]],
+    [403, { fatal: false }, refusal("copy_ended"), ["reopen"]],
     [503, {}, refusal("busy", 503), ["start 12"]],
     [0, {}, refusal("busy"), ["start 12"]],
     // A login page of a network answers in the edge's place.

@@ -207,7 +207,7 @@ fn the_tools_work(edge: &Edge) {
         "inside": ["hidden", "disabled"],
         "watermark": ["Priya Sharma", "true", "across", true],
         "still": "none",
-        "focus": ["retry", "button settings"],
+        "focus": ["pill retry", "button settings"],
         "download": ["lecture.mp4", "intro.mp4"],
         "reachable": { "1280x720": none, "390x700": none, "320x640": none, "320x180": none },
         "errors": [],

@@ -1,6 +1,6 @@
 // Recovers from loads that fail: waits, opens the lecture again, asks for a new link, or stops.
 import Hls, { type ErrorData } from "hls.js";
-import { type FailedLoad, nextStep, type Problem } from "./answer.ts";
+import { type FailedLoad, hasEnded, nextStep, type Problem } from "./answer.ts";
 import type { Attempt } from "./attempts.ts";
 import { EDGE, isAllowed } from "./origins.ts";
 import { pause } from "./pause.ts";
@@ -116,7 +116,7 @@ export class NetworkRecovery {
     }
     // One file of many may fail, unless the edge ends the view.
     // The loader renews a pass that has ended, but not one that the edge alone takes for ended.
-    const isUnexpected = code === "expired" && !passes.haveEnded();
+    const isUnexpected = hasEnded(code) && !passes.haveEnded();
     const isEnd = passes.refusal !== undefined || ENDS.has(code ?? "") || isUnexpected;
     if (!data.fatal && !isEnd) return false;
     const loadAgain = (): void => {

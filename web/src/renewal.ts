@@ -2,7 +2,7 @@
 // ones while it is valid, and the course app gives a new link. A player keeps the URLs that it has,
 // so the loader replaces them. Nothing runs by a timer: a page that loads nothing asks for nothing,
 // and one that slept renews when it wakes.
-import { type Problem, problemIn } from "./answer.ts";
+import { COPY_ENDED, type Problem, problemIn } from "./answer.ts";
 import { claimsOf } from "./link.ts";
 
 /** The share of a pass's life after which it is renewed. */
@@ -293,7 +293,9 @@ export class Renewal {
 /** Throws the edge's refusal. */
 async function refuse(answer: Response): Promise<never> {
   const problem = await problemIn(answer);
-  if (problem) throw new Refused(answer.status, problem);
+  // Without a connection, the service worker answers in the edge's place.
+  const isFromEdge = problem?.code !== COPY_ENDED;
+  if (problem && isFromEdge) throw new Refused(answer.status, problem);
   throw new Error(`status ${answer.status} without a reason`);
 }
 

@@ -39,12 +39,12 @@ export async function keepPanel({ player, texts }: PanelHost): Promise<PanelCont
   const keep = (chosen = rung): void => void (chosen && keeper.keep(chosen));
   const again = (kept?: Kept) => () => keep(rungs.find(({ height }) => height === kept?.height));
   const remove = (): HTMLElement =>
-    button(keepTexts.remove, "secondary", () => void keeper.remove());
+    button(keepTexts.remove, "pill quiet", () => void keeper.remove());
 
   /** The qualities with their sizes, and the space that is left. */
   const choices = (): HTMLElement[] => {
     const space = make("p", { class: "hint" });
-    const go = button(texts.keep, "primary", () => keep());
+    const go = button(texts.keep, "pill", () => keep());
     const showSpace = (): void => {
       const size = rung ? sizeOf(rung) : 0;
       const isTooLarge = free !== undefined && size > free;
@@ -87,14 +87,14 @@ export async function keepPanel({ player, texts }: PanelHost): Promise<PanelCont
       case "none":
         return choices();
       case "loading":
-        return [bar, loaded, button(keepTexts.cancel, "secondary", () => keeper.stop())];
+        return [bar, loaded, button(keepTexts.cancel, "pill quiet", () => keeper.stop())];
       case "stopped":
-        return [loaded, button(keepTexts.continue, "primary", again(kept)), remove()];
+        return [loaded, button(keepTexts.continue, "pill", again(kept)), remove()];
       case "kept": {
         const page = make("p", { class: "hint" }, keepTexts.page);
         if (!isReplaced) return [page, remove()];
         const newer = make("p", { class: "hint" }, keepTexts.newer);
-        return [page, newer, button(keepTexts.replace, "primary", again(kept)), remove()];
+        return [page, newer, button(keepTexts.replace, "pill", again(kept)), remove()];
       }
     }
   };

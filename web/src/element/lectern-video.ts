@@ -2,7 +2,7 @@
 // controls. The controls load after the script that plays, so that the first frame does not wait
 // for them.
 import { Captions } from "../captions.ts";
-import { LINK_WITHIN_MS } from "../embedding.ts";
+import { fetchLink } from "../embedding.ts";
 import { Engine } from "../engine.ts";
 import { type Action, actionOf, type Focus, isRepeated, nextSpeed } from "../keys.ts";
 import { claimsOf, lectureOf } from "../link.ts";
@@ -106,7 +106,7 @@ export class LecternVideo extends HTMLElement {
     course.name = "course";
     const title = make("p", "title");
     const text = make("p", "advice");
-    const retry = Object.assign(make("button", "retry"), { type: "button" });
+    const retry = Object.assign(make("button", "pill retry"), { type: "button" });
     retry.addEventListener("click", () => this.retry());
     card.append(alert, title, text, course, retry);
     const notice = make("p", "notice");
@@ -645,20 +645,10 @@ function focusOf(event: KeyboardEvent): Focus {
   return target.matches("button, a[href], summary, [role=button]") ? "button" : "none";
 }
 
-/** The link that the course app gives: `{"link":"https://…"}`. */
+/** A new link of the course app, if it opens a lecture that this page may play. */
 async function renewedLink(url: string): Promise<URL | undefined> {
-  try {
-    const answer = await fetch(url, {
-      cache: "no-store",
-      headers: { accept: "application/json" },
-      signal: AbortSignal.timeout(LINK_WITHIN_MS),
-    });
-    const body: { link?: string } = await answer.json();
-    const link = answer.ok ? parseLink(body.link) : undefined;
-    return link && isAllowed(link) ? link : undefined;
-  } catch {
-    return undefined;
-  }
+  const link = parseLink(await fetchLink(url));
+  return link && isAllowed(link) ? link : undefined;
 }
 
 if (!customElements.get("lectern-video")) customElements.define("lectern-video", LecternVideo);

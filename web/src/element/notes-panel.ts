@@ -46,11 +46,11 @@ export function notesPanel({ player, texts }: PanelHost): PanelContent {
     maxlength: String(MAX_NOTE_LENGTH),
   });
   field.value = draft.text;
-  const add = make("button", { type: "submit", class: "primary" }, texts.add_note);
+  const add = make("button", { type: "submit", class: "pill" }, texts.add_note);
   const form = make("form", { class: "note-form" }, label, field, add);
   const list = make("ol", { class: "notes" });
   const none = make("p", { class: "none" });
-  const exported = make("button", { type: "button", class: "secondary" }, texts.export_notes);
+  const exported = make("button", { type: "button", class: "pill quiet" }, texts.export_notes);
   const hint = make("p", { class: "hint" });
 
   /** Changes the notes as they are now, because another tab may have changed them. */
@@ -133,7 +133,7 @@ export function notesPanel({ player, texts }: PanelHost): PanelContent {
     text.value = edited.text;
     text.addEventListener("input", () => (edited.text = text.value));
     text.addEventListener("keydown", (event) => submitOnEnter(event, edit));
-    const ready = make("button", { type: "button", class: "primary" }, texts.save);
+    const ready = make("button", { type: "button", class: "pill" }, texts.save);
     ready.addEventListener("click", () => edit());
     return make("li", {}, seek, text, ready);
   };
