@@ -19,6 +19,7 @@ import {
   storedNotes,
 } from "./src/notes.ts";
 import { overflowing } from "./src/overflow.ts";
+import { cardOf } from "./src/card.ts";
 import { adviceText, isRetryable, reasonText, refusalOf } from "./src/refusals.ts";
 import { parseSilences, skipTo } from "./src/silences.ts";
 import { next, OPENING, stateName } from "./src/state.ts";
@@ -204,6 +205,35 @@ test("every refusal of a view has a text and advice", () => {
   assert.equal(refusalOf({ code: "forbidden" }, linkOf({}), []).code, "forbidden");
   assert.equal(refusalOf({}, linkOf({}), []).code, "cannot_open");
   assert.equal(isRetryable({ code: "other_site" }), false);
+});
+
+test("a card says what happened, what to do, and how to try again", () => {
+  const facts = { second: 754, isPreview: false, hasPanel: false };
+  const { retry, replay, offline_advice, slow, no_connection, preview_over, preview_advice } = en;
+  const refused = (code) => ({ kind: "refused", refusal: { code } });
+  const resume = "Your place is kept. If you have a new link, the lecture goes on at 12:34.";
+  const offline = { kind: "offline" };
+  const busy = { kind: "offline", problem: { code: "busy" } };
+  for (const [playback, trouble, more, expected] of [
+    ["playing", undefined, {}, undefined],
+    ["ended", undefined, {}, undefined],
+    ["playing", undefined, { isPreview: true }, undefined],
+    ["paused", refused("expired"), {}, [en.expired, "", resume, retry, false, false]],
+    ["ended", refused("other_site"), { isPreview: true }, [en.other_site, "", en.advice, "", false, false]],
+    ["paused", { kind: "slow" }, {}, [slow, "", offline_advice, retry, true, false]],
+    // What still plays stays visible, and so does what the viewer writes.
+    ["playing", offline, {}, [no_connection, "", offline_advice, retry, true, false]],
+    ["waiting", offline, {}, [no_connection, "", offline_advice, retry, false, false]],
+    ["opening", offline, {}, [no_connection, "", offline_advice, retry, false, false]],
+    ["waiting", offline, { hasPanel: true }, [no_connection, "", offline_advice, retry, true, false]],
+    ["waiting", busy, {}, [en.busy, "", en.advice_wait, retry, false, false]],
+    ["ended", undefined, { isPreview: true }, ["", preview_over, preview_advice, replay, false, true]],
+  ]) {
+    const card = cardOf({ playback, trouble }, en, { ...facts, ...more });
+    const { alert, title, advice, button, isSmall, hasCourse } = card;
+    const shown = card.isShown ? [alert, title, advice, button, isSmall, hasCourse] : undefined;
+    assert.deepEqual(shown, expected, `${playback} ${JSON.stringify(trouble)}`);
+  }
 });
 
 test("English texts are the edge's", () => {

@@ -27,7 +27,7 @@ const BANDWIDTH_FOR_MS = 3_600_000;
 /** The largest estimate to start with, in bits a second. Segments of the cache arrive at once. */
 const MAX_BANDWIDTH = 8_000_000;
 
-/** The kept settings. Other scripts of the origin may have written them: a wrong one is left out. */
+/** The kept settings. Scripts of the origin may have written them: a wrong one is left out. */
 export function settings(): Settings {
   const kept: unknown = parse(read(localStorageOrNone(), SETTINGS));
   if (typeof kept !== "object" || kept === null) return {};

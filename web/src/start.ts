@@ -1,6 +1,6 @@
 // The second at which a lecture starts. Pure.
 
-/** Positions at which a lecture goes on: seconds from its beginning, and a share of its duration. */
+/** Positions at which a lecture goes on: seconds from its beginning, a share of its duration. */
 const RESUME_FROM = 10;
 const RESUME_TO = 0.95;
 
@@ -45,8 +45,8 @@ export function isNearEnd(second: number, { duration, isLive }: Length): boolean
 
 /** The second to keep in this browser, or `undefined` if the lecture is to begin anew. */
 export function positionToKeep(second: number, { duration, isLive }: Length): number | undefined {
-  const isInside = second > KEPT_MARGIN_SECONDS && (isLive || second < duration - KEPT_MARGIN_SECONDS);
-  return isInside ? second : undefined;
+  const isBeforeEnd = isLive || second < duration - KEPT_MARGIN_SECONDS;
+  return second > KEPT_MARGIN_SECONDS && isBeforeEnd ? second : undefined;
 }
 
 /** Reads `Lectern-Position`, whole seconds. */

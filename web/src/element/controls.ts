@@ -86,7 +86,11 @@ const LEAVING_PARTS = [
 type LeavingName = (typeof LEAVING_PARTS)[number];
 
 /** Attributes with which media-chrome says that a browser lacks a function. */
-const LACKED_FUNCTIONS = ["mediaairplayunavailable", "mediapipunavailable", "mediavolumeunavailable"];
+const LACKED_FUNCTIONS = [
+  "mediaairplayunavailable",
+  "mediapipunavailable",
+  "mediavolumeunavailable",
+];
 
 class PlayerControls implements Controls {
   readonly #player: LecternVideo;

@@ -2,15 +2,15 @@
 // controls. The controls load after the script that plays, so that the first frame does not wait
 // for them.
 import { Captions } from "../captions.ts";
+import { cardOf } from "../card.ts";
 import { fetchLink } from "../embedding.ts";
 import { Engine } from "../engine.ts";
-import { type Action, actionOf, type Focus, isRepeated, nextSpeed } from "../keys.ts";
+import { type Action, actionOf, isRepeated, nextSpeed } from "../keys.ts";
 import { claimsOf, lectureOf } from "../link.ts";
 import { keepPosition, keepSettings, keptPosition, settings } from "../memory.ts";
 import { watermarkOf } from "../names.ts";
 import { isAllowed, parseLink } from "../origins.ts";
 import type { EngineHost } from "../playback.ts";
-import { adviceText, isRetryable, reasonText } from "../refusals.ts";
 import type { Extras } from "../session-data.ts";
 import { type Silence, skipTo } from "../silences.ts";
 import { positionToKeep } from "../start.ts";
@@ -25,7 +25,9 @@ import {
 import { en, fill, formatNumber, languageOf, type Texts, textsOf } from "../texts/index.ts";
 import { formatTime, parseTime } from "../time.ts";
 import type { Controls } from "./controls.ts";
+import { focusOf } from "./focus.ts";
 import style from "./lectern-video.css";
+import { toggleFullscreen, togglePip } from "./views.ts";
 
 /** The wait for the first frame before the controls load, in milliseconds. */
 const CONTROLS_AFTER_MS = 2_500;
@@ -285,10 +287,10 @@ export class LecternVideo extends HTMLElement {
         this.#toggleCaptions();
         break;
       case "fullscreen":
-        void this.#toggleFullscreen();
+        void toggleFullscreen(this, video);
         break;
       case "pip":
-        void this.#togglePip();
+        void togglePip(video);
         break;
       case "help":
         this.#controls?.toggle("keyboard");
@@ -495,42 +497,24 @@ export class LecternVideo extends HTMLElement {
     this.#hasStarted ||= playback === "playing";
     start.hidden = this.#hasStarted || playback !== "paused" || trouble?.kind === "refused";
     start.setAttribute("aria-label", texts.play);
-    const isPreviewOver = !trouble && playback === "ended" && this.#isPreview();
     this.setAttribute("state", stateName(this.#state));
     this.toggleAttribute("waiting", playback === "waiting" || playback === "opening");
-    let alert = "";
-    let advised = "";
-    const second = this.#second();
-    if (trouble?.kind === "refused") {
-      alert = reasonText(trouble.refusal, texts);
-      advised = fill(adviceText(trouble.refusal, texts, second), { time: formatTime(second) });
-    } else if (trouble?.kind === "offline") {
-      alert = trouble.problem ? reasonText(trouble.problem, texts) : texts.no_connection;
-      advised = trouble.problem ? adviceText(trouble.problem, texts, second) : texts.offline_advice;
-    } else if (trouble?.kind === "slow") {
-      alert = texts.slow;
-      advised = texts.offline_advice;
-    } else if (isPreviewOver) {
-      advised = texts.preview_advice;
-    }
+    const shown = cardOf(this.#state, texts, {
+      second: this.#second(),
+      isPreview: this.#isPreview(),
+      hasPanel: this.shadowRoot!.querySelector("[role=dialog]") !== null,
+    });
+    const { alert } = shown;
     // The text changes before it shows, for those who wait for it.
     if (alert && this.#alert.textContent !== alert) this.#alert.textContent = alert;
     this.#alert.hidden = !alert;
-    title.textContent = isPreviewOver ? texts.preview_over : "";
-    text.textContent = advised;
-    course.hidden = !isPreviewOver;
-    retry.textContent = isPreviewOver ? texts.replay : texts.retry;
-    retry.hidden =
-      !isPreviewOver &&
-      (!trouble || (trouble.kind === "refused" && !isRetryable(trouble.refusal)));
-    // What still plays from the buffer stays visible.
-    const hasPanel = this.shadowRoot!.querySelector("[role=dialog]") !== null;
-    const isSmall =
-      trouble?.kind === "slow" ||
-      (trouble?.kind === "offline" && hasPanel) ||
-      (trouble?.kind === "offline" && playback !== "waiting" && playback !== "opening");
-    card.classList.toggle("small", isSmall);
-    this.#showCard(Boolean(alert) || isPreviewOver, isSmall, trouble?.kind === "refused");
+    title.textContent = shown.title;
+    text.textContent = shown.advice;
+    course.hidden = !shown.hasCourse;
+    if (shown.button) retry.textContent = shown.button;
+    retry.hidden = !shown.button;
+    card.classList.toggle("small", shown.isSmall);
+    this.#showCard(shown.isShown, shown.isSmall, trouble?.kind === "refused");
     // Only the edge verifies a link, so that its name shows once the lecture has opened.
     const marked = watermarkOf(this.getAttribute("watermark"), this.engine?.link);
     const name = this.#isReady || this.hasAttribute("watermark") ? marked : "";
@@ -602,47 +586,6 @@ export class LecternVideo extends HTMLElement {
         : texts.captions_off,
     );
   }
-
-  async #toggleFullscreen(): Promise<void> {
-    try {
-      if (document.fullscreenElement) await document.exitFullscreen();
-      else if (this.requestFullscreen) await this.requestFullscreen();
-      // On an iPhone, only the video itself can be shown so.
-      else
-        (
-          this.video as HTMLVideoElement & { webkitEnterFullscreen?: () => void }
-        ).webkitEnterFullscreen?.();
-    } catch {
-      // The page around does not allow it.
-    }
-  }
-
-  async #togglePip(): Promise<void> {
-    try {
-      if (document.pictureInPictureElement) await document.exitPictureInPicture();
-      else await this.video.requestPictureInPicture();
-    } catch {
-      // The browser has none, or the lecture has not begun.
-    }
-  }
-}
-
-/** The control that a key was meant for. */
-function focusOf(event: KeyboardEvent): Focus {
-  const [target] = event.composedPath();
-  if (!(target instanceof HTMLElement)) return "none";
-  if (target instanceof HTMLInputElement && target.type === "range") {
-    const isTimeline = event
-      .composedPath()
-      .some((node) => node instanceof Element && node.localName === "lectern-time-range");
-    return isTimeline ? "timeline" : "slider";
-  }
-  if (target instanceof HTMLInputElement && target.type === "checkbox") return "button";
-  const isRadio = target instanceof HTMLInputElement && target.type === "radio";
-  // Keys scroll the list of keys.
-  if (isRadio || target.localName === "dl") return "choice";
-  if (target.matches("input, select, textarea, [contenteditable]")) return "form";
-  return target.matches("button, a[href], summary, [role=button]") ? "button" : "none";
 }
 
 /** A new link of the course app, if it opens a lecture that this page may play. */
