@@ -13,7 +13,8 @@ const PATIENCE_MS = 900_000;
 async function describe(context) {
   for (const page of context.pages()) {
     const player = page.evaluate(() => {
-      const { currentTime, paused, ended, readyState, networkState } = document.querySelector("video") ?? {};
+      const { currentTime, paused, ended, readyState, networkState } =
+        document.querySelector("video") ?? {};
       const state = document.querySelector("lectern-video")?.getAttribute("state");
       return { state, currentTime, paused, ended, readyState, networkState };
     });

@@ -489,7 +489,7 @@ print(lesson(request, "intro").content.decode())`);
             assert.ok(existsSync(join(root, 'web/dist/_lectern', name)), name);
             for (const attribute of ['src', 'renew-url']) assert.ok(code.includes(` ${attribute}="`), attribute);
         },
-        elsewhere('jsx', 'tests/browser/player.mjs'),
+        elsewhere('jsx', 'tests/browser/player-embed.mjs'),
         async function opensInItsPages({ language, code }) {
             assert.equal(language, 'json');
             const { path, exp, origin } = JSON.parse(code);
