@@ -112,10 +112,16 @@ async function states(context) {
   const stuck = await open(context, undefined, "?t=0");
   await ready(stuck.page);
   await controls(stuck.page);
+  await stuck.page.evaluate(() => {
+    const video = document.querySelector("video");
+    video.muted = true;
+    void video.play();
+  });
   await seek(stuck.page, 30);
   await lookAt(stuck.page, "slow", ".card.small .retry");
   await context.setOffline(true);
   await lookAt(stuck.page, "offline", ".card:not(.small) .retry");
+  await stuck.page.evaluate(() => document.querySelector("video").pause());
   await seek(stuck.page, 1);
   await lookAt(stuck.page, "offline, playing", ".card.small .retry");
   await context.setOffline(false);
