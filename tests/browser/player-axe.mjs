@@ -12,7 +12,7 @@ const ZOOMED_TWICE = [640, 360];
 const ZOOMED_FOUR_TIMES = [320, 180];
 const PANELS = ["none", "settings", "chapters", "transcript", "notes", "keyboard", "more", "card"];
 
-/** What was found, and a way to look for it. */
+/** Findings, and a function that looks for more. */
 function startLooking() {
   const seen = { looked: 0, violations: [], small: [] };
   const look = async (page, where) => {

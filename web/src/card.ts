@@ -14,7 +14,7 @@ export interface Card {
   button: string;
   /** The way to the course. */
   hasCourse: boolean;
-  /** What still plays stays visible. */
+  /** The card leaves the video visible, which still plays. */
   isSmall: boolean;
 }
 
