@@ -20,6 +20,8 @@ pub(crate) const STORYBOARD_VTT: &str = "storyboard.vtt";
 pub(crate) const STORYBOARD_FOLDER: &str = "storyboard";
 pub(crate) const CHAPTERS_VTT: &str = "chapters.vtt";
 pub(crate) const CHAPTERS_JSON: &str = "chapters.json";
+/// Seconds that viewers may skip.
+pub(crate) const SILENCES_JSON: &str = "silences.json";
 pub(crate) const DOWNLOAD_MP4: &str = "lecture.mp4";
 
 // From a Rendition's folder.

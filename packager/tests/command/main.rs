@@ -21,6 +21,7 @@ mod repairs;
 mod resume;
 mod rooms;
 mod ship;
+mod silences;
 mod stored;
 mod transport;
 mod work;
