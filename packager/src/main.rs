@@ -30,6 +30,7 @@ mod publish;
 mod queue;
 mod redact;
 mod source;
+mod status;
 pub(crate) mod storage;
 mod units;
 mod warning;

@@ -12,6 +12,7 @@ mod hostile;
 mod inputs;
 mod instant;
 mod lip_sync;
+mod live;
 mod objects;
 mod package;
 mod proxy;
