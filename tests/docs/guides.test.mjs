@@ -658,6 +658,16 @@ print(lesson(request, "intro").content.decode())`);
             assert.deepEqual([language, code], ['text', costs]);
         },
     ],
+    'docs/loom.md': [
+        drawing,
+        async function cost({ language, code }) {
+            assert.equal(language, 'sh');
+            costs = await shell(code);
+        },
+        async function table({ language, code }) {
+            assert.deepEqual([language, code], ['text', costs]);
+        },
+    ],
     'docs/analytics.md': [
         async function line({ language, code }) {
             assert.equal(language, 'json');
