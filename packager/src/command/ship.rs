@@ -418,7 +418,7 @@ fn report_playing(package: Option<&Package>, target: &Store, context: &Context) 
     };
     let locate = |path: &str| target.display_name(path);
     let summary = package.map(|package| PackageSummary::new(package, locate));
-    let rungs = package.map(|package| package.video_folders());
+    let rungs = package.map(Package::video_folders);
     context
         .progress
         .report_rungs_playing(rungs.unwrap_or_default());
