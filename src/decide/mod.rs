@@ -602,14 +602,19 @@ fn place(
 
 fn write<'config>(
     request: &Request<'_>,
-    config: &Config,
+    config: &'config Config,
     now: u64,
 ) -> Result<Decision<'config>, Refusal> {
     let parsed = parse_write(request, config, now);
     // The holder of a link that may write hears which part of the request is wrong.
-    parsed.map_err(|refusal| match has_writing_link(request, config, now) {
-        true if refusal.problem != Problem::Forbidden => refusal.told(),
-        _ => refusal,
+    parsed.map_err(|mut refusal| {
+        if refusal.problem == Problem::Forbidden || !has_writing_link(request, config, now) {
+            return refusal;
+        }
+        if refusal.problem == Problem::BadPath {
+            refusal.detail.push_str(": percent-encode each name in it, once");
+        }
+        refusal.told()
     })
 }
 

@@ -611,7 +611,25 @@ print(lesson(request, "intro").content.decode())`);
         },
     ],
     'docs/reference/configuration.md': [],
-    'docs/reference/http.md': [],
+    'docs/reference/http.md': [
+        // tests/browser/uploads.mjs sends the same requests in Chromium.
+        async function posts({ language, code }) {
+            assert.equal(language, 'js');
+            const sent = [];
+            const AsyncFunction = (async () => {}).constructor;
+            const send = async (url, { method, body, ...others }) => sent.push([method, url, body.type, Object.keys(others)]);
+            await new AsyncFunction('fetch', 'url', 'id', 'bytes', 'part', code)(send, '/u/a?token=t', 'i', 'b', 'p');
+            assert.deepEqual(sent, [
+                ['POST', '/u/a?token=t&put', '', []],
+                ['POST', '/u/a?token=t&uploadId=i&partNumber=1', '', []],
+            ]);
+        },
+        // tests/e2e/uploads.rs gets this answer from the edge.
+        async function detail({ language, code }) {
+            assert.equal(language, 'json');
+            assert.deepEqual(Object.keys(JSON.parse(code)), ['title', 'status', 'code', 'detail']);
+        },
+    ],
     'docs/reference/package.md': [
         async function tree({ language, code }) {
             assert.equal(language, 'text');

@@ -33,6 +33,7 @@ mod sdks;
 mod serving;
 mod stable_names;
 mod steering;
+mod uploads;
 mod viewers;
 mod watched;
 mod watching;
