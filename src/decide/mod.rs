@@ -612,7 +612,9 @@ fn write<'config>(
             return refusal;
         }
         if refusal.problem == Problem::BadPath {
-            refusal.detail.push_str(": percent-encode each name in it, once");
+            refusal
+                .detail
+                .push_str(": percent-encode each name in it, once");
         }
         refusal.told()
     })

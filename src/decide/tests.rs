@@ -194,7 +194,6 @@ fn a_link_opens_only_from_where_it_says() {
             "forbidden",
         ),
         (r#""sub":"s","sessions":1"#, vec![], "forbidden"),
-        (r#""max_bytes":1"#, vec![], "forbidden"),
     ] {
         let token = link::mint(config.keys.minting(), &claims(restriction));
         let url = format!("https://a.example/a/b?token={token}");

@@ -3,8 +3,8 @@
 use super::tests::{NOW, config, with_bindings};
 use super::*;
 use crate::credential::link::{mint, verify_signature};
-use crate::operation::read::ReadAnswer;
 use crate::object::stored::ObjectMetadata;
+use crate::operation::read::ReadAnswer;
 use crate::request::split_url;
 
 fn link(config: &Config, claims: &str) -> String {
@@ -54,26 +54,56 @@ fn a_writer_hears_which_part_of_the_request_is_wrong() {
         ("PUT", "/u/a\\b", "", length, "backslash"),
         ("PUT", "/u/../../b", "", length, "segment"),
         ("PUT", "/u/a", "", ("x", ""), "`Content-Length`"),
-        ("PUT", "/u/a", "", ("content-length", "999999999999"), "104857600"),
+        (
+            "PUT",
+            "/u/a",
+            "",
+            ("content-length", "999999999999"),
+            "104857600",
+        ),
         ("PUT", "/u/a", "uploadId=%zz", length, "`uploadId`"),
         ("PUT", "/u/a", "uploadId=", length, "`uploadId`"),
-        ("PUT", "/u/a", "uploadId=u&partNumber=0", length, "`partNumber` in the query is `0`"),
-        ("PUT", "/u/a", "partNumber=1", length, "`uploadId` and `partNumber`"),
-        ("PUT", "/u/a", "uploads&uploads", length, "`uploads` occurs twice"),
+        (
+            "PUT",
+            "/u/a",
+            "uploadId=u&partNumber=0",
+            length,
+            "`partNumber` in the query is `0`",
+        ),
+        (
+            "PUT",
+            "/u/a",
+            "partNumber=1",
+            length,
+            "`uploadId` and `partNumber`",
+        ),
+        (
+            "PUT",
+            "/u/a",
+            "uploads&uploads",
+            length,
+            "`uploads` occurs twice",
+        ),
         ("POST", "/u/a", "", length, "does not fit `POST`"),
         ("DELETE", "/u/a", "uploads", length, "does not fit `DELETE`"),
     ] {
         let url = format!("{path}?token={token}&{query}");
         let refusal = refusal(decide_at(&config, method, &url, &[header]));
         let told = refusal.told_detail().unwrap_or_default();
-        assert!(told.contains(expected), "{method} {path}?{query}: {refusal:?}");
+        assert!(
+            told.contains(expected),
+            "{method} {path}?{query}: {refusal:?}"
+        );
         assert!(!refusal.counts(), "{refusal:?}");
     }
     let url = format!("/u/a?token={token}");
     for (name, value) in [("content-range", "bytes 0-8/9"), ("if-match", "x")] {
         let headers = [length, (name, value)];
         let refusal = refusal(decide_at(&config, "PUT", &url, &headers));
-        let told = refusal.told_detail().unwrap_or_default().to_ascii_lowercase();
+        let told = refusal
+            .told_detail()
+            .unwrap_or_default()
+            .to_ascii_lowercase();
         assert!(told.contains(name), "{refusal:?}");
     }
 }
@@ -182,7 +212,11 @@ fn a_status_is_json_whatever_its_uploader_calls_it() {
         uploaded: 0,
         content_type: Some(content_type.to_owned()),
     };
-    for content_type in ["text/html", "application/vnd.apple.mpegurl", "application/dash+xml"] {
+    for content_type in [
+        "text/html",
+        "application/vnd.apple.mpegurl",
+        "application/dash+xml",
+    ] {
         let ReadAnswer::Whole(headers) = read.answer(&stored(65_536, content_type)) else {
             panic!("not whole");
         };

@@ -120,7 +120,10 @@ impl UploadCharge {
             });
         }
         let objects = account.objects + u64::from(!knows_object);
-        if let Some(max) = self.max_objects.filter(|max| objects > *max && !knows_object) {
+        if let Some(max) = self
+            .max_objects
+            .filter(|max| objects > *max && !knows_object)
+        {
             return Err(UploadExcess::Objects { max });
         }
         Ok(UploadAccount {
@@ -155,7 +158,12 @@ mod tests {
                 }),
             ),
             (1 << 40, (None, Some(3)), false, Ok((900 + (1 << 40), 3))),
-            (0, (None, Some(2)), false, Err(UploadExcess::Objects { max: 2 })),
+            (
+                0,
+                (None, Some(2)),
+                false,
+                Err(UploadExcess::Objects { max: 2 }),
+            ),
             // An object that is replaced is none more.
             (9, (None, Some(2)), true, Ok((909, 2))),
             // Another link of the account has smaller limits.

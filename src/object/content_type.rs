@@ -162,7 +162,9 @@ mod tests {
         ] {
             assert_eq!(is_inert(content_type), expected, "{content_type}");
         }
-        for name in ["a.m3u8", "a.mp4", "a.m4a", "a.vtt", "a.mpd", "a.json", "a.jpg", "a"] {
+        for name in [
+            "a.m3u8", "a.mp4", "a.m4a", "a.vtt", "a.mpd", "a.json", "a.jpg", "a",
+        ] {
             assert!(is_inert(for_key(name)), "{name}");
         }
     }

@@ -139,7 +139,9 @@ pub fn check_bytes(key: &ObjectKey, bytes: &[u8]) -> Result<(), String> {
     }
     Err(match bytes.is_empty() {
         true => "the file is empty: choose another one".to_owned(),
-        false => format!("the file does not begin like one named `.{extension}`: choose another one"),
+        false => {
+            format!("the file does not begin like one named `.{extension}`: choose another one")
+        }
     })
 }
 
@@ -182,9 +184,8 @@ fn sniff(bytes: &[u8]) -> Option<Format> {
     let begins = |list: &[&[u8]]| list.iter().any(|known| bytes.starts_with(known));
     let text = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
     let is_sync = |from: usize| bytes.get(from).is_none_or(|byte| *byte == 0x47);
-    let is_transport = |from: usize, packet: usize| {
-        bytes.get(from) == Some(&0x47) && is_sync(from + packet)
-    };
+    let is_transport =
+        |from: usize, packet: usize| bytes.get(from) == Some(&0x47) && is_sync(from + packet);
     if text.starts_with(b"#EXTM3U") {
         Some(Format::Playlist)
     } else if text.starts_with(b"WEBVTT") || text.trim_ascii_start().first()?.is_ascii_digit() {
@@ -293,7 +294,11 @@ mod tests {
             ("a.mp4", b"\0", false),
             ("a.mp4", b"<!doctype html><script>", false),
             ("a.vtt", b"<html>", false),
-            ("a.jpg", b"<svg xmlns=\"http://www.w3.org/2000/svg\">", false),
+            (
+                "a.jpg",
+                b"<svg xmlns=\"http://www.w3.org/2000/svg\">",
+                false,
+            ),
             ("a.mp4", b"<?xml version=\"1.0\"?><MPD>", false),
             ("a.mp4", b"\xFF\xFEh\0i\0", false),
             ("a.mp4", b"%PDF-1.7", false),

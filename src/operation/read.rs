@@ -556,7 +556,9 @@ mod tests {
             let mut read = read(&keys, key, treatment);
             let stored = stored(None, bytes.len() as u64);
             read.now = stored.uploaded / 1000 + age;
-            let ended = read.may_be_silent(&stored).then(|| read.end(bytes, &stored));
+            let ended = read
+                .may_be_silent(&stored)
+                .then(|| read.end(bytes, &stored));
             let ended = ended.flatten();
             assert_eq!(ended.is_some(), expected, "{key} {age}");
             if let Some((bytes, ended)) = ended {
@@ -572,11 +574,19 @@ mod tests {
         let keys = ring(&["k"]);
         for (key, content_type, expected) in [
             ("u/a", "text/html", "application/octet-stream"),
-            ("u/a.html", "text/html; charset=utf-8", "application/octet-stream"),
+            (
+                "u/a.html",
+                "text/html; charset=utf-8",
+                "application/octet-stream",
+            ),
             ("u/a.mp4", "text/html", "video/mp4"),
             ("u/a.svg", "image/svg+xml", "application/octet-stream"),
             ("u/a.jpg", "image/svg+xml", "image/jpeg"),
-            ("u/a.xhtml", "application/xhtml+xml", "application/octet-stream"),
+            (
+                "u/a.xhtml",
+                "application/xhtml+xml",
+                "application/octet-stream",
+            ),
             ("u/a.xml", "text/xml", "application/octet-stream"),
             ("u/a.js", "text/javascript", "application/octet-stream"),
             ("u/a.wasm", "application/wasm", "application/octet-stream"),

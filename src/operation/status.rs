@@ -28,7 +28,10 @@ mod tests {
         for (key, expected) in [
             ("uploads/a.mp4.status.json", Some("uploads/a.mp4")),
             ("uploads/live/status.json", Some("uploads/live/status.json")),
-            ("uploads/a.status.json.status.json", Some("uploads/a.status.json")),
+            (
+                "uploads/a.status.json.status.json",
+                Some("uploads/a.status.json"),
+            ),
             ("uploads/.status.json", None),
             ("uploads/astatus.json", None),
             ("uploads/status.json/a", None),

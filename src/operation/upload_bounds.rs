@@ -145,7 +145,11 @@ mod tests {
         let expected = [Some(100_000), None, least, least, Some(0), None];
         assert_eq!(found, expected);
         let free = bounds(r#","jti":"l","types":["video"]"#);
-        assert!(writes("a/b.mp4").iter().all(|write| free.charge(write).is_none()));
+        assert!(
+            writes("a/b.mp4")
+                .iter()
+                .all(|write| free.charge(write).is_none())
+        );
     }
 
     #[test]

@@ -4,8 +4,8 @@
 use serde::Serialize;
 
 use crate::object::content_type;
-pub use crate::object::file_kind::{ENDED, extension};
 use crate::object::file_kind::is_end_mark;
+pub use crate::object::file_kind::{ENDED, extension};
 use crate::object::key::{Directory, ObjectKey};
 use crate::object::stored::ObjectMetadata;
 

@@ -161,7 +161,10 @@ pub fn parse_parts(body: &[u8]) -> Result<Vec<UploadedPart>, Refusal> {
             let reason = format!("entry {at} of `parts`: `partNumber` is 1 to 10000");
             return Err(bad(reason));
         }
-        if parts.last().is_some_and(|last| last.part_number >= part.part_number) {
+        if parts
+            .last()
+            .is_some_and(|last| last.part_number >= part.part_number)
+        {
             let reason = format!(
                 "the parts are not in ascending order, each once: look at entry {at} of `parts`"
             );
@@ -204,7 +207,8 @@ impl Write {
             Some(id) => match decoded(id) {
                 None => {
                     return bad(
-                        "`uploadId` in the query is not percent-encoded UTF-8: encode it".to_owned(),
+                        "`uploadId` in the query is not percent-encoded UTF-8: encode it"
+                            .to_owned(),
                     );
                 }
                 id => id,
@@ -342,11 +346,11 @@ fn stored_content_type(request: &Request<'_>, key: &ObjectKey) -> String {
 
 /// The conditions of a request that changes the object.
 fn conditions(request: &Request<'_>, now: u64) -> Result<WriteConditions, Refusal> {
-    WriteConditions::parse(request.header, now)
-        .map_err(|name| {
-            let reason = format_args!("`{name}` is invalid: it takes `*`, quoted entity-tags, or a date");
-            Refusal::new(Problem::BadCondition, reason)
-        })
+    WriteConditions::parse(request.header, now).map_err(|name| {
+        let reason =
+            format_args!("`{name}` is invalid: it takes `*`, quoted entity-tags, or a date");
+        Refusal::new(Problem::BadCondition, reason)
+    })
 }
 
 /// Refuses conditions on a request that changes no object.

@@ -37,12 +37,24 @@ mod tests {
             (format!("{HEAD}#EXTINF:2,\na.m4s\n"), true),
             (format!("{HEAD}#EXTINF:2,\na.m4s"), true),
             (format!("{event}#EXTINF:2,\na.m4s\n"), true),
-            (format!("{HEAD}#EXTINF:2,\na.m4s\n").replace('\n', "\r\n"), true),
+            (
+                format!("{HEAD}#EXTINF:2,\na.m4s\n").replace('\n', "\r\n"),
+                true,
+            ),
             (HEAD.to_owned(), true),
             (format!("{HEAD}#EXTINF:2,\na.m4s\n#EXT-X-ENDLIST\n"), false),
-            (format!("{HEAD}#EXT-X-ENDLIST\r\n#EXTINF:2,\na.m4s\n"), false),
-            ("#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\na.m3u8\n".to_owned(), false),
-            (format!("{HEAD}#EXT-X-STREAM-INF:BANDWIDTH=1\na.m3u8\n"), false),
+            (
+                format!("{HEAD}#EXT-X-ENDLIST\r\n#EXTINF:2,\na.m4s\n"),
+                false,
+            ),
+            (
+                "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\na.m3u8\n".to_owned(),
+                false,
+            ),
+            (
+                format!("{HEAD}#EXT-X-STREAM-INF:BANDWIDTH=1\na.m3u8\n"),
+                false,
+            ),
             ("#EXTM3U\n#EXTINF:2,\na.m4s\n".to_owned(), false),
             ("WEBVTT\n\n#EXT-X-TARGETDURATION:2\n".to_owned(), false),
             (String::new(), false),

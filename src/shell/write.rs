@@ -6,8 +6,8 @@ use worker::Env;
 use super::hold::Held;
 use super::queue::UploadQueue;
 use super::r2::R2Bucket;
-use super::responder::{self, Responder, failed};
 use super::raw::Beginning;
+use super::responder::{self, Responder, failed};
 use super::{streams, upload_account};
 use crate::budget::HoldPurpose;
 use crate::http::precondition::{EntityTag, WriteConditions};
@@ -139,11 +139,7 @@ impl WriteContext<'_> {
 
     /// Evaluates the conditions of a write on the stored object. Without conditions, storage is not
     /// read.
-    async fn evaluate(
-        &self,
-        key: &ObjectKey,
-        conditions: &WriteConditions,
-    ) -> Result<(), Refusal> {
+    async fn evaluate(&self, key: &ObjectKey, conditions: &WriteConditions) -> Result<(), Refusal> {
         if conditions.is_empty() {
             return Ok(());
         }

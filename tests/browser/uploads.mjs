@@ -3,7 +3,7 @@
 // UPLOAD and PLAY are tokens for /u/. Prints which files ran, and how many preflight requests each way
 // of uploading took, as one JSON object.
 import { once } from "node:events";
-import { createServer } from "node:http";
+import { createServer, request as ask } from "node:http";
 import { withChromium } from "./chromium.mjs";
 
 const [origin, upload, play] = process.argv.slice(2);
@@ -19,6 +19,21 @@ server.listen(0, "127.0.0.1");
 await once(server, "listening");
 // Another origin than the edge's, which is at 127.0.0.1.
 const other = `http://localhost:${server.address().port}`;
+
+// The edge behind a server that counts preflight requests.
+let preflights = 0;
+const counter = createServer((request, response) => {
+  preflights += request.method === "OPTIONS";
+  const { method, headers } = request;
+  const asked = ask(`${origin}${request.url}`, { method, headers }, (answer) => {
+    response.writeHead(answer.statusCode, answer.headers);
+    answer.pipe(response);
+  });
+  request.pipe(asked);
+});
+counter.listen(0, "127.0.0.1");
+await once(counter, "listening");
+const counted = `http://127.0.0.1:${counter.address().port}`;
 
 /** A script that tells the other server that it ran. */
 const script = (name) => `new Image().src = "${other}/ran/${encodeURIComponent(name)}"`;
@@ -75,13 +90,9 @@ await withChromium(async (context) => {
   // What ran has told so by the next answer of the server.
   await page.goto(`${other}/last`, { waitUntil: "networkidle" });
 
-  const line = await context.newCDPSession(page);
-  await line.send("Network.enable");
-  let preflights = 0;
-  line.on("Network.requestWillBeSent", ({ type }) => (preflights += type === "Preflight"));
   const count = async (way, urls) => {
     preflights = 0;
-    const statuses = await page.evaluate(way, { origin, upload, urls });
+    const statuses = await page.evaluate(way, { origin: counted, upload, urls });
     seen.preflights[way.name] = [statuses, preflights];
   };
   async function putsOfSegments({ origin, upload, urls }) {
@@ -118,6 +129,8 @@ await withChromium(async (context) => {
   await count(postsOfSegments, ["/u/3.m4s", "/u/4.m4s", "/u/3.m4s"]);
   await count(postsOfParts, ["/u/5.mp4"]);
 });
-server.close();
-server.closeAllConnections();
+for (const one of [server, counter]) {
+  one.close();
+  one.closeAllConnections();
+}
 console.log(JSON.stringify({ ran: [...ran].sort(), ...seen }));

@@ -69,7 +69,10 @@ fn an_upload_link_stores_no_more_than_its_bounds_and_tells_why() {
     assert_eq!(first.put("/u/a.mp4", b"x"), "201");
     assert_eq!(second.put("/u/a.mp4", &mp4(2 << 16)), "200");
     assert_eq!(first.send("DELETE", "/u/a.mp4", b"").status, 204);
-    assert_eq!(first.put("/u/a.mp4", &mp4((2 << 16) + 1)), "413 upload_limit");
+    assert_eq!(
+        first.put("/u/a.mp4", &mp4((2 << 16) + 1)),
+        "413 upload_limit"
+    );
     assert_eq!(stored(&edge, "/u/a.mp4"), None);
     let begun = second.send("POST", "/u/b.mp4?uploads", b"");
     let id = begun.json()["uploadId"].as_str().expect("an id").to_owned();
@@ -117,7 +120,11 @@ fn an_upload_link_stores_no_more_than_its_bounds_and_tells_why() {
     let begun = typed.send("POST", "/u/w.mp4?uploads", b"");
     let id = begun.json()["uploadId"].as_str().expect("an id").to_owned();
     let part = |number: usize, body: &[u8]| {
-        typed.send("PUT", &format!("/u/w.mp4?uploadId={id}&partNumber={number}"), body)
+        typed.send(
+            "PUT",
+            &format!("/u/w.mp4?uploadId={id}&partNumber={number}"),
+            body,
+        )
     };
     let html = vec![b'<'; PART];
     assert_eq!(part(1, &html).verdict(), "415 unsupported_type");
@@ -134,12 +141,20 @@ fn an_upload_link_stores_no_more_than_its_bounds_and_tells_why() {
     // What is wrong is told to the holder of the link, and to nobody else.
     for (method, target, body, expected) in [
         ("PUT", "/u/a%2fb.mp4", "x", "encoded slash"),
-        ("PUT", "/u/a.mp4?uploadId=u&partNumber=0", "x", "`partNumber` in the query is `0`"),
+        (
+            "PUT",
+            "/u/a.mp4?uploadId=u&partNumber=0",
+            "x",
+            "`partNumber` in the query is `0`",
+        ),
         ("POST", "/u/a.mp4?uploadId=u", "{}", "`parts`"),
         ("POST", "/u/a.mp4?uploadId=u", r#"{"parts":[1]}"#, "entry 0"),
     ] {
         let told = typed.send(method, target, body.as_bytes());
-        let detail = told.json()["detail"].as_str().unwrap_or_default().to_owned();
+        let detail = told.json()["detail"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
         let is_told = detail.to_lowercase().contains(&expected.to_lowercase());
         assert!(told.status == 400 && is_told, "{target}: {}", told.text());
         let forged = format!("Bearer {}A", &typed.token[..typed.token.len() - 1]);
@@ -159,7 +174,10 @@ fn an_upload_link_stores_no_more_than_its_bounds_and_tells_why() {
         assert_eq!(read.header("content-type"), Some("application/json"));
         assert_eq!(read.header("cache-control"), Some("no-store"));
     }
-    assert_eq!(packager.put("/u/big.status.json", &vec![b' '; (64 << 10) + 1]), "201");
+    assert_eq!(
+        packager.put("/u/big.status.json", &vec![b' '; (64 << 10) + 1]),
+        "201"
+    );
     for (path, expected) in [
         ("/u/big.status.json", "404 not_found"),
         ("/u/v.mp4", "403 forbidden"),
@@ -194,7 +212,11 @@ fn nothing_that_a_creator_uploads_runs_and_pages_upload_without_asking_first() {
             .arg(edge.token("/u/", Purpose::Play)),
     );
     let seen: Value = serde_json::from_str(&printed).expect("JSON");
-    assert_eq!(seen["ran"], json!(["control", "control script"]), "{seen:#}");
+    assert_eq!(
+        seen["ran"],
+        json!(["control", "control script"]),
+        "{seen:#}"
+    );
     let types = seen["types"].as_object().expect("types");
     assert_eq!(types.len(), 20);
     for (name, headers) in types {
@@ -246,7 +268,8 @@ fn the_playlist_of_a_recorder_that_died_ends() {
         };
         names.iter().map(one).collect()
     };
-    let ended = |found: &[(bool, String)]| found.iter().map(|(ended, _)| *ended).collect::<Vec<_>>();
+    let ended =
+        |found: &[(bool, String)]| found.iter().map(|(ended, _)| *ended).collect::<Vec<_>>();
     let fresh = open(&edge, &token);
     assert_eq!(ended(&fresh), [false, true, false, false]);
 

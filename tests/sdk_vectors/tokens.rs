@@ -669,10 +669,7 @@ pub(crate) fn bad() -> Vec<Value> {
         ),
         (
             "expired, and reserved",
-            claimed(&format!(
-                r#"{{"path":"/_lectern/x","exp":{}}}"#,
-                NOW - 1
-            )),
+            claimed(&format!(r#"{{"path":"/_lectern/x","exp":{}}}"#, NOW - 1)),
         ),
         (
             "expired a second ago",
