@@ -246,6 +246,7 @@ test("every state has a sentence and its buttons", () => {
     [{ name: "needs_file", canReopen: true, isWrong: false }, "needs_permission", ["open_file", "choose_again", "cancel"], 0.5],
     [{ name: "needs_file", canReopen: false, isWrong: true }, "wrong_file", ["choose_again", "cancel"], 0.5],
     [{ name: "file_changed" }, "file_changed", ["choose_again", "cancel"], 0.5],
+    [{ name: "unannounced" }, "unannounced", ["retry", "dismiss"]],
     [{ name: "failed", status: 413, detail: "" }, "failed_no_reason", ["retry", "cancel"], 0.5],
     [{ name: "failed", status: 413, detail: "too large" }, "failed", ["retry", "cancel"], 0.5],
     [{ name: "stored" }, "stored", ["dismiss"]],
@@ -416,6 +417,13 @@ test("an upload whose last answer is lost is stored once", async () => {
   large.edge.fault = (step, when) => (when === "after" && step === "POST id" && ++completions === 2 ? { status: 0 } : undefined);
   assert.deepEqual(await large.run(), { name: "stored" });
   assert.equal(await large.isWhole(), true);
+  // The edge stored the object, and its queue took no message: a second upload is announced.
+  const unannounced = around(40 * MIB);
+  completions = 0;
+  unannounced.edge.fault = (step, when) => (when === "after" && step === "POST id" && ++completions === 2 ? { status: 503 } : undefined);
+  assert.deepEqual(await unannounced.run(), { name: "unannounced" });
+  assert.deepEqual(await unannounced.run(), { name: "stored" });
+  assert.equal(unannounced.edge.count("PUT id&partNumber=1"), 2);
   // The browser was killed before it saw the answer.
   const killed = around(40 * MIB);
   const controller = new AbortController();

@@ -25,13 +25,9 @@ async function describe(context) {
 /** A window in which a picture costs little to draw, for scripts that play for minutes. */
 export const SMALL_WINDOW = { width: 480, height: 270 };
 
-export async function withChromium(
-  use,
-  viewport = { width: 1280, height: 720 },
-  patienceMs = PATIENCE_MS,
-) {
-  const profile = await mkdtemp(`${tmpdir()}/lectern-browser-`);
-  const context = await chromium.launchPersistentContext(profile, {
+/** Starts Chromium with a profile, which a later one may open again. */
+export function launch(profile, viewport) {
+  return chromium.launchPersistentContext(profile, {
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
     headless: true,
     args: [
@@ -46,6 +42,15 @@ export async function withChromium(
     ],
     viewport,
   });
+}
+
+export async function withChromium(
+  use,
+  viewport = { width: 1280, height: 720 },
+  patienceMs = PATIENCE_MS,
+) {
+  const profile = await mkdtemp(`${tmpdir()}/lectern-browser-`);
+  const context = await launch(profile, viewport);
   const hang = setTimeout(async () => {
     console.error(`nothing came for ${patienceMs / 1_000} seconds`);
     await describe(context);

@@ -502,6 +502,18 @@ print(lesson(request, "intro").content.decode())`);
         },
         framed,
     ],
+    'docs/studio.md': [
+        async function mintsTheStudio({ language, code }) {
+            assert.equal(language, 'js');
+            const address = await node(`${code}\nprocess.stdout.write(await studioUrl('${edge}', 'rails', 't1'));`);
+            const page = `${edge}/_lectern/studio#`;
+            assert.ok(address.startsWith(page), address);
+            const upload = new URL(address.slice(page.length));
+            const claims = await verify(`${upload.origin}${upload.pathname}?token=${upload.searchParams.get('token')}`, { keys });
+            assert.deepEqual([claims.path, claims.use, claims.sub], ['/uploads/rails/', 'upload', 't1']);
+            await opens(upload.searchParams.get('watch'), '/courses/rails/intro/', 't1');
+        },
+    ],
     'README.md': [
         drawing,
         async function demo({ language, code }) {

@@ -33,6 +33,7 @@ mod sdks;
 mod serving;
 mod stable_names;
 mod steering;
+mod studio;
 mod viewers;
 mod watched;
 mod watching;

@@ -188,14 +188,19 @@ export class Card {
     const input = make("input", { readonly: "", "aria-label": label });
     input.value = text;
     input.addEventListener("focus", () => input.select());
-    const copy = make("button", { type: "button", "aria-label": `${texts.copy}: ${label}` }, texts.copy);
+    const copy = make("button", { type: "button" });
+    const say = (done: string): void => {
+      copy.textContent = done;
+      copy.setAttribute("aria-label", `${done}: ${label}`);
+    };
     copy.addEventListener("click", () => {
       navigator.clipboard.writeText(text).then(
-        () => (copy.textContent = texts.copied),
+        () => say(texts.copied),
         // Without permission, the person copies the selection.
         () => input.focus(),
       );
     });
+    say(texts.copy);
     const row = make("div", { class: "row" }, input, copy);
     return make("div", { class: "copyable" }, make("span", { "aria-hidden": "true" }, label), row);
   }

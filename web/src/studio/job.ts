@@ -227,6 +227,11 @@ export class UploadJob {
     else this.#show(this.file ? { name: "paused" } : this.#needsFile());
   }
 
+  /** Shows if the browser has a connection. */
+  showConnection(): void {
+    if (this.state.name === "sending") this.#showSending();
+  }
+
   pause(): void {
     this.#run.abort();
     this.#show({ name: "paused" });

@@ -101,6 +101,9 @@ async function open(first: UploadLink): Promise<void> {
     for (const job of cards.keys()) if (job.state.name === "link") job.resume();
   });
 
+  for (const type of ["online", "offline"])
+    addEventListener(type, () => cards.forEach((_, job) => job.showConnection()));
+
   function draw(job: UploadJob): void {
     const card = cards.get(job);
     if (!card) return;

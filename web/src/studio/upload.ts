@@ -19,6 +19,8 @@ export type UploadOutcome =
   | { name: "exists"; isMaybeOwn: boolean }
   /** The file changed or vanished while it went up. */
   | { name: "file_changed" }
+  /** The object is stored, and the edge could not announce it to the packager. */
+  | { name: "unannounced" }
   | { name: "failed"; status: number; detail: string };
 
 /** Surroundings of an upload. */
@@ -171,16 +173,27 @@ export class Upload {
       .map(([partNumber, etag]) => ({ partNumber, etag }))
       .sort((one, other) => one.partNumber - other.partNumber);
     let wasUnanswered = mayBeStored;
+    let wasRefused = false;
     const { verdict, answer } = await this.#send({
       method: "POST",
       query: this.#uploadQuery(),
       body: JSON.stringify({ parts }),
       isNew: !this.#entry.mayReplace,
-      onUnanswered: () => (wasUnanswered = true),
+      onUnanswered: (status) => {
+        wasUnanswered = true;
+        wasRefused ||= status !== 0;
+      },
     });
     // An upload that was completed is known no more.
     const isRecent = this.#ports.now() - begun < FORGOTTEN_MS;
-    if (verdict === "gone") return wasUnanswered && isRecent ? { name: "stored" } : "gone";
+    if (verdict === "gone" && wasUnanswered && isRecent) {
+      if (!wasRefused) return { name: "stored" };
+      // The edge stores an object before it announces it. Another upload is announced.
+      await this.#forget();
+      await this.#record({ mayReplace: true });
+      return { name: "unannounced" };
+    }
+    if (verdict === "gone") return "gone";
     if (verdict !== "exists") return outcomeOf(verdict, answer);
     if (wasUnanswered && isRecent && (await this.#isCompleted())) return { name: "stored" };
     return { name: "exists", isMaybeOwn: false };
@@ -203,7 +216,7 @@ export class Upload {
 
   /** Sends a request until its answer is final. */
   async #send(
-    request: Omit<EdgeRequest, "path" | "signal"> & { onUnanswered?: () => void },
+    request: Omit<EdgeRequest, "path" | "signal"> & { onUnanswered?: (status: number) => void },
   ): Promise<Settled> {
     for (let attempt = 0; ; attempt += 1) {
       const answer = await this.#ports.edge.send(this.#request(request));
@@ -212,7 +225,7 @@ export class Upload {
         this.#ports.onWaiting(false);
         return { verdict, answer };
       }
-      request.onUnanswered?.();
+      request.onUnanswered?.(answer.status);
       if (request.body instanceof Blob && !(await isReadable(request.body)))
         return { verdict: "file_changed", answer };
       // Another lane has met an end: its outcome counts.

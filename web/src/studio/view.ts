@@ -17,6 +17,7 @@ export type JobState =
   | { name: "other_tab" }
   | { name: "needs_file"; canReopen: boolean; isWrong: boolean }
   | { name: "file_changed" }
+  | { name: "unannounced" }
   | { name: "failed"; status: number; detail: string }
   | { name: "stored"; packaging?: PackagingStatus };
 
@@ -120,6 +121,10 @@ function viewOfState(state: JobState, facts: JobFacts): JobView {
       const actions: JobAction[] = ["choose_again", "cancel"];
       return { text: "file_changed", values: {}, tone: "error", bar, actions };
     }
+    case "unannounced": {
+      const actions: JobAction[] = ["retry", "dismiss"];
+      return { text: "unannounced", values: {}, tone: "error", actions };
+    }
     case "failed": {
       const { status, detail } = state;
       const text = detail ? "failed" : "failed_no_reason";
@@ -138,9 +143,9 @@ function viewOfPackaging(status: PackagingStatus | undefined): JobView {
   const bar = percent === undefined ? undefined : percent / 100;
   switch (status?.state) {
     case undefined:
-      return { text: "stored", values, tone: "plain", bar: undefined, actions };
+      return { text: "stored", values, tone: "plain", actions };
     case "waiting":
-      return { text: "status_waiting", values, tone: "plain", bar: undefined, actions };
+      return { text: "status_waiting", values, tone: "plain", actions };
     case "packaging":
       return { text: "status_packaging", values, tone: "busy", bar, actions };
     case "playing": {
