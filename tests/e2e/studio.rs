@@ -65,6 +65,7 @@ fn a_recording_goes_up_whole_through_kills_breaks_and_expired_links() {
             "other": "This upload runs in another tab.",
             "expired": "The link has expired. What went up is kept. Open this page from your course again to go on.",
             "parts": [1, 2, 3],
+            "twice": "talk.mp4 is in the list already.",
             "axes": none,
             "again": 0,
             "aborted": 2,

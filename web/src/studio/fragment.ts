@@ -5,9 +5,9 @@ import { claimsOf } from "../link.ts";
 export interface UploadHints {
   /** The last second at which the link writes, in seconds since 1970. */
   exp?: number;
-  /** Bytes that the link may write. */
+  /** Bytes that the link may write in all. */
   max_bytes?: number;
-  /** Kinds or media types of files that the link may write: `video`, `audio/mpeg`. */
+  /** Kinds of files that the link takes, such as `video` and `audio`. */
   types?: string[];
 }
 

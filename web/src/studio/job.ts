@@ -284,6 +284,12 @@ export class UploadJob {
     return true;
   }
 
+  /** Returns whether this upload has this file already. */
+  has({ name, size, lastModified }: File): boolean {
+    const { file } = this;
+    return file?.name === name && file.size === size && file.lastModified === lastModified;
+  }
+
   /** Returns whether this upload waits for a file like this one. */
   awaits(file: File): boolean {
     const needs = this.state.name === "needs_file" || this.state.name === "file_changed";

@@ -36,6 +36,8 @@ const [zone, input, list] = [
 ];
 const notice = find(".notice");
 const said = find(".said");
+/** The notice that stays. */
+let standingNotice = "";
 /** The state of each upload that a screen reader heard last. */
 const lastSaid = new WeakMap<UploadJob, string>();
 document.documentElement.lang = language;
@@ -61,7 +63,7 @@ async function openJournal(): Promise<UploadJournal> {
   try {
     return await Journal.open();
   } catch {
-    notice.textContent = texts.no_journal;
+    notice.textContent = standingNotice = texts.no_journal;
     return new MemoryJournal();
   }
 }
@@ -98,7 +100,10 @@ async function open(first: UploadLink): Promise<void> {
     if (typeof next === "string" || next.folder !== link.folder) return location.reload();
     link = next;
     page.client.token = next.token;
-    for (const job of cards.keys()) if (job.state.name === "link") job.resume();
+    for (const job of cards.keys()) {
+      if (job.state.name === "link") job.resume();
+      if (job.state.name === "blocked") void job.begin();
+    }
   });
 
   for (const type of ["online", "offline"])
@@ -126,9 +131,14 @@ async function open(first: UploadLink): Promise<void> {
 
   /** Adds files, or gives them to the uploads that wait for them. */
   async function add(picked: Picked[]): Promise<void> {
+    if (picked.length > 0) notice.textContent = standingNotice;
     for (const { file, handle } of picked) {
       const waiting = [...cards.keys()].find((job) => job.awaits(file));
       if (waiting && (await waiting.offer(file, handle))) continue;
+      if ([...cards.keys()].some((job) => job.has(file))) {
+        notice.textContent = fill(texts.twice, { name: file.name });
+        continue;
+      }
       const job = new UploadJob(page, await freeName(file.name), file, handle);
       show(job);
       void job.begin();
@@ -192,7 +202,10 @@ async function open(first: UploadLink): Promise<void> {
   addEventListener("drop", (event) => {
     event.preventDefault();
     zone.classList.remove("over");
-    void dropped(event.dataTransfer).then(add);
+    const hasFolders = [...(event.dataTransfer?.items ?? [])].some(isFolder);
+    void dropped(event.dataTransfer)
+      .then(add)
+      .then(() => hasFolders && (notice.textContent = texts.no_folders));
   });
 
   for (const entry of await journal.list(link.folder)) {
@@ -230,19 +243,22 @@ async function pick(multiple: boolean): Promise<Picked[]> {
 /** The files that were dropped. Handles must be asked for before the event ends. */
 async function dropped(data: DataTransfer | null): Promise<Picked[]> {
   type Item = DataTransferItem & { getAsFileSystemHandle?(): Promise<FileSystemHandle | null> };
-  const items = [...(data?.items ?? [])].filter(({ kind }) => kind === "file") as Item[];
+  const all = [...(data?.items ?? [])] as Item[];
+  const items = all.filter((item) => item.kind === "file" && !isFolder(item));
   const asked = items.map((item) => ({
     file: item.getAsFile(),
     handle: item.getAsFileSystemHandle?.().catch(() => null),
-    isFolder: item.webkitGetAsEntry()?.isDirectory ?? false,
   }));
   const picked: Picked[] = [];
-  for (const { file, handle, isFolder } of asked) {
-    if (!file || isFolder) continue;
+  for (const { file, handle } of asked) {
+    if (!file) continue;
     const opened = await handle;
     const isFile = opened?.kind === "file";
     picked.push({ file, handle: isFile ? (opened as OpenableHandle) : undefined });
   }
-  if (picked.length < asked.length) notice.textContent = texts.no_folders;
   return picked;
+}
+
+function isFolder(item: DataTransferItem): boolean {
+  return item.webkitGetAsEntry()?.isDirectory ?? false;
 }

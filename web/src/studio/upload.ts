@@ -8,8 +8,13 @@ import { bytesOf, isOneRequest, missingParts, partRange, planParts } from "./par
 const LANES = 3;
 /** The age at which storage may have forgotten an upload in parts (R2: 7 days). */
 const FORGOTTEN_MS = 6 * 86_400_000;
-/** A part that no upload has: a request that names it never completes an upload. */
-const NO_PART = { partNumber: 9_999, etag: "none" };
+/**
+ * Parts that no upload has: a request that lists them never completes an upload. The edge may
+ * refuse a list that does not begin with part 1.
+ */
+const NO_PARTS = JSON.stringify({
+  parts: [1, 9_999].map((partNumber) => ({ partNumber, etag: "none" })),
+});
 
 export type UploadOutcome =
   | { name: "stored" }
@@ -114,8 +119,8 @@ export class Upload {
 
   /** Asks before the first byte if an object has this name: conditions are evaluated first. */
   async #isNameTaken(): Promise<boolean> {
-    const body = JSON.stringify({ parts: [NO_PART] });
-    const request = { method: "POST", query: this.#uploadQuery(), body, isNew: true } as const;
+    const query = this.#uploadQuery();
+    const request = { method: "POST", query, body: NO_PARTS, isNew: true } as const;
     return judge(await this.#ports.edge.send(this.#request(request))) === "exists";
   }
 
@@ -201,8 +206,8 @@ export class Upload {
 
   /** Asks if storage knows the upload no more, without changing it. */
   async #isCompleted(): Promise<boolean> {
-    const body = JSON.stringify({ parts: [NO_PART] });
-    const { verdict } = await this.#send({ method: "POST", query: this.#uploadQuery(), body });
+    const query = this.#uploadQuery();
+    const { verdict } = await this.#send({ method: "POST", query, body: NO_PARTS });
     return verdict === "gone";
   }
 
