@@ -128,7 +128,7 @@ async function uploadThrough(file, kills, outages) {
   }
   for (const [at, seconds] of outages.entries()) {
     await reach((kills + 1 + at) / steps);
-    line.rule = () => "break";
+    line.cut();
     await sleep(1000 * seconds);
     const [kept, from] = [new Set(await journal(page)), line.carried.length];
     line.rule = () => undefined;

@@ -33,6 +33,11 @@ export async function startLine(edge) {
   });
   await new Promise((resolve) => server.listen(Number(process.env.LINE_PORT ?? 0), "127.0.0.1", resolve));
   line.origin = `http://127.0.0.1:${server.address().port}`;
+  /** Breaks what is on its way, and what comes until the rule changes. */
+  line.cut = () => {
+    line.rule = () => "break";
+    server.closeAllConnections();
+  };
   line.close = () => (server.closeAllConnections(), server.close());
   return line;
 }

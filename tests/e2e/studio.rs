@@ -12,6 +12,14 @@ use super::edge::{Edge, built};
 use super::{LECTURE, MASTER, media};
 
 const FOLDER: &str = "/uploads/rails/";
+const UNKNOWN: &str = "The browser does not know this format, so nothing could be checked. \
+                       If it is a recording, upload it.";
+const EXPIRED: &str = "The link has expired. What went up is kept. \
+                       Open this page from your course again to go on.";
+/// The code of docs/embed.md, without its link.
+const EMBED: &str = "<iframe src=\"/_lectern/play#\" title=\"intro\" \
+                     allow=\"autoplay; fullscreen; picture-in-picture\" \
+                     style=\"border:0;width:100%;aspect-ratio:16/9\"></iframe>";
 
 #[test]
 fn a_recording_goes_up_whole_through_kills_breaks_and_expired_links() {
@@ -49,21 +57,21 @@ fn a_recording_goes_up_whole_through_kills_breaks_and_expired_links() {
                 "empty.mp4": ["The file is empty: it has 0 bytes. Choose the recording itself."],
                 "silent.mp4": ["The browser found no audio in this file. Was the microphone on?"],
                 "cut.mp4": ["The file is cut short: 0:03 of 0:06 is there. Copy it again."],
-                "notes.txt": ["The browser does not know this format, so nothing could be checked. If it is a recording, upload it."],
+                "notes.txt": [UNKNOWN],
             },
             "facts": "0:06 · SIZE · 320 × 180 · MP4 · H.264",
             "sent": 0,
             "axes": none,
         },
         "killed": {
-            "left": "SOME of 42 MB went up. Choose film.mp4 again to go on.",
+            "left": "SOME of ALL went up. Choose film.mp4 again to go on.",
             "parts": [1, 2, 3],
             "axes": none,
         },
         "interrupted": {
             "broken": "The site does not answer. The upload goes on by itself.",
             "other": "This upload runs in another tab.",
-            "expired": "The link has expired. What went up is kept. Open this page from your course again to go on.",
+            "expired": EXPIRED,
             "parts": [1, 2, 3],
             "twice": "talk.mp4 is in the list already.",
             "axes": none,
@@ -75,7 +83,7 @@ fn a_recording_goes_up_whole_through_kills_breaks_and_expired_links() {
             "bar": 0.4,
             "parts": [1, 2],
             "copied": "/_lectern/play#WATCH",
-            "embed": "<iframe src=\"/_lectern/play#\" title=\"intro\" allow=\"autoplay; fullscreen; picture-in-picture\" style=\"border:0;width:100%;aspect-ratio:16/9\"></iframe>",
+            "embed": EMBED,
             "axes": none,
             "plays": true,
         },

@@ -174,7 +174,8 @@ export class Card {
     }
     const address = `${EDGE}/_lectern/play#${watch.pathname}${watch.search}`;
     const title = name.replace(/\.[^.]+$/, "");
-    const open = make("a", { href: address, target: "_blank", rel: "noopener" }, texts.open_lecture);
+    const attributes = { href: address, target: "_blank", rel: "noopener" };
+    const open = make("a", attributes, texts.open_lecture);
     this.#result.append(
       open,
       this.#copyable(texts.link, address),

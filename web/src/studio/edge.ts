@@ -25,7 +25,9 @@ export interface UploadAnswer extends EdgeAnswer {
   etag?: string | null;
 }
 
-/** The edge as an upload uses it. An aborted request rejects; one without an answer has status 0. */
+/**
+ * The edge as an upload uses it. An aborted request rejects; one without an answer has status 0.
+ */
 export interface EdgeWriter {
   send(request: EdgeRequest): Promise<UploadAnswer>;
 }
@@ -39,7 +41,8 @@ export class EdgeClient implements EdgeWriter {
   }
 
   // `fetch` reports no progress of a body.
-  send({ method, path, query, body, isNew, onProgress, signal }: EdgeRequest): Promise<UploadAnswer> {
+  send(asked: EdgeRequest): Promise<UploadAnswer> {
+    const { method, path, query, body, isNew, onProgress, signal } = asked;
     return new Promise((resolve, reject) => {
       if (signal.aborted) return reject(signal.reason as Error);
       const request = new XMLHttpRequest();

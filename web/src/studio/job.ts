@@ -88,9 +88,10 @@ export class UploadJob {
   get facts(): JobFacts {
     const file = this.file?.name ?? this.#entry?.file.name ?? this.name;
     const left = this.size - this.#sent;
-    const rate = this.#meter.bytesPerSecond();
+    const bytesPerSecond = this.#meter.bytesPerSecond();
     const secondsLeft = this.#meter.secondsFor(left);
-    return { name: this.name, file, size: this.size, sent: this.#sent, bytesPerSecond: rate, secondsLeft };
+    const { name, size } = this;
+    return { name, file, size, sent: this.#sent, bytesPerSecond, secondsLeft };
   }
 
   /** Seconds of the recording, of which the journal remembers those of another visit. */
@@ -256,8 +257,8 @@ export class UploadJob {
     this.#entry = undefined;
     for (let number = 2; ; number += 1) {
       this.name = numberedName(base, number);
-      const isTaken = this.#page.hasPath(this.path, this) || (await this.#page.journal.get(this.path));
-      if (!isTaken) break;
+      if (this.#page.hasPath(this.path, this)) continue;
+      if (!(await this.#page.journal.get(this.path))) break;
     }
     this.start();
   }

@@ -63,7 +63,8 @@ export interface JobView {
 export function viewOf(state: JobState, facts: JobFacts, isAsking: boolean): JobView {
   const view = viewOfState(state, facts);
   if (!isAsking) return view;
-  return { ...view, text: "ask_discard", tone: "warning", values: {}, actions: ["discard", "keep"] };
+  const actions: JobAction[] = ["discard", "keep"];
+  return { ...view, text: "ask_discard", tone: "warning", values: {}, actions };
 }
 
 function viewOfState(state: JobState, facts: JobFacts): JobView {
