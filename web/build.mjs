@@ -64,10 +64,18 @@ const settings = {
   legalComments: "linked",
   logLevel: "warning",
 };
+const ticker = await buildTicker();
 // A file's name has its hash, so that browsers may keep the file for ever.
 const { metafile } = await build({
   ...settings,
-  entryPoints: [`${here}/src/play.ts`, `${here}/src/play.css`, `${here}/src/element/lectern-video.ts`],
+  define: { ...settings.define, TICKER: JSON.stringify(`./${ticker}`) },
+  entryPoints: [
+    `${here}/src/play.ts`,
+    `${here}/src/play.css`,
+    `${here}/src/element/lectern-video.ts`,
+    `${here}/src/record/record.ts`,
+    `${here}/src/record.css`,
+  ],
   outdir: `${options.outdir}/_lectern/assets`,
   entryNames: "[name]-[hash]",
   chunkNames: "[name]-[hash]",
@@ -79,21 +87,15 @@ const { metafile } = await build({
 const outputs = Object.entries(metafile.outputs).map(([file, output]) => ({ ...output, name: basename(file) }));
 /** The file that was made of a source. */
 const madeOf = (source) => outputs.find(({ entryPoint }) => entryPoint?.endsWith(`/${source}`));
-const script = madeOf("play.ts");
-const preloads = script.imports.filter(({ kind }) => kind === "import-statement").map(({ path }) => basename(path));
-let page = await readFile(`${here}/public/_lectern/play.html`, "utf8");
-page = page
-  .replace("play.css", `assets/${madeOf("play.css").name}`)
-  .replace("play.js", `assets/${script.name}`)
-  .replace("<!-- preload -->", preloads.map((name) => `<link rel="modulepreload" href="assets/${name}">`).join("\n    "));
-await writeFile(`${options.outdir}/_lectern/play.html`, page);
+await writePage("play", "play.ts");
+await writePage("record", "record/record.ts");
 // Other pages load these scripts by their names.
 const element = madeOf("element/lectern-video.ts").name;
 await writeFile(`${options.outdir}/_lectern/element.js`, `export * from "./assets/${element}";\n`);
 // A module has no `document.currentScript`.
 await build({ ...settings, entryPoints: [`${here}/src/embed.ts`], outdir: `${options.outdir}/_lectern`, format: "iife" });
 // A service worker has one name for ever. It names what the page is made of.
-const pageFiles = outputs.map(({ name }) => name).filter((name) => /\.(js|css)$/.test(name)).sort();
+const pageFiles = loadedBy("play.ts", "play.css", "element/lectern-video.ts");
 await build({
   ...settings,
   entryPoints: [`${here}/src/sw.ts`],
@@ -112,9 +114,45 @@ await writeFile(
   headers.replaceAll("ORIGINS", ["'self'", ...origins].join(" ")).replaceAll("STYLES", ["'self'", ...styles].join(" ")),
 );
 
+/** Writes a page with the names of its script and style sheet. */
+async function writePage(name, source) {
+  const script = madeOf(source);
+  const preloads = script.imports.filter(({ kind }) => kind === "import-statement").map(({ path }) => basename(path));
+  const page = (await readFile(`${here}/public/_lectern/${name}.html`, "utf8"))
+    .replace(`${name}.css`, `assets/${madeOf(`${name}.css`).name}`)
+    .replace(`${name}.js`, `assets/${script.name}`)
+    .replace("<!-- preload -->", preloads.map((file) => `<link rel="modulepreload" href="assets/${file}">`).join("\n    "));
+  await writeFile(`${options.outdir}/_lectern/${name}.html`, page);
+}
+
+/** Builds the worker that keeps the time of the recorder. Returns the name of its file. */
+async function buildTicker() {
+  const { metafile } = await build({
+    ...settings,
+    entryPoints: [`${here}/src/record/ticker-worker.ts`],
+    outdir: `${options.outdir}/_lectern/assets`,
+    entryNames: "[name]-[hash]",
+    format: "iife",
+    metafile: true,
+  });
+  return basename(Object.keys(metafile.outputs).find((name) => name.endsWith(".js")));
+}
+
+/** Names of the files that sources load, at once or later. */
+function loadedBy(...sources) {
+  const found = new Set();
+  const visit = (name) => {
+    if (found.has(name)) return;
+    found.add(name);
+    for (const { path } of outputs.find((output) => output.name === name)?.imports ?? []) visit(basename(path));
+  };
+  for (const source of sources) visit(madeOf(source).name);
+  return [...found].filter((name) => /\.(js|css)$/.test(name)).sort();
+}
+
 /** Refuses a language that lacks a text, or has one too many. */
 async function checkTexts() {
-  for (const english of ["texts/en.json", "texts/keep/keep-en.json"]) {
+  for (const english of ["texts/en.json", "texts/keep/keep-en.json", "texts/record/record-en.json"]) {
     const folder = dirname(`${here}/src/${english}`);
     const read = async (file) => Object.keys(JSON.parse(await readFile(`${folder}/${file}`, "utf8")));
     const expected = new Set(await read(basename(english)));

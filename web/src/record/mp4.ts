@@ -1,0 +1,179 @@
+// Facts of fragmented MP4: the initialization section and the Media Segments that the recorder
+// writes (ISO/IEC 14496-12). Pure, and linear in the size of its input.
+
+export interface TrackFacts {
+  id: number;
+  kind: "video" | "audio";
+  /** Ticks in a second. */
+  timescale: number;
+  /** RFC 6381 codec string. */
+  codec: string;
+  /** Bytes of the decoder's configuration, in hexadecimal. */
+  configuration: string;
+  width: number;
+  height: number;
+}
+
+export interface SegmentFacts {
+  hasVideo: boolean;
+  /** Start of the video, or of the audio in a segment without video. */
+  startSeconds: number;
+  /** Length of the same track. */
+  seconds: number;
+}
+
+interface Mp4Box {
+  type: string;
+  view: DataView;
+}
+
+/** Reads the tracks of an initialization section. */
+export function readTracks(init: ArrayBuffer): TrackFacts[] {
+  return inside(new DataView(init), "moov", "trak").flatMap((trak) => readTrack(trak) ?? []);
+}
+
+/**
+ * Returns whether segments of one recording play after the initialization section of another.
+ * Times in the sections may differ.
+ */
+export function areJoinable(one: ArrayBuffer, other: ArrayBuffer): boolean {
+  const [first, second] = [readTracks(one), readTracks(other)];
+  return first.length > 0 && JSON.stringify(first) === JSON.stringify(second);
+}
+
+/** Reads start and length of a Media Segment. */
+export function readSegment(segment: ArrayBuffer, tracks: readonly TrackFacts[]): SegmentFacts {
+  const found = new Map<number, { start: number; ticks: number }>();
+  for (const traf of inside(new DataView(segment), "moof", "traf")) {
+    const { id, start, ticks } = readFragment(traf);
+    const known = found.get(id);
+    if (known) known.ticks += ticks;
+    else if (ticks > 0) found.set(id, { start, ticks });
+  }
+  const measured = (kind: string) =>
+    tracks.flatMap((track) => {
+      const times = track.kind === kind && found.get(track.id);
+      return times ? [{ ...times, timescale: track.timescale }] : [];
+    })[0];
+  const video = measured("video");
+  const shown = video ?? measured("audio");
+  return {
+    hasVideo: video !== undefined,
+    startSeconds: shown ? shown.start / shown.timescale : 0,
+    seconds: shown ? shown.ticks / shown.timescale : 0,
+  };
+}
+
+function readTrack(trak: DataView): TrackFacts | undefined {
+  const [tkhd] = inside(trak, "tkhd");
+  const [mdhd] = inside(trak, "mdia", "mdhd");
+  const [handler] = inside(trak, "mdia", "hdlr");
+  const [stsd] = inside(trak, "mdia", "minf", "stbl", "stsd");
+  if (!tkhd || !mdhd || !handler || !stsd) return undefined;
+  const entry = boxesIn(after(stsd, 8))[0];
+  const kind = { vide: "video", soun: "audio" }[text(handler, 8)] as TrackFacts["kind"] | undefined;
+  if (!entry || !kind) return undefined;
+  const isVideo = kind === "video";
+  const children = boxesIn(after(entry.view, isVideo ? 78 : 28));
+  const box = children.find(({ type }) => /^(avcC|esds|dOps)$/.test(type));
+  return {
+    id: tkhd.getUint32(tkhd.getUint8(0) === 1 ? 20 : 12),
+    kind,
+    timescale: mdhd.getUint32(mdhd.getUint8(0) === 1 ? 20 : 12),
+    codec: codecOf(entry.type, box?.view),
+    configuration: box ? hex(box.view, 0, box.view.byteLength) : "",
+    width: isVideo ? entry.view.getUint16(24) : 0,
+    height: isVideo ? entry.view.getUint16(26) : 0,
+  };
+}
+
+/** The codec string of a sample entry (RFC 6381 §3.3). */
+function codecOf(type: string, box: DataView | undefined): string {
+  if (type === "Opus") return "Opus";
+  if (box && /^avc[13]$/.test(type)) return `${type}.${hex(box, 1, 4)}`;
+  const objectType = box && type === "mp4a" ? audioObjectType(box) : undefined;
+  return objectType === undefined ? type : `mp4a.40.${objectType}`;
+}
+
+/** The audio object type in an `esds` box (ISO/IEC 14496-1 §7.2.6). */
+function audioObjectType(esds: DataView): number | undefined {
+  // Bytes before the descriptors inside: ES id and flags, or the decoder's buffer and bit rates.
+  const skipped: Record<number, number> = { 3: 3, 4: 13 };
+  let at = 4;
+  while (at + 2 < esds.byteLength) {
+    const tag = esds.getUint8(at++);
+    while (at < esds.byteLength && esds.getUint8(at) & 0x80) at++;
+    at++;
+    if (tag === 5) return at < esds.byteLength ? esds.getUint8(at) >> 3 : undefined;
+    const bytes = skipped[tag];
+    if (bytes === undefined) return undefined;
+    at += bytes;
+  }
+  return undefined;
+}
+
+/** Reads a track fragment: its track, its first decode time and the sum of its durations. */
+function readFragment(traf: DataView): { id: number; start: number; ticks: number } {
+  const [tfhd] = inside(traf, "tfhd");
+  const [tfdt] = inside(traf, "tfdt");
+  if (!tfhd || !tfdt) return { id: 0, start: 0, ticks: 0 };
+  const flags = tfhd.getUint32(0);
+  const defaultAt = 8 + (flags & 1 ? 8 : 0) + (flags & 2 ? 4 : 0);
+  const defaultTicks = flags & 8 ? tfhd.getUint32(defaultAt) : 0;
+  let ticks = 0;
+  for (const trun of inside(traf, "trun")) ticks += runTicks(trun, defaultTicks);
+  const start = tfdt.getUint8(0) === 1 ? Number(tfdt.getBigUint64(4)) : tfdt.getUint32(4);
+  return { id: tfhd.getUint32(4), start, ticks };
+}
+
+function runTicks(trun: DataView, defaultTicks: number): number {
+  const flags = trun.getUint32(0);
+  const count = trun.getUint32(4);
+  if (!(flags & 0x100)) return count * defaultTicks;
+  const stride = 4 * [0x100, 0x200, 0x400, 0x800].filter((flag) => flags & flag).length;
+  let at = 8 + (flags & 1 ? 4 : 0) + (flags & 4 ? 4 : 0);
+  let ticks = 0;
+  for (; at + 4 <= trun.byteLength; at += stride) ticks += trun.getUint32(at);
+  return ticks;
+}
+
+/** Bodies of the boxes at a path of types. */
+function inside(view: DataView, ...path: string[]): DataView[] {
+  return path.reduce<DataView[]>(
+    (views, type) =>
+      views.flatMap((outer) => boxesIn(outer).flatMap((box) => (box.type === type ? [box.view] : []))),
+    [view],
+  );
+}
+
+/** Boxes in their order, up to the first that does not fit. */
+function boxesIn(view: DataView): Mp4Box[] {
+  const found: Mp4Box[] = [];
+  let at = 0;
+  while (at + 8 <= view.byteLength) {
+    const size = view.getUint32(at);
+    const isLarge = size === 1 && at + 16 <= view.byteLength;
+    const header = isLarge ? 16 : 8;
+    const length = isLarge ? Number(view.getBigUint64(at + 8)) : size || view.byteLength - at;
+    if (length < header || at + length > view.byteLength) break;
+    const type = text(view, at + 4);
+    found.push({ type, view: new DataView(view.buffer, view.byteOffset + at + header, length - header) });
+    at += length;
+  }
+  return found;
+}
+
+function after(view: DataView, bytes: number): DataView {
+  const skipped = Math.min(bytes, view.byteLength);
+  return new DataView(view.buffer, view.byteOffset + skipped, view.byteLength - skipped);
+}
+
+function text(view: DataView, at: number): string {
+  return String.fromCharCode(...[0, 1, 2, 3].map((offset) => view.getUint8(at + offset)));
+}
+
+function hex(view: DataView, from: number, to: number): string {
+  let digits = "";
+  for (let at = from; at < to; at++) digits += view.getUint8(at).toString(16).padStart(2, "0");
+  return digits;
+}
