@@ -1,10 +1,11 @@
 // The recorder: boxes, playlists, times, the order of uploads, sizes and links.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { areJoinable, readSegment, readTracks } from "./src/record/mp4.ts";
+import { areJoinable, numberFragments, readSegment, readTracks } from "./src/record/mp4.ts";
 import { askAgainMs, readStatus } from "./src/record/packaging-status.ts";
 import {
   bitRates,
+  iFramePlaylist,
   listedSeconds,
   mayEnd,
   mediaPlaylist,
@@ -62,7 +63,7 @@ const fragment = (id, start, durations) =>
     "traf",
     box("tfhd", u32(0x20000), u32(id)),
     box("tfdt", u32(0x01000000), u32(0), u32(start)),
-    box("trun", u32(0x301), u32(durations.length), u32(0), durations.flatMap((ticks) => [...u32(ticks), ...u32(9)])),
+    box("trun", u32(0x301), u32(durations.length), u32(100), durations.flatMap((ticks) => [...u32(ticks), ...u32(9)])),
   );
 
 test("tracks have codec strings, sizes and timescales of the initialization section", () => {
@@ -86,17 +87,36 @@ test("recordings are joined if only times differ", () => {
 
 test("a segment has the start and the length of its video", () => {
   const tracks = readTracks(init());
-  const both = buffer(box("moof", fragment(1, 57600, [28800, 28800]), fragment(2, 0, [1024])));
-  assert.deepEqual(readSegment(both, tracks), { hasVideo: true, startSeconds: 1, seconds: 1 });
-  const sound = buffer(box("moof", fragment(2, 48000, [24000])));
-  assert.deepEqual(readSegment(sound, tracks), { hasVideo: false, startSeconds: 1, seconds: 0.5 });
-  const several = buffer(
+  const facts = (...boxes) => {
+    const { hasVideo, startSeconds, seconds, frames } = readSegment(buffer(...boxes), tracks);
+    return [hasVideo, startSeconds, seconds, frames];
+  };
+  const both = box("moof", fragment(1, 57600, [28800, 28800]), fragment(2, 0, [1024]));
+  assert.deepEqual(facts(both), [true, 1, 1, 2]);
+  assert.deepEqual(facts(box("moof", fragment(2, 48000, [24000]))), [false, 1, 0.5, 0]);
+  const several = [
     box("moof", fragment(1, 0, [5760])),
     box("mdat", [1]),
     box("moof", fragment(1, 5760, [5760])),
-  );
-  assert.deepEqual(readSegment(several, tracks), { hasVideo: true, startSeconds: 0, seconds: 0.2 });
-  assert.deepEqual(readSegment(buffer(), tracks), { hasVideo: false, startSeconds: 0, seconds: 0 });
+  ];
+  assert.deepEqual(facts(...several), [true, 0, 0.2, 2]);
+  assert.deepEqual(facts(), [false, 0, 0, 0]);
+});
+
+test("a keyframe reaches from its fragment to the end of its first frame", () => {
+  const tracks = readTracks(init());
+  const start = box("styp", ascii("msdh"));
+  const segment = buffer(start, box("moof", fragment(1, 0, [5760])));
+  assert.deepEqual(readSegment(segment, tracks).keyframe, { offset: 12, bytes: 109 });
+  const sound = buffer(box("moof", fragment(2, 0, [1024])));
+  assert.equal(readSegment(sound, tracks).keyframe, undefined);
+});
+
+test("fragments get a number", () => {
+  const numbered = (number) => box("moof", box("mfhd", u32(0), u32(number)));
+  const segment = buffer(numbered(1), box("mdat"), numbered(2));
+  numberFragments(segment, 70_000);
+  assert.deepEqual(segment, buffer(numbered(70_000), box("mdat"), numbered(70_000)));
 });
 
 test("a recording ends with a segment that players can end with", () => {
@@ -110,9 +130,9 @@ test("a recording ends with a segment that players can end with", () => {
 });
 
 const segments = [
-  { number: 1, seconds: 2, bytes: 250_000 },
-  { number: 2, seconds: 2, bytes: 500_000 },
-  { number: 3, seconds: 0.5, bytes: 250_000 },
+  { number: 1, seconds: 2, bytes: 250_000, frames: 60, keyframe: { offset: 80, bytes: 20_000 } },
+  { number: 2, seconds: 2, bytes: 500_000, frames: 30, keyframe: { offset: 80, bytes: 10_000 } },
+  { number: 3, seconds: 0.5, bytes: 250_000, frames: 30, keyframe: undefined },
 ];
 
 test("a Media Playlist grows by segments until its end", () => {
@@ -124,26 +144,41 @@ test("a Media Playlist grows by segments until its end", () => {
       '#EXT-X-MAP:URI="init-2.m4s"\n#EXTINF:2.000000,\nsegment-2-1.m4s\n',
   );
   const ended = mediaPlaylist(2, segments, true);
-  assert.ok(ended.startsWith(growing));
+  assert.ok(ended.startsWith(growing.replace("EVENT", "VOD")));
   assert.ok(ended.endsWith("#EXTINF:0.500000,\nsegment-2-3.m4s\n#EXT-X-ENDLIST\n"));
   assert.deepEqual(listedSeconds(ended), [2, 2, 0.5]);
   assert.deepEqual(listedSeconds("#EXTM3U"), []);
 });
 
 test("a Multivariant Playlist has the measured rates at the end, and a bound before", () => {
-  assert.deepEqual(bitRates(segments), { peak: 2_000_000, average: 1_777_778 });
+  assert.deepEqual(bitRates(segments), { peak: 2_400_000, average: 1_777_778 });
   assert.deepEqual(bitRates([]), { peak: 0, average: 0 });
   const tracks = readTracks(init());
+  const size = "RESOLUTION=1280x720";
   const rest =
-    'CODECS="avc1.640c1f,mp4a.40.2",RESOLUTION=1280x720,FRAME-RATE=30.000,CLOSED-CAPTIONS=NONE\nplaylist-1.m3u8\n';
+    `CODECS="avc1.640c1f,mp4a.40.2",${size},FRAME-RATE=30.000,CLOSED-CAPTIONS=NONE\n` +
+    "playlist-1.m3u8\n";
+  const iFrames =
+    `#EXT-X-I-FRAME-STREAM-INF:BANDWIDTH=80000,CODECS="avc1.640c1f",${size},` +
+    'URI="iframes-1.m3u8"\n';
   const head = "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-INDEPENDENT-SEGMENTS\n#EXT-X-STREAM-INF:";
   assert.equal(
-    multivariantPlaylist(1, tracks, segments, { frameRate: 30 }),
-    `${head}BANDWIDTH=2000000,AVERAGE-BANDWIDTH=1777778,${rest}`,
+    multivariantPlaylist(1, tracks, segments, { frameRate: 60 }),
+    `${head}BANDWIDTH=2400000,AVERAGE-BANDWIDTH=1777778,${rest}${iFrames}`,
   );
   assert.equal(
     multivariantPlaylist(1, tracks, segments.slice(0, 1), { frameRate: 30, ceiling: 3_000_000 }),
     `${head}BANDWIDTH=3000000,${rest}`,
+  );
+});
+
+test("an I-frame playlist names the keyframe of each segment", () => {
+  assert.equal(
+    iFramePlaylist(1, segments),
+    "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-TARGETDURATION:4\n#EXT-X-PLAYLIST-TYPE:VOD\n" +
+      '#EXT-X-I-FRAMES-ONLY\n#EXT-X-MAP:URI="init-1.m4s"\n' +
+      "#EXTINF:2.000000,\n#EXT-X-BYTERANGE:20000@80\nsegment-1-1.m4s\n" +
+      "#EXTINF:2.000000,\n#EXT-X-BYTERANGE:10000@80\nsegment-1-2.m4s\n#EXT-X-ENDLIST\n",
   );
 });
 
@@ -225,6 +260,7 @@ const growing = {
   isMasterStored: true,
   isStopped: false,
   isEndListed: false,
+  isIFramesStored: false,
   isMasterFinal: false,
   isAnnounced: false,
 };
@@ -232,6 +268,7 @@ const growing = {
 test("objects are stored in the order in which players need them", () => {
   const playlist = (count, isEnded = false) => ({ kind: "playlist", count, isEnded });
   const stopped = { isStopped: true };
+  const ended = { isStopped: true, isEndListed: true };
   for (const [change, now, expected] of [
     [{ hasInit: false, segments: [], listed: 0 }, 10_000, undefined],
     [{ isInitStored: false, segments: stored(false), listed: 0 }, 10_000, { kind: "init" }],
@@ -251,9 +288,10 @@ test("objects are stored in the order in which players need them", () => {
     [{ segments: stored(true, false, true), listed: 1 }, 11_000, { kind: "segment", number: 2 }],
     [{ ...stopped, segments: stored(true, true, false) }, 10_100, { kind: "segment", number: 3 }],
     [stopped, 10_100, playlist(2, true)],
-    [{ ...stopped, isEndListed: true }, 10_100, { kind: "master", isFinal: true }],
-    [{ ...stopped, isEndListed: true, isMasterFinal: true }, 10_100, { kind: "announce" }],
-    [{ ...stopped, isEndListed: true, isMasterFinal: true, isAnnounced: true }, 99_000, undefined],
+    [ended, 10_100, { kind: "i_frames" }],
+    [{ ...ended, isIFramesStored: true }, 10_100, { kind: "master", isFinal: true }],
+    [{ ...ended, isIFramesStored: true, isMasterFinal: true }, 10_100, { kind: "announce" }],
+    [{ ...ended, isIFramesStored: true, isMasterFinal: true, isAnnounced: true }, 99_000, undefined],
     [{ ...stopped, segments: [], listed: 0 }, 99_000, undefined],
   ]) {
     assert.deepEqual(nextStep({ ...growing, ...change }, now), expected, JSON.stringify(change));

@@ -421,8 +421,9 @@ export class RecorderFlow {
     this.#view.write("stored", key, { waiting });
     this.#view.write("watchable", row.isMasterStored ? "live" : "not_live");
     const progress = element<HTMLProgressElement>("finishing-progress");
-    progress.max = segments.length + 3;
-    progress.value = stored + [row.isEndListed, row.isMasterFinal, row.isAnnounced].filter(Boolean).length;
+    const last = [row.isEndListed, row.isIFramesStored, row.isMasterFinal, row.isAnnounced];
+    progress.max = segments.length + last.length;
+    progress.value = stored + last.filter(Boolean).length;
     this.#view.write("finishing-text", key, { waiting });
     if (row.isMasterStored && this.#session) {
       showWatch(this.#view, this.#link.watch, this.#link.path);

@@ -20,7 +20,14 @@ export interface SegmentFacts {
   startSeconds: number;
   /** Length of the same track. */
   seconds: number;
+  /** Frames of the video. */
+  frames: number;
+  /** Bytes from the first box of the fragment to the end of its first frame, which is a keyframe. */
+  keyframe: { offset: number; bytes: number } | undefined;
 }
+
+/** Bytes of a box's size and type. */
+const BOX_HEADER = 8;
 
 interface Mp4Box {
   type: string;
@@ -41,19 +48,23 @@ export function areJoinable(one: ArrayBuffer, other: ArrayBuffer): boolean {
   return first.length > 0 && JSON.stringify(first) === JSON.stringify(second);
 }
 
-/** Reads start and length of a Media Segment. */
+/** Reads the times of a Media Segment, and the place of its keyframe. */
 export function readSegment(segment: ArrayBuffer, tracks: readonly TrackFacts[]): SegmentFacts {
-  const found = new Map<number, { start: number; ticks: number }>();
-  for (const traf of inside(new DataView(segment), "moof", "traf")) {
-    const { id, start, ticks } = readFragment(traf);
-    const known = found.get(id);
-    if (known) known.ticks += ticks;
-    else if (ticks > 0) found.set(id, { start, ticks });
+  const found = new Map<number, FragmentFacts>();
+  for (const moof of inside(new DataView(segment), "moof")) {
+    for (const traf of inside(moof, "traf")) {
+      const fragment = readFragment(traf, moof.byteOffset - BOX_HEADER);
+      const known = found.get(fragment.id);
+      if (known) {
+        known.ticks += fragment.ticks;
+        known.samples += fragment.samples;
+      } else if (fragment.samples > 0) found.set(fragment.id, fragment);
+    }
   }
   const measured = (kind: string) =>
     tracks.flatMap((track) => {
-      const times = track.kind === kind && found.get(track.id);
-      return times ? [{ ...times, timescale: track.timescale }] : [];
+      const facts = track.kind === kind && found.get(track.id);
+      return facts ? [{ ...facts, timescale: track.timescale }] : [];
     })[0];
   const video = measured("video");
   const shown = video ?? measured("audio");
@@ -61,7 +72,14 @@ export function readSegment(segment: ArrayBuffer, tracks: readonly TrackFacts[])
     hasVideo: video !== undefined,
     startSeconds: shown ? shown.start / shown.timescale : 0,
     seconds: shown ? shown.ticks / shown.timescale : 0,
+    frames: video?.samples ?? 0,
+    keyframe: video?.first,
   };
+}
+
+/** Numbers the fragments of a segment, in place. They rise through a recording. */
+export function numberFragments(segment: ArrayBuffer, number: number): void {
+  for (const mfhd of inside(new DataView(segment), "moof", "mfhd")) mfhd.setUint32(4, number);
 }
 
 function readTrack(trak: DataView): TrackFacts | undefined {
@@ -112,29 +130,53 @@ function audioObjectType(esds: DataView): number | undefined {
   return undefined;
 }
 
-/** Reads a track fragment: its track, its first decode time and the sum of its durations. */
-function readFragment(traf: DataView): { id: number; start: number; ticks: number } {
-  const [tfhd] = inside(traf, "tfhd");
-  const [tfdt] = inside(traf, "tfdt");
-  if (!tfhd || !tfdt) return { id: 0, start: 0, ticks: 0 };
-  const flags = tfhd.getUint32(0);
-  const defaultAt = 8 + (flags & 1 ? 8 : 0) + (flags & 2 ? 4 : 0);
-  const defaultTicks = flags & 8 ? tfhd.getUint32(defaultAt) : 0;
-  let ticks = 0;
-  for (const trun of inside(traf, "trun")) ticks += runTicks(trun, defaultTicks);
-  const start = tfdt.getUint8(0) === 1 ? Number(tfdt.getBigUint64(4)) : tfdt.getUint32(4);
-  return { id: tfhd.getUint32(4), start, ticks };
+interface FragmentFacts {
+  id: number;
+  start: number;
+  ticks: number;
+  samples: number;
+  first: { offset: number; bytes: number } | undefined;
 }
 
-function runTicks(trun: DataView, defaultTicks: number): number {
+/** Reads a track fragment: its track, its times and the place of its first sample. */
+function readFragment(traf: DataView, moofOffset: number): FragmentFacts {
+  const [tfhd] = inside(traf, "tfhd");
+  const [tfdt] = inside(traf, "tfdt");
+  if (!tfhd || !tfdt) return { id: 0, start: 0, ticks: 0, samples: 0, first: undefined };
+  const flags = tfhd.getUint32(0);
+  let at = 8 + (flags & 1 ? 8 : 0) + (flags & 2 ? 4 : 0);
+  const defaultTicks = flags & 8 ? tfhd.getUint32(at) : 0;
+  if (flags & 8) at += 4;
+  const defaultBytes = flags & 16 ? tfhd.getUint32(at) : 0;
+  const runs = inside(traf, "trun").map((trun) => readRun(trun, defaultTicks, defaultBytes));
+  const [first] = runs;
+  return {
+    id: tfhd.getUint32(4),
+    start: tfdt.getUint8(0) === 1 ? Number(tfdt.getBigUint64(4)) : tfdt.getUint32(4),
+    ticks: runs.reduce((sum, { ticks }) => sum + ticks, 0),
+    samples: runs.reduce((sum, { samples }) => sum + samples, 0),
+    first: first && { offset: moofOffset, bytes: first.offset + first.firstBytes },
+  };
+}
+
+/** Reads a run: its durations, and the place of its first sample behind the start of `moof`. */
+function readRun(
+  trun: DataView,
+  defaultTicks: number,
+  defaultBytes: number,
+): { ticks: number; samples: number; offset: number; firstBytes: number } {
   const flags = trun.getUint32(0);
-  const count = trun.getUint32(4);
-  if (!(flags & 0x100)) return count * defaultTicks;
+  const samples = trun.getUint32(4);
+  const offset = flags & 1 ? trun.getInt32(8) : 0;
+  const start = 8 + (flags & 1 ? 4 : 0) + (flags & 4 ? 4 : 0);
   const stride = 4 * [0x100, 0x200, 0x400, 0x800].filter((flag) => flags & flag).length;
-  let at = 8 + (flags & 1 ? 4 : 0) + (flags & 4 ? 4 : 0);
+  const sizeAt = start + (flags & 0x100 ? 4 : 0);
+  const hasSize = (flags & 0x200) !== 0 && sizeAt + 4 <= trun.byteLength;
+  const firstBytes = hasSize ? trun.getUint32(sizeAt) : defaultBytes;
+  if (!(flags & 0x100)) return { ticks: samples * defaultTicks, samples, offset, firstBytes };
   let ticks = 0;
-  for (; at + 4 <= trun.byteLength; at += stride) ticks += trun.getUint32(at);
-  return ticks;
+  for (let at = start; at + 4 <= trun.byteLength; at += stride) ticks += trun.getUint32(at);
+  return { ticks, samples, offset, firstBytes };
 }
 
 /** Bodies of the boxes at a path of types. */

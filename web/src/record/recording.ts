@@ -1,5 +1,5 @@
 // One recording on the device: its facts in memory, and each change in the store.
-import { areJoinable, readSegment, readTracks, type TrackFacts } from "./mp4.ts";
+import { areJoinable, numberFragments, readSegment, readTracks, type TrackFacts } from "./mp4.ts";
 import { mayEnd } from "./playlist.ts";
 import { ceilingOf, type VideoShape } from "./shape.ts";
 import { DiskFull, type RecordingStore, type StoredRecording, type StoredSegment } from "./store.ts";
@@ -18,6 +18,7 @@ export class Recording {
   readonly #held = new Map<number, ArrayBuffer>();
   #heldBytes = 0;
   #fresh: StoredSegment | undefined;
+  #isFreshTail = false;
   #tracks: TrackFacts[];
   /** Reports a disk that is full, and one that has room again. */
   onDisk: (isFull: boolean) => void = () => {};
@@ -54,6 +55,7 @@ export class Recording {
         listed: 0,
         isMasterStored: false,
         isEndListed: false,
+        isIFramesStored: false,
         isMasterFinal: false,
         isAnnounced: false,
       },
@@ -113,14 +115,14 @@ export class Recording {
    */
   async takeSegment(body: ArrayBuffer, isTail: boolean): Promise<void> {
     const facts = readSegment(body, this.#tracks);
+    const { seconds, frames, keyframe } = facts;
     if (isTail && !mayEnd(facts)) return;
-    const segment: StoredSegment = {
-      folder: this.row.folder,
-      number: this.nextNumber,
-      seconds: facts.seconds,
-      bytes: body.byteLength,
-      isStored: false,
-    };
+    const { folder } = this.row;
+    const number = this.nextNumber;
+    numberFragments(body, number);
+    const bytes = body.byteLength;
+    const segment = { folder, number, seconds, bytes, frames, keyframe, isStored: false };
+    this.#isFreshTail = isTail;
     try {
       await this.#store.add(segment, body);
       this.onDisk(false);
@@ -138,7 +140,8 @@ export class Recording {
     const segment = this.#fresh;
     if (!segment) return;
     this.#fresh = undefined;
-    if (seconds) segment.seconds = seconds;
+    // The muxer's length of the last segment has the end of the sound.
+    if (seconds && !this.#isFreshTail) segment.seconds = seconds;
     this.segments.push(segment);
     void this.#saveSegment(segment);
     this.onChange();

@@ -1,5 +1,6 @@
 // Recordings on the device, in IndexedDB. A segment is here before it is anywhere else.
 import { type DBSchema, type IDBPDatabase, openDB } from "idb";
+import type { ListedSegment } from "./playlist.ts";
 import type { VideoShape } from "./shape.ts";
 
 /** A recording, and the state of its objects at the edge. Its key is the folder's URL. */
@@ -17,15 +18,13 @@ export interface StoredRecording {
   listed: number;
   isMasterStored: boolean;
   isEndListed: boolean;
+  isIFramesStored: boolean;
   isMasterFinal: boolean;
   isAnnounced: boolean;
 }
 
-export interface StoredSegment {
+export interface StoredSegment extends ListedSegment {
   folder: string;
-  number: number;
-  seconds: number;
-  bytes: number;
   isStored: boolean;
 }
 

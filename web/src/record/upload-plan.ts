@@ -16,6 +16,7 @@ export interface UploadState {
   /** The recording is complete on the device. */
   isStopped: boolean;
   isEndListed: boolean;
+  isIFramesStored: boolean;
   isMasterFinal: boolean;
   isAnnounced: boolean;
 }
@@ -24,6 +25,7 @@ export type UploadStep =
   | { kind: "init" }
   | { kind: "segment"; number: number }
   | { kind: "playlist"; count: number; isEnded: boolean }
+  | { kind: "i_frames" }
   | { kind: "master"; isFinal: boolean }
   | { kind: "announce" };
 
@@ -51,6 +53,7 @@ export function nextStep(state: UploadState, nowMs: number): UploadStep | undefi
   if (segments.length === 0) return undefined;
   if (isComplete) {
     if (!state.isEndListed) return list;
+    if (!state.isIFramesStored) return { kind: "i_frames" };
     if (!state.isMasterFinal) return { kind: "master", isFinal: true };
     return state.isAnnounced ? undefined : { kind: "announce" };
   }

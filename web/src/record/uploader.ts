@@ -1,5 +1,5 @@
 // Stores a recording at the edge, one object after the other, and keeps trying.
-import { ENDED, MASTER, mediaPlaylist, multivariantPlaylist, names } from "./playlist.ts";
+import { ENDED, iFramePlaylist, MASTER, mediaPlaylist, multivariantPlaylist, names } from "./playlist.ts";
 import type { Recording } from "./recording.ts";
 import { Ticker } from "./ticker.ts";
 import { judge, nextStep, retryMs, type UploadStep, type UploadVerdict } from "./upload-plan.ts";
@@ -159,8 +159,13 @@ export class Uploader {
         const content = mediaPlaylist(attempt, segments.slice(0, step.count), step.isEnded);
         return { name: names.playlist(attempt), type: PLAYLIST_TYPE, content };
       }
+      case "i_frames": {
+        const content = iFramePlaylist(attempt, segments);
+        return { name: names.iFrames(attempt), type: PLAYLIST_TYPE, content };
+      }
       case "master": {
-        const rates = { frameRate: row.shape.frameRate, ceiling: step.isFinal ? 0 : ceiling };
+        const { frameRate } = row.shape;
+        const rates = { frameRate, ceiling: step.isFinal ? undefined : ceiling };
         const content = multivariantPlaylist(attempt, tracks, segments, rates);
         return { name: MASTER, type: PLAYLIST_TYPE, content };
       }
@@ -199,6 +204,8 @@ export class Uploader {
         this.#listedAt = Date.now();
         if (step.isEnded) this.acknowledged.end = performance.now();
         return recording.update({ listed: step.count, isEndListed: step.isEnded });
+      case "i_frames":
+        return recording.update({ isIFramesStored: true });
       case "master":
         this.acknowledged.master ??= performance.now();
         return recording.update({ isMasterStored: true, isMasterFinal: step.isFinal });
