@@ -94,8 +94,14 @@ try {
   await record(page, "camera", 480);
   await page.locator('[data-kind="upload"]').waitFor();
   result.again = await page.locator('[data-kind="upload"] p').textContent();
+} catch (error) {
+  // What the pages showed is the best hint.
+  for (const page of [...recorder.pages(), ...watching.pages()]) {
+    console.error(await page.evaluate(() => document.body.innerText).catch(String));
+  }
+  throw error;
 } finally {
   await Promise.all([recorder, watching].map((context) => context.close().catch(() => {})));
-  await Promise.all([profile, viewers].map((folder) => rm(folder, { recursive: true, force: true })));
+  await Promise.all([profile, viewers].map((folder) => rm(folder, { recursive: true, force: true, maxRetries: 5 })));
 }
 console.log(JSON.stringify(result));

@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { chromium } from "playwright-core";
 
 /** The time that a script waits for what surely comes, in milliseconds. */
-export const PATIENCE_MS = 300_000;
+export const PATIENCE_MS = Number(process.env.PATIENCE_MS ?? 300_000);
 
 const ARGUMENTS = [
   "--no-sandbox",
@@ -105,6 +105,8 @@ export async function openViewer(context, link) {
     for (const type of ["playing", "ended"]) document.addEventListener(type, note, true);
   });
   await page.goto(link);
+  // A viewer presses the button as soon as it is there.
+  await page.locator("lectern-video .start").click();
   return page;
 }
 

@@ -27,6 +27,7 @@ mod pages;
 mod player;
 mod players;
 mod publishing;
+mod record;
 mod recovery;
 mod renewals;
 mod sdks;

@@ -409,6 +409,7 @@ export class RecorderFlow {
     const seconds = this.#session?.seconds ?? this.#recording?.seconds ?? 0;
     const time = formatTime(seconds);
     if (element("time").textContent !== time) element("time").textContent = time;
+    document.documentElement.dataset.recordedSeconds = seconds.toFixed(2);
   }
 
   #showProgress(): void {
