@@ -1,5 +1,5 @@
 // Measures the recorder in Chromium with fake devices, against an edge.
-//   node bench/recorder.mjs times|crashes|cuts [--origin URL] [--rounds 5] [--minutes 30] [--seed 1]
+//  node bench/recorder.mjs times|crashes|cuts [--origin URL] [--rounds 5] [--minutes 30] [--seed 1]
 // LECTERN_KEYS has the edge's keys. `times` measures from the start to the Multivariant Playlist,
 // from a link to its first frame, and from the stop to the end of the playlist. `crashes` kills the
 // browser at seeded moments. `cuts` records for a long time while the line breaks five times.
@@ -34,7 +34,8 @@ const lectern = process.env.LECTERN ?? "target/debug/lectern";
 const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 function mint(path, use) {
-  const { stdout, status, stderr } = spawnSync(lectern, ["link", "-q", origin + path, "--use", use], { encoding: "utf8" });
+  const command = ["link", "-q", origin + path, "--use", use];
+  const { stdout, status, stderr } = spawnSync(lectern, command, { encoding: "utf8" });
   if (status !== 0) throw new Error(stderr);
   return stdout.trim().slice(origin.length);
 }
@@ -51,21 +52,28 @@ async function playlistOf(watch) {
   const media = master.split("\n").find((line) => line && !line.startsWith("#"));
   const text = await (await fetch(new URL(media, origin + watch))).text();
   const seconds = [...text.matchAll(/^#EXTINF:([\d.]+)/gm)].map(([, length]) => Number(length));
-  return { segments: seconds.length, seconds: seconds.reduce((sum, one) => sum + one, 0), isEnded: text.includes("ENDLIST") };
+  return {
+    segments: seconds.length,
+    seconds: seconds.reduce((sum, one) => sum + one, 0),
+    isEnded: text.includes("ENDLIST"),
+  };
 }
 
 async function withProfiles(count, use) {
-  const profiles = await Promise.all(Array.from({ length: count }, () => mkdtemp(`${tmpdir()}/lectern-recorder-`)));
+  const made = Array.from({ length: count }, () => mkdtemp(`${tmpdir()}/lectern-recorder-`));
+  const profiles = await Promise.all(made);
   try {
     return await use(...profiles);
   } finally {
     profiles.forEach(kill);
     await wait(500);
-    await Promise.all(profiles.map((profile) => rm(profile, { recursive: true, force: true, maxRetries: 9 })));
+    const options = { recursive: true, force: true, maxRetries: 9 };
+    await Promise.all(profiles.map((profile) => rm(profile, options)));
   }
 }
 
-const median = (numbers) => numbers.sort((one, other) => one - other)[Math.floor(numbers.length / 2)];
+const median = (numbers) =>
+  numbers.sort((one, other) => one - other)[Math.floor(numbers.length / 2)];
 
 async function times() {
   await withProfiles(2, async (profile, viewers) => {
@@ -83,9 +91,10 @@ async function times() {
       all.endMs.push(await noted(page, "endMs"));
       await page.locator("#done").waitFor();
       await Promise.all([page.close(), viewer.close()]);
-      console.log(JSON.stringify(Object.fromEntries(Object.entries(all).map(([name, list]) => [name, list.at(-1)]))));
     }
-    for (const [name, list] of Object.entries(all)) console.log(`${name}: median ${median([...list])}, ${list.join(" ")}`);
+    for (const [name, list] of Object.entries(all)) {
+      console.log(`${name}: median ${median([...list])}, ${list.join(" ")}`);
+    }
     await Promise.all([recorder.close(), watching.close()]);
   });
 }
@@ -115,7 +124,9 @@ async function crashes() {
       const recordedMs = 4_000 + next() * 8_000;
       await page.waitForTimeout(recordedMs);
       // The exact length at the moment of the kill.
-      const before = await page.evaluate(() => Number(document.documentElement.dataset.recordedSeconds));
+      const before = await page.evaluate(() => {
+        return Number(document.documentElement.dataset.recordedSeconds);
+      });
       kill(profile);
       await recorder.close().catch(() => {});
       recorder = await launch(profile, SMALL);
@@ -125,7 +136,7 @@ async function crashes() {
       await seen(viewer, "ended");
       const { seconds, segments, isEnded } = await playlistOf(watch);
       const lost = Math.round((before - seconds) * 100) / 100;
-      console.log(JSON.stringify({ round, before, seconds, segments, lost, isEnded, viewer: "ended" }));
+      console.log(JSON.stringify({ round, before, seconds, segments, lost, isEnded }));
       await Promise.all([recorder.close(), watching.close()]);
     });
   }
@@ -138,7 +149,8 @@ async function startLine() {
     if (line.isCut) return incoming.socket.destroy();
     const { hostname, port, host } = new URL(origin);
     const { url: path, method } = incoming;
-    const asked = ask({ hostname, port, path, method, headers: { ...incoming.headers, host } }, (answer) => {
+    const headers = { ...incoming.headers, host };
+    const asked = ask({ hostname, port, path, method, headers }, (answer) => {
       response.writeHead(answer.statusCode, answer.headers);
       answer.pipe(response);
     });
@@ -189,7 +201,9 @@ async function cuts() {
         const { usedSize } = await devtools.send("Runtime.getHeapUsage");
         const stored = await page.locator("#stored").textContent();
         const time = await page.locator("#time").textContent();
-        console.log(JSON.stringify({ second, time, heapMb: Math.round(usedSize / 2 ** 20), residentMb: await residentMb(profile), stored }));
+        const heapMb = Math.round(usedSize / 2 ** 20);
+        const resident = await residentMb(profile);
+        console.log(JSON.stringify({ second, time, heapMb, residentMb: resident, stored }));
       }
       await wait(1_000);
     }

@@ -1,7 +1,13 @@
 // The recorder: boxes, playlists, times, the order of uploads, sizes and links.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { areJoinable, numberFragments, readSegment, readTracks } from "./src/record/mp4.ts";
+import {
+  areJoinable,
+  fillSegment,
+  numberFragments,
+  readSegment,
+  readTracks,
+} from "./src/record/mp4.ts";
 import { askAgainMs, readStatus } from "./src/record/packaging-status.ts";
 import {
   bitRates,
@@ -47,7 +53,8 @@ function track(id, handler, timescale, entry, created = 0) {
 }
 const avc = (sps) =>
   box("avc1", zeros(24), u16(1280), u16(720), zeros(50), box("avcC", [1, 0x64, 0x0c, 0x1f, sps]));
-const esds = box("esds", u32(0), [3, 0x80, 0x80, 0x22, 0, 0, 0, 4, 20, ...zeros(13), 5, 2, 0x11, 0x90]);
+const decoder = [4, 20, ...zeros(13), 5, 2, 0x11, 0x90];
+const esds = box("esds", u32(0), [3, 0x80, 0x80, 0x22, 0, 0, 0, ...decoder]);
 const mp4a = box("mp4a", zeros(28), esds);
 const init = (created = 0, sps = 7) =>
   buffer(
@@ -63,7 +70,13 @@ const fragment = (id, start, durations) =>
     "traf",
     box("tfhd", u32(0x20000), u32(id)),
     box("tfdt", u32(0x01000000), u32(0), u32(start)),
-    box("trun", u32(0x301), u32(durations.length), u32(100), durations.flatMap((ticks) => [...u32(ticks), ...u32(9)])),
+    box(
+      "trun",
+      u32(0x301),
+      u32(durations.length),
+      u32(100),
+      durations.flatMap((ticks) => [...u32(ticks), ...u32(9)]),
+    ),
   );
 
 test("tracks have codec strings, sizes and timescales of the initialization section", () => {
@@ -72,7 +85,10 @@ test("tracks have codec strings, sizes and timescales of the initialization sect
     [video.id, video.kind, video.timescale, video.codec, video.width, video.height],
     [1, "video", 57600, "avc1.640c1f", 1280, 720],
   );
-  assert.deepEqual([audio.id, audio.kind, audio.timescale, audio.codec], [2, "audio", 48000, "mp4a.40.2"]);
+  assert.deepEqual(
+    [audio.id, audio.kind, audio.timescale, audio.codec],
+    [2, "audio", 48000, "mp4a.40.2"],
+  );
   assert.deepEqual(readTracks(buffer(box("ftyp", ascii("iso6")))), []);
   // A box that is longer than the file, and one without a length.
   assert.deepEqual(readTracks(buffer([...u32(900), ...ascii("moov")])), []);
@@ -110,6 +126,20 @@ test("a keyframe reaches from its fragment to the end of its first frame", () =>
   assert.deepEqual(readSegment(segment, tracks).keyframe, { offset: 12, bytes: 109 });
   const sound = buffer(box("moof", fragment(2, 0, [1024])));
   assert.equal(readSegment(sound, tracks).keyframe, undefined);
+});
+
+test("a segment lasts until the next one, also behind a dropped frame", () => {
+  const tracks = readTracks(init());
+  const lasts = (durations, seconds) => {
+    const segment = buffer(box("moof", fragment(1, 0, durations), fragment(2, 0, [48000])));
+    fillSegment(segment, tracks, seconds);
+    return readSegment(segment, tracks).seconds;
+  };
+  assert.equal(lasts([28800, 14400], 1), 1);
+  assert.equal(lasts([28800, 28800], 0.5), 1);
+  const sound = buffer(box("moof", fragment(2, 0, [48000])));
+  fillSegment(sound, tracks, 2);
+  assert.deepEqual(sound, buffer(box("moof", fragment(2, 0, [48000]))));
 });
 
 test("fragments get a number", () => {
@@ -276,7 +306,11 @@ test("objects are stored in the order in which players need them", () => {
     [{ segments: stored(true), listed: 0, isMasterStored: false }, 10_000, playlist(1)],
     // The first playlists do not wait for a second segment.
     [{ segments: stored(true, false), listed: 0, isMasterStored: false }, 10_000, playlist(1)],
-    [{ segments: stored(true, false), listed: 1, isMasterStored: false }, 10_000, { kind: "master", isFinal: false }],
+    [
+      { segments: stored(true, false), listed: 1, isMasterStored: false },
+      10_000,
+      { kind: "master", isFinal: false },
+    ],
     [{ segments: stored(true, true, false) }, 10_000, { kind: "segment", number: 3 }],
     [{ segments: stored(true, true, true) }, 10_100, playlist(3)],
     // After a cut line, playlists name what is stored while the rest follows.
@@ -291,7 +325,7 @@ test("objects are stored in the order in which players need them", () => {
     [ended, 10_100, { kind: "i_frames" }],
     [{ ...ended, isIFramesStored: true }, 10_100, { kind: "master", isFinal: true }],
     [{ ...ended, isIFramesStored: true, isMasterFinal: true }, 10_100, { kind: "announce" }],
-    [{ ...ended, isIFramesStored: true, isMasterFinal: true, isAnnounced: true }, 99_000, undefined],
+    [{ ...growing, ...ended, isIFramesStored: true, isMasterFinal: true, isAnnounced: true }, 0],
     [{ ...stopped, segments: [], listed: 0 }, 99_000, undefined],
   ]) {
     assert.deepEqual(nextStep({ ...growing, ...change }, now), expected, JSON.stringify(change));
@@ -386,7 +420,8 @@ test("the link to watch is a page", () => {
 });
 
 test("a status is read with its bounds, and nothing else is one", () => {
-  assert.deepEqual(readStatus('{"state":"playing","percent":140,"rungs":["480p",7],"error":null}'), {
+  const playing = '{"state":"playing","percent":140,"rungs":["480p",7],"error":null}';
+  assert.deepEqual(readStatus(playing), {
     state: "playing",
     percent: 100,
     rungs: ["480p"],

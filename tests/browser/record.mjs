@@ -10,17 +10,19 @@ const [origin, fragment, watch] = process.argv.slice(2);
 const { SCREENSHOTS } = process.env;
 const errors = [];
 const result = { errors };
-const [profile, viewers] = await Promise.all(["recorder", "viewer"].map((name) => mkdtemp(`${tmpdir()}/lectern-${name}-`)));
+const folders = ["recorder", "viewer"].map((name) => mkdtemp(`${tmpdir()}/lectern-${name}-`));
+const [profile, viewers] = await Promise.all(folders);
 
 /** Rules of axe that the page breaks, at the width of a phone and of a desk. */
 async function axe(page, name) {
-  const source = await readFile(new URL("../../node_modules/axe-core/axe.min.js", import.meta.url), "utf8");
-  await page.evaluate(source);
+  const file = new URL("../../node_modules/axe-core/axe.min.js", import.meta.url);
+  await page.evaluate(await readFile(file, "utf8"));
   const found = [];
   for (const [width, colorScheme] of [[390, "dark"], [1280, "light"]]) {
     await page.setViewportSize({ width, height: 800 });
     await page.emulateMedia({ colorScheme });
-    if (SCREENSHOTS) await page.screenshot({ path: `${SCREENSHOTS}/${name}-${width}.png`, fullPage: true });
+    const path = `${SCREENSHOTS}/${name}-${width}.png`;
+    if (SCREENSHOTS) await page.screenshot({ path, fullPage: true });
     const broken = await page.evaluate(async () => {
       const { violations } = await window.axe.run({
         runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
@@ -48,7 +50,11 @@ try {
   let page = await openRecorder(recorder, origin, fragment, errors);
   await page.locator("#setup").waitFor();
   await page.locator("input[value=camera]").check({ force: true });
-  await page.locator("#preview").evaluate((video) => video.readyState > 1 || new Promise((shown) => (video.onloadeddata = shown)));
+  await page
+    .locator("#preview")
+    .evaluate((video) => {
+      return video.readyState > 1 || new Promise((shown) => (video.onloadeddata = shown));
+    });
   result.axe = await axe(page, "setup");
   await record(page, "camera", 480);
   result.masterMs = await noted(page, "masterMs");
@@ -90,6 +96,7 @@ try {
   result.seconds = watched.duration;
 
   // The same link again: nothing is replaced without a question.
+  await page.close();
   page = await openRecorder(recorder, origin, fragment, errors);
   await record(page, "camera", 480);
   await page.locator('[data-kind="upload"]').waitFor();
@@ -102,6 +109,7 @@ try {
   throw error;
 } finally {
   await Promise.all([recorder, watching].map((context) => context.close().catch(() => {})));
-  await Promise.all([profile, viewers].map((folder) => rm(folder, { recursive: true, force: true, maxRetries: 5 })));
+  const options = { recursive: true, force: true, maxRetries: 5 };
+  await Promise.all([profile, viewers].map((folder) => rm(folder, options)));
 }
 console.log(JSON.stringify(result));

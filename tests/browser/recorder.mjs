@@ -23,14 +23,13 @@ const FAKE_DEVICES = [
 ];
 
 /** Starts Chromium with a profile that outlives it. */
-export async function launch(profile, { viewport = { width: 1280, height: 800 }, colorScheme = "light" } = {}) {
+export async function launch(profile, { viewport = { width: 1280, height: 800 } } = {}) {
   const context = await chromium.launchPersistentContext(profile, {
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
     headless: true,
     args: [...ARGUMENTS, ...FAKE_DEVICES],
     permissions: ["camera", "microphone", "clipboard-read", "clipboard-write"],
     viewport,
-    colorScheme,
   });
   context.setDefaultTimeout(PATIENCE_MS);
   return context;

@@ -413,6 +413,7 @@ print(lesson(request, "intro").content.decode())`);
             for (const part of [actor.account.name, verb.id, object.id, result.completion, timestamp]) assert.ok(part, code);
         },
     ],
+    'docs/record.md': [],
     'docs/privacy.md': [
         async function forgets({ language, code }) {
             assert.equal(language, 'sh');

@@ -41,7 +41,8 @@ fn a_recording_plays_meanwhile_and_goes_on_after_a_crash() {
     assert_eq!(seen["watched"]["isWhole"], true, "{shown}");
     assert_eq!(
         seen["again"],
-        "There is a recording under this link already. This one goes on here, and is not stored yet.",
+        "There is a recording under this link already. \
+         This one goes on here, and is not stored yet.",
         "{shown}"
     );
 

@@ -70,7 +70,10 @@ export class CameraBubble {
   }
 
   /** Draws frame and bubble. Returns nothing if there is no camera. */
-  readonly paint = (frame: VideoSample, { width, height }: VideoShape): OffscreenCanvas | undefined => {
+  readonly paint = (
+    frame: VideoSample,
+    { width, height }: VideoShape,
+  ): OffscreenCanvas | undefined => {
     const camera = this.#frames?.current;
     if (!camera) return undefined;
     if (this.#canvas?.width !== width || this.#canvas.height !== height) {

@@ -37,7 +37,7 @@ export interface CaptureTracks {
 /** Draws on a frame of the recording's size. */
 export type Painter = (frame: VideoSample) => OffscreenCanvas | undefined;
 
-/** Returns why this browser cannot record, or nothing. Loads an AAC encoder where one is missing. */
+/** Returns the reason why this browser cannot record. Loads an AAC encoder where one is missing. */
 export async function findObstacle(): Promise<"no_capture" | "no_encoder" | undefined> {
   if (!navigator.mediaDevices?.getUserMedia || typeof VideoEncoder === "undefined") {
     return typeof VideoEncoder === "undefined" ? "no_encoder" : "no_capture";
@@ -78,12 +78,10 @@ export class Capture {
       }),
       target: new PathedTarget("master.m3u8", ({ path }) => targetFor(path, sink)),
     });
-    this.#output.addVideoTrack(this.#videoSource(picture as MediaStreamVideoTrack, shape, timeline, paint), {
-      frameRate: shape.frameRate,
-    });
+    const source = this.#videoSource(picture as MediaStreamVideoTrack, shape, timeline, paint);
+    this.#output.addVideoTrack(source, { frameRate: shape.frameRate });
     if (sound) {
-      const source = this.#audioSource(sound as MediaStreamAudioTrack, timeline);
-      this.#output.addAudioTrack(source);
+      this.#output.addAudioTrack(this.#audioSource(sound as MediaStreamAudioTrack, timeline));
     }
   }
 

@@ -22,7 +22,7 @@ export interface SegmentFacts {
   seconds: number;
   /** Frames of the video. */
   frames: number;
-  /** Bytes from the first box of the fragment to the end of its first frame, which is a keyframe. */
+  /** Bytes from the start of the fragment to the end of its first frame, which is a keyframe. */
   keyframe: { offset: number; bytes: number } | undefined;
 }
 
@@ -80,6 +80,29 @@ export function readSegment(segment: ArrayBuffer, tracks: readonly TrackFacts[])
 /** Numbers the fragments of a segment, in place. They rise through a recording. */
 export function numberFragments(segment: ArrayBuffer, number: number): void {
   for (const mfhd of inside(new DataView(segment), "moof", "mfhd")) mfhd.setUint32(4, number);
+}
+
+/**
+ * Lengthens the last frame of a segment, in place, so that the video lasts until the next segment.
+ * A frame in between was dropped. A segment of equal durations has no place for another one.
+ */
+export function fillSegment(
+  segment: ArrayBuffer,
+  tracks: readonly TrackFacts[],
+  seconds: number,
+): void {
+  const video = tracks.find(({ kind }) => kind === "video");
+  if (!video) return;
+  const missing = Math.round((seconds - readSegment(segment, tracks).seconds) * video.timescale);
+  const isVideo = (traf: DataView) => inside(traf, "tfhd")[0]?.getUint32(4) === video.id;
+  const trun = inside(new DataView(segment), "moof", "traf")
+    .filter(isVideo)
+    .flatMap((traf) => inside(traf, "trun"))
+    .at(-1);
+  if (!trun || missing <= 0 || !(trun.getUint32(0) & 0x100)) return;
+  const { start, stride } = layoutOf(trun);
+  const last = start + stride * (trun.getUint32(4) - 1);
+  if (last + 4 <= trun.byteLength) trun.setUint32(last, trun.getUint32(last) + missing);
 }
 
 function readTrack(trak: DataView): TrackFacts | undefined {
@@ -168,8 +191,7 @@ function readRun(
   const flags = trun.getUint32(0);
   const samples = trun.getUint32(4);
   const offset = flags & 1 ? trun.getInt32(8) : 0;
-  const start = 8 + (flags & 1 ? 4 : 0) + (flags & 4 ? 4 : 0);
-  const stride = 4 * [0x100, 0x200, 0x400, 0x800].filter((flag) => flags & flag).length;
+  const { start, stride } = layoutOf(trun);
   const sizeAt = start + (flags & 0x100 ? 4 : 0);
   const hasSize = (flags & 0x200) !== 0 && sizeAt + 4 <= trun.byteLength;
   const firstBytes = hasSize ? trun.getUint32(sizeAt) : defaultBytes;
@@ -179,11 +201,19 @@ function readRun(
   return { ticks, samples, offset, firstBytes };
 }
 
+/** The place of a run's first sample, and the bytes of each. */
+function layoutOf(trun: DataView): { start: number; stride: number } {
+  const flags = trun.getUint32(0);
+  const start = 8 + (flags & 1 ? 4 : 0) + (flags & 4 ? 4 : 0);
+  const stride = 4 * [0x100, 0x200, 0x400, 0x800].filter((flag) => flags & flag).length;
+  return { start, stride };
+}
+
 /** Bodies of the boxes at a path of types. */
 function inside(view: DataView, ...path: string[]): DataView[] {
   return path.reduce<DataView[]>(
     (views, type) =>
-      views.flatMap((outer) => boxesIn(outer).flatMap((box) => (box.type === type ? [box.view] : []))),
+      views.flatMap(boxesIn).flatMap((box) => (box.type === type ? [box.view] : [])),
     [view],
   );
 }
@@ -199,7 +229,8 @@ function boxesIn(view: DataView): Mp4Box[] {
     const length = isLarge ? Number(view.getBigUint64(at + 8)) : size || view.byteLength - at;
     if (length < header || at + length > view.byteLength) break;
     const type = text(view, at + 4);
-    found.push({ type, view: new DataView(view.buffer, view.byteOffset + at + header, length - header) });
+    const body = new DataView(view.buffer, view.byteOffset + at + header, length - header);
+    found.push({ type, view: body });
     at += length;
   }
   return found;

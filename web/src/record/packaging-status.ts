@@ -22,7 +22,7 @@ export function readStatus(text: string): PackagingStatus | undefined {
   if (typeof found !== "object" || found === null) return undefined;
   const { state, percent, rungs, error } = found as Record<string, unknown>;
   if (typeof state !== "string" || !STATES.has(state)) return undefined;
-  const reason = typeof error === "object" && error !== null ? (error as { text?: unknown }).text : "";
+  const { text: reason } = (typeof error === "object" && error ? error : {}) as { text?: unknown };
   return {
     state: state as PackagingStatus["state"],
     percent: typeof percent === "number" ? Math.min(100, Math.max(0, percent)) : 0,

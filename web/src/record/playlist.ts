@@ -4,8 +4,8 @@ import type { TrackFacts } from "./mp4.ts";
 /** Length of a Media Segment. */
 export const SEGMENT_SECONDS = 2;
 /**
- * `EXT-X-TARGETDURATION`, which must not change. A frame may be late by nearly `LONGEST_GAP_SECONDS`
- * of the timeline before a segment can end.
+ * `EXT-X-TARGETDURATION`, which must not change. The frame that ends a segment may be late by
+ * nearly `LONGEST_GAP_SECONDS` of the timeline.
  */
 export const TARGET_SECONDS = 4;
 /** Shortest end of a recording. hls.js fires no `ended` after a shorter one. */

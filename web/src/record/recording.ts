@@ -1,8 +1,20 @@
 // One recording on the device: its facts in memory, and each change in the store.
-import { areJoinable, numberFragments, readSegment, readTracks, type TrackFacts } from "./mp4.ts";
+import {
+  areJoinable,
+  fillSegment,
+  numberFragments,
+  readSegment,
+  readTracks,
+  type TrackFacts,
+} from "./mp4.ts";
 import { mayEnd } from "./playlist.ts";
 import { ceilingOf, type VideoShape } from "./shape.ts";
-import { DiskFull, type RecordingStore, type StoredRecording, type StoredSegment } from "./store.ts";
+import {
+  DiskFull,
+  type RecordingStore,
+  type StoredRecording,
+  type StoredSegment,
+} from "./store.ts";
 
 /** Bytes of segments that memory holds while the disk is full. */
 const MEMORY_BYTES = 64 << 20;
@@ -147,8 +159,13 @@ export class Recording {
     this.onChange();
   }
 
+  /** Reads a listed segment. */
   async body(number: number): Promise<ArrayBuffer | undefined> {
-    return this.#held.get(number) ?? (await this.#store.body(this.row.folder, number));
+    const held = this.#held.get(number);
+    const body = held ?? (await this.#store.body(this.row.folder, number));
+    const listed = this.segments.find((segment) => segment.number === number);
+    if (body && listed) fillSegment(body, this.#tracks, listed.seconds);
+    return body;
   }
 
   async markStored(segment: StoredSegment): Promise<void> {

@@ -7,8 +7,6 @@ import { Timeline } from "./timeline.ts";
 
 /** The time over which dropped frames are judged, in milliseconds. */
 const JUDGED_MS = 3_000;
-/** The distance between what was recorded before and what follows, in seconds. */
-const JOIN_SECONDS = 0.04;
 
 export interface SessionEvents {
   /** Something in the numbers changed. */
@@ -37,8 +35,7 @@ export class Session {
     this.#recording = recording;
     this.#events = events;
     const { shape } = recording.row;
-    const before = recording.seconds;
-    this.#timeline = new Timeline(before > 0 ? before + JOIN_SECONDS : 0, shape.frameRate);
+    this.#timeline = new Timeline(recording.seconds, shape.frameRate);
     this.#capture = new Capture(
       tracks,
       shape,

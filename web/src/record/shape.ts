@@ -62,7 +62,10 @@ export function insideVideo(place: BubblePlace, width: number, height: number): 
 }
 
 /** The square in the middle of a camera's frame. */
-export function middleSquare(width: number, height: number): { x: number; y: number; side: number } {
+export function middleSquare(
+  width: number,
+  height: number,
+): { x: number; y: number; side: number } {
   const side = Math.min(width, height);
   return { x: (width - side) / 2, y: (height - side) / 2, side };
 }

@@ -35,10 +35,11 @@ export function readUploadLink(
   if (!isAllowed(url)) return "other_site";
   if (!url.pathname.endsWith("/")) return "no_folder";
   const { use, exp } = claimsOf(url);
-  if (use !== undefined && use !== "upload" && use !== "admin") return "no_upload";
+  if (use !== "upload" && use !== "admin" && use !== undefined) return "no_upload";
   const isExpired = exp !== undefined && exp < nowSeconds;
   const watch = watchPage(url.searchParams.get("watch"), origin);
-  return { folder: url.origin + url.pathname, path: readable(url.pathname), token, watch, isExpired };
+  const folder = url.origin + url.pathname;
+  return { folder, path: readable(url.pathname), token, watch, isExpired };
 }
 
 /** The page that plays a link: the player page for a playlist of the edge, else the link itself. */

@@ -1,5 +1,12 @@
 // Stores a recording at the edge, one object after the other, and keeps trying.
-import { ENDED, iFramePlaylist, MASTER, mediaPlaylist, multivariantPlaylist, names } from "./playlist.ts";
+import {
+  ENDED,
+  iFramePlaylist,
+  MASTER,
+  mediaPlaylist,
+  multivariantPlaylist,
+  names,
+} from "./playlist.ts";
 import type { Recording } from "./recording.ts";
 import { Ticker } from "./ticker.ts";
 import { judge, nextStep, retryMs, type UploadStep, type UploadVerdict } from "./upload-plan.ts";
@@ -149,7 +156,14 @@ export class Uploader {
     const { attempt } = row;
     switch (step.kind) {
       case "init":
-        return row.init && { name: names.init(attempt), type: SEGMENT_TYPE, content: row.init, isNew: true };
+        return (
+          row.init && {
+            name: names.init(attempt),
+            type: SEGMENT_TYPE,
+            content: row.init,
+            isNew: true,
+          }
+        );
       case "segment": {
         const content = await this.#recording.body(step.number);
         const name = names.segment(attempt, step.number);
