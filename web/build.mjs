@@ -64,38 +64,40 @@ const settings = {
   legalComments: "linked",
   logLevel: "warning",
 };
-const ticker = await buildTicker();
 // A file's name has its hash, so that browsers may keep the file for ever.
-const { metafile } = await build({
+const assets = {
   ...settings,
-  define: { ...settings.define, TICKER: JSON.stringify(`./${ticker}`) },
-  entryPoints: [
-    `${here}/src/play.ts`,
-    `${here}/src/play.css`,
-    `${here}/src/element/lectern-video.ts`,
-    `${here}/src/record/record.ts`,
-    `${here}/src/record.css`,
-  ],
   outdir: `${options.outdir}/_lectern/assets`,
   entryNames: "[name]-[hash]",
   chunkNames: "[name]-[hash]",
   format: "esm",
   splitting: true,
   metafile: true,
+};
+const { metafile } = await build({
+  ...assets,
+  entryPoints: [`${here}/src/play.ts`, `${here}/src/play.css`, `${here}/src/element/lectern-video.ts`],
   plugins: [styleTexts, noOtherCaptions],
 });
-const outputs = Object.entries(metafile.outputs).map(([file, output]) => ({ ...output, name: basename(file) }));
-/** The file that was made of a source. */
-const madeOf = (source) => outputs.find(({ entryPoint }) => entryPoint?.endsWith(`/${source}`));
-await writePage("play", "play.ts");
-await writePage("record", "record/record.ts");
+const outputs = outputsOf(metafile);
+const madeOf = (source) => madeFrom(outputs, source);
+await writePage("play", outputs, "play.ts");
+// Pages share no files: a part that both need would cost the player a request.
+const ticker = await build({ ...assets, splitting: false, entryPoints: [`${here}/src/record/ticker-worker.ts`] });
+const tickerName = madeFrom(outputsOf(ticker.metafile), "ticker-worker.ts").name;
+const recorder = await build({
+  ...assets,
+  define: { ...settings.define, TICKER: JSON.stringify(`./${tickerName}`) },
+  entryPoints: [`${here}/src/record/record.ts`, `${here}/src/record.css`],
+});
+await writePage("record", outputsOf(recorder.metafile), "record/record.ts");
 // Other pages load these scripts by their names.
 const element = madeOf("element/lectern-video.ts").name;
 await writeFile(`${options.outdir}/_lectern/element.js`, `export * from "./assets/${element}";\n`);
 // A module has no `document.currentScript`.
 await build({ ...settings, entryPoints: [`${here}/src/embed.ts`], outdir: `${options.outdir}/_lectern`, format: "iife" });
 // A service worker has one name for ever. It names what the page is made of.
-const pageFiles = loadedBy("play.ts", "play.css", "element/lectern-video.ts");
+const pageFiles = outputs.map(({ name }) => name).filter((name) => /\.(js|css)$/.test(name)).sort();
 await build({
   ...settings,
   entryPoints: [`${here}/src/sw.ts`],
@@ -114,40 +116,25 @@ await writeFile(
   headers.replaceAll("ORIGINS", ["'self'", ...origins].join(" ")).replaceAll("STYLES", ["'self'", ...styles].join(" ")),
 );
 
+/** The files of a build, with their names. */
+function outputsOf(metafile) {
+  return Object.entries(metafile.outputs).map(([file, output]) => ({ ...output, name: basename(file) }));
+}
+
+/** The file that was made of a source. */
+function madeFrom(outputs, source) {
+  return outputs.find(({ entryPoint }) => entryPoint?.endsWith(`/${source}`));
+}
+
 /** Writes a page with the names of its script and style sheet. */
-async function writePage(name, source) {
-  const script = madeOf(source);
+async function writePage(name, outputs, source) {
+  const script = madeFrom(outputs, source);
   const preloads = script.imports.filter(({ kind }) => kind === "import-statement").map(({ path }) => basename(path));
   const page = (await readFile(`${here}/public/_lectern/${name}.html`, "utf8"))
-    .replace(`${name}.css`, `assets/${madeOf(`${name}.css`).name}`)
+    .replace(`${name}.css`, `assets/${madeFrom(outputs, `${name}.css`).name}`)
     .replace(`${name}.js`, `assets/${script.name}`)
     .replace("<!-- preload -->", preloads.map((file) => `<link rel="modulepreload" href="assets/${file}">`).join("\n    "));
   await writeFile(`${options.outdir}/_lectern/${name}.html`, page);
-}
-
-/** Builds the worker that keeps the time of the recorder. Returns the name of its file. */
-async function buildTicker() {
-  const { metafile } = await build({
-    ...settings,
-    entryPoints: [`${here}/src/record/ticker-worker.ts`],
-    outdir: `${options.outdir}/_lectern/assets`,
-    entryNames: "[name]-[hash]",
-    format: "iife",
-    metafile: true,
-  });
-  return basename(Object.keys(metafile.outputs).find((name) => name.endsWith(".js")));
-}
-
-/** Names of the files that sources load, at once or later. */
-function loadedBy(...sources) {
-  const found = new Set();
-  const visit = (name) => {
-    if (found.has(name)) return;
-    found.add(name);
-    for (const { path } of outputs.find((output) => output.name === name)?.imports ?? []) visit(basename(path));
-  };
-  for (const source of sources) visit(madeOf(source).name);
-  return [...found].filter((name) => /\.(js|css)$/.test(name)).sort();
 }
 
 /** Refuses a language that lacks a text, or has one too many. */

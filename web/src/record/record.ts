@@ -1,7 +1,7 @@
 // The recorder page: `/_lectern/record#/courses/live/7/?token=…&watch=…`. The upload link is in
 // the fragment, which browsers never send. `?lang=de` names a language.
 import { EDGE, isAllowed } from "../origins.ts";
-import { languageOf } from "../texts/index.ts";
+import { languageOf } from "../texts/language.ts";
 import { recordTextsOf } from "../texts/record/index.ts";
 import { findObstacle } from "./capture.ts";
 import { RecorderFlow } from "./flow.ts";

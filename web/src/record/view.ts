@@ -1,5 +1,5 @@
 // Elements of the recorder page, and what is shown of them.
-import { fill } from "../texts/index.ts";
+import { fill } from "../texts/fill.ts";
 import type { RecordTexts } from "../texts/record/index.ts";
 
 export type RecordTextKey = keyof RecordTexts;
