@@ -1,8 +1,9 @@
 // Measures the recorder in Chromium with fake devices, against an edge.
-//  node bench/recorder.mjs times|crashes|cuts [--origin URL] [--rounds 5] [--minutes 30] [--seed 1]
+//   node bench/recorder.mjs times|crashes|cuts|troubles [--origin URL] [--rounds 5] [--seed 1]
 // LECTERN_KEYS has the edge's keys. `times` measures from the start to the Multivariant Playlist,
 // from a link to its first frame, and from the stop to the end of the playlist. `crashes` kills the
-// browser at seeded moments. `cuts` records for a long time while the line breaks five times.
+// browser at seeded moments. `cuts` records for `--minutes 30` while the line breaks five times.
+// `troubles` stops the renderer, lets the link expire, fills the disk and denies the devices.
 import { spawnSync } from "node:child_process";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { createServer, request as ask } from "node:http";
@@ -33,18 +34,19 @@ const SMALL = { viewport: { width: 640, height: 700 } };
 const lectern = process.env.LECTERN ?? "target/debug/lectern";
 const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-function mint(path, use) {
-  const command = ["link", "-q", origin + path, "--use", use];
+function mint(path, use, lifetime = "6h") {
+  const command = ["link", "-q", origin + path, "--use", use, "--for", lifetime];
   const { stdout, status, stderr } = spawnSync(lectern, command, { encoding: "utf8" });
   if (status !== 0) throw new Error(stderr);
   return stdout.trim().slice(origin.length);
 }
 
 /** A new folder: the recorder's fragment, and the link that plays. */
-function newFolder(name) {
+function newFolder(name, lifetime) {
   const folder = `/courses/live/${Date.now().toString(36)}-${name}/`;
   const watch = mint(`${folder}master.m3u8`, "play");
-  return { watch, fragment: `${mint(folder, "upload")}&watch=${encodeURIComponent(watch)}` };
+  const upload = mint(folder, "upload", lifetime);
+  return { folder, watch, fragment: `${upload}&watch=${encodeURIComponent(watch)}` };
 }
 
 async function playlistOf(watch) {
@@ -217,4 +219,67 @@ async function cuts() {
   line.close();
 }
 
-await { times, crashes, cuts }[positionals[0]]();
+const TROUBLES = {
+  /** The renderer stands still, as on a computer that sleeps. */
+  async sleep(page, profile) {
+    await page.waitForTimeout(5_000);
+    const stop = (signal) => spawnSync("kill", [signal, ...renderersOf(profile)]);
+    stop("-STOP");
+    await wait(60_000);
+    stop("-CONT");
+    return words(page, "gap");
+  },
+  /** The link expires, and a new one is pasted. */
+  async expired(page, _profile, { folder }) {
+    const said = await words(page, "upload");
+    await page.locator("#new-link").fill(mint(folder, "upload"));
+    await page.locator("#relink button").click();
+    await page.locator('[data-kind="upload"]').waitFor({ state: "detached" });
+    return said;
+  },
+  /** The disk is full while there is no connection. */
+  async full(page) {
+    const devtools = await page.context().newCDPSession(page);
+    await page.context().setOffline(true);
+    await devtools.send("Storage.overrideQuotaForOrigin", { origin, quotaSize: 100_000 });
+    const said = await words(page, "disk");
+    await page.waitForTimeout(6_000);
+    await devtools.send("Storage.overrideQuotaForOrigin", { origin });
+    await page.context().setOffline(false);
+    return said;
+  },
+  /** The recording starts over. */
+  async restart(page) {
+    await page.waitForTimeout(5_000);
+    await page.locator("#restart").click();
+    await page.locator("#yes").click();
+    await page.locator("#countdown").waitFor();
+    await page.locator("#countdown").waitFor({ state: "hidden" });
+    await page.waitForTimeout(5_000);
+    return "";
+  },
+};
+
+const words = (page, kind) => page.locator(`[data-kind="${kind}"] p`).textContent();
+
+async function troubles() {
+  for (const [name, meet] of Object.entries(TROUBLES)) {
+    await withProfiles(1, async (profile) => {
+      const folder = newFolder(name, name === "expired" ? "40s" : "6h");
+      const recorder = await launch(profile, SMALL);
+      const errors = [];
+      const page = await openRecorder(recorder, origin, folder.fragment, errors);
+      await record(page, "camera", 480);
+      const said = await meet(page, profile, folder);
+      await page.waitForTimeout(3_000);
+      await page.locator("#stop").click();
+      await page.locator("#done").waitFor();
+      const length = await page.locator("#done-length").textContent();
+      const playlist = await playlistOf(folder.watch);
+      console.log(JSON.stringify({ name, said, length, errors, ...playlist }));
+      await recorder.close();
+    });
+  }
+}
+
+await { times, crashes, cuts, troubles }[positionals[0]]();

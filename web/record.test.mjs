@@ -280,6 +280,7 @@ test("dropped frames are counted, and fewer are kept on demand", () => {
   assert.deepEqual(timeline.takeCounts(), { offered: 20, dropped: 0 });
 });
 
+const LATE = [false, false, false, false];
 const stored = (...flags) => flags.map((isStored, at) => ({ number: at + 1, isStored }));
 const growing = {
   hasInit: true,
@@ -296,13 +297,14 @@ const growing = {
 };
 
 test("objects are stored in the order in which players need them", () => {
+  const segments = (...numbers) => ({ kind: "segments", numbers });
   const playlist = (count, isEnded = false) => ({ kind: "playlist", count, isEnded });
   const stopped = { isStopped: true };
   const ended = { isStopped: true, isEndListed: true };
   for (const [change, now, expected] of [
     [{ hasInit: false, segments: [], listed: 0 }, 10_000, undefined],
     [{ isInitStored: false, segments: stored(false), listed: 0 }, 10_000, { kind: "init" }],
-    [{ segments: stored(false), listed: 0 }, 10_000, { kind: "segment", number: 1 }],
+    [{ segments: stored(false), listed: 0 }, 10_000, segments(1)],
     [{ segments: stored(true), listed: 0, isMasterStored: false }, 10_000, playlist(1)],
     // The first playlists do not wait for a second segment.
     [{ segments: stored(true, false), listed: 0, isMasterStored: false }, 10_000, playlist(1)],
@@ -311,16 +313,20 @@ test("objects are stored in the order in which players need them", () => {
       10_000,
       { kind: "master", isFinal: false },
     ],
-    [{ segments: stored(true, true, false) }, 10_000, { kind: "segment", number: 3 }],
+    [{ segments: stored(true, true, false) }, 10_000, segments(3)],
     [{ segments: stored(true, true, true) }, 10_100, playlist(3)],
     // After a cut line, playlists name what is stored while the rest follows.
-    [{ segments: stored(true, true, true, false) }, 11_000, { kind: "segment", number: 4 }],
+    [{ segments: stored(true, true, true, false) }, 11_000, segments(4)],
     [{ segments: stored(true, true, true, false) }, 12_000, playlist(3)],
     [{}, 10_000 + HEARTBEAT_MS - 1, undefined],
     [{}, 10_000 + HEARTBEAT_MS, playlist(2)],
     // No playlist names a segment behind one that is missing.
-    [{ segments: stored(true, false, true), listed: 1 }, 11_000, { kind: "segment", number: 2 }],
-    [{ ...stopped, segments: stored(true, true, false) }, 10_100, { kind: "segment", number: 3 }],
+    [{ segments: stored(true, false, true), listed: 1 }, 11_000, segments(2)],
+    [{ segments: stored(true, false, true, false), listed: 1 }, 11_000, segments(2, 4)],
+    // Behind a long line, playlists are rare.
+    [{ segments: stored(true, true, true, ...LATE) }, 12_000, segments(4, 5, 6)],
+    [{ segments: stored(true, true, true, ...LATE) }, 20_000, playlist(3)],
+    [{ ...stopped, segments: stored(true, true, false) }, 10_100, segments(3)],
     [stopped, 10_100, playlist(2, true)],
     [ended, 10_100, { kind: "i_frames" }],
     [{ ...ended, isIFramesStored: true }, 10_100, { kind: "master", isFinal: true }],

@@ -123,6 +123,7 @@ export class Capture {
         transform: {
           width,
           height,
+          fit: "contain",
           alpha: "discard",
           process: (frame) => {
             const placed = timeline.place("video", frame.timestamp, secondsNow());

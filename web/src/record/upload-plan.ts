@@ -23,14 +23,18 @@ export interface UploadState {
 
 export type UploadStep =
   | { kind: "init" }
-  | { kind: "segment"; number: number }
+  | { kind: "segments"; numbers: number[] }
   | { kind: "playlist"; count: number; isEnded: boolean }
   | { kind: "i_frames" }
   | { kind: "master"; isFinal: boolean }
   | { kind: "announce" };
 
+/** Segments that are stored at once. */
+const LANES = 3;
 /** The time between Media Playlists while older segments are being stored, in milliseconds. */
 const LISTING_MS = 2_000;
+/** The same behind a long line of segments: a slow line has no room for many playlists. */
+const LATE_LISTING_MS = 10_000;
 /**
  * The time after which an unchanged Media Playlist is stored again, in milliseconds. The edge ends
  * a playlist that was not stored for 90 seconds.
@@ -45,11 +49,15 @@ export function nextStep(state: UploadState, nowMs: number): UploadStep | undefi
   const waiting = segments.findIndex(({ isStored }) => !isStored);
   const stored = waiting === -1 ? segments.length : waiting;
   const isComplete = isStopped && stored === segments.length;
+  const late = segments.length - stored > LANES;
+  const listingMs = late ? LATE_LISTING_MS : LISTING_MS;
   const list: UploadStep = { kind: "playlist", count: stored, isEnded: isComplete };
-  if (stored > listed && (listed === 0 || nowMs - state.listedAt >= LISTING_MS)) return list;
+  if (stored > listed && (listed === 0 || nowMs - state.listedAt >= listingMs)) return list;
   if (listed > 0 && !state.isMasterStored) return { kind: "master", isFinal: false };
-  const next = segments[waiting];
-  if (next) return { kind: "segment", number: next.number };
+  const next = segments.slice(stored).filter(({ isStored }) => !isStored);
+  if (next.length > 0) {
+    return { kind: "segments", numbers: next.slice(0, LANES).map(({ number }) => number) };
+  }
   if (segments.length === 0) return undefined;
   if (isComplete) {
     if (!state.isEndListed) return list;

@@ -25,6 +25,10 @@ export type UploadTrouble =
   | { kind: "exists" }
   | { kind: "refused"; status: number; detail: string };
 
+type UploadObject =
+  | Exclude<UploadStep, { kind: "segments" }>
+  | { kind: "segment"; number: number };
+
 interface Body {
   name: string;
   type: string;
@@ -115,17 +119,24 @@ export class Uploader {
 
   /** Takes a step. Returns whether the next may follow at once. */
   async #take(step: UploadStep): Promise<boolean> {
-    const body = await this.#body(step);
+    if (step.kind !== "segments") return this.#store(step);
+    const stored = step.numbers.map((number) => this.#store({ kind: "segment", number }));
+    return (await Promise.all(stored)).every(Boolean);
+  }
+
+  /** Stores an object. Returns whether it is stored. */
+  async #store(object: UploadObject): Promise<boolean> {
+    const body = await this.#body(object);
     if (!body) return false;
     // An init section that was sent before this try may be there by an own request.
     const wasSent = this.#recording.row.isInitSent;
-    if (step.kind === "init" && !wasSent) await this.#recording.update({ isInitSent: true });
+    if (object.kind === "init" && !wasSent) await this.#recording.update({ isInitSent: true });
     const answer = await this.#put(body).catch(() => undefined);
     const verdict = judge(answer?.status ?? 0);
-    if (verdict === "stored" || (verdict === "exists" && step.kind === "init" && wasSent)) {
+    if (verdict === "stored" || (verdict === "exists" && object.kind === "init" && wasSent)) {
       this.#failures = 0;
       this.onTrouble(undefined);
-      await this.#record(step);
+      await this.#record(object);
       return true;
     }
     const problem: unknown = await answer?.json().catch(() => undefined);
@@ -151,7 +162,7 @@ export class Uploader {
     this.onTrouble({ kind: "refused", status, detail });
   }
 
-  async #body(step: UploadStep): Promise<Body | undefined> {
+  async #body(step: UploadObject): Promise<Body | undefined> {
     const { row, segments, tracks, ceiling } = this.#recording;
     const { attempt } = row;
     switch (step.kind) {
@@ -204,7 +215,7 @@ export class Uploader {
     });
   }
 
-  async #record(step: UploadStep): Promise<void> {
+  async #record(step: UploadObject): Promise<void> {
     const recording = this.#recording;
     switch (step.kind) {
       case "init":
