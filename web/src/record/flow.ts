@@ -422,6 +422,7 @@ export class RecorderFlow {
     this.#view.write("stored", key, { waiting });
     this.#view.write("watchable", row.isMasterStored ? "live" : "not_live");
     const progress = element<HTMLProgressElement>("finishing-progress");
+    document.documentElement.dataset.keptSeconds = recording.seconds.toFixed(2);
     const last = [row.isEndListed, row.isIFramesStored, row.isMasterFinal, row.isAnnounced];
     progress.max = segments.length + last.length;
     progress.value = stored + last.filter(Boolean).length;
