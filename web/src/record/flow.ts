@@ -70,11 +70,18 @@ export class RecorderFlow {
   /** Runs what a button asks for, once. */
   #run(event: Event | undefined, task: () => Promise<void>): void {
     event?.preventDefault();
-    const buttons = [...document.querySelectorAll("button")].filter(({ disabled }) => !disabled);
+    // A question inside the task needs its own buttons.
+    const all = document.querySelectorAll<HTMLButtonElement>("button:not(dialog button)");
+    const buttons = [...all].filter(({ disabled }) => !disabled);
     for (const button of buttons) button.disabled = true;
-    void task().finally(() => {
-      for (const button of buttons) button.disabled = false;
-    });
+    void task()
+      .catch((error: unknown) => {
+        this.#view.notice("encoder", "encoder_failed");
+        throw error;
+      })
+      .finally(() => {
+        for (const button of buttons) button.disabled = false;
+      });
   }
 
   async #showSetup(): Promise<void> {
