@@ -21,6 +21,7 @@ use crate::credential::keyring::{Key, Keyring, KeyringError};
 use crate::credential::link::{self, LinkError, MAX_LINK_BYTES};
 use crate::http::cors::OriginPattern;
 use crate::object::content_type;
+use crate::object::file_kind::FileKind;
 use crate::object::key::{ObjectKeyError, Scope, percent_decode};
 use crate::request::RESERVED;
 
@@ -71,6 +72,11 @@ pub struct Options {
     pub strict: bool,
     /// Seconds for which the player page may keep the lecture on the device.
     pub offline: Option<u64>,
+    /// The bytes, and the objects, that upload links with this `jti` may store. Both need `jti`.
+    pub max_bytes: Option<u64>,
+    pub max_objects: Option<u64>,
+    /// The kinds of files that an upload link takes.
+    pub types: Option<Vec<FileKind>>,
     pub purpose: Purpose,
     /// Opens the folder of the URL's object. A URL that ends in a slash already is a folder.
     pub directory: bool,
@@ -108,8 +114,6 @@ pub enum Error {
     NotForObjects(&'static str),
     #[error("the name of a download is longer than {MAX_NAME_BYTES} bytes")]
     LongName,
-    #[error("`{0}` is reserved: the edge refuses a link that has it")]
-    ReservedClaim(&'static str),
     #[error("`watch` is {0} s, and the edge counts {1} at most (`MAX_WATCH`)")]
     WatchTooLong(u64, u64),
     #[error("the link would be longer than {MAX_LINK_BYTES} bytes, which the edge refuses unread")]
@@ -170,11 +174,13 @@ impl Error {
                 "sessions" => "bad_sessions",
                 "sessions_policy" => "bad_sessions_policy",
                 "offline" => "bad_offline",
+                "max_bytes" => "bad_max_bytes",
+                "max_objects" => "bad_max_objects",
+                "types" => "bad_types",
                 _ => "bad_exp",
             },
             Self::TwoTimes => "bad_exp",
             Self::LongName | Self::NotForObjects(_) => "bad_option",
-            Self::ReservedClaim(_) => "reserved_claim",
             Self::WatchTooLong(..) => "watch_too_long",
             Self::LinkTooLong | Self::Link(LinkError::TooLong) => "link_too_long",
             Self::Link(LinkError::NotAJwt) => "malformed",
@@ -403,6 +409,9 @@ fn claims(path: &str, options: &Options, now: u64) -> Result<Claims, Error> {
         sessions_policy: options.sessions_policy,
         strict: options.strict,
         offline: options.offline,
+        max_bytes: options.max_bytes,
+        max_objects: options.max_objects,
+        types: options.types.clone(),
         ..Claims::new(scope(path, options.directory)?, exp)
     })
 }
@@ -444,9 +453,6 @@ fn scope(path: &str, directory: bool) -> Result<Scope, Error> {
 /// # Errors
 /// When no client and no configuration could open the link.
 fn openable(claims: &Claims) -> Result<(), Error> {
-    if claims.max_bytes.is_some() {
-        return Err(Error::ReservedClaim("max_bytes"));
-    }
     let text = claims.path.to_string();
     let is_own = |own: &str| text.starts_with(&format!("/{own}"));
     if is_own("~") || is_own(RESERVED) && claims.purpose != Purpose::Admin {

@@ -95,13 +95,12 @@ impl Storage {
             Evaluated::of(conditions, stored.as_ref()).map_err(|refusal| refusal.problem)
         };
         let found = |upload: Option<&mut Vec<u8>>| upload.ok_or(Problem::NoUpload).cloned();
-        let created = |is_new| if is_new { 201 } else { 200 };
         match write {
             Write::Put { conditions, .. } => {
-                let evaluated = evaluate(&conditions)?;
-                let is_new = evaluated == Evaluated::Absent && !conditions.is_empty();
+                let is_new = evaluate(&conditions)? == Evaluated::Absent;
                 self.put(key, body.to_vec());
-                Ok((created(is_new), "{}".to_owned()))
+                let status = if is_new { 201 } else { 200 };
+                Ok((status, "{}".to_owned()))
             }
             Write::Delete { conditions, .. } => {
                 evaluate(&conditions)?;
@@ -156,8 +155,8 @@ fn answer(
     body: &[u8],
 ) -> (u16, Headers, Vec<u8>) {
     let refused = |problem: Problem| {
-        let body = problem.body().into_bytes();
-        (problem.status(), problem.headers(), body)
+        let body = problem.body(None);
+        (problem.status(), problem.headers(&body), body.into_bytes())
     };
     let url = format!("{ORIGIN}{url}");
     let (origin, path, query) = split_url(&url).expect("a URL");

@@ -91,15 +91,18 @@ fn secret() -> String {
 }
 
 /// The fewest claims, and each one with text that JSON writers escape in different ways.
-fn all_claims() -> [Value; 2] {
+fn all_claims() -> [Value; 3] {
     [
         json!({ "path": "/courses/rails/", "exp": EXP }),
         json!({
             "path": "/courses/caf\u{e9} \"1\"/m.m3u8", "exp": EXP, "nbf": PAST, "iat": PAST, "use": "download",
             "sub": "s/42 <\u{65e5}\u{672c}> \u{1f393}", "jti": "l&1", "watch": 3600, "max_height": 720,
             "preview": [0, 300], "langs": ["en", "pt-BR"], "ip": ["10.0.0.0/8", "2001:db8::/32"],
-            "country": ["DE", "BR"], "origin": ["https://*.example.org"], "sessions": 2,
-            "max_bytes": 1073741824
+            "country": ["DE", "BR"], "origin": ["https://*.example.org"], "sessions": 2
+        }),
+        json!({
+            "path": "/uploads/s42/", "exp": EXP, "use": "upload", "jti": "l&1", "max_bytes": 1073741824,
+            "max_objects": 5000, "types": ["video", "hls"]
         }),
     ]
 }

@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 seconds=${1:-60}
 [ $# -gt 0 ] && shift
 targets=("$@")
-[ ${#targets[@]} -gt 0 ] || targets=(json object_key link pass watched revocations steering playlist base_url checked_playlist range storyboard readings linear bounded)
+[ ${#targets[@]} -gt 0 ] || targets=(json object_key link pass watched revocations uploads steering playlist base_url checked_playlist range storyboard readings linear bounded)
 work=$PWD/.tools/fuzz
 playlists=${LECTERN_PLAYLISTS:-../shared/playlists}
 triple=$(rustc -vV | sed -n 's/^host: //p')

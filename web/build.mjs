@@ -44,6 +44,17 @@ const noOtherCaptions = {
     onLoad({ filter: /media-captions\/dist\/prod\/(errors|srt-parser|ssa-parser)\.js$/ }, () => ({ contents: "export default undefined;" }));
   },
 };
+/** Messages of hls.js, which no viewer sees. esbuild drops statements with this label. */
+const MESSAGE = /^(\s*)(?=(this|((this\.)?(hls\??\.)?logger))\??\.(log|warn|info|debug)\()/gm;
+const noMessages = {
+  name: "no messages of hls.js",
+  setup({ onLoad }) {
+    onLoad({ filter: /hls\.js\/src\/.*\.ts$/ }, async ({ path }) => {
+      const source = await readFile(path, "utf8");
+      return { contents: source.replace(MESSAGE, "$1MESSAGE: "), loader: "ts" };
+    });
+  },
+};
 /** Parts of hls.js that no lecture of an edge needs. The edge writes variables out and removes steering. */
 const UNUSED = ["EME_DRM", "INTERSTITIALS", "IFRAMES", "M2TS_ADVANCED_CODECS", "CMCD", "CONTENT_STEERING", "VARIABLE_SUBSTITUTION"];
 const USED = ["ALT_AUDIO", "SUBTITLES", "MEDIA_CAPABILITIES"];
@@ -65,30 +76,14 @@ const settings = {
   logLevel: "warning",
 };
 // A file's name has its hash, so that browsers may keep the file for ever.
-const { metafile } = await build({
-  ...settings,
-  entryPoints: [`${here}/src/play.ts`, `${here}/src/play.css`, `${here}/src/element/lectern-video.ts`],
-  outdir: `${options.outdir}/_lectern/assets`,
-  entryNames: "[name]-[hash]",
-  chunkNames: "[name]-[hash]",
-  format: "esm",
-  splitting: true,
-  metafile: true,
-  plugins: [styleTexts, noOtherCaptions],
-});
-const outputs = Object.entries(metafile.outputs).map(([file, output]) => ({ ...output, name: basename(file) }));
-/** The file that was made of a source. */
-const madeOf = (source) => outputs.find(({ entryPoint }) => entryPoint?.endsWith(`/${source}`));
-const script = madeOf("play.ts");
-const preloads = script.imports.filter(({ kind }) => kind === "import-statement").map(({ path }) => basename(path));
-let page = await readFile(`${here}/public/_lectern/play.html`, "utf8");
-page = page
-  .replace("play.css", `assets/${madeOf("play.css").name}`)
-  .replace("play.js", `assets/${script.name}`)
-  .replace("<!-- preload -->", preloads.map((name) => `<link rel="modulepreload" href="assets/${name}">`).join("\n    "));
-await writeFile(`${options.outdir}/_lectern/play.html`, page);
+const { metafile, outputs } = await buildAssets(["play.ts", "play.css", "element/lectern-video.ts"]);
+await writePage("play", outputs);
+// Pages of creators share no file with the player, which a viewer may keep on the device.
+await writePage("studio", (await buildAssets(["studio/studio.ts", "studio/studio.css"])).outputs);
+const ticker = { TICKER: JSON.stringify(`./${await buildTicker()}`) };
+await writePage("record", (await buildAssets(["record/record.ts", "record.css"], ticker)).outputs);
 // Other pages load these scripts by their names.
-const element = madeOf("element/lectern-video.ts").name;
+const element = madeOf(outputs, "lectern-video.ts").name;
 await writeFile(`${options.outdir}/_lectern/element.js`, `export * from "./assets/${element}";\n`);
 // A module has no `document.currentScript`.
 await build({ ...settings, entryPoints: [`${here}/src/embed.ts`], outdir: `${options.outdir}/_lectern`, format: "iife" });
@@ -112,9 +107,58 @@ await writeFile(
   headers.replaceAll("ORIGINS", ["'self'", ...origins].join(" ")).replaceAll("STYLES", ["'self'", ...styles].join(" ")),
 );
 
+/** Bundles sources, and the scripts that they share or load later. */
+async function buildAssets(sources, names = {}) {
+  const { metafile } = await build({
+    ...settings,
+    define: { ...settings.define, ...names },
+    entryPoints: sources.map((source) => `${here}/src/${source}`),
+    outdir: `${options.outdir}/_lectern/assets`,
+    entryNames: "[name]-[hash]",
+    chunkNames: "[name]-[hash]",
+    format: "esm",
+    splitting: true,
+    metafile: true,
+    dropLabels: ["MESSAGE"],
+    plugins: [styleTexts, noOtherCaptions, noMessages],
+  });
+  const outputs = Object.entries(metafile.outputs).map(([file, output]) => ({ ...output, name: basename(file) }));
+  return { metafile, outputs };
+}
+
+/** The file that was made of a source. */
+function madeOf(outputs, source) {
+  return outputs.find(({ entryPoint }) => entryPoint?.endsWith(`/${source}`));
+}
+
+/** Writes a page that loads its script, the scripts which that imports, and its style sheet. */
+async function writePage(name, outputs) {
+  const script = madeOf(outputs, `${name}.ts`);
+  const preloads = script.imports.filter(({ kind }) => kind === "import-statement").map(({ path }) => basename(path));
+  const page = await readFile(`${here}/public/_lectern/${name}.html`, "utf8");
+  const written = page
+    .replace(`${name}.css`, `assets/${madeOf(outputs, `${name}.css`).name}`)
+    .replace(`${name}.js`, `assets/${script.name}`)
+    .replace("<!-- preload -->", preloads.map((file) => `<link rel="modulepreload" href="assets/${file}">`).join("\n    "));
+  await writeFile(`${options.outdir}/_lectern/${name}.html`, written);
+}
+
+/** Builds the worker that keeps the time of the recorder. Returns the name of its file. */
+async function buildTicker() {
+  const { metafile } = await build({
+    ...settings,
+    entryPoints: [`${here}/src/record/ticker-worker.ts`],
+    outdir: `${options.outdir}/_lectern/assets`,
+    entryNames: "[name]-[hash]",
+    format: "iife",
+    metafile: true,
+  });
+  return basename(Object.keys(metafile.outputs).find((name) => name.endsWith(".js")));
+}
+
 /** Refuses a language that lacks a text, or has one too many. */
 async function checkTexts() {
-  for (const english of ["texts/en.json", "texts/keep/keep-en.json"]) {
+  for (const english of ["texts/en.json", "texts/keep/keep-en.json", "texts/studio/upload-en.json", "texts/record/record-en.json"]) {
     const folder = dirname(`${here}/src/${english}`);
     const read = async (file) => Object.keys(JSON.parse(await readFile(`${folder}/${file}`, "utf8")));
     const expected = new Set(await read(basename(english)));

@@ -7,7 +7,7 @@ import { Attempts } from "./src/attempts.ts";
 import { Damage } from "./src/damage.ts";
 import { bandwidth, keepBandwidth, keepSettings, settings } from "./src/memory.ts";
 import { extrasIn } from "./src/session-data.ts";
-import { isNearEnd, parsePosition, placeToKeep, startOf } from "./src/start.ts";
+import { isNearEnd, parsePosition, Position, positionToKeep, startOf } from "./src/start.ts";
 import { SessionLock } from "./src/tab-session.ts";
 
 test("a lecture starts where the page asks, else where the viewer stopped", () => {
@@ -33,7 +33,32 @@ test("nothing starts near the end, or behind it", () => {
   }
 });
 
-test("a place is kept, except near the beginning and near a known end", () => {
+test("the start moves once, and what the viewer chose stays", () => {
+  const watched = new Position({ kept: 30 }, true);
+  assert.deepEqual([watched.second, watched.isResumed, watched.asksEdge], [30, true, true]);
+  watched.setWatched(60);
+  watched.setWatched(90);
+  assert.deepEqual([watched.second, watched.isResumed, watched.asksEdge], [60, true, false]);
+  const whole = { duration: 61, isLive: false };
+  assert.equal(watched.beginAnewNearEnd({ ...whole, isLive: true }), false);
+  assert.equal(watched.beginAnewNearEnd(whole), true);
+  assert.deepEqual([watched.second, watched.loaded()], [0, false]);
+
+  const chosen = new Position({ kept: 30 }, true);
+  chosen.choose(5);
+  chosen.setWatched(60);
+  assert.deepEqual([chosen.second, chosen.loaded()], [5, false]);
+  const resumed = new Position({ kept: 30 }, false);
+  assert.deepEqual([resumed.loaded(), resumed.loaded()], [true, false], "it is said once");
+
+  // hls.js joins a live lecture at its end, unless the page asks for its beginning.
+  assert.equal(new Position({}, false).loadsFrom(false), -1);
+  assert.equal(new Position({}, false).loadsFrom(true), 0);
+  assert.equal(new Position({ asked: 0 }, false).loadsFrom(false), 0);
+  assert.equal(resumed.loadsFrom(false), 30);
+});
+
+test("a position is kept, except near the beginning and near a known end", () => {
   for (const [second, duration, isLive, expected] of [
     [15, 3100, false, undefined],
     [16, 3100, false, 16],
@@ -42,7 +67,7 @@ test("a place is kept, except near the beginning and near a known end", () => {
     [3090, 3100, true, 3090],
     [10, 3100, true, undefined],
   ]) {
-    assert.equal(placeToKeep(second, { duration, isLive }), expected, `${second} of ${duration}`);
+    assert.equal(positionToKeep(second, { duration, isLive }), expected, `${second} of ${duration}`);
   }
 });
 

@@ -1,7 +1,7 @@
 // Messages between the player page and the page around it.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { talk } from "./src/messages.ts";
+import { relayMessages } from "./src/messages.ts";
 
 const SCHOOL = "https://school.example";
 
@@ -14,7 +14,7 @@ function playerIn() {
   globalThis.parent = { postMessage: (message, origin) => sent.push([message, origin]) };
   globalThis.addEventListener = window.addEventListener.bind(window);
   const player = Object.assign(new EventTarget(), { seek: (seconds) => sought.push(seconds) });
-  talk(player, promise);
+  relayMessages(player, promise);
   const emit = (type, detail) => player.dispatchEvent(new CustomEvent(type, { detail }));
   const receive = (data, from = {}) =>
     window.dispatchEvent(

@@ -1,4 +1,4 @@
-// The player's decisions: states, keys, times, sentences and the files beside a lecture.
+// The player's decisions: states, keys, times, texts and the files beside a lecture.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
@@ -19,9 +19,10 @@ import {
   storedNotes,
 } from "./src/notes.ts";
 import { overflowing } from "./src/overflow.ts";
-import { advice, isRetryable, refusalOf, sentence } from "./src/refusals.ts";
+import { cardOf } from "./src/card.ts";
+import { adviceText, isRetryable, reasonText, refusalOf } from "./src/refusals.ts";
 import { parseSilences, skipTo } from "./src/silences.ts";
-import { next, OPENING, word } from "./src/state.ts";
+import { next, OPENING, stateName } from "./src/state.ts";
 import { fill, formatNumber, languageOf } from "./src/texts/index.ts";
 import { matchParts, parseTranscript, search } from "./src/transcript.ts";
 import { formatTime, parseTime } from "./src/time.ts";
@@ -62,7 +63,7 @@ test("events lead from state to state", () => {
     ["ready play lose open ready", "paused"],
   ]) {
     const all = events.split(" ").filter(Boolean).map((type) => (type === "refuse" ? refuse : { type }));
-    assert.equal(word(all.reduce(next, OPENING)), expected, events);
+    assert.equal(stateName(all.reduce(next, OPENING)), expected, events);
   }
 });
 
@@ -189,24 +190,53 @@ test("times are read as people write them, and nothing else is", () => {
 
 const linkOf = (claims) => new URL(`https://h/a/master.m3u8?token=e30.${Buffer.from(JSON.stringify(claims)).toString("base64url")}.x`);
 
-test("every refusal of a view has a sentence and advice", () => {
-  const codes = ["expired", "too_many_sessions", "revoked", "forbidden", "not_found", "no_preview", "no_variant", "unsafe_playlist", "rate_limited"];
+test("every refusal of a view has a text and advice", () => {
+  const codes = ["expired", "too_many_sessions", "revoked", "forbidden", "not_found", "no_preview", "no_variant", "unsafe_playlist", "rate_limited", "copy_ended"];
   for (const code of codes) {
-    assert.equal(sentence({ code, title: "x" }, en), en[code], code);
-    assert.ok(advice({ code }, en, 12).length > 0, code);
+    assert.equal(reasonText({ code, title: "x" }, en), en[code], code);
+    assert.ok(adviceText({ code }, en, 12).length > 0, code);
     assert.ok(isRetryable({ code }), code);
   }
-  assert.equal(advice({ code: "expired" }, en, 12), en.advice_expired);
-  assert.equal(advice({ code: "expired" }, en, 0), en.advice);
-  assert.equal(sentence({ code: "constructor", title: "A title." }, en), "A title.");
-  assert.equal(sentence({}, en), en.cannot_open);
+  assert.equal(adviceText({ code: "expired" }, en, 12), en.advice_expired);
+  assert.equal(adviceText({ code: "expired" }, en, 0), en.advice);
+  assert.equal(reasonText({ code: "constructor", title: "A title." }, en), "A title.");
+  assert.equal(reasonText({}, en), en.cannot_open);
   assert.equal(refusalOf({ code: "forbidden" }, linkOf({ origin: ["https://s.example"] }), ["https://t.example"]).code, "other_page");
   assert.equal(refusalOf({ code: "forbidden" }, linkOf({}), []).code, "forbidden");
   assert.equal(refusalOf({}, linkOf({}), []).code, "cannot_open");
   assert.equal(isRetryable({ code: "other_site" }), false);
 });
 
-test("English sentences are the edge's", () => {
+test("a card says what happened, what to do, and how to try again", () => {
+  const facts = { second: 754, isPreview: false, hasPanel: false };
+  const { retry, replay, offline_advice, slow, no_connection, preview_over, preview_advice } = en;
+  const refused = (code) => ({ kind: "refused", refusal: { code } });
+  const resume = "Your place is kept. If you have a new link, the lecture goes on at 12:34.";
+  const offline = { kind: "offline" };
+  const busy = { kind: "offline", problem: { code: "busy" } };
+  for (const [playback, trouble, more, expected] of [
+    ["playing", undefined, {}, undefined],
+    ["ended", undefined, {}, undefined],
+    ["playing", undefined, { isPreview: true }, undefined],
+    ["paused", refused("expired"), {}, [en.expired, "", resume, retry, false, false]],
+    ["ended", refused("other_site"), { isPreview: true }, [en.other_site, "", en.advice, "", false, false]],
+    ["paused", { kind: "slow" }, {}, [slow, "", offline_advice, retry, true, false]],
+    // What still plays stays visible, and so does what the viewer writes.
+    ["playing", offline, {}, [no_connection, "", offline_advice, retry, true, false]],
+    ["waiting", offline, {}, [no_connection, "", offline_advice, retry, false, false]],
+    ["opening", offline, {}, [no_connection, "", offline_advice, retry, false, false]],
+    ["waiting", offline, { hasPanel: true }, [no_connection, "", offline_advice, retry, true, false]],
+    ["waiting", busy, {}, [en.busy, "", en.advice_wait, retry, false, false]],
+    ["ended", undefined, { isPreview: true }, ["", preview_over, preview_advice, replay, false, true]],
+  ]) {
+    const card = cardOf({ playback, trouble }, en, { ...facts, ...more });
+    const { alert, title, advice, button, isSmall, hasCourse } = card;
+    const shown = card.isShown ? [alert, title, advice, button, isSmall, hasCourse] : undefined;
+    assert.deepEqual(shown, expected, `${playback} ${JSON.stringify(trouble)}`);
+  }
+});
+
+test("English texts are the edge's", () => {
   const source = readFileSync(new URL("../src/http/problem.rs", import.meta.url), "utf8");
   for (const code of ["missing_token", "forbidden", "expired", "revoked", "too_many_sessions", "no_variant", "no_preview", "unsafe_playlist", "not_found", "rate_limited", "storage_unavailable", "busy", "misconfigured"]) {
     assert.ok(source.includes(`"${en[code]}"`), code);

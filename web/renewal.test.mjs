@@ -93,11 +93,11 @@ test("a renewal gives a new pass to all that the player has loaded", async () =>
 });
 
 test("without a network, nothing loads with a pass that has ended", async () => {
-  const surroundings = around([undefined, undefined, refuse(503, "busy"), refuse(429, "rate_limited"), open(MASTER), open("#EXTM3U\n")]);
+  const surroundings = around([undefined, undefined, refuse(503, "busy"), refuse(403, "copy_ended"), refuse(429, "rate_limited"), open(MASTER), open("#EXTM3U\n")]);
   const renewal = opened(surroundings);
   surroundings.clock = END + 1_000;
   await renewal.fresh();
-  assert.equal(surroundings.log.filter((entry) => entry === "pause 5000").length, 4);
+  assert.equal(surroundings.log.filter((entry) => entry === "pause 5000").length, 5);
   assert.equal(renewal.refusal, undefined);
 });
 

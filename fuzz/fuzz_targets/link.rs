@@ -67,6 +67,10 @@ fuzz_target!(|data: &[u8]| {
         claims.max_height.map(u64::from)
     );
     assert_eq!(decoded["sub"].as_str(), claims.sub.as_deref());
+    assert_eq!(decoded["max_bytes"].as_u64(), claims.max_bytes);
+    assert_eq!(decoded["max_objects"].as_u64(), claims.max_objects);
+    let types = decoded["types"].as_array().map(Vec::len);
+    assert_eq!(types, claims.types.as_ref().map(Vec::len));
     assert_eq!(claims.check(), Ok(()));
     for range in claims.ip.iter().flatten() {
         for address in ["192.0.2.7", "2001:db8::7", "::ffff:192.0.2.7"] {

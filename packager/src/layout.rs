@@ -8,6 +8,13 @@ pub(crate) const MPD: &str = "manifest.mpd";
 /// The folder of all revisions, with its slash.
 pub(crate) const REVISIONS: &str = "v/";
 
+/// Playlist of a live recording whose parts lie beside `master.m3u8`, which the package replaced.
+pub(crate) const RECORDED: &str = "recorded.m3u8";
+/// How far the packaging of a recording in parts is.
+pub(crate) const STATUS_JSON: &str = "status.json";
+/// End of the name of an upload's status, behind the name of the upload.
+pub(crate) const STATUS_SUFFIX: &str = ".status.json";
+
 // From a revision's folder.
 pub(crate) const PACKAGE_JSON: &str = "package.json";
 /// Earliest end of the time in which viewers may still play a revision.
@@ -20,6 +27,8 @@ pub(crate) const STORYBOARD_VTT: &str = "storyboard.vtt";
 pub(crate) const STORYBOARD_FOLDER: &str = "storyboard";
 pub(crate) const CHAPTERS_VTT: &str = "chapters.vtt";
 pub(crate) const CHAPTERS_JSON: &str = "chapters.json";
+/// Seconds that viewers may skip.
+pub(crate) const SILENCES_JSON: &str = "silences.json";
 pub(crate) const DOWNLOAD_MP4: &str = "lecture.mp4";
 
 // From a Rendition's folder.
@@ -37,6 +46,11 @@ pub(crate) const TEMPORARY_PREFIX: &str = ".lectern-";
 /// change.
 pub(crate) fn is_mutable(path: &str) -> bool {
     matches!(path, MULTIVARIANT | MPD)
+}
+
+/// Distinguishes notes beside a lecture or an upload, which `lectern` rewrites.
+pub(crate) fn is_note(path: &str) -> bool {
+    matches!(path, RECORDED | STATUS_JSON) || path.ends_with(STATUS_SUFFIX)
 }
 
 /// `v/0123456789abcdef`.

@@ -148,3 +148,20 @@ impl Rendition {
         }
     }
 }
+
+/// Players skip no shorter rest, in seconds.
+const MIN_SILENCE: f64 = 1.5;
+
+/// A silence, in seconds of the lecture.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Silence(pub(crate) f64, pub(crate) f64);
+
+impl Silence {
+    /// The silence up to the end of the lecture, unless too little of it is left.
+    pub(crate) fn within(self, seconds: f64) -> Option<Self> {
+        let Self(from, to) = self;
+        // A whole number of milliseconds of the lecture.
+        let to = to.min((seconds * 1000.0).floor() / 1000.0);
+        (to - from >= MIN_SILENCE).then_some(Self(from, to))
+    }
+}

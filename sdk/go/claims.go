@@ -39,17 +39,17 @@ type Claims struct {
 	// Offline is for how many seconds the player page may keep the lecture on the device. It
 	// excludes Sessions and Strict.
 	Offline int64 `json:"offline"`
-	// MaxBytes is reserved. The edge refuses a link that has it.
+	// MaxBytes is the number of bytes that upload links with this Jti may store in all.
 	MaxBytes int64 `json:"max_bytes"`
+	// MaxObjects is the number of objects that upload links with this Jti may write in all.
+	MaxObjects uint32 `json:"max_objects"`
+	// Types are the kinds of files that an upload link takes: "video", "audio", "image",
+	// "captions", "hls".
+	Types []string `json:"types"`
 }
 
-// Refuses a restriction that the edge does not enforce yet.
-func (c *Claims) checkReserved() error {
-	if c.MaxBytes != 0 {
-		return fail("reserved_claim", "the claim `max_bytes` is reserved: remove it")
-	}
-	return nil
-}
+// The most objects to which an upload link may be limited.
+const maxObjects = 100_000
 
 // The longest time for which a device may keep a lecture, in seconds.
 const maxOffline = 30 * 24 * 3600
@@ -104,7 +104,12 @@ var rules = map[string]string{
 	"strict": "`strict` must be true or false",
 	"offline": "`offline` must be a whole number of seconds from 1 to 2592000, and excludes " +
 		"`sessions` and `strict`",
-	"max_bytes": "`max_bytes` must be a whole number of bytes, at least 1",
+	"max_bytes": "`max_bytes` must be a whole number of bytes, at least 1, of an upload link with " +
+		"`jti`",
+	"max_objects": "`max_objects` must be a whole number from 1 to 100000, of an upload link with " +
+		"`jti`",
+	"types": "`types` must be a list of `video`, `audio`, `image`, `captions` and `hls`, of an " +
+		"upload link",
 }
 
 func (u Use) isKnown() bool {
@@ -118,6 +123,7 @@ func (c *Claims) check() error {
 	}
 	instant := func(value int64) bool { return value >= 0 && value <= maxSafeInteger }
 	name := func(value string) bool { return len(value) <= 256 && utf8.ValidString(value) }
+	isCounted := c.Use == Upload && c.Jti != ""
 	isShort := utf8.RuneCountInString(c.Watermark) <= 100
 	for _, claim := range []struct {
 		name string
@@ -141,6 +147,9 @@ func (c *Claims) check() error {
 			(c.SessionsPolicy == Newest || c.SessionsPolicy == Oldest) && c.Sessions != 0},
 		{"offline", c.Offline == 0 ||
 			c.Offline >= 1 && c.Offline <= maxOffline && c.Sessions == 0 && !c.Strict},
+		{"max_bytes", c.MaxBytes == 0 || instant(c.MaxBytes) && isCounted},
+		{"max_objects", c.MaxObjects == 0 || c.MaxObjects <= maxObjects && isCounted},
+		{"types", readList(&c.Types, readKind) && (c.Types == nil || c.Use == Upload)},
 	} {
 		if !claim.ok {
 			return fail("bad_"+claim.name, "%s", rules[claim.name])
@@ -170,6 +179,10 @@ func readList(values *[]string, read func(string) (string, bool)) bool {
 var langForm = regexp.MustCompile(`^[A-Za-z0-9]{1,8}(-[A-Za-z0-9]{1,8})*$`)
 
 func readLang(text string) (string, bool) { return text, langForm.MatchString(text) }
+
+var kindForm = regexp.MustCompile(`^(video|audio|image|captions|hls)$`)
+
+func readKind(text string) (string, bool) { return text, kindForm.MatchString(text) }
 
 var countryForm = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9]$`)
 
@@ -256,6 +269,9 @@ func (c *Claims) json() string {
 	member("sessions_policy", quote(string(c.SessionsPolicy)), c.SessionsPolicy != "")
 	member("strict", "true", c.Strict)
 	number("offline", c.Offline)
+	number("max_bytes", c.MaxBytes)
+	number("max_objects", int64(c.MaxObjects))
+	texts("types", c.Types)
 	return json.String() + "}"
 }
 

@@ -91,7 +91,8 @@ func Link(url string, options Options) (string, error) {
 		MaxHeight: options.MaxHeight, Preview: options.Preview, Langs: options.Langs,
 		IP: options.IP, Country: options.Country, Origin: options.Origin,
 		Sessions: options.Sessions, SessionsPolicy: options.SessionsPolicy, Strict: options.Strict,
-		Offline: seconds(options.Offline),
+		Offline:  seconds(options.Offline),
+		MaxBytes: options.MaxBytes, MaxObjects: options.MaxObjects, Types: options.Types,
 	}
 	if !options.ExpiresAt.IsZero() {
 		claims.Exp = options.ExpiresAt.Unix()
@@ -196,7 +197,7 @@ func Mint(claims Claims, edge Edge) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	checks := []func() error{edge.check, claims.checkReserved, claims.check, claims.checkTarget}
+	checks := []func() error{edge.check, claims.check, claims.checkTarget}
 	for _, check := range checks {
 		if err := check(); err != nil {
 			return "", err

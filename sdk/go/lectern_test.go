@@ -167,6 +167,12 @@ func (all vectors) call(v vector) (string, error, bool) {
 		case "offline":
 			read(&seconds)
 			options.Offline = time.Duration(seconds) * time.Second
+		case "max_bytes":
+			read(&options.MaxBytes)
+		case "max_objects":
+			read(&options.MaxObjects)
+		case "types":
+			read(&options.Types)
 		case "use":
 			read(&options.Use)
 		case "directory":

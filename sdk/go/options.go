@@ -61,7 +61,13 @@ type Options struct {
 	Strict bool
 	// Offline is how long the player page may keep the lecture on the device, at most 30 days.
 	Offline time.Duration
-	Use     Use
+	// MaxBytes and MaxObjects bound what upload links with this JTI store in all.
+	MaxBytes   int64
+	MaxObjects uint32
+	// Types are the kinds of files that an upload link takes: "video", "audio", "image",
+	// "captions", "hls".
+	Types []string
+	Use   Use
 	// Directory opens the folder of the URL's object. A URL that ends in a slash is a folder.
 	Directory bool
 	Edge

@@ -36,9 +36,6 @@ func Verify(token, url string, edge Edge) (Claims, error) {
 			return Claims{}, fail("not_yet_valid", "the link is not valid before %d", earliest)
 		}
 	}
-	if err := claims.checkReserved(); err != nil {
-		return Claims{}, err
-	}
 	if err := claims.checkTarget(); err != nil {
 		return Claims{}, err
 	}
@@ -220,6 +217,10 @@ func readClaims(text []byte) (Claims, error) {
 			claims.Offline, ok = number(raw, 1, maxOffline)
 		case "max_bytes":
 			claims.MaxBytes, ok = number(raw, 1, maxSafeInteger)
+		case "max_objects":
+			claims.MaxObjects, ok = small(raw, 1)
+		case "types":
+			claims.Types, ok = textsOf(raw)
 		}
 		if !ok {
 			return claims, fail("bad_"+name, "%s", rules[name])

@@ -81,14 +81,18 @@ export function check(claims) {
     if (checked.offline && (checked.sessions || checked.strict)) {
         throw new LecternError('bad_offline', '`offline` excludes `sessions` and `strict`');
     }
+    for (const name of /** @type {const} */ (['max_bytes', 'max_objects', 'types'])) {
+        if (!checked[name]) continue;
+        if (checked.use !== 'upload') {
+            throw new LecternError(`bad_${name}`, `\`${name}\` needs an upload link`);
+        }
+        if (name !== 'types' && !checked.jti) {
+            const rule = `\`${name}\` needs \`jti\`, under which the edge counts`;
+            throw new LecternError(`bad_${name}`, rule);
+        }
+    }
     if (checked.strict === false) delete checked.strict;
     return checked;
-}
-
-/** Refuses a restriction that the edge does not enforce yet. @param {Record<string, any>} claims */
-export function checkReserved(claims) {
-    if (!Object.hasOwn(claims, 'max_bytes')) return;
-    throw new LecternError('reserved_claim', 'the claim `max_bytes` is reserved: remove it');
 }
 
 /** Refuses claims that are well-formed and open nothing. @param {Record<string, any>} claims */
@@ -257,6 +261,11 @@ export const RULES = new Map([
     ]],
     ['max_bytes', [
         whole(1, Number.MAX_SAFE_INTEGER),
-        'must be a whole number of bytes, at least 1',
+        '(maxBytes) must be a whole number of bytes, at least 1',
+    ]],
+    ['max_objects', [whole(1, 100_000), '(maxObjects) must be a whole number from 1 to 100000']],
+    ['types', [
+        list(matching(/^(?:video|audio|image|captions|hls)$/)),
+        'must be a list of `video`, `audio`, `image`, `captions` and `hls`',
     ]],
 ]);

@@ -9,7 +9,7 @@ export type ErrorCode =
     | 'bad_exp' | 'bad_nbf' | 'bad_iat' | 'bad_use' | 'bad_sub' | 'bad_jti' | 'bad_watch'
     | 'bad_watermark' | 'bad_max_height' | 'bad_preview' | 'bad_langs' | 'bad_ip' | 'bad_country' | 'bad_origin'
     | 'bad_sessions' | 'bad_sessions_policy' | 'bad_strict' | 'bad_offline'
-    | 'unknown_claim' | 'reserved_claim'
+    | 'bad_max_bytes' | 'bad_max_objects' | 'bad_types' | 'unknown_claim'
     | 'expired' | 'exp_too_far' | 'watch_too_long' | 'link_too_long'
     | 'malformed' | 'bad_header' | 'unknown_critical' | 'unknown_key' | 'bad_signature'
     | 'bad_claims' | 'not_yet_valid' | 'wrong_scope';
@@ -20,6 +20,9 @@ export class LecternError extends Error {
     readonly code: ErrorCode;
     constructor(code: ErrorCode, message: string);
 }
+
+/** Kind of files that an upload link takes. */
+export type FileKind = 'video' | 'audio' | 'image' | 'captions' | 'hls';
 
 export type Use = 'play' | 'download' | 'upload' | 'admin';
 
@@ -48,6 +51,9 @@ export interface Claims {
     sessions_policy?: SessionsPolicy;
     strict?: boolean;
     offline?: number;
+    max_bytes?: number;
+    max_objects?: number;
+    types?: FileKind[];
 }
 
 /** Settings of the edge that links are for. */
@@ -101,6 +107,12 @@ export interface LinkOptions extends MintOptions {
      * `sessions` and `strict`.
      */
     offline?: number;
+    /** Bytes that upload links with this `jti` may store in all. */
+    maxBytes?: number;
+    /** Objects that upload links with this `jti` may write in all, at most 100000. */
+    maxObjects?: number;
+    /** Kinds of files that an upload link takes. */
+    types?: FileKind[];
     use?: Use;
     /** Opens the folder of the URL's object. A URL that ends in a slash is a folder already. */
     directory?: boolean;
@@ -115,15 +127,17 @@ export function link(url: string, options?: LinkOptions): Promise<string>;
  */
 export function uploadLink(url: string, options?: Omit<LinkOptions, 'use'>): Promise<string>;
 
+/** Options of a link that plays. */
+export type EmbedOptions = Omit<LinkOptions, 'use' | 'maxBytes' | 'maxObjects' | 'types'>;
+
 /** Options of a link to one object of a lecture. */
-export type ObjectOptions =
-    Omit<LinkOptions, 'use' | 'directory' | 'maxHeight' | 'preview' | 'langs'>;
+export type ObjectOptions = Omit<EmbedOptions, 'directory' | 'maxHeight' | 'preview' | 'langs'>;
 
 /**
  * Returns the address of the edge's player page for an `<iframe>`. The link is in the fragment,
  * which browsers send to no server. Of a URL that ends in a slash, the page plays `master.m3u8`.
  */
-export function embedUrl(url: string, options?: Omit<LinkOptions, 'use'>): Promise<string>;
+export function embedUrl(url: string, options?: EmbedOptions): Promise<string>;
 
 /**
  * Returns a link to the poster of a lecture, and to nothing else. The URL is that of the lecture's

@@ -16,8 +16,8 @@
  */
 
 import {
-    check, checkExpiry, checkReserved, checkTarget, EXPIRES_IN, MAX_LINK_AGE, MAX_LINK_BYTES,
-    MAX_WATCH, readBound, readInstant, readNow, readOptions, RULES,
+    check, checkExpiry, checkTarget, EXPIRES_IN, MAX_LINK_AGE, MAX_LINK_BYTES, MAX_WATCH,
+    readBound, readInstant, readNow, readOptions, RULES,
 } from './claims.js';
 import { LecternError } from './error.js';
 import { encode, isPlain, keyring, sign } from './keys.js';
@@ -36,7 +36,8 @@ const POSTER_OPTIONS = [
 // The edge opens no single object with these.
 const RESTRICTIONS = ['maxHeight', 'preview', 'langs'];
 const DOWNLOAD_OPTIONS = [...POSTER_OPTIONS, 'name'];
-const UPLOAD_OPTIONS = [...POSTER_OPTIONS, 'directory'];
+const EMBED_OPTIONS = [...POSTER_OPTIONS, 'directory'];
+const UPLOAD_OPTIONS = [...EMBED_OPTIONS, 'maxBytes', 'maxObjects', 'types'];
 const LINK_OPTIONS = [...UPLOAD_OPTIONS, 'use'];
 
 /** @type {Lectern['link']} */
@@ -64,6 +65,9 @@ export const link = async (url, options) => {
         sessions_policy: given.sessionsPolicy,
         strict: given.strict,
         offline: given.offline,
+        max_bytes: given.maxBytes,
+        max_objects: given.maxObjects,
+        types: given.types,
     };
     return addToken(parts, await mint(claims, { keys, now, maxLinkAge, maxWatch }));
 };
@@ -80,7 +84,7 @@ export const uploadLink = async (url, options) => {
 
 /** @type {Lectern['embedUrl']} */
 export const embedUrl = async (url, options) => {
-    const given = readOptions(options, UPLOAD_OPTIONS);
+    const given = readOptions(options, EMBED_OPTIONS);
     const parts = splitUrl(url);
     const lecture = parts.path.endsWith('/') ? beside(parts, 'master.m3u8') : url;
     return `${parts.origin}/_lectern/play#${await link(lecture, given)}`;
@@ -116,7 +120,6 @@ export const mint = async (claims, options) => {
     const present = Object.entries(claims ?? {}).filter(([, value]) => (value ?? null) !== null);
     const unknown = present.find(([name]) => !RULES.has(name));
     if (unknown) throw new LecternError('unknown_claim', `no claim is called \`${unknown[0]}\``);
-    checkReserved(Object.fromEntries(present));
     const checked = check(Object.fromEntries(present));
     checkTarget(checked);
     checkExpiry(checked.exp, now, maxLinkAge);

@@ -15,8 +15,11 @@ await link("https://h/a", { preview: [0] });
 await mint({ path: "/a/", exp: 1, maxHeight: 720 });
 // @ts-expect-error a policy is one of two words
 await mint({ path: "/a/", exp: 1, sub: "s42", sessions: 2, sessions_policy: "first" });
-// @ts-expect-error `max_bytes` is reserved
-await mint({ path: "/a/", exp: 1, use: "upload", max_bytes: 1 });
+export const bounded: string = await mint({ path: "/a/", exp: 1, use: "upload", jti: "l", max_bytes: 1, types: ["hls"] });
+// @ts-expect-error types are kinds of files
+await uploadLink("https://h/a/", { types: ["video/mp4"] });
+// @ts-expect-error a player uploads nothing
+await embedUrl("https://h/a/", { types: ["video"] });
 // @ts-expect-error an upload link has no other use
 await uploadLink("https://h/a/", { use: "play" });
 export const urls: string[] = [

@@ -7,8 +7,8 @@
  */
 
 import {
-    check, checkExpiry, checkReserved, checkTarget, MAX_LINK_AGE, MAX_LINK_BYTES, readBound,
-    readNow, readOptions, RULES,
+    check, checkExpiry, checkTarget, MAX_LINK_AGE, MAX_LINK_BYTES, readBound, readNow, readOptions,
+    RULES,
 } from './claims.js';
 import { LecternError } from './error.js';
 import { decode, importKey, isObject, keyring, readJson } from './keys.js';
@@ -29,7 +29,6 @@ export const verify = async (token, options) => {
             throw new LecternError('not_yet_valid', `the link is not valid before ${earliest}`);
         }
     }
-    checkReserved(claims);
     checkTarget(claims);
     const opens = given.url ?? (inUrl === undefined ? undefined : text);
     if (opens !== undefined) checkScope(claims.path, opens);

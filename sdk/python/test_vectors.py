@@ -137,11 +137,12 @@ class Vectors(unittest.TestCase):
 
     def test_the_other_calls_take_the_options_of_link(self):
         taken = dict(inspect.signature(lectern.link).parameters)
+        bounds = {"max_bytes", "max_objects", "types"}
         for mint, without, more in (
             (lectern.upload_link, {"use"}, set()),
-            (lectern.embed_url, {"use"}, set()),
-            (lectern.poster_url, {"use", "directory"}, set()),
-            (lectern.download_url, {"use", "directory"}, {"name"}),
+            (lectern.embed_url, {"use"} | bounds, set()),
+            (lectern.poster_url, {"use", "directory"} | bounds, set()),
+            (lectern.download_url, {"use", "directory"} | bounds, {"name"}),
         ):
             given = dict(inspect.signature(mint).parameters)
             self.assertEqual(set(given), set(taken) - without | more)

@@ -8,6 +8,7 @@ from lectern.verify import verify
 now = datetime.now(timezone.utc)
 url: str = link("https://h/a", viewer="s42", preview=(0, 300), langs=["en"], expires_at=now, watch=timedelta(hours=1), use="download")
 folder: str = upload_link("https://h/a/", viewer="s42", expires_in=60, max_link_age=timedelta(days=1))
+bounded: str = upload_link("https://h/a/", jti="l1", max_bytes=1, max_objects=1, types=["video", "hls"])
 urls: list[str] = [embed_url("https://h/a/", viewer="s42", directory=True), poster_url("https://h/a/"), download_url("https://h/a/", name="Tag 1")]
 claims: Claims = verify(url, now=now)
 ids: list[str] = key_ids()
@@ -27,4 +28,5 @@ poster_url("https://h/a/", directory=True)  # type: ignore[call-arg]
 download_url("https://h/a/", name=1)  # type: ignore[arg-type]
 verify(url, max_watch=60)  # type: ignore[call-arg]
 LecternError("over", "no code")  # type: ignore[arg-type]
-claims["max_bytes"]  # type: ignore[typeddict-item]
+claims["max_size"]  # type: ignore[typeddict-item]
+upload_link("https://h/a/", types=["video/mp4"])  # type: ignore[list-item]

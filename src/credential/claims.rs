@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::binding::{Cidr, Country};
 use crate::http::cors::OriginPattern;
 use crate::json::JsonValue;
+use crate::object::file_kind::FileKind;
 use crate::object::key::{Directory, Scope};
 
 /// The largest integer that every JSON implementation carries exactly (RFC 8259 §6).
@@ -19,20 +20,25 @@ pub const STRICT_SECONDS: u64 = 60;
 
 /// The longest time for which a device may keep a lecture, in seconds: 30 days.
 const MAX_OFFLINE: u64 = 2_592_000;
+/// The most objects that an upload link may be limited to. The edge keeps a hash of each.
+const MAX_OBJECTS: u64 = 100_000;
 
 /// Rules for the values of claims, in the order in which they are checked.
-const RULES: [&str; 11] = [
+const RULES: [&str; 14] = [
     "a number is beyond 2^53",
     "`sub` and `jti` have 1 to 256 bytes",
     "a list has 1 to 32 entries",
     "`langs` are BCP 47 tags such as `en` or `pt-BR`",
     "`preview` is `[from, to]`, the first before the second",
-    "`watch`, `max_height`, `sessions` and `max_bytes` are at least 1",
+    "`watch`, `max_height`, `sessions`, `max_bytes` and `max_objects` are at least 1",
     "`sessions` is at most 255",
     "`sessions` needs `sub`, and `sessions_policy` needs `sessions`",
     "`watermark` has 1 to 100 characters",
     "`offline` is 1 to 2592000 seconds",
     "`offline` excludes `sessions` and `strict`: a device without a connection asks nothing",
+    "`max_bytes`, `max_objects` and `types` need `use` to be `upload`",
+    "`max_bytes` and `max_objects` need `jti`, under which the edge counts",
+    "`max_objects` is at most 100000",
 ];
 
 /// The purpose that a link permits.
@@ -118,9 +124,15 @@ pub struct Claims {
     /// Seconds for which the player page may keep the lecture on the device.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub offline: Option<u64>,
-    /// The sum of bytes that uploads under the link may have.
+    /// The sum of bytes that uploads under the link's `jti` may have.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_bytes: Option<u64>,
+    /// The number of objects that uploads under the link's `jti` may write.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_objects: Option<u64>,
+    /// The kinds of files that an upload link takes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub types: Option<Vec<FileKind>>,
 }
 
 impl Purpose {
@@ -157,6 +169,8 @@ impl Claims {
             strict: false,
             offline: None,
             max_bytes: None,
+            max_objects: None,
+            types: None,
         }
     }
 
@@ -223,6 +237,8 @@ impl Claims {
                 }
                 "offline" => set(&mut claims.offline, value.as_integer()),
                 "max_bytes" => set(&mut claims.max_bytes, value.as_integer()),
+                "max_objects" => set(&mut claims.max_objects, value.as_integer()),
+                "types" => set(&mut claims.types, parse_list(value, FileKind::parse)),
                 _ => true,
             };
             if !ok {
@@ -245,11 +261,10 @@ impl Claims {
         first.map_or(Ok(()), |(_, rule)| Err(RULES[rule]))
     }
 
-    /// The first claim that violates a rule of its own, and that rule. Reserved claims are skipped.
+    /// The first claim that violates a rule, and that rule.
     pub(crate) fn first_violation(&self) -> Option<(&'static str, &'static str)> {
-        let mut violations = self.violations();
-        let found = violations.find(|(claim, _)| *claim != "max_bytes");
-        found.map(|(claim, rule)| (claim, RULES[rule]))
+        let (claim, rule) = self.violations().next()?;
+        Some((claim, RULES[rule]))
     }
 
     /// Each invalid claim with the index of its rule, in the order of the claims.
@@ -277,6 +292,14 @@ impl Claims {
             .offline
             .is_some_and(|seconds| !(1..=MAX_OFFLINE).contains(&seconds));
         let is_asking = self.strict || self.sessions.is_some();
+        let for_upload = |claim, is_set: bool| {
+            let is_other = is_set && self.purpose != Purpose::Upload;
+            is_other.then_some((claim, 11))
+        };
+        let counted = |claim, number: Option<u64>| {
+            let is_uncounted = number.is_some() && self.jti.is_none();
+            is_uncounted.then_some((claim, 12))
+        };
         let violations = [
             number("exp", Some(self.exp)),
             number("nbf", self.nbf),
@@ -302,6 +325,14 @@ impl Claims {
             (self.offline.is_some() && is_asking).then_some(("offline", 10)),
             number("max_bytes", self.max_bytes),
             least("max_bytes", self.max_bytes),
+            for_upload("max_bytes", self.max_bytes.is_some()),
+            counted("max_bytes", self.max_bytes),
+            least("max_objects", self.max_objects),
+            (self.max_objects > Some(MAX_OBJECTS)).then_some(("max_objects", 13)),
+            for_upload("max_objects", self.max_objects.is_some()),
+            counted("max_objects", self.max_objects),
+            list("types", self.types.as_ref().map(Vec::len)),
+            for_upload("types", self.types.is_some()),
         ];
         violations.into_iter().flatten()
     }
@@ -324,7 +355,10 @@ fn rule(name: &str) -> &'static str {
         "sessions_policy" => "`sessions_policy` is `newest` or `oldest`",
         "strict" => "`strict` is `true` or `false`",
         "origin" => "`origin` is a list of origins such as `https://*.school.example`",
-        _ => "`watch`, `max_height`, `sessions`, `offline` and `max_bytes` are whole numbers",
+        "types" => "`types` is a list of `video`, `audio`, `image`, `captions` and `hls`",
+        _ => {
+            "`watch`, `max_height`, `sessions`, `offline`, `max_bytes` and `max_objects` are whole numbers"
+        }
     }
 }
 
@@ -353,7 +387,7 @@ fn parse_list<T>(value: &JsonValue<'_>, parse: impl Fn(&str) -> Option<T>) -> Op
 
 /// The names of all claims. The `crit` header may list any of them, because the edge reads them
 /// all.
-pub const CLAIMS: [&str; 20] = [
+pub const CLAIMS: [&str; 22] = [
     "path",
     "use",
     "exp",
@@ -374,6 +408,8 @@ pub const CLAIMS: [&str; 20] = [
     "strict",
     "offline",
     "max_bytes",
+    "max_objects",
+    "types",
 ];
 
 /// Returns whether a language tag has the syntax of RFC 5646 §2.1: subtags of letters and digits.
@@ -468,6 +504,27 @@ mod tests {
             ),
             (r#"{"path":"/a","exp":1,"max_bytes":0}"#, "`max_bytes`"),
             (r#"{"path":"/a","exp":1,"max_bytes":"1"}"#, "`max_bytes`"),
+            (
+                r#"{"path":"/a","exp":1,"jti":"l","max_bytes":1}"#,
+                "`upload`",
+            ),
+            (
+                r#"{"path":"/a","exp":1,"use":"upload","max_bytes":1}"#,
+                "need `jti`",
+            ),
+            (
+                r#"{"path":"/a","exp":1,"use":"upload","jti":"l","max_objects":100001}"#,
+                "100000",
+            ),
+            (
+                r#"{"path":"/a","exp":1,"use":"upload","types":[]}"#,
+                "1 to 32 entries",
+            ),
+            (
+                r#"{"path":"/a","exp":1,"use":"upload","types":["text/html"]}"#,
+                "`captions`",
+            ),
+            (r#"{"path":"/a","exp":1,"types":["video"]}"#, "`upload`"),
         ] {
             let error = Claims::from_json(json.as_bytes()).expect_err(json);
             assert!(error.contains(expected), "{json}: {error}");

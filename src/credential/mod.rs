@@ -147,10 +147,12 @@ pub(crate) fn permit(
             Reason::Other,
             "the link has `sessions`, and the edge has no binding `LEDGERS`",
         ))
-    } else if claims.max_bytes.is_some() {
+    } else if (claims.max_bytes.is_some() || claims.max_objects.is_some())
+        && !config.bindings.ledgers
+    {
         Some((
             Reason::Other,
-            "the link has `max_bytes`, which this version does not enforce",
+            "the link has `max_bytes` or `max_objects`, and the edge has no binding `LEDGERS`",
         ))
     } else if !address_allowed(claims, request) {
         Some((

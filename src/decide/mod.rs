@@ -6,6 +6,7 @@ mod watched;
 
 use crate::config::Config;
 use crate::credential::claims::{Claims, Purpose, STRICT_SECONDS, SessionsPolicy};
+use crate::credential::link::{decode, verify};
 use crate::credential::pass::{self, Pass, PassKind};
 use crate::credential::steering_token::SteeringOffer;
 use crate::credential::ticket::{Place, SessionId, Ticket, open_session, viewer_hash};
@@ -22,6 +23,8 @@ use crate::operation::list::List;
 use crate::operation::read::{Naming, Read, Steering, Treatment, path_below_pass};
 use crate::operation::revocations::{self, REVOCATIONS};
 use crate::operation::stable_name;
+use crate::operation::status::status_subject;
+use crate::operation::upload_bounds::UploadBounds;
 use crate::operation::watched::{AdminWatch, PlayerWatch, WATCHED, WATCHED_FOLDER};
 use crate::operation::write::Write;
 use crate::playlist::steering::STEERING;
@@ -30,6 +33,9 @@ use crate::request::{Request, decoded, object_key, parameter, split_path_pass};
 
 /// The path of the health check.
 pub const HEALTH: &str = "/_lectern/health";
+
+/// The uses of a link that may write.
+const WRITERS: [Purpose; 2] = [Purpose::Upload, Purpose::Admin];
 
 /// Every outcome of a request.
 #[derive(Debug)]
@@ -67,6 +73,8 @@ pub enum Decision<'config> {
         write: Write,
         /// The viewer and the link, which may be revoked.
         ticket: Option<Ticket>,
+        /// The link's bounds.
+        bounds: UploadBounds,
     },
     Refuse(Refusal),
 }
@@ -186,6 +194,12 @@ fn read<'config>(
             (treatment, pass.expires, grant)
         }
         Credential::Link(link) => {
+            if let Some(upload) = status_subject(&key)
+                && let Ok(claims) =
+                    open_link(&link, &upload, &[Purpose::Upload], request, config, now)
+            {
+                return status(request, key, &claims, config, now);
+            }
             let uses = [Purpose::Play, Purpose::Download, Purpose::Admin];
             let claims = open_link(&link, &key, &uses, request, config, now)?;
             let mut grant = grant_by_link(config, &claims, &key, request, now)?;
@@ -281,7 +295,43 @@ fn read<'config>(
         sub,
         viewer,
         seconds_left: expires.saturating_sub(now),
+        now,
         steering,
+        grant,
+    })))
+}
+
+/// Reads a status with an upload link, which opens nothing else. The rest of its query has no
+/// effect.
+fn status<'config>(
+    request: &Request<'_>,
+    key: ObjectKey,
+    claims: &Claims,
+    config: &'config Config,
+    now: u64,
+) -> Result<Decision<'config>, Refusal> {
+    let grant = grant_by_link(config, claims, &key, request, now)?;
+    let header = request.header;
+    Ok(Decision::Read(Box::new(Read {
+        key,
+        is_head: request.method == "HEAD",
+        treatment: Treatment::Status,
+        has_pass: false,
+        is_for_admin: false,
+        hides_link: false,
+        attachment: None,
+        name: Naming::Exact,
+        conditions: Conditions::parse(header, now),
+        range: None,
+        accepts_gzip: header("accept-encoding").is_some_and(|value| accepts_gzip(&value)),
+        sub: claims.sub.clone(),
+        viewer: ViewerChecks {
+            asks_revocations: grant.ticket.is_some() && config.bindings.revocations,
+            ..ViewerChecks::default()
+        },
+        seconds_left: claims.exp.saturating_sub(now),
+        now,
+        steering: None,
         grant,
     })))
 }
@@ -552,24 +602,58 @@ fn place(
 
 fn write<'config>(
     request: &Request<'_>,
-    config: &Config,
+    config: &'config Config,
+    now: u64,
+) -> Result<Decision<'config>, Refusal> {
+    let parsed = parse_write(request, config, now);
+    // The holder of a link that may write hears which part of the request is wrong.
+    parsed.map_err(|mut refusal| {
+        if refusal.problem == Problem::Forbidden || !has_writing_link(request, config, now) {
+            return refusal;
+        }
+        if refusal.problem == Problem::BadPath {
+            refusal
+                .detail
+                .push_str(": percent-encode each name in it, once");
+        }
+        refusal.told()
+    })
+}
+
+fn parse_write<'config>(
+    request: &Request<'_>,
+    config: &'config Config,
     now: u64,
 ) -> Result<Decision<'config>, Refusal> {
     let (in_path, path) = split_path_pass(request.path);
     let key = object_key(path)?;
-    let ticket = match Credential::of(request, in_path)? {
-        Credential::Link(link) => {
-            let uses = [Purpose::Upload, Purpose::Admin];
-            let claims = open_link(&link, &key, &uses, request, config, now)?;
-            ticket(&claims, config)
-        }
-        Credential::Pass(_) | Credential::PathPass(_) => {
-            return Err(Refusal::new(Problem::Forbidden, "a pass cannot write"));
-        }
+    let Credential::Link(link) = Credential::of(request, in_path)? else {
+        return Err(Refusal::new(Problem::Forbidden, "a pass cannot write"));
     };
+    let claims = open_link(&link, &key, &WRITERS, request, config, now)?;
+    let kid = decode(&link).map(|(kid, _)| kid).unwrap_or_default();
+    let bounds = UploadBounds::of(&claims, &kid);
     let write = Write::parse(request, key, config, now)?;
-    Ok(Decision::Write { write, ticket })
+    bounds.check(&write)?;
+    Ok(Decision::Write {
+        write,
+        ticket: ticket(&claims, config),
+        bounds,
+    })
+}
+
+/// Returns whether the request has a link that may write somewhere, so that its holder is no
+/// forger.
+fn has_writing_link(request: &Request<'_>, config: &Config, now: u64) -> bool {
+    let (in_path, _) = split_path_pass(request.path);
+    let Ok(Credential::Link(link)) = Credential::of(request, in_path) else {
+        return false;
+    };
+    let verified = verify(&link, &config.keys, now, config.max_link_age);
+    verified.is_ok_and(|claims| WRITERS.contains(&claims.purpose))
 }
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod upload_tests;

@@ -80,6 +80,7 @@ fn steering_read<'config>(
     });
     let accepted = (request.header)("accept-encoding");
     let read = Read {
+        now,
         key,
         is_head: request.method == "HEAD",
         treatment: Treatment::Steering,

@@ -9,9 +9,9 @@ use crate::credential::ticket::seal_session;
 use crate::playlist::PlaylistError;
 use crate::request::split_url;
 
-const NOW: u64 = 1_800_000_000;
+pub(super) const NOW: u64 = 1_800_000_000;
 
-fn config() -> Config {
+pub(super) fn config() -> Config {
     Config::from_lookup(|name| {
         (name == "LECTERN_KEYS").then(|| {
             r#"[{"kid":"k","secret":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}]"#.to_owned()
@@ -194,7 +194,6 @@ fn a_link_opens_only_from_where_it_says() {
             "forbidden",
         ),
         (r#""sub":"s","sessions":1"#, vec![], "forbidden"),
-        (r#""max_bytes":1"#, vec![], "forbidden"),
     ] {
         let token = link::mint(config.keys.minting(), &claims(restriction));
         let url = format!("https://a.example/a/b?token={token}");
@@ -1072,7 +1071,7 @@ fn an_opening_may_ask_for_its_viewers_position() {
     }
 }
 
-fn with_bindings() -> Config {
+pub(super) fn with_bindings() -> Config {
     Config {
         bindings: Bindings {
             ledgers: true,

@@ -39,6 +39,10 @@ pub enum Problem {
     /// A condition of a write that is unreadable, or of a request that changes no object.
     BadCondition,
     PayloadTooLarge,
+    /// The upload link has stored its `max_bytes` or `max_objects`.
+    UploadLimit,
+    /// The upload link's `types` do not list this kind of file.
+    UnsupportedType,
     RangeNotSatisfiable {
         length: u64,
     },
@@ -75,7 +79,8 @@ impl Problem {
             Self::SteeringEnded => 410,
             Self::LengthRequired => 411,
             Self::PreconditionFailed => 412,
-            Self::PayloadTooLarge => 413,
+            Self::PayloadTooLarge | Self::UploadLimit => 413,
+            Self::UnsupportedType => 415,
             Self::RangeNotSatisfiable { .. } => 416,
             Self::PlaylistTooLarge | Self::Misconfigured => 500,
             Self::RateLimited => 429,
@@ -103,6 +108,8 @@ impl Problem {
             Self::PreconditionFailed => "precondition_failed",
             Self::BadCondition => "bad_condition",
             Self::PayloadTooLarge => "payload_too_large",
+            Self::UploadLimit => "upload_limit",
+            Self::UnsupportedType => "unsupported_type",
             Self::RangeNotSatisfiable { .. } => "range_not_satisfiable",
             Self::BadUpload => "bad_upload",
             Self::NoUpload => "no_upload",
@@ -144,6 +151,8 @@ impl Problem {
                  `If-Unmodified-Since` with a date, on the request that writes, completes or removes the object."
             }
             Self::PayloadTooLarge => "This is too large for one request. Upload it in parts.",
+            Self::UploadLimit => "This link has stored all that it may. Ask for another one.",
+            Self::UnsupportedType => "This link does not take a file of this kind.",
             Self::RangeNotSatisfiable { .. } => "The requested range lies outside the object.",
             Self::BadUpload => "These parts do not form an upload.",
             Self::NoUpload => "There is no such upload any more. Begin it again.",
@@ -165,31 +174,35 @@ impl Problem {
         )
     }
 
-    /// The body (RFC 9457 §3). `type` is omitted, which means `about:blank`.
+    /// The body (RFC 9457 §3), with a detail for the holder of an upload link. `type` is omitted,
+    /// which means `about:blank`.
     #[must_use]
-    pub fn body(self) -> String {
+    pub fn body(self, detail: Option<&str>) -> String {
         #[derive(Serialize)]
-        struct ProblemDetails {
+        struct ProblemDetails<'detail> {
             title: &'static str,
             status: u16,
             code: &'static str,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            detail: Option<&'detail str>,
         }
         written(&ProblemDetails {
             title: self.title(),
             status: self.status(),
             code: self.code(),
+            detail,
         })
     }
 
-    /// The additional headers of this answer.
+    /// The additional headers of an answer with this body.
     #[must_use]
-    pub fn headers(self) -> Vec<(&'static str, String)> {
+    pub fn headers(self, body: &str) -> Vec<(&'static str, String)> {
         let mut headers = vec![
             ("Content-Type", "application/problem+json".to_owned()),
             ("Cache-Control", "no-store".to_owned()),
             // RFC 9110 §9.3.2: `HEAD` has the headers of `GET`, but the platform sets this one for
             // `GET` only.
-            ("Content-Length", self.body().len().to_string()),
+            ("Content-Length", body.len().to_string()),
         ];
         match self {
             Self::MissingToken => headers.push(("WWW-Authenticate", "Bearer".to_owned())),
@@ -242,6 +255,8 @@ pub struct Refusal {
     pub problem: Problem,
     pub reason: Reason,
     pub detail: String,
+    /// The answer has the detail: the request's link is valid and may write.
+    pub is_told: bool,
 }
 
 impl Refusal {
@@ -254,7 +269,27 @@ impl Refusal {
             problem,
             reason,
             detail: format!("{detail}"),
+            is_told: false,
         }
+    }
+
+    /// Tells the holder of a link that may write which part of the request is wrong. Faults of the
+    /// edge and of storage stay in the log.
+    pub(crate) fn told(mut self) -> Self {
+        self.is_told = (400..500).contains(&self.problem.status());
+        self
+    }
+
+    /// The detail for the client, if the answer has one.
+    #[must_use]
+    pub fn told_detail(&self) -> Option<&str> {
+        self.is_told.then_some(&self.detail)
+    }
+
+    /// Returns whether this refusal counts against the client's address.
+    #[must_use]
+    pub fn counts(&self) -> bool {
+        !self.is_told && self.problem.counts()
     }
 }
 
@@ -284,9 +319,25 @@ mod tests {
             Problem::RangeNotSatisfiable { length: 7 },
         ] {
             let body: serde_json::Value =
-                serde_json::from_str(&problem.body()).expect("a JSON body");
+                serde_json::from_str(&problem.body(None)).expect("a JSON body");
             assert_eq!(body["code"], problem.code());
             assert_eq!(body["status"], problem.status());
+            assert_eq!(body["detail"], serde_json::Value::Null);
+        }
+    }
+
+    #[test]
+    fn only_a_refusal_that_is_told_has_a_detail_and_counts_against_no_address() {
+        let refusal = Refusal::new(Problem::BadRequest, "`partNumber` is \"0\"");
+        assert_eq!((refusal.told_detail(), refusal.counts()), (None, true));
+        let told = refusal.told();
+        assert!(!told.counts());
+        let body: serde_json::Value =
+            serde_json::from_str(&told.problem.body(told.told_detail())).expect("a JSON body");
+        assert_eq!(body["detail"], "`partNumber` is \"0\"");
+        for problem in [Problem::StorageUnavailable, Problem::Misconfigured] {
+            let failed = Refusal::new(problem, "a message of the platform").told();
+            assert_eq!(failed.told_detail(), None);
         }
     }
 }

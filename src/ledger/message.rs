@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::report::Lecture;
 use super::revocation::Revoked;
+use super::upload_account::{self, UploadCharge};
 use super::watch_message::WatchMessage;
 use crate::credential::ticket::{Place, parse_session, session_text};
 use crate::json::{JsonValue, written};
@@ -23,6 +24,8 @@ pub enum LedgerRequest {
     Unrevoke(Revoked),
     /// To the ledger of revocations: lists those in force.
     ListRevocations,
+    /// To the account of upload links: adds what a request stores.
+    Upload(UploadCharge),
     /// About what a viewer watches.
     Watch(WatchMessage),
 }
@@ -117,6 +120,7 @@ impl LedgerRequest {
                 ask: "revocations",
                 ..Members::default()
             },
+            Self::Upload(charge) => return charge.to_json(),
             Self::Watch(message) => return message.to_json(),
         };
         written(&members)
@@ -146,6 +150,7 @@ impl LedgerRequest {
             "revoke" => Self::Revoke(target()?, number("until")?),
             "unrevoke" => Self::Unrevoke(target()?),
             "revocations" => Self::ListRevocations,
+            upload_account::ASK => Self::Upload(UploadCharge::from_members(&message)?),
             _ => Self::Watch(WatchMessage::from_members(&message)?),
         })
     }
@@ -177,6 +182,8 @@ mod tests {
             LedgerRequest::Unrevoke(viewer),
             LedgerRequest::Revoke(Revoked::Path("/a/".to_owned()), 5),
             LedgerRequest::ListRevocations,
+            LedgerRequest::Upload(UploadCharge::new("a/é", 5, (Some(9), None), 7)),
+            LedgerRequest::Upload(UploadCharge::new("a", 5, (None, Some(9)), 7)),
         ] {
             let json = message.to_json();
             assert_eq!(LedgerRequest::from_json(json.as_bytes()), Some(message));

@@ -7,6 +7,7 @@ pub mod message;
 pub mod places;
 pub mod report;
 pub mod revocation;
+pub mod upload_account;
 pub mod viewer_limit;
 pub mod watch_message;
 pub mod watching;

@@ -81,6 +81,31 @@ pub fn is_dash_manifest(content_type: &str) -> bool {
     essence.eq_ignore_ascii_case("application/dash+xml")
 }
 
+/// Returns whether no browser runs a body of this type, or shows it as a page: media, images other
+/// than SVG, captions, playlists, and plain data. The edge sends no object as another type.
+#[must_use]
+pub fn is_inert(content_type: &str) -> bool {
+    const INERT: [&str; 4] = [UNKNOWN, "text/plain", "text/vtt", "application/json"];
+    // Browsers read a list of types, and take the last (Fetch standard, "extract a MIME type").
+    let is_outside = |at: usize| at.is_multiple_of(2);
+    let mut texts = content_type.split('"').enumerate();
+    let is_list = texts.any(|(at, text)| is_outside(at) && text.contains(','));
+    if is_list || content_type.contains('\\') {
+        return false;
+    }
+    let essence = content_type.split(';').next().unwrap_or("").trim();
+    let essence = essence.to_ascii_lowercase();
+    let is_media = ["video/", "audio/", "image/"]
+        .iter()
+        .any(|kind| essence.starts_with(kind));
+    // RFC 7303 §4.2: browsers show such an image as a document, with its scripts.
+    let is_xml = essence.ends_with("xml");
+    (is_media && !is_xml)
+        || INERT.contains(&&*essence)
+        || is_hls_playlist(&essence)
+        || is_dash_manifest(&essence)
+}
+
 /// Returns whether a body of this type is text, which compresses: playlists, manifests, captions.
 #[must_use]
 pub fn is_text(content_type: &str) -> bool {
@@ -94,6 +119,55 @@ pub fn is_text(content_type: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_browser_runs_or_shows_as_a_page_is_not_inert() {
+        for (content_type, expected) in [
+            ("video/mp4", true),
+            ("Video/X-Test; codecs=\"avc1\"", true),
+            ("video/mp4; codecs=\"avc1,mp4a\"", true),
+            ("video/mp4, text/html", false),
+            ("video/mp4;x=\"\", text/html", false),
+            ("video/mp4;x=\"a\\\", text/html", false),
+            ("audio/mpegurl", true),
+            ("image/png", true),
+            ("text/vtt; charset=utf-8", true),
+            ("text/plain", true),
+            ("application/json", true),
+            ("application/dash+xml", true),
+            ("application/vnd.apple.mpegurl", true),
+            ("application/octet-stream", true),
+            ("", false),
+            ("text/html", false),
+            (" TEXT/HTML ; charset=utf-8", false),
+            ("application/xhtml+xml", false),
+            ("image/svg+xml", false),
+            ("Image/SVG+XML;x", false),
+            ("text/xml", false),
+            ("application/xml", false),
+            ("video/mp4+xml", false),
+            ("application/rss+xml", false),
+            ("text/javascript", false),
+            ("application/javascript", false),
+            ("application/ecmascript", false),
+            ("application/wasm", false),
+            ("application/pdf", false),
+            ("application/x-shockwave-flash", false),
+            ("text/css", false),
+            ("text/cache-manifest", false),
+            ("multipart/x-mixed-replace", false),
+            ("message/rfc822", false),
+            ("*/*", false),
+            ("video", false),
+        ] {
+            assert_eq!(is_inert(content_type), expected, "{content_type}");
+        }
+        for name in [
+            "a.m3u8", "a.mp4", "a.m4a", "a.vtt", "a.mpd", "a.json", "a.jpg", "a",
+        ] {
+            assert!(is_inert(for_key(name)), "{name}");
+        }
+    }
 
     #[test]
     fn the_extension_names_the_type() {

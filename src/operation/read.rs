@@ -15,11 +15,16 @@ use crate::ledger::ViewerChecks;
 use crate::object::content_type;
 use crate::object::key::ObjectKey;
 use crate::object::stored::ObjectMetadata;
+use crate::operation::status::MAX_STATUS_BYTES;
 use crate::playlist::steering::{STEERING_TYPE, SteeringTime, announce, steering_manifest};
 use crate::playlist::{
     Base, Grant, Limits, MAX_PLAYLIST_BYTES, PlaylistError, Rewritten, check_manifest, rewrite,
-    rewrite_asset_list, with_base_url,
+    rewrite_asset_list, with_base_url, with_end,
 };
+
+/// The seconds after which a recorder counts as dead. It replaces its playlist more often, also
+/// while it is paused.
+const SILENT_SECONDS: u64 = 90;
 
 /// The headers of an answer.
 pub type Headers = Vec<(&'static str, String)>;
@@ -51,6 +56,8 @@ pub struct Read<'config> {
     pub viewer: ViewerChecks,
     /// Seconds until the credential expires.
     pub seconds_left: u64,
+    /// The second of the request.
+    pub now: u64,
     /// The renewals of a strict link's player.
     pub steering: Option<Steering>,
     /// The authority that a playlist passes on to its entries.
@@ -92,6 +99,8 @@ pub enum Treatment {
     AssetList,
     /// The steering manifest of a Multivariant Playlist.
     Steering,
+    /// A status of packaging, as JSON. An upload link opens it.
+    Status,
     /// [`Treatment::Rewrite`] if the stored content type is that of a playlist, or below a
     /// directory's pass that of a DASH manifest. Otherwise [`Treatment::AsStored`].
     ByContentType,
@@ -126,7 +135,7 @@ impl Read<'_> {
     #[must_use]
     pub fn is_rewritten(&self, stored: &ObjectMetadata) -> bool {
         match self.treatment {
-            Treatment::AsStored => false,
+            Treatment::AsStored | Treatment::Status => false,
             Treatment::Rewrite
             | Treatment::Manifest
             | Treatment::AssetList
@@ -139,6 +148,40 @@ impl Read<'_> {
                 })
             }
         }
+    }
+
+    /// Returns whether caches may keep the answer. An administrator and an uploader ask for what is
+    /// stored now.
+    #[must_use]
+    pub fn may_be_cached(&self) -> bool {
+        !self.is_for_admin && self.treatment != Treatment::Status
+    }
+
+    /// Returns whether the object may be the playlist of a recorder that died: it lies outside
+    /// revisions, and nothing replaced it for a while. Then [`Read::end`] decides by its bytes.
+    #[must_use]
+    pub fn may_be_silent(&self, stored: &ObjectMetadata) -> bool {
+        let since = stored.uploaded / 1000;
+        let is_old = self.now > since.saturating_add(SILENT_SECONDS);
+        is_old
+            && !self.key.is_in_revision()
+            && self.treatment != Treatment::Steering
+            && self.is_rewritten(stored)
+            && stored.size <= MAX_PLAYLIST_BYTES as u64
+    }
+
+    /// The playlist of a silent recorder with its end, and its metadata: another representation has
+    /// another entity-tag. `None` for other objects.
+    #[must_use]
+    pub fn end(&self, bytes: &[u8], stored: &ObjectMetadata) -> Option<(Vec<u8>, ObjectMetadata)> {
+        let ended =
+            with_end(bytes).filter(|ended| ended.len() as u64 <= MAX_PLAYLIST_BYTES as u64)?;
+        let stored = ObjectMetadata {
+            etag: format!("{}-ended", stored.etag),
+            size: ended.len() as u64,
+            ..stored.clone()
+        };
+        Some((ended, stored))
     }
 
     /// Returns whether the request is refused, whatever is stored. A restricted link opens playlists
@@ -222,6 +265,9 @@ impl Read<'_> {
     #[must_use]
     pub fn answer(&self, stored: &ObjectMetadata) -> ReadAnswer {
         let is_rewritten = self.is_rewritten(stored);
+        if self.treatment == Treatment::Status && stored.size > MAX_STATUS_BYTES {
+            return ReadAnswer::Refuse(Problem::NotFound);
+        }
         if is_rewritten && stored.size > MAX_PLAYLIST_BYTES as u64 {
             return ReadAnswer::Refuse(Problem::PlaylistTooLarge);
         }
@@ -229,8 +275,10 @@ impl Read<'_> {
         if !is_rewritten && matches!(self.grant.limits, Limits::RestrictedLink(_)) {
             return ReadAnswer::Refuse(Problem::Forbidden);
         }
-        let may_send_url_away = !self.has_pass || self.grant.limits == Limits::DirectoryPass;
-        if !is_rewritten && may_send_url_away && !self.is_for_admin {
+        let may_send_url_away = (!self.has_pass || self.grant.limits == Limits::DirectoryPass)
+            && !self.is_for_admin
+            && self.treatment != Treatment::Status;
+        if !is_rewritten && may_send_url_away {
             // Some players go by the content type, not the name. They would play a manifest that
             // the edge did not check, and its URL contains the link or a directory's pass.
             if stored.content_type.as_deref().is_some_and(is_manifest_type) {
@@ -242,11 +290,16 @@ impl Read<'_> {
         }
         let content_type = if is_rewritten {
             self.rewritten_content_type().to_owned()
+        } else if self.treatment == Treatment::Status {
+            "application/json".to_owned()
         } else {
-            stored
-                .content_type
-                .clone()
-                .unwrap_or_else(|| content_type::for_key(self.key.as_str()).to_owned())
+            // A creator's upload never becomes a page or a script, whatever its type says.
+            let stored = stored.content_type.as_ref();
+            let inert = stored.filter(|content_type| content_type::is_inert(content_type));
+            inert.map_or_else(
+                || content_type::for_key(self.key.as_str()).to_owned(),
+                Clone::clone,
+            )
         };
         // An administrator replaces the object with `If-Match`, and gzip would change the tag.
         let may_gzip = !self.is_for_admin && (is_rewritten || content_type::is_text(&content_type));
@@ -399,7 +452,7 @@ impl Read<'_> {
         if is_rewritten {
             return "no-store".to_owned();
         }
-        if self.is_for_admin {
+        if !self.may_be_cached() {
             return "no-store".to_owned();
         }
         if self.has_pass {
@@ -466,6 +519,7 @@ mod tests {
             sub: None,
             viewer: ViewerChecks::default(),
             seconds_left: 60,
+            now: 784_111_800,
             steering: None,
         }
     }
@@ -484,6 +538,73 @@ mod tests {
             .iter()
             .find(|(known, _)| *known == name)
             .map(|(_, value)| value.as_str())
+    }
+
+    #[test]
+    fn a_silent_recorders_playlist_gets_an_end_and_another_entity_tag() {
+        let keys = ring(&["k"]);
+        let media = b"#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\na.m4s\n";
+        let multivariant = b"#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\nb.m3u8\n";
+        for (key, treatment, age, bytes, expected) in [
+            ("u/p.m3u8", Treatment::Rewrite, 91, &media[..], true),
+            ("u/p.m3u8", Treatment::Rewrite, 90, media, false),
+            ("u/p.m3u8", Treatment::Rewrite, 0, media, false),
+            ("u/v/1/p.m3u8", Treatment::Rewrite, 91, media, false),
+            ("u/p.m3u8", Treatment::AsStored, 91, media, false),
+            ("u/p.m3u8", Treatment::Steering, 91, media, false),
+            ("u/p.m3u8", Treatment::Rewrite, 91, multivariant, false),
+        ] {
+            let mut read = read(&keys, key, treatment);
+            let stored = stored(None, bytes.len() as u64);
+            read.now = stored.uploaded / 1000 + age;
+            let ended = read
+                .may_be_silent(&stored)
+                .then(|| read.end(bytes, &stored));
+            let ended = ended.flatten();
+            assert_eq!(ended.is_some(), expected, "{key} {age}");
+            if let Some((bytes, ended)) = ended {
+                assert!(bytes.ends_with(b"#EXT-X-ENDLIST\n"), "{key}");
+                assert_eq!(ended.size, bytes.len() as u64);
+                assert_ne!(ended.etag, stored.etag);
+            }
+        }
+    }
+
+    #[test]
+    fn an_upload_is_never_answered_as_a_page_or_a_script() {
+        let keys = ring(&["k"]);
+        for (key, content_type, expected) in [
+            ("u/a", "text/html", "application/octet-stream"),
+            (
+                "u/a.html",
+                "text/html; charset=utf-8",
+                "application/octet-stream",
+            ),
+            ("u/a.mp4", "text/html", "video/mp4"),
+            ("u/a.svg", "image/svg+xml", "application/octet-stream"),
+            ("u/a.jpg", "image/svg+xml", "image/jpeg"),
+            (
+                "u/a.xhtml",
+                "application/xhtml+xml",
+                "application/octet-stream",
+            ),
+            ("u/a.xml", "text/xml", "application/octet-stream"),
+            ("u/a.js", "text/javascript", "application/octet-stream"),
+            ("u/a.wasm", "application/wasm", "application/octet-stream"),
+            ("u/a.pdf", "application/pdf", "application/octet-stream"),
+            ("u/a.mp4", "video/mp4, text/html", "video/mp4"),
+            ("u/a.mp4", "video/x-test", "video/x-test"),
+            ("u/a.bin", "video/mp4", "video/mp4"),
+        ] {
+            for is_for_admin in [false, true] {
+                let mut read = read(&keys, key, Treatment::AsStored);
+                read.is_for_admin = is_for_admin;
+                let ReadAnswer::Whole(headers) = read.answer(&stored(Some(content_type), 9)) else {
+                    panic!("{key} is not whole");
+                };
+                assert_eq!(header(&headers, "Content-Type"), Some(expected), "{key}");
+            }
+        }
     }
 
     #[test]

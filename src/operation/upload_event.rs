@@ -4,11 +4,10 @@
 use serde::Serialize;
 
 use crate::object::content_type;
+use crate::object::file_kind::is_end_mark;
+pub use crate::object::file_kind::{ENDED, extension};
 use crate::object::key::{Directory, ObjectKey};
 use crate::object::stored::ObjectMetadata;
-
-/// The name of the object that a recorder stores beside a recording's parts at its end.
-pub const ENDED: &str = "ended";
 
 /// Extensions of recordings, besides those that [`content_type`] knows as video or audio.
 const RECORDINGS: [&str; 40] = [
@@ -38,7 +37,7 @@ pub fn message<'upload>(
     stored: &'upload ObjectMetadata,
 ) -> Option<UploadMessage<'upload>> {
     let has_media_type = || is_media(stored.content_type.as_deref().unwrap_or_default());
-    let has_kind = extension(key).is_some() || is_ended(key) || has_media_type();
+    let has_kind = extension(key).is_some() || is_end_mark(key) || has_media_type();
     if !uploads?.contains(key) || !may_be_recording(key) || !has_kind {
         return None;
     }
@@ -66,19 +65,6 @@ pub fn may_be_recording(key: &ObjectKey) -> bool {
     let is_named_so =
         extension(key).is_none() || is_media(content_type::for_key(name)) || has(&RECORDINGS);
     is_named_so && !has(&SEGMENTS) && !is_init && !key.is_in_revision()
-}
-
-fn is_ended(key: &ObjectKey) -> bool {
-    key.split().1 == ENDED
-}
-
-/// The extension of a name, if it consists of letters and digits. `1. Introduction` has none.
-#[must_use]
-pub fn extension(key: &ObjectKey) -> Option<&str> {
-    let (_, extension) = key.split().1.rsplit_once('.')?;
-    let is_one =
-        !extension.is_empty() && extension.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    is_one.then_some(extension)
 }
 
 fn is_media(content_type: &str) -> bool {
@@ -136,6 +122,10 @@ mod tests {
             ("uploads/live/init-1.mp4", "", false),
             ("uploads/live/playlist.m3u8", "", false),
             ("uploads/a.json", "", false),
+            // A status enqueues no job, whatever its uploader calls its type.
+            ("uploads/a.mp4.status.json", "", false),
+            ("uploads/a.mp4.status.json", "video/mp4", false),
+            ("uploads/live/status.json", "video/mp4", false),
             ("uploads/a.jpg", "", false),
             ("uploads/a.vtt", "", false),
             ("uploads/a/v/1/lecture.mp4", "", false),

@@ -1,13 +1,17 @@
 //! Writes: `PUT`, `DELETE` and multipart uploads, with the parameter names of S3:
 //!
 //! ```text
-//! PUT    /key                             body             201, or 200 where an object may have been replaced
+//! PUT    /key                             body             201, or 200 where an object was replaced
 //! DELETE /key                                              204
 //! POST   /key?uploads                                      201 {"uploadId"}
 //! PUT    /key?uploadId=…&partNumber=1…    body             200 {"partNumber","etag"}
 //! POST   /key?uploadId=…                  {"parts":[…]}    201
 //! DELETE /key?uploadId=…                                   204
 //! ```
+//!
+//! `POST /key?put` and `POST /key?uploadId=…&partNumber=1…` do what those `PUT`s do. A browser sends
+//! a `POST` without further headers to another origin without a preflight request (Fetch standard,
+//! CORS-safelisted method).
 //!
 //! Requests that change the object accept conditions (RFC 9110 §13): its `PUT` and `DELETE`, and
 //! the `POST` that completes an upload. The others concern an upload, which has no entity-tag, so
@@ -37,6 +41,8 @@ pub enum Write {
         key: ObjectKey,
         content_type: String,
         conditions: WriteConditions,
+        /// The body's length in bytes.
+        length: u64,
     },
     Delete {
         key: ObjectKey,
@@ -50,6 +56,8 @@ pub enum Write {
         key: ObjectKey,
         upload: String,
         number: u16,
+        /// The body's length in bytes.
+        length: u64,
     },
     Complete {
         key: ObjectKey,
@@ -124,7 +132,7 @@ pub fn created_json(upload: &str) -> String {
 /// # Errors
 /// When the body is not such a list.
 pub fn parse_parts(body: &[u8]) -> Result<Vec<UploadedPart>, Refusal> {
-    let bad = |reason: &str| Refusal::new(Problem::BadRequest, reason);
+    let bad = |reason: String| Refusal::new(Problem::BadRequest, reason);
     let part = |part: &JsonValue<'_>| {
         Some(UploadedPart {
             // A number beyond the type is beyond the limit, which is checked below.
@@ -137,23 +145,35 @@ pub fn parse_parts(body: &[u8]) -> Result<Vec<UploadedPart>, Refusal> {
         })
     };
     let list = JsonValue::parse(body);
-    let parts: Option<Vec<UploadedPart>> = list
-        .as_ref()
-        .and_then(|list| list.member("parts")?.as_array())
-        .and_then(|parts| parts.iter().map(part).collect());
-    let parts =
-        parts.ok_or_else(|| bad(r#"the body is not {"parts":[{"partNumber":1,"etag":"…"}]}"#))?;
-    if parts.iter().any(|part| !is_part_number(part.part_number)) {
-        return Err(bad("`partNumber` is 1 to 10000"));
+    let list = list.as_ref();
+    let entries = list.and_then(|list| list.member("parts")?.as_array());
+    let entries = entries.ok_or_else(|| {
+        bad(r#"the body is not {"parts":[{"partNumber":1,"etag":"…"}]}"#.to_owned())
+    })?;
+    let mut parts: Vec<UploadedPart> = Vec::new();
+    for (at, entry) in entries.iter().enumerate() {
+        let part = part(entry).ok_or_else(|| {
+            bad(format!(
+                r#"entry {at} of `parts` is not {{"partNumber":1,"etag":"…"}}: send what the upload of the part answered"#
+            ))
+        })?;
+        if !is_part_number(part.part_number) {
+            let reason = format!("entry {at} of `parts`: `partNumber` is 1 to 10000");
+            return Err(bad(reason));
+        }
+        if parts
+            .last()
+            .is_some_and(|last| last.part_number >= part.part_number)
+        {
+            let reason = format!(
+                "the parts are not in ascending order, each once: look at entry {at} of `parts`"
+            );
+            return Err(Refusal::new(Problem::BadUpload, reason));
+        }
+        parts.push(part);
     }
     if parts.is_empty() {
-        return Err(bad("the body lists no part"));
-    }
-    if !parts.is_sorted_by(|one, next| one.part_number < next.part_number) {
-        return Err(Refusal::new(
-            Problem::BadUpload,
-            "the parts are not in ascending order, each once",
-        ));
+        return Err(bad("the body lists no part".to_owned()));
     }
     Ok(parts)
 }
@@ -179,12 +199,18 @@ impl Write {
         config: &Config,
         now: u64,
     ) -> Result<Self, Refusal> {
-        let bad = |reason: &str| Err(Refusal::new(Problem::BadRequest, reason));
+        let bad = |reason: String| Err(Refusal::new(Problem::BadRequest, reason));
         let creates = parameter(request.query, "uploads")?.is_some();
+        let puts = parameter(request.query, "put")?.is_some();
         let upload = match parameter(request.query, "uploadId")? {
             None => None,
             Some(id) => match decoded(id) {
-                None => return bad("`uploadId` is not percent-encoded UTF-8"),
+                None => {
+                    return bad(
+                        "`uploadId` in the query is not percent-encoded UTF-8: encode it"
+                            .to_owned(),
+                    );
+                }
                 id => id,
             },
         };
@@ -193,21 +219,34 @@ impl Write {
             .as_ref()
             .is_some_and(|id| id.is_empty() || id.len() > MAX_UPLOAD_ID_BYTES)
         {
-            return bad("`uploadId` is empty or too long");
+            return bad(format!(
+                "`uploadId` in the query is empty or over {MAX_UPLOAD_ID_BYTES} bytes: send the one that \
+                 `POST ?uploads` answered"
+            ));
         }
         if (request.header)("content-range").is_some() {
             // RFC 9110 §14.5: a partial `PUT` must be refused, not treated as a whole one.
-            return bad("`Content-Range` on a write");
+            return bad(
+                "`Content-Range` on a write: leave the header out, and upload a large file in parts"
+                    .to_owned(),
+            );
         }
-        match (request.method, creates, upload, number) {
-            ("PUT", false, None, None) => {
-                body_length(request, config.max_upload_bytes)?;
-                Ok(Self::Put {
-                    content_type: stored_content_type(request, &key),
-                    conditions: conditions(request, now)?,
-                    key,
-                })
-            }
+        let is_simple = request.method == "POST" && (puts || number.is_some());
+        let method = match is_simple {
+            true => "PUT",
+            false => request.method,
+        };
+        match (method, creates, upload, number) {
+            ("PUT", false, None, None) => Ok(Self::Put {
+                length: body_length(request, config.max_upload_bytes)?,
+                // A browser names a type of its own for the body of a `POST`.
+                content_type: match is_simple {
+                    true => content_type::for_key(key.as_str()).to_owned(),
+                    false => stored_content_type(request, &key),
+                },
+                conditions: conditions(request, now)?,
+                key,
+            }),
             ("DELETE", false, None, None) => Ok(Self::Delete {
                 conditions: conditions(request, now)?,
                 key,
@@ -220,20 +259,23 @@ impl Write {
                 })
             }
             ("PUT", false, Some(upload), Some(number)) => {
-                let number = number
-                    .parse()
-                    .ok()
-                    .filter(|number| is_part_number(*number))
-                    .ok_or_else(|| {
-                        Refusal::new(Problem::BadRequest, "`partNumber` is 1 to 10000")
-                    })?;
+                let parsed = number.parse().ok();
+                let Some(number) = parsed.filter(|number| is_part_number(*number)) else {
+                    let shown: String = number.chars().take(20).collect();
+                    return bad(format!(
+                        "`partNumber` in the query is `{shown}`: it is 1 to {MAX_PARTS}"
+                    ));
+                };
                 let length = body_length(request, config.max_upload_bytes)?;
                 // All parts but the last have the same length, so this bounds the whole without
                 // state: the longest part's check counts as if all parts had its length.
                 if length.saturating_mul(number.into()) > config.max_object_bytes {
                     return Err(Refusal::new(
                         Problem::PayloadTooLarge,
-                        "the parts make more than `MAX_OBJECT_BYTES`",
+                        format!(
+                            "{number} parts of {length} bytes are over {} bytes (`MAX_OBJECT_BYTES`)",
+                            config.max_object_bytes
+                        ),
                     ));
                 }
                 without_conditions(request, now)?;
@@ -241,6 +283,7 @@ impl Write {
                     key,
                     upload,
                     number,
+                    length,
                 })
             }
             ("POST", false, Some(upload), None) => Ok(Self::Complete {
@@ -253,7 +296,16 @@ impl Write {
                 without_conditions(request, now)?;
                 Ok(Self::Abort { key, upload })
             }
-            _ => bad("the query does not fit the method"),
+            ("PUT", ..) => bad(
+                "the query does not fit `PUT`: it takes none, or `uploadId` and `partNumber`"
+                    .to_owned(),
+            ),
+            ("POST", ..) => bad(
+                "the query does not fit `POST`: it takes `uploads`, `uploadId`, `put`, or `uploadId` and \
+                 `partNumber`"
+                    .to_owned(),
+            ),
+            _ => bad("the query does not fit `DELETE`: it takes none, or `uploadId`".to_owned()),
         }
     }
 }
@@ -266,7 +318,10 @@ fn is_part_number(number: u16) -> bool {
 pub(crate) fn body_length(request: &Request<'_>, limit: u64) -> Result<u64, Refusal> {
     let length = (request.header)("content-length")
         .and_then(|value| value.trim().parse::<u64>().ok())
-        .ok_or_else(|| Refusal::new(Problem::LengthRequired, "no `Content-Length`"))?;
+        .ok_or_else(|| {
+            let reason = "no `Content-Length`: send the body's length in bytes";
+            Refusal::new(Problem::LengthRequired, reason)
+        })?;
     if length > limit {
         return Err(Refusal::new(
             Problem::PayloadTooLarge,
@@ -276,7 +331,8 @@ pub(crate) fn body_length(request: &Request<'_>, limit: u64) -> Result<u64, Refu
     Ok(length)
 }
 
-/// The request's content type. If it is a default that tools send for any body, the name decides.
+/// The request's content type. If it is a default that tools send for any body, or one that a
+/// browser may run or show as a page, the name decides.
 fn stored_content_type(request: &Request<'_>, key: &ObjectKey) -> String {
     const SAYS_NOTHING: [&str; 3] = [
         "",
@@ -284,14 +340,17 @@ fn stored_content_type(request: &Request<'_>, key: &ObjectKey) -> String {
         "application/x-www-form-urlencoded",
     ];
     (request.header)("content-type")
-        .filter(|value| !SAYS_NOTHING.contains(&value.trim()))
+        .filter(|value| !SAYS_NOTHING.contains(&value.trim()) && content_type::is_inert(value))
         .unwrap_or_else(|| content_type::for_key(key.as_str()).to_owned())
 }
 
 /// The conditions of a request that changes the object.
 fn conditions(request: &Request<'_>, now: u64) -> Result<WriteConditions, Refusal> {
-    WriteConditions::parse(request.header, now)
-        .map_err(|name| Refusal::new(Problem::BadCondition, format_args!("`{name}` is invalid")))
+    WriteConditions::parse(request.header, now).map_err(|name| {
+        let reason =
+            format_args!("`{name}` is invalid: it takes `*`, quoted entity-tags, or a date");
+        Refusal::new(Problem::BadCondition, reason)
+    })
 }
 
 /// Refuses conditions on a request that changes no object.
@@ -301,7 +360,7 @@ fn without_conditions(request: &Request<'_>, now: u64) -> Result<(), Refusal> {
     }
     Err(Refusal::new(
         Problem::BadCondition,
-        "a condition on a request that changes no object",
+        "a condition on a request that changes no object: send it with the completing `POST`",
     ))
 }
 
@@ -338,10 +397,14 @@ mod tests {
             (String::new(), Err(NO_LIST)),
             ("[]".to_owned(), Err(NO_LIST)),
             (r#"{"parts":{}}"#.to_owned(), Err(NO_LIST)),
-            (r#"{"parts":[1]}"#.to_owned(), Err(NO_LIST)),
             (
-                r#"{"parts":[{"partNumber":-1,"etag":"e"}]}"#.to_owned(),
-                Err(NO_LIST),
+                r#"{"parts":[1]}"#.to_owned(),
+                Err("entry 0 of `parts` is not"),
+            ),
+            (
+                r#"{"parts":[{"partNumber":1,"etag":"e"},{"partNumber":-1,"etag":"e"}]}"#
+                    .to_owned(),
+                Err("entry 1 of `parts` is not"),
             ),
             (
                 r#"{"parts":[{"partNumber":1,"etag":"e","etag":"f"}]}"#.to_owned(),

@@ -7,6 +7,7 @@
 
 mod asset_list;
 mod base_url;
+mod end;
 mod filter;
 mod manifest;
 mod resolve;
@@ -17,6 +18,7 @@ mod uri;
 
 pub use asset_list::rewrite_asset_list;
 pub use base_url::with_base_url;
+pub use end::with_end;
 pub use filter::Entitlements;
 pub use hls_lexer::scan::{Role, UriSpan, uris};
 pub use manifest::check_manifest;

@@ -20,7 +20,7 @@ use super::responder::failed;
 use super::time::{now_ms, sleep, within};
 use super::viewer_row::ViewerRow;
 use super::watch_ledger::{WatchLedger, ensure_alarm};
-use super::{revocations, watched};
+use super::{revocations, upload_account, watched};
 use crate::credential::ticket::{Place, SessionId, ViewerHash};
 use crate::http::problem::{Problem, Refusal};
 use crate::ledger::PlaceRequest;
@@ -203,8 +203,11 @@ pub async fn ledger(
 #[wasm_bindgen(js_name = "ledgerAlarm", wasm_bindgen_futures = js_sys::futures)]
 #[expect(unreachable_pub, reason = "wasm-bindgen exports public functions only")]
 pub async fn ledger_alarm(state: DurableObjectState, env: Env) -> std::result::Result<(), JsValue> {
-    let ledger = watch_ledger(State::from(state).storage(), &env)?;
-    Ok(ledger.alarm().await?)
+    let storage = State::from(state).storage();
+    if upload_account::expire(&storage).await? {
+        return Ok(());
+    }
+    Ok(watch_ledger(storage, &env)?.alarm().await?)
 }
 
 fn watch_ledger(storage: Storage, env: &Env) -> Result<WatchLedger<'_>> {
@@ -260,6 +263,7 @@ async fn answer(message: &LedgerRequest, storage: &Storage, env: &Env) -> Result
             publish(env, &revocations_in_force(sql, now)?).await
         }
         LedgerRequest::ListRevocations => Ok(list_json(&revocations_in_force(sql, now)?)),
+        LedgerRequest::Upload(charge) => upload_account::answer(storage, charge).await,
         LedgerRequest::Watch(_) => Err("a message about watching".into()),
     }
 }

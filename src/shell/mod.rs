@@ -16,6 +16,7 @@ mod stable_name;
 mod steering;
 mod streams;
 mod time;
+mod upload_account;
 mod viewer_row;
 mod watch_ledger;
 mod watched;
@@ -46,6 +47,7 @@ use request_log::RequestLog;
 use responder::{Responder, failed};
 use time::{microseconds, now_ms};
 use watched::WatchContext;
+use write::WriteContext;
 
 /// Variables and secrets do not change while an isolate lives.
 static CONFIG: OnceLock<Result<Config, ConfigError>> = OnceLock::new();
@@ -83,7 +85,7 @@ async fn fetch(request: web_sys::Request, env: Env, context: Context) -> Result<
     };
     let responder = Responder::new(&config.allowed_origins, header("origin").as_deref());
     let Some((origin, path, query)) = split_url(requested.url()) else {
-        return Ok(responder.refuse(Problem::BadPath)?);
+        return Ok(responder.refuse(Problem::BadPath, None)?);
     };
     let facts = Request {
         method: requested.method(),
@@ -194,16 +196,28 @@ async fn fetch(request: web_sys::Request, env: Env, context: Context) -> Result<
                 Err(refusal) => Err(refusal),
             }
         }
-        Decision::Write { write, ticket } => {
+        Decision::Write {
+            write,
+            ticket,
+            bounds,
+        } => {
             let entries =
                 cache_policy::urls(origin, &config.hostnames, &config.bucket_name, write.key());
-            let queue = UploadQueue { env: &env, config };
+            let writing = WriteContext {
+                request: &request,
+                bucket: &bucket,
+                queue: UploadQueue { env: &env, config },
+                responder: &responder,
+                bounds: &bounds,
+                env: &env,
+            };
             let checked = match ticket {
                 Some(ticket) => revocations::check(&env, &ticket, write.key(), now).await,
                 None => Ok(()),
             };
             let written = match checked {
-                Ok(()) => write::write(write, &request, &bucket, &queue, &responder).await,
+                // The holder of a link that may write hears what is wrong.
+                Ok(()) => writing.write(write).await.map_err(Refusal::told),
                 Err(refusal) => Err(refusal),
             };
             for entry in entries {
@@ -225,9 +239,9 @@ async fn fetch(request: web_sys::Request, env: Env, context: Context) -> Result<
             Ok(served.response)
         }
         Err(refusal) => {
-            let problem = request_log.limited(refusal.problem).await;
+            let problem = request_log.limited(&refusal).await;
             request_log.record(problem.status(), 0, None, Some(&refusal), None);
-            Ok(responder.refuse(problem)?)
+            Ok(responder.refuse(problem, refusal.told_detail())?)
         }
     }
 }
@@ -275,5 +289,5 @@ fn random_session() -> std::result::Result<SessionId, Refusal> {
 /// The answer of a misconfigured edge. Only the log names the error.
 fn misconfigured(error: &str) -> Result<Response> {
     console::error_1(&format!("misconfigured: {error}").into());
-    Ok(Responder::public().refuse(Problem::Misconfigured)?)
+    Ok(Responder::public().refuse(Problem::Misconfigured, None)?)
 }

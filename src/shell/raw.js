@@ -24,3 +24,25 @@ export const responded = (status, lines, body) => {
   for (let at = 1; at < all.length; at += 2) headers.append(all[at - 1], all[at]);
   return new Response(body, { status, headers });
 };
+
+// Reads the first bytes of a body, and leaves the rest in it.
+export const begun = async (body, length) => {
+  const reader = body.getReader({ mode: "byob" });
+  const { value } = await reader.readAtLeast(length, new Uint8Array(length));
+  reader.releaseLock();
+  return value ?? new Uint8Array(0);
+};
+
+// The platform copies the rest itself. Storage requires a known length.
+export const joined = (beginning, rest, length) => {
+  const { readable, writable } = new FixedLengthStream(length);
+  const copy = async () => {
+    const writer = writable.getWriter();
+    await writer.write(beginning);
+    writer.releaseLock();
+    await rest.pipeTo(writable);
+  };
+  // A body that breaks off breaks the stream off, and so the write to storage.
+  copy().catch(() => {});
+  return readable;
+};

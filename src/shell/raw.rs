@@ -3,15 +3,26 @@
 //! in turns of `make bench-stream`.
 
 use js_sys::futures::JsFuture;
-use js_sys::{Error, Promise};
+use js_sys::{Error, Promise, Uint8Array};
 use wasm_bindgen::prelude::*;
-use web_sys::{Request, Response};
+use web_sys::{ReadableStream, Request, Response};
+
+use crate::object::file_kind::SNIFFED_BYTES;
 
 #[wasm_bindgen(module = "/src/shell/raw.js")]
 extern "C" {
     fn requested(request: &Request) -> String;
 
     fn posted(url: &str, lines: &str, body: &str, milliseconds: u32) -> Promise;
+
+    fn begun(body: &ReadableStream, length: u32) -> Promise;
+
+    #[wasm_bindgen(catch)]
+    fn joined(
+        beginning: &Uint8Array,
+        rest: &ReadableStream,
+        length: f64,
+    ) -> Result<ReadableStream, JsValue>;
 
     #[wasm_bindgen(catch)]
     fn responded(status: u16, lines: &str, body: &JsValue) -> Result<Response, JsValue>;
@@ -57,6 +68,31 @@ impl Requested {
 
     fn line(&self, at: usize) -> &str {
         self.lines.split('\n').nth(at).unwrap_or_default()
+    }
+}
+
+/// The first bytes of a body. Its rest never enters wasm.
+#[derive(Default)]
+pub(super) struct Beginning(Option<Uint8Array>);
+
+impl Beginning {
+    /// Reads the first bytes of a body, or all of a shorter one.
+    pub(super) async fn of(body: &ReadableStream) -> Result<Self, JsValue> {
+        let bytes = JsFuture::from(begun(body, SNIFFED_BYTES as u32)).await?;
+        Ok(Self(Some(bytes.unchecked_into())))
+    }
+
+    pub(super) fn bytes(&self) -> Vec<u8> {
+        self.0.as_ref().map(Uint8Array::to_vec).unwrap_or_default()
+    }
+
+    /// Puts the first bytes and the rest together again.
+    pub(super) fn join(
+        &self,
+        rest: &ReadableStream,
+        length: u64,
+    ) -> Result<ReadableStream, JsValue> {
+        joined(&self.0.clone().unwrap_or_default(), rest, length as f64)
     }
 }
 

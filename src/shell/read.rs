@@ -67,13 +67,17 @@ enum FoundBody {
     Stored(R2Object, Option<ByteRange>, Option<(CacheEntry, Filling)>),
     /// From storage: metadata only.
     Absent,
+    /// The whole object, in reserved memory.
+    InMemory(Vec<u8>, Rc<Held>),
 }
 
 impl FoundObject {
     fn source(&self) -> ServedFrom {
         match self.body {
             FoundBody::Cached(..) => ServedFrom::Cache,
-            FoundBody::Stored(..) | FoundBody::Absent => ServedFrom::Storage,
+            FoundBody::Stored(..) | FoundBody::Absent | FoundBody::InMemory(..) => {
+                ServedFrom::Storage
+            }
         }
     }
 
@@ -81,7 +85,7 @@ impl FoundObject {
         match self.body {
             FoundBody::Cached(_, cached) => cached.discard(),
             FoundBody::Stored(object, ..) => object.discard(),
-            FoundBody::Absent => {}
+            FoundBody::Absent | FoundBody::InMemory(..) => {}
         }
     }
 }
@@ -92,8 +96,11 @@ pub(super) async fn read(
     position: Option<u32>,
     context: &ReadContext<'_>,
 ) -> Result<Served, Refusal> {
-    let found = find(read, context).await?;
+    let mut found = find(read, context).await?;
     let source = found.source();
+    if read.may_be_silent(&found.stored) {
+        found = end_silent(read, found, context).await?;
+    }
     let mut headers = vec![(
         "Server-Timing",
         format!(
@@ -145,14 +152,7 @@ pub(super) async fn read(
             send(206, headers, ResponseBody::Stream(body), range.size())
         }
         ReadAnswer::Rewritten(mut headers) => {
-            let held = match Held::in_time(HoldPurpose::Rewrite, found.stored.size).await {
-                Ok(held) => Rc::new(held),
-                Err(refusal) => {
-                    found.discard();
-                    return Err(refusal);
-                }
-            };
-            let bytes = stored_bytes(read, found, context, &held).await?;
+            let (bytes, held) = bytes_in_memory(read, found, context).await?;
             let began = microseconds();
             let rewritten = match read.rewrite(&bytes, context.origin) {
                 Ok(rewritten) => rewritten,
@@ -194,6 +194,42 @@ pub(super) async fn read(
     }
 }
 
+/// Ends the playlist of a recorder that died, so that its viewers stop asking.
+async fn end_silent(
+    read: &Read<'_>,
+    found: FoundObject,
+    context: &ReadContext<'_>,
+) -> Result<FoundObject, Refusal> {
+    let stored = found.stored.clone();
+    let (bytes, held) = bytes_in_memory(read, found, context).await?;
+    let (bytes, stored) = read.end(&bytes, &stored).unwrap_or((bytes, stored));
+    Ok(FoundObject {
+        stored,
+        body: FoundBody::InMemory(bytes, held),
+    })
+}
+
+/// The stored bytes of an object that is rewritten, and the memory that was reserved for them.
+pub(super) async fn bytes_in_memory(
+    read: &Read<'_>,
+    found: FoundObject,
+    context: &ReadContext<'_>,
+) -> Result<(Vec<u8>, Rc<Held>), Refusal> {
+    let found = match found.body {
+        FoundBody::InMemory(bytes, held) => return Ok((bytes, held)),
+        body => FoundObject { body, ..found },
+    };
+    let held = match Held::in_time(HoldPurpose::Rewrite, found.stored.size).await {
+        Ok(held) => Rc::new(held),
+        Err(refusal) => {
+            found.discard();
+            return Err(refusal);
+        }
+    };
+    let bytes = stored_bytes(read, found, context, &held).await?;
+    Ok((bytes, held))
+}
+
 fn position_header(position: Option<u32>) -> Option<(&'static str, String)> {
     position.map(|position| ("Lectern-Position", position.to_string()))
 }
@@ -208,7 +244,7 @@ pub(super) async fn find(
         read.treatment,
         Treatment::Rewrite | Treatment::Manifest | Treatment::AssetList | Treatment::Steering
     );
-    let mut entry = (!read.is_for_admin && may_hold(&read.key, is_playlist))
+    let mut entry = (read.may_be_cached() && may_hold(&read.key, is_playlist))
         .then(|| url(context.origin, context.bucket_name, &read.key))
         .map(CacheEntry::new);
     // The length of a playlist is known only after it is rewritten, so `HEAD` reads it.
@@ -289,7 +325,9 @@ async fn whole(
             object.discard();
             stream(&fetch(read, None, &stored, context).await?)
         }
-        FoundBody::Absent => stream(&fetch(read, None, &stored, context).await?),
+        FoundBody::Absent | FoundBody::InMemory(..) => {
+            stream(&fetch(read, None, &stored, context).await?)
+        }
     }
 }
 
@@ -312,7 +350,7 @@ async fn part(
         FoundBody::Stored(object, Some(_), _) => return stream(&object),
         // The stored content type shows that this is not a playlist, so the range is read now.
         FoundBody::Stored(object, None, _) => object.discard(),
-        FoundBody::Absent => {}
+        FoundBody::Absent | FoundBody::InMemory(..) => {}
     }
     let range = ByteRange::FromTo {
         first: part.first,
@@ -323,7 +361,7 @@ async fn part(
 
 /// The stored bytes of a rewritten object. Nothing was sent yet, so a truncated body is read again,
 /// once.
-pub(super) async fn stored_bytes(
+async fn stored_bytes(
     read: &Read<'_>,
     found: FoundObject,
     context: &ReadContext<'_>,
@@ -344,6 +382,7 @@ pub(super) async fn stored_bytes(
             }
             kept
         }
+        FoundBody::InMemory(bytes, _) => return Ok(bytes),
         FoundBody::Absent => None,
     };
     let object = fetch(read, None, &stored, context).await?;

@@ -24,8 +24,9 @@ pub(super) struct RequestLog<'request> {
 impl RequestLog<'_> {
     /// Replaces a refusal by `RateLimited` if the address exceeded its limit. Requests with a valid
     /// link never count, so one guesser cannot lock out a school that shares his address.
-    pub(super) async fn limited(&self, problem: Problem) -> Problem {
-        if !problem.counts() {
+    pub(super) async fn limited(&self, refusal: &Refusal) -> Problem {
+        let problem = refusal.problem;
+        if !refusal.counts() {
             return problem;
         }
         let (Ok(limiter), Some(key)) = (self.env.rate_limiter(REFUSALS), self.request.limited_as())

@@ -60,12 +60,14 @@ impl Responder {
         response(status, &all, &body)
     }
 
-    pub(super) fn refuse(&self, problem: Problem) -> Result<Response, JsValue> {
-        self.send(
-            problem.status(),
-            problem.headers(),
-            ResponseBody::Text(problem.body()),
-        )
+    pub(super) fn refuse(
+        &self,
+        problem: Problem,
+        detail: Option<&str>,
+    ) -> Result<Response, JsValue> {
+        let body = problem.body(detail);
+        let headers = problem.headers(&body);
+        self.send(problem.status(), headers, ResponseBody::Text(body))
     }
 
     /// Answers with JSON that no cache keeps.

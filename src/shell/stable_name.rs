@@ -1,13 +1,9 @@
 //! Reads of stable names: the stored object, else that of the revision that plays now.
 
-use std::rc::Rc;
-
 use worker::Env;
 
-use super::hold::Held;
-use super::read::{ReadContext, Served, find, not_found, stored_bytes};
+use super::read::{ReadContext, Served, bytes_in_memory, find, not_found};
 use super::{read as reads, revocations};
-use crate::budget::HoldPurpose;
 use crate::http::problem::{Problem, Refusal};
 use crate::object::key::ObjectKey;
 use crate::operation::read::{Naming, Read, Treatment};
@@ -56,13 +52,6 @@ async fn current_object(
         found.discard();
         return Err(not_found());
     }
-    let held = match Held::in_time(HoldPurpose::Rewrite, size).await {
-        Ok(held) => Rc::new(held),
-        Err(refusal) => {
-            found.discard();
-            return Err(refusal);
-        }
-    };
-    let bytes = stored_bytes(playlist, found, context, &held).await?;
+    let (bytes, _held) = bytes_in_memory(playlist, found, context).await?;
     find_object(name, &bytes).ok_or_else(not_found)
 }

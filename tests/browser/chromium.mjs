@@ -13,7 +13,8 @@ const PATIENCE_MS = 900_000;
 async function describe(context) {
   for (const page of context.pages()) {
     const player = page.evaluate(() => {
-      const { currentTime, paused, ended, readyState, networkState } = document.querySelector("video") ?? {};
+      const { currentTime, paused, ended, readyState, networkState } =
+        document.querySelector("video") ?? {};
       const state = document.querySelector("lectern-video")?.getAttribute("state");
       return { state, currentTime, paused, ended, readyState, networkState };
     });
@@ -25,13 +26,9 @@ async function describe(context) {
 /** A window in which a picture costs little to draw, for scripts that play for minutes. */
 export const SMALL_WINDOW = { width: 480, height: 270 };
 
-export async function withChromium(
-  use,
-  viewport = { width: 1280, height: 720 },
-  patienceMs = PATIENCE_MS,
-) {
-  const profile = await mkdtemp(`${tmpdir()}/lectern-browser-`);
-  const context = await chromium.launchPersistentContext(profile, {
+/** Starts Chromium with a profile, which a later one may open again. */
+export function launch(profile, viewport) {
+  return chromium.launchPersistentContext(profile, {
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
     headless: true,
     args: [
@@ -46,6 +43,15 @@ export async function withChromium(
     ],
     viewport,
   });
+}
+
+export async function withChromium(
+  use,
+  viewport = { width: 1280, height: 720 },
+  patienceMs = PATIENCE_MS,
+) {
+  const profile = await mkdtemp(`${tmpdir()}/lectern-browser-`);
+  const context = await launch(profile, viewport);
   const hang = setTimeout(async () => {
     console.error(`nothing came for ${patienceMs / 1_000} seconds`);
     await describe(context);

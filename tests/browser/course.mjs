@@ -1,10 +1,12 @@
 // Visits the example course app in Chromium, as a student does.
-//   node course.mjs APP FOLDER        from the courses to the last frame, with an upload, a download and every refusal
+//   node course.mjs APP FOLDER        from the courses to the last frame, with an upload, a
+//                                     download and every refusal
 //   node course.mjs APP FOLDER down   while the edge does not answer
-//   node course.mjs APP FOLDER ill    while its storage does not, where it is the edge of tests/faults
-// FOLDER is for what is downloaded. LECTERN_KEYS of the environment are the edge's. EXPIRED_PASSES is a JSON object of passes that
-// are over, by the path that each is for. WIRE, as `PORT EDGE`, is a line to the edge that the app knows as its edge's address; it is
-// strung for a whole visit. Prints what was seen as one JSON object.
+//   node course.mjs APP FOLDER ill    while the storage of the edge of tests/faults does not
+// FOLDER is for what is downloaded. LECTERN_KEYS of the environment are the edge's. EXPIRED_PASSES
+// is a JSON object of passes that are over, by the path that each is for. WIRE, as `PORT EDGE`, is
+// a line to the edge that the app knows as its edge's address; it is strung for a whole visit.
+// Prints what was seen as one JSON object.
 import { open } from "node:fs/promises";
 import { connect, createServer } from "node:net";
 import { link } from "../../sdk/javascript/lectern.js";
@@ -37,7 +39,13 @@ async function watch(page, enough = Infinity) {
       new Promise((resolve) => {
         const tell = (how) => {
           const { currentTime, duration, videoHeight } = video;
-          resolve({ how, currentTime, duration, videoHeight, frames: video.getVideoPlaybackQuality().totalVideoFrames });
+          resolve({
+            how,
+            currentTime,
+            duration,
+            videoHeight,
+            frames: video.getVideoPlaybackQuality().totalVideoFrames,
+          });
         };
         video.addEventListener("ended", () => tell("ended"));
         video.addEventListener("timeupdate", () => video.currentTime >= enough && tell("enough"));
@@ -55,7 +63,9 @@ async function watch(page, enough = Infinity) {
 async function listed(page) {
   const link = new URL(await page.locator(embed).getAttribute("src")).hash.slice(1);
   const playlist = await (await fetch(link)).text();
-  return [...playlist.matchAll(/^#EXT-X-STREAM-INF:.*RESOLUTION=\d+x(\d+)/gm)].map(([, height]) => Number(height));
+  return [...playlist.matchAll(/^#EXT-X-STREAM-INF:.*RESOLUTION=\d+x(\d+)/gm)].map(([, height]) =>
+    Number(height)
+  );
 }
 
 async function submit(page, file) {
@@ -64,8 +74,13 @@ async function submit(page, file) {
   await page.getByRole("button", { name: "Submit" }).click();
 }
 
-/** The sentence of the edge's page in the frame. On a slow machine, a slow connection's may come before. */
-const framed = (page) => page.frameLocator(embed).locator("lectern-video:not([state=slow]) [role=alert]:visible").textContent();
+/**
+ * The sentence of the edge's page in the frame. On a slow machine, a slow connection's may come
+ * before.
+ */
+const framed = (page) =>
+  page.frameLocator(embed).locator("lectern-video:not([state=slow]) [role=alert]:visible")
+    .textContent();
 
 /** A connection that can break: an upload slows down and is interrupted. */
 function wire() {
@@ -105,13 +120,24 @@ async function breakOff(page, line) {
 async function submitLate(page) {
   const late = async (route) => {
     const { url } = await (await route.fetch()).json();
-    const over = await link(url, { use: "upload", expiresIn: 60, now: Math.floor(Date.now() / 1000) - 3600 });
+    const over = await link(url, {
+      use: "upload",
+      expiresIn: 60,
+      now: Math.floor(Date.now() / 1000) - 3600,
+    });
     await route.fulfill({ json: { url: over } });
   };
   const isAsk = (url) => url.href === `${app}/upload`;
   await page.goto(`${app}/upload`);
-  await page.route(isAsk, (route) => (route.request().method() === "POST" ? late(route) : route.continue()));
-  await page.getByLabel("Recording").setInputFiles({ name: "late.mp4", mimeType: "video/mp4", buffer: RECORDING });
+  await page.route(
+    isAsk,
+    (route) => (route.request().method() === "POST" ? late(route) : route.continue()),
+  );
+  await page.getByLabel("Recording").setInputFiles({
+    name: "late.mp4",
+    mimeType: "video/mp4",
+    buffer: RECORDING,
+  });
   await page.getByRole("button", { name: "Submit" }).click();
   const sentence = await said(page);
   await page.unroute(isAsk);
@@ -133,7 +159,10 @@ async function expireInPlay(page) {
   await page.goto(`${app}/lessons/rails/models`);
   const video = page.frameLocator(embed).locator("video");
   await video.evaluate((video) => {
-    video.addEventListener("timeupdate", () => (video.dataset.reached = Math.max(video.dataset.reached ?? 0, video.currentTime)));
+    video.addEventListener(
+      "timeupdate",
+      () => (video.dataset.reached = Math.max(video.dataset.reached ?? 0, video.currentTime)),
+    );
     video.muted = true;
     void video.play().catch(() => {});
   });
@@ -178,7 +207,10 @@ async function visit(context, page, line) {
   seen.lesson = await watch(page);
   seen.lessonListed = await listed(page);
 
-  const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("link", { name: "Download" }).click()]);
+  const [download] = await Promise.all([
+    page.waitForEvent("download"),
+    page.getByRole("link", { name: "Download" }).click(),
+  ]);
   await download.saveAs(`${folder}/taken-home.mp4`);
   seen.download = download.suggestedFilename();
 
@@ -187,7 +219,10 @@ async function visit(context, page, line) {
     submit(page, { name: "my talk.mp4", mimeType: "video/mp4", buffer: RECORDING }),
   ]);
   await page.getByRole("status").filter({ hasText: "was submitted" }).waitFor();
-  seen.submitted = { path: new URL(put.url()).pathname, said: await page.getByRole("status").textContent() };
+  seen.submitted = {
+    path: new URL(put.url()).pathname,
+    said: await page.getByRole("status").textContent(),
+  };
 
   await submit(page, { name: "notes.pdf", mimeType: "application/pdf", buffer: RECORDING });
   refused.wrongType = await said(page);
@@ -207,7 +242,9 @@ async function visit(context, page, line) {
   await page.getByRole("status").filter({ hasText: "again.mp4 was submitted" }).waitFor();
 
   await page.goto(`${app}/error-pages`);
-  const kinds = await page.locator("main li a").evaluateAll((links) => links.map((link) => link.getAttribute("href").split("/").at(-1)));
+  const kinds = await page.locator("main li a").evaluateAll((links) =>
+    links.map((link) => link.getAttribute("href").split("/").at(-1))
+  );
   for (const kind of kinds) {
     await page.goto(`${app}/error-pages/${kind}`);
     refused[kind] = await framed(page);
@@ -248,7 +285,11 @@ async function visitWithoutEdge(context, page) {
 
 /** The edge answers, but its storage does not. */
 async function visitWithoutStorage(context, page) {
-  await page.route(/\.m3u8/, (route) => route.continue({ headers: { ...route.request().headers(), "x-faults": "get:error" } }));
+  await page.route(
+    /\.m3u8/,
+    (route) =>
+      route.continue({ headers: { ...route.request().headers(), "x-faults": "get:error" } }),
+  );
   await page.goto(`${app}/lessons/rails/intro`);
   const preview = await framed(page);
   await page.unroute(/\.m3u8/);
@@ -263,7 +304,10 @@ await withChromium(async (context) => {
   page.setDefaultTimeout(LIMIT_MS);
   const errors = [];
   page.on("pageerror", (error) => errors.push(String(error)));
-  page.on("console", (message) => /Content Security Policy/.test(message.text()) && errors.push(message.text()));
+  page.on(
+    "console",
+    (message) => /Content Security Policy/.test(message.text()) && errors.push(message.text()),
+  );
   const line = process.env.WIRE && wire();
   const seen = await (visits[how] ?? visit)(context, page, line);
   line?.end();

@@ -16,24 +16,41 @@ const root = fileURLToPath(new URL("../../node_modules/", import.meta.url));
 const types = { ".js": "text/javascript", ".css": "text/css" };
 
 const guide = readFileSync(new URL("../../docs/embed.md", import.meta.url), "utf8");
-const pages = [...guide.matchAll(/^## (.*)\n[^#]*?^```html\n([\s\S]*?)^```$/gm)].map(([, name, html]) => ({ name, html }));
+const pages = [...guide.matchAll(/^## (.*)\n[^#]*?^```html\n([\s\S]*?)^```$/gm)].map((
+  [, name, html],
+) => ({ name, html }));
 
 const server = createServer((request, response) => {
   const { html } = pages[Number(request.url.slice(1))] ?? { html: "" };
   response.setHeader("content-type", "text/html");
-  response.end(`<!doctype html><meta charset=utf-8><title>A course</title>${html.replaceAll("VIDEO_URL", link.replaceAll("&", "&amp;"))}`);
+  response.end(
+    `<!doctype html><meta charset=utf-8><title>A course</title>${
+      html.replaceAll("VIDEO_URL", link.replaceAll("&", "&amp;"))
+    }`,
+  );
 });
 await new Promise((listening) => server.listen(0, "127.0.0.1", listening));
 
-/** The file of jsDelivr at an address such as https://cdn.jsdelivr.net/npm/hls.js@1/dist/hls.min.js; `/+esm` is a bundle of a module. */
+/**
+ * The file of jsDelivr at an address such as https://cdn.jsdelivr.net/npm/hls.js@1/dist/hls.min.js;
+ * `/+esm` is a bundle of a module.
+ */
 async function fromCdn(url) {
-  const [, name, path, bundled] = /^\/npm\/([^@/]+)@[^/]*\/(.*?)(\/\+esm)?$/.exec(decodeURIComponent(url.pathname)) ?? [];
+  const [, name, path, bundled] =
+    /^\/npm\/([^@/]+)@[^/]*\/(.*?)(\/\+esm)?$/.exec(decodeURIComponent(url.pathname)) ?? [];
   const file = `${root}${name}/${path}`;
-  if (url.hostname !== "cdn.jsdelivr.net" || !existsSync(file) || !statSync(file).isFile()) return undefined;
+  if (url.hostname !== "cdn.jsdelivr.net" || !existsSync(file) || !statSync(file).isFile()) {
+    return undefined;
+  }
   const body = bundled
-    ? (await build({ entryPoints: [file], bundle: true, format: "esm", write: false })).outputFiles[0].text
+    ? (await build({ entryPoints: [file], bundle: true, format: "esm", write: false }))
+      .outputFiles[0].text
     : readFileSync(file, "utf8");
-  return { body, contentType: types[extname(file)], headers: { "access-control-allow-origin": "*" } };
+  return {
+    body,
+    contentType: types[extname(file)],
+    headers: { "access-control-allow-origin": "*" },
+  };
 }
 
 async function play(context, at) {
@@ -42,7 +59,9 @@ async function play(context, at) {
   const refused = [];
   page.on("pageerror", (error) => errors.push(String(error)));
   page.on("response", (response) => {
-    if (response.url().startsWith(new URL(link).origin) && response.status() >= 400) refused.push(response.status());
+    if (response.url().startsWith(new URL(link).origin) && response.status() >= 400) {
+      refused.push(response.status());
+    }
   });
   await page.goto(`http://127.0.0.1:${server.address().port}/${at}`);
   const played = await page.evaluate(

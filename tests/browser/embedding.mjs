@@ -10,7 +10,9 @@ import { promisify } from "node:util";
 import { withChromium } from "./chromium.mjs";
 
 const [edge, lectern, url] = process.argv.slice(2);
-const hls = readFileSync(fileURLToPath(new URL("../../node_modules/hls.js/dist/hls.min.js", import.meta.url)));
+const hls = readFileSync(
+  fileURLToPath(new URL("../../node_modules/hls.js/dist/hls.min.js", import.meta.url)),
+);
 
 /** A site whose pages are the texts that its visitor asks for. */
 async function site(host) {
@@ -18,7 +20,13 @@ async function site(host) {
     const url = new URL(request.url, "http://site");
     const isScript = url.pathname === "/hls.js";
     response.setHeader("content-type", isScript ? "text/javascript" : "text/html");
-    response.end(isScript ? hls : `<!doctype html><meta charset=utf-8><title>A site</title>${url.searchParams.get("html") ?? ""}`);
+    response.end(
+      isScript
+        ? hls
+        : `<!doctype html><meta charset=utf-8><title>A site</title>${
+          url.searchParams.get("html") ?? ""
+        }`,
+    );
   });
   await new Promise((listening) => server.listen(0, "127.0.0.1", listening));
   const origin = `http://${host}:${server.address().port}`;
@@ -27,24 +35,38 @@ async function site(host) {
 
 const [school, wrong] = [await site("localhost"), await site("127.0.0.1")];
 const run = promisify(execFile);
-const link = async (...origins) => (await run(lectern, ["link", url, ...origins.flatMap((origin) => ["--origin", origin])])).stdout.trim();
+const link = async (...origins) =>
+  (await run(lectern, ["link", url, ...origins.flatMap((origin) => ["--origin", origin])])).stdout
+    .trim();
 const [bySchool, byEdge] = [await link(school.origin), await link(school.origin, edge)];
 const escaped = (url) => url.replaceAll("&", "&amp;").replaceAll('"', "&quot;");
-const frame = (url) => `<iframe src="${escaped(url)}" allow="autoplay" width=640 height=360></iframe>`;
+const frame = (url) =>
+  `<iframe src="${escaped(url)}" allow="autoplay" width=640 height=360></iframe>`;
 const player = (link) => `${edge}/_lectern/play#${link.replace(edge, "")}`;
 const embed = `<script src="${edge}/_lectern/embed.js"></script>`;
 /** A page that claims to be every site. */
-const liar = `<script>addEventListener("message", ({ source, data }) => source.postMessage({ type: "lectern:here", origin: "${school.origin}" }, "*"))</script>`;
-const own = (link) => `<video muted></video><p role=alert hidden></p><script src=/hls.js></script><script>
-  const hls = new Hls(); const alert = document.querySelector("p");
-  hls.on("hlsError", (event, data) => { if (data.fatal) { alert.textContent = data.response?.code; alert.hidden = false; } });
+const liar = `<script>
+  const lie = { type: "lectern:here", origin: "${school.origin}" };
+  addEventListener("message", ({ source }) => source.postMessage(lie, "*"));
+</script>`;
+/** An alert, and the function that shows it. */
+const alert = `<p role=alert hidden></p><script>
+  const alert = document.querySelector("p");
+  const say = (textContent) => Object.assign(alert, { textContent, hidden: false });
+</script>`;
+const own = (link) =>
+  `<video muted></video>${alert}<script src=/hls.js></script><script>
+  const hls = new Hls();
+  hls.on("hlsError", (event, data) => data.fatal && say(data.response?.code));
   hls.loadSource("${link}"); hls.attachMedia(document.querySelector("video"));</script>`;
-const native = (link) => `<video muted src="${escaped(link)}"></video><p role=alert hidden></p><script>
-  document.querySelector("video").onerror = () => Object.assign(document.querySelector("p"), { textContent: "error", hidden: false });</script>`;
+const native = (link) =>
+  `<video muted src="${escaped(link)}"></video>${alert}<script>
+  document.querySelector("video").onerror = () => say("error");</script>`;
 /** Forges the header of the player page, in a page of its own. */
-const forged = (link) => `<video></video><p role=alert hidden></p><script>
-  fetch("${link}", { headers: { "Lectern-Embedder": "${school.origin}" } }).then(({ status }) => String(status), String)
-    .then((text) => Object.assign(document.querySelector("p"), { textContent: text, hidden: false }));</script>`;
+const forged = (link) =>
+  `<video></video>${alert}<script>
+  fetch("${link}", { headers: { "Lectern-Embedder": "${school.origin}" } })
+    .then(({ status }) => String(status), String).then(say);</script>`;
 
 const pages = {
   "right page": school.page(frame(player(bySchool))),
@@ -78,7 +100,9 @@ async function settle(page, url) {
   await page.goto(url);
   const deepest = async () => {
     for (;;) {
-      for (const frame of page.frames().toReversed()) if (await frame.$("video").catch(() => null)) return frame;
+      for (const frame of page.frames().toReversed()) {
+        if (await frame.$("video").catch(() => null)) return frame;
+      }
       await page.waitForTimeout(50);
     }
   };
@@ -88,7 +112,9 @@ async function settle(page, url) {
     const alert = document.querySelector("[role=alert]");
     video.muted = true;
     // A slow machine may show the card of a slow connection, which goes by itself.
-    const isRefused = () => !alert.hidden && (alert.closest("lectern-video")?.getAttribute("state") ?? "refused") === "refused";
+    const isRefused = () =>
+      !alert.hidden &&
+      (alert.closest("lectern-video")?.getAttribute("state") ?? "refused") === "refused";
     return new Promise((resolve) => {
       const look = setInterval(() => {
         if (video.paused) video.play().catch(() => {});
@@ -114,7 +140,10 @@ try {
     await context.route(/\/_lectern\/assets\/(play|chunk)-.*\.js$/, async (route) => {
       const script = await (await route.fetch()).text();
       found ||= script.includes("location.ancestorOrigins");
-      await route.fulfill({ body: script.replaceAll("location.ancestorOrigins", "void 0"), contentType: "text/javascript" });
+      await route.fulfill({
+        body: script.replaceAll("location.ancestorOrigins", "void 0"),
+        contentType: "text/javascript",
+      });
     });
     const seen = { named, unnamed: await settleAll(context, unnamed) };
     if (!found) throw new Error("the page asks the browser in another way");

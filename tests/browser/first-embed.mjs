@@ -1,7 +1,9 @@
-// Does what docs/first-embed.md says, from an empty folder in each language, and plays what comes of it in Chromium; then stumbles
-// as it says one does: over other keys than the edge's, and over a path with no lecture.
+// Does what docs/first-embed.md says, from an empty folder in each language, and plays what comes
+// of it in Chromium; then stumbles as it says one does: over other keys than the edge's, and over a
+// path with no lecture.
 //   node first-embed.mjs EDGE FOLDER
-// LECTERN_KEYS of the environment are the edge's. Prints what was seen as one JSON object, a language a key.
+// LECTERN_KEYS of the environment are the edge's. Prints what was seen as one JSON object, a
+// language a key.
 import { spawn } from "node:child_process";
 import { mkdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
@@ -14,7 +16,10 @@ const LIMIT_MS = Number(process.env.PLAY_LIMIT_MS ?? 60_000);
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const guide = await readFile(`${root}/docs/first-embed.md`, "utf8");
 
-/** The project's folder as the guide has it: the SDK, the built command, and the keys of `make serve`. */
+/**
+ * The project's folder as the guide has it: the SDK, the built command, and the keys of `make
+ * serve`.
+ */
 async function project(name, keys) {
   const lectern = `${folder}/${name}`;
   await mkdir(lectern);
@@ -27,9 +32,17 @@ async function project(name, keys) {
 const { LECTERN_KEYS, ...environment } = process.env;
 const lectern = await project("lectern", LECTERN_KEYS);
 // Under the same id.
-const other = await project("other", LECTERN_KEYS.replace(/"secret":"./, (start) => start.slice(0, -1) + (start.endsWith("A") ? "B" : "A")));
+const other = await project(
+  "other",
+  LECTERN_KEYS.replace(
+    /"secret":"./,
+    (start) => start.slice(0, -1) + (start.endsWith("A") ? "B" : "A"),
+  ),
+);
 
-/** The commands of a language's section as one script: a file is written where its text is shown. */
+/**
+ * The commands of a language's section as one script: a file is written where its text is shown.
+ */
 function script(language) {
   const section = guide.split(`\n## ${language}\n`)[1].split("\n## ")[0];
   const steps = blocks(section).map(({ language: kind, code }) => {
@@ -54,7 +67,11 @@ async function follow(context, name, script, lectern, look) {
   const cwd = `${folder}/${name}`;
   await mkdir(cwd);
   const port = await freePort();
-  const school = spawn("bash", ["-c", script], { cwd, env: { ...environment, LECTERN: lectern, PORT: port }, stdio: ["ignore", "pipe", "pipe"] });
+  const school = spawn("bash", ["-c", script], {
+    cwd,
+    env: { ...environment, LECTERN: lectern, PORT: port },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   let printed = "";
   let warned = "";
   school.stdout.on("data", (text) => (printed += text));
@@ -64,7 +81,9 @@ async function follow(context, name, script, lectern, look) {
     const url = `http://localhost:${port}/`;
     const started = Date.now();
     while (!(await fetch(url).catch(() => undefined))) {
-      if (school.exitCode !== null || Date.now() - started > LIMIT_MS) throw new Error(`${name}: no page\n${printed}\n${warned}`);
+      if (school.exitCode !== null || Date.now() - started > LIMIT_MS) {
+        throw new Error(`${name}: no page\n${printed}\n${warned}`);
+      }
       await new Promise((later) => setTimeout(later, 50));
     }
     const page = await context.newPage();
@@ -80,7 +99,12 @@ const play = (frame) =>
   frame.locator("video").evaluate(
     (video, limit) =>
       new Promise((resolve) => {
-        const tell = (how) => resolve({ how, currentTime: video.currentTime, frames: video.getVideoPlaybackQuality().totalVideoFrames });
+        const tell = (how) =>
+          resolve({
+            how,
+            currentTime: video.currentTime,
+            frames: video.getVideoPlaybackQuality().totalVideoFrames,
+          });
         video.addEventListener("ended", () => tell("ended"));
         setTimeout(() => tell("timeout"), limit);
         video.muted = true;
@@ -89,18 +113,30 @@ const play = (frame) =>
     LIMIT_MS,
   );
 
-const read = async (frame) => ({ said: await frame.locator("lectern-video[state=refused] [role=alert]:visible").textContent({ timeout: LIMIT_MS }) });
+const read = async (frame) => ({
+  said: await frame.locator("lectern-video[state=refused] [role=alert]:visible").textContent({
+    timeout: LIMIT_MS,
+  }),
+});
 
 async function walk(context, language) {
   const steps = script(language);
   const played = await follow(context, language, steps, lectern, play);
   const otherKeys = await follow(context, `${language}-other-keys`, steps, other, read);
-  const nothing = await follow(context, `${language}-nothing`, steps.replaceAll("/courses/rails/intro/", "/courses/rails/none/"), lectern, read);
+  const nothing = await follow(
+    context,
+    `${language}-nothing`,
+    steps.replaceAll("/courses/rails/intro/", "/courses/rails/none/"),
+    lectern,
+    read,
+  );
   return { ...played, otherKeys: otherKeys.said, nothing: nothing.said };
 }
 
 await withChromium(async (context) => {
   const languages = ["Ruby", "Node"];
   const seen = await Promise.all(languages.map((language) => walk(context, language)));
-  console.log(JSON.stringify(Object.fromEntries(languages.map((language, at) => [language, seen[at]]))));
+  console.log(
+    JSON.stringify(Object.fromEntries(languages.map((language, at) => [language, seen[at]]))),
+  );
 });

@@ -1,6 +1,7 @@
 // Opens links in the player page, in sequence, and prints the result of each.
 //   node foreign.mjs ORIGIN FOREIGN LINK…
-// FOREIGN is an address of another site, which the page is asked to reach in every other way too. Prints one JSON object.
+// FOREIGN is an address of another site, which the page is asked to reach in every other way too.
+// Prints one JSON object.
 import { withChromium } from "./chromium.mjs";
 
 const [origin, foreign, ...links] = process.argv.slice(2);
@@ -14,7 +15,12 @@ function settle(limit) {
     const tell = (how) => {
       const captions = [...video.textTracks].filter(({ kind }) => kind === "subtitles");
       const cues = captions.flatMap((track) => [...(track.cues ?? [])].map((cue) => cue.text));
-      resolve({ how, said: alert.hidden ? null : alert.textContent, currentTime: video.currentTime, cues });
+      resolve({
+        how,
+        said: alert.hidden ? null : alert.textContent,
+        currentTime: video.currentTime,
+        cues,
+      });
     };
     const look = () => {
       for (const track of video.textTracks) track.mode = "showing";
@@ -32,11 +38,18 @@ function settle(limit) {
   });
 }
 
-/** In the page: asks another site in the ways that a page has. Each way that its policy stops counts. */
+/**
+ * In the page: asks another site in the ways that a page has. Each way that its policy stops
+ * counts.
+ */
 async function reach(foreign) {
   const stopped = new Set();
-  document.addEventListener("securitypolicyviolation", (event) => stopped.add(event.effectiveDirective));
-  const load = (element) => new Promise((done) => (element.onerror = element.onload = element.onloadeddata = done));
+  document.addEventListener(
+    "securitypolicyviolation",
+    (event) => stopped.add(event.effectiveDirective),
+  );
+  const load = (element) =>
+    new Promise((done) => (element.onerror = element.onload = element.onloadeddata = done));
   const video = document.createElement("video");
   const image = new Image();
   const tried = [

@@ -1,8 +1,10 @@
 // Opens hostile playlists in players, on a page of another origin, and prints the browser's
 // requests.
-//   node hostile.mjs < [{ "player": "hlsjs" | "shaka" | "dashjs" | "native" | "page", "link": URL, "type": the type that Shaka is told }, …]
-// Prints a list in the same order: { player, link, requests: [{ url, headers, body }, …] }, without what the page itself
-// needs. A play ends when its page asks for nothing more.
+//   node hostile.mjs < [{ "player": PLAYER, "link": URL, "type": TYPE }, …]
+// PLAYER is hlsjs, shaka, dashjs, native or page, TYPE the type that Shaka is told. Prints a list
+// in the same order, without what the page itself needs:
+//   { player, link, requests: [{ url, headers, body }, …] }
+// A play ends when its page asks for nothing more.
 import { createReadStream, readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { SMALL_WINDOW, withChromium } from "./chromium.mjs";
@@ -15,9 +17,13 @@ const scripts = {
 };
 /** Pages that are open at once. */
 const PAGES = Number(process.env.PAGES ?? 4);
-/** How long a page has to be quiet: players wait 0.1 s between steps, and are told not to try again. */
+/**
+ * How long a page has to be quiet: players wait 0.1 s between steps, and are told not to try again.
+ */
 const QUIET_MS = 700;
-/** A player that opened its link and never gives up is left after this. The page tries for minutes. */
+/**
+ * A player that opened its link and never gives up is left after this. The page tries for minutes.
+ */
 const LIMIT_MS = Number(process.env.PLAY_LIMIT_MS ?? 10_000);
 /** A player that does not open its link is left after this. */
 const START_LIMIT_MS = 60_000;
@@ -27,12 +33,18 @@ const server = createServer((request, response) => {
   const script = scripts[player.replace(/\.js$/, "")];
   if (request.url.endsWith(".js") && script) {
     response.setHeader("content-type", "text/javascript");
+    // Hundreds of pages compile a player once.
+    response.setHeader("cache-control", "max-age=3600");
     createReadStream(script).pipe(response);
   } else if (request.url === "/favicon.ico") {
     response.writeHead(204).end();
   } else {
     response.setHeader("content-type", "text/html");
-    response.end(`<!doctype html><video muted width=320></video>${scripts[player] ? `<script src="/${player}.js"></script>` : ""}`);
+    response.end(
+      `<!doctype html><video muted width=320></video>${
+        scripts[player] ? `<script src="/${player}.js"></script>` : ""
+      }`,
+    );
   }
 });
 await new Promise((listening) => server.listen(0, "127.0.0.1", listening));
@@ -43,7 +55,12 @@ function begin([player, link, type]) {
   const video = document.querySelector("video");
   const players = {
     hlsjs() {
-      const none = { maxTimeToFirstByteMs: 9000, maxLoadTimeMs: 9000, timeoutRetry: null, errorRetry: null };
+      const none = {
+        maxTimeToFirstByteMs: 9000,
+        maxLoadTimeMs: 9000,
+        timeoutRetry: null,
+        errorRetry: null,
+      };
       const policy = { default: none };
       const hls = new Hls({
         manifestLoadPolicy: policy,
@@ -73,7 +90,14 @@ function begin([player, link, type]) {
     },
     dashjs() {
       const player = dashjs.MediaPlayer().create();
-      const none = { MPD: 0, XLinkExpansion: 0, InitializationSegment: 0, IndexSegment: 0, MediaSegment: 0, other: 0 };
+      const none = {
+        MPD: 0,
+        XLinkExpansion: 0,
+        InitializationSegment: 0,
+        IndexSegment: 0,
+        MediaSegment: 0,
+        other: 0,
+      };
       player.updateSettings({ streaming: { retryAttempts: none }, debug: { logLevel: 0 } });
       player.initialize(video, link, true);
     },

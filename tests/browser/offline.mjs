@@ -19,7 +19,13 @@ async function startLine() {
     if (line.isBroken(pathname)) return request.socket.destroy();
     const { host, port } = new URL(edge);
     const headers = { ...request.headers, host };
-    const asked = ask({ port, hostname: "127.0.0.1", path: request.url, method: request.method, headers }, (answer) => {
+    const asked = ask({
+      port,
+      hostname: "127.0.0.1",
+      path: request.url,
+      method: request.method,
+      headers,
+    }, (answer) => {
       if (answer.statusCode === 200) line.loaded.push(pathname);
       response.writeHead(answer.statusCode, answer.headers);
       answer.pipe(response);
@@ -40,7 +46,10 @@ async function open(context, opened) {
   const page = await context.newPage();
   page.setDefaultTimeout(LIMIT_MS);
   page.on("pageerror", (error) => errors.push(String(error)));
-  page.on("console", (message) => /Content Security Policy/.test(message.text()) && errors.push(message.text()));
+  page.on(
+    "console",
+    (message) => /Content Security Policy/.test(message.text()) && errors.push(message.text()),
+  );
   await page.goto(`${line.origin}/_lectern/play#${opened.replace(edge, "")}`);
   await ready(page);
   return page;
@@ -48,11 +57,14 @@ async function open(context, opened) {
 
 const player = (page, selector) => page.locator(`lectern-video ${selector}`);
 const panel = (page) => player(page, "[role=dialog]");
-const said = (page) => player(page, ".said").textContent();
-const picture = (page, name) => SCREENSHOTS && page.screenshot({ path: `${SCREENSHOTS}/${name}.png` });
+const said = (page) => player(page, ".status").textContent();
+const picture = (page, name) =>
+  SCREENSHOTS && page.screenshot({ path: `${SCREENSHOTS}/${name}.png` });
 /** Waits for a condition on the video. The page's policy forbids that it evaluates text itself. */
 async function until(page, condition) {
-  while (!(await page.evaluate(`(${condition})(document.querySelector("video"))`))) await page.waitForTimeout(50);
+  while (!(await page.evaluate(`(${condition})(document.querySelector("video"))`))) {
+    await page.waitForTimeout(50);
+  }
 }
 const ready = (page) => until(page, "(video) => video.readyState > 2 && video.duration > 30");
 const press = (page, name) => panel(page).getByRole("button", { name, exact: true }).click();
@@ -60,10 +72,14 @@ async function openPanel(page) {
   await player(page, ".button.keep").click();
   await panel(page).getByRole("button").nth(1).waitFor();
 }
-const lectures = (page) => page.evaluate(async () => (await caches.keys()).filter((name) => name.includes("lectern lecture")).length);
+const lectures = (page) =>
+  page.evaluate(async () =>
+    (await caches.keys()).filter((name) => name.includes("lectern lecture")).length
+  );
 async function seek(page, second) {
   await page.evaluate((to) => (document.querySelector("video").currentTime = to), second);
-  await until(page, `(video) => !video.seeking && video.readyState > 2 && Math.abs(video.currentTime - ${second}) < 2`);
+  const isThere = `Math.abs(video.currentTime - ${second}) < 2`;
+  await until(page, `(video) => !video.seeking && video.readyState > 2 && ${isThere}`);
   return second;
 }
 
@@ -106,7 +122,11 @@ const seen = await withChromium(async (context) => {
   await press(page, "Continue");
   await panel(page).getByText("This lecture is on this device").waitFor();
   seen.again = before.filter((path) => line.loaded.includes(path));
-  seen.kept = [before.length > 0, await lectures(page), (await said(page)).replace(/[\d.]+ (kB|MB)/, "SIZE").replace(/until .*/, "until TIME")];
+  seen.kept = [
+    before.length > 0,
+    await lectures(page),
+    (await said(page)).replace(/[\d.]+ (kB|MB)/, "SIZE").replace(/until .*/, "until TIME"),
+  ];
   await picture(page, "kept");
   await page.keyboard.press("Escape");
 

@@ -27,7 +27,9 @@ const server = createServer((request, response) => {
     const needed = scripts[library] ? [library, "page"] : ["page"];
     response.setHeader("content-type", "text/html");
     response.end(
-      `<!doctype html><video muted width=1280></video>${needed.map((name) => `<script src="/${name}.js"></script>`).join("")}`,
+      `<!doctype html><video muted width=1280></video>${
+        needed.map((name) => `<script src="/${name}.js"></script>`).join("")
+      }`,
     );
   }
 });
@@ -47,7 +49,11 @@ async function play(context, player, link) {
   page.on("pageerror", (error) => errors.push(String(error)));
   await page.goto(`${origin}/${player}`);
   const started = performance.now();
-  const played = await page.evaluate(([player, link, limit]) => window.play(player, link, limit), [player, link, LIMIT_MS]);
+  const played = await page.evaluate(([player, link, limit]) => window.play(player, link, limit), [
+    player,
+    link,
+    LIMIT_MS,
+  ]);
   await page.close();
   return {
     player,
@@ -66,7 +72,10 @@ try {
   await withChromium(async (context) => {
     const args = process.argv.slice(2);
     const all = [];
-    const plays = Array.from({ length: args.length >> 1 }, (_, at) => args.slice(2 * at, 2 * at + 2)).entries();
+    const plays = Array.from(
+      { length: args.length >> 1 },
+      (_, at) => args.slice(2 * at, 2 * at + 2),
+    ).entries();
     const player = async () => {
       for (const [at, [player, link]] of plays) all[at] = await play(context, player, link);
     };

@@ -1,4 +1,5 @@
-// Opens more players than a viewer has places, in Chromium: some are reloaded, killed or lose the network.
+// Opens more players than a viewer has places, in Chromium: some are reloaded, killed or lose the
+// network.
 //   node places.mjs newest|oldest ORIGIN LINK
 // LINK has two places under the policy. Prints what each player shows as one JSON object.
 import { SMALL_WINDOW, withChromium } from "./chromium.mjs";
@@ -13,7 +14,12 @@ async function open(context) {
   const line = await context.newCDPSession(page);
   await line.send("Network.enable");
   const network = (offline) =>
-    line.send("Network.emulateNetworkConditions", { offline, latency: 0, downloadThroughput: -1, uploadThroughput: -1 });
+    line.send("Network.emulateNetworkConditions", {
+      offline,
+      latency: 0,
+      downloadThroughput: -1,
+      uploadThroughput: -1,
+    });
   await page.goto(`${origin}/_lectern/play#${link.replace(origin, "")}`);
   return { page, network };
 }
@@ -23,7 +29,8 @@ function settle({ page }) {
   return page.evaluate(() => {
     const video = document.querySelector("video");
     const alert = document.querySelector("[role=alert]");
-    const isRefused = () => document.querySelector("lectern-video").getAttribute("state") === "refused";
+    const isRefused = () =>
+      document.querySelector("lectern-video").getAttribute("state") === "refused";
     // Slower, so that the lecture does not end before the test.
     video.defaultPlaybackRate = video.playbackRate = 0.5;
     video.muted = true;
@@ -41,7 +48,11 @@ function settle({ page }) {
 
 /** Waits until a player stops, and returns its sentence. */
 const stops = async ({ page }) => {
-  await page.waitForFunction(() => document.querySelector("lectern-video").getAttribute("state") === "refused", undefined, { timeout: 0 });
+  await page.waitForFunction(
+    () => document.querySelector("lectern-video").getAttribute("state") === "refused",
+    undefined,
+    { timeout: 0 },
+  );
   return page.evaluate(() => document.querySelector("[role=alert]").textContent);
 };
 
@@ -62,7 +73,9 @@ async function newest(context) {
     await second.page.reload();
     seen["second, reloaded"] = await settle(second);
     seen["third, after the reload"] = await settle(third);
-    for (const pid of browsers().filter((pid) => !others.includes(pid))) process.kill(pid, "SIGKILL");
+    for (const pid of browsers().filter((pid) => !others.includes(pid))) {
+      process.kill(pid, "SIGKILL");
+    }
   }, SMALL_WINDOW);
   // The second says that it is there; the third does not.
   await seconds(50);

@@ -1,7 +1,7 @@
 // Opens the player page with a link in Chromium and plays it to the end (or until it says why not).
 //   node play.mjs ORIGIN LINK [SCREENSHOT.png]
-// Prints what happened as one JSON object. SEEK=1260,2690 (seconds) seeks to each of these once the first frame is there,
-// and tells how long each took; the player then goes on to the end.
+// Prints what happened as one JSON object. SEEK=1260,2690 (seconds) seeks to each of these once the
+// first frame is there, and tells how long each took; the player then goes on to the end.
 import { withChromium } from "./chromium.mjs";
 
 const [origin, link, screenshot] = process.argv.slice(2);
@@ -36,6 +36,8 @@ await withChromium(async (context) => {
         const started = performance.now();
         let firstFrame;
         let stalls = 0;
+        const thumbnails = () =>
+          [...video.textTracks].find(({ label }) => label === "thumbnails")?.cues;
         const state = (how) => ({
           how,
           firstFrame,
@@ -46,7 +48,7 @@ await withChromium(async (context) => {
           height: video.videoHeight,
           frames: video.getVideoPlaybackQuality().totalVideoFrames,
           dropped: video.getVideoPlaybackQuality().droppedVideoFrames,
-          thumbnails: [...video.textTracks].find(({ label }) => label === "thumbnails")?.cues?.length,
+          thumbnails: thumbnails()?.length,
           seeked,
         });
         const seeked = [];
@@ -74,18 +76,22 @@ await withChromium(async (context) => {
         video.muted = true;
         video.play().catch(() => {});
         // A slow machine may show the card of a slow connection, which goes by itself.
-        const isRefused = () => !alert.hidden && alert.closest("lectern-video").getAttribute("state") === "refused";
+        const isRefused = () =>
+          !alert.hidden && alert.closest("lectern-video").getAttribute("state") === "refused";
         const look = () => isRefused() && resolve(state("said"));
         new MutationObserver(look).observe(alert, { attributes: true, childList: true });
         look();
         setTimeout(() => resolve(state("timeout")), limit - (performance.now() - started));
       }),
-    [Number(process.env.PLAY_LIMIT_MS ?? 120_000), (process.env.SEEK ?? "").split(",").filter(Boolean).map(Number)],
+    [
+      Number(process.env.PLAY_LIMIT_MS ?? 120_000),
+      (process.env.SEEK ?? "").split(",").filter(Boolean).map(Number),
+    ],
   );
   await Promise.all(pending);
   if (screenshot) await page.screenshot({ path: screenshot });
-  // Chromium also reports a fetch as aborted if a collection of garbage comes between the end of its
-  // body and the end of its connection. The page has read it then, and has the thumbnails.
+  // Chromium also reports a fetch as aborted if a collection of garbage comes between the end of
+  // its body and the end of its connection. The page has read it then, and has the thumbnails.
   const isRead = (error) => played.thumbnails > 0 && /ERR_ABORTED .*\/storyboard\.vtt$/.test(error);
   const media = requests.filter((request) => !request.path.startsWith("/_lectern/"));
   console.log(

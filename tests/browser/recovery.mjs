@@ -84,8 +84,9 @@ await withChromium(async (context) => {
         const { currentTime, paused } = element.video;
         if (!paused) seen.seconds.push(currentTime);
       });
-      for (const type of ["ended", "error"])
+      for (const type of ["ended", "error"]) {
         element.addEventListener(`lectern:${type}`, () => seen.events.push(type));
+      }
     });
   const seen = () => page.evaluate(() => window.seen);
 
@@ -135,8 +136,8 @@ await withChromium(async (context) => {
       await is("offline");
       const before = await buffered();
       await page.evaluate(() => {
-        const { engine } = document.querySelector("lectern-video");
-        engine.quality = engine.qualities().find(({ id }) => id !== engine.quality).id;
+        const { choices } = document.querySelector("lectern-video").engine;
+        choices.quality = choices.qualities().find(({ id }) => id !== choices.quality).id;
       });
       await seek(14);
       await plays(15);
@@ -174,7 +175,7 @@ await withChromium(async (context) => {
       await page.keyboard.press("p");
       await until(() => document.pictureInPictureElement);
       await page.evaluate(() =>
-        document.querySelector("lectern-video").refuse({ code: "revoked" }),
+        document.querySelector("lectern-video").refuse({ code: "revoked" })
       );
       await until(() => !document.pictureInPictureElement);
       return { early, after, refused: await state() };
@@ -182,7 +183,11 @@ await withChromium(async (context) => {
     async expired() {
       const server = createServer((_request, response) => {
         response.setHeader("content-type", "text/html");
-        response.end(`<!doctype html><title>A course</title><iframe src="${player.replace("#", "?t=20#")}"></iframe>`);
+        response.end(
+          `<!doctype html><title>A course</title><iframe src="${
+            player.replace("#", "?t=20#")
+          }"></iframe>`,
+        );
       });
       await new Promise((listening) => server.listen(0, "localhost", listening));
       await context.addInitScript(() => {
@@ -208,7 +213,10 @@ await withChromium(async (context) => {
       await page.goto(player);
       await hasLoaded();
       const set = (isOn) =>
-        page.evaluate((isOn) => (document.querySelector("lectern-video").engine.lowData = isOn), isOn);
+        page.evaluate(
+          (isOn) => (document.querySelector("lectern-video").engine.choices.lowData = isOn),
+          isOn,
+        );
       await set(true);
       await page.reload();
       // Answers for the page before have come.

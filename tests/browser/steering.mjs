@@ -1,5 +1,5 @@
-// Plays a strict link in hls.js on a bare page of another origin: pauses, seeks far, and plays to the end. Or plays until it
-// stops, if a line arrives on standard input.
+// Plays a strict link in hls.js on a bare page of another origin: pauses, seeks far, and plays to
+// the end. Or plays until it stops, if a line arrives on standard input.
 //   node steering.mjs LINK PAUSE_SECONDS SEEK_TO
 // Prints "playing" when the lecture runs, and what happened as one JSON object.
 import { createReadStream } from "node:fs";
@@ -24,7 +24,15 @@ function watch(link) {
   const video = document.querySelector("video");
   // A short buffer, so that the player asks for segments all the time.
   const player = new Hls({ maxBufferLength: 12, maxBufferSize: 0 });
-  const seen = { fatal: [], errors: [], manifests: 0, pathways: [], captions: { before: 0, after: 0 }, longestStall: 0, stopped: undefined };
+  const seen = {
+    fatal: [],
+    errors: [],
+    manifests: 0,
+    pathways: [],
+    captions: { before: 0, after: 0 },
+    longestStall: 0,
+    stopped: undefined,
+  };
   window.seen = seen;
   window.player = player;
   player.on(Hls.Events.ERROR, (_event, { details, fatal, response }) => {
@@ -39,7 +47,8 @@ function watch(link) {
     player.subtitleTrack = 0;
     player.subtitleDisplay = true;
   });
-  const hasCaptions = () => [...video.textTracks].some(({ mode, activeCues }) => mode === "showing" && activeCues?.length);
+  const hasCaptions = () =>
+    [...video.textTracks].some(({ mode, activeCues }) => mode === "showing" && activeCues?.length);
   // Milliseconds for which a lecture that should run did not. A seek may take longer.
   let position = 0;
   let since = performance.now();
@@ -51,7 +60,9 @@ function watch(link) {
     if (runs) {
       if (!hasSought) seen.longestStall = Math.max(seen.longestStall, now - since);
       hasSought &&= video.seeking;
-      if (hasCaptions() && !video.paused) seen.captions[seen.pathways.length === 0 ? "before" : "after"] += 1;
+      if (hasCaptions() && !video.paused) {
+        seen.captions[seen.pathways.length === 0 ? "before" : "after"] += 1;
+      }
       position = video.currentTime;
       since = now;
       seen.stopped = undefined;
@@ -71,19 +82,29 @@ try {
     const requests = [];
     page.on("response", (response) => {
       const url = new URL(response.url());
-      if (url.origin === new URL(link).origin) requests.push({ path: url.pathname, status: response.status() });
+      if (url.origin === new URL(link).origin) {
+        requests.push({ path: url.pathname, status: response.status() });
+      }
     });
     await page.goto(`http://127.0.0.1:${server.address().port}/`);
     const line = await context.newCDPSession(page);
     await line.send("Network.enable");
-    await line.send("Network.emulateNetworkConditions", { offline: false, latency: 20, downloadThroughput: 200_000, uploadThroughput: 60_000 });
+    await line.send("Network.emulateNetworkConditions", {
+      offline: false,
+      latency: 20,
+      downloadThroughput: 200_000,
+      uploadThroughput: 60_000,
+    });
     await page.evaluate(watch, link);
-    await page.waitForFunction(() => document.querySelector("video").currentTime > 4, undefined, { timeout: 0 });
+    await page.waitForFunction(() => document.querySelector("video").currentTime > 4, undefined, {
+      timeout: 0,
+    });
     console.log("playing");
     const video = page.locator("video");
     if (pause === undefined) {
       // Nothing moves for ten seconds.
-      const isStopped = () => Date.now() - window.seen.stopped > 10_000 || document.querySelector("video").ended;
+      const isStopped = () =>
+        Date.now() - window.seen.stopped > 10_000 || document.querySelector("video").ended;
       await page.waitForFunction(isStopped, undefined, { timeout: 0 });
     } else {
       await video.evaluate((video) => video.pause());
@@ -94,7 +115,11 @@ try {
       }, Number(to));
       await page.evaluate(() => window.ended);
     }
-    const state = await video.evaluate((video) => ({ ended: video.ended, currentTime: video.currentTime, duration: video.duration }));
+    const state = await video.evaluate((video) => ({
+      ended: video.ended,
+      currentTime: video.currentTime,
+      duration: video.duration,
+    }));
     const segments = requests.map(({ path }) => path).filter((path) => path.endsWith(".m4s"));
     console.log(
       JSON.stringify({

@@ -29,7 +29,10 @@ function watch([count, link, limit]) {
       const told = { errors: [], stalls: 0, heights: new Set() };
       // Busy machines are behind with what is loaded, which is not the lecture's fault.
       let isPlaying = false;
-      const isEmpty = () => ![...Array(video.buffered.length).keys()].some((at) => video.buffered.end(at) > video.currentTime + 0.2);
+      const isEmpty = () =>
+        ![...Array(video.buffered.length).keys()].some((at) =>
+          video.buffered.end(at) > video.currentTime + 0.2
+        );
       video.addEventListener("playing", () => {
         if (!isPlaying) window.begun += 1;
         isPlaying = true;
@@ -38,7 +41,14 @@ function watch([count, link, limit]) {
         if (isPlaying && isEmpty() && video.currentTime < video.duration - 0.3) told.stalls += 1;
       });
       video.addEventListener("resize", () => told.heights.add(video.videoHeight));
-      const end = (how) => resolve({ ...told, heights: [...told.heights], how, reached: video.currentTime, duration: video.duration });
+      const end = (how) =>
+        resolve({
+          ...told,
+          heights: [...told.heights],
+          how,
+          reached: video.currentTime,
+          duration: video.duration,
+        });
       video.addEventListener("ended", () => end("ended"));
       setTimeout(() => end("timeout"), limit);
       const player = new Hls();
@@ -59,7 +69,9 @@ try {
     const page = await context.newPage();
     await page.goto(`http://127.0.0.1:${server.address().port}/`);
     await page.evaluate(watch, [Number(count), link, LIMIT_MS]);
-    await page.waitForFunction((count) => window.begun === count, Number(count), { timeout: LIMIT_MS });
+    await page.waitForFunction((count) => window.begun === count, Number(count), {
+      timeout: LIMIT_MS,
+    });
     console.log("begun");
     console.log(JSON.stringify(await page.evaluate(() => window.all)));
   });

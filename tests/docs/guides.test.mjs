@@ -413,6 +413,7 @@ print(lesson(request, "intro").content.decode())`);
             for (const part of [actor.account.name, verb.id, object.id, result.completion, timestamp]) assert.ok(part, code);
         },
     ],
+    'docs/record.md': [],
     'docs/privacy.md': [
         async function forgets({ language, code }) {
             assert.equal(language, 'sh');
@@ -489,7 +490,7 @@ print(lesson(request, "intro").content.decode())`);
             assert.ok(existsSync(join(root, 'web/dist/_lectern', name)), name);
             for (const attribute of ['src', 'renew-url']) assert.ok(code.includes(` ${attribute}="`), attribute);
         },
-        elsewhere('jsx', 'tests/browser/player.mjs'),
+        elsewhere('jsx', 'tests/browser/player-embed.mjs'),
         async function opensInItsPages({ language, code }) {
             assert.equal(language, 'json');
             const { path, exp, origin } = JSON.parse(code);
@@ -501,6 +502,18 @@ print(lesson(request, "intro").content.decode())`);
             assert.ok(existsSync(join(root, 'web/dist', new URL(/src="([^"]+)"/.exec(code)[1]).pathname)));
         },
         framed,
+    ],
+    'docs/studio.md': [
+        async function mintsTheStudio({ language, code }) {
+            assert.equal(language, 'js');
+            const address = await node(`${code}\nprocess.stdout.write(await studioUrl('${edge}', 'rails', 't1'));`);
+            const page = `${edge}/_lectern/studio#`;
+            assert.ok(address.startsWith(page), address);
+            const upload = new URL(address.slice(page.length));
+            const claims = await verify(`${upload.origin}${upload.pathname}?token=${upload.searchParams.get('token')}`, { keys });
+            assert.deepEqual([claims.path, claims.use, claims.sub], ['/uploads/rails/', 'upload', 't1']);
+            await opens(upload.searchParams.get('watch'), '/courses/rails/intro/', 't1');
+        },
     ],
     'README.md': [
         drawing,
@@ -611,7 +624,25 @@ print(lesson(request, "intro").content.decode())`);
         },
     ],
     'docs/reference/configuration.md': [],
-    'docs/reference/http.md': [],
+    'docs/reference/http.md': [
+        // tests/browser/uploads.mjs sends the same requests in Chromium.
+        async function posts({ language, code }) {
+            assert.equal(language, 'js');
+            const sent = [];
+            const AsyncFunction = (async () => {}).constructor;
+            const send = async (url, { method, body, ...others }) => sent.push([method, url, body.type, Object.keys(others)]);
+            await new AsyncFunction('fetch', 'url', 'id', 'bytes', 'part', code)(send, '/u/a?token=t', 'i', 'b', 'p');
+            assert.deepEqual(sent, [
+                ['POST', '/u/a?token=t&put', '', []],
+                ['POST', '/u/a?token=t&uploadId=i&partNumber=1', '', []],
+            ]);
+        },
+        // tests/e2e/uploads.rs gets this answer from the edge.
+        async function detail({ language, code }) {
+            assert.equal(language, 'json');
+            assert.deepEqual(Object.keys(JSON.parse(code)), ['title', 'status', 'code', 'detail']);
+        },
+    ],
     'docs/reference/package.md': [
         async function tree({ language, code }) {
             assert.equal(language, 'text');
@@ -621,8 +652,8 @@ print(lesson(request, "intro").content.decode())`);
                 names.push(...(rest ?? '').split(/\s+/).filter((name) => /^[\w/]+\.\w+$/.test(name)).map((name) => prefix + name));
             }
             assert.ok(names.length > 12, names.join(' '));
-            // The sample has neither captions nor chapters.
-            const missing = names.filter((name) => !made.includes(name) && !/^subs\/|^chapters\./.test(name));
+            // This sample has neither captions, chapters nor long pauses.
+            const missing = names.filter((name) => !made.includes(name) && !/^subs\/|^chapters\.|^silences\./.test(name));
             assert.deepEqual(missing, [], made.join(' '));
         },
     ],
@@ -650,6 +681,16 @@ print(lesson(request, "intro").content.decode())`);
         },
     ],
     'docs/cost.md': [
+        async function cost({ language, code }) {
+            assert.equal(language, 'sh');
+            costs = await shell(code);
+        },
+        async function table({ language, code }) {
+            assert.deepEqual([language, code], ['text', costs]);
+        },
+    ],
+    'docs/loom.md': [
+        drawing,
         async function cost({ language, code }) {
             assert.equal(language, 'sh');
             costs = await shell(code);

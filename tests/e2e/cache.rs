@@ -236,7 +236,7 @@ fn a_revised_lecture_is_seen_within_two_seconds() {
         &[],
         revised.as_bytes(),
     );
-    assert_eq!(put.status, 200);
+    assert!(matches!(put.status, 200 | 201), "{}", put.verdict());
     // The answer may take as long as it likes: what counts is when it was asked for.
     let began = Instant::now();
     loop {
@@ -260,7 +260,7 @@ fn a_removal_through_one_hostname_purges_the_cache_of_all() {
     let url = format!("{PATH}?token={}", edge.token(PATH, Purpose::Play));
     let at = |hostname| edge.send("GET", &url, &[("host", hostname)], &[]);
     let put = edge.send("PUT", &format!("{PATH}?token={upload}"), &[], b"media");
-    assert_eq!(put.verdict(), "200");
+    assert!(matches!(put.status, 200 | 201), "{}", put.verdict());
     for hostname in HOSTNAMES {
         let began = Instant::now();
         while timing(&at(hostname)) != Some("hit") {

@@ -228,7 +228,13 @@ impl Edge {
 
     /// Ends the remaining processes, and restarts at the same address with the same state.
     pub(crate) fn restart(&mut self) {
+        self.restart_after(|_| {});
+    }
+
+    /// Restarts as [`Edge::restart`], after a change to the stopped edge's state.
+    pub(crate) fn restart_after(&mut self, change: impl FnOnce(&Path)) {
         self.end();
+        change(&self.folder.path().join("state"));
         let (_, port) = self.origin.rsplit_once(':').expect("a port");
         let port = port.parse().expect("a port");
         self.supervisor = spawn(self.start, self.folder.path(), port, &self.arguments);

@@ -46,7 +46,8 @@ fn a_kept_lecture_plays_without_a_connection_until_its_end() {
     let none: [&str; 0] = [];
     let expected = json!({
         "offered": ["You can then watch this lecture without a connection for 3 days.", 2],
-        "full": "There is not enough space. Delete something on this device, or choose a smaller quality.",
+        "full": "There is not enough space. Delete something on this device, \
+                 or choose a smaller quality.",
         "removed": 0,
         "again": none,
         "kept": [
@@ -60,7 +61,8 @@ fn a_kept_lecture_plays_without_a_connection_until_its_end() {
         "others": ["no connection", "no connection"],
         "left": 0,
         "early": 1,
-        "over": "This link has expired. Open the lecture from the course again.",
+        "over": "The time for the copy on this device is over. \
+                 Connect to the internet to watch the lecture.",
         "afterwards": 0,
         "online": 0,
         "errors": none,

@@ -147,7 +147,7 @@ fn the_player_is_used_by_keys_and_clicks_and_explains_what_it_cannot_do() {
 
     let scope = Scope::parse(MASTER).expect("a scope");
     let expired = link::mint(edge.keys.minting(), &Claims::new(scope, now() - 60));
-    let seen = used(&edge, "embed", &[&opening, &expired]);
+    let seen = used_by("player-embed.mjs", &edge, "embed", &[&opening, &expired]);
     let shown = format!("{seen:#}\n{}", edge.log());
     let element = json!({ "start": 12, "renewals": 1 });
     assert_eq!(seen["element"], element, "{shown}");
@@ -164,12 +164,7 @@ fn the_player_is_used_by_keys_and_clicks_and_explains_what_it_cannot_do() {
     assert!((ratio - 16.0 / 9.0).abs() < 0.02, "{shown}");
     assert_eq!(seen["violations"], json!([]), "{shown}");
 
-    let seen = used(&edge, "axe", &[&opening]);
-    let shown = format!("{seen:#}\n{}", edge.log());
-    assert_eq!(seen["looked"], 72, "{shown}");
-    for name in ["violations", "small", "errors"] {
-        assert_eq!(seen[name], json!([]), "{name}: {shown}");
-    }
+    every_look_is_accessible(&edge, &opening);
 
     let seen = used(&edge, "monkey", &[&opening]);
     let shown = format!("{seen:#}\n{}", edge.log());
@@ -184,7 +179,7 @@ fn the_player_is_used_by_keys_and_clicks_and_explains_what_it_cannot_do() {
 fn the_tools_work(edge: &Edge) {
     let token = edge.token_of(json!({ "path": LECTURE, "use": "download", "sub": "s42" }));
     let link = format!("{}{MASTER}?token={token}", edge.origin);
-    let seen = used(edge, "tools", &[&link]);
+    let seen = used_by("player-tools.mjs", edge, "tools", &[&link]);
     let shown = format!("{seen:#}\n{}", edge.log());
     let none: [&str; 0] = [];
     let expected = json!({
@@ -207,7 +202,7 @@ fn the_tools_work(edge: &Edge) {
         "inside": ["hidden", "disabled"],
         "watermark": ["Priya Sharma", "true", "across", true],
         "still": "none",
-        "focus": ["retry", "button settings"],
+        "focus": ["pill retry", "button settings"],
         "download": ["lecture.mp4", "intro.mp4"],
         "reachable": { "1280x720": none, "390x700": none, "320x640": none, "320x180": none },
         "errors": [],
@@ -223,6 +218,32 @@ fn the_tools_work(edge: &Edge) {
         "{shown}"
     );
     assert_eq!(seen["title"][1], title, "{shown}");
+}
+
+/// Panels, notices and cards, with a link that lets a viewer keep the lecture.
+fn every_look_is_accessible(edge: &Edge, opening: &str) {
+    let link = |more: Value| {
+        let mut claims = json!({ "path": LECTURE, "sub": "s7" });
+        claims
+            .as_object_mut()
+            .expect("an object")
+            .extend(more.as_object().expect("an object").clone());
+        format!("{}{MASTER}?token={}", edge.origin, edge.token_of(claims))
+    };
+    let keeping = link(json!({ "offline": 3600 }));
+    let preview = link(json!({ "preview": [0, 4] }));
+    let looks = [
+        ("panels", vec![opening], 72),
+        ("states", vec![keeping.as_str(), preview.as_str()], 48),
+    ];
+    for (part, links, looked) in looks {
+        let seen = used_by("player-axe.mjs", edge, part, &links);
+        let shown = format!("{seen:#}\n{}", edge.log());
+        assert_eq!(seen["looked"], looked, "{part}: {shown}");
+        for name in ["violations", "small", "errors"] {
+            assert_eq!(seen[name], json!([]), "{part}, {name}: {shown}");
+        }
+    }
 }
 
 #[test]

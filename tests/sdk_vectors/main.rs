@@ -15,11 +15,14 @@ use lectern::credential::claims::{CLAIMS, Claims, Purpose, SessionsPolicy};
 use lectern::credential::keyring::Keyring;
 use lectern::credential::link;
 use lectern::http::cors::OriginPattern;
+use lectern::object::file_kind::FileKind;
 use lectern::object::key::Scope;
 use lectern::sdk::{Error, Options, Sdk};
 use serde_json::{Map, Value, json};
 
 const NOW: u64 = 1_800_000_000;
+/// The claims that bound uploads.
+const BOUNDS: [&str; 3] = ["max_bytes", "max_objects", "types"];
 const EDGE: &str = "https://video.school.example";
 /// Bytes that are not UTF-8, and whose base64 contains characters that base64url replaces; and the
 /// shortest key.
@@ -284,6 +287,9 @@ fn options(json: &Value) -> Option<Options> {
             value => value.as_bool()?,
         },
         offline: number("offline")?,
+        max_bytes: number("max_bytes")?,
+        max_objects: number("max_objects")?,
+        types: list(&json["types"], FileKind::parse)?,
         purpose,
         directory: json["directory"].as_bool().unwrap_or_default(),
     })
@@ -351,15 +357,17 @@ fn refusal(vector: &Value) -> String {
         if !CLAIMS.contains(&name.as_str()) {
             return "unknown_claim".to_owned();
         }
-        // `sessions_policy` needs `sessions`, which needs `sub`.
-        let others = json!({ "path": "/a", "exp": 0, "sub": "s", "sessions": 1 });
+        // `sessions_policy` needs `sessions`, which needs `sub`. Bounds of uploads need `jti`.
+        let others = match BOUNDS.contains(&name.as_str()) {
+            true => json!({ "path": "/a", "exp": 0, "use": "upload", "jti": "l" }),
+            false => json!({ "path": "/a", "exp": 0, "sub": "s", "sessions": 1 }),
+        };
         let alone = with(&others, &json!({ name: value }));
         // `verify` takes a fraction of a second. Rust's types cannot mint one, and no edition does.
         if value.is_f64() {
             return format!("bad_{name}");
         }
-        let is_reserved = name == "max_bytes";
-        if !is_reserved && Claims::from_json(alone.to_string().as_bytes()).is_err() {
+        if Claims::from_json(alone.to_string().as_bytes()).is_err() {
             return format!("bad_{name}");
         }
     }
@@ -368,7 +376,11 @@ fn refusal(vector: &Value) -> String {
             "bad_sessions".to_owned()
         }
         Err(_) if members.contains_key("sessions_policy") => "bad_sessions_policy".to_owned(),
-        Err(_) => "bad_exp".to_owned(),
+        // Each bound alone is valid, so the first lacks `use` or `jti`.
+        Err(_) => match BOUNDS.iter().find(|name| members.contains_key(**name)) {
+            Some(bound) => format!("bad_{bound}"),
+            None => "bad_exp".to_owned(),
+        },
         Ok(claims) => {
             let error = sdk_for(vector)
                 .mint(&claims, now(vector))

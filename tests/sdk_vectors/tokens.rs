@@ -49,6 +49,13 @@ pub(crate) fn good() -> Vec<Value> {
     let more = |more: &str| sign(0, HEADER, &payload(more));
     let timed = |exp: &str| sign(0, HEADER, &expiring(exp));
     let cases = [
+        (
+            "an upload link with bounds",
+            more(
+                r#","use":"upload","jti":"l","max_bytes":1,"max_objects":100000,"types":["hls","video"]"#,
+            ),
+            None,
+        ),
         ("the fewest claims", sign(0, HEADER, &payload("")), None),
         (
             "an older key, and members in another order",
@@ -613,8 +620,31 @@ pub(crate) fn bad() -> Vec<Value> {
         ("max_bytes 0", more(r#","max_bytes":0"#)),
         ("max_bytes as text", more(r#","max_bytes":"1""#)),
         (
-            "max_bytes, which is reserved",
+            "max_bytes of a play link",
+            more(r#","jti":"l","max_bytes":1073741824"#),
+        ),
+        (
+            "max_bytes without jti",
             more(r#","use":"upload","max_bytes":1073741824"#),
+        ),
+        (
+            "max_objects 0",
+            more(r#","use":"upload","jti":"l","max_objects":0"#),
+        ),
+        (
+            "max_objects over 100000",
+            more(r#","use":"upload","jti":"l","max_objects":100001"#),
+        ),
+        (
+            "max_objects without jti",
+            more(r#","use":"upload","max_objects":1"#),
+        ),
+        ("types of a play link", more(r#","types":["video"]"#)),
+        ("no types", more(r#","use":"upload","types":[]"#)),
+        ("types as text", more(r#","use":"upload","types":"video""#)),
+        (
+            "a MIME type in types",
+            more(r#","use":"upload","types":["video/mp4"]"#),
         ),
         (
             "the edge's own folder",
@@ -639,10 +669,7 @@ pub(crate) fn bad() -> Vec<Value> {
         ),
         (
             "expired, and reserved",
-            claimed(&format!(
-                r#"{{"path":"/_lectern/x","exp":{},"max_bytes":1}}"#,
-                NOW - 1
-            )),
+            claimed(&format!(r#"{{"path":"/_lectern/x","exp":{}}}"#, NOW - 1)),
         ),
         (
             "expired a second ago",

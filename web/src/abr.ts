@@ -55,7 +55,8 @@ export interface Source {
 
 /**
  * Returns the rung to load next: hls.js's choice, or a smaller one while little is loaded. The
- * smallest of `sources` comes first. hls.js leaves a rung that fails, so this does not return to it.
+ * smallest of `sources` comes first. hls.js leaves a rung that fails, and this does not return to
+ * it.
  */
 export function cautiousLevel(
   choice: number,

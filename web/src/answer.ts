@@ -7,6 +7,14 @@ export interface Problem {
   title?: string;
 }
 
+/** The code of the service worker after the end of a device's copy, while no edge answers. */
+export const COPY_ENDED = "copy_ended";
+
+/** Returns whether time alone ended what was opened, so that opening it again may help. */
+export function hasEnded(code: string | undefined): boolean {
+  return code === "expired" || code === COPY_ENDED;
+}
+
 /** The refusal in an answer, or `undefined` if the edge did not send it. */
 export async function problemIn(answer: Response): Promise<Problem | undefined> {
   const problem: unknown = await answer.json().catch(() => undefined);
@@ -67,7 +75,7 @@ export function nextStep(failed: FailedLoad): NextStep {
     return hasReopened ? "wait" : "reopen";
   }
   if (PASSING.has(reason.code ?? "")) return "wait";
-  if (reason.code !== "expired") return "stop";
+  if (!hasEnded(reason.code)) return "stop";
   if (!isLinkOver && !hasReopened) return "reopen";
   return hasAsked ? "stop" : "ask";
 }

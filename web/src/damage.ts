@@ -2,7 +2,7 @@
 
 /** The distance from which an error has nothing to do with the one before, in seconds. */
 const ELSEWHERE_SECONDS = 10;
-/** Recoveries at one place before its segment is skipped. */
+/** Recoveries at one position before its segment is skipped. */
 const MAX_TRIES = 2;
 /** Errors without playback between them. A browser reports many for one segment. */
 const MAX_ERRORS = 10;
@@ -10,7 +10,7 @@ const MAX_ERRORS = 10;
 const PLAYED_SECONDS = 10;
 
 export type DamageStep =
-  /** Load the same place again. */
+  /** Load the same segment again. */
   | "recover"
   /** Go on without the segment. */
   | "skip"
@@ -19,7 +19,7 @@ export type DamageStep =
   /** Nothing here can be decoded. */
   | "stop";
 
-/** Counts media errors by their place. */
+/** Counts media errors by their position. */
 export class Damage {
   #at = -Infinity;
   #tries = 0;
@@ -33,7 +33,7 @@ export class Damage {
     return this.#began;
   }
 
-  /** Returns whether an error of this place has not been played over. */
+  /** Returns whether an error near this second has not been played over. */
   isNear(second: number): boolean {
     return this.#errors > 0 && Math.abs(second - this.#at) < ELSEWHERE_SECONDS;
   }

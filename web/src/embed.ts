@@ -1,7 +1,7 @@
 // A script for pages that embed the player page in an `<iframe>`. It says which page that is, so
 // that links with `origin` open, and fetches a new link when one ends:
 // `<iframe src="https://edge/_lectern/play#LINK" data-renew-url="/lessons/5/link">`.
-import { HELLO, HERE, LINK, LINK_WITHIN_MS, RENEW } from "./embedding";
+import { fetchLink, HELLO, HERE, LINK, RENEW } from "./embedding";
 
 const edge = new URL((document.currentScript as HTMLScriptElement).src).origin;
 
@@ -15,25 +15,8 @@ addEventListener("message", (event: MessageEvent) => {
     const frames = [...document.querySelectorAll("iframe")];
     const player = frames.find((frame) => frame.contentWindow === event.source);
     const renewUrl = player?.dataset.renewUrl;
-    if (renewUrl) void newLink(renewUrl).then((link) => reply({ type: LINK, link }));
+    if (renewUrl) void fetchLink(renewUrl).then((link) => reply({ type: LINK, link }));
     // The player then says at once that its link has ended.
     else reply({ type: LINK });
   }
 });
-
-/** The link that the course app gives: `{"link":"https://…"}`. */
-async function newLink(url: string): Promise<string | undefined> {
-  try {
-    const answer = await fetch(url, {
-      cache: "no-store",
-      headers: { accept: "application/json" },
-      signal: AbortSignal.timeout(LINK_WITHIN_MS),
-    });
-    const body: { link?: string } = await answer.json();
-    if (answer.ok && body.link) return body.link;
-    console.error(`Lectern: ${url} gave no new link (status ${answer.status}).`);
-  } catch (error) {
-    console.error(`Lectern: ${url} gave no new link:`, error);
-  }
-  return undefined;
-}

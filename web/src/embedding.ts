@@ -19,7 +19,7 @@ const GREETED_WITHIN_MS = 5_000;
 /** The longest wait for a page that may give a new link, in milliseconds. */
 const ASKED_WITHIN_MS = 1_000;
 /** The longest wait for a new link, in milliseconds. */
-export const LINK_WITHIN_MS = 15_000;
+const LINK_WITHIN_MS = 15_000;
 
 /**
  * Origins of the pages that embed this one, the nearest first. Browsers name them, or the pages
@@ -55,6 +55,23 @@ export async function askForLink(): Promise<string | undefined> {
   const message = await answer;
   const link: unknown = message?.origin === origin ? message.data.link : undefined;
   return typeof link === "string" ? link : undefined;
+}
+
+/** The link that the course app gives: `{"link":"https://…"}`. */
+export async function fetchLink(url: string): Promise<string | undefined> {
+  try {
+    const answer = await fetch(url, {
+      cache: "no-store",
+      headers: { accept: "application/json" },
+      signal: AbortSignal.timeout(LINK_WITHIN_MS),
+    });
+    const body: { link?: string } = await answer.json();
+    if (answer.ok && body.link) return body.link;
+    console.error(`Lectern: ${url} gave no new link (status ${answer.status}).`);
+  } catch (error) {
+    console.error(`Lectern: ${url} gave no new link:`, error);
+  }
+  return undefined;
 }
 
 /** The next message of this type from a window, if one comes in time. */

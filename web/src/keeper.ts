@@ -2,9 +2,9 @@
 import Hls from "hls.js";
 import { lowDataLevel } from "./abr.ts";
 import { readText } from "./bounded.ts";
-import { type Engine, lectureOf } from "./engine.ts";
+import type { Engine } from "./engine.ts";
 import { deleteFiles, forget, keptOf, list } from "./kept.ts";
-import { claimsOf } from "./link.ts";
+import { claimsOf, lectureOf } from "./link.ts";
 import {
   bare,
   cacheOf,

@@ -46,3 +46,8 @@ export function claimsOf(link: URL): LinkClaims {
     return {};
   }
 }
+
+/** A lecture's name in the browser's storage: its URL without the link, and the viewer. */
+export function lectureOf(link: URL): string {
+  return `${link.origin}${link.pathname} ${claimsOf(link).sub ?? ""}`;
+}

@@ -1,4 +1,4 @@
-// Keeps settings, places and notes in the browser. Without storage, the player keeps nothing.
+// Keeps settings, positions and notes in the browser. Without storage, the player keeps nothing.
 
 /** Settings of the viewer, for every lecture. */
 export interface Settings {
@@ -19,13 +19,15 @@ export interface Settings {
 const MIN_SPEED = 0.5;
 const MAX_SPEED = 3;
 const SETTINGS = "lectern settings";
+/** Browsers keep positions under this name since the first version. */
+const POSITION = "lectern place ";
 const BANDWIDTH = "lectern bandwidth";
 /** The age at which an estimate says nothing about the line any more, in milliseconds. */
 const BANDWIDTH_FOR_MS = 3_600_000;
 /** The largest estimate to start with, in bits a second. Segments of the cache arrive at once. */
 const MAX_BANDWIDTH = 8_000_000;
 
-/** The kept settings. Other scripts of the origin may have written them: a wrong one is left out. */
+/** The kept settings. Scripts of the origin may have written them: a wrong one is left out. */
 export function settings(): Settings {
   const kept: unknown = parse(read(localStorageOrNone(), SETTINGS));
   if (typeof kept !== "object" || kept === null) return {};
@@ -44,15 +46,15 @@ export function keepSettings(changed: Settings): void {
 }
 
 /** The second at which a viewer left a lecture. */
-export function place(lecture: string): number | undefined {
-  const kept = Number(read(localStorageOrNone(), `lectern place ${lecture}`) ?? NaN);
+export function keptPosition(lecture: string): number | undefined {
+  const kept = Number(read(localStorageOrNone(), POSITION + lecture) ?? NaN);
   return Number.isFinite(kept) ? kept : undefined;
 }
 
-/** Keeps the place in a lecture, or forgets it. */
-export function keepPlace(lecture: string, seconds: number | undefined): void {
+/** Keeps the position in a lecture, or forgets it. */
+export function keepPosition(lecture: string, seconds: number | undefined): void {
   const text = seconds === undefined ? undefined : String(Math.round(seconds));
-  write(localStorageOrNone(), `lectern place ${lecture}`, text);
+  write(localStorageOrNone(), POSITION + lecture, text);
 }
 
 /** The notes at a lecture, as text. */
@@ -83,7 +85,7 @@ export function keepBandwidth(bits: number, now = Date.now()): void {
 }
 
 /** The session of a lecture in this tab, so that a reload keeps its place among the players. */
-export function session(lecture: string): string | undefined {
+export function keptSession(lecture: string): string | undefined {
   return read(sessionStorageOrNone(), `lectern session ${lecture}`);
 }
 

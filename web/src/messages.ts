@@ -14,7 +14,7 @@ const EVENTS = [
  * Sends the player's events to the page around it, and seeks when that page asks for it. Events
  * wait until the page's origin is known.
  */
-export function talk(player: LecternVideo, page: Promise<string | undefined>): void {
+export function relayMessages(player: LecternVideo, page: Promise<string | undefined>): void {
   // A page without an origin cannot be addressed.
   const addressed = page.then((origin) => (/^https?:/.test(origin ?? "") ? origin : undefined));
   for (const type of EVENTS) {

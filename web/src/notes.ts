@@ -23,9 +23,9 @@ export function parseNotes(text: string | undefined): Note[] {
   }
   if (!Array.isArray(listed)) return [];
   const notes = listed.slice(0, MAX_NOTES).flatMap((entry: unknown): Note[] => {
-    const [at, words] = Array.isArray(entry) ? entry : [];
-    return Number.isFinite(at) && at >= 0 && typeof words === "string" && words.trim()
-      ? [{ at, text: words.slice(0, MAX_NOTE_LENGTH) }]
+    const [at, text] = Array.isArray(entry) ? entry : [];
+    return Number.isFinite(at) && at >= 0 && typeof text === "string" && text.trim()
+      ? [{ at, text: text.slice(0, MAX_NOTE_LENGTH) }]
       : [];
   });
   return sorted(notes);
@@ -38,9 +38,9 @@ export function storedNotes(notes: readonly Note[]): string | undefined {
 
 /** Adds a note, or returns the same notes if it is empty or one too many. */
 export function addNote(notes: readonly Note[], at: number, text: string): readonly Note[] {
-  const words = text.trim().slice(0, MAX_NOTE_LENGTH);
-  if (!words || notes.length >= MAX_NOTES || !Number.isFinite(at)) return notes;
-  return sorted([...notes, { at: Math.max(0, Math.floor(at)), text: words }]);
+  const trimmed = text.trim().slice(0, MAX_NOTE_LENGTH);
+  if (!trimmed || notes.length >= MAX_NOTES || !Number.isFinite(at)) return notes;
+  return sorted([...notes, { at: Math.max(0, Math.floor(at)), text: trimmed }]);
 }
 
 /** Removes a note, which another tab may have removed before. */
@@ -54,11 +54,11 @@ export function removeNote(notes: readonly Note[], note: Note): readonly Note[] 
  * back with its new text.
  */
 export function editNote(notes: readonly Note[], note: Note, text: string): readonly Note[] {
-  const words = text.trim().slice(0, MAX_NOTE_LENGTH);
+  const trimmed = text.trim().slice(0, MAX_NOTE_LENGTH);
   const index = notes.findIndex((other) => isSame(other, note));
-  if (!words) return removeNote(notes, note);
-  if (index < 0) return addNote(notes, note.at, words);
-  return notes.map((other, at) => (at === index ? { ...other, text: words } : other));
+  if (!trimmed) return removeNote(notes, note);
+  if (index < 0) return addNote(notes, note.at, trimmed);
+  return notes.map((other, at) => (at === index ? { ...other, text: trimmed } : other));
 }
 
 /** The notes that the browser keeps, with those that it could not keep. */

@@ -78,7 +78,7 @@ export type Answer =
   | { from: "assets" }
   /** The files of a lecture, and the edge for those that are not there. */
   | { from: "lecture"; kept: Kept; isOpening: boolean }
-  /** The time has ended: the edge decides, and without it the answer is `expired`. */
+  /** The time has ended: the edge decides, and without it the answer is `copy_ended`. */
   | { from: "edge"; over: Kept }
   | { from: "refusal"; over: Kept };
 
@@ -110,8 +110,10 @@ export function answerTo(asked: Asked, list: readonly Kept[], now: number): Answ
   if (playing) return { from: "lecture", kept: playing, isOpening: hasLink };
   const [over] = found;
   if (!over) return NETWORK;
+  // A pass is of a lecture that plays from the edge.
+  if (hasPass) return NETWORK;
   // Playlists of the device name files without a pass, so that the edge would not know why.
-  return { from: hasLink || hasPass ? "edge" : "refusal", over };
+  return { from: hasLink ? "edge" : "refusal", over };
 }
 
 function folderOf(path: string): string {

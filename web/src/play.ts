@@ -3,12 +3,12 @@
 // start at, `?lang=de` a language.
 import { LecternVideo } from "./element/lectern-video.ts";
 import { EMBEDDER_HEADER, askForLink, embedders } from "./embedding.ts";
-import { isAllowed, parseLink } from "./engine.ts";
 import { claimsOf } from "./link.ts";
+import { relayMessages } from "./messages.ts";
 import { lectureName } from "./names.ts";
+import { isAllowed, parseLink } from "./origins.ts";
 import { languageOf, textsOf } from "./texts/index.ts";
 import { parseTime } from "./time.ts";
-import { talk } from "./messages.ts";
 
 const player = document.querySelector<LecternVideo>("lectern-video")!;
 const query = new URLSearchParams(location.search);
@@ -23,7 +23,7 @@ addEventListener("hashchange", () => location.reload());
 
 const link = parseLink(location.hash.slice(1));
 const found = embedders();
-talk(player, found.then(([nearest]) => nearest));
+relayMessages(player, found.then(([nearest]) => nearest));
 void textsOf(language).then(({ lecture }) => setTitle(lecture));
 if (!link) player.refuse({ code: "no_link" });
 else if (!isAllowed(link)) player.refuse({ code: "other_site" });

@@ -1,4 +1,4 @@
-// The sentences of the card that covers the video when nothing plays. Pure.
+// The texts of the card that covers the video when nothing plays. Pure.
 import type { Problem } from "./answer.ts";
 import { claimsOf, listsOrigin } from "./link.ts";
 import type { Refusal } from "./state.ts";
@@ -31,16 +31,16 @@ export function refusalOf(problem: Problem, link: URL, pages: readonly string[])
   return isKnown ? problem : { code: "cannot_open" };
 }
 
-/** The sentence about what happened. A code without a text has the edge's English title. */
-export function sentence({ code, title }: Problem, texts: Texts): string {
+/** The text about what happened. A code without a text has the edge's English title. */
+export function reasonText({ code, title }: Problem, texts: Texts): string {
   return (
     (code && Object.hasOwn(texts, code) && texts[code as TextKey]) || title || texts.cannot_open
   );
 }
 
-/** The advice to the viewer at this second. At the beginning, there is no place to keep. */
-export function advice({ code }: Problem, texts: Texts, place: number): string {
-  if (code === "expired" && place < 1) return texts.advice;
+/** The advice to the viewer at this second. At the beginning, there is no position to keep. */
+export function adviceText({ code }: Problem, texts: Texts, second: number): string {
+  if (code === "expired" && second < 1) return texts.advice;
   return texts[(code && Object.hasOwn(ADVICE, code) && ADVICE[code]) || "advice"];
 }
 

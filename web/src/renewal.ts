@@ -2,7 +2,7 @@
 // ones while it is valid, and the course app gives a new link. A player keeps the URLs that it has,
 // so the loader replaces them. Nothing runs by a timer: a page that loads nothing asks for nothing,
 // and one that slept renews when it wakes.
-import { type Problem, problemIn } from "./answer.ts";
+import { COPY_ENDED, type Problem, problemIn } from "./answer.ts";
 import { claimsOf } from "./link.ts";
 
 /** The share of a pass's life after which it is renewed. */
@@ -199,7 +199,7 @@ export class Renewal {
     this.#due = began + (this.#end - began) * RENEW_AT;
   }
 
-  /** The passes have ended, so that nothing loads before they are renewed or the link is refused. */
+  /** The passes have ended, so nothing loads before they are renewed or the link is refused. */
   async #untilRenewed(): Promise<void> {
     const { signal, waiting, pause } = this.#context;
     while (!(await this.#renewOnce()) && !this.#refusal) {
@@ -244,9 +244,7 @@ export class Renewal {
     if (isReplaced) this.#context.replaced?.();
   }
 
-  /**
-   * Opens the lecture again: by its link, by a new one, or by the steering manifest of a strict link.
-   */
+  /** Opens the lecture again: by its link, a new one, or a strict link's steering manifest. */
   async #openLink(): Promise<[string[], Headers]> {
     // Spares the edge a refusal, which it counts against the viewer's address.
     const isValid = !this.isOver() || (await this.replaceLink());
@@ -264,8 +262,8 @@ export class Renewal {
   }
 
   /**
-   * Gets the playlists' newest URLs from the steering manifest (RFC 8216bis §7), which lasts for the
-   * link's `watch`.
+   * Gets the playlists' newest URLs from the steering manifest (RFC 8216bis §7), which lasts for
+   * the link's `watch`.
    */
   async #steer(url: string): Promise<[string[], Headers]> {
     const { headers } = this.#context;
@@ -293,7 +291,9 @@ export class Renewal {
 /** Throws the edge's refusal. */
 async function refuse(answer: Response): Promise<never> {
   const problem = await problemIn(answer);
-  if (problem) throw new Refused(answer.status, problem);
+  // Without a connection, the service worker answers in the edge's place.
+  const isFromEdge = problem?.code !== COPY_ENDED;
+  if (problem && isFromEdge) throw new Refused(answer.status, problem);
   throw new Error(`status ${answer.status} without a reason`);
 }
 

@@ -1,7 +1,7 @@
 // The states of a player, as data. Pure: a state and an event give the next state.
 import type { Problem } from "./answer.ts";
 
-/** Reasons of the player itself, beside the edge's codes. */
+/** Reasons of the player itself and of its service worker, beside the edge's codes. */
 export type LocalCode =
   | "no_link"
   | "other_site"
@@ -9,6 +9,7 @@ export type LocalCode =
   | "other_page"
   | "unsupported"
   | "unplayable"
+  | "copy_ended"
   | "cannot_open";
 
 /** The reason why nothing plays: a code of the edge or of the player. */
@@ -88,7 +89,7 @@ function lost({ trouble }: PlayerState): Pick<PlayerState, "trouble"> {
   return trouble?.kind === "offline" ? { trouble } : {};
 }
 
-/** The state as one word, for the element's attribute `state`. */
-export function word({ playback, trouble }: PlayerState): string {
+/** The state's name, for the element's attribute `state`. */
+export function stateName({ playback, trouble }: PlayerState): string {
   return trouble?.kind ?? playback;
 }

@@ -1,5 +1,6 @@
 // The service worker of the player page. Without a connection, it answers with the page and with
 // the lectures that the device keeps. web/src/offline.ts decides.
+import { COPY_ENDED } from "./answer.ts";
 import { claimsOf } from "./link.ts";
 import { deleteEnded, listed } from "./kept.ts";
 import {
@@ -132,10 +133,10 @@ async function fromCache(name: string, request: Request): Promise<Response | und
   return cache?.match(origin + pathname, ANY);
 }
 
-/** The refusal after the end, as the edge would write it (RFC 9457). */
+/** The refusal after the end, in the form of the edge's (RFC 9457). */
 function refusal(): Response {
-  const title = "The device may not keep this lecture any longer";
-  const problem = { title, status: 403, code: "expired" };
+  const title = "The time for the copy on this device is over";
+  const problem = { title, status: 403, code: COPY_ENDED };
   const headers = { "Content-Type": "application/problem+json" };
   return new Response(JSON.stringify(problem), { status: 403, headers });
 }

@@ -39,6 +39,13 @@ impl PackageFacts {
                     }
                     Err(why) => Some(why),
                 },
+                SessionKind::Silences => match silence_starts(&bytes) {
+                    Ok(starts) => {
+                        latest = starts.iter().copied().reduce(f64::max);
+                        None
+                    }
+                    Err(why) => Some(why),
+                },
                 SessionKind::Storyboard => {
                     latest = web_vtt(&bytes).span.map(|(start, _)| start as f64 / 1e3);
                     fault(&bytes)
@@ -120,6 +127,7 @@ pub(crate) fn kind(data: &TagEntry, at: &Url) -> SessionKind {
         Some("RAW") if is_picture(name) => SessionKind::Image,
         Some("RAW") => SessionKind::Raw,
         _ if is_chapters => SessionKind::Chapters,
+        _ if data.get("DATA-ID") == Some("lectern.silences") => SessionKind::Silences,
         _ => SessionKind::Json,
     }
 }
@@ -199,6 +207,20 @@ fn chapter_starts(bytes: &[u8]) -> Result<Vec<f64>, String> {
     let listed: Result<Vec<ListedChapter>, _> = serde_json::from_slice(bytes);
     let listed = listed.map_err(|error| format!("it is no list of chapters: {error}"))?;
     Ok(listed.iter().map(|chapter| chapter.start).collect())
+}
+
+/// Starts of silences in seconds.
+fn silence_starts(bytes: &[u8]) -> Result<Vec<f64>, String> {
+    let listed: Result<Vec<[f64; 2]>, _> = serde_json::from_slice(bytes);
+    let listed = listed.map_err(|error| format!("it is no list of `[from, to]`: {error}"))?;
+    if let Some([from, to]) = listed.iter().find(|[from, to]| *from < 0.0 || from >= to) {
+        return Err(format!("`[{from}, {to}]` is no time in order"));
+    }
+    let is_ordered = |pair: &[[f64; 2]]| pair[0][1] <= pair[1][0];
+    if !listed.windows(2).all(is_ordered) {
+        return Err("its silences are not in order".to_owned());
+    }
+    Ok(listed.iter().map(|[from, _]| *from).collect())
 }
 
 fn named(board: &[u8]) -> Vec<String> {
@@ -283,6 +305,23 @@ mod tests {
             ("xywh=a", false),
         ] {
             assert_eq!(is_within(region, (320, 180)), expected, "{region}");
+        }
+    }
+
+    #[test]
+    fn silences_are_pairs_in_order() {
+        assert_eq!(silence_starts(b"[[0,1.5],[1.5,3]]"), Ok(vec![0.0, 1.5]));
+        assert_eq!(silence_starts(b"[]"), Ok(vec![]));
+        for (json, expected) in [
+            ("[[2,1]]", "`[2, 1]` is no time in order"),
+            ("[[-1,1]]", "`[-1, 1]` is no time in order"),
+            ("[[0,2],[1,3]]", "its silences are not in order"),
+        ] {
+            let found = silence_starts(json.as_bytes());
+            assert_eq!(found, Err(expected.to_owned()), "{json}");
+        }
+        for json in ["{}", "[1,2]", "[[1]]", "[[1,2,3]]", ""] {
+            assert!(silence_starts(json.as_bytes()).is_err(), "{json}");
         }
     }
 

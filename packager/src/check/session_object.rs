@@ -16,6 +16,8 @@ pub(crate) enum SessionKind {
     Json,
     /// Chapters in Apple's format.
     Chapters,
+    /// Silences that viewers may skip.
+    Silences,
     Storyboard,
     /// Captions of one language in WebVTT.
     Captions,

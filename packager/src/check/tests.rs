@@ -315,6 +315,7 @@ const SPOILED: &[(&str, FixtureChange)] = &[
         s.text("chapters.json", "[]", "[{\"start-time\":7}]");
     }),
     ("SD-07", |s| s.text("subs/en/captions.vtt", "WEBVTT", "1")),
+    ("SD-08", |s| s.text("silences.json", "3.0", "0.5")),
 ];
 
 fn check(spoil: FixtureChange) -> CheckReport {

@@ -14,11 +14,12 @@ use crate::redact::redacted;
 use crate::storage::error::StorageError;
 use crate::storage::keys::{keyring, max_link_age};
 use crate::storage::location::{edge_url, is_private};
-use crate::units::duration;
+use crate::units::{duration, size};
 use chrono::{DateTime, Utc};
 use clap::{Args, ValueEnum};
 use lectern::credential::binding::{Cidr, Country};
 use lectern::http::cors::OriginPattern;
+use lectern::object::file_kind::FileKind;
 
 impl From<LinkUse> for Purpose {
     fn from(value: LinkUse) -> Self {
@@ -79,6 +80,9 @@ fn options(args: &LinkArgs) -> Options {
         sessions: args.sessions,
         strict: args.strict,
         offline: args.offline.as_ref().map(Duration::as_secs),
+        max_bytes: args.max_bytes,
+        max_objects: args.max_objects,
+        types: non_empty(&args.types),
         purpose: args.purpose.into(),
         directory: args.directory,
         ..Options::default()
@@ -139,6 +143,16 @@ pub(crate) struct LinkArgs {
     /// Time for which the player page may keep the lecture on a device, e.g. `72h`.
     #[arg(long, value_name = "TIME", value_parser = duration, conflicts_with_all = ["strict", "sessions"])]
     pub(crate) offline: Option<Duration>,
+    /// Bytes that upload links with this `--jti` may store in all, e.g. `2GB`.
+    #[arg(long, value_name = "SIZE", value_parser = size, requires = "jti")]
+    pub(crate) max_bytes: Option<u64>,
+    /// Objects that upload links with this `--jti` may write in all.
+    #[arg(long, value_name = "NUMBER", requires = "jti")]
+    pub(crate) max_objects: Option<u64>,
+    /// Kind of files that an upload link takes: `video`, `audio`, `image`, `captions` or `hls`; may be
+    /// repeated.
+    #[arg(long = "type", value_name = "KIND", value_parser = kind)]
+    pub(crate) types: Vec<FileKind>,
     /// Link's own id.
     #[arg(long, value_name = "ID")]
     pub(crate) jti: Option<String>,
@@ -165,6 +179,11 @@ pub(crate) fn country(text: &str) -> Result<Country, String> {
 pub(crate) fn origin(text: &str) -> Result<OriginPattern, String> {
     OriginPattern::parse(text)
         .ok_or_else(|| "an origin, such as `https://school.example`".to_owned())
+}
+
+fn kind(text: &str) -> Result<FileKind, String> {
+    FileKind::parse(text)
+        .ok_or_else(|| "one of `video`, `audio`, `image`, `captions` and `hls`".to_owned())
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -225,6 +244,20 @@ mod tests {
             serde_json::to_string(&claims).expect("JSON"),
             r#"{"path":"/a/","exp":21600,"jti":"l1","watermark":"Ada","preview":[0,60],"langs":["en","de"],"ip":["192.0.2.0/24"],"country":["DE"],"origin":["https://*.s.example"]}"#
         );
+    }
+
+    #[test]
+    fn an_upload_link_carries_its_bounds() {
+        let claims = claims(
+            "https://h/u/ --use upload --jti l1 --max-bytes 2GB --max-objects 9 --type video --type hls",
+            0,
+        );
+        assert_eq!(
+            serde_json::to_string(&claims.expect("claims")).expect("JSON"),
+            r#"{"path":"/u/","exp":21600,"use":"upload","jti":"l1","max_bytes":2000000000,"max_objects":9,"types":["video","hls"]}"#
+        );
+        let error = self::claims("https://h/u/ --type video", 0).expect_err("a play link");
+        assert_eq!(error.code(), "bad_types");
     }
 
     #[test]

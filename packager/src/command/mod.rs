@@ -18,6 +18,7 @@ pub(crate) mod rm;
 pub(crate) mod rollback;
 pub(crate) mod sample;
 pub(crate) mod ship;
+mod status;
 pub(crate) mod upload;
 pub(crate) mod verify;
 pub(crate) mod watched;

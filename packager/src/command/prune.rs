@@ -1,4 +1,5 @@
-//! `lectern prune`: removes revisions that no viewer can still be watching.
+//! `lectern prune`: removes revisions, and parts of a live recording, that no viewer can still be
+//! watching.
 
 use std::time::Duration;
 
@@ -8,14 +9,14 @@ use futures_util::{TryStreamExt as _, stream};
 
 use crate::clock;
 use crate::command::args::TargetArgs;
+use crate::input::live::LiveParts;
 use crate::layout::{self, TEMPORARY_PREFIX};
 use crate::progress::{Progress, StepUnit};
 use crate::publish::inventory::{Inventory, Revision};
 use crate::redact::redacted;
 use crate::storage::concurrency::MAX_REQUESTS;
 use crate::storage::error::StorageError;
-use crate::units::duration;
-use crate::units::format_bytes;
+use crate::units::{duration, format_bytes, format_count};
 use clap::Args;
 
 pub(crate) async fn run(args: PruneArgs) -> Result<()> {
@@ -34,7 +35,9 @@ async fn prune(args: &PruneArgs) -> Result<()> {
     let now = clock::now();
     let expired = expired_revisions(&inventory, args.keep, args.max_watch, now);
     let temporary = expired_temporary_files(&inventory, args.max_watch, now);
-    let bytes = expired.iter().map(|revision| revision.bytes()).sum();
+    let live = LiveParts::find_expired(&target, &inventory.others, args.max_watch, now).await?;
+    let (live_objects, live_bytes) = live.amount();
+    let bytes = expired.iter().map(|revision| revision.bytes()).sum::<u64>() + live_bytes;
     let names: Vec<&str> = expired
         .iter()
         .map(|revision| revision.name.as_str())
@@ -60,6 +63,7 @@ async fn prune(args: &PruneArgs) -> Result<()> {
                 })
                 .await?;
         }
+        live.remove(&target, &step).await?;
         for path in &temporary {
             target.remove(path).await?;
         }
@@ -70,14 +74,18 @@ async fn prune(args: &PruneArgs) -> Result<()> {
         false => "removed",
     };
     progress.note(format_args!(
-        "{verb} {} of {} revisions, {}",
+        "{verb} {} of {} revisions{}, {}",
         names.len(),
         inventory.revisions.len(),
+        match live_objects {
+            0 => String::new(),
+            count => format!(" and {} of a live recording", format_count(count, "object")),
+        },
         format_bytes(bytes)
     ));
     progress.result(
         names.join("\n"),
-        &serde_json::json!({"removed": names, "bytes": bytes}),
+        &serde_json::json!({"removed": names, "live_objects": live_objects, "bytes": bytes}),
     );
     Ok(())
 }
@@ -143,7 +151,8 @@ pub(crate) struct PruneArgs {
     /// Number of complete revisions to keep: the one that plays, and the latest ones beside it.
     #[arg(long, value_name = "COUNT", default_value_t = 2)]
     pub(crate) keep: usize,
-    /// The edge's MAX_WATCH: how long viewers may keep watching a replaced revision.
+    /// The edge's MAX_WATCH: how long viewers may keep watching a replaced revision, or the parts of
+    /// a live recording.
     #[arg(long, value_name = "TIME", default_value = "24h", value_parser = duration)]
     pub(crate) max_watch: Duration,
     /// Print the revisions to remove, and remove nothing.

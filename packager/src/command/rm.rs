@@ -7,6 +7,7 @@ use clap::Args;
 
 use crate::clock;
 use crate::command::args::TargetArgs;
+use crate::input::live::LiveParts;
 use crate::layout::MULTIVARIANT;
 use crate::progress::{Progress, StepUnit};
 use crate::publish::inventory::Inventory;
@@ -72,7 +73,8 @@ async fn find(args: &RmArgs) -> Result<Removal> {
     let master = target.get(MULTIVARIANT).await?;
     let inventory = Inventory::list(&target).await?;
     if !inventory.revisions.is_empty() {
-        let lecture = LectureRemoval::plan(master, inventory, clock::now())?;
+        let parts = LiveParts::find(&target, &inventory.others).await?;
+        let lecture = LectureRemoval::plan(master, inventory, &parts, clock::now())?;
         return Ok(Removal::Lecture {
             store: target,
             lecture,

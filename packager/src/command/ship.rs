@@ -16,20 +16,24 @@ use tokio::sync::mpsc::{self, UnboundedReceiver};
 
 use super::args::TargetArgs;
 use super::close_workdir;
+use super::status::{JobStatus, StatusWriter};
 use crate::check;
 use crate::context::Context;
 use crate::encode::ladder::Rung;
 use crate::encode::settings::EncodeArgs;
 use crate::extras::ExtrasArgs;
 use crate::failure;
+use crate::input::live::{is_in_place, keep_playlist};
 use crate::input::{FetchedInput, HlsArgs};
 use crate::instant::{InstantPublisher, Provisional, RungUpgrade};
+use crate::layout;
 use crate::limits::{LimitArgs, ResourceLimits};
 use crate::package::manifest_json::Package;
 use crate::package::summary::PackageSummary;
 use crate::package::{EncodeReport, PackagePlan, Packager};
+use crate::progress::watch::ProgressWatch;
 use crate::progress::{Progress, Step, StepUnit};
-use crate::publish::inventory::read_package;
+use crate::publish::inventory::{live_revision, read_package};
 use crate::publish::replaced::{self, AfterFailure, StartedProvisional};
 use crate::publish::report::{self, Watch};
 use crate::publish::segment_uploader::SegmentUploader;
@@ -45,11 +49,27 @@ const RESTORE_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Ships one recording, until a signal interrupts.
 pub(crate) async fn run(
-    args: ShipArgs,
+    mut args: ShipArgs,
     interrupted: impl Future<Output = Result<()>>,
 ) -> Result<()> {
     let limits = args.limits.for_command();
-    ship_until(args, limits, interrupted).await
+    if !args.status {
+        return ship_until(args, limits, interrupted).await;
+    }
+    let watch: &'static ProgressWatch = Box::leak(Box::default());
+    args.watch = Some(watch);
+    let status = open_status(&args).with_context(|| describe_failure(&args))?;
+    let result = |result: &Result<()>, observed| JobStatus::of_result(result, observed, None);
+    let work = ship_until(args, limits, interrupted);
+    status.during(watch, work, result).await
+}
+
+/// Opens the status of a command's INPUT.
+fn open_status(args: &ShipArgs) -> Result<StatusWriter> {
+    let target = args.target.open_for(&args.input)?;
+    let reach = &args.target.reach;
+    let status = StatusWriter::beside(&args.input, &target, reach, args.progress())?;
+    status.context("INPUT is a file of this machine, which has no status: leave out --status")
 }
 
 /// Ships one recording within `limits`, which `lectern work` sets for each job of its queue, until
@@ -61,9 +81,12 @@ pub(crate) async fn ship_until(
 ) -> Result<()> {
     let mut interrupted = pin!(interrupted);
     // The branch that finishes first drops the other, and with it ffmpeg.
-    let (context, target, input) = tokio::select! {
+    let opened = tokio::select! {
         opened = open(&args, limits) => opened.with_context(|| describe_failure(&args))?,
         ended = &mut interrupted => return ended,
+    };
+    let Some((context, target, input)) = opened else {
+        return Ok(());
     };
     let replacement = Replacement::new(&target, context.progress);
     let shipped = tokio::select! {
@@ -82,15 +105,28 @@ pub(crate) async fn ship_until(
     input.close(shipped, is_final)
 }
 
-/// Opens the target, and fetches the input.
-async fn open(args: &ShipArgs, limits: ResourceLimits) -> Result<(Context, Store, FetchedInput)> {
+/// Opens the target, and fetches the input. Returns `None` if the input is a recording that was
+/// packaged into its own folder and removed.
+async fn open(
+    args: &ShipArgs,
+    limits: ResourceLimits,
+) -> Result<Option<(Context, Store, FetchedInput)>> {
     let work = args.temp_dir.clone().unwrap_or_else(std::env::temp_dir);
-    let context = Context::new(Progress::new(args.json), limits, &work)?;
+    let context = Context::new(args.progress(), limits, &work)?;
     // `--endpoint` may be the input's, not the target's.
     let target = args.target.open_for(&args.input)?;
     let reach = &args.target.reach;
-    let input = FetchedInput::fetch(&args.input, &args.hls, reach, &context).await?;
-    Ok((context, target, input))
+    let mut input = args.input.clone();
+    if !args.hls.hls && is_in_place(&input, &target, reach)? {
+        let live = live_revision(&target).await?;
+        if !keep_playlist(&target, live.is_some()).await? {
+            report_already_there(live.as_deref(), args, &target, &context).await;
+            return Ok(None);
+        }
+        input.push(layout::RECORDED);
+    }
+    let input = FetchedInput::fetch(&input, &args.hls, reach, &context).await?;
+    Ok(Some((context, target, input)))
 }
 
 /// The first line of an error.
@@ -123,12 +159,7 @@ async fn ship_plan(
     let mut publication = begin(&plan, target, context).await?;
     let revisions = plan.revisions();
     if let Some(live) = publication.live().filter(|live| revisions.contains(live)) {
-        progress.note(format_args!(
-            "already there: `{}` serves revision {live}",
-            redacted(&args.target.target)
-        ));
-        let package = read_package(target, &live).await.ok();
-        report_playing(package.as_ref(), target, context);
+        report_already_there(Some(&live), args, target, context).await;
         return Ok(());
     }
     let mut upgrade = None;
@@ -285,7 +316,7 @@ async fn publish_instantly<'a>(
             revision: provisional.revision.clone(),
             replaced,
         });
-        instant.report_playable();
+        instant.report_playable(provisional.listed());
         return Ok((publication, Some(upgrade_of(provisional))));
     }
     // Dropping it releases the journal, which `begin` opens again.
@@ -363,6 +394,22 @@ async fn begin<'a>(
     Publication::begin(target, &plan.revision, &folder).await
 }
 
+/// Says which revision plays without this run.
+async fn report_already_there(
+    live: Option<&str>,
+    args: &ShipArgs,
+    target: &Store,
+    context: &Context,
+) {
+    let live = live.unwrap_or_default();
+    context.progress.note(format_args!(
+        "already there: `{}` serves revision {live}",
+        redacted(&args.target.target)
+    ));
+    let package = read_package(target, live).await.ok();
+    report_playing(package.as_ref(), target, context);
+}
+
 /// Prints the result. The log of a worker gets no link.
 fn report_playing(package: Option<&Package>, target: &Store, context: &Context) {
     let watch = match context.limits.is_queued {
@@ -371,6 +418,10 @@ fn report_playing(package: Option<&Package>, target: &Store, context: &Context) 
     };
     let locate = |path: &str| target.display_name(path);
     let summary = package.map(|package| PackageSummary::new(package, locate));
+    let rungs = package.map(Package::video_folders);
+    context
+        .progress
+        .report_rungs_playing(rungs.unwrap_or_default());
     report::shipped(context.progress, target, summary.as_ref(), &watch);
 }
 
@@ -396,9 +447,22 @@ pub(crate) struct ShipArgs {
     /// system's temporary folder].
     #[arg(long, alias = "work", value_name = "DIR")]
     pub(crate) temp_dir: Option<PathBuf>,
+    /// Write the progress beside INPUT, for the page that uploaded it: `talk.mov.status.json`, or
+    /// `status.json` in the folder of a recording in parts.
+    #[arg(long, conflicts_with = "hls")]
+    pub(crate) status: bool,
     /// Print events as JSON lines on standard output.
     #[arg(long)]
     pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) limits: LimitArgs,
+    /// Follows the progress for a status.
+    #[arg(skip)]
+    pub(crate) watch: Option<&'static ProgressWatch>,
+}
+
+impl ShipArgs {
+    fn progress(&self) -> Progress {
+        Progress::new(self.json).watched_by(self.watch)
+    }
 }

@@ -12,20 +12,27 @@ use clap::Args;
 
 use super::args::TargetArgs;
 use super::ship::{self, ShipArgs};
+use super::status::{JobStatus, StatusWriter};
+use crate::clock;
 use crate::encode::settings::EncodeArgs;
 use crate::exit::Exit;
 use crate::extras::ExtrasArgs;
 use crate::failure::{self, Interrupted};
 use crate::ffmpeg::process::ProcessError;
 use crate::input::HlsArgs;
+use crate::input::live::LiveParts;
 use crate::limits::{DiskError, LimitArgs, LimitError};
-use crate::progress::Progress;
+use crate::progress::watch::ProgressWatch;
+use crate::progress::{Progress, StepUnit};
+use crate::publish::inventory::live_revision;
 use crate::queue::job::{QueueJob, UploadsFolder};
+use crate::queue::prune_schedule::{PruneSchedule, ScheduledPrune};
 use crate::queue::{JobOutcome, Leased, PullQueue, QueueError};
+use crate::redact::redacted;
 use crate::storage::error::StorageError;
 use crate::storage::location::resolve;
 use crate::storage::{Store, retry};
-use crate::units::{duration, size};
+use crate::units::{duration, format_bytes, format_count, size};
 use crate::workdir;
 
 /// Delay after the first failure. Each further failure doubles it.
@@ -33,6 +40,8 @@ const FIRST_DELAY: Duration = Duration::from_secs(60);
 const LONGEST_DELAY: Duration = Duration::from_secs(3600);
 /// Age at which the folder of a killed worker is removed. Until then its job may resume.
 const ABANDONED: Duration = Duration::from_secs(24 * 3600);
+/// Time between two attempts to remove live parts.
+const NEXT_PRUNE: Duration = Duration::from_secs(600);
 
 /// Takes jobs until the queue is empty, an error would fail the next job too, or `interrupted`
 /// ends.
@@ -70,13 +79,17 @@ struct Worker {
     queue: PullQueue,
     /// The folder of unfinished jobs.
     folder: PathBuf,
+    schedule: PruneSchedule,
     progress: Progress,
+    /// Follows one job after the other.
+    watch: &'static ProgressWatch,
 }
 
 impl Worker {
     /// Checks all arguments before the first job is taken.
     fn open(mut args: WorkArgs) -> Result<Self> {
         args.from = resolve(&args.from).map_err(StorageError::from)?;
+        args.target.target = resolve(&args.target.target).map_err(StorageError::from)?;
         let uploads = UploadsFolder::parse(&args.from)?;
         let queue = PullQueue::open(&args.queue)?;
         Store::open(&args.from, &args.target.reach.of(&args.from))?;
@@ -89,13 +102,16 @@ impl Worker {
             args,
             uploads,
             queue,
+            schedule: PruneSchedule::open(&folder),
             folder,
+            watch: Box::leak(Box::default()),
         })
     }
 
     /// Waits for a job. Returns `None` if the queue is empty and the worker ends then.
     async fn next_job(&self) -> Result<Option<Leased>> {
         loop {
+            self.prune_due().await;
             self.wait_for_disk().await?;
             match self.pull().await? {
                 None if !self.args.once => tokio::time::sleep(self.args.pause).await,
@@ -162,26 +178,124 @@ impl Worker {
         let job = QueueJob::parse(&leased.body, &self.uploads, &args.target.target)
             .context("cannot take up a message")?;
         self.progress.note(format_args!("taken: `{}`", job.input));
+        let target = TargetArgs {
+            target: job.target.clone(),
+            reach: args.target.reach.clone(),
+        };
+        let status = match args.no_status {
+            true => None,
+            false => self.open_status(&job, &target)?,
+        };
+        let work = self.ship_job(&job, target, interrupted);
+        let Some(status) = status else {
+            return work.await;
+        };
+        let attempts = Some(leased.attempts);
+        let result = |done: &Result<()>, observed| JobStatus::of_result(done, observed, attempts);
+        status.during(self.watch, work, result).await
+    }
+
+    /// Opens the status of a job's upload.
+    fn open_status(&self, job: &QueueJob, target: &TargetArgs) -> Result<Option<StatusWriter>> {
+        let input = PathBuf::from(&job.input);
+        let store = target.open_for(&input)?;
+        StatusWriter::beside(&input, &store, &target.reach, self.progress)
+    }
+
+    async fn ship_job(
+        &self,
+        job: &QueueJob,
+        target: TargetArgs,
+        interrupted: impl Future<Output = Result<()>>,
+    ) -> Result<()> {
+        let args = &self.args;
         let limits = args.limits.for_queue_job(args.min_free);
         if let Some(bytes) = job.bytes {
             let checked = limits.check_input(bytes, bytes);
             checked.with_context(|| format!("cannot ship `{}`", job.input))?;
         }
         let ship = ShipArgs {
-            input: job.input.into(),
-            target: TargetArgs {
-                target: job.target,
-                reach: args.target.reach.clone(),
-            },
+            input: job.input.clone().into(),
+            target,
             hls: HlsArgs::default(),
             encode: args.encode.clone(),
             extras: args.extras.clone(),
             instant: args.instant,
             temp_dir: args.temp_dir.clone(),
+            status: !args.no_status,
             json: args.json,
             limits: args.limits.clone(),
+            watch: Some(self.watch),
         };
-        ship::ship_until(ship, limits, interrupted).await
+        ship::ship_until(ship, limits, interrupted).await?;
+        if job.is_in_place {
+            self.schedule_prune(&job.target, args.prune_live_after);
+        }
+        Ok(())
+    }
+
+    /// Schedules the removal of a lecture's live parts.
+    fn schedule_prune(&self, target: &str, after: Duration) {
+        let entry = ScheduledPrune {
+            target: target.to_owned(),
+            due: clock::unix(clock::now()).saturating_add(after.as_secs()),
+        };
+        if let Err(error) = self.schedule.add(&entry) {
+            self.progress.note(format_args!(
+                "the parts of the live recording stay ({error}): remove them with `lectern prune {}`",
+                redacted(target)
+            ));
+        }
+    }
+
+    /// Removes live parts that are due. A failure is reported, and tried again later.
+    async fn prune_due(&self) {
+        let now = || clock::unix(clock::now());
+        while let Ok(Some(entry)) = self.schedule.next_due(now()) {
+            let target = redacted(&entry.target);
+            let pruned = self.prune_live(&entry.target).await;
+            if let Err(error) = &pruned {
+                let progress = self.progress;
+                progress.note(format_args!(
+                    "cannot remove the live parts of `{target}`: {error:#}"
+                ));
+            }
+            let is_over = match pruned {
+                Ok(true) => self.schedule.remove(&entry).is_ok(),
+                _ => false,
+            };
+            if !is_over {
+                self.schedule_prune(&entry.target, NEXT_PRUNE);
+                return;
+            }
+        }
+    }
+
+    /// Removes the live parts of a lecture, unless a viewer may still be watching them. Returns
+    /// true if none is left.
+    async fn prune_live(&self, target: &str) -> Result<bool> {
+        let store = Store::open(target, &self.args.target.reach)?;
+        // Another recording may have begun there, with parts of the same names.
+        if live_revision(&store).await?.is_none() {
+            return Ok(false);
+        }
+        let (listed, after) = (store.list("").await?, self.args.prune_live_after);
+        let live = LiveParts::find_expired(&store, &listed, after, clock::now()).await?;
+        if live.is_empty() {
+            let all = LiveParts::find(&store, &listed).await?;
+            return Ok(all.is_empty());
+        }
+        let (objects, bytes) = live.amount();
+        let step = self.progress.step("removing", StepUnit::Bytes, bytes);
+        live.remove(&store, &step).await?;
+        step.finish();
+        self.progress.note(format_args!(
+            "removed {} of a live recording at `{}`, {}",
+            format_count(objects, "object"),
+            redacted(target),
+            format_bytes(bytes)
+        ));
+        Ok(true)
     }
 
     /// Acknowledges a message, or returns it to the queue. Returns an error that the next job would
@@ -305,6 +419,13 @@ pub(crate) struct WorkArgs {
     /// Time to wait when the queue is empty.
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration)]
     pub(crate) pause: Duration,
+    /// Time after which the parts of a live recording are removed, once its package plays from the
+    /// same folder: the edge's MAX_WATCH.
+    #[arg(long, value_name = "TIME", default_value = "24h", value_parser = duration)]
+    pub(crate) prune_live_after: Duration,
+    /// Do not write the status of a job beside its upload.
+    #[arg(long)]
+    pub(crate) no_status: bool,
     /// Exit when the queue is empty.
     #[arg(long)]
     pub(crate) once: bool,

@@ -201,11 +201,11 @@ impl Encoding<'_> {
             record: TaskRecord::default(),
         };
         let track = audio.stream.index;
-        let mut measured = self.measure_audio(&steady, &on_progress).await?;
+        let mut measured = self.measure_audio(&steady, scratch, &on_progress).await?;
         if measured.has_bad_samples {
             self.report(&mut steady, &Warning::SilencedSamples { track });
             steady.plan.is_silenced = true;
-            measured = self.measure_audio(&steady, &on_progress).await?;
+            measured = self.measure_audio(&steady, scratch, &on_progress).await?;
         }
         if measured.is_restarted {
             self.report(&mut steady, &Warning::ChangingAudio { track });
@@ -225,8 +225,9 @@ impl Encoding<'_> {
                 is_steady: true,
                 ..audio.clone()
             };
-            measured = self.measure_audio(&steady, &on_progress).await?;
+            measured = self.measure_audio(&steady, scratch, &on_progress).await?;
         }
+        steady.record.silences = measured.silences;
         steady.plan.gain = self.gain(&audio.stream.language, measured.loudness);
         Ok(steady)
     }
@@ -239,10 +240,11 @@ impl Encoding<'_> {
     async fn measure_audio(
         &self,
         audio: &SteadyAudio,
+        scratch: &Path,
         on_progress: impl Fn(u64),
     ) -> Result<AudioMeasurement> {
         let (index, filters) = (audio.plan.stream.index, audio.plan.source_filters());
-        let measured = loudness::measure(&audio.input, index, &filters, |done| {
+        let measured = loudness::measure(&audio.input, index, &filters, scratch, |done| {
             on_progress(in_millis(done));
         });
         measured

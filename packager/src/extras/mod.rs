@@ -23,6 +23,7 @@ use crate::ffmpeg::process::{self, ProcessError};
 use crate::layout;
 use crate::manifest::container::Container;
 use crate::manifest::presentation::{SessionData, Subtitles};
+use crate::media::Silence;
 use crate::media::{Object, Segment};
 use crate::source::{Source, Subtitle};
 use crate::warning::Warning;
@@ -34,10 +35,11 @@ use thumbnail_score::{BestThumbnail, ThumbnailStats};
 
 /// Files in `EXT-X-SESSION-DATA`. Chapters have Apple's `DATA-ID`. Apple's poster is a `VALUE`,
 /// which no edge signs, and storyboards have no established id.
-const SESSION_DATA: [(&str, &str); 3] = [
+const SESSION_DATA: [(&str, &str); 4] = [
     ("com.apple.hls.chapters", layout::CHAPTERS_JSON),
     ("lectern.storyboard", layout::STORYBOARD_VTT),
     ("lectern.poster", layout::POSTER_JPG),
+    ("lectern.silences", layout::SILENCES_JSON),
 ];
 /// `DATA-ID` of a language's captions in one file, for a transcript. Each language has an entry.
 const CAPTIONS_DATA_ID: &str = "lectern.captions";
@@ -146,7 +148,7 @@ impl ExtrasOutput {
             .map(|(id, name)| SessionData {
                 id,
                 file: format!("{prefix}/{name}"),
-                is_json: name == layout::CHAPTERS_JSON,
+                is_json: name.ends_with(".json"),
                 language: None,
             });
         let subtitles = self.facts.subtitles(prefix).into_iter();
@@ -206,8 +208,11 @@ impl Extras {
         &self,
         revision: &Path,
         ladder: &EncodedLadder<'_>,
+        silences: &[Silence],
     ) -> Result<ExtrasOutput> {
         let mut made = ExtrasOutput::default();
+        write_silences(revision, silences, ladder.micros, &mut made)
+            .context("cannot write the silences")?;
         self.write_texts(revision, ladder, &mut made)
             .context("cannot write the captions")?;
         if let Some(smallest) = ladder.video.last() {
@@ -303,6 +308,28 @@ impl Extras {
         }
         Ok(())
     }
+}
+
+/// Writes the silences of the lecture, if it has any.
+fn write_silences(
+    revision: &Path,
+    silences: &[Silence],
+    micros: u64,
+    made: &mut ExtrasOutput,
+) -> std::io::Result<()> {
+    let seconds = micros as f64 / 1e6;
+    let silences = silences
+        .iter()
+        .filter_map(|silence| silence.within(seconds));
+    let silences: Vec<Silence> = silences.collect();
+    if silences.is_empty() {
+        return Ok(());
+    }
+    let text = format!("{}\n", serde_json::to_string(&silences)?);
+    fs::write(revision.join(layout::SILENCES_JSON), &text)?;
+    let name = layout::SILENCES_JSON.to_owned();
+    made.objects.push(Object::of_bytes(name, text.as_bytes()));
+    Ok(())
 }
 
 /// Chapters of a source up to a maximum that fits a menu, and what is lost of them.

@@ -4,6 +4,7 @@
 mod address;
 mod download;
 mod error;
+pub(crate) mod live;
 mod objects;
 mod recording;
 mod remote_hls;
@@ -18,8 +19,7 @@ use clap::Args;
 
 pub(crate) use self::address::InputAddress;
 use self::download::Download;
-pub(crate) use self::error::FetchError;
-use self::error::RecordingError;
+pub(crate) use self::error::{FetchError, RecordingError};
 use self::objects::InputPart;
 use self::recording::{Recording, RecordingPlaylist};
 use self::remux::{finished, remux};
@@ -267,13 +267,24 @@ async fn read_tracks(
 /// the names of its segments.
 async fn find_tracks(target: &Store) -> Result<RecordingTracks> {
     let listed = list(target).await?;
-    let playlists = recording::playlists(&listed);
+    match find_playlist(target, &listed).await? {
+        Some(path) => read_tracks(target, path, &listed).await,
+        None => {
+            let recording = recording::without_playlist(&listed).or_else(reject)?;
+            Ok(RecordingTracks {
+                streams: None,
+                files: vec![recording],
+            })
+        }
+    }
+}
+
+/// Finds the Multivariant Playlist of a folder, else its only Media Playlist. Returns `None` if it
+/// has no playlist.
+async fn find_playlist(target: &Store, listed: &[StoredEntry]) -> Result<Option<String>> {
+    let playlists = recording::playlists(listed);
     if playlists.is_empty() {
-        let recording = recording::without_playlist(&listed).or_else(reject)?;
-        return Ok(RecordingTracks {
-            streams: None,
-            files: vec![recording],
-        });
+        return Ok(None);
     }
     let several = || reject(RecordingError::Several(recording::names(&playlists)));
     if playlists.len() > MAX_PLAYLISTS {
@@ -282,14 +293,14 @@ async fn find_tracks(target: &Store) -> Result<RecordingTracks> {
     let [mut multivariant, mut media] = [vec![], vec![]];
     for entry in &playlists {
         let path = &entry.path;
-        match read_playlist(target, path, &listed).await {
+        match read_playlist(target, path, listed).await {
             Ok(RecordingPlaylist::Multivariant(_)) => multivariant.push(path),
             // If it is the only playlist, `read_tracks` reports why it is not valid.
             Ok(RecordingPlaylist::Media(_)) | Err(_) => media.push(path),
         }
     }
     match (&multivariant[..], &media[..]) {
-        ([path], _) | ([], [path]) => read_tracks(target, (*path).clone(), &listed).await,
+        ([path], _) | ([], [path]) => Ok(Some((*path).clone())),
         _ => several(),
     }
 }

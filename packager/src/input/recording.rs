@@ -51,18 +51,8 @@ fn media(
     playlist: &str,
     found: &[StoredEntry],
 ) -> Result<Recording, RecordingError> {
-    let by_path: HashMap<&str, &StoredEntry> = (found.iter())
-        .map(|entry| (entry.path.as_str(), entry))
-        .collect();
-    let resolved = |uri: &&str| resolve(uri, playlist);
-    let map = listed.map.as_ref().map(resolved).transpose()?;
-    let segments: Result<Vec<String>, _> = listed.segments.iter().map(resolved).collect();
-    let mut segments = segments?;
-    if !listed.is_ended {
-        let later = segments.last().map(|last| continuation(last, &by_path));
-        segments.extend(later.unwrap_or_default());
-    }
-    let parts = (map.into_iter().chain(segments)).map(|path| {
+    let by_path = by_path(found);
+    let parts = (paths(listed, playlist, &by_path)?.into_iter()).map(|path| {
         let entry = by_path.get(path.as_str()).copied();
         entry.cloned().ok_or_else(|| RecordingError::Absent {
             playlist: playlist.to_owned(),
@@ -73,6 +63,53 @@ fn media(
         parts: parts.collect::<Result<_, _>>()?,
         extension: listed.extension,
     })
+}
+
+/// The stored parts of a Media Playlist.
+pub(super) fn stored_parts(
+    listed: &MediaPlaylist<'_>,
+    playlist: &str,
+    found: &[StoredEntry],
+) -> Result<Vec<StoredEntry>, RecordingError> {
+    let by_path = by_path(found);
+    let paths = paths(listed, playlist, &by_path)?.into_iter();
+    let stored = paths.filter_map(|path| by_path.get(path.as_str()).copied().cloned());
+    Ok(stored.collect())
+}
+
+/// A Media Playlist of parts, for a folder that has none.
+pub(super) fn playlist_of(recording: &Recording) -> String {
+    let uri = |entry: &StoredEntry| {
+        let key = ObjectKey::new(&*entry.path).ok()?;
+        Some(key.to_url_path().trim_start_matches('/').to_owned())
+    };
+    let mut uris = recording.parts.iter().filter_map(uri);
+    let map = uris.next().unwrap_or_default();
+    let segments: String = uris.map(|uri| format!("{uri}\n")).collect();
+    format!("#EXTM3U\n#EXT-X-MAP:URI=\"{map}\"\n{segments}#EXT-X-ENDLIST\n")
+}
+
+fn by_path(found: &[StoredEntry]) -> HashMap<&str, &StoredEntry> {
+    (found.iter())
+        .map(|entry| (entry.path.as_str(), entry))
+        .collect()
+}
+
+/// Paths of a Media Playlist's parts, and of unlisted segments that continue it.
+fn paths(
+    listed: &MediaPlaylist<'_>,
+    playlist: &str,
+    by_path: &HashMap<&str, &StoredEntry>,
+) -> Result<Vec<String>, RecordingError> {
+    let resolved = |uri: &&str| resolve(uri, playlist);
+    let map = listed.map.as_ref().map(resolved).transpose()?;
+    let segments: Result<Vec<String>, _> = listed.segments.iter().map(resolved).collect();
+    let mut segments = segments?;
+    if !listed.is_ended {
+        let later = segments.last().map(|last| continuation(last, by_path));
+        segments.extend(later.unwrap_or_default());
+    }
+    Ok(map.into_iter().chain(segments).collect())
 }
 
 /// Unlisted segments that continue the numbering of the playlist.
@@ -159,7 +196,7 @@ fn enumerated(names: impl ExactSizeIterator<Item = String>) -> String {
 }
 
 /// Resolves a URI to a path, which must be in the playlist's folder or below.
-fn resolve(uri: &str, playlist: &str) -> Result<String, RecordingError> {
+pub(super) fn resolve(uri: &str, playlist: &str) -> Result<String, RecordingError> {
     // A query may be a pass.
     let foreign = || RecordingError::Foreign {
         playlist: playlist.to_owned(),

@@ -187,7 +187,7 @@ impl InstantPublisher<'_> {
                     });
                     let master = master(&presentation);
                     publication.start_provisional(master, replaced).await?;
-                    self.report_playable();
+                    self.report_playable(&presentation.video);
                 }
                 written = Some(Clock::now());
             }
@@ -212,7 +212,7 @@ impl InstantPublisher<'_> {
     }
 
     /// Reports that the provisional stream plays.
-    pub(crate) fn report_playable(&self) {
+    pub(crate) fn report_playable<'t>(&self, video: impl IntoIterator<Item = &'t VideoTrack>) {
         let seconds = self.context.elapsed_seconds();
         let progress = self.context.progress;
         progress.note(format_args!("plays now, {seconds:.2} s after the start"));
@@ -221,6 +221,8 @@ impl InstantPublisher<'_> {
             false => Watch::of(self.target),
         };
         progress.report_playable(&watch.url(self.target), seconds);
+        let rungs = video.into_iter().map(|video| video.track.id.clone());
+        progress.report_rungs_playing(rungs.collect());
     }
 
     /// Probes the first packets.

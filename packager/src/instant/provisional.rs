@@ -69,7 +69,7 @@ impl Provisional {
     }
 
     /// The Variant Streams to list.
-    pub(super) fn listed(&self) -> impl Iterator<Item = &VideoTrack> {
+    pub(crate) fn listed(&self) -> impl Iterator<Item = &VideoTrack> {
         let sides = self.rungs.iter().map(VideoTrack::short_side);
         let is_outdone = sides.max().is_some_and(|best| self.is_outdone_by(best));
         let (grown, rungs) = match (self.is_aligned, is_outdone) {

@@ -65,6 +65,11 @@ impl RungUpgrade<'_> {
             self.target.master()
         ));
         progress.report_rungs(&names, seconds);
+        let listed = self
+            .provisional
+            .listed()
+            .map(|track| track.track.id.clone());
+        progress.report_rungs_playing(listed.collect());
         Ok(())
     }
 

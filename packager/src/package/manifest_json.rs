@@ -165,6 +165,12 @@ impl Package {
         package_json_path(&self.revision)
     }
 
+    /// Folders of the video Renditions: `480p`.
+    pub(crate) fn video_folders(&self) -> Vec<String> {
+        let video = self.renditions.iter().filter(|one| one.video.is_some());
+        video.map(|one| one.folder.clone()).collect()
+    }
+
     pub(crate) fn bytes(&self) -> u64 {
         self.objects.iter().map(|object| object.bytes).sum()
     }

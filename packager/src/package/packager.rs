@@ -17,6 +17,7 @@ use crate::encode::rendition::{measure, measure_iframes};
 use crate::encode::task::EncodeTask;
 use crate::extras::{EncodedLadder, LadderRung};
 use crate::manifest::container::Container;
+use crate::media::Silence;
 use crate::media::{Codec, Rendition};
 use crate::progress::Progress;
 use crate::units::format_count;
@@ -28,11 +29,12 @@ const MAX_WARNINGS: usize = 3;
 /// Duration of 1024 samples at 48 kHz, rounded up.
 const ACCESS_UNIT_MICROS: u64 = 21_334;
 
-/// Messages of ffmpeg, and the warnings that they mean.
+/// Messages of ffmpeg, the warnings that they mean, and the silences of the default audio.
 #[derive(Debug)]
 pub(crate) struct EncodeReport {
     messages: String,
     warnings: Vec<WarningRecord>,
+    silences: Vec<Silence>,
 }
 
 /// Warnings about damaged frames. Every pass over the video decodes the same frames, so the pass
@@ -108,11 +110,14 @@ impl<'a> Packager<'a> {
         let messages = messages.filter(|text| !text.is_empty() && seen.insert(*text));
         let messages: Vec<&str> = messages.take(MAX_WARNINGS).collect();
         let repairs = records.iter().flat_map(|record| &record.repairs);
+        let mut audio = plan.tasks().into_iter().zip(&records);
+        let default_audio = audio.find(|(task, _)| matches!(task, EncodeTask::Audio(_)));
         Ok(EncodeReport {
             messages: messages.join("; "),
             warnings: (damaged.iter().map(Into::into))
                 .chain(repairs.cloned())
                 .collect(),
+            silences: default_audio.map_or(vec![], |(_, record)| record.silences.clone()),
         })
     }
 
@@ -129,7 +134,7 @@ impl<'a> Packager<'a> {
         let extras = self
             .plan
             .extras
-            .make(&revision_folder, &self.ladder(&measured))
+            .make(&revision_folder, &self.ladder(&measured), &report.silences)
             .await
             .map_err(explain_full_disk)?;
         for warning in &extras.warnings {

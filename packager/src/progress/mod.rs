@@ -1,6 +1,7 @@
 //! Progress for the user: bars on a terminal, plain lines elsewhere, NDJSON for machines.
 
 mod eta;
+pub(crate) mod watch;
 
 use std::fmt::Display;
 use std::io::{IsTerminal as _, Write as _};
@@ -13,6 +14,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use self::eta::Eta;
+use self::watch::ProgressWatch;
 use crate::redact::on_one_line;
 use crate::units::{format_bytes, format_estimate};
 use crate::warning::{Warning, WarningRecord};
@@ -45,6 +47,8 @@ enum Mode {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Progress {
     mode: Mode,
+    /// Follows the steps of a recording for its status.
+    watch: Option<&'static ProgressWatch>,
 }
 
 impl Progress {
@@ -58,7 +62,12 @@ impl Progress {
         } else {
             Mode::Lines
         };
-        Self { mode }
+        Self { mode, watch: None }
+    }
+
+    /// Progress that a status follows, too.
+    pub(crate) fn watched_by(self, watch: Option<&'static ProgressWatch>) -> Self {
+        Self { watch, ..self }
     }
 
     /// Events are printed instead of sentences.
@@ -128,6 +137,13 @@ impl Progress {
         }
     }
 
+    /// Reports all rungs that play by now, to the status alone.
+    pub(crate) fn report_rungs_playing(self, rungs: Vec<String>) {
+        if let Some(watch) = self.watch {
+            watch.play(rungs);
+        }
+    }
+
     /// Reports what plays after a failed run that had replaced a lecture: the lecture again, or,
     /// for the reason `why`, the provisional one.
     pub(crate) fn report_restored(self, url: &str, revision: Option<&str>, why: Option<&str>) {
@@ -166,6 +182,7 @@ impl Progress {
         };
         Step(Arc::new(Inner {
             mode: self.mode,
+            watch: self.watch,
             name,
             unit,
             bar,
@@ -221,6 +238,7 @@ pub(crate) struct Step(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     mode: Mode,
+    watch: Option<&'static ProgressWatch>,
     name: &'static str,
     unit: StepUnit,
     bar: ProgressBar,
@@ -305,6 +323,9 @@ impl Step {
         let now = Instant::now();
         let elapsed = now.duration_since(state.started).as_secs_f64();
         let (done, total) = (state.done(), state.total);
+        if let Some(watch) = inner.watch {
+            watch.step(inner.name, done, total);
+        }
         let left = state.eta.update(elapsed, done, total);
         let between = match inner.mode {
             Mode::Bars => {

@@ -117,6 +117,13 @@ impl Revision {
     }
 }
 
+/// Reads which revision plays; `None` if the target has no lecture of a package.
+pub(crate) async fn live_revision(target: &Store) -> Result<Option<String>, StorageError> {
+    let stored = target.get(MULTIVARIANT).await?;
+    let text = stored.map(|stored| String::from_utf8_lossy(&stored.bytes).into_owned());
+    Ok(text.and_then(|text| named_revision(&text).map(str::to_owned)))
+}
+
 /// Reads the `package.json` of a revision.
 pub(crate) async fn read_package(target: &Store, revision: &str) -> Result<Package, StorageError> {
     let none = || StorageError::NoRevision(revision.to_owned());

@@ -11,6 +11,7 @@ use futures_util::{TryStreamExt as _, stream};
 use super::contents;
 use super::inventory::{Inventory, Revision};
 use crate::exit::Exit;
+use crate::input::live::LiveParts;
 use crate::layout::{self, MPD, MULTIVARIANT, TEMPORARY_PREFIX};
 use crate::progress::Step;
 use crate::redact::on_one_line;
@@ -96,23 +97,29 @@ pub(crate) fn not_a_lecture(entries: Vec<StoredEntry>) -> RemovalError {
 }
 
 impl LectureRemoval {
-    /// Plans the removal of a lecture. Pure.
+    /// Plans the removal of a lecture, and of the recording in its folder. Pure.
     ///
     /// # Errors
     /// Fails if a revision is being published.
     pub(crate) fn plan(
         master: Option<StoredObject>,
         inventory: Inventory,
+        live_parts: &LiveParts,
         now: DateTime<Utc>,
     ) -> Result<Self, RemovalError> {
         if let Some((revision, minutes)) = being_published(&inventory.revisions, now) {
             return Err(RemovalError::BeingPublished { revision, minutes });
         }
+        let live_parts = live_parts.paths();
         let is_own = |entry: &StoredEntry| {
-            layout::is_mutable(&entry.path) || entry.path.starts_with(TEMPORARY_PREFIX)
+            layout::is_mutable(&entry.path)
+                || layout::is_note(&entry.path)
+                || entry.path.starts_with(TEMPORARY_PREFIX)
         };
+        let (live, others): (Vec<StoredEntry>, Vec<StoredEntry>) =
+            (inventory.others.into_iter()).partition(|entry| live_parts.contains(&*entry.path));
         let (mut root, others): (Vec<StoredEntry>, Vec<StoredEntry>) =
-            inventory.others.into_iter().partition(is_own);
+            others.into_iter().partition(is_own);
         // The playlist is replaced first, and removed last.
         root.sort_by_key(|entry| (entry.path == MULTIVARIANT, entry.path != MPD));
         let revisions = inventory.revisions.len();
@@ -130,7 +137,7 @@ impl LectureRemoval {
             master,
             live: inventory.live,
             revisions,
-            stages: [root, plain(packages), plain(rest)],
+            stages: [root, plain(packages), [plain(rest), live].concat()],
             kept: others.len(),
         })
     }
@@ -208,7 +215,12 @@ mod tests {
     fn plan(entries: &[(&str, i64)], now: i64) -> Result<LectureRemoval, RemovalError> {
         let entries = entries.iter().map(|(path, at)| entry(path, *at)).collect();
         let inventory = Inventory::new("v/aa/480p/playlist.m3u8\n", "", entries);
-        LectureRemoval::plan(None, inventory, entry("", now).modified)
+        LectureRemoval::plan(
+            None,
+            inventory,
+            &LiveParts::default(),
+            entry("", now).modified,
+        )
     }
 
     #[test]
@@ -281,7 +293,8 @@ mod tests {
         let plan = async || {
             let master = store.get(MULTIVARIANT).await.expect("it is read");
             let inventory = Inventory::list(&store).await.expect("a list");
-            LectureRemoval::plan(master, inventory, clock::now()).expect("a plan")
+            let parts = LiveParts::default();
+            LectureRemoval::plan(master, inventory, &parts, clock::now()).expect("a plan")
         };
         write("v/aa/package.json", "{}").await;
         write("v/aa/seg", "a segment").await;

@@ -1,7 +1,8 @@
 //! A message's job: the upload to ship, and the target of its package. Pure.
 //!
 //! `uploads/rails/intro.mov` becomes the lecture `rails/intro` of the target. An object `ended`
-//! announces a recording in parts: `uploads/rails/intro/ended` becomes `rails/intro`.
+//! announces a recording in parts: `uploads/rails/intro/ended` becomes `rails/intro`. If the
+//! uploads are the target, the lecture takes the place of its recording.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -41,6 +42,8 @@ pub(crate) struct UploadsFolder {
 pub(crate) struct QueueJob {
     pub(crate) input: String,
     pub(crate) target: String,
+    /// The recording lies in the folder of its own lecture.
+    pub(crate) is_in_place: bool,
     /// Size of the recording, if it is one object and the message contains its size.
     pub(crate) bytes: Option<u64>,
 }
@@ -108,9 +111,11 @@ impl QueueJob {
             return Err(no_name());
         }
         let name = ObjectKey::new(name)?.to_url_path();
+        let target = format!("{}{name}", target.trim_end_matches('/'));
         Ok(Self {
+            is_in_place: input.strip_suffix('/') == Some(&*target),
             input,
-            target: format!("{}{name}", target.trim_end_matches('/')),
+            target,
             bytes,
         })
     }
@@ -208,6 +213,18 @@ mod tests {
             job(r#"{"key":"uploads/a.mp4"}"#, &edge),
             "https://edge.example/uploads/a.mp4 → r2://video/courses/a"
         );
+        let body = |key: &str| serde_json::json!({ "key": key }).to_string();
+        for (key, target, expected) in [
+            ("uploads/live/7/ended", "r2://video/uploads", true),
+            ("uploads/live/7/ended", "r2://video/uploads/", true),
+            ("uploads/é a/ended", "r2://video/uploads", true),
+            ("uploads/live/7/ended", "r2://video/courses", false),
+            ("uploads/live/7/ended", "r2://other/uploads", false),
+            ("uploads/live/7.mov", "r2://video/uploads", false),
+        ] {
+            let job = QueueJob::parse(&body(key), &uploads, target).expect("a job");
+            assert_eq!(job.is_in_place, expected, "{key} {target}");
+        }
         for body in ["", "hello", "{}", "bm8=", r#"["uploads/a.mov"]"#] {
             let expected = "the message is not what an edge says of an upload";
             assert_eq!(job(body, &uploads), expected, "{body}");

@@ -4,6 +4,7 @@
 //! <https://developers.cloudflare.com/queues/configuration/pull-consumers/>
 
 pub(crate) mod job;
+pub(crate) mod prune_schedule;
 
 use std::time::Duration;
 

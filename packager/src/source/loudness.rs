@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::silence::{self, LEVELS_FILTER};
 use super::{file_url, input_options};
 use crate::ffmpeg::process::{self, ProcessError};
+use crate::media::Silence;
 
 /// Loudness for players and phones; EBU R 128's -23 is for living rooms.
 pub(crate) const TARGET_LUFS: i32 = -16;
@@ -69,20 +71,23 @@ impl Gain {
 }
 
 /// Properties of an audio track that its decoded samples reveal.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct AudioMeasurement {
     pub(crate) loudness: Option<Loudness>,
+    pub(crate) silences: Vec<Silence>,
     /// The channels or the sample rate change within the track, and ffmpeg counts from 0 again.
     pub(crate) is_restarted: bool,
     /// Some samples are infinite, or no number, or far above full scale.
     pub(crate) has_bad_samples: bool,
 }
 
-/// Decodes an audio track of the source once, through further filters, each with a comma.
+/// Decodes an audio track of the source once, through further filters, each with a comma. Writes
+/// its levels into `scratch`.
 pub(crate) async fn measure(
     source: &Path,
     stream: u32,
     filters: &str,
+    scratch: &Path,
     on_progress: impl FnMut(Duration),
 ) -> Result<AudioMeasurement, ProcessError> {
     // The level tells ffmpeg's messages from the recording's own words, its metadata.
@@ -98,16 +103,24 @@ pub(crate) async fn measure(
         format!(
             "{filters}astats=measure_perchannel=none:\
              measure_overall=Number_of_NaNs+Number_of_Infs+Peak_level,\
-             {RESAMPLED_STEREO},ebur128=framelog=verbose:peak=sample"
+             {RESAMPLED_STEREO},ebur128=framelog=verbose:peak=sample:metadata=1,{LEVELS_FILTER}"
         )
         .into(),
     );
     args.extend(["-f", "null", "-"].map(Into::into));
-    let folder = Path::new(".");
-    let run = process::encode_keeping(is_telling, SUMMARY_LINES, args, folder, on_progress);
+    let run = process::encode_keeping(is_telling, SUMMARY_LINES, args, scratch, on_progress);
     let messages = run.await?.text;
+    let loudness = parse(&messages);
+    // A track without an audible part has no silence that a viewer would skip.
+    let audible = loudness.filter(|loudness| loudness.integrated > SILENCE_LUFS);
+    let silences = audible.map(|loudness| silence::read(scratch, loudness.integrated));
+    let silences = silences.transpose().map_err(|source| ProcessError::Io {
+        tool: "ffmpeg",
+        source,
+    })?;
     Ok(AudioMeasurement {
-        loudness: parse(&messages),
+        loudness,
+        silences: silences.unwrap_or_default(),
         is_restarted: messages.split("; ").any(is_restart),
         has_bad_samples: messages.split("; ").any(is_bad_sample),
     })

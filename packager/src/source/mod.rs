@@ -13,6 +13,7 @@ mod pace;
 mod packets;
 pub(crate) mod seek_points;
 mod selection;
+pub(crate) mod silence;
 mod structure;
 
 use std::ffi::OsString;

@@ -97,6 +97,20 @@ impl Store {
         self.display_name(MULTIVARIANT)
     }
 
+    /// Path of the lecture's folder at an edge; `None` for a folder of this machine.
+    pub(crate) fn lecture_path(&self) -> Option<String> {
+        let master = match self {
+            Self::Folder(_) => return None,
+            Self::Bucket(target) => target.master_path(),
+            Self::Edge(target) => {
+                let url = target.url(MULTIVARIANT);
+                let (_, rest) = url.split_once("://")?;
+                rest[rest.find('/')?..].to_owned()
+            }
+        };
+        master.strip_suffix(MULTIVARIANT).map(str::to_owned)
+    }
+
     /// Name of an object for the user.
     pub(crate) fn display_name(&self, path: &str) -> String {
         match self {

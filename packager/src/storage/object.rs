@@ -13,7 +13,7 @@ use tokio_util::io::ReaderStream;
 use super::error::StorageError;
 use crate::digest::{self, Hasher};
 use crate::files::regular::{open_no_follow, open_regular};
-use crate::layout::is_mutable;
+use crate::layout::{is_mutable, is_note};
 
 /// Bytes of one read.
 const CHUNK: usize = 64 << 10;
@@ -97,7 +97,7 @@ impl Upload {
 
     /// Objects under `v/` never change, so an existing one is this one.
     pub(crate) fn is_immutable(&self) -> bool {
-        !is_mutable(&self.path)
+        !is_mutable(&self.path) && !is_note(&self.path)
     }
 
     pub(crate) fn whole(&self) -> Slice {

@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::media::Object;
+use crate::media::Silence;
 use crate::progress::Progress;
 use crate::warning::WarningRecord;
 use crate::workdir::scratch::remove_folder;
@@ -39,6 +40,9 @@ pub(crate) struct TaskRecord {
     /// Losses and guesses of the task.
     #[serde(default)]
     pub(crate) repairs: Vec<WarningRecord>,
+    /// Silences of an audio track.
+    #[serde(default)]
+    pub(crate) silences: Vec<Silence>,
     /// Paths from the package's root.
     pub(crate) files: Vec<Object>,
 }

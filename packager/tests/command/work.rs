@@ -14,7 +14,7 @@ use testkit::recording::clip;
 fn worker(bucket: &S3Bucket, queue: &QueueServer, work: &Path, more: &[&str]) -> Command {
     let from = "r2://video/uploads/";
     let words = ["work", from, "r2://video/courses", "--queue", &queue.url];
-    let words = [&words[..], &["--work", text(work)], more].concat();
+    let words = [&words[..], &["--no-status", "--work", text(work)], more].concat();
     let mut command = bucket.command(&words);
     command.env("CLOUDFLARE_API_TOKEN", TOKEN);
     command

@@ -33,13 +33,16 @@ final class Claims
         'sessions_policy' => '(sessionsPolicy) must be `newest` or `oldest`',
         'strict' => 'must be true or false',
         'offline' => 'must be a whole number of seconds from 1 to 2592000',
-        'max_bytes' => 'must be a whole number of bytes, at least 1',
+        'max_bytes' => '(maxBytes) must be a whole number of bytes, at least 1',
+        'max_objects' => '(maxObjects) must be a whole number from 1 to 100000',
+        'types' => 'must be a list of `video`, `audio`, `image`, `captions` and `hls`',
     ];
 
     /** Extensions of objects that are not playlists. */
     private const MEDIA = '/\.(m4s|mp4|cmfv|m4v|m4a|cmfa|ts|aac|mp3|webm|mov|mkv|vtt|mpd|json'
         . '|jpe?g|png|webp|avif|gif)\z/i';
 
+    private const KINDS = ['video', 'audio', 'image', 'captions', 'hls'];
     private const USES = ['play', 'download', 'upload', 'admin'];
     private const MAX_SAFE_INTEGER = 2 ** 53 - 1;
 
@@ -72,6 +75,7 @@ final class Claims
             $rule = '`offline` excludes `sessions` and `strict`';
             throw new LecternException('bad_offline', $rule);
         }
+        self::checkUploadBounds($checked);
         if (($checked['strict'] ?? null) === false) {
             unset($checked['strict']);
         }
@@ -79,15 +83,20 @@ final class Claims
     }
 
     /**
-     * Refuses a restriction that the edge does not enforce yet.
+     * Refuses bounds of uploads for another use, and a count without the id that it is kept under.
      *
      * @param array<string, mixed> $claims
      */
-    public static function checkReserved(array $claims): void
+    private static function checkUploadBounds(array $claims): void
     {
-        if (isset($claims['max_bytes'])) {
-            $rule = 'the claim `max_bytes` is reserved: remove it';
-            throw new LecternException('reserved_claim', $rule);
+        foreach (['max_bytes', 'max_objects', 'types'] as $name) {
+            if (isset($claims[$name]) && ($claims['use'] ?? '') !== 'upload') {
+                throw new LecternException("bad_$name", "`$name` needs an upload link");
+            }
+            if (isset($claims[$name]) && $name !== 'types' && !isset($claims['jti'])) {
+                $rule = "`$name` needs `jti`, under which the edge counts";
+                throw new LecternException("bad_$name", $rule);
+            }
         }
     }
 
@@ -162,6 +171,8 @@ final class Claims
             'max_height' => self::readWhole($value, 1, 2 ** 32 - 1),
             'sessions' => self::readWhole($value, 1, 255),
             'offline' => self::readWhole($value, 1, 30 * 24 * 3600),
+            'max_objects' => self::readWhole($value, 1, 100_000),
+            'types' => self::readList($value, self::readKind(...)),
             'sessions_policy' => in_array($value, ['newest', 'oldest'], true) ? $value : null,
             'strict' => is_bool($value) ? $value : null,
             'use' => in_array($value, self::USES, true) ? $value : null,
@@ -216,6 +227,11 @@ final class Claims
     private static function readLang(string $text): ?string
     {
         return preg_match('/\A[A-Za-z0-9]{1,8}+(?:-[A-Za-z0-9]{1,8}+)*+\z/', $text) ? $text : null;
+    }
+
+    private static function readKind(mixed $value): ?string
+    {
+        return in_array($value, self::KINDS, true) ? $value : null;
     }
 
     private static function readCountry(string $text): ?string

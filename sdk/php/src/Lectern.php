@@ -36,13 +36,15 @@ final class Lectern
      *
      * A URL that ends in a slash opens its folder. `directory: true` opens the object's folder.
      * `watch`, `maxHeight`, `preview`, `langs`, `ip`, `country`, `origin`, `jti`, `sessions`,
-     * `sessionsPolicy`, `strict`, `watermark` and `offline` set the claims of the same names.
+     * `sessionsPolicy`, `strict`, `watermark`, `offline`, `maxBytes`, `maxObjects` and `types` set
+     * the claims of the same names.
      *
      * @param ?array{int, int} $preview
      * @param ?list<string> $langs
      * @param ?list<string> $ip
      * @param ?list<string> $country
      * @param ?list<string> $origin
+     * @param ?list<'video'|'audio'|'image'|'captions'|'hls'> $types
      */
     public static function link(
         string $url,
@@ -69,6 +71,9 @@ final class Lectern
         int|\DateTimeInterface|null $now = null,
         int $maxLinkAge = self::MAX_LINK_AGE,
         int $maxWatch = self::MAX_WATCH,
+        ?int $maxBytes = null,
+        ?int $maxObjects = null,
+        ?array $types = null,
     ): string {
         $parts = Urls::split($url);
         $now = Claims::readNow($now);
@@ -88,6 +93,9 @@ final class Lectern
             'sessions_policy' => $sessionsPolicy,
             'strict' => $strict,
             'offline' => $offline,
+            'max_bytes' => $maxBytes,
+            'max_objects' => $maxObjects,
+            'types' => $types,
             'watch' => $watch,
             'max_height' => $maxHeight,
             'preview' => $preview,
@@ -108,6 +116,7 @@ final class Lectern
      * @param ?list<string> $ip
      * @param ?list<string> $country
      * @param ?list<string> $origin
+     * @param ?list<'video'|'audio'|'image'|'captions'|'hls'> $types
      */
     public static function uploadLink(
         string $url,
@@ -133,6 +142,9 @@ final class Lectern
         int|\DateTimeInterface|null $now = null,
         int $maxLinkAge = self::MAX_LINK_AGE,
         int $maxWatch = self::MAX_WATCH,
+        ?int $maxBytes = null,
+        ?int $maxObjects = null,
+        ?array $types = null,
     ): string {
         if (!str_ends_with(Urls::readPath(Urls::split($url)[1], $directory), '/')) {
             $hint = 'end the URL in a slash, or set `directory: true`';
@@ -141,7 +153,7 @@ final class Lectern
         return self::link(
             $url, $viewer, $expiresIn, $expiresAt, $notBefore, $watch, $maxHeight, $preview, $langs,
             $ip, $country, $origin, $jti, $watermark, $sessions, $sessionsPolicy, $strict, $offline,
-            'upload', $directory, $keys, $now, $maxLinkAge, $maxWatch,
+            'upload', $directory, $keys, $now, $maxLinkAge, $maxWatch, $maxBytes, $maxObjects, $types,
         );
     }
 
@@ -307,7 +319,6 @@ final class Lectern
                 throw new LecternException('unknown_claim', "no claim is called `$name`");
             }
         }
-        Claims::checkReserved($claims);
         $claims = Claims::check($claims);
         Claims::checkTarget($claims);
         Claims::checkExpiry($claims['exp'], $now, $maxLinkAge);

@@ -41,7 +41,6 @@ final class Verifier
                 throw new LecternException('not_yet_valid', $rule);
             }
         }
-        Claims::checkReserved($claims);
         Claims::checkTarget($claims);
         if ($url !== null) {
             self::checkScope($claims['path'], $url);

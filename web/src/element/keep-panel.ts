@@ -15,7 +15,7 @@ sheet.replaceSync(style);
 export async function keepPanel({ player, texts }: PanelHost): Promise<PanelContent> {
   const { engine, video, language } = player;
   if (!engine?.hls) return { nodes: [] };
-  const words = await keepTextsOf(language);
+  const keepTexts = await keepTextsOf(language);
   const root = player.shadowRoot!;
   if (!root.adoptedStyleSheets.includes(sheet)) root.adoptedStyleSheets.push(sheet);
   const keeper = keeperOf(engine);
@@ -26,7 +26,7 @@ export async function keepPanel({ player, texts }: PanelHost): Promise<PanelCont
   let isReplaced = false;
   let shown: KeepState | undefined;
 
-  const said = make("p", { class: "said", role: "status" });
+  const status = make("p", { class: "status", role: "status" });
   const body = make("div", { class: "keep-body" });
   const bytes = (count: number): string => formatBytes(count, language);
   const sizeOf = ({ bandwidth, tracks }: DeviceRung): number =>
@@ -39,18 +39,18 @@ export async function keepPanel({ player, texts }: PanelHost): Promise<PanelCont
   const keep = (chosen = rung): void => void (chosen && keeper.keep(chosen));
   const again = (kept?: Kept) => () => keep(rungs.find(({ height }) => height === kept?.height));
   const remove = (): HTMLElement =>
-    button(words.remove, "secondary", () => void keeper.remove());
+    button(keepTexts.remove, "pill quiet", () => void keeper.remove());
 
   /** The qualities with their sizes, and the space that is left. */
   const choices = (): HTMLElement[] => {
     const space = make("p", { class: "hint" });
-    const go = button(texts.keep, "primary", () => keep());
+    const go = button(texts.keep, "pill", () => keep());
     const showSpace = (): void => {
       const size = rung ? sizeOf(rung) : 0;
       const isTooLarge = free !== undefined && size > free;
       const sizes = { size: bytes(size), free: bytes(free ?? 0) };
-      const sentence = fill(free === undefined ? words.size : words.space, sizes);
-      space.textContent = isTooLarge ? `${sentence} ${words.full}` : sentence;
+      const text = fill(free === undefined ? keepTexts.size : keepTexts.space, sizes);
+      space.textContent = isTooLarge ? `${text} ${keepTexts.full}` : text;
       go.disabled = isTooLarge || !rung;
     };
     const chips = rungs.map((offered) => {
@@ -72,29 +72,29 @@ export async function keepPanel({ player, texts }: PanelHost): Promise<PanelCont
   const bar = make("progress", { max: "1", "aria-label": texts.keep });
   const loaded = make("p", { class: "hint" });
 
-  const sentence = ({ kind, kept, problem }: KeepState): string => {
-    if (problem) return words[problem];
+  const statusText = ({ kind, kept, problem }: KeepState): string => {
+    if (problem) return keepTexts[problem];
     if (kind === "kept" && kept) {
       const time = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" });
       const size = bytes(kept.bytes);
-      return fill(words.kept, { height: kept.height, size, time: time.format(endOf(kept)) });
+      return fill(keepTexts.kept, { height: kept.height, size, time: time.format(endOf(kept)) });
     }
     const span = formatSpan(claimsOf(engine.link).offline ?? 0, language);
-    return kind === "loading" ? "" : fill(words.hint, { span });
+    return kind === "loading" ? "" : fill(keepTexts.hint, { span });
   };
   const nodesOf = ({ kind, kept }: KeepState): HTMLElement[] => {
     switch (kind) {
       case "none":
         return choices();
       case "loading":
-        return [bar, loaded, button(words.cancel, "secondary", () => keeper.stop())];
+        return [bar, loaded, button(keepTexts.cancel, "pill quiet", () => keeper.stop())];
       case "stopped":
-        return [loaded, button(words.continue, "primary", again(kept)), remove()];
+        return [loaded, button(keepTexts.continue, "pill", again(kept)), remove()];
       case "kept": {
-        const page = make("p", { class: "hint" }, words.page);
+        const page = make("p", { class: "hint" }, keepTexts.page);
         if (!isReplaced) return [page, remove()];
-        const newer = make("p", { class: "hint" }, words.newer);
-        return [page, newer, button(words.replace, "primary", again(kept)), remove()];
+        const newer = make("p", { class: "hint" }, keepTexts.newer);
+        return [page, newer, button(keepTexts.replace, "pill", again(kept)), remove()];
       }
     }
   };
@@ -102,7 +102,7 @@ export async function keepPanel({ player, texts }: PanelHost): Promise<PanelCont
     const { state } = keeper;
     bar.value = state.share;
     const percent = Math.floor(state.share * 100);
-    const text = state.kind === "stopped" ? words.part : words.progress;
+    const text = state.kind === "stopped" ? keepTexts.part : keepTexts.progress;
     loaded.textContent = fill(text, { percent, size: bytes(state.bytes) });
     loaded.hidden = state.kind === "stopped" && state.bytes === 0;
     const isSame = state.kind === shown?.kind && state.problem === shown.problem;
@@ -112,9 +112,9 @@ export async function keepPanel({ player, texts }: PanelHost): Promise<PanelCont
     if (hasFinished) {
       isReplaced = false;
       const name = lectureName(engine.link) ?? texts.lecture;
-      player.notice(fill(words.done, { name }));
+      player.notice(fill(keepTexts.done, { name }));
     }
-    said.textContent = sentence(state);
+    status.textContent = statusText(state);
     // The button that had the focus is gone.
     const hadFocus = body.contains(root.activeElement);
     body.replaceChildren(...nodesOf(state));
@@ -132,7 +132,7 @@ export async function keepPanel({ player, texts }: PanelHost): Promise<PanelCont
     show();
   });
   return {
-    nodes: [said, body],
+    nodes: [status, body],
     first: body.querySelector<HTMLElement>("input:checked, button:not(:disabled)") ?? undefined,
     closed: () => (keeper.changed = undefined),
   };

@@ -2,27 +2,32 @@
 // controls. The controls load after the script that plays, so that the first frame does not wait
 // for them.
 import { Captions } from "../captions.ts";
-import { LINK_WITHIN_MS } from "../embedding.ts";
-import {
-  Engine,
-  type EngineHost,
-  type Extras,
-  isAllowed,
-  lectureOf,
-  parseLink,
-} from "../engine.ts";
-import { type Action, actionOf, type Focus, isRepeated, nextSpeed } from "../keys.ts";
-import { claimsOf } from "../link.ts";
-import { keepPlace, keepSettings, place, settings } from "../memory.ts";
+import { cardOf } from "../card.ts";
+import { fetchLink } from "../embedding.ts";
+import { Engine } from "../engine.ts";
+import { type Action, actionOf, isRepeated, nextSpeed } from "../keys.ts";
+import { claimsOf, lectureOf } from "../link.ts";
+import { keepPosition, keepSettings, keptPosition, settings } from "../memory.ts";
 import { watermarkOf } from "../names.ts";
-import { advice, isRetryable, sentence } from "../refusals.ts";
+import { isAllowed, parseLink } from "../origins.ts";
+import type { EngineHost } from "../playback.ts";
+import type { Extras } from "../session-data.ts";
 import { type Silence, skipTo } from "../silences.ts";
-import { placeToKeep } from "../start.ts";
-import { type PlayerEvent, type PlayerState, type Refusal, next, OPENING, word } from "../state.ts";
+import { positionToKeep } from "../start.ts";
+import {
+  next,
+  OPENING,
+  type PlayerEvent,
+  type PlayerState,
+  type Refusal,
+  stateName,
+} from "../state.ts";
 import { en, fill, formatNumber, languageOf, type Texts, textsOf } from "../texts/index.ts";
 import { formatTime, parseTime } from "../time.ts";
 import type { Controls } from "./controls.ts";
+import { focusOf } from "./focus.ts";
 import style from "./lectern-video.css";
+import { toggleFullscreen, togglePip } from "./views.ts";
 
 /** The wait for the first frame before the controls load, in milliseconds. */
 const CONTROLS_AFTER_MS = 2_500;
@@ -62,7 +67,7 @@ export class LecternVideo extends HTMLElement {
   #left: { src: string | null; link: URL; opening: Opening } | undefined;
   #opened: { link: URL; opening: Opening } | undefined;
   /** Listens while the element is in the page, which would else keep it for ever. */
-  readonly #leavePage = (): void => this.#keepPlace();
+  readonly #leavePage = (): void => this.#keepPosition();
   readonly #alert: HTMLElement = document.createElement("p");
   readonly #parts: Record<
     | "card"
@@ -103,7 +108,7 @@ export class LecternVideo extends HTMLElement {
     course.name = "course";
     const title = make("p", "title");
     const text = make("p", "advice");
-    const retry = Object.assign(make("button", "retry"), { type: "button" });
+    const retry = Object.assign(make("button", "pill retry"), { type: "button" });
     retry.addEventListener("click", () => this.retry());
     card.append(alert, title, text, course, retry);
     const notice = make("p", "notice");
@@ -150,13 +155,13 @@ export class LecternVideo extends HTMLElement {
   }
 
   disconnectedCallback(): void {
-    this.#keepPlace();
+    this.#keepPosition();
     // An element that only moves is in the page again by then, and plays on.
     queueMicrotask(() => {
       if (this.isConnected) return;
       removeEventListener("pagehide", this.#leavePage);
       if (!this.engine) return;
-      const { link, place: start } = this.engine;
+      const { link, position: start } = this.engine;
       const src = this.getAttribute("src");
       this.#left = { src, link, opening: { ...this.#opened?.opening, start } };
       this.engine.destroy();
@@ -206,7 +211,7 @@ export class LecternVideo extends HTMLElement {
     const { headers = {}, pages = [], ask, start } = opening;
     this.#close();
     this.#opened = { link, opening };
-    const kept = place(lectureOf(link));
+    const kept = keptPosition(lectureOf(link));
     const engine = new Engine(this.video, link, { asked: start, kept }, {
       headers,
       pages,
@@ -239,7 +244,7 @@ export class LecternVideo extends HTMLElement {
     else this.#dispatch({ type: "refuse", refusal });
   }
 
-  /** Opens the lecture again, at the place where it stopped. */
+  /** Opens the lecture again, at the second where it stopped. */
   retry(): void {
     const { trouble, playback } = this.#state;
     if (!trouble && playback === "ended") {
@@ -282,10 +287,10 @@ export class LecternVideo extends HTMLElement {
         this.#toggleCaptions();
         break;
       case "fullscreen":
-        void this.#toggleFullscreen();
+        void toggleFullscreen(this, video);
         break;
       case "pip":
-        void this.#togglePip();
+        void togglePip(video);
         break;
       case "help":
         this.#controls?.toggle("keyboard");
@@ -352,7 +357,7 @@ export class LecternVideo extends HTMLElement {
 
   /** Drops the lecture, and its files. */
   #close(): void {
-    this.#keepPlace();
+    this.#keepPosition();
     this.engine?.destroy();
     this.engine = undefined;
     this.#dispatch({ type: "open" });
@@ -404,7 +409,8 @@ export class LecternVideo extends HTMLElement {
       if (!videoWidth || !videoHeight) return;
       this.#parts.watermark.style.setProperty("--ratio", String(videoWidth / videoHeight));
     });
-    for (const type of ["pause", "seeked"]) video.addEventListener(type, () => this.#keepPlace());
+    for (const type of ["pause", "seeked"])
+      video.addEventListener(type, () => this.#keepPosition());
   }
 
   /** Goes on behind a silence, if the viewer asks for that. */
@@ -422,23 +428,23 @@ export class LecternVideo extends HTMLElement {
     const { currentTime } = this.video;
     if (Math.abs(currentTime - this.#progressAt) < PROGRESS_STEP) return;
     this.#progressAt = currentTime;
-    this.#keepPlace();
-    this.#emit("progress", this.#position());
+    this.#keepPosition();
+    this.#emit("progress", this.#times());
   }
 
-  #position(): { currentTime: number; duration: number } {
+  #times(): { currentTime: number; duration: number } {
     return { currentTime: this.video.currentTime, duration: this.video.duration };
   }
 
   /** The second at which the lecture goes on. A video that has not loaded is at 0. */
-  #place(): number {
-    return this.engine?.place ?? this.video.currentTime;
+  #second(): number {
+    return this.engine?.position ?? this.video.currentTime;
   }
 
-  #keepPlace(): void {
+  #keepPosition(): void {
     const { currentTime, duration } = this.video;
     if (!this.engine || !Number.isFinite(duration) || currentTime === 0) return;
-    keepPlace(lectureOf(this.engine.link), placeToKeep(currentTime, this.engine.length));
+    keepPosition(lectureOf(this.engine.link), positionToKeep(currentTime, this.engine.length));
   }
 
   #offerStart(seconds: number): void {
@@ -458,14 +464,14 @@ export class LecternVideo extends HTMLElement {
     this.#state = next(before, event);
     if (event.type === "ready" && !this.#isReady) {
       this.#isReady = true;
-      this.#emit("ready", this.#position());
+      this.#emit("ready", this.#times());
     } else if (event.type === "play" && before.playback !== "playing") {
-      this.#emit("play", this.#position());
+      this.#emit("play", this.#times());
     } else if (event.type === "end" && this.#state.playback === "ended") {
-      this.#emit("ended", { ...this.#position(), preview: this.#isPreview() });
+      this.#emit("ended", { ...this.#times(), preview: this.#isPreview() });
     } else if (event.type === "refuse" && before.trouble?.kind !== "refused") {
-      const place = { ...this.#position(), currentTime: this.#place() };
-      this.#emit("error", { code: event.refusal.code ?? "cannot_open", ...place });
+      const times = { ...this.#times(), currentTime: this.#second() };
+      this.#emit("error", { code: event.refusal.code ?? "cannot_open", ...times });
     }
     if (this.#state !== before) this.#render();
   }
@@ -491,42 +497,24 @@ export class LecternVideo extends HTMLElement {
     this.#hasStarted ||= playback === "playing";
     start.hidden = this.#hasStarted || playback !== "paused" || trouble?.kind === "refused";
     start.setAttribute("aria-label", texts.play);
-    const isPreviewOver = !trouble && playback === "ended" && this.#isPreview();
-    this.setAttribute("state", word(this.#state));
+    this.setAttribute("state", stateName(this.#state));
     this.toggleAttribute("waiting", playback === "waiting" || playback === "opening");
-    let alert = "";
-    let advised = "";
-    const place = this.#place();
-    if (trouble?.kind === "refused") {
-      alert = sentence(trouble.refusal, texts);
-      advised = fill(advice(trouble.refusal, texts, place), { time: formatTime(place) });
-    } else if (trouble?.kind === "offline") {
-      alert = trouble.problem ? sentence(trouble.problem, texts) : texts.no_connection;
-      advised = trouble.problem ? advice(trouble.problem, texts, place) : texts.offline_advice;
-    } else if (trouble?.kind === "slow") {
-      alert = texts.slow;
-      advised = texts.offline_advice;
-    } else if (isPreviewOver) {
-      advised = texts.preview_advice;
-    }
-    // The sentence changes before it shows, for those who wait for it.
+    const shown = cardOf(this.#state, texts, {
+      second: this.#second(),
+      isPreview: this.#isPreview(),
+      hasPanel: this.shadowRoot!.querySelector("[role=dialog]") !== null,
+    });
+    const { alert } = shown;
+    // The text changes before it shows, for those who wait for it.
     if (alert && this.#alert.textContent !== alert) this.#alert.textContent = alert;
     this.#alert.hidden = !alert;
-    title.textContent = isPreviewOver ? texts.preview_over : "";
-    text.textContent = advised;
-    course.hidden = !isPreviewOver;
-    retry.textContent = isPreviewOver ? texts.replay : texts.retry;
-    retry.hidden =
-      !isPreviewOver &&
-      (!trouble || (trouble.kind === "refused" && !isRetryable(trouble.refusal)));
-    // What still plays from the buffer stays visible.
-    const hasPanel = this.shadowRoot!.querySelector("[role=dialog]") !== null;
-    const isSmall =
-      trouble?.kind === "slow" ||
-      (trouble?.kind === "offline" && hasPanel) ||
-      (trouble?.kind === "offline" && playback !== "waiting" && playback !== "opening");
-    card.classList.toggle("small", isSmall);
-    this.#showCard(Boolean(alert) || isPreviewOver, isSmall, trouble?.kind === "refused");
+    title.textContent = shown.title;
+    text.textContent = shown.advice;
+    course.hidden = !shown.hasCourse;
+    if (shown.button) retry.textContent = shown.button;
+    retry.hidden = !shown.button;
+    card.classList.toggle("small", shown.isSmall);
+    this.#showCard(shown.isShown, shown.isSmall, trouble?.kind === "refused");
     // Only the edge verifies a link, so that its name shows once the lecture has opened.
     const marked = watermarkOf(this.getAttribute("watermark"), this.engine?.link);
     const name = this.#isReady || this.hasAttribute("watermark") ? marked : "";
@@ -598,63 +586,12 @@ export class LecternVideo extends HTMLElement {
         : texts.captions_off,
     );
   }
-
-  async #toggleFullscreen(): Promise<void> {
-    try {
-      if (document.fullscreenElement) await document.exitFullscreen();
-      else if (this.requestFullscreen) await this.requestFullscreen();
-      // On an iPhone, only the video itself can be shown so.
-      else
-        (
-          this.video as HTMLVideoElement & { webkitEnterFullscreen?: () => void }
-        ).webkitEnterFullscreen?.();
-    } catch {
-      // The page around does not allow it.
-    }
-  }
-
-  async #togglePip(): Promise<void> {
-    try {
-      if (document.pictureInPictureElement) await document.exitPictureInPicture();
-      else await this.video.requestPictureInPicture();
-    } catch {
-      // The browser has none, or the lecture has not begun.
-    }
-  }
 }
 
-/** The control that a key was meant for. */
-function focusOf(event: KeyboardEvent): Focus {
-  const [target] = event.composedPath();
-  if (!(target instanceof HTMLElement)) return "none";
-  if (target instanceof HTMLInputElement && target.type === "range") {
-    const isTimeline = event
-      .composedPath()
-      .some((node) => node instanceof Element && node.localName === "lectern-time-range");
-    return isTimeline ? "timeline" : "slider";
-  }
-  if (target instanceof HTMLInputElement && target.type === "checkbox") return "button";
-  const isRadio = target instanceof HTMLInputElement && target.type === "radio";
-  // Keys scroll the list of keys.
-  if (isRadio || target.localName === "dl") return "choice";
-  if (target.matches("input, select, textarea, [contenteditable]")) return "form";
-  return target.matches("button, a[href], summary, [role=button]") ? "button" : "none";
-}
-
-/** The link that the course app gives: `{"link":"https://…"}`. */
+/** A new link of the course app, if it opens a lecture that this page may play. */
 async function renewedLink(url: string): Promise<URL | undefined> {
-  try {
-    const answer = await fetch(url, {
-      cache: "no-store",
-      headers: { accept: "application/json" },
-      signal: AbortSignal.timeout(LINK_WITHIN_MS),
-    });
-    const body: { link?: string } = await answer.json();
-    const link = answer.ok ? parseLink(body.link) : undefined;
-    return link && isAllowed(link) ? link : undefined;
-  } catch {
-    return undefined;
-  }
+  const link = parseLink(await fetchLink(url));
+  return link && isAllowed(link) ? link : undefined;
 }
 
 if (!customElements.get("lectern-video")) customElements.define("lectern-video", LecternVideo);

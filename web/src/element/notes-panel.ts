@@ -1,5 +1,5 @@
 // The panel with the viewer's notes at seconds of the lecture. They stay in this browser.
-import { lectureOf } from "../engine.ts";
+import { lectureOf } from "../link.ts";
 import { keepNotes, keptNotes } from "../memory.ts";
 import { lectureName } from "../names.ts";
 import {
@@ -20,7 +20,7 @@ import { iconButton, make } from "./dom.ts";
 import { save } from "./download.ts";
 import type { PanelContent, PanelHost } from "./panel.ts";
 
-/** Words of a lecture that the browser does not keep. They outlast the panel, not the page. */
+/** Texts of a lecture that the browser does not keep. They outlast the panel, not the page. */
 interface Draft {
   text: string;
   /** The second at which the viewer began to write. */
@@ -46,11 +46,11 @@ export function notesPanel({ player, texts }: PanelHost): PanelContent {
     maxlength: String(MAX_NOTE_LENGTH),
   });
   field.value = draft.text;
-  const add = make("button", { type: "submit", class: "primary" }, texts.add_note);
+  const add = make("button", { type: "submit", class: "pill" }, texts.add_note);
   const form = make("form", { class: "note-form" }, label, field, add);
   const list = make("ol", { class: "notes" });
   const none = make("p", { class: "none" });
-  const exported = make("button", { type: "button", class: "secondary" }, texts.export_notes);
+  const exported = make("button", { type: "button", class: "pill quiet" }, texts.export_notes);
   const hint = make("p", { class: "hint" });
 
   /** Changes the notes as they are now, because another tab may have changed them. */
@@ -125,15 +125,15 @@ export function notesPanel({ player, texts }: PanelHost): PanelContent {
     if (!edited || !isSame(note, edited.note)) {
       const pencil = iconButton("edit", named(texts.edit), () => edit(note), "edit");
       const drop = iconButton("remove", named(texts.delete), () => remove(note), "remove");
-      const words = make("p", { dir: "auto" }, note.text);
-      return make("li", {}, seek, words, pencil, drop);
+      const text = make("p", { dir: "auto" }, note.text);
+      return make("li", {}, seek, text, pencil, drop);
     }
     const text = make("textarea", { rows: "3", maxlength: String(MAX_NOTE_LENGTH) });
     text.setAttribute("aria-label", named(texts.edit));
     text.value = edited.text;
     text.addEventListener("input", () => (edited.text = text.value));
     text.addEventListener("keydown", (event) => submitOnEnter(event, edit));
-    const ready = make("button", { type: "button", class: "primary" }, texts.save);
+    const ready = make("button", { type: "button", class: "pill" }, texts.save);
     ready.addEventListener("click", () => edit());
     return make("li", {}, seek, text, ready);
   };

@@ -30,17 +30,14 @@ function focusedId(content: HTMLElement): string | undefined {
 function groups({ player, texts }: PanelHost, fold: HTMLElement): HTMLElement[] {
   const { captions, engine, video } = player;
   const made: HTMLElement[] = [];
-  const qualities = engine?.qualities() ?? [];
-  if (engine && qualities.length > 1) {
-    const auto =
-      engine.quality < 0 && engine.lines > 0
-        ? fill(texts.auto_at, { height: engine.lines })
-        : texts.auto;
+  const choices = engine?.choices;
+  const qualities = choices?.qualities() ?? [];
+  if (choices && qualities.length > 1) {
+    const { quality, lines: height } = choices;
+    const auto = quality < 0 && height > 0 ? fill(texts.auto_at, { height }) : texts.auto;
     const heights = qualities.map(({ lines, id }): Choice<number> => [`${lines}p`, id]);
-    const choices: Choice<number>[] = [[auto, -1], ...heights];
-    made.push(
-      group("quality", texts.quality, choices, engine.quality, (id) => (engine.quality = id)),
-    );
+    const listed: Choice<number>[] = [[auto, -1], ...heights];
+    made.push(group("quality", texts.quality, listed, quality, (id) => (choices.quality = id)));
   }
   const speeds = SPEEDS.map((speed): Choice<number> => [
     `${formatNumber(speed, player.language)}×`,
@@ -51,7 +48,7 @@ function groups({ player, texts }: PanelHost, fold: HTMLElement): HTMLElement[] 
   );
   const tracks = captions.tracks();
   if (tracks.length > 0) {
-    const choices: Choice<number>[] = [
+    const listed: Choice<number>[] = [
       [texts.off, -1],
       ...tracks.map((track, id): Choice<number> => [
         track.label || track.language || String(id + 1),
@@ -60,19 +57,19 @@ function groups({ player, texts }: PanelHost, fold: HTMLElement): HTMLElement[] 
     ];
     const chosen = captions.chosen ? tracks.indexOf(captions.chosen) : -1;
     made.push(
-      group("captions", texts.captions, choices, chosen, (id) => captions.choose(tracks[id])),
+      group("captions", texts.captions, listed, chosen, (id) => captions.choose(tracks[id])),
       fold,
     );
   }
-  const audio = engine?.audioChoices() ?? [];
-  if (engine && audio.length > 1) {
-    const choices = audio.map(({ name, id }): Choice<number> => [name, id]);
-    made.push(group("audio", texts.audio, choices, engine.audio, (id) => (engine.audio = id)));
+  const audio = choices?.audioTracks() ?? [];
+  if (choices && audio.length > 1) {
+    const listed = audio.map(({ name, id }): Choice<number> => [name, id]);
+    made.push(group("audio", texts.audio, listed, choices.audio, (id) => (choices.audio = id)));
   }
-  if (engine) {
+  if (choices) {
     made.push(
-      toggle("low-data", texts.low_data, texts.low_data_hint, engine.lowData, (isOn) => {
-        engine.lowData = isOn;
+      toggle("low-data", texts.low_data, texts.low_data_hint, choices.lowData, (isOn) => {
+        choices.lowData = isOn;
       }),
     );
   }
@@ -140,7 +137,7 @@ function toggle(
   const input = make("input", { type: "checkbox", role: "switch", id, ...described });
   input.checked = isOn;
   input.addEventListener("change", () => turn(input.checked));
-  const words = make("span", { class: "words" }, label);
-  const row = make("label", { class: "switch" }, words, input);
+  const name = make("span", { class: "name" }, label);
+  const row = make("label", { class: "switch" }, name, input);
   return make("div", {}, row, make("p", { class: "hint", id: `${id}-hint` }, hint));
 }

@@ -1,6 +1,9 @@
 // The texts of the player, one file a language. web/build.mjs refuses a file that lacks a key.
 import en from "./en.json" with { type: "json" };
 
+export { fill } from "./fill.ts";
+export { languageOf } from "./language.ts";
+
 export type Texts = typeof en;
 export type TextKey = keyof Texts;
 
@@ -12,12 +15,6 @@ const OTHERS: Record<string, () => Promise<{ default: Texts }>> = {
   hi: () => import("./hi.json"),
   pt: () => import("./pt.json"),
 };
-
-/** The language of the list that suits a BCP 47 tag, such as `de` for `de-CH`. */
-export function languageOf(tag: string): string {
-  const [base = ""] = tag.toLowerCase().split("-");
-  return Object.hasOwn(OTHERS, base) ? base : "en";
-}
 
 /** Texts of a language, English without a connection. */
 export async function textsOf(language: string): Promise<Texts> {
@@ -37,9 +34,4 @@ export function formatNumber(
   style: "decimal" | "percent" = "decimal",
 ): string {
   return new Intl.NumberFormat(language, { style }).format(value);
-}
-
-/** Fills `{name}` with values. */
-export function fill(text: string, values: Record<string, string | number>): string {
-  return text.replace(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole));
 }

@@ -72,7 +72,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         id: "SD-06",
-        title: "chapters and storyboards start within the lecture",
+        title: "chapters, silences and storyboards start within the lecture",
         source: "Lectern: a player offers nothing behind the end",
         advice: "drop what starts after the end, or correct its time",
         check: |facts, findings| {
@@ -99,6 +99,13 @@ pub(super) const RULES: &[Rule] = &[
         source: "WebVTT §4.1",
         advice: "write the captions as WebVTT in UTF-8",
         check: |facts, findings| each(facts, findings, SessionKind::Captions),
+    },
+    Rule {
+        id: "SD-08",
+        title: "silences are pairs of seconds in order",
+        source: "Lectern: players skip `[from, to]`",
+        advice: "write `[[12.5, 20.1], …]`, each silence after the one before",
+        check: |facts, findings| each(facts, findings, SessionKind::Silences),
     },
 ];
 

@@ -24,6 +24,7 @@ module Lectern
         end.tap do |checked|
           check_sessions(checked)
           check_offline(checked)
+          check_bounds(checked)
         end
       end
 
@@ -45,11 +46,16 @@ module Lectern
         raise Error.new("bad_offline", "`offline` excludes `sessions` and `strict`")
       end
 
-      # Refuses a restriction that the edge does not enforce yet.
-      def check_reserved(claims)
-        return unless claims.key?("max_bytes")
+      # Refuses bounds of uploads for another use, and a count without the id that it is kept under.
+      def check_bounds(claims)
+        (claims.keys & %w[max_bytes max_objects types]).each do |name|
+          if claims["use"] != "upload"
+            raise Error.new("bad_#{name}", "`#{name}` needs an upload link")
+          end
+          next if name == "types" || claims.key?("jti")
 
-        raise Error.new("reserved_claim", "the claim `max_bytes` is reserved: remove it")
+          raise Error.new("bad_#{name}", "`#{name}` needs `jti`, under which the edge counts")
+        end
       end
 
       # Refuses claims that are well-formed and open nothing.
@@ -185,7 +191,10 @@ module Lectern
       "strict" => [->(value) { value if [true, false].include?(value) }, "must be true or false"],
       "offline" => [whole(1..30 * 24 * 3600),
                     "must be a whole number of seconds from 1 to 2592000"],
-      "max_bytes" => [whole(1..2**53 - 1), "must be a whole number of bytes, at least 1"]
+      "max_bytes" => [whole(1..2**53 - 1), "must be a whole number of bytes, at least 1"],
+      "max_objects" => [whole(1..100_000), "must be a whole number from 1 to 100000"],
+      "types" => [list(matching(/\A(?:video|audio|image|captions|hls)\z/)),
+                  "must be a list of \"video\", \"audio\", \"image\", \"captions\" and \"hls\""]
     }.freeze
     NAMES = RULES.keys.freeze
   end

@@ -30,7 +30,6 @@ module Lectern
       early = claims.values_at("nbf", "iat").compact.find { |instant| instant > now + 30 }
       raise Error.new("not_yet_valid", "the link is not valid before #{early}") if early
 
-      Claims.check_reserved(claims)
       Claims.check_target(claims)
       check_scope(claims["path"], url) if url
       { "use" => "play" }.merge(claims).transform_keys(&:to_sym)
