@@ -138,7 +138,7 @@ fn an_upload_link_stores_no_more_than_its_bounds_and_tells_why() {
     let whole = stored(&edge, "/u/w.mp4").expect("an object");
     assert!(whole == [&video[..PART], &html].concat());
 
-    // What is wrong is told to the holder of the link, and to nobody else.
+    // Only the holder of the link reads the reason.
     for (method, target, body, expected) in [
         ("PUT", "/u/a%2fb.mp4", "x", "encoded slash"),
         (
