@@ -1,4 +1,4 @@
-//! Upload links: bounds, statuses, and what their holders are told.
+//! Upload links: bounds, statuses, and the reasons that their holders read.
 
 use super::tests::{NOW, config, with_bindings};
 use super::*;

@@ -91,7 +91,7 @@ fn the_ladder_of_a_live_recording_replaces_it_in_its_folder() {
     assert!(again.stderr.contains("already there"), "{again:?}");
     assert_eq!(master(), before);
 
-    // Nobody can be watching the parts any more, whoever removes them.
+    // No pass opens the parts any more, so every command may remove them.
     let pruned = bucket.run(&["prune", "r2://video/courses/live/7", "--max-watch", "1h"]);
     assert_eq!(pruned.code, 0, "{pruned:?}");
     assert!(recorded.iter().all(is_stored), "{pruned:?}");
