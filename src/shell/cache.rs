@@ -126,7 +126,7 @@ impl CacheEntry {
             return;
         };
         context.wait_until(async move {
-            let _ = held.during(self.put(response)).await;
+            held.during(self.put(response)).await;
             drop(filling);
         });
     }
@@ -148,7 +148,7 @@ impl CacheEntry {
         let (viewers, body, sent) = streams::fork(body, stored.size)?;
         let response = kept(stored, seconds, body)?;
         context.wait_until(async move {
-            let _ = held.during(self.put(response)).await;
+            held.during(self.put(response)).await;
             // The cache has the body, so another request may fill the entry again. The viewer's
             // copy may still be streaming.
             drop(right);
@@ -157,8 +157,11 @@ impl CacheEntry {
         Ok(viewers)
     }
 
-    async fn put(&self, response: Response) -> Result<()> {
-        self.cache.put(&self.url, response).await
+    /// Keeps a response, or nothing if its body breaks off: workerd's cache has such a body, too.
+    async fn put(&self, response: Response) {
+        if self.cache.put(&self.url, response).await.is_err() {
+            let _ = self.cache.delete(&self.url, false).await;
+        }
     }
 
     /// Deletes the entry in this data centre.
