@@ -48,6 +48,8 @@ export class Engine {
   #isFromDevice = false;
   /** The device has the whole lecture. */
   #isOnDevice = false;
+  /** The chosen second, if the Multivariant Playlist had loaded and nothing else. */
+  #early: number | undefined;
   /** The course app is asked for a new link. */
   #isAsking = false;
   #stall: ReturnType<typeof setTimeout> | undefined;
@@ -119,8 +121,9 @@ export class Engine {
     const { hls, isOpened, position, video } = this.#playback;
     position.choose(second);
     if (!hls) video.currentTime = second;
-    else if (isOpened) hls.startLoad(second);
-    else hls.config.startPosition = second;
+    else if (!isOpened) hls.config.startPosition = second;
+    // hls.js that starts anew before its first segment sometimes waits for ever.
+    else this.#early = second;
   }
 
   /** Opens the lecture at its position. */
@@ -128,6 +131,7 @@ export class Engine {
     if (this.#isDropped) return;
     const playback = this.#playback;
     const attempt = playback.attempts.start();
+    this.#early = undefined;
     playback.isRefused = playback.isOpened = playback.hasLoaded = playback.isLive = false;
     this.#network.reset();
     this.#media.reset();
@@ -267,8 +271,11 @@ export class Engine {
       if (position.loaded()) host.resumed(position.second);
     });
     on(["loadedmetadata"], () => {
+      const early = this.#early;
+      this.#early = undefined;
       // Nothing has played yet.
       if (position.beginAnewNearEnd(this.length)) video.currentTime = 0;
+      else if (early !== undefined) video.currentTime = Math.min(early, this.end);
     });
     on(["playing"], () => void this.#watch());
     on(["timeupdate", "seeking"], () => this.#follow());
