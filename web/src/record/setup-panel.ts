@@ -21,6 +21,9 @@ export class SetupPanel {
   readonly #stage = element("stage");
   readonly #preview = element<HTMLVideoElement>("preview");
   readonly #bubble = element<HTMLButtonElement>("bubble");
+  /** How many calls open devices, one after the other. */
+  #opening = 0;
+  #opened: Promise<unknown> = Promise.resolve();
 
   constructor(view: View, inputs: Inputs) {
     this.#view = view;
@@ -62,7 +65,16 @@ export class SetupPanel {
   }
 
   /** Opens camera and microphone of the choice. Returns whether they are open. */
-  async open(): Promise<boolean> {
+  open(): Promise<boolean> {
+    this.#opening += 1;
+    const opened = this.#opened
+      .then(() => this.#openChoice())
+      .finally(() => (this.#opening -= 1));
+    this.#opened = opened.catch(() => {});
+    return opened;
+  }
+
+  async #openChoice(): Promise<boolean> {
     const { camera, microphone } = this.choice;
     try {
       if (camera === undefined) this.#inputs.closeCamera();
@@ -105,9 +117,10 @@ export class SetupPanel {
   }
 
   async #sourceChanged(): Promise<void> {
-    const hadDevices = this.#inputs.hasMicrophone || this.#inputs.camera !== undefined;
+    const { camera, hasMicrophone } = this.#inputs;
+    const hasDevices = hasMicrophone || camera !== undefined || this.#opening > 0;
     this.#showSource();
-    if (hadDevices) await this.open();
+    if (hasDevices) await this.open();
   }
 
   #showSource(): void {
